@@ -1,0 +1,108 @@
+//! The other method: borrow the descriptor from its process and disconnect the socket through it.
+//!
+//! `pidfd_getfd` (Linux 5.6) gives a copy of another process's descriptor to whoever may attach to
+//! that process: the same user, if the process is dumpable and Yama does not forbid it, or
+//! `CAP_SYS_PTRACE`. `connect(AF_UNSPEC)` on the copy (`tcp_disconnect`) then ends the connection:
+//! the peer gets a reset, the owner `ECONNRESET` or `EPIPE`. It depends neither on
+//! `CAP_NET_ADMIN` nor on `CONFIG_INET_DIAG_DESTROY`, and is the only way to end an MPTCP connection.
+
+use std::os::fd::OwnedFd;
+
+use rustix::io::Errno;
+use rustix::net::{ipproto, sockopt};
+use rustix::process::{PidfdFlags, PidfdGetfdFlags};
+
+use crate::connection::{Connection, Inode};
+use crate::process::{HiddenProcess, Holder, Process, holders};
+
+/// A copy of the connection's own descriptor, proved to be that socket.
+#[derive(Debug)]
+pub(crate) struct Borrowed(OwnedFd);
+
+impl Borrowed {
+    /// Ends the connection: `connect(AF_UNSPEC)`. The owner keeps a socket that is not connected.
+    pub(crate) fn disconnect(&self) -> Result<(), Errno> {
+        rustix::io::retry_on_intr(|| rustix::net::connect_unspec(&self.0))
+    }
+}
+
+/// Why there is nothing borrowed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// No process holds it: an orphan, TIME_WAIT, a connection not yet accepted.
+    NoDescriptor,
+    /// No process that can be looked into holds it.
+    NotFound { hidden: Vec<HiddenProcess> },
+    /// Its holder may not be borrowed from.
+    Refused { holder: Process },
+    /// The kernel has no `pidfd_getfd` (before Linux 5.6), or a seccomp filter says so.
+    Unavailable,
+    /// Something else went wrong.
+    Os { doing: &'static str, errno: Errno },
+}
+
+/// Borrows the descriptor of a connection from whichever holder allows it.
+pub(crate) fn borrow(connection: &Connection) -> Result<Borrowed, Failure> {
+    let inode = connection.inode.ok_or(Failure::NoDescriptor)?;
+    let holders = holders(inode).map_err(|error| Failure::Os {
+        doing: "look through /proc",
+        errno: Errno::from_io_error(&error).unwrap_or(Errno::IO),
+    })?;
+    let mut failure = Failure::NotFound {
+        hidden: holders.hidden,
+    };
+    for holder in holders.found {
+        match borrow_from(holder) {
+            Ok(descriptor) if is_socket_of(&descriptor, connection, inode) => {
+                return Ok(Borrowed(descriptor));
+            }
+            // Closed, ended, or another socket under the same number by now.
+            Ok(_) | Err(Errno::BADF | Errno::SRCH) => {}
+            Err(Errno::PERM | Errno::ACCESS) => {
+                failure = Failure::Refused {
+                    holder: holder.process,
+                };
+            }
+            Err(Errno::NOSYS) => failure = Failure::Unavailable,
+            Err(errno) => {
+                failure = Failure::Os {
+                    doing: "pidfd_getfd",
+                    errno,
+                };
+            }
+        }
+    }
+    Err(failure)
+}
+
+/// Whether this kernel and its seccomp filters have the calls at all: tried on this very process.
+pub(crate) fn available() -> Result<(), Errno> {
+    // A descriptor that does not exist: EBADF means that the call works.
+    let nothing = Holder {
+        process: Process::current(),
+        descriptor: i32::MAX,
+    };
+    match borrow_from(nothing) {
+        Ok(_) | Err(Errno::BADF) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn borrow_from(holder: Holder) -> Result<OwnedFd, Errno> {
+    let pid = holder.process.to_rustix().ok_or(Errno::SRCH)?;
+    let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
+    rustix::process::pidfd_getfd(&pidfd, holder.descriptor, PidfdGetfdFlags::empty())
+}
+
+/// The proof: the cookie of the descriptor is the cookie of the connection.
+///
+/// The descriptor of an MPTCP connection is another socket than its subflow, which the table shows:
+/// there the subflow names the descriptor by its inode, which nobody else can have while we hold it.
+fn is_socket_of(descriptor: &OwnedFd, connection: &Connection, inode: Inode) -> bool {
+    if sockopt::socket_cookie(descriptor) == Ok(connection.cookie.value()) {
+        return true;
+    }
+    connection.mptcp == Some(true)
+        && sockopt::socket_protocol(descriptor) == Ok(Some(ipproto::MPTCP))
+        && rustix::fs::fstat(descriptor).is_ok_and(|file| file.st_ino == u64::from(inode.number()))
+}

@@ -1,0 +1,312 @@
+//! Deleting one connection: guards, method, and the kernel's confirmation.
+
+use std::fmt;
+
+use rustix::io::Errno;
+
+use crate::borrow;
+use crate::connection::Connection;
+use crate::endpoint::{Endpoint, Pair};
+use crate::error::{Error, ErrorKind, Guard, Operation};
+use crate::explain::Why;
+use crate::state::State;
+use crate::table::TcpTable;
+
+/// How a deletion is to be done. The default is what `SetTcpEntry` does.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Options {
+    /// Which method may act.
+    pub method: MethodChoice,
+    /// Whether listeners may be deleted too.
+    pub listeners: Listeners,
+}
+
+impl Options {
+    /// The same, by this method.
+    #[must_use]
+    pub const fn by(self, method: MethodChoice) -> Self {
+        Self { method, ..self }
+    }
+
+    /// The same, with listeners allowed.
+    #[must_use]
+    pub const fn with_listeners(self) -> Self {
+        Self {
+            listeners: Listeners::Allow,
+            ..self
+        }
+    }
+}
+
+/// Whether listeners may be deleted.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Listeners {
+    /// A listener is refused as `guarded`.
+    #[default]
+    Refuse,
+    /// A listener is deleted like a connection; every connection in its queue is reset with it.
+    Allow,
+}
+
+/// Which method may act.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum MethodChoice {
+    /// The kernel's own `SOCK_DESTROY` first; the borrowed descriptor where that is not permitted,
+    /// not supported or, for MPTCP, not enough.
+    #[default]
+    Auto,
+    /// Only [`Method::SockDiag`].
+    SockDiag,
+    /// Only [`Method::Borrow`].
+    Borrow,
+}
+
+/// What deleted a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Method {
+    /// `SOCK_DESTROY` of `sock_diag` (Linux 4.5, `CONFIG_INET_DIAG_DESTROY`): needs `CAP_NET_ADMIN`
+    /// in the user namespace that owns the network namespace. The owner gets `ECONNABORTED`.
+    SockDiag,
+    /// `connect(AF_UNSPEC)` on the owner's borrowed descriptor (`pidfd_getfd`, Linux 5.6): needs to
+    /// be the same user, or `CAP_SYS_PTRACE`. The owner gets `ECONNRESET` or `EPIPE`.
+    Borrow,
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::SockDiag => "sock-diag",
+            Self::Borrow => "borrow",
+        })
+    }
+}
+
+/// A deletion that happened: the kernel confirmed it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+#[must_use = "it tells which socket was deleted, and how"]
+pub struct Deleted {
+    /// The socket, as it was just before.
+    pub connection: Connection,
+    /// What deleted it.
+    pub method: Method,
+}
+
+/// Whether to do it, or only to find out what would happen.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Mode {
+    Act,
+    Rehearse,
+}
+
+impl TcpTable {
+    /// Deletes the very socket of a connection: aborts it and removes it from the table.
+    ///
+    /// What `SetTcpEntry` is on Windows. The connection comes from [`connections`](Self::connections)
+    /// or [`find`](Self::find); its cookie decides, so a connection that has ended meanwhile is
+    /// `NotFound`, whatever has its ends by now.
+    ///
+    /// Every state of a connection can be deleted. A reset goes to the peer, except from SYN_SENT,
+    /// SYN_RECV, CLOSING, LAST_ACK and TIME_WAIT, where none is sent (Linux 6.18).
+    ///
+    /// # Errors
+    /// See [`ErrorKind`]. `Ok` only after the kernel has confirmed it.
+    pub fn delete(&mut self, connection: &Connection, options: &Options) -> Result<Deleted, Error> {
+        self.run(connection, options, Mode::Act)
+    }
+
+    /// Finds out what [`delete`](Self::delete) would do, by all its steps but the last.
+    ///
+    /// The answer holds for now: a right that is there may be gone at the deletion.
+    pub fn check(&mut self, connection: &Connection, options: &Options) -> Result<Method, Error> {
+        self.run(connection, options, Mode::Rehearse)
+            .map(|deleted| deleted.method)
+    }
+
+    fn run(
+        &mut self,
+        connection: &Connection,
+        options: &Options,
+        mode: Mode,
+    ) -> Result<Deleted, Error> {
+        let result = self.admit(connection, options).and_then(|connection| {
+            let method = self.choose(&connection, options.method, mode)?;
+            Ok(Deleted { connection, method })
+        });
+        result.map_err(|error| error.during(Operation::Delete).about(connection.pair))
+    }
+
+    /// The guards, and what has to be known before a method can be chosen.
+    fn admit(&mut self, connection: &Connection, options: &Options) -> Result<Connection, Error> {
+        match connection.state {
+            State::Listening if options.listeners == Listeners::Refuse => {
+                return Err(Error::refused(Guard::Listener, connection.pair));
+            }
+            State::BoundInactive | State::Closed => {
+                return Err(Error::new(
+                    Operation::Delete,
+                    ErrorKind::NotSupported,
+                    "it is bound but not connected: there is no connection to abort",
+                )
+                .with_hint("end the process that holds it"));
+            }
+            _ => {}
+        }
+        if connection.mptcp.is_some() {
+            return Ok(connection.clone());
+        }
+        self.by_cookie(&connection.pair, connection.cookie)?
+            .ok_or_else(|| self.missing())
+    }
+
+    fn choose(
+        &mut self,
+        connection: &Connection,
+        choice: MethodChoice,
+        mode: Mode,
+    ) -> Result<Method, Error> {
+        let is_mptcp = connection.mptcp == Some(true);
+        match choice {
+            MethodChoice::Borrow => self.by_borrowing(connection, mode, Why::Asked),
+            MethodChoice::Auto if is_mptcp => self.by_borrowing(connection, mode, Why::Mptcp),
+            MethodChoice::SockDiag if is_mptcp => Err(Why::Mptcp.not_allowed_to_borrow()),
+            MethodChoice::Auto | MethodChoice::SockDiag => {
+                let why = match self.by_sock_diag(connection, mode)? {
+                    Ok(()) => return Ok(Method::SockDiag),
+                    Err(why) => why,
+                };
+                if choice == MethodChoice::Auto {
+                    self.by_borrowing(connection, mode, why)
+                } else {
+                    Err(why.not_allowed_to_borrow())
+                }
+            }
+        }
+    }
+
+    /// The kernel's own method. The inner error says why another one has to be tried.
+    fn by_sock_diag(
+        &mut self,
+        connection: &Connection,
+        mode: Mode,
+    ) -> Result<Result<(), Why>, Error> {
+        let answer = match mode {
+            Mode::Act => self.destroy(connection),
+            Mode::Rehearse => self.rehearse_destroy(connection),
+        };
+        match answer {
+            Ok(()) if mode == Mode::Act => self.confirm(connection).map(Ok),
+            Ok(()) => Ok(Ok(())),
+            Err(Errno::PERM) => Ok(Err(Why::NotPermitted)),
+            Err(Errno::OPNOTSUPP) => Ok(Err(Why::NoDestroy)),
+            Err(Errno::NOENT) => match self.by_cookie(&connection.pair, connection.cookie)? {
+                Some(_) => Ok(Err(Why::Unreachable)),
+                None => Err(self.missing()),
+            },
+            Err(errno) => Err(Error::os(Operation::Delete, "SOCK_DESTROY", errno)),
+        }
+    }
+
+    /// `SOCK_DESTROY` by cookie, with the name under which the kernel finds this very socket.
+    fn destroy(&mut self, connection: &Connection) -> Result<(), Errno> {
+        let mut result = Err(Errno::NOENT);
+        for name in names(connection) {
+            result = self.diag.destroy(&name, connection.cookie);
+            // The answer got lost for want of memory. Asked again, the kernel says either that it is
+            // done now, or that there is nothing to do: then it is gone, and who did it is not known.
+            if matches!(result, Err(Errno::AGAIN | Errno::NOBUFS)) {
+                result = self.diag.destroy(&name, connection.cookie);
+            }
+            if result != Err(Errno::NOENT) {
+                break;
+            }
+        }
+        result
+    }
+
+    /// Everything that would make `SOCK_DESTROY` fail, without sending it for this socket.
+    fn rehearse_destroy(&mut self, connection: &Connection) -> Result<(), Errno> {
+        self.diag.probe_destroy(&connection.pair)?;
+        let mut found = Err(Errno::NOENT);
+        for name in names(connection) {
+            found = self.diag.get(&name, Some(connection.cookie));
+            if !matches!(found, Err(Errno::NOENT)) {
+                break;
+            }
+        }
+        found?;
+        self.diag.probe_right()
+    }
+
+    /// Kernels before 6.11 acknowledge the destruction of an orphan and may leave it in the table.
+    fn confirm(&mut self, connection: &Connection) -> Result<(), Error> {
+        if connection.inode.is_some() {
+            return Ok(());
+        }
+        match self.by_cookie(&connection.pair, connection.cookie)? {
+            None => Ok(()),
+            Some(_) => Err(Error::new(
+                Operation::Delete,
+                ErrorKind::Os,
+                "the kernel acknowledged it, but the ownerless socket is still in the table",
+            )
+            .with_hint("kernels before 6.11 can leave such orphans; they end with their timers or at the next boot")),
+        }
+    }
+
+    fn by_borrowing(
+        &mut self,
+        connection: &Connection,
+        mode: Mode,
+        why: Why,
+    ) -> Result<Method, Error> {
+        let borrowed =
+            borrow::borrow(connection).map_err(|failure| why.not_borrowed(connection, &failure))?;
+        // While we hold it, its inode and cookie are nobody else's: if the table still shows them
+        // with these ends, this descriptor is that connection.
+        let now = self.by_cookie(&connection.pair, connection.cookie)?;
+        if now.is_none_or(|now| now.inode != connection.inode) {
+            return Err(self.missing());
+        }
+        if mode == Mode::Rehearse {
+            return Ok(Method::Borrow);
+        }
+        borrowed.disconnect().map_err(|errno| {
+            Error::os(
+                Operation::Delete,
+                "connect(AF_UNSPEC) on the borrowed descriptor",
+                errno,
+            )
+        })?;
+        match self.by_cookie(&connection.pair, connection.cookie)? {
+            None => Ok(Method::Borrow),
+            Some(_) => Err(Error::new(
+                Operation::Delete,
+                ErrorKind::Os,
+                "the borrowed descriptor was disconnected, but the connection is still in the table",
+            )),
+        }
+    }
+}
+
+/// The names by which the kernel can be asked for a connection.
+///
+/// One, its four-tuple; but which of several listeners of a port (`SO_REUSEPORT`) a look-up finds
+/// depends on a hash over the peer, so for those many peers are tried, always with the cookie.
+fn names(connection: &Connection) -> impl Iterator<Item = Pair> + use<> {
+    let pair = connection.pair;
+    let is_listener = connection.state == State::Listening;
+    let others = (1..=LISTENER_ATTEMPTS)
+        .take_while(move |_| is_listener)
+        .map(move |port| {
+            let peer = Endpoint::new(pair.peer().address(), port);
+            Pair::new(pair.local(), peer).map_or(pair, |other| other.on(pair.interface()))
+        });
+    std::iter::once(pair).chain(others)
+}
+
+/// A group of 64 listeners misses one of them this often with a chance of 1e-28.
+const LISTENER_ATTEMPTS: u16 = 4096;

@@ -1,0 +1,381 @@
+//! The one error, and the one vocabulary of outcomes for library, C library and program.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use rustix::io::Errno;
+
+use crate::connection::Connection;
+use crate::endpoint::Pair;
+
+/// Why an operation did not happen.
+///
+/// It names the operation, the connection and the cause ([`Display`](fmt::Display)), says what to do
+/// ([`hint`](Self::hint)), and carries the codes of the contract ([`kind`](Self::kind),
+/// [`errno`](Self::errno), [`win32`](Self::win32), [`outcome`](Self::outcome)).
+///
+/// ```
+/// use tcpentry::{ErrorKind, Outcome, Pair, TcpTable};
+/// let pair = Pair::new("192.0.2.1:1".parse()?, "192.0.2.2:2".parse()?)?;
+/// let error = TcpTable::open()?.find(&pair.into()).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::NotFound);
+/// assert_eq!(error.outcome(), Outcome::Gone);
+/// assert_eq!(error.win32(), 317);
+/// assert_eq!(error.to_string(), "cannot find 192.0.2.1:1 192.0.2.2:2: no such connection");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Error(Box<Inner>);
+
+#[derive(Clone, Debug)]
+struct Inner {
+    operation: Operation,
+    kind: ErrorKind,
+    pair: Option<Pair>,
+    cause: Cow<'static, str>,
+    errno: Option<i32>,
+    hint: Option<Cow<'static, str>>,
+    candidates: Vec<Connection>,
+}
+
+impl Error {
+    pub(crate) fn new(
+        operation: Operation,
+        kind: ErrorKind,
+        cause: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let errno = match kind {
+            ErrorKind::NotFound => Some(Errno::NOENT),
+            ErrorKind::AccessDenied | ErrorKind::NotElevated => Some(Errno::PERM),
+            ErrorKind::NotSupported => Some(Errno::OPNOTSUPP),
+            ErrorKind::InvalidParameter => Some(Errno::INVAL),
+            ErrorKind::Ambiguous | ErrorKind::Refused(_) | ErrorKind::Os => None,
+        };
+        Self(Box::new(Inner {
+            operation,
+            kind,
+            pair: None,
+            cause: cause.into(),
+            errno: errno.map(Errno::raw_os_error),
+            hint: None,
+            candidates: Vec::new(),
+        }))
+    }
+
+    /// A failed system call or an errno in the kernel's answer that has no kind of its own.
+    pub(crate) fn os(operation: Operation, doing: &str, errno: Errno) -> Self {
+        let text = std::io::Error::from(errno);
+        Self::new(operation, ErrorKind::Os, format!("{doing}: {text}")).with_errno(errno)
+    }
+
+    pub(crate) fn with_errno(mut self, errno: Errno) -> Self {
+        self.0.errno = Some(errno.raw_os_error());
+        self
+    }
+
+    pub(crate) fn with_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn about(mut self, pair: Pair) -> Self {
+        self.0.pair = Some(pair);
+        self
+    }
+
+    pub(crate) fn with_candidates(mut self, candidates: Vec<Connection>) -> Self {
+        self.0.candidates = candidates;
+        self
+    }
+
+    pub(crate) fn during(mut self, operation: Operation) -> Self {
+        self.0.operation = operation;
+        self
+    }
+
+    /// What kind of reason it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// What was being done.
+    pub fn operation(&self) -> Operation {
+        self.0.operation
+    }
+
+    /// The connection it was done to.
+    pub fn pair(&self) -> Option<Pair> {
+        self.0.pair
+    }
+
+    /// The cause alone, without operation and connection.
+    pub fn cause(&self) -> &str {
+        &self.0.cause
+    }
+
+    /// What to do about it: the command that helps, or the right that is missing.
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// The errno that stands for it, where the contract has one.
+    pub fn errno(&self) -> Option<i32> {
+        self.0.errno
+    }
+
+    /// The sockets between which an ambiguous name does not decide.
+    pub fn candidates(&self) -> &[Connection] {
+        &self.0.candidates
+    }
+
+    /// The Win32 code that `SetTcpEntry` returns for it; never 0.
+    ///
+    /// 317 stands for both [`NotFound`](ErrorKind::NotFound) and [`NotElevated`](ErrorKind::NotElevated):
+    /// it is no proof that a connection is gone.
+    pub fn win32(&self) -> u32 {
+        match self.kind() {
+            ErrorKind::InvalidParameter => win32::INVALID_PARAMETER,
+            ErrorKind::NotFound | ErrorKind::NotElevated | ErrorKind::Refused(Guard::Listener) => {
+                win32::MR_MID_NOT_FOUND
+            }
+            ErrorKind::Ambiguous | ErrorKind::Refused(Guard::OtherNetns) => win32::NOT_FOUND,
+            ErrorKind::AccessDenied | ErrorKind::Refused(Guard::OwnSession) => win32::ACCESS_DENIED,
+            ErrorKind::NotSupported => win32::NOT_SUPPORTED,
+            ErrorKind::Os => self.errno().map_or(win32::GEN_FAILURE, win32::from_errno),
+        }
+    }
+
+    /// What became of the deletion.
+    pub fn outcome(&self) -> Outcome {
+        match self.kind() {
+            ErrorKind::NotFound => Outcome::Gone,
+            ErrorKind::AccessDenied | ErrorKind::NotElevated => Outcome::Denied,
+            ErrorKind::Ambiguous | ErrorKind::Refused(_) => Outcome::Guarded,
+            ErrorKind::NotSupported => Outcome::Unsupported,
+            ErrorKind::InvalidParameter | ErrorKind::Os => Outcome::Failed,
+        }
+    }
+
+    /// The error of a guard that the caller of this library keeps itself.
+    pub fn refused(guard: Guard, pair: Pair) -> Self {
+        Self::new(Operation::Delete, ErrorKind::Refused(guard), guard.cause())
+            .with_hint(guard.hint())
+            .about(pair)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot {}", self.0.operation)?;
+        if let Some(pair) = self.0.pair {
+            write!(f, " {pair}")?;
+        }
+        write!(f, ": {}", self.0.cause)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// What was being done when an [`Error`] came up.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Operation {
+    /// [`TcpTable::open`](crate::TcpTable::open)
+    Open,
+    /// [`TcpTable::connections`](crate::TcpTable::connections)
+    List,
+    /// [`TcpTable::find`](crate::TcpTable::find)
+    Find,
+    /// [`TcpTable::delete`](crate::TcpTable::delete), [`TcpTable::check`](crate::TcpTable::check)
+    Delete,
+    /// [`TcpTable::set_entry`](crate::TcpTable::set_entry)
+    SetEntry,
+    /// [`survey`](crate::survey())
+    Survey,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Open => "open the TCP table",
+            Self::List => "list the TCP table",
+            Self::Find => "find",
+            Self::Delete => "delete",
+            Self::SetEntry => "set the TCP entry",
+            Self::Survey => "find out what can be deleted here",
+        })
+    }
+}
+
+/// The kinds of reasons, each with its codes.
+///
+/// | kind | errno | Win32 | [`Outcome`] |
+/// |---|---|---|---|
+/// | `InvalidParameter` | EINVAL | 87 | `failed` |
+/// | `NotFound` | ENOENT | 317 | `gone` |
+/// | `Ambiguous` | - | 1168 | `guarded` |
+/// | `Refused(Listener)` | - | 317 | `guarded` |
+/// | `Refused(OwnSession)` | - | 5 | `guarded` |
+/// | `Refused(OtherNetns)` | - | 1168 | `guarded` |
+/// | `AccessDenied` | EPERM, EACCES | 5 | `denied` |
+/// | `NotElevated` | EPERM, EACCES | 317 | `denied` |
+/// | `NotSupported` | EOPNOTSUPP, EAFNOSUPPORT | 50 | `unsupported` |
+/// | `Os` | as the system gave it | the nearest | `failed` |
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The row does not ask for a deletion.
+    InvalidParameter,
+    /// There is no such socket, or no longer.
+    NotFound,
+    /// The four-tuple names several sockets, bound to different devices.
+    Ambiguous,
+    /// Refused by a guard of ours.
+    Refused(Guard),
+    /// The caller may not, and is no administrator.
+    AccessDenied,
+    /// The caller may not, but is an administrator who is not elevated.
+    NotElevated,
+    /// This system has no way to do it.
+    NotSupported,
+    /// Anything else the system reports.
+    Os,
+}
+
+/// What is refused although the kernel would do it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Guard {
+    /// The name is that of a listening socket.
+    Listener,
+    /// The connection carries the operator's own session.
+    OwnSession,
+    /// The identity belongs to another network namespace than the table.
+    OtherNetns,
+}
+
+impl Guard {
+    const fn cause(self) -> &'static str {
+        match self {
+            Self::Listener => "it is a listening socket, not a connection",
+            Self::OwnSession => "it carries your own session",
+            Self::OtherNetns => "it belongs to another network namespace",
+        }
+    }
+
+    const fn hint(self) -> &'static str {
+        match self {
+            Self::Listener => {
+                "only --listeners (in the library: Listeners::Allow) deletes listeners"
+            }
+            Self::OwnSession => "--own-session deletes it all the same",
+            Self::OtherNetns => {
+                "run it inside that namespace: ip netns exec NAME, or nsenter -n -t PID"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Listener => "listener",
+            Self::OwnSession => "own-session",
+            Self::OtherNetns => "other-netns",
+        })
+    }
+}
+
+/// What became of a deletion, in the words that library, C library and program share.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The kernel confirmed it.
+    Deleted,
+    /// It was no longer there.
+    Gone,
+    /// Not permitted.
+    Denied,
+    /// Refused by a guard of ours.
+    Guarded,
+    /// No way on this system.
+    Unsupported,
+    /// Anything else.
+    Failed,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Deleted => "deleted",
+            Self::Gone => "gone",
+            Self::Denied => "denied",
+            Self::Guarded => "guarded",
+            Self::Unsupported => "unsupported",
+            Self::Failed => "failed",
+        })
+    }
+}
+
+/// The Win32 codes of the contract (`winerror.h`).
+mod win32 {
+    use rustix::io::Errno;
+
+    pub(super) const TOO_MANY_OPEN_FILES: u32 = 4;
+    pub(super) const ACCESS_DENIED: u32 = 5;
+    pub(super) const NOT_ENOUGH_MEMORY: u32 = 8;
+    pub(super) const GEN_FAILURE: u32 = 31;
+    pub(super) const NOT_SUPPORTED: u32 = 50;
+    pub(super) const INVALID_PARAMETER: u32 = 87;
+    pub(super) const BUSY: u32 = 170;
+    pub(super) const MR_MID_NOT_FOUND: u32 = 317;
+    pub(super) const NOT_FOUND: u32 = 1168;
+
+    /// The nearest code for an errno that has no row of its own in the contract.
+    pub(super) fn from_errno(errno: i32) -> u32 {
+        match Errno::from_raw_os_error(errno) {
+            Errno::MFILE | Errno::NFILE => TOO_MANY_OPEN_FILES,
+            Errno::PERM | Errno::ACCESS => ACCESS_DENIED,
+            Errno::NOMEM | Errno::NOBUFS => NOT_ENOUGH_MEMORY,
+            Errno::OPNOTSUPP | Errno::AFNOSUPPORT | Errno::NOSYS => NOT_SUPPORTED,
+            Errno::INVAL => INVALID_PARAMETER,
+            Errno::BUSY => BUSY,
+            _ => GEN_FAILURE,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_the_codes_of_the_contract() {
+        for (kind, errno, win32, outcome) in [
+            (ErrorKind::InvalidParameter, Some(22), 87, "failed"),
+            (ErrorKind::NotFound, Some(2), 317, "gone"),
+            (ErrorKind::Ambiguous, None, 1168, "guarded"),
+            (ErrorKind::Refused(Guard::Listener), None, 317, "guarded"),
+            (ErrorKind::Refused(Guard::OwnSession), None, 5, "guarded"),
+            (ErrorKind::Refused(Guard::OtherNetns), None, 1168, "guarded"),
+            (ErrorKind::AccessDenied, Some(1), 5, "denied"),
+            (ErrorKind::NotElevated, Some(1), 317, "denied"),
+            (ErrorKind::NotSupported, Some(95), 50, "unsupported"),
+            (ErrorKind::Os, None, 31, "failed"),
+        ] {
+            let error = Error::new(Operation::Delete, kind, "");
+            assert_eq!(error.errno(), errno, "{kind:?}");
+            assert_eq!(error.win32(), win32, "{kind:?}");
+            assert_eq!(error.outcome().to_string(), outcome, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_system_error_has_the_nearest_code() {
+        let code = |errno| Error::os(Operation::Delete, "send", errno).win32();
+        assert_eq!(code(Errno::NOBUFS), 8);
+        assert_eq!(code(Errno::MFILE), 4);
+        assert_eq!(code(Errno::BUSY), 170);
+        assert_eq!(code(Errno::IO), 31);
+    }
+}

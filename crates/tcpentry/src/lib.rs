@@ -1,0 +1,79 @@
+//! Delete TCP connections from outside their process, truthfully and safely.
+//!
+//! Windows has one call for it, `SetTcpEntry`: give it a row of the TCP table with the state
+//! `MIB_TCP_STATE_DELETE_TCB` and the connection is gone. This crate is that call for Linux,
+//! and the table the row comes from.
+//!
+//! - [`TcpTable`] is the table of one network namespace: [`TcpTable::connections`] streams it,
+//!   [`TcpTable::find`] looks up one exact connection, [`TcpTable::delete`] deletes it.
+//! - [`Connection`] is a row. It carries the kernel's [`Cookie`] of its socket, so that what is
+//!   deleted is what was listed: never a later connection of the same four-tuple, and never the
+//!   listener behind it.
+//! - [`Identity`] is a connection's name as one word, to be carried to another process.
+//! - [`Deleted`] or an [`Error`] is the answer. `Deleted` exists only after the kernel confirmed it;
+//!   an [`Error`] has a kind, an errno, a Win32 code and a hint that says what to do.
+//! - [`TcpTable::set_entry`] is the contract of `SetTcpEntry` itself.
+//!
+//! # Example
+//!
+//! A user needs no privilege to delete a connection of his own processes:
+//!
+//! ```
+//! use std::io::Read;
+//! use std::net::{TcpListener, TcpStream};
+//! use tcpentry::{Options, Pair, TcpTable};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let listener = TcpListener::bind("127.0.0.1:0")?;
+//! let mut client = TcpStream::connect(listener.local_addr()?)?;
+//! let (mut server, _) = listener.accept()?;
+//!
+//! let mut table = TcpTable::open()?;
+//! let pair = Pair::new(client.local_addr()?.into(), client.peer_addr()?.into())?;
+//! let connection = table.find(&pair.into())?;
+//! let deleted = table.delete(&connection, &Options::default())?;
+//! println!("{} deleted by {}", deleted.connection, deleted.method);
+//!
+//! assert!(client.read(&mut [0]).is_err(), "its owner is told");
+//! assert!(server.read(&mut [0]).is_err(), "its peer got a reset");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it always does, and never
+//!
+//! - It deletes by the socket's cookie. A request without one may hit the *listener* of a port when
+//!   the connection has just ended (measured, Linux 6.18), so this crate has no way to send one.
+//! - It never says "deleted" before the kernel did, nor "gone" when the kernel merely could not look
+//!   (`tcp_diag` missing).
+//! - It keeps what it does not know: unknown states and attributes are shown as numbers.
+//! - It starts no thread, runs no other program, writes no file.
+
+mod borrow;
+mod connection;
+mod delete;
+mod endpoint;
+mod error;
+mod explain;
+mod identity;
+mod netns;
+mod privilege;
+mod process;
+mod set_entry;
+mod sock_diag;
+mod state;
+mod survey;
+mod sys;
+mod table;
+
+pub use connection::{Attribute, Connection, Cookie, Inode, TcpInfo};
+pub use delete::{Deleted, Listeners, Method, MethodChoice, Options};
+pub use endpoint::{Device, Endpoint, EndpointError, Interface, Pair, ScopedEndpoint};
+pub use error::{Error, ErrorKind, Guard, Operation, Outcome};
+pub use identity::{BootId, Identity, IdentityError, NetnsId};
+pub use privilege::{PtraceScope, administrator, may_borrow_from_all};
+pub use process::{HiddenProcess, Holder, Holders, Process, escape, holders};
+pub use set_entry::{MIB_TCP_STATE_DELETE_TCB, TcpRow};
+pub use state::{State, States};
+pub use survey::{Survey, survey};
+pub use table::{Connections, Query, Target, TcpTable};

@@ -1,0 +1,45 @@
+//! Which boot and which network namespace a socket lives in.
+
+use std::fs;
+use std::os::fd::AsFd;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::error::{Error, Operation};
+use crate::identity::{BootId, NetnsId};
+use crate::sys;
+
+/// The network namespace of a socket that this thread has just made.
+pub(crate) fn of_socket(socket: impl AsFd) -> Result<NetnsId, Error> {
+    match sys::netns_cookie(socket) {
+        Ok(cookie) => Ok(NetnsId::Cookie(cookie)),
+        Err(Errno::NOPROTOOPT) => inode_of_this_thread().map(NetnsId::Inode),
+        Err(errno) => Err(Error::os(
+            Operation::Open,
+            "getsockopt(SO_NETNS_COOKIE)",
+            errno,
+        )),
+    }
+}
+
+/// The inode of this thread's namespace: what is left before Linux 5.14.
+fn inode_of_this_thread() -> Result<u64, Error> {
+    let path = "/proc/thread-self/ns/net";
+    rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+        .and_then(rustix::fs::fstat)
+        .map(|file| file.st_ino)
+        .map_err(|errno| Error::os(Operation::Open, path, errno))
+}
+
+/// The id of this boot.
+pub(crate) fn boot_id() -> Result<BootId, Error> {
+    let path = "/proc/sys/kernel/random/boot_id";
+    let fail = |errno| {
+        Error::os(Operation::Open, path, errno)
+            .with_hint("is /proc mounted? mount -t proc proc /proc")
+    };
+    let text = fs::read_to_string(path)
+        .map_err(|error| fail(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
+    text.trim().parse().map_err(|()| fail(Errno::PROTO))
+}

@@ -1,0 +1,268 @@
+//! A socket as the kernel describes it: `struct inet_diag_msg` and the attributes behind it.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use super::message::{AF_INET, AF_INET6, Malformed};
+use super::reader::Reader;
+use crate::connection::{Attribute, Connection, Cookie, Inode, TcpInfo};
+use crate::endpoint::{Endpoint, Interface, Pair};
+use crate::state::State;
+
+/// Reads one socket. `info` says whether `INET_DIAG_INFO` was asked for, so that its absence means
+/// something.
+pub(super) fn read_socket(bytes: &[u8], info: bool) -> Result<Connection, Malformed> {
+    let mut reader = Reader::new(bytes);
+    let mut connection = fixed_part(&mut reader).ok_or(Malformed)?;
+    connection.mptcp = info.then_some(false);
+    while let Some((number, value)) = next_attribute(&mut reader)? {
+        let mut value_reader = Reader::new(value);
+        match number {
+            INET_DIAG_INFO => connection.info = tcp_info(value).map(Box::new),
+            INET_DIAG_MARK => connection.mark = value_reader.u32(),
+            INET_DIAG_CGROUP_ID => connection.cgroup = value_reader.u64(),
+            INET_DIAG_ULP_INFO => connection.mptcp = Some(is_mptcp(value)?),
+            // The shut-down directions follow from the state; the socket options are not shown.
+            INET_DIAG_SHUTDOWN | INET_DIAG_SOCKOPT => {}
+            number => connection.attributes.push(Attribute {
+                number,
+                value: value.into(),
+            }),
+        }
+    }
+    Ok(connection)
+}
+
+fn fixed_part(reader: &mut Reader<'_>) -> Option<Connection> {
+    let family = reader.u8()?;
+    let state = State::from_kernel(reader.u8()?);
+    let _timer = reader.u8()?;
+    let _retransmits = reader.u8()?;
+    let ports = (reader.be16()?, reader.be16()?);
+    let addresses = (
+        address(family, reader.array()?)?,
+        address(family, reader.array()?)?,
+    );
+    let interface = Interface::new(reader.u32()?);
+    let cookie = u64::from(reader.u32()?) | u64::from(reader.u32()?) << 32;
+    let _expires = reader.u32()?;
+    let receive_queue = reader.u32()?;
+    let send_queue = reader.u32()?;
+    let uid = reader.u32()?;
+    let inode = Inode::new(reader.u32()?);
+    let (pair, mapped) = pair_of(addresses, ports)?;
+    Some(Connection {
+        pair: pair.on(interface),
+        cookie: Cookie::new(cookie)?,
+        state,
+        mapped,
+        receive_queue,
+        send_queue,
+        uid,
+        inode,
+        mark: None,
+        cgroup: None,
+        mptcp: None,
+        info: None,
+        attributes: Vec::new(),
+    })
+}
+
+fn address(family: u8, bytes: [u8; 16]) -> Option<IpAddr> {
+    match (family, bytes) {
+        (AF_INET, [a, b, c, d, ..]) => Some(IpAddr::from([a, b, c, d])),
+        (AF_INET6, bytes) => Some(IpAddr::from(bytes)),
+        _ => None,
+    }
+}
+
+/// The pair, and whether it is IPv4 in an IPv6 socket.
+fn pair_of((local, peer): (IpAddr, IpAddr), ports: (u16, u16)) -> Option<(Pair, bool)> {
+    let mapped = |address: IpAddr| address != address.to_canonical();
+    let is_mapped = mapped(local) || mapped(peer);
+    // A socket bound to ::ffff:a.b.c.d has the peer `::`, and one that was disconnected keeps a
+    // mapped peer beside the local `::` (Linux 6.18): "none" is of the other end's family.
+    let as_v4 = |address: IpAddr| {
+        if is_mapped && address.is_unspecified() {
+            Ipv4Addr::UNSPECIFIED.into()
+        } else {
+            address
+        }
+    };
+    let local = Endpoint::new(as_v4(local), ports.0);
+    let peer = Endpoint::new(as_v4(peer), ports.1);
+    Some((Pair::new(local, peer).ok()?, is_mapped))
+}
+
+/// `struct rtattr`: a length that counts itself, a number, the value, padding.
+fn next_attribute<'a>(reader: &mut Reader<'a>) -> Result<Option<(u16, &'a [u8])>, Malformed> {
+    if reader.is_empty() {
+        return Ok(None);
+    }
+    let length = usize::from(reader.u16().ok_or(Malformed)?);
+    let number = reader.u16().ok_or(Malformed)? & NLA_TYPE_MASK;
+    let value_length = length.checked_sub(ATTRIBUTE_HEADER).ok_or(Malformed)?;
+    let value = reader.take(value_length).ok_or(Malformed)?;
+    reader.align(length);
+    Ok(Some((number, value)))
+}
+
+/// Whether the upper-layer protocol is MPTCP, told to everybody since Linux 5.19 or before.
+fn is_mptcp(value: &[u8]) -> Result<bool, Malformed> {
+    let mut reader = Reader::new(value);
+    while let Some((number, value)) = next_attribute(&mut reader)? {
+        if number == INET_ULP_INFO_NAME {
+            let name = value.split(|&byte| byte == 0).next().unwrap_or_default();
+            return Ok(name == b"mptcp");
+        }
+    }
+    Ok(false)
+}
+
+/// `struct tcp_info`; older kernels send a shorter one, newer ones a longer.
+fn tcp_info(value: &[u8]) -> Option<TcpInfo> {
+    let u8_at = |offset: usize| value.get(offset).copied();
+    let u32_at = |offset: usize| Reader::new(value.get(offset..)?).u32();
+    let u64_at = |offset: usize| Reader::new(value.get(offset..)?).u64();
+    let micros = |offset| u32_at(offset).map(|n| Duration::from_micros(n.into()));
+    let millis = |offset| u32_at(offset).map(|n| Duration::from_millis(n.into()));
+    Some(TcpInfo {
+        retransmits: u8_at(2)?,
+        last_data_sent: millis(44)?,
+        last_data_received: millis(52)?,
+        last_ack_received: millis(56)?,
+        rtt: micros(68)?,
+        rtt_variation: micros(72)?,
+        congestion_window: u32_at(80)?,
+        total_retransmits: u32_at(100)?,
+        bytes_acked: u64_at(120).unwrap_or_default(),
+        bytes_received: u64_at(128).unwrap_or_default(),
+    })
+}
+
+const ATTRIBUTE_HEADER: usize = 4;
+/// The two upper bits are flags (`NLA_F_NESTED`, `NLA_F_NET_BYTEORDER`).
+const NLA_TYPE_MASK: u16 = 0x3fff;
+
+const INET_DIAG_INFO: u16 = 2;
+const INET_DIAG_SHUTDOWN: u16 = 8;
+const INET_DIAG_MARK: u16 = 15;
+const INET_DIAG_ULP_INFO: u16 = 19;
+const INET_DIAG_CGROUP_ID: u16 = 21;
+const INET_DIAG_SOCKOPT: u16 = 22;
+const INET_ULP_INFO_NAME: u16 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn attribute(number: u16, value: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        out.extend(u16::try_from(4 + value.len()).unwrap().to_ne_bytes());
+        out.extend(number.to_ne_bytes());
+        out.extend(value);
+        out.resize(out.len().next_multiple_of(4), 0);
+        out
+    }
+
+    fn socket(local: &str, peer: &str, attributes: &[u8]) -> Vec<u8> {
+        let (local, peer): (IpAddr, IpAddr) = (local.parse().unwrap(), peer.parse().unwrap());
+        let mut out = vec![if local.is_ipv4() { AF_INET } else { AF_INET6 }, 200, 0, 0];
+        out.extend([0, 80, 0x13, 0x88]);
+        for address in [local, peer] {
+            match address {
+                IpAddr::V4(address) => {
+                    out.extend(address.octets());
+                    out.extend([0; 12]);
+                }
+                IpAddr::V6(address) => out.extend(address.octets()),
+            }
+        }
+        for word in [3_u32, 0x55, 0x1, 0, 11, 22, 1000, 4711] {
+            out.extend(word.to_ne_bytes());
+        }
+        out.extend(attributes);
+        out
+    }
+
+    #[test]
+    fn what_is_unknown_is_kept_as_numbers() {
+        let bytes = socket("10.0.0.1", "10.0.0.2", &attribute(99, b"new"));
+        let connection = read_socket(&bytes, false).unwrap();
+        assert_eq!(connection.state.to_string(), "state-200");
+        assert_eq!(connection.attributes[0].number, 99);
+        assert_eq!(&*connection.attributes[0].value, b"new");
+        assert_eq!(connection.pair.to_string(), "10.0.0.1%3:80 10.0.0.2:5000");
+        assert_eq!(connection.cookie.value(), 0x1_0000_0055);
+        assert_eq!((connection.receive_queue, connection.send_queue), (11, 22));
+        assert_eq!((connection.uid, connection.inode), (1000, Inode::new(4711)));
+        assert_eq!(connection.mptcp, None);
+    }
+
+    #[test]
+    fn a_mapped_socket_is_ipv4() {
+        for (local, peer, text) in [
+            (
+                "::ffff:10.0.0.1",
+                "::ffff:10.0.0.2",
+                "10.0.0.1%3:80 10.0.0.2:5000",
+            ),
+            ("::ffff:10.0.0.1", "::", "10.0.0.1%3:80 0.0.0.0:5000"),
+            ("::", "::ffff:10.0.0.2", "0.0.0.0%3:80 10.0.0.2:5000"),
+        ] {
+            let connection = read_socket(&socket(local, peer, &[]), true).unwrap();
+            assert_eq!(
+                (connection.pair.to_string().as_str(), connection.mapped),
+                (text, true)
+            );
+        }
+        let connection = read_socket(&socket("::", "::", &[]), true).unwrap();
+        assert_eq!(
+            (connection.pair.is_ipv4(), connection.mapped),
+            (false, false)
+        );
+    }
+
+    #[test]
+    fn the_upper_layer_protocol_tells_mptcp() {
+        let ulp = |name: &[u8]| attribute(INET_DIAG_ULP_INFO, &attribute(INET_ULP_INFO_NAME, name));
+        let mptcp = |ulp: &[u8]| read_socket(&socket("::1", "::1", ulp), true).unwrap().mptcp;
+        assert_eq!(mptcp(&ulp(b"mptcp\0")), Some(true));
+        assert_eq!(mptcp(&ulp(b"tls\0")), Some(false));
+        assert_eq!(mptcp(&[]), Some(false));
+    }
+
+    #[test]
+    fn a_short_tcp_info_is_no_info() {
+        let bytes = socket("::1", "::1", &attribute(INET_DIAG_INFO, &[0; 60]));
+        assert_eq!(read_socket(&bytes, true).unwrap().info, None);
+        let bytes = socket("::1", "::1", &attribute(INET_DIAG_INFO, &[1; 104]));
+        let info = read_socket(&bytes, true).unwrap().info.unwrap();
+        assert_eq!(
+            (info.retransmits, info.total_retransmits, info.bytes_acked),
+            (1, 0x0101_0101, 0)
+        );
+    }
+
+    #[test]
+    fn broken_attributes_are_malformed() {
+        for broken in [&[3, 0, 99, 0][..], &[8, 0, 99, 0, 1][..], &[9][..]] {
+            assert_eq!(
+                read_socket(&socket("::1", "::1", broken), false),
+                Err(Malformed)
+            );
+        }
+        let mut family = socket("::1", "::1", &[]);
+        family[0] = 99;
+        assert_eq!(read_socket(&family, false), Err(Malformed));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes: Vec<u8>, attributes: Vec<u8>) {
+            let _ = read_socket(&bytes, true);
+            let _ = read_socket(&socket("10.0.0.1", "10.0.0.2", &attributes), true);
+        }
+    }
+}

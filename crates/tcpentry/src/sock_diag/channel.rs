@@ -1,0 +1,85 @@
+//! The interface behind which the kernel stands: datagrams out, datagrams in.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType,
+    netlink::{self, SocketAddrNetlink},
+};
+
+/// What carries requests to the kernel and answers back; a fake one in tests injects faults.
+pub(crate) trait Channel: Send + Sync {
+    /// Sends one datagram. The kernel handles it before this returns.
+    fn send(&mut self, datagram: &[u8]) -> Result<(), Errno>;
+
+    /// Takes the next datagram without waiting; `EAGAIN` when there is none.
+    ///
+    /// It never waits, because the kernel queues its answer before `send` returns, and the next part
+    /// of a dump before it hands out the one before: where nothing is queued, nothing will come.
+    fn receive(&mut self, buffer: &mut [u8]) -> Result<Datagram, Errno>;
+}
+
+/// What came in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Datagram {
+    /// Its true length, also when the buffer was shorter.
+    pub(crate) length: usize,
+    /// Whether the kernel sent it, and not another process that guessed our port.
+    pub(crate) from_kernel: bool,
+}
+
+/// A `NETLINK_SOCK_DIAG` socket. It belongs to the network namespace it was made in for good,
+/// whatever becomes of the thread.
+#[derive(Clone, Debug)]
+pub(crate) struct NetlinkSocket(Arc<OwnedFd>);
+
+impl NetlinkSocket {
+    pub(crate) fn open() -> Result<Self, Errno> {
+        let socket = rustix::net::socket_with(
+            AddressFamily::NETLINK,
+            SocketType::RAW,
+            SocketFlags::CLOEXEC,
+            Some(netlink::SOCK_DIAG),
+        )?;
+        rustix::net::bind(&socket, &SocketAddrNetlink::new(0, 0))?;
+        Ok(Self(Arc::new(socket)))
+    }
+}
+
+impl AsFd for NetlinkSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Channel for NetlinkSocket {
+    fn send(&mut self, datagram: &[u8]) -> Result<(), Errno> {
+        let kernel = SocketAddrNetlink::new(0, 0);
+        let sent = rustix::io::retry_on_intr(|| {
+            rustix::net::sendto(&self.0, datagram, SendFlags::empty(), &kernel)
+        })?;
+        // A netlink datagram goes as a whole or not at all.
+        debug_assert_eq!(sent, datagram.len());
+        Ok(())
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> Result<Datagram, Errno> {
+        let flags = RecvFlags::DONTWAIT | RecvFlags::TRUNC;
+        loop {
+            match rustix::net::recvfrom(&self.0, &mut *buffer, flags) {
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno),
+                Ok((_, length, sender)) => {
+                    let sender =
+                        sender.and_then(|address| SocketAddrNetlink::try_from(address).ok());
+                    return Ok(Datagram {
+                        length,
+                        from_kernel: sender.is_some_and(|sender| sender.pid() == 0),
+                    });
+                }
+            }
+        }
+    }
+}

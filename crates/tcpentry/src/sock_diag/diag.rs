@@ -1,0 +1,350 @@
+//! The three questions to the kernel, get, destroy and dump, over a [`Channel`].
+
+use rustix::io::Errno;
+
+use super::attribute::read_socket;
+use super::channel::Channel;
+use super::message::{Body, DumpRequest, Families, Malformed, Request, next_message};
+use super::reader::Reader;
+use crate::connection::{Connection, Cookie};
+use crate::endpoint::Pair;
+use crate::state::{State, States};
+
+/// A conversation with the kernel's `sock_diag`.
+///
+/// Errors are bare errnos: what they mean depends on what was asked, and the caller knows.
+pub(crate) struct Diag {
+    channel: Box<dyn Channel>,
+    sequence: u32,
+    request: Vec<u8>,
+    buffer: Box<[u8]>,
+    /// A dump was left before its end; its rest must be read before the next question.
+    unfinished: bool,
+}
+
+/// Which sockets a dump is to yield.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scope {
+    pub(crate) states: States,
+    /// With `struct tcp_info` and the knowledge of what is MPTCP; about 1.5 times the cost.
+    pub(crate) info: bool,
+    /// Local and peer port, judged by the kernel; 0 leaves one open.
+    pub(crate) ports: (u16, u16),
+}
+
+impl Diag {
+    pub(crate) fn new(channel: impl Channel + 'static) -> Self {
+        Self {
+            channel: Box::new(channel),
+            sequence: 0,
+            request: Vec::new(),
+            buffer: vec![0; BUFFER].into(),
+            unfinished: false,
+        }
+    }
+
+    /// Looks one socket up by its four-tuple and interface, and by its cookie where one is given.
+    ///
+    /// Without a cookie the kernel may answer with the *listener* of the local end; the caller
+    /// compares. `ENOENT` when there is neither, and also when `tcp_diag` is missing.
+    pub(crate) fn get(&mut self, pair: &Pair, cookie: Option<Cookie>) -> Result<Connection, Errno> {
+        let mut lost = Errno::AGAIN;
+        // A question may be asked again when its answer got lost for want of memory.
+        for _ in 0..ATTEMPTS {
+            self.ask(Request::Get { pair, cookie })?;
+            match self.answer() {
+                Err(errno @ (Errno::AGAIN | Errno::NOBUFS)) => lost = errno,
+                Err(errno) => return Err(errno),
+                Ok(Some(connection)) => return Ok(connection),
+                Ok(None) => return Err(Errno::PROTO),
+            }
+        }
+        Err(lost)
+    }
+
+    /// Destroys the socket of this cookie: `SOCK_DESTROY`.
+    ///
+    /// `Ok` only when the kernel has acknowledged it. `EAGAIN` or `ENOBUFS` when its answer got
+    /// lost: it has been done or refused, and only another look can tell.
+    pub(crate) fn destroy(&mut self, pair: &Pair, cookie: Cookie) -> Result<(), Errno> {
+        self.ask(Request::Destroy { pair, cookie })?;
+        match self.answer()? {
+            None => Ok(()),
+            Some(_) => Err(Errno::PROTO),
+        }
+    }
+
+    /// Starts a dump.
+    pub(crate) fn dump(&mut self, scope: Scope) -> Result<Dump<'_>, DumpError> {
+        let request = DumpRequest {
+            families: Families::Both,
+            states: scope.states,
+            info: scope.info,
+            ports: scope.ports,
+            by_mark: false,
+        };
+        self.ask(Request::Dump(request))?;
+        Ok(Dump {
+            diag: self,
+            request,
+            position: 0,
+            length: 0,
+            yielded: false,
+            round: 1,
+            interrupted: false,
+            seen: Vec::new(),
+            seen_before: 0,
+            over: false,
+            finished: false,
+        })
+    }
+
+    /// Whether the kernel's TCP part of `sock_diag` answers at all: a dump of no state.
+    ///
+    /// `ENOENT` when the module `tcp_diag` is neither loaded nor to be loaded from here.
+    pub(crate) fn probe(&mut self) -> Result<(), Errno> {
+        self.dump_of_nothing(Families::V4, false)
+    }
+
+    /// Whether both families can be dumped in one walk.
+    pub(crate) fn probe_one_walk(&mut self) -> Result<(), Errno> {
+        self.dump_of_nothing(Families::Both, false)
+    }
+
+    /// Whether this socket has `CAP_NET_ADMIN` over its namespace, asked without doing anything:
+    /// a filter by mark needs it, exactly as `SOCK_DESTROY` does. `EPERM` when not.
+    pub(crate) fn probe_right(&mut self) -> Result<(), Errno> {
+        self.dump_of_nothing(Families::V4, true)
+    }
+
+    /// Whether this kernel has `SOCK_DESTROY` (`CONFIG_INET_DIAG_DESTROY`), asked without destroying:
+    /// for a cookie that no socket has. `EOPNOTSUPP` when not.
+    pub(crate) fn probe_destroy(&mut self, pair: &Pair) -> Result<(), Errno> {
+        let nobody =
+            Cookie::new(0).expect("0 is a value like others, which the kernel never gives");
+        match self.destroy(pair, nobody) {
+            Err(Errno::NOENT) => Ok(()),
+            other => other,
+        }
+    }
+
+    fn dump_of_nothing(&mut self, families: Families, by_mark: bool) -> Result<(), Errno> {
+        self.ask(Request::Dump(DumpRequest {
+            families,
+            states: States::NONE,
+            info: false,
+            ports: (0, 0),
+            by_mark,
+        }))?;
+        self.answer().map(|_| ())
+    }
+
+    fn ask(&mut self, request: Request<'_>) -> Result<(), Errno> {
+        self.drain();
+        self.sequence = self.sequence.wrapping_add(1);
+        request.encode(self.sequence, &mut self.request);
+        self.channel.send(&self.request)
+    }
+
+    /// Reads the rest of an abandoned dump: the kernel would answer the next one with `EBUSY`.
+    fn drain(&mut self) {
+        if !std::mem::take(&mut self.unfinished) {
+            return;
+        }
+        while let Ok(length) = self.receive() {
+            let mut datagram = Reader::new(&self.buffer[..length]);
+            while let Ok(Some(message)) = next_message(&mut datagram) {
+                let over = matches!(message.body, Body::Done(_) | Body::Acknowledged(_));
+                if over && message.sequence == self.sequence {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The answer to a request that is no dump: a socket, or the kernel's word.
+    fn answer(&mut self) -> Result<Option<Connection>, Errno> {
+        loop {
+            let length = self.receive()?;
+            let mut datagram = Reader::new(&self.buffer[..length]);
+            while let Some(message) = next_message(&mut datagram)? {
+                if message.sequence != self.sequence {
+                    continue;
+                }
+                match message.body {
+                    Body::Socket(bytes) => return Ok(Some(read_socket(bytes, true)?)),
+                    Body::Done(result) | Body::Acknowledged(result) => {
+                        return result.map(|()| None);
+                    }
+                    Body::Other => {}
+                }
+            }
+        }
+    }
+
+    /// The next datagram of the kernel, whole.
+    fn receive(&mut self) -> Result<usize, Errno> {
+        loop {
+            let datagram = self.channel.receive(&mut self.buffer)?;
+            if !datagram.from_kernel {
+                continue;
+            }
+            // The kernel fits its datagrams to the buffer; one that does not fit can't be trusted.
+            if datagram.length > self.buffer.len() {
+                return Err(Errno::MSGSIZE);
+            }
+            return Ok(datagram.length);
+        }
+    }
+}
+
+/// A running dump. It yields each socket once, also when the kernel has to be asked again.
+pub(crate) struct Dump<'d> {
+    diag: &'d mut Diag,
+    request: DumpRequest,
+    /// The unread part of the datagram in the buffer.
+    position: usize,
+    length: usize,
+    yielded: bool,
+    round: u32,
+    interrupted: bool,
+    /// The cookies yielded so far; the first `seen_before` are those of earlier rounds, sorted.
+    seen: Vec<u64>,
+    seen_before: usize,
+    /// Whether the kernel has said its last word on the running request.
+    over: bool,
+    finished: bool,
+}
+
+impl Iterator for Dump<'_> {
+    type Item = Result<Connection, DumpError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.finished {
+            return None;
+        }
+        let item = self.step().transpose();
+        if !matches!(item, Some(Ok(_))) {
+            self.finished = true;
+        }
+        item
+    }
+}
+
+impl Dump<'_> {
+    /// The next socket that has not been yielded yet; `None` at the end.
+    fn step(&mut self) -> Result<Option<Connection>, DumpError> {
+        loop {
+            let mut datagram = Reader::new(&self.diag.buffer[self.position..self.length]);
+            let Some(message) = next_message(&mut datagram)? else {
+                self.length = self.diag.receive()?;
+                self.position = 0;
+                continue;
+            };
+            let rest = datagram.rest().len();
+            self.position = self.length - rest;
+            if message.sequence != self.diag.sequence {
+                continue;
+            }
+            self.interrupted |= message.interrupted;
+            self.over = matches!(message.body, Body::Done(_) | Body::Acknowledged(_));
+            match message.body {
+                Body::Socket(bytes) => {
+                    let mut connection = read_socket(bytes, self.request.info)?;
+                    if self.seen[..self.seen_before]
+                        .binary_search(&connection.cookie.value())
+                        .is_ok()
+                    {
+                        continue;
+                    }
+                    self.seen.push(connection.cookie.value());
+                    self.yielded = true;
+                    self.name_bound_socket(&mut connection);
+                    return Ok(Some(connection));
+                }
+                Body::Done(Ok(())) if self.interrupted => self.repeat()?,
+                Body::Done(Ok(())) if self.request.families == Families::V4 => {
+                    self.start(Families::V6)?;
+                }
+                Body::Done(Ok(())) => return Ok(None),
+                Body::Done(Err(errno)) | Body::Acknowledged(Err(errno)) => self.refused(errno)?,
+                Body::Acknowledged(Ok(())) | Body::Other => {}
+            }
+        }
+    }
+
+    /// Only a walk that was asked for bound sockets shows closed ones, and they are the bound ones.
+    fn name_bound_socket(&self, connection: &mut Connection) {
+        if connection.state == State::Closed && self.request.states.contains(State::BoundInactive) {
+            connection.state = State::BoundInactive;
+        }
+    }
+
+    /// A kernel that does not do both families in one walk does one after the other.
+    fn refused(&mut self, errno: Errno) -> Result<(), DumpError> {
+        if self.request.families == Families::Both && !self.yielded {
+            Ok(self.start(Families::V4)?)
+        } else {
+            Err(DumpError::Errno(errno))
+        }
+    }
+
+    /// The table changed under the walk: walk again, and yield what has not been yielded.
+    fn repeat(&mut self) -> Result<(), DumpError> {
+        if self.round == ROUNDS {
+            return Err(DumpError::Interrupted);
+        }
+        self.round += 1;
+        self.seen.sort_unstable();
+        self.seen_before = self.seen.len();
+        Ok(self.start(self.request.families)?)
+    }
+
+    fn start(&mut self, families: Families) -> Result<(), Errno> {
+        self.request.families = families;
+        self.interrupted = false;
+        self.length = 0;
+        self.position = 0;
+        self.over = false;
+        self.diag.ask(Request::Dump(self.request))
+    }
+}
+
+impl Drop for Dump<'_> {
+    fn drop(&mut self) {
+        self.diag.unfinished = !self.over;
+    }
+}
+
+/// Why a dump ended before its end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum DumpError {
+    /// The kernel's word, or a failed system call.
+    Errno(Errno),
+    /// It was interrupted as often as it was repeated.
+    Interrupted,
+}
+
+impl From<Errno> for DumpError {
+    fn from(errno: Errno) -> Self {
+        Self::Errno(errno)
+    }
+}
+
+impl From<Malformed> for DumpError {
+    fn from(malformed: Malformed) -> Self {
+        Self::Errno(malformed.into())
+    }
+}
+
+impl From<Malformed> for Errno {
+    fn from(_: Malformed) -> Self {
+        Self::PROTO
+    }
+}
+
+/// The kernel caps a dump's datagrams at 32 KiB. One size for the whole life of a socket: after a
+/// larger read a smaller one was cut off in mid-message (Linux 6.18).
+const BUFFER: usize = 32 * 1024;
+const ATTEMPTS: usize = 3;
+const ROUNDS: u32 = 8;

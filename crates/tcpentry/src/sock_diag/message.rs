@@ -1,0 +1,395 @@
+//! Netlink messages: requests written, answers split (`linux/netlink.h`, `linux/inet_diag.h`).
+
+use std::net::IpAddr;
+
+use rustix::io::Errno;
+
+use super::reader::Reader;
+use crate::connection::Cookie;
+use crate::endpoint::{Interface, Pair};
+use crate::state::States;
+
+/// What a request asks for; the length, sequence and header are filled in by [`encode`](Self::encode).
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Request<'a> {
+    /// One socket by its four-tuple: `SOCK_DIAG_BY_FAMILY` without `NLM_F_DUMP`.
+    Get {
+        pair: &'a Pair,
+        cookie: Option<Cookie>,
+    },
+    /// The end of one socket: `SOCK_DESTROY`. A cookie is not optional here.
+    Destroy { pair: &'a Pair, cookie: Cookie },
+    /// Many sockets: `NLM_F_DUMP`.
+    Dump(DumpRequest),
+}
+
+/// A dump: which sockets, and with what beside the fixed fields.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DumpRequest {
+    pub(super) families: Families,
+    pub(super) states: States,
+    pub(super) info: bool,
+    /// Local and peer port, host order; 0 leaves one open.
+    pub(super) ports: (u16, u16),
+    /// Filter by mark in the kernel, which needs `CAP_NET_ADMIN`: a question about the right.
+    pub(super) by_mark: bool,
+}
+
+/// Which families one dump covers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Families {
+    /// Both in one walk: the legacy `TCPDIAG_GETSOCK`, the only request that has `AF_UNSPEC`.
+    Both,
+    V4,
+    V6,
+}
+
+impl Request<'_> {
+    pub(super) fn encode(&self, sequence: u32, out: &mut Vec<u8>) {
+        out.clear();
+        let (kind, flags) = match self {
+            Self::Get { .. } => (SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST),
+            Self::Destroy { .. } => (SOCK_DESTROY, NLM_F_REQUEST | NLM_F_ACK),
+            Self::Dump(dump) if dump.families == Families::Both => {
+                (TCPDIAG_GETSOCK, NLM_F_REQUEST | NLM_F_DUMP)
+            }
+            Self::Dump(_) => (SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP),
+        };
+        out.extend(0_u32.to_ne_bytes()); // the length, below
+        out.extend(kind.to_ne_bytes());
+        out.extend(flags.to_ne_bytes());
+        out.extend(sequence.to_ne_bytes());
+        out.extend(0_u32.to_ne_bytes()); // to the kernel
+        match self {
+            Self::Get { pair, cookie } => {
+                let cookie = cookie.map_or(ANY_SOCKET, Cookie::value);
+                request_v2(out, family_of(pair), INFO, States::ALL.bits());
+                socket_id(out, pair, cookie);
+            }
+            Self::Destroy { pair, cookie } => {
+                // The kernel ignores the states of an exact request (measured, Linux 6.18).
+                request_v2(out, family_of(pair), 0, States::ALL.bits());
+                socket_id(out, pair, cookie.value());
+            }
+            Self::Dump(dump) => dump.encode(out),
+        }
+        let length = u32::try_from(out.len()).expect("requests are short");
+        out[..4].copy_from_slice(&length.to_ne_bytes());
+    }
+}
+
+impl DumpRequest {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let extensions = if self.info { INFO } else { 0 };
+        let family = match self.families {
+            Families::Both => {
+                // struct inet_diag_req: family, src_len, dst_len, ext.
+                out.extend([0, 0, 0, extensions]);
+                ports_only(out, self.ports);
+                out.extend(self.states.bits().to_ne_bytes());
+                out.extend(0_u32.to_ne_bytes());
+                None
+            }
+            Families::V4 => Some(AF_INET),
+            Families::V6 => Some(AF_INET6),
+        };
+        if let Some(family) = family {
+            request_v2(out, family, extensions, self.states.bits());
+            ports_only(out, self.ports);
+        }
+        if self.by_mark {
+            // An attribute of one operation: "mark & 1 == 1", else past the end.
+            let (length, operation) = (4 + 12_u16, 12_u8);
+            out.extend(length.to_ne_bytes());
+            out.extend(INET_DIAG_REQ_BYTECODE.to_ne_bytes());
+            out.extend([INET_DIAG_BC_MARK_COND, operation]);
+            out.extend((u16::from(operation) + 4).to_ne_bytes());
+            out.extend(1_u32.to_ne_bytes());
+            out.extend(1_u32.to_ne_bytes());
+        }
+    }
+}
+
+/// `struct inet_diag_req_v2` up to the socket's id.
+fn request_v2(out: &mut Vec<u8>, family: u8, extensions: u8, states: u32) {
+    out.extend([family, IPPROTO_TCP, extensions, 0]);
+    out.extend(states.to_ne_bytes());
+}
+
+/// `struct inet_diag_sockid`
+fn socket_id(out: &mut Vec<u8>, pair: &Pair, cookie: u64) {
+    out.extend(pair.local().port().to_be_bytes());
+    out.extend(pair.peer().port().to_be_bytes());
+    for end in [pair.local(), pair.peer()] {
+        match end.address() {
+            IpAddr::V4(address) => {
+                out.extend(address.octets());
+                out.extend([0; 12]);
+            }
+            IpAddr::V6(address) => out.extend(address.octets()),
+        }
+    }
+    out.extend(pair.interface().map_or(0, Interface::index).to_ne_bytes());
+    // Two words, the low one first, each in host order.
+    out.extend(cookie_words(cookie));
+}
+
+fn cookie_words(cookie: u64) -> [u8; 8] {
+    let low = u32::try_from(cookie & 0xffff_ffff).expect("masked");
+    let high = u32::try_from(cookie >> 32).expect("shifted");
+    let mut words = [0; 8];
+    words[..4].copy_from_slice(&low.to_ne_bytes());
+    words[4..].copy_from_slice(&high.to_ne_bytes());
+    words
+}
+
+fn ports_only(out: &mut Vec<u8>, (local, peer): (u16, u16)) {
+    out.extend(local.to_be_bytes());
+    out.extend(peer.to_be_bytes());
+    out.extend([0; 16 + 16 + 4]);
+    out.extend(cookie_words(ANY_SOCKET));
+}
+
+fn family_of(pair: &Pair) -> u8 {
+    if pair.is_ipv4() { AF_INET } else { AF_INET6 }
+}
+
+/// One message of an answer.
+#[derive(Clone, Copy)]
+pub(super) struct Message<'a> {
+    pub(super) sequence: u32,
+    /// `NLM_F_DUMP_INTR`: the table changed so that this dump is not consistent.
+    pub(super) interrupted: bool,
+    pub(super) body: Body<'a>,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Body<'a> {
+    /// A socket: `struct inet_diag_msg` and attributes.
+    Socket(&'a [u8]),
+    /// The end of a dump, with the error that ended it.
+    Done(Result<(), Errno>),
+    /// The answer to a single request: `NLMSG_ERROR`, where 0 is success.
+    Acknowledged(Result<(), Errno>),
+    /// `NLMSG_NOOP` and whatever else means nothing here.
+    Other,
+}
+
+/// Splits the next message off a datagram.
+///
+/// `Ok(None)` at its end; `Err` when what is there is no message.
+pub(super) fn next_message<'a>(
+    datagram: &mut Reader<'a>,
+) -> Result<Option<Message<'a>>, Malformed> {
+    if datagram.is_empty() {
+        return Ok(None);
+    }
+    let mut header = *datagram;
+    let length = header.u32().ok_or(Malformed)? as usize;
+    let kind = header.u16().ok_or(Malformed)?;
+    let flags = header.u16().ok_or(Malformed)?;
+    let sequence = header.u32().ok_or(Malformed)?;
+    let whole = datagram.take(length).ok_or(Malformed)?;
+    datagram.align(length);
+    let payload = whole.get(HEADER_LENGTH..).ok_or(Malformed)?;
+    let body = match kind {
+        TCPDIAG_GETSOCK | SOCK_DIAG_BY_FAMILY => Body::Socket(payload),
+        NLMSG_ERROR => Body::Acknowledged(result_of(payload).ok_or(Malformed)?),
+        // Kernels before 4.13 ended a dump without a number in some cases; none means no error.
+        NLMSG_DONE => Body::Done(result_of(payload).unwrap_or(Ok(()))),
+        _ => Body::Other,
+    };
+    Ok(Some(Message {
+        sequence,
+        interrupted: flags & NLM_F_DUMP_INTR != 0,
+        body,
+    }))
+}
+
+/// The kernel writes errors as negative numbers.
+fn result_of(payload: &[u8]) -> Option<Result<(), Errno>> {
+    let number = Reader::new(payload).i32()?;
+    Some(match number.checked_neg() {
+        Some(0) => Ok(()),
+        Some(errno @ 1..=4095) => Err(Errno::from_raw_os_error(errno)),
+        _ => Err(Errno::PROTO),
+    })
+}
+
+/// What came is no netlink message, or no socket.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Malformed;
+
+/// `INET_DIAG_NOCOOKIE` in both words: any socket. Only ever sent with a question, never with
+/// `SOCK_DESTROY`.
+const ANY_SOCKET: u64 = u64::MAX;
+
+pub(super) const AF_INET: u8 = 2;
+pub(super) const AF_INET6: u8 = 10;
+const IPPROTO_TCP: u8 = 6;
+
+const HEADER_LENGTH: usize = 16;
+const NLM_F_REQUEST: u16 = 0x01;
+const NLM_F_ACK: u16 = 0x04;
+const NLM_F_DUMP_INTR: u16 = 0x10;
+const NLM_F_DUMP: u16 = 0x300;
+const NLMSG_ERROR: u16 = 2;
+const NLMSG_DONE: u16 = 3;
+
+const TCPDIAG_GETSOCK: u16 = 18;
+const SOCK_DIAG_BY_FAMILY: u16 = 20;
+const SOCK_DESTROY: u16 = 21;
+
+/// `1 << (INET_DIAG_INFO - 1)`: `struct tcp_info`, and with it the name of the upper-layer protocol.
+const INFO: u8 = 1 << 1;
+const INET_DIAG_REQ_BYTECODE: u16 = 1;
+const INET_DIAG_BC_MARK_COND: u8 = 10;
+
+/// Answers as the kernel would write them, for tests behind the [`Channel`](super::Channel).
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    /// A whole answer datagram's message.
+    pub(crate) fn message(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        out.extend(
+            u32::try_from(HEADER_LENGTH + payload.len())
+                .unwrap()
+                .to_ne_bytes(),
+        );
+        out.extend(kind.to_ne_bytes());
+        out.extend(flags.to_ne_bytes());
+        out.extend(sequence.to_ne_bytes());
+        out.extend(0_u32.to_ne_bytes());
+        out.extend(payload);
+        out.resize(out.len().next_multiple_of(4), 0);
+        out
+    }
+
+    pub(crate) fn acknowledged(sequence: u32, errno: i32) -> Vec<u8> {
+        message(NLMSG_ERROR, 0, sequence, &(-errno).to_ne_bytes())
+    }
+
+    pub(crate) fn done(sequence: u32, errno: i32, interrupted: bool) -> Vec<u8> {
+        let flags = if interrupted { 2 | NLM_F_DUMP_INTR } else { 2 };
+        message(NLMSG_DONE, flags, sequence, &(-errno).to_ne_bytes())
+    }
+
+    /// A socket of these ends, without attributes.
+    pub(crate) fn socket(
+        sequence: u32,
+        pair: &Pair,
+        state: u8,
+        cookie: u64,
+        inode: u32,
+        attributes: &[u8],
+    ) -> Vec<u8> {
+        let mut payload = vec![family_of(pair), state, 0, 0];
+        socket_id(&mut payload, pair, cookie);
+        for word in [0, 0, 0, 1000, inode] {
+            payload.extend(u32::to_ne_bytes(word));
+        }
+        payload.extend(attributes);
+        message(SOCK_DIAG_BY_FAMILY, 2, sequence, &payload)
+    }
+
+    /// What kind of request it is (its `nlmsg_type`), its sequence and whether it is a dump.
+    pub(crate) fn read_request(datagram: &[u8]) -> (u16, u32, bool) {
+        let mut reader = Reader::new(datagram);
+        let _length = reader.u32().unwrap();
+        let kind = reader.u16().unwrap();
+        let flags = reader.u16().unwrap();
+        (kind, reader.u32().unwrap(), flags & NLM_F_DUMP != 0)
+    }
+
+    pub(crate) const GET: u16 = SOCK_DIAG_BY_FAMILY;
+    pub(crate) const DESTROY: u16 = SOCK_DESTROY;
+    pub(crate) const DUMP_BOTH: u16 = TCPDIAG_GETSOCK;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use netlink_packet_core::{
+        NLM_F_ACK as ACK, NLM_F_REQUEST as REQUEST, NetlinkMessage, NetlinkPayload,
+    };
+    use netlink_packet_sock_diag::SockDiagMessage;
+    use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, SocketId, StateFlags};
+    use proptest::prelude::*;
+
+    /// The same request written by an implementation that is not ours.
+    fn oracle(pair: &Pair, cookie: u64, info: bool, destroy: bool) -> Vec<u8> {
+        let request = InetRequest {
+            family: family_of(pair),
+            protocol: IPPROTO_TCP,
+            extensions: if info {
+                ExtensionFlags::INFO
+            } else {
+                ExtensionFlags::empty()
+            },
+            states: StateFlags::from_bits_retain(States::ALL.bits()),
+            socket_id: SocketId {
+                source_port: pair.local().port(),
+                destination_port: pair.peer().port(),
+                source_address: pair.local().address(),
+                destination_address: pair.peer().address(),
+                interface_id: pair.interface().map_or(0, Interface::index),
+                cookie: cookie.to_ne_bytes(),
+            },
+        };
+        let payload = SockDiagMessage::InetRequest(request);
+        let mut packet = NetlinkMessage::new(
+            netlink_packet_core::NetlinkHeader::default(),
+            NetlinkPayload::from(payload),
+        );
+        packet.header.sequence_number = 7;
+        packet.finalize();
+        packet.header.flags = if destroy { REQUEST | ACK } else { REQUEST };
+        if destroy {
+            packet.header.message_type = SOCK_DESTROY;
+        }
+        let mut out = vec![0; packet.header.length as usize];
+        packet.serialize(&mut out);
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn requests_are_what_another_implementation_writes(
+            v6: bool, local: u128, peer: u128, ports: (u16, u16), interface: u32, cookie in 0..u64::MAX,
+        ) {
+            let address = |bits: u128| if v6 {
+                IpAddr::from(bits.to_be_bytes())
+            } else {
+                let [a, b, c, d, ..] = bits.to_be_bytes();
+                IpAddr::from([a, b, c, d])
+            };
+            let end = |address, port| crate::Endpoint::new(address, port);
+            let Ok(pair) = Pair::new(end(address(local), ports.0), end(address(peer), ports.1)) else {
+                return Ok(());
+            };
+            let pair = pair.on(Interface::new(interface));
+            let mut ours = Vec::new();
+            Request::Get { pair: &pair, cookie: Cookie::new(cookie) }.encode(7, &mut ours);
+            prop_assert_eq!(&ours, &oracle(&pair, cookie, true, false));
+            Request::Destroy { pair: &pair, cookie: Cookie::new(cookie).unwrap() }.encode(7, &mut ours);
+            prop_assert_eq!(&ours, &oracle(&pair, cookie, false, true));
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes: Vec<u8>) {
+            let mut datagram = Reader::new(&bytes);
+            while let Ok(Some(_)) = next_message(&mut datagram) {}
+        }
+    }
+
+    #[test]
+    fn a_message_longer_than_its_datagram_is_malformed() {
+        let mut datagram = testing::acknowledged(1, 0);
+        datagram.truncate(18);
+        assert!(next_message(&mut Reader::new(&datagram)).is_err());
+        // A length that would not even advance.
+        assert!(next_message(&mut Reader::new(&[0; 16])).is_err());
+    }
+}

@@ -1,0 +1,18 @@
+//! The kernel's `sock_diag` interface (`net/ipv4/inet_diag.c`): dump, exact look-up, destroy.
+//!
+//! This is the only place that knows the wire format. It knows nothing of guards, methods, outcomes
+//! or text: [`Diag`] speaks in connections and errnos.
+
+mod attribute;
+mod channel;
+mod diag;
+mod message;
+mod reader;
+
+pub(crate) use channel::NetlinkSocket;
+pub(crate) use diag::{Diag, Dump, DumpError, Scope};
+
+#[cfg(test)]
+pub(crate) use channel::{Channel, Datagram};
+#[cfg(test)]
+pub(crate) use message::testing;
