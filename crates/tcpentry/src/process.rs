@@ -3,6 +3,7 @@
 //! Every file of it may vanish between two looks; whatever can't be read is simply not known.
 
 use std::ffi::CStr;
+use std::fmt::Write as _;
 use std::fs;
 use std::num::NonZeroI32;
 
@@ -146,9 +147,9 @@ fn each_descriptor(process: Process, mut visit: impl FnMut(i32, &[u8])) -> Resul
         flags,
         Mode::empty(),
     )?;
-    let mut entries = Dir::read_from(&directory)?;
+    let entries = Dir::read_from(&directory)?;
     let mut buffer = [0; LONGEST_LINK];
-    while let Some(entry) = entries.next() {
+    for entry in entries {
         let entry = entry?;
         if entry.file_type() != FileType::Symlink {
             continue;
@@ -195,7 +196,7 @@ pub fn escape(name: &[u8]) -> String {
             }
         }
         for byte in chunk.invalid() {
-            out.push_str(&format!("\\x{byte:02x}"));
+            let _ = write!(out, "\\x{byte:02x}");
         }
     }
     out

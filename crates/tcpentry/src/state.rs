@@ -202,7 +202,7 @@ impl States {
     /// Every socket that is in some state of a connection or listens: all but bound-inactive.
     pub const ALL_ACTIVE: Self = Self(0x1fff & !1);
     /// Everything the kernel can show.
-    pub const ALL: Self = Self(u32::MAX & !1);
+    pub const ALL: Self = Self(!1);
 
     /// This set and one more state.
     #[must_use]

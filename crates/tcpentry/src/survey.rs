@@ -13,6 +13,10 @@ use crate::table::TcpTable;
 /// What the kernel and the caller's rights allow in a table's network namespace.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent answers to independent questions"
+)]
 pub struct Survey {
     /// Whether the table can be read: `tcp_diag` is there.
     pub tcp_diag: bool,

@@ -89,7 +89,6 @@ impl Diag {
             request,
             position: 0,
             length: 0,
-            yielded: false,
             round: 1,
             interrupted: false,
             seen: Vec::new(),
@@ -205,7 +204,6 @@ pub(crate) struct Dump<'d> {
     /// The unread part of the datagram in the buffer.
     position: usize,
     length: usize,
-    yielded: bool,
     round: u32,
     interrupted: bool,
     /// The cookies yielded so far; the first `seen_before` are those of earlier rounds, sorted.
@@ -258,7 +256,6 @@ impl Dump<'_> {
                         continue;
                     }
                     self.seen.push(connection.cookie.value());
-                    self.yielded = true;
                     self.name_bound_socket(&mut connection);
                     return Ok(Some(connection));
                 }
@@ -282,7 +279,7 @@ impl Dump<'_> {
 
     /// A kernel that does not do both families in one walk does one after the other.
     fn refused(&mut self, errno: Errno) -> Result<(), DumpError> {
-        if self.request.families == Families::Both && !self.yielded {
+        if self.request.families == Families::Both && self.seen.is_empty() {
             Ok(self.start(Families::V4)?)
         } else {
             Err(DumpError::Errno(errno))
