@@ -1,7 +1,7 @@
 //! The system calls that rustix lacks: the only file of this library with unsafe code.
 #![allow(unsafe_code)]
 
-use std::mem::{MaybeUninit, size_of};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd};
 
 use rustix::io::Errno;
@@ -11,7 +11,7 @@ use rustix::io::Errno;
 /// Since Linux 5.14; `ENOPROTOOPT` before.
 pub(crate) fn netns_cookie(socket: impl AsFd) -> Result<u64, Errno> {
     let mut cookie = MaybeUninit::<u64>::uninit();
-    let mut length = size_of::<u64>() as libc::socklen_t;
+    let mut length = COOKIE_LENGTH;
     // SAFETY: the descriptor is open for the duration of the call (it is borrowed), and the kernel
     // writes at most `length` bytes to `cookie`, which has room for as many.
     let result = unsafe {
@@ -26,7 +26,7 @@ pub(crate) fn netns_cookie(socket: impl AsFd) -> Result<u64, Errno> {
     if result != 0 {
         return Err(last_errno());
     }
-    if length as usize != size_of::<u64>() {
+    if length != COOKIE_LENGTH {
         return Err(Errno::PROTO);
     }
     // SAFETY: the kernel reported success and that it wrote all eight bytes.
@@ -37,5 +37,6 @@ fn last_errno() -> Errno {
     Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
 }
 
+const COOKIE_LENGTH: libc::socklen_t = 8;
 /// `asm-generic/socket.h`
 const SO_NETNS_COOKIE: libc::c_int = 71;
