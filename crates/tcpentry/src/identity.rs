@@ -37,12 +37,21 @@ pub struct Identity {
     pub pair: Pair,
 }
 
-impl Identity {
-    /// The identity of a connection of this boot and namespace.
-    pub(crate) fn new(boot: BootId, netns: NetnsId, connection: &Connection) -> Self {
-        Self {
-            boot,
-            netns,
+/// Where sockets live: a boot, and a network namespace in it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Place {
+    /// The boot.
+    pub boot: BootId,
+    /// The network namespace.
+    pub netns: NetnsId,
+}
+
+impl Place {
+    /// The identity of a connection that was listed here.
+    pub const fn identity(&self, connection: &Connection) -> Identity {
+        Identity {
+            boot: self.boot,
+            netns: self.netns,
             cookie: connection.cookie,
             pair: connection.pair,
         }

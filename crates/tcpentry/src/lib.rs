@@ -52,6 +52,7 @@
 mod borrow;
 mod connection;
 mod delete;
+mod devices;
 mod endpoint;
 mod error;
 mod explain;
@@ -68,9 +69,10 @@ mod table;
 
 pub use connection::{Attribute, Connection, Cookie, Inode, TcpInfo};
 pub use delete::{Deleted, Listeners, Method, MethodChoice, Options};
+pub use devices::Devices;
 pub use endpoint::{Device, Endpoint, EndpointError, Interface, Pair, ScopedEndpoint};
 pub use error::{Error, ErrorKind, Guard, Operation, Outcome};
-pub use identity::{BootId, Identity, IdentityError, NetnsId};
+pub use identity::{BootId, Identity, IdentityError, NetnsId, Place};
 pub use privilege::{PtraceScope, administrator, may_borrow_from_all};
 pub use process::{HiddenProcess, Holder, Holders, Process, escape, holders};
 pub use set_entry::{MIB_TCP_STATE_DELETE_TCB, TcpRow};

@@ -6,9 +6,10 @@ use rustix::io::Errno;
 use rustix::net::netdevice;
 
 use crate::connection::{Connection, Cookie};
+use crate::devices::Devices;
 use crate::endpoint::{Device, Interface, Pair, ScopedEndpoint};
 use crate::error::{Error, ErrorKind, Guard, Operation};
-use crate::identity::{BootId, Identity, NetnsId};
+use crate::identity::{BootId, Identity, NetnsId, Place};
 use crate::netns;
 use crate::sock_diag::{Diag, Dump, DumpError, NetlinkSocket, Scope};
 use crate::state::{State, States};
@@ -308,7 +309,20 @@ impl TcpTable {
 
     /// The identity of a connection of this table, to be carried to another process.
     pub fn identity(&mut self, connection: &Connection) -> Result<Identity, Error> {
-        Ok(Identity::new(self.boot()?, self.netns, connection))
+        Ok(self.place()?.identity(connection))
+    }
+
+    /// Where its sockets live: what turns connections into identities while the table is streamed.
+    pub fn place(&mut self) -> Result<Place, Error> {
+        Ok(Place {
+            boot: self.boot()?,
+            netns: self.netns,
+        })
+    }
+
+    /// The names of this namespace's devices, also while the table is streamed.
+    pub fn devices(&self) -> Devices {
+        Devices::new(self.socket.clone())
     }
 
     fn boot(&mut self) -> Result<BootId, Error> {
@@ -364,13 +378,6 @@ impl TcpTable {
             .with_errno(errno)
             .with_hint("`ip link` lists the devices of this network namespace")
         })
-    }
-
-    /// The device of an interface of this namespace, as it is printed in an endpoint.
-    #[doc(alias = "if_indextoname")]
-    pub fn device(&self, interface: Interface) -> Device {
-        let name = netdevice::index_to_name(&self.socket, interface.index());
-        Device::printable(interface, name.ok())
     }
 }
 
