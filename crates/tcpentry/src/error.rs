@@ -88,7 +88,10 @@ impl Error {
         self
     }
 
-    pub(crate) fn during(mut self, operation: Operation) -> Self {
+    /// The same, told as the failure of a larger operation: a look-up that fails is a deletion that
+    /// fails, to whoever asked for the deletion.
+    #[must_use]
+    pub fn during(mut self, operation: Operation) -> Self {
         self.0.operation = operation;
         self
     }

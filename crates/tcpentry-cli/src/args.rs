@@ -1,0 +1,222 @@
+//! The words of the command line: one definition for parser, help, manual page and completions.
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use tcpentry::MethodChoice;
+
+use crate::command::{delete, demo, doctor, list};
+use crate::exit::Exit;
+use crate::output::ColorChoice;
+
+/// List TCP connections and delete them from outside their process
+///
+/// Without a command, lists the table.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tcpentry",
+    version,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
+    max_term_width = 100,
+    after_help = "Manual: tcpentry(1). Try `tcpentry demo` first: it needs no root and touches nothing of yours."
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    List(ListArgs),
+    Delete(DeleteArgs),
+    Doctor(DoctorArgs),
+    Demo(DemoArgs),
+    /// A peer of the demo: started by it, in a process of its own
+    #[command(hide = true)]
+    DemoPeer(PeerArgs),
+}
+
+/// Print the TCP table: connections, with -l listeners, with -a everything
+///
+/// One line for each socket, aligned on a terminal, tab-separated with raw numbers otherwise.
+/// Connections are what ss shows by default: neither listeners nor TIME_WAIT nor SYN_RECV.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ListArgs {
+    /// Only IPv4, also that of dual-stack sockets (::ffff:a.b.c.d)
+    #[arg(short = '4', long)]
+    pub(crate) ipv4: bool,
+    /// Only IPv6
+    #[arg(short = '6', long)]
+    pub(crate) ipv6: bool,
+    /// Listening sockets instead of connections
+    #[arg(short, long)]
+    pub(crate) listening: bool,
+    /// All states, also listening, TIME_WAIT, SYN_RECV and bound-inactive
+    #[arg(short, long)]
+    pub(crate) all: bool,
+    /// The user a socket belongs to
+    #[arg(short, long)]
+    pub(crate) user: bool,
+    /// Counters: idle time, round-trip time, retransmits
+    #[arg(short, long)]
+    pub(crate) info: bool,
+    /// The identity of each socket, for `delete --id`
+    #[arg(long)]
+    pub(crate) id: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Delete connections: exactly what is named, or say why not
+///
+/// The connection is aborted: its peer gets a reset, its owner an error, and its socket leaves the
+/// table at once. It is named by both its ends, in any notation that tools print
+/// (127.0.0.1:80, [::1]:80, [fe80::1%eth0]:80, 10.0.0.1%eth0:80, [::ffff:10.0.0.1]:80) or as
+/// tcpdrop's four words; or by the identity that `list --id` shows, which never means another one.
+///
+/// Without root it deletes connections of your own processes.
+#[derive(Debug, ClapArgs)]
+#[command(
+    visible_alias = "close",
+    visible_alias = "kill",
+    visible_alias = "drop",
+    override_usage = "tcpentry delete [OPTIONS] LOCAL PEER\n       \
+        tcpentry delete [OPTIONS] LADDR LPORT PADDR PPORT\n       \
+        tcpentry delete [OPTIONS] --id ID...",
+    after_help = "Exit codes: 0 deleted, 1 nothing there, 2 usage, 3 guarded, 4 not permitted, \
+        5 no way on this system, 6 mixed, 7 system error."
+)]
+pub(crate) struct DeleteArgs {
+    /// Both ends, the local one first; with --id, identities
+    #[arg(value_name = "WORD")]
+    pub(crate) words: Vec<String>,
+    /// Delete by identity; `-` reads identities or JSON lines from standard input
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    pub(crate) id: Vec<String>,
+    /// Do everything but the deletion: same output, and the exit code to be expected
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+    /// Delete listeners too, and with them every connection in their queue
+    #[arg(long)]
+    pub(crate) listeners: bool,
+    /// Delete even the connection that carries this very session
+    #[arg(long)]
+    pub(crate) own_session: bool,
+    /// By which method
+    #[arg(long, value_enum, default_value_t = MethodArg::Auto)]
+    pub(crate) method: MethodArg,
+    /// Report only what was not deleted
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Say what can be deleted here, by which method and right, and what is missing
+///
+/// Asks the kernel without deleting anything. Each missing thing comes with the command that mends
+/// it. Ends with 0 if at least the connections of your own processes can be deleted.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Watch a connection being deleted: a real server and clients on loopback, a few seconds, no root
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DemoArgs {
+    #[command(flatten)]
+    pub(crate) color: ColorArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PeerArgs {
+    /// The server to connect to; without, be the server
+    pub(crate) server: Option<std::net::SocketAddr>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct OutputArgs {
+    /// One JSON object a line; the fields are in the manual
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// No line of column names
+    #[arg(long)]
+    pub(crate) no_header: bool,
+    #[command(flatten)]
+    pub(crate) color: ColorArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ColorArgs {
+    /// When to colour; auto heeds NO_COLOR and whether a terminal is there
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
+    pub(crate) color: ColorChoice,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum MethodArg {
+    /// SOCK_DESTROY first, the borrowed descriptor where that can't do it
+    Auto,
+    /// Only the kernel's SOCK_DESTROY (needs CAP_NET_ADMIN)
+    SockDiag,
+    /// Only by the owner's borrowed descriptor (needs the same user, or CAP_SYS_PTRACE)
+    Borrow,
+}
+
+impl From<MethodArg> for MethodChoice {
+    fn from(method: MethodArg) -> Self {
+        match method {
+            MethodArg::Auto => Self::Auto,
+            MethodArg::SockDiag => Self::SockDiag,
+            MethodArg::Borrow => Self::Borrow,
+        }
+    }
+}
+
+/// Runs the command that the words ask for.
+pub(crate) fn run(args: Args) -> Exit {
+    match args.command {
+        None => list::run(&args.list),
+        Some(Command::List(args)) => list::run(&args),
+        Some(Command::Delete(args)) => delete::run(&args),
+        Some(Command::Doctor(args)) => doctor::run(&args),
+        Some(Command::Demo(args)) => demo::run(&args),
+        Some(Command::DemoPeer(args)) => demo::peer(&args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn options_stand_anywhere_before_the_dashes() {
+        for words in [
+            "tcpentry delete -n 127.0.0.1:1 127.0.0.1:2",
+            "tcpentry delete 127.0.0.1:1 -n 127.0.0.1:2",
+            "tcpentry kill 127.0.0.1:1 127.0.0.1:2 --dry-run",
+            "tcpentry delete -n -- 127.0.0.1:1 127.0.0.1:2",
+        ] {
+            let args = Args::try_parse_from(words.split(' ')).unwrap();
+            let Some(Command::Delete(delete)) = args.command else {
+                panic!("{words}");
+            };
+            assert_eq!(delete.words, ["127.0.0.1:1", "127.0.0.1:2"], "{words}");
+            assert!(delete.dry_run, "{words}");
+        }
+    }
+
+    #[test]
+    fn no_command_lists() {
+        let args = Args::try_parse_from(["tcpentry", "-l", "--json"]).unwrap();
+        assert!(args.command.is_none() && args.list.listening && args.list.output.json);
+    }
+}

@@ -1,0 +1,202 @@
+//! `tcpentry demo`: the main job before one's eyes, with real processes on loopback.
+//!
+//! A server and three clients, each a process of its own; the table; one connection deleted through
+//! the code of `SetTcpEntry`; what both its ends saw; and that nobody else noticed. It touches no
+//! connection but those it made, and ends in failure when anything is not as it says.
+
+mod peer;
+mod stage;
+
+use std::io::{self, Write};
+use std::net::{SocketAddr, SocketAddrV4};
+use std::time::Instant;
+
+use anstyle::{AnsiColor, Style};
+use tcpentry::{Connection, Deleted, Pair, Query, States, TcpRow, TcpTable};
+
+use crate::args::{DemoArgs, PeerArgs};
+use crate::exit::Exit;
+use crate::output::{complain, complain_of};
+use stage::{Actor, Stage};
+
+pub(crate) fn run(args: &DemoArgs) -> Exit {
+    let style = if args.color.color.on() {
+        AnsiColor::Cyan.on_default().bold()
+    } else {
+        Style::new()
+    };
+    let mut demo = Demo {
+        style,
+        out: io::stdout(),
+    };
+    match demo.play() {
+        Ok(()) => Exit::Done,
+        Err(Failure::Delete(error)) => {
+            complain_of(&error);
+            Exit::of_deletion(&error)
+        }
+        Err(Failure::Stage(problem)) => {
+            complain(&format!("the demo failed: {problem}"));
+            Exit::Failed
+        }
+    }
+}
+
+/// A peer of the demo, in its own process.
+pub(crate) fn peer(args: &PeerArgs) -> Exit {
+    let played = match args.server {
+        None => peer::serve(),
+        Some(server) => peer::call(server),
+    };
+    match played {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            complain(&format!("peer of the demo: {error}"));
+            Exit::Failed
+        }
+    }
+}
+
+/// Why a demo ends early.
+enum Failure {
+    Delete(tcpentry::Error),
+    Stage(String),
+}
+
+impl From<tcpentry::Error> for Failure {
+    fn from(error: tcpentry::Error) -> Self {
+        Self::Delete(error)
+    }
+}
+
+impl From<String> for Failure {
+    fn from(problem: String) -> Self {
+        Self::Stage(problem)
+    }
+}
+
+struct Demo {
+    style: Style,
+    out: io::Stdout,
+}
+
+impl Demo {
+    fn play(&mut self) -> Result<(), Failure> {
+        let mut stage = Stage::set()?;
+        self.title("A server and three clients on loopback, each a process of its own");
+        self.say(&format!(
+            "server    pid {:<8} listens on {}",
+            stage.server.pid(),
+            stage.address
+        ));
+        for (number, client) in stage.clients.iter().enumerate() {
+            let local = client.local;
+            self.say(&format!(
+                "client {}  pid {:<8} is {local}",
+                number + 1,
+                client.actor.pid()
+            ));
+        }
+
+        let mut table = TcpTable::open()?;
+        self.title("The server's rows of the TCP table");
+        self.show(&rows(&mut table, stage.address)?);
+
+        let victim = stage.clients[VICTIM].local;
+        self.title(
+            "Deleting the connection of client 2: SetTcpEntry with MIB_TCP_STATE_DELETE_TCB",
+        );
+        let row = TcpRow::deleting(v4(stage.address)?, v4(victim)?);
+        let start = Instant::now();
+        let deleted = table.set_entry(&row)?;
+        self.say(&describe(&deleted, start.elapsed().as_micros()));
+
+        self.title("What its two ends saw, blocked in read");
+        let error = stage.server.hear(&format!("{victim} "))?;
+        self.say(&format!("server    {error}"));
+        let error = stage.clients[VICTIM].actor.hear("")?;
+        self.say(&format!("client 2  {error}"));
+
+        self.title("What everybody else saw: nothing");
+        for number in [0, 2] {
+            let actor = &mut stage.clients[number].actor;
+            actor.tell("ping")?;
+            actor.hear("echo ping")?;
+            self.say(&format!("client {}  sent ping, got it back", number + 1));
+        }
+        let newcomer = Actor::client(stage.address)?;
+        self.say(&format!(
+            "listener  accepted a new connection, {}",
+            newcomer.local
+        ));
+
+        self.title("The server's rows now");
+        let left = rows(&mut table, stage.address)?;
+        self.show(&left);
+        if left.iter().any(|row| row.peer() == victim.into()) {
+            return Err(format!("{victim} is still there").into());
+        }
+        self.title("Exactly one connection was deleted, the one that was named.");
+        Ok(())
+    }
+
+    fn title(&mut self, text: &str) {
+        let style = self.style;
+        self.write(&format!("{style}{text}{style:#}\n"));
+    }
+
+    fn say(&mut self, text: &str) {
+        self.write(&format!("  {text}\n"));
+    }
+
+    fn show(&mut self, rows: &[Connection]) {
+        for row in rows {
+            let state = row.state.to_string();
+            self.say(&format!(
+                "{state:<12} {:<22} {}",
+                row.local().to_string(),
+                row.peer()
+            ));
+        }
+    }
+
+    fn write(&mut self, text: &str) {
+        // A reader who goes away does not stop the demo, which has processes to end.
+        let _ = self
+            .out
+            .write_all(text.as_bytes())
+            .and_then(|()| self.out.flush());
+    }
+}
+
+/// What the table shows of the server's port, the listener first.
+fn rows(table: &mut TcpTable, server: SocketAddr) -> Result<Vec<Connection>, tcpentry::Error> {
+    let states = States::CONNECTIONS.union(States::LISTENING);
+    let mut rows = Vec::new();
+    for row in table.connections(&Query::of(states))? {
+        let row = row?;
+        if row.local() == server.into() {
+            rows.push(row);
+        }
+    }
+    rows.sort_by_key(|row| (row.peer().port(), row.cookie));
+    Ok(rows)
+}
+
+fn describe(deleted: &Deleted, micros: u128) -> String {
+    let pair: Pair = deleted.connection.pair;
+    format!(
+        "NO_ERROR: {pair} deleted by {} in {micros} us",
+        deleted.method
+    )
+}
+
+fn v4(address: SocketAddr) -> Result<SocketAddrV4, String> {
+    match address {
+        SocketAddr::V4(address) => Ok(address),
+        SocketAddr::V6(address) => Err(format!("{address} is not IPv4")),
+    }
+}
+
+/// Which client's connection is deleted.
+const VICTIM: usize = 1;

@@ -1,0 +1,120 @@
+//! The stage of the demo: processes that are started, listened to with patience, and ended.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The server and its clients.
+pub(super) struct Stage {
+    pub(super) server: Actor,
+    pub(super) address: SocketAddr,
+    pub(super) clients: Vec<Client>,
+}
+
+/// A client and its end of the connection.
+pub(super) struct Client {
+    pub(super) actor: Actor,
+    pub(super) local: SocketAddr,
+}
+
+impl Stage {
+    pub(super) fn set() -> Result<Self, String> {
+        let mut server = Actor::start(&[])?;
+        let address = server.hear_address()?;
+        let clients = (0..3)
+            .map(|_| Actor::client(address))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            server,
+            address,
+            clients,
+        })
+    }
+}
+
+/// A process of the demo.
+pub(super) struct Actor {
+    child: Child,
+    input: ChildStdin,
+    lines: Receiver<String>,
+}
+
+impl Actor {
+    pub(super) fn client(server: SocketAddr) -> Result<Client, String> {
+        let mut actor = Self::start(&[server.to_string()])?;
+        let local = actor.hear_address()?;
+        Ok(Client { actor, local })
+    }
+
+    fn start(words: &[String]) -> Result<Self, String> {
+        let program = std::env::current_exe().map_err(|error| format!("who am I? {error}"))?;
+        let mut child = Command::new(program)
+            .arg("demo-peer")
+            .args(words)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("cannot start a process: {error}"))?;
+        let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err("a process without standard input and output".to_owned());
+        };
+        let (sender, lines) = channel();
+        thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Self {
+            child,
+            input,
+            lines,
+        })
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(super) fn tell(&mut self, line: &str) -> Result<(), String> {
+        writeln!(self.input, "{line}").map_err(|error| format!("pid {}: {error}", self.pid()))
+    }
+
+    /// The rest of the next line that starts so.
+    pub(super) fn hear(&mut self, start: &str) -> Result<String, String> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let line = self.lines.recv_timeout(left).map_err(|_| {
+                format!(
+                    "pid {} said nothing for {} seconds",
+                    self.pid(),
+                    PATIENCE.as_secs()
+                )
+            })?;
+            if let Some(rest) = line.strip_prefix(start) {
+                return Ok(rest.to_owned());
+            }
+        }
+    }
+
+    fn hear_address(&mut self) -> Result<SocketAddr, String> {
+        let line = self.hear("")?;
+        line.parse()
+            .map_err(|_| format!("pid {} said {line:?}", self.pid()))
+    }
+}
+
+impl Drop for Actor {
+    fn drop(&mut self) {
+        // It has nothing to lose, and may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(5);

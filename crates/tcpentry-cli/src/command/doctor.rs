@@ -1,0 +1,344 @@
+//! `tcpentry doctor`: what can be deleted here, by which method and right, and what is missing.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+use tcpentry::{Survey, TcpTable, administrator, escape, survey};
+
+use crate::args::DoctorArgs;
+use crate::exit::Exit;
+use crate::output::{Align, Cell, Column, Columns, Shape, complain, complain_of, line, stdout};
+
+pub(crate) fn run(args: &DoctorArgs) -> Exit {
+    let examined = TcpTable::open().and_then(|mut table| Ok((survey(&mut table)?, table)));
+    let (found, table) = match examined {
+        Ok(examined) => examined,
+        Err(error) => {
+            complain_of(&error);
+            return Exit::of_deletion(&error);
+        }
+    };
+    let mut findings = examine(&found, &table);
+    let (verdict, exit) = verdict(&found);
+    findings.push(verdict);
+    if let Err(error) = report(&findings, args) {
+        complain(&format!("cannot write the report: {error}"));
+    }
+    exit
+}
+
+/// One thing that matters to a deletion, and how it stands.
+#[derive(Debug, Serialize)]
+struct Finding {
+    check: &'static str,
+    status: Status,
+    detail: String,
+    mend: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Ok,
+    Missing,
+    Note,
+}
+
+impl Finding {
+    fn ok(check: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(check, Status::Ok, detail, None)
+    }
+
+    fn note(check: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(check, Status::Note, detail, None)
+    }
+
+    fn missing(check: &'static str, detail: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self::new(check, Status::Missing, detail, Some(mend.into()))
+    }
+
+    fn new(
+        check: &'static str,
+        status: Status,
+        detail: impl Into<String>,
+        mend: Option<String>,
+    ) -> Self {
+        Self {
+            check,
+            status,
+            detail: detail.into(),
+            mend,
+        }
+    }
+}
+
+fn examine(found: &Survey, table: &TcpTable) -> Vec<Finding> {
+    let mut findings = vec![
+        kernel(),
+        Finding::note(
+            "namespace",
+            format!(
+                "network namespace {}; connections of others are not seen from here",
+                table.netns()
+            ),
+        ),
+        tcp_diag(found),
+    ];
+    if found.tcp_diag {
+        findings.extend([destroy(found), net_admin(found)]);
+    }
+    findings.extend([borrowing(found), yama(found), mptcp(found)]);
+    findings.extend([sys_ptrace(found), processes(found)]);
+    findings
+}
+
+fn kernel() -> Finding {
+    let name = rustix::system::uname();
+    let release = escape(name.release().to_bytes());
+    Finding::note(
+        "kernel",
+        format!("Linux {release} {}", escape(name.machine().to_bytes())),
+    )
+}
+
+fn tcp_diag(found: &Survey) -> Finding {
+    if !found.tcp_diag {
+        return Finding::missing(
+            "tcp_diag",
+            "the kernel answers no question about TCP sockets; it could not load its module either",
+            "as root, outside of any container: modprobe tcp_diag",
+        );
+    }
+    let module = if Path::new("/sys/module/tcp_diag").exists() {
+        "there"
+    } else {
+        "built in"
+    };
+    let walk = if found.one_walk {
+        "one walk"
+    } else {
+        "two walks"
+    };
+    Finding::ok(
+        "tcp_diag",
+        format!("{module}; IPv4 and IPv6 are read in {walk}"),
+    )
+}
+
+fn destroy(found: &Survey) -> Finding {
+    if found.destroy {
+        Finding::ok(
+            "SOCK_DESTROY",
+            "supported: the kernel deletes by itself (method sock-diag)",
+        )
+    } else {
+        Finding::missing(
+            "SOCK_DESTROY",
+            "this kernel was built without CONFIG_INET_DIAG_DESTROY",
+            "run a kernel with it; until then only borrowed descriptors delete",
+        )
+    }
+}
+
+fn net_admin(found: &Survey) -> Finding {
+    if found.net_admin {
+        Finding::ok(
+            "CAP_NET_ADMIN",
+            "held over this network namespace: any connection may be destroyed",
+        )
+    } else {
+        Finding::missing(
+            "CAP_NET_ADMIN",
+            "not held over this network namespace: only connections of your own processes",
+            as_root(),
+        )
+    }
+}
+
+fn borrowing(found: &Survey) -> Finding {
+    if found.borrow {
+        Finding::ok(
+            "pidfd_getfd",
+            "works: descriptors can be borrowed (method borrow)",
+        )
+    } else {
+        Finding::missing(
+            "pidfd_getfd",
+            "refused: Linux before 5.6, or a seccomp filter",
+            "run it outside of the sandbox, or on a newer kernel",
+        )
+    }
+}
+
+fn yama(found: &Survey) -> Finding {
+    match found.ptrace_scope.hint() {
+        None => Finding::ok(
+            "Yama",
+            "forbids nothing: processes of one user may borrow from each other",
+        ),
+        Some(hint) if found.sys_ptrace => Finding::note("Yama", hint),
+        Some(hint) => {
+            let (what, mend) = hint.split_once(": ").unwrap_or((hint, ""));
+            Finding::missing("Yama", what, mend)
+        }
+    }
+}
+
+fn mptcp(found: &Survey) -> Finding {
+    let enabled = fs::read_to_string("/proc/sys/net/mptcp/enabled");
+    match enabled.as_deref().map(str::trim) {
+        Ok("1") if found.borrow => Finding::note(
+            "MPTCP",
+            "enabled; such connections are deleted by borrowing, whoever you are",
+        ),
+        Ok("1") => Finding::note(
+            "MPTCP",
+            "enabled; such connections can't be deleted without borrowing",
+        ),
+        _ => Finding::note("MPTCP", "not enabled"),
+    }
+}
+
+fn sys_ptrace(found: &Survey) -> Finding {
+    if found.sys_ptrace {
+        Finding::ok(
+            "CAP_SYS_PTRACE",
+            "held: descriptors of all processes may be borrowed",
+        )
+    } else {
+        Finding::note(
+            "CAP_SYS_PTRACE",
+            "not held: only descriptors of your own processes may be borrowed",
+        )
+    }
+}
+
+fn processes(found: &Survey) -> Finding {
+    let Some(seen) = found.processes else {
+        return Finding::missing(
+            "/proc",
+            "not readable: no descriptor can be found to borrow",
+            "mount -t proc proc /proc",
+        );
+    };
+    let detail = format!(
+        "{} processes seen, {} of them hide their descriptors",
+        seen.shown, seen.hidden
+    );
+    let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
+    match hidepid(&mounts) {
+        Some(option) if !found.sys_ptrace => Finding::missing(
+            "/proc",
+            format!("{detail}; mounted with {option}: processes of others are invisible"),
+            "as root: mount -o remount,hidepid=0 /proc",
+        ),
+        _ => Finding::ok("/proc", detail),
+    }
+}
+
+/// The option of the mounted `/proc` that hides processes.
+fn hidepid(mounts: &str) -> Option<&str> {
+    let line = mounts
+        .lines()
+        .rfind(|line| line.split(' ').nth(1) == Some("/proc"))?;
+    line.split(' ').nth(3)?.split(',').find(|option| {
+        option.starts_with("hidepid=") && !["hidepid=0", "hidepid=off"].contains(option)
+    })
+}
+
+fn as_root() -> &'static str {
+    if administrator() {
+        "sudo tcpentry ..., or start it with CAP_NET_ADMIN"
+    } else {
+        "ask an administrator of this machine to run it with sudo"
+    }
+}
+
+fn verdict(found: &Survey) -> (Finding, Exit) {
+    const CHECK: &str = "result";
+    if found.all() {
+        let detail = "every connection of this network namespace can be deleted";
+        return (Finding::ok(CHECK, detail), Exit::Done);
+    }
+    if found.own() {
+        let detail = if found.sys_ptrace {
+            "every connection that a process holds can be deleted, by borrowing; none without owner (TIME_WAIT, orphans)"
+        } else {
+            "the connections of your own processes can be deleted, by borrowing; nobody else's"
+        };
+        return (Finding::ok(CHECK, detail), Exit::Done);
+    }
+    let by_right = found.tcp_diag && (found.destroy || found.borrow);
+    if by_right {
+        let detail = "nothing can be deleted with the rights you have";
+        (Finding::missing(CHECK, detail, as_root()), Exit::Denied)
+    } else {
+        let detail = "nothing can be deleted on this system";
+        (
+            Finding::missing(CHECK, detail, "see what is missing above"),
+            Exit::Unsupported,
+        )
+    }
+}
+
+fn report(findings: &[Finding], args: &DoctorArgs) -> std::io::Result<()> {
+    let shape = Shape::of(&args.output);
+    let mut out = stdout();
+    if shape == Shape::Json {
+        findings
+            .iter()
+            .try_for_each(|finding| line(&mut out, finding))?;
+        return out.flush();
+    }
+    let names = ["STATUS", "CHECK", "DETAIL"];
+    let columns = names.map(|name| Column {
+        name,
+        align: Align::Left,
+    });
+    let mut columns = Columns::new(out, shape, columns.to_vec(), !args.output.no_header);
+    for finding in findings {
+        let (word, style) = finding.status.shown();
+        let detail = match &finding.mend {
+            Some(mend) => format!("{} -> {mend}", finding.detail),
+            None => finding.detail.clone(),
+        };
+        columns.row(vec![
+            Cell::styled(word, style),
+            finding.check.into(),
+            detail.into(),
+        ])?;
+    }
+    columns.flush()
+}
+
+impl Status {
+    fn shown(self) -> (&'static str, Style) {
+        match self {
+            Self::Ok => ("ok", AnsiColor::Green.on_default()),
+            Self::Missing => ("missing", AnsiColor::Red.on_default()),
+            Self::Note => ("note", Style::new()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proc_that_hides_is_noticed() {
+        let mounts =
+            |options: &str| format!("sysfs /sys sysfs rw 0 0\nproc /proc proc {options} 0 0\n");
+        assert_eq!(
+            hidepid(&mounts("rw,nosuid,hidepid=invisible")),
+            Some("hidepid=invisible")
+        );
+        assert_eq!(hidepid(&mounts("rw,hidepid=2")), Some("hidepid=2"));
+        assert_eq!(hidepid(&mounts("rw,hidepid=0")), None);
+        assert_eq!(hidepid(&mounts("rw,nosuid")), None);
+        assert_eq!(hidepid(""), None);
+    }
+}

@@ -1,0 +1,122 @@
+//! Exit codes: a contract, documented in tcpentry(1).
+
+use std::process::ExitCode;
+
+use tcpentry::{Error, ErrorKind, Outcome};
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Exit {
+    /// Done; of a deletion: at least one deleted, every other one already gone.
+    Done = 0,
+    /// Nothing matched, or all were already gone.
+    Nothing = 1,
+    /// The words make no sense; nothing was tried.
+    Usage = 2,
+    /// Refused by a guard.
+    Guarded = 3,
+    /// Not permitted.
+    Denied = 4,
+    /// This system has no way to do it.
+    Unsupported = 5,
+    /// Some deleted, others not.
+    Mixed = 6,
+    /// Any other system error.
+    Failed = 7,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+impl Exit {
+    /// The code of an error that ends a listing.
+    pub(crate) fn of_listing(error: &Error) -> Self {
+        match error.kind() {
+            ErrorKind::AccessDenied | ErrorKind::NotElevated => Self::Denied,
+            ErrorKind::InvalidParameter => Self::Usage,
+            _ => Self::Failed,
+        }
+    }
+
+    /// The code of an error before any deletion could be tried.
+    pub(crate) fn of_deletion(error: &Error) -> Self {
+        let mut tally = Tally::default();
+        tally.count(error.outcome());
+        tally.exit()
+    }
+}
+
+/// What became of all deletions of one run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    deleted: usize,
+    guarded: usize,
+    denied: usize,
+    unsupported: usize,
+    failed: usize,
+}
+
+impl Tally {
+    pub(crate) fn count(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Deleted => self.deleted += 1,
+            Outcome::Gone => {}
+            Outcome::Guarded => self.guarded += 1,
+            Outcome::Denied => self.denied += 1,
+            Outcome::Unsupported => self.unsupported += 1,
+            // Failed, and any outcome that a later library may add.
+            _ => self.failed += 1,
+        }
+    }
+
+    /// The code for them all; with nothing deleted the worst, in the order 7, 4, 5, 3, 1.
+    pub(crate) fn exit(&self) -> Exit {
+        let others = self.guarded + self.denied + self.unsupported + self.failed;
+        match (self.deleted, others) {
+            (1.., 0) => Exit::Done,
+            (1.., _) => Exit::Mixed,
+            (0, _) if self.failed > 0 => Exit::Failed,
+            (0, _) if self.denied > 0 => Exit::Denied,
+            (0, _) if self.unsupported > 0 => Exit::Unsupported,
+            (0, _) if self.guarded > 0 => Exit::Guarded,
+            (0, _) => Exit::Nothing,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Outcome::{Deleted, Denied, Failed, Gone, Guarded, Unsupported};
+
+    fn exit(outcomes: &[Outcome]) -> Exit {
+        let mut tally = Tally::default();
+        for &outcome in outcomes {
+            tally.count(outcome);
+        }
+        tally.exit()
+    }
+
+    #[test]
+    fn the_codes_of_the_contract() {
+        for (outcomes, expected) in [
+            (&[][..], Exit::Nothing),
+            (&[Gone], Exit::Nothing),
+            (&[Deleted], Exit::Done),
+            (&[Deleted, Gone], Exit::Done),
+            (&[Deleted, Guarded], Exit::Mixed),
+            (&[Deleted, Denied], Exit::Mixed),
+            (&[Deleted, Unsupported], Exit::Mixed),
+            (&[Deleted, Failed], Exit::Mixed),
+            (&[Gone, Guarded], Exit::Guarded),
+            (&[Guarded, Unsupported], Exit::Unsupported),
+            (&[Guarded, Unsupported, Denied], Exit::Denied),
+            (&[Guarded, Unsupported, Denied, Failed], Exit::Failed),
+        ] {
+            assert_eq!(exit(outcomes), expected, "{outcomes:?}");
+        }
+    }
+}

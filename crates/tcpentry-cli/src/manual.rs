@@ -1,0 +1,151 @@
+//! The sections of tcpentry(1) that the definition of the words can't hold.
+
+/// Headings and texts: an empty line parts paragraphs, two blanks begin what is shown literally,
+/// `term -- description` is a tagged paragraph.
+pub fn manual() -> &'static [(&'static str, &'static str)] {
+    &[
+        ("WHAT A DELETION DOES", WHAT_IT_DOES),
+        ("WHO MAY", WHO_MAY),
+        ("GUARDS", GUARDS),
+        ("OUTPUT", OUTPUT),
+        ("JSON", JSON),
+        ("IDENTITIES", IDENTITIES),
+        ("EXIT STATUS", EXIT_STATUS),
+        ("ENVIRONMENT", ENVIRONMENT),
+        ("EXAMPLES", EXAMPLES),
+        ("SEE ALSO", SEE_ALSO),
+    ]
+}
+
+const WHAT_IT_DOES: &str = "\
+The connection is aborted: a reset goes to its peer, its owner's next or waiting call fails, and its \
+socket leaves the table at once. No process is harmed. Data already received can still be read by the \
+owner; data not yet sent is lost. It works on idle connections and on those whose peer is gone.
+
+No reset is sent from SYN_SENT, SYN_RECV, CLOSING, LAST_ACK and TIME_WAIT.
+
+sock-diag -- The kernel's own SOCK_DESTROY. The owner gets ECONNABORTED. Linux 4.5 or later with \
+CONFIG_INET_DIAG_DESTROY.
+
+borrow -- The owner's descriptor is borrowed (pidfd_getfd, Linux 5.6), proved to be that very socket by \
+its cookie, and disconnected. A read that waits gets EPIPE, other calls ECONNRESET or ENOTCONN. The only \
+way to end an MPTCP connection.";
+
+const WHO_MAY: &str = "\
+Everybody may list. Deleting any connection takes CAP_NET_ADMIN in the user namespace that owns the \
+network namespace: root, or sudo. Without it you may delete the connections of your own processes, \
+unless Yama (kernel.yama.ptrace_scope) or a process that is not dumpable forbids it.
+
+tcpentry doctor says how things stand and what helps.";
+
+const GUARDS: &str = "\
+There is no way to delete everything by omission, and zero fields are values, never wildcards.
+
+listener -- A listening socket is deleted only with --listeners.
+
+own-session -- The SSH connection that carries your own session is deleted only with --own-session. It is \
+found by the process tree and by SSH_CONNECTION; where the tree does not reach the SSH server, every SSH \
+connection of the user who logged in is protected.
+
+ambiguous -- Several sockets can have the same two ends when they are bound to different devices. Without a \
+device the socket bound to none is meant; when there is only one bound one, that; when there are several, \
+nothing is deleted and their identities are shown.
+
+other-netns -- An identity from another network namespace is refused.";
+
+const OUTPUT: &str = "\
+On a terminal: aligned and coloured. Otherwise: tab-separated, the same columns with raw numbers, and a line \
+of column names unless --no-header.
+
+list -- STATE, RECV-Q, SEND-Q (bytes; of a listener: connections waiting, and their limit), LOCAL, PEER; with \
+--user USER; with --info IDLE_MS, RTT_US, RETRANS (of the segment that waits now), TOTAL (in the whole life); \
+with --id ID. \"-\" stands for what a socket does not have: one without owner has no user.
+
+delete -- OUTCOME (deleted, gone, denied, guarded, unsupported, failed), STATE before, LOCAL, PEER, METHOD. \
+Why something was not deleted, and what to do, is said on standard error.
+
+Endpoints can be pasted back as they are. The local one shows the device its socket is bound to, as \
+%DEVICE. State names are those of ss; a number that this version does not know is shown as state-N.";
+
+const JSON: &str = "\
+One object a line. Fields of list:
+
+id -- the identity, see below
+family -- ipv4 or ipv6
+state -- its name
+local, peer -- the ends, as one word each
+mapped -- whether it is IPv4 in an IPv6 socket
+interface -- the device the socket is bound to, or null
+netns -- the network namespace, c and its cookie or i and its inode
+cookie -- the kernel's name of the socket, hexadecimal
+inode, uid -- of the socket; null for one without owner
+user -- the user's name, with --user
+recv_queue, send_queue -- bytes
+mark -- SO_MARK; null unless you have CAP_NET_ADMIN
+cgroup -- the inode of its cgroup (version 2), null before Linux 5.9
+mptcp -- whether it is part of an MPTCP connection; null without --info
+attributes -- what this version can't read, by number, hexadecimal; only when there is any
+
+With --info also:
+
+idle_ms -- since data last moved in either direction, milliseconds; null before a connection is established
+rtt_us, rtt_variation_us -- microseconds
+retransmits, total_retransmits -- of the segment that waits now, and in the whole life
+congestion_window -- segments
+last_data_sent_ms, last_data_received_ms, last_ack_received_ms -- milliseconds ago
+bytes_acked, bytes_received -- bytes in the whole life
+
+delete shows the same of what it found, or id, family, local and peer as you named them, and:
+
+outcome -- as above
+dry_run -- true when nothing was done
+method -- sock-diag or borrow, null when nothing was deleted
+guard -- listener, own-session, ambiguous or other-netns, else null
+errno, win32 -- the codes of errno(3) and of SetTcpEntry; 0 when deleted
+error, hint -- why not, and what to do; null when deleted
+candidates -- identities, when the name was ambiguous
+
+doctor shows check, status (ok, missing, note), detail, and mend: the command that helps, or null.";
+
+const IDENTITIES: &str = "\
+An identity is one word that names one socket and never another, however late it is used:
+
+  VERSION/BOOT/NETNS/COOKIE/INTERFACE/ADDRESS,PORT/ADDRESS,PORT
+
+A connection keeps it through TIME_WAIT. A socket that its owner disconnects and connects again keeps it too.
+
+delete --id - reads identities, or JSON objects with an id, from standard input, one a line. All are read and \
+checked before anything is deleted.";
+
+const EXIT_STATUS: &str = "\
+0 -- at least one deleted, and every other one named was already gone
+1 -- nothing there, or all were already gone
+2 -- usage error; nothing was tried
+3 -- refused by a guard
+4 -- not permitted
+5 -- this system has no way to delete it
+6 -- mixed: some deleted, and some guarded, denied, unsupported or failed
+7 -- any other system error
+
+With nothing deleted, the worst in the order 7, 4, 5, 3, 1. list ends with 0 even when it shows nothing, else \
+with 2, 4 or 7. doctor ends with 0 if at least the connections of your own processes can be deleted, else with \
+4 or 5. With --dry-run: the code to be expected.";
+
+const ENVIRONMENT: &str = "\
+NO_COLOR -- when set and not empty, --color auto means never
+SSH_CONNECTION, SUDO_UID -- can only add to what the guard own-session protects";
+
+const EXAMPLES: &str = "\
+Delete one connection, named as it was listed:
+
+  tcpentry delete 192.0.2.1:443 198.51.100.7:51034
+
+See first what would happen:
+
+  tcpentry delete -n 192.0.2.1:443 198.51.100.7:51034
+
+Delete the sockets in CLOSE_WAIT that a listing showed, and no others:
+
+  tcpentry list --json | jq -c 'select(.state == \"close-wait\")' | tcpentry delete --id -";
+
+const SEE_ALSO: &str = "ss(8), ip-netns(8), capabilities(7), sock_diag(7), tcp(7), pidfd_getfd(2)";

@@ -1,0 +1,206 @@
+//! JSON lines. Every field is documented in the manual (`manual.rs`); a test compares the two.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use serde::Serialize;
+use tcpentry::{Connection, Devices, Error, ErrorKind, Identity, Place};
+
+use super::row;
+
+/// A socket of the table.
+#[derive(Debug, Serialize)]
+pub(crate) struct Socket {
+    id: String,
+    family: &'static str,
+    state: String,
+    local: String,
+    peer: String,
+    mapped: bool,
+    interface: Option<String>,
+    netns: String,
+    cookie: String,
+    inode: Option<u32>,
+    uid: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) user: Option<String>,
+    recv_queue: u32,
+    send_queue: u32,
+    mark: Option<u32>,
+    cgroup: Option<u64>,
+    mptcp: Option<bool>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub(crate) counters: Option<Counters>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    attributes: BTreeMap<u16, String>,
+}
+
+/// Its counters.
+#[derive(Debug, Serialize)]
+pub(crate) struct Counters {
+    idle_ms: Option<u128>,
+    rtt_us: u128,
+    rtt_variation_us: u128,
+    retransmits: u8,
+    total_retransmits: u32,
+    congestion_window: u32,
+    last_data_sent_ms: u128,
+    last_data_received_ms: u128,
+    last_ack_received_ms: u128,
+    bytes_acked: u64,
+    bytes_received: u64,
+}
+
+impl Socket {
+    pub(crate) fn new(connection: &Connection, place: Place, devices: &mut Devices) -> Self {
+        let owned = connection.inode.is_some();
+        Self {
+            id: place.identity(connection).to_string(),
+            family: family(connection.pair.is_ipv4()),
+            state: connection.state.to_string(),
+            local: row::local(&connection.pair, devices),
+            peer: connection.peer().to_string(),
+            mapped: connection.mapped,
+            interface: connection
+                .interface()
+                .map(|it| devices.name(it).to_string()),
+            netns: place.netns.to_string(),
+            cookie: connection.cookie.to_string(),
+            inode: connection.inode.map(tcpentry::Inode::number),
+            uid: owned.then_some(connection.uid),
+            user: None,
+            recv_queue: connection.receive_queue,
+            send_queue: connection.send_queue,
+            mark: connection.mark,
+            cgroup: connection.cgroup,
+            mptcp: connection.mptcp,
+            counters: None,
+            attributes: connection
+                .attributes
+                .iter()
+                .map(|attribute| (attribute.number, hex(&attribute.value)))
+                .collect(),
+        }
+    }
+}
+
+impl Counters {
+    pub(crate) fn of(connection: &Connection) -> Option<Self> {
+        let info = connection.info.as_ref()?;
+        Some(Self {
+            idle_ms: connection.idle().map(|idle| idle.as_millis()),
+            rtt_us: info.rtt.as_micros(),
+            rtt_variation_us: info.rtt_variation.as_micros(),
+            retransmits: info.retransmits,
+            total_retransmits: info.total_retransmits,
+            congestion_window: info.congestion_window,
+            last_data_sent_ms: info.last_data_sent.as_millis(),
+            last_data_received_ms: info.last_data_received.as_millis(),
+            last_ack_received_ms: info.last_ack_received.as_millis(),
+            bytes_acked: info.bytes_acked,
+            bytes_received: info.bytes_received,
+        })
+    }
+}
+
+/// A deletion: the socket as far as it was found, and what became of it.
+#[derive(Debug, Serialize)]
+pub(crate) struct Deletion {
+    #[serde(flatten)]
+    pub(crate) name: Name,
+    pub(crate) outcome: String,
+    pub(crate) dry_run: bool,
+    pub(crate) method: Option<String>,
+    guard: Option<String>,
+    errno: Option<i32>,
+    win32: u32,
+    error: Option<String>,
+    hint: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) candidates: Vec<String>,
+}
+
+/// The socket that was found, or the name under which none was.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Name {
+    Found(Box<Socket>),
+    Asked {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        family: &'static str,
+        local: String,
+        peer: String,
+    },
+}
+
+impl Name {
+    pub(crate) fn asked(target: &tcpentry::Target, devices: &mut Devices) -> Self {
+        let pair = target.pair();
+        let id = match target {
+            tcpentry::Target::Identity(identity) => Some(Identity::to_string(identity)),
+            tcpentry::Target::Pair(_) => None,
+        };
+        Self::Asked {
+            id,
+            family: family(pair.is_ipv4()),
+            local: row::local(&pair, devices),
+            peer: pair.peer().to_string(),
+        }
+    }
+}
+
+impl Deletion {
+    pub(crate) fn done(name: Name, method: tcpentry::Method, dry_run: bool) -> Self {
+        Self {
+            name,
+            outcome: tcpentry::Outcome::Deleted.to_string(),
+            dry_run,
+            method: Some(method.to_string()),
+            guard: None,
+            errno: Some(0),
+            win32: 0,
+            error: None,
+            hint: None,
+            candidates: Vec::new(),
+        }
+    }
+
+    pub(crate) fn not_done(name: Name, error: &Error, dry_run: bool) -> Self {
+        let guard = match error.kind() {
+            ErrorKind::Refused(guard) => Some(guard.to_string()),
+            ErrorKind::Ambiguous => Some("ambiguous".to_owned()),
+            _ => None,
+        };
+        Self {
+            name,
+            outcome: error.outcome().to_string(),
+            dry_run,
+            method: None,
+            guard,
+            errno: error.errno(),
+            win32: error.win32(),
+            error: Some(error.cause().to_owned()),
+            hint: error.hint().map(str::to_owned),
+            candidates: Vec::new(),
+        }
+    }
+}
+
+/// Writes one object and a newline.
+pub(crate) fn line(out: &mut impl Write, object: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, object)?;
+    out.write_all(b"\n")
+}
+
+fn family(is_ipv4: bool) -> &'static str {
+    if is_ipv4 { "ipv4" } else { "ipv6" }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

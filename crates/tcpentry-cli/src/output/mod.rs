@@ -1,0 +1,98 @@
+//! How things are shown: to people aligned and coloured, to scripts as tabs or JSON.
+
+mod columns;
+mod json;
+mod row;
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+use clap::ValueEnum;
+use tcpentry::Outcome;
+
+pub(crate) use columns::{Align, Cell, Column, Columns};
+pub(crate) use json::{Counters, Deletion, Name, Socket, line};
+pub(crate) use row::{duration, local, user};
+
+use crate::args::OutputArgs;
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    Auto,
+    Always,
+    Never,
+}
+
+impl ColorChoice {
+    /// Whether standard output is to be coloured.
+    pub(crate) fn on(self) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => {
+                let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+                let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+                io::stdout().is_terminal() && !set("NO_COLOR") && !dumb
+            }
+        }
+    }
+}
+
+/// The shape of what goes to standard output.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Shape {
+    /// Aligned, units, perhaps coloured.
+    Human { color: bool },
+    /// Tabs and raw numbers.
+    Tabs,
+    /// One object a line.
+    Json,
+}
+
+impl Shape {
+    pub(crate) fn of(args: &OutputArgs) -> Self {
+        if args.json {
+            Self::Json
+        } else if io::stdout().is_terminal() || args.color.color == ColorChoice::Always {
+            Self::Human {
+                color: args.color.color.on(),
+            }
+        } else {
+            Self::Tabs
+        }
+    }
+
+    pub(crate) const fn is_human(self) -> bool {
+        matches!(self, Self::Human { .. })
+    }
+}
+
+/// Standard output, in writes of 64 KiB.
+pub(crate) fn stdout() -> BufWriter<impl Write> {
+    BufWriter::with_capacity(64 * 1024, io::stdout().lock())
+}
+
+/// Says something on standard error, under the program's name.
+pub(crate) fn complain(text: &str) {
+    // Nothing is left to be done when nobody hears it.
+    let _ = writeln!(io::stderr(), "tcpentry: {text}");
+}
+
+/// The error of the library as a person reads it: what, why, and what to do.
+pub(crate) fn complain_of(error: &tcpentry::Error) {
+    match error.hint() {
+        Some(hint) => complain(&format!("{error}\nhint: {hint}")),
+        None => complain(&error.to_string()),
+    }
+}
+
+/// The colour of an outcome.
+pub(crate) fn style_of(outcome: Outcome) -> Style {
+    let color = match outcome {
+        Outcome::Deleted => AnsiColor::Green,
+        Outcome::Gone | Outcome::Guarded => AnsiColor::Yellow,
+        _ => AnsiColor::Red,
+    };
+    color.on_default()
+}

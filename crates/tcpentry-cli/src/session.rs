@@ -1,0 +1,126 @@
+//! The operator's own session: the connection that would cut off the hand that deletes.
+//!
+//! It is found by the process tree up to the SSH server, and by `SSH_CONNECTION`, which can only
+//! add protection. Where the tree does not reach a server (tmux, sudo in a new session, systemd-run),
+//! every SSH connection of the user who logged in is protected.
+
+use std::collections::HashSet;
+
+use tcpentry::{Connection, Endpoint, Inode, Pair, Process, State};
+
+/// What must not be deleted by mistake.
+#[derive(Debug, Default)]
+pub(crate) struct OwnSession {
+    sockets: HashSet<Inode>,
+    pair: Option<Pair>,
+}
+
+impl OwnSession {
+    /// Looks for the session this process runs in.
+    pub(crate) fn find() -> Self {
+        let mut sockets = HashSet::new();
+        for server in ancestors().filter(|process| is_ssh_server(*process)) {
+            sockets.extend(server.sockets().unwrap_or_default());
+        }
+        if sockets.is_empty() {
+            if let Some(user) = login_user() {
+                sockets = sockets_of_sessions(user);
+            }
+        }
+        let variable = std::env::var("SSH_CONNECTION").ok();
+        Self {
+            sockets,
+            pair: variable.as_deref().and_then(from_variable),
+        }
+    }
+
+    /// Whether the connection is (or may be) the one that carries the session.
+    pub(crate) fn is_carried_by(&self, connection: &Connection) -> bool {
+        if connection.state == State::Listening {
+            return false;
+        }
+        let held = connection
+            .inode
+            .is_some_and(|inode| self.sockets.contains(&inode));
+        held || self
+            .pair
+            .is_some_and(|pair| pair.same_ends(&connection.pair))
+    }
+}
+
+fn ancestors() -> impl Iterator<Item = Process> {
+    let mut next = Process::current().parent();
+    // A pid could be reused while we climb; no tree is this high.
+    std::iter::from_fn(move || {
+        let process = next?;
+        next = process.parent();
+        Some(process)
+    })
+    .take(1000)
+}
+
+/// By name: OpenSSH (since 9.8 a session is `sshd-session`), dropbear.
+fn is_ssh_server(process: Process) -> bool {
+    let name = process.name().unwrap_or_default();
+    [&b"sshd"[..], b"sshd-session", b"sshd-auth", b"dropbear"].contains(&name.as_slice())
+}
+
+/// The user behind this process, whoever he has become since.
+fn login_user() -> Option<u32> {
+    let by_sudo = || std::env::var("SUDO_UID").ok()?.parse().ok();
+    Process::current().login_uid().or_else(by_sudo)
+}
+
+/// The sockets of every SSH session of a user.
+fn sockets_of_sessions(user: u32) -> HashSet<Inode> {
+    let Ok(processes) = Process::all() else {
+        return HashSet::new();
+    };
+    processes
+        .filter(|process| is_ssh_server(*process))
+        .filter(|process| process.login_uid().or_else(|| process.uid()) == Some(user))
+        .flat_map(|process| process.sockets().unwrap_or_default())
+        .collect()
+}
+
+/// `SSH_CONNECTION`: client address, client port, server address, server port.
+fn from_variable(text: &str) -> Option<Pair> {
+    let mut words = text.split_ascii_whitespace();
+    let mut end = || -> Option<Endpoint> {
+        // A link-local address comes with its scope.
+        let address = words.next()?.split('%').next()?.parse().ok()?;
+        Some(Endpoint::new(address, words.next()?.parse().ok()?))
+    };
+    let (client, server) = (end()?, end()?);
+    Pair::new(server, client).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_variable_names_the_pair_as_the_server_sees_it() {
+        let pair = |text| from_variable(text).map(|pair| pair.to_string());
+        assert_eq!(
+            pair("198.51.100.7 51034 192.0.2.1 22").as_deref(),
+            Some("192.0.2.1:22 198.51.100.7:51034")
+        );
+        assert_eq!(
+            pair("fe80::2%eth0 51034 fe80::1%eth0 22").as_deref(),
+            Some("[fe80::1]:22 [fe80::2]:51034")
+        );
+        assert_eq!(
+            pair("::ffff:198.51.100.7 51034 ::ffff:192.0.2.1 22").as_deref(),
+            Some("192.0.2.1:22 198.51.100.7:51034")
+        );
+        for nonsense in ["", "a b c d", "192.0.2.1 1 2", "192.0.2.1 1 ::1 2"] {
+            assert_eq!(pair(nonsense), None);
+        }
+    }
+
+    #[test]
+    fn the_tree_ends() {
+        assert!(ancestors().count() < 1000);
+    }
+}

@@ -1,0 +1,205 @@
+//! From words to targets: both ends of a connection, or identities from words and standard input.
+
+use std::io::{self, BufRead};
+
+use tcpentry::{Identity, ScopedEndpoint, Target, TcpTable};
+
+/// What the words of `delete` name, or why they name nothing.
+///
+/// Everything is read before anything is returned: one bad identity among thousands means that
+/// nothing is tried.
+pub(crate) fn read(
+    words: &[String],
+    ids: &[String],
+    table: &TcpTable,
+    input: &mut dyn BufRead,
+) -> Result<Vec<Target>, String> {
+    if ids.is_empty() {
+        return Ok(vec![pair(words, table)?]);
+    }
+    let mut targets = Vec::new();
+    for word in ids.iter().chain(words) {
+        if word == "-" {
+            read_lines(input, &mut targets)?;
+        } else {
+            targets.push(identity(word)?);
+        }
+    }
+    Ok(targets)
+}
+
+fn pair(words: &[String], table: &TcpTable) -> Result<Target, String> {
+    let (local, peer) = match words {
+        [] => return Err(format!("what is to be deleted?\n{NAME_IT}")),
+        [local, peer] => (parse(local)?, parse(peer)?),
+        [laddr, lport, paddr, pport] => (four(laddr, lport)?, four(paddr, pport)?),
+        [one] if one.parse::<Identity>().is_ok() => {
+            return Err(format!("this is an identity; say --id {one}"));
+        }
+        [one] => {
+            return Err(format!(
+                "`{}` names one end; a connection has two\n{NAME_IT}",
+                one.escape_debug()
+            ));
+        }
+        more => {
+            return Err(format!(
+                "{} words; expected two endpoints, or tcpdrop's four words\n{NAME_IT}",
+                more.len()
+            ));
+        }
+    };
+    let pair = table.resolve(&local, &peer).map_err(|error| {
+        let hint = error.hint().map(|hint| format!("\nhint: {hint}"));
+        format!("{}{}", error.cause(), hint.unwrap_or_default())
+    })?;
+    Ok(pair.into())
+}
+
+fn parse(word: &str) -> Result<ScopedEndpoint, String> {
+    word.parse().map_err(|error| format!("{error}"))
+}
+
+fn four(address: &str, port: &str) -> Result<ScopedEndpoint, String> {
+    ScopedEndpoint::from_words(address, port).map_err(|error| error.to_string())
+}
+
+fn identity(word: &str) -> Result<Target, String> {
+    let identity: Identity = word.parse().map_err(|error| format!("{error}"))?;
+    Ok(identity.into())
+}
+
+/// Identities, or JSON objects with an `id`, one a line; empty lines mean nothing.
+fn read_lines(input: &mut dyn BufRead, targets: &mut Vec<Target>) -> Result<(), String> {
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let length = input
+            .read_until(b'\n', &mut line)
+            .map_err(|error| format!("standard input: {error}"))?;
+        if length == 0 {
+            break;
+        }
+        let at = |problem: String| format!("standard input, line {number}: {problem}");
+        let text = std::str::from_utf8(&line)
+            .map_err(|_| at("not UTF-8".to_owned()))?
+            .trim();
+        if text.starts_with('{') {
+            targets.push(from_json(text).map_err(at)?);
+        } else if !text.is_empty() {
+            targets.push(identity(text).map_err(at)?);
+        }
+    }
+    Ok(())
+}
+
+fn from_json(text: &str) -> Result<Target, String> {
+    let object: serde_json::Value =
+        serde_json::from_str(text).map_err(|error| format!("no JSON: {error}"))?;
+    match object.get("id") {
+        Some(serde_json::Value::String(word)) => identity(word),
+        Some(_) => Err("`id` is not a string".to_owned()),
+        None => Err("the object has no `id`".to_owned()),
+    }
+}
+
+/// Standard input, for [`read`].
+pub(crate) fn standard_input() -> impl BufRead {
+    io::stdin().lock()
+}
+
+const NAME_IT: &str = "\
+name both ends as `tcpentry list` prints them:  tcpentry delete 192.0.2.1:443 198.51.100.7:51034
+or one socket by its identity (list --id):      tcpentry delete --id ID";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "1/0b7b7ad56e244a0f9b9ae1ccbc5d0f1d/c1/3001/0/127.0.0.1,80/127.0.0.1,51034";
+
+    fn words(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    fn name(text: &str) -> Result<String, String> {
+        let table = TcpTable::open().unwrap();
+        let targets = read(&words(text), &[], &table, &mut io::empty())?;
+        Ok(targets[0].pair().to_string())
+    }
+
+    fn ids(text: &str, input: &str) -> Result<usize, String> {
+        let table = TcpTable::open().unwrap();
+        read(&[], &words(text), &table, &mut input.as_bytes()).map(|targets| targets.len())
+    }
+
+    #[test]
+    fn every_notation_names_the_same_connection() {
+        for text in [
+            "127.0.0.1:80 127.0.0.1:5000",
+            "127.0.0.1 80 127.0.0.1 5000",
+            "[::ffff:127.0.0.1]:80 [::ffff:127.0.0.1]:5000",
+            "::ffff:127.0.0.1 80 127.0.0.1 5000",
+        ] {
+            assert_eq!(name(text).unwrap(), "127.0.0.1:80 127.0.0.1:5000", "{text}");
+        }
+        for text in [
+            "[fe80::1%lo]:80 [fe80::2]:9",
+            "[fe80::1]:80 [fe80::2%1]:9",
+            "fe80::1%lo 80 fe80::2%1 9",
+        ] {
+            assert_eq!(name(text).unwrap(), "[fe80::1]%1:80 [fe80::2]:9", "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_a_usage_error_that_says_how() {
+        for (text, start) in [
+            ("", "what is to be deleted?"),
+            (
+                "192.0.2.1",
+                "`192.0.2.1` names one end; a connection has two",
+            ),
+            (ID, "this is an identity; say --id 1/"),
+            ("1 2 3", "3 words; expected two endpoints"),
+            (
+                "127.0.0.1:1 [::1]:2",
+                "`127.0.0.1:1 [::1]:2`: one end is IPv4, the other IPv6",
+            ),
+            (
+                "127.0.0.1%nope:1 127.0.0.1:2",
+                "no device `nope` here\nhint: `ip link`",
+            ),
+            (
+                "127.0.0.1%lo:1 127.0.0.1%2:2",
+                "127.0.0.1%lo:1 127.0.0.1%2:2: the two ends name different devices",
+            ),
+            ("state established", "`state`: no port"),
+        ] {
+            let error = name(text).unwrap_err();
+            assert!(error.starts_with(start), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn identities_come_from_words_and_from_standard_input() {
+        assert_eq!(ids(ID, "").unwrap(), 1);
+        let input = format!("{ID}\n\n{{\"id\":\"{ID}\",\"state\":\"established\"}}\r\n{ID}");
+        assert_eq!(ids(&format!("{ID} -"), &input).unwrap(), 4);
+    }
+
+    #[test]
+    fn one_bad_line_means_that_nothing_is_tried() {
+        for (line, problem) in [
+            ("nonsense", "`nonsense`: not an identity"),
+            ("{\"id\":7}", "`id` is not a string"),
+            ("{\"x\":7}", "the object has no `id`"),
+            ("{", "no JSON: EOF"),
+        ] {
+            let error = ids("-", &format!("{ID}\n{line}\n")).unwrap_err();
+            let start = format!("standard input, line 2: {problem}");
+            assert!(error.starts_with(&start), "{error}");
+        }
+        assert!(ids("-", "\u{fffd}").is_err());
+    }
+}
