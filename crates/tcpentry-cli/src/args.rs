@@ -42,6 +42,7 @@ enum Command {
 /// One line for each socket, aligned on a terminal, tab-separated with raw numbers otherwise.
 /// Connections are what ss shows by default: neither listeners nor TIME_WAIT nor SYN_RECV.
 #[derive(Debug, ClapArgs)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 pub(crate) struct ListArgs {
     /// Only IPv4, also that of dual-stack sockets (::ffff:a.b.c.d)
     #[arg(short = '4', long)]
@@ -87,6 +88,7 @@ pub(crate) struct ListArgs {
     after_help = "Exit codes: 0 deleted, 1 nothing there, 2 usage, 3 guarded, 4 not permitted, \
         5 no way on this system, 6 mixed, 7 system error."
 )]
+#[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 pub(crate) struct DeleteArgs {
     /// Both ends, the local one first; with --id, identities
     #[arg(value_name = "WORD")]

@@ -30,6 +30,11 @@ pub(crate) fn read(
 
 fn pair(words: &[String], table: &TcpTable) -> Result<Target, String> {
     let (local, peer) = match words {
+        [first, ..] if first.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
+            return Err(format!(
+                "`{first}` is no endpoint, and this version has no filters\n{NAME_IT}"
+            ));
+        }
         [] => return Err(format!("what is to be deleted?\n{NAME_IT}")),
         [local, peer] => (parse(local)?, parse(peer)?),
         [laddr, lport, paddr, pport] => (four(laddr, lport)?, four(paddr, pport)?),
@@ -174,7 +179,10 @@ mod tests {
                 "127.0.0.1%lo:1 127.0.0.1%2:2",
                 "127.0.0.1%lo:1 127.0.0.1%2:2: the two ends name different devices",
             ),
-            ("state established", "`state`: no port"),
+            (
+                "state established",
+                "`state` is no endpoint, and this version has no filters",
+            ),
         ] {
             let error = name(text).unwrap_err();
             assert!(error.starts_with(start), "{text}: {error}");

@@ -46,7 +46,7 @@ impl<T: ToString> From<T> for Cell {
 pub(crate) struct Columns<W> {
     out: W,
     shape: Shape,
-    columns: Vec<Column>,
+    kinds: Vec<Column>,
     widths: Vec<usize>,
     held: Vec<Vec<Cell>>,
     flowing: bool,
@@ -72,7 +72,7 @@ impl<W: Write> Columns<W> {
         Self {
             out,
             shape,
-            columns,
+            kinds: columns,
             widths,
             held,
             flowing: false,
@@ -80,7 +80,7 @@ impl<W: Write> Columns<W> {
     }
 
     pub(crate) fn row(&mut self, cells: Vec<Cell>) -> io::Result<()> {
-        debug_assert_eq!(cells.len(), self.columns.len());
+        debug_assert_eq!(cells.len(), self.kinds.len());
         if self.flowing {
             return self.write(&cells);
         }
@@ -136,7 +136,7 @@ impl<W: Write> Columns<W> {
         color: bool,
     ) -> io::Result<()> {
         let missing = self.widths[index].saturating_sub(cell.text.width());
-        let (before, after) = match self.columns[index].align {
+        let (before, after) = match self.kinds[index].align {
             Align::Right => (missing, 0),
             // Nothing stands behind the last column: no trailing blanks.
             Align::Left if last => (0, 0),
