@@ -39,13 +39,20 @@ impl OwnSession {
         if connection.state == State::Listening {
             return false;
         }
-        let held = connection
+        let is_held = connection
             .inode
             .is_some_and(|inode| self.sockets.contains(&inode));
-        held || self
-            .pair
-            .is_some_and(|pair| pair.same_ends(&connection.pair))
+        is_held
+            || self
+                .pair
+                .is_some_and(|pair| is_either_end(&pair, &connection.pair))
     }
+}
+
+/// Of a session from this host to itself, the client's end carries it as well.
+fn is_either_end(session: &Pair, other: &Pair) -> bool {
+    let mirrored = Pair::new(session.peer(), session.local());
+    session.same_ends(other) || mirrored.is_ok_and(|mirrored| mirrored.same_ends(other))
 }
 
 fn ancestors() -> impl Iterator<Item = Process> {
