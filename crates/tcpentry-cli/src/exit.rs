@@ -23,6 +23,8 @@ pub(crate) enum Exit {
     Mixed = 6,
     /// Any other system error.
     Failed = 7,
+    /// Interrupted, after what was done had been reported.
+    Interrupted = 130,
 }
 
 impl From<Exit> for ExitCode {

@@ -126,6 +126,7 @@ const EXIT_STATUS: &str = "\
 5 -- this system has no way to delete it
 6 -- mixed: some deleted, and some guarded, denied, unsupported or failed
 7 -- any other system error
+130 -- interrupted, after what was done had been reported
 
 With nothing deleted, the worst in the order 7, 4, 5, 3, 1. list ends with 0 even when it shows nothing, else \
 with 2, 4 or 7. doctor ends with 0 if at least the connections of your own processes can be deleted, else with \

@@ -1,7 +1,10 @@
 //! `tcpentry delete`: exactly what is named, and what became of each.
 
 use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use signal_hook::consts::SIGINT;
 use tcpentry::{
     Connection, Devices, Error, Guard, Method, Operation, Options, Outcome, Target, TcpTable,
 };
@@ -34,7 +37,12 @@ pub(crate) fn run(args: &DeleteArgs) -> Exit {
     let mut report = Report::new(args, &table);
     let mut tally = Tally::default();
     let mut deleter = Deleter::new(args);
+    let interrupted = interruption();
     for target in &targets {
+        if interrupted.load(Ordering::Relaxed) {
+            complain("interrupted: the rest was not tried");
+            return Exit::Interrupted;
+        }
         let attempt = deleter.delete(&mut table, target);
         tally.count(attempt.outcome());
         report.add(&mut table, target, &attempt);
@@ -43,6 +51,14 @@ pub(crate) fn run(args: &DeleteArgs) -> Exit {
         complain("dry run: nothing was deleted");
     }
     tally.exit()
+}
+
+/// Becomes true at Ctrl-C: the deletion that is running is still done and reported.
+fn interruption() -> Arc<AtomicBool> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    // Where no handler can be set, Ctrl-C ends the program as it ends others.
+    let _ = signal_hook::flag::register(SIGINT, Arc::clone(&interrupted));
+    interrupted
 }
 
 /// What was found under a name, and what became of it.
