@@ -185,13 +185,13 @@ impl States {
     pub const NONE: Self = Self(0);
     /// What `ss` shows by default: everything but listeners, TIME_WAIT, SYN_RECV and closed.
     pub const CONNECTIONS: Self = Self(
-        1 << State::Established.to_kernel()
-            | 1 << State::SynSent.to_kernel()
-            | 1 << State::FinWait1.to_kernel()
-            | 1 << State::FinWait2.to_kernel()
-            | 1 << State::CloseWait.to_kernel()
-            | 1 << State::LastAck.to_kernel()
-            | 1 << State::Closing.to_kernel(),
+        (1 << State::Established.to_kernel())
+            | (1 << State::SynSent.to_kernel())
+            | (1 << State::FinWait1.to_kernel())
+            | (1 << State::FinWait2.to_kernel())
+            | (1 << State::CloseWait.to_kernel())
+            | (1 << State::LastAck.to_kernel())
+            | (1 << State::Closing.to_kernel()),
     );
     /// Listeners.
     pub const LISTENING: Self = Self(1 << State::Listening.to_kernel());

@@ -44,7 +44,7 @@ fn fixed_part(reader: &mut Reader<'_>) -> Option<Connection> {
         address(family, reader.array()?)?,
     );
     let interface = Interface::new(reader.u32()?);
-    let cookie = u64::from(reader.u32()?) | u64::from(reader.u32()?) << 32;
+    let cookie = u64::from(reader.u32()?) | (u64::from(reader.u32()?) << 32);
     let _expires = reader.u32()?;
     let receive_queue = reader.u32()?;
     let send_queue = reader.u32()?;
