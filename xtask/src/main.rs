@@ -1,1 +1,58 @@
-fn main() {}
+//! The project's chores: `cargo xtask`.
+//!
+//! CI calls these commands and holds no logic of its own, so whatever it does can be repeated by hand.
+
+mod command;
+mod generate;
+mod test;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+
+    let result = at_root().and_then(|()| match *args {
+        [] | ["help" | "-h" | "--help"] => {
+            print!("{HELP}");
+            Ok(())
+        }
+        ["test"] => test::run(test::Missing::Report),
+        ["test", "--install"] => test::run(test::Missing::Install),
+        ["generate"] => generate::write(),
+        ["generate", "--check"] => generate::check(),
+        _ => Err(anyhow::anyhow!(
+            "no such command: {}\n\n{HELP}",
+            args.join(" ")
+        )),
+    });
+
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Makes every path of this program one from the repository's root, wherever it is called.
+fn at_root() -> anyhow::Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask is a folder of the workspace");
+    Ok(std::env::set_current_dir(root)?)
+}
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  test              Checks format and lints, builds, tests in a network namespace of its own,
+                    and checks the documentation and the generated files. Installs nothing:
+                    what is missing is named together with the command that installs it.
+  test --install    The same, after installing what is missing (Debian packages, through apt-get)
+  generate          Writes the manual page and the shells' completions from the program's definition
+  generate --check  Fails if one of them is not what `generate` would write
+  help              This list
+";

@@ -1,0 +1,85 @@
+//! Running other programs, visibly: each is printed before it runs, so that it can be repeated by hand.
+
+use std::ffi::OsStr;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+/// Cargo, the very one that runs this program.
+pub(crate) fn cargo<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
+    let mut command = Command::new(cargo_program());
+    command.args(args);
+    command
+}
+
+/// Any program with its arguments.
+pub(crate) fn program<'a>(words: impl IntoIterator<Item = &'a str>) -> Command {
+    let mut words = words.into_iter();
+    let mut command = Command::new(words.next().expect("a command has a first word"));
+    command.args(words);
+    command
+}
+
+/// Prints the command and runs it; its failure is an error.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    println!("+ {}", shown(command));
+    let status = command
+        .status()
+        .with_context(|| format!("cannot run {}", shown(command)))?;
+    if !status.success() {
+        bail!("{status}: {}", shown(command));
+    }
+    Ok(())
+}
+
+/// The command as it would be typed in a shell, with the variables that it sets.
+pub(crate) fn shown(command: &Command) -> String {
+    let variables = command.get_envs().filter_map(|(name, value)| {
+        let value = value?;
+        Some(format!("{}={}", name.to_string_lossy(), quoted(value)))
+    });
+    let words = std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(|word| match word {
+            // Its path is an accident of the installation.
+            word if word == cargo_program() => "cargo".to_owned(),
+            word => quoted(word),
+        });
+    variables.chain(words).collect::<Vec<_>>().join(" ")
+}
+
+pub(crate) fn cargo_program() -> std::ffi::OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+fn quoted(word: &OsStr) -> String {
+    let word = word.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.into_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_shown_as_typed() {
+        let mut command = cargo(["doc", "--no-deps"]);
+        command.env("RUSTDOCFLAGS", "-D warnings");
+        assert_eq!(
+            shown(&command),
+            "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps"
+        );
+    }
+
+    #[test]
+    fn quotes_survive_a_shell() {
+        assert_eq!(quoted(OsStr::new("a/b-c=1")), "a/b-c=1");
+        assert_eq!(quoted(OsStr::new("")), "''");
+        assert_eq!(quoted(OsStr::new("it's $x")), r"'it'\''s $x'");
+    }
+}

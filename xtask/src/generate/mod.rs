@@ -1,0 +1,81 @@
+//! `cargo xtask generate`: the files that follow from the program's definition. They are kept in the repository,
+//! so that a package needs no build step of ours to ship them.
+
+mod man;
+mod prose;
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use clap_complete::Shell;
+
+/// The manual page, from the repository's root.
+pub(crate) const MANUAL: &str = "crates/tcpentry-cli/man/tcpentry.1";
+
+/// The completions; each shell finds its own by this name.
+const COMPLETIONS: &[(&str, Shell)] = &[
+    ("crates/tcpentry-cli/completions/tcpentry.bash", Shell::Bash),
+    ("crates/tcpentry-cli/completions/_tcpentry", Shell::Zsh),
+    ("crates/tcpentry-cli/completions/tcpentry.fish", Shell::Fish),
+];
+
+/// Writes every generated file.
+pub(crate) fn write() -> Result<()> {
+    for Generated { path, text } in generated() {
+        let folder = Path::new(path).parent().expect("it is in a folder");
+        fs::create_dir_all(folder)
+            .with_context(|| format!("cannot create {}", folder.display()))?;
+        fs::write(path, text).with_context(|| format!("cannot write {path}"))?;
+        println!("{path}");
+    }
+    Ok(())
+}
+
+/// Fails when a generated file is not what [`write()`] would write.
+pub(crate) fn check() -> Result<()> {
+    let mut stale = Vec::new();
+    for Generated { path, text } in generated() {
+        match fs::read_to_string(path) {
+            Ok(found) if found == text => {}
+            Ok(_) => stale.push(format!("{path}: not what the program's definition says")),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                stale.push(format!("{path}: not there"));
+            }
+            Err(error) => stale.push(format!("{path}: {error}")),
+        }
+    }
+    if !stale.is_empty() {
+        bail!(
+            "generated files are not current:\n  {}\nTo mend it:\n  cargo xtask generate",
+            stale.join("\n  ")
+        );
+    }
+    Ok(())
+}
+
+struct Generated {
+    path: &'static str,
+    text: String,
+}
+
+fn generated() -> Vec<Generated> {
+    let manual = Generated {
+        path: MANUAL,
+        text: man::page(tcpentry_cli::command(), tcpentry_cli::manual()),
+    };
+    let completions = COMPLETIONS.iter().map(|&(path, shell)| Generated {
+        path,
+        text: completion(shell),
+    });
+    std::iter::once(manual).chain(completions).collect()
+}
+
+fn completion(shell: Shell) -> String {
+    let mut command = tcpentry_cli::command();
+    let name = command.get_name().to_owned();
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut command, name, &mut text);
+    String::from_utf8(text).expect("clap_complete writes text")
+}

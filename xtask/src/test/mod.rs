@@ -1,0 +1,139 @@
+//! `cargo xtask test`: everything that must hold before a change goes in, in the order of its cost.
+
+mod namespace;
+mod needs;
+mod skipped;
+
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::command::{self, cargo, program};
+use crate::generate;
+use namespace::Namespace;
+use skipped::SkipLog;
+
+/// What to do about programs that the tests need and this machine lacks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Missing {
+    /// Name them, and the command that installs them.
+    Report,
+    /// Install them.
+    Install,
+}
+
+/// Runs all steps, and stops at the first that fails.
+pub(crate) fn run(missing: Missing) -> Result<()> {
+    let mut steps = Steps::start();
+    let result = run_steps(&mut steps, missing);
+    println!("\n{}", steps.summary(result.is_ok()));
+    result
+}
+
+fn run_steps(steps: &mut Steps, missing: Missing) -> Result<()> {
+    steps.run("needs", || needs::ensure(missing))?;
+    let namespace = steps.run("namespace", Namespace::find)?;
+
+    steps.command("format", cargo(["fmt", "--all", "--check"]))?;
+    steps.command(
+        "lints",
+        cargo("clippy --workspace --all-targets --locked -- -D warnings".split(' ')),
+    )?;
+    // What has to be downloaded is downloaded here: the namespace has no way out.
+    steps.command(
+        "build",
+        cargo("build --workspace --all-targets --locked".split(' ')),
+    )?;
+    steps.command(
+        "build tests",
+        cargo("test --workspace --no-run --locked".split(' ')),
+    )?;
+    tests(steps, namespace)?;
+    steps.command("documentation", {
+        let mut doc = cargo("doc --workspace --no-deps --locked".split(' '));
+        doc.env("RUSTDOCFLAGS", "-D warnings");
+        doc
+    })?;
+    steps.run("generated files", || {
+        println!("+ cargo xtask generate --check");
+        generate::check()
+    })?;
+    steps.run("manual page", manual_page_is_well_formed)
+}
+
+fn tests(steps: &mut Steps, namespace: Namespace) -> Result<()> {
+    let skips = SkipLog::create()?;
+    let mut tests = namespace.enter(&cargo("test --workspace --locked --offline".split(' ')));
+    tests.env(skipped::VARIABLE, skips.path());
+    let result = steps.command("tests", tests);
+    steps.skipped = Some(skips.report()?);
+    result
+}
+
+/// groff ends with success whatever it met, so that its warnings are the answer.
+fn manual_page_is_well_formed() -> Result<()> {
+    let mut groff = program(["groff", "-man", "-Tutf8", "-ww", "-z", generate::MANUAL]);
+    println!("+ {}", command::shown(&groff));
+    let output = groff.output().context("cannot run groff")?;
+    if !output.status.success() || !output.stderr.is_empty() {
+        bail!("{}", String::from_utf8_lossy(&output.stderr).trim_end());
+    }
+    Ok(())
+}
+
+/// What is to be said at the end.
+struct Steps {
+    started: Instant,
+    passed: Vec<&'static str>,
+    /// The report of skipped tests, once tests have run.
+    skipped: Option<String>,
+}
+
+impl Steps {
+    fn start() -> Self {
+        Self {
+            started: Instant::now(),
+            passed: Vec::new(),
+            skipped: None,
+        }
+    }
+
+    fn command(&mut self, name: &'static str, mut command: Command) -> Result<()> {
+        self.run(name, || command::run(&mut command))
+    }
+
+    fn run<T>(&mut self, name: &'static str, step: impl FnOnce() -> Result<T>) -> Result<T> {
+        let result = step().with_context(|| format!("step \"{name}\" failed"))?;
+        self.passed.push(name);
+        Ok(result)
+    }
+
+    fn summary(&self, is_ok: bool) -> String {
+        let skipped = self.skipped.as_deref().unwrap_or("No test has run.");
+        let verdict = if is_ok { "PASSED" } else { "FAILED" };
+        let steps = match &*self.passed {
+            [] => "no step passed".to_owned(),
+            passed => format!("passed: {}", passed.join(", ")),
+        };
+        let seconds = self.started.elapsed().as_secs();
+        format!("{skipped}\n{verdict} after {seconds} s; {steps}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_failing_step_is_named() {
+        let mut steps = Steps::start();
+        steps.run("first", || Ok(())).unwrap();
+        let error = steps.run::<()>("second", || bail!("broken")).unwrap_err();
+        assert_eq!(format!("{error:#}"), "step \"second\" failed: broken");
+        assert_eq!(
+            steps.summary(false),
+            "No test has run.\nFAILED after 0 s; passed: first"
+        );
+    }
+}

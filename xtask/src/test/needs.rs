@@ -1,0 +1,289 @@
+//! The programs that the tests run besides cargo, and where each comes from.
+
+use std::fmt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail};
+
+use super::Missing;
+use crate::command;
+
+/// One program that the tests need.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Need {
+    program: &'static str,
+    source: Source,
+    purpose: &'static str,
+}
+
+/// Where a missing program is to be had.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Source {
+    /// A Debian package.
+    Debian(&'static str),
+    /// A part of the Rust toolchain: a component for rustup, a package for Debian.
+    Toolchain {
+        component: &'static str,
+        debian: &'static str,
+    },
+}
+
+use Source::{Debian, Toolchain};
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Debian(package) => write!(f, "Debian package {package}"),
+            Toolchain { component, debian } => {
+                write!(
+                    f,
+                    "rustup component {component}, or Debian package {debian}"
+                )
+            }
+        }
+    }
+}
+
+/// A test that runs a further program adds its line here.
+#[rustfmt::skip]
+const NEEDS: &[Need] = &[
+    need("cargo-fmt",    Toolchain { component: "rustfmt", debian: "rustfmt" },    "checks the format"),
+    need("cargo-clippy", Toolchain { component: "clippy", debian: "rust-clippy" }, "checks for mistakes"),
+    need("ip",           Debian("iproute2"),       "brings up the loopback of the tests' namespace"),
+    need("ss",           Debian("iproute2"),       "is what the table is compared with"),
+    need("unshare",      Debian("util-linux"),     "makes the tests' namespace"),
+    need("setpriv",      Debian("util-linux"),     "runs tests as another user"),
+    need("nc",           Debian("netcat-openbsd"), "is a foreign process whose connections are deleted"),
+    need("groff",        Debian("groff-base"),     "checks the manual page"),
+];
+
+const fn need(program: &'static str, source: Source, purpose: &'static str) -> Need {
+    Need {
+        program,
+        source,
+        purpose,
+    }
+}
+
+/// Succeeds when every program is there, be it after installing the missing ones.
+pub(super) fn ensure(missing: Missing) -> Result<()> {
+    let machine = Machine::look();
+    let lacking = lacking();
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    let commands = machine.installation(&lacking);
+    if missing == Missing::Report {
+        bail!("{}", report(&lacking, &commands));
+    }
+
+    println!("{}", report(&lacking, &commands));
+    for words in &commands {
+        command::run(&mut command::program(words.iter().map(String::as_str)))
+            .context("cannot install what the tests need")?;
+    }
+    let still: Vec<&str> = self::lacking().iter().map(|need| need.program).collect();
+    if !still.is_empty() {
+        bail!("installed, and still not in PATH: {}", still.join(", "));
+    }
+    Ok(())
+}
+
+fn lacking() -> Vec<Need> {
+    NEEDS
+        .iter()
+        .filter(|need| !is_present(need.program))
+        .copied()
+        .collect()
+}
+
+fn is_present(program: &str) -> bool {
+    match program.strip_prefix("cargo-") {
+        // rustup puts a stand-in for each into PATH, whether it has the component or not.
+        Some(subcommand) => command::cargo([subcommand, "--version"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success()),
+        None => in_path(program),
+    }
+}
+
+fn in_path(program: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|folder| is_executable(&folder.join(program)))
+    })
+}
+
+fn is_executable(path: &Path) -> bool {
+    path.metadata()
+        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+/// What decides how programs get installed here.
+#[derive(Clone, Copy, Debug)]
+struct Machine {
+    is_root: bool,
+    /// The toolchain is rustup's, so that Debian's rustfmt would not belong to it.
+    has_rustup: bool,
+}
+
+impl Machine {
+    fn look() -> Self {
+        Self {
+            is_root: is_root(),
+            has_rustup: std::env::var_os("RUSTUP_TOOLCHAIN").is_some_and(|name| !name.is_empty()),
+        }
+    }
+
+    /// The commands that install what is lacking, and nothing else.
+    fn installation(self, lacking: &[Need]) -> Vec<Vec<String>> {
+        let mut packages = Vec::new();
+        let mut components = Vec::new();
+        for need in lacking {
+            match need.source {
+                Toolchain { component, .. } if self.has_rustup => components.push(component),
+                Debian(package)
+                | Toolchain {
+                    debian: package, ..
+                } => packages.push(package),
+            }
+        }
+        packages.sort_unstable();
+        packages.dedup();
+
+        let mut commands = Vec::new();
+        if !packages.is_empty() {
+            commands.push(self.as_root("apt-get update", &[]));
+            commands.push(self.as_root(
+                "env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends",
+                &packages,
+            ));
+        }
+        if !components.is_empty() {
+            commands.push(words("rustup component add", &components));
+        }
+        commands
+    }
+
+    fn as_root(self, command: &str, args: &[&str]) -> Vec<String> {
+        let mut words = words(command, args);
+        if !self.is_root {
+            words.insert(0, "sudo".to_owned());
+        }
+        words
+    }
+}
+
+/// Whether this process is root, read from the owner of its own entry in /proc: std has no getuid().
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
+}
+
+fn words(command: &str, args: &[&str]) -> Vec<String> {
+    command
+        .split(' ')
+        .chain(args.iter().copied())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn report(lacking: &[Need], commands: &[Vec<String>]) -> String {
+    let programs = lacking.iter().map(|need| {
+        let Need {
+            program, purpose, ..
+        } = need;
+        format!("  {program:<12} {purpose} ({})\n", need.source)
+    });
+    let commands = commands.iter().map(|words| {
+        let command = command::program(words.iter().map(String::as_str));
+        format!("  {}\n", command::shown(&command))
+    });
+    format!(
+        "the tests need programs that are not here:\n{}\
+         To install them (`cargo xtask test --install` does it):\n{}",
+        programs.collect::<String>(),
+        commands.collect::<String>()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOT: Machine = Machine {
+        is_root: true,
+        has_rustup: false,
+    };
+
+    #[test]
+    fn a_report_names_program_package_and_command() {
+        let lacking = [
+            need("ss", Debian("iproute2"), "is compared with"),
+            need("ip", Debian("iproute2"), "brings up loopback"),
+            need("nc", Debian("netcat-openbsd"), "is foreign"),
+        ];
+        let user = Machine {
+            is_root: false,
+            ..ROOT
+        };
+        assert_eq!(
+            report(&lacking, &user.installation(&lacking)),
+            "\
+the tests need programs that are not here:
+  ss           is compared with (Debian package iproute2)
+  ip           brings up loopback (Debian package iproute2)
+  nc           is foreign (Debian package netcat-openbsd)
+To install them (`cargo xtask test --install` does it):
+  sudo apt-get update
+  sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends iproute2 netcat-openbsd
+"
+        );
+    }
+
+    #[test]
+    fn root_needs_no_sudo() {
+        let commands = ROOT.installation(&[need("ss", Debian("iproute2"), "")]);
+        assert_eq!(commands[0], ["apt-get", "update"]);
+        assert_eq!(commands[1][0], "env");
+    }
+
+    #[test]
+    fn parts_of_the_toolchain_come_from_where_it_came() {
+        let fmt = [need(
+            "cargo-fmt",
+            Toolchain {
+                component: "rustfmt",
+                debian: "rustfmt",
+            },
+            "",
+        )];
+        assert_eq!(
+            ROOT.installation(&fmt)[1].last().map(String::as_str),
+            Some("rustfmt")
+        );
+
+        let rustup = Machine {
+            has_rustup: true,
+            ..ROOT
+        };
+        assert_eq!(
+            rustup.installation(&fmt),
+            [["rustup", "component", "add", "rustfmt"]]
+        );
+    }
+
+    #[test]
+    fn nothing_missing_installs_nothing() {
+        assert!(ROOT.installation(&[]).is_empty());
+    }
+
+    #[test]
+    fn only_programs_in_path_are_present() {
+        assert!(in_path("sh"));
+        assert!(!in_path("no-such-program-of-tcpentry"));
+        assert!(!in_path("."), "a folder is no program");
+    }
+}
