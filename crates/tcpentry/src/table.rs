@@ -141,6 +141,13 @@ impl TcpTable {
         }
     }
 
+    /// A table whose kernel is a fake one, in the namespace [`c1`](NetnsId::Cookie).
+    #[cfg(test)]
+    pub(crate) fn of(diag: Diag) -> Self {
+        let socket = NetlinkSocket::open().expect("everybody may open one");
+        Self::over(diag, socket, NetnsId::Cookie(1))
+    }
+
     /// The network namespace it belongs to.
     pub const fn netns(&self) -> NetnsId {
         self.netns

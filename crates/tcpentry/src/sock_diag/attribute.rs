@@ -154,17 +154,9 @@ const INET_ULP_INFO_NAME: u16 = 1;
 
 #[cfg(test)]
 mod tests {
+    use super::super::message::testing::attribute;
     use super::*;
     use proptest::prelude::*;
-
-    fn attribute(number: u16, value: &[u8]) -> Vec<u8> {
-        let mut out = Vec::new();
-        out.extend(u16::try_from(4 + value.len()).unwrap().to_ne_bytes());
-        out.extend(number.to_ne_bytes());
-        out.extend(value);
-        out.resize(out.len().next_multiple_of(4), 0);
-        out
-    }
 
     fn socket(local: &str, peer: &str, attributes: &[u8]) -> Vec<u8> {
         let (local, peer): (IpAddr, IpAddr) = (local.parse().unwrap(), peer.parse().unwrap());

@@ -345,3 +345,6 @@ impl From<Malformed> for Errno {
 const BUFFER: usize = 32 * 1024;
 const ATTEMPTS: usize = 3;
 const ROUNDS: u32 = 8;
+
+#[cfg(test)]
+mod tests;

@@ -267,16 +267,25 @@ pub(crate) mod testing {
         out
     }
 
+    /// An attribute, padded.
+    pub(crate) fn attribute(number: u16, value: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        out.extend(u16::try_from(4 + value.len()).unwrap().to_ne_bytes());
+        out.extend(number.to_ne_bytes());
+        out.extend(value);
+        out.resize(out.len().next_multiple_of(4), 0);
+        out
+    }
+
     pub(crate) fn acknowledged(sequence: u32, errno: i32) -> Vec<u8> {
         message(NLMSG_ERROR, 0, sequence, &(-errno).to_ne_bytes())
     }
 
-    pub(crate) fn done(sequence: u32, errno: i32, interrupted: bool) -> Vec<u8> {
-        let flags = if interrupted { 2 | NLM_F_DUMP_INTR } else { 2 };
-        message(NLMSG_DONE, flags, sequence, &(-errno).to_ne_bytes())
+    pub(crate) fn done(sequence: u32, errno: i32) -> Vec<u8> {
+        message(NLMSG_DONE, 2, sequence, &(-errno).to_ne_bytes())
     }
 
-    /// A socket of these ends, without attributes.
+    /// A socket of these ends.
     pub(crate) fn socket(
         sequence: u32,
         pair: &Pair,
@@ -294,18 +303,13 @@ pub(crate) mod testing {
         message(SOCK_DIAG_BY_FAMILY, 2, sequence, &payload)
     }
 
-    /// What kind of request it is (its `nlmsg_type`), its sequence and whether it is a dump.
-    pub(crate) fn read_request(datagram: &[u8]) -> (u16, u32, bool) {
-        let mut reader = Reader::new(datagram);
-        let _length = reader.u32().unwrap();
-        let kind = reader.u16().unwrap();
-        let flags = reader.u16().unwrap();
-        (kind, reader.u32().unwrap(), flags & NLM_F_DUMP != 0)
-    }
-
-    pub(crate) const GET: u16 = SOCK_DIAG_BY_FAMILY;
+    pub(crate) const BY_FAMILY: u16 = SOCK_DIAG_BY_FAMILY;
     pub(crate) const DESTROY: u16 = SOCK_DESTROY;
-    pub(crate) const DUMP_BOTH: u16 = TCPDIAG_GETSOCK;
+    pub(crate) const BOTH_FAMILIES: u16 = TCPDIAG_GETSOCK;
+    pub(crate) const DUMP: u16 = NLM_F_DUMP;
+    pub(crate) const INTERRUPTED: u16 = NLM_F_DUMP_INTR;
+    pub(crate) const NOOP: u16 = 1;
+    pub(crate) const ANY: u64 = ANY_SOCKET;
 }
 
 #[cfg(test)]

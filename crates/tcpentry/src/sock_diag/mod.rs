@@ -6,13 +6,10 @@
 mod attribute;
 mod channel;
 mod diag;
+#[cfg(test)]
+pub(crate) mod fake;
 mod message;
 mod reader;
 
 pub(crate) use channel::NetlinkSocket;
 pub(crate) use diag::{Diag, Dump, DumpError, Scope};
-
-#[cfg(test)]
-pub(crate) use channel::{Channel, Datagram};
-#[cfg(test)]
-pub(crate) use message::testing;

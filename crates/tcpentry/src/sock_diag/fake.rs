@@ -1,0 +1,379 @@
+//! A kernel for tests, behind the [`Channel`]: a closure answers each request, and its answers are
+//! queued and handed out as a socket would.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+
+use rustix::io::Errno;
+
+use super::Diag;
+use super::channel::{Channel, Datagram};
+use super::message::{AF_INET, testing};
+use super::reader::Reader;
+use crate::endpoint::{Endpoint, Interface, Pair};
+use crate::state::{State, States};
+
+/// What one read of the socket gives.
+#[derive(Clone, Debug)]
+pub(crate) enum Answer {
+    Datagram(Vec<u8>),
+    /// A datagram that another process sent.
+    Stranger(Vec<u8>),
+    /// The beginning of a datagram that does not fit the buffer.
+    TooLong(Vec<u8>),
+    Error(Errno),
+}
+
+impl From<Vec<u8>> for Answer {
+    fn from(datagram: Vec<u8>) -> Self {
+        Self::Datagram(datagram)
+    }
+}
+
+impl From<Errno> for Answer {
+    fn from(errno: Errno) -> Self {
+        Self::Error(errno)
+    }
+}
+
+/// Every request that was sent, in order.
+pub(crate) type Log = Arc<Mutex<Vec<Asked>>>;
+
+struct Fake<K> {
+    kernel: K,
+    queue: VecDeque<Answer>,
+    log: Log,
+}
+
+impl<K: FnMut(&Asked) -> Vec<Answer> + Send + Sync> Channel for Fake<K> {
+    fn send(&mut self, datagram: &[u8]) -> Result<(), Errno> {
+        let asked = Asked::read(datagram).expect("a whole request");
+        assert!(
+            asked.question != Question::Destroy || asked.cookie != testing::ANY,
+            "a deletion of any socket was asked for"
+        );
+        self.log.lock().unwrap().push(asked);
+        // One dump at a time: the kernel runs it while its answers are read.
+        if asked.question.is_dump() && !self.queue.is_empty() {
+            self.queue
+                .push_back(asked.acknowledged(Some(Errno::BUSY)).into());
+        } else {
+            self.queue.extend((self.kernel)(&asked));
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> Result<Datagram, Errno> {
+        let (bytes, length, from_kernel) = match self.queue.pop_front() {
+            None => return Err(Errno::AGAIN),
+            Some(Answer::Error(errno)) => return Err(errno),
+            Some(Answer::Datagram(bytes)) => (bytes.clone(), bytes.len(), true),
+            Some(Answer::Stranger(bytes)) => (bytes.clone(), bytes.len(), false),
+            Some(Answer::TooLong(bytes)) => (bytes, buffer.len() + 1, true),
+        };
+        buffer[..bytes.len()].copy_from_slice(&bytes);
+        Ok(Datagram {
+            length,
+            from_kernel,
+        })
+    }
+}
+
+/// A conversation with a fake kernel, and the record of what it is asked.
+pub(crate) fn diag(
+    kernel: impl FnMut(&Asked) -> Vec<Answer> + Send + Sync + 'static,
+) -> (Diag, Log) {
+    let log = Log::default();
+    let fake = Fake {
+        kernel,
+        queue: VecDeque::new(),
+        log: log.clone(),
+    };
+    (Diag::new(fake), log)
+}
+
+/// The questions of a record.
+pub(crate) fn questions(log: &Log) -> Vec<Question> {
+    let log = log.lock().unwrap();
+    log.iter().map(|asked| asked.question).collect()
+}
+
+/// The cookies of the deletions in a record.
+pub(crate) fn destroyed(log: &Log) -> Vec<u64> {
+    let log = log.lock().unwrap();
+    log.iter()
+        .filter(|asked| asked.question == Question::Destroy)
+        .map(|asked| asked.cookie)
+        .collect()
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Question {
+    Get,
+    Destroy,
+    /// A dump of both families, `TCPDIAG_GETSOCK`.
+    Both,
+    V4,
+    V6,
+}
+
+impl Question {
+    pub(crate) fn is_dump(self) -> bool {
+        matches!(self, Self::Both | Self::V4 | Self::V6)
+    }
+}
+
+/// A request, as the kernel reads it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(crate) question: Question,
+    pub(crate) sequence: u32,
+    pub(crate) states: u32,
+    pub(crate) pair: Pair,
+    pub(crate) cookie: u64,
+    /// Whether it has a filter by mark.
+    pub(crate) by_mark: bool,
+}
+
+impl Asked {
+    fn read(datagram: &[u8]) -> Option<Self> {
+        let mut reader = Reader::new(datagram);
+        assert_eq!(reader.u32()? as usize, datagram.len());
+        let (kind, flags, sequence) = (reader.u16()?, reader.u16()?, reader.u32()?);
+        let _port = reader.u32()?;
+        let family = reader.u8()?;
+        let _protocol_extensions_padding = reader.take(3)?;
+        let is_dump = flags & testing::DUMP != 0;
+        let question = match kind {
+            testing::DESTROY => Question::Destroy,
+            testing::BOTH_FAMILIES => Question::Both,
+            testing::BY_FAMILY if !is_dump => Question::Get,
+            testing::BY_FAMILY if family == AF_INET => Question::V4,
+            testing::BY_FAMILY => Question::V6,
+            kind => panic!("an unknown request: {kind}"),
+        };
+        let mut states = 0;
+        if question != Question::Both {
+            states = reader.u32()?;
+        }
+        let ports = (reader.be16()?, reader.be16()?);
+        let mut end = |port| {
+            let address: [u8; 16] = reader.array()?;
+            let address = match address {
+                [a, b, c, d, ..] if family == AF_INET => IpAddr::from([a, b, c, d]),
+                address => IpAddr::from(address),
+            };
+            Some(Endpoint::new(address, port))
+        };
+        let (local, peer) = (end(ports.0)?, end(ports.1)?);
+        let interface = Interface::new(reader.u32()?);
+        let cookie = u64::from(reader.u32()?) | u64::from(reader.u32()?) << 32;
+        if question == Question::Both {
+            states = reader.u32()?;
+            let _dbs = reader.u32()?;
+        }
+        Some(Self {
+            question,
+            sequence,
+            states,
+            pair: Pair::new(local, peer).expect("one family").on(interface),
+            cookie,
+            by_mark: !reader.is_empty(),
+        })
+    }
+
+    /// `NLMSG_ERROR`; 0 is the acknowledgement.
+    pub(crate) fn acknowledged(&self, errno: Option<Errno>) -> Vec<u8> {
+        testing::acknowledged(self.sequence, errno.map_or(0, Errno::raw_os_error))
+    }
+
+    /// `NLMSG_DONE`, the end of a dump.
+    pub(crate) fn done(&self, errno: Option<Errno>) -> Vec<u8> {
+        testing::done(self.sequence, errno.map_or(0, Errno::raw_os_error))
+    }
+
+    pub(crate) fn row(&self, row: &Row) -> Vec<u8> {
+        let state = match row.state {
+            State::BoundInactive => State::Closed,
+            state => state,
+        };
+        // INET_DIAG_ULP_INFO with INET_ULP_INFO_NAME in it.
+        let ulp = testing::attribute(19, &testing::attribute(1, b"mptcp\0"));
+        testing::socket(
+            self.sequence,
+            &row.pair,
+            state.to_kernel(),
+            row.cookie,
+            row.inode,
+            if row.mptcp { &ulp } else { &[] },
+        )
+    }
+
+    pub(crate) fn rows<'r>(&self, rows: impl IntoIterator<Item = &'r Row>) -> Vec<u8> {
+        rows.into_iter().flat_map(|row| self.row(row)).collect()
+    }
+
+    /// The answer of a kernel that knows nothing of TCP: `tcp_diag` is missing.
+    pub(crate) fn unknown(&self) -> Vec<Answer> {
+        let missing = Some(Errno::NOENT);
+        vec![if self.question.is_dump() {
+            self.done(missing).into()
+        } else {
+            self.acknowledged(missing).into()
+        }]
+    }
+}
+
+/// Marks a message as part of an interrupted dump.
+pub(crate) fn interrupted(mut message: Vec<u8>) -> Vec<u8> {
+    let flags = u16::from_ne_bytes([message[6], message[7]]) | testing::INTERRUPTED;
+    message[6..8].copy_from_slice(&flags.to_ne_bytes());
+    message
+}
+
+/// `LOCAL PEER`
+pub(crate) fn pair(text: &str) -> Pair {
+    let (local, peer) = text.split_once(' ').unwrap();
+    Pair::new(local.parse().unwrap(), peer.parse().unwrap()).unwrap()
+}
+
+/// A socket of a fake kernel. It has no owner, unless one is given.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) pair: Pair,
+    pub(crate) state: State,
+    pub(crate) cookie: u64,
+    pub(crate) inode: u32,
+    pub(crate) mptcp: bool,
+}
+
+impl Row {
+    /// An established one between these ends.
+    pub(crate) fn new(ends: &str, cookie: u64) -> Self {
+        Self {
+            pair: pair(ends),
+            state: State::Established,
+            cookie,
+            inode: 0,
+            mptcp: false,
+        }
+    }
+
+    pub(crate) fn state(self, state: State) -> Self {
+        Self { state, ..self }
+    }
+
+    pub(crate) fn bound_to(self, interface: u32) -> Self {
+        let pair = self.pair.on(Interface::new(interface));
+        Self { pair, ..self }
+    }
+
+    /// With an inode that no socket of this machine has: nobody's descriptor is ever borrowed.
+    pub(crate) fn owned(self) -> Self {
+        Self {
+            inode: u32::MAX,
+            ..self
+        }
+    }
+
+    pub(crate) fn mptcp(self) -> Self {
+        Self {
+            mptcp: true,
+            ..self
+        }
+    }
+}
+
+/// A kernel with a table, which finds and destroys as Linux does.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Kernel {
+    pub(crate) rows: Vec<Row>,
+    /// Built without `CONFIG_INET_DIAG_DESTROY`.
+    pub(crate) no_destroy: bool,
+    /// What it answers to the destruction of a socket that it has found.
+    pub(crate) refusal: Option<Errno>,
+    /// It acknowledges the destruction and does nothing.
+    pub(crate) lies: bool,
+}
+
+impl Kernel {
+    pub(crate) fn of(rows: impl Into<Vec<Row>>) -> Self {
+        Self {
+            rows: rows.into(),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn answer(&mut self, asked: &Asked) -> Vec<Answer> {
+        let answer = match asked.question {
+            Question::Get => match self.look_up(asked) {
+                Some(found) => asked.row(&self.rows[found]),
+                None => asked.acknowledged(Some(Errno::NOENT)),
+            },
+            Question::Destroy => asked.acknowledged(self.destroy(asked).err()),
+            _ if asked.by_mark && self.refusal == Some(Errno::PERM) => {
+                asked.acknowledged(self.refusal)
+            }
+            _ => {
+                let mut answer = asked.rows(self.rows.iter().filter(|row| is_asked(row, asked)));
+                answer.extend(asked.done(None));
+                answer
+            }
+        };
+        vec![answer.into()]
+    }
+
+    fn destroy(&mut self, asked: &Asked) -> Result<(), Errno> {
+        if self.no_destroy {
+            return Err(Errno::OPNOTSUPP);
+        }
+        let found = self.look_up(asked).ok_or(Errno::NOENT)?;
+        self.refusal.map_or(Ok(()), Err)?;
+        if !self.lies {
+            self.rows.remove(found);
+        }
+        Ok(())
+    }
+
+    /// `inet_lookup`: the first that matches in the table of connections, else a listener; only then
+    /// the cookie is compared.
+    fn look_up(&self, asked: &Asked) -> Option<usize> {
+        let (pair, rows) = (asked.pair, &self.rows);
+        let on_device = |row: &Row| {
+            let bound = row.pair.interface();
+            bound.is_none() || bound == pair.interface()
+        };
+        let connection = |row: &Row| {
+            !matches!(row.state, State::Listening | State::BoundInactive)
+                && row.pair.same_ends(&pair)
+                && on_device(row)
+        };
+        let listener = |row: &Row| {
+            let local = row.pair.local();
+            row.state == State::Listening
+                && local.port() == pair.local().port()
+                && (local == pair.local() || local.address().is_unspecified())
+                && on_device(row)
+        };
+        let found = rows.iter().position(connection);
+        let found = found.or_else(|| rows.iter().position(listener))?;
+        let is_it = [testing::ANY, rows[found].cookie].contains(&asked.cookie);
+        is_it.then_some(found)
+    }
+}
+
+/// Whether a dump asks for this socket.
+fn is_asked(row: &Row, asked: &Asked) -> bool {
+    let is_port = |asked: u16, port| asked == 0 || asked == port;
+    let family = match asked.question {
+        Question::V4 => row.pair.is_ipv4(),
+        Question::V6 => !row.pair.is_ipv4(),
+        _ => true,
+    };
+    let state = States::NONE.with(row.state).bits();
+    family
+        && asked.states & state != 0
+        && is_port(asked.pair.local().port(), row.pair.local().port())
+        && is_port(asked.pair.peer().port(), row.pair.peer().port())
+}
