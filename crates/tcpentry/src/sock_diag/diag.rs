@@ -55,8 +55,8 @@ impl Diag {
             match self.answer() {
                 Err(errno @ (Errno::AGAIN | Errno::NOBUFS)) => lost = errno,
                 Err(errno) => return Err(errno),
-                Ok(Some(connection)) => return Ok(connection),
-                Ok(None) => return Err(Errno::PROTO),
+                Ok(Reply::Socket(connection)) => return Ok(*connection),
+                Ok(Reply::Done | Reply::Acknowledged) => return Err(Errno::PROTO),
             }
         }
         Err(lost)
@@ -69,8 +69,9 @@ impl Diag {
     pub(crate) fn destroy(&mut self, pair: &Pair, cookie: Cookie) -> Result<(), Errno> {
         self.ask(Request::Destroy { pair, cookie })?;
         match self.answer()? {
-            None => Ok(()),
-            Some(_) => Err(Errno::PROTO),
+            Reply::Acknowledged => Ok(()),
+            // The end of a dump is no word on a destruction.
+            Reply::Done | Reply::Socket(_) => Err(Errno::PROTO),
         }
     }
 
@@ -162,7 +163,7 @@ impl Diag {
     }
 
     /// The answer to a request that is no dump: a socket, or the kernel's word.
-    fn answer(&mut self) -> Result<Option<Connection>, Errno> {
+    fn answer(&mut self) -> Result<Reply, Errno> {
         loop {
             let length = self.receive()?;
             let mut datagram = Reader::new(&self.buffer[..length]);
@@ -171,10 +172,11 @@ impl Diag {
                     continue;
                 }
                 match message.body {
-                    Body::Socket(bytes) => return Ok(Some(read_socket(bytes, true)?)),
-                    Body::Done(result) | Body::Acknowledged(result) => {
-                        return result.map(|()| None);
+                    Body::Socket(bytes) => {
+                        return Ok(Reply::Socket(Box::new(read_socket(bytes, true)?)));
                     }
+                    Body::Done(result) => return result.map(|()| Reply::Done),
+                    Body::Acknowledged(result) => return result.map(|()| Reply::Acknowledged),
                     Body::Other => {}
                 }
             }
@@ -195,6 +197,13 @@ impl Diag {
             return Ok(datagram.length);
         }
     }
+}
+
+/// What the kernel says to a request that is no dump.
+enum Reply {
+    Socket(Box<Connection>),
+    Done,
+    Acknowledged,
 }
 
 /// A running dump. It yields each socket once, also when the kernel has to be asked again.

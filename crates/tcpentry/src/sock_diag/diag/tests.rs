@@ -368,6 +368,31 @@ fn only_the_acknowledgement_is_success() {
 }
 
 #[test]
+fn odd_answers_to_a_destruction_are_no_success() {
+    let odd: [fn(&Asked) -> Vec<u8>; 6] = [
+        |asked| asked.row(&Row::new(ENDS, 0x1_0000_0002)),
+        |asked| asked.done(None),
+        // The end of a dump, without a number.
+        |asked| testing::message(3, 0, asked.sequence, &[]),
+        // An error without a number, and one that is none.
+        |asked| testing::message(2, 0, asked.sequence, &[]),
+        |asked| testing::message(2, 0, asked.sequence, &1_i32.to_ne_bytes()),
+        |_| vec![1, 2, 3],
+    ];
+    for answer in odd {
+        let result = destruction(move |asked| vec![answer(asked).into()]);
+        assert_eq!(result, Err(Errno::PROTO));
+    }
+    let truncated = destruction(|asked| vec![Answer::TooLong(asked.acknowledged(None))]);
+    assert_eq!(truncated, Err(Errno::MSGSIZE));
+    let forged = destruction(|asked| vec![Answer::Stranger(asked.acknowledged(None))]);
+    assert_eq!(forged, Err(Errno::AGAIN));
+    let late =
+        destruction(|asked| vec![testing::acknowledged(asked.sequence.wrapping_sub(1), 0).into()]);
+    assert_eq!(late, Err(Errno::AGAIN));
+}
+
+#[test]
 fn the_probes_destroy_nothing() {
     let probe = |kernel: Kernel| {
         let mut kernel = kernel;
