@@ -151,7 +151,13 @@ impl Diag {
         if !std::mem::take(&mut self.unfinished) {
             return;
         }
-        while let Ok(length) = self.receive() {
+        loop {
+            let length = match self.receive() {
+                Ok(length) => length,
+                // What is lost of it is of no interest; the rest still waits to be read.
+                Err(Errno::NOBUFS | Errno::MSGSIZE) => continue,
+                Err(_) => return,
+            };
             let mut datagram = Reader::new(&self.buffer[..length]);
             while let Ok(Some(message)) = next_message(&mut datagram) {
                 let over = matches!(message.body, Body::Done(_) | Body::Acknowledged(_));

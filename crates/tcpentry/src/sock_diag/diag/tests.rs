@@ -235,7 +235,13 @@ fn row_by_row(rows: u64, amid: Vec<Answer>) -> (Diag, Log) {
 
 #[test]
 fn an_abandoned_dump_is_read_to_its_end_before_the_next_question() {
-    for amid in [vec![], vec![vec![1; 5].into()]] {
+    // Also over what can't be read of it: only an empty queue is the end.
+    for amid in [
+        vec![],
+        vec![Errno::NOBUFS.into()],
+        vec![Answer::TooLong(vec![0; 16])],
+        vec![vec![1; 5].into()],
+    ] {
         let (mut diag, log) = row_by_row(5, amid);
         let first = diag.dump(ALL).unwrap().next().unwrap().unwrap();
         assert_eq!(first.cookie.value(), 1);
