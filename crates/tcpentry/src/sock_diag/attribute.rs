@@ -1,6 +1,6 @@
 //! A socket as the kernel describes it: `struct inet_diag_msg` and the attributes behind it.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use super::message::{AF_INET, AF_INET6, Malformed};
@@ -50,7 +50,7 @@ fn fixed_part(reader: &mut Reader<'_>) -> Option<Connection> {
     let send_queue = reader.u32()?;
     let uid = reader.u32()?;
     let inode = Inode::new(reader.u32()?);
-    let (pair, mapped) = pair_of(addresses, ports)?;
+    let (pair, mapped) = pair_of(state, addresses, ports)?;
     Some(Connection {
         pair: pair.on(interface),
         cookie: Cookie::new(cookie)?,
@@ -77,11 +77,18 @@ fn address(family: u8, bytes: [u8; 16]) -> Option<IpAddr> {
 }
 
 /// The pair, and whether it is IPv4 in an IPv6 socket.
-fn pair_of((local, peer): (IpAddr, IpAddr), ports: (u16, u16)) -> Option<(Pair, bool)> {
+///
+/// A socket that is disconnected keeps its peer's address (Linux 6.18). When it is bound or listens
+/// after that, whatever the family, the stale address is still shown: it says nothing.
+fn pair_of(
+    state: State,
+    (local, peer): (IpAddr, IpAddr),
+    ports: (u16, u16),
+) -> Option<(Pair, bool)> {
     let mapped = |address: IpAddr| address != address.to_canonical();
-    let is_mapped = mapped(local) || mapped(peer);
-    // A socket bound to ::ffff:a.b.c.d has the peer `::`, and one that was disconnected keeps a
-    // mapped peer beside the local `::` (Linux 6.18): "none" is of the other end's family.
+    let connected = ports.1 != 0 || !matches!(state, State::Listening | State::Closed);
+    let is_mapped = mapped(local) || (connected && mapped(peer));
+    // A socket bound to ::ffff:a.b.c.d has the peer `::`: "none" is of the other end's family.
     let as_v4 = |address: IpAddr| {
         if is_mapped && address.is_unspecified() {
             Ipv4Addr::UNSPECIFIED.into()
@@ -91,7 +98,16 @@ fn pair_of((local, peer): (IpAddr, IpAddr), ports: (u16, u16)) -> Option<(Pair, 
     };
     let local = Endpoint::new(as_v4(local), ports.0);
     let peer = Endpoint::new(as_v4(peer), ports.1);
-    Some((Pair::new(local, peer).ok()?, is_mapped))
+    // Caught amid such a change, the ends may differ in family while there still is a port.
+    let peer = if connected && peer.address().is_ipv4() == local.address().is_ipv4() {
+        peer
+    } else if local.address().is_ipv4() {
+        Endpoint::new(Ipv4Addr::UNSPECIFIED.into(), ports.1)
+    } else {
+        Endpoint::new(Ipv6Addr::UNSPECIFIED.into(), ports.1)
+    };
+    let pair = Pair::new(local, peer).ok()?;
+    Some((pair, is_mapped && pair.is_ipv4()))
 }
 
 /// `struct rtattr`: a length that counts itself, a number, the value, padding.
@@ -214,6 +230,39 @@ mod tests {
             (connection.pair.is_ipv4(), connection.mapped),
             (false, false)
         );
+    }
+
+    /// What `connect`, `connect(AF_UNSPEC)`, `bind` and `listen` leave behind: everybody can make such
+    /// sockets, and a table that failed over them could be hidden by anybody.
+    #[test]
+    fn the_stale_peer_of_a_disconnected_socket_is_none() {
+        let read = |local, peer, state, port| {
+            let mut bytes = socket(local, peer, &[]);
+            bytes[1] = state;
+            bytes[6..8].copy_from_slice(&u16::to_be_bytes(port));
+            let connection = read_socket(&bytes, false).unwrap();
+            (connection.pair.to_string(), connection.mapped)
+        };
+        let (listening, closed) = (10, 7);
+        for state in [listening, closed] {
+            for (local, peer, text, mapped) in [
+                ("::1", "::ffff:10.0.0.2", "[::1]%3:80 [::]:*", false),
+                ("::", "::ffff:10.0.0.2", "[::]%3:80 [::]:*", false),
+                ("::1", "::2", "[::1]%3:80 [::]:*", false),
+                ("::ffff:10.0.0.1", "::2", "10.0.0.1%3:80 0.0.0.0:*", true),
+                ("10.0.0.1", "10.0.0.2", "10.0.0.1%3:80 0.0.0.0:*", false),
+            ] {
+                assert_eq!(read(local, peer, state, 0), (text.to_owned(), mapped));
+            }
+        }
+        // A connection's peer may have the port 0.
+        let (syn_sent, text) = (2, "10.0.0.1%3:80 10.0.0.2:*");
+        assert_eq!(read("10.0.0.1", "10.0.0.2", syn_sent, 0).0, text);
+        // In between.
+        let amid = read("::1", "::ffff:10.0.0.2", closed, 9);
+        assert_eq!(amid, ("[::1]%3:80 [::]:9".to_owned(), false));
+        let amid = read("::ffff:10.0.0.1", "::2", closed, 9);
+        assert_eq!(amid, ("10.0.0.1%3:80 0.0.0.0:9".to_owned(), true));
     }
 
     #[test]
