@@ -310,3 +310,6 @@ fn names(connection: &Connection) -> impl Iterator<Item = Pair> + use<> {
 
 /// A group of 64 listeners misses one of them this often with a chance of 1e-28.
 const LISTENER_ATTEMPTS: u16 = 4096;
+
+#[cfg(test)]
+mod tests;

@@ -432,3 +432,6 @@ fn no_tcp_diag(operation: Operation, errno: Errno) -> Error {
         errno => Error::os(operation, "ask the kernel", errno),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,3 +13,5 @@ mod reader;
 
 pub(crate) use channel::NetlinkSocket;
 pub(crate) use diag::{Diag, Dump, DumpError, Scope};
+#[cfg(test)]
+pub(crate) use message::testing;
