@@ -192,7 +192,7 @@ impl TcpTable {
     }
 
     fn find_pair(&mut self, pair: &Pair) -> Result<Connection, Error> {
-        if pair.peer().port() == 0 {
+        if pair.peer().is_unspecified() {
             let candidates = self.without_peer(pair)?;
             return self.only_one(candidates, pair);
         }
@@ -266,7 +266,7 @@ impl TcpTable {
         pair: &Pair,
         cookie: Cookie,
     ) -> Result<Option<Connection>, Error> {
-        if pair.peer().port() != 0 {
+        if !pair.peer().is_unspecified() {
             match self.diag.get(pair, Some(cookie)) {
                 Ok(connection) if connection.cookie == cookie => {
                     // Other ends: its owner has made a listener of it since.
@@ -278,7 +278,7 @@ impl TcpTable {
                 Err(errno) => return Err(Error::os(Operation::Find, "look it up", errno)),
             }
         }
-        let candidates = if pair.peer().port() == 0 {
+        let candidates = if pair.peer().is_unspecified() {
             self.without_peer(pair)?
         } else {
             self.with_ends_of(pair, States::ALL_ACTIVE)?

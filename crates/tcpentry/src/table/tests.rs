@@ -87,6 +87,19 @@ fn a_listener_is_found_by_its_own_name() {
 }
 
 #[test]
+fn a_connection_to_port_0_is_a_connection() {
+    let ends = "10.0.0.1:80 10.0.0.2:*";
+    let rows = [
+        Row::new(LISTENER, 1).state(State::Listening),
+        Row::new(ends, 2).state(State::SynSent),
+    ];
+    assert_eq!(find(rows.clone(), pair(ends)).unwrap(), 2);
+    let (mut table, _) = table_of(rows);
+    let found = table.by_cookie(&pair(ends), Cookie::new(2).unwrap());
+    assert_eq!(found.unwrap().unwrap().cookie.value(), 2);
+}
+
+#[test]
 fn without_an_interface_the_only_bound_socket_is_meant() {
     let [three, four] = [3, 4].map(|index| Row::new(ENDS, index.into()).bound_to(index));
     assert_eq!(find([three.clone()], pair(ENDS)).unwrap(), 3);
