@@ -303,7 +303,12 @@ impl TcpTable {
                 .as_ref()
                 .map_or(true, |found| found.pair.same_ends(pair))
         };
-        self.dump(scope)?.filter(same_ends).collect()
+        let found: Result<Vec<_>, _> = self.dump(scope)?.filter(same_ends).collect();
+        let mut found = found?;
+        // A walk over a busy chain of the table may show a socket twice.
+        found.sort_unstable_by_key(|found| found.cookie);
+        found.dedup_by_key(|found| found.cookie);
+        Ok(found)
     }
 
     /// What "no such socket" means: that there is none, or that the kernel could not look.

@@ -220,3 +220,17 @@ fn an_identity_of_elsewhere_is_not_looked_up() {
     }
     assert_eq!(questions(&log), []);
 }
+
+#[test]
+fn a_walk_that_repeats_a_socket_does_not_make_it_ambiguous() {
+    let (mut table, _) = table(|asked| {
+        let bound = Row::new(ENDS, 3).bound_to(3);
+        let answer = match asked.question {
+            Question::Get => asked.acknowledged(Some(Errno::NOENT)),
+            _ => [asked.rows([&bound, &bound]), asked.done(None)].concat(),
+        };
+        vec![answer.into()]
+    });
+    let found = table.find(&pair(ENDS).into()).unwrap();
+    assert_eq!(found.cookie.value(), 3);
+}
