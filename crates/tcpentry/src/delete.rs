@@ -158,8 +158,16 @@ impl TcpTable {
         if connection.mptcp.is_some() {
             return Ok(connection.clone());
         }
-        self.by_cookie(&connection.pair, connection.cookie)?
-            .ok_or_else(|| self.missing())
+        self.still_there(connection)?.ok_or_else(|| self.missing())
+    }
+
+    /// The connection as it is now.
+    ///
+    /// `None` also when nothing but its port is left: a listener that was shut down or disconnected
+    /// keeps a port that it was given by name, and is bound like any new socket (Linux 6.18).
+    fn still_there(&mut self, connection: &Connection) -> Result<Option<Connection>, Error> {
+        let now = self.by_cookie(&connection.pair, connection.cookie)?;
+        Ok(now.filter(|now| now.state != State::BoundInactive))
     }
 
     fn choose(
@@ -202,7 +210,7 @@ impl TcpTable {
             Ok(()) => Ok(Ok(())),
             Err(Errno::PERM) => Ok(Err(Why::NotPermitted)),
             Err(Errno::OPNOTSUPP) => Ok(Err(Why::NoDestroy)),
-            Err(Errno::NOENT) => match self.by_cookie(&connection.pair, connection.cookie)? {
+            Err(Errno::NOENT) => match self.still_there(connection)? {
                 Some(_) => Ok(Err(Why::Unreachable)),
                 None => Err(self.missing()),
             },
@@ -246,7 +254,7 @@ impl TcpTable {
         if connection.inode.is_some() {
             return Ok(());
         }
-        match self.by_cookie(&connection.pair, connection.cookie)? {
+        match self.still_there(connection)? {
             None => Ok(()),
             Some(_) => Err(Error::new(
                 Operation::Delete,
@@ -267,7 +275,7 @@ impl TcpTable {
             borrow::borrow(connection).map_err(|failure| why.not_borrowed(connection, &failure))?;
         // While we hold it, its inode and cookie are nobody else's: if the table still shows them
         // with these ends, this descriptor is that connection.
-        let now = self.by_cookie(&connection.pair, connection.cookie)?;
+        let now = self.still_there(connection)?;
         if now.is_none_or(|now| now.inode != connection.inode) {
             return Err(self.missing());
         }
@@ -281,7 +289,7 @@ impl TcpTable {
                 errno,
             )
         })?;
-        match self.by_cookie(&connection.pair, connection.cookie)? {
+        match self.still_there(connection)? {
             None => Ok(Method::Borrow),
             Some(_) => Err(Error::new(
                 Operation::Delete,

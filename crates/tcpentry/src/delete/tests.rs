@@ -1,3 +1,4 @@
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
@@ -349,6 +350,43 @@ fn a_bound_socket_is_no_connection() {
     let error = result.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotSupported);
     assert_eq!(sent, []);
+}
+
+#[test]
+fn a_listener_that_has_been_shut_down_is_gone() {
+    let listener = Row::new(LISTENER, 9).state(State::Listening).owned();
+    let bound = listener.clone().state(State::BoundInactive);
+    for mptcp in [None, Some(false)] {
+        let connection = Connection {
+            mptcp,
+            ..listed(&listener)
+        };
+        let (mut table, _) = table_of(Kernel::of([bound.clone()]));
+        let options = Options::default().with_listeners();
+        let error = table.delete(&connection, &options).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+    }
+}
+
+/// With this machine's kernel: the port that a listener was given stays its own.
+#[test]
+fn a_listener_whose_descriptor_was_borrowed_is_deleted() {
+    let any = TcpListener::bind("127.83.84.67:0").unwrap();
+    let address = any.local_addr().unwrap();
+    drop(any);
+    let listener = TcpListener::bind(address).unwrap();
+    let mut table = TcpTable::open().unwrap();
+    let nobody = "0.0.0.0:0".parse().unwrap();
+    let pair = Pair::new(address.into(), nobody).unwrap();
+    let found = table.find(&pair.into()).unwrap();
+    let options = by(MethodChoice::Borrow).with_listeners();
+    let deleted = table.delete(&found, &options).unwrap();
+    assert_eq!(deleted.method, Method::Borrow);
+    assert!(std::net::TcpStream::connect(address).is_err());
+    // It is gone for whoever has listed it before.
+    let error = table.delete(&found, &options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    drop(listener);
 }
 
 #[test]
