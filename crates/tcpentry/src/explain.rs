@@ -38,7 +38,7 @@ impl Why {
         {
             return Error::os(Operation::Delete, doing, *errno);
         }
-        let (reason, way_out) = explain(connection, failure);
+        let (reason, way_out) = explain(connection, failure, self.right());
         let cause = match self.cause() {
             Some(first) => format!("{first}, and {reason}"),
             None => reason,
@@ -46,18 +46,42 @@ impl Why {
         if matches!(self, Self::NotPermitted) || is_a_matter_of_rights(failure) {
             denied(Operation::Delete, cause).with_hint(way_out)
         } else {
-            let way_out = match (self, failure) {
-                // More rights would not change it.
-                (Self::NoDestroy, Failure::NoDescriptor) => {
-                    "only another kernel can delete it; its timers will end it".to_owned()
-                }
-                (Self::Asked, Failure::NoDescriptor) => {
-                    "only SOCK_DESTROY can delete it: --method sock-diag".to_owned()
-                }
-                _ => way_out,
-            };
+            let way_out = self
+                .without_borrowing(failure)
+                .map_or(way_out, String::from);
             Error::new(Operation::Delete, ErrorKind::NotSupported, cause).with_hint(way_out)
         }
+    }
+
+    /// The right that would help.
+    const fn right(self) -> &'static str {
+        match self {
+            Self::NotPermitted => SUDO,
+            // SOCK_DESTROY is out of the question, whoever asks.
+            _ => SUDO_TO_BORROW,
+        }
+    }
+
+    /// What is left where nobody could borrow it: more rights would not change it.
+    const fn without_borrowing(self, failure: &Failure) -> Option<&'static str> {
+        Some(match (self, failure) {
+            (Self::Asked, Failure::NoDescriptor | Failure::Unavailable) => {
+                "only SOCK_DESTROY can delete it: --method sock-diag"
+            }
+            (Self::Unreachable, Failure::NoDescriptor | Failure::Unavailable) => {
+                "it can be deleted when that other socket has ended"
+            }
+            (Self::NoDestroy, Failure::NoDescriptor) => {
+                "only another kernel can delete it; its timers will end it"
+            }
+            (Self::Mptcp, Failure::NoDescriptor) => {
+                "there is no way to delete it; its timers will end it"
+            }
+            (Self::NoDestroy | Self::Mptcp, Failure::Unavailable) => {
+                "end the process that holds it; or run it on another kernel, outside of the sandbox"
+            }
+            _ => return None,
+        })
     }
 
     const fn cause(self) -> Option<&'static str> {
@@ -86,14 +110,14 @@ fn is_a_matter_of_rights(failure: &Failure) -> bool {
     }
 }
 
-/// Why there is nothing to borrow, and what would help.
-fn explain(connection: &Connection, failure: &Failure) -> (String, String) {
+/// Why there is nothing to borrow, and what would help: often no more than a right.
+fn explain(connection: &Connection, failure: &Failure, right: &str) -> (String, String) {
     match failure {
         Failure::NoDescriptor => (
             format!("no process holds this {} socket", connection.state),
-            SUDO.to_owned(),
+            right.to_owned(),
         ),
-        Failure::NotFound { hidden } => explain_not_found(connection, hidden),
+        Failure::NotFound { hidden } => explain_not_found(connection, hidden, right),
         Failure::Refused { holder } => (
             format!("{} may not be borrowed from", describe(*holder)),
             PtraceScope::read()
@@ -103,21 +127,25 @@ fn explain(connection: &Connection, failure: &Failure) -> (String, String) {
         ),
         Failure::Unavailable => (
             "there is no pidfd_getfd here (Linux 5.6; or a seccomp filter forbids it)".to_owned(),
-            SUDO.to_owned(),
+            right.to_owned(),
         ),
         Failure::Os { doing, errno } => (
             format!("{doing} failed: {}", std::io::Error::from(*errno)),
-            SUDO.to_owned(),
+            right.to_owned(),
         ),
     }
 }
 
-fn explain_not_found(connection: &Connection, hidden: &[HiddenProcess]) -> (String, String) {
+fn explain_not_found(
+    connection: &Connection,
+    hidden: &[HiddenProcess],
+    right: &str,
+) -> (String, String) {
     let own = rustix::process::geteuid().as_raw();
     if connection.uid != own && !hidden.is_empty() {
         return (
             format!("the connection belongs to uid {}", connection.uid),
-            SUDO.to_owned(),
+            right.to_owned(),
         );
     }
     let undumpable: Vec<String> = hidden
@@ -129,7 +157,7 @@ fn explain_not_found(connection: &Connection, hidden: &[HiddenProcess]) -> (Stri
     if undumpable.is_empty() {
         return (
             "no process seen here holds it".to_owned(),
-            format!("its owner may live in another pid namespace; {SUDO}"),
+            format!("its owner may live in another pid namespace; {right}"),
         );
     }
     (
@@ -137,7 +165,7 @@ fn explain_not_found(connection: &Connection, hidden: &[HiddenProcess]) -> (Stri
             "its owner hides its descriptors; not dumpable (set-uid, or prctl PR_SET_DUMPABLE): {}",
             undumpable.join(", ")
         ),
-        SUDO.to_owned(),
+        right.to_owned(),
     )
 }
 
@@ -147,6 +175,7 @@ fn describe(process: Process) -> String {
 }
 
 const SUDO: &str = "run it as root (sudo), or with CAP_NET_ADMIN over this network namespace";
+const SUDO_TO_BORROW: &str = "run it as root (sudo), or with CAP_SYS_PTRACE";
 const OTHER_CREDENTIALS: &str = "its owner runs with other user or group ids or more capabilities than you, \
      or is not dumpable; run it as root (sudo)";
 /// How many processes a message names.

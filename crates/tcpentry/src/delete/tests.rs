@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use proptest::prelude::*;
 
 use super::*;
+use crate::borrow::Failure;
 use crate::privilege::administrator;
 use crate::set_entry::TcpRow;
 use crate::sock_diag::fake::{
@@ -200,6 +201,27 @@ fn any_other_refusal_is_an_error_of_the_system() {
         assert_eq!(error.errno(), Some(errno.raw_os_error()));
         assert!(error.cause().starts_with("SOCK_DESTROY: "), "{error}");
     }
+}
+
+/// A hint that sends an administrator for rights which change nothing costs him the night.
+#[test]
+fn more_rights_are_advised_only_where_they_help() {
+    let connection = listed(&Row::new(ENDS, 7));
+    let hint = |why: Why, failure: Failure| {
+        let error = why.not_borrowed(&connection, &failure);
+        error.hint().unwrap().to_owned()
+    };
+    let not_found = || Failure::NotFound { hidden: vec![] };
+    for why in [Why::Asked, Why::NoDestroy, Why::Mptcp, Why::Unreachable] {
+        assert!(
+            !hint(why, Failure::NoDescriptor).contains("root"),
+            "{why:?}"
+        );
+        assert!(!hint(why, Failure::Unavailable).contains("root"), "{why:?}");
+        assert!(!hint(why, not_found()).contains("NET_ADMIN"), "{why:?}");
+    }
+    assert!(hint(Why::NotPermitted, Failure::NoDescriptor).contains("NET_ADMIN"));
+    assert!(hint(Why::NotPermitted, Failure::Unavailable).contains("NET_ADMIN"));
 }
 
 /// A kernel that loses the answers to the first destructions.
