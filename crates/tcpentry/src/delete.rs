@@ -209,7 +209,11 @@ impl TcpTable {
             Ok(()) if mode == Mode::Act => self.confirm(connection).map(Ok),
             Ok(()) => Ok(Ok(())),
             Err(Errno::PERM) => Ok(Err(Why::NotPermitted)),
-            Err(Errno::OPNOTSUPP) => Ok(Err(Why::NoDestroy)),
+            // Older kernels say the same of a TIME_WAIT socket, after having found it.
+            Err(Errno::OPNOTSUPP) => Ok(Err(match self.diag.probe_destroy(&connection.pair) {
+                Ok(()) => Why::NotInThisState,
+                Err(_) => Why::NoDestroy,
+            })),
             Err(Errno::NOENT) => match self.still_there(connection)? {
                 Some(_) => Ok(Err(Why::Unreachable)),
                 None => Err(self.missing()),

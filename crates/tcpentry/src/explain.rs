@@ -15,6 +15,8 @@ pub(crate) enum Why {
     NotPermitted,
     /// This kernel has no `SOCK_DESTROY`.
     NoDestroy,
+    /// This kernel has `SOCK_DESTROY`, but not for a socket in this state.
+    NotInThisState,
     /// It is an MPTCP connection: destroying the subflow leaves the connection alive.
     Mptcp,
     /// The kernel's look-up finds another socket of the same four-tuple first.
@@ -71,13 +73,13 @@ impl Why {
             (Self::Unreachable, Failure::NoDescriptor | Failure::Unavailable) => {
                 "it can be deleted when that other socket has ended"
             }
-            (Self::NoDestroy, Failure::NoDescriptor) => {
+            (Self::NoDestroy | Self::NotInThisState, Failure::NoDescriptor) => {
                 "only another kernel can delete it; its timers will end it"
             }
             (Self::Mptcp, Failure::NoDescriptor) => {
                 "there is no way to delete it; its timers will end it"
             }
-            (Self::NoDestroy | Self::Mptcp, Failure::Unavailable) => {
+            (Self::NoDestroy | Self::NotInThisState | Self::Mptcp, Failure::Unavailable) => {
                 "end the process that holds it; or run it on another kernel, outside of the sandbox"
             }
             _ => return None,
@@ -90,6 +92,9 @@ impl Why {
             Self::NotPermitted => Some("the kernel lets only CAP_NET_ADMIN destroy sockets"),
             Self::NoDestroy => {
                 Some("this kernel has no SOCK_DESTROY (CONFIG_INET_DIAG_DESTROY is off)")
+            }
+            Self::NotInThisState => {
+                Some("the SOCK_DESTROY of this kernel does not do sockets in this state")
             }
             Self::Mptcp => {
                 Some("it is an MPTCP connection, which outlives the destruction of its subflow")

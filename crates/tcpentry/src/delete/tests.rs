@@ -188,6 +188,22 @@ fn a_kernel_without_sock_destroy_has_no_way_for_what_nobody_holds() {
 }
 
 #[test]
+fn a_kernel_that_cant_destroy_a_state_is_not_said_to_lack_sock_destroy() {
+    let row = Row::new(ENDS, 7).state(State::TimeWait);
+    let kernel = Kernel {
+        refusal: Some(Errno::OPNOTSUPP),
+        ..Kernel::of([row.clone()])
+    };
+    for method in [MethodChoice::Auto, MethodChoice::SockDiag] {
+        let (result, sent) = delete(kernel.clone(), &row, &by(method));
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotSupported);
+        assert!(error.cause().contains("in this state"), "{error}");
+        assert_eq!(sent, [7, 0]);
+    }
+}
+
+#[test]
 fn any_other_refusal_is_an_error_of_the_system() {
     for errno in [Errno::INVAL, Errno::BUSY, Errno::IO] {
         let row = Row::new(ENDS, 7);
@@ -212,7 +228,13 @@ fn more_rights_are_advised_only_where_they_help() {
         error.hint().unwrap().to_owned()
     };
     let not_found = || Failure::NotFound { hidden: vec![] };
-    for why in [Why::Asked, Why::NoDestroy, Why::Mptcp, Why::Unreachable] {
+    for why in [
+        Why::Asked,
+        Why::NoDestroy,
+        Why::NotInThisState,
+        Why::Mptcp,
+        Why::Unreachable,
+    ] {
         assert!(
             !hint(why, Failure::NoDescriptor).contains("root"),
             "{why:?}"
@@ -581,7 +603,7 @@ proptest! {
             prop_assert_eq!(deleted.connection.cookie, connection.cookie);
             prop_assert!(*acknowledged.lock().unwrap());
         }
-        prop_assert!(destroyed(&log).iter().all(|&cookie| cookie == COOKIE));
+        prop_assert!(destroyed(&log).iter().all(|cookie| [COOKIE, 0].contains(cookie)));
     }
 
     /// The same of a row, whose cookie is the kernel's word.
