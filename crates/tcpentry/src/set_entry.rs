@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
+use crate::connection::Connection;
 use crate::delete::{Deleted, Options};
 use crate::endpoint::{Endpoint, Pair};
 use crate::error::{Error, ErrorKind, Guard, Operation};
@@ -127,10 +128,17 @@ impl TcpTable {
             )
             .with_errno(Errno::AFNOSUPPORT));
         }
-        let connection = self.find(&pair.into())?;
-        if connection.state == State::Listening {
-            return Err(Error::refused(Guard::Listener, pair));
-        }
+        let is_listener = |found: &Connection| found.state == State::Listening;
+        let connection = match self.find(&pair.into()) {
+            Ok(connection) if is_listener(&connection) => {
+                return Err(Error::refused(Guard::Listener, pair));
+            }
+            // Of several listeners (`SO_REUSEPORT`) none is a connection either.
+            Err(error) if error.candidates().iter().any(is_listener) => {
+                return Err(Error::refused(Guard::Listener, pair));
+            }
+            found => found?,
+        };
         self.delete(&connection, &Options::default())
     }
 

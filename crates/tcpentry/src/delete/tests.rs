@@ -491,6 +491,9 @@ fn the_checks_of_an_entry_come_in_their_order() {
     assert_eq!(behind, (ErrorKind::NotFound, vec![]));
     let named = kind(unprivileged(vec![listener]), row(LISTENER), 317);
     assert_eq!(named, (ErrorKind::Refused(Guard::Listener), vec![]));
+    let group = [1, 2].map(|cookie| Row::new(LISTENER, cookie).state(State::Listening));
+    let named = kind(unprivileged(group.into()), row(LISTENER), 317);
+    assert_eq!(named, (ErrorKind::Refused(Guard::Listener), vec![]));
     let several = vec![Row::new(ENDS, 3).bound_to(3), Row::new(ENDS, 4).bound_to(4)];
     let ambiguous = kind(unprivileged(several), row(ENDS), 1168);
     assert_eq!(ambiguous, (ErrorKind::Ambiguous, vec![]));
