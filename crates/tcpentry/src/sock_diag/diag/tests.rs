@@ -41,10 +41,6 @@ fn dump_of(
     (cookies, error, log)
 }
 
-fn errno(errno: Errno) -> Option<DumpError> {
-    Some(DumpError::Errno(errno))
-}
-
 /// One datagram of several messages.
 fn datagram(messages: impl IntoIterator<Item = Vec<u8>>) -> Answer {
     messages.into_iter().flatten().collect::<Vec<u8>>().into()
@@ -145,7 +141,7 @@ fn by_family_each_walk_is_repeated_on_its_own() {
 #[test]
 fn without_tcp_diag_a_dump_ends_with_enoent() {
     let (cookies, error, log) = dump_of(Asked::unknown);
-    assert_eq!((cookies, error), (vec![], errno(Errno::NOENT)));
+    assert_eq!((cookies, error), (vec![], Some(Errno::NOENT.into())));
     assert_eq!(questions(&log), [Question::Both, Question::V4]);
 }
 
@@ -156,7 +152,7 @@ fn an_error_behind_rows_ends_a_dump() {
             let end = answer(asked, Some(Errno::NOMEM));
             vec![datagram([asked.rows(&numbered([1])), end])]
         });
-        assert_eq!((cookies, error), (vec![1], errno(Errno::NOMEM)));
+        assert_eq!((cookies, error), (vec![1], Some(Errno::NOMEM.into())));
         assert_eq!(questions(&log), [Question::Both]);
     }
 }
@@ -175,7 +171,7 @@ fn a_failed_read_ends_a_dump() {
             let rows = asked.rows(&numbered([1])).into();
             iter::once(rows).chain(failure.clone()).collect()
         });
-        assert_eq!((cookies, error), (vec![1], errno(reported)));
+        assert_eq!((cookies, error), (vec![1], Some(reported.into())));
     }
 }
 
@@ -185,10 +181,10 @@ fn a_row_that_is_none_ends_a_dump() {
         let short = testing::message(testing::BY_FAMILY, 2, asked.sequence, &[2; 40]);
         vec![datagram([asked.rows(&numbered([1])), short])]
     });
-    assert_eq!((cookies, error), (vec![1], errno(Errno::PROTO)));
+    assert_eq!((cookies, error), (vec![1], Some(Errno::PROTO.into())));
     // The value that means "any socket" is nobody's cookie.
     let (cookies, error, _) = dump_of(|asked| vec![asked.rows(&numbered([testing::ANY])).into()]);
-    assert_eq!((cookies, error), (vec![], errno(Errno::PROTO)));
+    assert_eq!((cookies, error), (vec![], Some(Errno::PROTO.into())));
 }
 
 #[test]
