@@ -1,0 +1,36 @@
+//! What the tests against the real kernel have in common: network namespaces of their own, TCP
+//! sockets in every state, other users, and skips that are seen.
+//!
+//! No test may touch a connection of the machine it runs on: each runs inside [`isolated`].
+//!
+//! ```no_run
+//! use tcpentry_testkit::{isolated, skip, tcp};
+//!
+//! fn a_connection_has_two_ends() {
+//!     isolated(|| {
+//!         if !tcpentry_testkit::user::others() {
+//!             skip!("only one user is mapped here");
+//!         }
+//!         let ends = tcp::connected();
+//!         assert_eq!(ends.client.peer_addr().unwrap(), ends.server.local_addr().unwrap());
+//!     });
+//! }
+//! ```
+#![allow(
+    clippy::missing_panics_doc,
+    reason = "a fixture that can't be made fails its test"
+)]
+
+pub mod holder;
+pub mod link;
+pub mod netns;
+pub mod proc_net;
+pub mod seccomp;
+pub mod skip;
+mod sys;
+pub mod tcp;
+pub mod user;
+pub mod wait;
+
+pub use netns::{Namespace, isolated};
+pub use wait::until;

@@ -1,0 +1,148 @@
+//! Network namespaces: one for each test, and more where a test needs a peer of its own.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::net::netlink::SocketAddrNetlink;
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+
+use crate::sys;
+
+/// Runs the body of a test on a thread of its own in a fresh network namespace with `lo` up.
+///
+/// Threads and processes started from there inherit the namespace; it ends with the last of them.
+/// A panic of the body is the caller's. A body that takes longer than a minute fails.
+pub fn isolated(body: impl FnOnce() + Send + 'static) {
+    let (running, finished) = mpsc::channel::<()>();
+    let test = spawn(move || {
+        let _running = running;
+        enter_fresh();
+        body();
+    });
+    match finished.recv_timeout(LIMIT) {
+        Err(RecvTimeoutError::Timeout) => panic!("not finished after {LIMIT:?}"),
+        Err(RecvTimeoutError::Disconnected) | Ok(()) => {
+            if let Err(panic) = test.join() {
+                resume_unwind(panic);
+            }
+        }
+    }
+}
+
+/// Another network namespace, with a thread living in it.
+#[derive(Debug)]
+pub struct Namespace {
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+    tid: i32,
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+impl Namespace {
+    /// A fresh one with `lo` up.
+    pub fn fresh() -> Self {
+        let (jobs, queue) = mpsc::channel::<Job>();
+        let (entered, tid) = mpsc::channel();
+        let thread = spawn(move || {
+            enter_fresh();
+            let _ = entered.send(rustix::thread::gettid().as_raw_nonzero().get());
+            for job in queue {
+                job();
+            }
+        });
+        Self {
+            jobs: Some(jobs),
+            thread: Some(thread),
+            tid: tid.recv().expect("the thread enters its namespace"),
+        }
+    }
+
+    /// The thread that lives in it: what `ip link ... netns` takes as a pid.
+    pub fn tid(&self) -> i32 {
+        self.tid
+    }
+
+    /// Runs a closure there and waits for it; its panic is the caller's.
+    pub fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> T {
+        let (answer, result) = mpsc::channel();
+        let job: Job = Box::new(move || {
+            let _ = answer.send(catch_unwind(AssertUnwindSafe(job)));
+        });
+        let jobs = self.jobs.as_ref().expect("it lives until it is dropped");
+        jobs.send(job).expect("its thread lives as long");
+        match result.recv().expect("every job is answered") {
+            Ok(value) => value,
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn spawn(body: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    let name = thread::current().name().unwrap_or("test").to_owned();
+    thread::Builder::new()
+        .name(name)
+        .spawn(body)
+        .expect("start a thread")
+}
+
+fn enter_fresh() {
+    match sys::unshare_network() {
+        Ok(()) => bring_up_loopback().expect("bring up lo"),
+        Err(Errno::PERM) => panic!(
+            "no network namespace without privilege: run the tests by `cargo xtask test`, \
+             which gives them a user namespace (unshare -Urn)"
+        ),
+        Err(errno) => panic!("unshare(CLONE_NEWNET): {errno}"),
+    }
+}
+
+/// `ip link set lo up`: one `RTM_NEWLINK`.
+fn bring_up_loopback() -> Result<(), Errno> {
+    let socket = rustix::net::socket_with(
+        AddressFamily::NETLINK,
+        SocketType::RAW,
+        SocketFlags::CLOEXEC,
+        None, // NETLINK_ROUTE is 0
+    )?;
+    let mut request = Vec::new();
+    request.extend(32_u32.to_ne_bytes());
+    request.extend(RTM_NEWLINK.to_ne_bytes());
+    request.extend((NLM_F_REQUEST | NLM_F_ACK).to_ne_bytes());
+    request.extend([0; 8]); // sequence, port
+    request.extend([0; 4]); // struct ifinfomsg: family, type
+    request.extend(LOOPBACK.to_ne_bytes());
+    request.extend(IFF_UP.to_ne_bytes());
+    request.extend(IFF_UP.to_ne_bytes());
+    let kernel = SocketAddrNetlink::new(0, 0);
+    rustix::net::sendto(&socket, &request, SendFlags::empty(), &kernel)?;
+    let mut answer = [0; 64];
+    rustix::net::recv(&socket, &mut answer[..], RecvFlags::empty())?;
+    let [.., a, b, c, d] = answer[..20] else {
+        return Err(Errno::PROTO);
+    };
+    match i32::from_ne_bytes([a, b, c, d]) {
+        0 => Ok(()),
+        errno => Err(Errno::from_raw_os_error(-errno)),
+    }
+}
+
+const LIMIT: Duration = Duration::from_secs(60);
+/// `lo` is the first device of every namespace.
+const LOOPBACK: i32 = 1;
+const RTM_NEWLINK: u16 = 16;
+const NLM_F_REQUEST: u16 = 1;
+const NLM_F_ACK: u16 = 4;
+const IFF_UP: u32 = 1;

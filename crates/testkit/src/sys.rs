@@ -1,0 +1,142 @@
+//! The system calls that rustix lacks or calls unsafe: the only file of this crate with unsafe code.
+#![allow(unsafe_code)]
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use rustix::io::Errno;
+use rustix::process::Pid;
+use rustix::thread::UnshareFlags;
+
+/// `unshare(CLONE_NEWNET)`: a fresh network namespace for this thread.
+pub(crate) fn unshare_network() -> Result<(), Errno> {
+    // SAFETY: of the flags of unshare only CLONE_FILES breaks what Rust relies on (descriptors that
+    // all threads share); a network namespace says which network sockets made later belong to.
+    unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNET) }
+}
+
+/// `setsockopt(IPPROTO_TCP)` of a number.
+pub(crate) fn set_tcp_option(
+    socket: &impl AsFd,
+    option: libc::c_int,
+    value: libc::c_int,
+) -> Result<(), Errno> {
+    // SAFETY: the descriptor is borrowed, so it is open during the call; the kernel reads four bytes
+    // from `value`, which has them.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::IPPROTO_TCP,
+            option,
+            (&raw const value).cast(),
+            4,
+        )
+    };
+    check(result.into())
+}
+
+/// Makes a system call fail for this thread: a seccomp filter.
+pub(crate) fn refuse(
+    call: libc::c_long,
+    first_argument: Option<u32>,
+    errno: i32,
+) -> Result<(), Errno> {
+    rustix::thread::set_no_new_privs(true)?;
+    let load = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+    let jump = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+    let answer = (libc::BPF_RET | libc::BPF_K) as u16;
+    let step = |code, k, jf| libc::sock_filter { code, jt: 0, jf, k };
+    // struct seccomp_data: the number at 0, the arguments as 64 bits from 16 on.
+    let low_half = if cfg!(target_endian = "big") { 20 } else { 16 };
+    let call = u32::try_from(call).expect("numbers of calls are small");
+    let refusal = libc::SECCOMP_RET_ERRNO | errno.unsigned_abs();
+    let mut program = match first_argument {
+        Some(argument) => vec![
+            step(load, 0, 0),
+            step(jump, call, 3),
+            step(load, low_half, 0),
+            step(jump, argument, 1),
+            step(answer, refusal, 0),
+        ],
+        None => vec![
+            step(load, 0, 0),
+            step(jump, call, 1),
+            step(answer, refusal, 0),
+        ],
+    };
+    program.push(step(answer, libc::SECCOMP_RET_ALLOW, 0));
+    let filter = libc::sock_fprog {
+        len: u16::try_from(program.len()).expect("it is short"),
+        filter: program.as_mut_ptr(),
+    };
+    // SAFETY: the kernel reads `len` instructions from `filter`, which is the vector above, alive
+    // until after the call, and copies them.
+    let result = unsafe {
+        libc::prctl(
+            libc::PR_SET_SECCOMP,
+            libc::SECCOMP_MODE_FILTER,
+            &raw const filter,
+        )
+    };
+    check(result.into())
+}
+
+/// Forks a process that holds only `socket` (as number 0), becomes the user, writes a byte to
+/// `ready` and waits to be killed. It dies with the thread that forked it.
+pub(crate) fn fork_holder(
+    socket: BorrowedFd<'_>,
+    ready: BorrowedFd<'_>,
+    uid: Option<u32>,
+    dumpable: bool,
+) -> Result<Pid, Errno> {
+    // SAFETY: the child of a process with threads may only call what is async-signal-safe; it runs
+    // nothing but `hold`, which allocates nothing, takes no lock, and never returns.
+    let pid = unsafe { libc::fork() };
+    match pid {
+        0 => hold(socket.as_raw_fd(), ready.as_raw_fd(), uid, dumpable),
+        -1 => Err(last_errno()),
+        pid => Ok(Pid::from_raw(pid).expect("a child's pid is positive")),
+    }
+}
+
+/// The child of [`fork_holder`]: system calls and nothing else.
+fn hold(socket: i32, ready: i32, uid: Option<u32>, dumpable: bool) -> ! {
+    // SAFETY: each is a bare system call that touches no memory but the byte it is given. Closing
+    // every descriptor is allowed here: nothing of the parent's runs in this process any more.
+    // The calls that set ids are the raw ones, which ask no other thread.
+    unsafe {
+        let mut good = libc::dup2(socket, HELD) >= 0 && libc::dup2(ready, TELL) >= 0;
+        good &= libc::close_range(2, u32::MAX, 0) == 0;
+        if let Some(uid) = uid {
+            let nothing = std::ptr::null::<libc::gid_t>();
+            good &= libc::syscall(libc::SYS_setgroups, 0, nothing) == 0;
+            good &= libc::syscall(libc::SYS_setresgid, uid, uid, uid) == 0;
+            good &= libc::syscall(libc::SYS_setresuid, uid, uid, uid) == 0;
+        }
+        // After the change of user, which resets both.
+        good &= libc::prctl(libc::PR_SET_DUMPABLE, libc::c_ulong::from(dumpable)) == 0;
+        good &= libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == 0;
+        if good {
+            libc::write(TELL, b"!".as_ptr().cast(), 1);
+        }
+        libc::close(TELL);
+        while good {
+            libc::pause();
+        }
+        libc::_exit(1);
+    }
+}
+
+fn check(result: i64) -> Result<(), Errno> {
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(last_errno())
+    }
+}
+
+fn last_errno() -> Errno {
+    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
+}
+
+const HELD: i32 = 0;
+const TELL: i32 = 1;

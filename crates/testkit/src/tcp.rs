@@ -1,0 +1,208 @@
+//! TCP sockets as tests need them. Whatever blocks gives up after ten seconds.
+
+use std::fs;
+use std::io::{self, Read as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::sys;
+use crate::wait::{LIMIT, until};
+
+/// Both ends of a connection.
+#[derive(Debug)]
+pub struct Ends {
+    /// The end that connected.
+    pub client: TcpStream,
+    /// The end that was accepted.
+    pub server: TcpStream,
+}
+
+impl Ends {
+    /// Bounds the time of every operation on them.
+    pub fn new(client: TcpStream, server: TcpStream) -> Self {
+        bound(&client);
+        bound(&server);
+        Self { client, server }
+    }
+}
+
+/// A connection over the loopback device; its listener is closed.
+pub fn connected() -> Ends {
+    connect_to(&listen(loopback(0)))
+}
+
+/// A connection to a listener, accepted.
+pub fn connect_to(listener: &TcpListener) -> Ends {
+    let client = TcpStream::connect(reachable(listener)).expect("connect");
+    let (server, _) = listener.accept().expect("accept");
+    Ends::new(client, server)
+}
+
+/// A connection from a socket that has been prepared (bound, given options).
+pub fn connect_from(socket: Socket, listener: &TcpListener) -> Ends {
+    socket
+        .connect(&reachable(listener).into())
+        .expect("connect");
+    let (server, _) = listener.accept().expect("accept");
+    Ends::new(socket.into(), server)
+}
+
+/// A listener; with port 0 on any port.
+pub fn listen(at: SocketAddr) -> TcpListener {
+    TcpListener::bind(at).expect("listen")
+}
+
+/// A listener with its backlog, from a socket that has been prepared.
+pub fn listen_from(socket: Socket, at: SocketAddr, backlog: i32) -> TcpListener {
+    socket.bind(&at.into()).expect("bind");
+    socket.listen(backlog).expect("listen");
+    socket.into()
+}
+
+/// A TCP socket for an address.
+pub fn socket(of: SocketAddr) -> Socket {
+    Socket::new(Domain::for_address(of), Type::STREAM, Some(Protocol::TCP)).expect("socket")
+}
+
+/// 127.0.0.1 and a port.
+pub fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+/// Where a listener can be connected to from its own namespace.
+pub fn reachable(listener: &TcpListener) -> SocketAddr {
+    let mut address = listener.local_addr().expect("listeners are bound");
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}
+
+/// Both addresses of a connected socket: its own and its peer's.
+pub fn addresses(stream: &TcpStream) -> (SocketAddr, SocketAddr) {
+    (
+        stream.local_addr().expect("it is connected"),
+        stream.peer_addr().expect("it is connected"),
+    )
+}
+
+/// An established connection without any peer (`TCP_REPAIR`): not a packet is sent.
+pub fn imagined(socket: &Socket, local: SocketAddr, peer: SocketAddr) {
+    sys::set_tcp_option(socket, libc::TCP_REPAIR, 1).expect("TCP_REPAIR needs CAP_NET_ADMIN");
+    socket.bind(&local.into()).expect("bind");
+    socket
+        .connect(&peer.into())
+        .expect("connect in repair mode");
+    // TCP_REPAIR_OFF_NO_WP: no window probe either.
+    sys::set_tcp_option(socket, libc::TCP_REPAIR, -1).expect("leave the repair mode");
+}
+
+/// Lets a listener take data in the SYN (`TCP_FASTOPEN`).
+pub fn allow_fast_open(listener: &TcpListener) {
+    sys::set_tcp_option(listener, libc::TCP_FASTOPEN, 16).expect("TCP_FASTOPEN");
+}
+
+/// Keeps accepted connections as mere requests until they send data (`TCP_DEFER_ACCEPT`).
+pub fn defer_accept(listener: &TcpListener) {
+    sys::set_tcp_option(listener, libc::TCP_DEFER_ACCEPT, 30).expect("TCP_DEFER_ACCEPT");
+}
+
+/// Bounds the time of every operation on it.
+pub fn bound(stream: &TcpStream) {
+    stream.set_read_timeout(Some(LIMIT)).expect("SO_RCVTIMEO");
+    stream.set_write_timeout(Some(LIMIT)).expect("SO_SNDTIMEO");
+}
+
+/// A thread that is blocked in a system call until something happens to its socket.
+#[derive(Debug)]
+pub struct Blocked<T>(JoinHandle<T>);
+
+/// A thread that is blocked in `recv`.
+pub fn blocked_in_recv(stream: &TcpStream) -> Blocked<io::Result<usize>> {
+    let mut stream = stream.try_clone().expect("duplicate the descriptor");
+    blocked(libc::SYS_recvfrom, move || stream.read(&mut [0; 16]))
+}
+
+/// A thread that is blocked in `accept`.
+pub fn blocked_in_accept(listener: &TcpListener) -> Blocked<io::Result<TcpStream>> {
+    let listener = listener.try_clone().expect("duplicate the descriptor");
+    blocked(libc::SYS_accept4, move || {
+        listener.accept().map(|(stream, _)| stream)
+    })
+}
+
+/// A thread that is blocked in `connect`.
+pub fn blocked_in_connect(socket: Socket, to: SocketAddr) -> Blocked<(Socket, io::Result<()>)> {
+    blocked(libc::SYS_connect, move || {
+        let result = socket.connect(&to.into());
+        (socket, result)
+    })
+}
+
+impl<T> Blocked<T> {
+    /// What the call returned.
+    pub fn result(self) -> T {
+        until("the blocked call returns", || self.0.is_finished());
+        self.0.join().expect("it does not panic")
+    }
+}
+
+/// Returns once the thread has been seen inside the call.
+fn blocked<T: Send + 'static>(
+    call: libc::c_long,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> Blocked<T> {
+    let (started, tid) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        let _ = started.send(rustix::thread::gettid().as_raw_nonzero());
+        body()
+    });
+    let tid = tid.recv().expect("the thread starts");
+    let path = format!("/proc/self/task/{tid}/syscall");
+    let inside = format!("{call} ");
+    until("a thread blocks in its system call", || {
+        fs::read_to_string(&path).is_ok_and(|text| text.starts_with(&inside))
+    });
+    Blocked(thread)
+}
+
+/// The errno of a failed call; fails when it succeeded.
+pub fn errno<T: std::fmt::Debug>(result: io::Result<T>) -> Errno {
+    let error = result.expect_err("it should have failed");
+    Errno::from_io_error(&error).expect("it is a system call's error")
+}
+
+/// The error that waits in a socket (`SO_ERROR`), which is taken by asking.
+pub fn pending_error(socket: impl AsFd) -> Option<Errno> {
+    rustix::net::sockopt::socket_error(socket)
+        .expect("SO_ERROR")
+        .err()
+}
+
+/// The events that `epoll` shows for a socket, among all there are; 0 when there are none.
+pub fn events(socket: impl AsFd) -> u32 {
+    use rustix::event::epoll;
+    let poll = epoll::create(epoll::CreateFlags::CLOEXEC).expect("epoll_create1");
+    let interest = epoll::EventFlags::IN | epoll::EventFlags::RDHUP;
+    epoll::add(&poll, socket, epoll::EventData::new_u64(0), interest).expect("epoll_ctl");
+    let mut events = Vec::with_capacity(1);
+    let now = rustix::event::Timespec::default();
+    epoll::wait(
+        &poll,
+        rustix::buffer::spare_capacity(&mut events),
+        Some(&now),
+    )
+    .expect("epoll_wait");
+    events.first().map_or(0, |event| {
+        let flags = event.flags;
+        flags.bits()
+    })
+}
