@@ -1,0 +1,139 @@
+//! MPTCP: destroying a subflow is no deletion, the connection outlives it.
+
+use std::net::{TcpListener, TcpStream};
+
+use rustix::io::Errno;
+use socket2::{Domain, Protocol, Socket, Type};
+use tcpentry::{ErrorKind, Method, MethodChoice, Options, Query, State};
+use tcpentry_testkit::{isolated, skip, tcp};
+
+use crate::util::{assert_reset, delete, find, lives, not_found, pair_of, table};
+
+fn socket() -> Option<Socket> {
+    match Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::MPTCP)) {
+        Ok(socket) => Some(socket),
+        Err(error) => {
+            let errno = Errno::from_io_error(&error);
+            assert!(
+                [
+                    Some(Errno::PROTONOSUPPORT),
+                    Some(Errno::NOPROTOOPT),
+                    Some(Errno::INVAL)
+                ]
+                .contains(&errno),
+                "{error}"
+            );
+            None
+        }
+    }
+}
+
+fn listener() -> Option<TcpListener> {
+    Some(tcp::listen_from(socket()?, tcp::loopback(0), 8))
+}
+
+fn connected() -> Option<tcp::Ends> {
+    let listener = listener()?;
+    let ends = tcp::connect_from(socket()?, &listener);
+    // Fully established on both sides: data has gone both ways.
+    assert!(lives(&ends.client, &ends.server) && lives(&ends.server, &ends.client));
+    Some(ends)
+}
+
+#[test]
+fn the_connection_really_ends() {
+    isolated(|| {
+        let Some(ends) = connected() else {
+            skip!("this kernel has no MPTCP");
+        };
+        let pair = pair_of(&ends.server);
+        let mut table = table();
+        let found = table.find(&pair.into()).unwrap();
+        assert_eq!(found.mptcp, Some(true));
+        let peer = tcp::blocked_in_recv(&ends.client);
+        assert_eq!(
+            table.check(&found, &Options::default()).unwrap(),
+            Method::Borrow
+        );
+        let deleted = table.delete(&found, &Options::default()).unwrap();
+        assert_eq!(deleted.method, Method::Borrow);
+        assert_eq!(tcp::errno(peer.result()), Errno::CONNRESET);
+        assert_eq!(not_found(pair), ErrorKind::NotFound);
+        assert!(!lives(&ends.server, &ends.client));
+    });
+}
+
+#[test]
+fn it_is_known_as_mptcp_however_it_was_listed() {
+    isolated(|| {
+        let Some(ends) = connected() else {
+            skip!("this kernel has no MPTCP");
+        };
+        let mut table = table();
+        let plain = table
+            .connections(&Query::default())
+            .unwrap()
+            .map(Result::unwrap)
+            .find(|row| row.pair == pair_of(&ends.server))
+            .unwrap();
+        assert_eq!(plain.mptcp, None);
+        let deleted = table.delete(&plain, &Options::default()).unwrap();
+        assert_eq!(deleted.method, Method::Borrow);
+        assert_reset(&ends.client);
+    });
+}
+
+#[test]
+fn sock_diag_alone_is_refused_and_the_connection_lives_on() {
+    isolated(|| {
+        let Some(ends) = connected() else {
+            skip!("this kernel has no MPTCP");
+        };
+        let found = find(pair_of(&ends.server));
+        let options = Options::default().by(MethodChoice::SockDiag);
+        let error = table().delete(&found, &options).unwrap_err();
+        assert_eq!((error.kind(), error.win32()), (ErrorKind::NotSupported, 50));
+        assert!(error.cause().contains("MPTCP"), "{error}");
+        let error = table().check(&found, &options).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotSupported);
+        assert!(lives(&ends.client, &ends.server) && lives(&ends.server, &ends.client));
+    });
+}
+
+#[test]
+fn a_plain_client_of_an_mptcp_listener_is_a_plain_connection() {
+    isolated(|| {
+        let Some(listener) = listener() else {
+            skip!("this kernel has no MPTCP");
+        };
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (server, _) = listener.accept().unwrap();
+        let ends = tcp::Ends::new(client, server);
+        assert!(lives(&ends.client, &ends.server));
+        let found = find(pair_of(&ends.server));
+        assert_eq!(found.mptcp, Some(false));
+        delete(pair_of(&ends.server), State::Established);
+        assert_reset(&ends.client);
+    });
+}
+
+#[test]
+fn one_not_yet_accepted_is_not_reported_as_deleted() {
+    isolated(|| {
+        let (Some(listener), Some(client)) = (listener(), socket()) else {
+            skip!("this kernel has no MPTCP");
+        };
+        client.connect(&tcp::reachable(&listener).into()).unwrap();
+        let client = TcpStream::from(client);
+        tcp::bound(&client);
+        let (local, peer) = tcp::addresses(&client);
+        tcpentry_testkit::proc_net::await_state(peer, local, 1);
+        let found = find(crate::util::pair(peer, local));
+        assert_eq!((found.mptcp, found.inode), (Some(true), None));
+        let error = table().delete(&found, &Options::default()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotSupported);
+        let (server, _) = listener.accept().unwrap();
+        tcp::bound(&server);
+        assert!(lives(&client, &server));
+    });
+}

@@ -1,0 +1,551 @@
+//! Deleting from every state, and who is told what.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+
+use rustix::io::Errno;
+use tcpentry::{ErrorKind, MethodChoice, Options, State};
+use tcpentry_testkit::link::{self, Neighbour};
+use tcpentry_testkit::proc_net::{await_orphan, await_state};
+use tcpentry_testkit::{isolated, tcp, until};
+
+use crate::util::{
+    assert_reset, assert_told, delete, find, listener_at, lives, pair, pair_of, table,
+};
+
+const IN_ERR_HUP_RDHUP: u32 = 0x2019;
+
+#[test]
+fn established_both_ends_are_told() {
+    isolated(|| {
+        let ends = tcp::connected();
+        let owner = tcp::blocked_in_recv(&ends.server);
+        delete(pair_of(&ends.server), State::Established);
+        assert_eq!(tcp::errno(owner.result()), Errno::CONNABORTED);
+        assert_eq!((&ends.server).read(&mut [0]).unwrap(), 0);
+        assert_eq!(tcp::errno((&ends.server).write(b"x")), Errno::PIPE);
+        assert_reset(&ends.client);
+    });
+}
+
+#[test]
+fn established_epoll_shows_it_to_the_owner() {
+    isolated(|| {
+        let ends = tcp::connected();
+        assert_eq!(tcp::events(&ends.server), 0);
+        delete(pair_of(&ends.server), State::Established);
+        assert_eq!(tcp::events(&ends.server), IN_ERR_HUP_RDHUP);
+        assert_eq!(tcp::pending_error(&ends.server), Some(Errno::CONNABORTED));
+    });
+}
+
+#[test]
+fn established_the_owners_next_send_fails() {
+    isolated(|| {
+        let ends = tcp::connected();
+        delete(pair_of(&ends.server), State::Established);
+        assert_eq!(
+            tcp::errno((&ends.server).write(b"x")),
+            Errno::CONNABORTED,
+            "the first call is told why"
+        );
+        assert_eq!(tcp::errno((&ends.server).write(b"x")), Errno::PIPE);
+    });
+}
+
+#[test]
+fn established_what_had_arrived_can_still_be_read() {
+    isolated(|| {
+        let ends = tcp::connected();
+        (&ends.client).write_all(b"last words").unwrap();
+        let (local, peer) = tcp::addresses(&ends.server);
+        until("it has arrived", || {
+            find(pair(local, peer)).receive_queue == 10
+        });
+        delete(pair(local, peer), State::Established);
+        let mut words = [0; 32];
+        let count = (&ends.server).read(&mut words).unwrap();
+        assert_eq!(&words[..count], b"last words");
+        assert_told(&ends.server, Errno::CONNABORTED);
+    });
+}
+
+#[test]
+fn established_its_descriptor_can_not_be_connected_again() {
+    isolated(|| {
+        let listener = tcp::listen(tcp::loopback(0));
+        let ends = tcp::connect_to(&listener);
+        delete(pair_of(&ends.client), State::Established);
+        let client = socket2::Socket::from(ends.client);
+        let to = tcp::reachable(&listener).into();
+        assert_eq!(tcp::errno(client.connect(&to)), Errno::ISCONN);
+    });
+}
+
+#[test]
+fn established_its_four_tuple_can_be_used_again_at_once() {
+    isolated(|| {
+        let listener = tcp::listen(tcp::loopback(0));
+        let ends = tcp::connect_to(&listener);
+        let (local, _) = tcp::addresses(&ends.client);
+        delete(pair_of(&ends.client), State::Established);
+        drop(ends);
+        let socket = tcp::socket(local);
+        socket.bind(&local.into()).unwrap();
+        let again = tcp::connect_from(socket, &listener);
+        assert!(lives(&again.client, &again.server));
+    });
+}
+
+#[test]
+fn established_the_peer_in_another_namespace_is_reset() {
+    isolated(|| {
+        let neighbour = Neighbour::new();
+        let ends = neighbour.connected();
+        let peer = tcp::blocked_in_recv(&ends.client);
+        delete(pair_of(&ends.server), State::Established);
+        assert_eq!(tcp::errno(peer.result()), Errno::CONNRESET);
+    });
+}
+
+#[test]
+fn established_with_a_silent_peer_and_data_queued() {
+    isolated(|| {
+        let neighbour = Neighbour::new();
+        let ends = neighbour.connected();
+        neighbour.mute_here();
+        neighbour.mute_there();
+        ends.server.set_nonblocking(true).unwrap();
+        while (&ends.server).write(&[0; 65536]).is_ok() {}
+        let pair = pair_of(&ends.server);
+        assert!(find(pair).send_queue > 65536);
+        delete(pair, State::Established);
+        assert_eq!(tcp::pending_error(&ends.server), Some(Errno::CONNABORTED));
+        let (local, peer) = tcp::addresses(&ends.client);
+        neighbour.there.run(move || {
+            assert_eq!(
+                find(crate::util::pair(local, peer)).state,
+                State::Established
+            );
+        });
+    });
+}
+
+#[test]
+fn established_with_its_device_down() {
+    isolated(|| {
+        let neighbour = Neighbour::new();
+        let ends = neighbour.connected();
+        link::ip(&["link set veth0 down"]);
+        delete(pair_of(&ends.server), State::Established);
+        assert_told(&ends.server, Errno::CONNABORTED);
+    });
+}
+
+#[test]
+fn syn_sent_connect_fails() {
+    isolated(|| {
+        let full = FullListener::new();
+        let socket = tcp::socket(tcp::loopback(0));
+        socket.bind(&tcp::loopback(0).into()).unwrap();
+        let local = socket.local_addr().unwrap().as_socket().unwrap();
+        let connecting = tcp::blocked_in_connect(socket, full.address);
+        await_state(local, full.address, 2);
+        delete(pair(local, full.address), State::SynSent);
+        let (_socket, result) = connecting.result();
+        assert_eq!(tcp::errno(result), Errno::CONNABORTED);
+    });
+}
+
+#[test]
+fn syn_sent_epoll_shows_it_to_the_owner() {
+    isolated(|| {
+        let full = FullListener::new();
+        let socket = tcp::socket(tcp::loopback(0));
+        socket.set_nonblocking(true).unwrap();
+        let started = socket.connect(&full.address.into());
+        assert_eq!(tcp::errno(started), Errno::INPROGRESS);
+        let local = socket.local_addr().unwrap().as_socket().unwrap();
+        delete(pair(local, full.address), State::SynSent);
+        // EPOLLOUT was not asked for.
+        assert_eq!(tcp::events(&socket), IN_ERR_HUP_RDHUP);
+        assert_eq!(tcp::pending_error(&socket), Some(Errno::CONNABORTED));
+    });
+}
+
+/// A listener whose queue is full: whoever connects stays in SYN_SENT.
+struct FullListener {
+    address: SocketAddr,
+    _listener: std::net::TcpListener,
+    _first: TcpStream,
+}
+
+impl FullListener {
+    fn new() -> Self {
+        let socket = tcp::socket(tcp::loopback(0));
+        let listener = tcp::listen_from(socket, tcp::loopback(0), 0);
+        let address = listener.local_addr().unwrap();
+        let first = TcpStream::connect(address).unwrap();
+        until("the first is in the queue", || {
+            find(listener_at(address)).receive_queue == 1
+        });
+        Self {
+            address,
+            _listener: listener,
+            _first: first,
+        }
+    }
+}
+
+#[test]
+fn syn_recv_a_request_is_deleted_and_its_client_finds_out_when_it_sends() {
+    isolated(|| {
+        let listener = tcp::listen(tcp::loopback(0));
+        tcp::defer_accept(&listener);
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        tcp::bound(&client);
+        let (local, peer) = tcp::addresses(&client);
+        await_state(peer, local, 3);
+        assert_eq!(find(pair(peer, local)).inode, None);
+        delete(pair(peer, local), State::SynRecv);
+        assert_eq!(find(pair(local, peer)).state, State::Established);
+        assert_eq!(tcp::pending_error(&client), None, "no packet was sent");
+        (&client).write_all(b"x").unwrap();
+        assert_eq!(tcp::errno((&client).read(&mut [0])), Errno::CONNRESET);
+        // The listener serves the next one.
+        let next = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (&next).write_all(b"x").unwrap();
+        assert!(listener.accept().is_ok());
+    });
+}
+
+#[test]
+fn syn_recv_a_fast_open_connection_is_reset() {
+    isolated(|| {
+        let neighbour = Neighbour::new();
+        // Without cookies, on both sides.
+        link::sysctl("net/ipv4/tcp_fastopen", "0x207");
+        neighbour
+            .there
+            .run(|| link::sysctl("net/ipv4/tcp_fastopen", "0x207"));
+        let listener = neighbour.listener();
+        tcp::allow_fast_open(&listener);
+        neighbour.mute_here();
+        let to = listener.local_addr().unwrap();
+        let client = neighbour.there.run(move || {
+            let client = tcp::socket(to);
+            client.set_nonblocking(true).unwrap();
+            let sent = client.send_to_with_flags(b"early", &to.into(), libc::MSG_FASTOPEN);
+            assert_eq!(sent.unwrap(), 5);
+            client
+        });
+        let (mut server, peer) = listener.accept().unwrap();
+        tcp::bound(&server);
+        let deleted = delete(pair(to, peer), State::SynRecv);
+        assert!(deleted.inode.is_some());
+        let mut early = [0; 8];
+        assert_eq!(server.read(&mut early).unwrap(), 5);
+        assert_told(&server, Errno::CONNABORTED);
+        drop(client);
+    });
+}
+
+#[test]
+fn fin_wait_1_with_owner() {
+    isolated(|| {
+        let ends = ends_that_close_behind_queued_data();
+        ends.server.shutdown(Shutdown::Write).unwrap();
+        let owner = tcp::blocked_in_recv(&ends.server);
+        delete(pair_of(&ends.server), State::FinWait1);
+        assert_eq!(tcp::errno(owner.result()), Errno::CONNABORTED);
+        assert_eq!((&ends.server).read(&mut [0]).unwrap(), 0);
+        until("the peer is told", || {
+            tcp::pending_error(&ends.client) == Some(Errno::CONNRESET)
+        });
+    });
+}
+
+#[test]
+fn fin_wait_1_without_owner() {
+    isolated(|| {
+        let ends = ends_that_close_behind_queued_data();
+        let (local, peer) = tcp::addresses(&ends.server);
+        drop(ends.server);
+        await_orphan(local, peer, 4);
+        let deleted = delete(pair(local, peer), State::FinWait1);
+        assert_eq!(deleted.inode, None);
+        until("the peer is told", || {
+            tcp::pending_error(&ends.client) == Some(Errno::CONNRESET)
+        });
+    });
+}
+
+#[test]
+fn fin_wait_1_its_fin_was_lost() {
+    isolated(|| {
+        let neighbour = Neighbour::new();
+        let ends = neighbour.connected();
+        neighbour.mute_here();
+        ends.server.shutdown(Shutdown::Write).unwrap();
+        delete(pair_of(&ends.server), State::FinWait1);
+        assert_eq!(tcp::pending_error(&ends.server), Some(Errno::CONNABORTED));
+    });
+}
+
+/// The peer does not read, its window is closed: a FIN of the server waits behind the data.
+fn ends_that_close_behind_queued_data() -> tcp::Ends {
+    let ends = tcp::connected();
+    ends.server.set_nonblocking(true).unwrap();
+    while (&ends.server).write(&[0; 65536]).is_ok() {}
+    ends.server.set_nonblocking(false).unwrap();
+    ends
+}
+
+#[test]
+fn fin_wait_2_with_owner() {
+    isolated(|| {
+        let ends = tcp::connected();
+        ends.server.shutdown(Shutdown::Write).unwrap();
+        let (local, peer) = tcp::addresses(&ends.server);
+        await_state(local, peer, 5);
+        let owner = tcp::blocked_in_recv(&ends.server);
+        delete(pair(local, peer), State::FinWait2);
+        assert_eq!(tcp::errno(owner.result()), Errno::CONNABORTED);
+        assert_peer_in_close_wait_is_told(&ends.client);
+    });
+}
+
+#[test]
+fn fin_wait_2_without_owner_ends_and_the_peer_hears_nothing() {
+    isolated(|| {
+        let ends = tcp::connected();
+        let (local, peer) = tcp::addresses(&ends.server);
+        drop(ends.server);
+        await_orphan(local, peer, 5);
+        let deleted = delete(pair(local, peer), State::FinWait2);
+        assert_eq!(deleted.inode, None);
+        assert_eq!(tcp::pending_error(&ends.client), None);
+        assert_eq!(find(pair(peer, local)).state, State::CloseWait);
+    });
+}
+
+#[test]
+fn close_wait() {
+    isolated(|| {
+        let ends = tcp::connected();
+        ends.client.shutdown(Shutdown::Write).unwrap();
+        let (local, peer) = tcp::addresses(&ends.server);
+        await_state(local, peer, 8);
+        delete(pair(local, peer), State::CloseWait);
+        assert_eq!(tcp::events(&ends.server), IN_ERR_HUP_RDHUP);
+        assert_eq!(tcp::pending_error(&ends.server), Some(Errno::CONNABORTED));
+        assert_eq!(tcp::errno((&ends.server).write(b"x")), Errno::PIPE);
+        assert_reset(&ends.client);
+    });
+}
+
+#[test]
+fn closing_with_owner() {
+    isolated(|| {
+        let neighbour = Neighbour::new();
+        let ends = neighbour.connected();
+        let (local, peer) = tcp::addresses(&ends.server);
+        neighbour.mute_here();
+        ends.server.shutdown(Shutdown::Write).unwrap();
+        ends.client.shutdown(Shutdown::Write).unwrap();
+        await_state(local, peer, 11);
+        delete(pair(local, peer), State::Closing);
+        assert_eq!(tcp::pending_error(&ends.server), Some(Errno::CONNABORTED));
+        // No reset: the peer, muted or not, still waits for the acknowledgement of its FIN.
+        neighbour.there.run(move || {
+            assert_eq!(find(pair(peer, local)).state, State::FinWait1);
+        });
+    });
+}
+
+#[test]
+fn closing_without_owner() {
+    isolated(|| {
+        let neighbour = Neighbour::new();
+        let ends = neighbour.connected();
+        let (local, peer) = tcp::addresses(&ends.server);
+        neighbour.mute_here();
+        drop(ends.server);
+        ends.client.shutdown(Shutdown::Write).unwrap();
+        await_orphan(local, peer, 11);
+        let deleted = delete(pair(local, peer), State::Closing);
+        assert_eq!(deleted.inode, None);
+    });
+}
+
+#[test]
+fn last_ack() {
+    isolated(|| {
+        let neighbour = Neighbour::new();
+        let ends = neighbour.connected();
+        let (local, peer) = tcp::addresses(&ends.server);
+        ends.client.shutdown(Shutdown::Write).unwrap();
+        await_state(local, peer, 8);
+        neighbour.mute_here();
+        ends.server.shutdown(Shutdown::Write).unwrap();
+        await_state(local, peer, 9);
+        delete(pair(local, peer), State::LastAck);
+        assert_eq!(tcp::pending_error(&ends.server), Some(Errno::CONNABORTED));
+    });
+}
+
+#[test]
+fn last_ack_without_owner() {
+    isolated(|| {
+        let neighbour = Neighbour::new();
+        let ends = neighbour.connected();
+        let (local, peer) = tcp::addresses(&ends.server);
+        ends.client.shutdown(Shutdown::Write).unwrap();
+        await_state(local, peer, 8);
+        neighbour.mute_here();
+        drop(ends.server);
+        await_orphan(local, peer, 9);
+        let deleted = delete(pair(local, peer), State::LastAck);
+        assert_eq!(deleted.inode, None);
+    });
+}
+
+#[test]
+fn time_wait_frees_its_four_tuple() {
+    isolated(|| {
+        let listener = tcp::listen(tcp::loopback(0));
+        let ends = tcp::connect_to(&listener);
+        let (local, peer) = tcp::addresses(&ends.client);
+        drop(ends.client);
+        await_orphan(local, peer, 5);
+        drop(ends.server);
+        await_state(local, peer, 6);
+        let deleted = delete(pair(local, peer), State::TimeWait);
+        assert_eq!((deleted.inode, deleted.uid), (None, 0));
+        let socket = tcp::socket(local);
+        socket.bind(&local.into()).unwrap();
+        let again = tcp::connect_from(socket, &listener);
+        assert!(lives(&again.client, &again.server));
+    });
+}
+
+#[test]
+fn a_connection_not_yet_accepted() {
+    isolated(|| {
+        let listener = tcp::listen(tcp::loopback(0));
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        tcp::bound(&client);
+        let (local, peer) = tcp::addresses(&client);
+        await_state(peer, local, 1);
+        let deleted = delete(pair(peer, local), State::Established);
+        assert_eq!(deleted.inode, None);
+        assert_reset(&client);
+        let (server, address) = listener.accept().unwrap();
+        assert_eq!(address, local, "accept() still hands it out");
+        assert_told(&server, Errno::CONNABORTED);
+    });
+}
+
+#[test]
+fn a_socket_that_is_only_bound_can_not_be_deleted() {
+    isolated(|| {
+        let socket = tcp::socket(tcp::loopback(0));
+        socket.bind(&tcp::loopback(0).into()).unwrap();
+        let local = socket.local_addr().unwrap().as_socket().unwrap();
+        let mut table = table();
+        let bound = table.find(&listener_at(local).into()).unwrap();
+        assert_eq!(bound.state, State::BoundInactive);
+        for method in [
+            MethodChoice::Auto,
+            MethodChoice::SockDiag,
+            MethodChoice::Borrow,
+        ] {
+            let options = Options::default().with_listeners().by(method);
+            let error = table.delete(&bound, &options).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotSupported);
+            assert_eq!(error.win32(), 50);
+        }
+        socket.listen(1).unwrap();
+    });
+}
+
+/// It had read the end of the stream: it may go on sending until it is told that nobody reads.
+fn assert_peer_in_close_wait_is_told(mut peer: &TcpStream) {
+    until("the reset arrives", || tcp::events(peer) & 0x18 == 0x18);
+    assert_eq!(tcp::errno(peer.write(b"x")), Errno::PIPE);
+}
+
+#[test]
+fn borrowing_tells_the_owner_reset() {
+    isolated(|| {
+        let ends = tcp::connected();
+        let owner = tcp::blocked_in_recv(&ends.server);
+        let pair = pair_of(&ends.server);
+        borrow(pair);
+        assert_eq!(tcp::errno(owner.result()), Errno::PIPE);
+        assert_eq!(tcp::pending_error(&ends.server), Some(Errno::CONNRESET));
+        assert_reset(&ends.client);
+    });
+}
+
+#[test]
+fn borrowing_shows_in_epoll() {
+    isolated(|| {
+        let ends = tcp::connected();
+        borrow(pair_of(&ends.server));
+        assert_eq!(tcp::events(&ends.server) & 0x18, 0x18);
+        assert_eq!(tcp::pending_error(&ends.server), Some(Errno::CONNRESET));
+        let read = (&ends.server).read(&mut [0]);
+        assert_eq!(tcp::errno(read), Errno::NOTCONN);
+    });
+}
+
+#[test]
+fn borrowing_ends_every_state_that_has_an_owner() {
+    isolated(|| {
+        let ends = tcp::connected();
+        let (local, peer) = tcp::addresses(&ends.server);
+        ends.server.shutdown(Shutdown::Write).unwrap();
+        await_state(local, peer, 5);
+        await_state(peer, local, 8);
+        borrow(pair(peer, local)); // CLOSE_WAIT
+        let ends = tcp::connected();
+        let (local, peer) = tcp::addresses(&ends.server);
+        ends.server.shutdown(Shutdown::Write).unwrap();
+        await_state(local, peer, 5);
+        borrow(pair(local, peer)); // FIN_WAIT2
+        let full = FullListener::new();
+        let socket = tcp::socket(tcp::loopback(0));
+        socket.set_nonblocking(true).unwrap();
+        let started = socket.connect(&full.address.into());
+        assert_eq!(tcp::errno(started), Errno::INPROGRESS);
+        let local = socket.local_addr().unwrap().as_socket().unwrap();
+        borrow(pair(local, full.address)); // SYN_SENT
+    });
+}
+
+#[test]
+fn borrowing_can_not_end_what_has_no_owner() {
+    isolated(|| {
+        let ends = tcp::connected();
+        let (local, peer) = tcp::addresses(&ends.server);
+        drop(ends.server);
+        await_orphan(local, peer, 5);
+        let mut table = table();
+        let orphan = table.find(&pair(local, peer).into()).unwrap();
+        let options = Options::default().by(MethodChoice::Borrow);
+        let error = table.delete(&orphan, &options).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotSupported);
+        assert!(error.cause().contains("no process holds"), "{error}");
+        assert_eq!(find(pair(local, peer)).cookie, orphan.cookie);
+    });
+}
+
+fn borrow(pair: tcpentry::Pair) {
+    let mut table = table();
+    let connection = table.find(&pair.into()).unwrap();
+    let options = Options::default().by(MethodChoice::Borrow);
+    let deleted = table.delete(&connection, &options).unwrap();
+    assert_eq!(deleted.method, tcpentry::Method::Borrow);
+    assert_eq!(crate::util::not_found(pair), ErrorKind::NotFound);
+}

@@ -1,0 +1,88 @@
+//! What the tests say often.
+
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsFd;
+
+use rustix::io::Errno;
+use tcpentry::{Connection, Endpoint, ErrorKind, Method, Options, Pair, State, TcpTable};
+use tcpentry_testkit::tcp;
+
+/// The pair of two addresses.
+pub(crate) fn pair(local: SocketAddr, peer: SocketAddr) -> Pair {
+    Pair::new(local.into(), peer.into()).unwrap()
+}
+
+/// The pair of a connected socket.
+pub(crate) fn pair_of(stream: &TcpStream) -> Pair {
+    let (local, peer) = tcp::addresses(stream);
+    pair(local, peer)
+}
+
+/// The name of a listener: no peer.
+pub(crate) fn listener_at(local: SocketAddr) -> Pair {
+    let nobody = match local {
+        SocketAddr::V4(_) => "0.0.0.0:0",
+        SocketAddr::V6(_) => "[::]:0",
+    };
+    Pair::new(Endpoint::from(local), nobody.parse().unwrap()).unwrap()
+}
+
+/// The table of this thread's namespace.
+pub(crate) fn table() -> TcpTable {
+    TcpTable::open().unwrap()
+}
+
+/// Looks a connection up that is there.
+pub(crate) fn find(pair: Pair) -> Connection {
+    table().find(&pair.into()).unwrap()
+}
+
+/// Why a look-up finds nothing.
+pub(crate) fn not_found(pair: Pair) -> ErrorKind {
+    table().find(&pair.into()).unwrap_err().kind()
+}
+
+/// Deletes what a pair names: by `SOCK_DESTROY`, from this state, so that nothing is left of it.
+pub(crate) fn delete(pair: Pair, state: State) -> Connection {
+    let mut table = table();
+    let connection = table.find(&pair.into()).unwrap();
+    assert_eq!(connection.state, state);
+    let deleted = table.delete(&connection, &Options::default()).unwrap();
+    assert_eq!(deleted.method, Method::SockDiag);
+    assert_eq!(deleted.connection.cookie, connection.cookie);
+    assert_eq!(
+        table.find(&pair.into()).unwrap_err().kind(),
+        ErrorKind::NotFound,
+        "it is gone from the table"
+    );
+    let again = table.delete(&connection, &Options::default());
+    assert_eq!(again.unwrap_err().kind(), ErrorKind::NotFound);
+    deleted.connection
+}
+
+/// Its cookie, as its owner sees it.
+pub(crate) fn cookie(socket: impl AsFd) -> u64 {
+    rustix::net::sockopt::socket_cookie(socket).unwrap()
+}
+
+/// Whether data still goes from one end to the other.
+pub(crate) fn lives(from: &TcpStream, to: &TcpStream) -> bool {
+    use std::io::{Read as _, Write as _};
+    let (mut from, mut to) = (from, to);
+    let mut byte = [0];
+    from.write_all(b"x").is_ok() && to.read_exact(&mut byte).is_ok() && byte == *b"x"
+}
+
+/// The end of a connection that was reset: told once, then it is at its end.
+pub(crate) fn assert_reset(peer: &TcpStream) {
+    assert_told(peer, Errno::CONNRESET);
+}
+
+/// What an owner or a peer is told: the error once, then the end of the stream, and `EPIPE`.
+pub(crate) fn assert_told(stream: &TcpStream, errno: Errno) {
+    use std::io::{Read as _, Write as _};
+    let mut stream = stream;
+    assert_eq!(tcp::errno(stream.read(&mut [0])), errno);
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0, "then it is at its end");
+    assert_eq!(tcp::errno(stream.write(b"x")), Errno::PIPE);
+}
