@@ -1,0 +1,247 @@
+//! `tcpentry delete`: names, reports, standard input, interruption.
+
+use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddrV6;
+use std::process::Stdio;
+
+use rustix::process::{Pid, Signal};
+use tcpentry_testkit::link::{LINK_LOCAL_HERE, Neighbour};
+use tcpentry_testkit::{isolated, tcp};
+
+use crate::util::{ends, identity, index_of, is_alive, program, run, run_with_input};
+
+#[test]
+fn each_notation_deletes() {
+    isolated(|| {
+        let listener = tcp::listen("[::]:0".parse().unwrap());
+        let port = listener.local_addr().unwrap().port();
+        for notation in [
+            "127.0.0.1:{l} 127.0.0.1:{p}",
+            "127.0.0.1 {l} 127.0.0.1 {p}",
+            "[::ffff:127.0.0.1]:{l} [::ffff:127.0.0.1]:{p}",
+            "[::ffff:127.0.0.1]:{l} 127.0.0.1:{p}",
+            "::ffff:127.0.0.1 {l} ::ffff:127.0.0.1 {p}",
+        ] {
+            let client = std::net::TcpStream::connect(("127.0.0.1", port)).unwrap();
+            let (local, peer) = tcp::addresses(&client);
+            let words = notation
+                .replace("{l}", &local.port().to_string())
+                .replace("{p}", &peer.port().to_string());
+            let done = run(&format!("delete {words}"));
+            assert_eq!(done.code, 0, "{words}: {}", done.err);
+            let expected = [
+                "deleted",
+                "established",
+                &local.to_string(),
+                &peer.to_string(),
+                "sock-diag",
+            ];
+            assert_eq!(done.rows(), [expected]);
+        }
+    });
+}
+
+#[test]
+fn ipv6_with_and_without_scope() {
+    isolated(|| {
+        let neighbour = Neighbour::new();
+        for notation in [
+            "[fe80::1%veth0]:{l} [fe80::2]:{p}",
+            "[fe80::1]%veth0:{l} [fe80::2]:{p}",
+            "[fe80::1]%veth0:{l} [fe80::2%veth0]:{p}",
+            "[fe80::1]:{l} [fe80::2]:{p}",
+            "fe80::1%veth0 {l} fe80::2 {p}",
+        ] {
+            let at = SocketAddrV6::new(LINK_LOCAL_HERE, 0, 0, index_of("veth0"));
+            let listener = tcp::listen(at.into());
+            let port = listener.local_addr().unwrap().port();
+            let client = neighbour.there.run(move || {
+                let to = SocketAddrV6::new(LINK_LOCAL_HERE, port, 0, index_of("veth0"));
+                std::net::TcpStream::connect(to).unwrap()
+            });
+            let (local, peer) = tcp::addresses(&listener.accept().unwrap().0);
+            drop(client);
+            let words = notation
+                .replace("{l}", &local.port().to_string())
+                .replace("{p}", &peer.port().to_string());
+            let done = run(&format!("delete {words}"));
+            assert_eq!(done.code, 0, "{words}: {}", done.err);
+            assert_eq!(done.rows()[0][2], format!("[fe80::1]%veth0:{port}"));
+        }
+        let connection = tcp::connect_to(&tcp::listen("[::1]:0".parse().unwrap()));
+        assert_eq!(run(&format!("kill {}", ends(&connection.client))).code, 0);
+    });
+}
+
+#[test]
+fn a_dry_run_deletes_nothing_and_says_what_would_happen() {
+    isolated(|| {
+        let connection = tcp::connected();
+        let words = ends(&connection.client);
+        let rehearsed = run(&format!("delete -n {words}"));
+        let expected = "tcpentry: dry run: nothing was deleted\n";
+        assert_eq!((rehearsed.code, rehearsed.err.as_str()), (0, expected));
+        assert!(is_alive(&connection));
+        let done = run(&format!("delete {words}"));
+        assert_eq!(done.out, rehearsed.out, "the same output");
+        assert_eq!(run(&format!("delete -n {words}")).code, 1);
+    });
+}
+
+#[test]
+fn what_is_gone_is_said_to_be_gone() {
+    isolated(|| {
+        let gone = run("delete 127.0.0.1:1 127.0.0.1:2");
+        assert_eq!(gone.code, 1);
+        assert_eq!(
+            gone.rows(),
+            [["gone", "-", "127.0.0.1:1", "127.0.0.1:2", "-"]]
+        );
+        let expected = "tcpentry: cannot delete 127.0.0.1:1 127.0.0.1:2: no such connection\n";
+        assert_eq!(gone.err, expected);
+    });
+}
+
+#[test]
+fn quiet_reports_only_what_was_not_deleted() {
+    isolated(|| {
+        let connection = tcp::connected();
+        let words = ends(&connection.client);
+        let done = run(&format!("delete -q {words}"));
+        assert_eq!(
+            (done.code, done.out.as_str(), done.err.as_str()),
+            (0, "", "")
+        );
+        let gone = run(&format!("delete -q {words}"));
+        assert_eq!((gone.code, gone.out.lines().count()), (1, 1));
+    });
+}
+
+#[test]
+fn a_listing_can_be_piped_into_a_deletion() {
+    isolated(|| {
+        let listener = tcp::listen(tcp::loopback(0));
+        let doomed: Vec<_> = (0..3).map(|_| tcp::connect_to(&listener)).collect();
+        let listing = run("list --json").out;
+        let spared = tcp::connect_to(&listener);
+        let done = run_with_input("delete --id -", &listing);
+        assert_eq!(done.code, 0, "{}", done.err);
+        assert!(doomed.iter().all(|ends| !is_alive(ends)) && is_alive(&spared));
+        assert_eq!(run_with_input("delete --id -", &listing).code, 1);
+    });
+}
+
+#[test]
+fn one_bad_identity_means_that_nothing_is_tried() {
+    isolated(|| {
+        let connection = tcp::connected();
+        let id = identity(connection.client.local_addr().unwrap());
+        let refused = run_with_input("delete --id -", &format!("{id}\nnonsense\n"));
+        assert_eq!((refused.code, refused.out.as_str()), (2, ""));
+        assert!(
+            refused.err.contains("line 2: `nonsense`: not an identity"),
+            "{}",
+            refused.err
+        );
+        assert!(is_alive(&connection));
+    });
+}
+
+#[test]
+fn a_reader_who_goes_away_does_not_stop_a_deletion() {
+    isolated(|| {
+        let listener = tcp::listen(tcp::loopback(0));
+        let doomed: Vec<_> = (0..50).map(|_| tcp::connect_to(&listener)).collect();
+        let mut words = String::new();
+        for ends in &doomed {
+            let _ = write!(words, " {}", identity(ends.client.local_addr().unwrap()));
+        }
+        let mut child = program()
+            .args(["delete", "--id"])
+            .args(words.split_whitespace())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        assert!(doomed.iter().all(|ends| !is_alive(ends)));
+    });
+}
+
+#[test]
+fn an_interruption_stops_between_deletions_and_keeps_the_report() {
+    isolated(|| {
+        let connection = tcp::connected();
+        let id = identity(connection.client.local_addr().unwrap());
+        // A namespace that is not this one: thousands of refusals, long enough to fill the pipe.
+        let other = id.replacen("/c", "/c9", 1);
+        let mut child = program()
+            .args(["delete", "--json", "--id", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let input = format!("{}{id}\n", format!("{other}\n").repeat(4000));
+        let mut stdin = child.stdin.take().unwrap();
+        std::io::Write::write_all(&mut stdin, input.as_bytes()).unwrap();
+        drop(stdin);
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut first = String::new();
+        out.read_line(&mut first).unwrap();
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        rustix::process::kill_process(pid, Signal::INT).unwrap();
+        let mut rest = String::new();
+        out.read_to_string(&mut rest).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+        assert!(rest.lines().count() < 4000);
+        assert!(
+            rest.is_empty() || rest.ends_with('\n'),
+            "the last line is whole"
+        );
+        assert!(is_alive(&connection));
+    });
+}
+
+#[test]
+fn names_that_are_none() {
+    isolated(|| {
+        for (words, problem) in [
+            ("", "what is to be deleted?"),
+            (
+                "192.0.2.1",
+                "`192.0.2.1` names one end; a connection has two",
+            ),
+            (
+                "192.0.2.1:1 192.0.2.2:2 192.0.2.3:3",
+                "3 words; expected two endpoints",
+            ),
+            ("192.0.2.1:1 [::1]:2", "one end is IPv4, the other IPv6"),
+            ("::1:80 ::1:81", "`::1:80`: an IPv6 address needs brackets"),
+            (
+                "192.0.2.1:99999 192.0.2.1:1",
+                "`192.0.2.1:99999`: the port is beyond 65535",
+            ),
+            ("192.0.2.1:http 192.0.2.1:1", "the port must be a number"),
+            ("example.org:80 192.0.2.1:1", "expected a numeric address"),
+            ("192.0.2.1%nope:80 192.0.2.1:1", "no device `nope` here"),
+            ("--id 1/2/3", "`1/2/3`: not an identity"),
+            ("--nonsense", "unexpected argument '--nonsense'"),
+            (
+                "--method magic 192.0.2.1:1 192.0.2.1:2",
+                "invalid value 'magic'",
+            ),
+        ] {
+            let refused = run(&format!("delete {words}"));
+            assert_eq!((refused.code, refused.out.as_str()), (2, ""), "{words}");
+            assert!(refused.err.contains(problem), "{words}: {}", refused.err);
+        }
+        let hostile: crate::util::Run = program()
+            .args(["delete", "\u{1b}[2J:1", "1:1"])
+            .output()
+            .unwrap()
+            .into();
+        assert!(!hostile.err.contains('\u{1b}'), "{:?}", hostile.err);
+    });
+}

@@ -1,0 +1,227 @@
+//! The guards: listeners, ambiguous names, the operator's own session.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use tcpentry_testkit::{isolated, skip, tcp, until};
+
+use crate::util::{ends, is_alive, program, run};
+
+#[test]
+fn a_listener_needs_to_be_named_and_allowed() {
+    isolated(|| {
+        let listener = tcp::listen(tcp::loopback(0));
+        let other = tcp::listen(tcp::loopback(0));
+        let at = listener.local_addr().unwrap();
+        assert_eq!(run(&format!("delete {at} 0.0.0.0:0")).code, 3);
+        assert_eq!(
+            run(&format!("delete -n --listeners {at} 0.0.0.0:0")).code,
+            0
+        );
+        assert!(is_alive(&tcp::connect_to(&listener)));
+        assert_eq!(run(&format!("delete --listeners {at} 0.0.0.0:*")).code, 0);
+        assert!(std::net::TcpStream::connect(at).is_err());
+        assert!(is_alive(&tcp::connect_to(&other)));
+    });
+}
+
+#[test]
+fn an_ambiguous_name_deletes_nothing_and_shows_the_identities() {
+    isolated(|| {
+        tcpentry_testkit::link::ip(&[
+            "link add va type veth peer name vb",
+            "link set va up",
+            "link set vb up",
+            "address add 10.9.0.1/24 dev va",
+            "address add 10.9.0.1/24 dev vb",
+        ]);
+        let (local, peer) = (
+            "10.9.0.1:4000".parse().unwrap(),
+            "10.9.0.2:80".parse().unwrap(),
+        );
+        let sockets = ["va", "vb"].map(|device| {
+            let socket = tcp::socket(local);
+            socket.bind_device(Some(device.as_bytes())).unwrap();
+            socket.set_reuse_address(true).unwrap();
+            tcp::imagined(&socket, local, peer);
+            socket
+        });
+        let refused = run("delete 10.9.0.1:4000 10.9.0.2:80");
+        assert_eq!(refused.code, 3, "{}", refused.err);
+        for device in ["va", "vb"] {
+            let line = format!("tcpentry: 10.9.0.1%{device}:4000 10.9.0.2:80 is --id 1/");
+            assert!(refused.err.contains(&line), "{}", refused.err);
+        }
+        let refused = run("delete --json 10.9.0.1:4000 10.9.0.2:80")
+            .objects()
+            .remove(0);
+        assert_eq!(refused["guard"], "ambiguous");
+        let candidates = refused["candidates"].as_array().unwrap();
+        assert_eq!(candidates.len(), 2);
+        assert_eq!(run("list").rows().len(), 2, "nothing was deleted");
+
+        assert_eq!(run("delete 10.9.0.1%va:4000 10.9.0.2:80").code, 0);
+        assert_eq!(run("list").rows()[0][3], "10.9.0.1%vb:4000");
+        let id = candidates
+            .iter()
+            .map(|id| id.as_str().unwrap())
+            .collect::<Vec<_>>()
+            .join(" ");
+        assert_eq!(
+            run(&format!("delete --id {id}")).code,
+            0,
+            "one gone, one deleted"
+        );
+        drop(sockets);
+    });
+}
+
+#[test]
+fn the_variable_of_ssh_can_only_protect() {
+    isolated(|| {
+        let connection = tcp::connected();
+        let (local, peer) = tcp::addresses(&connection.server);
+        let variable = format!(
+            "{} {} {} {}",
+            peer.ip(),
+            peer.port(),
+            local.ip(),
+            local.port()
+        );
+        let delete = |words: &[&str]| {
+            let output = program()
+                .args(words)
+                .env("SSH_CONNECTION", &variable)
+                .output()
+                .unwrap();
+            output.status.code()
+        };
+        let (local, peer) = (local.to_string(), peer.to_string());
+        assert_eq!(delete(&["delete", &local, &peer]), Some(3));
+        assert_eq!(
+            delete(&["delete", &peer, &local]),
+            Some(3),
+            "both ends are here"
+        );
+        let other = tcp::connected();
+        let words = ends(&other.client);
+        let words: Vec<&str> = std::iter::once("delete").chain(words.split(' ')).collect();
+        assert_eq!(delete(&words), Some(0));
+        assert_eq!(delete(&["delete", "--own-session", &local, &peer]), Some(0));
+    });
+}
+
+#[test]
+fn the_session_of_a_real_ssh_server_is_found_by_the_process_tree() {
+    isolated(|| {
+        let Some(server) = SshServer::start() else {
+            skip!("no /usr/sbin/sshd, or not root: the package openssh-server is needed");
+        };
+        let program = env!("CARGO_BIN_EXE_tcpentry");
+        let pair = "set -- $SSH_CONNECTION; unset SSH_CONNECTION; set -- $3:$4 $1:$2;";
+        let guarded = server.run(&format!("{pair} {program} delete $1 $2"));
+        assert_eq!(guarded.status.code(), Some(3), "{guarded:?}");
+        let text = String::from_utf8_lossy(&guarded.stderr);
+        assert!(text.contains("it carries your own session"), "{text}");
+
+        // By any name: the list of everything spares it, and takes the rest.
+        let other = tcp::connected();
+        let everything = format!("{pair} {program} list --json | {program} delete -n --id -");
+        assert_eq!(server.run(&everything).status.code(), Some(6));
+        assert!(is_alive(&other));
+
+        let lifted = server.run(&format!("{pair} {program} delete -n --own-session $1 $2"));
+        assert_eq!(lifted.status.code(), Some(0), "{lifted:?}");
+        let cut = server.run(&format!("{pair} {program} delete --own-session $1 $2"));
+        assert_eq!(
+            cut.status.code(),
+            Some(255),
+            "ssh says that its connection is gone"
+        );
+    });
+}
+
+/// Debian's sshd on loopback, with keys of its own.
+struct SshServer {
+    daemon: Child,
+    folder: PathBuf,
+}
+
+impl SshServer {
+    fn start() -> Option<Self> {
+        let is_root = rustix::process::geteuid().is_root() && tcpentry_testkit::user::others();
+        if !is_root || !Path::new(DAEMON).exists() {
+            return None;
+        }
+        let folder = std::env::temp_dir().join(format!("tcpentry-sshd-{}", std::process::id()));
+        fs::create_dir(&folder).unwrap();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+        let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+        for key in ["host", "user"] {
+            let made = Command::new("ssh-keygen")
+                .args(["-q", "-t", "ed25519", "-N", "", "-f", &path(key)])
+                .status();
+            assert!(made.unwrap().success());
+        }
+        // It wants a folder to jail itself in; Debian makes it when the service starts.
+        fs::create_dir_all("/run/sshd").unwrap();
+        let options = [
+            format!("Port={PORT}"),
+            "ListenAddress=127.0.0.1".to_owned(),
+            format!("HostKey={}", path("host")),
+            format!("AuthorizedKeysFile={}", path("user.pub")),
+            "StrictModes=no".to_owned(),
+            "UsePAM=no".to_owned(),
+            "PidFile=none".to_owned(),
+            "PermitRootLogin=yes".to_owned(),
+        ];
+        let daemon = Command::new(DAEMON)
+            .args(["-D", "-e", "-f", "/dev/null"])
+            .args(options.iter().flat_map(|option| ["-o", option]))
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        until("sshd listens", || {
+            run("list -l").out.contains(&format!("127.0.0.1:{PORT}"))
+        });
+        Some(Self { daemon, folder })
+    }
+
+    fn run(&self, command: &str) -> Output {
+        Command::new("ssh")
+            .args([
+                "-q",
+                "-F",
+                "none",
+                "-p",
+                PORT,
+                "-o",
+                "StrictHostKeyChecking=no",
+            ])
+            .args([
+                "-o",
+                "UserKnownHostsFile=/dev/null",
+                "-o",
+                "BatchMode=yes",
+                "-i",
+            ])
+            .arg(self.folder.join("user"))
+            .args(["root@127.0.0.1", command])
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+}
+
+impl Drop for SshServer {
+    fn drop(&mut self) {
+        let _ = self.daemon.kill();
+        let _ = self.daemon.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+const DAEMON: &str = "/usr/sbin/sshd";
+const PORT: &str = "2222";

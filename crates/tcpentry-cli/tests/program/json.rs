@@ -1,0 +1,133 @@
+//! JSON lines, and that the manual documents exactly their fields.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use tcpentry_testkit::{isolated, tcp};
+
+use crate::util::{ends, run};
+
+#[test]
+fn a_socket_of_the_table() {
+    isolated(|| {
+        let connection = tcp::connected();
+        let (local, peer) = tcp::addresses(&connection.client);
+        let objects = run("list --json -u -i").objects();
+        assert_eq!(objects.len(), 2);
+        let object = objects
+            .iter()
+            .find(|it| it["local"] == local.to_string())
+            .unwrap();
+        assert_eq!(object["family"], "ipv4");
+        assert_eq!(object["state"], "established");
+        assert_eq!(object["peer"], peer.to_string());
+        assert_eq!(object["mapped"], false);
+        assert_eq!(object["interface"], Value::Null);
+        assert_eq!(object["uid"], 0);
+        assert_eq!(object["user"], "root");
+        assert_eq!(object["mptcp"], false);
+        assert!(object["inode"].as_u64().unwrap() > 0);
+        assert!(object["idle_ms"].as_u64().unwrap() < 60_000);
+        let id = object["id"].as_str().unwrap();
+        let cookie = object["cookie"].as_str().unwrap();
+        let netns = object["netns"].as_str().unwrap();
+        assert!(id.contains(&format!("/{netns}/{cookie}/0/")), "{id}");
+    });
+}
+
+#[test]
+fn a_socket_without_owner_has_no_user() {
+    isolated(|| {
+        let listener = tcp::listen(tcp::loopback(0));
+        let _queued = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let objects = run("list --json -u").objects();
+        let local = listener.local_addr().unwrap().to_string();
+        let object = objects.iter().find(|it| it["local"] == local).unwrap();
+        assert_eq!(
+            (&object["inode"], &object["uid"]),
+            (&Value::Null, &Value::Null)
+        );
+        assert_eq!(object.get("user"), None);
+    });
+}
+
+#[test]
+fn a_deletion_and_a_refusal() {
+    isolated(|| {
+        let connection = tcp::connected();
+        let words = ends(&connection.client);
+        let rehearsed = run(&format!("delete -n --json {words}"));
+        assert_eq!(rehearsed.err, "", "everything is in the object");
+        let object = &rehearsed.objects()[0];
+        assert_eq!(
+            (&object["outcome"], &object["dry_run"]),
+            (&"deleted".into(), &true.into())
+        );
+
+        let object = &run(&format!("delete --json {words}")).objects()[0];
+        assert_eq!(object["outcome"], "deleted");
+        assert_eq!(object["dry_run"], false);
+        assert_eq!(object["method"], "sock-diag");
+        assert_eq!((&object["errno"], &object["win32"]), (&0.into(), &0.into()));
+        assert_eq!(
+            (&object["error"], &object["hint"]),
+            (&Value::Null, &Value::Null)
+        );
+        assert_eq!(object["state"], "established", "as it was before");
+
+        let object = &run(&format!("delete --json {words}")).objects()[0];
+        assert_eq!(object["outcome"], "gone");
+        assert_eq!(
+            (&object["errno"], &object["win32"]),
+            (&2.into(), &317.into())
+        );
+        assert_eq!(object["error"], "no such connection");
+        assert_eq!(object["method"], Value::Null);
+        assert_eq!(
+            object["local"],
+            connection
+                .client
+                .local_addr()
+                .unwrap_or_else(|_| { words.split(' ').next().unwrap().parse().unwrap() })
+                .to_string()
+        );
+    });
+}
+
+#[test]
+fn the_manual_documents_exactly_the_fields() {
+    isolated(|| {
+        let listener = tcp::listen(tcp::loopback(0));
+        let at = listener.local_addr().unwrap();
+        let connection = tcp::connect_to(&listener);
+        let mut fields = BTreeSet::new();
+        for words in [
+            "list --json -a -u -i".to_owned(),
+            format!("delete --json {at} 0.0.0.0:0"),
+            format!("delete --json {}", ends(&connection.client)),
+            "doctor --json".to_owned(),
+        ] {
+            for object in run(&words).objects() {
+                fields.extend(object.as_object().unwrap().keys().cloned());
+            }
+        }
+        let (_, text) = tcpentry_cli::manual()
+            .iter()
+            .find(|(heading, _)| *heading == "JSON")
+            .unwrap();
+        let mut documented: BTreeSet<String> = text
+            .lines()
+            .filter_map(|line| line.split_once(" -- "))
+            .flat_map(|(terms, _)| terms.split(", "))
+            .map(str::to_owned)
+            .collect();
+        // Those of the doctor stand in a sentence.
+        for field in ["check", "status", "detail", "mend"] {
+            assert!(text.contains(field));
+            documented.insert(field.to_owned());
+        }
+        // Only there when the kernel says what we don't know, and when a name is ambiguous.
+        fields.extend(["attributes", "candidates"].map(str::to_owned));
+        assert_eq!(fields, documented);
+    });
+}

@@ -1,0 +1,127 @@
+//! Running the program, and looking at what it said.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
+use std::process::{Command, Output, Stdio};
+
+use rustix::net::{AddressFamily, SocketType};
+use serde_json::Value;
+
+/// What a run of the program left.
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Run {
+    /// Standard output without the line of column names, each line split at its tabs.
+    pub(crate) fn rows(&self) -> Vec<Vec<&str>> {
+        self.out
+            .lines()
+            .skip(1)
+            .map(|line| line.split('\t').collect())
+            .collect()
+    }
+
+    /// Standard output as JSON lines.
+    pub(crate) fn objects(&self) -> Vec<Value> {
+        let parse = |line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}"));
+        self.out.lines().map(parse).collect()
+    }
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().expect("it ended by itself"),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+/// The program, for a caller who adds words and more.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tcpentry"));
+    command
+        .env_remove("SSH_CONNECTION")
+        .env_remove("NO_COLOR")
+        .stdin(Stdio::null());
+    command
+}
+
+/// Runs the program with words, split at blanks.
+pub(crate) fn run(words: &str) -> Run {
+    program()
+        .args(words.split_whitespace())
+        .output()
+        .unwrap()
+        .into()
+}
+
+/// Runs it with something on standard input.
+pub(crate) fn run_with_input(words: &str, input: &str) -> Run {
+    let mut child = program()
+        .args(words.split_whitespace())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
+    child.wait_with_output().unwrap().into()
+}
+
+/// Opens the program's file, so that a user can run it who may not enter the folder it is in.
+pub(crate) fn opened() -> File {
+    File::open(env!("CARGO_BIN_EXE_tcpentry")).unwrap()
+}
+
+/// Runs the opened program with words.
+pub(crate) fn run_opened(program: &File, words: &str) -> Run {
+    Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()))
+        .args(words.split_whitespace())
+        .env_remove("SSH_CONNECTION")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+        .into()
+}
+
+/// Both ends of a stream as the program takes them, its own first.
+pub(crate) fn ends(stream: &TcpStream) -> String {
+    format!(
+        "{} {}",
+        stream.local_addr().unwrap(),
+        stream.peer_addr().unwrap()
+    )
+}
+
+/// The identity of the socket with this local end, from `list -a --id`.
+pub(crate) fn identity(local: SocketAddr) -> String {
+    let listed = run("list -a --id");
+    let rows = listed.rows();
+    let row = rows.iter().find(|row| row[3] == local.to_string());
+    row.unwrap_or_else(|| panic!("{local} is not in\n{}", listed.out))[5].to_owned()
+}
+
+/// Whether a connection still carries data.
+pub(crate) fn is_alive(ends: &tcpentry_testkit::tcp::Ends) -> bool {
+    use std::io::Read as _;
+    let mut byte = [0];
+    (&ends.client).write_all(b"x").is_ok() && (&ends.server).read_exact(&mut byte).is_ok()
+}
+
+/// The index of a device of this thread's namespace.
+pub(crate) fn index_of(device: &str) -> u32 {
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::DGRAM, None).unwrap();
+    rustix::net::netdevice::name_to_index(socket, device).unwrap()
+}
