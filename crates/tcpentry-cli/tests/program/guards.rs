@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use tcpentry_testkit::{isolated, skip, tcp, until};
 
-use crate::util::{ends, is_alive, program, run};
+use crate::util::{Run, ends, is_alive, program, run};
 
 #[test]
 fn a_listener_needs_to_be_named_and_allowed() {
@@ -114,27 +114,56 @@ fn the_variable_of_ssh_can_only_protect() {
 }
 
 #[test]
+fn a_process_above_that_is_called_as_an_ssh_server_is() {
+    isolated(|| {
+        // A shell under another name, which holds a connection and starts the program.
+        let folder = std::env::temp_dir().join(format!("tcpentry-shell-{}", std::process::id()));
+        fs::create_dir(&folder).unwrap();
+        let shell = folder.join("sshd");
+        fs::copy("/bin/bash", &shell).unwrap();
+        let listener = tcp::listen(tcp::loopback(0));
+        let port = listener.local_addr().unwrap().port();
+        let script = format!(
+            "exec 3<>/dev/tcp/127.0.0.1/{port}; \
+             {PROGRAM} --json 3<&- | grep -F '\"peer\":\"127.0.0.1:{port}\"' \
+             | {PROGRAM} delete --json --id - 3<&-; exit ${{PIPESTATUS[2]}}"
+        );
+        let run: Run = Command::new(&shell)
+            .args(["-c", &script])
+            .env_remove("SSH_CONNECTION")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+            .into();
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(run.code, 3, "{}{}", run.out, run.err);
+        assert_eq!(run.objects()[0]["guard"], "own-session");
+    });
+}
+
+#[test]
 fn the_session_of_a_real_ssh_server_is_found_by_the_process_tree() {
     isolated(|| {
         let Some(server) = SshServer::start() else {
-            skip!("no /usr/sbin/sshd, or not root: the package openssh-server is needed");
+            skip!(
+                "needs root and /usr/sbin/sshd, which `cargo xtask test --install` leaves to you: its package starts a service"
+            );
         };
-        let program = env!("CARGO_BIN_EXE_tcpentry");
         let pair = "set -- $SSH_CONNECTION; unset SSH_CONNECTION; set -- $3:$4 $1:$2;";
-        let guarded = server.run(&format!("{pair} {program} delete $1 $2"));
+        let guarded = server.run(&format!("{pair} {PROGRAM} delete $1 $2"));
         assert_eq!(guarded.status.code(), Some(3), "{guarded:?}");
         let text = String::from_utf8_lossy(&guarded.stderr);
         assert!(text.contains("it carries your own session"), "{text}");
 
         // By any name: the list of everything spares it, and takes the rest.
         let other = tcp::connected();
-        let everything = format!("{pair} {program} list --json | {program} delete -n --id -");
+        let everything = format!("{pair} {PROGRAM} list --json | {PROGRAM} delete -n --id -");
         assert_eq!(server.run(&everything).status.code(), Some(6));
         assert!(is_alive(&other));
 
-        let lifted = server.run(&format!("{pair} {program} delete -n --own-session $1 $2"));
+        let lifted = server.run(&format!("{pair} {PROGRAM} delete -n --own-session $1 $2"));
         assert_eq!(lifted.status.code(), Some(0), "{lifted:?}");
-        let cut = server.run(&format!("{pair} {program} delete --own-session $1 $2"));
+        let cut = server.run(&format!("{pair} {PROGRAM} delete --own-session $1 $2"));
         assert_eq!(
             cut.status.code(),
             Some(255),
@@ -223,5 +252,6 @@ impl Drop for SshServer {
     }
 }
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_tcpentry");
 const DAEMON: &str = "/usr/sbin/sshd";
 const PORT: &str = "2222";

@@ -1,7 +1,7 @@
 //! `tcpentry demo`, `tcpentry doctor`, help and version: what a newcomer meets first.
 
 use tcpentry_testkit::user::{self, User};
-use tcpentry_testkit::{isolated, skip, tcp};
+use tcpentry_testkit::{isolated, skip, tcp, until};
 
 use crate::util::{is_alive, opened, run, run_opened};
 
@@ -91,4 +91,49 @@ fn help_and_version() {
         let version = format!("tcpentry {}\n", env!("CARGO_PKG_VERSION"));
         assert_eq!(run("--version").out, version);
     });
+}
+
+#[test]
+fn deleting_ones_own_connection_as_the_readme_shows() {
+    isolated(|| {
+        let listener = start_nc("exec nc -l 127.0.0.1 8080");
+        until("nc listens", || run("list -l").rows().len() == 1);
+        let client = start_nc("sleep 60 | nc 127.0.0.1 8080");
+        until("nc is connected", || run("list").rows().len() == 2);
+        let listed = run("list");
+        let rows = listed.rows();
+        let server = rows.iter().find(|row| row[3] == "127.0.0.1:8080").unwrap();
+        let words = format!("{} {}", server[3], server[4]);
+
+        assert_eq!(run(&format!("delete -n {words}")).code, 0);
+        assert_eq!(run("list").rows().len(), 2, "a dry run");
+        let done = run(&format!("delete {words}"));
+        let expected = ["deleted", "established", server[3], server[4], "sock-diag"];
+        assert_eq!((done.code, done.rows()), (0, vec![expected.to_vec()]));
+        assert_eq!(run(&format!("delete {words}")).code, 1);
+        assert!(run("list").rows().is_empty());
+        drop((listener, client));
+    });
+}
+
+/// A shell's command that ends with the test, with everything it started.
+struct Shell(std::process::Child);
+
+fn start_nc(command: &str) -> Shell {
+    use std::os::unix::process::CommandExt as _;
+    let child = std::process::Command::new("sh")
+        .args(["-c", command])
+        .process_group(0)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn();
+    Shell(child.unwrap())
+}
+
+impl Drop for Shell {
+    fn drop(&mut self) {
+        let group = rustix::process::Pid::from_child(&self.0);
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        let _ = self.0.wait();
+    }
 }
