@@ -4,7 +4,8 @@ use std::fmt;
 
 use rustix::net::netdevice;
 
-use crate::endpoint::{Device, Interface};
+use crate::endpoint::Interface;
+use crate::notation::Device;
 use crate::sock_diag::NetlinkSocket;
 
 /// Translates interfaces into device names: `if_indextoname(3)` in the namespace of a table.
