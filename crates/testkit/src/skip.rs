@@ -29,6 +29,6 @@ pub fn report(here: &str, reason: &str) {
         .open(&log)
         .and_then(|mut file| file.write_all(line.as_bytes()));
     if let Err(error) = written {
-        panic!("TCPENTRY_SKIP_LOG={}: {error}", log.display());
+        panic!("TCPENTRY_SKIP_LOG={log:?}: {error}");
     }
 }

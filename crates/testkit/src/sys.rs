@@ -41,10 +41,15 @@ pub(crate) fn refuse(
     errno: i32,
 ) -> Result<(), Errno> {
     rustix::thread::set_no_new_privs(true)?;
-    let load = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
-    let jump = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
-    let answer = (libc::BPF_RET | libc::BPF_K) as u16;
-    let step = |code, k, jf| libc::sock_filter { code, jt: 0, jf, k };
+    let load = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
+    let jump = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
+    let answer = libc::BPF_RET | libc::BPF_K;
+    let step = |code, k, jf| libc::sock_filter {
+        code: u16::try_from(code).expect("opcodes have 16 bits"),
+        jt: 0,
+        jf,
+        k,
+    };
     // struct seccomp_data: the number at 0, the arguments as 64 bits from 16 on.
     let low_half = if cfg!(target_endian = "big") { 20 } else { 16 };
     let call = u32::try_from(call).expect("numbers of calls are small");
@@ -119,10 +124,12 @@ fn hold(socket: i32, ready: i32, uid: Option<u32>, dumpable: bool) -> ! {
             libc::write(TELL, b"!".as_ptr().cast(), 1);
         }
         libc::close(TELL);
-        while good {
+        if !good {
+            libc::_exit(1);
+        }
+        loop {
             libc::pause();
         }
-        libc::_exit(1);
     }
 }
 

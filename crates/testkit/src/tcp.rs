@@ -1,7 +1,7 @@
 //! TCP sockets as tests need them. Whatever blocks gives up after ten seconds.
 
 use std::fs;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::mpsc;
@@ -113,6 +113,19 @@ pub fn allow_fast_open(listener: &TcpListener) {
 /// Keeps accepted connections as mere requests until they send data (`TCP_DEFER_ACCEPT`).
 pub fn defer_accept(listener: &TcpListener) {
     sys::set_tcp_option(listener, libc::TCP_DEFER_ACCEPT, 30).expect("TCP_DEFER_ACCEPT");
+}
+
+/// Sends until nothing more fits into the queues of either end.
+pub fn fill(mut stream: &TcpStream) {
+    let data = vec![0; 65536];
+    stream.set_nonblocking(true).expect("O_NONBLOCK");
+    let full = loop {
+        if let Err(error) = stream.write(&data) {
+            break error;
+        }
+    };
+    assert_eq!(full.kind(), io::ErrorKind::WouldBlock, "{full}");
+    stream.set_nonblocking(false).expect("O_NONBLOCK");
 }
 
 /// Bounds the time of every operation on it.
