@@ -153,13 +153,13 @@ fn explain_not_found(
             right.to_owned(),
         );
     }
-    let undumpable: Vec<String> = hidden
+    let hiding: Vec<String> = hidden
         .iter()
         .filter(|process| process.0.uid() == Some(own))
         .take(NAMED)
         .map(|process| describe(process.0))
         .collect();
-    if undumpable.is_empty() {
+    if hiding.is_empty() {
         return (
             "no process seen here holds it".to_owned(),
             format!("its owner may live in another pid namespace; {right}"),
@@ -167,8 +167,9 @@ fn explain_not_found(
     }
     (
         format!(
-            "its owner hides its descriptors; not dumpable (set-uid, or prctl PR_SET_DUMPABLE): {}",
-            undumpable.join(", ")
+            "its owner hides its descriptors; not dumpable (set-uid, or prctl PR_SET_DUMPABLE), \
+             or with more capabilities than you: {}",
+            hiding.join(", ")
         ),
         right.to_owned(),
     )

@@ -112,7 +112,8 @@ pub struct Holder {
     pub descriptor: i32,
 }
 
-/// A process whose descriptors the caller may not see: another user's, or one that is not dumpable.
+/// A process whose descriptors the caller may not see: another user's, one that is not dumpable, or
+/// one with more capabilities.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct HiddenProcess(pub Process);
 
@@ -157,9 +158,13 @@ fn each_descriptor(process: Process, mut visit: impl FnMut(i32, &[u8])) -> Resul
         let Some(number) = number(entry.file_name()) else {
             continue;
         };
-        // A descriptor that is closed meanwhile holds nothing.
-        if let Ok(length) = rustix::fs::readlinkat_raw(&directory, entry.file_name(), &mut buffer) {
-            visit(number, &buffer[..length]);
+        match rustix::fs::readlinkat_raw(&directory, entry.file_name(), &mut buffer) {
+            Ok(length) => visit(number, &buffer[..length]),
+            // Its owner may list the descriptors of a process that has more capabilities than he,
+            // but not look at them.
+            Err(errno @ (Errno::ACCESS | Errno::PERM)) => return Err(errno),
+            // A descriptor that is closed meanwhile holds nothing.
+            Err(_) => {}
         }
     }
     Ok(())
