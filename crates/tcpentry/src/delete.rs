@@ -275,12 +275,16 @@ impl TcpTable {
         mode: Mode,
         why: Why,
     ) -> Result<Method, Error> {
+        // Its owner may have accepted or closed it since it was listed.
+        let Some(current) = self.still_there(connection)? else {
+            return Err(self.missing());
+        };
         let borrowed =
-            borrow::borrow(connection).map_err(|failure| why.not_borrowed(connection, &failure))?;
+            borrow::borrow(&current).map_err(|failure| why.not_borrowed(&current, &failure))?;
         // While we hold it, its inode and cookie are nobody else's: if the table still shows them
         // with these ends, this descriptor is that connection.
         let now = self.still_there(connection)?;
-        if now.is_none_or(|now| now.inode != connection.inode) {
+        if now.is_none_or(|now| now.inode != current.inode) {
             return Err(self.missing());
         }
         if mode == Mode::Rehearse {
