@@ -7,8 +7,8 @@ use tcpentry::{
     Connection, ErrorKind, Guard, MethodChoice, Options, Pair, Query, State, States, TcpRow,
     TcpTable,
 };
-use tcpentry_testkit::proc_net::await_orphan;
-use tcpentry_testkit::{isolated, tcp};
+use tcpentry_testkit::proc_net::{self, await_orphan};
+use tcpentry_testkit::{isolated, tcp, until};
 
 use crate::util::{cookie, delete, find, listener_at, lives, not_found, pair, table};
 
@@ -231,7 +231,7 @@ fn a_connection_that_ends_between_look_up_and_deletion_by_itself() {
             .set_linger(Some(std::time::Duration::ZERO))
             .unwrap();
         drop(ends.client); // a reset
-        drop(ends.server);
+        until("it has ended", || proc_net::row(local, peer).is_none());
         let error = table.delete(&connection, &Options::default()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         server.assert_unharmed();

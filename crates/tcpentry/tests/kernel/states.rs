@@ -115,8 +115,7 @@ fn established_with_a_silent_peer_and_data_queued() {
         let ends = neighbour.connected();
         neighbour.mute_here();
         neighbour.mute_there();
-        ends.server.set_nonblocking(true).unwrap();
-        while (&ends.server).write(&[0; 65536]).is_ok() {}
+        tcp::fill(&ends.server);
         let pair = pair_of(&ends.server);
         assert!(find(pair).send_queue > 65536);
         delete(pair, State::Established);
@@ -295,9 +294,7 @@ fn fin_wait_1_its_fin_was_lost() {
 /// The peer does not read, its window is closed: a FIN of the server waits behind the data.
 fn ends_that_close_behind_queued_data() -> tcp::Ends {
     let ends = tcp::connected();
-    ends.server.set_nonblocking(true).unwrap();
-    while (&ends.server).write(&[0; 65536]).is_ok() {}
-    ends.server.set_nonblocking(false).unwrap();
+    tcp::fill(&ends.server);
     ends
 }
 
@@ -371,6 +368,8 @@ fn closing_without_owner() {
         let (local, peer) = tcp::addresses(&ends.server);
         neighbour.mute_here();
         drop(ends.server);
+        // A process forked meanwhile may hold it a little longer.
+        await_orphan(local, peer, 4);
         ends.client.shutdown(Shutdown::Write).unwrap();
         await_orphan(local, peer, 11);
         let deleted = delete(pair(local, peer), State::Closing);
