@@ -1,5 +1,6 @@
 //! The program as its users meet it: words in, text and an exit code out, against the real kernel.
 //! Each test runs in a network namespace of its own.
+#![allow(clippy::unwrap_used, reason = "in a test, unwrap is an assertion")]
 
 mod delete;
 mod exit_codes;

@@ -152,11 +152,11 @@ fn a_device_that_does_not_exist_is_said_so() {
 #[test]
 fn a_device_is_printed_so_that_it_can_be_pasted_back() {
     isolated(|| {
-        let table = table();
+        let mut devices = table().devices();
         let lo = tcpentry::Interface::new(1).unwrap();
-        assert_eq!(table.device(lo).to_string(), "lo");
+        assert_eq!(devices.name(lo).to_string(), "lo");
         let missing = tcpentry::Interface::new(4711).unwrap();
-        assert_eq!(table.device(missing).to_string(), "4711");
+        assert_eq!(devices.name(missing).to_string(), "4711");
     });
 }
 

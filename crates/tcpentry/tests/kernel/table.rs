@@ -199,16 +199,14 @@ fn it_shows_what_ss_shows() {
             let text = String::from_utf8(output.stdout).unwrap();
             text.lines().map(line_of_ss).collect()
         };
-        let device = table();
         let ours = || -> BTreeSet<_> {
+            let mut devices = table().devices();
             let rows = rows(&Query::of(States::ALL_ACTIVE)).into_iter();
             rows.map(|row| Line {
                 state: name_in_ss(row.state),
                 queues: (row.receive_queue, row.send_queue),
                 ends: (row.local().to_string(), row.peer().to_string()),
-                device: row
-                    .interface()
-                    .map(|index| device.device(index).to_string()),
+                device: row.interface().map(|index| devices.name(index).to_string()),
                 uid: row.uid,
                 inode: row.inode.map_or(0, Inode::number),
                 cookie: row.cookie.to_string(),
