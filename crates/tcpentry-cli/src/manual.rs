@@ -112,7 +112,8 @@ An identity is one word that names one socket and never another, however late it
 
   VERSION/BOOT/NETNS/COOKIE/INTERFACE/ADDRESS,PORT/ADDRESS,PORT
 
-A connection keeps it through TIME_WAIT. A socket that its owner disconnects and connects again keeps it too.
+A connection keeps it through TIME_WAIT. A socket that its owner disconnects and connects again keeps it too. \
+A socket that its owner binds to a device after it was listed is not found by the identity it had before.
 
 delete --id - reads identities, or JSON objects with an id, from standard input, one a line. All are read and \
 checked before anything is deleted.";

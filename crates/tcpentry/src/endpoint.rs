@@ -1,7 +1,7 @@
 //! The ends of a connection: an address and a port, and two of them a pair.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 use std::num::NonZeroU32;
 
 use crate::notation::{Device, EndpointError};
@@ -134,6 +134,15 @@ impl Pair {
                 format!("{local} {peer}"),
                 "one end is IPv4, the other IPv6",
             ))
+        }
+    }
+
+    /// The IPv4 connection between two addresses, as seen from the local one.
+    pub fn v4(local: SocketAddrV4, peer: SocketAddrV4) -> Self {
+        Self {
+            local: Endpoint::new((*local.ip()).into(), local.port()),
+            peer: Endpoint::new((*peer.ip()).into(), peer.port()),
+            interface: None,
         }
     }
 

@@ -15,7 +15,9 @@ use crate::endpoint::{Endpoint, Interface, Pair};
 ///
 /// The 1 is the version of the notation. It names a *socket*; it does not tell two lifetimes of one
 /// socket apart: a socket that its owner disconnects and connects again keeps its cookie (Linux 6.18).
-/// A connection keeps it through TIME_WAIT.
+/// A connection keeps it through TIME_WAIT. The interface is part of the name, because the kernel looks
+/// sockets up by it: one that its owner binds to a device *after* it was listed is not found by the
+/// identity it had before.
 ///
 /// ```
 /// use tcpentry::Identity;

@@ -2,6 +2,7 @@
 //!
 //! Every file of it may vanish between two looks; whatever can't be read is simply not known.
 
+use std::collections::HashMap;
 use std::ffi::CStr;
 use std::fmt::Write as _;
 use std::fs;
@@ -137,6 +138,27 @@ pub fn holders(inode: Inode) -> std::io::Result<Holders> {
         }
     }
     Ok(holders)
+}
+
+/// Which processes hold which sockets, for all processes whose descriptors the caller may see.
+///
+/// The processes of a socket are in the order of `/proc`, each once. This reads every descriptor of
+/// the machine: for one socket [`holders`] costs as much, for many this costs it once.
+///
+/// # Errors
+/// When `/proc` can't be read at all.
+pub fn owners() -> std::io::Result<HashMap<Inode, Vec<Process>>> {
+    let mut owners: HashMap<Inode, Vec<Process>> = HashMap::new();
+    for process in Process::all()? {
+        // What may not be seen, or has ended, owns nothing that could be told.
+        for inode in process.sockets().unwrap_or_default() {
+            let processes = owners.entry(inode).or_default();
+            if processes.last() != Some(&process) {
+                processes.push(process);
+            }
+        }
+    }
+    Ok(owners)
 }
 
 /// Calls with the number and the link of each open descriptor.

@@ -1,13 +1,13 @@
 //! The contract of `SetTcpEntry`: a row in, the outcome out.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddrV4, SocketAddrV6};
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use crate::connection::Connection;
 use crate::delete::{Deleted, Options};
-use crate::endpoint::{Endpoint, Pair};
+use crate::endpoint::{Endpoint, Interface, Pair};
 use crate::error::{Error, ErrorKind, Guard, Operation};
 use crate::state::State;
 use crate::table::TcpTable;
@@ -56,16 +56,85 @@ impl TcpRow {
         }
     }
 
-    fn pair(&self) -> Pair {
-        let end = |address: u32, port: u32| {
-            let port = u16::try_from(port & 0xffff).expect("masked");
-            let address = Ipv4Addr::from(address.to_ne_bytes());
-            Endpoint::new(address.into(), u16::from_be(port))
+    /// The connection it names.
+    pub fn pair(&self) -> Pair {
+        let end = |address: u32, field: u32| {
+            SocketAddrV4::new(Ipv4Addr::from(address.to_ne_bytes()), port(field))
         };
         let local = end(self.local_address, self.local_port);
         let remote = end(self.remote_address, self.remote_port);
-        Pair::new(local, remote).expect("both ends are IPv4")
+        Pair::v4(local, remote)
     }
+}
+
+/// A row of the IPv6 TCP table, laid out as `MIB_TCP6ROW` of Windows; the state comes first.
+///
+/// Ports are as in [`TcpRow`]. A scope id is the index of the interface the socket is bound to, in
+/// host order; 0 names none.
+///
+/// ```
+/// assert_eq!(size_of::<tcpentry::Tcp6Row>(), 52);
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(C)]
+#[doc(alias = "MIB_TCP6ROW")]
+pub struct Tcp6Row {
+    /// `State`
+    pub state: u32,
+    /// `LocalAddr`
+    pub local_address: [u8; 16],
+    /// `dwLocalScopeId`
+    pub local_scope: u32,
+    /// `dwLocalPort`
+    pub local_port: u32,
+    /// `RemoteAddr`
+    pub remote_address: [u8; 16],
+    /// `dwRemoteScopeId`
+    pub remote_scope: u32,
+    /// `dwRemotePort`
+    pub remote_port: u32,
+}
+
+impl Tcp6Row {
+    /// The row that asks for the deletion of the connection between two ends.
+    pub fn deleting(local: SocketAddrV6, remote: SocketAddrV6) -> Self {
+        Self {
+            state: MIB_TCP_STATE_DELETE_TCB,
+            local_address: local.ip().octets(),
+            local_scope: local.scope_id(),
+            local_port: u32::from(local.port().to_be()),
+            remote_address: remote.ip().octets(),
+            remote_scope: remote.scope_id(),
+            remote_port: u32::from(remote.port().to_be()),
+        }
+    }
+
+    /// The connection it names.
+    ///
+    /// # Errors
+    /// `InvalidParameter` when one end is v4-mapped and the other is not, or when the two scopes
+    /// differ.
+    pub fn pair(&self) -> Result<Pair, Error> {
+        let invalid =
+            |cause: String| Error::new(Operation::SetEntry, ErrorKind::InvalidParameter, cause);
+        let local = Endpoint::new(self.local_address.into(), port(self.local_port));
+        let remote = Endpoint::new(self.remote_address.into(), port(self.remote_port));
+        let pair = Pair::new(local, remote).map_err(|error| invalid(error.to_string()))?;
+        match (
+            Interface::new(self.local_scope),
+            Interface::new(self.remote_scope),
+        ) {
+            (Some(one), Some(other)) if one != other => {
+                Err(invalid("the two scope ids differ".to_owned()).about(pair))
+            }
+            (one, other) => Ok(pair.on(one.or(other))),
+        }
+    }
+}
+
+/// The port of a field whose upper half may hold junk.
+fn port(field: u32) -> u16 {
+    u16::from_be(u16::try_from(field & 0xffff).expect("masked"))
 }
 
 impl TcpTable {
@@ -107,11 +176,28 @@ impl TcpTable {
     #[doc(alias = "SetTcpEntry")]
     pub fn set_entry(&mut self, row: &TcpRow) -> Result<Deleted, Error> {
         let pair = row.pair();
-        self.set_pair(row.state, pair)
+        self.set_pair(row.state, Ok(pair), AddressFamily::INET)
             .map_err(|error| error.during(Operation::SetEntry).about(pair))
     }
 
-    fn set_pair(&mut self, state: u32, pair: Pair) -> Result<Deleted, Error> {
+    /// Sets the state of an IPv6 connection: the twin of [`set_entry`](Self::set_entry) that Windows
+    /// never had.
+    ///
+    /// The same checks in the same order, for IPv6; a row that names no pair (see [`Tcp6Row::pair`])
+    /// is `InvalidParameter`, after its state has been looked at. A v4-mapped row names the IPv4
+    /// connection.
+    #[doc(alias = "SetTcp6Entry")]
+    pub fn set_entry6(&mut self, row: &Tcp6Row) -> Result<Deleted, Error> {
+        self.set_pair(row.state, row.pair(), AddressFamily::INET6)
+            .map_err(|error| error.during(Operation::SetEntry))
+    }
+
+    fn set_pair(
+        &mut self,
+        state: u32,
+        pair: Result<Pair, Error>,
+        family: AddressFamily,
+    ) -> Result<Deleted, Error> {
         if state != MIB_TCP_STATE_DELETE_TCB {
             return Err(Error::new(
                 Operation::SetEntry,
@@ -120,13 +206,9 @@ impl TcpTable {
             )
             .with_hint("the only state is MIB_TCP_STATE_DELETE_TCB (12)"));
         }
-        if !self.has_ipv4()? {
-            return Err(Error::new(
-                Operation::SetEntry,
-                ErrorKind::NotSupported,
-                "there is no IPv4 here",
-            )
-            .with_errno(Errno::AFNOSUPPORT));
+        let pair = pair?;
+        if !self.has(family)? {
+            return Err(no_family(family).about(pair));
         }
         let is_listener = |found: &Connection| found.state == State::Listening;
         let connection = match self.find(&pair.into()) {
@@ -137,28 +219,45 @@ impl TcpTable {
             Err(error) if error.candidates().iter().any(is_listener) => {
                 return Err(Error::refused(Guard::Listener, pair));
             }
+            // A bound socket is no connection, whether or not this kernel shows it.
+            Ok(connection) if connection.state == State::BoundInactive => {
+                return Err(self.missing().about(pair));
+            }
             found => found?,
         };
         self.delete(&connection, &Options::default())
     }
 
-    /// Whether IPv4 is there at all, asked once per table.
-    fn has_ipv4(&mut self) -> Result<bool, Error> {
-        if let Some(known) = self.ipv4 {
-            return Ok(known);
+    /// Whether IPv4 (IPv6) is there at all, asked once per table.
+    fn has(&mut self, family: AddressFamily) -> Result<bool, Error> {
+        let known = match family {
+            AddressFamily::INET => &mut self.ipv4,
+            _ => &mut self.ipv6,
+        };
+        if let Some(known) = known {
+            return Ok(*known);
         }
-        let socket = rustix::net::socket_with(
-            AddressFamily::INET,
+        let has = match rustix::net::socket_with(
+            family,
             SocketType::STREAM,
             SocketFlags::CLOEXEC,
             None,
-        );
-        let has = match socket {
+        ) {
             Ok(_) => true,
             Err(Errno::AFNOSUPPORT) => false,
-            Err(errno) => return Err(Error::os(Operation::SetEntry, "socket(AF_INET)", errno)),
+            Err(errno) => return Err(Error::os(Operation::SetEntry, "socket(2)", errno)),
         };
-        self.ipv4 = Some(has);
+        *known = Some(has);
         Ok(has)
     }
+}
+
+fn no_family(family: AddressFamily) -> Error {
+    let name = if family == AddressFamily::INET {
+        "IPv4"
+    } else {
+        "IPv6"
+    };
+    let cause = format!("there is no {name} here");
+    Error::new(Operation::SetEntry, ErrorKind::NotSupported, cause).with_errno(Errno::AFNOSUPPORT)
 }

@@ -36,6 +36,8 @@ pub struct TcpTable {
     boot: Option<BootId>,
     /// Whether there is IPv4 here, once it has been asked.
     pub(crate) ipv4: Option<bool>,
+    /// And IPv6.
+    pub(crate) ipv6: Option<bool>,
 }
 
 impl fmt::Debug for TcpTable {
@@ -139,6 +141,7 @@ impl TcpTable {
             netns,
             boot: None,
             ipv4: None,
+            ipv6: None,
         }
     }
 
