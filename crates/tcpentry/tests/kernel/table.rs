@@ -10,7 +10,7 @@ use std::time::Duration;
 use tcpentry::{Connection, ErrorKind, Inode, Options, Query, State, States, TcpTable};
 use tcpentry_testkit::proc_net::{self, await_orphan, await_state};
 use tcpentry_testkit::user::{self, User, without_capabilities};
-use tcpentry_testkit::{isolated, skip, tcp, until};
+use tcpentry_testkit::{isolated, seccomp, skip, tcp, until};
 
 use crate::util::{cookie, find, listener_at, pair, pair_of, table};
 
@@ -541,6 +541,19 @@ fn an_abandoned_walk_does_not_disturb_the_next_question() {
         let error = table.find(&first.pair.into()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
     });
+}
+
+#[test]
+fn a_sandbox_without_netlink_is_said_so() {
+    let netlink = libc::AF_NETLINK.unsigned_abs();
+    for errno in [libc::EPROTONOSUPPORT, libc::EAFNOSUPPORT] {
+        let error = seccomp::refusing(libc::SYS_socket, Some(netlink), errno, || {
+            TcpTable::open().unwrap_err()
+        });
+        assert_eq!((error.kind(), error.win32()), (ErrorKind::NotSupported, 50));
+        assert_eq!(error.errno(), Some(errno));
+        assert!(error.cause().contains("seccomp"), "{error}");
+    }
 }
 
 #[test]
