@@ -1,0 +1,280 @@
+/*
+ * tcpmib.h: rows and tables of the TCP table, laid out as on Windows.
+ *
+ * Addresses are in network byte order in memory. Ports are in network byte order in the low 16 bits of
+ * their field; the upper 16 may hold anything: ntohs((u_short) row.dwLocalPort). Scope ids are in host order.
+ * Of a listener the remote fields mean nothing.
+ *
+ * Include <iphlpapi.h>, which includes this.
+ */
+#ifndef TCPENTRY_TCPMIB_H
+#define TCPENTRY_TCPMIB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Types of windows.h, of the sizes they have there: 32 bits, also where long has 64. A program that brings its
+ * own defines TCPENTRY_NO_WINDOWS_TYPES first. */
+#ifndef TCPENTRY_NO_WINDOWS_TYPES
+typedef uint8_t BYTE, UCHAR, *PUCHAR;
+typedef uint16_t WORD, USHORT, *PUSHORT;
+typedef uint32_t DWORD, *PDWORD, *LPDWORD;
+typedef uint32_t ULONG, *PULONG;
+typedef int32_t LONG, *PLONG;
+typedef uint32_t UINT, *PUINT;
+typedef int32_t INT, *PINT;
+typedef int32_t BOOL, *PBOOL;
+typedef int64_t LONGLONG;
+typedef uint64_t ULONGLONG;
+typedef uint16_t WCHAR, *PWCHAR;
+typedef void VOID, *PVOID, *LPVOID;
+typedef void *HANDLE;
+typedef union _LARGE_INTEGER {
+    struct {
+        DWORD LowPart;
+        LONG HighPart;
+    } u;
+    LONGLONG QuadPart;
+} LARGE_INTEGER, *PLARGE_INTEGER;
+#endif
+
+/* 64-bit fields are aligned to 8 on every Windows; on 32-bit Linux only when told so. */
+#if defined(__GNUC__)
+#define TCPENTRY_ALIGNED_8 __attribute__((aligned(8)))
+#else
+#define TCPENTRY_ALIGNED_8
+#endif
+
+#ifndef ANY_SIZE
+#define ANY_SIZE 1
+#endif
+
+#define TCPIP_OWNING_MODULE_SIZE 16
+
+typedef enum {
+    MIB_TCP_STATE_CLOSED = 1,
+    MIB_TCP_STATE_LISTEN = 2,
+    MIB_TCP_STATE_SYN_SENT = 3,
+    MIB_TCP_STATE_SYN_RCVD = 4,
+    MIB_TCP_STATE_ESTAB = 5,
+    MIB_TCP_STATE_FIN_WAIT1 = 6,
+    MIB_TCP_STATE_FIN_WAIT2 = 7,
+    MIB_TCP_STATE_CLOSE_WAIT = 8,
+    MIB_TCP_STATE_CLOSING = 9,
+    MIB_TCP_STATE_LAST_ACK = 10,
+    MIB_TCP_STATE_TIME_WAIT = 11,
+    MIB_TCP_STATE_DELETE_TCB = 12
+} MIB_TCP_STATE;
+
+typedef enum {
+    TcpConnectionOffloadStateInHost = 0,
+    TcpConnectionOffloadStateOffloading = 1,
+    TcpConnectionOffloadStateOffloaded = 2,
+    TcpConnectionOffloadStateUploading = 3,
+    TcpConnectionOffloadStateMax = 4
+} TCP_CONNECTION_OFFLOAD_STATE, *PTCP_CONNECTION_OFFLOAD_STATE;
+
+typedef enum {
+    TcpRtoAlgorithmOther = 1,
+    TcpRtoAlgorithmConstant = 2,
+    TcpRtoAlgorithmRsre = 3,
+    TcpRtoAlgorithmVanj = 4,
+    MIB_TCP_RTO_OTHER = 1,
+    MIB_TCP_RTO_CONSTANT = 2,
+    MIB_TCP_RTO_RSRE = 3,
+    MIB_TCP_RTO_VANJ = 4
+} TCP_RTO_ALGORITHM, *PTCP_RTO_ALGORITHM;
+
+#define MIB_TCP_MAXCONN_DYNAMIC ((DWORD)-1)
+
+/* An IPv6 address, where <netinet/in.h> has not defined its own; of the same layout. */
+#ifndef TCPENTRY_IN6_ADDR
+#define TCPENTRY_IN6_ADDR
+typedef union _TCPENTRY_IN6_ADDR {
+    UCHAR Byte[16];
+    USHORT Word[8];
+    DWORD Align;
+} TCPENTRY_IN6;
+#endif
+
+/* IPv4 */
+
+typedef struct _MIB_TCPROW_LH {
+    union {
+        DWORD dwState;
+        MIB_TCP_STATE State;
+    };
+    DWORD dwLocalAddr;
+    DWORD dwLocalPort;
+    DWORD dwRemoteAddr;
+    DWORD dwRemotePort;
+} MIB_TCPROW_LH, *PMIB_TCPROW_LH;
+
+typedef struct _MIB_TCPROW_W2K {
+    DWORD dwState;
+    DWORD dwLocalAddr;
+    DWORD dwLocalPort;
+    DWORD dwRemoteAddr;
+    DWORD dwRemotePort;
+} MIB_TCPROW_W2K, *PMIB_TCPROW_W2K;
+
+typedef MIB_TCPROW_LH MIB_TCPROW;
+typedef MIB_TCPROW_LH *PMIB_TCPROW;
+
+typedef struct _MIB_TCPTABLE {
+    DWORD dwNumEntries;
+    MIB_TCPROW table[ANY_SIZE];
+} MIB_TCPTABLE, *PMIB_TCPTABLE;
+
+typedef struct _MIB_TCPROW2 {
+    DWORD dwState;
+    DWORD dwLocalAddr;
+    DWORD dwLocalPort;
+    DWORD dwRemoteAddr;
+    DWORD dwRemotePort;
+    DWORD dwOwningPid;
+    TCP_CONNECTION_OFFLOAD_STATE dwOffloadState;
+} MIB_TCPROW2, *PMIB_TCPROW2;
+
+typedef struct _MIB_TCPTABLE2 {
+    DWORD dwNumEntries;
+    MIB_TCPROW2 table[ANY_SIZE];
+} MIB_TCPTABLE2, *PMIB_TCPTABLE2;
+
+typedef struct _MIB_TCPROW_OWNER_PID {
+    DWORD dwState;
+    DWORD dwLocalAddr;
+    DWORD dwLocalPort;
+    DWORD dwRemoteAddr;
+    DWORD dwRemotePort;
+    DWORD dwOwningPid;
+} MIB_TCPROW_OWNER_PID, *PMIB_TCPROW_OWNER_PID;
+
+typedef struct _MIB_TCPTABLE_OWNER_PID {
+    DWORD dwNumEntries;
+    MIB_TCPROW_OWNER_PID table[ANY_SIZE];
+} MIB_TCPTABLE_OWNER_PID, *PMIB_TCPTABLE_OWNER_PID;
+
+typedef struct _MIB_TCPROW_OWNER_MODULE {
+    DWORD dwState;
+    DWORD dwLocalAddr;
+    DWORD dwLocalPort;
+    DWORD dwRemoteAddr;
+    DWORD dwRemotePort;
+    DWORD dwOwningPid;
+    TCPENTRY_ALIGNED_8 LARGE_INTEGER liCreateTimestamp; /* 0: Linux does not keep it */
+    TCPENTRY_ALIGNED_8 ULONGLONG OwningModuleInfo[TCPIP_OWNING_MODULE_SIZE];
+} MIB_TCPROW_OWNER_MODULE, *PMIB_TCPROW_OWNER_MODULE;
+
+typedef struct _MIB_TCPTABLE_OWNER_MODULE {
+    DWORD dwNumEntries;
+    MIB_TCPROW_OWNER_MODULE table[ANY_SIZE];
+} MIB_TCPTABLE_OWNER_MODULE, *PMIB_TCPTABLE_OWNER_MODULE;
+
+/* IPv6. The state comes first only in MIB_TCP6ROW. */
+
+typedef struct _MIB_TCP6ROW {
+    MIB_TCP_STATE State;
+    TCPENTRY_IN6 LocalAddr;
+    DWORD dwLocalScopeId;
+    DWORD dwLocalPort;
+    TCPENTRY_IN6 RemoteAddr;
+    DWORD dwRemoteScopeId;
+    DWORD dwRemotePort;
+} MIB_TCP6ROW, *PMIB_TCP6ROW;
+
+typedef struct _MIB_TCP6TABLE {
+    DWORD dwNumEntries;
+    MIB_TCP6ROW table[ANY_SIZE];
+} MIB_TCP6TABLE, *PMIB_TCP6TABLE;
+
+typedef struct _MIB_TCP6ROW2 {
+    TCPENTRY_IN6 LocalAddr;
+    DWORD dwLocalScopeId;
+    DWORD dwLocalPort;
+    TCPENTRY_IN6 RemoteAddr;
+    DWORD dwRemoteScopeId;
+    DWORD dwRemotePort;
+    MIB_TCP_STATE State;
+    DWORD dwOwningPid;
+    TCP_CONNECTION_OFFLOAD_STATE dwOffloadState;
+} MIB_TCP6ROW2, *PMIB_TCP6ROW2;
+
+typedef struct _MIB_TCP6TABLE2 {
+    DWORD dwNumEntries;
+    MIB_TCP6ROW2 table[ANY_SIZE];
+} MIB_TCP6TABLE2, *PMIB_TCP6TABLE2;
+
+typedef struct _MIB_TCP6ROW_OWNER_PID {
+    UCHAR ucLocalAddr[16];
+    DWORD dwLocalScopeId;
+    DWORD dwLocalPort;
+    UCHAR ucRemoteAddr[16];
+    DWORD dwRemoteScopeId;
+    DWORD dwRemotePort;
+    DWORD dwState;
+    DWORD dwOwningPid;
+} MIB_TCP6ROW_OWNER_PID, *PMIB_TCP6ROW_OWNER_PID;
+
+typedef struct _MIB_TCP6TABLE_OWNER_PID {
+    DWORD dwNumEntries;
+    MIB_TCP6ROW_OWNER_PID table[ANY_SIZE];
+} MIB_TCP6TABLE_OWNER_PID, *PMIB_TCP6TABLE_OWNER_PID;
+
+typedef struct _MIB_TCP6ROW_OWNER_MODULE {
+    UCHAR ucLocalAddr[16];
+    DWORD dwLocalScopeId;
+    DWORD dwLocalPort;
+    UCHAR ucRemoteAddr[16];
+    DWORD dwRemoteScopeId;
+    DWORD dwRemotePort;
+    DWORD dwState;
+    DWORD dwOwningPid;
+    TCPENTRY_ALIGNED_8 LARGE_INTEGER liCreateTimestamp; /* 0: Linux does not keep it */
+    TCPENTRY_ALIGNED_8 ULONGLONG OwningModuleInfo[TCPIP_OWNING_MODULE_SIZE];
+} MIB_TCP6ROW_OWNER_MODULE, *PMIB_TCP6ROW_OWNER_MODULE;
+
+typedef struct _MIB_TCP6TABLE_OWNER_MODULE {
+    DWORD dwNumEntries;
+    MIB_TCP6ROW_OWNER_MODULE table[ANY_SIZE];
+} MIB_TCP6TABLE_OWNER_MODULE, *PMIB_TCP6TABLE_OWNER_MODULE;
+
+typedef struct _MIB_TCPSTATS_LH {
+    union {
+        DWORD dwRtoAlgorithm;
+        TCP_RTO_ALGORITHM RtoAlgorithm;
+    };
+    DWORD dwRtoMin;
+    DWORD dwRtoMax;
+    DWORD dwMaxConn;
+    DWORD dwActiveOpens;
+    DWORD dwPassiveOpens;
+    DWORD dwAttemptFails;
+    DWORD dwEstabResets;
+    DWORD dwCurrEstab;
+    DWORD dwInSegs;
+    DWORD dwOutSegs;
+    DWORD dwRetransSegs;
+    DWORD dwInErrs;
+    DWORD dwOutRsts;
+    DWORD dwNumConns;
+} MIB_TCPSTATS_LH, *PMIB_TCPSTATS_LH;
+
+typedef MIB_TCPSTATS_LH MIB_TCPSTATS;
+typedef MIB_TCPSTATS_LH *PMIB_TCPSTATS;
+
+/* Bytes that a table of X rows takes. */
+#define SIZEOF_TCPTABLE(X) (offsetof(MIB_TCPTABLE, table[0]) + (X) * sizeof(MIB_TCPROW))
+#define SIZEOF_TCPTABLE2(X) (offsetof(MIB_TCPTABLE2, table[0]) + (X) * sizeof(MIB_TCPROW2))
+#define SIZEOF_TCPTABLE_OWNER_PID(X) \
+    (offsetof(MIB_TCPTABLE_OWNER_PID, table[0]) + (X) * sizeof(MIB_TCPROW_OWNER_PID))
+#define SIZEOF_TCPTABLE_OWNER_MODULE(X) \
+    (offsetof(MIB_TCPTABLE_OWNER_MODULE, table[0]) + (X) * sizeof(MIB_TCPROW_OWNER_MODULE))
+#define SIZEOF_TCP6TABLE(X) (offsetof(MIB_TCP6TABLE, table[0]) + (X) * sizeof(MIB_TCP6ROW))
+#define SIZEOF_TCP6TABLE2(X) (offsetof(MIB_TCP6TABLE2, table[0]) + (X) * sizeof(MIB_TCP6ROW2))
+#define SIZEOF_TCP6TABLE_OWNER_PID(X) \
+    (offsetof(MIB_TCP6TABLE_OWNER_PID, table[0]) + (X) * sizeof(MIB_TCP6ROW_OWNER_PID))
+#define SIZEOF_TCP6TABLE_OWNER_MODULE(X) \
+    (offsetof(MIB_TCP6TABLE_OWNER_MODULE, table[0]) + (X) * sizeof(MIB_TCP6ROW_OWNER_MODULE))
+
+#endif

@@ -1,0 +1,54 @@
+//! Win32 codes, and how everything that can go wrong becomes one.
+
+use tcpentry::Error;
+
+/// A Win32 error code, as the functions return it; never 0.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Code(pub(crate) u32);
+
+pub(crate) const NO_ERROR: u32 = 0;
+
+impl Code {
+    pub(crate) const NOT_ENOUGH_MEMORY: Self = Self(8);
+    pub(crate) const GEN_FAILURE: Self = Self(31);
+    pub(crate) const NOT_SUPPORTED: Self = Self(50);
+    pub(crate) const INVALID_PARAMETER: Self = Self(87);
+    pub(crate) const INSUFFICIENT_BUFFER: Self = Self(122);
+    pub(crate) const NOT_FOUND: Self = Self(1168);
+}
+
+impl From<&Error> for Code {
+    fn from(error: &Error) -> Self {
+        Self(error.win32())
+    }
+}
+
+impl From<Error> for Code {
+    fn from(error: Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+/// The text of a code: what `FormatMessage` says on Windows, for the codes of this library.
+pub(crate) const fn message(code: u32) -> &'static str {
+    match code {
+        0 => "The operation completed successfully.",
+        4 => "Too many files are open.",
+        5 => {
+            "Access is denied: the connection belongs to another user, and CAP_NET_ADMIN is missing."
+        }
+        8 => "Not enough memory.",
+        31 => "A system call failed in a way that has no code of its own.",
+        50 => "Not supported: this system has no such table, or no way to delete the connection.",
+        87 => "A parameter is invalid.",
+        122 => "The buffer is too small; its needed size has been stored.",
+        170 => "The socket is busy.",
+        317 => {
+            "No such connection, a listener, or an administrator who is not elevated: tcpentry_last_detail tells which."
+        }
+        1168 => {
+            "Not found; or, of a row, several sockets have its four-tuple: tcpentry_last_detail tells which."
+        }
+        _ => "",
+    }
+}

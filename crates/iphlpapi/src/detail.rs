@@ -1,0 +1,99 @@
+//! What lies behind the last code of this thread: which outcome, and why.
+
+use std::cell::RefCell;
+
+use tcpentry::{Deleted, Error, ErrorKind, Guard, Method};
+
+use crate::code::NO_ERROR;
+
+/// The outcome of one deletion, in numbers that the header names `TCPENTRY_*`.
+#[derive(Clone, Debug)]
+pub(crate) struct Detail {
+    pub(crate) code: u32,
+    pub(crate) outcome: u32,
+    pub(crate) method: u32,
+    pub(crate) errno: i32,
+    pub(crate) text: String,
+}
+
+impl Detail {
+    pub(crate) fn of(result: &Result<Deleted, Error>) -> Self {
+        match result {
+            Ok(deleted) => Self {
+                code: NO_ERROR,
+                outcome: outcome::DELETED,
+                method: match deleted.method {
+                    Method::SockDiag => 1,
+                    Method::Borrow => 2,
+                    _ => 0,
+                },
+                errno: 0,
+                text: format!("{} deleted by {}", deleted.connection, deleted.method),
+            },
+            Err(error) => Self::of_error(error),
+        }
+    }
+
+    pub(crate) fn of_error(error: &Error) -> Self {
+        let text = match error.hint() {
+            Some(hint) => format!("{error}; {hint}"),
+            None => error.to_string(),
+        };
+        Self {
+            code: error.win32(),
+            outcome: outcome::of(error.kind()),
+            method: 0,
+            errno: error.errno().unwrap_or(0),
+            text,
+        }
+    }
+
+    /// A parameter that could not even be read.
+    pub(crate) fn invalid(text: &str) -> Self {
+        Self {
+            code: 87,
+            outcome: outcome::INVALID,
+            method: 0,
+            errno: libc::EINVAL,
+            text: text.to_owned(),
+        }
+    }
+
+    /// Keeps it for this thread, and gives its code.
+    pub(crate) fn remember(self) -> u32 {
+        let code = self.code;
+        LAST.with(|last| *last.borrow_mut() = Some(self));
+        code
+    }
+
+    /// What this thread's last deletion or identification left.
+    pub(crate) fn last() -> Option<Self> {
+        LAST.with(|last| last.borrow().clone())
+    }
+}
+
+thread_local! {
+    static LAST: RefCell<Option<Detail>> = const { RefCell::new(None) };
+}
+
+/// `TCPENTRY_OUTCOME` of the header.
+mod outcome {
+    use super::{ErrorKind, Guard};
+
+    pub(super) const DELETED: u32 = 0;
+    pub(super) const INVALID: u32 = 1;
+
+    pub(super) const fn of(kind: ErrorKind) -> u32 {
+        match kind {
+            ErrorKind::InvalidParameter => INVALID,
+            ErrorKind::NotFound => 2,
+            ErrorKind::Refused(Guard::Listener) => 3,
+            ErrorKind::Ambiguous => 4,
+            ErrorKind::NotSupported => 5,
+            ErrorKind::AccessDenied => 6,
+            ErrorKind::NotElevated => 7,
+            ErrorKind::Refused(Guard::OtherNetns) => 9,
+            _ => 8,
+        }
+    }
+}

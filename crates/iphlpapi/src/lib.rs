@@ -1,0 +1,13 @@
+//! The C library `libiphlpapi`: `SetTcpEntry` and the TCP functions of IP Helper around it.
+//!
+//! What a C programmer reads is `include/iphlpapi.h` and `man/`. Here, `exports` holds every
+//! exported function and all unsafe code; the other files are ordinary Rust that never sees a pointer:
+//! they take rows and give codes and bytes.
+
+mod code;
+mod detail;
+mod entry;
+pub mod exports;
+mod module;
+mod statistics;
+mod table;

@@ -1,0 +1,90 @@
+//! The module of an owner: what process it is, by name and path (`GetOwnerModuleFromTcpEntry`).
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use tcpentry::Process;
+
+use crate::code::Code;
+
+/// Name and path of a module, in UTF-16 without the final zero.
+#[derive(Debug)]
+pub(crate) struct Module {
+    pub(crate) name: Vec<u16>,
+    pub(crate) path: Vec<u16>,
+}
+
+/// The program of a process.
+///
+/// Both texts are empty when the caller may not know it, as on Windows for protected programs.
+/// "Not found" for pid 0, for a process that has ended, and for another under the same pid.
+pub(crate) fn of_process(pid: u32, started: u64) -> Result<Module, Code> {
+    let now = start_time(pid).ok_or(Code::NOT_FOUND)?;
+    if started != 0 && started != now {
+        return Err(Code::NOT_FOUND);
+    }
+    let path = match fs::read_link(format!("/proc/{pid}/exe")) {
+        Ok(path) => path,
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            return Ok(Module {
+                name: Vec::new(),
+                path: Vec::new(),
+            });
+        }
+        // A kernel thread has no file, only a name.
+        Err(_) => {
+            let process = i32::try_from(pid).ok().and_then(Process::new);
+            let name = process.and_then(Process::name).ok_or(Code::NOT_FOUND)?;
+            return Ok(Module {
+                name: utf16(OsStr::from_bytes(&name)),
+                path: Vec::new(),
+            });
+        }
+    };
+    Ok(Module {
+        name: utf16(path.file_name().unwrap_or_default()),
+        path: utf16(Path::as_os_str(&path)),
+    })
+}
+
+fn utf16(text: &OsStr) -> Vec<u16> {
+    // A name can hold anything but a zero byte.
+    text.to_string_lossy()
+        .encode_utf16()
+        .filter(|&unit| unit != 0)
+        .collect()
+}
+
+/// When a process started, in clock ticks since boot (field 22 of `/proc/PID/stat`).
+pub(crate) fn start_time(pid: u32) -> Option<u64> {
+    if pid == 0 {
+        return None;
+    }
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    // The name may hold blanks and parentheses; nothing behind its last one does.
+    let behind = stat.iter().rposition(|&byte| byte == b')')?;
+    let fields = std::str::from_utf8(stat.get(behind + 1..)?).ok()?;
+    fields.split_ascii_whitespace().nth(19)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_this_program() {
+        let pid = std::process::id();
+        let started = start_time(pid).unwrap();
+        let module = of_process(pid, started).unwrap();
+        let path = std::env::current_exe().unwrap();
+        assert_eq!(
+            String::from_utf16(&module.path).unwrap(),
+            path.to_str().unwrap()
+        );
+        assert_eq!(of_process(pid, started + 1).unwrap_err(), Code::NOT_FOUND);
+        assert_eq!(of_process(0, 0).unwrap_err(), Code::NOT_FOUND);
+        assert_eq!(of_process(u32::MAX, 0).unwrap_err(), Code::NOT_FOUND);
+    }
+}

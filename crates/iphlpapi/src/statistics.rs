@@ -1,0 +1,75 @@
+//! TCP statistics of a network namespace: `MIB_TCPSTATS` from `/proc/net/snmp` and the table.
+
+use std::fs;
+
+use crate::code::Code;
+use crate::table::{Family, Image, count};
+
+/// `MIB_TCPSTATS`: fifteen counters.
+///
+/// Linux keeps one set for both families; only the number of connections is told apart.
+pub(crate) fn image(family: Family) -> Result<Vec<u8>, Code> {
+    family.require()?;
+    // Of this thread's namespace, which need not be the process's.
+    let text = fs::read_to_string("/proc/thread-self/net/snmp").map_err(|_| Code::GEN_FAILURE)?;
+    let counters = parse(&text).ok_or(Code::GEN_FAILURE)?;
+    let connections = count(family)?;
+    let mut image = Image::default();
+    for counter in counters {
+        image.u32(counter);
+    }
+    image.u32(u32::try_from(connections).unwrap_or(u32::MAX));
+    Ok(image.0)
+}
+
+/// The fourteen counters that the kernel keeps, in the order of `MIB_TCPSTATS`, which is its own.
+fn parse(text: &str) -> Option<[u32; 14]> {
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix("Tcp: "));
+    let names = lines.next()?.split(' ');
+    let values = lines.next()?.split(' ');
+    let mut counters = [0; 14];
+    for ((counter, expected), (name, value)) in
+        counters.iter_mut().zip(NAMES).zip(names.zip(values))
+    {
+        if name != expected {
+            return None;
+        }
+        // 64 bits in the kernel, and -1 for "no limit": the low half of two's complement.
+        let value: i128 = value.parse().ok()?;
+        *counter = u32::try_from(value & 0xffff_ffff).ok()?;
+    }
+    Some(counters)
+}
+
+const NAMES: [&str; 14] = [
+    "RtoAlgorithm",
+    "RtoMin",
+    "RtoMax",
+    "MaxConn",
+    "ActiveOpens",
+    "PassiveOpens",
+    "AttemptFails",
+    "EstabResets",
+    "CurrEstab",
+    "InSegs",
+    "OutSegs",
+    "RetransSegs",
+    "InErrs",
+    "OutRsts",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_text() {
+        let text = "Ip: Forwarding\nIp: 1\n\
+            Tcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails EstabResets CurrEstab InSegs OutSegs RetransSegs InErrs OutRsts InCsumErrors\n\
+            Tcp: 1 200 120000 -1 5 6 7 8 9 4294967306 11 12 13 14 15\n";
+        let expected = [1, 200, 120_000, u32::MAX, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14];
+        assert_eq!(parse(text), Some(expected));
+        assert_eq!(parse("Tcp: a b\nTcp: 1 2\n"), None);
+        assert_eq!(parse(""), None);
+    }
+}
