@@ -87,14 +87,17 @@ typedef enum {
 
 #define MIB_TCP_MAXCONN_DYNAMIC ((DWORD)-1)
 
-/* An IPv6 address, where <netinet/in.h> has not defined its own; of the same layout. */
-#ifndef TCPENTRY_IN6_ADDR
-#define TCPENTRY_IN6_ADDR
-typedef union _TCPENTRY_IN6_ADDR {
-    UCHAR Byte[16];
-    USHORT Word[8];
-    DWORD Align;
-} TCPENTRY_IN6;
+/* The IPv6 address of this system, which has the layout of Windows's. */
+#if __STDC_HOSTED__
+#include <netinet/in.h>
+typedef struct in6_addr IN6_ADDR, *PIN6_ADDR;
+#else
+typedef struct in6_addr {
+    union {
+        UCHAR Byte[16];
+        DWORD Align;
+    } u;
+} IN6_ADDR, *PIN6_ADDR;
 #endif
 
 /* IPv4 */
@@ -175,10 +178,10 @@ typedef struct _MIB_TCPTABLE_OWNER_MODULE {
 
 typedef struct _MIB_TCP6ROW {
     MIB_TCP_STATE State;
-    TCPENTRY_IN6 LocalAddr;
+    IN6_ADDR LocalAddr;
     DWORD dwLocalScopeId;
     DWORD dwLocalPort;
-    TCPENTRY_IN6 RemoteAddr;
+    IN6_ADDR RemoteAddr;
     DWORD dwRemoteScopeId;
     DWORD dwRemotePort;
 } MIB_TCP6ROW, *PMIB_TCP6ROW;
@@ -189,10 +192,10 @@ typedef struct _MIB_TCP6TABLE {
 } MIB_TCP6TABLE, *PMIB_TCP6TABLE;
 
 typedef struct _MIB_TCP6ROW2 {
-    TCPENTRY_IN6 LocalAddr;
+    IN6_ADDR LocalAddr;
     DWORD dwLocalScopeId;
     DWORD dwLocalPort;
-    TCPENTRY_IN6 RemoteAddr;
+    IN6_ADDR RemoteAddr;
     DWORD dwRemoteScopeId;
     DWORD dwRemotePort;
     MIB_TCP_STATE State;
