@@ -3,10 +3,6 @@
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use tcpentry::MethodChoice;
 
-use crate::command::{delete, demo, doctor, list};
-use crate::exit::Exit;
-use crate::output::ColorChoice;
-
 /// List TCP connections and delete them from outside their process
 ///
 /// Without a command, lists the table.
@@ -21,13 +17,13 @@ use crate::output::ColorChoice;
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
-    command: Option<Command>,
+    pub(crate) command: Option<Command>,
     #[command(flatten)]
-    list: ListArgs,
+    pub(crate) list: ListArgs,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+pub(crate) enum Command {
     List(ListArgs),
     Delete(DeleteArgs),
     Doctor(DoctorArgs),
@@ -157,6 +153,14 @@ pub(crate) struct ColorArgs {
     pub(crate) color: ColorChoice,
 }
 
+/// When to colour.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    Auto,
+    Always,
+    Never,
+}
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum MethodArg {
     /// SOCK_DESTROY first, the borrowed descriptor where that can't do it
@@ -174,18 +178,6 @@ impl From<MethodArg> for MethodChoice {
             MethodArg::SockDiag => Self::SockDiag,
             MethodArg::Borrow => Self::Borrow,
         }
-    }
-}
-
-/// Runs the command that the words ask for.
-pub(crate) fn run(args: Args) -> Exit {
-    match args.command {
-        None => list::run(&args.list),
-        Some(Command::List(args)) => list::run(&args),
-        Some(Command::Delete(args)) => delete::run(&args),
-        Some(Command::Doctor(args)) => doctor::run(&args),
-        Some(Command::Demo(args)) => demo::run(&args),
-        Some(Command::DemoPeer(args)) => demo::peer(&args),
     }
 }
 

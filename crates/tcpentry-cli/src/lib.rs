@@ -18,7 +18,7 @@ pub use manual::manual;
 pub fn main() -> ExitCode {
     // Prints help, version and usage errors by itself, and ends with 0 or 2.
     let args = args::Args::parse();
-    args::run(args).into()
+    command::run(args).into()
 }
 
 /// The definition of all words and options, from which manual page and completions are made.

@@ -4,8 +4,7 @@ use std::fmt;
 
 use rustix::net::netdevice;
 
-use crate::endpoint::Interface;
-use crate::notation::Device;
+use crate::endpoint::{Device, Interface};
 use crate::sock_diag::NetlinkSocket;
 
 /// Translates interfaces into device names: `if_indextoname(3)` in the namespace of a table.

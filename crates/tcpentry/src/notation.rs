@@ -4,54 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-use crate::endpoint::{Endpoint, Interface};
-
-/// A network device as it is written in an endpoint: `%eth0` or `%2`.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Device {
-    /// By its index.
-    Index(Interface),
-    /// By its name.
-    Name(String),
-}
-
-impl Device {
-    /// The device by name where the name can be pasted back into an endpoint, else by index.
-    ///
-    /// The kernel allows almost any byte in a name; only plain ones are ever printed.
-    pub fn printable(interface: Interface, name: Option<String>) -> Self {
-        match name {
-            Some(name) if is_plain(&name) => Self::Name(name),
-            _ => Self::Index(interface),
-        }
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        match text.parse::<u32>() {
-            Ok(index) => Interface::new(index).map(Self::Index),
-            // IFNAMSIZ is 16 with the final NUL (linux/if.h).
-            Err(_) if !text.is_empty() && text.len() < 16 => Some(Self::Name(text.to_owned())),
-            Err(_) => None,
-        }
-    }
-}
-
-fn is_plain(name: &str) -> bool {
-    let only_plain = name
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"-_.@+".contains(&byte));
-    // A name of digits would be read back as an index.
-    only_plain && name.parse::<u32>().is_err()
-}
-
-impl fmt::Display for Device {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Index(interface) => write!(f, "{}", interface.index()),
-            Self::Name(name) => f.write_str(name),
-        }
-    }
-}
+use crate::endpoint::{Device, Endpoint, EndpointError};
 
 /// An endpoint as people and programs write it, perhaps with the device its socket is bound to.
 ///
@@ -194,31 +147,6 @@ impl FromStr for Endpoint {
     }
 }
 
-/// The text is no endpoint, or two endpoints are no pair.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct EndpointError {
-    text: String,
-    reason: &'static str,
-}
-
-impl EndpointError {
-    pub(crate) fn new(text: impl Into<String>, reason: &'static str) -> Self {
-        Self {
-            text: text.into(),
-            reason,
-        }
-    }
-}
-
-impl fmt::Display for EndpointError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Whoever wrote the text, a terminal will see it.
-        write!(f, "`{}`: {}", self.text.escape_debug(), self.reason)
-    }
-}
-
-impl std::error::Error for EndpointError {}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -322,16 +250,5 @@ mod tests {
             read("\u{1b}[2J:80"),
             "`\\u{1b}[2J:80`: expected a numeric address, as in 192.0.2.1:80 or [::1]:80"
         );
-    }
-
-    #[test]
-    fn a_hostile_device_name_is_printed_as_its_index() {
-        let interface = Interface::new(7).unwrap();
-        for hostile in ["\u{1b}[31m", "eth]0", "a%b", "12", "ünï"] {
-            let device = Device::printable(interface, Some(hostile.to_owned()));
-            assert_eq!(device, Device::Index(interface), "{hostile:?}");
-        }
-        let plain = Device::printable(interface, Some("veth0@if3".to_owned()));
-        assert_eq!(plain.to_string(), "veth0@if3");
     }
 }

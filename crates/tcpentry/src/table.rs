@@ -7,11 +7,11 @@ use rustix::net::netdevice;
 
 use crate::connection::{Connection, Cookie};
 use crate::devices::Devices;
-use crate::endpoint::{Interface, Pair};
+use crate::endpoint::{Device, Interface, Pair};
 use crate::error::{Error, ErrorKind, Guard, Operation};
 use crate::identity::{BootId, Identity, NetnsId, Place};
 use crate::netns;
-use crate::notation::{Device, ScopedEndpoint};
+use crate::notation::ScopedEndpoint;
 use crate::sock_diag::{Diag, Dump, DumpError, NetlinkSocket, Scope};
 use crate::state::{State, States};
 

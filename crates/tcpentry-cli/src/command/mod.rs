@@ -1,6 +1,21 @@
 //! The commands, one file each: arguments in, an exit code out.
 
-pub(crate) mod delete;
-pub(crate) mod demo;
-pub(crate) mod doctor;
-pub(crate) mod list;
+mod delete;
+mod demo;
+mod doctor;
+mod list;
+
+use crate::args::{Args, Command};
+use crate::exit::Exit;
+
+/// Runs the command that the words ask for; without one, the listing.
+pub(crate) fn run(args: Args) -> Exit {
+    match args.command {
+        None => list::run(&args.list),
+        Some(Command::List(args)) => list::run(&args),
+        Some(Command::Delete(args)) => delete::run(&args),
+        Some(Command::Doctor(args)) => doctor::run(&args),
+        Some(Command::Demo(args)) => demo::run(&args),
+        Some(Command::DemoPeer(args)) => demo::peer(&args),
+    }
+}

@@ -7,34 +7,23 @@ mod row;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
-use clap::ValueEnum;
 use tcpentry::Outcome;
 
 pub(crate) use columns::{Align, Cell, Column, Columns};
 pub(crate) use json::{Counters, Deletion, Name, Socket, line};
 pub(crate) use row::{duration, local, user};
 
-use crate::args::OutputArgs;
+use crate::args::{ColorChoice, OutputArgs};
 
-/// When to colour.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(crate) enum ColorChoice {
-    Auto,
-    Always,
-    Never,
-}
-
-impl ColorChoice {
-    /// Whether standard output is to be coloured.
-    pub(crate) fn on(self) -> bool {
-        match self {
-            Self::Always => true,
-            Self::Never => false,
-            Self::Auto => {
-                let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-                let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-                io::stdout().is_terminal() && !set("NO_COLOR") && !dumb
-            }
+/// Whether standard output is to be coloured.
+pub(crate) fn colored(choice: ColorChoice) -> bool {
+    match choice {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => {
+            let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+            let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+            io::stdout().is_terminal() && !set("NO_COLOR") && !dumb
         }
     }
 }
@@ -56,7 +45,7 @@ impl Shape {
             Self::Json
         } else if io::stdout().is_terminal() || args.color.color == ColorChoice::Always {
             Self::Human {
-                color: args.color.color.on(),
+                color: colored(args.color.color),
             }
         } else {
             Self::Tabs

@@ -16,11 +16,11 @@ use tcpentry::{Connection, Deleted, Pair, Query, States, TcpRow, TcpTable};
 
 use crate::args::{DemoArgs, PeerArgs};
 use crate::exit::Exit;
-use crate::output::{complain, complain_of};
+use crate::output::{colored, complain, complain_of};
 use stage::{Actor, Stage};
 
 pub(crate) fn run(args: &DemoArgs) -> Exit {
-    let style = if args.color.color.on() {
+    let style = if colored(args.color.color) {
         AnsiColor::Cyan.on_default().bold()
     } else {
         Style::new()
