@@ -98,11 +98,12 @@ fn borrow_from(holder: Holder) -> Result<OwnedFd, Errno> {
 ///
 /// The descriptor of an MPTCP connection is another socket than its subflow, which the table shows:
 /// there the subflow names the descriptor by its inode, which nobody else can have while we hold it.
+/// Whether the connection is one may be unknown; the descriptor knows it of itself.
 fn is_socket_of(descriptor: &OwnedFd, connection: &Connection, inode: Inode) -> bool {
     if sockopt::socket_cookie(descriptor) == Ok(connection.cookie.value()) {
         return true;
     }
-    connection.mptcp == Some(true)
+    connection.mptcp != Some(false)
         && sockopt::socket_protocol(descriptor) == Ok(Some(ipproto::MPTCP))
         && rustix::fs::fstat(descriptor).is_ok_and(|file| file.st_ino == u64::from(inode.number()))
 }

@@ -34,7 +34,8 @@ pub struct Connection {
     /// The id of its cgroup (version 2): the inode of the cgroup's directory. Since Linux 5.9.
     pub cgroup: Option<u64>,
     /// Whether it is a subflow of an MPTCP connection; `None` when it was listed without
-    /// [`Query::info`](crate::Query::info).
+    /// [`Query::info`](crate::Query::info), or when the kernel may not have told: up to Linux 6.12 it
+    /// tells only `CAP_NET_ADMIN`, and to others its silence means nothing.
     pub mptcp: Option<bool>,
     /// Its counters, when they were asked for and the state has them.
     pub info: Option<Box<TcpInfo>>,

@@ -14,11 +14,14 @@ use crate::state::State;
 pub(super) fn read_socket(bytes: &[u8], info: bool) -> Result<Connection, Malformed> {
     let mut reader = Reader::new(bytes);
     let mut connection = fixed_part(&mut reader).ok_or(Malformed)?;
-    connection.mptcp = info.then_some(false);
+    let mut full = false;
     while let Some((number, value)) = next_attribute(&mut reader)? {
         let mut value_reader = Reader::new(value);
         match number {
-            INET_DIAG_INFO => connection.info = tcp_info(value).map(Box::new),
+            INET_DIAG_INFO => {
+                full = true;
+                connection.info = tcp_info(value).map(Box::new);
+            }
             INET_DIAG_MARK => connection.mark = value_reader.u32(),
             INET_DIAG_CGROUP_ID => connection.cgroup = value_reader.u64(),
             INET_DIAG_ULP_INFO => connection.mptcp = Some(is_mptcp(value)?),
@@ -29,6 +32,11 @@ pub(super) fn read_socket(bytes: &[u8], info: bool) -> Result<Connection, Malfor
                 value: value.into(),
             }),
         }
+    }
+    // To whom no mark is told, the upper-layer protocol of a full socket may be untold as well.
+    let told = !full || connection.mark.is_some();
+    if info && told && connection.mptcp.is_none() {
+        connection.mptcp = Some(false);
     }
     Ok(connection)
 }
@@ -123,7 +131,8 @@ fn next_attribute<'a>(reader: &mut Reader<'a>) -> Result<Option<(u16, &'a [u8])>
     Ok(Some((number, value)))
 }
 
-/// Whether the upper-layer protocol is MPTCP, told to everybody since Linux 5.19 or before.
+/// Whether the upper-layer protocol is MPTCP: told to `CAP_NET_ADMIN` only by Linux 5.15 to 6.12, to
+/// everybody by 6.18 (measured).
 fn is_mptcp(value: &[u8]) -> Result<bool, Malformed> {
     let mut reader = Reader::new(value);
     while let Some((number, value)) = next_attribute(&mut reader)? {
@@ -271,6 +280,25 @@ mod tests {
         let mptcp = |ulp: &[u8]| read_socket(&socket("::1", "::1", ulp), true).unwrap().mptcp;
         assert_eq!(mptcp(&ulp(b"mptcp\0")), Some(true));
         assert_eq!(mptcp(&ulp(b"tls\0")), Some(false));
+        assert_eq!(mptcp(&[]), Some(false));
+    }
+
+    #[test]
+    fn no_word_of_mptcp_means_no_only_from_a_kernel_that_tells_the_caller_all() {
+        let mptcp = |attributes: &[Vec<u8>]| {
+            let socket = socket("::1", "::1", &attributes.concat());
+            read_socket(&socket, true).unwrap().mptcp
+        };
+        let info = attribute(INET_DIAG_INFO, &[0; 104]);
+        let mark = attribute(INET_DIAG_MARK, &[0; 4]);
+        let ulp = attribute(
+            INET_DIAG_ULP_INFO,
+            &attribute(INET_ULP_INFO_NAME, b"mptcp\0"),
+        );
+        assert_eq!(mptcp(std::slice::from_ref(&info)), None);
+        assert_eq!(mptcp(&[mark, info.clone()]), Some(false));
+        assert_eq!(mptcp(&[info, ulp]), Some(true));
+        // TIME_WAIT, and what is not yet a socket, belong to no MPTCP connection.
         assert_eq!(mptcp(&[]), Some(false));
     }
 
