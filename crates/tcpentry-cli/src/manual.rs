@@ -28,8 +28,8 @@ sock-diag -- The kernel's own SOCK_DESTROY. The owner gets ECONNABORTED. Linux 4
 CONFIG_INET_DIAG_DESTROY.
 
 borrow -- The owner's descriptor is borrowed (pidfd_getfd, Linux 5.6), proved to be that very socket by \
-its cookie, and disconnected. A read that waits gets EPIPE, other calls ECONNRESET or ENOTCONN. The only \
-way to end an MPTCP connection.";
+its cookie, and disconnected. A read that waits gets EPIPE (end of file on kernels like 6.5, where its \
+owner has to be woken first), other calls ECONNRESET or ENOTCONN. The only way to end an MPTCP connection.";
 
 const WHO_MAY: &str = "\
 Everybody may list. Deleting any connection takes CAP_NET_ADMIN in the user namespace that owns the \
@@ -83,7 +83,8 @@ user -- the user's name, with --user
 recv_queue, send_queue -- bytes
 mark -- SO_MARK; null unless you have CAP_NET_ADMIN
 cgroup -- the inode of its cgroup (version 2), null before Linux 5.9
-mptcp -- whether it is part of an MPTCP connection; null without --info
+mptcp -- whether it is part of an MPTCP connection; null without --info, and where the kernel may have \
+kept it from you (without CAP_NET_ADMIN)
 attributes -- what this version can't read, by number, hexadecimal; only when there is any
 
 With --info also:

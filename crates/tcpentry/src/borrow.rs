@@ -7,13 +7,15 @@
 //! `CAP_NET_ADMIN` nor on `CONFIG_INET_DIAG_DESTROY`, and is the only way to end an MPTCP connection.
 
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::net::{ipproto, sockopt};
+use rustix::net::{Shutdown, ipproto, sockopt};
 use rustix::process::{PidfdFlags, PidfdGetfdFlags};
 
 use crate::connection::{Connection, Inode};
 use crate::process::{HiddenProcess, Holder, Process, holders};
+use crate::state::State;
 
 /// A copy of the connection's own descriptor, proved to be that socket.
 #[derive(Debug)]
@@ -21,9 +23,49 @@ pub(crate) struct Borrowed(OwnedFd);
 
 impl Borrowed {
     /// Ends the connection: `connect(AF_UNSPEC)`. The owner keeps a socket that is not connected.
-    pub(crate) fn disconnect(&self) -> Result<(), Errno> {
-        rustix::io::retry_on_intr(|| rustix::net::connect_unspec(&self.0))
+    ///
+    /// `state` is that of the connection. `EBUSY` where the kernel does not do it while the owner
+    /// waits in a call, and he could not be woken.
+    pub(crate) fn disconnect(&self, state: State) -> Result<(), Errno> {
+        disconnect(
+            state,
+            || rustix::io::retry_on_intr(|| rustix::net::connect_unspec(&self.0)),
+            |how| rustix::net::shutdown(&self.0, how),
+        )
     }
+}
+
+/// Disconnects, and wakes the owner first where the kernel insists on it.
+///
+/// Linux 6.5 and a 5.10 with the same patch refuse to disconnect a socket in whose `recv` or `send`
+/// somebody waits (measured). Shutting down the reading side sends nothing and ends a `recv`; only a
+/// `send` that waits needs the other side shut down too, and the reset still comes before the FIN
+/// that is queued behind its data.
+fn disconnect(
+    state: State,
+    mut disconnect: impl FnMut() -> Result<(), Errno>,
+    mut shut_down: impl FnMut(Shutdown) -> Result<(), Errno>,
+) -> Result<(), Errno> {
+    let mut result = disconnect();
+    // There is nothing to shut down before the connection is established, nor in a listener.
+    if !state.is_synchronized() {
+        return result;
+    }
+    for how in [Shutdown::Read, Shutdown::Both] {
+        for attempt in 0..WAKING_ATTEMPTS {
+            if result != Err(Errno::BUSY) {
+                return result;
+            }
+            if attempt == 0 {
+                // A connection that has ended meanwhile is disconnected without complaint.
+                let _ = shut_down(how);
+            } else {
+                std::thread::sleep(WAKING_PAUSE);
+            }
+            result = disconnect();
+        }
+    }
+    result
 }
 
 /// Why there is nothing borrowed.
@@ -106,4 +148,59 @@ fn is_socket_of(descriptor: &OwnedFd, connection: &Connection, inode: Inode) -> 
     connection.mptcp != Some(false)
         && sockopt::socket_protocol(descriptor) == Ok(Some(ipproto::MPTCP))
         && rustix::fs::fstat(descriptor).is_ok_and(|file| file.st_ino == u64::from(inode.number()))
+}
+
+/// Half a second for an owner who has been woken to leave his call.
+const WAKING_ATTEMPTS: u32 = 500;
+const WAKING_PAUSE: Duration = Duration::from_millis(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is done to a socket that is busy until it has been shut down so.
+    fn steps(state: State, busy_until: Option<Shutdown>) -> (Result<(), Errno>, Vec<Shutdown>) {
+        let done = std::cell::RefCell::new(Vec::new());
+        let disconnect_it = || {
+            let done = done.borrow();
+            let woken = busy_until.is_some_and(|how| done.contains(&how));
+            if woken { Ok(()) } else { Err(Errno::BUSY) }
+        };
+        let result = disconnect(state, disconnect_it, |how| {
+            done.borrow_mut().push(how);
+            Ok(())
+        });
+        (result, done.into_inner())
+    }
+
+    #[test]
+    fn an_owner_who_waits_is_woken_where_the_kernel_insists() {
+        let established = State::Established;
+        assert_eq!(
+            steps(established, Some(Shutdown::Read)),
+            (Ok(()), vec![Shutdown::Read])
+        );
+        assert_eq!(
+            steps(established, Some(Shutdown::Both)),
+            (Ok(()), vec![Shutdown::Read, Shutdown::Both])
+        );
+        assert_eq!(
+            steps(established, None),
+            (Err(Errno::BUSY), vec![Shutdown::Read, Shutdown::Both])
+        );
+        for state in [State::SynSent, State::Listening] {
+            assert_eq!(
+                steps(state, Some(Shutdown::Read)),
+                (Err(Errno::BUSY), vec![])
+            );
+        }
+    }
+
+    #[test]
+    fn nobody_is_woken_where_the_kernel_does_not_insist() {
+        for answer in [Ok(()), Err(Errno::PERM)] {
+            let result = disconnect(State::Established, || answer, |_| unreachable!());
+            assert_eq!(result, answer);
+        }
+    }
 }

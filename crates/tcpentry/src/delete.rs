@@ -71,7 +71,8 @@ pub enum Method {
     /// in the user namespace that owns the network namespace. The owner gets `ECONNABORTED`.
     SockDiag,
     /// `connect(AF_UNSPEC)` on the owner's borrowed descriptor (`pidfd_getfd`, Linux 5.6): needs to
-    /// be the same user, or `CAP_SYS_PTRACE`. The owner gets `ECONNRESET` or `EPIPE`.
+    /// be the same user, or `CAP_SYS_PTRACE`. The owner gets `ECONNRESET` or `EPIPE`; where the kernel
+    /// insists on his being woken first (Linux 6.5), a `recv` that waits gets end of file.
     Borrow,
 }
 
@@ -120,7 +121,8 @@ impl TcpTable {
 
     /// Finds out what [`delete`](Self::delete) would do, by all its steps but the last.
     ///
-    /// The answer holds for now: a right that is there may be gone at the deletion.
+    /// The answer holds for now: a right that is there may be gone at the deletion. What an old kernel
+    /// can't do only the deletion finds out (TIME_WAIT and MPTCP before Linux 6.1).
     pub fn check(&mut self, connection: &Connection, options: &Options) -> Result<Method, Error> {
         self.run(connection, options, Mode::Rehearse)
             .map(|deleted| deleted.method)
@@ -178,8 +180,10 @@ impl TcpTable {
     ) -> Result<Method, Error> {
         let is_mptcp = connection.mptcp == Some(true);
         match choice {
+            MethodChoice::Auto | MethodChoice::Borrow if is_mptcp => {
+                self.by_borrowing(connection, mode, Why::Mptcp)
+            }
             MethodChoice::Borrow => self.by_borrowing(connection, mode, Why::Asked),
-            MethodChoice::Auto if is_mptcp => self.by_borrowing(connection, mode, Why::Mptcp),
             MethodChoice::SockDiag if is_mptcp => Err(Why::Mptcp.not_allowed_to_borrow()),
             MethodChoice::Auto | MethodChoice::SockDiag => {
                 let why = match self.by_sock_diag(connection, mode)? {
@@ -209,7 +213,8 @@ impl TcpTable {
             Ok(()) if mode == Mode::Act => self.confirm(connection).map(Ok),
             Ok(()) => Ok(Ok(())),
             Err(Errno::PERM) => Ok(Err(Why::NotPermitted)),
-            // Older kernels say the same of a TIME_WAIT socket, after having found it.
+            // Linux 5.15 and before says the same of a TIME_WAIT socket, after having found it (6.1
+            // does not).
             Err(Errno::OPNOTSUPP) => Ok(Err(match self.diag.probe_destroy(&connection.pair) {
                 Ok(()) => Why::NotInThisState,
                 Err(_) => Why::NoDestroy,
@@ -290,13 +295,9 @@ impl TcpTable {
         if mode == Mode::Rehearse {
             return Ok(Method::Borrow);
         }
-        borrowed.disconnect().map_err(|errno| {
-            Error::os(
-                Operation::Delete,
-                "connect(AF_UNSPEC) on the borrowed descriptor",
-                errno,
-            )
-        })?;
+        borrowed
+            .disconnect(current.state)
+            .map_err(|errno| why.not_disconnected(&current, errno))?;
         match self.still_there(connection)? {
             None => Ok(Method::Borrow),
             Some(_) => Err(Error::new(

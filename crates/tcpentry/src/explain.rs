@@ -1,5 +1,7 @@
 //! Why a connection can't be deleted, in words: the cause and the way out.
 
+use rustix::io::Errno;
+
 use crate::borrow::Failure;
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Operation};
@@ -40,7 +42,7 @@ impl Why {
         {
             return Error::os(Operation::Delete, doing, *errno);
         }
-        let (reason, way_out) = explain(connection, failure, self.right());
+        let (reason, way_out) = explain(connection, failure, self);
         let cause = match self.cause() {
             Some(first) => format!("{first}, and {reason}"),
             None => reason,
@@ -52,6 +54,52 @@ impl Why {
                 .without_borrowing(failure)
                 .map_or(way_out, String::from);
             Error::new(Operation::Delete, ErrorKind::NotSupported, cause).with_hint(way_out)
+        }
+    }
+
+    /// The error when the borrowed descriptor could not be disconnected.
+    pub(crate) fn not_disconnected(self, connection: &Connection, errno: Errno) -> Error {
+        let doing = "connect(AF_UNSPEC) on the borrowed descriptor";
+        let error = Error::os(Operation::Delete, doing, errno);
+        match (errno, self) {
+            // Linux 5.15 (measured); 6.1 does it.
+            (Errno::INVAL, _) if connection.mptcp != Some(false) => Error::new(
+                Operation::Delete,
+                ErrorKind::NotSupported,
+                "it is an MPTCP connection, and this kernel does not disconnect those",
+            )
+            .with_hint("end the process that holds it; or run it on another kernel"),
+            (Errno::BUSY, Self::NotPermitted) => error.with_hint(
+                "this kernel does not do it while the owner waits in a call; \
+                 run it as root (sudo), which needs no borrowing",
+            ),
+            (Errno::BUSY, _) => error.with_hint(
+                "this kernel does not do it while the owner waits in a call; \
+                 try again, or end the process that holds it",
+            ),
+            _ => error,
+        }
+    }
+
+    /// What helps when a holder may not be borrowed from.
+    const fn allowed_to_borrow(self, scope: PtraceScope) -> &'static str {
+        match (scope, self) {
+            (PtraceScope::NoAttach, Self::Asked) => {
+                "kernel.yama.ptrace_scope is 3: nobody may borrow until the next boot; \
+                 only SOCK_DESTROY can delete it: --method sock-diag"
+            }
+            // SOCK_DESTROY is out of the question, whoever asks.
+            (
+                PtraceScope::NoAttach,
+                Self::NoDestroy | Self::NotInThisState | Self::Mptcp | Self::Unreachable,
+            ) => {
+                "kernel.yama.ptrace_scope is 3: nobody may borrow until the next boot; \
+                 end the process that holds it"
+            }
+            _ => match scope.hint() {
+                Some(hint) => hint,
+                None => OTHER_CREDENTIALS,
+            },
         }
     }
 
@@ -116,7 +164,8 @@ fn is_a_matter_of_rights(failure: &Failure) -> bool {
 }
 
 /// Why there is nothing to borrow, and what would help: often no more than a right.
-fn explain(connection: &Connection, failure: &Failure, right: &str) -> (String, String) {
+fn explain(connection: &Connection, failure: &Failure, why: Why) -> (String, String) {
+    let right = why.right();
     match failure {
         Failure::NoDescriptor => (
             format!("no process holds this {} socket", connection.state),
@@ -125,10 +174,7 @@ fn explain(connection: &Connection, failure: &Failure, right: &str) -> (String, 
         Failure::NotFound { hidden } => explain_not_found(connection, hidden, right),
         Failure::Refused { holder } => (
             format!("{} may not be borrowed from", describe(*holder)),
-            PtraceScope::read()
-                .hint()
-                .unwrap_or(OTHER_CREDENTIALS)
-                .to_owned(),
+            why.allowed_to_borrow(PtraceScope::read()).to_owned(),
         ),
         Failure::Unavailable => (
             "there is no pidfd_getfd here (Linux 5.6; or a seccomp filter forbids it)".to_owned(),
@@ -186,3 +232,30 @@ const OTHER_CREDENTIALS: &str = "its owner runs with other user or group ids or 
      or is not dumpable; run it as root (sudo)";
 /// How many processes a message names.
 const NAMED: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_is_advised_against_the_strictest_yama_only_where_it_helps() {
+        let helps = |why: Why| why.allowed_to_borrow(PtraceScope::NoAttach);
+        assert!(helps(Why::NotPermitted).contains("run it as root"));
+        assert!(helps(Why::Asked).ends_with("--method sock-diag"));
+        for why in [
+            Why::Mptcp,
+            Why::NoDestroy,
+            Why::NotInThisState,
+            Why::Unreachable,
+        ] {
+            assert!(helps(why).contains("ptrace_scope is 3"), "{why:?}");
+            assert!(helps(why).ends_with("end the process that holds it"));
+        }
+        let scope = PtraceScope::Restricted;
+        assert_eq!(
+            Some(Why::Mptcp.allowed_to_borrow(scope)),
+            scope.hint(),
+            "where a right helps, it is named"
+        );
+    }
+}

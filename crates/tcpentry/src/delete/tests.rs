@@ -642,3 +642,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_borrowed_socket_that_can_not_be_disconnected_says_what_to_do() {
+    let connection = listed(&Row::new(ENDS, 7));
+    let error = |why: Why, errno| why.not_disconnected(&connection, errno);
+    let hint = |why: Why| error(why, Errno::BUSY).hint().unwrap().to_owned();
+    assert!(hint(Why::NotPermitted).contains("sudo"));
+    assert!(!hint(Why::Mptcp).contains("sudo"));
+    assert_eq!(error(Why::Asked, Errno::BUSY).win32(), 170);
+    assert_eq!(error(Why::NotPermitted, Errno::IO).hint(), None);
+    let mut subflow = connection.clone();
+    for (mptcp, kind) in [
+        (Some(true), ErrorKind::NotSupported),
+        (None, ErrorKind::NotSupported),
+        (Some(false), ErrorKind::Os),
+    ] {
+        subflow.mptcp = mptcp;
+        let error = Why::NotPermitted.not_disconnected(&subflow, Errno::INVAL);
+        assert_eq!(error.kind(), kind, "{mptcp:?}");
+    }
+}
