@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
-use tcpentry::{Survey, TcpTable, administrator, escape, survey};
+use tcpentry::{PtraceScope, Survey, TcpTable, administrator, escape, survey};
 
 use crate::args::DoctorArgs;
 use crate::exit::Exit;
@@ -190,7 +190,7 @@ fn yama(found: &Survey) -> Finding {
 fn mptcp(found: &Survey) -> Finding {
     let enabled = fs::read_to_string("/proc/sys/net/mptcp/enabled");
     match enabled.as_deref().map(str::trim) {
-        Ok("1") if found.borrow => Finding::note(
+        Ok("1") if found.borrow && may_attach(found) => Finding::note(
             "MPTCP",
             "enabled; such connections are deleted by borrowing, whoever you are",
         ),
@@ -202,8 +202,15 @@ fn mptcp(found: &Survey) -> Finding {
     }
 }
 
+/// Whether Yama leaves anybody the right to borrow.
+fn may_attach(found: &Survey) -> bool {
+    found.ptrace_scope != PtraceScope::NoAttach
+}
+
 fn sys_ptrace(found: &Survey) -> Finding {
-    if found.sys_ptrace {
+    if found.sys_ptrace && !may_attach(found) {
+        Finding::note("CAP_SYS_PTRACE", "held, but Yama makes it useless")
+    } else if found.sys_ptrace {
         Finding::ok(
             "CAP_SYS_PTRACE",
             "held: descriptors of all processes may be borrowed",
@@ -271,7 +278,7 @@ fn verdict(found: &Survey) -> (Finding, Exit) {
         };
         return (Finding::ok(CHECK, detail), Exit::Done);
     }
-    let by_right = found.tcp_diag && (found.destroy || found.borrow);
+    let by_right = found.tcp_diag && (found.destroy || (found.borrow && may_attach(found)));
     if by_right {
         let detail = "nothing can be deleted with the rights you have";
         (Finding::missing(CHECK, detail, as_root()), Exit::Denied)
