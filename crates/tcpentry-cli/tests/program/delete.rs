@@ -175,7 +175,9 @@ fn an_interruption_stops_between_deletions_and_keeps_the_report() {
         let connection = tcp::connected();
         let id = identity(connection.client.local_addr().unwrap());
         // A namespace that is not this one: thousands of refusals, long enough to fill the pipe.
-        let other = id.replacen("/c", "/c9", 1);
+        let mut fields: Vec<&str> = id.split('/').collect();
+        fields[2] = "c9999999";
+        let other = fields.join("/");
         let mut child = program()
             .args(["delete", "--json", "--id", "-"])
             .stdin(Stdio::piped())
