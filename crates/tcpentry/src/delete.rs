@@ -260,7 +260,8 @@ impl TcpTable {
 
     /// Kernels before 6.11 acknowledge the destruction of an orphan and may leave it in the table.
     fn confirm(&mut self, connection: &Connection) -> Result<(), Error> {
-        if connection.inode.is_some() {
+        // There a socket that had an owner when it was looked up can be an orphan by now.
+        if connection.inode.is_some() && !may_leave_orphans() {
             return Ok(());
         }
         match self.still_there(connection)? {
@@ -307,6 +308,18 @@ impl TcpTable {
             )),
         }
     }
+}
+
+/// Whether this kernel is older than 6.11, whatever was ported back to it.
+fn may_leave_orphans() -> bool {
+    let name = rustix::system::uname();
+    version(&name.release().to_string_lossy()).is_none_or(|version| version < (6, 11))
+}
+
+/// The first two numbers of a release, as in `6.1.0-28-amd64`.
+fn version(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 /// The names by which the kernel can be asked for a connection.
