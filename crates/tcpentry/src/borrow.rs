@@ -6,32 +6,72 @@
 //! the peer gets a reset, the owner `ECONNRESET` or `EPIPE`. It depends neither on
 //! `CAP_NET_ADMIN` nor on `CONFIG_INET_DIAG_DESTROY`, and is the only way to end an MPTCP connection.
 
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::net::{Shutdown, ipproto, sockopt};
+use rustix::net::{Shutdown, SocketAddrAny, ipproto, sockopt};
 use rustix::process::{PidfdFlags, PidfdGetfdFlags};
 
 use crate::connection::{Connection, Inode};
+use crate::endpoint::{Endpoint, Pair};
 use crate::process::{HiddenProcess, Holder, Process, holders};
 use crate::state::State;
 
 /// A copy of the connection's own descriptor, proved to be that socket.
 #[derive(Debug)]
-pub(crate) struct Borrowed(OwnedFd);
+pub(crate) struct Borrowed {
+    descriptor: OwnedFd,
+    pair: Pair,
+    state: State,
+    /// Whether it is the very socket of the table, and not the MPTCP connection above it.
+    is_itself: bool,
+}
+
+/// What became of a borrowed connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Disconnected {
+    /// It is ended.
+    Done,
+    /// Its owner had ended it, and may have connected the socket to somebody else.
+    Gone,
+}
 
 impl Borrowed {
     /// Ends the connection: `connect(AF_UNSPEC)`. The owner keeps a socket that is not connected.
     ///
-    /// `state` is that of the connection. `EBUSY` where the kernel does not do it while the owner
-    /// waits in a call, and he could not be woken.
-    pub(crate) fn disconnect(&self, state: State) -> Result<(), Errno> {
+    /// The ends are compared immediately before. What is left is the time between two system calls, in
+    /// which the owner would have to disconnect this very socket and connect it to somebody else: a
+    /// cookie does not tell two lifetimes of one socket apart, and Linux has no call that compares
+    /// and disconnects at once.
+    ///
+    /// `EBUSY` where the kernel does not do it while the owner waits in a call, and he could not be
+    /// woken.
+    pub(crate) fn disconnect(&self) -> Result<Disconnected, Errno> {
+        if self.is_itself && !self.has_its_ends()? {
+            return Ok(Disconnected::Gone);
+        }
         disconnect(
-            state,
-            || rustix::io::retry_on_intr(|| rustix::net::connect_unspec(&self.0)),
-            |how| rustix::net::shutdown(&self.0, how),
+            self.state,
+            || rustix::io::retry_on_intr(|| rustix::net::connect_unspec(&self.descriptor)),
+            |how| rustix::net::shutdown(&self.descriptor, how),
         )
+        .map(|()| Disconnected::Done)
+    }
+
+    fn has_its_ends(&self) -> Result<bool, Errno> {
+        let endpoint = |address: SocketAddrAny| SocketAddr::try_from(address).map(Endpoint::from);
+        if endpoint(rustix::net::getsockname(&self.descriptor)?)? != self.pair.local() {
+            return Ok(false);
+        }
+        match rustix::net::getpeername(&self.descriptor) {
+            Ok(Some(peer)) => Ok(endpoint(peer)? == self.pair.peer()),
+            Ok(None) => Ok(false),
+            // Nobody is told the peer of a socket that is still connecting, and a listener has none.
+            Err(Errno::NOTCONN) => Ok(matches!(self.state, State::SynSent | State::Listening)),
+            Err(errno) => Err(errno),
+        }
     }
 }
 
@@ -95,17 +135,24 @@ pub(crate) fn borrow(connection: &Connection) -> Result<Borrowed, Failure> {
     };
     for holder in holders.found {
         match borrow_from(holder) {
-            Ok(descriptor) if is_socket_of(&descriptor, connection, inode) => {
-                return Ok(Borrowed(descriptor));
+            Ok(descriptor) => {
+                if let Some(borrowed) = prove(descriptor, connection, inode) {
+                    return Ok(borrowed);
+                }
+                // Another socket under the same number by now.
             }
-            // Closed, ended, or another socket under the same number by now.
-            Ok(_) | Err(Errno::BADF | Errno::SRCH) => {}
+            // Closed, or ended.
+            Err(Errno::BADF | Errno::SRCH) => {}
+            Err(Errno::NOSYS) => failure = Failure::Unavailable,
+            // A seccomp filter refuses by any errno, and always: also when asked for one's own.
+            Err(Errno::PERM | Errno::ACCESS) if available() == Ok(false) => {
+                failure = Failure::Unavailable;
+            }
             Err(Errno::PERM | Errno::ACCESS) => {
                 failure = Failure::Refused {
                     holder: holder.process,
                 };
             }
-            Err(Errno::NOSYS) => failure = Failure::Unavailable,
             Err(errno) => {
                 failure = Failure::Os {
                     doing: "pidfd_getfd",
@@ -118,14 +165,15 @@ pub(crate) fn borrow(connection: &Connection) -> Result<Borrowed, Failure> {
 }
 
 /// Whether this kernel and its seccomp filters have the calls at all: tried on this very process.
-pub(crate) fn available() -> Result<(), Errno> {
+pub(crate) fn available() -> Result<bool, Errno> {
     // A descriptor that does not exist: EBADF means that the call works.
     let nothing = Holder {
         process: Process::current(),
         descriptor: i32::MAX,
     };
     match borrow_from(nothing) {
-        Ok(_) | Err(Errno::BADF) => Ok(()),
+        Ok(_) | Err(Errno::BADF) => Ok(true),
+        Err(Errno::NOSYS | Errno::PERM | Errno::ACCESS) => Ok(false),
         Err(errno) => Err(errno),
     }
 }
@@ -141,13 +189,20 @@ fn borrow_from(holder: Holder) -> Result<OwnedFd, Errno> {
 /// The descriptor of an MPTCP connection is another socket than its subflow, which the table shows:
 /// there the subflow names the descriptor by its inode, which nobody else can have while we hold it.
 /// Whether the connection is one may be unknown; the descriptor knows it of itself.
-fn is_socket_of(descriptor: &OwnedFd, connection: &Connection, inode: Inode) -> bool {
-    if sockopt::socket_cookie(descriptor) == Ok(connection.cookie.value()) {
-        return true;
-    }
-    connection.mptcp != Some(false)
-        && sockopt::socket_protocol(descriptor) == Ok(Some(ipproto::MPTCP))
-        && rustix::fs::fstat(descriptor).is_ok_and(|file| file.st_ino == u64::from(inode.number()))
+fn prove(descriptor: OwnedFd, connection: &Connection, inode: Inode) -> Option<Borrowed> {
+    let is_itself = sockopt::socket_cookie(&descriptor) == Ok(connection.cookie.value());
+    let is_above = || {
+        connection.mptcp != Some(false)
+            && sockopt::socket_protocol(&descriptor) == Ok(Some(ipproto::MPTCP))
+            && rustix::fs::fstat(&descriptor)
+                .is_ok_and(|file| file.st_ino == u64::from(inode.number()))
+    };
+    (is_itself || is_above()).then_some(Borrowed {
+        descriptor,
+        pair: connection.pair,
+        state: connection.state,
+        is_itself,
+    })
 }
 
 /// Half a second for an owner who has been woken to leave his call.

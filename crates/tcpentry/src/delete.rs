@@ -4,7 +4,7 @@ use std::fmt;
 
 use rustix::io::Errno;
 
-use crate::borrow;
+use crate::borrow::{self, Disconnected};
 use crate::connection::Connection;
 use crate::endpoint::{Endpoint, Pair};
 use crate::error::{Error, ErrorKind, Guard, Operation};
@@ -71,7 +71,7 @@ pub enum Method {
     /// in the user namespace that owns the network namespace. The owner gets `ECONNABORTED`.
     SockDiag,
     /// `connect(AF_UNSPEC)` on the owner's borrowed descriptor (`pidfd_getfd`, Linux 5.6): needs to
-    /// be the same user, or `CAP_SYS_PTRACE`. The owner gets `ECONNRESET` or `EPIPE`; where the kernel
+    /// be the same user, or `CAP_SYS_PTRACE` and `CAP_DAC_READ_SEARCH`. The owner gets `ECONNRESET` or `EPIPE`; where the kernel
     /// insists on his being woken first (Linux 6.5), a `recv` that waits gets end of file.
     Borrow,
 }
@@ -285,8 +285,12 @@ impl TcpTable {
         let Some(current) = self.still_there(connection)? else {
             return Err(self.missing());
         };
-        let borrowed =
-            borrow::borrow(&current).map_err(|failure| why.not_borrowed(&current, &failure))?;
+        let borrowed = match borrow::borrow(&current) {
+            Ok(borrowed) => borrowed,
+            // What has ended meanwhile is held by nobody, and nobody is to blame for it.
+            Err(_) if self.still_there(connection)?.is_none() => return Err(self.missing()),
+            Err(failure) => return Err(why.not_borrowed(&current, &failure)),
+        };
         // While we hold it, its inode and cookie are nobody else's: if the table still shows them
         // with these ends, this descriptor is that connection.
         let now = self.still_there(connection)?;
@@ -296,9 +300,12 @@ impl TcpTable {
         if mode == Mode::Rehearse {
             return Ok(Method::Borrow);
         }
-        borrowed
-            .disconnect(current.state)
+        let ended = borrowed
+            .disconnect()
             .map_err(|errno| why.not_disconnected(&current, errno))?;
+        if ended == Disconnected::Gone {
+            return Err(self.missing());
+        }
         match self.still_there(connection)? {
             None => Ok(Method::Borrow),
             Some(_) => Err(Error::new(

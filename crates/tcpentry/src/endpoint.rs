@@ -1,7 +1,7 @@
 //! The ends of a connection: an address and a port, and two of them a pair.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
 use std::num::NonZeroU32;
 
 /// One end of a connection: an IP address and a port in host order.
@@ -196,6 +196,29 @@ impl Pair {
     #[must_use]
     pub const fn on(self, interface: Option<Interface>) -> Self {
         Self { interface, ..self }
+    }
+
+    /// The connection as its peer sees it.
+    #[must_use]
+    pub(crate) const fn mirrored(self) -> Self {
+        Self {
+            local: self.peer,
+            peer: self.local,
+            ..self
+        }
+    }
+
+    /// The same local end, of a socket that has no peer.
+    #[must_use]
+    pub(crate) fn without_peer(self) -> Self {
+        let none: IpAddr = match self.local.address {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        Self {
+            peer: Endpoint::new(none, 0),
+            ..self
+        }
     }
 
     /// The local end.

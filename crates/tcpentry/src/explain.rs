@@ -47,7 +47,7 @@ impl Why {
             Some(first) => format!("{first}, and {reason}"),
             None => reason,
         };
-        if matches!(self, Self::NotPermitted) || is_a_matter_of_rights(failure) {
+        if matches!(self, Self::NotPermitted) || is_a_matter_of_rights(connection, failure) {
             denied(Operation::Delete, cause).with_hint(way_out)
         } else {
             let way_out = self
@@ -155,12 +155,18 @@ impl Why {
 }
 
 /// Whether somebody with more rights could borrow it.
-fn is_a_matter_of_rights(failure: &Failure) -> bool {
+fn is_a_matter_of_rights(connection: &Connection, failure: &Failure) -> bool {
     match failure {
         Failure::Refused { .. } => true,
-        Failure::NotFound { hidden } => !hidden.is_empty(),
+        Failure::NotFound { hidden } => !hidden.is_empty() || is_invisible(connection),
         Failure::NoDescriptor | Failure::Unavailable | Failure::Os { .. } => false,
     }
+}
+
+/// Whether its owner may be a process that is not even shown (`/proc` mounted with `hidepid`).
+fn is_invisible(connection: &Connection) -> bool {
+    let caller = rustix::process::geteuid();
+    !caller.is_root() && connection.uid != caller.as_raw()
 }
 
 /// Why there is nothing to borrow, and what would help: often no more than a right.
@@ -193,29 +199,33 @@ fn explain_not_found(
     right: &str,
 ) -> (String, String) {
     let own = rustix::process::geteuid().as_raw();
-    if connection.uid != own && !hidden.is_empty() {
+    if connection.uid != own && (!hidden.is_empty() || is_invisible(connection)) {
         return (
             format!("the connection belongs to uid {}", connection.uid),
             right.to_owned(),
         );
     }
-    let hiding: Vec<String> = hidden
+    let suspects: Vec<Process> = hidden
         .iter()
-        .filter(|process| process.0.uid() == Some(own))
-        .take(NAMED)
-        .map(|process| describe(process.0))
+        .map(|process| process.0)
+        .filter(|process| process.uid() == Some(own))
         .collect();
-    if hiding.is_empty() {
+    if suspects.is_empty() {
         return (
             "no process seen here holds it".to_owned(),
-            format!("its owner may live in another pid namespace; {right}"),
+            "its owner may live in another pid namespace: run it there, or in that of the host"
+                .to_owned(),
         );
+    }
+    let mut named: Vec<String> = suspects.iter().take(NAMED).copied().map(describe).collect();
+    if let Some(more @ 1..) = suspects.len().checked_sub(NAMED) {
+        named.push(format!("{more} more"));
     }
     (
         format!(
-            "its owner hides its descriptors; not dumpable (set-uid, or prctl PR_SET_DUMPABLE), \
-             or with more capabilities than you: {}",
-            hiding.join(", ")
+            "its owner must be among your processes that hide their descriptors, because they are \
+             not dumpable (set-uid, or prctl PR_SET_DUMPABLE) or have more capabilities than you: {}",
+            named.join(", ")
         ),
         right.to_owned(),
     )
@@ -226,8 +236,10 @@ fn describe(process: Process) -> String {
     format!("pid {} ({})", process.pid(), escape(&name))
 }
 
-const SUDO: &str = "run it as root (sudo), or with CAP_NET_ADMIN over this network namespace";
-const SUDO_TO_BORROW: &str = "run it as root (sudo), or with CAP_SYS_PTRACE";
+const SUDO: &str =
+    "run it as root with all its rights (sudo), or with CAP_NET_ADMIN over this network namespace";
+const SUDO_TO_BORROW: &str =
+    "run it as root with all its rights (sudo), or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH";
 const OTHER_CREDENTIALS: &str = "its owner runs with other user or group ids or more capabilities than you, \
      or is not dumpable; run it as root (sudo)";
 /// How many processes a message names.

@@ -75,7 +75,7 @@ pub use endpoint::{Device, Endpoint, EndpointError, Interface, Pair};
 pub use error::{Error, ErrorKind, Guard, Operation, Outcome};
 pub use identity::{BootId, Identity, IdentityError, NetnsId, Place};
 pub use notation::ScopedEndpoint;
-pub use privilege::{PtraceScope, administrator, may_borrow_from_all};
+pub use privilege::{PtraceScope, administrator};
 pub use process::{HiddenProcess, Holder, Holders, Process, escape, holders, owners};
 pub use set_entry::{MIB_TCP_STATE_DELETE_TCB, Tcp6Row, TcpRow};
 pub use state::{State, States};

@@ -34,8 +34,8 @@ fn is_of_administrators(groups: &str, gid: u32) -> bool {
     })
 }
 
-/// Whether the caller may borrow descriptors of everybody's processes (`CAP_SYS_PTRACE`).
-pub fn may_borrow_from_all() -> bool {
+/// Whether the caller holds `CAP_SYS_PTRACE` in his user namespace.
+pub(crate) fn has_sys_ptrace() -> bool {
     rustix::thread::capabilities(None)
         .is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_PTRACE))
 }

@@ -5,7 +5,7 @@ use rustix::io::Errno;
 use crate::borrow;
 use crate::endpoint::{Endpoint, Pair};
 use crate::error::{Error, Operation};
-use crate::privilege::{PtraceScope, may_borrow_from_all};
+use crate::privilege::{PtraceScope, has_sys_ptrace};
 use crate::process::Process;
 use crate::sock_diag::Diag;
 use crate::table::TcpTable;
@@ -29,11 +29,11 @@ pub struct Survey {
     pub net_admin: bool,
     /// Whether descriptors can be borrowed at all (`pidfd_getfd`, Linux 5.6, no seccomp filter).
     pub borrow: bool,
-    /// Whether the caller may borrow from everybody (`CAP_SYS_PTRACE`).
+    /// Whether the caller holds `CAP_SYS_PTRACE`, over whichever user namespace.
     pub sys_ptrace: bool,
     /// What Yama forbids.
     pub ptrace_scope: PtraceScope,
-    /// How many processes `/proc` shows, and how many of them hide their descriptors from the caller.
+    /// What `/proc` shows; `None` where it shows nothing.
     pub processes: Option<Visibility>,
 }
 
@@ -43,8 +43,12 @@ pub struct Survey {
 pub struct Visibility {
     /// Processes shown.
     pub shown: usize,
-    /// Those whose descriptors are hidden.
+    /// Those whose descriptors are hidden from the caller.
     pub hidden: usize,
+    /// The caller's own among the shown, this one included.
+    pub own: usize,
+    /// His own among the hidden: not dumpable, more capable, or of another user namespace.
+    pub own_hidden: usize,
 }
 
 impl Survey {
@@ -53,15 +57,30 @@ impl Survey {
         self.tcp_diag && self.destroy && self.net_admin
     }
 
+    /// Whether descriptors of all processes that are shown may be borrowed: by the right, and by
+    /// what is really seen. A capability over another user namespace than theirs is none.
+    pub fn from_all(&self) -> bool {
+        self.sys_ptrace && self.processes.is_some_and(|seen| seen.hidden == 0) && self.lends(true)
+    }
+
     /// Whether at least the connections of the caller's own processes can be deleted.
     pub fn own(&self) -> bool {
-        let may_borrow = match self.ptrace_scope {
+        // This process itself is always visible to itself, where /proc is what it should be.
+        let sees_its_own = self.processes.is_some_and(|seen| {
+            seen.own > 0 && (seen.own_hidden == 0 || seen.own - seen.own_hidden > 1)
+        });
+        self.all() || (sees_its_own && self.lends(self.sys_ptrace))
+    }
+
+    /// Whether a process may borrow from others of its user, or with the right from all.
+    fn lends(&self, by_right: bool) -> bool {
+        let allowed = match self.ptrace_scope {
             PtraceScope::Classic => true,
             // Descendants of the caller still lend, but his other processes do not.
-            PtraceScope::Restricted | PtraceScope::AdminOnly => self.sys_ptrace,
+            PtraceScope::Restricted | PtraceScope::AdminOnly => by_right,
             PtraceScope::NoAttach => false,
         };
-        self.all() || (self.tcp_diag && self.borrow && may_borrow)
+        self.tcp_diag && self.borrow && allowed
     }
 }
 
@@ -77,10 +96,11 @@ pub fn survey(table: &mut TcpTable) -> Result<Survey, Error> {
         one_walk: tcp_diag && diag.probe_one_walk().is_ok(),
         destroy: tcp_diag && yes_unless(Errno::OPNOTSUPP, destroy(diag))?,
         net_admin: tcp_diag && yes_unless(Errno::PERM, diag.probe_right())?,
-        borrow: borrow::available().is_ok(),
-        sys_ptrace: may_borrow_from_all(),
+        borrow: borrow::available()
+            .map_err(|errno| Error::os(Operation::Survey, "pidfd_getfd", errno))?,
+        sys_ptrace: has_sys_ptrace(),
         ptrace_scope: PtraceScope::read(),
-        processes: visibility().ok(),
+        processes: visibility()?,
     })
 }
 
@@ -98,17 +118,37 @@ fn yes_unless(no: Errno, answer: Result<(), Errno>) -> Result<bool, Error> {
     }
 }
 
-fn visibility() -> std::io::Result<Visibility> {
+/// `None` where `/proc` is not what it should be.
+fn visibility() -> Result<Option<Visibility>, Error> {
+    let Ok(processes) = Process::all() else {
+        return Ok(None);
+    };
+    let own = rustix::process::getuid().as_raw();
     let mut seen = Visibility {
         shown: 0,
         hidden: 0,
+        own: 0,
+        own_hidden: 0,
     };
-    for process in Process::all()? {
+    for process in processes {
+        let is_own = process.uid() == Some(own);
+        let is_hidden = match process.sockets() {
+            Ok(_) => false,
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => true,
+            Err(error) if error.raw_os_error() == Some(Errno::MFILE.raw_os_error()) => {
+                return Err(Error::os(
+                    Operation::Survey,
+                    "look through /proc",
+                    Errno::MFILE,
+                ));
+            }
+            // It has ended meanwhile.
+            Err(_) => continue,
+        };
         seen.shown += 1;
-        if matches!(process.sockets(), Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied)
-        {
-            seen.hidden += 1;
-        }
+        seen.hidden += usize::from(is_hidden);
+        seen.own += usize::from(is_own);
+        seen.own_hidden += usize::from(is_own && is_hidden);
     }
-    Ok(seen)
+    Ok((seen.shown > 0).then_some(seen))
 }

@@ -196,6 +196,24 @@ impl TcpTable {
     }
 
     fn find_pair(&mut self, pair: &Pair) -> Result<Connection, Error> {
+        self.look_up(pair).map_err(|error| {
+            if error.kind() == ErrorKind::NotFound && self.is_there(&pair.mirrored()) {
+                return error.with_hint(
+                    "the two ends are here the other way round: the local one comes first",
+                );
+            }
+            error
+        })
+    }
+
+    /// Whether the kernel's look-up finds a connection, exactly so.
+    fn is_there(&mut self, pair: &Pair) -> bool {
+        self.diag
+            .get(pair, None)
+            .is_ok_and(|found| found.pair == *pair && found.state != State::Listening)
+    }
+
+    fn look_up(&mut self, pair: &Pair) -> Result<Connection, Error> {
         if pair.peer().is_unspecified() {
             let candidates = self.without_peer(pair)?;
             return self.only_one(candidates, pair);
@@ -227,18 +245,30 @@ impl TcpTable {
             .filter(|found| found.pair == *pair)
             .cloned()
             .collect();
+        let on_another_device = exact.is_empty() && !candidates.is_empty();
         if !exact.is_empty() || pair.interface().is_some() {
             candidates = exact;
         }
+        if candidates.is_empty() && on_another_device {
+            return Err(self.missing().with_hint(
+                "a socket of these ends is bound to another device or to none; name it without the device",
+            ));
+        }
         if candidates.len() > 1 {
+            let hint = if candidates
+                .iter()
+                .all(|found| found.state == State::Listening)
+            {
+                "they are listeners that share a port; name one by its identity (--id)"
+            } else {
+                "name the device (ADDRESS%DEVICE:PORT), or one of them by its identity (--id)"
+            };
             return Err(Error::new(
                 Operation::Find,
                 ErrorKind::Ambiguous,
                 format!("{} sockets have these ends", candidates.len()),
             )
-            .with_hint(
-                "name the device (ADDRESS%DEVICE:PORT), or one of them by its identity (--id)",
-            )
+            .with_hint(hint)
             .with_candidates(candidates));
         }
         candidates.pop().ok_or_else(|| self.missing())

@@ -285,10 +285,13 @@ impl Dump<'_> {
         }
     }
 
-    /// Only a walk that was asked for bound sockets shows closed ones, and they are the bound ones.
+    /// Only a walk that was asked for bound sockets shows closed ones, and they are the bound ones:
+    /// without a peer, whatever is left of one.
     fn name_bound_socket(&self, connection: &mut Connection) {
         if connection.state == State::Closed && self.request.states.contains(State::BoundInactive) {
             connection.state = State::BoundInactive;
+            // It keeps the peer of the connection that it once was (Linux 6.18).
+            connection.pair = connection.pair.without_peer();
         }
     }
 
