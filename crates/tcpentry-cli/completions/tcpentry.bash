@@ -25,9 +25,6 @@ _tcpentry() {
             tcpentry,demo)
                 cmd="tcpentry__subcmd__demo"
                 ;;
-            tcpentry,demo-peer)
-                cmd="tcpentry__subcmd__demo__subcmd__peer"
-                ;;
             tcpentry,doctor)
                 cmd="tcpentry__subcmd__doctor"
                 ;;
@@ -47,7 +44,7 @@ _tcpentry() {
 
     case "${cmd}" in
         tcpentry)
-            opts="-4 -6 -l -a -u -i -h -V --ipv4 --ipv6 --listening --all --user --info --id --json --no-header --color --help --version list delete close kill drop doctor demo demo-peer"
+            opts="-4 -6 -l -a -u -i -h -V --ipv4 --ipv6 --listening --all --user --info --id --json --no-header --color --help --version list delete close kill drop doctor demo"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -101,20 +98,6 @@ _tcpentry() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        tcpentry__subcmd__demo__subcmd__peer)
-            opts="-h --help"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

@@ -45,7 +45,6 @@ complete -c tcpentry -n "__fish_tcpentry_needs_command" -f -a "kill" -d 'Delete 
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -f -a "drop" -d 'Delete connections: exactly what is named, or say why not'
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -f -a "doctor" -d 'Say what can be deleted here, by which method and right, and what is missing'
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -f -a "demo" -d 'Watch a connection being deleted: a real server and clients on loopback, a few seconds, no root'
-complete -c tcpentry -n "__fish_tcpentry_needs_command" -f -a "demo-peer" -d 'A peer of the demo: started by it, in a process of its own'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -l color -d 'When to colour; auto heeds NO_COLOR and whether a terminal is there' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -62,7 +61,7 @@ complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -s h -l help -d 
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -l id -d 'Delete by identity; `-` reads identities or JSON lines from standard input' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -l method -d 'By which method' -r -f -a "auto\t'SOCK_DESTROY first, the borrowed descriptor where that can\'t do it'
 sock-diag\t'Only the kernel\'s SOCK_DESTROY (needs CAP_NET_ADMIN)'
-borrow\t'Only by the owner\'s borrowed descriptor (needs the same user, or CAP_SYS_PTRACE)'"
+borrow\t'Only by the owner\'s borrowed descriptor (needs the same user, or root)'"
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -l color -d 'When to colour; auto heeds NO_COLOR and whether a terminal is there' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -76,7 +75,7 @@ complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -s h -l help -
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -l id -d 'Delete by identity; `-` reads identities or JSON lines from standard input' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -l method -d 'By which method' -r -f -a "auto\t'SOCK_DESTROY first, the borrowed descriptor where that can\'t do it'
 sock-diag\t'Only the kernel\'s SOCK_DESTROY (needs CAP_NET_ADMIN)'
-borrow\t'Only by the owner\'s borrowed descriptor (needs the same user, or CAP_SYS_PTRACE)'"
+borrow\t'Only by the owner\'s borrowed descriptor (needs the same user, or root)'"
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -l color -d 'When to colour; auto heeds NO_COLOR and whether a terminal is there' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -90,7 +89,7 @@ complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -s h -l help -d
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -l id -d 'Delete by identity; `-` reads identities or JSON lines from standard input' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -l method -d 'By which method' -r -f -a "auto\t'SOCK_DESTROY first, the borrowed descriptor where that can\'t do it'
 sock-diag\t'Only the kernel\'s SOCK_DESTROY (needs CAP_NET_ADMIN)'
-borrow\t'Only by the owner\'s borrowed descriptor (needs the same user, or CAP_SYS_PTRACE)'"
+borrow\t'Only by the owner\'s borrowed descriptor (needs the same user, or root)'"
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -l color -d 'When to colour; auto heeds NO_COLOR and whether a terminal is there' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -104,7 +103,7 @@ complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -s h -l help -d 
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l id -d 'Delete by identity; `-` reads identities or JSON lines from standard input' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l method -d 'By which method' -r -f -a "auto\t'SOCK_DESTROY first, the borrowed descriptor where that can\'t do it'
 sock-diag\t'Only the kernel\'s SOCK_DESTROY (needs CAP_NET_ADMIN)'
-borrow\t'Only by the owner\'s borrowed descriptor (needs the same user, or CAP_SYS_PTRACE)'"
+borrow\t'Only by the owner\'s borrowed descriptor (needs the same user, or root)'"
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l color -d 'When to colour; auto heeds NO_COLOR and whether a terminal is there' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -125,4 +124,3 @@ complete -c tcpentry -n "__fish_tcpentry_using_subcommand demo" -l color -d 'Whe
 always\t''
 never\t''"
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand demo" -s h -l help -d 'Print help'
-complete -c tcpentry -n "__fish_tcpentry_using_subcommand demo-peer" -s h -l help -d 'Print help'

@@ -28,9 +28,6 @@ pub(crate) enum Command {
     Delete(DeleteArgs),
     Doctor(DoctorArgs),
     Demo(DemoArgs),
-    /// A peer of the demo: started by it, in a process of its own
-    #[command(hide = true)]
-    DemoPeer(PeerArgs),
 }
 
 /// Print the TCP table: connections, with -l listeners, with -a everything
@@ -82,7 +79,7 @@ pub(crate) struct ListArgs {
         tcpentry delete [OPTIONS] LADDR LPORT PADDR PPORT\n       \
         tcpentry delete [OPTIONS] --id ID...",
     after_help = "Exit codes: 0 deleted, 1 nothing there, 2 usage, 3 guarded, 4 not permitted, \
-        5 no way on this system, 6 mixed, 7 system error."
+        5 no way on this system, 6 mixed, 7 system error, 130 interrupted."
 )]
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 pub(crate) struct DeleteArgs {
@@ -129,12 +126,6 @@ pub(crate) struct DemoArgs {
 }
 
 #[derive(Debug, ClapArgs)]
-pub(crate) struct PeerArgs {
-    /// The server to connect to; without, be the server
-    pub(crate) server: Option<std::net::SocketAddr>,
-}
-
-#[derive(Debug, ClapArgs)]
 pub(crate) struct OutputArgs {
     /// One JSON object a line; the fields are in the manual
     #[arg(long)]
@@ -167,7 +158,7 @@ pub(crate) enum MethodArg {
     Auto,
     /// Only the kernel's SOCK_DESTROY (needs CAP_NET_ADMIN)
     SockDiag,
-    /// Only by the owner's borrowed descriptor (needs the same user, or CAP_SYS_PTRACE)
+    /// Only by the owner's borrowed descriptor (needs the same user, or root)
     Borrow,
 }
 

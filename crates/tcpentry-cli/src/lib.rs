@@ -7,18 +7,27 @@ mod manual;
 mod output;
 mod session;
 mod target;
+mod words;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
+use command::demo;
+
 pub use manual::manual;
 
 /// Runs the program with the words it was started with.
 pub fn main() -> ExitCode {
-    // Prints help, version and usage errors by itself, and ends with 0 or 2.
-    let args = args::Args::parse();
-    command::run(args).into()
+    let words: Vec<_> = std::env::args_os().collect();
+    if words.get(1).is_some_and(|word| word == demo::PEER) {
+        let server = words.get(2).map(|word| word.to_string_lossy());
+        return demo::peer(server.as_deref()).into();
+    }
+    match args::Args::try_parse_from(words::command_first(words)) {
+        Ok(args) => command::run(args).into(),
+        Err(error) => words::usage(&error),
+    }
 }
 
 /// The definition of all words and options, from which manual page and completions are made.

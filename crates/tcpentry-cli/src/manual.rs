@@ -18,8 +18,8 @@ pub fn manual() -> &'static [(&'static str, &'static str)] {
 }
 
 const WHAT_IT_DOES: &str = "\
-The connection is aborted: a reset goes to its peer, its owner's next or waiting call fails, and its \
-socket leaves the table at once. No process is harmed. Data already received can still be read by the \
+The connection is aborted: a reset goes to its peer, its owner's next or waiting call fails, and it \
+leaves the table at once (what its owner still holds may show as bound-inactive). No process is harmed. Data already received can still be read by the \
 owner; data not yet sent is lost. It works on idle connections and on those whose peer is gone.
 
 No reset is sent from SYN_SENT, SYN_RECV, CLOSING, LAST_ACK and TIME_WAIT.
@@ -61,7 +61,7 @@ list -- STATE, RECV-Q, SEND-Q (bytes; of a listener: connections waiting, and th
 --user USER; with --info IDLE_MS, RTT_US, RETRANS (of the segment that waits now), TOTAL (in the whole life); \
 with --id ID. \"-\" stands for what a socket does not have: one without owner has no user.
 
-delete -- OUTCOME (deleted, gone, denied, guarded, unsupported, failed), STATE before, LOCAL, PEER, METHOD. \
+delete -- OUTCOME (of a dry run WOULD-BE; deleted, gone, denied, guarded, unsupported, failed), STATE before, LOCAL, PEER, METHOD. \
 Why something was not deleted, and what to do, is said on standard error.
 
 Endpoints can be pasted back as they are. The local one shows the device its socket is bound to, as \
@@ -113,7 +113,9 @@ An identity is one word that names one socket and never another, however late it
 
   VERSION/BOOT/NETNS/COOKIE/INTERFACE/ADDRESS,PORT/ADDRESS,PORT
 
-A connection keeps it through TIME_WAIT. A socket that its owner disconnects and connects again keeps it too. \
+A connection keeps it through TIME_WAIT. A socket that its owner disconnects and connects again keeps it too; \
+if he connects it to somebody else within the microseconds between the last look and the deletion, that \
+connection can be hit. A new socket of the same four-tuple never is. \
 A socket that its owner binds to a device after it was listed is not found by the identity it had before.
 
 delete --id - reads identities, or JSON objects with an id, from standard input, one a line. All are read and \

@@ -1,6 +1,6 @@
 //! From words to targets: both ends of a connection, or identities from words and standard input.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read as _};
 
 use tcpentry::{Identity, ScopedEndpoint, Target, TcpTable};
 
@@ -79,13 +79,17 @@ fn read_lines(input: &mut dyn BufRead, targets: &mut Vec<Target>) -> Result<(), 
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
+        let at = |problem: String| format!("standard input, line {number}: {problem}");
         let length = input
+            .take(LONGEST_LINE + 1)
             .read_until(b'\n', &mut line)
             .map_err(|error| format!("standard input: {error}"))?;
         if length == 0 {
             break;
         }
-        let at = |problem: String| format!("standard input, line {number}: {problem}");
+        if line.len() as u64 > LONGEST_LINE {
+            return Err(at(format!("longer than {LONGEST_LINE} bytes")));
+        }
         let text = std::str::from_utf8(&line)
             .map_err(|_| at("not UTF-8".to_owned()))?
             .trim();
@@ -107,6 +111,9 @@ fn from_json(text: &str) -> Result<Target, String> {
         None => Err("the object has no `id`".to_owned()),
     }
 }
+
+/// No identity and no object of ours comes near it.
+const LONGEST_LINE: u64 = 64 * 1024;
 
 /// Standard input, for [`read`].
 pub(crate) fn standard_input() -> impl BufRead {
@@ -209,5 +216,10 @@ mod tests {
             assert!(error.starts_with(&start), "{error}");
         }
         assert!(ids("-", "\u{fffd}").is_err());
+        let long = "x".repeat(100_000);
+        assert_eq!(
+            ids("-", &long).unwrap_err(),
+            "standard input, line 1: longer than 65536 bytes"
+        );
     }
 }

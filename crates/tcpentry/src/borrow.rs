@@ -258,4 +258,29 @@ mod tests {
             assert_eq!(result, answer);
         }
     }
+
+    #[test]
+    fn a_socket_that_was_connected_to_somebody_else_is_left_alone() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let to = listener.local_addr().unwrap();
+        let client = std::net::TcpStream::connect(to).unwrap();
+        let (server, _) = listener.accept().unwrap();
+        let local = Endpoint::from(client.local_addr().unwrap());
+        let before = Pair::new(local, "127.0.0.1:1".parse().unwrap()).unwrap();
+        let now = Pair::new(local, to.into()).unwrap();
+        let disconnect = |pair| {
+            let borrowed = Borrowed {
+                descriptor: client.try_clone().unwrap().into(),
+                pair,
+                state: State::Established,
+                is_itself: true,
+            };
+            borrowed.disconnect().unwrap()
+        };
+        assert_eq!(disconnect(before), Disconnected::Gone);
+        assert_eq!(server.take_error().unwrap().map(|error| error.kind()), None);
+        assert!(client.peer_addr().is_ok(), "it is still connected");
+        assert_eq!(disconnect(now), Disconnected::Done);
+        assert_eq!(disconnect(now), Disconnected::Gone);
+    }
 }

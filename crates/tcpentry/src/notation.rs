@@ -15,6 +15,7 @@ use crate::endpoint::{Device, Endpoint, EndpointError};
 /// | `[fe80::1%eth0]:80` | RFC 4007, browsers, Rust |
 /// | `[::ffff:10.0.0.1]:80` | a dual-stack server's log |
 /// | `0.0.0.0:*` | `ss`, for the peer of a listener |
+/// | `*:80`, `*:*` | `ss`, for a listener of both families: `[::]:80`, `[::]:*`; not "any" |
 ///
 /// ```
 /// use tcpentry::ScopedEndpoint;
@@ -110,10 +111,15 @@ impl FromStr for ScopedEndpoint {
                 "an IPv6 address needs brackets before its port: [::1]:80",
             ));
         }
-        let address = address
-            .parse::<Ipv4Addr>()
-            .map_err(|_| fail("expected a numeric address, as in 192.0.2.1:80 or [::1]:80"))?;
-        Self::assemble(address.into(), &[device], port).map_err(fail)
+        let address = match address {
+            // What ss calls so is the unspecified address of a socket of both families.
+            "*" => Ipv6Addr::UNSPECIFIED.into(),
+            other => other
+                .parse::<Ipv4Addr>()
+                .map_err(|_| fail("expected a numeric address, as in 192.0.2.1:80 or [::1]:80"))?
+                .into(),
+        };
+        Self::assemble(address, &[device], port).map_err(fail)
     }
 }
 
@@ -171,6 +177,8 @@ mod tests {
             ("[::ffff:10.0.0.1]:80", "10.0.0.1:80"),
             ("0.0.0.0:*", "0.0.0.0:*"),
             ("[::]:0", "[::]:*"),
+            ("*:80", "[::]:80"),
+            ("*:*", "[::]:*"),
         ] {
             assert_eq!(read(text), canonical);
         }

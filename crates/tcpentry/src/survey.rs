@@ -51,24 +51,29 @@ pub struct Visibility {
     pub own_hidden: usize,
 }
 
+impl Visibility {
+    /// Whether the caller sees more of his own than this process, or has no more.
+    const fn sees_its_own(self) -> bool {
+        self.own > 0 && (self.own_hidden == 0 || self.own - self.own_hidden > 1)
+    }
+}
+
 impl Survey {
     /// Whether every connection of the namespace can be deleted.
     pub const fn all(&self) -> bool {
         self.tcp_diag && self.destroy && self.net_admin
     }
 
-    /// Whether descriptors of all processes that are shown may be borrowed: by the right, and by
-    /// what is really seen. A capability over another user namespace than theirs is none.
+    /// Whether descriptors of other users' processes may be borrowed: by the right, and by what is
+    /// really seen. A capability over another user namespace than theirs is none.
     pub fn from_all(&self) -> bool {
-        self.sys_ptrace && self.processes.is_some_and(|seen| seen.hidden == 0) && self.lends(true)
+        let sees_others = |seen: Visibility| seen.sees_its_own() && seen.hidden == seen.own_hidden;
+        self.sys_ptrace && self.processes.is_some_and(sees_others) && self.lends(true)
     }
 
     /// Whether at least the connections of the caller's own processes can be deleted.
     pub fn own(&self) -> bool {
-        // This process itself is always visible to itself, where /proc is what it should be.
-        let sees_its_own = self.processes.is_some_and(|seen| {
-            seen.own > 0 && (seen.own_hidden == 0 || seen.own - seen.own_hidden > 1)
-        });
+        let sees_its_own = self.processes.is_some_and(Visibility::sees_its_own);
         self.all() || (sees_its_own && self.lends(self.sys_ptrace))
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+use rustix::process::{Resource, Rlimit};
 
 use crate::sys;
 
@@ -16,6 +17,7 @@ use crate::sys;
 /// Threads and processes started from there inherit the namespace; it ends with the last of them.
 /// A panic of the body is the caller's. A body that takes longer than a minute fails.
 pub fn isolated(body: impl FnOnce() + Send + 'static) {
+    allow_many_descriptors();
     let (running, finished) = mpsc::channel::<()>();
     let test = spawn(move || {
         let _running = running;
@@ -30,6 +32,17 @@ pub fn isolated(body: impl FnOnce() + Send + 'static) {
             }
         }
     }
+}
+
+/// Tests run side by side in one process, and some hold hundreds of sockets.
+fn allow_many_descriptors() {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    // Where it can't be raised, the test that needs more says so itself.
+    let _ = rustix::process::setrlimit(Resource::Nofile, raised);
 }
 
 /// Another network namespace, with a thread living in it.

@@ -12,8 +12,8 @@ use tcpentry::{
 use crate::args::DeleteArgs;
 use crate::exit::{Exit, Tally};
 use crate::output::{
-    Align, Cell, Column, Columns, Deletion, Name, Shape, Socket, complain, complain_of, line,
-    local, stdout, style_of,
+    Align, Cell, Column, Columns, Deletion, Name, Shape, Socket, complain, complain_of, hint_at,
+    line, local, stdout, style_of,
 };
 use crate::session::OwnSession;
 use crate::target;
@@ -46,6 +46,9 @@ pub(crate) fn run(args: &DeleteArgs) -> Exit {
         let attempt = deleter.delete(&mut table, target);
         tally.count(attempt.outcome());
         report.add(&mut table, target, &attempt);
+    }
+    if targets.is_empty() {
+        complain("standard input named nothing");
     }
     if args.dry_run && !args.output.json {
         complain("dry run: nothing was deleted");
@@ -145,7 +148,7 @@ struct Report<W: Write> {
 }
 
 enum To<W: Write> {
-    Lines(Columns<W>, Shape),
+    Lines(Columns<W>),
     Json(W),
 }
 
@@ -157,7 +160,7 @@ impl Report<Box<dyn Write>> {
             To::Json(out)
         } else {
             let header = !args.output.no_header && !args.quiet;
-            To::Lines(Columns::new(out, shape, columns(), header), shape)
+            To::Lines(Columns::new(out, shape, columns(args.dry_run), header))
         };
         Self {
             to,
@@ -200,11 +203,18 @@ impl<W: Write> Report<W> {
                 );
                 line(out, &object).and_then(|()| out.flush())
             }
-            To::Lines(columns, shape) => {
-                let cells = cells(target, attempt, &mut self.devices, *shape, self.dry_run);
+            To::Lines(columns) => {
+                let cells = cells(target, attempt, &mut self.devices);
                 let written = columns.row(cells).and_then(|()| columns.flush());
                 if let Err(error) = &attempt.result {
-                    complain_of(error);
+                    // The row's own notation, with the device's name.
+                    let name = local(&target.pair(), &mut self.devices);
+                    let (operation, peer) = (error.operation(), target.pair().peer());
+                    let cause = error.cause();
+                    complain(&format!("cannot {operation} {name} {peer}: {cause}"));
+                    if let Some(hint) = error.hint() {
+                        hint_at(hint);
+                    }
                     list_candidates(&candidates);
                 }
                 written
@@ -228,8 +238,10 @@ fn list_candidates(candidates: &[Candidate]) {
     }
 }
 
-fn columns() -> Vec<Column> {
-    ["OUTCOME", "STATE", "LOCAL", "PEER", "METHOD"]
+/// A dry run says in the name of its first column that it is one.
+fn columns(dry_run: bool) -> Vec<Column> {
+    let outcome = if dry_run { "WOULD-BE" } else { "OUTCOME" };
+    [outcome, "STATE", "LOCAL", "PEER", "METHOD"]
         .map(|name| Column {
             name,
             align: Align::Left,
@@ -237,22 +249,12 @@ fn columns() -> Vec<Column> {
         .to_vec()
 }
 
-fn cells(
-    target: &Target,
-    attempt: &Attempt,
-    devices: &mut Devices,
-    shape: Shape,
-    dry_run: bool,
-) -> Vec<Cell> {
+fn cells(target: &Target, attempt: &Attempt, devices: &mut Devices) -> Vec<Cell> {
     let outcome = attempt.outcome();
     let pair = attempt
         .found
         .as_ref()
         .map_or(target.pair(), |found| found.pair);
-    let word = match outcome {
-        Outcome::Deleted if dry_run && shape.is_human() => "would be deleted".to_owned(),
-        outcome => outcome.to_string(),
-    };
     let method = attempt
         .result
         .as_ref()
@@ -262,7 +264,7 @@ fn cells(
         .as_ref()
         .map_or("-".to_owned(), |found| found.state.to_string());
     vec![
-        Cell::styled(word, style_of(outcome)),
+        Cell::styled(outcome.to_string(), style_of(outcome)),
         state.into(),
         local(&pair, devices).into(),
         pair.peer().into(),

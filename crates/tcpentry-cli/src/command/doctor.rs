@@ -1,7 +1,8 @@
 //! `tcpentry doctor`: what can be deleted here, by which method and right, and what is missing.
 
+use std::fmt::Write as _;
 use std::fs;
-use std::io::Write;
+use std::io::Write as _;
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
@@ -174,6 +175,9 @@ fn borrowing(found: &Survey) -> Finding {
 }
 
 fn yama(found: &Survey) -> Finding {
+    if found.processes.is_none() {
+        return Finding::note("Yama", "unknown: /proc can't be read");
+    }
     match found.ptrace_scope.hint() {
         None => Finding::ok(
             "Yama",
@@ -198,7 +202,11 @@ fn mptcp(found: &Survey) -> Finding {
             "MPTCP",
             "enabled; such connections can't be deleted without borrowing",
         ),
-        _ => Finding::note("MPTCP", "not enabled"),
+        Ok(_) => Finding::note("MPTCP", "not enabled"),
+        Err(_) if found.processes.is_none() => {
+            Finding::note("MPTCP", "unknown: /proc can't be read")
+        }
+        Err(_) => Finding::note("MPTCP", "this kernel has none"),
     }
 }
 
@@ -208,18 +216,24 @@ fn may_attach(found: &Survey) -> bool {
 }
 
 fn sys_ptrace(found: &Survey) -> Finding {
-    if found.sys_ptrace && !may_attach(found) {
-        Finding::note("CAP_SYS_PTRACE", "held, but Yama makes it useless")
-    } else if found.sys_ptrace {
-        Finding::ok(
-            "CAP_SYS_PTRACE",
-            "held: descriptors of all processes may be borrowed",
-        )
-    } else {
-        Finding::note(
-            "CAP_SYS_PTRACE",
+    const CHECK: &str = "CAP_SYS_PTRACE";
+    match (found.sys_ptrace, found.from_all()) {
+        (_, true) => Finding::ok(
+            CHECK,
+            "held: descriptors of everybody's processes may be borrowed",
+        ),
+        (true, false) if !may_attach(found) => {
+            Finding::note(CHECK, "held, but Yama makes it useless")
+        }
+        (true, false) => Finding::note(
+            CHECK,
+            "held, but not over everybody's processes: it is that of another user namespace, \
+             or there is no CAP_DAC_READ_SEARCH",
+        ),
+        (false, _) => Finding::note(
+            CHECK,
             "not held: only descriptors of your own processes may be borrowed",
-        )
+        ),
     }
 }
 
@@ -227,20 +241,27 @@ fn processes(found: &Survey) -> Finding {
     let Some(seen) = found.processes else {
         return Finding::missing(
             "/proc",
-            "not readable: no descriptor can be found to borrow",
-            "mount -t proc proc /proc",
+            "shows no process: no descriptor can be found to borrow",
+            "as root: mount -t proc proc /proc",
         );
     };
-    let detail = format!(
+    let mut detail = format!(
         "{} processes seen, {} of them hide their descriptors",
         seen.shown, seen.hidden
     );
+    if seen.own_hidden > 0 {
+        let _ = write!(
+            detail,
+            ", also {} of your own {}: not dumpable, more capable, or of another user namespace",
+            seen.own_hidden, seen.own
+        );
+    }
     let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
     match hidepid(&mounts) {
-        Some(option) if !found.sys_ptrace => Finding::missing(
+        Some(option) if !found.from_all() => Finding::missing(
             "/proc",
             format!("{detail}; mounted with {option}: processes of others are invisible"),
-            "as root: mount -o remount,hidepid=0 /proc",
+            "run it as root (sudo); or for everybody on this machine: mount -o remount,hidepid=0 /proc",
         ),
         _ => Finding::ok("/proc", detail),
     }
@@ -258,7 +279,7 @@ fn hidepid(mounts: &str) -> Option<&str> {
 
 fn as_root() -> &'static str {
     if administrator() {
-        "sudo tcpentry ..., or start it with CAP_NET_ADMIN"
+        "sudo tcpentry ..., or start it as root with CAP_NET_ADMIN"
     } else {
         "ask an administrator of this machine to run it with sudo"
     }
@@ -271,8 +292,12 @@ fn verdict(found: &Survey) -> (Finding, Exit) {
         return (Finding::ok(CHECK, detail), Exit::Done);
     }
     if found.own() {
-        let detail = if found.sys_ptrace {
-            "every connection that a process holds can be deleted, by borrowing; none without owner (TIME_WAIT, orphans)"
+        let detail = if found.from_all() {
+            "every connection that a process seen here holds can be deleted, by borrowing; \
+             none without owner (TIME_WAIT, orphans)"
+        } else if found.processes.is_some_and(|seen| seen.own_hidden > 0) {
+            "the connections of those of your own processes that show their descriptors \
+             can be deleted, by borrowing; nobody else's"
         } else {
             "the connections of your own processes can be deleted, by borrowing; nobody else's"
         };

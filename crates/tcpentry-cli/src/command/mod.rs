@@ -1,7 +1,7 @@
 //! The commands, one file each: arguments in, an exit code out.
 
 mod delete;
-mod demo;
+pub(crate) mod demo;
 mod doctor;
 mod list;
 
@@ -16,6 +16,5 @@ pub(crate) fn run(args: Args) -> Exit {
         Some(Command::Delete(args)) => delete::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Demo(args)) => demo::run(&args),
-        Some(Command::DemoPeer(args)) => demo::peer(&args),
     }
 }

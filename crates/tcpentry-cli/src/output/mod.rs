@@ -68,11 +68,23 @@ pub(crate) fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "tcpentry: {text}");
 }
 
+/// A text of several lines with everything escaped that a terminal would act upon.
+pub(crate) fn without_controls(text: &str) -> String {
+    text.lines()
+        .map(|line| tcpentry::escape(line.as_bytes()) + "\n")
+        .collect()
+}
+
+/// Says what to do, below what went wrong.
+pub(crate) fn hint_at(hint: &str) {
+    let _ = writeln!(io::stderr(), "hint: {hint}");
+}
+
 /// The error of the library as a person reads it: what, why, and what to do.
 pub(crate) fn complain_of(error: &tcpentry::Error) {
-    match error.hint() {
-        Some(hint) => complain(&format!("{error}\nhint: {hint}")),
-        None => complain(&error.to_string()),
+    complain(&error.to_string());
+    if let Some(hint) = error.hint() {
+        hint_at(hint);
     }
 }
 

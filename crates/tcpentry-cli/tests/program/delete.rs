@@ -84,7 +84,8 @@ fn a_dry_run_deletes_nothing_and_says_what_would_happen() {
         assert_eq!((rehearsed.code, rehearsed.err.as_str()), (0, expected));
         assert!(is_alive(&connection));
         let done = run(&format!("delete {words}"));
-        assert_eq!(done.out, rehearsed.out, "the same output");
+        assert_eq!(done.rows(), rehearsed.rows(), "the same output");
+        assert!(rehearsed.out.starts_with("WOULD-BE\t") && done.out.starts_with("OUTCOME\t"));
         assert_eq!(run(&format!("delete -n {words}")).code, 1);
     });
 }
@@ -100,6 +101,62 @@ fn what_is_gone_is_said_to_be_gone() {
         );
         let expected = "tcpentry: cannot delete 127.0.0.1:1 127.0.0.1:2: no such connection\n";
         assert_eq!(gone.err, expected);
+    });
+}
+
+#[test]
+fn a_name_that_is_nearly_right_gets_a_hint() {
+    isolated(|| {
+        let neighbour = Neighbour::new();
+        let ends = neighbour.connected();
+        let (local, peer) = tcp::addresses(&ends.server);
+        let swapped = run(&format!("delete {peer} {local}"));
+        assert_eq!(swapped.code, 1);
+        assert!(
+            swapped.err.contains("the other way round"),
+            "{}",
+            swapped.err
+        );
+
+        let name = format!("{}%lo:{}", local.ip(), local.port());
+        let bound = run(&format!("delete {name} {peer}"));
+        assert_eq!(bound.code, 1);
+        assert!(
+            bound
+                .err
+                .contains(&format!("cannot delete {name} {peer}: ")),
+            "{}",
+            bound.err
+        );
+        assert!(
+            bound.err.contains("name it without the device"),
+            "{}",
+            bound.err
+        );
+        assert!(is_alive(&ends));
+    });
+}
+
+#[test]
+fn empty_input_is_not_silent() {
+    isolated(|| {
+        let nothing = run_with_input("delete --id -", "\n");
+        let expected = "tcpentry: standard input named nothing\n";
+        assert_eq!((nothing.code, nothing.err.as_str()), (1, expected));
+    });
+}
+
+#[test]
+fn what_a_deleted_socket_leaves_behind_is_bound_and_says_so() {
+    isolated(|| {
+        let connection = tcp::connected();
+        let local = connection.client.local_addr().unwrap();
+        assert_eq!(run(&format!("delete {}", ends(&connection.client))).code, 0);
+        let listed = run("list -a --id");
+        if let Some(row) = listed.rows().iter().find(|row| row[3] == local.to_string()) {
+            assert_eq!((row[0], row[4]), ("bound-inactive", "0.0.0.0:*"));
+            assert_eq!(run(&format!("delete --id {}", row[5])).code, 5);
+        }
     });
 }
 
@@ -239,11 +296,15 @@ fn names_that_are_none() {
             assert_eq!((refused.code, refused.out.as_str()), (2, ""), "{words}");
             assert!(refused.err.contains(problem), "{words}: {}", refused.err);
         }
-        let hostile: crate::util::Run = program()
-            .args(["delete", "\u{1b}[2J:1", "1:1"])
-            .output()
-            .unwrap()
-            .into();
-        assert!(!hostile.err.contains('\u{1b}'), "{:?}", hostile.err);
+        for words in [
+            &["delete", "\u{1b}[2J:1", "1:1"][..],
+            &["\u{1b}[2J"],
+            &["delete", "--\u{1b}[2J"],
+            &["delete", "--method", "\u{1b}[2J"],
+        ] {
+            let hostile: crate::util::Run = program().args(words).output().unwrap().into();
+            assert_eq!(hostile.code, 2);
+            assert!(!hostile.err.contains('\u{1b}'), "{:?}", hostile.err);
+        }
     });
 }

@@ -34,6 +34,18 @@ fn no_command_is_list() {
 }
 
 #[test]
+fn options_may_stand_before_the_command() {
+    isolated(|| {
+        let _ends = tcp::connected();
+        assert_eq!(run("--json list").out, run("list --json").out);
+        assert_eq!(
+            run("--color never --no-header list").out,
+            run("list --no-header").out
+        );
+    });
+}
+
+#[test]
 fn an_empty_table_is_no_error() {
     isolated(|| {
         let listed = run("list --no-header");

@@ -3,7 +3,7 @@
 use tcpentry_testkit::user::{self, User};
 use tcpentry_testkit::{isolated, skip, tcp, until};
 
-use crate::util::{is_alive, opened, run, run_opened};
+use crate::util::{Run, is_alive, opened, run, run_opened};
 
 #[test]
 fn the_demo_shows_what_it_says() {
@@ -66,6 +66,32 @@ fn the_doctor_tells_a_user_what_he_lacks_and_what_helps() {
             .out
             .contains("the connections of your own processes can be deleted");
         assert_eq!(shown.code, if own { 0 } else { 4 }, "{}", shown.out);
+    });
+}
+
+#[test]
+fn the_doctor_does_not_trust_a_capability_of_another_user_namespace() {
+    isolated(|| {
+        let program = opened();
+        let script = format!(
+            "/proc/self/fd/{} doctor",
+            std::os::fd::AsRawFd::as_raw_fd(&program)
+        );
+        let shown: Run = std::process::Command::new("unshare")
+            .args(["-Ur", "sh", "-c", &format!("exec {script}")])
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap()
+            .into();
+        if shown.err.contains("unshare") {
+            skip!("no user namespace within: {}", shown.err.trim());
+        }
+        assert!(
+            !shown.out.contains("everybody's processes may be"),
+            "{}",
+            shown.out
+        );
+        assert!(!shown.out.contains("every connection"), "{}", shown.out);
     });
 }
 

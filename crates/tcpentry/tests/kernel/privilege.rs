@@ -352,6 +352,22 @@ fn without_pidfd_getfd_the_owner_is_denied_too() {
 }
 
 #[test]
+fn a_sandbox_is_not_taken_for_the_owners_will() {
+    isolated(|| {
+        let held = Held::dumpable(None);
+        let refused = seccomp::refusing(libc::SYS_pidfd_getfd, None, libc::EPERM, || {
+            let mut table = table();
+            let connection = table.find(&held.name.into()).unwrap();
+            let options = Options::default().by(MethodChoice::Borrow);
+            table.delete(&connection, &options).unwrap_err()
+        });
+        assert_eq!(refused.kind(), ErrorKind::NotSupported, "{refused}");
+        assert!(refused.cause().contains("seccomp"), "{refused}");
+        held.assert_alive();
+    });
+}
+
+#[test]
 fn the_survey_says_what_holds_here() {
     isolated(|| {
         let all = survey(&mut table()).unwrap();

@@ -7,6 +7,9 @@
 mod peer;
 mod stage;
 
+/// The word by which the demo starts its peers; no command for people.
+pub(crate) const PEER: &str = "demo-peer";
+
 use std::io::{self, Write};
 use std::net::{SocketAddr, SocketAddrV4};
 use std::time::Instant;
@@ -14,9 +17,9 @@ use std::time::Instant;
 use anstyle::{AnsiColor, Style};
 use tcpentry::{Connection, Deleted, Pair, Query, States, TcpRow, TcpTable};
 
-use crate::args::{DemoArgs, PeerArgs};
+use crate::args::DemoArgs;
 use crate::exit::Exit;
-use crate::output::{colored, complain, complain_of};
+use crate::output::{colored, complain, complain_of, hint_at};
 use stage::{Actor, Stage};
 
 pub(crate) fn run(args: &DemoArgs) -> Exit {
@@ -37,16 +40,18 @@ pub(crate) fn run(args: &DemoArgs) -> Exit {
         }
         Err(Failure::Stage(problem)) => {
             complain(&format!("the demo failed: {problem}"));
+            hint_at("it needs the loopback device: `ip link set lo up`, as root");
             Exit::Failed
         }
     }
 }
 
-/// A peer of the demo, in its own process.
-pub(crate) fn peer(args: &PeerArgs) -> Exit {
-    let played = match args.server {
+/// A peer of the demo, in its own process: a client of the server it is told, else the server.
+pub(crate) fn peer(server: Option<&str>) -> Exit {
+    let played = match server.map(str::parse) {
         None => peer::serve(),
-        Some(server) => peer::call(server),
+        Some(Ok(server)) => peer::call(server),
+        Some(Err(_)) => return Exit::Usage,
     };
     match played {
         Ok(()) => Exit::Done,

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -52,7 +52,7 @@ impl Actor {
     fn start(words: &[String]) -> Result<Self, String> {
         let program = std::env::current_exe().map_err(|error| format!("who am I? {error}"))?;
         let mut child = Command::new(program)
-            .arg("demo-peer")
+            .arg(super::PEER)
             .args(words)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -89,12 +89,11 @@ impl Actor {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let line = self.lines.recv_timeout(left).map_err(|_| {
-                format!(
-                    "pid {} said nothing for {} seconds",
-                    self.pid(),
-                    PATIENCE.as_secs()
-                )
+            let line = self.lines.recv_timeout(left).map_err(|error| match error {
+                RecvTimeoutError::Disconnected => format!("pid {} has ended", self.pid()),
+                RecvTimeoutError::Timeout => {
+                    format!("pid {} said nothing for {PATIENCE:?}", self.pid())
+                }
             })?;
             if let Some(rest) = line.strip_prefix(start) {
                 return Ok(rest.to_owned());
