@@ -258,17 +258,18 @@ pub unsafe extern "C" fn tcpentry_delete_batch(
     }
     guarded(|| {
         let mut batch = Batch::open();
-        let mut first_failure = None;
+        // What it returns: the first failure, or the last success.
+        let mut answer: Option<Detail> = None;
         for index in 0..count as usize {
             // SAFETY: the caller vouches for `count` items of the kind that he names.
             let detail = unsafe { delete_item(&mut batch, kind, items, index) };
             // SAFETY: the caller vouches for room for `count` codes.
             unsafe { codes.add(index).write_unaligned(detail.code) };
-            if detail.code != NO_ERROR && first_failure.is_none() {
-                first_failure = Some(detail);
+            if answer.as_ref().is_none_or(|it| it.code == NO_ERROR) {
+                answer = Some(detail);
             }
         }
-        first_failure.map_or(NO_ERROR, Detail::remember)
+        answer.map_or(NO_ERROR, Detail::remember)
     })
 }
 
