@@ -56,7 +56,12 @@ const NEEDS: &[Need] = &[
     need("unshare",      Debian("util-linux"),     "makes the tests' namespace"),
     need("setpriv",      Debian("util-linux"),     "runs tests as another user"),
     need("nc",           Debian("netcat-openbsd"), "is a foreign process whose connections are deleted"),
-    need("groff",        Debian("groff-base"),     "checks the manual page"),
+    need("groff",        Debian("groff-base"),     "checks the manual pages"),
+    need("gcc",          Debian("gcc"),            "compiles programs that use the C library"),
+    need("pkg-config",   Debian("pkgconf"),        "tells gcc where the C library is installed"),
+    need("python3",      Debian("python3"),        "runs the Python program that uses the C library"),
+    need("mcs",          Debian("mono-mcs"),       "compiles the C# program that uses the C library"),
+    need("mono",         Debian("mono-runtime"),   "runs the C# program"),
 ];
 
 const fn need(program: &'static str, source: Source, purpose: &'static str) -> Need {

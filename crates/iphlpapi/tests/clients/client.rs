@@ -1,0 +1,160 @@
+//! Programs that use the library: compiling them, and running them against the one that was just built.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+/// A program that is ready to run.
+pub(crate) struct Client {
+    program: PathBuf,
+    /// What runs it, where it does not run by itself.
+    interpreter: Option<&'static str>,
+    /// The only folder in which the library can be found.
+    library: PathBuf,
+}
+
+/// What a run left.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Client {
+    pub(crate) fn run(&self, words: &[&str]) -> Run {
+        let mut command = match self.interpreter {
+            Some(interpreter) => {
+                let mut command = Command::new(interpreter);
+                command.arg(&self.program);
+                command
+            }
+            None => Command::new(&self.program),
+        };
+        let output = output(command.args(words).env("LD_LIBRARY_PATH", &self.library));
+        Run {
+            code: output.status.code().expect("it ended by itself"),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+/// An example in C.
+pub(crate) fn c(example: &str) -> Client {
+    compiled(&examples().join(example))
+}
+
+/// The example of a manual page, as a reader would copy it.
+pub(crate) fn manual(page: &str) -> Client {
+    let path = root().join("man").join(page);
+    let text = fs::read_to_string(&path).unwrap();
+    let (_, section) = text.split_once("\n.SH EXAMPLES\n").unwrap();
+    let (_, example) = section.split_once("\n.EX\n").unwrap();
+    let (example, _) = example.split_once("\n.EE\n").unwrap();
+    let source = folder("manual").join(page).with_extension("c");
+    fs::write(&source, example.replace("\\-", "-").replace("\\e", "\\")).unwrap();
+    compiled(&source)
+}
+
+/// An example in C#, run by Mono.
+pub(crate) fn csharp(example: &str) -> Client {
+    let source = examples().join(example);
+    let program = folder("csharp")
+        .join(source.file_stem().unwrap())
+        .with_extension("exe");
+    let mut out = std::ffi::OsString::from("-out:");
+    out.push(&program);
+    compile(
+        Command::new("mcs")
+            .args(["-warnaserror+"])
+            .arg(out)
+            .arg(&source),
+    );
+    Client {
+        program,
+        interpreter: Some("mono"),
+        library: library("by-windows-name", &["libiphlpapi.dll.so"]),
+    }
+}
+
+/// An example in Python.
+pub(crate) fn python(example: &str) -> Client {
+    Client {
+        program: examples().join(example),
+        interpreter: Some("python3"),
+        library: library("by-soname", &["libiphlpapi.so.1"]),
+    }
+}
+
+fn compiled(source: &Path) -> Client {
+    let program = folder("c").join(source.file_stem().unwrap());
+    let library = library("for-linking", &["libiphlpapi.so", "libiphlpapi.so.1"]);
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-Wall", "-Wextra", "-Werror", "-I"])
+        .arg(root().join("include"))
+        .arg(source)
+        .arg("-o")
+        .arg(&program)
+        .arg("-L")
+        .arg(&library)
+        .arg("-liphlpapi");
+    compile(&mut gcc);
+    Client {
+        program,
+        interpreter: None,
+        library,
+    }
+}
+
+fn compile(command: &mut Command) {
+    let output = output(command);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}\n{said}");
+}
+
+fn output(command: &mut Command) -> Output {
+    command
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"))
+}
+
+/// A folder in which the library that was just built has these names, and no others.
+fn library(folder: &str, names: &[&str]) -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    let built = own.with_file_name("libiphlpapi.so");
+    assert!(built.exists(), "{} is not there", built.display());
+    let folder = self::folder(folder);
+    for name in names {
+        match symlink(&built, folder.join(name)) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            linked => linked.unwrap(),
+        }
+    }
+    folder
+}
+
+/// A folder of this run.
+fn folder(name: &str) -> PathBuf {
+    static RUN: OnceLock<PathBuf> = OnceLock::new();
+    let run = RUN.get_or_init(|| {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients");
+        // What an earlier run left.
+        let _ = fs::remove_dir_all(&path);
+        path
+    });
+    let path = run.join(name);
+    fs::create_dir_all(&path).unwrap();
+    path
+}
+
+fn examples() -> PathBuf {
+    root().join("examples")
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
