@@ -4,6 +4,7 @@
 
 mod command;
 mod generate;
+mod install;
 mod test;
 
 use std::path::Path;
@@ -22,6 +23,9 @@ fn main() -> ExitCode {
         ["test", "--install"] => test::run(test::Missing::Install),
         ["generate"] => generate::write(),
         ["generate", "--check"] => generate::check(),
+        ["install", ref options @ ..] => install::Options::parse(options)
+            .map_err(|error| anyhow::anyhow!("{error:#}\n\n{HELP}"))
+            .and_then(|options| install::run(&options)),
         _ => Err(anyhow::anyhow!(
             "no such command: {}\n\n{HELP}",
             args.join(" ")
@@ -54,5 +58,9 @@ cargo xtask COMMAND
   test --install    The same, after installing what is missing (Debian packages, through apt-get)
   generate          Writes the manual page and the shells' completions from the program's definition
   generate --check  Fails if one of them is not what `generate` would write
+  install --prefix P [--destdir D]
+                    Builds a release and installs program, C library, headers, pkg-config file,
+                    manual pages and completions under P, an absolute path; with D, under D/P
+                    for a package that is going to be unpacked at P
   help              This list
 ";

@@ -15,7 +15,7 @@ use clap_complete::Shell;
 pub(crate) const MANUAL: &str = "crates/tcpentry-cli/man/tcpentry.1";
 
 /// The completions; each shell finds its own by this name.
-const COMPLETIONS: &[(&str, Shell)] = &[
+pub(crate) const COMPLETIONS: &[(&str, Shell)] = &[
     ("crates/tcpentry-cli/completions/tcpentry.bash", Shell::Bash),
     ("crates/tcpentry-cli/completions/_tcpentry", Shell::Zsh),
     ("crates/tcpentry-cli/completions/tcpentry.fish", Shell::Fish),

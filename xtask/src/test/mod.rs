@@ -1,16 +1,18 @@
 //! `cargo xtask test`: everything that must hold before a change goes in, in the order of its cost.
 
+mod installed;
 mod namespace;
 mod needs;
 mod skipped;
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
 use crate::command::{self, cargo, program};
-use crate::generate;
+use crate::{generate, install};
 use namespace::Namespace;
 use skipped::SkipLog;
 
@@ -50,6 +52,7 @@ fn run_steps(steps: &mut Steps, missing: Missing) -> Result<()> {
         cargo("test --workspace --no-run --locked".split(' ')),
     )?;
     tests(steps, namespace)?;
+    steps.run("installation", || installed::works(namespace))?;
     steps.command("documentation", {
         let mut doc = cargo("doc --workspace --no-deps --locked".split(' '));
         doc.env("RUSTDOCFLAGS", "-D warnings");
@@ -59,7 +62,7 @@ fn run_steps(steps: &mut Steps, missing: Missing) -> Result<()> {
         println!("+ cargo xtask generate --check");
         generate::check()
     })?;
-    steps.run("manual page", manual_page_is_well_formed)
+    steps.run("manual pages", manual_pages_are_well_formed)
 }
 
 fn tests(steps: &mut Steps, namespace: Namespace) -> Result<()> {
@@ -72,12 +75,18 @@ fn tests(steps: &mut Steps, namespace: Namespace) -> Result<()> {
 }
 
 /// groff ends with success whatever it met, so that its warnings are the answer.
-fn manual_page_is_well_formed() -> Result<()> {
-    let mut groff = program(["groff", "-man", "-Tutf8", "-ww", "-z", generate::MANUAL]);
-    println!("+ {}", command::shown(&groff));
-    let output = groff.output().context("cannot run groff")?;
-    if !output.status.success() || !output.stderr.is_empty() {
-        bail!("{}", String::from_utf8_lossy(&output.stderr).trim_end());
+fn manual_pages_are_well_formed() -> Result<()> {
+    let written = install::manual_pages()?;
+    for page in
+        std::iter::once(Path::new(generate::MANUAL)).chain(written.iter().map(PathBuf::as_path))
+    {
+        let mut groff = program(["groff", "-man", "-Tutf8", "-ww", "-z"]);
+        groff.arg(page);
+        println!("+ {}", command::shown(&groff));
+        let output = groff.output().context("cannot run groff")?;
+        if !output.status.success() || !output.stderr.is_empty() {
+            bail!("{}", String::from_utf8_lossy(&output.stderr).trim_end());
+        }
     }
     Ok(())
 }

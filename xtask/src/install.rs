@@ -1,0 +1,409 @@
+//! `cargo xtask install`: program, C library, headers and manuals in a prefix of the user's choice.
+//!
+//! One list says what goes where; the same files are written by every run. Each is written beside its place and moved
+//! there, so that a program which runs, or has the library loaded, keeps the file it has.
+
+use std::ffi::OsStr;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail};
+use clap_complete::Shell;
+
+use crate::command::{self, cargo};
+use crate::generate;
+
+/// Where to install.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) struct Options {
+    /// Where the files are going to be used.
+    prefix: PathBuf,
+    /// What to put before the prefix when writing: the root of a package.
+    destdir: Option<PathBuf>,
+}
+
+impl Options {
+    /// From the words behind `install`.
+    pub(crate) fn parse(words: &[&str]) -> Result<Self> {
+        let mut prefix = None;
+        let mut destdir = None;
+        let mut words = words.iter().copied();
+        while let Some(word) = words.next() {
+            let (name, value) = match word.split_once('=') {
+                Some((name, value)) => (name, Some(value)),
+                None => (word, None),
+            };
+            let place = match name {
+                "--prefix" => &mut prefix,
+                "--destdir" => &mut destdir,
+                _ => bail!("install: {word} is not one of its options"),
+            };
+            let Some(value) = value.or_else(|| words.next()) else {
+                bail!("install: {name} takes a path");
+            };
+            if place.replace(path(name, value)?).is_some() {
+                bail!("install: {name} is given twice");
+            }
+        }
+        let Some(prefix) = prefix else {
+            bail!("install: --prefix is missing; for example --prefix /usr/local");
+        };
+        Ok(Self { prefix, destdir })
+    }
+
+    /// At this prefix, for good.
+    pub(crate) fn at(prefix: &Path) -> Self {
+        Self {
+            prefix: prefix.to_owned(),
+            destdir: None,
+        }
+    }
+
+    /// Where to write what is going to be used at this path.
+    fn destination(&self, path: &Path) -> PathBuf {
+        match &self.destdir {
+            None => path.to_owned(),
+            Some(root) => root.join(path.strip_prefix("/").unwrap_or(path)),
+        }
+    }
+
+    fn library_folder(&self) -> PathBuf {
+        self.prefix.join("lib")
+    }
+}
+
+/// A path that means the same from every folder, and that a pkg-config file can hold.
+fn path(name: &str, value: &str) -> Result<PathBuf> {
+    let is_plain = |c: char| c.is_alphanumeric() || "/-_.+,:@~".contains(c);
+    if !value.starts_with('/') {
+        bail!("install: {name} takes an absolute path, not '{value}'");
+    }
+    if let Some(odd) = value.chars().find(|&c| !is_plain(c)) {
+        bail!("install: a pkg-config file can't hold the {odd:?} in '{value}'");
+    }
+    if value.split('/').any(|part| part == "..") {
+        bail!("install: '..' in '{value}' may lead elsewhere; name the folder itself");
+    }
+    // Without what means nothing: `//`, `/./` and a slash at the end.
+    Ok(Path::new(value).components().collect())
+}
+
+/// Builds, and writes every file.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let built = build()?;
+    let files = files(&built, &options.prefix)?;
+    for (path, file) in &files {
+        let to = options.destination(&options.prefix.join(path));
+        write(&to, file).with_context(|| format!("cannot install {}", to.display()))?;
+        match file {
+            File::Link(target) => println!("{} -> {target}", to.display()),
+            _ => println!("{}", to.display()),
+        }
+    }
+    print!("{}", hints(options, is_searched_by_the_loader));
+    Ok(())
+}
+
+/// The manual pages of the C library, from the repository's root.
+pub(crate) fn manual_pages() -> Result<Vec<PathBuf>> {
+    let mut pages = Vec::new();
+    for entry in fs::read_dir(MANUALS).context(MANUALS)? {
+        let path = entry?.path();
+        if path.extension() == Some(OsStr::new("3")) {
+            pages.push(path);
+        }
+    }
+    pages.sort();
+    Ok(pages)
+}
+
+/// What the release build left, and what was learnt from it.
+struct Built {
+    folder: PathBuf,
+    native_libraries: String,
+}
+
+fn build() -> Result<Built> {
+    command::run(&mut cargo(
+        "build --release --locked --package tcpentry-cli".split(' '),
+    ))?;
+    let mut library = cargo(
+        "rustc --release --locked --package iphlpapi --lib -- --print native-static-libs"
+            .split(' '),
+    );
+    // What rustc prints is repeated by cargo when there is nothing to compile; colours would hide it.
+    library.env("CARGO_TERM_COLOR", "never");
+    println!("+ {}", command::shown(&library));
+    let output = library
+        .stdout(Stdio::inherit())
+        .output()
+        .context("cannot run cargo")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        bail!("{}", said.trim_end());
+    }
+    let native = said
+        .lines()
+        .find_map(|line| line.split_once("native-static-libs:"))
+        .context("rustc did not say what the static library needs")?;
+
+    // This program is in the folder of another profile of the same target.
+    let own = std::env::current_exe().context("where this program is")?;
+    let target = own
+        .parent()
+        .and_then(Path::parent)
+        .context("no target folder")?;
+    Ok(Built {
+        folder: target.join("release"),
+        native_libraries: beside_the_compilers(native.1),
+    })
+}
+
+/// Without what every compiler links by itself, in the form that suits: the shared libgcc_s would keep a program from
+/// being linked with `-static`.
+fn beside_the_compilers(libraries: &str) -> String {
+    let others = libraries
+        .split_whitespace()
+        .filter(|word| !["-lgcc_s", "-lc"].contains(word));
+    others.collect::<Vec<_>>().join(" ")
+}
+
+/// One file to be installed.
+#[derive(Debug, Eq, PartialEq)]
+enum File {
+    Program(PathBuf),
+    Copy(PathBuf),
+    Text(String),
+    /// A link to a name in the same folder.
+    Link(&'static str),
+}
+
+/// Everything that is installed: paths from the prefix.
+fn files(built: &Built, prefix: &Path) -> Result<Vec<(PathBuf, File)>> {
+    let mut files: Vec<(PathBuf, File)> = Vec::new();
+    let mut add = |path: &str, file| files.push((path.into(), file));
+
+    add("bin/tcpentry", File::Program(built.folder.join("tcpentry")));
+    add(
+        &format!("lib/{LIBRARY}"),
+        File::Copy(built.folder.join("libiphlpapi.so")),
+    );
+    add("lib/libiphlpapi.so.1", File::Link(LIBRARY));
+    add("lib/libiphlpapi.so", File::Link("libiphlpapi.so.1"));
+    // What Mono and .NET make of the name that Windows has for it.
+    add("lib/libiphlpapi.dll.so", File::Link("libiphlpapi.so.1"));
+    add(
+        "lib/libiphlpapi.a",
+        File::Copy(built.folder.join("libiphlpapi.a")),
+    );
+    add(
+        "lib/pkgconfig/iphlpapi.pc",
+        File::Text(pkg_config(prefix, &built.native_libraries)),
+    );
+    for header in ["iphlpapi.h", "tcpmib.h"] {
+        let from = Path::new(HEADERS).join(header);
+        add(&format!("include/{header}"), File::Copy(from));
+    }
+    add(
+        "share/man/man1/tcpentry.1",
+        File::Copy(generate::MANUAL.into()),
+    );
+    for page in manual_pages()? {
+        let text = fs::read_to_string(&page).with_context(|| page.display().to_string())?;
+        let stem = page.file_stem().unwrap_or_default().to_string_lossy();
+        add(
+            &format!("share/man/man3/{stem}.3"),
+            File::Copy(page.clone()),
+        );
+        for name in names(&text).filter(|&name| *name != stem) {
+            let text = format!(".so man3/{stem}.3\n");
+            add(&format!("share/man/man3/{name}.3"), File::Text(text));
+        }
+    }
+    for &(path, shell) in generate::COMPLETIONS {
+        let place = match shell {
+            Shell::Bash => "share/bash-completion/completions/tcpentry",
+            Shell::Zsh => "share/zsh/site-functions/_tcpentry",
+            Shell::Fish => "share/fish/vendor_completions.d/tcpentry.fish",
+            _ => bail!("no place is known for the completions of {shell}"),
+        };
+        add(place, File::Copy(path.into()));
+    }
+    Ok(files)
+}
+
+/// The functions that a manual page is about: what its section NAME lists before the dash.
+fn names(page: &str) -> impl Iterator<Item = &str> {
+    let section = page.split_once("\n.SH NAME\n").map_or("", |(_, rest)| rest);
+    let list = section.split_once(" \\- ").map_or("", |(list, _)| list);
+    list.split([',', '\n', ' ']).filter(|name| !name.is_empty())
+}
+
+fn pkg_config(prefix: &Path, native_libraries: &str) -> String {
+    let command = tcpentry_cli::command();
+    let version = command.get_version().expect("the program has a version");
+    format!(
+        "\
+prefix={}
+libdir=${{prefix}}/lib
+includedir=${{prefix}}/include
+
+Name: iphlpapi
+Description: SetTcpEntry and the TCP functions around it, for Linux, with the layouts of Windows
+Version: {version}
+Libs: -L${{libdir}} -liphlpapi
+Libs.private: {native_libraries}
+Cflags: -I${{includedir}}
+",
+        prefix.display()
+    )
+}
+
+fn write(to: &Path, file: &File) -> Result<()> {
+    let folder = to.parent().context("it has no folder")?;
+    fs::create_dir_all(folder)?;
+    let mut name = to.file_name().context("it has no name")?.to_owned();
+    name.push(".new");
+    let new = folder.join(name);
+    // Left behind by a run that was interrupted.
+    let _ = fs::remove_file(&new);
+    match file {
+        File::Program(from) | File::Copy(from) => {
+            fs::copy(from, &new).with_context(|| from.display().to_string())?;
+        }
+        File::Text(text) => fs::write(&new, text)?,
+        File::Link(target) => symlink(target, &new)?,
+    }
+    match file {
+        File::Program(_) => fs::set_permissions(&new, Permissions::from_mode(0o755))?,
+        File::Copy(_) | File::Text(_) => fs::set_permissions(&new, Permissions::from_mode(0o644))?,
+        File::Link(_) => {}
+    }
+    fs::rename(&new, to)?;
+    Ok(())
+}
+
+/// What is left to do until compilers, loader and `man` find what was installed.
+fn hints(options: &Options, is_searched: impl Fn(&Path) -> bool) -> String {
+    if options.destdir.is_some() {
+        return String::new();
+    }
+    let library = options.library_folder();
+    if is_searched(&library) {
+        return format!(
+            "\nThe loader knows {} once its cache is renewed: sudo ldconfig\n",
+            library.display()
+        );
+    }
+    format!(
+        "\nNothing looks into {prefix} by itself. For programs started from this shell:\n  \
+         export LD_LIBRARY_PATH={library} PKG_CONFIG_PATH={library}/pkgconfig\n  \
+         export PATH={prefix}/bin:$PATH MANPATH={prefix}/share/man:\n",
+        library = library.display(),
+        prefix = options.prefix.display(),
+    )
+}
+
+fn is_searched_by_the_loader(folder: &Path) -> bool {
+    let built_in = ["/lib", "/usr/lib", "/lib64", "/usr/lib64"];
+    let mut configurations = vec![PathBuf::from("/etc/ld.so.conf")];
+    if let Ok(entries) = fs::read_dir("/etc/ld.so.conf.d") {
+        configurations.extend(entries.flatten().map(|entry| entry.path()));
+    }
+    let is_configured = configurations.iter().any(|path| {
+        fs::read_to_string(path)
+            .is_ok_and(|text| text.lines().any(|line| Path::new(line.trim()) == folder))
+    });
+    built_in.iter().any(|known| Path::new(known) == folder) || is_configured
+}
+
+/// The library's real name. The first number is that of the soname; it changes when a program would have to be
+/// compiled anew.
+const LIBRARY: &str = "libiphlpapi.so.1.0.0";
+const HEADERS: &str = "crates/iphlpapi/include";
+const MANUALS: &str = "crates/iphlpapi/man";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(words: &[&str]) -> String {
+        Options::parse(words).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn options_in_both_notations() {
+        let options = Options {
+            prefix: "/opt/x".into(),
+            destdir: Some("/tmp/root".into()),
+        };
+        let words = ["--prefix", "/opt//x/", "--destdir=/tmp/root"];
+        assert_eq!(Options::parse(&words).unwrap(), options);
+        let library = options.destination(&options.library_folder());
+        assert_eq!(library, Path::new("/tmp/root/opt/x/lib"));
+    }
+
+    #[test]
+    fn nonsense_is_refused_before_anything_is_built() {
+        assert!(refusal(&[]).contains("--prefix is missing"));
+        assert!(refusal(&["--destdir", "/tmp"]).contains("--prefix is missing"));
+        assert!(refusal(&["--prefix"]).contains("takes a path"));
+        assert!(refusal(&["--prefix", "opt"]).contains("absolute path"));
+        assert!(refusal(&["--prefix="]).contains("absolute path"));
+        assert!(refusal(&["--prefix", "--destdir"]).contains("absolute path"));
+        assert!(refusal(&["--prefix", "/a b"]).contains("' '"));
+        assert!(refusal(&["--prefix", "/a/../b"]).contains(".."));
+        assert!(refusal(&["--prefix=/a", "--prefix=/b"]).contains("twice"));
+        assert!(refusal(&["/usr/local"]).contains("not one of its options"));
+    }
+
+    #[test]
+    fn every_name_of_a_page_is_found() {
+        let page = ".TH A 3\n.SH NAME\nA, B,\nC_d \\- do it\n.SH SYNOPSIS\nx \\- y\n";
+        assert_eq!(names(page).collect::<Vec<_>>(), ["A", "B", "C_d"]);
+        assert_eq!(names("no page").count(), 0);
+    }
+
+    #[test]
+    fn a_static_program_needs_no_shared_library() {
+        let printed = " -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc";
+        assert_eq!(
+            beside_the_compilers(printed),
+            "-lutil -lrt -lpthread -lm -ldl"
+        );
+    }
+
+    #[test]
+    fn a_prefix_that_nobody_searches_gets_hints() {
+        let options = Options::at(Path::new("/opt/x"));
+        let text = hints(&options, |_| false);
+        assert!(text.contains("LD_LIBRARY_PATH=/opt/x/lib"), "{text}");
+        assert!(hints(&options, |_| true).contains("ldconfig"));
+        let packaged = Options {
+            destdir: Some("/tmp/root".into()),
+            ..options
+        };
+        assert_eq!(hints(&packaged, |_| false), "");
+    }
+
+    #[test]
+    fn a_file_is_replaced_and_not_written_into() {
+        let folder = std::env::temp_dir().join(format!("tcpentry-install-{}", std::process::id()));
+        let path = folder.join("lib/x");
+        for text in ["one", "two"] {
+            let old = fs::File::open(&path).ok();
+            write(&path, &File::Text(text.into())).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+            if let Some(mut old) = old {
+                let mut kept = String::new();
+                std::io::Read::read_to_string(&mut old, &mut kept).unwrap();
+                assert_eq!(kept, "one");
+            }
+            write(&folder.join("lib/y"), &File::Link("x")).unwrap();
+        }
+        assert_eq!(fs::read_dir(folder.join("lib")).unwrap().count(), 2);
+        fs::remove_dir_all(folder).unwrap();
+    }
+}

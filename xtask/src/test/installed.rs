@@ -1,0 +1,72 @@
+//! Whether what `cargo xtask install` installs can be used: a C program is compiled against it as its user would,
+//! shared and static, and run.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::namespace::Namespace;
+use crate::command::{self, program};
+use crate::install;
+
+/// Installs into a folder that goes afterwards, twice, and tries it out.
+pub(super) fn works(namespace: Namespace) -> Result<()> {
+    let folder = Folder::create()?;
+    let options = install::Options::at(&folder.0);
+    install::run(&options)?;
+    // Again, over what is there.
+    install::run(&options)?;
+
+    let shared = folder.0.join("shared");
+    compile(&folder.0, &["--cflags", "--libs"], &[], &shared)?;
+    let mut run = namespace.enter(&Command::new(&shared));
+    run.env("LD_LIBRARY_PATH", folder.0.join("lib"));
+    command::run(&mut run)?;
+
+    let standalone = folder.0.join("static");
+    let flags = ["--static", "--cflags", "--libs"];
+    compile(&folder.0, &flags, &["-static"], &standalone)?;
+    command::run(&mut namespace.enter(&Command::new(&standalone)))
+}
+
+/// `gcc closeconn.c $(pkg-config ...)`
+fn compile(prefix: &Path, flags: &[&str], options: &[&str], to: &Path) -> Result<()> {
+    let mut pkg_config = program(["pkg-config"]);
+    pkg_config
+        .args(flags)
+        .arg("iphlpapi")
+        .env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig"));
+    println!("+ {}", command::shown(&pkg_config));
+    let output = pkg_config.output().context("cannot run pkg-config")?;
+    if !output.status.success() {
+        bail!("{}", String::from_utf8_lossy(&output.stderr).trim_end());
+    }
+    let words = String::from_utf8(output.stdout).context("pkg-config writes text")?;
+    let mut gcc = program(["gcc", "-Wall", "-Wextra", "-Werror", EXAMPLE, "-o"]);
+    gcc.arg(to).args(words.split_whitespace()).args(options);
+    command::run(&mut gcc)
+}
+
+const EXAMPLE: &str = "crates/iphlpapi/examples/c/closeconn.c";
+
+/// A folder that goes with this value.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn create() -> Result<Self> {
+        let name = format!("tcpentry-installed-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        // Never one that somebody else has put there.
+        fs::create_dir(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Left behind, it harms nobody.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
