@@ -38,11 +38,14 @@ typedef union _LARGE_INTEGER {
 } LARGE_INTEGER, *PLARGE_INTEGER;
 #endif
 
-/* 64-bit fields are aligned to 8 on every Windows; on 32-bit Linux only when told so. */
+/* 64-bit fields are aligned to 8 on every Windows; on 32-bit Linux only when told so. C99 has unions without a
+ * name only as an extension. */
 #if defined(__GNUC__)
 #define TCPENTRY_ALIGNED_8 __attribute__((aligned(8)))
+#define TCPENTRY_EXTENSION __extension__
 #else
 #define TCPENTRY_ALIGNED_8
+#define TCPENTRY_EXTENSION
 #endif
 
 #ifndef ANY_SIZE
@@ -103,7 +106,7 @@ typedef struct in6_addr {
 /* IPv4 */
 
 typedef struct _MIB_TCPROW_LH {
-    union {
+    TCPENTRY_EXTENSION union {
         DWORD dwState;
         MIB_TCP_STATE State;
     };
@@ -243,7 +246,7 @@ typedef struct _MIB_TCP6TABLE_OWNER_MODULE {
 } MIB_TCP6TABLE_OWNER_MODULE, *PMIB_TCP6TABLE_OWNER_MODULE;
 
 typedef struct _MIB_TCPSTATS_LH {
-    union {
+    TCPENTRY_EXTENSION union {
         DWORD dwRtoAlgorithm;
         TCP_RTO_ALGORITHM RtoAlgorithm;
     };
