@@ -1,17 +1,20 @@
 //! Deleting: by row, by identity, many of either.
 
-use tcpentry::{Deleted, Error, Identity, Options, Pair, Target, Tcp6Row, TcpRow, TcpTable};
+use tcpentry::{
+    Deleted, Error, Identity, MIB_TCP_STATE_DELETE_TCB, Options, Pair, Target, Tcp6Row, TcpRow,
+    TcpTable,
+};
 
 use crate::detail::Detail;
 
 /// `SetTcpEntry`
 pub(crate) fn set(row: &TcpRow) -> Detail {
-    Detail::of(&TcpTable::open().and_then(|mut table| table.set_entry(row)))
+    Batch::open().row(row)
 }
 
 /// `SetTcp6Entry`
 pub(crate) fn set6(row: &Tcp6Row) -> Detail {
-    Detail::of(&TcpTable::open().and_then(|mut table| table.set_entry6(row)))
+    Batch::open().row6(row)
 }
 
 /// `tcpentry_identify`: the identity of whatever has this name now.
@@ -28,10 +31,7 @@ pub(crate) fn identify(pair: Result<Pair, Error>) -> Result<String, Detail> {
 
 /// `tcpentry_delete_id`
 pub(crate) fn delete_id(word: &str) -> Detail {
-    match TcpTable::open() {
-        Ok(mut table) => delete_word(&mut table, word),
-        Err(error) => Detail::of_error(&error),
-    }
+    Batch::open().word(word)
 }
 
 /// A table for many deletions, or the detail that stands for each of them.
@@ -45,29 +45,35 @@ impl Batch {
     pub(crate) fn row(&mut self, row: &TcpRow) -> Detail {
         match &mut self.0 {
             Ok(table) => Detail::of(&table.set_entry(row)),
-            Err(error) => Detail::of_error(error),
+            Err(error) => without_table(row.state, error),
         }
     }
 
     pub(crate) fn row6(&mut self, row: &Tcp6Row) -> Detail {
         match &mut self.0 {
             Ok(table) => Detail::of(&table.set_entry6(row)),
-            Err(error) => Detail::of_error(error),
+            Err(error) => match row.pair() {
+                Err(invalid) if row.state == MIB_TCP_STATE_DELETE_TCB => Detail::of_error(&invalid),
+                _ => without_table(row.state, error),
+            },
         }
     }
 
     pub(crate) fn word(&mut self, word: &str) -> Detail {
-        match &mut self.0 {
-            Ok(table) => delete_word(table, word),
-            Err(error) => Detail::of_error(error),
+        match (word.parse::<Identity>(), &mut self.0) {
+            (Err(error), _) => Detail::invalid(&error.to_string()),
+            (_, Err(error)) => Detail::of_error(error),
+            (Ok(identity), Ok(table)) => Detail::of(&delete(table, identity)),
         }
     }
 }
 
-fn delete_word(table: &mut TcpTable, word: &str) -> Detail {
-    match word.parse::<Identity>() {
-        Ok(identity) => Detail::of(&delete(table, identity)),
-        Err(error) => Detail::invalid(&error.to_string()),
+/// What is wrong with the row itself is told first, also where there is no table to be had.
+fn without_table(state: u32, error: &Error) -> Detail {
+    if state == MIB_TCP_STATE_DELETE_TCB {
+        Detail::of_error(error)
+    } else {
+        Detail::invalid("the only state that can be set is MIB_TCP_STATE_DELETE_TCB (12)")
     }
 }
 
