@@ -62,13 +62,14 @@ impl Detail {
     /// Keeps it for this thread, and gives its code.
     pub(crate) fn remember(self) -> u32 {
         let code = self.code;
-        LAST.with(|last| *last.borrow_mut() = Some(self));
+        // A thread that is ending (pthread_key_create) has nothing left to keep it in.
+        let _ = LAST.try_with(|last| *last.borrow_mut() = Some(self));
         code
     }
 
     /// What this thread's last deletion or identification left.
     pub(crate) fn last() -> Option<Self> {
-        LAST.with(|last| last.borrow().clone())
+        LAST.try_with(|last| last.borrow().clone()).ok().flatten()
     }
 }
 
