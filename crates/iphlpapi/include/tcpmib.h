@@ -269,18 +269,25 @@ typedef struct _MIB_TCPSTATS_LH {
 typedef MIB_TCPSTATS_LH MIB_TCPSTATS;
 typedef MIB_TCPSTATS_LH *PMIB_TCPSTATS;
 
-/* Bytes that a table of X rows takes. */
-#define SIZEOF_TCPTABLE(X) (offsetof(MIB_TCPTABLE, table[0]) + (X) * sizeof(MIB_TCPROW))
-#define SIZEOF_TCPTABLE2(X) (offsetof(MIB_TCPTABLE2, table[0]) + (X) * sizeof(MIB_TCPROW2))
+/* Bytes to allocate for a table of X rows: with room for its alignment, as on Windows. */
+#ifndef ALIGN_SIZE
+#define ALIGN_SIZE 8
+#endif
+#define SIZEOF_TCPTABLE(X) \
+    (offsetof(MIB_TCPTABLE, table[0]) + (X) * sizeof(MIB_TCPROW) + ALIGN_SIZE)
+#define SIZEOF_TCPTABLE2(X) \
+    (offsetof(MIB_TCPTABLE2, table[0]) + (X) * sizeof(MIB_TCPROW2) + ALIGN_SIZE)
 #define SIZEOF_TCPTABLE_OWNER_PID(X) \
-    (offsetof(MIB_TCPTABLE_OWNER_PID, table[0]) + (X) * sizeof(MIB_TCPROW_OWNER_PID))
+    (offsetof(MIB_TCPTABLE_OWNER_PID, table[0]) + (X) * sizeof(MIB_TCPROW_OWNER_PID) + ALIGN_SIZE)
 #define SIZEOF_TCPTABLE_OWNER_MODULE(X) \
-    (offsetof(MIB_TCPTABLE_OWNER_MODULE, table[0]) + (X) * sizeof(MIB_TCPROW_OWNER_MODULE))
-#define SIZEOF_TCP6TABLE(X) (offsetof(MIB_TCP6TABLE, table[0]) + (X) * sizeof(MIB_TCP6ROW))
-#define SIZEOF_TCP6TABLE2(X) (offsetof(MIB_TCP6TABLE2, table[0]) + (X) * sizeof(MIB_TCP6ROW2))
+    (offsetof(MIB_TCPTABLE_OWNER_MODULE, table[0]) + (X) * sizeof(MIB_TCPROW_OWNER_MODULE) + ALIGN_SIZE)
+#define SIZEOF_TCP6TABLE(X) \
+    (offsetof(MIB_TCP6TABLE, table[0]) + (X) * sizeof(MIB_TCP6ROW) + ALIGN_SIZE)
+#define SIZEOF_TCP6TABLE2(X) \
+    (offsetof(MIB_TCP6TABLE2, table[0]) + (X) * sizeof(MIB_TCP6ROW2) + ALIGN_SIZE)
 #define SIZEOF_TCP6TABLE_OWNER_PID(X) \
-    (offsetof(MIB_TCP6TABLE_OWNER_PID, table[0]) + (X) * sizeof(MIB_TCP6ROW_OWNER_PID))
+    (offsetof(MIB_TCP6TABLE_OWNER_PID, table[0]) + (X) * sizeof(MIB_TCP6ROW_OWNER_PID) + ALIGN_SIZE)
 #define SIZEOF_TCP6TABLE_OWNER_MODULE(X) \
-    (offsetof(MIB_TCP6TABLE_OWNER_MODULE, table[0]) + (X) * sizeof(MIB_TCP6ROW_OWNER_MODULE))
+    (offsetof(MIB_TCP6TABLE_OWNER_MODULE, table[0]) + (X) * sizeof(MIB_TCP6ROW_OWNER_MODULE) + ALIGN_SIZE)
 
 #endif
