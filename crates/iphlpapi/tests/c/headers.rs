@@ -1,0 +1,55 @@
+//! The headers: alone, in every dialect, with the numbers of the layouts.
+
+use std::fs;
+
+use crate::compiler::{check, source};
+
+const DIALECTS: [&str; 6] = [
+    "gcc -x c -std=c99",
+    "gcc -x c -std=c11",
+    "gcc -x c -std=gnu17",
+    "g++ -x c++ -std=c++11",
+    "g++ -x c++ -std=c++17",
+    "g++ -x c++ -std=c++20",
+];
+
+#[test]
+fn each_compiles_alone_without_a_warning() {
+    for dialect in DIALECTS {
+        for header in ["iphlpapi.h", "tcpmib.h"] {
+            let run = check(dialect, &format!("#include <{header}>\nint main(void);\n"));
+            assert_eq!(run.code, 0, "{dialect} {header}: {}", run.err);
+        }
+    }
+}
+
+#[test]
+fn they_go_with_the_systems_own() {
+    let text = "#include <iphlpapi.h>\n#include <arpa/inet.h>\n#include <netinet/tcp.h>\n\
+        #include <sys/socket.h>\n#include <unistd.h>\n#include <iphlpapi.h>\n\
+        int family = AF_INET6;\n";
+    for dialect in DIALECTS {
+        let run = check(dialect, text);
+        assert_eq!(run.code, 0, "{dialect}: {}", run.err);
+        let reversed: Vec<&str> = text.lines().rev().collect();
+        let moved = format!("#include <sys/socket.h>\n{}\n", reversed.join("\n"));
+        let run = check(dialect, &moved);
+        assert_eq!(run.code, 0, "{dialect}: {}", run.err);
+    }
+}
+
+#[test]
+fn the_numbers_of_the_layouts() {
+    let numbers = fs::read_to_string(source("numbers.c")).unwrap();
+    for compiler in [
+        "gcc -x c -std=c11",
+        "g++ -x c++ -std=c++17",
+        "gcc -x c -std=c11 -m32 -ffreestanding",
+    ] {
+        let run = check(compiler, &numbers);
+        assert_eq!(run.code, 0, "{compiler}: {}", run.err);
+    }
+    // The check itself: a wrong number does not pass.
+    let wrong = numbers.replace("SIZE(MIB_TCPROW, 20)", "SIZE(MIB_TCPROW, 24)");
+    assert_ne!(check("gcc -x c -std=c11", &wrong).code, 0);
+}

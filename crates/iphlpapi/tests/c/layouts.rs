@@ -1,0 +1,299 @@
+//! The layouts against those of mingw-w64: one list of types, fields and constants, compiled against their
+//! headers and against ours, has to give the same numbers.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use tcpentry_testkit::skip;
+
+use crate::compiler::{Run, compile, folder, include};
+
+#[test]
+fn they_are_those_of_mingw() {
+    if !Path::new(MINGW).join("iphlpapi.h").exists() {
+        skip!("no headers of mingw-w64 (Debian package mingw-w64-common)");
+    }
+    let mut theirs = Command::new("gcc");
+    theirs.args(["-w", "-isystem", MINGW]).args(WINDOWS);
+    let theirs = numbers(
+        "theirs",
+        theirs,
+        "#include <winsock2.h>\n#include <ws2tcpip.h>",
+    );
+    let mut ours = Command::new("gcc");
+    ours.arg(include());
+    let ours = numbers("ours", ours, "");
+    assert_eq!(ours.lines().count(), theirs.lines().count());
+    for (ours, theirs) in ours.lines().zip(theirs.lines()) {
+        assert_eq!(ours, theirs);
+    }
+}
+
+/// Every type that the published pages name is in the list, and so is each of its fields.
+#[test]
+fn the_list_is_whole() {
+    let header = include_str!("../../include/tcpmib.h");
+    for (name, fields) in TYPES {
+        // The first and the last hold a union without a name.
+        if matches!(*name, "MIB_TCPROW" | "MIB_TCPSTATS")
+            || !name.starts_with("MIB_TCP")
+            || fields.is_empty()
+        {
+            continue;
+        }
+        let start = header.find(&format!("typedef struct _{name} {{")).unwrap();
+        let body = &header[start..start + header[start..].find("\n}").unwrap()];
+        let declared = body.lines().skip(1).filter_map(|line| {
+            let line = line.split("/*").next()?.trim();
+            let name = line.strip_suffix(';')?.split('[').next()?;
+            name.rsplit(' ').next().map(str::to_owned)
+        });
+        assert_eq!(declared.collect::<Vec<_>>(), *fields, "{name}");
+    }
+}
+
+fn numbers(name: &str, mut compiler: Command, includes: &str) -> String {
+    let mut text = format!("{includes}\n#include <iphlpapi.h>\nint printf(const char *, ...);\n");
+    text += "#define PRINT(what, number) printf(\"%s %lld\\n\", what, (long long)(number))\n";
+    text += "int main(void) {\n";
+    for (name, fields) in TYPES {
+        let _ = writeln!(text, "PRINT(\"sizeof {name}\", sizeof({name}));");
+        // Ours is the system's, which is aligned to 4; it stands at such offsets everywhere.
+        if *name != "IN6_ADDR" {
+            let _ = writeln!(text, "PRINT(\"alignof {name}\", _Alignof({name}));");
+        }
+        for field in *fields {
+            let _ = writeln!(
+                text,
+                "PRINT(\"offsetof {name}.{field}\", __builtin_offsetof({name}, {field}));\n\
+                 PRINT(\"sizeof {name}.{field}\", sizeof((({name} *)0)->{field}));"
+            );
+        }
+    }
+    for constant in CONSTANTS {
+        let _ = writeln!(text, "PRINT(\"{constant}\", {constant});");
+    }
+    text += "return 0;\n}\n";
+    let folder = folder().join("layouts");
+    fs::create_dir_all(&folder).unwrap();
+    let source = folder.join(format!("{name}.{}.c", std::process::id()));
+    fs::write(&source, text).unwrap();
+    let target = folder.join(name);
+    compiler.arg("-std=gnu11").arg(&source);
+    compile(compiler, &target);
+    fs::remove_file(source).unwrap();
+    Run::of(&mut Command::new(target)).success()
+}
+
+const MINGW: &str = "/usr/share/mingw-w64/include";
+
+/// What a compiler for Windows defines by itself. `long` has 32 bits there; the headers care for that.
+/// And ALIGN_SIZE, which these headers use without defining it.
+const WINDOWS: [&str; 10] = [
+    "-DALIGN_SIZE=8",
+    "-D_WIN32",
+    "-D_WIN64",
+    "-D_WIN32_WINNT=0x0600",
+    "-D__int64=long long",
+    "-D__cdecl=",
+    "-D_cdecl=",
+    "-D__stdcall=",
+    "-D__fastcall=",
+    "-D__declspec(x)=__attribute__((x))",
+];
+
+const ENDS: [&str; 5] = [
+    "dwState",
+    "dwLocalAddr",
+    "dwLocalPort",
+    "dwRemoteAddr",
+    "dwRemotePort",
+];
+const TABLE: &[&str] = &["dwNumEntries", "table"];
+
+/// The types and their fields, in their order.
+const TYPES: &[(&str, &[&str])] = &[
+    ("DWORD", &[]),
+    ("ULONG", &[]),
+    ("BOOL", &[]),
+    ("WCHAR", &[]),
+    ("LARGE_INTEGER", &["QuadPart"]),
+    ("MIB_TCP_STATE", &[]),
+    ("TCP_TABLE_CLASS", &[]),
+    ("TCPIP_OWNER_MODULE_INFO_CLASS", &[]),
+    ("TCP_CONNECTION_OFFLOAD_STATE", &[]),
+    ("IN6_ADDR", &[]),
+    ("MIB_TCPROW", &ENDS),
+    ("MIB_TCPTABLE", TABLE),
+    (
+        "MIB_TCPROW2",
+        &[
+            ENDS[0],
+            ENDS[1],
+            ENDS[2],
+            ENDS[3],
+            ENDS[4],
+            "dwOwningPid",
+            "dwOffloadState",
+        ],
+    ),
+    ("MIB_TCPTABLE2", TABLE),
+    (
+        "MIB_TCPROW_OWNER_PID",
+        &[ENDS[0], ENDS[1], ENDS[2], ENDS[3], ENDS[4], "dwOwningPid"],
+    ),
+    ("MIB_TCPTABLE_OWNER_PID", TABLE),
+    (
+        "MIB_TCPROW_OWNER_MODULE",
+        &[
+            ENDS[0],
+            ENDS[1],
+            ENDS[2],
+            ENDS[3],
+            ENDS[4],
+            "dwOwningPid",
+            "liCreateTimestamp",
+            "OwningModuleInfo",
+        ],
+    ),
+    ("MIB_TCPTABLE_OWNER_MODULE", TABLE),
+    (
+        "MIB_TCP6ROW",
+        &[
+            "State",
+            "LocalAddr",
+            "dwLocalScopeId",
+            "dwLocalPort",
+            "RemoteAddr",
+            "dwRemoteScopeId",
+            "dwRemotePort",
+        ],
+    ),
+    ("MIB_TCP6TABLE", TABLE),
+    (
+        "MIB_TCP6ROW2",
+        &[
+            "LocalAddr",
+            "dwLocalScopeId",
+            "dwLocalPort",
+            "RemoteAddr",
+            "dwRemoteScopeId",
+            "dwRemotePort",
+            "State",
+            "dwOwningPid",
+            "dwOffloadState",
+        ],
+    ),
+    ("MIB_TCP6TABLE2", TABLE),
+    (
+        "MIB_TCP6ROW_OWNER_PID",
+        &[
+            "ucLocalAddr",
+            "dwLocalScopeId",
+            "dwLocalPort",
+            "ucRemoteAddr",
+            "dwRemoteScopeId",
+            "dwRemotePort",
+            "dwState",
+            "dwOwningPid",
+        ],
+    ),
+    ("MIB_TCP6TABLE_OWNER_PID", TABLE),
+    (
+        "MIB_TCP6ROW_OWNER_MODULE",
+        &[
+            "ucLocalAddr",
+            "dwLocalScopeId",
+            "dwLocalPort",
+            "ucRemoteAddr",
+            "dwRemoteScopeId",
+            "dwRemotePort",
+            "dwState",
+            "dwOwningPid",
+            "liCreateTimestamp",
+            "OwningModuleInfo",
+        ],
+    ),
+    ("MIB_TCP6TABLE_OWNER_MODULE", TABLE),
+    (
+        "MIB_TCPSTATS",
+        &[
+            "dwRtoAlgorithm",
+            "dwRtoMin",
+            "dwRtoMax",
+            "dwMaxConn",
+            "dwActiveOpens",
+            "dwPassiveOpens",
+            "dwAttemptFails",
+            "dwEstabResets",
+            "dwCurrEstab",
+            "dwInSegs",
+            "dwOutSegs",
+            "dwRetransSegs",
+            "dwInErrs",
+            "dwOutRsts",
+            "dwNumConns",
+        ],
+    ),
+    (
+        "TCPIP_OWNER_MODULE_BASIC_INFO",
+        &["pModuleName", "pModulePath"],
+    ),
+];
+
+/// All that both have, but `SIZEOF_TCP6TABLE_OWNER_MODULE`, which multiplies by the wrong row there.
+const CONSTANTS: &[&str] = &[
+    "MIB_TCP_STATE_CLOSED",
+    "MIB_TCP_STATE_LISTEN",
+    "MIB_TCP_STATE_SYN_SENT",
+    "MIB_TCP_STATE_SYN_RCVD",
+    "MIB_TCP_STATE_ESTAB",
+    "MIB_TCP_STATE_FIN_WAIT1",
+    "MIB_TCP_STATE_FIN_WAIT2",
+    "MIB_TCP_STATE_CLOSE_WAIT",
+    "MIB_TCP_STATE_CLOSING",
+    "MIB_TCP_STATE_LAST_ACK",
+    "MIB_TCP_STATE_TIME_WAIT",
+    "MIB_TCP_STATE_DELETE_TCB",
+    "TcpConnectionOffloadStateInHost",
+    "TcpConnectionOffloadStateOffloading",
+    "TcpConnectionOffloadStateOffloaded",
+    "TcpConnectionOffloadStateUploading",
+    "TcpConnectionOffloadStateMax",
+    "TCP_TABLE_BASIC_LISTENER",
+    "TCP_TABLE_BASIC_CONNECTIONS",
+    "TCP_TABLE_BASIC_ALL",
+    "TCP_TABLE_OWNER_PID_LISTENER",
+    "TCP_TABLE_OWNER_PID_CONNECTIONS",
+    "TCP_TABLE_OWNER_PID_ALL",
+    "TCP_TABLE_OWNER_MODULE_LISTENER",
+    "TCP_TABLE_OWNER_MODULE_CONNECTIONS",
+    "TCP_TABLE_OWNER_MODULE_ALL",
+    "TCPIP_OWNER_MODULE_INFO_BASIC",
+    "TCPIP_OWNING_MODULE_SIZE",
+    "MIB_TCP_RTO_OTHER",
+    "MIB_TCP_RTO_CONSTANT",
+    "MIB_TCP_RTO_RSRE",
+    "MIB_TCP_RTO_VANJ",
+    "ANY_SIZE",
+    "TRUE",
+    "FALSE",
+    "NO_ERROR",
+    "ERROR_SUCCESS",
+    "ERROR_TOO_MANY_OPEN_FILES",
+    "ERROR_ACCESS_DENIED",
+    "ERROR_NOT_ENOUGH_MEMORY",
+    "ERROR_GEN_FAILURE",
+    "ERROR_NOT_SUPPORTED",
+    "ERROR_INVALID_PARAMETER",
+    "ERROR_INSUFFICIENT_BUFFER",
+    "ERROR_BUSY",
+    "ERROR_MR_MID_NOT_FOUND",
+    "ERROR_NOT_FOUND",
+    "SIZEOF_TCPTABLE(3)",
+    "SIZEOF_TCPTABLE_OWNER_PID(3)",
+    "SIZEOF_TCPTABLE_OWNER_MODULE(3)",
+    "SIZEOF_TCP6TABLE_OWNER_PID(3)",
+];

@@ -1,0 +1,454 @@
+//! Every table against `ss` in the same namespace; the statistics against the kernel's text.
+
+use std::fs;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpStream};
+use std::process::Command;
+
+use tcpentry_testkit::holder::Holder;
+use tcpentry_testkit::proc_net::{await_orphan, await_state};
+use tcpentry_testkit::user::{self, User};
+use tcpentry_testkit::{isolated, link, seccomp, skip, tcp};
+
+use crate::compiler::{Build, Opened, Run, program};
+
+/// One end: address, scope id, port.
+type End = (IpAddr, u32, u16);
+
+/// A row of whatever table, or of `ss`.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Row {
+    local: End,
+    remote: End,
+    state: u32,
+    pid: Option<u32>,
+}
+
+impl Row {
+    fn is_ipv4(&self) -> bool {
+        self.local.0.is_ipv4()
+    }
+
+    fn is_listener(&self) -> bool {
+        self.state == LISTEN
+    }
+}
+
+const LISTEN: u32 = 2;
+
+/// Each way to a table: its words, the family, which rows it has, and whether they have PIDs.
+const WAYS: [(&str, Family, Which, bool); 26] = {
+    use Family::{V4, V6};
+    use Which::{All, Connections, Listeners};
+    [
+        ("GetTcpTable", V4, All, false),
+        ("GetTcpTable2", V4, All, true),
+        ("GetTcp6Table", V6, All, false),
+        ("GetTcp6Table2", V6, All, true),
+        ("Allocate", V4, All, true),
+        ("extended 2 0", V4, Listeners, false),
+        ("extended 2 1", V4, Connections, false),
+        ("extended 2 2", V4, All, false),
+        ("extended 2 3", V4, Listeners, true),
+        ("extended 2 4", V4, Connections, true),
+        ("extended 2 5", V4, All, true),
+        ("extended 2 6", V4, Listeners, true),
+        ("extended 2 7", V4, Connections, true),
+        ("extended 2 8", V4, All, true),
+        ("extended 10 3", V6, Listeners, true),
+        ("extended 10 4", V6, Connections, true),
+        ("extended 10 5", V6, All, true),
+        ("extended 10 6", V6, Listeners, true),
+        ("extended 10 7", V6, Connections, true),
+        ("extended 10 8", V6, All, true),
+        ("extended 23 3", V6, Listeners, true),
+        ("extended 23 4", V6, Connections, true),
+        ("extended 23 5", V6, All, true),
+        ("extended 23 6", V6, Listeners, true),
+        ("extended 23 7", V6, Connections, true),
+        ("extended 23 8", V6, All, true),
+    ]
+};
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Family {
+    V4,
+    V6,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Which {
+    All,
+    Connections,
+    Listeners,
+}
+
+/// `extended 2 5` in this order: the order is the second word.
+fn words(way: &str, order: &str) -> Vec<String> {
+    let mut words: Vec<String> = way.split(' ').map(str::to_owned).collect();
+    words.insert(1, order.to_owned());
+    words
+}
+
+fn table(way: &str, order: &str) -> Vec<Row> {
+    let program = program("tables", Build::Sanitized);
+    read(&Run::of(Command::new(program).args(words(way, order))).success())
+}
+
+fn read(out: &str) -> Vec<Row> {
+    let row = |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let end = |at: usize| {
+            Some((
+                words.get(at)?.parse().ok()?,
+                words.get(at + 1)?.parse().ok()?,
+                words.get(at + 2)?.parse().ok()?,
+            ))
+        };
+        Some(Row {
+            local: end(0)?,
+            remote: end(3)?,
+            state: words.get(6)?.parse().ok()?,
+            pid: match *words.get(7)? {
+                "-" => None,
+                pid => Some(pid.parse().ok()?),
+            },
+        })
+    };
+    out.lines()
+        .map(|line| row(line).unwrap_or_else(|| panic!("{line}")))
+        .collect()
+}
+
+/// The table as `ss` has it; of several owners the one with the least PID.
+fn ss() -> Vec<Row> {
+    let out = Run::of(Command::new("ss").args(["-H", "-t", "-a", "-n", "-p", "-O"])).success();
+    let row = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let pids = line.match_indices("pid=").filter_map(|(at, key)| {
+            let digits = &line[at + key.len()..];
+            digits[..digits.find(',')?].parse::<u32>().ok()
+        });
+        let local = ss_end(words.get(3)?)?;
+        let mut remote = ss_end(words.get(4)?)?;
+        // It writes a star for `::` and for `0.0.0.0`, whichever family.
+        if local.0.is_ipv4() && remote.0 == IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
+            remote.0 = [0, 0, 0, 0].into();
+        }
+        // It writes the device at the local end only.
+        if matches!(remote.0, IpAddr::V6(ip) if ip.is_unicast_link_local()) {
+            remote.1 = local.1;
+        }
+        Some(Row {
+            local,
+            remote,
+            state: match *words.first()? {
+                "LISTEN" => LISTEN,
+                "SYN-SENT" => 3,
+                "SYN-RECV" => 4,
+                "ESTAB" => 5,
+                "FIN-WAIT-1" => 6,
+                "FIN-WAIT-2" => 7,
+                "CLOSE-WAIT" => 8,
+                "CLOSING" => 9,
+                "LAST-ACK" => 10,
+                "TIME-WAIT" => 11,
+                "UNCONN" => return None,
+                other => panic!("{other}"),
+            },
+            pid: Some(pids.min().unwrap_or(0)),
+        })
+    };
+    let mut rows: Vec<Row> = out.lines().filter_map(row).collect();
+    rows.sort();
+    rows
+}
+
+fn ss_end(text: &str) -> Option<End> {
+    let (address, port) = text.rsplit_once(':')?;
+    let (address, device) = match address.split_once('%') {
+        Some((address, device)) => (address, Some(device)),
+        None => (address, None),
+    };
+    let address: IpAddr = match address.trim_matches(['[', ']']) {
+        "*" => Ipv6Addr::UNSPECIFIED.into(),
+        address => address.parse::<IpAddr>().ok()?.to_canonical(),
+    };
+    let scope = match (address, device) {
+        (IpAddr::V6(ip), Some(device)) if ip.is_unicast_link_local() => index_of(device),
+        _ => 0,
+    };
+    let port = if port == "*" { 0 } else { port.parse().ok()? };
+    Some((address, scope, port))
+}
+
+fn index_of(device: &str) -> u32 {
+    let family = rustix::net::AddressFamily::INET;
+    let socket = rustix::net::socket(family, rustix::net::SocketType::DGRAM, None).unwrap();
+    rustix::net::netdevice::name_to_index(socket, device).unwrap()
+}
+
+fn expected(all: &[Row], family: Family, which: Which, pids: bool) -> Vec<Row> {
+    let mut rows: Vec<Row> = all
+        .iter()
+        .filter(|row| row.is_ipv4() == (family == Family::V4))
+        .filter(|row| match which {
+            Which::All => true,
+            Which::Connections => !row.is_listener(),
+            Which::Listeners => row.is_listener(),
+        })
+        .map(|row| Row {
+            pid: row.pid.filter(|_| pids),
+            ..*row
+        })
+        .collect();
+    rows.sort();
+    rows
+}
+
+#[test]
+fn every_table_is_that_of_ss() {
+    isolated(|| {
+        let _fixture = Fixture::new();
+        let all = ss();
+        for state in [2, 3, 4, 5, 6, 7, 8, 11] {
+            assert!(all.iter().any(|row| row.state == state), "{state}: {all:?}");
+        }
+        for (way, family, which, pids) in WAYS {
+            let expected = expected(&all, family, which, pids);
+            assert!(!expected.is_empty(), "{way}");
+            let mut retrieved = table(way, "0");
+            retrieved.sort();
+            assert_eq!(retrieved, expected, "{way}");
+            let sorted = table(way, "1");
+            assert!(
+                sorted.is_sorted_by_key(|row| (row.local, row.remote)),
+                "{way}: {sorted:?}"
+            );
+            let mut sorted = sorted;
+            sorted.sort();
+            assert_eq!(sorted, expected, "{way}");
+        }
+        assert_eq!(ss(), all, "nothing has moved meanwhile");
+    });
+}
+
+#[test]
+fn the_owners_are_right() {
+    isolated(|| {
+        let fixture = Fixture::new();
+        let rows = table("GetTcpTable2", "1");
+        let pid_of = |stream: &TcpStream| {
+            let (local, remote) = tcp::addresses(stream);
+            let is_it = |row: &&Row| {
+                (row.local.0, row.local.2) == (local.ip().to_canonical(), local.port())
+                    && row.remote.2 == remote.port()
+            };
+            rows.iter().find(is_it).unwrap().pid.unwrap()
+        };
+        let this = std::process::id();
+        assert_eq!(pid_of(&fixture.ends.client), this);
+        let holder = u32::try_from(fixture.holder.pid()).unwrap();
+        let local = fixture.held.peer_addr().unwrap();
+        let held = rows
+            .iter()
+            .find(|row| row.local.2 == local.port() && row.state == 5);
+        assert_eq!(held.unwrap().pid, Some(holder));
+        let nobodys = rows.iter().filter(|row| row.state == 11);
+        assert!(nobodys.map(|row| row.pid).all(|pid| pid == Some(0)));
+    });
+}
+
+#[test]
+fn a_user_sees_all_rows_and_his_own_pids() {
+    isolated(|| {
+        if !user::others() {
+            skip!("only one user is mapped here (unshare -Ur); run it as root");
+        }
+        let user = User::new(60401);
+        let theirs = tcp::connected();
+        let his = user.run(tcp::connected);
+        let holder = Holder::of(&his.server, Some(user));
+        let port = his.server.local_addr().unwrap().port();
+        drop(his.server);
+        let tables = Opened::new("tables");
+        let out = user.run(|| Run::of(tables.command().args(["GetTcpTable2", "1"])).success());
+        let rows = read(&out);
+        assert_eq!(rows.len(), 4);
+        for row in rows {
+            let pid = u32::try_from(holder.pid()).unwrap();
+            let expected = if row.local.2 == port { pid } else { 0 };
+            assert_eq!(row.pid, Some(expected), "{row:?}");
+        }
+        drop(theirs);
+    });
+}
+
+#[test]
+fn a_family_that_is_not_there_is_50() {
+    isolated(|| {
+        let _ends = tcp::connected();
+        let program = program("tables", Build::Plain);
+        let run = |words: Vec<String>| Run::of(Command::new(&program).args(words)).success();
+        let (four, six): (Vec<_>, Vec<_>) = WAYS
+            .iter()
+            .map(|way| (way.0, way.1))
+            .chain([("statistics", Family::V4)])
+            .partition(|way| way.1 == Family::V4);
+        seccomp::without_ipv4(|| {
+            for (way, _) in &four {
+                let order = if *way == "statistics" { "2" } else { "0" };
+                assert_eq!(run(words(way, order)), "code 50\n", "{way}");
+            }
+            for (way, _) in &six {
+                assert_eq!(run(words(way, "0")), "", "{way}");
+            }
+        });
+    });
+}
+
+#[test]
+fn an_empty_table() {
+    isolated(|| {
+        for (way, ..) in WAYS {
+            assert_eq!(table(way, "1"), [], "{way}");
+        }
+    });
+}
+
+#[test]
+fn the_statistics_are_the_kernels() {
+    isolated(|| {
+        // Something in every counter that a test can move.
+        let ends = tcp::connected();
+        let _listener = tcp::listen(tcp::loopback(0));
+        assert!(TcpStream::connect("127.0.0.1:1").is_err());
+        let other = tcp::connected();
+        drop(other);
+        let six = tcp::connect_to(&tcp::listen("[::1]:0".parse().unwrap()));
+        for (family, rows) in [
+            ("2", "GetTcpTable"),
+            ("10", "GetTcp6Table"),
+            ("23", "GetTcp6Table"),
+        ] {
+            tcpentry_testkit::until("the counters rest", || {
+                let before = snmp();
+                let program = program("tables", Build::Sanitized);
+                let out = Run::of(Command::new(program).args(["statistics", family])).success();
+                let mut numbers: Vec<u32> = out.lines().map(|it| it.parse().unwrap()).collect();
+                let connections = numbers.pop().unwrap();
+                if snmp() != before {
+                    return false;
+                }
+                assert_eq!(numbers, before);
+                assert_eq!(connections as usize, table(rows, "0").len());
+                true
+            });
+        }
+        drop((ends, six));
+    });
+}
+
+/// The fourteen counters of the kernel's text, low halves.
+fn snmp() -> Vec<u32> {
+    let text = fs::read_to_string("/proc/thread-self/net/snmp").unwrap();
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix("Tcp: "));
+    let values = lines.next_back().unwrap().split(' ').take(14);
+    let low = |value: i64| {
+        u32::from_ne_bytes((value & 0xffff_ffff).to_ne_bytes()[..4].try_into().unwrap())
+    };
+    values.map(|value| low(value.parse().unwrap())).collect()
+}
+
+/// Sockets of both families, in many states, of several owners; nothing of it moves by itself.
+struct Fixture {
+    ends: tcp::Ends,
+    /// The end that another process does not hold.
+    held: TcpStream,
+    holder: Holder,
+    _rest: Vec<Box<dyn std::any::Any>>,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let mut rest: Vec<Box<dyn std::any::Any>> = Vec::new();
+        let at = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let ends = tcp::connected();
+        for address in ["127.0.0.1:0", "0.0.0.0:0", "127.200.3.4:0", "[::1]:0"] {
+            let listener = tcp::listen(at(address));
+            rest.push(Box::new([(); 3].map(|()| tcp::connect_to(&listener))));
+            rest.push(Box::new(listener));
+        }
+        // Not IPv4 as well.
+        let only = tcp::socket(at("[::]:0"));
+        only.set_only_v6(true).unwrap();
+        rest.push(Box::new(tcp::listen_from(only, at("[::]:0"), 8)));
+        // Both families, with a v4-mapped connection.
+        let dual = tcp::listen(at("[::]:0"));
+        let client = TcpStream::connect(tcp::loopback(dual.local_addr().unwrap().port())).unwrap();
+        rest.push(Box::new((client, dual.accept().unwrap().0, dual)));
+        // Bound to a port and nothing more: in no table.
+        let bound = tcp::socket(tcp::loopback(0));
+        bound.bind(&tcp::loopback(0).into()).unwrap();
+        rest.push(Box::new(bound));
+
+        // Held by another process.
+        let other = tcp::connected();
+        let holder = Holder::of(&other.server, None);
+        drop(other.server);
+
+        // FIN_WAIT2 and CLOSE_WAIT; TIME_WAIT.
+        let half = tcp::connected();
+        half.client.shutdown(std::net::Shutdown::Write).unwrap();
+        let (local, peer) = tcp::addresses(&half.client);
+        await_state(local, peer, 5);
+        rest.push(Box::new(half));
+        for listening in ["127.0.0.1:0", "[::1]:0"] {
+            let done = tcp::connect_to(&tcp::listen(at(listening)));
+            let (local, peer) = tcp::addresses(&done.client);
+            drop(done.client);
+            await_orphan(local, peer, 5);
+            drop(done.server);
+            await_state(local, peer, 6);
+        }
+        // SYN_RECV: a request that has not become a connection.
+        let lazy = tcp::listen(tcp::loopback(0));
+        tcp::defer_accept(&lazy);
+        let client = TcpStream::connect(lazy.local_addr().unwrap()).unwrap();
+        let (local, peer) = tcp::addresses(&client);
+        await_state(peer, local, 3);
+        rest.push(Box::new((client, lazy)));
+
+        let neighbour = link::Neighbour::new();
+        // Link-local, with the scope of the device.
+        let here = SocketAddrV6::new(link::LINK_LOCAL_HERE, 0, 0, index_of("veth0"));
+        let listener = tcp::listen(here.into());
+        let port = listener.local_addr().unwrap().port();
+        let client = neighbour.there.run(move || {
+            let to = SocketAddrV6::new(link::LINK_LOCAL_HERE, port, 0, index_of("veth0"));
+            TcpStream::connect(SocketAddr::from(to)).unwrap()
+        });
+        rest.push(Box::new((client, listener.accept().unwrap().0, listener)));
+        // FIN_WAIT1, then SYN_SENT: towards a neighbour who no longer hears.
+        let ends_there = neighbour.connected();
+        neighbour.mute_here();
+        ends_there
+            .server
+            .shutdown(std::net::Shutdown::Write)
+            .unwrap();
+        let (local, peer) = tcp::addresses(&ends_there.server);
+        await_state(local, peer, 4);
+        rest.push(Box::new(ends_there));
+        let calling = tcp::socket(at("10.0.0.2:9"));
+        calling.set_nonblocking(true).unwrap();
+        let in_progress = tcp::errno(calling.connect(&at("10.0.0.2:9").into()));
+        assert_eq!(in_progress, rustix::io::Errno::INPROGRESS);
+        rest.push(Box::new(calling));
+        rest.push(Box::new(neighbour));
+        Self {
+            ends,
+            held: other.client,
+            holder,
+            _rest: rest,
+        }
+    }
+}
