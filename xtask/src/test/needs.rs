@@ -10,9 +10,10 @@ use anyhow::{Context, Result, bail};
 use super::Missing;
 use crate::command;
 
-/// One program that the tests need.
+/// One program, or file, that the tests need.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct Need {
+    /// Its name in PATH, or the path of a file.
     program: &'static str,
     source: Source,
     purpose: &'static str,
@@ -58,11 +59,19 @@ const NEEDS: &[Need] = &[
     need("nc",           Debian("netcat-openbsd"), "is a foreign process whose connections are deleted"),
     need("groff",        Debian("groff-base"),     "checks the manual pages"),
     need("gcc",          Debian("gcc"),            "compiles programs that use the C library"),
+    need("g++",          Debian("g++"),            "compiles its headers as C++"),
+    need("nm",           Debian("binutils"),       "tells what it exports"),
+    need("readelf",      Debian("binutils"),       "tells what it is called"),
+    need("valgrind",     Debian("valgrind"),       "looks for mistakes with memory in it"),
+    need(MINGW_HEADER,   Debian("mingw-w64-common"), "is what its layouts are compared with"),
     need("pkg-config",   Debian("pkgconf"),        "tells gcc where the C library is installed"),
     need("python3",      Debian("python3"),        "runs the Python program that uses the C library"),
     need("mcs",          Debian("mono-mcs"),       "compiles the C# program that uses the C library"),
     need("mono",         Debian("mono-runtime"),   "runs the C# program"),
 ];
+
+/// A file is needed as well as a program: what begins with a slash is the path of one.
+const MINGW_HEADER: &str = "/usr/share/mingw-w64/include/iphlpapi.h";
 
 const fn need(program: &'static str, source: Source, purpose: &'static str) -> Need {
     Need {
@@ -91,7 +100,7 @@ pub(super) fn ensure(missing: Missing) -> Result<()> {
     }
     let still: Vec<&str> = self::lacking().iter().map(|need| need.program).collect();
     if !still.is_empty() {
-        bail!("installed, and still not in PATH: {}", still.join(", "));
+        bail!("installed, and still not there: {}", still.join(", "));
     }
     Ok(())
 }
@@ -112,6 +121,7 @@ fn is_present(program: &str) -> bool {
             .stderr(Stdio::null())
             .status()
             .is_ok_and(|status| status.success()),
+        None if program.starts_with('/') => Path::new(program).is_file(),
         None => in_path(program),
     }
 }
@@ -283,6 +293,13 @@ To install them (`cargo xtask test --install` does it):
     #[test]
     fn nothing_missing_installs_nothing() {
         assert!(ROOT.installation(&[]).is_empty());
+    }
+
+    #[test]
+    fn a_file_is_present_by_its_path() {
+        assert!(is_present("/proc/self/stat"));
+        assert!(!is_present("/proc/self"), "a folder is no file");
+        assert!(!is_present("/no/such/file/of/tcpentry"));
     }
 
     #[test]
