@@ -61,9 +61,10 @@ static void one(getter *get, DWORD first, DWORD row, DWORD rows) {
 
     CHECK((exact = malloc(need)) != NULL);
     IS(get(exact, NULL), ERROR_INVALID_PARAMETER);
-    for (DWORD less = 0; less < need; less += less < 9 || less + 2 > need ? 1 : need - less - 1) {
+    const DWORD less[] = {0, 3, first, need - 1};
+    for (size_t j = 0; j < sizeof less / sizeof *less; j++) {
         memset(exact, 0xa5, need);
-        size = less;
+        size = less[j];
         IS(get(exact, &size), ERROR_INSUFFICIENT_BUFFER);
         IS(size, need);
         for (DWORD i = 0; i < need; i++)
@@ -85,7 +86,7 @@ static void one(getter *get, DWORD first, DWORD row, DWORD rows) {
         IS(wrong[i], 0x5a);
 
     /* Misaligned, table and size. */
-    for (int odd = 1; odd < 8; odd++) {
+    for (int odd = 1; odd < 8; odd += 3) {
         unsigned char odd_size[16];
         memset(wrong, 0x5a, need + 64);
         memcpy(odd_size + odd, &need, sizeof need);
