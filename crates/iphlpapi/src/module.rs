@@ -43,9 +43,14 @@ pub(crate) fn of_process(pid: u32, started: u64) -> Result<Module, Code> {
             });
         }
     };
+    // What the kernel adds to the path of a program that was replaced while it runs.
+    let bytes = path.as_os_str().as_bytes();
+    let path = Path::new(OsStr::from_bytes(
+        bytes.strip_suffix(b" (deleted)").unwrap_or(bytes),
+    ));
     Ok(Module {
         name: utf16(path.file_name().unwrap_or_default()),
-        path: utf16(Path::as_os_str(&path)),
+        path: utf16(path.as_os_str()),
     })
 }
 
