@@ -263,7 +263,7 @@ Cflags: -I${{includedir}}
 
 fn write(to: &Path, file: &File) -> Result<()> {
     let folder = to.parent().context("it has no folder")?;
-    fs::create_dir_all(folder)?;
+    make_folder(folder)?;
     let mut name = to.file_name().context("it has no name")?.to_owned();
     name.push(".new");
     let new = folder.join(name);
@@ -282,6 +282,19 @@ fn write(to: &Path, file: &File) -> Result<()> {
         File::Link(_) => {}
     }
     fs::rename(&new, to)?;
+    Ok(())
+}
+
+/// Makes a folder that everybody may enter, whatever the umask of whoever installs.
+fn make_folder(folder: &Path) -> Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = folder.parent() {
+        make_folder(above)?;
+    }
+    fs::create_dir(folder)?;
+    fs::set_permissions(folder, Permissions::from_mode(0o755))?;
     Ok(())
 }
 

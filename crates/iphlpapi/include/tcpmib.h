@@ -13,31 +13,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Types of windows.h, of the sizes they have there: 32 bits, also where long has 64. A program that brings its
- * own defines TCPENTRY_NO_WINDOWS_TYPES first. */
-#ifndef TCPENTRY_NO_WINDOWS_TYPES
-typedef uint8_t BYTE, UCHAR, *PUCHAR;
-typedef uint16_t WORD, USHORT, *PUSHORT;
-typedef uint32_t DWORD, *PDWORD, *LPDWORD;
-typedef uint32_t ULONG, *PULONG;
-typedef int32_t LONG, *PLONG;
-typedef uint32_t UINT, *PUINT;
-typedef int32_t INT, *PINT;
-typedef int32_t BOOL, *PBOOL;
-typedef int64_t LONGLONG;
-typedef uint64_t ULONGLONG;
-typedef uint16_t WCHAR, *PWCHAR;
-typedef void VOID, *PVOID, *LPVOID;
-typedef void *HANDLE;
-typedef union _LARGE_INTEGER {
-    struct {
-        DWORD LowPart;
-        LONG HighPart;
-    } u;
-    LONGLONG QuadPart;
-} LARGE_INTEGER, *PLARGE_INTEGER;
-#endif
-
 /* 64-bit fields are aligned to 8 on every Windows; on 32-bit Linux only when told so. C99 has unions without a
  * name only as an extension. */
 #if defined(__GNUC__)
@@ -47,6 +22,48 @@ typedef union _LARGE_INTEGER {
 #define TCPENTRY_ALIGNED_8
 #define TCPENTRY_EXTENSION
 #endif
+
+/* Types of windows.h, of the sizes they have there: 32 bits, also where long has 64. A program that brings its
+ * own, LARGE_INTEGER and HANDLE included, defines TCPENTRY_NO_WINDOWS_TYPES first. */
+#ifndef TCPENTRY_NO_WINDOWS_TYPES
+typedef char CHAR, *PCHAR, *PSTR, *LPSTR;
+typedef const char *PCSTR, *LPCSTR;
+typedef uint8_t BYTE, UCHAR, *PBYTE, *PUCHAR, BOOLEAN, *PBOOLEAN;
+typedef uint16_t WORD, USHORT, *PWORD, *PUSHORT;
+typedef int16_t SHORT, *PSHORT;
+typedef uint32_t DWORD, *PDWORD, *LPDWORD;
+typedef uint32_t ULONG, *PULONG;
+typedef int32_t LONG, *PLONG;
+typedef uint32_t UINT, *PUINT;
+typedef int32_t INT, *PINT;
+typedef int32_t BOOL, *PBOOL, *LPBOOL;
+typedef int64_t LONGLONG, *PLONGLONG;
+typedef uint64_t ULONGLONG, DWORDLONG, *PULONGLONG;
+typedef uintptr_t ULONG_PTR, DWORD_PTR, UINT_PTR;
+typedef size_t SIZE_T, *PSIZE_T;
+/* 16 bits, unlike wchar_t: a literal is L"..." only with -fshort-wchar, and wide functions of libc don't take it. */
+typedef uint16_t WCHAR, *PWCHAR, *PWSTR, *LPWSTR;
+typedef const uint16_t *PCWSTR, *LPCWSTR;
+typedef void VOID, *PVOID, *LPVOID;
+typedef void *HANDLE;
+typedef union _LARGE_INTEGER {
+    TCPENTRY_EXTENSION struct {
+        DWORD LowPart;
+        LONG HighPart;
+    };
+    struct {
+        DWORD LowPart;
+        LONG HighPart;
+    } u;
+    LONGLONG QuadPart;
+} LARGE_INTEGER, *PLARGE_INTEGER;
+#endif
+
+/* Whoever's they are: with other sizes every row would be misread. */
+typedef char TCPENTRY_DWORD_HAS_32_BITS[sizeof(DWORD) == 4 && sizeof(ULONG) == 4 ? 1 : -1];
+typedef char TCPENTRY_BOOL_HAS_32_BITS[sizeof(BOOL) == 4 && sizeof(INT) == 4 ? 1 : -1];
+typedef char TCPENTRY_WCHAR_HAS_16_BITS[sizeof(WCHAR) == 2 && sizeof(USHORT) == 2 ? 1 : -1];
+typedef char TCPENTRY_ULONGLONG_HAS_64_BITS[sizeof(ULONGLONG) == 8 && sizeof(LARGE_INTEGER) == 8 ? 1 : -1];
 
 #ifndef ANY_SIZE
 #define ANY_SIZE 1
@@ -90,7 +107,8 @@ typedef enum {
 
 #define MIB_TCP_MAXCONN_DYNAMIC ((DWORD)-1)
 
-/* The IPv6 address of this system, which has the layout of Windows's. */
+/* The IPv6 address of this system, which has the layout of Windows's; s6_addr is its member on both. <linux/in.h>
+ * clashes with <netinet/in.h>: where it is needed, include it after this. */
 #if __STDC_HOSTED__
 #include <netinet/in.h>
 typedef struct in6_addr IN6_ADDR, *PIN6_ADDR;

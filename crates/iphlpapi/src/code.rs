@@ -17,6 +17,23 @@ impl Code {
     pub(crate) const NOT_FOUND: Self = Self(1168);
 }
 
+impl From<std::io::Error> for Code {
+    /// Of a look into `/proc`.
+    fn from(error: std::io::Error) -> Self {
+        match error.raw_os_error() {
+            Some(libc::EMFILE | libc::ENFILE) => Self(4),
+            Some(libc::ENOMEM) => Self::NOT_ENOUGH_MEMORY,
+            _ => Self::GEN_FAILURE,
+        }
+    }
+}
+
+impl From<std::collections::TryReserveError> for Code {
+    fn from(_: std::collections::TryReserveError) -> Self {
+        Self::NOT_ENOUGH_MEMORY
+    }
+}
+
 impl From<&Error> for Code {
     fn from(error: &Error) -> Self {
         Self(error.win32())

@@ -244,13 +244,14 @@ pub unsafe extern "C" fn tcpentry_delete_batch(
     count: Dword,
     codes: *mut Dword,
 ) -> Dword {
-    if count == 0 {
-        return NO_ERROR;
-    }
-    if items.is_null() || codes.is_null() || !(ROWS..=IDS).contains(&kind) {
+    let has_room = count == 0 || !(items.is_null() || codes.is_null());
+    if !has_room || !(ROWS..=IDS).contains(&kind) {
         return guarded(|| {
             Detail::invalid("no items, no room for codes, or no such kind").remember()
         });
+    }
+    if count == 0 {
+        return NO_ERROR;
     }
     for index in 0..count as usize {
         // SAFETY: the caller vouches for room for `count` codes.

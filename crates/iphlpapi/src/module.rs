@@ -21,7 +21,7 @@ pub(crate) struct Module {
 /// Both texts are empty when the caller may not know it, as on Windows for protected programs.
 /// "Not found" for pid 0, for a process that has ended, and for another under the same pid.
 pub(crate) fn of_process(pid: u32, started: u64) -> Result<Module, Code> {
-    let now = start_time(pid).ok_or(Code::NOT_FOUND)?;
+    let now = look(pid)?.ok_or(Code::NOT_FOUND)?;
     if started != 0 && started != now {
         return Err(Code::NOT_FOUND);
     }
@@ -62,12 +62,31 @@ fn utf16(text: &OsStr) -> Vec<u16> {
         .collect()
 }
 
-/// When a process started, in clock ticks since boot (field 22 of `/proc/PID/stat`).
+/// When a process started, in clock ticks since boot.
 pub(crate) fn start_time(pid: u32) -> Option<u64> {
+    look(pid).ok().flatten()
+}
+
+/// When a process started; `None` where there is no such process.
+fn look(pid: u32) -> Result<Option<u64>, Code> {
     if pid == 0 {
-        return None;
+        return Ok(None);
     }
-    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    match fs::read(format!("/proc/{pid}/stat")) {
+        Ok(stat) => Ok(started(&stat)),
+        // No process, if /proc is what it should be: this one is always there.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            fs::metadata("/proc/self/stat")?;
+            Ok(None)
+        }
+        // It has ended while it was read.
+        Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Field 22 of `/proc/PID/stat`.
+fn started(stat: &[u8]) -> Option<u64> {
     // The name may hold blanks and parentheses; nothing behind its last one does.
     let behind = stat.iter().rposition(|&byte| byte == b')')?;
     let fields = std::str::from_utf8(stat.get(behind + 1..)?).ok()?;

@@ -11,7 +11,7 @@ use crate::table::{Family, Image, count};
 pub(crate) fn image(family: Family) -> Result<Vec<u8>, Code> {
     family.require()?;
     // Of this thread's namespace, which need not be the process's.
-    let text = fs::read_to_string("/proc/thread-self/net/snmp").map_err(|_| Code::GEN_FAILURE)?;
+    let text = fs::read_to_string("/proc/thread-self/net/snmp")?;
     let counters = parse(&text).ok_or(Code::GEN_FAILURE)?;
     let connections = count(family)?;
     let mut image = Image::default();

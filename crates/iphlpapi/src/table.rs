@@ -1,9 +1,10 @@
 //! The tables, as bytes: every field in its place and byte order, whatever the machine aligns.
 
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use tcpentry::{
-    Connection, Endpoint, Interface, Pair, Process, Query, State, States, TcpTable, owners,
+    Connection, Endpoint, Inode, Interface, Pair, Process, Query, State, States, TcpTable, owners,
 };
 
 use crate::code::Code;
@@ -99,10 +100,12 @@ pub(crate) fn image(family: Family, class: Class, order: Order) -> Result<Vec<u8
     family.require()?;
     let mut rows = connections(family, class.states)?;
     if order == Order::Sorted {
-        rows.sort_by_key(|row| sort_key(&row.pair));
+        rows.sort_unstable_by_key(|row| sort_key(&row.pair));
     }
-    let pids = Pids::of(class.layout, &rows);
+    let pids = Pids::of(class.layout, &rows)?;
     let mut image = Image::default();
+    // A caller who is short of memory gets a code, not an abort.
+    image.0.try_reserve(8 + rows.len() * LONGEST_ROW)?;
     image.u32(u32::try_from(rows.len()).map_err(|_| Code::NOT_ENOUGH_MEMORY)?);
     if class.layout == Layout::Module {
         // The rows hold 64-bit fields, and Windows aligns those to 8.
@@ -129,11 +132,13 @@ fn connections(family: Family, states: States) -> Result<Vec<Connection>, Code> 
     for row in table.connections(&Query::of(states))? {
         let row = row?;
         if row.pair.is_ipv4() == (family == Family::V4) {
+            rows.try_reserve(1)?;
             rows.push(row);
         }
     }
     // A socket that moves while the table is walked can be seen twice.
-    let mut seen = std::collections::HashSet::with_capacity(rows.len());
+    let mut seen = HashSet::new();
+    seen.try_reserve(rows.len())?;
     rows.retain(|row| seen.insert(row.cookie));
     Ok(rows)
 }
@@ -159,12 +164,12 @@ fn scope_of(end: Endpoint, interface: Option<Interface>) -> u32 {
 }
 
 /// The owners, looked up only for a layout that shows them.
-struct Pids(Option<std::collections::HashMap<tcpentry::Inode, Vec<Process>>>);
+struct Pids(Option<HashMap<Inode, Vec<Process>>>);
 
 impl Pids {
-    fn of(layout: Layout, rows: &[Connection]) -> Self {
+    fn of(layout: Layout, rows: &[Connection]) -> Result<Self, Code> {
         let needed = layout != Layout::Basic && rows.iter().any(|row| row.inode.is_some());
-        Self(needed.then(|| owners().unwrap_or_default()))
+        Ok(Self(needed.then(owners).transpose()?))
     }
 
     /// The first process that holds it; 0 for none, or none that the caller may see.
@@ -279,6 +284,8 @@ impl Image {
 
 /// `TcpConnectionOffloadStateInHost`
 const OFFLOAD_IN_HOST: u32 = 0;
+/// `MIB_TCP6ROW_OWNER_MODULE`
+const LONGEST_ROW: usize = 192;
 /// `TCPIP_OWNING_MODULE_SIZE`
 const MODULE_INFO: usize = 16;
 

@@ -269,7 +269,7 @@ impl Guard {
     const fn hint(self) -> &'static str {
         match self {
             Self::Listener => {
-                "only --listeners (in the library: Listeners::Allow) deletes listeners"
+                "listeners are deleted only where that is asked for: tcpentry delete --listeners"
             }
             Self::OwnSession => "--own-session deletes it all the same",
             Self::OtherNetns => {
@@ -341,7 +341,6 @@ mod win32 {
             Errno::PERM | Errno::ACCESS => ACCESS_DENIED,
             Errno::NOMEM | Errno::NOBUFS => NOT_ENOUGH_MEMORY,
             Errno::OPNOTSUPP | Errno::AFNOSUPPORT | Errno::NOSYS => NOT_SUPPORTED,
-            Errno::INVAL => INVALID_PARAMETER,
             Errno::BUSY => BUSY,
             _ => GEN_FAILURE,
         }
@@ -380,5 +379,6 @@ mod tests {
         assert_eq!(code(Errno::MFILE), 4);
         assert_eq!(code(Errno::BUSY), 170);
         assert_eq!(code(Errno::IO), 31);
+        assert_eq!(code(Errno::INVAL), 31, "87 says that nothing was done");
     }
 }

@@ -133,11 +133,19 @@ pub fn holders(inode: Inode) -> std::io::Result<Holders> {
                 });
             }
         });
-        if let Err(Errno::ACCESS | Errno::PERM) = looked {
-            holders.hidden.push(HiddenProcess(process));
+        match looked {
+            Err(Errno::ACCESS | Errno::PERM) => holders.hidden.push(HiddenProcess(process)),
+            Err(errno) if is_ours(errno) => return Err(errno.into()),
+            // It has ended meanwhile.
+            Ok(()) | Err(_) => {}
         }
     }
     Ok(holders)
+}
+
+/// Whether a look failed for want of something of ours, and so says nothing about what it was to see.
+const fn is_ours(errno: Errno) -> bool {
+    matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM)
 }
 
 /// Which processes hold which sockets, for all processes whose descriptors the caller may see.
@@ -146,19 +154,30 @@ pub fn holders(inode: Inode) -> std::io::Result<Holders> {
 /// the machine: for one socket [`holders`] costs as much, for many this costs it once.
 ///
 /// # Errors
-/// When `/proc` can't be read at all.
+/// When `/proc` can't be read, shows no process, or when descriptors or memory run out.
 pub fn owners() -> std::io::Result<HashMap<Inode, Vec<Process>>> {
     let mut owners: HashMap<Inode, Vec<Process>> = HashMap::new();
+    let mut shown = false;
     for process in Process::all()? {
-        // What may not be seen, or has ended, owns nothing that could be told.
-        for inode in process.sockets().unwrap_or_default() {
+        shown = true;
+        let looked = each_descriptor(process, |_, link| {
+            let Some(inode) = socket_inode(link) else {
+                return;
+            };
             let processes = owners.entry(inode).or_default();
             if processes.last() != Some(&process) {
                 processes.push(process);
             }
+        });
+        // What may not be seen, or has ended, owns nothing that could be told.
+        if let Err(errno) = looked {
+            if is_ours(errno) {
+                return Err(errno.into());
+            }
         }
     }
-    Ok(owners)
+    // This process is always among them, where /proc is what it should be.
+    shown.then_some(owners).ok_or_else(|| Errno::NOENT.into())
 }
 
 /// Calls with the number and the link of each open descriptor.

@@ -35,7 +35,7 @@ static int list(void)
     while ((code = GetExtendedTcpTable(table, &size, TRUE, AF_INET, TCP_TABLE_OWNER_PID_ALL, 0)) ==
            ERROR_INSUFFICIENT_BUFFER) {
         free(table);
-        table = malloc(size);
+        table = (MIB_TCPTABLE_OWNER_PID *)malloc(size);
         if (table == NULL) {
             code = ERROR_NOT_ENOUGH_MEMORY;
             break;

@@ -7,7 +7,8 @@
  * What differs from its form for Windows is marked:
  *   [1] the system's includes; there: #include <winsock2.h>, then <ws2tcpip.h>
  *   [2] the allocation calls; there: HeapAlloc(GetProcessHeap(), 0, (x)) and HeapFree(GetProcessHeap(), 0, (x))
- * Everything else is the same, to the letter.
+ * Everything else is the same, to the letter. (u_short is a type of the system, which gcc shows unless told to be
+ * strict: no -std, or -std=gnu11.)
  */
 #include <arpa/inet.h>  /* [1] */
 #include <netinet/in.h> /* [1] */

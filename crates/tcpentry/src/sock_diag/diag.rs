@@ -270,6 +270,7 @@ impl Dump<'_> {
                     {
                         continue;
                     }
+                    self.seen.try_reserve(1).map_err(|_| Errno::NOMEM)?;
                     self.seen.push(connection.cookie.value());
                     self.name_bound_socket(&mut connection);
                     return Ok(Some(connection));
