@@ -39,6 +39,44 @@ fn they_go_with_the_systems_own() {
 }
 
 #[test]
+fn types_of_a_program_that_would_misread_every_row_do_not_compile() {
+    let types = |dword: &str| {
+        format!(
+            "#define TCPENTRY_NO_WINDOWS_TYPES\n#include <stdint.h>\n\
+             typedef {dword} DWORD, ULONG, *PDWORD, *PULONG;\n\
+             typedef int32_t LONG, INT, BOOL; typedef unsigned char UCHAR;\n\
+             typedef uint16_t USHORT, WCHAR, *PWCHAR; typedef void *PVOID, *HANDLE;\n\
+             typedef uint64_t ULONGLONG; typedef union {{ int64_t QuadPart; }} LARGE_INTEGER;\n\
+             #include <iphlpapi.h>\n"
+        )
+    };
+    for dialect in DIALECTS {
+        assert_eq!(check(dialect, &types("uint32_t")).code, 0, "{dialect}");
+        let refused = check(dialect, &types("unsigned long"));
+        assert_ne!(refused.code, 0, "{dialect}");
+        assert!(
+            refused.err.contains("TCPENTRY_DWORD_HAS_32_BITS"),
+            "{}",
+            refused.err
+        );
+    }
+}
+
+#[test]
+fn sources_for_windows_find_their_names() {
+    let text = "#include <iphlpapi.h>\n\
+        LPWSTR wide; LPCSTR narrow; CHAR letter; SIZE_T size; DWORD_PTR pointer; BOOLEAN flag;\n\
+        DWORD low(const MIB_TCPROW_OWNER_MODULE *row);\n\
+        DWORD low(const MIB_TCPROW_OWNER_MODULE *row) {\n\
+            return row->liCreateTimestamp.LowPart + row->liCreateTimestamp.u.LowPart;\n\
+        }\n";
+    for dialect in DIALECTS {
+        let run = check(dialect, text);
+        assert_eq!(run.code, 0, "{dialect}: {}", run.err);
+    }
+}
+
+#[test]
 fn the_numbers_of_the_layouts() {
     let numbers = fs::read_to_string(source("numbers.c")).unwrap();
     for compiler in [

@@ -69,6 +69,15 @@ fn processes_are_looked_at_only_for_their_pids() {
 }
 
 #[test]
+fn what_is_scarce_is_a_code_and_the_end_of_a_program_no_failure() {
+    isolated(|| {
+        let run = Run::of(&mut Command::new(program("scarce", Build::Plain)));
+        assert_eq!((run.code, run.err.as_str()), (0, ""));
+        assert_eq!(run.out, "at exit: 0, then 317\n");
+    });
+}
+
+#[test]
 fn tables_are_right_under_churn() {
     const SECONDS: u32 = 5;
     isolated(|| {
