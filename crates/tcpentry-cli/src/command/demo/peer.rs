@@ -5,7 +5,8 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
-/// The server: says where it listens, echoes lines, and says how each connection ended.
+/// The server: says where it listens and whom it accepts, echoes lines, and says how each connection
+/// ended.
 pub(super) fn serve() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     say(&listener.local_addr()?.to_string());
@@ -21,6 +22,7 @@ fn echo(stream: &TcpStream) {
     let Ok(peer) = stream.peer_addr() else {
         return;
     };
+    say(&format!("{peer} {ACCEPTED}"));
     for line in BufReader::new(stream).lines() {
         let echoed =
             line.and_then(|line| (&mut &*stream).write_all(format!("{line}\n").as_bytes()));
@@ -31,6 +33,9 @@ fn echo(stream: &TcpStream) {
     }
     say(&format!("{peer} end of file"));
 }
+
+/// What the server says of a connection that it has accepted: until then no process holds it.
+pub(super) const ACCEPTED: &str = "accepted";
 
 /// A client: says who it is, sends each line of standard input, and says what comes back.
 pub(super) fn call(server: SocketAddr) -> io::Result<()> {

@@ -7,6 +7,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::peer::ACCEPTED;
+
 /// The server and its clients.
 pub(super) struct Stage {
     pub(super) server: Actor,
@@ -24,9 +26,12 @@ impl Stage {
     pub(super) fn set() -> Result<Self, String> {
         let mut server = Actor::start(&[])?;
         let address = server.hear_address()?;
-        let clients = (0..3)
-            .map(|_| Actor::client(address))
-            .collect::<Result<_, _>>()?;
+        let mut clients = Vec::new();
+        for _ in 0..3 {
+            let client = Actor::client(address)?;
+            server.hear(&format!("{} {ACCEPTED}", client.local))?;
+            clients.push(client);
+        }
         Ok(Self {
             server,
             address,
