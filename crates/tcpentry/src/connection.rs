@@ -25,7 +25,7 @@ pub struct Connection {
     pub receive_queue: u32,
     /// Bytes sent but not yet acknowledged; for a listener, the limit of its queue.
     pub send_queue: u32,
-    /// The user the socket belongs to; 0 also for a socket without owner.
+    /// The user the socket belongs to; of one without owner 0, or the last one it had (Linux 6.18).
     pub uid: u32,
     /// The socket's file; `None` when no process holds it (orphan, TIME_WAIT, not yet accepted).
     pub inode: Option<Inode>,
@@ -39,7 +39,7 @@ pub struct Connection {
     pub mptcp: Option<bool>,
     /// Its counters, when they were asked for and the state has them.
     pub info: Option<Box<TcpInfo>>,
-    /// What the kernel said beyond this, unread.
+    /// What the kernel said that this version does not know.
     pub attributes: Vec<Attribute>,
 }
 

@@ -141,26 +141,17 @@ impl TcpTable {
         result.map_err(|error| error.during(Operation::Delete).about(connection.pair))
     }
 
-    /// The guards, and what has to be known before a method can be chosen.
+    /// The guards, over what was listed and over what is there now.
+    ///
+    /// A cookie does not say what its socket has become: since it was listed its owner may have made a
+    /// listener of it, or accepted it as an MPTCP connection.
     fn admit(&mut self, connection: &Connection, options: &Options) -> Result<Connection, Error> {
-        match connection.state {
-            State::Listening if options.listeners == Listeners::Refuse => {
-                return Err(Error::refused(Guard::Listener, connection.pair));
-            }
-            State::BoundInactive | State::Closed => {
-                return Err(Error::new(
-                    Operation::Delete,
-                    ErrorKind::NotSupported,
-                    "it is bound but not connected: there is no connection to abort",
-                )
-                .with_hint("end the process that holds it"));
-            }
-            _ => {}
-        }
-        if connection.mptcp.is_some() {
-            return Ok(connection.clone());
-        }
-        self.still_there(connection)?.ok_or_else(|| self.missing())
+        guard(connection, options)?;
+        let now = self
+            .still_there(connection)?
+            .ok_or_else(|| self.missing())?;
+        guard(&now, options)?;
+        Ok(now)
     }
 
     /// The connection as it is now.
@@ -223,6 +214,10 @@ impl TcpTable {
                 Some(_) => Ok(Err(Why::Unreachable)),
                 None => Err(self.missing()),
             },
+            // Both answers got lost: what is no longer there is gone, whoever did it.
+            Err(Errno::AGAIN | Errno::NOBUFS) if self.still_there(connection)?.is_none() => {
+                Err(self.missing())
+            }
             Err(errno) => Err(Error::os(Operation::Delete, "SOCK_DESTROY", errno)),
         }
     }
@@ -269,7 +264,7 @@ impl TcpTable {
             Some(_) => Err(Error::new(
                 Operation::Delete,
                 ErrorKind::Os,
-                "the kernel acknowledged it, but the ownerless socket is still in the table",
+                "the kernel acknowledged it, but a socket of this cookie and these ends is still in the table",
             )
             .with_hint("kernels before 6.11 can leave such orphans; they end with their timers or at the next boot")),
         }
@@ -314,6 +309,22 @@ impl TcpTable {
                 "the borrowed descriptor was disconnected, but the connection is still in the table",
             )),
         }
+    }
+}
+
+/// What is not deleted although it is there.
+fn guard(connection: &Connection, options: &Options) -> Result<(), Error> {
+    match connection.state {
+        State::Listening if options.listeners == Listeners::Refuse => {
+            Err(Error::refused(Guard::Listener, connection.pair))
+        }
+        State::BoundInactive | State::Closed => Err(Error::new(
+            Operation::Delete,
+            ErrorKind::NotSupported,
+            "it is bound but not connected: there is no connection to abort",
+        )
+        .with_hint("end the process that holds it")),
+        _ => Ok(()),
     }
 }
 

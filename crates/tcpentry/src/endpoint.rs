@@ -119,11 +119,13 @@ impl Device {
 
     /// Reads what stands behind the `%`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
+        // `str::parse` would also take a sign, which a name may begin with.
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
         match text.parse::<u32>() {
-            Ok(index) => Interface::new(index).map(Self::Index),
+            Ok(index) if digits => Interface::new(index).map(Self::Index),
             // IFNAMSIZ is 16 with the final NUL (linux/if.h).
-            Err(_) if !text.is_empty() && text.len() < 16 => Some(Self::Name(text.to_owned())),
-            Err(_) => None,
+            _ if !text.is_empty() && text.len() < 16 => Some(Self::Name(text.to_owned())),
+            _ => None,
         }
     }
 }

@@ -78,6 +78,6 @@ pub use notation::ScopedEndpoint;
 pub use privilege::{PtraceScope, administrator};
 pub use process::{HiddenProcess, Holder, Holders, Process, escape, holders, owners};
 pub use set_entry::{MIB_TCP_STATE_DELETE_TCB, Tcp6Row, TcpRow};
-pub use state::{State, States};
-pub use survey::{Survey, survey};
+pub use state::{State, States, UnknownState};
+pub use survey::{Survey, Visibility, survey};
 pub use table::{Connections, Query, Target, TcpTable};

@@ -18,7 +18,7 @@ pub(crate) fn netns_cookie(socket: impl AsFd) -> Result<u64, Errno> {
         libc::getsockopt(
             socket.as_fd().as_raw_fd(),
             libc::SOL_SOCKET,
-            SO_NETNS_COOKIE,
+            libc::SO_NETNS_COOKIE,
             cookie.as_mut_ptr().cast(),
             &raw mut length,
         )
@@ -38,5 +38,3 @@ fn last_errno() -> Errno {
 }
 
 const COOKIE_LENGTH: libc::socklen_t = 8;
-/// `asm-generic/socket.h`
-const SO_NETNS_COOKIE: libc::c_int = 71;

@@ -162,7 +162,8 @@ impl TcpTable {
     ///
     /// The order is the kernel's. A walk that the kernel marks as interrupted
     /// (`NLM_F_DUMP_INTR`) is repeated, and what was already yielded is not yielded again. Under
-    /// churn a socket that comes or goes during the walk may be missing.
+    /// churn a socket that comes or goes during the walk may be missing, and one that moves within the
+    /// table may come twice: the cookie tells.
     pub fn connections(&mut self, query: &Query) -> Result<Connections<'_>, Error> {
         self.dump(Scope {
             states: query.states,

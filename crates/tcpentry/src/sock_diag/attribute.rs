@@ -33,8 +33,13 @@ pub(super) fn read_socket(bytes: &[u8], info: bool) -> Result<Connection, Malfor
             }),
         }
     }
-    // To whom no mark is told, the upper-layer protocol of a full socket may be untold as well.
-    let told = !full || connection.mark.is_some();
+    // To whom no mark is told, the upper-layer protocol of a full socket may be untold as well; and
+    // what is only a request yet will tell when it is accepted.
+    let told = if full {
+        connection.mark.is_some()
+    } else {
+        connection.state != State::SynRecv
+    };
     if info && told && connection.mptcp.is_none() {
         connection.mptcp = Some(false);
     }

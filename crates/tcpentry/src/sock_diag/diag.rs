@@ -212,7 +212,8 @@ enum Reply {
     Acknowledged,
 }
 
-/// A running dump. It yields each socket once, also when the kernel has to be asked again.
+/// A running dump. When the kernel has to be asked again, it yields what it has not yielded yet; a
+/// socket that moves during one walk can be seen twice in it.
 pub(crate) struct Dump<'d> {
     diag: &'d mut Diag,
     request: DumpRequest,

@@ -260,20 +260,34 @@ fn a_reused_four_tuple_is_another_connection() {
 }
 
 #[test]
-fn an_identity_never_reaches_a_listener_made_of_its_socket() {
+fn neither_row_nor_identity_reaches_a_listener_made_of_its_socket() {
     isolated(|| {
-        // The owner disconnects its socket and listens with it: the same cookie, other ends.
-        let ends = tcp::connected();
-        let connection = find(crate::util::pair_of(&ends.client));
-        rustix::net::connect_unspec(&ends.client).unwrap();
-        let listener = socket2::Socket::from(ends.client);
+        // The owner disconnects its socket, whose port it chose, and listens with it: the same cookie
+        // at the same local end, where the kernel's look-up of the old four-tuple finds it.
+        let server = tcp::listen(tcp::loopback(0));
+        let socket = tcp::socket(tcp::loopback(0));
+        socket.set_reuse_address(true).unwrap();
+        socket.bind(&tcp::loopback(4567).into()).unwrap();
+        socket
+            .connect(&server.local_addr().unwrap().into())
+            .unwrap();
+        let stream = TcpStream::from(socket);
+        let connection = find(crate::util::pair_of(&stream));
+        assert!(connection.mptcp.is_some(), "a row that knows everything");
+        let identity = table().identity(&connection).unwrap();
+        rustix::net::connect_unspec(&stream).unwrap();
+        let listener = socket2::Socket::from(stream);
         listener.listen(1).unwrap();
         let listener = TcpListener::from(listener);
+        assert_eq!(listener.local_addr().unwrap(), tcp::loopback(4567));
         assert_eq!(cookie(&listener), connection.cookie.value());
+
         for options in [Options::default(), Options::default().with_listeners()] {
             let error = table().delete(&connection, &options).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::NotFound);
         }
+        let error = table().find(&identity.into()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
         let _client = TcpStream::connect(tcp::reachable(&listener)).unwrap();
         assert!(listener.accept().is_ok());
     });

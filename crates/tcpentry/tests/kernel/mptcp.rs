@@ -1,5 +1,6 @@
 //! MPTCP: destroying a subflow is no deletion, the connection outlives it.
 
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 
 use rustix::io::Errno;
@@ -135,5 +136,39 @@ fn one_not_yet_accepted_is_not_reported_as_deleted() {
         let (server, _) = listener.accept().unwrap();
         tcp::bound(&server);
         assert!(lives(&client, &server));
+    });
+}
+
+#[test]
+fn a_row_from_before_the_accept_is_not_taken_for_plain_tcp() {
+    isolated(|| {
+        let (Some(listener), Some(client)) = (listener(), socket()) else {
+            skip!("this kernel has no MPTCP");
+        };
+        tcp::defer_accept(&listener);
+        client.connect(&tcp::reachable(&listener).into()).unwrap();
+        let client = TcpStream::from(client);
+        tcp::bound(&client);
+        let (local, peer) = tcp::addresses(&client);
+        let name = crate::util::pair(peer, local);
+        let query = Query::of(tcpentry::States::ALL_ACTIVE).with_info();
+        let mut table = table();
+        let mut rows = table.connections(&query).unwrap().map(Result::unwrap);
+        let request = rows.find(|row| row.pair == name).unwrap();
+        drop(rows);
+        assert_eq!((request.state, request.mptcp), (State::SynRecv, None));
+
+        (&client).write_all(b"y").unwrap();
+        let (server, _) = listener.accept().unwrap();
+        tcp::bound(&server);
+        assert_eq!(find(name).cookie, request.cookie, "it is the same socket");
+        let deleted = table.delete(&request, &Options::default()).unwrap();
+        assert_eq!(deleted.method, Method::Borrow);
+        assert_eq!(
+            deleted.connection.state,
+            State::Established,
+            "as it was just before"
+        );
+        assert_reset(&client);
     });
 }
