@@ -2,7 +2,8 @@
 //!
 //! It is found by the process tree up to the SSH server, and by `SSH_CONNECTION`, which can only
 //! add protection. Where the tree does not reach a server (tmux, sudo in a new session, systemd-run),
-//! every SSH connection of the user who logged in is protected.
+//! every SSH connection of the user who logged in is protected; and where a server can't be looked into,
+//! every connection to its port.
 
 use std::collections::HashSet;
 
@@ -13,24 +14,34 @@ use tcpentry::{Connection, Endpoint, Inode, Pair, Process, State};
 pub(crate) struct OwnSession {
     sockets: HashSet<Inode>,
     pair: Option<Pair>,
+    /// The ports of SSH servers, where one could not be looked into: any connection to them may be it.
+    ports: Vec<u16>,
 }
 
 impl OwnSession {
     /// Looks for the session this process runs in.
     pub(crate) fn find() -> Self {
-        let mut sockets = HashSet::new();
-        for server in ancestors().filter(|process| is_ssh_server(*process)) {
-            sockets.extend(server.sockets().unwrap_or_default());
-        }
-        if sockets.is_empty() {
-            if let Some(user) = login_user() {
-                sockets = sockets_of_sessions(user);
+        let mut servers = Servers::default();
+        ancestors().for_each(|process| servers.look_into(process));
+        if servers.sockets.is_empty() {
+            if let (Some(user), Ok(processes)) = (login_user(), Process::all()) {
+                processes
+                    .filter(|process| process.login_uid().or_else(|| process.uid()) == Some(user))
+                    .for_each(|process| servers.look_into(process));
             }
         }
         let variable = std::env::var("SSH_CONNECTION").ok();
+        let pair = variable.as_deref().and_then(from_variable);
+        let ports = if servers.unseen {
+            let named = pair.map(|pair| pair.local().port());
+            named.into_iter().chain([SSH]).collect()
+        } else {
+            Vec::new()
+        };
         Self {
-            sockets,
-            pair: variable.as_deref().and_then(from_variable),
+            sockets: servers.sockets,
+            pair,
+            ports,
         }
     }
 
@@ -43,9 +54,31 @@ impl OwnSession {
             .inode
             .is_some_and(|inode| self.sockets.contains(&inode));
         is_held
+            || self.ports.contains(&connection.local().port())
             || self
                 .pair
                 .is_some_and(|pair| is_either_end(&pair, &connection.pair))
+    }
+}
+
+/// What the SSH servers that were looked into hold.
+#[derive(Default)]
+struct Servers {
+    sockets: HashSet<Inode>,
+    /// One of them hides its descriptors: who has `CAP_NET_ADMIN` alone may delete its connection
+    /// without being shown which one it is.
+    unseen: bool,
+}
+
+impl Servers {
+    fn look_into(&mut self, process: Process) {
+        if !is_ssh_server(process) {
+            return;
+        }
+        match process.sockets() {
+            Ok(sockets) => self.sockets.extend(sockets),
+            Err(_) => self.unseen = true,
+        }
     }
 }
 
@@ -78,18 +111,6 @@ fn login_user() -> Option<u32> {
     Process::current().login_uid().or_else(by_sudo)
 }
 
-/// The sockets of every SSH session of a user.
-fn sockets_of_sessions(user: u32) -> HashSet<Inode> {
-    let Ok(processes) = Process::all() else {
-        return HashSet::new();
-    };
-    processes
-        .filter(|process| is_ssh_server(*process))
-        .filter(|process| process.login_uid().or_else(|| process.uid()) == Some(user))
-        .flat_map(|process| process.sockets().unwrap_or_default())
-        .collect()
-}
-
 /// `SSH_CONNECTION`: client address, client port, server address, server port.
 fn from_variable(text: &str) -> Option<Pair> {
     let mut words = text.split_ascii_whitespace();
@@ -101,6 +122,9 @@ fn from_variable(text: &str) -> Option<Pair> {
     let (client, server) = (end()?, end()?);
     Pair::new(server, client).ok()
 }
+
+/// `ssh` in services(5).
+const SSH: u16 = 22;
 
 #[cfg(test)]
 mod tests {

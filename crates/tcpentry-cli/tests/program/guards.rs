@@ -116,11 +116,11 @@ fn the_variable_of_ssh_can_only_protect() {
 #[test]
 fn a_process_above_that_is_called_as_an_ssh_server_is() {
     isolated(|| {
-        // A shell under another name, which holds a connection and starts the program.
+        // A shell that is called by another name, holds a connection and starts the program.
         let folder = std::env::temp_dir().join(format!("tcpentry-shell-{}", std::process::id()));
         fs::create_dir(&folder).unwrap();
         let shell = folder.join("sshd");
-        fs::copy("/bin/bash", &shell).unwrap();
+        std::os::unix::fs::symlink("/bin/bash", &shell).unwrap();
         let listener = tcp::listen(tcp::loopback(0));
         let port = listener.local_addr().unwrap().port();
         let script = format!(
@@ -138,6 +138,31 @@ fn a_process_above_that_is_called_as_an_ssh_server_is() {
         fs::remove_dir_all(&folder).unwrap();
         assert_eq!(run.code, 3, "{}{}", run.out, run.err);
         assert_eq!(run.objects()[0]["guard"], "own-session");
+    });
+}
+
+#[test]
+fn a_server_that_may_not_be_looked_into_protects_its_port() {
+    isolated(|| {
+        let folder = std::env::temp_dir().join(format!("tcpentry-hidden-{}", std::process::id()));
+        fs::create_dir(&folder).unwrap();
+        let shell = folder.join("sshd");
+        std::os::unix::fs::symlink("/bin/bash", &shell).unwrap();
+        let session = tcp::connect_to(&tcp::listen(tcp::loopback(22)));
+        let other = tcp::connected();
+        let only = "setpriv --inh-caps=-all,+net_admin --bounding-set=-all,+net_admin";
+        let delete = |ends: &str| -> Run {
+            // Two commands, or the shell would become the program instead of starting it.
+            let script = format!("{only} {PROGRAM} delete -n {ends}; exit $?");
+            let mut command = Command::new(&shell);
+            command.args(["-c", &script]).env_remove("SSH_CONNECTION");
+            command.stdin(Stdio::null()).output().unwrap().into()
+        };
+        let guarded = delete(&ends(&session.server));
+        let free = delete(&ends(&other.server));
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(guarded.code, 3, "{}{}", guarded.out, guarded.err);
+        assert_eq!(free.code, 0, "{}{}", free.out, free.err);
     });
 }
 
