@@ -152,11 +152,20 @@ typedef enum TCPENTRY_METHOD {
     TCPENTRY_METHOD_BORROW = 2     /* the owner's descriptor, borrowed */
 } TCPENTRY_METHOD;
 
-typedef struct TCPENTRY_DETAIL {
-    DWORD code;    /* what the function returned */
+/* What became of one deletion. 317 and 1168 alone do not tell: the outcome does. */
+typedef struct TCPENTRY_RESULT {
+    DWORD code;    /* as SetTcpEntry returns it */
     DWORD outcome; /* TCPENTRY_OUTCOME */
     DWORD method;  /* TCPENTRY_METHOD */
     INT error;     /* errno, or 0 */
+} TCPENTRY_RESULT;
+
+/* The same, and why, in words. */
+typedef struct TCPENTRY_DETAIL {
+    DWORD code;
+    DWORD outcome;
+    DWORD method;
+    INT error;
     char text[TCPENTRY_TEXT_SIZE];
 } TCPENTRY_DETAIL;
 
@@ -173,12 +182,12 @@ DWORD WINAPI tcpentry_identify6(const MIB_TCP6ROW *row, TCPENTRY_ID *id);
 /* Deletes that very socket, or nothing; codes as of SetTcpEntry. */
 DWORD WINAPI tcpentry_delete_id(const TCPENTRY_ID *id);
 
-/* Deletes count items, in their order, and stores the code of each. Returns 0, or the code of the first that
+/* Deletes count items, in their order, and stores what became of each. Returns 0, or the code of the first that
  * was not deleted. */
-DWORD WINAPI tcpentry_delete_batch(TCPENTRY_KIND kind, const void *items, DWORD count, DWORD *codes);
+DWORD WINAPI tcpentry_delete_batch(TCPENTRY_KIND kind, const void *items, DWORD count, TCPENTRY_RESULT *results);
 
-/* What lies behind the last code of this thread from SetTcpEntry, SetTcp6Entry and the functions above;
- * ERROR_NOT_FOUND before the first. */
+/* What lies behind the last deletion of this thread (of a batch, behind what it returned), or behind a later
+ * identification that failed; ERROR_NOT_FOUND before the first. */
 DWORD WINAPI tcpentry_last_detail(TCPENTRY_DETAIL *detail);
 
 /* The text of a code, as FormatMessage gives it on Windows. Returns its length; cut where size is less. */

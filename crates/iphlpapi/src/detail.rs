@@ -17,6 +17,9 @@ pub(crate) struct Detail {
 }
 
 impl Detail {
+    /// `TCPENTRY_FAILED`
+    pub(crate) const FAILED: u32 = outcome::FAILED;
+
     pub(crate) fn of(result: &Result<Deleted, Error>) -> Self {
         match result {
             Ok(deleted) => Self {
@@ -83,6 +86,7 @@ mod outcome {
 
     pub(super) const DELETED: u32 = 0;
     pub(super) const INVALID: u32 = 1;
+    pub(super) const FAILED: u32 = 8;
 
     pub(super) const fn of(kind: ErrorKind) -> u32 {
         match kind {
@@ -94,7 +98,7 @@ mod outcome {
             ErrorKind::AccessDenied => 6,
             ErrorKind::NotElevated => 7,
             ErrorKind::Refused(Guard::OtherNetns) => 9,
-            _ => 8,
+            _ => FAILED,
         }
     }
 }

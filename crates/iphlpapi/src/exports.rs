@@ -242,20 +242,20 @@ pub unsafe extern "C" fn tcpentry_delete_batch(
     kind: c_int,
     items: *const c_void,
     count: Dword,
-    codes: *mut Dword,
+    results: *mut Outcome,
 ) -> Dword {
-    let has_room = count == 0 || !(items.is_null() || codes.is_null());
+    let has_room = count == 0 || !(items.is_null() || results.is_null());
     if !has_room || !(ROWS..=IDS).contains(&kind) {
         return guarded(|| {
-            Detail::invalid("no items, no room for codes, or no such kind").remember()
+            Detail::invalid("no items, no room for results, or no such kind").remember()
         });
     }
     if count == 0 {
         return NO_ERROR;
     }
     for index in 0..count as usize {
-        // SAFETY: the caller vouches for room for `count` codes.
-        unsafe { codes.add(index).write_unaligned(Code::GEN_FAILURE.0) };
+        // SAFETY: the caller vouches for room for `count` results.
+        unsafe { results.add(index).write_unaligned(Outcome::UNKNOWN) };
     }
     guarded(|| {
         let mut batch = Batch::open();
@@ -264,8 +264,8 @@ pub unsafe extern "C" fn tcpentry_delete_batch(
         for index in 0..count as usize {
             // SAFETY: the caller vouches for `count` items of the kind that he names.
             let detail = unsafe { delete_item(&mut batch, kind, items, index) };
-            // SAFETY: the caller vouches for room for `count` codes.
-            unsafe { codes.add(index).write_unaligned(detail.code) };
+            // SAFETY: the caller vouches for room for `count` results.
+            unsafe { results.add(index).write_unaligned(Outcome::of(&detail)) };
             if answer.as_ref().is_none_or(|it| it.code == NO_ERROR) {
                 answer = Some(detail);
             }
@@ -314,10 +314,7 @@ pub unsafe extern "C" fn tcpentry_last_detail(detail: *mut LastDetail) -> Dword 
     match last {
         Ok(last) => {
             let mut shown = LastDetail {
-                code: last.code,
-                outcome: last.outcome,
-                method: last.method,
-                error: last.errno,
+                result: Outcome::of(&last),
                 text: [0; TEXT],
             };
             fill(&mut shown.text, &last.text);
@@ -501,13 +498,40 @@ impl Id {
     }
 }
 
-/// `TCPENTRY_DETAIL` of the header.
+/// `TCPENTRY_RESULT` of the header.
+#[derive(Clone, Copy)]
+#[expect(clippy::struct_field_names, reason = "the names of the header")]
 #[repr(C)]
-pub struct LastDetail {
+pub struct Outcome {
     code: Dword,
     outcome: Dword,
     method: Dword,
     error: c_int,
+}
+
+impl Outcome {
+    /// What a batch leaves where it did not come to.
+    const UNKNOWN: Self = Self {
+        code: Code::GEN_FAILURE.0,
+        outcome: Detail::FAILED,
+        method: 0,
+        error: 0,
+    };
+
+    fn of(detail: &Detail) -> Self {
+        Self {
+            code: detail.code,
+            outcome: detail.outcome,
+            method: detail.method,
+            error: detail.errno,
+        }
+    }
+}
+
+/// `TCPENTRY_DETAIL` of the header.
+#[repr(C)]
+pub struct LastDetail {
+    result: Outcome,
     text: [u8; TEXT],
 }
 
@@ -569,6 +593,7 @@ const IDS: c_int = 2;
 const _: () = {
     assert!(size_of::<OwnerModuleRow>() == 160);
     assert!(size_of::<OwnerModule6Row>() == 192);
+    assert!(size_of::<Outcome>() == 16);
     assert!(size_of::<LastDetail>() == 16 + TEXT);
 };
 

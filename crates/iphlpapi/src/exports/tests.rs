@@ -120,8 +120,11 @@ fn an_identity_needs_an_end_and_to_be_text() {
 #[test]
 fn what_is_no_batch_touches_nothing() {
     let rows = [0_u8; 20];
-    let mut codes = [7];
-    let to = codes.as_mut_ptr();
+    let mut results = [Outcome {
+        code: 7,
+        ..Outcome::UNKNOWN
+    }];
+    let to = results.as_mut_ptr();
     let items: *const c_void = rows.as_ptr().cast();
     // SAFETY: NULL, a count of 0 and an unknown kind are answered before anything is read.
     let answers = unsafe {
@@ -133,7 +136,7 @@ fn what_is_no_batch_touches_nothing() {
             tcpentry_delete_batch(ROWS, ptr::null(), 0, ptr::null_mut()),
         ]
     };
-    assert_eq!((answers, codes), ([87, 87, 87, 87, 0], [7]));
+    assert_eq!((answers, results[0].code), ([87, 87, 87, 87, 0], 7));
 }
 
 #[test]

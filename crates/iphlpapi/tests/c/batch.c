@@ -62,7 +62,7 @@ static void nothing_given(void) {
     MIB_TCPROW row;
     MIB_TCP6ROW row6;
     TCPENTRY_ID id;
-    DWORD code = 0xa5a5a5a5;
+    TCPENTRY_RESULT result = {0xa5a5a5a5, 0, 0, 0};
     memset(&row, 0, sizeof row);
     memset(&row6, 0, sizeof row6);
     IS(SetTcpEntry(NULL), ERROR_INVALID_PARAMETER);
@@ -75,24 +75,24 @@ static void nothing_given(void) {
     IS(tcpentry_identify6(&row6, NULL), ERROR_INVALID_PARAMETER);
     IS(tcpentry_delete_id(NULL), ERROR_INVALID_PARAMETER);
     IS(last().outcome, TCPENTRY_INVALID);
-    IS(tcpentry_delete_batch(TCPENTRY_ROWS, NULL, 1, &code), ERROR_INVALID_PARAMETER);
+    IS(tcpentry_delete_batch(TCPENTRY_ROWS, NULL, 1, &result), ERROR_INVALID_PARAMETER);
     IS(tcpentry_delete_batch(TCPENTRY_ROWS, &row, 1, NULL), ERROR_INVALID_PARAMETER);
-    IS(code, 0xa5a5a5a5);
+    IS(result.code, 0xa5a5a5a5);
     IS(tcpentry_delete_batch(TCPENTRY_ROWS, NULL, 0, NULL), NO_ERROR);
-    IS(tcpentry_delete_batch(TCPENTRY_IDS, &row, 0, &code), NO_ERROR);
-    IS(code, 0xa5a5a5a5);
+    IS(tcpentry_delete_batch(TCPENTRY_IDS, &row, 0, &result), NO_ERROR);
+    IS(result.code, 0xa5a5a5a5);
 }
 
 static void a_kind_that_is_none(void) {
-    DWORD (*raw)(int, const void *, DWORD, DWORD *);
+    DWORD (*raw)(int, const void *, DWORD, TCPENTRY_RESULT *);
     MIB_TCPROW row;
-    DWORD code = 0xa5a5a5a5;
+    TCPENTRY_RESULT result = {0xa5a5a5a5, 0, 0, 0};
     static const int kinds[] = {-1, 3, 0x7fffffff};
     memset(&row, 0, sizeof row);
     *(void **)&raw = (void *)tcpentry_delete_batch;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        IS(raw(kinds[i], &row, 1, &code), ERROR_INVALID_PARAMETER);
-    IS(code, 0xa5a5a5a5);
+        IS(raw(kinds[i], &row, 1, &result), ERROR_INVALID_PARAMETER);
+    IS(result.code, 0xa5a5a5a5);
 }
 
 static void an_identity_dies_with_its_socket(int listening) {
@@ -205,8 +205,8 @@ static void batches(int listening, int listening6) {
     MIB_TCPROW rows[6];
     MIB_TCP6ROW rows6[3];
     TCPENTRY_ID ids[4];
-    DWORD codes[6];
-    unsigned char odd[sizeof rows + 1], odd_codes[sizeof codes + 1];
+    TCPENTRY_RESULT results[6];
+    unsigned char odd[sizeof rows + 1], odd_results[sizeof results + 1];
 
     for (int i = 0; i < 4; i++)
         pairs[i] = connect_to(listening);
@@ -220,14 +220,21 @@ static void batches(int listening, int listening6) {
     rows[4] = rows[3];
     rows[4].dwState = MIB_TCP_STATE_CLOSED;
     rows[5] = row_of(pairs[2].server);
-    memset(codes, 0xa5, sizeof codes);
-    IS(tcpentry_delete_batch(TCPENTRY_ROWS, rows, 5, codes), ERROR_MR_MID_NOT_FOUND);
-    IS(codes[0], NO_ERROR);
-    IS(codes[1], ERROR_MR_MID_NOT_FOUND);
-    IS(codes[2], ERROR_MR_MID_NOT_FOUND);
-    IS(codes[3], NO_ERROR);
-    IS(codes[4], ERROR_INVALID_PARAMETER);
-    IS(codes[5], 0xa5a5a5a5);
+    memset(results, 0xa5, sizeof results);
+    IS(tcpentry_delete_batch(TCPENTRY_ROWS, rows, 5, results), ERROR_MR_MID_NOT_FOUND);
+    IS(results[0].code, NO_ERROR);
+    IS(results[1].code, ERROR_MR_MID_NOT_FOUND);
+    IS(results[2].code, ERROR_MR_MID_NOT_FOUND);
+    IS(results[3].code, NO_ERROR);
+    IS(results[4].code, ERROR_INVALID_PARAMETER);
+    IS(results[5].code, 0xa5a5a5a5);
+    /* One code, two outcomes. */
+    IS(results[0].outcome, TCPENTRY_DELETED);
+    IS(results[0].method, TCPENTRY_METHOD_SOCK_DIAG);
+    IS(results[1].outcome, TCPENTRY_GONE);
+    IS(results[1].error, ENOENT);
+    IS(results[2].outcome, TCPENTRY_LISTENER);
+    IS(results[4].outcome, TCPENTRY_INVALID);
     /* The detail is that of the first that was not deleted. */
     IS(last().code, ERROR_MR_MID_NOT_FOUND);
     IS(last().outcome, TCPENTRY_GONE);
@@ -235,9 +242,9 @@ static void batches(int listening, int listening6) {
 
     /* Misaligned items and codes. */
     memcpy(odd + 1, rows + 5, sizeof *rows);
-    IS(tcpentry_delete_batch(TCPENTRY_ROWS, odd + 1, 1, (DWORD *)(void *)(odd_codes + 1)), NO_ERROR);
-    memcpy(codes, odd_codes + 1, sizeof *codes);
-    IS(codes[0], NO_ERROR);
+    IS(tcpentry_delete_batch(TCPENTRY_ROWS, odd + 1, 1, (TCPENTRY_RESULT *)(void *)(odd_results + 1)), NO_ERROR);
+    memcpy(results, odd_results + 1, sizeof *results);
+    IS(results[0].code, NO_ERROR);
     CHECK(is_reset(pairs[2].client));
 
     rows6[0] = row6_of(pairs6[0].server);
@@ -245,20 +252,20 @@ static void batches(int listening, int listening6) {
     rows6[1].dwLocalPort ^= 1; /* nobody there */
     rows6[2] = row6_of(pairs6[1].server);
     IS(tcpentry_identify6(&rows6[2], &ids[3]), NO_ERROR);
-    IS(tcpentry_delete_batch(TCPENTRY_ROWS6, rows6, 2, codes), ERROR_MR_MID_NOT_FOUND);
-    IS(codes[0], NO_ERROR);
-    IS(codes[1], ERROR_MR_MID_NOT_FOUND);
+    IS(tcpentry_delete_batch(TCPENTRY_ROWS6, rows6, 2, results), ERROR_MR_MID_NOT_FOUND);
+    IS(results[0].code, NO_ERROR);
+    IS(results[1].code, ERROR_MR_MID_NOT_FOUND);
     CHECK(is_reset(pairs6[0].client) && is_alive(pairs6[1]));
 
     rows[0] = row_of(pairs[3].server);
     IS(tcpentry_identify(&rows[0], &ids[0]), NO_ERROR);
     ids[1] = ids[0];
     memset(&ids[2], '/', sizeof ids[2]);
-    IS(tcpentry_delete_batch(TCPENTRY_IDS, ids, 4, codes), ERROR_MR_MID_NOT_FOUND);
-    IS(codes[0], NO_ERROR);
-    IS(codes[1], ERROR_MR_MID_NOT_FOUND);
-    IS(codes[2], ERROR_INVALID_PARAMETER);
-    IS(codes[3], NO_ERROR);
+    IS(tcpentry_delete_batch(TCPENTRY_IDS, ids, 4, results), ERROR_MR_MID_NOT_FOUND);
+    IS(results[0].code, NO_ERROR);
+    IS(results[1].code, ERROR_MR_MID_NOT_FOUND);
+    IS(results[2].code, ERROR_INVALID_PARAMETER);
+    IS(results[3].code, NO_ERROR);
     CHECK(is_reset(pairs[3].client) && is_reset(pairs6[1].client));
     for (int i = 0; i < 4; i++)
         close_both(pairs[i]);
