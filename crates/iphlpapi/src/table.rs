@@ -172,7 +172,7 @@ impl Pids {
         Ok(Self(needed.then(owners).transpose()?))
     }
 
-    /// The first process that holds it; 0 for none, or none that the caller may see.
+    /// Of the processes that hold it the lowest pid; 0 for none, or none that the caller may see.
     fn pid(&self, row: &Connection) -> u32 {
         let processes = row.inode.and_then(|inode| self.0.as_ref()?.get(&inode));
         let first = processes.and_then(|processes| processes.iter().map(|it| it.pid()).min());

@@ -13,7 +13,7 @@ use crate::state::State;
 use crate::table::TcpTable;
 
 /// How a deletion is to be done. The default is what `SetTcpEntry` does.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Options {
     /// Which method may act.
@@ -25,13 +25,13 @@ pub struct Options {
 impl Options {
     /// The same, by this method.
     #[must_use]
-    pub const fn by(self, method: MethodChoice) -> Self {
+    pub fn by(self, method: MethodChoice) -> Self {
         Self { method, ..self }
     }
 
     /// The same, with listeners allowed.
     #[must_use]
-    pub const fn with_listeners(self) -> Self {
+    pub fn with_listeners(self) -> Self {
         Self {
             listeners: Listeners::Allow,
             ..self
@@ -41,6 +41,7 @@ impl Options {
 
 /// Whether listeners may be deleted.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum Listeners {
     /// A listener is refused as `guarded`.
     #[default]

@@ -69,14 +69,21 @@ impl Why {
                 "it is an MPTCP connection, and this kernel does not disconnect those",
             )
             .with_hint("end the process that holds it; or run it on another kernel"),
-            (Errno::BUSY, Self::NotPermitted) => error.with_hint(
-                "this kernel does not do it while the owner waits in a call; \
-                 run it as root (sudo), which needs no borrowing",
-            ),
-            (Errno::BUSY, _) => error.with_hint(
-                "this kernel does not do it while the owner waits in a call; \
-                 try again, or end the process that holds it",
-            ),
+            (Errno::BUSY, _) => {
+                let way_out = match self {
+                    Self::NotPermitted => "run it as root (sudo), which needs no borrowing",
+                    _ => "try again, or end the process that holds it",
+                };
+                // It was tried to wake him: see `borrow::disconnect`.
+                let meanwhile = if connection.state.is_synchronized() {
+                    "; the connection has been shut down by now, but is still there"
+                } else {
+                    ""
+                };
+                error.with_hint(format!(
+                    "this kernel does not do it while the owner waits in a call{meanwhile}; {way_out}"
+                ))
+            }
             _ => error,
         }
     }

@@ -50,7 +50,7 @@ impl fmt::Debug for TcpTable {
 }
 
 /// What of the table is to be listed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Query {
     /// The states; what `ss` shows by default.
@@ -79,13 +79,14 @@ impl Query {
 
     /// The same, with the counters.
     #[must_use]
-    pub const fn with_info(self) -> Self {
+    pub fn with_info(self) -> Self {
         Self { info: true, ..self }
     }
 }
 
 /// The exact name of one connection: what [`TcpTable::find`] looks up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum Target {
     /// By its ends, as a person names it: whichever socket has them now.
     Pair(Pair),

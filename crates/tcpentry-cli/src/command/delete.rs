@@ -83,7 +83,7 @@ impl Attempt {
 struct Deleter {
     options: Options,
     dry_run: bool,
-    /// Looked for when the first connection is found; `None` within when it may be deleted too.
+    /// Looked for when the first connection is found.
     session: Option<OwnSession>,
     spare_session: bool,
 }

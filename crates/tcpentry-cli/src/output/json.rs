@@ -140,7 +140,8 @@ impl Name {
         let pair = target.pair();
         let id = match target {
             tcpentry::Target::Identity(identity) => Some(Identity::to_string(identity)),
-            tcpentry::Target::Pair(_) => None,
+            // By its ends.
+            _ => None,
         };
         Self::Asked {
             id,

@@ -144,7 +144,7 @@ fn without_the_right() {
             let options = Options::default();
             let foreseen = table.check(&connection, &options).unwrap();
             assert_eq!(foreseen, tcpentry::Method::Borrow);
-            let only = options.by(MethodChoice::SockDiag);
+            let only = options.clone().by(MethodChoice::SockDiag);
             let error = table.check(&connection, &only).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::NotElevated);
             assert!(lives(&ends.client, &ends.server));

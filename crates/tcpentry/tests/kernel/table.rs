@@ -565,7 +565,11 @@ fn everything_that_is_listed_can_be_deleted() {
         let mut table = table();
         let query = Query::of(States::ALL_ACTIVE.without(State::Listening));
         for info in [false, true] {
-            let query = if info { query.with_info() } else { query };
+            let query = if info {
+                query.clone().with_info()
+            } else {
+                query.clone()
+            };
             let listed: Vec<_> = table
                 .connections(&query)
                 .unwrap()
