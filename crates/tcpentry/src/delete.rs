@@ -225,32 +225,23 @@ impl TcpTable {
 
     /// `SOCK_DESTROY` by cookie, with the name under which the kernel finds this very socket.
     fn destroy(&mut self, connection: &Connection) -> Result<(), Errno> {
-        let mut result = Err(Errno::NOENT);
-        for name in names(connection) {
-            result = self.diag.destroy(&name, connection.cookie);
-            // The answer got lost for want of memory. Asked again, the kernel says either that it is
-            // done now, or that there is nothing to do: then it is gone, and who did it is not known.
-            if matches!(result, Err(Errno::AGAIN | Errno::NOBUFS)) {
-                result = self.diag.destroy(&name, connection.cookie);
+        by_any_name(connection, |name| {
+            match self.diag.destroy(name, connection.cookie) {
+                // The answer got lost for want of memory. Asked again, the kernel says either that it
+                // is done now, or that there is nothing to do: then it is gone, and who did it is not
+                // known.
+                Err(Errno::AGAIN | Errno::NOBUFS) => self.diag.destroy(name, connection.cookie),
+                answer => answer,
             }
-            if result != Err(Errno::NOENT) {
-                break;
-            }
-        }
-        result
+        })
     }
 
     /// Everything that would make `SOCK_DESTROY` fail, without sending it for this socket.
     fn rehearse_destroy(&mut self, connection: &Connection) -> Result<(), Errno> {
         self.diag.probe_destroy(&connection.pair)?;
-        let mut found = Err(Errno::NOENT);
-        for name in names(connection) {
-            found = self.diag.get(&name, Some(connection.cookie));
-            if !matches!(found, Err(Errno::NOENT)) {
-                break;
-            }
-        }
-        found?;
+        by_any_name(connection, |name| {
+            self.diag.get(name, Some(connection.cookie))
+        })?;
         self.diag.probe_right()
     }
 
@@ -277,20 +268,16 @@ impl TcpTable {
         mode: Mode,
         why: Why,
     ) -> Result<Method, Error> {
-        // Its owner may have accepted or closed it since it was listed.
-        let Some(current) = self.still_there(connection)? else {
-            return Err(self.missing());
-        };
-        let borrowed = match borrow::borrow(&current) {
+        let borrowed = match borrow::borrow(connection) {
             Ok(borrowed) => borrowed,
             // What has ended meanwhile is held by nobody, and nobody is to blame for it.
             Err(_) if self.still_there(connection)?.is_none() => return Err(self.missing()),
-            Err(failure) => return Err(why.not_borrowed(&current, &failure)),
+            Err(failure) => return Err(why.not_borrowed(connection, &failure)),
         };
         // While we hold it, its inode and cookie are nobody else's: if the table still shows them
         // with these ends, this descriptor is that connection.
         let now = self.still_there(connection)?;
-        if now.is_none_or(|now| now.inode != current.inode) {
+        if now.is_none_or(|now| now.inode != connection.inode) {
             return Err(self.missing());
         }
         if mode == Mode::Rehearse {
@@ -298,7 +285,7 @@ impl TcpTable {
         }
         let ended = borrowed
             .disconnect()
-            .map_err(|errno| why.not_disconnected(&current, errno))?;
+            .map_err(|errno| why.not_disconnected(connection, errno))?;
         if ended == Disconnected::Gone {
             return Err(self.missing());
         }
@@ -339,6 +326,17 @@ fn may_leave_orphans() -> bool {
 fn version(release: &str) -> Option<(u32, u32)> {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit());
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+/// The first answer to any name of a connection that is not "no such socket".
+fn by_any_name<T>(
+    connection: &Connection,
+    mut ask: impl FnMut(&Pair) -> Result<T, Errno>,
+) -> Result<T, Errno> {
+    names(connection)
+        .map(|name| ask(&name))
+        .find(|answer| !matches!(answer, Err(Errno::NOENT)))
+        .unwrap_or(Err(Errno::NOENT))
 }
 
 /// The names by which the kernel can be asked for a connection.
