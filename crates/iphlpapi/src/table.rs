@@ -112,10 +112,10 @@ pub(crate) fn image(family: Family, class: Class, order: Order) -> Result<Vec<u8
         image.u32(0);
     }
     for row in &rows {
-        let pid = pids.pid(row);
+        let owner = pids.owner(row);
         match family {
-            Family::V4 => image.row4(row, class.layout, pid),
-            Family::V6 => image.row6(row, class.layout, pid),
+            Family::V4 => image.row4(row, class.layout, owner),
+            Family::V6 => image.row6(row, class.layout, owner),
         }
     }
     Ok(image.0)
@@ -164,20 +164,49 @@ fn scope_of(end: Endpoint, interface: Option<Interface>) -> u32 {
 }
 
 /// The owners, looked up only for a layout that shows them.
-struct Pids(Option<HashMap<Inode, Vec<Process>>>);
+struct Pids {
+    owners: Option<HashMap<Inode, Vec<Process>>>,
+    /// When each process started, read once for all its rows.
+    started: HashMap<u32, u64>,
+}
 
 impl Pids {
     fn of(layout: Layout, rows: &[Connection]) -> Result<Self, Code> {
         let needed = layout != Layout::Basic && rows.iter().any(|row| row.inode.is_some());
-        Ok(Self(needed.then(owners).transpose()?))
+        let mut pids = Self {
+            owners: needed.then(owners).transpose()?,
+            started: HashMap::new(),
+        };
+        if layout == Layout::Module {
+            for pid in rows.iter().map(|row| pids.pid(row)).collect::<HashSet<_>>() {
+                let started = crate::module::start_time(pid).unwrap_or(0);
+                pids.started.insert(pid, started);
+            }
+        }
+        Ok(pids)
     }
 
     /// Of the processes that hold it the lowest pid; 0 for none, or none that the caller may see.
     fn pid(&self, row: &Connection) -> u32 {
-        let processes = row.inode.and_then(|inode| self.0.as_ref()?.get(&inode));
+        let processes = row
+            .inode
+            .and_then(|inode| self.owners.as_ref()?.get(&inode));
         let first = processes.and_then(|processes| processes.iter().map(|it| it.pid()).min());
         first.map_or(0, i32::unsigned_abs)
     }
+
+    fn owner(&self, row: &Connection) -> Owner {
+        let pid = self.pid(row);
+        let started = self.started.get(&pid).copied().unwrap_or(0);
+        Owner { pid, started }
+    }
+}
+
+/// A row's process, and when it started where the layout tells.
+#[derive(Clone, Copy)]
+struct Owner {
+    pid: u32,
+    started: u64,
 }
 
 /// `MIB_TCP_STATE`
@@ -216,7 +245,7 @@ impl Image {
         self.u32(u32::from(port.to_be()));
     }
 
-    fn row4(&mut self, row: &Connection, layout: Layout, pid: u32) {
+    fn row4(&mut self, row: &Connection, layout: Layout, owner: Owner) {
         self.u32(mib_state(row.state));
         for end in [row.local(), row.peer()] {
             match end.address() {
@@ -228,18 +257,18 @@ impl Image {
         match layout {
             Layout::Basic => {}
             Layout::Two => {
-                self.u32(pid);
+                self.u32(owner.pid);
                 self.u32(OFFLOAD_IN_HOST);
             }
-            Layout::Pid => self.u32(pid),
+            Layout::Pid => self.u32(owner.pid),
             Layout::Module => {
-                self.u32(pid);
-                self.module(pid);
+                self.u32(owner.pid);
+                self.module(owner.started);
             }
         }
     }
 
-    fn row6(&mut self, row: &Connection, layout: Layout, pid: u32) {
+    fn row6(&mut self, row: &Connection, layout: Layout, owner: Owner) {
         let state = mib_state(row.state);
         if layout == Layout::Basic {
             self.u32(state);
@@ -256,26 +285,26 @@ impl Image {
             Layout::Basic => {}
             Layout::Two => {
                 self.u32(state);
-                self.u32(pid);
+                self.u32(owner.pid);
                 self.u32(OFFLOAD_IN_HOST);
             }
             Layout::Pid => {
                 self.u32(state);
-                self.u32(pid);
+                self.u32(owner.pid);
             }
             Layout::Module => {
                 self.u32(state);
-                self.u32(pid);
-                self.module(pid);
+                self.u32(owner.pid);
+                self.module(owner.started);
             }
         }
     }
 
     /// `liCreateTimestamp`, which Linux does not keep, and `OwningModuleInfo`, which is ours to use:
     /// when the process started, so that another one under the same pid is not taken for it.
-    fn module(&mut self, pid: u32) {
+    fn module(&mut self, started: u64) {
         self.u64(0);
-        self.u64(crate::module::start_time(pid).unwrap_or(0));
+        self.u64(started);
         for _ in 1..MODULE_INFO {
             self.u64(0);
         }

@@ -144,7 +144,7 @@ pub fn holders(inode: Inode) -> std::io::Result<Holders> {
 }
 
 /// Whether a look failed for want of something of ours, and so says nothing about what it was to see.
-const fn is_ours(errno: Errno) -> bool {
+pub(crate) const fn is_ours(errno: Errno) -> bool {
     matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM)
 }
 

@@ -6,7 +6,7 @@ use crate::borrow;
 use crate::endpoint::{Endpoint, Pair};
 use crate::error::{Error, Operation};
 use crate::privilege::{PtraceScope, has_sys_ptrace};
-use crate::process::Process;
+use crate::process::{Process, is_ours};
 use crate::sock_diag::Diag;
 use crate::table::TcpTable;
 
@@ -140,15 +140,13 @@ fn visibility() -> Result<Option<Visibility>, Error> {
         let is_hidden = match process.sockets() {
             Ok(_) => false,
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => true,
-            Err(error) if error.raw_os_error() == Some(Errno::MFILE.raw_os_error()) => {
-                return Err(Error::os(
-                    Operation::Survey,
-                    "look through /proc",
-                    Errno::MFILE,
-                ));
-            }
-            // It has ended meanwhile.
-            Err(_) => continue,
+            Err(error) => match Errno::from_io_error(&error) {
+                Some(errno) if is_ours(errno) => {
+                    return Err(Error::os(Operation::Survey, "look through /proc", errno));
+                }
+                // It has ended meanwhile.
+                _ => continue,
+            },
         };
         seen.shown += 1;
         seen.hidden += usize::from(is_hidden);
