@@ -16,7 +16,8 @@ use rustix::process::{PidfdFlags, PidfdGetfdFlags};
 
 use crate::connection::{Connection, Inode};
 use crate::endpoint::{Endpoint, Pair};
-use crate::process::{HiddenProcess, Holder, Process, holders};
+use crate::holders::HolderSource;
+use crate::process::{HiddenProcess, Holder, Process};
 use crate::state::State;
 
 /// A copy of the connection's own descriptor, proved to be that socket.
@@ -124,9 +125,31 @@ pub(crate) enum Failure {
 }
 
 /// Borrows the descriptor of a connection from whichever holder allows it.
-pub(crate) fn borrow(connection: &Connection) -> Result<Borrowed, Failure> {
+pub(crate) fn borrow(
+    connection: &Connection,
+    source: &mut HolderSource,
+) -> Result<Borrowed, Failure> {
     let inode = connection.inode.ok_or(Failure::NoDescriptor)?;
-    let holders = holders(inode).map_err(|error| Failure::Os {
+    loop {
+        match borrow_by(connection, inode, source) {
+            // Among those who hide it another look would not find it either.
+            Err(Failure::NotFound { hidden })
+                if (hidden.is_empty() || is_own(connection)) && source.renew() => {}
+            result => return result,
+        }
+    }
+}
+
+fn is_own(connection: &Connection) -> bool {
+    connection.uid == rustix::process::geteuid().as_raw()
+}
+
+fn borrow_by(
+    connection: &Connection,
+    inode: Inode,
+    source: &mut HolderSource,
+) -> Result<Borrowed, Failure> {
+    let holders = source.holders(inode).map_err(|error| Failure::Os {
         doing: "look through /proc",
         errno: Errno::from_io_error(&error).unwrap_or(Errno::IO),
     })?;

@@ -1,16 +1,22 @@
-//! Deleting one connection: guards, method, and the kernel's confirmation.
+//! Deleting connections: guards, method, and the kernel's confirmation. Many at once are in `bulk`.
 
 use std::fmt;
 
 use rustix::io::Errno;
 
+use crate::asker::Asker;
 use crate::borrow::{self, Disconnected};
 use crate::connection::Connection;
 use crate::endpoint::{Endpoint, Pair};
 use crate::error::{Error, ErrorKind, Guard, Operation};
 use crate::explain::Why;
+use crate::holders::HolderSource;
 use crate::state::State;
 use crate::table::TcpTable;
+
+mod bulk;
+
+pub use bulk::Verdict;
 
 /// How a deletion is to be done. The default is what `SetTcpEntry` does.
 #[derive(Clone, Debug, Default)]
@@ -117,7 +123,7 @@ impl TcpTable {
     /// # Errors
     /// See [`ErrorKind`]. `Ok` only after the kernel has confirmed it.
     pub fn delete(&mut self, connection: &Connection, options: &Options) -> Result<Deleted, Error> {
-        self.run(connection, options, Mode::Act)
+        Deleter::of_one(&mut self.asker, options, Mode::Act).run(connection)
     }
 
     /// Finds out what [`delete`](Self::delete) would do, by all its steps but the last.
@@ -125,18 +131,42 @@ impl TcpTable {
     /// The answer holds for now: a right that is there may be gone at the deletion. What an old kernel
     /// can't do only the deletion finds out (TIME_WAIT and MPTCP before Linux 6.1).
     pub fn check(&mut self, connection: &Connection, options: &Options) -> Result<Method, Error> {
-        self.run(connection, options, Mode::Rehearse)
+        Deleter::of_one(&mut self.asker, options, Mode::Rehearse)
+            .run(connection)
             .map(|deleted| deleted.method)
     }
+}
 
-    fn run(
-        &mut self,
-        connection: &Connection,
-        options: &Options,
-        mode: Mode,
-    ) -> Result<Deleted, Error> {
-        let result = self.admit(connection, options).and_then(|connection| {
-            let method = self.choose(&connection, options.method, mode)?;
+/// A run of deletions, of one connection or of many.
+struct Deleter<'t> {
+    asker: &'t mut Asker,
+    options: &'t Options,
+    mode: Mode,
+    holders: HolderSource,
+    /// What a rehearsal has learnt about all connections: asked once in a run.
+    has_destroy: Option<Result<(), Errno>>,
+    has_right: Option<Result<(), Errno>>,
+}
+
+impl<'t> Deleter<'t> {
+    fn new(asker: &'t mut Asker, options: &'t Options, mode: Mode, holders: HolderSource) -> Self {
+        Self {
+            asker,
+            options,
+            mode,
+            holders,
+            has_destroy: None,
+            has_right: None,
+        }
+    }
+
+    fn of_one(asker: &'t mut Asker, options: &'t Options, mode: Mode) -> Self {
+        Self::new(asker, options, mode, HolderSource::EachTime)
+    }
+
+    fn run(&mut self, connection: &Connection) -> Result<Deleted, Error> {
+        let result = self.admit(connection).and_then(|connection| {
+            let method = self.choose(&connection)?;
             Ok(Deleted { connection, method })
         });
         result.map_err(|error| error.during(Operation::Delete).about(connection.pair))
@@ -146,12 +176,12 @@ impl TcpTable {
     ///
     /// A cookie does not say what its socket has become: since it was listed its owner may have made a
     /// listener of it, or accepted it as an MPTCP connection.
-    fn admit(&mut self, connection: &Connection, options: &Options) -> Result<Connection, Error> {
-        guard(connection, options)?;
+    fn admit(&mut self, connection: &Connection) -> Result<Connection, Error> {
+        guard(connection, self.options)?;
         let now = self
             .still_there(connection)?
-            .ok_or_else(|| self.missing())?;
-        guard(&now, options)?;
+            .ok_or_else(|| self.asker.missing())?;
+        guard(&now, self.options)?;
         Ok(now)
     }
 
@@ -160,30 +190,25 @@ impl TcpTable {
     /// `None` also when nothing but its port is left: a listener that was shut down or disconnected
     /// keeps a port that it was given by name, and is bound like any new socket (Linux 6.18).
     fn still_there(&mut self, connection: &Connection) -> Result<Option<Connection>, Error> {
-        let now = self.by_cookie(&connection.pair, connection.cookie)?;
+        let now = self.asker.by_cookie(&connection.pair, connection.cookie)?;
         Ok(now.filter(|now| now.state != State::BoundInactive))
     }
 
-    fn choose(
-        &mut self,
-        connection: &Connection,
-        choice: MethodChoice,
-        mode: Mode,
-    ) -> Result<Method, Error> {
+    fn choose(&mut self, connection: &Connection) -> Result<Method, Error> {
         let is_mptcp = connection.mptcp == Some(true);
-        match choice {
+        match self.options.method {
             MethodChoice::Auto | MethodChoice::Borrow if is_mptcp => {
-                self.by_borrowing(connection, mode, Why::Mptcp)
+                self.by_borrowing(connection, Why::Mptcp)
             }
-            MethodChoice::Borrow => self.by_borrowing(connection, mode, Why::Asked),
+            MethodChoice::Borrow => self.by_borrowing(connection, Why::Asked),
             MethodChoice::SockDiag if is_mptcp => Err(Why::Mptcp.not_allowed_to_borrow()),
-            MethodChoice::Auto | MethodChoice::SockDiag => {
-                let why = match self.by_sock_diag(connection, mode)? {
+            choice @ (MethodChoice::Auto | MethodChoice::SockDiag) => {
+                let why = match self.by_sock_diag(connection)? {
                     Ok(()) => return Ok(Method::SockDiag),
                     Err(why) => why,
                 };
                 if choice == MethodChoice::Auto {
-                    self.by_borrowing(connection, mode, why)
+                    self.by_borrowing(connection, why)
                 } else {
                     Err(why.not_allowed_to_borrow())
                 }
@@ -192,32 +217,30 @@ impl TcpTable {
     }
 
     /// The kernel's own method. The inner error says why another one has to be tried.
-    fn by_sock_diag(
-        &mut self,
-        connection: &Connection,
-        mode: Mode,
-    ) -> Result<Result<(), Why>, Error> {
-        let answer = match mode {
+    fn by_sock_diag(&mut self, connection: &Connection) -> Result<Result<(), Why>, Error> {
+        let answer = match self.mode {
             Mode::Act => self.destroy(connection),
             Mode::Rehearse => self.rehearse_destroy(connection),
         };
         match answer {
-            Ok(()) if mode == Mode::Act => self.confirm(connection).map(Ok),
+            Ok(()) if self.mode == Mode::Act => self.confirm(connection).map(Ok),
             Ok(()) => Ok(Ok(())),
             Err(Errno::PERM) => Ok(Err(Why::NotPermitted)),
             // Linux 5.15 and before says the same of a TIME_WAIT socket, after having found it (6.1
             // does not).
-            Err(Errno::OPNOTSUPP) => Ok(Err(match self.diag.probe_destroy(&connection.pair) {
-                Ok(()) => Why::NotInThisState,
-                Err(_) => Why::NoDestroy,
-            })),
+            Err(Errno::OPNOTSUPP) => {
+                Ok(Err(match self.asker.diag.probe_destroy(&connection.pair) {
+                    Ok(()) => Why::NotInThisState,
+                    Err(_) => Why::NoDestroy,
+                }))
+            }
             Err(Errno::NOENT) => match self.still_there(connection)? {
                 Some(_) => Ok(Err(Why::Unreachable)),
-                None => Err(self.missing()),
+                None => Err(self.asker.missing()),
             },
             // Both answers got lost: what is no longer there is gone, whoever did it.
             Err(Errno::AGAIN | Errno::NOBUFS) if self.still_there(connection)?.is_none() => {
-                Err(self.missing())
+                Err(self.asker.missing())
             }
             Err(errno) => Err(Error::os(Operation::Delete, "SOCK_DESTROY", errno)),
         }
@@ -225,12 +248,13 @@ impl TcpTable {
 
     /// `SOCK_DESTROY` by cookie, with the name under which the kernel finds this very socket.
     fn destroy(&mut self, connection: &Connection) -> Result<(), Errno> {
+        let diag = &mut self.asker.diag;
         by_any_name(connection, |name| {
-            match self.diag.destroy(name, connection.cookie) {
+            match diag.destroy(name, connection.cookie) {
                 // The answer got lost for want of memory. Asked again, the kernel says either that it
                 // is done now, or that there is nothing to do: then it is gone, and who did it is not
                 // known.
-                Err(Errno::AGAIN | Errno::NOBUFS) => self.diag.destroy(name, connection.cookie),
+                Err(Errno::AGAIN | Errno::NOBUFS) => diag.destroy(name, connection.cookie),
                 answer => answer,
             }
         })
@@ -238,11 +262,23 @@ impl TcpTable {
 
     /// Everything that would make `SOCK_DESTROY` fail, without sending it for this socket.
     fn rehearse_destroy(&mut self, connection: &Connection) -> Result<(), Errno> {
-        self.diag.probe_destroy(&connection.pair)?;
+        self.probe_destroy(connection)?;
         by_any_name(connection, |name| {
-            self.diag.get(name, Some(connection.cookie))
+            self.asker.diag.get(name, Some(connection.cookie))
         })?;
-        self.diag.probe_right()
+        self.probe_right()
+    }
+
+    fn probe_destroy(&mut self, connection: &Connection) -> Result<(), Errno> {
+        let diag = &mut self.asker.diag;
+        once(&mut self.has_destroy, || {
+            diag.probe_destroy(&connection.pair)
+        })
+    }
+
+    fn probe_right(&mut self) -> Result<(), Errno> {
+        let diag = &mut self.asker.diag;
+        once(&mut self.has_right, || diag.probe_right())
     }
 
     /// Kernels before 6.11 acknowledge the destruction of an orphan and may leave it in the table.
@@ -262,32 +298,29 @@ impl TcpTable {
         }
     }
 
-    fn by_borrowing(
-        &mut self,
-        connection: &Connection,
-        mode: Mode,
-        why: Why,
-    ) -> Result<Method, Error> {
-        let borrowed = match borrow::borrow(connection) {
+    fn by_borrowing(&mut self, connection: &Connection, why: Why) -> Result<Method, Error> {
+        let borrowed = match borrow::borrow(connection, &mut self.holders) {
             Ok(borrowed) => borrowed,
             // What has ended meanwhile is held by nobody, and nobody is to blame for it.
-            Err(_) if self.still_there(connection)?.is_none() => return Err(self.missing()),
+            Err(_) if self.still_there(connection)?.is_none() => {
+                return Err(self.asker.missing());
+            }
             Err(failure) => return Err(why.not_borrowed(connection, &failure)),
         };
         // While we hold it, its inode and cookie are nobody else's: if the table still shows them
         // with these ends, this descriptor is that connection.
         let now = self.still_there(connection)?;
         if now.is_none_or(|now| now.inode != connection.inode) {
-            return Err(self.missing());
+            return Err(self.asker.missing());
         }
-        if mode == Mode::Rehearse {
+        if self.mode == Mode::Rehearse {
             return Ok(Method::Borrow);
         }
         let ended = borrowed
             .disconnect()
             .map_err(|errno| why.not_disconnected(connection, errno))?;
         if ended == Disconnected::Gone {
-            return Err(self.missing());
+            return Err(self.asker.missing());
         }
         match self.still_there(connection)? {
             None => Ok(Method::Borrow),
@@ -298,6 +331,21 @@ impl TcpTable {
             )),
         }
     }
+}
+
+/// Asks what holds for all connections once in a run. An answer that got lost is none.
+fn once(
+    known: &mut Option<Result<(), Errno>>,
+    ask: impl FnOnce() -> Result<(), Errno>,
+) -> Result<(), Errno> {
+    if let Some(answer) = *known {
+        return answer;
+    }
+    let answer = ask();
+    if !matches!(answer, Err(Errno::AGAIN | Errno::NOBUFS)) {
+        *known = Some(answer);
+    }
+    answer
 }
 
 /// What is not deleted although it is there.

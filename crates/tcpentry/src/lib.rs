@@ -49,6 +49,7 @@
 //! - It keeps what it does not know: unknown states and attributes are shown as numbers.
 //! - It starts no thread, runs no other program, writes no file.
 
+mod asker;
 mod borrow;
 mod connection;
 mod delete;
@@ -56,6 +57,7 @@ mod devices;
 mod endpoint;
 mod error;
 mod explain;
+mod holders;
 mod identity;
 mod netns;
 mod notation;
@@ -69,7 +71,7 @@ mod sys;
 mod table;
 
 pub use connection::{Attribute, Connection, Cookie, Inode, TcpInfo};
-pub use delete::{Deleted, Listeners, Method, MethodChoice, Options};
+pub use delete::{Deleted, Listeners, Method, MethodChoice, Options, Verdict};
 pub use devices::Devices;
 pub use endpoint::{Device, Endpoint, EndpointError, Interface, Pair};
 pub use error::{Error, ErrorKind, Guard, Operation, Outcome};

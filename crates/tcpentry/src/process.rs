@@ -123,24 +123,42 @@ pub struct HiddenProcess(pub Process);
 /// # Errors
 /// When `/proc` can't be read at all.
 pub fn holders(inode: Inode) -> std::io::Result<Holders> {
-    let mut holders = Holders::default();
+    let mut found = Vec::new();
+    let hidden = each_socket(|socket, holder| {
+        if socket == inode {
+            found.push(holder);
+        }
+    })?;
+    Ok(Holders { found, hidden })
+}
+
+/// Calls with every descriptor of a socket that the caller may see; the rest is in the processes that
+/// are returned.
+///
+/// # Errors
+/// When `/proc` can't be read at all.
+pub(crate) fn each_socket(
+    mut visit: impl FnMut(Inode, Holder),
+) -> std::io::Result<Vec<HiddenProcess>> {
+    let mut hidden = Vec::new();
     for process in Process::all()? {
         let looked = each_descriptor(process, |descriptor, link| {
-            if socket_inode(link) == Some(inode) {
-                holders.found.push(Holder {
+            if let Some(inode) = socket_inode(link) {
+                let holder = Holder {
                     process,
                     descriptor,
-                });
+                };
+                visit(inode, holder);
             }
         });
         match looked {
-            Err(Errno::ACCESS | Errno::PERM) => holders.hidden.push(HiddenProcess(process)),
+            Err(Errno::ACCESS | Errno::PERM) => hidden.push(HiddenProcess(process)),
             Err(errno) if is_ours(errno) => return Err(errno.into()),
             // It has ended meanwhile.
             Ok(()) | Err(_) => {}
         }
     }
-    Ok(holders)
+    Ok(hidden)
 }
 
 /// Whether a look failed for want of something of ours, and so says nothing about what it was to see.

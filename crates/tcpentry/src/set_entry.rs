@@ -221,7 +221,7 @@ impl TcpTable {
             }
             // A bound socket is no connection, whether or not this kernel shows it.
             Ok(connection) if connection.state == State::BoundInactive => {
-                return Err(self.missing().about(pair));
+                return Err(self.asker.missing().about(pair));
             }
             found => found?,
         };

@@ -94,7 +94,7 @@ impl Survey {
 /// # Errors
 /// `Os` when the kernel answers something that means neither yes nor no.
 pub fn survey(table: &mut TcpTable) -> Result<Survey, Error> {
-    let diag = &mut table.diag;
+    let diag = &mut table.asker.diag;
     let tcp_diag = yes_unless(Errno::NOENT, diag.probe())?;
     Ok(Survey {
         tcp_diag,

@@ -5,20 +5,22 @@ use std::fmt;
 use rustix::io::Errno;
 use rustix::net::netdevice;
 
-use crate::connection::{Connection, Cookie};
+use crate::asker::{Asker, dump_error};
+use crate::connection::Connection;
 use crate::devices::Devices;
 use crate::endpoint::{Device, Interface, Pair};
 use crate::error::{Error, ErrorKind, Guard, Operation};
 use crate::identity::{BootId, Identity, NetnsId, Place};
 use crate::netns;
 use crate::notation::ScopedEndpoint;
-use crate::sock_diag::{Diag, Dump, DumpError, NetlinkSocket, Scope};
+use crate::sock_diag::{Diag, Dump, NetlinkSocket, Scope};
 use crate::state::{State, States};
 
 /// The TCP table of a network namespace.
 ///
-/// It is one netlink socket (`NETLINK_SOCK_DIAG`), made in the namespace of the thread that opened
-/// it, and stays with that namespace whatever the thread does. Nothing is read before it is asked for.
+/// It is two netlink sockets (`NETLINK_SOCK_DIAG`), one for walks and one for everything else, made in
+/// the namespace of the thread that opened it, and stays with that namespace whatever the thread does.
+/// Nothing is read before it is asked for.
 ///
 /// ```
 /// use tcpentry::{Query, TcpTable};
@@ -30,7 +32,8 @@ use crate::state::{State, States};
 /// ```
 #[doc(alias = "GetTcpTable")]
 pub struct TcpTable {
-    pub(crate) diag: Diag,
+    pub(crate) asker: Asker,
+    pub(crate) walker: Diag,
     socket: NetlinkSocket,
     netns: NetnsId,
     boot: Option<BootId>,
@@ -82,6 +85,15 @@ impl Query {
     pub fn with_info(self) -> Self {
         Self { info: true, ..self }
     }
+
+    /// What is asked of the kernel for it.
+    pub(crate) fn scope(&self) -> Scope {
+        Scope {
+            states: self.states,
+            info: self.info,
+            ports: (0, 0),
+        }
+    }
 }
 
 /// The exact name of one connection: what [`TcpTable::find`] looks up.
@@ -121,23 +133,17 @@ impl TcpTable {
     ///
     /// Needs no privilege.
     pub fn open() -> Result<Self, Error> {
-        let socket = NetlinkSocket::open().map_err(|errno| match errno {
-            Errno::PROTONOSUPPORT | Errno::AFNOSUPPORT => Error::new(
-                Operation::Open,
-                ErrorKind::NotSupported,
-                "this kernel (or a seccomp filter) has no NETLINK_SOCK_DIAG",
-            )
-            .with_errno(errno)
-            .with_hint("load the module sock_diag, or run it outside of the sandbox"),
-            errno => Error::os(Operation::Open, "socket(NETLINK_SOCK_DIAG)", errno),
-        })?;
+        let socket = open_socket()?;
+        // Both now: later the thread may be in another namespace.
+        let diags = [socket.clone(), open_socket()?].map(Diag::new);
         let netns = netns::of_socket(&socket)?;
-        Ok(Self::over(Diag::new(socket.clone()), socket, netns))
+        Ok(Self::over(diags, socket, netns))
     }
 
-    fn over(diag: Diag, socket: NetlinkSocket, netns: NetnsId) -> Self {
+    fn over([asker, walker]: [Diag; 2], socket: NetlinkSocket, netns: NetnsId) -> Self {
         Self {
-            diag,
+            asker: Asker { diag: asker },
+            walker,
             socket,
             netns,
             boot: None,
@@ -148,9 +154,9 @@ impl TcpTable {
 
     /// A table whose kernel is a fake one, in the namespace [`c1`](NetnsId::Cookie).
     #[cfg(test)]
-    pub(crate) fn of(diag: Diag) -> Self {
+    pub(crate) fn of(diags: [Diag; 2]) -> Self {
         let socket = NetlinkSocket::open().expect("everybody may open one");
-        Self::over(diag, socket, NetnsId::Cookie(1))
+        Self::over(diags, socket, NetnsId::Cookie(1))
     }
 
     /// The network namespace it belongs to.
@@ -166,15 +172,8 @@ impl TcpTable {
     /// churn a socket that comes or goes during the walk may be missing, and one that moves within the
     /// table may come twice: the cookie tells.
     pub fn connections(&mut self, query: &Query) -> Result<Connections<'_>, Error> {
-        self.dump(Scope {
-            states: query.states,
-            info: query.info,
-            ports: (0, 0),
-        })
-    }
-
-    fn dump(&mut self, scope: Scope) -> Result<Connections<'_>, Error> {
-        self.diag.dump(scope).map(Connections).map_err(dump_error)
+        let rows = self.walker.dump(query.scope()).map_err(dump_error)?;
+        Ok(Connections(rows))
     }
 
     /// Looks up one connection, exactly.
@@ -210,29 +209,31 @@ impl TcpTable {
 
     /// Whether the kernel's look-up finds a connection, exactly so.
     fn is_there(&mut self, pair: &Pair) -> bool {
-        self.diag
+        self.asker
+            .diag
             .get(pair, None)
             .is_ok_and(|found| found.pair == *pair && found.state != State::Listening)
     }
 
     fn look_up(&mut self, pair: &Pair) -> Result<Connection, Error> {
         if pair.peer().is_unspecified() {
-            let candidates = self.without_peer(pair)?;
+            let candidates = self.asker.without_peer(pair)?;
             return self.only_one(candidates, pair);
         }
-        match self.diag.get(pair, None) {
+        match self.asker.diag.get(pair, None) {
             Ok(connection) if connection.pair == *pair && connection.state != State::Listening => {
                 return Ok(connection);
             }
             // With an interface the kernel finds the socket bound to it and the one bound to none:
             // there is neither.
-            Err(Errno::NOENT) if pair.interface().is_some() => return Err(self.missing()),
+            Err(Errno::NOENT) if pair.interface().is_some() => return Err(self.asker.missing()),
             // It does not find sockets bound to a device that was not named, and an answer that is
             // another socket (the listener of the local end, one bound to no device) says nothing.
             Ok(_) | Err(Errno::NOENT) => {}
             Err(errno) => return Err(Error::os(Operation::Find, "look it up", errno)),
         }
-        let candidates = self.with_ends_of(pair, States::ALL_ACTIVE.without(State::Listening))?;
+        let states = States::ALL_ACTIVE.without(State::Listening);
+        let candidates = self.asker.with_ends_of(pair, states)?;
         self.only_one(candidates, pair)
     }
 
@@ -252,7 +253,7 @@ impl TcpTable {
             candidates = exact;
         }
         if candidates.is_empty() && on_another_device {
-            return Err(self.missing().with_hint(
+            return Err(self.asker.missing().with_hint(
                 "a socket of these ends is bound to another device or to none; name it without the device",
             ));
         }
@@ -273,7 +274,7 @@ impl TcpTable {
             .with_hint(hint)
             .with_candidates(candidates));
         }
-        candidates.pop().ok_or_else(|| self.missing())
+        candidates.pop().ok_or_else(|| self.asker.missing())
     }
 
     fn find_identity(&mut self, identity: &Identity) -> Result<Connection, Error> {
@@ -288,71 +289,9 @@ impl TcpTable {
         if identity.netns != self.netns {
             return Err(Error::refused(Guard::OtherNetns, identity.pair));
         }
-        self.by_cookie(&identity.pair, identity.cookie)?
-            .ok_or_else(|| self.missing())
-    }
-
-    /// The socket of a cookie, wherever the kernel's exact look-up can or can't reach it.
-    ///
-    /// `None` when there is no such socket. Where the look-up only reaches *another* socket of the
-    /// same name (a listener of the same port, an unbound socket with the same four-tuple), the
-    /// table tells.
-    pub(crate) fn by_cookie(
-        &mut self,
-        pair: &Pair,
-        cookie: Cookie,
-    ) -> Result<Option<Connection>, Error> {
-        if !pair.peer().is_unspecified() {
-            match self.diag.get(pair, Some(cookie)) {
-                Ok(connection) if connection.cookie == cookie => {
-                    // Other ends: its owner has made a listener of it since.
-                    return Ok(connection.pair.same_ends(pair).then_some(connection));
-                }
-                Ok(_) => return Err(Error::os(Operation::Find, "look it up", Errno::PROTO)),
-                Err(Errno::NOENT) if pair.interface().is_none() => return Ok(None),
-                Err(Errno::NOENT) => {}
-                Err(errno) => return Err(Error::os(Operation::Find, "look it up", errno)),
-            }
-        }
-        let candidates = if pair.peer().is_unspecified() {
-            self.without_peer(pair)?
-        } else {
-            self.with_ends_of(pair, States::ALL_ACTIVE)?
-        };
-        Ok(candidates.into_iter().find(|found| found.cookie == cookie))
-    }
-
-    /// Listeners and bound sockets of a local end.
-    fn without_peer(&mut self, pair: &Pair) -> Result<Vec<Connection>, Error> {
-        self.with_ends_of(pair, States::LISTENING.union(States::BOUND_INACTIVE))
-    }
-
-    /// The sockets of these ends on any interface: a walk over the table, judged by port there.
-    fn with_ends_of(&mut self, pair: &Pair, states: States) -> Result<Vec<Connection>, Error> {
-        let scope = Scope {
-            states,
-            info: true,
-            ports: (pair.local().port(), pair.peer().port()),
-        };
-        let same_ends = |found: &Result<Connection, Error>| {
-            found
-                .as_ref()
-                .map_or(true, |found| found.pair.same_ends(pair))
-        };
-        let found: Result<Vec<_>, _> = self.dump(scope)?.filter(same_ends).collect();
-        let mut found = found?;
-        // A walk over a busy chain of the table may show a socket twice.
-        found.sort_unstable_by_key(|found| found.cookie);
-        found.dedup_by_key(|found| found.cookie);
-        Ok(found)
-    }
-
-    /// What "no such socket" means: that there is none, or that the kernel could not look.
-    pub(crate) fn missing(&mut self) -> Error {
-        match self.diag.probe() {
-            Ok(()) => Error::new(Operation::Find, ErrorKind::NotFound, "no such connection"),
-            Err(errno) => no_tcp_diag(Operation::Find, errno),
-        }
+        self.asker
+            .by_cookie(&identity.pair, identity.cookie)?
+            .ok_or_else(|| self.asker.missing())
     }
 
     /// The identity of a connection of this table, to be carried to another process.
@@ -446,32 +385,17 @@ impl fmt::Debug for Connections<'_> {
     }
 }
 
-fn dump_error(error: DumpError) -> Error {
-    match error {
-        DumpError::Errno(errno @ Errno::NOENT) => no_tcp_diag(Operation::List, errno),
-        DumpError::Errno(errno) => Error::os(Operation::List, "read the kernel's answer", errno),
-        DumpError::Interrupted => Error::new(
-            Operation::List,
-            ErrorKind::Os,
-            "the table changed during each of several walks",
-        )
-        .with_errno(Errno::INTR)
-        .with_hint("try again"),
-    }
-}
-
-/// The kernel answers every question with `ENOENT` when its `tcp_diag` is missing: that must not
-/// read as "no such connection".
-fn no_tcp_diag(operation: Operation, errno: Errno) -> Error {
-    match errno {
-        Errno::NOENT => Error::new(
-            operation,
+fn open_socket() -> Result<NetlinkSocket, Error> {
+    NetlinkSocket::open().map_err(|errno| match errno {
+        Errno::PROTONOSUPPORT | Errno::AFNOSUPPORT => Error::new(
+            Operation::Open,
             ErrorKind::NotSupported,
-            "the kernel's tcp_diag is missing, so nothing can be looked up",
+            "this kernel (or a seccomp filter) has no NETLINK_SOCK_DIAG",
         )
-        .with_hint("load it as root, outside of any container: modprobe tcp_diag"),
-        errno => Error::os(operation, "ask the kernel", errno),
-    }
+        .with_errno(errno)
+        .with_hint("load the module sock_diag, or run it outside of the sandbox"),
+        errno => Error::os(Operation::Open, "socket(NETLINK_SOCK_DIAG)", errno),
+    })
 }
 
 #[cfg(test)]

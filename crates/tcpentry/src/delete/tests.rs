@@ -8,7 +8,7 @@ use crate::borrow::Failure;
 use crate::privilege::administrator;
 use crate::set_entry::TcpRow;
 use crate::sock_diag::fake::{
-    Answer, Asked, Kernel, Log, Question, Row, destroyed, diag, pair, questions,
+    Answer, Asked, Kernel, Log, Question, Row, destroyed, diags, pair, questions,
 };
 use crate::sock_diag::testing;
 use crate::table::Query;
@@ -17,8 +17,8 @@ const ENDS: &str = "10.0.0.1:80 10.0.0.2:5000";
 const LISTENER: &str = "10.0.0.1:80 0.0.0.0:*";
 
 fn table(kernel: impl FnMut(&Asked) -> Vec<Answer> + Send + Sync + 'static) -> (TcpTable, Log) {
-    let (diag, log) = diag(kernel);
-    (TcpTable::of(diag), log)
+    let (diags, log) = diags(kernel);
+    (TcpTable::of(diags), log)
 }
 
 fn table_of(mut kernel: Kernel) -> (TcpTable, Log) {

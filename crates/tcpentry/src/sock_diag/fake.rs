@@ -23,6 +23,8 @@ pub(crate) enum Answer {
     /// The beginning of a datagram that does not fit the buffer.
     TooLong(Vec<u8>),
     Error(Errno),
+    /// The datagram of the request is not even taken.
+    Unsent(Errno),
 }
 
 impl From<Vec<u8>> for Answer {
@@ -41,25 +43,19 @@ impl From<Errno> for Answer {
 pub(crate) type Log = Arc<Mutex<Vec<Asked>>>;
 
 struct Fake<K> {
-    kernel: K,
+    kernel: Arc<Mutex<K>>,
     queue: VecDeque<Answer>,
     log: Log,
 }
 
-impl<K: FnMut(&Asked) -> Vec<Answer> + Send + Sync> Channel for Fake<K> {
+impl<K: FnMut(&Asked) -> Vec<Answer> + Send> Channel for Fake<K> {
     fn send(&mut self, datagram: &[u8]) -> Result<(), Errno> {
-        let asked = Asked::read(datagram).expect("a whole request");
-        assert!(
-            asked.question != Question::Destroy || asked.cookie != testing::ANY,
-            "a deletion of any socket was asked for"
-        );
-        self.log.lock().unwrap().push(asked);
-        // One dump at a time: the kernel runs it while its answers are read.
-        if asked.question.is_dump() && !self.queue.is_empty() {
-            self.queue
-                .push_back(asked.acknowledged(Some(Errno::BUSY)).into());
-        } else {
-            self.queue.extend((self.kernel)(&asked));
+        let mut rest = datagram;
+        while !rest.is_empty() {
+            let length = Reader::new(rest).u32().expect("a length") as usize;
+            let (request, others) = rest.split_at(length);
+            rest = others;
+            self.handle(&Asked::read(request).expect("a whole request"))?;
         }
         Ok(())
     }
@@ -67,7 +63,7 @@ impl<K: FnMut(&Asked) -> Vec<Answer> + Send + Sync> Channel for Fake<K> {
     fn receive(&mut self, buffer: &mut [u8]) -> Result<Datagram, Errno> {
         let (bytes, length, from_kernel) = match self.queue.pop_front() {
             None => return Err(Errno::AGAIN),
-            Some(Answer::Error(errno)) => return Err(errno),
+            Some(Answer::Error(errno) | Answer::Unsent(errno)) => return Err(errno),
             Some(Answer::Datagram(bytes)) => (bytes.clone(), bytes.len(), true),
             Some(Answer::Stranger(bytes)) => (bytes.clone(), bytes.len(), false),
             Some(Answer::TooLong(bytes)) => (bytes, buffer.len() + 1, true),
@@ -80,17 +76,54 @@ impl<K: FnMut(&Asked) -> Vec<Answer> + Send + Sync> Channel for Fake<K> {
     }
 }
 
+impl<K: FnMut(&Asked) -> Vec<Answer>> Fake<K> {
+    fn handle(&mut self, asked: &Asked) -> Result<(), Errno> {
+        assert!(
+            asked.question != Question::Destroy || asked.cookie != testing::ANY,
+            "a deletion of any socket was asked for"
+        );
+        self.log.lock().unwrap().push(*asked);
+        // One dump at a time: the kernel runs it while its answers are read.
+        if asked.question.is_dump() && !self.queue.is_empty() {
+            self.queue
+                .push_back(asked.acknowledged(Some(Errno::BUSY)).into());
+            return Ok(());
+        }
+        let mut answers = (self.kernel.lock().unwrap())(asked);
+        if let [Answer::Unsent(errno)] = answers[..] {
+            return Err(errno);
+        }
+        if asked.question == Question::Destroy && !asked.acknowledge {
+            let success = asked.acknowledged(None);
+            answers
+                .retain(|answer| !matches!(answer, Answer::Datagram(bytes) if *bytes == success));
+        }
+        self.queue.extend(answers);
+        Ok(())
+    }
+}
+
 /// A conversation with a fake kernel, and the record of what it is asked.
 pub(crate) fn diag(
     kernel: impl FnMut(&Asked) -> Vec<Answer> + Send + Sync + 'static,
 ) -> (Diag, Log) {
-    let log = Log::default();
-    let fake = Fake {
-        kernel,
-        queue: VecDeque::new(),
-        log: log.clone(),
-    };
-    (Diag::new(fake), log)
+    let ([diag, _], log) = diags(kernel);
+    (diag, log)
+}
+
+/// Two conversations with the same fake kernel, and one record of both.
+pub(crate) fn diags(
+    kernel: impl FnMut(&Asked) -> Vec<Answer> + Send + Sync + 'static,
+) -> ([Diag; 2], Log) {
+    let (kernel, log) = (Arc::new(Mutex::new(kernel)), Log::default());
+    let diags = [(); 2].map(|()| {
+        Diag::new(Fake {
+            kernel: Arc::clone(&kernel),
+            queue: VecDeque::new(),
+            log: log.clone(),
+        })
+    });
+    (diags, log)
 }
 
 /// The questions of a record.
@@ -134,6 +167,8 @@ pub(crate) struct Asked {
     pub(crate) cookie: u64,
     /// Whether it has a filter by mark.
     pub(crate) by_mark: bool,
+    /// Whether success is to be told too: `NLM_F_ACK`.
+    pub(crate) acknowledge: bool,
 }
 
 impl Asked {
@@ -180,6 +215,7 @@ impl Asked {
             pair: Pair::new(local, peer).expect("one family").on(interface),
             cookie,
             by_mark: !reader.is_empty(),
+            acknowledge: flags & testing::ACKNOWLEDGE != 0,
         })
     }
 
@@ -295,6 +331,8 @@ pub(crate) struct Kernel {
     pub(crate) refusal: Option<Errno>,
     /// It acknowledges the destruction and does nothing.
     pub(crate) lies: bool,
+    /// How many sockets it puts into one datagram of a dump; 0 for as many as fit.
+    pub(crate) in_datagram: usize,
 }
 
 impl Kernel {
@@ -316,9 +354,25 @@ impl Kernel {
                 asked.acknowledged(self.refusal)
             }
             _ => {
-                let mut answer = asked.rows(self.rows.iter().filter(|row| is_asked(row, asked)));
-                answer.extend(asked.done(None));
-                answer
+                let rows: Vec<_> = self
+                    .rows
+                    .iter()
+                    .filter(|row| is_asked(row, asked))
+                    .collect();
+                let size = if self.in_datagram == 0 {
+                    300
+                } else {
+                    self.in_datagram
+                };
+                let mut datagrams: Vec<_> = rows
+                    .chunks(size)
+                    .map(|rows| asked.rows(rows.iter().copied()))
+                    .collect();
+                // A dump's last datagram has room for its end.
+                let mut last = datagrams.pop().unwrap_or_default();
+                last.extend(asked.done(None));
+                datagrams.push(last);
+                return datagrams.into_iter().map(Answer::from).collect();
             }
         };
         vec![answer.into()]

@@ -18,7 +18,12 @@ pub(super) enum Request<'a> {
         cookie: Option<Cookie>,
     },
     /// The end of one socket: `SOCK_DESTROY`. A cookie is not optional here.
-    Destroy { pair: &'a Pair, cookie: Cookie },
+    Destroy {
+        pair: &'a Pair,
+        cookie: Cookie,
+        /// With `NLM_F_ACK`: success is told too, not only failure.
+        acknowledged: bool,
+    },
     /// Many sockets: `NLM_F_DUMP`.
     Dump(DumpRequest),
 }
@@ -45,11 +50,15 @@ pub(super) enum Families {
 }
 
 impl Request<'_> {
+    /// Appends it to what is to be sent as one datagram.
     pub(super) fn encode(&self, sequence: u32, out: &mut Vec<u8>) {
-        out.clear();
+        let start = out.len();
         let (kind, flags) = match self {
             Self::Get { .. } => (SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST),
-            Self::Destroy { .. } => (SOCK_DESTROY, NLM_F_REQUEST | NLM_F_ACK),
+            Self::Destroy {
+                acknowledged: true, ..
+            } => (SOCK_DESTROY, NLM_F_REQUEST | NLM_F_ACK),
+            Self::Destroy { .. } => (SOCK_DESTROY, NLM_F_REQUEST),
             Self::Dump(dump) if dump.families == Families::Both => {
                 (TCPDIAG_GETSOCK, NLM_F_REQUEST | NLM_F_DUMP)
             }
@@ -66,15 +75,16 @@ impl Request<'_> {
                 request_v2(out, family_of(pair), INFO, States::ALL.bits());
                 socket_id(out, pair, cookie);
             }
-            Self::Destroy { pair, cookie } => {
+            Self::Destroy { pair, cookie, .. } => {
                 // The kernel ignores the states of an exact request (measured, Linux 6.18).
                 request_v2(out, family_of(pair), 0, States::ALL.bits());
                 socket_id(out, pair, cookie.value());
             }
             Self::Dump(dump) => dump.encode(out),
         }
-        let length = u32::try_from(out.len()).expect("requests are short");
-        out[..4].copy_from_slice(&length.to_ne_bytes());
+        // Each is a multiple of four bytes long, so the next one is aligned as it has to be.
+        let length = u32::try_from(out.len() - start).expect("requests are short");
+        out[start..start + 4].copy_from_slice(&length.to_ne_bytes());
     }
 }
 
@@ -307,6 +317,7 @@ pub(crate) mod testing {
     pub(crate) const DESTROY: u16 = SOCK_DESTROY;
     pub(crate) const BOTH_FAMILIES: u16 = TCPDIAG_GETSOCK;
     pub(crate) const DUMP: u16 = NLM_F_DUMP;
+    pub(crate) const ACKNOWLEDGE: u16 = NLM_F_ACK;
     pub(crate) const INTERRUPTED: u16 = NLM_F_DUMP_INTR;
     pub(crate) const NOOP: u16 = 1;
     pub(crate) const ANY: u64 = ANY_SOCKET;
@@ -380,7 +391,10 @@ mod tests {
             let mut ours = Vec::new();
             Request::Get { pair: &pair, cookie: Cookie::new(cookie) }.encode(7, &mut ours);
             prop_assert_eq!(&ours, &oracle(&pair, cookie, true, false));
-            Request::Destroy { pair: &pair, cookie: Cookie::new(cookie).unwrap() }.encode(7, &mut ours);
+            ours.clear();
+            let cookie_of_one = Cookie::new(cookie).unwrap();
+            Request::Destroy { pair: &pair, cookie: cookie_of_one, acknowledged: true }
+                .encode(7, &mut ours);
             prop_assert_eq!(&ours, &oracle(&pair, cookie, false, true));
         }
 

@@ -12,6 +12,6 @@ mod message;
 mod reader;
 
 pub(crate) use channel::NetlinkSocket;
-pub(crate) use diag::{Diag, Dump, DumpError, Scope};
+pub(crate) use diag::{DESTRUCTIONS, Diag, Dump, DumpError, Scope};
 #[cfg(test)]
 pub(crate) use message::testing;

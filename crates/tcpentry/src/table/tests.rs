@@ -1,12 +1,13 @@
 use super::*;
-use crate::sock_diag::fake::{Answer, Asked, Kernel, Log, Question, Row, diag, pair, questions};
+use crate::connection::Cookie;
+use crate::sock_diag::fake::{Answer, Asked, Kernel, Log, Question, Row, diags, pair, questions};
 
 const ENDS: &str = "10.0.0.1:80 10.0.0.2:5000";
 const LISTENER: &str = "10.0.0.1:80 0.0.0.0:*";
 
 fn table(kernel: impl FnMut(&Asked) -> Vec<Answer> + Send + Sync + 'static) -> (TcpTable, Log) {
-    let (diag, log) = diag(kernel);
-    (TcpTable::of(diag), log)
+    let (diags, log) = diags(kernel);
+    (TcpTable::of(diags), log)
 }
 
 fn table_of(rows: impl Into<Vec<Row>>) -> (TcpTable, Log) {
@@ -95,7 +96,7 @@ fn a_connection_to_port_0_is_a_connection() {
     ];
     assert_eq!(find(rows.clone(), pair(ends)).unwrap(), 2);
     let (mut table, _) = table_of(rows);
-    let found = table.by_cookie(&pair(ends), Cookie::new(2).unwrap());
+    let found = table.asker.by_cookie(&pair(ends), Cookie::new(2).unwrap());
     assert_eq!(found.unwrap().unwrap().cookie.value(), 2);
 }
 

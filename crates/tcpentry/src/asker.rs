@@ -1,0 +1,122 @@
+//! What is asked about single sockets of the table: whether one is still there, and what "no such
+//! socket" means.
+
+use rustix::io::Errno;
+
+use crate::connection::{Connection, Cookie};
+use crate::endpoint::Pair;
+use crate::error::{Error, ErrorKind, Operation};
+use crate::sock_diag::{Diag, DumpError, Scope};
+use crate::state::States;
+
+/// The half of a table that is asked about single sockets and destroys them.
+///
+/// It has a netlink socket of its own: the other half may be in the middle of a walk, whose answers
+/// must not mix with these.
+pub(crate) struct Asker {
+    pub(crate) diag: Diag,
+}
+
+impl Asker {
+    /// The socket of a cookie, wherever the kernel's exact look-up can or can't reach it.
+    ///
+    /// `None` when there is no such socket. Where the look-up only reaches *another* socket of the
+    /// same name (a listener of the same port, an unbound socket with the same four-tuple), the
+    /// table tells.
+    pub(crate) fn by_cookie(
+        &mut self,
+        pair: &Pair,
+        cookie: Cookie,
+    ) -> Result<Option<Connection>, Error> {
+        if !pair.peer().is_unspecified() {
+            match self.diag.get(pair, Some(cookie)) {
+                Ok(connection) if connection.cookie == cookie => {
+                    // Other ends: its owner has made a listener of it since.
+                    return Ok(connection.pair.same_ends(pair).then_some(connection));
+                }
+                Ok(_) => return Err(Error::os(Operation::Find, "look it up", Errno::PROTO)),
+                Err(Errno::NOENT) if pair.interface().is_none() => return Ok(None),
+                Err(Errno::NOENT) => {}
+                Err(errno) => return Err(Error::os(Operation::Find, "look it up", errno)),
+            }
+        }
+        let candidates = if pair.peer().is_unspecified() {
+            self.without_peer(pair)?
+        } else {
+            self.with_ends_of(pair, States::ALL_ACTIVE)?
+        };
+        Ok(candidates.into_iter().find(|found| found.cookie == cookie))
+    }
+
+    /// Listeners and bound sockets of a local end.
+    pub(crate) fn without_peer(&mut self, pair: &Pair) -> Result<Vec<Connection>, Error> {
+        self.with_ends_of(pair, States::LISTENING.union(States::BOUND_INACTIVE))
+    }
+
+    /// The sockets of these ends on any interface: a walk over the table, judged by port there.
+    pub(crate) fn with_ends_of(
+        &mut self,
+        pair: &Pair,
+        states: States,
+    ) -> Result<Vec<Connection>, Error> {
+        let scope = Scope {
+            states,
+            info: true,
+            ports: (pair.local().port(), pair.peer().port()),
+        };
+        let same_ends = |found: &Result<Connection, Error>| {
+            found
+                .as_ref()
+                .map_or(true, |found| found.pair.same_ends(pair))
+        };
+        let found: Result<Vec<_>, _> = self
+            .diag
+            .dump(scope)
+            .map_err(dump_error)?
+            .map(|found| found.map_err(dump_error))
+            .filter(same_ends)
+            .collect();
+        let mut found = found?;
+        // A walk over a busy chain of the table may show a socket twice.
+        found.sort_unstable_by_key(|found| found.cookie);
+        found.dedup_by_key(|found| found.cookie);
+        Ok(found)
+    }
+
+    /// What "no such socket" means: that there is none, or that the kernel could not look.
+    pub(crate) fn missing(&mut self) -> Error {
+        match self.diag.probe() {
+            Ok(()) => Error::new(Operation::Find, ErrorKind::NotFound, "no such connection"),
+            Err(errno) => no_tcp_diag(Operation::Find, errno),
+        }
+    }
+}
+
+/// A walk that ended before its end, in words.
+pub(crate) fn dump_error(error: DumpError) -> Error {
+    match error {
+        DumpError::Errno(errno @ Errno::NOENT) => no_tcp_diag(Operation::List, errno),
+        DumpError::Errno(errno) => Error::os(Operation::List, "read the kernel's answer", errno),
+        DumpError::Interrupted => Error::new(
+            Operation::List,
+            ErrorKind::Os,
+            "the table changed during each of several walks",
+        )
+        .with_errno(Errno::INTR)
+        .with_hint("try again"),
+    }
+}
+
+/// The kernel answers every question with `ENOENT` when its `tcp_diag` is missing: that must not
+/// read as "no such connection".
+fn no_tcp_diag(operation: Operation, errno: Errno) -> Error {
+    match errno {
+        Errno::NOENT => Error::new(
+            operation,
+            ErrorKind::NotSupported,
+            "the kernel's tcp_diag is missing, so nothing can be looked up",
+        )
+        .with_hint("load it as root, outside of any container: modprobe tcp_diag"),
+        errno => Error::os(operation, "ask the kernel", errno),
+    }
+}

@@ -1,0 +1,506 @@
+//! Deleting many connections: the deletion of one, with the questions of many sent together.
+//!
+//! `SOCK_DESTROY` of one connection costs two system calls and a wait for its answer; a batch shares
+//! them. Whatever is not plainly done in a batch goes the way of a single connection afterwards, which
+//! looks again and decides: so there is one place that knows what an answer means.
+
+use std::collections::{HashSet, VecDeque};
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+
+use super::{Deleter, Method, MethodChoice, Mode, Options, guard, may_leave_orphans};
+use crate::asker::{Asker, dump_error};
+use crate::connection::{Connection, Cookie};
+use crate::endpoint::Pair;
+use crate::error::{Error, Operation};
+use crate::holders::HolderSource;
+use crate::sock_diag::DESTRUCTIONS;
+use crate::state::State;
+use crate::table::{Query, TcpTable};
+
+/// What is to be done with a row of the table: the answer of whoever selects.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// It is not selected, and is not reported.
+    Skip,
+    /// It is to be deleted.
+    Take,
+    /// It is selected, but left alone: this is reported in its turn.
+    Refuse(Error),
+    /// It is not selected, and nothing after it is looked at. What was taken before is still deleted.
+    Stop,
+}
+
+impl TcpTable {
+    /// Deletes all connections of the table that are selected, while the table is walked.
+    ///
+    /// `select` sees each row of the query, with [`Connection::info`], and each socket is selected
+    /// at most once. `report` is called for each that was taken or refused, in the order of the
+    /// table, with the connection as it was last seen and what became of it; `Ok` only after the
+    /// kernel has confirmed it. When it returns `Break`, nothing more is deleted, but what the
+    /// kernel may already have done is still found out and reported.
+    ///
+    /// A row is deleted some milliseconds after it was seen; after a twentieth of a second it is
+    /// looked at again first. Its cookie protects every other socket in that time. What it can't tell is
+    /// that the owner has disconnected this very socket and made a listener of it meanwhile:
+    /// [`delete`](Self::delete) leaves him only microseconds for that.
+    ///
+    /// Apart from eight bytes for each row it needs no more memory for a million connections than for
+    /// a thousand; who may only borrow also remembers the sockets of all processes that he may see.
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    /// use tcpentry::{Options, Query, TcpTable, Verdict};
+    ///
+    /// let select = |row: &tcpentry::Connection| match row.peer().port() {
+    ///     5432 => Verdict::Take,
+    ///     _ => Verdict::Skip,
+    /// };
+    /// let mut table = TcpTable::open()?;
+    /// table.delete_matching(&Query::default(), &Options::default(), select, |connection, result| {
+    ///     match result {
+    ///         Ok(method) => println!("{connection}: deleted by {method}"),
+    ///         Err(error) => println!("{error}"),
+    ///     }
+    ///     ControlFlow::Continue(())
+    /// })?;
+    /// # Ok::<(), tcpentry::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Only of the walk itself, after everything that was taken before has been deleted and reported.
+    pub fn delete_matching(
+        &mut self,
+        query: &Query,
+        options: &Options,
+        select: impl FnMut(&Connection) -> Verdict,
+        report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        self.matching(query, options, Mode::Act, select, report)
+    }
+
+    /// Finds out what [`delete_matching`](Self::delete_matching) would do, as [`check`](Self::check)
+    /// does for one.
+    pub fn check_matching(
+        &mut self,
+        query: &Query,
+        options: &Options,
+        select: impl FnMut(&Connection) -> Verdict,
+        report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        self.matching(query, options, Mode::Rehearse, select, report)
+    }
+
+    /// Deletes each of these connections, which were listed or found at any time before.
+    ///
+    /// As [`delete`](Self::delete) does with one: each is looked at again, and only that very socket is
+    /// deleted. `report` is called once for each, in their order, with the connection as it was last
+    /// seen and what became of it. When it returns `Break`, nothing more is deleted, but what
+    /// the kernel may already have done is still found out and reported.
+    pub fn delete_all(
+        &mut self,
+        connections: impl IntoIterator<Item = Connection>,
+        options: &Options,
+        report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
+    ) {
+        self.all(connections, options, Mode::Act, report);
+    }
+
+    /// Finds out what [`delete_all`](Self::delete_all) would do, as [`check`](Self::check) does for one.
+    pub fn check_all(
+        &mut self,
+        connections: impl IntoIterator<Item = Connection>,
+        options: &Options,
+        report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
+    ) {
+        self.all(connections, options, Mode::Rehearse, report);
+    }
+
+    fn all(
+        &mut self,
+        connections: impl IntoIterator<Item = Connection>,
+        options: &Options,
+        mode: Mode,
+        report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
+    ) {
+        let mut bulk = Bulk::new(&mut self.asker, options, mode, report);
+        let mut connections = connections.into_iter();
+        loop {
+            let some = connections.by_ref().take(DESTRUCTIONS);
+            let mut batch: Vec<_> = some.map(Item::named).collect();
+            if batch.is_empty() || bulk.delete(&mut batch).is_break() {
+                return;
+            }
+        }
+    }
+
+    fn matching(
+        &mut self,
+        query: &Query,
+        options: &Options,
+        mode: Mode,
+        mut select: impl FnMut(&Connection) -> Verdict,
+        report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        // What is MPTCP is only told with the counters.
+        let scope = query.clone().with_info().scope();
+        let mut bulk = Bulk::new(&mut self.asker, options, mode, report);
+        let mut rows = self.walker.dump(scope).map_err(dump_error)?;
+        let mut waiting = Waiting::new();
+        let mut recent = Recent::default();
+        let mut result = Ok(());
+        while let Some(row) = rows.next() {
+            let row = match row {
+                Ok(row) => row,
+                Err(error) => {
+                    result = Err(dump_error(error));
+                    break;
+                }
+            };
+            if waiting.has_moved_on(rows.datagram()) && bulk.delete_ripe(&mut waiting).is_break() {
+                return Ok(());
+            }
+            if recent.contains(row.cookie) {
+                continue;
+            }
+            let item = match select(&row) {
+                Verdict::Skip => continue,
+                Verdict::Take => Item::named(row),
+                Verdict::Refuse(error) => Item::refused(row, error),
+                Verdict::Stop => break,
+            };
+            recent.remember(item.connection.cookie);
+            waiting.push(item);
+        }
+        drop(rows);
+        let _ = bulk.delete_rest(&mut waiting);
+        result
+    }
+}
+
+/// One that was selected.
+struct Item {
+    connection: Connection,
+    progress: Progress,
+    /// Whether the kernel may have destroyed it, so that what became of it has to be told.
+    sent: bool,
+}
+
+enum Progress {
+    /// It was seen at some time.
+    Named,
+    /// It was seen just now.
+    Seen,
+    /// Nothing is left to be done but to tell it.
+    Decided(Result<Method, Error>),
+}
+
+impl Item {
+    fn named(connection: Connection) -> Self {
+        Self {
+            connection,
+            progress: Progress::Named,
+            sent: false,
+        }
+    }
+
+    fn refused(connection: Connection, error: Error) -> Self {
+        let error = error.during(Operation::Delete).about(connection.pair);
+        Self {
+            connection,
+            progress: Progress::Decided(Err(error)),
+            sent: false,
+        }
+    }
+
+    /// Its exact name.
+    fn name(&self) -> (Pair, Cookie) {
+        (self.connection.pair, self.connection.cookie)
+    }
+}
+
+/// The rows that were taken from a running walk and are not yet deleted.
+///
+/// The kernel's walk counts the sockets of the hash chain at which it has paused, and goes on behind
+/// as many: to destroy one of that chain makes it skip another one. It fills a datagram ahead of the
+/// one that is read. So a row is left alone until [`DISTANCE`] more datagrams have come: then only a
+/// chain with more sockets than fill those could still be the one.
+struct Waiting {
+    items: VecDeque<Shown>,
+    /// The datagram that was read last, and when.
+    datagram: u64,
+    read: Instant,
+    /// When the rows of that datagram were looked at: it was filled when the one before was read.
+    filled: Instant,
+}
+
+struct Shown {
+    item: Item,
+    datagram: u64,
+    filled: Instant,
+}
+
+impl Waiting {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            items: VecDeque::new(),
+            datagram: 0,
+            read: now,
+            filled: now,
+        }
+    }
+
+    /// Whether the walk has come to another datagram.
+    fn has_moved_on(&mut self, datagram: u64) -> bool {
+        let moved = datagram != self.datagram;
+        if moved {
+            self.datagram = datagram;
+            self.filled = self.read;
+            self.read = Instant::now();
+        }
+        moved
+    }
+
+    fn push(&mut self, item: Item) {
+        self.items.push_back(Shown {
+            item,
+            datagram: self.datagram,
+            filled: self.filled,
+        });
+    }
+
+    /// The next batch of rows that are at least so many datagrams old.
+    fn batch(&mut self, distance: u64) -> Vec<Item> {
+        let is_ripe = |shown: &&Shown| shown.datagram + distance <= self.datagram;
+        let count = self.items.iter().take_while(is_ripe).count();
+        let batch = self.items.drain(..count.min(DESTRUCTIONS));
+        let now = Instant::now();
+        batch
+            .map(|Shown { item, filled, .. }| match item.progress {
+                Progress::Named if now.duration_since(filled) < FRESH => Item {
+                    progress: Progress::Seen,
+                    ..item
+                },
+                _ => item,
+            })
+            .collect()
+    }
+}
+
+/// The sockets that were taken last: one that moves within the table can be shown twice in a walk.
+#[derive(Default)]
+struct Recent {
+    cookies: HashSet<Cookie>,
+    order: VecDeque<Cookie>,
+}
+
+impl Recent {
+    fn contains(&self, cookie: Cookie) -> bool {
+        self.cookies.contains(&cookie)
+    }
+
+    fn remember(&mut self, cookie: Cookie) {
+        if self.order.len() == REMEMBERED {
+            if let Some(oldest) = self.order.pop_front() {
+                self.cookies.remove(&oldest);
+            }
+        }
+        self.cookies.insert(cookie);
+        self.order.push_back(cookie);
+    }
+}
+
+/// A run of deletions in batches.
+struct Bulk<'t, R> {
+    deleter: Deleter<'t>,
+    report: R,
+    /// Whether batches are of use: the kernel has not refused them for want of rights.
+    together: bool,
+}
+
+impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> Bulk<'t, R> {
+    fn new(asker: &'t mut Asker, options: &'t Options, mode: Mode, report: R) -> Self {
+        Self {
+            deleter: Deleter::new(asker, options, mode, HolderSource::for_many()),
+            report,
+            together: options.method != MethodChoice::Borrow,
+        }
+    }
+
+    fn delete_ripe(&mut self, waiting: &mut Waiting) -> ControlFlow<()> {
+        self.delete_older(waiting, DISTANCE)
+    }
+
+    /// Where the walk is over, nothing has to be waited for.
+    fn delete_rest(&mut self, waiting: &mut Waiting) -> ControlFlow<()> {
+        self.delete_older(waiting, 0)
+    }
+
+    fn delete_older(&mut self, waiting: &mut Waiting, distance: u64) -> ControlFlow<()> {
+        loop {
+            let mut batch = waiting.batch(distance);
+            if batch.is_empty() {
+                return ControlFlow::Continue(());
+            }
+            self.delete(&mut batch)?;
+        }
+    }
+
+    /// Deletes a batch and reports on each of it, in order.
+    fn delete(&mut self, batch: &mut [Item]) -> ControlFlow<()> {
+        self.deleter.holders.next_batch();
+        match self.deleter.mode {
+            Mode::Act => {
+                self.look(batch);
+                self.destroy(batch);
+            }
+            Mode::Rehearse => {
+                // Only a look-up tells whether the kernel would find it.
+                for item in &mut *batch {
+                    if matches!(item.progress, Progress::Seen) {
+                        item.progress = Progress::Named;
+                    }
+                }
+                self.look(batch);
+                self.rehearse(batch);
+            }
+        }
+        let mut flow = ControlFlow::Continue(());
+        for item in batch {
+            if flow.is_break() && !item.sent {
+                continue;
+            }
+            let connection = &item.connection;
+            let reported = match std::mem::replace(&mut item.progress, Progress::Named) {
+                Progress::Decided(result) => (self.report)(connection, result),
+                Progress::Named | Progress::Seen => match self.deleter.run(connection) {
+                    Ok(deleted) => (self.report)(&deleted.connection, Ok(deleted.method)),
+                    Err(error) => (self.report)(connection, Err(error)),
+                },
+            };
+            if reported.is_break() {
+                flow = reported;
+            }
+        }
+        flow
+    }
+
+    /// Looks at those again that were seen some time ago: see [`Deleter::admit`].
+    fn look(&mut self, batch: &mut [Item]) {
+        let options = self.deleter.options;
+        let named = |item: &Item| {
+            matches!(item.progress, Progress::Named) && may_be_plain(&item.connection, options)
+        };
+        let mut items = self.select(batch, named);
+        let names: Vec<_> = items.iter().map(|item| item.name()).collect();
+        let found = self.deleter.asker.diag.get_many(&names);
+        for (item, found) in items.iter_mut().zip(found) {
+            let was = &item.connection;
+            match found {
+                Ok(now) if now.cookie == was.cookie && now.pair.same_ends(&was.pair) => {
+                    item.connection = now;
+                    item.progress = Progress::Seen;
+                }
+                // The single way finds out what that means.
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+
+    /// Destroys what is a plain connection, as of just now.
+    fn destroy(&mut self, batch: &mut [Item]) {
+        let options = self.deleter.options;
+        let mut items = self.select(batch, |item| is_ready(item, options));
+        let names: Vec<_> = items.iter().map(|item| item.name()).collect();
+        let words = self.deleter.asker.diag.destroy_many(&names);
+        for (item, word) in items.iter_mut().zip(words) {
+            item.sent = matches!(word, Ok(()) | Err(Errno::AGAIN));
+            match word {
+                Ok(()) => item.progress = Progress::Decided(Ok(Method::SockDiag)),
+                // It is the same for all, and for all that follow.
+                Err(Errno::PERM) => self.together = false,
+                // The single way looks again, and decides.
+                Err(_) => {}
+            }
+        }
+        self.confirm(&mut items);
+    }
+
+    /// What may be left although the kernel has acknowledged it: see [`Deleter::confirm`].
+    fn confirm(&mut self, items: &mut [&mut Item]) {
+        let from_all = may_leave_orphans();
+        let mut items: Vec<_> = items
+            .iter_mut()
+            .filter(|item| matches!(item.progress, Progress::Decided(Ok(_))))
+            .filter(|item| from_all || item.connection.inode.is_none())
+            .collect();
+        let names: Vec<_> = items.iter().map(|item| item.name()).collect();
+        let found = self.deleter.asker.diag.get_many(&names);
+        for (item, found) in items.iter_mut().zip(found) {
+            // The look-up without a device misses none that is bound to none.
+            if matches!(found, Err(Errno::NOENT)) && item.connection.interface().is_none() {
+                continue;
+            }
+            if let Err(error) = self.deleter.confirm(&item.connection) {
+                let error = error.during(Operation::Delete).about(item.connection.pair);
+                item.progress = Progress::Decided(Err(error));
+            }
+        }
+    }
+
+    /// Says of what was found that it would be destroyed, where the kernel and the right allow it.
+    fn rehearse(&mut self, batch: &mut [Item]) {
+        let options = self.deleter.options;
+        for item in self.select(batch, |item| is_ready(item, options)) {
+            let deleter = &mut self.deleter;
+            let answer = deleter.probe_destroy(&item.connection);
+            if answer.and_then(|()| deleter.probe_right()).is_err() {
+                self.together = false;
+                return;
+            }
+            item.progress = Progress::Decided(Ok(Method::SockDiag));
+        }
+    }
+
+    /// Those for which a question is sent together with others.
+    fn select<'b>(
+        &self,
+        batch: &'b mut [Item],
+        condition: impl Fn(&Item) -> bool,
+    ) -> Vec<&'b mut Item> {
+        let items = batch.iter_mut();
+        items
+            .filter(|item| self.together && condition(item))
+            .collect()
+    }
+}
+
+/// Whether it may turn out to be one that a batch can destroy.
+fn may_be_plain(connection: &Connection, options: &Options) -> bool {
+    // A listener is looked for under many names.
+    connection.state != State::Listening
+        && connection.mptcp != Some(true)
+        && guard(connection, options).is_ok()
+}
+
+/// Whether it is one that a batch can destroy: a connection, known to be no part of a larger one.
+fn is_ready(item: &Item, options: &Options) -> bool {
+    let connection = &item.connection;
+    matches!(item.progress, Progress::Seen)
+        && connection.mptcp == Some(false)
+        && may_be_plain(connection, options)
+}
+
+/// Six hundred sockets with their counters fill as many datagrams (Linux 6.18). Hash chains of that
+/// length are not met: the kernel makes room for a socket or two in each.
+const DISTANCE: u64 = 8;
+/// How old a row may be and still be taken for what is there.
+const FRESH: Duration = Duration::from_millis(50);
+const REMEMBERED: usize = 4096;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,491 @@
+use std::sync::{Arc, Mutex};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::error::{ErrorKind, Guard};
+use crate::sock_diag::fake::{Answer, Asked, Kernel, Log, Question, Row, destroyed, diags};
+use crate::sock_diag::testing;
+use crate::state::States;
+
+/// A kernel whose state a test can look at and change.
+type Shared = Arc<Mutex<Kernel>>;
+
+fn shared(rows: impl Into<Vec<Row>>) -> Shared {
+    Arc::new(Mutex::new(Kernel::of(rows)))
+}
+
+fn table(kernel: impl FnMut(&Asked) -> Vec<Answer> + Send + Sync + 'static) -> (TcpTable, Log) {
+    let (diags, log) = diags(kernel);
+    (TcpTable::of(diags), log)
+}
+
+fn table_of(kernel: &Shared) -> (TcpTable, Log) {
+    let kernel = Arc::clone(kernel);
+    table(move |asked| kernel.lock().unwrap().answer(asked))
+}
+
+/// The socket of this number, with an owner whom nobody finds.
+fn row(number: u64) -> Row {
+    let (high, low) = (number / 60_000, number % 60_000);
+    Row::new(&format!("10.0.0.1:80 10.0.{high}.2:{}", 1 + low), number).owned()
+}
+
+fn rows(numbers: impl IntoIterator<Item = u64>) -> Vec<Row> {
+    numbers.into_iter().map(row).collect()
+}
+
+/// The rows as they are listed.
+fn listed(rows: &[Row]) -> Vec<Connection> {
+    let (mut table, _) = table_of(&shared(rows));
+    let query = Query::of(States::ALL).with_info();
+    table
+        .connections(&query)
+        .unwrap()
+        .map(Result::unwrap)
+        .collect()
+}
+
+/// What was reported: the number of each socket, and what became of it.
+type Told = Vec<(u64, Result<Method, ErrorKind>)>;
+
+fn teller(told: &mut Told) -> impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()> {
+    |connection, result| {
+        told.push((
+            connection.cookie.value(),
+            result.map_err(|error| error.kind()),
+        ));
+        ControlFlow::Continue(())
+    }
+}
+
+fn delete_all(table: &mut TcpTable, connections: Vec<Connection>) -> Told {
+    let mut told = Told::new();
+    table.delete_all(connections, &Options::default(), teller(&mut told));
+    told
+}
+
+fn delete_matching(
+    table: &mut TcpTable,
+    select: impl FnMut(&Connection) -> Verdict,
+) -> (Told, Result<(), Error>) {
+    let mut told = Told::new();
+    let query = Query::of(States::ALL);
+    let options = Options::default();
+    let result = table.delete_matching(&query, &options, select, teller(&mut told));
+    (told, result)
+}
+
+fn deleted(numbers: impl IntoIterator<Item = u64>) -> Told {
+    let deleted = |number| (number, Ok(Method::SockDiag));
+    numbers.into_iter().map(deleted).collect()
+}
+
+/// What nobody seen here holds may be a matter of rights, if some processes hide what they hold.
+fn without_rights(told: Told) -> Told {
+    let kind = |result| match result {
+        Err(ErrorKind::AccessDenied | ErrorKind::NotElevated) => Err(ErrorKind::NotSupported),
+        result => result,
+    };
+    told.into_iter()
+        .map(|(number, result)| (number, kind(result)))
+        .collect()
+}
+
+fn numbers_left(kernel: &Shared) -> Vec<u64> {
+    let kernel = kernel.lock().unwrap();
+    kernel.rows.iter().map(|row| row.cookie).collect()
+}
+
+#[test]
+fn all_that_are_named_are_deleted_in_their_order() {
+    let kernel = shared(rows(1..=1000));
+    let (mut table, log) = table_of(&kernel);
+    let named: Vec<_> = listed(&rows((1..=1000).rev().filter(|n| n % 3 == 0)));
+    let expected = deleted((1..=1000).rev().filter(|n| n % 3 == 0));
+    assert_eq!(delete_all(&mut table, named), expected);
+    assert_eq!(
+        numbers_left(&kernel),
+        (1..=1000).filter(|n| n % 3 != 0).collect::<Vec<_>>()
+    );
+    // One question and one destruction for each, one acknowledgement for each batch.
+    let log = log.lock().unwrap();
+    let count = |question| {
+        log.iter()
+            .filter(|asked| asked.question == question)
+            .count()
+    };
+    assert_eq!((count(Question::Get), count(Question::Destroy)), (333, 333));
+    let acknowledged = log.iter().filter(|asked| asked.acknowledge);
+    assert_eq!(acknowledged.count(), 2);
+}
+
+#[test]
+fn all_that_are_selected_are_deleted_while_the_table_is_walked() {
+    for in_datagram in [0, 1, 7, 75] {
+        let kernel = shared(rows(1..=1000));
+        kernel.lock().unwrap().in_datagram = in_datagram;
+        let (mut table, _) = table_of(&kernel);
+        let (told, result) = delete_matching(&mut table, |row| match row.cookie.value() % 3 {
+            0 => Verdict::Take,
+            _ => Verdict::Skip,
+        });
+        result.unwrap();
+        assert_eq!(told, deleted((1..=1000).filter(|n| n % 3 == 0)));
+        assert_eq!(numbers_left(&kernel).len(), 667);
+    }
+}
+
+#[test]
+fn nothing_is_destroyed_near_the_place_where_the_walk_has_paused() {
+    let kernel = shared(rows(1..=100));
+    kernel.lock().unwrap().in_datagram = 5;
+    let (mut table, log) = table_of(&kernel);
+    let (told, result) = delete_matching(&mut table, |row| {
+        let newest = row.cookie.value();
+        let nearest = destroyed(&log).into_iter().max().unwrap_or_default();
+        assert!(nearest == 0 || nearest + 5 * DISTANCE <= newest + 4);
+        Verdict::Take
+    });
+    result.unwrap();
+    assert_eq!(told, deleted(1..=100));
+}
+
+#[test]
+fn a_refusal_amid_a_batch_is_that_of_one_connection() {
+    for (errno, kind) in [
+        (Errno::NOENT, ErrorKind::NotFound),
+        (Errno::OPNOTSUPP, ErrorKind::NotSupported),
+        (Errno::BUSY, ErrorKind::Os),
+        (Errno::INVAL, ErrorKind::Os),
+    ] {
+        let kernel = shared(rows(1..=20));
+        let inner = Arc::clone(&kernel);
+        let (mut table, _) = table(move |asked| {
+            let mut kernel = inner.lock().unwrap();
+            if asked.question == Question::Destroy && asked.cookie == 10 {
+                if errno == Errno::NOENT {
+                    kernel.rows.retain(|row| row.cookie != 10);
+                }
+                return vec![asked.acknowledged(Some(errno)).into()];
+            }
+            kernel.answer(asked)
+        });
+        let mut expected = deleted(1..=20);
+        expected[9].1 = Err(kind);
+        let told = delete_all(&mut table, listed(&rows(1..=20)));
+        assert_eq!(without_rights(told), expected);
+    }
+}
+
+#[test]
+fn what_is_not_permitted_is_tried_in_one_batch_only() {
+    let kernel = shared(rows(1..=600));
+    kernel.lock().unwrap().refusal = Some(Errno::PERM);
+    let (mut table, log) = table_of(&kernel);
+    let told = delete_all(&mut table, listed(&rows(1..=600)));
+    assert_eq!(told.len(), 600);
+    assert!(told.iter().all(|(_, result)| matches!(
+        result,
+        Err(ErrorKind::AccessDenied | ErrorKind::NotElevated)
+    )));
+    assert_eq!(destroyed(&log).len(), 256 + 600);
+    assert_eq!(numbers_left(&kernel).len(), 600);
+}
+
+#[test]
+fn what_is_not_plain_goes_its_own_way() {
+    let bound = "10.0.0.1:99 0.0.0.0:*";
+    let all = [
+        row(1),
+        row(2).mptcp(),
+        row(3).state(State::SynRecv),
+        Row::new("10.0.0.1:80 0.0.0.0:*", 4).state(State::Listening),
+        Row::new(bound, 5).state(State::BoundInactive),
+        Row::new("10.0.0.1:80 10.0.0.2:6", 6).state(State::TimeWait),
+        row(7).bound_to(3),
+        row(8),
+    ];
+    let kernel = shared(all.clone());
+    let (mut table, log) = table_of(&kernel);
+    let expected = vec![
+        (1, Ok(Method::SockDiag)),
+        (2, Err(ErrorKind::NotSupported)),
+        (3, Ok(Method::SockDiag)),
+        (4, Err(ErrorKind::Refused(Guard::Listener))),
+        (5, Err(ErrorKind::NotSupported)),
+        (6, Ok(Method::SockDiag)),
+        (7, Ok(Method::SockDiag)),
+        (8, Ok(Method::SockDiag)),
+    ];
+    let mut foreseen = Told::new();
+    let query = Query::of(States::ALL);
+    let options = Options::default();
+    let take = |_: &Connection| Verdict::Take;
+    table
+        .check_matching(&query, &options, take, teller(&mut foreseen))
+        .unwrap();
+    assert_eq!(without_rights(foreseen), expected);
+    assert_eq!(destroyed(&log), [0], "asked once whether it could");
+    let mut foreseen = Told::new();
+    table.check_all(listed(&all), &options, teller(&mut foreseen));
+    assert_eq!(without_rights(foreseen), expected);
+    assert_eq!(numbers_left(&kernel).len(), 8);
+    let (told, result) = delete_matching(&mut table, take);
+    result.unwrap();
+    assert_eq!(without_rights(told), expected);
+    assert_eq!(numbers_left(&kernel), [2, 4, 5]);
+}
+
+#[test]
+fn what_has_become_something_else_since_it_was_named_is_looked_at_again() {
+    let was = rows(1..=4);
+    let now = [
+        row(1),
+        row(2).mptcp(),
+        // The same socket listens by now, under another name.
+        Row::new("10.0.0.1:80 0.0.0.0:*", 3).state(State::Listening),
+    ];
+    let kernel = shared(now);
+    let (mut table, log) = table_of(&kernel);
+    let told = delete_all(&mut table, listed(&was));
+    assert_eq!(told[0].1, Ok(Method::SockDiag));
+    assert!(told[1..].iter().all(|(_, result)| result.is_err()));
+    assert_eq!(told[3].1, Err(ErrorKind::NotFound));
+    assert_eq!(destroyed(&log), [1]);
+    assert_eq!(numbers_left(&kernel), [2, 3]);
+}
+
+#[test]
+fn one_that_is_named_twice_is_told_twice() {
+    let kernel = shared(rows([1]));
+    let (mut table, _) = table_of(&kernel);
+    let told = delete_all(&mut table, listed(&rows([1, 1])));
+    assert_eq!(
+        told,
+        [(1, Ok(Method::SockDiag)), (1, Err(ErrorKind::NotFound))]
+    );
+}
+
+#[test]
+fn one_that_the_walk_shows_twice_is_told_once() {
+    let mut twice = rows(1..=30);
+    twice.insert(20, row(3));
+    let kernel = shared(twice);
+    let (mut table, _) = table_of(&kernel);
+    let (told, result) = delete_matching(&mut table, |_| Verdict::Take);
+    result.unwrap();
+    assert_eq!(told, deleted(1..=30));
+}
+
+#[test]
+fn an_orphan_that_outlives_its_acknowledgement_is_not_deleted() {
+    let orphans = [1, 2, 3].map(|number| Row {
+        inode: 0,
+        ..row(number).state(State::FinWait1)
+    });
+    let kernel = shared(orphans.clone());
+    let inner = Arc::clone(&kernel);
+    let (mut table, _) = table(move |asked| {
+        let mut kernel = inner.lock().unwrap();
+        kernel.lies = asked.cookie == 2;
+        kernel.answer(asked)
+    });
+    let told = delete_all(&mut table, listed(&orphans));
+    assert_eq!(
+        told,
+        [
+            (1, Ok(Method::SockDiag)),
+            (2, Err(ErrorKind::Os)),
+            (3, Ok(Method::SockDiag))
+        ]
+    );
+}
+
+#[test]
+fn a_refused_row_is_told_in_its_turn() {
+    let kernel = shared(rows(1..=5));
+    let (mut table, _) = table_of(&kernel);
+    let (told, result) = delete_matching(&mut table, |row| match row.cookie.value() {
+        3 => Verdict::Refuse(Error::refused(Guard::OwnSession, row.pair)),
+        5 => Verdict::Stop,
+        _ => Verdict::Take,
+    });
+    result.unwrap();
+    let mut expected = deleted(1..=4);
+    expected[2].1 = Err(ErrorKind::Refused(Guard::OwnSession));
+    assert_eq!(told, expected, "what was taken before the stop is deleted");
+    assert_eq!(numbers_left(&kernel), [3, 5]);
+}
+
+#[test]
+fn after_a_break_only_what_was_sent_is_told() {
+    let kernel = shared(rows(1..=1000));
+    let (mut table, log) = table_of(&kernel);
+    let mut told = Vec::new();
+    let stop = |connection: &Connection, result: Result<Method, Error>| {
+        result.unwrap();
+        told.push(connection.cookie.value());
+        ControlFlow::Break(())
+    };
+    table.delete_all(listed(&rows(1..=1000)), &Options::default(), stop);
+    assert_eq!(told, (1..=256).collect::<Vec<_>>());
+    assert_eq!(destroyed(&log), told);
+    // What had not been sent is not touched any more: here, because nothing is sent together.
+    let kernel = shared(rows(1..=10));
+    kernel.lock().unwrap().refusal = Some(Errno::PERM);
+    let (mut table, _) = table_of(&kernel);
+    let mut told = 0;
+    let stop = |_: &Connection, _| {
+        told += 1;
+        ControlFlow::Break(())
+    };
+    table.delete_all(listed(&rows(1..=10)), &Options::default(), stop);
+    assert_eq!(told, 1);
+}
+
+#[test]
+fn an_error_of_the_walk_comes_after_what_was_taken() {
+    let kernel = shared(rows(1..=40));
+    let inner = Arc::clone(&kernel);
+    let (mut table, _) = table(move |asked| {
+        let mut kernel = inner.lock().unwrap();
+        kernel.in_datagram = 3;
+        let mut answers = kernel.answer(asked);
+        if asked.question.is_dump() && asked.states != 0 {
+            answers.truncate(11);
+            answers.push(Errno::NOBUFS.into());
+        }
+        answers
+    });
+    let (told, result) = delete_matching(&mut table, |_| Verdict::Take);
+    assert_eq!(result.unwrap_err().kind(), ErrorKind::Os);
+    assert_eq!(told, deleted(1..=33));
+    assert_eq!(numbers_left(&kernel).len(), 7);
+}
+
+#[test]
+fn what_can_not_be_sent_together_is_sent_alone() {
+    for errno in [Errno::MSGSIZE, Errno::NOBUFS] {
+        let kernel = shared(rows(1..=20));
+        let inner = Arc::clone(&kernel);
+        let (mut table, _) = table(move |asked| {
+            if asked.question == Question::Destroy && !asked.acknowledge {
+                return vec![Answer::Unsent(errno)];
+            }
+            inner.lock().unwrap().answer(asked)
+        });
+        let told = delete_all(&mut table, listed(&rows(1..=20)));
+        assert_eq!(told, deleted(1..=20));
+    }
+}
+
+/// What happens to the answer of one request of a batch.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    None,
+    Refused(i32),
+    Lost,
+    Overrun,
+    /// It comes, but cut off.
+    Truncated,
+    Malformed,
+    /// Another process says that it was done.
+    Stranger,
+    /// An acknowledgement of another request.
+    Misnumbered(u32),
+    Row,
+    Done,
+}
+
+fn faults() -> impl Strategy<Value = Fault> {
+    prop_oneof![
+        12 => Just(Fault::None),
+        2 => prop::sample::select(vec![2, 16, 22, 95]).prop_map(Fault::Refused),
+        1 => Just(Fault::Lost),
+        1 => Just(Fault::Overrun),
+        1 => Just(Fault::Truncated),
+        1 => Just(Fault::Malformed),
+        1 => Just(Fault::Stranger),
+        1 => prop::sample::select(vec![1_u32, 500, u32::MAX, u32::MAX - 5])
+            .prop_map(Fault::Misnumbered),
+        1 => Just(Fault::Row),
+        1 => Just(Fault::Done),
+    ]
+}
+
+fn spoil(asked: &Asked, fault: Fault, honest: Vec<Answer>) -> Vec<Answer> {
+    let success = asked.acknowledged(None);
+    vec![match fault {
+        Fault::None | Fault::Refused(_) => return honest,
+        Fault::Lost => return vec![],
+        Fault::Overrun => Errno::NOBUFS.into(),
+        Fault::Truncated => Answer::TooLong(success),
+        Fault::Malformed => success[..18].to_vec().into(),
+        Fault::Stranger => Answer::Stranger(success),
+        Fault::Misnumbered(by) => testing::acknowledged(asked.sequence.wrapping_add(by), 0).into(),
+        Fault::Row => asked.row(&row(1)).into(),
+        Fault::Done => asked.done(None).into(),
+    }]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 512, ..Default::default() })]
+
+    /// Whatever gets lost or spoiled: each is told once and in order; what is told as deleted was
+    /// destroyed, and what is still there was not; nothing else is touched.
+    #[test]
+    fn no_outcome_is_lost_or_guessed(
+        faults in prop::collection::vec(faults(), 30),
+        gone in prop::collection::btree_set(1_u64..30, 0..5),
+        walk: bool,
+    ) {
+        let kernel = shared(rows(1..=60));
+        let inner = Arc::clone(&kernel);
+        let destroyed = Arc::new(Mutex::new(Vec::new()));
+        let record = Arc::clone(&destroyed);
+        let mut faults = faults.into_iter();
+        let (mut table, _) = table(move |asked| {
+            let mut kernel = inner.lock().unwrap();
+            if asked.question != Question::Destroy {
+                return kernel.answer(asked);
+            }
+            let fault = faults.next().unwrap_or(Fault::None);
+            if let Fault::Refused(errno) = fault {
+                return vec![testing::acknowledged(asked.sequence, errno).into()];
+            }
+            let before = kernel.rows.len();
+            let honest = kernel.answer(asked);
+            if kernel.rows.len() < before {
+                record.lock().unwrap().push(asked.cookie);
+            }
+            spoil(asked, fault, honest)
+        });
+        let told = if walk {
+            let (told, result) = delete_matching(&mut table, |row| match row.cookie.value() {
+                1..=30 => Verdict::Take,
+                _ => Verdict::Skip,
+            });
+            result.unwrap();
+            told
+        } else {
+            kernel.lock().unwrap().rows.retain(|row| !gone.contains(&row.cookie));
+            delete_all(&mut table, listed(&rows(1..=30)))
+        };
+        let order: Vec<u64> = told.iter().map(|(number, _)| *number).collect();
+        prop_assert_eq!(order, (1..=30).collect::<Vec<_>>());
+        let destroyed = destroyed.lock().unwrap();
+        let left = numbers_left(&kernel);
+        for (number, result) in told {
+            match result {
+                Ok(method) => {
+                    prop_assert_eq!(method, Method::SockDiag);
+                    prop_assert!(destroyed.contains(&number), "{} was not destroyed", number);
+                }
+                Err(ErrorKind::NotFound) => prop_assert!(!left.contains(&number)),
+                Err(_) => {}
+            }
+        }
+        prop_assert!((31..=60).all(|number| left.contains(&number)));
+    }
+}
