@@ -170,6 +170,7 @@ impl TcpTable {
             states: query.states,
             info: query.info,
             ports: (0, 0),
+            program: None,
         })
     }
 
@@ -333,6 +334,7 @@ impl TcpTable {
             states,
             info: true,
             ports: (pair.local().port(), pair.peer().port()),
+            program: None,
         };
         let same_ends = |found: &Result<Connection, Error>| {
             found
