@@ -63,6 +63,7 @@ impl Asker {
             states,
             info: true,
             ports: (pair.local().port(), pair.peer().port()),
+            program: None,
         };
         let same_ends = |found: &Result<Connection, Error>| {
             found

@@ -92,6 +92,7 @@ impl Query {
             states: self.states,
             info: self.info,
             ports: (0, 0),
+            program: None,
         }
     }
 }

@@ -3,6 +3,7 @@
 use rustix::io::Errno;
 
 use super::attribute::read_socket;
+use super::bytecode::{Check, Program};
 use super::channel::Channel;
 use super::message::{Body, DumpRequest, Families, Malformed, Request, next_message};
 use super::reader::Reader;
@@ -23,13 +24,15 @@ pub(crate) struct Diag {
 }
 
 /// Which sockets a dump is to yield.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Scope {
     pub(crate) states: States,
     /// With `struct tcp_info` and the knowledge of what is MPTCP; about 1.5 times the cost.
     pub(crate) info: bool,
     /// Local and peer port, judged by the kernel; 0 leaves one open.
     pub(crate) ports: (u16, u16),
+    /// What else the kernel judges each socket by.
+    pub(crate) program: Option<Program>,
 }
 
 impl Diag {
@@ -202,15 +205,17 @@ impl Diag {
     }
 
     /// Starts a dump.
+    ///
+    /// A program is a help and no promise: see [`Dump::is_unfiltered`].
     pub(crate) fn dump(&mut self, scope: Scope) -> Result<Dump<'_>, DumpError> {
         let request = DumpRequest {
             families: Families::Both,
             states: scope.states,
             info: scope.info,
             ports: scope.ports,
-            by_mark: false,
+            program: scope.program,
         };
-        self.ask(Request::Dump(request))?;
+        self.ask(Request::Dump(&request))?;
         Ok(Dump {
             diag: self,
             request,
@@ -221,6 +226,7 @@ impl Diag {
             interrupted: false,
             seen: Vec::new(),
             seen_before: 0,
+            refusal: None,
             over: false,
             finished: false,
         })
@@ -230,18 +236,19 @@ impl Diag {
     ///
     /// `ENOENT` when the module `tcp_diag` is neither loaded nor to be loaded from here.
     pub(crate) fn probe(&mut self) -> Result<(), Errno> {
-        self.dump_of_nothing(Families::V4, false)
+        self.dump_of_nothing(Families::V4, None)
     }
 
     /// Whether both families can be dumped in one walk.
     pub(crate) fn probe_one_walk(&mut self) -> Result<(), Errno> {
-        self.dump_of_nothing(Families::Both, false)
+        self.dump_of_nothing(Families::Both, None)
     }
 
     /// Whether this socket has `CAP_NET_ADMIN` over its namespace, asked without doing anything:
     /// a filter by mark needs it, exactly as `SOCK_DESTROY` does. `EPERM` when not.
     pub(crate) fn probe_right(&mut self) -> Result<(), Errno> {
-        self.dump_of_nothing(Families::V4, true)
+        let by_mark = Program::of(&Check::Mark { value: 1, mask: 1 }.into());
+        self.dump_of_nothing(Families::V4, by_mark)
     }
 
     /// Whether this kernel has `SOCK_DESTROY` (`CONFIG_INET_DIAG_DESTROY`), asked without destroying:
@@ -255,13 +262,17 @@ impl Diag {
         }
     }
 
-    fn dump_of_nothing(&mut self, families: Families, by_mark: bool) -> Result<(), Errno> {
-        self.ask(Request::Dump(DumpRequest {
+    fn dump_of_nothing(
+        &mut self,
+        families: Families,
+        program: Option<Program>,
+    ) -> Result<(), Errno> {
+        self.ask(Request::Dump(&DumpRequest {
             families,
             states: States::NONE,
             info: false,
             ports: (0, 0),
-            by_mark,
+            program,
         }))?;
         self.answer().map(|_| ())
     }
@@ -355,6 +366,8 @@ pub(crate) struct Dump<'d> {
     /// The cookies yielded so far; the first `seen_before` are those of earlier rounds, sorted.
     seen: Vec<u64>,
     seen_before: usize,
+    /// The kernel refused the program.
+    refusal: Option<Errno>,
     /// Whether the kernel has said its last word on the running request.
     over: bool,
     finished: bool,
@@ -380,6 +393,13 @@ impl Dump<'_> {
     /// its walk stands at the end of the next one.
     pub(crate) fn datagram(&self) -> u64 {
         self.datagrams
+    }
+
+    /// Whether the kernel refused the program (an old one does not know every operation), so that it
+    /// yields whatever the program would have kept back. Known with the first socket.
+    #[cfg_attr(not(test), expect(dead_code, reason = "until the engine calls it"))]
+    pub(crate) const fn is_unfiltered(&self) -> bool {
+        self.refusal.is_some()
     }
 
     /// The next socket that has not been yielded yet; `None` at the end.
@@ -434,9 +454,14 @@ impl Dump<'_> {
         }
     }
 
-    /// A kernel that does not do both families in one walk does one after the other.
+    /// A kernel that does not run the program yields everything, and one that does not do both families
+    /// in one walk does one after the other.
     fn refused(&mut self, errno: Errno) -> Result<(), DumpError> {
-        if self.request.families == Families::Both && self.seen.is_empty() {
+        let of_programs = [Errno::INVAL, Errno::PERM].contains(&errno);
+        if of_programs && self.seen.is_empty() && self.request.program.take().is_some() {
+            self.refusal = Some(errno);
+            Ok(self.start(self.request.families)?)
+        } else if self.request.families == Families::Both && self.seen.is_empty() {
             Ok(self.start(Families::V4)?)
         } else {
             Err(DumpError::Errno(errno))
@@ -460,7 +485,7 @@ impl Dump<'_> {
         self.length = 0;
         self.position = 0;
         self.over = false;
-        self.diag.ask(Request::Dump(self.request))
+        self.diag.ask(Request::Dump(&self.request))
     }
 }
 

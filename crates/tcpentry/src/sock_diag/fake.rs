@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use rustix::io::Errno;
 
 use super::Diag;
+use super::bytecode::interpreter::{self, Entry};
 use super::channel::{Channel, Datagram};
 use super::message::{AF_INET, testing};
 use super::reader::Reader;
@@ -82,7 +83,7 @@ impl<K: FnMut(&Asked) -> Vec<Answer>> Fake<K> {
             asked.question != Question::Destroy || asked.cookie != testing::ANY,
             "a deletion of any socket was asked for"
         );
-        self.log.lock().unwrap().push(*asked);
+        self.log.lock().unwrap().push(asked.clone());
         // One dump at a time: the kernel runs it while its answers are read.
         if asked.question.is_dump() && !self.queue.is_empty() {
             self.queue
@@ -158,15 +159,15 @@ impl Question {
 }
 
 /// A request, as the kernel reads it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) question: Question,
     pub(crate) sequence: u32,
     pub(crate) states: u32,
     pub(crate) pair: Pair,
     pub(crate) cookie: u64,
-    /// Whether it has a filter by mark.
-    pub(crate) by_mark: bool,
+    /// What a dump's sockets are to be judged by.
+    pub(crate) program: Option<Vec<u8>>,
     /// Whether success is to be told too: `NLM_F_ACK`.
     pub(crate) acknowledge: bool,
 }
@@ -214,7 +215,7 @@ impl Asked {
             states,
             pair: Pair::new(local, peer).expect("one family").on(interface),
             cookie,
-            by_mark: !reader.is_empty(),
+            program: attribute(&mut reader),
             acknowledge: flags & testing::ACKNOWLEDGE != 0,
         })
     }
@@ -261,6 +262,15 @@ impl Asked {
     }
 }
 
+/// The value of the only attribute that a request may have.
+fn attribute(reader: &mut Reader<'_>) -> Option<Vec<u8>> {
+    let (length, number) = (reader.u16()?, reader.u16()?);
+    assert_eq!(number, 1, "INET_DIAG_REQ_BYTECODE");
+    let program = reader.take(usize::from(length) - 4)?.to_vec();
+    assert!(reader.is_empty());
+    Some(program)
+}
+
 /// Marks a message as part of an interrupted dump.
 pub(crate) fn interrupted(mut message: Vec<u8>) -> Vec<u8> {
     let flags = u16::from_ne_bytes([message[6], message[7]]) | testing::INTERRUPTED;
@@ -282,6 +292,8 @@ pub(crate) struct Row {
     pub(crate) cookie: u64,
     pub(crate) inode: u32,
     pub(crate) mptcp: bool,
+    /// Its local port was not given by `bind`.
+    pub(crate) auto: bool,
 }
 
 impl Row {
@@ -293,6 +305,7 @@ impl Row {
             cookie,
             inode: 0,
             mptcp: false,
+            auto: false,
         }
     }
 
@@ -333,6 +346,18 @@ pub(crate) struct Kernel {
     pub(crate) lies: bool,
     /// How many sockets it puts into one datagram of a dump; 0 for as many as fit.
     pub(crate) in_datagram: usize,
+    pub(crate) programs: Programs,
+}
+
+/// What a kernel does with programs.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Programs {
+    #[default]
+    Run,
+    /// It does not know their operations.
+    Refuse,
+    /// It yields everything.
+    Ignore,
 }
 
 impl Kernel {
@@ -350,32 +375,54 @@ impl Kernel {
                 None => asked.acknowledged(Some(Errno::NOENT)),
             },
             Question::Destroy => asked.acknowledged(self.destroy(asked).err()),
-            _ if asked.by_mark && self.refusal == Some(Errno::PERM) => {
-                asked.acknowledged(self.refusal)
-            }
             _ => {
-                let rows: Vec<_> = self
-                    .rows
-                    .iter()
-                    .filter(|row| is_asked(row, asked))
-                    .collect();
-                let size = if self.in_datagram == 0 {
-                    300
-                } else {
-                    self.in_datagram
-                };
-                let mut datagrams: Vec<_> = rows
-                    .chunks(size)
-                    .map(|rows| asked.rows(rows.iter().copied()))
-                    .collect();
-                // A dump's last datagram has room for its end.
-                let mut last = datagrams.pop().unwrap_or_default();
-                last.extend(asked.done(None));
-                datagrams.push(last);
-                return datagrams.into_iter().map(Answer::from).collect();
+                return self
+                    .dump(asked)
+                    .unwrap_or_else(|errno| vec![asked.acknowledged(Some(errno)).into()]);
             }
         };
         vec![answer.into()]
+    }
+
+    fn dump(&self, asked: &Asked) -> Result<Vec<Answer>, Errno> {
+        self.audit(asked)?;
+        let is_yielded = |row: &&Row| is_asked(row, asked) && self.is_accepted(row, asked);
+        let rows: Vec<_> = self.rows.iter().filter(is_yielded).collect();
+        let size = if self.in_datagram == 0 {
+            300
+        } else {
+            self.in_datagram
+        };
+        let mut datagrams: Vec<_> = rows
+            .chunks(size)
+            .map(|rows| asked.rows(rows.iter().copied()))
+            .collect();
+        // A dump's last datagram has room for its end.
+        let mut last = datagrams.pop().unwrap_or_default();
+        last.extend(asked.done(None));
+        datagrams.push(last);
+        Ok(datagrams.into_iter().map(Answer::from).collect())
+    }
+
+    fn audit(&self, asked: &Asked) -> Result<(), Errno> {
+        match &asked.program {
+            None => Ok(()),
+            Some(_) if self.programs == Programs::Refuse => Err(Errno::INVAL),
+            Some(program) => interpreter::audit(program, self.refusal != Some(Errno::PERM)),
+        }
+    }
+
+    fn is_accepted(&self, row: &Row, asked: &Asked) -> bool {
+        let ends = [row.pair.local(), row.pair.peer()];
+        let entry = Entry {
+            interface: row.pair.interface().map_or(0, Interface::index),
+            auto: row.auto,
+            ..Entry::new(ends.map(|end| end.address()), ends.map(|end| end.port()))
+        };
+        match &asked.program {
+            Some(program) if self.programs == Programs::Run => interpreter::run(program, &entry),
+            _ => true,
+        }
     }
 
     fn destroy(&mut self, asked: &Asked) -> Result<(), Errno> {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use rustix::io::Errno;
 
+use super::bytecode::Program;
 use super::reader::Reader;
 use crate::connection::Cookie;
 use crate::endpoint::{Interface, Pair};
@@ -25,19 +26,19 @@ pub(super) enum Request<'a> {
         acknowledged: bool,
     },
     /// Many sockets: `NLM_F_DUMP`.
-    Dump(DumpRequest),
+    Dump(&'a DumpRequest),
 }
 
 /// A dump: which sockets, and with what beside the fixed fields.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct DumpRequest {
     pub(super) families: Families,
     pub(super) states: States,
     pub(super) info: bool,
     /// Local and peer port, host order; 0 leaves one open.
     pub(super) ports: (u16, u16),
-    /// Filter by mark in the kernel, which needs `CAP_NET_ADMIN`: a question about the right.
-    pub(super) by_mark: bool,
+    /// What the kernel judges each socket by; without one it yields all.
+    pub(super) program: Option<Program>,
 }
 
 /// Which families one dump covers.
@@ -107,15 +108,8 @@ impl DumpRequest {
             request_v2(out, family, extensions, self.states.bits());
             ports_only(out, self.ports);
         }
-        if self.by_mark {
-            // An attribute of one operation: "mark & 1 == 1", else past the end.
-            let (length, operation) = (4 + 12_u16, 12_u8);
-            out.extend(length.to_ne_bytes());
-            out.extend(INET_DIAG_REQ_BYTECODE.to_ne_bytes());
-            out.extend([INET_DIAG_BC_MARK_COND, operation]);
-            out.extend((u16::from(operation) + 4).to_ne_bytes());
-            out.extend(1_u32.to_ne_bytes());
-            out.extend(1_u32.to_ne_bytes());
+        if let Some(program) = &self.program {
+            program.encode(out);
         }
     }
 }
@@ -252,8 +246,6 @@ const SOCK_DESTROY: u16 = 21;
 
 /// `1 << (INET_DIAG_INFO - 1)`: `struct tcp_info`, and with it the name of the upper-layer protocol.
 const INFO: u8 = 1 << 1;
-const INET_DIAG_REQ_BYTECODE: u16 = 1;
-const INET_DIAG_BC_MARK_COND: u8 = 10;
 
 /// Answers as the kernel would write them, for tests behind the [`Channel`](super::Channel).
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! or text: [`Diag`] speaks in connections and errnos.
 
 mod attribute;
+#[cfg_attr(not(test), expect(dead_code, reason = "until the engine calls it"))]
+pub(crate) mod bytecode;
 mod channel;
 mod diag;
 #[cfg(test)]

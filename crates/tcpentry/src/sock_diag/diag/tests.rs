@@ -2,8 +2,10 @@ use std::iter;
 
 use proptest::prelude::*;
 
+use super::super::bytecode::Side;
 use super::super::fake::{
-    Answer, Asked, Kernel, Log, Question, Row, destroyed, diag, interrupted, pair, questions,
+    Answer, Asked, Kernel, Log, Programs, Question, Row, destroyed, diag, interrupted, pair,
+    questions,
 };
 use super::super::message::testing;
 use super::*;
@@ -12,6 +14,7 @@ const ALL: Scope = Scope {
     states: States::ALL_ACTIVE,
     info: false,
     ports: (0, 0),
+    program: None,
 };
 
 const ENDS: &str = "10.0.0.1:80 10.0.0.2:5000";
@@ -118,6 +121,67 @@ fn a_kernel_that_refuses_one_walk_is_asked_by_family() {
     }
 }
 
+/// `dport = :5000` of a kernel with two sockets; whether it said that it does not filter.
+fn filtered(kernel: Kernel) -> (Vec<u64>, bool, Log) {
+    let mut kernel = kernel;
+    let (mut diag, log) = diag(move |asked| kernel.answer(asked));
+    let program = Program::of(&Check::AtLeast(Side::Peer, 5000).into());
+    assert!(program.is_some());
+    let mut dump = diag.dump(Scope { program, ..ALL }).unwrap();
+    let cookies = dump.by_ref().map(|row| row.unwrap().cookie.value());
+    let cookies = cookies.collect();
+    let unfiltered = dump.is_unfiltered();
+    drop(dump);
+    (cookies, unfiltered, log)
+}
+
+#[test]
+fn a_program_is_run_by_the_kernel_and_where_it_is_refused_all_is_yielded() {
+    let kernel = Kernel::of([Row::new(ENDS, 1), Row::new("10.0.0.1:80 10.0.0.2:4999", 2)]);
+    let (cookies, unfiltered, log) = filtered(kernel.clone());
+    assert_eq!((cookies, unfiltered), (vec![1], false));
+    assert_eq!(questions(&log), [Question::Both]);
+    let (cookies, unfiltered, log) = filtered(Kernel {
+        programs: Programs::Refuse,
+        ..kernel.clone()
+    });
+    assert_eq!((cookies, unfiltered), (vec![1, 2], true));
+    assert_eq!(questions(&log), [Question::Both, Question::Both]);
+    let programs: Vec<_> = log
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|asked| asked.program.is_some())
+        .collect();
+    assert_eq!(programs, [true, false]);
+    // It can't be told from one that has only such sockets.
+    let (cookies, unfiltered, _) = filtered(Kernel {
+        programs: Programs::Ignore,
+        ..kernel
+    });
+    assert_eq!((cookies, unfiltered), (vec![1, 2], false));
+}
+
+#[test]
+fn by_family_the_program_goes_with_each_walk() {
+    let (mut diag, log) = diag(|asked| {
+        let refusal = (asked.question == Question::Both).then_some(Errno::OPNOTSUPP);
+        vec![asked.done(refusal).into()]
+    });
+    let program = Program::of(&Check::Auto.into());
+    let dump = diag.dump(Scope { program, ..ALL }).unwrap();
+    assert_eq!(dump.count(), 0);
+    assert_eq!(
+        questions(&log),
+        [Question::Both, Question::V4, Question::V6]
+    );
+    let log = log.lock().unwrap();
+    assert!(
+        log.iter()
+            .all(|asked| asked.program == Some(vec![6, 4, 8, 0]))
+    );
+}
+
 #[test]
 fn by_family_each_walk_is_repeated_on_its_own() {
     let mut walks = 0;
@@ -192,7 +256,7 @@ fn what_is_not_an_answer_is_passed_over() {
     let (cookies, error, _) = dump_of(|asked| {
         let earlier = Asked {
             sequence: asked.sequence.wrapping_sub(1),
-            ..*asked
+            ..asked.clone()
         };
         vec![
             Answer::Stranger(asked.rows(&numbered([1]))),
@@ -300,7 +364,7 @@ fn a_lost_answer_to_a_look_up_is_asked_for_again() {
 #[test]
 fn a_late_answer_is_not_taken_for_the_answer_to_the_next_question() {
     let mut first = None;
-    let (mut diag, _) = diag(move |asked| match first.replace(*asked) {
+    let (mut diag, _) = diag(move |asked| match first.replace(asked.clone()) {
         None => vec![],
         Some(first) => vec![
             first.row(&Row::new(ENDS, 5)).into(),
