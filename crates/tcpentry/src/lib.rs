@@ -50,15 +50,19 @@
 //! - It starts no thread, runs no other program, writes no file.
 
 mod borrow;
+mod cgroup;
 mod connection;
 mod delete;
 mod devices;
+mod directory;
 mod endpoint;
 mod error;
+mod escape;
 mod explain;
 mod identity;
 mod netns;
 mod notation;
+mod owners;
 mod privilege;
 mod process;
 mod set_entry;
@@ -68,15 +72,19 @@ mod survey;
 mod sys;
 mod table;
 
+pub use cgroup::Cgroups;
 pub use connection::{Attribute, Connection, Cookie, Inode, TcpInfo};
+
 pub use delete::{Deleted, Listeners, Method, MethodChoice, Options};
 pub use devices::Devices;
 pub use endpoint::{Device, Endpoint, EndpointError, Interface, Pair};
 pub use error::{Error, ErrorKind, Guard, Operation, Outcome};
+pub use escape::escape;
 pub use identity::{BootId, Identity, IdentityError, NetnsId, Place};
 pub use notation::ScopedEndpoint;
+pub use owners::{Owner, OwnerSearch, Owners};
 pub use privilege::{PtraceScope, administrator};
-pub use process::{HiddenProcess, Holder, Holders, Process, escape, holders, owners};
+pub use process::Process;
 pub use set_entry::{MIB_TCP_STATE_DELETE_TCB, Tcp6Row, TcpRow};
 pub use state::{State, States, UnknownState};
 pub use survey::{Survey, Visibility, survey};
