@@ -21,11 +21,15 @@ pub(crate) struct Module {
 /// Both texts are empty when the caller may not know it, as on Windows for protected programs.
 /// "Not found" for pid 0, for a process that has ended, and for another under the same pid.
 pub(crate) fn of_process(pid: u32, started: u64) -> Result<Module, Code> {
-    let now = look(pid)?.ok_or(Code::NOT_FOUND)?;
-    if started != 0 && started != now {
+    let process = find(pid)?.ok_or(Code::NOT_FOUND)?;
+    if started != 0 && started != process.start() {
         return Err(Code::NOT_FOUND);
     }
-    let path = match fs::read_link(format!("/proc/{pid}/exe")) {
+    let path = fs::read_link(format!("/proc/{pid}/exe"));
+    if find(pid)? != Some(process) {
+        return Err(Code::NOT_FOUND);
+    }
+    let path = match path {
         Ok(path) => path,
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
             return Ok(Module {
@@ -35,8 +39,7 @@ pub(crate) fn of_process(pid: u32, started: u64) -> Result<Module, Code> {
         }
         // A kernel thread has no file, only a name.
         Err(_) => {
-            let process = i32::try_from(pid).ok().and_then(Process::new);
-            let name = process.and_then(Process::name).ok_or(Code::NOT_FOUND)?;
+            let name = process.name().ok_or(Code::NOT_FOUND)?;
             return Ok(Module {
                 name: utf16(OsStr::from_bytes(&name)),
                 path: Vec::new(),
@@ -62,35 +65,11 @@ fn utf16(text: &OsStr) -> Vec<u16> {
         .collect()
 }
 
-/// When a process started, in clock ticks since boot.
-pub(crate) fn start_time(pid: u32) -> Option<u64> {
-    look(pid).ok().flatten()
-}
-
-/// When a process started; `None` where there is no such process.
-fn look(pid: u32) -> Result<Option<u64>, Code> {
-    if pid == 0 {
-        return Ok(None);
+fn find(pid: u32) -> Result<Option<Process>, Code> {
+    match i32::try_from(pid) {
+        Ok(pid) => Ok(Process::find(pid)?),
+        Err(_) => Ok(None),
     }
-    match fs::read(format!("/proc/{pid}/stat")) {
-        Ok(stat) => Ok(started(&stat)),
-        // No process, if /proc is what it should be: this one is always there.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            fs::metadata("/proc/self/stat")?;
-            Ok(None)
-        }
-        // It has ended while it was read.
-        Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Field 22 of `/proc/PID/stat`.
-fn started(stat: &[u8]) -> Option<u64> {
-    // The name may hold blanks and parentheses; nothing behind its last one does.
-    let behind = stat.iter().rposition(|&byte| byte == b')')?;
-    let fields = std::str::from_utf8(stat.get(behind + 1..)?).ok()?;
-    fields.split_ascii_whitespace().nth(19)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -100,7 +79,7 @@ mod tests {
     #[test]
     fn this_process_is_this_program() {
         let pid = std::process::id();
-        let started = start_time(pid).unwrap();
+        let started = Process::current().unwrap().start();
         let module = of_process(pid, started).unwrap();
         let path = std::env::current_exe().unwrap();
         assert_eq!(

@@ -1,11 +1,9 @@
 //! The tables, as bytes: every field in its place and byte order, whatever the machine aligns.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::net::IpAddr;
 
-use tcpentry::{
-    Connection, Endpoint, Inode, Interface, Pair, Process, Query, State, States, TcpTable, owners,
-};
+use tcpentry::{Connection, Endpoint, Interface, Owners, Pair, Query, State, States, TcpTable};
 
 use crate::code::Code;
 
@@ -102,7 +100,7 @@ pub(crate) fn image(family: Family, class: Class, order: Order) -> Result<Vec<u8
     if order == Order::Sorted {
         rows.sort_unstable_by_key(|row| sort_key(&row.pair));
     }
-    let pids = Pids::of(class.layout, &rows)?;
+    let owners = owners(class.layout, &rows)?;
     let mut image = Image::default();
     // A caller who is short of memory gets a code, not an abort.
     image.0.try_reserve(8 + rows.len() * LONGEST_ROW)?;
@@ -112,7 +110,7 @@ pub(crate) fn image(family: Family, class: Class, order: Order) -> Result<Vec<u8
         image.u32(0);
     }
     for row in &rows {
-        let owner = pids.owner(row);
+        let owner = Owner::of(row, &owners);
         match family {
             Family::V4 => image.row4(row, class.layout, owner),
             Family::V6 => image.row6(row, class.layout, owner),
@@ -164,49 +162,30 @@ fn scope_of(end: Endpoint, interface: Option<Interface>) -> u32 {
 }
 
 /// The owners, looked up only for a layout that shows them.
-struct Pids {
-    owners: Option<HashMap<Inode, Vec<Process>>>,
-    /// When each process started, read once for all its rows.
-    started: HashMap<u32, u64>,
+fn owners(layout: Layout, rows: &[Connection]) -> Result<Owners, Code> {
+    if layout == Layout::Basic || rows.iter().all(|row| row.inode.is_none()) {
+        return Ok(Owners::default());
+    }
+    let sockets = rows.iter().filter_map(|row| row.inode);
+    Ok(Owners::search().of_sockets(sockets).run()?)
 }
 
-impl Pids {
-    fn of(layout: Layout, rows: &[Connection]) -> Result<Self, Code> {
-        let needed = layout != Layout::Basic && rows.iter().any(|row| row.inode.is_some());
-        let mut pids = Self {
-            owners: needed.then(owners).transpose()?,
-            started: HashMap::new(),
-        };
-        if layout == Layout::Module {
-            for pid in rows.iter().map(|row| pids.pid(row)).collect::<HashSet<_>>() {
-                let started = crate::module::start_time(pid).unwrap_or(0);
-                pids.started.insert(pid, started);
-            }
-        }
-        Ok(pids)
-    }
-
-    /// Of the processes that hold it the lowest pid; 0 for none, or none that the caller may see.
-    fn pid(&self, row: &Connection) -> u32 {
-        let processes = row
-            .inode
-            .and_then(|inode| self.owners.as_ref()?.get(&inode));
-        let first = processes.and_then(|processes| processes.iter().map(|it| it.pid()).min());
-        first.map_or(0, i32::unsigned_abs)
-    }
-
-    fn owner(&self, row: &Connection) -> Owner {
-        let pid = self.pid(row);
-        let started = self.started.get(&pid).copied().unwrap_or(0);
-        Owner { pid, started }
-    }
-}
-
-/// A row's process, and when it started where the layout tells.
-#[derive(Clone, Copy)]
+/// A row's process, and when it started; both 0 for none, or none that the caller may see.
+#[derive(Clone, Copy, Default)]
 struct Owner {
     pid: u32,
     started: u64,
+}
+
+impl Owner {
+    /// Of the processes that hold it the one with the lowest pid.
+    fn of(row: &Connection, owners: &Owners) -> Self {
+        let first = row.inode.and_then(|inode| owners.of(inode).next());
+        first.map_or(Self::default(), |owner| Self {
+            pid: owner.process.pid().unsigned_abs(),
+            started: owner.process.start(),
+        })
+    }
 }
 
 /// `MIB_TCP_STATE`

@@ -26,6 +26,7 @@ impl OwnSession {
         if servers.sockets.is_empty() {
             if let (Some(user), Ok(processes)) = (login_user(), Process::all()) {
                 processes
+                    .into_iter()
                     .filter(|process| process.login_uid().or_else(|| process.uid()) == Some(user))
                     .for_each(|process| servers.look_into(process));
             }
@@ -89,8 +90,8 @@ fn is_either_end(session: &Pair, other: &Pair) -> bool {
 }
 
 fn ancestors() -> impl Iterator<Item = Process> {
-    let mut next = Process::current().parent();
-    // A pid could be reused while we climb; no tree is this high.
+    let mut next = Process::current().and_then(Process::parent);
+    // No tree is this high.
     std::iter::from_fn(move || {
         let process = next?;
         next = process.parent();
@@ -108,7 +109,9 @@ fn is_ssh_server(process: Process) -> bool {
 /// The user behind this process, whoever he has become since.
 fn login_user() -> Option<u32> {
     let by_sudo = || std::env::var("SUDO_UID").ok()?.parse().ok();
-    Process::current().login_uid().or_else(by_sudo)
+    Process::current()
+        .and_then(Process::login_uid)
+        .or_else(by_sudo)
 }
 
 /// `SSH_CONNECTION`: client address, client port, server address, server port.

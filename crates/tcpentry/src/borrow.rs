@@ -7,17 +7,19 @@
 //! `CAP_NET_ADMIN` nor on `CONFIG_INET_DIAG_DESTROY`, and is the only way to end an MPTCP connection.
 
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{Shutdown, SocketAddrAny, ipproto, sockopt};
-use rustix::process::{PidfdFlags, PidfdGetfdFlags};
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags};
 
 use crate::connection::{Connection, Inode};
 use crate::endpoint::{Endpoint, Pair};
 use crate::holders::HolderSource;
-use crate::process::{HiddenProcess, Holder, Process};
+use crate::owners::Holder;
+use crate::process::Process;
 use crate::state::State;
 
 /// A copy of the connection's own descriptor, proved to be that socket.
@@ -115,7 +117,7 @@ pub(crate) enum Failure {
     /// No process holds it: an orphan, TIME_WAIT, a connection not yet accepted.
     NoDescriptor,
     /// No process that can be looked into holds it.
-    NotFound { hidden: Vec<HiddenProcess> },
+    NotFound { hidden: Vec<Process> },
     /// Its holder may not be borrowed from.
     Refused { holder: Process },
     /// The kernel has no `pidfd_getfd` (before Linux 5.6), or a seccomp filter says so.
@@ -149,62 +151,61 @@ fn borrow_by(
     inode: Inode,
     source: &mut HolderSource,
 ) -> Result<Borrowed, Failure> {
-    let holders = source.holders(inode).map_err(|error| Failure::Os {
-        doing: "look through /proc",
-        errno: Errno::from_io_error(&error).unwrap_or(Errno::IO),
-    })?;
-    let mut failure = Failure::NotFound {
-        hidden: holders.hidden,
-    };
-    for holder in holders.found {
-        match borrow_from(holder) {
+    let mut failure = None;
+    let mut hidden = Vec::new();
+    let tried = source.each(inode, &mut hidden, |holder| {
+        match borrow_from(holder.process.to_rustix(), holder.descriptor) {
             Ok(descriptor) => {
                 if let Some(borrowed) = prove(descriptor, connection, inode) {
-                    return Ok(borrowed);
+                    return ControlFlow::Break(borrowed);
                 }
                 // Another socket under the same number by now.
             }
-            // Closed, or ended.
-            Err(Errno::BADF | Errno::SRCH) => {}
-            Err(Errno::NOSYS) => failure = Failure::Unavailable,
-            // A seccomp filter refuses by any errno, and always: also when asked for one's own.
-            Err(Errno::PERM | Errno::ACCESS) if available() == Ok(false) => {
-                failure = Failure::Unavailable;
-            }
-            Err(Errno::PERM | Errno::ACCESS) => {
-                failure = Failure::Refused {
-                    holder: holder.process,
-                };
-            }
-            Err(errno) => {
-                failure = Failure::Os {
-                    doing: "pidfd_getfd",
-                    errno,
-                };
-            }
+            Err(errno) => failure = refusal(holder, errno).or(failure.take()),
         }
+        ControlFlow::Continue(())
+    });
+    match tried {
+        Ok(Some(borrowed)) => Ok(borrowed),
+        Ok(None) => Err(failure.unwrap_or(Failure::NotFound { hidden })),
+        Err(errno) => Err(Failure::Os {
+            doing: "look through /proc",
+            errno,
+        }),
     }
-    Err(failure)
+}
+
+/// What it means that a holder does not lend; nothing where he holds it no longer.
+fn refusal(holder: Holder, errno: Errno) -> Option<Failure> {
+    match errno {
+        // Closed, or ended.
+        Errno::BADF | Errno::SRCH => None,
+        Errno::NOSYS => Some(Failure::Unavailable),
+        // A seccomp filter refuses by any errno, and always: also when asked for one's own.
+        Errno::PERM | Errno::ACCESS if available() == Ok(false) => Some(Failure::Unavailable),
+        Errno::PERM | Errno::ACCESS => Some(Failure::Refused {
+            holder: holder.process,
+        }),
+        errno => Some(Failure::Os {
+            doing: "pidfd_getfd",
+            errno,
+        }),
+    }
 }
 
 /// Whether this kernel and its seccomp filters have the calls at all: tried on this very process.
 pub(crate) fn available() -> Result<bool, Errno> {
     // A descriptor that does not exist: EBADF means that the call works.
-    let nothing = Holder {
-        process: Process::current(),
-        descriptor: i32::MAX,
-    };
-    match borrow_from(nothing) {
+    match borrow_from(rustix::process::getpid(), i32::MAX) {
         Ok(_) | Err(Errno::BADF) => Ok(true),
         Err(Errno::NOSYS | Errno::PERM | Errno::ACCESS) => Ok(false),
         Err(errno) => Err(errno),
     }
 }
 
-fn borrow_from(holder: Holder) -> Result<OwnedFd, Errno> {
-    let pid = holder.process.to_rustix().ok_or(Errno::SRCH)?;
+fn borrow_from(pid: Pid, descriptor: i32) -> Result<OwnedFd, Errno> {
     let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
-    rustix::process::pidfd_getfd(&pidfd, holder.descriptor, PidfdGetfdFlags::empty())
+    rustix::process::pidfd_getfd(&pidfd, descriptor, PidfdGetfdFlags::empty())
 }
 
 /// The proof: the cookie of the descriptor is the cookie of the connection.

@@ -5,8 +5,9 @@ use rustix::io::Errno;
 use crate::borrow::Failure;
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Operation};
+use crate::escape::escape;
 use crate::privilege::{PtraceScope, denied};
-use crate::process::{HiddenProcess, Process, escape};
+use crate::process::Process;
 
 /// Why the descriptor has to be borrowed.
 #[derive(Clone, Copy, Debug)]
@@ -200,11 +201,7 @@ fn explain(connection: &Connection, failure: &Failure, why: Why) -> (String, Str
     }
 }
 
-fn explain_not_found(
-    connection: &Connection,
-    hidden: &[HiddenProcess],
-    right: &str,
-) -> (String, String) {
+fn explain_not_found(connection: &Connection, hidden: &[Process], right: &str) -> (String, String) {
     let own = rustix::process::geteuid().as_raw();
     if connection.uid != own && (!hidden.is_empty() || is_invisible(connection)) {
         return (
@@ -214,7 +211,7 @@ fn explain_not_found(
     }
     let suspects: Vec<Process> = hidden
         .iter()
-        .map(|process| process.0)
+        .copied()
         .filter(|process| process.uid() == Some(own))
         .collect();
     if suspects.is_empty() {

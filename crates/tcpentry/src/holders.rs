@@ -1,19 +1,22 @@
 //! Where borrowing learns who holds a socket: one walk over `/proc` for one, or one for many.
 
-use std::io;
+use std::ops::ControlFlow;
+
+use rustix::io::Errno;
 
 use crate::connection::Inode;
-use crate::process::{self, HiddenProcess, Holder, Holders};
+use crate::owners::{Holder, each_holder};
+use crate::process::Process;
 
 /// Who holds which socket.
 pub(crate) enum HolderSource {
-    /// A walk over `/proc` for each question: for one connection.
+    /// A walk over `/proc` for each question, as far as the holder that will do: for one connection.
     EachTime,
     /// A walk for many.
     Remembered(Remembered),
 }
 
-/// What a walk over `/proc` has shown: 12 bytes for every descriptor of a socket on the machine.
+/// What a walk over `/proc` has shown: 24 bytes for every descriptor of a socket on the machine.
 #[derive(Default)]
 pub(crate) struct Remembered {
     seen: Option<Seen>,
@@ -24,7 +27,7 @@ pub(crate) struct Remembered {
 struct Seen {
     /// In the order of the inodes.
     sockets: Vec<(Inode, Holder)>,
-    hidden: Vec<HiddenProcess>,
+    hidden: Vec<Process>,
 }
 
 impl HolderSource {
@@ -40,11 +43,21 @@ impl HolderSource {
         }
     }
 
-    /// The holders of a socket, as far as they are known.
-    pub(crate) fn holders(&mut self, inode: Inode) -> io::Result<Holders> {
+    /// Calls with each holder of a socket, as far as they are known, until one breaks it off, and collects
+    /// the processes that may hold it unseen.
+    pub(crate) fn each<B>(
+        &mut self,
+        inode: Inode,
+        hidden: &mut Vec<Process>,
+        mut visit: impl FnMut(Holder) -> ControlFlow<B>,
+    ) -> Result<Option<B>, Errno> {
         match self {
-            Self::EachTime => process::holders(inode),
-            Self::Remembered(remembered) => remembered.holders(inode),
+            Self::EachTime => each_holder(|held| held == inode, hidden, |_, it| visit(it)),
+            Self::Remembered(remembered) => {
+                let seen = remembered.seen()?;
+                hidden.extend(&seen.hidden);
+                Ok(seen.of(inode).find_map(|holder| visit(holder).break_value()))
+            }
         }
     }
 
@@ -65,26 +78,32 @@ impl HolderSource {
 }
 
 impl Remembered {
-    fn holders(&mut self, inode: Inode) -> io::Result<Holders> {
-        let Seen { sockets, hidden } = match &self.seen {
-            Some(seen) => seen,
-            None => self.walk()?,
+    fn seen(&mut self) -> Result<&Seen, Errno> {
+        if self.seen.is_none() {
+            self.seen = Some(Seen::now()?);
+            self.is_new = true;
+        }
+        self.seen.as_ref().ok_or(Errno::NOENT)
+    }
+}
+
+impl Seen {
+    fn now() -> Result<Self, Errno> {
+        let (mut sockets, mut hidden) = (Vec::new(), Vec::new());
+        let remember = |inode, holder| -> ControlFlow<()> {
+            sockets.push((inode, holder));
+            ControlFlow::Continue(())
         };
-        let start = sockets.partition_point(|(other, _)| *other < inode);
-        let of_it = sockets[start..]
-            .iter()
-            .take_while(|(other, _)| *other == inode);
-        Ok(Holders {
-            found: of_it.map(|(_, holder)| *holder).collect(),
-            hidden: hidden.clone(),
-        })
+        each_holder(|_| true, &mut hidden, remember)?;
+        sockets.sort_by_key(|(inode, _)| *inode);
+        Ok(Self { sockets, hidden })
     }
 
-    fn walk(&mut self) -> io::Result<&Seen> {
-        let mut sockets = Vec::new();
-        let hidden = process::each_socket(|inode, holder| sockets.push((inode, holder)))?;
-        sockets.sort_by_key(|(inode, _)| *inode);
-        self.is_new = true;
-        Ok(self.seen.insert(Seen { sockets, hidden }))
+    fn of(&self, inode: Inode) -> impl Iterator<Item = Holder> {
+        let start = self.sockets.partition_point(|(held, _)| *held < inode);
+        self.sockets[start..]
+            .iter()
+            .take_while(move |(held, _)| *held == inode)
+            .map(|(_, holder)| *holder)
     }
 }

@@ -2,231 +2,326 @@
 //!
 //! Every file of it may vanish between two looks; whatever can't be read is simply not known.
 
-use std::collections::HashMap;
 use std::ffi::CStr;
-use std::fmt::Write as _;
-use std::fs;
+use std::io;
+use std::mem::MaybeUninit;
 use std::num::NonZeroI32;
+use std::ops::ControlFlow;
+use std::os::fd::OwnedFd;
+use std::str;
 
-use rustix::fs::{CWD, Dir, FileType, Mode, OFlags};
+use rustix::buffer::spare_capacity;
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
+use rustix::path::DecInt;
 use rustix::process::Pid;
 
 use crate::connection::Inode;
+use crate::directory::{ROOM, each_entry, open_directory};
 
-/// A process, by its pid. It may end, and its pid may come to mean another, at any time.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Process(NonZeroI32);
+/// A process: its pid and when it started, so that two processes which have had one pid are two.
+///
+/// It may end at any time. What is asked of it then is not known, also when its pid has come to mean
+/// another process; no answer is about that other one.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Process {
+    pid: NonZeroI32,
+    start: u64,
+}
 
 impl Process {
-    /// The process of this pid.
-    pub fn new(pid: i32) -> Option<Self> {
-        NonZeroI32::new(pid).filter(|pid| pid.get() > 0).map(Self)
+    /// The process that has this pid now; `None` where there is none that is shown.
+    ///
+    /// # Errors
+    /// When `/proc` can't be read: nothing is known then.
+    pub fn find(pid: i32) -> io::Result<Option<Self>> {
+        let Some(pid) = NonZeroI32::new(pid).filter(|pid| pid.get() > 0) else {
+            return Ok(None);
+        };
+        let proc = Proc::open()?;
+        match proc.process(pid) {
+            Ok(process) => Ok(Some(process)),
+            Err(errno) if is_ours(errno) => Err(errno.into()),
+            Err(_) => {
+                proc.shows_this_one()?;
+                Ok(None)
+            }
+        }
     }
 
-    /// This process.
-    pub fn current() -> Self {
-        Self(rustix::process::getpid().as_raw_nonzero())
+    /// This process; `None` where `/proc` does not show it.
+    pub fn current() -> Option<Self> {
+        let pid = rustix::process::getpid().as_raw_nonzero();
+        Proc::open().ok()?.process(pid).ok()
+    }
+
+    /// Every process that this `/proc` shows, in the order of their pids.
+    ///
+    /// # Errors
+    /// When `/proc` can't be read, or descriptors or memory run out.
+    pub fn all() -> io::Result<Vec<Self>> {
+        let proc = Proc::open()?;
+        let mut processes = Vec::new();
+        let each = |pid| -> Result<ControlFlow<()>, Errno> {
+            match proc.process(pid) {
+                Ok(process) => processes.push(process),
+                Err(errno) if is_ours(errno) => return Err(errno),
+                // It has ended meanwhile.
+                Err(_) => {}
+            }
+            Ok(ControlFlow::Continue(()))
+        };
+        proc.each_pid(&mut Vec::new(), each)?;
+        Ok(processes)
     }
 
     /// Its pid.
     pub const fn pid(self) -> i32 {
-        self.0.get()
+        self.pid.get()
     }
 
-    pub(crate) fn to_rustix(self) -> Option<Pid> {
-        Pid::from_raw(self.pid())
+    /// When it started, in clock ticks (100 in a second) since boot: field 22 of `/proc/PID/stat`.
+    ///
+    /// 0 where that is hidden from the caller (`hidepid=1`), as everything else of the process is.
+    pub const fn start(self) -> u64 {
+        self.start
     }
 
-    /// Its name (`/proc/PID/comm`), as bytes: any user may give his process any name.
-    /// [`escape`] it before a terminal sees it.
+    /// A process that may not be looked at.
+    pub(crate) const fn hidden(pid: NonZeroI32) -> Self {
+        Self { pid, start: HIDDEN }
+    }
+
+    pub(crate) fn to_rustix(self) -> Pid {
+        Pid::from_raw(self.pid()).expect("a pid is positive")
+    }
+
+    /// Its name, as bytes: any user may give his process any name. [`escape`](crate::escape) it
+    /// before a terminal sees it.
+    ///
+    /// The kernel keeps 15 bytes (`/proc/PID/comm`). Where a name has as many and the base name of
+    /// the first argument begins with them, it is that longer one, as for `killall`.
     pub fn name(self) -> Option<Vec<u8>> {
-        let mut name = fs::read(format!("/proc/{}/comm", self.pid())).ok()?;
-        if name.last() == Some(&b'\n') {
-            name.pop();
-        }
-        Some(name)
+        self.open().ok()?.name(&mut Vec::new()).ok()
     }
 
     /// Its real user.
     pub fn uid(self) -> Option<u32> {
-        self.status("Uid:")?.parse().ok()
+        self.open().ok()?.uid(&mut Vec::new())
     }
 
     /// Its parent.
     pub fn parent(self) -> Option<Self> {
-        Self::new(self.status("PPid:")?.parse().ok()?)
+        let mut room = Vec::new();
+        let opened = self.open().ok()?;
+        loop {
+            let pid = opened.parent(&mut room)?;
+            let parent = Self::find(pid).ok()?;
+            // No pid is reused while its process is a parent.
+            if opened.parent(&mut room) == Some(pid) {
+                return parent;
+            }
+        }
     }
 
     /// The user who logged in to the session it runs in (`/proc/PID/loginuid`), where PAM has set one.
     pub fn login_uid(self) -> Option<u32> {
-        let text = fs::read_to_string(format!("/proc/{}/loginuid", self.pid())).ok()?;
-        let uid = text.trim().parse().ok()?;
+        let mut room = Vec::new();
+        let text = self.open().ok()?.read(c"loginuid", &mut room).ok()?;
+        let uid = str::from_utf8(text).ok()?.trim().parse().ok()?;
         (uid != u32::MAX).then_some(uid)
     }
 
-    /// The inodes of the sockets it holds; an error where its descriptors may not be seen.
-    pub fn sockets(self) -> std::io::Result<Vec<Inode>> {
+    /// The inodes of the sockets it holds.
+    ///
+    /// # Errors
+    /// `PermissionDenied` where its descriptors may not be seen; any other when it has ended.
+    pub fn sockets(self) -> io::Result<Vec<Inode>> {
         let mut sockets = Vec::new();
-        each_descriptor(self, |_, link| sockets.extend(socket_inode(link)))?;
+        let opened = self.open()?;
+        opened.each_socket(&mut Vec::new(), |_, inode| -> ControlFlow<()> {
+            sockets.push(inode);
+            ControlFlow::Continue(())
+        })?;
         Ok(sockets)
     }
 
-    /// The first word behind a key of `/proc/PID/status`.
-    fn status(self, key: &str) -> Option<String> {
-        // The name line comes first and may hold anything but a newline, which is escaped there.
-        let text = fs::read(format!("/proc/{}/status", self.pid())).ok()?;
-        let text = String::from_utf8_lossy(&text);
-        let line = text
-            .lines()
-            .skip(1)
-            .find_map(|line| line.strip_prefix(key))?;
-        line.split_whitespace().next().map(str::to_owned)
-    }
-
-    /// Every process that this `/proc` shows.
-    pub fn all() -> std::io::Result<impl Iterator<Item = Self>> {
-        let entries = fs::read_dir("/proc")?;
-        Ok(entries
-            .filter_map(Result::ok)
-            .filter_map(|entry| Self::new(entry.file_name().to_str()?.parse().ok()?)))
+    /// Its directory; `ESRCH` when it has ended, also when its pid means another process by now.
+    fn open(self) -> Result<Opened, Errno> {
+        let opened = Proc::open()?.enter(self.pid)?;
+        let is_this = opened.stat(&mut Vec::new())?.process == self;
+        is_this.then_some(opened).ok_or(Errno::SRCH)
     }
 }
 
-/// Who holds a socket.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct Holders {
-    /// Every descriptor of it that the caller may see.
-    pub found: Vec<Holder>,
-    /// The processes whose descriptors the caller may not see: any of them may hold it too.
-    pub hidden: Vec<HiddenProcess>,
-}
+/// `/proc`, opened.
+pub(crate) struct Proc(OwnedFd);
 
-/// A process that holds a socket, and under which number.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Holder {
-    /// The process.
-    pub process: Process,
-    /// The number of the descriptor in that process.
-    pub descriptor: i32,
-}
+impl Proc {
+    pub(crate) fn open() -> Result<Self, Errno> {
+        open_directory(CWD, c"/proc").map(Self)
+    }
 
-/// A process whose descriptors the caller may not see: another user's, one that is not dumpable, or
-/// one with more capabilities.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct HiddenProcess(pub Process);
+    /// Calls with each pid that is shown, in ascending order, until one breaks it off.
+    pub(crate) fn each_pid<B>(
+        &self,
+        room: &mut Vec<u8>,
+        mut visit: impl FnMut(NonZeroI32) -> Result<ControlFlow<B>, Errno>,
+    ) -> Result<Option<B>, Errno> {
+        // Opened again: a descriptor of a directory is read once.
+        let directory = open_directory(&self.0, c".")?;
+        each_entry(&directory, room, |entry| {
+            match number(entry.file_name()).and_then(NonZeroI32::new) {
+                Some(pid) if entry.file_type() == FileType::Directory => visit(pid),
+                _ => Ok(ControlFlow::Continue(())),
+            }
+        })
+    }
 
-/// Looks for the holders of a socket in all processes of this `/proc`.
-///
-/// # Errors
-/// When `/proc` can't be read at all.
-pub fn holders(inode: Inode) -> std::io::Result<Holders> {
-    let mut found = Vec::new();
-    let hidden = each_socket(|socket, holder| {
-        if socket == inode {
-            found.push(holder);
+    /// Opens the directory of a process.
+    pub(crate) fn enter(&self, pid: NonZeroI32) -> Result<Opened, Errno> {
+        let directory = open_directory(&self.0, DecInt::new(pid.get()).as_c_str())?;
+        Ok(Opened { pid, directory })
+    }
+
+    /// The process of a pid, as far as it may be known.
+    fn process(&self, pid: NonZeroI32) -> Result<Process, Errno> {
+        match self.enter(pid) {
+            Ok(opened) => Ok(opened.stat(&mut Vec::new())?.process),
+            Err(Errno::ACCESS | Errno::PERM) => Ok(Process::hidden(pid)),
+            Err(errno) => Err(errno),
         }
-    })?;
-    Ok(Holders { found, hidden })
+    }
+
+    /// Whether it shows this process, as it always does where it is what it should be.
+    fn shows_this_one(&self) -> Result<(), Errno> {
+        rustix::fs::statat(&self.0, c"self", AtFlags::empty()).map(|_| ())
+    }
 }
 
-/// Calls with every descriptor of a socket that the caller may see; the rest is in the processes that
-/// are returned.
-///
-/// # Errors
-/// When `/proc` can't be read at all.
-pub(crate) fn each_socket(
-    mut visit: impl FnMut(Inode, Holder),
-) -> std::io::Result<Vec<HiddenProcess>> {
-    let mut hidden = Vec::new();
-    for process in Process::all()? {
-        let looked = each_descriptor(process, |descriptor, link| {
-            if let Some(inode) = socket_inode(link) {
-                let holder = Holder {
-                    process,
-                    descriptor,
-                };
-                visit(inode, holder);
+/// One process, for as long as this is held: whatever is read through its directory is of that process
+/// or fails with `ESRCH`, also when its pid means another one by now (Linux 6.18, measured).
+pub(crate) struct Opened {
+    pid: NonZeroI32,
+    directory: OwnedFd,
+}
+
+impl Opened {
+    pub(crate) const fn pid(&self) -> i32 {
+        self.pid.get()
+    }
+
+    /// What `/proc/PID/stat` tells.
+    pub(crate) fn stat(&self, room: &mut Vec<u8>) -> Result<Stat, Errno> {
+        let text = self.read(c"stat", room)?;
+        let (flags, start) = flags_and_start(text).ok_or(Errno::PROTO)?;
+        Ok(Stat {
+            process: Process {
+                pid: self.pid,
+                start,
+            },
+            is_kernel_thread: flags & PF_KTHREAD != 0,
+        })
+    }
+
+    /// See [`Process::name`].
+    pub(crate) fn name(&self, room: &mut Vec<u8>) -> Result<Vec<u8>, Errno> {
+        let text = self.read(c"comm", room)?;
+        let name = text.strip_suffix(b"\n").unwrap_or(text).to_vec();
+        if name.len() != LONGEST_COMM {
+            return Ok(name);
+        }
+        let arguments = self.read(c"cmdline", room).unwrap_or_default();
+        Ok(match whole_name(&name, arguments) {
+            Some(whole) => whole.to_vec(),
+            None => name,
+        })
+    }
+
+    /// The real user.
+    pub(crate) fn uid(&self, room: &mut Vec<u8>) -> Option<u32> {
+        self.status(room, "Uid:")
+    }
+
+    fn parent(&self, room: &mut Vec<u8>) -> Option<i32> {
+        self.status(room, "PPid:")
+    }
+
+    /// The number behind a key of `/proc/PID/status`.
+    fn status<T: str::FromStr>(&self, room: &mut Vec<u8>, key: &str) -> Option<T> {
+        // The name line comes first and may hold anything but a newline, which is escaped there.
+        let text = self.read(c"status", room).ok()?;
+        let mut lines = text.split(|&byte| byte == b'\n').skip(1);
+        let value = lines.find_map(|line| line.strip_prefix(key.as_bytes()))?;
+        let value = str::from_utf8(value).ok()?;
+        value.split_ascii_whitespace().next()?.parse().ok()
+    }
+
+    /// The text of `/proc/PID/cgroup`.
+    pub(crate) fn cgroups<'a>(&self, room: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+        self.read(c"cgroup", room).ok()
+    }
+
+    /// Calls with the number and the inode of each descriptor that is a socket, until one breaks it off.
+    ///
+    /// `EACCES` or `EPERM` where they may not be seen.
+    pub(crate) fn each_socket<B>(
+        &self,
+        room: &mut Vec<u8>,
+        mut visit: impl FnMut(i32, Inode) -> ControlFlow<B>,
+    ) -> Result<Option<B>, Errno> {
+        let descriptors = open_directory(&self.directory, c"fd")?;
+        let mut link = [MaybeUninit::uninit(); LONGEST_LINK];
+        let visited = each_entry(&descriptors, room, |entry| {
+            let name = entry.file_name();
+            if entry.file_type() != FileType::Symlink {
+                return Ok(ControlFlow::Continue(()));
+            }
+            match rustix::fs::readlinkat_raw(&descriptors, name, &mut link) {
+                Ok((link, _)) => match (number(name), socket_inode(link)) {
+                    (Some(number), Some(inode)) => Ok(visit(number, inode)),
+                    _ => Ok(ControlFlow::Continue(())),
+                },
+                // Its owner may list the descriptors of a process that has more capabilities than he,
+                // but not look at them.
+                Err(errno @ (Errno::ACCESS | Errno::PERM)) => Err(errno),
+                Err(errno) if is_ours(errno) => Err(errno),
+                // A descriptor that is closed meanwhile holds nothing.
+                Err(_) => Ok(ControlFlow::Continue(())),
             }
         });
-        match looked {
-            Err(Errno::ACCESS | Errno::PERM) => hidden.push(HiddenProcess(process)),
-            Err(errno) if is_ours(errno) => return Err(errno.into()),
-            // It has ended meanwhile.
-            Ok(()) | Err(_) => {}
+        match visited {
+            // How a directory of descriptors says that the process has ended.
+            Err(Errno::NOENT) => Err(Errno::SRCH),
+            visited => visited,
         }
     }
-    Ok(hidden)
+
+    /// The text of one of its files.
+    fn read<'a>(&self, file: &CStr, room: &'a mut Vec<u8>) -> Result<&'a [u8], Errno> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&self.directory, file, flags, Mode::empty())?;
+        room.clear();
+        room.reserve(ROOM);
+        while room.len() < room.capacity() {
+            if rustix::io::retry_on_intr(|| rustix::io::read(&file, spare_capacity(room)))? == 0 {
+                break;
+            }
+        }
+        Ok(room)
+    }
+}
+
+/// What `/proc/PID/stat` tells.
+pub(crate) struct Stat {
+    pub(crate) process: Process,
+    /// It has no descriptors, whether they may be seen or not.
+    pub(crate) is_kernel_thread: bool,
 }
 
 /// Whether a look failed for want of something of ours, and so says nothing about what it was to see.
 pub(crate) const fn is_ours(errno: Errno) -> bool {
     matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM)
-}
-
-/// Which processes hold which sockets, for all processes whose descriptors the caller may see.
-///
-/// The processes of a socket are in the order of `/proc`, each once. This reads every descriptor of
-/// the machine: for one socket [`holders`] costs as much, for many this costs it once.
-///
-/// # Errors
-/// When `/proc` can't be read, shows no process, or when descriptors or memory run out.
-pub fn owners() -> std::io::Result<HashMap<Inode, Vec<Process>>> {
-    let mut owners: HashMap<Inode, Vec<Process>> = HashMap::new();
-    let mut shown = false;
-    for process in Process::all()? {
-        shown = true;
-        let looked = each_descriptor(process, |_, link| {
-            let Some(inode) = socket_inode(link) else {
-                return;
-            };
-            let processes = owners.entry(inode).or_default();
-            if processes.last() != Some(&process) {
-                processes.push(process);
-            }
-        });
-        // What may not be seen, or has ended, owns nothing that could be told.
-        if let Err(errno) = looked {
-            if is_ours(errno) {
-                return Err(errno.into());
-            }
-        }
-    }
-    // This process is always among them, where /proc is what it should be.
-    shown.then_some(owners).ok_or_else(|| Errno::NOENT.into())
-}
-
-/// Calls with the number and the link of each open descriptor.
-fn each_descriptor(process: Process, mut visit: impl FnMut(i32, &[u8])) -> Result<(), Errno> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let directory = rustix::fs::openat(
-        CWD,
-        format!("/proc/{}/fd", process.pid()),
-        flags,
-        Mode::empty(),
-    )?;
-    let entries = Dir::read_from(&directory)?;
-    let mut buffer = [0; LONGEST_LINK];
-    for entry in entries {
-        let entry = entry?;
-        if entry.file_type() != FileType::Symlink {
-            continue;
-        }
-        let Some(number) = number(entry.file_name()) else {
-            continue;
-        };
-        match rustix::fs::readlinkat_raw(&directory, entry.file_name(), &mut buffer) {
-            Ok(length) => visit(number, &buffer[..length]),
-            // Its owner may list the descriptors of a process that has more capabilities than he,
-            // but not look at them.
-            Err(errno @ (Errno::ACCESS | Errno::PERM)) => return Err(errno),
-            // A descriptor that is closed meanwhile holds nothing.
-            Err(_) => {}
-        }
-    }
-    Ok(())
 }
 
 fn number(name: &CStr) -> Option<i32> {
@@ -236,35 +331,37 @@ fn number(name: &CStr) -> Option<i32> {
 /// Reads `socket:[N]`.
 fn socket_inode(link: &[u8]) -> Option<Inode> {
     let number = link.strip_prefix(b"socket:[")?.strip_suffix(b"]")?;
-    Inode::new(std::str::from_utf8(number).ok()?.parse().ok()?)
+    Inode::new(str::from_utf8(number).ok()?.parse().ok()?)
 }
 
+/// Fields 9 and 22 of `/proc/PID/stat`.
+fn flags_and_start(stat: &[u8]) -> Option<(u32, u64)> {
+    // The name may hold blanks, parentheses and newlines; nothing behind its last parenthesis does.
+    let behind = stat.iter().rposition(|&byte| byte == b')')?;
+    let fields = str::from_utf8(stat.get(behind + 1..)?).ok()?;
+    let mut fields = fields.split_ascii_whitespace();
+    let flags = fields.nth(9 - 3)?.parse().ok()?;
+    let start = fields.nth(22 - 9 - 1)?.parse().ok()?;
+    Some((flags, start))
+}
+
+/// The name that the kernel has cut off, from the arguments.
+fn whole_name<'a>(name: &[u8], arguments: &'a [u8]) -> Option<&'a [u8]> {
+    let first = arguments.split(|&byte| byte == 0).next()?;
+    let base = first.rsplit(|&byte| byte == b'/').next()?;
+    (base.starts_with(name) && base.len() <= LONGEST_FILE_NAME).then_some(base)
+}
+
+/// The start of a process that may not be looked at.
+const HIDDEN: u64 = 0;
+/// `TASK_COMM_LEN` without the final zero.
+const LONGEST_COMM: usize = 15;
+/// `NAME_MAX`
+const LONGEST_FILE_NAME: usize = 255;
 /// `socket:[4294967295]` is 19 bytes; whatever is longer is no socket.
 const LONGEST_LINK: usize = 32;
-
-/// Makes a name from outside fit for a terminal: control characters, what changes the direction of
-/// text, what is invisible and what is no UTF-8 become escapes.
-///
-/// ```
-/// assert_eq!(tcpentry::escape(b"nginx"), "nginx");
-/// assert_eq!(tcpentry::escape(b"\x1b[2J\xff"), "\\u{1b}[2J\\xff");
-/// ```
-pub fn escape(name: &[u8]) -> String {
-    let mut out = String::new();
-    for chunk in name.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            match character {
-                '"' | '\'' => out.push(character),
-                // Everything that is not printable, and the backslash itself.
-                other => out.extend(other.escape_debug()),
-            }
-        }
-        for byte in chunk.invalid() {
-            let _ = write!(out, "\\x{byte:02x}");
-        }
-    }
-    out
-}
+/// `linux/sched.h`
+const PF_KTHREAD: u32 = 0x0020_0000;
 
 #[cfg(test)]
 mod tests {
@@ -287,32 +384,69 @@ mod tests {
 
     #[test]
     fn this_process_knows_itself() {
-        let this = Process::current();
+        let this = Process::current().unwrap();
         assert_eq!(this.uid(), Some(rustix::process::getuid().as_raw()));
         assert!(this.parent().is_some());
         assert!(this.name().is_some());
-        assert!(Process::all().unwrap().any(|process| process == this));
+        assert!(Process::all().unwrap().contains(&this));
+        assert_eq!(Process::find(this.pid()).unwrap(), Some(this));
     }
 
     #[test]
-    fn hostile_names_lose_their_power() {
+    fn what_is_no_pid_is_no_process() {
+        for pid in [i32::MIN, -1, 0, i32::MAX] {
+            assert_eq!(Process::find(pid).unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn nothing_is_said_of_an_earlier_process_of_the_same_pid() {
+        let this = Process::current().unwrap();
+        let earlier = Process {
+            start: this.start - 1,
+            ..this
+        };
+        assert_ne!(earlier, this);
+        assert_eq!(earlier.name(), None);
+        assert_eq!(earlier.uid(), None);
+        assert_eq!(earlier.parent(), None);
+        let error = earlier.sockets().unwrap_err();
+        assert_eq!(Errno::from_io_error(&error), Some(Errno::SRCH));
+    }
+
+    #[test]
+    fn a_name_can_hold_whatever_the_fields_are_made_of() {
+        let rest = "S 1 2 3 4 5 4194560 7 8 9 10 11 12 13 14 15 16 17 18 987654 20";
+        for name in ["nginx", ") S 1 (", "a\nb) R 9 9", "((", "\u{1b}[2J", ""] {
+            let stat = format!("17 ({name}) {rest}\n");
+            assert_eq!(
+                flags_and_start(stat.as_bytes()),
+                Some((4_194_560, 987_654)),
+                "{name:?}"
+            );
+        }
+        assert_eq!(flags_and_start(b"17 (\xff\xfe) S 1 2"), None);
+        assert_eq!(flags_and_start(b""), None);
+        assert_eq!(flags_and_start(b"17 (x)"), None);
+    }
+
+    #[test]
+    fn a_name_that_was_cut_off_is_completed() {
+        let whole = |arguments: &'static [u8]| whole_name(b"systemd-resolve", arguments);
         assert_eq!(
-            escape("a\u{202e}b\u{200b}c\nd".as_bytes()),
-            "a\\u{202e}b\\u{200b}c\\nd"
+            whole(b"/usr/lib/systemd/systemd-resolved\0--x\0"),
+            Some(&b"systemd-resolved"[..])
         );
-        assert_eq!(escape("grün 'ok'".as_bytes()), "grün 'ok'");
-        assert_eq!(escape(b"\\x"), "\\\\x");
-        assert_eq!(escape(b"\x9b31m\xc2\x9b"), "\\x9b31m\\u{9b}");
-    }
-
-    #[test]
-    fn a_socket_of_this_process_is_found() {
-        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let inode = Inode::new(u32::try_from(rustix::fs::fstat(&socket).unwrap().st_ino).unwrap());
-        let found = holders(inode.unwrap()).unwrap().found;
-        assert!(found.iter().any(|holder| {
-            holder.process == Process::current()
-                && holder.descriptor == std::os::fd::AsRawFd::as_raw_fd(&socket)
-        }));
+        assert_eq!(whole(b"systemd-resolve"), Some(&b"systemd-resolve"[..]));
+        for other in [
+            &b""[..],
+            b"\0",
+            b"python3\0/usr/lib/systemd/systemd-resolved",
+            b"/systemd-resolved/",
+        ] {
+            assert_eq!(whole(other), None);
+        }
+        let title = [&b"systemd-resolve"[..], &[b'x'; 300]].concat();
+        assert_eq!(whole_name(b"systemd-resolve", &title), None);
     }
 }

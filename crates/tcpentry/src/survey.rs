@@ -125,8 +125,13 @@ fn yes_unless(no: Errno, answer: Result<(), Errno>) -> Result<bool, Error> {
 
 /// `None` where `/proc` is not what it should be.
 fn visibility() -> Result<Option<Visibility>, Error> {
-    let Ok(processes) = Process::all() else {
-        return Ok(None);
+    let failed = |errno| Error::os(Operation::Survey, "look through /proc", errno);
+    let processes = match Process::all() {
+        Ok(processes) => processes,
+        Err(error) => match Errno::from_io_error(&error) {
+            Some(errno) if is_ours(errno) => return Err(failed(errno)),
+            _ => return Ok(None),
+        },
     };
     let own = rustix::process::getuid().as_raw();
     let mut seen = Visibility {
@@ -141,9 +146,7 @@ fn visibility() -> Result<Option<Visibility>, Error> {
             Ok(_) => false,
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => true,
             Err(error) => match Errno::from_io_error(&error) {
-                Some(errno) if is_ours(errno) => {
-                    return Err(Error::os(Operation::Survey, "look through /proc", errno));
-                }
+                Some(errno) if is_ours(errno) => return Err(failed(errno)),
                 // It has ended meanwhile.
                 _ => continue,
             },

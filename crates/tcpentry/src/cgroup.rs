@@ -1,0 +1,361 @@
+//! Cgroups: from the id that the kernel tells of a socket to the path that people know, and back.
+//!
+//! A socket is in the cgroup (version 2) in which it was made, for ever. Its id is the inode of the
+//! cgroup's directory, so a walk over the mounted hierarchy names them all.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::ffi::{CString, OsStr, OsString};
+use std::fs;
+use std::ops::ControlFlow;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Component, Path, PathBuf};
+use std::str;
+
+use rustix::fs::{CWD, FileType};
+
+use crate::connection::Connection;
+use crate::directory::{each_entry, open_directory};
+use crate::owners::Owners;
+
+/// The cgroups of this system, by id and by path.
+///
+/// They are read when the first one is asked for, and once more when an id turns up that is not
+/// among them: a cgroup made meanwhile. Later ones take a new `Cgroups`.
+///
+/// ```
+/// let mut cgroups = tcpentry::Cgroups::new();
+/// // The id of a cgroup that never was.
+/// assert_eq!(cgroups.path(u64::MAX), None);
+/// ```
+#[derive(Debug, Default)]
+pub struct Cgroups {
+    hierarchy: OnceCell<Option<Hierarchy>>,
+    paths: HashMap<u64, String>,
+    walks: u8,
+    /// Whether version 2 manages everything here.
+    unified: OnceCell<bool>,
+}
+
+impl Cgroups {
+    /// Nothing is read yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The path of a cgroup, as in `/proc/PID/cgroup`: `/system.slice/nginx.service`. `None` for one
+    /// that has been removed, or where no hierarchy is mounted.
+    pub fn path(&mut self, id: u64) -> Option<&str> {
+        while !self.paths.contains_key(&id) && self.walks < MOST_WALKS {
+            self.walks += 1;
+            if let Some(hierarchy) = self.hierarchy() {
+                self.paths = hierarchy.walk();
+            }
+        }
+        self.paths.get(&id).map(String::as_str)
+    }
+
+    /// The id of a cgroup, by its path as in `/proc/PID/cgroup` or by that of its directory
+    /// (`/sys/fs/cgroup/system.slice`). `None` where there is no such cgroup now.
+    pub fn id(&self, path: &str) -> Option<u64> {
+        self.hierarchy()?.id(Path::new(path))
+    }
+
+    /// Whether the cgroup of a socket is that of its owner: where it is the root on a host with
+    /// version 1, because version 2 manages nothing there; or where the kernel does not tell it
+    /// (before Linux 5.9). [`of`](Self::of) needs the owners then.
+    pub fn is_of_owner(&self, connection: &Connection) -> bool {
+        match connection.cgroup {
+            Some(id) => self.is_root(id) && !self.is_unified(),
+            None => true,
+        }
+    }
+
+    /// The cgroup of a socket as a path; of its first owner where that one decides
+    /// ([`is_of_owner`](Self::is_of_owner)), which takes owners with cgroups.
+    pub fn of<'a>(&'a mut self, connection: &Connection, owners: &'a Owners) -> Option<&'a str> {
+        if self.is_of_owner(connection) {
+            let mut owners = owners.of(connection.inode?);
+            return owners.find_map(|owner| owner.cgroup.as_deref());
+        }
+        self.path(connection.cgroup?)
+    }
+
+    fn hierarchy(&self) -> Option<&Hierarchy> {
+        self.hierarchy.get_or_init(Hierarchy::find).as_ref()
+    }
+
+    fn is_root(&self, id: u64) -> bool {
+        id == ROOT || self.hierarchy().is_some_and(|it| it.root == id)
+    }
+
+    fn is_unified(&self) -> bool {
+        *self.unified.get_or_init(|| {
+            let text = fs::read("/proc/self/cgroup").unwrap_or_default();
+            memberships(&text).all(|member| member.is_of_version_2)
+        })
+    }
+}
+
+/// The cgroup of a process, from `/proc/PID/cgroup`: its path in version 2; where nothing is managed
+/// in that, the one in the hierarchy of systemd; else the longest.
+pub(crate) fn of_process(text: &[u8]) -> Option<String> {
+    let rank = |member: &Membership<'_>| {
+        let is_managed = member.path != b"/";
+        (
+            is_managed && member.is_of_version_2,
+            is_managed && member.is_of_systemd,
+            member.path.len(),
+        )
+    };
+    let member = memberships(text).max_by_key(rank)?;
+    Some(String::from_utf8_lossy(member.path).into_owned())
+}
+
+/// A line of `/proc/PID/cgroup`.
+struct Membership<'a> {
+    is_of_version_2: bool,
+    is_of_systemd: bool,
+    path: &'a [u8],
+}
+
+fn memberships(text: &[u8]) -> impl Iterator<Item = Membership<'_>> {
+    // HIERARCHY:CONTROLLERS:PATH; only the path may hold a colon, and nothing a newline.
+    text.split(|&byte| byte == b'\n').filter_map(|line| {
+        let mut fields = line.splitn(3, |&byte| byte == b':');
+        let hierarchy = fields.next()?;
+        let controllers = fields.next()?;
+        Some(Membership {
+            is_of_version_2: hierarchy == b"0" && controllers.is_empty(),
+            is_of_systemd: controllers == b"name=systemd",
+            path: fields.next()?,
+        })
+    })
+}
+
+/// The hierarchy of version 2, where it is mounted.
+#[derive(Debug)]
+struct Hierarchy {
+    mount: PathBuf,
+    /// What paths begin with where only a part is mounted; empty where all is.
+    prefix: String,
+    /// The id of the topmost cgroup that is mounted.
+    root: u64,
+}
+
+impl Hierarchy {
+    fn find() -> Option<Self> {
+        let text = fs::read("/proc/self/mountinfo").ok()?;
+        let mut mounts: Vec<_> = text
+            .split(|&byte| byte == b'\n')
+            .filter_map(mounted)
+            .collect();
+        // The one that shows most.
+        mounts.sort_by_key(|(root, _)| root.len());
+        mounts.into_iter().find_map(|(root, mount)| {
+            let directory = open_path(&mount)?;
+            // Another file system may be mounted over it.
+            let is_cgroup = rustix::fs::fstatfs(&directory).ok()?.f_type == CGROUP2_SUPER_MAGIC;
+            let root_id = rustix::fs::fstat(&directory).ok()?.st_ino;
+            is_cgroup.then(|| Self {
+                mount,
+                prefix: root.trim_end_matches('/').to_owned(),
+                root: root_id,
+            })
+        })
+    }
+
+    fn walk(&self) -> HashMap<u64, String> {
+        let mut paths = HashMap::from([(self.root, format!("{}/", self.prefix))]);
+        if !self.prefix.is_empty() {
+            paths.insert(self.root, self.prefix.clone());
+        }
+        let mut room = Vec::new();
+        let mut waiting = vec![PathBuf::new()];
+        while let Some(parent) = waiting.pop() {
+            // It may be removed meanwhile.
+            let Some(directory) = open_path(&self.mount.join(&parent)) else {
+                continue;
+            };
+            let _ = each_entry(
+                &directory,
+                &mut room,
+                |entry| -> Result<ControlFlow<()>, _> {
+                    let name = entry.file_name().to_bytes();
+                    if entry.file_type() == FileType::Directory && name != b"." && name != b".." {
+                        let path = parent.join(OsStr::from_bytes(name));
+                        let shown = format!("{}/{}", self.prefix, path.display());
+                        paths.insert(entry.ino(), shown);
+                        waiting.push(path);
+                    }
+                    Ok(ControlFlow::Continue(()))
+                },
+            );
+        }
+        paths
+    }
+
+    fn id(&self, path: &Path) -> Option<u64> {
+        let below = path
+            .strip_prefix(&self.mount)
+            .or_else(|_| path.strip_prefix(format!("{}/", self.prefix)))
+            .ok()?;
+        let is_plain = |part| matches!(part, Component::Normal(_));
+        if !below.components().all(is_plain) {
+            return None;
+        }
+        let directory = open_path(&self.mount.join(below))?;
+        rustix::fs::fstat(directory).ok().map(|file| file.st_ino)
+    }
+}
+
+/// Root and mount point of a hierarchy of version 2, from a line of `/proc/self/mountinfo`.
+fn mounted(line: &[u8]) -> Option<(String, PathBuf)> {
+    let mut fields = line.split(|&byte| byte == b' ');
+    let root = fields.nth(3)?;
+    let point = fields.next()?;
+    // Behind a number of optional fields, and a hyphen.
+    let kind = fields.skip_while(|&field| field != b"-").nth(1)?;
+    (kind == b"cgroup2").then(|| {
+        let root = String::from_utf8_lossy(&unescaped(root)).into_owned();
+        (root, OsString::from_vec(unescaped(point)).into())
+    })
+}
+
+/// Blanks and the like are three octal digits there.
+fn unescaped(field: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = field;
+    while let Some((&byte, behind)) = rest.split_first() {
+        let code = behind
+            .get(..3)
+            .filter(|_| byte == b'\\')
+            .and_then(|digits| u8::from_str_radix(str::from_utf8(digits).ok()?, 8).ok());
+        out.push(code.unwrap_or(byte));
+        rest = if code.is_some() { &behind[3..] } else { behind };
+    }
+    out
+}
+
+fn open_path(path: &Path) -> Option<OwnedFd> {
+    let path = CString::new(path.as_os_str().as_bytes()).ok()?;
+    open_directory(CWD, &path).ok()
+}
+
+/// The id of the root: the first inode of the kernel's own hierarchy.
+const ROOT: u64 = 1;
+/// The first, and one for cgroups made since.
+const MOST_WALKS: u8 = 2;
+/// `linux/magic.h`
+const CGROUP2_SUPER_MAGIC: rustix::fs::FsWord = 0x6367_7270;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cgroup_of_a_process() {
+        for (text, cgroup) in [
+            // Version 2 alone: systemd, a container with a namespace of its own.
+            (
+                "0::/system.slice/nginx.service\n",
+                "/system.slice/nginx.service",
+            ),
+            ("0::/\n", "/"),
+            ("0::/../other\n", "/../other"),
+            // Side by side, both managed by systemd.
+            (
+                "5:memory:/a/very/long/path/of/memory\n1:name=systemd:/init.scope\n0::/init.scope\n",
+                "/init.scope",
+            ),
+            // Version 2 mounted, but nothing managed in it.
+            (
+                "12:pids:/docker/0123456789\n1:name=systemd:/docker/0123\n0::/\n",
+                "/docker/0123",
+            ),
+            (
+                "1:name=systemd:/system.slice/ssh.service\n",
+                "/system.slice/ssh.service",
+            ),
+            // Without systemd.
+            (
+                "9:name=systemd:/\n4:memory:/lxc/web\n3:cpu:/\n0::/\n",
+                "/lxc/web",
+            ),
+            ("0::/a:b:c\n", "/a:b:c"),
+        ] {
+            assert_eq!(
+                of_process(text.as_bytes()).as_deref(),
+                Some(cgroup),
+                "{text}"
+            );
+        }
+        assert_eq!(of_process(b""), None);
+        assert_eq!(of_process(b"nonsense\n"), None);
+        assert_eq!(of_process(b"0::/\xff").as_deref(), Some("/\u{fffd}"));
+    }
+
+    #[test]
+    fn where_the_hierarchy_is_mounted() {
+        let mounted = |line: &str| {
+            mounted(line.as_bytes()).map(|(root, point)| (root, point.display().to_string()))
+        };
+        let found = |root: &str, point: &str| Some((root.to_owned(), point.to_owned()));
+        assert_eq!(
+            mounted(
+                "35 24 0:30 / /sys/fs/cgroup rw,nosuid,nodev shared:9 - cgroup2 cgroup2 rw,nsdelegate"
+            ),
+            found("/", "/sys/fs/cgroup")
+        );
+        assert_eq!(
+            mounted("60 50 0:42 /../.. /sys/fs/my\\040cgroup\\134 rw - cgroup2 none rw"),
+            found("/../..", "/sys/fs/my cgroup\\")
+        );
+        assert_eq!(
+            mounted("36 24 0:31 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory"),
+            None
+        );
+        assert_eq!(
+            mounted("36 24 0:31 / /cgroup2 rw shared:1 - tmpfs cgroup2 rw"),
+            None
+        );
+        assert_eq!(mounted(""), None);
+    }
+
+    #[test]
+    fn a_path_has_an_id_and_the_id_that_path() {
+        let mut cgroups = Cgroups::new();
+        let Some(root) = cgroups.hierarchy().map(|it| it.root) else {
+            // Nothing of it is mounted here.
+            return;
+        };
+        let top = cgroups.path(root).unwrap().to_owned();
+        assert_eq!(cgroups.id(&top), Some(root));
+        for (id, path) in cgroups.paths.clone() {
+            let mount = cgroups.hierarchy().unwrap().mount.clone();
+            assert_eq!(cgroups.id(&path), Some(id));
+            let below = path.strip_prefix(top.trim_end_matches('/')).unwrap();
+            assert_eq!(cgroups.id(&format!("{}{below}", mount.display())), Some(id));
+        }
+        for none in [
+            "/no/such/cgroup",
+            "relative",
+            "",
+            "/../..",
+            "/proc",
+            "/cgroup.procs",
+        ] {
+            assert_eq!(cgroups.id(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_id_is_looked_for_again_only_once() {
+        let mut cgroups = Cgroups::new();
+        for id in 0..10 {
+            assert_eq!(cgroups.path(u64::MAX - id), None);
+        }
+        assert_eq!(cgroups.walks, MOST_WALKS);
+    }
+}

@@ -1,0 +1,33 @@
+//! Directories read without an allocation per entry, in one room for many.
+
+use std::ffi::CStr;
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{Mode, OFlags, RawDir, RawDirEntry};
+use rustix::io::Errno;
+
+pub(crate) fn open_directory(at: impl AsFd, path: &CStr) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::openat(at, path, flags, Mode::empty())
+}
+
+/// Calls with each entry of a directory that has just been opened, until one breaks it off.
+pub(crate) fn each_entry<B>(
+    directory: impl AsFd,
+    room: &mut Vec<u8>,
+    mut visit: impl FnMut(&RawDirEntry<'_>) -> Result<ControlFlow<B>, Errno>,
+) -> Result<Option<B>, Errno> {
+    room.clear();
+    room.reserve(ROOM);
+    let mut entries = RawDir::new(directory, room.spare_capacity_mut());
+    while let Some(entry) = entries.next() {
+        if let ControlFlow::Break(value) = visit(&entry?)? {
+            return Ok(Some(value));
+        }
+    }
+    Ok(None)
+}
+
+/// For some hundred entries, or the longest file of `/proc/PID` that is read: a list of cgroups.
+pub(crate) const ROOM: usize = 64 * 1024;

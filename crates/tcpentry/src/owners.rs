@@ -1,0 +1,363 @@
+//! Who holds a socket: one walk over `/proc`, in which every descriptor is read once.
+
+use std::fmt;
+use std::io;
+use std::ops::ControlFlow;
+
+use rustix::io::Errno;
+
+use crate::cgroup;
+use crate::connection::Inode;
+use crate::process::{Opened, Proc, Process, is_ours};
+
+/// A process that holds sockets, or may hold some.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Owner {
+    /// The process.
+    pub process: Process,
+    /// Its name, as [`Process::name`] gives it; empty where even that is hidden (`hidepid=1`).
+    /// [`escape`](crate::escape) it before a terminal sees it.
+    pub name: Vec<u8>,
+    /// Its real user.
+    pub uid: Option<u32>,
+    /// Its cgroup, where that was asked for ([`OwnerSearch::with_cgroups`]): the path in version 2;
+    /// where nothing is managed in that, the one in the hierarchy of systemd; else the longest.
+    pub cgroup: Option<String>,
+}
+
+/// Which processes hold which sockets: a snapshot.
+///
+/// ```
+/// # use std::os::fd::AsFd;
+/// use tcpentry::{Inode, Owners};
+/// # fn inode(socket: impl AsFd) -> Option<Inode> {
+/// #     Inode::new(u32::try_from(rustix::fs::fstat(socket).ok()?.st_ino).ok()?)
+/// # }
+///
+/// let socket = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// let owners = Owners::of_all()?;
+/// let mut holders = owners.of(inode(&socket).unwrap());
+/// assert_eq!(holders.next().unwrap().process.pid().unsigned_abs(), std::process::id());
+/// assert!(holders.next().is_none());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Owners {
+    /// Each socket with the place of its owner in `found`, sorted. A host has a million sockets.
+    holdings: Vec<(Inode, u32)>,
+    found: Vec<Owner>,
+    hidden: Vec<Owner>,
+}
+
+impl Owners {
+    /// The owners of all sockets, as far as the caller may see them.
+    ///
+    /// # Errors
+    /// See [`OwnerSearch::run`].
+    pub fn of_all() -> io::Result<Self> {
+        Self::search().run()
+    }
+
+    /// A narrower search, which costs less.
+    pub const fn search<'a>() -> OwnerSearch<'a> {
+        OwnerSearch {
+            accepts: None,
+            wanted: None,
+            one_each: false,
+            cgroups: false,
+        }
+    }
+
+    /// All processes that hold a socket, each once, in the order of their pids.
+    ///
+    /// Nobody means: nobody who was seen. It may be held by one of the [`hidden`](Self::hidden), by a
+    /// process that this `/proc` does not show (another pid namespace, `hidepid=2`), by the kernel
+    /// itself, or be on its way from one process to another.
+    pub fn of(&self, inode: Inode) -> impl Iterator<Item = &Owner> {
+        let first = self.holdings.partition_point(|&(held, _)| held < inode);
+        self.holdings[first..]
+            .iter()
+            .take_while(move |&&(held, _)| held == inode)
+            .filter_map(|&(_, place)| self.found.get(usize::try_from(place).ok()?))
+    }
+
+    /// The processes whose descriptors the caller may not see, so that any of them may hold any
+    /// socket: another user's, those that are not dumpable, those with more capabilities.
+    pub fn hidden(&self) -> &[Owner] {
+        &self.hidden
+    }
+}
+
+/// Whether to look into a process of this pid and name.
+type Accepts<'a> = dyn Fn(i32, &[u8]) -> bool + 'a;
+
+/// Which processes are looked into, for which sockets, and what is read of them.
+#[derive(Clone)]
+#[must_use = "it looks when it is run"]
+pub struct OwnerSearch<'a> {
+    accepts: Option<&'a Accepts<'a>>,
+    /// Sorted, each once.
+    wanted: Option<Vec<Inode>>,
+    one_each: bool,
+    cgroups: bool,
+}
+
+impl<'a> OwnerSearch<'a> {
+    /// Only processes whose pid and name are accepted: the descriptors of others are not read.
+    ///
+    /// The hidden are told by the same measure, since names are visible to all; one whose name is
+    /// hidden too (`hidepid=1`) is always told.
+    pub fn of_processes(self, accepts: &'a Accepts<'a>) -> Self {
+        Self {
+            accepts: Some(accepts),
+            ..self
+        }
+    }
+
+    /// Only these sockets.
+    pub fn of_sockets(self, wanted: impl IntoIterator<Item = Inode>) -> Self {
+        let mut wanted: Vec<_> = wanted.into_iter().collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        Self {
+            wanted: Some(wanted),
+            ..self
+        }
+    }
+
+    /// One holder of each wanted socket is enough: the search ends with the process that holds the
+    /// last of them.
+    ///
+    /// Other holders of a shared socket, and hidden processes, are then told or not, as chance will
+    /// have it.
+    pub fn one_holder_each(self) -> Self {
+        Self {
+            one_each: true,
+            ..self
+        }
+    }
+
+    /// Also the cgroups of the processes.
+    pub fn with_cgroups(self) -> Self {
+        Self {
+            cgroups: true,
+            ..self
+        }
+    }
+
+    /// Looks.
+    ///
+    /// # Errors
+    /// When `/proc` can't be read, shows no process, or when descriptors or memory run out.
+    pub fn run(self) -> io::Result<Owners> {
+        let wanted = self.wanted.as_ref().map_or(0, Vec::len);
+        let mut walk = Walk {
+            missing: wanted,
+            found: vec![false; wanted],
+            search: self,
+            owners: Owners::default(),
+            room: Vec::new(),
+        };
+        let mut shown = false;
+        each_process(|process| {
+            shown = true;
+            walk.look_into(process)
+        })?;
+        // This process is always among them, where /proc is what it should be.
+        if !shown {
+            return Err(Errno::NOENT.into());
+        }
+        let mut owners = walk.owners;
+        owners.holdings.sort_unstable();
+        // A process can hold a socket by several descriptors.
+        owners.holdings.dedup();
+        Ok(owners)
+    }
+}
+
+impl fmt::Debug for OwnerSearch<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnerSearch")
+            .field("wanted", &self.wanted)
+            .field("one_each", &self.one_each)
+            .field("cgroups", &self.cgroups)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A search under way.
+struct Walk<'a> {
+    search: OwnerSearch<'a>,
+    /// Which of the wanted sockets have a holder, and how many have none yet.
+    found: Vec<bool>,
+    missing: usize,
+    owners: Owners,
+    room: Vec<u8>,
+}
+
+impl Walk<'_> {
+    fn look_into(&mut self, process: Result<Opened, Process>) -> Result<ControlFlow<()>, Errno> {
+        let opened = match process {
+            Ok(opened) => opened,
+            Err(process) => {
+                self.owners.hidden.push(Owner {
+                    process,
+                    name: Vec::new(),
+                    uid: None,
+                    cgroup: None,
+                });
+                return Ok(ControlFlow::Continue(()));
+            }
+        };
+        if let Some(accepts) = self.search.accepts {
+            if !accepts(opened.pid(), &opened.name(&mut self.room)?) {
+                return Ok(ControlFlow::Continue(()));
+            }
+        }
+        let before = self.owners.holdings.len();
+        let looked = self.sockets(&opened).and_then(|()| {
+            if self.owners.holdings.len() > before {
+                let owner = self.owner(&opened)?;
+                self.owners.found.push(owner);
+            }
+            Ok(())
+        });
+        if let Err(errno) = looked {
+            // What has ended holds nothing any more; what became hidden has become another program.
+            self.owners.holdings.truncate(before);
+            if !is_denied(errno) {
+                return Err(errno);
+            }
+            if !opened.stat(&mut self.room)?.is_kernel_thread {
+                let owner = self.owner(&opened)?;
+                self.owners.hidden.push(owner);
+            }
+        }
+        if self.search.one_each && self.is_complete(before) {
+            return Ok(ControlFlow::Break(()));
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Adds the wanted sockets of a process that is to become the next owner.
+    fn sockets(&mut self, opened: &Opened) -> Result<(), Errno> {
+        let place = u32::try_from(self.owners.found.len()).map_err(|_| Errno::NOMEM)?;
+        let holdings = &mut self.owners.holdings;
+        let wanted = self.search.wanted.as_deref();
+        let failed = opened.each_socket(&mut self.room, |_, inode| {
+            if wanted.is_none_or(|wanted| wanted.binary_search(&inode).is_ok()) {
+                if holdings.try_reserve(1).is_err() {
+                    return ControlFlow::Break(Errno::NOMEM);
+                }
+                holdings.push((inode, place));
+            }
+            ControlFlow::Continue(())
+        })?;
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn owner(&mut self, opened: &Opened) -> Result<Owner, Errno> {
+        let room = &mut self.room;
+        Ok(Owner {
+            process: opened.stat(room)?.process,
+            name: opened.name(room)?,
+            uid: opened.uid(room),
+            cgroup: if self.search.cgroups {
+                opened.cgroups(room).and_then(cgroup::of_process)
+            } else {
+                None
+            },
+        })
+    }
+
+    /// Whether every wanted socket has a holder, now that the last process has been looked into.
+    fn is_complete(&mut self, before: usize) -> bool {
+        let wanted = self.search.wanted.as_deref().unwrap_or_default();
+        for (inode, _) in &self.owners.holdings[before..] {
+            if let Ok(place) = wanted.binary_search(inode) {
+                self.missing -= usize::from(!self.found[place]);
+                self.found[place] = true;
+            }
+        }
+        self.search.wanted.is_some() && self.missing == 0
+    }
+}
+
+/// A process that holds a socket, and under which number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Holder {
+    pub(crate) process: Process,
+    pub(crate) descriptor: i32,
+}
+
+/// Calls with each descriptor of a wanted socket, until one breaks it off, and collects the processes
+/// whose descriptors may not be seen.
+pub(crate) fn each_holder<B>(
+    is_wanted: impl Fn(Inode) -> bool,
+    hidden: &mut Vec<Process>,
+    mut visit: impl FnMut(Inode, Holder) -> ControlFlow<B>,
+) -> Result<Option<B>, Errno> {
+    let (mut room, mut stat_room) = (Vec::new(), Vec::new());
+    each_process(|process| {
+        let opened = match process {
+            Ok(opened) => opened,
+            Err(process) => {
+                hidden.push(process);
+                return Ok(ControlFlow::Continue(()));
+            }
+        };
+        // Most processes hold none of them: asked for with the first.
+        let mut known = None;
+        let looked = opened.each_socket(&mut room, |descriptor, inode| {
+            if !is_wanted(inode) {
+                return ControlFlow::Continue(());
+            }
+            let process = match known {
+                Some(process) => process,
+                None => match opened.stat(&mut stat_room) {
+                    Ok(stat) => *known.insert(stat.process),
+                    Err(errno) => return ControlFlow::Break(Err(errno)),
+                },
+            };
+            let holder = Holder {
+                process,
+                descriptor,
+            };
+            visit(inode, holder).map_break(Ok)
+        });
+        match looked {
+            Ok(None) => Ok(ControlFlow::Continue(())),
+            Ok(Some(result)) => result.map(ControlFlow::Break),
+            Err(errno) if is_denied(errno) => {
+                hidden.push(opened.stat(&mut stat_room)?.process);
+                Ok(ControlFlow::Continue(()))
+            }
+            Err(errno) => Err(errno),
+        }
+    })
+}
+
+/// Calls with every process that `/proc` shows, opened or, where it may not be, by its pid.
+///
+/// What fails because the process has ended meanwhile is passed over.
+fn each_process<B>(
+    mut look: impl FnMut(Result<Opened, Process>) -> Result<ControlFlow<B>, Errno>,
+) -> Result<Option<B>, Errno> {
+    let proc = Proc::open()?;
+    proc.each_pid(&mut Vec::new(), |pid| {
+        let looked = match proc.enter(pid) {
+            Ok(opened) => look(Ok(opened)),
+            Err(errno) if is_denied(errno) => look(Err(Process::hidden(pid))),
+            Err(errno) => Err(errno),
+        };
+        match looked {
+            Err(errno) if !is_ours(errno) => Ok(ControlFlow::Continue(())),
+            looked => looked,
+        }
+    })
+}
+
+const fn is_denied(errno: Errno) -> bool {
+    matches!(errno, Errno::ACCESS | Errno::PERM)
+}
