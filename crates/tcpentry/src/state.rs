@@ -100,7 +100,7 @@ impl State {
         )
     }
 
-    const NAMED: [Self; 12] = [
+    pub(crate) const NAMED: [Self; 12] = [
         Self::Established,
         Self::SynSent,
         Self::SynRecv,
@@ -200,7 +200,21 @@ impl States {
     /// Kernels before 6.8 do not show them.
     pub const BOUND_INACTIVE: Self = Self(1 << State::BoundInactive.to_kernel());
     /// Every socket that is in some state of a connection or listens: all but bound-inactive.
-    pub const ALL_ACTIVE: Self = Self(0x1fff & !1);
+    ///
+    /// Bit 12 (`TCP_NEW_SYN_RECV`) is not among them: the kernel adds it to SYN_RECV by itself, and
+    /// whoever takes SYN_RECV out of this set means both.
+    pub const ALL_ACTIVE: Self = Self(0x0fff & !1);
+    /// `connected` of `ss`: all but listeners and closed sockets.
+    pub const CONNECTED: Self = Self::ALL_ACTIVE
+        .without(State::Listening)
+        .without(State::Closed);
+    /// `synchronized` of `ss`: the connected ones but SYN_SENT. Unlike RFC 9293's (see
+    /// [`State::is_synchronized`]) it has SYN_RECV.
+    pub const SYNCHRONIZED: Self = Self::CONNECTED.without(State::SynSent);
+    /// `bucket` of `ss`: the states that the kernel keeps as mini-sockets.
+    pub const BUCKET: Self = Self::NONE.with(State::SynRecv).with(State::TimeWait);
+    /// `big` of `ss`: the states of whole sockets.
+    pub const BIG: Self = Self::ALL_ACTIVE.difference(Self::BUCKET);
     /// Everything the kernel can show.
     pub const ALL: Self = Self(!1);
 
@@ -220,6 +234,19 @@ impl States {
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// This set without the states of another.
+    #[must_use]
+    pub const fn difference(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
+    /// The states of the set, in the order of their numbers.
+    pub fn iter(self) -> impl Iterator<Item = State> {
+        (0..32_u8)
+            .filter(move |number| self.0 & (1 << number) != 0)
+            .map(State::from_kernel)
     }
 
     /// Whether the state is in the set.
@@ -268,6 +295,22 @@ mod tests {
                 "{state}"
             );
         }
+    }
+
+    #[test]
+    fn the_groups_are_those_of_ss() {
+        let names = |states: States| {
+            let names: Vec<_> = states.iter().map(|state| state.to_string()).collect();
+            names.join(" ")
+        };
+        assert_eq!(
+            names(States::SYNCHRONIZED),
+            "established syn-recv fin-wait-1 fin-wait-2 time-wait close-wait last-ack closing"
+        );
+        assert_eq!(States::CONNECTED, States::SYNCHRONIZED.with(State::SynSent));
+        assert_eq!(names(States::BUCKET), "syn-recv time-wait");
+        assert_eq!(States::BIG.union(States::BUCKET), States::ALL_ACTIVE);
+        assert_eq!(States::ALL_ACTIVE.iter().count(), 11);
     }
 
     #[test]

@@ -347,7 +347,7 @@ impl TcpTable {
         }
     }
 
-    fn interface(&self, device: &Device) -> Result<Interface, Error> {
+    pub(crate) fn interface(&self, device: &Device) -> Result<Interface, Error> {
         let name = match device {
             Device::Index(interface) => return Ok(*interface),
             Device::Name(name) => name,

@@ -1,0 +1,213 @@
+//! What is wrong with a filter's text: where, what was expected, and the near miss.
+
+use std::fmt;
+
+use crate::escape::escape;
+
+/// Why a text is no filter.
+///
+/// ```
+/// # use tcpentry::{Filter, SystemNames, TcpTable};
+/// # let table = TcpTable::open()?;
+/// # let names = SystemNames::new(&table);
+/// let text = "dport = :80 an src 10.0.0.1";
+/// let error = Filter::parse(text, &names).unwrap_err();
+/// assert_eq!(error.to_string(), "expected `and`, `or` or a term, found `an`");
+/// assert_eq!(error.hint(), Some("did you mean `and`?"));
+/// assert_eq!(
+///     error.excerpt(text),
+///     "dport = :80 an src 10.0.0.1\n            ^^"
+/// );
+/// # Ok::<(), tcpentry::Error>(())
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FilterError(Box<Inner>);
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Inner {
+    span: Span,
+    message: String,
+    hint: Option<String>,
+}
+
+/// A piece of the text, in characters.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Span {
+    pub(super) column: usize,
+    pub(super) length: usize,
+}
+
+impl FilterError {
+    pub(super) fn new(span: Span, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            span,
+            message: message.into(),
+            hint: None,
+        }))
+    }
+
+    pub(super) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// Where the offending piece begins: characters before it.
+    pub fn column(&self) -> usize {
+        self.0.span.column
+    }
+
+    /// How many characters it has; 0 where something is missing.
+    pub fn length(&self) -> usize {
+        self.0.span.length
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// The text that was parsed, and a second line with carets below the offending piece.
+    ///
+    /// Control characters are [escaped](crate::escape) and the carets moved accordingly. A wide character counts
+    /// as one.
+    pub fn excerpt(&self, text: &str) -> String {
+        let Span { column, length } = self.0.span;
+        let width = |skip, take| {
+            let piece: String = text.chars().skip(skip).take(take).collect();
+            escape(piece.as_bytes()).chars().count()
+        };
+        format!(
+            "{}\n{}{}",
+            escape(text.as_bytes()),
+            " ".repeat(width(0, column)),
+            "^".repeat(width(column, length).max(1)),
+        )
+    }
+}
+
+impl fmt::Display for FilterError {
+    /// One line, without the hint.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl std::error::Error for FilterError {}
+
+/// A value of the text, and where it stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Piece<'t> {
+    pub(super) text: &'t str,
+    pub(super) column: usize,
+}
+
+impl Piece<'_> {
+    pub(super) fn error(&self, message: impl Into<String>) -> FilterError {
+        let span = Span {
+            column: self.column,
+            length: self.text.chars().count(),
+        };
+        FilterError::new(span, message)
+    }
+
+    /// What stands before a byte of it, and what behind.
+    pub(super) fn split_at(self, at: usize) -> (Self, Self) {
+        let (text, behind) = self.text.split_at(at);
+        let column = self.column + text.chars().count();
+        let behind = Self {
+            text: behind,
+            column,
+        };
+        (Self { text, ..self }, behind)
+    }
+
+    /// What stands before and behind the first such character.
+    pub(super) fn split_once(self, separator: char) -> Option<(Self, Self)> {
+        let (before, rest) = self.split_at(self.text.find(separator)?);
+        let (_, behind) = rest.split_at(separator.len_utf8());
+        Some((before, behind))
+    }
+}
+
+/// A piece of the text as it is cited in a message: harmless to a terminal, and not too long.
+pub(super) fn quoted(piece: &str) -> String {
+    let mut shown: String = piece.chars().take(LONGEST_CITED).collect();
+    if shown.len() < piece.len() {
+        shown.push('…');
+    }
+    format!("`{}`", escape(shown.as_bytes()))
+}
+
+const LONGEST_CITED: usize = 60;
+
+/// The valid word that is nearest to this one, if it is near at all.
+pub(super) fn near_miss<'w>(word: &str, valid: &[&'w str]) -> Option<&'w str> {
+    let word: Vec<char> = word.to_lowercase().replace('_', "-").chars().collect();
+    if word.len() > LONGEST_CITED {
+        return None;
+    }
+    valid
+        .iter()
+        .map(|valid| (distance(&word, &valid.chars().collect::<Vec<_>>()), *valid))
+        // A third of the letters may be wrong, one in any case; but not all of them.
+        .filter(|(distance, valid)| {
+            let length = word.len().max(valid.len());
+            *distance <= (length / 3).max(1) && *distance < valid.len().min(word.len())
+        })
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, valid)| valid)
+}
+
+/// How many letters have to be inserted, removed, changed or swapped with their neighbour.
+fn distance(one: &[char], other: &[char]) -> usize {
+    let mut before: Vec<usize> = Vec::new();
+    let mut above: Vec<usize> = (0..=other.len()).collect();
+    for (i, letter) in one.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, wanted) in other.iter().enumerate() {
+            let mut best = (above[j] + usize::from(letter != wanted))
+                .min(above[j + 1] + 1)
+                .min(row[j] + 1);
+            if i > 0 && j > 0 && one[i - 1] == *wanted && *letter == other[j - 1] {
+                best = best.min(before[j - 1] + 1);
+            }
+            row.push(best);
+        }
+        before = std::mem::replace(&mut above, row);
+    }
+    above[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_is_what_a_finger_misses() {
+        let valid = ["close-wait", "closed", "src", "dst", "dport"];
+        for (word, near) in [
+            ("close_wait", Some("close-wait")),
+            ("CLOSED", Some("closed")),
+            ("colsed", Some("closed")),
+            ("dsport", Some("dport")),
+            ("srcs", Some("src")),
+            ("x", None),
+            ("nginx", None),
+        ] {
+            assert_eq!(near_miss(word, &valid), near, "{word}");
+        }
+    }
+
+    #[test]
+    fn the_carets_stand_below_hostile_text() {
+        let error = FilterError::new(
+            Span {
+                column: 3,
+                length: 2,
+            },
+            "",
+        );
+        assert_eq!(error.excerpt("a\u{1b}b\ncd"), "a\\u{1b}b\\ncd\n        ^^^");
+        assert_eq!(error.excerpt(""), "\n^");
+    }
+}
