@@ -21,6 +21,7 @@
     reason = "a fixture that can't be made fails its test"
 )]
 
+pub mod cgroup;
 pub mod holder;
 pub mod link;
 pub mod netns;
@@ -30,6 +31,7 @@ pub mod skip;
 mod sys;
 pub mod tcp;
 pub mod user;
+pub mod varied;
 pub mod wait;
 
 pub use netns::{Namespace, isolated};
