@@ -24,6 +24,7 @@
 pub mod cgroup;
 pub mod holder;
 pub mod link;
+pub mod named;
 pub mod netns;
 pub mod proc_net;
 pub mod seccomp;
