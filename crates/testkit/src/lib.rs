@@ -21,8 +21,10 @@
     reason = "a fixture that can't be made fails its test"
 )]
 
+pub mod cgroup;
 pub mod holder;
 pub mod link;
+pub mod named;
 pub mod netns;
 pub mod proc_net;
 pub mod seccomp;
@@ -30,6 +32,7 @@ pub mod skip;
 mod sys;
 pub mod tcp;
 pub mod user;
+pub mod varied;
 pub mod wait;
 
 pub use netns::{Namespace, isolated};

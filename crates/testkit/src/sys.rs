@@ -1,7 +1,7 @@
 //! The system calls that rustix lacks or calls unsafe: the only file of this crate with unsafe code.
 #![allow(unsafe_code)]
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd};
 
 use rustix::io::Errno;
 use rustix::process::Pid;
@@ -131,6 +131,53 @@ fn hold(socket: i32, ready: i32, uid: Option<u32>, dumpable: bool) -> ! {
             libc::pause();
         }
     }
+}
+
+/// Forks a process that enters a cgroup, makes TCP sockets in *this* process's table of descriptors,
+/// writes their numbers to `tell` and ends.
+pub(crate) fn fork_maker(
+    cgroup_procs: BorrowedFd<'_>,
+    tell: BorrowedFd<'_>,
+    domain: i32,
+    count: usize,
+) -> Result<Pid, Errno> {
+    let (cgroup_procs, tell) = (cgroup_procs.as_raw_fd(), tell.as_raw_fd());
+    let nothing = std::ptr::null::<libc::c_void>();
+    // SAFETY: as fork does it, with a copy of the memory (no CLONE_VM) on the same stack (none is
+    // given); the child runs nothing but `make`, bare system calls, and never returns. That the
+    // table of descriptors is shared means that it must close none, and it does not.
+    let pid = unsafe {
+        let flags = libc::c_long::from(libc::CLONE_FILES | libc::SIGCHLD);
+        libc::syscall(libc::SYS_clone, flags, nothing, nothing, nothing, nothing)
+    };
+    match i32::try_from(pid) {
+        Ok(0) => make(cgroup_procs, tell, domain, count),
+        Ok(pid) if pid > 0 => Ok(Pid::from_raw(pid).expect("a child's pid is positive")),
+        _ => Err(last_errno()),
+    }
+}
+
+/// The child of [`fork_maker`]: system calls and nothing else.
+fn make(cgroup_procs: i32, tell: i32, domain: i32, count: usize) -> ! {
+    // SAFETY: each is a bare system call that touches no memory but the bytes it is given.
+    unsafe {
+        if libc::write(cgroup_procs, b"0".as_ptr().cast(), 1) == 1 {
+            for _ in 0..count {
+                let socket = libc::socket(domain, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0);
+                if socket < 0 || libc::write(tell, (&raw const socket).cast(), 4) != 4 {
+                    break;
+                }
+            }
+        }
+        libc::_exit(0)
+    }
+}
+
+/// Takes over a descriptor that the child of [`fork_maker`] made in this process's table.
+pub(crate) fn made_for_us(number: i32) -> OwnedFd {
+    // SAFETY: the child has just opened it, told its number once and to us alone, and ended without
+    // closing it: it is open and nobody else's.
+    unsafe { OwnedFd::from_raw_fd(number) }
 }
 
 fn check(result: i64) -> Result<(), Errno> {

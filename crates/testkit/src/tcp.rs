@@ -96,13 +96,17 @@ pub fn addresses(stream: &TcpStream) -> (SocketAddr, SocketAddr) {
 
 /// An established connection without any peer (`TCP_REPAIR`): not a packet is sent.
 pub fn imagined(socket: &Socket, local: SocketAddr, peer: SocketAddr) {
+    try_imagined(socket, local, peer).expect("connect in repair mode");
+}
+
+/// The same, where the connection may exist already.
+pub(crate) fn try_imagined(socket: &Socket, local: SocketAddr, peer: SocketAddr) -> io::Result<()> {
     sys::set_tcp_option(socket, libc::TCP_REPAIR, 1).expect("TCP_REPAIR needs CAP_NET_ADMIN");
     socket.bind(&local.into()).expect("bind");
-    socket
-        .connect(&peer.into())
-        .expect("connect in repair mode");
+    socket.connect(&peer.into())?;
     // TCP_REPAIR_OFF_NO_WP: no window probe either.
     sys::set_tcp_option(socket, libc::TCP_REPAIR, -1).expect("leave the repair mode");
+    Ok(())
 }
 
 /// Lets a listener take data in the SYN (`TCP_FASTOPEN`).
