@@ -2,6 +2,8 @@
 
 mod args;
 mod command;
+#[expect(dead_code, reason = "`delete FILTER` is going to use it")]
+mod confirm;
 mod exit;
 mod manual;
 mod output;
