@@ -7,6 +7,8 @@ mod confirm;
 mod exit;
 mod manual;
 mod output;
+#[expect(dead_code, reason = "`delete FILTER` is going to use it")]
+mod progress;
 mod session;
 mod target;
 mod words;
