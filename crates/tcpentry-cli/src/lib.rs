@@ -10,6 +10,8 @@ mod output;
 #[expect(dead_code, reason = "`delete FILTER` is going to use it")]
 mod progress;
 mod session;
+#[expect(dead_code, reason = "`delete FILTER` is going to use it")]
+mod syslog;
 mod target;
 mod words;
 
