@@ -2,10 +2,16 @@
 
 mod args;
 mod command;
+#[expect(dead_code, reason = "`delete FILTER` is going to use it")]
+mod confirm;
 mod exit;
 mod manual;
 mod output;
+#[expect(dead_code, reason = "`delete FILTER` is going to use it")]
+mod progress;
 mod session;
+#[expect(dead_code, reason = "`delete FILTER` is going to use it")]
+mod syslog;
 mod target;
 mod words;
 

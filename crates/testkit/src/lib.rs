@@ -27,6 +27,7 @@ pub mod link;
 pub mod named;
 pub mod netns;
 pub mod proc_net;
+pub mod pty;
 pub mod seccomp;
 pub mod skip;
 mod sys;
