@@ -135,7 +135,12 @@ pub(super) fn quoted(piece: &str) -> String {
     if shown.len() < piece.len() {
         shown.push('…');
     }
-    format!("`{}`", escape(shown.as_bytes()))
+    format!("`{}`", printable(&shown))
+}
+
+/// A piece of the text as it stands in a hint.
+pub(super) fn printable(piece: &str) -> String {
+    escape(piece.as_bytes())
 }
 
 const LONGEST_CITED: usize = 60;

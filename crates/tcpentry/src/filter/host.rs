@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::error::{FilterError, Piece, quoted};
+use super::error::{FilterError, Piece, printable, quoted};
 use super::expr::{Comparison, End, Expr, Network, Term};
 use super::lex::Operator;
 use super::names::Names;
@@ -50,6 +50,8 @@ pub(super) fn port(
         let error = piece.error(format!("expected a port, found {}", quoted(piece.text)));
         return Err(if operator == Operator::Equal && is_end(piece.text) {
             error.with_hint(format!("did you mean `{} {}`?", end.host(), piece.text))
+        } else if piece.text.contains(',') {
+            error.with_hint(SEVERAL_PORTS)
         } else {
             error
         });
@@ -135,7 +137,7 @@ fn split(piece: Piece<'_>) -> Result<(Option<Address<'_>>, Option<Piece<'_>>), F
             .error("a device has no place in an address here")
             .with_hint(format!(
                 "the device that a socket is bound to is a term of its own: dev {}",
-                quoted(name).trim_matches('`')
+                printable(name)
             )));
     }
     if text.starts_with('[') {
@@ -338,10 +340,11 @@ fn prefix(piece: Piece<'_>, longest: u8, family: &str) -> Result<u8, FilterError
             return Ok(u8::try_from(length).unwrap_or(longest));
         }
     }
-    Err(piece.error(format!(
-        "{} is no prefix of {family}: a number from 0 to {longest}",
-        quoted(piece.text)
-    )))
+    let expected = format!("expected a number of bits from 0 to {longest}, the prefix of {family}");
+    Err(piece.error(match piece.text {
+        "" => expected,
+        text => format!("{expected}, found {}", quoted(text)),
+    }))
 }
 
 /// Reads one to four numbers with dots, and how many they were.
@@ -370,11 +373,13 @@ fn port_number(piece: Piece<'_>, names: &dyn Names) -> Result<Option<u16>, Filte
     }
     let error = piece.error(format!("no service of TCP is called {}", quoted(text)));
     Err(match text.split_once(['-', ',']) {
-        Some((first, _)) if looks_like_number(first) => error
-            .with_hint("a list is `( port 80 or port 443 )`, a range `port ge 80 and port le 90`"),
+        Some((first, _)) if looks_like_number(first) => error.with_hint(SEVERAL_PORTS),
         _ => error.with_hint("/etc/services has the names"),
     })
 }
+
+const SEVERAL_PORTS: &str =
+    "a list is `( port 80 or port 443 )`, a range `port ge 80 and port le 90`";
 
 /// Digits and dots, perhaps without dots: right or wrong, no name of a host.
 fn looks_like_address(text: &str) -> bool {
@@ -392,10 +397,6 @@ fn looks_like_host_name(text: &str) -> bool {
         && text
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
-}
-
-fn printable(text: &str) -> String {
-    crate::escape::escape(text.as_bytes())
 }
 
 /// Whether a word that stands where a term is expected would be an end: `10.0.0.1`, `[::1]:80`, `:80`.

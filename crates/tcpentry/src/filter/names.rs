@@ -159,6 +159,11 @@ mod tests {
         assert_eq!(names.device("lo"), Interface::new(1));
         assert_eq!(names.device("no/device"), None);
         assert!(names.addresses("127.0.0.1").is_ok());
+        let mountinfo = fs::read_to_string("/proc/self/mountinfo").unwrap();
+        if let Some(mount) = cgroup_mount(&mountinfo) {
+            let root = names.cgroup("/").unwrap();
+            assert_eq!(names.cgroup(mount.to_str().unwrap()).unwrap(), root);
+        }
         // Whether it is mounted or not: nothing outside of it is a cgroup.
         assert!(names.cgroup("/no/such/cgroup").is_err());
         assert!(names.cgroup("/../..").is_err());

@@ -29,6 +29,9 @@ pub(super) fn looks_like_number(text: &str) -> bool {
 /// Reads a number up to a limit, decimal or `0x` and hexadecimal.
 pub(super) fn number(piece: Piece<'_>, limit: u64) -> Result<u64, FilterError> {
     let Piece { text, .. } = piece;
+    if text.is_empty() {
+        return Err(piece.error("expected a number"));
+    }
     if !looks_like_number(text) {
         return Err(piece.error(format!("{} is no number", quoted(text))));
     }
@@ -45,7 +48,7 @@ pub(super) fn number(piece: Piece<'_>, limit: u64) -> Result<u64, FilterError> {
             let digits = if digits.is_empty() { "0" } else { digits };
             return Err(piece
                 .error(format!(
-                    "{} begins with 0, which ss reads as octal",
+                    "{} begins with 0, which may mean octal",
                     quoted(text)
                 ))
                 .with_hint(format!("did you mean `{digits}`?")));
@@ -66,14 +69,14 @@ pub(super) fn time(piece: Piece<'_>) -> Result<Duration, FilterError> {
         "" => {
             return Err(piece
                 .error(format!("{} has no unit", quoted(piece.text)))
-                .with_hint(format!("did you mean `{number}s`? Units are us ms s m h d")));
+                .with_hint("units of time are us ms s m h d"));
         }
         unknown => match unit_of(unknown, &TIME_UNITS) {
             Some(factor) => factor,
             None => {
                 return Err(unit
                     .error(format!("{} is no unit of time", quoted(unknown)))
-                    .with_hint("one number with one unit: us ms s m h d"));
+                    .with_hint("one number with one unit: us ms s m h d, as in 90m"));
             }
         },
     };

@@ -1,14 +1,15 @@
 //! Tokens to a filter, by recursive descent: the messages are the point.
 
+use std::net::Ipv6Addr;
+
 use super::Filter;
-use super::error::{FilterError, Piece, Span, near_miss, quoted};
+use super::error::{FilterError, Piece, Span, near_miss, printable, quoted};
 use super::expr::{Comparison, End, Expr, Pattern, Term};
 use super::host::{self, OTHER_FAMILIES};
 use super::lex::{Kind, Operator, Token, lex};
 use super::names::Names;
 use super::number::{self, looks_like_number};
 use crate::endpoint::Interface;
-use crate::escape::escape;
 use crate::state::{State, States};
 
 /// How deep parentheses and `not` may be nested.
@@ -131,21 +132,21 @@ impl<'t> Parser<'t> {
                 excluded = excluded.union(states);
             }
         }
-        if let (
-            true,
-            Some(Token {
-                kind: Kind::And | Kind::Or,
-                text,
-                span,
-            }),
-        ) = (any, self.peek())
-        {
-            return Err(
-                FilterError::new(span, "expected a term after the states").with_hint(format!(
-                    "leave `{text}` out: the states bound the whole filter"
-                )),
-            );
-        }
+        match self.peek() {
+            Some(token) if any && token.kind == Kind::And => Err(FilterError::new(
+                token.span,
+                "expected a term after the states",
+            )
+            .with_hint(format!(
+                "leave `{}` out: the states bound the whole filter",
+                token.text
+            ))),
+            Some(token) if any && token.kind == Kind::Or => Err(FilterError::new(
+                token.span,
+                "a state is no alternative to a term: the states bound the whole filter",
+            )),
+            _ => Ok(()),
+        }?;
         let all = included.unwrap_or(States::ALL_ACTIVE);
         Ok(any.then(|| all.difference(excluded)))
     }
@@ -272,7 +273,18 @@ impl<'t> Parser<'t> {
 
     fn host(&mut self, end: End) -> Result<Expr, FilterError> {
         let operator = self.equality()?;
-        let expr = host::host(end, self.name("an address")?, self.names)?;
+        let value = self.value("an address")?;
+        // `src foo=bar` is no reason to ask the network for foo.
+        if let Some(
+            token @ Token {
+                kind: Kind::Operator(_),
+                ..
+            },
+        ) = self.peek()
+        {
+            return Err(no_term(token, true));
+        }
+        let expr = host::host(end, value, self.names)?;
         Ok(match operator {
             Operator::NotEqual => negated(expr),
             _ => expr,
@@ -282,7 +294,7 @@ impl<'t> Parser<'t> {
     fn port(&mut self, end: End) -> Result<Expr, FilterError> {
         let word = end.port();
         let operator = self.operator();
-        let value = self.name("a port").map_err(|error| match operator {
+        let value = self.value("a port").map_err(|error| match operator {
             None => error.with_hint(redirection(word, ":1024")),
             Some(_) => error,
         })?;
@@ -297,11 +309,14 @@ impl<'t> Parser<'t> {
     ) -> Result<Expr, FilterError> {
         let word = self.before();
         let Some(operator) = self.operator() else {
-            return Err(self
-                .expected("a comparison")
-                .with_hint(redirection(word, example)));
+            let value = self.peek().map(|token| token.text);
+            let value = value.filter(|text| text.starts_with(|c: char| c.is_ascii_digit()));
+            return Err(self.expected("a comparison").with_hint(redirection(
+                word,
+                &value.map_or(example.to_owned(), printable),
+            )));
         };
-        let value = self.value(&format!("a number, as in {example}"))?;
+        let value = self.value(&format!("a number such as {example}"))?;
         let (comparison, not) = operator.comparison();
         let expr = Expr::Term(term(comparison, read(value)?));
         Ok(if not { negated(expr) } else { expr })
@@ -342,7 +357,7 @@ impl<'t> Parser<'t> {
     fn cgroup(&mut self) -> Result<Term, FilterError> {
         let piece = self.name("a path")?;
         let id = self.names.cgroup(piece.text).map_err(|error| {
-            let why = escape(error.to_string().as_bytes());
+            let why = printable(&error.to_string());
             piece.error(format!("no cgroup {}: {why}", quoted(piece.text)))
         })?;
         Ok(Term::Cgroup {
@@ -418,42 +433,30 @@ impl<'t> Parser<'t> {
 
     /// A value that may be any name, if need be in quotes.
     fn name(&mut self, what: &str) -> Result<Piece<'t>, FilterError> {
-        let quotes = |error: FilterError, text| {
-            error.with_hint(format!(
-                "a name that is a word of the language needs quotes: \"{text}\""
-            ))
-        };
-        match self.peek() {
-            Some(Token {
-                kind: Kind::Quoted(""),
-                span,
-                ..
-            }) => Err(FilterError::new(span, "a name can't be empty")),
-            Some(Token {
-                kind: Kind::Word(word),
-                text,
-                ..
-            }) if is_keyword(word) => Err(quotes(self.expected(what), text)),
-            Some(Token {
-                kind: Kind::And | Kind::Or | Kind::Not,
-                text,
-                ..
-            }) if text.starts_with(char::is_alphabetic) => Err(quotes(self.expected(what), text)),
-            _ => self.value(what),
-        }
+        let next = self.peek().map_or("", |token| token.text);
+        self.value(what).map_err(|error| {
+            if is_word(next) {
+                error.with_hint(format!(
+                    "a name that is a word of the language needs quotes: \"{next}\""
+                ))
+            } else {
+                error
+            }
+        })
     }
 
     fn value(&mut self, what: &str) -> Result<Piece<'t>, FilterError> {
-        match self.peek() {
-            Some(token)
-                if matches!(token.kind, Kind::Quoted(_))
-                    || matches!(token.kind, Kind::Word(word) if !is_keyword(word)) =>
-            {
-                self.next += 1;
-                Ok(piece(token))
-            }
-            _ => Err(self.expected(what)),
+        let Some(token) = self.peek() else {
+            return Err(self.expected(what));
+        };
+        match token.kind {
+            Kind::Quoted("") => return Err(FilterError::new(token.span, "a name can't be empty")),
+            Kind::Quoted(_) => {}
+            Kind::Word(word) if !is_word(word) => {}
+            _ => return Err(self.expected(what)),
         }
+        self.next += 1;
+        Ok(piece(token))
     }
 
     /// The token that was taken last.
@@ -484,8 +487,7 @@ impl<'t> Parser<'t> {
 /// The likely cause of a comparison that is not there.
 fn redirection(word: &str, example: &str) -> String {
     format!(
-        "write `{word} gt {example}`, or quote the filter: a shell takes an unquoted `>` for itself \
-         and writes to a file of that name"
+        "write `{word} gt {example}`, or quote the filter: an unquoted `>` makes the shell write to a file"
     )
 }
 
@@ -513,6 +515,9 @@ fn no_term(token: Token<'_>, behind: bool) -> FilterError {
             FilterError::new(span, format!("`{word}` is not TCP"))
         }
         _ if states_of(word).is_some() => error.with_hint(meant(format!("state {word}"))),
+        _ if word.starts_with(':') && !word.starts_with("::") => {
+            error.with_hint(meant(format!("port = {}", printable(word))))
+        }
         _ if host::is_end(word) => error.with_hint(meant(format!("host {}", in_brackets(word)))),
         _ if looks_like_number(word) => error.with_hint(meant(format!("port {word}"))),
         _ => {
@@ -530,9 +535,9 @@ fn no_term(token: Token<'_>, behind: bool) -> FilterError {
 }
 
 fn in_brackets(end: &str) -> String {
-    match end.parse::<std::net::Ipv6Addr>() {
+    match end.parse::<Ipv6Addr>() {
         Ok(_) => format!("[{end}]"),
-        Err(_) => end.to_owned(),
+        Err(_) => printable(end),
     }
 }
 
@@ -542,12 +547,14 @@ fn mixed(span: Span, filter: impl Fn(Reading) -> Filter) -> FilterError {
     let left = filter(Reading::LeftToRight);
     let hint = if left == tight_and {
         let tight_or = filter(Reading::Tighter(Junction::Or));
-        format!("as ss reads it: {left} -- the other way: {tight_or}")
+        format!("with `and` first, as ss reads it: `{left}`; with `or` first: `{tight_or}`")
     } else {
-        format!("as ss 6.1 reads it: {left} -- as its manual says: {tight_and}")
+        format!(
+            "from left to right, as ss 6.1 reads it: `{left}`; with `and` first, as its manual says: `{tight_and}`"
+        )
     };
     FilterError::new(span, "`and` and `or` are mixed without parentheses")
-        .with_hint(escape(hint.as_bytes()))
+        .with_hint(printable(&hint))
 }
 
 fn too_deep(span: Span) -> FilterError {
@@ -704,8 +711,15 @@ const ALIASES: [(&str, State); 4] = [
 ];
 
 /// Whether the word is one of the language; as a name it needs quotes.
-pub(super) fn is_keyword(word: &str) -> bool {
-    TERMS.contains(&word) || matches!(word, "state" | "exclude" | "excl" | "netns")
+pub(super) fn is_word(word: &str) -> bool {
+    let is_operator = || {
+        lex(word).is_ok_and(|tokens| {
+            matches!(tokens[..], [Token { kind, .. }] if !matches!(kind, Kind::Word(_) | Kind::Quoted(_)))
+        })
+    };
+    TERMS.contains(&word)
+        || matches!(word, "state" | "exclude" | "excl" | "netns")
+        || word.starts_with(char::is_alphabetic) && is_operator()
 }
 
 const TERMS: [&str; 20] = [

@@ -7,7 +7,7 @@ use super::Filter;
 use super::expr::{Comparison, End, Expr, Network, Term};
 use super::lex::{Kind, lex};
 use super::number::{SIZE_UNITS, TIME_UNITS};
-use super::parse::{GROUPS, is_keyword};
+use super::parse::{GROUPS, is_word};
 use crate::state::States;
 
 impl fmt::Display for Filter {
@@ -173,7 +173,7 @@ impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(name) = self;
         let bare = lex(name).is_ok_and(|tokens| {
-            matches!(tokens[..], [token] if token.kind == Kind::Word(name)) && !is_keyword(name)
+            matches!(tokens[..], [token] if token.kind == Kind::Word(name)) && !is_word(name)
         });
         match name {
             name if bare => f.write_str(name),
