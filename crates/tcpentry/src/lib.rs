@@ -52,6 +52,7 @@
 mod borrow;
 mod cgroup;
 mod connection;
+mod container;
 mod delete;
 mod devices;
 mod directory;
@@ -75,6 +76,7 @@ mod table;
 pub use cgroup::Cgroups;
 pub use connection::{Attribute, Connection, Cookie, Inode, TcpInfo};
 
+pub use container::{Container, Runtime, Unit};
 pub use delete::{Deleted, Listeners, Method, MethodChoice, Options};
 pub use devices::Devices;
 pub use endpoint::{Device, Endpoint, EndpointError, Interface, Pair};
