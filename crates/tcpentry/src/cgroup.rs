@@ -230,7 +230,7 @@ fn unescaped(field: &[u8]) -> Vec<u8> {
     while let Some((&byte, behind)) = rest.split_first() {
         let code = behind
             .get(..3)
-            .filter(|_| byte == b'\\')
+            .filter(|digits| byte == b'\\' && digits.iter().all(u8::is_ascii_digit))
             .and_then(|digits| u8::from_str_radix(str::from_utf8(digits).ok()?, 8).ok());
         out.push(code.unwrap_or(byte));
         rest = if code.is_some() { &behind[3..] } else { behind };

@@ -53,6 +53,7 @@ mod asker;
 mod borrow;
 mod cgroup;
 mod connection;
+mod container;
 mod delete;
 mod devices;
 mod directory;
@@ -77,6 +78,7 @@ mod table;
 
 pub use cgroup::Cgroups;
 pub use connection::{Attribute, Connection, Cookie, Inode, TcpInfo};
+pub use container::{Container, Runtime, Unit};
 pub use delete::{Deleted, Listeners, Method, MethodChoice, Options, Verdict};
 pub use devices::Devices;
 pub use endpoint::{Device, Endpoint, EndpointError, Interface, Pair};

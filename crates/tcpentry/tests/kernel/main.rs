@@ -1,11 +1,13 @@
 //! The library against the real kernel. Every test has a network namespace of its own.
 #![allow(clippy::unwrap_used, reason = "in a test, unwrap is an assertion")]
 
+mod cgroup;
 mod devices;
 mod identity;
 mod listener_trap;
 mod mptcp;
 mod notation;
+mod owners;
 mod privilege;
 mod rehearsal;
 mod set_entry;

@@ -1,0 +1,463 @@
+//! What the path of a cgroup tells: the unit of systemd, and the container. Pure text.
+
+use std::fmt;
+
+/// A unit of systemd, by its full name: `nginx.service`.
+///
+/// It is the unit of this host's service manager, or of a user's below `user@UID.service`; what a
+/// service manager inside of that unit (in a container) makes below it is none of this host's.
+///
+/// ```
+/// use tcpentry::Unit;
+/// let unit = Unit::of_cgroup("/system.slice/nginx.service").unwrap();
+/// assert!(unit.is_called("nginx") && unit.is_called("nginx.service"));
+/// assert!(Unit::of_cgroup("/user.slice").is_none());
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Unit(String);
+
+impl Unit {
+    /// The unit that made this cgroup, or one above it.
+    pub fn of_cgroup(path: &str) -> Option<Self> {
+        let mut units = path.split('/').map(without_underscore).filter(|name| {
+            let suffix = UNITS.into_iter().find(|suffix| name.ends_with(suffix));
+            suffix.is_some_and(|suffix| name.len() > suffix.len())
+        });
+        let first = units.next()?;
+        let is_manager_of_user = first.starts_with("user@") && first.ends_with(SERVICE);
+        let of_user = if is_manager_of_user {
+            units.next()
+        } else {
+            None
+        };
+        Some(Self(of_user.unwrap_or(first).to_owned()))
+    }
+
+    /// Its name, as `systemctl` prints it: with its escapes (`\x2d`).
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a user means it by this name: the exact one, with or without its escapes; a name
+    /// without the suffix of a unit means the service.
+    pub fn is_called(&self, name: &str) -> bool {
+        let is = |name: &str| self.0 == name || unescaped(&self.0) == name;
+        if UNITS.into_iter().any(|suffix| name.ends_with(suffix)) {
+            is(name)
+        } else {
+            is(&format!("{name}{SERVICE}"))
+        }
+    }
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A container, as far as the path of its cgroup names it.
+///
+/// ```
+/// use tcpentry::{Container, Runtime};
+/// let id = "3f4e".repeat(16);
+/// let container = Container::of_cgroup(&format!("/system.slice/docker-{id}.scope")).unwrap();
+/// assert_eq!(container.runtime, Runtime::Docker);
+/// assert!(container.is_called("3f4e"));
+/// assert_eq!(container.to_string(), "docker:3f4e3f4e3f4e");
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Container {
+    /// What runs it.
+    pub runtime: Runtime,
+    /// Its id: 64 hexadecimal digits. Some runtimes have only names.
+    pub id: Option<String>,
+    /// Its name, where the path has one: the other runtimes keep it to themselves.
+    pub name: Option<String>,
+}
+
+/// What runs a container.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Runtime {
+    /// Docker.
+    Docker,
+    /// containerd, by itself or for Kubernetes.
+    Containerd,
+    /// CRI-O.
+    CriO,
+    /// Kubernetes, where the path does not tell which runtime it uses.
+    Kubernetes,
+    /// Podman.
+    Podman,
+    /// systemd-nspawn, or another machine of systemd-machined.
+    Nspawn,
+    /// LXC, LXD, Incus.
+    Lxc,
+}
+
+impl Container {
+    /// The innermost container that this cgroup belongs to.
+    pub fn of_cgroup(path: &str) -> Option<Self> {
+        let mut above = "";
+        let mut in_pod = false;
+        let mut innermost = None;
+        for part in path.split('/').filter(|part| !part.is_empty()) {
+            if let Some(container) = Self::of_part(above, part, in_pod) {
+                innermost = Some(container);
+            }
+            // `/kubepods/burstable/podUID/ID`
+            in_pod = part.starts_with("pod") || part.starts_with("kubepods-");
+            above = part;
+        }
+        innermost
+    }
+
+    /// Whether its id or its name begins with this.
+    pub fn is_called(&self, prefix: &str) -> bool {
+        let mut names = [&self.id, &self.name].into_iter().flatten();
+        !prefix.is_empty() && names.any(|name| name.starts_with(prefix))
+    }
+
+    /// From one part of a path and the one above it.
+    fn of_part(above: &str, part: &str, in_pod: bool) -> Option<Self> {
+        if let Some((_, id)) = part.split_once(":cri-containerd:") {
+            return Self::with_id(Runtime::Containerd, id);
+        }
+        let scope = part.strip_suffix(SCOPE);
+        if let Some((runtime, id)) = scope.unwrap_or(part).rsplit_once('-') {
+            let runtime = match runtime {
+                "docker" => Some(Runtime::Docker),
+                "cri-containerd" | "nerdctl" => Some(Runtime::Containerd),
+                "crio" => Some(Runtime::CriO),
+                "libpod" | "libpod-payload" => Some(Runtime::Podman),
+                _ => None,
+            };
+            if let Some(container) = runtime.and_then(|runtime| Self::with_id(runtime, id)) {
+                return Some(container);
+            }
+        }
+        match above {
+            "docker" => return Self::with_id(Runtime::Docker, part),
+            "lxc" | "lxc.payload" => return Self::with_name(Runtime::Lxc, part),
+            _ if in_pod => return Self::with_id(Runtime::Kubernetes, part),
+            _ => {}
+        }
+        if let Some(name) = part.strip_prefix("lxc.payload.") {
+            return Self::with_name(Runtime::Lxc, name);
+        }
+        let service = part.strip_suffix(SERVICE);
+        let machine = service
+            .and_then(|unit| unit.strip_prefix("systemd-nspawn@"))
+            .or_else(|| scope?.strip_prefix("machine-"))
+            .map(unescaped)?;
+        // A virtual machine of libvirt is no container.
+        if machine.starts_with("qemu-") {
+            return None;
+        }
+        Self::with_name(Runtime::Nspawn, &machine)
+    }
+
+    fn with_id(runtime: Runtime, id: &str) -> Option<Self> {
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        (id.len() == ID && id.bytes().all(is_digit)).then(|| Self {
+            runtime,
+            id: Some(id.to_owned()),
+            name: None,
+        })
+    }
+
+    fn with_name(runtime: Runtime, name: &str) -> Option<Self> {
+        (!name.is_empty()).then(|| Self {
+            runtime,
+            id: None,
+            name: Some(name.to_owned()),
+        })
+    }
+}
+
+impl fmt::Display for Container {
+    /// The runtime, and the name or as much of the id as the runtimes themselves print.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = self.id.as_ref().and_then(|id| id.get(..SHORT_ID));
+        let name = self.name.as_deref().or(id).unwrap_or_default();
+        write!(f, "{}:{name}", self.runtime)
+    }
+}
+
+impl fmt::Display for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Docker => "docker",
+            Self::Containerd => "containerd",
+            Self::CriO => "cri-o",
+            Self::Kubernetes => "kubernetes",
+            Self::Podman => "podman",
+            Self::Nspawn => "nspawn",
+            Self::Lxc => "lxc",
+        })
+    }
+}
+
+/// What systemd puts before a name that would mean something to the kernel.
+fn without_underscore(part: &str) -> &str {
+    part.strip_prefix('_').unwrap_or(part)
+}
+
+/// Without the escapes of `systemd-escape(1)`: `\x2d` is a hyphen.
+fn unescaped(name: &str) -> String {
+    let mut out = Vec::with_capacity(name.len());
+    let mut rest = name.as_bytes();
+    while let Some((&byte, behind)) = rest.split_first() {
+        let code = behind
+            .strip_prefix(b"x")
+            .and_then(|behind| behind.get(..2))
+            .filter(|digits| byte == b'\\' && digits.iter().all(u8::is_ascii_hexdigit))
+            .and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+        out.push(code.unwrap_or(byte));
+        rest = if code.is_some() { &behind[3..] } else { behind };
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+const SERVICE: &str = ".service";
+const SCOPE: &str = ".scope";
+/// The kinds of units that hold processes. A slice only holds units.
+const UNITS: [&str; 5] = [SERVICE, SCOPE, ".socket", ".mount", ".swap"];
+/// The length of an id.
+const ID: usize = 64;
+/// As `docker ps` prints it.
+const SHORT_ID: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: &str = "3c6d1e0b9f8a7c6d5e4f3a2b1c0d9e8f7a6b5c4d3e2f1a0b9c8d7e6f5a4b3c2d";
+    const B: &str = "f00dfeedf00dfeedf00dfeedf00dfeedf00dfeedf00dfeedf00dfeedf00dfeed";
+    const POD: &str = "pod9a1b2c3d-1111-2222-3333-444455556666";
+
+    #[test]
+    fn units_of_real_hosts() {
+        for (path, unit) in [
+            ("/system.slice/nginx.service", Some("nginx.service")),
+            ("/init.scope", Some("init.scope")),
+            (
+                "/system.slice/system-getty.slice/getty@tty1.service",
+                Some("getty@tty1.service"),
+            ),
+            (
+                "/system.slice/system-postgresql.slice/postgresql@15-main.service",
+                Some("postgresql@15-main.service"),
+            ),
+            ("/system.slice/rpcbind.socket", Some("rpcbind.socket")),
+            (
+                "/user.slice/user-1000.slice/session-3.scope",
+                Some("session-3.scope"),
+            ),
+            (
+                "/user.slice/user-1000.slice/user@1000.service/init.scope",
+                Some("init.scope"),
+            ),
+            (
+                "/user.slice/user-1000.slice/user@1000.service/app.slice/syncthing.service",
+                Some("syncthing.service"),
+            ),
+            (
+                "/user.slice/user-1000.slice/user@1000.service/app.slice/app-firefox\\x2desr-77.scope",
+                Some("app-firefox\\x2desr-77.scope"),
+            ),
+            (
+                "/user.slice/user-1000.slice/user@1000.service",
+                Some("user@1000.service"),
+            ),
+            // Of the host, not of the container.
+            (
+                "/machine.slice/systemd-nspawn@web.service/payload/system.slice/nginx.service",
+                Some("systemd-nspawn@web.service"),
+            ),
+            // Delegated: the service makes cgroups of its own.
+            (
+                "/system.slice/containerd.service/kubepods/x.scope",
+                Some("containerd.service"),
+            ),
+            ("/system.slice/_cpu.service", Some("cpu.service")),
+            ("/user.slice/user-1000.slice", None),
+            ("/.service", None),
+            ("/docker/abc", None),
+            ("/", None),
+            ("", None),
+        ] {
+            let found = Unit::of_cgroup(path);
+            assert_eq!(found.as_ref().map(Unit::name), unit, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_unit_is_called_by_its_name() {
+        let unit = |path| Unit::of_cgroup(path).unwrap();
+        let nginx = unit("/system.slice/nginx.service");
+        assert!(nginx.is_called("nginx") && nginx.is_called("nginx.service"));
+        for other in [
+            "ngin",
+            "nginx.",
+            "nginx.scope",
+            "nginx.service.service",
+            "",
+            "*",
+        ] {
+            assert!(!nginx.is_called(other), "{other}");
+        }
+        let scope = unit("/user.slice/user-0.slice/session-3.scope");
+        assert!(scope.is_called("session-3.scope") && !scope.is_called("session-3"));
+        let escaped = unit("/system.slice/my\\x2dapp@a\\x20b.service");
+        for name in ["my-app@a b", "my\\x2dapp@a\\x20b", "my-app@a b.service"] {
+            assert!(escaped.is_called(name), "{name}");
+        }
+        let dotted = unit("/system.slice/org.example.Daemon.service");
+        assert!(dotted.is_called("org.example.Daemon"));
+    }
+
+    #[test]
+    fn containers_of_real_hosts() {
+        let burstable = "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1_2.slice";
+        let user = "/user.slice/user-1000.slice/user@1000.service";
+        let with_id = [
+            (format!("/docker/{A}"), Runtime::Docker),
+            (format!("/system.slice/docker-{A}.scope"), Runtime::Docker),
+            (
+                format!("{user}/app.slice/docker-{A}.scope"),
+                Runtime::Docker,
+            ),
+            (format!("/docker/{A}/init.scope"), Runtime::Docker),
+            (format!("/docker/{B}/docker/{A}"), Runtime::Docker),
+            (format!("{burstable}/docker-{A}.scope"), Runtime::Docker),
+            (
+                format!("{burstable}/cri-containerd-{A}.scope"),
+                Runtime::Containerd,
+            ),
+            (
+                format!("/docker/{B}/kubelet.slice{burstable}/cri-containerd-{A}.scope"),
+                Runtime::Containerd,
+            ),
+            (
+                format!(
+                    "/system.slice/containerd.service/kubepods-burstable-{POD}.slice:cri-containerd:{A}"
+                ),
+                Runtime::Containerd,
+            ),
+            (
+                format!("/system.slice/nerdctl-{A}.scope"),
+                Runtime::Containerd,
+            ),
+            (
+                format!("/kubepods/burstable/{POD}/{A}"),
+                Runtime::Kubernetes,
+            ),
+            (format!("/kubepods/{POD}/{A}"), Runtime::Kubernetes),
+            (format!("{burstable}/{A}"), Runtime::Kubernetes),
+            (format!("{burstable}/crio-{A}.scope"), Runtime::CriO),
+            (format!("/machine.slice/libpod-{A}.scope"), Runtime::Podman),
+            (
+                format!("/machine.slice/libpod-{A}.scope/container"),
+                Runtime::Podman,
+            ),
+            (format!("/libpod_parent/libpod-{A}"), Runtime::Podman),
+            (
+                format!("{user}/user.slice/libpod-{A}.scope/container"),
+                Runtime::Podman,
+            ),
+            (
+                format!("/system.slice/web.service/libpod-payload-{A}"),
+                Runtime::Podman,
+            ),
+        ];
+        for (path, runtime) in with_id {
+            let found = Container::of_cgroup(&path);
+            assert_eq!(found, Container::with_id(runtime, A), "{path}");
+        }
+        for (path, runtime, name) in [
+            (
+                "/machine.slice/systemd-nspawn@web\\x2d1.service/payload/system.slice/x.service",
+                Runtime::Nspawn,
+                "web-1",
+            ),
+            (
+                "/machine.slice/machine-web\\x2d1.scope",
+                Runtime::Nspawn,
+                "web-1",
+            ),
+            (
+                "/machine.slice/machine-deb.scope/payload",
+                Runtime::Nspawn,
+                "deb",
+            ),
+            ("/lxc.payload.web", Runtime::Lxc, "web"),
+            (
+                "/lxc.payload.web/system.slice/nginx.service",
+                Runtime::Lxc,
+                "web",
+            ),
+            ("/lxc/web", Runtime::Lxc, "web"),
+            ("/lxc/101/ns/system.slice/ssh.service", Runtime::Lxc, "101"),
+            ("/lxc.payload/web/init.scope", Runtime::Lxc, "web"),
+        ] {
+            let found = Container::of_cgroup(path);
+            assert_eq!(found, Container::with_name(runtime, name), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_container() {
+        for path in [
+            "/".to_owned(),
+            String::new(),
+            "/system.slice/docker.service".to_owned(),
+            "/system.slice/docker-abc.scope".to_owned(),
+            format!("/system.slice/docker-{}.scope", A.to_uppercase()),
+            "/docker".to_owned(),
+            "/docker/buildx".to_owned(),
+            // What watches over a container.
+            format!("/machine.slice/libpod-conmon-{A}.scope"),
+            format!("/kubepods.slice/crio-conmon-{A}.scope"),
+            "/libpod_parent/conmon".to_owned(),
+            "/lxc.monitor.web".to_owned(),
+            "/lxc.monitor/web".to_owned(),
+            // Not told from any other cgroup: crun without a manager.
+            "/web".to_owned(),
+            format!("/{A}"),
+            format!("/kubepods/burstable/{POD}"),
+            "/machine.slice/machine-qemu\\x2d1\\x2ddebian.scope/libvirt/emulator".to_owned(),
+            "/machine.slice/machine-.scope".to_owned(),
+        ] {
+            assert_eq!(Container::of_cgroup(&path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_container_is_called_by_the_beginning_of_its_id_or_name() {
+        let docker = Container::with_id(Runtime::Docker, A).unwrap();
+        assert!(docker.is_called("3c6d1e0b9f8a") && docker.is_called(A) && docker.is_called("3"));
+        assert!(!docker.is_called("") && !docker.is_called("6d") && !docker.is_called("docker"));
+        let lxc = Container::with_name(Runtime::Lxc, "web").unwrap();
+        assert!(lxc.is_called("we") && !lxc.is_called("webs"));
+        assert_eq!(lxc.to_string(), "lxc:web");
+    }
+
+    #[test]
+    fn escapes_of_systemd() {
+        for (name, plain) in [
+            ("a\\x2db", "a-b"),
+            ("\\x2d", "-"),
+            ("\\x2", "\\x2"),
+            ("\\xzz", "\\xzz"),
+            ("\\", "\\"),
+            ("\\x+1", "\\x+1"),
+            ("gr\\xc3\\xbcn", "grün"),
+            ("\\xff", "\u{fffd}"),
+        ] {
+            assert_eq!(unescaped(name), plain, "{name}");
+        }
+    }
+}
