@@ -268,10 +268,8 @@ impl Guard {
 
     const fn hint(self) -> &'static str {
         match self {
-            Self::Listener => {
-                "listeners are deleted only where that is asked for: tcpentry delete --listeners"
-            }
-            Self::OwnSession => "--own-session deletes it all the same",
+            Self::Listener => "listeners are deleted only where that is asked for",
+            Self::OwnSession => "it is deleted only where that is asked for",
             Self::OtherNetns => {
                 "run it inside that namespace: ip netns exec NAME, or nsenter -n -t PID"
             }

@@ -94,7 +94,7 @@ impl Why {
         match (scope, self) {
             (PtraceScope::NoAttach, Self::Asked) => {
                 "kernel.yama.ptrace_scope is 3: nobody may borrow until the next boot; \
-                 only SOCK_DESTROY can delete it: --method sock-diag"
+                 only SOCK_DESTROY can delete it: use the method sock-diag"
             }
             // SOCK_DESTROY is out of the question, whoever asks.
             (
@@ -124,7 +124,7 @@ impl Why {
     const fn without_borrowing(self, failure: &Failure) -> Option<&'static str> {
         Some(match (self, failure) {
             (Self::Asked, Failure::NoDescriptor | Failure::Unavailable) => {
-                "only SOCK_DESTROY can delete it: --method sock-diag"
+                "only SOCK_DESTROY can delete it: use the method sock-diag"
             }
             (Self::Unreachable, Failure::NoDescriptor | Failure::Unavailable) => {
                 "it can be deleted when that other socket has ended"
@@ -257,7 +257,7 @@ mod tests {
     fn root_is_advised_against_the_strictest_yama_only_where_it_helps() {
         let helps = |why: Why| why.allowed_to_borrow(PtraceScope::NoAttach);
         assert!(helps(Why::NotPermitted).contains("run it as root"));
-        assert!(helps(Why::Asked).ends_with("--method sock-diag"));
+        assert!(helps(Why::Asked).ends_with("the method sock-diag"));
         for why in [
             Why::Mptcp,
             Why::NoDestroy,

@@ -12,6 +12,8 @@
 //! - [`Identity`] is a connection's name as one word, to be carried to another process.
 //! - [`Deleted`] or an [`Error`] is the answer. `Deleted` exists only after the kernel confirmed it;
 //!   an [`Error`] has a kind, an errno, a Win32 code and a hint that says what to do.
+//! - [`Owners`] tells which processes hold a socket, [`Cgroups`] its cgroup, [`Unit`] and [`Container`]
+//!   what that stands for.
 //! - [`TcpTable::set_entry`] is the contract of `SetTcpEntry` itself.
 //!
 //! # Example

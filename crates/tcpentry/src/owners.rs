@@ -72,8 +72,9 @@ impl Owners {
     /// All processes that hold a socket, each once, in the order of their pids.
     ///
     /// Nobody means: nobody who was seen. It may be held by one of the [`hidden`](Self::hidden), by a
-    /// process that this `/proc` does not show (another pid namespace, `hidepid=2`), by the kernel
-    /// itself, or be on its way from one process to another.
+    /// process that this `/proc` does not show (another pid namespace, `hidepid=2`) or whose first
+    /// thread has ended before the others, by the kernel itself, or be on its way from one process to
+    /// another.
     pub fn of(&self, inode: Inode) -> impl Iterator<Item = &Owner> {
         let first = self.holdings.partition_point(|&(held, _)| held < inode);
         self.holdings[first..]

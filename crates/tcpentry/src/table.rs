@@ -263,9 +263,9 @@ impl TcpTable {
                 .iter()
                 .all(|found| found.state == State::Listening)
             {
-                "they are listeners that share a port; name one by its identity (--id)"
+                "they are listeners that share a port; name one by its identity"
             } else {
-                "name the device (ADDRESS%DEVICE:PORT), or one of them by its identity (--id)"
+                "name the device (ADDRESS%DEVICE:PORT), or one of them by its identity"
             };
             return Err(Error::new(
                 Operation::Find,

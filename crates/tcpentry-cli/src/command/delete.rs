@@ -13,7 +13,7 @@ use crate::args::DeleteArgs;
 use crate::exit::{Exit, Tally};
 use crate::output::{
     Align, Cell, Column, Columns, Deletion, Name, Shape, Socket, complain, complain_of, hint_at,
-    line, local, stdout, style_of,
+    hint_of, line, local, stdout, style_of,
 };
 use crate::session::OwnSession;
 use crate::target;
@@ -212,7 +212,7 @@ impl<W: Write> Report<W> {
                     let (operation, peer) = (error.operation(), target.pair().peer());
                     let cause = error.cause();
                     complain(&format!("cannot {operation} {name} {peer}: {cause}"));
-                    if let Some(hint) = error.hint() {
+                    if let Some(hint) = hint_of(error) {
                         hint_at(hint);
                     }
                     list_candidates(&candidates);

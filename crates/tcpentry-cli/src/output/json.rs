@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use tcpentry::{Connection, Devices, Error, ErrorKind, Identity, Place};
 
-use super::row;
+use super::{hint_of, row};
 
 /// A socket of the table.
 #[derive(Debug, Serialize)]
@@ -183,7 +183,7 @@ impl Deletion {
             errno: error.errno(),
             win32: error.win32(),
             error: Some(error.cause().to_owned()),
-            hint: error.hint().map(str::to_owned),
+            hint: hint_of(error).map(str::to_owned),
             candidates: Vec::new(),
         }
     }

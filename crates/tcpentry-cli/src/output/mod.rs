@@ -7,7 +7,7 @@ mod row;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
-use tcpentry::Outcome;
+use tcpentry::{ErrorKind, Guard, Outcome};
 
 pub(crate) use columns::{Align, Cell, Column, Columns};
 pub(crate) use json::{Counters, Deletion, Name, Socket, line};
@@ -83,8 +83,19 @@ pub(crate) fn hint_at(hint: &str) {
 /// The error of the library as a person reads it: what, why, and what to do.
 pub(crate) fn complain_of(error: &tcpentry::Error) {
     complain(&error.to_string());
-    if let Some(hint) = error.hint() {
+    if let Some(hint) = hint_of(error) {
         hint_at(hint);
+    }
+}
+
+/// What to do about an error: by an option of this program where one is made for it.
+pub(crate) fn hint_of(error: &tcpentry::Error) -> Option<&str> {
+    match error.kind() {
+        ErrorKind::Refused(Guard::Listener) => {
+            Some("listeners are deleted only where that is asked for: --listeners")
+        }
+        ErrorKind::Refused(Guard::OwnSession) => Some("--own-session deletes it all the same"),
+        _ => error.hint(),
     }
 }
 

@@ -128,7 +128,7 @@ fn several_listeners_of_one_port_are_ambiguous() {
     let [one, two] = [1, 2].map(|cookie| Row::new(LISTENER, cookie).state(State::Listening));
     let error = find([one, two], pair(LISTENER)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Ambiguous);
-    assert!(error.hint().unwrap().contains("--id"));
+    assert!(error.hint().unwrap().contains("identity"));
 }
 
 #[test]
