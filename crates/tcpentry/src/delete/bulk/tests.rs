@@ -152,6 +152,25 @@ fn nothing_is_destroyed_near_the_place_where_the_walk_has_paused() {
 }
 
 #[test]
+fn a_row_that_has_grown_old_is_looked_at_again() {
+    let kernel = shared(rows(1..=3));
+    let inner = Arc::clone(&kernel);
+    let (mut table, log) = table_of(&kernel);
+    let (told, result) = delete_matching(&mut table, |row| {
+        if row.cookie.value() == 3 {
+            // Meanwhile the owner of the second makes a listener of it.
+            let listener = Row::new("10.0.0.1:80 0.0.0.0:*", 2).state(State::Listening);
+            inner.lock().unwrap().rows[1] = listener;
+            std::thread::sleep(FRESH);
+        }
+        Verdict::Take
+    });
+    result.unwrap();
+    assert_eq!(told[1], (2, Err(ErrorKind::NotFound)));
+    assert_eq!(destroyed(&log), [1, 3]);
+}
+
+#[test]
 fn a_refusal_amid_a_batch_is_that_of_one_connection() {
     for (errno, kind) in [
         (Errno::NOENT, ErrorKind::NotFound),
