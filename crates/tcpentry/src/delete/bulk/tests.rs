@@ -455,7 +455,7 @@ proptest! {
     /// destroyed, and what is still there was not; nothing else is touched.
     #[test]
     fn no_outcome_is_lost_or_guessed(
-        faults in prop::collection::vec(faults(), 30),
+        faults in prop::collection::vec(faults(), 80),
         gone in prop::collection::btree_set(1_u64..30, 0..5),
         walk: bool,
     ) {
@@ -466,10 +466,14 @@ proptest! {
         let mut faults = faults.into_iter();
         let (mut table, _) = table(move |asked| {
             let mut kernel = inner.lock().unwrap();
-            if asked.question != Question::Destroy {
+            if asked.question.is_dump() {
                 return kernel.answer(asked);
             }
             let fault = faults.next().unwrap_or(Fault::None);
+            if asked.question == Question::Get {
+                let honest = kernel.answer(asked);
+                return spoil(asked, fault, honest);
+            }
             if let Fault::Refused(errno) = fault {
                 return vec![testing::acknowledged(asked.sequence, errno).into()];
             }
