@@ -105,6 +105,12 @@ pub fn imagined(socket: &Socket, local: SocketAddr, peer: SocketAddr) {
     sys::set_tcp_option(socket, libc::TCP_REPAIR, -1).expect("leave the repair mode");
 }
 
+/// Whether this process may have so many sockets, and as many for the tests beside it.
+pub fn room_for(sockets: u64) -> bool {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.current.is_none_or(|limit| limit / 2 >= sockets)
+}
+
 /// So many [`imagined`] connections, from 127.1.0.1 on to one peer.
 pub fn imagined_crowd(count: u32) -> Vec<Socket> {
     let peer = SocketAddr::from(([127, 200, 0, 1], 80));

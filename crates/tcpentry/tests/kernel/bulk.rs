@@ -21,6 +21,8 @@ use crate::util::{
     assert_reset, assert_told, cookie, find, listener_at, lives, pair, pair_of, table,
 };
 
+const TOO_FEW: &str = "too few descriptors (ulimit -Hn)";
+
 /// What was told of each, in order.
 type Told = Vec<(Connection, Result<Method, Error>)>;
 
@@ -101,6 +103,9 @@ fn was_aborted(socket: impl AsFd) -> bool {
 #[test]
 fn of_thousands_in_few_hash_chains_none_is_missed() {
     isolated(|| {
+        if !tcp::room_for(4000) {
+            skip!("{TOO_FEW}");
+        }
         if !netns::hash_of_the_next(8) {
             skip!("this kernel gives no namespace a hash table of its own");
         }
@@ -126,6 +131,9 @@ fn of_thousands_in_few_hash_chains_none_is_missed() {
 #[test]
 fn exactly_a_random_part_of_thousands_is_deleted() {
     isolated(|| {
+        if !tcp::room_for(3000) {
+            skip!("{TOO_FEW}");
+        }
         let crowd = tcp::imagined_crowd(3000);
         let mut dice = Dice(4);
         for one_in in [2, 3, 50] {
@@ -489,6 +497,9 @@ fn find_by_cookie(cookie: u64) -> Connection {
 #[test]
 fn it_stops_where_it_is_told_to() {
     isolated(|| {
+        if !tcp::room_for(2000) {
+            skip!("{TOO_FEW}");
+        }
         let crowd = tcp::imagined_crowd(2000);
         let mut table = table();
         let mut told = HashSet::new();
