@@ -107,3 +107,38 @@ impl Seen {
             .map(|(_, holder)| *holder)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    fn inode_of(socket: &TcpListener) -> Inode {
+        let number = rustix::fs::fstat(socket).unwrap().st_ino;
+        Inode::new(u32::try_from(number).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_many_ask_for_is_looked_up_once_in_a_batch() {
+        let listen = || TcpListener::bind("127.0.0.1:0").unwrap();
+        let (first, mut source) = (listen(), HolderSource::for_many());
+        let knows = |source: &mut HolderSource, socket: &TcpListener| {
+            let own = process::Process::current();
+            let holders = source.holders(inode_of(socket)).unwrap().found;
+            holders.iter().any(|holder| holder.process == own)
+        };
+        source.next_batch();
+        assert!(knows(&mut source, &first));
+        let second = listen();
+        assert!(!knows(&mut source, &second), "it is newer than the walk");
+        assert!(!source.renew(), "the walk is of this batch");
+        source.next_batch();
+        assert!(source.renew());
+        assert!(knows(&mut source, &second) && knows(&mut source, &first));
+        assert!(!source.renew());
+        // For one there is nothing to be renewed.
+        let mut each = HolderSource::EachTime;
+        assert!(knows(&mut each, &second) && !each.renew());
+    }
+}

@@ -5,7 +5,8 @@
 //! and the table the row comes from.
 //!
 //! - [`TcpTable`] is the table of one network namespace: [`TcpTable::connections`] streams it,
-//!   [`TcpTable::find`] looks up one exact connection, [`TcpTable::delete`] deletes it.
+//!   [`TcpTable::find`] looks up one exact connection, [`TcpTable::delete`] deletes it,
+//!   [`TcpTable::delete_matching`] and [`TcpTable::delete_all`] delete many.
 //! - [`Connection`] is a row. It carries the kernel's [`Cookie`] of its socket, so that what is
 //!   deleted is what was listed: never a later connection of the same four-tuple, and never the
 //!   listener behind it.

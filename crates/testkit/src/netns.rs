@@ -12,6 +12,16 @@ use rustix::process::{Resource, Rlimit};
 
 use crate::sys;
 
+/// Gives the namespaces that are made from this one a hash table of their own for their connections, of
+/// so many chains; `false` where the kernel can't (before Linux 6.1).
+pub fn hash_of_the_next(chains: u32) -> bool {
+    std::fs::write(
+        "/proc/sys/net/ipv4/tcp_child_ehash_entries",
+        chains.to_string(),
+    )
+    .is_ok()
+}
+
 /// Runs the body of a test on a thread of its own in a fresh network namespace with `lo` up.
 ///
 /// Threads and processes started from there inherit the namespace; it ends with the last of them.

@@ -109,6 +109,28 @@ pub(crate) fn try_imagined(socket: &Socket, local: SocketAddr, peer: SocketAddr)
     Ok(())
 }
 
+/// Whether this process may have so many sockets, and as many for the tests beside it.
+pub fn room_for(sockets: u64) -> bool {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.current.is_none_or(|limit| limit / 2 >= sockets)
+}
+
+/// So many [`imagined`] connections, from 127.1.0.1 on to one peer.
+pub fn imagined_crowd(count: u32) -> Vec<Socket> {
+    let peer = SocketAddr::from(([127, 200, 0, 1], 80));
+    (0..count)
+        .map(|number| {
+            // Few of an address, and few of a port: a bind looks through those that have either.
+            let [_, _, high, low] = (number / 8).to_be_bytes();
+            let port = 10_000 + u16::try_from(number % 4096).expect("it is a small number");
+            let local = SocketAddr::from(([127, 1, high, low], port));
+            let socket = socket(local);
+            imagined(&socket, local, peer);
+            socket
+        })
+        .collect()
+}
+
 /// Lets a listener take data in the SYN (`TCP_FASTOPEN`).
 pub fn allow_fast_open(listener: &TcpListener) {
     sys::set_tcp_option(listener, libc::TCP_FASTOPEN, 16).expect("TCP_FASTOPEN");

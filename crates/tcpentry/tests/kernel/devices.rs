@@ -126,6 +126,12 @@ impl Twins {
     }
 }
 
+/// Two sockets of the same four-tuple, the first bound to a device, the second to none.
+pub(crate) fn twins() -> (Socket, Socket) {
+    let twins = Twins::bound_and_unbound();
+    (twins.first, twins.second)
+}
+
 /// The device a socket is bound to, by its own word.
 fn interface(name: &str) -> Interface {
     let socket = tcp::socket(tcp::loopback(0));

@@ -1,6 +1,7 @@
 //! The library against the real kernel. Every test has a network namespace of its own.
 #![allow(clippy::unwrap_used, reason = "in a test, unwrap is an assertion")]
 
+mod bulk;
 mod cgroup;
 mod devices;
 mod identity;

@@ -33,7 +33,7 @@ fn listener() -> Option<TcpListener> {
     Some(tcp::listen_from(socket()?, tcp::loopback(0), 8))
 }
 
-fn connected() -> Option<tcp::Ends> {
+pub(crate) fn connected() -> Option<tcp::Ends> {
     let listener = listener()?;
     let ends = tcp::connect_from(socket()?, &listener);
     // Fully established on both sides: data has gone both ways.

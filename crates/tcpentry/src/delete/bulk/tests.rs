@@ -152,6 +152,25 @@ fn nothing_is_destroyed_near_the_place_where_the_walk_has_paused() {
 }
 
 #[test]
+fn a_row_that_has_grown_old_is_looked_at_again() {
+    let kernel = shared(rows(1..=3));
+    let inner = Arc::clone(&kernel);
+    let (mut table, log) = table_of(&kernel);
+    let (told, result) = delete_matching(&mut table, |row| {
+        if row.cookie.value() == 3 {
+            // Meanwhile the owner of the second makes a listener of it.
+            let listener = Row::new("10.0.0.1:80 0.0.0.0:*", 2).state(State::Listening);
+            inner.lock().unwrap().rows[1] = listener;
+            std::thread::sleep(FRESH);
+        }
+        Verdict::Take
+    });
+    result.unwrap();
+    assert_eq!(told[1], (2, Err(ErrorKind::NotFound)));
+    assert_eq!(destroyed(&log), [1, 3]);
+}
+
+#[test]
 fn a_refusal_amid_a_batch_is_that_of_one_connection() {
     for (errno, kind) in [
         (Errno::NOENT, ErrorKind::NotFound),
@@ -436,7 +455,7 @@ proptest! {
     /// destroyed, and what is still there was not; nothing else is touched.
     #[test]
     fn no_outcome_is_lost_or_guessed(
-        faults in prop::collection::vec(faults(), 30),
+        faults in prop::collection::vec(faults(), 80),
         gone in prop::collection::btree_set(1_u64..30, 0..5),
         walk: bool,
     ) {
@@ -447,10 +466,14 @@ proptest! {
         let mut faults = faults.into_iter();
         let (mut table, _) = table(move |asked| {
             let mut kernel = inner.lock().unwrap();
-            if asked.question != Question::Destroy {
+            if asked.question.is_dump() {
                 return kernel.answer(asked);
             }
             let fault = faults.next().unwrap_or(Fault::None);
+            if asked.question == Question::Get {
+                let honest = kernel.answer(asked);
+                return spoil(asked, fault, honest);
+            }
             if let Fault::Refused(errno) = fault {
                 return vec![testing::acknowledged(asked.sequence, errno).into()];
             }

@@ -458,6 +458,157 @@ fn odd_answers_to_a_destruction_are_no_success() {
     assert_eq!(late, Err(Errno::AGAIN));
 }
 
+fn names(cookies: impl IntoIterator<Item = u64>) -> Vec<(Pair, Cookie)> {
+    let name = |cookie| (pair(ENDS), Cookie::new(cookie).unwrap());
+    cookies.into_iter().map(name).collect()
+}
+
+/// The words on the destruction of 1, 2, ... when the kernel answers this.
+fn destructions(
+    count: u64,
+    answer: impl Fn(&Asked) -> Vec<Answer> + Send + Sync + 'static,
+) -> Vec<Result<(), Errno>> {
+    let (mut diag, log) = diag(move |asked| answer(asked));
+    let words = diag.destroy_many(&names(1..=count));
+    assert_eq!(destroyed(&log), (1..=count).collect::<Vec<_>>());
+    words
+}
+
+#[test]
+fn silence_is_success_only_with_the_last_acknowledgement() {
+    let (done, lost) = (Ok(()), Err(Errno::AGAIN));
+    let honest = |asked: &Asked| vec![asked.acknowledged(None).into()];
+    assert_eq!(destructions(0, honest), []);
+    assert_eq!(destructions(1, honest), [done]);
+    assert_eq!(destructions(4, honest), [done; 4]);
+    let no = Some(Errno::PERM);
+    let words = destructions(4, move |asked| match asked.cookie {
+        2 | 4 => vec![asked.acknowledged(no).into()],
+        _ => vec![asked.acknowledged(None).into()],
+    });
+    // A refusal of the last is as good an answer.
+    assert_eq!(words, [done, Err(Errno::PERM), done, Err(Errno::PERM)]);
+    let words = destructions(4, move |asked| match asked.cookie {
+        2 => vec![asked.acknowledged(no).into()],
+        _ => vec![],
+    });
+    assert_eq!(words, [lost, Err(Errno::PERM), lost, lost]);
+}
+
+#[test]
+fn after_a_loss_silence_says_nothing() {
+    let (done, lost) = (Ok(()), Err(Errno::AGAIN));
+    for (at, trouble) in (1..=4).flat_map(|at| {
+        [
+            Errno::NOBUFS.into(),
+            Answer::TooLong(vec![0; 20]),
+            vec![1, 2, 3].into(),
+        ]
+        .map(|trouble| (at, trouble))
+    }) {
+        let words = destructions(4, move |asked| {
+            let mut answers = Vec::new();
+            if asked.cookie == at {
+                answers.push(trouble.clone());
+            }
+            if asked.cookie == 2 {
+                answers.push(asked.acknowledged(Some(Errno::BUSY)).into());
+            } else if asked.acknowledge {
+                answers.push(asked.acknowledged(None).into());
+            }
+            answers
+        });
+        assert_eq!(words, [lost, Err(Errno::BUSY), lost, done]);
+    }
+}
+
+#[test]
+fn odd_answers_among_many_are_no_success() {
+    let lost = Err(Errno::AGAIN);
+    let odd: [fn(&Asked) -> Vec<u8>; 4] = [
+        |asked| asked.row(&Row::new(ENDS, 1)),
+        |asked| asked.done(None),
+        // Success of one that was not to be acknowledged, and two words on one.
+        |asked| {
+            [
+                testing::message(testing::NOOP, 0, 0, &[]),
+                asked.acknowledged(None),
+            ]
+            .concat()
+        },
+        |asked| {
+            [
+                asked.acknowledged(Some(Errno::PERM)),
+                asked.acknowledged(None),
+            ]
+            .concat()
+        },
+    ];
+    for answer in odd {
+        let words = destructions(3, move |asked| match asked.cookie {
+            2 => vec![answer(asked).into()],
+            _ => vec![asked.acknowledged(None).into()],
+        });
+        assert_eq!(words, [Ok(()), lost, Ok(())]);
+    }
+    // What another process says, or what is said of a request of another batch, is nothing.
+    let words = destructions(2, |asked| {
+        vec![
+            Answer::Stranger(asked.acknowledged(Some(Errno::PERM))),
+            testing::acknowledged(asked.sequence.wrapping_sub(2), 1).into(),
+            testing::acknowledged(asked.sequence.wrapping_add(2), 1).into(),
+            asked.acknowledged(None).into(),
+        ]
+    });
+    assert_eq!(words, [Ok(()); 2]);
+}
+
+#[test]
+fn what_is_not_sent_is_not_done() {
+    for errno in [Errno::MSGSIZE, Errno::NOBUFS] {
+        let (mut diag, _) = diag(move |_| vec![Answer::Unsent(errno)]);
+        assert_eq!(diag.destroy_many(&names(1..=3)), [Err(errno); 3]);
+        let found = diag.get_many(&names(1..=3));
+        assert!(found.iter().all(|found| *found == Err(Errno::AGAIN)));
+    }
+}
+
+#[test]
+fn many_go_in_batches_that_leave_room_for_every_answer() {
+    let (mut diag, log) = diag(|asked| vec![asked.acknowledged(Some(Errno::NOENT)).into()]);
+    let words = diag.destroy_many(&names(1..=600));
+    assert_eq!(words, vec![Err(Errno::NOENT); 600]);
+    let log = log.lock().unwrap();
+    let fences: Vec<_> = log
+        .iter()
+        .filter(|asked| asked.acknowledge)
+        .map(|asked| asked.cookie)
+        .collect();
+    assert_eq!(fences, [256, 512, 600]);
+}
+
+#[test]
+fn many_are_looked_up_at_once() {
+    let (mut diag, log) = diag(|asked| match asked.cookie {
+        7 => vec![],
+        8 => vec![asked.acknowledged(Some(Errno::NOENT)).into()],
+        9 => vec![Errno::NOBUFS.into()],
+        10 => vec![asked.done(None).into()],
+        cookie => vec![asked.row(&Row::new(ENDS, cookie)).into()],
+    });
+    let found = diag.get_many(&names(1..=200));
+    assert_eq!(questions(&log).len(), 200);
+    for (number, found) in (1..).zip(found) {
+        let expected = match number {
+            7 | 9 => Err(Errno::AGAIN),
+            8 => Err(Errno::NOENT),
+            10 => Err(Errno::PROTO),
+            number => Ok(number),
+        };
+        assert_eq!(found.map(|row| row.cookie.value()), expected);
+    }
+}
+
 #[test]
 fn the_probes_destroy_nothing() {
     let probe = |kernel: Kernel| {
