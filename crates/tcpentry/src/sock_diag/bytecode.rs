@@ -150,6 +150,16 @@ impl Program {
     }
 }
 
+#[cfg(test)]
+impl Program {
+    /// What the kernel reads.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut attribute = Vec::new();
+        self.encode(&mut attribute);
+        attribute.split_off(4)
+    }
+}
+
 /// Puts operations one before the other, from the last to the first: then all jumps lead to places that
 /// are known.
 #[derive(Default)]
@@ -358,4 +368,4 @@ const AF_INET6: u8 = super::message::AF_INET6;
 pub(crate) mod interpreter;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
