@@ -46,8 +46,9 @@ pub(crate) struct Plan {
 pub(crate) struct Pass {
     /// `None` yields every socket.
     pub(crate) program: Option<Program>,
-    /// What the program says to `autobound` for all sockets that it yields; nothing, where the kernel
-    /// refuses to run it.
+    /// What the program says to `autobound` for all sockets that it yields; it says nothing where the
+    /// kernel refuses it ([`is_unfiltered`](crate::sock_diag::Dump::is_unfiltered)) or does not run it
+    /// ([`runs_programs`](crate::sock_diag::Diag::runs_programs)).
     pub(crate) autobound: Option<bool>,
 }
 
