@@ -2,9 +2,11 @@
 //!
 //! A text is parsed once into a [`Filter`]; whoever judges sockets by it never sees the text.
 
+mod compile;
 mod error;
 mod expr;
 mod host;
+mod judge;
 mod lex;
 mod names;
 mod number;
@@ -12,6 +14,8 @@ mod parse;
 mod print;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod testing_b;
 #[cfg(test)]
 mod tests;
 

@@ -11,7 +11,7 @@ use crate::state::State;
 
 /// Reads one socket. `info` says whether `INET_DIAG_INFO` was asked for, so that its absence means
 /// something.
-pub(super) fn read_socket(bytes: &[u8], info: bool) -> Result<Connection, Malformed> {
+pub(crate) fn read_socket(bytes: &[u8], info: bool) -> Result<Connection, Malformed> {
     let mut reader = Reader::new(bytes);
     let mut connection = fixed_part(&mut reader).ok_or(Malformed)?;
     let mut full = false;

@@ -150,6 +150,16 @@ impl Program {
     }
 }
 
+#[cfg(test)]
+impl Program {
+    /// What the kernel reads.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut attribute = Vec::new();
+        self.encode(&mut attribute);
+        attribute.split_off(4)
+    }
+}
+
 /// Puts operations one before the other, from the last to the first: then all jumps lead to places that
 /// are known.
 #[derive(Default)]
@@ -346,7 +356,8 @@ impl fmt::Display for Check {
 const REJECT: usize = 0;
 const ACCEPT: usize = 4;
 
-/// The length of an attribute is 16 bits wide and counts its own header.
+/// The length of an attribute is 16 bits wide and counts its own header. The audit's time grows with the
+/// square of it: 0.14 ms for 300 addresses, 23 ms for all that fit (Linux 6.18).
 const LONGEST: usize = 65535 / 4 * 4 - 4;
 
 const INET_DIAG_REQ_BYTECODE: u16 = 1;
@@ -358,4 +369,4 @@ const AF_INET6: u8 = super::message::AF_INET6;
 pub(crate) mod interpreter;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

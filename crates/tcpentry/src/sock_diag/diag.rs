@@ -3,7 +3,7 @@
 use rustix::io::Errno;
 
 use super::attribute::read_socket;
-use super::bytecode::{Check, Program};
+use super::bytecode::{Check, Condition, Program};
 use super::channel::Channel;
 use super::message::{Body, DumpRequest, Families, Malformed, Request, next_message};
 use super::reader::Reader;
@@ -232,6 +232,20 @@ impl Diag {
         })
     }
 
+    /// Whether the kernel runs programs, and doesn't just take them: a dump by one that rejects all.
+    ///
+    /// For those who have to believe what a program says, because no row tells it. Costs a walk.
+    #[cfg_attr(not(test), expect(dead_code, reason = "until the engine calls it"))]
+    pub(crate) fn runs_programs(&mut self, states: States) -> Result<bool, DumpError> {
+        let mut dump = self.dump(Scope {
+            states,
+            info: false,
+            ports: (0, 0),
+            program: Program::of(&Condition::NEVER),
+        })?;
+        Ok(dump.next().transpose()?.is_none() && !dump.is_unfiltered())
+    }
+
     /// Whether the kernel's TCP part of `sock_diag` answers at all: a dump of no state.
     ///
     /// `ENOENT` when the module `tcp_diag` is neither loaded nor to be loaded from here.
@@ -397,7 +411,6 @@ impl Dump<'_> {
 
     /// Whether the kernel refused the program (an old one does not know every operation), so that it
     /// yields whatever the program would have kept back. Known with the first socket.
-    #[cfg_attr(not(test), expect(dead_code, reason = "until the engine calls it"))]
     pub(crate) const fn is_unfiltered(&self) -> bool {
         self.refusal.is_some()
     }

@@ -4,7 +4,6 @@
 //! or text: [`Diag`] speaks in connections and errnos.
 
 mod attribute;
-#[cfg_attr(not(test), expect(dead_code, reason = "until the engine calls it"))]
 pub(crate) mod bytecode;
 mod channel;
 mod diag;
@@ -13,6 +12,8 @@ pub(crate) mod fake;
 mod message;
 mod reader;
 
+#[cfg(test)]
+pub(crate) use attribute::read_socket;
 pub(crate) use channel::NetlinkSocket;
 pub(crate) use diag::{DESTRUCTIONS, Diag, Dump, DumpError, Scope};
 #[cfg(test)]

@@ -11,13 +11,6 @@ use crate::sock_diag::message::{Body, next_message};
 use crate::sock_diag::reader::Reader;
 use crate::sock_diag::{NetlinkSocket, channel::Channel as _};
 
-/// What the kernel reads.
-fn bytes(program: &Program) -> Vec<u8> {
-    let mut attribute = Vec::new();
-    program.encode(&mut attribute);
-    attribute.split_off(4)
-}
-
 /// What a condition means, without any program.
 fn holds(condition: &Condition, entry: &Entry, addresses: [IpAddr; 2]) -> bool {
     let index = |side| usize::from(side == Side::Peer);
@@ -144,7 +137,7 @@ proptest! {
     ) {
         let simple = simplified(&condition);
         for condition in [&condition, &simple] {
-            let program = Program::of(condition).map(|program| bytes(&program));
+            let program = Program::of(condition).map(|program| program.bytes());
             if let Some(program) = &program {
                 prop_assert_eq!(interpreter::audit(program, true), Ok(()));
             }
@@ -176,7 +169,7 @@ proptest! {
 fn nothing_to_judge_needs_no_program_and_never_is_one() {
     assert_eq!(Program::of(&Condition::ALWAYS), None);
     let never = Program::of(&Condition::NEVER).unwrap();
-    assert_eq!(bytes(&never), [1, 4, 8, 0]);
+    assert_eq!(never.bytes(), [1, 4, 8, 0]);
 }
 
 /// Conditions on different addresses, so that none is simplified away.
@@ -283,12 +276,12 @@ fn the_kernel_takes_every_program() {
         for condition in samples(300, &conditions()) {
             if let Some(program) = Program::of(&condition) {
                 for both in [true, false] {
-                    assert_eq!(asked(&bytes(&program), both), Ok(()), "{program}");
+                    assert_eq!(asked(&program.bytes(), both), Ok(()), "{program}");
                 }
             }
         }
         let longest = Program::of(&many((LONGEST + 4) / 20)).unwrap();
-        assert_eq!(asked(&bytes(&longest), true), Ok(()));
+        assert_eq!(asked(&longest.bytes(), true), Ok(()));
     });
 }
 
@@ -306,7 +299,7 @@ fn the_kernel_refuses_what_the_audit_refuses() {
             let Some(program) = Program::of(&condition) else {
                 continue;
             };
-            let mut program = bytes(&program);
+            let mut program = program.bytes();
             let at = index.index(program.len());
             program[at] = value;
             let expected = interpreter::audit(&program, true);
@@ -324,7 +317,7 @@ fn the_kernel_refuses_what_the_audit_refuses() {
 #[test]
 fn only_marks_take_a_right() {
     isolated(|| {
-        let program = |check: Check| bytes(&Program::of(&check.into()).unwrap());
+        let program = |check: Check| Program::of(&check.into()).unwrap().bytes();
         let mark = program(Check::Mark { value: 1, mask: 1 });
         let cgroup = program(Check::Cgroup(1));
         without_capabilities(|| {

@@ -163,6 +163,23 @@ fn a_program_is_run_by_the_kernel_and_where_it_is_refused_all_is_yielded() {
 }
 
 #[test]
+fn a_kernel_is_believed_to_run_programs_when_it_rejects_all() {
+    let runs = |programs| {
+        let mut kernel = Kernel {
+            programs,
+            ..Kernel::of([Row::new(ENDS, 1), Row::new(ENDS, 2)])
+        };
+        let (mut diag, _) = diag(move |asked| kernel.answer(asked));
+        diag.runs_programs(States::ALL)
+    };
+    assert_eq!(runs(Programs::Run), Ok(true));
+    assert_eq!(runs(Programs::Refuse), Ok(false));
+    assert_eq!(runs(Programs::Ignore), Ok(false));
+    let (mut without, _) = diag(Asked::unknown);
+    assert_eq!(without.runs_programs(States::ALL), Err(Errno::NOENT.into()));
+}
+
+#[test]
 fn by_family_the_program_goes_with_each_walk() {
     let (mut diag, log) = diag(|asked| {
         let refusal = (asked.question == Question::Both).then_some(Errno::OPNOTSUPP);

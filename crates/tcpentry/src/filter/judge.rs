@@ -1,0 +1,374 @@
+//! What a filter says of one socket.
+//!
+//! - A mapped address (`::ffff:a.b.c.d`) is IPv4, also in an IPv6 socket. No IPv6 network contains an
+//!   IPv4 address, not even `::/0`. To the kernel's conditions a mapped address is both.
+//! - The peer of what has none (a listener, a bound socket) is `0.0.0.0:0` or `[::]:0`. It is an address
+//!   and a port like others: `not dst 10.0.0.0/8` holds for a listener.
+//! - A term about either end holds if it holds for one of them; so its opposite means neither.
+//! - `autobound` is true of every socket whose owner did not name the port to `bind`, if its port is one
+//!   that the kernel would choose. That is how `ss` has it: without the second half it would be true of
+//!   each connection that a server has accepted.
+//! - `process` and `pid` are about those who hold the socket now and whom the caller may look at. A socket
+//!   that is held by somebody he may look at, and by somebody he may not, is judged by the first alone.
+//!
+//! # Not all can be told
+//!
+//! A term is true or false, or one of two things beside. It is *unknown* where a socket has no such
+//! property: a TIME_WAIT socket has no process and no idle time. It is *unseen* where it has, and this
+//! caller may not know. Neither is ever selected, nor is its opposite; but where an expression is unseen,
+//! it might be true, so who acts upon all that is selected must not go on.
+//!
+//! An expression is unseen only if it could still be true for somebody who sees more. So negations are
+//! moved to the terms before they are weighed: of `not (pid 1 or cgroup /a)`, with an unseen process and an
+//! unknown cgroup, the second half can't come true, and the whole is unknown.
+
+use std::fs;
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::expr::{Comparison, End, Expr, Network, Pattern, Term};
+use crate::connection::{Connection, Inode};
+use crate::endpoint::Endpoint;
+use crate::state::State;
+
+/// What is said of a socket.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Truth {
+    True,
+    False,
+    /// There is no such property.
+    Unknown,
+    /// This caller may not see it.
+    Unseen,
+}
+
+/// A socket that is judged.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subject<'s> {
+    pub(crate) connection: &'s Connection,
+    /// Whether the kernel would have said that its owner did not name the port; `None` when it was not
+    /// asked. No answer shows it, only a program can ask for it.
+    pub(crate) autobound: Option<bool>,
+}
+
+/// What has to be known beside a socket's own row.
+pub(crate) trait Knowledge {
+    /// The processes that hold a socket, of those whose descriptors the caller may see.
+    fn holders(&self, inode: Inode) -> impl Iterator<Item = Holder<'_>>;
+
+    /// The processes whose descriptors the caller may not see.
+    fn hidden(&self) -> impl Iterator<Item = Holder<'_>>;
+
+    /// The unit that a cgroup belongs to, by the cgroup's id.
+    fn unit(&self, cgroup: u64) -> Told<&str>;
+
+    /// The container that a cgroup belongs to: its id and, where it has one, its name.
+    fn container(&self, cgroup: u64) -> Told<(&str, Option<&str>)>;
+}
+
+/// A process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Holder<'k> {
+    pub(crate) pid: i32,
+    pub(crate) name: &'k [u8],
+}
+
+/// What is known of a cgroup.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Told<T> {
+    /// It belongs to this one, or to none.
+    Is(Option<T>),
+    /// Nobody can tell: it has been removed, or lies outside of this cgroup namespace.
+    Unknown,
+    /// This caller may not look.
+    Unseen,
+}
+
+/// Judges sockets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Judge<'j, K> {
+    pub(crate) knowledge: &'j K,
+    /// Whether the kernel tells this caller the marks of sockets (`CAP_NET_ADMIN`).
+    pub(crate) marks: bool,
+    pub(crate) local_ports: LocalPorts,
+}
+
+/// The ports out of which the kernel chooses: `net.ipv4.ip_local_port_range`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct LocalPorts {
+    pub(crate) first: u16,
+    pub(crate) last: u16,
+}
+
+impl<K: Knowledge> Judge<'_, K> {
+    pub(crate) fn judge(&self, expr: &Expr, subject: Subject<'_>) -> Truth {
+        self.weigh(expr, true, subject)
+    }
+
+    /// The truth of the expression, or of its opposite.
+    fn weigh(&self, expr: &Expr, positive: bool, subject: Subject<'_>) -> Truth {
+        let each = |expr: &Expr| self.weigh(expr, positive, subject);
+        match expr {
+            Expr::Not(expr) => self.weigh(expr, !positive, subject),
+            Expr::And(all) if positive => Truth::all(all.iter().map(each)),
+            Expr::And(any) => Truth::any(any.iter().map(each)),
+            Expr::Or(any) if positive => Truth::any(any.iter().map(each)),
+            Expr::Or(all) => Truth::all(all.iter().map(each)),
+            Expr::Term(term) if positive => self.term(term, subject),
+            Expr::Term(term) => self.term(term, subject).opposite(),
+        }
+    }
+
+    fn term(&self, term: &Term, subject: Subject<'_>) -> Truth {
+        let connection = subject.connection;
+        match term {
+            Term::Host { end, network, port } => of_ends(*end, connection, |end| {
+                network.contains(end.address()) && port.is_none_or(|port| port == end.port())
+            }),
+            Term::Port {
+                end,
+                comparison,
+                port,
+            } => of_ends(*end, connection, |end| comparison.holds(&end.port(), port)),
+            Term::Anything { .. } => Truth::True,
+            Term::Device { interface, .. } => {
+                Truth::from(connection.interface() == Some(*interface))
+            }
+            Term::Mark { value, mask } => match connection.mark {
+                Some(mark) => Truth::from(mark & mask == *value),
+                None if self.marks => Truth::Unknown,
+                None => Truth::Unseen,
+            },
+            Term::Cgroup { id, .. } => Truth::told(connection.cgroup.map(|cgroup| cgroup == *id)),
+            Term::Autobound => {
+                if !self.local_ports.contain(connection.local().port()) {
+                    Truth::False
+                } else if is_no_full_socket(connection) {
+                    Truth::Unknown
+                } else {
+                    Truth::told(subject.autobound)
+                }
+            }
+            Term::Pid(pid) => self.held(connection, |holder| holder.pid == *pid),
+            Term::Process(pattern) => self.held(connection, |holder| pattern.matches(holder.name)),
+            Term::User { uid, .. } => Truth::told(connection.inode.map(|_| connection.uid == *uid)),
+            Term::Unit(name) => in_cgroup(
+                connection,
+                |cgroup| self.knowledge.unit(cgroup),
+                |unit| unit == name || unit.strip_suffix(".service") == Some(name),
+            ),
+            Term::Container(beginning) => in_cgroup(
+                connection,
+                |cgroup| self.knowledge.container(cgroup),
+                |(id, name)| {
+                    id.starts_with(beginning)
+                        || name.is_some_and(|name| name.starts_with(beginning))
+                },
+            ),
+            Term::Idle(comparison, limit) => compared(*comparison, connection.idle(), limit),
+            Term::Rtt(comparison, limit) => compared(*comparison, rtt(connection), limit),
+            Term::Retransmits(comparison, limit) => {
+                compared(*comparison, retransmits(connection), limit)
+            }
+            Term::SendQueue(comparison, limit) => {
+                compared(*comparison, Some(connection.send_queue.into()), limit)
+            }
+            Term::ReceiveQueue(comparison, limit) => {
+                compared(*comparison, Some(connection.receive_queue.into()), limit)
+            }
+        }
+    }
+
+    /// Whether a process like this holds the socket.
+    fn held(&self, connection: &Connection, is_meant: impl Fn(Holder<'_>) -> bool) -> Truth {
+        let Some(inode) = connection.inode else {
+            return Truth::Unknown;
+        };
+        let mut holders = self.knowledge.holders(inode).peekable();
+        if holders.peek().is_some() {
+            return Truth::from(holders.any(is_meant));
+        }
+        let mut hidden = self.knowledge.hidden().peekable();
+        if hidden.peek().is_none() {
+            // Somebody of another pid namespace, for example.
+            Truth::Unknown
+        } else if hidden.any(is_meant) {
+            Truth::Unseen
+        } else {
+            Truth::False
+        }
+    }
+}
+
+fn of_ends(end: End, connection: &Connection, holds: impl Fn(Endpoint) -> bool) -> Truth {
+    let (local, peer) = (connection.local(), connection.peer());
+    Truth::from(match end {
+        End::Local => holds(local),
+        End::Peer => holds(peer),
+        End::Either => holds(local) || holds(peer),
+    })
+}
+
+fn in_cgroup<T>(
+    connection: &Connection,
+    told: impl Fn(u64) -> Told<T>,
+    is_meant: impl Fn(T) -> bool,
+) -> Truth {
+    match connection.cgroup.map(told) {
+        Some(Told::Is(found)) => Truth::from(found.is_some_and(is_meant)),
+        Some(Told::Unseen) => Truth::Unseen,
+        Some(Told::Unknown) | None => Truth::Unknown,
+    }
+}
+
+fn compared<T: Ord>(comparison: Comparison, value: Option<T>, limit: &T) -> Truth {
+    Truth::told(value.map(|value| comparison.holds(&value, limit)))
+}
+
+/// TIME_WAIT, the ownerless FIN_WAIT2 like it, and what is only a request yet: nobody's port any more, or
+/// that of a listener. The kernel says "autobound" of all of them. An ownerless socket that is still a
+/// full one (FIN_WAIT2 with `TCP_LINGER2`, SYN_RECV by fast open) can't be told from them.
+fn is_no_full_socket(connection: &Connection) -> bool {
+    match connection.state {
+        State::TimeWait => true,
+        State::SynRecv | State::FinWait2 => connection.inode.is_none(),
+        _ => false,
+    }
+}
+
+fn rtt(connection: &Connection) -> Option<Duration> {
+    let info = connection.info.as_ref()?;
+    let measured = connection.state.is_synchronized() && !info.rtt.is_zero();
+    measured.then_some(info.rtt)
+}
+
+fn retransmits(connection: &Connection) -> Option<u64> {
+    let info = connection.info.as_ref()?;
+    let state = connection.state;
+    let sends = state.is_synchronized() || matches!(state, State::SynSent | State::SynRecv);
+    sends.then_some(info.retransmits.into())
+}
+
+impl Truth {
+    fn told(value: Option<bool>) -> Self {
+        value.map_or(Self::Unknown, Self::from)
+    }
+
+    const fn opposite(self) -> Self {
+        match self {
+            Self::True => Self::False,
+            Self::False => Self::True,
+            Self::Unknown | Self::Unseen => self,
+        }
+    }
+
+    /// One that is false settles it. What is unknown stays so whoever looks, so it can't be true any more.
+    fn all(truths: impl Iterator<Item = Self>) -> Self {
+        let mut all = Self::True;
+        for truth in truths {
+            all = match (all, truth) {
+                (_, Self::False) => return Self::False,
+                (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
+                (Self::Unseen, _) | (_, Self::Unseen) => Self::Unseen,
+                _ => Self::True,
+            };
+        }
+        all
+    }
+
+    /// One that is true settles it. What is unseen might be.
+    fn any(truths: impl Iterator<Item = Self>) -> Self {
+        let mut any = Self::False;
+        for truth in truths {
+            any = match (any, truth) {
+                (_, Self::True) => return Self::True,
+                (Self::Unseen, _) | (_, Self::Unseen) => Self::Unseen,
+                (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
+                _ => Self::False,
+            };
+        }
+        any
+    }
+}
+
+impl From<bool> for Truth {
+    fn from(holds: bool) -> Self {
+        if holds { Self::True } else { Self::False }
+    }
+}
+
+impl Comparison {
+    pub(super) fn holds<T: Ord>(self, value: &T, limit: &T) -> bool {
+        match self {
+            Self::Less => value < limit,
+            Self::LessOrEqual => value <= limit,
+            Self::Equal => value == limit,
+            Self::GreaterOrEqual => value >= limit,
+            Self::Greater => value > limit,
+        }
+    }
+}
+
+impl Network {
+    pub(super) fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address) {
+            (IpAddr::V4(network), IpAddr::V4(address)) => {
+                let differing = network.to_bits() ^ address.to_bits();
+                differing.leading_zeros() >= self.length.into()
+            }
+            (IpAddr::V6(network), IpAddr::V6(address)) => {
+                let differing = network.to_bits() ^ address.to_bits();
+                differing.leading_zeros() >= self.length.into()
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Pattern {
+    /// Takes each piece between two `*` where it comes first: no name makes it try twice.
+    fn matches(&self, name: &[u8]) -> bool {
+        let Some((beginning, rest)) = self.0.split_once('*') else {
+            return self.0.as_bytes() == name;
+        };
+        let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
+        let Some(mut name) = name
+            .strip_prefix(beginning.as_bytes())
+            .and_then(|name| name.strip_suffix(end.as_bytes()))
+        else {
+            return false;
+        };
+        middle
+            .split('*')
+            .filter(|piece| !piece.is_empty())
+            .all(|piece| {
+                let found = name
+                    .windows(piece.len())
+                    .position(|part| part == piece.as_bytes());
+                found.is_some_and(|at| {
+                    name = &name[at + piece.len()..];
+                    true
+                })
+            })
+    }
+}
+
+impl LocalPorts {
+    /// Of this thread's network namespace.
+    pub(crate) fn read() -> io::Result<Self> {
+        let text = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")?;
+        let mut numbers = text.split_whitespace().map(str::parse);
+        match (numbers.next(), numbers.next()) {
+            (Some(Ok(first)), Some(Ok(last))) => Ok(Self { first, last }),
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+
+    pub(super) const fn contain(self, port: u16) -> bool {
+        self.first <= port && port <= self.last
+    }
+}
+
+#[cfg(test)]
+mod tests;

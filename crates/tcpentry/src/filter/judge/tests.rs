@@ -1,0 +1,341 @@
+use proptest::prelude::*;
+
+use super::super::testing_b::{Known, LOCAL_PORTS, Pool, exprs, network, row, sockets};
+use super::Truth::{False, True, Unknown, Unseen};
+use super::*;
+use crate::connection::TcpInfo;
+use crate::endpoint::Interface;
+
+const ALL: [Truth; 4] = [True, False, Unknown, Unseen];
+
+/// Socket 1 is held by nginx (pid 1), 2 by it and sh (pid 2), 3 by nobody who is seen.
+fn judged(term: Term, connection: &Connection) -> Truth {
+    with(&Known::default(), true, term, connection)
+}
+
+fn with(knowledge: &Known, marks: bool, term: Term, connection: &Connection) -> Truth {
+    let judge = Judge {
+        knowledge,
+        marks,
+        local_ports: LOCAL_PORTS,
+    };
+    let autobound = None;
+    let subject = Subject {
+        connection,
+        autobound,
+    };
+    judge.judge(&Expr::Term(term), subject)
+}
+
+fn established() -> Connection {
+    row("10.0.0.1:80 10.0.0.2:5000", State::Established, 1)
+}
+
+#[test]
+fn all_and_any_of_four_values() {
+    let all = |one, other| Truth::all([one, other].into_iter());
+    let any = |one, other| Truth::any([one, other].into_iter());
+    for one in ALL {
+        for other in ALL {
+            assert_eq!(all(one, other), all(other, one));
+            assert_eq!(any(one, other), any(other, one));
+            // The stronger one of two is found in this order.
+            let first = |order: [Truth; 4]| order.into_iter().find(|it| [one, other].contains(it));
+            assert_eq!(Some(all(one, other)), first([False, Unknown, Unseen, True]));
+            assert_eq!(Some(any(one, other)), first([True, Unseen, Unknown, False]));
+        }
+    }
+    assert_eq!(ALL.map(Truth::opposite), [False, True, Unknown, Unseen]);
+}
+
+#[test]
+fn an_expression_that_can_not_come_true_is_not_unseen() {
+    // Unknown, and unseen.
+    let unknown = Term::Idle(Comparison::Greater, Duration::ZERO);
+    let unseen = Term::Mark { value: 1, mask: 1 };
+    let connection = established();
+    let judge = Judge {
+        knowledge: &Known::default(),
+        marks: false,
+        local_ports: LOCAL_PORTS,
+    };
+    let judged = |expr: Expr| {
+        let subject = Subject {
+            connection: &connection,
+            autobound: None,
+        };
+        judge.judge(&expr, subject)
+    };
+    let terms = || vec![Expr::Term(unknown.clone()), Expr::Term(unseen.clone())];
+    let not = |expr| Expr::Not(Box::new(expr));
+    assert_eq!(judged(Expr::And(terms())), Unknown);
+    assert_eq!(judged(Expr::Or(terms())), Unseen);
+    assert_eq!(judged(not(Expr::And(terms()))), Unseen);
+    assert_eq!(judged(not(Expr::Or(terms()))), Unknown);
+}
+
+#[test]
+fn a_mapped_address_is_ipv4_and_nothing_else() {
+    let host = |address: &str, length| Term::Host {
+        end: End::Peer,
+        network: network(address.parse().unwrap(), length),
+        port: None,
+    };
+    let connection = established();
+    assert_eq!(judged(host("10.0.0.0", 8), &connection), True);
+    assert_eq!(judged(host("0.0.0.0", 0), &connection), True);
+    assert_eq!(judged(host("10.0.0.3", 32), &connection), False);
+    assert_eq!(judged(host("::", 0), &connection), False);
+    let v6 = row("[::1]:80 [fe80::1]:1", State::Established, 1);
+    assert_eq!(judged(host("::", 0), &v6), True);
+    assert_eq!(judged(host("fe80::", 10), &v6), True);
+    assert_eq!(judged(host("0.0.0.0", 0), &v6), False);
+    let listener = row("10.0.0.1:80 0.0.0.0:*", State::Listening, 1);
+    assert_eq!(judged(host("0.0.0.0", 0), &listener), True);
+    assert_eq!(judged(host("10.0.0.0", 8), &listener), False);
+}
+
+#[test]
+fn a_network_contains_what_begins_like_it() {
+    let contains = |address: &str, length, other: &str| {
+        network(address.parse().unwrap(), length).contains(other.parse().unwrap())
+    };
+    for (length, last_in) in [(32, "10.1.2.3"), (31, "10.1.2.3"), (30, "10.1.2.3")] {
+        assert_eq!(contains("10.1.2.2", length, last_in), length < 32);
+    }
+    assert!(!contains("10.0.0.0", 8, "11.0.0.0"));
+    assert!(contains("2001:db8::", 127, "2001:db8::1"));
+    assert!(!contains("2001:db8::", 128, "2001:db8::1"));
+}
+
+#[test]
+fn either_end_will_do_and_its_opposite_is_neither() {
+    let port = |port| Term::Port {
+        end: End::Either,
+        comparison: Comparison::Equal,
+        port,
+    };
+    let connection = established();
+    assert_eq!(judged(port(80), &connection), True);
+    assert_eq!(judged(port(5000), &connection), True);
+    assert_eq!(judged(port(81), &connection), False);
+}
+
+#[test]
+fn who_holds_it() {
+    let process = |name: &str| Term::Process(Pattern(name.to_owned()));
+    let hidden = Known {
+        hidden: vec![(7, "nginx")],
+    };
+    for (inode, plain, by_hidden) in [
+        // A holder who is seen settles it.
+        (1, [True, False, True], [True, False, True]),
+        (2, [True, True, True], [True, True, True]),
+        // One who is not seen might be the one that is meant.
+        (3, [Unknown; 3], [Unseen, False, Unseen]),
+        // No process holds it.
+        (0, [Unknown; 3], [Unknown; 3]),
+    ] {
+        let connection = row("10.0.0.1:80 10.0.0.2:5000", State::Established, inode);
+        let names = ["nginx", "sh", "n*"];
+        let told = names.map(|name| judged(process(name), &connection));
+        assert_eq!(told, plain, "{inode}");
+        let told = names.map(|name| with(&hidden, true, process(name), &connection));
+        assert_eq!(told, by_hidden, "{inode}");
+    }
+    let connection = row("10.0.0.1:80 10.0.0.2:5000", State::Established, 3);
+    assert_eq!(with(&hidden, true, Term::Pid(7), &connection), Unseen);
+    assert_eq!(with(&hidden, true, Term::Pid(8), &connection), False);
+    assert_eq!(judged(Term::Pid(2), &established()), False);
+    let user = |uid| Term::User {
+        name: String::new(),
+        uid,
+    };
+    assert_eq!(judged(user(0), &established()), True);
+    assert_eq!(judged(user(1), &established()), False);
+    let orphan = row("10.0.0.1:80 10.0.0.2:5000", State::LastAck, 0);
+    assert_eq!(judged(user(0), &orphan), Unknown);
+}
+
+#[test]
+fn what_the_kernel_may_keep_to_itself() {
+    let mark = || Term::Mark {
+        value: 2,
+        mask: 0xfe,
+    };
+    let mut connection = established();
+    assert_eq!(judged(mark(), &connection), Unknown);
+    assert_eq!(with(&Known::default(), false, mark(), &connection), Unseen);
+    connection.mark = Some(3);
+    assert_eq!(judged(mark(), &connection), True);
+    let cgroup = |id| Term::Cgroup {
+        path: String::new(),
+        id,
+    };
+    assert_eq!(judged(cgroup(1), &connection), Unknown);
+    let unit = |name: &str| Term::Unit(name.to_owned());
+    let container = |name: &str| Term::Container(name.to_owned());
+    assert_eq!(judged(unit("nginx"), &connection), Unknown);
+    for (id, units, containers) in [
+        (1, [True, True, False], [True, True, False]),
+        (2, [False; 3], [False; 3]),
+        (3, [Unseen; 3], [Unseen; 3]),
+        (4, [Unknown; 3], [Unknown; 3]),
+    ] {
+        connection.cgroup = Some(id);
+        assert_eq!(judged(cgroup(id), &connection), True);
+        assert_eq!(judged(cgroup(9), &connection), False);
+        let told = ["nginx", "nginx.service", "ngin"].map(|name| judged(unit(name), &connection));
+        assert_eq!(told, units);
+        let told = ["abc", "web", "eb"].map(|name| judged(container(name), &connection));
+        assert_eq!(told, containers);
+    }
+}
+
+#[test]
+fn counters_are_known_only_where_the_state_has_them() {
+    let any = Duration::ZERO;
+    let terms = || {
+        [
+            Term::Idle(Comparison::GreaterOrEqual, any),
+            Term::Rtt(Comparison::GreaterOrEqual, any),
+            Term::Retransmits(Comparison::GreaterOrEqual, 0),
+        ]
+    };
+    let told = |state, rtt| {
+        let mut connection = row("10.0.0.1:80 10.0.0.2:5000", state, 1);
+        connection.info = Some(Box::new(TcpInfo {
+            rtt,
+            ..TcpInfo::default()
+        }));
+        terms().map(|term| judged(term, &connection))
+    };
+    let measured = Duration::from_millis(1);
+    assert_eq!(told(State::Established, measured), [True; 3]);
+    assert_eq!(told(State::Established, any), [True, Unknown, True]);
+    assert_eq!(told(State::SynSent, measured), [Unknown, Unknown, True]);
+    assert_eq!(told(State::Listening, measured), [Unknown; 3]);
+    assert_eq!(told(State::BoundInactive, measured), [Unknown; 3]);
+    let without = row("10.0.0.1:80 10.0.0.2:5000", State::TimeWait, 0);
+    assert_eq!(terms().map(|term| judged(term, &without)), [Unknown; 3]);
+    let queue = Term::SendQueue(Comparison::Equal, 0);
+    assert_eq!(judged(queue, &without), True);
+}
+
+#[test]
+fn only_the_kernel_knows_what_it_bound_itself() {
+    let judge = Judge {
+        knowledge: &Known::default(),
+        marks: true,
+        local_ports: LOCAL_PORTS,
+    };
+    let judged = |port, state, inode, autobound| {
+        let connection = &row(&format!("10.0.0.1:{port} 10.0.0.2:5000"), state, inode);
+        let subject = Subject {
+            connection,
+            autobound,
+        };
+        judge.judge(&Expr::Term(Term::Autobound), subject)
+    };
+    let established = |port, autobound| judged(port, State::Established, 1, autobound);
+    assert_eq!(established(40000, Some(true)), True);
+    assert_eq!(established(40000, Some(false)), False);
+    assert_eq!(established(40000, None), Unknown);
+    // What a server accepted on a port that it chose.
+    assert_eq!(established(80, Some(true)), False);
+    assert_eq!(established(32767, None), False);
+    assert_eq!(judged(40000, State::TimeWait, 0, Some(true)), Unknown);
+    assert_eq!(judged(40000, State::SynRecv, 0, Some(true)), Unknown);
+    assert_eq!(judged(40000, State::FinWait2, 0, Some(true)), Unknown);
+    assert_eq!(judged(40000, State::FinWait2, 1, Some(true)), True);
+    assert_eq!(judged(80, State::TimeWait, 0, Some(true)), False);
+}
+
+#[test]
+fn a_device_is_the_one_a_socket_is_bound_to() {
+    let device = || Term::Device {
+        name: "lo".to_owned(),
+        interface: Interface::new(1).unwrap(),
+    };
+    let mut connection = established();
+    assert_eq!(judged(device(), &connection), False);
+    connection.pair = connection.pair.on(Interface::new(1));
+    assert_eq!(judged(device(), &connection), True);
+}
+
+#[test]
+fn a_pattern_is_exact_but_for_its_stars() {
+    let matches = |pattern: &str, name: &[u8]| Pattern(pattern.to_owned()).matches(name);
+    for (pattern, name, expected) in [
+        ("nginx", "nginx", true),
+        ("nginx", "nginx:", false),
+        ("", "", true),
+        ("", "a", false),
+        ("*", "", true),
+        ("n*", "nginx", true),
+        ("*x", "nginx", true),
+        ("n*x", "nginx", true),
+        ("n*g*x", "nginx", true),
+        ("n*g*g*x", "nginx", false),
+        ("aa*aa", "aaa", false),
+        ("aa*aa", "aaaa", true),
+        ("*ab*ab*", "xabab", true),
+        ("*ab*ab*", "xaba", false),
+        ("**", "anything", true),
+        ("a**b", "ab", true),
+        ("?", "a", false),
+    ] {
+        assert_eq!(
+            matches(pattern, name.as_bytes()),
+            expected,
+            "{pattern} {name}"
+        );
+    }
+    assert!(matches("a*b", b"a\xff\xfe\nb"));
+    assert!(!matches("a\u{fffd}b", b"a\xffb"));
+}
+
+/// The same by trying everything.
+fn matches_slowly(pattern: &[u8], name: &[u8]) -> bool {
+    match (pattern.split_first(), name.split_first()) {
+        (None, _) => name.is_empty(),
+        (Some((b'*', rest)), None) => matches_slowly(rest, name),
+        (Some((b'*', rest)), Some((_, later))) => {
+            matches_slowly(rest, name) || matches_slowly(pattern, later)
+        }
+        (Some((one, rest)), Some((other, later))) => one == other && matches_slowly(rest, later),
+        (Some(_), None) => false,
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_pattern_matches_what_it_says(pattern in "[ab*]{0,8}", name in "[ab]{0,10}") {
+        let fast = Pattern(pattern.clone()).matches(name.as_bytes());
+        prop_assert_eq!(fast, matches_slowly(pattern.as_bytes(), name.as_bytes()));
+    }
+
+    /// Never both, and what is neither stays so.
+    #[test]
+    fn an_expression_and_its_opposite_are_never_both_true(
+        expr in exprs(Pool::small().terms()), socket in sockets(&Pool::small()), marks: bool,
+    ) {
+        let judge = Judge { knowledge: &Known::default(), marks, local_ports: LOCAL_PORTS };
+        let connection = &socket.connection(marks);
+        let subject = Subject { connection, autobound: Some(true) };
+        let one = judge.judge(&expr, subject);
+        let other = judge.judge(&Expr::Not(Box::new(expr)), subject);
+        prop_assert_eq!(one == True, other == False);
+        prop_assert_eq!(one == False, other == True);
+    }
+}
+
+#[test]
+fn the_range_of_local_ports_is_that_of_this_namespace() {
+    tcpentry_testkit::isolated(|| {
+        tcpentry_testkit::link::sysctl("net/ipv4/ip_local_port_range", "20000 20009");
+        let ports = LocalPorts::read().unwrap();
+        assert_eq!((ports.first, ports.last), (20000, 20009));
+        assert!(ports.contain(20009) && !ports.contain(20010));
+    });
+}

@@ -1,0 +1,375 @@
+//! Expressions and sockets for tests.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::expr::{Comparison, End, Expr, Network, Pattern, Term};
+use super::judge::{Holder, Knowledge, LocalPorts, Told};
+use crate::connection::{Connection, Inode, TcpInfo};
+use crate::endpoint::Interface;
+use crate::sock_diag::bytecode::interpreter::Entry;
+use crate::sock_diag::{fake, read_socket};
+use crate::state::{State, States};
+
+/// What terms and sockets are made of, so that the ones meet the others.
+#[derive(Clone, Debug)]
+pub(crate) struct Pool {
+    pub(crate) addresses: Vec<IpAddr>,
+    pub(crate) ports: Vec<u16>,
+    pub(crate) interfaces: Vec<u32>,
+    pub(crate) marks: Vec<u32>,
+    pub(crate) cgroups: Vec<u64>,
+}
+
+impl Pool {
+    pub(crate) fn small() -> Self {
+        let v4 = [[10, 0, 0, 1], [10, 0, 0, 2], [10, 1, 0, 1], [0, 0, 0, 0]];
+        let mut addresses: Vec<IpAddr> = v4.map(IpAddr::from).into();
+        addresses.extend([Ipv6Addr::UNSPECIFIED, Ipv6Addr::LOCALHOST].map(IpAddr::V6));
+        addresses.push("fe80::1".parse().unwrap());
+        Self {
+            addresses,
+            ports: vec![0, 1, 79, 80, 81, 40000, 65534, 65535],
+            interfaces: vec![1, 2],
+            marks: vec![0, 1, 2, 3],
+            cgroups: vec![1, 2, 3, 4],
+        }
+    }
+
+    /// Made of what there is.
+    pub(crate) fn of(rows: &[Connection]) -> Self {
+        let small = Self::small();
+        let ends = || rows.iter().flat_map(|row| [row.local(), row.peer()]);
+        let mut pool = Self {
+            addresses: ends()
+                .map(|end| end.address())
+                .chain(small.addresses)
+                .collect(),
+            ports: ends().map(|end| end.port()).chain(small.ports).collect(),
+            marks: rows.iter().filter_map(|row| row.mark).collect(),
+            cgroups: rows.iter().filter_map(|row| row.cgroup).collect(),
+            interfaces: small.interfaces,
+        };
+        let Self {
+            addresses,
+            ports,
+            interfaces: _,
+            marks,
+            cgroups,
+        } = &mut pool;
+        addresses.sort_unstable();
+        addresses.dedup();
+        ports.sort_unstable();
+        ports.dedup();
+        marks.sort_unstable();
+        marks.dedup();
+        cgroups.sort_unstable();
+        cgroups.dedup();
+        pool
+    }
+
+    /// Terms that the kernel judges, with `autobound`.
+    pub(crate) fn kernel_terms(&self) -> BoxedStrategy<Term> {
+        let end = select(vec![End::Local, End::Peer, End::Either]);
+        let ports = select(self.ports.clone());
+        let lengths = select(vec![0, 1, 8, 24, 31, 32, 80, 95, 96, 128]);
+        let networks = (select(self.addresses.clone()), lengths);
+        let networks = networks.prop_map(|(address, length)| network(address, length));
+        let marks = select(self.marks.clone());
+        prop_oneof![
+            4 => (end.clone(), networks, prop::option::weighted(0.3, ports.clone()))
+                .prop_map(|(end, network, port)| Term::Host { end, network, port }),
+            4 => (end.clone(), comparisons(), ports)
+                .prop_map(|(end, comparison, port)| Term::Port { end, comparison, port }),
+            1 => end.prop_map(|end| Term::Anything { end }),
+            1 => select(self.interfaces.clone()).prop_map(|index| Term::Device {
+                name: format!("if{index}"),
+                interface: Interface::new(index).unwrap(),
+            }),
+            1 => (marks.clone(), marks).prop_map(|(value, mask)| Term::Mark { value, mask }),
+            1 => select(self.cgroups.clone())
+                .prop_map(|id| Term::Cgroup { path: format!("/{id}"), id }),
+            2 => Just(Term::Autobound),
+        ]
+        .boxed()
+    }
+
+    /// All terms.
+    pub(crate) fn terms(&self) -> BoxedStrategy<Term> {
+        let duration = select(vec![0, 1, 5]).prop_map(Duration::from_millis);
+        let number = select(vec![0_u64, 1, 5]);
+        let text =
+            |texts: &[&str]| select(texts.iter().map(ToString::to_string).collect::<Vec<_>>());
+        prop_oneof![
+            3 => self.kernel_terms(),
+            1 => prop_oneof![
+                (1..4).prop_map(Term::Pid),
+                text(&["nginx", "n*x", "*"]).prop_map(|text| Term::Process(Pattern(text))),
+                (0..2_u32).prop_map(|uid| Term::User { name: uid.to_string(), uid }),
+                text(&["nginx", "a"]).prop_map(Term::Unit),
+                text(&["ab", "web"]).prop_map(Term::Container),
+                (comparisons(), duration.clone()).prop_map(|(how, limit)| Term::Idle(how, limit)),
+                (comparisons(), duration).prop_map(|(how, limit)| Term::Rtt(how, limit)),
+                (comparisons(), number.clone())
+                    .prop_map(|(how, limit)| Term::Retransmits(how, limit)),
+                (comparisons(), number.clone())
+                    .prop_map(|(how, limit)| Term::SendQueue(how, limit)),
+                (comparisons(), number).prop_map(|(how, limit)| Term::ReceiveQueue(how, limit)),
+            ],
+        ]
+        .boxed()
+    }
+}
+
+pub(crate) fn network(address: IpAddr, length: u8) -> Network {
+    let (address, length) = match address {
+        IpAddr::V4(address) => {
+            let length = length.min(32);
+            let mask = u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0);
+            (Ipv4Addr::from(address.to_bits() & mask).into(), length)
+        }
+        IpAddr::V6(address) => {
+            let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
+            (Ipv6Addr::from(address.to_bits() & mask).into(), length)
+        }
+    };
+    Network { address, length }
+}
+
+fn comparisons() -> impl Strategy<Value = Comparison> + Clone {
+    select(vec![
+        Comparison::Less,
+        Comparison::LessOrEqual,
+        Comparison::Equal,
+        Comparison::GreaterOrEqual,
+        Comparison::Greater,
+    ])
+}
+
+pub(crate) fn exprs(terms: BoxedStrategy<Term>) -> BoxedStrategy<Expr> {
+    terms
+        .prop_map(Expr::Term)
+        .prop_recursive(3, 12, 3, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 2..4).prop_map(Expr::And),
+                prop::collection::vec(inner.clone(), 2..4).prop_map(Expr::Or),
+                inner.prop_map(|expr| Expr::Not(Box::new(expr))),
+            ]
+        })
+        .boxed()
+}
+
+pub(crate) const SETS: [States; 8] = [
+    States::CONNECTIONS,
+    States::ALL_ACTIVE,
+    States::ALL,
+    States::LISTENING,
+    States::BOUND_INACTIVE,
+    States::NONE.with(State::Established).with(State::CloseWait),
+    States::NONE.with(State::TimeWait),
+    States::NONE.with(State::SynRecv).with(State::FinWait2),
+];
+
+pub(crate) const LOCAL_PORTS: LocalPorts = LocalPorts {
+    first: 32768,
+    last: 60999,
+};
+
+/// A socket: to the kernel's programs, and in its answers.
+#[derive(Clone, Debug)]
+pub(crate) struct Socket {
+    pub(crate) entry: Entry,
+    state: State,
+    /// As it is in an answer where marks are told.
+    connection: Connection,
+}
+
+impl Socket {
+    pub(crate) fn is_in(&self, states: States) -> bool {
+        states.contains(self.state)
+    }
+
+    /// What is read of an answer.
+    pub(crate) fn connection(&self, marks: bool) -> Connection {
+        let mut connection = self.connection.clone();
+        connection.mark = connection.mark.filter(|_| marks);
+        connection
+    }
+}
+
+pub(crate) fn sockets(pool: &Pool) -> impl Strategy<Value = Socket> + use<> {
+    let (v4, v6): (Vec<IpAddr>, Vec<IpAddr>) =
+        pool.addresses.iter().partition(|address| address.is_ipv4());
+    let mapped: Vec<IpAddr> = v4
+        .iter()
+        .map(|address| match address {
+            IpAddr::V4(address) => address.to_ipv6_mapped().into(),
+            IpAddr::V6(_) => unreachable!(),
+        })
+        .collect();
+    let none = |family: &[IpAddr]| family.iter().copied().find(IpAddr::is_unspecified).unwrap();
+    let both = [&v6[..], &mapped[..]].concat();
+    let of_connections = prop_oneof![
+        (select(v4.clone()), select(v4.clone())),
+        (select(v6.clone()), select(v6.clone())),
+        (select(mapped.clone()), select(mapped)),
+    ];
+    // What has no peer may show the one that it had.
+    let of_others = prop_oneof![
+        (
+            select(v4.clone()),
+            prop_oneof![Just(none(&v4)), select(v4.clone())]
+        ),
+        (
+            select(both.clone()),
+            prop_oneof![Just(none(&v6)), select(both)]
+        ),
+    ];
+    let ports = || select(pool.ports.clone());
+    let state = select(vec![
+        State::Established,
+        State::SynSent,
+        State::SynRecv,
+        State::FinWait2,
+        State::TimeWait,
+        State::CloseWait,
+        State::Listening,
+        State::BoundInactive,
+    ]);
+    let numbers = (
+        select(vec![0, 1, 2_u32]),
+        select(pool.marks.clone()),
+        select(pool.cgroups.clone()),
+        (0..2_u32, 0..4_u32),
+    );
+    let words = (
+        (0..2_u32, 0..6_u32, 0..6_u32),
+        (0..3_u32, 0..3_u32, 0..3_u8),
+    );
+    (
+        state,
+        of_connections,
+        of_others,
+        (ports(), ports()),
+        numbers,
+        words,
+        any::<[bool; 3]>(),
+    )
+        .prop_map(
+            |(state, connected, others, ports, numbers, words, [mini, auto, tells])| {
+                let peerless = matches!(state, State::Listening | State::BoundInactive);
+                let (local, peer) = if peerless { others } else { connected };
+                let (interface, mark, cgroup, (_, inode)) = numbers;
+                let inode = if state == State::TimeWait { 0 } else { inode };
+                let mini = match state {
+                    State::TimeWait => true,
+                    State::SynRecv | State::FinWait2 => mini && inode == 0,
+                    _ => false,
+                };
+                // One that was disconnected and is bound to no address has no port to the old peer.
+                let gone = state == State::Listening || (peerless && local.is_unspecified());
+                let peer_port = if gone { 0 } else { ports.1 };
+                let ((uid, receive, send), (idle, rtt, retransmits)) = words;
+                let entry = Entry {
+                    interface,
+                    mark,
+                    cgroup: if mini { 0 } else { cgroup },
+                    auto: mini || auto,
+                    ..Entry::new([local, peer], [ports.0, peer_port])
+                };
+                let mut connection = read(&entry, state, [receive, send, uid, inode]);
+                if state == State::BoundInactive {
+                    // As a dump does it that was asked for them.
+                    connection.state = state;
+                    connection.pair = connection.pair.without_peer();
+                }
+                connection.mark = (!mini || tells).then_some(mark);
+                connection.cgroup = (!mini).then_some(cgroup);
+                let info = TcpInfo {
+                    rtt: Duration::from_millis(rtt.into()),
+                    retransmits,
+                    last_data_sent: Duration::from_millis(idle.into()),
+                    last_data_received: Duration::from_millis(idle.into()),
+                    ..TcpInfo::default()
+                };
+                connection.info = (!mini).then(|| Box::new(info));
+                Socket {
+                    entry,
+                    state,
+                    connection,
+                }
+            },
+        )
+}
+
+/// A row without any attribute.
+pub(crate) fn row(ends: &str, state: State, inode: u32) -> Connection {
+    let pair = fake::pair(ends);
+    let ends = [pair.local(), pair.peer()];
+    let entry = Entry::new(ends.map(|end| end.address()), ends.map(|end| end.port()));
+    let mut connection = read(&entry, state, [0, 0, 0, inode]);
+    connection.state = state;
+    connection
+}
+
+/// Reads the answer of the kernel: `struct inet_diag_msg`.
+fn read(entry: &Entry, state: State, [receive, send, uid, inode]: [u32; 4]) -> Connection {
+    let number = match state {
+        State::BoundInactive => 7,
+        state => state.to_kernel(),
+    };
+    let mut bytes = vec![entry.family, number, 0, 0];
+    bytes.extend(entry.ports.map(u16::to_be_bytes).concat());
+    bytes.extend(entry.addresses.concat());
+    for word in [entry.interface, 1, 0, 0, receive, send, uid, inode] {
+        bytes.extend(word.to_ne_bytes());
+    }
+    read_socket(&bytes, true).unwrap()
+}
+
+/// Socket 1 is held by somebody who is seen, 2 by two, 3 by nobody who is seen.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known {
+    pub(crate) hidden: Vec<(i32, &'static str)>,
+}
+
+impl Knowledge for Known {
+    fn holders(&self, inode: Inode) -> impl Iterator<Item = Holder<'_>> {
+        let holders: &[(i32, &str)] = match inode.number() {
+            1 => &[(1, "nginx")],
+            2 => &[(1, "nginx"), (2, "sh")],
+            _ => &[],
+        };
+        holders.iter().map(|&(pid, name)| holder(pid, name))
+    }
+
+    fn hidden(&self) -> impl Iterator<Item = Holder<'_>> {
+        self.hidden.iter().map(|&(pid, name)| holder(pid, name))
+    }
+
+    fn unit(&self, cgroup: u64) -> Told<&str> {
+        match cgroup {
+            1 => Told::Is(Some("nginx.service")),
+            2 => Told::Is(None),
+            3 => Told::Unseen,
+            _ => Told::Unknown,
+        }
+    }
+
+    fn container(&self, cgroup: u64) -> Told<(&str, Option<&str>)> {
+        match cgroup {
+            1 => Told::Is(Some(("abcdef", Some("web-1")))),
+            2 => Told::Is(Some(("123456", None))),
+            3 => Told::Unseen,
+            _ => Told::Unknown,
+        }
+    }
+}
+
+fn holder(pid: i32, name: &str) -> Holder<'_> {
+    let name = name.as_bytes();
+    Holder { pid, name }
+}
