@@ -41,6 +41,8 @@ pub struct Connection {
     pub info: Option<Box<TcpInfo>>,
     /// What the kernel said that this version does not know.
     pub attributes: Vec<Attribute>,
+    /// Whether the kernel says that its owner did not name the local port, where it was asked.
+    pub(crate) autobound: Option<bool>,
 }
 
 impl Connection {

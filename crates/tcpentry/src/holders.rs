@@ -56,7 +56,9 @@ impl HolderSource {
             Self::Remembered(remembered) => {
                 let seen = remembered.seen()?;
                 hidden.extend(&seen.hidden);
-                Ok(seen.of(inode).find_map(|holder| visit(holder).break_value()))
+                Ok(seen
+                    .of(inode)
+                    .find_map(|holder| visit(holder).break_value()))
             }
         }
     }
@@ -124,9 +126,16 @@ mod tests {
         let listen = || TcpListener::bind("127.0.0.1:0").unwrap();
         let (first, mut source) = (listen(), HolderSource::for_many());
         let knows = |source: &mut HolderSource, socket: &TcpListener| {
-            let own = process::Process::current();
-            let holders = source.holders(inode_of(socket)).unwrap().found;
-            holders.iter().any(|holder| holder.process == own)
+            let own = Process::current();
+            let is_own = |holder: Holder| {
+                if own == Some(holder.process) {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            };
+            let found = source.each(inode_of(socket), &mut Vec::new(), is_own);
+            found.unwrap().is_some()
         };
         source.next_batch();
         assert!(knows(&mut source, &first));

@@ -10,11 +10,13 @@ use crate::connection::Connection;
 use crate::devices::Devices;
 use crate::endpoint::{Device, Interface, Pair};
 use crate::error::{Error, ErrorKind, Guard, Operation};
+use crate::filter::Pass;
 use crate::identity::{BootId, Identity, NetnsId, Place};
 use crate::netns;
 use crate::notation::ScopedEndpoint;
-use crate::sock_diag::{Diag, Dump, NetlinkSocket, Scope};
+use crate::sock_diag::{Diag, NetlinkSocket};
 use crate::state::{State, States};
+use crate::walk::Walk;
 
 /// The TCP table of a network namespace.
 ///
@@ -60,6 +62,12 @@ pub struct Query {
     pub states: States,
     /// With [`Connection::info`] and [`Connection::mptcp`], which cost about half as much again.
     pub info: bool,
+    /// What else the kernel judges, in one pass over the table or two: that of a [`Selection`].
+    ///
+    /// [`Selection`]: crate::Selection
+    pub(crate) passes: Vec<Pass>,
+    /// Local and peer port; 0 leaves one open.
+    pub(crate) ports: (u16, u16),
 }
 
 impl Default for Query {
@@ -67,6 +75,8 @@ impl Default for Query {
         Self {
             states: States::CONNECTIONS,
             info: false,
+            passes: vec![Pass::OVER_ALL],
+            ports: (0, 0),
         }
     }
 }
@@ -84,16 +94,6 @@ impl Query {
     #[must_use]
     pub fn with_info(self) -> Self {
         Self { info: true, ..self }
-    }
-
-    /// What is asked of the kernel for it.
-    pub(crate) fn scope(&self) -> Scope {
-        Scope {
-            states: self.states,
-            info: self.info,
-            ports: (0, 0),
-            program: None,
-        }
     }
 }
 
@@ -173,8 +173,16 @@ impl TcpTable {
     /// churn a socket that comes or goes during the walk may be missing, and one that moves within the
     /// table may come twice: the cookie tells.
     pub fn connections(&mut self, query: &Query) -> Result<Connections<'_>, Error> {
-        let rows = self.walker.dump(query.scope()).map_err(dump_error)?;
-        Ok(Connections(rows))
+        Walk::start(&mut self.walker, query).map(Connections)
+    }
+
+    /// Whether the kernel tells this table the marks of sockets: to `CAP_NET_ADMIN` only.
+    pub(crate) fn shows_marks(&mut self) -> Result<bool, Error> {
+        match self.asker.diag.probe_right() {
+            Ok(()) => Ok(true),
+            Err(Errno::PERM) => Ok(false),
+            Err(errno) => Err(dump_error(errno.into())),
+        }
     }
 
     /// Looks up one connection, exactly.
@@ -370,13 +378,13 @@ impl TcpTable {
 }
 
 /// The rows of a table, as the kernel gives them.
-pub struct Connections<'t>(Dump<'t>);
+pub struct Connections<'t>(Walk<'t>);
 
 impl Iterator for Connections<'_> {
     type Item = Result<Connection, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.0.next().map(|row| row.map_err(dump_error))
+        self.0.next()
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use super::{Deleter, Method, MethodChoice, Mode, Options, guard, may_leave_orphans};
-use crate::asker::{Asker, dump_error};
+use crate::asker::Asker;
 use crate::connection::{Connection, Cookie};
 use crate::endpoint::Pair;
 use crate::error::{Error, Operation};
@@ -19,6 +19,7 @@ use crate::holders::HolderSource;
 use crate::sock_diag::DESTRUCTIONS;
 use crate::state::State;
 use crate::table::{Query, TcpTable};
+use crate::walk::Walk;
 
 /// What is to be done with a row of the table: the answer of whoever selects.
 #[derive(Clone, Debug)]
@@ -146,9 +147,9 @@ impl TcpTable {
         report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         // What is MPTCP is only told with the counters.
-        let scope = query.clone().with_info().scope();
+        let query = query.clone().with_info();
         let mut bulk = Bulk::new(&mut self.asker, options, mode, report);
-        let mut rows = self.walker.dump(scope).map_err(dump_error)?;
+        let mut rows = Walk::start(&mut self.walker, &query)?;
         let mut waiting = Waiting::new();
         let mut recent = Recent::default();
         let mut result = Ok(());
@@ -156,7 +157,7 @@ impl TcpTable {
             let row = match row {
                 Ok(row) => row,
                 Err(error) => {
-                    result = Err(dump_error(error));
+                    result = Err(error);
                     break;
                 }
             };

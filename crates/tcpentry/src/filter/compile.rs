@@ -52,6 +52,14 @@ pub(crate) struct Pass {
     pub(crate) autobound: Option<bool>,
 }
 
+impl Pass {
+    /// Yields every socket.
+    pub(crate) const OVER_ALL: Self = Self {
+        program: None,
+        autobound: None,
+    };
+}
+
 /// What has to be known to judge the expression.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[expect(
@@ -67,6 +75,8 @@ pub(crate) struct Needs {
     pub(crate) cgroups: bool,
     /// The marks, which the kernel tells only to `CAP_NET_ADMIN`.
     pub(crate) marks: bool,
+    /// Out of which range the kernel chooses local ports.
+    pub(crate) local_ports: bool,
 }
 
 /// Under which circumstances the kernel is asked.
@@ -77,6 +87,19 @@ pub(crate) struct Compiler {
     /// Whether the caller may ask for marks (`CAP_NET_ADMIN`): else a program with one is refused.
     pub(crate) marks: bool,
     pub(crate) local_ports: LocalPorts,
+}
+
+impl Plan {
+    /// For a filter that is only states.
+    pub(crate) fn over_all() -> Self {
+        Self {
+            passes: vec![Pass::OVER_ALL],
+            ports: (0, 0),
+            kernel: None,
+            rest: None,
+            needs: Needs::default(),
+        }
+    }
 }
 
 impl Compiler {
@@ -365,7 +388,7 @@ impl End {
 }
 
 impl Needs {
-    fn of(expr: &Expr) -> Self {
+    pub(crate) fn of(expr: &Expr) -> Self {
         let any = |is_meant: fn(&Term) -> bool| mentions(expr, &is_meant);
         Self {
             info: any(|term| {
@@ -374,6 +397,7 @@ impl Needs {
             owners: any(|term| matches!(term, Term::Pid(_) | Term::Process(_))),
             cgroups: any(|term| matches!(term, Term::Unit(_) | Term::Container(_))),
             marks: any(|term| matches!(term, Term::Mark { .. })),
+            local_ports: any(|term| *term == Term::Autobound),
         }
     }
 }

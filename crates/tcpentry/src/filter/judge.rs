@@ -29,13 +29,16 @@ use std::time::Duration;
 
 use super::expr::{Comparison, End, Expr, Network, Pattern, Term};
 use crate::connection::{Connection, Inode};
+use crate::container::{Container, Unit};
 use crate::endpoint::Endpoint;
 use crate::state::State;
 
 /// What is said of a socket.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Truth {
+pub enum Truth {
+    /// It holds: the only one that selects.
     True,
+    /// It does not.
     False,
     /// There is no such property.
     Unknown,
@@ -53,18 +56,16 @@ pub(crate) struct Subject<'s> {
 }
 
 /// What has to be known beside a socket's own row.
-pub(crate) trait Knowledge {
+pub(crate) trait Facts {
     /// The processes that hold a socket, of those whose descriptors the caller may see.
-    fn holders(&self, inode: Inode) -> impl Iterator<Item = Holder<'_>>;
+    /// `None` where nobody has looked.
+    fn holders(&self, inode: Inode) -> Option<impl Iterator<Item = Holder<'_>>>;
 
     /// The processes whose descriptors the caller may not see.
     fn hidden(&self) -> impl Iterator<Item = Holder<'_>>;
 
-    /// The unit that a cgroup belongs to, by the cgroup's id.
-    fn unit(&self, cgroup: u64) -> Told<&str>;
-
-    /// The container that a cgroup belongs to: its id and, where it has one, its name.
-    fn container(&self, cgroup: u64) -> Told<(&str, Option<&str>)>;
+    /// The path of a socket's cgroup.
+    fn cgroup(&self, connection: &Connection) -> Told<&str>;
 }
 
 /// A process.
@@ -74,34 +75,33 @@ pub(crate) struct Holder<'k> {
     pub(crate) name: &'k [u8],
 }
 
-/// What is known of a cgroup.
+/// What is known of something.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Told<T> {
-    /// It belongs to this one, or to none.
-    Is(Option<T>),
-    /// Nobody can tell: it has been removed, or lies outside of this cgroup namespace.
+    Is(T),
+    /// Nobody can tell: a cgroup that has been removed, or lies outside of this cgroup namespace.
     Unknown,
-    /// This caller may not look.
+    /// This caller may not look, or nobody has looked.
     Unseen,
 }
 
 /// Judges sockets.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Judge<'j, K> {
-    pub(crate) knowledge: &'j K,
+    pub(crate) facts: &'j K,
     /// Whether the kernel tells this caller the marks of sockets (`CAP_NET_ADMIN`).
     pub(crate) marks: bool,
     pub(crate) local_ports: LocalPorts,
 }
 
 /// The ports out of which the kernel chooses: `net.ipv4.ip_local_port_range`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct LocalPorts {
     pub(crate) first: u16,
     pub(crate) last: u16,
 }
 
-impl<K: Knowledge> Judge<'_, K> {
+impl<K: Facts> Judge<'_, K> {
     pub(crate) fn judge(&self, expr: &Expr, subject: Subject<'_>) -> Truth {
         self.weigh(expr, true, subject)
     }
@@ -153,19 +153,13 @@ impl<K: Knowledge> Judge<'_, K> {
             Term::Pid(pid) => self.held(connection, |holder| holder.pid == *pid),
             Term::Process(pattern) => self.held(connection, |holder| pattern.matches(holder.name)),
             Term::User { uid, .. } => Truth::told(connection.inode.map(|_| connection.uid == *uid)),
-            Term::Unit(name) => in_cgroup(
-                connection,
-                |cgroup| self.knowledge.unit(cgroup),
-                |unit| unit == name || unit.strip_suffix(".service") == Some(name),
-            ),
-            Term::Container(beginning) => in_cgroup(
-                connection,
-                |cgroup| self.knowledge.container(cgroup),
-                |(id, name)| {
-                    id.starts_with(beginning)
-                        || name.is_some_and(|name| name.starts_with(beginning))
-                },
-            ),
+            Term::Unit(name) => self.in_cgroup(connection, |path| {
+                Unit::of_cgroup(path).is_some_and(|unit| unit.is_called(name))
+            }),
+            Term::Container(beginning) => self.in_cgroup(connection, |path| {
+                let container = Container::of_cgroup(path);
+                container.is_some_and(|container| container.is_called(beginning))
+            }),
             Term::Idle(comparison, limit) => compared(*comparison, connection.idle(), limit),
             Term::Rtt(comparison, limit) => compared(*comparison, rtt(connection), limit),
             Term::Retransmits(comparison, limit) => {
@@ -180,16 +174,27 @@ impl<K: Knowledge> Judge<'_, K> {
         }
     }
 
+    fn in_cgroup(&self, connection: &Connection, is_meant: impl Fn(&str) -> bool) -> Truth {
+        match self.facts.cgroup(connection) {
+            Told::Is(path) => Truth::from(is_meant(path)),
+            Told::Unknown => Truth::Unknown,
+            Told::Unseen => Truth::Unseen,
+        }
+    }
+
     /// Whether a process like this holds the socket.
     fn held(&self, connection: &Connection, is_meant: impl Fn(Holder<'_>) -> bool) -> Truth {
         let Some(inode) = connection.inode else {
             return Truth::Unknown;
         };
-        let mut holders = self.knowledge.holders(inode).peekable();
+        let Some(holders) = self.facts.holders(inode) else {
+            return Truth::Unseen;
+        };
+        let mut holders = holders.peekable();
         if holders.peek().is_some() {
             return Truth::from(holders.any(is_meant));
         }
-        let mut hidden = self.knowledge.hidden().peekable();
+        let mut hidden = self.facts.hidden().peekable();
         if hidden.peek().is_none() {
             // Somebody of another pid namespace, for example.
             Truth::Unknown
@@ -208,18 +213,6 @@ fn of_ends(end: End, connection: &Connection, holds: impl Fn(Endpoint) -> bool) 
         End::Peer => holds(peer),
         End::Either => holds(local) || holds(peer),
     })
-}
-
-fn in_cgroup<T>(
-    connection: &Connection,
-    told: impl Fn(u64) -> Told<T>,
-    is_meant: impl Fn(T) -> bool,
-) -> Truth {
-    match connection.cgroup.map(told) {
-        Some(Told::Is(found)) => Truth::from(found.is_some_and(is_meant)),
-        Some(Told::Unseen) => Truth::Unseen,
-        Some(Told::Unknown) | None => Truth::Unknown,
-    }
 }
 
 fn compared<T: Ord>(comparison: Comparison, value: Option<T>, limit: &T) -> Truth {
@@ -328,7 +321,7 @@ impl Network {
 
 impl Pattern {
     /// Takes each piece between two `*` where it comes first: no name makes it try twice.
-    fn matches(&self, name: &[u8]) -> bool {
+    pub(super) fn matches(&self, name: &[u8]) -> bool {
         let Some((beginning, rest)) = self.0.split_once('*') else {
             return self.0.as_bytes() == name;
         };

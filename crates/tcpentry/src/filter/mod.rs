@@ -12,18 +12,25 @@ mod names;
 mod number;
 mod parse;
 mod print;
+mod processes;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
-mod testing_b;
-#[cfg(test)]
 mod tests;
 
+pub(crate) use compile::{Compiler, Needs, Pass, Plan};
 pub use error::FilterError;
+pub use judge::Truth;
+pub(crate) use judge::{Facts, Holder, Judge, LocalPorts, Subject, Told};
 pub use names::{Names, SystemNames};
+pub(crate) use processes::Processes;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use crate::state::States;
-use expr::Expr;
+pub(crate) use expr::Expr;
+use expr::{End, Network, Term};
 
 /// Which sockets are meant: the states, and an expression over everything else.
 ///
@@ -68,8 +75,69 @@ impl Filter {
         parse::parse(text, names)
     }
 
+    /// The filter that every socket passes which is in a state that is asked for.
+    pub const fn any() -> Self {
+        Self {
+            states: None,
+            expr: None,
+        }
+    }
+
+    /// Whether this word begins a filter: by a keyword, a parenthesis or a negation.
+    ///
+    /// ```
+    /// use tcpentry::Filter;
+    /// assert!(["state", "dport=:80", "(src", "!dev", "host 192.0.2.1"].iter().all(|it| Filter::is_begun_by(it)));
+    /// assert!(!Filter::is_begun_by("192.0.2.1:80") && !Filter::is_begun_by("[::1]:80"));
+    /// ```
+    pub fn is_begun_by(word: &str) -> bool {
+        let end = word.find(|character: char| !character.is_ascii_alphabetic());
+        let (first, rest) = word.split_at(end.unwrap_or(word.len()));
+        if first.is_empty() {
+            return word.starts_with(['(', '!']);
+        }
+        // What goes on with a letter's like is another word.
+        parse::is_word(first) && !rest.starts_with(['-', '.', '_', ':', '%'])
+    }
+
+    /// The same filter, of IPv4 only: also that in IPv6 sockets (`::ffff:a.b.c.d`).
+    #[must_use]
+    pub fn only_ipv4(self) -> Self {
+        self.only_in(Ipv4Addr::UNSPECIFIED.into())
+    }
+
+    /// The same filter, of IPv6 only.
+    #[must_use]
+    pub fn only_ipv6(self) -> Self {
+        self.only_in(Ipv6Addr::UNSPECIFIED.into())
+    }
+
+    fn only_in(self, address: IpAddr) -> Self {
+        let family = Expr::Term(Term::Host {
+            end: End::Local,
+            network: Network::new(address, 0),
+            port: None,
+        });
+        let both = self.expr.into_iter().chain([family]).collect();
+        Self {
+            expr: Some(parse::all_of(both)),
+            ..self
+        }
+    }
+
     /// The states that its `state` and `exclude` clauses name; `None` where it has none.
     pub const fn states(&self) -> Option<States> {
         self.states
     }
+}
+
+/// Reads a duration in the units of filters: `500ms`, `30s`, `10m`, `2h`, `1d`.
+///
+/// ```
+/// use std::time::Duration;
+/// assert_eq!(tcpentry::duration("10m"), Ok(Duration::from_secs(600)));
+/// assert_eq!(tcpentry::duration("10").unwrap_err().hint(), Some("units of time are us ms s m h d"));
+/// ```
+pub fn duration(text: &str) -> Result<Duration, FilterError> {
+    number::time(error::Piece { text, column: 0 })
 }

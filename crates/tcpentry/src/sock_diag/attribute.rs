@@ -78,6 +78,7 @@ fn fixed_part(reader: &mut Reader<'_>) -> Option<Connection> {
         mptcp: None,
         info: None,
         attributes: Vec::new(),
+        autobound: None,
     })
 }
 

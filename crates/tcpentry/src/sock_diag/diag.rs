@@ -208,13 +208,7 @@ impl Diag {
     ///
     /// A program is a help and no promise: see [`Dump::is_unfiltered`].
     pub(crate) fn dump(&mut self, scope: Scope) -> Result<Dump<'_>, DumpError> {
-        let request = DumpRequest {
-            families: Families::Both,
-            states: scope.states,
-            info: scope.info,
-            ports: scope.ports,
-            program: scope.program,
-        };
+        let request = DumpRequest::of(scope);
         self.ask(Request::Dump(&request))?;
         Ok(Dump {
             diag: self,
@@ -235,7 +229,6 @@ impl Diag {
     /// Whether the kernel runs programs, and doesn't just take them: a dump by one that rejects all.
     ///
     /// For those who have to believe what a program says, because no row tells it. Costs a walk.
-    #[cfg_attr(not(test), expect(dead_code, reason = "until the engine calls it"))]
     pub(crate) fn runs_programs(&mut self, states: States) -> Result<bool, DumpError> {
         let mut dump = self.dump(Scope {
             states,
@@ -358,6 +351,18 @@ impl Diag {
     }
 }
 
+impl DumpRequest {
+    fn of(scope: Scope) -> Self {
+        Self {
+            families: Families::Both,
+            states: scope.states,
+            info: scope.info,
+            ports: scope.ports,
+            program: scope.program,
+        }
+    }
+}
+
 /// What the kernel says to a request that is no dump.
 enum Reply {
     Socket(Box<Connection>),
@@ -413,6 +418,17 @@ impl Dump<'_> {
     /// yields whatever the program would have kept back. Known with the first socket.
     pub(crate) const fn is_unfiltered(&self) -> bool {
         self.refusal.is_some()
+    }
+
+    /// After its end, asks for something else: another walk, with all the same.
+    pub(crate) fn go_on(&mut self, scope: Scope) -> Result<(), DumpError> {
+        self.request = DumpRequest::of(scope);
+        self.round = 1;
+        self.seen.clear();
+        self.seen_before = 0;
+        self.refusal = None;
+        self.finished = false;
+        Ok(self.start(Families::Both)?)
     }
 
     /// The next socket that has not been yielded yet; `None` at the end.

@@ -1,7 +1,9 @@
 use proptest::prelude::*;
 
 use super::super::judge::{Judge, Subject, Truth};
-use super::super::testing_b::{Known, LOCAL_PORTS, Pool, SETS, Socket, exprs, network, sockets};
+use super::super::testing::sockets::{
+    Known, LOCAL_PORTS, Pool, SETS, Socket, exprs, network, sockets,
+};
 use super::*;
 use crate::sock_diag::bytecode::interpreter;
 
@@ -53,8 +55,8 @@ proptest! {
                 prop_assert_eq!(interpreter::audit(&program.bytes(), marks), Ok(()));
             }
         }
-        let knowledge = &Known { hidden };
-        let judge = Judge { knowledge, marks, local_ports: LOCAL_PORTS };
+        let facts = &Known { hidden };
+        let judge = Judge { facts, marks, local_ports: LOCAL_PORTS };
         for socket in sockets.iter().filter(|socket| socket.is_in(states)) {
             let connection = &socket.connection(marks);
             let judged = |expr: &Expr, autobound| {

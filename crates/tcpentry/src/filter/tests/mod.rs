@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::testing::{FakeNames, filter};
+use super::testing::texts::{FakeNames, filter};
 use super::{Filter, FilterError};
 
 mod bad;

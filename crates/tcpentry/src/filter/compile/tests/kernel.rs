@@ -290,7 +290,7 @@ impl Asker {
     fn compare_one(&mut self, expr: &Expr, all: &Rows, auto: &Rows) {
         let marks = self.compiler.marks;
         let judge = Judge {
-            knowledge: &Known::default(),
+            facts: &Known::default(),
             marks,
             local_ports: self.compiler.local_ports,
         };

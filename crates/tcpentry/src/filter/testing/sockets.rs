@@ -6,8 +6,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::expr::{Comparison, End, Expr, Network, Pattern, Term};
-use super::judge::{Holder, Knowledge, LocalPorts, Told};
+use super::super::expr::{Comparison, End, Expr, Network, Pattern, Term};
+use super::super::judge::{Facts, Holder, LocalPorts, Told};
 use crate::connection::{Connection, Inode, TcpInfo};
 use crate::endpoint::Interface;
 use crate::sock_diag::bytecode::interpreter::Entry;
@@ -336,34 +336,25 @@ pub(crate) struct Known {
     pub(crate) hidden: Vec<(i32, &'static str)>,
 }
 
-impl Knowledge for Known {
-    fn holders(&self, inode: Inode) -> impl Iterator<Item = Holder<'_>> {
+impl Facts for Known {
+    fn holders(&self, inode: Inode) -> Option<impl Iterator<Item = Holder<'_>>> {
         let holders: &[(i32, &str)] = match inode.number() {
             1 => &[(1, "nginx")],
             2 => &[(1, "nginx"), (2, "sh")],
             _ => &[],
         };
-        holders.iter().map(|&(pid, name)| holder(pid, name))
+        Some(holders.iter().map(|&(pid, name)| holder(pid, name)))
     }
 
     fn hidden(&self) -> impl Iterator<Item = Holder<'_>> {
         self.hidden.iter().map(|&(pid, name)| holder(pid, name))
     }
 
-    fn unit(&self, cgroup: u64) -> Told<&str> {
-        match cgroup {
-            1 => Told::Is(Some("nginx.service")),
-            2 => Told::Is(None),
-            3 => Told::Unseen,
-            _ => Told::Unknown,
-        }
-    }
-
-    fn container(&self, cgroup: u64) -> Told<(&str, Option<&str>)> {
-        match cgroup {
-            1 => Told::Is(Some(("abcdef", Some("web-1")))),
-            2 => Told::Is(Some(("123456", None))),
-            3 => Told::Unseen,
+    fn cgroup(&self, connection: &Connection) -> Told<&str> {
+        match connection.cgroup {
+            Some(1) => Told::Is("/system.slice/nginx.service"),
+            Some(2) => Told::Is("/lxc.payload.web-1"),
+            Some(3) => Told::Unseen,
             _ => Told::Unknown,
         }
     }

@@ -9,10 +9,10 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::expr::{Comparison, End, Expr, Network, Pattern, Term};
-use super::number::looks_like_number;
-use super::parse::{GROUPS, all_of, any_of, negated};
-use super::{Filter, Names};
+use super::super::expr::{Comparison, End, Expr, Network, Pattern, Term};
+use super::super::number::looks_like_number;
+use super::super::parse::{GROUPS, all_of, any_of, negated};
+use super::super::{Filter, Names};
 use crate::endpoint::Interface;
 use crate::state::{State, States};
 

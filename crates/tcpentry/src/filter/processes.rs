@@ -1,0 +1,47 @@
+//! Which processes a filter asks for.
+
+use super::expr::{Expr, Pattern, Term};
+
+/// The processes that a filter asks for, where no other one can make a difference to it.
+pub(crate) struct Processes<'f> {
+    pids: Vec<i32>,
+    names: Vec<&'f Pattern>,
+}
+
+impl<'f> Processes<'f> {
+    /// `None` where any process can make a difference: where one is excluded (`not process nginx` is about
+    /// all the others), or where none is asked for.
+    pub(crate) fn of(expr: &'f Expr) -> Option<Self> {
+        let mut processes = Self {
+            pids: Vec::new(),
+            names: Vec::new(),
+        };
+        let all_asked_for = processes.collect(expr, true);
+        let some = !processes.pids.is_empty() || !processes.names.is_empty();
+        (all_asked_for && some).then_some(processes)
+    }
+
+    fn collect(&mut self, expr: &'f Expr, positive: bool) -> bool {
+        match expr {
+            Expr::And(several) | Expr::Or(several) => {
+                several.iter().all(|expr| self.collect(expr, positive))
+            }
+            Expr::Not(expr) => self.collect(expr, !positive),
+            Expr::Term(Term::Pid(_) | Term::Process(_)) if !positive => false,
+            Expr::Term(Term::Pid(pid)) => {
+                self.pids.push(*pid);
+                true
+            }
+            Expr::Term(Term::Process(pattern)) => {
+                self.names.push(pattern);
+                true
+            }
+            Expr::Term(_) => true,
+        }
+    }
+
+    /// Whether this is one of them.
+    pub(crate) fn contain(&self, pid: i32, name: &[u8]) -> bool {
+        self.pids.contains(&pid) || self.names.iter().any(|pattern| pattern.matches(name))
+    }
+}
