@@ -44,7 +44,7 @@ _tcpentry() {
 
     case "${cmd}" in
         tcpentry)
-            opts="-4 -6 -l -a -u -i -h -V --ipv4 --ipv6 --listening --all --user --info --id --json --no-header --color --help --version list delete close kill drop doctor demo"
+            opts="-4 -6 -l -a -p -u -i -c -h -V --ipv4 --ipv6 --listening --all --explain --process --user --info --container --id --json --no-header --color --help --version list delete close kill drop doctor demo"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -62,7 +62,7 @@ _tcpentry() {
             return 0
             ;;
         tcpentry__subcmd__delete)
-            opts="-n -q -h --id --dry-run --listeners --own-session --method --quiet --json --no-header --color --help"
+            opts="-4 -6 -l -a -n -y -q -v -p -u -i -c -h --id --ipv4 --ipv6 --listening --all --explain --dry-run --yes --max --listeners --own-session --method --for --until-quiet --syslog --quiet --verbose --process --user --info --container --json --no-header --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -72,8 +72,20 @@ _tcpentry() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --max)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --method)
                     COMPREPLY=($(compgen -W "auto sock-diag borrow" -- "${cur}"))
+                    return 0
+                    ;;
+                --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --until-quiet)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -124,7 +136,7 @@ _tcpentry() {
             return 0
             ;;
         tcpentry__subcmd__list)
-            opts="-4 -6 -l -a -u -i -h --ipv4 --ipv6 --listening --all --user --info --id --json --no-header --color --help"
+            opts="-4 -6 -l -a -p -u -i -c -h --ipv4 --ipv6 --listening --all --explain --process --user --info --container --id --json --no-header --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

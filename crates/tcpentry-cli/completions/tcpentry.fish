@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_tcpentry_global_optspecs
-    string join \n 4/ipv4 6/ipv6 l/listening a/all u/user i/info id json no-header color= h/help V/version
+    string join \n 4/ipv4 6/ipv6 l/listening a/all explain p/process u/user i/info c/container id json no-header color= h/help V/version
 end
 
 function __fish_tcpentry_needs_command
@@ -31,20 +31,23 @@ complete -c tcpentry -n "__fish_tcpentry_needs_command" -s 4 -l ipv4 -d 'Only IP
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -s 6 -l ipv6 -d 'Only IPv6'
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -s l -l listening -d 'Listening sockets instead of connections'
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -s a -l all -d 'All states, also listening, TIME_WAIT, SYN_RECV and bound-inactive'
+complete -c tcpentry -n "__fish_tcpentry_needs_command" -l explain -d 'Say how the filter is understood, what the kernel judges and what is judged here; do no more'
+complete -c tcpentry -n "__fish_tcpentry_needs_command" -s p -l process -d 'The processes that hold a socket'
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -s u -l user -d 'The user a socket belongs to'
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -s i -l info -d 'Counters: idle time, round-trip time, retransmits'
+complete -c tcpentry -n "__fish_tcpentry_needs_command" -s c -l container -d 'The container and the systemd unit a socket belongs to'
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -l id -d 'The identity of each socket, for `delete --id`'
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -l json -d 'One JSON object a line; the fields are in the manual'
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -l no-header -d 'No line of column names'
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -s V -l version -d 'Print version'
-complete -c tcpentry -n "__fish_tcpentry_needs_command" -f -a "list" -d 'Print the TCP table: connections, with -l listeners, with -a everything'
-complete -c tcpentry -n "__fish_tcpentry_needs_command" -f -a "delete" -d 'Delete connections: exactly what is named, or say why not'
-complete -c tcpentry -n "__fish_tcpentry_needs_command" -f -a "close" -d 'Delete connections: exactly what is named, or say why not'
-complete -c tcpentry -n "__fish_tcpentry_needs_command" -f -a "kill" -d 'Delete connections: exactly what is named, or say why not'
-complete -c tcpentry -n "__fish_tcpentry_needs_command" -f -a "drop" -d 'Delete connections: exactly what is named, or say why not'
-complete -c tcpentry -n "__fish_tcpentry_needs_command" -f -a "doctor" -d 'Say what can be deleted here, by which method and right, and what is missing'
-complete -c tcpentry -n "__fish_tcpentry_needs_command" -f -a "demo" -d 'Watch a connection being deleted: a real server and clients on loopback, a few seconds, no root'
+complete -c tcpentry -n "__fish_tcpentry_needs_command" -a "list" -d 'Print the TCP table: connections, with -l listeners, with -a everything'
+complete -c tcpentry -n "__fish_tcpentry_needs_command" -a "delete" -d 'Delete connections: exactly what is named, or say why not'
+complete -c tcpentry -n "__fish_tcpentry_needs_command" -a "close" -d 'Delete connections: exactly what is named, or say why not'
+complete -c tcpentry -n "__fish_tcpentry_needs_command" -a "kill" -d 'Delete connections: exactly what is named, or say why not'
+complete -c tcpentry -n "__fish_tcpentry_needs_command" -a "drop" -d 'Delete connections: exactly what is named, or say why not'
+complete -c tcpentry -n "__fish_tcpentry_needs_command" -a "doctor" -d 'Say what can be deleted here, by which method and right, and what is missing'
+complete -c tcpentry -n "__fish_tcpentry_needs_command" -a "demo" -d 'Watch a connection being deleted: a real server and clients on loopback, a few seconds, no root'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -l color -d 'When to colour; auto heeds NO_COLOR and whether a terminal is there' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -52,65 +55,128 @@ complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -s 4 -l ipv4 -d 
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -s 6 -l ipv6 -d 'Only IPv6'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -s l -l listening -d 'Listening sockets instead of connections'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -s a -l all -d 'All states, also listening, TIME_WAIT, SYN_RECV and bound-inactive'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -l explain -d 'Say how the filter is understood, what the kernel judges and what is judged here; do no more'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -s p -l process -d 'The processes that hold a socket'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -s u -l user -d 'The user a socket belongs to'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -s i -l info -d 'Counters: idle time, round-trip time, retransmits'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -s c -l container -d 'The container and the systemd unit a socket belongs to'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -l id -d 'The identity of each socket, for `delete --id`'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -l json -d 'One JSON object a line; the fields are in the manual'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -l no-header -d 'No line of column names'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -l id -d 'Delete by identity; `-` reads identities or JSON lines from standard input' -r
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -l max -d 'Delete nothing when more than N are selected' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -l method -d 'By which method' -r -f -a "auto\t'SOCK_DESTROY first, the borrowed descriptor where that can\'t do it'
 sock-diag\t'Only the kernel\'s SOCK_DESTROY (needs CAP_NET_ADMIN)'
 borrow\t'Only by the owner\'s borrowed descriptor (needs the same user, or root)'"
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -l for -d 'Go on deleting what comes to match, for so long (500ms, 30s, 10m, 2h, 1d)' -r
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -l until-quiet -d 'Go on until nothing has matched for so long' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -l color -d 'When to colour; auto heeds NO_COLOR and whether a terminal is there' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -s 4 -l ipv4 -d 'Only IPv4, also that of dual-stack sockets (::ffff:a.b.c.d)'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -s 6 -l ipv6 -d 'Only IPv6'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -s l -l listening -d 'Listening sockets instead of connections'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -s a -l all -d 'All states, also listening, TIME_WAIT, SYN_RECV and bound-inactive'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -l explain -d 'Say how the filter is understood, what the kernel judges and what is judged here; do no more'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -s n -l dry-run -d 'Do everything but the deletion: same output, and the exit code to be expected'
-complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -l listeners -d 'Delete listeners too, and with them every connection in their queue'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -s y -l yes -d 'Delete what a filter selects without asking, also when it is more than one'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -l listeners -d 'Select listeners too, and delete with them every connection in their queue'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -l own-session -d 'Delete even the connection that carries this very session'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -l syslog -d 'Report each deletion to the system log too'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -s q -l quiet -d 'Report only what was not deleted'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -s p -l process -d 'The processes that hold a socket'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -s u -l user -d 'The user a socket belongs to'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -s i -l info -d 'Counters: idle time, round-trip time, retransmits'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -s c -l container -d 'The container and the systemd unit a socket belongs to'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -l json -d 'One JSON object a line; the fields are in the manual'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -l no-header -d 'No line of column names'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -l id -d 'Delete by identity; `-` reads identities or JSON lines from standard input' -r
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -l max -d 'Delete nothing when more than N are selected' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -l method -d 'By which method' -r -f -a "auto\t'SOCK_DESTROY first, the borrowed descriptor where that can\'t do it'
 sock-diag\t'Only the kernel\'s SOCK_DESTROY (needs CAP_NET_ADMIN)'
 borrow\t'Only by the owner\'s borrowed descriptor (needs the same user, or root)'"
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -l for -d 'Go on deleting what comes to match, for so long (500ms, 30s, 10m, 2h, 1d)' -r
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -l until-quiet -d 'Go on until nothing has matched for so long' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -l color -d 'When to colour; auto heeds NO_COLOR and whether a terminal is there' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -s 4 -l ipv4 -d 'Only IPv4, also that of dual-stack sockets (::ffff:a.b.c.d)'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -s 6 -l ipv6 -d 'Only IPv6'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -s l -l listening -d 'Listening sockets instead of connections'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -s a -l all -d 'All states, also listening, TIME_WAIT, SYN_RECV and bound-inactive'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -l explain -d 'Say how the filter is understood, what the kernel judges and what is judged here; do no more'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -s n -l dry-run -d 'Do everything but the deletion: same output, and the exit code to be expected'
-complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -l listeners -d 'Delete listeners too, and with them every connection in their queue'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -s y -l yes -d 'Delete what a filter selects without asking, also when it is more than one'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -l listeners -d 'Select listeners too, and delete with them every connection in their queue'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -l own-session -d 'Delete even the connection that carries this very session'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -l syslog -d 'Report each deletion to the system log too'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -s q -l quiet -d 'Report only what was not deleted'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -s p -l process -d 'The processes that hold a socket'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -s u -l user -d 'The user a socket belongs to'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -s i -l info -d 'Counters: idle time, round-trip time, retransmits'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -s c -l container -d 'The container and the systemd unit a socket belongs to'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -l json -d 'One JSON object a line; the fields are in the manual'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -l no-header -d 'No line of column names'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -l id -d 'Delete by identity; `-` reads identities or JSON lines from standard input' -r
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -l max -d 'Delete nothing when more than N are selected' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -l method -d 'By which method' -r -f -a "auto\t'SOCK_DESTROY first, the borrowed descriptor where that can\'t do it'
 sock-diag\t'Only the kernel\'s SOCK_DESTROY (needs CAP_NET_ADMIN)'
 borrow\t'Only by the owner\'s borrowed descriptor (needs the same user, or root)'"
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -l for -d 'Go on deleting what comes to match, for so long (500ms, 30s, 10m, 2h, 1d)' -r
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -l until-quiet -d 'Go on until nothing has matched for so long' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -l color -d 'When to colour; auto heeds NO_COLOR and whether a terminal is there' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -s 4 -l ipv4 -d 'Only IPv4, also that of dual-stack sockets (::ffff:a.b.c.d)'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -s 6 -l ipv6 -d 'Only IPv6'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -s l -l listening -d 'Listening sockets instead of connections'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -s a -l all -d 'All states, also listening, TIME_WAIT, SYN_RECV and bound-inactive'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -l explain -d 'Say how the filter is understood, what the kernel judges and what is judged here; do no more'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -s n -l dry-run -d 'Do everything but the deletion: same output, and the exit code to be expected'
-complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -l listeners -d 'Delete listeners too, and with them every connection in their queue'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -s y -l yes -d 'Delete what a filter selects without asking, also when it is more than one'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -l listeners -d 'Select listeners too, and delete with them every connection in their queue'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -l own-session -d 'Delete even the connection that carries this very session'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -l syslog -d 'Report each deletion to the system log too'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -s q -l quiet -d 'Report only what was not deleted'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -s p -l process -d 'The processes that hold a socket'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -s u -l user -d 'The user a socket belongs to'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -s i -l info -d 'Counters: idle time, round-trip time, retransmits'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -s c -l container -d 'The container and the systemd unit a socket belongs to'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -l json -d 'One JSON object a line; the fields are in the manual'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -l no-header -d 'No line of column names'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l id -d 'Delete by identity; `-` reads identities or JSON lines from standard input' -r
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l max -d 'Delete nothing when more than N are selected' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l method -d 'By which method' -r -f -a "auto\t'SOCK_DESTROY first, the borrowed descriptor where that can\'t do it'
 sock-diag\t'Only the kernel\'s SOCK_DESTROY (needs CAP_NET_ADMIN)'
 borrow\t'Only by the owner\'s borrowed descriptor (needs the same user, or root)'"
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l for -d 'Go on deleting what comes to match, for so long (500ms, 30s, 10m, 2h, 1d)' -r
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l until-quiet -d 'Go on until nothing has matched for so long' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l color -d 'When to colour; auto heeds NO_COLOR and whether a terminal is there' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -s 4 -l ipv4 -d 'Only IPv4, also that of dual-stack sockets (::ffff:a.b.c.d)'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -s 6 -l ipv6 -d 'Only IPv6'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -s l -l listening -d 'Listening sockets instead of connections'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -s a -l all -d 'All states, also listening, TIME_WAIT, SYN_RECV and bound-inactive'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l explain -d 'Say how the filter is understood, what the kernel judges and what is judged here; do no more'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -s n -l dry-run -d 'Do everything but the deletion: same output, and the exit code to be expected'
-complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l listeners -d 'Delete listeners too, and with them every connection in their queue'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -s y -l yes -d 'Delete what a filter selects without asking, also when it is more than one'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l listeners -d 'Select listeners too, and delete with them every connection in their queue'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l own-session -d 'Delete even the connection that carries this very session'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l syslog -d 'Report each deletion to the system log too'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -s q -l quiet -d 'Report only what was not deleted'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -s p -l process -d 'The processes that hold a socket'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -s u -l user -d 'The user a socket belongs to'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -s i -l info -d 'Counters: idle time, round-trip time, retransmits'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -s c -l container -d 'The container and the systemd unit a socket belongs to'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l json -d 'One JSON object a line; the fields are in the manual'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l no-header -d 'No line of column names'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -s h -l help -d 'Print help (see more with \'--help\')'

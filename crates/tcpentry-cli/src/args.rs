@@ -1,5 +1,7 @@
 //! The words of the command line: one definition for parser, help, manual page and completions.
 
+use std::time::Duration;
+
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use tcpentry::MethodChoice;
 
@@ -33,10 +35,28 @@ pub(crate) enum Command {
 /// Print the TCP table: connections, with -l listeners, with -a everything
 ///
 /// One line for each socket, aligned on a terminal, tab-separated with raw numbers otherwise.
-/// Connections are what ss shows by default: neither listeners nor TIME_WAIT nor SYN_RECV.
+/// Connections are what ss shows by default: neither listeners nor TIME_WAIT nor SYN_RECV. A filter in
+/// the language of ss, with more terms, selects among them: see the manual.
 #[derive(Debug, ClapArgs)]
-#[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 pub(crate) struct ListArgs {
+    /// What to select: the words of ss(8), and host, port, pid, process, user, unit, container, idle, ...
+    #[arg(value_name = "FILTER")]
+    pub(crate) filter: Vec<String>,
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
+    /// The identity of each socket, for `delete --id`
+    #[arg(long)]
+    pub(crate) id: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Which sockets, beside the filter.
+#[derive(Clone, Debug, ClapArgs)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
+pub(crate) struct SelectArgs {
     /// Only IPv4, also that of dual-stack sockets (::ffff:a.b.c.d)
     #[arg(short = '4', long)]
     pub(crate) ipv4: bool,
@@ -49,17 +69,27 @@ pub(crate) struct ListArgs {
     /// All states, also listening, TIME_WAIT, SYN_RECV and bound-inactive
     #[arg(short, long)]
     pub(crate) all: bool,
+    /// Say how the filter is understood, what the kernel judges and what is judged here; do no more
+    #[arg(long)]
+    pub(crate) explain: bool,
+}
+
+/// What is shown beside the connection.
+#[derive(Clone, Debug, ClapArgs)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
+pub(crate) struct ShowArgs {
+    /// The processes that hold a socket
+    #[arg(short, long)]
+    pub(crate) process: bool,
     /// The user a socket belongs to
     #[arg(short, long)]
     pub(crate) user: bool,
     /// Counters: idle time, round-trip time, retransmits
     #[arg(short, long)]
     pub(crate) info: bool,
-    /// The identity of each socket, for `delete --id`
-    #[arg(long)]
-    pub(crate) id: bool,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
+    /// The container and the systemd unit a socket belongs to
+    #[arg(short, long)]
+    pub(crate) container: bool,
 }
 
 /// Delete connections: exactly what is named, or say why not
@@ -67,9 +97,11 @@ pub(crate) struct ListArgs {
 /// The connection is aborted: its peer gets a reset, its owner an error, and its socket leaves the
 /// table at once. It is named by both its ends, in any notation that tools print
 /// (127.0.0.1:80, [::1]:80, [fe80::1%eth0]:80, 10.0.0.1%eth0:80, [::ffff:10.0.0.1]:80) or as
-/// tcpdrop's four words; or by the identity that `list --id` shows, which never means another one.
+/// tcpdrop's four words; by the identity that `list --id` shows, which never means another one;
+/// or by a filter in the language of ss, as `list` takes it.
 ///
-/// Without root it deletes connections of your own processes.
+/// Where a filter selects more than one, you are asked, or say --yes. Listeners and the connection of your own session
+/// are spared. Without root it deletes connections of your own processes.
 #[derive(Debug, ClapArgs)]
 #[command(
     visible_alias = "close",
@@ -77,22 +109,31 @@ pub(crate) struct ListArgs {
     visible_alias = "drop",
     override_usage = "tcpentry delete [OPTIONS] LOCAL PEER\n       \
         tcpentry delete [OPTIONS] LADDR LPORT PADDR PPORT\n       \
-        tcpentry delete [OPTIONS] --id ID...",
+        tcpentry delete [OPTIONS] --id ID...\n       \
+        tcpentry delete [OPTIONS] FILTER...",
     after_help = "Exit codes: 0 deleted, 1 nothing there, 2 usage, 3 guarded, 4 not permitted, \
         5 no way on this system, 6 mixed, 7 system error, 130 interrupted."
 )]
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 pub(crate) struct DeleteArgs {
-    /// Both ends, the local one first; with --id, identities
+    /// Both ends, the local one first; or a filter; with --id, identities
     #[arg(value_name = "WORD")]
     pub(crate) words: Vec<String>,
     /// Delete by identity; `-` reads identities or JSON lines from standard input
     #[arg(long, value_name = "ID", num_args = 1..)]
     pub(crate) id: Vec<String>,
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
     /// Do everything but the deletion: same output, and the exit code to be expected
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,
-    /// Delete listeners too, and with them every connection in their queue
+    /// Delete what a filter selects without asking, also when it is more than one
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// Delete nothing when more than N are selected
+    #[arg(long, value_name = "N")]
+    pub(crate) max: Option<u64>,
+    /// Select listeners too, and delete with them every connection in their queue
     #[arg(long)]
     pub(crate) listeners: bool,
     /// Delete even the connection that carries this very session
@@ -101,9 +142,23 @@ pub(crate) struct DeleteArgs {
     /// By which method
     #[arg(long, value_enum, default_value_t = MethodArg::Auto)]
     pub(crate) method: MethodArg,
+    /// Go on deleting what comes to match, for so long (500ms, 30s, 10m, 2h, 1d)
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    pub(crate) period: Option<Duration>,
+    /// Go on until nothing has matched for so long
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) until_quiet: Option<Duration>,
+    /// Report each deletion to the system log too
+    #[arg(long)]
+    pub(crate) syslog: bool,
     /// Report only what was not deleted
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
+    /// Say on standard error what is being done
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
@@ -172,6 +227,14 @@ impl From<MethodArg> for MethodChoice {
     }
 }
 
+/// A duration, in the units that filters take.
+fn duration(text: &str) -> Result<Duration, String> {
+    tcpentry::duration(text).map_err(|error| match error.hint() {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,6 +265,6 @@ mod tests {
     #[test]
     fn no_command_lists() {
         let args = Args::try_parse_from(["tcpentry", "-l", "--json"]).unwrap();
-        assert!(args.command.is_none() && args.list.listening && args.list.output.json);
+        assert!(args.command.is_none() && args.list.select.listening && args.list.output.json);
     }
 }

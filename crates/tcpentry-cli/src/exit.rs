@@ -1,5 +1,6 @@
 //! Exit codes: a contract, documented in tcpentry(1).
 
+use std::fmt;
 use std::process::ExitCode;
 
 use tcpentry::{Error, ErrorKind, Outcome};
@@ -54,24 +55,45 @@ impl Exit {
 /// What became of all deletions of one run.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
-    deleted: usize,
-    guarded: usize,
-    denied: usize,
-    unsupported: usize,
-    failed: usize,
+    deleted: u64,
+    gone: u64,
+    guarded: u64,
+    denied: u64,
+    unsupported: u64,
+    failed: u64,
 }
 
 impl Tally {
     pub(crate) fn count(&mut self, outcome: Outcome) {
-        match outcome {
-            Outcome::Deleted => self.deleted += 1,
-            Outcome::Gone => {}
-            Outcome::Guarded => self.guarded += 1,
-            Outcome::Denied => self.denied += 1,
-            Outcome::Unsupported => self.unsupported += 1,
+        self.count_many(outcome, 1);
+    }
+
+    pub(crate) fn count_many(&mut self, outcome: Outcome, many: u64) {
+        let counter = match outcome {
+            Outcome::Deleted => &mut self.deleted,
+            Outcome::Gone => &mut self.gone,
+            Outcome::Guarded => &mut self.guarded,
+            Outcome::Denied => &mut self.denied,
+            Outcome::Unsupported => &mut self.unsupported,
             // Failed, and any outcome that a later library may add.
-            _ => self.failed += 1,
-        }
+            _ => &mut self.failed,
+        };
+        *counter += many;
+    }
+
+    fn counts(&self) -> [(u64, Outcome); 6] {
+        [
+            (self.deleted, Outcome::Deleted),
+            (self.gone, Outcome::Gone),
+            (self.guarded, Outcome::Guarded),
+            (self.denied, Outcome::Denied),
+            (self.unsupported, Outcome::Unsupported),
+            (self.failed, Outcome::Failed),
+        ]
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.counts().iter().all(|(count, _)| *count == 0)
     }
 
     /// The code for them all; with nothing deleted the worst, in the order 7, 4, 5, 3, 1.
@@ -86,6 +108,18 @@ impl Tally {
             (0, _) if self.guarded > 0 => Exit::Guarded,
             (0, _) => Exit::Nothing,
         }
+    }
+}
+
+impl fmt::Display for Tally {
+    /// `12 deleted, 1 guarded`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = self.counts();
+        let mut told = counts.iter().filter(|(count, _)| *count > 0);
+        if let Some((count, outcome)) = told.next() {
+            write!(f, "{count} {outcome}")?;
+        }
+        told.try_for_each(|(count, outcome)| write!(f, ", {count} {outcome}"))
     }
 }
 

@@ -2,15 +2,13 @@
 
 mod args;
 mod command;
-#[expect(dead_code, reason = "`delete FILTER` is going to use it")]
 mod confirm;
 mod exit;
 mod manual;
 mod output;
-#[expect(dead_code, reason = "`delete FILTER` is going to use it")]
 mod progress;
+mod selection;
 mod session;
-#[expect(dead_code, reason = "`delete FILTER` is going to use it")]
 mod syslog;
 mod target;
 mod words;

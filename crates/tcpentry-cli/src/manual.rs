@@ -6,7 +6,9 @@ pub fn manual() -> &'static [(&'static str, &'static str)] {
     &[
         ("WHAT A DELETION DOES", WHAT_IT_DOES),
         ("WHO MAY", WHO_MAY),
+        ("FILTER", FILTER),
         ("GUARDS", GUARDS),
+        ("REPEATING", REPEATING),
         ("OUTPUT", OUTPUT),
         ("JSON", JSON),
         ("IDENTITIES", IDENTITIES),
@@ -38,12 +40,52 @@ unless Yama (kernel.yama.ptrace_scope) or a process that is not dumpable forbids
 
 tcpentry doctor says how things stand and what helps.";
 
+const FILTER: &str = "\
+The language of ss(8), so that a filter copied from there works, with more terms. Words may stand apart or together, \
+quoted as one or not. Terms side by side are joined by and.
+
+  tcpentry state established '( dport = :443 or dport = :80 )' not src [::1]
+  tcpentry delete state close-wait idle gt 10m process nginx
+
+States stand first: state NAME, exclude NAME, as often as wanted. The set is what the state clauses name (all \
+where there is none) without what the exclude clauses name. Without any clause it is connections, as ss shows them by \
+default; with -a all, with -l listening. Names as in OUTPUT, and the groups of ss: all, connected (all but listening and closed), synchronized \
+(connected but syn-sent), bucket (syn-recv, time-wait), big (all but bucket).
+
+src HOST, dst HOST, host HOST -- the local end, the peer's, either. HOST is ADDRESS, ADDRESS/LENGTH, each with :PORT behind it, \
+:PORT alone, or *. An IPv6 address stands in brackets: [2001:db8::]/32. A name means all its addresses.
+sport OP :PORT, dport OP :PORT, port OP :PORT -- the local port, the peer's, either. By number or by the name of a service; the colon may be left out
+dev NAME -- bound to this device (name or index); not: routed through it
+fwmark VALUE, fwmark VALUE/MASK -- SO_MARK; takes CAP_NET_ADMIN
+cgroup PATH -- in exactly this cgroup (version 2): a path in the hierarchy or in the file system
+autobound -- its local port was chosen by the kernel
+pid N, process NAME -- held by this process, or by one of this name; * in a name stands for anything
+user NAME -- the socket's user, by name or number
+unit NAME -- in this systemd unit; nginx means nginx.service
+container NAME -- in the container whose id or name begins so
+idle OP TIME, rtt OP TIME -- time since data last moved in either direction; round-trip time. Units us, ms, s, m, h, d
+retrans OP N -- retransmits of the segment that waits now
+sendq OP SIZE, recvq OP SIZE -- bytes in the queues (of a listener: connections). Units k, M, G
+
+OP is one of = != < > <= >= or eq neq lt gt le ge (quote < and >, or the shell takes them). = may be left out, but not where numbers of \
+counters are compared. not or ! before a term, and or && between terms, or or || between terms, parentheses.
+
+or beside and on the same level is an error that shows both readings: ss takes them from left to right, its manual says otherwise, and a \
+tool that deletes does not guess. Put parentheses.
+
+A term is true, false or unknown: a socket in TIME_WAIT has no idle time, one without owner no process. What is unknown is \
+never selected, also not under not. Where you may not see what a term asks for (the processes of other users, marks), \
+list says so and shows the rest, and delete refuses (4) instead of acting on a part.
+
+What the kernel can judge it judges during the walk; --explain shows its part, and what is left to be judged here.";
+
 const GUARDS: &str = "\
 There is no way to delete everything by omission, and zero fields are values, never wildcards.
 
-listener -- A listening socket is deleted only with --listeners.
+listener -- A listening socket is selected and deleted only with --listeners.
 
-own-session -- The SSH connection that carries your own session is deleted only with --own-session. It is \
+own-session -- The SSH connection that carries your own session is deleted only with --own-session; a filter spares it and \
+deletes the rest. It is \
 found by the process tree and by SSH_CONNECTION; where the tree does not reach the SSH server, every SSH \
 connection of the user who logged in is protected, and where a server may not be looked into, every connection to its port.
 
@@ -51,7 +93,22 @@ ambiguous -- Several sockets can have the same two ends when they are bound to d
 device the socket bound to none is meant; when there is only one bound one, that; when there are several, \
 nothing is deleted and their identities are shown.
 
-other-netns -- An identity from another network namespace is refused.";
+other-netns -- An identity from another network namespace is refused.
+
+More than one -- Where a filter selects more than one, they are shown and you are asked, on a terminal; elsewhere nothing is deleted without \
+--yes. What you confirmed is what is deleted: those sockets, by identity, and none that came later.
+
+--max N -- Nothing is deleted when more than N are selected; with --for, when the total would pass N.";
+
+const REPEATING: &str = "\
+A client that reconnects at once is held off by deleting again and again:
+
+  tcpentry delete --yes --for 5m host 203.0.113.7
+  tcpentry delete --yes --until-quiet 30s dst 203.0.113.7 dport = :443
+
+--for goes on for that long, --until-quiet until nothing has matched for that long, both until the first of them. The \
+table is looked at ten times a second, or less often where a look takes long (a fiftieth of one processor at the most). What can't be \
+deleted is reported once. Ctrl-C ends it.";
 
 const OUTPUT: &str = "\
 On a terminal: aligned and coloured. Otherwise: tab-separated, the same columns with raw numbers, and a line \

@@ -72,7 +72,7 @@ fn who() -> String {
     let name = user.map_or("?".to_owned(), |user| {
         escape(std::os::unix::ffi::OsStrExt::as_bytes(user.name()))
     });
-    let login = Process::current().login_uid();
+    let login = Process::current().and_then(Process::login_uid);
     let login = login.map_or("unknown".to_owned(), |uid| uid.to_string());
     format!("{name} (uid {uid}, login uid {login})")
 }

@@ -1,10 +1,20 @@
-//! From words to targets: both ends of a connection, or identities from words and standard input.
+//! What the words of `delete` mean: both ends of a connection, identities from words and standard
+//! input, or a filter.
 
 use std::io::{self, BufRead, Read as _};
 
-use tcpentry::{Identity, ScopedEndpoint, Target, TcpTable};
+use tcpentry::{Filter, Identity, ScopedEndpoint, Target, TcpTable};
 
-/// What the words of `delete` name, or why they name nothing.
+/// What is to be deleted.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// These, each named exactly.
+    Exactly(Vec<Target>),
+    /// Whatever a filter of this text selects.
+    Selected(String),
+}
+
+/// What the words of `delete` ask for, or why they make no sense.
 ///
 /// Everything is read before anything is returned: one bad identity among thousands means that
 /// nothing is tried.
@@ -13,10 +23,28 @@ pub(crate) fn read(
     ids: &[String],
     table: &TcpTable,
     input: &mut dyn BufRead,
-) -> Result<Vec<Target>, String> {
-    if ids.is_empty() {
-        return Ok(vec![pair(words, table)?]);
+) -> Result<Request, String> {
+    if !ids.is_empty() {
+        return identities(words, ids, input).map(Request::Exactly);
     }
+    match words.first() {
+        Some(first) if is_filter(first) => Ok(Request::Selected(words.join(" "))),
+        _ => Ok(Request::Exactly(vec![pair(words, table)?])),
+    }
+}
+
+/// Whether this first word begins a filter: a keyword, a parenthesis, a negation; or a word that can be no
+/// address either, whose error is the filter's.
+fn is_filter(word: &str) -> bool {
+    let no_address = |byte: u8| byte.is_ascii_alphabetic() || byte == b'-';
+    Filter::is_begun_by(word) || word.bytes().all(no_address)
+}
+
+fn identities(
+    words: &[String],
+    ids: &[String],
+    input: &mut dyn BufRead,
+) -> Result<Vec<Target>, String> {
     let mut targets = Vec::new();
     for word in ids.iter().chain(words) {
         if word == "-" {
@@ -30,11 +58,6 @@ pub(crate) fn read(
 
 fn pair(words: &[String], table: &TcpTable) -> Result<Target, String> {
     let (local, peer) = match words {
-        [first, ..] if first.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
-            return Err(format!(
-                "`{first}` is no endpoint, and this version has no filters\n{NAME_IT}"
-            ));
-        }
         [] => return Err(format!("what is to be deleted?\n{NAME_IT}")),
         [local, peer] => (parse(local)?, parse(peer)?),
         [laddr, lport, paddr, pport] => (four(laddr, lport)?, four(paddr, pport)?),
@@ -42,9 +65,10 @@ fn pair(words: &[String], table: &TcpTable) -> Result<Target, String> {
             return Err(format!("this is an identity; say --id {one}"));
         }
         [one] => {
+            let one = one.escape_debug();
             return Err(format!(
-                "`{}` names one end; a connection has two\n{NAME_IT}",
-                one.escape_debug()
+                "`{one}` names one end; a connection has two\n{NAME_IT}\n\
+                 all of one end:                                tcpentry delete host {one}"
             ));
         }
         more => {
@@ -122,7 +146,8 @@ pub(crate) fn standard_input() -> impl BufRead {
 
 const NAME_IT: &str = "\
 name both ends as `tcpentry list` prints them:  tcpentry delete 192.0.2.1:443 198.51.100.7:51034
-or one socket by its identity (list --id):      tcpentry delete --id ID";
+or one socket by its identity (list --id):      tcpentry delete --id ID
+or select by a filter, and look first (-n):     tcpentry delete -n dst 198.51.100.7 dport = :443";
 
 #[cfg(test)]
 mod tests {
@@ -136,13 +161,18 @@ mod tests {
 
     fn name(text: &str) -> Result<String, String> {
         let table = TcpTable::open().unwrap();
-        let targets = read(&words(text), &[], &table, &mut io::empty())?;
-        Ok(targets[0].pair().to_string())
+        match read(&words(text), &[], &table, &mut io::empty())? {
+            Request::Exactly(targets) => Ok(targets[0].pair().to_string()),
+            Request::Selected(text) => Ok(format!("filter {text}")),
+        }
     }
 
     fn ids(text: &str, input: &str) -> Result<usize, String> {
         let table = TcpTable::open().unwrap();
-        read(&[], &words(text), &table, &mut input.as_bytes()).map(|targets| targets.len())
+        match read(&[], &words(text), &table, &mut input.as_bytes())? {
+            Request::Exactly(targets) => Ok(targets.len()),
+            Request::Selected(text) => panic!("a filter: {text}"),
+        }
     }
 
     #[test]
@@ -162,6 +192,29 @@ mod tests {
         ] {
             assert_eq!(name(text).unwrap(), "[fe80::1]%1:80 [fe80::2]:9", "{text}");
         }
+    }
+
+    #[test]
+    fn the_first_word_decides() {
+        for text in [
+            "state established",
+            "! dev lo",
+            "( sport = :80 )",
+            "(sport = :80)",
+            "!sport = :80",
+            "dport=:80",
+            "host 192.0.2.1",
+            "stat established",
+            "localhost",
+            "close-wait",
+        ] {
+            assert_eq!(name(text).unwrap(), format!("filter {text}"));
+        }
+        // One quoted word is the same.
+        let quoted = ["state close-wait idle gt 10m".to_owned()];
+        let table = TcpTable::open().unwrap();
+        let read = read(&quoted, &[], &table, &mut io::empty()).unwrap();
+        assert!(matches!(read, Request::Selected(text) if text == quoted[0]));
     }
 
     #[test]
@@ -185,10 +238,6 @@ mod tests {
             (
                 "127.0.0.1%lo:1 127.0.0.1%2:2",
                 "127.0.0.1%lo:1 127.0.0.1%2:2: the two ends name different devices",
-            ),
-            (
-                "state established",
-                "`state` is no endpoint, and this version has no filters",
             ),
         ] {
             let error = name(text).unwrap_err();

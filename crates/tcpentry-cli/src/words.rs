@@ -10,16 +10,16 @@ use crate::exit::Exit;
 use crate::output::without_controls;
 
 /// Puts the command before the options that stand before it, so that `tcpentry --json list` is
-/// `tcpentry list --json`.
+/// `tcpentry list --json`; where words begin that are no command, they are a filter for `list`.
 pub(crate) fn command_first(mut words: Vec<OsString>) -> Vec<OsString> {
     let mut index = 1;
     while let Some(word) = words.get(index).and_then(|word| word.to_str()) {
-        if word == "--" {
-            break;
-        }
-        if !word.starts_with('-') {
+        let is_option = word.starts_with('-') && word != "--";
+        if !is_option {
             if is_command(word) {
                 words[1..=index].rotate_right(1);
+            } else {
+                words.insert(1, "list".into());
             }
             break;
         }
@@ -46,7 +46,7 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
 }
 
 /// The options whose value is a word of its own.
-const WITH_VALUE: [&str; 2] = ["--color", "--method"];
+const WITH_VALUE: [&str; 5] = ["--color", "--for", "--max", "--method", "--until-quiet"];
 
 #[cfg(test)]
 mod tests {
@@ -65,8 +65,14 @@ mod tests {
             ("tcpentry list --json", "tcpentry list --json"),
             ("tcpentry -l", "tcpentry -l"),
             ("tcpentry", "tcpentry"),
-            ("tcpentry -- list", "tcpentry -- list"),
-            ("tcpentry -n nonsense list", "tcpentry -n nonsense list"),
+            ("tcpentry --help", "tcpentry --help"),
+            ("tcpentry -- list", "tcpentry list -- list"),
+            ("tcpentry state listening", "tcpentry list state listening"),
+            ("tcpentry -a ! dev lo", "tcpentry list -a ! dev lo"),
+            (
+                "tcpentry --max 3 -n delete port 80",
+                "tcpentry delete --max 3 -n port 80",
+            ),
         ] {
             let words = typed.split(' ').map(OsString::from).collect();
             let understood: Vec<_> = understood.split(' ').map(OsString::from).collect();

@@ -11,7 +11,7 @@ use tcpentry::{PtraceScope, Survey, TcpTable, administrator, escape, survey};
 
 use crate::args::DoctorArgs;
 use crate::exit::Exit;
-use crate::output::{Align, Cell, Column, Columns, Shape, complain, complain_of, line, stdout};
+use crate::output::{Cell, Column, Columns, Shape, complain, complain_of, line, stdout};
 
 pub(crate) fn run(args: &DoctorArgs) -> Exit {
     let examined = TcpTable::open().and_then(|mut table| Ok((survey(&mut table)?, table)));
@@ -326,10 +326,7 @@ fn report(findings: &[Finding], args: &DoctorArgs) -> std::io::Result<()> {
         return out.flush();
     }
     let names = ["STATUS", "CHECK", "DETAIL"];
-    let columns = names.map(|name| Column {
-        name,
-        align: Align::Left,
-    });
+    let columns = names.map(Column::left);
     let mut columns = Columns::new(out, shape, columns.to_vec(), !args.output.no_header);
     for finding in findings {
         let (word, style) = finding.status.shown();

@@ -1,20 +1,20 @@
-//! `tcpentry list`: the TCP table.
+//! `tcpentry list`: the TCP table, or what a filter selects from it.
 
 use std::io::{self, Write};
 
-use tcpentry::{Connection, Devices, Error, Place, Query, State, States, TcpTable};
-use uzers::UsersCache;
+use tcpentry::{Connection, Error, Knowledge, Selection, States, TcpTable, Truth};
 
-use crate::args::ListArgs;
+use crate::args::{ListArgs, SelectArgs};
 use crate::exit::Exit;
 use crate::output::{
-    Align, Cell, Column, Columns, Counters, Shape, Socket, complain, complain_of, duration, line,
-    local, stdout, user,
+    Cell, Column, Columns, Shape, View, complain, complain_of, hint_at, line, stdout,
 };
+use crate::selection::{self, Refusal};
 
 pub(crate) fn run(args: &ListArgs) -> Exit {
     match list(args) {
         Ok(()) => Exit::Done,
+        Err(Trouble::Refused(refusal)) => refusal.report(Exit::of_listing),
         Err(Trouble::Table(error)) => {
             complain_of(&error);
             Exit::of_listing(&error)
@@ -30,8 +30,15 @@ pub(crate) fn run(args: &ListArgs) -> Exit {
 
 /// What can end a listing.
 enum Trouble {
+    Refused(Refusal),
     Table(Error),
     Output(io::Error),
+}
+
+impl From<Refusal> for Trouble {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
 }
 
 impl From<Error> for Trouble {
@@ -48,155 +55,120 @@ impl From<io::Error> for Trouble {
 
 fn list(args: &ListArgs) -> Result<(), Trouble> {
     let mut table = TcpTable::open()?;
+    let text = args.filter.join(" ");
+    let selection = selection::of(&text, &args.select, states(&args.select), &mut table)?;
+    if args.select.explain {
+        write!(stdout(), "{}", selection.explanation())?;
+        return Ok(());
+    }
+    let shape = Shape::of(&args.output);
     let place = table.place()?;
-    let mut view = View {
-        args,
-        shape: Shape::of(&args.output),
-        place,
-        devices: table.devices(),
-        users: UsersCache::new(),
+    let mut view = View::new(&args.show, args.id, shape, Some(place), table.devices());
+    let mut knowledge = if args.show.process || args.show.container {
+        Knowledge::new()
+    } else {
+        Knowledge::only_for(&selection)
     };
-    let rows = table.connections(&query(args))?.filter(|row| {
-        row.as_ref()
-            .map_or(true, |connection| is_asked_for(connection, args))
-    });
-    let mut out = stdout();
-    if view.shape == Shape::Json {
-        for connection in rows {
-            let socket = view.object(&connection?);
-            line(&mut out, &socket)?;
+    let mut rows = Rows::new(args, shape, &view);
+    let mut unseen = 0;
+    for row in table.connections(&query(&selection, args))? {
+        let row = row?;
+        match selection.judge(&row, &mut knowledge)? {
+            Truth::True => rows.add(&mut view, &row, &mut knowledge)?,
+            Truth::Unseen => unseen += 1,
+            Truth::False | Truth::Unknown => {}
         }
-        return Ok(out.flush()?);
     }
-    let header = !args.output.no_header;
-    let mut columns = Columns::new(out, view.shape, view.columns(), header);
-    for connection in rows {
-        columns.row(view.cells(&connection?))?;
+    rows.flush()?;
+    if unseen > 0 {
+        complain(&selection::unseen(unseen, "they are not shown"));
+        hint_at(selection::SEE_MORE);
     }
-    Ok(columns.flush()?)
+    Ok(())
 }
 
-fn query(args: &ListArgs) -> Query {
-    let states = match (args.all, args.listening) {
+/// The states where the filter names none.
+fn states(select: &SelectArgs) -> States {
+    match (select.all, select.listening) {
         (true, _) => States::ALL_ACTIVE.union(States::BOUND_INACTIVE),
         (false, true) => States::LISTENING,
         (false, false) => States::CONNECTIONS,
-    };
-    if args.info {
-        Query::of(states).with_info()
+    }
+}
+
+fn query(selection: &Selection, args: &ListArgs) -> tcpentry::Query {
+    let query = selection.query().clone();
+    if args.show.info {
+        query.with_info()
     } else {
-        Query::of(states)
+        query
     }
 }
 
-fn is_asked_for(connection: &Connection, args: &ListArgs) -> bool {
-    match (args.ipv4, args.ipv6) {
-        (true, false) => connection.pair.is_ipv4(),
-        (false, true) => !connection.pair.is_ipv4(),
-        (true, true) | (false, false) => true,
+/// Where the rows go.
+enum Rows<W: Write> {
+    Lines(Columns<W>),
+    Json(W),
+}
+
+impl Rows<Box<dyn Write>> {
+    fn new(args: &ListArgs, shape: Shape, view: &View) -> Self {
+        let out: Box<dyn Write> = Box::new(stdout());
+        if shape == Shape::Json {
+            Self::Json(out)
+        } else {
+            let header = !args.output.no_header;
+            Self::Lines(Columns::new(out, shape, columns(view), header))
+        }
     }
 }
 
-/// What is shown of a connection, and what is needed to show it.
-struct View<'a> {
-    args: &'a ListArgs,
-    shape: Shape,
-    place: Place,
-    devices: Devices,
-    users: UsersCache,
-}
-
-impl View<'_> {
-    fn columns(&self) -> Vec<Column> {
-        let left = |name| Column {
-            name,
-            align: Align::Left,
-        };
-        let right = |name| Column {
-            name,
-            align: Align::Right,
-        };
-        let mut columns = vec![
-            left("STATE"),
-            right("RECV-Q"),
-            right("SEND-Q"),
-            left("LOCAL"),
-            left("PEER"),
-        ];
-        if self.args.user {
-            columns.push(left("USER"));
+impl<W: Write> Rows<W> {
+    fn add(
+        &mut self,
+        view: &mut View,
+        connection: &Connection,
+        knowledge: &mut Knowledge,
+    ) -> Result<(), Trouble> {
+        match self {
+            Self::Lines(columns) => columns.row(cells(view, connection, knowledge)?)?,
+            Self::Json(out) => line(out, &view.object(connection, knowledge)?)?,
         }
-        if self.args.info {
-            let names = if self.shape.is_human() {
-                ["IDLE", "RTT", "RETRANS", "TOTAL"]
-            } else {
-                ["IDLE_MS", "RTT_US", "RETRANS", "TOTAL"]
-            };
-            columns.extend(names.map(right));
-        }
-        if self.args.id {
-            columns.push(left("ID"));
-        }
-        columns
+        Ok(())
     }
 
-    fn cells(&mut self, connection: &Connection) -> Vec<Cell> {
-        let mut cells = vec![
-            connection.state.into(),
-            connection.receive_queue.into(),
-            connection.send_queue.into(),
-            local(&connection.pair, &mut self.devices).into(),
-            connection.peer().into(),
-        ];
-        if self.args.user {
-            cells.push(user(connection, &self.users).unwrap_or_else(nothing).into());
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Lines(columns) => columns.flush(),
+            Self::Json(out) => out.flush(),
         }
-        if self.args.info {
-            cells.extend(
-                self.counters(connection)
-                    .map(|text| text.unwrap_or_else(nothing).into()),
-            );
-        }
-        if self.args.id {
-            cells.push(self.place.identity(connection).into());
-        }
-        cells
-    }
-
-    fn counters(&self, connection: &Connection) -> [Option<String>; 4] {
-        let human = self.shape.is_human();
-        let info = connection
-            .info
-            .as_deref()
-            .filter(|_| connection.state != State::Listening);
-        let time = |time, raw: u128| {
-            if human {
-                duration(time)
-            } else {
-                raw.to_string()
-            }
-        };
-        [
-            connection.idle().map(|idle| time(idle, idle.as_millis())),
-            info.map(|info| time(info.rtt, info.rtt.as_micros())),
-            info.map(|info| info.retransmits.to_string()),
-            info.map(|info| info.total_retransmits.to_string()),
-        ]
-    }
-
-    fn object(&mut self, connection: &Connection) -> Socket {
-        let mut object = Socket::new(connection, self.place, &mut self.devices);
-        if self.args.user {
-            object.user = user(connection, &self.users);
-        }
-        if self.args.info {
-            object.counters = Counters::of(connection);
-        }
-        object
     }
 }
 
-/// What a cell shows when there is nothing to show.
-fn nothing() -> String {
-    "-".to_owned()
+fn columns(view: &View) -> Vec<Column> {
+    let mut columns = vec![
+        Column::left("STATE"),
+        Column::right("RECV-Q"),
+        Column::right("SEND-Q"),
+        Column::left("LOCAL"),
+        Column::left("PEER"),
+    ];
+    columns.extend(view.columns());
+    columns
+}
+
+fn cells(
+    view: &mut View,
+    connection: &Connection,
+    knowledge: &mut Knowledge,
+) -> Result<Vec<Cell>, Error> {
+    let mut cells = vec![
+        connection.state.into(),
+        connection.receive_queue.into(),
+        connection.send_queue.into(),
+        view.local(&connection.pair).into(),
+        connection.peer().into(),
+    ];
+    cells.extend(view.cells(Some(connection), knowledge)?);
+    Ok(cells)
 }

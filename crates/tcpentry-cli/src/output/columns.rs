@@ -14,6 +14,24 @@ pub(crate) struct Column {
     pub(crate) align: Align,
 }
 
+impl Column {
+    /// One of words.
+    pub(crate) const fn left(name: &'static str) -> Self {
+        Self {
+            name,
+            align: Align::Left,
+        }
+    }
+
+    /// One of numbers.
+    pub(crate) const fn right(name: &'static str) -> Self {
+        Self {
+            name,
+            align: Align::Right,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Align {
     Left,

@@ -5,26 +5,32 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use serde::Serialize;
-use tcpentry::{Connection, Devices, Error, ErrorKind, Identity, Place};
+use tcpentry::{
+    Connection, Container, Devices, Error, ErrorKind, Identity, Owner, Place, Unit, escape,
+};
 
 use super::{hint_of, row};
 
 /// A socket of the table.
 #[derive(Debug, Serialize)]
 pub(crate) struct Socket {
-    id: String,
+    id: Option<String>,
     family: &'static str,
     state: String,
     local: String,
     peer: String,
     mapped: bool,
     interface: Option<String>,
-    netns: String,
+    netns: Option<String>,
     cookie: String,
     inode: Option<u32>,
     uid: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) processes: Option<Vec<Holder>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) user: Option<String>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    membership: Option<Membership>,
     recv_queue: u32,
     send_queue: u32,
     mark: Option<u32>,
@@ -53,10 +59,14 @@ pub(crate) struct Counters {
 }
 
 impl Socket {
-    pub(crate) fn new(connection: &Connection, place: Place, devices: &mut Devices) -> Self {
+    pub(crate) fn new(
+        connection: &Connection,
+        place: Option<Place>,
+        devices: &mut Devices,
+    ) -> Self {
         let owned = connection.inode.is_some();
         Self {
-            id: place.identity(connection).to_string(),
+            id: place.map(|place| place.identity(connection).to_string()),
             family: family(connection.pair.is_ipv4()),
             state: connection.state.to_string(),
             local: row::local(&connection.pair, devices),
@@ -65,11 +75,13 @@ impl Socket {
             interface: connection
                 .interface()
                 .map(|it| devices.name(it).to_string()),
-            netns: place.netns.to_string(),
+            netns: place.map(|place| place.netns.to_string()),
             cookie: connection.cookie.to_string(),
             inode: connection.inode.map(tcpentry::Inode::number),
             uid: owned.then_some(connection.uid),
+            processes: None,
             user: None,
+            membership: None,
             recv_queue: connection.receive_queue,
             send_queue: connection.send_queue,
             mark: connection.mark,
@@ -82,6 +94,58 @@ impl Socket {
                 .map(|attribute| (attribute.number, hex(&attribute.value)))
                 .collect(),
         }
+    }
+}
+
+/// A process that holds a socket.
+#[derive(Debug, Serialize)]
+pub(crate) struct Holder {
+    pid: i32,
+    /// Tells two processes apart that have had one pid.
+    start: u64,
+    name: String,
+    uid: Option<u32>,
+}
+
+impl Holder {
+    pub(crate) fn of(owner: &Owner) -> Self {
+        Self {
+            pid: owner.process.pid(),
+            start: owner.process.start(),
+            name: escape(&owner.name),
+            uid: owner.uid,
+        }
+    }
+}
+
+/// Where a socket belongs, by its cgroup.
+#[derive(Debug, Serialize)]
+struct Membership {
+    cgroup_path: Option<String>,
+    unit: Option<String>,
+    container: Option<ContainerName>,
+}
+
+#[derive(Debug, Serialize)]
+struct ContainerName {
+    runtime: String,
+    id: Option<String>,
+    name: Option<String>,
+}
+
+impl Socket {
+    /// Adds the names that the path of its cgroup holds.
+    pub(crate) fn put_cgroup(&mut self, path: Option<&str>) {
+        let container = path.and_then(Container::of_cgroup);
+        self.membership = Some(Membership {
+            cgroup_path: path.map(str::to_owned),
+            unit: path.and_then(Unit::of_cgroup).map(|unit| unit.to_string()),
+            container: container.map(|container| ContainerName {
+                runtime: container.runtime.to_string(),
+                id: container.id,
+                name: container.name,
+            }),
+        });
     }
 }
 
@@ -136,7 +200,7 @@ pub(crate) enum Name {
 }
 
 impl Name {
-    pub(crate) fn asked(target: &tcpentry::Target, devices: &mut Devices) -> Self {
+    pub(crate) fn asked(target: &tcpentry::Target, local: String) -> Self {
         let pair = target.pair();
         let id = match target {
             tcpentry::Target::Identity(identity) => Some(Identity::to_string(identity)),
@@ -146,7 +210,7 @@ impl Name {
         Self::Asked {
             id,
             family: family(pair.is_ipv4()),
-            local: row::local(&pair, devices),
+            local,
             peer: pair.peer().to_string(),
         }
     }

@@ -3,15 +3,17 @@
 mod columns;
 mod json;
 mod row;
+mod view;
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
 use tcpentry::{ErrorKind, Guard, Outcome};
 
-pub(crate) use columns::{Align, Cell, Column, Columns};
+pub(crate) use columns::{Cell, Column, Columns};
 pub(crate) use json::{Counters, Deletion, Name, Socket, line};
 pub(crate) use row::{duration, local, user};
+pub(crate) use view::View;
 
 use crate::args::{ColorChoice, OutputArgs};
 

@@ -1,0 +1,132 @@
+//! `tcpentry delete`: exactly what is named or selected, and what became of each.
+
+mod exact;
+mod preview;
+mod report;
+mod selected;
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use tcpentry::{Connection, Error, Guard, Options, TcpTable};
+
+use crate::args::DeleteArgs;
+use crate::confirm::confirm;
+use crate::exit::Exit;
+use crate::output::{complain, complain_of};
+use crate::session::OwnSession;
+use crate::target::{self, Request};
+
+pub(crate) fn run(args: &DeleteArgs) -> Exit {
+    let mut table = match TcpTable::open() {
+        Ok(table) => table,
+        Err(error) => {
+            complain_of(&error);
+            return Exit::of_deletion(&error);
+        }
+    };
+    let mut input = target::standard_input();
+    match target::read(&args.words, &args.id, &table, &mut input) {
+        Ok(Request::Exactly(targets)) => match only_for_filters(args) {
+            None => exact::run(args, &mut table, &targets),
+            Some(option) => {
+                complain(&format!(
+                    "{option} needs a filter; this names connections exactly"
+                ));
+                Exit::Usage
+            }
+        },
+        Ok(Request::Selected(text)) => selected::run(args, &mut table, &text),
+        Err(usage) => {
+            complain(&usage);
+            Exit::Usage
+        }
+    }
+}
+
+/// An option that was given and means nothing without a filter.
+fn only_for_filters(args: &DeleteArgs) -> Option<&'static str> {
+    let given = [
+        (args.period.is_some(), "--for"),
+        (args.until_quiet.is_some(), "--until-quiet"),
+        (args.select.explain, "--explain"),
+        (args.select.all, "--all"),
+        (args.select.listening, "--listening"),
+        (args.select.ipv4, "--ipv4"),
+        (args.select.ipv6, "--ipv6"),
+    ];
+    given
+        .into_iter()
+        .find_map(|(given, option)| given.then_some(option))
+}
+
+/// The options of the library that the words ask for.
+fn options(args: &DeleteArgs) -> Options {
+    let options = Options::default().by(args.method.into());
+    if args.listeners {
+        options.with_listeners()
+    } else {
+        options
+    }
+}
+
+/// The guard that only the program can keep: the operator's own session.
+struct SessionGuard {
+    /// Looked for when the first connection is found.
+    session: Option<OwnSession>,
+    lifted: bool,
+}
+
+impl SessionGuard {
+    fn new(args: &DeleteArgs) -> Self {
+        Self {
+            session: None,
+            lifted: args.own_session,
+        }
+    }
+
+    fn admit(&mut self, found: &Connection) -> Result<(), Error> {
+        if self.lifted {
+            return Ok(());
+        }
+        let session = self.session.get_or_insert_with(OwnSession::find);
+        if session.is_carried_by(found) {
+            Err(Error::refused(Guard::OwnSession, found.pair))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Ctrl-C, and the other signals that ask for an end: the deletion that is running is still done and
+/// reported.
+struct Interruption(Arc<AtomicBool>);
+
+impl Interruption {
+    fn expected() -> Self {
+        let interrupted = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            // Where no handler can be set, it ends the program as it ends others.
+            let _ = signal_hook::flag::register(signal, Arc::clone(&interrupted));
+        }
+        Self(interrupted)
+    }
+
+    fn came(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn flow(&self) -> ControlFlow<()> {
+        if self.came() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    fn confirm(&self, question: &str) -> bool {
+        confirm(question, &self.0)
+    }
+}

@@ -1,0 +1,347 @@
+//! What became of each, as soon as it is known, and of all in the end.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use tcpentry::{Connection, Error, Knowledge, Method, Outcome, Pair, Target, TcpTable};
+
+use crate::args::DeleteArgs;
+use crate::exit::{Exit, Tally};
+use crate::output::{
+    Cell, Column, Columns, Deletion, Name, Shape, View, complain, hint_at, hint_of, line, stdout,
+    style_of,
+};
+use crate::progress::Progress;
+use crate::syslog::SystemLog;
+
+/// What was found under a name, and what became of it.
+pub(super) struct Attempt {
+    target: Target,
+    found: Option<Connection>,
+    result: Result<Method, Error>,
+}
+
+impl Attempt {
+    pub(super) fn on(target: Target, found: Connection, result: Result<Method, Error>) -> Self {
+        Self {
+            target,
+            found: Some(found),
+            result,
+        }
+    }
+
+    pub(super) fn without(target: Target, error: Error) -> Self {
+        Self {
+            target,
+            found: None,
+            result: Err(error),
+        }
+    }
+
+    fn outcome(&self) -> Outcome {
+        match &self.result {
+            Ok(_) => Outcome::Deleted,
+            Err(error) => error.outcome(),
+        }
+    }
+
+    fn pair(&self) -> Pair {
+        self.found
+            .as_ref()
+            .map_or(self.target.pair(), |found| found.pair)
+    }
+
+    fn candidates(&self) -> &[Connection] {
+        self.result.as_ref().err().map_or(&[], Error::candidates)
+    }
+}
+
+/// Reports each deletion as soon as it is done, and counts them.
+///
+/// A reader who goes away stops the report, never the deletions.
+pub(super) struct Report {
+    to: To,
+    /// When what was told last was written; `None` as long as nothing was told.
+    flushed: Option<Instant>,
+    view: View,
+    log: Option<SystemLog>,
+    progress: Progress<io::Stderr>,
+    complaints: Complaints,
+    tally: Tally,
+    /// Whether all of them are to be counted in the end; one is its own summary.
+    sums_up: bool,
+    dry_run: bool,
+    quiet: bool,
+}
+
+enum To {
+    Lines(Columns<Box<dyn Write>>),
+    Json(Box<dyn Write>),
+}
+
+impl Report {
+    /// Where each is to be told to the system log and there is none, the code to end with: nothing
+    /// may be deleted that would not be told.
+    pub(super) fn new(args: &DeleteArgs, table: &mut TcpTable) -> Result<Self, Exit> {
+        let shape = Shape::of(&args.output);
+        let out: Box<dyn Write> = Box::new(stdout());
+        let place = table.place().ok();
+        let view = View::new(&args.show, false, shape, place, table.devices());
+        let to = if shape == Shape::Json {
+            To::Json(out)
+        } else {
+            let header = !args.output.no_header && !args.quiet;
+            let mut columns = columns(args.dry_run);
+            columns.extend(view.columns());
+            To::Lines(Columns::new(out, shape, columns, header))
+        };
+        let log = if args.syslog && !args.dry_run {
+            Some(SystemLog::open().map_err(|error| {
+                complain(&format!(
+                    "--syslog: cannot reach /dev/log: {error}; nothing was deleted"
+                ));
+                hint_at("start the system's log daemon, or leave --syslog out");
+                Exit::Failed
+            })?)
+        } else {
+            None
+        };
+        Ok(Self {
+            to,
+            flushed: None,
+            view,
+            log,
+            progress: Progress::on_terminal(args.quiet),
+            complaints: Complaints::new(args.verbose),
+            tally: Tally::default(),
+            sums_up: !args.quiet && shape != Shape::Json,
+            dry_run: args.dry_run,
+            quiet: args.quiet,
+        })
+    }
+
+    /// The same, without a sum: of one connection.
+    pub(super) fn of_one(self) -> Self {
+        Self {
+            sums_up: false,
+            ..self
+        }
+    }
+
+    pub(super) fn view(&mut self) -> &mut View {
+        &mut self.view
+    }
+
+    /// Counts one, and tells what became of it.
+    pub(super) fn add(&mut self, attempt: &Attempt, knowledge: &RefCell<Knowledge>) {
+        let outcome = attempt.outcome();
+        self.tally.count(outcome);
+        self.record(attempt);
+        let (tally, now) = (&self.tally, Instant::now());
+        self.progress.update(now, || tally.to_string());
+        if self.quiet && outcome == Outcome::Deleted {
+            return;
+        }
+        // Neither an owner that can't be told nor a reader that has gone is an error of the deletion,
+        // whose code must not change.
+        let mut knowledge = knowledge.borrow_mut();
+        let _ = match &self.to {
+            To::Json(_) => self.write_object(attempt, &mut knowledge),
+            To::Lines(_) => self.write_row(attempt, &mut knowledge),
+        };
+        if let (To::Lines(_), Err(error)) = (&self.to, &attempt.result) {
+            self.complain(attempt, error);
+        }
+        if self.flushed.is_none_or(|flushed| now - flushed >= PATIENCE) {
+            self.flushed = Some(now);
+            self.flush();
+        }
+    }
+
+    /// Writes what may still be held back.
+    pub(super) fn flush(&mut self) {
+        // Of nothing there is no heading either.
+        if self.flushed.is_none() {
+            return;
+        }
+        let _ = match &mut self.to {
+            To::Lines(columns) => columns.flush(),
+            To::Json(out) => out.flush(),
+        };
+    }
+
+    fn write_row(&mut self, attempt: &Attempt, knowledge: &mut Knowledge) -> io::Result<()> {
+        let outcome = attempt.outcome();
+        let pair = attempt.pair();
+        let found = attempt.found.as_ref();
+        let method = attempt
+            .result
+            .as_ref()
+            .map_or("-".to_owned(), Method::to_string);
+        let state = found.map_or("-".to_owned(), |found| found.state.to_string());
+        let mut cells = vec![
+            Cell::styled(outcome.to_string(), style_of(outcome)),
+            state.into(),
+            self.view.local(&pair).into(),
+            pair.peer().into(),
+            method.into(),
+        ];
+        cells.extend(match self.view.cells(found, knowledge) {
+            Ok(cells) => cells,
+            Err(_) => self.view.cells(None, knowledge).unwrap_or_default(),
+        });
+        match &mut self.to {
+            To::Lines(columns) => columns.row(cells),
+            To::Json(_) => Ok(()),
+        }
+    }
+
+    fn write_object(&mut self, attempt: &Attempt, knowledge: &mut Knowledge) -> io::Result<()> {
+        let object = self.object(attempt, knowledge);
+        match &mut self.to {
+            To::Json(out) => line(out, &object),
+            To::Lines(_) => Ok(()),
+        }
+    }
+
+    fn object(&mut self, attempt: &Attempt, knowledge: &mut Knowledge) -> Deletion {
+        let found = attempt.found.as_ref();
+        let found = found.and_then(|found| self.view.object(found, knowledge).ok());
+        let name = match found {
+            Some(found) => Name::Found(Box::new(found)),
+            None => Name::asked(&attempt.target, self.view.local(&attempt.target.pair())),
+        };
+        match &attempt.result {
+            Ok(method) => Deletion::done(name, *method, self.dry_run),
+            Err(error) => {
+                let mut deletion = Deletion::not_done(name, error, self.dry_run);
+                let candidates = attempt.candidates().iter();
+                deletion.candidates = candidates
+                    .filter_map(|candidate| self.view.identity(candidate))
+                    .collect();
+                deletion
+            }
+        }
+    }
+
+    /// Tells the system log.
+    fn record(&mut self, attempt: &Attempt) {
+        let Some(log) = &mut self.log else { return };
+        let pair = attempt.pair();
+        let local = self.view.local(&pair);
+        let how = match &attempt.result {
+            Ok(method) => format!("by {method}"),
+            Err(error) => format!("because {}", error.cause()),
+        };
+        let state = attempt
+            .found
+            .as_ref()
+            .map(|found| format!(" ({})", found.state));
+        let state = state.unwrap_or_default();
+        let what = format!("{local} {}{state} {how}", pair.peer());
+        if let Err(error) = log.record(attempt.outcome(), &what) {
+            self.progress.clear();
+            complain(&format!("the system log was not told of {what}: {error}"));
+        }
+    }
+
+    /// Says why it was not deleted, and what to do.
+    fn complain(&mut self, attempt: &Attempt, error: &Error) {
+        if !self.complaints.is_heard(error) {
+            return;
+        }
+        self.progress.clear();
+        // The row's own notation, with the device's name.
+        let pair = attempt.target.pair();
+        let name = self.view.local(&pair);
+        let (operation, peer, cause) = (error.operation(), pair.peer(), error.cause());
+        complain(&format!("cannot {operation} {name} {peer}: {cause}"));
+        if let Some(hint) = hint_of(error) {
+            hint_at(hint);
+        }
+        for candidate in attempt.candidates() {
+            if let Some(id) = self.view.identity(candidate) {
+                let local = self.view.local(&candidate.pair);
+                complain(&format!("{local} {} is --id {id}", candidate.peer()));
+            }
+        }
+    }
+
+    /// Says something that is no outcome, unless it is to be quiet.
+    pub(super) fn hint(&mut self, text: &str) {
+        if !self.quiet {
+            complain(text);
+        }
+    }
+
+    /// Whether there was nothing to report.
+    pub(super) fn is_empty(&self) -> bool {
+        self.tally.is_empty()
+    }
+
+    /// Counts what was refused all together.
+    pub(super) fn count_together(&mut self, outcome: Outcome, count: u64) {
+        self.tally.count_many(outcome, count);
+    }
+
+    /// The last word, and the code for all.
+    pub(super) fn end(mut self) -> Exit {
+        self.flush();
+        self.progress.clear();
+        self.complaints.end();
+        if self.sums_up && !self.tally.is_empty() {
+            let would_be = if self.dry_run { "would be: " } else { "" };
+            complain(&format!("{would_be}{}", self.tally));
+        }
+        if self.dry_run && matches!(self.to, To::Lines(_)) {
+            complain("dry run: nothing was deleted");
+        }
+        self.tally.exit()
+    }
+}
+
+/// Complaints that have been made, so that thousands of the same are not.
+struct Complaints {
+    of: HashMap<String, u64>,
+    all: bool,
+}
+
+impl Complaints {
+    fn new(all: bool) -> Self {
+        Self {
+            of: HashMap::new(),
+            all,
+        }
+    }
+
+    /// Whether this is one of the first of its kind.
+    fn is_heard(&mut self, error: &Error) -> bool {
+        let count = self.of.entry(error.cause().to_owned()).or_default();
+        *count += 1;
+        self.all || *count <= HEARD
+    }
+
+    /// Tells how many were not heard.
+    fn end(&self) {
+        for (cause, count) in &self.of {
+            if let (Some(more @ 1..), false) = (count.checked_sub(HEARD), self.all) {
+                complain(&format!("and {more} more: {cause}"));
+            }
+        }
+    }
+}
+
+/// A dry run says in the name of its first column that it is one.
+fn columns(dry_run: bool) -> Vec<Column> {
+    let outcome = if dry_run { "WOULD-BE" } else { "OUTCOME" };
+    [outcome, "STATE", "LOCAL", "PEER", "METHOD"]
+        .map(Column::left)
+        .to_vec()
+}
+
+/// How long a report may be held back while others follow.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// How many complaints of one cause are made each by itself.
+const HEARD: u64 = 10;

@@ -1,0 +1,179 @@
+//! What is shown of a socket beside its ends, as the options ask for it: columns, and fields of JSON.
+
+use tcpentry::{
+    Connection, Container, Devices, Error, Knowledge, Owner, Place, State, Unit, escape,
+};
+use uzers::UsersCache;
+
+use super::json::Holder;
+use super::{Cell, Column, Counters, Shape, Socket, duration, local, user};
+use crate::args::ShowArgs;
+
+/// What is shown of a socket, and what is needed to show it.
+pub(crate) struct View {
+    show: ShowArgs,
+    id: bool,
+    shape: Shape,
+    /// Unknown only where the machine does not tell its boot id.
+    place: Option<Place>,
+    devices: Devices,
+    users: UsersCache,
+}
+
+impl View {
+    pub(crate) fn new(
+        show: &ShowArgs,
+        id: bool,
+        shape: Shape,
+        place: Option<Place>,
+        devices: Devices,
+    ) -> Self {
+        Self {
+            show: show.clone(),
+            id,
+            shape,
+            place,
+            devices,
+            users: UsersCache::new(),
+        }
+    }
+
+    /// The local end, with the device its socket is bound to.
+    pub(crate) fn local(&mut self, pair: &tcpentry::Pair) -> String {
+        local(pair, &mut self.devices)
+    }
+
+    /// The identity of a socket, as a word.
+    pub(crate) fn identity(&self, connection: &Connection) -> Option<String> {
+        Some(self.place?.identity(connection).to_string())
+    }
+
+    /// The columns that were asked for.
+    pub(crate) fn columns(&self) -> Vec<Column> {
+        let mut columns = Vec::new();
+        if self.show.process {
+            columns.push(Column::left("PROCESS"));
+        }
+        if self.show.user {
+            columns.push(Column::left("USER"));
+        }
+        if self.show.container {
+            columns.extend(["CONTAINER", "UNIT"].map(Column::left));
+        }
+        if self.show.info {
+            let names = if self.shape.is_human() {
+                ["IDLE", "RTT", "RETRANS", "TOTAL"]
+            } else {
+                ["IDLE_MS", "RTT_US", "RETRANS", "TOTAL"]
+            };
+            columns.extend(names.map(Column::right));
+        }
+        if self.id {
+            columns.push(Column::left("ID"));
+        }
+        columns
+    }
+
+    /// Their cells; without a socket, empty ones.
+    ///
+    /// # Errors
+    /// When what is to be shown of owners can't be read at all.
+    pub(crate) fn cells(
+        &mut self,
+        connection: Option<&Connection>,
+        knowledge: &mut Knowledge,
+    ) -> Result<Vec<Cell>, Error> {
+        let Some(connection) = connection else {
+            return Ok(self.columns().iter().map(|_| NOTHING.into()).collect());
+        };
+        let mut cells = Vec::new();
+        if self.show.process {
+            let owners = owners(connection, knowledge)?;
+            let all: Vec<_> = owners.iter().map(process).collect();
+            cells.push((!all.is_empty()).then(|| all.join(" ")));
+        }
+        if self.show.user {
+            cells.push(user(connection, &self.users));
+        }
+        if self.show.container {
+            let path = knowledge.cgroup(connection)?;
+            let text = |text: String| escape(text.as_bytes());
+            let container = path.and_then(Container::of_cgroup);
+            cells.push(container.map(|container| text(container.to_string())));
+            let unit = path.and_then(Unit::of_cgroup);
+            cells.push(unit.map(|unit| text(unit.to_string())));
+        }
+        if self.show.info {
+            cells.extend(self.counters(connection));
+        }
+        if self.id {
+            cells.push(self.identity(connection));
+        }
+        let cells = cells.into_iter();
+        Ok(cells
+            .map(|text| text.map_or(NOTHING.into(), Cell::from))
+            .collect())
+    }
+
+    fn counters(&self, connection: &Connection) -> [Option<String>; 4] {
+        let human = self.shape.is_human();
+        let info = connection
+            .info
+            .as_deref()
+            .filter(|_| connection.state != State::Listening);
+        let time = |time, raw: u128| {
+            if human {
+                duration(time)
+            } else {
+                raw.to_string()
+            }
+        };
+        [
+            connection.idle().map(|idle| time(idle, idle.as_millis())),
+            info.map(|info| time(info.rtt, info.rtt.as_micros())),
+            info.map(|info| info.retransmits.to_string()),
+            info.map(|info| info.total_retransmits.to_string()),
+        ]
+    }
+
+    /// The socket as an object of JSON.
+    ///
+    /// # Errors
+    /// As of [`cells`](Self::cells).
+    pub(crate) fn object(
+        &mut self,
+        connection: &Connection,
+        knowledge: &mut Knowledge,
+    ) -> Result<Socket, Error> {
+        let mut object = Socket::new(connection, self.place, &mut self.devices);
+        if self.show.process {
+            let owners = owners(connection, knowledge)?;
+            object.processes = Some(owners.iter().map(Holder::of).collect());
+        }
+        if self.show.user {
+            object.user = user(connection, &self.users);
+        }
+        if self.show.container {
+            object.put_cgroup(knowledge.cgroup(connection)?);
+        }
+        if self.show.info {
+            object.counters = Counters::of(connection);
+        }
+        Ok(object)
+    }
+}
+
+/// The processes that hold a socket.
+fn owners(connection: &Connection, knowledge: &mut Knowledge) -> Result<Vec<Owner>, Error> {
+    let Some(inode) = connection.inode else {
+        return Ok(Vec::new());
+    };
+    Ok(knowledge.owners()?.of(inode).cloned().collect())
+}
+
+fn process(owner: &Owner) -> String {
+    format!("{},pid={}", escape(&owner.name), owner.process.pid())
+}
+
+/// What a cell shows when there is nothing to show.
+const NOTHING: &str = "-";

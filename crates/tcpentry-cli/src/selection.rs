@@ -1,0 +1,79 @@
+//! From words to a selection: the filter, the default states, the families.
+
+use tcpentry::{Error, Filter, FilterError, Selection, States, SystemNames, TcpTable};
+
+use crate::args::SelectArgs;
+use crate::exit::Exit;
+use crate::output::{complain, complain_of};
+
+/// Why nothing can be selected.
+pub(crate) enum Refusal {
+    /// The words make no sense; with the place where.
+    Usage(String),
+    Table(Error),
+}
+
+impl Refusal {
+    /// Says it, and gives the code.
+    pub(crate) fn report(&self, of_error: impl FnOnce(&Error) -> Exit) -> Exit {
+        match self {
+            Self::Usage(text) => {
+                complain(text);
+                Exit::Usage
+            }
+            Self::Table(error) => {
+                complain_of(error);
+                of_error(error)
+            }
+        }
+    }
+}
+
+/// What the words and options select; `states` where they name none.
+pub(crate) fn of(
+    text: &str,
+    args: &SelectArgs,
+    states: States,
+    table: &mut TcpTable,
+) -> Result<Selection, Refusal> {
+    let filter = if text.is_empty() {
+        Filter::any()
+    } else {
+        let parsed = Filter::parse(text, &SystemNames::new(table));
+        parsed.map_err(|error| Refusal::Usage(explained(&error, text)))?
+    };
+    let filter = match (args.ipv4, args.ipv6) {
+        (true, false) => filter.only_ipv4(),
+        (false, true) => filter.only_ipv6(),
+        (true, true) | (false, false) => filter,
+    };
+    Selection::new(filter, states, table).map_err(Refusal::Table)
+}
+
+/// The error, the place, and the way out.
+fn explained(error: &FilterError, text: &str) -> String {
+    let excerpt = error.excerpt(text).replace('\n', "\n  ");
+    let hint = error.hint().map(|hint| format!("\nhint: {hint}"));
+    let hint = hint.unwrap_or_default();
+    // Whoever misspells a command has written the first word of a filter.
+    let first = text.split(|c: char| !c.is_ascii_alphabetic()).next();
+    let is_command = error.column() == 0 && !first.is_some_and(Filter::is_begun_by);
+    let commands = if is_command {
+        "\ncommands are list delete doctor demo"
+    } else {
+        ""
+    };
+    format!("{error}\n  {excerpt}{hint}{commands}")
+}
+
+/// What is said where a caller may not see what a filter asks for.
+pub(crate) fn unseen(count: u64, consequence: &str) -> String {
+    let sockets = if count == 1 { "socket" } else { "sockets" };
+    format!(
+        "of {count} {sockets} you may not see what the filter asks for (the processes of others, or marks): {consequence}"
+    )
+}
+
+/// What helps against it.
+pub(crate) const SEE_MORE: &str =
+    "run it as root (sudo), or add a term that leaves them out, as `user NAME`";

@@ -1,0 +1,398 @@
+//! Selecting by filter: what is listed, what is deleted, what is refused, and what is said of it.
+
+use std::collections::HashSet;
+use std::io::{BufRead as _, BufReader};
+use std::net::{SocketAddr, TcpListener};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal};
+use tcpentry_testkit::holder::Holder;
+use tcpentry_testkit::tcp::{self, Ends};
+use tcpentry_testkit::user::{self, User};
+use tcpentry_testkit::{isolated, skip};
+
+use crate::util::{Run, ends, is_alive, opened, program, run, run_opened};
+
+/// Some connections to a listener, and its port.
+fn connections(count: usize) -> (Vec<Ends>, TcpListener, u16) {
+    let listener = tcp::listen(tcp::loopback(0));
+    let port = listener.local_addr().unwrap().port();
+    let all = (0..count).map(|_| tcp::connect_to(&listener)).collect();
+    (all, listener, port)
+}
+
+fn locals(run: &Run) -> HashSet<String> {
+    run.rows().iter().map(|row| row[3].to_owned()).collect()
+}
+
+fn local(ends: &Ends) -> String {
+    ends.client.local_addr().unwrap().to_string()
+}
+
+#[test]
+fn a_listing_takes_a_filter_with_or_without_its_name() {
+    isolated(|| {
+        let (wanted, _listener, port) = connections(3);
+        let _others = connections(2);
+        let expected: HashSet<_> = wanted.iter().map(local).collect();
+        for words in [
+            format!("list dport = :{port}"),
+            format!("dport = :{port}"),
+            format!("--no-header=false dport = :{port}").replace("--no-header=false ", ""),
+            format!("state established dport {port} --color never"),
+            format!("-a ( dport = :{port} ) and not sport = :{port}"),
+        ] {
+            let listed = run(&words);
+            assert_eq!(listed.code, 0, "{words}: {}", listed.err);
+            assert_eq!(locals(&listed), expected, "{words}");
+        }
+        let quoted: Run = program()
+            .arg(format!("state established ( dport = :{port} )"))
+            .output()
+            .unwrap()
+            .into();
+        assert_eq!(locals(&quoted), expected);
+        let none = run("state time-wait dport = :1");
+        assert_eq!((none.code, none.rows().len()), (0, 0));
+    });
+}
+
+#[test]
+fn a_deletion_takes_all_that_match_and_nothing_else() {
+    isolated(|| {
+        let (doomed, listener, port) = connections(5);
+        let (spared, _other, _) = connections(3);
+        let words = format!("dport = :{port}");
+        let rehearsed = run(&format!("delete -n --yes {words}"));
+        assert_eq!(rehearsed.code, 0, "{}", rehearsed.err);
+        assert!(doomed.iter().all(is_alive), "it was a dry run");
+
+        let done = run(&format!("delete --yes {words}"));
+        assert_eq!(done.code, 0, "{}", done.err);
+        assert_eq!(done.rows(), rehearsed.rows(), "the same output");
+        assert!(done.rows().iter().all(|row| row[0] == "deleted"));
+        let reported: HashSet<_> = done.rows().iter().map(|row| row[2].to_owned()).collect();
+        assert_eq!(reported, doomed.iter().map(local).collect());
+        assert!(done.err.contains("5 deleted"), "{}", done.err);
+        assert!(doomed.iter().all(|ends| !is_alive(ends)));
+        assert!(spared.iter().all(is_alive));
+        assert!(is_alive(&tcp::connect_to(&listener)), "its listener lives");
+
+        let again = run(&format!("delete --yes {words} state established"));
+        assert_eq!(again.code, 2, "states stand first: {}", again.err);
+    });
+}
+
+#[test]
+fn more_than_one_needs_a_word_of_consent() {
+    isolated(|| {
+        let (ends, _listener, port) = connections(2);
+        let refused = run(&format!("delete dport = :{port}"));
+        assert_eq!((refused.code, refused.out.as_str()), (3, ""));
+        assert!(
+            refused.err.contains("2 connections match") && refused.err.contains("--yes"),
+            "{}",
+            refused.err
+        );
+        let rehearsed = run(&format!("delete -n dport = :{port}"));
+        assert_eq!(rehearsed.code, 3, "the code to be expected");
+        assert_eq!(rehearsed.rows().len(), 2, "and yet they are shown");
+        assert!(ends.iter().all(is_alive));
+
+        let one = local(&ends[0]);
+        assert_eq!(
+            run(&format!("delete src {one}")).code,
+            0,
+            "one is what it is"
+        );
+        assert!(!is_alive(&ends[0]) && is_alive(&ends[1]));
+    });
+}
+
+#[test]
+fn max_refuses_before_the_first() {
+    isolated(|| {
+        let (ends, _listener, port) = connections(3);
+        for words in ["--yes --max 2", "--max 2", "-n --yes --max 2"] {
+            let refused = run(&format!("delete {words} dport = :{port}"));
+            assert_eq!(refused.code, 3, "{words}: {}", refused.err);
+            assert!(
+                refused.err.contains("3 connections match"),
+                "{}",
+                refused.err
+            );
+            assert!(ends.iter().all(is_alive));
+        }
+        assert_eq!(
+            run(&format!("delete --yes --max 3 dport = :{port}")).code,
+            0
+        );
+        assert_eq!(
+            run(&format!("delete --yes --max 0 dport = :{port}")).code,
+            1
+        );
+    });
+}
+
+#[test]
+fn nothing_that_matches_is_said() {
+    isolated(|| {
+        let nothing = run("delete dst 192.0.2.1 dport = :443");
+        assert_eq!(nothing.code, 1);
+        assert!(
+            nothing
+                .err
+                .contains("no connection matches: dst 192.0.2.1 and dport = :443"),
+            "{}",
+            nothing.err
+        );
+    });
+}
+
+#[test]
+fn listeners_are_selected_only_when_allowed() {
+    isolated(|| {
+        let (ends, listener, port) = connections(1);
+        let words = format!("sport = :{port}");
+        assert_eq!(
+            run(&format!("delete -a {words}")).code,
+            0,
+            "the server's end"
+        );
+        assert!(!is_alive(&ends[0]));
+        let hinted = run(&format!("delete state listening {words}"));
+        assert_eq!(hinted.code, 1);
+        assert!(hinted.err.contains("--listeners"), "{}", hinted.err);
+        assert!(is_alive(&tcp::connect_to(&listener)));
+        let done = run(&format!("delete --listeners -l {words}"));
+        assert_eq!(done.code, 0, "{}", done.err);
+        assert_eq!(done.rows()[0][..2], ["deleted", "listening"]);
+    });
+}
+
+#[test]
+fn a_filter_that_makes_no_sense_shows_the_place_and_deletes_nothing() {
+    isolated(|| {
+        let (ends, _listener, port) = connections(1);
+        for words in [
+            format!("delete --yes dport = :{port} or dport = :1 src 127.0.0.1"),
+            format!("delete --yes dport = :{port} nonsense"),
+            format!("delete --yes sport = :{port} idle"),
+            "delete --yes state".to_owned(),
+            "list dprt = :80".to_owned(),
+        ] {
+            let refused = run(&words);
+            assert_eq!((refused.code, refused.out.as_str()), (2, ""), "{words}");
+            assert!(refused.err.contains('^'), "{words}: {}", refused.err);
+        }
+        let command = run("delet 127.0.0.1:1 127.0.0.1:2");
+        assert_eq!(command.code, 2);
+        assert!(command.err.contains("delete"), "{}", command.err);
+        assert!(is_alive(&ends[0]));
+    });
+}
+
+#[test]
+fn terms_of_owners_select_by_process_pid_and_user() {
+    isolated(|| {
+        let (ends, _listener, port) = connections(2);
+        let holder = Holder::of(&ends[0].client, None);
+        let pid = holder.pid();
+        let shown = run(&format!("list -p -u dport = :{port} pid {pid}"));
+        assert_eq!(shown.rows().len(), 1, "{}", shown.out);
+        assert!(shown.out.contains(&format!("pid={pid}")), "{}", shown.out);
+        let mine = format!("pid={}", std::process::id());
+        assert!(
+            shown.out.contains(&mine),
+            "it is held by both: {}",
+            shown.out
+        );
+        let object = &run(&format!("list -p --json dport = :{port} pid {pid}")).objects()[0];
+        let pids: Vec<_> = object["processes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|p| &p["pid"])
+            .collect();
+        assert!(pids.contains(&&serde_json::json!(pid)), "{object}");
+        let uid = rustix::process::getuid().as_raw();
+        assert_eq!(run(&format!("user {uid} dport = :{port}")).rows().len(), 2);
+        assert_eq!(
+            run(&format!("not user {uid} dport = :{port}")).rows().len(),
+            0
+        );
+        let done = run(&format!("delete dport = :{port} pid {pid}"));
+        assert_eq!(done.code, 0, "{}", done.err);
+        assert!(!is_alive(&ends[0]) && is_alive(&ends[1]));
+    });
+}
+
+#[test]
+fn what_may_not_be_seen_makes_a_deletion_refuse() {
+    isolated(|| {
+        if !user::others() {
+            skip!("only one user is mapped here");
+        }
+        let (ends, _listener, port) = connections(2);
+        let program = opened();
+        let name = std::fs::read_to_string("/proc/self/comm").unwrap();
+        let name = name.trim().split('-').next().unwrap().to_owned() + "*";
+        let as_user = |words: &str| User::new(4011).run(|| run_opened(&program, words));
+        let refused = as_user(&format!("delete --yes dport = :{port} process {name}"));
+        assert_eq!(
+            (refused.code, refused.out.as_str()),
+            (4, ""),
+            "{}",
+            refused.err
+        );
+        assert!(refused.err.contains("sudo"), "{}", refused.err);
+        let listed = as_user(&format!("list dport = :{port} process {name}"));
+        assert_eq!((listed.code, listed.rows().len()), (0, 0));
+        assert!(listed.err.contains("2 "), "{}", listed.err);
+        // Where the rest of the filter decides, nothing is missing.
+        let decided = as_user(&format!("delete --yes dport = :1 process {name}"));
+        assert_eq!(decided.code, 1, "{}", decided.err);
+        assert!(ends.iter().all(is_alive));
+    });
+}
+
+#[test]
+fn a_client_that_reconnects_is_held_off() {
+    isolated(|| {
+        let listener = tcp::listen(tcp::loopback(0));
+        let at: SocketAddr = listener.local_addr().unwrap();
+        let (over, connected) = (AtomicBool::new(false), AtomicU32::new(0));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                use std::io::Read as _;
+                while !over.load(Ordering::Relaxed) {
+                    let mut client = std::net::TcpStream::connect(at).unwrap();
+                    let _server = listener.accept().unwrap();
+                    connected.fetch_add(1, Ordering::Relaxed);
+                    client
+                        .set_read_timeout(Some(Duration::from_secs(3)))
+                        .unwrap();
+                    let _ = client.read(&mut [0]);
+                }
+            });
+            let held = run(&format!("delete --yes --for 1500ms dport = :{}", at.port()));
+            over.store(true, Ordering::Relaxed);
+            // The last one is let go.
+            let _ = run(&format!("delete --yes sport = :{}", at.port()));
+            assert_eq!(held.code, 0, "{}", held.err);
+            let rows = held.rows().len();
+            assert!(rows >= 3, "{}", held.out);
+            assert!(rows <= connected.load(Ordering::Relaxed) as usize);
+        });
+    });
+}
+
+#[test]
+fn until_quiet_ends_when_nothing_has_matched_for_so_long() {
+    isolated(|| {
+        let (ends, _listener, port) = connections(2);
+        let start = Instant::now();
+        let done = run(&format!("delete --yes --until-quiet 400ms dport = :{port}"));
+        assert_eq!((done.code, done.rows().len()), (0, 2), "{}", done.err);
+        assert!(start.elapsed() >= Duration::from_millis(400));
+        assert!(ends.iter().all(|ends| !is_alive(ends)));
+        assert_eq!(run("delete --yes --until-quiet 10ms dport = :1").code, 1);
+        let refused = run("delete --for 10ms dport = :1");
+        assert_eq!(refused.code, 3, "{}", refused.err);
+        let exact = run("delete --for 10ms 127.0.0.1:1 127.0.0.1:2");
+        assert_eq!(exact.code, 2, "{}", exact.err);
+    });
+}
+
+#[test]
+fn max_holds_for_the_total_of_all_rounds() {
+    isolated(|| {
+        let (_ends, _listener, port) = connections(2);
+        let done = run(&format!(
+            "delete --yes --max 2 --until-quiet 200ms dport = :{port}"
+        ));
+        assert_eq!(done.code, 0, "{}", done.err);
+        let (_ends, _listener, port) = connections(3);
+        let refused = run(&format!(
+            "delete --yes --max 2 --until-quiet 200ms dport = :{port}"
+        ));
+        assert_eq!(
+            (refused.code, refused.rows().len()),
+            (3, 0),
+            "{}",
+            refused.err
+        );
+    });
+}
+
+#[test]
+fn an_interruption_ends_the_rounds_with_what_was_done() {
+    isolated(|| {
+        let (ends, _listener, port) = connections(2);
+        let mut child = program()
+            .args(format!("delete --yes --for 1h dport = :{port}").split(' '))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
+        let lines: Vec<_> = (0..3).map(|_| out.next().unwrap().unwrap()).collect();
+        assert!(lines[2].starts_with("deleted\t"), "{lines:?}");
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        rustix::process::kill_process(pid, Signal::INT).unwrap();
+        let ended: Run = child.wait_with_output().unwrap().into();
+        assert_eq!(ended.code, 130);
+        assert!(ended.err.contains("2 deleted"), "{}", ended.err);
+        assert!(ends.iter().all(|ends| !is_alive(ends)));
+    });
+}
+
+#[test]
+fn the_split_between_kernel_and_program_is_shown() {
+    isolated(|| {
+        let (ends, _listener, port) = connections(1);
+        let shown = run(&format!(
+            "delete --explain state established dport = :{port} process nginx idle gt 10m"
+        ));
+        assert_eq!(shown.code, 0, "{}", shown.err);
+        for part in [
+            "state established",
+            &format!("dport = :{port}"),
+            "process nginx",
+            "idle gt 10m",
+        ] {
+            assert!(shown.out.contains(part), "{part} is not in\n{}", shown.out);
+        }
+        assert!(is_alive(&ends[0]));
+        let all = run("list --explain");
+        assert_eq!(all.code, 0, "{}", all.err);
+    });
+}
+
+#[test]
+fn a_fatal_mistake_of_the_shell_is_named() {
+    let refused = run("delete --yes idle");
+    assert_eq!(refused.code, 2);
+    assert!(
+        refused.err.contains("makes the shell write to a file"),
+        "{}",
+        refused.err
+    );
+    let named = run("delete 192.0.2.1");
+    assert!(named.err.contains("host 192.0.2.1"), "{}", named.err);
+}
+
+#[test]
+fn one_family_only() {
+    isolated(|| {
+        let four = tcp::connected();
+        let six = tcp::connect_to(&tcp::listen("[::1]:0".parse().unwrap()));
+        let listed = run("-6 state established");
+        assert_eq!(listed.rows().len(), 2, "{}", listed.out);
+        assert_eq!(run("delete -4 --yes state established").code, 0);
+        assert!(!is_alive(&four) && is_alive(&six));
+        assert_eq!(run(&format!("delete {}", ends(&six.client))).code, 0);
+    });
+}
