@@ -2,8 +2,8 @@
 //!
 //! It is found by the process tree up to the SSH server, and by `SSH_CONNECTION`, which can only
 //! add protection. Where the tree does not reach a server (tmux, sudo in a new session, systemd-run),
-//! every SSH connection of the user who logged in is protected; and where a server can't be looked into,
-//! every connection to its port.
+//! every SSH connection of the user who logged in is protected, or of the user this runs as where nobody
+//! knows who logged in; and where a server can't be looked into, every connection to its port.
 
 use std::collections::HashSet;
 
@@ -24,9 +24,10 @@ impl OwnSession {
         let mut servers = Servers::default();
         ancestors().for_each(|process| servers.look_into(process));
         if servers.sockets.is_empty() {
-            if let (Some(user), Ok(processes)) = (login_user(), Process::all()) {
+            if let Ok(processes) = Process::all() {
+                let user = Some(login_user());
                 processes
-                    .filter(|process| process.login_uid().or_else(|| process.uid()) == Some(user))
+                    .filter(|process| process.login_uid().or_else(|| process.uid()) == user)
                     .for_each(|process| servers.look_into(process));
             }
         }
@@ -88,6 +89,8 @@ fn is_either_end(session: &Pair, other: &Pair) -> bool {
     session.same_ends(other) || mirrored.is_ok_and(|mirrored| mirrored.same_ends(other))
 }
 
+/// Without the first process, who adopts whoever has lost his parent: where it is the SSH server itself,
+/// as in a container, that says nothing about a session.
 fn ancestors() -> impl Iterator<Item = Process> {
     let mut next = Process::current().parent();
     // A pid could be reused while we climb; no tree is this high.
@@ -96,6 +99,7 @@ fn ancestors() -> impl Iterator<Item = Process> {
         next = process.parent();
         Some(process)
     })
+    .take_while(|process| process.pid() != 1)
     .take(1000)
 }
 
@@ -105,10 +109,12 @@ fn is_ssh_server(process: Process) -> bool {
     [&b"sshd"[..], b"sshd-session", b"sshd-auth", b"dropbear"].contains(&name.as_slice())
 }
 
-/// The user behind this process, whoever he has become since.
-fn login_user() -> Option<u32> {
+/// The user behind this process, whoever he has become since; as far as it is known.
+fn login_user() -> u32 {
     let by_sudo = || std::env::var("SUDO_UID").ok()?.parse().ok();
-    Process::current().login_uid().or_else(by_sudo)
+    let known = Process::current().login_uid().or_else(by_sudo);
+    // PAM may not have been asked, or the kernel keeps no login uid.
+    known.unwrap_or_else(|| rustix::process::getuid().as_raw())
 }
 
 /// `SSH_CONNECTION`: client address, client port, server address, server port.
