@@ -7,5 +7,6 @@ mod exit_codes;
 mod guards;
 mod json;
 mod list;
+mod own_session;
 mod shows;
 mod util;

@@ -56,12 +56,12 @@ fn direct_a_list_of_everything_spares_the_own_connection() {
     with_server!(|server: &SshServer| {
         let program = server.program();
         let mut others = [server.session("root"), server.session(OPERATOR)];
-        // The other end is as good as this one.
         let all = format!("{program} list --json | {program} delete --json --id -; echo code $?");
         let all = server.run("root", &all);
         let text = String::from_utf8_lossy(&all.stdout);
         assert!(text.contains("code 6"), "{all:?}");
-        assert_eq!(text.matches("own-session").count(), 2, "both ends: {text}");
+        let guarded = text.matches("\"guard\":\"own-session\"").count();
+        assert_eq!(guarded, 2, "both ends: {text}");
         for other in &mut others {
             assert!(!other.is_alive());
         }
