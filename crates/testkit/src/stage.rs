@@ -23,14 +23,14 @@ pub const OPERATOR_UID: u32 = 54321;
 ///
 /// `unpacked` is where packages have been unpacked that are not installed; it need not be there.
 pub fn enter(unpacked: &Path) -> io::Result<()> {
-    let before = nothing_is_shared();
+    let none_shared = nothing_is_shared();
     sys::unshare_mounts()?;
     match mount_change(
         "/",
         MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
     ) {
         // In a chroot the root is no mount. Mounts reach nobody all the same, where none is shared.
-        Err(Errno::INVAL) if before => {}
+        Err(Errno::INVAL) if none_shared => {}
         other => other?,
     }
     for folder in ["/run", "/var/log"] {
@@ -48,10 +48,18 @@ pub fn enter(unpacked: &Path) -> io::Result<()> {
 
 /// Whether no mount of this namespace passes on what is mounted below it.
 fn nothing_is_shared() -> bool {
-    // Of the first process, who sees all of them, if his namespace is ours.
-    let same = fs::read_link("/proc/1/ns/mnt").ok() == fs::read_link("/proc/self/ns/mnt").ok();
-    let mounts = fs::read_to_string("/proc/1/mountinfo");
-    same && mounts.is_ok_and(|mounts| !mounts.contains(" shared:"))
+    let read = |process| fs::read_to_string(format!("/proc/{process}/mountinfo"));
+    // The first process sees all mounts, also those above a chroot. Its namespace is ours if it has a
+    // mount of ours: their numbers are unique.
+    let (Ok(ours), Ok(all)) = (read("thread-self"), read("1")) else {
+        return false;
+    };
+    let number = |line: &str| line.split(' ').next().map(str::to_owned);
+    let is_same = ours
+        .lines()
+        .next()
+        .is_some_and(|line| all.lines().any(|other| number(other) == number(line)));
+    is_same && !all.contains(" shared:")
 }
 
 /// Lays folders over one, the first on top; those that are not there are left out.
