@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Output;
 
 use tcpentry_testkit::sshd::{Session, SshServer};
-use tcpentry_testkit::stage::OPERATOR;
+use tcpentry_testkit::stage::{OPERATOR, OPERATOR_UID};
 use tcpentry_testkit::{isolated, skip};
 
 /// Runs a test against a server, or skips it.
@@ -151,6 +151,24 @@ fn tmux_and_sudo_within_guard_the_connections_of_the_login_user() {
         }
         let theirs = in_tmux(&format!("sudo -n {program} delete {}", roots.ends()));
         let theirs = server.run(OPERATOR, &theirs);
+        assert_eq!(code(&theirs), 0, "{theirs:?}");
+        assert!(!roots.is_alive());
+    });
+}
+
+#[test]
+fn the_login_uid_tells_whose_connections_are_guarded() {
+    with_server!(|server: &SshServer| {
+        // What PAM does when somebody logs in.
+        let log_in = format!("echo {OPERATOR_UID} >/proc/self/loginuid");
+        if code(&server.run("root", &log_in)) != 0 {
+            skip!("no login uid can be set here");
+        }
+        let program = server.program();
+        let (his, mut roots) = (server.session(OPERATOR), server.session("root"));
+        let delete = |ends| detached(&format!("{log_in}; {program} delete {ends}"));
+        assert_guarded(&server.run("root", &delete(his.ends())));
+        let theirs = server.run("root", &delete(roots.ends()));
         assert_eq!(code(&theirs), 0, "{theirs:?}");
         assert!(!roots.is_alive());
     });
