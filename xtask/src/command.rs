@@ -1,6 +1,7 @@
 //! Running other programs, visibly: each is printed before it runs, so that it can be repeated by hand.
 
 use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -50,6 +51,13 @@ pub(crate) fn shown(command: &Command) -> String {
 
 pub(crate) fn cargo_program() -> std::ffi::OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// The folder of what has been built: this program is in that of one of its profiles.
+pub(crate) fn target_folder() -> Result<PathBuf> {
+    let own = std::env::current_exe().context("where this program is")?;
+    let target = own.parent().and_then(Path::parent);
+    Ok(target.context("no target folder")?.to_owned())
 }
 
 fn quoted(word: &OsStr) -> String {

@@ -149,14 +149,8 @@ fn build() -> Result<Built> {
         .find_map(|line| line.split_once("native-static-libs:"))
         .context("rustc did not say what the static library needs")?;
 
-    // This program is in the folder of another profile of the same target.
-    let own = std::env::current_exe().context("where this program is")?;
-    let target = own
-        .parent()
-        .and_then(Path::parent)
-        .context("no target folder")?;
     Ok(Built {
-        folder: target.join("release"),
+        folder: command::target_folder()?.join("release"),
         native_libraries: beside_the_compilers(native.1),
     })
 }

@@ -87,7 +87,7 @@ listener -- A listening socket is selected and deleted only with --listeners.
 own-session -- The SSH connection that carries your own session is deleted only with --own-session; a filter spares it and \
 deletes the rest. It is \
 found by the process tree and by SSH_CONNECTION; where the tree does not reach the SSH server, every SSH \
-connection of the user who logged in is protected, and where a server may not be looked into, every connection to its port.
+connection of the user who logged in (or, where that is not known, of yours) is protected, and where a server may not be looked into, every connection to its port.
 
 ambiguous -- Several sockets can have the same two ends when they are bound to different devices. Without a \
 device the socket bound to none is meant; when there is only one bound one, that; when there are several, \

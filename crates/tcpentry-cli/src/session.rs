@@ -2,8 +2,8 @@
 //!
 //! It is found by the process tree up to the SSH server, and by `SSH_CONNECTION`, which can only
 //! add protection. Where the tree does not reach a server (tmux, sudo in a new session, systemd-run),
-//! every SSH connection of the user who logged in is protected; and where a server can't be looked into,
-//! every connection to its port.
+//! every SSH connection of the user who logged in is protected, or of the user this runs as where nobody
+//! knows who logged in; and where a server can't be looked into, every connection to its port.
 
 use std::collections::HashSet;
 
@@ -24,10 +24,14 @@ impl OwnSession {
         let mut servers = Servers::default();
         ancestors().for_each(|process| servers.look_into(process));
         if servers.sockets.is_empty() {
-            if let (Some(user), Ok(processes)) = (login_user(), Process::all()) {
+            if let Ok(processes) = Process::all() {
+                let users = login_users();
                 processes
                     .into_iter()
-                    .filter(|process| process.login_uid().or_else(|| process.uid()) == Some(user))
+                    .filter(|process| {
+                        let user = process.login_uid().or_else(|| process.uid());
+                        user.is_some_and(|user| users.contains(&user))
+                    })
                     .for_each(|process| servers.look_into(process));
             }
         }
@@ -89,6 +93,8 @@ fn is_either_end(session: &Pair, other: &Pair) -> bool {
     session.same_ends(other) || mirrored.is_ok_and(|mirrored| mirrored.same_ends(other))
 }
 
+/// Without the first process, who adopts whoever has lost his parent: where it is the SSH server itself,
+/// as in a container, that says nothing about a session.
 fn ancestors() -> impl Iterator<Item = Process> {
     let mut next = Process::current().and_then(Process::parent);
     // No tree is this high.
@@ -97,6 +103,7 @@ fn ancestors() -> impl Iterator<Item = Process> {
         next = process.parent();
         Some(process)
     })
+    .take_while(|process| process.pid() != 1)
     .take(1000)
 }
 
@@ -106,12 +113,14 @@ fn is_ssh_server(process: Process) -> bool {
     [&b"sshd"[..], b"sshd-session", b"sshd-auth", b"dropbear"].contains(&name.as_slice())
 }
 
-/// The user behind this process, whoever he has become since.
-fn login_user() -> Option<u32> {
-    let by_sudo = || std::env::var("SUDO_UID").ok()?.parse().ok();
-    Process::current()
-        .and_then(Process::login_uid)
-        .or_else(by_sudo)
+/// The users behind this process, whoever it runs as since: the environment can only add one.
+fn login_users() -> Vec<u32> {
+    let login = Process::current().and_then(Process::login_uid);
+    // PAM may not have been asked, or the kernel keeps no login uid.
+    let login = login.unwrap_or_else(|| rustix::process::getuid().as_raw());
+    let by_sudo = std::env::var("SUDO_UID").ok();
+    let by_sudo = by_sudo.and_then(|uid| uid.parse().ok());
+    std::iter::once(login).chain(by_sudo).collect()
 }
 
 /// `SSH_CONNECTION`: client address, client port, server address, server port.

@@ -25,7 +25,7 @@ pub struct Cgroup {
 }
 
 impl Cgroup {
-    /// A fresh one next to (below) this process's own; the error says why none can be made here.
+    /// A fresh one below this process's own; the error says why none can be made here.
     pub fn fresh(name: &str) -> io::Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let (mount, own) = (mount()?, own()?);

@@ -30,6 +30,8 @@ pub mod proc_net;
 pub mod pty;
 pub mod seccomp;
 pub mod skip;
+pub mod sshd;
+pub mod stage;
 mod sys;
 pub mod tcp;
 pub mod user;

@@ -82,3 +82,18 @@ impl Terminal {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_sees_a_terminal_and_feels_ctrl_c() {
+        let terminal = Terminal::open();
+        let script = "trap 'exit 7' INT; tty >/dev/null && echo ready; while :; do sleep 0.1; done";
+        let mut child = terminal.command("sh").args(["-c", script]).spawn().unwrap();
+        terminal.await_text("ready");
+        terminal.type_in("\x03");
+        assert_eq!(child.wait().unwrap().code(), Some(7));
+    }
+}

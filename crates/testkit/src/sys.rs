@@ -14,6 +14,13 @@ pub(crate) fn unshare_network() -> Result<(), Errno> {
     unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNET) }
 }
 
+/// `unshare(CLONE_NEWNS)`: a copy of the mounts for this thread, to be changed for it alone.
+pub(crate) fn unshare_mounts() -> Result<(), Errno> {
+    // SAFETY: as above; that the thread gets a working directory of its own, which others do not
+    // change any more, breaks nothing either.
+    unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNS) }
+}
+
 /// `setsockopt(IPPROTO_TCP)` of a number.
 pub(crate) fn set_tcp_option(
     socket: &impl AsFd,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
@@ -29,14 +29,18 @@ enum Source {
         component: &'static str,
         debian: &'static str,
     },
+    /// A Debian package that is only unpacked, below the target folder: to install it would start a
+    /// service, or let users become root. Only what root's tests run comes this way.
+    Unpacked(&'static str),
 }
 
-use Source::{Debian, Toolchain};
+use Source::{Debian, Toolchain, Unpacked};
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Debian(package) => write!(f, "Debian package {package}"),
+            Unpacked(package) => write!(f, "Debian package {package}, unpacked but not installed"),
             Toolchain { component, debian } => {
                 write!(
                     f,
@@ -68,6 +72,10 @@ const NEEDS: &[Need] = &[
     need("python3",      Debian("python3"),        "runs the Python program that uses the C library"),
     need("mcs",          Debian("mono-mcs"),       "compiles the C# program that uses the C library"),
     need("mono",         Debian("mono-runtime"),   "runs the C# program"),
+    need("sshd",         Unpacked("openssh-server"), "carries the session that must not be cut"),
+    need("ssh",          Unpacked("openssh-client"), "opens it"),
+    need("sudo",         Unpacked("sudo"),         "is one of the ways to delete from it"),
+    need("tmux",         Unpacked("tmux"),         "is another"),
 ];
 
 /// A file is needed as well as a program: what begins with a slash is the path of one.
@@ -83,8 +91,8 @@ const fn need(program: &'static str, source: Source, purpose: &'static str) -> N
 
 /// Succeeds when every program is there, be it after installing the missing ones.
 pub(super) fn ensure(missing: Missing) -> Result<()> {
-    let machine = Machine::look();
-    let lacking = lacking();
+    let machine = Machine::look(command::target_folder()?.join("unpacked"));
+    let lacking = machine.lacking();
     if lacking.is_empty() {
         return Ok(());
     }
@@ -98,19 +106,12 @@ pub(super) fn ensure(missing: Missing) -> Result<()> {
         command::run(&mut command::program(words.iter().map(String::as_str)))
             .context("cannot install what the tests need")?;
     }
-    let still: Vec<&str> = self::lacking().iter().map(|need| need.program).collect();
+    let still = machine.lacking();
+    let still: Vec<&str> = still.iter().map(|need| need.program).collect();
     if !still.is_empty() {
         bail!("installed, and still not there: {}", still.join(", "));
     }
     Ok(())
-}
-
-fn lacking() -> Vec<Need> {
-    NEEDS
-        .iter()
-        .filter(|need| !is_present(need.program))
-        .copied()
-        .collect()
 }
 
 fn is_present(program: &str) -> bool {
@@ -138,28 +139,49 @@ fn is_executable(path: &Path) -> bool {
 }
 
 /// What decides how programs get installed here.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Machine {
     is_root: bool,
     /// The toolchain is rustup's, so that Debian's rustfmt would not belong to it.
     has_rustup: bool,
+    /// Where packages are unpacked that are not to be installed.
+    unpacked: PathBuf,
 }
 
 impl Machine {
-    fn look() -> Self {
+    fn look(unpacked: PathBuf) -> Self {
         Self {
+            unpacked,
             is_root: is_root(),
             has_rustup: std::env::var_os("RUSTUP_TOOLCHAIN").is_some_and(|name| !name.is_empty()),
         }
     }
 
+    fn lacking(&self) -> Vec<Need> {
+        let is_lacking = |need: &&Need| match need.source {
+            Unpacked(_) => self.is_root && !self.is_installed_or_unpacked(need.program),
+            Debian(_) | Toolchain { .. } => !is_present(need.program),
+        };
+        NEEDS.iter().filter(is_lacking).copied().collect()
+    }
+
+    /// In `/usr`, where the tests look for it; they lay the unpacked `usr` over it.
+    fn is_installed_or_unpacked(&self, program: &str) -> bool {
+        [Path::new("/usr"), &self.unpacked.join("root/usr")]
+            .iter()
+            .flat_map(|usr| [usr.join("bin"), usr.join("sbin")])
+            .any(|folder| is_executable(&folder.join(program)))
+    }
+
     /// The commands that install what is lacking, and nothing else.
-    fn installation(self, lacking: &[Need]) -> Vec<Vec<String>> {
+    fn installation(&self, lacking: &[Need]) -> Vec<Vec<String>> {
         let mut packages = Vec::new();
+        let mut unpacked = Vec::new();
         let mut components = Vec::new();
         for need in lacking {
             match need.source {
                 Toolchain { component, .. } if self.has_rustup => components.push(component),
+                Unpacked(package) => unpacked.push(package),
                 Debian(package)
                 | Toolchain {
                     debian: package, ..
@@ -170,12 +192,17 @@ impl Machine {
         packages.dedup();
 
         let mut commands = Vec::new();
-        if !packages.is_empty() {
+        if !packages.is_empty() || !unpacked.is_empty() {
             commands.push(self.as_root("apt-get update", &[]));
+        }
+        if !packages.is_empty() {
             commands.push(self.as_root(
                 "env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends",
                 &packages,
             ));
+        }
+        if !unpacked.is_empty() {
+            commands.push(self.unpacking(&unpacked));
         }
         if !components.is_empty() {
             commands.push(words("rustup component add", &components));
@@ -183,7 +210,15 @@ impl Machine {
         commands
     }
 
-    fn as_root(self, command: &str, args: &[&str]) -> Vec<String> {
+    /// With whatever the packages need and this machine lacks.
+    fn unpacking(&self, packages: &[&str]) -> Vec<String> {
+        let mut words = words("sh -c", &[UNPACK, "sh"]);
+        words.push(self.unpacked.display().to_string());
+        words.extend(packages.iter().map(|&package| package.to_owned()));
+        words
+    }
+
+    fn as_root(&self, command: &str, args: &[&str]) -> Vec<String> {
         let mut words = words(command, args);
         if !self.is_root {
             words.insert(0, "sudo".to_owned());
@@ -191,6 +226,16 @@ impl Machine {
         words
     }
 }
+
+/// The first argument is the folder, the others are packages. Where an old package still has a `/lib` of its
+/// own, its files belong into `/usr` as they do on a merged system.
+const UNPACK: &str = "\
+set -e; cd / && mkdir -p \"$1/archives/partial\" && cd \"$1\" && shift
+apt-get install -y --no-install-recommends --download-only -o Dir::Cache::archives=\"$PWD/archives\" \"$@\"
+for package in archives/*.deb; do dpkg-deb -x \"$package\" root; done
+for folder in bin sbin lib; do
+  if [ -d root/$folder ]; then mkdir -p root/usr/$folder; cp -a root/$folder/. root/usr/$folder; fi
+done";
 
 /// Whether this process is root, read from the owner of its own entry in /proc: std has no getuid().
 fn is_root() -> bool {
@@ -231,6 +276,7 @@ mod tests {
     const ROOT: Machine = Machine {
         is_root: true,
         has_rustup: false,
+        unpacked: PathBuf::new(),
     };
 
     #[test]
@@ -288,6 +334,32 @@ To install them (`cargo xtask test --install` does it):
             rustup.installation(&fmt),
             [["rustup", "component", "add", "rustfmt"]]
         );
+    }
+
+    #[test]
+    fn what_is_to_be_unpacked_is_not_installed() {
+        let machine = Machine {
+            unpacked: "/target/unpacked".into(),
+            ..ROOT
+        };
+        let lacking = [
+            need("sshd", Unpacked("openssh-server"), ""),
+            need("tmux", Unpacked("tmux"), ""),
+        ];
+        let commands = machine.installation(&lacking);
+        assert_eq!(commands.len(), 2);
+        assert_eq!(commands[0], ["apt-get", "update"]);
+        let words = [
+            "sh",
+            "-c",
+            UNPACK,
+            "sh",
+            "/target/unpacked",
+            "openssh-server",
+            "tmux",
+        ];
+        assert_eq!(commands[1], words);
+        assert!(UNPACK.contains("--download-only"));
     }
 
     #[test]

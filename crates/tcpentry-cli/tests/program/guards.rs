@@ -1,11 +1,10 @@
-//! The guards: listeners, ambiguous names, the operator's own session.
+//! The guards: listeners, ambiguous names, the operator's own session without an SSH server
+//! (with one: `own_session.rs`).
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
-use tcpentry_testkit::{isolated, skip, tcp, until};
+use tcpentry_testkit::{isolated, tcp};
 
 use crate::util::{Run, ends, is_alive, program, run};
 
@@ -166,117 +165,4 @@ fn a_server_that_may_not_be_looked_into_protects_its_port() {
     });
 }
 
-#[test]
-fn the_session_of_a_real_ssh_server_is_found_by_the_process_tree() {
-    isolated(|| {
-        let Some(server) = SshServer::start() else {
-            skip!(
-                "needs root and /usr/sbin/sshd, which `cargo xtask test --install` leaves to you: its package starts a service"
-            );
-        };
-        let pair = "set -- $SSH_CONNECTION; unset SSH_CONNECTION; set -- $3:$4 $1:$2;";
-        let guarded = server.run(&format!("{pair} {PROGRAM} delete $1 $2"));
-        assert_eq!(guarded.status.code(), Some(3), "{guarded:?}");
-        let text = String::from_utf8_lossy(&guarded.stderr);
-        assert!(text.contains("it carries your own session"), "{text}");
-
-        // By any name: the list of everything spares it, and takes the rest.
-        let other = tcp::connected();
-        let everything = format!("{pair} {PROGRAM} list --json | {PROGRAM} delete -n --id -");
-        assert_eq!(server.run(&everything).status.code(), Some(6));
-        assert!(is_alive(&other));
-
-        let lifted = server.run(&format!("{pair} {PROGRAM} delete -n --own-session $1 $2"));
-        assert_eq!(lifted.status.code(), Some(0), "{lifted:?}");
-        let cut = server.run(&format!("{pair} {PROGRAM} delete --own-session $1 $2"));
-        assert_eq!(
-            cut.status.code(),
-            Some(255),
-            "ssh says that its connection is gone"
-        );
-    });
-}
-
-/// Debian's sshd on loopback, with keys of its own.
-struct SshServer {
-    daemon: Child,
-    folder: PathBuf,
-}
-
-impl SshServer {
-    fn start() -> Option<Self> {
-        let is_root = rustix::process::geteuid().is_root() && tcpentry_testkit::user::others();
-        if !is_root || !Path::new(DAEMON).exists() {
-            return None;
-        }
-        let folder = std::env::temp_dir().join(format!("tcpentry-sshd-{}", std::process::id()));
-        fs::create_dir(&folder).unwrap();
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
-        let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-        for key in ["host", "user"] {
-            let made = Command::new("ssh-keygen")
-                .args(["-q", "-t", "ed25519", "-N", "", "-f", &path(key)])
-                .status();
-            assert!(made.unwrap().success());
-        }
-        // It wants a folder to jail itself in; Debian makes it when the service starts.
-        fs::create_dir_all("/run/sshd").unwrap();
-        let options = [
-            format!("Port={PORT}"),
-            "ListenAddress=127.0.0.1".to_owned(),
-            format!("HostKey={}", path("host")),
-            format!("AuthorizedKeysFile={}", path("user.pub")),
-            "StrictModes=no".to_owned(),
-            "UsePAM=no".to_owned(),
-            "PidFile=none".to_owned(),
-            "PermitRootLogin=yes".to_owned(),
-        ];
-        let daemon = Command::new(DAEMON)
-            .args(["-D", "-e", "-f", "/dev/null"])
-            .args(options.iter().flat_map(|option| ["-o", option]))
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        until("sshd listens", || {
-            run("list -l").out.contains(&format!("127.0.0.1:{PORT}"))
-        });
-        Some(Self { daemon, folder })
-    }
-
-    fn run(&self, command: &str) -> Output {
-        Command::new("ssh")
-            .args([
-                "-q",
-                "-F",
-                "none",
-                "-p",
-                PORT,
-                "-o",
-                "StrictHostKeyChecking=no",
-            ])
-            .args([
-                "-o",
-                "UserKnownHostsFile=/dev/null",
-                "-o",
-                "BatchMode=yes",
-                "-i",
-            ])
-            .arg(self.folder.join("user"))
-            .args(["root@127.0.0.1", command])
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
-    }
-}
-
-impl Drop for SshServer {
-    fn drop(&mut self) {
-        let _ = self.daemon.kill();
-        let _ = self.daemon.wait();
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tcpentry");
-const DAEMON: &str = "/usr/sbin/sshd";
-const PORT: &str = "2222";

@@ -1,0 +1,228 @@
+//! The operator's own session with a real SSH server, along every way by which he may have come.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Output;
+
+use tcpentry_testkit::sshd::{Session, SshServer};
+use tcpentry_testkit::stage::{OPERATOR, OPERATOR_UID};
+use tcpentry_testkit::{isolated, skip};
+
+/// Runs a test against a server, or skips it.
+macro_rules! with_server {
+    ($body:expr) => {
+        isolated(|| match server() {
+            Ok(server) => $body(&server),
+            Err(reason) => skip!("{reason}"),
+        })
+    };
+}
+
+#[test]
+fn direct_the_own_connection_is_guarded_and_no_other() {
+    with_server!(|server: &SshServer| {
+        let program = server.program();
+        let mut other = server.session("root");
+        let own = server.run(
+            "root",
+            &format!("{OWN} unset SSH_CONNECTION; {program} delete $OWN"),
+        );
+        assert_guarded(&own);
+        let theirs = server.run("root", &format!("{program} delete {}", other.ends()));
+        assert_eq!(code(&theirs), 0, "{theirs:?}");
+        assert!(!other.is_alive());
+    });
+}
+
+#[test]
+fn direct_the_own_connection_can_be_deleted_on_demand() {
+    with_server!(|server: &SshServer| {
+        let program = server.program();
+        let dry = format!("{OWN} {program} delete -n --own-session $OWN");
+        assert_eq!(code(&server.run("root", &dry)), 0);
+        let cut = format!("{OWN} {program} delete --own-session $OWN; sleep 5");
+        let cut = server.run("root", &cut);
+        assert_eq!(
+            code(&cut),
+            255,
+            "ssh says that its connection is gone: {cut:?}"
+        );
+    });
+}
+
+#[test]
+fn direct_a_list_of_everything_spares_the_own_connection() {
+    with_server!(|server: &SshServer| {
+        let program = server.program();
+        let mut others = [server.session("root"), server.session(OPERATOR)];
+        let all = format!("{program} list --json | {program} delete --json --id -; echo code $?");
+        let all = server.run("root", &all);
+        let text = String::from_utf8_lossy(&all.stdout);
+        assert!(text.contains("code 6"), "{all:?}");
+        let guarded = text.matches("\"guard\":\"own-session\"").count();
+        assert_eq!(guarded, 2, "both ends: {text}");
+        for other in &mut others {
+            assert!(!other.is_alive());
+        }
+    });
+}
+
+#[test]
+fn direct_a_user_who_may_not_look_into_the_server_is_guarded_by_its_port() {
+    with_server!(|server: &SshServer| {
+        let program = server.program();
+        let own = format!("{OWN} unset SSH_CONNECTION; {program} delete $OWN");
+        assert_guarded(&server.run(OPERATOR, &own));
+    });
+}
+
+#[test]
+fn sudo_the_tree_is_climbed_as_well() {
+    with_server!(|server: &SshServer| {
+        if !has("sudo") {
+            skip!("sudo is neither installed nor unpacked");
+        }
+        let program = server.program();
+        let mut other = server.session(OPERATOR);
+        let own = format!("{OWN} sudo -n {program} delete $OWN");
+        assert_guarded(&server.run(OPERATOR, &own));
+        // There sudo puts a terminal, a process and a session of its own in between.
+        let own = server.run_on_terminal(OPERATOR, &own);
+        assert_eq!(code(&own), 3, "{own:?}");
+        let theirs = format!("sudo -n {program} delete {}", other.ends());
+        let theirs = server.run(OPERATOR, &theirs);
+        assert_eq!(code(&theirs), 0, "{theirs:?}");
+        assert!(!other.is_alive());
+    });
+}
+
+#[test]
+fn sudo_in_a_session_of_its_own_every_connection_of_the_login_user_is_guarded() {
+    with_server!(|server: &SshServer| {
+        if !has("sudo") {
+            skip!("sudo is neither installed nor unpacked");
+        }
+        let program = server.program();
+        let (his, mut roots) = (server.session(OPERATOR), server.session("root"));
+        for ends in ["$OWN", his.ends()] {
+            let command = format!(
+                "{OWN} {}",
+                detached(&format!("sudo -n {program} delete {ends}"))
+            );
+            assert_guarded(&server.run(OPERATOR, &command));
+        }
+        let theirs = detached(&format!("sudo -n {program} delete {}", roots.ends()));
+        let theirs = server.run(OPERATOR, &theirs);
+        assert_eq!(code(&theirs), 0, "{theirs:?}");
+        assert!(!roots.is_alive());
+    });
+}
+
+#[test]
+fn tmux_every_connection_of_the_user_is_guarded() {
+    with_server!(|server: &SshServer| {
+        if !has("tmux") {
+            skip!("tmux is neither installed nor unpacked");
+        }
+        let program = server.program();
+        let mut sessions = [server.session("root"), server.session(OPERATOR)];
+        for user in ["root", OPERATOR] {
+            let command = format!("{OWN} {}", in_tmux(&format!("{program} delete $OWN")));
+            assert_guarded(&server.run(user, &command));
+        }
+        let command = in_tmux(&format!("{program} delete {}", sessions[0].ends()));
+        assert_guarded(&server.run("root", &command));
+        assert!(sessions.iter_mut().all(Session::is_alive));
+    });
+}
+
+#[test]
+fn tmux_and_sudo_within_guard_the_connections_of_the_login_user() {
+    with_server!(|server: &SshServer| {
+        if !has("tmux") || !has("sudo") {
+            skip!("tmux or sudo is neither installed nor unpacked");
+        }
+        let program = server.program();
+        let (his, mut roots) = (server.session(OPERATOR), server.session("root"));
+        for ends in ["$OWN", his.ends()] {
+            let command = in_tmux(&format!("sudo -n {program} delete {ends}"));
+            assert_guarded(&server.run(OPERATOR, &format!("{OWN} {command}")));
+        }
+        let theirs = in_tmux(&format!("sudo -n {program} delete {}", roots.ends()));
+        let theirs = server.run(OPERATOR, &theirs);
+        assert_eq!(code(&theirs), 0, "{theirs:?}");
+        assert!(!roots.is_alive());
+    });
+}
+
+#[test]
+fn the_login_uid_tells_whose_connections_are_guarded() {
+    with_server!(|server: &SshServer| {
+        // What PAM does when somebody logs in.
+        let log_in = format!("echo {OPERATOR_UID} >/proc/self/loginuid");
+        if code(&server.run("root", &log_in)) != 0 {
+            skip!("no login uid can be set here");
+        }
+        let program = server.program();
+        let (his, mut roots) = (server.session(OPERATOR), server.session("root"));
+        let delete = |ends| detached(&format!("{log_in}; {program} delete {ends}"));
+        assert_guarded(&server.run("root", &delete(his.ends())));
+        let theirs = server.run("root", &delete(roots.ends()));
+        assert_eq!(code(&theirs), 0, "{theirs:?}");
+        assert!(!roots.is_alive());
+    });
+}
+
+fn server() -> Result<SshServer, String> {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
+    let unpacked = target.expect("it has a parent").join("unpacked/root");
+    let server = SshServer::start(Path::new(env!("CARGO_BIN_EXE_tcpentry")), &unpacked)?;
+    fs::write("/run/job", JOB).unwrap();
+    fs::set_permissions("/run/job", Permissions::from_mode(0o755)).unwrap();
+    Ok(server)
+}
+
+/// Sets `OWN` to both ends of the session's connection, as the program takes them.
+const OWN: &str = "set -- $SSH_CONNECTION; export OWN=\"$3:$4 $1:$2\";";
+
+/// What runs a command whose parent is not the session, and which is told nothing of it.
+const JOB: &str = "\
+#!/bin/sh
+unset SSH_CONNECTION
+eval \"$COMMAND\" >$JOB.said 2>&1
+echo $? >$JOB.code
+";
+
+/// Runs a command in a session of its own; what it says and its exit code come back all the same.
+fn detached(command: &str) -> String {
+    awaited(command, "setsid --fork /run/job")
+}
+
+/// The same in a window of a tmux server of its own.
+fn in_tmux(command: &str) -> String {
+    let tmux = "TMUX_TMPDIR=$HOME tmux -u -L $$ -f /dev/null new-session -d /run/job";
+    awaited(command, tmux)
+}
+
+fn awaited(command: &str, start: &str) -> String {
+    format!(
+        "export JOB=$HOME/job.$$ COMMAND='{command}'; {start} || exit; \
+         until [ -s $JOB.code ]; do sleep 0.05; done; cat $JOB.said >&2; exit $(cat $JOB.code)"
+    )
+}
+
+fn assert_guarded(output: &Output) {
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("it carries your own session"), "{output:?}");
+    assert_eq!(code(output), 3);
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("ssh ends by itself")
+}
+
+/// Whether the stage has a program.
+fn has(program: &str) -> bool {
+    Path::new("/usr/bin").join(program).exists()
+}

@@ -1,0 +1,135 @@
+//! A mount namespace of a test's own, where programs find users and settings that the host lacks.
+//!
+//! Nothing of it reaches the host: `/etc` is covered, `/run` and `/var/log` are empty at first, and all
+//! of it ends with the last process inside.
+
+use std::ffi::CString;
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::Path;
+
+use rustix::io::Errno;
+use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
+
+use crate::sys;
+
+/// A user of the stage beside root, who may become root by sudo without a password.
+pub const OPERATOR: &str = "operator";
+/// His uid.
+pub const OPERATOR_UID: u32 = 54321;
+
+/// Puts this thread, and what it starts, on a stage. The error says what this machine refuses.
+///
+/// `unpacked` is where packages have been unpacked that are not installed; it need not be there.
+pub fn enter(unpacked: &Path) -> io::Result<()> {
+    let none_shared = nothing_is_shared();
+    sys::unshare_mounts()?;
+    match mount_change(
+        "/",
+        MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
+    ) {
+        // In a chroot the root is no mount. Mounts reach nobody all the same, where none is shared.
+        Err(Errno::INVAL) if none_shared => {}
+        other => other?,
+    }
+    for folder in ["/run", "/var/log"] {
+        mount("tmpfs", folder, "tmpfs", MountFlags::empty(), c"mode=755")?;
+    }
+    write_settings()?;
+    cover("/etc", &[Path::new("/run/etc"), &unpacked.join("etc")])?;
+    cover("/usr", &[&unpacked.join("usr")])?;
+    for (folder, owner) in [("/run/root", 0), ("/run/operator", OPERATOR_UID)] {
+        fs::create_dir(folder)?;
+        chown(folder, Some(owner), Some(owner))?;
+    }
+    Ok(())
+}
+
+/// Whether no mount of this namespace passes on what is mounted below it.
+fn nothing_is_shared() -> bool {
+    let read = |process| fs::read_to_string(format!("/proc/{process}/mountinfo"));
+    // The first process sees all mounts, also those above a chroot. Its namespace is ours if it has a
+    // mount of ours: their numbers are unique.
+    let (Ok(ours), Ok(all)) = (read("thread-self"), read("1")) else {
+        return false;
+    };
+    let number = |line: &str| line.split(' ').next().map(str::to_owned);
+    let is_same = ours
+        .lines()
+        .next()
+        .is_some_and(|line| all.lines().any(|other| number(other) == number(line)));
+    is_same && !all.contains(" shared:")
+}
+
+/// Lays folders over one, the first on top; those that are not there are left out.
+fn cover(folder: &str, with: &[&Path]) -> io::Result<()> {
+    let mut layers: Vec<&Path> = with.iter().copied().filter(|path| path.is_dir()).collect();
+    if layers.is_empty() {
+        return Ok(());
+    }
+    layers.push(Path::new(folder));
+    let layers: Vec<String> = layers
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    let options = CString::new(format!("lowerdir={}", layers.join(":")))?;
+    mount(
+        "overlay",
+        folder,
+        "overlay",
+        MountFlags::empty(),
+        options.as_c_str(),
+    )?;
+    Ok(())
+}
+
+/// Users, and what lets sudo work without a password and without a look at the network.
+fn write_settings() -> io::Result<()> {
+    fs::create_dir_all("/run/etc/pam.d")?;
+    let host = rustix::system::uname();
+    let host = host.nodename().to_string_lossy().into_owned();
+    let permit =
+        ["auth", "account", "session"].map(|kind| format!("{kind} required pam_permit.so\n"));
+    for (file, mode, text) in [
+        (
+            "passwd",
+            0o644,
+            format!(
+                "root:x:0:0::/run/root:/bin/sh\n\
+                 sshd:x:54322:65534::/run/sshd:/usr/sbin/nologin\n\
+                 nobody:x:65534:65534::/nonexistent:/usr/sbin/nologin\n\
+                 {OPERATOR}:x:{OPERATOR_UID}:{OPERATOR_UID}::/run/operator:/bin/sh\n"
+            ),
+        ),
+        (
+            "group",
+            0o644,
+            format!("root:x:0:\ntty:x:5:\nnogroup:x:65534:\n{OPERATOR}:x:{OPERATOR_UID}:\n"),
+        ),
+        (
+            "shadow",
+            0o600,
+            format!("root:*:1::::::\n{OPERATOR}:*:1::::::\n"),
+        ),
+        (
+            "nsswitch.conf",
+            0o644,
+            "passwd: files\ngroup: files\nshadow: files\nhosts: files\n".to_owned(),
+        ),
+        ("hosts", 0o644, format!("127.0.0.1 localhost {host}\n")),
+        (
+            "sudoers",
+            0o440,
+            format!(
+                "Defaults use_pty, !lecture\nroot ALL=(ALL) ALL\n{OPERATOR} ALL=(ALL) NOPASSWD: ALL\n"
+            ),
+        ),
+        ("pam.d/sudo", 0o644, permit.concat()),
+    ] {
+        let file = Path::new("/run/etc").join(file);
+        fs::write(&file, text)?;
+        fs::set_permissions(&file, Permissions::from_mode(mode))?;
+    }
+    Ok(())
+}
