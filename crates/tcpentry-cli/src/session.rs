@@ -113,14 +113,17 @@ fn is_ssh_server(process: Process) -> bool {
     [&b"sshd"[..], b"sshd-session", b"sshd-auth", b"dropbear"].contains(&name.as_slice())
 }
 
-/// The users behind this process, whoever it runs as since: the environment can only add one.
+/// The users behind this process, whoever it runs as since: the one who logged in, and the one whom sudo
+/// names. Where neither is known (PAM was not asked, the kernel keeps no login uid) it is its own.
 fn login_users() -> Vec<u32> {
     let login = Process::current().and_then(Process::login_uid);
-    // PAM may not have been asked, or the kernel keeps no login uid.
-    let login = login.unwrap_or_else(|| rustix::process::getuid().as_raw());
     let by_sudo = std::env::var("SUDO_UID").ok();
     let by_sudo = by_sudo.and_then(|uid| uid.parse().ok());
-    std::iter::once(login).chain(by_sudo).collect()
+    let mut users: Vec<u32> = login.into_iter().chain(by_sudo).collect();
+    if users.is_empty() {
+        users.push(rustix::process::getuid().as_raw());
+    }
+    users
 }
 
 /// `SSH_CONNECTION`: client address, client port, server address, server port.
