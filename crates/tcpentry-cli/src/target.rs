@@ -68,7 +68,7 @@ fn pair(words: &[String], table: &TcpTable) -> Result<Target, String> {
             let one = one.escape_debug();
             return Err(format!(
                 "`{one}` names one end; a connection has two\n{NAME_IT}\n\
-                 all of one end:                                tcpentry delete host {one}"
+                 or all connections of one end:                  tcpentry delete -n host {one}"
             ));
         }
         more => {

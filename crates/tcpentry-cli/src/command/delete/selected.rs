@@ -406,14 +406,20 @@ impl Run<'_> {
                     ));
                 }
             }
-            Err(Stop::Refused(_)) if self.args.dry_run => {
+            // Nothing was tried, or only rehearsed.
+            Err(Stop::Refused(_)) if report.is_empty() || self.args.dry_run => {
                 self.report.end();
                 return Exit::Guarded;
             }
             Err(Stop::Refused(count)) => report.count_together(Outcome::Guarded, count),
             Err(Stop::Unseen(count)) => {
-                complain(&selection::unseen(count, "nothing more was deleted"));
+                let first = report.is_empty();
+                let more = if first { "nothing" } else { "nothing more" };
+                complain(&selection::unseen(count, &format!("{more} was deleted")));
                 hint_at(selection::SEE_MORE);
+                if first {
+                    return Exit::Denied;
+                }
                 report.count_together(Outcome::Denied, count);
             }
             Err(Stop::Failed(error)) => {
