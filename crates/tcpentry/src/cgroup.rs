@@ -17,6 +17,7 @@ use rustix::fs::{CWD, FileType};
 
 use crate::connection::Connection;
 use crate::directory::{each_entry, open_directory};
+use crate::mounts::{Mount, Mounts};
 use crate::owners::Owners;
 
 /// The cgroups of this system, by id and by path.
@@ -146,14 +147,12 @@ struct Hierarchy {
 
 impl Hierarchy {
     fn find() -> Option<Self> {
-        let text = fs::read("/proc/self/mountinfo").ok()?;
-        let mut mounts: Vec<_> = text
-            .split(|&byte| byte == b'\n')
-            .filter_map(mounted)
-            .collect();
+        let mut mounts: Vec<_> = Mounts::read().ok()?.of("cgroup2").collect();
         // The one that shows most.
-        mounts.sort_by_key(|(root, _)| root.len());
-        mounts.into_iter().find_map(|(root, mount)| {
+        mounts.sort_by_key(|mount| mount.root.len());
+        mounts.into_iter().find_map(|Mount { root, point }| {
+            let root = String::from_utf8_lossy(&root);
+            let mount: PathBuf = OsString::from_vec(point).into();
             let directory = open_path(&mount)?;
             // Another file system may be mounted over it.
             let is_cgroup = rustix::fs::fstatfs(&directory).ok()?.f_type == CGROUP2_SUPER_MAGIC;
@@ -208,34 +207,6 @@ impl Hierarchy {
         let directory = open_path(&self.mount.join(below))?;
         rustix::fs::fstat(directory).ok().map(|file| file.st_ino)
     }
-}
-
-/// Root and mount point of a hierarchy of version 2, from a line of `/proc/self/mountinfo`.
-fn mounted(line: &[u8]) -> Option<(String, PathBuf)> {
-    let mut fields = line.split(|&byte| byte == b' ');
-    let root = fields.nth(3)?;
-    let point = fields.next()?;
-    // Behind a number of optional fields, and a hyphen.
-    let kind = fields.skip_while(|&field| field != b"-").nth(1)?;
-    (kind == b"cgroup2").then(|| {
-        let root = String::from_utf8_lossy(&unescaped(root)).into_owned();
-        (root, OsString::from_vec(unescaped(point)).into())
-    })
-}
-
-/// Blanks and the like are three octal digits there.
-fn unescaped(field: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut rest = field;
-    while let Some((&byte, behind)) = rest.split_first() {
-        let code = behind
-            .get(..3)
-            .filter(|digits| byte == b'\\' && digits.iter().all(u8::is_ascii_digit))
-            .and_then(|digits| u8::from_str_radix(str::from_utf8(digits).ok()?, 8).ok());
-        out.push(code.unwrap_or(byte));
-        rest = if code.is_some() { &behind[3..] } else { behind };
-    }
-    out
 }
 
 fn open_path(path: &Path) -> Option<OwnedFd> {
@@ -294,33 +265,6 @@ mod tests {
         assert_eq!(of_process(b""), None);
         assert_eq!(of_process(b"nonsense\n"), None);
         assert_eq!(of_process(b"0::/\xff").as_deref(), Some("/\u{fffd}"));
-    }
-
-    #[test]
-    fn where_the_hierarchy_is_mounted() {
-        let mounted = |line: &str| {
-            mounted(line.as_bytes()).map(|(root, point)| (root, point.display().to_string()))
-        };
-        let found = |root: &str, point: &str| Some((root.to_owned(), point.to_owned()));
-        assert_eq!(
-            mounted(
-                "35 24 0:30 / /sys/fs/cgroup rw,nosuid,nodev shared:9 - cgroup2 cgroup2 rw,nsdelegate"
-            ),
-            found("/", "/sys/fs/cgroup")
-        );
-        assert_eq!(
-            mounted("60 50 0:42 /../.. /sys/fs/my\\040cgroup\\134 rw - cgroup2 none rw"),
-            found("/../..", "/sys/fs/my cgroup\\")
-        );
-        assert_eq!(
-            mounted("36 24 0:31 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory"),
-            None
-        );
-        assert_eq!(
-            mounted("36 24 0:31 / /cgroup2 rw shared:1 - tmpfs cgroup2 rw"),
-            None
-        );
-        assert_eq!(mounted(""), None);
     }
 
     #[test]

@@ -50,7 +50,8 @@
 //! - It never says "deleted" before the kernel did, nor "gone" when the kernel merely could not look
 //!   (`tcp_diag` missing).
 //! - It keeps what it does not know: unknown states and attributes are shown as numbers.
-//! - It starts no thread, runs no other program, writes no file.
+//! - It keeps no thread and no process: only to enter another network namespace it starts one, for as long as
+//!   that takes. It runs no other program and writes no file.
 
 mod asker;
 mod borrow;
@@ -68,6 +69,7 @@ mod filter;
 mod holders;
 mod identity;
 mod knowledge;
+mod mounts;
 mod netns;
 mod notation;
 mod owners;
@@ -93,6 +95,7 @@ pub use escape::escape;
 pub use filter::{Filter, FilterError, Names, SystemNames, Truth, duration};
 pub use identity::{BootId, Identity, IdentityError, NetnsId, Place};
 pub use knowledge::Knowledge;
+pub use netns::{Namespace, Namespaces};
 pub use notation::ScopedEndpoint;
 pub use owners::{Owner, OwnerSearch, Owners};
 pub use privilege::{PtraceScope, administrator};

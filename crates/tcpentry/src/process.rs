@@ -8,6 +8,7 @@ use std::mem::MaybeUninit;
 use std::num::NonZeroI32;
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::str;
 
 use rustix::buffer::spare_capacity;
@@ -297,6 +298,47 @@ impl Opened {
         }
     }
 
+    /// Calls with the inode of the network namespace of each of its threads, and the file below its
+    /// directory that is that namespace.
+    ///
+    /// `EACCES` or `EPERM` where they may not be seen.
+    pub(crate) fn each_netns(
+        &self,
+        room: &mut Vec<u8>,
+        mut visit: impl FnMut(u64, &Path),
+    ) -> Result<(), Errno> {
+        let mut link = [MaybeUninit::uninit(); LONGEST_LINK];
+        let mut look = |path: &Path| -> Result<(), Errno> {
+            match rustix::fs::readlinkat_raw(&self.directory, path, &mut link) {
+                Ok((link, _)) => {
+                    if let Some(inode) = netns_inode(link) {
+                        visit(inode, path);
+                    }
+                    Ok(())
+                }
+                Err(errno @ (Errno::ACCESS | Errno::PERM)) => Err(errno),
+                // A thread that has ended meanwhile holds nothing.
+                Err(_) => Ok(()),
+            }
+        };
+        look(Path::new("ns/net"))?;
+        let threads = open_directory(&self.directory, c"task")?;
+        let main = self.pid.get();
+        each_entry(&threads, room, |entry| -> Result<ControlFlow<()>, Errno> {
+            if let Some(tid) = number(entry.file_name()).filter(|&tid| tid > 0 && tid != main) {
+                look(Path::new(&format!("task/{tid}/ns/net")))?;
+            }
+            Ok(ControlFlow::Continue(()))
+        })
+        .map(drop)
+    }
+
+    /// Opens one of its files.
+    pub(crate) fn open(&self, path: &Path) -> Result<OwnedFd, Errno> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        rustix::fs::openat(&self.directory, path, flags, Mode::empty())
+    }
+
     /// The text of one of its files.
     fn read<'a>(&self, file: &CStr, room: &'a mut Vec<u8>) -> Result<&'a [u8], Errno> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
@@ -326,6 +368,12 @@ pub(crate) const fn is_ours(errno: Errno) -> bool {
 
 fn number(name: &CStr) -> Option<i32> {
     name.to_str().ok()?.parse().ok()
+}
+
+/// Reads `net:[N]`.
+fn netns_inode(link: &[u8]) -> Option<u64> {
+    let number = link.strip_prefix(b"net:[")?.strip_suffix(b"]")?;
+    str::from_utf8(number).ok()?.parse().ok()
 }
 
 /// Reads `socket:[N]`.

@@ -3,10 +3,8 @@
 use std::fmt;
 use std::iter;
 
-use rustix::io::Errno;
-
 use crate::connection::{Connection, Inode};
-use crate::error::{Error, Operation};
+use crate::error::Error;
 use crate::filter::{
     Compiler, Facts, Filter, Holder, Judge, LocalPorts, Needs, Plan, Processes, Subject, Told,
     Truth,
@@ -42,6 +40,7 @@ pub struct Selection {
     query: Query,
     marks: bool,
     local_ports: LocalPorts,
+    netns: u64,
 }
 
 impl Selection {
@@ -55,17 +54,16 @@ impl Selection {
         let needs = filter.expr.as_ref().map(Needs::of).unwrap_or_default();
         let marks = needs.marks && table.shows_marks()?;
         let local_ports = if needs.local_ports {
-            LocalPorts::read().map_err(|error| {
-                let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
-                Error::os(Operation::List, "read net.ipv4.ip_local_port_range", errno)
-            })?
+            table.local_ports()?
         } else {
             LocalPorts::default()
         };
+        let netns = if needs.netns { table.inode()? } else { 0 };
         let compiler = Compiler {
             states,
             marks,
             local_ports,
+            netns,
         };
         let plan = match &filter.expr {
             Some(expr) => compiler.compile(expr),
@@ -83,6 +81,7 @@ impl Selection {
             query,
             marks,
             local_ports,
+            netns,
         })
     }
 
@@ -133,6 +132,7 @@ impl Selection {
             facts,
             marks: self.marks,
             local_ports: self.local_ports,
+            netns: self.netns,
         }
     }
 

@@ -2,9 +2,10 @@
 #![allow(unsafe_code)]
 
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 use rustix::io::Errno;
+use rustix::process::{Pid, WaitOptions, waitpid};
 
 /// `getsockopt(SO_NETNS_COOKIE)`: the never reused number of a socket's network namespace.
 ///
@@ -33,8 +34,63 @@ pub(crate) fn netns_cookie(socket: impl AsFd) -> Result<u64, Errno> {
     Ok(unsafe { cookie.assume_init() })
 }
 
+/// `ioctl(NS_GET_NSTYPE)`: of which kind a file of `nsfs` is, as a `CLONE_NEW*`. Since Linux 4.11.
+pub(crate) fn namespace_kind(file: impl AsFd) -> Result<libc::c_int, Errno> {
+    // SAFETY: the descriptor is open for the duration of the call (it is borrowed), and this request takes no
+    // argument: nothing is read from or written to our memory.
+    let kind = unsafe { libc::ioctl(file.as_fd().as_raw_fd(), NS_GET_NSTYPE) };
+    if kind < 0 {
+        Err(last_errno())
+    } else {
+        Ok(kind)
+    }
+}
+
+/// `ioctl(NS_GET_USERNS)`: the user namespace that owns a namespace. Since Linux 4.9; `EPERM` where it is not
+/// the caller's own or one below it.
+pub(crate) fn owning_user_namespace(file: impl AsFd) -> Result<OwnedFd, Errno> {
+    // SAFETY: as above: no argument.
+    let descriptor = unsafe { libc::ioctl(file.as_fd().as_raw_fd(), NS_GET_USERNS) };
+    if descriptor < 0 {
+        return Err(last_errno());
+    }
+    // SAFETY: the kernel has just made this descriptor for us, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// Runs a function in a child process of a single thread, which is what the kernel wants of who enters a user
+/// namespace, and waits for its end.
+///
+/// The function runs in a copy of this process in which all other threads have stopped, wherever they were:
+/// it must make system calls only, allocate nothing and take no lock. Its return value is lost.
+pub(crate) fn in_a_child(body: impl FnOnce()) -> Result<(), Errno> {
+    // SAFETY: fork(2) itself touches no memory of ours. What the child may do after it is restricted as the
+    // documentation of this function says; each caller in this crate keeps to that. The child never returns
+    // from here: it ends by _exit(2), which runs no destructors and no exit handlers.
+    match unsafe { libc::fork() } {
+        -1 => Err(last_errno()),
+        0 => {
+            body();
+            // SAFETY: see above.
+            unsafe { libc::_exit(0) }
+        }
+        child => {
+            if let Some(child) = Pid::from_raw(child) {
+                // Somebody else of this program may reap all children: what it did is told otherwise.
+                let wait = || waitpid(Some(child), WaitOptions::empty());
+                let _ = rustix::io::retry_on_intr(wait);
+            }
+            Ok(())
+        }
+    }
+}
+
 fn last_errno() -> Errno {
     Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
 }
+
+/// `_IO(0xb7, 1)` and `_IO(0xb7, 3)` of `linux/nsfs.h`; libc has them for some architectures only.
+const NS_GET_USERNS: libc::c_ulong = 0xb701;
+const NS_GET_NSTYPE: libc::c_ulong = 0xb703;
 
 const COOKIE_LENGTH: libc::socklen_t = 8;

@@ -10,9 +10,9 @@ use crate::connection::Connection;
 use crate::devices::Devices;
 use crate::endpoint::{Device, Interface, Pair};
 use crate::error::{Error, ErrorKind, Guard, Operation};
-use crate::filter::Pass;
+use crate::filter::{LocalPorts, Pass};
 use crate::identity::{BootId, Identity, NetnsId, Place};
-use crate::netns;
+use crate::netns::{self, Inside, Namespace};
 use crate::notation::ScopedEndpoint;
 use crate::sock_diag::{Diag, NetlinkSocket};
 use crate::state::{State, States};
@@ -39,6 +39,10 @@ pub struct TcpTable {
     socket: NetlinkSocket,
     netns: NetnsId,
     boot: Option<BootId>,
+    /// The one that was entered.
+    namespace: Option<Namespace>,
+    /// Of that one; of its own a thread can ask any time.
+    local_ports: Option<LocalPorts>,
     /// Whether there is IPv4 here, once it has been asked.
     pub(crate) ipv4: Option<bool>,
     /// And IPv6.
@@ -137,8 +141,31 @@ impl TcpTable {
         let socket = open_socket()?;
         // Both now: later the thread may be in another namespace.
         let diags = [socket.clone(), open_socket()?].map(Diag::new);
-        let netns = netns::of_socket(&socket)?;
+        let netns = netns::of_socket(&socket, netns::inode_of_this_thread)?;
         Ok(Self::over(diags, socket, netns))
+    }
+
+    /// Opens the table of another network namespace: `setns(2)`, on a thread that is thrown away.
+    ///
+    /// Takes `CAP_SYS_ADMIN` over that namespace and over the caller's own user namespace; or that the
+    /// user namespace which owns it is the caller's own creation, as that of a rootless container is: then a
+    /// child process enters it and passes the sockets out, and every connection there can be deleted
+    /// without any right here (Linux 6.18).
+    ///
+    /// # Errors
+    /// `AccessDenied` where the caller may not enter it.
+    pub fn open_in(namespace: &Namespace) -> Result<Self, Error> {
+        let Inside {
+            sockets: [socket, walker],
+            local_ports,
+        } = netns::enter(namespace)?;
+        let netns = netns::of_socket(&socket, || Ok(namespace.inode()))?;
+        let diags = [socket.clone(), walker].map(Diag::new);
+        Ok(Self {
+            namespace: Some(namespace.clone()),
+            local_ports: LocalPorts::parse(&local_ports),
+            ..Self::over(diags, socket, netns)
+        })
     }
 
     fn over([asker, walker]: [Diag; 2], socket: NetlinkSocket, netns: NetnsId) -> Self {
@@ -148,6 +175,8 @@ impl TcpTable {
             socket,
             netns,
             boot: None,
+            namespace: None,
+            local_ports: None,
             ipv4: None,
             ipv6: None,
         }
@@ -182,6 +211,28 @@ impl TcpTable {
             Ok(()) => Ok(true),
             Err(Errno::PERM) => Ok(false),
             Err(errno) => Err(dump_error(errno.into())),
+        }
+    }
+
+    /// Out of which range the kernel chooses local ports here: `net.ipv4.ip_local_port_range`.
+    pub(crate) fn local_ports(&self) -> Result<LocalPorts, Error> {
+        match self.local_ports {
+            Some(ports) => Ok(ports),
+            None => LocalPorts::read().map_err(|error| {
+                let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
+                Error::os(Operation::List, "read net.ipv4.ip_local_port_range", errno)
+            }),
+        }
+    }
+
+    /// The inode of its namespace.
+    ///
+    /// Of a table that was [opened](Self::open) in that of a thread, which no call tells later, it is assumed that
+    /// this is still the namespace of the calling thread.
+    pub(crate) fn inode(&self) -> Result<u64, Error> {
+        match &self.namespace {
+            Some(namespace) => Ok(namespace.inode()),
+            None => netns::inode_of_this_thread(),
         }
     }
 

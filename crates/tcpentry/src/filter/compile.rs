@@ -77,6 +77,8 @@ pub(crate) struct Needs {
     pub(crate) marks: bool,
     /// Out of which range the kernel chooses local ports.
     pub(crate) local_ports: bool,
+    /// Which network namespace it is.
+    pub(crate) netns: bool,
 }
 
 /// Under which circumstances the kernel is asked.
@@ -87,6 +89,8 @@ pub(crate) struct Compiler {
     /// Whether the caller may ask for marks (`CAP_NET_ADMIN`): else a program with one is refused.
     pub(crate) marks: bool,
     pub(crate) local_ports: LocalPorts,
+    /// The inode of the network namespace whose kernel is asked.
+    pub(crate) netns: u64,
 }
 
 impl Plan {
@@ -171,8 +175,9 @@ impl Compiler {
             }
             .into(),
             Term::Cgroup { id, .. } => Check::Cgroup(*id).into(),
+            Term::Netns { inode, .. } if *inode == self.netns => Condition::ALWAYS,
             Term::Autobound if autobound == Some(true) => self.in_range(),
-            Term::Autobound => Condition::NEVER,
+            Term::Netns { .. } | Term::Autobound => Condition::NEVER,
             _ => return Condition::ALWAYS,
         };
         if positive {
@@ -267,7 +272,8 @@ impl Compiler {
     /// Whether the kernel says the same to the term (its opposite) as is said here: yes, or anything else.
     fn is_exact(&self, term: &Term, positive: bool) -> bool {
         match term {
-            Term::Anything { .. } | Term::Device { .. } => true,
+            // That of the namespace is settled before the kernel is asked.
+            Term::Anything { .. } | Term::Device { .. } | Term::Netns { .. } => true,
             Term::Host { end, .. } => *end == End::Local || self.peerless().is_none(),
             Term::Port { end, .. } => {
                 *end == End::Local || self.peerless() != Some(Peerless::Bound)
@@ -398,6 +404,7 @@ impl Needs {
             cgroups: any(|term| matches!(term, Term::Unit(_) | Term::Container(_))),
             marks: any(|term| matches!(term, Term::Mark { .. })),
             local_ports: any(|term| *term == Term::Autobound),
+            netns: any(|term| matches!(term, Term::Netns { .. })),
         }
     }
 }

@@ -51,6 +51,8 @@ pub(crate) enum Term {
     Unit(String),
     /// `container`: the beginning of its id or name.
     Container(String),
+    /// `netns`, by the inode of its file.
+    Netns { name: String, inode: u64 },
     /// `idle`
     Idle(Comparison, Duration),
     /// `rtt`

@@ -92,6 +92,8 @@ pub(crate) struct Judge<'j, K> {
     /// Whether the kernel tells this caller the marks of sockets (`CAP_NET_ADMIN`).
     pub(crate) marks: bool,
     pub(crate) local_ports: LocalPorts,
+    /// The inode of the network namespace that the sockets are in.
+    pub(crate) netns: u64,
 }
 
 /// The ports out of which the kernel chooses: `net.ipv4.ip_local_port_range`.
@@ -153,6 +155,7 @@ impl<K: Facts> Judge<'_, K> {
             Term::Pid(pid) => self.held(connection, |holder| holder.pid == *pid),
             Term::Process(pattern) => self.held(connection, |holder| pattern.matches(holder.name)),
             Term::User { uid, .. } => Truth::told(connection.inode.map(|_| connection.uid == *uid)),
+            Term::Netns { inode, .. } => Truth::from(*inode == self.netns),
             Term::Unit(name) => self.in_cgroup(connection, |path| {
                 Unit::of_cgroup(path).is_some_and(|unit| unit.is_called(name))
             }),
@@ -350,12 +353,18 @@ impl Pattern {
 impl LocalPorts {
     /// Of this thread's network namespace.
     pub(crate) fn read() -> io::Result<Self> {
-        let text = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")?;
-        let mut numbers = text.split_whitespace().map(str::parse);
-        match (numbers.next(), numbers.next()) {
-            (Some(Ok(first)), Some(Ok(last))) => Ok(Self { first, last }),
-            _ => Err(io::ErrorKind::InvalidData.into()),
-        }
+        let text = fs::read("/proc/sys/net/ipv4/ip_local_port_range")?;
+        Self::parse(&text).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
+    /// Reads the two numbers of that file.
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(text).ok()?;
+        let mut numbers = text.split_whitespace().map(|number| number.parse().ok());
+        Some(Self {
+            first: numbers.next()??,
+            last: numbers.next()??,
+        })
     }
 
     pub(super) const fn contain(self, port: u16) -> bool {

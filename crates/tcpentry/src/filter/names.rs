@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::endpoint::{Device, Interface};
+use crate::netns::Namespace;
 use crate::table::TcpTable;
 
 /// Looks up the names in a filter. Numbers are never looked up.
@@ -22,6 +23,9 @@ pub trait Names {
 
     /// The number of a user.
     fn user(&self, name: &str) -> Option<u32>;
+
+    /// The inode of a network namespace.
+    fn netns(&self, name: &str) -> io::Result<u64>;
 
     /// The id of a cgroup (version 2): the inode of its directory.
     fn cgroup(&self, path: &str) -> io::Result<u64>;
@@ -55,6 +59,16 @@ impl Names for SystemNames<'_> {
 
     fn device(&self, name: &str) -> Option<Interface> {
         self.table.interface(&Device::parse(name)?).ok()
+    }
+
+    fn netns(&self, name: &str) -> io::Result<u64> {
+        Ok(match name.parse() {
+            // No pid is as large.
+            Ok(inode) if inode > LARGEST_PID => inode,
+            _ => Namespace::named(name)
+                .map_err(|error| io::Error::other(error.cause().to_owned()))?
+                .inode(),
+        })
     }
 
     fn user(&self, name: &str) -> Option<u32> {
@@ -119,6 +133,9 @@ fn directory_inode(path: &Path) -> io::Result<u64> {
         Err(io::ErrorKind::NotADirectory.into())
     }
 }
+
+/// `PID_MAX_LIMIT`
+const LARGEST_PID: u64 = 1 << 22;
 
 #[cfg(test)]
 mod tests {

@@ -264,6 +264,7 @@ impl<'t> Parser<'t> {
             "user" => Self::user,
             "unit" => Self::unit,
             "container" => Self::container,
+            "netns" => Self::netns,
             _ => return Ok(None),
         };
         let not = self.equality()? == Operator::NotEqual;
@@ -400,6 +401,22 @@ impl<'t> Parser<'t> {
         Ok(Term::Unit(self.name("the name of a unit")?.text.to_owned()))
     }
 
+    fn netns(&mut self) -> Result<Term, FilterError> {
+        let piece = self.name("a network namespace")?;
+        let inode = self.names.netns(piece.text).map_err(|error| {
+            let why = printable(&error.to_string());
+            piece
+                .error(format!("{}: {why}", quoted(piece.text)))
+                .with_hint(
+                    "a name of `ip netns`, the pid of a process in it, or the path of its file",
+                )
+        })?;
+        Ok(Term::Netns {
+            name: piece.text.to_owned(),
+            inode,
+        })
+    }
+
     fn container(&mut self) -> Result<Term, FilterError> {
         let prefix = self.name("the beginning of a container's id or name")?;
         Ok(Term::Container(prefix.text.to_owned()))
@@ -509,7 +526,6 @@ fn no_term(token: Token<'_>, behind: bool) -> FilterError {
             FilterError::new(span, format!("`{word}` stands first, before every term"))
                 .with_hint("states bound the whole filter, as in ss")
         }
-        "netns" => FilterError::new(span, "`netns` is a term of a later version"),
         "tcp" => FilterError::new(span, "everything here is TCP").with_hint("leave `tcp` out"),
         _ if OTHER_FAMILIES.contains(&word) => {
             FilterError::new(span, format!("`{word}` is not TCP"))
@@ -718,11 +734,11 @@ pub(super) fn is_word(word: &str) -> bool {
         })
     };
     TERMS.contains(&word)
-        || matches!(word, "state" | "exclude" | "excl" | "netns")
+        || matches!(word, "state" | "exclude" | "excl")
         || word.starts_with(char::is_alphabetic) && is_operator()
 }
 
-const TERMS: [&str; 20] = [
+const TERMS: [&str; 21] = [
     "src",
     "dst",
     "host",
@@ -738,6 +754,7 @@ const TERMS: [&str; 20] = [
     "user",
     "unit",
     "container",
+    "netns",
     "idle",
     "rtt",
     "retrans",

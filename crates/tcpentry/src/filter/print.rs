@@ -108,6 +108,7 @@ impl fmt::Display for Term {
             Self::Pid(pid) => write!(f, "pid {pid}"),
             Self::Process(pattern) => write!(f, "process {}", Name(&pattern.0)),
             Self::User { name, .. } => write!(f, "user {}", Name(name)),
+            Self::Netns { name, .. } => write!(f, "netns {}", Name(name)),
             Self::Unit(name) => write!(f, "unit {}", Name(name)),
             Self::Container(prefix) => write!(f, "container {}", Name(prefix)),
             Self::Idle(comparison, time) => write!(f, "idle {comparison} {}", Time(*time)),

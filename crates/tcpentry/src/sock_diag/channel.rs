@@ -37,6 +37,11 @@ pub(crate) struct NetlinkSocket(Arc<OwnedFd>);
 
 impl NetlinkSocket {
     pub(crate) fn open() -> Result<Self, Errno> {
+        Self::make().map(Self::from)
+    }
+
+    /// The bare socket. Allocates nothing, so that a child process can make one.
+    pub(crate) fn make() -> Result<OwnedFd, Errno> {
         let socket = rustix::net::socket_with(
             AddressFamily::NETLINK,
             SocketType::RAW,
@@ -44,7 +49,13 @@ impl NetlinkSocket {
             Some(netlink::SOCK_DIAG),
         )?;
         rustix::net::bind(&socket, &SocketAddrNetlink::new(0, 0))?;
-        Ok(Self(Arc::new(socket)))
+        Ok(socket)
+    }
+}
+
+impl From<OwnedFd> for NetlinkSocket {
+    fn from(socket: OwnedFd) -> Self {
+        Self(Arc::new(socket))
     }
 }
 

@@ -7,6 +7,7 @@ mod devices;
 mod identity;
 mod listener_trap;
 mod mptcp;
+mod netns;
 mod notation;
 mod owners;
 mod privilege;

@@ -48,7 +48,7 @@ proptest! {
         marks: bool,
         hidden in prop::sample::select(vec![vec![], vec![(3, "nginx")], vec![(3, "cat")]]),
     ) {
-        let compiler = Compiler { states, marks, local_ports: LOCAL_PORTS };
+        let compiler = Compiler { states, marks, local_ports: LOCAL_PORTS, netns: 1 };
         let plan = compiler.compile(&expr);
         for pass in &plan.passes {
             if let Some(program) = &pass.program {
@@ -56,7 +56,7 @@ proptest! {
             }
         }
         let facts = &Known { hidden };
-        let judge = Judge { facts, marks, local_ports: LOCAL_PORTS };
+        let judge = Judge { facts, marks, local_ports: LOCAL_PORTS, netns: 1 };
         for socket in sockets.iter().filter(|socket| socket.is_in(states)) {
             let connection = &socket.connection(marks);
             let judged = |expr: &Expr, autobound| {
@@ -105,6 +105,7 @@ fn plan(expr: &Expr) -> Plan {
         states: States::CONNECTIONS,
         marks: true,
         local_ports: LOCAL_PORTS,
+        netns: 1,
     };
     compiler.compile(expr)
 }
@@ -194,6 +195,7 @@ fn without_the_right_marks_are_judged_here() {
         states: States::CONNECTIONS,
         marks: false,
         local_ports: LOCAL_PORTS,
+        netns: 1,
     };
     let plan = compiler.compile(&mark);
     assert_eq!(plan.passes[0].program, None);

@@ -18,6 +18,7 @@ fn with(facts: &Known, marks: bool, term: Term, connection: &Connection) -> Trut
         facts,
         marks,
         local_ports: LOCAL_PORTS,
+        netns: 1,
     };
     let autobound = None;
     let subject = Subject {
@@ -58,6 +59,7 @@ fn an_expression_that_can_not_come_true_is_not_unseen() {
         facts: &Known::default(),
         marks: false,
         local_ports: LOCAL_PORTS,
+        netns: 1,
     };
     let judged = |expr: Expr| {
         let subject = Subject {
@@ -228,6 +230,7 @@ fn only_the_kernel_knows_what_it_bound_itself() {
         facts: &Known::default(),
         marks: true,
         local_ports: LOCAL_PORTS,
+        netns: 1,
     };
     let judged = |port, state, inode, autobound| {
         let connection = &row(&format!("10.0.0.1:{port} 10.0.0.2:5000"), state, inode);
@@ -320,7 +323,7 @@ proptest! {
     fn an_expression_and_its_opposite_are_never_both_true(
         expr in exprs(Pool::small().terms()), socket in sockets(&Pool::small()), marks: bool,
     ) {
-        let judge = Judge { facts: &Known::default(), marks, local_ports: LOCAL_PORTS };
+        let judge = Judge { facts: &Known::default(), marks, local_ports: LOCAL_PORTS, netns: 1 };
         let connection = &socket.connection(marks);
         let subject = Subject { connection, autobound: Some(true) };
         let one = judge.judge(&expr, subject);

@@ -93,6 +93,7 @@ impl Pool {
             1 => select(self.cgroups.clone())
                 .prop_map(|id| Term::Cgroup { path: format!("/{id}"), id }),
             2 => Just(Term::Autobound),
+            1 => (1..3_u64).prop_map(|inode| Term::Netns { name: inode.to_string(), inode }),
         ]
         .boxed()
     }

@@ -54,6 +54,13 @@ impl Names for FakeNames {
         (!name.starts_with("no-")).then(|| number(name))
     }
 
+    fn netns(&self, name: &str) -> io::Result<u64> {
+        if name.starts_with("no-") {
+            return Err(io::Error::other("no such network namespace"));
+        }
+        Ok(number(name).into())
+    }
+
     fn cgroup(&self, path: &str) -> io::Result<u64> {
         if path.starts_with("/no-") {
             return Err(io::ErrorKind::NotFound.into());
@@ -129,6 +136,10 @@ pub(crate) fn term() -> impl Strategy<Value = Term> {
         let id = FakeNames.cgroup(&path).ok()?;
         Some(Term::Cgroup { path, id })
     });
+    let netns = name().prop_filter_map("a network namespace", |name| {
+        let inode = FakeNames.netns(&name).ok()?;
+        Some(Term::Netns { name, inode })
+    });
     prop_oneof![
         6 => host.prop_map(|(end, network, port)| Term::Host { end, network, port }),
         6 => ports.prop_map(|(end, comparison, port)| Term::Port { end, comparison, port }),
@@ -141,6 +152,7 @@ pub(crate) fn term() -> impl Strategy<Value = Term> {
         1 => name().prop_map(|name| Term::Process(Pattern(name))),
         1 => user.prop_map(|(name, uid)| Term::User { name, uid }),
         1 => name().prop_map(Term::Unit),
+        1 => netns,
         1 => name().prop_map(Term::Container),
         1 => (comparison(), time()).prop_map(|(how, time)| Term::Idle(how, time)),
         1 => (comparison(), time()).prop_map(|(how, time)| Term::Rtt(how, time)),

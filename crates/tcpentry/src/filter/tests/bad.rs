@@ -146,13 +146,13 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "nginx",
         "^^^^^",
         "expected a term, found `nginx`",
-        "terms are src dst host sport dport port dev fwmark cgroup autobound pid process user unit container idle rtt retrans sendq recvq",
+        "terms are src dst host sport dport port dev fwmark cgroup autobound pid process user unit container netns idle rtt retrans sendq recvq",
     ),
     (
         "process my server",
         "           ^^^^^^",
         "expected `and`, `or` or a term, found `server`",
-        "terms are src dst host sport dport port dev fwmark cgroup autobound pid process user unit container idle rtt retrans sendq recvq",
+        "terms are src dst host sport dport port dev fwmark cgroup autobound pid process user unit container netns idle rtt retrans sendq recvq",
     ),
     (
         "10.0.0.1",
@@ -197,10 +197,10 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "",
     ),
     (
-        "netns blue",
-        "^^^^^",
-        "`netns` is a term of a later version",
-        "",
+        "netns no-such",
+        "      ^^^^^^^",
+        "`no-such`: no such network namespace",
+        "a name of `ip netns`, the pid of a process in it, or the path of its file",
     ),
     (
         "= 80",
@@ -254,7 +254,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "\u{1b}[2J",
         "^^^^^^^^^",
         "expected a term, found `\\u{1b}[2J`",
-        "terms are src dst host sport dport port dev fwmark cgroup autobound pid process user unit container idle rtt retrans sendq recvq",
+        "terms are src dst host sport dport port dev fwmark cgroup autobound pid process user unit container netns idle rtt retrans sendq recvq",
     ),
     // Parentheses, operators, quotes.
     (

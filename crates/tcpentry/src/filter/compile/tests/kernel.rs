@@ -259,6 +259,7 @@ impl Asker {
                 states,
                 marks,
                 local_ports: LocalPorts::read().unwrap(),
+                netns: 1,
             },
         }
     }
@@ -293,6 +294,7 @@ impl Asker {
             facts: &Known::default(),
             marks,
             local_ports: self.compiler.local_ports,
+            netns: self.compiler.netns,
         };
         let judged = |expr: &Expr, connection, autobound| {
             Selected::from(judge.judge(

@@ -1,4 +1,8 @@
-//! Which boot and which network namespace a socket lives in.
+//! Network namespaces: which there are, how a table is opened in one, and which one, and which boot, a socket
+//! lives in.
+
+mod enter;
+mod find;
 
 use std::fs;
 use std::os::fd::AsFd;
@@ -6,15 +10,21 @@ use std::os::fd::AsFd;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
+pub(crate) use enter::{Inside, enter};
+pub use find::{Namespace, Namespaces};
+
 use crate::error::{Error, Operation};
 use crate::identity::{BootId, NetnsId};
 use crate::sys;
 
-/// The network namespace of a socket that this thread has just made.
-pub(crate) fn of_socket(socket: impl AsFd) -> Result<NetnsId, Error> {
+/// The network namespace of a socket; `inode` tells that of its file, which is what is left before Linux 5.14.
+pub(crate) fn of_socket(
+    socket: impl AsFd,
+    inode: impl FnOnce() -> Result<u64, Error>,
+) -> Result<NetnsId, Error> {
     match sys::netns_cookie(socket) {
         Ok(cookie) => Ok(NetnsId::Cookie(cookie)),
-        Err(Errno::NOPROTOOPT) => inode_of_this_thread().map(NetnsId::Inode),
+        Err(Errno::NOPROTOOPT) => inode().map(NetnsId::Inode),
         Err(errno) => Err(Error::os(
             Operation::Open,
             "getsockopt(SO_NETNS_COOKIE)",
@@ -23,8 +33,8 @@ pub(crate) fn of_socket(socket: impl AsFd) -> Result<NetnsId, Error> {
     }
 }
 
-/// The inode of this thread's namespace: what is left before Linux 5.14.
-fn inode_of_this_thread() -> Result<u64, Error> {
+/// That of this thread.
+pub(crate) fn inode_of_this_thread() -> Result<u64, Error> {
     let path = "/proc/thread-self/ns/net";
     rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
         .and_then(rustix::fs::fstat)

@@ -1,0 +1,317 @@
+//! Which network namespaces there are: everything that a process, a thread or a name holds.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::io;
+use std::num::NonZeroI32;
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::container::Container;
+use crate::error::{Error, ErrorKind, Operation};
+use crate::escape::escape;
+use crate::mounts::Mounts;
+use crate::process::{Opened, Proc, Process, is_ours};
+
+/// A network namespace, kept alive by this: its file of `nsfs` is open, so that its inode can't come to mean
+/// another one.
+///
+/// ```
+/// use tcpentry::{Namespace, TcpTable};
+/// let here = Namespace::own()?;
+/// let table = TcpTable::open_in(&here)?;
+/// assert_eq!(table.netns(), TcpTable::open()?.netns());
+/// # Ok::<(), tcpentry::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Namespace {
+    file: Arc<OwnedFd>,
+    inode: u64,
+    names: Vec<PathBuf>,
+    processes: Vec<Process>,
+    container: Option<Container>,
+}
+
+impl Namespace {
+    /// That of the calling thread.
+    ///
+    /// # Errors
+    /// When `/proc` is not mounted.
+    pub fn own() -> Result<Self, Error> {
+        Self::at(Path::new(OWN))
+    }
+
+    /// By its name: one of iproute2's (`ip netns`, a file in `/run/netns`), the pid of a process in it, or the
+    /// path of a file: `ip netns`, `/proc/PID/ns/net`, a bind mount of it.
+    ///
+    /// # Errors
+    /// `InvalidParameter` where there is no such thing, `AccessDenied` where it may not be looked at.
+    pub fn named(name: &str) -> Result<Self, Error> {
+        if name.contains('/') {
+            return Self::at(Path::new(name));
+        }
+        if name.bytes().all(|byte| byte.is_ascii_digit()) && !name.is_empty() {
+            return Self::at(Path::new(&format!("/proc/{name}/ns/net")));
+        }
+        Self::at(&Path::new(IPROUTE2).join(name))
+    }
+
+    fn at(path: &Path) -> Result<Self, Error> {
+        let shown = escape(path.as_os_str().as_encoded_bytes());
+        let file = open(path).map_err(|errno| match errno {
+            Errno::NOENT | Errno::SRCH | Errno::NOTDIR => Error::new(
+                Operation::Open,
+                ErrorKind::InvalidParameter,
+                format!("no network namespace `{shown}`"),
+            )
+            .with_hint("`ip netns` lists the named ones; a pid or the path of a file will do, too"),
+            Errno::ACCESS | Errno::PERM => Error::new(
+                Operation::Open,
+                ErrorKind::AccessDenied,
+                format!("you may not look at `{shown}`"),
+            )
+            .with_errno(errno)
+            .with_hint("run it as root (sudo)"),
+            errno => Error::os(Operation::Open, &format!("open {shown}"), errno),
+        })?;
+        let inode = inode_of(&file).map_err(|errno| Error::os(Operation::Open, &shown, errno))?;
+        let Some(inode) = inode else {
+            return Err(Error::new(
+                Operation::Open,
+                ErrorKind::InvalidParameter,
+                format!("`{shown}` is no network namespace"),
+            ));
+        };
+        let names = if path.starts_with("/proc") {
+            Vec::new()
+        } else {
+            vec![path.to_owned()]
+        };
+        Ok(Self {
+            file: Arc::new(file),
+            inode,
+            names,
+            processes: Vec::new(),
+            container: None,
+        })
+    }
+
+    /// The inode of its file, as `lsns` and `/proc/PID/ns/net` show it: reused once it has ended, but not while
+    /// this is held.
+    pub const fn inode(&self) -> u64 {
+        self.inode
+    }
+
+    /// The files that are mounts of it.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.names
+    }
+
+    /// The processes that have a thread in it, as far as they were looked for.
+    pub fn processes(&self) -> &[Process] {
+        &self.processes
+    }
+
+    /// The container that the first of its processes belongs to.
+    pub const fn container(&self) -> Option<&Container> {
+        self.container.as_ref()
+    }
+
+    /// The name that iproute2 knows it by.
+    pub fn name(&self) -> Option<&str> {
+        self.names.iter().find_map(|path| {
+            let name = path
+                .strip_prefix(IPROUTE2)
+                .or_else(|_| path.strip_prefix(IPROUTE2_OLD));
+            name.ok()?.to_str()
+        })
+    }
+
+    /// Whether a person means it by this: the name of iproute2's, the inode, the pid of one of its processes,
+    /// or the path of one of its files.
+    pub fn is_called(&self, name: &str) -> bool {
+        let pid = || {
+            name.parse()
+                .is_ok_and(|pid: i32| self.processes.iter().any(|it| it.pid() == pid))
+        };
+        self.name() == Some(name)
+            || self.inode.to_string() == name
+            || self.names.iter().any(|path| path == Path::new(name))
+            || pid()
+    }
+
+    pub(crate) fn file(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+impl fmt::Display for Namespace {
+    /// Its shortest name: that of iproute2, that of the container in it, a file, a process, or the inode.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = self.name() {
+            f.write_str(&escape(name.as_bytes()))
+        } else if let Some(container) = &self.container {
+            f.write_str(&escape(container.to_string().as_bytes()))
+        } else if let Some(path) = self.names.first() {
+            f.write_str(&escape(path.as_os_str().as_encoded_bytes()))
+        } else if let Some(process) = self.processes.first() {
+            write!(f, "pid:{}", process.pid())
+        } else {
+            write!(f, "net:[{}]", self.inode)
+        }
+    }
+}
+
+/// The network namespaces of this system, as far as the caller may see them.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Namespaces {
+    /// Each once; that of the calling thread first, the others in the order of their inodes.
+    pub found: Vec<Namespace>,
+    /// The processes whose namespaces may not be looked at: other users'.
+    pub hidden: Vec<Process>,
+}
+
+impl Namespaces {
+    /// Looks for all that any process, any thread, or a file that is mounted here holds.
+    ///
+    /// One that is only held by an open descriptor or a socket is not found.
+    ///
+    /// # Errors
+    /// When `/proc` can't be read, or descriptors or memory run out.
+    pub fn all() -> Result<Self, Error> {
+        let mut search = Search::default();
+        search.look().map_err(|error| {
+            let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
+            Error::os(Operation::Open, "look for network namespaces", errno)
+        })?;
+        let own = Namespace::own()?.inode;
+        let mut found: Vec<_> = search.found.into_values().collect();
+        // Stable: the others stay in their order.
+        found.sort_by_key(|namespace| namespace.inode != own);
+        Ok(Self {
+            found,
+            hidden: search.hidden,
+        })
+    }
+}
+
+#[derive(Default)]
+struct Search {
+    found: BTreeMap<u64, Namespace>,
+    hidden: Vec<Process>,
+    room: Vec<u8>,
+}
+
+impl Search {
+    fn look(&mut self) -> io::Result<()> {
+        let proc = Proc::open()?;
+        let each = |pid: NonZeroI32| -> Result<ControlFlow<()>, Errno> {
+            match proc.enter(pid).and_then(|opened| self.look_into(&opened)) {
+                Err(errno) if is_ours(errno) => Err(errno),
+                // It has ended meanwhile.
+                Ok(()) | Err(_) => Ok(ControlFlow::Continue(())),
+            }
+        };
+        proc.each_pid(&mut Vec::new(), each)?;
+        self.look_at_mounts()
+    }
+
+    fn look_into(&mut self, opened: &Opened) -> Result<(), Errno> {
+        let mut held = Vec::new();
+        let looked = opened.each_netns(&mut self.room, |inode, path| {
+            if !held.iter().any(|(known, _)| *known == inode) {
+                held.push((inode, path.to_owned()));
+            }
+        });
+        if let Err(errno @ (Errno::ACCESS | Errno::PERM)) = looked {
+            let stat = opened.stat(&mut self.room)?;
+            if !stat.is_kernel_thread {
+                self.hidden.push(stat.process);
+                return Err(errno);
+            }
+        }
+        if held.is_empty() {
+            return Ok(());
+        }
+        let process = opened.stat(&mut self.room)?.process;
+        for (inode, path) in held {
+            if let Some(known) = self.found.get_mut(&inode) {
+                known.processes.push(process);
+                continue;
+            }
+            let file = opened.open(&path)?;
+            // It may have entered another one since.
+            let Some(inode) = inode_of(&file)? else {
+                continue;
+            };
+            let cgroup = opened.cgroups(&mut self.room);
+            let container = cgroup
+                .and_then(crate::cgroup::of_process)
+                .and_then(|path| Container::of_cgroup(&path));
+            let namespace = self.add(inode, file);
+            namespace.processes.push(process);
+            namespace.container = namespace.container.take().or(container);
+        }
+        Ok(())
+    }
+
+    fn look_at_mounts(&mut self) -> io::Result<()> {
+        for mount in Mounts::read()?.of("nsfs") {
+            if !mount.root.starts_with(b"net:[") {
+                continue;
+            }
+            let path = PathBuf::from(OsString::from_vec(mount.point));
+            // Another mount may lie over it, or it is gone by now.
+            let Ok(file) = open(&path) else { continue };
+            if let Some(inode) = inode_of(&file)? {
+                let namespace = self.add(inode, file);
+                if !namespace.names.contains(&path) {
+                    namespace.names.push(path);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, inode: u64, file: OwnedFd) -> &mut Namespace {
+        self.found.entry(inode).or_insert_with(|| Namespace {
+            file: Arc::new(file),
+            inode,
+            names: Vec::new(),
+            processes: Vec::new(),
+            container: None,
+        })
+    }
+}
+
+/// The inode of a namespace's file; `None` for any other file, and for a namespace of another kind.
+fn inode_of(file: &OwnedFd) -> Result<Option<u64>, Errno> {
+    if rustix::fs::fstatfs(file)?.f_type != NSFS_MAGIC {
+        return Ok(None);
+    }
+    if crate::sys::namespace_kind(file)? != libc::CLONE_NEWNET {
+        return Ok(None);
+    }
+    Ok(Some(rustix::fs::fstat(file)?.st_ino))
+}
+
+fn open(path: &Path) -> Result<OwnedFd, Errno> {
+    // Whatever else it may be: a pipe must not make us wait.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    rustix::fs::open(path, flags, Mode::empty())
+}
+
+const OWN: &str = "/proc/thread-self/ns/net";
+/// Where iproute2 mounts them.
+const IPROUTE2: &str = "/run/netns";
+const IPROUTE2_OLD: &str = "/var/run/netns";
+/// `linux/magic.h`
+const NSFS_MAGIC: rustix::fs::FsWord = 0x6e73_6673;
