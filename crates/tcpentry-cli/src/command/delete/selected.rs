@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::io;
 use std::time::{Duration, Instant};
 
 use tcpentry::{
@@ -24,8 +25,13 @@ pub(super) fn run(args: &DeleteArgs, table: &mut TcpTable, text: &str) -> Exit {
         Err(refusal) => return refusal.report(Exit::of_deletion),
     };
     if args.select.explain {
-        print!("{}", selection.explanation());
-        return Exit::Done;
+        return match selection::explain(&selection) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                complain(&format!("cannot write to standard output: {error}"));
+                Exit::Failed
+            }
+            _ => Exit::Done,
+        };
     }
     if args.verbose {
         complain(&format!("selects {}", selection.filter()));
