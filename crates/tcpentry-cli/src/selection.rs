@@ -1,10 +1,12 @@
 //! From words to a selection: the filter, the default states, the families.
 
+use std::io::{self, Write as _};
+
 use tcpentry::{Error, Filter, FilterError, Selection, States, SystemNames, TcpTable};
 
 use crate::args::SelectArgs;
 use crate::exit::Exit;
-use crate::output::{complain, complain_of};
+use crate::output::{complain, complain_of, stdout};
 
 /// Why nothing can be selected.
 pub(crate) enum Refusal {
@@ -48,6 +50,13 @@ pub(crate) fn of(
         (true, true) | (false, false) => filter,
     };
     Selection::new(filter, states, table).map_err(Refusal::Table)
+}
+
+/// Prints how the filter is read, and who judges what of it.
+pub(crate) fn explain(selection: &Selection) -> io::Result<()> {
+    let mut out = stdout();
+    write!(out, "{}", selection.explanation())?;
+    out.flush()
 }
 
 /// The error, the place, and the way out.

@@ -4,7 +4,7 @@
 //! our own time would be in the zone of our environment. The crate `syslog` would do the same with
 //! eleven others behind it.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,19 +16,22 @@ pub(crate) struct SystemLog {
     socket: UnixDatagram,
     path: PathBuf,
     who: String,
+    /// How long to wait for a daemon that does not read.
+    patience: Duration,
 }
 
 impl SystemLog {
     /// Opens the log of this system; an error means that nobody keeps one.
     pub(crate) fn open() -> io::Result<Self> {
-        Self::at(Path::new("/dev/log"), who())
+        Self::at(Path::new("/dev/log"), who(), PATIENCE)
     }
 
-    fn at(path: &Path, who: String) -> io::Result<Self> {
+    fn at(path: &Path, who: String, patience: Duration) -> io::Result<Self> {
         Ok(Self {
-            socket: connect(path)?,
+            socket: connect(path, patience)?,
             path: path.to_owned(),
             who,
+            patience,
         })
     }
 
@@ -48,20 +51,40 @@ impl SystemLog {
         );
         // Whatever it is, it stays one line.
         let message = message.replace(char::is_control, "?");
-        if self.socket.send(message.as_bytes()).is_ok() {
-            return Ok(());
+        match self.send(&message) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                // It has been waited for once; what follows is sent as soon as it reads again, or not.
+                self.socket.set_nonblocking(true)?;
+                Err(io::Error::new(
+                    ErrorKind::TimedOut,
+                    "its daemon does not read",
+                ))
+            }
+            Err(_) => {
+                // The daemon has been started anew since.
+                self.socket = connect(&self.path, self.patience)?;
+                self.send(&message)
+            }
+            Ok(()) => self.socket.set_nonblocking(false),
         }
-        // The daemon has been started anew since.
-        self.socket = connect(&self.path)?;
-        self.socket.send(message.as_bytes()).map(drop)
+    }
+
+    fn send(&self, message: &str) -> io::Result<()> {
+        loop {
+            match self.socket.send(message.as_bytes()) {
+                // The signal is heard between two deletions.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                other => return other.map(drop),
+            }
+        }
     }
 }
 
-fn connect(path: &Path) -> io::Result<UnixDatagram> {
+fn connect(path: &Path, patience: Duration) -> io::Result<UnixDatagram> {
     let socket = UnixDatagram::unbound()?;
     socket.connect(path)?;
     // A daemon that reads no more is an error, not the end of all deletions.
-    socket.set_write_timeout(Some(PATIENCE))?;
+    socket.set_write_timeout(Some(patience))?;
     Ok(socket)
 }
 
@@ -86,8 +109,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::time::Instant;
 
     use super::*;
+
+    const BRIEF: Duration = Duration::from_millis(200);
 
     /// A daemon's end of the log.
     struct Daemon {
@@ -110,7 +136,8 @@ mod tests {
         }
 
         fn log(&self) -> SystemLog {
-            SystemLog::at(&self.folder.join("log"), "alice (uid 1)".to_owned()).unwrap()
+            let path = self.folder.join("log");
+            SystemLog::at(&path, "alice (uid 1)".to_owned(), BRIEF).unwrap()
         }
 
         fn read(&self) -> String {
@@ -160,9 +187,33 @@ mod tests {
     }
 
     #[test]
+    fn a_daemon_that_does_not_read_is_waited_for_once() {
+        let daemon = Daemon::start("stuck");
+        let mut log = daemon.log();
+        let start = Instant::now();
+        let full = (0..100_000).find_map(|_| log.record(Outcome::Deleted, "it").err());
+        assert_eq!(full.unwrap().to_string(), "its daemon does not read");
+        assert!(start.elapsed() >= BRIEF);
+        let start = Instant::now();
+        for _ in 0..1000 {
+            log.record(Outcome::Deleted, "lost").unwrap_err();
+        }
+        assert!(start.elapsed() < 100 * BRIEF);
+
+        daemon.read();
+        log.record(Outcome::Deleted, "one more").unwrap();
+        daemon.socket.set_nonblocking(true).unwrap();
+        let mut line = [0; 4096];
+        let lengths = std::iter::from_fn(|| daemon.socket.recv(&mut line).ok());
+        assert!(lengths.count() > 0);
+        log.record(Outcome::Deleted, "another").unwrap();
+        assert!(daemon.read().contains("another"));
+    }
+
+    #[test]
     fn where_no_log_is_kept_opening_fails() {
         let nowhere = Path::new("/no/such/folder/of/tcpentry/log");
-        assert!(SystemLog::at(nowhere, who()).is_err());
+        assert!(SystemLog::at(nowhere, who(), BRIEF).is_err());
     }
 
     #[test]

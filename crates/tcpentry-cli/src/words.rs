@@ -1,6 +1,7 @@
 //! The words before and after they are understood: their order, and what is said of wrong ones.
 
 use std::ffi::OsString;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::CommandFactory as _;
@@ -41,7 +42,9 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
         let _ = error.print();
         return Exit::Done.into();
     }
-    eprint!("{}", without_controls(&error.render().to_string()));
+    let text = without_controls(&error.render().to_string());
+    // Where nobody hears it, the code still says it.
+    let _ = io::stderr().write_all(text.as_bytes());
     Exit::Usage.into()
 }
 

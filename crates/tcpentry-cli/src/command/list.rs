@@ -22,7 +22,7 @@ pub(crate) fn run(args: &ListArgs) -> Exit {
         // Whoever reads has seen enough: `tcpentry list | head`.
         Err(Trouble::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
         Err(Trouble::Output(error)) => {
-            complain(&format!("cannot write the table: {error}"));
+            complain(&format!("cannot write to standard output: {error}"));
             Exit::Failed
         }
     }
@@ -58,8 +58,7 @@ fn list(args: &ListArgs) -> Result<(), Trouble> {
     let text = args.filter.join(" ");
     let selection = selection::of(&text, &args.select, states(&args.select), &mut table)?;
     if args.select.explain {
-        write!(stdout(), "{}", selection.explanation())?;
-        return Ok(());
+        return Ok(selection::explain(&selection)?);
     }
     let shape = Shape::of(&args.output);
     let place = table.place()?;

@@ -1,6 +1,8 @@
 //! `tcpentry list`
 
 use std::io::Read as _;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 
 use tcpentry_testkit::{isolated, link, tcp};
@@ -197,19 +199,49 @@ fn a_full_disk_is_an_error() {
             .write(true)
             .open("/dev/full")
             .unwrap();
-        let listed: crate::util::Run = program()
-            .arg("list")
-            .stdout(full)
-            .stderr(Stdio::piped())
-            .output()
-            .unwrap()
-            .into();
-        assert_eq!(listed.code, 7);
-        assert!(
-            listed.err.starts_with("tcpentry: cannot write the table: "),
-            "{}",
-            listed.err
-        );
+        for words in [
+            "list",
+            "list --explain",
+            "list --json",
+            "delete --explain port 80",
+        ] {
+            let listed: crate::util::Run = program()
+                .args(words.split(' '))
+                .stdout(full.try_clone().unwrap())
+                .stderr(Stdio::piped())
+                .output()
+                .unwrap()
+                .into();
+            // Of an empty table there is no JSON.
+            let code = if words == "list --json" { 0 } else { 7 };
+            assert_eq!(listed.code, code, "{words}");
+            let start = "tcpentry: cannot write to standard output: ";
+            assert_eq!(listed.err.starts_with(start), code == 7, "{}", listed.err);
+        }
+    });
+}
+
+#[test]
+fn nobody_who_listens_is_no_reason_to_panic() {
+    isolated(|| {
+        for (words, code) in [
+            ("list --explain", 0),
+            ("delete --explain port 80", 0),
+            ("delete --nonsense", 2),
+            ("delete nonsense", 2),
+            ("delete port 80", 1),
+        ] {
+            let (reader, writer) = UnixStream::pair().unwrap();
+            drop(reader);
+            let writer = OwnedFd::from(writer);
+            let status = program()
+                .args(words.split(' '))
+                .stdout(writer.try_clone().unwrap())
+                .stderr(writer)
+                .status()
+                .unwrap();
+            assert_eq!(status.code(), Some(code), "{words}");
+        }
     });
 }
 

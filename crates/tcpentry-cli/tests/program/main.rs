@@ -10,4 +10,5 @@ mod list;
 mod own_session;
 mod select;
 mod shows;
+mod terminal;
 mod util;

@@ -2,33 +2,20 @@
 
 use std::collections::HashSet;
 use std::io::{BufRead as _, BufReader};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 use tcpentry_testkit::holder::Holder;
-use tcpentry_testkit::tcp::{self, Ends};
 use tcpentry_testkit::user::{self, User};
-use tcpentry_testkit::{isolated, skip};
+use tcpentry_testkit::{isolated, skip, tcp};
 
-use crate::util::{Run, ends, is_alive, opened, program, run, run_opened};
-
-/// Some connections to a listener, and its port.
-fn connections(count: usize) -> (Vec<Ends>, TcpListener, u16) {
-    let listener = tcp::listen(tcp::loopback(0));
-    let port = listener.local_addr().unwrap().port();
-    let all = (0..count).map(|_| tcp::connect_to(&listener)).collect();
-    (all, listener, port)
-}
+use crate::util::{Run, connections, ends, is_alive, local, opened, program, run, run_opened};
 
 fn locals(run: &Run) -> HashSet<String> {
     run.rows().iter().map(|row| row[3].to_owned()).collect()
-}
-
-fn local(ends: &Ends) -> String {
-    ends.client.local_addr().unwrap().to_string()
 }
 
 #[test]

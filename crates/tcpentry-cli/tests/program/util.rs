@@ -2,12 +2,13 @@
 
 use std::fs::File;
 use std::io::Write as _;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::process::{Command, Output, Stdio};
 
 use rustix::net::{AddressFamily, SocketType};
 use serde_json::Value;
+use tcpentry_testkit::tcp::{self, Ends};
 
 /// What a run of the program left.
 pub(crate) struct Run {
@@ -113,8 +114,21 @@ pub(crate) fn identity(local: SocketAddr) -> String {
     row.unwrap_or_else(|| panic!("{local} is not in\n{}", listed.out))[5].to_owned()
 }
 
+/// Some connections to a listener, and its port.
+pub(crate) fn connections(count: usize) -> (Vec<Ends>, TcpListener, u16) {
+    let listener = tcp::listen(tcp::loopback(0));
+    let port = listener.local_addr().unwrap().port();
+    let all = (0..count).map(|_| tcp::connect_to(&listener)).collect();
+    (all, listener, port)
+}
+
+/// The client's own end.
+pub(crate) fn local(ends: &Ends) -> String {
+    ends.client.local_addr().unwrap().to_string()
+}
+
 /// Whether a connection still carries data.
-pub(crate) fn is_alive(ends: &tcpentry_testkit::tcp::Ends) -> bool {
+pub(crate) fn is_alive(ends: &Ends) -> bool {
     use std::io::Read as _;
     let mut byte = [0];
     (&ends.client).write_all(b"x").is_ok() && (&ends.server).read_exact(&mut byte).is_ok()

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use tcpentry::{Connection, Error, Knowledge, Method, Operation, Options, Target, TcpTable};
 
 use super::report::{Attempt, Report};
-use super::{Interruption, SessionGuard, options};
+use super::{Interruption, SessionGuard, look_for_owners, options};
 use crate::args::DeleteArgs;
 use crate::exit::Exit;
 use crate::output::complain;
@@ -21,14 +21,15 @@ pub(super) fn run(args: &DeleteArgs, table: &mut TcpTable, targets: &[Target]) -
     };
     let knowledge = RefCell::new(Knowledge::new());
     let mut deleter = Deleter {
+        args,
         options: options(args),
-        dry_run: args.dry_run,
         session: SessionGuard::new(args),
+        knowledge: &knowledge,
     };
     let interruption = Interruption::expected();
     for target in targets {
         if interruption.came() {
-            complain("interrupted: the rest was not tried");
+            report.say("interrupted: the rest was not tried");
             report.end();
             return Exit::Interrupted;
         }
@@ -50,13 +51,14 @@ fn refuse_too_many(args: &DeleteArgs, count: u64) -> Option<Exit> {
 }
 
 /// Finds and deletes, under the guards.
-struct Deleter {
+struct Deleter<'a> {
+    args: &'a DeleteArgs,
     options: Options,
-    dry_run: bool,
     session: SessionGuard,
+    knowledge: &'a RefCell<Knowledge>,
 }
 
-impl Deleter {
+impl Deleter<'_> {
     fn delete(&mut self, table: &mut TcpTable, target: &Target) -> Attempt {
         match table.find(target) {
             Ok(found) => {
@@ -69,7 +71,8 @@ impl Deleter {
 
     fn delete_found(&mut self, table: &mut TcpTable, found: &Connection) -> Result<Method, Error> {
         self.session.admit(found)?;
-        if self.dry_run {
+        look_for_owners(self.args, &mut self.knowledge.borrow_mut());
+        if self.args.dry_run {
             table.check(found, &self.options)
         } else {
             table

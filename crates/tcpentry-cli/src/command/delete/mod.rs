@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use tcpentry::{Connection, Error, Guard, Options, TcpTable};
+use tcpentry::{Connection, Error, Guard, Knowledge, Options, TcpTable};
 
 use crate::args::DeleteArgs;
 use crate::confirm::confirm;
@@ -69,6 +69,14 @@ fn options(args: &DeleteArgs) -> Options {
         options.with_listeners()
     } else {
         options
+    }
+}
+
+/// Looks who holds what is about to be deleted, where that is to be shown: afterwards they may have let go of it.
+fn look_for_owners(args: &DeleteArgs, knowledge: &mut Knowledge) {
+    if args.show.process {
+        // An owner that can't be told is no reason not to delete.
+        let _ = knowledge.owners();
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is about to be deleted, shown to the person who has to confirm it.
 
-use std::io;
+use std::io::{self, Write as _};
+use std::time::Duration;
 
 use tcpentry::{Connection, Error, Knowledge};
 
@@ -37,7 +38,7 @@ pub(super) fn show(
     }
     let _ = out.flush();
     if let Some(more @ 1..) = doomed.len().checked_sub(SHOWN) {
-        eprintln!("... and {more} more");
+        let _ = writeln!(io::stderr(), "... and {more} more");
     }
     Ok(())
 }
@@ -49,20 +50,78 @@ pub(super) fn question(args: &DeleteArgs, count: u64) -> String {
         1 => "Delete this connection".to_owned(),
         _ => format!("Delete these {count} connections"),
     };
-    let until = match (args.period, args.until_quiet) {
-        (None, None) => String::new(),
-        (Some(period), None) => format!("for {period:?}"),
-        (None, Some(quiet)) => format!("until nothing has matched for {quiet:?}"),
-        (Some(period), Some(quiet)) => {
-            format!("for {period:?}, or until nothing has matched for {quiet:?}")
-        }
-    };
-    match (count, until.is_empty()) {
+    let limits = [
+        (args.period, "for"),
+        (args.until_quiet, "until nothing has matched for"),
+    ];
+    let limits = limits.map(|(limit, what)| Some(format!("{what} {}", spelled(limit?))));
+    let limits: Vec<_> = limits.into_iter().flatten().collect();
+    match (count, limits.is_empty()) {
         (_, true) => format!("{these}?"),
-        (0, false) => format!("{these} what comes to match, {until}?"),
-        (_, false) => format!("{these}, and what comes to match {until}?"),
+        (0, false) => format!("{these} what comes to match, {}?", limits.join(" or ")),
+        (_, false) => format!("{these}, and what comes to match {}?", limits.join(" or ")),
     }
+}
+
+/// A duration as one could have typed it: exact, in the largest unit.
+fn spelled(time: Duration) -> String {
+    let micros = time.as_micros();
+    let units = [
+        (86_400_000_000, "d"),
+        (3_600_000_000, "h"),
+        (60_000_000, "m"),
+        (1_000_000, "s"),
+        (1_000, "ms"),
+    ];
+    let fits = |&(unit, _): &(u128, &str)| micros >= unit && micros % unit == 0;
+    let (unit, name) = units.into_iter().find(fits).unwrap_or((1, "us"));
+    format!("{}{name}", micros / unit)
 }
 
 /// As many as a screen or two can hold.
 const SHOWN: usize = 60;
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::args::{Args, Command};
+
+    fn asked(options: &str, count: u64) -> String {
+        let words = format!("tcpentry delete {options} dport = :80");
+        match Args::parse_from(words.split_whitespace()).command {
+            Some(Command::Delete(args)) => question(&args, count),
+            _ => panic!("{words}"),
+        }
+    }
+
+    #[test]
+    fn the_question_says_what_a_yes_means() {
+        for (options, count, question) in [
+            ("", 2, "Delete these 2 connections?"),
+            (
+                "--for 10m",
+                1,
+                "Delete this connection, and what comes to match for 10m?",
+            ),
+            (
+                "--for 90s",
+                0,
+                "None matches now. Delete what comes to match, for 90s?",
+            ),
+            (
+                "--until-quiet 1500ms",
+                3,
+                "Delete these 3 connections, and what comes to match until nothing has matched for 1500ms?",
+            ),
+            (
+                "--for 1d --until-quiet 2h",
+                2,
+                "Delete these 2 connections, and what comes to match for 1d or until nothing has matched for 2h?",
+            ),
+        ] {
+            assert_eq!(asked(options, count), question);
+        }
+    }
+}

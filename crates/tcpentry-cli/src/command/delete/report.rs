@@ -1,7 +1,7 @@
 //! What became of each, as soon as it is known, and of all in the end.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
@@ -40,7 +40,7 @@ impl Attempt {
         }
     }
 
-    fn outcome(&self) -> Outcome {
+    pub(super) fn outcome(&self) -> Outcome {
         match &self.result {
             Ok(_) => Outcome::Deleted,
             Err(error) => error.outcome(),
@@ -60,10 +60,13 @@ impl Attempt {
 
 /// Reports each deletion as soon as it is done, and counts them.
 ///
-/// A reader who goes away stops the report, never the deletions.
+/// A report that can't be written any more never stops the deletions.
+#[expect(clippy::struct_excessive_bools, reason = "none depends on another")]
 pub(super) struct Report {
     to: To,
-    /// When what was told last was written; `None` as long as nothing was told.
+    /// Whether it could not be written.
+    lost: bool,
+    /// When what was told was last written out; `None` as long as nothing was told.
     flushed: Option<Instant>,
     view: View,
     log: Option<SystemLog>,
@@ -110,6 +113,7 @@ impl Report {
         };
         Ok(Self {
             to,
+            lost: false,
             flushed: None,
             view,
             log,
@@ -139,22 +143,24 @@ impl Report {
         let outcome = attempt.outcome();
         self.tally.count(outcome);
         self.record(attempt);
-        let (tally, now) = (&self.tally, Instant::now());
-        self.progress.update(now, || tally.to_string());
+        let now = Instant::now();
+        self.show_progress(now);
         if self.quiet && outcome == Outcome::Deleted {
             return;
         }
-        // Neither an owner that can't be told nor a reader that has gone is an error of the deletion,
-        // whose code must not change.
         let mut knowledge = knowledge.borrow_mut();
-        let _ = match &self.to {
-            To::Json(_) => self.write_object(attempt, &mut knowledge),
-            To::Lines(_) => self.write_row(attempt, &mut knowledge),
-        };
+        if !self.lost {
+            let written = match &self.to {
+                To::Json(_) => self.write_object(attempt, &mut knowledge),
+                To::Lines(_) => self.write_row(attempt, &mut knowledge),
+            };
+            self.check_written(written);
+        }
         if let (To::Lines(_), Err(error)) = (&self.to, &attempt.result) {
             self.complain(attempt, error);
         }
-        if self.flushed.is_none_or(|flushed| now - flushed >= PATIENCE) {
+        // The first is not written alone: how wide the columns are is seen from those that follow at once.
+        if now - *self.flushed.get_or_insert(now) >= PATIENCE {
             self.flushed = Some(now);
             self.flush();
         }
@@ -162,14 +168,35 @@ impl Report {
 
     /// Writes what may still be held back.
     pub(super) fn flush(&mut self) {
+        self.show_progress(Instant::now());
         // Of nothing there is no heading either.
-        if self.flushed.is_none() {
+        if self.flushed.is_none() || self.lost {
             return;
         }
-        let _ = match &mut self.to {
+        let written = match &mut self.to {
             To::Lines(columns) => columns.flush(),
             To::Json(out) => out.flush(),
         };
+        self.check_written(written);
+    }
+
+    fn show_progress(&mut self, now: Instant) {
+        let tally = &self.tally;
+        if !tally.is_empty() {
+            self.progress.update(now, || tally.to_string());
+        }
+    }
+
+    /// Goes on without a report that can't be written: what is deleted must not depend on it, nor the code.
+    fn check_written(&mut self, written: io::Result<()>) {
+        let Err(error) = written else { return };
+        self.lost = true;
+        // Whoever goes away while he reads knows it.
+        if error.kind() != io::ErrorKind::BrokenPipe {
+            self.say(&format!(
+                "cannot write to standard output: {error}; the report there is not complete"
+            ));
+        }
     }
 
     fn write_row(&mut self, attempt: &Attempt, knowledge: &mut Knowledge) -> io::Result<()> {
@@ -242,22 +269,24 @@ impl Report {
         let state = state.unwrap_or_default();
         let what = format!("{local} {}{state} {how}", pair.peer());
         if let Err(error) = log.record(attempt.outcome(), &what) {
-            self.progress.clear();
-            complain(&format!("the system log was not told of {what}: {error}"));
+            // It may be the same for all that follow.
+            let cause = format!("the system log was not told: {error}");
+            if self.complaints.is_heard(&cause) {
+                self.say(&format!("{cause}: {} {what}", attempt.outcome()));
+            }
         }
     }
 
     /// Says why it was not deleted, and what to do.
     fn complain(&mut self, attempt: &Attempt, error: &Error) {
-        if !self.complaints.is_heard(error) {
+        if !self.complaints.is_heard(error.cause()) {
             return;
         }
-        self.progress.clear();
         // The row's own notation, with the device's name.
         let pair = attempt.target.pair();
         let name = self.view.local(&pair);
         let (operation, peer, cause) = (error.operation(), pair.peer(), error.cause());
-        complain(&format!("cannot {operation} {name} {peer}: {cause}"));
+        self.say(&format!("cannot {operation} {name} {peer}: {cause}"));
         if let Some(hint) = hint_of(error) {
             hint_at(hint);
         }
@@ -269,11 +298,15 @@ impl Report {
         }
     }
 
-    /// Says something that is no outcome, unless it is to be quiet.
-    pub(super) fn hint(&mut self, text: &str) {
-        if !self.quiet {
-            complain(text);
-        }
+    /// Says something beside the outcomes.
+    pub(super) fn say(&mut self, text: &str) {
+        self.clear();
+        complain(text);
+    }
+
+    /// Makes room for something to be said on standard error.
+    pub(super) fn clear(&mut self) {
+        self.progress.clear();
     }
 
     /// Whether there was nothing to report.
@@ -304,21 +337,21 @@ impl Report {
 
 /// Complaints that have been made, so that thousands of the same are not.
 struct Complaints {
-    of: HashMap<String, u64>,
+    of: BTreeMap<String, u64>,
     all: bool,
 }
 
 impl Complaints {
     fn new(all: bool) -> Self {
         Self {
-            of: HashMap::new(),
+            of: BTreeMap::new(),
             all,
         }
     }
 
     /// Whether this is one of the first of its kind.
-    fn is_heard(&mut self, error: &Error) -> bool {
-        let count = self.of.entry(error.cause().to_owned()).or_default();
+    fn is_heard(&mut self, cause: &str) -> bool {
+        let count = self.of.entry(cause.to_owned()).or_default();
         *count += 1;
         self.all || *count <= HEARD
     }

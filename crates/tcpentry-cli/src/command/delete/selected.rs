@@ -2,16 +2,17 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::io;
 use std::time::{Duration, Instant};
 
 use tcpentry::{
-    Connection, Cookie, Error, Knowledge, Method, Options, Outcome, Selection, States, TcpTable,
-    Truth, Verdict,
+    Connection, Cookie, Error, Knowledge, Method, Options, Outcome, Query, Selection, States,
+    TcpTable, Truth, Verdict,
 };
 
 use super::preview;
 use super::report::{Attempt, Report};
-use super::{Interruption, SessionGuard, options};
+use super::{Interruption, SessionGuard, look_for_owners, options};
 use crate::args::DeleteArgs;
 use crate::confirm;
 use crate::exit::Exit;
@@ -24,8 +25,13 @@ pub(super) fn run(args: &DeleteArgs, table: &mut TcpTable, text: &str) -> Exit {
         Err(refusal) => return refusal.report(Exit::of_deletion),
     };
     if args.select.explain {
-        print!("{}", selection.explanation());
-        return Exit::Done;
+        return match selection::explain(&selection) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                complain(&format!("cannot write to standard output: {error}"));
+                Exit::Failed
+            }
+            _ => Exit::Done,
+        };
     }
     if args.verbose {
         complain(&format!("selects {}", selection.filter()));
@@ -39,8 +45,14 @@ pub(super) fn run(args: &DeleteArgs, table: &mut TcpTable, text: &str) -> Exit {
     } else {
         Knowledge::only_for(&selection)
     };
+    let query = selection.query().clone();
     let mut run = Run {
         args,
+        query: if args.show.info {
+            query.with_info()
+        } else {
+            query
+        },
         selection,
         knowledge: RefCell::new(knowledge),
         options: options(args),
@@ -49,13 +61,9 @@ pub(super) fn run(args: &DeleteArgs, table: &mut TcpTable, text: &str) -> Exit {
         interruption: Interruption::expected(),
         settled: RefCell::default(),
         selected: 0,
+        listeners: 0,
     };
-    let repeats = args.period.is_some() || args.until_quiet.is_some();
-    let end = if repeats && !args.dry_run {
-        run.repeatedly(table)
-    } else {
-        run.once(table)
-    };
+    let end = run.all_rounds(table);
     run.end(end)
 }
 
@@ -77,15 +85,19 @@ fn states(args: &DeleteArgs) -> States {
 struct Run<'a> {
     args: &'a DeleteArgs,
     selection: Selection,
+    /// Its question to the table, and what is to be shown beside.
+    query: Query,
     knowledge: RefCell<Knowledge>,
     options: Options,
     session: SessionGuard,
     report: Report,
     interruption: Interruption,
-    /// What was not deleted and has been reported: in later rounds it is not tried again.
+    /// What could not be deleted and has been reported: in later rounds it is not tried again.
     settled: RefCell<HashSet<Cookie>>,
     /// How many were to be deleted in all rounds before this one.
     selected: u64,
+    /// How many listeners the last look would have selected if they might be deleted.
+    listeners: u64,
 }
 
 /// Why a run ends before its end.
@@ -106,14 +118,12 @@ impl From<Error> for Stop {
 
 /// What one look at the table selected.
 #[derive(Default)]
-pub(super) struct Selected {
-    pub(super) doomed: Vec<Connection>,
+struct Selected {
+    doomed: Vec<Connection>,
     /// Selected, but spared by a guard of the program.
     spared: Vec<(Connection, Error)>,
     /// Neither selected nor not: this caller may not see what would tell.
     unseen: u64,
-    /// Listeners that would be selected if they might be deleted.
-    listeners: u64,
 }
 
 impl Selected {
@@ -126,7 +136,15 @@ impl Selected {
 }
 
 impl Run<'_> {
-    fn once(&mut self, table: &mut TcpTable) -> Result<(), Stop> {
+    fn all_rounds(&mut self, table: &mut TcpTable) -> Result<(), Stop> {
+        self.first_round(table)?;
+        if self.repeats() && !self.args.dry_run {
+            self.further_rounds(table)?;
+        }
+        Ok(())
+    }
+
+    fn first_round(&mut self, table: &mut TcpTable) -> Result<(), Stop> {
         // Where nothing has to be shown, counted or refused first, nothing has to be held.
         let at_once = self.args.yes && self.args.max.is_none() && !self.args.dry_run;
         if at_once && !self.may_be_unseen()? {
@@ -144,17 +162,13 @@ impl Run<'_> {
     }
 
     /// Round after round, until the time is over or nothing has matched for long enough.
-    fn repeatedly(&mut self, table: &mut TcpTable) -> Result<(), Stop> {
-        let selected = self.look(table)?;
-        selected.refuse_unseen()?;
-        self.allow(&selected)?;
-        self.delete(table, selected)?;
+    fn further_rounds(&mut self, table: &mut TcpTable) -> Result<(), Stop> {
         let start = Instant::now();
         let mut matched = start;
         loop {
             let round = Instant::now();
             self.knowledge.borrow_mut().forget();
-            if self.round(table)? {
+            if self.further_round(table)? {
                 matched = Instant::now();
             }
             let now = Instant::now();
@@ -171,7 +185,7 @@ impl Run<'_> {
     }
 
     /// One more look, and whether there was anything new.
-    fn round(&mut self, table: &mut TcpTable) -> Result<bool, Stop> {
+    fn further_round(&mut self, table: &mut TcpTable) -> Result<bool, Stop> {
         if self.args.max.is_none() && !self.may_be_unseen()? {
             return self.sweep(table);
         }
@@ -196,6 +210,10 @@ impl Run<'_> {
         Err(Stop::Interrupted)
     }
 
+    fn repeats(&self) -> bool {
+        self.args.period.is_some() || self.args.until_quiet.is_some()
+    }
+
     fn may_be_unseen(&self) -> Result<bool, Error> {
         self.selection
             .may_be_unseen(&mut self.knowledge.borrow_mut())
@@ -212,8 +230,11 @@ impl Run<'_> {
             report,
             interruption,
             settled,
+            query,
+            listeners,
             ..
         } = self;
+        *listeners = 0;
         let (mut anything, mut failure, mut unseen) = (false, None, 0);
         let select = |row: &Connection| {
             if interruption.came() {
@@ -222,10 +243,17 @@ impl Run<'_> {
             if settled.borrow().contains(&row.cookie) {
                 return Verdict::Skip;
             }
-            match selection.judge(row, &mut knowledge.borrow_mut()) {
-                Ok(Truth::True) if is_spared_listener(row, args) => Verdict::Skip,
+            let truth = selection.judge(row, &mut knowledge.borrow_mut());
+            match truth {
+                Ok(Truth::True) if is_spared_listener(row, args) => {
+                    *listeners += 1;
+                    Verdict::Skip
+                }
                 Ok(Truth::True) => match session.admit(row) {
-                    Ok(()) => Verdict::Take,
+                    Ok(()) => {
+                        look_for_owners(args, &mut knowledge.borrow_mut());
+                        Verdict::Take
+                    }
                     Err(refusal) => Verdict::Refuse(refusal),
                 },
                 Ok(Truth::Unseen) => {
@@ -242,16 +270,12 @@ impl Run<'_> {
         };
         let tell = |row: &Connection, result: Result<Method, Error>| {
             anything = true;
-            if result.is_err() {
-                settled.borrow_mut().insert(row.cookie);
-            }
-            report.add(
-                &Attempt::on(row.pair.into(), row.clone(), result),
-                knowledge,
-            );
+            let attempt = Attempt::on(row.pair.into(), row.clone(), result);
+            settle(&attempt, row.cookie, &mut settled.borrow_mut());
+            report.add(&attempt, knowledge);
             interruption.flow()
         };
-        let walked = table.delete_matching(selection.query(), options, select, tell);
+        let walked = table.delete_matching(query, options, select, tell);
         report.flush();
         walked?;
         match (failure, unseen) {
@@ -267,7 +291,8 @@ impl Run<'_> {
         let mut selected = Selected::default();
         let knowledge = self.knowledge.get_mut();
         let settled = self.settled.get_mut();
-        for row in table.connections(self.selection.query())? {
+        self.listeners = 0;
+        for row in table.connections(&self.query)? {
             let row = row?;
             if self.interruption.came() {
                 return Err(Stop::Interrupted);
@@ -276,7 +301,7 @@ impl Run<'_> {
                 continue;
             }
             match self.selection.judge(&row, knowledge)? {
-                Truth::True if is_spared_listener(&row, self.args) => selected.listeners += 1,
+                Truth::True if is_spared_listener(&row, self.args) => self.listeners += 1,
                 Truth::True => match self.session.admit(&row) {
                     Ok(()) => selected.doomed.push(row),
                     Err(refusal) => selected.spared.push((row, refusal)),
@@ -303,24 +328,20 @@ impl Run<'_> {
             ..
         } = self;
         self.selected += selected.doomed.len() as u64;
-        if selected.listeners > 0 && selected.doomed.is_empty() {
-            report.hint(&format!(
-                "{} listening; they are selected only with --listeners",
-                are(selected.listeners, "matching socket")
-            ));
-        }
+        let settled = settled.get_mut();
         for (row, refusal) in selected.spared {
-            settled.borrow_mut().insert(row.cookie);
-            report.add(&Attempt::on(row.pair.into(), row, Err(refusal)), knowledge);
+            let cookie = row.cookie;
+            let attempt = Attempt::on(row.pair.into(), row, Err(refusal));
+            settle(&attempt, cookie, settled);
+            report.add(&attempt, knowledge);
+        }
+        if !selected.doomed.is_empty() {
+            look_for_owners(args, knowledge.get_mut());
         }
         let tell = |row: &Connection, result: Result<Method, Error>| {
-            if result.is_err() {
-                settled.borrow_mut().insert(row.cookie);
-            }
-            report.add(
-                &Attempt::on(row.pair.into(), row.clone(), result),
-                knowledge,
-            );
+            let attempt = Attempt::on(row.pair.into(), row.clone(), result);
+            settle(&attempt, row.cookie, settled);
+            report.add(&attempt, knowledge);
             interruption.flow()
         };
         if args.dry_run {
@@ -339,19 +360,18 @@ impl Run<'_> {
     fn allow(&mut self, selected: &Selected) -> Result<(), Stop> {
         self.refuse_too_many(selected)?;
         let count = selected.doomed.len() as u64;
-        let repeats = self.args.period.is_some() || self.args.until_quiet.is_some();
-        if self.args.yes || (count < 2 && !repeats) {
+        if self.args.yes || (count < 2 && !self.repeats()) {
             return Ok(());
         }
         if !confirm::can_ask() {
-            complain(&if repeats {
-                "not confirmed: repeated deletion may take more than one, and there is no terminal to ask at"
-                    .to_owned()
+            let many = if self.repeats() {
+                "repeated deletion may take more than one".to_owned()
             } else {
-                format!(
-                    "not confirmed: {count} connections match, and there is no terminal to ask at"
-                )
-            });
+                matching(count)
+            };
+            complain(&format!(
+                "not confirmed: {many}, and there is no terminal to ask at"
+            ));
             hint_at("look at them with -n; --yes deletes them without asking");
             return Err(Stop::Refused(count.max(1)));
         }
@@ -375,7 +395,7 @@ impl Run<'_> {
         }
     }
 
-    fn refuse_too_many(&self, selected: &Selected) -> Result<(), Stop> {
+    fn refuse_too_many(&mut self, selected: &Selected) -> Result<(), Stop> {
         let count = selected.doomed.len() as u64;
         let total = self.selected + count;
         match self.args.max {
@@ -385,8 +405,9 @@ impl Run<'_> {
                 } else {
                     String::new()
                 };
-                complain(&format!(
-                    "refused: {count} connections match{so_far}, more than --max {max}; none of them was deleted"
+                let matching = matching(count);
+                self.report.say(&format!(
+                    "refused: {matching}{so_far}, more than --max {max}; nothing of that was deleted"
                 ));
                 Err(Stop::Refused(count))
             }
@@ -399,11 +420,12 @@ impl Run<'_> {
         let report = &mut self.report;
         match end {
             Ok(()) => {
-                if report.is_empty() {
-                    report.hint(&format!(
-                        "no connection matches: {}",
-                        self.selection.filter()
-                    ));
+                if report.is_empty() && !self.args.quiet {
+                    report.say(&match self.listeners {
+                        0 => format!("no connection matches: {}", self.selection.filter()),
+                        1 => "only a listener matches, which takes --listeners".to_owned(),
+                        many => format!("only {many} listeners match, which takes --listeners"),
+                    });
                 }
             }
             // Nothing was tried, or only rehearsed.
@@ -415,7 +437,7 @@ impl Run<'_> {
             Err(Stop::Unseen(count)) => {
                 let first = report.is_empty();
                 let more = if first { "nothing" } else { "nothing more" };
-                complain(&selection::unseen(count, &format!("{more} was deleted")));
+                report.say(&selection::unseen(count, &format!("{more} was deleted")));
                 hint_at(selection::SEE_MORE);
                 if first {
                     return Exit::Denied;
@@ -423,11 +445,19 @@ impl Run<'_> {
                 report.count_together(Outcome::Denied, count);
             }
             Err(Stop::Failed(error)) => {
+                report.clear();
                 complain_of(&error);
+                if report.is_empty() {
+                    return Exit::of_deletion(&error);
+                }
                 report.count_together(error.outcome(), 1);
             }
             Err(Stop::Interrupted) => {
-                complain("interrupted: the rest was not tried");
+                report.say(if report.is_empty() {
+                    "interrupted: nothing was deleted"
+                } else {
+                    "interrupted: nothing more was deleted"
+                });
                 self.report.end();
                 return Exit::Interrupted;
             }
@@ -441,10 +471,17 @@ fn is_spared_listener(row: &Connection, args: &DeleteArgs) -> bool {
     row.state == tcpentry::State::Listening && !args.listeners
 }
 
-fn are(count: u64, what: &str) -> String {
+/// Remembers what there is no use in trying again. One that was gone may come back: it can be connected anew.
+fn settle(attempt: &Attempt, cookie: Cookie, settled: &mut HashSet<Cookie>) {
+    if !matches!(attempt.outcome(), Outcome::Deleted | Outcome::Gone) {
+        settled.insert(cookie);
+    }
+}
+
+fn matching(count: u64) -> String {
     match count {
-        1 => format!("1 {what} is"),
-        _ => format!("{count} {what}s are"),
+        1 => "1 connection matches".to_owned(),
+        _ => format!("{count} connections match"),
     }
 }
 
