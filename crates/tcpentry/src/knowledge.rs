@@ -96,7 +96,7 @@ impl Knowledge {
             (_, false) => None,
         };
         // Where its owner decides, it may be one of those who hide.
-        let hides = of_owner && owners.is_some_and(|owners| !owners.hidden().is_empty());
+        let hides = of_owner && owners.is_some_and(|owners| !owners.are_all_seen());
         let cgroup = match cgroup {
             Some(path) => Told::Is(path),
             None if hides && connection.inode.is_some() => Told::Unseen,
@@ -130,7 +130,7 @@ impl Knowledge {
             let accepts = |pid: i32, name: &[u8]| processes.contain(pid, name);
             let owners = search().of_processes(&accepts).run()?;
             // Where something is hidden, who else holds a socket makes a difference.
-            if owners.hidden().is_empty() {
+            if owners.are_all_seen() {
                 return Ok(owners);
             }
         }
@@ -152,6 +152,10 @@ impl Facts for OfSocket<'_> {
     fn hidden(&self) -> impl Iterator<Item = Holder<'_>> {
         let hidden = self.owners.map(Owners::hidden).unwrap_or_default();
         hidden.iter().map(holder)
+    }
+
+    fn are_withheld(&self) -> bool {
+        self.owners.is_some_and(Owners::are_withheld)
     }
 
     fn cgroup(&self, _: &Connection) -> Told<&str> {

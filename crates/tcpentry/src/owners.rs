@@ -48,6 +48,8 @@ pub struct Owners {
     holdings: Vec<(Inode, u32)>,
     found: Vec<Owner>,
     hidden: Vec<Owner>,
+    /// Whether `/proc` shows the first process, which is always there.
+    shows_first: bool,
 }
 
 impl Owners {
@@ -87,6 +89,20 @@ impl Owners {
     /// socket: another user's, those that are not dumpable, those with more capabilities.
     pub fn hidden(&self) -> &[Owner] {
         &self.hidden
+    }
+
+    /// Whether there are processes that this `/proc` does not even show (`hidepid=2`), so that the
+    /// [`hidden`](Self::hidden) are not all that may hold something unseen.
+    ///
+    /// It is told by the first process of the pid namespace, which others than root are not shown then.
+    pub fn are_withheld(&self) -> bool {
+        !self.shows_first
+    }
+
+    /// Whether every process was looked into: none is [`hidden`](Self::hidden), and none is
+    /// [withheld](Self::are_withheld).
+    pub fn are_all_seen(&self) -> bool {
+        self.hidden.is_empty() && !self.are_withheld()
     }
 }
 
@@ -163,6 +179,11 @@ impl<'a> OwnerSearch<'a> {
         let mut shown = false;
         each_process(|process| {
             shown = true;
+            let pid = match &process {
+                Ok(opened) => opened.pid(),
+                Err(process) => process.pid(),
+            };
+            walk.owners.shows_first |= pid == FIRST;
             walk.look_into(process)
         })?;
         // This process is always among them, where /proc is what it should be.
@@ -362,3 +383,6 @@ fn each_process<B>(
 const fn is_denied(errno: Errno) -> bool {
     matches!(errno, Errno::ACCESS | Errno::PERM)
 }
+
+/// The process whose end is that of its pid namespace.
+const FIRST: i32 = 1;

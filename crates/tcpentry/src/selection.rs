@@ -148,7 +148,7 @@ impl Selection {
     /// As of [`judge`](Self::judge).
     pub fn may_be_unseen(&self, knowledge: &mut Knowledge) -> Result<bool, Error> {
         let needs = self.plan.needs;
-        let hidden = (needs.owners || needs.cgroups) && !knowledge.owners()?.hidden().is_empty();
+        let hidden = (needs.owners || needs.cgroups) && !knowledge.owners()?.are_all_seen();
         Ok(hidden || (needs.marks && !self.marks))
     }
 
@@ -168,6 +168,10 @@ impl Facts for Nothing {
 
     fn hidden(&self) -> impl Iterator<Item = Holder<'_>> {
         iter::empty()
+    }
+
+    fn are_withheld(&self) -> bool {
+        false
     }
 
     fn cgroup(&self, _: &Connection) -> Told<&str> {

@@ -10,6 +10,9 @@
 //!   each connection that a server has accepted.
 //! - `process` and `pid` are about those who hold the socket now and whom the caller may look at. A socket
 //!   that is held by somebody he may look at, and by somebody he may not, is judged by the first alone.
+//!   Where nobody he may look at holds it, one of the others might, and their names tell whether it can be
+//!   the one that is meant. That it is not meant is nothing to act upon: whoever holds it may also have come
+//!   by it since the look, so `not process nginx` is unseen then.
 //!
 //! # Not all can be told
 //!
@@ -61,8 +64,11 @@ pub(crate) trait Facts {
     /// `None` where nobody has looked.
     fn holders(&self, inode: Inode) -> Option<impl Iterator<Item = Holder<'_>>>;
 
-    /// The processes whose descriptors the caller may not see.
+    /// The processes whose descriptors the caller may not see; without a name where that is hidden too.
     fn hidden(&self) -> impl Iterator<Item = Holder<'_>>;
+
+    /// Whether there are others, of which he is told nothing at all.
+    fn are_withheld(&self) -> bool;
 
     /// The path of a socket's cgroup.
     fn cgroup(&self, connection: &Connection) -> Told<&str>;
@@ -117,12 +123,13 @@ impl<K: Facts> Judge<'_, K> {
             Expr::And(any) => Truth::any(any.iter().map(each)),
             Expr::Or(any) if positive => Truth::any(any.iter().map(each)),
             Expr::Or(all) => Truth::all(all.iter().map(each)),
-            Expr::Term(term) if positive => self.term(term, subject),
-            Expr::Term(term) => self.term(term, subject).opposite(),
+            Expr::Term(term) if positive => self.term(term, positive, subject),
+            Expr::Term(term) => self.term(term, positive, subject).opposite(),
         }
     }
 
-    fn term(&self, term: &Term, subject: Subject<'_>) -> Truth {
+    /// The truth of a term, which is asked for itself or for its opposite.
+    fn term(&self, term: &Term, positive: bool, subject: Subject<'_>) -> Truth {
         let connection = subject.connection;
         match term {
             Term::Host { end, network, port } => of_ends(*end, connection, |end| {
@@ -152,8 +159,15 @@ impl<K: Facts> Judge<'_, K> {
                     Truth::told(subject.autobound)
                 }
             }
-            Term::Pid(pid) => self.held(connection, |holder| holder.pid == *pid),
-            Term::Process(pattern) => self.held(connection, |holder| pattern.matches(holder.name)),
+            Term::Pid(pid) => {
+                let is_meant = |holder: Holder<'_>| holder.pid == *pid;
+                self.held(connection, positive, is_meant, is_meant)
+            }
+            Term::Process(pattern) => {
+                let is_meant = |holder: Holder<'_>| pattern.matches(holder.name);
+                let may_be_meant = |hidden: Holder<'_>| hidden.name.is_empty() || is_meant(hidden);
+                self.held(connection, positive, is_meant, may_be_meant)
+            }
             Term::User { uid, .. } => Truth::told(connection.inode.map(|_| connection.uid == *uid)),
             Term::Netns { inode, .. } => Truth::from(*inode == self.netns),
             Term::Unit(name) => self.in_cgroup(connection, |path| {
@@ -186,7 +200,13 @@ impl<K: Facts> Judge<'_, K> {
     }
 
     /// Whether a process like this holds the socket.
-    fn held(&self, connection: &Connection, is_meant: impl Fn(Holder<'_>) -> bool) -> Truth {
+    fn held(
+        &self,
+        connection: &Connection,
+        positive: bool,
+        is_meant: impl Fn(Holder<'_>) -> bool,
+        may_be_meant: impl Fn(Holder<'_>) -> bool,
+    ) -> Truth {
         let Some(inode) = connection.inode else {
             return Truth::Unknown;
         };
@@ -197,11 +217,14 @@ impl<K: Facts> Judge<'_, K> {
         if holders.peek().is_some() {
             return Truth::from(holders.any(is_meant));
         }
+        if self.facts.are_withheld() {
+            return Truth::Unseen;
+        }
         let mut hidden = self.facts.hidden().peekable();
         if hidden.peek().is_none() {
             // Somebody of another pid namespace, for example.
             Truth::Unknown
-        } else if hidden.any(is_meant) {
+        } else if !positive || hidden.any(may_be_meant) {
             Truth::Unseen
         } else {
             Truth::False

@@ -46,7 +46,8 @@ proptest! {
         sockets in prop::collection::vec(sockets(&Pool::small()), 12),
         states in prop::sample::select(SETS.to_vec()),
         marks: bool,
-        hidden in prop::sample::select(vec![vec![], vec![(3, "nginx")], vec![(3, "cat")]]),
+        hidden in prop::sample::select(vec![vec![], vec![(3, "nginx")], vec![(3, "cat")], vec![(3, "")]]),
+        withheld: bool,
     ) {
         let compiler = Compiler { states, marks, local_ports: LOCAL_PORTS, netns: 1 };
         let plan = compiler.compile(&expr);
@@ -55,7 +56,7 @@ proptest! {
                 prop_assert_eq!(interpreter::audit(&program.bytes(), marks), Ok(()));
             }
         }
-        let facts = &Known { hidden };
+        let facts = &Known { hidden, withheld };
         let judge = Judge { facts, marks, local_ports: LOCAL_PORTS, netns: 1 };
         for socket in sockets.iter().filter(|socket| socket.is_in(states)) {
             let connection = &socket.connection(marks);

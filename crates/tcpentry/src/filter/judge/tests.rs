@@ -128,6 +128,7 @@ fn who_holds_it() {
     let process = |name: &str| Term::Process(Pattern(name.to_owned()));
     let hidden = Known {
         hidden: vec![(7, "nginx")],
+        withheld: false,
     };
     for (inode, plain, by_hidden) in [
         // A holder who is seen settles it.
@@ -157,6 +158,44 @@ fn who_holds_it() {
     assert_eq!(judged(user(1), &established()), False);
     let orphan = row("10.0.0.1:80 10.0.0.2:5000", State::LastAck, 0);
     assert_eq!(judged(user(0), &orphan), Unknown);
+}
+
+#[test]
+fn what_is_not_seen_is_not_ruled_out() {
+    let connection = row("10.0.0.1:80 10.0.0.2:5000", State::Established, 3);
+    let told = |facts: &Known, term: Term| {
+        let judge = Judge {
+            facts,
+            marks: true,
+            local_ports: LOCAL_PORTS,
+        };
+        let subject = Subject {
+            connection: &connection,
+            autobound: None,
+        };
+        let term = Expr::Term(term);
+        let opposite = Expr::Not(Box::new(term.clone()));
+        [term, opposite].map(|expr| judge.judge(&expr, subject))
+    };
+    let process = || Term::Process(Pattern("nginx".to_owned()));
+    let known = |hidden, withheld| Known { hidden, withheld };
+    // Its holder may have come by it since the look.
+    assert_eq!(
+        told(&known(vec![(7, "sh")], false), process()),
+        [False, Unseen]
+    );
+    assert_eq!(
+        told(&known(vec![(7, "sh")], false), Term::Pid(8)),
+        [False, Unseen]
+    );
+    // Not even the name is shown, nor the process at all.
+    assert_eq!(told(&known(vec![(7, "")], false), process()), [Unseen; 2]);
+    assert_eq!(
+        told(&known(vec![(7, "")], false), Term::Pid(8)),
+        [False, Unseen]
+    );
+    assert_eq!(told(&known(vec![], true), process()), [Unseen; 2]);
+    assert_eq!(told(&known(vec![], true), Term::Pid(8)), [Unseen; 2]);
 }
 
 #[test]

@@ -335,6 +335,7 @@ fn read(entry: &Entry, state: State, [receive, send, uid, inode]: [u32; 4]) -> C
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
     pub(crate) hidden: Vec<(i32, &'static str)>,
+    pub(crate) withheld: bool,
 }
 
 impl Facts for Known {
@@ -349,6 +350,10 @@ impl Facts for Known {
 
     fn hidden(&self) -> impl Iterator<Item = Holder<'_>> {
         self.hidden.iter().map(|&(pid, name)| holder(pid, name))
+    }
+
+    fn are_withheld(&self) -> bool {
+        self.withheld
     }
 
     fn cgroup(&self, connection: &Connection) -> Told<&str> {
