@@ -44,12 +44,20 @@ _tcpentry() {
 
     case "${cmd}" in
         tcpentry)
-            opts="-4 -6 -l -a -p -u -i -c -h -V --ipv4 --ipv6 --listening --all --explain --process --user --info --container --id --json --no-header --color --help --version list delete close kill drop doctor demo"
+            opts="-4 -6 -l -a -N -p -u -i -c -h -V --ipv4 --ipv6 --listening --all --explain --netns --all-netns --process --user --info --container --id --json --no-header --color --help --version list delete close kill drop doctor demo"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --netns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -N)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -62,13 +70,21 @@ _tcpentry() {
             return 0
             ;;
         tcpentry__subcmd__delete)
-            opts="-4 -6 -l -a -n -y -q -v -p -u -i -c -h --id --ipv4 --ipv6 --listening --all --explain --dry-run --yes --max --listeners --own-session --method --for --until-quiet --syslog --quiet --verbose --process --user --info --container --json --no-header --color --help"
+            opts="-4 -6 -l -a -N -n -y -q -v -p -u -i -c -h --id --ipv4 --ipv6 --listening --all --explain --netns --all-netns --dry-run --yes --max --listeners --own-session --method --for --until-quiet --syslog --quiet --verbose --process --user --info --container --json --no-header --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --netns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -N)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -136,12 +152,20 @@ _tcpentry() {
             return 0
             ;;
         tcpentry__subcmd__list)
-            opts="-4 -6 -l -a -p -u -i -c -h --ipv4 --ipv6 --listening --all --explain --process --user --info --container --id --json --no-header --color --help"
+            opts="-4 -6 -l -a -N -p -u -i -c -h --ipv4 --ipv6 --listening --all --explain --netns --all-netns --process --user --info --container --id --json --no-header --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --netns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -N)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_tcpentry_global_optspecs
-    string join \n 4/ipv4 6/ipv6 l/listening a/all explain p/process u/user i/info c/container id json no-header color= h/help V/version
+    string join \n 4/ipv4 6/ipv6 l/listening a/all explain N/netns= all-netns p/process u/user i/info c/container id json no-header color= h/help V/version
 end
 
 function __fish_tcpentry_needs_command
@@ -24,6 +24,7 @@ function __fish_tcpentry_using_subcommand
     contains -- $cmd[1] $argv
 end
 
+complete -c tcpentry -n "__fish_tcpentry_needs_command" -s N -l netns -d 'In this network namespace: a name of `ip netns`, the pid of a process in it, or the path of its file' -r
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -l color -d 'When to colour; auto heeds NO_COLOR and whether a terminal is there' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -32,6 +33,7 @@ complete -c tcpentry -n "__fish_tcpentry_needs_command" -s 6 -l ipv6 -d 'Only IP
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -s l -l listening -d 'Listening sockets instead of connections'
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -s a -l all -d 'All states, also listening, TIME_WAIT, SYN_RECV and bound-inactive'
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -l explain -d 'Say how the filter is understood, what the kernel judges and what is judged here; do no more'
+complete -c tcpentry -n "__fish_tcpentry_needs_command" -l all-netns -d 'In every network namespace that a process or a name holds'
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -s p -l process -d 'The processes that hold a socket'
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -s u -l user -d 'The user a socket belongs to'
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -s i -l info -d 'Counters: idle time, round-trip time, retransmits'
@@ -48,6 +50,7 @@ complete -c tcpentry -n "__fish_tcpentry_needs_command" -a "kill" -d 'Delete con
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -a "drop" -d 'Delete connections: exactly what is named, or say why not'
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -a "doctor" -d 'Say what can be deleted here, by which method and right, and what is missing'
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -a "demo" -d 'Watch a connection being deleted: a real server and clients on loopback, a few seconds, no root'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -s N -l netns -d 'In this network namespace: a name of `ip netns`, the pid of a process in it, or the path of its file' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -l color -d 'When to colour; auto heeds NO_COLOR and whether a terminal is there' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -56,6 +59,7 @@ complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -s 6 -l ipv6 -d 
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -s l -l listening -d 'Listening sockets instead of connections'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -s a -l all -d 'All states, also listening, TIME_WAIT, SYN_RECV and bound-inactive'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -l explain -d 'Say how the filter is understood, what the kernel judges and what is judged here; do no more'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -l all-netns -d 'In every network namespace that a process or a name holds'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -s p -l process -d 'The processes that hold a socket'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -s u -l user -d 'The user a socket belongs to'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -s i -l info -d 'Counters: idle time, round-trip time, retransmits'
@@ -65,6 +69,7 @@ complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -l json -d 'One 
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -l no-header -d 'No line of column names'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -l id -d 'Delete by identity; `-` reads identities or JSON lines from standard input' -r
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -s N -l netns -d 'In this network namespace: a name of `ip netns`, the pid of a process in it, or the path of its file' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -l max -d 'Delete nothing when more than N are selected' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -l method -d 'By which method' -r -f -a "auto\t'SOCK_DESTROY first, the borrowed descriptor where that can\'t do it'
 sock-diag\t'Only the kernel\'s SOCK_DESTROY (needs CAP_NET_ADMIN)'
@@ -79,6 +84,7 @@ complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -s 6 -l ipv6 -
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -s l -l listening -d 'Listening sockets instead of connections'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -s a -l all -d 'All states, also listening, TIME_WAIT, SYN_RECV and bound-inactive'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -l explain -d 'Say how the filter is understood, what the kernel judges and what is judged here; do no more'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -l all-netns -d 'In every network namespace that a process or a name holds'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -s n -l dry-run -d 'Do everything but the deletion: same output, and the exit code to be expected'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -s y -l yes -d 'Delete what a filter selects without asking, also when it is more than one'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -l listeners -d 'Select listeners too, and delete with them every connection in their queue'
@@ -94,6 +100,7 @@ complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -l json -d 'On
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -l no-header -d 'No line of column names'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -l id -d 'Delete by identity; `-` reads identities or JSON lines from standard input' -r
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -s N -l netns -d 'In this network namespace: a name of `ip netns`, the pid of a process in it, or the path of its file' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -l max -d 'Delete nothing when more than N are selected' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -l method -d 'By which method' -r -f -a "auto\t'SOCK_DESTROY first, the borrowed descriptor where that can\'t do it'
 sock-diag\t'Only the kernel\'s SOCK_DESTROY (needs CAP_NET_ADMIN)'
@@ -108,6 +115,7 @@ complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -s 6 -l ipv6 -d
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -s l -l listening -d 'Listening sockets instead of connections'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -s a -l all -d 'All states, also listening, TIME_WAIT, SYN_RECV and bound-inactive'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -l explain -d 'Say how the filter is understood, what the kernel judges and what is judged here; do no more'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -l all-netns -d 'In every network namespace that a process or a name holds'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -s n -l dry-run -d 'Do everything but the deletion: same output, and the exit code to be expected'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -s y -l yes -d 'Delete what a filter selects without asking, also when it is more than one'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -l listeners -d 'Select listeners too, and delete with them every connection in their queue'
@@ -123,6 +131,7 @@ complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -l json -d 'One
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -l no-header -d 'No line of column names'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -l id -d 'Delete by identity; `-` reads identities or JSON lines from standard input' -r
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -s N -l netns -d 'In this network namespace: a name of `ip netns`, the pid of a process in it, or the path of its file' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -l max -d 'Delete nothing when more than N are selected' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -l method -d 'By which method' -r -f -a "auto\t'SOCK_DESTROY first, the borrowed descriptor where that can\'t do it'
 sock-diag\t'Only the kernel\'s SOCK_DESTROY (needs CAP_NET_ADMIN)'
@@ -137,6 +146,7 @@ complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -s 6 -l ipv6 -d 
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -s l -l listening -d 'Listening sockets instead of connections'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -s a -l all -d 'All states, also listening, TIME_WAIT, SYN_RECV and bound-inactive'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -l explain -d 'Say how the filter is understood, what the kernel judges and what is judged here; do no more'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -l all-netns -d 'In every network namespace that a process or a name holds'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -s n -l dry-run -d 'Do everything but the deletion: same output, and the exit code to be expected'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -s y -l yes -d 'Delete what a filter selects without asking, also when it is more than one'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -l listeners -d 'Select listeners too, and delete with them every connection in their queue'
@@ -152,6 +162,7 @@ complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -l json -d 'One 
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -l no-header -d 'No line of column names'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l id -d 'Delete by identity; `-` reads identities or JSON lines from standard input' -r
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -s N -l netns -d 'In this network namespace: a name of `ip netns`, the pid of a process in it, or the path of its file' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l max -d 'Delete nothing when more than N are selected' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l method -d 'By which method' -r -f -a "auto\t'SOCK_DESTROY first, the borrowed descriptor where that can\'t do it'
 sock-diag\t'Only the kernel\'s SOCK_DESTROY (needs CAP_NET_ADMIN)'
@@ -166,6 +177,7 @@ complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -s 6 -l ipv6 -d 
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -s l -l listening -d 'Listening sockets instead of connections'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -s a -l all -d 'All states, also listening, TIME_WAIT, SYN_RECV and bound-inactive'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l explain -d 'Say how the filter is understood, what the kernel judges and what is judged here; do no more'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l all-netns -d 'In every network namespace that a process or a name holds'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -s n -l dry-run -d 'Do everything but the deletion: same output, and the exit code to be expected'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -s y -l yes -d 'Delete what a filter selects without asking, also when it is more than one'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l listeners -d 'Select listeners too, and delete with them every connection in their queue'

@@ -45,6 +45,8 @@ pub(crate) struct ListArgs {
     #[command(flatten)]
     pub(crate) select: SelectArgs,
     #[command(flatten)]
+    pub(crate) netns: NetnsArgs,
+    #[command(flatten)]
     pub(crate) show: ShowArgs,
     /// The identity of each socket, for `delete --id`
     #[arg(long)]
@@ -72,6 +74,17 @@ pub(crate) struct SelectArgs {
     /// Say how the filter is understood, what the kernel judges and what is judged here; do no more
     #[arg(long)]
     pub(crate) explain: bool,
+}
+
+/// In which network namespaces.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct NetnsArgs {
+    /// In this network namespace: a name of `ip netns`, the pid of a process in it, or the path of its file
+    #[arg(short = 'N', long, value_name = "NAME|PID|PATH")]
+    pub(crate) netns: Vec<String>,
+    /// In every network namespace that a process or a name holds
+    #[arg(long, conflicts_with = "netns")]
+    pub(crate) all_netns: bool,
 }
 
 /// What is shown beside the connection.
@@ -124,6 +137,8 @@ pub(crate) struct DeleteArgs {
     pub(crate) id: Vec<String>,
     #[command(flatten)]
     pub(crate) select: SelectArgs,
+    #[command(flatten)]
+    pub(crate) netns: NetnsArgs,
     /// Do everything but the deletion: same output, and the exit code to be expected
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,

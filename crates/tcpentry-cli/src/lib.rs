@@ -9,8 +9,10 @@ mod output;
 mod progress;
 mod selection;
 mod session;
+mod sites;
 mod syslog;
 mod target;
+mod walk;
 mod words;
 
 use std::process::ExitCode;

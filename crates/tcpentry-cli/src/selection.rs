@@ -7,6 +7,7 @@ use tcpentry::{Error, Filter, FilterError, Selection, States, SystemNames, TcpTa
 use crate::args::SelectArgs;
 use crate::exit::Exit;
 use crate::output::{complain, complain_of, stdout};
+use crate::sites::Site;
 
 /// Why nothing can be selected.
 pub(crate) enum Refusal {
@@ -57,6 +58,29 @@ pub(crate) fn explain(selection: &Selection) -> io::Result<()> {
     let mut out = stdout();
     write!(out, "{}", selection.explanation())?;
     out.flush()
+}
+
+/// The same for several network namespaces. One in which the text means nothing, as it has no such device, is
+/// left out, unless that is true of all.
+pub(crate) fn of_sites(
+    text: &str,
+    args: &SelectArgs,
+    states: States,
+    sites: Vec<Site>,
+) -> Result<Vec<(Site, Selection)>, Refusal> {
+    let mut chosen = Vec::new();
+    let mut refused = None;
+    for mut site in sites {
+        match of(text, args, states, &mut site.table) {
+            Ok(selection) => chosen.push((site, selection)),
+            Err(refusal @ Refusal::Usage(_)) => refused = Some(refusal),
+            Err(refusal) => return Err(refusal),
+        }
+    }
+    match refused {
+        Some(refusal) if chosen.is_empty() => Err(refusal),
+        _ => Ok(chosen),
+    }
 }
 
 /// The error, the place, and the way out.

@@ -3,16 +3,22 @@
 
 use std::io::{self, BufRead, Read as _};
 
-use tcpentry::{Filter, Identity, ScopedEndpoint, Target, TcpTable};
+use tcpentry::{Filter, Identity, ScopedEndpoint, Target};
+
+use crate::sites::Site;
 
 /// What is to be deleted.
 #[derive(Debug)]
 pub(crate) enum Request {
     /// These, each named exactly.
-    Exactly(Vec<Target>),
+    Exactly(Vec<Named>),
     /// Whatever a filter of this text selects.
     Selected(String),
 }
+
+/// One exact name, and what it means at each site where it means something: never none.
+#[derive(Debug)]
+pub(crate) struct Named(pub(crate) Vec<(usize, Target)>);
 
 /// What the words of `delete` ask for, or why they make no sense.
 ///
@@ -21,16 +27,26 @@ pub(crate) enum Request {
 pub(crate) fn read(
     words: &[String],
     ids: &[String],
-    table: &TcpTable,
+    sites: &[Site],
     input: &mut dyn BufRead,
 ) -> Result<Request, String> {
     if !ids.is_empty() {
-        return identities(words, ids, input).map(Request::Exactly);
+        let targets = identities(words, ids, input)?;
+        let named = targets.into_iter().map(|target| at_its_site(target, sites));
+        return Ok(Request::Exactly(named.collect()));
     }
     match words.first() {
         Some(first) if is_filter(first) => Ok(Request::Selected(words.join(" "))),
-        _ => Ok(Request::Exactly(vec![pair(words, table)?])),
+        _ => Ok(Request::Exactly(vec![pair(words, sites)?])),
     }
+}
+
+/// An identity is looked for in its own namespace; where that is not looked at, whichever is says so.
+fn at_its_site(target: Target, sites: &[Site]) -> Named {
+    let place = sites.iter().position(
+        |site| matches!(&target, Target::Identity(identity) if identity.netns == site.table.netns()),
+    );
+    Named(vec![(place.unwrap_or_default(), target)])
 }
 
 /// Whether this first word begins a filter: a keyword, a parenthesis, a negation; or a word that can be no
@@ -56,7 +72,7 @@ fn identities(
     Ok(targets)
 }
 
-fn pair(words: &[String], table: &TcpTable) -> Result<Target, String> {
+fn pair(words: &[String], sites: &[Site]) -> Result<Named, String> {
     let (local, peer) = match words {
         [] => return Err(format!("what is to be deleted?\n{NAME_IT}")),
         [local, peer] => (parse(local)?, parse(peer)?),
@@ -78,11 +94,22 @@ fn pair(words: &[String], table: &TcpTable) -> Result<Target, String> {
             ));
         }
     };
-    let pair = table.resolve(&local, &peer).map_err(|error| {
-        let hint = error.hint().map(|hint| format!("\nhint: {hint}"));
-        format!("{}{}", error.cause(), hint.unwrap_or_default())
-    })?;
-    Ok(pair.into())
+    // A device that is not everywhere is looked for where it is.
+    let mut refused = None;
+    let mut named = Vec::new();
+    for (place, site) in sites.iter().enumerate() {
+        match site.table.resolve(&local, &peer) {
+            Ok(pair) => named.push((place, pair.into())),
+            Err(error) => refused = Some(error),
+        }
+    }
+    match refused {
+        Some(error) if named.is_empty() => {
+            let hint = error.hint().map(|hint| format!("\nhint: {hint}"));
+            Err(format!("{}{}", error.cause(), hint.unwrap_or_default()))
+        }
+        _ => Ok(Named(named)),
+    }
 }
 
 fn parse(word: &str) -> Result<ScopedEndpoint, String> {
@@ -159,17 +186,20 @@ mod tests {
         text.split_whitespace().map(str::to_owned).collect()
     }
 
+    fn here() -> Vec<Site> {
+        let table = tcpentry::TcpTable::open().unwrap();
+        vec![Site { table, name: None }]
+    }
+
     fn name(text: &str) -> Result<String, String> {
-        let table = TcpTable::open().unwrap();
-        match read(&words(text), &[], &table, &mut io::empty())? {
-            Request::Exactly(targets) => Ok(targets[0].pair().to_string()),
+        match read(&words(text), &[], &here(), &mut io::empty())? {
+            Request::Exactly(named) => Ok(named[0].0[0].1.pair().to_string()),
             Request::Selected(text) => Ok(format!("filter {text}")),
         }
     }
 
     fn ids(text: &str, input: &str) -> Result<usize, String> {
-        let table = TcpTable::open().unwrap();
-        match read(&[], &words(text), &table, &mut input.as_bytes())? {
+        match read(&[], &words(text), &here(), &mut input.as_bytes())? {
             Request::Exactly(targets) => Ok(targets.len()),
             Request::Selected(text) => panic!("a filter: {text}"),
         }
@@ -212,8 +242,7 @@ mod tests {
         }
         // One quoted word is the same.
         let quoted = ["state close-wait idle gt 10m".to_owned()];
-        let table = TcpTable::open().unwrap();
-        let read = read(&quoted, &[], &table, &mut io::empty()).unwrap();
+        let read = read(&quoted, &[], &here(), &mut io::empty()).unwrap();
         assert!(matches!(read, Request::Selected(text) if text == quoted[0]));
     }
 

@@ -49,7 +49,15 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
 }
 
 /// The options whose value is a word of its own.
-const WITH_VALUE: [&str; 5] = ["--color", "--for", "--max", "--method", "--until-quiet"];
+const WITH_VALUE: [&str; 7] = [
+    "-N",
+    "--color",
+    "--for",
+    "--max",
+    "--method",
+    "--netns",
+    "--until-quiet",
+];
 
 #[cfg(test)]
 mod tests {

@@ -159,6 +159,14 @@ impl Error {
         }
     }
 
+    /// The error where the caller looked in several network namespaces, and several have a socket of these ends.
+    pub fn ambiguous_netns(pair: Pair, count: usize) -> Self {
+        let cause = format!("{count} network namespaces have a socket of these ends");
+        Self::new(Operation::Delete, ErrorKind::Ambiguous, cause)
+            .with_hint("name the network namespace, or one of the sockets by its identity")
+            .about(pair)
+    }
+
     /// The error of a guard that the caller of this library keeps itself.
     pub fn refused(guard: Guard, pair: Pair) -> Self {
         Self::new(Operation::Delete, ErrorKind::Refused(guard), guard.cause())
@@ -231,7 +239,7 @@ pub enum ErrorKind {
     InvalidParameter,
     /// There is no such socket, or no longer.
     NotFound,
-    /// The four-tuple names several sockets, bound to different devices.
+    /// The four-tuple names several sockets, bound to different devices or in different network namespaces.
     Ambiguous,
     /// Refused by a guard of ours.
     Refused(Guard),

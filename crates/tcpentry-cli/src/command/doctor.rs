@@ -7,11 +7,14 @@ use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
-use tcpentry::{PtraceScope, Survey, TcpTable, administrator, escape, survey};
+use tcpentry::{
+    Namespace, Namespaces, PtraceScope, Survey, TcpTable, administrator, escape, survey,
+};
 
 use crate::args::DoctorArgs;
 use crate::exit::Exit;
 use crate::output::{Cell, Column, Columns, Shape, complain, complain_of, line, stdout};
+use crate::sites;
 
 pub(crate) fn run(args: &DoctorArgs) -> Exit {
     let examined = TcpTable::open().and_then(|mut table| Ok((survey(&mut table)?, table)));
@@ -82,7 +85,7 @@ fn examine(found: &Survey, table: &TcpTable) -> Vec<Finding> {
         Finding::note(
             "namespace",
             format!(
-                "network namespace {}; connections of others are not seen from here",
+                "network namespace {}; those of others are seen with --all-netns",
                 table.netns()
             ),
         ),
@@ -93,7 +96,52 @@ fn examine(found: &Survey, table: &TcpTable) -> Vec<Finding> {
     }
     findings.extend([borrowing(found), yama(found), mptcp(found)]);
     findings.extend([sys_ptrace(found), processes(found)]);
+    findings.extend(other_namespaces());
     findings
+}
+
+/// What can be deleted in the other network namespaces, and by which right.
+fn other_namespaces() -> Vec<Finding> {
+    let all = match Namespaces::all() {
+        Ok(all) => all,
+        Err(error) => {
+            return vec![Finding::missing(
+                "netns",
+                error.to_string(),
+                "look at /proc",
+            )];
+        }
+    };
+    let others = all.found.get(1..).unwrap_or_default();
+    let mut findings = sites::in_parallel(others, other_namespace);
+    if !all.hidden.is_empty() {
+        let count = all.hidden.len();
+        findings.push(Finding::missing(
+            "netns",
+            format!("the network namespaces of {count} processes of others may not be seen"),
+            "run it as root (sudo)",
+        ));
+    }
+    findings
+}
+
+fn other_namespace(namespace: &Namespace) -> Finding {
+    let found = TcpTable::open_in(namespace).and_then(|mut table| survey(&mut table));
+    match found {
+        Ok(found) if found.all() => Finding::ok(
+            "netns",
+            format!("{namespace}: every connection can be deleted, by CAP_NET_ADMIN over it"),
+        ),
+        Ok(_) => Finding::note(
+            "netns",
+            format!("{namespace}: connections of your own processes, by borrowing"),
+        ),
+        Err(error) => Finding::missing(
+            "netns",
+            error.cause().to_owned(),
+            error.hint().unwrap_or("run it as root (sudo)"),
+        ),
+    }
 }
 
 fn kernel() -> Finding {

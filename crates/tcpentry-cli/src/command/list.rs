@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use tcpentry::{Connection, Error, Knowledge, Selection, States, TcpTable, Truth};
+use tcpentry::{Connection, Error, Knowledge, Selection, States, Truth};
 
 use crate::args::{ListArgs, SelectArgs};
 use crate::exit::Exit;
@@ -10,6 +10,7 @@ use crate::output::{
     Cell, Column, Columns, Shape, View, complain, complain_of, hint_at, line, stdout,
 };
 use crate::selection::{self, Refusal};
+use crate::{sites, walk};
 
 pub(crate) fn run(args: &ListArgs) -> Exit {
     match list(args) {
@@ -54,30 +55,41 @@ impl From<io::Error> for Trouble {
 }
 
 fn list(args: &ListArgs) -> Result<(), Trouble> {
-    let mut table = TcpTable::open()?;
     let text = args.filter.join(" ");
-    let selection = selection::of(&text, &args.select, states(&args.select), &mut table)?;
+    let sites = sites::open(&args.netns)?;
+    let mut chosen = selection::of_sites(&text, &args.select, states(&args.select), sites)?;
     if args.select.explain {
-        return Ok(selection::explain(&selection)?);
+        return match chosen.first() {
+            Some((_, selection)) => Ok(selection::explain(selection)?),
+            None => Ok(()),
+        };
     }
     let shape = Shape::of(&args.output);
-    let place = table.place()?;
-    let mut view = View::new(&args.show, args.id, shape, Some(place), table.devices());
-    let mut knowledge = if args.show.process || args.show.container {
-        Knowledge::new()
-    } else {
-        Knowledge::only_for(&selection)
+    let mut knowledge = match chosen.first() {
+        Some((_, selection)) if !args.show.process && !args.show.container => {
+            Knowledge::only_for(selection)
+        }
+        _ => Knowledge::new(),
     };
-    let mut rows = Rows::new(args, shape, &view);
+    let mut views = Vec::new();
+    for (site, _) in &mut chosen {
+        views.push(View::of(&args.show, args.id, shape, site)?);
+    }
+    let mut rows = Rows::new(args, shape, views.first());
     let mut unseen = 0;
-    for row in table.connections(&query(&selection, args))? {
-        let row = row?;
-        match selection.judge(&row, &mut knowledge)? {
-            Truth::True => rows.add(&mut view, &row, &mut knowledge)?,
+    let queries: Vec<_> = chosen.iter().map(|(_, it)| query(it, args)).collect();
+    let chosen = chosen.iter_mut().zip(&queries);
+    let (asked, selections): (Vec<_>, Vec<_>) = chosen
+        .map(|((site, selection), query)| ((site, query), &*selection))
+        .unzip();
+    walk::each_row(asked, |index, row| {
+        match selections[index].judge(&row, &mut knowledge)? {
+            Truth::True => rows.add(&mut views[index], &row, &mut knowledge)?,
             Truth::Unseen => unseen += 1,
             Truth::False | Truth::Unknown => {}
         }
-    }
+        Ok::<_, Trouble>(())
+    })?;
     rows.flush()?;
     if unseen > 0 {
         complain(&selection::unseen(unseen, "they are not shown"));
@@ -111,7 +123,7 @@ enum Rows<W: Write> {
 }
 
 impl Rows<Box<dyn Write>> {
-    fn new(args: &ListArgs, shape: Shape, view: &View) -> Self {
+    fn new(args: &ListArgs, shape: Shape, view: Option<&View>) -> Self {
         let out: Box<dyn Write> = Box::new(stdout());
         if shape == Shape::Json {
             Self::Json(out)
@@ -144,7 +156,7 @@ impl<W: Write> Rows<W> {
     }
 }
 
-fn columns(view: &View) -> Vec<Column> {
+fn columns(view: Option<&View>) -> Vec<Column> {
     let mut columns = vec![
         Column::left("STATE"),
         Column::right("RECV-Q"),
@@ -152,7 +164,7 @@ fn columns(view: &View) -> Vec<Column> {
         Column::left("LOCAL"),
         Column::left("PEER"),
     ];
-    columns.extend(view.columns());
+    columns.extend(view.map(View::columns).unwrap_or_default());
     columns
 }
 

@@ -22,6 +22,8 @@ pub(crate) struct Socket {
     mapped: bool,
     interface: Option<String>,
     netns: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) netns_name: Option<String>,
     cookie: String,
     inode: Option<u32>,
     uid: Option<u32>,
@@ -76,6 +78,7 @@ impl Socket {
                 .interface()
                 .map(|it| devices.name(it).to_string()),
             netns: place.map(|place| place.netns.to_string()),
+            netns_name: None,
             cookie: connection.cookie.to_string(),
             inode: connection.inode.map(tcpentry::Inode::number),
             uid: owned.then_some(connection.uid),

@@ -97,6 +97,9 @@ pub(crate) fn hint_of(error: &tcpentry::Error) -> Option<&str> {
             Some("listeners are deleted only where that is asked for: --listeners")
         }
         ErrorKind::Refused(Guard::OwnSession) => Some("--own-session deletes it all the same"),
+        ErrorKind::Refused(Guard::OtherNetns) => {
+            Some("look for it in its own: --all-netns, or -N NAME")
+        }
         _ => error.hint(),
     }
 }

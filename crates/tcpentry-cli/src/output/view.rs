@@ -8,12 +8,15 @@ use uzers::UsersCache;
 use super::json::Holder;
 use super::{Cell, Column, Counters, Shape, Socket, duration, local, user};
 use crate::args::ShowArgs;
+use crate::sites::Site;
 
 /// What is shown of a socket, and what is needed to show it.
 pub(crate) struct View {
     show: ShowArgs,
     id: bool,
     shape: Shape,
+    /// What its network namespace is called, where that is to be shown.
+    netns: Option<String>,
     /// Unknown only where the machine does not tell its boot id.
     place: Option<Place>,
     devices: Devices,
@@ -21,19 +24,30 @@ pub(crate) struct View {
 }
 
 impl View {
-    pub(crate) fn new(
+    /// # Errors
+    /// When the machine does not tell its boot id.
+    pub(crate) fn of(
         show: &ShowArgs,
         id: bool,
         shape: Shape,
-        place: Option<Place>,
-        devices: Devices,
-    ) -> Self {
+        site: &mut Site,
+    ) -> Result<Self, Error> {
+        let place = site.table.place()?;
+        Ok(Self {
+            place: Some(place),
+            ..Self::nowhere(show, id, shape, site)
+        })
+    }
+
+    /// The same without identities, where the machine does not tell its boot id.
+    pub(crate) fn nowhere(show: &ShowArgs, id: bool, shape: Shape, site: &Site) -> Self {
         Self {
             show: show.clone(),
             id,
             shape,
-            place,
-            devices,
+            netns: site.name.clone(),
+            place: None,
+            devices: site.table.devices(),
             users: UsersCache::new(),
         }
     }
@@ -51,6 +65,9 @@ impl View {
     /// The columns that were asked for.
     pub(crate) fn columns(&self) -> Vec<Column> {
         let mut columns = Vec::new();
+        if self.netns.is_some() {
+            columns.push(Column::left("NETNS"));
+        }
         if self.show.process {
             columns.push(Column::left("PROCESS"));
         }
@@ -87,6 +104,9 @@ impl View {
             return Ok(self.columns().iter().map(|_| NOTHING.into()).collect());
         };
         let mut cells = Vec::new();
+        if self.netns.is_some() {
+            cells.push(self.netns.clone());
+        }
         if self.show.process {
             let owners = owners(connection, knowledge)?;
             let all: Vec<_> = owners.iter().map(process).collect();
@@ -146,6 +166,7 @@ impl View {
         knowledge: &mut Knowledge,
     ) -> Result<Socket, Error> {
         let mut object = Socket::new(connection, self.place, &mut self.devices);
+        object.netns_name.clone_from(&self.netns);
         if self.show.process {
             let owners = owners(connection, knowledge)?;
             object.processes = Some(owners.iter().map(Holder::of).collect());

@@ -2,20 +2,22 @@
 
 use std::cell::RefCell;
 
-use tcpentry::{Connection, Error, Knowledge, Method, Operation, Options, Target, TcpTable};
+use tcpentry::{Connection, Error, ErrorKind, Knowledge, Method, Operation, Options, TcpTable};
 
 use super::report::{Attempt, Report};
 use super::{Interruption, SessionGuard, look_for_owners, options};
 use crate::args::DeleteArgs;
 use crate::exit::Exit;
 use crate::output::complain;
+use crate::sites::Site;
+use crate::target::Named;
 
-pub(super) fn run(args: &DeleteArgs, table: &mut TcpTable, targets: &[Target]) -> Exit {
-    if let Some(refusal) = refuse_too_many(args, targets.len() as u64) {
+pub(super) fn run(args: &DeleteArgs, mut sites: Vec<Site>, names: &[Named]) -> Exit {
+    if let Some(refusal) = refuse_too_many(args, names.len() as u64) {
         return refusal;
     }
-    let mut report = match Report::new(args, table) {
-        Ok(report) if targets.len() == 1 => report.of_one(),
+    let mut report = match Report::new(args, sites.iter_mut()) {
+        Ok(report) if names.len() == 1 => report.of_one(),
         Ok(report) => report,
         Err(exit) => return exit,
     };
@@ -27,16 +29,16 @@ pub(super) fn run(args: &DeleteArgs, table: &mut TcpTable, targets: &[Target]) -
         knowledge: &knowledge,
     };
     let interruption = Interruption::expected();
-    for target in targets {
+    for named in names {
         if interruption.came() {
             report.say("interrupted: the rest was not tried");
             report.end();
             return Exit::Interrupted;
         }
-        let attempt = deleter.delete(table, target);
+        let attempt = deleter.delete(&mut sites, named);
         report.add(&attempt, &knowledge);
     }
-    if targets.is_empty() {
+    if names.is_empty() {
         complain("standard input named nothing");
     }
     report.end()
@@ -59,13 +61,35 @@ struct Deleter<'a> {
 }
 
 impl Deleter<'_> {
-    fn delete(&mut self, table: &mut TcpTable, target: &Target) -> Attempt {
-        match table.find(target) {
-            Ok(found) => {
-                let result = self.delete_found(table, &found);
-                Attempt::on(*target, found, result)
+    fn delete(&mut self, sites: &mut [Site], Named(named): &Named) -> Attempt {
+        let mut found = Vec::new();
+        let mut failure = None;
+        for (place, target) in named {
+            match sites[*place].table.find(target) {
+                Ok(connection) => found.push((*place, *target, connection)),
+                // That it is not there says less than that it could not be looked for, or means several.
+                Err(error) if failure.is_none() || error.kind() != ErrorKind::NotFound => {
+                    failure = Some((*place, *target, error));
+                }
+                Err(_) => {}
             }
-            Err(error) => Attempt::without(*target, error.during(Operation::Delete)),
+        }
+        let is_ambiguous = |error: &Error| error.kind() == ErrorKind::Ambiguous;
+        match (failure, found.len()) {
+            (Some((place, target, error)), count) if count == 0 || is_ambiguous(&error) => {
+                Attempt::without(place, target, error.during(Operation::Delete))
+            }
+            (_, 0 | 1) => {
+                let (place, target, found) = found.remove(0);
+                let result = self.delete_found(&mut sites[place].table, &found);
+                Attempt::on(place, target, found, result)
+            }
+            (_, count) => {
+                let (place, target, _) = found[0];
+                let error = Error::ambiguous_netns(target.pair(), count);
+                let found = found.into_iter().map(|(place, _, found)| (place, found));
+                Attempt::without(place, target, error).among(found.collect())
+            }
         }
     }
 

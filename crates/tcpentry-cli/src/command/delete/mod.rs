@@ -10,27 +10,28 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use tcpentry::{Connection, Error, Guard, Knowledge, Options, TcpTable};
+use tcpentry::{Connection, Error, Guard, Knowledge, Options};
 
 use crate::args::DeleteArgs;
 use crate::confirm::confirm;
 use crate::exit::Exit;
 use crate::output::{complain, complain_of};
 use crate::session::OwnSession;
+use crate::sites;
 use crate::target::{self, Request};
 
 pub(crate) fn run(args: &DeleteArgs) -> Exit {
-    let mut table = match TcpTable::open() {
-        Ok(table) => table,
+    let sites = match sites::open(&args.netns) {
+        Ok(sites) => sites,
         Err(error) => {
             complain_of(&error);
             return Exit::of_deletion(&error);
         }
     };
     let mut input = target::standard_input();
-    match target::read(&args.words, &args.id, &table, &mut input) {
-        Ok(Request::Exactly(targets)) => match only_for_filters(args) {
-            None => exact::run(args, &mut table, &targets),
+    match target::read(&args.words, &args.id, &sites, &mut input) {
+        Ok(Request::Exactly(named)) => match only_for_filters(args) {
+            None => exact::run(args, sites, &named),
             Some(option) => {
                 complain(&format!(
                     "{option} needs a filter; this names connections exactly"
@@ -38,7 +39,7 @@ pub(crate) fn run(args: &DeleteArgs) -> Exit {
                 Exit::Usage
             }
         },
-        Ok(Request::Selected(text)) => selected::run(args, &mut table, &text),
+        Ok(Request::Selected(text)) => selected::run(args, sites, &text),
         Err(usage) => {
             complain(&usage);
             Exit::Usage

@@ -12,12 +12,12 @@ use crate::output::{Column, Columns, Shape};
 /// Shows the connections, on standard error: standard output is for what became of them.
 pub(super) fn show(
     args: &DeleteArgs,
-    doomed: &[Connection],
+    doomed: &[(usize, Connection)],
     report: &mut Report,
     knowledge: &mut Knowledge,
 ) -> Result<(), Error> {
     let shape = Shape::Human { color: false };
-    let view = report.view();
+    let view = report.view(0);
     let mut columns = vec![
         Column::left("STATE"),
         Column::left("LOCAL"),
@@ -26,7 +26,8 @@ pub(super) fn show(
     columns.extend(view.columns());
     let header = !args.output.no_header && !doomed.is_empty();
     let mut out = Columns::new(io::stderr(), shape, columns, header);
-    for connection in doomed.iter().take(SHOWN) {
+    for (place, connection) in doomed.iter().take(SHOWN) {
+        let view = report.view(*place);
         let mut cells = vec![
             connection.state.into(),
             view.local(&connection.pair).into(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use tcpentry::{Connection, Error, Knowledge, Method, Outcome, Pair, Target, TcpTable};
+use tcpentry::{Connection, Error, Knowledge, Method, Outcome, Pair, Target};
 
 use crate::args::DeleteArgs;
 use crate::exit::{Exit, Tally};
@@ -14,30 +14,49 @@ use crate::output::{
     style_of,
 };
 use crate::progress::Progress;
+use crate::sites::Site;
 use crate::syslog::SystemLog;
 
 /// What was found under a name, and what became of it.
 pub(super) struct Attempt {
+    /// The place of the site it was made at.
+    place: usize,
     target: Target,
     found: Option<Connection>,
     result: Result<Method, Error>,
+    /// Where the name means several sockets of different sites.
+    elsewhere: Vec<(usize, Connection)>,
 }
 
 impl Attempt {
-    pub(super) fn on(target: Target, found: Connection, result: Result<Method, Error>) -> Self {
+    pub(super) fn on(
+        place: usize,
+        target: Target,
+        found: Connection,
+        result: Result<Method, Error>,
+    ) -> Self {
         Self {
+            place,
             target,
             found: Some(found),
             result,
+            elsewhere: Vec::new(),
         }
     }
 
-    pub(super) fn without(target: Target, error: Error) -> Self {
+    pub(super) fn without(place: usize, target: Target, error: Error) -> Self {
         Self {
+            place,
             target,
             found: None,
             result: Err(error),
+            elsewhere: Vec::new(),
         }
+    }
+
+    /// The same, with the sockets of several sites between which the name does not decide.
+    pub(super) fn among(self, elsewhere: Vec<(usize, Connection)>) -> Self {
+        Self { elsewhere, ..self }
     }
 
     pub(super) fn outcome(&self) -> Outcome {
@@ -53,8 +72,15 @@ impl Attempt {
             .map_or(self.target.pair(), |found| found.pair)
     }
 
-    fn candidates(&self) -> &[Connection] {
-        self.result.as_ref().err().map_or(&[], Error::candidates)
+    /// The sockets between which the name does not decide, each with the place of its site.
+    fn candidates(&self) -> impl Iterator<Item = (usize, &Connection)> {
+        let here = self
+            .result
+            .as_ref()
+            .err()
+            .map_or(&[][..], Error::candidates);
+        let elsewhere = self.elsewhere.iter().map(|(place, it)| (*place, it));
+        here.iter().map(|it| (self.place, it)).chain(elsewhere)
     }
 }
 
@@ -68,7 +94,8 @@ pub(super) struct Report {
     lost: bool,
     /// When what was told was last written out; `None` as long as nothing was told.
     flushed: Option<Instant>,
-    view: View,
+    /// One for each site.
+    views: Vec<View>,
     log: Option<SystemLog>,
     progress: Progress<io::Stderr>,
     complaints: Complaints,
@@ -87,17 +114,23 @@ enum To {
 impl Report {
     /// Where each is to be told to the system log and there is none, the code to end with: nothing
     /// may be deleted that would not be told.
-    pub(super) fn new(args: &DeleteArgs, table: &mut TcpTable) -> Result<Self, Exit> {
+    pub(super) fn new<'s>(
+        args: &DeleteArgs,
+        sites: impl Iterator<Item = &'s mut Site>,
+    ) -> Result<Self, Exit> {
         let shape = Shape::of(&args.output);
         let out: Box<dyn Write> = Box::new(stdout());
-        let place = table.place().ok();
-        let view = View::new(&args.show, false, shape, place, table.devices());
+        let view = |site: &mut Site| {
+            let view = View::of(&args.show, false, shape, site);
+            view.unwrap_or_else(|_| View::nowhere(&args.show, false, shape, site))
+        };
+        let views: Vec<_> = sites.map(view).collect();
         let to = if shape == Shape::Json {
             To::Json(out)
         } else {
             let header = !args.output.no_header && !args.quiet;
             let mut columns = columns(args.dry_run);
-            columns.extend(view.columns());
+            columns.extend(views.first().map(View::columns).unwrap_or_default());
             To::Lines(Columns::new(out, shape, columns, header))
         };
         let log = if args.syslog && !args.dry_run {
@@ -115,7 +148,7 @@ impl Report {
             to,
             lost: false,
             flushed: None,
-            view,
+            views,
             log,
             progress: Progress::on_terminal(args.quiet),
             complaints: Complaints::new(args.verbose),
@@ -134,8 +167,12 @@ impl Report {
         }
     }
 
-    pub(super) fn view(&mut self) -> &mut View {
-        &mut self.view
+    pub(super) fn view(&mut self, place: usize) -> &mut View {
+        &mut self.views[place]
+    }
+
+    fn view_of(&mut self, attempt: &Attempt) -> &mut View {
+        &mut self.views[attempt.place]
     }
 
     /// Counts one, and tells what became of it.
@@ -211,13 +248,16 @@ impl Report {
         let mut cells = vec![
             Cell::styled(outcome.to_string(), style_of(outcome)),
             state.into(),
-            self.view.local(&pair).into(),
+            self.view_of(attempt).local(&pair).into(),
             pair.peer().into(),
             method.into(),
         ];
-        cells.extend(match self.view.cells(found, knowledge) {
+        cells.extend(match self.view_of(attempt).cells(found, knowledge) {
             Ok(cells) => cells,
-            Err(_) => self.view.cells(None, knowledge).unwrap_or_default(),
+            Err(_) => self
+                .view_of(attempt)
+                .cells(None, knowledge)
+                .unwrap_or_default(),
         });
         match &mut self.to {
             To::Lines(columns) => columns.row(cells),
@@ -235,18 +275,21 @@ impl Report {
 
     fn object(&mut self, attempt: &Attempt, knowledge: &mut Knowledge) -> Deletion {
         let found = attempt.found.as_ref();
-        let found = found.and_then(|found| self.view.object(found, knowledge).ok());
+        let found = found.and_then(|found| self.view_of(attempt).object(found, knowledge).ok());
         let name = match found {
             Some(found) => Name::Found(Box::new(found)),
-            None => Name::asked(&attempt.target, self.view.local(&attempt.target.pair())),
+            None => Name::asked(
+                &attempt.target,
+                self.view_of(attempt).local(&attempt.target.pair()),
+            ),
         };
         match &attempt.result {
             Ok(method) => Deletion::done(name, *method, self.dry_run),
             Err(error) => {
                 let mut deletion = Deletion::not_done(name, error, self.dry_run);
-                let candidates = attempt.candidates().iter();
+                let candidates = attempt.candidates();
                 deletion.candidates = candidates
-                    .filter_map(|candidate| self.view.identity(candidate))
+                    .filter_map(|(place, candidate)| self.views[place].identity(candidate))
                     .collect();
                 deletion
             }
@@ -257,7 +300,7 @@ impl Report {
     fn record(&mut self, attempt: &Attempt) {
         let Some(log) = &mut self.log else { return };
         let pair = attempt.pair();
-        let local = self.view.local(&pair);
+        let local = self.views[attempt.place].local(&pair);
         let how = match &attempt.result {
             Ok(method) => format!("by {method}"),
             Err(error) => format!("because {}", error.cause()),
@@ -284,15 +327,16 @@ impl Report {
         }
         // The row's own notation, with the device's name.
         let pair = attempt.target.pair();
-        let name = self.view.local(&pair);
+        let name = self.view_of(attempt).local(&pair);
         let (operation, peer, cause) = (error.operation(), pair.peer(), error.cause());
         self.say(&format!("cannot {operation} {name} {peer}: {cause}"));
         if let Some(hint) = hint_of(error) {
             hint_at(hint);
         }
-        for candidate in attempt.candidates() {
-            if let Some(id) = self.view.identity(candidate) {
-                let local = self.view.local(&candidate.pair);
+        for (place, candidate) in attempt.candidates() {
+            let view = &mut self.views[place];
+            if let Some(id) = view.identity(candidate) {
+                let local = view.local(&candidate.pair);
                 complain(&format!("{local} {} is --id {id}", candidate.peer()));
             }
         }

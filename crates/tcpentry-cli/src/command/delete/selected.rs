@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tcpentry::{
     Connection, Cookie, Error, Knowledge, Method, Options, Outcome, Query, Selection, States,
-    TcpTable, Truth, Verdict,
+    Truth, Verdict,
 };
 
 use super::preview;
@@ -18,14 +18,19 @@ use crate::confirm;
 use crate::exit::Exit;
 use crate::output::{complain, complain_of, hint_at};
 use crate::selection;
+use crate::sites::Site;
+use crate::walk;
 
-pub(super) fn run(args: &DeleteArgs, table: &mut TcpTable, text: &str) -> Exit {
-    let selection = match selection::of(text, &args.select, states(args), table) {
-        Ok(selection) => selection,
+pub(super) fn run(args: &DeleteArgs, sites: Vec<Site>, text: &str) -> Exit {
+    let chosen = match selection::of_sites(text, &args.select, states(args), sites) {
+        Ok(chosen) => chosen,
         Err(refusal) => return refusal.report(Exit::of_deletion),
     };
+    let Some((_, first)) = chosen.first() else {
+        return Exit::Nothing;
+    };
     if args.select.explain {
-        return match selection::explain(&selection) {
+        return match selection::explain(first) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 complain(&format!("cannot write to standard output: {error}"));
                 Exit::Failed
@@ -34,26 +39,24 @@ pub(super) fn run(args: &DeleteArgs, table: &mut TcpTable, text: &str) -> Exit {
         };
     }
     if args.verbose {
-        complain(&format!("selects {}", selection.filter()));
+        complain(&format!("selects {}", first.filter()));
     }
-    let report = match Report::new(args, table) {
-        Ok(report) => report,
-        Err(exit) => return exit,
-    };
     let knowledge = if args.show.process || args.show.container {
         Knowledge::new()
     } else {
-        Knowledge::only_for(&selection)
+        Knowledge::only_for(first)
     };
-    let query = selection.query().clone();
+    let mut fields: Vec<_> = chosen
+        .into_iter()
+        .map(|(site, selection)| Field::new(args, site, selection))
+        .collect();
+    let report = match Report::new(args, fields.iter_mut().map(|field| &mut field.site)) {
+        Ok(report) => report,
+        Err(exit) => return exit,
+    };
     let mut run = Run {
         args,
-        query: if args.show.info {
-            query.with_info()
-        } else {
-            query
-        },
-        selection,
+        fields,
         knowledge: RefCell::new(knowledge),
         options: options(args),
         session: SessionGuard::new(args),
@@ -63,7 +66,7 @@ pub(super) fn run(args: &DeleteArgs, table: &mut TcpTable, text: &str) -> Exit {
         selected: 0,
         listeners: 0,
     };
-    let end = run.all_rounds(table);
+    let end = run.all_rounds();
     run.end(end)
 }
 
@@ -81,12 +84,34 @@ fn states(args: &DeleteArgs) -> States {
     }
 }
 
-/// One run of the command.
-struct Run<'a> {
-    args: &'a DeleteArgs,
+/// A network namespace, and what is selected in it.
+struct Field {
+    site: Site,
     selection: Selection,
     /// Its question to the table, and what is to be shown beside.
     query: Query,
+}
+
+impl Field {
+    fn new(args: &DeleteArgs, site: Site, selection: Selection) -> Self {
+        let query = selection.query().clone();
+        let query = if args.show.info {
+            query.with_info()
+        } else {
+            query
+        };
+        Self {
+            site,
+            selection,
+            query,
+        }
+    }
+}
+
+/// One run of the command.
+struct Run<'a> {
+    args: &'a DeleteArgs,
+    fields: Vec<Field>,
     knowledge: RefCell<Knowledge>,
     options: Options,
     session: SessionGuard,
@@ -116,12 +141,13 @@ impl From<Error> for Stop {
     }
 }
 
-/// What one look at the table selected.
+/// What one look at the tables selected.
 #[derive(Default)]
 struct Selected {
-    doomed: Vec<Connection>,
+    /// Each with the place of its field.
+    doomed: Vec<(usize, Connection)>,
     /// Selected, but spared by a guard of the program.
-    spared: Vec<(Connection, Error)>,
+    spared: Vec<(usize, Connection, Error)>,
     /// Neither selected nor not: this caller may not see what would tell.
     unseen: u64,
 }
@@ -136,39 +162,39 @@ impl Selected {
 }
 
 impl Run<'_> {
-    fn all_rounds(&mut self, table: &mut TcpTable) -> Result<(), Stop> {
-        self.first_round(table)?;
+    fn all_rounds(&mut self) -> Result<(), Stop> {
+        self.first_round()?;
         if self.repeats() && !self.args.dry_run {
-            self.further_rounds(table)?;
+            self.further_rounds()?;
         }
         Ok(())
     }
 
-    fn first_round(&mut self, table: &mut TcpTable) -> Result<(), Stop> {
+    fn first_round(&mut self) -> Result<(), Stop> {
         // Where nothing has to be shown, counted or refused first, nothing has to be held.
         let at_once = self.args.yes && self.args.max.is_none() && !self.args.dry_run;
         if at_once && !self.may_be_unseen()? {
-            return self.sweep(table).map(drop);
+            return self.sweep().map(drop);
         }
-        let selected = self.look(table)?;
+        let selected = self.look()?;
         selected.refuse_unseen()?;
         if self.args.dry_run {
             let allowed = self.allow(&selected);
-            self.delete(table, selected)?;
+            self.delete(selected)?;
             return allowed;
         }
         self.allow(&selected)?;
-        self.delete(table, selected)
+        self.delete(selected)
     }
 
     /// Round after round, until the time is over or nothing has matched for long enough.
-    fn further_rounds(&mut self, table: &mut TcpTable) -> Result<(), Stop> {
+    fn further_rounds(&mut self) -> Result<(), Stop> {
         let start = Instant::now();
         let mut matched = start;
         loop {
             let round = Instant::now();
             self.knowledge.borrow_mut().forget();
-            if self.further_round(table)? {
+            if self.further_round()? {
                 matched = Instant::now();
             }
             let now = Instant::now();
@@ -185,15 +211,15 @@ impl Run<'_> {
     }
 
     /// One more look, and whether there was anything new.
-    fn further_round(&mut self, table: &mut TcpTable) -> Result<bool, Stop> {
+    fn further_round(&mut self) -> Result<bool, Stop> {
         if self.args.max.is_none() && !self.may_be_unseen()? {
-            return self.sweep(table);
+            return self.sweep();
         }
-        let selected = self.look(table)?;
+        let selected = self.look()?;
         selected.refuse_unseen()?;
         self.refuse_too_many(&selected)?;
         let anything = !selected.doomed.is_empty() || !selected.spared.is_empty();
-        self.delete(table, selected)?;
+        self.delete(selected)?;
         Ok(anything)
     }
 
@@ -215,26 +241,44 @@ impl Run<'_> {
     }
 
     fn may_be_unseen(&self) -> Result<bool, Error> {
-        self.selection
-            .may_be_unseen(&mut self.knowledge.borrow_mut())
+        // It is the same filter everywhere; only the rights to see marks differ.
+        let mut knowledge = self.knowledge.borrow_mut();
+        for field in &self.fields {
+            if field.selection.may_be_unseen(&mut knowledge)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
-    /// Walks the table and deletes what is selected on the way. Whether that was anything.
-    fn sweep(&mut self, table: &mut TcpTable) -> Result<bool, Stop> {
+    /// Walks the tables and deletes what is selected on the way. Whether that was anything.
+    fn sweep(&mut self) -> Result<bool, Stop> {
+        self.listeners = 0;
+        let mut anything = false;
+        for place in 0..self.fields.len() {
+            anything |= self.sweep_field(place)?;
+        }
+        Ok(anything)
+    }
+
+    fn sweep_field(&mut self, place: usize) -> Result<bool, Stop> {
         let Self {
             args,
-            selection,
+            fields,
             knowledge,
             options,
             session,
             report,
             interruption,
             settled,
-            query,
             listeners,
             ..
         } = self;
-        *listeners = 0;
+        let Field {
+            site,
+            selection,
+            query,
+        } = &mut fields[place];
         let (mut anything, mut failure, mut unseen) = (false, None, 0);
         let select = |row: &Connection| {
             if interruption.came() {
@@ -270,12 +314,12 @@ impl Run<'_> {
         };
         let tell = |row: &Connection, result: Result<Method, Error>| {
             anything = true;
-            let attempt = Attempt::on(row.pair.into(), row.clone(), result);
+            let attempt = Attempt::on(place, row.pair.into(), row.clone(), result);
             settle(&attempt, row.cookie, &mut settled.borrow_mut());
             report.add(&attempt, knowledge);
             interruption.flow()
         };
-        let walked = table.delete_matching(query, options, select, tell);
+        let walked = site.table.delete_matching(query, options, select, tell);
         report.flush();
         walked?;
         match (failure, unseen) {
@@ -286,40 +330,55 @@ impl Run<'_> {
         }
     }
 
-    /// Walks the table and holds what is selected.
-    fn look(&mut self, table: &mut TcpTable) -> Result<Selected, Stop> {
-        let mut selected = Selected::default();
+    /// Walks the tables and holds what is selected.
+    fn look(&mut self) -> Result<Selected, Stop> {
+        let Self {
+            args,
+            fields,
+            session,
+            interruption,
+            listeners,
+            ..
+        } = self;
         let knowledge = self.knowledge.get_mut();
         let settled = self.settled.get_mut();
-        self.listeners = 0;
-        for row in table.connections(&self.query)? {
-            let row = row?;
-            if self.interruption.came() {
+        let mut selected = Selected::default();
+        *listeners = 0;
+        let (asked, selections): (Vec<_>, Vec<_>) = fields
+            .iter_mut()
+            .map(|field| ((&mut field.site, &field.query), &field.selection))
+            .unzip();
+        walk::each_row(asked, |place, row| {
+            if interruption.came() {
                 return Err(Stop::Interrupted);
             }
             if settled.contains(&row.cookie) {
-                continue;
+                return Ok(());
             }
-            match self.selection.judge(&row, knowledge)? {
-                Truth::True if is_spared_listener(&row, self.args) => self.listeners += 1,
-                Truth::True => match self.session.admit(&row) {
-                    Ok(()) => selected.doomed.push(row),
-                    Err(refusal) => selected.spared.push((row, refusal)),
+            match selections[place].judge(&row, knowledge)? {
+                Truth::True if is_spared_listener(&row, args) => *listeners += 1,
+                Truth::True => match session.admit(&row) {
+                    Ok(()) => selected.doomed.push((place, row)),
+                    Err(refusal) => selected.spared.push((place, row, refusal)),
                 },
                 Truth::Unseen => selected.unseen += 1,
                 Truth::False | Truth::Unknown => {}
             }
-        }
+            Ok(())
+        })?;
         // A socket that moves during the walk is seen twice.
         let mut seen = HashSet::new();
-        selected.doomed.retain(|row| seen.insert(row.cookie));
+        selected.doomed.retain(|(_, row)| seen.insert(row.cookie));
+        // The walks were side by side; the rows of each are in order.
+        selected.doomed.sort_by_key(|(place, _)| *place);
         Ok(selected)
     }
 
     /// Deletes what was selected, as it was named then, and reports what was spared.
-    fn delete(&mut self, table: &mut TcpTable, selected: Selected) -> Result<(), Stop> {
+    fn delete(&mut self, selected: Selected) -> Result<(), Stop> {
         let Self {
             args,
+            fields,
             knowledge,
             options,
             report,
@@ -329,25 +388,34 @@ impl Run<'_> {
         } = self;
         self.selected += selected.doomed.len() as u64;
         let settled = settled.get_mut();
-        for (row, refusal) in selected.spared {
+        for (place, row, refusal) in selected.spared {
             let cookie = row.cookie;
-            let attempt = Attempt::on(row.pair.into(), row, Err(refusal));
+            let attempt = Attempt::on(place, row.pair.into(), row, Err(refusal));
             settle(&attempt, cookie, settled);
             report.add(&attempt, knowledge);
         }
         if !selected.doomed.is_empty() {
             look_for_owners(args, knowledge.get_mut());
         }
-        let tell = |row: &Connection, result: Result<Method, Error>| {
-            let attempt = Attempt::on(row.pair.into(), row.clone(), result);
-            settle(&attempt, row.cookie, settled);
-            report.add(&attempt, knowledge);
-            interruption.flow()
-        };
-        if args.dry_run {
-            table.check_all(selected.doomed, options, tell);
-        } else {
-            table.delete_all(selected.doomed, options, tell);
+        let mut doomed = selected.doomed.into_iter().peekable();
+        for (place, field) in fields.iter_mut().enumerate() {
+            let tell = |row: &Connection, result: Result<Method, Error>| {
+                let attempt = Attempt::on(place, row.pair.into(), row.clone(), result);
+                settle(&attempt, row.cookie, settled);
+                report.add(&attempt, knowledge);
+                interruption.flow()
+            };
+            let here = std::iter::from_fn(|| doomed.next_if(|(at, _)| *at == place));
+            let here = here.map(|(_, row)| row);
+            let table = &mut field.site.table;
+            if args.dry_run {
+                table.check_all(here, options, tell);
+            } else {
+                table.delete_all(here, options, tell);
+            }
+            if interruption.came() {
+                break;
+            }
         }
         report.flush();
         if interruption.came() {
@@ -422,7 +490,10 @@ impl Run<'_> {
             Ok(()) => {
                 if report.is_empty() && !self.args.quiet {
                     report.say(&match self.listeners {
-                        0 => format!("no connection matches: {}", self.selection.filter()),
+                        0 => format!(
+                            "no connection matches: {}",
+                            self.fields[0].selection.filter()
+                        ),
                         1 => "only a listener matches, which takes --listeners".to_owned(),
                         many => format!("only {many} listeners match, which takes --listeners"),
                     });

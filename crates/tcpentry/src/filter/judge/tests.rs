@@ -168,6 +168,7 @@ fn what_is_not_seen_is_not_ruled_out() {
             facts,
             marks: true,
             local_ports: LOCAL_PORTS,
+            netns: 1,
         };
         let subject = Subject {
             connection: &connection,

@@ -1,0 +1,120 @@
+//! Where to look: the network namespace of the program, others by name, or all of them.
+
+use std::collections::HashSet;
+use std::num::NonZeroUsize;
+use std::sync::Mutex;
+use std::thread;
+
+use tcpentry::{Error, Namespace, Namespaces, TcpTable};
+
+use crate::args::NetnsArgs;
+use crate::output::{complain, hint_at};
+
+/// A network namespace that is looked at.
+pub(crate) struct Site {
+    pub(crate) table: TcpTable,
+    /// What it is called, where it is to be shown.
+    pub(crate) name: Option<String>,
+}
+
+/// Opens the tables that the words ask for.
+///
+/// Of all namespaces, those that can't be entered are told on standard error, and the rest is looked at.
+/// One that was named must be there.
+pub(crate) fn open(args: &NetnsArgs) -> Result<Vec<Site>, Error> {
+    if args.all_netns {
+        return open_all();
+    }
+    if args.netns.is_empty() {
+        let table = TcpTable::open()?;
+        return Ok(vec![Site { table, name: None }]);
+    }
+    let mut seen = HashSet::new();
+    let mut sites = Vec::new();
+    for name in &args.netns {
+        let namespace = Namespace::named(name)?;
+        if seen.insert(namespace.inode()) {
+            let table = TcpTable::open_in(&namespace)?;
+            let name = Some(tcpentry::escape(name.as_bytes()));
+            sites.push(Site { table, name });
+        }
+    }
+    Ok(sites)
+}
+
+fn open_all() -> Result<Vec<Site>, Error> {
+    let all = Namespaces::all()?;
+    let mut sites = Vec::new();
+    let mut refusals = Vec::new();
+    for (namespace, opened) in all
+        .found
+        .iter()
+        .zip(in_parallel(&all.found, TcpTable::open_in))
+    {
+        match opened {
+            Ok(table) => sites.push(Site {
+                table,
+                name: Some(namespace.to_string()),
+            }),
+            Err(error) => refusals.push(error),
+        }
+    }
+    for error in refusals.iter().take(TOLD) {
+        complain(&format!("{}: it is left out", error.cause()));
+    }
+    if let Some(more @ 1..) = refusals.len().checked_sub(TOLD) {
+        complain(&format!("and {more} more are left out"));
+    }
+    if !all.hidden.is_empty() {
+        let processes = match all.hidden.len() {
+            1 => "1 process".to_owned(),
+            count => format!("{count} processes"),
+        };
+        complain(&format!(
+            "in which network namespace {processes} of others are may not be seen; connections there may be left out"
+        ));
+    }
+    let incomplete = !refusals.is_empty() || !all.hidden.is_empty();
+    if incomplete && !rustix::process::geteuid().is_root() {
+        hint_at("run it as root (sudo) to look at all of them");
+    }
+    match (sites.is_empty(), refusals.pop()) {
+        (true, Some(error)) => Err(error),
+        _ => Ok(sites),
+    }
+}
+
+/// Does something for each, on as many threads as there are processors; the answers are in their order.
+pub(crate) fn in_parallel<I: Sync, O: Send>(inputs: &[I], work: impl Fn(&I) -> O + Sync) -> Vec<O> {
+    let next = Mutex::new(inputs.iter().enumerate());
+    let worker = || {
+        let mut done = Vec::new();
+        loop {
+            // One worker that panics ends the program anyway.
+            let taken = next.lock().ok().and_then(|mut next| next.next());
+            let Some((index, input)) = taken else {
+                return done;
+            };
+            done.push((index, work(input)));
+        }
+    };
+    let workers = workers_for(inputs.len());
+    let mut outputs: Vec<_> = thread::scope(|scope| {
+        let started: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
+        started
+            .into_iter()
+            .flat_map(|worker| worker.join().unwrap_or_default())
+            .collect()
+    });
+    outputs.sort_by_key(|(index, _)| *index);
+    outputs.into_iter().map(|(_, output)| output).collect()
+}
+
+pub(crate) fn workers_for(count: usize) -> usize {
+    thread::available_parallelism()
+        .map_or(1, NonZeroUsize::get)
+        .min(count)
+}
+
+/// How many namespaces that can't be entered are told one by one.
+const TOLD: usize = 5;
