@@ -4,13 +4,14 @@
 //! of it ends with the last process inside.
 
 use std::ffi::CString;
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::Path;
 
 use rustix::io::Errno;
-use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
+use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change};
 
 use crate::sys;
 
@@ -23,16 +24,7 @@ pub const OPERATOR_UID: u32 = 54321;
 ///
 /// `unpacked` is where packages have been unpacked that are not installed; it need not be there.
 pub fn enter(unpacked: &Path) -> io::Result<()> {
-    let none_shared = nothing_is_shared();
-    sys::unshare_mounts()?;
-    match mount_change(
-        "/",
-        MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
-    ) {
-        // In a chroot the root is no mount. Mounts reach nobody all the same, where none is shared.
-        Err(Errno::INVAL) if none_shared => {}
-        other => other?,
-    }
+    keep_mounts_here()?;
     for folder in ["/run", "/var/log"] {
         mount("tmpfs", folder, "tmpfs", MountFlags::empty(), c"mode=755")?;
     }
@@ -42,6 +34,32 @@ pub fn enter(unpacked: &Path) -> io::Result<()> {
     for (folder, owner) in [("/run/root", 0), ("/run/operator", OPERATOR_UID)] {
         fs::create_dir(folder)?;
         chown(folder, Some(owner), Some(owner))?;
+    }
+    Ok(())
+}
+
+/// Puts this thread, and what it starts, where `/dev` has nothing but `null`: no system log either, until
+/// the caller binds a socket to `/dev/log`. The error says what this machine refuses.
+pub fn without_devices() -> io::Result<()> {
+    keep_mounts_here()?;
+    let null = File::open("/dev/null")?;
+    mount("tmpfs", "/dev", "tmpfs", MountFlags::empty(), c"mode=755")?;
+    File::create("/dev/null")?;
+    mount_bind(format!("/proc/self/fd/{}", null.as_raw_fd()), "/dev/null")?;
+    Ok(())
+}
+
+/// Mounts of this thread's own, which reach nobody else.
+fn keep_mounts_here() -> io::Result<()> {
+    let none_shared = nothing_is_shared();
+    sys::unshare_mounts()?;
+    match mount_change(
+        "/",
+        MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
+    ) {
+        // In a chroot the root is no mount. Mounts reach nobody all the same, where none is shared.
+        Err(Errno::INVAL) if none_shared => {}
+        other => other?,
     }
     Ok(())
 }

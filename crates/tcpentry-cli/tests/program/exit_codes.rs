@@ -6,7 +6,7 @@ use tcpentry_testkit::holder::Holder;
 use tcpentry_testkit::user::{self, User};
 use tcpentry_testkit::{isolated, seccomp, skip, tcp};
 
-use crate::util::{ends, identity, is_alive, opened, run, run_opened};
+use crate::util::{connections, ends, identity, is_alive, local, opened, run, run_opened};
 
 #[test]
 fn zero_for_deleted_and_for_deleted_beside_gone() {
@@ -19,12 +19,34 @@ fn zero_for_deleted_and_for_deleted_beside_gone() {
         let other = identity(again.client.local_addr().unwrap());
         let done = run(&format!("delete --id {other} {server}"));
         assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+        // By a filter: its other half is in `terminal.rs`, where one ends during the question.
+        let (_ends, _listener, port) = connections(2);
+        assert_eq!(run(&format!("delete --yes dport = :{port}")).code, 0);
     });
 }
 
 #[test]
 fn one_for_nothing_there() {
-    isolated(|| assert_eq!(run("delete 127.0.0.1:1 127.0.0.1:2").code, 1));
+    isolated(|| {
+        let _others = connections(1);
+        for words in [
+            "delete 127.0.0.1:1 127.0.0.1:2",
+            "delete dport = :1",
+            "delete --yes dport = :1",
+            "delete -n dport = :1",
+            "delete --yes --max 0 dport = :1",
+            "delete --yes --for 10ms dport = :1",
+            "delete --yes --until-quiet 10ms --json dport = :1",
+        ] {
+            let nothing = run(words);
+            assert_eq!((nothing.code, nothing.out.lines().count() < 3), (1, true));
+        }
+        let quiet = run("delete -q dport = :1");
+        assert_eq!(
+            (quiet.code, quiet.out.as_str(), quiet.err.as_str()),
+            (1, "", "")
+        );
+    });
 }
 
 #[test]
@@ -36,6 +58,9 @@ fn two_for_usage() {
             "nonsense",
             "list --nonsense",
             "list state",
+            "delete --yes state",
+            "delete --yes dport = :1 or dport = :2 src 192.0.2.1",
+            "delete --yes idle",
         ] {
             assert_eq!(run(words).code, 2, "{words}");
         }
@@ -51,6 +76,21 @@ fn three_for_a_guard() {
         assert_eq!(refused.code, 3);
         assert!(refused.err.contains("--listeners"), "{}", refused.err);
         assert!(is_alive(&tcp::connect_to(&listener)));
+        // The own session alone is in `own_session.rs`, a question declined in `terminal.rs`.
+        let (ends, _listener, port) = connections(2);
+        for options in [
+            "",
+            "-n",
+            "--max 1 --yes",
+            "--max 1",
+            "--for 10ms",
+            "--json",
+            "-q",
+        ] {
+            let refused = run(&format!("delete {options} dport = :{port}"));
+            assert_eq!(refused.code, 3, "{options}: {}", refused.err);
+            assert!(ends.iter().all(is_alive), "{options}");
+        }
     });
 }
 
@@ -72,6 +112,32 @@ fn four_for_not_permitted() {
         }
         drop(holder);
         assert!(is_alive(&connection));
+
+        let (ends, _listener, port) = connections(2);
+        let denied = |words: &str, rows: usize| {
+            let denied = User::new(4004).run(|| run_opened(&program, words));
+            assert_eq!(denied.code, 4, "{words}: {}", denied.err);
+            let outcomes: Vec<_> = denied.rows().iter().map(|row| row[0].to_owned()).collect();
+            assert_eq!(outcomes, vec!["denied"; rows], "{words}");
+        };
+        denied(&format!("delete src {}", local(&ends[0])), 1);
+        denied(&format!("delete --yes dport = :{port}"), 2);
+        denied(&format!("delete --yes -n dport = :{port}"), 2);
+        // What can't be deleted is told once, not in each round.
+        denied(&format!("delete --yes --for 350ms dport = :{port}"), 2);
+        denied(
+            &format!("delete --yes --until-quiet 350ms --max 9 dport = :{port}"),
+            2,
+        );
+        let unseen = format!("delete --yes dport = :{port} process *");
+        let unseen = User::new(4004).run(|| run_opened(&program, &unseen));
+        assert_eq!(
+            (unseen.code, unseen.out.as_str()),
+            (4, ""),
+            "{}",
+            unseen.err
+        );
+        assert!(ends.iter().all(is_alive));
     });
 }
 
@@ -88,6 +154,25 @@ fn five_for_no_way_on_this_system() {
             "{}",
             refused.err
         );
+        let refused = run("delete state bound-inactive");
+        assert_eq!(refused.code, 5, "{}", refused.err);
+        assert_eq!(refused.rows()[0][..2], ["unsupported", "bound-inactive"]);
+        let program = opened();
+        let (doomed, _listener, port) = connections(2);
+        for words in [
+            format!("delete --yes --method borrow dport = :{port}"),
+            format!("delete --method borrow src {}", local(&doomed[0])),
+        ] {
+            let errno = Errno::NOSYS.raw_os_error();
+            let refused = seccomp::refusing(libc::SYS_pidfd_getfd, None, errno, || {
+                run_opened(&program, &words)
+            });
+            assert_eq!(refused.code, 5, "{words}: {}", refused.err);
+            assert!(doomed.iter().all(is_alive));
+        }
+        let mixed = run("delete --yes state established state bound-inactive");
+        assert_eq!(mixed.code, 6, "{}", mixed.err);
+        assert!(mixed.err.ends_with(", 1 unsupported\n"), "{}", mixed.err);
 
         let Ok(listener) = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::MPTCP)) else {
             skip!("no MPTCP here");
@@ -124,9 +209,15 @@ fn seven_for_any_other_system_error() {
     isolated(|| {
         let program = opened();
         let errno = Errno::MFILE.raw_os_error();
-        for words in ["list", "delete 127.0.0.1:1 127.0.0.1:2", "doctor"] {
+        for words in [
+            "list",
+            "delete 127.0.0.1:1 127.0.0.1:2",
+            "doctor",
+            "delete --yes dport = :1",
+            "delete --yes --for 1h dport = :1",
+        ] {
             let family = rustix::net::AddressFamily::NETLINK.as_raw();
-            let failed = seccomp::refusing(libc_socket(), Some(family.into()), errno, || {
+            let failed = seccomp::refusing(libc::SYS_socket, Some(family.into()), errno, || {
                 run_opened(&program, words)
             });
             assert_eq!(failed.code, 7, "{words}: {}", failed.err);
@@ -139,7 +230,29 @@ fn seven_for_any_other_system_error() {
     });
 }
 
-/// `SYS_socket`
-fn libc_socket() -> i64 {
-    libc::SYS_socket
+#[test]
+fn seven_when_nothing_can_be_learnt_of_owners() {
+    isolated(|| {
+        let (ends, _listener, port) = connections(2);
+        let program = opened();
+        let errno = Errno::MFILE.raw_os_error();
+        for options in ["--yes", "--yes --for 1h", "-n"] {
+            let words = format!("delete {options} dport = :{port} process x");
+            let failed = seccomp::refusing(libc::SYS_getdents64, None, errno, || {
+                run_opened(&program, &words)
+            });
+            assert_eq!(
+                (failed.code, failed.out.as_str()),
+                (7, ""),
+                "{}",
+                failed.err
+            );
+            assert!(
+                failed.err.ends_with("Too many open files (os error 24)\n"),
+                "{words}: {}",
+                failed.err
+            );
+            assert!(ends.iter().all(is_alive));
+        }
+    });
 }

@@ -174,6 +174,110 @@ fn the_login_uid_tells_whose_connections_are_guarded() {
     });
 }
 
+#[test]
+fn direct_a_filter_spares_the_own_connection_and_takes_the_others() {
+    with_server!(|server: &SshServer| {
+        let mut others = [server.session("root"), server.session(OPERATOR)];
+        let said = server.run("root", &spared(server.program()));
+        assert_spared(&said);
+        for other in &mut others {
+            assert!(!other.is_alive());
+        }
+    });
+}
+
+#[test]
+fn direct_a_filter_of_the_own_connection_alone_is_refused_and_says_so() {
+    with_server!(|server: &SshServer| {
+        let program = server.program();
+        let mut other = server.session("root");
+        let alone = format!("{OWN} {program} delete --yes src ${{OWN% *}} dst ${{OWN#* }}");
+        for options in ["", " -n", " --for 10ms"] {
+            let own = server.run("root", &format!("{alone}{options}"));
+            assert_guarded(&own);
+            let text = String::from_utf8_lossy(&own.stdout);
+            let rows: Vec<&str> = text.lines().skip(1).collect();
+            assert!(
+                rows.len() == 1 && rows[0].starts_with("guarded\t"),
+                "{own:?}"
+            );
+        }
+        let told = server.run("root", &format!("{alone} --json"));
+        assert_eq!(code(&told), 3, "{told:?}");
+        let text = String::from_utf8_lossy(&told.stdout);
+        assert!(text.contains("\"guard\":\"own-session\""), "{told:?}");
+
+        let rehearsed = server.run("root", &format!("{alone} -n --own-session"));
+        assert_eq!(code(&rehearsed), 0, "{rehearsed:?}");
+        let cut = server.run("root", &format!("{alone} --own-session; sleep 5"));
+        assert_eq!(code(&cut), 255, "{cut:?}");
+        assert!(other.is_alive());
+    });
+}
+
+#[test]
+fn sudo_a_filter_spares_the_own_connection_and_takes_the_others() {
+    with_server!(|server: &SshServer| {
+        if !has("sudo") {
+            skip!("sudo is neither installed nor unpacked");
+        }
+        let mut others = [server.session("root"), server.session(OPERATOR)];
+        let command = spared(&format!("sudo -n {}", server.program()));
+        assert_spared(&server.run(OPERATOR, &command));
+        for other in &mut others {
+            assert!(!other.is_alive());
+        }
+        // In a session of its own nobody knows which one it is: all of the user who logged in are spared.
+        let (mut his, mut roots) = (server.session(OPERATOR), server.session("root"));
+        let said = server.run(OPERATOR, &detached(&command));
+        assert_spared(&said);
+        assert!(his.is_alive() && !roots.is_alive());
+    });
+}
+
+#[test]
+fn tmux_a_filter_spares_the_connections_of_the_user() {
+    with_server!(|server: &SshServer| {
+        if !has("tmux") {
+            skip!("tmux is neither installed nor unpacked");
+        }
+        let (mut his, mut roots) = (server.session(OPERATOR), server.session("root"));
+        // Of each session the server has a process of root: to him all may be his.
+        let all = format!("{} delete --yes sport = :22", server.program());
+        assert_guarded(&server.run("root", &in_tmux(&all)));
+        assert!(his.is_alive() && roots.is_alive());
+        if has("sudo") {
+            let command = spared(&format!("sudo -n {}", server.program()));
+            assert_spared(&server.run(OPERATOR, &in_tmux(&command)));
+            assert!(his.is_alive() && !roots.is_alive());
+        }
+    });
+}
+
+/// Deletes every connection of the server's port, rehearsed first; what it says comes back by standard error.
+fn spared(program: &str) -> String {
+    let delete = format!("{program} delete --yes sport = :22");
+    format!(
+        "{delete} -n --json >&2; echo rehearsed $? >&2; {delete} >&2; code=$?; \
+         {delete} --json >&2; echo again $? >&2; exit $code"
+    )
+}
+
+/// The others were deleted, the own one was spared, in each form of the report.
+fn assert_spared(output: &Output) {
+    assert_eq!(code(output), 6, "{output:?}");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("rehearsed 6\n"), "as expected: {text}");
+    assert!(text.contains("\nguarded\testablished\t"), "{text}");
+    assert!(text.contains("\ndeleted\testablished\t"), "{text}");
+    assert!(text.contains("it carries your own session"), "{text}");
+    assert!(text.contains("hint: --own-session deletes it"), "{text}");
+    let guard =
+        "\"outcome\":\"guarded\",\"dry_run\":false,\"method\":null,\"guard\":\"own-session\"";
+    assert!(text.contains(guard), "{text}");
+    assert!(text.contains("again 3\n"), "only that one is left: {text}");
+}
+
 fn server() -> Result<SshServer, String> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
     let unpacked = target.expect("it has a parent").join("unpacked/root");
@@ -190,7 +294,7 @@ const OWN: &str = "set -- $SSH_CONNECTION; export OWN=\"$3:$4 $1:$2\";";
 const JOB: &str = "\
 #!/bin/sh
 unset SSH_CONNECTION
-eval \"$COMMAND\" >$JOB.said 2>&1
+(eval \"$COMMAND\") >$JOB.said 2>&1
 echo $? >$JOB.code
 ";
 

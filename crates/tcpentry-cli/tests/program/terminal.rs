@@ -109,6 +109,18 @@ fn a_yes_deletes_exactly_what_was_shown() {
 }
 
 #[test]
+fn what_has_all_ended_during_the_question_is_gone() {
+    isolated(|| {
+        let (ends, _listener, port) = connections(2);
+        let sitting = Sitting::asked(&format!("delete dport = :{port}"));
+        ends.into_iter().for_each(reset);
+        sitting.types("y\n");
+        let (code, lines) = sitting.end();
+        assert_eq!((code, beginning(&lines, "gone").len()), (1, 2), "{lines:?}");
+    });
+}
+
+#[test]
 fn anything_else_deletes_nothing() {
     isolated(|| {
         let (ends, _listener, port) = connections(2);

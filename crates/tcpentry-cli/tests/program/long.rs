@@ -1,0 +1,168 @@
+//! Deletions of thousands: how far they are, what ends them, and who stops listening meanwhile.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal};
+use socket2::Socket;
+use tcpentry_testkit::pty::Terminal;
+use tcpentry_testkit::{isolated, skip, tcp, until};
+
+use crate::util::{Run, program, run};
+
+/// Runs a test among that many connections, or skips it.
+macro_rules! with_crowd {
+    ($body:expr) => {
+        isolated(move || {
+            if !tcp::room_for(u64::from(MANY)) {
+                skip!("room for {MANY} descriptors is needed");
+            }
+            let crowd = tcp::imagined_crowd(MANY);
+            $body(&crowd);
+            // Those that are left would stay for minutes, waiting for a peer that is not there.
+            run(DELETE);
+        })
+    };
+}
+
+const MANY: u32 = 6000;
+const DELETE: &str = "delete --yes dst 127.200.0.1:80";
+
+fn start(stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) -> Child {
+    program()
+        .args(DELETE.split(' '))
+        .stdout(stdout)
+        .stderr(stderr)
+        .spawn()
+        .unwrap()
+}
+
+/// How many of them are not connected any more.
+fn gone(crowd: &[Socket]) -> usize {
+    crowd
+        .iter()
+        .filter(|socket| socket.peer_addr().is_err())
+        .count()
+}
+
+#[test]
+fn a_signal_ends_it_between_two_and_the_report_is_complete() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        with_crowd!(|crowd: &[Socket]| {
+            let mut child = start(Stdio::piped(), Stdio::piped());
+            let mut out = BufReader::new(child.stdout.take().unwrap());
+            // A pipe that is full keeps it waiting.
+            let mut lines = String::new();
+            out.read_line(&mut lines).unwrap();
+            let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+            rustix::process::kill_process(pid, signal).unwrap();
+            out.read_to_string(&mut lines).unwrap();
+            let ended: Run = child.wait_with_output().unwrap().into();
+            assert_eq!(ended.code, 130, "{signal:?}: {}", ended.err);
+            let reported = lines.lines().skip(1).count();
+            assert!(
+                lines
+                    .lines()
+                    .skip(1)
+                    .all(|line| line.starts_with("deleted\t"))
+            );
+            assert_eq!(reported, gone(crowd), "{signal:?}");
+            assert!(reported < crowd.len(), "{signal:?}");
+            assert_eq!(
+                ended.err,
+                format!(
+                    "tcpentry: interrupted: nothing more was deleted\n\
+                     tcpentry: {reported} deleted\n"
+                )
+            );
+        });
+    }
+}
+
+#[test]
+fn a_reader_who_goes_away_stops_nothing() {
+    with_crowd!(|crowd: &[Socket]| {
+        let mut child = start(Stdio::piped(), Stdio::piped());
+        drop(child.stdout.take());
+        let done: Run = child.wait_with_output().unwrap().into();
+        let expected = format!("tcpentry: {MANY} deleted\n");
+        assert_eq!((done.code, done.err), (0, expected));
+        assert_eq!(gone(crowd), crowd.len());
+    });
+}
+
+#[test]
+fn a_full_disk_stops_nothing_and_is_said_once() {
+    with_crowd!(|crowd: &[Socket]| {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let done: Run = start(full, Stdio::piped())
+            .wait_with_output()
+            .unwrap()
+            .into();
+        let expected = format!(
+            "tcpentry: cannot write to standard output: No space left on device (os error 28); \
+             the report there is not complete\ntcpentry: {MANY} deleted\n"
+        );
+        assert_eq!((done.code, done.err), (0, expected));
+        assert_eq!(gone(crowd), crowd.len());
+    });
+}
+
+#[test]
+fn progress_is_shown_where_nothing_else_is_and_leaves_nothing() {
+    with_crowd!(|crowd: &[Socket]| {
+        let terminal = Terminal::open();
+        let mut child = start(Stdio::piped(), terminal.inside());
+        let mut out = child.stdout.take().unwrap();
+        // It waits for its reader meanwhile.
+        std::thread::sleep(Duration::from_millis(1200));
+        assert_eq!(terminal.screen(), "", "nothing is reported yet");
+        let mut lines = String::new();
+        out.read_to_string(&mut lines).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        let screen = terminal.screen();
+        let first = screen.split('\r').nth(1).unwrap();
+        assert!(first.ends_with(" deleted"), "{screen:?}");
+        assert_eq!(
+            seen(&screen),
+            [format!("tcpentry: {MANY} deleted"), String::new()]
+        );
+        assert_eq!(gone(crowd), crowd.len());
+    });
+}
+
+#[test]
+fn no_progress_among_the_outcomes() {
+    with_crowd!(|_: &[Socket]| {
+        let terminal = Terminal::open();
+        let mut child = start(terminal.inside(), terminal.inside());
+        std::thread::sleep(Duration::from_millis(1200));
+        until("it ends", || {
+            terminal.screen();
+            child.try_wait().unwrap().is_some()
+        });
+        let screen = terminal.screen();
+        assert!(!screen.replace("\r\n", "").contains('\r'));
+        let rows = screen
+            .lines()
+            .filter(|line| line.contains("127.200.0.1:80"));
+        assert_eq!(rows.count(), MANY as usize);
+    });
+}
+
+/// What stands on a screen after this was written.
+fn seen(written: &str) -> Vec<String> {
+    let line = |text: &str| {
+        let mut line = Vec::new();
+        for part in text.split('\r') {
+            for (column, letter) in part.chars().enumerate() {
+                line.resize(line.len().max(column + 1), ' ');
+                line[column] = letter;
+            }
+        }
+        line.into_iter().collect::<String>().trim_end().to_owned()
+    };
+    written.split('\n').map(line).collect()
+}
