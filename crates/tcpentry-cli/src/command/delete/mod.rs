@@ -87,6 +87,11 @@ impl SessionGuard {
         }
     }
 
+    /// Looks for the session again: who works in tmux may have come back by another connection.
+    fn forget(&mut self) {
+        self.session = None;
+    }
+
     fn admit(&mut self, found: &Connection) -> Result<(), Error> {
         if self.lifted {
             return Ok(());

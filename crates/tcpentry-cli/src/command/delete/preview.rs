@@ -1,6 +1,6 @@
 //! What is about to be deleted, shown to the person who has to confirm it.
 
-use std::io;
+use std::io::{self, Write as _};
 
 use tcpentry::{Connection, Error, Knowledge};
 
@@ -37,7 +37,7 @@ pub(super) fn show(
     }
     let _ = out.flush();
     if let Some(more @ 1..) = doomed.len().checked_sub(SHOWN) {
-        eprintln!("... and {more} more");
+        let _ = writeln!(io::stderr(), "... and {more} more");
     }
     Ok(())
 }

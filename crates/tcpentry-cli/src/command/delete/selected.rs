@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use tcpentry::{
@@ -15,7 +16,7 @@ use super::{Interruption, SessionGuard, options};
 use crate::args::DeleteArgs;
 use crate::confirm;
 use crate::exit::Exit;
-use crate::output::{complain, complain_of, hint_at};
+use crate::output::{complain, complain_of, hint_at, stdout};
 use crate::selection;
 
 pub(super) fn run(args: &DeleteArgs, table: &mut TcpTable, text: &str) -> Exit {
@@ -24,7 +25,8 @@ pub(super) fn run(args: &DeleteArgs, table: &mut TcpTable, text: &str) -> Exit {
         Err(refusal) => return refusal.report(Exit::of_deletion),
     };
     if args.select.explain {
-        print!("{}", selection.explanation());
+        // Whoever reads it may have seen enough.
+        let _ = write!(stdout(), "{}", selection.explanation());
         return Exit::Done;
     }
     if args.verbose {
@@ -154,6 +156,7 @@ impl Run<'_> {
         loop {
             let round = Instant::now();
             self.knowledge.borrow_mut().forget();
+            self.session.forget();
             if self.round(table)? {
                 matched = Instant::now();
             }
