@@ -20,8 +20,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::expr::{Comparison, End, Expr, Network, Term};
+use super::expr::{Comparison, End, Expr, Term};
 use super::judge::LocalPorts;
+use super::network::Network;
 use crate::sock_diag::bytecode::{Check, Condition, Program, Side};
 use crate::state::{State, States};
 
@@ -324,7 +325,7 @@ impl Leaf {
                     })
                 };
                 if network.begins_mapped() {
-                    Condition::all([host(network, port), Condition::not(host(ANY_V4, None))])
+                    Condition::all([host(network, port), Condition::not(host(Network::V4, None))])
                 } else {
                     host(network, port)
                 }
@@ -371,11 +372,6 @@ impl Network {
         self.contains(Ipv4Addr::UNSPECIFIED.to_ipv6_mapped().into())
     }
 }
-
-const ANY_V4: Network = Network {
-    address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-    length: 0,
-};
 
 impl End {
     const fn sides(self) -> &'static [Side] {

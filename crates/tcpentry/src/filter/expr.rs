@@ -1,8 +1,8 @@
 //! The typed form of a filter: what a text means, before anybody judges a socket by it.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
+use super::network::Network;
 use crate::endpoint::Interface;
 
 /// An expression over terms.
@@ -69,14 +69,6 @@ pub(crate) enum End {
     Local,
     Peer,
     Either,
-}
-
-/// Addresses with a common beginning. IPv4 is never mapped here (`::ffff:0:0/96` is `0.0.0.0/0`), and
-/// the bits behind the prefix are zero.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Network {
-    pub(crate) address: IpAddr,
-    pub(crate) length: u8,
 }
 
 /// How two numbers compare; "not equal" is a [`Expr::Not`] of `Equal`.

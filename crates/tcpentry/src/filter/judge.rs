@@ -27,10 +27,9 @@
 
 use std::fs;
 use std::io;
-use std::net::IpAddr;
 use std::time::Duration;
 
-use super::expr::{Comparison, End, Expr, Network, Pattern, Term};
+use super::expr::{Comparison, End, Expr, Pattern, Term};
 use crate::connection::{Connection, Inode};
 use crate::container::{Container, Unit};
 use crate::endpoint::Endpoint;
@@ -322,22 +321,6 @@ impl Comparison {
             Self::Equal => value == limit,
             Self::GreaterOrEqual => value >= limit,
             Self::Greater => value > limit,
-        }
-    }
-}
-
-impl Network {
-    pub(super) fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                let differing = network.to_bits() ^ address.to_bits();
-                differing.leading_zeros() >= self.length.into()
-            }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                let differing = network.to_bits() ^ address.to_bits();
-                differing.leading_zeros() >= self.length.into()
-            }
-            _ => false,
         }
     }
 }

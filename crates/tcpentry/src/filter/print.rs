@@ -4,8 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Filter;
-use super::expr::{Comparison, End, Expr, Network, Term};
+use super::expr::{Comparison, End, Expr, Term};
 use super::lex::{Kind, lex};
+use super::network::Network;
 use super::number::{SIZE_UNITS, TIME_UNITS};
 use super::parse::{GROUPS, is_word};
 use crate::state::States;

@@ -1,13 +1,14 @@
 //! Expressions and sockets for tests.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::super::expr::{Comparison, End, Expr, Network, Pattern, Term};
+use super::super::expr::{Comparison, End, Expr, Pattern, Term};
 use super::super::judge::{Facts, Holder, LocalPorts, Told};
+use super::super::network::Network;
 use crate::connection::{Connection, Inode, TcpInfo};
 use crate::endpoint::Interface;
 use crate::sock_diag::bytecode::interpreter::Entry;
@@ -125,18 +126,8 @@ impl Pool {
 }
 
 pub(crate) fn network(address: IpAddr, length: u8) -> Network {
-    let (address, length) = match address {
-        IpAddr::V4(address) => {
-            let length = length.min(32);
-            let mask = u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0);
-            (Ipv4Addr::from(address.to_bits() & mask).into(), length)
-        }
-        IpAddr::V6(address) => {
-            let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
-            (Ipv6Addr::from(address.to_bits() & mask).into(), length)
-        }
-    };
-    Network { address, length }
+    let longest = if address.is_ipv4() { 32 } else { 128 };
+    Network::new(address, length.min(longest))
 }
 
 fn comparisons() -> impl Strategy<Value = Comparison> + Clone {

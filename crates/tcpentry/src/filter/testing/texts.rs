@@ -9,7 +9,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::super::expr::{Comparison, End, Expr, Network, Pattern, Term};
+use super::super::expr::{Comparison, End, Expr, Pattern, Term};
+use super::super::network::Network;
 use super::super::number::looks_like_number;
 use super::super::parse::{GROUPS, all_of, any_of, negated};
 use super::super::{Filter, Names};
