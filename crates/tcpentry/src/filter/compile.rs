@@ -21,7 +21,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::expr::{Comparison, End, Expr, Term};
-use super::judge::LocalPorts;
+use super::local_ports::LocalPorts;
 use super::network::Network;
 use crate::sock_diag::bytecode::{Check, Condition, Program, Side};
 use crate::state::{State, States};

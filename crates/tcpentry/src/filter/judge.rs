@@ -25,11 +25,10 @@
 //! moved to the terms before they are weighed: of `not (pid 1 or cgroup /a)`, with an unseen process and an
 //! unknown cgroup, the second half can't come true, and the whole is unknown.
 
-use std::fs;
-use std::io;
 use std::time::Duration;
 
 use super::expr::{Comparison, End, Expr, Pattern, Term};
+use super::local_ports::LocalPorts;
 use crate::connection::{Connection, Inode};
 use crate::container::{Container, Unit};
 use crate::endpoint::Endpoint;
@@ -97,13 +96,6 @@ pub(crate) struct Judge<'j, K> {
     /// Whether the kernel tells this caller the marks of sockets (`CAP_NET_ADMIN`).
     pub(crate) marks: bool,
     pub(crate) local_ports: LocalPorts,
-}
-
-/// The ports out of which the kernel chooses: `net.ipv4.ip_local_port_range`.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct LocalPorts {
-    pub(crate) first: u16,
-    pub(crate) last: u16,
 }
 
 impl<K: Facts> Judge<'_, K> {
@@ -350,22 +342,6 @@ impl Pattern {
                     true
                 })
             })
-    }
-}
-
-impl LocalPorts {
-    /// Of this thread's network namespace.
-    pub(crate) fn read() -> io::Result<Self> {
-        let text = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")?;
-        let mut numbers = text.split_whitespace().map(str::parse);
-        match (numbers.next(), numbers.next()) {
-            (Some(Ok(first)), Some(Ok(last))) => Ok(Self { first, last }),
-            _ => Err(io::ErrorKind::InvalidData.into()),
-        }
-    }
-
-    pub(super) const fn contain(self, port: u16) -> bool {
-        self.first <= port && port <= self.last
     }
 }
 

@@ -8,6 +8,7 @@ mod expr;
 mod host;
 mod judge;
 mod lex;
+mod local_ports;
 mod names;
 mod network;
 mod number;
@@ -22,7 +23,8 @@ mod tests;
 pub(crate) use compile::{Compiler, Needs, Pass, Plan};
 pub use error::FilterError;
 pub use judge::Truth;
-pub(crate) use judge::{Facts, Holder, Judge, LocalPorts, Subject, Told};
+pub(crate) use judge::{Facts, Holder, Judge, Subject, Told};
+pub(crate) use local_ports::LocalPorts;
 pub use names::{Names, SystemNames};
 pub(crate) use processes::Processes;
 

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::super::expr::{Comparison, End, Expr, Pattern, Term};
-use super::super::judge::{Facts, Holder, LocalPorts, Told};
+use super::super::judge::{Facts, Holder, Told};
+use super::super::local_ports::LocalPorts;
 use super::super::network::Network;
 use crate::connection::{Connection, Inode, TcpInfo};
 use crate::endpoint::Interface;

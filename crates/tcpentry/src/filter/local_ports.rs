@@ -1,0 +1,42 @@
+//! Out of which range the kernel chooses local ports.
+
+use std::fs;
+use std::io;
+
+/// The ports out of which the kernel chooses: `net.ipv4.ip_local_port_range`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct LocalPorts {
+    pub(crate) first: u16,
+    pub(crate) last: u16,
+}
+
+impl LocalPorts {
+    /// Of this thread's network namespace.
+    pub(crate) fn read() -> io::Result<Self> {
+        let text = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")?;
+        let mut numbers = text.split_whitespace().map(str::parse);
+        match (numbers.next(), numbers.next()) {
+            (Some(Ok(first)), Some(Ok(last))) => Ok(Self { first, last }),
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+
+    pub(super) const fn contain(self, port: u16) -> bool {
+        self.first <= port && port <= self.last
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_range_of_local_ports_is_that_of_this_namespace() {
+        tcpentry_testkit::isolated(|| {
+            tcpentry_testkit::link::sysctl("net/ipv4/ip_local_port_range", "20000 20009");
+            let ports = LocalPorts::read().unwrap();
+            assert_eq!((ports.first, ports.last), (20000, 20009));
+            assert!(ports.contain(20009) && !ports.contain(20010));
+        });
+    }
+}
