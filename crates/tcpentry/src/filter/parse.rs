@@ -55,7 +55,8 @@ pub(super) fn parse(text: &str, names: &dyn Names) -> Result<Filter, FilterError
         expr: tree.as_ref().map(|tree| tree.read(reading)),
     };
     if let Some(span) = parser.mixed {
-        return Err(mixed(span, filter));
+        let can_be_shown = tree.as_ref().is_some_and(|tree| tree.depth() <= DEEPEST);
+        return Err(mixed(span, can_be_shown.then_some(filter)));
     }
     let filter = filter(Reading::LeftToRight);
     if filter
@@ -542,7 +543,11 @@ fn in_brackets(end: &str) -> String {
 }
 
 /// The refusal to guess, with what there is to choose from.
-fn mixed(span: Span, filter: impl Fn(Reading) -> Filter) -> FilterError {
+fn mixed(span: Span, filter: Option<impl Fn(Reading) -> Filter>) -> FilterError {
+    let error = FilterError::new(span, "`and` and `or` are mixed without parentheses");
+    let Some(filter) = filter else {
+        return error.with_hint("put parentheses around what belongs together");
+    };
     let tight_and = filter(Reading::Tighter(Junction::And));
     let left = filter(Reading::LeftToRight);
     let hint = if left == tight_and {
@@ -553,8 +558,7 @@ fn mixed(span: Span, filter: impl Fn(Reading) -> Filter) -> FilterError {
             "from left to right, as ss 6.1 reads it: `{left}`; with `and` first, as its manual says: `{tight_and}`"
         )
     };
-    FilterError::new(span, "`and` and `or` are mixed without parentheses")
-        .with_hint(printable(&hint))
+    error.with_hint(printable(&hint))
 }
 
 fn too_deep(span: Span) -> FilterError {
@@ -578,6 +582,20 @@ fn piece(token: Token<'_>) -> Piece<'_> {
 }
 
 impl Tree {
+    /// How deep any reading of it is nested, at most: from left to right each change between `and` and
+    /// `or` is a level.
+    fn depth(&self) -> usize {
+        match self {
+            Self::Leaf(expr) => depth(expr),
+            Self::Not(tree) => 1 + tree.depth(),
+            Self::Level(first, rest) => {
+                let turns = rest.windows(2).filter(|two| two[0].0 != two[1].0);
+                let inner = rest.iter().map(|(_, tree)| tree.depth()).max();
+                1 + turns.count() + first.depth().max(inner.unwrap_or(0))
+            }
+        }
+    }
+
     fn read(&self, reading: Reading) -> Expr {
         match self {
             Self::Leaf(expr) => expr.clone(),
