@@ -48,8 +48,7 @@ pub struct Owners {
     holdings: Vec<(Inode, u32)>,
     found: Vec<Owner>,
     hidden: Vec<Owner>,
-    /// Whether `/proc` shows the first process, which is always there.
-    shows_first: bool,
+    withheld: bool,
 }
 
 impl Owners {
@@ -96,7 +95,7 @@ impl Owners {
     ///
     /// It is told by the first process of the pid namespace, which others than root are not shown then.
     pub fn are_withheld(&self) -> bool {
-        !self.shows_first
+        self.withheld
     }
 
     /// Whether every process was looked into: none is [`hidden`](Self::hidden), and none is
@@ -176,14 +175,14 @@ impl<'a> OwnerSearch<'a> {
             owners: Owners::default(),
             room: Vec::new(),
         };
-        let mut shown = false;
+        let (mut shown, mut shown_first) = (false, false);
         each_process(|process| {
             shown = true;
             let pid = match &process {
                 Ok(opened) => opened.pid(),
                 Err(process) => process.pid(),
             };
-            walk.owners.shows_first |= pid == FIRST;
+            shown_first |= pid == FIRST;
             walk.look_into(process)
         })?;
         // This process is always among them, where /proc is what it should be.
@@ -191,6 +190,8 @@ impl<'a> OwnerSearch<'a> {
             return Err(Errno::NOENT.into());
         }
         let mut owners = walk.owners;
+        // It is always there.
+        owners.withheld = !shown_first;
         owners.holdings.sort_unstable();
         // A process can hold a socket by several descriptors.
         owners.holdings.dedup();
