@@ -162,9 +162,16 @@ fn listeners_are_selected_only_when_allowed() {
             "the server's end"
         );
         assert!(!is_alive(&ends[0]));
-        let hinted = run(&format!("delete state listening {words}"));
-        assert_eq!(hinted.code, 1);
-        assert!(hinted.err.contains("--listeners"), "{}", hinted.err);
+        for options in ["", "--yes", "--yes --max 1 --for 300ms"] {
+            let hinted = run(&format!("delete {options} state listening {words}"));
+            assert_eq!(hinted.code, 1);
+            assert_eq!(
+                hinted.err.matches("--listeners").count(),
+                1,
+                "{}",
+                hinted.err
+            );
+        }
         assert!(is_alive(&tcp::connect_to(&listener)));
         let done = run(&format!("delete --listeners -l {words}"));
         assert_eq!(done.code, 0, "{}", done.err);

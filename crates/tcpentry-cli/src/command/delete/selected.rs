@@ -51,6 +51,7 @@ pub(super) fn run(args: &DeleteArgs, table: &mut TcpTable, text: &str) -> Exit {
         interruption: Interruption::expected(),
         settled: RefCell::default(),
         selected: 0,
+        listeners: 0,
     };
     let repeats = args.period.is_some() || args.until_quiet.is_some();
     let end = if repeats && !args.dry_run {
@@ -88,6 +89,8 @@ struct Run<'a> {
     settled: RefCell<HashSet<Cookie>>,
     /// How many were to be deleted in all rounds before this one.
     selected: u64,
+    /// Listeners that the last look would have selected if they might be deleted.
+    listeners: u64,
 }
 
 /// Why a run ends before its end.
@@ -114,8 +117,6 @@ pub(super) struct Selected {
     spared: Vec<(Connection, Error)>,
     /// Neither selected nor not: this caller may not see what would tell.
     unseen: u64,
-    /// Listeners that would be selected if they might be deleted.
-    listeners: u64,
 }
 
 impl Selected {
@@ -215,8 +216,10 @@ impl Run<'_> {
             report,
             interruption,
             settled,
+            listeners,
             ..
         } = self;
+        *listeners = 0;
         let (mut anything, mut failure, mut unseen) = (false, None, 0);
         let select = |row: &Connection| {
             if interruption.came() {
@@ -226,7 +229,10 @@ impl Run<'_> {
                 return Verdict::Skip;
             }
             match selection.judge(row, &mut knowledge.borrow_mut()) {
-                Ok(Truth::True) if is_spared_listener(row, args) => Verdict::Skip,
+                Ok(Truth::True) if is_spared_listener(row, args) => {
+                    *listeners += 1;
+                    Verdict::Skip
+                }
                 Ok(Truth::True) => match session.admit(row) {
                     Ok(()) => Verdict::Take,
                     Err(refusal) => Verdict::Refuse(refusal),
@@ -268,6 +274,7 @@ impl Run<'_> {
     /// Walks the table and holds what is selected.
     fn look(&mut self, table: &mut TcpTable) -> Result<Selected, Stop> {
         let mut selected = Selected::default();
+        self.listeners = 0;
         let knowledge = self.knowledge.get_mut();
         let settled = self.settled.get_mut();
         for row in table.connections(self.selection.query())? {
@@ -279,7 +286,7 @@ impl Run<'_> {
                 continue;
             }
             match self.selection.judge(&row, knowledge)? {
-                Truth::True if is_spared_listener(&row, self.args) => selected.listeners += 1,
+                Truth::True if is_spared_listener(&row, self.args) => self.listeners += 1,
                 Truth::True => match self.session.admit(&row) {
                     Ok(()) => selected.doomed.push(row),
                     Err(refusal) => selected.spared.push((row, refusal)),
@@ -306,12 +313,6 @@ impl Run<'_> {
             ..
         } = self;
         self.selected += selected.doomed.len() as u64;
-        if selected.listeners > 0 && selected.doomed.is_empty() {
-            report.hint(&format!(
-                "{} listening; they are selected only with --listeners",
-                are(selected.listeners, "matching socket")
-            ));
-        }
         for (row, refusal) in selected.spared {
             settled.borrow_mut().insert(row.cookie);
             report.add(&Attempt::on(row.pair.into(), row, Err(refusal)), knowledge);
@@ -403,6 +404,12 @@ impl Run<'_> {
         match end {
             Ok(()) => {
                 if report.is_empty() {
+                    if self.listeners > 0 {
+                        report.hint(&format!(
+                            "{} listening; they are selected only with --listeners",
+                            are(self.listeners, "matching socket")
+                        ));
+                    }
                     report.hint(&format!(
                         "no connection matches: {}",
                         self.selection.filter()
