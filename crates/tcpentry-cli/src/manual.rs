@@ -59,7 +59,7 @@ dev NAME -- bound to this device (name or index); not: routed through it
 fwmark VALUE, fwmark VALUE/MASK -- SO_MARK; takes CAP_NET_ADMIN
 cgroup PATH -- in exactly this cgroup (version 2): a path in the hierarchy or in the file system
 autobound -- its local port was chosen by the kernel
-pid N, process NAME -- held by this process, or by one of this name; * in a name stands for anything
+pid N, process NAME -- held by this process (and none that gets its pid later), or by one of this name; * in a name stands for anything
 user NAME -- the socket's user, by name or number
 unit NAME -- in this systemd unit; nginx means nginx.service
 container NAME -- in the container whose id or name begins so

@@ -390,7 +390,7 @@ impl Needs {
             info: any(|term| {
                 matches!(term, Term::Idle(..) | Term::Rtt(..) | Term::Retransmits(..))
             }),
-            owners: any(|term| matches!(term, Term::Pid(_) | Term::Process(_))),
+            owners: any(|term| matches!(term, Term::Pid { .. } | Term::Process(_))),
             cgroups: any(|term| matches!(term, Term::Unit(_) | Term::Container(_))),
             marks: any(|term| matches!(term, Term::Mark { .. })),
             local_ports: any(|term| *term == Term::Autobound),

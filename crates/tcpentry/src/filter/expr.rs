@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::network::Network;
 use crate::endpoint::Interface;
+use crate::process::Process;
 
 /// An expression over terms.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -41,8 +42,8 @@ pub(crate) enum Term {
     Cgroup { path: String, id: u64 },
     /// `autobound`: the kernel chose the local port.
     Autobound,
-    /// `pid`
-    Pid(i32),
+    /// `pid`: the process that has it when the filter is read, and no later one; `None` is nobody.
+    Pid { pid: i32, process: Option<Process> },
     /// `process`
     Process(Pattern),
     /// `user`, by name or number.

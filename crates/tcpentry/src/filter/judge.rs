@@ -32,6 +32,7 @@ use super::local_ports::LocalPorts;
 use crate::connection::{Connection, Inode};
 use crate::container::{Container, Unit};
 use crate::endpoint::Endpoint;
+use crate::process::Process;
 use crate::state::State;
 
 /// What is said of a socket.
@@ -75,7 +76,7 @@ pub(crate) trait Facts {
 /// A process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Holder<'k> {
-    pub(crate) pid: i32,
+    pub(crate) process: Process,
     pub(crate) name: &'k [u8],
 }
 
@@ -148,8 +149,8 @@ impl<K: Facts> Judge<'_, K> {
                     Truth::told(subject.autobound)
                 }
             }
-            Term::Pid(pid) => {
-                let is_meant = |holder: Holder<'_>| holder.pid == *pid;
+            Term::Pid { process, .. } => {
+                let is_meant = |holder: Holder<'_>| Some(holder.process) == *process;
                 self.held(connection, positive, is_meant, is_meant)
             }
             Term::Process(pattern) => {

@@ -67,7 +67,8 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Reads a filter. Names of hosts, services, devices, users and cgroups are looked up now.
+    /// Reads a filter. Names of hosts, services, devices, users and cgroups are looked up now, and so are
+    /// pids: a later process of the same pid is not meant.
     ///
     /// The words of a command line are to be joined by blanks.
     ///

@@ -1,4 +1,4 @@
-//! What the names in a filter mean here: services, hosts, devices, users, cgroups.
+//! What the names in a filter mean here: services, hosts, devices, users, processes, cgroups.
 
 use std::fs;
 use std::io;
@@ -6,9 +6,10 @@ use std::net::{IpAddr, ToSocketAddrs};
 
 use crate::cgroup::Cgroups;
 use crate::endpoint::{Device, Interface};
+use crate::process::Process;
 use crate::table::TcpTable;
 
-/// Looks up the names in a filter. Numbers are never looked up.
+/// Looks up the names in a filter. Of numbers only pids are looked up, because they are reused.
 pub trait Names {
     /// The TCP port of a service.
     fn service(&self, name: &str) -> Option<u16>;
@@ -21,6 +22,9 @@ pub trait Names {
 
     /// The number of a user.
     fn user(&self, name: &str) -> Option<u32>;
+
+    /// The process that has this pid now.
+    fn process(&self, pid: i32) -> Option<Process>;
 
     /// The id of a cgroup (version 2): the inode of its directory.
     fn cgroup(&self, path: &str) -> io::Result<u64>;
@@ -58,6 +62,11 @@ impl Names for SystemNames<'_> {
 
     fn user(&self, name: &str) -> Option<u32> {
         uzers::get_user_by_name(name).map(|user| user.uid())
+    }
+
+    /// Nobody where `/proc` can't be read: who asks for the holders of sockets then gets that error.
+    fn process(&self, pid: i32) -> Option<Process> {
+        Process::find(pid).ok().flatten()
     }
 
     /// See [`Cgroups::id`].

@@ -371,7 +371,10 @@ impl<'t> Parser<'t> {
         let piece = self.value("a pid")?;
         let pid = number::number(piece, i32::MAX.unsigned_abs().into())?;
         match i32::try_from(pid) {
-            Ok(pid) if pid > 0 => Ok(Term::Pid(pid)),
+            Ok(pid) if pid > 0 => Ok(Term::Pid {
+                pid,
+                process: self.names.process(pid),
+            }),
             _ => Err(piece.error("no process has the pid 0")),
         }
     }

@@ -106,7 +106,7 @@ impl fmt::Display for Term {
             Self::Mark { value, mask } => write!(f, "fwmark {value:#x}/{mask:#x}"),
             Self::Cgroup { path, .. } => write!(f, "cgroup {}", Name(path)),
             Self::Autobound => f.write_str("autobound"),
-            Self::Pid(pid) => write!(f, "pid {pid}"),
+            Self::Pid { pid, .. } => write!(f, "pid {pid}"),
             Self::Process(pattern) => write!(f, "process {}", Name(&pattern.0)),
             Self::User { name, .. } => write!(f, "user {}", Name(name)),
             Self::Unit(name) => write!(f, "unit {}", Name(name)),

@@ -1,6 +1,7 @@
 //! Expressions and sockets for tests.
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroI32;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -12,6 +13,7 @@ use super::super::local_ports::LocalPorts;
 use super::super::network::Network;
 use crate::connection::{Connection, Inode, TcpInfo};
 use crate::endpoint::Interface;
+use crate::process::Process;
 use crate::sock_diag::bytecode::interpreter::Entry;
 use crate::sock_diag::{fake, read_socket};
 use crate::state::{State, States};
@@ -108,7 +110,7 @@ impl Pool {
         prop_oneof![
             3 => self.kernel_terms(),
             1 => prop_oneof![
-                (1..4).prop_map(Term::Pid),
+                (1..4).prop_map(pid),
                 text(&["nginx", "n*x", "*"]).prop_map(|text| Term::Process(Pattern(text))),
                 (0..2_u32).prop_map(|uid| Term::User { name: uid.to_string(), uid }),
                 text(&["nginx", "a"]).prop_map(Term::Unit),
@@ -359,5 +361,16 @@ impl Facts for Known {
 
 fn holder(pid: i32, name: &str) -> Holder<'_> {
     let name = name.as_bytes();
-    Holder { pid, name }
+    let process = process(pid);
+    Holder { process, name }
+}
+
+fn process(pid: i32) -> Process {
+    Process::hidden(NonZeroI32::new(pid).unwrap())
+}
+
+/// `pid N`
+pub(crate) fn pid(pid: i32) -> Term {
+    let process = Some(process(pid));
+    Term::Pid { pid, process }
 }

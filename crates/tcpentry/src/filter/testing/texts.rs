@@ -4,6 +4,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::num::NonZeroI32;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -14,7 +15,9 @@ use super::super::network::Network;
 use super::super::number::looks_like_number;
 use super::super::parse::{GROUPS, all_of, any_of, negated};
 use super::super::{Filter, Names};
+use super::sockets::pid;
 use crate::endpoint::Interface;
+use crate::process::Process;
 use crate::state::{State, States};
 
 /// Names without a system. `no-...` is unknown; every other device, user and cgroup has a number.
@@ -53,6 +56,10 @@ impl Names for FakeNames {
 
     fn user(&self, name: &str) -> Option<u32> {
         (!name.starts_with("no-")).then(|| number(name))
+    }
+
+    fn process(&self, pid: i32) -> Option<Process> {
+        Some(Process::hidden(NonZeroI32::new(pid)?))
     }
 
     fn cgroup(&self, path: &str) -> io::Result<u64> {
@@ -138,7 +145,7 @@ pub(crate) fn term() -> impl Strategy<Value = Term> {
         1 => mark().prop_map(|(value, mask)| Term::Mark { value, mask }),
         1 => cgroup,
         1 => Just(Term::Autobound),
-        1 => (1..=i32::MAX).prop_map(Term::Pid),
+        1 => (1..=i32::MAX).prop_map(pid),
         1 => name().prop_map(|name| Term::Process(Pattern(name))),
         1 => user.prop_map(|(name, uid)| Term::User { name, uid }),
         1 => name().prop_map(Term::Unit),
