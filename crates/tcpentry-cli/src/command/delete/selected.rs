@@ -277,6 +277,7 @@ impl Run<'_> {
         self.listeners = 0;
         let knowledge = self.knowledge.get_mut();
         let settled = self.settled.get_mut();
+        let mut seen = HashSet::new();
         for row in table.connections(self.selection.query())? {
             let row = row?;
             if self.interruption.came() {
@@ -287,6 +288,8 @@ impl Run<'_> {
             }
             match self.selection.judge(&row, knowledge)? {
                 Truth::True if is_spared_listener(&row, self.args) => self.listeners += 1,
+                // A socket that moves during the walk is seen twice.
+                Truth::True if !seen.insert(row.cookie) => {}
                 Truth::True => match self.session.admit(&row) {
                     Ok(()) => selected.doomed.push(row),
                     Err(refusal) => selected.spared.push((row, refusal)),
@@ -295,9 +298,6 @@ impl Run<'_> {
                 Truth::False | Truth::Unknown => {}
             }
         }
-        // A socket that moves during the walk is seen twice.
-        let mut seen = HashSet::new();
-        selected.doomed.retain(|row| seen.insert(row.cookie));
         Ok(selected)
     }
 
