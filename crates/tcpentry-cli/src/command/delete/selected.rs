@@ -116,16 +116,7 @@ pub(super) struct Selected {
     /// Selected, but spared by a guard of the program.
     spared: Vec<(Connection, Error)>,
     /// Neither selected nor not: this caller may not see what would tell.
-    unseen: u64,
-}
-
-impl Selected {
-    fn refuse_unseen(&self) -> Result<(), Stop> {
-        match self.unseen {
-            0 => Ok(()),
-            unseen => Err(Stop::Unseen(unseen)),
-        }
-    }
+    unseen: HashSet<Cookie>,
 }
 
 impl Run<'_> {
@@ -135,8 +126,7 @@ impl Run<'_> {
         if at_once && !self.may_be_unseen()? {
             return self.sweep(table).map(drop);
         }
-        let selected = self.look(table)?;
-        selected.refuse_unseen()?;
+        let selected = self.look_for_all(table)?;
         if self.args.dry_run {
             let allowed = self.allow(&selected);
             self.delete(table, selected)?;
@@ -148,8 +138,7 @@ impl Run<'_> {
 
     /// Round after round, until the time is over or nothing has matched for long enough.
     fn repeatedly(&mut self, table: &mut TcpTable) -> Result<(), Stop> {
-        let selected = self.look(table)?;
-        selected.refuse_unseen()?;
+        let selected = self.look_for_all(table)?;
         self.allow(&selected)?;
         self.delete(table, selected)?;
         let start = Instant::now();
@@ -179,8 +168,7 @@ impl Run<'_> {
         if self.args.max.is_none() && !self.may_be_unseen()? {
             return self.sweep(table);
         }
-        let selected = self.look(table)?;
-        selected.refuse_unseen()?;
+        let selected = self.look_for_all(table)?;
         self.refuse_too_many(&selected)?;
         let anything = !selected.doomed.is_empty() || !selected.spared.is_empty();
         self.delete(table, selected)?;
@@ -271,6 +259,22 @@ impl Run<'_> {
         }
     }
 
+    /// Walks the table and holds what is selected, if all of it can be seen.
+    fn look_for_all(&mut self, table: &mut TcpTable) -> Result<Selected, Stop> {
+        let first = self.look(table)?;
+        if first.unseen.is_empty() {
+            return Ok(first);
+        }
+        // A process that came by a socket since the processes were looked at seems to hide: once more.
+        self.knowledge.get_mut().forget();
+        let second = self.look(table)?;
+        match first.unseen.intersection(&second.unseen).count() {
+            // What else is unseen came after the first look, and may as well have come after both.
+            0 => Ok(second),
+            unseen => Err(Stop::Unseen(unseen as u64)),
+        }
+    }
+
     /// Walks the table and holds what is selected.
     fn look(&mut self, table: &mut TcpTable) -> Result<Selected, Stop> {
         let mut selected = Selected::default();
@@ -294,7 +298,9 @@ impl Run<'_> {
                     Ok(()) => selected.doomed.push(row),
                     Err(refusal) => selected.spared.push((row, refusal)),
                 },
-                Truth::Unseen => selected.unseen += 1,
+                Truth::Unseen => {
+                    selected.unseen.insert(row.cookie);
+                }
                 Truth::False | Truth::Unknown => {}
             }
         }
