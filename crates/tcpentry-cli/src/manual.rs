@@ -59,7 +59,7 @@ dev NAME -- bound to this device (name or index); not: routed through it
 fwmark VALUE, fwmark VALUE/MASK -- SO_MARK; takes CAP_NET_ADMIN
 cgroup PATH -- in exactly this cgroup (version 2): a path in the hierarchy or in the file system
 autobound -- its local port was chosen by the kernel
-pid N, process NAME -- held by this process, or by one of this name; * in a name stands for anything
+pid N, process NAME -- held by this process (and none that gets its pid later), or by one of this name; * in a name stands for anything
 user NAME -- the socket's user, by name or number
 unit NAME -- in this systemd unit; nginx means nginx.service
 container NAME -- in the container whose id or name begins so
@@ -115,8 +115,9 @@ On a terminal: aligned and coloured. Otherwise: tab-separated, the same columns 
 of column names unless --no-header.
 
 list -- STATE, RECV-Q, SEND-Q (bytes; of a listener: connections waiting, and their limit), LOCAL, PEER; with \
---user USER; with --info IDLE_MS, RTT_US, RETRANS (of the segment that waits now), TOTAL (in the whole life); \
-with --id ID. \"-\" stands for what a socket does not have: one without owner has no user.
+--process PROCESS (NAME,pid=N of each that holds it); with --user USER; with --container CONTAINER (RUNTIME:NAME or the \
+beginning of its id) and UNIT; with --info IDLE_MS, RTT_US, RETRANS (of the segment that waits now), TOTAL (in the whole life); \
+with --id ID. \"-\" stands for what a socket does not have: one without owner has no user; \"?\" for an owner whom you may not see.
 
 delete -- OUTCOME (of a dry run WOULD-BE; deleted, gone, denied, guarded, unsupported, failed), STATE before, LOCAL, PEER, METHOD. \
 Why something was not deleted, and what to do, is said on standard error.
@@ -137,6 +138,9 @@ netns -- the network namespace, c and its cookie or i and its inode
 cookie -- the kernel's name of the socket, hexadecimal
 inode, uid -- of the socket; null for one without owner
 user -- the user's name, with --user
+processes -- those that hold it, with --process: each an object of pid, start (clock ticks since boot), name and uid
+cgroup_path, unit, container -- with --container: the path of its cgroup, the unit of systemd, and an object of \
+runtime, id and name; null where there is none
 recv_queue, send_queue -- bytes
 mark -- SO_MARK; null unless you have CAP_NET_ADMIN
 cgroup -- the inode of its cgroup (version 2), null before Linux 5.9
@@ -179,10 +183,10 @@ delete --id - reads identities, or JSON objects with an id, from standard input,
 checked before anything is deleted.";
 
 const EXIT_STATUS: &str = "\
-0 -- at least one deleted, and every other one named was already gone
+0 -- at least one deleted, and every other one named or selected was already gone
 1 -- nothing there, or all were already gone
-2 -- usage error; nothing was tried
-3 -- refused by a guard
+2 -- usage or filter error; nothing was tried
+3 -- refused by a guard, or not confirmed
 4 -- not permitted
 5 -- this system has no way to delete it
 6 -- mixed: some deleted, and some guarded, denied, unsupported or failed

@@ -108,5 +108,4 @@ pub(crate) fn unseen(count: u64, consequence: &str) -> String {
 }
 
 /// What helps against it.
-pub(crate) const SEE_MORE: &str =
-    "run it as root (sudo), or add a term that leaves them out, as `user NAME`";
+pub(crate) const SEE_MORE: &str = "run it as root (sudo), on the host and not in a container; or add a term that leaves them out, as `user NAME`";

@@ -36,6 +36,8 @@ pub(crate) fn read(
         return Ok(Request::Exactly(named.collect()));
     }
     match words.first() {
+        // An empty variable of a script must not mean everything.
+        Some(_) if words.iter().all(|word| word.trim().is_empty()) => Err(nothing()),
         Some(first) if is_filter(first) => Ok(Request::Selected(words.join(" "))),
         _ => Ok(Request::Exactly(vec![pair(words, sites)?])),
     }
@@ -74,7 +76,7 @@ fn identities(
 
 fn pair(words: &[String], sites: &[Site]) -> Result<Named, String> {
     let (local, peer) = match words {
-        [] => return Err(format!("what is to be deleted?\n{NAME_IT}")),
+        [] => return Err(nothing()),
         [local, peer] => (parse(local)?, parse(peer)?),
         [laddr, lport, paddr, pport] => (four(laddr, lport)?, four(paddr, pport)?),
         [one] if one.parse::<Identity>().is_ok() => {
@@ -110,6 +112,10 @@ fn pair(words: &[String], sites: &[Site]) -> Result<Named, String> {
         }
         _ => Ok(Named(named)),
     }
+}
+
+fn nothing() -> String {
+    format!("what is to be deleted?\n{NAME_IT}")
 }
 
 fn parse(word: &str) -> Result<ScopedEndpoint, String> {
@@ -244,6 +250,15 @@ mod tests {
         let quoted = ["state close-wait idle gt 10m".to_owned()];
         let read = read(&quoted, &[], &here(), &mut io::empty()).unwrap();
         assert!(matches!(read, Request::Selected(text) if text == quoted[0]));
+    }
+
+    #[test]
+    fn what_is_empty_is_not_everything() {
+        for words in [&[""][..], &["", ""], &[" "], &["\t", "\n"]] {
+            let words: Vec<_> = words.iter().map(|&word| word.to_owned()).collect();
+            let error = read(&words, &[], &here(), &mut io::empty()).unwrap_err();
+            assert!(error.starts_with("what is to be deleted?"), "{error}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::ffi::{CString, OsStr, OsString};
 use std::fs;
+use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -48,7 +49,7 @@ impl Cgroups {
     /// The path of a cgroup, as in `/proc/PID/cgroup`: `/system.slice/nginx.service`. `None` for one
     /// that has been removed, or where no hierarchy is mounted.
     pub fn path(&mut self, id: u64) -> Option<&str> {
-        while !self.paths.contains_key(&id) && self.walks < MOST_WALKS {
+        if !self.paths.contains_key(&id) && self.walks < MOST_WALKS {
             self.walks += 1;
             if let Some(hierarchy) = self.hierarchy() {
                 self.paths = hierarchy.walk();
@@ -58,18 +59,28 @@ impl Cgroups {
     }
 
     /// The id of a cgroup, by its path as in `/proc/PID/cgroup` or by that of its directory
-    /// (`/sys/fs/cgroup/system.slice`). `None` where there is no such cgroup now.
-    pub fn id(&self, path: &str) -> Option<u64> {
-        self.hierarchy()?.id(Path::new(path))
+    /// (`/sys/fs/cgroup/system.slice`).
+    ///
+    /// # Errors
+    /// `NotFound` where there is no such cgroup now; any other where no hierarchy of version 2 is mounted.
+    pub fn id(&self, path: &str) -> io::Result<u64> {
+        let hierarchy = self.hierarchy();
+        let hierarchy = hierarchy
+            .ok_or_else(|| io::Error::other("no cgroup hierarchy of version 2 is mounted"))?;
+        let id = hierarchy.id(Path::new(path));
+        id.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     /// Whether the cgroup of a socket is that of its owner: where it is the root on a host with
-    /// version 1, because version 2 manages nothing there; or where the kernel does not tell it
-    /// (before Linux 5.9). [`of`](Self::of) needs the owners then.
+    /// version 1, because version 2 manages nothing there; where version 2 is not mounted; or where the
+    /// kernel does not tell it (before Linux 5.9). [`of`](Self::of) needs the owners then.
     pub fn is_of_owner(&self, connection: &Connection) -> bool {
         match connection.cgroup {
+            // Where none is mounted (`ip netns exec` mounts an empty /sys), no id has a name.
+            Some(_) if self.hierarchy().is_none() => connection.inode.is_some(),
             Some(id) => self.is_root(id) && !self.is_unified(),
-            None => true,
+            // The kernel tells none of what has no owner (TIME_WAIT) either.
+            None => connection.inode.is_some(),
         }
     }
 
@@ -275,12 +286,13 @@ mod tests {
             return;
         };
         let top = cgroups.path(root).unwrap().to_owned();
-        assert_eq!(cgroups.id(&top), Some(root));
+        assert_eq!(cgroups.id(&top).unwrap(), root);
         for (id, path) in cgroups.paths.clone() {
             let mount = cgroups.hierarchy().unwrap().mount.clone();
-            assert_eq!(cgroups.id(&path), Some(id));
+            assert_eq!(cgroups.id(&path).unwrap(), id);
             let below = path.strip_prefix(top.trim_end_matches('/')).unwrap();
-            assert_eq!(cgroups.id(&format!("{}{below}", mount.display())), Some(id));
+            let directory = format!("{}{below}", mount.display());
+            assert_eq!(cgroups.id(&directory).unwrap(), id);
         }
         for none in [
             "/no/such/cgroup",
@@ -290,7 +302,8 @@ mod tests {
             "/proc",
             "/cgroup.procs",
         ] {
-            assert_eq!(cgroups.id(none), None, "{none}");
+            let error = cgroups.id(none).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::NotFound, "{none}");
         }
     }
 

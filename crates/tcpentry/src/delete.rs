@@ -172,6 +172,16 @@ impl<'t> Deleter<'t> {
         result.map_err(|error| error.during(Operation::Delete).about(connection.pair))
     }
 
+    /// What became of a connection that the kernel may have destroyed; `None` where it is still there.
+    fn find_out(&mut self, connection: &Connection) -> Option<Error> {
+        let error = match self.still_there(connection) {
+            Ok(Some(_)) => return None,
+            Ok(None) => self.asker.missing(),
+            Err(error) => error,
+        };
+        Some(error.during(Operation::Delete).about(connection.pair))
+    }
+
     /// The guards, over what was listed and over what is there now.
     ///
     /// A cookie does not say what its socket has become: since it was listed its owner may have made a

@@ -165,7 +165,7 @@ impl Facts for OfSocket<'_> {
 
 fn holder(owner: &Owner) -> Holder<'_> {
     Holder {
-        pid: owner.process.pid(),
+        process: owner.process,
         name: &owner.name,
     }
 }

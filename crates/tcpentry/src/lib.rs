@@ -7,6 +7,8 @@
 //! - [`TcpTable`] is the table of one network namespace: [`TcpTable::connections`] streams it,
 //!   [`TcpTable::find`] looks up one exact connection, [`TcpTable::delete`] deletes it,
 //!   [`TcpTable::delete_matching`] and [`TcpTable::delete_all`] delete many.
+//! - [`Filter`] says which sockets are meant, in the language of `ss`; a [`Selection`] makes it ready for a
+//!   table, and [`Knowledge`] has what no row tells.
 //! - [`Connection`] is a row. It carries the kernel's [`Cookie`] of its socket, so that what is
 //!   deleted is what was listed: never a later connection of the same four-tuple, and never the
 //!   listener behind it.

@@ -48,8 +48,7 @@ pub struct Owners {
     holdings: Vec<(Inode, u32)>,
     found: Vec<Owner>,
     hidden: Vec<Owner>,
-    /// Whether `/proc` shows the first process, which is always there.
-    shows_first: bool,
+    withheld: bool,
 }
 
 impl Owners {
@@ -91,12 +90,13 @@ impl Owners {
         &self.hidden
     }
 
-    /// Whether there are processes that this `/proc` does not even show (`hidepid=2`), so that the
+    /// Whether there are processes that this `/proc` does not even show (`hidepid=2`, another pid namespace), so that the
     /// [`hidden`](Self::hidden) are not all that may hold something unseen.
     ///
-    /// It is told by the first process of the pid namespace, which others than root are not shown then.
+    /// It is told by the first process of the pid namespace, which others than root are not shown then; and by that
+    /// namespace not being the host's: sockets can be shared with it.
     pub fn are_withheld(&self) -> bool {
-        !self.shows_first
+        self.withheld
     }
 
     /// Whether every process was looked into: none is [`hidden`](Self::hidden), and none is
@@ -176,14 +176,14 @@ impl<'a> OwnerSearch<'a> {
             owners: Owners::default(),
             room: Vec::new(),
         };
-        let mut shown = false;
+        let (mut shown, mut shown_first) = (false, false);
         each_process(|process| {
             shown = true;
             let pid = match &process {
                 Ok(opened) => opened.pid(),
                 Err(process) => process.pid(),
             };
-            walk.owners.shows_first |= pid == FIRST;
+            shown_first |= pid == FIRST;
             walk.look_into(process)
         })?;
         // This process is always among them, where /proc is what it should be.
@@ -191,6 +191,8 @@ impl<'a> OwnerSearch<'a> {
             return Err(Errno::NOENT.into());
         }
         let mut owners = walk.owners;
+        // It is always there; and of the processes of other pid namespaces some may not be.
+        owners.withheld = !shown_first || !is_initial_pid_namespace();
         owners.holdings.sort_unstable();
         // A process can hold a socket by several descriptors.
         owners.holdings.dedup();
@@ -384,5 +386,13 @@ const fn is_denied(errno: Errno) -> bool {
     matches!(errno, Errno::ACCESS | Errno::PERM)
 }
 
+/// Whether the caller's pid namespace is that of the host, which shows the processes of all others.
+fn is_initial_pid_namespace() -> bool {
+    let link = std::fs::read_link("/proc/self/ns/pid");
+    link.is_ok_and(|link| link.as_os_str() == INITIAL)
+}
+
+/// `PROC_PID_INIT_INO`: always the same.
+const INITIAL: &str = "pid:[4026531836]";
 /// The process whose end is that of its pid namespace.
 const FIRST: i32 = 1;

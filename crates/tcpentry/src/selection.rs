@@ -46,6 +46,8 @@ pub struct Selection {
 impl Selection {
     /// Makes a filter ready; `states` are those of a filter that names none.
     ///
+    /// The range of local ports, which `autobound` is about, is that of the calling thread's network namespace.
+    ///
     /// # Errors
     /// When the kernel does not tell whether it shows marks, or `/proc` the range of local ports, to a filter that
     /// asks for them.

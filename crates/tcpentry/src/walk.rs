@@ -66,6 +66,10 @@ impl Iterator for Walk<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             if let Some(row) = self.dump.as_mut()?.next() {
+                // Nothing comes after an error.
+                if row.is_err() {
+                    self.passes = Vec::new().into_iter();
+                }
                 let unfiltered = self.dump.as_ref()?.is_unfiltered();
                 return Some(row.map_err(dump_error).map(|row| Connection {
                     autobound: self.autobound.filter(|_| !unfiltered),

@@ -273,11 +273,13 @@ fn report(lacking: &[Need], commands: &[Vec<String>]) -> String {
 mod tests {
     use super::*;
 
-    const ROOT: Machine = Machine {
-        is_root: true,
-        has_rustup: false,
-        unpacked: PathBuf::new(),
-    };
+    fn root() -> Machine {
+        Machine {
+            is_root: true,
+            has_rustup: false,
+            unpacked: PathBuf::new(),
+        }
+    }
 
     #[test]
     fn a_report_names_program_package_and_command() {
@@ -288,7 +290,7 @@ mod tests {
         ];
         let user = Machine {
             is_root: false,
-            ..ROOT
+            ..root()
         };
         assert_eq!(
             report(&lacking, &user.installation(&lacking)),
@@ -306,7 +308,7 @@ To install them (`cargo xtask test --install` does it):
 
     #[test]
     fn root_needs_no_sudo() {
-        let commands = ROOT.installation(&[need("ss", Debian("iproute2"), "")]);
+        let commands = root().installation(&[need("ss", Debian("iproute2"), "")]);
         assert_eq!(commands[0], ["apt-get", "update"]);
         assert_eq!(commands[1][0], "env");
     }
@@ -322,13 +324,13 @@ To install them (`cargo xtask test --install` does it):
             "",
         )];
         assert_eq!(
-            ROOT.installation(&fmt)[1].last().map(String::as_str),
+            root().installation(&fmt)[1].last().map(String::as_str),
             Some("rustfmt")
         );
 
         let rustup = Machine {
             has_rustup: true,
-            ..ROOT
+            ..root()
         };
         assert_eq!(
             rustup.installation(&fmt),
@@ -340,7 +342,7 @@ To install them (`cargo xtask test --install` does it):
     fn what_is_to_be_unpacked_is_not_installed() {
         let machine = Machine {
             unpacked: "/target/unpacked".into(),
-            ..ROOT
+            ..root()
         };
         let lacking = [
             need("sshd", Unpacked("openssh-server"), ""),
@@ -364,7 +366,7 @@ To install them (`cargo xtask test --install` does it):
 
     #[test]
     fn nothing_missing_installs_nothing() {
-        assert!(ROOT.installation(&[]).is_empty());
+        assert!(root().installation(&[]).is_empty());
     }
 
     #[test]

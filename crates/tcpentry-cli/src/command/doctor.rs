@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
+use rustix::process::geteuid;
 use serde::Serialize;
 use tcpentry::{
     Namespace, Namespaces, PtraceScope, Survey, TcpTable, administrator, escape, survey,
@@ -116,11 +117,12 @@ fn other_namespaces() -> Vec<Finding> {
     let mut findings = sites::in_parallel(others, other_namespace);
     if !all.hidden.is_empty() {
         let count = all.hidden.len();
-        findings.push(Finding::missing(
-            "netns",
-            format!("the network namespaces of {count} processes of others may not be seen"),
-            "run it as root (sudo)",
-        ));
+        let detail = format!("in which ones {count} processes of others are may not be seen");
+        findings.push(if geteuid().is_root() {
+            Finding::note("netns", detail)
+        } else {
+            Finding::missing("netns", detail, "run it as root (sudo)")
+        });
     }
     findings
 }

@@ -110,7 +110,14 @@ impl View {
         if self.show.process {
             let owners = owners(connection, knowledge)?;
             let all: Vec<_> = owners.iter().map(process).collect();
-            cells.push((!all.is_empty()).then(|| all.join(" ")));
+            cells.push(if !all.is_empty() {
+                Some(all.join(" "))
+            } else if connection.inode.is_some() {
+                // It is somebody's, who may not be seen.
+                Some("?".to_owned())
+            } else {
+                None
+            });
         }
         if self.show.user {
             cells.push(user(connection, &self.users));

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -149,9 +149,16 @@ fn listeners_are_selected_only_when_allowed() {
             "the server's end"
         );
         assert!(!is_alive(&ends[0]));
-        let hinted = run(&format!("delete state listening {words}"));
-        assert_eq!(hinted.code, 1);
-        assert!(hinted.err.contains("--listeners"), "{}", hinted.err);
+        for options in ["", "--yes", "--yes --max 1 --for 300ms"] {
+            let hinted = run(&format!("delete {options} state listening {words}"));
+            assert_eq!(hinted.code, 1);
+            assert_eq!(
+                hinted.err.matches("--listeners").count(),
+                1,
+                "{}",
+                hinted.err
+            );
+        }
         assert!(is_alive(&tcp::connect_to(&listener)));
         let done = run(&format!("delete --listeners -l {words}"));
         assert_eq!(done.code, 0, "{}", done.err);
@@ -333,6 +340,31 @@ fn an_interruption_ends_the_rounds_with_what_was_done() {
         assert_eq!(ended.code, 130);
         assert!(ended.err.contains("2 deleted"), "{}", ended.err);
         assert!(ends.iter().all(|ends| !is_alive(ends)));
+    });
+}
+
+#[test]
+fn a_signal_that_nohup_ignores_ends_nothing() {
+    isolated(|| {
+        let (ends, listener, port) = connections(1);
+        let mut child = Command::new("sh")
+            .args(["-c", "trap '' HUP; exec \"$@\"", "sh"])
+            .arg(program().get_program())
+            .args(format!("delete --yes --for 1h dport = :{port}").split(' '))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut next = || out.next().unwrap().unwrap();
+        assert!(next().starts_with("OUTCOME") && next().starts_with("deleted\t"));
+        assert!(!is_alive(&ends[0]));
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        rustix::process::kill_process(pid, Signal::HUP).unwrap();
+        let _later = tcp::connect_to(&listener);
+        assert!(next().starts_with("deleted\t"), "it goes on");
+        rustix::process::kill_process(pid, Signal::INT).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130));
     });
 }
 

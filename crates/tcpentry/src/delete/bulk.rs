@@ -31,7 +31,7 @@ pub enum Verdict {
     Take,
     /// It is selected, but left alone: this is reported in its turn.
     Refuse(Error),
-    /// It is not selected, and nothing after it is looked at. What was taken before is still deleted.
+    /// The run ends here: what was taken before and still waits for its turn is left alone, and not reported.
     Stop,
 }
 
@@ -171,7 +171,7 @@ impl TcpTable {
                 Verdict::Skip => continue,
                 Verdict::Take => Item::named(row),
                 Verdict::Refuse(error) => Item::refused(row, error),
-                Verdict::Stop => break,
+                Verdict::Stop => return Ok(()),
             };
             recent.remember(item.connection.cookie);
             waiting.push(item);
@@ -378,6 +378,13 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> Bulk<'
             let connection = &item.connection;
             let reported = match std::mem::replace(&mut item.progress, Progress::Named) {
                 Progress::Decided(result) => (self.report)(connection, result),
+                Progress::Named | Progress::Seen if flow.is_break() => {
+                    match self.deleter.find_out(connection) {
+                        Some(error) => (self.report)(connection, Err(error)),
+                        // It was not destroyed: as if it had never been sent.
+                        None => continue,
+                    }
+                }
                 Progress::Named | Progress::Seen => match self.deleter.run(connection) {
                     Ok(deleted) => (self.report)(&deleted.connection, Ok(deleted.method)),
                     Err(error) => (self.report)(connection, Err(error)),

@@ -20,8 +20,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::expr::{Comparison, End, Expr, Network, Term};
-use super::judge::LocalPorts;
+use super::expr::{Comparison, End, Expr, Term};
+use super::local_ports::LocalPorts;
+use super::network::Network;
 use crate::sock_diag::bytecode::{Check, Condition, Program, Side};
 use crate::state::{State, States};
 
@@ -330,7 +331,7 @@ impl Leaf {
                     })
                 };
                 if network.begins_mapped() {
-                    Condition::all([host(network, port), Condition::not(host(ANY_V4, None))])
+                    Condition::all([host(network, port), Condition::not(host(Network::V4, None))])
                 } else {
                     host(network, port)
                 }
@@ -378,11 +379,6 @@ impl Network {
     }
 }
 
-const ANY_V4: Network = Network {
-    address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-    length: 0,
-};
-
 impl End {
     const fn sides(self) -> &'static [Side] {
         match self {
@@ -400,7 +396,7 @@ impl Needs {
             info: any(|term| {
                 matches!(term, Term::Idle(..) | Term::Rtt(..) | Term::Retransmits(..))
             }),
-            owners: any(|term| matches!(term, Term::Pid(_) | Term::Process(_))),
+            owners: any(|term| matches!(term, Term::Pid { .. } | Term::Process(_))),
             cgroups: any(|term| matches!(term, Term::Unit(_) | Term::Container(_))),
             marks: any(|term| matches!(term, Term::Mark { .. })),
             local_ports: any(|term| *term == Term::Autobound),

@@ -69,21 +69,32 @@ impl FilterError {
     /// The text that was parsed, and a second line with carets below the offending piece.
     ///
     /// Control characters are [escaped](crate::escape) and the carets moved accordingly. A wide character counts
-    /// as one.
+    /// as one. Of a long text only the neighbourhood is shown.
     pub fn excerpt(&self, text: &str) -> String {
         let Span { column, length } = self.0.span;
-        let width = |skip, take| {
+        let shown = |skip, take| {
             let piece: String = text.chars().skip(skip).take(take).collect();
-            escape(piece.as_bytes()).chars().count()
+            escape(piece.as_bytes())
         };
+        let start = column.saturating_sub(NEIGHBOURHOOD);
+        let length = length.min(NEIGHBOURHOOD);
+        let end = column + length;
+        let more = |is_more: bool| if is_more { "…" } else { "" };
+        let (before, piece) = (shown(start, column - start), shown(column, length));
+        let after = shown(end, NEIGHBOURHOOD);
+        let is_more_after = text.chars().nth(end + NEIGHBOURHOOD).is_some();
+        let (first, last) = (more(start > 0), more(is_more_after));
+        let blank = first.chars().count() + before.chars().count();
         format!(
-            "{}\n{}{}",
-            escape(text.as_bytes()),
-            " ".repeat(width(0, column)),
-            "^".repeat(width(column, length).max(1)),
+            "{first}{before}{piece}{after}{last}\n{}{}",
+            " ".repeat(blank),
+            "^".repeat(piece.chars().count().max(1)),
         )
     }
 }
+
+/// How many characters are shown on each side of what is wrong, and at most of that itself.
+const NEIGHBOURHOOD: usize = 200;
 
 impl fmt::Display for FilterError {
     /// One line, without the hint.

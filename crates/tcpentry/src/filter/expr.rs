@@ -1,9 +1,10 @@
 //! The typed form of a filter: what a text means, before anybody judges a socket by it.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
+use super::network::Network;
 use crate::endpoint::Interface;
+use crate::process::Process;
 
 /// An expression over terms.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -41,8 +42,8 @@ pub(crate) enum Term {
     Cgroup { path: String, id: u64 },
     /// `autobound`: the kernel chose the local port.
     Autobound,
-    /// `pid`
-    Pid(i32),
+    /// `pid`: the process that has it when the filter is read, and no later one; `None` is nobody.
+    Pid { pid: i32, process: Option<Process> },
     /// `process`
     Process(Pattern),
     /// `user`, by name or number.
@@ -71,14 +72,6 @@ pub(crate) enum End {
     Local,
     Peer,
     Either,
-}
-
-/// Addresses with a common beginning. IPv4 is never mapped here (`::ffff:0:0/96` is `0.0.0.0/0`), and
-/// the bits behind the prefix are zero.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Network {
-    pub(crate) address: IpAddr,
-    pub(crate) length: u8,
 }
 
 /// How two numbers compare; "not equal" is a [`Expr::Not`] of `Equal`.

@@ -3,9 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::error::{FilterError, Piece, printable, quoted};
-use super::expr::{Comparison, End, Expr, Network, Term};
+use super::expr::{Comparison, End, Expr, Term};
 use super::lex::Operator;
 use super::names::Names;
+use super::network::Network;
 use super::number::{looks_like_number, number};
 use super::parse::{all_of, any_of, negated};
 
@@ -317,11 +318,7 @@ fn networks(
             quoted(text.text)
         )));
     }
-    let whole = |address: IpAddr| Network {
-        address,
-        length: if address.is_ipv4() { 32 } else { 128 },
-    };
-    Ok(addresses.into_iter().map(whole).collect())
+    Ok(addresses.into_iter().map(Network::of_one).collect())
 }
 
 /// Reads the length of a prefix.
@@ -379,7 +376,7 @@ fn port_number(piece: Piece<'_>, names: &dyn Names) -> Result<Option<u16>, Filte
 }
 
 const SEVERAL_PORTS: &str =
-    "a list is `( port 80 or port 443 )`, a range `port ge 80 and port le 90`";
+    "a list is `( dport 80 or dport 443 )`, a range `dport ge 80 and dport le 90`";
 
 /// Digits and dots, perhaps without dots: right or wrong, no name of a host.
 fn looks_like_address(text: &str) -> bool {
@@ -411,37 +408,13 @@ pub(super) fn is_end(text: &str) -> bool {
 
 impl Family {
     const fn all(self) -> Network {
-        Network {
-            address: match self {
-                Self::V4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-                Self::V6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-            },
-            length: 0,
+        match self {
+            Self::V4 => Network::V4,
+            Self::V6 => Network::V6,
         }
     }
 
     fn has(self, address: IpAddr) -> bool {
         address.is_ipv4() == (self == Self::V4)
-    }
-}
-
-impl Network {
-    /// The network of an address: its first bits; mapped addresses as the IPv4 they are.
-    pub(crate) fn new(address: IpAddr, length: u8) -> Self {
-        match address {
-            IpAddr::V6(address) => match address.to_ipv4_mapped() {
-                Some(mapped) if length >= 96 => Self::new(mapped.into(), length - 96),
-                _ => {
-                    let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
-                    let address = Ipv6Addr::from(u128::from(address) & mask).into();
-                    Self { address, length }
-                }
-            },
-            IpAddr::V4(address) => {
-                let mask = u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0);
-                let address = Ipv4Addr::from(u32::from(address) & mask).into();
-                Self { address, length }
-            }
-        }
     }
 }

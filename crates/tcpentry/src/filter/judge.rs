@@ -25,15 +25,14 @@
 //! moved to the terms before they are weighed: of `not (pid 1 or cgroup /a)`, with an unseen process and an
 //! unknown cgroup, the second half can't come true, and the whole is unknown.
 
-use std::fs;
-use std::io;
-use std::net::IpAddr;
 use std::time::Duration;
 
-use super::expr::{Comparison, End, Expr, Network, Pattern, Term};
+use super::expr::{Comparison, End, Expr, Pattern, Term};
+use super::local_ports::LocalPorts;
 use crate::connection::{Connection, Inode};
 use crate::container::{Container, Unit};
 use crate::endpoint::Endpoint;
+use crate::process::Process;
 use crate::state::State;
 
 /// What is said of a socket.
@@ -77,7 +76,7 @@ pub(crate) trait Facts {
 /// A process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Holder<'k> {
-    pub(crate) pid: i32,
+    pub(crate) process: Process,
     pub(crate) name: &'k [u8],
 }
 
@@ -100,13 +99,6 @@ pub(crate) struct Judge<'j, K> {
     pub(crate) local_ports: LocalPorts,
     /// The inode of the network namespace that the sockets are in.
     pub(crate) netns: u64,
-}
-
-/// The ports out of which the kernel chooses: `net.ipv4.ip_local_port_range`.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct LocalPorts {
-    pub(crate) first: u16,
-    pub(crate) last: u16,
 }
 
 impl<K: Facts> Judge<'_, K> {
@@ -159,8 +151,8 @@ impl<K: Facts> Judge<'_, K> {
                     Truth::told(subject.autobound)
                 }
             }
-            Term::Pid(pid) => {
-                let is_meant = |holder: Holder<'_>| holder.pid == *pid;
+            Term::Pid { process, .. } => {
+                let is_meant = |holder: Holder<'_>| Some(holder.process) == *process;
                 self.held(connection, positive, is_meant, is_meant)
             }
             Term::Process(pattern) => {
@@ -329,22 +321,6 @@ impl Comparison {
     }
 }
 
-impl Network {
-    pub(super) fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                let differing = network.to_bits() ^ address.to_bits();
-                differing.leading_zeros() >= self.length.into()
-            }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                let differing = network.to_bits() ^ address.to_bits();
-                differing.leading_zeros() >= self.length.into()
-            }
-            _ => false,
-        }
-    }
-}
-
 impl Pattern {
     /// Takes each piece between two `*` where it comes first: no name makes it try twice.
     pub(super) fn matches(&self, name: &[u8]) -> bool {
@@ -370,28 +346,6 @@ impl Pattern {
                     true
                 })
             })
-    }
-}
-
-impl LocalPorts {
-    /// Of this thread's network namespace.
-    pub(crate) fn read() -> io::Result<Self> {
-        let text = fs::read("/proc/sys/net/ipv4/ip_local_port_range")?;
-        Self::parse(&text).ok_or_else(|| io::ErrorKind::InvalidData.into())
-    }
-
-    /// Reads the two numbers of that file.
-    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(text).ok()?;
-        let mut numbers = text.split_whitespace().map(|number| number.parse().ok());
-        Some(Self {
-            first: numbers.next()??,
-            last: numbers.next()??,
-        })
-    }
-
-    pub(super) const fn contain(self, port: u16) -> bool {
-        self.first <= port && port <= self.last
     }
 }
 

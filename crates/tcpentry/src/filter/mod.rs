@@ -8,7 +8,9 @@ mod expr;
 mod host;
 mod judge;
 mod lex;
+mod local_ports;
 mod names;
+mod network;
 mod number;
 mod parse;
 mod print;
@@ -21,16 +23,17 @@ mod tests;
 pub(crate) use compile::{Compiler, Needs, Pass, Plan};
 pub use error::FilterError;
 pub use judge::Truth;
-pub(crate) use judge::{Facts, Holder, Judge, LocalPorts, Subject, Told};
+pub(crate) use judge::{Facts, Holder, Judge, Subject, Told};
+pub(crate) use local_ports::LocalPorts;
 pub use names::{Names, SystemNames};
 pub(crate) use processes::Processes;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use crate::state::States;
 pub(crate) use expr::Expr;
-use expr::{End, Network, Term};
+use expr::{End, Term};
+use network::Network;
 
 /// Which sockets are meant: the states, and an expression over everything else.
 ///
@@ -64,7 +67,8 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Reads a filter. Names of hosts, services, devices, users and cgroups are looked up now.
+    /// Reads a filter. Names of hosts, services, devices, users and cgroups are looked up now, and so are
+    /// pids: a later process of the same pid is not meant.
     ///
     /// The words of a command line are to be joined by blanks.
     ///
@@ -103,19 +107,19 @@ impl Filter {
     /// The same filter, of IPv4 only: also that in IPv6 sockets (`::ffff:a.b.c.d`).
     #[must_use]
     pub fn only_ipv4(self) -> Self {
-        self.only_in(Ipv4Addr::UNSPECIFIED.into())
+        self.only_in(Network::V4)
     }
 
     /// The same filter, of IPv6 only.
     #[must_use]
     pub fn only_ipv6(self) -> Self {
-        self.only_in(Ipv6Addr::UNSPECIFIED.into())
+        self.only_in(Network::V6)
     }
 
-    fn only_in(self, address: IpAddr) -> Self {
+    fn only_in(self, network: Network) -> Self {
         let family = Expr::Term(Term::Host {
             end: End::Local,
-            network: Network::new(address, 0),
+            network,
             port: None,
         });
         let both = self.expr.into_iter().chain([family]).collect();

@@ -1,16 +1,16 @@
-//! What the names in a filter mean here: services, hosts, devices, users, cgroups.
+//! What the names in a filter mean here: services, hosts, devices, users, processes, cgroups.
 
 use std::fs;
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
 
+use crate::cgroup::Cgroups;
 use crate::endpoint::{Device, Interface};
 use crate::netns::Namespace;
+use crate::process::Process;
 use crate::table::TcpTable;
 
-/// Looks up the names in a filter. Numbers are never looked up.
+/// Looks up the names in a filter. Of numbers only pids are looked up, because they are reused.
 pub trait Names {
     /// The TCP port of a service.
     fn service(&self, name: &str) -> Option<u16>;
@@ -26,6 +26,9 @@ pub trait Names {
 
     /// The inode of a network namespace.
     fn netns(&self, name: &str) -> io::Result<u64>;
+
+    /// The process that has this pid now.
+    fn process(&self, pid: i32) -> Option<Process>;
 
     /// The id of a cgroup (version 2): the inode of its directory.
     fn cgroup(&self, path: &str) -> io::Result<u64>;
@@ -75,21 +78,14 @@ impl Names for SystemNames<'_> {
         uzers::get_user_by_name(name).map(|user| user.uid())
     }
 
-    /// The path may begin at the root of the hierarchy, as in `/proc/PID/cgroup`, or at the root of
-    /// the file system.
+    /// Nobody where `/proc` can't be read: who asks for the holders of sockets then gets that error.
+    fn process(&self, pid: i32) -> Option<Process> {
+        Process::find(pid).ok().flatten()
+    }
+
+    /// See [`Cgroups::id`].
     fn cgroup(&self, path: &str) -> io::Result<u64> {
-        let mount = cgroup_mount(&fs::read_to_string("/proc/self/mountinfo")?)
-            .ok_or_else(|| io::Error::other("no cgroup hierarchy of version 2 is mounted"))?;
-        let within = mount.join(path.trim_start_matches('/'));
-        match directory_inode(&within) {
-            Err(error)
-                if error.kind() == io::ErrorKind::NotFound
-                    && Path::new(path).starts_with(&mount) =>
-            {
-                directory_inode(Path::new(path))
-            }
-            found => found,
-        }
+        Cgroups::new().id(path)
     }
 }
 
@@ -107,31 +103,6 @@ fn service_in(services: &str, wanted: &str) -> Option<u16> {
             .parse()
             .ok()
     })
-}
-
-/// Finds where the hierarchy of version 2 is mounted: `/proc/PID/mountinfo` in proc(5).
-fn cgroup_mount(mountinfo: &str) -> Option<PathBuf> {
-    mountinfo.lines().find_map(|line| {
-        let (mount, filesystem) = line.split_once(" - ")?;
-        let point = mount.split(' ').nth(4)?;
-        (filesystem.split(' ').next() == Some("cgroup2")).then(|| point.into())
-    })
-}
-
-fn directory_inode(path: &Path) -> io::Result<u64> {
-    // `..` could lead out of the hierarchy, where inodes are no ids.
-    if path
-        .components()
-        .any(|part| part == std::path::Component::ParentDir)
-    {
-        return Err(io::Error::other("a path with `..` names no cgroup"));
-    }
-    let directory = fs::metadata(path)?;
-    if directory.is_dir() {
-        Ok(directory.ino())
-    } else {
-        Err(io::ErrorKind::NotADirectory.into())
-    }
 }
 
 /// `PID_MAX_LIMIT`
@@ -157,17 +128,6 @@ mod tests {
     }
 
     #[test]
-    fn the_mount_point_of_cgroups() {
-        let mountinfo = "29 26 0:26 / /sys/fs/cgroup ro - tmpfs tmpfs ro\n\
-                         30 29 0:27 / /sys/fs/cgroup/unified rw shared:9 - cgroup2 cgroup2 rw\n";
-        assert_eq!(
-            cgroup_mount(mountinfo),
-            Some("/sys/fs/cgroup/unified".into())
-        );
-        assert_eq!(cgroup_mount(""), None);
-    }
-
-    #[test]
     fn this_system_has_names() {
         let table = TcpTable::open().unwrap();
         let names = SystemNames::new(&table);
@@ -176,13 +136,6 @@ mod tests {
         assert_eq!(names.device("lo"), Interface::new(1));
         assert_eq!(names.device("no/device"), None);
         assert!(names.addresses("127.0.0.1").is_ok());
-        let mountinfo = fs::read_to_string("/proc/self/mountinfo").unwrap();
-        if let Some(mount) = cgroup_mount(&mountinfo) {
-            let root = names.cgroup("/").unwrap();
-            assert_eq!(names.cgroup(mount.to_str().unwrap()).unwrap(), root);
-        }
-        // Whether it is mounted or not: nothing outside of it is a cgroup.
         assert!(names.cgroup("/no/such/cgroup").is_err());
-        assert!(names.cgroup("/../..").is_err());
     }
 }

@@ -55,7 +55,8 @@ pub(super) fn parse(text: &str, names: &dyn Names) -> Result<Filter, FilterError
         expr: tree.as_ref().map(|tree| tree.read(reading)),
     };
     if let Some(span) = parser.mixed {
-        return Err(mixed(span, filter));
+        let can_be_shown = tree.as_ref().is_some_and(|tree| tree.depth() <= DEEPEST);
+        return Err(mixed(span, can_be_shown.then_some(filter)));
     }
     let filter = filter(Reading::LeftToRight);
     if filter
@@ -371,7 +372,10 @@ impl<'t> Parser<'t> {
         let piece = self.value("a pid")?;
         let pid = number::number(piece, i32::MAX.unsigned_abs().into())?;
         match i32::try_from(pid) {
-            Ok(pid) if pid > 0 => Ok(Term::Pid(pid)),
+            Ok(pid) if pid > 0 => Ok(Term::Pid {
+                pid,
+                process: self.names.process(pid),
+            }),
             _ => Err(piece.error("no process has the pid 0")),
         }
     }
@@ -397,8 +401,22 @@ impl<'t> Parser<'t> {
         })
     }
 
+    /// A name that is no pattern, though somebody may take it for one.
+    fn plain_name(&mut self, what: &str) -> Result<String, FilterError> {
+        let piece = self.name(what)?;
+        if piece.text.contains('*') {
+            let name = quoted(piece.text);
+            return Err(piece
+                .error(format!(
+                    "{name} has a `*`, which stands for itself in {what}"
+                ))
+                .with_hint("only `process` takes patterns"));
+        }
+        Ok(piece.text.to_owned())
+    }
+
     fn unit(&mut self) -> Result<Term, FilterError> {
-        Ok(Term::Unit(self.name("the name of a unit")?.text.to_owned()))
+        Ok(Term::Unit(self.plain_name("the name of a unit")?))
     }
 
     fn netns(&mut self) -> Result<Term, FilterError> {
@@ -418,8 +436,8 @@ impl<'t> Parser<'t> {
     }
 
     fn container(&mut self) -> Result<Term, FilterError> {
-        let prefix = self.name("the beginning of a container's id or name")?;
-        Ok(Term::Container(prefix.text.to_owned()))
+        let prefix = self.plain_name("the beginning of a container's id or name")?;
+        Ok(Term::Container(prefix))
     }
 
     fn operator(&mut self) -> Option<Operator> {
@@ -558,7 +576,11 @@ fn in_brackets(end: &str) -> String {
 }
 
 /// The refusal to guess, with what there is to choose from.
-fn mixed(span: Span, filter: impl Fn(Reading) -> Filter) -> FilterError {
+fn mixed(span: Span, filter: Option<impl Fn(Reading) -> Filter>) -> FilterError {
+    let error = FilterError::new(span, "`and` and `or` are mixed without parentheses");
+    let Some(filter) = filter else {
+        return error.with_hint("put parentheses around what belongs together");
+    };
     let tight_and = filter(Reading::Tighter(Junction::And));
     let left = filter(Reading::LeftToRight);
     let hint = if left == tight_and {
@@ -569,8 +591,7 @@ fn mixed(span: Span, filter: impl Fn(Reading) -> Filter) -> FilterError {
             "from left to right, as ss 6.1 reads it: `{left}`; with `and` first, as its manual says: `{tight_and}`"
         )
     };
-    FilterError::new(span, "`and` and `or` are mixed without parentheses")
-        .with_hint(printable(&hint))
+    error.with_hint(printable(&hint))
 }
 
 fn too_deep(span: Span) -> FilterError {
@@ -594,6 +615,20 @@ fn piece(token: Token<'_>) -> Piece<'_> {
 }
 
 impl Tree {
+    /// How deep any reading of it is nested, at most: from left to right each change between `and` and
+    /// `or` is a level.
+    fn depth(&self) -> usize {
+        match self {
+            Self::Leaf(expr) => depth(expr),
+            Self::Not(tree) => 1 + tree.depth(),
+            Self::Level(first, rest) => {
+                let turns = rest.windows(2).filter(|two| two[0].0 != two[1].0);
+                let inner = rest.iter().map(|(_, tree)| tree.depth()).max();
+                1 + turns.count() + first.depth().max(inner.unwrap_or(0))
+            }
+        }
+    }
+
     fn read(&self, reading: Reading) -> Expr {
         match self {
             Self::Leaf(expr) => expr.clone(),

@@ -4,8 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Filter;
-use super::expr::{Comparison, End, Expr, Network, Term};
+use super::expr::{Comparison, End, Expr, Term};
 use super::lex::{Kind, lex};
+use super::network::Network;
 use super::number::{SIZE_UNITS, TIME_UNITS};
 use super::parse::{GROUPS, is_word};
 use crate::state::States;
@@ -105,7 +106,7 @@ impl fmt::Display for Term {
             Self::Mark { value, mask } => write!(f, "fwmark {value:#x}/{mask:#x}"),
             Self::Cgroup { path, .. } => write!(f, "cgroup {}", Name(path)),
             Self::Autobound => f.write_str("autobound"),
-            Self::Pid(pid) => write!(f, "pid {pid}"),
+            Self::Pid { pid, .. } => write!(f, "pid {pid}"),
             Self::Process(pattern) => write!(f, "process {}", Name(&pattern.0)),
             Self::User { name, .. } => write!(f, "user {}", Name(name)),
             Self::Netns { name, .. } => write!(f, "netns {}", Name(name)),

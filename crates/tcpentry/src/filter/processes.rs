@@ -27,8 +27,8 @@ impl<'f> Processes<'f> {
                 several.iter().all(|expr| self.collect(expr, positive))
             }
             Expr::Not(expr) => self.collect(expr, !positive),
-            Expr::Term(Term::Pid(_) | Term::Process(_)) if !positive => false,
-            Expr::Term(Term::Pid(pid)) => {
+            Expr::Term(Term::Pid { .. } | Term::Process(_)) if !positive => false,
+            Expr::Term(Term::Pid { pid, .. }) => {
                 self.pids.push(*pid);
                 true
             }

@@ -58,13 +58,11 @@ fn a_cgroup_made_since_is_found_and_one_removed_since_has_no_id() {
     let second = Made::new("second").unwrap();
     let (id, path) = (second.id(), format!("/{}", second.name));
     assert_eq!(cgroups.path(id), Some(path.as_str()));
-    assert_eq!(cgroups.id(&path), Some(id));
-    assert_eq!(
-        cgroups.id(&second.directory.display().to_string()),
-        Some(id)
-    );
+    assert_eq!(cgroups.id(&path).unwrap(), id);
+    let directory = second.directory.display().to_string();
+    assert_eq!(cgroups.id(&directory).unwrap(), id);
     drop(second);
-    assert_eq!(cgroups.id(&path), None);
+    assert!(cgroups.id(&path).is_err());
     assert_eq!(Cgroups::new().path(id), None);
 }
 

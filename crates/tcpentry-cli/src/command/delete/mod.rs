@@ -96,6 +96,11 @@ impl SessionGuard {
         }
     }
 
+    /// Looks for the session again: who works in tmux may have come back by another connection.
+    fn forget(&mut self) {
+        self.session = None;
+    }
+
     fn admit(&mut self, found: &Connection) -> Result<(), Error> {
         if self.lifted {
             return Ok(());
@@ -116,7 +121,13 @@ struct Interruption(Arc<AtomicBool>);
 impl Interruption {
     fn expected() -> Self {
         let interrupted = Arc::new(AtomicBool::new(false));
+        let ignored = std::fs::read_to_string("/proc/self/status");
+        let ignored = ignored.map_or(0, |status| ignored_signals(&status));
         for signal in [SIGINT, SIGTERM, SIGHUP] {
+            // nohup, or a script that put this into the background: it is not to be ended by that.
+            if ignored & (1 << (signal - 1)) != 0 {
+                continue;
+            }
             // Where no handler can be set, it ends the program as it ends others.
             let _ = signal_hook::flag::register(signal, Arc::clone(&interrupted));
         }
@@ -138,4 +149,11 @@ impl Interruption {
     fn confirm(&self, question: &str) -> bool {
         confirm(question, &self.0)
     }
+}
+
+/// The signals that were ignored from the beginning, one bit each: `SigIgn` in proc(5).
+fn ignored_signals(status: &str) -> u64 {
+    let bits = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    bits.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok())
+        .unwrap_or(0)
 }

@@ -1,7 +1,7 @@
 //! What became of each, as soon as it is known, and of all in the end.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
@@ -99,6 +99,7 @@ pub(super) struct Report {
     log: Option<SystemLog>,
     progress: Progress<io::Stderr>,
     complaints: Complaints,
+    hints: BTreeSet<String>,
     tally: Tally,
     /// Whether all of them are to be counted in the end; one is its own summary.
     sums_up: bool,
@@ -152,6 +153,7 @@ impl Report {
             log,
             progress: Progress::on_terminal(args.quiet),
             complaints: Complaints::new(args.verbose),
+            hints: BTreeSet::new(),
             tally: Tally::default(),
             sums_up: !args.quiet && shape != Shape::Json,
             dry_run: args.dry_run,
@@ -330,7 +332,8 @@ impl Report {
         let name = self.view_of(attempt).local(&pair);
         let (operation, peer, cause) = (error.operation(), pair.peer(), error.cause());
         self.say(&format!("cannot {operation} {name} {peer}: {cause}"));
-        if let Some(hint) = hint_of(error) {
+        // The same way out is shown once.
+        if let Some(hint) = hint_of(error).filter(|hint| self.hints.insert((*hint).to_owned())) {
             hint_at(hint);
         }
         for (place, candidate) in attempt.candidates() {

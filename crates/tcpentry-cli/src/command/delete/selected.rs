@@ -149,16 +149,7 @@ struct Selected {
     /// Selected, but spared by a guard of the program.
     spared: Vec<(usize, Connection, Error)>,
     /// Neither selected nor not: this caller may not see what would tell.
-    unseen: u64,
-}
-
-impl Selected {
-    fn refuse_unseen(&self) -> Result<(), Stop> {
-        match self.unseen {
-            0 => Ok(()),
-            unseen => Err(Stop::Unseen(unseen)),
-        }
-    }
+    unseen: HashSet<Cookie>,
 }
 
 impl Run<'_> {
@@ -176,8 +167,7 @@ impl Run<'_> {
         if at_once && !self.may_be_unseen()? {
             return self.sweep().map(drop);
         }
-        let selected = self.look()?;
-        selected.refuse_unseen()?;
+        let selected = self.look_for_all()?;
         if self.args.dry_run {
             let allowed = self.allow(&selected);
             self.delete(selected)?;
@@ -194,6 +184,7 @@ impl Run<'_> {
         loop {
             let round = Instant::now();
             self.knowledge.borrow_mut().forget();
+            self.session.forget();
             if self.further_round()? {
                 matched = Instant::now();
             }
@@ -215,8 +206,7 @@ impl Run<'_> {
         if self.args.max.is_none() && !self.may_be_unseen()? {
             return self.sweep();
         }
-        let selected = self.look()?;
-        selected.refuse_unseen()?;
+        let selected = self.look_for_all()?;
         self.refuse_too_many(&selected)?;
         let anything = !selected.doomed.is_empty() || !selected.spared.is_empty();
         self.delete(selected)?;
@@ -330,6 +320,22 @@ impl Run<'_> {
         }
     }
 
+    /// Walks the tables and holds what is selected, if all of it can be seen.
+    fn look_for_all(&mut self) -> Result<Selected, Stop> {
+        let first = self.look()?;
+        if first.unseen.is_empty() {
+            return Ok(first);
+        }
+        // A process that came by a socket since the processes were looked at seems to hide: once more.
+        self.knowledge.get_mut().forget();
+        let second = self.look()?;
+        match first.unseen.intersection(&second.unseen).count() {
+            // What else is unseen came after the first look, and may as well have come after both.
+            0 => Ok(second),
+            unseen => Err(Stop::Unseen(unseen as u64)),
+        }
+    }
+
     /// Walks the tables and holds what is selected.
     fn look(&mut self) -> Result<Selected, Stop> {
         let Self {
@@ -343,6 +349,7 @@ impl Run<'_> {
         let knowledge = self.knowledge.get_mut();
         let settled = self.settled.get_mut();
         let mut selected = Selected::default();
+        let mut seen = HashSet::new();
         *listeners = 0;
         let (asked, selections): (Vec<_>, Vec<_>) = fields
             .iter_mut()
@@ -357,18 +364,19 @@ impl Run<'_> {
             }
             match selections[place].judge(&row, knowledge)? {
                 Truth::True if is_spared_listener(&row, args) => *listeners += 1,
+                // A socket that moves during the walk is seen twice.
+                Truth::True if !seen.insert(row.cookie) => {}
                 Truth::True => match session.admit(&row) {
                     Ok(()) => selected.doomed.push((place, row)),
                     Err(refusal) => selected.spared.push((place, row, refusal)),
                 },
-                Truth::Unseen => selected.unseen += 1,
+                Truth::Unseen => {
+                    selected.unseen.insert(row.cookie);
+                }
                 Truth::False | Truth::Unknown => {}
             }
             Ok(())
         })?;
-        // A socket that moves during the walk is seen twice.
-        let mut seen = HashSet::new();
-        selected.doomed.retain(|(_, row)| seen.insert(row.cookie));
         // The walks were side by side; the rows of each are in order.
         selected.doomed.sort_by_key(|(place, _)| *place);
         Ok(selected)

@@ -327,14 +327,34 @@ fn a_refused_row_is_told_in_its_turn() {
     let (mut table, _) = table_of(&kernel);
     let (told, result) = delete_matching(&mut table, |row| match row.cookie.value() {
         3 => Verdict::Refuse(Error::refused(Guard::OwnSession, row.pair)),
-        5 => Verdict::Stop,
+        5 => Verdict::Skip,
         _ => Verdict::Take,
     });
     result.unwrap();
     let mut expected = deleted(1..=4);
     expected[2].1 = Err(ErrorKind::Refused(Guard::OwnSession));
-    assert_eq!(told, expected, "what was taken before the stop is deleted");
+    assert_eq!(told, expected);
     assert_eq!(numbers_left(&kernel), [3, 5]);
+}
+
+#[test]
+fn after_a_stop_nothing_more_is_deleted() {
+    let kernel = shared(rows(1..=100));
+    kernel.lock().unwrap().in_datagram = 3;
+    let (mut table, _) = table_of(&kernel);
+    let (told, result) = delete_matching(&mut table, |row| match row.cookie.value() {
+        60 => Verdict::Stop,
+        _ => Verdict::Take,
+    });
+    result.unwrap();
+    let count = told.len() as u64;
+    assert!((1..59).contains(&count), "the rest of them still waited");
+    assert_eq!(told, deleted(1..=count));
+    assert_eq!(numbers_left(&kernel), (count + 1..=100).collect::<Vec<_>>());
+    // The table can be used again.
+    let (told, result) = delete_matching(&mut table, |_| Verdict::Take);
+    result.unwrap();
+    assert_eq!(told, deleted(count + 1..=100));
 }
 
 #[test]
@@ -361,6 +381,36 @@ fn after_a_break_only_what_was_sent_is_told() {
     };
     table.delete_all(listed(&rows(1..=10)), &Options::default(), stop);
     assert_eq!(told, 1);
+}
+
+#[test]
+fn after_a_break_what_was_sent_is_looked_at_and_not_deleted_again() {
+    // The kernel destroys 1 to 3, and what it says of them and of the others gets lost.
+    let kernel = shared(rows(1..=6));
+    let inner = Arc::clone(&kernel);
+    let (mut table, log) = table(move |asked| {
+        let mut kernel = inner.lock().unwrap();
+        if asked.question.is_dump() || asked.question == Question::Get {
+            return kernel.answer(asked);
+        }
+        if asked.cookie <= 3 {
+            kernel.answer(asked);
+        }
+        vec![]
+    });
+    let mut told = Vec::new();
+    let stop = |connection: &Connection, result: Result<Method, Error>| {
+        told.push((
+            connection.cookie.value(),
+            result.map_err(|error| error.kind()),
+        ));
+        ControlFlow::Break(())
+    };
+    table.delete_all(listed(&rows(1..=6)), &Options::default(), stop);
+    let gone = |number| (number, Err(ErrorKind::NotFound));
+    assert_eq!(told, [1, 2, 3].map(gone));
+    assert_eq!(destroyed(&log), (1..=6).collect::<Vec<_>>(), "each once");
+    assert_eq!(numbers_left(&kernel), [4, 5, 6]);
 }
 
 #[test]

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::super::judge::{Judge, Subject, Truth};
 use super::super::testing::sockets::{
-    Known, LOCAL_PORTS, Pool, SETS, Socket, exprs, network, sockets,
+    Known, LOCAL_PORTS, Pool, SETS, Socket, exprs, network, pid, sockets,
 };
 use super::*;
 use crate::sock_diag::bytecode::interpreter;
@@ -128,7 +128,7 @@ fn what_the_kernel_judges_exactly_leaves_no_rest() {
 
 #[test]
 fn what_it_cant_judge_is_the_rest() {
-    let (port, pid) = (peer_port(80), term(Term::Pid(1)));
+    let (port, pid) = (peer_port(80), term(pid(1)));
     let both = plan(&Expr::And(vec![port.clone(), pid.clone()]));
     assert_eq!(
         (both.kernel, both.rest),
@@ -168,7 +168,7 @@ fn autobound_is_one_question_where_it_has_to_be_so_and_else_two() {
         let passes = plan(&expr).passes;
         passes.iter().map(|pass| pass.autobound).collect::<Vec<_>>()
     };
-    let pid = || term(Term::Pid(1));
+    let pid = || term(pid(1));
     assert_eq!(told(auto()), [Some(true)]);
     assert_eq!(told(not(auto())), [Some(false)]);
     assert_eq!(told(Expr::And(vec![pid(), auto()])), [Some(true)]);

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::super::testing::sockets::{Known, LOCAL_PORTS, Pool, exprs, network, row, sockets};
+use super::super::testing::sockets::{Known, LOCAL_PORTS, Pool, exprs, network, pid, row, sockets};
 use super::Truth::{False, True, Unknown, Unseen};
 use super::*;
 use crate::connection::TcpInfo;
@@ -147,9 +147,15 @@ fn who_holds_it() {
         assert_eq!(told, by_hidden, "{inode}");
     }
     let connection = row("10.0.0.1:80 10.0.0.2:5000", State::Established, 3);
-    assert_eq!(with(&hidden, true, Term::Pid(7), &connection), Unseen);
-    assert_eq!(with(&hidden, true, Term::Pid(8), &connection), False);
-    assert_eq!(judged(Term::Pid(2), &established()), False);
+    assert_eq!(with(&hidden, true, pid(7), &connection), Unseen);
+    assert_eq!(with(&hidden, true, pid(8), &connection), False);
+    assert_eq!(judged(pid(2), &established()), False);
+    assert_eq!(judged(pid(1), &established()), True);
+    // Another process had this pid when the filter was read, or none.
+    let later = Process::current();
+    for process in [None, later] {
+        assert_eq!(judged(Term::Pid { pid: 1, process }, &established()), False);
+    }
     let user = |uid| Term::User {
         name: String::new(),
         uid,
@@ -186,17 +192,14 @@ fn what_is_not_seen_is_not_ruled_out() {
         [False, Unseen]
     );
     assert_eq!(
-        told(&known(vec![(7, "sh")], false), Term::Pid(8)),
+        told(&known(vec![(7, "sh")], false), pid(8)),
         [False, Unseen]
     );
     // Not even the name is shown, nor the process at all.
     assert_eq!(told(&known(vec![(7, "")], false), process()), [Unseen; 2]);
-    assert_eq!(
-        told(&known(vec![(7, "")], false), Term::Pid(8)),
-        [False, Unseen]
-    );
+    assert_eq!(told(&known(vec![(7, "")], false), pid(8)), [False, Unseen]);
     assert_eq!(told(&known(vec![], true), process()), [Unseen; 2]);
-    assert_eq!(told(&known(vec![], true), Term::Pid(8)), [Unseen; 2]);
+    assert_eq!(told(&known(vec![], true), pid(8)), [Unseen; 2]);
 }
 
 #[test]
@@ -371,14 +374,4 @@ proptest! {
         prop_assert_eq!(one == True, other == False);
         prop_assert_eq!(one == False, other == True);
     }
-}
-
-#[test]
-fn the_range_of_local_ports_is_that_of_this_namespace() {
-    tcpentry_testkit::isolated(|| {
-        tcpentry_testkit::link::sysctl("net/ipv4/ip_local_port_range", "20000 20009");
-        let ports = LocalPorts::read().unwrap();
-        assert_eq!((ports.first, ports.last), (20000, 20009));
-        assert!(ports.contain(20009) && !ports.contain(20010));
-    });
 }

@@ -1,15 +1,19 @@
 //! Expressions and sockets for tests.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroI32;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::super::expr::{Comparison, End, Expr, Network, Pattern, Term};
-use super::super::judge::{Facts, Holder, LocalPorts, Told};
+use super::super::expr::{Comparison, End, Expr, Pattern, Term};
+use super::super::judge::{Facts, Holder, Told};
+use super::super::local_ports::LocalPorts;
+use super::super::network::Network;
 use crate::connection::{Connection, Inode, TcpInfo};
 use crate::endpoint::Interface;
+use crate::process::Process;
 use crate::sock_diag::bytecode::interpreter::Entry;
 use crate::sock_diag::{fake, read_socket};
 use crate::state::{State, States};
@@ -107,7 +111,7 @@ impl Pool {
         prop_oneof![
             3 => self.kernel_terms(),
             1 => prop_oneof![
-                (1..4).prop_map(Term::Pid),
+                (1..4).prop_map(pid),
                 text(&["nginx", "n*x", "*"]).prop_map(|text| Term::Process(Pattern(text))),
                 (0..2_u32).prop_map(|uid| Term::User { name: uid.to_string(), uid }),
                 text(&["nginx", "a"]).prop_map(Term::Unit),
@@ -126,18 +130,8 @@ impl Pool {
 }
 
 pub(crate) fn network(address: IpAddr, length: u8) -> Network {
-    let (address, length) = match address {
-        IpAddr::V4(address) => {
-            let length = length.min(32);
-            let mask = u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0);
-            (Ipv4Addr::from(address.to_bits() & mask).into(), length)
-        }
-        IpAddr::V6(address) => {
-            let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
-            (Ipv6Addr::from(address.to_bits() & mask).into(), length)
-        }
-    };
-    Network { address, length }
+    let longest = if address.is_ipv4() { 32 } else { 128 };
+    Network::new(address, length.min(longest))
 }
 
 fn comparisons() -> impl Strategy<Value = Comparison> + Clone {
@@ -368,5 +362,16 @@ impl Facts for Known {
 
 fn holder(pid: i32, name: &str) -> Holder<'_> {
     let name = name.as_bytes();
-    Holder { pid, name }
+    let process = process(pid);
+    Holder { process, name }
+}
+
+fn process(pid: i32) -> Process {
+    Process::hidden(NonZeroI32::new(pid).unwrap())
+}
+
+/// `pid N`
+pub(crate) fn pid(pid: i32) -> Term {
+    let process = Some(process(pid));
+    Term::Pid { pid, process }
 }

@@ -197,6 +197,18 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "",
     ),
     (
+        "unit nginx*",
+        "     ^^^^^^",
+        "`nginx*` has a `*`, which stands for itself in the name of a unit",
+        "only `process` takes patterns",
+    ),
+    (
+        "not container web*",
+        "              ^^^^",
+        "`web*` has a `*`, which stands for itself in the beginning of a container's id or name",
+        "only `process` takes patterns",
+    ),
+    (
         "netns no-such",
         "      ^^^^^^^",
         "`no-such`: no such network namespace",
@@ -599,13 +611,13 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "dport = 80,443",
         "        ^^^^^^",
         "no service of TCP is called `80,443`",
-        "a list is `( port 80 or port 443 )`, a range `port ge 80 and port le 90`",
+        "a list is `( dport 80 or dport 443 )`, a range `dport ge 80 and dport le 90`",
     ),
     (
         "dport = :80-90",
         "         ^^^^^",
         "no service of TCP is called `80-90`",
-        "a list is `( port 80 or port 443 )`, a range `port ge 80 and port le 90`",
+        "a list is `( dport 80 or dport 443 )`, a range `dport ge 80 and dport le 90`",
     ),
     (
         "dport = 10.0.0.1:80",

@@ -165,3 +165,19 @@ fn a_long_filter_takes_no_time() {
     assert!(parse(&filter.to_string()).is_ok());
     assert!(start.elapsed().as_secs() < 5);
 }
+
+#[test]
+fn a_long_muddle_is_an_error_like_a_short_one() {
+    let pieces = ["|pid 1", "&pid 1"].into_iter().cycle();
+    let muddle = |joints| "pid 1".to_owned() + &pieces.clone().take(joints).collect::<String>();
+    let hint = |joints| {
+        let error = Filter::parse(&muddle(joints), &FakeNames).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`and` and `or` are mixed without parentheses"
+        );
+        error.hint().unwrap().to_owned()
+    };
+    assert!(hint(60).contains("from left to right"));
+    assert_eq!(hint(10_000), "put parentheses around what belongs together");
+}
