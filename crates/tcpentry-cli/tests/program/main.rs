@@ -6,6 +6,7 @@ mod against_ss;
 mod delete;
 mod exit_codes;
 mod guards;
+mod hostile;
 mod json;
 mod list;
 mod own_session;

@@ -28,7 +28,7 @@ pub(super) fn run(args: &DeleteArgs, table: &mut TcpTable, text: &str) -> Exit {
         return Exit::Done;
     }
     if args.verbose {
-        complain(&format!("selects {}", selection.filter()));
+        complain(&format!("selects {}", selection::shown(&selection)));
     }
     let report = match Report::new(args, table) {
         Ok(report) => report,
@@ -402,7 +402,7 @@ impl Run<'_> {
                 if report.is_empty() {
                     report.hint(&format!(
                         "no connection matches: {}",
-                        self.selection.filter()
+                        selection::shown(&self.selection)
                     ));
                 }
             }
