@@ -1,7 +1,7 @@
 //! `tcpentry list FILTER` beside `ss FILTER`: the same sockets, but for what is listed as a difference.
 
 mod differences;
-mod filters;
+pub(crate) mod filters;
 mod table;
 
 use std::collections::BTreeSet;

@@ -45,9 +45,13 @@ fn processes_of_any_name_are_shown_selected_and_deleted_by_it() {
             named, name, local, ..
         } in &held
         {
-            assert_eq!(locals(&["pid", &named.pid().to_string()]), [local.clone()]);
+            assert_eq!(locals(&["pid", &named.pid().to_string()]), [local.as_str()]);
             for pattern in patterns(name) {
-                assert_eq!(locals(&["process", &pattern]), [local.clone()], "{pattern}");
+                assert_eq!(
+                    locals(&["process", &pattern]),
+                    [local.as_str()],
+                    "{pattern}"
+                );
                 let others = locals(&["dport", &port(&listener), "not", "process", &pattern]);
                 assert_eq!(others.len(), held.len(), "not {pattern}");
                 assert!(!others.contains(local), "not {pattern}");

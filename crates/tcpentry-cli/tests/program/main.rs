@@ -4,6 +4,7 @@
 
 mod against_ss;
 mod delete;
+mod exactly;
 mod exit_codes;
 mod guards;
 mod hostile;
@@ -12,4 +13,5 @@ mod list;
 mod own_session;
 mod select;
 mod shows;
+mod unknown;
 mod util;

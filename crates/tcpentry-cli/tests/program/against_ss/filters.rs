@@ -8,9 +8,9 @@ use tcpentry_testkit::random::Random;
 use tcpentry_testkit::varied::{ADDRESSES, DEVICES, ELSEWHERE, MARKS, PORTS};
 
 /// An option, states, an expression.
-pub(super) struct Filter {
+pub(crate) struct Filter {
     /// What is listed where there is no clause.
-    pub(super) option: &'static str,
+    pub(crate) option: &'static str,
     /// `state` or `exclude`, and the name.
     clauses: Vec<(&'static str, &'static str)>,
     expression: Vec<String>,
@@ -23,7 +23,7 @@ pub(super) struct Filter {
 
 /// What a term asks for, as far as it makes a difference.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Host(End, Network),
     Device,
     Cgroup(String),
@@ -32,20 +32,20 @@ pub(super) enum Kind {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum End {
+pub(crate) enum End {
     Local,
     Peer,
 }
 
 #[derive(Debug, Eq, PartialEq)]
-pub(super) struct Network {
+pub(crate) struct Network {
     pub(super) address: IpAddr,
     pub(super) length: u8,
 }
 
 /// `inet:`, `inet6:`
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Family {
+pub(crate) enum Family {
     V4,
     V6,
 }
@@ -65,7 +65,7 @@ impl Filter {
         words
     }
 
-    pub(super) fn words_of_ours(&self) -> Vec<String> {
+    pub(crate) fn words_of_ours(&self) -> Vec<String> {
         match self.spacing {
             Spacing::Words => self.words(),
             Spacing::OneWord => vec![self.words().join(" ")],
@@ -151,7 +151,7 @@ fn is_of_word(character: char) -> bool {
 }
 
 /// Makes them, of a seed.
-pub(super) struct Maker<'c> {
+pub(crate) struct Maker<'c> {
     random: Random,
     cgroups: &'c [String],
     /// Of the filter that is being made.
@@ -162,7 +162,7 @@ pub(super) struct Maker<'c> {
 }
 
 impl<'c> Maker<'c> {
-    pub(super) fn new(seed: u64, cgroups: &'c [String]) -> Self {
+    pub(crate) fn new(seed: u64, cgroups: &'c [String]) -> Self {
         Self {
             random: Random::new(seed),
             cgroups,
@@ -173,7 +173,7 @@ impl<'c> Maker<'c> {
         }
     }
 
-    pub(super) fn filters(&mut self, count: usize) -> Vec<Filter> {
+    pub(crate) fn filters(&mut self, count: usize) -> Vec<Filter> {
         (0..count).map(|_| self.filter()).collect()
     }
 
