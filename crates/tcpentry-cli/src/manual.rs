@@ -77,7 +77,24 @@ A term is true, false or unknown: a socket in TIME_WAIT has no idle time, one wi
 never selected, also not under not. Where you may not see what a term asks for (the processes of other users, marks), \
 list says so and shows the rest, and delete refuses (4) instead of acting on a part.
 
-What the kernel can judge it judges during the walk; --explain shows its part, and what is left to be judged here.";
+What the kernel can judge it judges during the walk; --explain shows its part, and what is left to be judged here.
+
+Beside or and and, these filters select other sockets in ss (6.1):
+
+state and exclude -- ss takes them in turn: a state behind an exclude adds to what is left of all. If they leave no state, \
+it is as if there were none
+inet: and inet6: -- In ss they restrict the whole listing, wherever they stand
+mapped addresses -- ss finds those of IPv6 sockets by [::/0] and inet6:, and nothing else by one that stands in the filter. Here \
+they are IPv4 addresses like others
+not, dev -- With these ss compares the first bits of addresses whatever their family, so that not src 0.0.0.0/0 selects nothing
+autobound -- Here: the kernel chose the port, out of those that it chooses from. In ss not autobound selects what is neither, \
+and beside dev only the second counts
+TIME_WAIT and requests -- In ss they match autobound, and not cgroup PATH. Here that is unknown
+cgroup -- ss takes the path in the file system only: cgroup / is not the root of the hierarchy
+names -- Of a host with several addresses ss finds one
+
+What ss takes and this does not: IPv6 addresses without brackets, IPv4 addresses with less than four numbers and no length, \
+any, all and default for *, a colon without port, octal numbers, ports beyond 65535, dev 0, backslashes.";
 
 const GUARDS: &str = "\
 There is no way to delete everything by omission, and zero fields are values, never wildcards.

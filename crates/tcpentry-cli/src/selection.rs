@@ -83,6 +83,11 @@ pub(crate) fn of_sites(
     }
 }
 
+/// The filter in canonical form. Its names may have been pasted from anywhere.
+pub(crate) fn shown(selection: &Selection) -> String {
+    tcpentry::escape(selection.filter().to_string().as_bytes())
+}
+
 /// The error, the place, and the way out.
 fn explained(error: &FilterError, text: &str) -> String {
     let excerpt = error.excerpt(text).replace('\n', "\n  ");

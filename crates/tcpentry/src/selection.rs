@@ -5,9 +5,10 @@ use std::iter;
 
 use crate::connection::{Connection, Inode};
 use crate::error::Error;
+use crate::escape::escape;
 use crate::filter::{
-    Compiler, Facts, Filter, Holder, Judge, LocalPorts, Needs, Plan, Processes, Subject, Told,
-    Truth,
+    Compiler, Expr, Facts, Filter, Holder, Judge, LocalPorts, Needs, Plan, Processes, Subject,
+    Told, Truth,
 };
 use crate::knowledge::Knowledge;
 use crate::state::States;
@@ -199,14 +200,17 @@ impl fmt::Display for Explanation<'_> {
             states: Some(selection.query.states),
             expr: None,
         };
+        // Names are as hostile as the text that they were taken from.
+        let shown = |expr: &Expr| escape(expr.to_string().as_bytes());
+        let (expr, kernel) = (selection.filter.expr.as_ref(), kernel.as_ref());
         writeln!(f, "states   {states}")?;
-        match (&selection.filter.expr, kernel) {
+        match (expr.map(shown), kernel.map(shown)) {
             (None, _) => writeln!(f, "filter   none: every socket in these states")?,
             (Some(expr), None) => writeln!(f, "filter   {expr}\nkernel   only the states")?,
             (Some(expr), Some(kernel)) => writeln!(f, "filter   {expr}\nkernel   {kernel}")?,
         }
         if let Some(rest) = rest {
-            writeln!(f, "here     {rest}")?;
+            writeln!(f, "here     {}", shown(rest))?;
         }
         let needed = [
             (needs.info, "counters (INET_DIAG_INFO)"),

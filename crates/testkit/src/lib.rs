@@ -28,6 +28,7 @@ pub mod named;
 pub mod netns;
 pub mod proc_net;
 pub mod pty;
+pub mod random;
 pub mod seccomp;
 pub mod skip;
 pub mod sshd;

@@ -15,6 +15,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::cgroup::Cgroup;
 use crate::link::{self, HERE, Neighbour};
+use crate::random::Random;
 use crate::wait::{LIMIT, until};
 use crate::{proc_net, skip, tcp, user};
 
@@ -170,7 +171,7 @@ impl Maker {
         let neighbour = Neighbour::new();
         link::ip(&network());
         Self {
-            random: Random(seed),
+            random: Random::new(seed),
             neighbour,
             cgroups: cgroups(),
             in_cgroups: [Vec::new(), Vec::new()],
@@ -308,7 +309,7 @@ impl Maker {
         let port = if self.random.one_in(2) {
             0
         } else {
-            self.random.port()
+            self.port()
         };
         bind_near(&socket, address, port);
         // It is in no table of /proc.
@@ -323,7 +324,7 @@ impl Maker {
         if self.random.one_in(3) {
             bind_device(&socket, Some("lo"));
         }
-        bind_near(&socket, address, self.random.port());
+        bind_near(&socket, address, self.port());
         let backlog = self.random.choose(&[0, 1, 5, 128]);
         socket.listen(backlog).expect("listen");
         self.keep(socket, LISTEN);
@@ -478,7 +479,7 @@ impl Maker {
     fn imagined(&mut self) -> Socket {
         loop {
             let mut to = self.elsewhere();
-            let mut local = SocketAddr::new(self.routable(to.is_ipv4()), self.random.port());
+            let mut local = SocketAddr::new(self.routable(to.is_ipv4()), self.port());
             if to.is_ipv4() && self.random.one_in(5) {
                 [to, local] = [to, local].map(mapped);
             }
@@ -544,7 +545,7 @@ impl Maker {
         match self.random.below(3) {
             0 => {}
             1 => bind_near(socket, address, 0),
-            _ => bind_near(socket, address, self.random.port()),
+            _ => bind_near(socket, address, self.port()),
         }
     }
 
@@ -565,7 +566,15 @@ impl Maker {
     /// An address where nothing answers.
     fn elsewhere(&mut self) -> SocketAddr {
         let address = self.random.choose(&addresses(&ELSEWHERE));
-        SocketAddr::new(address, self.random.port())
+        SocketAddr::new(address, self.port())
+    }
+
+    /// One of the well-known, or any other.
+    fn port(&mut self) -> u16 {
+        if self.random.one_in(3) {
+            return self.random.choose(&PORTS);
+        }
+        u16::try_from(1 + self.random.below(65535)).expect("it has 16 bits")
     }
 
     fn keep(&mut self, socket: Socket, state: u8) {
@@ -704,41 +713,6 @@ fn await_state(socket: &Socket, state: u8) {
     let peer = socket.peer_addr().expect("it is connected");
     let peer = peer.as_socket().expect("it is of IP");
     proc_net::await_state(address_of(socket), peer, state);
-}
-
-/// SplitMix64: enough to vary, and the same everywhere.
-#[derive(Debug)]
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut value = self.0;
-        value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        value ^ (value >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        let limit = u64::try_from(limit).expect("it fits");
-        usize::try_from(self.next() % limit).expect("it is below one")
-    }
-
-    fn one_in(&mut self, count: usize) -> bool {
-        self.below(count) == 0
-    }
-
-    fn choose<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len())]
-    }
-
-    /// One of the well-known, or any other.
-    fn port(&mut self) -> u16 {
-        if self.one_in(3) {
-            return self.choose(&PORTS);
-        }
-        u16::try_from(1 + self.below(65535)).expect("it has 16 bits")
-    }
 }
 
 const DATA: [u8; 8192] = [b'x'; 8192];

@@ -258,8 +258,36 @@ impl Deletion {
 
 /// Writes one object and a newline.
 pub(crate) fn line(out: &mut impl Write, object: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, object)?;
+    let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Harmless);
+    object.serialize(&mut serializer)?;
     out.write_all(b"\n")
+}
+
+/// Writes every character that a terminal would act upon as an escape of JSON, not only those below 32.
+struct Harmless;
+
+impl serde_json::ser::Formatter for Harmless {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        out: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        // A single quote is escaped for Rust only.
+        let is_harmless = |c: char| c == '\'' || c.escape_debug().len() == 1;
+        let mut units = [0; 2];
+        for part in fragment.split_inclusive(|c| !is_harmless(c)) {
+            let harmful = part.chars().next_back().filter(|c| !is_harmless(*c));
+            let harmless = &part[..part.len() - harmful.map_or(0, char::len_utf8)];
+            out.write_all(harmless.as_bytes())?;
+            for unit in harmful
+                .iter()
+                .flat_map(|c| c.encode_utf16(&mut units).to_vec())
+            {
+                write!(out, "\\u{unit:04x}")?;
+            }
+        }
+        Ok(())
+    }
 }
 
 fn family(is_ipv4: bool) -> &'static str {
@@ -271,4 +299,22 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_act_upon_is_escaped_and_still_the_same() {
+        let name = "a\u{1b}[m\u{7f}\u{9b}m \u{202e}\u{e0001} gr\u{fc}n 'x' \"\\";
+        let mut out = Vec::new();
+        line(&mut out, &name).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(
+            text,
+            "\"a\\u001b[m\\u007f\\u009bm \\u202e\\udb40\\udc01 gr\u{fc}n 'x' \\\"\\\\\"\n"
+        );
+        assert_eq!(serde_json::from_str::<String>(&text).unwrap(), name);
+    }
 }

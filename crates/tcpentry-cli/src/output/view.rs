@@ -199,8 +199,10 @@ fn owners(connection: &Connection, knowledge: &mut Knowledge) -> Result<Vec<Owne
     Ok(knowledge.owners()?.of(inode).cloned().collect())
 }
 
+/// Without a blank: those part one process from the next.
 fn process(owner: &Owner) -> String {
-    format!("{},pid={}", escape(&owner.name), owner.process.pid())
+    let name = escape(&owner.name).replace(' ', r"\x20");
+    format!("{name},pid={}", owner.process.pid())
 }
 
 /// What a cell shows when there is nothing to show.

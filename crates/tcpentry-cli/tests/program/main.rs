@@ -2,9 +2,12 @@
 //! Each test runs in a network namespace of its own.
 #![allow(clippy::unwrap_used, reason = "in a test, unwrap is an assertion")]
 
+mod against_ss;
 mod delete;
+mod exactly;
 mod exit_codes;
 mod guards;
+mod hostile;
 mod json;
 mod list;
 mod long;
@@ -13,4 +16,5 @@ mod select;
 mod shows;
 mod system_log;
 mod terminal;
+mod unknown;
 mod util;

@@ -283,6 +283,12 @@ fn networks(
             _ => Ok(vec![Network::new(parsed.into(), length)]),
         };
     }
+    // To ss they are every address. Whoever copied them from there did not mean a host.
+    if let "any" | "all" | "default" = text.text {
+        return Err(text
+            .error(format!("{} is no address", quoted(text.text)))
+            .with_hint("every address is `*`"));
+    }
     if !looks_like_host_name(text.text) {
         return Err(text.error(format!(
             "{} is neither an address nor the name of a host",

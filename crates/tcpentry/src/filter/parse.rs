@@ -753,10 +753,11 @@ pub(super) const GROUPS: [(&str, States); 5] = [
     ("big", States::BIG),
 ];
 
-/// Other names of states: `ss` takes the first two and prints the last two.
-const ALIASES: [(&str, State); 4] = [
+/// Other names of states: `ss` takes the first three and prints the last two.
+const ALIASES: [(&str, State); 5] = [
     ("close", State::Closed),
     ("unconnected", State::Closed),
+    ("syn-rcv", State::SynRecv),
     ("listen", State::Listening),
     ("estab", State::Established),
 ];

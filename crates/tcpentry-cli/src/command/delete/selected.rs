@@ -39,7 +39,7 @@ pub(super) fn run(args: &DeleteArgs, sites: Vec<Site>, text: &str) -> Exit {
         };
     }
     if args.verbose {
-        complain(&format!("selects {}", first.filter()));
+        complain(&format!("selects {}", selection::shown(first)));
     }
     let knowledge = if args.show.process || args.show.container {
         Knowledge::new()
@@ -498,10 +498,10 @@ impl Run<'_> {
             Ok(()) => {
                 if report.is_empty() && !self.args.quiet {
                     report.say(&match self.listeners {
-                        0 => format!(
-                            "no connection matches: {}",
-                            self.fields[0].selection.filter()
-                        ),
+                        0 => {
+                            let filter = selection::shown(&self.fields[0].selection);
+                            format!("no connection matches: {filter}")
+                        }
                         1 => "only a listener matches, which takes --listeners".to_owned(),
                         many => format!("only {many} listeners match, which takes --listeners"),
                     });

@@ -493,6 +493,12 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "",
     ),
     (
+        "dst any",
+        "    ^^^",
+        "`any` is no address",
+        "every address is `*`",
+    ),
+    (
         "src none.example",
         "    ^^^^^^^^^^^^",
         "the host `none.example` has no address",

@@ -38,6 +38,7 @@ const GOOD: &[(&str, &str)] = &[
     ("state listen", "state listening"),
     ("state close", "state closed"),
     ("state unconnected", "state closed"),
+    ("state syn-rcv", "state syn-recv"),
     ("state bound-inactive", "state bound-inactive"),
     ("state state-20", "state state-20"),
     ("state syn-sent state syn-recv", "state syn-sent state syn-recv"),

@@ -1,0 +1,235 @@
+//! What is unknown of a socket selects it neither way; who holds it may change at any time.
+
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal};
+use tcpentry_testkit::cgroup::Cgroup;
+use tcpentry_testkit::named::Named;
+use tcpentry_testkit::proc_net::await_state;
+use tcpentry_testkit::pty::Terminal;
+use tcpentry_testkit::tcp::{self, Ends};
+use tcpentry_testkit::{isolated, until};
+
+use crate::util::{is_alive, run};
+
+#[test]
+fn what_nobody_can_tell_selects_neither_with_not_nor_without() {
+    isolated(|| {
+        let listener = tcp::listen(tcp::loopback(0));
+        let waiting = tcp::connect_to(&listener);
+        let (time_wait, to) = tcp::addresses(&waiting.client);
+        drop(waiting.client);
+        drop(waiting.server);
+        await_state(time_wait, to, TIME_WAIT);
+        let Ends { client, server } = tcp::connect_to(&listener);
+        let orphan = client.local_addr().unwrap();
+        drop(client);
+        await_state(orphan, server.local_addr().unwrap(), FIN_WAIT_2);
+        let untaken = TcpStream::connect(to).unwrap();
+        let lazy = tcp::listen(tcp::loopback(0));
+        tcp::defer_accept(&lazy);
+        let request = TcpStream::connect(lazy.local_addr().unwrap()).unwrap();
+        let cgroup = Cgroup::fresh("some.service").ok();
+        let folder = cgroup
+            .as_ref()
+            .map(|cgroup| cgroup.folder().to_str().unwrap());
+
+        let of_owner = ["process sh", "process *", "pid 1", "user 0", "user 1"];
+        let of_full = [
+            "idle gt 0",
+            "idle lt 1h",
+            "rtt gt 0",
+            "rtt lt 1h",
+            "retrans ge 0",
+            "retrans gt 9",
+            "unit some",
+            "container x",
+        ];
+        let all = [&of_owner[..], &of_full].concat();
+        for (socket, terms) in [
+            (format!("state time-wait src {time_wait}"), &all[..]),
+            (format!("state fin-wait-2 src {orphan}"), &all),
+            (
+                format!("state syn-recv dst {}", request.local_addr().unwrap()),
+                &all,
+            ),
+            (
+                format!(
+                    "state established src {to} dst {}",
+                    untaken.local_addr().unwrap()
+                ),
+                &of_owner,
+            ),
+        ] {
+            let count = |words: &str| run(&format!("list {socket} {words}")).rows().len();
+            assert_eq!(count(""), 1, "{socket}");
+            assert_eq!(count("not sendq gt 1M"), 1, "{socket}: that is known");
+            for term in terms {
+                let of_cgroup = folder.map(|folder| format!("cgroup {folder}"));
+                let cgroup = of_cgroup.filter(|_| terms.len() == all.len());
+                for term in cgroup.iter().map(String::as_str).chain([*term]) {
+                    assert_eq!(count(term), 0, "{socket} {term}");
+                    assert_eq!(count(&format!("not {term}")), 0, "{socket} not {term}");
+                    let either = format!("( {term} or not {term} )");
+                    assert_eq!(count(&either), 0, "{socket} {either}");
+                    // Where the other half settles it, it is known.
+                    let settled = format!("not ( {term} and sport = :1 )");
+                    assert_eq!(count(&settled), 1, "{socket} {settled}");
+                    let done = run(&format!("delete --yes {socket} not {term}"));
+                    assert_eq!(
+                        (done.code, done.rows().len()),
+                        (1, 0),
+                        "{socket} not {term}"
+                    );
+                }
+            }
+            assert_eq!(count(""), 1, "{socket} is still there");
+        }
+        drop((server, untaken, request));
+    });
+}
+
+#[test]
+fn a_socket_of_several_processes_shows_and_matches_each() {
+    isolated(|| {
+        let ends = tcp::connected();
+        let local = ends.client.local_addr().unwrap();
+        let held = [
+            Named::holding(&ends.client, b"one"),
+            Named::holding(&ends.client, b"two"),
+        ];
+        let own = std::process::id();
+        let listed = run(&format!("-p src {local}"));
+        let shown = listed.rows()[0][5].to_owned();
+        for (name, pid) in [("one", held[0].pid()), ("two", held[1].pid()), ("", own)] {
+            assert!(shown.contains(&format!("{name},pid={pid}")), "{shown}");
+        }
+        assert_eq!(shown.split(' ').count(), 3, "{shown}");
+        let objects = run(&format!("--json -p src {local}")).objects();
+        assert_eq!(objects[0]["processes"].as_array().unwrap().len(), 3);
+
+        let count = |words: &str| run(&format!("list src {local} {words}")).rows().len();
+        let pids = held.each_ref().map(Named::pid);
+        for term in ["process one", "process two", "process t*o process o*"] {
+            assert_eq!(count(term), 1, "{term}");
+            assert_eq!(count(&format!("not ( {term} )")), 0, "{term}");
+        }
+        for pid in [pids[0], pids[1], own] {
+            assert_eq!(count(&format!("pid {pid}")), 1);
+        }
+        assert_eq!(count("process three"), 0);
+        assert_eq!(count("not process three"), 1);
+        let [one, two] = held;
+        drop(one);
+        assert_eq!((count("process one"), count("not process one")), (0, 1));
+        let done = run(&format!("delete -p src {local} process two"));
+        assert_eq!(done.code, 0, "{}", done.err);
+        assert!(!is_alive(&ends));
+        drop(two);
+    });
+}
+
+#[test]
+fn an_owner_that_becomes_another_program_is_called_as_that() {
+    isolated(|| {
+        let ends = tcp::connected();
+        let (owner, local) = Turning::holding(ends.client);
+        let count = |words: &str| run(&format!("list src {local} {words}")).rows().len();
+        let pid = format!("pid {}", owner.0.id());
+        assert_eq!((count("process sh"), count(&pid)), (1, 1));
+        owner.turn();
+        assert_eq!((count("process sh"), count("not process sh")), (0, 1));
+        assert_eq!((count("process sleep"), count(&pid)), (1, 1));
+        drop(owner);
+        assert_eq!((count("process sleep"), count(&pid)), (0, 0));
+        let nothing = run(&format!("delete {pid}"));
+        assert_eq!(nothing.code, 1, "{}", nothing.err);
+    });
+}
+
+/// What was confirmed is what is deleted, whoever holds it by then.
+#[test]
+fn what_changes_while_the_question_stands() {
+    isolated(|| {
+        let listener = tcp::listen(tcp::loopback(0));
+        let [first, second] = [(); 2].map(|()| tcp::connect_to(&listener));
+        let servers = (first.server, second.server);
+        let (stays, stays_at) = Turning::holding(first.client);
+        let (ends, ends_at) = Turning::holding(second.client);
+        let terminal = Terminal::open();
+        let words = ["delete", "process", "sh", "dport", "="];
+        let port = listener.local_addr().unwrap().port().to_string();
+        let mut child = terminal
+            .command(env!("CARGO_BIN_EXE_tcpentry"))
+            .args(words)
+            .arg(port)
+            .env_remove("SSH_CONNECTION")
+            .spawn()
+            .unwrap();
+        terminal.await_text("Delete these 2 connections?");
+        stays.turn();
+        // The peer ends it first, or it would be there for a minute, in TIME_WAIT.
+        drop(servers.1);
+        drop(ends);
+        until("the other one is gone", || {
+            run(&format!("list -a src {ends_at}")).rows().is_empty()
+        });
+        let later = tcp::connect_to(&listener);
+        let (later_owner, later_at) = Turning::holding(later.client);
+        terminal.type_in("y\n");
+        let code = child.wait().unwrap().code();
+        let screen = terminal.screen();
+        assert_eq!(code, Some(0), "{screen}");
+        let (_, answered) = screen.split_once("[y/N]").unwrap();
+        let said = |word: &str, local: &str| {
+            let mut lines = answered.lines();
+            lines.any(|line| line.contains(word) && line.contains(local))
+        };
+        assert!(said("deleted", &stays_at), "{screen}");
+        assert!(said("gone", &ends_at), "{screen}");
+        assert!(!screen.contains(&later_at), "{screen}");
+        assert_eq!(run(&format!("list src {later_at}")).rows().len(), 1);
+        drop((stays, later_owner, servers.0, later.server));
+    });
+}
+
+/// A shell that holds a socket and becomes another program when it is told to.
+struct Turning(Child);
+
+impl Turning {
+    /// And the local end of what it holds.
+    fn holding(stream: TcpStream) -> (Self, String) {
+        let local = stream.local_addr().unwrap().to_string();
+        let child = Command::new("/bin/sh")
+            .args(["-c", "kill -STOP $$; exec sleep 60"])
+            .stdin(std::os::fd::OwnedFd::from(stream))
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let owner = Self(child);
+        until("it has stopped itself", || {
+            owner.file("stat").contains(") T ")
+        });
+        (owner, local)
+    }
+
+    fn turn(&self) {
+        rustix::process::kill_process(Pid::from_child(&self.0), Signal::CONT).unwrap();
+        until("it is another program", || self.file("comm") == "sleep\n");
+    }
+
+    fn file(&self, name: &str) -> String {
+        std::fs::read_to_string(format!("/proc/{}/{name}", self.0.id())).unwrap()
+    }
+}
+
+impl Drop for Turning {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+const FIN_WAIT_2: u8 = 5;
+const TIME_WAIT: u8 = 6;
