@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use tcpentry::{Connection, Error, Knowledge, Selection, States, TcpTable, Truth};
+use tcpentry::{Connection, Error, Knowledge, States, TcpTable, Truth};
 
 use crate::args::{ListArgs, SelectArgs};
 use crate::exit::Exit;
@@ -63,14 +63,10 @@ fn list(args: &ListArgs) -> Result<(), Trouble> {
     let shape = Shape::of(&args.output);
     let place = table.place()?;
     let mut view = View::new(&args.show, args.id, shape, Some(place), table.devices());
-    let mut knowledge = if args.show.process || args.show.container {
-        Knowledge::new()
-    } else {
-        Knowledge::only_for(&selection)
-    };
+    let mut knowledge = selection::knowledge(&selection, &args.show);
     let mut rows = Rows::new(args, shape, &view);
     let mut unseen = 0;
-    for row in table.connections(&query(&selection, args))? {
+    for row in table.connections(&selection::query(&selection, &args.show))? {
         let row = row?;
         match selection.judge(&row, &mut knowledge)? {
             Truth::True => rows.add(&mut view, &row, &mut knowledge)?,
@@ -92,15 +88,6 @@ fn states(select: &SelectArgs) -> States {
         (true, _) => States::ALL_ACTIVE.union(States::BOUND_INACTIVE),
         (false, true) => States::LISTENING,
         (false, false) => States::CONNECTIONS,
-    }
-}
-
-fn query(selection: &Selection, args: &ListArgs) -> tcpentry::Query {
-    let query = selection.query().clone();
-    if args.show.info {
-        query.with_info()
-    } else {
-        query
     }
 }
 

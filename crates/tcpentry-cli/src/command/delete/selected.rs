@@ -40,21 +40,11 @@ pub(super) fn run(args: &DeleteArgs, table: &mut TcpTable, text: &str) -> Exit {
         Ok(report) => report,
         Err(exit) => return exit,
     };
-    let knowledge = if args.show.process || args.show.container {
-        Knowledge::new()
-    } else {
-        Knowledge::only_for(&selection)
-    };
-    let query = selection.query().clone();
     let mut run = Run {
         args,
-        query: if args.show.info {
-            query.with_info()
-        } else {
-            query
-        },
+        query: selection::query(&selection, &args.show),
+        knowledge: RefCell::new(selection::knowledge(&selection, &args.show)),
         selection,
-        knowledge: RefCell::new(knowledge),
         options: options(args),
         session: SessionGuard::new(args),
         report,
