@@ -131,13 +131,21 @@ const OUTPUT: &str = "\
 On a terminal: aligned and coloured. Otherwise: tab-separated, the same columns with raw numbers, and a line \
 of column names unless --no-header.
 
-list -- STATE, RECV-Q, SEND-Q (bytes; of a listener: connections waiting, and their limit), LOCAL, PEER; with \
---process PROCESS (NAME,pid=N of each that holds it); with --user USER; with --container CONTAINER (RUNTIME:NAME or the \
-beginning of its id) and UNIT; with --info IDLE_MS, RTT_US, RETRANS (of the segment that waits now), TOTAL (in the whole life); \
-with --id ID. \"-\" stands for what a socket does not have: one without owner has no user; \"?\" for an owner whom you may not see.
+list -- STATE, RECV-Q, SEND-Q (bytes; of a listener: connections waiting, and their limit), LOCAL, PEER, and what is \
+asked for.
 
-delete -- OUTCOME (of a dry run WOULD-BE; deleted, gone, denied, guarded, unsupported, failed), STATE before, LOCAL, PEER, METHOD. \
-Why something was not deleted, and what to do, is said on standard error.
+delete -- OUTCOME (of a dry run WOULD-BE; deleted, gone, denied, guarded, unsupported, failed), STATE before, LOCAL, PEER, METHOD, \
+and what is asked for. Why something was not deleted, and what to do, is said on standard error, and how many there \
+were of each outcome; where that is a terminal and standard output is none, also how far a long run is. A report that \
+can't be written any more stops no deletion.
+
+To both, --process adds PROCESS, --user USER, --container CONTAINER and UNIT, --info IDLE_MS, RTT_US, RETRANS (of the segment that \
+waits now), TOTAL (in the whole life); to list, --id adds ID. \"-\" stands for what a socket does not have: one without \
+owner has no user; \"?\" for an owner whom you may not see.
+
+With --syslog each outcome is also a line of the system log: what became of which connection, by which method or why \
+not, and who asked. Where no log is kept nothing is deleted (7). One that stops reading is waited for once; what it was not \
+told is said on standard error.
 
 Endpoints can be pasted back as they are. The local one shows the device its socket is bound to, as \
 %DEVICE. State names are those of ss; a number that this version does not know is shown as state-N.";
@@ -154,10 +162,11 @@ interface -- the device the socket is bound to, or null
 netns -- the network namespace, c and its cookie or i and its inode
 cookie -- the kernel's name of the socket, hexadecimal
 inode, uid -- of the socket; null for one without owner
+processes -- with --process: those that hold it, each with pid, start (in clock ticks since boot: it tells two lives of a pid \
+apart), name and uid
 user -- the user's name, with --user
-processes -- those that hold it, with --process: each an object of pid, start (clock ticks since boot), name and uid
-cgroup_path, unit, container -- with --container: the path of its cgroup, the unit of systemd, and an object of \
-runtime, id and name; null where there is none
+cgroup_path, unit, container -- with --container: the path of its cgroup, the systemd unit in it, or null, and the \
+container, with runtime, id and name, or null
 recv_queue, send_queue -- bytes
 mark -- SO_MARK; null unless you have CAP_NET_ADMIN
 cgroup -- the inode of its cgroup (version 2), null before Linux 5.9
@@ -201,7 +210,7 @@ checked before anything is deleted.";
 
 const EXIT_STATUS: &str = "\
 0 -- at least one deleted, and every other one named or selected was already gone
-1 -- nothing there, or all were already gone
+1 -- nothing there, nothing matched, or all were already gone
 2 -- usage or filter error; nothing was tried
 3 -- refused by a guard, or not confirmed
 4 -- not permitted
@@ -212,7 +221,8 @@ const EXIT_STATUS: &str = "\
 
 With nothing deleted, the worst in the order 7, 4, 5, 3, 1. list ends with 0 even when it shows nothing, else \
 with 2, 4 or 7. doctor ends with 0 if at least the connections of your own processes can be deleted, else with \
-4 or 5. With --dry-run: the code to be expected.";
+4 or 5. With --dry-run: the code to be expected. With --for and --until-quiet: of all rounds \
+together.";
 
 const ENVIRONMENT: &str = "\
 NO_COLOR -- when set and not empty, --color auto means never

@@ -2,9 +2,11 @@
 
 use std::io::{self, Write as _};
 
-use tcpentry::{Error, Filter, FilterError, Selection, States, SystemNames, TcpTable};
+use tcpentry::{
+    Error, Filter, FilterError, Knowledge, Query, Selection, States, SystemNames, TcpTable,
+};
 
-use crate::args::SelectArgs;
+use crate::args::{SelectArgs, ShowArgs};
 use crate::exit::Exit;
 use crate::output::{complain, complain_of, stdout};
 use crate::sites::Site;
@@ -51,6 +53,21 @@ pub(crate) fn of(
         (true, true) | (false, false) => filter,
     };
     Selection::new(filter, states, table).map_err(Refusal::Table)
+}
+
+/// Its question to the table, with what is to be shown beside.
+pub(crate) fn query(selection: &Selection, show: &ShowArgs) -> Query {
+    let query = selection.query().clone();
+    if show.info { query.with_info() } else { query }
+}
+
+/// What has to be known of sockets, to judge them and to show them.
+pub(crate) fn knowledge(selection: &Selection, show: &ShowArgs) -> Knowledge {
+    if show.process || show.container {
+        Knowledge::new()
+    } else {
+        Knowledge::only_for(selection)
+    }
 }
 
 /// Prints how the filter is read, and who judges what of it.

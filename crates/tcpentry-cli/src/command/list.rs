@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use tcpentry::{Connection, Error, Knowledge, Selection, States, Truth};
+use tcpentry::{Connection, Error, Knowledge, States, Truth};
 
 use crate::args::{ListArgs, SelectArgs};
 use crate::exit::Exit;
@@ -66,10 +66,8 @@ fn list(args: &ListArgs) -> Result<(), Trouble> {
     }
     let shape = Shape::of(&args.output);
     let mut knowledge = match chosen.first() {
-        Some((_, selection)) if !args.show.process && !args.show.container => {
-            Knowledge::only_for(selection)
-        }
-        _ => Knowledge::new(),
+        Some((_, selection)) => selection::knowledge(selection, &args.show),
+        None => Knowledge::new(),
     };
     let mut views = Vec::new();
     for (site, _) in &mut chosen {
@@ -77,7 +75,10 @@ fn list(args: &ListArgs) -> Result<(), Trouble> {
     }
     let mut rows = Rows::new(args, shape, views.first());
     let mut unseen = 0;
-    let queries: Vec<_> = chosen.iter().map(|(_, it)| query(it, args)).collect();
+    let queries: Vec<_> = chosen
+        .iter()
+        .map(|(_, selection)| selection::query(selection, &args.show))
+        .collect();
     let chosen = chosen.iter_mut().zip(&queries);
     let (asked, selections): (Vec<_>, Vec<_>) = chosen
         .map(|((site, selection), query)| ((site, query), &*selection))
@@ -104,15 +105,6 @@ fn states(select: &SelectArgs) -> States {
         (true, _) => States::ALL_ACTIVE.union(States::BOUND_INACTIVE),
         (false, true) => States::LISTENING,
         (false, false) => States::CONNECTIONS,
-    }
-}
-
-fn query(selection: &Selection, args: &ListArgs) -> tcpentry::Query {
-    let query = selection.query().clone();
-    if args.show.info {
-        query.with_info()
-    } else {
-        query
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use tcpentry_testkit::{isolated, tcp};
 
-use crate::util::{ends, run};
+use crate::util::{connections, ends, is_alive, run};
 
 #[test]
 fn a_socket_of_the_table() {
@@ -95,6 +95,47 @@ fn a_deletion_and_a_refusal() {
 }
 
 #[test]
+fn a_deletion_by_a_filter_shows_what_is_asked_for() {
+    isolated(|| {
+        let (ends, _listener, port) = connections(2);
+        let filter = format!("dport = :{port}");
+        let plain = run(&format!("delete -n --yes --json {filter}"));
+        let shown = run(&format!("delete --yes --json {filter} -p -u -i -c"));
+        assert_eq!((shown.code, shown.err.as_str()), (0, ""));
+        assert_eq!(shown.objects().len(), 2);
+        let asked_for = [
+            "processes",
+            "user",
+            "idle_ms",
+            "unit",
+            "container",
+            "cgroup_path",
+        ];
+        for object in plain.objects() {
+            assert!(
+                asked_for.iter().all(|field| object.get(field).is_none()),
+                "{object}"
+            );
+        }
+        for object in shown.objects() {
+            assert!(
+                asked_for.iter().all(|field| object.get(field).is_some()),
+                "{object}"
+            );
+            assert_eq!(object["outcome"], "deleted");
+            let pids = object["processes"].as_array().unwrap().iter();
+            assert!(
+                pids.clone()
+                    .any(|process| process["pid"] == std::process::id()),
+                "{object}"
+            );
+            assert!(object["idle_ms"].as_u64().unwrap() < 60_000);
+        }
+        assert!(ends.iter().all(|ends| !is_alive(ends)));
+    });
+}
+
+#[test]
 fn the_manual_documents_exactly_the_fields() {
     isolated(|| {
         let listener = tcp::listen(tcp::loopback(0));
@@ -102,7 +143,8 @@ fn the_manual_documents_exactly_the_fields() {
         let connection = tcp::connect_to(&listener);
         let mut fields = BTreeSet::new();
         for words in [
-            "list --json -a -u -i -p -c".to_owned(),
+            "list --json -a -p -u -i -c".to_owned(),
+            format!("delete -n --yes --json -p -u -i -c dport = :{}", at.port()),
             format!("delete --json {at} 0.0.0.0:0"),
             format!("delete --json {}", ends(&connection.client)),
             "doctor --json".to_owned(),
@@ -122,6 +164,10 @@ fn the_manual_documents_exactly_the_fields() {
             .map(str::to_owned)
             .collect();
         // Those of the doctor stand in a sentence.
+        // Those of processes and containers as well.
+        for field in ["pid", "start", "name", "uid", "runtime"] {
+            assert!(text.contains(field));
+        }
         for field in ["check", "status", "detail", "mend"] {
             assert!(text.contains(field));
             documented.insert(field.to_owned());

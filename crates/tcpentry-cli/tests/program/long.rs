@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
@@ -15,6 +16,7 @@ use crate::util::{Run, program, run};
 /// Runs a test among that many connections, or skips it.
 macro_rules! with_crowd {
     ($body:expr) => {
+        let _alone = ONE_CROWD.lock().unwrap_or_else(PoisonError::into_inner);
         isolated(move || {
             if !tcp::room_for(u64::from(MANY)) {
                 skip!("room for {MANY} descriptors is needed");
@@ -27,6 +29,8 @@ macro_rules! with_crowd {
     };
 }
 
+/// The tests share one table of descriptors, which has no room for several crowds.
+static ONE_CROWD: Mutex<()> = Mutex::new(());
 const MANY: u32 = 6000;
 const DELETE: &str = "delete --yes dst 127.200.0.1:80";
 

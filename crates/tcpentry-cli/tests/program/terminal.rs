@@ -1,14 +1,12 @@
 //! `tcpentry delete FILTER` at a terminal: what is shown before, the question, and each answer to it.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Stdio};
-use std::time::Duration;
 
 use tcpentry_testkit::pty::Terminal;
-use tcpentry_testkit::tcp::{self, Ends};
-use tcpentry_testkit::{isolated, until};
+use tcpentry_testkit::{isolated, tcp, until};
 
-use crate::util::{connections, is_alive, local, program};
+use crate::util::{connections, ends, is_alive, local, program, run};
 
 /// The program at a terminal of its own.
 struct Sitting {
@@ -63,9 +61,9 @@ fn beginning<'l>(lines: &'l [String], word: &str) -> Vec<&'l String> {
     lines.iter().filter(begins).collect()
 }
 
-fn reset(ends: Ends) {
-    let client = socket2::Socket::from(ends.client);
-    client.set_linger(Some(Duration::ZERO)).unwrap();
+/// Ends it for good, at once; closing would have to wait for every process that is being forked elsewhere.
+fn end(client: &TcpStream) {
+    assert_eq!(run(&format!("delete {}", ends(client))).code, 0);
 }
 
 #[test]
@@ -90,7 +88,7 @@ fn a_yes_deletes_exactly_what_was_shown() {
         let later = tcp::connect_to(&listener);
         let ended = ends.pop().unwrap();
         let gone = local(&ended);
-        reset(ended);
+        end(&ended.client);
         sitting.types("y\n");
         let (code, lines) = sitting.end();
         assert_eq!(code, 0, "{lines:?}");
@@ -113,7 +111,9 @@ fn what_has_all_ended_during_the_question_is_gone() {
     isolated(|| {
         let (ends, _listener, port) = connections(2);
         let sitting = Sitting::asked(&format!("delete dport = :{port}"));
-        ends.into_iter().for_each(reset);
+        for ends in &ends {
+            end(&ends.client);
+        }
         sitting.types("y\n");
         let (code, lines) = sitting.end();
         assert_eq!((code, beginning(&lines, "gone").len()), (1, 2), "{lines:?}");

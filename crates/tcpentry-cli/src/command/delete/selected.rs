@@ -41,11 +41,7 @@ pub(super) fn run(args: &DeleteArgs, sites: Vec<Site>, text: &str) -> Exit {
     if args.verbose {
         complain(&format!("selects {}", selection::shown(first)));
     }
-    let knowledge = if args.show.process || args.show.container {
-        Knowledge::new()
-    } else {
-        Knowledge::only_for(first)
-    };
+    let knowledge = selection::knowledge(first, &args.show);
     let mut fields: Vec<_> = chosen
         .into_iter()
         .map(|(site, selection)| Field::new(args, site, selection))
@@ -94,12 +90,7 @@ struct Field {
 
 impl Field {
     fn new(args: &DeleteArgs, site: Site, selection: Selection) -> Self {
-        let query = selection.query().clone();
-        let query = if args.show.info {
-            query.with_info()
-        } else {
-            query
-        };
+        let query = selection::query(&selection, &args.show);
         Self {
             site,
             selection,
