@@ -102,6 +102,7 @@ fn examine(found: &Survey, table: &TcpTable) -> Vec<Finding> {
 
 /// What can be deleted in the other network namespaces, and by which right.
 fn other_namespaces() -> Vec<Finding> {
+    sites::allow_many_descriptors();
     let all = match Namespaces::all() {
         Ok(all) => all,
         Err(error) => {
@@ -115,12 +116,11 @@ fn other_namespaces() -> Vec<Finding> {
     let others = all.found.get(1..).unwrap_or_default();
     let mut findings = sites::in_parallel(others, other_namespace);
     if !all.hidden.is_empty() {
-        let count = all.hidden.len();
-        findings.push(Finding::missing(
-            "netns",
-            format!("the network namespaces of {count} processes of others may not be seen"),
-            "run it as root (sudo)",
-        ));
+        let hide = match all.hidden.len() {
+            1 => "1 process hides its network namespace".to_owned(),
+            count => format!("{count} processes hide their network namespaces"),
+        };
+        findings.push(Finding::missing("netns", hide, "run it as root (sudo)"));
     }
     findings
 }

@@ -117,8 +117,9 @@ struct Run<'a> {
     session: SessionGuard,
     report: Report,
     interruption: Interruption,
-    /// What could not be deleted and has been reported: in later rounds it is not tried again.
-    settled: RefCell<HashSet<Cookie>>,
+    /// What could not be deleted and has been reported, by field and cookie: in later rounds it is not tried again.
+    /// (Before Linux 5.10 cookies are counted in each network namespace by itself.)
+    settled: RefCell<HashSet<(usize, Cookie)>>,
     /// How many were to be deleted in all rounds before this one.
     selected: u64,
     /// How many listeners the last look would have selected if they might be deleted.
@@ -256,7 +257,16 @@ impl Run<'_> {
         self.listeners = 0;
         let mut anything = false;
         for place in 0..self.fields.len() {
-            anything |= self.sweep_field(place)?;
+            match self.sweep_field(place) {
+                // One of several that can't be read: the others go on.
+                Err(Stop::Failed(error)) if self.fields.len() > 1 => {
+                    let name = self.fields[place].site.name.as_deref();
+                    let name = name.unwrap_or_default();
+                    self.report.say(&format!("{name}: {error}"));
+                    self.report.count_together(error.outcome(), 1);
+                }
+                swept => anything |= swept?,
+            }
         }
         Ok(anything)
     }
@@ -284,7 +294,7 @@ impl Run<'_> {
             if interruption.came() {
                 return Verdict::Stop;
             }
-            if settled.borrow().contains(&row.cookie) {
+            if settled.borrow().contains(&(place, row.cookie)) {
                 return Verdict::Skip;
             }
             let truth = selection.judge(row, &mut knowledge.borrow_mut());
@@ -315,7 +325,7 @@ impl Run<'_> {
         let tell = |row: &Connection, result: Result<Method, Error>| {
             anything = true;
             let attempt = Attempt::on(place, row.pair.into(), row.clone(), result);
-            settle(&attempt, row.cookie, &mut settled.borrow_mut());
+            settle(&attempt, (place, row.cookie), &mut settled.borrow_mut());
             report.add(&attempt, knowledge);
             interruption.flow()
         };
@@ -348,11 +358,11 @@ impl Run<'_> {
             .iter_mut()
             .map(|field| ((&mut field.site, &field.query), &field.selection))
             .unzip();
-        walk::each_row(asked, |place, row| {
+        let failures = walk::each_row(asked, |place, row| {
             if interruption.came() {
                 return Err(Stop::Interrupted);
             }
-            if settled.contains(&row.cookie) {
+            if settled.contains(&(place, row.cookie)) {
                 return Ok(());
             }
             match selections[place].judge(&row, knowledge)? {
@@ -366,9 +376,14 @@ impl Run<'_> {
             }
             Ok(())
         })?;
+        for error in failures {
+            self.report.count_together(error.outcome(), 1);
+        }
         // A socket that moves during the walk is seen twice.
         let mut seen = HashSet::new();
-        selected.doomed.retain(|(_, row)| seen.insert(row.cookie));
+        selected
+            .doomed
+            .retain(|(place, row)| seen.insert((*place, row.cookie)));
         // The walks were side by side; the rows of each are in order.
         selected.doomed.sort_by_key(|(place, _)| *place);
         Ok(selected)
@@ -391,7 +406,7 @@ impl Run<'_> {
         for (place, row, refusal) in selected.spared {
             let cookie = row.cookie;
             let attempt = Attempt::on(place, row.pair.into(), row, Err(refusal));
-            settle(&attempt, cookie, settled);
+            settle(&attempt, (place, cookie), settled);
             report.add(&attempt, knowledge);
         }
         if !selected.doomed.is_empty() {
@@ -401,7 +416,7 @@ impl Run<'_> {
         for (place, field) in fields.iter_mut().enumerate() {
             let tell = |row: &Connection, result: Result<Method, Error>| {
                 let attempt = Attempt::on(place, row.pair.into(), row.clone(), result);
-                settle(&attempt, row.cookie, settled);
+                settle(&attempt, (place, row.cookie), settled);
                 report.add(&attempt, knowledge);
                 interruption.flow()
             };
@@ -543,9 +558,9 @@ fn is_spared_listener(row: &Connection, args: &DeleteArgs) -> bool {
 }
 
 /// Remembers what there is no use in trying again. One that was gone may come back: it can be connected anew.
-fn settle(attempt: &Attempt, cookie: Cookie, settled: &mut HashSet<Cookie>) {
+fn settle(attempt: &Attempt, socket: (usize, Cookie), settled: &mut HashSet<(usize, Cookie)>) {
     if !matches!(attempt.outcome(), Outcome::Deleted | Outcome::Gone) {
-        settled.insert(cookie);
+        settled.insert(socket);
     }
 }
 
