@@ -129,3 +129,50 @@ const NS_GET_USERNS: libc::c_ulong = 0xb701;
 const NS_GET_NSTYPE: libc::c_ulong = 0xb703;
 
 const COOKIE_LENGTH: libc::socklen_t = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_takes_no_signal_and_leaves_no_trace() {
+        let blocked = |pid: &str| {
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+            let find = |line: &str| line.strip_prefix("SigBlk:\t").map(str::to_owned);
+            status.lines().find_map(find).unwrap()
+        };
+        let before = blocked("thread-self");
+        let (from, to) = rustix::pipe::pipe().unwrap();
+        in_a_child(|| {
+            let mut status = [0; 4096];
+            let file = rustix::fs::open(
+                c"/proc/self/status",
+                rustix::fs::OFlags::RDONLY,
+                rustix::fs::Mode::empty(),
+            );
+            if let Ok(length) = file.and_then(|file| rustix::io::read(file, &mut status)) {
+                let _ = rustix::io::write(&to, &status[..length]);
+            }
+        })
+        .unwrap();
+        drop(to);
+        let mut status = String::new();
+        std::io::Read::read_to_string(&mut std::fs::File::from(from), &mut status).unwrap();
+        let field = |name: &str| {
+            let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+            line.split_whitespace().nth(1).unwrap().to_owned()
+        };
+        let mask = u64::from_str_radix(&field("SigBlk:"), 16).unwrap();
+        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGCHLD, libc::SIGALRM] {
+            assert_ne!(mask & 1 << (signal - 1), 0, "signal {signal}");
+        }
+        assert_eq!(field("Threads:"), "1");
+        let pid = field("Pid:");
+        assert_ne!(pid, std::process::id().to_string());
+        assert!(
+            !std::path::Path::new(&format!("/proc/{pid}")).exists(),
+            "it was waited for"
+        );
+        assert_eq!(blocked("thread-self"), before);
+    }
+}

@@ -23,6 +23,20 @@ pub const OPERATOR_UID: u32 = 54321;
 ///
 /// `unpacked` is where packages have been unpacked that are not installed; it need not be there.
 pub fn enter(unpacked: &Path) -> io::Result<()> {
+    bare()?;
+    write_settings()?;
+    cover("/etc", &[Path::new("/run/etc"), &unpacked.join("etc")])?;
+    cover("/usr", &[&unpacked.join("usr")])?;
+    for (folder, owner) in [("/run/root", 0), ("/run/operator", OPERATOR_UID)] {
+        fs::create_dir(folder)?;
+        chown(folder, Some(owner), Some(owner))?;
+    }
+    Ok(())
+}
+
+/// Gives this thread, and what it starts, mounts of their own, with nothing in `/run` and `/var/log`. The error
+/// says what this machine refuses.
+pub fn bare() -> io::Result<()> {
     let none_shared = nothing_is_shared();
     sys::unshare_mounts()?;
     match mount_change(
@@ -35,13 +49,6 @@ pub fn enter(unpacked: &Path) -> io::Result<()> {
     }
     for folder in ["/run", "/var/log"] {
         mount("tmpfs", folder, "tmpfs", MountFlags::empty(), c"mode=755")?;
-    }
-    write_settings()?;
-    cover("/etc", &[Path::new("/run/etc"), &unpacked.join("etc")])?;
-    cover("/usr", &[&unpacked.join("usr")])?;
-    for (folder, owner) in [("/run/root", 0), ("/run/operator", OPERATOR_UID)] {
-        fs::create_dir(folder)?;
-        chown(folder, Some(owner), Some(owner))?;
     }
     Ok(())
 }
