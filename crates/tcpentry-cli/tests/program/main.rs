@@ -7,6 +7,7 @@ mod exit_codes;
 mod guards;
 mod json;
 mod list;
+mod netns;
 mod own_session;
 mod select;
 mod shows;
