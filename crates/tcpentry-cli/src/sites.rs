@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 use std::sync::Mutex;
 use std::thread;
 
+use rustix::io::Errno;
+use rustix::process::{Resource, Rlimit};
 use tcpentry::{Error, Namespace, Namespaces, TcpTable};
 
 use crate::args::NetnsArgs;
@@ -43,19 +45,19 @@ pub(crate) fn open(args: &NetnsArgs) -> Result<Vec<Site>, Error> {
 }
 
 fn open_all() -> Result<Vec<Site>, Error> {
+    allow_many_descriptors();
     let all = Namespaces::all()?;
     let mut sites = Vec::new();
     let mut refusals = Vec::new();
-    for (namespace, opened) in all
-        .found
-        .iter()
-        .zip(in_parallel(&all.found, TcpTable::open_in))
-    {
+    let opened = in_parallel(&all.found, TcpTable::open_in);
+    for (namespace, opened) in all.found.iter().zip(opened) {
         match opened {
             Ok(table) => sites.push(Site {
                 table,
                 name: Some(namespace.to_string()),
             }),
+            // The others may be entered, but this program can't hold them: that is no part of an answer.
+            Err(error) if is_ours(&error) => return Err(error),
             Err(error) => refusals.push(error),
         }
     }
@@ -66,12 +68,12 @@ fn open_all() -> Result<Vec<Site>, Error> {
         complain(&format!("and {more} more are left out"));
     }
     if !all.hidden.is_empty() {
-        let processes = match all.hidden.len() {
-            1 => "1 process".to_owned(),
-            count => format!("{count} processes"),
+        let hide = match all.hidden.len() {
+            1 => "1 process hides its network namespace".to_owned(),
+            count => format!("{count} processes hide their network namespaces"),
         };
         complain(&format!(
-            "in which network namespace {processes} of others are may not be seen; connections there may be left out"
+            "{hide} from you; connections there may be left out"
         ));
     }
     let incomplete = !refusals.is_empty() || !all.hidden.is_empty();
@@ -82,6 +84,23 @@ fn open_all() -> Result<Vec<Site>, Error> {
         (true, Some(error)) => Err(error),
         _ => Ok(sites),
     }
+}
+
+/// Whether what ran out is this program's: descriptors or memory.
+fn is_ours(error: &Error) -> bool {
+    let ours = [Errno::MFILE, Errno::NFILE, Errno::NOMEM].map(Errno::raw_os_error);
+    error.errno().is_some_and(|errno| ours.contains(&errno))
+}
+
+/// Each namespace takes three descriptors while they are opened; the usual limit is 1024.
+pub(crate) fn allow_many_descriptors() {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    // Where it can't be raised and that matters, opening them says so.
+    let _ = rustix::process::setrlimit(Resource::Nofile, raised);
 }
 
 /// Does something for each, on as many threads as there are processors; the answers are in their order.

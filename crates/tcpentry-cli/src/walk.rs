@@ -12,16 +12,16 @@ use crate::sites::{Site, workers_for};
 /// Calls with each row of each table, and the number of its site. The rows of one site come in the order of
 /// its walk, among those of others.
 ///
-/// Of several, one whose walk fails is told on standard error, and the others go on.
+/// Of several, one whose walk fails is told on standard error, and the others go on; returns why they failed.
 pub(crate) fn each_row<E: From<Error>>(
     mut asked: Vec<(&mut Site, &Query)>,
     mut visit: impl FnMut(usize, Connection) -> Result<(), E>,
-) -> Result<(), E> {
+) -> Result<Vec<Error>, E> {
     if let [(site, query)] = &mut asked[..] {
         for row in site.table.connections(query)? {
             visit(0, row?)?;
         }
-        return Ok(());
+        return Ok(Vec::new());
     }
     let names: Vec<_> = asked.iter().map(|(site, _)| site.name.clone()).collect();
     let workers = workers_for(asked.len());
@@ -43,16 +43,18 @@ pub(crate) fn each_row<E: From<Error>>(
             });
         }
         drop(sender);
+        let mut failures = Vec::new();
         for (index, rows) in receiver {
             match rows {
                 Ok(rows) => rows.into_iter().try_for_each(|row| visit(index, row))?,
                 Err(error) => {
                     let name = names[index].as_deref().unwrap_or_default();
                     complain(&format!("{name}: {error}"));
+                    failures.push(error);
                 }
             }
         }
-        Ok(())
+        Ok(failures)
     })
 }
 

@@ -75,6 +75,30 @@ pub struct Container {
     pub id: Option<String>,
     /// Its name, where the path has one: the other runtimes keep it to themselves.
     pub name: Option<String>,
+    /// The pod of Kubernetes that it is part of.
+    pub pod: Option<Pod>,
+}
+
+/// A pod of Kubernetes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Pod {
+    /// Its UID, as `kubectl get pod -o yaml` shows it; of a static pod the hash that the kubelet made.
+    pub uid: String,
+    /// Its class of service.
+    pub qos: QosClass,
+}
+
+/// The class of service that Kubernetes gives a pod.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum QosClass {
+    /// It has what it asked for, and no more.
+    Guaranteed,
+    /// It has what it asked for, and may take more.
+    Burstable,
+    /// It asked for nothing.
+    BestEffort,
 }
 
 /// What runs a container.
@@ -101,23 +125,27 @@ impl Container {
     /// The innermost container that this cgroup belongs to.
     pub fn of_cgroup(path: &str) -> Option<Self> {
         let mut above = "";
-        let mut in_pod = false;
+        let mut pod = None;
         let mut innermost = None;
         for part in path.split('/').filter(|part| !part.is_empty()) {
-            if let Some(container) = Self::of_part(above, part, in_pod) {
-                innermost = Some(container);
+            let here = Pod::of_part(above, part);
+            if let Some(container) = Self::of_part(above, part, pod.is_some()) {
+                // What it runs in turn is of no pod, or of one of its own.
+                let pod = here.or(pod.take());
+                innermost = Some(Self { pod, ..container });
+            } else {
+                pod = here.or(pod);
             }
-            // `/kubepods/burstable/podUID/ID`
-            in_pod = part.starts_with("pod") || part.starts_with("kubepods-");
             above = part;
         }
         innermost
     }
 
-    /// Whether its id or its name begins with this.
+    /// Whether its id or its name begins with this, or it is the UID of its pod.
     pub fn is_called(&self, prefix: &str) -> bool {
         let mut names = [&self.id, &self.name].into_iter().flatten();
-        !prefix.is_empty() && names.any(|name| name.starts_with(prefix))
+        let is_of_pod = self.pod.as_ref().is_some_and(|pod| pod.uid == prefix);
+        is_of_pod || (!prefix.is_empty() && names.any(|name| name.starts_with(prefix)))
     }
 
     /// From one part of a path and the one above it.
@@ -165,6 +193,7 @@ impl Container {
             runtime,
             id: Some(id.to_owned()),
             name: None,
+            pod: None,
         })
     }
 
@@ -173,6 +202,46 @@ impl Container {
             runtime,
             id: None,
             name: Some(name.to_owned()),
+            pod: None,
+        })
+    }
+}
+
+impl Pod {
+    /// From one part of a path and the one above it: `/kubepods/burstable/podUID`, or with systemd
+    /// `kubepods-burstable-podUID.slice`.
+    fn of_part(above: &str, part: &str) -> Option<Self> {
+        if let Some((before, after)) = part.split_once("kubepods-") {
+            // k3d and kind put a kubelet's before it; containerd its own name behind.
+            let is_ours = before.is_empty() || before.ends_with('-');
+            let (slice, _) = after.split_once(".slice")?;
+            let (class, uid) = match slice.split_once("-pod") {
+                Some((class, uid)) => (class, uid),
+                None => ("", slice.strip_prefix("pod")?),
+            };
+            // A hyphen would be a level of slices.
+            let uid = uid.replace('_', "-");
+            return is_ours.then(|| Self::new(class, &uid))?;
+        }
+        let uid = part.strip_prefix("pod")?;
+        match above {
+            "kubepods" => Self::new("", uid),
+            "burstable" | "besteffort" => Self::new(above, uid),
+            _ => None,
+        }
+    }
+
+    fn new(class: &str, uid: &str) -> Option<Self> {
+        let qos = match class {
+            "" => QosClass::Guaranteed,
+            "burstable" => QosClass::Burstable,
+            "besteffort" => QosClass::BestEffort,
+            _ => return None,
+        };
+        let is_uid = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
+        (!uid.is_empty() && uid.bytes().all(is_uid)).then(|| Self {
+            uid: uid.to_owned(),
+            qos,
         })
     }
 }
@@ -183,6 +252,17 @@ impl fmt::Display for Container {
         let id = self.id.as_ref().and_then(|id| id.get(..SHORT_ID));
         let name = self.name.as_deref().or(id).unwrap_or_default();
         write!(f, "{}:{name}", self.runtime)
+    }
+}
+
+impl fmt::Display for QosClass {
+    /// As Kubernetes writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Guaranteed => "Guaranteed",
+            Self::Burstable => "Burstable",
+            Self::BestEffort => "BestEffort",
+        })
     }
 }
 
@@ -375,6 +455,10 @@ mod tests {
         ];
         for (path, runtime) in with_id {
             let found = Container::of_cgroup(&path);
+            let found = found.map(|container| Container {
+                pod: None,
+                ..container
+            });
             assert_eq!(found, Container::with_id(runtime, A), "{path}");
         }
         for (path, runtime, name) in [
@@ -402,9 +486,90 @@ mod tests {
             ("/lxc/web", Runtime::Lxc, "web"),
             ("/lxc/101/ns/system.slice/ssh.service", Runtime::Lxc, "101"),
             ("/lxc.payload/web/init.scope", Runtime::Lxc, "web"),
+            // LXD of a snap, and a guest of Proxmox.
+            ("/lxc.payload.u1/snap.x.slice", Runtime::Lxc, "u1"),
+            ("/lxc/101/ns", Runtime::Lxc, "101"),
         ] {
             let found = Container::of_cgroup(path);
             assert_eq!(found, Container::with_name(runtime, name), "{path}");
+        }
+    }
+
+    #[test]
+    fn pods_of_real_hosts() {
+        const UID: &str = "9a1b2c3d-1111-2222-3333-444455556666";
+        const HASH: &str = "5f1e0a9b8c7d6e5f4a3b2c1d0e9f8a7b";
+        let escaped = UID.replace('-', "_");
+        let slices = "/kubepods.slice/kubepods-burstable.slice";
+        for (path, uid, qos) in [
+            (
+                format!("{slices}/kubepods-burstable-pod{escaped}.slice/cri-containerd-{A}.scope"),
+                UID,
+                QosClass::Burstable,
+            ),
+            (
+                format!(
+                    "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod{escaped}.slice/crio-{A}.scope"
+                ),
+                UID,
+                QosClass::BestEffort,
+            ),
+            (
+                format!("/kubepods.slice/kubepods-pod{escaped}.slice/docker-{A}.scope"),
+                UID,
+                QosClass::Guaranteed,
+            ),
+            (
+                format!("{slices}/kubepods-burstable-pod{HASH}.slice/cri-containerd-{A}.scope"),
+                HASH,
+                QosClass::Burstable,
+            ),
+            // kind: a kubelet in a container of Docker.
+            (
+                format!(
+                    "/docker/{B}/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice/kubelet-kubepods-besteffort-pod{escaped}.slice/cri-containerd-{A}.scope"
+                ),
+                UID,
+                QosClass::BestEffort,
+            ),
+            (
+                format!(
+                    "/system.slice/containerd.service/kubepods-burstable-pod{escaped}.slice:cri-containerd:{A}"
+                ),
+                UID,
+                QosClass::Burstable,
+            ),
+            // By cgroupfs.
+            (
+                format!("/kubepods/burstable/pod{UID}/{A}"),
+                UID,
+                QosClass::Burstable,
+            ),
+            (
+                format!("/kubepods/besteffort/pod{UID}/{A}"),
+                UID,
+                QosClass::BestEffort,
+            ),
+            (format!("/kubepods/pod{UID}/{A}"), UID, QosClass::Guaranteed),
+            (
+                format!("/k8s.io/kubepods/burstable/pod{HASH}/{A}"),
+                HASH,
+                QosClass::Burstable,
+            ),
+        ] {
+            let container = Container::of_cgroup(&path).unwrap();
+            let pod = container.pod.clone().unwrap();
+            assert_eq!((pod.uid.as_str(), pod.qos), (uid, qos), "{path}");
+            assert!(container.is_called(uid) && !container.is_called(&uid[..20]));
+            assert!(container.is_called(&A[..12]), "{path}");
+        }
+        for path in [
+            format!("/docker/{A}"),
+            format!("/kubepods/burstable/pod{UID}/{B}/docker/{A}"),
+            format!("/kubepods/burstable/podman/libpod-{A}.scope"),
+            format!("/burst/pod{UID}/docker-{A}.scope"),
+        ] {
+            assert_eq!(Container::of_cgroup(&path).unwrap().pod, None, "{path}");
         }
     }
 

@@ -278,9 +278,7 @@ impl Guard {
         match self {
             Self::Listener => "listeners are deleted only where that is asked for",
             Self::OwnSession => "it is deleted only where that is asked for",
-            Self::OtherNetns => {
-                "run it inside that namespace: ip netns exec NAME, or nsenter -n -t PID"
-            }
+            Self::OtherNetns => "look for it in the table of its own namespace",
         }
     }
 }

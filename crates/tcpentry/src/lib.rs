@@ -88,7 +88,7 @@ mod walk;
 
 pub use cgroup::Cgroups;
 pub use connection::{Attribute, Connection, Cookie, Inode, TcpInfo};
-pub use container::{Container, Runtime, Unit};
+pub use container::{Container, Pod, QosClass, Runtime, Unit};
 pub use delete::{Deleted, Listeners, Method, MethodChoice, Options, Verdict};
 pub use devices::Devices;
 pub use endpoint::{Device, Endpoint, EndpointError, Interface, Pair};

@@ -1,10 +1,10 @@
-//! What is mounted where: `/proc/self/mountinfo`, proc(5).
+//! What is mounted where: `/proc/thread-self/mountinfo`, proc(5).
 
 use std::fs;
 use std::io;
 use std::str;
 
-/// The mounts of this process's mount namespace, as text.
+/// The mounts of this thread's mount namespace, as text.
 pub(crate) struct Mounts(Vec<u8>);
 
 /// One of them.
@@ -18,7 +18,7 @@ pub(crate) struct Mount {
 
 impl Mounts {
     pub(crate) fn read() -> io::Result<Self> {
-        fs::read("/proc/self/mountinfo").map(Self)
+        fs::read("/proc/thread-self/mountinfo").map(Self)
     }
 
     /// Those of one kind of file system, in the order in which they were mounted.

@@ -3,6 +3,7 @@
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::ptr;
 
 use rustix::io::Errno;
 use rustix::process::{Pid, WaitOptions, waitpid};
@@ -62,25 +63,57 @@ pub(crate) fn owning_user_namespace(file: impl AsFd) -> Result<OwnedFd, Errno> {
 /// namespace, and waits for its end.
 ///
 /// The function runs in a copy of this process in which all other threads have stopped, wherever they were:
-/// it must make system calls only, allocate nothing and take no lock. Its return value is lost.
+/// it must make system calls only, allocate nothing and take no lock.
+///
+/// The rest of the program does not notice: the child is announced by no `SIGCHLD`, a `wait` for any child does
+/// not find it, and no handler of a signal runs in it.
 pub(crate) fn in_a_child(body: impl FnOnce()) -> Result<(), Errno> {
-    // SAFETY: fork(2) itself touches no memory of ours. What the child may do after it is restricted as the
-    // documentation of this function says; each caller in this crate keeps to that. The child never returns
-    // from here: it ends by _exit(2), which runs no destructors and no exit handlers.
-    match unsafe { libc::fork() } {
-        -1 => Err(last_errno()),
-        0 => {
-            body();
-            // SAFETY: see above.
-            unsafe { libc::_exit(0) }
-        }
-        child => {
-            if let Some(child) = Pid::from_raw(child) {
-                // Somebody else of this program may reap all children: what it did is told otherwise.
-                let wait = || waitpid(Some(child), WaitOptions::empty());
-                let _ = rustix::io::retry_on_intr(wait);
-            }
-            Ok(())
+    let before = set_blocked_signals(None)?;
+    let none = ptr::null::<libc::c_void>();
+    // SAFETY: without any flag the child gets a copy of the memory, and runs on its copy of this stack, as after
+    // fork(2). What it may do there is restricted as the documentation of this function says, and each caller
+    // in this crate keeps to that. It never returns from here, not even by a panic: `Ending` sees to it.
+    let child = unsafe { libc::syscall(libc::SYS_clone, 0, none, none, none, none) };
+    if child == 0 {
+        let _ending = Ending;
+        body();
+        return Ok(());
+    }
+    let failure = (child < 0).then(last_errno);
+    set_blocked_signals(Some(before))?;
+    if let Some(errno) = failure {
+        return Err(errno);
+    }
+    if let Some(child) = i32::try_from(child).ok().and_then(Pid::from_raw) {
+        let of_no_signal = WaitOptions::from_bits_retain(WCLONE);
+        // What it did is told otherwise.
+        let _ = rustix::io::retry_on_intr(|| waitpid(Some(child), of_no_signal));
+    }
+    Ok(())
+}
+
+/// Ends the process when dropped: by `_exit(2)`, which runs no destructors and no exit handlers.
+struct Ending;
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        // SAFETY: it touches no memory.
+        unsafe { libc::_exit(0) }
+    }
+}
+
+/// Sets which signals this thread does not take, all without a set; returns which it did not before.
+fn set_blocked_signals(set: Option<libc::sigset_t>) -> Result<libc::sigset_t, Errno> {
+    let mut every = MaybeUninit::uninit();
+    let mut before = MaybeUninit::uninit();
+    // SAFETY: sigfillset initializes the set it is given, and pthread_sigmask, where it succeeds, the one
+    // before; both are alive and large enough. No signal is taken that was not to be taken before.
+    unsafe {
+        libc::sigfillset(every.as_mut_ptr());
+        let set = set.unwrap_or(every.assume_init());
+        match libc::pthread_sigmask(libc::SIG_SETMASK, &raw const set, before.as_mut_ptr()) {
+            0 => Ok(before.assume_init()),
+            errno => Err(Errno::from_raw_os_error(errno)),
         }
     }
 }
@@ -89,8 +122,57 @@ fn last_errno() -> Errno {
     Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
 }
 
+/// `__WCLONE` of `linux/wait.h`, in the type that flags have.
+const WCLONE: u32 = 0x8000_0000;
 /// `_IO(0xb7, 1)` and `_IO(0xb7, 3)` of `linux/nsfs.h`; libc has them for some architectures only.
 const NS_GET_USERNS: libc::c_ulong = 0xb701;
 const NS_GET_NSTYPE: libc::c_ulong = 0xb703;
 
 const COOKIE_LENGTH: libc::socklen_t = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_takes_no_signal_and_leaves_no_trace() {
+        let blocked = |pid: &str| {
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+            let find = |line: &str| line.strip_prefix("SigBlk:\t").map(str::to_owned);
+            status.lines().find_map(find).unwrap()
+        };
+        let before = blocked("thread-self");
+        let (from, to) = rustix::pipe::pipe().unwrap();
+        in_a_child(|| {
+            let mut status = [0; 4096];
+            let file = rustix::fs::open(
+                c"/proc/self/status",
+                rustix::fs::OFlags::RDONLY,
+                rustix::fs::Mode::empty(),
+            );
+            if let Ok(length) = file.and_then(|file| rustix::io::read(file, &mut status)) {
+                let _ = rustix::io::write(&to, &status[..length]);
+            }
+        })
+        .unwrap();
+        drop(to);
+        let mut status = String::new();
+        std::io::Read::read_to_string(&mut std::fs::File::from(from), &mut status).unwrap();
+        let field = |name: &str| {
+            let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+            line.split_whitespace().nth(1).unwrap().to_owned()
+        };
+        let mask = u64::from_str_radix(&field("SigBlk:"), 16).unwrap();
+        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGCHLD, libc::SIGALRM] {
+            assert_ne!(mask & 1 << (signal - 1), 0, "signal {signal}");
+        }
+        assert_eq!(field("Threads:"), "1");
+        let pid = field("Pid:");
+        assert_ne!(pid, std::process::id().to_string());
+        assert!(
+            !std::path::Path::new(&format!("/proc/{pid}")).exists(),
+            "it was waited for"
+        );
+        assert_eq!(blocked("thread-self"), before);
+    }
+}

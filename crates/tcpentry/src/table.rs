@@ -39,8 +39,8 @@ pub struct TcpTable {
     socket: NetlinkSocket,
     netns: NetnsId,
     boot: Option<BootId>,
-    /// The one that was entered.
-    namespace: Option<Namespace>,
+    /// That of its file, where it was entered: its sockets keep the namespace, and so this number is not reused.
+    inode: Option<u64>,
     /// Of that one; of its own a thread can ask any time.
     local_ports: Option<LocalPorts>,
     /// Whether there is IPv4 here, once it has been asked.
@@ -162,7 +162,7 @@ impl TcpTable {
         let netns = netns::of_socket(&socket, || Ok(namespace.inode()))?;
         let diags = [socket.clone(), walker].map(Diag::new);
         Ok(Self {
-            namespace: Some(namespace.clone()),
+            inode: Some(namespace.inode()),
             local_ports: LocalPorts::parse(&local_ports),
             ..Self::over(diags, socket, netns)
         })
@@ -175,7 +175,7 @@ impl TcpTable {
             socket,
             netns,
             boot: None,
-            namespace: None,
+            inode: None,
             local_ports: None,
             ipv4: None,
             ipv6: None,
@@ -230,8 +230,8 @@ impl TcpTable {
     /// Of a table that was [opened](Self::open) in that of a thread, which no call tells later, it is assumed that
     /// this is still the namespace of the calling thread.
     pub(crate) fn inode(&self) -> Result<u64, Error> {
-        match &self.namespace {
-            Some(namespace) => Ok(namespace.inode()),
+        match self.inode {
+            Some(inode) => Ok(inode),
             None => netns::inode_of_this_thread(),
         }
     }

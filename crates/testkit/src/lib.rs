@@ -38,6 +38,7 @@ pub mod tcp;
 pub mod user;
 pub mod varied;
 pub mod wait;
+pub mod world;
 
 pub use netns::{Namespace, isolated};
 pub use wait::until;

@@ -1,14 +1,18 @@
 //! Network namespaces: one for each test, and more where a test needs a peer of its own.
 
+use std::os::fd::AsFd as _;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 use rustix::process::{Resource, Rlimit};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::sys;
 
@@ -68,10 +72,26 @@ type Job = Box<dyn FnOnce() + Send>;
 impl Namespace {
     /// A fresh one with `lo` up.
     pub fn fresh() -> Self {
+        Self::entered_by(enter_fresh)
+    }
+
+    /// That of a file of `nsfs`, with `lo` up from now on.
+    pub fn at(file: &Path) -> Self {
+        let open = OFlags::RDONLY | OFlags::CLOEXEC;
+        let file = rustix::fs::open(file, open, Mode::empty())
+            .unwrap_or_else(|errno| panic!("{}: {errno}", file.display()));
+        Self::entered_by(move || {
+            move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network))
+                .expect("setns");
+            bring_up_loopback().expect("bring up lo");
+        })
+    }
+
+    fn entered_by(enter: impl FnOnce() + Send + 'static) -> Self {
         let (jobs, queue) = mpsc::channel::<Job>();
         let (entered, tid) = mpsc::channel();
         let thread = spawn(move || {
-            enter_fresh();
+            enter();
             let _ = entered.send(rustix::thread::gettid().as_raw_nonzero().get());
             for job in queue {
                 job();
@@ -87,6 +107,14 @@ impl Namespace {
     /// The thread that lives in it: what `ip link ... netns` takes as a pid.
     pub fn tid(&self) -> i32 {
         self.tid
+    }
+
+    /// Mounts its file on a new one, by which it goes on when its thread has ended. The calling thread needs
+    /// mounts of its own ([`stage::bare`](crate::stage::bare)).
+    pub fn mount_on(&self, path: &Path) {
+        std::fs::write(path, "").expect("create a file");
+        let own = format!("/proc/self/task/{}/ns/net", self.tid);
+        rustix::mount::mount_bind(own, path).expect("mount it");
     }
 
     /// Runs a closure there and waits for it; its panic is the caller's.

@@ -24,16 +24,23 @@ pub const OPERATOR_UID: u32 = 54321;
 ///
 /// `unpacked` is where packages have been unpacked that are not installed; it need not be there.
 pub fn enter(unpacked: &Path) -> io::Result<()> {
-    keep_mounts_here()?;
-    for folder in ["/run", "/var/log"] {
-        mount("tmpfs", folder, "tmpfs", MountFlags::empty(), c"mode=755")?;
-    }
+    bare()?;
     write_settings()?;
     cover("/etc", &[Path::new("/run/etc"), &unpacked.join("etc")])?;
     cover("/usr", &[&unpacked.join("usr")])?;
     for (folder, owner) in [("/run/root", 0), ("/run/operator", OPERATOR_UID)] {
         fs::create_dir(folder)?;
         chown(folder, Some(owner), Some(owner))?;
+    }
+    Ok(())
+}
+
+/// Gives this thread, and what it starts, mounts of their own, with nothing in `/run` and `/var/log`. The error
+/// says what this machine refuses.
+pub fn bare() -> io::Result<()> {
+    keep_mounts_here()?;
+    for folder in ["/run", "/var/log"] {
+        mount("tmpfs", folder, "tmpfs", MountFlags::empty(), c"mode=755")?;
     }
     Ok(())
 }

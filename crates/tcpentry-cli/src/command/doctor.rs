@@ -103,6 +103,7 @@ fn examine(found: &Survey, table: &TcpTable) -> Vec<Finding> {
 
 /// What can be deleted in the other network namespaces, and by which right.
 fn other_namespaces() -> Vec<Finding> {
+    sites::allow_many_descriptors();
     let all = match Namespaces::all() {
         Ok(all) => all,
         Err(error) => {
@@ -116,12 +117,14 @@ fn other_namespaces() -> Vec<Finding> {
     let others = all.found.get(1..).unwrap_or_default();
     let mut findings = sites::in_parallel(others, other_namespace);
     if !all.hidden.is_empty() {
-        let count = all.hidden.len();
-        let detail = format!("in which ones {count} processes of others are may not be seen");
+        let hide = match all.hidden.len() {
+            1 => "1 process hides its network namespace".to_owned(),
+            count => format!("{count} processes hide their network namespaces"),
+        };
         findings.push(if geteuid().is_root() {
-            Finding::note("netns", detail)
+            Finding::note("netns", hide)
         } else {
-            Finding::missing("netns", detail, "run it as root (sudo)")
+            Finding::missing("netns", hide, "run it as root (sudo)")
         });
     }
     findings

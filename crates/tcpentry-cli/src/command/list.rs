@@ -14,7 +14,7 @@ use crate::{sites, walk};
 
 pub(crate) fn run(args: &ListArgs) -> Exit {
     match list(args) {
-        Ok(()) => Exit::Done,
+        Ok(failures) => failures.first().map_or(Exit::Done, Exit::of_listing),
         Err(Trouble::Refused(refusal)) => refusal.report(Exit::of_listing),
         Err(Trouble::Table(error)) => {
             complain_of(&error);
@@ -54,15 +54,16 @@ impl From<io::Error> for Trouble {
     }
 }
 
-fn list(args: &ListArgs) -> Result<(), Trouble> {
+/// Lists; returns why some of the tables could not be read.
+fn list(args: &ListArgs) -> Result<Vec<Error>, Trouble> {
     let text = args.filter.join(" ");
     let sites = sites::open(&args.netns)?;
     let mut chosen = selection::of_sites(&text, &args.select, states(&args.select), sites)?;
     if args.select.explain {
-        return match chosen.first() {
-            Some((_, selection)) => Ok(selection::explain(selection)?),
-            None => Ok(()),
-        };
+        if let Some((_, selection)) = chosen.first() {
+            selection::explain(selection)?;
+        }
+        return Ok(Vec::new());
     }
     let shape = Shape::of(&args.output);
     let mut knowledge = match chosen.first() {
@@ -83,7 +84,7 @@ fn list(args: &ListArgs) -> Result<(), Trouble> {
     let (asked, selections): (Vec<_>, Vec<_>) = chosen
         .map(|((site, selection), query)| ((site, query), &*selection))
         .unzip();
-    walk::each_row(asked, |index, row| {
+    let failures = walk::each_row(asked, |index, row| {
         match selections[index].judge(&row, &mut knowledge)? {
             Truth::True => rows.add(&mut views[index], &row, &mut knowledge)?,
             Truth::Unseen => unseen += 1,
@@ -96,7 +97,7 @@ fn list(args: &ListArgs) -> Result<(), Trouble> {
         complain(&selection::unseen(unseen, "they are not shown"));
         hint_at(selection::SEE_MORE);
     }
-    Ok(())
+    Ok(failures)
 }
 
 /// The states where the filter names none.

@@ -134,6 +134,14 @@ struct ContainerName {
     runtime: String,
     id: Option<String>,
     name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pod: Option<PodName>,
+}
+
+#[derive(Debug, Serialize)]
+struct PodName {
+    uid: String,
+    qos: String,
 }
 
 impl Socket {
@@ -147,6 +155,10 @@ impl Socket {
                 runtime: container.runtime.to_string(),
                 id: container.id,
                 name: container.name,
+                pod: container.pod.map(|pod| PodName {
+                    uid: pod.uid,
+                    qos: pod.qos.to_string(),
+                }),
             }),
         });
     }

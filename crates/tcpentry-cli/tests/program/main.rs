@@ -11,6 +11,7 @@ mod hostile;
 mod json;
 mod list;
 mod long;
+mod netns;
 mod own_session;
 mod select;
 mod shows;

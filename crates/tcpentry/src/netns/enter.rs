@@ -68,7 +68,7 @@ fn failed(namespace: &Namespace, errno: Errno) -> Error {
         ),
         errno => {
             let doing = format!("enter the network namespace {namespace}");
-            Error::os(Operation::Open, &doing, errno)
+            super::os_error(&doing, errno)
         }
     }
 }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
+use super::os_error;
 use crate::container::Container;
 use crate::error::{Error, ErrorKind, Operation};
 use crate::escape::escape;
@@ -190,7 +191,7 @@ impl Namespaces {
         let mut search = Search::default();
         search.look().map_err(|error| {
             let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
-            Error::os(Operation::Open, "look for network namespaces", errno)
+            os_error("look for network namespaces", errno)
         })?;
         let own = Namespace::own()?.inode;
         let mut found: Vec<_> = search.found.into_values().collect();
@@ -247,7 +248,12 @@ impl Search {
                 known.processes.push(process);
                 continue;
             }
-            let file = opened.open(&path)?;
+            let file = match opened.open(&path) {
+                Ok(file) => file,
+                Err(errno) if is_ours(errno) => return Err(errno),
+                // That thread has ended; others may hold more.
+                Err(_) => continue,
+            };
             // It may have entered another one since.
             let Some(inode) = inode_of(&file)? else {
                 continue;

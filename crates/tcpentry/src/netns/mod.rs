@@ -33,6 +33,17 @@ pub(crate) fn of_socket(
     }
 }
 
+/// The error of an errno, with the way out where descriptors ran out.
+fn os_error(doing: &str, errno: Errno) -> Error {
+    let error = Error::os(Operation::Open, doing, errno);
+    match errno {
+        Errno::MFILE => error.with_hint(
+            "each network namespace takes descriptors: allow this process more (ulimit -n)",
+        ),
+        _ => error,
+    }
+}
+
 /// That of this thread.
 pub(crate) fn inode_of_this_thread() -> Result<u64, Error> {
     let path = "/proc/thread-self/ns/net";

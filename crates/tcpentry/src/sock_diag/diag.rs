@@ -41,7 +41,7 @@ impl Diag {
             channel: Box::new(channel),
             sequence: 0,
             request: Vec::new(),
-            buffer: vec![0; BUFFER].into(),
+            buffer: Box::default(),
             unfinished: false,
         }
     }
@@ -338,6 +338,9 @@ impl Diag {
     /// The next datagram of the kernel, whole.
     fn receive(&mut self) -> Result<usize, Errno> {
         loop {
+            if self.buffer.is_empty() {
+                self.buffer = vec![0; BUFFER].into();
+            }
             let datagram = self.channel.receive(&mut self.buffer)?;
             if !datagram.from_kernel {
                 continue;

@@ -1,11 +1,17 @@
 //! Other network namespaces: found, entered from outside, with or without a right.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 
-use tcpentry::{Namespace, Namespaces, Options, Query, TcpTable};
+use tcpentry::{ErrorKind, Namespace, Namespaces, Options, Query, TcpTable, survey};
 use tcpentry_testkit::user::{self, User};
-use tcpentry_testkit::{isolated, skip, tcp};
+use tcpentry_testkit::{isolated, skip, stage, tcp};
+
+use crate::util::pair_of;
 
 #[test]
 fn each_namespace_is_found_once_and_its_own_comes_first() {
@@ -28,15 +34,7 @@ fn each_namespace_is_found_once_and_its_own_comes_first() {
 #[test]
 fn of_identical_connections_only_that_of_the_named_namespace_dies() {
     isolated(|| {
-        let connect = || {
-            let listener = tcp::listen(tcp::loopback(8080));
-            let socket = tcp::socket(tcp::loopback(0));
-            socket.bind(&tcp::loopback(40_000).into()).unwrap();
-            (
-                tcp::connect_from(socket, &listener),
-                Namespace::own().unwrap(),
-            )
-        };
+        let connect = || (connect(), Namespace::own().unwrap());
         let (mine, here) = connect();
         let other = tcpentry_testkit::Namespace::fresh();
         let (theirs, there) = other.run(connect);
@@ -97,7 +95,7 @@ fn who_made_the_user_namespace_of_a_container_needs_no_right_to_delete_in_it() {
             skip!("only one user is mapped here");
         }
         User::new(4021).run(|| {
-            let Some((mut container, pid)) = container() else {
+            let Some((container, pid)) = container() else {
                 skip!("this user may not make user namespaces here");
             };
             let namespace = Namespace::named(&pid).unwrap();
@@ -108,11 +106,7 @@ fn who_made_the_user_namespace_of_a_container_needs_no_right_to_delete_in_it() {
             let client = rows.iter().find(|row| row.peer().port() == 8080).unwrap();
             let deleted = table.delete(client, &Options::default()).unwrap();
             assert_eq!(deleted.method.to_string(), "sock-diag");
-            let mut seen = String::new();
-            let mut out = BufReader::new(container.stdout.take().unwrap());
-            out.read_line(&mut seen).unwrap();
-            assert!(seen.contains("Software caused connection abort"), "{seen}");
-            container.wait().unwrap();
+            assert_aborted(container);
         });
     });
 }
@@ -131,6 +125,254 @@ fn who_may_not_enter_is_told_so() {
             assert!(refused.hint().unwrap().contains("sudo"), "{refused}");
             assert!(!Namespaces::all().unwrap().hidden.is_empty());
         });
+    });
+}
+
+#[test]
+fn fifty_namespaces_of_all_kinds_are_found_and_only_in_the_named_one_a_connection_dies() {
+    isolated(|| {
+        if let Err(error) = stage::bare() {
+            skip!("no mounts of a test's own: {error}");
+        }
+        std::fs::create_dir("/run/netns").unwrap();
+        std::fs::create_dir("/run/elsewhere").unwrap();
+        let mut living = Vec::new();
+        let mut processes = Vec::new();
+        let mut all = Vec::new();
+        for number in 0..50 {
+            let made = tcpentry_testkit::Namespace::fresh();
+            let (ends, inode) = made.run(|| (connect(), Namespace::own().unwrap().inode()));
+            match number % 4 {
+                0 => made.mount_on(Path::new(&format!("/run/netns/name-{number}"))),
+                1 => made.mount_on(Path::new(&format!("/run/elsewhere/{number}"))),
+                2 => processes.push(made.run(|| Sleeper::start("sleep"))),
+                _ => {}
+            }
+            if number % 4 == 3 {
+                living.push(made);
+            }
+            all.push((inode, ends));
+        }
+        let found = Namespaces::all().unwrap().found;
+        let of = |inode: u64| {
+            let mut these = found.iter().filter(|it| it.inode() == inode);
+            let this = these.next().expect("it is found");
+            assert!(these.next().is_none(), "it is found once");
+            this
+        };
+        for (number, (inode, _)) in all.iter().enumerate() {
+            let namespace = of(*inode);
+            let shown = namespace.to_string();
+            match number % 4 {
+                0 => {
+                    assert_eq!(shown, format!("name-{number}"));
+                    assert_eq!(Namespace::named(&shown).unwrap().inode(), *inode);
+                }
+                1 => {
+                    assert_eq!(shown, format!("/run/elsewhere/{number}"));
+                    assert_eq!(Namespace::named(&shown).unwrap().inode(), *inode);
+                }
+                2 => {
+                    let pid = processes[number / 4].0.id().to_string();
+                    assert_eq!(shown, format!("pid:{pid}"));
+                    assert!(namespace.is_called(&pid));
+                    assert_eq!(Namespace::named(&pid).unwrap().inode(), *inode);
+                }
+                _ => {
+                    let pid = std::process::id();
+                    assert!(
+                        namespace
+                            .processes()
+                            .iter()
+                            .any(|it| it.pid() == i32::try_from(pid).unwrap())
+                    );
+                }
+            }
+        }
+        for doomed in [4, 9, 14, 19] {
+            let (inode, ends) = &all[doomed];
+            let mut table = TcpTable::open_in(of(*inode)).unwrap();
+            let pair = pair_of(&ends.client);
+            let found = table.find(&pair.into()).unwrap();
+            let _ = table.delete(&found, &Options::default()).unwrap();
+            for (number, (_, ends)) in all.iter().enumerate() {
+                let alive = !([4, 9, 14, 19].contains(&number) && number <= doomed);
+                assert_eq!(is_alive(ends), alive, "{number}");
+            }
+        }
+    });
+}
+
+#[test]
+fn namespaces_that_come_and_go_disturb_no_search() {
+    isolated(|| {
+        let lasting = tcpentry_testkit::Namespace::fresh();
+        let inode = lasting.run(|| Namespace::own().unwrap().inode());
+        let stop = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    // Held by a thread, by a process, and by one that nobody has waited for yet.
+                    let short = tcpentry_testkit::Namespace::fresh();
+                    let ended = short.run(|| Sleeper::start("true"));
+                    let held = short.run(|| Sleeper::start("sleep"));
+                    drop((short, held, ended));
+                }
+            });
+            for _ in 0..100 {
+                let found = Namespaces::all().unwrap().found;
+                assert!(
+                    found.iter().any(|it| it.inode() == inode),
+                    "what stays is found"
+                );
+                for namespace in &found {
+                    // It is held by now: whatever has become of its processes, it can be looked at.
+                    let mut table = match TcpTable::open_in(namespace) {
+                        Ok(table) => table,
+                        // Without root, those of the machine.
+                        Err(error) if error.kind() == ErrorKind::AccessDenied => continue,
+                        Err(error) => panic!("{error}"),
+                    };
+                    assert!(
+                        table
+                            .connections(&Query::default())
+                            .unwrap()
+                            .all(|row| row.is_ok())
+                    );
+                }
+            }
+            stop.store(true, Ordering::Relaxed);
+        });
+    });
+}
+
+#[test]
+fn a_namespace_of_another_user_namespace_is_its_elders_to_delete_in() {
+    isolated(|| {
+        let Some((container, pid)) = container() else {
+            skip!("no user namespaces here");
+        };
+        let found = Namespaces::all().unwrap().found;
+        let there = found.iter().find(|it| it.is_called(&pid)).unwrap();
+        let mut table = TcpTable::open_in(there).unwrap();
+        let rows: Vec<_> = table
+            .connections(&Query::default())
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        let client = rows.iter().find(|row| row.peer().port() == 8080).unwrap();
+        assert!(survey(&mut table).unwrap().net_admin);
+        let _ = table.delete(client, &Options::default()).unwrap();
+        assert_aborted(container);
+    });
+}
+
+#[test]
+fn without_ipv4_and_without_a_device_that_is_up() {
+    isolated(|| {
+        let only_ipv6 = tcpentry_testkit::Namespace::fresh();
+        let ends = only_ipv6.run(|| {
+            let flushed = Command::new("ip")
+                .args(["-4", "addr", "flush", "dev", "lo"])
+                .status();
+            assert!(flushed.unwrap().success());
+            tcp::connect_to(&tcp::listen("[::1]:0".parse().unwrap()))
+        });
+        let there = only_ipv6.run(|| Namespace::own().unwrap());
+        let mut table = TcpTable::open_in(&there).unwrap();
+        let rows = table.connections(&Query::default()).unwrap();
+        assert_eq!(rows.count(), 2);
+        let found = table.find(&pair_of(&ends.client).into()).unwrap();
+        let _ = table.delete(&found, &Options::default()).unwrap();
+        assert!(!is_alive(&ends));
+
+        let down = tcpentry_testkit::Namespace::fresh();
+        let (ends, there) = down.run(|| {
+            let ends = tcp::connected();
+            let down = Command::new("ip")
+                .args(["link", "set", "lo", "down"])
+                .status();
+            assert!(down.unwrap().success());
+            (ends, Namespace::own().unwrap())
+        });
+        let mut table = TcpTable::open_in(&there).unwrap();
+        let found = table.find(&pair_of(&ends.client).into()).unwrap();
+        let _ = table.delete(&found, &Options::default()).unwrap();
+        let error = tcp::errno((&ends.client).read(&mut [0]));
+        assert_eq!(error, rustix::io::Errno::CONNABORTED);
+    });
+}
+
+#[test]
+fn a_hundred_handles_from_four_threads() {
+    isolated(|| {
+        let made: Vec<_> = (0..100)
+            .map(|_| tcpentry_testkit::Namespace::fresh())
+            .collect();
+        let all: Vec<_> = made
+            .iter()
+            .map(|it| it.run(|| (connect(), Namespace::own().unwrap())))
+            .collect();
+        let tables = Mutex::new(Vec::new());
+        // Opened on one thread, used on others.
+        for (ends, namespace) in &all {
+            let table = TcpTable::open_in(namespace).unwrap();
+            tables.lock().unwrap().push((table, ends));
+        }
+        drop(made);
+        let deleted = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    loop {
+                        let taken = tables.lock().unwrap().pop();
+                        let Some((mut table, ends)) = taken else {
+                            return;
+                        };
+                        let rows = table.connections(&Query::default()).unwrap();
+                        assert_eq!(rows.count(), 2);
+                        let found = table.find(&pair_of(&ends.client).into()).unwrap();
+                        let _ = table.delete(&found, &Options::default()).unwrap();
+                        assert!(!is_alive(ends));
+                        deleted.fetch_add(1, Ordering::Relaxed);
+                    }
+                });
+            }
+        });
+        assert_eq!(deleted.into_inner(), 100);
+    });
+}
+
+#[test]
+fn a_hostile_name_is_shown_escaped_and_found_all_the_same() {
+    isolated(|| {
+        if let Err(error) = stage::bare() {
+            skip!("no mounts of a test's own: {error}");
+        }
+        std::fs::create_dir("/run/netns").unwrap();
+        let mut made = Vec::new();
+        for (name, shown) in [
+            ("\u{1b}[2J", "\\u{1b}[2J"),
+            ("two\nlines", "two\\nlines"),
+            ("with blank", "with blank"),
+            ("back\\slash", "back\\\\slash"),
+            ("tab\there", "tab\\there"),
+        ] {
+            let namespace = tcpentry_testkit::Namespace::fresh();
+            namespace.mount_on(&Path::new("/run/netns").join(name));
+            made.push((
+                name,
+                shown,
+                namespace.run(|| Namespace::own().unwrap().inode()),
+            ));
+        }
+        let found = Namespaces::all().unwrap().found;
+        for (name, shown, inode) in made {
+            let namespace = found.iter().find(|it| it.inode() == inode).unwrap();
+            assert_eq!(namespace.name(), Some(name));
+            assert_eq!(namespace.to_string(), shown);
+            assert_eq!(Namespace::named(name).unwrap().inode(), inode);
+        }
     });
 }
 
@@ -162,3 +404,43 @@ fn is_alive(ends: &tcp::Ends) -> bool {
     let mut byte = [0];
     (&ends.client).write_all(b"x").is_ok() && (&ends.server).read_exact(&mut byte).is_ok()
 }
+
+/// Identical in every namespace.
+fn connect() -> tcp::Ends {
+    let listener = tcp::listen(tcp::loopback(8080));
+    let socket = tcp::socket(tcp::loopback(0));
+    socket.bind(&tcp::loopback(40_000).into()).unwrap();
+    tcp::connect_from(socket, &listener)
+}
+
+/// A process, killed when dropped.
+struct Sleeper(Child);
+
+impl Sleeper {
+    fn start(program: &str) -> Self {
+        Self(Command::new(program).arg("1000").spawn().unwrap())
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn assert_aborted(mut container: Child) {
+    let mut seen = String::new();
+    let mut out = BufReader::new(container.stdout.take().unwrap());
+    out.read_line(&mut seen).unwrap();
+    assert!(seen.contains("Software caused connection abort"), "{seen}");
+    container.wait().unwrap();
+}
+
+/// An agent may hold a handle for each namespace, and use them from any thread.
+const _: fn() = || {
+    fn from_any_thread<T: Send + Sync>() {}
+    from_any_thread::<TcpTable>();
+    from_any_thread::<Namespace>();
+    from_any_thread::<Namespaces>();
+};

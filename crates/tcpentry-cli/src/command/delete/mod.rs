@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use tcpentry::{Connection, Error, Guard, Knowledge, Options};
+use tcpentry::{Connection, Error, ErrorKind, Guard, Knowledge, Options};
 
 use crate::args::DeleteArgs;
 use crate::confirm::confirm;
@@ -25,7 +25,11 @@ pub(crate) fn run(args: &DeleteArgs) -> Exit {
         Ok(sites) => sites,
         Err(error) => {
             complain_of(&error);
-            return Exit::of_deletion(&error);
+            return match error.kind() {
+                // There is no such network namespace.
+                ErrorKind::InvalidParameter => Exit::Usage,
+                _ => Exit::of_deletion(&error),
+            };
         }
     };
     let mut input = target::standard_input();

@@ -108,8 +108,9 @@ struct Run<'a> {
     session: SessionGuard,
     report: Report,
     interruption: Interruption,
-    /// What could not be deleted and has been reported: in later rounds it is not tried again.
-    settled: RefCell<HashSet<Cookie>>,
+    /// What could not be deleted and has been reported, by field and cookie: in later rounds it is not tried again.
+    /// (Before Linux 5.10 cookies are counted in each network namespace by itself.)
+    settled: RefCell<HashSet<(usize, Cookie)>>,
     /// How many were to be deleted in all rounds before this one.
     selected: u64,
     /// How many listeners the last look would have selected if they might be deleted.
@@ -140,7 +141,7 @@ struct Selected {
     /// Selected, but spared by a guard of the program.
     spared: Vec<(usize, Connection, Error)>,
     /// Neither selected nor not: this caller may not see what would tell.
-    unseen: HashSet<Cookie>,
+    unseen: HashSet<(usize, Cookie)>,
 }
 
 impl Run<'_> {
@@ -237,7 +238,16 @@ impl Run<'_> {
         self.listeners = 0;
         let mut anything = false;
         for place in 0..self.fields.len() {
-            anything |= self.sweep_field(place)?;
+            match self.sweep_field(place) {
+                // One of several that can't be read: the others go on.
+                Err(Stop::Failed(error)) if self.fields.len() > 1 => {
+                    let name = self.fields[place].site.name.as_deref();
+                    let name = name.unwrap_or_default();
+                    self.report.say(&format!("{name}: {error}"));
+                    self.report.count_together(error.outcome(), 1);
+                }
+                swept => anything |= swept?,
+            }
         }
         Ok(anything)
     }
@@ -265,7 +275,7 @@ impl Run<'_> {
             if interruption.came() {
                 return Verdict::Stop;
             }
-            if settled.borrow().contains(&row.cookie) {
+            if settled.borrow().contains(&(place, row.cookie)) {
                 return Verdict::Skip;
             }
             let truth = selection.judge(row, &mut knowledge.borrow_mut());
@@ -296,7 +306,7 @@ impl Run<'_> {
         let tell = |row: &Connection, result: Result<Method, Error>| {
             anything = true;
             let attempt = Attempt::on(place, row.pair.into(), row.clone(), result);
-            settle(&attempt, row.cookie, &mut settled.borrow_mut());
+            settle(&attempt, (place, row.cookie), &mut settled.borrow_mut());
             report.add(&attempt, knowledge);
             interruption.flow()
         };
@@ -346,28 +356,31 @@ impl Run<'_> {
             .iter_mut()
             .map(|field| ((&mut field.site, &field.query), &field.selection))
             .unzip();
-        walk::each_row(asked, |place, row| {
+        let failures = walk::each_row(asked, |place, row| {
             if interruption.came() {
                 return Err(Stop::Interrupted);
             }
-            if settled.contains(&row.cookie) {
+            if settled.contains(&(place, row.cookie)) {
                 return Ok(());
             }
             match selections[place].judge(&row, knowledge)? {
                 Truth::True if is_spared_listener(&row, args) => *listeners += 1,
                 // A socket that moves during the walk is seen twice.
-                Truth::True if !seen.insert(row.cookie) => {}
+                Truth::True if !seen.insert((place, row.cookie)) => {}
                 Truth::True => match session.admit(&row) {
                     Ok(()) => selected.doomed.push((place, row)),
                     Err(refusal) => selected.spared.push((place, row, refusal)),
                 },
                 Truth::Unseen => {
-                    selected.unseen.insert(row.cookie);
+                    selected.unseen.insert((place, row.cookie));
                 }
                 Truth::False | Truth::Unknown => {}
             }
             Ok(())
         })?;
+        for error in failures {
+            self.report.count_together(error.outcome(), 1);
+        }
         // The walks were side by side; the rows of each are in order.
         selected.doomed.sort_by_key(|(place, _)| *place);
         Ok(selected)
@@ -390,7 +403,7 @@ impl Run<'_> {
         for (place, row, refusal) in selected.spared {
             let cookie = row.cookie;
             let attempt = Attempt::on(place, row.pair.into(), row, Err(refusal));
-            settle(&attempt, cookie, settled);
+            settle(&attempt, (place, cookie), settled);
             report.add(&attempt, knowledge);
         }
         if !selected.doomed.is_empty() {
@@ -400,7 +413,7 @@ impl Run<'_> {
         for (place, field) in fields.iter_mut().enumerate() {
             let tell = |row: &Connection, result: Result<Method, Error>| {
                 let attempt = Attempt::on(place, row.pair.into(), row.clone(), result);
-                settle(&attempt, row.cookie, settled);
+                settle(&attempt, (place, row.cookie), settled);
                 report.add(&attempt, knowledge);
                 interruption.flow()
             };
@@ -542,9 +555,9 @@ fn is_spared_listener(row: &Connection, args: &DeleteArgs) -> bool {
 }
 
 /// Remembers what there is no use in trying again. One that was gone may come back: it can be connected anew.
-fn settle(attempt: &Attempt, cookie: Cookie, settled: &mut HashSet<Cookie>) {
+fn settle(attempt: &Attempt, socket: (usize, Cookie), settled: &mut HashSet<(usize, Cookie)>) {
     if !matches!(attempt.outcome(), Outcome::Deleted | Outcome::Gone) {
-        settled.insert(cookie);
+        settled.insert(socket);
     }
 }
 

@@ -1,0 +1,512 @@
+//! Other network namespaces. What looks at all of them runs in a world of its own, where those of the host are not
+//! seen, let alone deleted from.
+
+use std::io::Read as _;
+use std::process::Command;
+
+use rustix::io::Errno;
+use tcpentry_testkit::tcp::{self, Ends};
+use tcpentry_testkit::user::{self, User};
+use tcpentry_testkit::world::World;
+use tcpentry_testkit::{Namespace, isolated, link, skip};
+
+use crate::util::{self, Run, is_alive, opened, run_opened};
+
+/// Runs a test in a world of its own, or skips it.
+macro_rules! in_a_world {
+    ($body:expr) => {
+        isolated(|| match World::fresh() {
+            Ok(world) => $body(&world),
+            Err(reason) => skip!("{reason}"),
+        })
+    };
+}
+
+#[test]
+fn all_are_shown_side_by_side_and_one_connection_dies_in_the_named_one() {
+    in_a_world!(|world: &World| {
+        let process = world.start_shell("exec unshare --net sleep 1000");
+        let pid = process.pid;
+        let blue = world.named("blue");
+        let green = world.mounted("/run/green file");
+        tcpentry_testkit::until("it has a namespace of its own", || {
+            world.must(&format!("readlink /proc/{pid}/ns/net"))
+                != world.must("readlink /proc/self/ns/net")
+        });
+        let lone = world.of_process(pid);
+        let here = connect();
+        let ends: Vec<_> = [&blue, &green, &lone].map(|it| it.run(connect)).into();
+
+        let listed = run(world, "--all-netns sport = :40000");
+        assert_eq!(
+            (listed.code, listed.err.as_str()),
+            (0, ""),
+            "{}",
+            listed.out
+        );
+        let mut rows = listed.rows();
+        rows.sort_by_key(|row| row[5].to_owned());
+        let names: Vec<_> = rows.iter().map(|row| row[5]).collect();
+        let pid = pid.to_string();
+        let by_pid = format!("pid:{pid}");
+        assert_eq!(names, ["/run/green file", "blue", "pid:1", &by_pid]);
+        for row in &rows {
+            assert_eq!(row[3..5], ["127.0.0.1:40000", "127.0.0.1:8080"]);
+        }
+
+        // Which of them is not said.
+        let ambiguous = run(world, "delete --all-netns 127.0.0.1:40000 127.0.0.1:8080");
+        assert_eq!(ambiguous.code, 3, "{}", ambiguous.err);
+        assert_eq!(
+            ambiguous.err.matches(" is --id ").count(),
+            4,
+            "{}",
+            ambiguous.err
+        );
+        let ambiguous = run(
+            world,
+            "delete --json --all-netns 127.0.0.1:40000 127.0.0.1:8080",
+        );
+        assert_eq!(
+            ambiguous.objects()[0]["candidates"]
+                .as_array()
+                .unwrap()
+                .len(),
+            4
+        );
+        assert!(ends.iter().chain([&here]).all(is_alive));
+
+        // By name, by pid, by path; the program's own stays.
+        for (name, ends) in [
+            ("blue", &ends[0]),
+            ("/run/green file", &ends[1]),
+            (&pid, &ends[2]),
+        ] {
+            let listed = words(world, &["list", "-N", name]);
+            assert_eq!(listed.rows().len(), 2, "{}", listed.out);
+            assert!(
+                listed.rows().iter().all(|row| row[5] == name),
+                "{}",
+                listed.out
+            );
+            let deleted = words(
+                world,
+                &["delete", "-N", name, "127.0.0.1:40000", "127.0.0.1:8080"],
+            );
+            assert_eq!(deleted.code, 0, "{}", deleted.err);
+            assert!(!is_alive(ends));
+        }
+        assert!(is_alive(&here));
+    });
+}
+
+#[test]
+fn an_identity_finds_its_namespace_and_no_other() {
+    in_a_world!(|world: &World| {
+        let (blue, green) = (world.named("blue"), world.named("green"));
+        let [here, in_blue, in_green] = [connect(), blue.run(connect), green.run(connect)];
+        let objects = run(world, "list --json --all-netns sport = :40000").objects();
+        let of = |name: &str| {
+            let mut these = objects.iter().filter(|it| it["netns_name"] == name);
+            let this = these.next().unwrap_or_else(|| panic!("{objects:?}"));
+            assert!(these.next().is_none());
+            this
+        };
+        let id = of("blue")["id"].as_str().unwrap();
+        let netns = of("blue")["netns"].as_str().unwrap();
+        assert!(id.contains(&format!("/{netns}/")), "{id}");
+        assert_ne!(of("green")["netns"], of("blue")["netns"]);
+
+        for elsewhere in ["", "-N green", "-N /run/netns/green"] {
+            let refused = run(world, &format!("delete {elsewhere} --json --id {id}"));
+            assert_eq!(refused.code, 3, "{}", refused.err);
+            assert_eq!(refused.objects()[0]["guard"], "other-netns");
+        }
+        let refused = run(world, &format!("delete --id {id}"));
+        assert!(refused.err.contains("--all-netns"), "{}", refused.err);
+        let deleted = run(world, &format!("delete --all-netns --json --id {id}"));
+        assert_eq!(deleted.code, 0, "{}", deleted.out);
+        assert_eq!(deleted.objects()[0]["netns_name"], "blue");
+        assert!(!is_alive(&in_blue));
+        assert!(is_alive(&here) && is_alive(&in_green));
+        assert_eq!(
+            run(world, &format!("delete --all-netns --id {id}")).code,
+            1,
+            "gone"
+        );
+    });
+}
+
+#[test]
+fn a_filter_selects_in_all_of_them_by_name_and_by_device() {
+    in_a_world!(|world: &World| {
+        let (blue, green) = (world.named("blue"), world.named("green"));
+        let _here = connect();
+        let (in_blue, in_green) = (blue.run(connect), green.run(connect));
+
+        let count = |words: &str| {
+            let run = run(world, words);
+            assert_eq!((run.code, run.err.as_str()), (0, ""), "{words}");
+            run.rows().len()
+        };
+        assert_eq!(count("--all-netns port = :8080"), 6);
+        assert_eq!(count("--all-netns netns blue"), 2);
+        assert_eq!(count("--all-netns netns /run/netns/blue"), 2);
+        assert_eq!(count("--all-netns netns blue or netns green"), 4);
+        assert_eq!(count("--all-netns not netns blue"), 4);
+        assert_eq!(count("-N blue -N green port = :8080"), 4);
+        assert_eq!(count("-N blue -N /run/netns/blue port = :8080"), 2);
+        assert_eq!(count("-N blue netns green"), 0);
+        assert_eq!(
+            count("netns blue"),
+            0,
+            "of the program's own nothing is in it"
+        );
+        assert_eq!(count("--all-netns -6"), 0);
+        assert_eq!(count("--all-netns -4 netns green"), 2);
+
+        // A device that is in one of them only.
+        let device = green.run(|| {
+            link::ip(&["link add tcpentry0 type veth peer name tcpentry1"]);
+            let server = tcp::socket(tcp::loopback(0));
+            server.bind_device(Some(b"tcpentry0")).unwrap();
+            server.bind(&tcp::loopback(7070).into()).unwrap();
+            server.listen(1).unwrap();
+            server
+        });
+        let bound = run(world, "--all-netns -l dev tcpentry0");
+        assert_eq!((bound.code, bound.rows().len()), (0, 1), "{}", bound.err);
+        assert_eq!(bound.rows()[0][3], "127.0.0.1%tcpentry0:7070");
+        let nowhere = run(world, "--all-netns -l dev tcpentry9");
+        assert_eq!(nowhere.code, 2, "{}", nowhere.err);
+        drop(device);
+
+        let nobody = run(world, "delete --all-netns netns purple");
+        assert_eq!(nobody.code, 2, "{}", nobody.err);
+        assert!(
+            nobody.err.contains("no network namespace"),
+            "{}",
+            nobody.err
+        );
+        let none = run(world, "delete --all-netns netns blue dport = :9");
+        assert_eq!(none.code, 1, "{}", none.err);
+        let many = run(world, "delete --all-netns port = :8080");
+        assert_eq!(many.code, 3, "not confirmed: {}", many.err);
+        let max = run(world, "delete --all-netns --yes --max 5 port = :8080");
+        assert_eq!(max.code, 3, "{}", max.err);
+        let dry = run(world, "delete -n --all-netns --yes port = :8080");
+        assert_eq!((dry.code, dry.rows().len()), (0, 6), "{}", dry.err);
+        assert!(is_alive(&in_blue) && is_alive(&in_green));
+        let deleted = run(world, "delete --all-netns netns blue sport = :40000");
+        assert_eq!(
+            (deleted.code, deleted.rows().len()),
+            (0, 1),
+            "{}",
+            deleted.err
+        );
+        assert!(!is_alive(&in_blue) && is_alive(&in_green));
+        let rest = run(world, "delete --all-netns --yes port = :8080");
+        assert_eq!(
+            (rest.code, rest.rows().len()),
+            (0, 4),
+            "{}{}",
+            rest.out,
+            rest.err
+        );
+        assert!(!is_alive(&in_green));
+    });
+}
+
+#[test]
+fn what_is_no_namespace_is_a_usage_error() {
+    isolated(|| {
+        for name in ["no-such", "4194305", "/dev/null", "/\u{1b}[2J"] {
+            for command in ["list", "delete"] {
+                let mut program = util::program();
+                program.args([command, "-N", name, "127.0.0.1:1", "127.0.0.1:2"]);
+                if command == "list" {
+                    program = util::program();
+                    program.args([command, "-N", name]);
+                }
+                let run: Run = program.output().unwrap().into();
+                assert_eq!(run.code, 2, "{command} {name}: {}", run.err);
+                assert!(
+                    !run.err.contains('\u{1b}') && run.err.contains("network namespace"),
+                    "{}",
+                    run.err
+                );
+            }
+        }
+        let both = util::run("list --all-netns -N 1");
+        assert_eq!(both.code, 2, "{}", both.err);
+    });
+}
+
+#[test]
+fn hostile_names_are_escaped() {
+    in_a_world!(|world: &World| {
+        let name = "\u{1b}[2J";
+        let hostile = world.named(name);
+        let _ends = hostile.run(connect);
+        let listed = run(world, "--all-netns sport = :40000");
+        assert_eq!(listed.rows()[0][5], "\\u{1b}[2J");
+        let listed = words(world, &["list", "-N", name, "--json"]);
+        assert_eq!(
+            listed.objects()[0]["netns_name"],
+            "\\u{1b}[2J",
+            "{}",
+            listed.err
+        );
+        assert!(
+            run(world, "doctor")
+                .out
+                .contains("\\u{1b}[2J: every connection can be deleted")
+        );
+    });
+}
+
+#[test]
+fn without_ipv4_and_with_nothing_up() {
+    in_a_world!(|world: &World| {
+        let (six, down) = (world.named("six"), world.named("down"));
+        let ends = six.run(|| {
+            link::ip(&["addr del 127.0.0.1/8 dev lo"]);
+            tcp::connect_to(&tcp::listen("[::1]:8080".parse().unwrap()))
+        });
+        let dead = down.run(|| {
+            let ends = connect();
+            link::ip(&["link set lo down"]);
+            ends
+        });
+        let listed = run(world, "--all-netns -6 dport = :8080");
+        assert_eq!(listed.rows().len(), 1, "{}", listed.out);
+        assert_eq!(listed.rows()[0][5], "six");
+        assert_eq!(run(world, "--all-netns dport = :8080").rows().len(), 2);
+        let deleted = run(world, "delete --all-netns --yes dport = :8080");
+        assert_eq!(
+            (deleted.code, deleted.rows().len()),
+            (0, 2),
+            "{}",
+            deleted.err
+        );
+        assert!(!is_alive(&ends));
+        assert_eq!(
+            tcp::errno((&dead.client).read(&mut [0])),
+            Errno::CONNABORTED
+        );
+    });
+}
+
+#[test]
+fn the_own_session_is_guarded_from_another_namespace() {
+    in_a_world!(|world: &World| {
+        let (blue, green) = (world.named("blue"), world.named("green"));
+        let listener = blue.run(|| tcp::listen(tcp::loopback(8080)));
+        let other = green.run(connect);
+        // A shell that is called as an SSH server, whose connection is in one namespace, starts the program in
+        // another.
+        let script = format!(
+            "ln -s /bin/bash /run/sshd && nsenter --net=/run/netns/blue /run/sshd -c '
+                exec 3<>/dev/tcp/127.0.0.1/8080
+                nsenter --net=/run/netns/green {PROGRAM} delete --json --all-netns --yes dport = :8080 3<&-
+                exit $?'"
+        );
+        let run: Run = world.shell(&script).into();
+        assert_eq!(run.code, 6, "{}{}", run.out, run.err);
+        let mut outcomes: Vec<_> = run
+            .objects()
+            .iter()
+            .map(|it| (it["netns_name"].to_string(), it["guard"].to_string()))
+            .collect();
+        outcomes.sort();
+        assert_eq!(
+            outcomes,
+            [("\"blue\"", "\"own-session\""), ("\"green\"", "null")]
+                .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        );
+        assert!(!is_alive(&other));
+        drop(listener);
+    });
+}
+
+#[test]
+fn the_doctor_tells_of_each_what_can_be_deleted_there() {
+    in_a_world!(|world: &World| {
+        let _named = world.named("blue");
+        let findings = run(world, "doctor --json").objects();
+        let netns: Vec<_> = findings
+            .iter()
+            .filter(|it| it["check"] == "netns")
+            .collect();
+        assert_eq!(netns.len(), 1, "{netns:?}");
+        assert_eq!(netns[0]["status"], "ok");
+        assert_eq!(
+            netns[0]["detail"],
+            "blue: every connection can be deleted, by CAP_NET_ADMIN over it"
+        );
+    });
+}
+
+#[test]
+fn fifty_are_listed_and_few_descriptors_are_enough_or_an_error() {
+    in_a_world!(|world: &World| {
+        let made: Vec<_> = (0..50)
+            .map(|number| {
+                let made = world.named(&format!("n{number}"));
+                let ends = made.run(connect);
+                (made, ends)
+            })
+            .collect();
+        let listed = run(world, "--all-netns sport = :40000");
+        assert_eq!(
+            (listed.code, listed.rows().len()),
+            (0, 50),
+            "{}",
+            listed.err
+        );
+        let limited = |limit: &str, words: &str| -> Run {
+            world
+                .shell(&format!("ulimit {limit}; exec {PROGRAM} {words}"))
+                .into()
+        };
+        // A low limit is raised as far as that is allowed.
+        let soft = limited("-S -n 30", "--all-netns sport = :40000");
+        assert_eq!((soft.code, soft.rows().len()), (0, 50), "{}", soft.err);
+        // Part of an answer is none.
+        for limit in ["-n 30", "-n 100"] {
+            let hard = limited(limit, "--all-netns sport = :40000");
+            assert_eq!((hard.code, hard.out.as_str()), (7, ""), "{}", hard.err);
+            assert!(
+                hard.err.contains("Too many open files") && hard.err.contains("ulimit -n"),
+                "{}",
+                hard.err
+            );
+            let hard = limited(limit, "delete --yes --all-netns sport = :40000");
+            assert_eq!((hard.code, hard.out.as_str()), (7, ""), "{}", hard.err);
+        }
+        assert!(made.iter().all(|(_, ends)| is_alive(ends)));
+    });
+}
+
+#[test]
+fn whoever_is_not_root_is_told_what_he_does_not_see() {
+    isolated(|| {
+        if !user::others() {
+            skip!("only one user is mapped here");
+        }
+        let program = opened();
+        let _others = Namespace::fresh();
+        User::new(4031).run(|| {
+            let listed = run_opened(&program, "--all-netns dport = :1");
+            assert_eq!(listed.code, 0, "{}", listed.err);
+            assert!(
+                listed
+                    .err
+                    .contains("hide their network namespaces from you"),
+                "{}",
+                listed.err
+            );
+            assert!(listed.err.contains("sudo"), "{}", listed.err);
+            let named = run_opened(&program, "list -N 1");
+            assert_eq!(named.code, 4, "{}", named.err);
+            assert!(named.err.contains("sudo"), "{}", named.err);
+            let doctor = run_opened(&program, "doctor");
+            assert!(
+                doctor.out.contains("hide their network namespaces"),
+                "{}",
+                doctor.out
+            );
+        });
+    });
+}
+
+#[test]
+fn the_own_container_needs_no_root() {
+    isolated(|| {
+        if !user::others() {
+            skip!("only one user is mapped here");
+        }
+        let program = opened();
+        User::new(4032).run(|| {
+            let Some((mut container, pid)) = container() else {
+                skip!("this user may not make user namespaces here");
+            };
+            let listed = run_opened(&program, "--all-netns --json port = :8091");
+            assert_eq!(listed.objects().len(), 2, "{}{}", listed.out, listed.err);
+            let name = format!("pid:{pid}");
+            assert!(
+                listed
+                    .objects()
+                    .iter()
+                    .all(|it| it["netns_name"] == name.as_str()),
+                "{}",
+                listed.out
+            );
+            let doctor = run_opened(&program, "doctor");
+            let line = format!("{name}: every connection can be deleted, by CAP_NET_ADMIN over it");
+            assert!(doctor.out.contains(&line), "{}", doctor.out);
+            // As root, this would see what is not its own.
+            let deleted = run_opened(
+                &program,
+                &format!("delete --json --all-netns netns {pid} dport = :8091"),
+            );
+            assert_eq!(deleted.code, 0, "{}{}", deleted.out, deleted.err);
+            assert_eq!(deleted.objects()[0]["method"], "sock-diag");
+            let mut seen = String::new();
+            container
+                .stdout
+                .take()
+                .unwrap()
+                .read_to_string(&mut seen)
+                .unwrap();
+            assert!(seen.contains("Software caused connection abort"), "{seen}");
+            container.wait().unwrap();
+        });
+    });
+}
+
+/// A process in user and network namespaces of its own, and its pid.
+fn container() -> Option<(std::process::Child, String)> {
+    use std::io::BufRead as _;
+    use std::process::Stdio;
+    const SCRIPT: &str = "ip link set lo up && exec python3 -c '
+import os, socket
+l = socket.create_server((\"127.0.0.1\", 8091))
+c = socket.create_connection((\"127.0.0.1\", 8091)); s = l.accept()
+os.write(2, b\"ready\\n\")
+try: print(c.recv(1))
+except OSError as error: print(error)'";
+    let mut child = Command::new("unshare")
+        .args(["-Urn", "sh", "-c", SCRIPT])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = String::new();
+    let mut out = std::io::BufReader::new(child.stderr.take().unwrap());
+    out.read_line(&mut ready).unwrap();
+    let pid = child.id().to_string();
+    (ready == "ready\n").then_some((child, pid))
+}
+
+/// Identical in every namespace.
+fn connect() -> Ends {
+    let listener = tcp::listen(tcp::loopback(8080));
+    let socket = tcp::socket(tcp::loopback(0));
+    socket.bind(&tcp::loopback(40_000).into()).unwrap();
+    tcp::connect_from(socket, &listener)
+}
+
+fn run(world: &World, text: &str) -> Run {
+    words(world, &text.split_whitespace().collect::<Vec<_>>())
+}
+
+/// Runs the program in a world, with words that may have blanks.
+fn words(world: &World, words: &[&str]) -> Run {
+    let mut command = world.command(PROGRAM);
+    command.args(words).env_remove("SSH_CONNECTION");
+    command.output().unwrap().into()
+}
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_tcpentry");
