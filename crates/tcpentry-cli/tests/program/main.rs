@@ -2,6 +2,7 @@
 //! Each test runs in a network namespace of its own.
 #![allow(clippy::unwrap_used, reason = "in a test, unwrap is an assertion")]
 
+mod containers;
 mod delete;
 mod exit_codes;
 mod guards;
