@@ -17,6 +17,8 @@ pub(crate) struct Site {
     pub(crate) table: TcpTable,
     /// What it is called, where it is to be shown.
     pub(crate) name: Option<String>,
+    /// The inode of its namespace, where that was looked for.
+    pub(crate) inode: Option<u64>,
 }
 
 /// Opens the tables that the words ask for.
@@ -29,7 +31,11 @@ pub(crate) fn open(args: &NetnsArgs) -> Result<Vec<Site>, Error> {
     }
     if args.netns.is_empty() {
         let table = TcpTable::open()?;
-        return Ok(vec![Site { table, name: None }]);
+        return Ok(vec![Site {
+            table,
+            name: None,
+            inode: None,
+        }]);
     }
     let mut seen = HashSet::new();
     let mut sites = Vec::new();
@@ -37,8 +43,11 @@ pub(crate) fn open(args: &NetnsArgs) -> Result<Vec<Site>, Error> {
         let namespace = Namespace::named(name)?;
         if seen.insert(namespace.inode()) {
             let table = TcpTable::open_in(&namespace)?;
-            let name = Some(tcpentry::escape(name.as_bytes()));
-            sites.push(Site { table, name });
+            sites.push(Site {
+                table,
+                name: Some(tcpentry::escape(name.as_bytes())),
+                inode: Some(namespace.inode()),
+            });
         }
     }
     Ok(sites)
@@ -47,20 +56,7 @@ pub(crate) fn open(args: &NetnsArgs) -> Result<Vec<Site>, Error> {
 fn open_all() -> Result<Vec<Site>, Error> {
     allow_many_descriptors();
     let all = Namespaces::all()?;
-    let mut sites = Vec::new();
-    let mut refusals = Vec::new();
-    let opened = in_parallel(&all.found, TcpTable::open_in);
-    for (namespace, opened) in all.found.iter().zip(opened) {
-        match opened {
-            Ok(table) => sites.push(Site {
-                table,
-                name: Some(namespace.to_string()),
-            }),
-            // The others may be entered, but this program can't hold them: that is no part of an answer.
-            Err(error) if is_ours(&error) => return Err(error),
-            Err(error) => refusals.push(error),
-        }
-    }
+    let (sites, mut refusals) = open_each(&all.found)?;
     for error in refusals.iter().take(TOLD) {
         complain(&format!("{}: it is left out", error.cause()));
     }
@@ -84,6 +80,37 @@ fn open_all() -> Result<Vec<Site>, Error> {
         (true, Some(error)) => Err(error),
         _ => Ok(sites),
     }
+}
+
+/// The namespaces that are there by now and were not, and the inodes of all that still are. Those that were left
+/// out before are left out again.
+pub(crate) fn newcomers(known: &HashSet<u64>) -> Result<(Vec<Site>, HashSet<u64>), Error> {
+    let found = Namespaces::all()?.found;
+    let present = found.iter().map(Namespace::inode).collect();
+    let new: Vec<_> = found
+        .into_iter()
+        .filter(|namespace| !known.contains(&namespace.inode()))
+        .collect();
+    let (sites, _) = open_each(&new)?;
+    Ok((sites, present))
+}
+
+fn open_each(namespaces: &[Namespace]) -> Result<(Vec<Site>, Vec<Error>), Error> {
+    let (mut sites, mut refusals) = (Vec::new(), Vec::new());
+    let opened = in_parallel(namespaces, TcpTable::open_in);
+    for (namespace, opened) in namespaces.iter().zip(opened) {
+        match opened {
+            Ok(table) => sites.push(Site {
+                table,
+                name: Some(namespace.to_string()),
+                inode: Some(namespace.inode()),
+            }),
+            // The others may be entered, but this program can't hold them: that is no part of an answer.
+            Err(error) if is_ours(&error) => return Err(error),
+            Err(error) => refusals.push(error),
+        }
+    }
+    Ok((sites, refusals))
 }
 
 /// Whether what ran out is this program's: descriptors or memory.

@@ -194,7 +194,11 @@ mod tests {
 
     fn here() -> Vec<Site> {
         let table = tcpentry::TcpTable::open().unwrap();
-        vec![Site { table, name: None }]
+        vec![Site {
+            table,
+            name: None,
+            inode: None,
+        }]
     }
 
     fn name(text: &str) -> Result<String, String> {

@@ -89,11 +89,20 @@ impl Cgroup {
 impl Drop for Cgroup {
     fn drop(&mut self) {
         // Sockets may outlive it; nobody is inside any more.
-        let _ = fs::remove_dir(&self.folder);
+        remove_with_all_below(&self.folder);
         if let Some(parent) = self.folder.parent() {
             let _ = fs::remove_dir(parent);
         }
     }
+}
+
+fn remove_with_all_below(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_with_all_below(&entry.path());
+        }
+    }
+    let _ = fs::remove_dir(folder);
 }
 
 /// Where the hierarchy of version 2 is mounted.

@@ -20,6 +20,8 @@ pub struct World {
     holder: Child,
     /// The first of its processes, as the host knows it.
     first: u32,
+    /// Whether its cgroups are its own, too.
+    has_cgroups: bool,
 }
 
 impl World {
@@ -76,15 +78,21 @@ impl World {
             return Err(format!("no processes and mounts of a test's own: {why}"));
         }
         let first = only_child(holder.id());
-        Ok(Self { holder, first })
+        Ok(Self {
+            holder,
+            first,
+            has_cgroups: !before.is_empty(),
+        })
     }
 
     /// A command in this world; its network namespace is that of the thread that starts it.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new("nsenter");
         command
-            .args(["--mount", "--pid", "--cgroup", "--wd=/", "--target"])
-            .args([&self.first.to_string(), program])
+            .args(["--mount", "--pid", "--wd=/", "--target"])
+            .arg(self.first.to_string())
+            .args(self.has_cgroups.then_some("--cgroup"))
+            .arg(program)
             .stdin(Stdio::null());
         command
     }

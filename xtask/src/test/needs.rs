@@ -76,6 +76,8 @@ const NEEDS: &[Need] = &[
     need("ssh",          Unpacked("openssh-client"), "opens it"),
     need("sudo",         Unpacked("sudo"),         "is one of the ways to delete from it"),
     need("tmux",         Unpacked("tmux"),         "is another"),
+    need("crun",         Debian("crun"),           "runs containers, without a daemon"),
+    need("busybox",      Debian("busybox-static"), "is what they run"),
 ];
 
 /// A file is needed as well as a program: what begins with a slash is the path of one.

@@ -1,8 +1,8 @@
 //! Other network namespaces. What looks at all of them runs in a world of its own, where those of the host are not
 //! seen, let alone deleted from.
 
-use std::io::Read as _;
-use std::process::Command;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Command, Stdio};
 
 use rustix::io::Errno;
 use tcpentry_testkit::tcp::{self, Ends};
@@ -97,6 +97,42 @@ fn all_are_shown_side_by_side_and_one_connection_dies_in_the_named_one() {
             assert!(!is_alive(ends));
         }
         assert!(is_alive(&here));
+    });
+}
+
+#[test]
+fn namespaces_that_are_made_meanwhile_are_looked_at_and_those_that_ended_are_let_go() {
+    in_a_world!(|world: &World| {
+        let blue = world.named("blue");
+        let first = blue.run(connect);
+        let mut child = world
+            .command(PROGRAM)
+            .args("delete --yes --for 1h --all-netns dport = :8080".split(' '))
+            .env_remove("SSH_CONNECTION")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut next = || out.next().unwrap().unwrap();
+        assert!(next().starts_with("OUTCOME"));
+        assert!(next().ends_with("\tblue"));
+        assert!(!is_alive(&first));
+        let green = world.named("green");
+        let second = green.run(connect);
+        assert!(next().ends_with("\tgreen"));
+        assert!(!is_alive(&second));
+
+        let inode = green.run(|| std::fs::read_link("/proc/thread-self/ns/net").unwrap());
+        drop((second, green));
+        world.must("umount /run/netns/green; rm /run/netns/green");
+        let id = child.id();
+        tcpentry_testkit::until("it holds the ended one no more", || {
+            let held = format!("ls -l /proc/{id}/fd | grep -cF '{}'", inode.display());
+            let held = Command::new("sh").args(["-c", &held]).output().unwrap();
+            held.stdout == b"0\n"
+        });
+        child.kill().unwrap();
+        child.wait().unwrap();
     });
 }
 

@@ -121,11 +121,7 @@ impl Report {
     ) -> Result<Self, Exit> {
         let shape = Shape::of(&args.output);
         let out: Box<dyn Write> = Box::new(stdout());
-        let view = |site: &mut Site| {
-            let view = View::of(&args.show, false, shape, site);
-            view.unwrap_or_else(|_| View::nowhere(&args.show, false, shape, site))
-        };
-        let views: Vec<_> = sites.map(view).collect();
+        let views: Vec<_> = sites.map(|site| view(args, site)).collect();
         let to = if shape == Shape::Json {
             To::Json(out)
         } else {
@@ -167,6 +163,12 @@ impl Report {
             sums_up: false,
             ..self
         }
+    }
+
+    /// One more site, and its place.
+    pub(super) fn add_site(&mut self, args: &DeleteArgs, site: &mut Site) -> usize {
+        self.views.push(view(args, site));
+        self.views.len() - 1
     }
 
     pub(super) fn view(&mut self, place: usize) -> &mut View {
@@ -380,6 +382,13 @@ impl Report {
         }
         self.tally.exit()
     }
+}
+
+/// What is shown of a site's sockets; without identities where the machine does not tell its boot id.
+fn view(args: &DeleteArgs, site: &mut Site) -> View {
+    let shape = Shape::of(&args.output);
+    let view = View::of(&args.show, false, shape, site);
+    view.unwrap_or_else(|_| View::nowhere(&args.show, false, shape, site))
 }
 
 /// Complaints that have been made, so that thousands of the same are not.

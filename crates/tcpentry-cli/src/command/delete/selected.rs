@@ -17,8 +17,8 @@ use crate::args::DeleteArgs;
 use crate::confirm;
 use crate::exit::Exit;
 use crate::output::{complain, complain_of, hint_at};
-use crate::selection;
-use crate::sites::Site;
+use crate::selection::{self, Refusal};
+use crate::sites::{self, Site};
 use crate::walk;
 
 pub(super) fn run(args: &DeleteArgs, sites: Vec<Site>, text: &str) -> Exit {
@@ -42,9 +42,11 @@ pub(super) fn run(args: &DeleteArgs, sites: Vec<Site>, text: &str) -> Exit {
         complain(&format!("selects {}", selection::shown(first)));
     }
     let knowledge = selection::knowledge(first, &args.show);
+    let filter = selection::shown(first);
     let mut fields: Vec<_> = chosen
         .into_iter()
-        .map(|(site, selection)| Field::new(args, site, selection))
+        .enumerate()
+        .map(|(place, (site, selection))| Field::new(args, place, site, selection))
         .collect();
     let report = match Report::new(args, fields.iter_mut().map(|field| &mut field.site)) {
         Ok(report) => report,
@@ -52,6 +54,8 @@ pub(super) fn run(args: &DeleteArgs, sites: Vec<Site>, text: &str) -> Exit {
     };
     let mut run = Run {
         args,
+        text,
+        filter,
         fields,
         knowledge: RefCell::new(knowledge),
         options: options(args),
@@ -82,6 +86,8 @@ fn states(args: &DeleteArgs) -> States {
 
 /// A network namespace, and what is selected in it.
 struct Field {
+    /// Its place in the report.
+    place: usize,
     site: Site,
     selection: Selection,
     /// Its question to the table, and what is to be shown beside.
@@ -89,9 +95,10 @@ struct Field {
 }
 
 impl Field {
-    fn new(args: &DeleteArgs, site: Site, selection: Selection) -> Self {
+    fn new(args: &DeleteArgs, place: usize, site: Site, selection: Selection) -> Self {
         let query = selection::query(&selection, &args.show);
         Self {
+            place,
             site,
             selection,
             query,
@@ -102,6 +109,9 @@ impl Field {
 /// One run of the command.
 struct Run<'a> {
     args: &'a DeleteArgs,
+    text: &'a str,
+    /// In canonical form, to be shown.
+    filter: String,
     fields: Vec<Field>,
     knowledge: RefCell<Knowledge>,
     options: Options,
@@ -177,6 +187,7 @@ impl Run<'_> {
             let round = Instant::now();
             self.knowledge.borrow_mut().forget();
             self.session.forget();
+            self.look_for_namespaces()?;
             if self.further_round()? {
                 matched = Instant::now();
             }
@@ -191,6 +202,33 @@ impl Run<'_> {
             }
             self.rest(pause_after(now - round).min(left))?;
         }
+    }
+
+    /// Of all namespaces: takes in those that have been made meanwhile, and lets go of those that only this
+    /// program still holds.
+    fn look_for_namespaces(&mut self) -> Result<(), Error> {
+        if !self.args.netns.all_netns {
+            return Ok(());
+        }
+        let known = self.fields.iter().filter_map(|field| field.site.inode);
+        let (sites, present) = sites::newcomers(&known.collect())?;
+        let is_present = |inode: &u64| present.contains(inode);
+        self.fields
+            .retain(|field| field.site.inode.as_ref().is_none_or(is_present));
+        for mut site in sites {
+            let states = states(self.args);
+            match selection::of(self.text, &self.args.select, states, &mut site.table) {
+                Ok(selection) => {
+                    let place = self.report.add_site(self.args, &mut site);
+                    self.fields
+                        .push(Field::new(self.args, place, site, selection));
+                }
+                // It has no such device.
+                Err(Refusal::Usage(_)) => {}
+                Err(Refusal::Table(error)) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// One more look, and whether there was anything new.
@@ -237,11 +275,11 @@ impl Run<'_> {
     fn sweep(&mut self) -> Result<bool, Stop> {
         self.listeners = 0;
         let mut anything = false;
-        for place in 0..self.fields.len() {
-            match self.sweep_field(place) {
+        for index in 0..self.fields.len() {
+            match self.sweep_field(index) {
                 // One of several that can't be read: the others go on.
                 Err(Stop::Failed(error)) if self.fields.len() > 1 => {
-                    let name = self.fields[place].site.name.as_deref();
+                    let name = self.fields[index].site.name.as_deref();
                     let name = name.unwrap_or_default();
                     self.report.say(&format!("{name}: {error}"));
                     self.report.count_together(error.outcome(), 1);
@@ -252,7 +290,7 @@ impl Run<'_> {
         Ok(anything)
     }
 
-    fn sweep_field(&mut self, place: usize) -> Result<bool, Stop> {
+    fn sweep_field(&mut self, index: usize) -> Result<bool, Stop> {
         let Self {
             args,
             fields,
@@ -266,10 +304,12 @@ impl Run<'_> {
             ..
         } = self;
         let Field {
+            place,
             site,
             selection,
             query,
-        } = &mut fields[place];
+        } = &mut fields[index];
+        let place = *place;
         let (mut anything, mut failure, mut unseen) = (false, None, 0);
         let select = |row: &Connection| {
             if interruption.came() {
@@ -354,16 +394,25 @@ impl Run<'_> {
         *listeners = 0;
         let (asked, selections): (Vec<_>, Vec<_>) = fields
             .iter_mut()
-            .map(|field| ((&mut field.site, &field.query), &field.selection))
+            .map(|field| {
+                let Field {
+                    place,
+                    site,
+                    selection,
+                    query,
+                } = field;
+                ((site, &*query), (*place, &*selection))
+            })
             .unzip();
-        let failures = walk::each_row(asked, |place, row| {
+        let failures = walk::each_row(asked, |index, row| {
+            let (place, selection) = selections[index];
             if interruption.came() {
                 return Err(Stop::Interrupted);
             }
             if settled.contains(&(place, row.cookie)) {
                 return Ok(());
             }
-            match selections[place].judge(&row, knowledge)? {
+            match selection.judge(&row, knowledge)? {
                 Truth::True if is_spared_listener(&row, args) => *listeners += 1,
                 // A socket that moves during the walk is seen twice.
                 Truth::True if !seen.insert((place, row.cookie)) => {}
@@ -410,7 +459,8 @@ impl Run<'_> {
             look_for_owners(args, knowledge.get_mut());
         }
         let mut doomed = selected.doomed.into_iter().peekable();
-        for (place, field) in fields.iter_mut().enumerate() {
+        for field in fields.iter_mut() {
+            let place = field.place;
             let tell = |row: &Connection, result: Result<Method, Error>| {
                 let attempt = Attempt::on(place, row.pair.into(), row.clone(), result);
                 settle(&attempt, (place, row.cookie), settled);
@@ -503,8 +553,7 @@ impl Run<'_> {
                 if report.is_empty() && !self.args.quiet {
                     report.say(&match self.listeners {
                         0 => {
-                            let filter = selection::shown(&self.fields[0].selection);
-                            format!("no connection matches: {filter}")
+                            format!("no connection matches: {}", self.filter)
                         }
                         1 => "only a listener matches, which takes --listeners".to_owned(),
                         many => format!("only {many} listeners match, which takes --listeners"),
