@@ -102,7 +102,7 @@ fn the_manual_documents_exactly_the_fields() {
         let connection = tcp::connect_to(&listener);
         let mut fields = BTreeSet::new();
         for words in [
-            "list --json -a -u -i".to_owned(),
+            "list --json -a -u -i -p -c -N /proc/thread-self/ns/net".to_owned(),
             format!("delete --json {at} 0.0.0.0:0"),
             format!("delete --json {}", ends(&connection.client)),
             "doctor --json".to_owned(),
