@@ -7,6 +7,7 @@ pub fn manual() -> &'static [(&'static str, &'static str)] {
         ("WHAT A DELETION DOES", WHAT_IT_DOES),
         ("WHO MAY", WHO_MAY),
         ("FILTER", FILTER),
+        ("NAMESPACES", NAMESPACES),
         ("GUARDS", GUARDS),
         ("REPEATING", REPEATING),
         ("OUTPUT", OUTPUT),
@@ -62,7 +63,8 @@ autobound -- its local port was chosen by the kernel
 pid N, process NAME -- held by this process (and none that gets its pid later), or by one of this name; * in a name stands for anything
 user NAME -- the socket's user, by name or number
 unit NAME -- in this systemd unit; nginx means nginx.service
-container NAME -- in the container whose id or name begins so
+container NAME -- in the container whose id or name begins so, or that is part of the pod (of Kubernetes) with this UID
+netns NAME -- in this network namespace, named as for -N; of use with --all-netns
 idle OP TIME, rtt OP TIME -- time since data last moved in either direction; round-trip time. Units us, ms, s, m, h, d
 retrans OP N -- retransmits of the segment that waits now
 sendq OP SIZE, recvq OP SIZE -- bytes in the queues (of a listener: connections). Units k, M, G
@@ -96,6 +98,36 @@ names -- Of a host with several addresses ss finds one
 What ss takes and this does not: IPv6 addresses without brackets, IPv4 addresses with less than four numbers and no length, \
 any, all and default for *, a colon without port, octal numbers, ports beyond 65535, dev 0, backslashes.";
 
+const NAMESPACES: &str = "\
+Each network namespace, and so each container, has a TCP table of its own; the same two ends can be in several. Without an option \
+list and delete look at that in which they run.
+
+  tcpentry --all-netns -p -c dport = :5432
+  tcpentry delete --all-netns container 3f9c dport = :5432
+  tcpentry delete -N web 192.0.2.1:443 198.51.100.7:51034
+
+-N NAME -- a name of ip-netns(8), a file in /run/netns
+-N PID -- the namespace of this process
+-N PATH -- a file, which has a slash: /proc/PID/ns/net, or a mount of it elsewhere
+--all-netns -- every one that a process, a thread or a mounted file holds, each once
+
+-N can be given more than once, and takes also what the column NETNS shows: pid:PID, or the runtime and short id of \
+the container of the first process there.
+
+All are asked side by side, from outside: nothing runs in a container but the making of two sockets. One that can't be entered is told \
+on standard error, and the rest is looked at; when descriptors run out, nothing is. One in which a device of the filter does not exist \
+is left out. A namespace that only an open descriptor or a socket holds is not seen, nor a name in somebody else's mounts, nor the \
+process of another user, without root.
+
+Two ends that are in several of them are ambiguous: nothing is deleted and the identities are shown. An identity names \
+its namespace, and is looked for there and nowhere else; with --all-netns it finds it.
+
+To enter one takes CAP_SYS_ADMIN over it and over your own user namespace. Where it belongs to a user namespace that you made, as those of your own \
+rootless containers do, no right is needed: every connection in it is yours to delete. \
+The guard own-session holds in all of them: it goes by the socket, wherever that is.
+
+tcpentry doctor tells of each namespace it sees what can be deleted there.";
+
 const GUARDS: &str = "\
 There is no way to delete everything by omission, and zero fields are values, never wildcards.
 
@@ -110,7 +142,9 @@ ambiguous -- Several sockets can have the same two ends when they are bound to d
 device the socket bound to none is meant; when there is only one bound one, that; when there are several, \
 nothing is deleted and their identities are shown.
 
-other-netns -- An identity from another network namespace is refused.
+With several network namespaces, two ends that more than one of them has are ambiguous, too.
+
+other-netns -- An identity from a network namespace that is not looked at is refused.
 
 More than one -- Where a filter selects more than one, they are shown and you are asked, on a terminal; elsewhere nothing is deleted without \
 --yes. What you confirmed is what is deleted: those sockets, by identity, and none that came later.
@@ -139,7 +173,7 @@ and what is asked for. Why something was not deleted, and what to do, is said on
 were of each outcome; where that is a terminal and standard output is none, also how far a long run is. A report that \
 can't be written any more stops no deletion.
 
-To both, --process adds PROCESS, --user USER, --container CONTAINER and UNIT, --info IDLE_MS, RTT_US, RETRANS (of the segment that \
+To both, -N and --all-netns add NETNS, --process PROCESS, --user USER, --container CONTAINER and UNIT, --info IDLE_MS, RTT_US, RETRANS (of the segment that \
 waits now), TOTAL (in the whole life); to list, --id adds ID. \"-\" stands for what a socket does not have: one without \
 owner has no user; \"?\" for an owner whom you may not see.
 
@@ -160,13 +194,14 @@ local, peer -- the ends, as one word each
 mapped -- whether it is IPv4 in an IPv6 socket
 interface -- the device the socket is bound to, or null
 netns -- the network namespace, c and its cookie or i and its inode
+netns_name -- what it is called, with -N or --all-netns
 cookie -- the kernel's name of the socket, hexadecimal
 inode, uid -- of the socket; null for one without owner
 processes -- with --process: those that hold it, each with pid, start (in clock ticks since boot: it tells two lives of a pid \
 apart), name and uid
 user -- the user's name, with --user
-cgroup_path, unit, container -- with --container: the path of its cgroup, the systemd unit in it, or null, and the \
-container, with runtime, id and name, or null
+cgroup_path, unit, container -- with --container: the path of its cgroup, and what that names; of a container its runtime, id, name, and pod \
+(of Kubernetes: uid, and qos, the class of service) where it is part of one; null for what there is not
 recv_queue, send_queue -- bytes
 mark -- SO_MARK; null unless you have CAP_NET_ADMIN
 cgroup -- the inode of its cgroup (version 2), null before Linux 5.9
@@ -220,7 +255,7 @@ const EXIT_STATUS: &str = "\
 130 -- interrupted, after what was done had been reported
 
 With nothing deleted, the worst in the order 7, 4, 5, 3, 1. list ends with 0 even when it shows nothing, else \
-with 2, 4 or 7. doctor ends with 0 if at least the connections of your own processes can be deleted, else with \
+with 2, 4 or 7 (of several network namespaces also when one could not be read). doctor ends with 0 if at least the connections of your own processes can be deleted, else with \
 4 or 5. With --dry-run: the code to be expected. With --for and --until-quiet: of all rounds \
 together.";
 
@@ -241,4 +276,4 @@ Delete the sockets in CLOSE_WAIT that a listing showed, and no others:
 
   tcpentry list --json | jq -c 'select(.state == \"close-wait\")' | tcpentry delete --id -";
 
-const SEE_ALSO: &str = "ss(8), ip-netns(8), capabilities(7), sock_diag(7), tcp(7), pidfd_getfd(2)";
+const SEE_ALSO: &str = "ss(8), ip-netns(8), lsns(8), capabilities(7), network_namespaces(7), sock_diag(7), tcp(7), pidfd_getfd(2)";

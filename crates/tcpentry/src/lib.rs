@@ -15,6 +15,7 @@
 //! - [`Identity`] is a connection's name as one word, to be carried to another process.
 //! - [`Deleted`] or an [`Error`] is the answer. `Deleted` exists only after the kernel confirmed it;
 //!   an [`Error`] has a kind, an errno, a Win32 code and a hint that says what to do.
+//! - [`Namespaces`] finds the network namespaces of this system, [`TcpTable::open_in`] opens the table of one.
 //! - [`Owners`] tells which processes hold a socket, [`Cgroups`] its cgroup, [`Unit`] and [`Container`]
 //!   what that stands for.
 //! - [`TcpTable::set_entry`] is the contract of `SetTcpEntry` itself.

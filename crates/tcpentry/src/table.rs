@@ -24,6 +24,9 @@ use crate::walk::Walk;
 /// the namespace of the thread that opened it, and stays with that namespace whatever the thread does.
 /// Nothing is read before it is asked for.
 ///
+/// It is `Send` and `Sync`, and takes two descriptors and half a KiB; each of the sockets gets a buffer of 32 KiB with the
+/// first answer. An agent can hold one for each network namespace.
+///
 /// ```
 /// use tcpentry::{Query, TcpTable};
 /// let mut table = TcpTable::open()?;

@@ -72,6 +72,16 @@ fn of_three_that_serve_one_address_the_right_one_loses_a_connection() {
         let rest = program(&world, "", "--all-netns dport = :8080");
         assert_eq!(rest.rows().len(), 2, "{}", rest.out);
 
+        // As it is shown.
+        let named = program(&world, "", "-N docker:aaaaaaaaaaaa dport = :8080");
+        assert_eq!(named.rows().len(), 1, "{}{}", named.out, named.err);
+        let named = program(
+            &world,
+            "",
+            "--all-netns netns docker:aaaaaaaaaaaa dport = :8080",
+        );
+        assert_eq!(named.rows().len(), 1, "{}{}", named.out, named.err);
+
         // By the pid of a process in it.
         let pid = containers[2].pid;
         let deleted = program(&world, "", &format!("delete -N {pid} dport = :8080"));

@@ -143,7 +143,7 @@ fn the_manual_documents_exactly_the_fields() {
         let connection = tcp::connect_to(&listener);
         let mut fields = BTreeSet::new();
         for words in [
-            "list --json -a -p -u -i -c".to_owned(),
+            "list --json -a -p -u -i -c -N /proc/thread-self/ns/net".to_owned(),
             format!("delete -n --yes --json -p -u -i -c dport = :{}", at.port()),
             format!("delete --json {at} 0.0.0.0:0"),
             format!("delete --json {}", ends(&connection.client)),

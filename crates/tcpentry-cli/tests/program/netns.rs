@@ -80,7 +80,7 @@ fn all_are_shown_side_by_side_and_one_connection_dies_in_the_named_one() {
         for (name, ends) in [
             ("blue", &ends[0]),
             ("/run/green file", &ends[1]),
-            (&pid, &ends[2]),
+            (&by_pid, &ends[2]),
         ] {
             let listed = words(world, &["list", "-N", name]);
             assert_eq!(listed.rows().len(), 2, "{}", listed.out);

@@ -50,7 +50,8 @@ impl Namespace {
     }
 
     /// By its name: one of iproute2's (`ip netns`, a file in `/run/netns`), the pid of a process in it, or the
-    /// path of a file: `ip netns`, `/proc/PID/ns/net`, a bind mount of it.
+    /// path of a file: `/run/netns/NAME`, `/proc/PID/ns/net`, a bind mount of it. Where there is none of these,
+    /// the only one that [is called so](Self::is_called), of [all](Namespaces::all).
     ///
     /// # Errors
     /// `InvalidParameter` where there is no such thing, `AccessDenied` where it may not be looked at.
@@ -58,10 +59,32 @@ impl Namespace {
         if name.contains('/') {
             return Self::at(Path::new(name));
         }
-        if name.bytes().all(|byte| byte.is_ascii_digit()) && !name.is_empty() {
-            return Self::at(Path::new(&format!("/proc/{name}/ns/net")));
+        let is_pid = name.bytes().all(|byte| byte.is_ascii_digit()) && !name.is_empty();
+        let found = if is_pid {
+            Self::at(Path::new(&format!("/proc/{name}/ns/net")))
+        } else {
+            Self::at(&Path::new(IPROUTE2).join(name))
+        };
+        match found {
+            Err(error) if error.kind() == ErrorKind::InvalidParameter => {
+                let mut all = Namespaces::all()?.found;
+                all.retain(|it| it.is_called(name));
+                match (all.pop(), all.pop()) {
+                    (None, _) => Err(error),
+                    (Some(only), None) => Ok(only),
+                    (Some(_), Some(_)) => Err(Error::new(
+                        Operation::Open,
+                        ErrorKind::InvalidParameter,
+                        format!(
+                            "several network namespaces are called `{}`",
+                            escape(name.as_bytes())
+                        ),
+                    )
+                    .with_hint("name one by the pid of a process in it")),
+                }
+            }
+            found => found,
         }
-        Self::at(&Path::new(IPROUTE2).join(name))
     }
 
     fn at(path: &Path) -> Result<Self, Error> {
@@ -135,8 +158,8 @@ impl Namespace {
         })
     }
 
-    /// Whether a person means it by this: the name of iproute2's, the inode, the pid of one of its processes,
-    /// or the path of one of its files.
+    /// Whether a person means it by this: as it is shown, the name of iproute2's, the inode, the pid of one of
+    /// its processes, or the path of one of its files.
     pub fn is_called(&self, name: &str) -> bool {
         let pid = || {
             name.parse()
@@ -146,6 +169,7 @@ impl Namespace {
             || self.inode.to_string() == name
             || self.names.iter().any(|path| path == Path::new(name))
             || pid()
+            || self.to_string() == name
     }
 
     pub(crate) fn file(&self) -> BorrowedFd<'_> {
