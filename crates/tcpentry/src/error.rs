@@ -65,7 +65,12 @@ impl Error {
     /// A failed system call or an errno in the kernel's answer that has no kind of its own.
     pub(crate) fn os(operation: Operation, doing: &str, errno: Errno) -> Self {
         let text = std::io::Error::from(errno);
-        Self::new(operation, ErrorKind::Os, format!("{doing}: {text}")).with_errno(errno)
+        let error = Self::new(operation, ErrorKind::Os, format!("{doing}: {text}"));
+        match errno {
+            Errno::MFILE => error.with_hint("allow this process more descriptors: ulimit -n"),
+            _ => error,
+        }
+        .with_errno(errno)
     }
 
     pub(crate) fn with_errno(mut self, errno: Errno) -> Self {

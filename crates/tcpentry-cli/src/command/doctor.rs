@@ -121,6 +121,7 @@ fn other_namespaces() -> Vec<Finding> {
             1 => "1 process hides its network namespace".to_owned(),
             count => format!("{count} processes hide their network namespaces"),
         };
+        // From root hides only who is more capable: sudo would not help.
         findings.push(if geteuid().is_root() {
             Finding::note("netns", hide)
         } else {

@@ -20,6 +20,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::Namespace;
 use crate::error::{Error, ErrorKind, Operation};
+use crate::process::is_ours;
 use crate::sock_diag::NetlinkSocket;
 use crate::sys;
 
@@ -49,9 +50,15 @@ pub(crate) fn enter(namespace: &Namespace) -> Result<Inside, Error> {
 
 /// Makes them where the calling thread is.
 fn make() -> Result<Inside, Errno> {
+    let sockets = [NetlinkSocket::open()?, NetlinkSocket::open()?];
+    let local_ports =
+        fs::read(LOCAL_PORTS).or_else(|error| match Errno::from_io_error(&error) {
+            Some(errno) if is_ours(errno) => Err(errno),
+            _ => Ok(Vec::new()),
+        })?;
     Ok(Inside {
-        sockets: [NetlinkSocket::open()?, NetlinkSocket::open()?],
-        local_ports: fs::read(LOCAL_PORTS).unwrap_or_default(),
+        sockets,
+        local_ports,
     })
 }
 
@@ -68,7 +75,7 @@ fn failed(namespace: &Namespace, errno: Errno) -> Error {
         ),
         errno => {
             let doing = format!("enter the network namespace {namespace}");
-            super::os_error(&doing, errno)
+            Error::os(Operation::Open, &doing, errno)
         }
     }
 }
@@ -118,7 +125,10 @@ fn make_inside(
     move_into_link_name_space(file, Some(LinkNameSpaceType::Network))?;
     let sockets = [NetlinkSocket::make()?, NetlinkSocket::make()?];
     let mut text = [0; LONGEST_TEXT];
-    let length = read_local_ports(&mut text).unwrap_or(0);
+    let length = match read_local_ports(&mut text) {
+        Err(errno) if is_ours(errno) => return Err(errno),
+        read => read.unwrap_or(0),
+    };
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(SOCKETS))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     let descriptors = [sockets[0].as_fd(), sockets[1].as_fd()];
@@ -160,6 +170,10 @@ fn receive(from: BorrowedFd<'_>) -> Result<Inside, Errno> {
             sockets: sockets.map(NetlinkSocket::from),
             local_ports: local_ports.to_vec(),
         });
+    }
+    if text.starts_with(MARK) {
+        // The kernel drops what finds no room in the table of descriptors.
+        return Err(Errno::MFILE);
     }
     let number = text.try_into().map(i32::from_ne_bytes);
     // Nothing: the child was killed.

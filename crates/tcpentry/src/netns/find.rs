@@ -14,7 +14,6 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use super::os_error;
 use crate::container::Container;
 use crate::error::{Error, ErrorKind, Operation};
 use crate::escape::escape;
@@ -215,7 +214,7 @@ impl Namespaces {
         let mut search = Search::default();
         search.look().map_err(|error| {
             let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
-            os_error("look for network namespaces", errno)
+            Error::os(Operation::Open, "look for network namespaces", errno)
         })?;
         let own = Namespace::own()?.inode;
         let mut found: Vec<_> = search.found.into_values().collect();

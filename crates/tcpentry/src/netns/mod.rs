@@ -33,17 +33,6 @@ pub(crate) fn of_socket(
     }
 }
 
-/// The error of an errno, with the way out where descriptors ran out.
-fn os_error(doing: &str, errno: Errno) -> Error {
-    let error = Error::os(Operation::Open, doing, errno);
-    match errno {
-        Errno::MFILE => error.with_hint(
-            "each network namespace takes descriptors: allow this process more (ulimit -n)",
-        ),
-        _ => error,
-    }
-}
-
 /// That of this thread.
 pub(crate) fn inode_of_this_thread() -> Result<u64, Error> {
     let path = "/proc/thread-self/ns/net";
@@ -57,8 +46,11 @@ pub(crate) fn inode_of_this_thread() -> Result<u64, Error> {
 pub(crate) fn boot_id() -> Result<BootId, Error> {
     let path = "/proc/sys/kernel/random/boot_id";
     let fail = |errno| {
-        Error::os(Operation::Open, path, errno)
-            .with_hint("is /proc mounted? mount -t proc proc /proc")
+        let error = Error::os(Operation::Open, path, errno);
+        match errno {
+            Errno::MFILE => error,
+            _ => error.with_hint("is /proc mounted? mount -t proc proc /proc"),
+        }
     };
     let text = fs::read_to_string(path)
         .map_err(|error| fail(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
