@@ -115,15 +115,17 @@ list and delete look at that in which they run.
 the container of the first process there.
 
 All are asked side by side, from outside: nothing runs in a container but the making of two sockets. One that can't be entered is told \
-on standard error, and the rest is looked at; when descriptors run out, nothing is. One in which a device of the filter does not exist \
-is left out. A namespace that only an open descriptor or a socket holds is not seen, nor a name in somebody else's mounts, nor the \
+on standard error, and the rest is looked at; when descriptors run out, nothing is. In one where a device of the filter does not exist \
+no socket is bound to it. A namespace that only an open descriptor or a socket holds is not seen, nor a name in somebody else's mounts, nor the \
 process of another user, without root.
 
 Two ends that are in several of them are ambiguous: nothing is deleted and the identities are shown. An identity names \
-its namespace, and is looked for there and nowhere else; with --all-netns it finds it.
+its namespace, and is looked for there and nowhere else; with --all-netns it finds it. Where none of \
+those that may be looked at has what is to be deleted and others were left out, that is not \"gone\": the code is 4.
 
 To enter one takes CAP_SYS_ADMIN over it and over your own user namespace. Where it belongs to a user namespace that you made, as those of your own \
-rootless containers do, no right is needed: every connection in it is yours to delete. \
+rootless containers do, no right is needed: every connection in it is yours to delete. Its users have other numbers there, so USER is \"?\" and the \
+term user can't be told. \
 The guard own-session holds in all of them: it goes by the socket, wherever that is.
 
 tcpentry doctor tells of each namespace it sees what can be deleted there.";

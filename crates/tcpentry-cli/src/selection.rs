@@ -34,17 +34,32 @@ impl Refusal {
     }
 }
 
+/// Where the devices are that a filter names.
+#[derive(Clone, Copy)]
+enum Devices {
+    /// In this network namespace, or it is a mistake.
+    Here,
+    /// In one of several.
+    Somewhere,
+}
+
 /// What the words and options select; `states` where they name none.
-pub(crate) fn of(
+fn of(
     text: &str,
     args: &SelectArgs,
     states: States,
+    devices: Devices,
     table: &mut TcpTable,
 ) -> Result<Selection, Refusal> {
     let filter = if text.is_empty() {
         Filter::any()
     } else {
-        let parsed = Filter::parse(text, &SystemNames::new(table));
+        let names = SystemNames::new(table);
+        let names = match devices {
+            Devices::Here => names,
+            Devices::Somewhere => names.with_absent_devices(),
+        };
+        let parsed = Filter::parse(text, &names);
         parsed.map_err(|error| Refusal::Usage(explained(&error, text)))?
     };
     let filter = match (args.ipv4, args.ipv6) {
@@ -70,34 +85,69 @@ pub(crate) fn knowledge(selection: &Selection, show: &ShowArgs) -> Knowledge {
     }
 }
 
-/// Prints how the filter is read, and who judges what of it.
-pub(crate) fn explain(selection: &Selection) -> io::Result<()> {
+/// Prints how the filter is read, and who judges what of it; once for all sites where that is the same.
+pub(crate) fn explain(chosen: &[(Site, Selection)]) -> io::Result<()> {
     let mut out = stdout();
-    write!(out, "{}", selection.explanation())?;
+    let mut told: Vec<(String, Vec<&str>)> = Vec::new();
+    for (site, selection) in chosen {
+        let text = selection.explanation().to_string();
+        let name = site.name.as_deref().unwrap_or_default();
+        match told.iter_mut().find(|(other, _)| *other == text) {
+            Some((_, names)) => names.push(name),
+            None => told.push((text, vec![name])),
+        }
+    }
+    for (text, names) in &told {
+        if told.len() > 1 {
+            writeln!(out, "netns    {}", names.join(" "))?;
+        }
+        out.write_all(text.as_bytes())?;
+    }
     out.flush()
 }
 
-/// The same for several network namespaces. One in which the text means nothing, as it has no such device, is
-/// left out, unless that is true of all.
+/// What is selected at each site. A device that the filter names has to be at one of them; where it is not, no
+/// socket is bound to it.
 pub(crate) fn of_sites(
     text: &str,
     args: &SelectArgs,
     states: States,
     sites: Vec<Site>,
 ) -> Result<Vec<(Site, Selection)>, Refusal> {
-    let mut chosen = Vec::new();
-    let mut refused = None;
-    for mut site in sites {
-        match of(text, args, states, &mut site.table) {
-            Ok(selection) => chosen.push((site, selection)),
-            Err(refusal @ Refusal::Usage(_)) => refused = Some(refusal),
+    let mut first = None;
+    let mut makes_sense = false;
+    let mut sites: Vec<_> = sites.into_iter().map(|site| (site, None)).collect();
+    for (site, selection) in &mut sites {
+        match of(text, args, states, Devices::Here, &mut site.table) {
+            Ok(found) => {
+                makes_sense = true;
+                *selection = Some(found);
+            }
+            Err(refusal @ Refusal::Usage(_)) => first = first.or(Some(refusal)),
             Err(refusal) => return Err(refusal),
         }
     }
-    match refused {
-        Some(refusal) if chosen.is_empty() => Err(refusal),
-        _ => Ok(chosen),
+    if let (Some(refusal), false) = (first, makes_sense) {
+        return Err(refusal);
     }
+    let all = sites.into_iter().map(|(mut site, selection)| {
+        let selection = match selection {
+            Some(selection) => selection,
+            None => of_another(text, args, states, &mut site)?,
+        };
+        Ok((site, selection))
+    });
+    all.collect()
+}
+
+/// The same at one more site, of a filter that makes sense at another.
+pub(crate) fn of_another(
+    text: &str,
+    args: &SelectArgs,
+    states: States,
+    site: &mut Site,
+) -> Result<Selection, Refusal> {
+    of(text, args, states, Devices::Somewhere, &mut site.table)
 }
 
 /// The filter in canonical form. Its names may have been pasted from anywhere.

@@ -21,21 +21,38 @@ pub(crate) struct Site {
     pub(crate) inode: Option<u64>,
 }
 
+/// All that are looked at.
+pub(crate) struct Sites {
+    pub(crate) sites: Vec<Site>,
+    /// Whether there are others, which were asked for and could not be seen or entered.
+    pub(crate) left_out: bool,
+}
+
+impl From<Vec<Site>> for Sites {
+    fn from(sites: Vec<Site>) -> Self {
+        Self {
+            sites,
+            left_out: false,
+        }
+    }
+}
+
 /// Opens the tables that the words ask for.
 ///
 /// Of all namespaces, those that can't be entered are told on standard error, and the rest is looked at.
 /// One that was named must be there.
-pub(crate) fn open(args: &NetnsArgs) -> Result<Vec<Site>, Error> {
+pub(crate) fn open(args: &NetnsArgs) -> Result<Sites, Error> {
     if args.all_netns {
         return open_all();
     }
     if args.netns.is_empty() {
         let table = TcpTable::open()?;
-        return Ok(vec![Site {
+        let site = Site {
             table,
             name: None,
             inode: None,
-        }]);
+        };
+        return Ok(vec![site].into());
     }
     let mut seen = HashSet::new();
     let mut sites = Vec::new();
@@ -50,10 +67,10 @@ pub(crate) fn open(args: &NetnsArgs) -> Result<Vec<Site>, Error> {
             });
         }
     }
-    Ok(sites)
+    Ok(sites.into())
 }
 
-fn open_all() -> Result<Vec<Site>, Error> {
+fn open_all() -> Result<Sites, Error> {
     allow_many_descriptors();
     let all = Namespaces::all()?;
     let (sites, mut refusals) = open_each(&all.found)?;
@@ -72,13 +89,18 @@ fn open_all() -> Result<Vec<Site>, Error> {
             "{hide} from you; connections there may be left out"
         ));
     }
-    let incomplete = !refusals.is_empty() || !all.hidden.is_empty();
-    if incomplete && !rustix::process::geteuid().is_root() {
+    if all.withheld {
+        complain(
+            "processes of others are not shown here (hidepid); their network namespaces may be left out",
+        );
+    }
+    let left_out = !refusals.is_empty() || !all.hidden.is_empty() || all.withheld;
+    if left_out && !rustix::process::geteuid().is_root() {
         hint_at("run it as root (sudo) to look at all of them");
     }
     match (sites.is_empty(), refusals.pop()) {
         (true, Some(error)) => Err(error),
-        _ => Ok(sites),
+        _ => Ok(Sites { sites, left_out }),
     }
 }
 

@@ -164,6 +164,14 @@ impl Error {
         }
     }
 
+    /// The error where it is in none of the network namespaces that the caller may look at, and there are others.
+    pub fn in_unseen_netns(pair: Pair) -> Self {
+        let cause = "it is in none of the network namespaces that you may look at, and others were left out";
+        crate::privilege::denied(Operation::Delete, cause.to_owned())
+            .with_hint("run it as root (sudo)")
+            .about(pair)
+    }
+
     /// The error where the caller looked in several network namespaces, and several have a socket of these ends.
     pub fn ambiguous_netns(pair: Pair, count: usize) -> Self {
         let cause = format!("{count} network namespaces have a socket of these ends");

@@ -395,4 +395,4 @@ fn is_initial_pid_namespace() -> bool {
 /// `PROC_PID_INIT_INO`: always the same.
 const INITIAL: &str = "pid:[4026531836]";
 /// The process whose end is that of its pid namespace.
-const FIRST: i32 = 1;
+pub(crate) const FIRST: i32 = 1;

@@ -42,6 +42,7 @@ pub struct Selection {
     marks: bool,
     local_ports: LocalPorts,
     netns: u64,
+    users: bool,
 }
 
 impl Selection {
@@ -85,6 +86,7 @@ impl Selection {
             marks,
             local_ports,
             netns,
+            users: table.tells_users(),
         })
     }
 
@@ -136,6 +138,7 @@ impl Selection {
             marks: self.marks,
             local_ports: self.local_ports,
             netns: self.netns,
+            users: self.users,
         }
     }
 
@@ -152,7 +155,7 @@ impl Selection {
     pub fn may_be_unseen(&self, knowledge: &mut Knowledge) -> Result<bool, Error> {
         let needs = self.plan.needs;
         let hidden = (needs.owners || needs.cgroups) && !knowledge.owners()?.are_all_seen();
-        Ok(hidden || (needs.marks && !self.marks))
+        Ok(hidden || (needs.marks && !self.marks) || (needs.users && !self.users))
     }
 
     /// What a search for owners has to look into, where it need not look into all processes.

@@ -44,6 +44,8 @@ pub struct TcpTable {
     boot: Option<BootId>,
     /// That of its file, where it was entered: its sockets keep the namespace, and so this number is not reused.
     inode: Option<u64>,
+    /// See [`tells_users`](Self::tells_users).
+    foreign_users: bool,
     /// Of that one; of its own a thread can ask any time.
     local_ports: Option<LocalPorts>,
     /// Whether there is IPv4 here, once it has been asked.
@@ -160,12 +162,14 @@ impl TcpTable {
     pub fn open_in(namespace: &Namespace) -> Result<Self, Error> {
         let Inside {
             sockets: [socket, walker],
+            foreign_users,
             local_ports,
         } = netns::enter(namespace)?;
         let netns = netns::of_socket(&socket, || Ok(namespace.inode()))?;
         let diags = [socket.clone(), walker].map(Diag::new);
         Ok(Self {
             inode: Some(namespace.inode()),
+            foreign_users,
             local_ports: LocalPorts::parse(&local_ports),
             ..Self::over(diags, socket, netns)
         })
@@ -179,6 +183,7 @@ impl TcpTable {
             netns,
             boot: None,
             inode: None,
+            foreign_users: false,
             local_ports: None,
             ipv4: None,
             ipv6: None,
@@ -195,6 +200,12 @@ impl TcpTable {
     /// The network namespace it belongs to.
     pub const fn netns(&self) -> NetnsId {
         self.netns
+    }
+
+    /// Whether [`Connection::uid`] is a user of the caller's, and not one of a user namespace that had to be entered
+    /// to get here: a rootless container's root is nobody's root (Linux 6.18).
+    pub const fn tells_users(&self) -> bool {
+        !self.foreign_users
     }
 
     /// Streams the table: `SOCK_DIAG_BY_FAMILY` (in truth its elder `TCPDIAG_GETSOCK`, the only one

@@ -57,12 +57,10 @@ impl From<io::Error> for Trouble {
 /// Lists; returns why some of the tables could not be read.
 fn list(args: &ListArgs) -> Result<Vec<Error>, Trouble> {
     let text = args.filter.join(" ");
-    let sites = sites::open(&args.netns)?;
+    let sites = sites::open(&args.netns)?.sites;
     let mut chosen = selection::of_sites(&text, &args.select, states(&args.select), sites)?;
     if args.select.explain {
-        if let Some((_, selection)) = chosen.first() {
-            selection::explain(selection)?;
-        }
+        selection::explain(&chosen)?;
         return Ok(Vec::new());
     }
     let shape = Shape::of(&args.output);

@@ -26,7 +26,7 @@ pub(crate) struct Socket {
     pub(crate) netns_name: Option<String>,
     cookie: String,
     inode: Option<u32>,
-    uid: Option<u32>,
+    pub(crate) uid: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) processes: Option<Vec<Holder>>,
     #[serde(skip_serializing_if = "Option::is_none")]

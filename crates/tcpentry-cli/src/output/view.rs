@@ -17,6 +17,8 @@ pub(crate) struct View {
     shape: Shape,
     /// What its network namespace is called, where that is to be shown.
     netns: Option<String>,
+    /// Whether users are those of this program.
+    users_told: bool,
     /// Unknown only where the machine does not tell its boot id.
     place: Option<Place>,
     devices: Devices,
@@ -46,10 +48,16 @@ impl View {
             id,
             shape,
             netns: site.name.clone(),
+            users_told: site.table.tells_users(),
             place: None,
             devices: site.table.devices(),
             users: UsersCache::new(),
         }
+    }
+
+    /// What its network namespace is called, where that is shown.
+    pub(crate) fn netns(&self) -> Option<&str> {
+        self.netns.as_deref()
     }
 
     /// The local end, with the device its socket is bound to.
@@ -120,7 +128,11 @@ impl View {
             });
         }
         if self.show.user {
-            cells.push(user(connection, &self.users));
+            cells.push(if self.users_told {
+                user(connection, &self.users)
+            } else {
+                connection.inode.map(|_| "?".to_owned())
+            });
         }
         if self.show.container {
             let path = knowledge.cgroup(connection)?;
@@ -174,12 +186,13 @@ impl View {
     ) -> Result<Socket, Error> {
         let mut object = Socket::new(connection, self.place, &mut self.devices);
         object.netns_name.clone_from(&self.netns);
+        object.uid = object.uid.filter(|_| self.users_told);
         if self.show.process {
             let owners = owners(connection, knowledge)?;
             object.processes = Some(owners.iter().map(Holder::of).collect());
         }
         if self.show.user {
-            object.user = user(connection, &self.users);
+            object.user = user(connection, &self.users).filter(|_| self.users_told);
         }
         if self.show.container {
             object.put_cgroup(knowledge.cgroup(connection)?);

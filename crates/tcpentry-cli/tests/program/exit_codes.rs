@@ -248,7 +248,9 @@ fn seven_when_nothing_can_be_learnt_of_owners() {
                 failed.err
             );
             assert!(
-                failed.err.ends_with("Too many open files (os error 24)\n"),
+                failed
+                    .err
+                    .contains("Too many open files (os error 24)\nhint: "),
                 "{words}: {}",
                 failed.err
             );

@@ -457,6 +457,90 @@ fn whoever_is_not_root_is_told_what_he_does_not_see() {
 }
 
 #[test]
+fn what_was_left_out_is_not_said_to_be_gone() {
+    isolated(|| {
+        if !user::others() {
+            skip!("only one user is mapped here");
+        }
+        let program = opened();
+        let others = Namespace::fresh();
+        let ends = others.run(connect);
+        User::new(4033).run(|| {
+            let exact = run_opened(
+                &program,
+                "delete --all-netns 127.0.0.1:40000 127.0.0.1:8080",
+            );
+            assert_eq!(exact.code, 4, "{}{}", exact.out, exact.err);
+            assert_eq!(exact.rows()[0][0], "denied");
+            assert!(exact.err.contains("others were left out"), "{}", exact.err);
+            let filter = run_opened(
+                &program,
+                "delete --yes --all-netns sport = :40000 dport = :1",
+            );
+            assert_eq!(
+                (filter.code, filter.out.as_str()),
+                (4, ""),
+                "{}",
+                filter.err
+            );
+        });
+        assert!(is_alive(&ends));
+    });
+}
+
+#[test]
+fn a_device_that_is_elsewhere_is_one_to_which_no_socket_is_bound() {
+    in_a_world!(|world: &World| {
+        let (blue, green) = (world.named("blue"), world.named("green"));
+        let _ends = [blue.run(connect), green.run(connect)];
+        world.must("nsenter --net=/run/netns/blue ip link add only0 type veth peer name only1");
+        for (filter, names) in [
+            ("dport = :8080 not dev only0", &["blue", "green"][..]),
+            ("( dport = :8080 or dev only0 )", &["blue", "green"]),
+            ("dport = :8080 dev only0", &[]),
+        ] {
+            let listed = run(world, &format!("list --all-netns {filter}"));
+            let mut shown: Vec<_> = listed.rows().iter().map(|row| row[5]).collect();
+            shown.sort_unstable();
+            assert_eq!(shown, names, "{filter}: {}", listed.err);
+        }
+        let nowhere = run(world, "list --all-netns dev nowhere0");
+        assert_eq!(nowhere.code, 2, "{}", nowhere.err);
+        let explained = run(world, "--explain --all-netns netns blue dport = :8080");
+        assert!(
+            explained.out.contains("no socket can match"),
+            "{}",
+            explained.out
+        );
+        assert!(
+            explained.out.contains("netns    blue\n"),
+            "{}",
+            explained.out
+        );
+    });
+}
+
+#[test]
+fn a_number_that_is_a_name_and_a_pid_is_nobodys_choice() {
+    in_a_world!(|world: &World| {
+        let one = world.named("1");
+        let ends = one.run(connect);
+        let refused = run(world, "delete -N 1 127.0.0.1:40000 127.0.0.1:8080");
+        assert_eq!(refused.code, 2, "{}", refused.err);
+        assert!(
+            refused.err.contains("/run/netns/1 or /proc/1/ns/net"),
+            "{}",
+            refused.err
+        );
+        assert!(is_alive(&ends));
+        let by_name = world.named("4000000");
+        let ends = by_name.run(connect);
+        assert_eq!(run(world, "delete -N 4000000 dport = :8080").code, 0);
+        assert!(!is_alive(&ends));
+    });
+}
+
+#[test]
 fn the_own_container_needs_no_root() {
     isolated(|| {
         if !user::others() {
@@ -478,6 +562,14 @@ fn the_own_container_needs_no_root() {
                 "{}",
                 listed.out
             );
+            // Its root is not the caller's, nor anybody's here.
+            let users = run_opened(&program, &format!("-N {pid} -u dport = :8091"));
+            assert_eq!(users.rows()[0][6], "?", "{}", users.out);
+            let refused = run_opened(
+                &program,
+                &format!("delete --yes -N {pid} dport = :8091 user root"),
+            );
+            assert_eq!(refused.code, 4, "{}{}", refused.out, refused.err);
             let doctor = run_opened(&program, "doctor");
             let line = format!("{name}: every connection can be deleted, by CAP_NET_ADMIN over it");
             assert!(doctor.out.contains(&line), "{}", doctor.out);

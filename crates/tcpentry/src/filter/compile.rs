@@ -80,6 +80,8 @@ pub(crate) struct Needs {
     pub(crate) local_ports: bool,
     /// Which network namespace it is.
     pub(crate) netns: bool,
+    /// The users of sockets.
+    pub(crate) users: bool,
 }
 
 /// Under which circumstances the kernel is asked.
@@ -401,6 +403,7 @@ impl Needs {
             marks: any(|term| matches!(term, Term::Mark { .. })),
             local_ports: any(|term| *term == Term::Autobound),
             netns: any(|term| matches!(term, Term::Netns { .. })),
+            users: any(|term| matches!(term, Term::User { .. })),
         }
     }
 }

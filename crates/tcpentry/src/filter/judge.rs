@@ -97,6 +97,8 @@ pub(crate) struct Judge<'j, K> {
     /// Whether the kernel tells this caller the marks of sockets (`CAP_NET_ADMIN`).
     pub(crate) marks: bool,
     pub(crate) local_ports: LocalPorts,
+    /// Whether the users of sockets are told in the caller's own numbers.
+    pub(crate) users: bool,
     /// The inode of the network namespace that the sockets are in.
     pub(crate) netns: u64,
 }
@@ -160,6 +162,7 @@ impl<K: Facts> Judge<'_, K> {
                 let may_be_meant = |hidden: Holder<'_>| hidden.name.is_empty() || is_meant(hidden);
                 self.held(connection, positive, is_meant, may_be_meant)
             }
+            Term::User { .. } if !self.users && connection.inode.is_some() => Truth::Unseen,
             Term::User { uid, .. } => Truth::told(connection.inode.map(|_| connection.uid == *uid)),
             Term::Netns { inode, .. } => Truth::from(*inode == self.netns),
             Term::Unit(name) => self.in_cgroup(connection, |path| {

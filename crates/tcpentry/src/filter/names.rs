@@ -41,12 +41,26 @@ pub trait Names {
 #[derive(Debug)]
 pub struct SystemNames<'t> {
     table: &'t TcpTable,
+    absent_devices: bool,
 }
 
 impl<'t> SystemNames<'t> {
     /// The names for filters over this table.
     pub const fn new(table: &'t TcpTable) -> Self {
-        Self { table }
+        Self {
+            table,
+            absent_devices: false,
+        }
+    }
+
+    /// The same, but a device that is not there is one to which no socket is bound, and no mistake: for a filter
+    /// over several network namespaces, in one of which there is such a device.
+    #[must_use]
+    pub const fn with_absent_devices(self) -> Self {
+        Self {
+            absent_devices: true,
+            ..self
+        }
     }
 }
 
@@ -61,7 +75,9 @@ impl Names for SystemNames<'_> {
     }
 
     fn device(&self, name: &str) -> Option<Interface> {
-        self.table.interface(&Device::parse(name)?).ok()
+        let found = self.table.interface(&Device::parse(name)?).ok();
+        // The kernel gives no such index.
+        found.or_else(|| Interface::new(u32::MAX).filter(|_| self.absent_devices))
     }
 
     fn netns(&self, name: &str) -> io::Result<u64> {

@@ -27,6 +27,8 @@ use crate::sys;
 /// What was made inside.
 pub(crate) struct Inside {
     pub(crate) sockets: [NetlinkSocket; SOCKETS],
+    /// Whether they see users as the namespace's own user namespace numbers them.
+    pub(crate) foreign_users: bool,
     /// `net.ipv4.ip_local_port_range` there, as text; empty where it could not be read.
     pub(crate) local_ports: Vec<u8>,
 }
@@ -58,6 +60,7 @@ fn make() -> Result<Inside, Errno> {
         })?;
     Ok(Inside {
         sockets,
+        foreign_users: false,
         local_ports,
     })
 }
@@ -168,6 +171,7 @@ fn receive(from: BorrowedFd<'_>) -> Result<Inside, Errno> {
     ) {
         return Ok(Inside {
             sockets: sockets.map(NetlinkSocket::from),
+            foreign_users: true,
             local_ports: local_ports.to_vec(),
         });
     }

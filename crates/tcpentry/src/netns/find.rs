@@ -18,6 +18,7 @@ use crate::container::Container;
 use crate::error::{Error, ErrorKind, Operation};
 use crate::escape::escape;
 use crate::mounts::Mounts;
+use crate::owners::FIRST;
 use crate::process::{Opened, Proc, Process, is_ours};
 
 /// A network namespace, kept alive by this: its file of `nsfs` is open, so that its inode can't come to mean
@@ -59,10 +60,20 @@ impl Namespace {
             return Self::at(Path::new(name));
         }
         let is_pid = name.bytes().all(|byte| byte.is_ascii_digit()) && !name.is_empty();
+        let named = Path::new(IPROUTE2).join(name);
         let found = if is_pid {
-            Self::at(Path::new(&format!("/proc/{name}/ns/net")))
+            let of_process = Self::at(Path::new(&format!("/proc/{name}/ns/net")));
+            if of_process.is_ok() && named.exists() {
+                let cause = format!("`{name}` is a name of `ip netns` and a pid");
+                let paths = format!("say which: /run/netns/{name} or /proc/{name}/ns/net");
+                return Err(
+                    Error::new(Operation::Open, ErrorKind::InvalidParameter, cause)
+                        .with_hint(paths),
+                );
+            }
+            of_process.or_else(|error| Self::at(&named).map_err(|_| error))
         } else {
-            Self::at(&Path::new(IPROUTE2).join(name))
+            Self::at(&named)
         };
         match found {
             Err(error) if error.kind() == ErrorKind::InvalidParameter => {
@@ -201,6 +212,8 @@ pub struct Namespaces {
     pub found: Vec<Namespace>,
     /// The processes whose namespaces may not be looked at: other users'.
     pub hidden: Vec<Process>,
+    /// Whether there are processes of others that this `/proc` does not even show (`hidepid=2`).
+    pub withheld: bool,
 }
 
 impl Namespaces {
@@ -223,6 +236,7 @@ impl Namespaces {
         Ok(Self {
             found,
             hidden: search.hidden,
+            withheld: !search.shows_first,
         })
     }
 }
@@ -231,6 +245,7 @@ impl Namespaces {
 struct Search {
     found: BTreeMap<u64, Namespace>,
     hidden: Vec<Process>,
+    shows_first: bool,
     room: Vec<u8>,
 }
 
@@ -238,6 +253,7 @@ impl Search {
     fn look(&mut self) -> io::Result<()> {
         let proc = Proc::open()?;
         let each = |pid: NonZeroI32| -> Result<ControlFlow<()>, Errno> {
+            self.shows_first |= pid.get() == FIRST;
             match proc.enter(pid).and_then(|opened| self.look_into(&opened)) {
                 Err(errno) if is_ours(errno) => Err(errno),
                 // It has ended meanwhile.

@@ -2,17 +2,23 @@
 
 use std::cell::RefCell;
 
-use tcpentry::{Connection, Error, ErrorKind, Knowledge, Method, Operation, Options, TcpTable};
+use tcpentry::{
+    Connection, Error, ErrorKind, Guard, Knowledge, Method, Operation, Options, TcpTable,
+};
 
 use super::report::{Attempt, Report};
 use super::{Interruption, SessionGuard, look_for_owners, options};
 use crate::args::DeleteArgs;
 use crate::exit::Exit;
 use crate::output::complain;
-use crate::sites::Site;
+use crate::sites::{Site, Sites};
 use crate::target::Named;
 
-pub(super) fn run(args: &DeleteArgs, mut sites: Vec<Site>, names: &[Named]) -> Exit {
+pub(super) fn run(args: &DeleteArgs, sites: Sites, names: &[Named]) -> Exit {
+    let Sites {
+        mut sites,
+        left_out,
+    } = sites;
     if let Some(refusal) = refuse_too_many(args, names.len() as u64) {
         return refusal;
     }
@@ -24,6 +30,7 @@ pub(super) fn run(args: &DeleteArgs, mut sites: Vec<Site>, names: &[Named]) -> E
     let knowledge = RefCell::new(Knowledge::new());
     let mut deleter = Deleter {
         args,
+        left_out,
         options: options(args),
         session: SessionGuard::new(args),
         knowledge: &knowledge,
@@ -55,6 +62,7 @@ fn refuse_too_many(args: &DeleteArgs, count: u64) -> Option<Exit> {
 /// Finds and deletes, under the guards.
 struct Deleter<'a> {
     args: &'a DeleteArgs,
+    left_out: bool,
     options: Options,
     session: SessionGuard,
     knowledge: &'a RefCell<Knowledge>,
@@ -77,7 +85,17 @@ impl Deleter<'_> {
         let is_ambiguous = |error: &Error| error.kind() == ErrorKind::Ambiguous;
         match (failure, found.len()) {
             (Some((place, target, error)), count) if count == 0 || is_ambiguous(&error) => {
-                Attempt::without(place, target, error.during(Operation::Delete))
+                // What was not looked at may be where it is.
+                let elsewhere = matches!(
+                    error.kind(),
+                    ErrorKind::NotFound | ErrorKind::Refused(Guard::OtherNetns)
+                );
+                let error = if self.left_out && elsewhere {
+                    Error::in_unseen_netns(target.pair())
+                } else {
+                    error.during(Operation::Delete)
+                };
+                Attempt::without(place, target, error)
             }
             (_, 0 | 1) => {
                 let (place, target, found) = found.remove(0);

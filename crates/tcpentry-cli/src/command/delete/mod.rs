@@ -33,7 +33,7 @@ pub(crate) fn run(args: &DeleteArgs) -> Exit {
         }
     };
     let mut input = target::standard_input();
-    match target::read(&args.words, &args.id, &sites, &mut input) {
+    match target::read(&args.words, &args.id, &sites.sites, &mut input) {
         Ok(Request::Exactly(named)) => match only_for_filters(args) {
             None => exact::run(args, sites, &named),
             Some(option) => {

@@ -314,7 +314,10 @@ impl Report {
             .as_ref()
             .map(|found| format!(" ({})", found.state));
         let state = state.unwrap_or_default();
-        let what = format!("{local} {}{state} {how}", pair.peer());
+        let netns = self.views[attempt.place].netns();
+        let netns = netns.map(|name| format!(" in netns {name}"));
+        let netns = netns.unwrap_or_default();
+        let what = format!("{local} {}{state}{netns} {how}", pair.peer());
         if let Err(error) = log.record(attempt.outcome(), &what) {
             // It may be the same for all that follow.
             let cause = format!("the system log was not told: {error}");
@@ -342,7 +345,9 @@ impl Report {
             let view = &mut self.views[place];
             if let Some(id) = view.identity(candidate) {
                 let local = view.local(&candidate.pair);
-                complain(&format!("{local} {} is --id {id}", candidate.peer()));
+                let netns = view.netns().map(|name| format!(" ({name})"));
+                let netns = netns.unwrap_or_default();
+                complain(&format!("{local} {}{netns} is --id {id}", candidate.peer()));
             }
         }
     }

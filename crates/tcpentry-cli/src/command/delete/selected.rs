@@ -18,10 +18,10 @@ use crate::confirm;
 use crate::exit::Exit;
 use crate::output::{complain, complain_of, hint_at};
 use crate::selection::{self, Refusal};
-use crate::sites::{self, Site};
+use crate::sites::{self, Site, Sites};
 use crate::walk;
 
-pub(super) fn run(args: &DeleteArgs, sites: Vec<Site>, text: &str) -> Exit {
+pub(super) fn run(args: &DeleteArgs, Sites { sites, left_out }: Sites, text: &str) -> Exit {
     let chosen = match selection::of_sites(text, &args.select, states(args), sites) {
         Ok(chosen) => chosen,
         Err(refusal) => return refusal.report(Exit::of_deletion),
@@ -30,7 +30,7 @@ pub(super) fn run(args: &DeleteArgs, sites: Vec<Site>, text: &str) -> Exit {
         return Exit::Nothing;
     };
     if args.select.explain {
-        return match selection::explain(first) {
+        return match selection::explain(&chosen) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 complain(&format!("cannot write to standard output: {error}"));
                 Exit::Failed
@@ -55,6 +55,7 @@ pub(super) fn run(args: &DeleteArgs, sites: Vec<Site>, text: &str) -> Exit {
     let mut run = Run {
         args,
         text,
+        left_out,
         filter,
         fields,
         knowledge: RefCell::new(knowledge),
@@ -110,6 +111,8 @@ impl Field {
 struct Run<'a> {
     args: &'a DeleteArgs,
     text: &'a str,
+    /// Whether there are network namespaces that were to be looked at, and could not be.
+    left_out: bool,
     /// In canonical form, to be shown.
     filter: String,
     fields: Vec<Field>,
@@ -217,13 +220,13 @@ impl Run<'_> {
             .retain(|field| field.site.inode.as_ref().is_none_or(is_present));
         for mut site in sites {
             let states = states(self.args);
-            match selection::of(self.text, &self.args.select, states, &mut site.table) {
+            match selection::of_another(self.text, &self.args.select, states, &mut site) {
                 Ok(selection) => {
                     let place = self.report.add_site(self.args, &mut site);
                     self.fields
                         .push(Field::new(self.args, place, site, selection));
                 }
-                // It has no such device.
+                // A name that has lost its meaning since (a process that ended): nothing can match it.
                 Err(Refusal::Usage(_)) => {}
                 Err(Refusal::Table(error)) => return Err(error),
             }
@@ -550,6 +553,13 @@ impl Run<'_> {
         let report = &mut self.report;
         match end {
             Ok(()) => {
+                if report.is_empty() && self.left_out {
+                    report.say(&format!(
+                        "no connection that may be looked at matches: {}",
+                        self.filter
+                    ));
+                    return Exit::Denied;
+                }
                 if report.is_empty() && !self.args.quiet {
                     report.say(&match self.listeners {
                         0 => {

@@ -57,7 +57,7 @@ proptest! {
             }
         }
         let facts = &Known { hidden, withheld };
-        let judge = Judge { facts, marks, local_ports: LOCAL_PORTS, netns: 1 };
+        let judge = Judge { facts, marks, local_ports: LOCAL_PORTS, netns: 1, users: true };
         for socket in sockets.iter().filter(|socket| socket.is_in(states)) {
             let connection = &socket.connection(marks);
             let judged = |expr: &Expr, autobound| {

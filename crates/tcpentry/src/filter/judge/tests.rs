@@ -19,6 +19,7 @@ fn with(facts: &Known, marks: bool, term: Term, connection: &Connection) -> Trut
         marks,
         local_ports: LOCAL_PORTS,
         netns: 1,
+        users: true,
     };
     let autobound = None;
     let subject = Subject {
@@ -60,6 +61,7 @@ fn an_expression_that_can_not_come_true_is_not_unseen() {
         marks: false,
         local_ports: LOCAL_PORTS,
         netns: 1,
+        users: true,
     };
     let judged = |expr: Expr| {
         let subject = Subject {
@@ -175,6 +177,7 @@ fn what_is_not_seen_is_not_ruled_out() {
             marks: true,
             local_ports: LOCAL_PORTS,
             netns: 1,
+            users: true,
         };
         let subject = Subject {
             connection: &connection,
@@ -274,6 +277,7 @@ fn only_the_kernel_knows_what_it_bound_itself() {
         marks: true,
         local_ports: LOCAL_PORTS,
         netns: 1,
+        users: true,
     };
     let judged = |port, state, inode, autobound| {
         let connection = &row(&format!("10.0.0.1:{port} 10.0.0.2:5000"), state, inode);
@@ -366,7 +370,7 @@ proptest! {
     fn an_expression_and_its_opposite_are_never_both_true(
         expr in exprs(Pool::small().terms()), socket in sockets(&Pool::small()), marks: bool,
     ) {
-        let judge = Judge { facts: &Known::default(), marks, local_ports: LOCAL_PORTS, netns: 1 };
+        let judge = Judge { facts: &Known::default(), marks, local_ports: LOCAL_PORTS, netns: 1, users: true };
         let connection = &socket.connection(marks);
         let subject = Subject { connection, autobound: Some(true) };
         let one = judge.judge(&expr, subject);

@@ -295,6 +295,7 @@ impl Asker {
             marks,
             local_ports: self.compiler.local_ports,
             netns: self.compiler.netns,
+            users: true,
         };
         let judged = |expr: &Expr, connection, autobound| {
             Selected::from(judge.judge(
