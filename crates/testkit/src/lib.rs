@@ -29,6 +29,7 @@ pub mod netns;
 pub mod proc_net;
 pub mod pty;
 pub mod random;
+pub mod rootless;
 pub mod seccomp;
 pub mod skip;
 pub mod sshd;

@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Command, Stdio};
 
 use rustix::io::Errno;
+use tcpentry_testkit::rootless::Rootless;
 use tcpentry_testkit::tcp::{self, Ends};
 use tcpentry_testkit::user::{self, User};
 use tcpentry_testkit::world::World;
@@ -548,9 +549,10 @@ fn the_own_container_needs_no_root() {
         }
         let program = opened();
         User::new(4032).run(|| {
-            let Some((mut container, pid)) = container() else {
+            let Some(container) = Rootless::serving(8091) else {
                 skip!("this user may not make user namespaces here");
             };
+            let pid = container.pid();
             let listed = run_opened(&program, "--all-netns --json port = :8091");
             assert_eq!(listed.objects().len(), 2, "{}{}", listed.out, listed.err);
             let name = format!("pid:{pid}");
@@ -580,42 +582,10 @@ fn the_own_container_needs_no_root() {
             );
             assert_eq!(deleted.code, 0, "{}{}", deleted.out, deleted.err);
             assert_eq!(deleted.objects()[0]["method"], "sock-diag");
-            let mut seen = String::new();
-            container
-                .stdout
-                .take()
-                .unwrap()
-                .read_to_string(&mut seen)
-                .unwrap();
+            let seen = container.seen();
             assert!(seen.contains("Software caused connection abort"), "{seen}");
-            container.wait().unwrap();
         });
     });
-}
-
-/// A process in user and network namespaces of its own, and its pid.
-fn container() -> Option<(std::process::Child, String)> {
-    use std::io::BufRead as _;
-    use std::process::Stdio;
-    const SCRIPT: &str = "ip link set lo up && exec python3 -c '
-import os, socket
-l = socket.create_server((\"127.0.0.1\", 8091))
-c = socket.create_connection((\"127.0.0.1\", 8091)); s = l.accept()
-os.write(2, b\"ready\\n\")
-try: print(c.recv(1))
-except OSError as error: print(error)'";
-    let mut child = Command::new("unshare")
-        .args(["-Urn", "sh", "-c", SCRIPT])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut ready = String::new();
-    let mut out = std::io::BufReader::new(child.stderr.take().unwrap());
-    out.read_line(&mut ready).unwrap();
-    let pid = child.id().to_string();
-    (ready == "ready\n").then_some((child, pid))
 }
 
 /// Identical in every namespace.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use tcpentry::{ErrorKind, Namespace, Namespaces, Options, Query, TcpTable, survey};
+use tcpentry_testkit::rootless::Rootless;
 use tcpentry_testkit::user::{self, User};
 use tcpentry_testkit::{isolated, skip, stage, tcp};
 
@@ -27,7 +28,7 @@ fn each_namespace_is_found_once_and_its_own_comes_first() {
         let there = found.iter().find(|it| it.inode() == there.inode()).unwrap();
         let pid = std::process::id().to_string();
         assert!(there.is_called(&pid), "a thread of this process is in it");
-        assert_eq!(Namespace::named(&pid).unwrap().files().len(), 0);
+        assert_eq!(Namespace::named(&container.pid()).unwrap().files().len(), 0);
     });
 }
 
@@ -95,10 +96,10 @@ fn who_made_the_user_namespace_of_a_container_needs_no_right_to_delete_in_it() {
             skip!("only one user is mapped here");
         }
         User::new(4021).run(|| {
-            let Some((container, pid)) = container() else {
+            let Some(container) = Rootless::serving(8080) else {
                 skip!("this user may not make user namespaces here");
             };
-            let namespace = Namespace::named(&pid).unwrap();
+            let namespace = Namespace::named(&container.pid()).unwrap();
             let mut table = TcpTable::open_in(&namespace).unwrap();
             let rows = table.connections(&Query::default()).unwrap();
             let rows: Vec<_> = rows.map(Result::unwrap).collect();
@@ -176,7 +177,7 @@ fn fifty_namespaces_of_all_kinds_are_found_and_only_in_the_named_one_a_connectio
                     let pid = processes[number / 4].0.id().to_string();
                     assert_eq!(shown, format!("pid:{pid}"));
                     assert!(namespace.is_called(&pid));
-                    assert_eq!(Namespace::named(&pid).unwrap().inode(), *inode);
+                    assert_eq!(Namespace::named(&container.pid()).unwrap().inode(), *inode);
                 }
                 _ => {
                     let pid = std::process::id();
@@ -249,11 +250,14 @@ fn namespaces_that_come_and_go_disturb_no_search() {
 #[test]
 fn a_namespace_of_another_user_namespace_is_its_elders_to_delete_in() {
     isolated(|| {
-        let Some((container, pid)) = container() else {
+        let Some(container) = Rootless::serving(8080) else {
             skip!("no user namespaces here");
         };
         let found = Namespaces::all().unwrap().found;
-        let there = found.iter().find(|it| it.is_called(&pid)).unwrap();
+        let there = found
+            .iter()
+            .find(|it| it.is_called(&container.pid()))
+            .unwrap();
         let mut table = TcpTable::open_in(there).unwrap();
         let rows: Vec<_> = table
             .connections(&Query::default())
@@ -376,30 +380,6 @@ fn a_hostile_name_is_shown_escaped_and_found_all_the_same() {
     });
 }
 
-/// A process in user and network namespaces of its own, with a connection whose client waits in `recv` and
-/// tells what it got; and its pid.
-fn container() -> Option<(Child, String)> {
-    const SCRIPT: &str = "ip link set lo up && exec python3 -c '
-import os, socket
-l = socket.create_server((\"127.0.0.1\", 8080))
-c = socket.create_connection((\"127.0.0.1\", 8080)); s = l.accept()
-os.write(2, b\"ready\\n\")
-try: print(c.recv(1))
-except OSError as error: print(error)'";
-    let mut child = Command::new("unshare")
-        .args(["-Urn", "sh", "-c", SCRIPT])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut ready = String::new();
-    let mut out = BufReader::new(child.stderr.take().unwrap());
-    out.read_line(&mut ready).unwrap();
-    let pid = child.id().to_string();
-    (ready == "ready\n").then_some((child, pid))
-}
-
 fn is_alive(ends: &tcp::Ends) -> bool {
     let mut byte = [0];
     (&ends.client).write_all(b"x").is_ok() && (&ends.server).read_exact(&mut byte).is_ok()
@@ -429,12 +409,9 @@ impl Drop for Sleeper {
     }
 }
 
-fn assert_aborted(mut container: Child) {
-    let mut seen = String::new();
-    let mut out = BufReader::new(container.stdout.take().unwrap());
-    out.read_line(&mut seen).unwrap();
+fn assert_aborted(container: Rootless) {
+    let seen = container.seen();
     assert!(seen.contains("Software caused connection abort"), "{seen}");
-    container.wait().unwrap();
 }
 
 /// An agent may hold a handle for each namespace, and use them from any thread.
