@@ -1,8 +1,8 @@
 //! Other network namespaces: found, entered from outside, with or without a right.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -28,7 +28,7 @@ fn each_namespace_is_found_once_and_its_own_comes_first() {
         let there = found.iter().find(|it| it.inode() == there.inode()).unwrap();
         let pid = std::process::id().to_string();
         assert!(there.is_called(&pid), "a thread of this process is in it");
-        assert_eq!(Namespace::named(&container.pid()).unwrap().files().len(), 0);
+        assert_eq!(Namespace::named(&pid).unwrap().files().len(), 0);
     });
 }
 
@@ -177,7 +177,7 @@ fn fifty_namespaces_of_all_kinds_are_found_and_only_in_the_named_one_a_connectio
                     let pid = processes[number / 4].0.id().to_string();
                     assert_eq!(shown, format!("pid:{pid}"));
                     assert!(namespace.is_called(&pid));
-                    assert_eq!(Namespace::named(&container.pid()).unwrap().inode(), *inode);
+                    assert_eq!(Namespace::named(&pid).unwrap().inode(), *inode);
                 }
                 _ => {
                     let pid = std::process::id();
