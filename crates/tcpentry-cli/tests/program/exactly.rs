@@ -111,11 +111,14 @@ fn round(words: &[String]) -> Option<HashSet<String>> {
         assert!(matched, "{filter}: deleted and did not match: {socket}");
     }
     for (cookie, socket) in &before {
+        // A walk among sockets that come and go can miss one that stays: the kernel counts those of a hash chain.
+        let is_still_there = || (0..5).any(|_| sockets(&of_all()).contains_key(cookie));
         let accounted = after.contains_key(cookie)
             || deleted.contains_key(cookie)
             // Its other end was deleted, which sent it a reset.
             || names.contains(&name_of_peer(socket))
-            || comes_and_goes(socket);
+            || comes_and_goes(socket)
+            || is_still_there();
         assert!(
             accounted,
             "{filter}: it vanished, and nobody says why: {socket}"
