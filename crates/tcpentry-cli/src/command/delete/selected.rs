@@ -172,11 +172,7 @@ impl Run<'_> {
         if at_once && !self.may_be_unseen()? {
             // A walk among sockets that come and go can miss one that stays; so does another one, but hardly the
             // same.
-            for _ in 0..MOST_SWEEPS {
-                if !self.sweep()? {
-                    break;
-                }
-            }
+            self.sweep(MOST_SWEEPS)?;
             return Ok(());
         }
         let selected = self.look_for_all()?;
@@ -244,7 +240,7 @@ impl Run<'_> {
     /// One more look, and whether there was anything new.
     fn further_round(&mut self) -> Result<bool, Stop> {
         if self.args.max.is_none() && !self.may_be_unseen()? {
-            return self.sweep();
+            return self.sweep(1);
         }
         let selected = self.look_for_all()?;
         self.refuse_too_many(&selected)?;
@@ -281,12 +277,13 @@ impl Run<'_> {
         Ok(false)
     }
 
-    /// Walks the tables and deletes what is selected on the way. Whether that was anything.
-    fn sweep(&mut self) -> Result<bool, Stop> {
+    /// Walks each table until nothing more is selected, so often at the most, and deletes on the way. Whether that
+    /// was anything.
+    fn sweep(&mut self, most: usize) -> Result<bool, Stop> {
         self.listeners = 0;
         let mut anything = false;
         for index in 0..self.fields.len() {
-            match self.sweep_field(index) {
+            match self.sweep_repeatedly(index, most) {
                 // One of several that can't be read: the others go on.
                 Err(Stop::Failed(error)) if self.fields.len() > 1 => {
                     let name = self.fields[index].site.name.as_deref();
@@ -298,6 +295,15 @@ impl Run<'_> {
             }
         }
         Ok(anything)
+    }
+
+    fn sweep_repeatedly(&mut self, index: usize, most: usize) -> Result<bool, Stop> {
+        for time in 0..most {
+            if !self.sweep_field(index)? {
+                return Ok(time > 0);
+            }
+        }
+        Ok(true)
     }
 
     fn sweep_field(&mut self, index: usize) -> Result<bool, Stop> {
@@ -639,7 +645,7 @@ fn pause_after(round: Duration) -> Duration {
     (round * 50).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
 }
 
-/// How often the tables are walked until nothing more is found; who reconnects as fast takes `--for`.
+/// How often a table is walked until nothing more is found; who reconnects as fast takes `--for`.
 const MOST_SWEEPS: usize = 3;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 /// A table of millions is looked at as often as this all the same.
