@@ -61,13 +61,11 @@ impl Knowledge {
         if self.cgroups.is_of_owner(connection) {
             self.read_owners(true)?;
         }
-        let Self {
-            owners, cgroups, ..
-        } = self;
-        Ok(match owners {
-            Some(owners) => cgroups.of(connection, owners),
-            None => connection.cgroup.and_then(|id| cgroups.path(id)),
-        })
+        Ok(cgroup_of(
+            connection,
+            self.owners.as_ref(),
+            &mut self.cgroups,
+        ))
     }
 
     /// Forgets it, so that it is read again when it is asked for.
@@ -83,17 +81,18 @@ impl Knowledge {
         needs: Needs,
     ) -> Result<impl Facts + use<'_>, Error> {
         let of_owner = needs.cgroups && self.cgroups.is_of_owner(connection);
-        if needs.owners || of_owner {
+        let by_owners = needs.owners || of_owner;
+        if by_owners {
             self.read_owners(of_owner)?;
         }
         let Self {
             owners, cgroups, ..
         } = self;
-        let owners = owners.as_ref().filter(|_| needs.owners || of_owner);
-        let cgroup = match (owners, needs.cgroups) {
-            (Some(owners), true) => cgroups.of(connection, owners),
-            (None, true) => connection.cgroup.and_then(|id| cgroups.path(id)),
-            (_, false) => None,
+        let owners = owners.as_ref().filter(|_| by_owners);
+        let cgroup = if needs.cgroups {
+            cgroup_of(connection, owners, cgroups)
+        } else {
+            None
         };
         // Where its owner decides, it may be one of those who hide.
         let hides = of_owner && owners.is_some_and(|owners| !owners.are_all_seen());
@@ -135,6 +134,18 @@ impl Knowledge {
             }
         }
         search().run()
+    }
+}
+
+/// Its path; where nobody was asked for the owners, the one that the kernel names.
+fn cgroup_of<'a>(
+    connection: &Connection,
+    owners: Option<&'a Owners>,
+    cgroups: &'a mut Cgroups,
+) -> Option<&'a str> {
+    match owners {
+        Some(owners) => cgroups.of(connection, owners),
+        None => cgroups.path(connection.cgroup?),
     }
 }
 

@@ -48,7 +48,8 @@ pub struct Selection {
 impl Selection {
     /// Makes a filter ready; `states` are those of a filter that names none.
     ///
-    /// The range of local ports, which `autobound` is about, is that of the calling thread's network namespace.
+    /// The range of local ports, which `autobound` is about, is that of the table's network namespace: of a table
+    /// that was [opened](TcpTable::open) in that of a thread, the calling thread's.
     ///
     /// # Errors
     /// When the kernel does not tell whether it shows marks, or `/proc` the range of local ports, to a filter that

@@ -774,7 +774,8 @@ pub(super) fn is_word(word: &str) -> bool {
         || word.starts_with(char::is_alphabetic) && is_operator()
 }
 
-const TERMS: [&str; 21] = [
+/// What a condition can be about, but the state.
+pub(super) const TERMS: [&str; 21] = [
     "src",
     "dst",
     "host",
