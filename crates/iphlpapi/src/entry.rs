@@ -78,6 +78,5 @@ fn without_table(state: u32, error: &Error) -> Detail {
 }
 
 fn delete(table: &mut TcpTable, identity: Identity) -> Result<Deleted, Error> {
-    let connection = table.find(&Target::Identity(identity))?;
-    table.delete(&connection, &Options::default())
+    table.find_and_delete(&Target::Identity(identity), &Options::default())
 }

@@ -64,6 +64,7 @@ impl Asker {
             info: true,
             ports: (pair.local().port(), pair.peer().port()),
             program: None,
+            half: None,
         };
         let same_ends = |found: &Result<Connection, Error>| {
             found

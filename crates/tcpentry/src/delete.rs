@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Guard, Operation};
 use crate::explain::Why;
 use crate::holders::HolderSource;
 use crate::state::State;
-use crate::table::TcpTable;
+use crate::table::{Target, TcpTable};
 
 mod bulk;
 
@@ -126,6 +126,39 @@ impl TcpTable {
         Deleter::of_one(&mut self.asker, options, Mode::Act).run(connection)
     }
 
+    /// Finds and deletes in one go: [`find`](Self::find) and [`delete`](Self::delete), with a single look between them.
+    ///
+    /// Two questions to the kernel instead of three, of some microseconds each.
+    ///
+    /// ```no_run
+    /// use tcpentry::{Options, Pair, TcpTable};
+    /// let pair: Pair = "192.0.2.1:443 198.51.100.7:51034".parse()?;
+    /// let deleted = TcpTable::open()?.find_and_delete(&pair.into(), &Options::default())?;
+    /// println!("{}", deleted.connection);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of both; what is not found is said to have failed to be deleted.
+    pub fn find_and_delete(
+        &mut self,
+        target: &Target,
+        options: &Options,
+    ) -> Result<Deleted, Error> {
+        let found = self.find(target);
+        let found = found.map_err(|error| error.during(Operation::Delete))?;
+        self.delete_seen(found, options)
+    }
+
+    /// Deletes what has been looked at just now.
+    pub(crate) fn delete_seen(
+        &mut self,
+        connection: Connection,
+        options: &Options,
+    ) -> Result<Deleted, Error> {
+        Deleter::of_one(&mut self.asker, options, Mode::Act).run_on_seen(connection)
+    }
+
     /// Finds out what [`delete`](Self::delete) would do, by all its steps but the last.
     ///
     /// The answer holds for now: a right that is there may be gone at the deletion. What an old kernel
@@ -165,11 +198,20 @@ impl<'t> Deleter<'t> {
     }
 
     fn run(&mut self, connection: &Connection) -> Result<Deleted, Error> {
-        let result = self.admit(connection).and_then(|connection| {
-            let method = self.choose(&connection)?;
-            Ok(Deleted { connection, method })
-        });
-        result.map_err(|error| error.during(Operation::Delete).about(connection.pair))
+        match self.admit(connection) {
+            Ok(now) => self.run_on_seen(now),
+            Err(error) => Err(error.during(Operation::Delete).about(connection.pair)),
+        }
+    }
+
+    /// The same with what has been looked at just now.
+    fn run_on_seen(&mut self, connection: Connection) -> Result<Deleted, Error> {
+        let pair = connection.pair;
+        let chosen = guard(&connection, self.options).and_then(|()| self.choose(&connection));
+        match chosen {
+            Ok(method) => Ok(Deleted { connection, method }),
+            Err(error) => Err(error.during(Operation::Delete).about(pair)),
+        }
     }
 
     /// What became of a connection that the kernel may have destroyed; `None` where it is still there.
@@ -182,17 +224,14 @@ impl<'t> Deleter<'t> {
         Some(error.during(Operation::Delete).about(connection.pair))
     }
 
-    /// The guards, over what was listed and over what is there now.
+    /// What is there now of what was listed, if the guards let it be deleted; they look at that again.
     ///
     /// A cookie does not say what its socket has become: since it was listed its owner may have made a
     /// listener of it, or accepted it as an MPTCP connection.
     fn admit(&mut self, connection: &Connection) -> Result<Connection, Error> {
         guard(connection, self.options)?;
-        let now = self
-            .still_there(connection)?
-            .ok_or_else(|| self.asker.missing())?;
-        guard(&now, self.options)?;
-        Ok(now)
+        self.still_there(connection)?
+            .ok_or_else(|| self.asker.missing())
     }
 
     /// The connection as it is now.
@@ -378,6 +417,12 @@ fn guard(connection: &Connection, options: &Options) -> Result<(), Error> {
 fn may_leave_orphans() -> bool {
     let name = rustix::system::uname();
     version(&name.release().to_string_lossy()).is_none_or(|version| version < (6, 11))
+}
+
+/// Whether this kernel can be asked for the connections of MPTCP: an older one would tell of other sockets.
+fn lists_mptcp() -> bool {
+    let name = rustix::system::uname();
+    version(&name.release().to_string_lossy()).is_some_and(|version| version >= (5, 9))
 }
 
 /// The first two numbers of a release, as in `6.1.0-28-amd64`.

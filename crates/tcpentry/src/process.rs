@@ -76,6 +76,42 @@ impl Process {
         Ok(processes)
     }
 
+    /// Every process that has one of these [names](Self::name): little more than a look at the name is taken at
+    /// each of the others.
+    ///
+    /// # Errors
+    /// As of [`all`](Self::all).
+    pub fn of_names(names: &[&[u8]]) -> io::Result<Vec<Self>> {
+        let proc = Proc::open()?;
+        let mut processes = Vec::new();
+        let mut room = Vec::new();
+        let each = |pid| -> Result<ControlFlow<()>, Errno> {
+            let look = |room: &mut Vec<u8>| {
+                let comm = proc.comm(pid, room)?;
+                // What fills its room may be the beginning of one.
+                let may_be = |name: &&[u8]| {
+                    *name == comm || (comm.len() == LONGEST_COMM && name.starts_with(comm))
+                };
+                if !names.iter().any(may_be) {
+                    return Ok(None);
+                }
+                let opened = proc.enter(pid)?;
+                let process = opened.stat(room)?.process;
+                let name = opened.name(room)?;
+                Ok(names.contains(&&*name).then_some(process))
+            };
+            match look(&mut room) {
+                Ok(process) => processes.extend(process),
+                Err(errno) if is_ours(errno) => return Err(errno),
+                // It has ended meanwhile.
+                Err(_) => {}
+            }
+            Ok(ControlFlow::Continue(()))
+        };
+        proc.each_pid(&mut Vec::new(), each)?;
+        Ok(processes)
+    }
+
     /// Its pid.
     pub const fn pid(self) -> i32 {
         self.pid.get()
@@ -177,6 +213,18 @@ impl Proc {
                 _ => Ok(ControlFlow::Continue(())),
             }
         })
+    }
+
+    /// The name of a process as far as the kernel keeps it, opened by its pid alone.
+    fn comm<'a>(&self, pid: NonZeroI32, room: &'a mut Vec<u8>) -> Result<&'a [u8], Errno> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let path = format!("{pid}/comm");
+        let file = rustix::fs::openat(&self.0, path, flags, Mode::empty())?;
+        room.clear();
+        // The whole of it comes at once.
+        room.reserve(LONGEST_COMM + 2);
+        rustix::io::retry_on_intr(|| rustix::io::read(&file, spare_capacity(room)))?;
+        Ok(room.strip_suffix(b"\n").unwrap_or(room))
     }
 
     /// Opens the directory of a process.
@@ -453,6 +501,22 @@ mod tests {
         assert!(this.name().is_some());
         assert!(Process::all().unwrap().contains(&this));
         assert_eq!(Process::find(this.pid()).unwrap(), Some(this));
+    }
+
+    #[test]
+    fn processes_are_found_by_their_names() {
+        let this = Process::current().unwrap();
+        // That of the program, of which the kernel keeps but the beginning; that of the thread may differ.
+        let name = this.name().unwrap();
+        assert!(
+            Process::of_names(&[b"nobody has this", &name])
+                .unwrap()
+                .contains(&this)
+        );
+        assert_eq!(Process::of_names(&[b"nobody has this name"]).unwrap(), []);
+        assert_eq!(Process::of_names(&[]).unwrap(), []);
+        let beginning = &name[..name.len() - 1];
+        assert!(!Process::of_names(&[beginning]).unwrap().contains(&this));
     }
 
     #[test]

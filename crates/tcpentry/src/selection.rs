@@ -79,6 +79,7 @@ impl Selection {
             info: needs.info,
             passes: plan.passes.clone(),
             ports: plan.ports,
+            half: None,
         };
         Ok(Self {
             filter,

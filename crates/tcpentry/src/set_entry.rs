@@ -225,7 +225,7 @@ impl TcpTable {
             }
             found => found?,
         };
-        self.delete(&connection, &Options::default())
+        self.delete_seen(connection, &Options::default())
     }
 
     /// Whether IPv4 (IPv6) is there at all, asked once per table.

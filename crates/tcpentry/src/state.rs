@@ -115,7 +115,8 @@ impl State {
         Self::BoundInactive,
     ];
 
-    const fn name(self) -> Option<&'static str> {
+    /// Its name, as `ss` filters have it; `None` for one that this version does not know.
+    pub const fn name(self) -> Option<&'static str> {
         Some(match self {
             Self::Established => "established",
             Self::SynSent => "syn-sent",

@@ -35,6 +35,7 @@ impl<'t> Walk<'t> {
                 info: query.info,
                 ports: query.ports,
                 program: None,
+                half: query.half,
             },
             autobound: None,
             passes: passes.into_iter(),
@@ -65,16 +66,20 @@ impl Iterator for Walk<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some(row) = self.dump.as_mut()?.next() {
-                // Nothing comes after an error.
-                if row.is_err() {
-                    self.passes = Vec::new().into_iter();
+            let dump = self.dump.as_mut()?;
+            match dump.next() {
+                Some(Ok(mut row)) => {
+                    if !dump.is_unfiltered() {
+                        row.autobound = self.autobound;
+                    }
+                    return Some(Ok(row));
                 }
-                let unfiltered = self.dump.as_ref()?.is_unfiltered();
-                return Some(row.map_err(dump_error).map(|row| Connection {
-                    autobound: self.autobound.filter(|_| !unfiltered),
-                    ..row
-                }));
+                Some(Err(error)) => {
+                    // Nothing comes after an error.
+                    self.passes = Vec::new().into_iter();
+                    return Some(Err(dump_error(error)));
+                }
+                None => {}
             }
             // A pass whose program the kernel refused has yielded everything.
             if self.dump.as_ref()?.is_unfiltered() {

@@ -5,12 +5,13 @@
 //! looks again and decides: so there is one place that knows what an answer means.
 
 use std::collections::{HashSet, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-use super::{Deleter, Method, MethodChoice, Mode, Options, guard, may_leave_orphans};
+use super::{Deleter, Method, MethodChoice, Mode, Options, guard, lists_mptcp, may_leave_orphans};
 use crate::asker::Asker;
 use crate::connection::{Connection, Cookie};
 use crate::endpoint::Pair;
@@ -38,8 +39,7 @@ pub enum Verdict {
 impl TcpTable {
     /// Deletes all connections of the table that are selected, while the table is walked.
     ///
-    /// `select` sees each row of the query, with [`Connection::info`], and each socket is selected
-    /// at most once. `report` is called for each that was taken or refused, in the order of the
+    /// `select` sees each row of the query, and each socket is selected at most once. `report` is called for each that was taken or refused, in the order of the
     /// table, with the connection as it was last seen and what became of it; `Ok` only after the
     /// kernel has confirmed it. When it returns `Break`, nothing more is deleted, but what the
     /// kernel may already have done is still found out and reported.
@@ -146,9 +146,13 @@ impl TcpTable {
         mut select: impl FnMut(&Connection) -> Verdict,
         report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
     ) -> Result<(), Error> {
-        // What is MPTCP is only told with the counters.
-        let query = query.clone().with_info();
         let mut bulk = Bulk::new(&mut self.asker, options, mode, report);
+        // What of a row is MPTCP is only told with the counters, which cost as much as half of it.
+        let query = if bulk.rules_out_mptcp() {
+            query.clone()
+        } else {
+            query.clone().with_info()
+        };
         let mut rows = Walk::start(&mut self.walker, &query)?;
         let mut waiting = Waiting::new();
         let mut recent = Recent::default();
@@ -266,6 +270,12 @@ impl Waiting {
         moved
     }
 
+    /// Whether there are so many that a batch is worth its questions.
+    fn are_many_ripe(&self) -> bool {
+        let oldest = self.items.front();
+        oldest.is_some_and(|oldest| oldest.datagram + DISTANCE + TOGETHER <= self.datagram)
+    }
+
     fn push(&mut self, item: Item) {
         self.items.push_back(Shown {
             item,
@@ -277,25 +287,54 @@ impl Waiting {
     /// The next batch of rows that are at least so many datagrams old.
     fn batch(&mut self, distance: u64) -> Vec<Item> {
         let is_ripe = |shown: &&Shown| shown.datagram + distance <= self.datagram;
-        let count = self.items.iter().take_while(is_ripe).count();
-        let batch = self.items.drain(..count.min(DESTRUCTIONS));
+        let count = self
+            .items
+            .iter()
+            .take(DESTRUCTIONS)
+            .take_while(is_ripe)
+            .count();
+        let batch = self.items.drain(..count);
         let now = Instant::now();
         batch
             .map(|Shown { item, filled, .. }| match item.progress {
-                Progress::Named if now.duration_since(filled) < FRESH => Item {
-                    progress: Progress::Seen,
-                    ..item
-                },
+                // Where MPTCP has not been ruled out, another look tells.
+                Progress::Named
+                    if now.duration_since(filled) < FRESH && item.connection.mptcp.is_some() =>
+                {
+                    Item {
+                        progress: Progress::Seen,
+                        ..item
+                    }
+                }
                 _ => item,
             })
             .collect()
     }
+
+    fn are_any_untold(&self) -> bool {
+        self.items
+            .iter()
+            .any(|shown| is_untold(&shown.item.connection))
+    }
+
+    fn tell_that_none_is_mptcp(&mut self) {
+        for Shown { item, .. } in &mut self.items {
+            if is_untold(&item.connection) {
+                item.connection.mptcp = Some(false);
+            }
+        }
+    }
+}
+
+/// Whether nobody has told if it is MPTCP; of what is but a request yet only another look does.
+fn is_untold(connection: &Connection) -> bool {
+    connection.mptcp.is_none() && connection.state != State::SynRecv
 }
 
 /// The sockets that were taken last: one that moves within the table can be shown twice in a walk.
 #[derive(Default)]
 struct Recent {
-    cookies: HashSet<Cookie>,
+    cookies: HashSet<Cookie, BuildHasherDefault<Spread>>,
     order: VecDeque<Cookie>,
 }
 
@@ -312,6 +351,27 @@ impl Recent {
         }
         self.cookies.insert(cookie);
         self.order.push_back(cookie);
+    }
+}
+
+/// Hashes the kernel's numbers, which nobody chooses: in one multiplication.
+#[derive(Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u64(byte.into());
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // 2^64 by the golden ratio: spreads consecutive numbers over all bits.
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }
 
@@ -333,7 +393,16 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> Bulk<'
     }
 
     fn delete_ripe(&mut self, waiting: &mut Waiting) -> ControlFlow<()> {
-        self.delete_older(waiting, DISTANCE)
+        if waiting.are_many_ripe() {
+            self.delete_older(waiting, DISTANCE)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Whether no connection of this namespace is MPTCP's as of now: then no socket that was seen before is a
+    /// part of one, except a request that has been accepted since.
+    fn rules_out_mptcp(&mut self) -> bool {
+        lists_mptcp() && self.deleter.asker.diag.has_mptcp() == Ok(false)
     }
 
     /// Where the walk is over, nothing has to be waited for.
@@ -342,6 +411,9 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> Bulk<'
     }
 
     fn delete_older(&mut self, waiting: &mut Waiting, distance: u64) -> ControlFlow<()> {
+        if waiting.are_any_untold() && self.rules_out_mptcp() {
+            waiting.tell_that_none_is_mptcp();
+        }
         loop {
             let mut batch = waiting.batch(distance);
             if batch.is_empty() {
@@ -506,6 +578,8 @@ fn is_ready(item: &Item, options: &Options) -> bool {
 /// Six hundred sockets with their counters fill as many datagrams (Linux 6.18). Only in a namespace
 /// whose own hash table is hundreds of times too small (`tcp_child_ehash_entries`) is a chain longer.
 const DISTANCE: u64 = 8;
+/// The rows of so many datagrams are waited for: a thousand, for which the kernel is asked once whether there is MPTCP.
+const TOGETHER: u64 = 4;
 /// How old a row may be and still be taken for what is there.
 const FRESH: Duration = Duration::from_millis(50);
 const REMEMBERED: usize = 4096;

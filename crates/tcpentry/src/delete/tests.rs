@@ -74,6 +74,27 @@ fn a_connection_is_destroyed_by_its_cookie() {
 }
 
 #[test]
+fn found_and_deleted_in_one_go_takes_two_questions() {
+    let (mut table, log) = table_of(Kernel::of([Row::new(ENDS, 7).owned()]));
+    let options = Options::default();
+    let deleted = table.find_and_delete(&pair(ENDS).into(), &options).unwrap();
+    assert_eq!(deleted.connection.cookie.value(), 7);
+    assert_eq!(questions(&log), [Question::Get, Question::Destroy]);
+    let error = table.find_and_delete(&pair(ENDS).into(), &options);
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert_eq!(error.operation(), Operation::Delete);
+    let listener = Row::new(LISTENER, 9).state(State::Listening);
+    let (mut table, log) = table_of(Kernel::of([listener]));
+    let error = table.find_and_delete(&pair(LISTENER).into(), &options);
+    assert_eq!(
+        error.unwrap_err().kind(),
+        ErrorKind::Refused(Guard::Listener)
+    );
+    assert_eq!(destroyed(&log), []);
+}
+
+#[test]
 fn what_has_ended_meanwhile_is_gone_whatever_has_its_name() {
     let row = Row::new(ENDS, 7).owned();
     for table in [

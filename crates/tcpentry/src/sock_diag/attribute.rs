@@ -1,6 +1,6 @@
 //! A socket as the kernel describes it: `struct inet_diag_msg` and the attributes behind it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4};
 use std::time::Duration;
 
 use super::message::{AF_INET, AF_INET6, Malformed};
@@ -46,7 +46,17 @@ pub(crate) fn read_socket(bytes: &[u8], info: bool) -> Result<Connection, Malfor
     Ok(connection)
 }
 
+/// The ports of a socket as the kernel's programs see them, the local one first.
+pub(super) fn ports_of(bytes: &[u8]) -> Option<(u16, u16)> {
+    let mut ports = Reader::new(bytes.get(4..)?);
+    Some((ports.be16()?, ports.be16()?))
+}
+
+/// `struct inet_diag_msg`
 fn fixed_part(reader: &mut Reader<'_>) -> Option<Connection> {
+    // Taken as a whole, so that its length is looked at once.
+    let bytes: [u8; 72] = reader.array()?;
+    let mut reader = Reader::new(&bytes);
     let family = reader.u8()?;
     let state = State::from_kernel(reader.u8()?);
     let _timer = reader.u8()?;
@@ -99,8 +109,17 @@ fn pair_of(
     (local, peer): (IpAddr, IpAddr),
     ports: (u16, u16),
 ) -> Option<(Pair, bool)> {
-    let mapped = |address: IpAddr| address != address.to_canonical();
     let connected = ports.1 != 0 || !matches!(state, State::Listening | State::Closed);
+    if let (IpAddr::V4(local), IpAddr::V4(peer)) = (local, peer) {
+        let peer = if connected {
+            peer
+        } else {
+            Ipv4Addr::UNSPECIFIED
+        };
+        let end = |address, port| SocketAddrV4::new(address, port);
+        return Some((Pair::v4(end(local, ports.0), end(peer, ports.1)), false));
+    }
+    let mapped = |address: IpAddr| address != address.to_canonical();
     let is_mapped = mapped(local) || (connected && mapped(peer));
     // A socket bound to ::ffff:a.b.c.d has the peer `::`: "none" is of the other end's family.
     let as_v4 = |address: IpAddr| {

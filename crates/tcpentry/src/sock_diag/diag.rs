@@ -2,8 +2,8 @@
 
 use rustix::io::Errno;
 
-use super::attribute::read_socket;
-use super::bytecode::{Check, Condition, Program};
+use super::attribute::{ports_of, read_socket};
+use super::bytecode::{Check, Condition, Half, Program};
 use super::channel::Channel;
 use super::message::{Body, DumpRequest, Families, Malformed, Request, next_message};
 use super::reader::Reader;
@@ -33,6 +33,8 @@ pub(crate) struct Scope {
     pub(crate) ports: (u16, u16),
     /// What else the kernel judges each socket by.
     pub(crate) program: Option<Program>,
+    /// Only this half of them.
+    pub(crate) half: Option<Half>,
 }
 
 impl Diag {
@@ -208,11 +210,13 @@ impl Diag {
     ///
     /// A program is a help and no promise: see [`Dump::is_unfiltered`].
     pub(crate) fn dump(&mut self, scope: Scope) -> Result<Dump<'_>, DumpError> {
+        let half = scope.half;
         let request = DumpRequest::of(scope);
         self.ask(Request::Dump(&request))?;
         Ok(Dump {
             diag: self,
             request,
+            half,
             position: 0,
             length: 0,
             datagrams: 0,
@@ -235,8 +239,27 @@ impl Diag {
             info: false,
             ports: (0, 0),
             program: Program::of(&Condition::NEVER),
+            half: None,
         })?;
         Ok(dump.next().transpose()?.is_none() && !dump.is_unfiltered())
+    }
+
+    /// Whether there are connections of MPTCP in this namespace; `ENOENT` where the kernel can't tell.
+    ///
+    /// 60 microseconds, whatever the number of TCP sockets (Linux 6.18). To be asked since Linux 5.9.
+    pub(crate) fn has_mptcp(&mut self) -> Result<bool, Errno> {
+        for families in [Families::V4, Families::V6] {
+            self.ask(Request::DumpMptcp(families))?;
+            match self.answer()? {
+                Reply::Done => {}
+                Reply::Socket(_) => {
+                    self.unfinished = true;
+                    return Ok(true);
+                }
+                Reply::Acknowledged => return Err(Errno::PROTO),
+            }
+        }
+        Ok(false)
     }
 
     /// Whether the kernel's TCP part of `sock_diag` answers at all: a dump of no state.
@@ -361,7 +384,11 @@ impl DumpRequest {
             states: scope.states,
             info: scope.info,
             ports: scope.ports,
-            program: scope.program,
+            program: match scope.half {
+                // Without room for the half it is judged here alone.
+                Some(half) => Program::within(half, scope.program.clone()).or(scope.program),
+                None => scope.program,
+            },
         }
     }
 }
@@ -378,6 +405,7 @@ enum Reply {
 pub(crate) struct Dump<'d> {
     diag: &'d mut Diag,
     request: DumpRequest,
+    half: Option<Half>,
     /// The unread part of the datagram in the buffer.
     position: usize,
     length: usize,
@@ -425,6 +453,7 @@ impl Dump<'_> {
 
     /// After its end, asks for something else: another walk, with all the same.
     pub(crate) fn go_on(&mut self, scope: Scope) -> Result<(), DumpError> {
+        self.half = scope.half;
         self.request = DumpRequest::of(scope);
         self.round = 1;
         self.seen.clear();
@@ -453,6 +482,12 @@ impl Dump<'_> {
             self.over = matches!(message.body, Body::Done(_) | Body::Acknowledged(_));
             match message.body {
                 Body::Socket(bytes) => {
+                    // A kernel that does not judge by halves yields the other one as well.
+                    if let Some(half) = self.half {
+                        if !half.contains(ports_of(bytes).ok_or(Malformed)?) {
+                            continue;
+                        }
+                    }
                     let mut connection = read_socket(bytes, self.request.info)?;
                     if self.seen[..self.seen_before]
                         .binary_search(&connection.cookie.value())

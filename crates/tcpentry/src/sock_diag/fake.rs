@@ -150,11 +150,13 @@ pub(crate) enum Question {
     Both,
     V4,
     V6,
+    /// A dump of the connections of MPTCP in one family.
+    Mptcp,
 }
 
 impl Question {
     pub(crate) fn is_dump(self) -> bool {
-        matches!(self, Self::Both | Self::V4 | Self::V6)
+        !matches!(self, Self::Get | Self::Destroy)
     }
 }
 
@@ -179,12 +181,14 @@ impl Asked {
         let (kind, flags, sequence) = (reader.u16()?, reader.u16()?, reader.u32()?);
         let _port = reader.u32()?;
         let family = reader.u8()?;
-        let _protocol_extensions_padding = reader.take(3)?;
+        let protocol = reader.u8()?;
+        let _extensions_padding = reader.take(2)?;
         let is_dump = flags & testing::DUMP != 0;
         let question = match kind {
             testing::DESTROY => Question::Destroy,
             testing::BOTH_FAMILIES => Question::Both,
             testing::BY_FAMILY if !is_dump => Question::Get,
+            testing::BY_FAMILY if protocol == 255 => Question::Mptcp,
             testing::BY_FAMILY if family == AF_INET => Question::V4,
             testing::BY_FAMILY => Question::V6,
             kind => panic!("an unknown request: {kind}"),
@@ -215,7 +219,10 @@ impl Asked {
             states,
             pair: Pair::new(local, peer).expect("one family").on(interface),
             cookie,
-            program: attribute(&mut reader),
+            program: match question {
+                Question::Mptcp => None,
+                _ => attribute(&mut reader),
+            },
             acknowledge: flags & testing::ACKNOWLEDGE != 0,
         })
     }
@@ -375,6 +382,10 @@ impl Kernel {
                 None => asked.acknowledged(Some(Errno::NOENT)),
             },
             Question::Destroy => asked.acknowledged(self.destroy(asked).err()),
+            Question::Mptcp => {
+                let connections = self.rows.iter().filter(|row| row.mptcp);
+                [asked.rows(connections), asked.done(None)].concat()
+            }
             _ => {
                 return self
                     .dump(asked)

@@ -317,6 +317,26 @@ fn counters_come_when_they_are_asked_for_and_change_nothing_else() {
     });
 }
 
+#[test]
+fn two_halves_are_the_whole() {
+    isolated(|| {
+        let _sockets = Varied::new();
+        let crowd = tcp::imagined_crowd(400);
+        let query = Query::of(States::ALL_ACTIVE.union(States::BOUND_INACTIVE));
+        let cookies = |query: &Query| {
+            let mut cookies: Vec<_> = rows(query).iter().map(|row| row.cookie).collect();
+            cookies.sort_unstable();
+            cookies
+        };
+        let [first, second] = query.halves().map(|half| cookies(&half));
+        assert!(first.len() > 100 && second.len() > 100);
+        let mut both = [first, second].concat();
+        both.sort_unstable();
+        assert_eq!(both, cookies(&query));
+        drop(crowd);
+    });
+}
+
 /// Queues may move between two looks, see [`assert_same`].
 fn forget_queues(row: &mut Connection) {
     (row.receive_queue, row.send_queue) = (0, 0);

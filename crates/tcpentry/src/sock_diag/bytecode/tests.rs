@@ -149,6 +149,23 @@ proptest! {
     }
 
     #[test]
+    fn a_program_within_a_half_means_both(
+        condition in conditions(), sockets in prop::collection::vec(entries(), 8),
+        ports: [(u16, u16); 8],
+    ) {
+        let program = Program::of(&condition);
+        for half in [Half::First, Half::Second] {
+            let within = Program::within(half, program.clone()).unwrap().bytes();
+            prop_assert_eq!(interpreter::audit(&within, true), Ok(()));
+            for ((entry, addresses), ports) in sockets.iter().zip(ports) {
+                let entry = Entry { ports: [ports.0, ports.1], ..*entry };
+                let meant = half.contains(ports) && holds(&condition, &entry, *addresses);
+                prop_assert_eq!(interpreter::run(&within, &entry), meant);
+            }
+        }
+    }
+
+    #[test]
     fn what_is_simplified_is_constant_only_as_a_whole(condition in conditions()) {
         fn has_constant(condition: &Condition) -> bool {
             match condition {
@@ -189,6 +206,8 @@ fn a_program_that_fits_no_attribute_is_none() {
     let fitting = (LONGEST + 4) / 20;
     assert!(Program::of(&many(fitting)).is_some());
     assert_eq!(Program::of(&many(fitting + 1)), None);
+    let longest = Program::of(&many(fitting));
+    assert_eq!(Program::within(Half::First, longest), None);
 }
 
 #[test]
@@ -275,8 +294,11 @@ fn the_kernel_takes_every_program() {
     isolated(|| {
         for condition in samples(300, &conditions()) {
             if let Some(program) = Program::of(&condition) {
-                for both in [true, false] {
-                    assert_eq!(asked(&program.bytes(), both), Ok(()), "{program}");
+                let within = Program::within(Half::Second, Some(program.clone())).unwrap();
+                for program in [program, within] {
+                    for both in [true, false] {
+                        assert_eq!(asked(&program.bytes(), both), Ok(()), "{program}");
+                    }
                 }
             }
         }

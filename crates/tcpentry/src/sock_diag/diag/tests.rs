@@ -15,6 +15,7 @@ const ALL: Scope = Scope {
     info: false,
     ports: (0, 0),
     program: None,
+    half: None,
 };
 
 const ENDS: &str = "10.0.0.1:80 10.0.0.2:5000";
@@ -160,6 +161,29 @@ fn a_program_is_run_by_the_kernel_and_where_it_is_refused_all_is_yielded() {
         ..kernel
     });
     assert_eq!((cookies, unfiltered), (vec![1, 2], false));
+}
+
+#[test]
+fn halves_share_nothing_whatever_the_kernel_makes_of_the_program() {
+    let rows = (0..64).map(|n| Row::new(&format!("10.0.0.1:{} 10.0.0.2:80", n * 1024), n + 1));
+    let rows: Vec<_> = rows.collect();
+    for programs in [Programs::Run, Programs::Ignore, Programs::Refuse] {
+        let mut cookies = Vec::new();
+        for half in [Half::First, Half::Second] {
+            let mut kernel = Kernel {
+                programs,
+                ..Kernel::of(rows.clone())
+            };
+            let (mut diag, _) = diag(move |asked| kernel.answer(asked));
+            let half = Some(half);
+            let dump = diag.dump(Scope { half, ..ALL }).unwrap();
+            let found: Vec<_> = dump.map(|row| row.unwrap().cookie.value()).collect();
+            assert_eq!(found.len(), 32);
+            cookies.extend(found);
+        }
+        cookies.sort_unstable();
+        assert!(cookies.into_iter().eq(1..=64));
+    }
 }
 
 #[test]

@@ -271,6 +271,7 @@ impl Asker {
             info: true,
             ports,
             program,
+            half: None,
         };
         let mut dump = self.diag.dump(scope).unwrap();
         let rows = dump.by_ref().map(Result::unwrap);
