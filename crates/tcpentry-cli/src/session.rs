@@ -22,9 +22,11 @@ impl OwnSession {
     /// Looks for the session this process runs in.
     pub(crate) fn find() -> Self {
         let mut servers = Servers::default();
-        ancestors().for_each(|process| servers.look_into(process));
+        ancestors()
+            .filter(|process| is_ssh_server(*process))
+            .for_each(|process| servers.look_into(process));
         if servers.sockets.is_empty() {
-            if let Ok(processes) = Process::all() {
+            if let Ok(processes) = Process::of_names(SERVERS) {
                 let users = login_users();
                 processes
                     .into_iter()
@@ -77,9 +79,6 @@ struct Servers {
 
 impl Servers {
     fn look_into(&mut self, process: Process) {
-        if !is_ssh_server(process) {
-            return;
-        }
         match process.sockets() {
             Ok(sockets) => self.sockets.extend(sockets),
             Err(_) => self.unseen = true,
@@ -107,10 +106,9 @@ fn ancestors() -> impl Iterator<Item = Process> {
     .take(1000)
 }
 
-/// By name: OpenSSH (since 9.8 a session is `sshd-session`), dropbear.
 fn is_ssh_server(process: Process) -> bool {
     let name = process.name().unwrap_or_default();
-    [&b"sshd"[..], b"sshd-session", b"sshd-auth", b"dropbear"].contains(&name.as_slice())
+    SERVERS.contains(&name.as_slice())
 }
 
 /// The users behind this process, whoever it runs as since: the one who logged in, and the one whom sudo
@@ -138,6 +136,8 @@ fn from_variable(text: &str) -> Option<Pair> {
     Pair::new(server, client).ok()
 }
 
+/// SSH servers by name: OpenSSH (since 9.8 a session is `sshd-session`), dropbear.
+const SERVERS: &[&[u8]] = &[b"sshd", b"sshd-session", b"sshd-auth", b"dropbear"];
 /// `ssh` in services(5).
 const SSH: u16 = 22;
 

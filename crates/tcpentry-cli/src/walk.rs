@@ -1,8 +1,10 @@
-//! Walks over the tables of several network namespaces, side by side.
+//! Walks side by side: over the tables of several network namespaces, or over two halves of a large one.
 
+use std::fs;
 use std::sync::Mutex;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread;
+use std::vec::Drain;
 
 use tcpentry::{Connection, Error, Query, TcpTable};
 
@@ -18,78 +20,153 @@ pub(crate) fn each_row<E: From<Error>>(
     mut visit: impl FnMut(usize, Connection) -> Result<(), E>,
 ) -> Result<Vec<Error>, E> {
     if let [(site, query)] = &mut asked[..] {
-        for row in site.table.connections(query)? {
-            visit(0, row?)?;
-        }
+        // Where the kernel leaves out most, looking at all of them twice takes more than is saved.
+        let other = if query.is_filtered() {
+            None
+        } else {
+            other_half(site)
+        };
+        let Some(mut other) = other else {
+            for row in site.table.connections(query)? {
+                visit(0, row?)?;
+            }
+            return Ok(Vec::new());
+        };
+        let [first, second] = query.halves();
+        let halves = vec![(&mut site.table, &first), (&mut other, &second)];
+        side_by_side(halves, |_, rows| rows?.try_for_each(|row| visit(0, row)))?;
         return Ok(Vec::new());
     }
     let names: Vec<_> = asked.iter().map(|(site, _)| site.name.clone()).collect();
+    let tables = asked
+        .into_iter()
+        .map(|(site, query)| (&mut site.table, query));
+    let mut failures = Vec::new();
+    side_by_side(tables.collect(), |index, rows| match rows {
+        Ok(mut rows) => rows.try_for_each(|row| visit(index, row)),
+        Err(error) => {
+            let name = names[index].as_deref().unwrap_or_default();
+            complain(&format!("{name}: {error}"));
+            failures.push(error);
+            Ok(())
+        }
+    })?;
+    Ok(failures)
+}
+
+/// A second table of the same network namespace, where it is large and there is a processor to walk it.
+pub(crate) fn other_half(site: &Site) -> Option<TcpTable> {
+    // What is counted here is this program's own namespace.
+    let is_own = site.name.is_none();
+    if !is_own || workers_for(2) < 2 || sockets_in_use() < LARGE {
+        return None;
+    }
+    let table = TcpTable::open().ok()?;
+    (table.netns() == site.table.netns()).then_some(table)
+}
+
+/// How many TCP sockets this program's network namespace has, without those in TIME_WAIT.
+fn sockets_in_use() -> u64 {
+    let of = |file: &str, key: &str| -> Option<u64> {
+        let text = fs::read_to_string(format!("/proc/self/net/{file}")).ok()?;
+        let counts = text.lines().find_map(|line| line.strip_prefix(key))?;
+        counts.split_ascii_whitespace().nth(1)?.parse().ok()
+    };
+    let counts = [of("sockstat", "TCP:"), of("sockstat6", "TCP6:")];
+    counts.into_iter().flatten().sum()
+}
+
+/// Calls with the rows of each table, some at a time, and its place.
+fn side_by_side<E>(
+    asked: Vec<(&mut TcpTable, &Query)>,
+    mut take: impl FnMut(usize, Result<Drain<'_, Connection>, Error>) -> Result<(), E>,
+) -> Result<(), E> {
     let workers = workers_for(asked.len());
     let walks = Mutex::new(asked.into_iter().enumerate());
+    // Parcels that have been read, to be filled again.
+    let (returned, empty) = channel();
+    let empty = Mutex::new(empty);
     thread::scope(|scope| {
         let (sender, receiver) = sync_channel(QUEUED);
         for _ in 0..workers {
-            let (sender, walks) = (sender.clone(), &walks);
+            let (sender, walks, empty) = (sender.clone(), &walks, &empty);
             scope.spawn(move || {
                 loop {
                     let next = walks.lock().ok().and_then(|mut walks| walks.next());
-                    let Some((index, (site, query))) = next else {
+                    let Some((index, (table, query))) = next else {
                         return;
                     };
-                    if walk(&mut site.table, query, index, &sender).is_err() {
+                    let mut to = Parcels {
+                        index,
+                        sender: &sender,
+                        empty,
+                    };
+                    if to.walk(table, query).is_err() {
                         return;
                     }
                 }
             });
         }
         drop(sender);
-        let mut failures = Vec::new();
         for (index, rows) in receiver {
             match rows {
-                Ok(rows) => rows.into_iter().try_for_each(|row| visit(index, row))?,
-                Err(error) => {
-                    let name = names[index].as_deref().unwrap_or_default();
-                    complain(&format!("{name}: {error}"));
-                    failures.push(error);
+                Ok(mut rows) => {
+                    take(index, Ok(rows.drain(..)))?;
+                    // Whoever has ended needs none.
+                    let _ = returned.send(rows);
                 }
+                Err(error) => take(index, Err(error))?,
             }
         }
-        Ok(failures)
+        Ok(())
     })
 }
 
-type Rows = (usize, Result<Vec<Connection>, Error>);
+/// Where a walk's rows go.
+struct Parcels<'w> {
+    index: usize,
+    sender: &'w SyncSender<(usize, Result<Vec<Connection>, Error>)>,
+    empty: &'w Mutex<Receiver<Vec<Connection>>>,
+}
 
 /// Nobody listens any more.
 struct Unheard;
 
-fn walk(
-    table: &mut TcpTable,
-    query: &Query,
-    index: usize,
-    to: &SyncSender<Rows>,
-) -> Result<(), Unheard> {
-    let mut some = Vec::new();
-    let send = |rows: Result<Vec<_>, Error>| to.send((index, rows)).map_err(|_| Unheard);
-    let rows = match table.connections(query) {
-        Ok(rows) => rows,
-        Err(error) => return send(Err(error)),
-    };
-    for row in rows {
-        match row {
-            Ok(row) => some.push(row),
-            Err(error) => {
-                send(Ok(some))?;
-                return send(Err(error));
+impl Parcels<'_> {
+    fn walk(&mut self, table: &mut TcpTable, query: &Query) -> Result<(), Unheard> {
+        let rows = match table.connections(query) {
+            Ok(rows) => rows,
+            Err(error) => return self.send(Err(error)),
+        };
+        let mut some = self.empty();
+        for row in rows {
+            match row {
+                Ok(row) => some.push(row),
+                Err(error) => {
+                    self.send(Ok(some))?;
+                    return self.send(Err(error));
+                }
+            }
+            if some.len() == TOGETHER {
+                self.send(Ok(some))?;
+                some = self.empty();
             }
         }
-        if some.len() == TOGETHER {
-            send(Ok(std::mem::take(&mut some)))?;
-        }
+        self.send(Ok(some))
     }
-    send(Ok(some))
+
+    fn send(&self, rows: Result<Vec<Connection>, Error>) -> Result<(), Unheard> {
+        self.sender.send((self.index, rows)).map_err(|_| Unheard)
+    }
+
+    fn empty(&self) -> Vec<Connection> {
+        let returned = self.empty.lock().ok().and_then(|all| all.try_recv().ok());
+        returned.unwrap_or_else(|| Vec::with_capacity(TOGETHER))
+    }
 }
 
 /// How many rows are passed on together, and how many such parcels may wait.
-const TOGETHER: usize = 256;
-const QUEUED: usize = 16;
+const TOGETHER: usize = 1024;
+const QUEUED: usize = 8;
+/// From so many sockets on, what a thread and two more netlink sockets cost is little.
+const LARGE: u64 = 20_000;

@@ -14,7 +14,7 @@ use tcpentry::{
 
 use crate::args::DoctorArgs;
 use crate::exit::Exit;
-use crate::output::{Cell, Column, Columns, Shape, complain, complain_of, line, stdout};
+use crate::output::{Cells, Column, Columns, Shape, complain, complain_of, line, stdout};
 use crate::sites;
 
 pub(crate) fn run(args: &DoctorArgs) -> Exit {
@@ -382,17 +382,18 @@ fn report(findings: &[Finding], args: &DoctorArgs) -> std::io::Result<()> {
     let names = ["STATUS", "CHECK", "DETAIL"];
     let columns = names.map(Column::left);
     let mut columns = Columns::new(out, shape, columns.to_vec(), !args.output.no_header);
+    let mut cells = Cells::default();
     for finding in findings {
         let (word, style) = finding.status.shown();
         let detail = match &finding.mend {
             Some(mend) => format!("{} -> {mend}", finding.detail),
             None => finding.detail.clone(),
         };
-        columns.row(vec![
-            Cell::styled(word, style),
-            finding.check.into(),
-            detail.into(),
-        ])?;
+        cells.clear();
+        cells.styled(word, style);
+        cells.put(finding.check);
+        cells.put(detail);
+        columns.row(&cells)?;
     }
     columns.flush()
 }

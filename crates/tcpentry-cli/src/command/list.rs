@@ -1,13 +1,13 @@
 //! `tcpentry list`: the TCP table, or what a filter selects from it.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use tcpentry::{Connection, Error, Knowledge, States, Truth};
 
 use crate::args::{ListArgs, SelectArgs};
 use crate::exit::Exit;
 use crate::output::{
-    Cell, Column, Columns, Shape, View, complain, complain_of, hint_at, line, stdout,
+    Cells, Column, Columns, Shape, Stdout, View, complain, complain_of, hint_at, line, stdout,
 };
 use crate::selection::{self, Refusal};
 use crate::{sites, walk};
@@ -109,18 +109,18 @@ fn states(select: &SelectArgs) -> States {
 
 /// Where the rows go.
 enum Rows<W: Write> {
-    Lines(Columns<W>),
+    Lines(Columns<W>, Cells),
     Json(W),
 }
 
-impl Rows<Box<dyn Write>> {
+impl Rows<BufWriter<Stdout>> {
     fn new(args: &ListArgs, shape: Shape, view: Option<&View>) -> Self {
-        let out: Box<dyn Write> = Box::new(stdout());
         if shape == Shape::Json {
-            Self::Json(out)
+            Self::Json(stdout())
         } else {
             let header = !args.output.no_header;
-            Self::Lines(Columns::new(out, shape, columns(view), header))
+            let columns = Columns::new(stdout(), shape, columns(view), header);
+            Self::Lines(columns, Cells::default())
         }
     }
 }
@@ -133,7 +133,16 @@ impl<W: Write> Rows<W> {
         knowledge: &mut Knowledge,
     ) -> Result<(), Trouble> {
         match self {
-            Self::Lines(columns) => columns.row(cells(view, connection, knowledge)?)?,
+            Self::Lines(columns, cells) => {
+                cells.clear();
+                cells.put(connection.state);
+                cells.put(connection.receive_queue);
+                cells.put(connection.send_queue);
+                view.put_local(&connection.pair, cells);
+                cells.put(connection.peer());
+                view.put(Some(connection), knowledge, cells)?;
+                columns.row(cells)?;
+            }
             Self::Json(out) => line(out, &view.object(connection, knowledge)?)?,
         }
         Ok(())
@@ -141,7 +150,7 @@ impl<W: Write> Rows<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Lines(columns) => columns.flush(),
+            Self::Lines(columns, _) => columns.flush(),
             Self::Json(out) => out.flush(),
         }
     }
@@ -157,20 +166,4 @@ fn columns(view: Option<&View>) -> Vec<Column> {
     ];
     columns.extend(view.map(View::columns).unwrap_or_default());
     columns
-}
-
-fn cells(
-    view: &mut View,
-    connection: &Connection,
-    knowledge: &mut Knowledge,
-) -> Result<Vec<Cell>, Error> {
-    let mut cells = vec![
-        connection.state.into(),
-        connection.receive_queue.into(),
-        connection.send_queue.into(),
-        view.local(&connection.pair).into(),
-        connection.peer().into(),
-    ];
-    cells.extend(view.cells(Some(connection), knowledge)?);
-    Ok(cells)
 }

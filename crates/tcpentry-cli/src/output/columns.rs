@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr;
 
-use super::Shape;
+use super::{Cells, Shape};
 
 /// A column: its name and which side its cells lean to.
 #[derive(Clone, Copy, Debug)]
@@ -38,55 +38,31 @@ pub(crate) enum Align {
     Right,
 }
 
-/// A cell: text without control characters, and its colour.
-#[derive(Clone, Debug)]
-pub(crate) struct Cell {
-    text: String,
-    style: Style,
-}
-
-impl Cell {
-    pub(crate) fn styled(text: impl Into<String>, style: Style) -> Self {
-        Self {
-            text: text.into(),
-            style,
-        }
-    }
-}
-
-impl<T: ToString> From<T> for Cell {
-    fn from(text: T) -> Self {
-        Self::styled(text.to_string(), Style::new())
-    }
-}
-
 /// Writes rows. For people it holds back the first rows to learn how wide the columns are.
 pub(crate) struct Columns<W> {
     out: W,
     shape: Shape,
     kinds: Vec<Column>,
     widths: Vec<usize>,
-    held: Vec<Vec<Cell>>,
+    held: Vec<Cells>,
     flowing: bool,
 }
 
 impl<W: Write> Columns<W> {
     pub(crate) fn new(out: W, shape: Shape, columns: Vec<Column>, header: bool) -> Self {
         let widths = vec![0; columns.len()];
-        let held = if header {
-            let bold = match shape {
+        let mut held = Vec::new();
+        if header {
+            let style = match shape {
                 Shape::Human { color: true } => Style::new().bold(),
                 _ => Style::new(),
             };
-            vec![
-                columns
-                    .iter()
-                    .map(|column| Cell::styled(column.name, bold))
-                    .collect(),
-            ]
-        } else {
-            Vec::new()
-        };
+            let mut names = Cells::default();
+            for column in &columns {
+                names.styled(column.name, style);
+            }
+            held.push(names);
+        }
         Self {
             out,
             shape,
@@ -97,12 +73,12 @@ impl<W: Write> Columns<W> {
         }
     }
 
-    pub(crate) fn row(&mut self, cells: Vec<Cell>) -> io::Result<()> {
-        debug_assert_eq!(cells.len(), self.kinds.len());
+    pub(crate) fn row(&mut self, cells: &Cells) -> io::Result<()> {
+        debug_assert_eq!(cells.iter().len(), self.kinds.len());
         if self.flowing {
-            return self.write(&cells);
+            return self.write(cells);
         }
-        self.held.push(cells);
+        self.held.push(cells.clone());
         if !self.shape.is_human() || self.held.len() > HELD_BACK {
             self.flow()?;
         }
@@ -122,51 +98,38 @@ impl<W: Write> Columns<W> {
         self.flowing = true;
         let held = std::mem::take(&mut self.held);
         for cells in &held {
-            for (width, cell) in self.widths.iter_mut().zip(cells) {
-                *width = (*width).max(cell.text.width());
+            for (width, (text, _)) in self.widths.iter_mut().zip(cells.iter()) {
+                *width = (*width).max(text.width());
             }
         }
         held.iter().try_for_each(|cells| self.write(cells))
     }
 
-    fn write(&mut self, cells: &[Cell]) -> io::Result<()> {
-        let last = cells.len().saturating_sub(1);
-        for (index, cell) in cells.iter().enumerate() {
-            match self.shape {
-                Shape::Human { color } => self.write_aligned(index, cell, index == last, color)?,
-                Shape::Tabs | Shape::Json => self.out.write_all(cell.text.as_bytes())?,
-            }
-            let separator: &[u8] = match (index == last, self.shape.is_human()) {
-                (true, _) => b"\n",
-                (false, true) => b"  ",
-                (false, false) => b"\t",
+    fn write(&mut self, cells: &Cells) -> io::Result<()> {
+        let Shape::Human { color } = self.shape else {
+            let line = cells.tabbed();
+            self.out.write_all(&line[..line.len() - 1])?;
+            return self.out.write_all(b"\n");
+        };
+        let last = self.kinds.len().saturating_sub(1);
+        for (index, (text, style)) in cells.iter().enumerate() {
+            let missing = self.widths[index].saturating_sub(text.width());
+            let (before, after) = match self.kinds[index].align {
+                Align::Right => (missing, 0),
+                // Nothing stands behind the last column: no trailing blanks.
+                Align::Left if index == last => (0, 0),
+                Align::Left => (0, missing),
             };
-            self.out.write_all(separator)?;
+            write!(self.out, "{:before$}", "")?;
+            if color {
+                write!(self.out, "{style}{text}{style:#}")?;
+            } else {
+                self.out.write_all(text.as_bytes())?;
+            }
+            let separator = if index == last { "\n" } else { "  " };
+            write!(self.out, "{:after$}{separator}", "")?;
         }
         Ok(())
-    }
-
-    fn write_aligned(
-        &mut self,
-        index: usize,
-        cell: &Cell,
-        last: bool,
-        color: bool,
-    ) -> io::Result<()> {
-        let missing = self.widths[index].saturating_sub(cell.text.width());
-        let (before, after) = match self.kinds[index].align {
-            Align::Right => (missing, 0),
-            // Nothing stands behind the last column: no trailing blanks.
-            Align::Left if last => (0, 0),
-            Align::Left => (0, missing),
-        };
-        write!(self.out, "{:before$}", "")?;
-        if color {
-            write!(self.out, "{}{}{:#}", cell.style, cell.text, cell.style)?;
-        } else {
-            self.out.write_all(cell.text.as_bytes())?;
-        }
-        write!(self.out, "{:after$}", "")
     }
 }
 
@@ -187,7 +150,11 @@ mod tests {
         let mut out = Vec::new();
         let mut printer = Columns::new(&mut out, shape, columns.to_vec(), true);
         for row in rows {
-            printer.row(row.map(Cell::from).to_vec()).unwrap();
+            let mut cells = Cells::default();
+            for text in row {
+                cells.put(*text);
+            }
+            printer.row(&cells).unwrap();
         }
         printer.flush().unwrap();
         String::from_utf8(out).unwrap()

@@ -1,5 +1,6 @@
 //! How things are shown: to people aligned and coloured, to scripts as tabs or JSON.
 
+mod cells;
 mod columns;
 mod json;
 mod row;
@@ -10,7 +11,8 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use anstyle::{AnsiColor, Style};
 use tcpentry::{ErrorKind, Guard, Outcome};
 
-pub(crate) use columns::{Cell, Column, Columns};
+pub(crate) use cells::Cells;
+pub(crate) use columns::{Column, Columns};
 pub(crate) use json::{Counters, Deletion, Name, Socket, line};
 pub(crate) use row::{duration, local, user};
 pub(crate) use view::View;
@@ -60,8 +62,21 @@ impl Shape {
 }
 
 /// Standard output, in writes of 64 KiB.
-pub(crate) fn stdout() -> BufWriter<impl Write> {
-    BufWriter::with_capacity(64 * 1024, io::stdout().lock())
+pub(crate) fn stdout() -> BufWriter<Stdout> {
+    BufWriter::with_capacity(64 * 1024, Stdout)
+}
+
+/// Standard output without the buffer of the standard library, which parts what is written at its last newline.
+pub(crate) struct Stdout;
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::io::write(rustix::stdio::stdout(), bytes)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Says something on standard error, under the program's name.

@@ -6,7 +6,7 @@ use tcpentry::{
 use uzers::UsersCache;
 
 use super::json::Holder;
-use super::{Cell, Column, Counters, Shape, Socket, duration, local, user};
+use super::{Cells, Column, Counters, Shape, Socket, duration, local, user};
 use crate::args::ShowArgs;
 use crate::sites::Site;
 
@@ -60,6 +60,14 @@ impl View {
         self.netns.as_deref()
     }
 
+    /// Adds the cell of the local end, with the device its socket is bound to.
+    pub(crate) fn put_local(&mut self, pair: &tcpentry::Pair, cells: &mut Cells) {
+        match pair.interface() {
+            None => cells.put(pair.local()),
+            Some(_) => cells.put(self.local(pair)),
+        }
+    }
+
     /// The local end, with the device its socket is bound to.
     pub(crate) fn local(&mut self, pair: &tcpentry::Pair) -> String {
         local(pair, &mut self.devices)
@@ -99,26 +107,27 @@ impl View {
         columns
     }
 
-    /// Their cells; without a socket, empty ones.
+    /// Adds their cells; without a socket, empty ones.
     ///
     /// # Errors
-    /// When what is to be shown of owners can't be read at all.
-    pub(crate) fn cells(
+    /// When what is to be shown of owners can't be read at all; the row is not complete then.
+    pub(crate) fn put(
         &mut self,
         connection: Option<&Connection>,
         knowledge: &mut Knowledge,
-    ) -> Result<Vec<Cell>, Error> {
+        cells: &mut Cells,
+    ) -> Result<(), Error> {
         let Some(connection) = connection else {
-            return Ok(self.columns().iter().map(|_| NOTHING.into()).collect());
+            self.columns().iter().for_each(|_| cells.put(None::<&str>));
+            return Ok(());
         };
-        let mut cells = Vec::new();
         if self.netns.is_some() {
-            cells.push(self.netns.clone());
+            cells.put(self.netns.as_deref());
         }
         if self.show.process {
             let owners = owners(connection, knowledge)?;
             let all: Vec<_> = owners.iter().map(process).collect();
-            cells.push(if !all.is_empty() {
+            cells.put(if !all.is_empty() {
                 Some(all.join(" "))
             } else if connection.inode.is_some() {
                 // It is somebody's, who may not be seen.
@@ -128,7 +137,7 @@ impl View {
             });
         }
         if self.show.user {
-            cells.push(if self.users_told {
+            cells.put(if self.users_told {
                 user(connection, &self.users)
             } else {
                 connection.inode.map(|_| "?".to_owned())
@@ -138,47 +147,47 @@ impl View {
             let path = knowledge.cgroup(connection)?;
             let text = |text: String| escape(text.as_bytes());
             let container = path.and_then(Container::of_cgroup);
-            cells.push(container.map(|container| text(container.to_string())));
+            cells.put(container.map(|container| text(container.to_string())));
             let unit = path.and_then(Unit::of_cgroup);
-            cells.push(unit.map(|unit| text(unit.to_string())));
+            cells.put(unit.map(|unit| text(unit.to_string())));
         }
         if self.show.info {
-            cells.extend(self.counters(connection));
+            self.put_counters(connection, cells);
         }
         if self.id {
-            cells.push(self.identity(connection));
+            match self.place {
+                Some(place) => cells.formatted(format_args!("{}", place.identity(connection))),
+                None => cells.put(None::<&str>),
+            }
         }
-        let cells = cells.into_iter();
-        Ok(cells
-            .map(|text| text.map_or(NOTHING.into(), Cell::from))
-            .collect())
+        Ok(())
     }
 
-    fn counters(&self, connection: &Connection) -> [Option<String>; 4] {
+    fn put_counters(&self, connection: &Connection, cells: &mut Cells) {
         let human = self.shape.is_human();
         let info = connection
             .info
             .as_deref()
             .filter(|_| connection.state != State::Listening);
-        let time = |time, raw: u128| {
-            if human {
-                duration(time)
-            } else {
-                raw.to_string()
+        let times = [
+            connection.idle().map(|idle| (idle, idle.as_millis())),
+            info.map(|info| (info.rtt, info.rtt.as_micros())),
+        ];
+        for time in times {
+            match time {
+                Some((time, _)) if human => cells.put(duration(time)),
+                Some((_, raw)) => cells.formatted(format_args!("{raw}")),
+                None => cells.put(None::<&str>),
             }
-        };
-        [
-            connection.idle().map(|idle| time(idle, idle.as_millis())),
-            info.map(|info| time(info.rtt, info.rtt.as_micros())),
-            info.map(|info| info.retransmits.to_string()),
-            info.map(|info| info.total_retransmits.to_string()),
-        ]
+        }
+        cells.put(info.map(|info| u32::from(info.retransmits)));
+        cells.put(info.map(|info| info.total_retransmits));
     }
 
     /// The socket as an object of JSON.
     ///
     /// # Errors
-    /// As of [`cells`](Self::cells).
+    /// As of [`put`](Self::put).
     pub(crate) fn object(
         &mut self,
         connection: &Connection,
@@ -217,6 +226,3 @@ fn process(owner: &Owner) -> String {
     let name = escape(&owner.name).replace(' ', r"\x20");
     format!("{name},pid={}", owner.process.pid())
 }
-
-/// What a cell shows when there is nothing to show.
-const NOTHING: &str = "-";

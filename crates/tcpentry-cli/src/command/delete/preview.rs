@@ -7,7 +7,7 @@ use tcpentry::{Connection, Error, Knowledge};
 
 use super::report::Report;
 use crate::args::DeleteArgs;
-use crate::output::{Column, Columns, Shape};
+use crate::output::{Cells, Column, Columns, Shape};
 
 /// Shows the connections, on standard error: standard output is for what became of them.
 pub(super) fn show(
@@ -26,16 +26,16 @@ pub(super) fn show(
     columns.extend(view.columns());
     let header = !args.output.no_header && !doomed.is_empty();
     let mut out = Columns::new(io::stderr(), shape, columns, header);
+    let mut cells = Cells::default();
     for (place, connection) in doomed.iter().take(SHOWN) {
         let view = report.view(*place);
-        let mut cells = vec![
-            connection.state.into(),
-            view.local(&connection.pair).into(),
-            connection.peer().into(),
-        ];
-        cells.extend(view.cells(Some(connection), knowledge)?);
+        cells.clear();
+        cells.put(connection.state);
+        view.put_local(&connection.pair, &mut cells);
+        cells.put(connection.peer());
+        view.put(Some(connection), knowledge, &mut cells)?;
         // Who can't be shown them can't confirm either.
-        let _ = out.row(cells);
+        let _ = out.row(&cells);
     }
     let _ = out.flush();
     if let Some(more @ 1..) = doomed.len().checked_sub(SHOWN) {

@@ -10,7 +10,7 @@ use tcpentry::{Connection, Error, Knowledge, Method, Outcome, Pair, Target};
 use crate::args::DeleteArgs;
 use crate::exit::{Exit, Tally};
 use crate::output::{
-    Cell, Column, Columns, Deletion, Name, Shape, View, complain, hint_at, hint_of, line, stdout,
+    Cells, Column, Columns, Deletion, Name, Shape, View, complain, hint_at, hint_of, line, stdout,
     style_of,
 };
 use crate::progress::Progress;
@@ -90,6 +90,8 @@ impl Attempt {
 #[expect(clippy::struct_excessive_bools, reason = "none depends on another")]
 pub(super) struct Report {
     to: To,
+    /// The row that is written.
+    cells: Cells,
     /// Whether it could not be written.
     lost: bool,
     /// When what was told was last written out; `None` as long as nothing was told.
@@ -143,6 +145,7 @@ impl Report {
         };
         Ok(Self {
             to,
+            cells: Cells::default(),
             lost: false,
             flushed: None,
             views,
@@ -241,32 +244,24 @@ impl Report {
     }
 
     fn write_row(&mut self, attempt: &Attempt, knowledge: &mut Knowledge) -> io::Result<()> {
-        let outcome = attempt.outcome();
-        let pair = attempt.pair();
+        let Self {
+            to: To::Lines(columns),
+            views,
+            cells,
+            ..
+        } = self
+        else {
+            return Ok(());
+        };
+        let view = &mut views[attempt.place];
         let found = attempt.found.as_ref();
-        let method = attempt
-            .result
-            .as_ref()
-            .map_or("-".to_owned(), Method::to_string);
-        let state = found.map_or("-".to_owned(), |found| found.state.to_string());
-        let mut cells = vec![
-            Cell::styled(outcome.to_string(), style_of(outcome)),
-            state.into(),
-            self.view_of(attempt).local(&pair).into(),
-            pair.peer().into(),
-            method.into(),
-        ];
-        cells.extend(match self.view_of(attempt).cells(found, knowledge) {
-            Ok(cells) => cells,
-            Err(_) => self
-                .view_of(attempt)
-                .cells(None, knowledge)
-                .unwrap_or_default(),
-        });
-        match &mut self.to {
-            To::Lines(columns) => columns.row(cells),
-            To::Json(_) => Ok(()),
+        put_front(attempt, view, cells);
+        if view.put(found, knowledge, cells).is_err() {
+            put_front(attempt, view, cells);
+            // Of none nothing has to be read.
+            let _ = view.put(None, knowledge, cells);
         }
+        columns.row(cells)
     }
 
     fn write_object(&mut self, attempt: &Attempt, knowledge: &mut Knowledge) -> io::Result<()> {
@@ -387,6 +382,18 @@ impl Report {
         }
         self.tally.exit()
     }
+}
+
+/// Begins a row with the columns that every report has.
+fn put_front(attempt: &Attempt, view: &mut View, cells: &mut Cells) {
+    let outcome = attempt.outcome();
+    let pair = attempt.pair();
+    cells.clear();
+    cells.styled(outcome, style_of(outcome));
+    cells.put(attempt.found.as_ref().map(|found| found.state));
+    view.put_local(&pair, cells);
+    cells.put(pair.peer());
+    cells.put(attempt.result.as_ref().ok().copied());
 }
 
 /// What is shown of a site's sockets; without identities where the machine does not tell its boot id.
