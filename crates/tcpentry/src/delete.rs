@@ -132,7 +132,7 @@ impl TcpTable {
     ///
     /// ```no_run
     /// use tcpentry::{Options, Pair, TcpTable};
-    /// let pair: Pair = "192.0.2.1:443 198.51.100.7:51034".parse()?;
+    /// let pair = Pair::new("192.0.2.1:443".parse()?, "198.51.100.7:51034".parse()?)?;
     /// let deleted = TcpTable::open()?.find_and_delete(&pair.into(), &Options::default())?;
     /// println!("{}", deleted.connection);
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -40,6 +40,8 @@ use crate::walk::Walk;
 pub struct TcpTable {
     pub(crate) asker: Asker,
     pub(crate) walker: Diag,
+    /// For a second processor.
+    pub(crate) another: Box<Another>,
     socket: NetlinkSocket,
     netns: NetnsId,
     boot: Option<BootId>,
@@ -215,6 +217,7 @@ impl TcpTable {
         Self {
             asker: Asker { diag: asker },
             walker,
+            another: Box::new(move || another(netns)),
             socket,
             netns,
             boot: None,
@@ -230,7 +233,10 @@ impl TcpTable {
     #[cfg(test)]
     pub(crate) fn of(diags: [Diag; 2]) -> Self {
         let socket = NetlinkSocket::open().expect("everybody may open one");
-        Self::over(diags, socket, NetnsId::Cookie(1))
+        let mut table = Self::over(diags, socket, NetnsId::Cookie(1));
+        // A real one would ask the real kernel.
+        table.another = Box::new(|| None);
+        table
     }
 
     /// The network namespace it belongs to.
@@ -494,6 +500,16 @@ impl fmt::Debug for Connections<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connections").finish_non_exhaustive()
     }
+}
+
+/// Opens another conversation with the kernel about the same network namespace, where it can.
+pub(crate) type Another = dyn FnMut() -> Option<Diag> + Send + Sync;
+
+/// In the namespace of this thread, if that is still this one.
+fn another(netns: NetnsId) -> Option<Diag> {
+    let socket = NetlinkSocket::open().ok()?;
+    let its = netns::of_socket(&socket, netns::inode_of_this_thread).ok()?;
+    (its == netns).then(|| Diag::new(socket))
 }
 
 fn open_socket() -> Result<NetlinkSocket, Error> {

@@ -4,10 +4,12 @@
 //! them. Whatever is not plainly done in a batch goes the way of a single connection afterwards, which
 //! looks again and decides: so there is one place that knows what an answer means.
 
-use std::collections::{HashSet, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
+mod helper;
+mod rows;
+
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::thread;
 
 use rustix::io::Errno;
 
@@ -19,8 +21,10 @@ use crate::error::{Error, Operation};
 use crate::holders::HolderSource;
 use crate::sock_diag::DESTRUCTIONS;
 use crate::state::State;
-use crate::table::{Query, TcpTable};
+use crate::table::{Another, Query, TcpTable};
 use crate::walk::Walk;
+use helper::{Helper, Names, Words};
+use rows::{DISTANCE, Recent, Waiting};
 
 /// What is to be done with a row of the table: the answer of whoever selects.
 #[derive(Clone, Debug)]
@@ -48,6 +52,9 @@ impl TcpTable {
     /// looked at again first. Its cookie protects every other socket in that time. What it can't tell is
     /// that the owner has disconnected this very socket and made a listener of it meanwhile:
     /// [`delete`](Self::delete) leaves him only microseconds for that.
+    ///
+    /// Where there are many and a second processor, another thread destroys some of them, over a socket that is
+    /// opened for it; the closures are called on this one only.
     ///
     /// Apart from eight bytes for each row it needs no more memory for a million connections than for
     /// a thousand; who may only borrow also remembers the sockets of all processes that he may see.
@@ -127,15 +134,17 @@ impl TcpTable {
         mode: Mode,
         report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
     ) {
-        let mut bulk = Bulk::new(&mut self.asker, options, mode, report);
+        let another = &mut *self.another;
+        let mut bulk = Bulk::new(&mut self.asker, options, mode, another, report);
         let mut connections = connections.into_iter();
         loop {
             let some = connections.by_ref().take(DESTRUCTIONS);
-            let mut batch: Vec<_> = some.map(Item::named).collect();
-            if batch.is_empty() || bulk.delete(&mut batch).is_break() {
-                return;
+            let batch: Vec<_> = some.map(Item::named).collect();
+            if batch.is_empty() || bulk.delete(batch).is_break() {
+                break;
             }
         }
+        bulk.finish();
     }
 
     fn matching(
@@ -146,7 +155,8 @@ impl TcpTable {
         mut select: impl FnMut(&Connection) -> Verdict,
         report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
     ) -> Result<(), Error> {
-        let mut bulk = Bulk::new(&mut self.asker, options, mode, report);
+        let another = &mut *self.another;
+        let mut bulk = Bulk::new(&mut self.asker, options, mode, another, report);
         // What of a row is MPTCP is only told with the counters, which cost as much as half of it.
         let query = if bulk.rules_out_mptcp() {
             query.clone()
@@ -166,6 +176,7 @@ impl TcpTable {
                 }
             };
             if waiting.has_moved_on(rows.datagram()) && bulk.delete_ripe(&mut waiting).is_break() {
+                // What is pending has been told.
                 return Ok(());
             }
             if recent.contains(row.cookie) {
@@ -175,13 +186,17 @@ impl TcpTable {
                 Verdict::Skip => continue,
                 Verdict::Take => Item::named(row),
                 Verdict::Refuse(error) => Item::refused(row, error),
-                Verdict::Stop => return Ok(()),
+                Verdict::Stop => {
+                    bulk.finish();
+                    return Ok(());
+                }
             };
             recent.remember(item.connection.cookie);
             waiting.push(item);
         }
         drop(rows);
         let _ = bulk.delete_rest(&mut waiting);
+        bulk.finish();
         result
     }
 }
@@ -227,168 +242,51 @@ impl Item {
     }
 }
 
-/// The rows that were taken from a running walk and are not yet deleted.
-///
-/// The kernel's walk counts the sockets of the hash chain at which it has paused, and goes on behind
-/// as many: to destroy one of that chain makes it skip another one. It fills a datagram ahead of the
-/// one that is read. So a row is left alone until [`DISTANCE`] more datagrams have come: then only a
-/// chain with more sockets than fill those could still be the one.
-struct Waiting {
-    items: VecDeque<Shown>,
-    /// The datagram that was read last, and when.
-    datagram: u64,
-    read: Instant,
-    /// When the rows of that datagram were looked at: it was filled when the one before was read.
-    filled: Instant,
-}
-
-struct Shown {
-    item: Item,
-    datagram: u64,
-    filled: Instant,
-}
-
-impl Waiting {
-    fn new() -> Self {
-        let now = Instant::now();
-        Self {
-            items: VecDeque::new(),
-            datagram: 0,
-            read: now,
-            filled: now,
-        }
-    }
-
-    /// Whether the walk has come to another datagram.
-    fn has_moved_on(&mut self, datagram: u64) -> bool {
-        let moved = datagram != self.datagram;
-        if moved {
-            self.datagram = datagram;
-            self.filled = self.read;
-            self.read = Instant::now();
-        }
-        moved
-    }
-
-    /// Whether there are so many that a batch is worth its questions.
-    fn are_many_ripe(&self) -> bool {
-        let oldest = self.items.front();
-        oldest.is_some_and(|oldest| oldest.datagram + DISTANCE + TOGETHER <= self.datagram)
-    }
-
-    fn push(&mut self, item: Item) {
-        self.items.push_back(Shown {
-            item,
-            datagram: self.datagram,
-            filled: self.filled,
-        });
-    }
-
-    /// The next batch of rows that are at least so many datagrams old.
-    fn batch(&mut self, distance: u64) -> Vec<Item> {
-        let is_ripe = |shown: &&Shown| shown.datagram + distance <= self.datagram;
-        let count = self
-            .items
-            .iter()
-            .take(DESTRUCTIONS)
-            .take_while(is_ripe)
-            .count();
-        let batch = self.items.drain(..count);
-        let now = Instant::now();
-        batch
-            .map(|Shown { item, filled, .. }| match item.progress {
-                // Where MPTCP has not been ruled out, another look tells.
-                Progress::Named
-                    if now.duration_since(filled) < FRESH && item.connection.mptcp.is_some() =>
-                {
-                    Item {
-                        progress: Progress::Seen,
-                        ..item
-                    }
-                }
-                _ => item,
-            })
-            .collect()
-    }
-
-    fn are_any_untold(&self) -> bool {
-        self.items
-            .iter()
-            .any(|shown| is_untold(&shown.item.connection))
-    }
-
-    fn tell_that_none_is_mptcp(&mut self) {
-        for Shown { item, .. } in &mut self.items {
-            if is_untold(&item.connection) {
-                item.connection.mptcp = Some(false);
-            }
-        }
-    }
-}
-
-/// Whether nobody has told if it is MPTCP; of what is but a request yet only another look does.
-fn is_untold(connection: &Connection) -> bool {
-    connection.mptcp.is_none() && connection.state != State::SynRecv
-}
-
-/// The sockets that were taken last: one that moves within the table can be shown twice in a walk.
-#[derive(Default)]
-struct Recent {
-    cookies: HashSet<Cookie, BuildHasherDefault<Spread>>,
-    order: VecDeque<Cookie>,
-}
-
-impl Recent {
-    fn contains(&self, cookie: Cookie) -> bool {
-        self.cookies.contains(&cookie)
-    }
-
-    fn remember(&mut self, cookie: Cookie) {
-        if self.order.len() == REMEMBERED {
-            if let Some(oldest) = self.order.pop_front() {
-                self.cookies.remove(&oldest);
-            }
-        }
-        self.cookies.insert(cookie);
-        self.order.push_back(cookie);
-    }
-}
-
-/// Hashes the kernel's numbers, which nobody chooses: in one multiplication.
-#[derive(Default)]
-struct Spread(u64);
-
-impl Hasher for Spread {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u64(byte.into());
-        }
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        // 2^64 by the golden ratio: spreads consecutive numbers over all bits.
-        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-}
-
 /// A run of deletions in batches.
 struct Bulk<'t, R> {
     deleter: Deleter<'t>,
     report: R,
     /// Whether batches are of use: the kernel has not refused them for want of rights.
     together: bool,
+    /// A second processor, once there is enough to do for it.
+    help: Help<'t>,
+    /// The batches that have been sent and not been told, the oldest first.
+    pending: VecDeque<Batch>,
+    /// Whether whoever is told has had enough.
+    flow: ControlFlow<()>,
+}
+
+/// Whether another processor destroys too.
+enum Help<'t> {
+    /// It may, once it is of use: over another socket of this namespace.
+    Possible(&'t mut Another),
+    Running(Helper),
+    None,
+}
+
+struct Batch {
+    items: Vec<Item>,
+    /// The places of those that were sent.
+    sent: Vec<usize>,
+    /// What the kernel has said of them; `None` as long as the helper has not told.
+    words: Option<Words>,
 }
 
 impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> Bulk<'t, R> {
-    fn new(asker: &'t mut Asker, options: &'t Options, mode: Mode, report: R) -> Self {
+    fn new(
+        asker: &'t mut Asker,
+        options: &'t Options,
+        mode: Mode,
+        another: &'t mut Another,
+        report: R,
+    ) -> Self {
         Self {
             deleter: Deleter::new(asker, options, mode, HolderSource::for_many()),
             report,
             together: options.method != MethodChoice::Borrow,
+            help: Help::Possible(another),
+            pending: VecDeque::new(),
+            flow: ControlFlow::Continue(()),
         }
     }
 
@@ -415,42 +313,116 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> Bulk<'
             waiting.tell_that_none_is_mptcp();
         }
         loop {
-            let mut batch = waiting.batch(distance);
+            let batch = waiting.batch(distance);
             if batch.is_empty() {
                 return ControlFlow::Continue(());
             }
-            self.delete(&mut batch)?;
+            self.delete(batch)?;
         }
     }
 
-    /// Deletes a batch and reports on each of it, in order.
-    fn delete(&mut self, batch: &mut [Item]) -> ControlFlow<()> {
-        self.deleter.holders.next_batch();
+    /// Deletes a batch, and reports on each of it when those before have been reported.
+    fn delete(&mut self, mut items: Vec<Item>) -> ControlFlow<()> {
+        let mut sent = Vec::new();
         match self.deleter.mode {
             Mode::Act => {
-                self.look(batch);
-                self.destroy(batch);
+                self.look(&mut items);
+                let options = self.deleter.options;
+                if self.together {
+                    let places = 0..items.len();
+                    sent.extend(places.filter(|&place| is_ready(&items[place], options)));
+                }
             }
             Mode::Rehearse => {
                 // Only a look-up tells whether the kernel would find it.
-                for item in &mut *batch {
+                for item in &mut items {
                     if matches!(item.progress, Progress::Seen) {
                         item.progress = Progress::Named;
                     }
                 }
-                self.look(batch);
-                self.rehearse(batch);
+                self.look(&mut items);
+                self.rehearse(&mut items);
             }
         }
-        let mut flow = ControlFlow::Continue(());
-        for item in batch {
-            if flow.is_break() && !item.sent {
+        let names = sent.iter().map(|&place| items[place].name()).collect();
+        let words = self.send(names);
+        self.pending.push_back(Batch { items, sent, words });
+        self.tell_finished();
+        if self.flow.is_break() {
+            self.finish();
+        }
+        self.flow
+    }
+
+    /// Has them destroyed: by the helper, who tells later, or here.
+    fn send(&mut self, names: Names) -> Option<Words> {
+        if names.len() == DESTRUCTIONS {
+            if let Help::Possible(another) = &mut self.help {
+                let is_alone = thread::available_parallelism().is_ok_and(|count| count.get() < 2);
+                let diag = if is_alone { None } else { another() };
+                let helper = diag.and_then(Helper::start);
+                self.help = helper.map_or(Help::None, Help::Running);
+            }
+        }
+        let names = match &self.help {
+            Help::Running(helper) if !names.is_empty() => match helper.give(names) {
+                Ok(()) => return None,
+                Err(names) => names,
+            },
+            _ => names,
+        };
+        Some(self.deleter.asker.diag.destroy_many(&names))
+    }
+
+    /// Tells of what was sent to its end, in the order in which it was sent.
+    fn tell_finished(&mut self) {
+        if let Help::Running(helper) = &self.help {
+            let unsaid = self
+                .pending
+                .iter_mut()
+                .filter(|batch| batch.words.is_none());
+            for batch in unsaid {
+                batch.words = helper.try_take();
+                if batch.words.is_none() {
+                    break;
+                }
+            }
+        }
+        while let Some(batch) = self.pending.front_mut() {
+            let Some(words) = batch.words.take() else {
+                return;
+            };
+            if let Some(Batch { items, sent, .. }) = self.pending.pop_front() {
+                self.tell(items, &sent, words);
+            }
+        }
+    }
+
+    /// Waits for all that was sent, and tells of it.
+    fn finish(&mut self) {
+        while let Some(Batch { items, sent, words }) = self.pending.pop_front() {
+            let words = words.or_else(|| match &self.help {
+                Help::Running(helper) => helper.take(),
+                Help::Possible(_) | Help::None => None,
+            });
+            // A helper that has died without a word may have done it or not: only another look can tell.
+            let words = words.unwrap_or_else(|| vec![Err(Errno::AGAIN); sent.len()]);
+            self.tell(items, &sent, words);
+        }
+    }
+
+    /// Reports on each of a batch, in order.
+    fn tell(&mut self, mut items: Vec<Item>, sent: &[usize], words: Words) {
+        self.deleter.holders.next_batch();
+        self.settle(&mut items, sent, words);
+        for item in &mut items {
+            if self.flow.is_break() && !item.sent {
                 continue;
             }
             let connection = &item.connection;
             let reported = match std::mem::replace(&mut item.progress, Progress::Named) {
                 Progress::Decided(result) => (self.report)(connection, result),
-                Progress::Named | Progress::Seen if flow.is_break() => {
+                Progress::Named | Progress::Seen if self.flow.is_break() => {
                     match self.deleter.find_out(connection) {
                         Some(error) => (self.report)(connection, Err(error)),
                         // It was not destroyed: as if it had never been sent.
@@ -463,10 +435,9 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> Bulk<'
                 },
             };
             if reported.is_break() {
-                flow = reported;
+                self.flow = reported;
             }
         }
-        flow
     }
 
     /// Looks at those again that were seen some time ago: see [`Deleter::admit`].
@@ -491,13 +462,10 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> Bulk<'
         }
     }
 
-    /// Destroys what is a plain connection, as of just now.
-    fn destroy(&mut self, batch: &mut [Item]) {
-        let options = self.deleter.options;
-        let mut items = self.select(batch, |item| is_ready(item, options));
-        let names: Vec<_> = items.iter().map(|item| item.name()).collect();
-        let words = self.deleter.asker.diag.destroy_many(&names);
-        for (item, word) in items.iter_mut().zip(words) {
+    /// What the kernel's words on those that were sent mean.
+    fn settle(&mut self, items: &mut [Item], sent: &[usize], words: Words) {
+        for (&place, word) in sent.iter().zip(words) {
+            let item = &mut items[place];
             item.sent = matches!(word, Ok(()) | Err(Errno::AGAIN));
             match word {
                 Ok(()) => item.progress = Progress::Decided(Ok(Method::SockDiag)),
@@ -507,15 +475,15 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> Bulk<'
                 Err(_) => {}
             }
         }
-        self.confirm(&mut items);
+        self.confirm(items);
     }
 
     /// What may be left although the kernel has acknowledged it: see [`Deleter::confirm`].
-    fn confirm(&mut self, items: &mut [&mut Item]) {
+    fn confirm(&mut self, items: &mut [Item]) {
         let from_all = may_leave_orphans();
         let mut items: Vec<_> = items
             .iter_mut()
-            .filter(|item| matches!(item.progress, Progress::Decided(Ok(_))))
+            .filter(|item| item.sent && matches!(item.progress, Progress::Decided(Ok(_))))
             .filter(|item| from_all || item.connection.inode.is_none())
             .collect();
         let names: Vec<_> = items.iter().map(|item| item.name()).collect();
@@ -574,15 +542,6 @@ fn is_ready(item: &Item, options: &Options) -> bool {
         && connection.mptcp == Some(false)
         && may_be_plain(connection, options)
 }
-
-/// Six hundred sockets with their counters fill as many datagrams (Linux 6.18). Only in a namespace
-/// whose own hash table is hundreds of times too small (`tcp_child_ehash_entries`) is a chain longer.
-const DISTANCE: u64 = 8;
-/// The rows of so many datagrams are waited for: a thousand, for which the kernel is asked once whether there is MPTCP.
-const TOGETHER: u64 = 4;
-/// How old a row may be and still be taken for what is there.
-const FRESH: Duration = Duration::from_millis(50);
-const REMEMBERED: usize = 4096;
 
 #[cfg(test)]
 mod tests;

@@ -108,16 +108,16 @@ impl<K: FnMut(&Asked) -> Vec<Answer>> Fake<K> {
 pub(crate) fn diag(
     kernel: impl FnMut(&Asked) -> Vec<Answer> + Send + Sync + 'static,
 ) -> (Diag, Log) {
-    let ([diag, _], log) = diags(kernel);
+    let ([diag], log) = diags(kernel);
     (diag, log)
 }
 
-/// Two conversations with the same fake kernel, and one record of both.
-pub(crate) fn diags(
+/// Conversations with the same fake kernel, and one record of all.
+pub(crate) fn diags<const N: usize>(
     kernel: impl FnMut(&Asked) -> Vec<Answer> + Send + Sync + 'static,
-) -> ([Diag; 2], Log) {
+) -> ([Diag; N], Log) {
     let (kernel, log) = (Arc::new(Mutex::new(kernel)), Log::default());
-    let diags = [(); 2].map(|()| {
+    let diags = [(); N].map(|()| {
         Diag::new(Fake {
             kernel: Arc::clone(&kernel),
             queue: VecDeque::new(),

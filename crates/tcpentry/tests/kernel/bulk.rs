@@ -517,7 +517,8 @@ fn it_stops_where_it_is_told_to() {
                 },
             )
             .unwrap();
-        assert!(told.len() <= 256);
+        // A batch that is told, and what a second processor has been given meanwhile.
+        assert!(told.len() <= 5 * 256, "{}", told.len());
         for socket in &crowd {
             assert_eq!(was_aborted(socket), told.contains(&cookie(socket)));
         }

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::error::{ErrorKind, Guard};
-use crate::sock_diag::fake::{Answer, Asked, Kernel, Log, Question, Row, destroyed, diags};
+use crate::sock_diag::Diag;
+use crate::sock_diag::fake::{Answer, Asked, Kernel, Log, Question, Row, destroyed, diag, diags};
 use crate::sock_diag::testing;
 use crate::state::States;
 
@@ -23,6 +24,19 @@ fn table(kernel: impl FnMut(&Asked) -> Vec<Answer> + Send + Sync + 'static) -> (
 fn table_of(kernel: &Shared) -> (TcpTable, Log) {
     let kernel = Arc::clone(kernel);
     table(move |asked| kernel.lock().unwrap().answer(asked))
+}
+
+/// The same, with a second processor.
+fn table_with_help(kernel: &Shared) -> (TcpTable, Log) {
+    let kernel = Arc::clone(kernel);
+    let ([asker, walker, third], log) = diags(move |asked| kernel.lock().unwrap().answer(asked));
+    (helped_by(TcpTable::of([asker, walker]), third), log)
+}
+
+fn helped_by(mut table: TcpTable, diag: Diag) -> TcpTable {
+    let mut diag = Some(diag);
+    table.another = Box::new(move || diag.take());
+    table
 }
 
 /// The socket of this number, with an owner whom nobody finds.
@@ -137,6 +151,74 @@ fn all_that_are_selected_are_deleted_while_the_table_is_walked() {
 }
 
 #[test]
+fn with_help_all_are_told_in_their_order() {
+    for in_datagram in [0, 75] {
+        let kernel = shared(rows(1..=5000));
+        kernel.lock().unwrap().in_datagram = in_datagram;
+        let (mut table, log) = table_with_help(&kernel);
+        let (told, result) = delete_matching(&mut table, |_| Verdict::Take);
+        result.unwrap();
+        assert_eq!(told, deleted(1..=5000));
+        assert_eq!(destroyed(&log).len(), 5000, "each once");
+        assert_eq!(numbers_left(&kernel), []);
+    }
+    let kernel = shared(rows(1..=3000));
+    let (mut table, _) = table_with_help(&kernel);
+    let told = delete_all(&mut table, listed(&rows(1..=3000)));
+    assert_eq!(told, deleted(1..=3000));
+}
+
+#[test]
+fn what_the_helper_can_not_do_is_done_one_by_one() {
+    let kernel = shared(rows(1..=600));
+    let (deaf, _) = diag(|_| vec![Answer::Unsent(Errno::NOBUFS)]);
+    let (table, _) = table_of(&kernel);
+    let told = delete_all(&mut helped_by(table, deaf), listed(&rows(1..=600)));
+    assert_eq!(told, deleted(1..=600));
+}
+
+#[test]
+fn after_a_break_what_the_helper_did_is_told() {
+    for told_before in [1, 300, 700] {
+        let kernel = shared(rows(1..=3000));
+        let (mut table, log) = table_with_help(&kernel);
+        let mut told = Vec::new();
+        let stop = |connection: &Connection, result: Result<Method, Error>| {
+            result.unwrap();
+            told.push(connection.cookie.value());
+            match told.len() {
+                few if few < told_before => ControlFlow::Continue(()),
+                _ => ControlFlow::Break(()),
+            }
+        };
+        let (query, options) = (Query::of(States::ALL), Options::default());
+        let take = |_: &Connection| Verdict::Take;
+        table.delete_matching(&query, &options, take, stop).unwrap();
+        let count = told.len() as u64;
+        assert!((1..3000).contains(&count), "{count}");
+        assert_eq!(told, (1..=count).collect::<Vec<_>>());
+        let mut destroyed = destroyed(&log);
+        destroyed.sort_unstable();
+        assert_eq!(destroyed, told);
+    }
+}
+
+#[test]
+fn after_a_stop_what_was_sent_is_told() {
+    let kernel = shared(rows(1..=5000));
+    kernel.lock().unwrap().in_datagram = 75;
+    let (mut table, log) = table_with_help(&kernel);
+    let (told, result) = delete_matching(&mut table, |row| match row.cookie.value() {
+        4000 => Verdict::Stop,
+        _ => Verdict::Take,
+    });
+    result.unwrap();
+    assert!((1..4000).contains(&told.len()), "{}", told.len());
+    assert_eq!(told, deleted(1..=told.len() as u64));
+    assert_eq!(destroyed(&log).len(), told.len());
+}
+
+#[test]
 fn nothing_is_destroyed_near_the_place_where_the_walk_has_paused() {
     let kernel = shared(rows(1..=100));
     kernel.lock().unwrap().in_datagram = 5;
@@ -161,7 +243,7 @@ fn a_row_that_has_grown_old_is_looked_at_again() {
             // Meanwhile the owner of the second makes a listener of it.
             let listener = Row::new("10.0.0.1:80 0.0.0.0:*", 2).state(State::Listening);
             inner.lock().unwrap().rows[1] = listener;
-            std::thread::sleep(FRESH);
+            std::thread::sleep(rows::FRESH);
         }
         Verdict::Take
     });

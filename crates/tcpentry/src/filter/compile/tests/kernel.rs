@@ -195,7 +195,7 @@ impl Varied {
         // Bound, connected, and reset by the peer: its port stays as well.
         let listener = tcp::listen(tcp::loopback(0));
         let socket = tcp::socket(tcp::loopback(0));
-        socket.bind(&tcp::loopback(42000).into()).unwrap();
+        socket.bind(&tcp::loopback(20000).into()).unwrap();
         let ends = tcp::connect_from(socket, &listener);
         rustix::net::connect_unspec(ends.server.as_fd()).unwrap();
         until("the reset arrives", || {
