@@ -1,6 +1,7 @@
 //! Running other programs, visibly: each is printed before it runs, so that it can be repeated by hand.
 
 use std::ffi::OsStr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -47,6 +48,18 @@ pub(crate) fn shown(command: &Command) -> String {
             word => quoted(word),
         });
     variables.chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a program of this name can be run.
+pub(crate) fn is_in_path(program: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|folder| is_executable(&folder.join(program)))
+    })
+}
+
+pub(crate) fn is_executable(path: &Path) -> bool {
+    path.metadata()
+        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
 pub(crate) fn cargo_program() -> std::ffi::OsString {

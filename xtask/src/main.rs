@@ -2,9 +2,11 @@
 //!
 //! CI calls these commands and holds no logic of its own, so whatever it does can be repeated by hand.
 
+mod bench;
 mod command;
 mod generate;
 mod install;
+mod namespace;
 mod test;
 
 use std::path::Path;
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
         }
         ["test"] => test::run(test::Missing::Report),
         ["test", "--install"] => test::run(test::Missing::Install),
+        ["bench", ref words @ ..] => bench::run(words),
         ["generate"] => generate::write(),
         ["generate", "--check"] => generate::check(),
         ["install", ref options @ ..] => install::Options::parse(options)
@@ -56,6 +59,10 @@ cargo xtask COMMAND
                     and checks the documentation and the generated files. Installs nothing:
                     what is missing is named together with the command that installs it.
   test --install    The same, after installing what is missing (Debian packages, through apt-get)
+  bench [--sockets 10k,100k,1M] [--rounds N] [--only NAME] [--out FOLDER]
+                    Measures the program against ss and against the kernel's floor, in a network
+                    namespace of its own; writes results.json and chart.svg (to target/bench).
+                    A million sockets take 20 minutes and 6 GB
   generate          Writes the manual page and the shells' completions from the program's definition
   generate --check  Fails if one of them is not what `generate` would write
   install --prefix P [--destdir D]

@@ -7,9 +7,9 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::namespace::Namespace;
 use crate::command::{self, program};
 use crate::install;
+use crate::namespace::Namespace;
 
 /// Installs into a folder that goes afterwards, twice, and tries it out.
 pub(super) fn works(namespace: Namespace) -> Result<()> {

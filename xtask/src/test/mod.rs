@@ -1,7 +1,6 @@
 //! `cargo xtask test`: everything that must hold before a change goes in, in the order of its cost.
 
 mod installed;
-mod namespace;
 mod needs;
 mod skipped;
 
@@ -12,8 +11,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::command::{self, cargo, program};
+use crate::namespace::Namespace;
 use crate::{generate, install};
-use namespace::Namespace;
 use skipped::SkipLog;
 
 /// What to do about programs that the tests need and this machine lacks.

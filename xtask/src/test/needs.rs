@@ -1,7 +1,7 @@
 //! The programs that the tests run besides cargo, and where each comes from.
 
 use std::fmt;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -125,19 +125,8 @@ fn is_present(program: &str) -> bool {
             .status()
             .is_ok_and(|status| status.success()),
         None if program.starts_with('/') => Path::new(program).is_file(),
-        None => in_path(program),
+        None => command::is_in_path(program),
     }
-}
-
-fn in_path(program: &str) -> bool {
-    std::env::var_os("PATH").is_some_and(|path| {
-        std::env::split_paths(&path).any(|folder| is_executable(&folder.join(program)))
-    })
-}
-
-fn is_executable(path: &Path) -> bool {
-    path.metadata()
-        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
 /// What decides how programs get installed here.
@@ -172,7 +161,7 @@ impl Machine {
         [Path::new("/usr"), &self.unpacked.join("root/usr")]
             .iter()
             .flat_map(|usr| [usr.join("bin"), usr.join("sbin")])
-            .any(|folder| is_executable(&folder.join(program)))
+            .any(|folder| command::is_executable(&folder.join(program)))
     }
 
     /// The commands that install what is lacking, and nothing else.
@@ -380,8 +369,8 @@ To install them (`cargo xtask test --install` does it):
 
     #[test]
     fn only_programs_in_path_are_present() {
-        assert!(in_path("sh"));
-        assert!(!in_path("no-such-program-of-tcpentry"));
-        assert!(!in_path("."), "a folder is no program");
+        assert!(command::is_in_path("sh"));
+        assert!(!command::is_in_path("no-such-program-of-tcpentry"));
+        assert!(!command::is_in_path("."), "a folder is no program");
     }
 }

@@ -1,4 +1,4 @@
-//! The network namespace that the tests run in, so that none can touch a connection of the host.
+//! The network namespace that tests and benchmark run in, so that none can touch a connection of the host.
 
 use std::process::Command;
 
@@ -8,14 +8,14 @@ use crate::command;
 
 /// A way to make a network namespace that was tried and works here.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Namespace {
+pub(crate) struct Namespace {
     unshare: &'static [&'static str],
 }
 
 impl Namespace {
     /// Finds the first way that works, by trying: neither a user id nor a capability tells whether a container
     /// or a security module is going to refuse.
-    pub(super) fn find() -> Result<Self> {
+    pub(crate) fn find() -> Result<Self> {
         let mut refusals = Vec::new();
         for way in WAYS {
             let output = way.enter(&command::program(["true"])).output()?;
@@ -35,7 +35,7 @@ impl Namespace {
     ///
     /// The environment stays what it was, so that a cargo which finds itself as root of a user namespace
     /// still finds its home by HOME or CARGO_HOME; and the files there still belong to it.
-    pub(super) fn enter(self, command: &Command) -> Command {
+    pub(crate) fn enter(self, command: &Command) -> Command {
         let words = ["sh", "-c", SETUP, "sh"];
         let words = self.unshare.iter().copied().chain(words);
         let mut entered = command::program(words);
@@ -69,8 +69,8 @@ const SETUP: &str = "ip link set lo up || exit; \
 
 fn refused(refusals: &str, restricted: bool) -> String {
     let mut text = format!(
-        "this system lets you make no network namespace, which the tests need so that they cannot touch \
-         the host's connections:\n  {refusals}\n"
+        "this system lets you make no network namespace, which is needed so that the host's connections \
+         can't be touched:\n  {refusals}\n"
     );
     if restricted {
         text += "AppArmor keeps user namespaces from normal users here \

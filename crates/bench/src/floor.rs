@@ -1,0 +1,210 @@
+//! The floor: each operation in its rawest form, as a process of its own.
+
+use std::collections::HashMap;
+use std::ffi::CStr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Subcommand, ValueEnum};
+use rustix::fs::{Mode, OFlags, RawDir};
+use serde::{Deserialize, Serialize};
+use tcpentry::{Options, Pair, TcpTable};
+
+use crate::fixture::{self, MIDDLE_PORT, RARE_PORT};
+use crate::raw::{Filter, Raw, names};
+
+#[derive(Subcommand)]
+pub(crate) enum Operation {
+    /// Dumps sockets, and decodes nothing of it.
+    Dump { which: Which, threads: Threads },
+    /// Dumps sockets, and destroys them in batches by their cookies.
+    Delete { which: Which, threads: Threads },
+    /// Reads the link of every descriptor of every process.
+    Owners,
+    /// Looks up and destroys so many sockets one by one, by the library and without it, and prints how long each took.
+    Exact { count: u32 },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Which {
+    All,
+    Half,
+    Rare,
+    None,
+}
+
+/// On how many sockets, a thread each.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Threads {
+    #[value(name = "1")]
+    One,
+    #[value(name = "2")]
+    Two,
+}
+
+/// How long a deletion took, in process, in nanoseconds: medians.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Exact {
+    /// By the library: find and delete.
+    pub(crate) library: u64,
+    /// Look-up and destruction without it.
+    pub(crate) raw: u64,
+    /// `connect(AF_UNSPEC)` on a descriptor of one's own.
+    pub(crate) disconnect: u64,
+}
+
+pub(crate) fn run(operation: &Operation) -> Result<()> {
+    match *operation {
+        Operation::Dump { which, threads } => on_threads(which, threads, |raw, filter| {
+            raw.dump(filter, |datagram| {
+                std::hint::black_box(datagram);
+            })
+        }),
+        Operation::Delete { which, threads } => on_threads(which, threads, delete),
+        Operation::Owners => owners(),
+        Operation::Exact { count } => {
+            println!("{}", serde_json::to_string(&exact(count)?)?);
+            Ok(())
+        }
+    }
+}
+
+/// Each thread has a socket, and a part of the table by local port.
+fn on_threads(
+    which: Which,
+    threads: Threads,
+    work: impl Fn(&mut Raw, Filter) -> Result<()> + Sync,
+) -> Result<()> {
+    let ports = match which {
+        Which::Half => (MIDDLE_PORT, u16::MAX),
+        Which::All | Which::Rare | Which::None => (0, u16::MAX),
+    };
+    let filter = |local_ports| Filter {
+        local_ports,
+        peer_port: match which {
+            Which::Rare => RARE_PORT,
+            Which::None => 9,
+            Which::All | Which::Half => 0,
+        },
+    };
+    let middle = if ports.0 == 0 {
+        MIDDLE_PORT
+    } else {
+        MIDDLE_PORT + (MIDDLE_PORT - fixture::FIRST_PORT) / 2
+    };
+    let parts = match (threads, which) {
+        (Threads::One, Which::Half) => vec![filter(Some(ports))],
+        (Threads::One, _) => vec![filter(None)],
+        (Threads::Two, _) => vec![
+            filter(Some((ports.0, middle - 1))),
+            filter(Some((middle, ports.1))),
+        ],
+    };
+    if let [part] = parts[..] {
+        return work(&mut Raw::open()?, part);
+    }
+    let work = &work;
+    thread::scope(|scope| {
+        let started: Vec<_> = parts
+            .into_iter()
+            .map(|part| scope.spawn(move || work(&mut Raw::open()?, part)))
+            .collect();
+        started
+            .into_iter()
+            .try_for_each(|thread| match thread.join() {
+                Ok(result) => result,
+                Err(_) => bail!("a thread of the floor panicked"),
+            })
+    })
+}
+
+fn delete(raw: &mut Raw, filter: Filter) -> Result<()> {
+    let mut found = Vec::new();
+    raw.dump(filter, |datagram| found.extend(names(datagram)))?;
+    for batch in found.chunks(256) {
+        if raw.destroy(batch)? > 0 {
+            bail!("the kernel refuses");
+        }
+    }
+    Ok(())
+}
+
+/// `readlinkat` of each entry of each `/proc/PID/fd`.
+fn owners() -> Result<()> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let open =
+        |at: &rustix::fd::OwnedFd, path: &CStr| rustix::fs::openat(at, path, flags, Mode::empty());
+    let proc = rustix::fs::open(c"/proc", flags, Mode::empty())?;
+    let (mut pids, mut entries) = (
+        Vec::<u8>::with_capacity(ROOM),
+        Vec::<u8>::with_capacity(ROOM),
+    );
+    let mut pids = RawDir::new(open(&proc, c".")?, pids.spare_capacity_mut());
+    while let Some(pid) = pids.next() {
+        let pid = pid?;
+        if !pid.file_name().to_bytes()[0].is_ascii_digit() {
+            continue;
+        }
+        let Ok(process) = open(&proc, pid.file_name()) else {
+            continue;
+        };
+        let Ok(descriptors) = open(&process, c"fd") else {
+            continue;
+        };
+        let mut listed = RawDir::new(&descriptors, entries.spare_capacity_mut());
+        while let Some(Ok(entry)) = listed.next() {
+            let mut link = [0; 64];
+            let _ = rustix::fs::readlinkat_raw(&descriptors, entry.file_name(), &mut link[..]);
+            std::hint::black_box(link);
+        }
+    }
+    Ok(())
+}
+
+fn exact(count: u32) -> Result<Exact> {
+    let mut raw = Raw::open()?;
+    let mut all = HashMap::new();
+    raw.dump(Filter::default(), |datagram| {
+        all.extend(names(datagram).map(|named| (named.to_string(), named)));
+    })?;
+    let mut table = TcpTable::open()?;
+    let options = Options::default();
+    let (mut by_library, mut by_hand, mut disconnected) = (Vec::new(), Vec::new(), Vec::new());
+    for number in 0..count {
+        let (local, peer) = fixture::ends(number);
+        if number % 2 == 0 {
+            let pair = Pair::new(local.into(), peer.into())?;
+            by_library.push(timed(|| {
+                let _ = table.find_and_delete(&pair.into(), &options)?;
+                Ok(())
+            })?);
+        } else {
+            let named = all
+                .get(&fixture::words(number).join(" "))
+                .context("the fixture has it")?;
+            by_hand.push(timed(|| raw.get_and_destroy(*named))?);
+        }
+        let own = fixture::unheld(number);
+        disconnected.push(timed(|| Ok(rustix::net::connect_unspec(&own)?))?);
+    }
+    Ok(Exact {
+        library: median(by_library),
+        raw: median(by_hand),
+        disconnect: median(disconnected),
+    })
+}
+
+fn timed(work: impl FnOnce() -> Result<()>) -> Result<Duration> {
+    let start = Instant::now();
+    work()?;
+    Ok(start.elapsed())
+}
+
+fn median(mut times: Vec<Duration>) -> u64 {
+    times.sort_unstable();
+    let middle = times.get(times.len() / 2).copied().unwrap_or_default();
+    u64::try_from(middle.as_nanos()).unwrap_or(u64::MAX)
+}
+
+const ROOM: usize = 64 * 1024;

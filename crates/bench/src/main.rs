@@ -1,0 +1,99 @@
+//! The benchmark: every operation of the program against `ss` and against the kernel's floor, interleaved.
+//!
+//! It is started by `cargo xtask bench`, in a network namespace of its own.
+
+mod chart;
+mod fixture;
+mod floor;
+mod measure;
+mod operations;
+mod raw;
+mod report;
+mod run;
+mod usage;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about)]
+struct Words {
+    #[command(subcommand)]
+    part: Part,
+}
+
+#[derive(Subcommand)]
+enum Part {
+    /// Measures everything, and reports.
+    Run(RunArgs),
+    /// Holds some of the sockets of the table (a process of its own of `run`).
+    Hold { first: u32, count: u32 },
+    /// Does an operation in its rawest form (a process of its own of `run`).
+    Floor {
+        #[command(subcommand)]
+        operation: floor::Operation,
+    },
+}
+
+#[derive(clap::Args)]
+pub(crate) struct RunArgs {
+    /// How many sockets the table has, one run for each
+    #[arg(long, value_delimiter = ',', value_parser = sockets, default_value = "10k,100k")]
+    sockets: Vec<u32>,
+    /// How often each operation is measured
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// Only operations whose name contains this
+    #[arg(long)]
+    only: Option<String>,
+    /// Where to write results.json and chart.svg
+    #[arg(long)]
+    out: PathBuf,
+    /// The program to measure
+    #[arg(long)]
+    program: PathBuf,
+    /// The program that does nothing
+    #[arg(long)]
+    empty: PathBuf,
+}
+
+fn main() -> Result<()> {
+    match Words::parse().part {
+        Part::Run(args) => run::run(&args),
+        Part::Hold { first, count } => fixture::hold(first, count),
+        Part::Floor { operation } => floor::run(&operation),
+    }
+}
+
+/// `100k`, `1M`, or a plain number.
+fn sockets(text: &str) -> Result<u32, String> {
+    let (digits, unit) = match text.strip_suffix(['k', 'K']) {
+        Some(digits) => (digits, 1_000),
+        None => match text.strip_suffix('M') {
+            Some(digits) => (digits, 1_000_000),
+            None => (text, 1),
+        },
+    };
+    let number: u32 = digits.parse().map_err(|_| "a number, as 10k or 1M")?;
+    match number.checked_mul(unit) {
+        Some(number @ 1_000..=fixture::MOST) => Ok(number),
+        _ => Err(format!("between 1k and {}", fixture::MOST)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_sockets() {
+        assert_eq!(sockets("10k"), Ok(10_000));
+        assert_eq!(sockets("1M"), Ok(1_000_000));
+        assert_eq!(sockets("1234"), Ok(1234));
+        for bad in ["", "k", "-1", "1", "999M", "1G", "5000000k"] {
+            assert!(sockets(bad).is_err(), "{bad}");
+        }
+    }
+}

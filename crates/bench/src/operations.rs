@@ -1,0 +1,318 @@
+//! What is measured: each operation by the program, by `ss`, and in its rawest form.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use crate::fixture::{self, Fixture, MIDDLE_PORT, RARE_PORT};
+use crate::measure::Run;
+use crate::raw::{Filter, Raw, names};
+
+/// Who does it.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum By {
+    Tcpentry,
+    Ss,
+    Floor,
+}
+
+impl By {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Tcpentry => "tcpentry",
+            Self::Ss => "ss",
+            Self::Floor => "floor",
+        }
+    }
+}
+
+pub(crate) struct Operation {
+    pub(crate) name: &'static str,
+    kind: Kind,
+    pinned: bool,
+    /// How many times as often as others it is measured.
+    pub(crate) times: u32,
+    /// Up to how many sockets it can be waited for.
+    pub(crate) up_to: u32,
+    has_rival: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Version,
+    Exact,
+    List(Rows),
+    Processes,
+    Delete(Rows, Guard),
+}
+
+/// Which sockets of the fixture.
+#[derive(Clone, Copy)]
+enum Rows {
+    All,
+    Half,
+    Rare,
+    None,
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Guard {
+    Yes,
+    Max,
+}
+
+pub(crate) fn all() -> Vec<Operation> {
+    let usual = |name, kind| Operation {
+        name,
+        kind,
+        pinned: false,
+        times: 1,
+        up_to: fixture::MOST,
+        has_rival: true,
+    };
+    let quick = |name, kind| Operation {
+        times: 4,
+        ..usual(name, kind)
+    };
+    let pinned = |name, kind| Operation {
+        pinned: true,
+        ..usual(name, kind)
+    };
+    vec![
+        quick("start-up: --version", Kind::Version),
+        quick("delete one, exactly", Kind::Exact),
+        pinned("list all, on one processor", Kind::List(Rows::All)),
+        usual("list all", Kind::List(Rows::All)),
+        pinned("list 1 %, on one processor", Kind::List(Rows::Rare)),
+        usual("list 1 %", Kind::List(Rows::Rare)),
+        pinned(
+            "list what matches nothing, on one processor",
+            Kind::List(Rows::None),
+        ),
+        usual("list what matches nothing", Kind::List(Rows::None)),
+        Operation {
+            up_to: 200_000,
+            ..usual("list all with processes", Kind::Processes)
+        },
+        usual("delete 1 %", Kind::Delete(Rows::Rare, Guard::Yes)),
+        usual("delete half", Kind::Delete(Rows::Half, Guard::Yes)),
+        usual("delete all", Kind::Delete(Rows::All, Guard::Yes)),
+        Operation {
+            has_rival: false,
+            ..usual("delete all, --max", Kind::Delete(Rows::All, Guard::Max))
+        },
+    ]
+}
+
+/// The programs that are measured.
+pub(crate) struct Programs<'a> {
+    pub(crate) tcpentry: &'a Path,
+    pub(crate) empty: &'a Path,
+    pub(crate) own: &'a Path,
+}
+
+impl Operation {
+    pub(crate) const fn deletes(&self) -> bool {
+        matches!(self.kind, Kind::Delete(..) | Kind::Exact)
+    }
+
+    /// Who does it.
+    pub(crate) fn contestants(&self) -> Vec<By> {
+        if self.has_rival {
+            vec![By::Tcpentry, By::Ss, By::Floor]
+        } else {
+            vec![By::Tcpentry]
+        }
+    }
+
+    /// What is run for it; `number` is another one each time, for the socket to be deleted.
+    pub(crate) fn run(&self, by: By, programs: &Programs<'_>, number: u32) -> Run {
+        let program = programs.tcpentry.as_os_str();
+        let words: Vec<String> = match (by, self.kind) {
+            (By::Tcpentry, kind) => ours(kind, number),
+            (By::Ss, kind) => theirs(kind, number),
+            (By::Floor, Kind::Version | Kind::Exact) => Vec::new(),
+            (By::Floor, kind) => floor(kind, self.pinned),
+        };
+        let program = match (by, self.kind) {
+            (By::Tcpentry, _) => program,
+            (By::Ss, _) => "ss".as_ref(),
+            (By::Floor, Kind::Version | Kind::Exact) => programs.empty.as_os_str(),
+            (By::Floor, _) => programs.own.as_os_str(),
+        };
+        let words = words.into_iter().map(Into::into);
+        let run = Run::of(std::iter::once(program.to_owned()).chain(words));
+        if self.pinned { run.pinned() } else { run }
+    }
+
+    /// Whether those who do it do the same: the same rows, the same sockets gone.
+    pub(crate) fn check(&self, programs: &Programs<'_>, fixture: &mut Fixture) -> Result<()> {
+        let rows = match self.kind {
+            Kind::Version | Kind::Exact => return Ok(()),
+            Kind::List(rows) | Kind::Delete(rows, _) => rows,
+            Kind::Processes => Rows::All,
+        };
+        let all = 0..fixture.sockets();
+        let named = |number: u32| Ends::of(&fixture::words(number).join(" "));
+        for by in self.contestants() {
+            let run = self.run(by, programs, 0);
+            let (done, expected): (Ends, Ends) = match self.kind {
+                Kind::Delete(..) => {
+                    run.sample()?;
+                    let left = left()?;
+                    fixture.mend()?;
+                    let kept = all.clone().filter(|number| !rows.contain(*number));
+                    (left, kept.map(named).collect())
+                }
+                _ if by == By::Floor => continue,
+                _ => {
+                    let mut shown = Ends::default();
+                    run.lines(|line| shown.extend(ends_of_row(line)))?;
+                    let there = all.clone().filter(|number| rows.contain(*number));
+                    (shown, there.map(named).collect())
+                }
+            };
+            if done != expected {
+                bail!(
+                    "{} did something else: {done:?}, not {expected:?}",
+                    by.name()
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Of so many sockets the ends, whatever their order: two such are equal only if the same sockets are meant.
+///
+/// It takes no room: whatever this process takes would be counted for those that it starts.
+#[derive(Debug, Default, Eq, PartialEq)]
+struct Ends {
+    count: u64,
+    sum: u64,
+}
+
+impl Ends {
+    fn of(text: &str) -> Self {
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        Self {
+            count: 1,
+            sum: hasher.finish(),
+        }
+    }
+}
+
+impl Extend<Ends> for Ends {
+    fn extend<I: IntoIterator<Item = Ends>>(&mut self, all: I) {
+        for ends in all {
+            self.count += ends.count;
+            self.sum = self.sum.wrapping_add(ends.sum);
+        }
+    }
+}
+
+impl FromIterator<Ends> for Ends {
+    fn from_iter<I: IntoIterator<Item = Ends>>(all: I) -> Self {
+        let mut of_all = Self::default();
+        of_all.extend(all);
+        of_all
+    }
+}
+
+impl Rows {
+    fn contain(self, number: u32) -> bool {
+        let (local, peer) = fixture::ends(number);
+        match self {
+            Self::All => true,
+            Self::Half => local.port() >= MIDDLE_PORT,
+            Self::Rare => peer.port() == RARE_PORT,
+            Self::None => false,
+        }
+    }
+
+    /// As a filter, the same words for both.
+    fn words(self) -> String {
+        match self {
+            Self::All => "state established".to_owned(),
+            Self::Half => format!("sport ge :{MIDDLE_PORT}"),
+            Self::Rare => format!("dport = :{RARE_PORT}"),
+            Self::None => "dport = :9".to_owned(),
+        }
+    }
+
+    const fn of_floor(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Half => "half",
+            Self::Rare => "rare",
+            Self::None => "none",
+        }
+    }
+}
+
+fn ours(kind: Kind, number: u32) -> Vec<String> {
+    match kind {
+        Kind::Version => text(&["--version"]),
+        Kind::Exact => {
+            let [local, peer] = fixture::words(number);
+            text(&["delete", &local, &peer])
+        }
+        Kind::List(Rows::All) => text(&["list"]),
+        Kind::List(rows) => text(&["list", &rows.words()]),
+        Kind::Processes => text(&["list", "-p"]),
+        Kind::Delete(rows, Guard::Yes) => text(&["delete", "--yes", &rows.words()]),
+        Kind::Delete(rows, Guard::Max) => {
+            text(&["delete", "--yes", "--max", "9999999", &rows.words()])
+        }
+    }
+}
+
+fn theirs(kind: Kind, number: u32) -> Vec<String> {
+    match kind {
+        Kind::Version => text(&["-V"]),
+        Kind::Exact => {
+            let [local, peer] = fixture::words(number);
+            text(&["-HtnK", "src", &local, "dst", &peer])
+        }
+        Kind::List(Rows::All) => text(&["-Htn"]),
+        Kind::List(rows) => text(&["-Htn", &rows.words()]),
+        Kind::Processes => text(&["-Htnp"]),
+        // It takes states as words of their own only.
+        Kind::Delete(Rows::All, _) => text(&["-HtnK", "state", "established"]),
+        Kind::Delete(rows, _) => text(&["-HtnK", &rows.words()]),
+    }
+}
+
+fn floor(kind: Kind, pinned: bool) -> Vec<String> {
+    let threads = if pinned { "1" } else { "2" };
+    match kind {
+        Kind::List(rows) => text(&["floor", "dump", rows.of_floor(), threads]),
+        Kind::Delete(rows, _) => text(&["floor", "delete", rows.of_floor(), threads]),
+        Kind::Version | Kind::Exact | Kind::Processes => text(&["floor", "owners"]),
+    }
+}
+
+fn text(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
+}
+
+/// The two ends in a row, which both programs have behind state and queues.
+fn ends_of_row(row: &str) -> Option<Ends> {
+    let mut words = row.split_ascii_whitespace().skip(3);
+    let (local, peer) = (words.next()?, words.next()?);
+    // Our header is a line without a port.
+    local
+        .contains(':')
+        .then(|| Ends::of(&format!("{local} {peer}")))
+}
+
+/// The sockets that are there.
+fn left() -> Result<Ends> {
+    let mut left = Ends::default();
+    Raw::open()?.dump(Filter::default(), |datagram| {
+        left.extend(names(datagram).map(|named| Ends::of(&named.to_string())));
+    })?;
+    Ok(left)
+}

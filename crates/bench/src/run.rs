@@ -1,0 +1,102 @@
+//! The whole run: for each size of the table each operation, by each contestant in turn.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+
+use crate::RunArgs;
+use crate::chart;
+use crate::fixture::Fixture;
+use crate::floor::Exact;
+use crate::measure::{Run, Sample};
+use crate::operations::{self, By, Operation, Programs};
+use crate::report::{Figures, Machine, Measured, Report};
+
+pub(crate) fn run(args: &RunArgs) -> Result<()> {
+    let own = std::env::current_exe()?;
+    let programs = Programs {
+        tcpentry: &args.program,
+        empty: &args.empty,
+        own: &own,
+    };
+    let machine = Machine::this()?;
+    println!("{machine}");
+    let mut report = Report {
+        machine,
+        rounds: args.rounds,
+        measured: Vec::new(),
+        exact: BTreeMap::new(),
+    };
+    for &sockets in &args.sockets {
+        let mut fixture = Fixture::new(sockets)?;
+        println!(
+            "\n{sockets} sockets in {} processes; medians of {} rounds",
+            fixture.processes(),
+            args.rounds
+        );
+        println!("{}", Measured::HEADER);
+        let is_wanted = |operation: &Operation| {
+            let is_named = args
+                .only
+                .as_deref()
+                .is_none_or(|only| operation.name.contains(only));
+            is_named && sockets <= operation.up_to
+        };
+        for operation in operations::all().into_iter().filter(is_wanted) {
+            let measured = measure(&operation, &programs, &mut fixture, args.rounds)
+                .with_context(|| format!("{} of {sockets}", operation.name))?;
+            println!("{measured}");
+            report.measured.push(measured);
+        }
+        if args
+            .only
+            .as_deref()
+            .is_none_or(|only| "in process".contains(only))
+        {
+            let words = [&["floor".into(), "exact".into(), "1000".into()][..]].concat();
+            let words = std::iter::once(own.clone().into_os_string()).chain(words);
+            let exact: Exact = serde_json::from_str(&Run::of(words).output()?)?;
+            fixture.mend()?;
+            println!("{exact}");
+            report.exact.insert(sockets, exact);
+        }
+    }
+    std::fs::create_dir_all(&args.out)?;
+    let results = args.out.join("results.json");
+    std::fs::write(&results, serde_json::to_string_pretty(&report)? + "\n")?;
+    let drawn = args.out.join("chart.svg");
+    std::fs::write(&drawn, chart::of(&report))?;
+    println!("\nwritten: {} {}", results.display(), drawn.display());
+    Ok(())
+}
+
+fn measure(
+    operation: &Operation,
+    programs: &Programs<'_>,
+    fixture: &mut Fixture,
+    rounds: u32,
+) -> Result<Measured> {
+    operation.check(programs, fixture)?;
+    let mut samples: BTreeMap<By, Vec<Sample>> = BTreeMap::new();
+    let mut number = 0;
+    for _ in 0..rounds * operation.times {
+        for by in operation.contestants() {
+            samples
+                .entry(by)
+                .or_default()
+                .push(operation.run(by, programs, number).sample()?);
+            if operation.deletes() {
+                fixture.mend()?;
+            }
+            number += 1;
+        }
+    }
+    Ok(Measured {
+        sockets: fixture.sockets(),
+        operation: operation.name,
+        figures: samples
+            .into_iter()
+            .map(|(by, samples)| (by.name(), Figures::of(&samples)))
+            .collect(),
+    })
+}
