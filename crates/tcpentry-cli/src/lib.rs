@@ -21,6 +21,9 @@ use clap::{CommandFactory, Parser};
 
 use command::demo;
 
+#[cfg(feature = "bench-internals")]
+#[doc(hidden)]
+pub use command::list::bench::rows_as_tabs;
 pub use manual::manual;
 
 /// Runs the program with the words it was started with.

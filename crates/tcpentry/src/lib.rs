@@ -57,6 +57,9 @@
 //!   that takes. It runs no other program and writes no file.
 
 mod asker;
+#[cfg(feature = "bench-internals")]
+#[doc(hidden)]
+pub mod bench;
 mod borrow;
 mod cgroup;
 mod connection;

@@ -26,6 +26,13 @@ pub fn hash_of_the_next(chains: u32) -> bool {
     .is_ok()
 }
 
+/// Why no network namespace can be made here; `None` where one can.
+pub fn refusal() -> Option<Errno> {
+    // On a thread that is thrown away: it has left the namespace of the others.
+    let tried = thread::spawn(sys::unshare_network);
+    tried.join().expect("it does not panic").err()
+}
+
 /// Runs the body of a test on a thread of its own in a fresh network namespace with `lo` up.
 ///
 /// Threads and processes started from there inherit the namespace; it ends with the last of them.
@@ -49,7 +56,7 @@ pub fn isolated(body: impl FnOnce() + Send + 'static) {
 }
 
 /// Tests run side by side in one process, and some hold hundreds of sockets.
-fn allow_many_descriptors() {
+pub fn allow_many_descriptors() {
     let limit = rustix::process::getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,

@@ -1,5 +1,8 @@
 //! `tcpentry list`: the TCP table, or what a filter selects from it.
 
+#[cfg(feature = "bench-internals")]
+pub(crate) mod bench;
+
 use std::io::{self, BufWriter, Write};
 
 use tcpentry::{Connection, Error, Knowledge, States, Truth};

@@ -3,7 +3,7 @@
 mod delete;
 pub(crate) mod demo;
 mod doctor;
-mod list;
+pub(crate) mod list;
 
 use crate::args::{Args, Command};
 use crate::exit::Exit;

@@ -15,6 +15,8 @@ mod reader;
 #[cfg(test)]
 pub(crate) use attribute::read_socket;
 pub(crate) use channel::NetlinkSocket;
+#[cfg(feature = "bench-internals")]
+pub(crate) use channel::{Channel, Datagram};
 pub(crate) use diag::{DESTRUCTIONS, Diag, Dump, DumpError, Scope};
 #[cfg(test)]
 pub(crate) use message::testing;
