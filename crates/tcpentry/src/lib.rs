@@ -62,6 +62,7 @@ mod asker;
 pub mod bench;
 mod borrow;
 mod cgroup;
+mod compact;
 mod connection;
 mod container;
 mod delete;
@@ -91,6 +92,7 @@ mod table;
 mod walk;
 
 pub use cgroup::Cgroups;
+pub use compact::Compact;
 pub use connection::{Attribute, Connection, Cookie, Inode, TcpInfo};
 pub use container::{Container, Pod, QosClass, Runtime, Unit};
 pub use delete::{Deleted, Listeners, Method, MethodChoice, Options, Verdict};

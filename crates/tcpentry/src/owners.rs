@@ -2,7 +2,10 @@
 
 use std::fmt;
 use std::io;
+use std::num::{NonZeroI32, NonZeroUsize};
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use rustix::io::Errno;
 
@@ -99,6 +102,30 @@ impl Owners {
         self.withheld
     }
 
+    /// Those of both searches, which have looked into different processes.
+    fn and(mut self, other: Self) -> Self {
+        // A pid has 22 bits at the most.
+        let before = u32::try_from(self.found.len()).expect("there are not so many processes");
+        let of_other = other.holdings.into_iter();
+        self.holdings
+            .extend(of_other.map(|(inode, place)| (inode, before + place)));
+        self.found.extend(other.found);
+        self.hidden.extend(other.hidden);
+        self.hidden.sort_by_key(|owner| owner.process.pid());
+        // The places are in the order of the pids.
+        let mut order: Vec<_> = (0..self.found.len()).collect();
+        order.sort_by_key(|&place| self.found[place].process.pid());
+        let mut place_of = vec![0; order.len()];
+        for (new, old) in (0..).zip(order) {
+            place_of[old] = new;
+        }
+        for (_, place) in &mut self.holdings {
+            *place = place_of[*place as usize];
+        }
+        self.found.sort_by_key(|owner| owner.process.pid());
+        self
+    }
+
     /// Whether every process was looked into: none is [`hidden`](Self::hidden), and none is
     /// [withheld](Self::are_withheld).
     pub fn are_all_seen(&self) -> bool {
@@ -168,35 +195,64 @@ impl<'a> OwnerSearch<'a> {
     /// # Errors
     /// When `/proc` can't be read, shows no process, or when descriptors or memory run out.
     pub fn run(self) -> io::Result<Owners> {
-        let wanted = self.wanted.as_ref().map_or(0, Vec::len);
-        let mut walk = Walk {
-            missing: wanted,
-            found: vec![false; wanted],
-            search: self,
-            owners: Owners::default(),
-            room: Vec::new(),
-        };
-        let (mut shown, mut shown_first) = (false, false);
-        each_process(|process| {
-            shown = true;
-            let pid = match &process {
-                Ok(opened) => opened.pid(),
-                Err(process) => process.pid(),
-            };
-            shown_first |= pid == FIRST;
-            walk.look_into(process)
-        })?;
+        let proc = Proc::open()?;
+        let pids = proc.pids()?;
         // This process is always among them, where /proc is what it should be.
-        if !shown {
-            return Err(Errno::NOENT.into());
-        }
-        let mut owners = walk.owners;
+        let first = pids.first().ok_or(Errno::NOENT)?;
         // It is always there; and of the processes of other pid namespaces some may not be.
-        owners.withheld = !shown_first || !is_initial_pid_namespace();
+        let withheld = first.get() != FIRST || !is_initial_pid_namespace();
+        let mut owners = if self.can_be_shared() && pids.len() >= MANY {
+            self.run_shared(&proc, &pids)?
+        } else {
+            let mut walk = Walk::of(self);
+            for &pid in &pids {
+                if walk.look_at(&proc, pid)?.is_break() {
+                    break;
+                }
+            }
+            walk.owners
+        };
+        owners.withheld = withheld;
         owners.holdings.sort_unstable();
         // A process can hold a socket by several descriptors.
         owners.holdings.dedup();
         Ok(owners)
+    }
+
+    /// Whether what one process shows says nothing about which others are looked into.
+    fn can_be_shared(&self) -> bool {
+        let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        self.accepts.is_none() && !self.one_each && processors > 1
+    }
+
+    /// Looks into processes on two threads. Whoever is free takes the next: one may hold more than all others.
+    fn run_shared(self, proc: &Proc, pids: &[NonZeroI32]) -> Result<Owners, Errno> {
+        let next = AtomicUsize::new(0);
+        let OwnerSearch {
+            wanted, cgroups, ..
+        } = self;
+        let look = || {
+            let mut walk = Walk::of(OwnerSearch {
+                wanted: wanted.clone(),
+                cgroups,
+                ..Owners::search()
+            });
+            while let Some(&pid) = pids.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let _ = walk.look_at(proc, pid)?;
+            }
+            Ok(walk.owners)
+        };
+        let (own, other) = thread::scope(|scope| {
+            let builder = thread::Builder::new().name("tcpentry-owners".to_owned());
+            // Without a thread this one looks into all.
+            let other = builder.spawn_scoped(scope, look);
+            let own = look();
+            let other = other.map_or(Ok(Owners::default()), |other| {
+                other.join().unwrap_or(Err(Errno::NOMEM))
+            });
+            (own, other)
+        });
+        Ok(own?.and(other?))
     }
 }
 
@@ -220,7 +276,22 @@ struct Walk<'a> {
     room: Vec<u8>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn of(search: OwnerSearch<'a>) -> Self {
+        let wanted = search.wanted.as_ref().map_or(0, Vec::len);
+        Self {
+            missing: wanted,
+            found: vec![false; wanted],
+            search,
+            owners: Owners::default(),
+            room: Vec::new(),
+        }
+    }
+
+    fn look_at(&mut self, proc: &Proc, pid: NonZeroI32) -> Result<ControlFlow<()>, Errno> {
+        look(proc, pid, |process| self.look_into(process))
+    }
+
     fn look_into(&mut self, process: Result<Opened, Process>) -> Result<ControlFlow<()>, Errno> {
         let opened = match process {
             Ok(opened) => opened,
@@ -369,17 +440,24 @@ fn each_process<B>(
     mut look: impl FnMut(Result<Opened, Process>) -> Result<ControlFlow<B>, Errno>,
 ) -> Result<Option<B>, Errno> {
     let proc = Proc::open()?;
-    proc.each_pid(&mut Vec::new(), |pid| {
-        let looked = match proc.enter(pid) {
-            Ok(opened) => look(Ok(opened)),
-            Err(errno) if is_denied(errno) => look(Err(Process::hidden(pid))),
-            Err(errno) => Err(errno),
-        };
-        match looked {
-            Err(errno) if !is_ours(errno) => Ok(ControlFlow::Continue(())),
-            looked => looked,
-        }
-    })
+    proc.each_pid(&mut Vec::new(), |pid| self::look(&proc, pid, &mut look))
+}
+
+/// Calls with one process, as [`each_process`] with all.
+fn look<B>(
+    proc: &Proc,
+    pid: NonZeroI32,
+    look: impl FnOnce(Result<Opened, Process>) -> Result<ControlFlow<B>, Errno>,
+) -> Result<ControlFlow<B>, Errno> {
+    let looked = match proc.enter(pid) {
+        Ok(opened) => look(Ok(opened)),
+        Err(errno) if is_denied(errno) => look(Err(Process::hidden(pid))),
+        Err(errno) => Err(errno),
+    };
+    match looked {
+        Err(errno) if !is_ours(errno) => Ok(ControlFlow::Continue(())),
+        looked => looked,
+    }
 }
 
 const fn is_denied(errno: Errno) -> bool {
@@ -392,7 +470,66 @@ fn is_initial_pid_namespace() -> bool {
     link.is_ok_and(|link| link.as_os_str() == INITIAL)
 }
 
+/// Fewer processes than this are not worth a thread.
+const MANY: usize = 64;
 /// `PROC_PID_INIT_INO`: always the same.
 const INITIAL: &str = "pid:[4026531836]";
 /// The process whose end is that of its pid namespace.
 pub(crate) const FIRST: i32 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owner(pid: i32) -> Owner {
+        Owner {
+            process: Process::hidden(NonZeroI32::new(pid).unwrap()),
+            name: Vec::new(),
+            uid: None,
+            cgroup: None,
+        }
+    }
+
+    #[test]
+    fn what_two_have_found_is_in_the_order_of_the_pids() {
+        let inode = |number| Inode::new(number).unwrap();
+        let one = Owners {
+            holdings: vec![(inode(7), 0), (inode(8), 1), (inode(9), 1)],
+            found: vec![owner(1), owner(5)],
+            hidden: vec![owner(9)],
+            ..Owners::default()
+        };
+        let other = Owners {
+            holdings: vec![(inode(9), 0), (inode(7), 1)],
+            found: vec![owner(3), owner(4)],
+            hidden: vec![owner(2)],
+            ..Owners::default()
+        };
+        let mut all = one.and(other);
+        all.holdings.sort_unstable();
+        let holders = |number| -> Vec<i32> {
+            let holders = all.of(inode(number));
+            holders.map(|owner| owner.process.pid()).collect()
+        };
+        assert_eq!(holders(7), [1, 4]);
+        assert_eq!(holders(8), [5]);
+        assert_eq!(holders(9), [3, 5]);
+        let hidden: Vec<_> = all.hidden().iter().map(|it| it.process.pid()).collect();
+        assert_eq!(hidden, [2, 9]);
+    }
+
+    #[test]
+    fn two_find_what_one_finds() {
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let inode = rustix::fs::fstat(&socket).unwrap().st_ino;
+        let inode = Inode::new(u32::try_from(inode).unwrap()).unwrap();
+        let proc = Proc::open().unwrap();
+        let pids = proc.pids().unwrap();
+        let mut owners = Owners::search().run_shared(&proc, &pids).unwrap();
+        owners.holdings.sort_unstable();
+        owners.holdings.dedup();
+        let this = Process::current().unwrap();
+        assert!(owners.of(inode).any(|owner| owner.process == this));
+        assert!(owners.found.is_sorted_by_key(|owner| owner.process.pid()));
+    }
+}

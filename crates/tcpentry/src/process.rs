@@ -215,6 +215,16 @@ impl Proc {
         })
     }
 
+    /// The pids that are shown, in ascending order.
+    pub(crate) fn pids(&self) -> Result<Vec<NonZeroI32>, Errno> {
+        let mut pids = Vec::new();
+        self.each_pid(&mut Vec::new(), |pid| -> Result<ControlFlow<()>, Errno> {
+            pids.push(pid);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(pids)
+    }
+
     /// The name of a process as far as the kernel keeps it, opened by its pid alone.
     fn comm<'a>(&self, pid: NonZeroI32, room: &'a mut Vec<u8>) -> Result<&'a [u8], Errno> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;

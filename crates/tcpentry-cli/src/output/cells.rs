@@ -44,6 +44,16 @@ impl Cells {
         self.put("");
     }
 
+    /// Adds one of several texts, or of this one where there are none.
+    pub(crate) fn joined<'t>(&mut self, mut texts: impl Iterator<Item = &'t str>, none: &str) {
+        texts.next().unwrap_or(none).show(&mut self.text);
+        for text in texts {
+            self.text.push(b' ');
+            text.show(&mut self.text);
+        }
+        self.put("");
+    }
+
     /// Their texts and colours.
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&str, Style)> {
         let mut start = 0;

@@ -1,7 +1,9 @@
 //! What is shown of a socket beside its ends, as the options ask for it: columns, and fields of JSON.
 
+use std::collections::HashMap;
+
 use tcpentry::{
-    Connection, Container, Devices, Error, Knowledge, Owner, Place, State, Unit, escape,
+    Connection, Container, Devices, Error, Knowledge, Owner, Place, Process, State, Unit, escape,
 };
 use uzers::UsersCache;
 
@@ -23,6 +25,8 @@ pub(crate) struct View {
     place: Option<Place>,
     devices: Devices,
     users: UsersCache,
+    /// What is shown of a process, which holds many sockets.
+    processes: HashMap<Process, Shown>,
 }
 
 impl View {
@@ -52,6 +56,7 @@ impl View {
             place: None,
             devices: site.table.devices(),
             users: UsersCache::new(),
+            processes: HashMap::new(),
         }
     }
 
@@ -125,16 +130,7 @@ impl View {
             cells.put(self.netns.as_deref());
         }
         if self.show.process {
-            let owners = owners(connection, knowledge)?;
-            let all: Vec<_> = owners.iter().map(process).collect();
-            cells.put(if !all.is_empty() {
-                Some(all.join(" "))
-            } else if connection.inode.is_some() {
-                // It is somebody's, who may not be seen.
-                Some("?".to_owned())
-            } else {
-                None
-            });
+            self.put_processes(connection, knowledge, cells)?;
         }
         if self.show.user {
             cells.put(if self.users_told {
@@ -160,6 +156,33 @@ impl View {
                 None => cells.put(None::<&str>),
             }
         }
+        Ok(())
+    }
+
+    fn put_processes(
+        &mut self,
+        connection: &Connection,
+        knowledge: &mut Knowledge,
+        cells: &mut Cells,
+    ) -> Result<(), Error> {
+        let Some(inode) = connection.inode else {
+            cells.put(None::<&str>);
+            return Ok(());
+        };
+        let owners = knowledge.owners()?;
+        for owner in owners.of(inode) {
+            match self.processes.get(&owner.process) {
+                Some(known) if known.name == owner.name => {}
+                _ => {
+                    self.processes.insert(owner.process, Shown::of(owner));
+                }
+            }
+        }
+        let shown = owners
+            .of(inode)
+            .filter_map(|owner| self.processes.get(&owner.process));
+        // Without one it is somebody's who may not be seen.
+        cells.joined(shown.map(|shown| &*shown.text), "?");
         Ok(())
     }
 
@@ -221,8 +244,20 @@ fn owners(connection: &Connection, knowledge: &mut Knowledge) -> Result<Vec<Owne
     Ok(knowledge.owners()?.of(inode).cloned().collect())
 }
 
-/// Without a blank: those part one process from the next.
-fn process(owner: &Owner) -> String {
-    let name = escape(&owner.name).replace(' ', r"\x20");
-    format!("{name},pid={}", owner.process.pid())
+/// How a process is shown.
+struct Shown {
+    /// It changes with the program that the process runs.
+    name: Vec<u8>,
+    text: String,
+}
+
+impl Shown {
+    fn of(owner: &Owner) -> Self {
+        // Without a blank: those part one process from the next.
+        let name = escape(&owner.name).replace(' ', r"\x20");
+        Self {
+            name: owner.name.clone(),
+            text: format!("{name},pid={}", owner.process.pid()),
+        }
+    }
 }

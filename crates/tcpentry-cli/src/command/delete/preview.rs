@@ -9,10 +9,11 @@ use super::report::Report;
 use crate::args::DeleteArgs;
 use crate::output::{Cells, Column, Columns, Shape};
 
-/// Shows the connections, on standard error: standard output is for what became of them.
+/// Shows the first of so many connections, on standard error: standard output is for what became of them.
 pub(super) fn show(
     args: &DeleteArgs,
-    doomed: &[(usize, Connection)],
+    shown: &[(usize, Connection)],
+    count: u64,
     report: &mut Report,
     knowledge: &mut Knowledge,
 ) -> Result<(), Error> {
@@ -24,10 +25,10 @@ pub(super) fn show(
         Column::left("PEER"),
     ];
     columns.extend(view.columns());
-    let header = !args.output.no_header && !doomed.is_empty();
+    let header = !args.output.no_header && !shown.is_empty();
     let mut out = Columns::new(io::stderr(), shape, columns, header);
     let mut cells = Cells::default();
-    for (place, connection) in doomed.iter().take(SHOWN) {
+    for (place, connection) in shown {
         let view = report.view(*place);
         cells.clear();
         cells.put(connection.state);
@@ -38,7 +39,7 @@ pub(super) fn show(
         let _ = out.row(&cells);
     }
     let _ = out.flush();
-    if let Some(more @ 1..) = doomed.len().checked_sub(SHOWN) {
+    if let Some(more @ 1..) = count.checked_sub(shown.len() as u64) {
         let _ = writeln!(io::stderr(), "... and {more} more");
     }
     Ok(())
@@ -80,7 +81,7 @@ fn spelled(time: Duration) -> String {
 }
 
 /// As many as a screen or two can hold.
-const SHOWN: usize = 60;
+pub(super) const SHOWN: usize = 60;
 
 #[cfg(test)]
 mod tests {

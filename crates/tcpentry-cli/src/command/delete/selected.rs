@@ -6,8 +6,8 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use tcpentry::{
-    Connection, Cookie, Error, Knowledge, Method, Options, Outcome, Query, Selection, States,
-    Truth, Verdict,
+    Compact, Connection, Cookie, Error, Knowledge, Method, Options, Outcome, Query, Selection,
+    States, Truth, Verdict,
 };
 
 use super::preview;
@@ -149,12 +149,51 @@ impl From<Error> for Stop {
 /// What one look at the tables selected.
 #[derive(Default)]
 struct Selected {
-    /// Each with the place of its field.
-    doomed: Vec<(usize, Connection)>,
+    doomed: Vec<Doomed>,
+    /// The first of them, to be shown.
+    shown: Vec<(usize, Connection)>,
     /// Selected, but spared by a guard of the program.
     spared: Vec<(usize, Connection, Error)>,
     /// Neither selected nor not: this caller may not see what would tell.
     unseen: HashSet<(usize, Cookie)>,
+}
+
+/// One that is to be deleted once that has been allowed, in 64 bytes: there may be a million.
+struct Doomed {
+    /// Of its field.
+    place: u32,
+    connection: Compact,
+}
+
+impl Selected {
+    fn doom(&mut self, place: usize, row: Connection) {
+        self.doomed.push(Doomed {
+            place: u32::try_from(place).expect("there are not so many namespaces"),
+            connection: Compact::from(&row),
+        });
+        if self.shown.len() < preview::SHOWN {
+            self.shown.push((place, row));
+        }
+    }
+
+    /// Leaves each once: a socket that moves during the walk is seen twice.
+    fn forget_repetitions(&mut self) {
+        let mut cookies: Vec<_> = self
+            .doomed
+            .iter()
+            .map(|it| it.connection.cookie())
+            .collect();
+        cookies.sort_unstable();
+        if cookies.windows(2).all(|two| two[0] != two[1]) {
+            return;
+        }
+        let mut seen = HashSet::new();
+        self.doomed
+            .retain(|it| seen.insert((it.place, it.connection.cookie())));
+        let mut seen = HashSet::new();
+        self.shown
+            .retain(|(place, row)| seen.insert((*place, row.cookie)));
+    }
 }
 
 impl Run<'_> {
@@ -406,7 +445,8 @@ impl Run<'_> {
         let knowledge = self.knowledge.get_mut();
         let settled = self.settled.get_mut();
         let mut selected = Selected::default();
-        let mut seen = HashSet::new();
+        let several = fields.len() > 1;
+        let mut spared = HashSet::new();
         *listeners = 0;
         let (asked, selections): (Vec<_>, Vec<_>) = fields
             .iter_mut()
@@ -430,11 +470,12 @@ impl Run<'_> {
             }
             match selection.judge(&row, knowledge)? {
                 Truth::True if is_spared_listener(&row, args) => *listeners += 1,
-                // A socket that moves during the walk is seen twice.
-                Truth::True if !seen.insert((place, row.cookie)) => {}
                 Truth::True => match session.admit(&row) {
-                    Ok(()) => selected.doomed.push((place, row)),
-                    Err(refusal) => selected.spared.push((place, row, refusal)),
+                    Ok(()) => selected.doom(place, row),
+                    Err(refusal) if spared.insert((place, row.cookie)) => {
+                        selected.spared.push((place, row, refusal));
+                    }
+                    Err(_) => {}
                 },
                 Truth::Unseen => {
                     selected.unseen.insert((place, row.cookie));
@@ -446,8 +487,11 @@ impl Run<'_> {
         for error in failures {
             self.report.count_together(error.outcome(), 1);
         }
+        selected.forget_repetitions();
         // The walks were side by side; the rows of each are in order.
-        selected.doomed.sort_by_key(|(place, _)| *place);
+        if several {
+            selected.doomed.sort_by_key(|it| it.place);
+        }
         Ok(selected)
     }
 
@@ -483,8 +527,8 @@ impl Run<'_> {
                 report.add(&attempt, knowledge);
                 interruption.flow()
             };
-            let here = std::iter::from_fn(|| doomed.next_if(|(at, _)| *at == place));
-            let here = here.map(|(_, row)| row);
+            let here = std::iter::from_fn(|| doomed.next_if(|it| it.place as usize == place));
+            let here = here.map(|it| Connection::from(&it.connection));
             let table = &mut field.site.table;
             if args.dry_run {
                 table.check_all(here, options, tell);
@@ -526,7 +570,8 @@ impl Run<'_> {
         }
         preview::show(
             self.args,
-            &selected.doomed,
+            &selected.shown,
+            count,
             &mut self.report,
             self.knowledge.get_mut(),
         )?;
