@@ -93,7 +93,11 @@ pub(crate) fn all() -> Vec<Operation> {
         usual("list what matches nothing", Kind::List(Rows::None)),
         Operation {
             up_to: 200_000,
-            ..usual("list all with processes", Kind::Processes)
+            ..pinned("list with processes, on one processor", Kind::Processes)
+        },
+        Operation {
+            up_to: 200_000,
+            ..usual("list with processes", Kind::Processes)
         },
         usual("delete 1 %", Kind::Delete(Rows::Rare, Guard::Yes)),
         usual("delete half", Kind::Delete(Rows::Half, Guard::Yes)),
