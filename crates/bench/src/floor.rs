@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::ffi::CStr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,7 +23,7 @@ pub(crate) enum Operation {
     /// Dumps sockets, and destroys them in batches by their cookies.
     Delete { which: Which, threads: Threads },
     /// Reads the link of every descriptor of every process.
-    Owners,
+    Owners { threads: Threads },
     /// Looks up and destroys so many sockets one by one, by the library and without it, and prints how long each took.
     Exact { count: u32 },
 }
@@ -62,7 +64,7 @@ pub(crate) fn run(operation: &Operation) -> Result<()> {
             })
         }),
         Operation::Delete { which, threads } => on_threads(which, threads, delete),
-        Operation::Owners => owners(),
+        Operation::Owners { threads } => owners(threads),
         Operation::Exact { count } => {
             println!("{}", serde_json::to_string(&exact(count)?)?);
             Ok(())
@@ -131,35 +133,46 @@ fn delete(raw: &mut Raw, filter: Filter) -> Result<()> {
 }
 
 /// `readlinkat` of each entry of each `/proc/PID/fd`.
-fn owners() -> Result<()> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let open =
-        |at: &rustix::fd::OwnedFd, path: &CStr| rustix::fs::openat(at, path, flags, Mode::empty());
-    let proc = rustix::fs::open(c"/proc", flags, Mode::empty())?;
-    let (mut pids, mut entries) = (
-        Vec::<u8>::with_capacity(ROOM),
-        Vec::<u8>::with_capacity(ROOM),
-    );
-    let mut pids = RawDir::new(open(&proc, c".")?, pids.spare_capacity_mut());
-    while let Some(pid) = pids.next() {
-        let pid = pid?;
-        if !pid.file_name().to_bytes()[0].is_ascii_digit() {
-            continue;
-        }
-        let Ok(process) = open(&proc, pid.file_name()) else {
-            continue;
-        };
-        let Ok(descriptors) = open(&process, c"fd") else {
-            continue;
-        };
-        let mut listed = RawDir::new(&descriptors, entries.spare_capacity_mut());
-        while let Some(Ok(entry)) = listed.next() {
-            let mut link = [0; 64];
-            let _ = rustix::fs::readlinkat_raw(&descriptors, entry.file_name(), &mut link[..]);
-            std::hint::black_box(link);
+fn owners(threads: Threads) -> Result<()> {
+    let proc = open_directory(rustix::fs::CWD, c"/proc")?;
+    let mut room = Vec::with_capacity(ROOM);
+    let mut pids = Vec::new();
+    let mut entries = RawDir::new(&proc, room.spare_capacity_mut());
+    while let Some(entry) = entries.next() {
+        let name = entry?.file_name().to_owned();
+        if name.to_bytes()[0].is_ascii_digit() {
+            pids.push(name);
         }
     }
+    let next = AtomicUsize::new(0);
+    let look = || {
+        let mut room = Vec::with_capacity(ROOM);
+        while let Some(pid) = pids.get(next.fetch_add(1, Ordering::Relaxed)) {
+            // It may have ended.
+            let process = open_directory(&proc, pid);
+            let Ok(descriptors) = process.and_then(|process| open_directory(process, c"fd")) else {
+                continue;
+            };
+            let mut entries = RawDir::new(&descriptors, room.spare_capacity_mut());
+            while let Some(Ok(entry)) = entries.next() {
+                let mut link = [0; 64];
+                let _ = rustix::fs::readlinkat_raw(&descriptors, entry.file_name(), &mut link[..]);
+                std::hint::black_box(link);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        if threads == Threads::Two {
+            scope.spawn(look);
+        }
+        look();
+    });
     Ok(())
+}
+
+fn open_directory(at: impl AsFd, path: &CStr) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::openat(at, path, flags, Mode::empty())
 }
 
 fn exact(count: u32) -> Result<Exact> {

@@ -21,6 +21,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
     };
     let machine = Machine::this()?;
     println!("{machine}");
+    let nothing = Run::of([&args.empty]).sample()?;
+    println!(
+        "peak of a program that does nothing, as seen from here: {} KiB",
+        nothing.peak_kib
+    );
     let mut report = Report {
         machine,
         rounds: args.rounds,
@@ -53,8 +58,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
             .as_deref()
             .is_none_or(|only| "in process".contains(only))
         {
-            let words = [&["floor".into(), "exact".into(), "1000".into()][..]].concat();
-            let words = std::iter::once(own.clone().into_os_string()).chain(words);
+            let own = own.as_os_str();
+            let words = [own, "floor".as_ref(), "exact".as_ref(), "1000".as_ref()];
             let exact: Exact = serde_json::from_str(&Run::of(words).output()?)?;
             fixture.mend()?;
             println!("{exact}");

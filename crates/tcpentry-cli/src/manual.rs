@@ -207,10 +207,10 @@ apart), name and uid
 user -- the user's name, with --user
 cgroup_path, unit, container -- with --container: the path of its cgroup, and what that names; of a container its runtime, id, name, and pod \
 (of Kubernetes: uid, and qos, the class of service) where it is part of one; null for what there is not
-recv_queue, send_queue -- bytes
+recv_queue, send_queue -- bytes; null of what was gone
 mark -- SO_MARK; null unless you have CAP_NET_ADMIN
 cgroup -- the inode of its cgroup (version 2), null before Linux 5.9
-mptcp -- whether it is part of an MPTCP connection; null without --info, and where the kernel may have \
+mptcp -- whether it is part of an MPTCP connection; null where nothing had to know it, and where the kernel may have \
 kept it from you (without CAP_NET_ADMIN)
 attributes -- what this version can't read, by number, hexadecimal; only when there is any
 

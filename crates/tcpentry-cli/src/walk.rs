@@ -2,17 +2,17 @@
 
 use std::fs;
 use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{channel, sync_channel};
 use std::thread;
 use std::vec::Drain;
 
-use tcpentry::{Connection, Error, Query, TcpTable};
+use tcpentry::{Connection, Error, Query, State, TcpTable};
 
 use crate::output::complain;
 use crate::sites::{Site, workers_for};
 
 /// Calls with each row of each table, and the number of its site. The rows of one site come in the order of
-/// its walk, among those of others.
+/// its walk, or of its two walks, among those of others.
 ///
 /// Of several, one whose walk fails is told on standard error, and the others go on; returns why they failed.
 pub(crate) fn each_row<E: From<Error>>(
@@ -21,11 +21,8 @@ pub(crate) fn each_row<E: From<Error>>(
 ) -> Result<Vec<Error>, E> {
     if let [(site, query)] = &mut asked[..] {
         // Where the kernel leaves out most, looking at all of them twice takes more than is saved.
-        let other = if query.is_filtered() {
-            None
-        } else {
-            other_half(site)
-        };
+        let is_of_most = query.states.contains(State::Established) && !query.is_filtered();
+        let other = if is_of_most { other_half(site) } else { None };
         let Some(mut other) = other else {
             for row in site.table.connections(query)? {
                 visit(0, row?)?;
@@ -83,29 +80,32 @@ fn side_by_side<E>(
 ) -> Result<(), E> {
     let workers = workers_for(asked.len());
     let walks = Mutex::new(asked.into_iter().enumerate());
+    let next = || walks.lock().ok().and_then(|mut walks| walks.next());
     // Parcels that have been read, to be filled again.
     let (returned, empty) = channel();
     let empty = Mutex::new(empty);
+    let another = || {
+        let returned = empty.lock().ok();
+        returned
+            .and_then(|all| all.try_recv().ok())
+            .unwrap_or_default()
+    };
     thread::scope(|scope| {
         let (sender, receiver) = sync_channel(QUEUED);
+        let mut started = 0;
         for _ in 0..workers {
-            let (sender, walks, empty) = (sender.clone(), &walks, &empty);
-            scope.spawn(move || {
-                loop {
-                    let next = walks.lock().ok().and_then(|mut walks| walks.next());
-                    let Some((index, (table, query))) = next else {
-                        return;
-                    };
-                    let mut to = Parcels {
-                        index,
-                        sender: &sender,
-                        empty,
-                    };
-                    if to.walk(table, query).is_err() {
+            let (sender, next, another) = (sender.clone(), &next, &another);
+            let work = move || {
+                while let Some((index, (table, query))) = next() {
+                    let send = |rows| sender.send((index, rows));
+                    // Nobody listens any more.
+                    if walk(table, query, another, send).is_err() {
                         return;
                     }
                 }
-            });
+            };
+            let builder = thread::Builder::new().name("tcpentry-walk".to_owned());
+            started += usize::from(builder.spawn_scoped(scope, work).is_ok());
         }
         drop(sender);
         for (index, rows) in receiver {
@@ -118,51 +118,43 @@ fn side_by_side<E>(
                 Err(error) => take(index, Err(error))?,
             }
         }
+        // Where no thread can be had, this one walks them, one after the other.
+        while let Some((index, (table, query))) = next().filter(|_| started == 0) {
+            walk(table, query, Vec::new, |rows| match rows {
+                Ok(mut rows) => take(index, Ok(rows.drain(..))),
+                Err(error) => take(index, Err(error)),
+            })?;
+        }
         Ok(())
     })
 }
 
-/// Where a walk's rows go.
-struct Parcels<'w> {
-    index: usize,
-    sender: &'w SyncSender<(usize, Result<Vec<Connection>, Error>)>,
-    empty: &'w Mutex<Receiver<Vec<Connection>>>,
-}
-
-/// Nobody listens any more.
-struct Unheard;
-
-impl Parcels<'_> {
-    fn walk(&mut self, table: &mut TcpTable, query: &Query) -> Result<(), Unheard> {
-        let rows = match table.connections(query) {
-            Ok(rows) => rows,
-            Err(error) => return self.send(Err(error)),
-        };
-        let mut some = self.empty();
-        for row in rows {
-            match row {
-                Ok(row) => some.push(row),
-                Err(error) => {
-                    self.send(Ok(some))?;
-                    return self.send(Err(error));
-                }
-            }
-            if some.len() == TOGETHER {
-                self.send(Ok(some))?;
-                some = self.empty();
+/// Sends the rows of a table, in parcels, and the error that ends them.
+fn walk<E>(
+    table: &mut TcpTable,
+    query: &Query,
+    mut another: impl FnMut() -> Vec<Connection>,
+    mut send: impl FnMut(Result<Vec<Connection>, Error>) -> Result<(), E>,
+) -> Result<(), E> {
+    let rows = match table.connections(query) {
+        Ok(rows) => rows,
+        Err(error) => return send(Err(error)),
+    };
+    let mut some = another();
+    for row in rows {
+        match row {
+            Ok(row) => some.push(row),
+            Err(error) => {
+                send(Ok(some))?;
+                return send(Err(error));
             }
         }
-        self.send(Ok(some))
+        if some.len() == TOGETHER {
+            send(Ok(some))?;
+            some = another();
+        }
     }
-
-    fn send(&self, rows: Result<Vec<Connection>, Error>) -> Result<(), Unheard> {
-        self.sender.send((self.index, rows)).map_err(|_| Unheard)
-    }
-
-    fn empty(&self) -> Vec<Connection> {
-        let returned = self.empty.lock().ok().and_then(|all| all.try_recv().ok());
-        returned.unwrap_or_else(|| Vec::with_capacity(TOGETHER))
-    }
+    send(Ok(some))
 }
 
 /// How many rows are passed on together, and how many such parcels may wait.

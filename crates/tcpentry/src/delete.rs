@@ -198,20 +198,20 @@ impl<'t> Deleter<'t> {
     }
 
     fn run(&mut self, connection: &Connection) -> Result<Deleted, Error> {
-        match self.admit(connection) {
-            Ok(now) => self.run_on_seen(now),
-            Err(error) => Err(error.during(Operation::Delete).about(connection.pair)),
-        }
+        let now = self.admit(connection)?;
+        self.run_on_seen(now)
     }
 
     /// The same with what has been looked at just now.
     fn run_on_seen(&mut self, connection: Connection) -> Result<Deleted, Error> {
-        let pair = connection.pair;
-        let chosen = guard(&connection, self.options).and_then(|()| self.choose(&connection));
-        match chosen {
-            Ok(method) => Ok(Deleted { connection, method }),
-            Err(error) => Err(error.during(Operation::Delete).about(pair)),
-        }
+        let method = self.delete_now(&connection)?;
+        Ok(Deleted { connection, method })
+    }
+
+    fn delete_now(&mut self, connection: &Connection) -> Result<Method, Error> {
+        let allowed = guard(connection, self.options);
+        let result = allowed.and_then(|()| self.choose(connection));
+        result.map_err(|error| error.during(Operation::Delete).about(connection.pair))
     }
 
     /// What became of a connection that the kernel may have destroyed; `None` where it is still there.
@@ -229,9 +229,11 @@ impl<'t> Deleter<'t> {
     /// A cookie does not say what its socket has become: since it was listed its owner may have made a
     /// listener of it, or accepted it as an MPTCP connection.
     fn admit(&mut self, connection: &Connection) -> Result<Connection, Error> {
-        guard(connection, self.options)?;
-        self.still_there(connection)?
-            .ok_or_else(|| self.asker.missing())
+        let now = guard(connection, self.options).and_then(|()| {
+            self.still_there(connection)?
+                .ok_or_else(|| self.asker.missing())
+        });
+        now.map_err(|error| error.during(Operation::Delete).about(connection.pair))
     }
 
     /// The connection as it is now.

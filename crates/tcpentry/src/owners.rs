@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::num::{NonZeroI32, NonZeroUsize};
 use std::ops::ControlFlow;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -116,7 +117,7 @@ impl Owners {
         let mut order: Vec<_> = (0..self.found.len()).collect();
         order.sort_by_key(|&place| self.found[place].process.pid());
         let mut place_of = vec![0; order.len()];
-        for (new, old) in (0..).zip(order) {
+        for (new, &old) in (0..).zip(&order) {
             place_of[old] = new;
         }
         for (_, place) in &mut self.holdings {
@@ -231,7 +232,7 @@ impl<'a> OwnerSearch<'a> {
         let OwnerSearch {
             wanted, cgroups, ..
         } = self;
-        let look = || {
+        let look = || -> Result<Owners, Errno> {
             let mut walk = Walk::of(OwnerSearch {
                 wanted: wanted.clone(),
                 cgroups,
@@ -248,7 +249,7 @@ impl<'a> OwnerSearch<'a> {
             let other = builder.spawn_scoped(scope, look);
             let own = look();
             let other = other.map_or(Ok(Owners::default()), |other| {
-                other.join().unwrap_or(Err(Errno::NOMEM))
+                other.join().unwrap_or_else(|panic| resume_unwind(panic))
             });
             (own, other)
         });

@@ -231,8 +231,8 @@ impl Proc {
         let path = format!("{pid}/comm");
         let file = rustix::fs::openat(&self.0, path, flags, Mode::empty())?;
         room.clear();
-        // The whole of it comes at once.
-        room.reserve(LONGEST_COMM + 2);
+        // The whole of it comes at once; that of a kernel thread can be longer.
+        room.reserve(64 + 1);
         rustix::io::retry_on_intr(|| rustix::io::read(&file, spare_capacity(room)))?;
         Ok(room.strip_suffix(b"\n").unwrap_or(room))
     }

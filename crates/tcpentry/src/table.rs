@@ -22,7 +22,8 @@ use crate::walk::Walk;
 /// The TCP table of a network namespace.
 ///
 /// It is two netlink sockets (`NETLINK_SOCK_DIAG`), one for walks and one for everything else, made in
-/// the namespace of the thread that opened it, and stays with that namespace whatever the thread does.
+/// the namespace of the thread that opened it, and stays with that namespace whatever the thread does. While many are
+/// deleted there is a third, for a second processor, where the thread is in that namespace.
 /// Nothing is read before it is asked for.
 ///
 /// It is `Send` and `Sync`, and takes two descriptors and half a KiB; each of the sockets gets a buffer of 32 KiB with the

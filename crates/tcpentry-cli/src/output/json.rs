@@ -33,8 +33,8 @@ pub(crate) struct Socket {
     pub(crate) user: Option<String>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     membership: Option<Membership>,
-    recv_queue: u32,
-    send_queue: u32,
+    recv_queue: Option<u32>,
+    send_queue: Option<u32>,
     mark: Option<u32>,
     cgroup: Option<u64>,
     mptcp: Option<bool>,
@@ -85,8 +85,8 @@ impl Socket {
             processes: None,
             user: None,
             membership: None,
-            recv_queue: connection.receive_queue,
-            send_queue: connection.send_queue,
+            recv_queue: Some(connection.receive_queue),
+            send_queue: Some(connection.send_queue),
             mark: connection.mark,
             cgroup: connection.cgroup,
             mptcp: connection.mptcp,
@@ -145,6 +145,15 @@ struct PodName {
 }
 
 impl Socket {
+    /// The same of one that is gone.
+    pub(crate) fn without_queues(self) -> Self {
+        Self {
+            recv_queue: None,
+            send_queue: None,
+            ..self
+        }
+    }
+
     /// Adds the names that the path of its cgroup holds.
     pub(crate) fn put_cgroup(&mut self, path: Option<&str>) {
         let container = path.and_then(Container::of_cgroup);

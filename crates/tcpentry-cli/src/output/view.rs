@@ -60,6 +60,11 @@ impl View {
         }
     }
 
+    /// Forgets what was known of processes.
+    pub(crate) fn forget(&mut self) {
+        self.processes.clear();
+    }
+
     /// What its network namespace is called, where that is shown.
     pub(crate) fn netns(&self) -> Option<&str> {
         self.netns.as_deref()

@@ -10,6 +10,7 @@ mod rows;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::thread;
+use std::time::Instant;
 
 use rustix::io::Errno;
 
@@ -24,7 +25,7 @@ use crate::state::State;
 use crate::table::{Another, Query, TcpTable};
 use crate::walk::Walk;
 use helper::{Helper, Names, Words};
-use rows::{DISTANCE, Recent, Waiting};
+use rows::{DISTANCE, FRESH, Recent, Waiting};
 
 /// What is to be done with a row of the table: the answer of whoever selects.
 #[derive(Clone, Debug)]
@@ -187,7 +188,7 @@ impl TcpTable {
                 Verdict::Take => Item::named(row),
                 Verdict::Refuse(error) => Item::refused(row, error),
                 Verdict::Stop => {
-                    bulk.finish();
+                    bulk.stop();
                     return Ok(());
                 }
             };
@@ -348,15 +349,18 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> Bulk<'
         let words = self.send(names);
         self.pending.push_back(Batch { items, sent, words });
         self.tell_finished();
+        while self.pending.len() > PENDING && self.flow.is_continue() {
+            self.tell_first();
+        }
         if self.flow.is_break() {
-            self.finish();
+            self.stop();
         }
         self.flow
     }
 
     /// Has them destroyed: by the helper, who tells later, or here.
     fn send(&mut self, names: Names) -> Option<Words> {
-        if names.len() == DESTRUCTIONS {
+        if names.len() >= DESTRUCTIONS / 2 {
             if let Help::Possible(another) = &mut self.help {
                 let is_alone = thread::available_parallelism().is_ok_and(|count| count.get() < 2);
                 let diag = if is_alone { None } else { another() };
@@ -364,8 +368,9 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> Bulk<'
                 self.help = helper.map_or(Help::None, Help::Running);
             }
         }
+        let until = Instant::now() + FRESH / 2;
         let names = match &self.help {
-            Help::Running(helper) if !names.is_empty() => match helper.give(names) {
+            Help::Running(helper) if !names.is_empty() => match helper.give(names, until) {
                 Ok(()) => return None,
                 Err(names) => names,
             },
@@ -382,33 +387,48 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> Bulk<'
                 .iter_mut()
                 .filter(|batch| batch.words.is_none());
             for batch in unsaid {
-                batch.words = helper.try_take();
+                batch.words = helper.try_take(batch.sent.len());
                 if batch.words.is_none() {
                     break;
                 }
             }
         }
-        while let Some(batch) = self.pending.front_mut() {
-            let Some(words) = batch.words.take() else {
-                return;
-            };
-            if let Some(Batch { items, sent, .. }) = self.pending.pop_front() {
-                self.tell(items, &sent, words);
-            }
+        while self
+            .pending
+            .front()
+            .is_some_and(|first| first.words.is_some())
+        {
+            self.tell_first();
         }
+    }
+
+    /// Waits for the batch that was sent first, and tells of it.
+    fn tell_first(&mut self) {
+        let Some(Batch { items, sent, words }) = self.pending.pop_front() else {
+            return;
+        };
+        let words = match (words, &self.help) {
+            (Some(words), _) => words,
+            (None, Help::Running(helper)) => helper.take(sent.len()),
+            (None, Help::Possible(_) | Help::None) => vec![Err(Errno::AGAIN); sent.len()],
+        };
+        self.tell(items, &sent, words);
     }
 
     /// Waits for all that was sent, and tells of it.
     fn finish(&mut self) {
-        while let Some(Batch { items, sent, words }) = self.pending.pop_front() {
-            let words = words.or_else(|| match &self.help {
-                Help::Running(helper) => helper.take(),
-                Help::Possible(_) | Help::None => None,
-            });
-            // A helper that has died without a word may have done it or not: only another look can tell.
-            let words = words.unwrap_or_else(|| vec![Err(Errno::AGAIN); sent.len()]);
-            self.tell(items, &sent, words);
+        while !self.pending.is_empty() {
+            self.tell_first();
         }
+    }
+
+    /// The same, and nothing more is sent.
+    fn stop(&mut self) {
+        self.flow = ControlFlow::Break(());
+        if let Help::Running(helper) = &self.help {
+            helper.call_off();
+        }
+        self.finish();
     }
 
     /// Reports on each of a batch, in order.
@@ -429,8 +449,8 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> Bulk<'
                         None => continue,
                     }
                 }
-                Progress::Named | Progress::Seen => match self.deleter.run(connection) {
-                    Ok(deleted) => (self.report)(&deleted.connection, Ok(deleted.method)),
+                Progress::Named | Progress::Seen => match self.deleter.admit(connection) {
+                    Ok(now) => (self.report)(&now, self.deleter.delete_now(&now)),
                     Err(error) => (self.report)(connection, Err(error)),
                 },
             };
@@ -542,6 +562,9 @@ fn is_ready(item: &Item, options: &Options) -> bool {
         && connection.mptcp == Some(false)
         && may_be_plain(connection, options)
 }
+
+/// So many batches wait to be told: beyond that, what is done is told first.
+const PENDING: usize = 8;
 
 #[cfg(test)]
 mod tests;

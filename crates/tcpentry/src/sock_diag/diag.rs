@@ -250,12 +250,11 @@ impl Diag {
     pub(crate) fn has_mptcp(&mut self) -> Result<bool, Errno> {
         for families in [Families::V4, Families::V6] {
             self.ask(Request::DumpMptcp(families))?;
+            // Whatever comes instead of its end.
+            self.unfinished = true;
             match self.answer()? {
-                Reply::Done => {}
-                Reply::Socket(_) => {
-                    self.unfinished = true;
-                    return Ok(true);
-                }
+                Reply::Done => self.unfinished = false,
+                Reply::Socket(_) => return Ok(true),
                 Reply::Acknowledged => return Err(Errno::PROTO),
             }
         }

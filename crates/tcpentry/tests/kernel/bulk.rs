@@ -499,10 +499,10 @@ fn find_by_cookie(cookie: u64) -> Connection {
 #[test]
 fn it_stops_where_it_is_told_to() {
     isolated(|| {
-        if !tcp::room_for(2000) {
+        if !tcp::room_for(3000) {
             skip!("{TOO_FEW}");
         }
-        let crowd = tcp::imagined_crowd(2000);
+        let crowd = tcp::imagined_crowd(3000);
         let mut table = table();
         let mut told = HashSet::new();
         table
@@ -517,8 +517,8 @@ fn it_stops_where_it_is_told_to() {
                 },
             )
             .unwrap();
-        // A batch that is told, and what a second processor has been given meanwhile.
-        assert!(told.len() <= 5 * 256, "{}", told.len());
+        // As many batches as may be sent before the first is told, where a second processor is slow.
+        assert!(told.len() <= 9 * 256, "{}", told.len());
         for socket in &crowd {
             assert_eq!(was_aborted(socket), told.contains(&cookie(socket)));
         }

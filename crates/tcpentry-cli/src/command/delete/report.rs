@@ -174,6 +174,11 @@ impl Report {
         self.views.len() - 1
     }
 
+    /// Forgets what was known of processes, as [`Knowledge::forget`] does.
+    pub(super) fn forget(&mut self) {
+        self.views.iter_mut().for_each(View::forget);
+    }
+
     pub(super) fn view(&mut self, place: usize) -> &mut View {
         &mut self.views[place]
     }
@@ -276,6 +281,10 @@ impl Report {
         let found = attempt.found.as_ref();
         let found = found.and_then(|found| self.view_of(attempt).object(found, knowledge).ok());
         let name = match found {
+            // What it held when it ended nobody has seen.
+            Some(found) if attempt.outcome() == Outcome::Gone => {
+                Name::Found(Box::new(found.without_queues()))
+            }
             Some(found) => Name::Found(Box::new(found)),
             None => Name::asked(
                 &attempt.target,

@@ -231,6 +231,7 @@ impl Run<'_> {
         loop {
             let round = Instant::now();
             self.knowledge.borrow_mut().forget();
+            self.report.forget();
             self.session.forget();
             self.look_for_namespaces()?;
             if self.further_round()? {
@@ -491,6 +492,7 @@ impl Run<'_> {
         // The walks were side by side; the rows of each are in order.
         if several {
             selected.doomed.sort_by_key(|it| it.place);
+            selected.shown.sort_by_key(|(place, _)| *place);
         }
         Ok(selected)
     }

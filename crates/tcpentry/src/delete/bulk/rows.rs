@@ -81,7 +81,8 @@ impl Waiting {
             .map(|Shown { item, filled, .. }| match item.progress {
                 // Where MPTCP has not been ruled out, another look tells.
                 Progress::Named
-                    if now.duration_since(filled) < FRESH && item.connection.mptcp.is_some() =>
+                    if now.duration_since(filled) < FRESH / 2
+                        && item.connection.mptcp.is_some() =>
                 {
                     Item {
                         progress: Progress::Seen,
@@ -108,9 +109,14 @@ impl Waiting {
     }
 }
 
-/// Whether nobody has told if it is MPTCP; of what is but a request yet only another look does.
+/// Whether it is a connection of which nobody has told if it is MPTCP's; of what is but a request yet only another look
+/// does.
 fn is_untold(connection: &Connection) -> bool {
-    connection.mptcp.is_none() && connection.state != State::SynRecv
+    connection.mptcp.is_none()
+        && !matches!(
+            connection.state,
+            State::SynRecv | State::Listening | State::Closed | State::BoundInactive
+        )
 }
 
 /// The sockets that were taken last: one that moves within the table can be shown twice in a walk.
@@ -162,6 +168,6 @@ impl Hasher for Spread {
 pub(super) const DISTANCE: u64 = 8;
 /// The rows of so many datagrams are waited for: a thousand, for which the kernel is asked once whether there is MPTCP.
 const TOGETHER: u64 = 4;
-/// How old a row may be and still be taken for what is there.
+/// How old a row may be and still be taken for what is there: a half of it in hand, and a half on its way.
 pub(super) const FRESH: Duration = Duration::from_millis(50);
 const REMEMBERED: usize = 4096;

@@ -196,7 +196,8 @@ fn after_a_break_what_the_helper_did_is_told() {
         table.delete_matching(&query, &options, take, stop).unwrap();
         let count = told.len() as u64;
         assert!((1..3000).contains(&count), "{count}");
-        assert_eq!(told, (1..=count).collect::<Vec<_>>());
+        // In order; a batch that waited at the helper is left out.
+        assert!(told.is_sorted());
         let mut destroyed = destroyed(&log);
         destroyed.sort_unstable();
         assert_eq!(destroyed, told);
@@ -214,8 +215,9 @@ fn after_a_stop_what_was_sent_is_told() {
     });
     result.unwrap();
     assert!((1..4000).contains(&told.len()), "{}", told.len());
-    assert_eq!(told, deleted(1..=told.len() as u64));
-    assert_eq!(destroyed(&log).len(), told.len());
+    let mut destroyed = destroyed(&log);
+    destroyed.sort_unstable();
+    assert_eq!(told, deleted(destroyed));
 }
 
 #[test]
