@@ -161,4 +161,4 @@ fn walk<E>(
 const TOGETHER: usize = 1024;
 const QUEUED: usize = 8;
 /// From so many sockets on, what a thread and two more netlink sockets cost is little.
-const LARGE: u64 = 20_000;
+const LARGE: u64 = 10_000;

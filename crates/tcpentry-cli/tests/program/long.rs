@@ -30,7 +30,7 @@ macro_rules! with_crowd {
 }
 
 /// The tests share one table of descriptors, which has no room for several crowds.
-static ONE_CROWD: Mutex<()> = Mutex::new(());
+pub(crate) static ONE_CROWD: Mutex<()> = Mutex::new(());
 const MANY: u32 = 6000;
 const DELETE: &str = "delete --yes dst 127.200.0.1:80";
 

@@ -10,6 +10,7 @@ mod exit_codes;
 mod guards;
 mod hostile;
 mod json;
+mod large;
 mod list;
 mod long;
 mod netns;
