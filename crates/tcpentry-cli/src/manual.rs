@@ -163,8 +163,9 @@ A client that reconnects at once is held off by deleting again and again:
 table is looked at ten times a second, or less often where a look takes long (a fiftieth of one processor at the most). What can't be \
 deleted is reported once. With --all-netns, namespaces that are made meanwhile are looked at too. Ctrl-C ends it.
 
-One look at a busy table can miss a connection, as with ss: the kernel's walk loses count where others come and go. So \
-delete --yes looks again, three times at the most, until nothing more matches; what has to be complete takes --until-quiet.";
+One look at a busy table can miss a connection, as with ss: where the kernel pauses in its walk, because more match than one \
+answer holds (some 200), it loses count if others come and go. So delete --yes looks again then, three times at the most, until \
+nothing more matches; what has to be complete takes --until-quiet.";
 
 const OUTPUT: &str = "\
 On a terminal: aligned and coloured. Otherwise: tab-separated, the same columns with raw numbers, and a line \

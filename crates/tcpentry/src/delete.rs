@@ -16,7 +16,7 @@ use crate::table::{Target, TcpTable};
 
 mod bulk;
 
-pub use bulk::Verdict;
+pub use bulk::{Verdict, Walked};
 
 /// How a deletion is to be done. The default is what `SetTcpEntry` does.
 #[derive(Clone, Debug, Default)]

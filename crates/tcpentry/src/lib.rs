@@ -95,7 +95,7 @@ pub use cgroup::Cgroups;
 pub use compact::Compact;
 pub use connection::{Attribute, Connection, Cookie, Inode, TcpInfo};
 pub use container::{Container, Pod, QosClass, Runtime, Unit};
-pub use delete::{Deleted, Listeners, Method, MethodChoice, Options, Verdict};
+pub use delete::{Deleted, Listeners, Method, MethodChoice, Options, Verdict, Walked};
 pub use devices::Devices;
 pub use endpoint::{Device, Endpoint, EndpointError, Interface, Pair};
 pub use error::{Error, ErrorKind, Guard, Operation, Outcome};

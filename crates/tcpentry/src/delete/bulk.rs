@@ -41,6 +41,18 @@ pub enum Verdict {
     Stop,
 }
 
+/// How the table was walked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Walked {
+    /// All that was asked for came with the kernel's first answer, so that none that stayed was missed, but in a hash
+    /// chain of more than sixteen.
+    AtOnce,
+    /// The kernel paused: under churn it may have missed one that stays (see
+    /// [`connections`](TcpTable::connections)). Another walk would hardly miss the same.
+    InParts,
+}
+
 impl TcpTable {
     /// Deletes all connections of the table that are selected, while the table is walked.
     ///
@@ -87,7 +99,7 @@ impl TcpTable {
         options: &Options,
         select: impl FnMut(&Connection) -> Verdict,
         report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
-    ) -> Result<(), Error> {
+    ) -> Result<Walked, Error> {
         self.matching(query, options, Mode::Act, select, report)
     }
 
@@ -99,7 +111,7 @@ impl TcpTable {
         options: &Options,
         select: impl FnMut(&Connection) -> Verdict,
         report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
-    ) -> Result<(), Error> {
+    ) -> Result<Walked, Error> {
         self.matching(query, options, Mode::Rehearse, select, report)
     }
 
@@ -155,7 +167,7 @@ impl TcpTable {
         mode: Mode,
         mut select: impl FnMut(&Connection) -> Verdict,
         report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
-    ) -> Result<(), Error> {
+    ) -> Result<Walked, Error> {
         let another = &mut *self.another;
         let mut bulk = Bulk::new(&mut self.asker, options, mode, another, report);
         // What of a row is MPTCP is only told with the counters, which cost as much as half of it.
@@ -167,7 +179,7 @@ impl TcpTable {
         let mut rows = Walk::start(&mut self.walker, &query)?;
         let mut waiting = Waiting::new();
         let mut recent = Recent::default();
-        let mut result = Ok(());
+        let mut result = Ok(Walked::AtOnce);
         while let Some(row) = rows.next() {
             let row = match row {
                 Ok(row) => row,
@@ -178,7 +190,7 @@ impl TcpTable {
             };
             if waiting.has_moved_on(rows.datagram()) && bulk.delete_ripe(&mut waiting).is_break() {
                 // What is pending has been told.
-                return Ok(());
+                return Ok(Walked::InParts);
             }
             if recent.contains(row.cookie) {
                 continue;
@@ -189,11 +201,14 @@ impl TcpTable {
                 Verdict::Refuse(error) => Item::refused(row, error),
                 Verdict::Stop => {
                     bulk.stop();
-                    return Ok(());
+                    return Ok(Walked::InParts);
                 }
             };
             recent.remember(item.connection.cookie);
             waiting.push(item);
+        }
+        if rows.datagram() > 1 {
+            result = result.and(Ok(Walked::InParts));
         }
         drop(rows);
         let _ = bulk.delete_rest(&mut waiting);

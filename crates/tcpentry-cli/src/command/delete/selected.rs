@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tcpentry::{
     Compact, Connection, Cookie, Error, Knowledge, Method, Options, Outcome, Query, Selection,
-    States, Truth, Verdict,
+    States, Truth, Verdict, Walked,
 };
 
 use super::preview;
@@ -339,14 +339,17 @@ impl Run<'_> {
 
     fn sweep_repeatedly(&mut self, index: usize, most: usize) -> Result<bool, Stop> {
         for time in 0..most {
-            if !self.sweep_field(index)? {
-                return Ok(time > 0);
+            match self.sweep_field(index)? {
+                (false, _) => return Ok(time > 0),
+                (true, Walked::AtOnce) => break,
+                (true, _) => {}
             }
         }
         Ok(true)
     }
 
-    fn sweep_field(&mut self, index: usize) -> Result<bool, Stop> {
+    /// Whether anything was selected, and how the table was walked.
+    fn sweep_field(&mut self, index: usize) -> Result<(bool, Walked), Stop> {
         let Self {
             args,
             fields,
@@ -408,12 +411,12 @@ impl Run<'_> {
         };
         let walked = site.table.delete_matching(query, options, select, tell);
         report.flush();
-        walked?;
+        let walked = walked?;
         match (failure, unseen) {
             _ if interruption.came() => Err(Stop::Interrupted),
             (Some(error), _) => Err(error.into()),
             (None, 1..) => Err(Stop::Unseen(unseen)),
-            (None, 0) => Ok(anything),
+            (None, 0) => Ok((anything, walked)),
         }
     }
 

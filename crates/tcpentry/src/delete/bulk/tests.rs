@@ -82,7 +82,7 @@ fn delete_all(table: &mut TcpTable, connections: Vec<Connection>) -> Told {
 fn delete_matching(
     table: &mut TcpTable,
     select: impl FnMut(&Connection) -> Verdict,
-) -> (Told, Result<(), Error>) {
+) -> (Told, Result<Walked, Error>) {
     let mut told = Told::new();
     let query = Query::of(States::ALL);
     let options = Options::default();
@@ -144,7 +144,7 @@ fn all_that_are_selected_are_deleted_while_the_table_is_walked() {
             0 => Verdict::Take,
             _ => Verdict::Skip,
         });
-        result.unwrap();
+        assert_eq!(result.unwrap(), Walked::InParts);
         assert_eq!(told, deleted((1..=1000).filter(|n| n % 3 == 0)));
         assert_eq!(numbers_left(&kernel).len(), 667);
     }
@@ -249,7 +249,7 @@ fn a_row_that_has_grown_old_is_looked_at_again() {
         }
         Verdict::Take
     });
-    result.unwrap();
+    assert_eq!(result.unwrap(), Walked::AtOnce);
     assert_eq!(told[1], (2, Err(ErrorKind::NotFound)));
     assert_eq!(destroyed(&log), [1, 3]);
 }
