@@ -24,7 +24,7 @@ use crate::sock_diag::DESTRUCTIONS;
 use crate::state::State;
 use crate::table::{Another, Query, TcpTable};
 use crate::walk::Walk;
-use helper::{Helper, Names, Words};
+use helper::{Helper, NOT_SENT, Names, Words};
 use rows::{DISTANCE, FRESH, Recent, Waiting};
 
 /// What is to be done with a row of the table: the answer of whoever selects.
@@ -339,29 +339,19 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> Bulk<'
 
     /// Deletes a batch, and reports on each of it when those before have been reported.
     fn delete(&mut self, mut items: Vec<Item>) -> ControlFlow<()> {
-        let mut sent = Vec::new();
-        match self.deleter.mode {
+        let (sent, words) = match self.deleter.mode {
             Mode::Act => {
-                self.look(&mut items);
-                let options = self.deleter.options;
-                if self.together {
-                    let places = 0..items.len();
-                    sent.extend(places.filter(|&place| is_ready(&items[place], options)));
-                }
+                let (sent, names) = self.prepare(&mut items);
+                (sent, self.send(names))
             }
             Mode::Rehearse => {
                 // Only a look-up tells whether the kernel would find it.
-                for item in &mut items {
-                    if matches!(item.progress, Progress::Seen) {
-                        item.progress = Progress::Named;
-                    }
-                }
+                unsee(&mut items);
                 self.look(&mut items);
                 self.rehearse(&mut items);
+                (Vec::new(), Some(Words::new()))
             }
-        }
-        let names = sent.iter().map(|&place| items[place].name()).collect();
-        let words = self.send(names);
+        };
         self.pending.push_back(Batch { items, sent, words });
         self.tell_finished();
         while self.pending.len() > PENDING && self.flow.is_continue() {
@@ -371,6 +361,15 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> Bulk<'
             self.stop();
         }
         self.flow
+    }
+
+    /// The places and the names of those that may be destroyed together as of now.
+    fn prepare(&mut self, items: &mut [Item]) -> (Vec<usize>, Names) {
+        self.look(items);
+        let options = self.deleter.options;
+        let ready = items.iter().enumerate();
+        let ready = ready.filter(|(_, item)| self.together && is_ready(item, options));
+        ready.map(|(place, item)| (place, item.name())).unzip()
     }
 
     /// Has them destroyed: by the helper, who tells later, or here.
@@ -419,14 +418,26 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> Bulk<'
 
     /// Waits for the batch that was sent first, and tells of it.
     fn tell_first(&mut self) {
-        let Some(Batch { items, sent, words }) = self.pending.pop_front() else {
+        let Some(batch) = self.pending.pop_front() else {
             return;
         };
-        let words = match (words, &self.help) {
+        let Batch {
+            mut items,
+            mut sent,
+            words,
+        } = batch;
+        let mut words = match (words, &self.help) {
             (Some(words), _) => words,
             (None, Help::Running(helper)) => helper.take(sent.len()),
             (None, Help::Possible(_) | Help::None) => vec![Err(Errno::AGAIN); sent.len()],
         };
+        // It waited too long at the helper, and is done here.
+        if words.first() == Some(&NOT_SENT) && self.flow.is_continue() {
+            unsee(&mut items);
+            let names;
+            (sent, names) = self.prepare(&mut items);
+            words = self.deleter.asker.diag.destroy_many(&names);
+        }
         self.tell(items, &sent, words);
     }
 
@@ -559,6 +570,15 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> Bulk<'
         items
             .filter(|item| self.together && condition(item))
             .collect()
+    }
+}
+
+/// Has those looked at again that were seen just now.
+fn unsee(items: &mut [Item]) {
+    for item in items {
+        if matches!(item.progress, Progress::Seen) {
+            item.progress = Progress::Named;
+        }
     }
 }
 

@@ -178,6 +178,26 @@ fn what_the_helper_can_not_do_is_done_one_by_one() {
 }
 
 #[test]
+fn what_waits_too_long_at_the_helper_is_looked_at_again() {
+    let kernel = shared(rows(1..=3000));
+    let (table, log) = table_of(&kernel);
+    let inner = Arc::clone(&kernel);
+    let mut slept = false;
+    let (slow, its_log) = diag(move |asked| {
+        if !std::mem::replace(&mut slept, true) {
+            std::thread::sleep(2 * FRESH);
+        }
+        inner.lock().unwrap().answer(asked)
+    });
+    let (told, result) = delete_matching(&mut helped_by(table, slow), |_| Verdict::Take);
+    result.unwrap();
+    assert_eq!(told, deleted(1..=3000));
+    let by_helper = destroyed(&its_log).len();
+    assert_eq!(destroyed(&log).len() + by_helper, 3000, "each once");
+    assert!(by_helper < 3000);
+}
+
+#[test]
 fn after_a_break_what_the_helper_did_is_told() {
     for told_before in [1, 300, 700] {
         let kernel = shared(rows(1..=3000));
