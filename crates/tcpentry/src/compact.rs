@@ -72,21 +72,12 @@ impl From<&Compact> for Connection {
             Endpoint::new(address, compact.ports[index])
         };
         let pair = Pair::new(end(0), end(1)).expect("it was one");
+        let pair = pair.on(Interface::new(compact.interface));
         Self {
-            pair: pair.on(Interface::new(compact.interface)),
-            cookie: compact.cookie(),
-            state: compact.state,
             mapped: compact.mapped,
-            receive_queue: 0,
-            send_queue: 0,
             uid: compact.uid,
             inode: Inode::new(compact.inode),
-            mark: None,
-            cgroup: None,
-            mptcp: None,
-            info: None,
-            attributes: Vec::new(),
-            autobound: None,
+            ..Self::named(pair, compact.cookie(), compact.state)
         }
     }
 }
@@ -125,21 +116,13 @@ mod tests {
                 return Ok(());
             };
             let (uid, inode, state, mapped) = rest;
+            let pair = pair.on(Interface::new(interface));
+            let cookie = Cookie::new(cookie).unwrap();
             let connection = Connection {
-                pair: pair.on(Interface::new(interface)),
-                cookie: Cookie::new(cookie).unwrap(),
-                state: State::from_kernel(state),
                 mapped,
-                receive_queue: 0,
-                send_queue: 0,
                 uid,
                 inode: Inode::new(inode),
-                mark: None,
-                cgroup: None,
-                mptcp: None,
-                info: None,
-                attributes: Vec::new(),
-                autobound: None,
+                ..Connection::named(pair, cookie, State::from_kernel(state))
             };
             let compact = Compact::from(&connection);
             prop_assert_eq!(compact.cookie(), connection.cookie);

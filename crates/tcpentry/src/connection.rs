@@ -46,6 +46,26 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// A socket of which no more is known.
+    pub(crate) const fn named(pair: Pair, cookie: Cookie, state: State) -> Self {
+        Self {
+            pair,
+            cookie,
+            state,
+            mapped: false,
+            receive_queue: 0,
+            send_queue: 0,
+            uid: 0,
+            inode: None,
+            mark: None,
+            cgroup: None,
+            mptcp: None,
+            info: None,
+            attributes: Vec::new(),
+            autobound: None,
+        }
+    }
+
     /// The local end.
     pub const fn local(&self) -> Endpoint {
         self.pair.local()

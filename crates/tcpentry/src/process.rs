@@ -61,19 +61,7 @@ impl Process {
     /// # Errors
     /// When `/proc` can't be read, or descriptors or memory run out.
     pub fn all() -> io::Result<Vec<Self>> {
-        let proc = Proc::open()?;
-        let mut processes = Vec::new();
-        let each = |pid| -> Result<ControlFlow<()>, Errno> {
-            match proc.process(pid) {
-                Ok(process) => processes.push(process),
-                Err(errno) if is_ours(errno) => return Err(errno),
-                // It has ended meanwhile.
-                Err(_) => {}
-            }
-            Ok(ControlFlow::Continue(()))
-        };
-        proc.each_pid(&mut Vec::new(), each)?;
-        Ok(processes)
+        Self::each(|proc, pid| proc.process(pid).map(Some))
     }
 
     /// Every process that has one of these [names](Self::name): little more than a look at the name is taken at
@@ -82,28 +70,33 @@ impl Process {
     /// # Errors
     /// As of [`all`](Self::all).
     pub fn of_names(names: &[&[u8]]) -> io::Result<Vec<Self>> {
+        let mut room = Vec::new();
+        Self::each(|proc, pid| {
+            let comm = proc.comm(pid, &mut room)?;
+            // What fills its room may be the beginning of one.
+            let may_be = |name: &&[u8]| {
+                *name == comm || (comm.len() == LONGEST_COMM && name.starts_with(comm))
+            };
+            if !names.iter().any(may_be) {
+                return Ok(None);
+            }
+            let opened = proc.enter(pid)?;
+            let process = opened.stat(&mut room)?.process;
+            let name = opened.name(&mut room)?;
+            Ok(names.contains(&&*name).then_some(process))
+        })
+    }
+
+    /// What a look at each pid that is shown finds, but for those that have ended meanwhile.
+    fn each(
+        mut look: impl FnMut(&Proc, NonZeroI32) -> Result<Option<Self>, Errno>,
+    ) -> io::Result<Vec<Self>> {
         let proc = Proc::open()?;
         let mut processes = Vec::new();
-        let mut room = Vec::new();
         let each = |pid| -> Result<ControlFlow<()>, Errno> {
-            let look = |room: &mut Vec<u8>| {
-                let comm = proc.comm(pid, room)?;
-                // What fills its room may be the beginning of one.
-                let may_be = |name: &&[u8]| {
-                    *name == comm || (comm.len() == LONGEST_COMM && name.starts_with(comm))
-                };
-                if !names.iter().any(may_be) {
-                    return Ok(None);
-                }
-                let opened = proc.enter(pid)?;
-                let process = opened.stat(room)?.process;
-                let name = opened.name(room)?;
-                Ok(names.contains(&&*name).then_some(process))
-            };
-            match look(&mut room) {
+            match look(&proc, pid) {
                 Ok(process) => processes.extend(process),
                 Err(errno) if is_ours(errno) => return Err(errno),
-                // It has ended meanwhile.
                 Err(_) => {}
             }
             Ok(ControlFlow::Continue(()))

@@ -75,20 +75,12 @@ fn fixed_part(reader: &mut Reader<'_>) -> Option<Connection> {
     let inode = Inode::new(reader.u32()?);
     let (pair, mapped) = pair_of(state, addresses, ports)?;
     Some(Connection {
-        pair: pair.on(interface),
-        cookie: Cookie::new(cookie)?,
-        state,
         mapped,
         receive_queue,
         send_queue,
         uid,
         inode,
-        mark: None,
-        cgroup: None,
-        mptcp: None,
-        info: None,
-        attributes: Vec::new(),
-        autobound: None,
+        ..Connection::named(pair.on(interface), Cookie::new(cookie)?, state)
     })
 }
 
