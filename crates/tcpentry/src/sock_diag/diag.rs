@@ -21,6 +21,8 @@ pub(crate) struct Diag {
     buffer: Box<[u8]>,
     /// A dump was left before its end; its rest must be read before the next question.
     unfinished: bool,
+    /// How many more datagrams are read for the running question: see [`DATAGRAMS`].
+    left: u32,
 }
 
 /// Which sockets a dump is to yield.
@@ -45,6 +47,7 @@ impl Diag {
             request: Vec::new(),
             buffer: Box::default(),
             unfinished: false,
+            left: DATAGRAMS,
         }
     }
 
@@ -174,6 +177,7 @@ impl Diag {
             self.sequence = self.sequence.wrapping_add(1);
             request.encode(self.sequence, &mut self.request);
         }
+        self.left = DATAGRAMS;
         self.channel.send(&self.request)?;
         let count = self.sequence.wrapping_sub(first) as usize + 1;
         let mut whole = true;
@@ -311,6 +315,7 @@ impl Diag {
         self.request.clear();
         self.sequence = self.sequence.wrapping_add(1);
         request.encode(self.sequence, &mut self.request);
+        self.left = DATAGRAMS;
         self.channel.send(&self.request)
     }
 
@@ -319,6 +324,7 @@ impl Diag {
         if !std::mem::take(&mut self.unfinished) {
             return;
         }
+        self.left = DATAGRAMS;
         loop {
             let length = match self.receive() {
                 Ok(length) => length,
@@ -357,12 +363,13 @@ impl Diag {
         }
     }
 
-    /// The next datagram of the kernel, whole.
+    /// The next datagram of the kernel, whole; `EPROTO` where there are more than can be an answer.
     fn receive(&mut self) -> Result<usize, Errno> {
         loop {
             if self.buffer.is_empty() {
                 self.buffer = vec![0; BUFFER].into();
             }
+            self.left = self.left.checked_sub(1).ok_or(Errno::PROTO)?;
             let datagram = self.channel.receive(&mut self.buffer)?;
             if !datagram.from_kernel {
                 continue;
@@ -591,6 +598,9 @@ impl From<Malformed> for Errno {
 /// The kernel caps a dump's datagrams at 32 KiB. One size for the whole life of a socket: after a
 /// larger read a smaller one was cut off in mid-message (Linux 6.18).
 const BUFFER: usize = 32 * 1024;
+/// An answer of more datagrams has no end: they would be a hundred million sockets (some 75 of them fill one, with their
+/// counters more). Only a kernel that walks in circles sends as many, or a process that may send to us and does not stop.
+const DATAGRAMS: u32 = 1 << 20;
 const ATTEMPTS: usize = 3;
 /// As many failures, a datagram each, as the default receive buffer (212,992 bytes) holds (measured,
 /// Linux 6.18). More than a hundred at once gain nothing.

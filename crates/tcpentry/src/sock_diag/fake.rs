@@ -238,20 +238,7 @@ impl Asked {
     }
 
     pub(crate) fn row(&self, row: &Row) -> Vec<u8> {
-        let state = match row.state {
-            State::BoundInactive => State::Closed,
-            state => state,
-        };
-        // INET_DIAG_ULP_INFO with INET_ULP_INFO_NAME in it.
-        let ulp = testing::attribute(19, &testing::attribute(1, b"mptcp\0"));
-        testing::socket(
-            self.sequence,
-            &row.pair,
-            state.to_kernel(),
-            row.cookie,
-            row.inode,
-            if row.mptcp { &ulp } else { &[] },
-        )
+        row.message(self.sequence)
     }
 
     pub(crate) fn rows<'r>(&self, rows: impl IntoIterator<Item = &'r Row>) -> Vec<u8> {
@@ -338,6 +325,24 @@ impl Row {
             mptcp: true,
             ..self
         }
+    }
+
+    /// As the kernel tells of it in the answer to this request.
+    pub(crate) fn message(&self, sequence: u32) -> Vec<u8> {
+        let state = match self.state {
+            State::BoundInactive => State::Closed,
+            state => state,
+        };
+        // INET_DIAG_ULP_INFO with INET_ULP_INFO_NAME in it.
+        let ulp = testing::attribute(19, &testing::attribute(1, b"mptcp\0"));
+        testing::socket(
+            sequence,
+            &self.pair,
+            state.to_kernel(),
+            self.cookie,
+            self.inode,
+            if self.mptcp { &ulp } else { &[] },
+        )
     }
 }
 

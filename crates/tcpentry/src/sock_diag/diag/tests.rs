@@ -1,8 +1,11 @@
 use std::iter;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use proptest::prelude::*;
 
 use super::super::bytecode::Side;
+use super::super::channel::Datagram;
 use super::super::fake::{
     Answer, Asked, Kernel, Log, Programs, Question, Row, destroyed, diag, interrupted, pair,
     questions,
@@ -678,6 +681,83 @@ fn the_probes_destroy_nothing() {
     assert_eq!(probe(without).3, Err(Errno::OPNOTSUPP));
     let (mut nothing, _) = diag(Asked::unknown);
     assert_eq!(nothing.probe(), Err(Errno::NOENT));
+}
+
+/// A kernel that never comes to an end: to each question it says the same again and again.
+struct Endless {
+    say: fn(&Row, u32) -> Answer,
+    answer: Answer,
+    said: Arc<AtomicU32>,
+}
+
+impl Channel for Endless {
+    fn send(&mut self, datagram: &[u8]) -> Result<(), Errno> {
+        let sequence = u32::from_ne_bytes(datagram[8..12].try_into().unwrap());
+        self.answer = (self.say)(&Row::new(ENDS, 7), sequence);
+        Ok(())
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> Result<Datagram, Errno> {
+        self.said.fetch_add(1, Ordering::Relaxed);
+        let (bytes, from_kernel) = match &self.answer {
+            Answer::Datagram(bytes) => (bytes, true),
+            Answer::Stranger(bytes) => (bytes, false),
+            Answer::Error(errno) => return Err(*errno),
+            Answer::TooLong(_) | Answer::Unsent(_) => unreachable!(),
+        };
+        let length = bytes.len();
+        buffer[..length].copy_from_slice(bytes);
+        Ok(Datagram {
+            length,
+            from_kernel,
+        })
+    }
+}
+
+fn endless(say: fn(&Row, u32) -> Answer) -> (Diag, impl Fn() -> u32) {
+    let said = Arc::new(AtomicU32::new(0));
+    let diag = Diag::new(Endless {
+        say,
+        answer: Errno::AGAIN.into(),
+        said: Arc::clone(&said),
+    });
+    (diag, move || said.swap(0, Ordering::Relaxed))
+}
+
+#[test]
+fn what_has_no_end_is_an_error_after_a_million_datagrams() {
+    let no_answers: [fn(&Row, u32) -> Answer; 2] = [
+        |row, sequence| Answer::Stranger(row.message(sequence)),
+        |row, sequence| row.message(sequence.wrapping_sub(1)).into(),
+    ];
+    for say in no_answers {
+        let (mut diag, said) = endless(say);
+        assert_eq!(diag.get(&pair(ENDS), None), Err(Errno::PROTO));
+        assert_eq!(said(), DATAGRAMS);
+        assert_eq!(dumped(&mut diag), (vec![], Some(Errno::PROTO.into())));
+        // One that may have been destroyed, and the rest of the dump that was given up.
+        let lost = Err(Errno::AGAIN);
+        assert_eq!(diag.destroy_many(&names(1..=2)), [lost; 2]);
+        assert_eq!(said(), 3 * DATAGRAMS);
+    }
+    // Losses that are told without end.
+    let (mut diag, said) = endless(|_, _| Errno::NOBUFS.into());
+    assert_eq!(diag.destroy_many(&names(1..=2)), [Err(Errno::AGAIN); 2]);
+    assert_eq!(said(), DATAGRAMS);
+}
+
+#[test]
+fn a_walk_in_circles_hands_its_rows_out_and_ends() {
+    let (mut diag, said) = endless(|row, sequence| row.message(sequence).into());
+    // Who has seen enough can stop,
+    assert_eq!(diag.dump(ALL).unwrap().take(1000).count(), 1000);
+    assert_eq!(said(), 1000);
+    // and who does not comes to an end.
+    let mut dump = diag.dump(ALL).unwrap();
+    let rows = dump.by_ref().take_while(Result::is_ok).count();
+    assert_eq!(rows, DATAGRAMS as usize);
+    assert!(dump.next().is_none());
+    assert_eq!(said(), 2 * DATAGRAMS);
 }
 
 proptest! {
