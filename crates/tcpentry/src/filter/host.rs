@@ -50,7 +50,11 @@ pub(super) fn port(
     if rest.text.contains([':', '[', '/']) || dotted(rest.text) {
         let error = piece.error(format!("expected a port, found {}", quoted(piece.text)));
         return Err(if operator == Operator::Equal && is_end(piece.text) {
-            error.with_hint(format!("did you mean `{} {}`?", end.host(), piece.text))
+            error.with_hint(format!(
+                "did you mean `{} {}`?",
+                end.host(),
+                printable(piece.text)
+            ))
         } else if piece.text.contains(',') {
             error.with_hint(SEVERAL_PORTS)
         } else {

@@ -632,6 +632,12 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "did you mean `dst 10.0.0.1:80`?",
     ),
     (
+        "dport = :1[\u{7f}\u{1b}[2J",
+        "        ^^^^^^^^^^^^^^^^^^",
+        "expected a port, found `:1[\\u{7f}\\u{1b}[2J`",
+        "did you mean `dst :1[\\u{7f}\\u{1b}[2J`?",
+    ),
+    (
         "dport gt 10.0.0.1:80",
         "         ^^^^^^^^^^^",
         "expected a port, found `10.0.0.1:80`",
