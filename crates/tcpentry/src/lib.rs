@@ -73,6 +73,9 @@ mod error;
 mod escape;
 mod explain;
 mod filter;
+#[cfg(feature = "fuzz-internals")]
+#[doc(hidden)]
+pub mod fuzz;
 mod holders;
 mod identity;
 mod knowledge;

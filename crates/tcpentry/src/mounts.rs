@@ -28,7 +28,7 @@ impl Mounts {
     }
 }
 
-fn mount_of(line: &[u8], kind: &[u8]) -> Option<Mount> {
+pub(crate) fn mount_of(line: &[u8], kind: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|&byte| byte == b' ');
     let root = fields.nth(3)?;
     let point = fields.next()?;

@@ -301,12 +301,7 @@ impl Opened {
 
     /// The number behind a key of `/proc/PID/status`.
     fn status<T: str::FromStr>(&self, room: &mut Vec<u8>, key: &str) -> Option<T> {
-        // The name line comes first and may hold anything but a newline, which is escaped there.
-        let text = self.read(c"status", room).ok()?;
-        let mut lines = text.split(|&byte| byte == b'\n').skip(1);
-        let value = lines.find_map(|line| line.strip_prefix(key.as_bytes()))?;
-        let value = str::from_utf8(value).ok()?;
-        value.split_ascii_whitespace().next()?.parse().ok()
+        status_field(self.read(c"status", room).ok()?, key)
     }
 
     /// The text of `/proc/PID/cgroup`.
@@ -434,20 +429,29 @@ fn number(name: &CStr) -> Option<i32> {
     name.to_str().ok()?.parse().ok()
 }
 
+/// The first number of a line of `/proc/PID/status`.
+pub(crate) fn status_field<T: str::FromStr>(text: &[u8], key: &str) -> Option<T> {
+    // The name line comes first and may hold anything but a newline, which is escaped there.
+    let mut lines = text.split(|&byte| byte == b'\n').skip(1);
+    let value = lines.find_map(|line| line.strip_prefix(key.as_bytes()))?;
+    let value = str::from_utf8(value).ok()?;
+    value.split_ascii_whitespace().next()?.parse().ok()
+}
+
 /// Reads `net:[N]`.
-fn netns_inode(link: &[u8]) -> Option<u64> {
+pub(crate) fn netns_inode(link: &[u8]) -> Option<u64> {
     let number = link.strip_prefix(b"net:[")?.strip_suffix(b"]")?;
     str::from_utf8(number).ok()?.parse().ok()
 }
 
 /// Reads `socket:[N]`.
-fn socket_inode(link: &[u8]) -> Option<Inode> {
+pub(crate) fn socket_inode(link: &[u8]) -> Option<Inode> {
     let number = link.strip_prefix(b"socket:[")?.strip_suffix(b"]")?;
     Inode::new(str::from_utf8(number).ok()?.parse().ok()?)
 }
 
 /// Fields 9 and 22 of `/proc/PID/stat`.
-fn flags_and_start(stat: &[u8]) -> Option<(u32, u64)> {
+pub(crate) fn flags_and_start(stat: &[u8]) -> Option<(u32, u64)> {
     // The name may hold blanks, parentheses and newlines; nothing behind its last parenthesis does.
     let behind = stat.iter().rposition(|&byte| byte == b')')?;
     let fields = str::from_utf8(stat.get(behind + 1..)?).ok()?;
@@ -458,7 +462,7 @@ fn flags_and_start(stat: &[u8]) -> Option<(u32, u64)> {
 }
 
 /// The name that the kernel has cut off, from the arguments.
-fn whole_name<'a>(name: &[u8], arguments: &'a [u8]) -> Option<&'a [u8]> {
+pub(crate) fn whole_name<'a>(name: &[u8], arguments: &'a [u8]) -> Option<&'a [u8]> {
     let first = arguments.split(|&byte| byte == 0).next()?;
     let base = first.rsplit(|&byte| byte == b'/').next()?;
     (base.starts_with(name) && base.len() <= LONGEST_FILE_NAME).then_some(base)

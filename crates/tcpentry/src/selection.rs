@@ -167,7 +167,7 @@ impl Selection {
 }
 
 /// Facts for a first judgement: nobody has looked.
-struct Nothing;
+pub(crate) struct Nothing;
 
 impl Facts for Nothing {
     fn holders(&self, _: Inode) -> Option<impl Iterator<Item = Holder<'_>>> {

@@ -231,7 +231,7 @@ impl TcpTable {
     }
 
     /// A table whose kernel is a fake one, in the namespace [`c1`](NetnsId::Cookie).
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzz-internals"))]
     pub(crate) fn of(diags: [Diag; 2]) -> Self {
         let socket = NetlinkSocket::open().expect("everybody may open one");
         let mut table = Self::over(diags, socket, NetnsId::Cookie(1));

@@ -114,6 +114,7 @@ fn names_in_a_filter_reach_no_output_as_they_are() {
             run(&["src", "10.0.0.1", name]);
             run(&["delete", "state", name]);
             run(&["delete", "dport", "=", name, "--for", name]);
+            run(&["dport", "=", &format!(":1[{name}")]);
         }
     });
 }

@@ -173,7 +173,7 @@ impl Program {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzz-internals"))]
 impl Program {
     /// What the kernel reads.
     pub(crate) fn bytes(&self) -> Vec<u8> {
@@ -423,7 +423,7 @@ const AF_UNSPEC: u8 = 0;
 const AF_INET: u8 = super::message::AF_INET;
 const AF_INET6: u8 = super::message::AF_INET6;
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzz-internals"))]
 pub(crate) mod interpreter;
 
 #[cfg(test)]

@@ -12,10 +12,10 @@ pub(crate) mod fake;
 mod message;
 mod reader;
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzz-internals"))]
 pub(crate) use attribute::read_socket;
 pub(crate) use channel::NetlinkSocket;
-#[cfg(feature = "bench-internals")]
+#[cfg(any(feature = "bench-internals", feature = "fuzz-internals"))]
 pub(crate) use channel::{Channel, Datagram};
 pub(crate) use diag::{DESTRUCTIONS, Diag, Dump, DumpError, Scope};
 #[cfg(test)]

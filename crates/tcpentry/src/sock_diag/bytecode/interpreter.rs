@@ -113,7 +113,7 @@ pub(crate) fn run(program: &[u8], entry: &Entry) -> bool {
         let (code, yes, no) = read(&program[position..]);
         let operand = &program[position + 4..];
         let port = || usize::from(u16::from_ne_bytes([operand[2], operand[3]]));
-        let word = |at: usize| u32::from_ne_bytes(operand[at..at + 4].try_into().unwrap());
+        let word = |at: usize| u32::from_ne_bytes(operand[at..at + 4].try_into().expect(AUDITED));
         let [local, peer] = entry.ports.map(usize::from);
         let holds = match code {
             0 => true,
@@ -129,7 +129,7 @@ pub(crate) fn run(program: &[u8], entry: &Entry) -> bool {
             10 => entry.mark & word(4) == word(0),
             11 => local == port(),
             12 => peer == port(),
-            13 => entry.cgroup == u64::from_ne_bytes(operand[..8].try_into().unwrap()),
+            13 => entry.cgroup == u64::from_ne_bytes(operand[..8].try_into().expect(AUDITED)),
             code => panic!("operation {code}"),
         };
         position += if holds { yes } else { no };
@@ -139,7 +139,7 @@ pub(crate) fn run(program: &[u8], entry: &Entry) -> bool {
 
 fn host(condition: &[u8], entry: &Entry, side: usize) -> bool {
     let (family, length) = (condition[0], usize::from(condition[1]));
-    let port = i32::from_ne_bytes(condition[4..8].try_into().unwrap());
+    let port = i32::from_ne_bytes(condition[4..8].try_into().expect(AUDITED));
     if port != -1 && port != i32::from(entry.ports[side]) {
         return false;
     }
@@ -164,3 +164,5 @@ fn read(operation: &[u8]) -> (u8, usize, usize) {
     let no = u16::from_ne_bytes([operation[2], operation[3]]);
     (operation[0], operation[1].into(), no.into())
 }
+
+const AUDITED: &str = "a program is audited before it is run";

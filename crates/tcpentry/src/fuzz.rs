@@ -1,0 +1,31 @@
+//! What reads bytes from outside, one function for each fuzz target: a panic in one is a finding.
+//!
+//! It is there for `fuzz/` and for the test that replays the corpus, and only with the feature `fuzz-internals`. Nothing
+//! of it is stable.
+
+#![allow(missing_docs, reason = "it is for nobody else")]
+#![allow(
+    clippy::missing_panics_doc,
+    reason = "a panic is what they are there for"
+)]
+
+mod conversation;
+mod filters;
+mod texts;
+
+pub use conversation::dump;
+pub use filters::filter;
+pub use texts::{notation, proc_text};
+
+use crate::sock_diag::read_socket;
+
+/// A socket as the kernel describes it, with its attributes; whether the counters were asked for comes first.
+pub fn attributes(data: &[u8]) {
+    let Some((&info, bytes)) = data.split_first() else {
+        return;
+    };
+    if let Ok(connection) = read_socket(bytes, info & 1 != 0) {
+        assert!(!connection.to_string().contains(char::is_control));
+        let _ = (connection.idle(), connection.pair.mirrored());
+    }
+}

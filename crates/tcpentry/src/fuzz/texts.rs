@@ -1,0 +1,153 @@
+//! Text of people and of `/proc`.
+
+use std::net::SocketAddr;
+use std::str;
+
+use crate::cgroup;
+use crate::container::{Container, Unit};
+use crate::endpoint::{Endpoint, Pair};
+use crate::escape::escape;
+use crate::filter::{Filter, LocalPorts, duration};
+use crate::identity::{BootId, Identity};
+use crate::mounts::mount_of;
+use crate::notation::ScopedEndpoint;
+use crate::process;
+use crate::set_entry::{Tcp6Row, TcpRow};
+
+/// The notations of endpoints and identities; the same bytes as rows.
+pub fn notation(data: &[u8]) {
+    rows(data);
+    let Ok(text) = str::from_utf8(data) else {
+        return;
+    };
+    if let Ok(endpoint) = text.parse::<ScopedEndpoint>() {
+        assert_eq!(endpoint.to_string().parse(), Ok(endpoint));
+    }
+    if let Ok(endpoint) = text.parse::<Endpoint>() {
+        assert_eq!(endpoint.to_string().parse(), Ok(endpoint));
+    }
+    if let Some((address, port)) = text.split_once(' ') {
+        if let Ok(endpoint) = ScopedEndpoint::from_words(address, port) {
+            assert_eq!(endpoint.to_string().parse(), Ok(endpoint));
+        }
+        if let (Ok(local), Ok(peer)) = (address.parse(), port.parse()) {
+            if let Ok(pair) = Pair::new(local, peer) {
+                assert_eq!(pair.mirrored().mirrored(), pair);
+            }
+        }
+    }
+    if let Ok(identity) = text.parse::<Identity>() {
+        assert_eq!(identity.to_string().parse(), Ok(identity));
+        // `TCPENTRY_ID_SIZE`
+        assert!(identity.to_string().len() < 256);
+    }
+    if let Ok(boot) = text.parse::<BootId>() {
+        assert_eq!(boot.to_string().parse(), Ok(boot));
+    }
+    let _ = duration(text);
+    let _ = Filter::is_begun_by(text);
+    assert!(!escape(data).contains(char::is_control));
+}
+
+fn rows(data: &[u8]) {
+    let word = |at: usize| {
+        let word = data.get(4 * at..4 * at + 4)?;
+        Some(u32::from_ne_bytes(word.try_into().ok()?))
+    };
+    let address = |at: usize| data.get(4 * at..4 * at + 16)?.try_into().ok();
+    let row = || {
+        Some(TcpRow {
+            state: word(0)?,
+            local_address: word(1)?,
+            local_port: word(2)?,
+            remote_address: word(3)?,
+            remote_port: word(4)?,
+        })
+    };
+    if let Some(row) = row() {
+        let pair = row.pair();
+        let ends = [pair.local(), pair.peer()].map(|end| (end.address(), end.port()).into());
+        let [SocketAddr::V4(local), SocketAddr::V4(peer)] = ends else {
+            panic!("a row of IPv4 names {pair}");
+        };
+        assert_eq!(TcpRow::deleting(local, peer).pair(), pair);
+    }
+    let row6 = || {
+        Some(Tcp6Row {
+            state: word(0)?,
+            local_address: address(1)?,
+            local_scope: word(5)?,
+            local_port: word(6)?,
+            remote_address: address(7)?,
+            remote_scope: word(11)?,
+            remote_port: word(12)?,
+        })
+    };
+    if let Some(row) = row6() {
+        let _ = row.pair();
+    }
+}
+
+/// What `/proc` and the cgroups say. The first byte says which file it is.
+pub fn proc_text(data: &[u8]) {
+    let Some((&file, text)) = data.split_first() else {
+        return;
+    };
+    match file % 8 {
+        0 => drop(process::flags_and_start(text)),
+        1 => {
+            for key in ["Uid:", "PPid:", "NSpid:"] {
+                let _: Option<u32> = process::status_field(text, key);
+                let _: Option<i32> = process::status_field(text, key);
+            }
+        }
+        2 => {
+            let (name, arguments) = text.split_at(text.len().min(15));
+            if let Some(whole) = process::whole_name(name, arguments) {
+                assert!(whole.starts_with(name) && whole.len() < 256);
+            }
+        }
+        3 => {
+            if let Some(path) = cgroup::of_process(text) {
+                in_cgroup(&path);
+            }
+        }
+        4 => in_cgroup(&String::from_utf8_lossy(text)),
+        5 => {
+            for line in text.split(|&byte| byte == b'\n') {
+                for kind in [&b"cgroup2"[..], b"nsfs"] {
+                    if let Some(mount) = mount_of(line, kind) {
+                        assert!(mount.root.len() + mount.point.len() < line.len());
+                    }
+                }
+            }
+        }
+        6 => {
+            let _ = process::netns_inode(text);
+            let _ = process::socket_inode(text);
+        }
+        _ => drop(LocalPorts::parse(text)),
+    }
+}
+
+fn in_cgroup(path: &str) {
+    if let Some(unit) = Unit::of_cgroup(path) {
+        assert!(unit.is_called(unit.name()), "{unit}");
+    }
+    if let Some(container) = Container::of_cgroup(path) {
+        let names = [&container.id, &container.name];
+        for name in names.into_iter().flatten() {
+            assert!(container.is_called(name), "{container}");
+        }
+        assert!(!container.to_string().is_empty());
+    }
+}
+
+/// `LOCAL PEER`
+pub(super) fn pair(text: &str) -> Pair {
+    let ends = text.split_once(' ').and_then(|(local, peer)| {
+        let [local, peer] = [local, peer].map(|end| end.parse().ok());
+        Pair::new(local?, peer?).ok()
+    });
+    ends.expect("two ends")
+}
