@@ -7,6 +7,7 @@ mod containers;
 mod delete;
 mod exactly;
 mod exit_codes;
+mod faults;
 mod guards;
 mod hostile;
 mod json;

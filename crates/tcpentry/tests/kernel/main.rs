@@ -4,6 +4,7 @@
 mod bulk;
 mod cgroup;
 mod devices;
+mod faults;
 mod identity;
 mod listener_trap;
 mod mptcp;

@@ -4,9 +4,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::error::{ErrorKind, Guard};
-use crate::sock_diag::Diag;
-use crate::sock_diag::fake::{Answer, Asked, Kernel, Log, Question, Row, destroyed, diag, diags};
+use crate::sock_diag::fake::{
+    Answer, Asked, Kernel, Log, Question, Row, destroyed, diag, diags, interrupted,
+};
 use crate::sock_diag::testing;
+use crate::sock_diag::{Diag, NetlinkSocket};
 use crate::state::States;
 
 /// A kernel whose state a test can look at and change.
@@ -553,6 +555,34 @@ fn what_can_not_be_sent_together_is_sent_alone() {
     }
 }
 
+/// Against the real kernel: the answers to a batch do not fit the socket, and what is lost of them is asked for again.
+#[test]
+fn with_a_tiny_receive_buffer_each_is_still_told() {
+    tcpentry_testkit::isolated(|| {
+        let crowd = tcpentry_testkit::tcp::imagined_crowd(600);
+        let tiny = || {
+            let socket = NetlinkSocket::open().unwrap();
+            rustix::net::sockopt::set_socket_recv_buffer_size(&socket, 1).unwrap();
+            Diag::new(socket)
+        };
+        let mut table = TcpTable::of([tiny(), tiny()]);
+        let query = Query::of(States::CONNECTIONS);
+        let rows: Result<Vec<_>, _> = table.connections(&query).unwrap().collect();
+        let rows = rows.unwrap();
+        assert_eq!(rows.len(), crowd.len());
+        let (some, _) = rows.split_at(300);
+        let whole = |told: Told| told.into_iter().map(|(_, result)| result);
+        assert!(
+            whole(delete_all(&mut TcpTable::open().unwrap(), some.to_vec())).all(|it| it.is_ok())
+        );
+        let told: Vec<_> = whole(delete_all(&mut table, rows.clone())).collect();
+        assert!(told[..300].iter().all(|it| *it == Err(ErrorKind::NotFound)));
+        assert!(told[300..].iter().all(|it| *it == Ok(Method::SockDiag)));
+        let none = table.connections(&query).unwrap().count();
+        assert_eq!(none, 0);
+    });
+}
+
 /// What happens to the answer of one request of a batch.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
@@ -664,5 +694,230 @@ proptest! {
             }
         }
         prop_assert!((31..=60).all(|number| left.contains(&number)));
+    }
+}
+
+/// What happens to a question of any kind.
+#[derive(Clone, Copy, Debug)]
+enum Trouble {
+    None,
+    /// It is refused.
+    Errno(Errno),
+    /// It is not even sent.
+    Unsent(Errno),
+    /// Of the answer, this many datagrams come; then a read fails, or what comes is none.
+    Cut(usize, Cut),
+    /// It is marked as interrupted.
+    Interrupted,
+    /// Others talk in between.
+    Noise,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Cut {
+    Errno(Errno),
+    TooLong,
+    Truncated,
+    Silence,
+}
+
+fn troubles() -> impl Strategy<Value = Trouble> {
+    // ENOENT is none of them: it is an answer, and true or false.
+    let errnos = vec![
+        Errno::PERM,
+        Errno::AGAIN,
+        Errno::NOBUFS,
+        Errno::NOMEM,
+        Errno::MSGSIZE,
+        Errno::OPNOTSUPP,
+        Errno::BUSY,
+        Errno::INVAL,
+        Errno::MFILE,
+        Errno::INTR,
+    ];
+    let errno = prop::sample::select(errnos);
+    let cut = prop_oneof![
+        2 => prop::sample::select(vec![Errno::NOBUFS, Errno::NOMEM, Errno::AGAIN]).prop_map(Cut::Errno),
+        1 => Just(Cut::TooLong),
+        1 => Just(Cut::Truncated),
+        1 => Just(Cut::Silence),
+    ];
+    prop_oneof![
+        30 => Just(Trouble::None),
+        2 => errno.clone().prop_map(Trouble::Errno),
+        2 => errno.prop_map(Trouble::Unsent),
+        2 => (0..4_usize, cut).prop_map(|(after, cut)| Trouble::Cut(after, cut)),
+        2 => Just(Trouble::Interrupted),
+        2 => Just(Trouble::Noise),
+    ]
+}
+
+/// A kernel that has these troubles one after the other, with its questions to it; then none.
+fn troubled(
+    kernel: &Shared,
+    troubles: Vec<Trouble>,
+) -> impl FnMut(&Asked) -> Vec<Answer> + Send + Sync + 'static {
+    let kernel = Arc::clone(kernel);
+    let mut troubles = troubles.into_iter();
+    move |asked| {
+        let honest = |asked: &Asked| kernel.lock().unwrap().answer(asked);
+        match troubles.next().unwrap_or(Trouble::None) {
+            Trouble::Errno(errno) if asked.question.is_dump() => {
+                vec![asked.done(Some(errno)).into()]
+            }
+            Trouble::Errno(errno) => vec![asked.acknowledged(Some(errno)).into()],
+            Trouble::Unsent(errno) => vec![Answer::Unsent(errno)],
+            Trouble::Cut(after, cut) => {
+                let mut answers = honest(asked);
+                let Some(Answer::Datagram(next)) = answers.get(after).cloned() else {
+                    return answers;
+                };
+                answers.truncate(after);
+                match cut {
+                    Cut::Errno(errno) => answers.push(errno.into()),
+                    Cut::TooLong => answers.push(Answer::TooLong(next)),
+                    Cut::Truncated => answers.push(next[..next.len() - 3].to_vec().into()),
+                    Cut::Silence => {}
+                }
+                answers
+            }
+            Trouble::Interrupted if asked.question.is_dump() => {
+                let mark = |answer| match answer {
+                    Answer::Datagram(bytes) => Answer::Datagram(interrupted(bytes)),
+                    other => other,
+                };
+                honest(asked).into_iter().map(mark).collect()
+            }
+            Trouble::None | Trouble::Interrupted => honest(asked),
+            Trouble::Noise => {
+                let earlier = Asked {
+                    sequence: asked.sequence.wrapping_sub(1000),
+                    ..asked.clone()
+                };
+                let mut answers = vec![
+                    Answer::Stranger(asked.done(None)),
+                    Answer::Stranger(asked.acknowledged(None)),
+                    earlier.row(&row(1)).into(),
+                    earlier.done(Some(Errno::PERM)).into(),
+                ];
+                answers.extend(honest(asked));
+                answers
+            }
+        }
+    }
+}
+
+/// Only what a test may have: nothing of this machine is borrowed, nor even looked for.
+fn by_sock_diag() -> Options {
+    Options::default().by(MethodChoice::SockDiag)
+}
+
+/// The cookies that the kernel has destroyed are those that it no longer has.
+fn assert_truthful(told: &Told, left: &[u64]) -> Result<(), TestCaseError> {
+    for (number, result) in told {
+        match result {
+            Ok(Method::SockDiag) | Err(ErrorKind::NotFound) => {
+                prop_assert!(!left.contains(number), "{} is still there", number);
+            }
+            Ok(method) => prop_assert!(false, "{}", method),
+            Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 256, ..Default::default() })]
+
+    /// A list without an error is whole, and one with an error has nothing that is not there.
+    #[test]
+    fn a_list_is_whole_or_an_error(
+        troubles in prop::collection::vec(troubles(), 12),
+        in_datagram in 1_usize..9,
+    ) {
+        let kernel = shared(rows(1..=20));
+        kernel.lock().unwrap().in_datagram = in_datagram;
+        let (mut table, _) = table(troubled(&kernel, troubles));
+        for _ in 0..4 {
+            let mut shown = Vec::new();
+            let whole = table.connections(&Query::of(States::ALL)).and_then(|mut rows| {
+                rows.try_for_each(|row| row.map(|row| shown.push(row.cookie.value())))
+            });
+            let all: Vec<_> = (1..=20).collect();
+            prop_assert!(shown.iter().all(|number| all.contains(number)));
+            if whole.is_ok() {
+                prop_assert_eq!(shown, all);
+            }
+        }
+    }
+
+    /// One after the other: found, looked at and deleted.
+    #[test]
+    fn of_one_nothing_is_told_that_is_not_so(troubles in prop::collection::vec(troubles(), 24)) {
+        let kernel = shared(rows(1..=6));
+        let (mut table, log) = table(troubled(&kernel, troubles));
+        let mut told = Told::new();
+        for number in 1..=5 {
+            let name = row(number).pair;
+            let result = table.find(&name.into()).and_then(|found| {
+                assert_eq!(found.cookie.value(), number);
+                table.delete(&found, &by_sock_diag())
+            });
+            let result = result.map(|deleted| deleted.method);
+            told.push((number, result.map_err(|error| error.kind())));
+        }
+        assert_truthful(&told, &numbers_left(&kernel))?;
+        prop_assert!(numbers_left(&kernel).contains(&6));
+        prop_assert!(destroyed(&log).iter().all(|number| (0..=5).contains(number)));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..Default::default() })]
+
+    /// Thousands, with a second processor: each is told once and in order, truthfully; nothing else is touched.
+    #[test]
+    fn with_help_and_in_trouble_no_outcome_is_lost(
+        // Each question has a chance, also those of which there are hundreds in a datagram.
+        places in prop::collection::btree_map(0_usize..4000, troubles(), 0..60),
+        in_datagram in prop::sample::select(vec![20_usize, 75, 300]),
+        walk: bool,
+    ) {
+        const SELECTED: u64 = 1500;
+        let kernel = shared(rows(1..=SELECTED + 100));
+        kernel.lock().unwrap().in_datagram = in_datagram;
+        let mut troubles = vec![Trouble::None; 4000];
+        for (place, trouble) in places {
+            troubles[place] = trouble;
+        }
+        let ([asker, walker, third], log) = diags(troubled(&kernel, troubles));
+        let mut table = helped_by(TcpTable::of([asker, walker]), third);
+        let mut told = Told::new();
+        let mut taken = Vec::new();
+        let options = by_sock_diag();
+        if walk {
+            let select = |row: &Connection| match row.cookie.value() {
+                number @ 1..=SELECTED => {
+                    taken.push(number);
+                    Verdict::Take
+                }
+                _ => Verdict::Skip,
+            };
+            let query = Query::of(States::ALL);
+            let result = table.delete_matching(&query, &options, select, teller(&mut told));
+            if result.is_ok() {
+                prop_assert_eq!(taken.len() as u64, SELECTED);
+            }
+        } else {
+            taken = (1..=SELECTED).collect();
+            table.delete_all(listed(&rows(1..=SELECTED)), &options, teller(&mut told));
+        }
+        let order: Vec<u64> = told.iter().map(|(number, _)| *number).collect();
+        prop_assert_eq!(order, taken);
+        let left = numbers_left(&kernel);
+        assert_truthful(&told, &left)?;
+        prop_assert_eq!(left.iter().filter(|&&number| number > SELECTED).count(), 100);
+        let destroyed = destroyed(&log);
+        prop_assert!(destroyed.iter().all(|&number| number <= SELECTED));
     }
 }
