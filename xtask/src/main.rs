@@ -7,6 +7,7 @@ mod command;
 mod generate;
 mod install;
 mod namespace;
+mod soak;
 mod test;
 
 use std::path::Path;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         ["test"] => test::run(test::Missing::Report),
         ["test", "--install"] => test::run(test::Missing::Install),
         ["bench", ref words @ ..] => bench::run(words),
+        ["soak", ref words @ ..] => soak::run(words),
         ["generate"] => generate::write(),
         ["generate", "--check"] => generate::check(),
         ["install", ref options @ ..] => install::Options::parse(options)
@@ -63,6 +65,10 @@ cargo xtask COMMAND
                     Measures the program against ss and against the kernel's floor, in a network
                     namespace of its own; writes results.json and chart.svg (to target/bench).
                     A million sockets take 20 minutes and 6 GB
+  soak [--minutes N] [--ports N] [--owners N] [--deleters N] [--seed N]
+                    Opens and closes connections on few tuples while library, C library and program
+                    delete them, in a network namespace of its own; fails where what was asked, what
+                    was reported and what happened differ. Five minutes unless told otherwise
   generate          Writes the manual page and the shells' completions from the program's definition
   generate --check  Fails if one of them is not what `generate` would write
   install --prefix P [--destdir D]

@@ -1,4 +1,4 @@
-//! The network namespace that tests and benchmark run in, so that none can touch a connection of the host.
+//! The network namespace that tests, benchmark and soak run in, so that none can touch a connection of the host.
 
 use std::process::Command;
 

@@ -1,0 +1,271 @@
+//! What was asked, what was reported, and what the ends saw: the three are compared when all reports are in.
+//!
+//! Everything is told by cookie, which the kernel never gives twice: so a tuple that is used again hides nothing.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::report::Counts;
+
+/// Through what a deletion goes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum By {
+    /// The library.
+    Library,
+    /// The C library.
+    CLibrary,
+    /// The program.
+    Program,
+}
+
+/// How the connection was named.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum How {
+    /// From a table listed just now.
+    Fresh,
+    /// From one listed a while ago.
+    Stale,
+    /// By both its ends, whoever has them now.
+    Pair,
+    /// By a filter.
+    Filter,
+}
+
+/// What was reported of a deletion.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Report {
+    Deleted,
+    Gone,
+    /// Anything else, in words.
+    Other(String),
+}
+
+/// What must never happen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(missing_docs, reason = "`WORDS` says it")]
+pub enum Wrong {
+    NeverNamed,
+    DeletedButAlive,
+    DiedOtherwise,
+    AliveButDeleted,
+    GoneButAlive,
+    DeletedTwice,
+    ListenerLost,
+    Crossed,
+    PeerNotTold,
+}
+
+impl Wrong {
+    /// All of them, in the words of the final table.
+    pub const WORDS: [(Self, &str); 9] = [
+        (Self::NeverNamed, "died though never named"),
+        (Self::DeletedButAlive, "reported deleted but alive"),
+        (Self::DiedOtherwise, "reported deleted but ended otherwise"),
+        (Self::AliveButDeleted, "deleted but reported by nobody"),
+        (Self::GoneButAlive, "reported gone but alive"),
+        (Self::DeletedTwice, "reported deleted twice"),
+        (Self::ListenerLost, "listener lost"),
+        (Self::Crossed, "data of another connection"),
+        (Self::PeerNotTold, "one end dead, the other never told"),
+    ];
+}
+
+/// One socket, known by its cookie to whoever deletes it and to whoever owns it.
+#[derive(Debug, Default)]
+pub(crate) struct End {
+    named: AtomicBool,
+    /// By whom it was reported deleted, a bit for each.
+    by: AtomicU8,
+    /// How often it was reported deleted; with [`JUDGED`] once that has been compared.
+    reports: AtomicU32,
+    /// When it was first reported deleted, and gone; 0 for never.
+    deleted_at: AtomicU64,
+    gone_at: AtomicU64,
+}
+
+impl End {
+    pub(crate) fn is_named(&self) -> bool {
+        self.named.load(SeqCst)
+    }
+
+    /// What has been said of it up to now and can't be if it is alive.
+    pub(crate) fn is_said_dead(&self) -> Option<Wrong> {
+        if self.deleted_at.load(SeqCst) != 0 {
+            return Some(Wrong::DeletedButAlive);
+        }
+        (self.gone_at.load(SeqCst) != 0).then_some(Wrong::GoneButAlive)
+    }
+
+    /// Ends the time of reports that are compared with what its owner saw; how many there were.
+    pub(crate) fn judge(&self) -> u32 {
+        self.reports.fetch_or(JUDGED, SeqCst) & !JUDGED
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "named {}, reports {:x} by {:b}, deleted at {}, gone at {}",
+            self.is_named(),
+            self.reports.load(SeqCst),
+            self.by.load(SeqCst),
+            self.deleted_at.load(SeqCst),
+            self.gone_at.load(SeqCst)
+        )
+    }
+}
+
+/// All that is known of all sockets.
+#[derive(Debug)]
+pub(crate) struct Oracle {
+    pub(crate) counts: Counts,
+    /// Ticks with every event whose order matters.
+    clock: AtomicU64,
+    shards: Vec<Mutex<Shard>>,
+    /// Since when each deleter has been at its operation; [`IDLE`] between two.
+    busy: Vec<AtomicU64>,
+    details: Mutex<Vec<String>>,
+}
+
+/// Entries that nobody has touched for a generation are forgotten.
+#[derive(Debug)]
+struct Shard {
+    now: HashMap<u64, Arc<End>>,
+    before: HashMap<u64, Arc<End>>,
+    since: Instant,
+}
+
+impl Oracle {
+    pub(crate) fn new(deleters: usize) -> Self {
+        let shard = || Shard {
+            now: HashMap::new(),
+            before: HashMap::new(),
+            since: Instant::now(),
+        };
+        Self {
+            counts: Counts::default(),
+            clock: AtomicU64::new(1),
+            shards: (0..SHARDS).map(|_| Mutex::new(shard())).collect(),
+            busy: (0..deleters).map(|_| AtomicU64::new(IDLE)).collect(),
+            details: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn tick(&self) -> u64 {
+        self.clock.fetch_add(1, SeqCst)
+    }
+
+    /// The socket of this cookie, whoever mentions it first: a deleter may see one in the table before its owner has
+    /// accepted it.
+    pub(crate) fn end(&self, cookie: u64) -> Arc<End> {
+        let place = usize::try_from(cookie % SHARDS).expect("it is small");
+        let mut shard = self.shards[place]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if shard.since.elapsed() > GENERATION {
+            shard.before = std::mem::take(&mut shard.now);
+            shard.since = Instant::now();
+        }
+        if let Some(end) = shard.now.get(&cookie) {
+            return Arc::clone(end);
+        }
+        let end = shard.before.remove(&cookie).unwrap_or_default();
+        shard.now.insert(cookie, Arc::clone(&end));
+        end
+    }
+
+    /// Does an operation that deletes, so that nothing is judged while its reports are outstanding.
+    pub(crate) fn during<T>(&self, deleter: usize, operation: impl FnOnce() -> T) -> T {
+        // Whatever it kills, its owner retires at a later tick.
+        self.busy[deleter].store(self.tick(), SeqCst);
+        let result = operation();
+        self.busy[deleter].store(IDLE, SeqCst);
+        result
+    }
+
+    /// Whether all reports of what was begun before that time are in.
+    pub(crate) fn has_all_reports_until(&self, time: u64) -> bool {
+        self.busy.iter().all(|since| since.load(SeqCst) > time)
+    }
+
+    /// Notes that a socket is about to be deleted by name. Always before.
+    pub(crate) fn name(&self, cookie: u64) {
+        self.end(cookie).named.store(true, SeqCst);
+    }
+
+    /// Notes what was reported of a named one.
+    pub(crate) fn told(&self, by: By, how: How, cookie: u64, report: &Report) {
+        self.counts.told(by, how, report);
+        let end = self.end(cookie);
+        match report {
+            Report::Deleted => {
+                let now = self.tick();
+                let _ = end.deleted_at.compare_exchange(0, now, SeqCst, SeqCst);
+                end.by.fetch_or(1 << by as u8, SeqCst);
+                let before = end.reports.fetch_add(1, SeqCst);
+                if before & JUDGED != 0 {
+                    self.counts.late.fetch_add(1, SeqCst);
+                }
+                if before & !JUDGED > 0 {
+                    self.wrong(Wrong::DeletedTwice, || {
+                        format!("{cookie:x} by {by:?} {how:?}: {end}")
+                    });
+                }
+            }
+            Report::Gone => {
+                let now = self.tick();
+                let _ = end.gone_at.compare_exchange(0, now, SeqCst, SeqCst);
+            }
+            Report::Other(words) => self.other(by, how, words),
+        }
+    }
+
+    /// Notes what no must-be-0 counter covers, so that it is looked at.
+    pub(crate) fn other(&self, by: By, how: How, words: &str) {
+        let mut details = self.details.lock().unwrap_or_else(PoisonError::into_inner);
+        if details.len() < DETAILS {
+            details.push(format!("neither deleted nor gone: {by:?} {how:?}: {words}"));
+        }
+    }
+
+    /// A socket that a walk showed which began at that time.
+    pub(crate) fn is_in_table(&self, cookie: u64, walk: u64, row: &dyn fmt::Display) {
+        let end = self.end(cookie);
+        for (since, wrong) in [
+            (&end.deleted_at, Wrong::DeletedButAlive),
+            (&end.gone_at, Wrong::GoneButAlive),
+        ] {
+            if (1..walk).contains(&since.load(SeqCst)) {
+                self.wrong(wrong, || {
+                    format!("{cookie:x} is in the table: {row}; {end}")
+                });
+            }
+        }
+    }
+
+    /// Counts what must not happen, with the details of the first ones.
+    pub(crate) fn wrong(&self, wrong: Wrong, detail: impl FnOnce() -> String) {
+        self.counts.wrong[wrong as usize].fetch_add(1, SeqCst);
+        let mut details = self.details.lock().unwrap_or_else(PoisonError::into_inner);
+        if details.len() < DETAILS {
+            let (_, words) = Wrong::WORDS[wrong as usize];
+            details.push(format!("{words}: {}", detail()));
+        }
+    }
+
+    pub(crate) fn details(&self) -> Vec<String> {
+        let details = self.details.lock().unwrap_or_else(PoisonError::into_inner);
+        details.clone()
+    }
+}
+
+const JUDGED: u32 = 1 << 31;
+const IDLE: u64 = u64::MAX;
+const SHARDS: u64 = 64;
+/// Longer than a stale table is kept, and than a tuple stays unused.
+const GENERATION: Duration = Duration::from_secs(20);
+const DETAILS: usize = 40;

@@ -1,0 +1,181 @@
+//! The figures of a run: a line while it runs, a table at its end.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
+
+use crate::oracle::{By, How, Report, Wrong};
+
+/// What is counted while it runs.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) opened: AtomicU64,
+    /// Ended as its owner had planned.
+    pub(crate) closed: AtomicU64,
+    pub(crate) died: AtomicU64,
+    pub(crate) exchanges: AtomicU64,
+    /// The tuple could not be used again yet.
+    pub(crate) busy: AtomicU64,
+    /// Connections whose server's end never came to be accepted.
+    pub(crate) unaccepted: AtomicU64,
+    deleted: [[AtomicU64; 4]; 3],
+    gone: [[AtomicU64; 4]; 3],
+    other: [[AtomicU64; 4]; 3],
+    /// Names of what was gone whose tuple another connection had by then.
+    pub(crate) outlived: AtomicU64,
+    /// Reported deleted, and the owner got ECONNABORTED.
+    pub(crate) proven: AtomicU64,
+    /// Reported deleted after its owner had closed it: orphans and TIME_WAIT.
+    pub(crate) ownerless: AtomicU64,
+    /// The same, reported after the connection had been judged.
+    pub(crate) late: AtomicU64,
+    pub(crate) wrong: [AtomicU64; Wrong::WORDS.len()],
+}
+
+impl Counts {
+    pub(crate) fn told(&self, by: By, how: How, report: &Report) {
+        let counter = match report {
+            Report::Deleted => &self.deleted,
+            Report::Gone => &self.gone,
+            Report::Other(_) => &self.other,
+        };
+        counter[by as usize][how as usize].fetch_add(1, SeqCst);
+    }
+
+    pub(crate) fn figures(&self, time: Duration, details: Vec<String>) -> Figures {
+        let one = |counter: &AtomicU64| counter.load(SeqCst);
+        let many = |counter: &[[AtomicU64; 4]; 3]| {
+            let [library, c_library, program] = counter;
+            [library, c_library, program].map(|hows| {
+                let [fresh, stale, pair, filter] = hows;
+                [fresh, stale, pair, filter].map(one)
+            })
+        };
+        Figures {
+            time,
+            opened: one(&self.opened),
+            closed: one(&self.closed),
+            died: one(&self.died),
+            exchanges: one(&self.exchanges),
+            busy: one(&self.busy),
+            unaccepted: one(&self.unaccepted),
+            deleted: many(&self.deleted),
+            gone: many(&self.gone),
+            other: many(&self.other),
+            outlived: one(&self.outlived),
+            proven: one(&self.proven),
+            ownerless: one(&self.ownerless) + one(&self.late),
+            wrong: Wrong::WORDS.map(|(wrong, _)| one(&self.wrong[wrong as usize])),
+            details,
+        }
+    }
+}
+
+/// What a run found.
+#[derive(Clone, Debug)]
+pub struct Figures {
+    time: Duration,
+    opened: u64,
+    closed: u64,
+    died: u64,
+    exchanges: u64,
+    busy: u64,
+    unaccepted: u64,
+    deleted: [[u64; 4]; 3],
+    gone: [[u64; 4]; 3],
+    other: [[u64; 4]; 3],
+    outlived: u64,
+    proven: u64,
+    ownerless: u64,
+    wrong: [u64; Wrong::WORDS.len()],
+    details: Vec<String>,
+}
+
+impl Figures {
+    /// Whether nothing happened that must not.
+    pub fn is_clean(&self) -> bool {
+        self.wrong.iter().all(|&count| count == 0) && sum(&self.other) == 0
+    }
+
+    /// How many deletions were reported.
+    pub fn deleted(&self) -> u64 {
+        sum(&self.deleted)
+    }
+
+    /// Those that went through one of the products.
+    pub fn deleted_by(&self, by: By) -> u64 {
+        self.deleted[by as usize].iter().sum()
+    }
+
+    /// How often something happened that must not.
+    pub fn wrong(&self, wrong: Wrong) -> u64 {
+        self.wrong[wrong as usize]
+    }
+
+    /// Those that were proven by the owner's ECONNABORTED.
+    pub fn proven(&self) -> u64 {
+        self.proven
+    }
+
+    /// One line, while it runs.
+    pub fn line(&self) -> String {
+        format!(
+            "{:5.0} s  opened {}  closed {}  died {}  deleted {}  gone {}  other {}  WRONG {}",
+            self.time.as_secs_f64(),
+            self.opened,
+            self.closed,
+            self.died,
+            self.deleted(),
+            sum(&self.gone),
+            sum(&self.other),
+            self.wrong.iter().sum::<u64>()
+        )
+    }
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.time.as_secs_f64();
+        writeln!(f, "\n{:<40}{seconds:>12.0}", "seconds")?;
+        for (what, count) in [
+            ("connections opened", self.opened),
+            ("closed by their owners", self.closed),
+            ("died", self.died),
+            ("exchanges of data in both directions", self.exchanges),
+            ("tuple still busy", self.busy),
+            ("server's end never accepted", self.unaccepted),
+            ("reported deleted", self.deleted()),
+            ("  of them the owner got ECONNABORTED", self.proven),
+            ("  of them orphans and TIME_WAIT", self.ownerless),
+            ("reported gone", sum(&self.gone)),
+            ("  of them the tuple had a new owner", self.outlived),
+            ("reported otherwise (must be 0)", sum(&self.other)),
+        ] {
+            writeln!(f, "{what:<40}{count:>12}")?;
+        }
+        writeln!(
+            f,
+            "\n{:<20}{:>12}{:>12}{:>12}{:>12}",
+            "deleted", "fresh", "stale", "pair", "filter"
+        )?;
+        for (name, hows) in ["library", "C library", "program"].iter().zip(self.deleted) {
+            write!(f, "{name:<20}")?;
+            for count in hows {
+                write!(f, "{count:>12}")?;
+            }
+            writeln!(f)?;
+        }
+        writeln!(f, "\nmust be 0")?;
+        for ((_, what), count) in Wrong::WORDS.iter().zip(self.wrong) {
+            writeln!(f, "{what:<40}{count:>12}")?;
+        }
+        for detail in &self.details {
+            writeln!(f, "  {detail}")?;
+        }
+        Ok(())
+    }
+}
+
+fn sum(counts: &[[u64; 4]; 3]) -> u64 {
+    counts.iter().flatten().sum()
+}

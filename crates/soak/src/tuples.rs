@@ -1,0 +1,133 @@
+//! The few four-tuples that all connections share, and who has been named by one of them.
+//!
+//! Who deletes by both ends names whoever has them meanwhile; which socket that was, its report may not say.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+
+use tcpentry::Pair;
+
+/// The tuples of one owner: one listener, and as many client ports as it may have connections.
+#[derive(Debug)]
+pub(crate) struct Tuples {
+    pub(crate) listener: SocketAddr,
+    pub(crate) all: Vec<Tuple>,
+}
+
+/// A four-tuple, seen from either end.
+#[derive(Debug)]
+pub(crate) struct Tuple {
+    pub(crate) client: SocketAddr,
+    pub(crate) server: SocketAddr,
+    pub(crate) sides: [Side; 2],
+}
+
+/// What is known of one end's pair; [`CLIENT`] or [`SERVER`].
+#[derive(Debug, Default)]
+pub(crate) struct Side {
+    /// The cookie of the socket that has it, while it surely does; else 0.
+    pub(crate) held: AtomicU64,
+    /// Deletions by this name.
+    begun: AtomicU64,
+    ended: AtomicU64,
+    /// Those that succeeded without saying upon whom.
+    unknown: AtomicU64,
+}
+
+/// How far a side's counters were when a connection began.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Before {
+    ended: u64,
+    unknown: u64,
+}
+
+pub(crate) const CLIENT: usize = 0;
+pub(crate) const SERVER: usize = 1;
+
+impl Tuples {
+    /// Those of the n-th owner: IPv4, IPv6, IPv4 in a dual-stack listener, by turns.
+    pub(crate) fn of_owner(number: u16, ports: u16) -> Self {
+        let v4 = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let (listening, address) = match number % 4 {
+            1 => (
+                IpAddr::V6(Ipv6Addr::LOCALHOST),
+                IpAddr::V6(Ipv6Addr::LOCALHOST),
+            ),
+            2 => (IpAddr::V6(Ipv6Addr::UNSPECIFIED), v4),
+            _ => (v4, v4),
+        };
+        let port = 7000 + number;
+        let first = 10_000 + number * ports;
+        let tuple = |port_of_client| Tuple {
+            client: SocketAddr::new(address, port_of_client),
+            server: SocketAddr::new(address, port),
+            sides: Default::default(),
+        };
+        Self {
+            listener: SocketAddr::new(listening, port),
+            all: (first..first + ports).map(tuple).collect(),
+        }
+    }
+}
+
+impl Tuple {
+    /// The local end first, of whose side it is.
+    pub(crate) fn ends(&self, side: usize) -> [SocketAddr; 2] {
+        match side {
+            CLIENT => [self.client, self.server],
+            _ => [self.server, self.client],
+        }
+    }
+
+    pub(crate) fn pair(&self, side: usize) -> Pair {
+        let [local, peer] = self.ends(side);
+        Pair::new(local.into(), peer.into()).expect("both are of one family")
+    }
+}
+
+impl Side {
+    pub(crate) fn now(&self) -> Before {
+        Before {
+            ended: self.ended.load(SeqCst),
+            unknown: self.unknown.load(SeqCst),
+        }
+    }
+
+    /// Names it for as long as the operation takes.
+    pub(crate) fn named<T>(&self, operation: impl FnOnce() -> T) -> T {
+        self.begin();
+        let result = operation();
+        self.end();
+        result
+    }
+
+    pub(crate) fn begin(&self) {
+        self.begun.fetch_add(1, SeqCst);
+    }
+
+    pub(crate) fn end(&self) {
+        self.ended.fetch_add(1, SeqCst);
+    }
+
+    /// Beside the result of an operation the socket that has had it all the while, if one has.
+    pub(crate) fn held_during<T>(&self, operation: impl FnOnce() -> T) -> (T, Option<u64>) {
+        let before = self.held.load(SeqCst);
+        let result = operation();
+        let after = self.held.load(SeqCst);
+        (result, (before != 0 && before == after).then_some(before))
+    }
+
+    /// Somebody was deleted by this name. To be said before the naming ends.
+    pub(crate) fn deleted_unknown(&self) {
+        self.unknown.fetch_add(1, SeqCst);
+    }
+
+    /// Whether a deletion by this name fell into the time since then.
+    pub(crate) fn was_named_since(&self, before: Before) -> bool {
+        self.begun.load(SeqCst) > before.ended
+    }
+
+    pub(crate) fn was_deleted_since(&self, before: Before) -> bool {
+        self.unknown.load(SeqCst) > before.unknown
+    }
+}
