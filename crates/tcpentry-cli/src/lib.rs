@@ -6,6 +6,7 @@ mod confirm;
 mod exit;
 mod manual;
 mod output;
+mod privilege;
 mod progress;
 mod selection;
 mod session;
@@ -30,11 +31,15 @@ pub use manual::manual;
 pub fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().collect();
     if words.get(1).is_some_and(|word| word == demo::PEER) {
+        privilege::drop_all();
         let server = words.get(2).map(|word| word.to_string_lossy());
         return demo::peer(server.as_deref()).into();
     }
     match args::Args::try_parse_from(words::command_first(words)) {
-        Ok(args) => command::run(args).into(),
+        Ok(args) => {
+            privilege::drop_for(&args);
+            command::run(args).into()
+        }
         Err(error) => words::usage(&error),
     }
 }

@@ -16,6 +16,7 @@ mod list;
 mod long;
 mod netns;
 mod own_session;
+mod privilege;
 mod select;
 mod shows;
 mod system_log;
