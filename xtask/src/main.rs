@@ -6,6 +6,7 @@ mod bench;
 mod command;
 mod generate;
 mod install;
+mod kernels;
 mod namespace;
 mod soak;
 mod test;
@@ -26,6 +27,9 @@ fn main() -> ExitCode {
         ["test", "--install"] => test::run(test::Missing::Install),
         ["bench", ref words @ ..] => bench::run(words),
         ["soak", ref words @ ..] => soak::run(words),
+        ["kernels", ref words @ ..] => kernels::Options::parse(words)
+            .map_err(|error| anyhow::anyhow!("{error:#}\n\n{HELP}"))
+            .and_then(|options| kernels::run(&options)),
         ["generate"] => generate::write(),
         ["generate", "--check"] => generate::check(),
         ["install", ref options @ ..] => install::Options::parse(options)
@@ -69,6 +73,9 @@ cargo xtask COMMAND
                     Opens and closes connections on few tuples while library, C library and program
                     delete them, in a network namespace of its own; fails where what was asked, what
                     was reported and what happened differ. Five minutes unless told otherwise
+  kernels [SUITE...] [--only NAME] [--mirror URI]
+                    Boots Debian's kernels (5.10, 6.1, 6.12 and the newest, or those of the suites
+                    named) under QEMU and runs the tests there; downloads go to target/kernels
   generate          Writes the manual page and the shells' completions from the program's definition
   generate --check  Fails if one of them is not what `generate` would write
   install --prefix P [--destdir D]

@@ -185,7 +185,7 @@ fn explain(connection: &Connection, failure: &Failure, why: Why) -> (String, Str
             format!("no process holds this {} socket", connection.state),
             right.to_owned(),
         ),
-        Failure::NotFound { hidden } => explain_not_found(connection, hidden, right),
+        Failure::NotFound { hidden } => explain_not_found(connection, hidden, why),
         Failure::Refused { holder } => (
             format!("{} may not be borrowed from", describe(*holder)),
             why.allowed_to_borrow(PtraceScope::read()).to_owned(),
@@ -201,7 +201,8 @@ fn explain(connection: &Connection, failure: &Failure, why: Why) -> (String, Str
     }
 }
 
-fn explain_not_found(connection: &Connection, hidden: &[Process], right: &str) -> (String, String) {
+fn explain_not_found(connection: &Connection, hidden: &[Process], why: Why) -> (String, String) {
+    let right = why.right();
     let own = rustix::process::geteuid().as_raw();
     if connection.uid != own && (!hidden.is_empty() || is_invisible(connection)) {
         return (
@@ -215,10 +216,16 @@ fn explain_not_found(connection: &Connection, hidden: &[Process], right: &str) -
         .filter(|process| process.uid() == Some(own))
         .collect();
     if suspects.is_empty() {
+        let way_out = match why {
+            // Wherever its owner lives.
+            Why::NotPermitted => right,
+            _ => {
+                "its owner may live in another pid namespace: run it there, or in that of the host"
+            }
+        };
         return (
             "no process seen here holds it".to_owned(),
-            "its owner may live in another pid namespace: run it there, or in that of the host"
-                .to_owned(),
+            way_out.to_owned(),
         );
     }
     let mut named: Vec<String> = suspects.iter().take(NAMED).copied().map(describe).collect();

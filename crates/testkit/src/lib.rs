@@ -23,6 +23,7 @@
 
 pub mod cgroup;
 pub mod holder;
+pub mod kernel;
 pub mod link;
 pub mod named;
 pub mod netns;

@@ -95,6 +95,7 @@ fn examine(found: &Survey, table: &TcpTable) -> Vec<Finding> {
     if found.tcp_diag {
         findings.extend([destroy(found), net_admin(found)]);
     }
+    findings.extend(of_its_age(release()));
     findings.extend([borrowing(found), yama(found), mptcp(found)]);
     findings.extend([sys_ptrace(found), processes(found)]);
     findings.extend(other_namespaces());
@@ -157,6 +158,42 @@ fn kernel() -> Finding {
         "kernel",
         format!("Linux {release} {}", escape(name.machine().to_bytes())),
     )
+}
+
+/// What this kernel does otherwise than later ones, by its age: docs/KERNELS.md. What a distribution has carried
+/// back to it can't be told without deleting something.
+fn of_its_age(release: Option<(u32, u32)>) -> impl Iterator<Item = Finding> {
+    let differences = [
+        (
+            (6, 1),
+            "TIME_WAIT",
+            "kernels like 5.10 don't destroy these sockets, nor those in FIN_WAIT2 without owner (6.1 does); \
+             their timers end them",
+        ),
+        (
+            (6, 8),
+            "bound-inactive",
+            "kernels before 6.8 don't show sockets that are only bound",
+        ),
+        (
+            (6, 11),
+            "orphans",
+            "kernels before 6.11 may confirm the end of a socket without owner and leave it there; \
+             that is noticed and told",
+        ),
+    ];
+    differences
+        .into_iter()
+        .filter(move |&(since, ..)| release.is_some_and(|release| release < since))
+        .map(|(_, check, detail)| Finding::note(check, detail))
+}
+
+/// The first two numbers of the kernel's release.
+fn release() -> Option<(u32, u32)> {
+    let name = rustix::system::uname();
+    let release = name.release().to_string_lossy();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 fn tcp_diag(found: &Survey) -> Finding {
@@ -343,7 +380,12 @@ fn verdict(found: &Survey) -> (Finding, Exit) {
     const CHECK: &str = "result";
     if found.all() {
         let detail = "every connection of this network namespace can be deleted";
-        return (Finding::ok(CHECK, detail), Exit::Done);
+        let but = if of_its_age(release()).any(|finding| finding.check == "TIME_WAIT") {
+            ", except in TIME_WAIT"
+        } else {
+            ""
+        };
+        return (Finding::ok(CHECK, format!("{detail}{but}")), Exit::Done);
     }
     if found.own() {
         let detail = if found.from_all() {
@@ -411,6 +453,17 @@ impl Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_old_kernel_does_otherwise_is_told() {
+        let told = |release| of_its_age(Some(release)).map(|finding| finding.check);
+        let all = ["TIME_WAIT", "bound-inactive", "orphans"];
+        assert_eq!(told((5, 10)).collect::<Vec<_>>(), all);
+        assert_eq!(told((6, 1)).collect::<Vec<_>>(), all[1..]);
+        assert_eq!(told((6, 10)).collect::<Vec<_>>(), all[2..]);
+        assert_eq!(told((6, 11)).count(), 0);
+        assert!(release().is_some());
+    }
 
     #[test]
     fn a_proc_that_hides_is_noticed() {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use socket2::Socket;
 use tcpentry::{ErrorKind, Interface, Method, MethodChoice, Options, Pair, State, TcpRow};
-use tcpentry_testkit::{isolated, link, tcp};
+use tcpentry_testkit::{isolated, kernel, link, skip, tcp};
 
 use crate::util::{assert_reset, cookie, delete, find, not_found, pair, pair_of, table};
 
@@ -57,6 +57,9 @@ fn a_bound_socket_is_settable() {
 #[test]
 fn a_bound_socket_in_time_wait() {
     isolated(|| {
+        if !kernel::destroys_time_wait() {
+            skip!("{}", kernel::NO_TIME_WAIT);
+        }
         let ends = bound_to_lo();
         let (local, peer) = tcp::addresses(&ends.server);
         drop(ends.server);

@@ -2,7 +2,7 @@
 
 use tcpentry::{ErrorKind, Guard, Identity, Options, State};
 use tcpentry_testkit::proc_net::{await_orphan, await_state};
-use tcpentry_testkit::{Namespace, isolated, tcp};
+use tcpentry_testkit::{Namespace, isolated, kernel, skip, tcp};
 
 use crate::util::{cookie, find, not_found, pair, pair_of, table};
 
@@ -26,6 +26,9 @@ fn it_is_carried_as_a_word_and_finds_the_same_socket() {
 #[test]
 fn it_survives_into_time_wait() {
     isolated(|| {
+        if !kernel::destroys_time_wait() {
+            skip!("{}", kernel::NO_TIME_WAIT);
+        }
         let ends = tcp::connected();
         let (local, peer) = tcp::addresses(&ends.client);
         let mut table = table();

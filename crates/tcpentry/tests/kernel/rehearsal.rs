@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use tcpentry::{ErrorKind, MethodChoice, Options, Pair, State};
 use tcpentry_testkit::proc_net::{await_orphan, await_state};
 use tcpentry_testkit::user::without_capabilities;
-use tcpentry_testkit::{isolated, tcp};
+use tcpentry_testkit::{isolated, kernel, skip, tcp};
 
 use crate::util::{find, listener_at, lives, pair, pair_of, table};
 
@@ -58,6 +58,9 @@ fn of_a_connection() {
 #[test]
 fn of_one_that_nobody_holds() {
     isolated(|| {
+        if !kernel::destroys_time_wait() {
+            skip!("{}", kernel::NO_TIME_WAIT);
+        }
         let ends = tcp::connected();
         let (local, peer) = tcp::addresses(&ends.server);
         drop(ends.server);
@@ -69,6 +72,9 @@ fn of_one_that_nobody_holds() {
 #[test]
 fn of_time_wait() {
     isolated(|| {
+        if !kernel::destroys_time_wait() {
+            skip!("{}", kernel::NO_TIME_WAIT);
+        }
         let ends = tcp::connected();
         let (local, peer) = tcp::addresses(&ends.server);
         drop(ends.server);

@@ -7,10 +7,11 @@ use rustix::io::Errno;
 use tcpentry::{ErrorKind, MethodChoice, Options, State};
 use tcpentry_testkit::link::{self, Neighbour};
 use tcpentry_testkit::proc_net::{await_orphan, await_state};
-use tcpentry_testkit::{isolated, tcp, until};
+use tcpentry_testkit::{isolated, kernel, skip, tcp, until};
 
 use crate::util::{
-    assert_reset, assert_told, delete, find, listener_at, lives, pair, pair_of, table,
+    assert_reset, assert_told, delete, delete_orphan, find, listener_at, lives, pair, pair_of,
+    table,
 };
 
 const IN_ERR_HUP_RDHUP: u32 = 0x2019;
@@ -117,7 +118,8 @@ fn established_with_a_silent_peer_and_data_queued() {
         neighbour.mute_there();
         tcp::fill(&ends.server);
         let pair = pair_of(&ends.server);
-        assert!(find(pair).send_queue > 65536);
+        // As much as the kernel takes in: 6.1 takes less than its successors.
+        assert!(find(pair).send_queue > 8192, "{}", find(pair).send_queue);
         delete(pair, State::Established);
         assert_eq!(tcp::pending_error(&ends.server), Some(Errno::CONNABORTED));
         let (local, peer) = tcp::addresses(&ends.client);
@@ -271,7 +273,9 @@ fn fin_wait_1_without_owner() {
         let (local, peer) = tcp::addresses(&ends.server);
         drop(ends.server);
         await_orphan(local, peer, 4);
-        let deleted = delete(pair(local, peer), State::FinWait1);
+        let Some(deleted) = delete_orphan(pair(local, peer), State::FinWait1) else {
+            skip!("{}", kernel::NO_ORPHANS);
+        };
         assert_eq!(deleted.inode, None);
         until("the peer is told", || {
             tcp::pending_error(&ends.client) == Some(Errno::CONNRESET)
@@ -315,6 +319,9 @@ fn fin_wait_2_with_owner() {
 #[test]
 fn fin_wait_2_without_owner_ends_and_the_peer_hears_nothing() {
     isolated(|| {
+        if !kernel::destroys_time_wait() {
+            skip!("{}", kernel::NO_TIME_WAIT);
+        }
         let ends = tcp::connected();
         let (local, peer) = tcp::addresses(&ends.server);
         drop(ends.server);
@@ -372,7 +379,9 @@ fn closing_without_owner() {
         await_orphan(local, peer, 4);
         ends.client.shutdown(Shutdown::Write).unwrap();
         await_orphan(local, peer, 11);
-        let deleted = delete(pair(local, peer), State::Closing);
+        let Some(deleted) = delete_orphan(pair(local, peer), State::Closing) else {
+            skip!("{}", kernel::NO_ORPHANS);
+        };
         assert_eq!(deleted.inode, None);
     });
 }
@@ -404,7 +413,9 @@ fn last_ack_without_owner() {
         neighbour.mute_here();
         drop(ends.server);
         await_orphan(local, peer, 9);
-        let deleted = delete(pair(local, peer), State::LastAck);
+        let Some(deleted) = delete_orphan(pair(local, peer), State::LastAck) else {
+            skip!("{}", kernel::NO_ORPHANS);
+        };
         assert_eq!(deleted.inode, None);
     });
 }
@@ -412,6 +423,9 @@ fn last_ack_without_owner() {
 #[test]
 fn time_wait_frees_its_four_tuple() {
     isolated(|| {
+        if !kernel::destroys_time_wait() {
+            skip!("{}", kernel::NO_TIME_WAIT);
+        }
         let listener = tcp::listen(tcp::loopback(0));
         let ends = tcp::connect_to(&listener);
         let (local, peer) = tcp::addresses(&ends.client);
@@ -448,6 +462,9 @@ fn a_connection_not_yet_accepted() {
 #[test]
 fn a_socket_that_is_only_bound_can_not_be_deleted() {
     isolated(|| {
+        if !kernel::shows_bound() {
+            skip!("{}", kernel::NO_BOUND);
+        }
         let socket = tcp::socket(tcp::loopback(0));
         socket.bind(&tcp::loopback(0).into()).unwrap();
         let local = socket.local_addr().unwrap().as_socket().unwrap();
@@ -481,7 +498,11 @@ fn borrowing_tells_the_owner_reset() {
         let owner = tcp::blocked_in_recv(&ends.server);
         let pair = pair_of(&ends.server);
         borrow(pair);
-        assert_eq!(tcp::errno(owner.result()), Errno::PIPE);
+        match owner.result() {
+            // It had to be woken first.
+            Ok(end) if !kernel::is_at_least(6, 8) => assert_eq!(end, 0),
+            woken => assert_eq!(tcp::errno(woken), Errno::PIPE),
+        }
         assert_eq!(tcp::pending_error(&ends.server), Some(Errno::CONNRESET));
         assert_reset(&ends.client);
     });

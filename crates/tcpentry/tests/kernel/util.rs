@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 
 use rustix::io::Errno;
 use tcpentry::{Connection, Endpoint, ErrorKind, Method, Options, Pair, State, TcpTable};
-use tcpentry_testkit::tcp;
+use tcpentry_testkit::{kernel, tcp};
 
 /// The pair of two addresses.
 pub(crate) fn pair(local: SocketAddr, peer: SocketAddr) -> Pair {
@@ -58,6 +58,24 @@ pub(crate) fn delete(pair: Pair, state: State) -> Connection {
     let again = table.delete(&connection, &Options::default());
     assert_eq!(again.unwrap_err().kind(), ErrorKind::NotFound);
     deleted.connection
+}
+
+/// The same for an orphan; `None` where an old kernel said yes and left it there, which was noticed.
+pub(crate) fn delete_orphan(pair: Pair, state: State) -> Option<Connection> {
+    let connection = find(pair);
+    assert_eq!((connection.state, connection.inode), (state, None));
+    match table().delete(&connection, &Options::default()) {
+        Ok(deleted) => {
+            assert_eq!(deleted.method, Method::SockDiag);
+            assert_eq!(not_found(pair), ErrorKind::NotFound);
+            Some(deleted.connection)
+        }
+        Err(error) if error.cause().contains("still in the table") => {
+            assert!(!kernel::destroys_orphans(), "{error}");
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
 }
 
 /// Its cookie, as its owner sees it.

@@ -1,0 +1,55 @@
+//! One run of QEMU.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::command;
+
+/// Boots the kernel and returns what its `/init` wrote to the second serial port. The first is the console;
+/// both are kept in the folder.
+pub(super) fn run(
+    folder: &Path,
+    image: &Path,
+    archive: &Path,
+    patience: Duration,
+) -> Result<String> {
+    let console = folder.join("console.log");
+    let results = folder.join("results.log");
+    // Emulated: a machine that is itself a guest often has a /dev/kvm that can't run these.
+    let words = "qemu-system-x86_64 -machine pc -accel tcg -cpu max -smp 2 -m 1024 \
+                 -display none -nic none -no-reboot";
+    let mut qemu = command::program(words.split_whitespace());
+    qemu.args(["-append", "console=ttyS0 loglevel=3 panic=-1"])
+        .arg("-kernel")
+        .arg(image)
+        .arg("-initrd")
+        .arg(archive)
+        .arg("-serial")
+        .arg(format!("file:{}", console.display()))
+        .arg("-serial")
+        .arg(format!("file:{}", results.display()))
+        .stdin(Stdio::null());
+    println!("+ {}", command::shown(&qemu));
+    let mut child = qemu.spawn().context("cannot run QEMU")?;
+    let start = Instant::now();
+    while child.try_wait()?.is_none() {
+        if start.elapsed() > patience {
+            // What it has said until then is worth reading.
+            child.kill()?;
+            child.wait()?;
+            println!(
+                "not finished after {patience:?}; its console is in {}",
+                console.display()
+            );
+            break;
+        }
+        thread::sleep(Duration::from_millis(200));
+    }
+    let said = fs::read(&results).with_context(|| format!("{}", results.display()))?;
+    Ok(String::from_utf8_lossy(&said).replace('\r', ""))
+}

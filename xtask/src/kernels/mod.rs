@@ -1,0 +1,143 @@
+//! `cargo xtask kernels`: the tests against other kernels than this machine's, Debian's, booted under QEMU.
+//!
+//! What differs between them is told in docs/KERNELS.md; this is how it is found out, and found out again.
+
+mod boot;
+mod initramfs;
+mod package;
+mod results;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::command;
+use results::Results;
+
+/// What the words ask for.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub(crate) struct Options {
+    /// Debian's suites, each of which has a kernel.
+    suites: Vec<String>,
+    /// Only tests whose name contains it.
+    only: Option<String>,
+    /// Where Debian's packages are, if not where this machine has its own from.
+    mirror: Option<String>,
+}
+
+impl Options {
+    pub(crate) fn parse(words: &[&str]) -> Result<Self> {
+        let mut options = Self::default();
+        let mut words = words.iter();
+        while let Some(&word) = words.next() {
+            let mut value = || {
+                let value = words.next().map(|&value| value.to_owned());
+                value.with_context(|| format!("{word} needs a value"))
+            };
+            match word {
+                "--only" => options.only = Some(value()?),
+                "--mirror" => options.mirror = Some(value()?),
+                _ if word.starts_with('-') => bail!("no such option: {word}"),
+                suite => options.suites.push(suite.to_owned()),
+            }
+        }
+        if options.suites.is_empty() {
+            options.suites = SUITES.map(str::to_owned).to_vec();
+        }
+        Ok(options)
+    }
+}
+
+/// Boots the kernel of each suite, runs the tests there, and prints what became of them.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    if !cfg!(target_arch = "x86_64") {
+        bail!(
+            "only x86-64 so far: the machine that QEMU is to be, and the names of the packages, are its"
+        );
+    }
+    let missing: Vec<&str> = NEEDS
+        .iter()
+        .filter(|(program, _)| !is_there(program))
+        .map(|&(_, package)| package)
+        .collect();
+    if !missing.is_empty() {
+        bail!(
+            "not here yet: apt-get install --no-install-recommends {}",
+            missing.join(" ")
+        );
+    }
+    let folder = command::target_folder()?.join("kernels");
+    let built = initramfs::build_tests()?;
+    let mirror = options.mirror.as_deref();
+    let mut all = Vec::new();
+    for suite in &options.suites {
+        let folder = folder.join(suite);
+        let results = one(&folder, suite, mirror, &built, options.only.as_deref());
+        let results = results.with_context(|| format!("the kernel of {suite}"))?;
+        println!("{results}");
+        all.push(results);
+    }
+    println!("\n{}", results::table(&all));
+    let failed = all.iter().filter(|results| !results.are_good()).count();
+    if failed > 0 {
+        bail!("{failed} of {} kernels failed", all.len());
+    }
+    Ok(())
+}
+
+fn one(
+    folder: &Path,
+    suite: &str,
+    mirror: Option<&str>,
+    built: &initramfs::Built,
+    only: Option<&str>,
+) -> Result<Results> {
+    let kernel = package::unpacked(folder, suite, mirror)?;
+    println!("{suite}: Linux {}", kernel.release);
+    let archive = initramfs::make(&folder.join("initramfs"), &kernel, built, only)?;
+    let said = boot::run(folder, &kernel.image, &archive, PATIENCE)?;
+    Ok(Results::read(&kernel.release, &said))
+}
+
+/// In the folders of root too, which a user's PATH lacks.
+fn is_there(program: &str) -> bool {
+    command::is_in_path(program) || sbin(program).is_some()
+}
+
+fn sbin(program: &str) -> Option<PathBuf> {
+    let path = Path::new("/usr/sbin").join(program);
+    command::is_executable(&path).then_some(path)
+}
+
+/// Debian 11, 12, 13, and what is newest.
+const SUITES: [&str; 4] = ["bullseye", "bookworm", "trixie", "trixie-backports"];
+/// Program and package.
+const NEEDS: &[(&str, &str)] = &[
+    ("qemu-system-x86_64", "qemu-system-x86"),
+    ("cpio", "cpio"),
+    ("busybox", "busybox-static"),
+    ("depmod", "kmod"),
+    ("xz", "xz-utils"),
+    ("strip", "binutils"),
+    ("ip", "iproute2"),
+    ("setpriv", "util-linux"),
+    ("bash", "bash"),
+];
+/// Under software emulation everything takes ten times as long.
+const PATIENCE: Duration = Duration::from_secs(1500);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_words_all_kernels_are_booted() {
+        assert_eq!(Options::parse(&[]).unwrap().suites, SUITES);
+        let options = Options::parse(&["sid", "--only", "mptcp"]).unwrap();
+        assert_eq!(options.suites, ["sid"]);
+        assert_eq!(options.only.as_deref(), Some("mptcp"));
+        assert!(Options::parse(&["--only"]).is_err());
+        assert!(Options::parse(&["--fast"]).is_err());
+    }
+}

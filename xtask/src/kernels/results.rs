@@ -1,0 +1,115 @@
+//! What became of the tests on one kernel.
+
+use std::fmt;
+
+/// Of all tests that were run there.
+#[derive(Debug, Default)]
+pub(super) struct Results {
+    release: String,
+    passed: usize,
+    failed: Vec<String>,
+    /// `TEST: reason`; libtest counts them as passed.
+    skipped: Vec<String>,
+    /// Whether all has been said.
+    finished: bool,
+}
+
+impl Results {
+    pub(super) fn read(release: &str, said: &str) -> Self {
+        let mut results = Self {
+            release: release.to_owned(),
+            ..Self::default()
+        };
+        let mut suite = "";
+        let mut suites = 0;
+        let mut ended = 0;
+        for line in said.lines() {
+            if let Some(name) = line.strip_prefix("suite ") {
+                (suite, suites) = (name, suites + 1);
+            } else if let Some(rest) = line.strip_prefix("test ") {
+                match rest.rsplit_once(" ... ") {
+                    Some((_, "ok")) => results.passed += 1,
+                    Some((name, "FAILED")) => results.failed.push(format!("{suite}: {name}")),
+                    _ => {}
+                }
+            } else if line.starts_with("test result: ") {
+                ended += 1;
+            } else if let Some(skip) = line.strip_prefix("skipped: ") {
+                results.skipped.push(skip.to_owned());
+            } else if line == "end" {
+                results.finished = ended == suites && suites > 0;
+            }
+        }
+        results.passed = results.passed.saturating_sub(results.skipped.len());
+        results.skipped.sort_unstable();
+        results.failed.sort_unstable();
+        results
+    }
+
+    pub(super) fn are_good(&self) -> bool {
+        self.finished && self.failed.is_empty() && self.passed > 0
+    }
+}
+
+impl fmt::Display for Results {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Linux {}: {} passed, {} failed, {} skipped",
+            self.release,
+            self.passed,
+            self.failed.len(),
+            self.skipped.len()
+        )?;
+        for name in &self.failed {
+            write!(f, "\n  failed: {name}")?;
+        }
+        for skip in &self.skipped {
+            write!(f, "\n  skipped: {skip}")?;
+        }
+        if !self.finished {
+            write!(f, "\n  not all tests came to an end")?;
+        }
+        Ok(())
+    }
+}
+
+/// In the form of docs/KERNELS.md.
+pub(super) fn table(all: &[Results]) -> String {
+    let line = |results: &Results| {
+        let Results {
+            release,
+            passed,
+            failed,
+            skipped,
+            ..
+        } = results;
+        let (failed, skipped) = (failed.len(), skipped.len());
+        format!("\n| {release} | {passed} | {failed} | {skipped} |")
+    };
+    let lines: String = all.iter().map(line).collect();
+    format!("| kernel | passed | failed | skipped |\n|---|---|---|---|{lines}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_skipped_has_not_passed() {
+        let said = "suite kernel\ntest a::b ... ok\ntest a::c ... ok\ntest d ... FAILED\n\
+                    test result: FAILED. 2 passed\nskips\nskipped: a::c: no veth\nend\n";
+        let results = Results::read("6.1", said);
+        assert_eq!((results.passed, results.skipped.len()), (1, 1));
+        assert_eq!(results.failed, ["kernel: d"]);
+        assert!(results.finished && !results.are_good());
+        assert!(table(&[results]).ends_with("| 6.1 | 1 | 1 | 1 |"));
+    }
+
+    #[test]
+    fn a_kernel_that_stopped_in_the_middle_is_no_good_one() {
+        let said = "suite kernel\ntest a ... ok\nskips\nend\n";
+        assert!(!Results::read("6.1", said).are_good());
+        assert!(!Results::read("6.1", "").are_good());
+    }
+}
