@@ -94,7 +94,11 @@ fn call(data: &[u8]) {
                 let order = c_int::from(input.byte() & 1);
                 let (family, class) = (input.word(), input.word().cast_signed());
                 let (mut buffer, mut size) = Buffer::new(&mut input);
-                let table: *mut c_void = if size == 0 { ptr::null_mut() } else { buffer.at() };
+                let table: *mut c_void = if size == 0 {
+                    ptr::null_mut()
+                } else {
+                    buffer.at()
+                };
                 let (room, at) = (size, &raw mut size);
                 let code = match function {
                     2 => GetTcpTable(table, at, order),
@@ -111,8 +115,7 @@ fn call(data: &[u8]) {
                 let family = input.word() % 32;
                 let order = c_int::from(input.byte() & 1);
                 let to = &raw mut table;
-                let code =
-                    AllocateAndGetTcpExTableFromStack(to, order, ptr::null_mut(), 0, family);
+                let code = AllocateAndGetTcpExTableFromStack(to, order, ptr::null_mut(), 0, family);
                 tcpentry_free(table);
                 code
             }

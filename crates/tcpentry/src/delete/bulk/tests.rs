@@ -873,7 +873,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..Default::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 32, ..Default::default() })]
 
     /// Thousands, with a second processor: each is told once and in order, truthfully; nothing else is touched.
     #[test]
