@@ -15,6 +15,7 @@ use rustix::process::{Resource, Rlimit};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::sys;
+use crate::wait::at_least;
 
 /// Gives the namespaces that are made from this one a hash table of their own for their connections, of
 /// so many chains; `false` where the kernel can't (before Linux 6.1).
@@ -45,8 +46,9 @@ pub fn isolated(body: impl FnOnce() + Send + 'static) {
         enter_fresh();
         body();
     });
-    match finished.recv_timeout(LIMIT) {
-        Err(RecvTimeoutError::Timeout) => panic!("not finished after {LIMIT:?}"),
+    let limit = at_least(LIMIT);
+    match finished.recv_timeout(limit) {
+        Err(RecvTimeoutError::Timeout) => panic!("not finished after {limit:?}"),
         Err(RecvTimeoutError::Disconnected) | Ok(()) => {
             if let Err(panic) = test.join() {
                 resume_unwind(panic);

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::sys;
-use crate::wait::{LIMIT, until};
+use crate::wait::{limit, until};
 
 /// Both ends of a connection.
 #[derive(Debug)]
@@ -156,8 +156,10 @@ pub fn fill(mut stream: &TcpStream) {
 
 /// Bounds the time of every operation on it.
 pub fn bound(stream: &TcpStream) {
-    stream.set_read_timeout(Some(LIMIT)).expect("SO_RCVTIMEO");
-    stream.set_write_timeout(Some(LIMIT)).expect("SO_SNDTIMEO");
+    stream.set_read_timeout(Some(limit())).expect("SO_RCVTIMEO");
+    stream
+        .set_write_timeout(Some(limit()))
+        .expect("SO_SNDTIMEO");
 }
 
 /// A thread that is blocked in a system call until something happens to its socket.

@@ -16,7 +16,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::cgroup::Cgroup;
 use crate::link::{self, HERE, Neighbour};
 use crate::random::Random;
-use crate::wait::{LIMIT, until};
+use crate::wait::{limit, until};
 use crate::{proc_net, skip, tcp, user};
 
 /// The addresses of this namespace that sockets are bound to.
@@ -457,7 +457,9 @@ impl Maker {
         let to = self.random.choose(&self.listeners[index].reach);
         let client = self.socket(to);
         narrow(&client);
-        client.set_write_timeout(Some(LIMIT)).expect("SO_SNDTIMEO");
+        client
+            .set_write_timeout(Some(limit()))
+            .expect("SO_SNDTIMEO");
         let v4 = to.ip().to_canonical().is_ipv4();
         let mut local = self.local(v4);
         if v4 && to.is_ipv6() {
@@ -605,7 +607,7 @@ impl Maker {
             }
             let expected = &self.expected;
             assert!(
-                start.elapsed() < LIMIT,
+                start.elapsed() < limit(),
                 "(state, owned): {expected:?} became {found:?}"
             );
             thread::sleep(Duration::from_millis(5));

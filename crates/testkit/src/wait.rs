@@ -7,10 +7,19 @@ use std::time::{Duration, Instant};
 pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < LIMIT, "not within {LIMIT:?}: {what}");
+        let limit = limit();
+        assert!(start.elapsed() < limit, "not within {limit:?}: {what}");
         thread::sleep(Duration::from_millis(1));
     }
 }
 
 /// How long a fixture waits for anything.
-pub(crate) const LIMIT: Duration = Duration::from_secs(10);
+pub(crate) fn limit() -> Duration {
+    at_least(Duration::from_secs(10))
+}
+
+/// This long, or as many times as long as `TCPENTRY_PATIENCE` says: for machines that are emulated.
+pub(crate) fn at_least(time: Duration) -> Duration {
+    let factor = std::env::var("TCPENTRY_PATIENCE").ok();
+    time * factor.and_then(|factor| factor.parse().ok()).unwrap_or(1)
+}

@@ -194,7 +194,10 @@ impl Tree {
         }
         for file in ["modules.builtin", "modules.order"] {
             let file = inside.join(file);
-            self.file(&kernel.root.join(&file), &Path::new("/").join(&file))?;
+            // Newer packages have them elsewhere; without them nothing is built in, and nothing more is looked for.
+            if kernel.root.join(&file).exists() {
+                self.file(&kernel.root.join(&file), &Path::new("/").join(&file))?;
+            }
         }
         let mut depmod = Command::new("/usr/sbin/depmod");
         depmod.arg("-b").arg(&self.0).arg(&kernel.release);
@@ -290,7 +293,7 @@ const MODULES: &[&str] = &[
 /// Results go to the second serial port, so that nothing the kernel or a test says can get between them.
 const INIT: &str = r#"#!/bin/busybox sh
 /bin/busybox --install -s /bin
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TCPENTRY_SKIP_LOG=/tmp/skipped RUST_BACKTRACE=0
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TCPENTRY_SKIP_LOG=/tmp/skipped TCPENTRY_PATIENCE=5 RUST_BACKTRACE=0
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev

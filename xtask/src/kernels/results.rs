@@ -26,14 +26,14 @@ impl Results {
         for line in said.lines() {
             if let Some(name) = line.strip_prefix("suite ") {
                 (suite, suites) = (name, suites + 1);
+            } else if line.starts_with("test result: ") {
+                ended += 1;
             } else if let Some(rest) = line.strip_prefix("test ") {
                 match rest.rsplit_once(" ... ") {
                     Some((_, "ok")) => results.passed += 1,
                     Some((name, "FAILED")) => results.failed.push(format!("{suite}: {name}")),
                     _ => {}
                 }
-            } else if line.starts_with("test result: ") {
-                ended += 1;
             } else if let Some(skip) = line.strip_prefix("skipped: ") {
                 results.skipped.push(skip.to_owned());
             } else if line == "end" {
