@@ -238,11 +238,11 @@ impl<'t> Deleter<'t> {
 
     /// The connection as it is now.
     ///
-    /// `None` also when nothing but its port is left: a listener that was shut down or disconnected
+    /// `None` also when it is closed, and about to leave the table, or when nothing but its port is left: a listener that was shut down or disconnected
     /// keeps a port that it was given by name, and is bound like any new socket (Linux 6.18).
     fn still_there(&mut self, connection: &Connection) -> Result<Option<Connection>, Error> {
         let now = self.asker.by_cookie(&connection.pair, connection.cookie)?;
-        Ok(now.filter(|now| now.state != State::BoundInactive))
+        Ok(now.filter(|now| !matches!(now.state, State::BoundInactive | State::Closed)))
     }
 
     fn choose(&mut self, connection: &Connection) -> Result<Method, Error> {
@@ -405,7 +405,13 @@ fn guard(connection: &Connection, options: &Options) -> Result<(), Error> {
         State::Listening if options.listeners == Listeners::Refuse => {
             Err(Error::refused(Guard::Listener, connection.pair))
         }
-        State::BoundInactive | State::Closed => Err(Error::new(
+        // The kernel is about to take it out of the table (seen five times in a million deletions, Linux 6.18).
+        State::Closed => Err(Error::new(
+            Operation::Delete,
+            ErrorKind::NotFound,
+            "the connection has just ended",
+        )),
+        State::BoundInactive => Err(Error::new(
             Operation::Delete,
             ErrorKind::NotSupported,
             "it is bound but not connected: there is no connection to abort",

@@ -112,6 +112,22 @@ fn what_has_ended_meanwhile_is_gone_whatever_has_its_name() {
 }
 
 #[test]
+fn what_is_closed_and_about_to_leave_the_table_is_gone() {
+    let row = Row::new(ENDS, 7).owned();
+    // Listed so, or since.
+    for state in [State::Closed, State::Established] {
+        let (mut table, log) = table_of(Kernel::of([row.clone().state(State::Closed)]));
+        let listed = Connection {
+            state,
+            ..listed(&row)
+        };
+        let error = table.delete(&listed, &Options::default()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert_eq!(destroyed(&log), []);
+    }
+}
+
+#[test]
 fn what_ends_between_the_look_and_the_destruction_is_gone() {
     let row = Row::new(ENDS, 7).owned();
     let mut kernel = Kernel::of([row.clone()]);
