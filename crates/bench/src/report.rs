@@ -32,10 +32,14 @@ impl Machine {
     pub(crate) fn this() -> Result<Self> {
         let ss = Command::new("ss").arg("-V").output()?;
         Ok(Self {
+            // Without what whoever built it has added.
             kernel: rustix::system::uname()
                 .release()
                 .to_string_lossy()
-                .into_owned(),
+                .split('-')
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
             processors: std::thread::available_parallelism()?.get(),
             ss: String::from_utf8_lossy(&ss.stdout).trim().to_owned(),
         })
