@@ -6,8 +6,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use rustix::process::{Resource, Rlimit};
 use socket2::Socket;
+use tcpentry_testkit::netns::allow_many_descriptors;
 use tcpentry_testkit::tcp::{imagined, socket};
 
 /// A table of so many established sockets, spread over processes, addresses and ports.
@@ -107,12 +107,7 @@ impl Holder {
 
 /// Holds the sockets of these numbers until the input ends, and makes dead ones anew for each line of it.
 pub(crate) fn hold(first: u32, count: u32) -> Result<()> {
-    let limit = rustix::process::getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        ..limit
-    };
-    rustix::process::setrlimit(Resource::Nofile, raised).context("raise RLIMIT_NOFILE")?;
+    allow_many_descriptors();
     let mut sockets: Vec<_> = (first..first + count).map(made).collect();
     let mut out = std::io::stdout();
     let mut commands = std::io::stdin().lines();
@@ -171,15 +166,6 @@ pub(crate) fn ends(number: u32) -> (SocketAddr, SocketAddr) {
 pub(crate) fn words(number: u32) -> [String; 2] {
     let (local, peer) = ends(number);
     [local.to_string(), peer.to_string()]
-}
-
-/// A socket like those, which belongs to no fixture.
-pub(crate) fn unheld(number: u32) -> Socket {
-    let [_, high, middle, low] = number.to_be_bytes();
-    let local = SocketAddr::from(([127, 240 + high, middle, low], 9_999));
-    let own = socket(local);
-    imagined(&own, local, SocketAddr::from(([127, 0, 0, 1], 1)));
-    own
 }
 
 const READY: &str = "ready\n";

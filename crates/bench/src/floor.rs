@@ -12,6 +12,8 @@ use clap::{Subcommand, ValueEnum};
 use rustix::fs::{Mode, OFlags, RawDir};
 use serde::{Deserialize, Serialize};
 use tcpentry::{Options, Pair, TcpTable};
+use tcpentry_testkit::netns::allow_many_descriptors;
+use tcpentry_testkit::tcp;
 
 use crate::fixture::{self, MIDDLE_PORT, RARE_PORT};
 use crate::raw::{Filter, Raw, names};
@@ -24,7 +26,8 @@ pub(crate) enum Operation {
     Delete { which: Which, threads: Threads },
     /// Reads the link of every descriptor of every process.
     Owners { threads: Threads },
-    /// Looks up and destroys so many sockets one by one, by the library and without it, and prints how long each took.
+    /// Makes so many connections, looks up and destroys them one by one, by the library, without it, and from their own
+    /// process, and prints how long each took.
     Exact { count: u32 },
 }
 
@@ -175,7 +178,11 @@ fn open_directory(at: impl AsFd, path: &CStr) -> rustix::io::Result<OwnedFd> {
     rustix::fs::openat(at, path, flags, Mode::empty())
 }
 
+/// Of real connections over loopback, so that the reset has somewhere to go, each way in its turn.
 fn exact(count: u32) -> Result<Exact> {
+    allow_many_descriptors();
+    let listener = tcp::listen(tcp::loopback(0));
+    let connections: Vec<_> = (0..3 * count).map(|_| tcp::connect_to(&listener)).collect();
     let mut raw = Raw::open()?;
     let mut all = HashMap::new();
     raw.dump(Filter::default(), |datagram| {
@@ -184,22 +191,18 @@ fn exact(count: u32) -> Result<Exact> {
     let mut table = TcpTable::open()?;
     let options = Options::default();
     let (mut by_library, mut by_hand, mut disconnected) = (Vec::new(), Vec::new(), Vec::new());
-    for number in 0..count {
-        let (local, peer) = fixture::ends(number);
-        if number % 2 == 0 {
-            let pair = Pair::new(local.into(), peer.into())?;
-            by_library.push(timed(|| {
-                let _ = table.find_and_delete(&pair.into(), &options)?;
-                Ok(())
-            })?);
-        } else {
-            let named = all
-                .get(&fixture::words(number).join(" "))
-                .context("the fixture has it")?;
-            by_hand.push(timed(|| raw.get_and_destroy(*named))?);
-        }
-        let own = fixture::unheld(number);
-        disconnected.push(timed(|| Ok(rustix::net::connect_unspec(&own)?))?);
+    for ends in connections.chunks_exact(3) {
+        let (local, peer) = tcp::addresses(&ends[0].server);
+        let pair = Pair::new(local.into(), peer.into())?;
+        by_library.push(timed(|| {
+            let _ = table.find_and_delete(&pair.into(), &options)?;
+            Ok(())
+        })?);
+        let (local, peer) = tcp::addresses(&ends[1].server);
+        let named = all.get(&format!("{local} {peer}"));
+        let named = *named.context("the dump has shown it")?;
+        by_hand.push(timed(|| raw.get_and_destroy(named))?);
+        disconnected.push(timed(|| Ok(rustix::net::connect_unspec(&ends[2].server)?))?);
     }
     Ok(Exact {
         library: median(by_library),

@@ -202,7 +202,7 @@ impl<'a> OwnerSearch<'a> {
         let first = pids.first().ok_or(Errno::NOENT)?;
         // It is always there; and of the processes of other pid namespaces some may not be.
         let withheld = first.get() != FIRST || !is_initial_pid_namespace();
-        let mut owners = if self.can_be_shared() && pids.len() >= MANY {
+        let mut owners = if self.can_be_shared() {
             self.run_shared(&proc, &pids)?
         } else {
             let mut walk = Walk::of(self);
@@ -226,34 +226,48 @@ impl<'a> OwnerSearch<'a> {
         self.accepts.is_none() && !self.one_each && processors > 1
     }
 
-    /// Looks into processes on two threads. Whoever is free takes the next: one may hold more than all others.
+    /// Looks into processes, and from so many sockets on with a second thread. Whoever is free takes the next: one
+    /// may hold more than all others.
     fn run_shared(self, proc: &Proc, pids: &[NonZeroI32]) -> Result<Owners, Errno> {
         let next = AtomicUsize::new(0);
         let OwnerSearch {
             wanted, cgroups, ..
         } = self;
-        let look = || -> Result<Owners, Errno> {
-            let mut walk = Walk::of(OwnerSearch {
+        let walk = || {
+            Walk::of(OwnerSearch {
                 wanted: wanted.clone(),
                 cgroups,
                 ..Owners::search()
-            });
-            while let Some(&pid) = pids.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let _ = walk.look_at(proc, pid)?;
-            }
+            })
+        };
+        let look = |walk: &mut Walk<'_>| -> Result<bool, Errno> {
+            let Some(&pid) = pids.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                return Ok(false);
+            };
+            let _ = walk.look_at(proc, pid)?;
+            Ok(true)
+        };
+        let look_at_all = || -> Result<Owners, Errno> {
+            let mut walk = walk();
+            while look(&mut walk)? {}
             Ok(walk.owners)
         };
-        let (own, other) = thread::scope(|scope| {
-            let builder = thread::Builder::new().name("tcpentry-owners".to_owned());
-            // Without a thread this one looks into all.
-            let other = builder.spawn_scoped(scope, look);
-            let own = look();
-            let other = other.map_or(Ok(Owners::default()), |other| {
-                other.join().unwrap_or_else(|panic| resume_unwind(panic))
-            });
-            (own, other)
-        });
-        Ok(own?.and(other?))
+        thread::scope(|scope| {
+            let mut walk = walk();
+            let mut other = None;
+            while look(&mut walk)? {
+                if other.is_none() && walk.owners.holdings.len() >= MANY {
+                    let builder = thread::Builder::new().name("tcpentry-owners".to_owned());
+                    // Without a thread this one looks into all.
+                    other = Some(builder.spawn_scoped(scope, look_at_all));
+                }
+            }
+            let other = match other {
+                Some(Ok(other)) => other.join().unwrap_or_else(|panic| resume_unwind(panic))?,
+                Some(Err(_)) | None => Owners::default(),
+            };
+            Ok(walk.owners.and(other))
+        })
     }
 }
 
@@ -471,8 +485,8 @@ fn is_initial_pid_namespace() -> bool {
     link.is_ok_and(|link| link.as_os_str() == INITIAL)
 }
 
-/// Fewer processes than this are not worth a thread.
-const MANY: usize = 64;
+/// Where there are so many sockets of others, there may be more: some ten milliseconds have passed.
+const MANY: usize = 4096;
 /// `PROC_PID_INIT_INO`: always the same.
 const INITIAL: &str = "pid:[4026531836]";
 /// The process whose end is that of its pid namespace.
