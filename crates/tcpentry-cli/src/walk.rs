@@ -52,7 +52,7 @@ pub(crate) fn each_row<E: From<Error>>(
 }
 
 /// A second table of the same network namespace, where it is large and there is a processor to walk it.
-pub(crate) fn other_half(site: &Site) -> Option<TcpTable> {
+fn other_half(site: &Site) -> Option<TcpTable> {
     // What is counted here is this program's own namespace.
     let is_own = site.name.is_none();
     if !is_own || workers_for(2) < 2 || sockets_in_use() < LARGE {
