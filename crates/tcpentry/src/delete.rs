@@ -269,9 +269,13 @@ impl<'t> Deleter<'t> {
 
     /// The kernel's own method. The inner error says why another one has to be tried.
     fn by_sock_diag(&mut self, connection: &Connection) -> Result<Result<(), Why>, Error> {
-        let answer = match self.mode {
-            Mode::Act => self.destroy(connection),
-            Mode::Rehearse => self.rehearse_destroy(connection),
+        let answer = match self.ask_to_destroy(connection) {
+            // While a socket ends and its four-tuple changes hands, one look finds it and the next does not: only what
+            // is missed a second time is out of reach.
+            Err(Errno::NOENT) if self.still_there(connection)?.is_some() => {
+                self.ask_to_destroy(connection)
+            }
+            answer => answer,
         };
         match answer {
             Ok(()) if self.mode == Mode::Act => self.confirm(connection).map(Ok),
@@ -294,6 +298,13 @@ impl<'t> Deleter<'t> {
                 Err(self.asker.missing())
             }
             Err(errno) => Err(Error::os(Operation::Delete, "SOCK_DESTROY", errno)),
+        }
+    }
+
+    fn ask_to_destroy(&mut self, connection: &Connection) -> Result<(), Errno> {
+        match self.mode {
+            Mode::Act => self.destroy(connection),
+            Mode::Rehearse => self.rehearse_destroy(connection),
         }
     }
 
