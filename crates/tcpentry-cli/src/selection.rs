@@ -13,8 +13,8 @@ use crate::sites::Site;
 
 /// Why nothing can be selected.
 pub(crate) enum Refusal {
-    /// The words make no sense; with the place where.
-    Usage(String),
+    /// The words make no sense.
+    Filter { error: FilterError, text: String },
     Table(Error),
 }
 
@@ -22,8 +22,8 @@ impl Refusal {
     /// Says it, and gives the code.
     pub(crate) fn report(&self, of_error: impl FnOnce(&Error) -> Exit) -> Exit {
         match self {
-            Self::Usage(text) => {
-                complain(text);
+            Self::Filter { error, text } => {
+                complain(&explained(error, text));
                 Exit::Usage
             }
             Self::Table(error) => {
@@ -60,7 +60,10 @@ fn of(
             Devices::Somewhere => names.with_absent_devices(),
         };
         let parsed = Filter::parse(text, &names);
-        parsed.map_err(|error| Refusal::Usage(explained(&error, text)))?
+        parsed.map_err(|error| Refusal::Filter {
+            error,
+            text: text.to_owned(),
+        })?
     };
     let filter = match (args.ipv4, args.ipv6) {
         (true, false) => filter.only_ipv4(),
@@ -86,10 +89,10 @@ pub(crate) fn knowledge(selection: &Selection, show: &ShowArgs) -> Knowledge {
 }
 
 /// Prints how the filter is read, and who judges what of it; once for all sites where that is the same.
-pub(crate) fn explain(chosen: &[(Site, Selection)]) -> io::Result<()> {
+pub(crate) fn explain(sites: &[Site], selections: &[Selection]) -> io::Result<()> {
     let mut out = stdout();
     let mut told: Vec<(String, Vec<&str>)> = Vec::new();
-    for (site, selection) in chosen {
+    for (site, selection) in sites.iter().zip(selections) {
         let text = selection.explanation().to_string();
         let name = site.name.as_deref().unwrap_or_default();
         match told.iter_mut().find(|(other, _)| *other == text) {
@@ -112,30 +115,27 @@ pub(crate) fn of_sites(
     text: &str,
     args: &SelectArgs,
     states: States,
-    sites: Vec<Site>,
-) -> Result<Vec<(Site, Selection)>, Refusal> {
+    sites: &mut [Site],
+) -> Result<Vec<Selection>, Refusal> {
     let mut first = None;
-    let mut makes_sense = false;
-    let mut sites: Vec<_> = sites.into_iter().map(|site| (site, None)).collect();
-    for (site, selection) in &mut sites {
+    let mut found = Vec::new();
+    for site in &mut *sites {
         match of(text, args, states, Devices::Here, &mut site.table) {
-            Ok(found) => {
-                makes_sense = true;
-                *selection = Some(found);
+            Ok(selection) => found.push(Some(selection)),
+            Err(refusal @ Refusal::Filter { .. }) => {
+                first = first.or(Some(refusal));
+                found.push(None);
             }
-            Err(refusal @ Refusal::Usage(_)) => first = first.or(Some(refusal)),
             Err(refusal) => return Err(refusal),
         }
     }
-    if let (Some(refusal), false) = (first, makes_sense) {
+    if let (Some(refusal), true) = (first, found.iter().all(Option::is_none)) {
         return Err(refusal);
     }
-    let all = sites.into_iter().map(|(mut site, selection)| {
-        let selection = match selection {
-            Some(selection) => selection,
-            None => of_another(text, args, states, &mut site)?,
-        };
-        Ok((site, selection))
+    let all = sites.iter_mut().zip(found);
+    let all = all.map(|(site, selection)| match selection {
+        Some(selection) => Ok(selection),
+        None => of_another(text, args, states, site),
     });
     all.collect()
 }

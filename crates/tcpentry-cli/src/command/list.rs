@@ -60,31 +60,29 @@ impl From<io::Error> for Trouble {
 /// Lists; returns why some of the tables could not be read.
 fn list(args: &ListArgs) -> Result<Vec<Error>, Trouble> {
     let text = args.filter.join(" ");
-    let sites = sites::open(&args.netns)?.sites;
-    let mut chosen = selection::of_sites(&text, &args.select, states(&args.select), sites)?;
+    let mut sites = sites::open(&args.netns)?.sites;
+    let states = states(&args.select);
+    let selections = selection::of_sites(&text, &args.select, states, &mut sites)?;
     if args.select.explain {
-        selection::explain(&chosen)?;
+        selection::explain(&sites, &selections)?;
         return Ok(Vec::new());
     }
     let shape = Shape::of(&args.output);
-    let mut knowledge = match chosen.first() {
-        Some((_, selection)) => selection::knowledge(selection, &args.show),
+    let mut knowledge = match selections.first() {
+        Some(selection) => selection::knowledge(selection, &args.show),
         None => Knowledge::new(),
     };
     let mut views = Vec::new();
-    for (site, _) in &mut chosen {
+    for site in &mut sites {
         views.push(View::of(&args.show, args.id, shape, site)?);
     }
     let mut rows = Rows::new(args, shape, views.first());
     let mut unseen = 0;
-    let queries: Vec<_> = chosen
+    let queries: Vec<_> = selections
         .iter()
-        .map(|(_, selection)| selection::query(selection, &args.show))
+        .map(|selection| selection::query(selection, &args.show))
         .collect();
-    let chosen = chosen.iter_mut().zip(&queries);
-    let (asked, selections): (Vec<_>, Vec<_>) = chosen
-        .map(|((site, selection), query)| ((site, query), &*selection))
-        .unzip();
+    let asked = sites.iter_mut().zip(&queries).collect();
     let failures = walk::each_row(asked, |index, row| {
         match selections[index].judge(&row, &mut knowledge)? {
             Truth::True => rows.add(&mut views[index], &row, &mut knowledge)?,

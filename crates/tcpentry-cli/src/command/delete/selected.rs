@@ -21,16 +21,20 @@ use crate::selection::{self, Refusal};
 use crate::sites::{self, Site, Sites};
 use crate::walk;
 
-pub(super) fn run(args: &DeleteArgs, Sites { sites, left_out }: Sites, text: &str) -> Exit {
-    let chosen = match selection::of_sites(text, &args.select, states(args), sites) {
-        Ok(chosen) => chosen,
+pub(super) fn run(args: &DeleteArgs, sites: Sites, text: &str) -> Exit {
+    let Sites {
+        mut sites,
+        left_out,
+    } = sites;
+    let selections = match selection::of_sites(text, &args.select, states(args), &mut sites) {
+        Ok(selections) => selections,
         Err(refusal) => return refusal.report(Exit::of_deletion),
     };
-    let Some((_, first)) = chosen.first() else {
+    let Some(first) = selections.first() else {
         return Exit::Nothing;
     };
     if args.select.explain {
-        return match selection::explain(&chosen) {
+        return match selection::explain(&sites, &selections) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 complain(&format!("cannot write to standard output: {error}"));
                 Exit::Failed
@@ -43,8 +47,9 @@ pub(super) fn run(args: &DeleteArgs, Sites { sites, left_out }: Sites, text: &st
     }
     let knowledge = selection::knowledge(first, &args.show);
     let filter = selection::shown(first);
-    let mut fields: Vec<_> = chosen
+    let mut fields: Vec<_> = sites
         .into_iter()
+        .zip(selections)
         .enumerate()
         .map(|(place, (site, selection))| Field::new(args, place, site, selection))
         .collect();
@@ -270,7 +275,7 @@ impl Run<'_> {
                         .push(Field::new(self.args, place, site, selection));
                 }
                 // A name that has lost its meaning since (a process that ended): nothing can match it.
-                Err(Refusal::Usage(_)) => {}
+                Err(Refusal::Filter { .. }) => {}
                 Err(Refusal::Table(error)) => return Err(error),
             }
         }
