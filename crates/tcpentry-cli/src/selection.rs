@@ -14,7 +14,10 @@ use crate::sites::Site;
 /// Why nothing can be selected.
 pub(crate) enum Refusal {
     /// The words make no sense.
-    Filter { error: FilterError, text: String },
+    Filter {
+        error: FilterError,
+        text: String,
+    },
     Table(Error),
 }
 

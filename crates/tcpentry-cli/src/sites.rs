@@ -26,6 +26,8 @@ pub(crate) struct Sites {
     pub(crate) sites: Vec<Site>,
     /// Whether there are others, which were asked for and could not be seen or entered.
     pub(crate) left_out: bool,
+    /// Which ones, and why.
+    pub(crate) notes: Vec<String>,
 }
 
 impl From<Vec<Site>> for Sites {
@@ -33,15 +35,25 @@ impl From<Vec<Site>> for Sites {
         Self {
             sites,
             left_out: false,
+            notes: Vec::new(),
         }
     }
 }
 
+/// Opens the tables that the words ask for, and tells on standard error which ones are left out.
+pub(crate) fn open(args: &NetnsArgs) -> Result<Sites, Error> {
+    let sites = open_quietly(args)?;
+    sites.notes.iter().for_each(|note| complain(note));
+    if sites.left_out && !rustix::process::geteuid().is_root() {
+        hint_at("run it as root (sudo) to look at all of them");
+    }
+    Ok(sites)
+}
+
 /// Opens the tables that the words ask for.
 ///
-/// Of all namespaces, those that can't be entered are told on standard error, and the rest is looked at.
-/// One that was named must be there.
-pub(crate) fn open(args: &NetnsArgs) -> Result<Sites, Error> {
+/// Of all namespaces, those that can't be entered are left out and noted. One that was named must be there.
+pub(crate) fn open_quietly(args: &NetnsArgs) -> Result<Sites, Error> {
     if args.all_netns {
         return open_all();
     }
@@ -74,33 +86,34 @@ fn open_all() -> Result<Sites, Error> {
     allow_many_descriptors();
     let all = Namespaces::all()?;
     let (sites, mut refusals) = open_each(&all.found)?;
-    for error in refusals.iter().take(TOLD) {
-        complain(&format!("{}: it is left out", error.cause()));
-    }
+    let shown = refusals.iter().take(TOLD);
+    let mut notes: Vec<_> = shown
+        .map(|error| format!("{}: it is left out", error.cause()))
+        .collect();
     if let Some(more @ 1..) = refusals.len().checked_sub(TOLD) {
-        complain(&format!("and {more} more are left out"));
+        notes.push(format!("and {more} more are left out"));
     }
     if !all.hidden.is_empty() {
         let hide = match all.hidden.len() {
             1 => "1 process hides its network namespace".to_owned(),
             count => format!("{count} processes hide their network namespaces"),
         };
-        complain(&format!(
+        notes.push(format!(
             "{hide} from you; connections there may be left out"
         ));
     }
     if all.withheld {
-        complain(
-            "processes of others are not shown here (hidepid); their network namespaces may be left out",
+        notes.push(
+            "processes of others are not shown here (hidepid); their network namespaces may be left out".to_owned(),
         );
-    }
-    let left_out = !refusals.is_empty() || !all.hidden.is_empty() || all.withheld;
-    if left_out && !rustix::process::geteuid().is_root() {
-        hint_at("run it as root (sudo) to look at all of them");
     }
     match (sites.is_empty(), refusals.pop()) {
         (true, Some(error)) => Err(error),
-        _ => Ok(Sites { sites, left_out }),
+        _ => Ok(Sites {
+            sites,
+            left_out: !notes.is_empty(),
+            notes,
+        }),
     }
 }
 

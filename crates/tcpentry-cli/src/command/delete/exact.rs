@@ -18,6 +18,7 @@ pub(super) fn run(args: &DeleteArgs, sites: Sites, names: &[Named]) -> Exit {
     let Sites {
         mut sites,
         left_out,
+        ..
     } = sites;
     if let Some(refusal) = refuse_too_many(args, names.len() as u64) {
         return refusal;

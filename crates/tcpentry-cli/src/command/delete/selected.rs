@@ -25,6 +25,7 @@ pub(super) fn run(args: &DeleteArgs, sites: Sites, text: &str) -> Exit {
     let Sites {
         mut sites,
         left_out,
+        ..
     } = sites;
     let selections = match selection::of_sites(text, &args.select, states(args), &mut sites) {
         Ok(selections) => selections,
