@@ -37,6 +37,9 @@ _tcpentry() {
             tcpentry,list)
                 cmd="tcpentry__subcmd__list"
                 ;;
+            tcpentry,top)
+                cmd="tcpentry__subcmd__top"
+                ;;
             *)
                 ;;
         esac
@@ -44,7 +47,7 @@ _tcpentry() {
 
     case "${cmd}" in
         tcpentry)
-            opts="-4 -6 -l -a -N -p -u -i -c -h -V --ipv4 --ipv6 --listening --all --explain --netns --all-netns --process --user --info --container --id --json --no-header --color --help --version list delete close kill drop doctor demo"
+            opts="-4 -6 -l -a -N -p -u -i -c -h -V --ipv4 --ipv6 --listening --all --explain --netns --all-netns --process --user --info --container --id --json --no-header --color --help --version list delete close kill drop top doctor demo"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -164,6 +167,52 @@ _tcpentry() {
                     ;;
                 -N)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        tcpentry__subcmd__top)
+            opts="-4 -6 -l -a -N -h --ipv4 --ipv6 --listening --all --netns --all-netns --interval --columns --sort --group --listeners --own-session --method --once --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --netns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -N)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --columns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sort)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --method)
+                    COMPREPLY=($(compgen -W "auto sock-diag borrow" -- "${cur}"))
                     return 0
                     ;;
                 --color)

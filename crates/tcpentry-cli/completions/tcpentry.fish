@@ -48,6 +48,7 @@ complete -c tcpentry -n "__fish_tcpentry_needs_command" -a "delete" -d 'Delete c
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -a "close" -d 'Delete connections: exactly what is named, or say why not'
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -a "kill" -d 'Delete connections: exactly what is named, or say why not'
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -a "drop" -d 'Delete connections: exactly what is named, or say why not'
+complete -c tcpentry -n "__fish_tcpentry_needs_command" -a "top" -d 'Watch the connections, and delete the ones you mean'
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -a "doctor" -d 'Say what can be deleted here, by which method and right, and what is missing'
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -a "demo" -d 'Watch a connection being deleted: a real server and clients on loopback, a few seconds, no root'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -s N -l netns -d 'In this network namespace: a name of `ip netns`, the pid of a process in it, or the path of its file' -r
@@ -192,6 +193,26 @@ complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -s c -l containe
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l json -d 'One JSON object a line; the fields are in the manual'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l no-header -d 'No line of column names'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand top" -s N -l netns -d 'In this network namespace: a name of `ip netns`, the pid of a process in it, or the path of its file' -r
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand top" -l interval -d 'How often the table is read (500ms, 2s, 1m)' -r
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand top" -l columns -d 'Which columns, in this order, parted by commas: state local peer process user unit netns recv-q send-q rtt retrans idle in out delete-by' -r
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand top" -l sort -d 'Sort by this column' -r
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand top" -l group -d 'Group by process, peer, container or state' -r
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand top" -l method -d 'By which method' -r -f -a "auto\t'SOCK_DESTROY first, the borrowed descriptor where that can\'t do it'
+sock-diag\t'Only the kernel\'s SOCK_DESTROY (needs CAP_NET_ADMIN)'
+borrow\t'Only by the owner\'s borrowed descriptor (needs the same user, or root)'"
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand top" -l color -d 'When to colour; auto heeds NO_COLOR and whether a terminal is there' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand top" -s 4 -l ipv4 -d 'Only IPv4, also that of dual-stack sockets (::ffff:a.b.c.d)'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand top" -s 6 -l ipv6 -d 'Only IPv6'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand top" -s l -l listening -d 'Listening sockets instead of connections'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand top" -s a -l all -d 'All states, also listening, TIME_WAIT, SYN_RECV and bound-inactive'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand top" -l all-netns -d 'In every network namespace that a process or a name holds'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand top" -l listeners -d 'Let listeners be deleted too, with every connection in their queue'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand top" -l own-session -d 'Let even the connection be deleted that carries this very session'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand top" -l once -d 'Print one frame as text, and end'
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand top" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand doctor" -l color -d 'When to colour; auto heeds NO_COLOR and whether a terminal is there' -r -f -a "auto\t''
 always\t''
 never\t''"

@@ -28,6 +28,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     List(ListArgs),
     Delete(DeleteArgs),
+    #[cfg(feature = "tui")]
+    Top(TopArgs),
     Doctor(DoctorArgs),
     Demo(DemoArgs),
 }
@@ -176,6 +178,74 @@ pub(crate) struct DeleteArgs {
     pub(crate) show: ShowArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+/// Watch the connections, and delete the ones you mean
+///
+/// A live table: `/` finds, `d` shows what a deletion would do and `y` does it, `?` tells all keys. It takes the filters
+/// of `list`. Listeners and the connection of your own session are spared, as by `delete`.
+#[cfg(feature = "tui")]
+#[derive(Debug, ClapArgs)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
+pub(crate) struct TopArgs {
+    /// What to show: a filter, as for `list`
+    #[arg(value_name = "FILTER")]
+    pub(crate) filter: Vec<String>,
+    /// Only IPv4, also that of dual-stack sockets (::ffff:a.b.c.d)
+    #[arg(short = '4', long)]
+    pub(crate) ipv4: bool,
+    /// Only IPv6
+    #[arg(short = '6', long)]
+    pub(crate) ipv6: bool,
+    /// Listening sockets instead of connections
+    #[arg(short, long)]
+    pub(crate) listening: bool,
+    /// All states, also listening, TIME_WAIT, SYN_RECV and bound-inactive
+    #[arg(short, long)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) netns: NetnsArgs,
+    /// How often the table is read (500ms, 2s, 1m)
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "1s")]
+    pub(crate) interval: Duration,
+    /// Which columns, in this order, parted by commas: state local peer process user unit netns recv-q send-q rtt retrans
+    /// idle in out delete-by
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = column)]
+    pub(crate) columns: Vec<crate::top::Column>,
+    /// Sort by this column
+    #[arg(long, value_name = "NAME", value_parser = column)]
+    pub(crate) sort: Option<crate::top::Column>,
+    /// Group by process, peer, container or state
+    #[arg(long, value_name = "NAME", value_parser = grouping)]
+    pub(crate) group: Option<crate::top::Grouping>,
+    /// Let listeners be deleted too, with every connection in their queue
+    #[arg(long)]
+    pub(crate) listeners: bool,
+    /// Let even the connection be deleted that carries this very session
+    #[arg(long)]
+    pub(crate) own_session: bool,
+    /// By which method
+    #[arg(long, value_enum, default_value_t = MethodArg::Auto)]
+    pub(crate) method: MethodArg,
+    /// Print one frame as text, and end
+    #[arg(long)]
+    pub(crate) once: bool,
+    #[command(flatten)]
+    pub(crate) color: ColorArgs,
+}
+
+#[cfg(feature = "tui")]
+fn column(text: &str) -> Result<crate::top::Column, String> {
+    crate::top::Column::named(text).ok_or_else(|| {
+        let names = crate::top::Column::ALL.map(|column| column.definition().name);
+        format!("columns are {}", names.join(" "))
+    })
+}
+
+#[cfg(feature = "tui")]
+fn grouping(text: &str) -> Result<crate::top::Grouping, String> {
+    crate::top::Grouping::named(text)
+        .ok_or_else(|| "groups are process, peer, container, state, none".to_owned())
 }
 
 /// Say what can be deleted here, by which method and right, and what is missing

@@ -13,6 +13,8 @@ mod session;
 mod sites;
 mod syslog;
 mod target;
+#[cfg(feature = "tui")]
+mod top;
 mod walk;
 mod words;
 

@@ -18,6 +18,9 @@ pub(crate) fn drop_for(args: &Args) {
         None => TABLE.union(of_namespaces(&args.list.netns)),
         Some(Command::List(args)) => TABLE.union(of_namespaces(&args.netns)),
         Some(Command::Delete(args)) => TABLE.union(of_namespaces(&args.netns)),
+        // All namespaces are one key away.
+        #[cfg(feature = "tui")]
+        Some(Command::Top(_)) => TABLE.union(CapabilitySet::SYS_ADMIN),
         // It tries which other namespaces can be entered.
         Some(Command::Doctor(_)) => TABLE.union(CapabilitySet::SYS_ADMIN),
         Some(Command::Demo(_)) => TABLE,

@@ -1,9 +1,11 @@
 //! From words to a selection: the filter, the default states, the families.
 
 use std::io::{self, Write as _};
+use std::net::IpAddr;
 
 use tcpentry::{
-    Error, Filter, FilterError, Knowledge, Query, Selection, States, SystemNames, TcpTable,
+    Error, Filter, FilterError, Interface, Knowledge, Names, Process, Query, Selection, States,
+    SystemNames, TcpTable,
 };
 
 use crate::args::{SelectArgs, ShowArgs};
@@ -46,12 +48,25 @@ enum Devices {
     Somewhere,
 }
 
+/// What becomes of hosts that a filter names.
+#[derive(Clone, Copy)]
+pub(crate) enum Hosts {
+    LookUp,
+    /// They are a mistake: the filter is being typed, and the resolver is not to be asked for every beginning of a name.
+    #[cfg_attr(
+        not(feature = "tui"),
+        expect(dead_code, reason = "only a terminal types")
+    )]
+    Numbers,
+}
+
 /// What the words and options select; `states` where they name none.
 fn of(
     text: &str,
     args: &SelectArgs,
     states: States,
     devices: Devices,
+    hosts: Hosts,
     table: &mut TcpTable,
 ) -> Result<Selection, Refusal> {
     let filter = if text.is_empty() {
@@ -62,7 +77,10 @@ fn of(
             Devices::Here => names,
             Devices::Somewhere => names.with_absent_devices(),
         };
-        let parsed = Filter::parse(text, &names);
+        let parsed = match hosts {
+            Hosts::LookUp => Filter::parse(text, &names),
+            Hosts::Numbers => Filter::parse(text, &WithoutHosts(names)),
+        };
         parsed.map_err(|error| Refusal::Filter {
             error,
             text: text.to_owned(),
@@ -119,11 +137,12 @@ pub(crate) fn of_sites(
     args: &SelectArgs,
     states: States,
     sites: &mut [Site],
+    hosts: Hosts,
 ) -> Result<Vec<Selection>, Refusal> {
     let mut first = None;
     let mut found = Vec::new();
     for site in &mut *sites {
-        match of(text, args, states, Devices::Here, &mut site.table) {
+        match of(text, args, states, Devices::Here, hosts, &mut site.table) {
             Ok(selection) => found.push(Some(selection)),
             Err(refusal @ Refusal::Filter { .. }) => {
                 first = first.or(Some(refusal));
@@ -150,7 +169,47 @@ pub(crate) fn of_another(
     states: States,
     site: &mut Site,
 ) -> Result<Selection, Refusal> {
-    of(text, args, states, Devices::Somewhere, &mut site.table)
+    of(
+        text,
+        args,
+        states,
+        Devices::Somewhere,
+        Hosts::LookUp,
+        &mut site.table,
+    )
+}
+
+/// The names of this system but those of hosts.
+struct WithoutHosts<'t>(SystemNames<'t>);
+
+impl Names for WithoutHosts<'_> {
+    fn service(&self, name: &str) -> Option<u16> {
+        self.0.service(name)
+    }
+
+    fn addresses(&self, _: &str) -> io::Result<Vec<IpAddr>> {
+        Err(io::Error::other("press Enter to look it up"))
+    }
+
+    fn device(&self, name: &str) -> Option<Interface> {
+        self.0.device(name)
+    }
+
+    fn user(&self, name: &str) -> Option<u32> {
+        self.0.user(name)
+    }
+
+    fn netns(&self, name: &str) -> io::Result<u64> {
+        self.0.netns(name)
+    }
+
+    fn process(&self, pid: i32) -> Option<Process> {
+        self.0.process(pid)
+    }
+
+    fn cgroup(&self, path: &str) -> io::Result<u64> {
+        self.0.cgroup(path)
+    }
 }
 
 /// The filter in canonical form. Its names may have been pasted from anywhere.
@@ -167,7 +226,7 @@ fn explained(error: &FilterError, text: &str) -> String {
     let first = text.split(|c: char| !c.is_ascii_alphabetic()).next();
     let is_command = error.column() == 0 && !first.is_some_and(Filter::is_begun_by);
     let commands = if is_command {
-        "\ncommands are list delete doctor demo"
+        "\ncommands are list delete top doctor demo"
     } else {
         ""
     };

@@ -22,6 +22,7 @@ pub(crate) struct Site {
 }
 
 /// All that are looked at.
+#[expect(clippy::struct_field_names, reason = "they are what it is about")]
 pub(crate) struct Sites {
     pub(crate) sites: Vec<Site>,
     /// Whether there are others, which were asked for and could not be seen or entered.

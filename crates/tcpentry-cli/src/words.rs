@@ -49,13 +49,17 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
 }
 
 /// The options whose value is a word of its own.
-const WITH_VALUE: [&str; 7] = [
+const WITH_VALUE: [&str; 11] = [
     "-N",
     "--color",
+    "--columns",
     "--for",
+    "--group",
+    "--interval",
     "--max",
     "--method",
     "--netns",
+    "--sort",
     "--until-quiet",
 ];
 

@@ -46,8 +46,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A socket of which no more is known.
-    pub(crate) const fn named(pair: Pair, cookie: Cookie, state: State) -> Self {
+    /// A socket of which no more is known: for who remembers sockets himself, and for tests.
+    pub const fn named(pair: Pair, cookie: Cookie, state: State) -> Self {
         Self {
             pair,
             cookie,

@@ -135,6 +135,21 @@ impl Process {
         self.open().ok()?.name(&mut Vec::new()).ok()
     }
 
+    /// Its arguments, as bytes (`/proc/PID/cmdline`), the first 64 KiB of them: whatever the process has put there.
+    /// [`escape`](crate::escape) them before a terminal sees them. Empty for a thread of the kernel.
+    pub fn arguments(self) -> Option<Vec<Vec<u8>>> {
+        let mut room = Vec::new();
+        let opened = self.open().ok()?;
+        let text = opened.read(c"cmdline", &mut room).ok()?;
+        let text = text.strip_suffix(b"\0").unwrap_or(text);
+        let all = text.split(|byte| *byte == 0).map(<[u8]>::to_vec);
+        Some(if text.is_empty() {
+            Vec::new()
+        } else {
+            all.collect()
+        })
+    }
+
     /// Its real user.
     pub fn uid(self) -> Option<u32> {
         self.open().ok()?.uid(&mut Vec::new())

@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::output::{
     Cells, Column, Columns, Shape, Stdout, View, complain, complain_of, hint_at, line, stdout,
 };
-use crate::selection::{self, Refusal};
+use crate::selection::{self, Hosts, Refusal};
 use crate::{sites, walk};
 
 pub(crate) fn run(args: &ListArgs) -> Exit {
@@ -62,7 +62,7 @@ fn list(args: &ListArgs) -> Result<Vec<Error>, Trouble> {
     let text = args.filter.join(" ");
     let mut sites = sites::open(&args.netns)?.sites;
     let states = states(&args.select);
-    let selections = selection::of_sites(&text, &args.select, states, &mut sites)?;
+    let selections = selection::of_sites(&text, &args.select, states, &mut sites, Hosts::LookUp)?;
     if args.select.explain {
         selection::explain(&sites, &selections)?;
         return Ok(Vec::new());

@@ -14,6 +14,8 @@ pub(crate) fn run(args: Args) -> Exit {
         None => list::run(&args.list),
         Some(Command::List(args)) => list::run(&args),
         Some(Command::Delete(args)) => delete::run(&args),
+        #[cfg(feature = "tui")]
+        Some(Command::Top(args)) => crate::top::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Demo(args)) => demo::run(&args),
     }

@@ -17,7 +17,7 @@ use crate::args::DeleteArgs;
 use crate::confirm;
 use crate::exit::Exit;
 use crate::output::{complain, complain_of, hint_at};
-use crate::selection::{self, Refusal};
+use crate::selection::{self, Hosts, Refusal};
 use crate::sites::{self, Site, Sites};
 use crate::walk;
 
@@ -27,10 +27,11 @@ pub(super) fn run(args: &DeleteArgs, sites: Sites, text: &str) -> Exit {
         left_out,
         ..
     } = sites;
-    let selections = match selection::of_sites(text, &args.select, states(args), &mut sites) {
-        Ok(selections) => selections,
-        Err(refusal) => return refusal.report(Exit::of_deletion),
-    };
+    let selections =
+        match selection::of_sites(text, &args.select, states(args), &mut sites, Hosts::LookUp) {
+            Ok(selections) => selections,
+            Err(refusal) => return refusal.report(Exit::of_deletion),
+        };
     let Some(first) = selections.first() else {
         return Exit::Nothing;
     };

@@ -1,0 +1,12 @@
+//! Keys of the help.
+
+use crossterm::event::KeyEvent;
+
+use super::super::state::{Mode, Top};
+
+pub(super) fn press(top: &mut Top, key: KeyEvent) {
+    match super::scrolled(key, top.height) {
+        Some(lines) => top.scroll(lines),
+        None => top.mode = Mode::Table,
+    }
+}

@@ -1,0 +1,245 @@
+//! `tcpentry top`: see the connections, close the one you mean.
+//!
+//! Keys and what the worker tells change the state; the state is drawn; what it asks for goes to the worker. ARCHITECTURE.md
+//! shows the loop.
+
+mod help;
+mod keys;
+mod message;
+mod once;
+mod screen;
+mod state;
+mod suggest;
+mod view;
+mod worker;
+
+use std::fs::OpenOptions;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossterm::event::{self, Event};
+use tcpentry::Options;
+
+pub(crate) use state::{Column, Grouping};
+
+use crate::args::{SelectArgs, TopArgs};
+use crate::exit::Exit;
+use crate::output::{colored, complain, hint_at};
+use message::{Command, Shown, Update};
+use screen::{Screen, Signals};
+use state::{Arrangement, Request, Top};
+use view::{Areas, Theme};
+use worker::{Settings, Worker};
+
+pub(crate) fn run(args: &TopArgs) -> Exit {
+    let settings = settings(args);
+    let text = args.filter.join(" ");
+    let top = start(args, &settings, &text);
+    let theme = Theme {
+        color: colored(args.color.color),
+    };
+    if args.once {
+        return once::run(settings, &text, top, theme);
+    }
+    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        complain("top needs a terminal, for keys and for the screen");
+        hint_at("--once prints one frame as text; `tcpentry list` is for scripts");
+        return Exit::Usage;
+    }
+    let (happenings, happened) = channel();
+    let updates = happenings.clone();
+    let tell = move |update| updates.send(Happening::Update(Box::new(update))).is_ok();
+    let (commands, obeyed) = channel();
+    let worker = match Worker::new(settings, &text, obeyed, Box::new(tell)) {
+        Ok(worker) => worker,
+        Err(refusal) => return refusal.report(Exit::of_listing),
+    };
+    let ended = watch(top, theme, worker, &commands, &happenings, &happened);
+    match ended {
+        Ok(exit) => exit,
+        Err(error) => {
+            complain(&format!("the terminal can't be used any more: {error}"));
+            Exit::Failed
+        }
+    }
+}
+
+fn settings(args: &TopArgs) -> Settings {
+    let options = Options::default().by(args.method.into());
+    let by = args.sort.unwrap_or(Column::State);
+    Settings {
+        netns: args.netns.clone(),
+        families: SelectArgs {
+            ipv4: args.ipv4,
+            ipv6: args.ipv6,
+            listening: false,
+            all: false,
+            explain: false,
+        },
+        shown: match (args.all, args.listening) {
+            (true, _) => Shown::All,
+            (false, true) => Shown::Listening,
+            (false, false) => Shown::Connections,
+        },
+        options: if args.listeners {
+            options.with_listeners()
+        } else {
+            options
+        },
+        own_session: args.own_session,
+        interval: args.interval.max(state::INTERVALS[0]),
+        arrangement: Arrangement {
+            by,
+            descending: by.definition().descending,
+            grouping: args.group.unwrap_or_default(),
+        },
+    }
+}
+
+fn start(args: &TopArgs, settings: &Settings, filter: &str) -> Top {
+    let mut columns = args.columns.clone();
+    let mut seen = Vec::new();
+    columns.retain(|column| {
+        !seen.contains(column) && {
+            seen.push(*column);
+            true
+        }
+    });
+    if columns.is_empty() {
+        columns.extend(Column::DEFAULT);
+        if args.netns.all_netns || args.netns.netns.len() > 1 {
+            columns.insert(3, Column::Netns);
+        }
+    }
+    let mut top = Top::new(columns, settings.arrangement, settings.interval);
+    top.shown = settings.shown;
+    filter.clone_into(&mut top.filter.applied);
+    top
+}
+
+/// What the loop waits for.
+enum Happening {
+    Terminal(Event),
+    Update(Box<Update>),
+    /// The terminal can't be read any more.
+    Lost(io::Error),
+}
+
+/// Keys and updates in, screen and commands out, until the end.
+fn watch(
+    mut top: Top,
+    theme: Theme,
+    worker: Worker,
+    commands: &Sender<Command>,
+    happenings: &Sender<Happening>,
+    happened: &Receiver<Happening>,
+) -> io::Result<Exit> {
+    let signals = Signals::expected()?;
+    let mut screen = Screen::enter()?;
+    let worker = worker.start()?;
+    listen(happenings.clone())?;
+    let mut areas = Areas::default();
+    let mut drawn = None;
+    loop {
+        let first = match happened.recv_timeout(TICK) {
+            Ok(happening) => Some(happening),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return Ok(Exit::Failed),
+        };
+        let now = Instant::now();
+        let is_due = drawn.is_none_or(|drawn: Instant| now - drawn >= REDRAWN);
+        let mut is_changed = first.is_some() || is_due;
+        // What has come meanwhile is drawn together.
+        for happening in first.into_iter().chain(happened.try_iter()).take(TOGETHER) {
+            match happening {
+                Happening::Terminal(event) => keys::handle(&mut top, &event, &areas, now),
+                Happening::Update(update) => top.update(*update, now),
+                Happening::Lost(error) => return Err(error),
+            }
+        }
+        if let Some(signal) = signals.to_end() {
+            drop(screen);
+            // Whoever sent it sees that it was this which ended the program.
+            signal_hook::low_level::emulate_default_handler(signal)?;
+            return Ok(Exit::Interrupted);
+        }
+        if signals.to_suspend() {
+            top.request = Some(Request::Suspend);
+        }
+        if signals.came_back() {
+            screen.enter_again()?;
+            is_changed = true;
+        }
+        match top.request.take() {
+            None => {}
+            Some(Request::Quit) => return Ok(Exit::Done),
+            Some(Request::Suspend) => {
+                screen.suspend()?;
+                signals.came_back();
+            }
+            Some(Request::Redraw) => screen.clear()?,
+            Some(Request::Copy(text)) => screen.copy(&text)?,
+            Some(Request::Save(name)) => save(&mut top, &name, now),
+        }
+        if is_changed {
+            areas = screen.draw(&mut top, theme, now)?;
+            drawn = Some(now);
+            top.look();
+        }
+        for command in top.take_commands() {
+            // Where it has ended, that is seen below.
+            let _ = commands.send(command);
+        }
+        if worker.is_finished() {
+            drop(screen);
+            complain("the thread that reads the table has ended; nothing more is deleted");
+            return Ok(Exit::Failed);
+        }
+    }
+}
+
+/// Passes on what happens at the terminal.
+fn listen(happenings: Sender<Happening>) -> io::Result<()> {
+    let listen = move || {
+        loop {
+            let happening = match event::read() {
+                Ok(event) => Happening::Terminal(event),
+                Err(error) => {
+                    // The last word.
+                    let _ = happenings.send(Happening::Lost(error));
+                    return;
+                }
+            };
+            if happenings.send(happening).is_err() {
+                return;
+            }
+        }
+    };
+    let builder = thread::Builder::new().name("tcpentry-keys".to_owned());
+    builder.spawn(listen).map(|_| ())
+}
+
+/// Writes the log into a new file, which only its owner may read: never over one that is there.
+fn save(top: &mut Top, name: &str, now: Instant) {
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(name);
+    let written = file.and_then(|mut file| write!(file, "{}", top.log));
+    let shown = tcpentry::escape(name.as_bytes());
+    match written {
+        Ok(()) => top.say(format!("saved in {shown}"), now),
+        Err(error) => top.say(format!("cannot save in {shown}: {error}"), now),
+    }
+}
+
+/// How long nothing has to happen before it is looked whether a signal came.
+const TICK: Duration = Duration::from_millis(50);
+/// What is said at the bottom ends some time.
+const REDRAWN: Duration = Duration::from_secs(1);
+/// How much is taken in before it is drawn: the deletion of a hundred thousand tells each.
+const TOGETHER: usize = 10_000;

@@ -1,0 +1,98 @@
+//! `tcpentry top --once`: one frame as text.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::mpsc::channel;
+use std::time::Instant;
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::message::Update;
+use super::state::Top;
+use super::view::{self, Theme};
+use super::worker::{Settings, Worker};
+use crate::exit::Exit;
+use crate::output::{complain, stdout};
+
+pub(super) fn run(settings: Settings, filter: &str, mut top: Top, theme: Theme) -> Exit {
+    let (updates, told) = channel();
+    let tell = move |update: Update| updates.send(update).is_ok();
+    let (_commands, obeyed) = channel();
+    let mut worker = match Worker::new(settings, filter, obeyed, Box::new(tell)) {
+        Ok(worker) => worker,
+        Err(refusal) => return refusal.report(Exit::of_listing),
+    };
+    let now = Instant::now();
+    worker.read_table();
+    for update in told.try_iter() {
+        top.update(update, now);
+    }
+    if let Some(trouble) = &top.trouble {
+        complain(trouble);
+        return Exit::Failed;
+    }
+    let (columns, lines) = size();
+    let Ok(mut terminal) = Terminal::new(TestBackend::new(columns, lines));
+    // What fits on the screen is known when it has been drawn.
+    let Ok(_) = terminal.draw(|frame| _ = view::draw(frame, &mut top, theme, now));
+    top.look();
+    for command in top.take_commands() {
+        worker.obey(command);
+    }
+    for update in told.try_iter() {
+        top.update(update, now);
+    }
+    let Ok(_) = terminal.draw(|frame| _ = view::draw(frame, &mut top, theme, now));
+    // Without the last line, which tells the keys.
+    let mut buffer = terminal.backend().buffer().clone();
+    let shown = buffer.area.height - 1;
+    buffer.resize(Rect {
+        height: shown,
+        ..buffer.area
+    });
+    let text = text(&buffer);
+    let mut out = stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            complain(&format!("cannot write to standard output: {error}"));
+            Exit::Failed
+        }
+        _ => Exit::Done,
+    }
+}
+
+/// That of the terminal; else of `COLUMNS` and `LINES`, or a large one.
+fn size() -> (u16, u16) {
+    let variable = |name| std::env::var(name).ok()?.parse::<u16>().ok();
+    let terminal = io::stdout().is_terminal().then(crossterm::terminal::size);
+    let (columns, lines) = terminal.and_then(Result::ok).unwrap_or((160, 50));
+    let columns = variable("COLUMNS").unwrap_or(columns);
+    let lines = variable("LINES").unwrap_or(lines);
+    (columns.clamp(20, 1000), lines.clamp(5, 1000))
+}
+
+/// The characters of a screen, without blanks at the ends of lines and empty lines at its end.
+pub(crate) fn text(buffer: &Buffer) -> String {
+    let mut lines = Vec::new();
+    for y in 0..buffer.area.height {
+        let mut line = String::new();
+        let mut covered = 0;
+        for x in 0..buffer.area.width {
+            // A wide character has the next cell too.
+            if covered > 0 {
+                covered -= 1;
+                continue;
+            }
+            let symbol = buffer[(x, y)].symbol();
+            covered = unicode_width::UnicodeWidthStr::width(symbol).saturating_sub(1);
+            line.push_str(symbol);
+        }
+        lines.push(line.trim_end().to_owned());
+    }
+    let last = lines.iter().rposition(|line| !line.is_empty());
+    lines.truncate(last.map_or(0, |last| last + 1));
+    lines.push(String::new());
+    lines.join("\n")
+}

@@ -1,0 +1,148 @@
+//! The terminal: taken over, given back however the program ends, lent to the shell meanwhile.
+
+use std::io::{self, BufWriter, Write as _};
+use std::panic;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use crossterm::clipboard::CopyToClipboard;
+use crossterm::cursor::Show;
+use crossterm::event::{
+    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+};
+use crossterm::execute;
+use crossterm::terminal::{
+    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
+
+use super::state::Top;
+use super::view::{self, Areas, Theme};
+use crate::output::{Stdout, stdout};
+
+/// The terminal while it is this program's.
+pub(super) struct Screen {
+    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+}
+
+impl Screen {
+    pub(super) fn enter() -> io::Result<Self> {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            // What it says is to be read on the screen of the shell.
+            give_back();
+            before(info);
+        }));
+        let terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
+        let mut screen = Self { terminal };
+        screen.take_over()?;
+        Ok(screen)
+    }
+
+    fn take_over(&mut self) -> io::Result<()> {
+        enable_raw_mode()?;
+        let out = self.terminal.backend_mut();
+        execute!(
+            out,
+            EnterAlternateScreen,
+            EnableMouseCapture,
+            EnableBracketedPaste
+        )
+    }
+
+    /// After something else may have changed the terminal.
+    pub(super) fn enter_again(&mut self) -> io::Result<()> {
+        self.take_over()?;
+        self.clear()
+    }
+
+    pub(super) fn clear(&mut self) -> io::Result<()> {
+        self.terminal.clear()
+    }
+
+    pub(super) fn draw(&mut self, top: &mut Top, theme: Theme, now: Instant) -> io::Result<Areas> {
+        let mut areas = Areas::default();
+        self.terminal
+            .draw(|frame| areas = view::draw(frame, top, theme, now))?;
+        Ok(areas)
+    }
+
+    /// Gives it back to the shell, and stops until that goes on with the job.
+    pub(super) fn suspend(&mut self) -> io::Result<()> {
+        give_back();
+        signal_hook::low_level::emulate_default_handler(SIGTSTP)?;
+        self.enter_again()
+    }
+
+    /// Into the clipboard of the terminal, wherever that runs.
+    pub(super) fn copy(&mut self, text: &str) -> io::Result<()> {
+        execute!(
+            self.terminal.backend_mut(),
+            CopyToClipboard::to_clipboard_from(text)
+        )
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+/// As it was before. A terminal that has gone away needs nothing.
+fn give_back() {
+    let mut out = stdout();
+    let _ = execute!(
+        out,
+        DisableBracketedPaste,
+        DisableMouseCapture,
+        LeaveAlternateScreen,
+        Show
+    );
+    let _ = out.flush();
+    let _ = disable_raw_mode();
+}
+
+/// Signals, as flags.
+pub(super) struct Signals {
+    ends: [(i32, Arc<AtomicBool>); 3],
+    suspend: Arc<AtomicBool>,
+    back: Arc<AtomicBool>,
+}
+
+impl Signals {
+    pub(super) fn expected() -> io::Result<Self> {
+        let flag = |signal| -> io::Result<Arc<AtomicBool>> {
+            let flag = Arc::<AtomicBool>::default();
+            signal_hook::flag::register(signal, Arc::clone(&flag))?;
+            Ok(flag)
+        };
+        Ok(Self {
+            ends: [
+                (SIGTERM, flag(SIGTERM)?),
+                (SIGHUP, flag(SIGHUP)?),
+                (SIGINT, flag(SIGINT)?),
+            ],
+            suspend: flag(SIGTSTP)?,
+            back: flag(SIGCONT)?,
+        })
+    }
+
+    /// Which one asks for an end.
+    pub(super) fn to_end(&self) -> Option<i32> {
+        let came = |(_, flag): &&(i32, Arc<AtomicBool>)| flag.load(Ordering::Relaxed);
+        self.ends.iter().find(came).map(|(signal, _)| *signal)
+    }
+
+    pub(super) fn to_suspend(&self) -> bool {
+        self.suspend.swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether it was stopped, also by a signal that can't be caught.
+    pub(super) fn came_back(&self) -> bool {
+        self.back.swap(false, Ordering::Relaxed)
+    }
+}

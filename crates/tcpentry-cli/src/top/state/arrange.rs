@@ -1,0 +1,294 @@
+//! In which order rows are shown, and in which groups.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashSet};
+
+use super::column::Column;
+use super::frame::Frame;
+use super::row::{Rates, Row};
+
+/// The order and the groups that the user has chosen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Arrangement {
+    pub(crate) by: Column,
+    pub(crate) descending: bool,
+    pub(crate) grouping: Grouping,
+}
+
+impl Default for Arrangement {
+    fn default() -> Self {
+        Self {
+            by: Column::State,
+            descending: false,
+            grouping: Grouping::None,
+        }
+    }
+}
+
+impl Arrangement {
+    /// Whether all owners have to be known for it, not only those that are shown.
+    pub(crate) fn needs_holders(self) -> bool {
+        matches!(self.by, Column::Process | Column::Unit)
+            || matches!(self.grouping, Grouping::Process | Grouping::Unit)
+    }
+
+    /// The same by another column; by the same one the other way round.
+    pub(crate) fn sorted_by(self, column: Column) -> Self {
+        let descending = if self.by == column {
+            !self.descending
+        } else {
+            column.definition().descending
+        };
+        Self {
+            by: column,
+            descending,
+            ..self
+        }
+    }
+
+    fn compare(self, a: &Row, b: &Row) -> Ordering {
+        let ends = |row: &Row| {
+            let (local, peer) = (row.connection.local(), row.connection.peer());
+            (
+                local.address(),
+                local.port(),
+                peer.address(),
+                peer.port(),
+                row.key,
+            )
+        };
+        self.by
+            .compare(a, b, self.descending)
+            // Always the same order among equals, so that rows keep their places.
+            .then_with(|| ends(a).cmp(&ends(b)))
+    }
+}
+
+/// By what rows are grouped.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Grouping {
+    #[default]
+    None,
+    Process,
+    Peer,
+    Unit,
+    State,
+}
+
+impl Grouping {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::None,
+        Self::Process,
+        Self::Peer,
+        Self::Unit,
+        Self::State,
+    ];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Process => "process",
+            Self::Peer => "peer",
+            Self::Unit => "container",
+            Self::State => "state",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|grouping| grouping.name() == name)
+    }
+
+    /// The next one, round and round.
+    pub(crate) fn next(self) -> Self {
+        let place = Self::ALL
+            .iter()
+            .position(|it| *it == self)
+            .unwrap_or_default();
+        Self::ALL[(place + 1) % Self::ALL.len()]
+    }
+
+    fn of(self, row: &Row) -> String {
+        let name = match self {
+            Self::None => None,
+            Self::Process => {
+                let holders = row.facts.holders.as_ref();
+                holders
+                    .map(|holders| holders.name.clone())
+                    .filter(|name| !name.is_empty())
+            }
+            Self::Peer => Some(row.peer_address().to_string()),
+            Self::Unit => row.unit().map(str::to_owned),
+            Self::State => Some(row.connection.state.to_string()),
+        };
+        name.unwrap_or_else(|| "-".to_owned())
+    }
+}
+
+/// A frame in its order: places of its rows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Arranged {
+    /// The whole table where rows are not grouped.
+    pub(crate) order: Vec<u32>,
+    /// The largest first.
+    pub(crate) groups: Vec<Group>,
+}
+
+/// Rows that have something in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    pub(crate) name: String,
+    /// How many of them are there.
+    pub(crate) there: usize,
+    pub(crate) rates: Rates,
+    pub(crate) rows: Vec<u32>,
+}
+
+/// A line of the table.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Line {
+    /// A group, by its place.
+    Group(u32),
+    /// A row, by its place in the frame.
+    Row(u32),
+}
+
+impl Arranged {
+    pub(crate) fn new(frame: &Frame, arrangement: Arrangement) -> Self {
+        let count = u32::try_from(frame.rows.len()).expect("a table has no 2^32 sockets");
+        let mut order: Vec<u32> = (0..count).collect();
+        let row = |place: u32| &frame.rows[place as usize];
+        order.sort_unstable_by(|a, b| arrangement.compare(row(*a), row(*b)));
+        if arrangement.grouping == Grouping::None {
+            return Self {
+                order,
+                groups: Vec::new(),
+            };
+        }
+        let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+        for place in order {
+            let row = row(place);
+            let name = arrangement.grouping.of(row);
+            let group = groups.entry(name.clone()).or_insert_with(|| Group {
+                name,
+                there: 0,
+                rates: Rates {
+                    received: 0.0,
+                    sent: 0.0,
+                },
+                rows: Vec::new(),
+            });
+            group.there += usize::from(row.is_there());
+            if let Some(rates) = row.rates {
+                group.rates.received += rates.received;
+                group.rates.sent += rates.sent;
+            }
+            group.rows.push(place);
+        }
+        let mut groups: Vec<_> = groups.into_values().collect();
+        // Names are in order already, and equals stay so.
+        groups.sort_by_key(|group| std::cmp::Reverse(group.there));
+        Self {
+            order: Vec::new(),
+            groups,
+        }
+    }
+
+    /// The lines, where of the groups only these are opened.
+    pub(crate) fn lines(&self, open: &HashSet<String>) -> Vec<Line> {
+        if self.groups.is_empty() {
+            return self.order.iter().map(|place| Line::Row(*place)).collect();
+        }
+        let mut lines = Vec::new();
+        for (place, group) in (0..).zip(&self.groups) {
+            lines.push(Line::Group(place));
+            if open.contains(&group.name) {
+                lines.extend(group.rows.iter().map(|place| Line::Row(*place)));
+            }
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use tcpentry::State;
+
+    use super::super::frame::Question;
+    use super::super::testing::{row, row_of};
+    use super::*;
+
+    fn frame(rows: Vec<Row>) -> Frame {
+        Frame::default().followed_by(rows, Question::Same, Instant::now())
+    }
+
+    fn cookies(frame: &Frame, arrangement: Arrangement) -> Vec<u64> {
+        let arranged = Arranged::new(frame, arrangement);
+        let row = |place: &u32| frame.rows[*place as usize].key.cookie.value();
+        arranged.order.iter().map(row).collect()
+    }
+
+    #[test]
+    fn equals_keep_their_places_and_what_is_unknown_comes_last() {
+        let mut slow = row(1);
+        slow.connection.info.as_mut().unwrap().rtt = std::time::Duration::from_secs(1);
+        let mut unknown = row(2);
+        unknown.connection.info = None;
+        let frame = frame(vec![unknown, row(4), slow, row(3)]);
+        let by = Arrangement {
+            by: Column::Rtt,
+            ..Arrangement::default()
+        };
+        assert_eq!(cookies(&frame, by), [3, 4, 1, 2]);
+        let descending = Arrangement {
+            descending: true,
+            ..by
+        };
+        assert_eq!(cookies(&frame, descending), [1, 3, 4, 2]);
+    }
+
+    #[test]
+    fn the_same_column_again_turns_the_order_round() {
+        let by_state = Arrangement::default();
+        assert!(by_state.sorted_by(Column::State).descending);
+        let by_idle = by_state.sorted_by(Column::Idle);
+        assert!(by_idle.descending, "the longest first");
+        assert!(!by_idle.sorted_by(Column::Idle).descending);
+    }
+
+    #[test]
+    fn groups_are_counted_and_open_one_by_one() {
+        let frame = frame(vec![row(1), row_of(2, State::CloseWait), row(3)]);
+        let arranged = Arranged::new(
+            &frame,
+            Arrangement {
+                grouping: Grouping::State,
+                ..Arrangement::default()
+            },
+        );
+        let counts: Vec<_> = arranged
+            .groups
+            .iter()
+            .map(|group| (&*group.name, group.there))
+            .collect();
+        assert_eq!(counts, [("established", 2), ("close-wait", 1)]);
+        assert_eq!(arranged.lines(&HashSet::new()).len(), 2);
+        let open = HashSet::from(["established".to_owned()]);
+        let lines = arranged.lines(&open);
+        assert_eq!(lines.len(), 4);
+        assert!(matches!(lines[1], Line::Row(_)) && matches!(lines[3], Line::Group(1)));
+    }
+
+    #[test]
+    fn tab_goes_round() {
+        let mut grouping = Grouping::None;
+        for _ in 0..Grouping::ALL.len() {
+            assert_eq!(Grouping::named(grouping.name()), Some(grouping));
+            grouping = grouping.next();
+        }
+        assert_eq!(grouping, Grouping::None);
+    }
+}

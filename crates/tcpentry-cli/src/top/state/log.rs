@@ -1,0 +1,134 @@
+//! What became of each deletion, to be read and saved.
+
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tcpentry::{Method, Outcome};
+
+use super::super::message::Target;
+use super::row::Refusal;
+
+/// The outcomes of this run, the last one at the end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Log {
+    pub(crate) entries: Vec<Entry>,
+    /// How far one has gone back from the end.
+    pub(crate) back: usize,
+}
+
+impl Log {
+    pub(crate) fn push(&mut self, entry: Entry) {
+        self.entries.push(entry);
+    }
+
+    /// Goes back by so many lines, or forward.
+    pub(crate) fn scroll(&mut self, lines: isize) {
+        let most = self.entries.len().saturating_sub(1);
+        self.back = self.back.saturating_add_signed(lines).min(most);
+    }
+}
+
+impl fmt::Display for Log {
+    /// A line for each.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.entries
+            .iter()
+            .try_for_each(|entry| writeln!(f, "{entry}"))
+    }
+}
+
+/// What became of one.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) at: SystemTime,
+    pub(crate) outcome: Outcome,
+    /// Both ends, and its state when it was named.
+    pub(crate) name: String,
+    /// By which method, or why not.
+    pub(crate) how: String,
+    pub(crate) hint: Option<String>,
+}
+
+impl Entry {
+    pub(crate) fn of(target: &Target, result: &Result<Method, Refusal>) -> Self {
+        let (outcome, how, hint) = match result {
+            Ok(method) => (Outcome::Deleted, format!("by {method}"), None),
+            Err(refusal) => (
+                refusal.outcome,
+                format!("because {}", refusal.cause),
+                refusal.hint.clone(),
+            ),
+        };
+        Self {
+            at: SystemTime::now(),
+            outcome,
+            name: match &target.netns {
+                Some(netns) => format!("{} in netns {netns}", target.connection),
+                None => target.connection.to_string(),
+            },
+            how,
+            hint,
+        }
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            at,
+            outcome,
+            name,
+            how,
+            ..
+        } = self;
+        write!(f, "{} {outcome} {name} {how}", Utc(*at))
+    }
+}
+
+/// A time as in RFC 3339, to the second.
+pub(crate) struct Utc(pub(crate) SystemTime);
+
+impl fmt::Display for Utc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since = self.0.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+        let (year, month, day) = civil(days);
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
+        )
+    }
+}
+
+/// The date of a day since 1970: counted in years that begin in March, so that the leap day is the last.
+fn civil(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (era * 400 + year + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn times_are_those_of_date() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_798_761_599, "2026-12-31T23:59:59Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+        ] {
+            let at = UNIX_EPOCH + Duration::from_secs(seconds);
+            assert_eq!(Utc(at).to_string(), text);
+        }
+    }
+}

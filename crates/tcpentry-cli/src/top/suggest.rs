@@ -1,0 +1,60 @@
+//! What somebody means who types what he is looking for, and not a filter yet.
+
+use std::net::IpAddr;
+
+use tcpentry::State;
+
+/// A filter for a single word: an address, a port, a state, else the name of a process.
+pub(crate) fn filter(text: &str) -> Option<String> {
+    let word = text.trim();
+    if word.is_empty() || word.contains(char::is_whitespace) || tcpentry::Filter::is_begun_by(word)
+    {
+        return None;
+    }
+    if let Ok(port) = word.strip_prefix(':').unwrap_or(word).parse::<u16>() {
+        return Some(format!("port = :{port}"));
+    }
+    let bare = word.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return Some(match address {
+            IpAddr::V4(address) => format!("host {address}"),
+            IpAddr::V6(address) => format!("host [{address}]"),
+        });
+    }
+    // ADDRESS:PORT and ADDRESS/LENGTH are hosts as they stand.
+    if word.starts_with('[') || word.starts_with(|c: char| c.is_ascii_digit()) {
+        return Some(format!("host {word}"));
+    }
+    if word.to_ascii_lowercase().parse::<State>().is_ok() {
+        return Some(format!("state {}", word.to_ascii_lowercase()));
+    }
+    let is_name = |c: char| c.is_alphanumeric() || "-_.*".contains(c);
+    word.chars().all(is_name).then(|| format!("process {word}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_what_it_looks_like() {
+        for (word, meant) in [
+            ("nginx", Some("process nginx")),
+            ("443", Some("port = :443")),
+            (":443", Some("port = :443")),
+            ("10.0.0.1", Some("host 10.0.0.1")),
+            ("10.0.0.0/8", Some("host 10.0.0.0/8")),
+            ("10.0.0.1:80", Some("host 10.0.0.1:80")),
+            ("::1", Some("host [::1]")),
+            ("[::1]:80", Some("host [::1]:80")),
+            ("CLOSE-WAIT", Some("state close-wait")),
+            ("state", None),
+            ("dport = :80", None),
+            ("a b", None),
+            ("", None),
+            ("x;y", None),
+        ] {
+            assert_eq!(filter(word).as_deref(), meant, "{word}");
+        }
+    }
+}

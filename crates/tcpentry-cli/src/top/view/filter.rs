@@ -1,0 +1,81 @@
+//! The line of the filter, and what is wrong with it, below the very place.
+
+use ratatui::Frame;
+use ratatui::layout::{Position, Rect};
+use ratatui::text::{Line, Span};
+
+use super::super::state::{Mode, Top};
+use super::super::suggest;
+use super::Theme;
+use super::text::width;
+use super::theme::TITLE;
+
+/// How many lines it takes.
+pub(super) fn height(top: &Top) -> u16 {
+    match top.mode {
+        Mode::Filter => 3,
+        _ => u16::from(!top.filter.applied.is_empty()),
+    }
+}
+
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
+    if area.height == 0 {
+        return;
+    }
+    let filter = &top.filter;
+    if top.mode != Mode::Filter {
+        let text = Span::raw(tcpentry::escape(filter.applied.as_bytes()));
+        return frame.render_widget(Line::from(vec![Span::styled(PROMPT, TITLE), text]), area);
+    }
+    // What does not fit is left out at the beginning, so that the cursor is always to be seen.
+    let typed: Vec<char> = filter.edit.text().chars().collect();
+    let room = usize::from(area.width)
+        .saturating_sub(PROMPT.len() + 1)
+        .max(1);
+    let before = |skip: usize| -> usize {
+        let text: String = typed[skip..filter.edit.cursor()].iter().collect();
+        width(&text)
+    };
+    let skip = (0..=filter.edit.cursor())
+        .find(|skip| before(*skip) <= room)
+        .unwrap_or_default();
+    let text: String = typed[skip..].iter().collect();
+    let row = |line: u16| Rect::new(area.x, area.y + line.min(area.height - 1), area.width, 1);
+    let line = Line::from(vec![Span::styled(PROMPT, TITLE), Span::raw(text)]);
+    frame.render_widget(line, row(0));
+    let column = |characters: usize| PROMPT.len() + before(skip).min(characters);
+    let at = u16::try_from(column(usize::MAX)).unwrap_or(area.width - 1);
+    frame.set_cursor_position(Position::new(area.x + at.min(area.width - 1), area.y));
+    let suggestion = suggest::filter(&filter.edit.text());
+    let hint = match (&filter.wrong, suggestion) {
+        (Some(wrong), suggestion) if area.height > 2 => {
+            let place = wrong.column.saturating_sub(skip).min(typed.len() - skip);
+            let blanks: String = typed[skip..skip + place].iter().collect();
+            let blanks = " ".repeat(PROMPT.len() + width(&blanks));
+            let carets = "^".repeat(wrong.length.clamp(1, room));
+            let line = format!("{blanks}{carets} {}", wrong.message);
+            // Where the message has no room behind its place, it stands before it.
+            let line = if width(&line) > usize::from(area.width)
+                && blanks.len() > wrong.message.len() + 3
+            {
+                let start = blanks.len() - wrong.message.len() - 1;
+                format!("{}{} {carets}", " ".repeat(start), wrong.message)
+            } else {
+                line
+            };
+            frame.render_widget(Line::styled(line, theme.error()), row(1));
+            match suggestion {
+                Some(suggestion) => format!("Tab: {suggestion}"),
+                None => wrong.hint.clone().unwrap_or_default(),
+            }
+        }
+        (_, Some(suggestion)) => format!("Tab: {suggestion}"),
+        _ if typed.is_empty() => EXAMPLES.to_owned(),
+        _ => format!("{} match", top.frame.there),
+    };
+    frame.render_widget(Line::styled(hint, theme.aside()), row(2));
+}
+
+const PROMPT: &str = "/ ";
+const EXAMPLES: &str =
+    "an address, a port, a program; or: state close-wait idle gt 10m process nginx";

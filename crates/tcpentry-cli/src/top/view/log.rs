@@ -1,0 +1,56 @@
+//! What became of each deletion, the last one at the bottom.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::super::state::{Entry, Mode, Top};
+use super::Theme;
+use super::theme::TITLE;
+
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
+    let title = match (top.mode, top.log.entries.len()) {
+        (Mode::Save, _) => format!("save in a new file: {}_", top.save.text()),
+        (_, 0) => "nothing has been deleted yet".to_owned(),
+        (_, count) => format!("{count} told"),
+    };
+    frame.render_widget(Line::styled(title, TITLE), Rect { height: 1, ..area });
+    let room = usize::from(area.height).saturating_sub(1);
+    let end = top.log.entries.len() - top.log.back.min(top.log.entries.len());
+    let shown = &top.log.entries[..end];
+    // A line for each, and one for its way out.
+    let mut lines: Vec<_> = shown
+        .iter()
+        .rev()
+        .flat_map(|entry| {
+            let hint = entry.hint.as_ref();
+            let hint = hint.map(|hint| Line::styled(format!("    {hint}"), theme.aside()));
+            hint.into_iter().chain([told(entry, theme)])
+        })
+        .take(room)
+        .collect();
+    lines.reverse();
+    for (line, y) in lines.into_iter().zip(area.y + 1..area.bottom()) {
+        frame.render_widget(
+            line,
+            Rect {
+                y,
+                height: 1,
+                ..area
+            },
+        );
+    }
+}
+
+fn told(entry: &Entry, theme: Theme) -> Line<'static> {
+    let text = entry.to_string();
+    let outcome = entry.outcome.to_string();
+    match text.split_once(&outcome) {
+        Some((before, after)) => Line::from(vec![
+            Span::raw(before.to_owned()),
+            Span::styled(outcome, theme.outcome(entry.outcome)),
+            Span::raw(after.to_owned()),
+        ]),
+        None => Line::raw(text),
+    }
+}

@@ -1,0 +1,68 @@
+//! What is drawn: a widget for each part of the screen. Nothing here changes anything, or asks the kernel.
+
+mod columns;
+mod details;
+mod filter;
+mod help;
+mod log;
+mod preview;
+mod status;
+mod table;
+mod text;
+mod theme;
+
+use std::time::Instant;
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Position, Rect};
+
+pub(crate) use theme::Theme;
+
+use super::state::{Column, Mode, Top};
+
+/// Where things were drawn, for the mouse.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Areas {
+    pub(crate) rows: Rect,
+    header: Rect,
+    columns: Vec<(Column, std::ops::Range<u16>)>,
+}
+
+impl Areas {
+    /// The column whose title is there.
+    pub(crate) fn column_at(&self, at: Position) -> Option<Column> {
+        let here = |(_, range): &&(Column, std::ops::Range<u16>)| range.contains(&at.x);
+        let found = self.columns.iter().find(here)?;
+        self.header.contains(at).then_some(found.0)
+    }
+}
+
+/// Draws the screen, and tells the state how many lines of the table fit on it.
+pub(crate) fn draw(frame: &mut Frame<'_>, top: &mut Top, theme: Theme, now: Instant) -> Areas {
+    let filter = filter::height(top);
+    let parts = [
+        Constraint::Length(1),
+        Constraint::Length(filter),
+        Constraint::Min(1),
+        Constraint::Length(1),
+    ];
+    let [status, line, body, bottom] = Layout::vertical(parts).areas(frame.area());
+    status::draw(frame, status, top);
+    filter::draw(frame, line, top, theme);
+    let mut areas = Areas::default();
+    match top.mode {
+        Mode::Table | Mode::Filter => areas = table::draw(frame, body, top, theme),
+        mode => {
+            top.height = usize::from(body.height.max(1));
+            match mode {
+                Mode::Preview => preview::draw(frame, body, top, theme),
+                Mode::Details => details::draw(frame, body, top, theme),
+                Mode::Help => help::draw(frame, body, top, theme),
+                Mode::Columns => columns::draw(frame, body, top),
+                _ => log::draw(frame, body, top, theme),
+            }
+        }
+    }
+    status::draw_bottom(frame, bottom, top, theme, now);
+    areas
+}

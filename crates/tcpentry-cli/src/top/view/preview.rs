@@ -1,0 +1,178 @@
+//! What is about to be deleted: how many, whose, by which methods, and what is spared and why.
+
+use std::collections::BTreeMap;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::super::message::Item;
+use super::super::state::{Counts, May, Preview, Top};
+use super::Theme;
+use super::theme::TITLE;
+
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
+    let Some(preview) = &top.preview else { return };
+    let mut lines = Vec::new();
+    match (&preview.items, preview.running) {
+        (None, _) => lines.push(Line::raw(format!(
+            "finding out what a deletion of {} would do ...",
+            counted(preview.asked)
+        ))),
+        (Some(items), None) => question(preview, items, theme, &mut lines),
+        (Some(items), Some(counts)) => progress(items, counts, preview, &mut lines),
+    }
+    let room = usize::from(area.height).saturating_sub(lines.len());
+    if preview.running.is_none() {
+        let items = preview.items.iter().flatten();
+        lines.extend(
+            items
+                .skip(preview.scroll)
+                .take(room)
+                .map(|item| described(item, theme)),
+        );
+    } else {
+        let entries = top.log.entries.iter().rev().take(room);
+        lines.extend(entries.map(|entry| {
+            let outcome = Span::styled(entry.outcome.to_string(), theme.outcome(entry.outcome));
+            Line::from(vec![
+                outcome,
+                Span::raw(format!("  {} {}", entry.name, entry.how)),
+            ])
+        }));
+    }
+    for (line, y) in lines.into_iter().zip(area.y..area.bottom()) {
+        frame.render_widget(
+            line,
+            Rect {
+                y,
+                height: 1,
+                ..area
+            },
+        );
+    }
+}
+
+fn question(preview: &Preview, items: &[Item], theme: Theme, lines: &mut Vec<Line<'_>>) {
+    let deletable = preview.deletable();
+    lines.push(match (deletable, items.len() - deletable) {
+        (0, _) => Line::styled("Nothing here can be deleted:", theme.error()),
+        (_, 0) => Line::styled(format!("Delete {}?  y / n", these(deletable)), TITLE),
+        (_, rest) => Line::styled(
+            format!(
+                "Delete {} of {}, and leave {rest} alone?  y / n",
+                deletable,
+                counted(items.len())
+            ),
+            TITLE,
+        ),
+    });
+    let mut holders: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut methods: BTreeMap<String, usize> = BTreeMap::new();
+    let mut refusals: BTreeMap<(&str, Option<&str>), usize> = BTreeMap::new();
+    for item in items {
+        match &item.may {
+            May::By(method) => {
+                *holders.entry(&item.holders).or_default() += 1;
+                *methods.entry(method.to_string()).or_default() += 1;
+            }
+            May::No(refusal) => {
+                let why = (&*refusal.cause, refusal.hint.as_deref());
+                *refusals.entry(why).or_default() += 1;
+            }
+        }
+    }
+    if deletable > 0 {
+        let whose = listed(holders.iter().map(|(name, count)| (*name, *count)));
+        lines.push(Line::from(vec![
+            Span::styled("held by  ", theme.aside()),
+            Span::raw(whose),
+        ]));
+        let methods = listed(methods.iter().map(|(name, count)| (name.as_str(), *count)));
+        lines.push(Line::from(vec![
+            Span::styled("by       ", theme.aside()),
+            Span::raw(methods),
+        ]));
+    }
+    for ((cause, hint), count) in refusals {
+        lines.push(Line::styled(
+            format!("spared   {count}: {cause}"),
+            theme.error(),
+        ));
+        if let Some(hint) = hint {
+            lines.push(Line::styled(format!("         {hint}"), theme.aside()));
+        }
+    }
+    lines.push(Line::raw(""));
+}
+
+fn progress(items: &[Item], counts: Counts, preview: &Preview, lines: &mut Vec<Line<'_>>) {
+    let Counts { deleted, gone, not } = counts;
+    let of = items.len();
+    let still = if preview.done { "" } else { " ..." };
+    let text = format!("{deleted} deleted, {gone} already gone, {not} not deleted, of {of}{still}");
+    lines.push(Line::styled(text, TITLE));
+    lines.push(Line::raw(""));
+}
+
+fn described(item: &Item, theme: Theme) -> Line<'static> {
+    let verdict = match &item.may {
+        May::By(method) => Span::raw(format!("{method:<10}")),
+        May::No(refusal) => Span::styled(
+            format!("{:<10}", refusal.outcome),
+            theme.outcome(refusal.outcome),
+        ),
+    };
+    let connection = &item.target.connection;
+    let netns = item
+        .target
+        .netns
+        .as_ref()
+        .map(|name| format!("  in {name}"))
+        .unwrap_or_default();
+    let text = format!(
+        "{:<11}  {}  {}  {}  {}{netns}",
+        connection.state,
+        connection.local(),
+        connection.peer(),
+        item.holders,
+        item.user,
+    );
+    Line::from(vec![verdict, Span::raw(text)])
+}
+
+/// The most frequent first, a few of them.
+fn listed<'n>(names: impl Iterator<Item = (&'n str, usize)>) -> String {
+    let mut names: Vec<_> = names.collect();
+    names.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let more = names.len().saturating_sub(NAMED);
+    let mut text: Vec<_> = names
+        .iter()
+        .take(NAMED)
+        .map(|(name, count)| match count {
+            1 => (*name).to_owned(),
+            count => format!("{name} ({count})"),
+        })
+        .collect();
+    if more > 0 {
+        text.push(format!("and {more} more"));
+    }
+    text.join(", ")
+}
+
+fn counted(count: usize) -> String {
+    match count {
+        1 => "1 connection".to_owned(),
+        count => format!("{count} connections"),
+    }
+}
+
+fn these(count: usize) -> String {
+    match count {
+        1 => "this connection".to_owned(),
+        count => format!("these {count} connections"),
+    }
+}
+
+/// How many owners are told by name.
+const NAMED: usize = 6;

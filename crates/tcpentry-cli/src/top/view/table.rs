@@ -1,0 +1,262 @@
+//! The table: only what is on the screen is made into text.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::super::state::{self, Column, Group, Row, Top, bytes, sign};
+use super::text::{Cut, clipped, fitted, width};
+use super::theme::{HEADER, SORTED, TITLE, under_cursor};
+use super::{Areas, Theme};
+
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Theme) -> Areas {
+    let [header, body] = [
+        Rect { height: 1, ..area },
+        Rect {
+            y: area.y + 1,
+            height: area.height.saturating_sub(1),
+            ..area
+        },
+    ];
+    top.set_height(body.height.into());
+    let room = usize::from(area.width).saturating_sub(GUTTER);
+    let cells = Cells::of(top);
+    let laid_out = lay_out(&top.columns, top.arrangement.by, &cells, room);
+    let mut areas = Areas {
+        rows: body,
+        header,
+        columns: Vec::new(),
+    };
+    frame.render_widget(titles(top, &laid_out, &mut areas), header);
+    for (place, line) in top.visible().iter().enumerate() {
+        let y = body.y + u16::try_from(place).expect("it is on the screen");
+        let is_current = top.first + place == top.cursor;
+        let drawn = match line {
+            state::Line::Row(row) => drawn_row(
+                top,
+                top.row(*row),
+                &cells.rows[place],
+                &laid_out,
+                is_current,
+                theme,
+            ),
+            state::Line::Group(group) => drawn_group(top, top.group(*group), is_current),
+        };
+        let row = Rect {
+            y,
+            height: 1,
+            ..body
+        };
+        frame.render_widget(drawn, row);
+    }
+    if top.lines.is_empty() && body.height > 0 {
+        let text = match (top.frame.serial, top.filter.applied.is_empty()) {
+            (0, _) => "reading the table ...",
+            (_, true) => "no connection",
+            (_, false) => "nothing matches the filter (Esc shows all)",
+        };
+        frame.render_widget(
+            Line::raw(format!("{:GUTTER$}{text}", "")),
+            Rect { height: 1, ..body },
+        );
+    }
+    areas
+}
+
+/// The texts of the rows on the screen, in the order of the columns.
+struct Cells {
+    rows: Vec<Vec<String>>,
+}
+
+impl Cells {
+    fn of(top: &Top) -> Self {
+        let texts = |line: &state::Line| match line {
+            state::Line::Group(_) => Vec::new(),
+            state::Line::Row(place) => {
+                let row = top.row(*place);
+                let facts = top.facts(row);
+                let text = |column: &Column| match (column, top.outcome(row.key)) {
+                    (Column::State, Some(outcome)) => outcome.to_string(),
+                    _ => column.text(row, &facts),
+                };
+                top.columns.iter().map(text).collect()
+            }
+        };
+        Self {
+            rows: top.visible().iter().map(texts).collect(),
+        }
+    }
+
+    /// How wide the widest text of a column is.
+    fn widest(&self, place: usize) -> usize {
+        let cells = self.rows.iter().filter_map(|row| row.get(place));
+        cells.map(|text| width(text)).max().unwrap_or(0)
+    }
+}
+
+/// A column on the screen: its place among those that were chosen, and its width.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Placed {
+    place: usize,
+    column: Column,
+    width: usize,
+}
+
+/// Which columns there is room for, and how wide they are.
+///
+/// Each is as wide as what is in it. Where that is too much, those on the right are left out first, but what names a
+/// connection; then the ends are cut.
+fn lay_out(columns: &[Column], sorted: Column, cells: &Cells, room: usize) -> Vec<Placed> {
+    let mut placed: Vec<_> = columns
+        .iter()
+        .enumerate()
+        .map(|(place, &column)| {
+            let definition = column.definition();
+            // With the arrow of the order; and numbers that change at every look don't push the others about.
+            let title = width(definition.title) + usize::from(column == sorted);
+            let least = if definition.right {
+                title.max(LEAST)
+            } else {
+                title
+            };
+            let width = cells.widest(place).min(definition.most).max(least);
+            Placed {
+                place,
+                column,
+                width,
+            }
+        })
+        .collect();
+    let total = |placed: &[Placed]| placed.iter().map(|it| it.width + GAP).sum::<usize>();
+    let is_essential =
+        |column: Column| matches!(column, Column::State | Column::Local | Column::Peer);
+    while total(&placed) > room + GAP {
+        match placed.iter().rposition(|it| !is_essential(it.column)) {
+            Some(place) => _ = placed.remove(place),
+            None => break,
+        }
+    }
+    // A peer says more than the end that all connections of a server share.
+    for column in [Column::Local, Column::State, Column::Peer] {
+        let over = total(&placed).saturating_sub(room + GAP);
+        if let Some(place) = placed
+            .iter()
+            .position(|it| it.column == column)
+            .filter(|_| over > 0)
+        {
+            let left = placed[place].width.saturating_sub(over);
+            if left < SHORTEST && column == Column::Local {
+                placed.remove(place);
+            } else {
+                placed[place].width = left.max(SHORTEST);
+            }
+        }
+    }
+    placed
+}
+
+fn titles<'t>(top: &Top, placed: &[Placed], areas: &mut Areas) -> Line<'t> {
+    let mut spans = vec![Span::styled(" ".repeat(GUTTER), HEADER)];
+    let mut x = areas.header.x + u16::try_from(GUTTER).unwrap_or(0);
+    for it in placed {
+        let definition = it.column.definition();
+        let is_sorted = top.arrangement.by == it.column;
+        let arrow = match (is_sorted, top.arrangement.descending) {
+            (false, _) => "",
+            (true, false) => "^",
+            (true, true) => "v",
+        };
+        let room = it.width.saturating_sub(arrow.len());
+        let title = clipped(definition.title, room, Cut::End) + arrow;
+        let text = fitted(&title, it.width, definition.right, Cut::End);
+        let style = if is_sorted { SORTED } else { HEADER };
+        spans.push(Span::styled(text, style));
+        spans.push(Span::styled(" ".repeat(GAP), HEADER));
+        let end = x + u16::try_from(it.width + GAP).unwrap_or(u16::MAX);
+        areas.columns.push((it.column, x..end));
+        x = end;
+    }
+    let rest = areas.header.right().saturating_sub(x);
+    spans.push(Span::styled(" ".repeat(rest.into()), HEADER));
+    Line::from(spans)
+}
+
+fn drawn_row<'t>(
+    top: &Top,
+    row: &Row,
+    cells: &[String],
+    placed: &[Placed],
+    is_current: bool,
+    theme: Theme,
+) -> Line<'t> {
+    let outcome = top.outcome(row.key);
+    let style = theme.change(row.change);
+    let styled = |style: Style| {
+        if is_current {
+            under_cursor(style)
+        } else {
+            style
+        }
+    };
+    let marked = top.marks.contains(&row.key);
+    let gutter = [
+        if is_current { '>' } else { ' ' },
+        if marked { '*' } else { ' ' },
+        sign(row.change),
+        ' ',
+    ];
+    let gutter: String = gutter.iter().collect();
+    let gutter_style = if marked { theme.mark() } else { style };
+    let mut spans = vec![Span::styled(gutter, styled(gutter_style))];
+    for it in placed {
+        let definition = it.column.definition();
+        let cut = match it.column {
+            Column::Local | Column::Peer => Cut::Start,
+            _ => Cut::End,
+        };
+        let text = fitted(&cells[it.place], it.width, definition.right, cut);
+        let style = match (it.column, outcome) {
+            (Column::State, Some(outcome)) => theme.outcome(outcome),
+            _ => style,
+        };
+        spans.push(Span::styled(text, styled(style)));
+        spans.push(Span::styled(" ".repeat(GAP), styled(Style::new())));
+    }
+    Line::from(spans)
+}
+
+fn drawn_group<'t>(top: &Top, group: &Group, is_current: bool) -> Line<'t> {
+    let marked = group
+        .rows
+        .iter()
+        .filter(|place| top.marks.contains(&top.row(**place).key))
+        .count();
+    let sign = if top.is_open(group) { '-' } else { '+' };
+    let cursor = if is_current { '>' } else { ' ' };
+    let mark = if marked > 0 { '*' } else { ' ' };
+    let rates = format!(
+        "in {}/s out {}/s",
+        bytes(group.rates.received),
+        bytes(group.rates.sent)
+    );
+    let text = format!(
+        "{cursor}{mark}{sign} {:>7}  {}  {rates}",
+        group.there, group.name
+    );
+    let style = if is_current {
+        under_cursor(TITLE)
+    } else {
+        TITLE
+    };
+    Line::styled(text, style)
+}
+
+/// The cursor, the mark, the sign of a change, a blank.
+const GUTTER: usize = 4;
+/// Blanks between two columns.
+const GAP: usize = 1;
+/// How wide a column of numbers is at least.
+const LEAST: usize = 5;
+/// No end is cut shorter than this.
+const SHORTEST: usize = 8;

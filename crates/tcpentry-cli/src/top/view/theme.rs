@@ -1,0 +1,64 @@
+//! Colours: sixteen, and none where nobody wants them; a sign tells the same.
+
+use ratatui::style::{Color, Modifier, Style};
+use tcpentry::Outcome;
+
+use super::super::state::Change;
+
+/// What stands out.
+pub(super) const TITLE: Style = Style::new().add_modifier(Modifier::BOLD);
+pub(super) const HEADER: Style = Style::new().add_modifier(Modifier::REVERSED);
+/// The title of the column by which rows are sorted.
+pub(super) const SORTED: Style = HEADER.add_modifier(Modifier::BOLD);
+
+/// What the cursor is on.
+pub(super) fn under_cursor(style: Style) -> Style {
+    style.add_modifier(Modifier::REVERSED)
+}
+
+/// Whether to colour.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Theme {
+    pub(crate) color: bool,
+}
+
+impl Theme {
+    fn in_color(self, color: Color) -> Style {
+        if self.color {
+            Style::new().fg(color)
+        } else {
+            Style::new()
+        }
+    }
+
+    pub(crate) fn mark(self) -> Style {
+        self.in_color(Color::Magenta).add_modifier(Modifier::BOLD)
+    }
+
+    pub(crate) fn change(self, change: Change) -> Style {
+        match change {
+            Change::None => Style::new(),
+            Change::New { .. } => self.in_color(Color::Green),
+            Change::State { .. } => self.in_color(Color::Yellow),
+            Change::Left { .. } => self.in_color(Color::Red),
+        }
+    }
+
+    pub(crate) fn outcome(self, outcome: Outcome) -> Style {
+        let color = match outcome {
+            Outcome::Deleted => Color::Green,
+            Outcome::Gone | Outcome::Guarded => Color::Yellow,
+            _ => Color::Red,
+        };
+        self.in_color(color).add_modifier(Modifier::BOLD)
+    }
+
+    pub(crate) fn error(self) -> Style {
+        self.in_color(Color::Red).add_modifier(Modifier::BOLD)
+    }
+
+    /// What is said beside: hints, names of values.
+    pub(crate) fn aside(self) -> Style {
+        self.in_color(Color::Cyan)
+    }
+}
