@@ -4,6 +4,7 @@
 use rustix::io::Errno;
 
 use crate::connection::{Connection, Cookie};
+use crate::details::Details;
 use crate::endpoint::Pair;
 use crate::error::{Error, ErrorKind, Operation};
 use crate::sock_diag::{Diag, DumpError, Scope};
@@ -28,11 +29,43 @@ impl Asker {
         pair: &Pair,
         cookie: Cookie,
     ) -> Result<Option<Connection>, Error> {
+        let got = |diag: &mut Diag| diag.get(pair, Some(cookie));
+        let walked = |asker: &mut Self, states| {
+            let candidates = asker.with_ends_of(pair, states)?;
+            Ok(candidates.into_iter().find(|found| found.cookie == cookie))
+        };
+        self.reach(pair, cookie, |found| found, got, walked)
+    }
+
+    /// The same with all that the kernel tells.
+    pub(crate) fn details(
+        &mut self,
+        pair: &Pair,
+        cookie: Cookie,
+    ) -> Result<Option<Details>, Error> {
+        let got = |diag: &mut Diag| diag.details(pair, cookie);
+        let walked = |asker: &mut Self, states| {
+            let is_it = |found: &Connection| found.cookie == cookie && found.pair.same_ends(pair);
+            let found = asker.diag.details_among(scope_of(pair, states), is_it);
+            found.map_err(dump_error)
+        };
+        self.reach(pair, cookie, |found| &found.connection, got, walked)
+    }
+
+    /// By the exact look-up where it reaches, by a walk where it does not.
+    fn reach<T>(
+        &mut self,
+        pair: &Pair,
+        cookie: Cookie,
+        row: impl Fn(&T) -> &Connection,
+        got: impl FnOnce(&mut Diag) -> Result<T, Errno>,
+        walked: impl FnOnce(&mut Self, States) -> Result<Option<T>, Error>,
+    ) -> Result<Option<T>, Error> {
         if !pair.peer().is_unspecified() {
-            match self.diag.get(pair, Some(cookie)) {
-                Ok(connection) if connection.cookie == cookie => {
+            match got(&mut self.diag) {
+                Ok(found) if row(&found).cookie == cookie => {
                     // Other ends: its owner has made a listener of it since.
-                    return Ok(connection.pair.same_ends(pair).then_some(connection));
+                    return Ok(row(&found).pair.same_ends(pair).then_some(found));
                 }
                 Ok(_) => return Err(Error::os(Operation::Find, "look it up", Errno::PROTO)),
                 Err(Errno::NOENT) if pair.interface().is_none() => return Ok(None),
@@ -40,17 +73,17 @@ impl Asker {
                 Err(errno) => return Err(Error::os(Operation::Find, "look it up", errno)),
             }
         }
-        let candidates = if pair.peer().is_unspecified() {
-            self.without_peer(pair)?
+        let states = if pair.peer().is_unspecified() {
+            WITHOUT_PEER
         } else {
-            self.with_ends_of(pair, States::ALL_ACTIVE)?
+            States::ALL_ACTIVE
         };
-        Ok(candidates.into_iter().find(|found| found.cookie == cookie))
+        walked(self, states)
     }
 
     /// Listeners and bound sockets of a local end.
     pub(crate) fn without_peer(&mut self, pair: &Pair) -> Result<Vec<Connection>, Error> {
-        self.with_ends_of(pair, States::LISTENING.union(States::BOUND_INACTIVE))
+        self.with_ends_of(pair, WITHOUT_PEER)
     }
 
     /// The sockets of these ends on any interface: a walk over the table, judged by port there.
@@ -59,13 +92,6 @@ impl Asker {
         pair: &Pair,
         states: States,
     ) -> Result<Vec<Connection>, Error> {
-        let scope = Scope {
-            states,
-            info: true,
-            ports: (pair.local().port(), pair.peer().port()),
-            program: None,
-            half: None,
-        };
         let same_ends = |found: &Result<Connection, Error>| {
             found
                 .as_ref()
@@ -73,7 +99,7 @@ impl Asker {
         };
         let found: Result<Vec<_>, _> = self
             .diag
-            .dump(scope)
+            .dump(scope_of(pair, states))
             .map_err(dump_error)?
             .map(|found| found.map_err(dump_error))
             .filter(same_ends)
@@ -93,6 +119,20 @@ impl Asker {
         }
     }
 }
+
+/// The walk in which a socket of these ends is found.
+fn scope_of(pair: &Pair, states: States) -> Scope {
+    Scope {
+        states,
+        info: true,
+        ports: (pair.local().port(), pair.peer().port()),
+        program: None,
+        half: None,
+    }
+}
+
+/// The states of a socket without a peer.
+const WITHOUT_PEER: States = States::LISTENING.union(States::BOUND_INACTIVE);
 
 /// A walk that ended before its end, in words.
 pub(crate) fn dump_error(error: DumpError) -> Error {

@@ -17,7 +17,7 @@ pub use conversation::dump;
 pub use filters::filter;
 pub use texts::{notation, proc_text};
 
-use crate::sock_diag::read_socket;
+use crate::sock_diag::{read_details, read_socket};
 
 /// A socket as the kernel describes it, with its attributes; whether the counters were asked for comes first.
 pub fn attributes(data: &[u8]) {
@@ -27,5 +27,11 @@ pub fn attributes(data: &[u8]) {
     if let Ok(connection) = read_socket(bytes, info & 1 != 0) {
         assert!(!connection.to_string().contains(char::is_control));
         let _ = (connection.idle(), connection.pair.mirrored());
+        if let Ok(details) = read_details(bytes, connection) {
+            for counter in &details.counters {
+                assert!(!counter.value.to_string().is_empty());
+                assert_eq!(details.counter(counter.name), Some(counter.value));
+            }
+        }
     }
 }

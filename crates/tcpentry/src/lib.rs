@@ -12,6 +12,7 @@
 //! - [`Connection`] is a row. It carries the kernel's [`Cookie`] of its socket, so that what is
 //!   deleted is what was listed: never a later connection of the same four-tuple, and never the
 //!   listener behind it.
+//! - [`Details`] is all that the kernel tells of one connection: [`TcpTable::details`].
 //! - [`Identity`] is a connection's name as one word, to be carried to another process.
 //! - [`Deleted`] or an [`Error`] is the answer. `Deleted` exists only after the kernel confirmed it;
 //!   an [`Error`] has a kind, an errno, a Win32 code and a hint that says what to do.
@@ -66,6 +67,7 @@ mod compact;
 mod connection;
 mod container;
 mod delete;
+mod details;
 mod devices;
 mod directory;
 mod endpoint;
@@ -99,6 +101,7 @@ pub use compact::Compact;
 pub use connection::{Attribute, Connection, Cookie, Inode, TcpInfo};
 pub use container::{Container, Pod, QosClass, Runtime, Unit};
 pub use delete::{Deleted, Listeners, Method, MethodChoice, Options, Verdict, Walked};
+pub use details::{Counter, Details, Measure, Memory, Shutdown, Timer, TimerKind};
 pub use devices::Devices;
 pub use endpoint::{Device, Endpoint, EndpointError, Interface, Pair};
 pub use error::{Error, ErrorKind, Guard, Operation, Outcome};

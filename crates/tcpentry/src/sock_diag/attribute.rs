@@ -24,8 +24,10 @@ pub(crate) fn read_socket(bytes: &[u8], info: bool) -> Result<Connection, Malfor
             }
             INET_DIAG_MARK => connection.mark = value_reader.u32(),
             INET_DIAG_CGROUP_ID => connection.cgroup = value_reader.u64(),
-            INET_DIAG_ULP_INFO => connection.mptcp = Some(is_mptcp(value)?),
-            // The shut-down directions follow from the state; the socket options are not shown.
+            INET_DIAG_ULP_INFO => {
+                connection.mptcp = Some(upper_layer(value)?.is_some_and(is_mptcp));
+            }
+            // The one is among the details, the other is not shown.
             INET_DIAG_SHUTDOWN | INET_DIAG_SOCKOPT => {}
             number => connection.attributes.push(Attribute {
                 number,
@@ -136,7 +138,9 @@ fn pair_of(
 }
 
 /// `struct rtattr`: a length that counts itself, a number, the value, padding.
-fn next_attribute<'a>(reader: &mut Reader<'a>) -> Result<Option<(u16, &'a [u8])>, Malformed> {
+pub(super) fn next_attribute<'a>(
+    reader: &mut Reader<'a>,
+) -> Result<Option<(u16, &'a [u8])>, Malformed> {
     if reader.is_empty() {
         return Ok(None);
     }
@@ -148,21 +152,24 @@ fn next_attribute<'a>(reader: &mut Reader<'a>) -> Result<Option<(u16, &'a [u8])>
     Ok(Some((number, value)))
 }
 
-/// Whether the upper-layer protocol is MPTCP: told to `CAP_NET_ADMIN` only by Linux 5.15 to 6.12, to
+/// The name of the upper-layer protocol: told to `CAP_NET_ADMIN` only by Linux 5.15 to 6.12, to
 /// everybody by 6.18 (measured).
-fn is_mptcp(value: &[u8]) -> Result<bool, Malformed> {
+pub(super) fn upper_layer(value: &[u8]) -> Result<Option<&[u8]>, Malformed> {
     let mut reader = Reader::new(value);
     while let Some((number, value)) = next_attribute(&mut reader)? {
         if number == INET_ULP_INFO_NAME {
-            let name = value.split(|&byte| byte == 0).next().unwrap_or_default();
-            return Ok(name == b"mptcp");
+            return Ok(Some(value));
         }
     }
-    Ok(false)
+    Ok(None)
 }
 
-/// `struct tcp_info`; older kernels send a shorter one, newer ones a longer.
-fn tcp_info(value: &[u8]) -> Option<TcpInfo> {
+fn is_mptcp(name: &[u8]) -> bool {
+    name.split(|&byte| byte == 0).next() == Some(b"mptcp")
+}
+
+/// What a listing shows of `struct tcp_info`; older kernels send a shorter one, newer ones a longer.
+pub(super) fn tcp_info(value: &[u8]) -> Option<TcpInfo> {
     let u8_at = |offset: usize| value.get(offset).copied();
     let u32_at = |offset: usize| Reader::new(value.get(offset..)?).u32();
     let u64_at = |offset: usize| Reader::new(value.get(offset..)?).u64();
@@ -186,10 +193,10 @@ const ATTRIBUTE_HEADER: usize = 4;
 /// The two upper bits are flags (`NLA_F_NESTED`, `NLA_F_NET_BYTEORDER`).
 const NLA_TYPE_MASK: u16 = 0x3fff;
 
-const INET_DIAG_INFO: u16 = 2;
-const INET_DIAG_SHUTDOWN: u16 = 8;
+pub(super) const INET_DIAG_INFO: u16 = 2;
+pub(super) const INET_DIAG_SHUTDOWN: u16 = 8;
 const INET_DIAG_MARK: u16 = 15;
-const INET_DIAG_ULP_INFO: u16 = 19;
+pub(super) const INET_DIAG_ULP_INFO: u16 = 19;
 const INET_DIAG_CGROUP_ID: u16 = 21;
 const INET_DIAG_SOCKOPT: u16 = 22;
 const INET_ULP_INFO_NAME: u16 = 1;

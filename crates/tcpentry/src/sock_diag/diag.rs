@@ -5,9 +5,11 @@ use rustix::io::Errno;
 use super::attribute::{ports_of, read_socket};
 use super::bytecode::{Check, Condition, Half, Program};
 use super::channel::Channel;
-use super::message::{Body, DumpRequest, Families, Malformed, Request, next_message};
+use super::details::read_details;
+use super::message::{Body, DumpRequest, Extent, Families, Malformed, Request, next_message};
 use super::reader::Reader;
 use crate::connection::{Connection, Cookie};
+use crate::details::Details;
 use crate::endpoint::Pair;
 use crate::state::{State, States};
 
@@ -56,14 +58,40 @@ impl Diag {
     /// Without a cookie the kernel may answer with the *listener* of the local end; the caller
     /// compares. `ENOENT` when there is neither, and also when `tcp_diag` is missing.
     pub(crate) fn get(&mut self, pair: &Pair, cookie: Option<Cookie>) -> Result<Connection, Errno> {
+        let extent = Extent::Info;
+        let request = Request::Get {
+            pair,
+            cookie,
+            extent,
+        };
+        self.look_up(request, |bytes| read_socket(bytes, true))
+    }
+
+    /// The same with all that the kernel tells.
+    pub(crate) fn details(&mut self, pair: &Pair, cookie: Cookie) -> Result<Details, Errno> {
+        let request = Request::Get {
+            pair,
+            cookie: Some(cookie),
+            extent: Extent::All,
+        };
+        self.look_up(request, |bytes| {
+            read_details(bytes, read_socket(bytes, true)?)
+        })
+    }
+
+    fn look_up<T>(
+        &mut self,
+        request: Request<'_>,
+        read: impl Fn(&[u8]) -> Result<T, Malformed>,
+    ) -> Result<T, Errno> {
         let mut lost = Errno::AGAIN;
         // A question may be asked again when its answer got lost for want of memory.
         for _ in 0..ATTEMPTS {
-            self.ask(Request::Get { pair, cookie })?;
-            match self.answer() {
+            self.ask(request)?;
+            match self.read_answer(&read) {
                 Err(errno @ (Errno::AGAIN | Errno::NOBUFS)) => lost = errno,
                 Err(errno) => return Err(errno),
-                Ok(Reply::Socket(connection)) => return Ok(*connection),
+                Ok(Reply::Socket(found)) => return Ok(found),
                 Ok(Reply::Done | Reply::Acknowledged) => return Err(Errno::PROTO),
             }
         }
@@ -101,6 +129,7 @@ impl Diag {
             let requests = some.iter().map(|(pair, cookie)| Request::Get {
                 pair,
                 cookie: Some(*cookie),
+                extent: Extent::Info,
             });
             // What can't be sent is not answered either.
             let _ = self.exchange(requests, |index, body| {
@@ -215,12 +244,36 @@ impl Diag {
     /// A program is a help and no promise: see [`Dump::is_unfiltered`].
     pub(crate) fn dump(&mut self, scope: Scope) -> Result<Dump<'_>, DumpError> {
         let half = scope.half;
-        let request = DumpRequest::of(scope);
+        self.walk(DumpRequest::of(scope), half)
+    }
+
+    /// All that the kernel tells of the first socket in a dump that is the one.
+    pub(crate) fn details_among(
+        &mut self,
+        scope: Scope,
+        is_it: impl Fn(&Connection) -> bool,
+    ) -> Result<Option<Details>, DumpError> {
+        let half = scope.half;
+        let request = DumpRequest {
+            extent: Extent::All,
+            ..DumpRequest::of(scope)
+        };
+        let mut dump = self.walk(request, half)?;
+        while let Some(connection) = dump.next().transpose()? {
+            if is_it(&connection) {
+                return dump.details(connection).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn walk(&mut self, request: DumpRequest, half: Option<Half>) -> Result<Dump<'_>, DumpError> {
         self.ask(Request::Dump(&request))?;
         Ok(Dump {
             diag: self,
             request,
             half,
+            last: 0,
             position: 0,
             length: 0,
             datagrams: 0,
@@ -303,7 +356,7 @@ impl Diag {
         self.ask(Request::Dump(&DumpRequest {
             families,
             states: States::NONE,
-            info: false,
+            extent: Extent::Plain,
             ports: (0, 0),
             program,
         }))?;
@@ -343,7 +396,14 @@ impl Diag {
     }
 
     /// The answer to a request that is no dump: a socket, or the kernel's word.
-    fn answer(&mut self) -> Result<Reply, Errno> {
+    fn answer(&mut self) -> Result<Reply<Connection>, Errno> {
+        self.read_answer(&|bytes: &[u8]| read_socket(bytes, true))
+    }
+
+    fn read_answer<T>(
+        &mut self,
+        read: &impl Fn(&[u8]) -> Result<T, Malformed>,
+    ) -> Result<Reply<T>, Errno> {
         loop {
             let length = self.receive()?;
             let mut datagram = Reader::new(&self.buffer[..length]);
@@ -352,9 +412,7 @@ impl Diag {
                     continue;
                 }
                 match message.body {
-                    Body::Socket(bytes) => {
-                        return Ok(Reply::Socket(Box::new(read_socket(bytes, true)?)));
-                    }
+                    Body::Socket(bytes) => return Ok(Reply::Socket(read(bytes)?)),
                     Body::Done(result) => return result.map(|()| Reply::Done),
                     Body::Acknowledged(result) => return result.map(|()| Reply::Acknowledged),
                     Body::Other => {}
@@ -388,7 +446,11 @@ impl DumpRequest {
         Self {
             families: Families::Both,
             states: scope.states,
-            info: scope.info,
+            extent: if scope.info {
+                Extent::Info
+            } else {
+                Extent::Plain
+            },
             ports: scope.ports,
             program: match scope.half {
                 // Without room for the half it is judged here alone.
@@ -400,8 +462,8 @@ impl DumpRequest {
 }
 
 /// What the kernel says to a request that is no dump.
-enum Reply {
-    Socket(Box<Connection>),
+enum Reply<T> {
+    Socket(T),
     Done,
     Acknowledged,
 }
@@ -412,6 +474,8 @@ pub(crate) struct Dump<'d> {
     diag: &'d mut Diag,
     request: DumpRequest,
     half: Option<Half>,
+    /// Where in the buffer the last message begins; it ends at the position.
+    last: usize,
     /// The unread part of the datagram in the buffer.
     position: usize,
     length: usize,
@@ -469,6 +533,15 @@ impl Dump<'_> {
         Ok(self.start(Families::Both)?)
     }
 
+    /// All that was told of the socket which has just been yielded.
+    fn details(&self, connection: Connection) -> Result<Details, DumpError> {
+        let mut message = Reader::new(&self.diag.buffer[self.last..self.position]);
+        match next_message(&mut message)?.map(|message| message.body) {
+            Some(Body::Socket(bytes)) => Ok(read_details(bytes, connection)?),
+            _ => Err(Malformed.into()),
+        }
+    }
+
     /// The next socket that has not been yielded yet; `None` at the end.
     fn step(&mut self) -> Result<Option<Connection>, DumpError> {
         loop {
@@ -480,6 +553,7 @@ impl Dump<'_> {
                 continue;
             };
             let rest = datagram.rest().len();
+            self.last = self.position;
             self.position = self.length - rest;
             if message.sequence != self.diag.sequence {
                 continue;
@@ -494,7 +568,7 @@ impl Dump<'_> {
                             continue;
                         }
                     }
-                    let mut connection = read_socket(bytes, self.request.info)?;
+                    let mut connection = read_socket(bytes, self.request.extent != Extent::Plain)?;
                     if self.seen[..self.seen_before]
                         .binary_search(&connection.cookie.value())
                         .is_ok()

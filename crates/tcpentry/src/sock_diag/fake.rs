@@ -165,6 +165,8 @@ impl Question {
 pub(crate) struct Asked {
     pub(crate) question: Question,
     pub(crate) sequence: u32,
+    /// What is to be told beside the fixed fields: `idiag_ext`.
+    pub(crate) extensions: u8,
     pub(crate) states: u32,
     pub(crate) pair: Pair,
     pub(crate) cookie: u64,
@@ -182,7 +184,7 @@ impl Asked {
         let _port = reader.u32()?;
         let family = reader.u8()?;
         let protocol = reader.u8()?;
-        let _extensions_padding = reader.take(2)?;
+        let [extensions, legacy_extensions] = reader.array()?;
         let is_dump = flags & testing::DUMP != 0;
         let question = match kind {
             testing::DESTROY => Question::Destroy,
@@ -216,6 +218,10 @@ impl Asked {
         Some(Self {
             question,
             sequence,
+            extensions: match question {
+                Question::Both => legacy_extensions,
+                _ => extensions,
+            },
             states,
             pair: Pair::new(local, peer).expect("one family").on(interface),
             cookie,

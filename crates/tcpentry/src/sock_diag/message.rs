@@ -17,6 +17,7 @@ pub(super) enum Request<'a> {
     Get {
         pair: &'a Pair,
         cookie: Option<Cookie>,
+        extent: Extent,
     },
     /// The end of one socket: `SOCK_DESTROY`. A cookie is not optional here.
     Destroy {
@@ -36,11 +37,32 @@ pub(super) enum Request<'a> {
 pub(super) struct DumpRequest {
     pub(super) families: Families,
     pub(super) states: States,
-    pub(super) info: bool,
+    pub(super) extent: Extent,
     /// Local and peer port, host order; 0 leaves one open.
     pub(super) ports: (u16, u16),
     /// What the kernel judges each socket by; without one it yields all.
     pub(super) program: Option<Program>,
+}
+
+/// How much is told of a socket beside the fixed fields: the bits of `idiag_ext`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Extent {
+    /// What is told unasked.
+    Plain,
+    /// With `struct tcp_info`, and with it the name of the upper-layer protocol.
+    Info,
+    /// With all that `read_details` reads.
+    All,
+}
+
+impl Extent {
+    const fn bits(self) -> u8 {
+        match self {
+            Self::Plain => 0,
+            Self::Info => INFO,
+            Self::All => INFO | CONG | TOS | TCLASS | SKMEMINFO,
+        }
+    }
 }
 
 /// Which families one dump covers.
@@ -73,9 +95,13 @@ impl Request<'_> {
         out.extend(sequence.to_ne_bytes());
         out.extend(0_u32.to_ne_bytes()); // to the kernel
         match self {
-            Self::Get { pair, cookie } => {
+            Self::Get {
+                pair,
+                cookie,
+                extent,
+            } => {
                 let cookie = cookie.map_or(ANY_SOCKET, Cookie::value);
-                request_v2(out, family_of(pair), INFO, States::ALL.bits());
+                request_v2(out, family_of(pair), extent.bits(), States::ALL.bits());
                 socket_id(out, pair, cookie);
             }
             Self::Destroy { pair, cookie, .. } => {
@@ -109,7 +135,7 @@ impl Request<'_> {
 
 impl DumpRequest {
     fn encode(&self, out: &mut Vec<u8>) {
-        let extensions = if self.info { INFO } else { 0 };
+        let extensions = self.extent.bits();
         let family = match self.families {
             Families::Both => {
                 // struct inet_diag_req: family, src_len, dst_len, ext.
@@ -265,8 +291,13 @@ const TCPDIAG_GETSOCK: u16 = 18;
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const SOCK_DESTROY: u16 = 21;
 
-/// `1 << (INET_DIAG_INFO - 1)`: `struct tcp_info`, and with it the name of the upper-layer protocol.
+/// `1 << (INET_DIAG_INFO - 1)`, and so on.
 const INFO: u8 = 1 << 1;
+const CONG: u8 = 1 << 3;
+const TOS: u8 = 1 << 4;
+/// The class of its cgroup comes with it.
+const TCLASS: u8 = 1 << 5;
+const SKMEMINFO: u8 = 1 << 6;
 
 /// Answers as the kernel would write them, for tests behind the [`Channel`](super::Channel).
 #[cfg(test)]
@@ -347,15 +378,11 @@ mod tests {
     use proptest::prelude::*;
 
     /// The same request written by an implementation that is not ours.
-    fn oracle(pair: &Pair, cookie: u64, info: bool, destroy: bool) -> Vec<u8> {
+    fn oracle(pair: &Pair, cookie: u64, extensions: ExtensionFlags, destroy: bool) -> Vec<u8> {
         let request = InetRequest {
             family: family_of(pair),
             protocol: IPPROTO_TCP,
-            extensions: if info {
-                ExtensionFlags::INFO
-            } else {
-                ExtensionFlags::empty()
-            },
+            extensions,
             states: StateFlags::from_bits_truncate(States::ALL.bits()),
             socket_id: SocketId {
                 source_port: pair.local().port(),
@@ -402,13 +429,26 @@ mod tests {
             };
             let pair = pair.on(Interface::new(interface));
             let mut ours = Vec::new();
-            Request::Get { pair: &pair, cookie: Cookie::new(cookie) }.encode(7, &mut ours);
-            prop_assert_eq!(&ours, &oracle(&pair, cookie, true, false));
+            let all = ExtensionFlags::INFO
+                | ExtensionFlags::CONG
+                | ExtensionFlags::TOS
+                | ExtensionFlags::TCLASS
+                | ExtensionFlags::SKMEMINFO;
+            for (extent, extensions) in [
+                (Extent::Plain, ExtensionFlags::empty()),
+                (Extent::Info, ExtensionFlags::INFO),
+                (Extent::All, all),
+            ] {
+                ours.clear();
+                Request::Get { pair: &pair, cookie: Cookie::new(cookie), extent }
+                    .encode(7, &mut ours);
+                prop_assert_eq!(&ours, &oracle(&pair, cookie, extensions, false));
+            }
             ours.clear();
             let cookie_of_one = Cookie::new(cookie).unwrap();
             Request::Destroy { pair: &pair, cookie: cookie_of_one, acknowledged: true }
                 .encode(7, &mut ours);
-            prop_assert_eq!(&ours, &oracle(&pair, cookie, false, true));
+            prop_assert_eq!(&ours, &oracle(&pair, cookie, ExtensionFlags::empty(), true));
         }
 
         #[test]

@@ -6,17 +6,21 @@
 mod attribute;
 pub(crate) mod bytecode;
 mod channel;
+mod details;
 mod diag;
 #[cfg(test)]
 pub(crate) mod fake;
 mod message;
 mod reader;
+mod tcp_info;
 
 #[cfg(any(test, feature = "fuzz-internals"))]
 pub(crate) use attribute::read_socket;
 pub(crate) use channel::NetlinkSocket;
 #[cfg(any(feature = "bench-internals", feature = "fuzz-internals"))]
 pub(crate) use channel::{Channel, Datagram};
+#[cfg(feature = "fuzz-internals")]
+pub(crate) use details::read_details;
 pub(crate) use diag::{DESTRUCTIONS, Diag, Dump, DumpError, Scope};
 #[cfg(test)]
 pub(crate) use message::testing;
