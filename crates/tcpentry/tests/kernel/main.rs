@@ -3,6 +3,7 @@
 
 mod bulk;
 mod cgroup;
+mod details;
 mod devices;
 mod faults;
 mod identity;
