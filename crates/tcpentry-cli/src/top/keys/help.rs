@@ -2,11 +2,11 @@
 
 use crossterm::event::KeyEvent;
 
-use super::super::state::{Mode, Top};
+use super::super::state::Top;
 
 pub(super) fn press(top: &mut Top, key: KeyEvent) {
     match super::scrolled(key, top.height) {
         Some(lines) => top.scroll(lines),
-        None => top.mode = Mode::Table,
+        None => top.hide_help(),
     }
 }

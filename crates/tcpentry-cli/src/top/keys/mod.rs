@@ -37,6 +37,12 @@ fn press(top: &mut Top, key: KeyEvent, now: Instant) {
             _ => {}
         }
     }
+    let types = matches!(top.mode, Mode::Filter | Mode::Save);
+    match key.code {
+        KeyCode::F(1) => return top.show_help(),
+        KeyCode::Char('?') if !types => return top.show_help(),
+        _ => {}
+    }
     match top.mode {
         Mode::Table => table::press(top, key, now),
         Mode::Filter => filter::press(top, key),

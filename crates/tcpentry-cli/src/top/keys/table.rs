@@ -37,7 +37,7 @@ pub(super) fn press(top: &mut Top, key: KeyEvent, now: Instant) {
         KeyCode::Char('+') => top.change_interval(true),
         KeyCode::Char('-') => top.change_interval(false),
         KeyCode::F(5) => top.refresh(),
-        KeyCode::Char('?' | 'h') | KeyCode::F(1) => top.mode = Mode::Help,
+        KeyCode::Char('h') => top.show_help(),
         KeyCode::Char('q') | KeyCode::F(10) => top.request = Some(Request::Quit),
         _ => {}
     }

@@ -85,7 +85,7 @@ impl Frame {
 impl Row {
     /// Takes over what is known of the same socket, and says what has changed.
     fn follow(&mut self, old: &Self, now: Instant) {
-        self.facts = old.facts.clone();
+        self.facts = self.facts.or(&old.facts);
         self.rates = self.rates_since(old);
         self.change = match old.change {
             _ if old.connection.state != self.connection.state => Change::State {

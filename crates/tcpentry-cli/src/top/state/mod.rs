@@ -57,7 +57,9 @@ pub(crate) struct Top {
     pub(crate) preview: Option<Preview>,
     pub(crate) details: Option<DetailsPane>,
     pub(crate) chooser: usize,
+    /// How far the help is scrolled, and what it covers.
     pub(crate) help: usize,
+    behind_help: Mode,
     pub(crate) log: Log,
     pub(crate) save: Edit,
     outcomes: HashMap<Key, Outcome>,
@@ -189,6 +191,7 @@ impl Top {
             details: None,
             chooser: 0,
             help: 0,
+            behind_help: Mode::Table,
             log: Log::default(),
             save: Edit::default(),
             outcomes: HashMap::new(),
@@ -578,6 +581,17 @@ impl Top {
         }
     }
 
+    pub(crate) fn show_help(&mut self) {
+        if self.mode != Mode::Help {
+            self.behind_help = std::mem::replace(&mut self.mode, Mode::Help);
+            self.help = 0;
+        }
+    }
+
+    pub(crate) fn hide_help(&mut self) {
+        self.mode = self.behind_help;
+    }
+
     /// A name for the log that no file has yet.
     pub(crate) fn propose_name(&mut self) {
         let now = Utc(std::time::SystemTime::now()).to_string();
@@ -661,7 +675,10 @@ impl Top {
         } else {
             self.marks.clone()
         };
-        let rows = self.frame.rows.iter();
+        // In the order of the screen.
+        let groups = self.arranged.groups.iter().flat_map(|group| &group.rows);
+        let places = self.arranged.order.iter().chain(groups);
+        let rows = places.map(|place| self.row(*place));
         let targets: Vec<_> = rows
             .filter(|row| keys.contains(&row.key) && row.is_there())
             .map(target_of)

@@ -1,5 +1,6 @@
 //! All that is known of one connection, made ready to be read.
 
+use std::fmt;
 use std::io;
 
 use tcpentry::{Connection, Owner, Owners, Process, escape};
@@ -7,6 +8,7 @@ use tcpentry::{Connection, Owner, Owners, Process, escape};
 use super::super::message::{Details, Section, Target, Update};
 use super::facts::search;
 use super::{Field, Worker};
+use crate::output::duration;
 
 impl Worker {
     /// Tells it of the one whose details are shown.
@@ -38,19 +40,102 @@ impl Worker {
                 .map(|command| (String::new(), command.clone()))
                 .collect(),
         }];
-        sections.push(connection(field, target));
         let owners = search(Owners::search().of_sockets(target.connection.inode));
         sections.push(processes(&target.connection, owners));
+        sections.extend(of_the_kernel(field, target));
         Details { command, sections }
     }
 }
 
 /// What the kernel tells of it now.
-fn connection(_field: &mut Field, target: &Target) -> Section {
-    Section {
-        title: "connection",
-        lines: vec![("ends".to_owned(), target.connection.pair.to_string())],
+fn of_the_kernel(field: &mut Field, target: &Target) -> Vec<Section> {
+    let details = match field.site.table.details(&target.connection) {
+        Ok(details) => details,
+        Err(error) => {
+            return vec![Section {
+                title: "connection",
+                lines: vec![line(error.outcome(), error.cause())],
+            }];
+        }
+    };
+    let now = &details.connection;
+    let mut lines = vec![
+        line("state", now.state),
+        line("cookie", now.cookie),
+        line("user", now.uid),
+        line(
+            "queues",
+            format_args!("{} received, {} sent", now.receive_queue, now.send_queue),
+        ),
+    ];
+    if let Some(idle) = now.idle() {
+        lines.push(line("idle", duration(idle)));
     }
+    if let Some(timer) = details.timer {
+        let (kind, expires, times) = (timer.kind, timer.expires, timer.retransmits);
+        let text = format_args!("{kind}, goes off in {expires:?}, has gone off {times} times");
+        lines.push(line("timer", text));
+    }
+    if let Some(interface) = now.interface() {
+        lines.push(line("device", field.devices.name(interface)));
+    }
+    if let Some(mark) = now.mark.filter(|mark| *mark != 0) {
+        lines.push(line("mark", format_args!("{mark:#x}")));
+    }
+    if now.mptcp == Some(true) {
+        lines.push(line("mptcp", "a subflow of an MPTCP connection"));
+    }
+    if let Some(shutdown) = details.shutdown {
+        let closed = match (shutdown.receive, shutdown.send) {
+            (false, false) => "no direction",
+            (true, false) => "receiving",
+            (false, true) => "sending",
+            (true, true) => "both directions",
+        };
+        lines.push(line("shut down", closed));
+    }
+    let named = [
+        ("congestion", details.congestion_control.as_deref()),
+        ("upper layer", details.upper_layer.as_deref()),
+    ];
+    for (name, value) in named {
+        if let Some(value) = value {
+            lines.push(line(name, escape(value.as_bytes())));
+        }
+    }
+    let mut sections = vec![Section {
+        title: "connection",
+        lines,
+    }];
+    if let Some(memory) = details.memory {
+        let of = |taken: u32, limit: u32| format!("{taken} of {limit} B");
+        sections.push(Section {
+            title: "memory",
+            lines: vec![
+                line("received", of(memory.receive, memory.receive_limit)),
+                line("to be sent", of(memory.send, memory.send_limit)),
+                line("backlog", format_args!("{} B", memory.backlog)),
+                line(
+                    "drops",
+                    memory
+                        .drops
+                        .map_or("-".to_owned(), |drops| drops.to_string()),
+                ),
+            ],
+        });
+    }
+    let counters = details.counters.iter();
+    sections.push(Section {
+        title: "counters (struct tcp_info)",
+        lines: counters
+            .map(|counter| line(counter.name, counter.value))
+            .collect(),
+    });
+    sections
+}
+
+fn line(name: impl fmt::Display, value: impl fmt::Display) -> (String, String) {
+    (name.to_string(), value.to_string())
 }
 
 /// Who holds it: names and arguments are whatever their users have put there.
