@@ -8,6 +8,8 @@ pub fn manual() -> &'static [(&'static str, &'static str)] {
         ("WHO MAY", WHO_MAY),
         ("FILTER", FILTER),
         ("NAMESPACES", NAMESPACES),
+        #[cfg(feature = "tui")]
+        ("TOP", TOP),
         ("GUARDS", GUARDS),
         ("REPEATING", REPEATING),
         ("OUTPUT", OUTPUT),
@@ -97,6 +99,33 @@ names -- Of a host with several addresses ss finds one
 
 What ss takes and this does not: IPv6 addresses without brackets, IPv4 addresses with less than four numbers and no length, \
 any, all and default for *, a colon without port, octal numbers, ports beyond 65535, dev 0, backslashes.";
+
+#[cfg(feature = "tui")]
+const TOP: &str = "\
+tcpentry top shows the table and reads it again and again. Its keys:
+
+/ -- type a filter, in the language above; what is wrong with it stands below the very place. A bare address, port or program is offered as a \
+filter, which Tab takes. Enter keeps it, Esc goes back
+Space, *, u -- mark the row (or all of its group), mark all that is selected, take all marks away
+d, Delete -- find out what a deletion of the marked, or of the row, would do, and show it: how many, whose, by which method, what is spared and \
+why. y does it; every other key leaves them alone
+l -- what became of each; s saves it in a new file
+Enter, i -- all that is known of the row, and the command that deletes exactly it (c copies it); opens and closes a group
+Tab -- group by process, peer, container, state
+s, a -- connections, listeners, all states; all network namespaces
+<, >, r, c -- sort by another column, the other way round; choose columns and their order
+p, +, -, F5 -- pause; read less often, more often, now
+?, q -- all keys; the end
+
+The sign before a row, and its colour: + (green) new, ~ (yellow) its state changed, - (red) it ended or is not selected any more, * marked. \
+Cursor and marks stay on their sockets, by identity; nothing is deleted but the sockets that the preview showed, however late they are looked at. \
+Listeners and the connection of your own session are spared unless it was started with --listeners and --own-session.
+
+IN/s and OUT/s are what the socket's own counters moved between two readings: bytes received, and bytes acknowledged by the peer. Names are \
+looked up for the rows on the screen only. Nothing is stored between two runs.
+
+--once prints one frame as text and ends, in the size of the terminal, else of COLUMNS and LINES, else 160 by 50. It ends with the \
+codes of list.";
 
 const NAMESPACES: &str = "\
 Each network namespace, and so each container, has a TCP table of its own; the same two ends can be in several. Without an option \
@@ -267,6 +296,7 @@ together.";
 
 const ENVIRONMENT: &str = "\
 NO_COLOR -- when set and not empty, --color auto means never
+COLUMNS, LINES -- the size of top --once
 SSH_CONNECTION, SUDO_UID -- can only add to what the guard own-session protects";
 
 const EXAMPLES: &str = "\

@@ -31,7 +31,7 @@ pub(crate) const HELP: &[(&str, &str)] = &[
     ("", "Look"),
     (
         "Up Down  k j",
-        "PageUp, PageDown, Home, End, g, G; the wheel of the mouse",
+        "PageUp, PageDown, Home, End, g, G; the wheel of the mouse, and a click (Shift and the mouse mark text)",
     ),
     (
         "Enter  i",

@@ -110,6 +110,10 @@ fn start(args: &TopArgs, settings: &Settings, filter: &str) -> Top {
     });
     if columns.is_empty() {
         columns.extend(Column::DEFAULT);
+        // Who may not delete everything is to see what he may.
+        if !tcpentry::administrator() {
+            columns.insert(4, Column::May);
+        }
         if args.netns.all_netns || args.netns.netns.len() > 1 {
             columns.insert(3, Column::Netns);
         }

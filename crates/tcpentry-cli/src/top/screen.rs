@@ -32,7 +32,8 @@ impl Screen {
     pub(super) fn enter() -> io::Result<Self> {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            // What it says is to be read on the screen of the shell.
+            // What it says is to be read on the screen of the shell, whichever thread it was.
+            PANICKED.store(true, Ordering::Relaxed);
             give_back();
             before(info);
         }));
@@ -65,6 +66,9 @@ impl Screen {
 
     pub(super) fn draw(&mut self, top: &mut Top, theme: Theme, now: Instant) -> io::Result<Areas> {
         let mut areas = Areas::default();
+        if PANICKED.load(Ordering::Relaxed) {
+            return Ok(areas);
+        }
         self.terminal
             .draw(|frame| areas = view::draw(frame, top, theme, now))?;
         Ok(areas)
@@ -105,6 +109,9 @@ fn give_back() {
     let _ = out.flush();
     let _ = disable_raw_mode();
 }
+
+/// Whether the terminal was given back by a thread that is dying.
+static PANICKED: AtomicBool = AtomicBool::new(false);
 
 /// Signals, as flags.
 pub(super) struct Signals {

@@ -36,6 +36,8 @@ enum Width {
     U16,
     U32,
     U64,
+    /// A bit of a byte, by its value: this power of two.
+    Bit(u32),
     /// A bit-field of a byte: the first of its bits, counted as they are declared, and how many.
     Bits(u32, u32),
 }
@@ -74,6 +76,7 @@ impl Field {
             Width::U16 => reader.u16().map(u64::from),
             Width::U32 => reader.u32().map(u64::from),
             Width::U64 => reader.u64(),
+            Width::Bit(power) => Some(u64::from((reader.u8()? >> power) & 1)),
             Width::Bits(first, count) => {
                 // The first one declared is the lowest, or the highest, as in the order of bytes.
                 let shift = if cfg!(target_endian = "little") {
@@ -125,7 +128,7 @@ const FASTOPEN_FAILURES: &[&str] = &[
 ];
 
 use Unit::{Bytes, BytesPerSecond, Count, Flag, Micros, Millis, Nothing, Threshold, Words};
-use Width::{Bits, U8, U16, U32, U64};
+use Width::{Bit, Bits, U8, U16, U32, U64};
 
 /// Linux 6.18, field by field. Its last word, `accecn_fail_mode` and `accecn_opt_seen`, is left out: in Linux 7.0 the same
 /// four bytes are other bits.
@@ -137,14 +140,14 @@ const FIELDS: &[Field] = &[
     field("probes", 3, U8, Count),
     field("backoff", 4, U8, Count),
     // `tcpi_options`
-    field("opt_timestamps", 5, Bits(0, 1), Flag),
-    field("opt_sack", 5, Bits(1, 1), Flag),
-    field("opt_wscale", 5, Bits(2, 1), Flag),
-    field("opt_ecn", 5, Bits(3, 1), Flag),
-    field("opt_ecn_seen", 5, Bits(4, 1), Flag),
-    field("opt_syn_data", 5, Bits(5, 1), Flag),
-    field("opt_usec_ts", 5, Bits(6, 1), Flag),
-    field("opt_tfo_child", 5, Bits(7, 1), Flag),
+    field("opt_timestamps", 5, Bit(0), Flag),
+    field("opt_sack", 5, Bit(1), Flag),
+    field("opt_wscale", 5, Bit(2), Flag),
+    field("opt_ecn", 5, Bit(3), Flag),
+    field("opt_ecn_seen", 5, Bit(4), Flag),
+    field("opt_syn_data", 5, Bit(5), Flag),
+    field("opt_usec_ts", 5, Bit(6), Flag),
+    field("opt_tfo_child", 5, Bit(7), Flag),
     field("snd_wscale", 6, Bits(0, 4), Count),
     field("rcv_wscale", 6, Bits(4, 4), Count),
     field("delivery_rate_app_limited", 7, Bits(0, 1), Flag),
@@ -251,6 +254,7 @@ mod tests {
                 U16 => 16,
                 U32 => 32,
                 U64 => 64,
+                Bit(_) => 1,
                 Bits(_, count) => count as usize,
             }
         }
@@ -261,7 +265,7 @@ mod tests {
         let mut end = 0;
         for field in FIELDS {
             let within = match field.width {
-                Bits(first, _) => first as usize,
+                Bit(first) | Bits(first, _) => first as usize,
                 _ => 0,
             };
             assert_eq!(field.offset * 8 + within, end, "{}", field.name);

@@ -12,7 +12,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top) {
     // The chosen one is always to be seen.
     let first = (top.chooser + 1).saturating_sub(area.height.into());
     let shown = choices.iter().enumerate().skip(first);
-    for ((place, column), y) in shown.zip(area.y..area.bottom()) {
+    let lines = shown.map(|(place, column)| {
         let definition = column.definition();
         let is_current = place == top.chooser;
         let cursor = if is_current { '>' } else { ' ' };
@@ -35,13 +35,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top) {
         } else {
             ratatui::style::Style::new()
         };
-        frame.render_widget(
-            Line::styled(text, style),
-            Rect {
-                y,
-                height: 1,
-                ..area
-            },
-        );
-    }
+        Line::styled(text, style)
+    });
+    super::draw_lines(frame, area, lines);
 }

@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::super::state::Top;
 use super::Theme;
-use super::text::width;
+use super::text::{Cut, fitted, width, wrapped};
 use super::theme::TITLE;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
@@ -20,26 +20,22 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
                 all.push(Line::styled(section.title, TITLE));
                 let names = section.lines.iter().map(|(name, _)| width(name));
                 let widest = names.max().unwrap_or(0);
+                let widest = widest.min(usize::from(area.width) / 2);
+                let room = usize::from(area.width).saturating_sub(widest + 4);
                 for (name, value) in &section.lines {
-                    let blanks = " ".repeat(widest - width(name));
-                    all.push(Line::from(vec![
-                        Span::styled(format!("  {name}{blanks}  "), theme.aside()),
-                        Span::raw(value.clone()),
-                    ]));
+                    for (place, text) in wrapped(value, room).into_iter().enumerate() {
+                        let name = if place == 0 { name } else { "" };
+                        let name = fitted(name, widest, false, Cut::End);
+                        all.push(Line::from(vec![
+                            Span::styled(format!("  {name}  "), theme.aside()),
+                            Span::raw(text),
+                        ]));
+                    }
                 }
                 all.push(Line::raw(""));
             }
             lines.extend(all.into_iter().skip(pane.scroll));
         }
     }
-    for (line, y) in lines.into_iter().zip(area.y..area.bottom()) {
-        frame.render_widget(
-            line,
-            Rect {
-                y,
-                height: 1,
-                ..area
-            },
-        );
-    }
+    super::draw_lines(frame, area, lines);
 }

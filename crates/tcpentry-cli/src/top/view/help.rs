@@ -7,26 +7,27 @@ use ratatui::text::{Line, Span};
 use super::super::help::HELP;
 use super::super::state::Top;
 use super::Theme;
+use super::text::wrapped;
 use super::theme::TITLE;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
     let lines = HELP.iter().skip(top.help);
-    for ((key, what), y) in lines.zip(area.y..area.bottom()) {
-        let line = if key.is_empty() {
-            Line::styled(*what, TITLE)
-        } else {
-            Line::from(vec![
-                Span::styled(format!("  {key:<15} "), theme.aside()),
-                Span::raw(*what),
-            ])
-        };
-        frame.render_widget(
-            line,
-            Rect {
-                y,
-                height: 1,
-                ..area
-            },
-        );
-    }
+    let lines = lines.flat_map(|(key, what)| {
+        if key.is_empty() {
+            return vec![Line::styled(*what, TITLE)];
+        }
+        let room = usize::from(area.width).saturating_sub(KEYS);
+        let texts = wrapped(what, room).into_iter().enumerate();
+        let of = |place| if place == 0 { *key } else { "" };
+        texts
+            .map(|(place, text)| {
+                let key = format!("  {:<width$}", of(place), width = KEYS - 2);
+                Line::from(vec![Span::styled(key, theme.aside()), Span::raw(text)])
+            })
+            .collect()
+    });
+    super::draw_lines(frame, area, lines);
 }
+
+/// How much room the names of the keys have.
+const KEYS: usize = 18;

@@ -30,16 +30,12 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
         .take(room)
         .collect();
     lines.reverse();
-    for (line, y) in lines.into_iter().zip(area.y + 1..area.bottom()) {
-        frame.render_widget(
-            line,
-            Rect {
-                y,
-                height: 1,
-                ..area
-            },
-        );
-    }
+    let below = Rect {
+        y: area.y + 1,
+        height: area.height.saturating_sub(1),
+        ..area
+    };
+    super::draw_lines(frame, below, lines);
 }
 
 fn told(entry: &Entry, theme: Theme) -> Line<'static> {

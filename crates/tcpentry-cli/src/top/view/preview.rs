@@ -41,16 +41,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
             ])
         }));
     }
-    for (line, y) in lines.into_iter().zip(area.y..area.bottom()) {
-        frame.render_widget(
-            line,
-            Rect {
-                y,
-                height: 1,
-                ..area
-            },
-        );
-    }
+    super::draw_lines(frame, area, lines);
 }
 
 fn question(preview: &Preview, items: &[Item], theme: Theme, lines: &mut Vec<Line<'_>>) {

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::super::message::Shown;
-use super::super::state::{Grouping, Mode, Top, bytes};
+use super::super::state::{Grouping, May, Mode, Top, bytes};
 use super::theme::TITLE;
 use super::{Theme, text};
 use crate::output::duration;
@@ -70,9 +70,27 @@ pub(super) fn draw_bottom(
     let line = match (trouble, notice) {
         (_, Some((notice, _))) => Line::styled(notice.clone(), TITLE),
         (Some(trouble), None) => Line::styled(trouble.clone(), theme.error()),
-        (None, None) => keys(top, area.width.into()),
+        (None, None) => match refusal(top) {
+            Some(why) => Line::styled(why, theme.error()),
+            None => keys(top, area.width.into()),
+        },
     };
     frame.render_widget(line, area);
+}
+
+/// Why the row under the cursor can't be deleted.
+fn refusal(top: &Top) -> Option<String> {
+    let row = top
+        .current()
+        .filter(|_| top.mode == Mode::Table && top.marks.is_empty())?;
+    match top.facts(row).may? {
+        May::No(refusal) => {
+            let hint = refusal.hint.map(|hint| format!(" ({hint})"));
+            let hint = hint.unwrap_or_default();
+            Some(format!("{}: {}{hint}", refusal.outcome, refusal.cause))
+        }
+        May::By(_) => None,
+    }
 }
 
 /// The keys of a mode, as many as there is room for.

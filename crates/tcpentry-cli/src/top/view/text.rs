@@ -48,6 +48,34 @@ pub(super) fn clipped(text: &str, columns: usize, cut: Cut) -> String {
     }
 }
 
+/// The text in lines of so many columns at the most, broken at blanks where there are some.
+pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(1);
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for word in text.split_inclusive(' ') {
+        let is_full = used + word.trim_end().width() > columns;
+        if is_full && used > 0 {
+            lines.push(String::new());
+            used = 0;
+        }
+        for c in word.chars() {
+            let width = c.width().unwrap_or(0);
+            // A blank at the end of a line is none.
+            if used + width > columns && c == ' ' {
+                continue;
+            }
+            if used + width > columns && used > 0 {
+                lines.push(String::new());
+                used = 0;
+            }
+            lines.last_mut().expect("there is one").push(c);
+            used += width;
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,5 +95,19 @@ mod tests {
             assert_eq!(width(&fitted(text, columns, false, cut)), columns, "{text}");
         }
         assert_eq!(fitted("7", 3, true, Cut::End), "  7");
+    }
+
+    #[test]
+    fn long_texts_go_on_in_the_next_line() {
+        for (text, columns, lines) in [
+            ("a bc def", 4, &["a bc", "def"][..]),
+            ("abcdefgh", 3, &["abc", "def", "gh"]),
+            ("a bcdefg", 3, &["a ", "bcd", "efg"]),
+            ("日本語", 4, &["日本", "語"]),
+            ("", 3, &[""]),
+            ("ab", 0, &["a", "b"]),
+        ] {
+            assert_eq!(wrapped(text, columns), lines, "{text}");
+        }
     }
 }

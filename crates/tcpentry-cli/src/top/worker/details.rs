@@ -42,7 +42,13 @@ impl Worker {
         }];
         let owners = search(Owners::search().of_sockets(target.connection.inode));
         sections.push(processes(&target.connection, owners));
-        sections.extend(of_the_kernel(field, target));
+        let cgroup = self.names.cgroup(&target.connection);
+        let cgroup = cgroup.map(|path| line("cgroup", escape(path.as_bytes())));
+        let mut of_the_kernel = of_the_kernel(field, target);
+        if let Some(first) = of_the_kernel.first_mut() {
+            first.lines.extend(cgroup);
+        }
+        sections.extend(of_the_kernel);
         Details { command, sections }
     }
 }

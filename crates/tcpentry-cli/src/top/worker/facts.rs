@@ -60,6 +60,11 @@ impl Names {
         unit
     }
 
+    /// The path of its cgroup, where the kernel tells it of the socket.
+    pub(super) fn cgroup(&mut self, connection: &Connection) -> Option<&str> {
+        self.cgroups.path(connection.cgroup?)
+    }
+
     /// What the owners tell of a socket.
     pub(super) fn known_by(connection: &Connection, owners: &Owners) -> Facts {
         let Some(inode) = connection.inode else {

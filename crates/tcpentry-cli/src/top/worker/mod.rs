@@ -124,6 +124,8 @@ impl Worker {
                 Ok(command) => {
                     if self.obey(command) {
                         next = Instant::now();
+                    } else if self.interval.is_none() {
+                        next = Instant::now() + LONG;
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
@@ -152,9 +154,8 @@ impl Worker {
         match command {
             Command::Refresh => return true,
             Command::Every(interval) => {
-                let goes_on = self.interval.is_none() && interval.is_some();
                 self.interval = interval;
-                return goes_on || interval.is_some();
+                return interval.is_some();
             }
             Command::Filter {
                 serial,
