@@ -89,6 +89,11 @@ impl Neighbour {
         ip(&[&neighbour(2, NOBODY)]);
     }
 
+    /// From now on what is sent here arrives there again.
+    pub fn unmute_here(&self) {
+        ip(&[&neighbour(2, 2)]);
+    }
+
     /// From now on nothing that is sent there arrives here.
     pub fn mute_there(&self) {
         self.there.run(|| ip(&[&neighbour(1, NOBODY)]));

@@ -67,6 +67,16 @@ pub fn await_orphan(local: SocketAddr, peer: SocketAddr, state: u8) {
     );
 }
 
+/// How many resets were sent from this thread's namespace (`Tcp: OutRsts`), also such as got lost on their way.
+pub fn resets_sent() -> u64 {
+    let text = fs::read_to_string("/proc/thread-self/net/snmp").expect("/proc/net/snmp");
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix("Tcp: "));
+    let (names, values) = (lines.next().expect("names"), lines.next().expect("values"));
+    let mut all = names.split(' ').zip(values.split(' '));
+    let found = all.find_map(|(name, value)| (name == "OutRsts").then(|| value.parse()));
+    found.expect("it counts resets").expect("a number")
+}
+
 fn read(line: &str) -> Option<Row> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let hex = |text| u32::from_str_radix(text, 16).ok();

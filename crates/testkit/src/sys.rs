@@ -41,6 +41,24 @@ pub(crate) fn set_tcp_option(
     check(result.into())
 }
 
+/// `getsockopt(SO_MEMINFO)` (Linux 4.12): `SK_MEMINFO_WMEM_QUEUED` of it.
+pub(crate) fn send_memory(socket: impl AsFd) -> Result<u32, Errno> {
+    let mut counters = [0_u32; 9];
+    let mut length = libc::socklen_t::try_from(size_of_val(&counters)).expect("it is short");
+    // SAFETY: the descriptor is borrowed, so it is open during the call; the kernel writes no more than `length`
+    // bytes to the array, which has as many.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_MEMINFO,
+            counters.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    check(result.into()).map(|()| counters[5])
+}
+
 /// Makes a system call fail for this thread: a seccomp filter.
 pub(crate) fn refuse(
     call: libc::c_long,

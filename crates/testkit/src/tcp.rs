@@ -228,6 +228,11 @@ pub fn pending_error(socket: impl AsFd) -> Option<Errno> {
         .err()
 }
 
+/// How much memory the kernel keeps for what a socket is to send (`SO_MEMINFO`), in bytes.
+pub fn send_memory(socket: impl AsFd) -> u32 {
+    sys::send_memory(socket).expect("SO_MEMINFO")
+}
+
 /// The events that `epoll` shows for a socket, among all there are; 0 when there are none.
 pub fn events(socket: impl AsFd) -> u32 {
     use rustix::event::epoll;

@@ -2,11 +2,13 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
 
 use rustix::io::Errno;
-use tcpentry::{ErrorKind, MethodChoice, Options, State};
+use socket2::{SockRef, TcpKeepalive};
+use tcpentry::{Connection, ErrorKind, MethodChoice, Options, Pair, State};
 use tcpentry_testkit::link::{self, Neighbour};
-use tcpentry_testkit::proc_net::{await_orphan, await_state};
+use tcpentry_testkit::proc_net::{await_orphan, await_state, resets_sent};
 use tcpentry_testkit::{isolated, kernel, skip, tcp, until};
 
 use crate::util::{
@@ -16,12 +18,20 @@ use crate::util::{
 
 const IN_ERR_HUP_RDHUP: u32 = 0x2019;
 
+/// Deletes what a pair names, and sees whether a reset is sent, be it lost on its way.
+fn delete_sending(resets: u64, pair: Pair, state: State) -> Connection {
+    let before = resets_sent();
+    let deleted = delete(pair, state);
+    assert_eq!(resets_sent() - before, resets, "resets");
+    deleted
+}
+
 #[test]
 fn established_both_ends_are_told() {
     isolated(|| {
         let ends = tcp::connected();
         let owner = tcp::blocked_in_recv(&ends.server);
-        delete(pair_of(&ends.server), State::Established);
+        delete_sending(1, pair_of(&ends.server), State::Established);
         assert_eq!(tcp::errno(owner.result()), Errno::CONNABORTED);
         assert_eq!((&ends.server).read(&mut [0]).unwrap(), 0);
         assert_eq!(tcp::errno((&ends.server).write(b"x")), Errno::PIPE);
@@ -120,8 +130,10 @@ fn established_with_a_silent_peer_and_data_queued() {
         let pair = pair_of(&ends.server);
         // As much as the kernel takes in: 6.1 takes less than its successors.
         assert!(find(pair).send_queue > 8192, "{}", find(pair).send_queue);
-        delete(pair, State::Established);
+        assert!(tcp::send_memory(&ends.server) > 8192);
+        delete_sending(1, pair, State::Established);
         assert_eq!(tcp::pending_error(&ends.server), Some(Errno::CONNABORTED));
+        assert_eq!(tcp::send_memory(&ends.server), 0, "its buffers are freed");
         let (local, peer) = tcp::addresses(&ends.client);
         neighbour.there.run(move || {
             assert_eq!(
@@ -138,7 +150,7 @@ fn established_with_its_device_down() {
         let neighbour = Neighbour::new();
         let ends = neighbour.connected();
         link::ip(&["link set veth0 down"]);
-        delete(pair_of(&ends.server), State::Established);
+        delete_sending(1, pair_of(&ends.server), State::Established);
         assert_told(&ends.server, Errno::CONNABORTED);
     });
 }
@@ -152,7 +164,7 @@ fn syn_sent_connect_fails() {
         let local = socket.local_addr().unwrap().as_socket().unwrap();
         let connecting = tcp::blocked_in_connect(socket, full.address);
         await_state(local, full.address, 2);
-        delete(pair(local, full.address), State::SynSent);
+        delete_sending(0, pair(local, full.address), State::SynSent);
         let (_socket, result) = connecting.result();
         assert_eq!(tcp::errno(result), Errno::CONNABORTED);
     });
@@ -208,7 +220,7 @@ fn syn_recv_a_request_is_deleted_and_its_client_finds_out_when_it_sends() {
         let (local, peer) = tcp::addresses(&client);
         await_state(peer, local, 3);
         assert_eq!(find(pair(peer, local)).inode, None);
-        delete(pair(peer, local), State::SynRecv);
+        delete_sending(0, pair(peer, local), State::SynRecv);
         assert_eq!(find(pair(local, peer)).state, State::Established);
         assert_eq!(tcp::pending_error(&client), None, "no packet was sent");
         (&client).write_all(b"x").unwrap();
@@ -257,7 +269,7 @@ fn fin_wait_1_with_owner() {
         let ends = ends_that_close_behind_queued_data();
         ends.server.shutdown(Shutdown::Write).unwrap();
         let owner = tcp::blocked_in_recv(&ends.server);
-        delete(pair_of(&ends.server), State::FinWait1);
+        delete_sending(1, pair_of(&ends.server), State::FinWait1);
         assert_eq!(tcp::errno(owner.result()), Errno::CONNABORTED);
         assert_eq!((&ends.server).read(&mut [0]).unwrap(), 0);
         until("the peer is told", || {
@@ -310,7 +322,7 @@ fn fin_wait_2_with_owner() {
         let (local, peer) = tcp::addresses(&ends.server);
         await_state(local, peer, 5);
         let owner = tcp::blocked_in_recv(&ends.server);
-        delete(pair(local, peer), State::FinWait2);
+        delete_sending(1, pair(local, peer), State::FinWait2);
         assert_eq!(tcp::errno(owner.result()), Errno::CONNABORTED);
         assert_peer_in_close_wait_is_told(&ends.client);
     });
@@ -326,7 +338,7 @@ fn fin_wait_2_without_owner_ends_and_the_peer_hears_nothing() {
         let (local, peer) = tcp::addresses(&ends.server);
         drop(ends.server);
         await_orphan(local, peer, 5);
-        let deleted = delete(pair(local, peer), State::FinWait2);
+        let deleted = delete_sending(0, pair(local, peer), State::FinWait2);
         assert_eq!(deleted.inode, None);
         assert_eq!(tcp::pending_error(&ends.client), None);
         assert_eq!(find(pair(peer, local)).state, State::CloseWait);
@@ -340,7 +352,7 @@ fn close_wait() {
         ends.client.shutdown(Shutdown::Write).unwrap();
         let (local, peer) = tcp::addresses(&ends.server);
         await_state(local, peer, 8);
-        delete(pair(local, peer), State::CloseWait);
+        delete_sending(1, pair(local, peer), State::CloseWait);
         assert_eq!(tcp::events(&ends.server), IN_ERR_HUP_RDHUP);
         assert_eq!(tcp::pending_error(&ends.server), Some(Errno::CONNABORTED));
         assert_eq!(tcp::errno((&ends.server).write(b"x")), Errno::PIPE);
@@ -358,11 +370,33 @@ fn closing_with_owner() {
         ends.server.shutdown(Shutdown::Write).unwrap();
         ends.client.shutdown(Shutdown::Write).unwrap();
         await_state(local, peer, 11);
-        delete(pair(local, peer), State::Closing);
+        // What it sends again would be answered once the socket is gone.
+        neighbour.mute_there();
+        delete_sending(0, pair(local, peer), State::Closing);
         assert_eq!(tcp::pending_error(&ends.server), Some(Errno::CONNABORTED));
-        // No reset: the peer, muted or not, still waits for the acknowledgement of its FIN.
+        // The peer still waits for the acknowledgement of its FIN.
         neighbour.there.run(move || {
             assert_eq!(find(pair(peer, local)).state, State::FinWait1);
+        });
+    });
+}
+
+#[test]
+fn closing_the_peer_is_reset_at_its_next_packet() {
+    isolated(|| {
+        let neighbour = Neighbour::new();
+        let ends = neighbour.connected();
+        let (local, peer) = tcp::addresses(&ends.server);
+        neighbour.mute_here();
+        ends.server.shutdown(Shutdown::Write).unwrap();
+        ends.client.shutdown(Shutdown::Write).unwrap();
+        await_state(local, peer, 11);
+        delete(pair(local, peer), State::Closing);
+        assert_eq!(tcp::pending_error(&ends.client), None);
+        neighbour.unmute_here();
+        // It sends its FIN again.
+        until("the peer is told", || {
+            tcp::pending_error(&ends.client) == Some(Errno::CONNRESET)
         });
     });
 }
@@ -397,8 +431,33 @@ fn last_ack() {
         neighbour.mute_here();
         ends.server.shutdown(Shutdown::Write).unwrap();
         await_state(local, peer, 9);
-        delete(pair(local, peer), State::LastAck);
+        delete_sending(0, pair(local, peer), State::LastAck);
         assert_eq!(tcp::pending_error(&ends.server), Some(Errno::CONNABORTED));
+    });
+}
+
+#[test]
+fn last_ack_the_peer_is_reset_at_its_next_packet() {
+    isolated(|| {
+        let neighbour = Neighbour::new();
+        let ends = neighbour.connected();
+        let (local, peer) = tcp::addresses(&ends.server);
+        // It has closed, so that all it sends is whether anybody is there.
+        let second = Duration::from_secs(1);
+        let probes = TcpKeepalive::new().with_time(second).with_interval(second);
+        SockRef::from(&ends.client)
+            .set_tcp_keepalive(&probes)
+            .unwrap();
+        ends.client.shutdown(Shutdown::Write).unwrap();
+        await_state(local, peer, 8);
+        neighbour.mute_here();
+        ends.server.shutdown(Shutdown::Write).unwrap();
+        await_state(local, peer, 9);
+        delete(pair(local, peer), State::LastAck);
+        neighbour.unmute_here();
+        until("the peer is told", || {
+            tcp::pending_error(&ends.client) == Some(Errno::CONNRESET)
+        });
     });
 }
 
@@ -433,7 +492,7 @@ fn time_wait_frees_its_four_tuple() {
         await_orphan(local, peer, 5);
         drop(ends.server);
         await_state(local, peer, 6);
-        let deleted = delete(pair(local, peer), State::TimeWait);
+        let deleted = delete_sending(0, pair(local, peer), State::TimeWait);
         assert_eq!((deleted.inode, deleted.uid), (None, 0));
         let socket = tcp::socket(local);
         socket.bind(&local.into()).unwrap();
@@ -450,7 +509,7 @@ fn a_connection_not_yet_accepted() {
         tcp::bound(&client);
         let (local, peer) = tcp::addresses(&client);
         await_state(peer, local, 1);
-        let deleted = delete(pair(peer, local), State::Established);
+        let deleted = delete_sending(1, pair(peer, local), State::Established);
         assert_eq!(deleted.inode, None);
         assert_reset(&client);
         let (server, address) = listener.accept().unwrap();
