@@ -121,7 +121,7 @@ fn a_search_for_some_sockets_tells_all_their_owners_but_no_others() {
         let search = Owners::search().of_sockets(sockets);
         let owners = search.run().unwrap();
         assert_eq!(pids(&owners, &wanted.server).len(), 2);
-        assert_eq!(pids(&owners, &other.server), []);
+        assert!(pids(&owners, &other.server).is_empty());
 
         let sockets = [inode(&wanted.server), inode(&wanted.client)];
         let search = Owners::search().of_sockets(sockets).one_holder_each();
