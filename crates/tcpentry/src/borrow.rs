@@ -307,4 +307,31 @@ mod tests {
         assert_eq!(disconnect(now), Disconnected::Done);
         assert_eq!(disconnect(now), Disconnected::Gone);
     }
+
+    #[test]
+    fn another_socket_under_the_number_of_the_descriptor_is_not_taken() {
+        tcpentry_testkit::isolated(|| {
+            let ends = tcpentry_testkit::tcp::connected();
+            let of = |stream: &std::net::TcpStream| {
+                let (local, peer) = tcpentry_testkit::tcp::addresses(stream);
+                let pair = Pair::new(local.into(), peer.into()).unwrap();
+                let mut table = crate::TcpTable::open().unwrap();
+                table.find(&pair.into()).unwrap()
+            };
+            let meant = of(&ends.client);
+            let is_taken = |descriptor: OwnedFd, connection: &Connection| {
+                prove(descriptor, connection, meant.inode.unwrap()).is_some()
+            };
+            let [client, server] = [&ends.client, &ends.server].map(|it| it.try_clone().unwrap());
+            assert!(!is_taken(server.into(), &meant));
+            let file = std::fs::File::open("/dev/null").unwrap();
+            assert!(!is_taken(file.into(), &meant));
+            // Above a subflow of MPTCP there is a socket of MPTCP, and this is none.
+            let mut unknown = of(&ends.server);
+            unknown.mptcp = None;
+            let again = client.try_clone().unwrap();
+            assert!(!is_taken(again.into(), &unknown));
+            assert!(is_taken(client.into(), &meant));
+        });
+    }
 }
