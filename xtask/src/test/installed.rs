@@ -18,6 +18,12 @@ pub(super) fn works(namespace: Namespace) -> Result<()> {
     install::run(&options)?;
     // Again, over what is there.
     install::run(&options)?;
+    for part in PARTS {
+        if !folder.0.join(part).exists() {
+            bail!("{part} was not installed");
+        }
+    }
+    command::run(Command::new(folder.0.join("bin/tcpentry")).arg("--version"))?;
 
     let shared = folder.0.join("shared");
     compile(&folder.0, &["--cflags", "--libs"], &[], &shared)?;
@@ -48,6 +54,18 @@ fn compile(prefix: &Path, flags: &[&str], options: &[&str], to: &Path) -> Result
     gcc.arg(to).args(words.split_whitespace()).args(options);
     command::run(&mut gcc)
 }
+
+/// One of each kind that README.md says is installed.
+const PARTS: [&str; 8] = [
+    "bin/tcpentry",
+    "lib/libiphlpapi.so",
+    "lib/libiphlpapi.a",
+    "include/iphlpapi.h",
+    "lib/pkgconfig/iphlpapi.pc",
+    "share/man/man1/tcpentry.1",
+    "share/man/man3/SetTcpEntry.3",
+    "share/bash-completion/completions/tcpentry",
+];
 
 const EXAMPLE: &str = "crates/iphlpapi/examples/c/closeconn.c";
 

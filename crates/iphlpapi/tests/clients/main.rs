@@ -11,20 +11,28 @@ use client::{Client, Run};
 use tcpentry_testkit::tcp::{self, Ends};
 use tcpentry_testkit::{isolated, until};
 
+const README: &str = include_str!("../../../../README.md");
+
 #[test]
 fn the_c_program_lists_and_deletes() {
-    isolated(|| lists_and_deletes(&client::c("c/closeconn.c")));
+    isolated(|| drop(lists_and_deletes(&client::c("c/closeconn.c"))));
 }
 
 /// Mono finds the library by the name that Windows has for it.
 #[test]
 fn the_csharp_program_lists_and_deletes_unchanged() {
-    isolated(|| lists_and_deletes(&client::csharp("csharp/CloseConn.cs")));
+    isolated(|| {
+        let (deleted, _) = lists_and_deletes(&client::csharp("csharp/CloseConn.cs"));
+        assert!(README.contains(&format!("\n{deleted}")), "{deleted}");
+    });
 }
 
 #[test]
 fn the_python_program_lists_and_deletes() {
-    isolated(|| lists_and_deletes(&client::python("python/closeconn.py")));
+    isolated(|| {
+        let (_, gone) = lists_and_deletes(&client::python("python/closeconn.py"));
+        assert!(README.contains(&format!("\n{gone}")), "{gone}");
+    });
 }
 
 #[test]
@@ -69,8 +77,9 @@ fn the_example_of_the_manual_deletes_what_it_says() {
     });
 }
 
-/// What every example does: the table without words, and one connection with four.
-fn lists_and_deletes(client: &Client) {
+/// What every example does: the table without words, and one connection with four. What it said of a deletion, and of
+/// one more.
+fn lists_and_deletes(client: &Client) -> (String, String) {
     let listener = tcp::listen(tcp::loopback(0));
     let (victim, neighbour) = (tcp::connect_to(&listener), tcp::connect_to(&listener));
     let pid = std::process::id().to_string();
@@ -122,6 +131,7 @@ fn lists_and_deletes(client: &Client) {
         assert_ne!(refused.err, "", "{nonsense:?}");
     }
     assert!(is_alive(&neighbour));
+    (deleted.out, gone.out)
 }
 
 fn rows(run: &Run) -> Vec<[String; 4]> {

@@ -17,6 +17,7 @@ mod long;
 mod netns;
 mod own_session;
 mod privilege;
+mod readme;
 mod select;
 mod shows;
 mod system_log;

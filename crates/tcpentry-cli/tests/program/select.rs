@@ -563,13 +563,13 @@ fn the_split_between_kernel_and_program_is_shown() {
             "delete --explain state established dport = :{port} process nginx idle gt 10m"
         ));
         assert_eq!(shown.code, 0, "{}", shown.err);
-        for part in [
-            "state established",
-            &format!("dport = :{port}"),
-            "process nginx",
-            "idle gt 10m",
+        for line in [
+            "states   state established\n",
+            &format!("filter   dport = :{port} and process nginx and idle gt 10m\n"),
+            &format!("kernel   dport = :{port}\n"),
+            "here     process nginx and idle gt 10m\n",
         ] {
-            assert!(shown.out.contains(part), "{part} is not in\n{}", shown.out);
+            assert!(shown.out.contains(line), "{line} is not in\n{}", shown.out);
         }
         assert!(is_alive(&ends[0]));
         let all = run("list --explain");

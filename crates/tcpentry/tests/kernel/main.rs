@@ -13,6 +13,7 @@ mod netns;
 mod notation;
 mod owners;
 mod privilege;
+mod readme;
 mod rehearsal;
 mod set_entry;
 mod states;
