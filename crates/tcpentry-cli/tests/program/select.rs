@@ -423,6 +423,8 @@ fn a_client_that_reconnects_is_held_off() {
             scope.spawn(|| {
                 use std::io::Read as _;
                 while !over.load(Ordering::Relaxed) {
+                    // So that no walk finds the next one which is still busy with the last.
+                    std::thread::sleep(Duration::from_millis(100));
                     let mut client = std::net::TcpStream::connect(at).unwrap();
                     let _server = listener.accept().unwrap();
                     connected.fetch_add(1, Ordering::Relaxed);
@@ -432,7 +434,9 @@ fn a_client_that_reconnects_is_held_off() {
                     let _ = client.read(&mut [0]);
                 }
             });
+            let start = Instant::now();
             let held = run(&format!("delete --yes --for 1500ms dport = :{}", at.port()));
+            assert!(start.elapsed() >= Duration::from_millis(1500));
             over.store(true, Ordering::Relaxed);
             // The last one is let go.
             let _ = run(&format!("delete --yes sport = :{}", at.port()));
