@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::termios::{QueueSelector, tcflush};
 
 /// Whether there is somebody to ask: who sees the question and can answer it.
@@ -51,7 +51,7 @@ fn read_line(input: impl AsFd, interrupted: &AtomicBool) -> Option<Vec<u8>> {
             Ok(0) | Err(Errno::INTR) => {}
             Ok(_) => {
                 let mut line = vec![0; LONGEST];
-                let length = rustix::io::read(&input, &mut line).ok()?;
+                let length = retry_on_intr(|| rustix::io::read(&input, &mut line)).ok()?;
                 line.truncate(length);
                 return line.ends_with(b"\n").then_some(line);
             }
@@ -69,6 +69,7 @@ mod tests {
     use std::thread;
 
     use tcpentry_testkit::pty::Terminal;
+    use tcpentry_testkit::{seccomp, skip};
 
     use super::*;
 
@@ -110,6 +111,28 @@ mod tests {
         ] {
             assert!(!answered(typed).0, "{typed:?}");
         }
+    }
+
+    #[test]
+    fn a_call_that_is_interrupted_is_made_again() {
+        let calls = [libc::SYS_ppoll, libc::SYS_read];
+        if seccomp::interrupting(&calls, || ()).is_none() {
+            skip!("no seccomp filter can ask here what to do");
+        }
+        let terminal = Terminal::open();
+        let interrupted = AtomicBool::new(false);
+        let answered = thread::scope(|scope| {
+            let asking = scope.spawn(|| {
+                let (input, mut output) = (terminal.inside(), terminal.inside());
+                seccomp::interrupting(&calls, || ask("Delete?", input, &mut output, &interrupted))
+            });
+            terminal.await_text("[y/N] ");
+            terminal.type_in("y\n");
+            asking.join().unwrap()
+        });
+        let (yes, counts) = answered.unwrap();
+        assert!(yes);
+        assert_eq!(counts.len(), calls.len(), "{counts:?}");
     }
 
     #[test]

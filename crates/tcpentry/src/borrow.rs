@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{Shutdown, SocketAddrAny, ipproto, sockopt};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags};
 
@@ -57,7 +57,7 @@ impl Borrowed {
         }
         disconnect(
             self.state,
-            || rustix::io::retry_on_intr(|| rustix::net::connect_unspec(&self.descriptor)),
+            || retry_on_intr(|| rustix::net::connect_unspec(&self.descriptor)),
             |how| rustix::net::shutdown(&self.descriptor, how),
         )
         .map(|()| Disconnected::Done)
@@ -204,8 +204,9 @@ pub(crate) fn available() -> Result<bool, Errno> {
 }
 
 fn borrow_from(pid: Pid, descriptor: i32) -> Result<OwnedFd, Errno> {
-    let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
-    rustix::process::pidfd_getfd(&pidfd, descriptor, PidfdGetfdFlags::empty())
+    let pidfd = retry_on_intr(|| rustix::process::pidfd_open(pid, PidfdFlags::empty()))?;
+    let flags = PidfdGetfdFlags::empty();
+    retry_on_intr(|| rustix::process::pidfd_getfd(&pidfd, descriptor, flags))
 }
 
 /// The proof: the cookie of the descriptor is the cookie of the connection.

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 pub(crate) fn open_directory(at: impl AsFd, path: &CStr) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::openat(at, path, flags, Mode::empty())
+    rustix::io::retry_on_intr(|| rustix::fs::openat(&at, path, flags, Mode::empty()))
 }
 
 /// Calls with each entry of a directory that has just been opened, until one breaks it off.
@@ -22,8 +22,14 @@ pub(crate) fn each_entry<B>(
     room.reserve(ROOM);
     let mut entries = RawDir::new(directory, room.spare_capacity_mut());
     while let Some(entry) = entries.next() {
-        if let ControlFlow::Break(value) = visit(&entry?)? {
-            return Ok(Some(value));
+        match entry {
+            // Nothing was read: the next call reads it.
+            Err(Errno::INTR) => {}
+            entry => {
+                if let ControlFlow::Break(value) = visit(&entry?)? {
+                    return Ok(Some(value));
+                }
+            }
         }
     }
     Ok(None)

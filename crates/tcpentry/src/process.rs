@@ -4,17 +4,16 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::mem::MaybeUninit;
 use std::num::NonZeroI32;
 use std::ops::ControlFlow;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::str;
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
-use rustix::io::Errno;
-use rustix::path::DecInt;
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, readlinkat_raw};
+use rustix::io::{Errno, retry_on_intr};
+use rustix::path::{Arg, DecInt};
 use rustix::process::Pid;
 
 use crate::connection::Inode;
@@ -235,13 +234,11 @@ impl Proc {
 
     /// The name of a process as far as the kernel keeps it, opened by its pid alone.
     fn comm<'a>(&self, pid: NonZeroI32, room: &'a mut Vec<u8>) -> Result<&'a [u8], Errno> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let path = format!("{pid}/comm");
-        let file = rustix::fs::openat(&self.0, path, flags, Mode::empty())?;
+        let file = open_file(&self.0, &*format!("{pid}/comm"))?;
         room.clear();
         // The whole of it comes at once; that of a kernel thread can be longer.
         room.reserve(64 + 1);
-        rustix::io::retry_on_intr(|| rustix::io::read(&file, spare_capacity(room)))?;
+        retry_on_intr(|| rustix::io::read(&file, spare_capacity(room)))?;
         Ok(room.strip_suffix(b"\n").unwrap_or(room))
     }
 
@@ -333,14 +330,14 @@ impl Opened {
         mut visit: impl FnMut(i32, Inode) -> ControlFlow<B>,
     ) -> Result<Option<B>, Errno> {
         let descriptors = open_directory(&self.directory, c"fd")?;
-        let mut link = [MaybeUninit::uninit(); LONGEST_LINK];
+        let mut link = [0; LONGEST_LINK];
         let visited = each_entry(&descriptors, room, |entry| {
             let name = entry.file_name();
             if entry.file_type() != FileType::Symlink {
                 return Ok(ControlFlow::Continue(()));
             }
-            match rustix::fs::readlinkat_raw(&descriptors, name, &mut link) {
-                Ok((link, _)) => match (number(name), socket_inode(link)) {
+            match retry_on_intr(|| readlinkat_raw(&descriptors, name, &mut link[..])) {
+                Ok(length) => match (number(name), socket_inode(&link[..length])) {
                     (Some(number), Some(inode)) => Ok(visit(number, inode)),
                     _ => Ok(ControlFlow::Continue(())),
                 },
@@ -368,11 +365,11 @@ impl Opened {
         room: &mut Vec<u8>,
         mut visit: impl FnMut(u64, &Path),
     ) -> Result<(), Errno> {
-        let mut link = [MaybeUninit::uninit(); LONGEST_LINK];
+        let mut link = [0; LONGEST_LINK];
         let mut look = |path: &Path| -> Result<(), Errno> {
-            match rustix::fs::readlinkat_raw(&self.directory, path, &mut link) {
-                Ok((link, _)) => {
-                    if let Some(inode) = netns_inode(link) {
+            match retry_on_intr(|| readlinkat_raw(&self.directory, path, &mut link[..])) {
+                Ok(length) => {
+                    if let Some(inode) = netns_inode(&link[..length]) {
                         visit(inode, path);
                     }
                     Ok(())
@@ -409,18 +406,16 @@ impl Opened {
 
     /// Opens one of its files.
     pub(crate) fn open(&self, path: &Path) -> Result<OwnedFd, Errno> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        rustix::fs::openat(&self.directory, path, flags, Mode::empty())
+        open_file(&self.directory, path)
     }
 
     /// The text of one of its files.
     fn read<'a>(&self, file: &CStr, room: &'a mut Vec<u8>) -> Result<&'a [u8], Errno> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.directory, file, flags, Mode::empty())?;
+        let file = open_file(&self.directory, file)?;
         room.clear();
         room.reserve(ROOM);
         while room.len() < room.capacity() {
-            if rustix::io::retry_on_intr(|| rustix::io::read(&file, spare_capacity(room)))? == 0 {
+            if retry_on_intr(|| rustix::io::read(&file, spare_capacity(room)))? == 0 {
                 break;
             }
         }
@@ -438,6 +433,11 @@ pub(crate) struct Stat {
 /// Whether a look failed for want of something of ours, and so says nothing about what it was to see.
 pub(crate) const fn is_ours(errno: Errno) -> bool {
     matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM)
+}
+
+fn open_file(at: impl AsFd, path: impl Arg + Copy) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    retry_on_intr(|| rustix::fs::openat(&at, path, flags, Mode::empty()))
 }
 
 fn number(name: &CStr) -> Option<i32> {

@@ -110,6 +110,102 @@ pub(crate) fn refuse(
     check(result.into())
 }
 
+/// Makes system calls of this thread, and of what it starts, wait for a word of whoever holds the descriptor: another
+/// seccomp filter (Linux 5.0; `SECCOMP_USER_NOTIF_FLAG_CONTINUE` 5.5).
+pub(crate) fn announce(calls: &[libc::c_long]) -> Result<OwnedFd, Errno> {
+    rustix::thread::set_no_new_privs(true)?;
+    let step = |code, jt, k| libc::sock_filter {
+        code: u16::try_from(code).expect("opcodes have 16 bits"),
+        jt,
+        jf: 0,
+        k,
+    };
+    let answer = libc::BPF_RET | libc::BPF_K;
+    let mut program = vec![step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0)];
+    for (index, call) in calls.iter().enumerate() {
+        let call = u32::try_from(*call).expect("numbers of calls are small");
+        // Over the other calls, and over what allows all that is none of them.
+        let over = u8::try_from(calls.len() - index).expect("they are few");
+        program.push(step(
+            libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K,
+            over,
+            call,
+        ));
+    }
+    program.push(step(answer, 0, libc::SECCOMP_RET_ALLOW));
+    program.push(step(answer, 0, libc::SECCOMP_RET_USER_NOTIF));
+    let filter = libc::sock_fprog {
+        len: u16::try_from(program.len()).expect("it is short"),
+        filter: program.as_mut_ptr(),
+    };
+    // SAFETY: the kernel reads `len` instructions from `filter`, which is the vector above, alive until after the
+    // call, and copies them.
+    let listener = unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_SET_MODE_FILTER,
+            libc::SECCOMP_FILTER_FLAG_NEW_LISTENER,
+            &raw const filter,
+        )
+    };
+    match i32::try_from(listener) {
+        // SAFETY: the kernel has just opened it for this call, and it is nobody else's.
+        Ok(listener) if listener >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(listener) }),
+        _ => Err(last_errno()),
+    }
+}
+
+/// The next call that waits for a word: the thread, and the number of the call. `word` gives the errno with which it
+/// fails, or lets it go on.
+pub(crate) fn answer_announced(
+    listener: BorrowedFd<'_>,
+    word: impl FnOnce(u32, libc::c_long) -> Option<i32>,
+) -> Result<(), Errno> {
+    // SAFETY: it is a structure of numbers, for which zero is a value; the kernel demands zeros.
+    let mut call: libc::seccomp_notif = unsafe { std::mem::zeroed() };
+    // SAFETY: the descriptor is borrowed, so it is open during the call; the kernel writes a structure of that size,
+    // which the number of the request says, to `call`.
+    let received = unsafe { libc::ioctl(listener.as_raw_fd(), NOTIF_RECV, &raw mut call) };
+    check(received.into())?;
+    let errno = word(call.pid, call.data.nr.into());
+    let mut answer = libc::seccomp_notif_resp {
+        id: call.id,
+        val: 0,
+        error: errno.map_or(0, |errno| -errno),
+        flags: match errno {
+            Some(_) => 0,
+            None => u32::try_from(libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE).expect("one bit"),
+        },
+    };
+    // SAFETY: as above; the kernel reads `answer`, which has the size that the number of the request says.
+    let sent = unsafe { libc::ioctl(listener.as_raw_fd(), NOTIF_SEND, &raw mut answer) };
+    check(sent.into())
+}
+
+/// `SECCOMP_IOCTL_NOTIF_RECV`: `_IOWR('!', 0, struct seccomp_notif)`, of 80 bytes.
+const NOTIF_RECV: libc::Ioctl = 0xc050_2100;
+/// `SECCOMP_IOCTL_NOTIF_SEND`: `_IOWR('!', 1, struct seccomp_notif_resp)`, of 24 bytes.
+const NOTIF_SEND: libc::Ioctl = 0xc018_2101;
+
+/// Gives a signal a handler that does nothing, and does not let calls go on that it interrupts (no `SA_RESTART`).
+pub(crate) fn handle_without_restart(signal: libc::c_int) -> Result<(), Errno> {
+    extern "C" fn nothing(_: libc::c_int) {}
+    // SAFETY: it is a structure of numbers and pointers for which zero is a value: no flags, an empty mask.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = nothing as extern "C" fn(libc::c_int) as usize;
+    // SAFETY: `action` is alive during the call, which reads it, and a null pointer asks for no copy of what was
+    // before; the handler does nothing, so that it may come at any time.
+    let result = unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) };
+    check(result.into())
+}
+
+/// `tgkill`: a signal for one thread of this process.
+pub(crate) fn signal_thread(tid: Pid, signal: libc::c_int) -> Result<(), Errno> {
+    let (own, tid) = (std::process::id(), tid.as_raw_nonzero().get());
+    // SAFETY: it touches no memory of ours.
+    check(unsafe { libc::syscall(libc::SYS_tgkill, own, tid, signal) })
+}
+
 /// Forks a process that holds only `socket` (as number 0), becomes the user, writes a byte to
 /// `ready` and waits to be killed. It dies with the thread that forked it.
 pub(crate) fn fork_holder(

@@ -351,7 +351,7 @@ fn inode_of(file: &OwnedFd) -> Result<Option<u64>, Errno> {
 fn open(path: &Path) -> Result<OwnedFd, Errno> {
     // Whatever else it may be: a pipe must not make us wait.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    rustix::fs::open(path, flags, Mode::empty())
+    rustix::io::retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))
 }
 
 const OWN: &str = "/proc/thread-self/ns/net";

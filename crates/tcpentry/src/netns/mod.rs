@@ -36,7 +36,8 @@ pub(crate) fn of_socket(
 /// That of this thread.
 pub(crate) fn inode_of_this_thread() -> Result<u64, Error> {
     let path = "/proc/thread-self/ns/net";
-    rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    rustix::io::retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))
         .and_then(rustix::fs::fstat)
         .map(|file| file.st_ino)
         .map_err(|errno| Error::os(Operation::Open, path, errno))
