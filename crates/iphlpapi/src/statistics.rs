@@ -23,25 +23,23 @@ pub(crate) fn image(family: Family) -> Result<Vec<u8>, Code> {
 }
 
 /// The fourteen counters that the kernel keeps, in the order of `MIB_TCPSTATS`, which is its own.
-fn parse(text: &str) -> Option<[u32; 14]> {
+pub(crate) fn parse(text: &str) -> Option<[u32; 14]> {
     let mut lines = text.lines().filter_map(|line| line.strip_prefix("Tcp: "));
-    let names = lines.next()?.split(' ');
-    let values = lines.next()?.split(' ');
+    let mut names = lines.next()?.split(' ');
+    let mut values = lines.next()?.split(' ');
     let mut counters = [0; 14];
-    for ((counter, expected), (name, value)) in
-        counters.iter_mut().zip(NAMES).zip(names.zip(values))
-    {
-        if name != expected {
+    for (counter, expected) in counters.iter_mut().zip(NAMES) {
+        if names.next()? != expected {
             return None;
         }
         // 64 bits in the kernel, and -1 for "no limit": the low half of two's complement.
-        let value: i128 = value.parse().ok()?;
+        let value: i128 = values.next()?.parse().ok()?;
         *counter = u32::try_from(value & 0xffff_ffff).ok()?;
     }
     Some(counters)
 }
 
-const NAMES: [&str; 14] = [
+pub(crate) const NAMES: [&str; 14] = [
     "RtoAlgorithm",
     "RtoMin",
     "RtoMax",
@@ -71,5 +69,8 @@ mod tests {
         assert_eq!(parse(text), Some(expected));
         assert_eq!(parse("Tcp: a b\nTcp: 1 2\n"), None);
         assert_eq!(parse(""), None);
+        let (_, cut) = text.split_at(text.find("Tcp").unwrap());
+        let cut = cut.replace(" 14 15\n", "\n");
+        assert_eq!(parse(&cut), None, "a counter that is missing is not 0");
     }
 }
