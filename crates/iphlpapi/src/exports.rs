@@ -597,6 +597,9 @@ const _: () = {
     assert!(size_of::<LastDetail>() == 16 + TEXT);
 };
 
+#[cfg(any(test, feature = "fuzz-internals"))]
+pub(crate) mod fuzz;
+
 /// The boundary without a kernel behind it, so that Miri can run it:
 /// `cargo +nightly miri test -p iphlpapi --lib exports`.
 #[cfg(test)]

@@ -8,6 +8,8 @@ mod code;
 mod detail;
 mod entry;
 pub mod exports;
+#[cfg(any(test, feature = "fuzz-internals"))]
+pub mod fuzz;
 mod module;
 mod statistics;
 mod table;

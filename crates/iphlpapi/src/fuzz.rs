@@ -1,0 +1,80 @@
+//! What reads bytes from outside, one function for each fuzz target: a panic in one is a finding.
+//!
+//! It is there for `fuzz/` and for the tests that replay the corpus, and otherwise only with the feature
+//! `fuzz-internals`. Nothing of it is stable.
+
+#![allow(
+    clippy::missing_panics_doc,
+    reason = "a panic is what they are there for"
+)]
+
+pub use crate::exports::fuzz::{c_rows, listeners};
+use crate::statistics::{NAMES, parse};
+
+/// A text of `/proc/net/snmp`.
+pub fn snmp(data: &[u8]) {
+    // The kernel's is ASCII, and any other is refused before it comes so far.
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let Some(counters) = parse(text) else {
+        return;
+    };
+    // What was found are numbers of this text, under these names; and what is written so is read so.
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix("Tcp: "));
+    let names = lines.next().expect("there are names");
+    assert!(names.starts_with(&NAMES.join(" ")), "{names:?}");
+    let values: Vec<_> = lines.next().expect("there are values").split(' ').collect();
+    for (counter, value) in counters.iter().zip(&values) {
+        let value: i128 = value.parse().expect("a number");
+        assert_eq!(value.rem_euclid(1 << 32), i128::from(*counter));
+    }
+    let values = counters.map(|counter| counter.to_string()).join(" ");
+    let text = format!("Tcp: {}\nTcp: {values}\n", NAMES.join(" "));
+    assert_eq!(parse(&text), Some(counters));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use tcpentry_testkit::isolated;
+
+    use super::*;
+
+    /// Runs each input of a target, and says which one it was that failed.
+    fn replay(target: &str, run: impl Fn(&[u8])) {
+        let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz");
+        let mut count = 0;
+        for kind in ["corpus", "regressions"] {
+            // Not every target has failed.
+            let Ok(inputs) = fs::read_dir(fuzz.join(kind).join(target)) else {
+                continue;
+            };
+            for input in inputs {
+                let path = input.expect("an entry").path();
+                let data = fs::read(&path).expect("an input");
+                // Shown if it fails.
+                println!("{}", path.display());
+                run(&data);
+                count += 1;
+            }
+        }
+        assert!(count > 0, "no corpus of {target}");
+    }
+
+    #[test]
+    fn rows_and_buffers_from_c() {
+        isolated(|| {
+            let listeners = listeners().expect("listeners");
+            replay("c_rows", c_rows);
+            drop(listeners);
+        });
+    }
+
+    #[test]
+    fn texts_of_proc_net_snmp() {
+        replay("snmp", snmp);
+    }
+}
