@@ -10,6 +10,7 @@ mod once;
 mod screen;
 mod state;
 mod suggest;
+mod tty;
 mod view;
 mod worker;
 
@@ -21,6 +22,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossterm::event::{self, Event};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::retry_on_intr;
 use tcpentry::Options;
 
 pub(crate) use state::{Column, Grouping};
@@ -155,7 +158,7 @@ fn watch(
         };
         let now = Instant::now();
         let is_due = drawn.is_none_or(|drawn: Instant| now - drawn >= REDRAWN);
-        let mut is_changed = first.is_some() || is_due;
+        let mut is_changed = first.is_some() || is_due || signals.resized();
         // What has come meanwhile is drawn together.
         for happening in first.into_iter().chain(happened.try_iter()).take(TOGETHER) {
             match happening {
@@ -209,7 +212,8 @@ fn watch(
 fn listen(happenings: Sender<Happening>) -> io::Result<()> {
     let listen = move || {
         loop {
-            let happening = match event::read() {
+            // Of a terminal that has gone away crossterm (0.29) would read nothing, for ever.
+            let happening = match still_there().and_then(|()| event::read()) {
                 Ok(event) => Happening::Terminal(event),
                 Err(error) => {
                     // The last word.
@@ -224,6 +228,20 @@ fn listen(happenings: Sender<Happening>) -> io::Result<()> {
     };
     let builder = thread::Builder::new().name("tcpentry-keys".to_owned());
     builder.spawn(listen).map(|_| ())
+}
+
+/// Waits until the terminal can be read, or has gone away.
+fn still_there() -> io::Result<()> {
+    let mut terminal = [PollFd::from_borrowed_fd(
+        rustix::stdio::stdin(),
+        PollFlags::IN,
+    )];
+    retry_on_intr(|| poll(&mut terminal, None))?;
+    let gone = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
+    if terminal[0].revents().intersects(gone) {
+        return Err(io::ErrorKind::BrokenPipe.into());
+    }
+    Ok(())
 }
 
 /// Writes the log into a new file, which only its owner may read: never over one that is there.

@@ -1,6 +1,6 @@
 //! The terminal: taken over, given back however the program ends, lent to the shell meanwhile.
 
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, Write as _};
 use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,16 +16,16 @@ use crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use ratatui::Terminal;
-use ratatui::backend::CrosstermBackend;
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
 
 use super::state::Top;
+use super::tty::Tty;
 use super::view::{self, Areas, Theme};
-use crate::output::{Stdout, stdout};
+use crate::output::stdout;
 
 /// The terminal while it is this program's.
 pub(super) struct Screen {
-    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    terminal: Terminal<Tty>,
 }
 
 impl Screen {
@@ -37,7 +37,7 @@ impl Screen {
             give_back();
             before(info);
         }));
-        let terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
+        let terminal = Terminal::new(Tty::new())?;
         let mut screen = Self { terminal };
         screen.take_over()?;
         Ok(screen)
@@ -45,7 +45,7 @@ impl Screen {
 
     fn take_over(&mut self) -> io::Result<()> {
         enable_raw_mode()?;
-        let out = self.terminal.backend_mut();
+        let out = self.terminal.backend_mut().out();
         execute!(
             out,
             EnterAlternateScreen,
@@ -84,7 +84,7 @@ impl Screen {
     /// Into the clipboard of the terminal, wherever that runs.
     pub(super) fn copy(&mut self, text: &str) -> io::Result<()> {
         execute!(
-            self.terminal.backend_mut(),
+            self.terminal.backend_mut().out(),
             CopyToClipboard::to_clipboard_from(text)
         )
     }
@@ -118,6 +118,7 @@ pub(super) struct Signals {
     ends: [(i32, Arc<AtomicBool>); 3],
     suspend: Arc<AtomicBool>,
     back: Arc<AtomicBool>,
+    resized: Arc<AtomicBool>,
 }
 
 impl Signals {
@@ -135,6 +136,7 @@ impl Signals {
             ],
             suspend: flag(SIGTSTP)?,
             back: flag(SIGCONT)?,
+            resized: flag(SIGWINCH)?,
         })
     }
 
@@ -146,6 +148,10 @@ impl Signals {
 
     pub(super) fn to_suspend(&self) -> bool {
         self.suspend.swap(false, Ordering::Relaxed)
+    }
+
+    pub(super) fn resized(&self) -> bool {
+        self.resized.swap(false, Ordering::Relaxed)
     }
 
     /// Whether it was stopped, also by a signal that can't be caught.

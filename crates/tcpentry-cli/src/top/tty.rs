@@ -1,0 +1,82 @@
+//! What is drawn goes to the terminal, and nothing is asked of it.
+//!
+//! `crossterm` asks for the cursor by an escape sequence and waits for the answer among the keys, which another thread reads;
+//! and where the kernel does not tell the size it runs `tput`. Neither is wanted here.
+
+use std::io::{self, BufWriter};
+
+use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
+use ratatui::buffer::Cell;
+use ratatui::layout::{Position, Size};
+use rustix::stdio::stdout as descriptor;
+
+use crate::output::{Stdout, stdout};
+
+pub(super) struct Tty(CrosstermBackend<BufWriter<Stdout>>);
+
+impl Tty {
+    pub(super) fn new() -> Self {
+        Self(CrosstermBackend::new(stdout()))
+    }
+
+    /// What takes commands that are no drawing.
+    pub(super) const fn out(&mut self) -> &mut CrosstermBackend<BufWriter<Stdout>> {
+        &mut self.0
+    }
+}
+
+impl Backend for Tty {
+    type Error = io::Error;
+
+    fn draw<'a, I>(&mut self, content: I) -> io::Result<()>
+    where
+        I: Iterator<Item = (u16, u16, &'a Cell)>,
+    {
+        self.0.draw(content)
+    }
+
+    fn hide_cursor(&mut self) -> io::Result<()> {
+        self.0.hide_cursor()
+    }
+
+    fn show_cursor(&mut self) -> io::Result<()> {
+        self.0.show_cursor()
+    }
+
+    /// It is put where it belongs with each frame.
+    fn get_cursor_position(&mut self) -> io::Result<Position> {
+        Ok(Position::ORIGIN)
+    }
+
+    fn set_cursor_position<P: Into<Position>>(&mut self, position: P) -> io::Result<()> {
+        self.0.set_cursor_position(position)
+    }
+
+    fn clear(&mut self) -> io::Result<()> {
+        self.0.clear()
+    }
+
+    fn clear_region(&mut self, clear_type: ClearType) -> io::Result<()> {
+        self.0.clear_region(clear_type)
+    }
+
+    /// `TIOCGWINSZ`. A serial line knows none: it is taken for the usual one.
+    fn size(&self) -> io::Result<Size> {
+        let size = rustix::termios::tcgetwinsize(descriptor())?;
+        Ok(match (size.ws_col, size.ws_row) {
+            (0, _) | (_, 0) => Size::new(80, 24),
+            (columns, lines) => Size::new(columns, lines),
+        })
+    }
+
+    fn window_size(&mut self) -> io::Result<WindowSize> {
+        Ok(WindowSize {
+            columns_rows: self.size()?,
+            pixels: Size::ZERO,
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Backend::flush(&mut self.0)
+    }
+}
