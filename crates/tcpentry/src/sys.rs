@@ -37,9 +37,9 @@ pub(crate) fn netns_cookie(socket: impl AsFd) -> Result<u64, Errno> {
 
 /// `ioctl(NS_GET_NSTYPE)`: of which kind a file of `nsfs` is, as a `CLONE_NEW*`. Since Linux 4.11.
 pub(crate) fn namespace_kind(file: impl AsFd) -> Result<libc::c_int, Errno> {
-    // SAFETY: the descriptor is open for the duration of the call (it is borrowed), and this request takes no
-    // argument: nothing is read from or written to our memory.
-    let kind = unsafe { libc::ioctl(file.as_fd().as_raw_fd(), NS_GET_NSTYPE) };
+    // SAFETY: the descriptor is open for the duration of the call (it is borrowed). This request takes no argument;
+    // what another kind of file would take for one is NULL, where nothing of ours is.
+    let kind = unsafe { libc::ioctl(file.as_fd().as_raw_fd(), libc::NS_GET_NSTYPE, NOTHING) };
     if kind < 0 {
         Err(last_errno())
     } else {
@@ -48,14 +48,14 @@ pub(crate) fn namespace_kind(file: impl AsFd) -> Result<libc::c_int, Errno> {
 }
 
 /// `ioctl(NS_GET_USERNS)`: the user namespace that owns a namespace. Since Linux 4.9; `EPERM` where it is not
-/// the caller's own or one below it.
+/// the caller's own or one below it. The file must be one of `nsfs`, as that of a [`Namespace`](crate::Namespace) is.
 pub(crate) fn owning_user_namespace(file: impl AsFd) -> Result<OwnedFd, Errno> {
-    // SAFETY: as above: no argument.
-    let descriptor = unsafe { libc::ioctl(file.as_fd().as_raw_fd(), NS_GET_USERNS) };
+    // SAFETY: as above: no argument, and NULL for who would take one.
+    let descriptor = unsafe { libc::ioctl(file.as_fd().as_raw_fd(), libc::NS_GET_USERNS, NOTHING) };
     if descriptor < 0 {
         return Err(last_errno());
     }
-    // SAFETY: the kernel has just made this descriptor for us, and nobody else knows of it.
+    // SAFETY: of a file of `nsfs` this request makes a descriptor, just now and for us: nobody else knows of it.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
@@ -69,11 +69,20 @@ pub(crate) fn owning_user_namespace(file: impl AsFd) -> Result<OwnedFd, Errno> {
 /// not find it, and no handler of a signal runs in it.
 pub(crate) fn in_a_child(body: impl FnOnce()) -> Result<(), Errno> {
     let before = set_blocked_signals(None)?;
-    let none = ptr::null::<libc::c_void>();
-    // SAFETY: without any flag the child gets a copy of the memory, and runs on its copy of this stack, as after
-    // fork(2). What it may do there is restricted as the documentation of this function says, and each caller
-    // in this crate keeps to that. It never returns from here, not even by a panic: `Ending` sees to it.
-    let child = unsafe { libc::syscall(libc::SYS_clone, 0, none, none, none, none) };
+    let no_flags: libc::c_long = 0;
+    // SAFETY: without any flag (no CLONE_VM) the child gets a copy of the memory, and without a stack it runs on its copy
+    // of this one, as after fork(2). What it may do there is restricted as the documentation of this function says, and
+    // each caller in this crate keeps to that. It never returns from here, not even by a panic: `Ending` sees to it.
+    let child = unsafe {
+        libc::syscall(
+            libc::SYS_clone,
+            no_flags,
+            NOTHING,
+            NOTHING,
+            NOTHING,
+            NOTHING,
+        )
+    };
     if child == 0 {
         let _ending = Ending;
         body();
@@ -122,11 +131,10 @@ fn last_errno() -> Errno {
     Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
 }
 
+/// An argument that is none, as wide as the widest that a call with `...` might read.
+const NOTHING: *const libc::c_void = ptr::null();
 /// `__WCLONE` of `linux/wait.h`, in the type that flags have.
 const WCLONE: u32 = 0x8000_0000;
-/// `_IO(0xb7, 1)` and `_IO(0xb7, 3)` of `linux/nsfs.h`; libc has them for some architectures only.
-const NS_GET_USERNS: libc::c_ulong = 0xb701;
-const NS_GET_NSTYPE: libc::c_ulong = 0xb703;
 
 const COOKIE_LENGTH: libc::socklen_t = 8;
 

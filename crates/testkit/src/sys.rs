@@ -103,7 +103,7 @@ pub(crate) fn refuse(
     let result = unsafe {
         libc::prctl(
             libc::PR_SET_SECCOMP,
-            libc::SECCOMP_MODE_FILTER,
+            libc::c_ulong::from(libc::SECCOMP_MODE_FILTER),
             &raw const filter,
         )
     };
@@ -234,13 +234,15 @@ fn hold(socket: i32, ready: i32, uid: Option<u32>, dumpable: bool) -> ! {
         good &= libc::close_range(2, u32::MAX, 0) == 0;
         if let Some(uid) = uid {
             let nothing = std::ptr::null::<libc::gid_t>();
-            good &= libc::syscall(libc::SYS_setgroups, 0, nothing) == 0;
+            let (none, uid) = (0 as libc::c_ulong, libc::c_ulong::from(uid));
+            good &= libc::syscall(libc::SYS_setgroups, none, nothing) == 0;
             good &= libc::syscall(libc::SYS_setresgid, uid, uid, uid) == 0;
             good &= libc::syscall(libc::SYS_setresuid, uid, uid, uid) == 0;
         }
         // After the change of user, which resets both.
         good &= libc::prctl(libc::PR_SET_DUMPABLE, libc::c_ulong::from(dumpable)) == 0;
-        good &= libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) == 0;
+        let signal = libc::c_ulong::from(libc::SIGKILL.unsigned_abs());
+        good &= libc::prctl(libc::PR_SET_PDEATHSIG, signal) == 0;
         if good {
             libc::write(TELL, b"!".as_ptr().cast(), 1);
         }

@@ -8,7 +8,8 @@ fn delivered(room: usize, said: Dword, image: &[u8]) -> (Dword, Dword, Vec<u8>) 
     let mut size = [0; 5];
     size[1..].copy_from_slice(&said.to_ne_bytes());
     let at: *mut Dword = size[1..].as_mut_ptr().cast();
-    // SAFETY: the size is a number behind a pointer that need not be aligned; the buffer has the room.
+    // SAFETY: the size is a number behind a pointer that need not be aligned. No more than the image is written, whatever
+    // the size says, and no image of these tests is longer than the buffer.
     let code = unsafe {
         deliver(buffer[1..=room].as_mut_ptr().cast(), at, || {
             Ok(image.to_vec())

@@ -83,7 +83,7 @@ struct Detail {
 fn tell_batch(hand: &Hand<'_>, how: How, rows: &[Connection], identities: &[Id]) {
     let mut outcomes = vec![Outcome::default(); rows.len()];
     let count = u32::try_from(rows.len()).expect("a table is small");
-    // SAFETY: both arrays have `count` elements of the layouts in the header.
+    // SAFETY: both arrays have `count` elements of the layouts in the header, whose sizes are compared below.
     unsafe {
         exports::tcpentry_delete_batch(
             IDS,
@@ -98,7 +98,8 @@ fn tell_batch(hand: &Hand<'_>, how: How, rows: &[Connection], identities: &[Id])
 }
 
 fn delete_id(id: &Id) -> Report {
-    // SAFETY: it has the layout in the header, and its text ends with a zero.
+    // SAFETY: it has the layout in the header, whose size is compared below, and whatever bytes it holds are looked at
+    // within that size.
     let code = unsafe { exports::tcpentry_delete_id(std::ptr::from_ref(id).cast()) };
     last(code)
 }
@@ -107,12 +108,12 @@ fn set_entry(local: SocketAddr, peer: SocketAddr) -> Report {
     let code = match (local, peer) {
         (SocketAddr::V4(local), SocketAddr::V4(peer)) => {
             let row = TcpRow::deleting(local, peer);
-            // SAFETY: it is a row.
+            // SAFETY: the pointer is to a row, which is alive until after the call.
             unsafe { exports::SetTcpEntry(&raw const row) }
         }
         (SocketAddr::V6(local), SocketAddr::V6(peer)) => {
             let row = Tcp6Row::deleting(local, peer);
-            // SAFETY: it is a row.
+            // SAFETY: as above.
             unsafe { exports::SetTcp6Entry(&raw const row) }
         }
         _ => unreachable!("the ends of a tuple are of one family"),
@@ -126,7 +127,7 @@ fn last(code: u32) -> Report {
         result: Outcome::default(),
         text: [0; 512],
     };
-    // SAFETY: it has the layout in the header.
+    // SAFETY: it has the layout in the header, whose size is compared below, and is alive until after the call.
     unsafe { exports::tcpentry_last_detail((&raw mut detail).cast()) };
     let end = detail.text.iter().position(|&byte| byte == 0);
     let text = String::from_utf8_lossy(&detail.text[..end.unwrap_or(0)]);
@@ -150,3 +151,9 @@ fn report(code: u32, detail: Outcome, text: &str) -> Report {
 const IDS: c_int = 2;
 const DELETED: u32 = 0;
 const GONE: u32 = 2;
+
+const _: () = {
+    assert!(size_of::<Id>() == size_of::<exports::Id>());
+    assert!(size_of::<Outcome>() == size_of::<exports::Outcome>());
+    assert!(size_of::<Detail>() == size_of::<exports::LastDetail>());
+};
