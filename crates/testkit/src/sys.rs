@@ -1,6 +1,7 @@
 //! The system calls that rustix lacks or calls unsafe: the only file of this crate with unsafe code.
 #![allow(unsafe_code)]
 
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd};
 
 use rustix::io::Errno;
@@ -59,13 +60,56 @@ pub(crate) fn send_memory(socket: impl AsFd) -> Result<u32, Errno> {
     check(result.into()).map(|()| counters[5])
 }
 
-/// Makes a system call fail for this thread: a seccomp filter.
-pub(crate) fn refuse(
-    call: libc::c_long,
-    first_argument: Option<u32>,
-    errno: i32,
-) -> Result<(), Errno> {
+/// What a seccomp filter makes of a system call.
+#[derive(Clone, Copy)]
+pub(crate) enum Fate {
+    /// It fails.
+    Refused(i32),
+    /// It waits until who listens has been told.
+    Told,
+    /// It ends the process.
+    Deadly,
+}
+
+/// What becomes of a system call: of any, or where it has this first argument.
+#[derive(Clone, Copy)]
+pub(crate) struct Rule {
+    pub(crate) call: libc::c_long,
+    pub(crate) first_argument: Option<u32>,
+    pub(crate) fate: Fate,
+}
+
+/// Puts this thread, and what it starts, under a seccomp filter.
+pub(crate) fn restrict(rules: &[Rule]) -> Result<(), Errno> {
+    install(rules, 0).map(drop)
+}
+
+/// The same, with the descriptor by which [`next_told`] hears of what is `Told`.
+pub(crate) fn restrict_and_listen(rules: &[Rule]) -> Result<OwnedFd, Errno> {
+    let number = install(rules, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER)?;
+    let number = i32::try_from(number).map_err(|_| Errno::PROTO)?;
+    // SAFETY: with this flag the kernel answers with a descriptor that it has just made, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+fn install(rules: &[Rule], flags: libc::c_ulong) -> Result<libc::c_long, Errno> {
     rustix::thread::set_no_new_privs(true)?;
+    let mut program = compile(rules);
+    let filter = libc::sock_fprog {
+        len: u16::try_from(program.len()).expect("it is short"),
+        filter: program.as_mut_ptr(),
+    };
+    let operation = libc::c_ulong::from(libc::SECCOMP_SET_MODE_FILTER);
+    // SAFETY: the kernel reads `len` instructions from `filter`, which is the vector above, alive until after the call, and
+    // copies them.
+    let result = unsafe { libc::syscall(libc::SYS_seccomp, operation, flags, &raw const filter) };
+    if result < 0 {
+        return Err(last_errno());
+    }
+    Ok(result)
+}
+
+fn compile(rules: &[Rule]) -> Vec<libc::sock_filter> {
     let load = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
     let jump = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
     let answer = libc::BPF_RET | libc::BPF_K;
@@ -77,115 +121,70 @@ pub(crate) fn refuse(
     };
     // struct seccomp_data: the number at 0, the arguments as 64 bits from 16 on.
     let low_half = if cfg!(target_endian = "big") { 20 } else { 16 };
-    let call = u32::try_from(call).expect("numbers of calls are small");
-    let refusal = libc::SECCOMP_RET_ERRNO | errno.unsigned_abs();
-    let mut program = match first_argument {
-        Some(argument) => vec![
-            step(load, 0, 0),
-            step(jump, call, 3),
-            step(load, low_half, 0),
-            step(jump, argument, 1),
-            step(answer, refusal, 0),
-        ],
-        None => vec![
-            step(load, 0, 0),
-            step(jump, call, 1),
-            step(answer, refusal, 0),
-        ],
-    };
+    let mut program = Vec::new();
+    for rule in rules {
+        let call = u32::try_from(rule.call).expect("numbers of calls are small");
+        let fate = match rule.fate {
+            Fate::Refused(errno) => libc::SECCOMP_RET_ERRNO | errno.unsigned_abs(),
+            Fate::Told => libc::SECCOMP_RET_USER_NOTIF,
+            Fate::Deadly => libc::SECCOMP_RET_KILL_PROCESS,
+        };
+        program.push(step(load, 0, 0));
+        if let Some(argument) = rule.first_argument {
+            program.push(step(jump, call, 3));
+            program.push(step(load, low_half, 0));
+            program.push(step(jump, argument, 1));
+        } else {
+            program.push(step(jump, call, 1));
+        }
+        program.push(step(answer, fate, 0));
+    }
     program.push(step(answer, libc::SECCOMP_RET_ALLOW, 0));
-    let filter = libc::sock_fprog {
-        len: u16::try_from(program.len()).expect("it is short"),
-        filter: program.as_mut_ptr(),
-    };
-    // SAFETY: the kernel reads `len` instructions from `filter`, which is the vector above, alive
-    // until after the call, and copies them.
+    program
+}
+
+/// Takes the next call that waits to be told; waits for one. `ENOENT` where who made it has been killed meanwhile.
+pub(crate) fn next_told(listener: &OwnedFd) -> Result<libc::seccomp_notif, Errno> {
+    let mut told = MaybeUninit::<libc::seccomp_notif>::zeroed();
+    // SAFETY: the number of this request says how large the structure is, and the kernel writes one where the pointer is
+    // to room for one, full of zeros as it demands.
     let result = unsafe {
-        libc::prctl(
-            libc::PR_SET_SECCOMP,
-            libc::c_ulong::from(libc::SECCOMP_MODE_FILTER),
-            &raw const filter,
+        libc::ioctl(
+            listener.as_raw_fd(),
+            libc::SECCOMP_IOCTL_NOTIF_RECV,
+            told.as_mut_ptr(),
         )
     };
-    check(result.into())
+    check(result.into())?;
+    // SAFETY: it is all integers, of which zeros are some as well as what the kernel wrote.
+    Ok(unsafe { told.assume_init() })
 }
 
-/// Makes system calls of this thread, and of what it starts, wait for a word of whoever holds the descriptor: another
-/// seccomp filter (Linux 5.0; `SECCOMP_USER_NOTIF_FLAG_CONTINUE` 5.5).
-pub(crate) fn announce(calls: &[libc::c_long]) -> Result<OwnedFd, Errno> {
-    rustix::thread::set_no_new_privs(true)?;
-    let step = |code, jt, k| libc::sock_filter {
-        code: u16::try_from(code).expect("opcodes have 16 bits"),
-        jt,
-        jf: 0,
-        k,
-    };
-    let answer = libc::BPF_RET | libc::BPF_K;
-    let mut program = vec![step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0)];
-    for (index, call) in calls.iter().enumerate() {
-        let call = u32::try_from(*call).expect("numbers of calls are small");
-        // Over the other calls, and over what allows all that is none of them.
-        let over = u8::try_from(calls.len() - index).expect("they are few");
-        program.push(step(
-            libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K,
-            over,
-            call,
-        ));
-    }
-    program.push(step(answer, 0, libc::SECCOMP_RET_ALLOW));
-    program.push(step(answer, 0, libc::SECCOMP_RET_USER_NOTIF));
-    let filter = libc::sock_fprog {
-        len: u16::try_from(program.len()).expect("it is short"),
-        filter: program.as_mut_ptr(),
-    };
-    // SAFETY: the kernel reads `len` instructions from `filter`, which is the vector above, alive until after the
-    // call, and copies them.
-    let listener = unsafe {
-        libc::syscall(
-            libc::SYS_seccomp,
-            libc::SECCOMP_SET_MODE_FILTER,
-            libc::SECCOMP_FILTER_FLAG_NEW_LISTENER,
-            &raw const filter,
-        )
-    };
-    match i32::try_from(listener) {
-        // SAFETY: the kernel has just opened it for this call, and it is nobody else's.
-        Ok(listener) if listener >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(listener) }),
-        _ => Err(last_errno()),
-    }
-}
-
-/// The next call that waits for a word: the thread, and the number of the call. `word` gives the errno with which it
-/// fails, or lets it go on.
-pub(crate) fn answer_announced(
-    listener: BorrowedFd<'_>,
-    word: impl FnOnce(u32, libc::c_long) -> Option<i32>,
+/// Lets a call that was told fail with this errno, or go on as if nobody had listened.
+pub(crate) fn answer_told(
+    listener: &OwnedFd,
+    told: &libc::seccomp_notif,
+    errno: Option<i32>,
 ) -> Result<(), Errno> {
-    // SAFETY: it is a structure of numbers, for which zero is a value; the kernel demands zeros.
-    let mut call: libc::seccomp_notif = unsafe { std::mem::zeroed() };
-    // SAFETY: the descriptor is borrowed, so it is open during the call; the kernel writes a structure of that size,
-    // which the number of the request says, to `call`.
-    let received = unsafe { libc::ioctl(listener.as_raw_fd(), NOTIF_RECV, &raw mut call) };
-    check(received.into())?;
-    let errno = word(call.pid, call.data.nr.into());
     let mut answer = libc::seccomp_notif_resp {
-        id: call.id,
+        id: told.id,
         val: 0,
         error: errno.map_or(0, |errno| -errno),
         flags: match errno {
             Some(_) => 0,
-            None => u32::try_from(libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE).expect("one bit"),
+            None => u32::try_from(libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE).expect("it is a bit"),
         },
     };
-    // SAFETY: as above; the kernel reads `answer`, which has the size that the number of the request says.
-    let sent = unsafe { libc::ioctl(listener.as_raw_fd(), NOTIF_SEND, &raw mut answer) };
-    check(sent.into())
+    // SAFETY: the number of this request says how large the structure is, and the pointer is to one.
+    let result = unsafe {
+        libc::ioctl(
+            listener.as_raw_fd(),
+            libc::SECCOMP_IOCTL_NOTIF_SEND,
+            &raw mut answer,
+        )
+    };
+    check(result.into())
 }
-
-/// `SECCOMP_IOCTL_NOTIF_RECV`: `_IOWR('!', 0, struct seccomp_notif)`, of 80 bytes.
-const NOTIF_RECV: libc::Ioctl = 0xc050_2100;
-/// `SECCOMP_IOCTL_NOTIF_SEND`: `_IOWR('!', 1, struct seccomp_notif_resp)`, of 24 bytes.
-const NOTIF_SEND: libc::Ioctl = 0xc018_2101;
 
 /// Gives a signal a handler that does nothing, and does not let calls go on that it interrupts (no `SA_RESTART`).
 pub(crate) fn handle_without_restart(signal: libc::c_int) -> Result<(), Errno> {

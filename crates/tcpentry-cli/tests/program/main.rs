@@ -5,6 +5,7 @@
 mod against_ss;
 mod containers;
 mod delete;
+mod environment;
 mod exactly;
 mod exit_codes;
 mod faults;
@@ -23,4 +24,5 @@ mod shows;
 mod system_log;
 mod terminal;
 mod unknown;
+mod untouched;
 mod util;

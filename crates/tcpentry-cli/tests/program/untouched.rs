@@ -1,0 +1,144 @@
+//! What the program leaves alone: it runs no other program, and opens no file to write to it. SECURITY.md promises it.
+
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+
+use tcpentry_testkit::pty::Terminal;
+use tcpentry_testkit::seccomp::{Touched, watching};
+use tcpentry_testkit::{isolated, skip, stage};
+
+use crate::util::{Run, connections, ends, identity, is_alive, local, program, run};
+
+/// What was watched, once the program has been seen to run nothing but itself and to open nothing to write to it; skips
+/// the test where nobody can watch.
+macro_rules! clean {
+    ($watched:expr) => {
+        match $watched {
+            Ok((value, touched)) => {
+                assert_clean(&touched);
+                value
+            }
+            Err(errno) => skip!("no filter can be listened to: {errno}"),
+        }
+    };
+}
+
+#[track_caller]
+fn assert_clean(touched: &[Touched]) {
+    let program = Path::new(env!("CARGO_BIN_EXE_tcpentry"));
+    // The demo starts itself, by the path that the kernel tells.
+    let itself = [program.to_owned(), program.canonicalize().unwrap()];
+    let (run, opened): (Vec<&Touched>, Vec<&Touched>) = touched.iter().partition(|it| it.run);
+    let others: Vec<&PathBuf> = run
+        .iter()
+        .map(|it| &it.path)
+        .filter(|path| !itself.contains(path))
+        .collect();
+    assert!(others.is_empty(), "it ran {others:?}");
+    let written: Vec<_> = opened.iter().filter(|it| it.to_write()).collect();
+    assert!(written.is_empty(), "it opened {written:?}");
+    // Itself, and its libraries at least: it has been watched.
+    assert!(!run.is_empty() && !opened.is_empty());
+}
+
+#[test]
+fn looking_runs_and_writes_nothing() {
+    isolated(|| {
+        let (_ends, _listener, port) = connections(2);
+        for (words, code) in [
+            ("list -a -p -i", 0),
+            ("list --json -p --id", 0),
+            ("list process sh or user root or container x or dev lo", 0),
+            ("list host localhost and sport = :http", 0),
+            (&format!("list -N {}", std::process::id()), 0),
+            ("list --all-netns -p", 0),
+            ("doctor", 0),
+            ("--help", 0),
+            ("list no such filter", 2),
+            (&format!("delete -n --yes -p dport = :{port}"), 0),
+        ] {
+            let done: Run = clean!(watching(|| run(words)));
+            assert_eq!(done.code, code, "{words}: {}{}", done.out, done.err);
+        }
+    });
+}
+
+#[test]
+fn deleting_runs_and_writes_nothing() {
+    isolated(|| {
+        let (doomed, _listener, port) = connections(5);
+        let id = identity(doomed[1].client.local_addr().unwrap());
+        for words in [
+            format!("delete {}", ends(&doomed[0].client)),
+            format!("delete --id {id}"),
+            format!("delete --yes -p src {}", local(&doomed[2])),
+        ] {
+            let done: Run = clean!(watching(|| run(&words)));
+            assert_eq!(done.code, 0, "{words}: {}", done.err);
+        }
+        let borrowed = format!("delete --method borrow {}", ends(&doomed[3].client));
+        let done: Run = clean!(watching(|| run(&borrowed)));
+        assert_eq!(done.code, 0, "{}", done.err);
+        let rest = format!("delete --yes --until-quiet 10ms dport = :{port}");
+        let done: Run = clean!(watching(|| run(&rest)));
+        assert_eq!(done.code, 0, "{}", done.err);
+        assert!(!doomed.iter().any(is_alive));
+    });
+}
+
+#[test]
+fn deleting_very_many_runs_and_writes_nothing() {
+    isolated(|| {
+        let (doomed, _listener, port) = connections(700);
+        let words = format!("delete --yes dport = :{port}");
+        let done: Run = clean!(watching(|| run(&words)));
+        assert_eq!((done.code, done.rows().len()), (0, 700), "{}", done.err);
+        assert!(!doomed.iter().any(is_alive));
+    });
+}
+
+#[test]
+fn asking_runs_and_writes_nothing() {
+    isolated(|| {
+        let (doomed, _listener, port) = connections(2);
+        let status = clean!(watching(|| {
+            let terminal = Terminal::open();
+            let mut child = program()
+                .args(["delete", "dport", "=", &format!(":{port}")])
+                .stdin(terminal.inside())
+                .stdout(terminal.inside())
+                .stderr(terminal.inside())
+                .spawn()
+                .unwrap();
+            terminal.await_text("[y/N] ");
+            terminal.type_in("y\n");
+            child.wait().unwrap()
+        }));
+        assert!(status.success());
+        assert!(!doomed.iter().any(is_alive));
+    });
+}
+
+#[test]
+fn the_system_log_is_told_and_not_written_to() {
+    isolated(|| {
+        if let Err(reason) = stage::without_devices() {
+            skip!("no mount namespace: {reason}");
+        }
+        let log = UnixDatagram::bind("/dev/log").unwrap();
+        let (doomed, _listener, port) = connections(2);
+        let words = format!("delete --yes --syslog dport = :{port}");
+        let done: Run = clean!(watching(|| run(&words)));
+        assert_eq!(done.code, 0, "{}", done.err);
+        assert!(!doomed.iter().any(is_alive));
+        assert!(log.recv(&mut [0; 1000]).unwrap() > 0);
+    });
+}
+
+#[test]
+fn the_demo_runs_itself_and_writes_nothing() {
+    isolated(|| {
+        let done: Run = clean!(watching(|| run("demo")));
+        assert_eq!(done.code, 0, "{}", done.err);
+    });
+}
