@@ -142,3 +142,22 @@ fn the_demo_runs_itself_and_writes_nothing() {
         assert_eq!(done.code, 0, "{}", done.err);
     });
 }
+
+/// Who may run it as root with words of his own may name any file.
+#[test]
+fn what_is_no_namespace_is_looked_at_and_not_opened() {
+    isolated(|| {
+        for file in ["/dev/zero", "/proc/kmsg", "/proc/self/exe"] {
+            let words = format!("list -N {file}");
+            let (done, touched) = match watching(|| run(&words)) {
+                Ok(watched) => watched,
+                Err(errno) => skip!("no filter can be listened to: {errno}"),
+            };
+            assert_eq!(done.code, 2, "{}", done.err);
+            assert!(done.err.contains("is no network namespace"), "{}", done.err);
+            let mut seen = touched.iter().filter(|it| it.path == Path::new(file));
+            let looked = seen.all(|it| it.flags & libc::O_PATH != 0);
+            assert!(looked && !touched.is_empty(), "{touched:?}");
+        }
+    });
+}

@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 use std::num::NonZeroI32;
 use std::ops::ControlFlow;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -348,10 +348,18 @@ fn inode_of(file: &OwnedFd) -> Result<Option<u64>, Errno> {
     Ok(Some(rustix::fs::fstat(file)?.st_ino))
 }
 
+/// Opens what may be a namespace's file. Anything else is only looked at: to open a device can do something (a watchdog
+/// starts to count), to open a pipe can wait, and root may have let others say which file it is.
 fn open(path: &Path) -> Result<OwnedFd, Errno> {
-    // Whatever else it may be: a pipe must not make us wait.
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    rustix::io::retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))
+    let opened = |path: &Path, flags| {
+        rustix::io::retry_on_intr(|| rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::empty()))
+    };
+    let seen = opened(path, OFlags::PATH)?;
+    if rustix::fs::fstatfs(&seen)?.f_type != NSFS_MAGIC {
+        return Ok(seen);
+    }
+    let itself = format!("/proc/self/fd/{}", seen.as_raw_fd());
+    opened(Path::new(&itself), OFlags::RDONLY)
 }
 
 const OWN: &str = "/proc/thread-self/ns/net";
