@@ -166,7 +166,8 @@ pub(crate) fn allow_many_descriptors() {
     let _ = rustix::process::setrlimit(Resource::Nofile, raised);
 }
 
-/// Does something for each, on as many threads as there are processors; the answers are in their order.
+/// Does something for each, on as many threads as there are processors and may be started; the answers are in their
+/// order.
 pub(crate) fn in_parallel<I: Sync, O: Send>(inputs: &[I], work: impl Fn(&I) -> O + Sync) -> Vec<O> {
     let next = Mutex::new(inputs.iter().enumerate());
     let worker = || {
@@ -180,12 +181,15 @@ pub(crate) fn in_parallel<I: Sync, O: Send>(inputs: &[I], work: impl Fn(&I) -> O
             done.push((index, work(input)));
         }
     };
-    let workers = workers_for(inputs.len());
+    let helpers = workers_for(inputs.len()).saturating_sub(1);
     let mut outputs: Vec<_> = thread::scope(|scope| {
-        let started: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
-        started
+        let start = |_| thread::Builder::new().spawn_scoped(scope, worker).ok();
+        let helpers: Vec<_> = (0..helpers).map_while(start).collect();
+        let own = worker();
+        helpers
             .into_iter()
-            .flat_map(|worker| worker.join().unwrap_or_default())
+            .flat_map(|helper| helper.join().unwrap_or_default())
+            .chain(own)
             .collect()
     });
     outputs.sort_by_key(|(index, _)| *index);

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use tcpentry_testkit::{isolated, seccomp, tcp};
 
-use crate::util::{Run, ends, is_alive, local, opened, run_opened};
+use crate::util::{Run, connections, ends, is_alive, local, opened, program, run_opened};
 
 /// Runs the program with words where it may have so few descriptors.
 fn with_descriptors(limit: u32, words: &str) -> Run {
@@ -78,5 +78,37 @@ fn in_a_sandbox_that_lets_it_not_send_or_receive_nothing_is_done() {
             }
         }
         assert!(is_alive(&connection));
+    });
+}
+
+#[test]
+fn where_no_second_thread_is_to_be_had_one_does_it_or_says_why_not() {
+    isolated(|| {
+        // No thread gets a stack as large as this. So it is where a limit of processes has been reached.
+        let alone = |words: &str| -> Run {
+            let mut command = program();
+            command.args(words.split_whitespace());
+            let stack = u64::MAX.to_string();
+            command
+                .env("RUST_MIN_STACK", stack)
+                .output()
+                .unwrap()
+                .into()
+        };
+        let (doomed, _listener, port) = connections(600);
+        for words in [
+            "list -a -p",
+            "list --all-netns",
+            "doctor",
+            &format!("delete --yes -p dport = :{port}"),
+        ] {
+            let done = alone(words);
+            assert_eq!(done.code, 0, "{words}: {}", done.err);
+            assert!(!done.err.contains("panicked"), "{}", done.err);
+        }
+        assert!(!doomed.iter().any(is_alive));
+        let demo = alone("demo");
+        assert_eq!(demo.code, 7, "{}", demo.err);
+        assert!(demo.err.contains("cannot start a thread"), "{}", demo.err);
     });
 }

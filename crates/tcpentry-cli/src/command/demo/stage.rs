@@ -67,13 +67,16 @@ impl Actor {
             return Err("a process without standard input and output".to_owned());
         };
         let (sender, lines) = channel();
-        thread::spawn(move || {
+        let listen = move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
                 if sender.send(line).is_err() {
                     return;
                 }
             }
-        });
+        };
+        thread::Builder::new()
+            .spawn(listen)
+            .map_err(|error| format!("cannot start a thread: {error}"))?;
         Ok(Self {
             child,
             input,
