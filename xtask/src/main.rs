@@ -7,6 +7,7 @@ mod command;
 mod generate;
 mod install;
 mod kernels;
+mod miri;
 mod namespace;
 mod soak;
 mod test;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         ["kernels", ref words @ ..] => kernels::Options::parse(words)
             .map_err(|error| anyhow::anyhow!("{error:#}\n\n{HELP}"))
             .and_then(|options| kernels::run(&options)),
+        ["miri"] => miri::run(),
         ["generate"] => generate::write(),
         ["generate", "--check"] => generate::check(),
         ["install", ref options @ ..] => install::Options::parse(options)
@@ -76,6 +78,8 @@ cargo xtask COMMAND
   kernels [SUITE...] [--only NAME] [--mirror URI]
                     Boots Debian's kernels (5.10, 6.1, 6.12 and the newest, or those of the suites
                     named) under QEMU and runs the tests there; downloads go to target/kernels
+  miri              Runs the unit tests that ask no kernel under Miri, which a nightly toolchain has; takes long.
+                    Without one it says so, and does nothing
   generate          Writes the manual page and the shells' completions from the program's definition
   generate --check  Fails if one of them is not what `generate` would write
   install --prefix P [--destdir D]
