@@ -435,14 +435,15 @@ fn a_client_that_reconnects_is_held_off() {
                 }
             });
             let start = Instant::now();
-            let held = run(&format!("delete --yes --for 1500ms dport = :{}", at.port()));
-            assert!(start.elapsed() >= Duration::from_millis(1500));
+            let held = run(&format!("delete --yes --for 2s dport = :{}", at.port()));
+            assert!(start.elapsed() >= Duration::from_secs(2));
             over.store(true, Ordering::Relaxed);
             // The last one is let go.
             let _ = run(&format!("delete --yes sport = :{}", at.port()));
             assert_eq!(held.code, 0, "{}", held.err);
             let rows = held.rows().len();
-            assert!(rows >= 3, "{}", held.out);
+            // On a busy machine there are fewer rounds.
+            assert!(rows >= 2, "{}", held.out);
             // The last one may have come when it was over.
             let connected = connected.load(Ordering::Relaxed) as usize;
             assert!(rows <= connected && connected <= rows + 1, "{connected}");
