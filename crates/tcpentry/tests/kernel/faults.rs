@@ -184,6 +184,6 @@ fn signals_that_come_all_the_time_change_nothing() {
                 do_everything(&doomed, &elsewhere);
             }
         });
-        assert!(signals > 1000, "{signals}");
+        assert!(signals > 100, "{signals}");
     });
 }
