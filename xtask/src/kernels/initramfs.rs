@@ -160,6 +160,9 @@ impl Tree {
                 }
             }
         }
+        // Where it is not, Python complains, and a test that waits for "ready" reads that instead.
+        let dynamic = library.join("lib-dynload");
+        fs::create_dir_all(self.at(&dynamic.to_string_lossy()))?;
         Ok(())
     }
 
@@ -192,7 +195,11 @@ impl Tree {
                 }
             }
         }
-        for file in ["modules.builtin", "modules.order"] {
+        for file in [
+            "modules.builtin",
+            "modules.builtin.modinfo",
+            "modules.order",
+        ] {
             let file = inside.join(file);
             // Newer packages have them elsewhere; without them nothing is built in, and nothing more is looked for.
             if kernel.root.join(&file).exists() {
