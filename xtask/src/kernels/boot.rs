@@ -1,64 +1,130 @@
-//! One run of QEMU.
+//! One kernel under QEMU, to the end of its tests.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use super::results;
 use crate::command;
 
-/// Boots the kernel and returns what its `/init` wrote to the second serial port. The first is the console;
-/// both are kept in the folder.
-pub(super) fn run(
-    folder: &Path,
-    image: &Path,
-    archive: &Path,
-    patience: Duration,
-) -> Result<String> {
-    let console = folder.join("console.log");
-    let results = folder.join("results.log");
-    // Emulated: a machine that is itself a guest often has a /dev/kvm that can't run these.
-    //
-    // Without CMPXCHG16B: QEMU before 8.0 (seen in 7.2) makes its flags of the operands of the last instruction and the
-    // operation of an older one, so that a part of an address may become EFLAGS. Where that sets VM, the next interrupt
-    // is a double fault. Linux allocates memory by this instruction, 6.12 so that it panicked within a minute; where
-    // the processor lacks it, it has another way.
-    let words = "qemu-system-x86_64 -machine pc -accel tcg -cpu max,-cx16 -smp 2 -m 1024 \
-                 -display none -nic none -no-reboot";
-    let mut qemu = command::program(words.split_whitespace());
-    // An emulated timer that comes late on a busy machine would be a panic at the start.
-    qemu.args([
-        "-append",
-        "console=ttyS0 loglevel=3 panic=-1 no_timer_check",
-    ])
-    .arg("-kernel")
-    .arg(image)
-    .arg("-initrd")
-    .arg(archive)
-    .arg("-serial")
-    .arg(format!("file:{}", console.display()))
-    .arg("-serial")
-    .arg(format!("file:{}", results.display()))
-    .stdin(Stdio::null());
-    println!("+ {}", command::shown(&qemu));
-    let mut child = qemu.spawn().context("cannot run QEMU")?;
-    let start = Instant::now();
-    while child.try_wait()?.is_none() {
-        if start.elapsed() > patience {
-            // What it has said until then is worth reading.
-            child.kill()?;
-            child.wait()?;
-            println!(
-                "not finished after {patience:?}; its console is in {}",
-                console.display()
-            );
-            break;
+/// What is booted, and where its logs go.
+pub(super) struct Machine<'a> {
+    pub(super) folder: &'a Path,
+    pub(super) image: &'a Path,
+    pub(super) archive: &'a Path,
+    /// How long one boot may take, tests and all.
+    pub(super) patience: Duration,
+}
+
+/// What a machine has said.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// What its `/init` wrote to the second serial port.
+    pub(super) results: String,
+    /// Whether it was booted twice, the first time in vain.
+    pub(super) again: bool,
+}
+
+impl Machine<'_> {
+    /// Boots the kernel, and once more where it ends before the first test: an emulated machine sometimes panics
+    /// while it starts, which tells nothing of the kernel. What ends later, or a second time, has ended.
+    pub(super) fn run(&self) -> Result<Said> {
+        let first = self.boot()?;
+        if !first.ended || results::have_begun(&first.said) {
+            return Ok(Said {
+                results: first.said,
+                again: false,
+            });
         }
-        thread::sleep(Duration::from_millis(200));
+        let console = self.folder.join("console-first.log");
+        fs::rename(self.console(), &console)?;
+        println!(
+            "ended before the first test, and is booted once more; its first console is in {}",
+            console.display()
+        );
+        Ok(Said {
+            results: self.boot()?.said,
+            again: true,
+        })
     }
-    let said = fs::read(&results).with_context(|| format!("{}", results.display()))?;
-    Ok(String::from_utf8_lossy(&said).replace('\r', ""))
+
+    /// Both serial ports are kept in the folder; the first is the console.
+    fn boot(&self) -> Result<Boot> {
+        let console = self.console();
+        let results = self.folder.join("results.log");
+        // Emulated: a machine that is itself a guest often has a /dev/kvm that can't run these.
+        //
+        // Without CMPXCHG16B: QEMU before 8.0 (seen in 7.2) makes its flags of the operands of the last instruction and
+        // the operation of an older one, so that a part of an address may become EFLAGS. Where that sets VM, the next
+        // interrupt is a double fault. Linux allocates memory by this instruction, 6.12 so that it panicked within a
+        // minute; where the processor lacks it, it has another way.
+        let words = "qemu-system-x86_64 -machine pc -accel tcg -cpu max,-cx16 -smp 2 -m 1024 \
+                     -display none -nic none -no-reboot";
+        let mut qemu = command::program(words.split_whitespace());
+        // An emulated timer that comes late on a busy machine would be a panic at the start.
+        qemu.args([
+            "-append",
+            "console=ttyS0 loglevel=3 panic=-1 no_timer_check",
+        ])
+        .arg("-kernel")
+        .arg(self.image)
+        .arg("-initrd")
+        .arg(self.archive)
+        .arg("-serial")
+        .arg(format!("file:{}", console.display()))
+        .arg("-serial")
+        .arg(format!("file:{}", results.display()))
+        .stdin(Stdio::null());
+        println!("+ {}", command::shown(&qemu));
+        let mut child = qemu.spawn().context("cannot run QEMU")?;
+        let start = Instant::now();
+        let mut ended = true;
+        while child.try_wait()?.is_none() {
+            if start.elapsed() > self.patience {
+                // What it has said until then is worth reading.
+                child.kill()?;
+                child.wait()?;
+                ended = false;
+                println!(
+                    "not finished after {:?}; its console is in {}",
+                    self.patience,
+                    console.display()
+                );
+                break;
+            }
+            thread::sleep(Duration::from_millis(200));
+        }
+        if let Some(panic) = text(&console)?.lines().find(|line| is_panic(line)) {
+            println!("{panic}\nits console is in {}", console.display());
+        }
+        Ok(Boot {
+            said: text(&results)?,
+            ended,
+        })
+    }
+
+    fn console(&self) -> PathBuf {
+        self.folder.join("console.log")
+    }
+}
+
+/// What became of one boot.
+struct Boot {
+    said: String,
+    /// By itself, and not because our patience did.
+    ended: bool,
+}
+
+fn is_panic(line: &str) -> bool {
+    line.contains("Kernel panic")
+}
+
+/// What came from a serial port.
+fn text(port: &Path) -> Result<String> {
+    let bytes = fs::read(port).with_context(|| format!("{}", port.display()))?;
+    Ok(String::from_utf8_lossy(&bytes).replace('\r', ""))
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::command;
+use boot::Machine;
 use results::Results;
 
 /// What the words ask for.
@@ -96,8 +97,13 @@ fn one(
     let kernel = package::unpacked(folder, suite, mirror)?;
     println!("{suite}: Linux {}", kernel.release);
     let archive = initramfs::make(&folder.join("initramfs"), &kernel, built, only)?;
-    let said = boot::run(folder, &kernel.image, &archive, PATIENCE)?;
-    Ok(Results::read(&kernel.release, &said))
+    let machine = Machine {
+        folder,
+        image: &kernel.image,
+        archive: &archive,
+        patience: PATIENCE,
+    };
+    Ok(Results::read(&kernel.release, &machine.run()?))
 }
 
 /// In the folders of root too, which a user's PATH lacks.

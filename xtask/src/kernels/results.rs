@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::boot::Said;
+
 /// Of all tests that were run there.
 #[derive(Debug, Default)]
 pub(super) struct Results {
@@ -12,19 +14,22 @@ pub(super) struct Results {
     skipped: Vec<String>,
     /// Whether all has been said.
     finished: bool,
+    /// Whether it was booted twice.
+    again: bool,
 }
 
 impl Results {
-    pub(super) fn read(release: &str, said: &str) -> Self {
+    pub(super) fn read(release: &str, said: &Said) -> Self {
         let mut results = Self {
             release: release.to_owned(),
+            again: said.again,
             ..Self::default()
         };
         let mut suite = "";
         let mut suites = 0;
         let mut ended = 0;
-        for line in said.lines() {
-            if let Some(name) = line.strip_prefix("suite ") {
+        for line in said.results.lines() {
+            if let Some(name) = line.strip_prefix(SUITE) {
                 (suite, suites) = (name, suites + 1);
             } else if line.starts_with("test result: ") {
                 ended += 1;
@@ -67,11 +72,19 @@ impl fmt::Display for Results {
         for skip in &self.skipped {
             write!(f, "\n  skipped: {skip}")?;
         }
+        if self.again {
+            write!(f, "\n  booted twice: it ended before the first test")?;
+        }
         if !self.finished {
             write!(f, "\n  not all tests came to an end")?;
         }
         Ok(())
     }
+}
+
+/// Whether any test has been run.
+pub(super) fn have_begun(said: &str) -> bool {
+    said.lines().any(|line| line.starts_with(SUITE))
 }
 
 /// In the form of docs/KERNELS.md.
@@ -91,15 +104,26 @@ pub(super) fn table(all: &[Results]) -> String {
     format!("| kernel | passed | failed | skipped |\n|---|---|---|---|{lines}")
 }
 
+/// What `/init` says before the tests of an executable.
+const SUITE: &str = "suite ";
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read(said: &str) -> Results {
+        let said = Said {
+            results: said.to_owned(),
+            again: false,
+        };
+        Results::read("6.1", &said)
+    }
 
     #[test]
     fn what_was_skipped_has_not_passed() {
         let said = "suite kernel\ntest a::b ... ok\ntest a::c ... ok\ntest d ... FAILED\n\
                     test result: FAILED. 2 passed\nskips\nskipped: a::c: no veth\nend\n";
-        let results = Results::read("6.1", said);
+        let results = read(said);
         assert_eq!((results.passed, results.skipped.len()), (1, 1));
         assert_eq!(results.failed, ["kernel: d"]);
         assert!(results.finished && !results.are_good());
@@ -109,7 +133,23 @@ mod tests {
     #[test]
     fn a_kernel_that_stopped_in_the_middle_is_no_good_one() {
         let said = "suite kernel\ntest a ... ok\nskips\nend\n";
-        assert!(!Results::read("6.1", said).are_good());
-        assert!(!Results::read("6.1", "").are_good());
+        assert!(!read(said).are_good());
+        assert!(!read("").are_good());
+    }
+    #[test]
+    fn only_a_kernel_that_ended_before_its_tests_is_worth_another_boot() {
+        assert!(!have_begun(""));
+        assert!(have_begun("suite kernel\n"));
+    }
+
+    #[test]
+    fn a_second_boot_is_told() {
+        let said = Said {
+            results: "suite kernel\ntest a ... ok\ntest result: ok\nskips\nend\n".to_owned(),
+            again: true,
+        };
+        let results = Results::read("6.1", &said);
+        assert!(results.are_good());
+        assert!(results.to_string().contains("booted twice"));
     }
 }
