@@ -263,8 +263,8 @@ impl TcpTable {
     /// The order is the kernel's. A walk that the kernel marks as interrupted
     /// (`NLM_F_DUMP_INTR`) is repeated, and what was already yielded is not yielded again. Under
     /// churn a socket that comes or goes during the walk may be missing, and also one that stays, where others of
-    /// its hash chain go while the walk has paused in it (the kernel goes on behind as many as it had shown); one
-    /// that moves within the table may come twice: the cookie tells.
+    /// its hash chain go while the walk has paused in it (the kernel goes on behind as many as it had shown). One
+    /// may come twice where others come into that chain, or where it moves within the table: the cookie tells.
     pub fn connections(&mut self, query: &Query) -> Result<Connections<'_>, Error> {
         Walk::start(&mut self.walker, query).map(Connections)
     }

@@ -183,7 +183,7 @@ impl Selected {
         }
     }
 
-    /// Leaves each once: a socket that moves during the walk is seen twice.
+    /// Leaves each once: under churn a walk may show a socket twice.
     fn forget_repetitions(&mut self) {
         let mut cookies: Vec<_> = self
             .doomed
