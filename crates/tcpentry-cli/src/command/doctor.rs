@@ -188,6 +188,18 @@ fn of_its_age(release: Option<(u32, u32)>) -> impl Iterator<Item = Finding> {
         .map(|(_, check, detail)| Finding::note(check, detail))
 }
 
+/// What of it has no owner, and so no other method.
+fn exceptions(release: Option<(u32, u32)>) -> &'static str {
+    let told: Vec<_> = of_its_age(release).map(|finding| finding.check).collect();
+    if told.contains(&"TIME_WAIT") {
+        ", except in TIME_WAIT or in FIN_WAIT2 without owner, and maybe other orphans"
+    } else if told.contains(&"orphans") {
+        ", except maybe orphans"
+    } else {
+        ""
+    }
+}
+
 /// The first two numbers of the kernel's release.
 fn release() -> Option<(u32, u32)> {
     let name = rustix::system::uname();
@@ -380,11 +392,7 @@ fn verdict(found: &Survey) -> (Finding, Exit) {
     const CHECK: &str = "result";
     if found.all() {
         let detail = "every connection of this network namespace can be deleted";
-        let but = if of_its_age(release()).any(|finding| finding.check == "TIME_WAIT") {
-            ", except in TIME_WAIT"
-        } else {
-            ""
-        };
+        let but = exceptions(release());
         return (Finding::ok(CHECK, format!("{detail}{but}")), Exit::Done);
     }
     if found.own() {
@@ -462,6 +470,9 @@ mod tests {
         assert_eq!(told((6, 1)).collect::<Vec<_>>(), all[1..]);
         assert_eq!(told((6, 10)).collect::<Vec<_>>(), all[2..]);
         assert_eq!(told((6, 11)).count(), 0);
+        assert!(exceptions(Some((5, 10))).contains("FIN_WAIT2"));
+        assert!(exceptions(Some((6, 1))).contains("maybe orphans"));
+        assert_eq!(exceptions(Some((6, 11))), "");
         assert!(release().is_some());
     }
 

@@ -36,12 +36,10 @@ fn the_doctor_of_root_is_content() {
         assert_eq!(shown.code, 0, "{}", shown.out);
         let rows = shown.rows();
         let result = rows.last().unwrap();
-        let expected = [
-            "ok",
-            "result",
-            "every connection of this network namespace can be deleted",
-        ];
-        assert_eq!(result, &expected);
+        assert_eq!(result[..2], ["ok", "result"]);
+        // Of an older kernel it goes on with the exceptions.
+        let every = "every connection of this network namespace can be deleted";
+        assert!(result[2].starts_with(every), "{}", result[2]);
         assert!(!shown.out.contains("missing"), "{}", shown.out);
         for object in run("doctor --json").objects() {
             assert!(object["check"].is_string() && object["status"].is_string());
