@@ -58,10 +58,10 @@ impl Machine<'_> {
         let results = self.folder.join("results.log");
         // Emulated: a machine that is itself a guest often has a /dev/kvm that can't run these.
         //
-        // Without CMPXCHG16B: QEMU before 8.0 (seen in 7.2) makes its flags of the operands of the last instruction and
-        // the operation of an older one, so that a part of an address may become EFLAGS. Where that sets VM, the next
-        // interrupt is a double fault. Linux allocates memory by this instruction, 6.12 so that it panicked within a
-        // minute; where the processor lacks it, it has another way.
+        // Without CMPXCHG16B: QEMU before 8.0 (seen in 7.2, not in 10.0) makes its flags of the operands of the last
+        // instruction and the operation of an older one, so that a part of an address may become EFLAGS. Where that
+        // sets VM, the next interrupt is a double fault. Linux allocates memory by this instruction, 6.12 so that it
+        // panicked within a minute; where the processor lacks it, it has another way.
         let words = "qemu-system-x86_64 -machine pc -accel tcg -cpu max,-cx16 -smp 2 -m 1024 \
                      -display none -nic none -no-reboot";
         let mut qemu = command::program(words.split_whitespace());
