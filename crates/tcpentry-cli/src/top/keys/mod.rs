@@ -38,6 +38,11 @@ fn press(top: &mut Top, key: KeyEvent, now: Instant) {
         }
     }
     let types = matches!(top.mode, Mode::Filter | Mode::Save);
+    // A letter with Ctrl or Alt is not that letter: an Esc and a `y` that arrive together are read as Alt-y, and mean no.
+    let is_chord = key.modifiers.intersects(!KeyModifiers::SHIFT);
+    if !types && is_chord && matches!(key.code, KeyCode::Char(_)) {
+        return;
+    }
     match key.code {
         KeyCode::F(1) => return top.show_help(),
         KeyCode::Char('?') if !types => return top.show_help(),
