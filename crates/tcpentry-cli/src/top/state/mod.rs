@@ -127,6 +127,8 @@ pub(crate) struct Preview {
     serial: u64,
     pub(crate) asked: usize,
     pub(crate) items: Option<Vec<Item>>,
+    /// They were on the screen: nobody confirms what he can't have seen.
+    pub(crate) seen: bool,
     pub(crate) scroll: usize,
     /// Since it was confirmed: what became of how many.
     pub(crate) running: Option<Counts>,
@@ -701,12 +703,12 @@ impl Top {
         self.ask(Command::Rehearse { serial, targets });
     }
 
-    /// Deletes exactly what the preview shows, if it is there yet.
+    /// Deletes exactly what the preview shows, if it has shown it yet.
     pub(crate) fn confirm_deletion(&mut self) {
         let Some(preview) = &mut self.preview else {
             return;
         };
-        if preview.running.is_some() || preview.items.is_none() {
+        if preview.running.is_some() || !preview.seen {
             return;
         }
         let targets = preview.confirmed();

@@ -1,4 +1,4 @@
-//! What is drawn: a widget for each part of the screen. Nothing here changes anything, or asks the kernel.
+//! What is drawn: a widget for each part of the screen. Nothing here changes what is shown, or asks the kernel.
 
 mod columns;
 mod details;
@@ -38,7 +38,7 @@ impl Areas {
     }
 }
 
-/// Draws the screen, and tells the state how many lines of the table fit on it.
+/// Draws the screen, and tells the state how many lines of the table fit on it, and that a preview was to be seen.
 pub(crate) fn draw(frame: &mut Frame<'_>, top: &mut Top, theme: Theme, now: Instant) -> Areas {
     let filter = filter::height(top);
     let parts = [
@@ -56,7 +56,12 @@ pub(crate) fn draw(frame: &mut Frame<'_>, top: &mut Top, theme: Theme, now: Inst
         mode => {
             top.height = usize::from(body.height.max(1));
             match mode {
-                Mode::Preview => preview::draw(frame, body, top, theme),
+                Mode::Preview => {
+                    preview::draw(frame, body, top, theme);
+                    if let Some(preview) = &mut top.preview {
+                        preview.seen = preview.items.is_some() && !body.is_empty();
+                    }
+                }
                 Mode::Details => details::draw(frame, body, top, theme),
                 Mode::Help => help::draw(frame, body, top, theme),
                 Mode::Columns => columns::draw(frame, body, top),
