@@ -117,6 +117,8 @@ pub(crate) struct FilterLine {
     before: String,
     pub(crate) wrong: Option<Wrong>,
     serial: u64,
+    /// What the worker was asked for, until it has answered.
+    asked: Option<String>,
     /// It was entered, and not only typed, when the worker was asked.
     entered: bool,
 }
@@ -603,8 +605,12 @@ impl Top {
     // The filter.
 
     pub(crate) fn start_typing(&mut self) {
-        self.filter.before = self.filter.applied.clone();
-        self.filter.edit = Edit::of(&self.filter.applied);
+        // The answer to what was asked before is still to come, and closes nothing.
+        let asked = self.filter.asked.as_ref();
+        let text = asked.unwrap_or(&self.filter.applied).clone();
+        self.filter.edit = Edit::of(&text);
+        self.filter.before = text;
+        self.filter.entered = false;
         self.filter.wrong = None;
         self.mode = Mode::Filter;
     }
@@ -619,6 +625,7 @@ impl Top {
         self.filter.serial = serial;
         self.filter.entered = !typing;
         let text = self.filter.edit.text();
+        self.filter.asked = Some(text.clone());
         self.ask(Command::Filter {
             serial,
             text,
@@ -646,9 +653,10 @@ impl Top {
     }
 
     fn take_filter(&mut self, result: Result<String, Wrong>) {
+        let asked = self.filter.asked.take();
         match result {
             Ok(_) => {
-                self.filter.applied = self.filter.edit.text();
+                self.filter.applied = asked.unwrap_or_default();
                 self.filter.wrong = None;
                 if self.filter.entered && self.mode == Mode::Filter {
                     self.mode = Mode::Table;
@@ -656,8 +664,8 @@ impl Top {
             }
             Err(wrong) => {
                 self.filter.wrong = Some(wrong);
-                // It was given up, or came with the words, and has to be mended.
-                if self.filter.entered {
+                // It was given up, and has to be mended: unless something else is done by now, like confirming a deletion.
+                if self.filter.entered && self.mode == Mode::Table {
                     self.mode = Mode::Filter;
                 }
             }
