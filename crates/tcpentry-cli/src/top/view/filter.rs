@@ -4,6 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
+use super::super::message::Wrong;
 use super::super::state::{Mode, Top};
 use super::super::suggest;
 use super::Theme;
@@ -49,20 +50,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
     let suggestion = suggest::filter(&filter.edit.text());
     let hint = match (&filter.wrong, suggestion) {
         (Some(wrong), suggestion) if area.height > 2 => {
-            let place = wrong.column.saturating_sub(skip).min(typed.len() - skip);
-            let blanks: String = typed[skip..skip + place].iter().collect();
-            let blanks = " ".repeat(PROMPT.len() + width(&blanks));
-            let carets = "^".repeat(wrong.length.clamp(1, room));
-            let line = format!("{blanks}{carets} {}", wrong.message);
-            // Where the message has no room behind its place, it stands before it.
-            let line = if width(&line) > usize::from(area.width)
-                && blanks.len() > wrong.message.len() + 3
-            {
-                let start = blanks.len() - wrong.message.len() - 1;
-                format!("{}{} {carets}", " ".repeat(start), wrong.message)
-            } else {
-                line
-            };
+            let line = pointed(wrong, &typed, skip, area.width.into());
             frame.render_widget(Line::styled(line, theme.error()), row(1));
             match suggestion {
                 Some(suggestion) => format!("Tab: {suggestion}"),
@@ -74,6 +62,24 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
         _ => format!("{} match", top.frame.there),
     };
     frame.render_widget(Line::styled(hint, theme.aside()), row(2));
+}
+
+/// Carets below what is wrong in the text, of which so many characters are not shown, and the message beside them.
+fn pointed(wrong: &Wrong, typed: &[char], skip: usize, columns: usize) -> String {
+    let wide = |from: usize, to: usize| width(&typed[from..to].iter().collect::<String>());
+    // The text may have been changed since the answer.
+    let start = wrong.column.clamp(skip, typed.len());
+    let end = wrong.column.saturating_add(wrong.length);
+    let end = end.clamp(start, typed.len());
+    // What is behind the edge of the screen is pointed at there.
+    let at = (PROMPT.len() + wide(skip, start)).min(columns - 1);
+    let carets = "^".repeat(wide(start, end).clamp(1, columns - at));
+    let message = width(&wrong.message);
+    if at + carets.len() + 1 + message > columns && at > message {
+        format!("{:>at$}{carets}", format!("{} ", wrong.message))
+    } else {
+        format!("{:at$}{carets} {}", "", wrong.message)
+    }
 }
 
 const PROMPT: &str = "/ ";
