@@ -25,7 +25,7 @@ impl Edit {
 
     pub(crate) fn insert(&mut self, c: char) {
         // What is pasted may hold anything; a filter and a path have no control characters.
-        if !c.is_control() && self.text.len() < LONGEST {
+        if !c.is_control() && !turns_or_hides(c) && self.text.len() < LONGEST {
             self.text.insert(self.cursor, c);
             self.cursor += 1;
         }
@@ -77,6 +77,14 @@ impl Edit {
     }
 }
 
+/// Whether it is not seen itself, or changes the direction of what stands beside it.
+const fn turns_or_hides(c: char) -> bool {
+    matches!(
+        c,
+        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+    )
+}
+
 /// In characters; a filter is far shorter.
 const LONGEST: usize = 4096;
 
@@ -92,8 +100,8 @@ mod tests {
         edit.delete_word();
         assert_eq!(edit.text(), "");
         edit.delete_word();
-        "äb\u{1b}c".chars().for_each(|c| edit.insert(c));
-        assert_eq!(edit.text(), "äbc", "no control characters");
+        "äb\u{1b}\u{202e}c".chars().for_each(|c| edit.insert(c));
+        assert_eq!(edit.text(), "äbc", "no control characters, and none that turn the text");
         edit.home();
         edit.right();
         edit.delete_after();
