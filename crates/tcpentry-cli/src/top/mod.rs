@@ -10,6 +10,8 @@ mod once;
 mod screen;
 mod state;
 mod suggest;
+#[cfg(test)]
+mod testing;
 mod tty;
 mod view;
 mod worker;

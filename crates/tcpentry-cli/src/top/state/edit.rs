@@ -101,7 +101,11 @@ mod tests {
         assert_eq!(edit.text(), "");
         edit.delete_word();
         "äb\u{1b}\u{202e}c".chars().for_each(|c| edit.insert(c));
-        assert_eq!(edit.text(), "äbc", "no control characters, and none that turn the text");
+        assert_eq!(
+            edit.text(),
+            "äbc",
+            "no control characters, and none that turn the text"
+        );
         edit.home();
         edit.right();
         edit.delete_after();

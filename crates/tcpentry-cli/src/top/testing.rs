@@ -1,0 +1,223 @@
+//! A screen for tests: what is told and pressed goes in, what is drawn and asked for comes out. No terminal, no kernel.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+use tcpentry::{Method, Outcome};
+
+use super::keys;
+use super::message::{Command, Item, Target, Update, Wrong};
+use super::once;
+use super::state::{
+    Arranged, Arrangement, Column, Frame, Key, Line, May, Question, Refusal, Row, Top,
+};
+use super::view::{self, Areas, Theme};
+
+pub(super) struct Desk {
+    pub(super) top: Top,
+    pub(super) now: Instant,
+    pub(super) theme: Theme,
+    pub(super) areas: Areas,
+    frame: Arc<Frame>,
+}
+
+impl Desk {
+    /// With these rows, in the order of their peers.
+    pub(super) fn with(rows: Vec<Row>) -> Self {
+        let arrangement = Arrangement {
+            by: Column::Peer,
+            ..Arrangement::default()
+        };
+        let columns = Column::DEFAULT.to_vec();
+        let mut desk = Self {
+            top: Top::new(columns, arrangement, Duration::from_secs(1)),
+            now: Instant::now(),
+            theme: Theme { color: true },
+            areas: Areas::default(),
+            frame: Arc::default(),
+        };
+        desk.top.set_height(20);
+        desk.read(rows);
+        desk
+    }
+
+    /// The table is read, and these are in it.
+    pub(super) fn read(&mut self, rows: Vec<Row>) {
+        self.read_after(rows, Question::Same);
+    }
+
+    pub(super) fn read_after(&mut self, rows: Vec<Row>, question: Question) {
+        self.frame = Arc::new(self.frame.followed_by(rows, question, self.now));
+        let arrangement = self.top.arrangement;
+        self.tell(Update::Frame {
+            frame: Arc::clone(&self.frame),
+            arrangement,
+            arranged: Arranged::new(&self.frame, arrangement),
+        });
+    }
+
+    pub(super) fn tell(&mut self, update: Update) {
+        self.top.update(update, self.now);
+    }
+
+    pub(super) fn wait(&mut self, seconds: u64) {
+        self.now += Duration::from_secs(seconds);
+    }
+
+    pub(super) fn happen(&mut self, event: &Event) {
+        keys::handle(&mut self.top, event, &self.areas, self.now);
+    }
+
+    pub(super) fn press(&mut self, code: KeyCode) {
+        self.press_with(code, KeyModifiers::NONE);
+    }
+
+    pub(super) fn press_with(&mut self, code: KeyCode, modifiers: KeyModifiers) {
+        self.happen(&Event::Key(KeyEvent::new(code, modifiers)));
+    }
+
+    pub(super) fn type_in(&mut self, text: &str) {
+        text.chars().for_each(|c| self.press(KeyCode::Char(c)));
+    }
+
+    /// What the worker has been asked for since the last time.
+    pub(super) fn asked(&mut self) -> Vec<Command> {
+        self.top.take_commands()
+    }
+
+    /// The filter that was asked for last: its serial and its text.
+    pub(super) fn asked_filter(&mut self) -> (u64, String) {
+        let commands = self.asked().into_iter().rev();
+        let mut filters = commands.filter_map(|command| match command {
+            Command::Filter { serial, text, .. } => Some((serial, text)),
+            _ => None,
+        });
+        filters.next().expect("a filter was asked for")
+    }
+
+    /// What a rehearsal was asked for.
+    pub(super) fn asked_rehearsal(&mut self) -> (u64, Vec<Target>) {
+        let commands = self.asked().into_iter().rev();
+        let mut rehearsals = commands.filter_map(|command| match command {
+            Command::Rehearse { serial, targets } => Some((serial, targets)),
+            _ => None,
+        });
+        rehearsals.next().expect("a rehearsal was asked for")
+    }
+
+    /// What was ordered to be deleted: the cookies.
+    pub(super) fn ordered(&mut self) -> Vec<Vec<u64>> {
+        let orders = self.asked().into_iter();
+        let orders = orders.filter_map(|command| match command {
+            Command::Delete { targets, .. } => Some(cookies(targets.iter())),
+            _ => None,
+        });
+        orders.collect()
+    }
+
+    /// Opens the preview of what is marked or current, answers that all but these may be deleted, and draws it.
+    pub(super) fn rehearse(&mut self, spared: &[u64]) -> u64 {
+        self.press(KeyCode::Char('d'));
+        let (serial, targets) = self.asked_rehearsal();
+        self.tell(answer(serial, targets, spared));
+        self.draw(120, 20);
+        serial
+    }
+
+    pub(super) fn applies(&mut self, text: &str) {
+        self.type_in("/");
+        self.type_in(text);
+        self.press(KeyCode::Enter);
+        let (serial, text) = self.asked_filter();
+        self.tell(Update::Filter {
+            serial,
+            result: Ok(text),
+        });
+    }
+
+    pub(super) fn buffer(&mut self, columns: u16, lines: u16) -> Buffer {
+        let mut terminal = Terminal::new(TestBackend::new(columns, lines)).unwrap();
+        let Self {
+            top,
+            areas,
+            theme,
+            now,
+            ..
+        } = self;
+        let draw = |frame: &mut ratatui::Frame<'_>| *areas = view::draw(frame, top, *theme, *now);
+        terminal.draw(draw).unwrap();
+        terminal.backend().buffer().clone()
+    }
+
+    /// What is to be read on a screen of this size.
+    pub(super) fn draw(&mut self, columns: u16, lines: u16) -> String {
+        once::text(&self.buffer(columns, lines))
+    }
+
+    /// The cookies of the lines; 0 for a group.
+    pub(super) fn lines(&self) -> Vec<u64> {
+        let cookie = |line: &Line| match line {
+            Line::Group(_) => 0,
+            Line::Row(place) => self.top.row(*place).key.cookie.value(),
+        };
+        self.top.lines.iter().map(cookie).collect()
+    }
+
+    /// The cookie of the row under the cursor.
+    pub(super) fn current(&self) -> Option<u64> {
+        Some(self.top.current()?.key.cookie.value())
+    }
+
+    pub(super) fn marked(&self) -> Vec<u64> {
+        sorted(self.top.marks.iter())
+    }
+}
+
+/// The answer to a rehearsal: all but these may be deleted.
+pub(super) fn answer(serial: u64, targets: Vec<Target>, spared: &[u64]) -> Update {
+    let item = |target: Target| Item {
+        holders: "nginx,pid=7".to_owned(),
+        user: "root".to_owned(),
+        may: if spared.contains(&target.key.cookie.value()) {
+            May::No(guarded())
+        } else {
+            May::By(Method::SockDiag)
+        },
+        target,
+    };
+    Update::Preview {
+        serial,
+        items: targets.into_iter().map(item).collect(),
+    }
+}
+
+pub(super) fn guarded() -> Refusal {
+    Refusal {
+        outcome: Outcome::Guarded,
+        cause: "it carries your own session".to_owned(),
+        hint: Some("--own-session takes that guard away".to_owned()),
+    }
+}
+
+pub(super) fn wrong(column: usize, length: usize) -> Wrong {
+    Wrong {
+        column,
+        length,
+        message: "what is that?".to_owned(),
+        hint: None,
+    }
+}
+
+pub(super) fn cookies<'t>(targets: impl Iterator<Item = &'t Target>) -> Vec<u64> {
+    targets.map(|target| target.key.cookie.value()).collect()
+}
+
+fn sorted<'k>(keys: impl Iterator<Item = &'k Key>) -> Vec<u64> {
+    let mut cookies: Vec<_> = keys.map(|key| key.cookie.value()).collect();
+    cookies.sort_unstable();
+    cookies
+}
