@@ -9,6 +9,8 @@ mod mouse;
 mod preview;
 mod save;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::time::Instant;
 

@@ -1,0 +1,587 @@
+//! Each key does what the help says, and nothing but `y` confirms a deletion.
+
+use crossterm::event::{
+    Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+};
+use tcpentry::{Method, State};
+
+use super::super::help::HELP;
+use super::super::message::{Command, Shown, Update};
+use super::super::state::testing::{row, row_of};
+use super::super::state::{Column, Grouping, Mode, Request};
+use super::super::testing::{Desk, wrong};
+
+/// Five connections, on a screen on which all are seen.
+fn desk() -> Desk {
+    let mut desk = Desk::with((1..=5).map(row).collect());
+    desk.draw(120, 20);
+    desk
+}
+
+/// One deletion has been told.
+fn with_a_log() -> Desk {
+    let mut desk = desk();
+    let serial = desk.rehearse(&[]);
+    desk.type_in("y");
+    let target = desk.top.preview.as_ref().unwrap().items.as_ref().unwrap()[0]
+        .target
+        .clone();
+    let (target, result) = (Box::new(target), Ok(Method::SockDiag));
+    desk.tell(Update::Outcome {
+        serial,
+        target,
+        result,
+    });
+    desk.tell(Update::Done { serial });
+    desk.asked();
+    desk
+}
+
+/// The keys of a line of the help, and that they do what it says.
+type Proof = (&'static str, fn(&mut Desk));
+
+/// For each line of the help, in its order.
+const PROOFS: &[Proof] = &[
+    ("/", |desk| {
+        desk.type_in("/nginx");
+        desk.press(KeyCode::Tab);
+        assert_eq!(desk.asked_filter().1, "process nginx");
+        desk.press(KeyCode::Enter);
+        let (serial, text) = desk.asked_filter();
+        desk.tell(Update::Filter {
+            serial,
+            result: Ok(text),
+        });
+        assert_eq!(desk.top.filter.applied, "process nginx");
+        assert_eq!(desk.top.mode, Mode::Table);
+        desk.type_in("/x");
+        desk.press(KeyCode::Esc);
+        assert_eq!(desk.asked_filter().1, "process nginx");
+        assert_eq!(desk.top.mode, Mode::Table);
+    }),
+    ("Esc", |desk| {
+        desk.applies("port = :1");
+        desk.type_in(" ");
+        desk.press(KeyCode::Esc);
+        assert!(desk.marked().is_empty() && !desk.top.filter.applied.is_empty());
+        desk.press(KeyCode::Esc);
+        assert_eq!(desk.asked_filter().1, "");
+    }),
+    ("s", |desk| {
+        desk.type_in("s");
+        assert_eq!(desk.top.shown, Shown::Listening);
+        desk.type_in("s");
+        assert_eq!(desk.top.shown, Shown::All);
+    }),
+    ("a", |desk| {
+        desk.type_in("a");
+        assert!(matches!(&desk.asked()[..], [Command::AllNamespaces(true)]));
+    }),
+    ("Space", |desk| {
+        desk.type_in(" ");
+        assert_eq!(desk.marked(), [1]);
+        desk.press(KeyCode::Tab);
+        desk.top.move_to(0);
+        desk.type_in(" ");
+        assert_eq!(desk.marked(), [1, 2, 3, 4, 5]);
+    }),
+    ("*  u", |desk| {
+        desk.type_in("*");
+        assert_eq!(desk.marked(), [1, 2, 3, 4, 5]);
+        desk.type_in("u");
+        assert!(desk.marked().is_empty());
+    }),
+    ("d, Del", |desk| {
+        for key in [KeyCode::Char('d'), KeyCode::Delete] {
+            desk.press(key);
+            assert_eq!(desk.asked_rehearsal().1.len(), 1);
+            desk.press(KeyCode::Esc);
+        }
+        desk.rehearse(&[]);
+        desk.type_in("y");
+        assert_eq!(desk.ordered(), [[1]]);
+    }),
+    ("l", |desk| {
+        *desk = with_a_log();
+        desk.type_in("l");
+        assert_eq!(desk.top.mode, Mode::Log);
+        desk.type_in("s");
+        assert_eq!(desk.top.mode, Mode::Save);
+        let name = desk.top.save.text();
+        desk.press(KeyCode::Enter);
+        assert_eq!(desk.top.request, Some(Request::Save(name)));
+    }),
+    ("Up Down  k j", |desk| {
+        let moves = [
+            (KeyCode::Char('G'), 4),
+            (KeyCode::Up, 3),
+            (KeyCode::Char('k'), 2),
+            (KeyCode::Char('g'), 0),
+            (KeyCode::Down, 1),
+            (KeyCode::Char('j'), 2),
+            (KeyCode::End, 4),
+            (KeyCode::Home, 0),
+            (KeyCode::PageDown, 4),
+            (KeyCode::PageUp, 0),
+            (KeyCode::Up, 0),
+        ];
+        for (key, line) in moves {
+            desk.press(key);
+            assert_eq!(desk.top.cursor, line, "{key:?}");
+        }
+        desk.happen(&mouse(MouseEventKind::ScrollDown, 0, 0));
+        assert_eq!(desk.top.cursor, 3);
+        desk.happen(&mouse(MouseEventKind::ScrollUp, 0, 0));
+        assert_eq!(desk.top.cursor, 0);
+    }),
+    ("Enter  i", |desk| {
+        for key in [KeyCode::Enter, KeyCode::Char('i')] {
+            desk.press(key);
+            assert_eq!(desk.top.mode, Mode::Details, "{key:?}");
+            desk.press(KeyCode::Esc);
+        }
+        desk.press(KeyCode::Tab);
+        desk.top.move_to(0);
+        desk.press(KeyCode::Enter);
+        assert_eq!(desk.lines(), [0, 1, 2, 3, 4, 5]);
+    }),
+    ("Tab", |desk| {
+        use Grouping::{None, Peer, Process, State, Unit};
+        for grouping in [Process, Peer, Unit, State, None] {
+            desk.press(KeyCode::Tab);
+            assert_eq!(desk.top.arrangement.grouping, grouping);
+        }
+    }),
+    ("<  >", |desk| {
+        desk.type_in("<");
+        assert_eq!(desk.top.arrangement.by, Column::Local);
+        desk.type_in(">>");
+        assert_eq!(desk.top.arrangement.by, Column::Process);
+        let last = desk.top.columns.len() - 1;
+        desk.type_in(&">".repeat(last - 2));
+        assert_eq!(desk.top.arrangement.by, Column::State, "round and round");
+        desk.type_in("<");
+        assert_eq!(desk.top.arrangement.by, desk.top.columns[last]);
+    }),
+    ("r", |desk| {
+        desk.type_in("r");
+        assert_eq!(desk.lines(), [5, 4, 3, 2, 1]);
+        desk.type_in("r");
+        assert_eq!(desk.lines(), [1, 2, 3, 4, 5]);
+    }),
+    ("c", |desk| {
+        desk.type_in("c");
+        assert_eq!(desk.top.mode, Mode::Columns);
+        desk.type_in(" ");
+        assert!(!desk.top.columns.contains(&Column::State));
+        desk.top.chooser = 0;
+        desk.press(KeyCode::Right);
+        assert_eq!(desk.top.columns[..2], [Column::Peer, Column::Local]);
+        desk.press(KeyCode::Esc);
+        assert_eq!(desk.top.mode, Mode::Table);
+    }),
+    ("p", |desk| {
+        desk.type_in("p");
+        assert!(matches!(&desk.asked()[..], [Command::Every(None)]));
+        desk.type_in("p");
+        assert!(matches!(&desk.asked()[..], [Command::Every(Some(_))]));
+    }),
+    ("+  -", |desk| {
+        let before = desk.top.interval;
+        desk.type_in("+");
+        assert!(desk.top.interval > before);
+        desk.type_in("--");
+        assert!(desk.top.interval < before);
+        desk.asked();
+        desk.press(KeyCode::F(5));
+        assert!(matches!(&desk.asked()[..], [Command::Refresh]));
+    }),
+    ("Ctrl-Z", |desk| {
+        desk.press_with(KeyCode::Char('z'), KeyModifiers::CONTROL);
+        assert_eq!(desk.top.request, Some(Request::Suspend));
+    }),
+    ("Ctrl-L", |desk| {
+        desk.press_with(KeyCode::Char('l'), KeyModifiers::CONTROL);
+        assert_eq!(desk.top.request, Some(Request::Redraw));
+    }),
+    ("q, Ctrl-C", |desk| {
+        desk.type_in("q");
+        assert_eq!(desk.top.request.take(), Some(Request::Quit));
+        desk.press_with(KeyCode::Char('c'), KeyModifiers::CONTROL);
+        assert_eq!(desk.top.request, Some(Request::Quit));
+    }),
+];
+
+#[test]
+fn each_key_does_what_the_help_says() {
+    let signs = HELP.iter().position(|line| *line == ("", "Signs"));
+    let told = HELP[..signs.unwrap()].iter().map(|(key, _)| *key);
+    let told: Vec<_> = told.filter(|key| !key.is_empty()).collect();
+    let proven: Vec<_> = PROOFS.iter().map(|(key, _)| *key).collect();
+    assert_eq!(told, proven, "each has its proof");
+    for (key, prove) in PROOFS {
+        println!("{key}");
+        prove(&mut desk());
+    }
+}
+
+#[test]
+fn the_help_comes_and_goes_from_everywhere() {
+    for open in ["", "d", "\n", "c", "l"] {
+        let mut desk = desk();
+        for c in open.chars() {
+            desk.press(if c == '\n' {
+                KeyCode::Enter
+            } else {
+                KeyCode::Char(c)
+            });
+        }
+        let mode = desk.top.mode;
+        for key in [KeyCode::Char('?'), KeyCode::F(1)] {
+            desk.press(key);
+            assert_eq!(desk.top.mode, Mode::Help);
+            desk.draw(80, 5);
+            desk.type_in("jjG ");
+            assert!(desk.top.help > 0);
+            desk.press(KeyCode::Esc);
+            assert_eq!(desk.top.mode, mode);
+        }
+    }
+    let mut desk = desk();
+    desk.type_in("/?");
+    assert_eq!(desk.top.filter.edit.text(), "?");
+}
+
+/// All keys that a terminal can send without modifiers.
+fn keys() -> Vec<KeyCode> {
+    let mut keys: Vec<_> = (' '..='~')
+        .chain(['ä', '日', 'у'])
+        .map(KeyCode::Char)
+        .collect();
+    keys.extend((1..=24).map(KeyCode::F));
+    keys.extend([
+        KeyCode::Enter,
+        KeyCode::Esc,
+        KeyCode::Tab,
+        KeyCode::BackTab,
+        KeyCode::Backspace,
+        KeyCode::Delete,
+        KeyCode::Insert,
+        KeyCode::Up,
+        KeyCode::Down,
+        KeyCode::Left,
+        KeyCode::Right,
+        KeyCode::Home,
+        KeyCode::End,
+        KeyCode::PageUp,
+        KeyCode::PageDown,
+        KeyCode::Null,
+    ]);
+    keys
+}
+
+#[test]
+fn only_y_confirms_a_deletion() {
+    let all = [
+        KeyModifiers::NONE,
+        KeyModifiers::SHIFT,
+        KeyModifiers::CONTROL,
+        KeyModifiers::ALT,
+        KeyModifiers::ALT | KeyModifiers::CONTROL,
+        KeyModifiers::SUPER,
+    ];
+    for modifiers in all {
+        for key in keys() {
+            if key == KeyCode::Char('y') && (KeyModifiers::SHIFT).contains(modifiers) {
+                continue;
+            }
+            let mut desk = desk();
+            desk.rehearse(&[]);
+            desk.press_with(key, modifiers);
+            assert!(desk.ordered().is_empty(), "{modifiers:?} {key:?}");
+        }
+    }
+}
+
+#[test]
+fn only_in_a_preview_that_is_seen_a_key_deletes() {
+    for before in keys() {
+        let mut desk = desk();
+        desk.press(before);
+        desk.draw(80, 24);
+        desk.type_in("y");
+        desk.press(KeyCode::Enter);
+        desk.type_in("y");
+        assert!(desk.ordered().is_empty(), "{before:?}");
+    }
+}
+
+#[test]
+fn ctrl_c_ends_and_ctrl_z_suspends_from_everywhere() {
+    for open in ["", "/", "d", "i", "?", "c", "l"] {
+        let mut desk = desk();
+        desk.type_in(open);
+        desk.press_with(KeyCode::Char('c'), KeyModifiers::CONTROL);
+        assert_eq!(desk.top.request.take(), Some(Request::Quit), "{open}");
+        desk.press_with(KeyCode::Char('z'), KeyModifiers::CONTROL);
+        assert_eq!(desk.top.request, Some(Request::Suspend), "{open}");
+        assert!(desk.ordered().is_empty());
+    }
+}
+
+#[test]
+fn a_letter_with_a_modifier_is_not_that_letter() {
+    for modifiers in [KeyModifiers::CONTROL, KeyModifiers::ALT] {
+        for key in 'a'..='z' {
+            let mut desk = desk();
+            desk.press_with(KeyCode::Char(key), modifiers);
+            assert_eq!(desk.top.mode, Mode::Table, "{key}");
+            assert!(desk.asked().is_empty(), "{key}");
+        }
+    }
+}
+
+#[test]
+fn what_is_pasted_is_text_and_never_keys() {
+    let paste = Event::Paste("*dyq\r\nd y\u{1b}[2J".to_owned());
+    for open in ["", "d", "i", "?", "c", "l"] {
+        let mut desk = desk();
+        desk.type_in(open);
+        let mode = desk.top.mode;
+        desk.asked();
+        desk.happen(&paste);
+        assert_eq!((desk.top.mode, &desk.top.request), (mode, &None), "{open}");
+        assert!(desk.asked().is_empty() && desk.marked().is_empty());
+    }
+    let mut previewed = desk();
+    previewed.rehearse(&[]);
+    previewed.happen(&paste);
+    assert!(previewed.ordered().is_empty());
+    let mut desk = desk();
+    desk.type_in("/");
+    desk.happen(&paste);
+    assert_eq!(desk.asked_filter().1, "*dyqd y[2J", "without controls");
+    assert_eq!(desk.top.mode, Mode::Filter, "a line's end does not enter");
+}
+
+#[test]
+fn a_key_that_is_let_go_does_nothing() {
+    let mut desk = desk();
+    desk.rehearse(&[]);
+    let mut key = KeyEvent::new(KeyCode::Char('y'), KeyModifiers::NONE);
+    key.kind = KeyEventKind::Release;
+    desk.happen(&Event::Key(key));
+    assert!(desk.ordered().is_empty());
+    key.code = KeyCode::Char('c');
+    key.modifiers = KeyModifiers::CONTROL;
+    desk.happen(&Event::Key(key));
+    assert_eq!(desk.top.request, None);
+}
+
+#[test]
+fn another_size_is_drawn_anew() {
+    let mut desk = desk();
+    desk.happen(&Event::Resize(10, 10));
+    assert_eq!(desk.top.request, Some(Request::Redraw));
+}
+
+// The line of the filter.
+
+#[test]
+fn keys_of_the_table_are_text_in_the_filter() {
+    let mut desk = desk();
+    desk.type_in("/dyq*? ");
+    assert_eq!(desk.top.filter.edit.text(), "dyq*? ");
+    assert_eq!(desk.top.request, None);
+    assert!(desk.ordered().is_empty());
+    desk.press_with(KeyCode::Char('u'), KeyModifiers::CONTROL);
+    assert_eq!(desk.asked_filter().1, "");
+}
+
+#[test]
+fn to_move_in_the_text_asks_nothing() {
+    let mut desk = desk();
+    desk.type_in("/port");
+    desk.asked();
+    for key in [KeyCode::Left, KeyCode::Home, KeyCode::Right, KeyCode::End] {
+        desk.press(key);
+    }
+    desk.press(KeyCode::Delete);
+    assert!(desk.asked().is_empty(), "nothing has changed");
+    desk.press(KeyCode::Down);
+    assert_eq!(desk.current(), Some(2), "the table is seen meanwhile");
+}
+
+#[test]
+fn an_error_is_forgotten_with_the_line() {
+    let mut desk = desk();
+    desk.type_in("/x");
+    let (serial, _) = desk.asked_filter();
+    let result = Err(wrong(0, 1));
+    desk.tell(Update::Filter { serial, result });
+    desk.press(KeyCode::Esc);
+    desk.type_in("/");
+    assert_eq!(desk.top.filter.wrong, None);
+}
+
+// The log, and its file.
+
+#[test]
+fn an_empty_log_is_not_saved() {
+    let mut desk = desk();
+    desk.type_in("ls");
+    assert_eq!(desk.top.mode, Mode::Log);
+    desk.press(KeyCode::Esc);
+    assert_eq!(desk.top.mode, Mode::Table);
+}
+
+#[test]
+fn the_name_of_the_file_is_typed() {
+    let mut desk = with_a_log();
+    desk.type_in("ls");
+    desk.press_with(KeyCode::Char('u'), KeyModifiers::CONTROL);
+    desk.press(KeyCode::Enter);
+    assert_eq!(desk.top.request, None, "there is no file without a name");
+    desk.type_in("s");
+    desk.press_with(KeyCode::Char('u'), KeyModifiers::CONTROL);
+    desk.type_in("qy.log");
+    desk.press(KeyCode::Enter);
+    let save = Request::Save("qy.log".to_owned());
+    assert_eq!(desk.top.request.take(), Some(save));
+    desk.type_in("s");
+    desk.press(KeyCode::Esc);
+    assert_eq!((desk.top.mode, &desk.top.request), (Mode::Log, &None));
+}
+
+// The columns.
+
+#[test]
+fn a_table_keeps_a_column() {
+    let mut desk = desk();
+    desk.type_in("c");
+    for _ in Column::ALL {
+        desk.top.chooser = 0;
+        desk.type_in(" ");
+    }
+    assert_eq!(desk.top.columns.len(), 1);
+    desk.press(KeyCode::Esc);
+    desk.type_in("<>");
+    desk.draw(80, 24);
+}
+
+#[test]
+fn the_choice_stays_on_its_column() {
+    let mut desk = desk();
+    desk.type_in("cj");
+    let column = desk.top.choices()[1];
+    let chosen = |desk: &Desk| desk.top.choices()[desk.top.chooser];
+    desk.press(KeyCode::Right);
+    assert_eq!((chosen(&desk), desk.top.chooser), (column, 2));
+    desk.type_in(" ");
+    assert_eq!(chosen(&desk), column);
+    desk.type_in(" ");
+    assert_eq!(chosen(&desk), column);
+    assert_eq!(desk.top.columns.last(), Some(&column));
+    desk.type_in("s");
+    assert_eq!(desk.top.arrangement.by, column);
+}
+
+// The mouse.
+
+fn mouse(kind: MouseEventKind, column: u16, row: u16) -> Event {
+    Event::Mouse(MouseEvent {
+        kind,
+        column,
+        row,
+        modifiers: KeyModifiers::NONE,
+    })
+}
+
+fn click(desk: &mut Desk, column: u16, row: u16) {
+    let left = MouseEventKind::Down(MouseButton::Left);
+    desk.happen(&mouse(left, column, row));
+    desk.happen(&mouse(MouseEventKind::Up(MouseButton::Left), column, row));
+}
+
+/// Where this is to be read.
+fn place_of(desk: &mut Desk, text: &str) -> (u16, u16) {
+    let drawn = desk.draw(120, 20);
+    let mut lines = (0..).zip(drawn.lines());
+    let place = lines.find_map(|(y, line)| Some((line.find(text)?, y)));
+    let (x, y) = place.unwrap_or_else(|| panic!("{text} in\n{drawn}"));
+    (u16::try_from(x).unwrap(), y)
+}
+
+#[test]
+fn a_click_chooses_the_row_below_it_and_another_opens_it() {
+    let mut desk = desk();
+    let (x, y) = place_of(&mut desk, "198.51.100.4");
+    click(&mut desk, x, y);
+    assert_eq!(desk.current(), Some(4));
+    click(&mut desk, 0, y);
+    assert_eq!(desk.top.mode, Mode::Details);
+}
+
+#[test]
+fn a_click_is_on_what_is_drawn_also_after_scrolling_and_below_a_filter() {
+    let mut desk = Desk::with((1..=99).map(row).collect());
+    desk.applies("port = :443");
+    desk.press(KeyCode::End);
+    let (x, y) = place_of(&mut desk, "198.51.100.93");
+    click(&mut desk, x, y);
+    assert_eq!(desk.current(), Some(93));
+}
+
+#[test]
+fn a_click_on_nothing_does_nothing() {
+    let mut desk = desk();
+    desk.draw(120, 20);
+    for y in [0, 10, 18, 19, 20, 500] {
+        for x in [0, 60, 119, 120, 500] {
+            click(&mut desk, x, y);
+            assert_eq!((desk.current(), desk.top.mode), (Some(1), Mode::Table));
+        }
+    }
+    let right = MouseEventKind::Down(MouseButton::Right);
+    let (x, y) = place_of(&mut desk, "198.51.100.4");
+    desk.happen(&mouse(right, x, y));
+    assert_eq!(desk.current(), Some(1));
+    assert!(desk.asked().is_empty());
+}
+
+#[test]
+fn a_click_on_a_title_sorts_and_another_turns_round() {
+    let mut desk = desk();
+    for (title, column) in [
+        ("STATE", Column::State),
+        ("LOCAL", Column::Local),
+        ("IDLE", Column::Idle),
+        ("UNIT", Column::Unit),
+    ] {
+        let (x, y) = place_of(&mut desk, title);
+        click(&mut desk, x, y);
+        assert_eq!(desk.top.arrangement.by, column);
+        let first = desk.top.arrangement.descending;
+        assert_eq!(first, column.definition().descending);
+        let (x, y) = place_of(&mut desk, title);
+        click(&mut desk, x, y);
+        assert_eq!(desk.top.arrangement.descending, !first, "{title}");
+    }
+}
+
+#[test]
+fn the_mouse_confirms_nothing_and_scrolls_what_is_shown() {
+    let mut desk = Desk::with((1..=99).map(|it| row_of(it, State::CloseWait)).collect());
+    desk.type_in("*");
+    desk.rehearse(&[]);
+    for y in 0..20 {
+        for x in 0..120 {
+            click(&mut desk, x, y);
+        }
+    }
+    assert!(desk.ordered().is_empty());
+    assert_eq!(desk.top.mode, Mode::Preview);
+    desk.happen(&mouse(MouseEventKind::ScrollDown, 5, 5));
+    assert_eq!(desk.top.preview.as_ref().unwrap().scroll, 3);
+    assert_eq!(desk.top.cursor, 0);
+}
