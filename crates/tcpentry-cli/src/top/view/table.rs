@@ -137,8 +137,15 @@ fn lay_out(columns: &[Column], sorted: Column, cells: &Cells, room: usize) -> Ve
             None => break,
         }
     }
-    // A peer says more than the end that all connections of a server share.
-    for column in [Column::Local, Column::State, Column::Peer] {
+    // A peer says more than the end that all connections of a server share; and before its port is cut, which would read as
+    // another one, the state is.
+    for (column, shortest) in [
+        (Column::Local, SHORTEST),
+        (Column::State, SHORTEST),
+        (Column::Peer, SHORTEST),
+        (Column::State, 1),
+        (Column::Peer, 1),
+    ] {
         let over = total(&placed).saturating_sub(room + GAP);
         if let Some(place) = placed
             .iter()
@@ -149,7 +156,7 @@ fn lay_out(columns: &[Column], sorted: Column, cells: &Cells, room: usize) -> Ve
             if left < SHORTEST && column == Column::Local {
                 placed.remove(place);
             } else {
-                placed[place].width = left.max(SHORTEST);
+                placed[place].width = left.max(shortest);
             }
         }
     }
@@ -258,5 +265,5 @@ const GUTTER: usize = 4;
 const GAP: usize = 1;
 /// How wide a column of numbers is at least.
 const LEAST: usize = 5;
-/// No end is cut shorter than this.
+/// No end is cut shorter than this, as long as there is anything else to be cut.
 const SHORTEST: usize = 8;
