@@ -106,7 +106,7 @@ struct Placed {
 /// Which columns there is room for, and how wide they are.
 ///
 /// Each is as wide as what is in it. Where that is too much, those on the right are left out first, but what names a
-/// connection; then the ends are cut.
+/// connection, and the last one; then the ends are cut.
 fn lay_out(columns: &[Column], sorted: Column, cells: &Cells, room: usize) -> Vec<Placed> {
     let mut placed: Vec<_> = columns
         .iter()
@@ -131,7 +131,7 @@ fn lay_out(columns: &[Column], sorted: Column, cells: &Cells, room: usize) -> Ve
     let total = |placed: &[Placed]| placed.iter().map(|it| it.width + GAP).sum::<usize>();
     let is_essential =
         |column: Column| matches!(column, Column::State | Column::Local | Column::Peer);
-    while total(&placed) > room + GAP {
+    while placed.len() > 1 && total(&placed) > room + GAP {
         match placed.iter().rposition(|it| !is_essential(it.column)) {
             Some(place) => _ = placed.remove(place),
             None => break,
@@ -159,6 +159,9 @@ fn lay_out(columns: &[Column], sorted: Column, cells: &Cells, room: usize) -> Ve
                 placed[place].width = left.max(shortest);
             }
         }
+    }
+    if let [only] = &mut placed[..] {
+        only.width = only.width.min(room);
     }
     placed
 }
