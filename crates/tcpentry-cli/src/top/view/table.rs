@@ -12,7 +12,10 @@ use super::{Areas, Theme};
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Theme) -> Areas {
     let [header, body] = [
-        Rect { height: 1, ..area },
+        Rect {
+            height: area.height.min(1),
+            ..area
+        },
         Rect {
             y: area.y + 1,
             height: area.height.saturating_sub(1),
@@ -29,7 +32,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Them
         columns: Vec::new(),
     };
     frame.render_widget(titles(top, &laid_out, &mut areas), header);
-    for (place, line) in top.visible().iter().enumerate() {
+    // There may be room for the titles only.
+    let shown = top.visible().iter().take(body.height.into());
+    for (place, line) in shown.enumerate() {
         let y = body.y + u16::try_from(place).expect("it is on the screen");
         let is_current = top.first + place == top.cursor;
         let drawn = match line {
