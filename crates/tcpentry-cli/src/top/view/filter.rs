@@ -49,19 +49,28 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
     frame.set_cursor_position(Position::new(area.x + at.min(area.width - 1), area.y));
     let suggestion = suggest::filter(&filter.edit.text());
     let hint = match (&filter.wrong, suggestion) {
-        (Some(wrong), suggestion) if area.height > 2 => {
-            let line = pointed(wrong, &typed, skip, area.width.into());
-            frame.render_widget(Line::styled(line, theme.error()), row(1));
+        (Some(wrong), suggestion) => {
+            if area.height > 1 {
+                let line = pointed(wrong, &typed, skip, area.width.into());
+                frame.render_widget(Line::styled(line, theme.error()), row(1));
+            }
             match suggestion {
                 Some(suggestion) => format!("Tab: {suggestion}"),
                 None => wrong.hint.clone().unwrap_or_default(),
             }
         }
-        (_, Some(suggestion)) => format!("Tab: {suggestion}"),
-        _ if typed.is_empty() => EXAMPLES.to_owned(),
-        _ => format!("{} match", top.frame.there),
+        (None, Some(suggestion)) => format!("Tab: {suggestion}"),
+        (None, None) if typed.is_empty() => EXAMPLES.to_owned(),
+        (None, None) => format!("{} match", top.frame.there),
     };
-    frame.render_widget(Line::styled(hint, theme.aside()), row(2));
+    // Where there are not three lines, it is not drawn over the others.
+    let below = match filter.wrong {
+        Some(_) => 2,
+        None => area.height.min(3) - 1,
+    };
+    if (1..area.height).contains(&below) {
+        frame.render_widget(Line::styled(hint, theme.aside()), row(below));
+    }
 }
 
 /// Carets below what is wrong in the text, of which so many characters are not shown, and the message beside them.

@@ -40,7 +40,9 @@ impl Areas {
 
 /// Draws the screen, and tells the state how many lines of the table fit on it, and that a preview was to be seen.
 pub(crate) fn draw(frame: &mut Frame<'_>, top: &mut Top, theme: Theme, now: Instant) -> Areas {
-    let filter = filter::height(top);
+    // The first and the last line, and one of the table, are always there.
+    let lines = frame.area().height;
+    let filter = filter::height(top).min(lines.saturating_sub(3));
     let parts = [
         Constraint::Length(1),
         Constraint::Length(filter),
