@@ -8,6 +8,8 @@ mod log;
 mod preview;
 mod status;
 mod table;
+#[cfg(test)]
+mod tests;
 mod text;
 mod theme;
 

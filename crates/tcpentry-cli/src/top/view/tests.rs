@@ -1,0 +1,581 @@
+//! What is to be read on the screen: of every size, in every mode, whatever names there are.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::event::KeyCode;
+use ratatui::buffer::Buffer;
+use ratatui::style::{Color, Modifier};
+use tcpentry::{Method, State};
+
+use super::super::message::{Details, Section, Update, Wrong};
+use super::super::state::testing::{row, row_of};
+use super::super::state::{Column, Facts, Holders, May, Mode, Row};
+use super::super::testing::{Desk, wrong};
+use super::Theme;
+
+fn held_by(mut row: Row, name: &str) -> Row {
+    row.facts = Facts {
+        holders: Some(Arc::new(Holders {
+            text: format!("{name},pid=7"),
+            name: name.to_owned(),
+        })),
+        unit: Some("nginx.service".into()),
+        may: Some(May::By(Method::SockDiag)),
+    };
+    row
+}
+
+/// A server with three clients.
+fn served() -> Vec<Row> {
+    let mut slow = held_by(row_of(3, State::CloseWait), "python3");
+    let info = slow.connection.info.as_mut().unwrap();
+    info.last_data_sent = Duration::from_secs(700);
+    info.last_data_received = Duration::from_secs(700);
+    info.total_retransmits = 4;
+    slow.connection.receive_queue = 1_234_567;
+    let mut nobodys = row_of(2, State::TimeWait);
+    nobodys.connection.inode = None;
+    nobodys.connection.info = None;
+    nobodys.user = None;
+    vec![held_by(row(1), "nginx"), nobodys, slow]
+}
+
+/// The same a second later: one has come, one has changed, one has left.
+fn moving() -> Desk {
+    let mut desk = Desk::with(served());
+    desk.wait(1);
+    let mut changed = served().swap_remove(0);
+    changed.connection.state = State::FinWait1;
+    desk.read(vec![
+        changed,
+        served().swap_remove(2),
+        held_by(row(4), "nginx"),
+    ]);
+    desk
+}
+
+/// The lines of a screen, but empty ones.
+fn assert_reads(drawn: &str, expected: &[&str]) {
+    let lines = drawn.lines().filter(|line| !line.is_empty());
+    let lines: Vec<_> = lines.collect();
+    assert_eq!(lines, expected, "\n{drawn}");
+}
+
+/// All symbols of a line of the screen, also the blanks behind the last.
+fn cells(buffer: &Buffer, y: u16) -> Vec<&str> {
+    let line = 0..buffer.area.width;
+    line.map(|x| buffer[(x, y)].symbol()).collect()
+}
+
+// All sizes.
+
+/// A desk in each mode, with much in it.
+fn in_all_modes() -> Vec<Desk> {
+    let mut desks: Vec<_> = (0..14).map(|_| moving()).collect();
+    desks[1].type_in("/port = :443 日本語");
+    desks[2].type_in("/x");
+    let (serial, _) = desks[2].asked_filter();
+    let result = Err(wrong(500, 500));
+    desks[2].tell(Update::Filter { serial, result });
+    desks[3].type_in("*d");
+    desks[4].type_in("*");
+    desks[4].rehearse(&[3]);
+    desks[5].type_in("*");
+    desks[5].rehearse(&[3]);
+    desks[5].type_in("y");
+    desks[6].press(KeyCode::Enter);
+    let details = Box::new(details());
+    let key = desks[6].top.details.as_ref().unwrap().target.key;
+    desks[6].tell(Update::Details { key, details });
+    desks[7].type_in("?");
+    desks[8].type_in("c");
+    desks[8].top.chooser = 14;
+    desks[9].type_in("l");
+    desks[10].press(KeyCode::Tab);
+    desks[10].press(KeyCode::Enter);
+    desks[11].top.columns = Column::ALL.to_vec();
+    desks[12].applies("state established");
+    desks[13].tell(Update::Trouble("日本語".repeat(50)));
+    desks
+}
+
+#[test]
+fn it_is_drawn_on_a_terminal_of_any_size() {
+    let some: Vec<u16> = (1..=7).chain([24, 60]).collect();
+    let widths: Vec<u16> = (1..=8).chain([20, 40, 80, 200]).collect();
+    for mut desk in in_all_modes() {
+        for lines in &some {
+            for columns in &widths {
+                desk.buffer(*columns, *lines);
+                desk.top.move_by(1);
+                desk.top.scroll(-1);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_wide_terminal_has_as_many_columns_as_there_is_room_for() {
+    assert_reads(
+        &moving().draw(120, 20),
+        &[
+            "tcpentry  3 connections  every 1s (took 0us)  in 0/s out 0/s",
+            "    STATE       LOCAL         PEER^              PROCESS        IDLE  RECV-Q SEND-Q  IN/s OUT/s RETRANS USER",
+            "> ~ fin-wait-1  192.0.2.1:443 198.51.100.1:50000 nginx,pid=7     0us       0      0     0     0     0/0 root",
+            "  - time-wait   192.0.2.1:443 198.51.100.2:50000 -                 -       0      0     -     -       - -",
+            "    close-wait  192.0.2.1:443 198.51.100.3:50000 python3,pid=7   11m 1234567      0     0     0     0/4 root",
+            "  + established 192.0.2.1:443 198.51.100.4:50000 nginx,pid=7     0us       0      0     -     -     0/0 root",
+            "/ find  d delete  Enter details  Space mark  ? help  q quit  Tab group  <> sort  a all namespaces  c columns  p pause",
+        ],
+    );
+}
+
+#[test]
+fn a_usual_terminal_leaves_out_what_is_on_the_right() {
+    assert_reads(
+        &moving().draw(80, 24),
+        &[
+            "tcpentry  3 connections  every 1s (took 0us)  in 0/s out 0/s",
+            "    STATE       LOCAL         PEER^              PROCESS        IDLE  RECV-Q",
+            "> ~ fin-wait-1  192.0.2.1:443 198.51.100.1:50000 nginx,pid=7     0us       0",
+            "  - time-wait   192.0.2.1:443 198.51.100.2:50000 -                 -       0",
+            "    close-wait  192.0.2.1:443 198.51.100.3:50000 python3,pid=7   11m 1234567",
+            "  + established 192.0.2.1:443 198.51.100.4:50000 nginx,pid=7     0us       0",
+            "/ find  d delete  Enter details  Space mark  ? help  q quit  Tab group  <> sort",
+        ],
+    );
+}
+
+#[test]
+fn a_small_terminal_has_what_names_a_connection() {
+    assert_reads(
+        &moving().draw(40, 10),
+        &[
+            "tcpentry  3 connections  every 1s (took",
+            "    STATE       PEER^",
+            "> ~ fin-wait-1  198.51.100.1:50000",
+            "  - time-wait   198.51.100.2:50000",
+            "    close-wait  198.51.100.3:50000",
+            "  + established 198.51.100.4:50000",
+            "/ find  d delete  Enter details",
+        ],
+    );
+}
+
+#[test]
+fn a_tiny_terminal_has_a_peer_and_its_state() {
+    assert_reads(
+        &moving().draw(20, 5),
+        &[
+            "tcpentry  3 connecti",
+            "    STATE   PEER^",
+            "> ~ fin-wa… …1:50000",
+            "  - time-w… …2:50000",
+            "/ find  d delete",
+        ],
+    );
+}
+
+#[test]
+fn no_row_is_drawn_over_the_lines_around_the_table() {
+    for lines in 3..8 {
+        let mut desk = moving();
+        let drawn = desk.draw(60, lines);
+        let last = drawn.lines().last().unwrap();
+        assert_eq!(
+            last,
+            "/ find  d delete  Enter details  Space mark  ? help  q quit"
+        );
+        assert!(drawn.starts_with("tcpentry  3 connections"), "{drawn}");
+    }
+}
+
+#[test]
+fn groups_are_counted_and_opened() {
+    let mut desk = moving();
+    desk.press(KeyCode::Tab);
+    desk.press(KeyCode::Enter);
+    assert_reads(
+        &desk.draw(80, 12),
+        &[
+            "tcpentry  3 connections  every 1s (took 0us)  in 0/s out 0/s  by process",
+            "    STATE       LOCAL         PEER^              PROCESS      IDLE RECV-Q SEND-Q",
+            "> -       2  nginx  in 0/s out 0/s",
+            "  ~ fin-wait-1  192.0.2.1:443 198.51.100.1:50000 nginx,pid=7   0us      0      0",
+            "  + established 192.0.2.1:443 198.51.100.4:50000 nginx,pid=7   0us      0      0",
+            "  +       1  python3  in 0/s out 0/s",
+            "  +       0  -  in 0/s out 0/s",
+            "/ find  d delete  Enter details  Space mark  ? help  q quit  Tab group  <> sort",
+        ],
+    );
+}
+
+#[test]
+fn a_preview_tells_how_many_whose_how_and_what_is_spared_and_why() {
+    let mut desk = moving();
+    desk.type_in("*");
+    desk.rehearse(&[3]);
+    assert_reads(
+        &desk.draw(100, 12),
+        &[
+            "tcpentry  3 connections  3 marked  every 1s (took 0us)  in 0/s out 0/s",
+            "Delete 2 of 3 connections, and leave 1 alone?  y / n",
+            "held by  nginx,pid=7 (2)",
+            "by       sock-diag (2)",
+            "spared   1: it carries your own session",
+            "         --own-session takes that guard away",
+            "sock-diag fin-wait-1   192.0.2.1:443  198.51.100.1:50000  nginx,pid=7  root",
+            "guarded   close-wait   192.0.2.1:443  198.51.100.3:50000  nginx,pid=7  root",
+            "sock-diag established  192.0.2.1:443  198.51.100.4:50000  nginx,pid=7  root",
+            "y delete  n leave alone",
+        ],
+    );
+    desk.type_in("y");
+    assert_reads(
+        &desk.draw(100, 6),
+        &[
+            "tcpentry  3 connections  3 marked  every 1s (took 0us)  in 0/s out 0/s",
+            "0 deleted, 0 already gone, 1 not deleted, of 3 ...",
+            "guarded  192.0.2.1:443 198.51.100.3:50000 (close-wait) because it carries your own session",
+            "Esc close",
+        ],
+    );
+}
+
+fn details() -> Details {
+    Details {
+        command: Some("tcpentry delete --id 7".to_owned()),
+        sections: vec![
+            Section {
+                title: "delete it",
+                lines: vec![(String::new(), "tcpentry delete --id 7".to_owned())],
+            },
+            Section {
+                title: "held by",
+                lines: vec![
+                    ("pid 7".to_owned(), "日本語".to_owned()),
+                    ("user".to_owned(), "0".to_owned()),
+                ],
+            },
+        ],
+    }
+}
+
+#[test]
+fn details_stand_in_two_columns() {
+    let mut desk = moving();
+    desk.press(KeyCode::Enter);
+    let key = desk.top.details.as_ref().unwrap().target.key;
+    let details = Box::new(details());
+    desk.tell(Update::Details { key, details });
+    assert_reads(
+        &desk.draw(80, 12),
+        &[
+            "tcpentry  3 connections  every 1s (took 0us)  in 0/s out 0/s",
+            "192.0.2.1:443 198.51.100.1:50000 (fin-wait-1)",
+            "delete it",
+            "    tcpentry delete --id 7",
+            "held by",
+            "  pid 7  日本語",
+            "  user   0",
+            "d delete  c copy the command  Esc close  ↑↓ scroll",
+        ],
+    );
+}
+
+#[test]
+fn the_help_has_all_keys() {
+    let mut desk = moving();
+    desk.type_in("?");
+    let drawn = desk.draw(200, 60);
+    for (key, what) in super::super::help::HELP {
+        assert!(drawn.contains(key) && drawn.contains(what), "{key} {what}");
+    }
+    desk.press(KeyCode::End);
+    assert!(desk.draw(40, 10).contains("not looked up"), "the last line");
+}
+
+#[test]
+fn the_choice_shows_what_is_chosen_and_sorted_by() {
+    let mut desk = moving();
+    desk.type_in("cj");
+    assert_reads(
+        &desk.draw(60, 8),
+        &[
+            "tcpentry  3 connections  every 1s (took 0us)  in 0/s out 0/s",
+            " [x] STATE      its state",
+            ">[x] LOCAL      the local end",
+            " [x] PEER       the peer's end, sorted by it",
+            " [x] PROCESS    the processes that hold it",
+            " [x] IDLE       since data moved in either direction",
+            " [x] RECV-Q     bytes received and not read",
+            "Space show or hide  ←→ move  s sort by  Esc close",
+        ],
+    );
+    desk.press(KeyCode::Up);
+    for _ in Column::ALL {
+        desk.press(KeyCode::Down);
+        assert!(desk.draw(60, 8).contains("\n>["), "the cursor is seen");
+    }
+}
+
+#[test]
+fn the_log_has_the_last_at_its_end() {
+    let mut desk = moving();
+    desk.type_in("l");
+    assert!(desk.draw(80, 10).contains("nothing has been deleted yet"));
+    desk.press(KeyCode::Esc);
+    desk.type_in("*");
+    desk.rehearse(&[1, 3, 4]);
+    desk.press(KeyCode::Esc);
+    desk.rehearse(&[1, 3]);
+    desk.type_in("y");
+    desk.press(KeyCode::Esc);
+    desk.type_in("l");
+    let drawn = desk.draw(120, 10);
+    assert!(drawn.contains("2 told"), "{drawn}");
+    assert_eq!(drawn.matches("guarded").count(), 2, "{drawn}");
+    assert_eq!(drawn.matches("--own-session").count(), 2, "{drawn}");
+}
+
+// Names.
+
+/// What users give their processes as names.
+const NAMES: &[&str] = &[
+    "日本語",
+    "日本語日本語日本語日本語日本語日本語",
+    "שלום עולם",
+    "السلام عليكم لا لا لا لا",
+    "e\u{301}\u{301}\u{301}tage",
+    "👍🏽👩‍👩‍👧🇩🇪",
+    "\u{1160}\u{1161}",
+    "\u{1b}[2J\u{1b}]0;owned\u{7}",
+    "a\u{202e}b\u{2066}c\u{200b}\u{feff}",
+    "a\nb\rc\td\u{8}\u{7f}\u{9b}31m",
+    "\u{0}",
+    "",
+];
+
+/// What does something else on a terminal than to be seen in its place.
+fn is_hostile(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[test]
+fn no_name_does_anything_to_the_terminal() {
+    for name in NAMES {
+        let name = tcpentry::escape(name.as_bytes());
+        let mut desk = Desk::with(vec![held_by(row(1), &name)]);
+        let drawn = desk.draw(200, 10);
+        let is_hostile = |c: char| c != '\n' && is_hostile(c);
+        assert!(!drawn.contains(is_hostile), "{drawn:?}");
+    }
+    // Were one forgotten to be escaped, it would at least be no control characters.
+    for name in NAMES {
+        for mut desk in in_all_modes() {
+            desk.read(vec![held_by(row(1), name)]);
+            let buffer = desk.buffer(200, 20);
+            for cell in buffer.content() {
+                assert!(!cell.symbol().contains(char::is_control), "{cell:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_name_stays_in_its_cell_and_in_its_row() {
+    // As wide as the column can be, so that all of the others is in the same place.
+    let widest = "a name that is too long for its column";
+    let mut expected = Desk::with(vec![row(1), held_by(row(2), "x"), held_by(row(3), widest)]);
+    let expected = expected.buffer(160, 10);
+    let titles: String = cells(&expected, 1).concat();
+    let start = titles.find("PROCESS").unwrap();
+    // Its own column, and the blank behind it.
+    let own = start..titles.find(" IDLE").unwrap();
+    for name in NAMES {
+        for name in [(*name).to_owned(), tcpentry::escape(name.as_bytes())] {
+            let mut desk = Desk::with(vec![
+                row(1),
+                held_by(row(2), &name),
+                held_by(row(3), widest),
+            ]);
+            let buffer = desk.buffer(160, 10);
+            for y in 0..10 {
+                let pairs = cells(&expected, y).into_iter().zip(cells(&buffer, y));
+                for (x, (expected, is)) in pairs.enumerate() {
+                    if y == 3 && own.contains(&x) {
+                        continue;
+                    }
+                    assert_eq!(is, expected, "{name:?} at {x}, {y}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn wide_names_are_cut_between_characters() {
+    let name = "日本語".repeat(5);
+    let mut desk = Desk::with(vec![held_by(row(1), &name), held_by(row(2), "x")]);
+    let drawn = desk.draw(120, 6);
+    assert!(drawn.contains("日本語日本語日本語日本語日…"), "{drawn}");
+}
+
+// The filter.
+
+/// The line of the filter, what points at it, and the hint.
+fn filtered(text: &str, wrong: Wrong, columns: u16) -> Vec<String> {
+    let mut desk = Desk::with(vec![row(1)]);
+    desk.type_in("/");
+    desk.type_in(text);
+    let (serial, _) = desk.asked_filter();
+    let result = Err(wrong);
+    desk.tell(Update::Filter { serial, result });
+    let drawn = desk.draw(columns, 10);
+    drawn.lines().skip(1).take(3).map(str::to_owned).collect()
+}
+
+#[test]
+fn an_error_is_pointed_at_below_its_place() {
+    assert_eq!(
+        filtered("port = :80 oops", wrong(11, 4), 80),
+        ["/ port = :80 oops", "             ^^^^ what is that?", ""]
+    );
+    assert_eq!(
+        filtered("process 日本 oops", wrong(11, 4), 80)[..2],
+        ["/ process 日本 oops", "               ^^^^ what is that?"],
+        "wide characters before it"
+    );
+    assert_eq!(
+        filtered("日本 x", wrong(0, 2), 80)[..2],
+        ["/ 日本 x", "  ^^^^ what is that?"],
+        "wide characters above it"
+    );
+    assert_eq!(
+        filtered("port", wrong(4, 0), 80)[..2],
+        ["/ port", "      ^ what is that?"],
+        "something is missing at the end"
+    );
+}
+
+#[test]
+fn where_there_is_no_room_behind_it_the_error_stands_before_it() {
+    let lines = filtered("port = :80 and port = :81 oops", wrong(26, 4), 40);
+    assert_eq!(lines[0], "/ port = :80 and port = :81 oops");
+    assert_eq!(lines[1], "              what is that? ^^^^");
+}
+
+#[test]
+fn a_long_filter_scrolls_with_what_points_at_it() {
+    let text = format!("{}oops", "port = :80 or ".repeat(10));
+    let lines = filtered(&text, wrong(140, 4), 40);
+    assert!(lines[0].ends_with("or oops"), "{lines:?}");
+    let place = lines[0].find("oops").unwrap();
+    assert_eq!(lines[1].find("^^^^"), Some(place), "{lines:?}");
+    // What is left of the screen is pointed at on its edge.
+    let lines = filtered(&text, wrong(0, 4), 40);
+    assert_eq!(lines[1], "  ^ what is that?");
+}
+
+#[test]
+fn what_is_wrong_behind_the_edge_is_said_too() {
+    let mut desk = Desk::with(vec![row(1)]);
+    let text = format!("{}oops", "port = :80 or ".repeat(10));
+    desk.type_in("/");
+    desk.type_in(&text);
+    let (serial, _) = desk.asked_filter();
+    let result = Err(wrong(140, 4));
+    desk.tell(Update::Filter { serial, result });
+    desk.press(KeyCode::Home);
+    let drawn = desk.draw(40, 10);
+    assert!(drawn.contains("what is that? ^\n"), "{drawn}");
+}
+
+#[test]
+fn what_is_typed_is_to_be_read_on_a_terminal_of_few_lines() {
+    for error in [false, true] {
+        for lines in 4..8 {
+            let mut desk = Desk::with(vec![row(1)]);
+            desk.type_in("/nginx");
+            if error {
+                let (serial, _) = desk.asked_filter();
+                let result = Err(wrong(0, 5));
+                desk.tell(Update::Filter { serial, result });
+            }
+            let drawn = desk.draw(40, lines);
+            assert!(drawn.contains("/ nginx\n"), "{lines}:\n{drawn}");
+        }
+    }
+}
+
+#[test]
+fn the_only_column_is_cut_and_not_left_out() {
+    let mut desk = Desk::with(vec![held_by(row(1), "a-long-name-of-a-process")]);
+    desk.top.columns = vec![Column::Process, Column::Unit];
+    let drawn = desk.draw(20, 5);
+    assert!(drawn.contains(">   a-long-name-of-…\n"), "{drawn}");
+}
+
+// Colours.
+
+#[test]
+fn without_colours_signs_tell_the_same() {
+    for mut desk in in_all_modes() {
+        desk.theme = Theme { color: false };
+        for cell in desk.buffer(120, 30).content() {
+            let plain = (Color::Reset, Color::Reset);
+            assert_eq!((cell.fg, cell.bg), plain, "{cell:?}");
+        }
+    }
+    let mut desk = moving();
+    desk.type_in(" ");
+    desk.theme = Theme { color: false };
+    let drawn = desk.draw(120, 20);
+    let signs: Vec<_> = drawn
+        .lines()
+        .skip(2)
+        .take(4)
+        .map(|line| &line[..3])
+        .collect();
+    assert_eq!(signs, [" *~", "> -", "   ", "  +"], "{drawn}");
+}
+
+#[test]
+fn colours_are_those_that_every_terminal_has() {
+    let mut seen = HashSet::new();
+    for mut desk in in_all_modes() {
+        for cell in desk.buffer(120, 30).content() {
+            let many = |color| matches!(color, Color::Rgb(..) | Color::Indexed(_));
+            assert!(!many(cell.fg) && !many(cell.bg), "{cell:?}");
+            seen.insert(cell.fg);
+        }
+    }
+    for color in [Color::Green, Color::Yellow, Color::Red] {
+        assert!(seen.contains(&color), "{color:?}");
+    }
+}
+
+#[test]
+fn what_has_changed_has_its_colour_and_only_there() {
+    let buffer = moving().buffer(120, 20);
+    let colors = [Color::Yellow, Color::Red, Color::Reset, Color::Green];
+    for (y, color) in (2..).zip(colors) {
+        let cells = || (0..120).map(|x| &buffer[(x, y)]);
+        let inked: Vec<_> = cells().filter(|cell| cell.symbol() != " ").collect();
+        assert!(inked.iter().all(|cell| cell.fg == color), "{y} {color:?}");
+        let is_current = cells().any(|cell| cell.modifier.contains(Modifier::REVERSED));
+        assert_eq!(is_current, y == 2, "{y}");
+    }
+}
+
+#[test]
+fn an_empty_table_says_why() {
+    let mut desk = Desk::with(Vec::new());
+    assert!(desk.draw(80, 24).contains("no connection"));
+    desk.applies("port = :1");
+    let drawn = desk.draw(80, 24);
+    assert!(drawn.contains("nothing matches the filter"), "{drawn}");
+    assert_eq!(desk.top.mode, Mode::Table);
+}
