@@ -1,5 +1,7 @@
 //! What keys and the mouse do: a handler for each mode.
 
+#[cfg(test)]
+mod any;
 mod columns;
 mod details;
 mod filter;
