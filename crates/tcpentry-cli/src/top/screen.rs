@@ -56,12 +56,19 @@ impl Screen {
 
     /// After something else may have changed the terminal.
     pub(super) fn enter_again(&mut self) -> io::Result<()> {
+        // It is taken for raw until it is given back, whatever the shell has made of it.
+        disable_raw_mode()?;
         self.take_over()?;
         self.clear()
     }
 
+    /// Lets everything be drawn anew.
+    ///
+    /// (`Terminal::clear` asks the terminal where the cursor is: the answer would go to the thread that reads keys, which
+    /// holds the reader for as long as there is no key.)
     pub(super) fn clear(&mut self) -> io::Result<()> {
-        self.terminal.clear()
+        let size = self.terminal.size()?;
+        self.terminal.resize(size.into())
     }
 
     pub(super) fn draw(&mut self, top: &mut Top, theme: Theme, now: Instant) -> io::Result<Areas> {
