@@ -63,12 +63,8 @@ impl Screen {
     }
 
     /// Lets everything be drawn anew.
-    ///
-    /// (`Terminal::clear` asks the terminal where the cursor is: the answer would go to the thread that reads keys, which
-    /// holds the reader for as long as there is no key.)
     pub(super) fn clear(&mut self) -> io::Result<()> {
-        let size = self.terminal.size()?;
-        self.terminal.resize(size.into())
+        self.terminal.clear()
     }
 
     pub(super) fn draw(&mut self, top: &mut Top, theme: Theme, now: Instant) -> io::Result<Areas> {
