@@ -177,6 +177,18 @@ mod tests {
     }
 
     #[test]
+    fn what_has_been_looked_up_since_the_frame_before_is_kept() {
+        let now = Instant::now();
+        let first = Frame::default().followed_by(vec![row(1)], Question::Same, now);
+        let mut known = row(1);
+        known.facts.holders = Some(std::sync::Arc::default());
+        let next = first.followed_by(vec![known], Question::Same, now);
+        assert!(next.rows[0].facts.holders.is_some());
+        let next = next.followed_by(vec![row(1)], Question::Same, now);
+        assert!(next.rows[0].facts.holders.is_some());
+    }
+
+    #[test]
     fn another_question_makes_no_news() {
         let now = Instant::now();
         let first = Frame::default().followed_by(vec![row(1)], Question::Same, now);
