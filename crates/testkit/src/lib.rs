@@ -37,6 +37,7 @@ pub mod sshd;
 pub mod stage;
 mod sys;
 pub mod tcp;
+pub mod tmux;
 pub mod user;
 pub mod varied;
 pub mod wait;

@@ -75,7 +75,7 @@ const NEEDS: &[Need] = &[
     need("sshd",         Unpacked("openssh-server"), "carries the session that must not be cut"),
     need("ssh",          Unpacked("openssh-client"), "opens it"),
     need("sudo",         Unpacked("sudo"),         "is one of the ways to delete from it"),
-    need("tmux",         Unpacked("tmux"),         "is another"),
+    need("tmux",         Debian("tmux"),           "is another; and the terminal of `tcpentry top`"),
     need("crun",         Debian("crun"),           "runs containers, without a daemon"),
     need("busybox",      Debian("busybox-static"), "is what they run"),
 ];
