@@ -23,6 +23,8 @@ mod select;
 mod shows;
 mod system_log;
 mod terminal;
+#[cfg(feature = "tui")]
+mod top;
 mod unknown;
 mod untouched;
 mod util;

@@ -1,0 +1,627 @@
+//! `tcpentry top` in a real terminal: what a person sees, what his keys do, and that he gets his terminal back.
+
+use std::fs;
+use std::io::Read as _;
+use std::net::TcpStream;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixStream;
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::io::Errno;
+use tcpentry_testkit::holder::Holder;
+use tcpentry_testkit::named::{HOSTILE, Named};
+use tcpentry_testkit::tcp::{self, Ends};
+use tcpentry_testkit::tmux::{PROMPT, Tmux};
+use tcpentry_testkit::user::{self, User};
+use tcpentry_testkit::{isolated, skip, until};
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::util::{Run, connections, identity, is_alive, local, program, run};
+
+/// A terminal of this size, or a skip of the test.
+macro_rules! terminal {
+    ($columns:expr, $lines:expr) => {
+        match Tmux::start($columns, $lines) {
+            Ok(tmux) => tmux,
+            Err(reason) => skip!("{reason}"),
+        }
+    };
+}
+
+#[test]
+fn three_marked_of_fifty_are_deleted_and_nothing_else() {
+    isolated(|| {
+        let tmux = terminal!(150, 60);
+        let (all, listener, port) = connections(50);
+        tmux.runs(&format!("{PROGRAM} top"));
+        tmux.await_text("100 connections");
+        // Their servers' ends.
+        tmux.types(&format!("/sport = :{port}"));
+        tmux.press("Enter");
+        tmux.await_text("50 selected");
+
+        let (meant, others): (Vec<_>, Vec<_>) = (0..)
+            .zip(&all)
+            .partition(|(place, _)| [3, 17, 42].contains(place));
+        for (marked, (_, ends)) in (1..).zip(&meant) {
+            go_to(&tmux, &local(ends));
+            tmux.press("Space");
+            tmux.await_text(&format!("{marked} marked"));
+        }
+        tmux.press("d");
+        let preview = tmux.await_text("Delete these 3 connections?  y / n");
+        for (_, ends) in &meant {
+            assert!(preview.contains(&local(ends)), "{preview}");
+        }
+        assert!(all.iter().all(is_alive), "nothing has been confirmed yet");
+        tmux.types("y");
+        tmux.await_text("3 deleted");
+        for (_, ends) in &meant {
+            let (server, client) = ((&ends.server).read(&mut [0]), (&ends.client).read(&mut [0]));
+            assert_eq!(tcp::errno(server), Errno::CONNABORTED);
+            assert_eq!(tcp::errno(client), Errno::CONNRESET);
+        }
+        assert_eq!(others.len(), 47);
+        assert!(others.iter().all(|(_, ends)| is_alive(ends)));
+        assert!(is_alive(&tcp::connect_to(&listener)));
+
+        tmux.types("l");
+        let log = tmux.await_text("3 told");
+        for (_, ends) in &meant {
+            let told = |line: &&str| line.contains(&local(ends)) && line.contains("deleted");
+            assert_eq!(log.lines().filter(told).count(), 1, "{log}");
+        }
+        assert_eq!(log.matches("by sock-diag").count(), 3, "{log}");
+        tmux.press("Escape");
+        tmux.await_screen("only the others are left", |screen| {
+            screen.contains("47 selected") && !screen.contains("marked")
+        });
+        tmux.types("q");
+        await_shell(&tmux);
+    });
+}
+
+#[test]
+fn whatever_is_pressed_but_y_deletes_nothing() {
+    isolated(|| {
+        let tmux = terminal!(120, 20);
+        let (all, _listener, port) = connections(2);
+        tmux.runs(&format!("{PROGRAM} top sport = :{port}"));
+        tmux.await_text("2 selected");
+        for key in ["n", "Enter", "Escape", "q"] {
+            tmux.types("*");
+            tmux.await_text("2 marked");
+            tmux.types("d");
+            tmux.await_text("Delete these 2 connections?");
+            tmux.press(key);
+            tmux.await_screen("the table is back", |screen| {
+                screen.contains("not confirmed: nothing was deleted") && screen.contains("STATE")
+            });
+        }
+        assert!(all.iter().all(is_alive));
+        tmux.types("q");
+        await_shell(&tmux);
+    });
+}
+
+#[test]
+fn what_is_there_under_the_same_name_when_one_says_yes_survives() {
+    isolated(|| {
+        let tmux = terminal!(120, 20);
+        let listener = tcp::listen(tcp::loopback(0));
+        let port = listener.local_addr().unwrap().port();
+        let first = tcp::connect_to(&listener);
+        let (client, server) = tcp::addresses(&first.client);
+        let before = identity(client);
+        tmux.runs(&format!("{PROGRAM} top dport = :{port}"));
+        tmux.await_text("1 selected");
+        tmux.types("d");
+        tmux.await_text("Delete this connection?  y / n");
+
+        // A reset leaves nothing behind, so that the same two ends can be taken at once.
+        let reset = socket2::SockRef::from(&first.client).set_linger(Some(Duration::ZERO));
+        reset.unwrap();
+        drop(first);
+        let socket = tcp::socket(client);
+        socket.set_reuse_address(true).unwrap();
+        socket.bind(&client.into()).unwrap();
+        let second = tcp::connect_from(socket, &listener);
+        assert_eq!(tcp::addresses(&second.client), (client, server));
+        assert_ne!(identity(client), before);
+
+        tmux.types("y");
+        tmux.await_text("1 already gone");
+        assert!(is_alive(&second));
+        tmux.types("l");
+        let log = tmux.await_text("1 told");
+        assert!(log.contains(&format!("gone {client} {server}")), "{log}");
+        assert!(is_alive(&second));
+    });
+}
+
+#[test]
+fn however_it_ends_the_terminal_is_as_before() {
+    isolated(|| {
+        let tmux = terminal!(100, 20);
+        let _ends = tcp::connected();
+        tmux.runs("stty -echoctl -ixon; stty -g > before");
+        for (end, code) in [
+            ("TERM", 143),
+            ("HUP", 129),
+            ("INT", 130),
+            ("q", 0),
+            ("C-c", 0),
+            ("F10", 0),
+        ] {
+            let pid = started(&tmux, "top");
+            tmux.await_text("2 connections");
+            assert_eq!(tmux.knows("alternate_on"), "1");
+            if end.chars().all(char::is_uppercase) && end != "F10" {
+                signal(pid, end);
+            } else {
+                tmux.press(end);
+            }
+            await_shell(&tmux);
+            tmux.runs(&format!("echo $? after {end}"));
+            tmux.await_text(&format!("{code} after {end}"));
+            assert_as_before(&tmux, end);
+        }
+    });
+}
+
+#[test]
+fn what_is_suspended_comes_back() {
+    isolated(|| {
+        let tmux = terminal!(100, 20);
+        let _ends = tcp::connected();
+        tmux.runs("stty -g > before");
+        let pid = started(&tmux, "top");
+        tmux.await_text("2 connections");
+        for by in ["C-z", "TSTP", "STOP"] {
+            match by {
+                "C-z" => tmux.press(by),
+                by => signal(pid, by),
+            }
+            until("it is stopped", || state(pid) == Some('T'));
+            if by == "STOP" {
+                // Who is not asked leaves the terminal as it was, where Enter is no end of a line.
+                tmux.await_text("Stopped");
+                tmux.types("stty sane; echo what' 'a mess");
+                tmux.press("C-j");
+                tmux.await_text("what a mess");
+            } else {
+                await_shell(&tmux);
+                assert_as_before(&tmux, by);
+            }
+            tmux.runs("fg");
+            tmux.await_screen("it is back", |screen| {
+                screen.starts_with("tcpentry  2 connections") && screen.contains("quit")
+            });
+            assert_eq!(tmux.knows("alternate_on"), "1");
+            // Keys are keys again.
+            tmux.types("?");
+            tmux.await_text("what became of each deletion");
+            tmux.press("Escape");
+            tmux.await_text("STATE");
+        }
+        tmux.types("q");
+        await_shell(&tmux);
+    });
+}
+
+#[test]
+fn without_its_terminal_it_ends() {
+    isolated(|| {
+        // The kernel tells who is in the terminal's session; who is not has to see it himself.
+        for session in ["", "setsid "] {
+            let tmux = terminal!(100, 20);
+            let pid = started_by(&tmux, session, "top");
+            tmux.await_text("STATE");
+            tmux.breaks();
+            until("it ends", || matches!(state(pid), None | Some('Z')));
+        }
+    });
+}
+
+#[test]
+fn a_small_screen_has_the_state_and_the_peer() {
+    isolated(|| {
+        let tmux = terminal!(150, 30);
+        let (all, _listener, port) = connections(3);
+        tmux.runs(&format!("{PROGRAM} top sport = :{port}"));
+        let wide = tmux.await_text("RETRANS");
+        assert!(wide.contains("PROCESS"), "{wide}");
+        tmux.resize(40, 10);
+        let peers: Vec<_> = all.iter().map(local).collect();
+        let small = tmux.await_screen("the peers are shown on 40 columns", |screen| {
+            let row = |peer: &String| {
+                let row = screen.lines().find(|line| line.contains(peer.as_str()));
+                row.is_some_and(|row| row.contains("established"))
+            };
+            !screen.contains("RETRANS") && peers.iter().all(row)
+        });
+        assert!(small.lines().all(|line| line.width() <= 40), "{small}");
+        assert!(small.lines().count() <= 10, "{small}");
+        // A deletion is understood there as well.
+        tmux.types("d");
+        tmux.await_text("Delete this connection?  y / n");
+        tmux.press("Escape");
+        for (columns, lines) in [(20, 5), (1, 1), (300, 60)] {
+            tmux.resize(columns, lines);
+        }
+        tmux.await_text("RETRANS");
+        tmux.types("q");
+        await_shell(&tmux);
+    });
+}
+
+#[test]
+fn a_name_stays_in_its_cell() {
+    isolated(|| {
+        let tmux = terminal!(120, 40);
+        let listener = tcp::listen(tcp::loopback(0));
+        let port = listener.local_addr().unwrap().port();
+        let wide = [
+            "日本語日本".as_bytes(),
+            "ﷺ".as_bytes(),
+            "e\u{301}\u{301}".as_bytes(),
+        ];
+        let names: Vec<&[u8]> = HOSTILE.into_iter().chain(wide).collect();
+        let held: Vec<_> = names
+            .iter()
+            .map(|name| {
+                let Ends { client, server } = tcp::connect_to(&listener);
+                (Named::holding(&client, name), server, name)
+            })
+            .collect();
+        let count = held.len();
+        tmux.runs(&format!(
+            "{PROGRAM} top --columns process,state,peer dport = :{port}"
+        ));
+        let screen = tmux.await_screen("all owners are shown", |screen| {
+            screen.matches(",pid").count() == count && !screen.contains(" ... ")
+        });
+        let raw = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+        assert!(!screen.contains(raw), "{screen:?}");
+        let lines: Vec<_> = screen.lines().collect();
+        assert!(lines[0].starts_with(&format!("tcpentry  {count} selected")));
+        let place = |line: &str, word: &str| line.find(word).map(|at| line[..at].width());
+        let column = place(lines[2], "STATE").unwrap();
+        for line in &lines[3..3 + count] {
+            assert_eq!(place(line, "established"), Some(column), "{line}");
+        }
+        for (_, _, name) in &held {
+            let shown = format!(" {},pid", tcpentry::escape(name));
+            assert!(screen.contains(&shown), "{shown:?} is not in\n{screen}");
+        }
+        // Whom it belongs to is told there too.
+        tmux.types("*d");
+        let preview = tmux.await_text(&format!("Delete these {count} connections?"));
+        assert!(!preview.contains(raw), "{preview:?}");
+        tmux.press("Escape");
+        tmux.await_text("STATE");
+        tmux.types("q");
+        await_shell(&tmux);
+    });
+}
+
+#[test]
+fn who_is_not_root_sees_what_he_may_delete_and_why_not_the_rest() {
+    isolated(|| {
+        if !user::others() {
+            skip!("only one user is mapped here");
+        }
+        if yama_restricts() {
+            skip!("Yama lets nobody borrow from processes beside his own");
+        }
+        let tmux = terminal!(120, 20);
+        let (all, listener, port) = connections(2);
+        let own = tcp::connect_to(&listener);
+        let (own_local, _) = tcp::addresses(&own.client);
+        let holder = Holder::of(&own.client, Some(User::new(4033)));
+        let Ends { client, server } = own;
+        drop(client);
+        tmux.runs(&format!(
+            "exec 9<{PROGRAM}; setpriv --reuid 4033 --regid 4033 --clear-groups \
+             --inh-caps=-all /proc/self/fd/9 top --columns delete-by,local,peer,process dport = :{port}"
+        ));
+        let verdict = |local: &str, verdict: &str, screen: &str| {
+            let row = screen.lines().find(|line| line.contains(local));
+            row.is_some_and(|row| row.contains(verdict))
+        };
+        let screen = tmux.await_screen("it is known what may be deleted", |screen| {
+            let theirs = all.iter().map(local);
+            let mut theirs = theirs.map(|local| verdict(&local, "no: denied", screen));
+            verdict(&own_local.to_string(), "borrow ", screen) && theirs.all(|is_so| is_so)
+        });
+        assert!(
+            screen.contains(&format!("pid={}", holder.pid())),
+            "{screen}"
+        );
+        tmux.types("*d");
+        let preview = tmux.await_text("Delete 1 of 3 connections, and leave 2 alone?  y / n");
+        assert!(preview.contains("spared   2: "), "{preview}");
+        let why = preview.lines().position(|line| line.starts_with("spared"));
+        let hint = preview.lines().nth(why.unwrap() + 1).unwrap();
+        assert!(
+            hint.contains("sudo") || hint.contains("root"),
+            "what to do: {preview}"
+        );
+        tmux.types("y");
+        tmux.await_text("1 deleted, 0 already gone, 2 not deleted, of 3");
+        let ended = (&server).read(&mut [0]);
+        assert_eq!(tcp::errno(ended), Errno::CONNRESET);
+        assert!(all.iter().all(is_alive));
+        let log = log(&tmux, "3 told");
+        assert_eq!(log.matches(" denied ").count(), 2, "{log}");
+    });
+}
+
+#[test]
+fn a_listener_is_deleted_only_where_that_was_asked_for() {
+    isolated(|| {
+        let tmux = terminal!(120, 20);
+        let listener = tcp::listen(tcp::loopback(0));
+        let at = listener.local_addr().unwrap();
+        tmux.runs(&format!("{PROGRAM} top -l"));
+        tmux.await_text(&at.to_string());
+        tmux.types("d");
+        let preview = tmux.await_text("Nothing here can be deleted:");
+        assert!(preview.contains("--listeners"), "{preview}");
+        tmux.types("y");
+        tmux.press("Escape");
+        // What it would have done has been done before this is answered.
+        tmux.await_text("not confirmed: nothing was deleted");
+        assert!(is_alive(&tcp::connect_to(&listener)));
+        tmux.types("q");
+        await_shell(&tmux);
+
+        tmux.runs(&format!("clear; {PROGRAM} top -l --listeners"));
+        tmux.await_text(&at.to_string());
+        tmux.types("d");
+        tmux.await_text("Delete this connection?");
+        tmux.types("y");
+        tmux.await_text("1 deleted");
+        assert!(TcpStream::connect(at).is_err());
+    });
+}
+
+#[test]
+fn the_own_session_is_spared() {
+    isolated(|| {
+        let tmux = terminal!(120, 20);
+        let listener = tcp::listen(tcp::loopback(0));
+        let port = listener.local_addr().unwrap().port();
+        let other = tcp::connect_to(&listener);
+        // A shell that is called as a server is, and holds a connection.
+        let shell = tmux.folder().join("sshd");
+        symlink("/bin/bash", &shell).unwrap();
+        tmux.runs(&format!(
+            "{} -c 'exec 3<>/dev/tcp/127.0.0.1/{port}; {PROGRAM} top dport = :{port} 3<&-; exit'",
+            shell.display()
+        ));
+        let (session, _) = listener.accept().unwrap();
+        let session = Session::of(session);
+        tmux.await_text("2 selected");
+        tmux.types("*d");
+        let preview = tmux.await_text("Delete 1 of 2 connections, and leave 1 alone?");
+        for text in ["it carries your own session", "--own-session"] {
+            assert!(preview.contains(text), "{preview}");
+        }
+        tmux.types("y");
+        tmux.await_text("1 deleted, 0 already gone, 1 not deleted, of 2");
+        assert!(!is_alive(&other) && session.is_there());
+        let log = log(&tmux, "2 told");
+        assert_eq!(log.matches(" guarded ").count(), 1, "{log}");
+    });
+}
+
+#[test]
+fn a_wrong_filter_is_told_at_its_place_and_the_table_stays() {
+    isolated(|| {
+        let tmux = terminal!(120, 20);
+        let (_all, _listener, port) = connections(2);
+        tmux.runs(&format!("{PROGRAM} top"));
+        tmux.await_text("4 connections");
+        tmux.types("/sport = :nosuchservice");
+        let screen = tmux.await_text("^^^");
+        assert!(screen.contains("STATE"), "{screen}");
+        tmux.press("Enter");
+        tmux.press("C-u");
+        tmux.types(&port.to_string());
+        // What is no filter yet is offered as one.
+        tmux.await_text(&format!("port = :{port}"));
+        tmux.press("Tab");
+        tmux.press("Enter");
+        tmux.await_text("4 selected");
+        tmux.press("Escape");
+        tmux.await_text("4 connections");
+        tmux.types("q");
+        await_shell(&tmux);
+    });
+}
+
+#[test]
+fn once_prints_a_frame_as_text() {
+    isolated(|| {
+        let (all, _listener, port) = connections(3);
+        let frame = run(&format!("top --once sport = :{port}"));
+        assert_eq!((frame.code, &*frame.err), (0, ""));
+        let raw = |c: char| c.is_control() && c != '\n';
+        assert!(!frame.out.contains(raw), "{:?}", frame.out);
+        assert!(frame.out.starts_with("tcpentry  3 selected"));
+        for ends in &all {
+            let row = frame.out.lines().find(|line| line.contains(&local(ends)));
+            let row = row.unwrap_or_else(|| panic!("{}", frame.out));
+            assert!(
+                row.contains("established") && !row.ends_with(' '),
+                "{row:?}"
+            );
+            assert!(row.contains(" program-"), "owners are known: {row:?}");
+        }
+        let colored = run("top --once --color always");
+        assert!(!colored.out.contains('\u{1b}'), "{:?}", colored.out);
+
+        let small: Run = program()
+            .args(["top", "--once"])
+            .env("COLUMNS", "40")
+            .env("LINES", "10")
+            .output()
+            .unwrap()
+            .into();
+        assert!(
+            small.out.lines().all(|line| line.width() <= 40),
+            "{}",
+            small.out
+        );
+        assert!(small.out.lines().count() <= 10, "{}", small.out);
+    });
+}
+
+#[test]
+fn once_ends_as_a_listing_does() {
+    isolated(|| {
+        let wrong = run("top --once sport = :nosuchservice");
+        assert_eq!((wrong.code, &*wrong.out), (2, ""));
+        assert!(wrong.err.contains("nosuchservice"), "{}", wrong.err);
+        assert_eq!(run("top --once --columns nosuchcolumn").code, 2);
+        assert_eq!(run("top --once -N /no/such/namespace").code, 2);
+
+        let _ends = tcp::connected();
+        let (writing, reading) = UnixStream::pair().unwrap();
+        drop(reading);
+        let unread = program()
+            .args(["top", "--once"])
+            .stdout(OwnedFd::from(writing))
+            .status();
+        assert_eq!(unread.unwrap().code(), Some(0), "nobody reads it");
+        let full = fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let full = program().args(["top", "--once"]).stdout(full).output();
+        assert_eq!(Run::from(full.unwrap()).code, 7);
+    });
+}
+
+#[test]
+fn without_a_terminal_it_says_what_to_do() {
+    isolated(|| {
+        for words in ["top", "top sport = :80"] {
+            let refused = run(words);
+            assert_eq!((refused.code, &*refused.out), (2, ""));
+            assert!(refused.err.contains("needs a terminal"), "{}", refused.err);
+            assert!(refused.err.contains("hint: --once"), "{}", refused.err);
+        }
+        let tmux = terminal!(80, 10);
+        tmux.runs(&format!("{PROGRAM} top </dev/null; echo code $?"));
+        tmux.await_text("code 2");
+        tmux.runs(&format!(
+            "{PROGRAM} top sport = :nosuchservice; echo now $?"
+        ));
+        let screen = tmux.await_text("now 2");
+        assert!(screen.contains("nosuchservice"), "{screen}");
+        assert_eq!(tmux.knows("alternate_on"), "0");
+    });
+}
+
+/// Moves the cursor to the row that has this text, which is on the screen.
+fn go_to(tmux: &Tmux, text: &str) {
+    let screen = tmux.await_text(text);
+    let line = |is_it: &dyn Fn(&str) -> bool| screen.lines().position(is_it).unwrap();
+    let cursor = line(&|line| line.starts_with('>'));
+    let wanted = line(&|line| line.contains(text));
+    tmux.press_often("Down", wanted.saturating_sub(cursor));
+    tmux.press_often("Up", cursor.saturating_sub(wanted));
+    tmux.await_screen(&format!("the cursor is on {text}"), |screen| {
+        let mut lines = screen.lines();
+        lines.any(|line| line.starts_with('>') && line.contains(text))
+    });
+}
+
+/// What the log tells, after a deletion of which not all were done.
+fn log(tmux: &Tmux, title: &str) -> String {
+    tmux.press("Escape");
+    tmux.await_text("? help");
+    tmux.types("l");
+    tmux.await_text(title)
+}
+
+/// Waits until the shell has the terminal again.
+fn await_shell(tmux: &Tmux) {
+    tmux.await_screen("the shell is back", |screen| {
+        let last = screen.trim_end().lines().last();
+        last.is_some_and(|line| line.trim_end() == PROMPT.trim_end())
+    });
+}
+
+/// The screen of the shell, its cursor and no mouse; and the settings of the line are those of the file `before`.
+fn assert_as_before(tmux: &Tmux, end: &str) {
+    for (name, value) in [
+        ("alternate_on", "0"),
+        ("cursor_flag", "1"),
+        ("mouse_any_flag", "0"),
+    ] {
+        assert_eq!(tmux.knows(name), value, "{name} after {end}");
+    }
+    // The echo of the command is another text.
+    tmux.runs(&format!("stty -g | cmp - before && echo as' 'before {end}"));
+    tmux.await_text(&format!("as before {end}"));
+}
+
+/// Starts the program from the shell; its pid.
+fn started(tmux: &Tmux, words: &str) -> i32 {
+    started_by(tmux, "", words)
+}
+
+fn started_by(tmux: &Tmux, starter: &str, words: &str) -> i32 {
+    let file = tmux.folder().join("pid");
+    let _ = fs::remove_file(&file);
+    let script = format!("echo $$ > {}; exec {PROGRAM} {words}", file.display());
+    tmux.runs(&format!("{starter}sh -c '{script}'"));
+    let mut pid = None;
+    until("its pid is told", || {
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        pid = text.trim().parse().ok();
+        pid.is_some()
+    });
+    pid.unwrap()
+}
+
+fn signal(pid: i32, name: &str) {
+    let status = std::process::Command::new("kill")
+        .args(["-s", name, &pid.to_string()])
+        .stderr(Stdio::inherit())
+        .status();
+    assert!(status.unwrap().success());
+}
+
+/// The letter of a process's state, as in ps(1).
+fn state(pid: i32) -> Option<char> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    text.rsplit_once(") ")?.1.chars().next()
+}
+
+fn yama_restricts() -> bool {
+    let scope = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope");
+    scope.is_ok_and(|scope| scope.trim() != "0")
+}
+
+/// The server's end of a connection whose other end another process has.
+struct Session(TcpStream);
+
+impl Session {
+    fn of(stream: TcpStream) -> Self {
+        tcp::bound(&stream);
+        Self(stream)
+    }
+
+    /// Nothing has happened to it.
+    fn is_there(&self) -> bool {
+        tcp::pending_error(&self.0).is_none() && tcp::events(&self.0) == 0
+    }
+}
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_tcpentry");
