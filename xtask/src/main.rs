@@ -9,6 +9,7 @@ mod install;
 mod kernels;
 mod miri;
 mod namespace;
+mod screenshot;
 mod soak;
 mod test;
 
@@ -32,6 +33,8 @@ fn main() -> ExitCode {
             .map_err(|error| anyhow::anyhow!("{error:#}\n\n{HELP}"))
             .and_then(|options| kernels::run(&options)),
         ["miri"] => miri::run(),
+        ["screenshot"] => screenshot::run(),
+        ["screenshot", screenshot::INSIDE] => screenshot::take(),
         ["generate"] => generate::write(),
         ["generate", "--check"] => generate::check(),
         ["install", ref options @ ..] => install::Options::parse(options)
@@ -86,5 +89,6 @@ cargo xtask COMMAND
                     Builds a release and installs program, C library, headers, pkg-config file,
                     manual pages and completions under P, an absolute path; with D, under D/P
                     for a package that is going to be unpacked at P
+  screenshot        Takes a picture of `tcpentry top`, in a network namespace of its own: docs/top.svg
   help              This list
 ";

@@ -1,0 +1,102 @@
+//! `cargo xtask screenshot`: a picture of `tcpentry top` for the README, of the real program in a real terminal, whose
+//! connections are real ones of a network namespace of their own.
+
+mod svg;
+
+use std::io::Write as _;
+use std::process::{Child, Stdio};
+
+use anyhow::{Context as _, Result};
+use tcpentry_testkit::tmux::Tmux;
+
+use crate::command::{self, cargo, program};
+use crate::namespace::Namespace;
+
+/// Builds the program, and takes the picture in a namespace.
+pub(crate) fn run() -> Result<()> {
+    command::run(&mut cargo("build --locked -p tcpentry-cli".split(' ')))?;
+    let own = std::env::current_exe().context("where this program is")?;
+    let own = own.to_string_lossy();
+    command::run(&mut Namespace::find()?.enter(&program([&*own, "screenshot", INSIDE])))
+}
+
+/// Takes it, in the namespace.
+pub(crate) fn take() -> Result<()> {
+    for address in ADDRESSES {
+        let mut add = program(["ip", "address", "add", address, "dev", "lo"]);
+        command::run(&mut add)?;
+    }
+    let mut scene = Scene::start()?;
+    let top = command::target_folder()?.join("debug/tcpentry");
+    let tmux = Tmux::start(COLUMNS, LINES).map_err(anyhow::Error::msg)?;
+    tmux.runs(&format!("{} top {WORDS}", top.display()));
+    tmux.await_text(&format!("{} selected", Scene::ROWS));
+    // Rates take a second reading, and owners a look.
+    tmux.await_screen("all is known", |screen| {
+        let known = |line: &str| !line.contains("established") || !line.ends_with('-');
+        !screen.contains(" ... ") && screen.lines().all(known)
+    });
+    tmux.press_often("Space", MARKED);
+    tmux.await_text(&format!("{MARKED} marked"));
+    scene.next()?;
+    tmux.await_screen(
+        "what is new, has changed and has ended is shown",
+        |screen| {
+            ['+', '~', '-'].iter().all(|sign| {
+                let gutter = |line: &str| line.chars().nth(2) == Some(*sign);
+                screen.lines().any(gutter)
+            })
+        },
+    );
+    let picture = svg::picture(&tmux.screen_in_color(), COLUMNS.into());
+    std::fs::write(FILE, picture).with_context(|| format!("cannot write {FILE}"))?;
+    println!("{FILE}");
+    Ok(())
+}
+
+/// The word by which this program knows that it is in the namespace.
+pub(crate) const INSIDE: &str = "--inside";
+
+/// Servers and clients.
+struct Scene(Child);
+
+impl Scene {
+    /// How many rows the filter selects at first.
+    const ROWS: usize = 16;
+
+    fn start() -> Result<Self> {
+        let mut scene = program(["python3", "-c", include_str!("scene.py")])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot run python3")?;
+        let mut ready = [0; 6];
+        let out = scene.stdout.as_mut().expect("it is a pipe");
+        std::io::Read::read_exact(out, &mut ready).context("the scene is not set")?;
+        Ok(Self(scene))
+    }
+
+    /// One comes, one changes its state, one ends.
+    fn next(&mut self) -> Result<()> {
+        let commands = self.0.stdin.as_mut().expect("it is a pipe");
+        Ok(commands.write_all(b"next\n")?)
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        // Its processes end with their input.
+        self.0.stdin = None;
+        let _ = self.0.wait();
+    }
+}
+
+/// Those of documentation (RFC 5737): of a subnet, all are the loopback device's.
+const ADDRESSES: [&str; 3] = ["192.0.2.10/24", "198.51.100.1/24", "203.0.113.1/24"];
+const WORDS: &str =
+    "-a --columns state,local,peer,process,idle,recv-q,send-q,in,out src 192.0.2.10";
+const COLUMNS: u16 = 108;
+const LINES: u16 = 22;
+/// The three that nobody reads.
+const MARKED: usize = 3;
+const FILE: &str = "docs/top.svg";
