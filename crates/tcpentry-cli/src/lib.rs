@@ -28,6 +28,9 @@ use command::demo;
 #[doc(hidden)]
 pub use command::list::bench::rows_as_tabs;
 pub use manual::manual;
+#[cfg(all(feature = "bench-internals", feature = "tui"))]
+#[doc(hidden)]
+pub use top::bench::{Order, Refresh, Rows};
 
 /// Runs the program with the words it was started with.
 pub fn main() -> ExitCode {

@@ -3,6 +3,8 @@
 //! Keys and what the worker tells change the state; the state is drawn; what it asks for goes to the worker. ARCHITECTURE.md
 //! shows the loop.
 
+#[cfg(feature = "bench-internals")]
+pub(crate) mod bench;
 mod help;
 mod keys;
 mod message;

@@ -1,0 +1,121 @@
+//! For the benchmark: what each refresh costs after the kernel has answered, with as many rows as one likes.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use tcpentry::{Connection, Cookie, Inode, Pair, State, TcpInfo};
+
+use super::message::Update;
+use super::state::{Arranged, Arrangement, Change, Column, Facts, Frame, Key, Question, Row, Top};
+use super::view::{self, Theme};
+
+/// A table of so many rows, of which each part of a refresh can be repeated.
+#[derive(Debug)]
+pub struct Refresh {
+    rows: Vec<Row>,
+    frame: Arc<Frame>,
+    top: Top,
+    terminal: Terminal<TestBackend>,
+    now: Instant,
+}
+
+impl Refresh {
+    /// Established connections of a server.
+    pub fn of(rows: u32) -> Self {
+        let now = Instant::now();
+        let rows: Vec<_> = (1..=rows).map(|number| row(number, now)).collect();
+        let arrangement = Arrangement::default();
+        let top = Top::new(
+            Column::DEFAULT.to_vec(),
+            arrangement,
+            Duration::from_secs(1),
+        );
+        let Ok(terminal) = Terminal::new(TestBackend::new(160, 50));
+        let frame = Frame::default().followed_by(rows.clone(), Question::Same, now);
+        let mut refresh = Self {
+            rows,
+            frame: Arc::new(frame),
+            top,
+            terminal,
+            now,
+        };
+        refresh.take(refresh.arranged());
+        refresh
+    }
+
+    /// Rows as they are read anew; to make them is what the reading costs.
+    pub fn read(&self) -> Rows {
+        Rows(self.rows.clone())
+    }
+
+    /// What has changed since the frame before: the worker's.
+    pub fn merge(&self, rows: Rows) -> usize {
+        let frame = self.frame.followed_by(rows.0, Question::Same, self.now);
+        frame.there
+    }
+
+    /// Puts them in order: the worker's.
+    pub fn arranged(&self) -> Order {
+        Order(Arranged::new(&self.frame, Arrangement::default()))
+    }
+
+    /// Takes over what the worker has made: keys wait for this.
+    pub fn take(&mut self, order: Order) {
+        let update = Update::Frame {
+            frame: Arc::clone(&self.frame),
+            arrangement: Arrangement::default(),
+            arranged: order.0,
+        };
+        self.top.update(update, self.now);
+    }
+
+    /// Draws the screen: keys wait for this.
+    pub fn draw(&mut self) {
+        let Self {
+            terminal, top, now, ..
+        } = self;
+        let theme = Theme { color: true };
+        let Ok(_) = terminal.draw(|frame| _ = view::draw(frame, top, theme, *now));
+    }
+
+    /// Moves the cursor to the end, or the beginning.
+    pub fn jump(&mut self) {
+        let last = self.top.lines.len() - 1;
+        let to = if self.top.cursor == last { 0 } else { last };
+        self.top.move_to(to);
+    }
+}
+
+/// What was read.
+#[derive(Clone, Debug)]
+pub struct Rows(Vec<Row>);
+
+/// In which order it is shown.
+#[derive(Clone, Debug)]
+pub struct Order(Arranged);
+
+fn row(number: u32, seen: Instant) -> Row {
+    // Neighbours in the kernel's table are no neighbours by address.
+    let [a, b, c, d] = number.wrapping_mul(0x9e37_79b1).to_be_bytes();
+    let local = "192.0.2.1:443".parse().expect("it is an end");
+    let peer = std::net::SocketAddr::from(([10, a, b, c], 1024 + u16::from(d)));
+    let pair = Pair::new(local, peer.into()).expect("they are of one family");
+    let cookie = Cookie::new(number.into()).expect("they begin with 1");
+    let mut connection = Connection::named(pair, cookie, State::Established);
+    connection.inode = Inode::new(number);
+    connection.info = Some(Box::new(TcpInfo::default()));
+    Row {
+        key: Key { site: 0, cookie },
+        connection,
+        netns: None,
+        device: None,
+        user: Some("root".into()),
+        unit: None,
+        facts: Facts::default(),
+        change: Change::None,
+        rates: None,
+        seen,
+    }
+}
