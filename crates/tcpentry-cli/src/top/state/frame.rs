@@ -48,6 +48,11 @@ pub(crate) enum Question {
 }
 
 impl Frame {
+    /// Whether to put it in order takes longer than a key should wait.
+    pub(crate) fn is_large(&self) -> bool {
+        self.rows.len() > LARGE
+    }
+
     /// The next: these rows were read after this frame. A socket that was seen twice in the walk is there once.
     pub(crate) fn followed_by(&self, rows: Vec<Row>, question: Question, now: Instant) -> Self {
         let mut before: HashMap<Key, &Row> = self.rows.iter().map(|row| (row.key, row)).collect();
@@ -129,6 +134,8 @@ impl Row {
     }
 }
 
+/// So many rows take some milliseconds to be put in order.
+const LARGE: usize = 5000;
 /// How long a change is shown.
 pub(crate) const SHOWN: Duration = Duration::from_secs(3);
 const NOTHING: Rates = Rates {

@@ -283,7 +283,7 @@ impl Top {
         self.frame = frame;
         self.facts.clear();
         self.looked.clear();
-        self.arranged = if arrangement == self.arrangement {
+        self.arranged = if arrangement == self.arrangement || self.frame.is_large() {
             arranged
         } else {
             Arranged::new(&self.frame, self.arrangement)
@@ -493,8 +493,11 @@ impl Top {
             self.first = 0;
         }
         self.arrangement = arrangement;
-        self.arranged = Arranged::new(&self.frame, arrangement);
-        self.lay_out();
+        // Keys don't wait for a large table: the worker sends it in its new order.
+        if !self.frame.is_large() {
+            self.arranged = Arranged::new(&self.frame, arrangement);
+            self.lay_out();
+        }
         self.ask(Command::Arrange(arrangement));
     }
 

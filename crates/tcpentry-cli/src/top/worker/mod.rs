@@ -182,7 +182,12 @@ impl Worker {
             Command::Arrange(arrangement) => {
                 let before = self.arrangement;
                 self.arrangement = arrangement;
-                return arrangement.needs_holders() && !before.needs_holders();
+                if arrangement.needs_holders() && !before.needs_holders() {
+                    return true;
+                }
+                if self.frame.is_large() {
+                    self.show();
+                }
             }
             Command::Look(keys) => self.look_up(&keys),
             Command::Details(target) => {
