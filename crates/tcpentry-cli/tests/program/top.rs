@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -18,6 +19,7 @@ use tcpentry_testkit::user::{self, User};
 use tcpentry_testkit::{isolated, skip, until};
 use unicode_width::UnicodeWidthStr as _;
 
+use crate::long::ONE_CROWD;
 use crate::util::{Run, connections, identity, is_alive, local, program, run};
 
 /// A terminal of this size, or a skip of the test.
@@ -444,6 +446,54 @@ fn a_wrong_filter_is_told_at_its_place_and_the_table_stays() {
 }
 
 #[test]
+fn of_a_large_table_another_order_comes_and_any_row_is_one_key_away() {
+    let _alone = ONE_CROWD.lock().unwrap_or_else(PoisonError::into_inner);
+    isolated(|| {
+        if !tcp::room_for(LARGE.into()) {
+            skip!("too few descriptors for {LARGE} connections (ulimit -n)");
+        }
+        let tmux = terminal!(120, 20);
+        let crowd = tcp::imagined_crowd(LARGE);
+        let mut locals: Vec<_> = crowd
+            .iter()
+            .map(|socket| socket.local_addr().unwrap().as_socket().unwrap())
+            .collect();
+        locals.sort_unstable();
+        let (first, last) = (locals[0].to_string(), locals[locals.len() - 1].to_string());
+        tmux.runs(&format!("{PROGRAM} top"));
+        tmux.await_text(&format!("{LARGE} connections"));
+        let under_cursor = |end: &str| {
+            tmux.await_screen(&format!("the cursor is on {end}"), |screen| {
+                let row = screen.lines().find(|line| line.starts_with('>'));
+                row.is_some_and(|row| row.contains(&format!("{end} ")))
+            });
+        };
+        tmux.types("g");
+        under_cursor(&first);
+        tmux.types(">");
+        tmux.await_text("LOCAL^");
+        tmux.types("r");
+        tmux.await_text("LOCALv");
+        // The cursor stays on its row, which is the last one now.
+        let second = format!("{} ", locals[1]);
+        tmux.await_screen("the order is turned round", |screen| {
+            let mut lines = screen.lines().skip_while(|line| !line.contains(&second));
+            lines.next().is_some() && lines.next().is_some_and(|line| line.starts_with('>'))
+        });
+        tmux.types("g");
+        under_cursor(&last);
+        tmux.types("G");
+        under_cursor(&first);
+        tmux.types("q");
+        await_shell(&tmux);
+        drop(tmux);
+        // Those would stay for minutes, waiting for a peer that is not there.
+        run("delete --yes dst 127.200.0.1:80");
+        drop(crowd);
+    });
+}
+
+#[test]
 fn once_prints_a_frame_as_text() {
     isolated(|| {
         let (all, _listener, port) = connections(3);
@@ -624,4 +674,6 @@ impl Session {
     }
 }
 
+/// From so many on another thread puts the table in order.
+const LARGE: u32 = 5001;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tcpentry");
