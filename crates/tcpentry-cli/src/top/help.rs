@@ -8,8 +8,8 @@ pub(crate) const HELP: &[(&str, &str)] = &[
         "a filter, as `tcpentry list` takes it: port = :443, state close-wait, host 10.0.0.0/8, process nginx, idle gt 10m",
     ),
     (
-        "",
-        "  Typed, a bare address, port or program is offered as a filter: Tab takes it. Enter keeps the filter, Esc goes back",
+        " ",
+        "typed, a bare address, port or program is offered as a filter: Tab takes it. Enter keeps the filter, Esc goes back",
     ),
     ("Esc", "takes the marks away, then the filter"),
     ("s", "connections, listeners, all states"),

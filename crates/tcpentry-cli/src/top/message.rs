@@ -147,16 +147,6 @@ pub(crate) struct Details {
     pub(crate) sections: Vec<Section>,
 }
 
-impl Details {
-    /// How many lines it takes.
-    pub(crate) fn height(&self) -> usize {
-        self.sections
-            .iter()
-            .map(|section| section.lines.len() + 2)
-            .sum()
-    }
-}
-
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Section {
     pub(crate) title: &'static str,

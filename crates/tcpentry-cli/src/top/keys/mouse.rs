@@ -18,10 +18,10 @@ pub(super) fn handle(top: &mut Top, mouse: MouseEvent, areas: &Areas) {
                     return;
                 }
                 // The second click opens what the first one chose.
-                if line == top.cursor {
+                let again = top.clicked.replace(line) == Some(line) && line == top.cursor;
+                top.move_to(line);
+                if again {
                     top.enter();
-                } else {
-                    top.move_to(line);
                 }
             } else if let Some(column) = areas.column_at(at) {
                 top.arrange(top.arrangement.sorted_by(column));

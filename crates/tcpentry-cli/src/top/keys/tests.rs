@@ -216,7 +216,7 @@ const PROOFS: &[Proof] = &[
 fn each_key_does_what_the_help_says() {
     let signs = HELP.iter().position(|line| *line == ("", "Signs"));
     let told = HELP[..signs.unwrap()].iter().map(|(key, _)| *key);
-    let told: Vec<_> = told.filter(|key| !key.is_empty()).collect();
+    let told: Vec<_> = told.filter(|key| !key.trim().is_empty()).collect();
     let proven: Vec<_> = PROOFS.iter().map(|(key, _)| *key).collect();
     assert_eq!(told, proven, "each has its proof");
     for (key, prove) in PROOFS {

@@ -25,7 +25,6 @@ use log::Utc;
 pub(crate) use log::{Entry, Log};
 pub(crate) use row::{Change, Facts, Holders, Key, May, Refusal, Row};
 
-use super::help::HELP;
 use super::message::{Command, Details, Item, Shown, Target, Update, Wrong};
 
 /// Everything between keys and screen.
@@ -50,6 +49,10 @@ pub(crate) struct Top {
     /// The first line that is shown, and how many are.
     pub(crate) first: usize,
     pub(crate) height: usize,
+    /// How many lines the text has that is shown instead of the table.
+    pub(crate) text_height: usize,
+    /// The line that was clicked last.
+    pub(crate) clicked: Option<usize>,
     pub(crate) marks: HashSet<Key>,
     pub(crate) filter: FilterLine,
     pub(crate) shown: Shown,
@@ -64,7 +67,9 @@ pub(crate) struct Top {
     behind_help: Mode,
     pub(crate) log: Log,
     pub(crate) save: Edit,
-    outcomes: HashMap<Key, Outcome>,
+    /// What became of those whose deletion was asked for, and when.
+    outcomes: HashMap<Key, (Outcome, Instant)>,
+    netns: NetnsColumn,
     /// What is said at the bottom, and since when.
     pub(crate) notice: Option<(String, Instant)>,
     /// Why there is no newer frame.
@@ -74,6 +79,15 @@ pub(crate) struct Top {
     outbox: Vec<Command>,
     /// What only the terminal can do.
     pub(crate) request: Option<Request>,
+}
+
+/// The namespaces as far as they are asked for: the answer takes its time.
+#[derive(Clone, Copy, Debug, Default)]
+struct NetnsColumn {
+    /// Whether all are wanted.
+    wanted: bool,
+    /// Whether their column was added for that.
+    added: bool,
 }
 
 /// What the keys mean.
@@ -187,6 +201,8 @@ impl Top {
             cursor: 0,
             first: 0,
             height: 1,
+            text_height: 0,
+            clicked: None,
             marks: HashSet::new(),
             filter: FilterLine::default(),
             shown: Shown::default(),
@@ -201,6 +217,7 @@ impl Top {
             log: Log::default(),
             save: Edit::default(),
             outcomes: HashMap::new(),
+            netns: NetnsColumn::default(),
             notice: None,
             trouble: None,
             serial: 0,
@@ -234,13 +251,13 @@ impl Top {
                 frame,
                 arrangement,
                 arranged,
-            } => self.take_frame(frame, arrangement, arranged),
+            } => self.take_frame(frame, arrangement, arranged, now),
             Update::Facts(facts) => self.facts.extend(facts),
             Update::Filter { serial, result } if serial == self.filter.serial => {
                 self.take_filter(result);
             }
             Update::Namespaces { all, notes } => {
-                self.all_netns = all;
+                self.take_namespaces(all);
                 if let Some(note) = notes.first() {
                     let more = notes.len() - 1;
                     let more = if more > 0 {
@@ -270,7 +287,7 @@ impl Top {
                 serial,
                 target,
                 result,
-            } => self.take_outcome(serial, &target, &result),
+            } => self.take_outcome(serial, &target, &result, now),
             Update::Done { serial } => self.take_end(serial, now),
             Update::Trouble(text) => self.trouble = Some(text),
             // Of a filter that has been changed since.
@@ -278,7 +295,13 @@ impl Top {
         }
     }
 
-    fn take_frame(&mut self, frame: Arc<Frame>, arrangement: Arrangement, arranged: Arranged) {
+    fn take_frame(
+        &mut self,
+        frame: Arc<Frame>,
+        arrangement: Arrangement,
+        arranged: Arranged,
+        now: Instant,
+    ) {
         self.trouble = None;
         self.frame = frame;
         self.facts.clear();
@@ -295,7 +318,10 @@ impl Top {
         };
         // Nothing is marked that is not to be seen.
         self.marks.retain(|key| there.contains(key));
-        self.outcomes.retain(|key, _| there.contains(key));
+        // What was refused is a connection like others after a while; the log keeps it.
+        let is_new = |at: Instant| now.saturating_duration_since(at) < TOLD;
+        self.outcomes
+            .retain(|key, (_, at)| there.contains(key) && is_new(*at));
         self.lay_out();
     }
 
@@ -384,7 +410,7 @@ impl Top {
     }
 
     pub(crate) fn outcome(&self, key: Key) -> Option<Outcome> {
-        self.outcomes.get(&key).copied()
+        self.outcomes.get(&key).map(|(outcome, _)| *outcome)
     }
 
     /// The row under the cursor.
@@ -537,17 +563,25 @@ impl Top {
     }
 
     pub(crate) fn toggle_netns(&mut self, now: Instant) {
-        let all = !self.all_netns;
+        let all = !self.netns.wanted;
+        self.netns.wanted = all;
         if all {
             self.say("looking for network namespaces", now);
         }
         self.ask(Command::AllNamespaces(all));
-        let netns = Column::Netns;
-        let shown = self.columns.contains(&netns);
-        match (all, shown) {
-            (true, false) => self.columns.insert(self.columns.len().min(3), netns),
-            (false, true) => self.columns.retain(|column| *column != netns),
-            _ => {}
+    }
+
+    /// Shows their names where there are several.
+    fn take_namespaces(&mut self, all: bool) {
+        self.all_netns = all;
+        self.netns.wanted = all;
+        let is_shown = self.columns.contains(&Column::Netns);
+        if all && !is_shown {
+            self.columns
+                .insert(self.columns.len().min(3), Column::Netns);
+            self.netns.added = true;
+        } else if !all && std::mem::take(&mut self.netns.added) {
+            self.columns.retain(|column| *column != Column::Netns);
         }
     }
 
@@ -565,6 +599,11 @@ impl Top {
         self.chooser = place.unwrap_or_default();
     }
 
+    /// How far a text can be scrolled: until its end is on the screen.
+    fn last_of_text(&self) -> usize {
+        (self.text_height + 1).saturating_sub(self.height)
+    }
+
     /// Scrolls what is shown instead of the table, by so many lines.
     pub(crate) fn scroll(&mut self, lines: isize) {
         let to = |place: usize, most: usize| place.saturating_add_signed(lines).min(most);
@@ -576,13 +615,12 @@ impl Top {
                 }
             }
             Mode::Details => {
+                let last = self.last_of_text();
                 if let Some(pane) = &mut self.details {
-                    let details = pane.details.as_ref();
-                    let count = details.map_or(0, |details| details.height());
-                    pane.scroll = to(pane.scroll, count.saturating_sub(1));
+                    pane.scroll = to(pane.scroll, last);
                 }
             }
-            Mode::Help => self.help = to(self.help, HELP.len().saturating_sub(1)),
+            Mode::Help => self.help = to(self.help, self.last_of_text()),
             // Upwards is back in time.
             Mode::Log => self.log.scroll(lines.saturating_neg()),
             Mode::Table | Mode::Filter => self.move_by(lines),
@@ -717,7 +755,7 @@ impl Top {
     }
 
     /// Deletes exactly what the preview shows, if it has shown it yet.
-    pub(crate) fn confirm_deletion(&mut self) {
+    pub(crate) fn confirm_deletion(&mut self, now: Instant) {
         let Some(preview) = &mut self.preview else {
             return;
         };
@@ -742,7 +780,7 @@ impl Top {
             })
             .collect();
         for (target, refusal) in refused {
-            self.take_outcome(serial, &target, &Err(refusal));
+            self.take_outcome(serial, &target, &Err(refusal), now);
         }
         self.ask(Command::Delete { serial, targets });
     }
@@ -758,12 +796,18 @@ impl Top {
         self.mode = Mode::Table;
     }
 
-    fn take_outcome(&mut self, serial: u64, target: &Target, result: &Result<Method, Refusal>) {
+    fn take_outcome(
+        &mut self,
+        serial: u64,
+        target: &Target,
+        result: &Result<Method, Refusal>,
+        now: Instant,
+    ) {
         let outcome = match result {
             Ok(_) => Outcome::Deleted,
             Err(refusal) => refusal.outcome,
         };
-        self.outcomes.insert(target.key, outcome);
+        self.outcomes.insert(target.key, (outcome, now));
         if outcome == Outcome::Deleted {
             self.marks.remove(&target.key);
         }
@@ -803,7 +847,11 @@ impl Top {
         // All is well: the rows show it.
         if not == 0 {
             self.preview = None;
-            self.mode = Mode::Table;
+            for mode in [&mut self.mode, &mut self.behind_help] {
+                if *mode == Mode::Preview {
+                    *mode = Mode::Table;
+                }
+            }
         }
     }
 }
@@ -816,6 +864,8 @@ fn target_of(row: &Row) -> Target {
     }
 }
 
+/// How long a row shows what became of its deletion.
+const TOLD: Duration = Duration::from_secs(10);
 /// How often the table can be read.
 pub(crate) const INTERVALS: [Duration; 8] = [
     Duration::from_millis(250),

@@ -670,14 +670,28 @@ fn what_can_not_be_read_is_said_until_it_can() {
 #[test]
 fn the_columns_of_the_namespaces_come_and_go_with_them() {
     let mut desk = Desk::with(rows([1]));
+    let answer = |all| Update::Namespaces {
+        all,
+        notes: Vec::new(),
+    };
+    for all in [true, false] {
+        desk.type_in("a");
+        let asked = desk.asked();
+        let is_it = |command: &Command| matches!(command, Command::AllNamespaces(it) if *it == all);
+        assert!(asked.iter().any(is_it), "{asked:?}");
+        desk.tell(answer(all));
+        assert_eq!(desk.top.columns.contains(&Column::Netns), all);
+    }
+    // Where it can't be done, there is nothing to be shown; and twice is once and back.
     desk.type_in("a");
-    assert!(desk.top.columns.contains(&Column::Netns));
-    let all = |command: &Command| matches!(command, Command::AllNamespaces(true));
-    assert!(desk.asked().iter().any(all));
-    let notes = Vec::new();
-    desk.tell(Update::Namespaces { all: true, notes });
-    desk.type_in("a");
+    desk.tell(answer(false));
     assert!(!desk.top.columns.contains(&Column::Netns));
+    desk.type_in("aa");
+    let wanted: Vec<_> = desk.asked().into_iter().collect();
+    assert!(matches!(
+        wanted[wanted.len() - 2..],
+        [Command::AllNamespaces(true), Command::AllNamespaces(false)]
+    ));
 }
 
 #[test]

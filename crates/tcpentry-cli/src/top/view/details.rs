@@ -9,7 +9,7 @@ use super::Theme;
 use super::text::{Cut, fitted, width, wrapped};
 use super::theme::TITLE;
 
-pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Theme) {
     let Some(pane) = &top.details else { return };
     let mut lines = vec![Line::styled(pane.target.connection.to_string(), TITLE)];
     match &pane.details {
@@ -34,7 +34,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
                 }
                 all.push(Line::raw(""));
             }
-            lines.extend(all.into_iter().skip(pane.scroll));
+            let (count, scroll) = (all.len(), pane.scroll);
+            lines.extend(all.into_iter().skip(scroll));
+            top.text_height = count;
         }
     }
     super::draw_lines(frame, area, lines);

@@ -10,9 +10,8 @@ use super::Theme;
 use super::text::wrapped;
 use super::theme::TITLE;
 
-pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
-    let lines = HELP.iter().skip(top.help);
-    let lines = lines.flat_map(|(key, what)| {
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Theme) {
+    let lines = HELP.iter().flat_map(|(key, what)| {
         if key.is_empty() {
             return vec![Line::styled(*what, TITLE)];
         }
@@ -26,7 +25,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
             })
             .collect()
     });
-    super::draw_lines(frame, area, lines);
+    let lines: Vec<_> = lines.collect();
+    top.text_height = lines.len();
+    super::draw_lines(frame, area, lines.into_iter().skip(top.help));
 }
 
 /// How much room the names of the keys have.

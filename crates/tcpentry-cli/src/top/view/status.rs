@@ -14,7 +14,7 @@ use crate::output::duration;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top) {
     let table = &top.frame;
-    let mut parts = vec![format!("{} {}", table.there, kind(top))];
+    let mut parts = vec![format!("{} {}", table.there, kind(top, table.there))];
     if !top.marks.is_empty() {
         parts.push(format!("{} marked", top.marks.len()));
     }
@@ -42,16 +42,27 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top) {
         parts.push(format!("{} unseen", table.unseen));
     }
     let mut spans = vec![Span::styled("tcpentry", TITLE)];
-    spans.extend(parts.into_iter().map(|part| Span::raw(format!("  {part}"))));
+    let mut taken = text::width("tcpentry");
+    for part in parts {
+        taken += text::width(&part) + 2;
+        // Half a number is worse than none.
+        if taken > area.width.into() && spans.len() > 1 {
+            break;
+        }
+        spans.push(Span::raw(format!("  {part}")));
+    }
     frame.render_widget(Line::from(spans), area);
 }
 
-fn kind(top: &Top) -> &'static str {
-    match top.shown {
+fn kind(top: &Top, count: usize) -> &'static str {
+    match (top.shown, count) {
         _ if !top.filter.applied.is_empty() => "selected",
-        Shown::Connections => "connections",
-        Shown::Listening => "listeners",
-        Shown::All => "sockets",
+        (Shown::Connections, 1) => "connection",
+        (Shown::Connections, _) => "connections",
+        (Shown::Listening, 1) => "listener",
+        (Shown::Listening, _) => "listeners",
+        (Shown::All, 1) => "socket",
+        (Shown::All, _) => "sockets",
     }
 }
 
@@ -71,7 +82,11 @@ pub(super) fn draw_bottom(
         (_, Some((notice, _))) => Line::styled(notice.clone(), TITLE),
         (Some(trouble), None) => Line::styled(trouble.clone(), theme.error()),
         (None, None) => match refusal(top) {
-            Some(why) => Line::styled(why, theme.error()),
+            Some(why) => Line::from(vec![
+                Span::styled("?", TITLE),
+                Span::raw(" help  "),
+                Span::styled(why, theme.error()),
+            ]),
             None => keys(top, area.width.into()),
         },
     };
@@ -105,10 +120,10 @@ fn keys(top: &Top, room: usize) -> Line<'static> {
         Mode::Table => &[
             ("/", "find"),
             ("d", "delete"),
-            ("Enter", "details"),
-            ("Space", "mark"),
             ("?", "help"),
             ("q", "quit"),
+            ("Enter", "details"),
+            ("Space", "mark"),
             ("Tab", "group"),
             ("<>", "sort"),
             ("a", "all namespaces"),

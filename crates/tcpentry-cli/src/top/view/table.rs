@@ -247,7 +247,7 @@ fn drawn_group<'t>(top: &Top, group: &Group, is_current: bool) -> Line<'t> {
         .iter()
         .filter(|place| top.marks.contains(&top.row(**place).key))
         .count();
-    let sign = if top.is_open(group) { '-' } else { '+' };
+    let sign = if top.is_open(group) { '▾' } else { '▸' };
     let cursor = if is_current { '>' } else { ' ' };
     let mark = if marked > 0 { '*' } else { ' ' };
     let rates = format!(

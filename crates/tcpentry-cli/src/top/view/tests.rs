@@ -127,7 +127,7 @@ fn a_wide_terminal_has_as_many_columns_as_there_is_room_for() {
             "  - time-wait   192.0.2.1:443 198.51.100.2:50000 -                 -       0      0     -     -       - -",
             "    close-wait  192.0.2.1:443 198.51.100.3:50000 python3,pid=7   11m 1234567      0     0     0     0/4 root",
             "  + established 192.0.2.1:443 198.51.100.4:50000 nginx,pid=7     0us       0      0     -     -     0/0 root",
-            "/ find  d delete  Enter details  Space mark  ? help  q quit  Tab group  <> sort  a all namespaces  c columns  p pause",
+            "/ find  d delete  ? help  q quit  Enter details  Space mark  Tab group  <> sort  a all namespaces  c columns  p pause",
         ],
     );
 }
@@ -143,7 +143,7 @@ fn a_usual_terminal_leaves_out_what_is_on_the_right() {
             "  - time-wait   192.0.2.1:443 198.51.100.2:50000 -                 -       0",
             "    close-wait  192.0.2.1:443 198.51.100.3:50000 python3,pid=7   11m 1234567",
             "  + established 192.0.2.1:443 198.51.100.4:50000 nginx,pid=7     0us       0",
-            "/ find  d delete  Enter details  Space mark  ? help  q quit  Tab group  <> sort",
+            "/ find  d delete  ? help  q quit  Enter details  Space mark  Tab group  <> sort",
         ],
     );
 }
@@ -153,13 +153,13 @@ fn a_small_terminal_has_what_names_a_connection() {
     assert_reads(
         &moving().draw(40, 10),
         &[
-            "tcpentry  3 connections  every 1s (took",
+            "tcpentry  3 connections",
             "    STATE       PEER^",
             "> ~ fin-wait-1  198.51.100.1:50000",
             "  - time-wait   198.51.100.2:50000",
             "    close-wait  198.51.100.3:50000",
             "  + established 198.51.100.4:50000",
-            "/ find  d delete  Enter details",
+            "/ find  d delete  ? help  q quit",
         ],
     );
 }
@@ -186,7 +186,7 @@ fn no_row_is_drawn_over_the_lines_around_the_table() {
         let last = drawn.lines().last().unwrap();
         assert_eq!(
             last,
-            "/ find  d delete  Enter details  Space mark  ? help  q quit"
+            "/ find  d delete  ? help  q quit  Enter details  Space mark"
         );
         assert!(drawn.starts_with("tcpentry  3 connections"), "{drawn}");
     }
@@ -202,12 +202,12 @@ fn groups_are_counted_and_opened() {
         &[
             "tcpentry  3 connections  every 1s (took 0us)  in 0/s out 0/s  by process",
             "    STATE       LOCAL         PEER^              PROCESS      IDLE RECV-Q SEND-Q",
-            "> -       2  nginx  in 0/s out 0/s",
+            "> ▾       2  nginx  in 0/s out 0/s",
             "  ~ fin-wait-1  192.0.2.1:443 198.51.100.1:50000 nginx,pid=7   0us      0      0",
             "  + established 192.0.2.1:443 198.51.100.4:50000 nginx,pid=7   0us      0      0",
-            "  +       1  python3  in 0/s out 0/s",
-            "  +       0  -  in 0/s out 0/s",
-            "/ find  d delete  Enter details  Space mark  ? help  q quit  Tab group  <> sort",
+            "  ▸       1  python3  in 0/s out 0/s",
+            "  ▸       0  -  in 0/s out 0/s",
+            "/ find  d delete  ? help  q quit  Enter details  Space mark  Tab group  <> sort",
         ],
     );
 }
@@ -293,6 +293,7 @@ fn the_help_has_all_keys() {
     for (key, what) in super::super::help::HELP {
         assert!(drawn.contains(key) && drawn.contains(what), "{key} {what}");
     }
+    desk.draw(40, 10);
     desk.press(KeyCode::End);
     assert!(desk.draw(40, 10).contains("not looked up"), "the last line");
 }
