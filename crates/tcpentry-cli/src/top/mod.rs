@@ -215,23 +215,30 @@ fn watch(
 /// Passes on what happens at the terminal.
 fn listen(happenings: Sender<Happening>) -> io::Result<()> {
     let listen = move || {
-        loop {
-            // Of a terminal that has gone away crossterm (0.29) would read nothing, for ever.
-            let happening = match still_there().and_then(|()| event::read()) {
-                Ok(event) => Happening::Terminal(event),
-                Err(error) => {
-                    // The last word.
-                    let _ = happenings.send(Happening::Lost(error));
-                    return;
-                }
-            };
-            if happenings.send(happening).is_err() {
-                return;
-            }
+        // The last word.
+        if let Err(error) = pass_on(&happenings) {
+            let _ = happenings.send(Happening::Lost(error));
         }
     };
     let builder = thread::Builder::new().name("tcpentry-keys".to_owned());
     builder.spawn(listen).map(|_| ())
+}
+
+/// Until nobody listens any more, or there is no terminal.
+fn pass_on(happenings: &Sender<Happening>) -> io::Result<()> {
+    loop {
+        // Of a terminal that has gone away crossterm (0.29) would read nothing, for ever.
+        still_there()?;
+        // It reads as much as there is, and hands it out one by one.
+        while event::poll(Duration::ZERO)? {
+            if happenings
+                .send(Happening::Terminal(event::read()?))
+                .is_err()
+            {
+                return Ok(());
+            }
+        }
+    }
 }
 
 /// Waits until the terminal can be read, or has gone away.

@@ -126,6 +126,37 @@ fn only_where_namespaces_are_to_be_entered_it_keeps_the_right_to() {
     });
 }
 
+/// All namespaces are one key away, and it goes on for hours: each of its threads has what that takes, and no more.
+#[test]
+fn what_is_watched_is_watched_with_few_rights() {
+    isolated(|| {
+        if Rights::ours() & (TABLE | SYS_ADMIN) != TABLE | SYS_ADMIN {
+            skip!("these are not all rights of root");
+        }
+        let terminal = Terminal::open();
+        let mut child = terminal
+            .command(env!("CARGO_BIN_EXE_tcpentry"))
+            .arg("top")
+            .spawn()
+            .unwrap();
+        // What is drawn in an empty namespace.
+        terminal.await_text("no connection");
+        let mut threads = 0;
+        for thread in fs::read_dir(format!("/proc/{}/task", child.id())).unwrap() {
+            let thread = thread.unwrap().file_name().into_string().unwrap();
+            let rights = Rights::of(thread.parse().unwrap());
+            assert_eq!(rights, Rights::only(TABLE | SYS_ADMIN));
+            threads += 1;
+        }
+        assert!(threads > 2, "the table and the keys have their own");
+        terminal.type_in("q");
+        until("it ends", || {
+            terminal.screen();
+            child.try_wait().unwrap().is_some()
+        });
+    });
+}
+
 #[test]
 fn who_can_only_borrow_by_having_as_much_as_the_owner_keeps_it_all() {
     isolated(|| {
