@@ -170,6 +170,10 @@ fn watch(
                 Happening::Update(update) => top.update(*update, now),
                 Happening::Lost(error) => return Err(error),
             }
+            // What is asked of the terminal is done before anything else can ask.
+            if top.request.is_some() {
+                break;
+            }
         }
         if let Some(signal) = signals.to_end() {
             drop(screen);
@@ -229,8 +233,8 @@ fn pass_on(happenings: &Sender<Happening>) -> io::Result<()> {
     loop {
         // Of a terminal that has gone away crossterm (0.29) would read nothing, for ever.
         still_there()?;
-        // It reads as much as there is, and hands it out one by one.
-        while event::poll(Duration::ZERO)? {
+        // It reads as much as there is, and hands it out one by one; what it has is there at once.
+        while event::poll(AT_ONCE)? {
             if happenings
                 .send(Happening::Terminal(event::read()?))
                 .is_err()
@@ -270,6 +274,8 @@ fn save(top: &mut Top, name: &str, now: Instant) {
     }
 }
 
+/// With no time at all crossterm does not even look.
+const AT_ONCE: Duration = Duration::from_millis(1);
 /// How long nothing has to happen before it is looked whether a signal came.
 const TICK: Duration = Duration::from_millis(50);
 /// What is said at the bottom ends some time.

@@ -27,7 +27,7 @@ pub(crate) fn handle(top: &mut Top, event: &Event, areas: &Areas, now: Instant) 
         Event::Key(key) if key.kind != KeyEventKind::Release => press(top, *key, now),
         Event::Mouse(mouse) => mouse::handle(top, *mouse, areas),
         Event::Paste(text) => paste(top, text),
-        Event::Resize(..) => top.request = Some(Request::Redraw),
+        // Another size is seen when it is drawn.
         _ => {}
     }
 }

@@ -378,11 +378,13 @@ fn a_key_that_is_let_go_does_nothing() {
     assert_eq!(desk.top.request, None);
 }
 
+/// It is seen when it is drawn, and must not come in the way of what was asked for just before.
 #[test]
-fn another_size_is_drawn_anew() {
+fn another_size_asks_for_nothing() {
     let mut desk = desk();
+    desk.type_in("q");
     desk.happen(&Event::Resize(10, 10));
-    assert_eq!(desk.top.request, Some(Request::Redraw));
+    assert_eq!(desk.top.request, Some(Request::Quit));
 }
 
 // The line of the filter.
