@@ -105,7 +105,7 @@ const TOP: &str = "\
 tcpentry top shows the table and reads it again and again. Its keys:
 
 / -- type a filter, in the language above; what is wrong with it stands below the very place. A bare address, port or program is offered as a \
-filter, which Tab takes. Enter keeps it, Esc goes back
+filter, which Tab or Enter takes. Enter keeps a filter, Esc goes back; Tab on an empty line brings back the filter that is shown
 Space, *, u -- mark the row (or all of its group), mark all that is selected, take all marks away
 d, Delete -- find out what a deletion of the marked, or of the row, would do, and show it: how many, whose, by which method, what is spared and \
 why. y does it; every other key leaves them alone

@@ -9,7 +9,7 @@ pub(crate) const HELP: &[(&str, &str)] = &[
     ),
     (
         " ",
-        "typed, a bare address, port or program is offered as a filter: Tab takes it. Enter keeps the filter, Esc goes back",
+        "typed, a bare address, port or program is offered as a filter: Tab or Enter takes it. Esc goes back; of an empty line, Tab brings back the filter that is shown",
     ),
     ("Esc", "takes the marks away, then the filter"),
     ("s", "connections, listeners, all states"),

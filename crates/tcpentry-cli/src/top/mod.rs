@@ -19,7 +19,7 @@ mod view;
 mod worker;
 
 use std::fs::OpenOptions;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -44,7 +44,7 @@ use worker::{Settings, Worker};
 pub(crate) fn run(args: &TopArgs) -> Exit {
     let settings = settings(args);
     let text = args.filter.join(" ");
-    let top = start(args, &settings, &text);
+    let mut top = start(args, &settings, &text);
     let theme = Theme {
         color: colored(args.color.color),
     };
@@ -64,7 +64,12 @@ pub(crate) fn run(args: &TopArgs) -> Exit {
         Ok(worker) => worker,
         Err(refusal) => return refusal.report(Exit::of_listing),
     };
-    let ended = watch(top, theme, worker, &commands, &happenings, &happened);
+    let ended = watch(&mut top, theme, worker, &commands, &happenings, &happened);
+    // The screen is gone; what was done is still to be read.
+    let tally = top.log.tally();
+    if !tally.is_empty() {
+        complain(&tally.to_string());
+    }
     match ended {
         Ok(exit) => exit,
         Err(error) => {
@@ -141,7 +146,7 @@ enum Happening {
 
 /// Keys and updates in, screen and commands out, until the end.
 fn watch(
-    mut top: Top,
+    top: &mut Top,
     theme: Theme,
     worker: Worker,
     commands: &Sender<Command>,
@@ -154,6 +159,7 @@ fn watch(
     listen(happenings.clone())?;
     let mut areas = Areas::default();
     let mut drawn = None;
+    let mut warned = false;
     loop {
         let first = match happened.recv_timeout(TICK) {
             Ok(happening) => Some(happening),
@@ -166,7 +172,7 @@ fn watch(
         // What has come meanwhile is drawn together.
         for happening in first.into_iter().chain(happened.try_iter()).take(TOGETHER) {
             match happening {
-                Happening::Terminal(event) => keys::handle(&mut top, &event, &areas, now),
+                Happening::Terminal(event) => keys::handle(top, &event, &areas, now),
                 Happening::Update(update) => top.update(*update, now),
                 Happening::Lost(error) => return Err(error),
             }
@@ -190,6 +196,10 @@ fn watch(
         }
         match top.request.take() {
             None => {}
+            Some(Request::Quit) if top.is_deleting() && !std::mem::replace(&mut warned, true) => {
+                top.say("a deletion is running: once more ends all the same", now);
+                is_changed = true;
+            }
             Some(Request::Quit) => return Ok(Exit::Done),
             Some(Request::Suspend) => {
                 screen.suspend()?;
@@ -197,10 +207,10 @@ fn watch(
             }
             Some(Request::Redraw) => screen.clear()?,
             Some(Request::Copy(text)) => screen.copy(&text)?,
-            Some(Request::Save(name)) => save(&mut top, &name, now),
+            Some(Request::Save(name)) => save(top, &name, now),
         }
         if is_changed {
-            areas = screen.draw(&mut top, theme, now)?;
+            areas = screen.draw(top, theme, now)?;
             drawn = Some(now);
             top.look();
         }
@@ -266,7 +276,11 @@ fn save(top: &mut Top, name: &str, now: Instant) {
         .create_new(true)
         .mode(0o600)
         .open(name);
-    let written = file.and_then(|mut file| write!(file, "{}", top.log));
+    let written = file.and_then(|file| {
+        let mut file = BufWriter::new(file);
+        write!(file, "{}", top.log)?;
+        file.flush()
+    });
     let shown = tcpentry::escape(name.as_bytes());
     match written {
         Ok(()) => top.say(format!("saved in {shown}"), now),

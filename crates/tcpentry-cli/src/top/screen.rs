@@ -16,7 +16,7 @@ use crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use ratatui::Terminal;
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP, SIGWINCH};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
 
 use super::state::Top;
 use super::tty::Tty;
@@ -118,7 +118,7 @@ static PANICKED: AtomicBool = AtomicBool::new(false);
 
 /// Signals, as flags.
 pub(super) struct Signals {
-    ends: [(i32, Arc<AtomicBool>); 3],
+    ends: [(i32, Arc<AtomicBool>); 4],
     suspend: Arc<AtomicBool>,
     back: Arc<AtomicBool>,
     resized: Arc<AtomicBool>,
@@ -136,6 +136,7 @@ impl Signals {
                 (SIGTERM, flag(SIGTERM)?),
                 (SIGHUP, flag(SIGHUP)?),
                 (SIGINT, flag(SIGINT)?),
+                (SIGQUIT, flag(SIGQUIT)?),
             ],
             suspend: flag(SIGTSTP)?,
             back: flag(SIGCONT)?,

@@ -1,12 +1,18 @@
 //! What somebody means who types what he is looking for, and not a filter yet.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use tcpentry::State;
 
-/// A filter for a single word: an address, a port, a state, else the name of a process.
+/// A filter for a single word: an address, a port, a state, else the name of a process. For two: both ends, as the table
+/// shows them.
 pub(crate) fn filter(text: &str) -> Option<String> {
     let word = text.trim();
+    let mut words = word.split_whitespace();
+    if let (Some(local), Some(peer), None) = (words.next(), words.next(), words.next()) {
+        let is_end = |word: &str| word.parse::<SocketAddr>().is_ok();
+        return (is_end(local) && is_end(peer)).then(|| format!("src {local} and dst {peer}"));
+    }
     if word.is_empty() || word.contains(char::is_whitespace) || tcpentry::Filter::is_begun_by(word)
     {
         return None;
@@ -28,8 +34,15 @@ pub(crate) fn filter(text: &str) -> Option<String> {
     if word.to_ascii_lowercase().parse::<State>().is_ok() {
         return Some(format!("state {}", word.to_ascii_lowercase()));
     }
+    if word == "localhost" {
+        return Some("host localhost".to_owned());
+    }
     let is_name = |c: char| c.is_alphanumeric() || "-_.*".contains(c);
-    word.chars().all(is_name).then(|| format!("process {word}"))
+    // Who looks for `pyth` finds python3 too.
+    let any_end = if word.ends_with('*') { "" } else { "*" };
+    word.chars()
+        .all(is_name)
+        .then(|| format!("process {word}{any_end}"))
 }
 
 #[cfg(test)]
@@ -39,7 +52,13 @@ mod tests {
     #[test]
     fn a_word_is_what_it_looks_like() {
         for (word, meant) in [
-            ("nginx", Some("process nginx")),
+            ("nginx", Some("process nginx*")),
+            ("ng*x*", Some("process ng*x*")),
+            ("localhost", Some("host localhost")),
+            (
+                "192.0.2.1:443 [::1]:9",
+                Some("src 192.0.2.1:443 and dst [::1]:9"),
+            ),
             ("443", Some("port = :443")),
             (":443", Some("port = :443")),
             ("10.0.0.1", Some("host 10.0.0.1")),

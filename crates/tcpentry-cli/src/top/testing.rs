@@ -52,6 +52,11 @@ impl Desk {
 
     pub(super) fn read_after(&mut self, rows: Vec<Row>, question: Question) {
         self.frame = Arc::new(self.frame.followed_by(rows, question, self.now));
+        self.show_again();
+    }
+
+    /// The worker sends the frame in the order that is wanted by now.
+    pub(super) fn show_again(&mut self) {
         let arrangement = self.top.arrangement;
         self.tell(Update::Frame {
             frame: Arc::clone(&self.frame),

@@ -2,18 +2,13 @@
 
 use crossterm::event::{KeyCode, KeyEvent};
 
-use super::super::state::{Edit, Top};
+use super::super::state::Top;
 
 pub(super) fn press(top: &mut Top, key: KeyEvent) {
     match key.code {
         KeyCode::Enter => top.enter_filter(),
         KeyCode::Esc => top.abandon_filter(),
-        KeyCode::Tab => {
-            if let Some(suggestion) = super::super::suggest::filter(&top.filter.edit.text()) {
-                top.filter.edit = Edit::of(&suggestion);
-                top.typed();
-            }
-        }
+        KeyCode::Tab => top.take_suggestion(),
         KeyCode::Up => top.move_by(-1),
         KeyCode::Down => top.move_by(1),
         _ => {

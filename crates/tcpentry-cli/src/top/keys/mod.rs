@@ -64,8 +64,9 @@ fn press(top: &mut Top, key: KeyEvent, now: Instant) {
     }
 }
 
-/// What is pasted is text for the line that is edited, and never keys.
+/// What is pasted is text for the line that is edited, and never keys; a new line parts words.
 fn paste(top: &mut Top, text: &str) {
+    let text = text.replace(['\n', '\r', '\t'], " ");
     match top.mode {
         Mode::Filter => {
             text.chars().for_each(|c| top.filter.edit.insert(c));

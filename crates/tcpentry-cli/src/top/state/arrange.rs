@@ -112,12 +112,12 @@ impl Grouping {
     fn of(self, row: &Row) -> String {
         let name = match self {
             Self::None => None,
-            Self::Process => {
-                let holders = row.facts.holders.as_ref();
-                holders
-                    .map(|holders| holders.name.clone())
-                    .filter(|name| !name.is_empty())
-            }
+            Self::Process => match &row.facts.holders {
+                Some(holders) if holders.name.is_empty() => Some(holders.text.clone()),
+                Some(holders) => Some(holders.name.clone()),
+                None if row.connection.inode.is_some() => Some("...".to_owned()),
+                None => None,
+            },
             Self::Peer => Some(row.peer_address().to_string()),
             Self::Unit => row.unit().map(str::to_owned),
             Self::State => Some(row.connection.state.to_string()),

@@ -7,6 +7,7 @@ use tcpentry::{Method, Outcome};
 
 use super::super::message::Target;
 use super::row::Refusal;
+use crate::exit::Tally;
 
 /// The outcomes of this run, the last one at the end.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +20,15 @@ pub(crate) struct Log {
 impl Log {
     pub(crate) fn push(&mut self, entry: Entry) {
         self.entries.push(entry);
+    }
+
+    /// How many became what.
+    pub(crate) fn tally(&self) -> Tally {
+        let mut tally = Tally::default();
+        for entry in &self.entries {
+            tally.count(entry.outcome);
+        }
+        tally
     }
 
     /// Goes back by so many lines, or forward.

@@ -26,6 +26,7 @@ pub(crate) use log::{Entry, Log};
 pub(crate) use row::{Change, Facts, Holders, Key, May, Refusal, Row};
 
 use super::message::{Command, Details, Item, Shown, Target, Update, Wrong};
+use super::suggest;
 
 /// Everything between keys and screen.
 #[derive(Debug)]
@@ -67,6 +68,8 @@ pub(crate) struct Top {
     behind_help: Mode,
     pub(crate) log: Log,
     pub(crate) save: Edit,
+    /// The deletion that is running.
+    deleting: Option<u64>,
     /// What became of those whose deletion was asked for, and when.
     outcomes: HashMap<Key, (Outcome, Instant)>,
     netns: NetnsColumn,
@@ -216,6 +219,7 @@ impl Top {
             behind_help: Mode::Table,
             log: Log::default(),
             save: Edit::default(),
+            deleting: None,
             outcomes: HashMap::new(),
             netns: NetnsColumn::default(),
             notice: None,
@@ -518,9 +522,10 @@ impl Top {
             self.open.clear();
             self.first = 0;
         }
+        let is_known = self.arrangement.needs_holders() || !arrangement.needs_holders();
         self.arrangement = arrangement;
-        // Keys don't wait for a large table: the worker sends it in its new order.
-        if !self.frame.is_large() {
+        // Keys don't wait for a large table, nor for owners: the worker sends it in its new order.
+        if is_known && !self.frame.is_large() {
             self.arranged = Arranged::new(&self.frame, arrangement);
             self.lay_out();
         }
@@ -650,12 +655,29 @@ impl Top {
     pub(crate) fn start_typing(&mut self) {
         // The answer to what was asked before is still to come, and closes nothing.
         let asked = self.filter.asked.as_ref();
-        let text = asked.unwrap_or(&self.filter.applied).clone();
-        self.filter.edit = Edit::of(&text);
-        self.filter.before = text;
+        self.filter.before = asked.unwrap_or(&self.filter.applied).clone();
+        // Who looks for something else need not delete what was looked for before.
+        self.filter.edit.clear();
         self.filter.entered = false;
         self.filter.wrong = None;
         self.mode = Mode::Filter;
+    }
+
+    /// What is offered for what was typed: a filter that may be meant; of nothing, the one that is shown.
+    pub(crate) fn suggestion(&self) -> Option<String> {
+        let typed = self.filter.edit.text();
+        if typed.is_empty() {
+            return Some(self.filter.before.clone()).filter(|before| !before.is_empty());
+        }
+        suggest::filter(&typed)
+    }
+
+    /// Takes that.
+    pub(crate) fn take_suggestion(&mut self) {
+        if let Some(suggestion) = self.suggestion() {
+            self.filter.edit = Edit::of(&suggestion);
+            self.typed();
+        }
     }
 
     /// Asks what the text selects.
@@ -677,7 +699,12 @@ impl Top {
     }
 
     /// Enters it: the line stays open where it makes no sense.
+    ///
+    /// What is no filter and can be taken for one is taken for it.
     pub(crate) fn enter_filter(&mut self) {
+        if let Some(meant) = suggest::filter(&self.filter.edit.text()) {
+            self.filter.edit = Edit::of(&meant);
+        }
         self.send_filter(false);
     }
 
@@ -782,6 +809,7 @@ impl Top {
         for (target, refusal) in refused {
             self.take_outcome(serial, &target, &Err(refusal), now);
         }
+        self.deleting = Some(serial);
         self.ask(Command::Delete { serial, targets });
     }
 
@@ -808,7 +836,7 @@ impl Top {
             Err(refusal) => refusal.outcome,
         };
         self.outcomes.insert(target.key, (outcome, now));
-        if outcome == Outcome::Deleted {
+        if matches!(outcome, Outcome::Deleted | Outcome::Gone) {
             self.marks.remove(&target.key);
         }
         self.log.push(Entry::of(target, result));
@@ -825,7 +853,15 @@ impl Top {
         }
     }
 
+    /// Whether there are outcomes still to come.
+    pub(crate) fn is_deleting(&self) -> bool {
+        self.deleting.is_some()
+    }
+
     fn take_end(&mut self, serial: u64, now: Instant) {
+        if self.deleting == Some(serial) {
+            self.deleting = None;
+        }
         let counts = match &mut self.preview {
             Some(preview) if preview.serial == serial => {
                 preview.done = true;

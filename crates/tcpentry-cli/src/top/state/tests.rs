@@ -487,7 +487,11 @@ fn outcomes_are_counted_and_shown_in_their_rows() {
     report(&mut desk, serial, &targets, &outcomes);
     let counts = desk.top.preview.as_ref().unwrap().running.unwrap();
     assert_eq!((counts.deleted, counts.gone, counts.not), (1, 1, 2));
-    assert_eq!(desk.marked(), [2, 3, 4], "what is deleted is not marked");
+    assert_eq!(
+        desk.marked(),
+        [3, 4],
+        "what is deleted or gone is not marked"
+    );
     assert_eq!(desk.top.outcome(key(1)), Some(Outcome::Deleted));
     desk.tell(Update::Done { serial });
     assert_eq!(desk.top.mode, Mode::Preview, "not all went well");

@@ -6,7 +6,6 @@ use ratatui::text::{Line, Span};
 
 use super::super::message::Wrong;
 use super::super::state::{Mode, Top};
-use super::super::suggest;
 use super::Theme;
 use super::text::width;
 use super::theme::TITLE;
@@ -47,7 +46,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
     let column = |characters: usize| PROMPT.len() + before(skip).min(characters);
     let at = u16::try_from(column(usize::MAX)).unwrap_or(area.width - 1);
     frame.set_cursor_position(Position::new(area.x + at.min(area.width - 1), area.y));
-    let suggestion = suggest::filter(&filter.edit.text());
+    let suggestion = top.suggestion();
     let hint = match (&filter.wrong, suggestion) {
         (Some(wrong), suggestion) => {
             if area.height > 1 {

@@ -63,7 +63,9 @@ pub(crate) fn draw(frame: &mut Frame<'_>, top: &mut Top, theme: Theme, now: Inst
                 Mode::Preview => {
                     preview::draw(frame, body, top, theme);
                     if let Some(preview) = &mut top.preview {
-                        preview.seen = preview.items.is_some() && !body.is_empty();
+                        // On a screen of a few letters nobody sees what it is about.
+                        let is_readable = body.width >= READABLE && !body.is_empty();
+                        preview.seen = preview.items.is_some() && is_readable;
                     }
                 }
                 Mode::Details => details::draw(frame, body, top, theme),
@@ -90,3 +92,6 @@ fn draw_lines<'l>(frame: &mut Frame<'_>, area: Rect, lines: impl IntoIterator<It
         );
     }
 }
+
+/// How wide a screen has to be for a preview: it names an end.
+const READABLE: u16 = 20;

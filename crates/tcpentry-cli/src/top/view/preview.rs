@@ -60,7 +60,7 @@ fn question(preview: &Preview, items: &[Item], theme: Theme, lines: &mut Vec<Lin
     });
     let mut holders: BTreeMap<&str, usize> = BTreeMap::new();
     let mut methods: BTreeMap<String, usize> = BTreeMap::new();
-    let mut refusals: BTreeMap<(&str, Option<&str>), usize> = BTreeMap::new();
+    let mut refusals: BTreeMap<(String, &str, Option<&str>), usize> = BTreeMap::new();
     for item in items {
         match &item.may {
             May::By(method) => {
@@ -68,7 +68,11 @@ fn question(preview: &Preview, items: &[Item], theme: Theme, lines: &mut Vec<Lin
                 *methods.entry(method.to_string()).or_default() += 1;
             }
             May::No(refusal) => {
-                let why = (&*refusal.cause, refusal.hint.as_deref());
+                let why = (
+                    refusal.outcome.to_string(),
+                    &*refusal.cause,
+                    refusal.hint.as_deref(),
+                );
                 *refusals.entry(why).or_default() += 1;
             }
         }
@@ -85,9 +89,9 @@ fn question(preview: &Preview, items: &[Item], theme: Theme, lines: &mut Vec<Lin
             Span::raw(methods),
         ]));
     }
-    for ((cause, hint), count) in refusals {
+    for ((outcome, cause, hint), count) in refusals {
         lines.push(Line::styled(
-            format!("spared   {count}: {cause}"),
+            format!("{outcome:<8} {count}: {cause}"),
             theme.error(),
         ));
         if let Some(hint) = hint {

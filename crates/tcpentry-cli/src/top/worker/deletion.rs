@@ -65,14 +65,21 @@ impl Worker {
             .iter()
             .map(|target| (target.key, target.connection.clone()));
         let verdicts = self.verdicts(wanted);
-        let inodes = targets.iter().filter_map(|target| target.connection.inode);
-        let owners = search(Owners::search().of_sockets(inodes)).ok();
+        // What was on the screen has been looked up; a walk over all processes takes its time.
+        let known = |target: &Target| self.facts.get(&target.key)?.holders.clone();
+        let unknown = targets.iter().filter(|target| known(target).is_none());
+        let inodes: Vec<_> = unknown
+            .filter_map(|target| target.connection.inode)
+            .collect();
+        let owners = if inodes.is_empty() {
+            Owners::default()
+        } else {
+            search(Owners::search().of_sockets(inodes)).unwrap_or_default()
+        };
         let items = targets.into_iter().zip(verdicts).map(|(target, may)| {
-            let facts = owners
-                .as_ref()
-                .map(|owners| Names::known_by(&target.connection, owners));
-            let holders = facts.and_then(|facts| facts.holders);
-            let holders = holders.map_or("-".to_owned(), |holders| holders.text.clone());
+            let known = known(&target);
+            let known = known.or_else(|| Names::known_by(&target.connection, &owners).holders);
+            let holders = known.map_or("-".to_owned(), |holders| holders.text.clone());
             let told = self
                 .fields
                 .iter()

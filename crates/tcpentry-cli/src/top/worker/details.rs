@@ -35,10 +35,12 @@ impl Worker {
         });
         let mut sections = vec![Section {
             title: "delete it, and nothing else, however late",
-            lines: command
-                .iter()
-                .map(|command| (String::new(), command.clone()))
-                .collect(),
+            lines: vec![(
+                String::new(),
+                command.clone().unwrap_or_else(|| {
+                    "no command: this machine does not tell its boot id (/proc)".to_owned()
+                }),
+            )],
         }];
         let owners = search(Owners::search().of_sockets(target.connection.inode));
         sections.push(processes(&target.connection, owners));

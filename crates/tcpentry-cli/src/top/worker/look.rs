@@ -145,19 +145,17 @@ impl Worker {
         let rows: Vec<(Key, Connection)> =
             rows.map(|row| (row.key, row.connection.clone())).collect();
         let inodes = rows.iter().filter_map(|(_, connection)| connection.inode);
-        let owners = search(Owners::search().of_sockets(inodes)).ok();
+        // Where processes can't be read, nobody is known.
+        let owners = search(Owners::search().of_sockets(inodes)).unwrap_or_default();
         let verdicts = self.verdicts(
             rows.iter()
                 .map(|(key, connection)| (*key, connection.clone())),
         );
         let mut told = Vec::new();
         for ((key, connection), may) in rows.iter().zip(verdicts) {
-            let holders = owners
-                .as_ref()
-                .map(|owners| Names::known_by(connection, owners));
             let facts = Facts {
                 may: Some(may),
-                ..holders.unwrap_or_default()
+                ..Names::known_by(connection, &owners)
             };
             let known = self.facts.entry(*key).or_default();
             *known = facts.or(known);
