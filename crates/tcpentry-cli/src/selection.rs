@@ -3,12 +3,13 @@
 use std::io::{self, Write as _};
 use std::net::IpAddr;
 
+use clap::{Command, CommandFactory as _};
 use tcpentry::{
     Error, Filter, FilterError, Interface, Knowledge, Names, Process, Query, Selection, States,
     SystemNames, TcpTable,
 };
 
-use crate::args::{SelectArgs, ShowArgs};
+use crate::args::{Args, SelectArgs, ShowArgs};
 use crate::exit::Exit;
 use crate::output::{complain, complain_of, stdout};
 use crate::sites::Site;
@@ -226,9 +227,11 @@ fn explained(error: &FilterError, text: &str) -> String {
     let first = text.split(|c: char| !c.is_ascii_alphabetic()).next();
     let is_command = error.column() == 0 && !first.is_some_and(Filter::is_begun_by);
     let commands = if is_command {
-        "\ncommands are list delete top doctor demo"
+        let all = Args::command();
+        let names: Vec<_> = all.get_subcommands().map(Command::get_name).collect();
+        format!("\ncommands are {}", names.join(" "))
     } else {
-        ""
+        String::new()
     };
     format!("{error}\n  {excerpt}{hint}{commands}")
 }

@@ -345,7 +345,9 @@ fn who_is_not_root_sees_what_he_may_delete_and_why_not_the_rest() {
         tmux.types("*d");
         let preview = tmux.await_text("Delete 1 of 3 connections, and leave 2 alone?  y / n");
         assert!(preview.contains("denied   2: "), "{preview}");
-        let why = preview.lines().position(|line| line.starts_with("denied   2"));
+        let why = preview
+            .lines()
+            .position(|line| line.starts_with("denied   2"));
         let hint = preview.lines().nth(why.unwrap() + 1).unwrap();
         assert!(
             hint.contains("sudo") || hint.contains("root"),
