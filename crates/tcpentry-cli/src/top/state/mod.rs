@@ -2,7 +2,10 @@
 
 mod arrange;
 mod column;
+mod cursor;
+mod deletion;
 mod edit;
+mod filter;
 mod frame;
 mod log;
 mod row;
@@ -15,18 +18,21 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tcpentry::{Method, Outcome};
+use tcpentry::Outcome;
 
 pub(crate) use arrange::{Arranged, Arrangement, Group, Grouping, Line};
 pub(crate) use column::{Column, bytes, sign};
+use cursor::Chosen;
+use deletion::target_of;
+pub(crate) use deletion::{Counts, Preview};
 pub(crate) use edit::Edit;
+pub(crate) use filter::FilterLine;
 pub(crate) use frame::{Frame, Question};
 use log::Utc;
 pub(crate) use log::{Entry, Log};
 pub(crate) use row::{Change, Facts, Holders, Key, May, Refusal, Row};
 
-use super::message::{Command, Details, Item, Shown, Target, Update, Wrong};
-use super::suggest;
+use super::message::{Command, Details, Shown, Target, Update};
 
 /// Everything between keys and screen.
 #[derive(Debug)]
@@ -120,66 +126,6 @@ pub(crate) enum Request {
     Save(String),
 }
 
-#[derive(Clone, Debug, Eq, PartialEq)]
-enum Chosen {
-    Row(Key),
-    Group(String),
-}
-
-/// The filter: what is shown, and what is being typed.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct FilterLine {
-    pub(crate) edit: Edit,
-    /// What is shown by it now.
-    pub(crate) applied: String,
-    /// What was shown when typing began.
-    before: String,
-    pub(crate) wrong: Option<Wrong>,
-    serial: u64,
-    /// What the worker was asked for, until it has answered.
-    asked: Option<String>,
-    /// It was entered, and not only typed, when the worker was asked.
-    entered: bool,
-}
-
-/// What is about to be deleted, or has been.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Preview {
-    serial: u64,
-    pub(crate) asked: usize,
-    pub(crate) items: Option<Vec<Item>>,
-    /// They were on the screen: nobody confirms what he can't have seen.
-    pub(crate) seen: bool,
-    pub(crate) scroll: usize,
-    /// Since it was confirmed: what became of how many.
-    pub(crate) running: Option<Counts>,
-    pub(crate) done: bool,
-}
-
-/// What became of a deletion's connections.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Counts {
-    pub(crate) deleted: usize,
-    pub(crate) gone: usize,
-    pub(crate) not: usize,
-}
-
-impl Preview {
-    /// What `y` deletes: those of which the rehearsal said that it may be done.
-    fn confirmed(&self) -> Vec<Target> {
-        let items = self.items.iter().flatten();
-        items
-            .filter(|item| matches!(item.may, May::By(_)))
-            .map(|item| item.target.clone())
-            .collect()
-    }
-
-    pub(crate) fn deletable(&self) -> usize {
-        let items = self.items.iter().flatten();
-        items.filter(|item| matches!(item.may, May::By(_))).count()
-    }
-}
-
 /// All that is known of one connection.
 #[derive(Clone, Debug)]
 pub(crate) struct DetailsPane {
@@ -257,9 +203,7 @@ impl Top {
                 arranged,
             } => self.take_frame(frame, arrangement, arranged, now),
             Update::Facts(facts) => self.facts.extend(facts),
-            Update::Filter { serial, result } if serial == self.filter.serial => {
-                self.take_filter(result);
-            }
+            Update::Filter { serial, result } => self.take_filter(serial, result),
             Update::Namespaces { all, notes } => {
                 self.take_namespaces(all);
                 if let Some(note) = notes.first() {
@@ -278,15 +222,7 @@ impl Top {
                     pane.details = Some(details);
                 }
             }
-            Update::Preview { serial, items } => {
-                let preview = self
-                    .preview
-                    .as_mut()
-                    .filter(|preview| preview.serial == serial);
-                if let Some(preview) = preview {
-                    preview.items = Some(items);
-                }
-            }
+            Update::Preview { serial, items } => self.take_preview(serial, items),
             Update::Outcome {
                 serial,
                 target,
@@ -294,8 +230,6 @@ impl Top {
             } => self.take_outcome(serial, &target, &result, now),
             Update::Done { serial } => self.take_end(serial, now),
             Update::Trouble(text) => self.trouble = Some(text),
-            // Of a filter that has been changed since.
-            Update::Filter { .. } => {}
         }
     }
 
@@ -329,83 +263,6 @@ impl Top {
         self.lay_out();
     }
 
-    /// Makes the lines anew, and keeps the cursor on what it was on.
-    fn lay_out(&mut self) {
-        self.lines = self.arranged.lines(&self.open);
-        let stays = self.chosen.as_ref().and_then(|chosen| {
-            let is_it = |line: &Line| self.is_on(*line, chosen);
-            match self.lines.get(self.cursor) {
-                Some(line) if is_it(line) => Some(self.cursor),
-                _ => self.lines.iter().position(is_it),
-            }
-        });
-        // Where it has gone, the cursor stays in its place of the screen.
-        let place = stays.unwrap_or(self.cursor);
-        if stays.is_some() && place != self.cursor {
-            let on_screen = self.cursor.saturating_sub(self.first);
-            self.first = place.saturating_sub(on_screen);
-        }
-        self.move_to(place);
-    }
-
-    fn is_on(&self, line: Line, chosen: &Chosen) -> bool {
-        match (line, chosen) {
-            (Line::Row(place), Chosen::Row(key)) => self.frame.rows[place as usize].key == *key,
-            (Line::Group(place), Chosen::Group(name)) => {
-                self.arranged.groups[place as usize].name == *name
-            }
-            _ => false,
-        }
-    }
-
-    /// Moves the cursor to a line, and the screen with it.
-    pub(crate) fn move_to(&mut self, line: usize) {
-        self.cursor = line.min(self.lines.len().saturating_sub(1));
-        self.chosen = self.lines.get(self.cursor).map(|line| match line {
-            Line::Row(place) => Chosen::Row(self.frame.rows[*place as usize].key),
-            Line::Group(place) => Chosen::Group(self.arranged.groups[*place as usize].name.clone()),
-        });
-        self.keep_in_view();
-    }
-
-    /// Moves it by so many lines.
-    pub(crate) fn move_by(&mut self, lines: isize) {
-        self.move_to(self.cursor.saturating_add_signed(lines));
-    }
-
-    /// How many lines fit on the screen.
-    pub(crate) fn set_height(&mut self, height: usize) {
-        self.height = height.max(1);
-        self.keep_in_view();
-    }
-
-    fn keep_in_view(&mut self) {
-        let last = self.lines.len().saturating_sub(self.height);
-        let nearest = self.cursor.saturating_sub(self.height - 1);
-        self.first = self
-            .first
-            .clamp(nearest, self.cursor.max(nearest))
-            .min(last);
-    }
-
-    /// The lines on the screen.
-    pub(crate) fn visible(&self) -> &[Line] {
-        let end = (self.first + self.height).min(self.lines.len());
-        self.lines.get(self.first..end).unwrap_or_default()
-    }
-
-    pub(crate) fn row(&self, place: u32) -> &Row {
-        &self.frame.rows[place as usize]
-    }
-
-    pub(crate) fn group(&self, place: u32) -> &Group {
-        &self.arranged.groups[place as usize]
-    }
-
-    pub(crate) fn is_open(&self, group: &Group) -> bool {
-        self.open.contains(&group.name)
-    }
-
     pub(crate) fn facts(&self, row: &Row) -> Facts {
         match self.facts.get(&row.key) {
             Some(facts) => facts.or(&row.facts),
@@ -415,23 +272,6 @@ impl Top {
 
     pub(crate) fn outcome(&self, key: Key) -> Option<Outcome> {
         self.outcomes.get(&key).map(|(outcome, _)| *outcome)
-    }
-
-    /// The row under the cursor.
-    pub(crate) fn current(&self) -> Option<&Row> {
-        match self.lines.get(self.cursor)? {
-            Line::Row(place) => Some(self.row(*place)),
-            Line::Group(_) => None,
-        }
-    }
-
-    /// The rows that a line stands for.
-    fn rows_of(&self, line: Line) -> Vec<Key> {
-        let key = |place: &u32| self.row(*place).key;
-        match line {
-            Line::Row(place) => vec![key(&place)],
-            Line::Group(place) => self.group(place).rows.iter().map(key).collect(),
-        }
     }
 
     /// Asks for what is not known of the rows on the screen.
@@ -648,255 +488,6 @@ impl Top {
     pub(crate) fn propose_name(&mut self) {
         let now = Utc(std::time::SystemTime::now()).to_string();
         self.save = Edit::of(&format!("tcpentry-{}.log", now.replace(':', "-")));
-    }
-
-    // The filter.
-
-    pub(crate) fn start_typing(&mut self) {
-        // The answer to what was asked before is still to come, and closes nothing.
-        let asked = self.filter.asked.as_ref();
-        self.filter.before = asked.unwrap_or(&self.filter.applied).clone();
-        // Who looks for something else need not delete what was looked for before.
-        self.filter.edit.clear();
-        self.filter.entered = false;
-        self.filter.wrong = None;
-        self.mode = Mode::Filter;
-    }
-
-    /// What is offered for what was typed: a filter that may be meant; of nothing, the one that is shown.
-    pub(crate) fn suggestion(&self) -> Option<String> {
-        let typed = self.filter.edit.text();
-        if typed.is_empty() {
-            return Some(self.filter.before.clone()).filter(|before| !before.is_empty());
-        }
-        suggest::filter(&typed)
-    }
-
-    /// Takes that.
-    pub(crate) fn take_suggestion(&mut self) {
-        if let Some(suggestion) = self.suggestion() {
-            self.filter.edit = Edit::of(&suggestion);
-            self.typed();
-        }
-    }
-
-    /// Asks what the text selects.
-    pub(crate) fn typed(&mut self) {
-        self.send_filter(true);
-    }
-
-    fn send_filter(&mut self, typing: bool) {
-        let serial = self.next_serial();
-        self.filter.serial = serial;
-        self.filter.entered = !typing;
-        let text = self.filter.edit.text();
-        self.filter.asked = Some(text.clone());
-        self.ask(Command::Filter {
-            serial,
-            text,
-            typing,
-        });
-    }
-
-    /// Enters it: the line stays open where it makes no sense.
-    ///
-    /// What is no filter and can be taken for one is taken for it.
-    pub(crate) fn enter_filter(&mut self) {
-        if let Some(meant) = suggest::filter(&self.filter.edit.text()) {
-            self.filter.edit = Edit::of(&meant);
-        }
-        self.send_filter(false);
-    }
-
-    /// Goes back to what was shown before typing.
-    pub(crate) fn abandon_filter(&mut self) {
-        self.filter.edit = Edit::of(&self.filter.before);
-        self.filter.wrong = None;
-        self.mode = Mode::Table;
-        self.send_filter(false);
-    }
-
-    /// Shows everything again.
-    pub(crate) fn clear_filter(&mut self) {
-        self.filter.edit.clear();
-        self.send_filter(false);
-    }
-
-    fn take_filter(&mut self, result: Result<String, Wrong>) {
-        let asked = self.filter.asked.take();
-        match result {
-            Ok(_) => {
-                self.filter.applied = asked.unwrap_or_default();
-                self.filter.wrong = None;
-                if self.filter.entered && self.mode == Mode::Filter {
-                    self.mode = Mode::Table;
-                }
-            }
-            Err(wrong) => {
-                self.filter.wrong = Some(wrong);
-                // It was given up, and has to be mended: unless something else is done by now, like confirming a deletion.
-                if self.filter.entered && self.mode == Mode::Table {
-                    self.mode = Mode::Filter;
-                }
-            }
-        }
-    }
-
-    // Deletion.
-
-    /// Asks what a deletion of the marked would do, or of what is under the cursor.
-    pub(crate) fn prepare_deletion(&mut self, now: Instant) {
-        let keys: HashSet<Key> = if self.marks.is_empty() {
-            let line = self.lines.get(self.cursor).copied();
-            line.map(|line| self.rows_of(line))
-                .into_iter()
-                .flatten()
-                .collect()
-        } else {
-            self.marks.clone()
-        };
-        // In the order of the screen.
-        let groups = self.arranged.groups.iter().flat_map(|group| &group.rows);
-        let places = self.arranged.order.iter().chain(groups);
-        let rows = places.map(|place| self.row(*place));
-        let targets: Vec<_> = rows
-            .filter(|row| keys.contains(&row.key) && row.is_there())
-            .map(target_of)
-            .collect();
-        if targets.is_empty() {
-            self.say("nothing to delete: it is gone", now);
-        } else {
-            self.prepare_deletion_of(targets);
-        }
-    }
-
-    pub(crate) fn prepare_deletion_of(&mut self, targets: Vec<Target>) {
-        let serial = self.next_serial();
-        self.preview = Some(Preview {
-            serial,
-            asked: targets.len(),
-            ..Preview::default()
-        });
-        self.mode = Mode::Preview;
-        self.ask(Command::Rehearse { serial, targets });
-    }
-
-    /// Deletes exactly what the preview shows, if it has shown it yet.
-    pub(crate) fn confirm_deletion(&mut self, now: Instant) {
-        let Some(preview) = &mut self.preview else {
-            return;
-        };
-        if preview.running.is_some() || !preview.seen {
-            return;
-        }
-        let targets = preview.confirmed();
-        if targets.is_empty() {
-            return;
-        }
-        let serial = preview.serial;
-        preview.running = Some(Counts::default());
-        preview.scroll = 0;
-        // What is refused has been seen; it is told in the log as well.
-        let refused: Vec<_> = preview
-            .items
-            .iter()
-            .flatten()
-            .filter_map(|item| match &item.may {
-                May::No(refusal) => Some((item.target.clone(), refusal.clone())),
-                May::By(_) => None,
-            })
-            .collect();
-        for (target, refusal) in refused {
-            self.take_outcome(serial, &target, &Err(refusal), now);
-        }
-        self.deleting = Some(serial);
-        self.ask(Command::Delete { serial, targets });
-    }
-
-    /// Closes the preview: unless it was confirmed, nothing is deleted.
-    pub(crate) fn leave_preview(&mut self, now: Instant) {
-        if let Some(preview) = self.preview.take() {
-            // The rest goes on where it was; the log and the rows tell.
-            if preview.running.is_none() {
-                self.say("not confirmed: nothing was deleted", now);
-            }
-        }
-        self.mode = Mode::Table;
-    }
-
-    fn take_outcome(
-        &mut self,
-        serial: u64,
-        target: &Target,
-        result: &Result<Method, Refusal>,
-        now: Instant,
-    ) {
-        let outcome = match result {
-            Ok(_) => Outcome::Deleted,
-            Err(refusal) => refusal.outcome,
-        };
-        self.outcomes.insert(target.key, (outcome, now));
-        if matches!(outcome, Outcome::Deleted | Outcome::Gone) {
-            self.marks.remove(&target.key);
-        }
-        self.log.push(Entry::of(target, result));
-        let preview = self
-            .preview
-            .as_mut()
-            .filter(|preview| preview.serial == serial);
-        if let Some(counts) = preview.and_then(|preview| preview.running.as_mut()) {
-            match outcome {
-                Outcome::Deleted => counts.deleted += 1,
-                Outcome::Gone => counts.gone += 1,
-                _ => counts.not += 1,
-            }
-        }
-    }
-
-    /// Whether there are outcomes still to come.
-    pub(crate) fn is_deleting(&self) -> bool {
-        self.deleting.is_some()
-    }
-
-    fn take_end(&mut self, serial: u64, now: Instant) {
-        if self.deleting == Some(serial) {
-            self.deleting = None;
-        }
-        let counts = match &mut self.preview {
-            Some(preview) if preview.serial == serial => {
-                preview.done = true;
-                preview.running.unwrap_or_default()
-            }
-            _ => return,
-        };
-        let Counts { deleted, gone, not } = counts;
-        let parts = [
-            (deleted, "deleted"),
-            (gone, "already gone"),
-            (not, "not deleted (l: log)"),
-        ];
-        let parts = parts.into_iter().filter(|(count, _)| *count > 0);
-        let parts: Vec<_> = parts
-            .map(|(count, what)| format!("{count} {what}"))
-            .collect();
-        self.say(parts.join(", "), now);
-        // All is well: the rows show it.
-        if not == 0 {
-            self.preview = None;
-            for mode in [&mut self.mode, &mut self.behind_help] {
-                if *mode == Mode::Preview {
-                    *mode = Mode::Table;
-                }
-            }
-        }
-    }
-}
-
-fn target_of(row: &Row) -> Target {
-    Target {
-        key: row.key,
-        connection: row.connection.clone(),
-        netns: row.netns.clone(),
     }
 }
 
