@@ -163,3 +163,54 @@ impl Signals {
         self.back.swap(false, Ordering::Relaxed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustix::termios::tcgetattr;
+    use tcpentry_testkit::pty::Terminal as Pty;
+    use tcpentry_testkit::until;
+
+    use super::*;
+
+    /// The program of the test below.
+    #[test]
+    #[ignore = "it is run by another test, on a terminal"]
+    fn one_that_panics() {
+        let _screen = Screen::enter().unwrap();
+        println!("on the screen");
+        let dies = || panic!("the last word");
+        // Whichever thread it is.
+        let died = std::thread::spawn(dies).join();
+        assert!(died.is_err());
+    }
+
+    #[test]
+    fn a_panic_gives_the_terminal_back_before_its_last_word() {
+        let terminal = Pty::open();
+        let modes = || tcgetattr(terminal.inside()).unwrap().local_modes;
+        let before = modes();
+        let program = std::env::current_exe().unwrap();
+        let mut child = terminal
+            .command(program.to_str().unwrap())
+            .args(["--ignored", "--exact", "--nocapture"])
+            .arg("top::screen::tests::one_that_panics")
+            .spawn()
+            .unwrap();
+        until("it ends", || {
+            terminal.screen();
+            child.try_wait().unwrap().is_some()
+        });
+        let screen = terminal.screen();
+        let place = |text: &str| {
+            screen
+                .find(text)
+                .unwrap_or_else(|| panic!("{text:?}: {screen}"))
+        };
+        assert!(
+            place("\x1b[?1049h") < place("\x1b[?1049l"),
+            "the alternate screen"
+        );
+        assert!(place("\x1b[?1049l") < place("the last word"), "{screen}");
+        assert_eq!(modes(), before, "no longer raw");
+    }
+}
