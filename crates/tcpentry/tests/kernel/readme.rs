@@ -85,7 +85,8 @@ fn a_handle_is_two_descriptors() {
         }
         assert_eq!(diag_sockets() - before, 2 * 16);
         drop(tables);
-        assert_eq!(diag_sockets(), before);
+        // What another test is just starting holds them for a moment.
+        until("all are closed", || diag_sockets() == before);
     });
 }
 
