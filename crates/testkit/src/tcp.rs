@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::ops::Range;
 use std::os::fd::AsFd;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
@@ -117,8 +118,13 @@ pub fn room_for(sockets: u64) -> bool {
 
 /// So many [`imagined`] connections, from 127.1.0.1 on to one peer.
 pub fn imagined_crowd(count: u32) -> Vec<Socket> {
+    part_of_a_crowd(0..count)
+}
+
+/// Some of them, where one process may not hold them all.
+pub fn part_of_a_crowd(numbers: Range<u32>) -> Vec<Socket> {
     let peer = SocketAddr::from(([127, 200, 0, 1], 80));
-    (0..count)
+    numbers
         .map(|number| {
             // Few of an address, and few of a port: a bind looks through those that have either.
             let [_, _, high, low] = (number / 8).to_be_bytes();

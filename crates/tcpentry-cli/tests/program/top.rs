@@ -1,7 +1,7 @@
 //! `tcpentry top` in a real terminal: what a person sees, what his keys do, and that he gets his terminal back.
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
@@ -11,6 +11,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use rustix::io::Errno;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tcpentry_testkit::holder::Holder;
 use tcpentry_testkit::named::{HOSTILE, Named};
 use tcpentry_testkit::tcp::{self, Ends};
@@ -494,6 +495,95 @@ fn of_a_large_table_another_order_comes_and_any_row_is_one_key_away() {
         drop(crowd);
     });
 }
+
+/// The program of the test below: it holds the connections of these numbers until its standard input ends.
+#[test]
+#[ignore = "it is run by another test"]
+fn a_part_of_a_crowd() {
+    let first: u32 = std::env::var(FIRST).unwrap().parse().unwrap();
+    let limit = getrlimit(Resource::Nofile);
+    let all = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    setrlimit(Resource::Nofile, all).unwrap();
+    let crowd = tcp::part_of_a_crowd(first..first + PART);
+    println!("it is there");
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+    // Those would stay for minutes, waiting for a peer that is not there.
+    for socket in crowd {
+        let _ = socket.set_linger(Some(Duration::ZERO));
+    }
+}
+
+#[test]
+fn a_hundred_thousand_are_watched_and_the_one_that_is_meant_is_closed() {
+    let _alone = ONE_CROWD.lock().unwrap_or_else(PoisonError::into_inner);
+    isolated(|| {
+        let most = getrlimit(Resource::Nofile).maximum;
+        if most.is_some_and(|most| most < u64::from(PART) + 100) {
+            skip!("a process may not hold {PART} connections (ulimit -Hn)");
+        }
+        let tmux = terminal!(120, 20);
+        let mut parts: Vec<_> = (0..PARTS).map(|part| part_from(part * PART)).collect();
+        // Their output is read to the end: they fail where they can't write it.
+        let mut said = Vec::new();
+        for part in &mut parts {
+            let mut lines = BufReader::new(part.stdout.take().unwrap()).lines();
+            assert!(lines.any(|line| line.unwrap().contains("it is there")));
+            said.push(lines);
+        }
+        tmux.runs(&format!("{PROGRAM} top"));
+        tmux.await_text(&format!("{} connections", PARTS * PART));
+        // Any row is one key away, also while the table is read.
+        for key in ["G", "g", "G"] {
+            let before = tmux.screen();
+            tmux.types(key);
+            tmux.await_screen("other rows are shown", |screen| {
+                screen.lines().nth(5) != before.lines().nth(5)
+            });
+        }
+        let meant = "127.1.1.1:12056";
+        tmux.types(&format!("/{meant}"));
+        tmux.press("Enter");
+        tmux.await_text("1 selected");
+        tmux.types("d");
+        let preview = tmux.await_text("Delete this connection?  y / n");
+        assert!(preview.contains(meant), "{preview}");
+        tmux.types("y");
+        tmux.await_text("1 deleted");
+        tmux.press("Escape");
+        tmux.await_text(&format!("{} connections", PARTS * PART - 1));
+        tmux.types("q");
+        await_shell(&tmux);
+        for (mut part, said) in parts.into_iter().zip(said) {
+            drop(part.stdin.take());
+            said.for_each(drop);
+            assert!(part.wait().unwrap().success());
+        }
+    });
+}
+
+fn part_from(first: u32) -> std::process::Child {
+    std::process::Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--ignored",
+            "--exact",
+            "--nocapture",
+            "top::a_part_of_a_crowd",
+        ])
+        .env(FIRST, first.to_string())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Where the numbers of a part begin.
+const FIRST: &str = "TCPENTRY_TEST_FIRST";
+/// No process may hold all of them.
+const PART: u32 = 12_500;
+const PARTS: u32 = 8;
 
 #[test]
 fn once_prints_a_frame_as_text() {
