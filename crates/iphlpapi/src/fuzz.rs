@@ -36,33 +36,10 @@ pub fn snmp(data: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::path::Path;
-
+    use tcpentry_testkit::corpus::replay;
     use tcpentry_testkit::isolated;
 
     use super::*;
-
-    /// Runs each input of a target, and says which one it was that failed.
-    fn replay(target: &str, run: impl Fn(&[u8])) {
-        let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz");
-        let mut count = 0;
-        for kind in ["corpus", "regressions"] {
-            // Not every target has failed.
-            let Ok(inputs) = fs::read_dir(fuzz.join(kind).join(target)) else {
-                continue;
-            };
-            for input in inputs {
-                let path = input.expect("an entry").path();
-                let data = fs::read(&path).expect("an input");
-                // Shown if it fails.
-                println!("{}", path.display());
-                run(&data);
-                count += 1;
-            }
-        }
-        assert!(count > 0, "no corpus of {target}");
-    }
 
     #[test]
     fn rows_and_buffers_from_c() {

@@ -1,38 +1,6 @@
 //! What the fuzz targets have found worth keeping, and what once made them fail, run as a test: see `fuzz/`.
 
-use std::fs;
-use std::path::Path;
-
-/// Runs each input of a target, and says which one it was that failed.
-fn replay(target: &str, run: impl Fn(&[u8])) {
-    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz");
-    let mut count = 0;
-    for kind in ["corpus", "regressions"] {
-        // Not every target has failed.
-        let Ok(inputs) = fs::read_dir(fuzz.join(kind).join(target)) else {
-            continue;
-        };
-        for input in inputs {
-            let path = input.expect("an entry").path();
-            let name = path.display().to_string();
-            let data = fs::read(path).expect("an input");
-            let _tell = TellOnPanic(&name);
-            run(&data);
-            count += 1;
-        }
-    }
-    assert!(count > 0, "no corpus of {target}");
-}
-
-struct TellOnPanic<'n>(&'n str);
-
-impl Drop for TellOnPanic<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("the input is {}", self.0);
-        }
-    }
-}
+use tcpentry_testkit::corpus::replay;
 
 #[test]
 fn answers_of_the_kernel() {

@@ -22,6 +22,7 @@
 )]
 
 pub mod cgroup;
+pub mod corpus;
 pub mod holder;
 pub mod kernel;
 pub mod link;

@@ -360,16 +360,23 @@ fn close_wait() {
     });
 }
 
+/// A connection whose server is in CLOSING: both ends have sent a FIN, and nothing that this one sends since arrives.
+fn closing() -> (Neighbour, tcp::Ends) {
+    let neighbour = Neighbour::new();
+    let ends = neighbour.connected();
+    let (local, peer) = tcp::addresses(&ends.server);
+    neighbour.mute_here();
+    ends.server.shutdown(Shutdown::Write).unwrap();
+    ends.client.shutdown(Shutdown::Write).unwrap();
+    await_state(local, peer, 11);
+    (neighbour, ends)
+}
+
 #[test]
 fn closing_with_owner() {
     isolated(|| {
-        let neighbour = Neighbour::new();
-        let ends = neighbour.connected();
+        let (neighbour, ends) = closing();
         let (local, peer) = tcp::addresses(&ends.server);
-        neighbour.mute_here();
-        ends.server.shutdown(Shutdown::Write).unwrap();
-        ends.client.shutdown(Shutdown::Write).unwrap();
-        await_state(local, peer, 11);
         // What it sends again would be answered once the socket is gone.
         neighbour.mute_there();
         delete_sending(0, pair(local, peer), State::Closing);
@@ -384,13 +391,8 @@ fn closing_with_owner() {
 #[test]
 fn closing_the_peer_is_reset_at_its_next_packet() {
     isolated(|| {
-        let neighbour = Neighbour::new();
-        let ends = neighbour.connected();
+        let (neighbour, ends) = closing();
         let (local, peer) = tcp::addresses(&ends.server);
-        neighbour.mute_here();
-        ends.server.shutdown(Shutdown::Write).unwrap();
-        ends.client.shutdown(Shutdown::Write).unwrap();
-        await_state(local, peer, 11);
         delete(pair(local, peer), State::Closing);
         assert_eq!(tcp::pending_error(&ends.client), None);
         neighbour.unmute_here();
