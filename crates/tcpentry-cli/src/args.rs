@@ -46,6 +46,9 @@ pub(crate) struct ListArgs {
     pub(crate) filter: Vec<String>,
     #[command(flatten)]
     pub(crate) select: SelectArgs,
+    /// Say how the filter is understood, what the kernel judges and what is judged here; do no more
+    #[arg(long)]
+    pub(crate) explain: bool,
     #[command(flatten)]
     pub(crate) netns: NetnsArgs,
     #[command(flatten)]
@@ -73,9 +76,6 @@ pub(crate) struct SelectArgs {
     /// All states, also listening, TIME_WAIT, SYN_RECV and bound-inactive
     #[arg(short, long)]
     pub(crate) all: bool,
-    /// Say how the filter is understood, what the kernel judges and what is judged here; do no more
-    #[arg(long)]
-    pub(crate) explain: bool,
 }
 
 /// In which network namespaces.
@@ -139,6 +139,9 @@ pub(crate) struct DeleteArgs {
     pub(crate) id: Vec<String>,
     #[command(flatten)]
     pub(crate) select: SelectArgs,
+    /// Say how the filter is understood, what the kernel judges and what is judged here; do no more
+    #[arg(long)]
+    pub(crate) explain: bool,
     #[command(flatten)]
     pub(crate) netns: NetnsArgs,
     /// Do everything but the deletion: same output, and the exit code to be expected
@@ -186,23 +189,12 @@ pub(crate) struct DeleteArgs {
 /// of `list`. Listeners and the connection of your own session are spared, as by `delete`.
 #[cfg(feature = "tui")]
 #[derive(Debug, ClapArgs)]
-#[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 pub(crate) struct TopArgs {
     /// What to show: a filter, as for `list`
     #[arg(value_name = "FILTER")]
     pub(crate) filter: Vec<String>,
-    /// Only IPv4, also that of dual-stack sockets (::ffff:a.b.c.d)
-    #[arg(short = '4', long)]
-    pub(crate) ipv4: bool,
-    /// Only IPv6
-    #[arg(short = '6', long)]
-    pub(crate) ipv6: bool,
-    /// Listening sockets instead of connections
-    #[arg(short, long)]
-    pub(crate) listening: bool,
-    /// All states, also listening, TIME_WAIT, SYN_RECV and bound-inactive
-    #[arg(short, long)]
-    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
     #[command(flatten)]
     pub(crate) netns: NetnsArgs,
     /// How often the table is read (500ms, 2s, 1m)

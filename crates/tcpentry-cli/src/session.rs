@@ -7,11 +7,45 @@
 
 use std::collections::HashSet;
 
-use tcpentry::{Connection, Endpoint, Inode, Pair, Process, State};
+use tcpentry::{Connection, Endpoint, Error, Guard, Inode, Pair, Process, State};
+
+/// The guard that only the program can keep.
+#[derive(Debug)]
+pub(crate) struct SessionGuard {
+    /// Looked for when the first connection is found.
+    session: Option<OwnSession>,
+    lifted: bool,
+}
+
+impl SessionGuard {
+    pub(crate) const fn new(lifted: bool) -> Self {
+        Self {
+            session: None,
+            lifted,
+        }
+    }
+
+    /// Looks for the session again: who works in tmux may have come back by another connection.
+    pub(crate) fn forget(&mut self) {
+        self.session = None;
+    }
+
+    pub(crate) fn admit(&mut self, found: &Connection) -> Result<(), Error> {
+        if self.lifted {
+            return Ok(());
+        }
+        let session = self.session.get_or_insert_with(OwnSession::find);
+        if session.is_carried_by(found) {
+            Err(Error::refused(Guard::OwnSession, found.pair))
+        } else {
+            Ok(())
+        }
+    }
+}
 
 /// What must not be deleted by mistake.
 #[derive(Debug, Default)]
-pub(crate) struct OwnSession {
+struct OwnSession {
     sockets: HashSet<Inode>,
     pair: Option<Pair>,
     /// The ports of SSH servers, where one could not be looked into: any connection to them may be it.
@@ -20,7 +54,7 @@ pub(crate) struct OwnSession {
 
 impl OwnSession {
     /// Looks for the session this process runs in.
-    pub(crate) fn find() -> Self {
+    fn find() -> Self {
         let mut servers = Servers::default();
         ancestors()
             .filter(|process| is_ssh_server(*process))
@@ -53,7 +87,7 @@ impl OwnSession {
     }
 
     /// Whether the connection is (or may be) the one that carries the session.
-    pub(crate) fn is_carried_by(&self, connection: &Connection) -> bool {
+    fn is_carried_by(&self, connection: &Connection) -> bool {
         if connection.state == State::Listening {
             return false;
         }

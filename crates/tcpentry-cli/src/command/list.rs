@@ -63,7 +63,7 @@ fn list(args: &ListArgs) -> Result<Vec<Error>, Trouble> {
     let mut sites = sites::open(&args.netns)?.sites;
     let states = states(&args.select);
     let selections = selection::of_sites(&text, &args.select, states, &mut sites, Hosts::LookUp)?;
-    if args.select.explain {
+    if args.explain {
         selection::explain(&sites, &selections)?;
         return Ok(Vec::new());
     }

@@ -8,7 +8,7 @@ use ratatui::backend::TestBackend;
 use tcpentry::{Connection, Cookie, Inode, Pair, State, TcpInfo};
 
 use super::message::Update;
-use super::state::{Arranged, Arrangement, Change, Column, Facts, Frame, Key, Question, Row, Top};
+use super::state::{Arranged, Arrangement, Column, Frame, Key, Question, Row, Top};
 use super::view::{self, Theme};
 
 /// A table of so many rows, of which each part of a refresh can be repeated.
@@ -107,15 +107,7 @@ fn row(number: u32, seen: Instant) -> Row {
     connection.inode = Inode::new(number);
     connection.info = Some(Box::new(TcpInfo::default()));
     Row {
-        key: Key { site: 0, cookie },
-        connection,
-        netns: None,
-        device: None,
         user: Some("root".into()),
-        unit: None,
-        facts: Facts::default(),
-        change: Change::None,
-        rates: None,
-        seen,
+        ..Row::read(Key { site: 0, cookie }, connection, seen)
     }
 }

@@ -87,10 +87,10 @@ pub(crate) enum Update {
     },
     /// What was looked up.
     Facts(Vec<(Key, Facts)>),
-    /// What became of a filter: its canonical text, or what is wrong.
+    /// What became of a filter: it is shown, or what is wrong.
     Filter {
         serial: u64,
-        result: Result<String, Wrong>,
+        result: Result<(), Wrong>,
     },
     /// Which namespaces are shown now.
     Namespaces {

@@ -32,7 +32,7 @@ use tcpentry::Options;
 
 pub(crate) use state::{Column, Grouping};
 
-use crate::args::{SelectArgs, TopArgs};
+use crate::args::TopArgs;
 use crate::exit::Exit;
 use crate::output::{colored, complain, hint_at};
 use message::{Command, Shown, Update};
@@ -84,14 +84,8 @@ fn settings(args: &TopArgs) -> Settings {
     let by = args.sort.unwrap_or(Column::State);
     Settings {
         netns: args.netns.clone(),
-        families: SelectArgs {
-            ipv4: args.ipv4,
-            ipv6: args.ipv6,
-            listening: false,
-            all: false,
-            explain: false,
-        },
-        shown: match (args.all, args.listening) {
+        select: args.select.clone(),
+        shown: match (args.select.all, args.select.listening) {
             (true, _) => Shown::All,
             (false, true) => Shown::Listening,
             (false, false) => Shown::Connections,

@@ -137,10 +137,10 @@ impl Desk {
         self.type_in("/");
         self.type_in(text);
         self.press(KeyCode::Enter);
-        let (serial, text) = self.asked_filter();
+        let (serial, _) = self.asked_filter();
         self.tell(Update::Filter {
             serial,
-            result: Ok(text),
+            result: Ok(()),
         });
     }
 

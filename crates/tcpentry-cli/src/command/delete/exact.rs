@@ -7,10 +7,11 @@ use tcpentry::{
 };
 
 use super::report::{Attempt, Report};
-use super::{Interruption, SessionGuard, look_for_owners, options};
+use super::{Interruption, look_for_owners, options};
 use crate::args::DeleteArgs;
 use crate::exit::Exit;
 use crate::output::complain;
+use crate::session::SessionGuard;
 use crate::sites::{Site, Sites};
 use crate::target::Named;
 
@@ -33,7 +34,7 @@ pub(super) fn run(args: &DeleteArgs, sites: Sites, names: &[Named]) -> Exit {
         args,
         left_out,
         options: options(args),
-        session: SessionGuard::new(args),
+        session: SessionGuard::new(args.own_session),
         knowledge: &knowledge,
     };
     let interruption = Interruption::expected();

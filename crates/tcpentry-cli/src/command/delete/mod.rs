@@ -10,13 +10,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use tcpentry::{Connection, Error, ErrorKind, Guard, Knowledge, Options};
+use tcpentry::{ErrorKind, Knowledge, Options};
 
 use crate::args::DeleteArgs;
 use crate::confirm::confirm;
 use crate::exit::Exit;
 use crate::output::{complain, complain_of};
-use crate::session::OwnSession;
 use crate::sites;
 use crate::target::{self, Request};
 
@@ -56,7 +55,7 @@ fn only_for_filters(args: &DeleteArgs) -> Option<&'static str> {
     let given = [
         (args.period.is_some(), "--for"),
         (args.until_quiet.is_some(), "--until-quiet"),
-        (args.select.explain, "--explain"),
+        (args.explain, "--explain"),
         (args.select.all, "--all"),
         (args.select.listening, "--listening"),
         (args.select.ipv4, "--ipv4"),
@@ -82,39 +81,6 @@ fn look_for_owners(args: &DeleteArgs, knowledge: &mut Knowledge) {
     if args.show.process {
         // An owner that can't be told is no reason not to delete.
         let _ = knowledge.owners();
-    }
-}
-
-/// The guard that only the program can keep: the operator's own session.
-struct SessionGuard {
-    /// Looked for when the first connection is found.
-    session: Option<OwnSession>,
-    lifted: bool,
-}
-
-impl SessionGuard {
-    fn new(args: &DeleteArgs) -> Self {
-        Self {
-            session: None,
-            lifted: args.own_session,
-        }
-    }
-
-    /// Looks for the session again: who works in tmux may have come back by another connection.
-    fn forget(&mut self) {
-        self.session = None;
-    }
-
-    fn admit(&mut self, found: &Connection) -> Result<(), Error> {
-        if self.lifted {
-            return Ok(());
-        }
-        let session = self.session.get_or_insert_with(OwnSession::find);
-        if session.is_carried_by(found) {
-            Err(Error::refused(Guard::OwnSession, found.pair))
-        } else {
-            Ok(())
-        }
     }
 }
 

@@ -12,12 +12,13 @@ use tcpentry::{
 
 use super::preview;
 use super::report::{Attempt, Report};
-use super::{Interruption, SessionGuard, look_for_owners, options};
+use super::{Interruption, look_for_owners, options};
 use crate::args::DeleteArgs;
 use crate::confirm;
 use crate::exit::Exit;
 use crate::output::{complain, complain_of, hint_at};
 use crate::selection::{self, Hosts, Refusal};
+use crate::session::SessionGuard;
 use crate::sites::{self, Site, Sites};
 use crate::walk;
 
@@ -35,7 +36,7 @@ pub(super) fn run(args: &DeleteArgs, sites: Sites, text: &str) -> Exit {
     let Some(first) = selections.first() else {
         return Exit::Nothing;
     };
-    if args.select.explain {
+    if args.explain {
         return match selection::explain(&sites, &selections) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 complain(&format!("cannot write to standard output: {error}"));
@@ -67,7 +68,7 @@ pub(super) fn run(args: &DeleteArgs, sites: Sites, text: &str) -> Exit {
         fields,
         knowledge: RefCell::new(knowledge),
         options: options(args),
-        session: SessionGuard::new(args),
+        session: SessionGuard::new(args.own_session),
         report,
         interruption: Interruption::expected(),
         settled: RefCell::default(),

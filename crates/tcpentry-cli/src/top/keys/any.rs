@@ -90,7 +90,7 @@ fn rows(all: &[(u64, u8)]) -> Vec<Row> {
 #[derive(Default)]
 struct Worker {
     rehearsals: Vec<(u64, Vec<Target>)>,
-    filters: Vec<(u64, String)>,
+    filters: Vec<u64>,
     orders: Vec<(u64, Vec<Target>)>,
     /// What may be deleted, of each answer.
     allowed: HashMap<u64, Vec<u64>>,
@@ -100,7 +100,7 @@ impl Worker {
     fn take(&mut self, command: Command) {
         match command {
             Command::Rehearse { serial, targets } => self.rehearsals.push((serial, targets)),
-            Command::Filter { serial, text, .. } => self.filters.push((serial, text)),
+            Command::Filter { serial, .. } => self.filters.push(serial),
             Command::Delete { serial, targets } => {
                 // It was answered, it was not ordered before, and it is what the answer allowed.
                 let allowed = self.allowed.remove(&serial);
@@ -123,8 +123,8 @@ impl Worker {
                 vec![answer(serial, targets, &spared)]
             }
             Step::Filtered(which, ok) if *which < self.filters.len() => {
-                let (serial, text) = self.filters.remove(*which);
-                let result = if *ok { Ok(text) } else { Err(wrong(2, 3)) };
+                let serial = self.filters.remove(*which);
+                let result = if *ok { Ok(()) } else { Err(wrong(2, 3)) };
                 vec![Update::Filter { serial, result }]
             }
             Step::Deleted(which, whole) if *which < self.orders.len() => {

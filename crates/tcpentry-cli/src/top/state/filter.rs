@@ -91,14 +91,14 @@ impl Top {
         self.send_filter(false);
     }
 
-    pub(super) fn take_filter(&mut self, serial: u64, result: Result<String, Wrong>) {
+    pub(super) fn take_filter(&mut self, serial: u64, result: Result<(), Wrong>) {
         if serial != self.filter.serial {
             // Of a text that has been changed since.
             return;
         }
         let asked = self.filter.asked.take();
         match result {
-            Ok(_) => {
+            Ok(()) => {
                 self.filter.applied = asked.unwrap_or_default();
                 self.filter.wrong = None;
                 if self.filter.entered && self.mode == Mode::Filter {

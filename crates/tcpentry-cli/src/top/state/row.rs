@@ -37,6 +37,22 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// A socket that was read at this time, and of which no more is known.
+    pub(crate) fn read(key: Key, connection: Connection, seen: Instant) -> Self {
+        Self {
+            key,
+            connection,
+            netns: None,
+            device: None,
+            user: None,
+            unit: None,
+            facts: Facts::default(),
+            change: Change::None,
+            rates: None,
+            seen,
+        }
+    }
+
     /// Its container, or its unit.
     pub(crate) fn unit(&self) -> Option<&str> {
         self.unit.as_deref().or(self.facts.unit.as_deref())

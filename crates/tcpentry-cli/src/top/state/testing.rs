@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tcpentry::{Connection, Cookie, Pair, State, TcpInfo};
 
-use super::row::{Change, Facts, Key, Row};
+use super::row::{Key, Row};
 
 pub(crate) fn key(cookie: u64) -> Key {
     Key {
@@ -26,15 +26,7 @@ pub(crate) fn row_of(cookie: u64, state: State) -> Row {
     connection.info = Some(Box::new(TcpInfo::default()));
     connection.inode = tcpentry::Inode::new(u32::try_from(cookie).unwrap());
     Row {
-        key: key(cookie),
-        connection,
-        netns: None,
-        device: None,
         user: Some("root".into()),
-        unit: None,
-        facts: Facts::default(),
-        change: Change::None,
-        rates: None,
-        seen: Instant::now(),
+        ..Row::read(key(cookie), connection, Instant::now())
     }
 }

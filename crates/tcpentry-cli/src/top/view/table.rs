@@ -80,8 +80,8 @@ impl Cells {
             state::Line::Group(_) => Vec::new(),
             state::Line::Row(place) => {
                 let row = top.row(*place);
-                let facts = top.facts(row);
-                let text = |column: &Column| match (column, top.outcome(row.key)) {
+                let (facts, outcome) = (top.facts(row), top.outcome(row.key));
+                let text = |column: &Column| match (column, outcome) {
                     (Column::State, Some(outcome)) => outcome.to_string(),
                     _ => column.text(row, &facts),
                 };
@@ -242,14 +242,14 @@ fn drawn_row<'t>(
 }
 
 fn drawn_group<'t>(top: &Top, group: &Group, is_current: bool) -> Line<'t> {
-    let marked = group
-        .rows
-        .iter()
-        .filter(|place| top.marks.contains(&top.row(**place).key))
-        .count();
+    let is_marked = |place: &u32| top.marks.contains(&top.row(*place).key);
     let sign = if top.is_open(group) { '▾' } else { '▸' };
     let cursor = if is_current { '>' } else { ' ' };
-    let mark = if marked > 0 { '*' } else { ' ' };
+    let mark = if group.rows.iter().any(is_marked) {
+        '*'
+    } else {
+        ' '
+    };
     let rates = format!(
         "in {}/s out {}/s",
         bytes(group.rates.received),

@@ -3,13 +3,12 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use tcpentry::{Connection, Error, Guard, Outcome, Owners};
+use tcpentry::{Connection, Error, Method, Outcome, Owners};
 
 use super::super::message::{Item, Target, Update};
 use super::super::state::{Key, May, Refusal};
 use super::facts::{Names, search};
-use super::{Field, Worker};
-use crate::session::OwnSession;
+use super::{Field, Tell, Worker};
 
 impl Worker {
     /// Whether each may be deleted, in their order.
@@ -17,7 +16,8 @@ impl Worker {
         let wanted: Vec<_> = wanted.collect();
         let mut verdicts: Vec<Option<May>> = wanted
             .iter()
-            .map(|(_, connection)| self.refusal(connection).map(May::No))
+            .map(|(_, connection)| self.session.admit(connection).err())
+            .map(|spared| spared.map(|error| May::No(Refusal::from(&error))))
             .collect();
         for field in &mut self.fields {
             let here: Vec<usize> = (0..wanted.len())
@@ -46,21 +46,9 @@ impl Worker {
             .collect()
     }
 
-    /// Why the program spares it.
-    fn refusal(&mut self, connection: &Connection) -> Option<Refusal> {
-        if self.settings.own_session {
-            return None;
-        }
-        let session = self.session.get_or_insert_with(OwnSession::find);
-        session
-            .is_carried_by(connection)
-            .then(|| Refusal::from(&Error::refused(Guard::OwnSession, connection.pair)))
-    }
-
     /// Finds out what a deletion of these would do.
     pub(super) fn rehearse(&mut self, serial: u64, targets: Vec<Target>) {
-        // Who works in tmux may have come back by another connection.
-        self.session = None;
+        self.session.forget();
         let wanted = targets
             .iter()
             .map(|target| (target.key, target.connection.clone()));
@@ -99,13 +87,13 @@ impl Worker {
 
     /// Deletes these, each by its cookie, and tells what became of each.
     pub(super) fn delete(&mut self, serial: u64, targets: Vec<Target>) {
-        self.session = None;
+        // The session may have come by another connection since the preview.
+        self.session.forget();
         let mut by_field: HashMap<u32, Vec<Target>> = HashMap::new();
         for target in targets {
-            // The session may have come by another connection since the preview.
-            match self.refusal(&target.connection) {
-                Some(refusal) => self.report(serial, target, Err(refusal)),
-                None => by_field.entry(target.key.site).or_default().push(target),
+            match self.session.admit(&target.connection) {
+                Ok(()) => by_field.entry(target.key.site).or_default().push(target),
+                Err(error) => report(&self.tell, serial, target, Err(Refusal::from(&error))),
             }
         }
         for place in 0..self.fields.len() {
@@ -119,34 +107,32 @@ impl Worker {
                 .collect();
             let mut here = here.into_iter();
             let tell = &self.tell;
-            let report = |connection: &Connection, result: Result<_, Error>| {
+            let tell_each = |connection: &Connection, result: Result<_, Error>| {
                 // They are told in their order.
                 if let Some(target) = here.next() {
                     debug_assert_eq!(target.connection.cookie, connection.cookie);
-                    tell(Update::Outcome {
-                        serial,
-                        target: Box::new(target),
-                        result: result.map_err(|error| Refusal::from(&error)),
-                    });
+                    let result = result.map_err(|error| Refusal::from(&error));
+                    report(tell, serial, target, result);
                 }
                 ControlFlow::Continue(())
             };
             site.table
-                .delete_all(connections, &self.settings.options, report);
+                .delete_all(connections, &self.settings.options, tell_each);
         }
         for target in by_field.into_values().flatten() {
-            self.report(serial, target, Err(elsewhere()));
+            report(&self.tell, serial, target, Err(elsewhere()));
         }
         (self.tell)(Update::Done { serial });
     }
+}
 
-    fn report(&self, serial: u64, target: Target, result: Result<tcpentry::Method, Refusal>) {
-        (self.tell)(Update::Outcome {
-            serial,
-            target: Box::new(target),
-            result,
-        });
-    }
+/// Tells what became of one.
+fn report(tell: &Tell, serial: u64, target: Target, result: Result<Method, Refusal>) {
+    tell(Update::Outcome {
+        serial,
+        target: Box::new(target),
+        result,
+    });
 }
 
 /// Of a namespace that has been left since.

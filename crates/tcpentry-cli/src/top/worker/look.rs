@@ -6,7 +6,7 @@ use std::time::Instant;
 use tcpentry::{Connection, Error, Owners, Truth};
 
 use super::super::message::Update;
-use super::super::state::{Change, Facts, Frame, Key, Question, Row};
+use super::super::state::{Facts, Frame, Key, Question, Row};
 use super::facts::{Names, search};
 use super::{Field, Worker};
 
@@ -94,16 +94,12 @@ impl Worker {
             };
             let interface = connection.interface();
             reading.rows.push(Row {
-                key,
                 netns: netns.clone(),
                 device: interface.map(|interface| devices.name(interface).to_string().into()),
                 user: names.user(&connection, users_told),
                 unit: names.unit(&connection),
                 facts: facts.get(&key).cloned().unwrap_or_default(),
-                change: Change::None,
-                rates: None,
-                seen: Instant::now(),
-                connection,
+                ..Row::read(key, connection, Instant::now())
             });
         }
         Ok(true)

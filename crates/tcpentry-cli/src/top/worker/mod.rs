@@ -19,7 +19,7 @@ use super::message::{Command, Shown, Target, Update, Wrong};
 use super::state::{Arranged, Arrangement, Facts, Frame, Key, Question};
 use crate::args::{NetnsArgs, SelectArgs};
 use crate::selection::{self, Hosts, Refusal};
-use crate::session::OwnSession;
+use crate::session::SessionGuard;
 use crate::sites::{self, Site, Sites};
 use facts::Names;
 
@@ -27,7 +27,7 @@ use facts::Names;
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) netns: NetnsArgs,
-    pub(crate) families: SelectArgs,
+    pub(crate) select: SelectArgs,
     pub(crate) shown: Shown,
     pub(crate) options: Options,
     pub(crate) own_session: bool,
@@ -64,7 +64,7 @@ pub(crate) struct Worker {
     knowledge: Knowledge,
     names: Names,
     facts: HashMap<Key, Facts>,
-    session: Option<OwnSession>,
+    session: SessionGuard,
     details: Option<Target>,
     frame: Arc<Frame>,
     question: Question,
@@ -97,7 +97,7 @@ impl Worker {
             knowledge: Knowledge::new(),
             names: Names::default(),
             facts: HashMap::new(),
-            session: None,
+            session: SessionGuard::new(settings.own_session),
             details: None,
             frame: Arc::default(),
             question: Question::Another,
@@ -229,7 +229,7 @@ impl Worker {
         } = sites;
         let selections = selection::of_sites(
             &self.filter,
-            &self.settings.families,
+            &self.settings.select,
             self.states(),
             &mut sites,
             hosts,
@@ -263,20 +263,11 @@ impl Worker {
             Hosts::LookUp
         };
         let before = std::mem::replace(&mut self.filter, text);
-        let result = self.select(hosts);
-        let (result, changed) = match result {
-            Ok(()) => {
-                let canonical = self
-                    .fields
-                    .first()
-                    .map(|field| selection::shown(&field.selection));
-                (Ok(canonical.unwrap_or_default()), true)
-            }
-            Err(refusal) => {
-                self.filter = before;
-                (Err(wrong(refusal)), false)
-            }
-        };
+        let result = self.select(hosts).map_err(wrong);
+        let changed = result.is_ok();
+        if !changed {
+            self.filter = before;
+        }
         (self.tell)(Update::Filter { serial, result });
         changed
     }
@@ -288,9 +279,9 @@ impl Worker {
             .into_iter()
             .map(|field| (field.site, (field.number, field.devices, field.selection)))
             .unzip();
-        let families = &self.settings.families;
+        let select = &self.settings.select;
         let selections =
-            selection::of_sites(&self.filter, families, self.states(), &mut sites, hosts);
+            selection::of_sites(&self.filter, select, self.states(), &mut sites, hosts);
         let (selections, result) = match selections {
             Ok(selections) => (selections.into_iter().map(Some).collect(), Ok(())),
             Err(refusal) => (Vec::new(), Err(refusal)),
@@ -352,8 +343,8 @@ impl Worker {
         self.fields
             .retain(|field| field.site.inode.as_ref().is_none_or(is_present));
         for mut site in new {
-            let families = &self.settings.families;
-            let selection = selection::of_another(&self.filter, families, self.states(), &mut site);
+            let select = &self.settings.select;
+            let selection = selection::of_another(&self.filter, select, self.states(), &mut site);
             if let Ok(selection) = selection {
                 let field = self.field(site, selection);
                 self.fields.push(field);
