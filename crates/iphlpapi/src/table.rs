@@ -127,7 +127,7 @@ pub(crate) fn count(family: Family) -> Result<usize, Code> {
 fn connections(family: Family, states: States) -> Result<Vec<Connection>, Code> {
     let mut table = TcpTable::open()?;
     let mut rows: Vec<Connection> = Vec::new();
-    for row in table.connections(&Query::of(states))? {
+    for row in table.connections(&Query::in_states(states))? {
         let row = row?;
         if row.pair.is_ipv4() == (family == Family::V4) {
             rows.try_reserve(1)?;

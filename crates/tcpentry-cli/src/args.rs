@@ -306,7 +306,7 @@ impl From<MethodArg> for MethodChoice {
 
 /// A duration, in the units that filters take.
 fn duration(text: &str) -> Result<Duration, String> {
-    tcpentry::duration(text).map_err(|error| match error.hint() {
+    tcpentry::filter::parse_duration(text).map_err(|error| match error.hint() {
         Some(hint) => format!("{error}; {hint}"),
         None => error.to_string(),
     })

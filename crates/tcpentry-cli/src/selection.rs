@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use clap::{Command, CommandFactory as _};
 use tcpentry::{
-    Error, Filter, FilterError, Interface, Knowledge, Names, Process, Query, Selection, States,
+    Attribution, Error, Filter, FilterError, Interface, Names, Process, Query, Selection, States,
     SystemNames, TcpTable,
 };
 
@@ -102,11 +102,11 @@ pub(crate) fn query(selection: &Selection, show: &ShowArgs) -> Query {
 }
 
 /// What has to be known of sockets, to judge them and to show them.
-pub(crate) fn knowledge(selection: &Selection, show: &ShowArgs) -> Knowledge {
+pub(crate) fn knowledge(selection: &Selection, show: &ShowArgs) -> Attribution {
     if show.process || show.container {
-        Knowledge::new()
+        Attribution::new()
     } else {
-        Knowledge::only_for(selection)
+        Attribution::only_for(selection)
     }
 }
 
@@ -215,7 +215,7 @@ impl Names for WithoutHosts<'_> {
 
 /// The filter in canonical form. Its names may have been pasted from anywhere.
 pub(crate) fn shown(selection: &Selection) -> String {
-    tcpentry::escape(selection.filter().to_string().as_bytes())
+    tcpentry::escape_for_terminal(selection.filter().to_string().as_bytes())
 }
 
 /// The error, the place, and the way out.
@@ -225,7 +225,7 @@ fn explained(error: &FilterError, text: &str) -> String {
     let hint = hint.unwrap_or_default();
     // Whoever misspells a command has written the first word of a filter.
     let first = text.split(|c: char| !c.is_ascii_alphabetic()).next();
-    let is_command = error.column() == 0 && !first.is_some_and(Filter::is_begun_by);
+    let is_command = error.column() == 0 && !first.is_some_and(Filter::starts_with_keyword);
     let commands = if is_command {
         let all = Args::command();
         let names: Vec<_> = all.get_subcommands().map(Command::get_name).collect();

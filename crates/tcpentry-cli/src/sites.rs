@@ -75,7 +75,7 @@ pub(crate) fn open_quietly(args: &NetnsArgs) -> Result<Sites, Error> {
             let table = TcpTable::open_in(&namespace)?;
             sites.push(Site {
                 table,
-                name: Some(tcpentry::escape(name.as_bytes())),
+                name: Some(tcpentry::escape_for_terminal(name.as_bytes())),
                 inode: Some(namespace.inode()),
             });
         }

@@ -9,7 +9,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tcpentry::{Outcome, Process, escape};
+use tcpentry::{Outcome, Process, escape_for_terminal};
 
 /// The connection to the log, opened before anything is deleted.
 pub(crate) struct SystemLog {
@@ -93,7 +93,7 @@ fn who() -> String {
     let uid = rustix::process::getuid().as_raw();
     let user = uzers::get_user_by_uid(uid);
     let name = user.map_or("?".to_owned(), |user| {
-        escape(std::os::unix::ffi::OsStrExt::as_bytes(user.name()))
+        escape_for_terminal(std::os::unix::ffi::OsStrExt::as_bytes(user.name()))
     });
     let login = Process::current().and_then(Process::login_uid);
     let login = login.map_or("unknown".to_owned(), |uid| uid.to_string());

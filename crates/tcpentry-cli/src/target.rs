@@ -55,7 +55,7 @@ fn at_its_site(target: Target, sites: &[Site]) -> Named {
 /// address either, whose error is the filter's.
 fn is_filter(word: &str) -> bool {
     let no_address = |byte: u8| byte.is_ascii_alphabetic() || byte == b'-';
-    Filter::is_begun_by(word) || word.bytes().all(no_address)
+    Filter::starts_with_keyword(word) || word.bytes().all(no_address)
 }
 
 fn identities(

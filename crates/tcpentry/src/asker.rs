@@ -14,11 +14,11 @@ use crate::state::States;
 ///
 /// It has a netlink socket of its own: the other half may be in the middle of a walk, whose answers
 /// must not mix with these.
-pub(crate) struct Asker {
+pub(crate) struct Lookup {
     pub(crate) diag: Diag,
 }
 
-impl Asker {
+impl Lookup {
     /// The socket of a cookie, wherever the kernel's exact look-up can or can't reach it.
     ///
     /// `None` when there is no such socket. Where the look-up only reaches *another* socket of the

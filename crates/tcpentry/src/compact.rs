@@ -23,7 +23,7 @@ use crate::state::State;
 /// # Ok::<(), tcpentry::Error>(())
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Compact {
+pub struct CompactConnection {
     addresses: [[u8; 16]; 2],
     ports: [u16; 2],
     /// 0 is none, as to the kernel.
@@ -38,7 +38,7 @@ pub struct Compact {
     mapped: bool,
 }
 
-impl From<&Connection> for Compact {
+impl From<&Connection> for CompactConnection {
     fn from(connection: &Connection) -> Self {
         let pair = &connection.pair;
         let octets = |end: Endpoint| match end.address() {
@@ -61,8 +61,8 @@ impl From<&Connection> for Compact {
     }
 }
 
-impl From<&Compact> for Connection {
-    fn from(compact: &Compact) -> Self {
+impl From<&CompactConnection> for Connection {
+    fn from(compact: &CompactConnection) -> Self {
         let end = |index: usize| {
             let address = Ipv6Addr::from(compact.addresses[index]);
             let address = match address.to_ipv4_mapped() {
@@ -82,7 +82,7 @@ impl From<&Compact> for Connection {
     }
 }
 
-impl Compact {
+impl CompactConnection {
     /// The kernel's name of the socket.
     #[expect(clippy::missing_panics_doc, reason = "only a cookie was taken apart")]
     pub fn cookie(&self) -> Cookie {
@@ -124,7 +124,7 @@ mod tests {
                 inode: Inode::new(inode),
                 ..Connection::named(pair, cookie, State::from_kernel(state))
             };
-            let compact = Compact::from(&connection);
+            let compact = CompactConnection::from(&connection);
             prop_assert_eq!(compact.cookie(), connection.cookie);
             prop_assert_eq!(Connection::from(&compact), connection);
         }

@@ -9,16 +9,16 @@ use std::fmt;
 ///
 /// ```
 /// use tcpentry::Unit;
-/// let unit = Unit::of_cgroup("/system.slice/nginx.service").unwrap();
-/// assert!(unit.is_called("nginx") && unit.is_called("nginx.service"));
-/// assert!(Unit::of_cgroup("/user.slice").is_none());
+/// let unit = Unit::from_cgroup("/system.slice/nginx.service").unwrap();
+/// assert!(unit.matches_name("nginx") && unit.matches_name("nginx.service"));
+/// assert!(Unit::from_cgroup("/user.slice").is_none());
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Unit(String);
 
 impl Unit {
     /// The unit that made this cgroup, or one above it.
-    pub fn of_cgroup(path: &str) -> Option<Self> {
+    pub fn from_cgroup(path: &str) -> Option<Self> {
         let mut units = path.split('/').map(without_underscore).filter(|name| {
             let suffix = UNITS.into_iter().find(|suffix| name.ends_with(suffix));
             suffix.is_some_and(|suffix| name.len() > suffix.len())
@@ -40,7 +40,7 @@ impl Unit {
 
     /// Whether a user means it by this name: the exact one, with or without its escapes; a name
     /// without the suffix of a unit means the service.
-    pub fn is_called(&self, name: &str) -> bool {
+    pub fn matches_name(&self, name: &str) -> bool {
         let is = |name: &str| self.0 == name || unescaped(&self.0) == name;
         if UNITS.into_iter().any(|suffix| name.ends_with(suffix)) {
             is(name)
@@ -61,9 +61,9 @@ impl fmt::Display for Unit {
 /// ```
 /// use tcpentry::{Container, Runtime};
 /// let id = "3f4e".repeat(16);
-/// let container = Container::of_cgroup(&format!("/system.slice/docker-{id}.scope")).unwrap();
+/// let container = Container::from_cgroup(&format!("/system.slice/docker-{id}.scope")).unwrap();
 /// assert_eq!(container.runtime, Runtime::Docker);
-/// assert!(container.is_called("3f4e"));
+/// assert!(container.matches_name("3f4e"));
 /// assert_eq!(container.to_string(), "docker:3f4e3f4e3f4e");
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -123,7 +123,7 @@ pub enum Runtime {
 
 impl Container {
     /// The innermost container that this cgroup belongs to.
-    pub fn of_cgroup(path: &str) -> Option<Self> {
+    pub fn from_cgroup(path: &str) -> Option<Self> {
         let mut above = "";
         let mut pod = None;
         let mut innermost = None;
@@ -142,7 +142,7 @@ impl Container {
     }
 
     /// Whether its id or its name begins with this, or it is the UID of its pod.
-    pub fn is_called(&self, prefix: &str) -> bool {
+    pub fn matches_name(&self, prefix: &str) -> bool {
         let mut names = [&self.id, &self.name].into_iter().flatten();
         let is_of_pod = self.pod.as_ref().is_some_and(|pod| pod.uid == prefix);
         is_of_pod || (!prefix.is_empty() && names.any(|name| name.starts_with(prefix)))
@@ -369,16 +369,16 @@ mod tests {
             ("/", None),
             ("", None),
         ] {
-            let found = Unit::of_cgroup(path);
+            let found = Unit::from_cgroup(path);
             assert_eq!(found.as_ref().map(Unit::name), unit, "{path}");
         }
     }
 
     #[test]
     fn a_unit_is_called_by_its_name() {
-        let unit = |path| Unit::of_cgroup(path).unwrap();
+        let unit = |path| Unit::from_cgroup(path).unwrap();
         let nginx = unit("/system.slice/nginx.service");
-        assert!(nginx.is_called("nginx") && nginx.is_called("nginx.service"));
+        assert!(nginx.matches_name("nginx") && nginx.matches_name("nginx.service"));
         for other in [
             "ngin",
             "nginx.",
@@ -387,16 +387,16 @@ mod tests {
             "",
             "*",
         ] {
-            assert!(!nginx.is_called(other), "{other}");
+            assert!(!nginx.matches_name(other), "{other}");
         }
         let scope = unit("/user.slice/user-0.slice/session-3.scope");
-        assert!(scope.is_called("session-3.scope") && !scope.is_called("session-3"));
+        assert!(scope.matches_name("session-3.scope") && !scope.matches_name("session-3"));
         let escaped = unit("/system.slice/my\\x2dapp@a\\x20b.service");
         for name in ["my-app@a b", "my\\x2dapp@a\\x20b", "my-app@a b.service"] {
-            assert!(escaped.is_called(name), "{name}");
+            assert!(escaped.matches_name(name), "{name}");
         }
         let dotted = unit("/system.slice/org.example.Daemon.service");
-        assert!(dotted.is_called("org.example.Daemon"));
+        assert!(dotted.matches_name("org.example.Daemon"));
     }
 
     #[test]
@@ -454,7 +454,7 @@ mod tests {
             ),
         ];
         for (path, runtime) in with_id {
-            let found = Container::of_cgroup(&path);
+            let found = Container::from_cgroup(&path);
             let found = found.map(|container| Container {
                 pod: None,
                 ..container
@@ -490,7 +490,7 @@ mod tests {
             ("/lxc.payload.u1/snap.x.slice", Runtime::Lxc, "u1"),
             ("/lxc/101/ns", Runtime::Lxc, "101"),
         ] {
-            let found = Container::of_cgroup(path);
+            let found = Container::from_cgroup(path);
             assert_eq!(found, Container::with_name(runtime, name), "{path}");
         }
     }
@@ -557,11 +557,11 @@ mod tests {
                 QosClass::Burstable,
             ),
         ] {
-            let container = Container::of_cgroup(&path).unwrap();
+            let container = Container::from_cgroup(&path).unwrap();
             let pod = container.pod.clone().unwrap();
             assert_eq!((pod.uid.as_str(), pod.qos), (uid, qos), "{path}");
-            assert!(container.is_called(uid) && !container.is_called(&uid[..20]));
-            assert!(container.is_called(&A[..12]), "{path}");
+            assert!(container.matches_name(uid) && !container.matches_name(&uid[..20]));
+            assert!(container.matches_name(&A[..12]), "{path}");
         }
         for path in [
             format!("/docker/{A}"),
@@ -569,7 +569,7 @@ mod tests {
             format!("/kubepods/burstable/podman/libpod-{A}.scope"),
             format!("/burst/pod{UID}/docker-{A}.scope"),
         ] {
-            assert_eq!(Container::of_cgroup(&path).unwrap().pod, None, "{path}");
+            assert_eq!(Container::from_cgroup(&path).unwrap().pod, None, "{path}");
         }
     }
 
@@ -596,17 +596,25 @@ mod tests {
             "/machine.slice/machine-qemu\\x2d1\\x2ddebian.scope/libvirt/emulator".to_owned(),
             "/machine.slice/machine-.scope".to_owned(),
         ] {
-            assert_eq!(Container::of_cgroup(&path), None, "{path}");
+            assert_eq!(Container::from_cgroup(&path), None, "{path}");
         }
     }
 
     #[test]
     fn a_container_is_called_by_the_beginning_of_its_id_or_name() {
         let docker = Container::with_id(Runtime::Docker, A).unwrap();
-        assert!(docker.is_called("3c6d1e0b9f8a") && docker.is_called(A) && docker.is_called("3"));
-        assert!(!docker.is_called("") && !docker.is_called("6d") && !docker.is_called("docker"));
+        assert!(
+            docker.matches_name("3c6d1e0b9f8a")
+                && docker.matches_name(A)
+                && docker.matches_name("3")
+        );
+        assert!(
+            !docker.matches_name("")
+                && !docker.matches_name("6d")
+                && !docker.matches_name("docker")
+        );
         let lxc = Container::with_name(Runtime::Lxc, "web").unwrap();
-        assert!(lxc.is_called("we") && !lxc.is_called("webs"));
+        assert!(lxc.matches_name("we") && !lxc.matches_name("webs"));
         assert_eq!(lxc.to_string(), "lxc:web");
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use rustix::io::Errno;
 
-use crate::asker::Asker;
+use crate::asker::Lookup;
 use crate::borrow::{self, Disconnected};
 use crate::connection::Connection;
 use crate::endpoint::{Endpoint, Pair};
@@ -16,7 +16,7 @@ use crate::table::{Target, TcpTable};
 
 mod bulk;
 
-pub use bulk::{Verdict, Walked};
+pub use bulk::{Action, DumpCompleteness};
 
 /// How a deletion is to be done. The default is what `SetTcpEntry` does.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +31,7 @@ pub struct Options {
 impl Options {
     /// The same, by this method.
     #[must_use]
-    pub fn by(self, method: MethodChoice) -> Self {
+    pub fn with_method(self, method: MethodChoice) -> Self {
         Self { method, ..self }
     }
 
@@ -172,7 +172,7 @@ impl TcpTable {
 
 /// A run of deletions, of one connection or of many.
 struct Deleter<'t> {
-    asker: &'t mut Asker,
+    asker: &'t mut Lookup,
     options: &'t Options,
     mode: Mode,
     holders: HolderSource,
@@ -182,7 +182,7 @@ struct Deleter<'t> {
 }
 
 impl<'t> Deleter<'t> {
-    fn new(asker: &'t mut Asker, options: &'t Options, mode: Mode, holders: HolderSource) -> Self {
+    fn new(asker: &'t mut Lookup, options: &'t Options, mode: Mode, holders: HolderSource) -> Self {
         Self {
             asker,
             options,
@@ -193,7 +193,7 @@ impl<'t> Deleter<'t> {
         }
     }
 
-    fn of_one(asker: &'t mut Asker, options: &'t Options, mode: Mode) -> Self {
+    fn of_one(asker: &'t mut Lookup, options: &'t Options, mode: Mode) -> Self {
         Self::new(asker, options, mode, HolderSource::EachTime)
     }
 

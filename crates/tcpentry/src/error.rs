@@ -214,8 +214,8 @@ pub enum Operation {
     Delete,
     /// [`TcpTable::set_entry`](crate::TcpTable::set_entry)
     SetEntry,
-    /// [`survey`](crate::survey())
-    Survey,
+    /// [`Support::probe`](crate::Support::probe)
+    Probe,
 }
 
 impl fmt::Display for Operation {
@@ -226,7 +226,7 @@ impl fmt::Display for Operation {
             Self::Find => "find",
             Self::Delete => "delete",
             Self::SetEntry => "set the TCP entry",
-            Self::Survey => "find out what can be deleted here",
+            Self::Probe => "find out what can be deleted here",
         })
     }
 }

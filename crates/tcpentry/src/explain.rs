@@ -5,7 +5,7 @@ use rustix::io::Errno;
 use crate::borrow::Failure;
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Operation};
-use crate::escape::escape;
+use crate::escape::escape_for_terminal;
 use crate::privilege::{PtraceScope, denied};
 use crate::process::Process;
 
@@ -244,7 +244,7 @@ fn explain_not_found(connection: &Connection, hidden: &[Process], why: Why) -> (
 
 fn describe(process: Process) -> String {
     let name = process.name().unwrap_or_default();
-    format!("pid {} ({})", process.pid(), escape(&name))
+    format!("pid {} ({})", process.pid(), escape_for_terminal(&name))
 }
 
 const SUDO: &str =

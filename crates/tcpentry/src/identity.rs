@@ -41,14 +41,14 @@ pub struct Identity {
 
 /// Where sockets live: a boot, and a network namespace in it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Place {
+pub struct Origin {
     /// The boot.
     pub boot: BootId,
     /// The network namespace.
     pub netns: NetnsId,
 }
 
-impl Place {
+impl Origin {
     /// The identity of a connection that was listed here.
     pub const fn identity(&self, connection: &Connection) -> Identity {
         Identity {

@@ -5,15 +5,15 @@ use rustix::io::Errno;
 use crate::cgroup::Cgroups;
 use crate::connection::{Connection, Inode};
 use crate::error::{Error, Operation};
-use crate::filter::{Facts, Holder, Needs, Told};
+use crate::filter::{Fact, Facts, Holder, Needs};
 use crate::owners::{Owner, Owners};
 use crate::selection::Selection;
 
 /// What a table does not tell of its sockets. Nothing is read before it is asked for, and then once.
 ///
 /// ```
-/// use tcpentry::{Knowledge, Query, TcpTable};
-/// let mut knowledge = Knowledge::new();
+/// use tcpentry::{Attribution, Query, TcpTable};
+/// let mut knowledge = Attribution::new();
 /// for connection in TcpTable::open()?.connections(&Query::default())? {
 ///     let connection = connection?;
 ///     let owners = connection.inode.map(|inode| knowledge.owners().map(|all| all.of(inode).count()));
@@ -22,7 +22,7 @@ use crate::selection::Selection;
 /// # Ok::<(), tcpentry::Error>(())
 /// ```
 #[derive(Debug, Default)]
-pub struct Knowledge {
+pub struct Attribution {
     owners: Option<Owners>,
     with_cgroups: bool,
     /// Only what a selection has to know.
@@ -30,7 +30,7 @@ pub struct Knowledge {
     cgroups: Cgroups,
 }
 
-impl Knowledge {
+impl Attribution {
     /// About all sockets.
     pub fn new() -> Self {
         Self::default()
@@ -97,9 +97,9 @@ impl Knowledge {
         // Where its owner decides, it may be one of those who hide.
         let hides = of_owner && owners.is_some_and(|owners| !owners.are_all_seen());
         let cgroup = match cgroup {
-            Some(path) => Told::Is(path),
-            None if hides && connection.inode.is_some() => Told::Unseen,
-            None => Told::Unknown,
+            Some(path) => Fact::Known(path),
+            None if hides && connection.inode.is_some() => Fact::Hidden,
+            None => Fact::Absent,
         };
         Ok(OfSocket { owners, cgroup })
     }
@@ -152,7 +152,7 @@ fn cgroup_of<'a>(
 /// What is known of one socket.
 struct OfSocket<'k> {
     owners: Option<&'k Owners>,
-    cgroup: Told<&'k str>,
+    cgroup: Fact<&'k str>,
 }
 
 impl Facts for OfSocket<'_> {
@@ -169,7 +169,7 @@ impl Facts for OfSocket<'_> {
         self.owners.is_some_and(Owners::are_withheld)
     }
 
-    fn cgroup(&self, _: &Connection) -> Told<&str> {
+    fn cgroup(&self, _: &Connection) -> Fact<&str> {
         self.cgroup
     }
 }

@@ -8,7 +8,7 @@
 //!   [`TcpTable::find`] looks up one exact connection, [`TcpTable::delete`] deletes it,
 //!   [`TcpTable::delete_matching`] and [`TcpTable::delete_all`] delete many.
 //! - [`Filter`] says which sockets are meant, in the language of `ss`; a [`Selection`] makes it ready for a
-//!   table, and [`Knowledge`] has what no row tells.
+//!   table, and [`Attribution`] has what no row tells.
 //! - [`Connection`] is a row. It carries the kernel's [`Cookie`] of its socket, so that what is
 //!   deleted is what was listed: never a later connection of the same four-tuple, and never the
 //!   listener behind it.
@@ -74,7 +74,7 @@ mod endpoint;
 mod error;
 mod escape;
 mod explain;
-mod filter;
+pub mod filter;
 #[cfg(feature = "fuzz-internals")]
 #[doc(hidden)]
 pub mod fuzz;
@@ -97,25 +97,25 @@ mod table;
 mod walk;
 
 pub use cgroup::Cgroups;
-pub use compact::Compact;
+pub use compact::CompactConnection;
 pub use connection::{Attribute, Connection, Cookie, Inode, TcpInfo};
 pub use container::{Container, Pod, QosClass, Runtime, Unit};
-pub use delete::{Deleted, Listeners, Method, MethodChoice, Options, Verdict, Walked};
+pub use delete::{Action, Deleted, DumpCompleteness, Listeners, Method, MethodChoice, Options};
 pub use details::{Counter, Details, Measure, Memory, Shutdown, Timer, TimerKind};
 pub use devices::Devices;
 pub use endpoint::{Device, Endpoint, EndpointError, Interface, Pair};
 pub use error::{Error, ErrorKind, Guard, Operation, Outcome};
-pub use escape::escape;
-pub use filter::{Filter, FilterError, Names, SystemNames, Truth, duration};
-pub use identity::{BootId, Identity, IdentityError, NetnsId, Place};
-pub use knowledge::Knowledge;
+pub use escape::escape_for_terminal;
+pub use filter::{Filter, FilterError, Names, SystemNames, Truth};
+pub use identity::{BootId, Identity, IdentityError, NetnsId, Origin};
+pub use knowledge::Attribution;
 pub use netns::{Namespace, Namespaces};
 pub use notation::ScopedEndpoint;
 pub use owners::{Owner, OwnerSearch, Owners};
-pub use privilege::{PtraceScope, administrator};
+pub use privilege::{PtraceScope, is_administrator};
 pub use process::Process;
 pub use selection::{Explanation, Selection};
 pub use set_entry::{MIB_TCP_STATE_DELETE_TCB, Tcp6Row, TcpRow};
 pub use state::{State, States, UnknownState};
-pub use survey::{Survey, Visibility, survey};
+pub use survey::{Support, Visibility};
 pub use table::{Connections, Query, Target, TcpTable};

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Operation};
 /// that may become root on it (`sudo`, `wheel`, `admin`).
 ///
 /// It says nothing about the rights he holds now.
-pub fn administrator() -> bool {
+pub fn is_administrator() -> bool {
     if geteuid().is_root() {
         return true;
     }
@@ -42,7 +42,7 @@ pub(crate) fn has_sys_ptrace() -> bool {
 
 /// `EPERM` in the words of the contract: an administrator only lacks the elevation.
 pub(crate) fn denied(operation: Operation, cause: String) -> Error {
-    let kind = if administrator() {
+    let kind = if is_administrator() {
         ErrorKind::NotElevated
     } else {
         ErrorKind::AccessDenied

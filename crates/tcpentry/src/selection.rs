@@ -5,12 +5,12 @@ use std::iter;
 
 use crate::connection::{Connection, Inode};
 use crate::error::Error;
-use crate::escape::escape;
+use crate::escape::escape_for_terminal;
 use crate::filter::{
-    Compiler, Expr, Facts, Filter, Holder, Judge, LocalPorts, Needs, Plan, Processes, Subject,
-    Told, Truth,
+    Compiler, Expr, Fact, Facts, Filter, Holder, Judge, LocalPorts, Needs, Plan, Processes,
+    Subject, Truth,
 };
-use crate::knowledge::Knowledge;
+use crate::knowledge::Attribution;
 use crate::state::States;
 use crate::table::{Query, TcpTable};
 
@@ -21,11 +21,11 @@ use crate::table::{Query, TcpTable};
 /// sandbox that plays one, having judged at all.
 ///
 /// ```
-/// use tcpentry::{Filter, Knowledge, Selection, States, SystemNames, TcpTable, Truth};
+/// use tcpentry::{Filter, Attribution, Selection, States, SystemNames, TcpTable, Truth};
 /// let mut table = TcpTable::open()?;
 /// let filter = Filter::parse("dport = :443 and idle gt 10m", &SystemNames::new(&table))?;
 /// let selection = Selection::new(filter, States::CONNECTIONS, &mut table)?;
-/// let mut knowledge = Knowledge::only_for(&selection);
+/// let mut knowledge = Attribution::only_for(&selection);
 /// for connection in table.connections(selection.query())? {
 ///     let connection = connection?;
 ///     if selection.judge(&connection, &mut knowledge)? == Truth::True {
@@ -88,7 +88,7 @@ impl Selection {
             marks,
             local_ports,
             netns,
-            users: table.tells_users(),
+            users: table.has_local_users(),
         })
     }
 
@@ -107,11 +107,11 @@ impl Selection {
     /// Who holds it is looked up only when nothing else decides.
     ///
     /// # Errors
-    /// When something that the filter asks for can't be read at all: see [`Knowledge`].
+    /// When something that the filter asks for can't be read at all: see [`Attribution`].
     pub fn judge(
         &self,
         connection: &Connection,
-        knowledge: &mut Knowledge,
+        knowledge: &mut Attribution,
     ) -> Result<Truth, Error> {
         if !self.query.states.contains(connection.state) {
             return Ok(Truth::False);
@@ -126,7 +126,7 @@ impl Selection {
         let needs = self.plan.needs;
         if needs.owners || needs.cgroups {
             let truth = self.judge_of(&Nothing).judge(expr, subject);
-            if truth != Truth::Unseen {
+            if truth != Truth::Hidden {
                 return Ok(truth);
             }
         }
@@ -154,7 +154,7 @@ impl Selection {
     ///
     /// # Errors
     /// As of [`judge`](Self::judge).
-    pub fn may_be_unseen(&self, knowledge: &mut Knowledge) -> Result<bool, Error> {
+    pub fn may_be_unseen(&self, knowledge: &mut Attribution) -> Result<bool, Error> {
         let needs = self.plan.needs;
         let hidden = (needs.owners || needs.cgroups) && !knowledge.owners()?.are_all_seen();
         Ok(hidden || (needs.marks && !self.marks) || (needs.users && !self.users))
@@ -182,8 +182,8 @@ impl Facts for Nothing {
         false
     }
 
-    fn cgroup(&self, _: &Connection) -> Told<&str> {
-        Told::Unseen
+    fn cgroup(&self, _: &Connection) -> Fact<&str> {
+        Fact::Hidden
     }
 }
 
@@ -206,7 +206,7 @@ impl fmt::Display for Explanation<'_> {
             expr: None,
         };
         // Names are as hostile as the text that they were taken from.
-        let shown = |expr: &Expr| escape(expr.to_string().as_bytes());
+        let shown = |expr: &Expr| escape_for_terminal(expr.to_string().as_bytes());
         let (expr, kernel) = (selection.filter.expr.as_ref(), kernel.as_ref());
         writeln!(f, "states   {states}")?;
         match (expr.map(shown), kernel.map(shown)) {

@@ -17,7 +17,7 @@ use crate::table::TcpTable;
     clippy::struct_excessive_bools,
     reason = "independent answers to independent questions"
 )]
-pub struct Survey {
+pub struct Support {
     /// Whether the table can be read: `tcp_diag` is there.
     pub tcp_diag: bool,
     /// Whether both families are read in one walk.
@@ -58,7 +58,7 @@ impl Visibility {
     }
 }
 
-impl Survey {
+impl Support {
     /// Whether every connection of the namespace can be deleted.
     pub const fn all(&self) -> bool {
         self.tcp_diag && self.destroy && self.net_admin
@@ -89,24 +89,26 @@ impl Survey {
     }
 }
 
-/// Asks the kernel what can be deleted in a table's network namespace. Nothing is deleted.
-///
-/// # Errors
-/// `Os` when the kernel answers something that means neither yes nor no.
-pub fn survey(table: &mut TcpTable) -> Result<Survey, Error> {
-    let diag = &mut table.asker.diag;
-    let tcp_diag = yes_unless(Errno::NOENT, diag.probe())?;
-    Ok(Survey {
-        tcp_diag,
-        one_walk: tcp_diag && diag.probe_one_walk().is_ok(),
-        destroy: tcp_diag && yes_unless(Errno::OPNOTSUPP, destroy(diag))?,
-        net_admin: tcp_diag && yes_unless(Errno::PERM, diag.probe_right())?,
-        borrow: borrow::available()
-            .map_err(|errno| Error::os(Operation::Survey, "pidfd_getfd", errno))?,
-        sys_ptrace: has_sys_ptrace(),
-        ptrace_scope: PtraceScope::read(),
-        processes: visibility()?,
-    })
+impl Support {
+    /// Asks the kernel what can be deleted in a table's network namespace. Nothing is deleted.
+    ///
+    /// # Errors
+    /// `Os` when the kernel answers something that means neither yes nor no.
+    pub fn probe(table: &mut TcpTable) -> Result<Self, Error> {
+        let diag = &mut table.asker.diag;
+        let tcp_diag = yes_unless(Errno::NOENT, diag.probe())?;
+        Ok(Support {
+            tcp_diag,
+            one_walk: tcp_diag && diag.probe_one_walk().is_ok(),
+            destroy: tcp_diag && yes_unless(Errno::OPNOTSUPP, destroy(diag))?,
+            net_admin: tcp_diag && yes_unless(Errno::PERM, diag.probe_right())?,
+            borrow: borrow::available()
+                .map_err(|errno| Error::os(Operation::Probe, "pidfd_getfd", errno))?,
+            sys_ptrace: has_sys_ptrace(),
+            ptrace_scope: PtraceScope::read(),
+            processes: visibility()?,
+        })
+    }
 }
 
 fn destroy(diag: &mut Diag) -> Result<(), Errno> {
@@ -119,13 +121,13 @@ fn yes_unless(no: Errno, answer: Result<(), Errno>) -> Result<bool, Error> {
     match answer {
         Ok(()) => Ok(true),
         Err(errno) if errno == no => Ok(false),
-        Err(errno) => Err(Error::os(Operation::Survey, "ask the kernel", errno)),
+        Err(errno) => Err(Error::os(Operation::Probe, "ask the kernel", errno)),
     }
 }
 
 /// `None` where `/proc` is not what it should be.
 fn visibility() -> Result<Option<Visibility>, Error> {
-    let failed = |errno| Error::os(Operation::Survey, "look through /proc", errno);
+    let failed = |errno| Error::os(Operation::Probe, "look through /proc", errno);
     let processes = match Process::all() {
         Ok(processes) => processes,
         Err(error) => match Errno::from_io_error(&error) {

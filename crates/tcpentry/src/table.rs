@@ -5,13 +5,13 @@ use std::fmt;
 use rustix::io::Errno;
 use rustix::net::netdevice;
 
-use crate::asker::{Asker, dump_error};
+use crate::asker::{Lookup, dump_error};
 use crate::connection::Connection;
 use crate::devices::Devices;
 use crate::endpoint::{Device, Interface, Pair};
 use crate::error::{Error, ErrorKind, Guard, Operation};
 use crate::filter::{LocalPorts, Pass};
-use crate::identity::{BootId, Identity, NetnsId, Place};
+use crate::identity::{BootId, Identity, NetnsId, Origin};
 use crate::netns::{self, Inside, Namespace};
 use crate::notation::ScopedEndpoint;
 use crate::sock_diag::bytecode::Half;
@@ -39,7 +39,7 @@ use crate::walk::Walk;
 /// ```
 #[doc(alias = "GetTcpTable")]
 pub struct TcpTable {
-    pub(crate) asker: Asker,
+    pub(crate) asker: Lookup,
     pub(crate) walker: Diag,
     /// For a second processor.
     pub(crate) another: Box<Another>,
@@ -48,7 +48,7 @@ pub struct TcpTable {
     boot: Option<BootId>,
     /// That of its file, where it was entered: its sockets keep the namespace, and so this number is not reused.
     inode: Option<u64>,
-    /// See [`tells_users`](Self::tells_users).
+    /// See [`has_local_users`](Self::has_local_users).
     foreign_users: bool,
     /// Of that one; of its own a thread can ask any time.
     local_ports: Option<LocalPorts>,
@@ -98,7 +98,7 @@ impl Default for Query {
 
 impl Query {
     /// The sockets in these states.
-    pub fn of(states: States) -> Self {
+    pub fn in_states(states: States) -> Self {
         Self {
             states,
             ..Self::default()
@@ -216,7 +216,7 @@ impl TcpTable {
 
     fn over([asker, walker]: [Diag; 2], socket: NetlinkSocket, netns: NetnsId) -> Self {
         Self {
-            asker: Asker { diag: asker },
+            asker: Lookup { diag: asker },
             walker,
             another: Box::new(move || another(netns)),
             socket,
@@ -253,7 +253,7 @@ impl TcpTable {
 
     /// Whether [`Connection::uid`] is a user of the caller's, and not one of a user namespace that had to be entered
     /// to get here: a rootless container's root is nobody's root (Linux 6.18).
-    pub const fn tells_users(&self) -> bool {
+    pub const fn has_local_users(&self) -> bool {
         !self.foreign_users
     }
 
@@ -424,8 +424,8 @@ impl TcpTable {
     }
 
     /// Where its sockets live: what turns connections into identities while the table is streamed.
-    pub fn place(&mut self) -> Result<Place, Error> {
-        Ok(Place {
+    pub fn place(&mut self) -> Result<Origin, Error> {
+        Ok(Origin {
             boot: self.boot()?,
             netns: self.netns,
         })

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use tcpentry::{Options, Query, Verdict};
+use tcpentry::{Action, Options, Query};
 
 use super::{Hand, report_of};
 use crate::oracle::{By, How};
@@ -56,10 +56,10 @@ pub(super) fn act(hand: &mut Hand<'_>, how: How) {
             oracle.during(deleter, || {
                 let select = |row: &tcpentry::Connection| {
                     if !ports.contains(&row.local().port()) && !ports.contains(&row.peer().port()) {
-                        return Verdict::Skip;
+                        return Action::Skip;
                     }
                     oracle.name(row.cookie.value());
-                    Verdict::Take
+                    Action::Delete
                 };
                 let report = |row: &tcpentry::Connection, result| {
                     oracle.told(By::Library, how, row.cookie.value(), &report_of(&result));

@@ -90,7 +90,7 @@ impl Hand<'_> {
         let mut some = Vec::new();
         for row in self
             .table
-            .connections(&Query::of(states))
+            .connections(&Query::in_states(states))
             .expect("the table can be listed")
         {
             let row = row.expect("the table can be listed");

@@ -9,7 +9,7 @@ use anstyle::{AnsiColor, Style};
 use rustix::process::geteuid;
 use serde::Serialize;
 use tcpentry::{
-    Namespace, Namespaces, PtraceScope, Survey, TcpTable, administrator, escape, survey,
+    Namespace, Namespaces, PtraceScope, Support, TcpTable, escape_for_terminal, is_administrator,
 };
 
 use crate::args::DoctorArgs;
@@ -18,7 +18,7 @@ use crate::output::{Cells, Column, Columns, Shape, complain, complain_of, line, 
 use crate::sites;
 
 pub(crate) fn run(args: &DoctorArgs) -> Exit {
-    let examined = TcpTable::open().and_then(|mut table| Ok((survey(&mut table)?, table)));
+    let examined = TcpTable::open().and_then(|mut table| Ok((Support::probe(&mut table)?, table)));
     let (found, table) = match examined {
         Ok(examined) => examined,
         Err(error) => {
@@ -80,7 +80,7 @@ impl Finding {
     }
 }
 
-fn examine(found: &Survey, table: &TcpTable) -> Vec<Finding> {
+fn examine(found: &Support, table: &TcpTable) -> Vec<Finding> {
     let mut findings = vec![
         kernel(),
         Finding::note(
@@ -133,7 +133,7 @@ fn other_namespaces() -> Vec<Finding> {
 }
 
 fn other_namespace(namespace: &Namespace) -> Finding {
-    let found = TcpTable::open_in(namespace).and_then(|mut table| survey(&mut table));
+    let found = TcpTable::open_in(namespace).and_then(|mut table| Support::probe(&mut table));
     match found {
         Ok(found) if found.all() => Finding::ok(
             "netns",
@@ -153,10 +153,13 @@ fn other_namespace(namespace: &Namespace) -> Finding {
 
 fn kernel() -> Finding {
     let name = rustix::system::uname();
-    let release = escape(name.release().to_bytes());
+    let release = escape_for_terminal(name.release().to_bytes());
     Finding::note(
         "kernel",
-        format!("Linux {release} {}", escape(name.machine().to_bytes())),
+        format!(
+            "Linux {release} {}",
+            escape_for_terminal(name.machine().to_bytes())
+        ),
     )
 }
 
@@ -208,7 +211,7 @@ fn release() -> Option<(u32, u32)> {
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
-fn tcp_diag(found: &Survey) -> Finding {
+fn tcp_diag(found: &Support) -> Finding {
     if !found.tcp_diag {
         return Finding::missing(
             "tcp_diag",
@@ -232,7 +235,7 @@ fn tcp_diag(found: &Survey) -> Finding {
     )
 }
 
-fn destroy(found: &Survey) -> Finding {
+fn destroy(found: &Support) -> Finding {
     if found.destroy {
         Finding::ok(
             "SOCK_DESTROY",
@@ -247,7 +250,7 @@ fn destroy(found: &Survey) -> Finding {
     }
 }
 
-fn net_admin(found: &Survey) -> Finding {
+fn net_admin(found: &Support) -> Finding {
     if found.net_admin {
         Finding::ok(
             "CAP_NET_ADMIN",
@@ -262,7 +265,7 @@ fn net_admin(found: &Survey) -> Finding {
     }
 }
 
-fn borrowing(found: &Survey) -> Finding {
+fn borrowing(found: &Support) -> Finding {
     if found.borrow {
         Finding::ok(
             "pidfd_getfd",
@@ -277,7 +280,7 @@ fn borrowing(found: &Survey) -> Finding {
     }
 }
 
-fn yama(found: &Survey) -> Finding {
+fn yama(found: &Support) -> Finding {
     if found.processes.is_none() {
         return Finding::note("Yama", "unknown: /proc can't be read");
     }
@@ -294,7 +297,7 @@ fn yama(found: &Survey) -> Finding {
     }
 }
 
-fn mptcp(found: &Survey) -> Finding {
+fn mptcp(found: &Support) -> Finding {
     let enabled = fs::read_to_string("/proc/sys/net/mptcp/enabled");
     match enabled.as_deref().map(str::trim) {
         Ok("1") if found.borrow && may_attach(found) => Finding::note(
@@ -314,11 +317,11 @@ fn mptcp(found: &Survey) -> Finding {
 }
 
 /// Whether Yama leaves anybody the right to borrow.
-fn may_attach(found: &Survey) -> bool {
+fn may_attach(found: &Support) -> bool {
     found.ptrace_scope != PtraceScope::NoAttach
 }
 
-fn sys_ptrace(found: &Survey) -> Finding {
+fn sys_ptrace(found: &Support) -> Finding {
     const CHECK: &str = "CAP_SYS_PTRACE";
     match (found.sys_ptrace, found.from_all()) {
         (_, true) => Finding::ok(
@@ -340,7 +343,7 @@ fn sys_ptrace(found: &Survey) -> Finding {
     }
 }
 
-fn processes(found: &Survey) -> Finding {
+fn processes(found: &Support) -> Finding {
     let Some(seen) = found.processes else {
         return Finding::missing(
             "/proc",
@@ -381,14 +384,14 @@ fn hidepid(mounts: &str) -> Option<&str> {
 }
 
 fn as_root() -> &'static str {
-    if administrator() {
+    if is_administrator() {
         "sudo tcpentry ..., or start it as root with CAP_NET_ADMIN"
     } else {
         "ask an administrator of this machine to run it with sudo"
     }
 }
 
-fn verdict(found: &Survey) -> (Finding, Exit) {
+fn verdict(found: &Support) -> (Finding, Exit) {
     const CHECK: &str = "result";
     if found.all() {
         let detail = "every connection of this network namespace can be deleted";

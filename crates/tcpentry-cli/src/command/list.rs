@@ -5,7 +5,7 @@ pub(crate) mod bench;
 
 use std::io::{self, BufWriter, Write};
 
-use tcpentry::{Connection, Error, Knowledge, States, Truth};
+use tcpentry::{Attribution, Connection, Error, States, Truth};
 
 use crate::args::{ListArgs, SelectArgs};
 use crate::exit::Exit;
@@ -70,7 +70,7 @@ fn list(args: &ListArgs) -> Result<Vec<Error>, Trouble> {
     let shape = Shape::of(&args.output);
     let mut knowledge = match selections.first() {
         Some(selection) => selection::knowledge(selection, &args.show),
-        None => Knowledge::new(),
+        None => Attribution::new(),
     };
     let mut views = Vec::new();
     for site in &mut sites {
@@ -86,7 +86,7 @@ fn list(args: &ListArgs) -> Result<Vec<Error>, Trouble> {
     let failures = walk::each_row(asked, |index, row| {
         match selections[index].judge(&row, &mut knowledge)? {
             Truth::True => rows.add(&mut views[index], &row, &mut knowledge)?,
-            Truth::Unseen => unseen += 1,
+            Truth::Hidden => unseen += 1,
             Truth::False | Truth::Unknown => {}
         }
         Ok::<_, Trouble>(())
@@ -131,7 +131,7 @@ impl<W: Write> Rows<W> {
         &mut self,
         view: &mut View,
         connection: &Connection,
-        knowledge: &mut Knowledge,
+        knowledge: &mut Attribution,
     ) -> Result<(), Trouble> {
         match self {
             Self::Lines(columns, cells) => {

@@ -6,7 +6,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use tcpentry::{
-    Connection, Container, Devices, Error, ErrorKind, Identity, Owner, Place, Unit, escape,
+    Connection, Container, Devices, Error, ErrorKind, Identity, Origin, Owner, Unit,
+    escape_for_terminal,
 };
 
 use super::{hint_of, row};
@@ -63,7 +64,7 @@ pub(crate) struct Counters {
 impl Socket {
     pub(crate) fn new(
         connection: &Connection,
-        place: Option<Place>,
+        place: Option<Origin>,
         devices: &mut Devices,
     ) -> Self {
         let owned = connection.inode.is_some();
@@ -115,7 +116,7 @@ impl Holder {
         Self {
             pid: owner.process.pid(),
             start: owner.process.start(),
-            name: escape(&owner.name),
+            name: escape_for_terminal(&owner.name),
             uid: owner.uid,
         }
     }
@@ -156,10 +157,12 @@ impl Socket {
 
     /// Adds the names that the path of its cgroup holds.
     pub(crate) fn put_cgroup(&mut self, path: Option<&str>) {
-        let container = path.and_then(Container::of_cgroup);
+        let container = path.and_then(Container::from_cgroup);
         self.membership = Some(Membership {
             cgroup_path: path.map(str::to_owned),
-            unit: path.and_then(Unit::of_cgroup).map(|unit| unit.to_string()),
+            unit: path
+                .and_then(Unit::from_cgroup)
+                .map(|unit| unit.to_string()),
             container: container.map(|container| ContainerName {
                 runtime: container.runtime.to_string(),
                 id: container.id,

@@ -88,7 +88,7 @@ pub(crate) fn complain(text: &str) {
 /// A text of several lines with everything escaped that a terminal would act upon.
 pub(crate) fn without_controls(text: &str) -> String {
     text.lines()
-        .map(|line| tcpentry::escape(line.as_bytes()) + "\n")
+        .map(|line| tcpentry::escape_for_terminal(line.as_bytes()) + "\n")
         .collect()
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tcpentry::{Connection, Devices, Pair, ScopedEndpoint, escape};
+use tcpentry::{Connection, Devices, Pair, ScopedEndpoint, escape_for_terminal};
 use uzers::{Users, UsersCache};
 
 /// The local end, with the device its socket is bound to: what is pasted back names exactly it.
@@ -18,7 +18,7 @@ pub(crate) fn user(connection: &Connection, users: &UsersCache) -> Option<String
     let user = users.get_user_by_uid(connection.uid);
     Some(user.map_or_else(
         || connection.uid.to_string(),
-        |user| escape(user.name().as_encoded_bytes()),
+        |user| escape_for_terminal(user.name().as_encoded_bytes()),
     ))
 }
 

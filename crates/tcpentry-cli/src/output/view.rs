@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use tcpentry::{
-    Connection, Container, Devices, Error, Knowledge, Owner, Place, Process, State, Unit, escape,
+    Attribution, Connection, Container, Devices, Error, Origin, Owner, Process, State, Unit,
+    escape_for_terminal,
 };
 use uzers::UsersCache;
 
@@ -22,7 +23,7 @@ pub(crate) struct View {
     /// Whether users are those of this program.
     users_told: bool,
     /// Unknown only where the machine does not tell its boot id.
-    place: Option<Place>,
+    place: Option<Origin>,
     devices: Devices,
     users: UsersCache,
     /// What is shown of a process, which holds many sockets.
@@ -52,7 +53,7 @@ impl View {
             id,
             shape,
             netns: site.name.clone(),
-            users_told: site.table.tells_users(),
+            users_told: site.table.has_local_users(),
             place: None,
             devices: site.table.devices(),
             users: UsersCache::new(),
@@ -124,7 +125,7 @@ impl View {
     pub(crate) fn put(
         &mut self,
         connection: Option<&Connection>,
-        knowledge: &mut Knowledge,
+        knowledge: &mut Attribution,
         cells: &mut Cells,
     ) -> Result<(), Error> {
         let Some(connection) = connection else {
@@ -146,10 +147,10 @@ impl View {
         }
         if self.show.container {
             let path = knowledge.cgroup(connection)?;
-            let text = |text: String| escape(text.as_bytes());
-            let container = path.and_then(Container::of_cgroup);
+            let text = |text: String| escape_for_terminal(text.as_bytes());
+            let container = path.and_then(Container::from_cgroup);
             cells.put(container.map(|container| text(container.to_string())));
-            let unit = path.and_then(Unit::of_cgroup);
+            let unit = path.and_then(Unit::from_cgroup);
             cells.put(unit.map(|unit| text(unit.to_string())));
         }
         if self.show.info {
@@ -167,7 +168,7 @@ impl View {
     fn put_processes(
         &mut self,
         connection: &Connection,
-        knowledge: &mut Knowledge,
+        knowledge: &mut Attribution,
         cells: &mut Cells,
     ) -> Result<(), Error> {
         let Some(inode) = connection.inode else {
@@ -219,7 +220,7 @@ impl View {
     pub(crate) fn object(
         &mut self,
         connection: &Connection,
-        knowledge: &mut Knowledge,
+        knowledge: &mut Attribution,
     ) -> Result<Socket, Error> {
         let mut object = Socket::new(connection, self.place, &mut self.devices);
         object.netns_name.clone_from(&self.netns);
@@ -242,7 +243,7 @@ impl View {
 }
 
 /// The processes that hold a socket.
-fn owners(connection: &Connection, knowledge: &mut Knowledge) -> Result<Vec<Owner>, Error> {
+fn owners(connection: &Connection, knowledge: &mut Attribution) -> Result<Vec<Owner>, Error> {
     let Some(inode) = connection.inode else {
         return Ok(Vec::new());
     };
@@ -259,7 +260,7 @@ struct Shown {
 impl Shown {
     fn of(owner: &Owner) -> Self {
         // Without a blank: those part one process from the next.
-        let name = escape(&owner.name).replace(' ', r"\x20");
+        let name = escape_for_terminal(&owner.name).replace(' ', r"\x20");
         Self {
             name: owner.name.clone(),
             text: format!("{name},pid={}", owner.process.pid()),

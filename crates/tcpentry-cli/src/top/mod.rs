@@ -80,7 +80,7 @@ pub(crate) fn run(args: &TopArgs) -> Exit {
 }
 
 fn settings(args: &TopArgs) -> Settings {
-    let options = Options::default().by(args.method.into());
+    let options = Options::default().with_method(args.method.into());
     let by = args.sort.unwrap_or(Column::State);
     Settings {
         netns: args.netns.clone(),
@@ -117,7 +117,7 @@ fn start(args: &TopArgs, settings: &Settings, filter: &str) -> Top {
     if columns.is_empty() {
         columns.extend(Column::DEFAULT);
         // Who may not delete everything is to see what he may.
-        if !tcpentry::administrator() {
+        if !tcpentry::is_administrator() {
             columns.insert(4, Column::May);
         }
         if args.netns.all_netns || args.netns.netns.len() > 1 {
@@ -275,7 +275,7 @@ fn save(top: &mut Top, name: &str, now: Instant) {
         write!(file, "{}", top.log)?;
         file.flush()
     });
-    let shown = tcpentry::escape(name.as_bytes());
+    let shown = tcpentry::escape_for_terminal(name.as_bytes());
     match written {
         Ok(()) => top.say(format!("saved in {shown}"), now),
         Err(error) => top.say(format!("cannot save in {shown}: {error}"), now),

@@ -13,7 +13,9 @@ pub(crate) fn filter(text: &str) -> Option<String> {
         let is_end = |word: &str| word.parse::<SocketAddr>().is_ok();
         return (is_end(local) && is_end(peer)).then(|| format!("src {local} and dst {peer}"));
     }
-    if word.is_empty() || word.contains(char::is_whitespace) || tcpentry::Filter::is_begun_by(word)
+    if word.is_empty()
+        || word.contains(char::is_whitespace)
+        || tcpentry::Filter::starts_with_keyword(word)
     {
         return None;
     }

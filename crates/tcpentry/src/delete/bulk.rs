@@ -15,7 +15,7 @@ use std::time::Instant;
 use rustix::io::Errno;
 
 use super::{Deleter, Method, MethodChoice, Mode, Options, guard, lists_mptcp, may_leave_orphans};
-use crate::asker::Asker;
+use crate::asker::Lookup;
 use crate::connection::{Connection, Cookie};
 use crate::endpoint::Pair;
 use crate::error::{Error, Operation};
@@ -30,11 +30,11 @@ use rows::{DISTANCE, FRESH, Recent, Waiting};
 /// What is to be done with a row of the table: the answer of whoever selects.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Verdict {
+pub enum Action {
     /// It is not selected, and is not reported.
     Skip,
-    /// It is to be deleted.
-    Take,
+    /// Delete it.
+    Delete,
     /// It is selected, but left alone: this is reported in its turn.
     Refuse(Error),
     /// The run ends here: what was taken before and still waits for its turn is left alone, and not reported.
@@ -44,13 +44,13 @@ pub enum Verdict {
 /// How the table was walked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Walked {
+pub enum DumpCompleteness {
     /// All that was asked for came with the kernel's first answer, so that none that stayed was missed, but in a hash
     /// chain of more than sixteen.
-    AtOnce,
+    Complete,
     /// The kernel paused: under churn it may have missed one that stays (see
     /// [`connections`](TcpTable::connections)). Another walk would hardly miss the same.
-    InParts,
+    Paused,
 }
 
 impl TcpTable {
@@ -74,11 +74,11 @@ impl TcpTable {
     ///
     /// ```
     /// use std::ops::ControlFlow;
-    /// use tcpentry::{Options, Query, TcpTable, Verdict};
+    /// use tcpentry::{Options, Query, TcpTable, Action};
     ///
     /// let select = |row: &tcpentry::Connection| match row.peer().port() {
-    ///     5432 => Verdict::Take,
-    ///     _ => Verdict::Skip,
+    ///     5432 => Action::Delete,
+    ///     _ => Action::Skip,
     /// };
     /// let mut table = TcpTable::open()?;
     /// table.delete_matching(&Query::default(), &Options::default(), select, |connection, result| {
@@ -97,9 +97,9 @@ impl TcpTable {
         &mut self,
         query: &Query,
         options: &Options,
-        select: impl FnMut(&Connection) -> Verdict,
+        select: impl FnMut(&Connection) -> Action,
         report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
-    ) -> Result<Walked, Error> {
+    ) -> Result<DumpCompleteness, Error> {
         self.matching(query, options, Mode::Act, select, report)
     }
 
@@ -109,9 +109,9 @@ impl TcpTable {
         &mut self,
         query: &Query,
         options: &Options,
-        select: impl FnMut(&Connection) -> Verdict,
+        select: impl FnMut(&Connection) -> Action,
         report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
-    ) -> Result<Walked, Error> {
+    ) -> Result<DumpCompleteness, Error> {
         self.matching(query, options, Mode::Rehearse, select, report)
     }
 
@@ -165,9 +165,9 @@ impl TcpTable {
         query: &Query,
         options: &Options,
         mode: Mode,
-        mut select: impl FnMut(&Connection) -> Verdict,
+        mut select: impl FnMut(&Connection) -> Action,
         report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
-    ) -> Result<Walked, Error> {
+    ) -> Result<DumpCompleteness, Error> {
         let another = &mut *self.another;
         let mut bulk = Bulk::new(&mut self.asker, options, mode, another, report);
         // What of a row is MPTCP is only told with the counters, which cost as much as half of it.
@@ -179,7 +179,7 @@ impl TcpTable {
         let mut rows = Walk::start(&mut self.walker, &query)?;
         let mut waiting = Waiting::new();
         let mut recent = Recent::default();
-        let mut result = Ok(Walked::AtOnce);
+        let mut result = Ok(DumpCompleteness::Complete);
         while let Some(row) = rows.next() {
             let row = match row {
                 Ok(row) => row,
@@ -190,25 +190,25 @@ impl TcpTable {
             };
             if waiting.has_moved_on(rows.datagram()) && bulk.delete_ripe(&mut waiting).is_break() {
                 // What is pending has been told.
-                return Ok(Walked::InParts);
+                return Ok(DumpCompleteness::Paused);
             }
             if recent.contains(row.cookie) {
                 continue;
             }
             let item = match select(&row) {
-                Verdict::Skip => continue,
-                Verdict::Take => Item::named(row),
-                Verdict::Refuse(error) => Item::refused(row, error),
-                Verdict::Stop => {
+                Action::Skip => continue,
+                Action::Delete => Item::named(row),
+                Action::Refuse(error) => Item::refused(row, error),
+                Action::Stop => {
                     bulk.stop();
-                    return Ok(Walked::InParts);
+                    return Ok(DumpCompleteness::Paused);
                 }
             };
             recent.remember(item.connection.cookie);
             waiting.push(item);
         }
         if rows.datagram() > 1 {
-            result = result.and(Ok(Walked::InParts));
+            result = result.and(Ok(DumpCompleteness::Paused));
         }
         drop(rows);
         let _ = bulk.delete_rest(&mut waiting);
@@ -290,7 +290,7 @@ struct Batch {
 
 impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> Bulk<'t, R> {
     fn new(
-        asker: &'t mut Asker,
+        asker: &'t mut Lookup,
         options: &'t Options,
         mode: Mode,
         another: &'t mut Another,

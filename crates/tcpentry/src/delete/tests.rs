@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::borrow::Failure;
-use crate::privilege::administrator;
+use crate::privilege::is_administrator;
 use crate::set_entry::TcpRow;
 use crate::sock_diag::fake::{
     Answer, Asked, Kernel, Log, Question, Row, destroyed, diags, pair, questions,
@@ -28,7 +28,7 @@ fn table_of(mut kernel: Kernel) -> (TcpTable, Log) {
 /// The socket of these ends as a table of it shows it: what was listed a moment ago.
 fn listed(row: &Row) -> Connection {
     let (mut table, _) = table_of(Kernel::of([row.clone()]));
-    let query = Query::of(crate::States::ALL).with_info();
+    let query = Query::in_states(crate::States::ALL).with_info();
     let mut rows = table.connections(&query).unwrap();
     rows.next().unwrap().unwrap()
 }
@@ -41,12 +41,12 @@ fn delete(kernel: Kernel, row: &Row, options: &Options) -> (Result<Method, Error
 }
 
 fn by(method: MethodChoice) -> Options {
-    Options::default().by(method)
+    Options::default().with_method(method)
 }
 
 /// What a refusal for want of rights is called for whoever runs this.
 fn denied() -> ErrorKind {
-    if administrator() {
+    if is_administrator() {
         ErrorKind::NotElevated
     } else {
         ErrorKind::AccessDenied
@@ -626,7 +626,7 @@ fn the_checks_of_an_entry_come_in_their_order() {
         317,
     );
     assert_eq!(zero, (ErrorKind::NotFound, vec![]));
-    let code = if administrator() { 317 } else { 5 };
+    let code = if is_administrator() { 317 } else { 5 };
     let not_permitted = kind(unprivileged(vec![Row::new(ENDS, 7)]), row(ENDS), code);
     assert_eq!(not_permitted, (denied(), vec![7]));
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::escape::escape;
+use crate::escape::escape_for_terminal;
 
 /// Why a text is no filter.
 ///
@@ -74,7 +74,7 @@ impl FilterError {
         let Span { column, length } = self.0.span;
         let shown = |skip, take| {
             let piece: String = text.chars().skip(skip).take(take).collect();
-            escape(piece.as_bytes())
+            escape_for_terminal(piece.as_bytes())
         };
         let start = column.saturating_sub(NEIGHBOURHOOD);
         let length = length.min(NEIGHBOURHOOD);
@@ -151,7 +151,7 @@ pub(super) fn quoted(piece: &str) -> String {
 
 /// A piece of the text as it stands in a hint.
 pub(super) fn printable(piece: &str) -> String {
-    escape(piece.as_bytes())
+    escape_for_terminal(piece.as_bytes())
 }
 
 const LONGEST_CITED: usize = 60;

@@ -23,7 +23,7 @@ mod tests;
 pub(crate) use compile::{Compiler, Needs, Pass, Plan};
 pub use error::FilterError;
 pub use judge::Truth;
-pub(crate) use judge::{Facts, Holder, Judge, Subject, Told};
+pub(crate) use judge::{Fact, Facts, Holder, Judge, Subject};
 pub(crate) use local_ports::LocalPorts;
 pub use names::{Names, SystemNames};
 pub(crate) use processes::Processes;
@@ -91,10 +91,10 @@ impl Filter {
     ///
     /// ```
     /// use tcpentry::Filter;
-    /// assert!(["state", "dport=:80", "(src", "!dev", "host 192.0.2.1"].iter().all(|it| Filter::is_begun_by(it)));
-    /// assert!(!Filter::is_begun_by("192.0.2.1:80") && !Filter::is_begun_by("[::1]:80"));
+    /// assert!(["state", "dport=:80", "(src", "!dev", "host 192.0.2.1"].iter().all(|it| Filter::starts_with_keyword(it)));
+    /// assert!(!Filter::starts_with_keyword("192.0.2.1:80") && !Filter::starts_with_keyword("[::1]:80"));
     /// ```
-    pub fn is_begun_by(word: &str) -> bool {
+    pub fn starts_with_keyword(word: &str) -> bool {
         let end = word.find(|character: char| !character.is_ascii_alphabetic());
         let (first, rest) = word.split_at(end.unwrap_or(word.len()));
         if first.is_empty() {
@@ -139,9 +139,9 @@ impl Filter {
 ///
 /// ```
 /// use std::time::Duration;
-/// assert_eq!(tcpentry::duration("10m"), Ok(Duration::from_secs(600)));
-/// assert_eq!(tcpentry::duration("10").unwrap_err().hint(), Some("units of time are us ms s m h d"));
+/// assert_eq!(tcpentry::filter::parse_duration("10m"), Ok(Duration::from_secs(600)));
+/// assert_eq!(tcpentry::filter::parse_duration("10").unwrap_err().hint(), Some("units of time are us ms s m h d"));
 /// ```
-pub fn duration(text: &str) -> Result<Duration, FilterError> {
+pub fn parse_duration(text: &str) -> Result<Duration, FilterError> {
     number::time(error::Piece { text, column: 0 })
 }

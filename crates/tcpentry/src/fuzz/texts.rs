@@ -6,8 +6,8 @@ use std::str;
 use crate::cgroup;
 use crate::container::{Container, Unit};
 use crate::endpoint::{Endpoint, Pair};
-use crate::escape::escape;
-use crate::filter::{Filter, LocalPorts, duration};
+use crate::escape::escape_for_terminal;
+use crate::filter::{Filter, LocalPorts, parse_duration};
 use crate::identity::{BootId, Identity};
 use crate::mounts::mount_of;
 use crate::notation::ScopedEndpoint;
@@ -44,9 +44,9 @@ pub fn notation(data: &[u8]) {
     if let Ok(boot) = text.parse::<BootId>() {
         assert_eq!(boot.to_string().parse(), Ok(boot));
     }
-    let _ = duration(text);
-    let _ = Filter::is_begun_by(text);
-    assert!(!escape(data).contains(char::is_control));
+    let _ = parse_duration(text);
+    let _ = Filter::starts_with_keyword(text);
+    assert!(!escape_for_terminal(data).contains(char::is_control));
 }
 
 fn rows(data: &[u8]) {
@@ -131,13 +131,13 @@ pub fn proc_text(data: &[u8]) {
 }
 
 fn in_cgroup(path: &str) {
-    if let Some(unit) = Unit::of_cgroup(path) {
-        assert!(unit.is_called(unit.name()), "{unit}");
+    if let Some(unit) = Unit::from_cgroup(path) {
+        assert!(unit.matches_name(unit.name()), "{unit}");
     }
-    if let Some(container) = Container::of_cgroup(path) {
+    if let Some(container) = Container::from_cgroup(path) {
         let names = [&container.id, &container.name];
         for name in names.into_iter().flatten() {
-            assert!(container.is_called(name), "{container}");
+            assert!(container.matches_name(name), "{container}");
         }
         assert!(!container.to_string().is_empty());
     }

@@ -317,7 +317,9 @@ fn a_twin_that_is_hidden_behind_the_other_is_told_of() {
     isolated(|| {
         let (bound, unbound) = crate::devices::twins();
         let mut table = table();
-        let rows = table.connections(&Query::of(States::ALL_ACTIVE)).unwrap();
+        let rows = table
+            .connections(&Query::in_states(States::ALL_ACTIVE))
+            .unwrap();
         let rows: Vec<_> = rows.map(Result::unwrap).collect();
         assert_eq!(rows.len(), 2);
         for row in &rows {

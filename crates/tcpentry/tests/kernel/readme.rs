@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpStream;
 use std::ops::ControlFlow;
 
-use tcpentry::{Connection, Error, Method, Namespace, Options, Query, TcpTable, Verdict};
+use tcpentry::{Action, Connection, Error, Method, Namespace, Options, Query, TcpTable};
 use tcpentry_testkit::{isolated, skip, tcp, until};
 
 use crate::util::{assert_reset, table};
@@ -115,7 +115,7 @@ fn the_library_keeps_no_thread() {
         assert_eq!(rows.count(), crowd.len());
         let mut other = TcpTable::open_in(&Namespace::own().unwrap()).unwrap();
         let (mut told, mut most) = (0, 0);
-        let take = |_: &Connection| Verdict::Take;
+        let take = |_: &Connection| Action::Delete;
         let tell = |_: &Connection, result: Result<Method, Error>| {
             assert_eq!(result.unwrap(), Method::SockDiag);
             told += 1;

@@ -20,7 +20,7 @@ fn rehearse(name: Pair, state: State) {
         MethodChoice::Borrow,
     ];
     for choice in choices {
-        let options = Options::default().with_listeners().by(choice);
+        let options = Options::default().with_listeners().with_method(choice);
         for _ in 0..3 {
             let foreseen = table.check(&before, &options);
             if choice == MethodChoice::Borrow && before.inode.is_none() {
@@ -130,7 +130,7 @@ fn of_one_of_several_listeners() {
         assert_eq!(error.candidates().len(), listeners.len());
         let options = Options::default()
             .with_listeners()
-            .by(MethodChoice::SockDiag);
+            .with_method(MethodChoice::SockDiag);
         for candidate in error.candidates() {
             table.check(candidate, &options).unwrap();
         }
@@ -150,7 +150,7 @@ fn without_the_right() {
             let options = Options::default();
             let foreseen = table.check(&connection, &options).unwrap();
             assert_eq!(foreseen, tcpentry::Method::Borrow);
-            let only = options.clone().by(MethodChoice::SockDiag);
+            let only = options.clone().with_method(MethodChoice::SockDiag);
             let error = table.check(&connection, &only).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::NotElevated);
             assert!(lives(&ends.client, &ends.server));

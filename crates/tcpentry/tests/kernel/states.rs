@@ -537,7 +537,7 @@ fn a_socket_that_is_only_bound_can_not_be_deleted() {
             MethodChoice::SockDiag,
             MethodChoice::Borrow,
         ] {
-            let options = Options::default().with_listeners().by(method);
+            let options = Options::default().with_listeners().with_method(method);
             let error = table.delete(&bound, &options).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::NotSupported);
             assert_eq!(error.win32(), 50);
@@ -614,7 +614,7 @@ fn borrowing_can_not_end_what_has_no_owner() {
         await_orphan(local, peer, 5);
         let mut table = table();
         let orphan = table.find(&pair(local, peer).into()).unwrap();
-        let options = Options::default().by(MethodChoice::Borrow);
+        let options = Options::default().with_method(MethodChoice::Borrow);
         let error = table.delete(&orphan, &options).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotSupported);
         assert!(error.cause().contains("no process holds"), "{error}");
@@ -625,7 +625,7 @@ fn borrowing_can_not_end_what_has_no_owner() {
 fn borrow(pair: tcpentry::Pair) {
     let mut table = table();
     let connection = table.find(&pair.into()).unwrap();
-    let options = Options::default().by(MethodChoice::Borrow);
+    let options = Options::default().with_method(MethodChoice::Borrow);
     let deleted = table.delete(&connection, &options).unwrap();
     assert_eq!(deleted.method, tcpentry::Method::Borrow);
     assert_eq!(crate::util::not_found(pair), ErrorKind::NotFound);

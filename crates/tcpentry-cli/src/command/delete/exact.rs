@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use tcpentry::{
-    Connection, Error, ErrorKind, Guard, Knowledge, Method, Operation, Options, TcpTable,
+    Attribution, Connection, Error, ErrorKind, Guard, Method, Operation, Options, TcpTable,
 };
 
 use super::report::{Attempt, Report};
@@ -29,7 +29,7 @@ pub(super) fn run(args: &DeleteArgs, sites: Sites, names: &[Named]) -> Exit {
         Ok(report) => report,
         Err(exit) => return exit,
     };
-    let knowledge = RefCell::new(Knowledge::new());
+    let knowledge = RefCell::new(Attribution::new());
     let mut deleter = Deleter {
         args,
         left_out,
@@ -67,7 +67,7 @@ struct Deleter<'a> {
     left_out: bool,
     options: Options,
     session: SessionGuard,
-    knowledge: &'a RefCell<Knowledge>,
+    knowledge: &'a RefCell<Attribution>,
 }
 
 impl Deleter<'_> {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use tcpentry::{ErrorKind, Knowledge, Options};
+use tcpentry::{Attribution, ErrorKind, Options};
 
 use crate::args::DeleteArgs;
 use crate::confirm::confirm;
@@ -68,7 +68,7 @@ fn only_for_filters(args: &DeleteArgs) -> Option<&'static str> {
 
 /// The options of the library that the words ask for.
 fn options(args: &DeleteArgs) -> Options {
-    let options = Options::default().by(args.method.into());
+    let options = Options::default().with_method(args.method.into());
     if args.listeners {
         options.with_listeners()
     } else {
@@ -77,7 +77,7 @@ fn options(args: &DeleteArgs) -> Options {
 }
 
 /// Looks who holds what is about to be deleted, where that is to be shown: afterwards they may have let go of it.
-fn look_for_owners(args: &DeleteArgs, knowledge: &mut Knowledge) {
+fn look_for_owners(args: &DeleteArgs, knowledge: &mut Attribution) {
     if args.show.process {
         // An owner that can't be told is no reason not to delete.
         let _ = knowledge.owners();

@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::time::Duration;
 
-use tcpentry::{Connection, Error, Knowledge};
+use tcpentry::{Attribution, Connection, Error};
 
 use super::report::Report;
 use crate::args::DeleteArgs;
@@ -15,7 +15,7 @@ pub(super) fn show(
     shown: &[(usize, Connection)],
     count: u64,
     report: &mut Report,
-    knowledge: &mut Knowledge,
+    knowledge: &mut Attribution,
 ) -> Result<(), Error> {
     let shape = Shape::Human { color: false };
     let view = report.view(0);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use tcpentry::{Connection, Error, Knowledge, Method, Outcome, Pair, Target};
+use tcpentry::{Attribution, Connection, Error, Method, Outcome, Pair, Target};
 
 use crate::args::DeleteArgs;
 use crate::exit::{Exit, Tally};
@@ -174,7 +174,7 @@ impl Report {
         self.views.len() - 1
     }
 
-    /// Forgets what was known of processes, as [`Knowledge::forget`] does.
+    /// Forgets what was known of processes, as [`Attribution::forget`] does.
     pub(super) fn forget(&mut self) {
         self.views.iter_mut().for_each(View::forget);
     }
@@ -188,7 +188,7 @@ impl Report {
     }
 
     /// Counts one, and tells what became of it.
-    pub(super) fn add(&mut self, attempt: &Attempt, knowledge: &RefCell<Knowledge>) {
+    pub(super) fn add(&mut self, attempt: &Attempt, knowledge: &RefCell<Attribution>) {
         let outcome = attempt.outcome();
         self.tally.count(outcome);
         self.record(attempt);
@@ -248,7 +248,7 @@ impl Report {
         }
     }
 
-    fn write_row(&mut self, attempt: &Attempt, knowledge: &mut Knowledge) -> io::Result<()> {
+    fn write_row(&mut self, attempt: &Attempt, knowledge: &mut Attribution) -> io::Result<()> {
         let Self {
             to: To::Lines(columns),
             views,
@@ -269,7 +269,7 @@ impl Report {
         columns.row(cells)
     }
 
-    fn write_object(&mut self, attempt: &Attempt, knowledge: &mut Knowledge) -> io::Result<()> {
+    fn write_object(&mut self, attempt: &Attempt, knowledge: &mut Attribution) -> io::Result<()> {
         let object = self.object(attempt, knowledge);
         match &mut self.to {
             To::Json(out) => line(out, &object),
@@ -277,7 +277,7 @@ impl Report {
         }
     }
 
-    fn object(&mut self, attempt: &Attempt, knowledge: &mut Knowledge) -> Deletion {
+    fn object(&mut self, attempt: &Attempt, knowledge: &mut Attribution) -> Deletion {
         let found = attempt.found.as_ref();
         let found = found.and_then(|found| self.view_of(attempt).object(found, knowledge).ok());
         let name = match found {

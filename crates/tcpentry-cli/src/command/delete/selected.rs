@@ -6,8 +6,8 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use tcpentry::{
-    Compact, Connection, Cookie, Error, Knowledge, Method, Options, Outcome, Query, Selection,
-    States, Truth, Verdict, Walked,
+    Action, Attribution, CompactConnection, Connection, Cookie, DumpCompleteness, Error, Method,
+    Options, Outcome, Query, Selection, States, Truth,
 };
 
 use super::preview;
@@ -124,7 +124,7 @@ struct Run<'a> {
     /// In canonical form, to be shown.
     filter: String,
     fields: Vec<Field>,
-    knowledge: RefCell<Knowledge>,
+    knowledge: RefCell<Attribution>,
     options: Options,
     session: SessionGuard,
     report: Report,
@@ -143,7 +143,7 @@ enum Stop {
     /// By a guard over so many, or not confirmed.
     Refused(u64),
     /// Of so many this caller may not see what would tell.
-    Unseen(u64),
+    Hidden(u64),
     Failed(Error),
     Interrupted,
 }
@@ -170,14 +170,14 @@ struct Selected {
 struct Doomed {
     /// Of its field.
     place: u32,
-    connection: Compact,
+    connection: CompactConnection,
 }
 
 impl Selected {
     fn doom(&mut self, place: usize, row: Connection) {
         self.doomed.push(Doomed {
             place: u32::try_from(place).expect("there are not so many namespaces"),
-            connection: Compact::from(&row),
+            connection: CompactConnection::from(&row),
         });
         if self.shown.len() < preview::SHOWN {
             self.shown.push((place, row));
@@ -349,7 +349,7 @@ impl Run<'_> {
         for time in 0..most {
             match self.sweep_field(index)? {
                 (false, _) => return Ok(time > 0),
-                (true, Walked::AtOnce) => break,
+                (true, DumpCompleteness::Complete) => break,
                 (true, _) => {}
             }
         }
@@ -357,7 +357,7 @@ impl Run<'_> {
     }
 
     /// Whether anything was selected, and how the table was walked.
-    fn sweep_field(&mut self, index: usize) -> Result<(bool, Walked), Stop> {
+    fn sweep_field(&mut self, index: usize) -> Result<(bool, DumpCompleteness), Stop> {
         let Self {
             args,
             fields,
@@ -380,33 +380,33 @@ impl Run<'_> {
         let (mut anything, mut failure, mut unseen) = (false, None, 0);
         let select = |row: &Connection| {
             if interruption.came() {
-                return Verdict::Stop;
+                return Action::Stop;
             }
             if settled.borrow().contains(&(place, row.cookie)) {
-                return Verdict::Skip;
+                return Action::Skip;
             }
             let truth = selection.judge(row, &mut knowledge.borrow_mut());
             match truth {
                 Ok(Truth::True) if is_spared_listener(row, args) => {
                     *listeners += 1;
-                    Verdict::Skip
+                    Action::Skip
                 }
                 Ok(Truth::True) => match session.admit(row) {
                     Ok(()) => {
                         look_for_owners(args, &mut knowledge.borrow_mut());
-                        Verdict::Take
+                        Action::Delete
                     }
-                    Err(refusal) => Verdict::Refuse(refusal),
+                    Err(refusal) => Action::Refuse(refusal),
                 },
-                Ok(Truth::Unseen) => {
+                Ok(Truth::Hidden) => {
                     // Since the look before: nothing more is deleted.
                     unseen += 1;
-                    Verdict::Stop
+                    Action::Stop
                 }
-                Ok(Truth::False | Truth::Unknown) => Verdict::Skip,
+                Ok(Truth::False | Truth::Unknown) => Action::Skip,
                 Err(error) => {
                     failure = Some(error);
-                    Verdict::Stop
+                    Action::Stop
                 }
             }
         };
@@ -423,7 +423,7 @@ impl Run<'_> {
         match (failure, unseen) {
             _ if interruption.came() => Err(Stop::Interrupted),
             (Some(error), _) => Err(error.into()),
-            (None, 1..) => Err(Stop::Unseen(unseen)),
+            (None, 1..) => Err(Stop::Hidden(unseen)),
             (None, 0) => Ok((anything, walked)),
         }
     }
@@ -440,7 +440,7 @@ impl Run<'_> {
         match first.unseen.intersection(&second.unseen).count() {
             // What else is unseen came after the first look, and may as well have come after both.
             0 => Ok(second),
-            unseen => Err(Stop::Unseen(unseen as u64)),
+            unseen => Err(Stop::Hidden(unseen as u64)),
         }
     }
 
@@ -489,7 +489,7 @@ impl Run<'_> {
                     }
                     Err(_) => {}
                 },
-                Truth::Unseen => {
+                Truth::Hidden => {
                     selected.unseen.insert((place, row.cookie));
                 }
                 Truth::False | Truth::Unknown => {}
@@ -647,7 +647,7 @@ impl Run<'_> {
                 return Exit::Guarded;
             }
             Err(Stop::Refused(count)) => report.count_together(Outcome::Guarded, count),
-            Err(Stop::Unseen(count)) => {
+            Err(Stop::Hidden(count)) => {
                 let first = report.is_empty();
                 let more = if first { "nothing" } else { "nothing more" };
                 report.say(&selection::unseen(count, &format!("{more} was deleted")));

@@ -178,7 +178,7 @@ impl Demo {
 fn rows(table: &mut TcpTable, server: SocketAddr) -> Result<Vec<Connection>, tcpentry::Error> {
     let states = States::CONNECTIONS.union(States::LISTENING);
     let mut rows = Vec::new();
-    for row in table.connections(&Query::of(states))? {
+    for row in table.connections(&Query::in_states(states))? {
         let row = row?;
         if row.local() == server.into() {
             rows.push(row);

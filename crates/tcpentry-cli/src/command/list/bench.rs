@@ -3,7 +3,7 @@
 //!
 //! It is there for `benches/` only, and only with the feature `bench-internals`. Nothing of it is stable.
 
-use tcpentry::{Connection, Knowledge, TcpTable};
+use tcpentry::{Attribution, Connection, TcpTable};
 
 use super::{Rows, columns};
 use crate::args::ShowArgs;
@@ -30,7 +30,7 @@ pub fn rows_as_tabs(rows: &[Connection]) -> Vec<u8> {
         container: false,
     };
     let mut view = View::nowhere(&show, false, shape, &site);
-    let mut knowledge = Knowledge::new();
+    let mut knowledge = Attribution::new();
     let mut out = Vec::new();
     let lines = Columns::new(&mut out, shape, columns(Some(&view)), true);
     let mut to = Rows::Lines(lines, Cells::default());

@@ -24,7 +24,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
     }
     let filter = &top.filter;
     if top.mode != Mode::Filter {
-        let text = Span::raw(tcpentry::escape(filter.applied.as_bytes()));
+        let text = Span::raw(tcpentry::escape_for_terminal(filter.applied.as_bytes()));
         return frame.render_widget(Line::from(vec![Span::styled(PROMPT, TITLE), text]), area);
     }
     // What does not fit is left out at the beginning, so that the cursor is always to be seen.

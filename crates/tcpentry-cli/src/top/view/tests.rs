@@ -370,7 +370,7 @@ fn is_hostile(c: char) -> bool {
 #[test]
 fn no_name_does_anything_to_the_terminal() {
     for name in NAMES {
-        let name = tcpentry::escape(name.as_bytes());
+        let name = tcpentry::escape_for_terminal(name.as_bytes());
         let mut desk = Desk::with(vec![held_by(row(1), &name)]);
         let drawn = desk.draw(200, 10);
         let is_hostile = |c: char| c != '\n' && is_hostile(c);
@@ -399,7 +399,10 @@ fn a_name_stays_in_its_cell_and_in_its_row() {
     // Its own column, and the blank behind it.
     let own = start..titles.find(" IDLE").unwrap();
     for name in NAMES {
-        for name in [(*name).to_owned(), tcpentry::escape(name.as_bytes())] {
+        for name in [
+            (*name).to_owned(),
+            tcpentry::escape_for_terminal(name.as_bytes()),
+        ] {
             let mut desk = Desk::with(vec![
                 row(1),
                 held_by(row(2), &name),

@@ -72,7 +72,7 @@ impl Worker {
                 .fields
                 .iter()
                 .find(|field| field.number == target.key.site);
-            let told = told.is_some_and(|field| field.site.table.tells_users());
+            let told = told.is_some_and(|field| field.site.table.has_local_users());
             let user = self.names.user(&target.connection, told);
             Item {
                 holders,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use tcpentry::{Connection, Owner, Owners, Process, escape};
+use tcpentry::{Connection, Owner, Owners, Process, escape_for_terminal};
 
 use super::super::message::{Details, Section, Target, Update};
 use super::facts::search;
@@ -45,7 +45,7 @@ impl Worker {
         let owners = search(Owners::search().of_sockets(target.connection.inode));
         sections.push(processes(&target.connection, owners));
         let cgroup = self.names.cgroup(&target.connection);
-        let cgroup = cgroup.map(|path| line("cgroup", escape(path.as_bytes())));
+        let cgroup = cgroup.map(|path| line("cgroup", escape_for_terminal(path.as_bytes())));
         let mut of_the_kernel = of_the_kernel(field, target);
         if let Some(first) = of_the_kernel.first_mut() {
             first.lines.extend(cgroup);
@@ -108,7 +108,7 @@ fn of_the_kernel(field: &mut Field, target: &Target) -> Vec<Section> {
     ];
     for (name, value) in named {
         if let Some(value) = value {
-            lines.push(line(name, escape(value.as_bytes())));
+            lines.push(line(name, escape_for_terminal(value.as_bytes())));
         }
     }
     let mut sections = vec![Section {
@@ -173,16 +173,22 @@ fn processes(connection: &Connection, owners: io::Result<Owners>) -> Section {
 fn process(owner: &Owner) -> Vec<(String, String)> {
     let process: Process = owner.process;
     let arguments = process.arguments().unwrap_or_default();
-    let arguments: Vec<_> = arguments.iter().map(|argument| escape(argument)).collect();
+    let arguments: Vec<_> = arguments
+        .iter()
+        .map(|argument| escape_for_terminal(argument))
+        .collect();
     let mut lines = vec![
-        (format!("pid {}", process.pid()), escape(&owner.name)),
+        (
+            format!("pid {}", process.pid()),
+            escape_for_terminal(&owner.name),
+        ),
         ("command".to_owned(), arguments.join(" ")),
     ];
     if let Some(uid) = owner.uid {
         lines.push(("user".to_owned(), uid.to_string()));
     }
     if let Some(cgroup) = &owner.cgroup {
-        lines.push(("cgroup".to_owned(), escape(cgroup.as_bytes())));
+        lines.push(("cgroup".to_owned(), escape_for_terminal(cgroup.as_bytes())));
     }
     lines
 }

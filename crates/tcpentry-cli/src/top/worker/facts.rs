@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
-use tcpentry::{Cgroups, Connection, Container, OwnerSearch, Owners, Unit, escape};
+use tcpentry::{Cgroups, Connection, Container, OwnerSearch, Owners, Unit, escape_for_terminal};
 use uzers::UsersCache;
 
 use super::super::state::{Facts, Holders};
@@ -74,7 +74,7 @@ impl Names {
         let mut name = String::new();
         let mut unit = None;
         for owner in owners.of(inode) {
-            let of_owner = escape(&owner.name);
+            let of_owner = escape_for_terminal(&owner.name);
             texts.push(format!("{of_owner},pid={}", owner.process.pid()));
             if name.is_empty() {
                 name = of_owner;
@@ -102,7 +102,7 @@ pub(super) fn search(search: OwnerSearch<'_>) -> io::Result<Owners> {
 
 /// The container of a cgroup, or else its unit.
 fn unit_of(path: &str) -> Option<Arc<str>> {
-    let container = Container::of_cgroup(path).map(|container| container.to_string());
-    let name = container.or_else(|| Unit::of_cgroup(path).map(|unit| unit.to_string()))?;
-    Some(escape(name.as_bytes()).into())
+    let container = Container::from_cgroup(path).map(|container| container.to_string());
+    let name = container.or_else(|| Unit::from_cgroup(path).map(|unit| unit.to_string()))?;
+    Some(escape_for_terminal(name.as_bytes()).into())
 }

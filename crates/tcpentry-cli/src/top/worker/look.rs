@@ -69,7 +69,7 @@ impl Worker {
             devices,
         } = &mut fields[place];
         let netns = site.name.as_deref().filter(|_| several).map(Arc::from);
-        let users_told = site.table.tells_users();
+        let users_told = site.table.has_local_users();
         let query = selection.query().clone().with_info();
         let rows = site.table.connections(&query)?;
         for (count, connection) in rows.enumerate() {
@@ -82,7 +82,7 @@ impl Worker {
             let connection = connection?;
             match selection.judge(&connection, knowledge)? {
                 Truth::True => {}
-                Truth::Unseen => {
+                Truth::Hidden => {
                     reading.unseen += 1;
                     continue;
                 }

@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tcpentry::{Devices, Knowledge, NetnsId, Options, Selection, States};
+use tcpentry::{Attribution, Devices, NetnsId, Options, Selection, States};
 
 use super::message::{Command, Shown, Target, Update, Wrong};
 use super::state::{Arranged, Arrangement, Facts, Frame, Key, Question};
@@ -61,7 +61,7 @@ pub(crate) struct Worker {
     all_netns: bool,
     interval: Option<Duration>,
     arrangement: Arrangement,
-    knowledge: Knowledge,
+    knowledge: Attribution,
     names: Names,
     facts: HashMap<Key, Facts>,
     session: SessionGuard,
@@ -94,7 +94,7 @@ impl Worker {
             all_netns: settings.netns.all_netns,
             interval: Some(settings.interval),
             arrangement: settings.arrangement,
-            knowledge: Knowledge::new(),
+            knowledge: Attribution::new(),
             names: Names::default(),
             facts: HashMap::new(),
             session: SessionGuard::new(settings.own_session),

@@ -54,7 +54,7 @@ fn rows(numbers: impl IntoIterator<Item = u64>) -> Vec<Row> {
 /// The rows as they are listed.
 fn listed(rows: &[Row]) -> Vec<Connection> {
     let (mut table, _) = table_of(&shared(rows));
-    let query = Query::of(States::ALL).with_info();
+    let query = Query::in_states(States::ALL).with_info();
     table
         .connections(&query)
         .unwrap()
@@ -63,9 +63,9 @@ fn listed(rows: &[Row]) -> Vec<Connection> {
 }
 
 /// What was reported: the number of each socket, and what became of it.
-type Told = Vec<(u64, Result<Method, ErrorKind>)>;
+type Fact = Vec<(u64, Result<Method, ErrorKind>)>;
 
-fn teller(told: &mut Told) -> impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()> {
+fn teller(told: &mut Fact) -> impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()> {
     |connection, result| {
         told.push((
             connection.cookie.value(),
@@ -75,30 +75,30 @@ fn teller(told: &mut Told) -> impl FnMut(&Connection, Result<Method, Error>) -> 
     }
 }
 
-fn delete_all(table: &mut TcpTable, connections: Vec<Connection>) -> Told {
-    let mut told = Told::new();
+fn delete_all(table: &mut TcpTable, connections: Vec<Connection>) -> Fact {
+    let mut told = Fact::new();
     table.delete_all(connections, &Options::default(), teller(&mut told));
     told
 }
 
 fn delete_matching(
     table: &mut TcpTable,
-    select: impl FnMut(&Connection) -> Verdict,
-) -> (Told, Result<Walked, Error>) {
-    let mut told = Told::new();
-    let query = Query::of(States::ALL);
+    select: impl FnMut(&Connection) -> Action,
+) -> (Fact, Result<DumpCompleteness, Error>) {
+    let mut told = Fact::new();
+    let query = Query::in_states(States::ALL);
     let options = Options::default();
     let result = table.delete_matching(&query, &options, select, teller(&mut told));
     (told, result)
 }
 
-fn deleted(numbers: impl IntoIterator<Item = u64>) -> Told {
+fn deleted(numbers: impl IntoIterator<Item = u64>) -> Fact {
     let deleted = |number| (number, Ok(Method::SockDiag));
     numbers.into_iter().map(deleted).collect()
 }
 
 /// What nobody seen here holds may be a matter of rights, if some processes hide what they hold.
-fn without_rights(told: Told) -> Told {
+fn without_rights(told: Fact) -> Fact {
     let kind = |result| match result {
         Err(ErrorKind::AccessDenied | ErrorKind::NotElevated) => Err(ErrorKind::NotSupported),
         result => result,
@@ -143,10 +143,10 @@ fn all_that_are_selected_are_deleted_while_the_table_is_walked() {
         kernel.lock().unwrap().in_datagram = in_datagram;
         let (mut table, _) = table_of(&kernel);
         let (told, result) = delete_matching(&mut table, |row| match row.cookie.value() % 3 {
-            0 => Verdict::Take,
-            _ => Verdict::Skip,
+            0 => Action::Delete,
+            _ => Action::Skip,
         });
-        assert_eq!(result.unwrap(), Walked::InParts);
+        assert_eq!(result.unwrap(), DumpCompleteness::Paused);
         assert_eq!(told, deleted((1..=1000).filter(|n| n % 3 == 0)));
         assert_eq!(numbers_left(&kernel).len(), 667);
     }
@@ -158,7 +158,7 @@ fn with_help_all_are_told_in_their_order() {
         let kernel = shared(rows(1..=5000));
         kernel.lock().unwrap().in_datagram = in_datagram;
         let (mut table, log) = table_with_help(&kernel);
-        let (told, result) = delete_matching(&mut table, |_| Verdict::Take);
+        let (told, result) = delete_matching(&mut table, |_| Action::Delete);
         result.unwrap();
         assert_eq!(told, deleted(1..=5000));
         assert_eq!(destroyed(&log).len(), 5000, "each once");
@@ -191,7 +191,7 @@ fn what_waits_too_long_at_the_helper_is_looked_at_again() {
         }
         inner.lock().unwrap().answer(asked)
     });
-    let (told, result) = delete_matching(&mut helped_by(table, slow), |_| Verdict::Take);
+    let (told, result) = delete_matching(&mut helped_by(table, slow), |_| Action::Delete);
     result.unwrap();
     assert_eq!(told, deleted(1..=3000));
     let by_helper = destroyed(&its_log).len();
@@ -213,8 +213,8 @@ fn after_a_break_what_the_helper_did_is_told() {
                 _ => ControlFlow::Break(()),
             }
         };
-        let (query, options) = (Query::of(States::ALL), Options::default());
-        let take = |_: &Connection| Verdict::Take;
+        let (query, options) = (Query::in_states(States::ALL), Options::default());
+        let take = |_: &Connection| Action::Delete;
         table.delete_matching(&query, &options, take, stop).unwrap();
         let count = told.len() as u64;
         assert!((1..3000).contains(&count), "{count}");
@@ -232,8 +232,8 @@ fn after_a_stop_what_was_sent_is_told() {
     kernel.lock().unwrap().in_datagram = 75;
     let (mut table, log) = table_with_help(&kernel);
     let (told, result) = delete_matching(&mut table, |row| match row.cookie.value() {
-        4000 => Verdict::Stop,
-        _ => Verdict::Take,
+        4000 => Action::Stop,
+        _ => Action::Delete,
     });
     result.unwrap();
     assert!((1..4000).contains(&told.len()), "{}", told.len());
@@ -251,7 +251,7 @@ fn nothing_is_destroyed_near_the_place_where_the_walk_has_paused() {
         let newest = row.cookie.value();
         let nearest = destroyed(&log).into_iter().max().unwrap_or_default();
         assert!(nearest == 0 || nearest + 5 * DISTANCE <= newest + 4);
-        Verdict::Take
+        Action::Delete
     });
     result.unwrap();
     assert_eq!(told, deleted(1..=100));
@@ -269,9 +269,9 @@ fn a_row_that_has_grown_old_is_looked_at_again() {
             inner.lock().unwrap().rows[1] = listener;
             std::thread::sleep(rows::FRESH);
         }
-        Verdict::Take
+        Action::Delete
     });
-    assert_eq!(result.unwrap(), Walked::AtOnce);
+    assert_eq!(result.unwrap(), DumpCompleteness::Complete);
     assert_eq!(told[1], (2, Err(ErrorKind::NotFound)));
     assert_eq!(destroyed(&log), [1, 3]);
 }
@@ -343,16 +343,16 @@ fn what_is_not_plain_goes_its_own_way() {
         (7, Ok(Method::SockDiag)),
         (8, Ok(Method::SockDiag)),
     ];
-    let mut foreseen = Told::new();
-    let query = Query::of(States::ALL);
+    let mut foreseen = Fact::new();
+    let query = Query::in_states(States::ALL);
     let options = Options::default();
-    let take = |_: &Connection| Verdict::Take;
+    let take = |_: &Connection| Action::Delete;
     table
         .check_matching(&query, &options, take, teller(&mut foreseen))
         .unwrap();
     assert_eq!(without_rights(foreseen), expected);
     assert_eq!(destroyed(&log), [0], "asked once whether it could");
-    let mut foreseen = Told::new();
+    let mut foreseen = Fact::new();
     table.check_all(listed(&all), &options, teller(&mut foreseen));
     assert_eq!(without_rights(foreseen), expected);
     assert_eq!(numbers_left(&kernel).len(), 8);
@@ -398,7 +398,7 @@ fn one_that_the_walk_shows_twice_is_told_once() {
     twice.insert(20, row(3));
     let kernel = shared(twice);
     let (mut table, _) = table_of(&kernel);
-    let (told, result) = delete_matching(&mut table, |_| Verdict::Take);
+    let (told, result) = delete_matching(&mut table, |_| Action::Delete);
     result.unwrap();
     assert_eq!(told, deleted(1..=30));
 }
@@ -432,9 +432,9 @@ fn a_refused_row_is_told_in_its_turn() {
     let kernel = shared(rows(1..=5));
     let (mut table, _) = table_of(&kernel);
     let (told, result) = delete_matching(&mut table, |row| match row.cookie.value() {
-        3 => Verdict::Refuse(Error::refused(Guard::OwnSession, row.pair)),
-        5 => Verdict::Skip,
-        _ => Verdict::Take,
+        3 => Action::Refuse(Error::refused(Guard::OwnSession, row.pair)),
+        5 => Action::Skip,
+        _ => Action::Delete,
     });
     result.unwrap();
     let mut expected = deleted(1..=4);
@@ -449,8 +449,8 @@ fn after_a_stop_nothing_more_is_deleted() {
     kernel.lock().unwrap().in_datagram = 3;
     let (mut table, _) = table_of(&kernel);
     let (told, result) = delete_matching(&mut table, |row| match row.cookie.value() {
-        60 => Verdict::Stop,
-        _ => Verdict::Take,
+        60 => Action::Stop,
+        _ => Action::Delete,
     });
     result.unwrap();
     let count = told.len() as u64;
@@ -458,7 +458,7 @@ fn after_a_stop_nothing_more_is_deleted() {
     assert_eq!(told, deleted(1..=count));
     assert_eq!(numbers_left(&kernel), (count + 1..=100).collect::<Vec<_>>());
     // The table can be used again.
-    let (told, result) = delete_matching(&mut table, |_| Verdict::Take);
+    let (told, result) = delete_matching(&mut table, |_| Action::Delete);
     result.unwrap();
     assert_eq!(told, deleted(count + 1..=100));
 }
@@ -533,7 +533,7 @@ fn an_error_of_the_walk_comes_after_what_was_taken() {
         }
         answers
     });
-    let (told, result) = delete_matching(&mut table, |_| Verdict::Take);
+    let (told, result) = delete_matching(&mut table, |_| Action::Delete);
     assert_eq!(result.unwrap_err().kind(), ErrorKind::Os);
     assert_eq!(told, deleted(1..=33));
     assert_eq!(numbers_left(&kernel).len(), 7);
@@ -566,12 +566,12 @@ fn with_a_tiny_receive_buffer_each_is_still_told() {
             Diag::new(socket)
         };
         let mut table = TcpTable::of([tiny(), tiny()]);
-        let query = Query::of(States::CONNECTIONS);
+        let query = Query::in_states(States::CONNECTIONS);
         let rows: Result<Vec<_>, _> = table.connections(&query).unwrap().collect();
         let rows = rows.unwrap();
         assert_eq!(rows.len(), crowd.len());
         let (some, _) = rows.split_at(300);
-        let whole = |told: Told| told.into_iter().map(|(_, result)| result);
+        let whole = |told: Fact| told.into_iter().map(|(_, result)| result);
         assert!(
             whole(delete_all(&mut TcpTable::open().unwrap(), some.to_vec())).all(|it| it.is_ok())
         );
@@ -670,8 +670,8 @@ proptest! {
         });
         let told = if walk {
             let (told, result) = delete_matching(&mut table, |row| match row.cookie.value() {
-                1..=30 => Verdict::Take,
-                _ => Verdict::Skip,
+                1..=30 => Action::Delete,
+                _ => Action::Skip,
             });
             result.unwrap();
             told
@@ -809,11 +809,11 @@ fn troubled(
 
 /// Only what a test may have: nothing of this machine is borrowed, nor even looked for.
 fn by_sock_diag() -> Options {
-    Options::default().by(MethodChoice::SockDiag)
+    Options::default().with_method(MethodChoice::SockDiag)
 }
 
 /// The cookies that the kernel has destroyed are those that it no longer has.
-fn assert_truthful(told: &Told, left: &[u64]) -> Result<(), TestCaseError> {
+fn assert_truthful(told: &Fact, left: &[u64]) -> Result<(), TestCaseError> {
     for (number, result) in told {
         match result {
             Ok(Method::SockDiag) | Err(ErrorKind::NotFound) => {
@@ -840,7 +840,7 @@ proptest! {
         let (mut table, _) = table(troubled(&kernel, troubles));
         for _ in 0..4 {
             let mut shown = Vec::new();
-            let whole = table.connections(&Query::of(States::ALL)).and_then(|mut rows| {
+            let whole = table.connections(&Query::in_states(States::ALL)).and_then(|mut rows| {
                 rows.try_for_each(|row| row.map(|row| shown.push(row.cookie.value())))
             });
             let all: Vec<_> = (1..=20).collect();
@@ -856,7 +856,7 @@ proptest! {
     fn of_one_nothing_is_told_that_is_not_so(troubles in prop::collection::vec(troubles(), 24)) {
         let kernel = shared(rows(1..=6));
         let (mut table, log) = table(troubled(&kernel, troubles));
-        let mut told = Told::new();
+        let mut told = Fact::new();
         for number in 1..=5 {
             let name = row(number).pair;
             let result = table.find(&name.into()).and_then(|found| {
@@ -892,18 +892,18 @@ proptest! {
         }
         let ([asker, walker, third], log) = diags(troubled(&kernel, troubles));
         let mut table = helped_by(TcpTable::of([asker, walker]), third);
-        let mut told = Told::new();
+        let mut told = Fact::new();
         let mut taken = Vec::new();
         let options = by_sock_diag();
         if walk {
             let select = |row: &Connection| match row.cookie.value() {
                 number @ 1..=SELECTED => {
                     taken.push(number);
-                    Verdict::Take
+                    Action::Delete
                 }
-                _ => Verdict::Skip,
+                _ => Action::Skip,
             };
-            let query = Query::of(States::ALL);
+            let query = Query::in_states(States::ALL);
             let result = table.delete_matching(&query, &options, select, teller(&mut told));
             if result.is_ok() {
                 prop_assert_eq!(taken.len() as u64, SELECTED);

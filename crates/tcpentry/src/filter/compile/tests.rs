@@ -14,7 +14,7 @@ mod kernel;
 enum Selected {
     Yes,
     No,
-    Unseen,
+    Hidden,
 }
 
 impl From<Truth> for Selected {
@@ -22,7 +22,7 @@ impl From<Truth> for Selected {
         match truth {
             Truth::True => Self::Yes,
             Truth::False | Truth::Unknown => Self::No,
-            Truth::Unseen => Self::Unseen,
+            Truth::Hidden => Self::Hidden,
         }
     }
 }

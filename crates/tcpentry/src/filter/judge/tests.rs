@@ -1,12 +1,12 @@
 use proptest::prelude::*;
 
 use super::super::testing::sockets::{Known, LOCAL_PORTS, Pool, exprs, network, pid, row, sockets};
-use super::Truth::{False, True, Unknown, Unseen};
+use super::Truth::{False, Hidden, True, Unknown};
 use super::*;
 use crate::connection::TcpInfo;
 use crate::endpoint::Interface;
 
-const ALL: [Truth; 4] = [True, False, Unknown, Unseen];
+const ALL: [Truth; 4] = [True, False, Unknown, Hidden];
 
 /// Socket 1 is held by nginx (pid 1), 2 by it and sh (pid 2), 3 by nobody who is seen.
 fn judged(term: Term, connection: &Connection) -> Truth {
@@ -43,11 +43,11 @@ fn all_and_any_of_four_values() {
             assert_eq!(any(one, other), any(other, one));
             // The stronger one of two is found in this order.
             let first = |order: [Truth; 4]| order.into_iter().find(|it| [one, other].contains(it));
-            assert_eq!(Some(all(one, other)), first([False, Unknown, Unseen, True]));
-            assert_eq!(Some(any(one, other)), first([True, Unseen, Unknown, False]));
+            assert_eq!(Some(all(one, other)), first([False, Unknown, Hidden, True]));
+            assert_eq!(Some(any(one, other)), first([True, Hidden, Unknown, False]));
         }
     }
-    assert_eq!(ALL.map(Truth::opposite), [False, True, Unknown, Unseen]);
+    assert_eq!(ALL.map(Truth::opposite), [False, True, Unknown, Hidden]);
 }
 
 #[test]
@@ -73,8 +73,8 @@ fn an_expression_that_can_not_come_true_is_not_unseen() {
     let terms = || vec![Expr::Term(unknown.clone()), Expr::Term(unseen.clone())];
     let not = |expr| Expr::Not(Box::new(expr));
     assert_eq!(judged(Expr::And(terms())), Unknown);
-    assert_eq!(judged(Expr::Or(terms())), Unseen);
-    assert_eq!(judged(not(Expr::And(terms()))), Unseen);
+    assert_eq!(judged(Expr::Or(terms())), Hidden);
+    assert_eq!(judged(not(Expr::And(terms()))), Hidden);
     assert_eq!(judged(not(Expr::Or(terms()))), Unknown);
 }
 
@@ -137,7 +137,7 @@ fn who_holds_it() {
         (1, [True, False, True], [True, False, True]),
         (2, [True, True, True], [True, True, True]),
         // One who is not seen might be the one that is meant.
-        (3, [Unknown; 3], [Unseen, False, Unseen]),
+        (3, [Unknown; 3], [Hidden, False, Hidden]),
         // No process holds it.
         (0, [Unknown; 3], [Unknown; 3]),
     ] {
@@ -149,7 +149,7 @@ fn who_holds_it() {
         assert_eq!(told, by_hidden, "{inode}");
     }
     let connection = row("10.0.0.1:80 10.0.0.2:5000", State::Established, 3);
-    assert_eq!(with(&hidden, true, pid(7), &connection), Unseen);
+    assert_eq!(with(&hidden, true, pid(7), &connection), Hidden);
     assert_eq!(with(&hidden, true, pid(8), &connection), False);
     assert_eq!(judged(pid(2), &established()), False);
     assert_eq!(judged(pid(1), &established()), True);
@@ -192,17 +192,17 @@ fn what_is_not_seen_is_not_ruled_out() {
     // Its holder may have come by it since the look.
     assert_eq!(
         told(&known(vec![(7, "sh")], false), process()),
-        [False, Unseen]
+        [False, Hidden]
     );
     assert_eq!(
         told(&known(vec![(7, "sh")], false), pid(8)),
-        [False, Unseen]
+        [False, Hidden]
     );
     // Not even the name is shown, nor the process at all.
-    assert_eq!(told(&known(vec![(7, "")], false), process()), [Unseen; 2]);
-    assert_eq!(told(&known(vec![(7, "")], false), pid(8)), [False, Unseen]);
-    assert_eq!(told(&known(vec![], true), process()), [Unseen; 2]);
-    assert_eq!(told(&known(vec![], true), pid(8)), [Unseen; 2]);
+    assert_eq!(told(&known(vec![(7, "")], false), process()), [Hidden; 2]);
+    assert_eq!(told(&known(vec![(7, "")], false), pid(8)), [False, Hidden]);
+    assert_eq!(told(&known(vec![], true), process()), [Hidden; 2]);
+    assert_eq!(told(&known(vec![], true), pid(8)), [Hidden; 2]);
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn what_the_kernel_may_keep_to_itself() {
     };
     let mut connection = established();
     assert_eq!(judged(mark(), &connection), Unknown);
-    assert_eq!(with(&Known::default(), false, mark(), &connection), Unseen);
+    assert_eq!(with(&Known::default(), false, mark(), &connection), Hidden);
     connection.mark = Some(3);
     assert_eq!(judged(mark(), &connection), True);
     let cgroup = |id| Term::Cgroup {
@@ -227,7 +227,7 @@ fn what_the_kernel_may_keep_to_itself() {
     for (id, units, containers) in [
         (1, [True, True, False], [False; 3]),
         (2, [False; 3], [False, True, False]),
-        (3, [Unseen; 3], [Unseen; 3]),
+        (3, [Hidden; 3], [Hidden; 3]),
         (4, [Unknown; 3], [Unknown; 3]),
     ] {
         connection.cgroup = Some(id);

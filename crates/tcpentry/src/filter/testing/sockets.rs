@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::super::expr::{Comparison, End, Expr, Pattern, Term};
-use super::super::judge::{Facts, Holder, Told};
+use super::super::judge::{Fact, Facts, Holder};
 use super::super::local_ports::LocalPorts;
 use super::super::network::Network;
 use crate::connection::{Connection, Inode, TcpInfo};
@@ -350,12 +350,12 @@ impl Facts for Known {
         self.withheld
     }
 
-    fn cgroup(&self, connection: &Connection) -> Told<&str> {
+    fn cgroup(&self, connection: &Connection) -> Fact<&str> {
         match connection.cgroup {
-            Some(1) => Told::Is("/system.slice/nginx.service"),
-            Some(2) => Told::Is("/lxc.payload.web-1"),
-            Some(3) => Told::Unseen,
-            _ => Told::Unknown,
+            Some(1) => Fact::Known("/system.slice/nginx.service"),
+            Some(2) => Fact::Known("/lxc.payload.web-1"),
+            Some(3) => Fact::Hidden,
+            _ => Fact::Absent,
         }
     }
 }
