@@ -5,12 +5,13 @@ use std::fmt;
 use rustix::io::Errno;
 
 use crate::asker::Lookup;
-use crate::borrow::{self, Disconnected};
+use crate::borrow;
 use crate::connection::Connection;
 use crate::endpoint::{Endpoint, Pair};
 use crate::error::{Error, ErrorKind, Guard, Operation};
 use crate::explain::Why;
 use crate::holders::HolderSource;
+use crate::lender::{Disconnected, Lender};
 use crate::state::State;
 use crate::table::{Target, TcpTable};
 
@@ -176,6 +177,7 @@ struct Deleter<'t> {
     options: &'t Options,
     mode: Mode,
     holders: HolderSource,
+    lender: Lender,
     /// What a rehearsal has learnt about all connections: asked once in a run.
     has_destroy: Option<Result<(), Errno>>,
     has_right: Option<Result<(), Errno>>,
@@ -188,6 +190,7 @@ impl<'t> Deleter<'t> {
             options,
             mode,
             holders,
+            lender: Lender::default(),
             has_destroy: None,
             has_right: None,
         }
@@ -361,7 +364,19 @@ impl<'t> Deleter<'t> {
     }
 
     fn by_borrowing(&mut self, connection: &Connection, why: Why) -> Result<Method, Error> {
-        let borrowed = match borrow::borrow(connection, &mut self.holders) {
+        let mut lender = std::mem::take(&mut self.lender);
+        let result = self.borrow_from(&mut lender, connection, why);
+        self.lender = lender;
+        result
+    }
+
+    fn borrow_from(
+        &mut self,
+        lender: &mut Lender,
+        connection: &Connection,
+        why: Why,
+    ) -> Result<Method, Error> {
+        let borrowed = match borrow::borrow(connection, &mut self.holders, lender) {
             Ok(borrowed) => borrowed,
             // What has ended meanwhile is held by nobody, and nobody is to blame for it.
             Err(_) if self.still_there(connection)?.is_none() => {

@@ -43,6 +43,12 @@ impl Why {
         {
             return Error::os(Operation::Delete, doing, *errno);
         }
+        if let (Failure::Stuck { holder }, false) = (failure, matches!(self, Self::NotPermitted)) {
+            // No right would change it.
+            let cause = stuck(*holder);
+            return Error::new(Operation::Delete, ErrorKind::AccessDenied, cause)
+                .with_hint(END_THE_STUCK);
+        }
         let (reason, way_out) = explain(connection, failure, self);
         let cause = match self.cause() {
             Some(first) => format!("{first}, and {reason}"),
@@ -70,6 +76,9 @@ impl Why {
                 "it is an MPTCP connection, and this kernel does not disconnect those",
             )
             .with_hint("end the process that holds it; or run it on another kernel"),
+            (Errno::TIMEDOUT, _) => error.with_hint(
+                "the process that holds it keeps it locked; a child process waits for it, and may still end the connection",
+            ),
             (Errno::BUSY, _) => {
                 let way_out = match self {
                     Self::NotPermitted => "run it as root (sudo), which needs no borrowing",
@@ -165,7 +174,7 @@ impl Why {
 /// Whether somebody with more rights could borrow it.
 fn is_a_matter_of_rights(connection: &Connection, failure: &Failure) -> bool {
     match failure {
-        Failure::Refused { .. } => true,
+        Failure::Refused { .. } | Failure::Stuck { .. } => true,
         Failure::NotFound { hidden } => !hidden.is_empty() || is_invisible(connection),
         Failure::NoDescriptor | Failure::Unavailable | Failure::Os { .. } => false,
     }
@@ -190,6 +199,7 @@ fn explain(connection: &Connection, failure: &Failure, why: Why) -> (String, Str
             format!("{} may not be borrowed from", describe(*holder)),
             why.allowed_to_borrow(PtraceScope::read()).to_owned(),
         ),
+        Failure::Stuck { holder } => (stuck(*holder), right.to_owned()),
         Failure::Unavailable => (
             "there is no pidfd_getfd here (Linux 5.6; or a seccomp filter forbids it)".to_owned(),
             right.to_owned(),
@@ -242,6 +252,15 @@ fn explain_not_found(connection: &Connection, hidden: &[Process], why: Why) -> (
     )
 }
 
+/// What a holder has done whom a child was abandoned for.
+fn stuck(holder: Process) -> String {
+    format!(
+        "{} did not let go what was borrowed from it: closing that waited for a file system that does not answer, \
+         or for a lock on the socket; a child process waits there and was abandoned",
+        describe(holder)
+    )
+}
+
 fn describe(process: Process) -> String {
     let name = process.name().unwrap_or_default();
     format!("pid {} ({})", process.pid(), escape_for_terminal(&name))
@@ -253,6 +272,8 @@ const SUDO_TO_BORROW: &str =
     "run it as root with all its rights (sudo), or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH";
 const OTHER_CREDENTIALS: &str = "its owner runs with other user or group ids or more capabilities than you, \
      or is not dumpable; run it as root (sudo)";
+const END_THE_STUCK: &str =
+    "end that process and what serves its files (FUSE), which also ends the child process";
 /// How many processes a message names.
 const NAMED: usize = 4;
 

@@ -14,7 +14,6 @@ use rustix::buffer::spare_capacity;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, readlinkat_raw};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::path::{Arg, DecInt};
-use rustix::process::Pid;
 
 use crate::connection::Inode;
 use crate::directory::{ROOM, each_entry, open_directory};
@@ -119,10 +118,6 @@ impl Process {
     /// A process that may not be looked at.
     pub(crate) const fn hidden(pid: NonZeroI32) -> Self {
         Self { pid, start: HIDDEN }
-    }
-
-    pub(crate) fn to_rustix(self) -> Pid {
-        Pid::from_raw(self.pid()).expect("a pid is positive")
     }
 
     /// Its name, as bytes: any user may give his process any name. [`escape`](crate::escape) it

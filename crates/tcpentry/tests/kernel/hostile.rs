@@ -1,0 +1,85 @@
+//! Processes that want to keep who looks at them, or borrows from them.
+
+use std::time::{Duration, Instant};
+
+use tcpentry::{ErrorKind, MethodChoice, Options, Outcome, Pair, TcpTable};
+use tcpentry_testkit::fuse::Fuse;
+use tcpentry_testkit::hostile::Hostile;
+use tcpentry_testkit::{isolated, skip, tcp};
+
+use crate::util::{pair_of, table};
+
+/// A holder whose descriptor can't be closed is told within this time.
+const DEADLINE: Duration = Duration::from_secs(15);
+
+/// The states of the child processes of this one that are called as the library calls its own.
+fn children() -> Vec<(String, char)> {
+    let own = std::process::id().to_string();
+    let processes = std::fs::read_dir("/proc").unwrap();
+    let stats = processes
+        .filter_map(|entry| std::fs::read_to_string(entry.unwrap().path().join("stat")).ok());
+    stats
+        .filter_map(|stat| {
+            let (before, behind) = stat.rsplit_once(") ")?;
+            let (pid, name) = before.split_once(" (")?;
+            let mut fields = behind.split(' ');
+            let state = fields.next()?.chars().next()?;
+            let is_ours = name == "tcpentry-helper" && fields.next() == Some(&own);
+            is_ours.then(|| (pid.to_owned(), state))
+        })
+        .collect()
+}
+
+fn is_denied_in_time(table: &mut TcpTable, pair: Pair) {
+    let options = Options::default().with_method(MethodChoice::Borrow);
+    let found = table.find(&pair.into()).unwrap();
+    let before = children();
+    let start = Instant::now();
+    // Which of its two files it is at the moment is a matter of chance.
+    let error = loop {
+        match table.check(&found, &options) {
+            Ok(_) => assert!(start.elapsed() < 2 * DEADLINE, "it was never met flipping"),
+            // It was never seen as the socket.
+            Err(error) if error.kind() == ErrorKind::NotSupported => {}
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.outcome(), Outcome::Denied, "{error}");
+    assert!(error.cause().contains("did not let go"), "{error}");
+    assert!(start.elapsed() < DEADLINE, "{:?}", start.elapsed());
+    let stuck: Vec<_> = children();
+    let stuck: Vec<_> = stuck.iter().filter(|it| !before.contains(it)).collect();
+    assert!(stuck.iter().any(|(_, state)| *state == 'D'), "{stuck:?}");
+}
+
+#[test]
+fn a_holder_that_swaps_its_socket_for_a_file_that_is_not_closed_keeps_nobody() {
+    isolated(|| {
+        let fuse = match Fuse::mounted() {
+            Ok(fuse) => fuse,
+            Err(error) => skip!("no FUSE file system can be mounted here: {error}"),
+        };
+        let ends = tcp::connected();
+        let pair = pair_of(&ends.server);
+        let hostile = Hostile::flipping(&ends.server, fuse);
+        drop(ends.server);
+        let mut table = table();
+        is_denied_in_time(&mut table, pair);
+        // Others are deleted in the same run.
+        let other = tcp::connected();
+        let both: Vec<_> = [pair, pair_of(&other.server)]
+            .iter()
+            .map(|pair| table.find(&(*pair).into()).unwrap())
+            .collect();
+        let mut outcomes = Vec::new();
+        let options = Options::default().with_method(MethodChoice::Borrow);
+        let start = Instant::now();
+        table.delete_all(both, &options, |_, result| {
+            outcomes.push(result.is_ok());
+            std::ops::ControlFlow::Continue(())
+        });
+        assert!(start.elapsed() < DEADLINE);
+        assert!(outcomes.len() == 2 && outcomes[1], "{outcomes:?}");
+        drop(hostile);
+    });
+}
