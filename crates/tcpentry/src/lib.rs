@@ -57,6 +57,7 @@
 //! - It keeps no thread and no process: only to enter another network namespace it starts one, for as long as
 //!   that takes. It runs no other program and writes no file.
 
+mod arguments;
 mod asker;
 #[cfg(feature = "bench-internals")]
 #[doc(hidden)]

@@ -23,6 +23,9 @@ pub struct Owner {
     /// Its name, as [`Process::name`] gives it; empty where even that is hidden (`hidepid=1`).
     /// [`escape`](crate::escape) it before a terminal sees it.
     pub name: Vec<u8>,
+    /// The path of its executable (`/proc/PID/exe`), also of one that was removed since; `None` where the caller may not
+    /// look at it.
+    pub executable: Option<Vec<u8>>,
     /// Its real user.
     pub uid: Option<u32>,
     /// Its cgroup, where that was asked for ([`OwnerSearch::with_cgroups`]): the path in version 2;
@@ -152,7 +155,7 @@ impl<'a> OwnerSearch<'a> {
     /// Only processes whose pid and name are accepted: the descriptors of others are not read.
     ///
     /// The hidden are told by the same measure, since names are visible to all; one whose name is
-    /// hidden too (`hidepid=1`) is always told.
+    /// hidden too (`hidepid=1`), or is cut off after 15 bytes, is always told.
     pub fn of_processes(self, accepts: &'a Accepts<'a>) -> Self {
         Self {
             accepts: Some(accepts),
@@ -314,6 +317,7 @@ impl<'a> Walk<'a> {
                 self.owners.hidden.push(Owner {
                     process,
                     name: Vec::new(),
+                    executable: None,
                     uid: None,
                     cgroup: None,
                 });
@@ -321,7 +325,8 @@ impl<'a> Walk<'a> {
             }
         };
         if let Some(accepts) = self.search.accepts {
-            if !accepts(opened.pid(), &opened.name(&mut self.room)?) {
+            let name = opened.name(&mut self.room)?;
+            if !accepts(opened.pid(), &name) && !opened.is_name_cut(&name, &mut self.room) {
                 return Ok(ControlFlow::Continue(()));
             }
         }
@@ -372,6 +377,7 @@ impl<'a> Walk<'a> {
         Ok(Owner {
             process: opened.stat(room)?.process,
             name: opened.name(room)?,
+            executable: opened.executable(room).ok().map(<[u8]>::to_vec),
             uid: opened.uid(room),
             cgroup: if self.search.cgroups {
                 opened.cgroups(room).and_then(cgroup::of_process)
@@ -500,6 +506,7 @@ mod tests {
         Owner {
             process: Process::hidden(NonZeroI32::new(pid).unwrap()),
             name: Vec::new(),
+            executable: None,
             uid: None,
             cgroup: None,
         }

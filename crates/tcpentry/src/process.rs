@@ -15,6 +15,7 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, readlinkat_raw};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::path::{Arg, DecInt};
 
+use crate::arguments;
 use crate::connection::Inode;
 use crate::directory::{ROOM, each_entry, open_directory};
 
@@ -123,19 +124,24 @@ impl Process {
     /// Its name, as bytes: any user may give his process any name. [`escape`](crate::escape) it
     /// before a terminal sees it.
     ///
-    /// The kernel keeps 15 bytes (`/proc/PID/comm`). Where a name has as many and the base name of
-    /// the first argument begins with them, it is that longer one, as for `killall`.
+    /// The kernel keeps 15 bytes (`/proc/PID/comm`). Where a name has as many and the name of the executable
+    /// (`/proc/PID/exe`) begins with them, it is that longer one; who may not look at the executable gets the 15.
+    ///
+    /// The arguments are not asked: the kernel reads them with the process's own lock (`mmap_lock`), and a process can
+    /// keep that for as long as it likes.
     pub fn name(self) -> Option<Vec<u8>> {
         self.open().ok()?.name(&mut Vec::new()).ok()
     }
 
     /// Its arguments, as bytes (`/proc/PID/cmdline`), the first 64 KiB of them: whatever the process has put there.
     /// [`escape`](crate::escape) them before a terminal sees them. Empty for a thread of the kernel.
+    ///
+    /// `None` also where the process keeps the kernel from reading them for a second: see [`name`](Self::name). A child
+    /// process reads them, so that this one can't be kept.
     pub fn arguments(self) -> Option<Vec<Vec<u8>>> {
-        let mut room = Vec::new();
         let opened = self.open().ok()?;
-        let text = opened.read(c"cmdline", &mut room).ok()?;
-        let text = text.strip_suffix(b"\0").unwrap_or(text);
+        let text = arguments::read(opened.directory.as_fd())?;
+        let text = text.strip_suffix(b"\0").unwrap_or(&text);
         let all = text.split(|byte| *byte == 0).map(<[u8]>::to_vec);
         Some(if text.is_empty() {
             Vec::new()
@@ -290,11 +296,25 @@ impl Opened {
         if name.len() != LONGEST_COMM {
             return Ok(name);
         }
-        let arguments = self.read(c"cmdline", room).unwrap_or_default();
-        Ok(match whole_name(&name, arguments) {
-            Some(whole) => whole.to_vec(),
-            None => name,
-        })
+        let whole = self.executable(room).ok();
+        let whole = whole.and_then(|path| whole_name(&name, path).map(<[u8]>::to_vec));
+        Ok(whole.unwrap_or(name))
+    }
+
+    /// Whether its name may be the beginning of a longer one that the caller may not see.
+    pub(crate) fn is_name_cut(&self, name: &[u8], room: &mut Vec<u8>) -> bool {
+        name.len() == LONGEST_COMM
+            && matches!(self.executable(room), Err(Errno::ACCESS | Errno::PERM))
+    }
+
+    /// The path of its executable, as `/proc/PID/exe` tells it.
+    ///
+    /// Neither this nor what else is read to judge a process takes its `mmap_lock`, unlike `cmdline` and `environ`.
+    pub(crate) fn executable<'a>(&self, room: &'a mut Vec<u8>) -> Result<&'a [u8], Errno> {
+        room.clear();
+        room.reserve(LONGEST_PATH);
+        retry_on_intr(|| readlinkat_raw(&self.directory, c"exe", spare_capacity(room)))?;
+        Ok(room.strip_suffix(DELETED).unwrap_or(room))
     }
 
     /// The real user.
@@ -471,17 +491,20 @@ pub(crate) fn flags_and_start(stat: &[u8]) -> Option<(u32, u64)> {
     Some((flags, start))
 }
 
-/// The name that the kernel has cut off, from the arguments.
-pub(crate) fn whole_name<'a>(name: &[u8], arguments: &'a [u8]) -> Option<&'a [u8]> {
-    let first = arguments.split(|&byte| byte == 0).next()?;
-    let base = first.rsplit(|&byte| byte == b'/').next()?;
+/// The name that the kernel has cut off, from the path of the executable.
+pub(crate) fn whole_name<'a>(name: &[u8], executable: &'a [u8]) -> Option<&'a [u8]> {
+    let base = executable.rsplit(|&byte| byte == b'/').next()?;
     (base.starts_with(name) && base.len() <= LONGEST_FILE_NAME).then_some(base)
 }
 
 /// The start of a process that may not be looked at.
 const HIDDEN: u64 = 0;
 /// `TASK_COMM_LEN` without the final zero.
-const LONGEST_COMM: usize = 15;
+pub(crate) const LONGEST_COMM: usize = 15;
+/// `PATH_MAX`
+const LONGEST_PATH: usize = 4096;
+/// What the kernel says behind the path of a file that was removed or replaced.
+const DELETED: &[u8] = b" (deleted)";
 /// `NAME_MAX`
 const LONGEST_FILE_NAME: usize = 255;
 /// `socket:[4294967295]` is 19 bytes; whatever is longer is no socket.
@@ -576,18 +599,11 @@ mod tests {
 
     #[test]
     fn a_name_that_was_cut_off_is_completed() {
-        let whole = |arguments: &'static [u8]| whole_name(b"systemd-resolve", arguments);
-        assert_eq!(
-            whole(b"/usr/lib/systemd/systemd-resolved\0--x\0"),
-            Some(&b"systemd-resolved"[..])
-        );
-        assert_eq!(whole(b"systemd-resolve"), Some(&b"systemd-resolve"[..]));
-        for other in [
-            &b""[..],
-            b"\0",
-            b"python3\0/usr/lib/systemd/systemd-resolved",
-            b"/systemd-resolved/",
-        ] {
+        let whole = |path: &'static [u8]| whole_name(b"systemd-resolve", path);
+        let path = b"/usr/lib/systemd/systemd-resolved";
+        assert_eq!(whole(path), Some(&b"systemd-resolved"[..]));
+        assert_eq!(whole(b"/systemd-resolve"), Some(&b"systemd-resolve"[..]));
+        for other in [&b""[..], b"/usr/bin/python3", b"/systemd-resolved/"] {
             assert_eq!(whole(other), None);
         }
         let title = [&b"systemd-resolve"[..], &[b'x'; 300]].concat();

@@ -32,7 +32,7 @@ use super::local_ports::LocalPorts;
 use crate::connection::{Connection, Inode};
 use crate::container::{Container, Unit};
 use crate::endpoint::Endpoint;
-use crate::process::Process;
+use crate::process::{LONGEST_COMM, Process};
 use crate::state::State;
 
 /// What is said of a socket.
@@ -78,6 +78,8 @@ pub(crate) trait Facts {
 pub(crate) struct Holder<'k> {
     pub(crate) process: Process,
     pub(crate) name: &'k [u8],
+    /// The path of its executable, where the caller may see that.
+    pub(crate) executable: Option<&'k [u8]>,
 }
 
 /// What is known of something.
@@ -158,8 +160,20 @@ impl<K: Facts> Judge<'_, K> {
                 self.held(connection, positive, is_meant, is_meant)
             }
             Term::Process(pattern) => {
-                let is_meant = |holder: Holder<'_>| pattern.matches(holder.name);
-                let may_be_meant = |hidden: Holder<'_>| hidden.name.is_empty() || is_meant(hidden);
+                // A process can call itself by a path, but not choose that of its executable.
+                let is_meant = |holder: Holder<'_>| {
+                    if pattern.is_of_executable() {
+                        let path = holder.executable;
+                        path.is_some_and(|path| pattern.matches_executable(path))
+                    } else {
+                        pattern.matches(holder.name)
+                    }
+                };
+                let may_be_meant = |hidden: Holder<'_>| {
+                    hidden.name.is_empty()
+                        || is_meant(hidden)
+                        || pattern.may_match_unseen(hidden.name)
+                };
                 self.held(connection, positive, is_meant, may_be_meant)
             }
             Term::User { .. } if !self.users && connection.inode.is_some() => Truth::Hidden,
@@ -325,6 +339,37 @@ impl Comparison {
 }
 
 impl Pattern {
+    /// Whether it is a path, or a name that is longer than the kernel keeps: those are compared with the executable.
+    pub(super) fn is_of_executable(&self) -> bool {
+        self.0.contains('/') || (self.0.len() > LONGEST_COMM && !self.0.contains('*'))
+    }
+
+    /// Whether it means the executable of this path.
+    fn matches_executable(&self, path: &[u8]) -> bool {
+        let name = path.rsplit(|&byte| byte == b'/').next();
+        let compared = if self.0.contains('/') {
+            Some(path)
+        } else {
+            name
+        };
+        compared.is_some_and(|compared| self.matches(compared))
+    }
+
+    /// Whether it may mean a process whose executable the caller may not see, of this name in the kernel.
+    fn may_match_unseen(&self, name: &[u8]) -> bool {
+        let base = self.0.rsplit('/').next().unwrap_or_default();
+        if name.len() < LONGEST_COMM {
+            return self.0.contains('/') && Self(base.to_owned()).matches(name);
+        }
+        // It may be the beginning of a longer one.
+        match base.split_once('*') {
+            Some((fixed, _)) => {
+                name.starts_with(fixed.as_bytes()) || fixed.as_bytes().starts_with(name)
+            }
+            None => base.as_bytes().starts_with(name),
+        }
+    }
+
     /// Takes each piece between two `*` where it comes first: no name makes it try twice.
     pub(super) fn matches(&self, name: &[u8]) -> bool {
         let Some((beginning, rest)) = self.0.split_once('*') else {

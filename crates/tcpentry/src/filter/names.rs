@@ -30,6 +30,11 @@ pub trait Names {
     /// The process that has this pid now.
     fn process(&self, pid: i32) -> Option<Process>;
 
+    /// The path under which the kernel knows an executable: without links. `None` where there is none.
+    fn executable(&self, _path: &str) -> Option<String> {
+        None
+    }
+
     /// The id of a cgroup (version 2): the inode of its directory.
     fn cgroup(&self, path: &str) -> io::Result<u64>;
 }
@@ -97,6 +102,14 @@ impl Names for SystemNames<'_> {
     /// Nobody where `/proc` can't be read: who asks for the holders of sockets then gets that error.
     fn process(&self, pid: i32) -> Option<Process> {
         Process::find(pid).ok().flatten()
+    }
+
+    fn executable(&self, path: &str) -> Option<String> {
+        std::fs::canonicalize(path)
+            .ok()?
+            .into_os_string()
+            .into_string()
+            .ok()
     }
 
     /// See [`Cgroups::id`].

@@ -382,7 +382,11 @@ impl<'t> Parser<'t> {
 
     fn process(&mut self) -> Result<Term, FilterError> {
         let name = self.name("the name of a process")?;
-        Ok(Term::Process(Pattern(name.text.to_owned())))
+        let path = Some(name.text).filter(|text| text.starts_with('/'));
+        // One that is not there may have been removed while it runs.
+        let executable = path.and_then(|path| self.names.executable(path));
+        let pattern = executable.unwrap_or_else(|| name.text.to_owned());
+        Ok(Term::Process(Pattern(pattern)))
     }
 
     fn user(&mut self) -> Result<Term, FilterError> {

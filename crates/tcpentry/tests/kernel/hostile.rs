@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use tcpentry::{ErrorKind, MethodChoice, Options, Outcome, Pair, TcpTable};
+use tcpentry::{ErrorKind, MethodChoice, Options, Outcome, Owners, Pair, Process, TcpTable};
 use tcpentry_testkit::fuse::Fuse;
 use tcpentry_testkit::hostile::Hostile;
-use tcpentry_testkit::{isolated, skip, tcp};
+use tcpentry_testkit::{isolated, skip, tcp, until};
 
 use crate::util::{pair_of, table};
 
@@ -81,5 +81,44 @@ fn a_holder_that_swaps_its_socket_for_a_file_that_is_not_closed_keeps_nobody() {
         assert!(start.elapsed() < DEADLINE);
         assert!(outcomes.len() == 2 && outcomes[1], "{outcomes:?}");
         drop(hostile);
+    });
+}
+
+#[test]
+fn a_process_that_locks_its_memory_keeps_nobody_who_looks_at_it() {
+    isolated(|| {
+        let fuse = match Fuse::mounted() {
+            Ok(fuse) => fuse,
+            Err(error) => skip!("no FUSE file system can be mounted here: {error}"),
+        };
+        let ends = tcp::connected();
+        let hostile = Hostile::with_locked_memory(&ends.server, fuse);
+        let stat = || std::fs::read_to_string(format!("/proc/{}/stat", hostile.pid())).unwrap();
+        until("it waits", || stat().contains("(fifteen-bytes-x) D"));
+        let start = Instant::now();
+        let owners = Owners::search().with_cgroups().run().unwrap();
+        let inode = rustix::fs::fstat(&ends.server).unwrap().st_ino;
+        let inode = tcpentry::Inode::new(u32::try_from(inode).unwrap()).unwrap();
+        let names = owners.of(inode).map(|owner| owner.name.clone());
+        assert!(
+            names
+                .collect::<Vec<_>>()
+                .contains(&b"fifteen-bytes-x".to_vec())
+        );
+        let found = Process::of_names(&[b"fifteen-bytes-x"]).unwrap();
+        let [process] = found[..] else {
+            panic!("{found:?}")
+        };
+        assert_eq!(process.pid(), hostile.pid());
+        assert!(process.uid().is_some() && process.parent().is_some());
+        assert!(start.elapsed() < Duration::from_secs(1), "nothing waits");
+        // The lock is really held.
+        assert_eq!(process.arguments(), None);
+        let waited = start.elapsed();
+        assert!(
+            waited > Duration::from_secs(1) && waited < DEADLINE,
+            "{waited:?}"
+        );
+        assert!(stat().contains("(fifteen-bytes-x) D"), "{}", stat());
     });
 }

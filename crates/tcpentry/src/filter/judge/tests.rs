@@ -379,3 +379,39 @@ proptest! {
         prop_assert_eq!(one == False, other == True);
     }
 }
+
+#[test]
+fn a_long_name_or_a_path_is_that_of_the_executable() {
+    let pattern = |text: &str| Pattern(text.to_owned());
+    let path = &b"/usr/lib/systemd/systemd-resolved"[..];
+    for (text, is_meant) in [
+        ("systemd-resolved", true),
+        ("systemd-resolver", false),
+        ("/usr/lib/systemd/systemd-resolved", true),
+        ("/usr/lib/*/systemd-resolved", true),
+        ("/lib/systemd/systemd-resolved", false),
+        ("*/systemd-resolved", true),
+        ("systemd/systemd-resolved", false),
+    ] {
+        assert!(pattern(text).is_of_executable(), "{text}");
+        assert_eq!(pattern(text).matches_executable(path), is_meant, "{text}");
+    }
+    for text in ["systemd-resolve", "systemd-resolv*", "*", ""] {
+        assert!(!pattern(text).is_of_executable(), "{text}");
+    }
+    // Of one that hides, the kernel tells fifteen bytes.
+    for (text, name, may_be_meant) in [
+        ("systemd-resolved", "systemd-resolve", true),
+        ("/opt/systemd-resolved", "systemd-resolve", true),
+        ("systemd-*d", "systemd-resolve", true),
+        ("systemd-timesyncd", "systemd-resolve", false),
+        ("system*", "systemd-resolve", true),
+        ("nginx*", "systemd-resolve", false),
+        ("/usr/sbin/nginx", "nginx", true),
+        ("/usr/sbin/nginx", "nginy", false),
+        ("a-very-long-name-indeed", "a-very-long", false),
+    ] {
+        let told = pattern(text).may_match_unseen(name.as_bytes());
+        assert_eq!(told, may_be_meant, "{text} {name}");
+    }
+}
