@@ -53,20 +53,16 @@ impl NetlinkSocket {
         // From here on the kernel refuses what others send to our port. In a rootless container its root could fill the
         // receive buffer otherwise, and the kernel's answers would get lost (ENOBUFS).
         retry_on_intr(|| rustix::net::connect(&socket, &kernel))?;
-        discard_queued(&socket)?;
+        discard_queued(&socket);
         Ok(socket)
     }
 }
 
 /// Discards what others have sent between bind and connect, with the error of a buffer that it has filled.
-fn discard_queued(socket: &OwnedFd) -> Result<(), Errno> {
-    loop {
-        match rustix::net::recv(socket, &mut [0; 1], RecvFlags::DONTWAIT) {
-            Ok(_) | Err(Errno::INTR | Errno::NOBUFS) => {}
-            Err(Errno::AGAIN) => return Ok(()),
-            Err(errno) => return Err(errno),
-        }
-    }
+fn discard_queued(socket: &OwnedFd) {
+    let next = || rustix::net::recv(socket, &mut [0; 1], RecvFlags::DONTWAIT);
+    // Any other error comes again where it matters.
+    while matches!(next(), Ok(_) | Err(Errno::INTR | Errno::NOBUFS)) {}
 }
 
 impl From<OwnedFd> for NetlinkSocket {
