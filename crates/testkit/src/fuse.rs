@@ -1,7 +1,7 @@
 //! A FUSE file system that answers only whom it likes: what an ordinary user can have.
 //!
-//! It has one file. What asks it to write is never answered, and to flush (at a `close`) only the processes that have
-//! opened the file are.
+//! It has one file. What asks it to write, or to read from the middle on, is never answered; to flush (at a `close`)
+//! only the processes that have opened the file are.
 
 use std::fs::File;
 use std::io;
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
@@ -17,6 +18,7 @@ use rustix::io::Errno;
 use rustix::mount::{MountFlags, mount};
 
 use crate::stage;
+use crate::wait::at_least;
 
 /// The file system, mounted for this thread and what it starts; its server is a thread. Dropped, whoever waits for an
 /// answer gets an error.
@@ -68,7 +70,9 @@ impl Drop for Fuse {
     }
 }
 
-/// Answers until it is told to stop. The end of `device` is that of the file system.
+/// Answers until it is told to stop, or for so long that a test has failed. The end of `device` is that of the file system.
+///
+/// Were the whole process to wait for it, nobody could end either: threads share their descriptors.
 fn serve(device: &OwnedFd, stop: &AtomicBool) {
     let device = File::from(device.try_clone().expect("dup"));
     let mut openers = Vec::new();
@@ -77,7 +81,8 @@ fn serve(device: &OwnedFd, stop: &AtomicBool) {
         tv_sec: 0,
         tv_nsec: 20_000_000,
     };
-    while !stop.load(Ordering::Relaxed) {
+    let start = Instant::now();
+    while !stop.load(Ordering::Relaxed) && start.elapsed() < at_least(LIFE) {
         let mut polled = [PollFd::from_borrowed_fd(device.as_fd(), PollFlags::IN)];
         if poll(&mut polled, Some(&pause)) == Ok(0) {
             continue;
@@ -168,6 +173,10 @@ fn answer(request: &Request<'_>, openers: &mut Vec<u32>) -> Option<Result<Vec<u8
         }
         // READ
         15 => {
+            let offset = request.body[8..16].try_into().expect("eight");
+            if u64::from_ne_bytes(offset) >= SILENT {
+                return None;
+            }
             let size = request.body[16..20].try_into().expect("four");
             Ok(vec![0; u32::from_ne_bytes(size) as usize])
         }
@@ -198,7 +207,11 @@ fn numbers(numbers: &[u32]) -> Vec<u8> {
         .collect()
 }
 
+/// Less than a test may take.
+const LIFE: Duration = Duration::from_secs(40);
 const INIT: u32 = 26;
+/// From here on nothing is read.
+const SILENT: u64 = 1 << 19;
 /// The node of the file; that of the root is 1.
 const FILE: u64 = 2;
 /// Seconds for which an answer holds.

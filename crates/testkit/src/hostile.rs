@@ -32,6 +32,11 @@ impl Hostile {
         Self::start(socket, fuse, Attack::LockMemory)
     }
 
+    /// A process that waits in `send` while it holds the lock of its socket. The caller closes its own copy.
+    pub fn with_locked_socket(socket: impl AsFd, fuse: Fuse) -> Self {
+        Self::start(socket, fuse, Attack::LockSocket)
+    }
+
     fn start(socket: impl AsFd, fuse: Fuse, attack: Attack) -> Self {
         let (ready, tell): (OwnedFd, OwnedFd) =
             rustix::pipe::pipe_with(PipeFlags::CLOEXEC).expect("pipe");

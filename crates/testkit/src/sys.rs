@@ -263,6 +263,8 @@ pub(crate) enum Attack {
     Flip,
     /// It waits while it holds its `mmap_lock`.
     LockMemory,
+    /// It waits while it holds the lock of its socket.
+    LockSocket,
 }
 
 /// Forks a process that holds the socket and a file, and attacks until it is killed. A byte comes from `ready` when it is
@@ -305,7 +307,18 @@ fn attack(socket: i32, ready: i32, path: &CStr, attack: Attack) -> ! {
             Attack::Flip => {
                 good &= libc::dup2(ROOM, 3) == 3 && tell();
                 while good {
-                    good &= libc::dup2(ROOM + 1, 3) == 3 && libc::dup2(ROOM, 3) == 3;
+                    good &= libc::dup2(ROOM + 1, 3) == 3;
+                    // It is the socket for as long as the file's close takes.
+                    libc::usleep(100);
+                    good &= libc::dup2(ROOM, 3) == 3;
+                }
+            }
+            Attack::LockSocket => {
+                let (access, nowhere) = (libc::PROT_READ, std::ptr::null_mut());
+                let memory = libc::mmap(nowhere, 4096, access, libc::MAP_SHARED, file, 1 << 19);
+                if good && memory != libc::MAP_FAILED && tell() {
+                    // What is sent has to be read first, with the lock held: nobody answers.
+                    libc::send(ROOM, memory, 4096, 0);
                 }
             }
             Attack::LockMemory => {

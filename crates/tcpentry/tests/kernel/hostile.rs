@@ -30,15 +30,16 @@ fn children() -> Vec<(String, char)> {
         .collect()
 }
 
-fn is_denied_in_time(table: &mut TcpTable, pair: Pair) {
-    let options = Options::default().with_method(MethodChoice::Borrow);
+fn is_denied_in_time(table: &mut TcpTable, pair: Pair, options: &Options) {
     let found = table.find(&pair.into()).unwrap();
     let before = children();
-    let start = Instant::now();
+    let begin = Instant::now();
+    let mut start;
     // Which of its two files it is at the moment is a matter of chance.
     let error = loop {
-        match table.check(&found, &options) {
-            Ok(_) => assert!(start.elapsed() < 2 * DEADLINE, "it was never met flipping"),
+        start = Instant::now();
+        match table.check(&found, options) {
+            Ok(_) => assert!(begin.elapsed() < 2 * DEADLINE, "it was never met flipping"),
             // It was never seen as the socket.
             Err(error) if error.kind() == ErrorKind::NotSupported => {}
             Err(error) => break error,
@@ -64,7 +65,8 @@ fn a_holder_that_swaps_its_socket_for_a_file_that_is_not_closed_keeps_nobody() {
         let hostile = Hostile::flipping(&ends.server, fuse);
         drop(ends.server);
         let mut table = table();
-        is_denied_in_time(&mut table, pair);
+        let options = Options::default().with_method(MethodChoice::Borrow);
+        is_denied_in_time(&mut table, pair, &options);
         // Others are deleted in the same run.
         let other = tcp::connected();
         let both: Vec<_> = [pair, pair_of(&other.server)]
@@ -72,7 +74,6 @@ fn a_holder_that_swaps_its_socket_for_a_file_that_is_not_closed_keeps_nobody() {
             .map(|pair| table.find(&(*pair).into()).unwrap())
             .collect();
         let mut outcomes = Vec::new();
-        let options = Options::default().with_method(MethodChoice::Borrow);
         let start = Instant::now();
         table.delete_all(both, &options, |_, result| {
             outcomes.push(result.is_ok());
@@ -81,6 +82,23 @@ fn a_holder_that_swaps_its_socket_for_a_file_that_is_not_closed_keeps_nobody() {
         assert!(start.elapsed() < DEADLINE);
         assert!(outcomes.len() == 2 && outcomes[1], "{outcomes:?}");
         drop(hostile);
+    });
+}
+
+#[test]
+fn with_mptcp_it_keeps_nobody_who_gives_no_options() {
+    isolated(|| {
+        let fuse = match Fuse::mounted() {
+            Ok(fuse) => fuse,
+            Err(error) => skip!("no FUSE file system can be mounted here: {error}"),
+        };
+        let Some(ends) = crate::mptcp::connected() else {
+            skip!("this kernel has no MPTCP");
+        };
+        let pair = pair_of(&ends.server);
+        let _hostile = Hostile::flipping(&ends.server, fuse);
+        drop(ends.server);
+        is_denied_in_time(&mut table(), pair, &Options::default());
     });
 }
 
@@ -120,5 +138,32 @@ fn a_process_that_locks_its_memory_keeps_nobody_who_looks_at_it() {
             "{waited:?}"
         );
         assert!(stat().contains("(fifteen-bytes-x) D"), "{}", stat());
+    });
+}
+
+/// With the counters it does, and a deletion asks for them: docs/FAULTS.md.
+#[test]
+fn a_process_that_locks_its_socket_does_not_keep_a_list_without_counters() {
+    isolated(|| {
+        let fuse = match Fuse::mounted() {
+            Ok(fuse) => fuse,
+            Err(error) => skip!("no FUSE file system can be mounted here: {error}"),
+        };
+        let ends = tcp::connected();
+        let inode = rustix::fs::fstat(&ends.server).unwrap().st_ino;
+        let hostile = Hostile::with_locked_socket(&ends.server, fuse);
+        let stack = format!("/proc/{}/syscall", hostile.pid());
+        let send = format!("{} ", libc::SYS_sendto);
+        until("it waits in send", || {
+            std::fs::read_to_string(&stack).unwrap().starts_with(&send)
+        });
+        let start = Instant::now();
+        let mut table = table();
+        let rows = table.connections(&tcpentry::Query::default()).unwrap();
+        let inodes = rows.filter_map(|row| row.unwrap().inode);
+        let mut inodes = inodes.map(|inode| u64::from(inode.number()));
+        assert!(inodes.any(|it| it == inode));
+        assert!(Owners::of_all().is_ok());
+        assert!(start.elapsed() < Duration::from_secs(5), "nothing waits");
     });
 }
