@@ -33,7 +33,7 @@ pub(crate) struct Lender {
 }
 
 /// Why a holder does not lend.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum NotLent {
     /// `pidfd_open` or `pidfd_getfd` failed.
     Refused(Errno),
@@ -355,8 +355,8 @@ impl Request {
             rest = after;
         };
         match self {
-            Self::Disconnect => put(&[b'd']),
-            Self::Release => put(&[b'r']),
+            Self::Disconnect => put(b"d"),
+            Self::Release => put(b"r"),
             Self::Borrow {
                 pid,
                 descriptor,
