@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use tcpentry::{ErrorKind, MethodChoice, Options, Outcome, Owners, Pair, Process, TcpTable};
 use tcpentry_testkit::fuse::Fuse;
 use tcpentry_testkit::hostile::Hostile;
-use tcpentry_testkit::{isolated, skip, tcp, until};
+use tcpentry_testkit::{isolated, seccomp, skip, tcp, until};
 
-use crate::util::{pair_of, table};
+use crate::util::{lives, pair_of, table};
 
 /// A holder whose descriptor can't be closed is told within this time.
 const DEADLINE: Duration = Duration::from_secs(15);
@@ -165,5 +165,22 @@ fn a_process_that_locks_its_socket_does_not_keep_a_list_without_counters() {
         assert!(inodes.any(|it| it == inode));
         assert!(Owners::of_all().is_ok());
         assert!(start.elapsed() < Duration::from_secs(5), "nothing waits");
+    });
+}
+
+#[test]
+fn where_no_child_can_be_started_nothing_is_borrowed_and_that_is_said() {
+    isolated(|| {
+        let ends = tcp::connected();
+        let options = Options::default().with_method(MethodChoice::Borrow);
+        // As where the processes of the user are at their limit.
+        let error = seccomp::refusing(libc::SYS_clone, None, libc::EAGAIN, || {
+            let mut table = table();
+            let found = table.find(&pair_of(&ends.server).into()).unwrap();
+            table.delete(&found, &options).unwrap_err()
+        });
+        assert_eq!(error.outcome(), Outcome::Failed, "{error}");
+        assert!(error.cause().contains("start a child process"), "{error}");
+        assert!(lives(&ends.client, &ends.server));
     });
 }
