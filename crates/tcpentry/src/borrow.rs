@@ -28,6 +28,8 @@ pub(crate) enum Failure {
     Refused { holder: Process },
     /// What its holder lent can't be given back: see [`NotLent::Stuck`].
     Stuck { holder: Process },
+    /// Others of its user have done that, and it was not asked.
+    OfSuchUser { holder: Process },
     /// The kernel has no `pidfd_getfd` (before Linux 5.6), or a seccomp filter says so.
     Unavailable,
     /// Something else went wrong.
@@ -88,6 +90,11 @@ fn refusal(holder: Holder, not_lent: NotLent) -> Option<Failure> {
     let errno = match not_lent {
         NotLent::Stuck => {
             return Some(Failure::Stuck {
+                holder: holder.process,
+            });
+        }
+        NotLent::OfSuchUser => {
+            return Some(Failure::OfSuchUser {
                 holder: holder.process,
             });
         }

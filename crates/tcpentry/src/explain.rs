@@ -43,9 +43,8 @@ impl Why {
         {
             return Error::os(Operation::Delete, doing, *errno);
         }
-        if let (Failure::Stuck { holder }, false) = (failure, matches!(self, Self::NotPermitted)) {
+        if let (Some(cause), false) = (stuck(failure), matches!(self, Self::NotPermitted)) {
             // No right would change it.
-            let cause = stuck(*holder);
             return Error::new(Operation::Delete, ErrorKind::AccessDenied, cause)
                 .with_hint(END_THE_STUCK);
         }
@@ -174,7 +173,7 @@ impl Why {
 /// Whether somebody with more rights could borrow it.
 fn is_a_matter_of_rights(connection: &Connection, failure: &Failure) -> bool {
     match failure {
-        Failure::Refused { .. } | Failure::Stuck { .. } => true,
+        Failure::Refused { .. } | Failure::Stuck { .. } | Failure::OfSuchUser { .. } => true,
         Failure::NotFound { hidden } => !hidden.is_empty() || is_invisible(connection),
         Failure::NoDescriptor | Failure::Unavailable | Failure::Os { .. } => false,
     }
@@ -199,7 +198,9 @@ fn explain(connection: &Connection, failure: &Failure, why: Why) -> (String, Str
             format!("{} may not be borrowed from", describe(*holder)),
             why.allowed_to_borrow(PtraceScope::read()).to_owned(),
         ),
-        Failure::Stuck { holder } => (stuck(*holder), right.to_owned()),
+        Failure::Stuck { .. } | Failure::OfSuchUser { .. } => {
+            (stuck(failure).unwrap_or_default(), right.to_owned())
+        }
         Failure::Unavailable => (
             "there is no pidfd_getfd here (Linux 5.6; or a seccomp filter forbids it)".to_owned(),
             right.to_owned(),
@@ -252,13 +253,20 @@ fn explain_not_found(connection: &Connection, hidden: &[Process], why: Why) -> (
     )
 }
 
-/// What a holder has done whom a child was abandoned for.
-fn stuck(holder: Process) -> String {
-    format!(
-        "{} did not let go what was borrowed from it: closing that waited for a file system that does not answer, \
-         or for a lock on the socket; a child process waits there and was abandoned",
-        describe(holder)
-    )
+/// What a holder has done for whom a child process was abandoned.
+fn stuck(failure: &Failure) -> Option<String> {
+    Some(match failure {
+        Failure::Stuck { holder } => format!(
+            "{} did not let go what was borrowed from it: closing that waited for a file system that does not answer, \
+             or for a lock on the socket; a child process waits there and was abandoned",
+            describe(*holder)
+        ),
+        Failure::OfSuchUser { holder } => format!(
+            "{} was not borrowed from: too many processes of its user did not let go what was",
+            describe(*holder)
+        ),
+        _ => return None,
+    })
 }
 
 fn describe(process: Process) -> String {
@@ -273,7 +281,7 @@ const SUDO_TO_BORROW: &str =
 const OTHER_CREDENTIALS: &str = "its owner runs with other user or group ids or more capabilities than you, \
      or is not dumpable; run it as root (sudo)";
 const END_THE_STUCK: &str =
-    "end that process and what serves its files (FUSE), which also ends the child process";
+    "end its processes and what serves its files (FUSE), which also ends the child processes";
 /// How many processes a message names.
 const NAMED: usize = 4;
 

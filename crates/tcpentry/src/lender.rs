@@ -28,8 +28,8 @@ pub(crate) struct Lender {
     child: Option<Child>,
     /// What this process holds itself.
     here: Option<Proven>,
-    /// Those whom a child has been abandoned for.
-    stuck: Vec<Process>,
+    /// Those for whom a child has been abandoned, with their users.
+    stuck: Vec<(Process, Option<u32>)>,
 }
 
 /// Why a holder does not lend.
@@ -40,6 +40,8 @@ pub(crate) enum NotLent {
     /// The child did not come back: it closes a file of the holder's, which does not let it, or waits for a socket that
     /// the holder keeps locked. It was abandoned, now or before.
     Stuck,
+    /// So many other processes of this user have done that that it is not tried.
+    OfSuchUser,
     /// There is no child to do it.
     NoChild(Errno),
 }
@@ -59,8 +61,8 @@ impl Lender {
         connection: &Connection,
         inode: Inode,
     ) -> Result<bool, NotLent> {
-        if self.stuck.contains(&holder.process) || self.stuck.len() >= MOST_ABANDONED {
-            return Err(NotLent::Stuck);
+        if let Some(not_lent) = self.distrusted(holder.process) {
+            return Err(not_lent);
         }
         if self.child.is_none() {
             let child = Child::start(None, serve).map_err(NotLent::NoChild)?;
@@ -83,11 +85,24 @@ impl Lender {
             }
             Ok(Answer::Failed(errno)) => Err(NotLent::Refused(errno)),
             Err(Errno::TIMEDOUT) => {
-                self.stuck.push(holder.process);
+                self.stuck.push((holder.process, holder.process.uid()));
                 Err(NotLent::Stuck)
             }
             Err(errno) => Err(NotLent::NoChild(errno)),
         }
+    }
+
+    /// Why a process is not asked, after what others have done.
+    fn distrusted(&self, process: Process) -> Option<NotLent> {
+        if self.stuck.is_empty() {
+            return None;
+        }
+        if self.stuck.iter().any(|&(it, _)| it == process) {
+            return Some(NotLent::Stuck);
+        }
+        let user = process.uid();
+        let others = self.stuck.iter().filter(|&&(_, it)| it == user).count();
+        (others >= MOST_ABANDONED).then_some(NotLent::OfSuchUser)
     }
 
     /// What the last call has borrowed.
@@ -454,8 +469,8 @@ const REQUEST: usize = 3 + 3 * 4 + 8 + 2 * (16 + 2);
 const ANSWER: usize = 4;
 /// How long the child may take for an answer, of which waking an owner takes a second at most.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// After so many abandoned children nothing is borrowed any more: a user can have as many hostile processes as they
-/// like.
+/// After so many abandoned children nothing is borrowed from a user any more, who can have as many hostile processes as
+/// they like.
 const MOST_ABANDONED: usize = 8;
 /// Half a second for an owner who has been woken to leave his call.
 const WAKING_ATTEMPTS: u32 = 500;
@@ -534,6 +549,26 @@ mod tests {
         assert!(client.peer_addr().is_ok(), "it is still connected");
         assert_eq!(disconnect(now), Disconnected::Done);
         assert_eq!(disconnect(now), Disconnected::Gone);
+    }
+
+    #[test]
+    fn who_has_kept_a_child_is_not_asked_again_nor_a_user_of_many_such() {
+        let hidden = |pid| Process::hidden(std::num::NonZeroI32::new(pid).unwrap());
+        let this = Process::current().unwrap();
+        let mut lender = Lender::default();
+        assert!(lender.distrusted(this).is_none());
+        let another = |place| (hidden(place), this.uid());
+        lender.stuck = (1..8).map(another).collect();
+        assert!(lender.distrusted(this).is_none());
+        let first = lender.distrusted(hidden(1));
+        assert!(matches!(first, Some(NotLent::Stuck)));
+        lender.stuck.push(another(8));
+        assert!(matches!(lender.distrusted(this), Some(NotLent::OfSuchUser)));
+        // Others are.
+        for stuck in &mut lender.stuck {
+            stuck.1 = this.uid().map(|uid| uid + 1);
+        }
+        assert!(lender.distrusted(this).is_none());
     }
 
     #[test]
