@@ -5,7 +5,7 @@ use std::fs;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -49,7 +49,7 @@ impl Named {
         let file = folder.join(OsStr::from_bytes(name));
         if name.len() > KEPT {
             // The rest of a name is that of the executable itself.
-            fs::copy("/bin/sh", &file).expect("a copy of that name");
+            copy_program("/bin/sh", &file);
         } else {
             std::os::unix::fs::symlink("/bin/sh", &file).expect("a link of that name");
         }
@@ -83,6 +83,15 @@ impl Named {
         assert_eq!(name.pop(), Some(b'\n'));
         name
     }
+}
+
+/// Copies a program, to be started at once.
+///
+/// By another process: while this one writes a file, another test may start a process that has a copy of its descriptor, and a
+/// file that somebody can write to is not executed.
+pub fn copy_program(from: &str, to: &Path) {
+    let copied = Command::new("cp").arg("--").arg(from).arg(to).status();
+    assert!(copied.expect("start cp").success(), "a copy of that name");
 }
 
 impl Drop for Named {

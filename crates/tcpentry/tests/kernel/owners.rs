@@ -75,7 +75,7 @@ impl Folder {
     fn program(&self, name: &[u8]) -> Command {
         let path = self.0.join(OsStr::from_bytes(name));
         // A copy, since a long name is that of the executable.
-        fs::copy("/bin/sleep", &path).unwrap();
+        tcpentry_testkit::named::copy_program("/bin/sleep", &path);
         let mut command = Command::new(path);
         // Where it is one of many programs in a single file, it is chosen by this.
         command.arg0("sleep");
