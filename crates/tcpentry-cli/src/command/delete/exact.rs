@@ -11,7 +11,7 @@ use super::{Interruption, look_for_owners, options};
 use crate::args::DeleteArgs;
 use crate::exit::Exit;
 use crate::output::complain;
-use crate::session::SessionGuard;
+use crate::own_session::SessionGuard;
 use crate::sites::{Site, Sites};
 use crate::target::Named;
 
@@ -34,7 +34,7 @@ pub(super) fn run(args: &DeleteArgs, sites: Sites, names: &[Named]) -> Exit {
         args,
         left_out,
         options: options(args),
-        session: SessionGuard::new(args.own_session),
+        session: SessionGuard::new(args.own_session).speaking(),
         knowledge: &knowledge,
     };
     let interruption = Interruption::expected();

@@ -17,8 +17,8 @@ use crate::args::DeleteArgs;
 use crate::confirm;
 use crate::exit::Exit;
 use crate::output::{complain, complain_of, hint_at};
+use crate::own_session::SessionGuard;
 use crate::selection::{self, Hosts, Refusal};
-use crate::session::SessionGuard;
 use crate::sites::{self, Site, Sites};
 use crate::walk;
 
@@ -68,7 +68,7 @@ pub(super) fn run(args: &DeleteArgs, sites: Sites, text: &str) -> Exit {
         fields,
         knowledge: RefCell::new(knowledge),
         options: options(args),
-        session: SessionGuard::new(args.own_session),
+        session: SessionGuard::new(args.own_session).speaking(),
         report,
         interruption: Interruption::expected(),
         settled: RefCell::default(),

@@ -18,8 +18,8 @@ use tcpentry::{Devices, Knowledge, NetnsId, Options, Selection, States};
 use super::message::{Command, Shown, Target, Update, Wrong};
 use super::state::{Arranged, Arrangement, Facts, Frame, Key, Question};
 use crate::args::{NetnsArgs, SelectArgs};
+use crate::own_session::SessionGuard;
 use crate::selection::{self, Hosts, Refusal};
-use crate::session::SessionGuard;
 use crate::sites::{self, Site, Sites};
 use facts::Names;
 
