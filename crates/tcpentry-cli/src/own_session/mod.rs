@@ -25,8 +25,9 @@ pub(crate) struct SessionGuard {
     /// Looked for when the first connection is found.
     session: Option<OwnSession>,
     lifted: bool,
-    /// Says on standard error why something is protected that may be no session.
+    /// What it has to say on standard error it says once.
     speaks: bool,
+    doubts: bool,
 }
 
 impl SessionGuard {
@@ -35,6 +36,7 @@ impl SessionGuard {
             session: None,
             lifted,
             speaks: false,
+            doubts: false,
         }
     }
 
@@ -43,6 +45,7 @@ impl SessionGuard {
     pub(crate) fn speaking(self) -> Self {
         Self {
             speaks: true,
+            doubts: true,
             ..self
         }
     }
@@ -58,7 +61,13 @@ impl SessionGuard {
         }
         let session = self.session.get_or_insert_with(OwnSession::find);
         match session.carries(found) {
-            Carries::No => Ok(()),
+            Carries::No => {
+                if let Some(doubt) = session.doubt().filter(|_| self.doubts) {
+                    complain(&doubt);
+                    self.doubts = false;
+                }
+                Ok(())
+            }
             Carries::Surely => Err(Error::refused(Guard::OwnSession, found.pair)),
             Carries::Maybe(why) => {
                 if self.speaks {
@@ -72,13 +81,14 @@ impl SessionGuard {
         }
     }
 
-    /// Returns why a deletion may cut the operator off though nothing says so, where their path leads out of what can
-    /// be followed.
-    pub(crate) fn doubt(&mut self) -> Option<String> {
+    /// Says whether a deletion may cut the operator off though nothing shows it: their path leads out of what can be
+    /// followed.
+    pub(crate) fn is_in_doubt(&mut self) -> bool {
         if self.lifted {
-            return None;
+            return false;
         }
-        self.session.get_or_insert_with(OwnSession::find).doubt()
+        let session = self.session.get_or_insert_with(OwnSession::find);
+        session.doubt().is_some()
     }
 
     /// Says whether an SSH server holds a connection: it may be somebody's session.

@@ -66,8 +66,16 @@ impl Path {
 enum Role {
     /// The path leads through it: its ancestors are on it, too, and so are all its connections.
     Through,
+    /// So it does, and has come by this connection.
+    Across(Inode),
     /// It is the other end of a unix socket: only what it has accepted counts, as who serves there.
     Beside(u8),
+}
+
+impl Role {
+    const fn is_through(self) -> bool {
+        matches!(self, Self::Through | Self::Across(_))
+    }
 }
 
 struct Walk<'a> {
@@ -196,15 +204,15 @@ impl Walk<'_> {
         let (folder, stat) = match Folder::of(pid).map(|folder| (folder.stat(), folder)) {
             Ok((Some(stat), folder)) => (folder, stat),
             Ok((None, _)) | Err(Errno::NOENT | Errno::SRCH) if is_leader => return,
-            _ if role == Role::Through => return self.hide(Hidden::Ancestor),
+            _ if role.is_through() => return self.hide(Hidden::Ancestor),
             _ => return,
         };
-        if role == Role::Through {
+        if role.is_through() {
             self.climb(stat.parent);
             self.meet(stat.terminal);
         }
         let Ok(descriptors) = folder.descriptors() else {
-            if role == Role::Through && servers::is_one(&folder) {
+            if role.is_through() && servers::is_one(&folder) {
                 self.hide(Hidden::Server);
             }
             return;
@@ -258,7 +266,7 @@ impl Walk<'_> {
             self.controlled.entry(number).or_insert(controller);
         }
         let controls_ours = controls.iter().any(|number| self.pending.contains(number));
-        if controls_ours && role == Role::Through {
+        if controls_ours && role.is_through() {
             // A multiplexer has the terminals of its clients, too.
             self.pending.extend(
                 terminals
@@ -282,7 +290,14 @@ impl Walk<'_> {
             return connections;
         }
         if servers::is_one(folder) {
-            return servers::sessions_of(&connections, all, self.table);
+            let sessions = servers::sessions_of(&connections, all, self.table);
+            // What has come by a session goes on by what that forwards: a tunnel from here to here.
+            let is_forwarding = |(inode, _): &(Inode, Pair)| role == Role::Across(*inode);
+            return if sessions.iter().any(is_forwarding) {
+                connections
+            } else {
+                sessions
+            };
         }
         if let Role::Beside(_) = role {
             let listeners = self.table.listeners();
@@ -309,14 +324,16 @@ impl Walk<'_> {
         for &(peer, accepted) in peers {
             let next = match (role, controls_ours, accepted) {
                 // A client on a terminal of its own is one in front of which somebody sits.
-                (Role::Through, true, true) => {
+                (Role::Through | Role::Across(_), true, true) => {
                     let stat = Folder::of(peer).ok().and_then(|folder| folder.stat());
                     match stat.and_then(|stat| stat.terminal) {
                         Some(_) => Role::Through,
                         None => Role::Beside(1),
                     }
                 }
-                (Role::Through, true, false) | (Role::Through, false, true) => Role::Beside(1),
+                (Role::Through | Role::Across(_), controls, _) if controls || accepted => {
+                    Role::Beside(1)
+                }
                 (Role::Beside(depth), _, true) if depth < DEEPEST => Role::Beside(depth + 1),
                 _ => continue,
             };
@@ -342,7 +359,8 @@ impl Walk<'_> {
             return;
         };
         for owner in owners.of(inode) {
-            self.queue.push_back((owner.process.pid(), Role::Through));
+            let role = Role::Across(inode);
+            self.queue.push_back((owner.process.pid(), role));
         }
     }
 

@@ -9,6 +9,7 @@ use tcpentry::{
 use super::report::{Attempt, Report};
 use super::{Interruption, look_for_owners, options};
 use crate::args::DeleteArgs;
+use crate::confirm::can_ask;
 use crate::exit::Exit;
 use crate::output::complain;
 use crate::own_session::SessionGuard;
@@ -30,14 +31,16 @@ pub(super) fn run(args: &DeleteArgs, sites: Sites, names: &[Named]) -> Exit {
         Err(exit) => return exit,
     };
     let knowledge = RefCell::new(Knowledge::new());
+    let interruption = Interruption::expected();
     let mut deleter = Deleter {
         args,
         left_out,
         options: options(args),
         session: SessionGuard::new(args.own_session).speaking(),
+        is_wanted: args.yes || args.dry_run,
+        interruption: &interruption,
         knowledge: &knowledge,
     };
-    let interruption = Interruption::expected();
     for named in names {
         if interruption.came() {
             report.say("interrupted: the rest was not tried");
@@ -67,6 +70,9 @@ struct Deleter<'a> {
     left_out: bool,
     options: Options,
     session: SessionGuard,
+    /// Even if it may cut the operator off in a way that can't be foreseen.
+    is_wanted: bool,
+    interruption: &'a Interruption,
     knowledge: &'a RefCell<Knowledge>,
 }
 
@@ -115,6 +121,12 @@ impl Deleter<'_> {
 
     fn delete_found(&mut self, table: &mut TcpTable, found: &Connection) -> Result<Method, Error> {
         self.session.admit(found)?;
+        if !self.is_wanted && self.session.is_in_doubt() && can_ask() {
+            self.is_wanted = self.interruption.confirm("Delete it all the same?");
+            if !self.is_wanted {
+                return Err(Error::refused(Guard::OwnSession, found.pair));
+            }
+        }
         look_for_owners(self.args, &mut self.knowledge.borrow_mut());
         if self.args.dry_run {
             table.check(found, &self.options)

@@ -563,12 +563,22 @@ impl Run<'_> {
     fn allow(&mut self, selected: &Selected) -> Result<(), Stop> {
         self.refuse_too_many(selected)?;
         let count = selected.doomed.len() as u64;
-        if self.args.yes || (count < 2 && !self.repeats()) {
+        if self.args.yes || count == 0 && !self.repeats() {
             return Ok(());
+        }
+        let one = selected.shown.first().filter(|_| count == 1);
+        let of_a_server = one.is_some_and(|(_, row)| self.session.is_of_a_server(row));
+        if count == 1 && !self.repeats() && !of_a_server {
+            // Without a terminal it has been said, and that is all.
+            if !self.session.is_in_doubt() || !confirm::can_ask() {
+                return Ok(());
+            }
         }
         if !confirm::can_ask() {
             let many = if self.repeats() {
                 "repeated deletion may take more than one".to_owned()
+            } else if of_a_server {
+                "1 connection matches, which an SSH server holds".to_owned()
             } else {
                 matching(count)
             };
