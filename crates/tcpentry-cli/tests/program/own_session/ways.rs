@@ -1,7 +1,7 @@
 //! The ways by which an operator comes that no list of names foresees, each with the real thing.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
@@ -107,11 +107,13 @@ fn what_the_own_server_forwards_can_be_deleted() {
             let program = server.program();
             let command = format!(
                 "until [ -e /run/go ]; do sleep 0.05; done; {sudo}{program} delete --yes sport = :22; echo $?; \
-                 {sudo}{program} delete --yes dport = :5432; echo $?"
+                 {sudo}{program} delete --yes dport = :5432; echo $?; echo end"
             );
             let forward = ["-L", "15432:127.0.0.1:5432"];
             let client = server.client(&format!("{user}@{HERE}"), &forward, &command);
-            let session = inside(&neighbour, client).spawn().unwrap();
+            let mut session = inside(&neighbour, client).spawn().unwrap();
+            let mut out = session.stdout.take().unwrap();
+            let session = Running(session);
             let mut query = None;
             until("it forwards", || {
                 let connect = || TcpStream::connect((Ipv4Addr::LOCALHOST, 15432));
@@ -123,11 +125,11 @@ fn what_the_own_server_forwards_can_be_deleted() {
             let _held = Holder::of(&served, None);
             drop(served);
             fs::write("/run/go", "").unwrap();
-            let output = session.wait_with_output().unwrap();
-            let text = String::from_utf8_lossy(&output.stdout);
-            let codes: Vec<_> = text.lines().filter(|line| line.len() == 1).collect();
-            assert_eq!(codes, ["3", "0"], "{user}: {output:?}");
-            assert_eq!(outcomes(&output, "deleted"), 1, "{user}: {output:?}");
+            let said = read_until(&mut out, "end\n");
+            let codes: Vec<_> = said.lines().filter(|line| line.len() == 1).collect();
+            assert_eq!(codes, ["3", "0"], "{user}: {said}");
+            assert_eq!(said.matches("deleted\t").count(), 1, "{user}: {said}");
+            drop(session);
         });
     }
 }
@@ -337,8 +339,8 @@ while True:
 #[test]
 fn a_server_of_no_known_name_is_followed_through_its_terminal() {
     isolated(|| {
-        // setsid: nothing above the terminal is an ancestor, and its other end has to be searched for.
-        for start in ["exec", "exec setsid --fork"] {
+        // In a session of its own nothing above the terminal is an ancestor, and its other end has to be searched for.
+        for start in ["exec", "setsid --fork"] {
             let held = tcp::connect_to(&tcp::listen(tcp::loopback(0)));
             let doomed = ends(&held.client);
             let holders = (
@@ -348,7 +350,7 @@ fn a_server_of_no_known_name_is_followed_through_its_terminal() {
             let (at, peer) = tcp::addresses(&held.client);
             drop(held);
             let script = format!(
-                "{start} sh -c '{program} delete \"$@\"; echo own $?; {program} delete {doomed}; echo other $?; echo end; sleep 100' sh \"$@\"",
+                "{start} sh -c '{program} delete \"$@\"; echo own $?; {program} delete {doomed}; echo other $?; echo end; sleep 100' sh \"$@\"; sleep 100",
                 program = env!("CARGO_BIN_EXE_tcpentry")
             );
             let mut server = Command::new("python3")
@@ -585,7 +587,7 @@ fn has_capability(program: &str) -> bool {
     set.is_ok_and(|set| set.status.success())
 }
 
-fn read_until(stream: &mut TcpStream, end: &str) -> String {
+fn read_until(stream: &mut impl Read, end: &str) -> String {
     let mut said = Vec::new();
     let mut some = [0; 4096];
     loop {
