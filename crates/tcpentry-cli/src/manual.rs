@@ -164,10 +164,14 @@ There is no way to delete everything by omission, and zero fields are values, ne
 
 listener -- A listening socket is selected and deleted only with --listeners.
 
-own-session -- The SSH connection that carries your own session is deleted only with --own-session; a filter spares it and \
-deletes the rest. It is \
-found by the process tree and by SSH_CONNECTION; where the tree does not reach the SSH server, every SSH \
-connection of the user who logged in (or, where that is not known, of yours) is protected, and where a server may not be looked into, every connection to its port.
+own-session -- The connection that carries your own session is deleted only with --own-session; a filter spares it and \
+deletes the rest. It is found by structure: what the program's ancestors hold, its own descriptors 0 to 2, and who holds \
+the other end of its terminal (of a multiplexer, those of its clients), followed over connections of this host to itself; \
+SSH_CONNECTION can only add. Of an SSH server's connections the session's own counts, not what it forwards. Where the \
+path is not known (no terminal and no parent, as under cron; no /proc; another pid namespace), every connection of an SSH \
+server is protected, or only those of the user who logged in where both sides know one, and a line on standard error says \
+why; where a server may not be looked into, every connection to a port where root listens. Where the path leads out of what \
+can be followed, that is said, and asked at a terminal. A program that deletes a connection of its own parent needs --own-session.
 
 ambiguous -- Several sockets can have the same two ends when they are bound to different devices. Without a \
 device the socket bound to none is meant; when there is only one bound one, that; when there are several, \
@@ -297,7 +301,7 @@ together.";
 const ENVIRONMENT: &str = "\
 NO_COLOR -- when set and not empty, --color auto means never
 COLUMNS, LINES -- the size of top --once
-SSH_CONNECTION, SUDO_UID -- can only add to what the guard own-session protects";
+SSH_CONNECTION -- can only add to what the guard own-session protects";
 
 const EXAMPLES: &str = "\
 Delete one connection, named as it was listed:

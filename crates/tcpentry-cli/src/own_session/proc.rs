@@ -38,7 +38,7 @@ impl Folder {
         Some(name)
     }
 
-    /// Returns its effective user. Unlike [`owner`](Self::owner) it is not root's for a process that has merely hidden.
+    /// Returns its effective user. Unlike [`owner`] it is not root for a process that may not be looked into.
     pub(super) fn user(&self) -> Option<u32> {
         let text = self.read("status")?;
         // The name comes first, with its newlines escaped.
@@ -52,11 +52,6 @@ impl Folder {
     pub(super) fn login_user(&self) -> Option<u32> {
         let uid = str::from_utf8(&self.read("loginuid")?).ok()?.trim().parse();
         uid.ok().filter(|uid| *uid != u32::MAX)
-    }
-
-    /// Returns the owner of the directory: the effective user, or root where the process may not be looked into.
-    pub(super) fn owner(&self) -> Option<u32> {
-        Some(rustix::fs::fstat(&self.0).ok()?.st_uid)
     }
 
     /// Says whether its executable belongs to root; `None` where that may not be seen.
@@ -184,6 +179,22 @@ pub(super) fn pids() -> Result<Vec<i32>, Errno> {
         pids.extend(name.and_then(|name| name.parse::<i32>().ok()));
     }
     Ok(pids)
+}
+
+/// Returns the owner of `/proc/PID`, which is a single call: the effective user, or root where the process may not be
+/// looked into.
+pub(super) fn owner(pid: i32) -> Option<u32> {
+    let directory = statat(CWD, format!("/proc/{pid}"), AtFlags::empty()).ok()?;
+    Some(directory.st_uid)
+}
+
+/// Returns the kernel's name of a process that need not be looked at further; none is empty.
+pub(super) fn name(pid: i32) -> Vec<u8> {
+    let mut name = [0; 64];
+    let file = open(CWD, &format!("/proc/{pid}/comm"), OFlags::empty());
+    let length = file.and_then(|file| retry_on_intr(|| rustix::io::read(&file, &mut name)));
+    let name = &name[..length.unwrap_or(0)];
+    name.strip_suffix(b"\n").unwrap_or(name).to_vec()
 }
 
 /// Says whether this process is in the host's pid namespace; so it is where nothing else is known.

@@ -85,11 +85,14 @@ impl Servers {
     pub(super) fn find() -> Self {
         let mut servers = Self::default();
         for pid in proc::pids().unwrap_or_default() {
+            // One that has hidden is root's here, too.
+            if proc::owner(pid) != Some(0) || !NAMES.contains(&proc::name(pid).as_slice()) {
+                continue;
+            }
             let Ok(folder) = Folder::of(pid) else {
                 continue;
             };
-            // One that has hidden is root's here, too.
-            if folder.owner() != Some(0) || !is_one(&folder) {
+            if !is_one(&folder) {
                 continue;
             }
             let Ok(descriptors) = folder.descriptors() else {
