@@ -48,6 +48,7 @@ impl Path {
             table,
             path: Self::default(),
             own: None,
+            user: Folder::own().ok().and_then(|own| own.user()),
             seen: HashSet::new(),
             holders: HashMap::new(),
             queue: VecDeque::new(),
@@ -82,6 +83,7 @@ struct Walk<'a> {
     table: &'a mut Table,
     path: Path,
     own: Option<Stat>,
+    user: Option<u32>,
     seen: HashSet<i32>,
     /// Which of those seen holds a connection.
     holders: HashMap<Inode, i32>,
@@ -232,7 +234,11 @@ impl Walk<'_> {
                 File::Seat => self.path.is_local = true,
             }
         }
-        let (found, is_all) = sockets::of_process(stat.pid, &held);
+        let (found, is_all) = if held.is_empty() || !self.may_borrow_from(folder, role) {
+            (Vec::new(), held.is_empty())
+        } else {
+            sockets::of_process(stat.pid, &held)
+        };
         let mut connections = Vec::new();
         let mut peers = Vec::new();
         let mut is_server = false;
@@ -275,6 +281,13 @@ impl Walk<'_> {
             );
         }
         self.follow(&peers, role, controls_ours);
+    }
+
+    /// Says whether a process may be trusted with the close of what was borrowed from it: behind a number that was a
+    /// socket a moment ago it may have put a file whose close it never answers. An ancestor has better ways to stop us.
+    fn may_borrow_from(&self, folder: &Folder, role: Role) -> bool {
+        let is_ours = |user| user == 0 || Some(user) == self.user;
+        role == Role::Through || folder.user().is_some_and(is_ours)
     }
 
     /// Returns those of a process's connections that may carry the path.

@@ -34,7 +34,9 @@ impl Folder {
     /// Returns the kernel's name of it, at most 15 bytes.
     pub(super) fn name(&self) -> Option<Vec<u8>> {
         let mut name = self.read("comm")?;
-        name.pop_if(|last| *last == b'\n');
+        if name.last() == Some(&b'\n') {
+            name.pop();
+        }
         Some(name)
     }
 
@@ -158,13 +160,13 @@ impl File {
             device if device.starts_with("input/") || device.starts_with("dri/") => {
                 Some(Self::Seat)
             }
-            device => match device.strip_prefix("pts/") {
-                Some(number) => number.parse().ok().map(Self::Terminal),
-                None => {
-                    let console = device.strip_prefix("tty")?;
-                    console.parse::<u8>().ok().map(|_| Self::Seat)
+            device => {
+                if let Some(number) = device.strip_prefix("pts/") {
+                    return number.parse().ok().map(Self::Terminal);
                 }
-            },
+                let console = device.strip_prefix("tty")?;
+                console.parse::<u8>().ok().map(|_| Self::Seat)
+            }
         }
     }
 }
@@ -217,7 +219,7 @@ fn parse_stat(text: &[u8]) -> Option<Stat> {
     let mut fields = fields.split_ascii_whitespace().skip(1);
     let mut field = || fields.next()?.parse::<i32>().ok();
     let (parent, _group, session, device) = (field()?, field()?, field()?, field()?);
-    let device = device.cast_unsigned();
+    let device = u32::from_ne_bytes(device.to_ne_bytes());
     // `new_encode_dev` of the kernel.
     let (major, minor) = (device >> 8 & 0xfff, device & 0xff | device >> 12 & 0xf_ff00);
     Some(Stat {

@@ -101,17 +101,17 @@ fn endpoint(address: SocketAddr) -> Endpoint {
 /// This network namespace's table, opened when it is first asked.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    table: Option<TcpTable>,
+    opened: Option<TcpTable>,
     listeners: Option<Vec<(u16, Option<Inode>)>>,
     pairs: Option<HashMap<Inode, Pair>>,
 }
 
 impl Table {
     fn open(&mut self) -> Option<&mut TcpTable> {
-        if self.table.is_none() {
-            self.table = TcpTable::open().ok();
+        if self.opened.is_none() {
+            self.opened = TcpTable::open().ok();
         }
-        self.table.as_mut()
+        self.opened.as_mut()
     }
 
     /// Returns the socket of these ends in this namespace, unless it is a listener.

@@ -111,7 +111,7 @@ fn what_the_own_server_forwards_can_be_deleted() {
             );
             let forward = ["-L", "15432:127.0.0.1:5432"];
             let client = server.client(&format!("{user}@{HERE}"), &forward, &command);
-            let mut session = inside(&neighbour, client).spawn().unwrap();
+            let mut session = inside(&neighbour, &client).spawn().unwrap();
             let mut out = session.stdout.take().unwrap();
             let session = Running(session);
             let mut query = None;
@@ -430,10 +430,10 @@ fn dropbear_guards_its_session_and_not_what_it_forwards() {
             server.program()
         );
         let client = server.client(&format!("root@{HERE}"), &["-p", "3022"], &delete);
-        let output = inside(&neighbour, client).output().unwrap();
+        let output = inside(&neighbour, &client).output().unwrap();
         assert_guarded(&output);
         let client = server.client(&format!("root@{HERE}"), &["-p", "3022"], &detached(&delete));
-        let output = inside(&neighbour, client).output().unwrap();
+        let output = inside(&neighbour, &client).output().unwrap();
         assert_guarded(&output);
     });
 }
@@ -541,7 +541,7 @@ impl Drop for Running {
 }
 
 /// The same command in the namespace of a neighbour.
-fn inside(neighbour: &Neighbour, command: Command) -> Command {
+fn inside(neighbour: &Neighbour, command: &Command) -> Command {
     let tid = neighbour.there.tid();
     let net = format!("--net=/proc/{}/task/{tid}/ns/net", std::process::id());
     let mut inside = Command::new("nsenter");
