@@ -2,21 +2,15 @@
 
 mod args;
 mod command;
-mod confirm;
 mod exit;
 mod manual;
+mod message;
 mod output;
 mod privilege;
-mod progress;
-mod selection;
 mod session;
-mod sites;
-mod syslog;
-mod target;
+mod tables;
 #[cfg(feature = "tui")]
 mod top;
-mod walk;
-mod words;
 
 use std::process::ExitCode;
 
@@ -40,12 +34,12 @@ pub fn main() -> ExitCode {
         let server = words.get(2).map(|word| word.to_string_lossy());
         return demo::peer(server.as_deref()).into();
     }
-    match args::Args::try_parse_from(words::command_first(words)) {
+    match args::Args::try_parse_from(args::order::command_first(words)) {
         Ok(args) => {
             privilege::drop_for(&args);
             command::run(args).into()
         }
-        Err(error) => words::usage(&error),
+        Err(error) => args::order::print_usage(&error),
     }
 }
 

@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use crate::args::{Args, Command, NetnsArgs};
-use crate::output::complain;
+use crate::message::print_error;
 
 /// Gives up what these words do not need.
 ///
@@ -26,7 +26,7 @@ pub(crate) fn drop_for(args: &Args) {
         Some(Command::Demo(_)) => TABLE,
     };
     if let Err(errno) = keep(needed) {
-        complain(&format!(
+        print_error(&format!(
             "cannot give up the rights that are not needed ({}): going on with them",
             std::io::Error::from(errno)
         ));

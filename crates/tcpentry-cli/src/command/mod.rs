@@ -3,6 +3,7 @@
 mod delete;
 pub(crate) mod demo;
 mod doctor;
+mod explain;
 pub(crate) mod list;
 
 use crate::args::{Args, Command};

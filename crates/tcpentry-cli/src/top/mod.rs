@@ -28,13 +28,13 @@ use std::time::{Duration, Instant};
 use crossterm::event::{self, Event};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::retry_on_intr;
-use tcpentry::Options;
 
 pub(crate) use state::{Column, Grouping};
 
 use crate::args::TopArgs;
 use crate::exit::Exit;
-use crate::output::{colored, complain, hint_at};
+use crate::message::{print_error, print_hint};
+use crate::output::colored;
 use message::{Command, Shown, Update};
 use screen::{Screen, Signals};
 use state::{Arrangement, Request, Top};
@@ -52,8 +52,8 @@ pub(crate) fn run(args: &TopArgs) -> Exit {
         return once::run(settings, &text, top, theme);
     }
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-        complain("top needs a terminal, for keys and for the screen");
-        hint_at("--once prints one frame as text; `tcpentry list` is for scripts");
+        print_error("top needs a terminal, for keys and for the screen");
+        print_hint("--once prints one frame as text; `tcpentry list` is for scripts");
         return Exit::Usage;
     }
     let (happenings, happened) = channel();
@@ -68,19 +68,18 @@ pub(crate) fn run(args: &TopArgs) -> Exit {
     // The screen is gone; what was done is still to be read.
     let tally = top.log.tally();
     if !tally.is_empty() {
-        complain(&tally.to_string());
+        print_error(&tally.to_string());
     }
     match ended {
         Ok(exit) => exit,
         Err(error) => {
-            complain(&format!("the terminal can't be used any more: {error}"));
+            print_error(&format!("the terminal can't be used any more: {error}"));
             Exit::Failed
         }
     }
 }
 
 fn settings(args: &TopArgs) -> Settings {
-    let options = Options::default().with_method(args.method.into());
     let by = args.sort.unwrap_or(Column::State);
     Settings {
         netns: args.netns.clone(),
@@ -90,11 +89,7 @@ fn settings(args: &TopArgs) -> Settings {
             (false, true) => Shown::Listening,
             (false, false) => Shown::Connections,
         },
-        options: if args.listeners {
-            options.with_listeners()
-        } else {
-            options
-        },
+        options: args.method.options(args.listeners),
         own_session: args.own_session,
         interval: args.interval.max(state::INTERVALS[0]),
         arrangement: Arrangement {
@@ -214,7 +209,7 @@ fn watch(
         }
         if worker.is_finished() {
             drop(screen);
-            complain("the thread that reads the table has ended; nothing more is deleted");
+            print_error("the thread that reads the table has ended; nothing more is deleted");
             return Ok(Exit::Failed);
         }
     }

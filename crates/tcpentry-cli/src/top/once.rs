@@ -14,7 +14,8 @@ use super::state::Top;
 use super::view::{self, Theme};
 use super::worker::{Settings, Worker};
 use crate::exit::Exit;
-use crate::output::{complain, stdout};
+use crate::message::print_error;
+use crate::output::stdout;
 
 pub(super) fn run(settings: Settings, filter: &str, mut top: Top, theme: Theme) -> Exit {
     let (updates, told) = channel();
@@ -30,7 +31,7 @@ pub(super) fn run(settings: Settings, filter: &str, mut top: Top, theme: Theme) 
         top.update(update, now);
     }
     if let Some(trouble) = &top.trouble {
-        complain(trouble);
+        print_error(trouble);
         return Exit::Failed;
     }
     let (columns, lines) = size();
@@ -56,7 +57,7 @@ pub(super) fn run(settings: Settings, filter: &str, mut top: Top, theme: Theme) 
     let mut out = stdout();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            complain(&format!("cannot write to standard output: {error}"));
+            print_error(&format!("cannot write to standard output: {error}"));
             Exit::Failed
         }
         _ => Exit::Done,

@@ -7,9 +7,6 @@
 mod peer;
 mod stage;
 
-/// The word by which the demo starts its peers; no command for people.
-pub(crate) const PEER: &str = "demo-peer";
-
 use std::io::{self, Write};
 use std::net::{SocketAddr, SocketAddrV4};
 use std::time::Instant;
@@ -19,7 +16,9 @@ use tcpentry::{Connection, Deleted, Pair, Query, States, TcpRow, TcpTable};
 
 use crate::args::DemoArgs;
 use crate::exit::Exit;
-use crate::output::{colored, complain, complain_of, hint_at};
+use crate::message::{print_error, print_failure, print_hint};
+use crate::output::colored;
+pub(crate) use peer::PEER;
 use stage::{Actor, Stage};
 
 pub(crate) fn run(args: &DemoArgs) -> Exit {
@@ -35,12 +34,12 @@ pub(crate) fn run(args: &DemoArgs) -> Exit {
     match demo.play() {
         Ok(()) => Exit::Done,
         Err(Failure::Delete(error)) => {
-            complain_of(&error);
+            print_failure(&error);
             Exit::of_deletion(&error)
         }
         Err(Failure::Stage(problem)) => {
-            complain(&format!("the demo failed: {problem}"));
-            hint_at("it needs the loopback device: `ip link set lo up`, as root");
+            print_error(&format!("the demo failed: {problem}"));
+            print_hint("it needs the loopback device: `ip link set lo up`, as root");
             Exit::Failed
         }
     }
@@ -56,7 +55,7 @@ pub(crate) fn peer(server: Option<&str>) -> Exit {
     match played {
         Ok(()) => Exit::Done,
         Err(error) => {
-            complain(&format!("peer of the demo: {error}"));
+            print_error(&format!("peer of the demo: {error}"));
             Exit::Failed
         }
     }

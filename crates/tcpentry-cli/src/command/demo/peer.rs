@@ -5,6 +5,9 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
+/// The word by which the demo starts its peers; no command for people.
+pub(crate) const PEER: &str = "demo-peer";
+
 /// The server: says where it listens and whom it accepts, echoes lines, and says how each connection
 /// ended.
 pub(super) fn serve() -> io::Result<()> {

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::peer::ACCEPTED;
+use super::peer::{ACCEPTED, PEER};
 
 /// The server and its clients.
 pub(super) struct Stage {
@@ -57,7 +57,7 @@ impl Actor {
     fn start(words: &[String]) -> Result<Self, String> {
         let program = std::env::current_exe().map_err(|error| format!("who am I? {error}"))?;
         let mut child = Command::new(program)
-            .arg(super::PEER)
+            .arg(PEER)
             .args(words)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

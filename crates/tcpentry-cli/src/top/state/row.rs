@@ -117,7 +117,7 @@ impl From<&tcpentry::Error> for Refusal {
         Self {
             outcome: error.outcome(),
             cause: error.cause().to_owned(),
-            hint: crate::output::hint_of(error).map(str::to_owned),
+            hint: crate::message::hint_of(error).map(str::to_owned),
         }
     }
 }

@@ -18,9 +18,9 @@ use tcpentry::{Attribution, Devices, NetnsId, Options, Selection, States};
 use super::message::{Command, Shown, Target, Update, Wrong};
 use super::state::{Arranged, Arrangement, Facts, Frame, Key, Question};
 use crate::args::{NetnsArgs, SelectArgs};
-use crate::selection::{self, Hosts, Refusal};
 use crate::session::SessionGuard;
-use crate::sites::{self, Site, Sites};
+use crate::tables::selection::{self, Hosts, SelectionError};
+use crate::tables::{self, NamespaceTable, Tables};
 use facts::Names;
 
 /// What the words say, for the whole run.
@@ -39,7 +39,7 @@ pub(crate) struct Settings {
 struct Field {
     /// Its number in keys.
     number: u32,
-    site: Site,
+    site: NamespaceTable,
     selection: Selection,
     devices: Devices,
 }
@@ -82,7 +82,7 @@ impl Worker {
         filter: &str,
         commands: Receiver<Command>,
         tell: Tell,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, SelectionError> {
         let mut worker = Self {
             commands,
             waiting: VecDeque::new(),
@@ -104,7 +104,7 @@ impl Worker {
             surveyed: Instant::now(),
             settings,
         };
-        let sites = sites::open_quietly(&worker.netns()).map_err(Refusal::Table)?;
+        let sites = tables::open_quietly(&worker.netns()).map_err(SelectionError::Table)?;
         let notes = worker.take_sites(sites, Hosts::LookUp)?;
         let all = worker.all_netns;
         (worker.tell)(Update::Namespaces { all, notes });
@@ -223,11 +223,13 @@ impl Worker {
     }
 
     /// Looks at these instead; returns what is left out of them.
-    fn take_sites(&mut self, sites: Sites, hosts: Hosts) -> Result<Vec<String>, Refusal> {
-        let Sites {
-            mut sites, notes, ..
+    fn take_sites(&mut self, sites: Tables, hosts: Hosts) -> Result<Vec<String>, SelectionError> {
+        let Tables {
+            tables: mut sites,
+            notes,
+            ..
         } = sites;
-        let selections = selection::of_sites(
+        let selections = selection::prepare_all(
             &self.filter,
             &self.settings.select,
             self.states(),
@@ -244,7 +246,7 @@ impl Worker {
         Ok(notes)
     }
 
-    fn field(&mut self, site: Site, selection: Selection) -> Field {
+    fn field(&mut self, site: NamespaceTable, selection: Selection) -> Field {
         let count = u32::try_from(self.numbers.len()).expect("there are not so many namespaces");
         let number = *self.numbers.entry(site.table.netns()).or_insert(count);
         Field {
@@ -273,7 +275,7 @@ impl Worker {
     }
 
     /// Makes the filter ready for the tables.
-    fn select(&mut self, hosts: Hosts) -> Result<(), Refusal> {
+    fn select(&mut self, hosts: Hosts) -> Result<(), SelectionError> {
         let fields = std::mem::take(&mut self.fields);
         let (mut sites, rest): (Vec<_>, Vec<_>) = fields
             .into_iter()
@@ -281,7 +283,7 @@ impl Worker {
             .unzip();
         let select = &self.settings.select;
         let selections =
-            selection::of_sites(&self.filter, select, self.states(), &mut sites, hosts);
+            selection::prepare_all(&self.filter, select, self.states(), &mut sites, hosts);
         let (selections, result) = match selections {
             Ok(selections) => (selections.into_iter().map(Some).collect(), Ok(())),
             Err(refusal) => (Vec::new(), Err(refusal)),
@@ -313,7 +315,7 @@ impl Worker {
 
     fn change_namespaces(&mut self, all: bool) {
         let before = std::mem::replace(&mut self.all_netns, all);
-        let sites = sites::open_quietly(&self.netns()).map_err(Refusal::Table);
+        let sites = tables::open_quietly(&self.netns()).map_err(SelectionError::Table);
         let notes = match sites.and_then(|sites| self.take_sites(sites, Hosts::LookUp)) {
             Ok(notes) => {
                 self.question = Question::Another;
@@ -335,7 +337,7 @@ impl Worker {
         }
         self.surveyed = Instant::now();
         let known = self.fields.iter().filter_map(|field| field.site.inode);
-        let Ok((new, present)) = sites::newcomers(&known.collect()) else {
+        let Ok((new, present)) = tables::new_namespaces(&known.collect()) else {
             // What is known stays known.
             return;
         };
@@ -344,7 +346,8 @@ impl Worker {
             .retain(|field| field.site.inode.as_ref().is_none_or(is_present));
         for mut site in new {
             let select = &self.settings.select;
-            let selection = selection::of_another(&self.filter, select, self.states(), &mut site);
+            let selection =
+                selection::prepare_elsewhere(&self.filter, select, self.states(), &mut site);
             if let Ok(selection) = selection {
                 let field = self.field(site, selection);
                 self.fields.push(field);
@@ -376,15 +379,15 @@ const fn is_urgent(command: &Command) -> bool {
     )
 }
 
-fn wrong(refusal: Refusal) -> Wrong {
+fn wrong(refusal: SelectionError) -> Wrong {
     match refusal {
-        Refusal::Filter { error, .. } => Wrong {
+        SelectionError::Filter { error, .. } => Wrong {
             column: error.column(),
             length: error.length(),
             message: error.to_string(),
             hint: error.hint().map(str::to_owned),
         },
-        Refusal::Table(error) => Wrong {
+        SelectionError::Table(error) => Wrong {
             message: error.to_string(),
             hint: error.hint().map(str::to_owned),
             ..Wrong::default()

@@ -1,86 +1,20 @@
-//! `tcpentry doctor`: what can be deleted here, by which method and right, and what is missing.
+//! The checks: the kernel, the rights, `/proc`, the other network namespaces. None deletes anything.
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 
-use anstyle::{AnsiColor, Style};
 use rustix::process::geteuid;
-use serde::Serialize;
 use tcpentry::{
     Namespace, Namespaces, PtraceScope, Support, TcpTable, escape_for_terminal, is_administrator,
 };
 
-use crate::args::DoctorArgs;
+use super::finding::Finding;
 use crate::exit::Exit;
-use crate::output::{Cells, Column, Columns, Shape, complain, complain_of, line, stdout};
-use crate::sites;
+use crate::tables::{self, describe_hidden, parallel};
 
-pub(crate) fn run(args: &DoctorArgs) -> Exit {
-    let examined = TcpTable::open().and_then(|mut table| Ok((Support::probe(&mut table)?, table)));
-    let (found, table) = match examined {
-        Ok(examined) => examined,
-        Err(error) => {
-            complain_of(&error);
-            return Exit::of_deletion(&error);
-        }
-    };
-    let mut findings = examine(&found, &table);
-    let (verdict, exit) = verdict(&found);
-    findings.push(verdict);
-    if let Err(error) = report(&findings, args) {
-        complain(&format!("cannot write the report: {error}"));
-    }
-    exit
-}
-
-/// One thing that matters to a deletion, and how it stands.
-#[derive(Debug, Serialize)]
-struct Finding {
-    check: &'static str,
-    status: Status,
-    detail: String,
-    mend: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Status {
-    Ok,
-    Missing,
-    Note,
-}
-
-impl Finding {
-    fn ok(check: &'static str, detail: impl Into<String>) -> Self {
-        Self::new(check, Status::Ok, detail, None)
-    }
-
-    fn note(check: &'static str, detail: impl Into<String>) -> Self {
-        Self::new(check, Status::Note, detail, None)
-    }
-
-    fn missing(check: &'static str, detail: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self::new(check, Status::Missing, detail, Some(mend.into()))
-    }
-
-    fn new(
-        check: &'static str,
-        status: Status,
-        detail: impl Into<String>,
-        mend: Option<String>,
-    ) -> Self {
-        Self {
-            check,
-            status,
-            detail: detail.into(),
-            mend,
-        }
-    }
-}
-
-fn examine(found: &Support, table: &TcpTable) -> Vec<Finding> {
+/// Runs all checks but the last, the result.
+pub(super) fn examine(found: &Support, table: &TcpTable) -> Vec<Finding> {
     let mut findings = vec![
         kernel(),
         Finding::note(
@@ -95,16 +29,16 @@ fn examine(found: &Support, table: &TcpTable) -> Vec<Finding> {
     if found.tcp_diag {
         findings.extend([destroy(found), net_admin(found)]);
     }
-    findings.extend(of_its_age(release()));
+    findings.extend(kernel_differences(release()));
     findings.extend([borrowing(found), yama(found), mptcp(found)]);
     findings.extend([sys_ptrace(found), processes(found)]);
     findings.extend(other_namespaces());
     findings
 }
 
-/// What can be deleted in the other network namespaces, and by which right.
+/// Checks what can be deleted in the other network namespaces, and by which right.
 fn other_namespaces() -> Vec<Finding> {
-    sites::allow_many_descriptors();
+    tables::raise_descriptor_limit();
     let all = match Namespaces::all() {
         Ok(all) => all,
         Err(error) => {
@@ -116,13 +50,10 @@ fn other_namespaces() -> Vec<Finding> {
         }
     };
     let others = all.found.get(1..).unwrap_or_default();
-    let mut findings = sites::in_parallel(others, other_namespace);
+    let mut findings = parallel::map(others, other_namespace);
     if !all.hidden.is_empty() {
-        let hide = match all.hidden.len() {
-            1 => "1 process hides its network namespace".to_owned(),
-            count => format!("{count} processes hide their network namespaces"),
-        };
-        // From root hides only who is more capable: sudo would not help.
+        let hide = describe_hidden(all.hidden.len());
+        // Only a more capable process hides from root: sudo would not help.
         findings.push(if geteuid().is_root() {
             Finding::note("netns", hide)
         } else {
@@ -163,9 +94,9 @@ fn kernel() -> Finding {
     )
 }
 
-/// What this kernel does otherwise than later ones, by its age: docs/KERNELS.md. What a distribution has carried
-/// back to it can't be told without deleting something.
-fn of_its_age(release: Option<(u32, u32)>) -> impl Iterator<Item = Finding> {
+/// Returns the known differences of this kernel from later ones, by its release: docs/KERNELS.md. Whether a
+/// distribution has backported a change can't be found out without deleting something.
+fn kernel_differences(release: Option<(u32, u32)>) -> impl Iterator<Item = Finding> {
     let differences = [
         (
             (6, 1),
@@ -182,7 +113,7 @@ fn of_its_age(release: Option<(u32, u32)>) -> impl Iterator<Item = Finding> {
             (6, 11),
             "orphans",
             "kernels before 6.11 may confirm the end of a socket without owner and leave it there; \
-             that is noticed and told",
+             that is noticed and reported",
         ),
     ];
     differences
@@ -191,19 +122,21 @@ fn of_its_age(release: Option<(u32, u32)>) -> impl Iterator<Item = Finding> {
         .map(|(_, check, detail)| Finding::note(check, detail))
 }
 
-/// What of it has no owner, and so no other method.
+/// Returns the connections without owner, and so without another method, that this kernel may not delete.
 fn exceptions(release: Option<(u32, u32)>) -> &'static str {
-    let told: Vec<_> = of_its_age(release).map(|finding| finding.check).collect();
-    if told.contains(&"TIME_WAIT") {
+    let differences: Vec<_> = kernel_differences(release)
+        .map(|finding| finding.check)
+        .collect();
+    if differences.contains(&"TIME_WAIT") {
         ", except in TIME_WAIT or in FIN_WAIT2 without owner, and maybe other orphans"
-    } else if told.contains(&"orphans") {
+    } else if differences.contains(&"orphans") {
         ", except maybe orphans"
     } else {
         ""
     }
 }
 
-/// The first two numbers of the kernel's release.
+/// Returns the first two numbers of the kernel's release.
 fn release() -> Option<(u32, u32)> {
     let name = rustix::system::uname();
     let release = name.release().to_string_lossy();
@@ -224,14 +157,14 @@ fn tcp_diag(found: &Support) -> Finding {
     } else {
         "built in"
     };
-    let walk = if found.one_walk {
-        "one walk"
+    let dumps = if found.one_walk {
+        "one dump"
     } else {
-        "two walks"
+        "two dumps"
     };
     Finding::ok(
         "tcp_diag",
-        format!("{module}; IPv4 and IPv6 are read in {walk}"),
+        format!("{module}; IPv4 and IPv6 are read in {dumps}"),
     )
 }
 
@@ -291,8 +224,8 @@ fn yama(found: &Support) -> Finding {
         ),
         Some(hint) if found.sys_ptrace => Finding::note("Yama", hint),
         Some(hint) => {
-            let (what, mend) = hint.split_once(": ").unwrap_or((hint, ""));
-            Finding::missing("Yama", what, mend)
+            let (what, fix) = hint.split_once(": ").unwrap_or((hint, ""));
+            Finding::missing("Yama", what, fix)
         }
     }
 }
@@ -302,7 +235,7 @@ fn mptcp(found: &Support) -> Finding {
     match enabled.as_deref().map(str::trim) {
         Ok("1") if found.borrow && may_attach(found) => Finding::note(
             "MPTCP",
-            "enabled; such connections are deleted by borrowing, whoever you are",
+            "enabled; such connections are deleted by borrowing, with or without root",
         ),
         Ok("1") => Finding::note(
             "MPTCP",
@@ -316,7 +249,7 @@ fn mptcp(found: &Support) -> Finding {
     }
 }
 
-/// Whether Yama leaves anybody the right to borrow.
+/// Returns true unless Yama forbids everybody to borrow.
 fn may_attach(found: &Support) -> bool {
     found.ptrace_scope != PtraceScope::NoAttach
 }
@@ -366,14 +299,14 @@ fn processes(found: &Support) -> Finding {
     match hidepid(&mounts) {
         Some(option) if !found.from_all() => Finding::missing(
             "/proc",
-            format!("{detail}; mounted with {option}: processes of others are invisible"),
+            format!("{detail}; mounted with {option}: processes of other users are invisible"),
             "run it as root (sudo); or for everybody on this machine: mount -o remount,hidepid=0 /proc",
         ),
         _ => Finding::ok("/proc", detail),
     }
 }
 
-/// The option of the mounted `/proc` that hides processes.
+/// Returns the mount option of `/proc` that hides processes.
 fn hidepid(mounts: &str) -> Option<&str> {
     let line = mounts
         .lines()
@@ -383,6 +316,7 @@ fn hidepid(mounts: &str) -> Option<&str> {
     })
 }
 
+/// Returns what somebody without the rights can do.
 fn as_root() -> &'static str {
     if is_administrator() {
         "sudo tcpentry ..., or start it as root with CAP_NET_ADMIN"
@@ -391,7 +325,8 @@ fn as_root() -> &'static str {
     }
 }
 
-fn verdict(found: &Support) -> (Finding, Exit) {
+/// Returns what can be deleted, and the exit code.
+pub(super) fn verdict(found: &Support) -> (Finding, Exit) {
     const CHECK: &str = "result";
     if found.all() {
         let detail = "every connection of this network namespace can be deleted";
@@ -423,56 +358,18 @@ fn verdict(found: &Support) -> (Finding, Exit) {
     }
 }
 
-fn report(findings: &[Finding], args: &DoctorArgs) -> std::io::Result<()> {
-    let shape = Shape::of(&args.output);
-    let mut out = stdout();
-    if shape == Shape::Json {
-        findings
-            .iter()
-            .try_for_each(|finding| line(&mut out, finding))?;
-        return out.flush();
-    }
-    let names = ["STATUS", "CHECK", "DETAIL"];
-    let columns = names.map(Column::left);
-    let mut columns = Columns::new(out, shape, columns.to_vec(), !args.output.no_header);
-    let mut cells = Cells::default();
-    for finding in findings {
-        let (word, style) = finding.status.shown();
-        let detail = match &finding.mend {
-            Some(mend) => format!("{} -> {mend}", finding.detail),
-            None => finding.detail.clone(),
-        };
-        cells.clear();
-        cells.styled(word, style);
-        cells.put(finding.check);
-        cells.put(detail);
-        columns.row(&cells)?;
-    }
-    columns.flush()
-}
-
-impl Status {
-    fn shown(self) -> (&'static str, Style) {
-        match self {
-            Self::Ok => ("ok", AnsiColor::Green.on_default()),
-            Self::Missing => ("missing", AnsiColor::Red.on_default()),
-            Self::Note => ("note", Style::new()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_an_old_kernel_does_otherwise_is_told() {
-        let told = |release| of_its_age(Some(release)).map(|finding| finding.check);
+    fn what_an_old_kernel_does_otherwise_is_names() {
+        let names = |release| kernel_differences(Some(release)).map(|finding| finding.check);
         let all = ["TIME_WAIT", "bound-inactive", "orphans"];
-        assert_eq!(told((5, 10)).collect::<Vec<_>>(), all);
-        assert_eq!(told((6, 1)).collect::<Vec<_>>(), all[1..]);
-        assert_eq!(told((6, 10)).collect::<Vec<_>>(), all[2..]);
-        assert_eq!(told((6, 11)).count(), 0);
+        assert_eq!(names((5, 10)).collect::<Vec<_>>(), all);
+        assert_eq!(names((6, 1)).collect::<Vec<_>>(), all[1..]);
+        assert_eq!(names((6, 10)).collect::<Vec<_>>(), all[2..]);
+        assert_eq!(names((6, 11)).count(), 0);
         assert!(exceptions(Some((5, 10))).contains("FIN_WAIT2"));
         assert!(exceptions(Some((6, 1))).contains("maybe orphans"));
         assert_eq!(exceptions(Some((6, 11))), "");

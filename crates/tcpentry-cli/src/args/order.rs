@@ -1,67 +1,78 @@
-//! The words before and after they are understood: their order, and what is said of wrong ones.
+//! The order of the words before they are parsed, and the usage error after.
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::CommandFactory as _;
+use clap::{Command, CommandFactory as _};
 
-use crate::args::Args;
+use super::Args;
 use crate::exit::Exit;
-use crate::output::without_controls;
+use crate::message::without_controls;
 
 /// Puts the command before the options that stand before it, so that `tcpentry --json list` is
 /// `tcpentry list --json`; where words begin that are no command, they are a filter for `list`.
 pub(crate) fn command_first(mut words: Vec<OsString>) -> Vec<OsString> {
+    let definition = Args::command();
     let mut index = 1;
     while let Some(word) = words.get(index).and_then(|word| word.to_str()) {
         let is_option = word.starts_with('-') && word != "--";
         if !is_option {
-            if is_command(word) {
+            if is_command(&definition, word) {
                 words[1..=index].rotate_right(1);
             } else {
                 words.insert(1, "list".into());
             }
             break;
         }
-        index += if WITH_VALUE.contains(&word) { 2 } else { 1 };
+        index += if takes_value(&definition, word) { 2 } else { 1 };
     }
     words
 }
 
-fn is_command(word: &str) -> bool {
-    Args::command()
+fn is_command(definition: &Command, word: &str) -> bool {
+    definition
         .get_subcommands()
         .any(|command| command.get_name() == word || command.get_all_aliases().any(|it| it == word))
 }
 
-/// Says what is wrong with the words, or the help or version that they ask for.
-pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+/// Returns true for an option whose value is the next word: `--max`, but neither `--max=3` nor `-n`.
+fn takes_value(definition: &Command, word: &str) -> bool {
+    let of_commands = definition
+        .get_subcommands()
+        .flat_map(Command::get_arguments);
+    definition
+        .get_arguments()
+        .chain(of_commands)
+        // --id takes any number of words: the first of them is not a command.
+        .filter(|argument| {
+            argument
+                .get_num_args()
+                .is_none_or(|count| count.max_values() == 1)
+        })
+        .filter(|argument| argument.get_action().takes_values())
+        .any(|argument| {
+            let long = word.strip_prefix("--");
+            let short = word
+                .strip_prefix('-')
+                .filter(|rest| rest.chars().count() == 1);
+            long.is_some_and(|long| argument.get_long() == Some(long))
+                || short.is_some_and(|short| argument.get_short() == short.chars().next())
+        })
+}
+
+/// Prints a usage error, or the help or version that the words ask for.
+pub(crate) fn print_usage(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         // Help and version: nothing in them comes from outside.
         let _ = error.print();
         return Exit::Done.into();
     }
     let text = without_controls(&error.render().to_string());
-    // Where nobody hears it, the code still says it.
+    // Where standard error is closed, the exit code still says it.
     let _ = io::stderr().write_all(text.as_bytes());
     Exit::Usage.into()
 }
-
-/// The options whose value is a word of its own.
-const WITH_VALUE: [&str; 11] = [
-    "-N",
-    "--color",
-    "--columns",
-    "--for",
-    "--group",
-    "--interval",
-    "--max",
-    "--method",
-    "--netns",
-    "--sort",
-    "--until-quiet",
-];
 
 #[cfg(test)]
 mod tests {
@@ -96,19 +107,14 @@ mod tests {
     }
 
     #[test]
-    fn each_option_with_a_value_is_known() {
-        let command = Args::command();
-        let of_commands = command
-            .get_subcommands()
-            .flat_map(clap::Command::get_arguments);
-        for argument in command.get_arguments().chain(of_commands) {
-            let takes_a_word =
-                argument.get_action().takes_values() && argument.get_long().is_some();
-            if let (true, Some(long)) = (takes_a_word, argument.get_long()) {
-                // --id takes any number of them; its first one is no command.
-                let known = long == "id" || WITH_VALUE.contains(&format!("--{long}").as_str());
-                assert!(known, "--{long}");
-            }
+    fn an_option_with_a_value_takes_the_next_word() {
+        let mut definition = Args::command();
+        definition.build();
+        for option in ["-N", "--netns", "--color", "--max", "--for", "--method"] {
+            assert!(takes_value(&definition, option), "{option}");
+        }
+        for option in ["-n", "--json", "--id", "--color=never", "-lN", "--", "-"] {
+            assert!(!takes_value(&definition, option), "{option}");
         }
     }
 }

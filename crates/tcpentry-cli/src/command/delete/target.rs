@@ -1,58 +1,59 @@
-//! What the words of `delete` mean: both ends of a connection, identities from words and standard
-//! input, or a filter.
+//! The words of `delete`: both ends of a connection, identities from words and standard input, or a filter.
 
 use std::io::{self, BufRead, Read as _};
 
 use tcpentry::{Filter, Identity, ScopedEndpoint, Target};
 
-use crate::sites::Site;
+use crate::tables::NamespaceTable;
 
-/// What is to be deleted.
+/// The meaning of the words.
 #[derive(Debug)]
-pub(crate) enum Request {
-    /// These, each named exactly.
-    Exactly(Vec<Named>),
-    /// Whatever a filter of this text selects.
-    Selected(String),
+pub(crate) enum Operands {
+    /// Connections that are named exactly.
+    Names(Vec<NamedTarget>),
+    /// The text of a filter.
+    Filter(String),
 }
 
-/// One exact name, and what it means at each site where it means something: never none.
+/// One exact name: its meaning in each table where it has one, with the index of the table. Never empty.
 #[derive(Debug)]
-pub(crate) struct Named(pub(crate) Vec<(usize, Target)>);
+pub(crate) struct NamedTarget(pub(crate) Vec<(usize, Target)>);
 
-/// What the words of `delete` ask for, or why they make no sense.
+/// Parses the words of `delete`, or says why they make no sense.
 ///
 /// Everything is read before anything is returned: one bad identity among thousands means that
 /// nothing is tried.
 pub(crate) fn read(
     words: &[String],
     ids: &[String],
-    sites: &[Site],
+    tables: &[NamespaceTable],
     input: &mut dyn BufRead,
-) -> Result<Request, String> {
+) -> Result<Operands, String> {
     if !ids.is_empty() {
         let targets = identities(words, ids, input)?;
-        let named = targets.into_iter().map(|target| at_its_site(target, sites));
-        return Ok(Request::Exactly(named.collect()));
+        let named = targets
+            .into_iter()
+            .map(|target| in_its_namespace(target, tables));
+        return Ok(Operands::Names(named.collect()));
     }
     match words.first() {
         // An empty variable of a script must not mean everything.
-        Some(_) if words.iter().all(|word| word.trim().is_empty()) => Err(nothing()),
-        Some(first) if is_filter(first) => Ok(Request::Selected(words.join(" "))),
-        _ => Ok(Request::Exactly(vec![pair(words, sites)?])),
+        Some(_) if words.iter().all(|word| word.trim().is_empty()) => Err(nothing_named()),
+        Some(first) if is_filter(first) => Ok(Operands::Filter(words.join(" "))),
+        _ => Ok(Operands::Names(vec![pair(words, tables)?])),
     }
 }
 
-/// An identity is looked for in its own namespace; where that is not looked at, whichever is says so.
-fn at_its_site(target: Target, sites: &[Site]) -> Named {
-    let place = sites.iter().position(
-        |site| matches!(&target, Target::Identity(identity) if identity.netns == site.table.netns()),
+/// Returns the meaning of an identity in its own namespace; where that is not read, any table refuses it.
+fn in_its_namespace(target: Target, tables: &[NamespaceTable]) -> NamedTarget {
+    let index = tables.iter().position(
+        |table| matches!(&target, Target::Identity(identity) if identity.netns == table.table.netns()),
     );
-    Named(vec![(place.unwrap_or_default(), target)])
+    NamedTarget(vec![(index.unwrap_or_default(), target)])
 }
 
-/// Whether this first word begins a filter: a keyword, a parenthesis, a negation; or a word that can be no
-/// address either, whose error is the filter's.
+/// Returns true for a first word that begins a filter: a keyword, a parenthesis, a negation; or a word that can't be
+/// an address either, whose error is the filter's.
 fn is_filter(word: &str) -> bool {
     let no_address = |byte: u8| byte.is_ascii_alphabetic() || byte == b'-';
     Filter::starts_with_keyword(word) || word.bytes().all(no_address)
@@ -74,11 +75,11 @@ fn identities(
     Ok(targets)
 }
 
-fn pair(words: &[String], sites: &[Site]) -> Result<Named, String> {
+fn pair(words: &[String], tables: &[NamespaceTable]) -> Result<NamedTarget, String> {
     let (local, peer) = match words {
-        [] => return Err(nothing()),
+        [] => return Err(nothing_named()),
         [local, peer] => (parse(local)?, parse(peer)?),
-        [laddr, lport, paddr, pport] => (four(laddr, lport)?, four(paddr, pport)?),
+        [laddr, lport, paddr, pport] => (parse_words(laddr, lport)?, parse_words(paddr, pport)?),
         [one] if one.parse::<Identity>().is_ok() => {
             return Err(format!("this is an identity; say --id {one}"));
         }
@@ -96,12 +97,12 @@ fn pair(words: &[String], sites: &[Site]) -> Result<Named, String> {
             ));
         }
     };
-    // A device that is not everywhere is looked for where it is.
+    // A device need not exist in every namespace.
     let mut refused = None;
     let mut named = Vec::new();
-    for (place, site) in sites.iter().enumerate() {
-        match site.table.resolve(&local, &peer) {
-            Ok(pair) => named.push((place, pair.into())),
+    for (index, table) in tables.iter().enumerate() {
+        match table.table.resolve(&local, &peer) {
+            Ok(pair) => named.push((index, pair.into())),
             Err(error) => refused = Some(error),
         }
     }
@@ -110,11 +111,11 @@ fn pair(words: &[String], sites: &[Site]) -> Result<Named, String> {
             let hint = error.hint().map(|hint| format!("\nhint: {hint}"));
             Err(format!("{}{}", error.cause(), hint.unwrap_or_default()))
         }
-        _ => Ok(Named(named)),
+        _ => Ok(NamedTarget(named)),
     }
 }
 
-fn nothing() -> String {
+fn nothing_named() -> String {
     format!("what is to be deleted?\n{NAME_IT}")
 }
 
@@ -122,7 +123,7 @@ fn parse(word: &str) -> Result<ScopedEndpoint, String> {
     word.parse().map_err(|error| format!("{error}"))
 }
 
-fn four(address: &str, port: &str) -> Result<ScopedEndpoint, String> {
+fn parse_words(address: &str, port: &str) -> Result<ScopedEndpoint, String> {
     ScopedEndpoint::from_words(address, port).map_err(|error| error.to_string())
 }
 
@@ -131,21 +132,21 @@ fn identity(word: &str) -> Result<Target, String> {
     Ok(identity.into())
 }
 
-/// Identities, or JSON objects with an `id`, one a line; empty lines mean nothing.
+/// Reads identities, or JSON objects with an `id`, one a line; skips empty lines.
 fn read_lines(input: &mut dyn BufRead, targets: &mut Vec<Target>) -> Result<(), String> {
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
         let at = |problem: String| format!("standard input, line {number}: {problem}");
         let length = input
-            .take(LONGEST_LINE + 1)
+            .take(MAX_LINE + 1)
             .read_until(b'\n', &mut line)
             .map_err(|error| format!("standard input: {error}"))?;
         if length == 0 {
             break;
         }
-        if line.len() as u64 > LONGEST_LINE {
-            return Err(at(format!("longer than {LONGEST_LINE} bytes")));
+        if line.len() as u64 > MAX_LINE {
+            return Err(at(format!("longer than {MAX_LINE} bytes")));
         }
         let text = std::str::from_utf8(&line)
             .map_err(|_| at("not UTF-8".to_owned()))?
@@ -161,7 +162,7 @@ fn read_lines(input: &mut dyn BufRead, targets: &mut Vec<Target>) -> Result<(), 
 
 fn from_json(text: &str) -> Result<Target, String> {
     let object: serde_json::Value =
-        serde_json::from_str(text).map_err(|error| format!("no JSON: {error}"))?;
+        serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
     match object.get("id") {
         Some(serde_json::Value::String(word)) => identity(word),
         Some(_) => Err("`id` is not a string".to_owned()),
@@ -169,10 +170,10 @@ fn from_json(text: &str) -> Result<Target, String> {
     }
 }
 
-/// No identity and no object of ours comes near it.
-const LONGEST_LINE: u64 = 64 * 1024;
+/// More than any identity or object of this program takes.
+const MAX_LINE: u64 = 64 * 1024;
 
-/// Standard input, for [`read`].
+/// Returns standard input, for [`read`].
 pub(crate) fn standard_input() -> impl BufRead {
     io::stdin().lock()
 }
@@ -192,9 +193,9 @@ mod tests {
         text.split_whitespace().map(str::to_owned).collect()
     }
 
-    fn here() -> Vec<Site> {
+    fn here() -> Vec<NamespaceTable> {
         let table = tcpentry::TcpTable::open().unwrap();
-        vec![Site {
+        vec![NamespaceTable {
             table,
             name: None,
             inode: None,
@@ -203,15 +204,15 @@ mod tests {
 
     fn name(text: &str) -> Result<String, String> {
         match read(&words(text), &[], &here(), &mut io::empty())? {
-            Request::Exactly(named) => Ok(named[0].0[0].1.pair().to_string()),
-            Request::Selected(text) => Ok(format!("filter {text}")),
+            Operands::Names(named) => Ok(named[0].0[0].1.pair().to_string()),
+            Operands::Filter(text) => Ok(format!("filter {text}")),
         }
     }
 
     fn ids(text: &str, input: &str) -> Result<usize, String> {
         match read(&[], &words(text), &here(), &mut input.as_bytes())? {
-            Request::Exactly(targets) => Ok(targets.len()),
-            Request::Selected(text) => panic!("a filter: {text}"),
+            Operands::Names(targets) => Ok(targets.len()),
+            Operands::Filter(text) => panic!("a filter: {text}"),
         }
     }
 
@@ -250,10 +251,9 @@ mod tests {
         ] {
             assert_eq!(name(text).unwrap(), format!("filter {text}"));
         }
-        // One quoted word is the same.
         let quoted = ["state close-wait idle gt 10m".to_owned()];
         let read = read(&quoted, &[], &here(), &mut io::empty()).unwrap();
-        assert!(matches!(read, Request::Selected(text) if text == quoted[0]));
+        assert!(matches!(read, Operands::Filter(text) if text == quoted[0]));
     }
 
     #[test]
@@ -306,7 +306,7 @@ mod tests {
             ("nonsense", "`nonsense`: not an identity"),
             ("{\"id\":7}", "`id` is not a string"),
             ("{\"x\":7}", "the object has no `id`"),
-            ("{", "no JSON: EOF"),
+            ("{", "not JSON: EOF"),
         ] {
             let error = ids("-", &format!("{ID}\n{line}\n")).unwrap_err();
             let start = format!("standard input, line 2: {problem}");

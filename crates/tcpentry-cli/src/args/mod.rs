@@ -1,9 +1,11 @@
 //! The words of the command line: one definition for parser, help, manual page and completions.
 
+pub(crate) mod order;
+
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use tcpentry::MethodChoice;
+use tcpentry::{MethodChoice, Options, States};
 
 /// List TCP connections and delete them from outside their process
 ///
@@ -60,7 +62,7 @@ pub(crate) struct ListArgs {
     pub(crate) output: OutputArgs,
 }
 
-/// Which sockets, beside the filter.
+/// The options that select sockets, beside the filter.
 #[derive(Clone, Debug, ClapArgs)]
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 pub(crate) struct SelectArgs {
@@ -78,7 +80,7 @@ pub(crate) struct SelectArgs {
     pub(crate) all: bool,
 }
 
-/// In which network namespaces.
+/// The options that select network namespaces.
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct NetnsArgs {
     /// In this network namespace: a name of `ip netns`, the pid of a process in it, or the path of its file
@@ -89,7 +91,7 @@ pub(crate) struct NetnsArgs {
     pub(crate) all_netns: bool,
 }
 
-/// What is shown beside the connection.
+/// The options for columns beside the connection.
 #[derive(Clone, Debug, ClapArgs)]
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 pub(crate) struct ShowArgs {
@@ -294,6 +296,29 @@ pub(crate) enum MethodArg {
     Borrow,
 }
 
+impl SelectArgs {
+    /// Returns the states that are selected where the filter names none: this is what `-a` and `-l` mean.
+    pub(crate) fn states(&self) -> States {
+        match (self.all, self.listening) {
+            (true, _) => States::ALL_ACTIVE.union(States::BOUND_INACTIVE),
+            (false, true) => States::LISTENING,
+            (false, false) => States::CONNECTIONS,
+        }
+    }
+}
+
+impl MethodArg {
+    /// Returns the options of a deletion by this method, with or without listeners.
+    pub(crate) fn options(self, listeners: bool) -> Options {
+        let options = Options::default().with_method(self.into());
+        if listeners {
+            options.with_listeners()
+        } else {
+            options
+        }
+    }
+}
+
 impl From<MethodArg> for MethodChoice {
     fn from(method: MethodArg) -> Self {
         match method {
@@ -304,7 +329,7 @@ impl From<MethodArg> for MethodChoice {
     }
 }
 
-/// A duration, in the units that filters take.
+/// Parses a duration in the units that filters take.
 fn duration(text: &str) -> Result<Duration, String> {
     tcpentry::filter::parse_duration(text).map_err(|error| match error.hint() {
         Some(hint) => format!("{error}; {hint}"),
