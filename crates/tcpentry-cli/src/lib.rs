@@ -1,4 +1,4 @@
-//! The program `tcpentry`: words in, one command, an exit code out.
+//! The program `tcpentry`: arguments in, one command, an exit code out.
 
 mod args;
 mod command;
@@ -26,7 +26,7 @@ pub use manual::manual;
 #[doc(hidden)]
 pub use top::bench::{Order, Refresh, Rows};
 
-/// Runs the program with the words it was started with.
+/// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().collect();
     if words.get(1).is_some_and(|word| word == demo::PEER) {
@@ -43,7 +43,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The definition of all words and options, from which manual page and completions are made.
+/// Returns the definition of commands and options, from which manual page and completions are made.
 pub fn command() -> clap::Command {
     args::Args::command()
 }

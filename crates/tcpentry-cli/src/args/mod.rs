@@ -1,4 +1,4 @@
-//! The words of the command line: one definition for parser, help, manual page and completions.
+//! The definition of the command line, from which parser, help, manual page and completions come.
 
 pub(crate) mod order;
 
@@ -36,26 +36,26 @@ pub(crate) enum Command {
     Demo(DemoArgs),
 }
 
-/// Print the TCP table: connections, with -l listeners, with -a everything
+/// Print the TCP table: connections, listeners (-l) or everything (-a)
 ///
-/// One line for each socket, aligned on a terminal, tab-separated with raw numbers otherwise.
+/// Prints one line for each socket, aligned on a terminal, tab-separated with raw numbers otherwise.
 /// Connections are what ss shows by default: neither listeners nor TIME_WAIT nor SYN_RECV. A filter in
 /// the language of ss, with more terms, selects among them: see the manual.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ListArgs {
-    /// What to select: the words of ss(8), and host, port, pid, process, user, unit, container, idle, ...
+    /// Select what matches: the words of ss(8), and host, port, pid, process, user, unit, container, idle, ...
     #[arg(value_name = "FILTER")]
     pub(crate) filter: Vec<String>,
     #[command(flatten)]
     pub(crate) select: SelectArgs,
-    /// Say how the filter is understood, what the kernel judges and what is judged here; do no more
+    /// Explain the filter and which part of it the kernel evaluates, and do nothing else
     #[arg(long)]
     pub(crate) explain: bool,
     #[command(flatten)]
     pub(crate) netns: NetnsArgs,
     #[command(flatten)]
     pub(crate) show: ShowArgs,
-    /// The identity of each socket, for `delete --id`
+    /// Show the identity of each socket, for `delete --id`
     #[arg(long)]
     pub(crate) id: bool,
     #[command(flatten)]
@@ -66,16 +66,16 @@ pub(crate) struct ListArgs {
 #[derive(Clone, Debug, ClapArgs)]
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 pub(crate) struct SelectArgs {
-    /// Only IPv4, also that of dual-stack sockets (::ffff:a.b.c.d)
+    /// Select IPv4 only, including that of dual-stack sockets (::ffff:a.b.c.d)
     #[arg(short = '4', long)]
     pub(crate) ipv4: bool,
-    /// Only IPv6
+    /// Select IPv6 only
     #[arg(short = '6', long)]
     pub(crate) ipv6: bool,
-    /// Listening sockets instead of connections
+    /// Select listening sockets instead of connections
     #[arg(short, long)]
     pub(crate) listening: bool,
-    /// All states, also listening, TIME_WAIT, SYN_RECV and bound-inactive
+    /// Select all states, including listening, TIME_WAIT, SYN_RECV and bound-inactive
     #[arg(short, long)]
     pub(crate) all: bool,
 }
@@ -83,10 +83,10 @@ pub(crate) struct SelectArgs {
 /// The options that select network namespaces.
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct NetnsArgs {
-    /// In this network namespace: a name of `ip netns`, the pid of a process in it, or the path of its file
+    /// Read this network namespace: a name of `ip netns`, the PID of a process in it, or the path of its file
     #[arg(short = 'N', long, value_name = "NAME|PID|PATH")]
     pub(crate) netns: Vec<String>,
-    /// In every network namespace that a process or a name holds
+    /// Read every network namespace that a process or a name holds
     #[arg(long, conflicts_with = "netns")]
     pub(crate) all_netns: bool,
 }
@@ -95,21 +95,21 @@ pub(crate) struct NetnsArgs {
 #[derive(Clone, Debug, ClapArgs)]
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 pub(crate) struct ShowArgs {
-    /// The processes that hold a socket
+    /// Show the processes that hold a socket
     #[arg(short, long)]
     pub(crate) process: bool,
-    /// The user a socket belongs to
+    /// Show the user that a socket belongs to
     #[arg(short, long)]
     pub(crate) user: bool,
-    /// Counters: idle time, round-trip time, retransmits
+    /// Show counters: idle time, round-trip time, retransmits
     #[arg(short, long)]
     pub(crate) info: bool,
-    /// The container and the systemd unit a socket belongs to
+    /// Show the container and the systemd unit that a socket belongs to
     #[arg(short, long)]
     pub(crate) container: bool,
 }
 
-/// Delete connections: exactly what is named, or say why not
+/// Delete connections: exactly what is named, or report why not
 ///
 /// The connection is aborted: its peer gets a reset, its owner an error, and its socket leaves the
 /// table at once. It is named by both its ends, in any notation that tools print
@@ -117,8 +117,8 @@ pub(crate) struct ShowArgs {
 /// tcpdrop's four words; by the identity that `list --id` shows, which never means another one;
 /// or by a filter in the language of ss, as `list` takes it.
 ///
-/// Where a filter selects more than one, you are asked, or say --yes. Listeners and the connection of your own session
-/// are spared. Without root it deletes connections of your own processes.
+/// Where a filter selects more than one, it asks first; --yes answers. Listeners and the connection that carries your
+/// own session are protected. Without root it deletes connections of your own processes.
 #[derive(Debug, ClapArgs)]
 #[command(
     visible_alias = "close",
@@ -133,7 +133,7 @@ pub(crate) struct ShowArgs {
 )]
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 pub(crate) struct DeleteArgs {
-    /// Both ends, the local one first; or a filter; with --id, identities
+    /// Name both ends, the local one first; or a filter; with --id, identities
     #[arg(value_name = "WORD")]
     pub(crate) words: Vec<String>,
     /// Delete by identity; `-` reads identities or JSON lines from standard input
@@ -141,33 +141,33 @@ pub(crate) struct DeleteArgs {
     pub(crate) id: Vec<String>,
     #[command(flatten)]
     pub(crate) select: SelectArgs,
-    /// Say how the filter is understood, what the kernel judges and what is judged here; do no more
+    /// Explain the filter and which part of it the kernel evaluates, and do nothing else
     #[arg(long)]
     pub(crate) explain: bool,
     #[command(flatten)]
     pub(crate) netns: NetnsArgs,
-    /// Do everything but the deletion: same output, and the exit code to be expected
+    /// Do everything but the deletion: the same output, and the exit code to expect
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,
-    /// Delete what a filter selects without asking, also when it is more than one
+    /// Delete what a filter selects without asking, even when it is more than one
     #[arg(short, long)]
     pub(crate) yes: bool,
     /// Delete nothing when more than N are selected
     #[arg(long, value_name = "N")]
     pub(crate) max: Option<u64>,
-    /// Select listeners too, and delete with them every connection in their queue
+    /// Select listeners too; deleting one also ends every connection in its queue
     #[arg(long)]
     pub(crate) listeners: bool,
-    /// Delete even the connection that carries this very session
+    /// Delete even the connection that carries your own session
     #[arg(long)]
     pub(crate) own_session: bool,
-    /// By which method
+    /// Choose the method
     #[arg(long, value_enum, default_value_t = MethodArg::Auto)]
     pub(crate) method: MethodArg,
-    /// Go on deleting what comes to match, for so long (500ms, 30s, 10m, 2h, 1d)
+    /// Keep deleting whatever matches for this long (500ms, 30s, 10m, 2h, 1d)
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     pub(crate) period: Option<Duration>,
-    /// Go on until nothing has matched for so long
+    /// Keep deleting until nothing has matched for this long
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) until_quiet: Option<Duration>,
     /// Report each deletion to the system log too
@@ -176,7 +176,7 @@ pub(crate) struct DeleteArgs {
     /// Report only what was not deleted
     #[arg(short, long, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
-    /// Say on standard error what is being done
+    /// Report on standard error what is being done
     #[arg(short, long)]
     pub(crate) verbose: bool,
     #[command(flatten)]
@@ -187,19 +187,19 @@ pub(crate) struct DeleteArgs {
 
 /// Watch the connections, and delete the ones you mean
 ///
-/// A live table: `/` finds, `d` shows what a deletion would do and `y` does it, `?` tells all keys. It takes the filters
-/// of `list`. Listeners and the connection of your own session are spared, as by `delete`.
+/// A live table: `/` filters, `d` previews a deletion and `y` confirms it, `?` lists all keys. It takes the filters
+/// of `list`. Listeners and the connection that carries your own session are protected, as with `delete`.
 #[cfg(feature = "tui")]
 #[derive(Debug, ClapArgs)]
 pub(crate) struct TopArgs {
-    /// What to show: a filter, as for `list`
+    /// Show what matches: a filter, as for `list`
     #[arg(value_name = "FILTER")]
     pub(crate) filter: Vec<String>,
     #[command(flatten)]
     pub(crate) select: SelectArgs,
     #[command(flatten)]
     pub(crate) netns: NetnsArgs,
-    /// How often the table is read (500ms, 2s, 1m)
+    /// Read the table this often (500ms, 2s, 1m)
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "1s")]
     pub(crate) interval: Duration,
     /// Which columns, in this order, parted by commas: state local peer process user unit netns recv-q send-q rtt retrans
@@ -212,16 +212,16 @@ pub(crate) struct TopArgs {
     /// Group by process, peer, container or state
     #[arg(long, value_name = "NAME", value_parser = grouping)]
     pub(crate) group: Option<crate::top::Grouping>,
-    /// Let listeners be deleted too, with every connection in their queue
+    /// Allow listeners to be deleted, which also ends every connection in their queue
     #[arg(long)]
     pub(crate) listeners: bool,
-    /// Let even the connection be deleted that carries this very session
+    /// Allow the connection that carries your own session to be deleted
     #[arg(long)]
     pub(crate) own_session: bool,
-    /// By which method
+    /// Choose the method
     #[arg(long, value_enum, default_value_t = MethodArg::Auto)]
     pub(crate) method: MethodArg,
-    /// Print one frame as text, and end
+    /// Print one frame as text and exit
     #[arg(long)]
     pub(crate) once: bool,
     #[command(flatten)]
@@ -242,10 +242,10 @@ fn grouping(text: &str) -> Result<crate::top::Grouping, String> {
         .ok_or_else(|| "groups are process, peer, container, state, none".to_owned())
 }
 
-/// Say what can be deleted here, by which method and right, and what is missing
+/// Report what can be deleted here, by which method and right, and what is missing
 ///
-/// Asks the kernel without deleting anything. Each missing thing comes with the command that mends
-/// it. Ends with 0 if at least the connections of your own processes can be deleted.
+/// Asks the kernel without deleting anything. Each missing thing comes with the command that fixes
+/// it. Exits with 0 if at least the connections of your own processes can be deleted.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct DoctorArgs {
     #[command(flatten)]
@@ -261,10 +261,10 @@ pub(crate) struct DemoArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct OutputArgs {
-    /// One JSON object a line; the fields are in the manual
+    /// Print one JSON object per line; the manual documents the fields
     #[arg(long)]
     pub(crate) json: bool,
-    /// No line of column names
+    /// Omit the header line
     #[arg(long)]
     pub(crate) no_header: bool,
     #[command(flatten)]
@@ -273,12 +273,12 @@ pub(crate) struct OutputArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ColorArgs {
-    /// When to colour; auto heeds NO_COLOR and whether a terminal is there
+    /// Choose when to colour; auto honours NO_COLOR and colours on a terminal only
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
     pub(crate) color: ColorChoice,
 }
 
-/// When to colour.
+/// The choice of colours.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum ColorChoice {
     Auto,
@@ -288,11 +288,11 @@ pub(crate) enum ColorChoice {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum MethodArg {
-    /// SOCK_DESTROY first, the borrowed descriptor where that can't do it
+    /// Try SOCK_DESTROY first, then the owner's borrowed descriptor
     Auto,
-    /// Only the kernel's SOCK_DESTROY (needs CAP_NET_ADMIN)
+    /// Use only the kernel's SOCK_DESTROY (needs CAP_NET_ADMIN)
     SockDiag,
-    /// Only by the owner's borrowed descriptor (needs the same user, or root)
+    /// Use only the owner's borrowed descriptor (needs the same user, or root)
     Borrow,
 }
 

@@ -1,4 +1,4 @@
-//! The question before many are deleted: only a person at a terminal can say yes to it.
+//! The answer to the question before several are deleted: only a person at a terminal can say yes.
 
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
@@ -8,13 +8,13 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::termios::{QueueSelector, tcflush};
 
-/// Whether there is somebody to ask: who sees the question and can answer it.
+/// Returns true when a terminal can show the question and take the answer.
 pub(crate) fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Asks, and waits for a line. Anything but `y` or `yes` is a no: also the end of input, and Ctrl-C,
-/// which `interrupted` tells of.
+/// Asks, and waits for a line. Anything but `y` or `yes` is a no: also the end of input, and Ctrl-C, which sets
+/// `interrupted`.
 pub(crate) fn confirm(question: &str, interrupted: &AtomicBool) -> bool {
     ask(question, io::stdin(), &mut io::stderr(), interrupted)
 }
@@ -25,7 +25,7 @@ fn ask(
     output: &mut impl Write,
     interrupted: &AtomicBool,
 ) -> bool {
-    // What was typed before the question can't be its answer.
+    // Anything typed before the question can't be its answer.
     let _ = tcflush(&input, QueueSelector::IFlush);
     let asked = write!(output, "{question} [y/N] ").and_then(|()| output.flush());
     let answer = match asked {
@@ -39,18 +39,18 @@ fn ask(
     answer.is_some_and(|answer| matches!(answer.trim_ascii(), b"y" | b"yes"))
 }
 
-/// The next line, as a terminal gives it: whole, and in one piece.
+/// Reads the next line, which a terminal gives in one piece.
 fn read_line(input: impl AsFd, interrupted: &AtomicBool) -> Option<Vec<u8>> {
     let tick = Timespec {
         tv_sec: 0,
         tv_nsec: 100_000_000,
     };
     while !interrupted.load(Ordering::Relaxed) {
-        // A signal that comes before the call would not end it, so that it ends by itself.
+        // A signal that comes before the call would not end it, so it has a time limit.
         match poll(&mut [PollFd::new(&input, PollFlags::IN)], Some(&tick)) {
             Ok(0) | Err(Errno::INTR) => {}
             Ok(_) => {
-                let mut line = vec![0; LONGEST];
+                let mut line = vec![0; MAX_LINE];
                 let length = retry_on_intr(|| rustix::io::read(&input, &mut line)).ok()?;
                 line.truncate(length);
                 return line.ends_with(b"\n").then_some(line);
@@ -61,8 +61,8 @@ fn read_line(input: impl AsFd, interrupted: &AtomicBool) -> Option<Vec<u8>> {
     None
 }
 
-/// Of a terminal in line mode (`N_TTY_BUF_SIZE`).
-const LONGEST: usize = 4096;
+/// The longest line of a terminal in line mode (`N_TTY_BUF_SIZE`).
+const MAX_LINE: usize = 4096;
 
 #[cfg(test)]
 mod tests {
@@ -73,7 +73,7 @@ mod tests {
 
     use super::*;
 
-    /// What is said when this is typed once the question is seen, and how the screen looks then.
+    /// Returns the answer when this is typed after the question, and the screen then.
     fn answered(typed: &str) -> (bool, String) {
         let terminal = Terminal::open();
         let interrupted = AtomicBool::new(false);

@@ -1,4 +1,4 @@
-//! What is reported of one attempt, made once from it: the row or the object, the complaint, the line of the log.
+//! The report of one attempt, made once from it: the row or the object, and the complaint.
 
 use tcpentry::{Attribution, Connection, Error, Outcome};
 
@@ -6,19 +6,19 @@ use super::attempt::Attempt;
 use crate::message::hint_of;
 use crate::output::{Cells, DeletionObject, SocketObject, View, style_of};
 
-/// What is reported of one attempt.
+/// The report of one attempt.
 pub(super) struct Line {
     /// The row of the table.
     pub(super) cells: Option<Cells>,
     /// The object of JSON.
     pub(super) object: Option<Box<DeletionObject>>,
-    /// What is said on standard error where it was not deleted.
+    /// The message on standard error where it was not deleted.
     pub(super) complaint: Option<Complaint>,
 }
 
 /// The reason why a connection was not deleted, as a person reads it.
 pub(super) struct Complaint {
-    /// The same for all connections that fail alike.
+    /// The cause, equal for all connections that fail alike.
     pub(super) cause: String,
     pub(super) text: String,
     pub(super) hint: Option<String>,

@@ -1,22 +1,22 @@
-//! A line on standard error that says how far a long run is.
+//! The progress of a long run: a line on standard error.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-/// A line that is written over again and again, and erased in the end.
+/// A line that is overwritten again and again, and erased at the end.
 ///
-/// What else is to be written to the same terminal comes after a [`clear`](Self::clear).
+/// Anything else is written to the same terminal after a [`clear`](Self::clear).
 pub(crate) struct Progress<W: Write> {
-    /// `None` where nobody is to be shown anything.
+    /// `None` where no progress is shown.
     out: Option<W>,
     next: Instant,
-    /// How many columns the line takes that is there now.
-    shown: usize,
+    /// The width of the line on the screen.
+    width: usize,
 }
 
 impl Progress<io::Stderr> {
-    /// For people who would see nothing else: standard error is a terminal, and standard output is
-    /// none, or stays empty as the run is quiet.
+    /// Shows progress to people who would see nothing else: standard error is a terminal, and standard output is not,
+    /// or stays empty because the run is quiet.
     pub(crate) fn on_terminal(quiet: bool) -> Self {
         let (out, err) = (io::stdout(), io::stderr());
         let wanted = err.is_terminal() && (quiet || !out.is_terminal());
@@ -28,12 +28,12 @@ impl<W: Write> Progress<W> {
     fn new(out: Option<W>, start: Instant) -> Self {
         Self {
             out,
-            next: start + PATIENCE,
-            shown: 0,
+            next: start + PROGRESS_DELAY,
+            width: 0,
         }
     }
 
-    /// Shows the text, unless it is too early for it. The text is of one line and of few characters.
+    /// Shows the text, one short line, unless it is too early.
     pub(crate) fn update(&mut self, now: Instant, text: impl FnOnce() -> String) {
         let Some(out) = &mut self.out else { return };
         if now < self.next {
@@ -41,9 +41,9 @@ impl<W: Write> Progress<W> {
         }
         self.next = now + INTERVAL;
         let text = text();
-        // Blanks over the rest of a longer one: a terminal need not know escape sequences.
-        let written = write!(out, "\r{text:<width$}\r", width = self.shown);
-        self.shown = text.chars().count();
+        // Spaces over the rest of a longer line: a terminal need not know escape sequences.
+        let written = write!(out, "\r{text:<width$}\r", width = self.width);
+        self.width = text.chars().count();
         // A terminal that has gone away is no reason to stop.
         let _ = written.and_then(|()| out.flush());
     }
@@ -51,10 +51,10 @@ impl<W: Write> Progress<W> {
     /// Erases the line.
     pub(crate) fn clear(&mut self) {
         let Some(out) = &mut self.out else { return };
-        if self.shown > 0 {
-            let blank = write!(out, "\r{:width$}\r", "", width = self.shown);
+        if self.width > 0 {
+            let blank = write!(out, "\r{:width$}\r", "", width = self.width);
             let _ = blank.and_then(|()| out.flush());
-            self.shown = 0;
+            self.width = 0;
         }
     }
 }
@@ -65,8 +65,8 @@ impl<W: Write> Drop for Progress<W> {
     }
 }
 
-/// What is done within a second needs no progress.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// A run that ends within a second needs no progress.
+const PROGRESS_DELAY: Duration = Duration::from_secs(1);
 /// Five times a second is as much as can be read.
 const INTERVAL: Duration = Duration::from_millis(200);
 
@@ -74,7 +74,7 @@ const INTERVAL: Duration = Duration::from_millis(200);
 mod tests {
     use super::*;
 
-    /// What is written by updates so many milliseconds after the start.
+    /// Returns what updates write so many milliseconds after the start.
     fn written(updates: &[(u64, &str)]) -> String {
         let start = Instant::now();
         let mut out = Vec::new();
@@ -118,7 +118,7 @@ mod tests {
     fn nobody_is_asked_for_a_text_that_is_not_shown() {
         let start = Instant::now();
         let mut progress = Progress::new(None::<Vec<u8>>, start);
-        progress.update(start + PATIENCE, || panic!("nobody sees it"));
+        progress.update(start + PROGRESS_DELAY, || panic!("nobody sees it"));
     }
 
     #[test]
@@ -126,10 +126,10 @@ mod tests {
         let start = Instant::now();
         let mut out = Vec::new();
         let mut progress = Progress::new(Some(&mut out), start);
-        progress.update(start + PATIENCE, || "one".to_owned());
+        progress.update(start + PROGRESS_DELAY, || "one".to_owned());
         progress.clear();
         progress.clear();
-        progress.update(start + PATIENCE + INTERVAL, || "two".to_owned());
+        progress.update(start + PROGRESS_DELAY + INTERVAL, || "two".to_owned());
         drop(progress);
         assert_eq!(out, b"\rone\r\r   \r\rtwo\r\r   \r");
     }

@@ -1,4 +1,4 @@
-//! The system log: one line for each deletion, with who asked for it and what became of it.
+//! The system log: one line for each deletion, with who asked for it and the outcome.
 //!
 //! The format is that of RFC 3164 without time and host, which the log's daemon adds (section 4.3):
 //! our own time would be in the zone of our environment. The crate `syslog` would do the same with
@@ -16,26 +16,26 @@ pub(crate) struct SystemLog {
     socket: UnixDatagram,
     path: PathBuf,
     who: String,
-    /// How long to wait for a daemon that does not read.
-    patience: Duration,
+    /// The longest wait for a daemon that does not read.
+    timeout: Duration,
 }
 
 impl SystemLog {
     /// Opens the log of this system; an error means that nobody keeps one.
     pub(crate) fn open() -> io::Result<Self> {
-        Self::at(Path::new("/dev/log"), who(), PATIENCE)
+        Self::at(Path::new("/dev/log"), who(), SEND_TIMEOUT)
     }
 
-    fn at(path: &Path, who: String, patience: Duration) -> io::Result<Self> {
+    fn at(path: &Path, who: String, timeout: Duration) -> io::Result<Self> {
         Ok(Self {
-            socket: connect(path, patience)?,
+            socket: connect(path, timeout)?,
             path: path.to_owned(),
             who,
-            patience,
+            timeout,
         })
     }
 
-    /// Writes what became of a connection; `what` names it, and what else is to be known of it.
+    /// Writes the outcome of a connection; `what` names it and says the rest.
     ///
     /// The caller has escaped what came from outside, as for a terminal.
     pub(crate) fn record(&mut self, outcome: Outcome, what: &str) -> io::Result<()> {
@@ -49,11 +49,11 @@ impl SystemLog {
             std::process::id(),
             self.who
         );
-        // Whatever it is, it stays one line.
+        // Whatever it holds, it stays one line.
         let message = message.replace(char::is_control, "?");
         match self.send(&message) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                // It has been waited for once; what follows is sent as soon as it reads again, or not.
+                // One wait is enough: what follows is sent if the daemon reads again, and is lost if not.
                 self.socket.set_nonblocking(true)?;
                 Err(io::Error::new(
                     ErrorKind::TimedOut,
@@ -61,8 +61,8 @@ impl SystemLog {
                 ))
             }
             Err(_) => {
-                // The daemon has been started anew since.
-                self.socket = connect(&self.path, self.patience)?;
+                // The daemon has been restarted.
+                self.socket = connect(&self.path, self.timeout)?;
                 self.send(&message)
             }
             Ok(()) => self.socket.set_nonblocking(false),
@@ -72,7 +72,7 @@ impl SystemLog {
     fn send(&self, message: &str) -> io::Result<()> {
         loop {
             match self.socket.send(message.as_bytes()) {
-                // The signal is heard between two deletions.
+                // Signals are handled between two deletions.
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 other => return other.map(drop),
             }
@@ -80,15 +80,15 @@ impl SystemLog {
     }
 }
 
-fn connect(path: &Path, patience: Duration) -> io::Result<UnixDatagram> {
+fn connect(path: &Path, timeout: Duration) -> io::Result<UnixDatagram> {
     let socket = UnixDatagram::unbound()?;
     socket.connect(path)?;
-    // A daemon that reads no more is an error, not the end of all deletions.
-    socket.set_write_timeout(Some(patience))?;
+    // A daemon that has stopped reading is an error, not the end of all deletions.
+    socket.set_write_timeout(Some(timeout))?;
     Ok(socket)
 }
 
-/// The user this runs for, and the one who logged in, whoever he has become since.
+/// Describes the user that this runs as, and the one that logged in, whatever `su` and `sudo` changed since.
 fn who() -> String {
     let uid = rustix::process::getuid().as_raw();
     let user = uzers::get_user_by_uid(uid);
@@ -104,7 +104,7 @@ fn who() -> String {
 const AUTHPRIV: u8 = 10;
 const WARNING: u8 = 4;
 const NOTICE: u8 = 5;
-const PATIENCE: Duration = Duration::from_secs(5);
+const SEND_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {

@@ -10,7 +10,7 @@ use crate::args::ShowArgs;
 use crate::output::{Cells, Columns, Shape, View};
 use crate::tables::NamespaceTable;
 
-/// What `tcpentry list` prints of these rows for scripts.
+/// Returns what `tcpentry list` prints of these rows for scripts.
 ///
 /// It opens a table, some microseconds, so that they should be many.
 ///
