@@ -13,6 +13,7 @@ mod report;
 mod rounds;
 mod run;
 mod selector;
+mod skip_list;
 mod stop;
 mod sweep;
 mod syslog;

@@ -10,7 +10,7 @@ use super::interrupt::Interrupt;
 use super::matches::{Match, Matches};
 use super::preview;
 use super::report::Report;
-use super::selector::{Selector, remember};
+use super::selector::Selector;
 use super::stop::Stop;
 use crate::args::DeleteArgs;
 use crate::exit::Exit;
@@ -59,7 +59,7 @@ impl Run<'_> {
         for (table, row, refusal) in matches.protected {
             let key = (table, row.cookie);
             let attempt = Attempt::on_row(table, row, Err(refusal));
-            remember(&attempt, key, do_not_retry);
+            do_not_retry.remember(&attempt, key);
             report.add(&attempt, attribution);
         }
         if !matches.rows.is_empty() {
@@ -70,7 +70,7 @@ impl Run<'_> {
             let index = scan.index;
             let on_result = |row: &Connection, result: Result<Method, Error>| {
                 let attempt = Attempt::on_row(index, row.clone(), result);
-                remember(&attempt, (index, row.cookie), do_not_retry);
+                do_not_retry.remember(&attempt, (index, row.cookie));
                 report.add(&attempt, attribution);
                 interrupt.control_flow()
             };

@@ -3,12 +3,12 @@
 use std::cell::RefCell;
 use std::collections::HashSet;
 
-use tcpentry::{Attribution, Connection, Error, Outcome, Query, Selection, State, States, Truth};
+use tcpentry::{Attribution, Connection, Error, Query, Selection, State, States, Truth};
 
-use super::attempt::Attempt;
 use super::interrupt::Interrupt;
-use super::matches::{Matches, SocketKey};
+use super::matches::Matches;
 use super::report::Report;
+use super::skip_list::SkipList;
 use super::stop::Stop;
 use crate::args::DeleteArgs;
 use crate::session::SessionGuard;
@@ -49,8 +49,7 @@ pub(super) struct Selector<'a> {
     pub(super) scans: Vec<Scan>,
     pub(super) attribution: RefCell<Attribution>,
     pub(super) session: SessionGuard,
-    /// Sockets that could not be deleted, which has been reported: later rounds skip them.
-    pub(super) do_not_retry: RefCell<HashSet<SocketKey>>,
+    pub(super) do_not_retry: RefCell<SkipList>,
     /// The number of listeners that the last dump selected and that only `--listeners` deletes.
     pub(super) listeners: u64,
 }
@@ -62,13 +61,15 @@ impl<'a> Selector<'a> {
         scans: Vec<Scan>,
         attribution: Attribution,
     ) -> Self {
+        let dumps_bound_inactive = |scan: &Scan| scan.query.states.contains(State::BoundInactive);
+        let do_not_retry = SkipList::new(scans.iter().any(dumps_bound_inactive));
         Self {
             args,
             text,
             scans,
             attribution: RefCell::new(attribution),
             session: SessionGuard::new(args.own_session),
-            do_not_retry: RefCell::default(),
+            do_not_retry: RefCell::new(do_not_retry),
             listeners: 0,
         }
     }
@@ -132,7 +133,7 @@ impl<'a> Selector<'a> {
             if interrupt.is_set() {
                 return Err(Stop::Interrupted);
             }
-            if do_not_retry.contains(&(index, row.cookie)) {
+            if do_not_retry.contains(index, &row) {
                 return Ok(());
             }
             match selection.judge(&row, attribution)? {
@@ -208,12 +209,4 @@ pub(super) fn default_states(args: &DeleteArgs) -> States {
 /// Returns true for a listener, unless `--listeners` was given.
 pub(super) fn is_protected_listener(row: &Connection, args: &DeleteArgs) -> bool {
     row.state == State::Listening && !args.listeners
-}
-
-/// Remembers a socket that there is no use in trying again. One that was gone may come back: it can be connected
-/// anew.
-pub(super) fn remember(attempt: &Attempt, key: SocketKey, do_not_retry: &mut HashSet<SocketKey>) {
-    if !matches!(attempt.outcome(), Outcome::Deleted | Outcome::Gone) {
-        do_not_retry.insert(key);
-    }
 }

@@ -4,7 +4,7 @@ use tcpentry::{Action, Connection, DumpCompleteness, Error, Method, Truth};
 
 use super::attempt::Attempt;
 use super::run::Run;
-use super::selector::{is_protected_listener, remember};
+use super::selector::is_protected_listener;
 use super::stop::Stop;
 use crate::tables::selection;
 
@@ -60,7 +60,7 @@ impl Run<'_> {
             if interrupt.is_set() {
                 return Action::Stop;
             }
-            if do_not_retry.borrow().contains(&(index, row.cookie)) {
+            if do_not_retry.borrow().contains(index, row) {
                 return Action::Skip;
             }
             let truth = scan.selection.judge(row, &mut attribution.borrow_mut());
@@ -91,11 +91,9 @@ impl Run<'_> {
         let on_result = |row: &Connection, result: Result<Method, Error>| {
             anything = true;
             let attempt = Attempt::on_row(index, row.clone(), result);
-            remember(
-                &attempt,
-                (index, row.cookie),
-                &mut do_not_retry.borrow_mut(),
-            );
+            do_not_retry
+                .borrow_mut()
+                .remember(&attempt, (index, row.cookie));
             report.add(&attempt, attribution);
             interrupt.control_flow()
         };
