@@ -85,7 +85,7 @@ fn a_dry_run_deletes_nothing_and_says_what_would_happen() {
         assert!(is_alive(&connection));
         let done = run(&format!("delete {words}"));
         assert_eq!(done.rows(), rehearsed.rows(), "the same output");
-        assert!(rehearsed.out.starts_with("WOULD-BE\t") && done.out.starts_with("OUTCOME\t"));
+        assert!(rehearsed.out.starts_with("DRY-RUN\t") && done.out.starts_with("OUTCOME\t"));
         assert_eq!(run(&format!("delete -n {words}")).code, 1);
     });
 }
