@@ -30,12 +30,10 @@ pub(crate) fn print_failure(error: &Error) {
 /// Returns the hint of an error, with the option of this program where one is made for it.
 pub(crate) fn hint_of(error: &Error) -> Option<&str> {
     match error.kind() {
-        ErrorKind::Refused(Guard::Listener) => {
-            Some("listeners are deleted only where that is asked for: --listeners")
-        }
-        ErrorKind::Refused(Guard::OwnSession) => Some("--own-session deletes it all the same"),
+        ErrorKind::Refused(Guard::Listener) => Some("--listeners allows listeners to be deleted"),
+        ErrorKind::Refused(Guard::OwnSession) => Some("--own-session deletes it anyway"),
         ErrorKind::Refused(Guard::OtherNetns) => {
-            Some("look for it in its own: --all-netns, or -N NAME")
+            Some("name its namespace with -N NAME, or search all of them with --all-netns")
         }
         _ => error.hint(),
     }

@@ -141,7 +141,7 @@ fn a_name_that_is_nearly_right_gets_a_hint() {
 fn empty_input_is_not_silent() {
     isolated(|| {
         let nothing = run_with_input("delete --id -", "\n");
-        let expected = "tcpentry: standard input named nothing\n";
+        let expected = "tcpentry: standard input names no connection\n";
         assert_eq!((nothing.code, nothing.err.as_str()), (1, expected));
     });
 }
@@ -267,7 +267,7 @@ fn an_interruption_stops_between_deletions_and_keeps_the_report() {
 fn names_that_are_none() {
     isolated(|| {
         for (words, problem) in [
-            ("", "what is to be deleted?"),
+            ("", "what should be deleted?"),
             (
                 "192.0.2.1",
                 "`192.0.2.1` names one end; a connection has two",

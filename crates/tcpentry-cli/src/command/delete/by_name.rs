@@ -51,7 +51,7 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, names: &[NamedTarget]) -> E
         report.add(&attempt, &attribution);
     }
     if names.is_empty() {
-        notice("standard input named nothing");
+        notice("standard input names no connection");
     }
     report.end()
 }

@@ -8,14 +8,20 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::termios::{QueueSelector, tcflush};
 
-/// Returns true when a terminal can show the question and take the answer.
-pub(crate) fn can_ask() -> bool {
-    io::stdin().is_terminal() && io::stderr().is_terminal()
+/// Returns the stream that keeps anybody from seeing the question and answering it, because it is not a terminal.
+pub(super) fn not_a_terminal() -> Option<&'static str> {
+    if !io::stdin().is_terminal() {
+        Some("stdin")
+    } else if !io::stderr().is_terminal() {
+        Some("stderr")
+    } else {
+        None
+    }
 }
 
 /// Asks, and waits for a line. Anything but `y` or `yes` is a no: also the end of input, and Ctrl-C, which sets
 /// `interrupted`.
-pub(crate) fn confirm(question: &str, interrupted: &AtomicBool) -> bool {
+pub(super) fn confirm(question: &str, interrupted: &AtomicBool) -> bool {
     ask(question, io::stdin(), &mut io::stderr(), interrupted)
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// A line that is overwritten again and again, and erased at the end.
 ///
 /// Anything else is written to the same terminal after a [`clear`](Self::clear).
-pub(crate) struct Progress<W: Write> {
+pub(super) struct Progress<W: Write> {
     /// `None` where no progress is shown.
     out: Option<W>,
     next: Instant,
@@ -17,7 +17,7 @@ pub(crate) struct Progress<W: Write> {
 impl Progress<io::Stderr> {
     /// Shows progress to people who would see nothing else: standard error is a terminal, and standard output is not,
     /// or stays empty because the run is quiet.
-    pub(crate) fn on_terminal(quiet: bool) -> Self {
+    pub(super) fn on_terminal(quiet: bool) -> Self {
         let (out, err) = (io::stdout(), io::stderr());
         let wanted = err.is_terminal() && (quiet || !out.is_terminal());
         Self::new(wanted.then_some(err), Instant::now())
@@ -34,7 +34,7 @@ impl<W: Write> Progress<W> {
     }
 
     /// Shows the text, one short line, unless it is too early.
-    pub(crate) fn update(&mut self, now: Instant, text: impl FnOnce() -> String) {
+    pub(super) fn update(&mut self, now: Instant, text: impl FnOnce() -> String) {
         let Some(out) = &mut self.out else { return };
         if now < self.next {
             return;
@@ -49,7 +49,7 @@ impl<W: Write> Progress<W> {
     }
 
     /// Erases the line.
-    pub(crate) fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         let Some(out) = &mut self.out else { return };
         if self.width > 0 {
             let blank = write!(out, "\r{:width$}\r", "", width = self.width);

@@ -100,16 +100,16 @@ impl Run<'_> {
         if self.args.yes || (count < 2 && !self.repeats()) {
             return Ok(());
         }
-        if !confirm::can_ask() {
+        if let Some(stream) = confirm::not_a_terminal() {
             let many = if self.repeats() {
                 "repeated deletion may take more than one".to_owned()
             } else {
                 describe_matching(count)
             };
             print_error(&format!(
-                "not confirmed: {many}, and there is no terminal to ask at"
+                "not confirmed: {many}, and {stream} is not a terminal"
             ));
-            print_hint("look at them with -n; --yes deletes them without asking");
+            print_hint("-n shows them without deleting; --yes deletes them without asking");
             return Err(Stop::Refused(count.max(1)));
         }
         if self.args.dry_run {

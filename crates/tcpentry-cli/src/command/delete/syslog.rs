@@ -12,7 +12,7 @@ use std::time::Duration;
 use tcpentry::{Outcome, Process, escape_for_terminal};
 
 /// The connection to the log, opened before anything is deleted.
-pub(crate) struct SystemLog {
+pub(super) struct SystemLog {
     socket: UnixDatagram,
     path: PathBuf,
     who: String,
@@ -22,7 +22,7 @@ pub(crate) struct SystemLog {
 
 impl SystemLog {
     /// Opens the log of this system; an error means that nobody keeps one.
-    pub(crate) fn open() -> io::Result<Self> {
+    pub(super) fn open() -> io::Result<Self> {
         Self::at(Path::new("/dev/log"), who(), SEND_TIMEOUT)
     }
 
@@ -38,7 +38,7 @@ impl SystemLog {
     /// Writes the outcome of a connection; `what` names it and says the rest.
     ///
     /// The caller has escaped what came from outside, as for a terminal.
-    pub(crate) fn record(&mut self, outcome: Outcome, what: &str) -> io::Result<()> {
+    pub(super) fn record(&mut self, outcome: Outcome, what: &str) -> io::Result<()> {
         let severity = match outcome {
             Outcome::Deleted => NOTICE,
             _ => WARNING,

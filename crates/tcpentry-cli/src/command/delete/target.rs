@@ -8,7 +8,7 @@ use crate::tables::NamespaceTable;
 
 /// The meaning of the words.
 #[derive(Debug)]
-pub(crate) enum Operands {
+pub(super) enum Operands {
     /// Connections that are named exactly.
     Names(Vec<NamedTarget>),
     /// The text of a filter.
@@ -17,13 +17,13 @@ pub(crate) enum Operands {
 
 /// One exact name: its meaning in each table where it has one, with the index of the table. Never empty.
 #[derive(Debug)]
-pub(crate) struct NamedTarget(pub(crate) Vec<(usize, Target)>);
+pub(super) struct NamedTarget(pub(super) Vec<(usize, Target)>);
 
 /// Parses the words of `delete`, or says why they make no sense.
 ///
 /// Everything is read before anything is returned: one bad identity among thousands means that
 /// nothing is tried.
-pub(crate) fn read(
+pub(super) fn read(
     words: &[String],
     ids: &[String],
     tables: &[NamespaceTable],
@@ -81,7 +81,7 @@ fn pair(words: &[String], tables: &[NamespaceTable]) -> Result<NamedTarget, Stri
         [local, peer] => (parse(local)?, parse(peer)?),
         [laddr, lport, paddr, pport] => (parse_words(laddr, lport)?, parse_words(paddr, pport)?),
         [one] if one.parse::<Identity>().is_ok() => {
-            return Err(format!("this is an identity; say --id {one}"));
+            return Err(format!("this is an identity; use --id {one}"));
         }
         [one] => {
             let one = one.escape_debug();
@@ -116,7 +116,7 @@ fn pair(words: &[String], tables: &[NamespaceTable]) -> Result<NamedTarget, Stri
 }
 
 fn nothing_named() -> String {
-    format!("what is to be deleted?\n{NAME_IT}")
+    format!("what should be deleted?\n{NAME_IT}")
 }
 
 fn parse(word: &str) -> Result<ScopedEndpoint, String> {
@@ -174,7 +174,7 @@ fn from_json(text: &str) -> Result<Target, String> {
 const MAX_LINE: u64 = 64 * 1024;
 
 /// Returns standard input, for [`read`].
-pub(crate) fn standard_input() -> impl BufRead {
+pub(super) fn standard_input() -> impl BufRead {
     io::stdin().lock()
 }
 
@@ -261,19 +261,19 @@ mod tests {
         for words in [&[""][..], &["", ""], &[" "], &["\t", "\n"]] {
             let words: Vec<_> = words.iter().map(|&word| word.to_owned()).collect();
             let error = read(&words, &[], &here(), &mut io::empty()).unwrap_err();
-            assert!(error.starts_with("what is to be deleted?"), "{error}");
+            assert!(error.starts_with("what should be deleted?"), "{error}");
         }
     }
 
     #[test]
     fn anything_else_is_a_usage_error_that_says_how() {
         for (text, start) in [
-            ("", "what is to be deleted?"),
+            ("", "what should be deleted?"),
             (
                 "192.0.2.1",
                 "`192.0.2.1` names one end; a connection has two",
             ),
-            (ID, "this is an identity; say --id 1/"),
+            (ID, "this is an identity; use --id 1/"),
             ("1 2 3", "3 words; expected two endpoints"),
             (
                 "127.0.0.1:1 [::1]:2",
