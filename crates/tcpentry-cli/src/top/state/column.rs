@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use tcpentry::{Endpoint, Method, State};
+use tcpentry::{Device, Endpoint, Method, ScopedEndpoint, State};
 
 use super::row::{Change, Facts, May, Row};
 use crate::output::duration;
@@ -228,12 +228,12 @@ fn may(row: &Row) -> Option<u8> {
 
 /// The local end with the device that its socket is bound to, as `delete` takes it.
 fn local(row: &Row) -> String {
-    let local = row.connection.local();
-    let text = local.to_string();
-    match (&row.device, text.rsplit_once(':')) {
-        (Some(device), Some((address, port))) => format!("{address}%{device}:{port}"),
-        _ => text,
-    }
+    let device = row.device.as_deref();
+    let end = ScopedEndpoint {
+        endpoint: row.connection.local(),
+        device: device.map(|name| Device::Name(name.to_owned())),
+    };
+    end.to_string()
 }
 
 /// The sign of a change, which tells it without colour.
