@@ -24,7 +24,7 @@ pub(crate) struct NamespaceTable {
 
 /// The tables that a command reads.
 pub(crate) struct Tables {
-    pub(crate) tables: Vec<NamespaceTable>,
+    pub(crate) opened: Vec<NamespaceTable>,
     /// Set when a namespace that was asked for could not be seen or entered.
     pub(crate) left_out: bool,
     /// The namespaces that were left out, and the reasons.
@@ -32,9 +32,9 @@ pub(crate) struct Tables {
 }
 
 impl From<Vec<NamespaceTable>> for Tables {
-    fn from(tables: Vec<NamespaceTable>) -> Self {
+    fn from(opened: Vec<NamespaceTable>) -> Self {
         Self {
-            tables,
+            opened,
             left_out: false,
             notes: Vec::new(),
         }
@@ -108,7 +108,7 @@ fn open_all() -> Result<Tables, Error> {
     match (tables.is_empty(), refusals.pop()) {
         (true, Some(error)) => Err(error),
         _ => Ok(Tables {
-            tables,
+            opened: tables,
             left_out: !notes.is_empty(),
             notes,
         }),

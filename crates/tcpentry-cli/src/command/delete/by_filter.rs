@@ -14,7 +14,7 @@ use crate::tables::selection::{self, Hosts};
 /// Deletes what the filter selects, and returns the exit code.
 pub(super) fn run(args: &DeleteArgs, tables: Tables, text: &str) -> Exit {
     let Tables {
-        mut tables,
+        opened: mut tables,
         left_out,
         ..
     } = tables;

@@ -20,7 +20,7 @@ use crate::tables::{NamespaceTable, Tables};
 /// Deletes each named connection, and returns the exit code.
 pub(super) fn run(args: &DeleteArgs, tables: Tables, names: &[NamedTarget]) -> Exit {
     let Tables {
-        mut tables,
+        opened: mut tables,
         left_out,
         ..
     } = tables;

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &DeleteArgs) -> Exit {
         }
     };
     let mut input = target::standard_input();
-    match target::read(&args.words, &args.id, &tables.tables, &mut input) {
+    match target::read(&args.words, &args.id, &tables.opened, &mut input) {
         Ok(Operands::Names(names)) => match only_for_filters(args) {
             None => by_name::run(args, tables, &names),
             Some(option) => {

@@ -1,6 +1,7 @@
 //! One run of `delete FILTER`: the guards over all matches, and their deletion.
 
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use tcpentry::{Connection, Error, Method, Options};
 
@@ -152,13 +153,13 @@ impl Run<'_> {
 
     /// Waits, unless it is interrupted.
     pub(super) fn wait(&self, time: Duration) -> Result<(), Stop> {
-        let end = std::time::Instant::now() + time;
+        let end = Instant::now() + time;
         while !self.interrupt.is_set() {
-            let left = end.saturating_duration_since(std::time::Instant::now());
+            let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(());
             }
-            std::thread::sleep(left.min(POLL_INTERVAL));
+            thread::sleep(left.min(POLL_INTERVAL));
         }
         Err(Stop::Interrupted)
     }
@@ -179,24 +180,18 @@ impl Run<'_> {
         if let Some(hint) = stop.hint() {
             print_hint(hint);
         }
-        match stop {
-            Stop::Hidden(_) | Stop::Failed(_) if nothing_done => return stop.exit(),
-            Stop::Refused(_) if nothing_done || self.args.dry_run => {
-                self.report.end();
-                return stop.exit();
-            }
-            _ => {}
+        let is_refused = matches!(stop, Stop::Refused(_));
+        let only_rehearsed = is_refused && self.args.dry_run;
+        if let Some((outcome, count)) = stop.outcome().filter(|_| !nothing_done && !only_rehearsed)
+        {
+            self.report.count_together(outcome, count);
+            return self.report.end();
         }
-        match stop.outcome() {
-            Some((outcome, count)) => {
-                self.report.count_together(outcome, count);
-                self.report.end()
-            }
-            None => {
-                self.report.end();
-                stop.exit()
-            }
+        // Of a run that could not look at the tables there is nothing to sum up.
+        if is_refused || matches!(stop, Stop::Interrupted) {
+            self.report.end();
         }
+        stop.exit()
     }
 
     /// Prints that nothing matched, and returns the code.

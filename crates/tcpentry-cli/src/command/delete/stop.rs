@@ -57,7 +57,7 @@ impl Stop {
         }
     }
 
-    /// Returns the outcome of the sockets it concerns, and their number.
+    /// Returns the outcome of the sockets that it concerns, and their number.
     pub(super) fn outcome(&self) -> Option<(Outcome, u64)> {
         match self {
             Self::Refused(count) => Some((Outcome::Guarded, *count)),

@@ -225,7 +225,7 @@ impl Worker {
     /// Looks at these instead; returns what is left out of them.
     fn take_sites(&mut self, sites: Tables, hosts: Hosts) -> Result<Vec<String>, SelectionError> {
         let Tables {
-            tables: mut sites,
+            opened: mut sites,
             notes,
             ..
         } = sites;
