@@ -117,7 +117,7 @@ impl Show for State {
 impl Show for Endpoint {
     fn show(self, out: &mut Vec<u8>) {
         match self.address() {
-            // What `Display` writes, at a tenth of its cost.
+            // The text of `Display`, at a tenth of its cost.
             IpAddr::V4(address) if self.port() != 0 => {
                 let mut text = [0; LONGEST_IPV4];
                 let mut length = 0;

@@ -9,9 +9,8 @@ use tcpentry::{
 use uzers::UsersCache;
 
 use super::json::HolderObject;
-use super::row::{local, user};
-use super::units::duration;
-use super::{Cells, ColumnSpec, Shape, SocketObject};
+use super::row::local;
+use super::{Cells, ColumnSpec, Shape, SocketObject, duration, user};
 use crate::args::ShowArgs;
 use crate::tables::NamespaceTable;
 

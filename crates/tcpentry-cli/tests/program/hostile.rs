@@ -1,4 +1,4 @@
-//! Names from outside: any user may give his process, his unit, his container any name.
+//! Names from outside: any user may give a process, a unit or a container any name.
 
 use std::net::{TcpListener, TcpStream};
 
