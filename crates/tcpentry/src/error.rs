@@ -6,7 +6,7 @@ use std::fmt;
 use rustix::io::Errno;
 
 use crate::connection::Connection;
-use crate::endpoint::Pair;
+use crate::connection::endpoint::Pair;
 
 /// Why an operation did not happen.
 ///

@@ -57,65 +57,54 @@
 //! - It keeps no thread and no process: only to enter another network namespace it starts one, for as long as
 //!   that takes. It runs no other program and writes no file.
 
-mod asker;
 #[cfg(feature = "bench-internals")]
 #[doc(hidden)]
 pub mod bench;
-mod borrow;
-mod cgroup;
-mod compact;
 mod connection;
-mod container;
 mod delete;
-mod details;
-mod devices;
-mod directory;
-mod endpoint;
 mod error;
 mod escape;
-mod explain;
 pub mod filter;
 #[cfg(feature = "fuzz-internals")]
 #[doc(hidden)]
 pub mod fuzz;
-mod holders;
-mod identity;
-mod knowledge;
-mod mounts;
 mod netns;
-mod notation;
-mod owners;
 mod privilege;
 mod process;
-mod selection;
+mod select;
 mod set_entry;
 mod sock_diag;
-mod state;
-mod survey;
+mod support;
 mod sys;
 mod table;
-mod walk;
 
-pub use cgroup::Cgroups;
-pub use compact::CompactConnection;
+pub use connection::compact::CompactConnection;
+pub use connection::details::{Counter, Details, Measure, Memory, Shutdown, Timer, TimerKind};
+pub use connection::endpoint::{Device, Endpoint, EndpointError, Interface, Pair};
+pub use connection::identity::{BootId, Identity, IdentityError, NetnsId, Origin};
+pub use connection::notation::ScopedEndpoint;
+pub use connection::state::{State, States, UnknownState};
 pub use connection::{Attribute, Connection, Cookie, Inode, TcpInfo};
-pub use container::{Container, Pod, QosClass, Runtime, Unit};
-pub use delete::{Action, Deleted, DumpCompleteness, Listeners, Method, MethodChoice, Options};
-pub use details::{Counter, Details, Measure, Memory, Shutdown, Timer, TimerKind};
-pub use devices::Devices;
-pub use endpoint::{Device, Endpoint, EndpointError, Interface, Pair};
+pub use delete::batch::DumpCompleteness;
+pub use delete::batch::item::Action;
+pub use delete::{Deleted, Listeners, Method, MethodChoice, Options};
 pub use error::{Error, ErrorKind, Guard, Operation, Outcome};
 pub use escape::escape_for_terminal;
-pub use filter::{Filter, FilterError, Names, SystemNames, Truth};
-pub use identity::{BootId, Identity, IdentityError, NetnsId, Origin};
-pub use knowledge::Attribution;
+pub use filter::{Filter, FilterError, Names, Truth};
 pub use netns::{Namespace, Namespaces};
-pub use notation::ScopedEndpoint;
-pub use owners::{Owner, OwnerSearch, Owners};
 pub use privilege::{PtraceScope, is_administrator};
 pub use process::Process;
-pub use selection::{Explanation, Selection};
+pub use process::cgroup::Cgroups;
+pub use process::container::{Container, Pod, QosClass, Runtime};
+pub use process::owners::{Owner, Owners};
+pub use process::search::OwnerSearch;
+pub use process::unit::Unit;
+pub use select::facts::Attribution;
+pub use select::names::SystemNames;
+pub use select::{Explanation, Selection};
 pub use set_entry::{MIB_TCP_STATE_DELETE_TCB, Tcp6Row, TcpRow};
-pub use state::{State, States, UnknownState};
-pub use survey::{Support, Visibility};
-pub use table::{Connections, Query, Target, TcpTable};
+pub use support::{Support, Visibility};
+pub use table::devices::Devices;
+pub use table::find::Target;
+pub use table::query::Query;
+pub use table::{Connections, TcpTable};

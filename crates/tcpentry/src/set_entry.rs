@@ -6,10 +6,10 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use crate::connection::Connection;
+use crate::connection::endpoint::{Endpoint, Interface, Pair};
+use crate::connection::state::State;
 use crate::delete::{Deleted, Options};
-use crate::endpoint::{Endpoint, Interface, Pair};
 use crate::error::{Error, ErrorKind, Guard, Operation};
-use crate::state::State;
 use crate::table::TcpTable;
 
 /// `MIB_TCP_STATE_DELETE_TCB`: the only state to which a connection can be set.

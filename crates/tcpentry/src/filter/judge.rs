@@ -28,12 +28,13 @@
 use std::time::Duration;
 
 use super::expr::{Comparison, End, Expr, Pattern, Term};
-use super::local_ports::LocalPorts;
+use crate::connection::endpoint::Endpoint;
+use crate::connection::state::State;
 use crate::connection::{Connection, Inode};
-use crate::container::{Container, Unit};
-use crate::endpoint::Endpoint;
+use crate::netns::LocalPorts;
 use crate::process::Process;
-use crate::state::State;
+use crate::process::container::Container;
+use crate::process::unit::Unit;
 
 /// What is said of a socket.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -18,9 +18,10 @@ use rustix::net::{
 };
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use super::Namespace;
+use super::find::Namespace;
+use super::origin::inode_of_this_thread;
 use crate::error::{Error, ErrorKind, Operation};
-use crate::process::is_ours;
+use crate::process::proc::is_ours;
 use crate::sock_diag::NetlinkSocket;
 use crate::sys;
 
@@ -36,7 +37,7 @@ pub(crate) struct Inside {
 /// Makes the sockets of a table inside of a namespace.
 pub(crate) fn enter(namespace: &Namespace) -> Result<Inside, Error> {
     // Where the caller is already nobody needs a right.
-    if super::inode_of_this_thread()? == namespace.inode() {
+    if inode_of_this_thread()? == namespace.inode() {
         return make().map_err(|errno| failed(namespace, errno));
     }
     let file = namespace.file();

@@ -14,12 +14,12 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::container::Container;
 use crate::error::{Error, ErrorKind, Operation};
 use crate::escape::escape_for_terminal;
-use crate::mounts::Mounts;
-use crate::owners::FIRST;
-use crate::process::{Opened, Proc, Process, is_ours};
+use crate::process::Process;
+use crate::process::container::Container;
+use crate::process::mounts::Mounts;
+use crate::process::proc::{FIRST, Opened, Proc, is_ours};
 
 /// A network namespace, kept alive by this: its file of `nsfs` is open, so that its inode can't come to mean
 /// another one.
@@ -299,7 +299,7 @@ impl Search {
             };
             let cgroup = opened.cgroups(&mut self.room);
             let container = cgroup
-                .and_then(crate::cgroup::of_process)
+                .and_then(crate::process::cgroup_file::of_process)
                 .and_then(|path| Container::from_cgroup(&path));
             let namespace = self.add(inode, file);
             namespace.processes.push(process);

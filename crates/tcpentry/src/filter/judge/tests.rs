@@ -4,7 +4,7 @@ use super::super::testing::sockets::{Known, LOCAL_PORTS, Pool, exprs, network, p
 use super::Truth::{False, Hidden, True, Unknown};
 use super::*;
 use crate::connection::TcpInfo;
-use crate::endpoint::Interface;
+use crate::connection::endpoint::Interface;
 
 const ALL: [Truth; 4] = [True, False, Unknown, Hidden];
 

@@ -9,14 +9,14 @@ use proptest::sample::select;
 
 use super::super::expr::{Comparison, End, Expr, Pattern, Term};
 use super::super::judge::{Fact, Facts, Holder};
-use super::super::local_ports::LocalPorts;
 use super::super::network::Network;
+use crate::connection::endpoint::Interface;
+use crate::connection::state::{State, States};
 use crate::connection::{Connection, Inode, TcpInfo};
-use crate::endpoint::Interface;
+use crate::netns::LocalPorts;
 use crate::process::Process;
 use crate::sock_diag::bytecode::interpreter::Entry;
 use crate::sock_diag::{fake, read_socket};
-use crate::state::{State, States};
 
 /// What terms and sockets are made of, so that the ones meet the others.
 #[derive(Clone, Debug)]

@@ -11,14 +11,15 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::super::expr::{Comparison, End, Expr, Pattern, Term};
+use super::super::expr::{all_of, any_of, negated};
 use super::super::network::Network;
-use super::super::number::looks_like_number;
-use super::super::parse::{GROUPS, all_of, any_of, negated};
+use super::super::syntax::keywords::GROUPS;
+use super::super::syntax::number::looks_like_number;
 use super::super::{Filter, Names};
 use super::sockets::pid;
-use crate::endpoint::Interface;
+use crate::connection::endpoint::Interface;
+use crate::connection::state::{State, States};
 use crate::process::Process;
-use crate::state::{State, States};
 
 /// Names without a system. `no-...` is unknown; every other device, user and cgroup has a number.
 pub(crate) struct FakeNames;

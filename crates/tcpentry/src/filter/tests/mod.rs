@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::parse::TERMS;
+use super::syntax::keywords::TERMS;
 use super::testing::texts::{FakeNames, filter};
 use super::{Filter, FilterError};
 
