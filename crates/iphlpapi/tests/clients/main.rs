@@ -11,7 +11,7 @@ use client::{Client, Run};
 use tcpentry_testkit::tcp::{self, Ends};
 use tcpentry_testkit::{isolated, until};
 
-const README: &str = include_str!("../../../../README.md");
+const PAGE: &str = include_str!("../../../../docs/LIBRARIES.md");
 
 #[test]
 fn the_c_program_lists_and_deletes() {
@@ -23,7 +23,7 @@ fn the_c_program_lists_and_deletes() {
 fn the_csharp_program_lists_and_deletes_unchanged() {
     isolated(|| {
         let (deleted, _) = lists_and_deletes(&client::csharp("csharp/CloseConn.cs"));
-        assert!(README.contains(&format!("\n{deleted}")), "{deleted}");
+        assert!(PAGE.contains(&format!("\n{deleted}")), "{deleted}");
     });
 }
 
@@ -31,7 +31,7 @@ fn the_csharp_program_lists_and_deletes_unchanged() {
 fn the_python_program_lists_and_deletes() {
     isolated(|| {
         let (_, gone) = lists_and_deletes(&client::python("python/closeconn.py"));
-        assert!(README.contains(&format!("\n{gone}")), "{gone}");
+        assert!(PAGE.contains(&format!("\n{gone}")), "{gone}");
     });
 }
 
