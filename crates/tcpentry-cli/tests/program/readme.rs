@@ -42,7 +42,7 @@ fn general(text: &str) -> String {
 }
 
 #[test]
-fn the_demo_shows_an_ordinary_user_what_the_readme_shows() {
+fn the_demo_shows_an_ordinary_user_what_the_page_shows() {
     isolated(|| {
         if !user::others() {
             skip!("only one user is mapped here");
