@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::network::Network;
+use super::pattern::Pattern;
 use crate::connection::endpoint::Interface;
 use crate::connection::state::States;
 use crate::process::Process;
@@ -115,10 +116,6 @@ pub(crate) enum Comparison {
     GreaterOrEqual,
     Greater,
 }
-
-/// The name of a process: exact, or with `*` for any bytes.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Pattern(pub(crate) String);
 
 impl Expr {
     /// How deep its canonical text is nested, at most.

@@ -8,6 +8,7 @@ mod expr;
 mod judge;
 mod needs;
 mod network;
+mod pattern;
 mod processes;
 mod resolve;
 mod syntax;
@@ -25,6 +26,7 @@ pub(crate) use judge::{Fact, Facts, Holder, Judge, Subject};
 pub(crate) use needs::Needs;
 pub(crate) use processes::Processes;
 pub use resolve::Names;
+pub use syntax::FilterWords;
 
 use std::time::Duration;
 
@@ -36,13 +38,36 @@ impl Filter {
     /// Reads a filter. Names of hosts, services, devices, users and cgroups are looked up now, and so are
     /// pids: a later process of the same pid is not meant.
     ///
-    /// The words of a command line are to be joined by blanks.
+    /// The words of a command line are read by [`parse_words`](Self::parse_words).
     ///
     /// # Errors
     /// The first thing that is wrong with it. An empty text is no filter: "everything" is
     /// `state all`.
     pub fn parse(text: &str, names: &dyn Names) -> Result<Self, FilterError> {
         syntax::parse(text, names)
+    }
+
+    /// Reads a filter from the words of a command line.
+    ///
+    /// A word that stands where a term begins is lexed, so that one word may be a whole filter. A word that stands
+    /// where a value is due *is* that value, with all its spaces and operators: what comes from elsewhere (a shell's
+    /// `"$NAME"`) can't change the filter. [`FilterWords`] says which is which.
+    ///
+    /// ```
+    /// use tcpentry::{Filter, SystemNames, TcpTable};
+    /// let table = TcpTable::open()?;
+    /// let names = SystemNames::new(&table);
+    /// let filter = Filter::parse_words(&["process", "a or port > 0", "and", "sport = :80"], &names)?;
+    /// assert_eq!(filter.to_string(), "process \"a or port > 0\" and sport = :80");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As of [`parse`](Self::parse); columns count in the words joined by single spaces. A word that may be an
+    /// operator or a name, with both readings being filters, is an error.
+    pub fn parse_words(words: &[impl AsRef<str>], names: &dyn Names) -> Result<Self, FilterError> {
+        let words: Vec<_> = words.iter().map(AsRef::as_ref).collect();
+        syntax::parse_words(&words, names)
     }
 
     /// The filter that every socket passes which is in a state that is asked for.
@@ -61,6 +86,7 @@ impl Filter {
     /// assert!(!Filter::starts_with_keyword("192.0.2.1:80") && !Filter::starts_with_keyword("[::1]:80"));
     /// ```
     pub fn starts_with_keyword(word: &str) -> bool {
+        let word = word.trim_start();
         let end = word.find(|character: char| !character.is_ascii_alphabetic());
         let (first, rest) = word.split_at(end.unwrap_or(word.len()));
         if first.is_empty() {

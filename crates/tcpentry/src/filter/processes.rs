@@ -1,6 +1,7 @@
 //! Which processes a filter asks for.
 
-use super::expr::{Expr, Pattern, Term};
+use super::expr::{Expr, Term};
+use super::pattern::Pattern;
 
 /// The processes that a filter asks for, where no other one can make a difference to it.
 pub(crate) struct Processes<'f> {

@@ -1,7 +1,7 @@
 //! The tokens of a text, taken one by one: operators, values, and what was expected instead.
 
 use super::keywords::is_word;
-use super::lex::{Kind, Operator, Token, lex};
+use super::lex::{Kind, Operator, Token};
 use crate::filter::error::{FilterError, Piece, Span, quoted};
 
 /// A position among the tokens of a text.
@@ -13,15 +13,16 @@ pub(super) struct Cursor<'t> {
 }
 
 impl<'t> Cursor<'t> {
-    pub(super) fn new(text: &'t str) -> Result<Self, FilterError> {
-        Ok(Self {
-            tokens: lex(text)?,
+    /// Starts at the first of these tokens, of a text of so many characters.
+    pub(super) const fn new(tokens: Vec<Token<'t>>, length: usize) -> Self {
+        Self {
+            tokens,
             next: 0,
             end: Span {
-                column: text.chars().count(),
+                column: length,
                 length: 0,
             },
-        })
+        }
     }
 
     pub(super) fn peek(&self) -> Option<Token<'t>> {
@@ -64,18 +65,24 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// A value that may be any name, if need be in quotes.
-    pub(super) fn name(&mut self, what: &str) -> Result<Piece<'t>, FilterError> {
-        let next = self.peek().map_or("", |token| token.text);
-        self.value(what).map_err(|error| {
-            if is_word(next) {
+    /// Takes a value that may be any name, if need be in quotes.
+    pub(super) fn name(&mut self, what: &str) -> Result<Name<'t>, FilterError> {
+        let next = self.peek();
+        let word = next.map_or("", |token| token.text);
+        let piece = self.value(what).map_err(|error| {
+            if is_word(word) {
                 error.with_hint(format!(
-                    "a name that is a word of the language needs quotes: \"{next}\""
+                    "a name that is a word of the language needs quotes: \"{word}\""
                 ))
             } else {
                 error
             }
-        })
+        })?;
+        let text = match next {
+            Some(token) if is_in_double_quotes(token) => unescaped(piece.text),
+            _ => piece.text.to_owned(),
+        };
+        Ok(Name { text, piece })
     }
 
     pub(super) fn value(&mut self, what: &str) -> Result<Piece<'t>, FilterError> {
@@ -83,8 +90,13 @@ impl<'t> Cursor<'t> {
             return Err(self.expected(what));
         };
         match token.kind {
-            Kind::Quoted("") => return Err(FilterError::new(token.span, "a name can't be empty")),
-            Kind::Quoted(_) => {}
+            Kind::Quoted("") | Kind::Value("") => {
+                return Err(FilterError::new(
+                    token.span,
+                    format!("{what} can't be empty"),
+                ));
+            }
+            Kind::Quoted(_) | Kind::Value(_) => {}
             Kind::Word(word) if !is_word(word) => {}
             _ => return Err(self.expected(what)),
         }
@@ -115,6 +127,28 @@ impl<'t> Cursor<'t> {
             None => FilterError::new(self.end, format!("expected {what} after {after}")),
         }
     }
+}
+
+/// A name as it was meant, and as it stands in the text.
+pub(super) struct Name<'t> {
+    pub(super) text: String,
+    pub(super) piece: Piece<'t>,
+}
+
+const fn is_in_double_quotes(token: Token<'_>) -> bool {
+    matches!(token.kind, Kind::Quoted(_)) && token.text.as_bytes()[0] == b'"'
+}
+
+/// Resolves the escapes between double quotes: `\"` and `\\`. Any other backslash stands for itself.
+fn unescaped(text: &str) -> String {
+    let mut characters = text.chars().peekable();
+    std::iter::from_fn(|| match characters.next()? {
+        '\\' => characters
+            .next_if(|next| matches!(next, '"' | '\\'))
+            .or(Some('\\')),
+        other => Some(other),
+    })
+    .collect()
 }
 
 pub(super) fn piece(token: Token<'_>) -> Piece<'_> {

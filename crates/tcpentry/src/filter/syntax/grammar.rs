@@ -14,19 +14,17 @@ use crate::filter::resolve::Names;
 const DEEPEST: usize = 64;
 
 /// How many bytes a text may have, and its canonical form.
-const LONGEST: usize = 64 << 10;
+pub(super) const LONGEST: usize = 64 << 10;
 
-pub(crate) fn parse(text: &str, names: &dyn Names) -> Result<Filter, FilterError> {
-    let whole = Span {
-        column: 0,
-        length: text.chars().count(),
-    };
-    let too_long = || FilterError::new(whole, format!("the filter is longer than {LONGEST} bytes"));
-    if text.len() > LONGEST {
-        return Err(too_long());
-    }
+/// Parses the tokens of a text of so many characters.
+pub(super) fn parse<'t>(
+    tokens: Vec<Token<'t>>,
+    length: usize,
+    names: &'t dyn Names,
+) -> Result<Filter, FilterError> {
+    let whole = Span { column: 0, length };
     let mut parser = Parser {
-        cursor: Cursor::new(text)?,
+        cursor: Cursor::new(tokens, length),
         names,
         mixed: None,
     };
@@ -61,9 +59,14 @@ pub(crate) fn parse(text: &str, names: &dyn Names) -> Result<Filter, FilterError
     }
     // So that it can be read back.
     if filter.to_string().len() > LONGEST {
-        return Err(too_long());
+        return Err(too_long(whole));
     }
     Ok(filter)
+}
+
+/// Makes the error of a text, or of a canonical form, that is too long.
+pub(super) fn too_long(whole: Span) -> FilterError {
+    FilterError::new(whole, format!("the filter is longer than {LONGEST} bytes"))
 }
 
 struct Parser<'t> {
@@ -120,7 +123,11 @@ impl<'t> Parser<'t> {
 
     fn state(&mut self) -> Result<States, FilterError> {
         let token = match self.cursor.peek() {
-            Some(token) if matches!(token.kind, Kind::Word(_) | Kind::Quoted(_)) => token,
+            Some(token)
+                if matches!(token.kind, Kind::Word(_) | Kind::Quoted(_) | Kind::Value(_)) =>
+            {
+                token
+            }
             _ => return Err(self.cursor.expected("a state")),
         };
         self.cursor.advance();

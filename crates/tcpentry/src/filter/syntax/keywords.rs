@@ -45,6 +45,30 @@ pub(crate) const TERMS: [&str; 21] = [
     "recvq",
 ];
 
+/// The kind of value that a keyword takes: how a word of its own is read behind it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Operand {
+    /// Of a clause of states: no operator stands before it.
+    State,
+    /// An address, a port or another number: none begins with an operator, so that one may be glued to it.
+    Plain,
+    /// A counter, whose comparison has to be written.
+    Counter,
+    /// A name, which may be any text.
+    Name,
+}
+
+/// The kind of value that this word takes; `None` where it is no keyword or takes none.
+pub(super) fn operand(word: &str) -> Option<Operand> {
+    Some(match word {
+        "state" | "exclude" | "excl" => Operand::State,
+        "src" | "dst" | "host" | "sport" | "dport" | "port" | "fwmark" | "pid" => Operand::Plain,
+        "idle" | "rtt" | "retrans" | "sendq" | "recvq" => Operand::Counter,
+        "dev" | "cgroup" | "process" | "user" | "unit" | "container" | "netns" => Operand::Name,
+        _ => return None,
+    })
+}
+
 /// The states that a word names, in any case.
 pub(super) fn states_of(word: &str) -> Option<States> {
     let word = word.to_ascii_lowercase();

@@ -21,8 +21,10 @@ pub(super) enum Kind<'t> {
     Operator(Operator),
     /// Anything else, without quotes.
     Word(&'t str),
-    /// What stands between quotes: a name, whatever its letters.
+    /// The text between quotes: a name, whatever its letters. Between double quotes `\"` and `\\` are escapes.
     Quoted(&'t str),
+    /// A value that came as a word of its own: whatever is in it, it is not lexed.
+    Value(&'t str),
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -50,9 +52,13 @@ impl Operator {
 }
 
 pub(super) fn lex(text: &str) -> Result<Vec<Token<'_>>, FilterError> {
+    lex_at(text, 0)
+}
+
+/// Lexes a part of a longer text, which begins at this column.
+pub(super) fn lex_at(text: &str, mut column: usize) -> Result<Vec<Token<'_>>, FilterError> {
     let mut tokens = Vec::new();
     let mut rest = text;
-    let mut column = 0;
     while let Some(first) = rest.chars().next() {
         let length = match first {
             blank if blank.is_whitespace() => {
@@ -61,10 +67,7 @@ pub(super) fn lex(text: &str) -> Result<Vec<Token<'_>>, FilterError> {
                 continue;
             }
             '(' | ')' => 1,
-            '"' | '\'' => match rest[1..].find(first) {
-                Some(length) => length + 2,
-                None => return Err(unclosed(column)),
-            },
+            '"' | '\'' => quoted_length(rest, first).ok_or_else(|| unclosed(column))?,
             '!' if !rest.starts_with("!=") => 1,
             '!' | '=' | '<' | '>' => 1 + run(&rest[1..], |c| matches!(c, '=' | '<' | '>')),
             '&' | '|' => run(rest, |c| c == first),
@@ -87,6 +90,17 @@ pub(super) fn lex(text: &str) -> Result<Vec<Token<'_>>, FilterError> {
         rest = behind;
     }
     Ok(tokens)
+}
+
+/// The length of the quoted text that begins here, quotes included; `None` where it does not end.
+fn quoted_length(text: &str, quote: char) -> Option<usize> {
+    let mut escaped = false;
+    let inside = text[1..].find(|c: char| {
+        let ends = c == quote && !escaped;
+        escaped = quote == '"' && c == '\\' && !escaped;
+        ends
+    });
+    Some(inside? + 2)
 }
 
 /// How many bytes at the beginning are of characters like these.

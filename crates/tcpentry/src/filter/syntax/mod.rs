@@ -9,5 +9,7 @@ mod lex;
 pub(super) mod number;
 mod print;
 mod term;
+mod words;
 
-pub(super) use grammar::parse;
+pub use words::FilterWords;
+pub(super) use words::{parse, parse_words};

@@ -107,7 +107,7 @@ impl fmt::Display for Term {
             Self::Cgroup { path, .. } => write!(f, "cgroup {}", Name(path)),
             Self::Autobound => f.write_str("autobound"),
             Self::Pid { pid, .. } => write!(f, "pid {pid}"),
-            Self::Process(pattern) => write!(f, "process {}", Name(&pattern.0)),
+            Self::Process(pattern) => write!(f, "process {}", Name(pattern.text())),
             Self::User { name, .. } => write!(f, "user {}", Name(name)),
             Self::Netns { name, .. } => write!(f, "netns {}", Name(name)),
             Self::Unit(name) => write!(f, "unit {}", Name(name)),
@@ -179,8 +179,8 @@ impl fmt::Display for Name<'_> {
         });
         match name {
             name if bare => f.write_str(name),
-            name if name.contains('"') => write!(f, "'{name}'"),
-            name => write!(f, "\"{name}\""),
+            name if name.contains(['"', '\\']) && !name.contains('\'') => write!(f, "'{name}'"),
+            name => write!(f, "\"{}\"", name.replace('\\', r"\\").replace('"', "\\\"")),
         }
     }
 }

@@ -2,14 +2,15 @@
 
 use std::net::Ipv6Addr;
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, Name};
 use super::host::{self, OTHER_FAMILIES};
 use super::keywords::{TERMS, states_of};
 use super::lex::{Kind, Operator, Token};
 use super::number::{self, looks_like_number};
 use crate::connection::endpoint::Interface;
 use crate::filter::error::{FilterError, Piece, near_miss, printable, quoted};
-use crate::filter::expr::{Comparison, End, Expr, Pattern, Term, negated};
+use crate::filter::expr::{Comparison, End, Expr, Term, negated};
+use crate::filter::pattern::Pattern;
 use crate::filter::resolve::Names;
 
 /// Reads the terms of a text.
@@ -112,22 +113,19 @@ impl<'t> TermParser<'_, 't> {
     }
 
     fn device(&mut self) -> Result<Term, FilterError> {
-        let piece = self.cursor.name("a device")?;
+        let Name { text: name, piece } = self.cursor.name("a device")?;
         let interface = if looks_like_number(piece.text) {
             let index = number::number(piece, u32::MAX.into())?;
             let index = u32::try_from(index).unwrap_or_default();
             Interface::new(index).ok_or_else(|| piece.error("no device has the index 0"))?
         } else {
-            self.names.device(piece.text).ok_or_else(|| {
+            self.names.device(&name).ok_or_else(|| {
                 piece
-                    .error(format!("no device {} here", quoted(piece.text)))
+                    .error(format!("no device {} here", quoted(&name)))
                     .with_hint("`ip link` lists the devices of this network namespace")
             })?
         };
-        Ok(Term::Device {
-            name: piece.text.to_owned(),
-            interface,
-        })
+        Ok(Term::Device { name, interface })
     }
 
     fn mark(&mut self) -> Result<Term, FilterError> {
@@ -144,15 +142,12 @@ impl<'t> TermParser<'_, 't> {
     }
 
     fn cgroup(&mut self) -> Result<Term, FilterError> {
-        let piece = self.cursor.name("a path")?;
-        let id = self.names.cgroup(piece.text).map_err(|error| {
+        let Name { text: path, piece } = self.cursor.name("a path")?;
+        let id = self.names.cgroup(&path).map_err(|error| {
             let why = printable(&error.to_string());
-            piece.error(format!("no cgroup {}: {why}", quoted(piece.text)))
+            piece.error(format!("no cgroup {}: {why}", quoted(&path)))
         })?;
-        Ok(Term::Cgroup {
-            path: piece.text.to_owned(),
-            id,
-        })
+        Ok(Term::Cgroup { path, id })
     }
 
     fn pid(&mut self) -> Result<Term, FilterError> {
@@ -169,37 +164,34 @@ impl<'t> TermParser<'_, 't> {
 
     fn process(&mut self) -> Result<Term, FilterError> {
         let name = self.cursor.name("the name of a process")?;
-        Ok(Term::Process(Pattern(name.text.to_owned())))
+        Ok(Term::Process(Pattern::new(name.text)))
     }
 
     fn user(&mut self) -> Result<Term, FilterError> {
-        let piece = self.cursor.name("a user")?;
-        let uid = if looks_like_number(piece.text) {
+        let Name { text: name, piece } = self.cursor.name("a user")?;
+        let uid = if looks_like_number(&name) {
             let uid = number::number(piece, u32::MAX.into())?;
             u32::try_from(uid).unwrap_or(u32::MAX)
         } else {
             self.names
-                .user(piece.text)
-                .ok_or_else(|| piece.error(format!("no user is called {}", quoted(piece.text))))?
+                .user(&name)
+                .ok_or_else(|| piece.error(format!("no user is called {}", quoted(&name))))?
         };
-        Ok(Term::User {
-            name: piece.text.to_owned(),
-            uid,
-        })
+        Ok(Term::User { name, uid })
     }
 
     /// A name that is no pattern, though somebody may take it for one.
     fn plain_name(&mut self, what: &str) -> Result<String, FilterError> {
-        let piece = self.cursor.name(what)?;
-        if piece.text.contains('*') {
-            let name = quoted(piece.text);
+        let Name { text, piece } = self.cursor.name(what)?;
+        if text.contains('*') {
+            let name = quoted(&text);
             return Err(piece
                 .error(format!(
                     "{name} has a `*`, which stands for itself in {what}"
                 ))
                 .with_hint("only `process` takes patterns"));
         }
-        Ok(piece.text.to_owned())
+        Ok(text)
     }
 
     fn unit(&mut self) -> Result<Term, FilterError> {
@@ -207,19 +199,14 @@ impl<'t> TermParser<'_, 't> {
     }
 
     fn netns(&mut self) -> Result<Term, FilterError> {
-        let piece = self.cursor.name("a network namespace")?;
-        let inode = self.names.netns(piece.text).map_err(|error| {
+        let Name { text: name, piece } = self.cursor.name("a network namespace")?;
+        let inode = self.names.netns(&name).map_err(|error| {
             let why = printable(&error.to_string());
-            piece
-                .error(format!("{}: {why}", quoted(piece.text)))
-                .with_hint(
-                    "a name of `ip netns`, the pid of a process in it, or the path of its file",
-                )
+            piece.error(format!("{}: {why}", quoted(&name))).with_hint(
+                "a name of `ip netns`, the pid of a process in it, or the path of its file",
+            )
         })?;
-        Ok(Term::Netns {
-            name: piece.text.to_owned(),
-            inode,
-        })
+        Ok(Term::Netns { name, inode })
     }
 
     fn container(&mut self) -> Result<Term, FilterError> {

@@ -7,9 +7,10 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::super::expr::{Comparison, End, Expr, Pattern, Term};
+use super::super::expr::{Comparison, End, Expr, Term};
 use super::super::judge::{Fact, Facts, Holder};
 use super::super::network::Network;
+use super::super::pattern::Pattern;
 use crate::connection::endpoint::Interface;
 use crate::connection::state::{State, States};
 use crate::connection::{Connection, Inode, TcpInfo};
@@ -112,7 +113,7 @@ impl Pool {
             3 => self.kernel_terms(),
             1 => prop_oneof![
                 (1..4).prop_map(pid),
-                text(&["nginx", "n*x", "*"]).prop_map(|text| Term::Process(Pattern(text))),
+                text(&["nginx", "n*x", "*"]).prop_map(|text| Term::Process(Pattern::new(text))),
                 (0..2_u32).prop_map(|uid| Term::User { name: uid.to_string(), uid }),
                 text(&["nginx", "a"]).prop_map(Term::Unit),
                 text(&["ab", "web"]).prop_map(Term::Container),

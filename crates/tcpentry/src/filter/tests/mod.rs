@@ -8,6 +8,7 @@ use super::{Filter, FilterError};
 
 mod bad;
 mod good;
+mod words;
 
 fn parse(text: &str) -> Result<Filter, FilterError> {
     Filter::parse(text, &FakeNames)
