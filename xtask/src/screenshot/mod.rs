@@ -94,7 +94,7 @@ impl Drop for Scene {
 /// Those of documentation (RFC 5737): of a subnet, all are the loopback device's.
 const ADDRESSES: [&str; 3] = ["192.0.2.10/24", "198.51.100.1/24", "203.0.113.1/24"];
 const WORDS: &str =
-    "-a --columns state,local,peer,process,idle,recv-q,send-q,in,out src 192.0.2.10";
+    "-a --columns state,local,peer,process,idle,recvq,sendq,in,out src 192.0.2.10";
 const COLUMNS: u16 = 108;
 const LINES: u16 = 22;
 /// The three that nobody reads.

@@ -8,8 +8,10 @@ use ratatui::backend::TestBackend;
 use tcpentry::{Connection, Cookie, Inode, Pair, State, TcpInfo};
 
 use super::message::Update;
-use super::state::{Arranged, Arrangement, Column, Frame, Key, Question, Row, Top};
+use super::model::{Arranged, Arrangement, Frame, Key, Question, Row};
+use super::state::Top;
 use super::view::{self, Theme};
+use crate::args::Column;
 
 /// A table of so many rows, of which each part of a refresh can be repeated.
 #[derive(Debug)]

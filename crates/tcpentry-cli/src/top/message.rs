@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tcpentry::{Connection, Method};
 
-use super::state::{Arranged, Arrangement, Facts, Frame, Key, May, Refusal};
+use super::model::{Arranged, Arrangement, Facts, Frame, Key, May, Refusal, Row};
 
 /// What is asked of the worker.
 #[derive(Clone, Debug)]
@@ -74,6 +74,16 @@ pub(crate) struct Target {
     pub(crate) connection: Connection,
     /// What its network namespace is called, where several are shown.
     pub(crate) netns: Option<Arc<str>>,
+}
+
+impl From<&Row> for Target {
+    fn from(row: &Row) -> Self {
+        Self {
+            key: row.key,
+            connection: row.connection.clone(),
+            netns: row.netns.clone(),
+        }
+    }
 }
 
 /// What the worker tells.

@@ -5,13 +5,12 @@
 
 #[cfg(feature = "bench-internals")]
 pub(crate) mod bench;
-mod help;
 mod keys;
 mod message;
+mod model;
 mod once;
 mod screen;
 mod state;
-mod suggest;
 #[cfg(test)]
 mod testing;
 mod tty;
@@ -30,14 +29,13 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::retry_on_intr;
 use tcpentry::Options;
 
-pub(crate) use state::{Column, Grouping};
-
-use crate::args::TopArgs;
+use crate::args::{Column, TopArgs};
 use crate::exit::Exit;
 use crate::output::{colored, complain, hint_at};
 use message::{Command, Shown, Update};
+use model::Arrangement;
 use screen::{Screen, Signals};
-use state::{Arrangement, Request, Top};
+use state::{Request, Top};
 use view::{Areas, Theme};
 use worker::{Settings, Worker};
 
@@ -99,7 +97,7 @@ fn settings(args: &TopArgs) -> Settings {
         interval: args.interval.max(state::INTERVALS[0]),
         arrangement: Arrangement {
             by,
-            descending: by.definition().descending,
+            descending: by.format().largest_first,
             grouping: args.group.unwrap_or_default(),
         },
     }
@@ -118,7 +116,7 @@ fn start(args: &TopArgs, settings: &Settings, filter: &str) -> Top {
         columns.extend(Column::DEFAULT);
         // Who may not delete everything is to see what he may.
         if !tcpentry::is_administrator() {
-            columns.insert(4, Column::May);
+            columns.insert(4, Column::DeleteBy);
         }
         if args.netns.all_netns || args.netns.netns.len() > 1 {
             columns.insert(3, Column::Netns);

@@ -11,11 +11,11 @@ use tcpentry::{Method, Outcome};
 
 use super::keys;
 use super::message::{Command, Item, Target, Update, Wrong};
+use super::model::{Arranged, Arrangement, Frame, Key, May, Question, Refusal, Row, TableLine};
 use super::once;
-use super::state::{
-    Arranged, Arrangement, Column, Frame, Key, Line, May, Question, Refusal, Row, Top,
-};
+use super::state::Top;
 use super::view::{self, Areas, Theme};
+use crate::args::Column;
 
 pub(super) struct Desk {
     pub(super) top: Top,
@@ -165,9 +165,9 @@ impl Desk {
 
     /// The cookies of the lines; 0 for a group.
     pub(super) fn lines(&self) -> Vec<u64> {
-        let cookie = |line: &Line| match line {
-            Line::Group(_) => 0,
-            Line::Row(place) => self.top.row(*place).key.cookie.value(),
+        let cookie = |line: &TableLine| match line {
+            TableLine::Group(_) => 0,
+            TableLine::Row(place) => self.top.row(*place).key.cookie.value(),
         };
         self.top.lines.iter().map(cookie).collect()
     }

@@ -8,8 +8,9 @@ use proptest::prelude::*;
 use tcpentry::{Method, State};
 
 use super::super::message::{Command, Details, Target, Update};
-use super::super::state::testing::{key, row, row_of};
-use super::super::state::{Mode, Row};
+use super::super::model::Row;
+use super::super::model::testing::{key, row, row_of};
+use super::super::state::Mode;
 use super::super::testing::{Desk, answer, cookies, guarded, wrong};
 
 #[derive(Clone, Debug)]

@@ -2,7 +2,8 @@
 
 use crossterm::event::{KeyCode, KeyEvent};
 
-use super::super::state::{Arrangement, Mode, Top};
+use super::super::model::Arrangement;
+use super::super::state::{Mode, Top};
 
 pub(super) fn press(top: &mut Top, key: KeyEvent) {
     let all = top.choices();
@@ -35,7 +36,7 @@ pub(super) fn press(top: &mut Top, key: KeyEvent) {
         }
         (KeyCode::Char('s'), _) => top.arrange(Arrangement {
             by: column,
-            descending: column.definition().descending,
+            descending: column.format().largest_first,
             ..top.arrangement
         }),
         (KeyCode::Char('r'), _) => top.arrange(top.arrangement.sorted_by(top.arrangement.by)),

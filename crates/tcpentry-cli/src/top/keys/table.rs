@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use crossterm::event::{KeyCode, KeyEvent};
 
-use super::super::state::{Arrangement, Column, Mode, Request, Top};
+use super::super::model::Arrangement;
+use super::super::state::{Mode, Request, Top};
+use crate::args::Column;
 
 pub(super) fn press(top: &mut Top, key: KeyEvent, now: Instant) {
     let page = isize::try_from(top.height.saturating_sub(1).max(1)).unwrap_or(1);
@@ -66,7 +68,7 @@ fn sort_by_neighbour(top: &mut Top, step: isize) {
     let column: Column = top.columns[next];
     let arrangement = Arrangement {
         by: column,
-        descending: column.definition().descending,
+        descending: column.format().largest_first,
         ..top.arrangement
     };
     top.arrange(arrangement);

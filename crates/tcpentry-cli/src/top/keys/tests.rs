@@ -5,11 +5,12 @@ use crossterm::event::{
 };
 use tcpentry::{Method, State};
 
-use super::super::help::HELP;
 use super::super::message::{Command, Shown, Update};
-use super::super::state::testing::{row, row_of};
-use super::super::state::{Column, Grouping, Mode, Request};
+use super::super::model::testing::{row, row_of};
+use super::super::state::{Mode, Request};
 use super::super::testing::{Desk, wrong};
+use super::super::view::HELP;
+use crate::args::{Column, Grouping};
 
 /// Five connections, on a screen on which all are seen.
 fn desk() -> Desk {
@@ -464,7 +465,7 @@ fn the_name_of_the_file_is_typed() {
 fn a_table_keeps_a_column() {
     let mut desk = desk();
     desk.type_in("c");
-    for _ in Column::ALL {
+    for _ in Column::all() {
         desk.top.chooser = 0;
         desk.type_in(" ");
     }
@@ -567,7 +568,7 @@ fn a_click_on_a_title_sorts_and_another_turns_round() {
         click(&mut desk, x, y);
         assert_eq!(desk.top.arrangement.by, column);
         let first = desk.top.arrangement.descending;
-        assert_eq!(first, column.definition().descending);
+        assert_eq!(first, column.format().largest_first);
         let (x, y) = place_of(&mut desk, title);
         click(&mut desk, x, y);
         assert_eq!(desk.top.arrangement.descending, !first, "{title}");

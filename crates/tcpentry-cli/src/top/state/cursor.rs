@@ -1,6 +1,7 @@
 //! The cursor and the lines on the screen: it stays on what it is on, wherever that moves.
 
-use super::{Group, Key, Line, Row, Top};
+use super::super::model::{Group, Key, Row, TableLine};
+use super::Top;
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Chosen {
@@ -13,7 +14,7 @@ impl Top {
     pub(super) fn lay_out(&mut self) {
         self.lines = self.arranged.lines(&self.open);
         let stays = self.chosen.as_ref().and_then(|chosen| {
-            let is_it = |line: &Line| self.is_on(*line, chosen);
+            let is_it = |line: &TableLine| self.is_on(*line, chosen);
             match self.lines.get(self.cursor) {
                 Some(line) if is_it(line) => Some(self.cursor),
                 _ => self.lines.iter().position(is_it),
@@ -28,10 +29,12 @@ impl Top {
         self.move_to(place);
     }
 
-    fn is_on(&self, line: Line, chosen: &Chosen) -> bool {
+    fn is_on(&self, line: TableLine, chosen: &Chosen) -> bool {
         match (line, chosen) {
-            (Line::Row(place), Chosen::Row(key)) => self.frame.rows[place as usize].key == *key,
-            (Line::Group(place), Chosen::Group(name)) => {
+            (TableLine::Row(place), Chosen::Row(key)) => {
+                self.frame.rows[place as usize].key == *key
+            }
+            (TableLine::Group(place), Chosen::Group(name)) => {
                 self.arranged.groups[place as usize].name == *name
             }
             _ => false,
@@ -42,8 +45,10 @@ impl Top {
     pub(crate) fn move_to(&mut self, line: usize) {
         self.cursor = line.min(self.lines.len().saturating_sub(1));
         self.chosen = self.lines.get(self.cursor).map(|line| match line {
-            Line::Row(place) => Chosen::Row(self.frame.rows[*place as usize].key),
-            Line::Group(place) => Chosen::Group(self.arranged.groups[*place as usize].name.clone()),
+            TableLine::Row(place) => Chosen::Row(self.frame.rows[*place as usize].key),
+            TableLine::Group(place) => {
+                Chosen::Group(self.arranged.groups[*place as usize].name.clone())
+            }
         });
         self.keep_in_view();
     }
@@ -69,7 +74,7 @@ impl Top {
     }
 
     /// The lines on the screen.
-    pub(crate) fn visible(&self) -> &[Line] {
+    pub(crate) fn visible(&self) -> &[TableLine] {
         let end = (self.first + self.height).min(self.lines.len());
         self.lines.get(self.first..end).unwrap_or_default()
     }
@@ -89,17 +94,17 @@ impl Top {
     /// The row under the cursor.
     pub(crate) fn current(&self) -> Option<&Row> {
         match self.lines.get(self.cursor)? {
-            Line::Row(place) => Some(self.row(*place)),
-            Line::Group(_) => None,
+            TableLine::Row(place) => Some(self.row(*place)),
+            TableLine::Group(_) => None,
         }
     }
 
     /// The rows that a line stands for.
-    pub(super) fn rows_of(&self, line: Line) -> Vec<Key> {
+    pub(super) fn rows_of(&self, line: TableLine) -> Vec<Key> {
         let key = |place: &u32| self.row(*place).key;
         match line {
-            Line::Row(place) => vec![key(&place)],
-            Line::Group(place) => self.group(place).rows.iter().map(key).collect(),
+            TableLine::Row(place) => vec![key(&place)],
+            TableLine::Group(place) => self.group(place).rows.iter().map(key).collect(),
         }
     }
 }

@@ -6,7 +6,8 @@ use std::time::Instant;
 use tcpentry::{Method, Outcome};
 
 use super::super::message::{Command, Item, Target};
-use super::{Entry, Key, May, Mode, Refusal, Row, Top};
+use super::super::model::{Key, May, Refusal};
+use super::{Entry, Mode, Top};
 
 /// What is about to be deleted, or has been.
 #[derive(Clone, Debug, Default)]
@@ -64,7 +65,7 @@ impl Top {
         let rows = places.map(|place| self.row(*place));
         let targets: Vec<_> = rows
             .filter(|row| keys.contains(&row.key) && row.is_there())
-            .map(target_of)
+            .map(Target::from)
             .collect();
         if targets.is_empty() {
             self.say("nothing to delete: it is gone", now);
@@ -200,13 +201,5 @@ impl Top {
                 }
             }
         }
-    }
-}
-
-pub(super) fn target_of(row: &Row) -> Target {
-    Target {
-        key: row.key,
-        connection: row.connection.clone(),
-        netns: row.netns.clone(),
     }
 }

@@ -1,7 +1,7 @@
 //! The line of the filter: what is shown, and what is being typed.
 
 use super::super::message::{Command, Wrong};
-use super::super::suggest;
+use super::suggest;
 use super::{Edit, Mode, Top};
 
 /// The filter: what is shown, and what is being typed.

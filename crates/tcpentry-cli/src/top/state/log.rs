@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tcpentry::{Method, Outcome};
 
 use super::super::message::Target;
-use super::row::Refusal;
+use super::super::model::Refusal;
 use crate::exit::Tally;
 
 /// The outcomes of this run, the last one at the end.

@@ -1,16 +1,11 @@
 //! What the screen shows and remembers: pure, changed only by keys and by what the worker tells.
 
-mod arrange;
-mod column;
 mod cursor;
 mod deletion;
 mod edit;
 mod filter;
-mod frame;
 mod log;
-mod row;
-#[cfg(test)]
-pub(crate) mod testing;
+mod suggest;
 #[cfg(test)]
 mod tests;
 
@@ -20,19 +15,16 @@ use std::time::{Duration, Instant};
 
 use tcpentry::Outcome;
 
-pub(crate) use arrange::{Arranged, Arrangement, Group, Grouping, Line};
-pub(crate) use column::{Column, bytes, sign};
 use cursor::Chosen;
-use deletion::target_of;
 pub(crate) use deletion::{Counts, Preview};
 pub(crate) use edit::Edit;
 pub(crate) use filter::FilterLine;
-pub(crate) use frame::{Frame, Question};
 use log::Utc;
 pub(crate) use log::{Entry, Log};
-pub(crate) use row::{Change, Facts, Holders, Key, May, Refusal, Row};
 
 use super::message::{Command, Details, Shown, Target, Update};
+use super::model::{Arranged, Arrangement, Facts, Frame, Key, Row, TableLine};
+use crate::args::Column;
 
 /// Everything between keys and screen.
 #[derive(Debug)]
@@ -41,7 +33,7 @@ pub(crate) struct Top {
     pub(crate) frame: Arc<Frame>,
     pub(crate) arrangement: Arrangement,
     arranged: Arranged,
-    pub(crate) lines: Vec<Line>,
+    pub(crate) lines: Vec<TableLine>,
     /// The groups that are open, by name.
     open: HashSet<String>,
     pub(crate) columns: Vec<Column>,
@@ -284,8 +276,8 @@ impl Top {
             .visible()
             .iter()
             .filter_map(|line| match line {
-                Line::Row(place) => Some(self.row(*place)),
-                Line::Group(_) => None,
+                TableLine::Row(place) => Some(self.row(*place)),
+                TableLine::Group(_) => None,
             })
             .filter(|row| row.is_there() && !is_known(row) && !self.looked.contains(&row.key))
             .map(|row| row.key)
@@ -327,21 +319,21 @@ impl Top {
     /// Opens the group under the cursor, or closes it; on a row, shows its details.
     pub(crate) fn enter(&mut self) {
         match self.lines.get(self.cursor) {
-            Some(Line::Group(place)) => {
+            Some(TableLine::Group(place)) => {
                 let name = self.group(*place).name.clone();
                 if !self.open.remove(&name) {
                     self.open.insert(name);
                 }
                 self.lay_out();
             }
-            Some(Line::Row(_)) => self.show_details(),
+            Some(TableLine::Row(_)) => self.show_details(),
             None => {}
         }
     }
 
     pub(crate) fn show_details(&mut self) {
         let Some(row) = self.current() else { return };
-        let target = target_of(row);
+        let target = Target::from(row);
         self.ask(Command::Details(Some(target.clone())));
         self.details = Some(DetailsPane {
             target,
@@ -432,8 +424,9 @@ impl Top {
 
     /// All columns as the chooser lists them: those that are shown first, in their order.
     pub(crate) fn choices(&self) -> Vec<Column> {
-        let hidden = Column::ALL
-            .into_iter()
+        let hidden = Column::all()
+            .iter()
+            .copied()
             .filter(|column| !self.columns.contains(column));
         self.columns.iter().copied().chain(hidden).collect()
     }

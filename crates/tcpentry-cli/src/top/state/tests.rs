@@ -7,9 +7,11 @@ use crossterm::event::KeyCode;
 use tcpentry::{Method, Outcome, State};
 
 use super::super::message::{Command, Details, Shown, Target, Update};
+use super::super::model::testing::{key, row, row_of};
+use super::super::model::{Arranged, Arrangement, Question, Refusal, Row};
 use super::super::testing::{Desk, answer, cookies, guarded, wrong};
-use super::testing::{key, row, row_of};
-use super::{Arrangement, Column, Grouping, INTERVALS, Mode, Question, Row};
+use super::{INTERVALS, Mode};
+use crate::args::{Column, Grouping};
 
 /// Another socket between the same ends: what comes when a client reconnects from the same port.
 fn successor(of: u64, cookie: u64) -> Row {
@@ -28,7 +30,7 @@ fn report(desk: &mut Desk, serial: u64, targets: &[Target], outcomes: &[Outcome]
     for (target, outcome) in targets.iter().zip(outcomes) {
         let result = match outcome {
             Outcome::Deleted => Ok(Method::SockDiag),
-            outcome => Err(super::Refusal {
+            outcome => Err(Refusal {
                 outcome: *outcome,
                 ..guarded()
             }),
@@ -64,10 +66,10 @@ fn the_cursor_stays_on_its_connection_whatever_it_is_sorted_by() {
     desk.top.move_to(2);
     desk.press(KeyCode::Char('r'));
     assert_eq!((desk.current(), desk.top.cursor), (Some(3), 6));
-    for column in Column::ALL {
+    for column in Column::all() {
         for descending in [false, true] {
             desk.top.arrange(Arrangement {
-                by: column,
+                by: *column,
                 descending,
                 grouping: Grouping::None,
             });
@@ -554,7 +556,7 @@ fn an_outcome_vanishes_with_its_row() {
     let mut desk = Desk::with(rows([1]));
     let serial = desk.rehearse(&[]);
     desk.type_in("y");
-    let target = super::target_of(&row(1));
+    let target = Target::from(&row(1));
     report(&mut desk, serial, &[target], &[Outcome::Deleted]);
     desk.read(Vec::new());
     assert_eq!(desk.top.outcome(key(1)), Some(Outcome::Deleted));
@@ -631,7 +633,7 @@ fn a_frame_in_another_order_is_put_in_the_order_that_is_wanted() {
     let old = desk.top.arrangement;
     desk.type_in("r");
     let frame = Arc::clone(&desk.top.frame);
-    let arranged = super::Arranged::new(&frame, old);
+    let arranged = Arranged::new(&frame, old);
     desk.tell(Update::Frame {
         frame,
         arrangement: old,

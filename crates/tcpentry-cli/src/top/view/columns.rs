@@ -13,7 +13,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top) {
     let first = (top.chooser + 1).saturating_sub(area.height.into());
     let shown = choices.iter().enumerate().skip(first);
     let lines = shown.map(|(place, column)| {
-        let definition = column.definition();
+        let format = column.format();
         let is_current = place == top.chooser;
         let cursor = if is_current { '>' } else { ' ' };
         let mark = if top.columns.contains(column) {
@@ -28,7 +28,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top) {
         };
         let text = format!(
             "{cursor}[{mark}] {:<10} {}{sorted}",
-            definition.title, definition.about
+            format.title,
+            column.description()
         );
         let style = if is_current {
             under_cursor(TITLE)

@@ -4,9 +4,9 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::super::help::HELP;
 use super::super::state::Top;
 use super::Theme;
+use super::help_text::HELP;
 use super::text::wrapped;
 use super::theme::TITLE;
 

@@ -4,6 +4,7 @@ mod columns;
 mod details;
 mod filter;
 mod help;
+mod help_text;
 mod log;
 mod preview;
 mod status;
@@ -19,9 +20,12 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::text::Line;
 
+#[cfg(test)]
+pub(super) use help_text::HELP;
 pub(crate) use theme::Theme;
 
-use super::state::{Column, Mode, Top};
+use super::state::{Mode, Top};
+use crate::args::Column;
 
 /// Where things were drawn, for the mouse.
 #[derive(Clone, Debug, Default)]

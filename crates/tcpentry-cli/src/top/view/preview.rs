@@ -7,7 +7,8 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::super::message::Item;
-use super::super::state::{Counts, May, Preview, Top};
+use super::super::model::May;
+use super::super::state::{Counts, Preview, Top};
 use super::Theme;
 use super::theme::TITLE;
 

@@ -7,9 +7,11 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::super::message::Shown;
-use super::super::state::{Grouping, May, Mode, Top, bytes};
+use super::super::model::{May, bytes};
+use super::super::state::{Mode, Top};
 use super::theme::TITLE;
 use super::{Theme, text};
+use crate::args::Grouping;
 use crate::output::duration;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top) {

@@ -5,10 +5,12 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::super::state::{self, Column, Group, Row, Top, bytes, sign};
+use super::super::model::{Group, Row, TableLine, bytes};
+use super::super::state::Top;
 use super::text::{Cut, clipped, fitted, width};
-use super::theme::{HEADER, SORTED, TITLE, under_cursor};
+use super::theme::{HEADER, SORTED, TITLE, sign, under_cursor};
 use super::{Areas, Theme};
+use crate::args::Column;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Theme) -> Areas {
     let [header, body] = [
@@ -38,7 +40,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Them
         let y = body.y + u16::try_from(place).expect("it is on the screen");
         let is_current = top.first + place == top.cursor;
         let drawn = match line {
-            state::Line::Row(row) => drawn_row(
+            TableLine::Row(row) => drawn_row(
                 top,
                 top.row(*row),
                 &cells.rows[place],
@@ -46,7 +48,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Them
                 is_current,
                 theme,
             ),
-            state::Line::Group(group) => drawn_group(top, top.group(*group), is_current),
+            TableLine::Group(group) => drawn_group(top, top.group(*group), is_current),
         };
         let row = Rect {
             y,
@@ -76,9 +78,9 @@ struct Cells {
 
 impl Cells {
     fn of(top: &Top) -> Self {
-        let texts = |line: &state::Line| match line {
-            state::Line::Group(_) => Vec::new(),
-            state::Line::Row(place) => {
+        let texts = |line: &TableLine| match line {
+            TableLine::Group(_) => Vec::new(),
+            TableLine::Row(place) => {
                 let row = top.row(*place);
                 let (facts, outcome) = (top.facts(row), top.outcome(row.key));
                 let text = |column: &Column| match (column, outcome) {
@@ -117,15 +119,15 @@ fn lay_out(columns: &[Column], sorted: Column, cells: &Cells, room: usize) -> Ve
         .iter()
         .enumerate()
         .map(|(place, &column)| {
-            let definition = column.definition();
+            let format = column.format();
             // With the arrow of the order; and numbers that change at every look don't push the others about.
-            let title = width(definition.title) + usize::from(column == sorted);
-            let least = if definition.right {
+            let title = width(format.title) + usize::from(column == sorted);
+            let least = if format.align_right {
                 title.max(LEAST)
             } else {
                 title
             };
-            let width = cells.widest(place).min(definition.most).max(least);
+            let width = cells.widest(place).min(format.max_width).max(least);
             Placed {
                 place,
                 column,
@@ -175,7 +177,7 @@ fn titles<'t>(top: &Top, placed: &[Placed], areas: &mut Areas) -> Line<'t> {
     let mut spans = vec![Span::styled(" ".repeat(GUTTER), HEADER)];
     let mut x = areas.header.x + u16::try_from(GUTTER).unwrap_or(0);
     for it in placed {
-        let definition = it.column.definition();
+        let format = it.column.format();
         let is_sorted = top.arrangement.by == it.column;
         let arrow = match (is_sorted, top.arrangement.descending) {
             (false, _) => "",
@@ -183,8 +185,8 @@ fn titles<'t>(top: &Top, placed: &[Placed], areas: &mut Areas) -> Line<'t> {
             (true, true) => "v",
         };
         let room = it.width.saturating_sub(arrow.len());
-        let title = clipped(definition.title, room, Cut::End) + arrow;
-        let text = fitted(&title, it.width, definition.right, Cut::End);
+        let title = clipped(format.title, room, Cut::End) + arrow;
+        let text = fitted(&title, it.width, format.align_right, Cut::End);
         let style = if is_sorted { SORTED } else { HEADER };
         spans.push(Span::styled(text, style));
         spans.push(Span::styled(" ".repeat(GAP), HEADER));
@@ -225,12 +227,12 @@ fn drawn_row<'t>(
     let gutter_style = if marked { theme.mark() } else { style };
     let mut spans = vec![Span::styled(gutter, styled(gutter_style))];
     for it in placed {
-        let definition = it.column.definition();
+        let format = it.column.format();
         let cut = match it.column {
             Column::Local | Column::Peer => Cut::Start,
             _ => Cut::End,
         };
-        let text = fitted(&cells[it.place], it.width, definition.right, cut);
+        let text = fitted(&cells[it.place], it.width, format.align_right, cut);
         let style = match (it.column, outcome) {
             (Column::State, Some(outcome)) => theme.outcome(outcome),
             _ => style,

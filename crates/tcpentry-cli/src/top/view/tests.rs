@@ -10,10 +10,12 @@ use ratatui::style::{Color, Modifier};
 use tcpentry::{Method, State};
 
 use super::super::message::{Details, Section, Update, Wrong};
-use super::super::state::testing::{row, row_of};
-use super::super::state::{Column, Facts, Holders, May, Mode, Row};
+use super::super::model::testing::{row, row_of};
+use super::super::model::{Facts, Holders, May, Row};
+use super::super::state::Mode;
 use super::super::testing::{Desk, wrong};
 use super::Theme;
+use crate::args::Column;
 
 fn held_by(mut row: Row, name: &str) -> Row {
     row.facts = Facts {
@@ -95,7 +97,7 @@ fn in_all_modes() -> Vec<Desk> {
     desks[9].type_in("l");
     desks[10].press(KeyCode::Tab);
     desks[10].press(KeyCode::Enter);
-    desks[11].top.columns = Column::ALL.to_vec();
+    desks[11].top.columns = Column::all().to_vec();
     desks[12].applies("state established");
     desks[13].tell(Update::Trouble("日本語".repeat(50)));
     desks
@@ -293,7 +295,7 @@ fn the_help_has_all_keys() {
     let mut desk = moving();
     desk.type_in("?");
     let drawn = desk.draw(200, 60);
-    for (key, what) in super::super::help::HELP {
+    for (key, what) in super::help_text::HELP {
         assert!(drawn.contains(key) && drawn.contains(what), "{key} {what}");
     }
     desk.draw(40, 10);
@@ -319,7 +321,7 @@ fn the_choice_shows_what_is_chosen_and_sorted_by() {
         ],
     );
     desk.press(KeyCode::Up);
-    for _ in Column::ALL {
+    for _ in Column::all() {
         desk.press(KeyCode::Down);
         assert!(desk.draw(60, 8).contains("\n>["), "the cursor is seen");
     }

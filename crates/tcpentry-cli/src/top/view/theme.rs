@@ -3,7 +3,7 @@
 use ratatui::style::{Color, Modifier, Style};
 use tcpentry::Outcome;
 
-use super::super::state::Change;
+use super::super::model::Change;
 
 /// What stands out.
 pub(super) const TITLE: Style = Style::new().add_modifier(Modifier::BOLD);
@@ -14,6 +14,16 @@ pub(super) const SORTED: Style = HEADER.add_modifier(Modifier::BOLD);
 /// What the cursor is on.
 pub(super) fn under_cursor(style: Style) -> Style {
     style.add_modifier(Modifier::REVERSED)
+}
+
+/// The sign of a change, which tells it without colour.
+pub(super) const fn sign(change: Change) -> char {
+    match change {
+        Change::None => ' ',
+        Change::New { .. } => '+',
+        Change::State { .. } => '~',
+        Change::Left { .. } => '-',
+    }
 }
 
 /// Whether to colour.

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use tcpentry::{Connection, Error, Method, Outcome, Owners};
 
 use super::super::message::{Item, Target, Update};
-use super::super::state::{Key, May, Refusal};
+use super::super::model::{Key, May, Refusal};
 use super::facts::{Names, search};
 use super::{Field, Tell, Worker};
 

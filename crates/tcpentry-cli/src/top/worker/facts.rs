@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tcpentry::{Cgroups, Connection, Container, OwnerSearch, Owners, Unit, escape_for_terminal};
 use uzers::UsersCache;
 
-use super::super::state::{Facts, Holders};
+use super::super::model::{Facts, Holders};
 
 #[derive(Default)]
 pub(super) struct Names {

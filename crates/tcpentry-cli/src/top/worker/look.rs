@@ -6,7 +6,7 @@ use std::time::Instant;
 use tcpentry::{Connection, Error, Owners, Truth};
 
 use super::super::message::Update;
-use super::super::state::{Facts, Frame, Key, Question, Row};
+use super::super::model::{Facts, Frame, Key, Question, Row};
 use super::facts::{Names, search};
 use super::{Field, Worker};
 

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tcpentry::{Attribution, Devices, NetnsId, Options, Selection, States};
 
 use super::message::{Command, Shown, Target, Update, Wrong};
-use super::state::{Arranged, Arrangement, Facts, Frame, Key, Question};
+use super::model::{Arranged, Arrangement, Facts, Frame, Key, Question};
 use crate::args::{NetnsArgs, SelectArgs};
 use crate::selection::{self, Hosts, Refusal};
 use crate::session::SessionGuard;

@@ -1,4 +1,4 @@
-//! The columns: what each shows of a row, and how rows are put in order by it.
+//! Cells: the text of a row in each column, and the order of rows by a column.
 
 use std::cmp::Ordering;
 use std::net::IpAddr;
@@ -6,122 +6,50 @@ use std::time::Duration;
 
 use tcpentry::{Endpoint, Method, State};
 
-use super::row::{Change, Facts, May, Row};
+use super::row::{Facts, May, Row};
+use crate::args::Column;
 use crate::output::duration;
 
-/// A column, by what it shows.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Column {
-    State,
-    Local,
-    Peer,
-    Process,
-    User,
-    Unit,
-    Netns,
-    ReceiveQueue,
-    SendQueue,
-    Rtt,
-    Retransmits,
-    Idle,
-    Received,
-    Sent,
-    May,
-}
-
-/// What a column is called, and how it is laid out.
-pub(crate) struct Definition {
-    /// The word for `--columns` and `--sort`.
-    pub(crate) name: &'static str,
+/// How a column is laid out.
+pub(crate) struct ColumnFormat {
     pub(crate) title: &'static str,
-    pub(crate) about: &'static str,
-    pub(crate) right: bool,
-    /// It is never wider than this.
-    pub(crate) most: usize,
-    /// Whether one wants to see the largest first.
-    pub(crate) descending: bool,
+    pub(crate) align_right: bool,
+    pub(crate) max_width: usize,
+    /// Sorted with the largest first unless reversed.
+    pub(crate) largest_first: bool,
 }
 
 impl Column {
-    pub(crate) const ALL: [Self; 15] = [
-        Self::State,
-        Self::Local,
-        Self::Peer,
-        Self::Process,
-        Self::User,
-        Self::Unit,
-        Self::Netns,
-        Self::ReceiveQueue,
-        Self::SendQueue,
-        Self::Rtt,
-        Self::Retransmits,
-        Self::Idle,
-        Self::Received,
-        Self::Sent,
-        Self::May,
-    ];
-
-    /// Those that are shown where nobody has chosen, in their order.
-    pub(crate) const DEFAULT: [Self; 12] = [
-        Self::State,
-        Self::Local,
-        Self::Peer,
-        Self::Process,
-        Self::Idle,
-        Self::ReceiveQueue,
-        Self::SendQueue,
-        Self::Received,
-        Self::Sent,
-        Self::Retransmits,
-        Self::User,
-        Self::Unit,
-    ];
-
-    pub(crate) fn definition(self) -> Definition {
-        let words = |name, title, about, most| Definition {
-            name,
+    /// Returns the title and the layout of the column.
+    pub(crate) fn format(self) -> ColumnFormat {
+        let words = |title, max_width| ColumnFormat {
             title,
-            about,
-            right: false,
-            most,
-            descending: false,
+            align_right: false,
+            max_width,
+            largest_first: false,
         };
-        let numbers = |name, title, about| Definition {
-            right: true,
-            descending: true,
-            ..words(name, title, about, 10)
+        let numbers = |title| ColumnFormat {
+            align_right: true,
+            largest_first: true,
+            ..words(title, 10)
         };
         match self {
-            Self::State => words("state", "STATE", "its state", 14),
-            Self::Local => words("local", "LOCAL", "the local end", 63),
-            Self::Peer => words("peer", "PEER", "the peer's end", 47),
-            Self::Process => words("process", "PROCESS", "the processes that hold it", 28),
-            Self::User => words("user", "USER", "the user it belongs to", 16),
-            Self::Unit => words("unit", "UNIT", "its container, or its systemd unit", 28),
-            Self::Netns => words("netns", "NETNS", "its network namespace", 24),
-            Self::ReceiveQueue => numbers("recv-q", "RECV-Q", "bytes received and not read"),
-            Self::SendQueue => numbers("send-q", "SEND-Q", "bytes sent and not acknowledged"),
-            Self::Rtt => numbers("rtt", "RTT", "round-trip time"),
-            Self::Retransmits => {
-                numbers("retrans", "RETRANS", "retransmits, now and in all its life")
-            }
-            Self::Idle => numbers("idle", "IDLE", "since data moved in either direction"),
-            Self::Received => numbers("in", "IN/s", "bytes received a second"),
-            Self::Sent => numbers("out", "OUT/s", "bytes sent and acknowledged a second"),
-            Self::May => words(
-                "delete-by",
-                "DELETE-BY",
-                "how you may delete it, or that you may not",
-                12,
-            ),
+            Self::State => words("STATE", 14),
+            Self::Local => words("LOCAL", 63),
+            Self::Peer => words("PEER", 47),
+            Self::Process => words("PROCESS", 28),
+            Self::User => words("USER", 16),
+            Self::Unit => words("UNIT", 28),
+            Self::Netns => words("NETNS", 24),
+            Self::RecvQueue => numbers("RECV-Q"),
+            Self::SendQueue => numbers("SEND-Q"),
+            Self::Rtt => numbers("RTT"),
+            Self::Retransmits => numbers("RETRANS"),
+            Self::Idle => numbers("IDLE"),
+            Self::Received => numbers("IN/s"),
+            Self::Sent => numbers("OUT/s"),
+            Self::DeleteBy => words("DELETE-BY", 12),
         }
-    }
-
-    /// The column of this name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|column| column.definition().name == name)
     }
 
     /// What stands in a cell. Names come escaped from who has read them.
@@ -144,7 +72,7 @@ impl Column {
             Self::User => word(row.user.as_deref()),
             Self::Unit => word(row.unit().or(facts.unit.as_deref())),
             Self::Netns => word(row.netns.as_deref()),
-            Self::ReceiveQueue => connection.receive_queue.to_string(),
+            Self::RecvQueue => connection.receive_queue.to_string(),
             Self::SendQueue => connection.send_queue.to_string(),
             Self::Rtt => info.map_or(NONE.to_owned(), |info| duration(info.rtt)),
             Self::Retransmits => info.map_or(NONE.to_owned(), |info| {
@@ -155,7 +83,7 @@ impl Column {
                 .rates
                 .map_or(NONE.to_owned(), |rates| bytes(rates.received)),
             Self::Sent => row.rates.map_or(NONE.to_owned(), |rates| bytes(rates.sent)),
-            Self::May => match &facts.may {
+            Self::DeleteBy => match &facts.may {
                 Some(May::By(method)) => method.to_string(),
                 Some(May::No(refusal)) => format!("no: {}", refusal.outcome),
                 None => LATER.to_owned(),
@@ -174,7 +102,7 @@ impl Column {
             Self::User => known(a.user.as_deref(), b.user.as_deref(), way),
             Self::Unit => known(a.unit(), b.unit(), way),
             Self::Netns => known(a.netns.as_deref(), b.netns.as_deref(), way),
-            Self::ReceiveQueue => way(a.connection.receive_queue.cmp(&b.connection.receive_queue)),
+            Self::RecvQueue => way(a.connection.receive_queue.cmp(&b.connection.receive_queue)),
             Self::SendQueue => way(a.connection.send_queue.cmp(&b.connection.send_queue)),
             Self::Rtt => known(rtt(a), rtt(b), way),
             Self::Retransmits => known(retransmits(a), retransmits(b), way),
@@ -185,7 +113,7 @@ impl Column {
                 way,
             ),
             Self::Sent => known(a.rates.map(|it| it.sent), b.rates.map(|it| it.sent), way),
-            Self::May => known(may(a), may(b), way),
+            Self::DeleteBy => known(may(a), may(b), way),
         }
     }
 }
@@ -233,16 +161,6 @@ fn local(row: &Row) -> String {
     match (&row.device, text.rsplit_once(':')) {
         (Some(device), Some((address, port))) => format!("{address}%{device}:{port}"),
         _ => text,
-    }
-}
-
-/// The sign of a change, which tells it without colour.
-pub(crate) const fn sign(change: Change) -> char {
-    match change {
-        Change::None => ' ',
-        Change::New { .. } => '+',
-        Change::State { .. } => '~',
-        Change::Left { .. } => '-',
     }
 }
 
@@ -305,13 +223,5 @@ mod tests {
         ] {
             assert_eq!(bytes(value), text);
         }
-    }
-
-    #[test]
-    fn each_column_is_found_by_its_name() {
-        for column in Column::ALL {
-            assert_eq!(Column::named(column.definition().name), Some(column));
-        }
-        assert_eq!(Column::named("colour"), None);
     }
 }

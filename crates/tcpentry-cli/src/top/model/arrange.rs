@@ -3,9 +3,9 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashSet};
 
-use super::column::Column;
 use super::frame::Frame;
 use super::row::{Rates, Row};
+use crate::args::{Column, Grouping};
 
 /// The order and the groups that the user has chosen.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -37,7 +37,7 @@ impl Arrangement {
         let descending = if self.by == column {
             !self.descending
         } else {
-            column.definition().descending
+            column.format().largest_first
         };
         Self {
             by: column,
@@ -64,52 +64,9 @@ impl Arrangement {
     }
 }
 
-/// By what rows are grouped.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum Grouping {
-    #[default]
-    None,
-    Process,
-    Peer,
-    Unit,
-    State,
-}
-
 impl Grouping {
-    pub(crate) const ALL: [Self; 5] = [
-        Self::None,
-        Self::Process,
-        Self::Peer,
-        Self::Unit,
-        Self::State,
-    ];
-
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Process => "process",
-            Self::Peer => "peer",
-            Self::Unit => "container",
-            Self::State => "state",
-        }
-    }
-
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|grouping| grouping.name() == name)
-    }
-
-    /// The next one, round and round.
-    pub(crate) fn next(self) -> Self {
-        let place = Self::ALL
-            .iter()
-            .position(|it| *it == self)
-            .unwrap_or_default();
-        Self::ALL[(place + 1) % Self::ALL.len()]
-    }
-
-    fn of(self, row: &Row) -> String {
+    /// Returns the name of the group that a row belongs to.
+    fn group_of(self, row: &Row) -> String {
         let name = match self {
             Self::None => None,
             Self::Process => match &row.facts.holders {
@@ -147,7 +104,7 @@ pub(crate) struct Group {
 
 /// A line of the table.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Line {
+pub(crate) enum TableLine {
     /// A group, by its place.
     Group(u32),
     /// A row, by its place in the frame.
@@ -169,7 +126,7 @@ impl Arranged {
         let mut groups: BTreeMap<String, Group> = BTreeMap::new();
         for place in order {
             let row = row(place);
-            let name = arrangement.grouping.of(row);
+            let name = arrangement.grouping.group_of(row);
             let group = groups.entry(name.clone()).or_insert_with(|| Group {
                 name,
                 there: 0,
@@ -196,15 +153,19 @@ impl Arranged {
     }
 
     /// The lines, where of the groups only these are opened.
-    pub(crate) fn lines(&self, open: &HashSet<String>) -> Vec<Line> {
+    pub(crate) fn lines(&self, open: &HashSet<String>) -> Vec<TableLine> {
         if self.groups.is_empty() {
-            return self.order.iter().map(|place| Line::Row(*place)).collect();
+            return self
+                .order
+                .iter()
+                .map(|place| TableLine::Row(*place))
+                .collect();
         }
         let mut lines = Vec::new();
         for (place, group) in (0..).zip(&self.groups) {
-            lines.push(Line::Group(place));
+            lines.push(TableLine::Group(place));
             if open.contains(&group.name) {
-                lines.extend(group.rows.iter().map(|place| Line::Row(*place)));
+                lines.extend(group.rows.iter().map(|place| TableLine::Row(*place)));
             }
         }
         lines
@@ -279,16 +240,6 @@ mod tests {
         let open = HashSet::from(["established".to_owned()]);
         let lines = arranged.lines(&open);
         assert_eq!(lines.len(), 4);
-        assert!(matches!(lines[1], Line::Row(_)) && matches!(lines[3], Line::Group(1)));
-    }
-
-    #[test]
-    fn tab_goes_round() {
-        let mut grouping = Grouping::None;
-        for _ in 0..Grouping::ALL.len() {
-            assert_eq!(Grouping::named(grouping.name()), Some(grouping));
-            grouping = grouping.next();
-        }
-        assert_eq!(grouping, Grouping::None);
+        assert!(matches!(lines[1], TableLine::Row(_)) && matches!(lines[3], TableLine::Group(1)));
     }
 }

@@ -1,9 +1,15 @@
 //! The words of the command line: one definition for parser, help, manual page and completions.
 
+#[cfg(feature = "tui")]
+mod columns;
+
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use tcpentry::MethodChoice;
+
+#[cfg(feature = "tui")]
+pub(crate) use columns::{Column, Grouping};
 
 /// List TCP connections and delete them from outside their process
 ///
@@ -200,16 +206,15 @@ pub(crate) struct TopArgs {
     /// How often the table is read (500ms, 2s, 1m)
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "1s")]
     pub(crate) interval: Duration,
-    /// Which columns, in this order, parted by commas: state local peer process user unit netns recv-q send-q rtt retrans
-    /// idle in out delete-by
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = column)]
-    pub(crate) columns: Vec<crate::top::Column>,
+    /// Show these columns, in this order, comma-separated
+    #[arg(long, value_enum, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) columns: Vec<Column>,
     /// Sort by this column
-    #[arg(long, value_name = "NAME", value_parser = column)]
-    pub(crate) sort: Option<crate::top::Column>,
-    /// Group by process, peer, container or state
-    #[arg(long, value_name = "NAME", value_parser = grouping)]
-    pub(crate) group: Option<crate::top::Grouping>,
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub(crate) sort: Option<Column>,
+    /// Group rows by this property
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub(crate) group: Option<Grouping>,
     /// Let listeners be deleted too, with every connection in their queue
     #[arg(long)]
     pub(crate) listeners: bool,
@@ -224,20 +229,6 @@ pub(crate) struct TopArgs {
     pub(crate) once: bool,
     #[command(flatten)]
     pub(crate) color: ColorArgs,
-}
-
-#[cfg(feature = "tui")]
-fn column(text: &str) -> Result<crate::top::Column, String> {
-    crate::top::Column::named(text).ok_or_else(|| {
-        let names = crate::top::Column::ALL.map(|column| column.definition().name);
-        format!("columns are {}", names.join(" "))
-    })
-}
-
-#[cfg(feature = "tui")]
-fn grouping(text: &str) -> Result<crate::top::Grouping, String> {
-    crate::top::Grouping::named(text)
-        .ok_or_else(|| "groups are process, peer, container, state, none".to_owned())
 }
 
 /// Say what can be deleted here, by which method and right, and what is missing
