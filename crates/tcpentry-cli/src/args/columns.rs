@@ -30,7 +30,7 @@ pub(crate) enum Column {
     /// Retransmits, current and total
     #[value(name = "retrans")]
     Retransmits,
-    /// Time since data last moved in either direction
+    /// Time since data last moved, in either direction
     Idle,
     /// Bytes received per second
     #[value(name = "in")]

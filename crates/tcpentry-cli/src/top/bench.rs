@@ -8,7 +8,7 @@ use ratatui::backend::TestBackend;
 use tcpentry::{Connection, Cookie, Inode, Pair, State, TcpInfo};
 
 use super::message::Update;
-use super::model::{Arranged, Arrangement, Frame, Key, Question, Row};
+use super::model::{Arranged, Arrangement, Baseline, Frame, Row, RowKey};
 use super::state::Top;
 use super::view::{self, Theme};
 use crate::args::Column;
@@ -35,7 +35,7 @@ impl Refresh {
             Duration::from_secs(1),
         );
         let Ok(terminal) = Terminal::new(TestBackend::new(160, 50));
-        let frame = Frame::default().followed_by(rows.clone(), Question::Same, now);
+        let frame = Frame::default().followed_by(rows.clone(), Baseline::Previous, now);
         let mut refresh = Self {
             rows,
             frame: Arc::new(frame),
@@ -54,8 +54,8 @@ impl Refresh {
 
     /// What has changed since the frame before: the worker's.
     pub fn merge(&self, rows: Rows) -> usize {
-        let frame = self.frame.followed_by(rows.0, Question::Same, self.now);
-        frame.there
+        let frame = self.frame.followed_by(rows.0, Baseline::Previous, self.now);
+        frame.present
     }
 
     /// Puts them in order: the worker's.
@@ -84,9 +84,13 @@ impl Refresh {
 
     /// Moves the cursor to the end, or the beginning.
     pub fn jump(&mut self) {
-        let last = self.top.lines.len() - 1;
-        let to = if self.top.cursor == last { 0 } else { last };
-        self.top.move_to(to);
+        let last = self.top.table.lines.len() - 1;
+        let to = if self.top.table.cursor == last {
+            0
+        } else {
+            last
+        };
+        self.top.table.move_to(to);
     }
 }
 
@@ -110,6 +114,6 @@ fn row(number: u32, seen: Instant) -> Row {
     connection.info = Some(Box::new(TcpInfo::default()));
     Row {
         user: Some("root".into()),
-        ..Row::read(Key { site: 0, cookie }, connection, seen)
+        ..Row::new(RowKey { netns: 0, cookie }, connection, seen)
     }
 }

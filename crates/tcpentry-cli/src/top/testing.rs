@@ -10,8 +10,10 @@ use ratatui::buffer::Buffer;
 use tcpentry::{Method, Outcome};
 
 use super::keys;
-use super::message::{Command, Item, Target, Update, Wrong};
-use super::model::{Arranged, Arrangement, Frame, Key, May, Question, Refusal, Row, TableLine};
+use super::message::{FilterProblem, PreviewItem, SocketTarget, Update, WorkerCommand};
+use super::model::{
+    Arranged, Arrangement, Baseline, Deletability, Failure, Frame, Row, RowKey, TableLine,
+};
 use super::once;
 use super::state::Top;
 use super::view::{self, Areas, Theme};
@@ -40,32 +42,32 @@ impl Desk {
             areas: Areas::default(),
             frame: Arc::default(),
         };
-        desk.top.set_height(20);
+        desk.top.table.set_height(20);
         desk.read(rows);
         desk
     }
 
     /// The table is read, and these are in it.
     pub(super) fn read(&mut self, rows: Vec<Row>) {
-        self.read_after(rows, Question::Same);
+        self.read_after(rows, Baseline::Previous);
     }
 
-    pub(super) fn read_after(&mut self, rows: Vec<Row>, question: Question) {
-        self.frame = Arc::new(self.frame.followed_by(rows, question, self.now));
+    pub(super) fn read_after(&mut self, rows: Vec<Row>, baseline: Baseline) {
+        self.frame = Arc::new(self.frame.followed_by(rows, baseline, self.now));
         self.show_again();
     }
 
     /// The worker sends the frame in the order that is wanted by now.
     pub(super) fn show_again(&mut self) {
-        let arrangement = self.top.arrangement;
-        self.tell(Update::Frame {
+        let arrangement = self.top.table.arrangement;
+        self.receive(Update::Frame {
             frame: Arc::clone(&self.frame),
             arrangement,
             arranged: Arranged::new(&self.frame, arrangement),
         });
     }
 
-    pub(super) fn tell(&mut self, update: Update) {
+    pub(super) fn receive(&mut self, update: Update) {
         self.top.update(update, self.now);
     }
 
@@ -90,25 +92,25 @@ impl Desk {
     }
 
     /// What the worker has been asked for since the last time.
-    pub(super) fn asked(&mut self) -> Vec<Command> {
+    pub(super) fn requested(&mut self) -> Vec<WorkerCommand> {
         self.top.take_commands()
     }
 
     /// The filter that was asked for last: its serial and its text.
-    pub(super) fn asked_filter(&mut self) -> (u64, String) {
-        let commands = self.asked().into_iter().rev();
+    pub(super) fn requested_filter(&mut self) -> (u64, String) {
+        let commands = self.requested().into_iter().rev();
         let mut filters = commands.filter_map(|command| match command {
-            Command::Filter { serial, text, .. } => Some((serial, text)),
+            WorkerCommand::Filter { serial, text, .. } => Some((serial, text)),
             _ => None,
         });
         filters.next().expect("a filter was asked for")
     }
 
     /// What a rehearsal was asked for.
-    pub(super) fn asked_rehearsal(&mut self) -> (u64, Vec<Target>) {
-        let commands = self.asked().into_iter().rev();
+    pub(super) fn requested_preview(&mut self) -> (u64, Vec<SocketTarget>) {
+        let commands = self.requested().into_iter().rev();
         let mut rehearsals = commands.filter_map(|command| match command {
-            Command::Rehearse { serial, targets } => Some((serial, targets)),
+            WorkerCommand::Preview { serial, targets } => Some((serial, targets)),
             _ => None,
         });
         rehearsals.next().expect("a rehearsal was asked for")
@@ -116,19 +118,19 @@ impl Desk {
 
     /// What was ordered to be deleted: the cookies.
     pub(super) fn ordered(&mut self) -> Vec<Vec<u64>> {
-        let orders = self.asked().into_iter();
+        let orders = self.requested().into_iter();
         let orders = orders.filter_map(|command| match command {
-            Command::Delete { targets, .. } => Some(cookies(targets.iter())),
+            WorkerCommand::Delete { targets, .. } => Some(cookies(targets.iter())),
             _ => None,
         });
         orders.collect()
     }
 
     /// Opens the preview of what is marked or current, answers that all but these may be deleted, and draws it.
-    pub(super) fn rehearse(&mut self, spared: &[u64]) -> u64 {
+    pub(super) fn open_preview(&mut self, spared: &[u64]) -> u64 {
         self.press(KeyCode::Char('d'));
-        let (serial, targets) = self.asked_rehearsal();
-        self.tell(answer(serial, targets, spared));
+        let (serial, targets) = self.requested_preview();
+        self.receive(answer(serial, targets, spared));
         self.draw(120, 20);
         serial
     }
@@ -137,8 +139,8 @@ impl Desk {
         self.type_in("/");
         self.type_in(text);
         self.press(KeyCode::Enter);
-        let (serial, _) = self.asked_filter();
-        self.tell(Update::Filter {
+        let (serial, _) = self.requested_filter();
+        self.receive(Update::Filter {
             serial,
             result: Ok(()),
         });
@@ -167,30 +169,30 @@ impl Desk {
     pub(super) fn lines(&self) -> Vec<u64> {
         let cookie = |line: &TableLine| match line {
             TableLine::Group(_) => 0,
-            TableLine::Row(place) => self.top.row(*place).key.cookie.value(),
+            TableLine::Row(place) => self.top.table.row(*place).key.cookie.value(),
         };
-        self.top.lines.iter().map(cookie).collect()
+        self.top.table.lines.iter().map(cookie).collect()
     }
 
     /// The cookie of the row under the cursor.
     pub(super) fn current(&self) -> Option<u64> {
-        Some(self.top.current()?.key.cookie.value())
+        Some(self.top.table.current_row()?.key.cookie.value())
     }
 
     pub(super) fn marked(&self) -> Vec<u64> {
-        sorted(self.top.marks.iter())
+        sorted(self.top.marks.keys().iter())
     }
 }
 
 /// The answer to a rehearsal: all but these may be deleted.
-pub(super) fn answer(serial: u64, targets: Vec<Target>, spared: &[u64]) -> Update {
-    let item = |target: Target| Item {
+pub(super) fn answer(serial: u64, targets: Vec<SocketTarget>, spared: &[u64]) -> Update {
+    let item = |target: SocketTarget| PreviewItem {
         holders: "nginx,pid=7".to_owned(),
         user: "root".to_owned(),
-        may: if spared.contains(&target.key.cookie.value()) {
-            May::No(guarded())
+        deletability: if spared.contains(&target.key.cookie.value()) {
+            Deletability::No(guarded())
         } else {
-            May::By(Method::SockDiag)
+            Deletability::By(Method::SockDiag)
         },
         target,
     };
@@ -200,16 +202,16 @@ pub(super) fn answer(serial: u64, targets: Vec<Target>, spared: &[u64]) -> Updat
     }
 }
 
-pub(super) fn guarded() -> Refusal {
-    Refusal {
+pub(super) fn guarded() -> Failure {
+    Failure {
         outcome: Outcome::Guarded,
         cause: "it carries your own session".to_owned(),
         hint: Some("--own-session takes that guard away".to_owned()),
     }
 }
 
-pub(super) fn wrong(column: usize, length: usize) -> Wrong {
-    Wrong {
+pub(super) fn problem(column: usize, length: usize) -> FilterProblem {
+    FilterProblem {
         column,
         length,
         message: "what is that?".to_owned(),
@@ -217,11 +219,11 @@ pub(super) fn wrong(column: usize, length: usize) -> Wrong {
     }
 }
 
-pub(super) fn cookies<'t>(targets: impl Iterator<Item = &'t Target>) -> Vec<u64> {
+pub(super) fn cookies<'t>(targets: impl Iterator<Item = &'t SocketTarget>) -> Vec<u64> {
     targets.map(|target| target.key.cookie.value()).collect()
 }
 
-fn sorted<'k>(keys: impl Iterator<Item = &'k Key>) -> Vec<u64> {
+fn sorted<'k>(keys: impl Iterator<Item = &'k RowKey>) -> Vec<u64> {
     let mut cookies: Vec<_> = keys.map(|key| key.cookie.value()).collect();
     cookies.sort_unstable();
     cookies

@@ -7,11 +7,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use tcpentry::{Method, State};
 
-use super::super::message::{Command, Details, Target, Update};
+use super::super::message::{DetailText, SocketTarget, Update, WorkerCommand};
 use super::super::model::Row;
 use super::super::model::testing::{key, row, row_of};
 use super::super::state::Mode;
-use super::super::testing::{Desk, answer, cookies, guarded, wrong};
+use super::super::testing::{Desk, answer, cookies, guarded, problem};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -90,19 +90,19 @@ fn rows(all: &[(u64, u8)]) -> Vec<Row> {
 /// A worker that answers when it likes, and remembers what it has allowed.
 #[derive(Default)]
 struct Worker {
-    rehearsals: Vec<(u64, Vec<Target>)>,
+    rehearsals: Vec<(u64, Vec<SocketTarget>)>,
     filters: Vec<u64>,
-    orders: Vec<(u64, Vec<Target>)>,
+    orders: Vec<(u64, Vec<SocketTarget>)>,
     /// What may be deleted, of each answer.
     allowed: HashMap<u64, Vec<u64>>,
 }
 
 impl Worker {
-    fn take(&mut self, command: Command) {
+    fn take(&mut self, command: WorkerCommand) {
         match command {
-            Command::Rehearse { serial, targets } => self.rehearsals.push((serial, targets)),
-            Command::Filter { serial, .. } => self.filters.push(serial),
-            Command::Delete { serial, targets } => {
+            WorkerCommand::Preview { serial, targets } => self.rehearsals.push((serial, targets)),
+            WorkerCommand::Filter { serial, .. } => self.filters.push(serial),
+            WorkerCommand::Delete { serial, targets } => {
                 // It was answered, it was not ordered before, and it is what the answer allowed.
                 let allowed = self.allowed.remove(&serial);
                 assert_eq!(Some(cookies(targets.iter())), allowed, "{serial}");
@@ -125,7 +125,7 @@ impl Worker {
             }
             Step::Filtered(which, ok) if *which < self.filters.len() => {
                 let serial = self.filters.remove(*which);
-                let result = if *ok { Ok(()) } else { Err(wrong(2, 3)) };
+                let result = if *ok { Ok(()) } else { Err(problem(2, 3)) };
                 vec![Update::Filter { serial, result }]
             }
             Step::Deleted(which, whole) if *which < self.orders.len() => {
@@ -144,7 +144,7 @@ impl Worker {
             }
             Step::Details(cookie) => vec![Update::Details {
                 key: key(*cookie),
-                details: Box::new(Details::default()),
+                details: Box::new(DetailText::default()),
             }],
             _ => Vec::new(),
         }
@@ -166,10 +166,10 @@ fn take(desk: &mut Desk, step: &Step) {
             desk.draw(*columns, *lines);
             let top = &mut desk.top;
             if matches!(top.mode, Mode::Table | Mode::Filter) {
-                let shown = top.first..top.first + top.height;
-                assert!(shown.contains(&top.cursor), "{shown:?}");
+                let shown = top.table.first..top.table.first + top.table.height;
+                assert!(shown.contains(&top.table.cursor), "{shown:?}");
             }
-            top.look();
+            top.request_unresolved();
         }
         Step::Wait(seconds) => desk.wait(*seconds),
         _ => {}
@@ -178,13 +178,13 @@ fn take(desk: &mut Desk, step: &Step) {
 
 fn assert_sound(desk: &Desk) {
     let top = &desk.top;
-    assert!(top.cursor < top.lines.len().max(1));
-    assert!(top.chooser < top.choices().len());
-    assert!(!top.columns.is_empty());
-    let there: HashSet<_> = top.frame.rows.iter().map(|row| row.key).collect();
-    assert!(top.marks.is_subset(&there));
+    assert!(top.table.cursor < top.table.lines.len().max(1));
+    assert!(top.columns.cursor < top.columns.choices().len());
+    assert!(!top.columns.shown.is_empty());
+    let there: HashSet<_> = top.table.frame.rows.iter().map(|row| row.key).collect();
+    assert!(top.marks.keys().is_subset(&there));
     // Whoever looks at a preview has one.
-    assert!(top.mode != Mode::Preview || top.preview.is_some());
+    assert!(top.mode != Mode::Preview || top.deletion.preview.is_some());
     assert!(top.mode != Mode::Details || top.details.is_some());
 }
 
@@ -199,13 +199,13 @@ proptest! {
         let mut worker = Worker::default();
         for step in &steps {
             let confirms = matches!(step, Step::Press(KeyCode::Char('y'), KeyModifiers::NONE))
-                && desk.top.preview.as_ref().is_some_and(|preview| preview.seen);
+                && desk.top.deletion.preview.as_ref().is_some_and(|preview| preview.seen);
             take(&mut desk, step);
             for update in worker.answers(step) {
-                desk.tell(update);
+                desk.receive(update);
             }
-            for command in desk.asked() {
-                assert!(confirms || !matches!(command, Command::Delete { .. }));
+            for command in desk.requested() {
+                assert!(confirms || !matches!(command, WorkerCommand::Delete { .. }));
                 worker.take(command);
             }
             desk.top.request = None;

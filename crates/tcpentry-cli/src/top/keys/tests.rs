@@ -5,10 +5,10 @@ use crossterm::event::{
 };
 use tcpentry::{Method, State};
 
-use super::super::message::{Command, Shown, Update};
+use super::super::message::{SocketKind, Update, WorkerCommand};
 use super::super::model::testing::{row, row_of};
-use super::super::state::{Mode, Request};
-use super::super::testing::{Desk, wrong};
+use super::super::state::{Mode, TerminalRequest};
+use super::super::testing::{Desk, problem};
 use super::super::view::HELP;
 use crate::args::{Column, Grouping};
 
@@ -22,19 +22,27 @@ fn desk() -> Desk {
 /// One deletion has been told.
 fn with_a_log() -> Desk {
     let mut desk = desk();
-    let serial = desk.rehearse(&[]);
+    let serial = desk.open_preview(&[]);
     desk.type_in("y");
-    let target = desk.top.preview.as_ref().unwrap().items.as_ref().unwrap()[0]
+    let target = desk
+        .top
+        .deletion
+        .preview
+        .as_ref()
+        .unwrap()
+        .items
+        .as_ref()
+        .unwrap()[0]
         .target
         .clone();
     let (target, result) = (Box::new(target), Ok(Method::SockDiag));
-    desk.tell(Update::Outcome {
+    desk.receive(Update::Outcome {
         serial,
         target,
         result,
     });
-    desk.tell(Update::Done { serial });
-    desk.asked();
+    desk.receive(Update::Done { serial });
+    desk.requested();
     desk
 }
 
@@ -46,10 +54,10 @@ const PROOFS: &[Proof] = &[
     ("/", |desk| {
         desk.type_in("/nginx");
         desk.press(KeyCode::Tab);
-        assert_eq!(desk.asked_filter().1, "process nginx*");
+        assert_eq!(desk.requested_filter().1, "process nginx*");
         desk.press(KeyCode::Enter);
-        let (serial, _) = desk.asked_filter();
-        desk.tell(Update::Filter {
+        let (serial, _) = desk.requested_filter();
+        desk.receive(Update::Filter {
             serial,
             result: Ok(()),
         });
@@ -57,7 +65,7 @@ const PROOFS: &[Proof] = &[
         assert_eq!(desk.top.mode, Mode::Table);
         desk.type_in("/x");
         desk.press(KeyCode::Esc);
-        assert_eq!(desk.asked_filter().1, "process nginx*");
+        assert_eq!(desk.requested_filter().1, "process nginx*");
         assert_eq!(desk.top.mode, Mode::Table);
     }),
     ("Esc", |desk| {
@@ -66,24 +74,27 @@ const PROOFS: &[Proof] = &[
         desk.press(KeyCode::Esc);
         assert!(desk.marked().is_empty() && !desk.top.filter.applied.is_empty());
         desk.press(KeyCode::Esc);
-        assert_eq!(desk.asked_filter().1, "");
+        assert_eq!(desk.requested_filter().1, "");
     }),
     ("s", |desk| {
         desk.type_in("s");
-        assert_eq!(desk.top.shown, Shown::Listening);
+        assert_eq!(desk.top.kind, SocketKind::Listening);
         desk.type_in("s");
-        assert_eq!(desk.top.shown, Shown::All);
+        assert_eq!(desk.top.kind, SocketKind::All);
     }),
     ("a", |desk| {
         desk.type_in("a");
-        assert!(matches!(&desk.asked()[..], [Command::AllNamespaces(true)]));
+        assert!(matches!(
+            &desk.requested()[..],
+            [WorkerCommand::AllNamespaces(true)]
+        ));
     }),
     ("Space", |desk| {
         desk.type_in(" ");
         assert_eq!(desk.marked(), [1]);
         desk.press(KeyCode::Tab);
         desk.show_again();
-        desk.top.move_to(0);
+        desk.top.table.move_to(0);
         desk.type_in(" ");
         assert_eq!(desk.marked(), [1, 2, 3, 4, 5]);
     }),
@@ -96,10 +107,10 @@ const PROOFS: &[Proof] = &[
     ("d, Del", |desk| {
         for key in [KeyCode::Char('d'), KeyCode::Delete] {
             desk.press(key);
-            assert_eq!(desk.asked_rehearsal().1.len(), 1);
+            assert_eq!(desk.requested_preview().1.len(), 1);
             desk.press(KeyCode::Esc);
         }
-        desk.rehearse(&[]);
+        desk.open_preview(&[]);
         desk.type_in("y");
         assert_eq!(desk.ordered(), [[1]]);
     }),
@@ -109,9 +120,9 @@ const PROOFS: &[Proof] = &[
         assert_eq!(desk.top.mode, Mode::Log);
         desk.type_in("s");
         assert_eq!(desk.top.mode, Mode::Save);
-        let name = desk.top.save.text();
+        let name = desk.top.log.file_name.text();
         desk.press(KeyCode::Enter);
-        assert_eq!(desk.top.request, Some(Request::Save(name)));
+        assert_eq!(desk.top.request, Some(TerminalRequest::Save(name)));
     }),
     ("Up Down  k j", |desk| {
         let moves = [
@@ -129,12 +140,12 @@ const PROOFS: &[Proof] = &[
         ];
         for (key, line) in moves {
             desk.press(key);
-            assert_eq!(desk.top.cursor, line, "{key:?}");
+            assert_eq!(desk.top.table.cursor, line, "{key:?}");
         }
         desk.happen(&mouse(MouseEventKind::ScrollDown, 0, 0));
-        assert_eq!(desk.top.cursor, 3);
+        assert_eq!(desk.top.table.cursor, 3);
         desk.happen(&mouse(MouseEventKind::ScrollUp, 0, 0));
-        assert_eq!(desk.top.cursor, 0);
+        assert_eq!(desk.top.table.cursor, 0);
     }),
     ("Enter  i", |desk| {
         for key in [KeyCode::Enter, KeyCode::Char('i')] {
@@ -144,7 +155,7 @@ const PROOFS: &[Proof] = &[
         }
         desk.press(KeyCode::Tab);
         desk.show_again();
-        desk.top.move_to(0);
+        desk.top.table.move_to(0);
         desk.press(KeyCode::Enter);
         assert_eq!(desk.lines(), [0, 1, 2, 3, 4, 5]);
     }),
@@ -153,19 +164,23 @@ const PROOFS: &[Proof] = &[
         for grouping in [Process, Peer, Unit, State, None] {
             desk.press(KeyCode::Tab);
             desk.show_again();
-            assert_eq!(desk.top.arrangement.grouping, grouping);
+            assert_eq!(desk.top.table.arrangement.grouping, grouping);
         }
     }),
     ("<  >", |desk| {
         desk.type_in("<");
-        assert_eq!(desk.top.arrangement.by, Column::Local);
+        assert_eq!(desk.top.table.arrangement.by, Column::Local);
         desk.type_in(">>");
-        assert_eq!(desk.top.arrangement.by, Column::Process);
-        let last = desk.top.columns.len() - 1;
+        assert_eq!(desk.top.table.arrangement.by, Column::Process);
+        let last = desk.top.columns.shown.len() - 1;
         desk.type_in(&">".repeat(last - 2));
-        assert_eq!(desk.top.arrangement.by, Column::State, "round and round");
+        assert_eq!(
+            desk.top.table.arrangement.by,
+            Column::State,
+            "round and round"
+        );
         desk.type_in("<");
-        assert_eq!(desk.top.arrangement.by, desk.top.columns[last]);
+        assert_eq!(desk.top.table.arrangement.by, desk.top.columns.shown[last]);
     }),
     ("r", |desk| {
         desk.type_in("r");
@@ -177,42 +192,48 @@ const PROOFS: &[Proof] = &[
         desk.type_in("c");
         assert_eq!(desk.top.mode, Mode::Columns);
         desk.type_in(" ");
-        assert!(!desk.top.columns.contains(&Column::State));
-        desk.top.chooser = 0;
+        assert!(!desk.top.columns.shown.contains(&Column::State));
+        desk.top.columns.cursor = 0;
         desk.press(KeyCode::Right);
-        assert_eq!(desk.top.columns[..2], [Column::Peer, Column::Local]);
+        assert_eq!(desk.top.columns.shown[..2], [Column::Peer, Column::Local]);
         desk.press(KeyCode::Esc);
         assert_eq!(desk.top.mode, Mode::Table);
     }),
     ("p", |desk| {
         desk.type_in("p");
-        assert!(matches!(&desk.asked()[..], [Command::Every(None)]));
+        assert!(matches!(
+            &desk.requested()[..],
+            [WorkerCommand::Every(None)]
+        ));
         desk.type_in("p");
-        assert!(matches!(&desk.asked()[..], [Command::Every(Some(_))]));
+        assert!(matches!(
+            &desk.requested()[..],
+            [WorkerCommand::Every(Some(_))]
+        ));
     }),
     ("+  -", |desk| {
-        let before = desk.top.interval;
+        let before = desk.top.pace.interval;
         desk.type_in("+");
-        assert!(desk.top.interval > before);
+        assert!(desk.top.pace.interval > before);
         desk.type_in("--");
-        assert!(desk.top.interval < before);
-        desk.asked();
+        assert!(desk.top.pace.interval < before);
+        desk.requested();
         desk.press(KeyCode::F(5));
-        assert!(matches!(&desk.asked()[..], [Command::Refresh]));
+        assert!(matches!(&desk.requested()[..], [WorkerCommand::Refresh]));
     }),
     ("Ctrl-Z", |desk| {
         desk.press_with(KeyCode::Char('z'), KeyModifiers::CONTROL);
-        assert_eq!(desk.top.request, Some(Request::Suspend));
+        assert_eq!(desk.top.request, Some(TerminalRequest::Suspend));
     }),
     ("Ctrl-L", |desk| {
         desk.press_with(KeyCode::Char('l'), KeyModifiers::CONTROL);
-        assert_eq!(desk.top.request, Some(Request::Redraw));
+        assert_eq!(desk.top.request, Some(TerminalRequest::Redraw));
     }),
     ("q, Ctrl-C", |desk| {
         desk.type_in("q");
-        assert_eq!(desk.top.request.take(), Some(Request::Quit));
+        assert_eq!(desk.top.request.take(), Some(TerminalRequest::Quit));
         desk.press_with(KeyCode::Char('c'), KeyModifiers::CONTROL);
-        assert_eq!(desk.top.request, Some(Request::Quit));
+        assert_eq!(desk.top.request, Some(TerminalRequest::Quit));
     }),
 ];
 
@@ -246,7 +267,7 @@ fn the_help_comes_and_goes_from_everywhere() {
             assert_eq!(desk.top.mode, Mode::Help);
             desk.draw(80, 5);
             desk.type_in("jjG ");
-            assert!(desk.top.help > 0);
+            assert!(desk.top.help.scroll.offset > 0);
             desk.press(KeyCode::Esc);
             assert_eq!(desk.top.mode, mode);
         }
@@ -300,7 +321,7 @@ fn only_y_confirms_a_deletion() {
                 continue;
             }
             let mut desk = desk();
-            desk.rehearse(&[]);
+            desk.open_preview(&[]);
             desk.press_with(key, modifiers);
             assert!(desk.ordered().is_empty(), "{modifiers:?} {key:?}");
         }
@@ -326,9 +347,13 @@ fn ctrl_c_ends_and_ctrl_z_suspends_from_everywhere() {
         let mut desk = desk();
         desk.type_in(open);
         desk.press_with(KeyCode::Char('c'), KeyModifiers::CONTROL);
-        assert_eq!(desk.top.request.take(), Some(Request::Quit), "{open}");
+        assert_eq!(
+            desk.top.request.take(),
+            Some(TerminalRequest::Quit),
+            "{open}"
+        );
         desk.press_with(KeyCode::Char('z'), KeyModifiers::CONTROL);
-        assert_eq!(desk.top.request, Some(Request::Suspend), "{open}");
+        assert_eq!(desk.top.request, Some(TerminalRequest::Suspend), "{open}");
         assert!(desk.ordered().is_empty());
     }
 }
@@ -340,7 +365,7 @@ fn a_letter_with_a_modifier_is_not_that_letter() {
             let mut desk = desk();
             desk.press_with(KeyCode::Char(key), modifiers);
             assert_eq!(desk.top.mode, Mode::Table, "{key}");
-            assert!(desk.asked().is_empty(), "{key}");
+            assert!(desk.requested().is_empty(), "{key}");
         }
     }
 }
@@ -352,26 +377,30 @@ fn what_is_pasted_is_text_and_never_keys() {
         let mut desk = desk();
         desk.type_in(open);
         let mode = desk.top.mode;
-        desk.asked();
+        desk.requested();
         desk.happen(&paste);
         assert_eq!((desk.top.mode, &desk.top.request), (mode, &None), "{open}");
-        assert!(desk.asked().is_empty() && desk.marked().is_empty());
+        assert!(desk.requested().is_empty() && desk.marked().is_empty());
     }
     let mut previewed = desk();
-    previewed.rehearse(&[]);
+    previewed.open_preview(&[]);
     previewed.happen(&paste);
     assert!(previewed.ordered().is_empty());
     let mut desk = desk();
     desk.type_in("/");
     desk.happen(&paste);
-    assert_eq!(desk.asked_filter().1, "*dyq  d y[2J", "without controls");
+    assert_eq!(
+        desk.requested_filter().1,
+        "*dyq  d y[2J",
+        "without controls"
+    );
     assert_eq!(desk.top.mode, Mode::Filter, "a line's end does not enter");
 }
 
 #[test]
 fn a_key_that_is_let_go_does_nothing() {
     let mut desk = desk();
-    desk.rehearse(&[]);
+    desk.open_preview(&[]);
     let mut key = KeyEvent::new(KeyCode::Char('y'), KeyModifiers::NONE);
     key.kind = KeyEventKind::Release;
     desk.happen(&Event::Key(key));
@@ -388,7 +417,7 @@ fn another_size_asks_for_nothing() {
     let mut desk = desk();
     desk.type_in("q");
     desk.happen(&Event::Resize(10, 10));
-    assert_eq!(desk.top.request, Some(Request::Quit));
+    assert_eq!(desk.top.request, Some(TerminalRequest::Quit));
 }
 
 // The line of the filter.
@@ -401,19 +430,19 @@ fn keys_of_the_table_are_text_in_the_filter() {
     assert_eq!(desk.top.request, None);
     assert!(desk.ordered().is_empty());
     desk.press_with(KeyCode::Char('u'), KeyModifiers::CONTROL);
-    assert_eq!(desk.asked_filter().1, "");
+    assert_eq!(desk.requested_filter().1, "");
 }
 
 #[test]
 fn to_move_in_the_text_asks_nothing() {
     let mut desk = desk();
     desk.type_in("/port");
-    desk.asked();
+    desk.requested();
     for key in [KeyCode::Left, KeyCode::Home, KeyCode::Right, KeyCode::End] {
         desk.press(key);
     }
     desk.press(KeyCode::Delete);
-    assert!(desk.asked().is_empty(), "nothing has changed");
+    assert!(desk.requested().is_empty(), "nothing has changed");
     desk.press(KeyCode::Down);
     assert_eq!(desk.current(), Some(2), "the table is seen meanwhile");
 }
@@ -422,12 +451,12 @@ fn to_move_in_the_text_asks_nothing() {
 fn an_error_is_forgotten_with_the_line() {
     let mut desk = desk();
     desk.type_in("/x");
-    let (serial, _) = desk.asked_filter();
-    let result = Err(wrong(0, 1));
-    desk.tell(Update::Filter { serial, result });
+    let (serial, _) = desk.requested_filter();
+    let result = Err(problem(0, 1));
+    desk.receive(Update::Filter { serial, result });
     desk.press(KeyCode::Esc);
     desk.type_in("/");
-    assert_eq!(desk.top.filter.wrong, None);
+    assert_eq!(desk.top.filter.problem, None);
 }
 
 // The log, and its file.
@@ -452,7 +481,7 @@ fn the_name_of_the_file_is_typed() {
     desk.press_with(KeyCode::Char('u'), KeyModifiers::CONTROL);
     desk.type_in("qy.log");
     desk.press(KeyCode::Enter);
-    let save = Request::Save("qy.log".to_owned());
+    let save = TerminalRequest::Save("qy.log".to_owned());
     assert_eq!(desk.top.request.take(), Some(save));
     desk.type_in("s");
     desk.press(KeyCode::Esc);
@@ -466,10 +495,10 @@ fn a_table_keeps_a_column() {
     let mut desk = desk();
     desk.type_in("c");
     for _ in Column::all() {
-        desk.top.chooser = 0;
+        desk.top.columns.cursor = 0;
         desk.type_in(" ");
     }
-    assert_eq!(desk.top.columns.len(), 1);
+    assert_eq!(desk.top.columns.shown.len(), 1);
     desk.press(KeyCode::Esc);
     desk.type_in("<>");
     desk.draw(80, 24);
@@ -479,17 +508,17 @@ fn a_table_keeps_a_column() {
 fn the_choice_stays_on_its_column() {
     let mut desk = desk();
     desk.type_in("cj");
-    let column = desk.top.choices()[1];
-    let chosen = |desk: &Desk| desk.top.choices()[desk.top.chooser];
+    let column = desk.top.columns.choices()[1];
+    let chosen = |desk: &Desk| desk.top.columns.choices()[desk.top.columns.cursor];
     desk.press(KeyCode::Right);
-    assert_eq!((chosen(&desk), desk.top.chooser), (column, 2));
+    assert_eq!((chosen(&desk), desk.top.columns.cursor), (column, 2));
     desk.type_in(" ");
     assert_eq!(chosen(&desk), column);
     desk.type_in(" ");
     assert_eq!(chosen(&desk), column);
-    assert_eq!(desk.top.columns.last(), Some(&column));
+    assert_eq!(desk.top.columns.shown.last(), Some(&column));
     desk.type_in("s");
-    assert_eq!(desk.top.arrangement.by, column);
+    assert_eq!(desk.top.table.arrangement.by, column);
 }
 
 // The mouse.
@@ -552,7 +581,7 @@ fn a_click_on_nothing_does_nothing() {
     let (x, y) = place_of(&mut desk, "198.51.100.4");
     desk.happen(&mouse(right, x, y));
     assert_eq!(desk.current(), Some(1));
-    assert!(desk.asked().is_empty());
+    assert!(desk.requested().is_empty());
 }
 
 #[test]
@@ -566,12 +595,12 @@ fn a_click_on_a_title_sorts_and_another_turns_round() {
     ] {
         let (x, y) = place_of(&mut desk, title);
         click(&mut desk, x, y);
-        assert_eq!(desk.top.arrangement.by, column);
-        let first = desk.top.arrangement.descending;
+        assert_eq!(desk.top.table.arrangement.by, column);
+        let first = desk.top.table.arrangement.descending;
         assert_eq!(first, column.format().largest_first);
         let (x, y) = place_of(&mut desk, title);
         click(&mut desk, x, y);
-        assert_eq!(desk.top.arrangement.descending, !first, "{title}");
+        assert_eq!(desk.top.table.arrangement.descending, !first, "{title}");
     }
 }
 
@@ -579,7 +608,7 @@ fn a_click_on_a_title_sorts_and_another_turns_round() {
 fn the_mouse_confirms_nothing_and_scrolls_what_is_shown() {
     let mut desk = Desk::with((1..=99).map(|it| row_of(it, State::CloseWait)).collect());
     desk.type_in("*");
-    desk.rehearse(&[]);
+    desk.open_preview(&[]);
     for y in 0..20 {
         for x in 0..120 {
             click(&mut desk, x, y);
@@ -588,6 +617,6 @@ fn the_mouse_confirms_nothing_and_scrolls_what_is_shown() {
     assert!(desk.ordered().is_empty());
     assert_eq!(desk.top.mode, Mode::Preview);
     desk.happen(&mouse(MouseEventKind::ScrollDown, 5, 5));
-    assert_eq!(desk.top.preview.as_ref().unwrap().scroll, 3);
-    assert_eq!(desk.top.cursor, 0);
+    assert_eq!(desk.top.deletion.preview.as_ref().unwrap().scroll, 3);
+    assert_eq!(desk.top.table.cursor, 0);
 }

@@ -1,4 +1,4 @@
-//! In which order rows are shown, and in which groups.
+//! The order of rows, and their groups.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashSet};
@@ -7,7 +7,7 @@ use super::frame::Frame;
 use super::row::{Rates, Row};
 use crate::args::{Column, Grouping};
 
-/// The order and the groups that the user has chosen.
+/// The order and the grouping that the user has chosen.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Arrangement {
     pub(crate) by: Column,
@@ -26,13 +26,13 @@ impl Default for Arrangement {
 }
 
 impl Arrangement {
-    /// Whether all owners have to be known for it, not only those that are shown.
+    /// Returns true where the holders of all rows are needed, not only of those on the screen.
     pub(crate) fn needs_holders(self) -> bool {
         matches!(self.by, Column::Process | Column::Unit)
             || matches!(self.grouping, Grouping::Process | Grouping::Unit)
     }
 
-    /// The same by another column; by the same one the other way round.
+    /// Sorts by another column, or reverses the order if it is the current one.
     pub(crate) fn sorted_by(self, column: Column) -> Self {
         let descending = if self.by == column {
             !self.descending
@@ -59,7 +59,7 @@ impl Arrangement {
         };
         self.by
             .compare(a, b, self.descending)
-            // Always the same order among equals, so that rows keep their places.
+            // Equal rows are ordered by their ends, so that they keep their places.
             .then_with(|| ends(a).cmp(&ends(b)))
     }
 }
@@ -69,9 +69,9 @@ impl Grouping {
     fn group_of(self, row: &Row) -> String {
         let name = match self {
             Self::None => None,
-            Self::Process => match &row.facts.holders {
-                Some(holders) if holders.name.is_empty() => Some(holders.text.clone()),
-                Some(holders) => Some(holders.name.clone()),
+            Self::Process => match &row.resolved.holders {
+                Some(holders) if holders.first.is_empty() => Some(holders.text.clone()),
+                Some(holders) => Some(holders.first.clone()),
                 None if row.connection.inode.is_some() => Some("...".to_owned()),
                 None => None,
             },
@@ -83,21 +83,21 @@ impl Grouping {
     }
 }
 
-/// A frame in its order: places of its rows.
+/// The order of a frame, as indices of its rows.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Arranged {
-    /// The whole table where rows are not grouped.
+    /// All rows, where they are not grouped.
     pub(crate) order: Vec<u32>,
-    /// The largest first.
+    /// The groups, the largest first.
     pub(crate) groups: Vec<Group>,
 }
 
-/// Rows that have something in common.
+/// Rows with a property in common.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(crate) name: String,
-    /// How many of them are there.
-    pub(crate) there: usize,
+    /// The number of rows that are present.
+    pub(crate) present: usize,
     pub(crate) rates: Rates,
     pub(crate) rows: Vec<u32>,
 }
@@ -105,13 +105,14 @@ pub(crate) struct Group {
 /// A line of the table.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum TableLine {
-    /// A group, by its place.
+    /// A group, by its index.
     Group(u32),
-    /// A row, by its place in the frame.
+    /// A row, by its index in the frame.
     Row(u32),
 }
 
 impl Arranged {
+    /// Sorts and groups the rows of a frame.
     pub(crate) fn new(frame: &Frame, arrangement: Arrangement) -> Self {
         let count = u32::try_from(frame.rows.len()).expect("a table has no 2^32 sockets");
         let mut order: Vec<u32> = (0..count).collect();
@@ -129,30 +130,24 @@ impl Arranged {
             let name = arrangement.grouping.group_of(row);
             let group = groups.entry(name.clone()).or_insert_with(|| Group {
                 name,
-                there: 0,
-                rates: Rates {
-                    received: 0.0,
-                    sent: 0.0,
-                },
+                present: 0,
+                rates: Rates::default(),
                 rows: Vec::new(),
             });
-            group.there += usize::from(row.is_there());
-            if let Some(rates) = row.rates {
-                group.rates.received += rates.received;
-                group.rates.sent += rates.sent;
-            }
+            group.present += usize::from(row.is_present());
+            group.rates += row.rates.unwrap_or_default();
             group.rows.push(place);
         }
         let mut groups: Vec<_> = groups.into_values().collect();
-        // Names are in order already, and equals stay so.
-        groups.sort_by_key(|group| std::cmp::Reverse(group.there));
+        // The map was in the order of names, and a stable sort keeps it among equal counts.
+        groups.sort_by_key(|group| std::cmp::Reverse(group.present));
         Self {
             order: Vec::new(),
             groups,
         }
     }
 
-    /// The lines, where of the groups only these are opened.
+    /// Returns the lines of the table where these groups are expanded.
     pub(crate) fn lines(&self, open: &HashSet<String>) -> Vec<TableLine> {
         if self.groups.is_empty() {
             return self
@@ -178,12 +173,12 @@ mod tests {
 
     use tcpentry::State;
 
-    use super::super::frame::Question;
+    use super::super::frame::Baseline;
     use super::super::testing::{row, row_of};
     use super::*;
 
     fn frame(rows: Vec<Row>) -> Frame {
-        Frame::default().followed_by(rows, Question::Same, Instant::now())
+        Frame::default().followed_by(rows, Baseline::Previous, Instant::now())
     }
 
     fn cookies(frame: &Frame, arrangement: Arrangement) -> Vec<u64> {
@@ -233,7 +228,7 @@ mod tests {
         let counts: Vec<_> = arranged
             .groups
             .iter()
-            .map(|group| (&*group.name, group.there))
+            .map(|group| (&*group.name, group.present))
             .collect();
         assert_eq!(counts, [("established", 2), ("close-wait", 1)]);
         assert_eq!(arranged.lines(&HashSet::new()).len(), 2);

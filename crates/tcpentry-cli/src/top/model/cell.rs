@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tcpentry::{Endpoint, Method, State};
 
-use super::row::{Facts, May, Row};
+use super::row::{Deletability, Resolved, Row};
 use crate::args::Column;
 use crate::output::duration;
 
@@ -52,8 +52,8 @@ impl Column {
         }
     }
 
-    /// What stands in a cell. Names come escaped from who has read them.
-    pub(crate) fn text(self, row: &Row, facts: &Facts) -> String {
+    /// Returns the text of a cell. Names are escaped where they are read.
+    pub(crate) fn text(self, row: &Row, resolved: &Resolved) -> String {
         let connection = &row.connection;
         let info = connection
             .info
@@ -63,14 +63,14 @@ impl Column {
             Self::State => connection.state.to_string(),
             Self::Local => local(row),
             Self::Peer => connection.peer().to_string(),
-            Self::Process => match &facts.holders {
+            Self::Process => match &resolved.holders {
                 Some(holders) if holders.text.is_empty() => NONE.to_owned(),
                 Some(holders) => holders.text.clone(),
                 None if connection.inode.is_none() => NONE.to_owned(),
-                None => LATER.to_owned(),
+                None => NOT_LOOKED_UP.to_owned(),
             },
             Self::User => word(row.user.as_deref()),
-            Self::Unit => word(row.unit().or(facts.unit.as_deref())),
+            Self::Unit => word(row.unit().or(resolved.unit.as_deref())),
             Self::Netns => word(row.netns.as_deref()),
             Self::RecvQueue => connection.receive_queue.to_string(),
             Self::SendQueue => connection.send_queue.to_string(),
@@ -83,43 +83,43 @@ impl Column {
                 .rates
                 .map_or(NONE.to_owned(), |rates| bytes(rates.received)),
             Self::Sent => row.rates.map_or(NONE.to_owned(), |rates| bytes(rates.sent)),
-            Self::DeleteBy => match &facts.may {
-                Some(May::By(method)) => method.to_string(),
-                Some(May::No(refusal)) => format!("no: {}", refusal.outcome),
-                None => LATER.to_owned(),
+            Self::DeleteBy => match &resolved.deletability {
+                Some(Deletability::By(method)) => method.to_string(),
+                Some(Deletability::No(refusal)) => format!("no: {}", refusal.outcome),
+                None => NOT_LOOKED_UP.to_owned(),
             },
         }
     }
 
-    /// What comes first by this column. What is unknown comes last, whichever way.
+    /// Compares two rows by this column. Unknown values come last in both directions.
     pub(super) fn compare(self, a: &Row, b: &Row, descending: bool) -> Ordering {
         let way = |order: Ordering| if descending { order.reverse() } else { order };
         match self {
             Self::State => way(rank(a.connection.state).cmp(&rank(b.connection.state))),
             Self::Local => way(end(a.connection.local()).cmp(&end(b.connection.local()))),
             Self::Peer => way(end(a.connection.peer()).cmp(&end(b.connection.peer()))),
-            Self::Process => known(process(a), process(b), way),
-            Self::User => known(a.user.as_deref(), b.user.as_deref(), way),
-            Self::Unit => known(a.unit(), b.unit(), way),
-            Self::Netns => known(a.netns.as_deref(), b.netns.as_deref(), way),
+            Self::Process => known_first(process(a), process(b), way),
+            Self::User => known_first(a.user.as_deref(), b.user.as_deref(), way),
+            Self::Unit => known_first(a.unit(), b.unit(), way),
+            Self::Netns => known_first(a.netns.as_deref(), b.netns.as_deref(), way),
             Self::RecvQueue => way(a.connection.receive_queue.cmp(&b.connection.receive_queue)),
             Self::SendQueue => way(a.connection.send_queue.cmp(&b.connection.send_queue)),
-            Self::Rtt => known(rtt(a), rtt(b), way),
-            Self::Retransmits => known(retransmits(a), retransmits(b), way),
-            Self::Idle => known(a.connection.idle(), b.connection.idle(), way),
-            Self::Received => known(
+            Self::Rtt => known_first(rtt(a), rtt(b), way),
+            Self::Retransmits => known_first(retransmits(a), retransmits(b), way),
+            Self::Idle => known_first(a.connection.idle(), b.connection.idle(), way),
+            Self::Received => known_first(
                 a.rates.map(|it| it.received),
                 b.rates.map(|it| it.received),
                 way,
             ),
-            Self::Sent => known(a.rates.map(|it| it.sent), b.rates.map(|it| it.sent), way),
-            Self::DeleteBy => known(may(a), may(b), way),
+            Self::Sent => known_first(a.rates.map(|it| it.sent), b.rates.map(|it| it.sent), way),
+            Self::DeleteBy => known_first(deletability_rank(a), deletability_rank(b), way),
         }
     }
 }
 
-/// What is unknown comes last, whichever way.
-fn known<T: PartialOrd>(
+/// Compares two values, unknown ones last in both directions.
+fn known_first<T: PartialOrd>(
     a: Option<T>,
     b: Option<T>,
     way: impl Fn(Ordering) -> Ordering,
@@ -133,8 +133,8 @@ fn known<T: PartialOrd>(
 }
 
 fn process(row: &Row) -> Option<&str> {
-    let holders = row.facts.holders.as_deref()?;
-    (!holders.name.is_empty()).then_some(&*holders.name)
+    let holders = row.resolved.holders.as_deref()?;
+    (!holders.first.is_empty()).then_some(&*holders.first)
 }
 
 fn rtt(row: &Row) -> Option<Duration> {
@@ -146,15 +146,15 @@ fn retransmits(row: &Row) -> Option<(u8, u32)> {
     Some((info.retransmits, info.total_retransmits))
 }
 
-fn may(row: &Row) -> Option<u8> {
-    Some(match row.facts.may.as_ref()? {
-        May::By(Method::SockDiag) => 0,
-        May::By(_) => 1,
-        May::No(_) => 2,
+fn deletability_rank(row: &Row) -> Option<u8> {
+    Some(match row.resolved.deletability.as_ref()? {
+        Deletability::By(Method::SockDiag) => 0,
+        Deletability::By(_) => 1,
+        Deletability::No(_) => 2,
     })
 }
 
-/// The local end with the device that its socket is bound to, as `delete` takes it.
+/// Returns the local end with the device that the socket is bound to, as `delete` takes it.
 fn local(row: &Row) -> String {
     let local = row.connection.local();
     let text = local.to_string();
@@ -164,7 +164,7 @@ fn local(row: &Row) -> String {
     }
 }
 
-/// In the unit that takes four characters.
+/// Formats a number of bytes in at most four characters.
 pub(crate) fn bytes(bytes: f64) -> String {
     let mut value = bytes;
     for unit in ["", "k", "M", "G"] {
@@ -180,7 +180,7 @@ pub(crate) fn bytes(bytes: f64) -> String {
     format!("{value:.0}T")
 }
 
-/// What people look for stands first: what goes wrong before what is well.
+/// Ranks states by how likely somebody is looking for them: stuck connections before healthy ones.
 fn rank(state: State) -> (u8, u8) {
     let rank = match state {
         State::CloseWait => 0,
@@ -201,10 +201,10 @@ fn word(text: Option<&str>) -> String {
     text.unwrap_or(NONE).to_owned()
 }
 
-/// There is none.
+/// Shown where there is no value.
 const NONE: &str = "-";
-/// It has not been looked up yet.
-const LATER: &str = "...";
+/// Shown where the value has not been looked up yet.
+const NOT_LOOKED_UP: &str = "...";
 
 #[cfg(test)]
 mod tests {

@@ -1,61 +1,48 @@
-//! The table as it was read last, and what has changed in it since the time before.
+//! The table as last read, and what has changed since the previous reading.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use super::row::{Change, Key, Rates, Row};
+use super::row::{Change, Rates, Row, RowKey};
 
 /// One reading of the table.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Frame {
-    /// In no order; those that have left are kept for a while.
+    /// The rows in no particular order; those that have left are kept for a while.
     pub(crate) rows: Vec<Row>,
-    /// Its number.
+    /// The number of readings so far.
     pub(crate) serial: u64,
-    /// How many are there.
-    pub(crate) there: usize,
-    /// Of how many this caller may not see what the filter asks for.
-    pub(crate) unseen: u64,
-    /// What could not be read.
+    /// The number of rows that are present.
+    pub(crate) present: usize,
+    /// The number of rows of which this user may not see what the filter asks for.
+    pub(crate) hidden: u64,
+    /// Messages about the tables that could not be read.
     pub(crate) notes: Vec<String>,
-    /// How long it took to read it.
-    pub(crate) took: Duration,
-    /// How many bytes a second all of them move.
+    /// The time that reading took.
+    pub(crate) read_time: Duration,
+    /// The sum of all rows' rates.
     pub(crate) rates: Rates,
 }
 
-impl Default for Frame {
-    fn default() -> Self {
-        Self {
-            rows: Vec::new(),
-            serial: 0,
-            there: 0,
-            unseen: 0,
-            notes: Vec::new(),
-            took: Duration::ZERO,
-            rates: NOTHING,
-        }
-    }
-}
-
-/// Whether what differs from the frame before is news.
+/// The frame with which a new reading is compared.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Question {
-    /// The same as before: what came, changed or left is shown as such.
-    Same,
-    /// Another filter, other states, other namespaces: what is not asked for any more has not left.
-    Another,
+pub(crate) enum Baseline {
+    /// The previous one: rows that came, changed or left are shown as such.
+    Previous,
+    /// None: filter, states or namespaces differ, so that a row missing now has not left.
+    Reset,
 }
 
 impl Frame {
-    /// Whether to put it in order takes longer than a key should wait.
+    /// Returns true where sorting takes longer than a key press should wait.
     pub(crate) fn is_large(&self) -> bool {
-        self.rows.len() > LARGE
+        self.rows.len() > LARGE_TABLE
     }
 
-    /// The next: these rows were read after this frame. A socket that was seen twice in the walk is there once.
-    pub(crate) fn followed_by(&self, rows: Vec<Row>, question: Question, now: Instant) -> Self {
-        let mut before: HashMap<Key, &Row> = self.rows.iter().map(|row| (row.key, row)).collect();
+    /// Returns the frame after this one, made of newly read rows. Duplicates, which a dump may contain, are removed.
+    pub(crate) fn followed_by(&self, rows: Vec<Row>, baseline: Baseline, now: Instant) -> Self {
+        let mut before: HashMap<RowKey, &Row> =
+            self.rows.iter().map(|row| (row.key, row)).collect();
         let is_first = self.serial == 0;
         let mut next = Self {
             rows: Vec::with_capacity(rows.len()),
@@ -69,17 +56,14 @@ impl Frame {
             }
             match before.remove(&row.key) {
                 Some(old) => row.follow(old, now),
-                None if is_first || question == Question::Another => {}
+                None if is_first || baseline == Baseline::Reset => {}
                 None => row.change = Change::New { since: now },
             }
-            if let Some(rates) = row.rates {
-                next.rates.received += rates.received;
-                next.rates.sent += rates.sent;
-            }
+            next.rates += row.rates.unwrap_or_default();
             next.rows.push(row);
         }
-        next.there = next.rows.len();
-        if question == Question::Same {
+        next.present = next.rows.len();
+        if baseline == Baseline::Previous {
             let left = before.into_values().filter_map(|row| row.leaving(now));
             next.rows.extend(left);
         }
@@ -88,16 +72,18 @@ impl Frame {
 }
 
 impl Row {
-    /// Takes over what is known of the same socket, and says what has changed.
+    /// Takes over what is known from the previous reading of this socket, and notes what has changed.
     fn follow(&mut self, old: &Self, now: Instant) {
-        self.facts = self.facts.or(&old.facts);
+        self.resolved = self.resolved.or(&old.resolved);
         self.rates = self.rates_since(old);
         self.change = match old.change {
             _ if old.connection.state != self.connection.state => Change::State {
                 since: now,
                 before: old.connection.state,
             },
-            Change::New { since } | Change::State { since, .. } if now - since < SHOWN => {
+            Change::New { since } | Change::State { since, .. }
+                if now - since < CHANGE_SHOWN_FOR =>
+            {
                 old.change
             }
             // It has come back into the selection.
@@ -111,7 +97,8 @@ impl Row {
             self.connection.info.as_ref()?,
             old.connection.info.as_ref()?,
         );
-        let time = self.seen.checked_duration_since(old.seen)?.as_secs_f64();
+        let time = self.read_at.checked_duration_since(old.read_at)?;
+        let time = time.as_secs_f64();
         #[expect(clippy::cast_precision_loss, reason = "it is a rate for people")]
         let rate = |now: u64, before: u64| now.saturating_sub(before) as f64 / time;
         (time > 0.0).then(|| Rates {
@@ -120,13 +107,13 @@ impl Row {
         })
     }
 
-    /// What is shown of it after it has left, as long as it is.
+    /// Returns the row to show for a socket that has left the table, until that has been shown long enough.
     fn leaving(&self, now: Instant) -> Option<Self> {
         let since = match self.change {
             Change::Left { since } => since,
             _ => now,
         };
-        (now - since < SHOWN).then(|| Self {
+        (now - since < CHANGE_SHOWN_FOR).then(|| Self {
             change: Change::Left { since },
             rates: None,
             ..self.clone()
@@ -134,14 +121,9 @@ impl Row {
     }
 }
 
-/// So many rows take some milliseconds to be put in order.
-const LARGE: usize = 5000;
-/// How long a change is shown.
-pub(crate) const SHOWN: Duration = Duration::from_secs(3);
-const NOTHING: Rates = Rates {
-    received: 0.0,
-    sent: 0.0,
-};
+/// The number of rows from which sorting takes several milliseconds.
+const LARGE_TABLE: usize = 5000;
+const CHANGE_SHOWN_FOR: Duration = Duration::from_secs(3);
 
 #[cfg(test)]
 mod tests {
@@ -163,10 +145,10 @@ mod tests {
     fn what_came_changed_or_left_is_shown_for_a_while() {
         let start = Instant::now();
         let second = |n| start + Duration::from_secs(n);
-        let first = Frame::default().followed_by(vec![row(1), row(2)], Question::Same, start);
+        let first = Frame::default().followed_by(vec![row(1), row(2)], Baseline::Previous, start);
         assert_eq!(changes(&first), [(1, Change::None), (2, Change::None)]);
         let changed = row_of(2, State::CloseWait);
-        let next = first.followed_by(vec![changed.clone(), row(3)], Question::Same, second(1));
+        let next = first.followed_by(vec![changed.clone(), row(3)], Baseline::Previous, second(1));
         let since = second(1);
         let before = State::Established;
         let expected = [
@@ -175,40 +157,40 @@ mod tests {
             (3, Change::New { since }),
         ];
         assert_eq!(changes(&next), expected);
-        assert_eq!((next.there, next.serial), (2, 2));
+        assert_eq!((next.present, next.serial), (2, 2));
         let same = || vec![changed.clone(), row(3)];
-        let next = next.followed_by(same(), Question::Same, second(2));
+        let next = next.followed_by(same(), Baseline::Previous, second(2));
         assert_eq!(changes(&next), expected);
-        let next = next.followed_by(same(), Question::Same, second(4));
+        let next = next.followed_by(same(), Baseline::Previous, second(4));
         assert_eq!(changes(&next), [(2, Change::None), (3, Change::None)]);
     }
 
     #[test]
     fn what_has_been_looked_up_since_the_frame_before_is_kept() {
         let now = Instant::now();
-        let first = Frame::default().followed_by(vec![row(1)], Question::Same, now);
+        let first = Frame::default().followed_by(vec![row(1)], Baseline::Previous, now);
         let mut known = row(1);
-        known.facts.holders = Some(std::sync::Arc::default());
-        let next = first.followed_by(vec![known], Question::Same, now);
-        assert!(next.rows[0].facts.holders.is_some());
-        let next = next.followed_by(vec![row(1)], Question::Same, now);
-        assert!(next.rows[0].facts.holders.is_some());
+        known.resolved.holders = Some(std::sync::Arc::default());
+        let next = first.followed_by(vec![known], Baseline::Previous, now);
+        assert!(next.rows[0].resolved.holders.is_some());
+        let next = next.followed_by(vec![row(1)], Baseline::Previous, now);
+        assert!(next.rows[0].resolved.holders.is_some());
     }
 
     #[test]
     fn another_question_makes_no_news() {
         let now = Instant::now();
-        let first = Frame::default().followed_by(vec![row(1)], Question::Same, now);
-        let next = first.followed_by(vec![row(2)], Question::Another, now);
+        let first = Frame::default().followed_by(vec![row(1)], Baseline::Previous, now);
+        let next = first.followed_by(vec![row(2)], Baseline::Reset, now);
         assert_eq!(changes(&next), [(2, Change::None)]);
     }
 
     #[test]
     fn a_socket_that_the_walk_met_twice_is_there_once() {
         let now = Instant::now();
-        let frame = Frame::default().followed_by(vec![row(1), row(1)], Question::Same, now);
+        let frame = Frame::default().followed_by(vec![row(1), row(1)], Baseline::Previous, now);
         assert_eq!(frame.rows.len(), 1);
-        let next = frame.followed_by(vec![row(1), row(1)], Question::Same, now);
+        let next = frame.followed_by(vec![row(1), row(1)], Baseline::Previous, now);
         assert_eq!((next.rows.len(), next.rows[0].key), (1, key(1)));
     }
 
@@ -219,19 +201,19 @@ mod tests {
             let mut row = row(1);
             let info = row.connection.info.as_mut().unwrap();
             (info.bytes_received, info.bytes_acked) = (bytes, 2 * bytes);
-            row.seen = start + Duration::from_millis(after);
+            row.read_at = start + Duration::from_millis(after);
             row
         };
-        let first = Frame::default().followed_by(vec![with(1000, 0)], Question::Same, start);
+        let first = Frame::default().followed_by(vec![with(1000, 0)], Baseline::Previous, start);
         assert_eq!(first.rows[0].rates, None);
-        let next = first.followed_by(vec![with(2000, 500)], Question::Same, start);
+        let next = first.followed_by(vec![with(2000, 500)], Baseline::Previous, start);
         let rates = Rates {
             received: 2000.0,
             sent: 4000.0,
         };
         assert_eq!((next.rows[0].rates, next.rates), (Some(rates), rates));
         // A counter can't run backwards; where it seems to, nothing has moved.
-        let next = next.followed_by(vec![with(0, 1000)], Question::Same, start);
-        assert_eq!(next.rates, NOTHING);
+        let next = next.followed_by(vec![with(0, 1000)], Baseline::Previous, start);
+        assert_eq!(next.rates, Rates::default());
     }
 }

@@ -9,5 +9,5 @@ pub(crate) mod testing;
 
 pub(crate) use arrange::{Arranged, Arrangement, Group, TableLine};
 pub(crate) use cell::bytes;
-pub(crate) use frame::{Frame, Question};
-pub(crate) use row::{Change, Facts, Holders, Key, May, Refusal, Row};
+pub(crate) use frame::{Baseline, Frame};
+pub(crate) use row::{Change, Deletability, Failure, HolderNames, Resolved, Row, RowKey};

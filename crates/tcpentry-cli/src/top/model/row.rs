@@ -1,4 +1,4 @@
-//! A row of the table, and its name that never means another.
+//! A row of the table, and the key that never names another socket.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -6,39 +6,39 @@ use std::time::Instant;
 
 use tcpentry::{Connection, Cookie, Method, Outcome, State};
 
-/// Which socket a row is: its cookie, in its network namespace.
+/// The identity of a row's socket: its cookie, in its network namespace.
 ///
-/// (Before Linux 5.10 cookies are counted in each network namespace by itself.)
+/// (Before Linux 5.10 each network namespace counts cookies by itself.)
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) struct Key {
-    /// The worker's number of the namespace, never given again.
-    pub(crate) site: u32,
+pub(crate) struct RowKey {
+    /// The worker's number of the namespace, never reused.
+    pub(crate) netns: u32,
     pub(crate) cookie: Cookie,
 }
 
-/// A socket as it was seen last.
+/// A socket as last read.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
-    pub(crate) key: Key,
+    pub(crate) key: RowKey,
     pub(crate) connection: Connection,
-    /// What its network namespace is called, where several are shown.
+    /// The name of its network namespace, where several are shown.
     pub(crate) netns: Option<Arc<str>>,
     /// The name of the device it is bound to.
     pub(crate) device: Option<Arc<str>>,
     pub(crate) user: Option<Arc<str>>,
-    /// Its container, or its unit, where the kernel tells it of the socket.
+    /// Its container or unit, where the kernel reports the socket's cgroup.
     pub(crate) unit: Option<Arc<str>>,
-    /// What has been looked up of it; that is done only for what is shown.
-    pub(crate) facts: Facts,
+    /// What has been looked up; only rows on the screen are.
+    pub(crate) resolved: Resolved,
     pub(crate) change: Change,
     pub(crate) rates: Option<Rates>,
-    /// When it was read.
-    pub(crate) seen: Instant,
+    /// The time at which it was read.
+    pub(crate) read_at: Instant,
 }
 
 impl Row {
-    /// A socket that was read at this time, and of which no more is known.
-    pub(crate) fn read(key: Key, connection: Connection, seen: Instant) -> Self {
+    /// Returns the row of a socket of which nothing else is known yet.
+    pub(crate) fn new(key: RowKey, connection: Connection, read_at: Instant) -> Self {
         Self {
             key,
             connection,
@@ -46,73 +46,74 @@ impl Row {
             device: None,
             user: None,
             unit: None,
-            facts: Facts::default(),
+            resolved: Resolved::default(),
             change: Change::None,
             rates: None,
-            seen,
+            read_at,
         }
     }
 
-    /// Its container, or its unit.
+    /// Returns the container or unit of the socket, or else of its holder.
     pub(crate) fn unit(&self) -> Option<&str> {
-        self.unit.as_deref().or(self.facts.unit.as_deref())
+        self.unit.as_deref().or(self.resolved.unit.as_deref())
     }
 
     pub(crate) fn peer_address(&self) -> IpAddr {
         self.connection.peer().address()
     }
 
-    /// Whether it is still there, as far as anybody has looked.
-    pub(crate) fn is_there(&self) -> bool {
+    /// Returns false for a row that is only shown because it has just left the table.
+    pub(crate) fn is_present(&self) -> bool {
         !matches!(self.change, Change::Left { .. })
     }
 }
 
-/// What costs to be known.
+/// The properties of a row that are expensive to look up.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Facts {
-    pub(crate) holders: Option<Arc<Holders>>,
-    /// That of its holder, where that one decides.
+pub(crate) struct Resolved {
+    pub(crate) holders: Option<Arc<HolderNames>>,
+    /// The container or unit of the holder, where the socket's own is not known.
     pub(crate) unit: Option<Arc<str>>,
-    pub(crate) may: Option<May>,
+    pub(crate) deletability: Option<Deletability>,
 }
 
-impl Facts {
-    /// What is known of either.
+impl Resolved {
+    /// Fills in from `other` what is missing here.
     pub(crate) fn or(&self, other: &Self) -> Self {
+        let deletability = self.deletability.clone();
         Self {
             holders: self.holders.clone().or_else(|| other.holders.clone()),
             unit: self.unit.clone().or_else(|| other.unit.clone()),
-            may: self.may.clone().or_else(|| other.may.clone()),
+            deletability: deletability.or_else(|| other.deletability.clone()),
         }
     }
 }
 
-/// Who holds a socket.
+/// The names of the processes that hold a socket.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Holders {
-    /// Names and pids, escaped; empty where nobody holds it.
+pub(crate) struct HolderNames {
+    /// Names and pids, escaped; empty where no process holds it.
     pub(crate) text: String,
-    /// The first one's name, to sort and group by.
-    pub(crate) name: String,
+    /// The name of the first one, for sorting and grouping.
+    pub(crate) first: String,
 }
 
-/// Whether it may be deleted from here.
+/// The answer to "can it be deleted from here?".
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum May {
+pub(crate) enum Deletability {
     By(Method),
-    No(Refusal),
+    No(Failure),
 }
 
-/// Why not, and the way out.
+/// The reason why a socket was not or can't be deleted, and the way out.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Refusal {
+pub(crate) struct Failure {
     pub(crate) outcome: Outcome,
     pub(crate) cause: String,
     pub(crate) hint: Option<String>,
 }
 
-impl From<&tcpentry::Error> for Refusal {
+impl From<&tcpentry::Error> for Failure {
     fn from(error: &tcpentry::Error) -> Self {
         Self {
             outcome: error.outcome(),
@@ -122,7 +123,7 @@ impl From<&tcpentry::Error> for Refusal {
     }
 }
 
-/// What has changed lately.
+/// The most recent change of a row.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) enum Change {
     #[default]
@@ -134,15 +135,22 @@ pub(crate) enum Change {
         since: Instant,
         before: State,
     },
-    /// It ended, or is not selected any more.
+    /// It ended, or is no longer selected.
     Left {
         since: Instant,
     },
 }
 
-/// Bytes a second, by the socket's own counters: acknowledged by the peer, and received.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// Bytes per second by the socket's own counters: received, and acknowledged by the peer.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Rates {
     pub(crate) received: f64,
     pub(crate) sent: f64,
+}
+
+impl std::ops::AddAssign for Rates {
+    fn add_assign(&mut self, other: Self) {
+        self.received += other.received;
+        self.sent += other.sent;
+    }
 }

@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use tcpentry::{Connection, Cookie, Pair, State, TcpInfo};
 
-use super::row::{Key, Row};
+use super::row::{Row, RowKey};
 
-pub(crate) fn key(cookie: u64) -> Key {
-    Key {
-        site: 0,
+pub(crate) fn key(cookie: u64) -> RowKey {
+    RowKey {
+        netns: 0,
         cookie: Cookie::new(cookie).unwrap(),
     }
 }
@@ -27,6 +27,6 @@ pub(crate) fn row_of(cookie: u64, state: State) -> Row {
     connection.inode = tcpentry::Inode::new(u32::try_from(cookie).unwrap());
     Row {
         user: Some("root".into()),
-        ..Row::read(key(cookie), connection, Instant::now())
+        ..Row::new(key(cookie), connection, Instant::now())
     }
 }

@@ -1,11 +1,11 @@
-//! What somebody means who types what he is looking for, and not a filter yet.
+//! Filters for text that is not one: a bare address, port, state or process name.
 
 use std::net::{IpAddr, SocketAddr};
 
 use tcpentry::State;
 
-/// A filter for a single word: an address, a port, a state, else the name of a process. For two: both ends, as the table
-/// shows them.
+/// Returns the filter that a word stands for: an address, a port, a state, or else the name of a process. Two words stand
+/// for both ends, as the table shows them.
 pub(crate) fn filter(text: &str) -> Option<String> {
     let word = text.trim();
     let mut words = word.split_whitespace();
@@ -29,7 +29,7 @@ pub(crate) fn filter(text: &str) -> Option<String> {
             IpAddr::V6(address) => format!("host [{address}]"),
         });
     }
-    // ADDRESS:PORT and ADDRESS/LENGTH are hosts as they stand.
+    // `host` takes ADDRESS:PORT and ADDRESS/LENGTH unchanged.
     if word.starts_with('[') || word.starts_with(|c: char| c.is_ascii_digit()) {
         return Some(format!("host {word}"));
     }
@@ -40,7 +40,7 @@ pub(crate) fn filter(text: &str) -> Option<String> {
         return Some("host localhost".to_owned());
     }
     let is_name = |c: char| c.is_alphanumeric() || "-_.*".contains(c);
-    // Who looks for `pyth` finds python3 too.
+    // `pyth` finds python3 too.
     let any_end = if word.ends_with('*') { "" } else { "*" };
     word.chars()
         .all(is_name)

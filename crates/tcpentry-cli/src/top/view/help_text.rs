@@ -1,58 +1,55 @@
-//! All keys, in words.
+//! The text of the help.
 
-/// Each key with what it does; without a key, a heading.
+/// Each key with its description; without a key, a heading.
 pub(crate) const HELP: &[(&str, &str)] = &[
     ("", "Find"),
     (
         "/",
-        "a filter, as `tcpentry list` takes it: port = :443, state close-wait, host 10.0.0.0/8, process nginx, idle gt 10m",
+        "Type a filter, as for `tcpentry list`: port = :443, state close-wait, dst 10.0.0.0/8, process nginx, idle gt 10m",
     ),
     (
         " ",
-        "typed, a bare address, port or program is offered as a filter: Tab or Enter takes it. Esc goes back; of an empty line, Tab brings back the filter that is shown",
+        "A bare address, port or program is offered as a filter: Tab or Enter takes it. Esc goes back. On an empty line, Tab brings back the current filter",
     ),
-    ("Esc", "takes the marks away, then the filter"),
-    ("s", "connections, listeners, all states"),
-    ("a", "all network namespaces (containers), or this one"),
-    ("", "Delete"),
-    ("Space", "marks the row, or all of the group"),
+    ("Esc", "Clear the marks, then the filter"),
+    ("s", "Switch between connections, listeners and all states"),
     (
-        "*  u",
-        "marks all that the filter selects; takes all marks away",
+        "a",
+        "Show all network namespaces (containers), or only this one",
     ),
+    ("", "Delete"),
+    ("Space", "Mark the row, or all rows of the group"),
+    ("*  u", "Mark all rows that the filter selects; unmark all"),
     (
         "d, Del",
-        "shows what a deletion of the marked (or of the row) would do; y does it, and nothing else does",
+        "Preview the deletion of the marked rows, or of the current one. Only y then deletes them",
     ),
-    (
-        "l",
-        "what became of each deletion; s saves it in a new file",
-    ),
+    ("l", "Show the log of deletions; s saves it to a new file"),
     ("", "Look"),
     (
         "Up Down  k j",
-        "PageUp, PageDown, Home, End, g, G; the wheel of the mouse, and a click (Shift and the mouse mark text)",
+        "Move. Also PageUp, PageDown, Home, End, g, G, the mouse wheel and a click (hold Shift to select text)",
     ),
     (
         "Enter  i",
-        "all that is known of the row, and the command that deletes it; opens a group",
+        "Show all details of the row, and the command that deletes it; expand a group",
     ),
-    ("Tab", "groups by process, peer, container, state; none"),
+    ("Tab", "Group by process, peer, container or state; ungroup"),
     (
         "<  >",
-        "sorts by the column on the left or on the right; so does a click on its title",
+        "Sort by the column to the left or right; a click on a title sorts too",
     ),
-    ("r", "turns the order round"),
-    ("c", "which columns, and in which order"),
-    ("p", "stops reading the table, and goes on"),
-    ("+  -", "reads it less often, more often; F5 now"),
-    ("Ctrl-Z", "suspends; fg comes back"),
-    ("Ctrl-L", "draws everything again"),
-    ("q, Ctrl-C", "ends"),
+    ("r", "Reverse the order"),
+    ("c", "Choose the columns and their order"),
+    ("p", "Pause, and resume"),
+    ("+  -", "Refresh less often, more often; F5 refreshes now"),
+    ("Ctrl-Z", "Suspend; fg resumes"),
+    ("Ctrl-L", "Redraw the screen"),
+    ("q, Ctrl-C", "Quit"),
     ("", "Signs"),
     ("+ green", "new"),
     ("~ yellow", "its state has changed"),
-    ("- red", "it has ended, or is not selected any more"),
+    ("- red", "it has ended, or is no longer selected"),
     ("*", "marked"),
     ("...", "not looked up yet"),
 ];

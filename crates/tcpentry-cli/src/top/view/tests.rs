@@ -9,22 +9,22 @@ use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 use tcpentry::{Method, State};
 
-use super::super::message::{Details, Section, Update, Wrong};
+use super::super::message::{DetailText, FilterProblem, Section, Update};
 use super::super::model::testing::{row, row_of};
-use super::super::model::{Facts, Holders, May, Row};
+use super::super::model::{Deletability, HolderNames, Resolved, Row};
 use super::super::state::Mode;
-use super::super::testing::{Desk, wrong};
+use super::super::testing::{Desk, problem};
 use super::Theme;
 use crate::args::Column;
 
 fn held_by(mut row: Row, name: &str) -> Row {
-    row.facts = Facts {
-        holders: Some(Arc::new(Holders {
+    row.resolved = Resolved {
+        holders: Some(Arc::new(HolderNames {
             text: format!("{name},pid=7"),
-            name: name.to_owned(),
+            first: name.to_owned(),
         })),
         unit: Some("nginx.service".into()),
-        may: Some(May::By(Method::SockDiag)),
+        deletability: Some(Deletability::By(Method::SockDiag)),
     };
     row
 }
@@ -78,28 +78,28 @@ fn in_all_modes() -> Vec<Desk> {
     let mut desks: Vec<_> = (0..14).map(|_| moving()).collect();
     desks[1].type_in("/port = :443 日本語");
     desks[2].type_in("/x");
-    let (serial, _) = desks[2].asked_filter();
-    let result = Err(wrong(500, 500));
-    desks[2].tell(Update::Filter { serial, result });
+    let (serial, _) = desks[2].requested_filter();
+    let result = Err(problem(500, 500));
+    desks[2].receive(Update::Filter { serial, result });
     desks[3].type_in("*d");
     desks[4].type_in("*");
-    desks[4].rehearse(&[3]);
+    desks[4].open_preview(&[3]);
     desks[5].type_in("*");
-    desks[5].rehearse(&[3]);
+    desks[5].open_preview(&[3]);
     desks[5].type_in("y");
     desks[6].press(KeyCode::Enter);
     let details = Box::new(details());
     let key = desks[6].top.details.as_ref().unwrap().target.key;
-    desks[6].tell(Update::Details { key, details });
+    desks[6].receive(Update::Details { key, details });
     desks[7].type_in("?");
     desks[8].type_in("c");
-    desks[8].top.chooser = 14;
+    desks[8].top.columns.cursor = 14;
     desks[9].type_in("l");
     desks[10].press(KeyCode::Tab);
     desks[10].press(KeyCode::Enter);
-    desks[11].top.columns = Column::all().to_vec();
+    desks[11].top.columns.shown = Column::all().to_vec();
     desks[12].applies("state established");
-    desks[13].tell(Update::Trouble("日本語".repeat(50)));
+    desks[13].receive(Update::Trouble("日本語".repeat(50)));
     desks
 }
 
@@ -111,7 +111,7 @@ fn it_is_drawn_on_a_terminal_of_any_size() {
         for lines in &some {
             for columns in &widths {
                 desk.buffer(*columns, *lines);
-                desk.top.move_by(1);
+                desk.top.table.move_by(1);
                 desk.top.scroll(-1);
             }
         }
@@ -221,7 +221,7 @@ fn groups_are_counted_and_opened() {
 fn a_preview_tells_how_many_whose_how_and_what_is_spared_and_why() {
     let mut desk = moving();
     desk.type_in("*");
-    desk.rehearse(&[3]);
+    desk.open_preview(&[3]);
     assert_reads(
         &desk.draw(100, 12),
         &[
@@ -249,8 +249,8 @@ fn a_preview_tells_how_many_whose_how_and_what_is_spared_and_why() {
     );
 }
 
-fn details() -> Details {
-    Details {
+fn details() -> DetailText {
+    DetailText {
         command: Some("tcpentry delete --id 7".to_owned()),
         sections: vec![
             Section {
@@ -274,7 +274,7 @@ fn details_stand_in_two_columns() {
     desk.press(KeyCode::Enter);
     let key = desk.top.details.as_ref().unwrap().target.key;
     let details = Box::new(details());
-    desk.tell(Update::Details { key, details });
+    desk.receive(Update::Details { key, details });
     assert_reads(
         &desk.draw(80, 12),
         &[
@@ -334,9 +334,9 @@ fn the_log_has_the_last_at_its_end() {
     assert!(desk.draw(80, 10).contains("nothing has been deleted yet"));
     desk.press(KeyCode::Esc);
     desk.type_in("*");
-    desk.rehearse(&[1, 3, 4]);
+    desk.open_preview(&[1, 3, 4]);
     desk.press(KeyCode::Esc);
-    desk.rehearse(&[1, 3]);
+    desk.open_preview(&[1, 3]);
     desk.type_in("y");
     desk.press(KeyCode::Esc);
     desk.type_in("l");
@@ -435,13 +435,13 @@ fn wide_names_are_cut_between_characters() {
 // The filter.
 
 /// The line of the filter, what points at it, and the hint.
-fn filtered(text: &str, wrong: Wrong, columns: u16) -> Vec<String> {
+fn filtered(text: &str, problem: FilterProblem, columns: u16) -> Vec<String> {
     let mut desk = Desk::with(vec![row(1)]);
     desk.type_in("/");
     desk.type_in(text);
-    let (serial, _) = desk.asked_filter();
-    let result = Err(wrong);
-    desk.tell(Update::Filter { serial, result });
+    let (serial, _) = desk.requested_filter();
+    let result = Err(problem);
+    desk.receive(Update::Filter { serial, result });
     let drawn = desk.draw(columns, 10);
     drawn.lines().skip(1).take(3).map(str::to_owned).collect()
 }
@@ -449,21 +449,21 @@ fn filtered(text: &str, wrong: Wrong, columns: u16) -> Vec<String> {
 #[test]
 fn an_error_is_pointed_at_below_its_place() {
     assert_eq!(
-        filtered("port = :80 oops", wrong(11, 4), 80),
+        filtered("port = :80 oops", problem(11, 4), 80),
         ["/ port = :80 oops", "             ^^^^ what is that?", ""]
     );
     assert_eq!(
-        filtered("process 日本 oops", wrong(11, 4), 80)[..2],
+        filtered("process 日本 oops", problem(11, 4), 80)[..2],
         ["/ process 日本 oops", "               ^^^^ what is that?"],
         "wide characters before it"
     );
     assert_eq!(
-        filtered("日本 x", wrong(0, 2), 80)[..2],
+        filtered("日本 x", problem(0, 2), 80)[..2],
         ["/ 日本 x", "  ^^^^ what is that?"],
         "wide characters above it"
     );
     assert_eq!(
-        filtered("port", wrong(4, 0), 80)[..2],
+        filtered("port", problem(4, 0), 80)[..2],
         ["/ port", "      ^ what is that?"],
         "something is missing at the end"
     );
@@ -471,7 +471,7 @@ fn an_error_is_pointed_at_below_its_place() {
 
 #[test]
 fn where_there_is_no_room_behind_it_the_error_stands_before_it() {
-    let lines = filtered("port = :80 and port = :81 oops", wrong(26, 4), 40);
+    let lines = filtered("port = :80 and port = :81 oops", problem(26, 4), 40);
     assert_eq!(lines[0], "/ port = :80 and port = :81 oops");
     assert_eq!(lines[1], "              what is that? ^^^^");
 }
@@ -479,12 +479,12 @@ fn where_there_is_no_room_behind_it_the_error_stands_before_it() {
 #[test]
 fn a_long_filter_scrolls_with_what_points_at_it() {
     let text = format!("{}oops", "port = :80 or ".repeat(10));
-    let lines = filtered(&text, wrong(140, 4), 40);
+    let lines = filtered(&text, problem(140, 4), 40);
     assert!(lines[0].ends_with("or oops"), "{lines:?}");
     let place = lines[0].find("oops").unwrap();
     assert_eq!(lines[1].find("^^^^"), Some(place), "{lines:?}");
     // What is left of the screen is pointed at on its edge.
-    let lines = filtered(&text, wrong(0, 4), 40);
+    let lines = filtered(&text, problem(0, 4), 40);
     assert_eq!(lines[1], "  ^ what is that?");
 }
 
@@ -494,9 +494,9 @@ fn what_is_wrong_behind_the_edge_is_said_too() {
     let text = format!("{}oops", "port = :80 or ".repeat(10));
     desk.type_in("/");
     desk.type_in(&text);
-    let (serial, _) = desk.asked_filter();
-    let result = Err(wrong(140, 4));
-    desk.tell(Update::Filter { serial, result });
+    let (serial, _) = desk.requested_filter();
+    let result = Err(problem(140, 4));
+    desk.receive(Update::Filter { serial, result });
     desk.press(KeyCode::Home);
     let drawn = desk.draw(40, 10);
     assert!(drawn.contains("what is that? ^\n"), "{drawn}");
@@ -509,9 +509,9 @@ fn what_is_typed_is_to_be_read_on_a_terminal_of_few_lines() {
             let mut desk = Desk::with(vec![row(1)]);
             desk.type_in("/nginx");
             if error {
-                let (serial, _) = desk.asked_filter();
-                let result = Err(wrong(0, 5));
-                desk.tell(Update::Filter { serial, result });
+                let (serial, _) = desk.requested_filter();
+                let result = Err(problem(0, 5));
+                desk.receive(Update::Filter { serial, result });
             }
             let drawn = desk.draw(40, lines);
             assert!(drawn.contains("/ nginx\n"), "{lines}:\n{drawn}");
@@ -522,7 +522,7 @@ fn what_is_typed_is_to_be_read_on_a_terminal_of_few_lines() {
 #[test]
 fn the_only_column_is_cut_and_not_left_out() {
     let mut desk = Desk::with(vec![held_by(row(1), "a-long-name-of-a-process")]);
-    desk.top.columns = vec![Column::Process, Column::Unit];
+    desk.top.columns.shown = vec![Column::Process, Column::Unit];
     let drawn = desk.draw(20, 5);
     assert!(drawn.contains(">   a-long-name-of-…\n"), "{drawn}");
 }

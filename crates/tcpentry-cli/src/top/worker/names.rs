@@ -1,4 +1,4 @@
-//! Names behind numbers: users, units, processes; each is looked up once.
+//! The names of users, units and processes, each looked up once.
 
 use std::collections::HashMap;
 use std::io;
@@ -7,31 +7,31 @@ use std::sync::Arc;
 use tcpentry::{Cgroups, Connection, Container, OwnerSearch, Owners, Unit, escape_for_terminal};
 use uzers::UsersCache;
 
-use super::super::model::{Facts, Holders};
+use super::super::model::{HolderNames, Resolved};
 
 #[derive(Default)]
-pub(super) struct Names {
+pub(super) struct NameCache {
     users: UsersCache,
     known_users: HashMap<u32, Arc<str>>,
     cgroups: Cgroups,
     units: HashMap<u64, Option<Arc<str>>>,
-    /// Whether a cgroup was met whose name is not known: it may be new.
-    unknown: bool,
+    /// A cgroup was found that has no name yet; it may be new.
+    has_unknown: bool,
 }
 
-impl Names {
-    /// Lets what has no name yet be looked for again.
-    pub(super) fn forget(&mut self) {
-        if std::mem::take(&mut self.unknown) {
+impl NameCache {
+    /// Allows what has no name yet to be looked up again.
+    pub(super) fn retry_unknown(&mut self) {
+        if std::mem::take(&mut self.has_unknown) {
             self.cgroups = Cgroups::new();
             self.units.retain(|_, unit| unit.is_some());
         }
     }
 
-    /// The user, where this is a namespace that tells him.
-    pub(super) fn user(&mut self, connection: &Connection, told: bool) -> Option<Arc<str>> {
+    /// Returns the name of the user, or "?" where `has_users` is false: the kernel reports no local users of the namespace.
+    pub(super) fn user(&mut self, connection: &Connection, has_users: bool) -> Option<Arc<str>> {
         connection.inode?;
-        if !told {
+        if !has_users {
             return Some("?".into());
         }
         let Self {
@@ -44,7 +44,7 @@ impl Names {
         Some(Arc::clone(user))
     }
 
-    /// The container or the unit, where the kernel tells the socket's cgroup.
+    /// Returns the container or unit, where the kernel reports the socket's cgroup.
     pub(super) fn unit(&mut self, connection: &Connection) -> Option<Arc<str>> {
         let id = connection.cgroup?;
         if let Some(known) = self.units.get(&id) {
@@ -54,21 +54,21 @@ impl Names {
             return None;
         }
         let unit = self.cgroups.path(id).map(unit_of);
-        self.unknown |= unit.is_none();
+        self.has_unknown |= unit.is_none();
         let unit = unit.flatten();
         self.units.insert(id, unit.clone());
         unit
     }
 
-    /// The path of its cgroup, where the kernel tells it of the socket.
+    /// Returns the path of the socket's cgroup, where the kernel reports it.
     pub(super) fn cgroup(&mut self, connection: &Connection) -> Option<&str> {
         self.cgroups.path(connection.cgroup?)
     }
 
-    /// What the owners tell of a socket.
-    pub(super) fn known_by(connection: &Connection, owners: &Owners) -> Facts {
+    /// Returns what the owners show about a socket.
+    pub(super) fn from_owners(connection: &Connection, owners: &Owners) -> Resolved {
         let Some(inode) = connection.inode else {
-            return Facts::default();
+            return Resolved::default();
         };
         let mut texts = Vec::new();
         let mut name = String::new();
@@ -81,26 +81,26 @@ impl Names {
             }
             unit = unit.or_else(|| owner.cgroup.as_deref().and_then(unit_of));
         }
-        // Without one it is somebody's who may not be seen.
+        // It is held by a process that this user may not see.
         let text = if texts.is_empty() {
             "?".to_owned()
         } else {
             texts.join(" ")
         };
-        Facts {
-            holders: Some(Arc::new(Holders { text, name })),
+        Resolved {
+            holders: Some(Arc::new(HolderNames { text, first: name })),
             unit,
-            may: None,
+            deletability: None,
         }
     }
 }
 
-/// Searches for owners, with their cgroups: where version 2 manages nothing, those are what sockets are known by.
+/// Searches for owners, with their cgroups. Under cgroup version 1 only those lead to a container or unit.
 pub(super) fn search(search: OwnerSearch<'_>) -> io::Result<Owners> {
     search.with_cgroups().run()
 }
 
-/// The container of a cgroup, or else its unit.
+/// Returns the container of a cgroup, or else its unit.
 fn unit_of(path: &str) -> Option<Arc<str>> {
     let container = Container::from_cgroup(path).map(|container| container.to_string());
     let name = container.or_else(|| Unit::from_cgroup(path).map(|unit| unit.to_string()))?;
