@@ -71,7 +71,7 @@ fn three_marked_of_fifty_are_deleted_and_nothing_else() {
         assert!(is_alive(&tcp::connect_to(&listener)));
 
         tmux.types("l");
-        let log = tmux.await_text("3 told");
+        let log = tmux.await_text("3 entries");
         for (_, ends) in &meant {
             let told = |line: &&str| line.contains(&local(ends)) && line.contains("deleted");
             assert_eq!(log.lines().filter(told).count(), 1, "{log}");
@@ -138,7 +138,7 @@ fn what_is_there_under_the_same_name_when_one_says_yes_survives() {
         tmux.await_text("1 already gone");
         assert!(is_alive(&second));
         tmux.types("l");
-        let log = tmux.await_text("1 told");
+        let log = tmux.await_text("1 entry");
         assert!(log.contains(&format!("gone {client} {server}")), "{log}");
         assert!(is_alive(&second));
     });
@@ -205,7 +205,7 @@ fn what_is_suspended_comes_back() {
             assert_eq!(tmux.knows("alternate_on"), "1");
             // Keys are keys again.
             tmux.types("?");
-            tmux.await_text("what became of each deletion");
+            tmux.await_text("Show the log of deletions");
             tmux.press("Escape");
             tmux.await_text("STATE");
         }
@@ -359,7 +359,7 @@ fn who_is_not_root_sees_what_he_may_delete_and_why_not_the_rest() {
         let ended = (&server).read(&mut [0]);
         assert_eq!(tcp::errno(ended), Errno::CONNRESET);
         assert!(all.iter().all(is_alive));
-        let log = log(&tmux, "3 told");
+        let log = log(&tmux, "3 entries");
         assert_eq!(log.matches(" denied ").count(), 2, "{log}");
     });
 }
@@ -418,7 +418,7 @@ fn the_own_session_is_spared() {
         tmux.types("y");
         tmux.await_text("1 deleted, 0 already gone, 1 not deleted, of 2");
         assert!(!is_alive(&other) && session.is_there());
-        let log = log(&tmux, "2 told");
+        let log = log(&tmux, "2 entries");
         assert_eq!(log.matches(" guarded ").count(), 1, "{log}");
     });
 }

@@ -311,12 +311,12 @@ fn the_choice_shows_what_is_chosen_and_sorted_by() {
         &desk.draw(60, 8),
         &[
             "tcpentry  3 connections  every 1s (took 0us)  in 0/s out 0/s",
-            " [x] STATE      its state",
-            ">[x] LOCAL      the local end",
-            " [x] PEER       the peer's end, sorted by it",
-            " [x] PROCESS    the processes that hold it",
-            " [x] IDLE       since data moved in either direction",
-            " [x] RECV-Q     bytes received and not read",
+            " [x] STATE      TCP state",
+            ">[x] LOCAL      Local end",
+            " [x] PEER       Peer's end (sorted)",
+            " [x] PROCESS    Processes that hold the socket",
+            " [x] IDLE       Time since data last moved, in either direct",
+            " [x] RECV-Q     Bytes received and not yet read",
             "Space show or hide  ←→ move  s sort by  Esc close",
         ],
     );
@@ -341,7 +341,7 @@ fn the_log_has_the_last_at_its_end() {
     desk.press(KeyCode::Esc);
     desk.type_in("l");
     let drawn = desk.draw(120, 10);
-    assert!(drawn.contains("2 told"), "{drawn}");
+    assert!(drawn.contains("2 entries"), "{drawn}");
     assert_eq!(drawn.matches("guarded").count(), 2, "{drawn}");
     assert_eq!(drawn.matches("--own-session").count(), 2, "{drawn}");
 }
