@@ -1,4 +1,4 @@
-//! A screen for tests: what is told and pressed goes in, what is drawn and asked for comes out. No terminal, no kernel.
+//! A screen for tests: updates and keys go in, drawings and commands come out. No terminal, no kernel.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    /// With these rows, in the order of their peers.
+    /// Returns a screen with these rows, sorted by peer.
     pub(super) fn with(rows: Vec<Row>) -> Self {
         let arrangement = Arrangement {
             by: Column::Peer,
@@ -47,7 +47,7 @@ impl Desk {
         desk
     }
 
-    /// The table is read, and these are in it.
+    /// Delivers a new reading of the table.
     pub(super) fn read(&mut self, rows: Vec<Row>) {
         self.read_after(rows, Baseline::Previous);
     }
@@ -57,7 +57,7 @@ impl Desk {
         self.show_again();
     }
 
-    /// The worker sends the frame in the order that is wanted by now.
+    /// Delivers the frame in the order chosen by now.
     pub(super) fn show_again(&mut self) {
         let arrangement = self.top.table.arrangement;
         self.receive(Update::Frame {
@@ -91,51 +91,51 @@ impl Desk {
         text.chars().for_each(|c| self.press(KeyCode::Char(c)));
     }
 
-    /// What the worker has been asked for since the last time.
+    /// Takes the commands to the worker.
     pub(super) fn requested(&mut self) -> Vec<WorkerCommand> {
         self.top.take_commands()
     }
 
-    /// The filter that was asked for last: its serial and its text.
+    /// Takes the commands, and returns serial and text of the last filter.
     pub(super) fn requested_filter(&mut self) -> (u64, String) {
         let commands = self.requested().into_iter().rev();
         let mut filters = commands.filter_map(|command| match command {
             WorkerCommand::Filter { serial, text, .. } => Some((serial, text)),
             _ => None,
         });
-        filters.next().expect("a filter was asked for")
+        filters.next().expect("a filter was requested")
     }
 
-    /// What a rehearsal was asked for.
+    /// Takes the commands, and returns serial and targets of the last preview.
     pub(super) fn requested_preview(&mut self) -> (u64, Vec<SocketTarget>) {
         let commands = self.requested().into_iter().rev();
-        let mut rehearsals = commands.filter_map(|command| match command {
+        let mut previews = commands.filter_map(|command| match command {
             WorkerCommand::Preview { serial, targets } => Some((serial, targets)),
             _ => None,
         });
-        rehearsals.next().expect("a rehearsal was asked for")
+        previews.next().expect("a preview was requested")
     }
 
-    /// What was ordered to be deleted: the cookies.
-    pub(super) fn ordered(&mut self) -> Vec<Vec<u64>> {
-        let orders = self.requested().into_iter();
-        let orders = orders.filter_map(|command| match command {
+    /// Takes the commands, and returns the cookies of each deletion.
+    pub(super) fn requested_deletions(&mut self) -> Vec<Vec<u64>> {
+        let deletions = self.requested().into_iter();
+        let deletions = deletions.filter_map(|command| match command {
             WorkerCommand::Delete { targets, .. } => Some(cookies(targets.iter())),
             _ => None,
         });
-        orders.collect()
+        deletions.collect()
     }
 
-    /// Opens the preview of what is marked or current, answers that all but these may be deleted, and draws it.
-    pub(super) fn open_preview(&mut self, spared: &[u64]) -> u64 {
+    /// Opens and draws a preview in which all but the protected sockets can be deleted.
+    pub(super) fn open_preview(&mut self, protected: &[u64]) -> u64 {
         self.press(KeyCode::Char('d'));
         let (serial, targets) = self.requested_preview();
-        self.receive(answer(serial, targets, spared));
+        self.receive(answer(serial, targets, protected));
         self.draw(120, 20);
         serial
     }
 
-    pub(super) fn applies(&mut self, text: &str) {
+    pub(super) fn apply_filter(&mut self, text: &str) {
         self.type_in("/");
         self.type_in(text);
         self.press(KeyCode::Enter);
@@ -160,12 +160,12 @@ impl Desk {
         terminal.backend().buffer().clone()
     }
 
-    /// What is to be read on a screen of this size.
+    /// Draws a screen of this size, and returns its text.
     pub(super) fn draw(&mut self, columns: u16, lines: u16) -> String {
         once::text(&self.buffer(columns, lines))
     }
 
-    /// The cookies of the lines; 0 for a group.
+    /// Returns the cookies of the lines; 0 for a group.
     pub(super) fn lines(&self) -> Vec<u64> {
         let cookie = |line: &TableLine| match line {
             TableLine::Group(_) => 0,
@@ -174,7 +174,7 @@ impl Desk {
         self.top.table.lines.iter().map(cookie).collect()
     }
 
-    /// The cookie of the row under the cursor.
+    /// Returns the cookie of the row under the cursor.
     pub(super) fn current(&self) -> Option<u64> {
         Some(self.top.table.current_row()?.key.cookie.value())
     }
@@ -184,12 +184,12 @@ impl Desk {
     }
 }
 
-/// The answer to a rehearsal: all but these may be deleted.
-pub(super) fn answer(serial: u64, targets: Vec<SocketTarget>, spared: &[u64]) -> Update {
+/// Returns the answer to a preview: all but the protected sockets can be deleted.
+pub(super) fn answer(serial: u64, targets: Vec<SocketTarget>, protected: &[u64]) -> Update {
     let item = |target: SocketTarget| PreviewItem {
         holders: "nginx,pid=7".to_owned(),
         user: "root".to_owned(),
-        deletability: if spared.contains(&target.key.cookie.value()) {
+        deletability: if protected.contains(&target.key.cookie.value()) {
             Deletability::No(guarded())
         } else {
             Deletability::By(Method::SockDiag)

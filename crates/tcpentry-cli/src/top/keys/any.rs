@@ -1,4 +1,4 @@
-//! Any keys and any answers, in any order: nothing panics, the cursor is on a line, and only what a preview named is deleted.
+//! Any keys and any answers, in any order: nothing panics, the cursor is on a line, and only what a preview showed is deleted.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,13 +18,13 @@ enum Step {
     Press(KeyCode, KeyModifiers),
     Paste,
     Click(u16, u16),
-    /// The table is read: which are there, and whether they are in other states or between the ends of another one.
+    /// A reading of the table: cookies, each with a number for its state or for a successor between the same ends.
     Read(Vec<(u64, u8)>),
-    /// One of the rehearsals that were asked for is answered, sparing some.
-    Rehearsed(usize, Vec<u64>),
-    /// One of the filters that were asked for is answered.
+    /// An answer to one of the requested previews, which protects some.
+    Previewed(usize, Vec<u64>),
+    /// An answer to one of the requested filters.
     Filtered(usize, bool),
-    /// One of the deletions that were ordered is told, as a whole or without its end.
+    /// The outcomes of one of the requested deletions, with or without its end.
     Deleted(usize, bool),
     Details(u64),
     Draw(u16, u16),
@@ -62,7 +62,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Paste),
         1 => (0..90u16, 0..26u16).prop_map(|(x, y)| Step::Click(x, y)),
         3 => vec((1..12u64, 0..5u8), 0..12).prop_map(Step::Read),
-        4 => (0..3usize, vec(1..12u64, 0..12)).prop_map(|(which, spared)| Step::Rehearsed(which, spared)),
+        4 => (0..3usize, vec(1..12u64, 0..12)).prop_map(|(which, protected)| Step::Previewed(which, protected)),
         1 => (0..3usize, any::<bool>()).prop_map(|(which, ok)| Step::Filtered(which, ok)),
         2 => (0..3usize, any::<bool>()).prop_map(|(which, whole)| Step::Deleted(which, whole)),
         1 => (1..12u64).prop_map(Step::Details),
@@ -75,7 +75,7 @@ fn rows(all: &[(u64, u8)]) -> Vec<Row> {
     let row = |(cookie, kind): &(u64, u8)| match kind {
         0 => row_of(*cookie, State::CloseWait),
         1 => row_of(*cookie, State::TimeWait),
-        // Another one between the same ends.
+        // Another socket between the same ends.
         2 => {
             let mut row = row(*cookie);
             row.key = key(cookie + 100);
@@ -87,26 +87,26 @@ fn rows(all: &[(u64, u8)]) -> Vec<Row> {
     all.iter().map(row).collect()
 }
 
-/// A worker that answers when it likes, and remembers what it has allowed.
+/// A worker that answers at any time, and remembers what it has allowed.
 #[derive(Default)]
 struct Worker {
-    rehearsals: Vec<(u64, Vec<SocketTarget>)>,
+    previews: Vec<(u64, Vec<SocketTarget>)>,
     filters: Vec<u64>,
-    orders: Vec<(u64, Vec<SocketTarget>)>,
-    /// What may be deleted, of each answer.
+    deletions: Vec<(u64, Vec<SocketTarget>)>,
+    /// The deletable cookies of each preview, by serial.
     allowed: HashMap<u64, Vec<u64>>,
 }
 
 impl Worker {
     fn take(&mut self, command: WorkerCommand) {
         match command {
-            WorkerCommand::Preview { serial, targets } => self.rehearsals.push((serial, targets)),
+            WorkerCommand::Preview { serial, targets } => self.previews.push((serial, targets)),
             WorkerCommand::Filter { serial, .. } => self.filters.push(serial),
             WorkerCommand::Delete { serial, targets } => {
-                // It was answered, it was not ordered before, and it is what the answer allowed.
+                // The preview was answered, was not confirmed before, and allowed exactly these.
                 let allowed = self.allowed.remove(&serial);
                 assert_eq!(Some(cookies(targets.iter())), allowed, "{serial}");
-                self.orders.push((serial, targets));
+                self.deletions.push((serial, targets));
             }
             _ => {}
         }
@@ -114,22 +114,22 @@ impl Worker {
 
     fn answers(&mut self, step: &Step) -> Vec<Update> {
         match step {
-            Step::Rehearsed(which, spared) if *which < self.rehearsals.len() => {
-                let (serial, targets) = self.rehearsals.remove(*which);
+            Step::Previewed(which, protected) if *which < self.previews.len() => {
+                let (serial, targets) = self.previews.remove(*which);
                 let all = cookies(targets.iter()).into_iter();
-                // About half of them, whoever has come in their places too.
-                let spared: Vec<_> = spared.iter().flat_map(|it| [*it, it + 100]).collect();
-                let allowed = all.filter(|cookie| !spared.contains(cookie));
+                // About half of them, and their successors.
+                let protected: Vec<_> = protected.iter().flat_map(|it| [*it, it + 100]).collect();
+                let allowed = all.filter(|cookie| !protected.contains(cookie));
                 self.allowed.insert(serial, allowed.collect());
-                vec![answer(serial, targets, &spared)]
+                vec![answer(serial, targets, &protected)]
             }
             Step::Filtered(which, ok) if *which < self.filters.len() => {
                 let serial = self.filters.remove(*which);
                 let result = if *ok { Ok(()) } else { Err(problem(2, 3)) };
                 vec![Update::Filter { serial, result }]
             }
-            Step::Deleted(which, whole) if *which < self.orders.len() => {
-                let (serial, targets) = self.orders.remove(*which);
+            Step::Deleted(which, whole) if *which < self.deletions.len() => {
+                let (serial, targets) = self.deletions.remove(*which);
                 let outcome = |(place, target)| Update::Outcome {
                     serial,
                     target: Box::new(target),
@@ -183,7 +183,7 @@ fn assert_sound(desk: &Desk) {
     assert!(!top.columns.shown.is_empty());
     let there: HashSet<_> = top.table.frame.rows.iter().map(|row| row.key).collect();
     assert!(top.marks.keys().is_subset(&there));
-    // Whoever looks at a preview has one.
+    // Each mode has what it shows.
     assert!(top.mode != Mode::Preview || top.deletion.preview.is_some());
     assert!(top.mode != Mode::Details || top.details.is_some());
 }
@@ -192,7 +192,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 256, ..Default::default() })]
 
     #[test]
-    fn whatever_is_pressed_and_told_only_what_a_preview_allowed_is_deleted(
+    fn whatever_the_keys_and_answers_only_what_a_preview_allowed_is_deleted(
         steps in vec(step(), 1..120),
     ) {
         let mut desk = Desk::with((1..12).map(row).collect());

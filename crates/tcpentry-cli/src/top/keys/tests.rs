@@ -12,14 +12,14 @@ use super::super::testing::{Desk, problem};
 use super::super::view::HELP;
 use crate::args::{Column, Grouping};
 
-/// Five connections, on a screen on which all are seen.
+/// Returns a screen with five connections, all visible.
 fn desk() -> Desk {
     let mut desk = Desk::with((1..=5).map(row).collect());
     desk.draw(120, 20);
     desk
 }
 
-/// One deletion has been told.
+/// Returns a screen after one deletion.
 fn with_a_log() -> Desk {
     let mut desk = desk();
     let serial = desk.open_preview(&[]);
@@ -46,10 +46,10 @@ fn with_a_log() -> Desk {
     desk
 }
 
-/// The keys of a line of the help, and that they do what it says.
+/// The keys of a line of the help, and a check that they do what it says.
 type Proof = (&'static str, fn(&mut Desk));
 
-/// For each line of the help, in its order.
+/// The checks for each line of the help, in its order.
 const PROOFS: &[Proof] = &[
     ("/", |desk| {
         desk.type_in("/nginx");
@@ -69,7 +69,7 @@ const PROOFS: &[Proof] = &[
         assert_eq!(desk.top.mode, Mode::Table);
     }),
     ("Esc", |desk| {
-        desk.applies("port = :1");
+        desk.apply_filter("port = :1");
         desk.type_in(" ");
         desk.press(KeyCode::Esc);
         assert!(desk.marked().is_empty() && !desk.top.filter.applied.is_empty());
@@ -112,7 +112,7 @@ const PROOFS: &[Proof] = &[
         }
         desk.open_preview(&[]);
         desk.type_in("y");
-        assert_eq!(desk.ordered(), [[1]]);
+        assert_eq!(desk.requested_deletions(), [[1]]);
     }),
     ("l", |desk| {
         *desk = with_a_log();
@@ -240,10 +240,10 @@ const PROOFS: &[Proof] = &[
 #[test]
 fn each_key_does_what_the_help_says() {
     let signs = HELP.iter().position(|line| *line == ("", "Signs"));
-    let told = HELP[..signs.unwrap()].iter().map(|(key, _)| *key);
-    let told: Vec<_> = told.filter(|key| !key.trim().is_empty()).collect();
+    let keys = HELP[..signs.unwrap()].iter().map(|(key, _)| *key);
+    let keys: Vec<_> = keys.filter(|key| !key.trim().is_empty()).collect();
     let proven: Vec<_> = PROOFS.iter().map(|(key, _)| *key).collect();
-    assert_eq!(told, proven, "each has its proof");
+    assert_eq!(keys, proven, "each has its check");
     for (key, prove) in PROOFS {
         println!("{key}");
         prove(&mut desk());
@@ -277,7 +277,7 @@ fn the_help_comes_and_goes_from_everywhere() {
     assert_eq!(desk.top.filter.edit.text(), "?");
 }
 
-/// All keys that a terminal can send without modifiers.
+/// Returns all keys that a terminal can send without modifiers.
 fn keys() -> Vec<KeyCode> {
     let mut keys: Vec<_> = (' '..='~')
         .chain(['ä', '日', 'у'])
@@ -323,7 +323,10 @@ fn only_y_confirms_a_deletion() {
             let mut desk = desk();
             desk.open_preview(&[]);
             desk.press_with(key, modifiers);
-            assert!(desk.ordered().is_empty(), "{modifiers:?} {key:?}");
+            assert!(
+                desk.requested_deletions().is_empty(),
+                "{modifiers:?} {key:?}"
+            );
         }
     }
 }
@@ -337,7 +340,7 @@ fn only_in_a_preview_that_is_seen_a_key_deletes() {
         desk.type_in("y");
         desk.press(KeyCode::Enter);
         desk.type_in("y");
-        assert!(desk.ordered().is_empty(), "{before:?}");
+        assert!(desk.requested_deletions().is_empty(), "{before:?}");
     }
 }
 
@@ -354,7 +357,7 @@ fn ctrl_c_ends_and_ctrl_z_suspends_from_everywhere() {
         );
         desk.press_with(KeyCode::Char('z'), KeyModifiers::CONTROL);
         assert_eq!(desk.top.request, Some(TerminalRequest::Suspend), "{open}");
-        assert!(desk.ordered().is_empty());
+        assert!(desk.requested_deletions().is_empty());
     }
 }
 
@@ -385,7 +388,7 @@ fn what_is_pasted_is_text_and_never_keys() {
     let mut previewed = desk();
     previewed.open_preview(&[]);
     previewed.happen(&paste);
-    assert!(previewed.ordered().is_empty());
+    assert!(previewed.requested_deletions().is_empty());
     let mut desk = desk();
     desk.type_in("/");
     desk.happen(&paste);
@@ -404,14 +407,14 @@ fn a_key_that_is_let_go_does_nothing() {
     let mut key = KeyEvent::new(KeyCode::Char('y'), KeyModifiers::NONE);
     key.kind = KeyEventKind::Release;
     desk.happen(&Event::Key(key));
-    assert!(desk.ordered().is_empty());
+    assert!(desk.requested_deletions().is_empty());
     key.code = KeyCode::Char('c');
     key.modifiers = KeyModifiers::CONTROL;
     desk.happen(&Event::Key(key));
     assert_eq!(desk.top.request, None);
 }
 
-/// It is seen when it is drawn, and must not come in the way of what was asked for just before.
+/// Drawing takes the new size into account; the event must not replace a request made just before.
 #[test]
 fn another_size_asks_for_nothing() {
     let mut desk = desk();
@@ -428,7 +431,7 @@ fn keys_of_the_table_are_text_in_the_filter() {
     desk.type_in("/dyq*? ");
     assert_eq!(desk.top.filter.edit.text(), "dyq*? ");
     assert_eq!(desk.top.request, None);
-    assert!(desk.ordered().is_empty());
+    assert!(desk.requested_deletions().is_empty());
     desk.press_with(KeyCode::Char('u'), KeyModifiers::CONTROL);
     assert_eq!(desk.requested_filter().1, "");
 }
@@ -538,7 +541,7 @@ fn click(desk: &mut Desk, column: u16, row: u16) {
     desk.happen(&mouse(MouseEventKind::Up(MouseButton::Left), column, row));
 }
 
-/// Where this is to be read.
+/// Returns the position of a text on the screen.
 fn place_of(desk: &mut Desk, text: &str) -> (u16, u16) {
     let drawn = desk.draw(120, 20);
     let mut lines = (0..).zip(drawn.lines());
@@ -560,7 +563,7 @@ fn a_click_chooses_the_row_below_it_and_another_opens_it() {
 #[test]
 fn a_click_is_on_what_is_drawn_also_after_scrolling_and_below_a_filter() {
     let mut desk = Desk::with((1..=99).map(row).collect());
-    desk.applies("port = :443");
+    desk.apply_filter("port = :443");
     desk.press(KeyCode::End);
     let (x, y) = place_of(&mut desk, "198.51.100.93");
     click(&mut desk, x, y);
@@ -614,7 +617,7 @@ fn the_mouse_confirms_nothing_and_scrolls_what_is_shown() {
             click(&mut desk, x, y);
         }
     }
-    assert!(desk.ordered().is_empty());
+    assert!(desk.requested_deletions().is_empty());
     assert_eq!(desk.top.mode, Mode::Preview);
     desk.happen(&mouse(MouseEventKind::ScrollDown, 5, 5));
     assert_eq!(desk.top.deletion.preview.as_ref().unwrap().scroll, 3);

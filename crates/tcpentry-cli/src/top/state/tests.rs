@@ -1,4 +1,4 @@
-//! What becomes of cursor, marks, filter and deletion while the table moves and answers come late.
+//! Cursor, marks, filter and deletion while the table changes and answers come late.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::super::testing::{Desk, answer, cookies, guarded, problem};
 use super::{INTERVALS, Mode};
 use crate::args::{Column, Grouping};
 
-/// Another socket between the same ends: what comes when a client reconnects from the same port.
+/// Returns another socket between the same ends, as when a client reconnects from the same port.
 fn successor(of: u64, cookie: u64) -> Row {
     let mut row = row(of);
     row.key = key(cookie);
@@ -25,7 +25,7 @@ fn rows(cookies: impl IntoIterator<Item = u64>) -> Vec<Row> {
     cookies.into_iter().map(row).collect()
 }
 
-/// The worker tells what became of these.
+/// Delivers these outcomes.
 fn report(desk: &mut Desk, serial: u64, targets: &[SocketTarget], outcomes: &[Outcome]) {
     for (target, outcome) in targets.iter().zip(outcomes) {
         let result = match outcome {
@@ -128,7 +128,7 @@ fn the_row_of_the_cursor_keeps_its_place_on_the_screen() {
 }
 
 #[test]
-fn the_cursor_is_always_to_be_seen() {
+fn the_cursor_is_always_visible() {
     let mut desk = Desk::with(rows(1..=99));
     for height in [0, 1, 2, 10, 98, 99, 100, 1000] {
         desk.top.table.set_height(height);
@@ -293,7 +293,7 @@ fn an_answer_to_an_old_text_is_ignored() {
 #[test]
 fn a_filter_that_makes_no_sense_keeps_the_line_open_with_the_error() {
     let mut desk = Desk::with(rows([1]));
-    desk.applies("port = :443");
+    desk.apply_filter("port = :443");
     assert_eq!(desk.top.mode, Mode::Table);
     desk.type_in("/ nonsense");
     desk.press(KeyCode::Enter);
@@ -308,7 +308,7 @@ fn a_filter_that_makes_no_sense_keeps_the_line_open_with_the_error() {
 #[test]
 fn esc_goes_back_to_the_filter_before() {
     let mut desk = Desk::with(rows([1]));
-    desk.applies("port = :443");
+    desk.apply_filter("port = :443");
     desk.type_in("/ x");
     let (serial, _) = desk.requested_filter();
     let result = Err(problem(12, 1));
@@ -326,7 +326,7 @@ fn esc_goes_back_to_the_filter_before() {
 #[test]
 fn a_filter_is_cleared_by_esc_after_the_marks() {
     let mut desk = Desk::with(rows([1]));
-    desk.applies("port = :443");
+    desk.apply_filter("port = :443");
     desk.type_in(" ");
     desk.press(KeyCode::Esc);
     assert!(desk.marked().is_empty());
@@ -342,7 +342,7 @@ fn a_filter_is_cleared_by_esc_after_the_marks() {
 #[test]
 fn a_late_answer_neither_closes_the_line_that_is_open_anew_nor_changes_what_it_says() {
     let mut desk = Desk::with(rows([1]));
-    desk.applies("port = :443");
+    desk.apply_filter("port = :443");
     desk.press(KeyCode::Esc);
     let (serial, _) = desk.requested_filter();
     desk.type_in("/");
@@ -356,7 +356,7 @@ fn a_late_answer_neither_closes_the_line_that_is_open_anew_nor_changes_what_it_s
 #[test]
 fn a_late_error_does_not_open_the_line_over_a_preview() {
     let mut desk = Desk::with(rows([1]));
-    desk.applies("host example.org");
+    desk.apply_filter("host example.org");
     desk.type_in("/x");
     desk.press(KeyCode::Esc);
     let (serial, _) = desk.requested_filter();
@@ -374,18 +374,18 @@ fn y_deletes_exactly_what_the_preview_allowed() {
     desk.type_in("   ");
     let serial = desk.open_preview(&[2]);
     desk.type_in("y");
-    let orders: Vec<_> = desk.requested();
+    let commands: Vec<_> = desk.requested();
     let [
         WorkerCommand::Delete {
             serial: of,
             targets,
         },
-    ] = &orders[..]
+    ] = &commands[..]
     else {
-        panic!("{orders:?}");
+        panic!("{commands:?}");
     };
     assert_eq!((*of, cookies(targets.iter())), (serial, vec![1, 3]));
-    assert_eq!(desk.top.log.entries.len(), 1, "what is spared is told");
+    assert_eq!(desk.top.log.entries.len(), 1, "what is protected is logged");
     assert_eq!(desk.top.log.entries[0].outcome, Outcome::Guarded);
 }
 
@@ -399,7 +399,11 @@ fn what_came_meanwhile_between_the_same_ends_is_not_deleted() {
     desk.read(vec![successor(1, 8), successor(2, 9)]);
     desk.draw(120, 20);
     desk.type_in("y");
-    assert_eq!(desk.ordered(), [[1, 2]], "those that were named");
+    assert_eq!(
+        desk.requested_deletions(),
+        [[1, 2]],
+        "those that were named"
+    );
 }
 
 #[test]
@@ -411,9 +415,9 @@ fn y_before_the_answer_does_nothing_and_is_not_kept() {
     desk.type_in("y");
     desk.receive(answer(serial, targets, &[]));
     desk.draw(80, 24);
-    assert!(desk.ordered().is_empty());
+    assert!(desk.requested_deletions().is_empty());
     desk.type_in("y");
-    assert_eq!(desk.ordered(), [[1]]);
+    assert_eq!(desk.requested_deletions(), [[1]]);
 }
 
 #[test]
@@ -423,7 +427,7 @@ fn y_before_the_preview_was_drawn_does_nothing() {
     let (serial, targets) = desk.requested_preview();
     desk.receive(answer(serial, targets, &[]));
     desk.type_in("y");
-    assert!(desk.ordered().is_empty());
+    assert!(desk.requested_deletions().is_empty());
 }
 
 #[test]
@@ -437,7 +441,7 @@ fn an_answer_for_a_closed_preview_deletes_nothing() {
     assert!(desk.top.deletion.preview.is_none());
     desk.draw(80, 24);
     desk.type_in("y");
-    assert!(desk.ordered().is_empty());
+    assert!(desk.requested_deletions().is_empty());
 }
 
 #[test]
@@ -452,11 +456,11 @@ fn an_answer_for_an_older_preview_does_not_fill_the_newer() {
     desk.receive(answer(first, of_first, &[]));
     desk.draw(80, 24);
     desk.type_in("y");
-    assert!(desk.ordered().is_empty());
+    assert!(desk.requested_deletions().is_empty());
     desk.receive(answer(second, of_second, &[]));
     desk.draw(80, 24);
     desk.type_in("y");
-    assert_eq!(desk.ordered(), [[2]]);
+    assert_eq!(desk.requested_deletions(), [[2]]);
 }
 
 #[test]
@@ -464,7 +468,7 @@ fn a_second_y_does_nothing() {
     let mut desk = Desk::with(rows([1]));
     desk.open_preview(&[]);
     desk.type_in("yyy");
-    assert_eq!(desk.ordered().len(), 1);
+    assert_eq!(desk.requested_deletions().len(), 1);
 }
 
 #[test]
@@ -472,7 +476,7 @@ fn where_nothing_may_be_deleted_y_does_nothing() {
     let mut desk = Desk::with(rows([1]));
     desk.open_preview(&[1]);
     desk.type_in("y");
-    assert!(desk.ordered().is_empty());
+    assert!(desk.requested_deletions().is_empty());
     assert_eq!(desk.top.mode, Mode::Preview);
 }
 
@@ -535,11 +539,11 @@ fn the_end_of_a_closed_deletion_does_not_close_another_preview() {
     assert_eq!(desk.top.mode, Mode::Preview);
     desk.requested();
     desk.type_in("y");
-    assert_eq!(desk.ordered(), [[2]]);
+    assert_eq!(desk.requested_deletions(), [[2]]);
 }
 
 #[test]
-fn a_preview_that_is_left_says_that_nothing_was_deleted() {
+fn closing_a_preview_says_that_nothing_was_deleted() {
     for key in [KeyCode::Esc, KeyCode::Enter, KeyCode::Char('n')] {
         let mut desk = Desk::with(rows([1]));
         desk.open_preview(&[]);
@@ -547,7 +551,7 @@ fn a_preview_that_is_left_says_that_nothing_was_deleted() {
         assert!(desk.top.deletion.preview.is_none());
         assert!(desk.draw(80, 24).contains("nothing was deleted"), "{key:?}");
         desk.type_in("y");
-        assert!(desk.ordered().is_empty());
+        assert!(desk.requested_deletions().is_empty());
     }
 }
 
@@ -668,7 +672,7 @@ fn the_interval_ends_at_its_ends() {
 }
 
 #[test]
-fn what_can_not_be_read_is_said_until_it_can() {
+fn a_failure_to_read_is_shown_until_it_is_over() {
     let mut desk = Desk::with(rows([1]));
     desk.receive(Update::Trouble("the kernel is away".to_owned()));
     assert!(desk.draw(80, 24).contains("the kernel is away"));
@@ -691,7 +695,7 @@ fn the_columns_of_the_namespaces_come_and_go_with_them() {
         desk.receive(answer(all));
         assert_eq!(desk.top.columns.shown.contains(&Column::Netns), all);
     }
-    // Where it can't be done, there is nothing to be shown; and twice is once and back.
+    // Where it fails, there is no column; and pressing twice goes back.
     desk.type_in("a");
     desk.receive(answer(false));
     assert!(!desk.top.columns.shown.contains(&Column::Netns));

@@ -1,4 +1,4 @@
-//! What is to be read on the screen: of every size, in every mode, whatever names there are.
+//! The text on the screen: of every size, in every mode, with any names.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ fn held_by(mut row: Row, name: &str) -> Row {
     row
 }
 
-/// A server with three clients.
+/// Returns the connections of a server with three clients.
 fn served() -> Vec<Row> {
     let mut slow = held_by(row_of(3, State::CloseWait), "python3");
     let info = slow.connection.info.as_mut().unwrap();
@@ -44,7 +44,7 @@ fn served() -> Vec<Row> {
     vec![held_by(row(1), "nginx"), nobodys, slow]
 }
 
-/// The same a second later: one has come, one has changed, one has left.
+/// Returns a screen with them a second later: one is new, one has changed, one has left.
 fn moving() -> Desk {
     let mut desk = Desk::with(served());
     desk.wait(1);
@@ -58,14 +58,14 @@ fn moving() -> Desk {
     desk
 }
 
-/// The lines of a screen, but empty ones.
+/// Asserts the lines of a screen other than empty ones.
 fn assert_reads(drawn: &str, expected: &[&str]) {
     let lines = drawn.lines().filter(|line| !line.is_empty());
     let lines: Vec<_> = lines.collect();
     assert_eq!(lines, expected, "\n{drawn}");
 }
 
-/// All symbols of a line of the screen, also the blanks behind the last.
+/// Returns all symbols of a line of the screen, also trailing spaces.
 fn cells(buffer: &Buffer, y: u16) -> Vec<&str> {
     let line = 0..buffer.area.width;
     line.map(|x| buffer[(x, y)].symbol()).collect()
@@ -73,7 +73,7 @@ fn cells(buffer: &Buffer, y: u16) -> Vec<&str> {
 
 // All sizes.
 
-/// A desk in each mode, with much in it.
+/// Returns screens in each mode, with much in them.
 fn in_all_modes() -> Vec<Desk> {
     let mut desks: Vec<_> = (0..14).map(|_| moving()).collect();
     desks[1].type_in("/port = :443 日本語");
@@ -98,7 +98,7 @@ fn in_all_modes() -> Vec<Desk> {
     desks[10].press(KeyCode::Tab);
     desks[10].press(KeyCode::Enter);
     desks[11].top.columns.shown = Column::all().to_vec();
-    desks[12].applies("state established");
+    desks[12].apply_filter("state established");
     desks[13].receive(Update::Trouble("日本語".repeat(50)));
     desks
 }
@@ -198,7 +198,7 @@ fn no_row_is_drawn_over_the_lines_around_the_table() {
 fn groups_are_counted_and_opened() {
     let mut desk = moving();
     desk.press(KeyCode::Tab);
-    // Until the owners of all are known nothing is grouped by them.
+    // Rows are grouped once all holders are known.
     assert!(desk.current().is_some(), "a row");
     desk.show_again();
     desk.press(KeyCode::Enter);
@@ -218,7 +218,7 @@ fn groups_are_counted_and_opened() {
 }
 
 #[test]
-fn a_preview_tells_how_many_whose_how_and_what_is_spared_and_why() {
+fn a_preview_shows_count_holders_methods_and_what_is_protected_and_why() {
     let mut desk = moving();
     desk.type_in("*");
     desk.open_preview(&[3]);
@@ -348,7 +348,7 @@ fn the_log_has_the_last_at_its_end() {
 
 // Names.
 
-/// What users give their processes as names.
+/// Names that users may give their processes.
 const NAMES: &[&str] = &[
     "日本語",
     "日本語日本語日本語日本語日本語日本語",
@@ -364,7 +364,7 @@ const NAMES: &[&str] = &[
     "",
 ];
 
-/// What does something else on a terminal than to be seen in its place.
+/// Returns true for a character that does anything on a terminal other than appear in its place.
 fn is_hostile(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -378,7 +378,7 @@ fn no_name_does_anything_to_the_terminal() {
         let is_hostile = |c: char| c != '\n' && is_hostile(c);
         assert!(!drawn.contains(is_hostile), "{drawn:?}");
     }
-    // Were one forgotten to be escaped, it would at least be no control characters.
+    // Even a name that is not escaped reaches the terminal without control characters.
     for name in NAMES {
         for mut desk in in_all_modes() {
             desk.read(vec![held_by(row(1), name)]);
@@ -392,13 +392,13 @@ fn no_name_does_anything_to_the_terminal() {
 
 #[test]
 fn a_name_stays_in_its_cell_and_in_its_row() {
-    // As wide as the column can be, so that all of the others is in the same place.
+    // As wide as the column can be, so that all other cells have the same place.
     let widest = "a name that is too long for its column";
     let mut expected = Desk::with(vec![row(1), held_by(row(2), "x"), held_by(row(3), widest)]);
     let expected = expected.buffer(160, 10);
     let titles: String = cells(&expected, 1).concat();
     let start = titles.find("PROCESS").unwrap();
-    // Its own column, and the blank behind it.
+    // Its own column, and the space after it.
     let own = start..titles.find(" IDLE").unwrap();
     for name in NAMES {
         for name in [
@@ -434,7 +434,7 @@ fn wide_names_are_cut_between_characters() {
 
 // The filter.
 
-/// The line of the filter, what points at it, and the hint.
+/// Returns the line of the filter, the carets below it, and the hint.
 fn filtered(text: &str, problem: FilterProblem, columns: u16) -> Vec<String> {
     let mut desk = Desk::with(vec![row(1)]);
     desk.type_in("/");
@@ -483,13 +483,13 @@ fn a_long_filter_scrolls_with_what_points_at_it() {
     assert!(lines[0].ends_with("or oops"), "{lines:?}");
     let place = lines[0].find("oops").unwrap();
     assert_eq!(lines[1].find("^^^^"), Some(place), "{lines:?}");
-    // What is left of the screen is pointed at on its edge.
+    // An error left of the screen is marked at its edge.
     let lines = filtered(&text, problem(0, 4), 40);
     assert_eq!(lines[1], "  ^ what is that?");
 }
 
 #[test]
-fn what_is_wrong_behind_the_edge_is_said_too() {
+fn an_error_beyond_the_edge_is_shown_too() {
     let mut desk = Desk::with(vec![row(1)]);
     let text = format!("{}oops", "port = :80 or ".repeat(10));
     desk.type_in("/");
@@ -503,7 +503,7 @@ fn what_is_wrong_behind_the_edge_is_said_too() {
 }
 
 #[test]
-fn what_is_typed_is_to_be_read_on_a_terminal_of_few_lines() {
+fn what_is_typed_is_visible_on_a_terminal_of_few_lines() {
     for error in [false, true] {
         for lines in 4..8 {
             let mut desk = Desk::with(vec![row(1)]);
@@ -530,7 +530,7 @@ fn the_only_column_is_cut_and_not_left_out() {
 // Colours.
 
 #[test]
-fn without_colours_signs_tell_the_same() {
+fn without_colours_signs_say_the_same() {
     for mut desk in in_all_modes() {
         desk.theme = Theme { color: false };
         for cell in desk.buffer(120, 30).content() {
@@ -583,7 +583,7 @@ fn what_has_changed_has_its_colour_and_only_there() {
 fn an_empty_table_says_why() {
     let mut desk = Desk::with(Vec::new());
     assert!(desk.draw(80, 24).contains("no connection"));
-    desk.applies("port = :1");
+    desk.apply_filter("port = :1");
     let drawn = desk.draw(80, 24);
     assert!(drawn.contains("nothing matches the filter"), "{drawn}");
     assert_eq!(desk.top.mode, Mode::Table);
