@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 /// A column of `top`; the doc comment of each is its description in the help and on the screen.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(crate) enum Column {
+pub(crate) enum TopColumn {
     /// TCP state
     State,
     /// Local end
@@ -42,7 +42,7 @@ pub(crate) enum Column {
     DeleteBy,
 }
 
-impl Column {
+impl TopColumn {
     /// The columns shown where none were chosen, in their order.
     pub(crate) const DEFAULT: [Self; 12] = [
         Self::State,
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn every_column_is_described() {
-        for column in Column::value_variants() {
+        for column in TopColumn::value_variants() {
             assert!(!column.description().is_empty(), "{column:?}");
         }
     }

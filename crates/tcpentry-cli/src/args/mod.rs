@@ -9,7 +9,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use tcpentry::MethodChoice;
 
 #[cfg(feature = "tui")]
-pub(crate) use columns::{Column, Grouping};
+pub(crate) use columns::{Grouping, TopColumn};
 
 /// List TCP connections and delete them from outside their process
 ///
@@ -208,10 +208,10 @@ pub(crate) struct TopArgs {
     pub(crate) interval: Duration,
     /// Show these columns, in this order, comma-separated
     #[arg(long, value_enum, value_name = "NAMES", value_delimiter = ',')]
-    pub(crate) columns: Vec<Column>,
-    /// Sort by this column
-    #[arg(long, value_enum, value_name = "NAME")]
-    pub(crate) sort: Option<Column>,
+    pub(crate) columns: Vec<TopColumn>,
+    /// Sort by this column, one of those of --columns
+    #[arg(long, value_enum, value_name = "NAME", hide_possible_values = true)]
+    pub(crate) sort: Option<TopColumn>,
     /// Group rows by this property
     #[arg(long, value_enum, value_name = "NAME")]
     pub(crate) group: Option<Grouping>,

@@ -11,7 +11,7 @@ use super::message::Update;
 use super::model::{Arranged, Arrangement, Baseline, Frame, Row, RowKey};
 use super::state::Top;
 use super::view::{self, Theme};
-use crate::args::Column;
+use crate::args::TopColumn;
 
 /// A table in which each step of a refresh can be repeated.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl Refresh {
         let rows: Vec<_> = (1..=rows).map(|number| row(number, now)).collect();
         let arrangement = Arrangement::default();
         let top = Top::new(
-            Column::DEFAULT.to_vec(),
+            TopColumn::DEFAULT.to_vec(),
             arrangement,
             Duration::from_secs(1),
         );

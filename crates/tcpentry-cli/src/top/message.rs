@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tcpentry::{Connection, Method};
 
-use super::model::{Arranged, Arrangement, Deletability, Failure, Frame, Resolved, Row, RowKey};
+use super::model::{Arranged, Arrangement, Deletability, Frame, NotDeleted, Resolved, Row, RowKey};
 
 /// A request to the worker.
 #[derive(Clone, Debug)]
@@ -118,7 +118,7 @@ pub(crate) enum Update {
     Outcome {
         serial: u64,
         target: Box<SocketTarget>,
-        result: Result<Method, Failure>,
+        result: Result<Method, NotDeleted>,
     },
     /// The end of a deletion.
     Done { serial: u64 },

@@ -24,7 +24,7 @@ use std::sync::mpsc::channel;
 
 use tcpentry::Options;
 
-use crate::args::{Column, TopArgs};
+use crate::args::{TopArgs, TopColumn};
 use crate::exit::Exit;
 use crate::output::{colored, complain, hint_at};
 use event_loop::{LoopEvent, event_loop};
@@ -80,7 +80,7 @@ pub(crate) fn run(args: &TopArgs) -> Exit {
 /// Returns the settings of the worker.
 fn settings(args: &TopArgs) -> Settings {
     let options = Options::default().with_method(args.method.into());
-    let by = args.sort.unwrap_or(Column::State);
+    let by = args.sort.unwrap_or(TopColumn::State);
     Settings {
         netns: args.netns.clone(),
         select: args.select.clone(),
@@ -114,13 +114,13 @@ fn initial_state(args: &TopArgs, settings: &Settings, filter: &str) -> Top {
         is_new
     });
     if columns.is_empty() {
-        columns.extend(Column::DEFAULT);
+        columns.extend(TopColumn::DEFAULT);
         // A user without CAP_NET_ADMIN sees which ones they may delete.
         if !tcpentry::is_administrator() {
-            columns.insert(4, Column::DeleteBy);
+            columns.insert(4, TopColumn::DeleteBy);
         }
         if args.netns.all_netns || args.netns.netns.len() > 1 {
-            columns.insert(3, Column::Netns);
+            columns.insert(3, TopColumn::Netns);
         }
     }
     let mut top = Top::new(columns, settings.arrangement, settings.interval);

@@ -12,12 +12,12 @@ use tcpentry::{Method, Outcome};
 use super::keys;
 use super::message::{FilterProblem, PreviewItem, SocketTarget, Update, WorkerCommand};
 use super::model::{
-    Arranged, Arrangement, Baseline, Deletability, Failure, Frame, Row, RowKey, TableLine,
+    Arranged, Arrangement, Baseline, Deletability, Frame, NotDeleted, Row, RowKey, TableLine,
 };
 use super::once;
 use super::state::Top;
 use super::view::{self, Areas, Theme};
-use crate::args::Column;
+use crate::args::TopColumn;
 
 pub(super) struct Desk {
     pub(super) top: Top,
@@ -31,10 +31,10 @@ impl Desk {
     /// Returns a screen with these rows, sorted by peer.
     pub(super) fn with(rows: Vec<Row>) -> Self {
         let arrangement = Arrangement {
-            by: Column::Peer,
+            by: TopColumn::Peer,
             ..Arrangement::default()
         };
-        let columns = Column::DEFAULT.to_vec();
+        let columns = TopColumn::DEFAULT.to_vec();
         let mut desk = Self {
             top: Top::new(columns, arrangement, Duration::from_secs(1)),
             now: Instant::now(),
@@ -202,8 +202,8 @@ pub(super) fn answer(serial: u64, targets: Vec<SocketTarget>, protected: &[u64])
     }
 }
 
-pub(super) fn guarded() -> Failure {
-    Failure {
+pub(super) fn guarded() -> NotDeleted {
+    NotDeleted {
         outcome: Outcome::Guarded,
         cause: "it carries your own session".to_owned(),
         hint: Some("--own-session takes that guard away".to_owned()),

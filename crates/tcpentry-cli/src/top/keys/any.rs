@@ -10,7 +10,7 @@ use tcpentry::{Method, State};
 use super::super::message::{DetailText, SocketTarget, Update, WorkerCommand};
 use super::super::model::Row;
 use super::super::model::testing::{key, row, row_of};
-use super::super::state::Mode;
+use super::super::state::Focus;
 use super::super::testing::{Desk, answer, cookies, guarded, problem};
 
 #[derive(Clone, Debug)]
@@ -89,7 +89,7 @@ fn rows(all: &[(u64, u8)]) -> Vec<Row> {
 
 /// A worker that answers at any time, and remembers what it has allowed.
 #[derive(Default)]
-struct Worker {
+struct FakeWorker {
     previews: Vec<(u64, Vec<SocketTarget>)>,
     filters: Vec<u64>,
     deletions: Vec<(u64, Vec<SocketTarget>)>,
@@ -97,7 +97,7 @@ struct Worker {
     allowed: HashMap<u64, Vec<u64>>,
 }
 
-impl Worker {
+impl FakeWorker {
     fn take(&mut self, command: WorkerCommand) {
         match command {
             WorkerCommand::Preview { serial, targets } => self.previews.push((serial, targets)),
@@ -165,7 +165,7 @@ fn take(desk: &mut Desk, step: &Step) {
         Step::Draw(columns, lines) => {
             desk.draw(*columns, *lines);
             let top = &mut desk.top;
-            if matches!(top.mode, Mode::Table | Mode::Filter) {
+            if matches!(top.focus, Focus::Table | Focus::Filter) {
                 let shown = top.table.first..top.table.first + top.table.height;
                 assert!(shown.contains(&top.table.cursor), "{shown:?}");
             }
@@ -183,9 +183,9 @@ fn assert_sound(desk: &Desk) {
     assert!(!top.columns.shown.is_empty());
     let there: HashSet<_> = top.table.frame.rows.iter().map(|row| row.key).collect();
     assert!(top.marks.keys().is_subset(&there));
-    // Each mode has what it shows.
-    assert!(top.mode != Mode::Preview || top.deletion.preview.is_some());
-    assert!(top.mode != Mode::Details || top.details.is_some());
+    // The focused part has what it shows.
+    assert!(top.focus != Focus::Preview || top.deletion.preview.is_some());
+    assert!(top.focus != Focus::Details || top.details.is_some());
 }
 
 proptest! {
@@ -196,7 +196,7 @@ proptest! {
         steps in vec(step(), 1..120),
     ) {
         let mut desk = Desk::with((1..12).map(row).collect());
-        let mut worker = Worker::default();
+        let mut worker = FakeWorker::default();
         for step in &steps {
             let confirms = matches!(step, Step::Press(KeyCode::Char('y'), KeyModifiers::NONE))
                 && desk.top.deletion.preview.as_ref().is_some_and(|preview| preview.seen);

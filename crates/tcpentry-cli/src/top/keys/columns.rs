@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent};
 
-use super::super::state::{Mode, Top};
+use super::super::state::{Focus, Top};
 
 pub(super) fn press(top: &mut Top, key: KeyEvent) {
     let columns = &mut top.columns;
@@ -18,7 +18,7 @@ pub(super) fn press(top: &mut Top, key: KeyEvent) {
             }
         }
         KeyCode::Char('r') => top.reverse(),
-        KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | 'c') => top.mode = Mode::Table,
+        KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | 'c') => top.focus = Focus::Table,
         _ => {}
     }
 }

@@ -1,4 +1,4 @@
-//! Keys and the mouse: a handler for each mode.
+//! Keys and the mouse: a handler for each part of the screen.
 
 #[cfg(test)]
 mod any;
@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use super::state::{Edit, Mode, TerminalRequest, Top};
+use super::state::{Edit, Focus, TerminalRequest, Top};
 use super::view::Areas;
 
 /// Handles an event of the terminal. `areas` says where the table was drawn.
@@ -41,7 +41,7 @@ fn press(top: &mut Top, key: KeyEvent, now: Instant) {
             _ => {}
         }
     }
-    let is_typing = matches!(top.mode, Mode::Filter | Mode::Save);
+    let is_typing = matches!(top.focus, Focus::Filter | Focus::Save);
     // A letter with Ctrl or Alt is not that letter: an Esc and a `y` that arrive together are read as Alt-y, and must not confirm.
     let is_chord = key.modifiers.intersects(!KeyModifiers::SHIFT);
     if !is_typing && is_chord && matches!(key.code, KeyCode::Char(_)) {
@@ -52,27 +52,27 @@ fn press(top: &mut Top, key: KeyEvent, now: Instant) {
         KeyCode::Char('?') if !is_typing => return top.open_help(),
         _ => {}
     }
-    match top.mode {
-        Mode::Table => table::press(top, key, now),
-        Mode::Filter => filter::press(top, key),
-        Mode::Preview => preview::press(top, key, now),
-        Mode::Details => details::press(top, key, now),
-        Mode::Help => help::press(top, key),
-        Mode::Columns => columns::press(top, key),
-        Mode::Log => log::press(top, key),
-        Mode::Save => save::press(top, key),
+    match top.focus {
+        Focus::Table => table::press(top, key, now),
+        Focus::Filter => filter::press(top, key),
+        Focus::Preview => preview::press(top, key, now),
+        Focus::Details => details::press(top, key, now),
+        Focus::Help => help::press(top, key),
+        Focus::Columns => columns::press(top, key),
+        Focus::Log => log::press(top, key),
+        Focus::Save => save::press(top, key),
     }
 }
 
 /// Inserts pasted text into the line being edited, and never treats it as keys. A line break becomes a space.
 fn paste(top: &mut Top, text: &str) {
     let text = text.replace(['\n', '\r', '\t'], " ");
-    match top.mode {
-        Mode::Filter => {
+    match top.focus {
+        Focus::Filter => {
             text.chars().for_each(|c| top.filter.edit.insert(c));
             top.preview_filter();
         }
-        Mode::Save => text.chars().for_each(|c| top.log.file_name.insert(c)),
+        Focus::Save => text.chars().for_each(|c| top.log.file_name.insert(c)),
         _ => {}
     }
 }

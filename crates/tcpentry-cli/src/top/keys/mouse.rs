@@ -3,15 +3,15 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 
-use super::super::state::{Mode, Top};
+use super::super::state::{Focus, Top};
 use super::super::view::Areas;
 
 pub(super) fn handle(top: &mut Top, mouse: MouseEvent, areas: &Areas) {
     let at = Position::new(mouse.column, mouse.row);
-    match (mouse.kind, top.mode) {
+    match (mouse.kind, top.focus) {
         (MouseEventKind::ScrollUp, _) => top.scroll(-WHEEL_LINES),
         (MouseEventKind::ScrollDown, _) => top.scroll(WHEEL_LINES),
-        (MouseEventKind::Down(MouseButton::Left), Mode::Table) => {
+        (MouseEventKind::Down(MouseButton::Left), Focus::Table) => {
             if areas.rows.contains(at) {
                 let line = top.table.first + usize::from(at.y - areas.rows.y);
                 if line >= top.table.lines.len() {

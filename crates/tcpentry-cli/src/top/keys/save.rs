@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent};
 
-use super::super::state::{Mode, TerminalRequest, Top};
+use super::super::state::{Focus, TerminalRequest, Top};
 
 pub(super) fn press(top: &mut Top, key: KeyEvent) {
     match key.code {
@@ -11,9 +11,9 @@ pub(super) fn press(top: &mut Top, key: KeyEvent) {
             if !name.is_empty() {
                 top.request = Some(TerminalRequest::Save(name));
             }
-            top.mode = Mode::Log;
+            top.focus = Focus::Log;
         }
-        KeyCode::Esc => top.mode = Mode::Log,
+        KeyCode::Esc => top.focus = Focus::Log,
         _ => _ = super::edit(&mut top.log.file_name, key),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use crossterm::event::{KeyCode, KeyEvent};
 
 use super::super::model::Arrangement;
-use super::super::state::{Mode, TerminalRequest, Top};
+use super::super::state::{Focus, TerminalRequest, Top};
 
 pub(super) fn press(top: &mut Top, key: KeyEvent, now: Instant) {
     let page = isize::try_from(top.table.height.saturating_sub(1).max(1)).unwrap_or(1);
@@ -32,8 +32,8 @@ pub(super) fn press(top: &mut Top, key: KeyEvent, now: Instant) {
         KeyCode::Char('r') => top.reverse(),
         KeyCode::Char('s') => top.show_kind(top.kind.next(), now),
         KeyCode::Char('a') => top.toggle_namespaces(now),
-        KeyCode::Char('c') => top.mode = Mode::Columns,
-        KeyCode::Char('l') => top.mode = Mode::Log,
+        KeyCode::Char('c') => top.focus = Focus::Columns,
+        KeyCode::Char('l') => top.focus = Focus::Log,
         KeyCode::Char('p') => top.toggle_pause(),
         KeyCode::Char('+') => top.lengthen_interval(),
         KeyCode::Char('-') => top.shorten_interval(),

@@ -7,10 +7,10 @@ use tcpentry::{Method, State};
 
 use super::super::message::{SocketKind, Update, WorkerCommand};
 use super::super::model::testing::{row, row_of};
-use super::super::state::{Mode, TerminalRequest};
+use super::super::state::{Focus, TerminalRequest};
 use super::super::testing::{Desk, problem};
 use super::super::view::HELP;
-use crate::args::{Column, Grouping};
+use crate::args::{Grouping, TopColumn};
 
 /// Returns a screen with five connections, all visible.
 fn desk() -> Desk {
@@ -62,11 +62,11 @@ const PROOFS: &[Proof] = &[
             result: Ok(()),
         });
         assert_eq!(desk.top.filter.applied, "process nginx*");
-        assert_eq!(desk.top.mode, Mode::Table);
+        assert_eq!(desk.top.focus, Focus::Table);
         desk.type_in("/x");
         desk.press(KeyCode::Esc);
         assert_eq!(desk.requested_filter().1, "process nginx*");
-        assert_eq!(desk.top.mode, Mode::Table);
+        assert_eq!(desk.top.focus, Focus::Table);
     }),
     ("Esc", |desk| {
         desk.apply_filter("port = :1");
@@ -117,9 +117,9 @@ const PROOFS: &[Proof] = &[
     ("l", |desk| {
         *desk = with_a_log();
         desk.type_in("l");
-        assert_eq!(desk.top.mode, Mode::Log);
+        assert_eq!(desk.top.focus, Focus::Log);
         desk.type_in("s");
-        assert_eq!(desk.top.mode, Mode::Save);
+        assert_eq!(desk.top.focus, Focus::Save);
         let name = desk.top.log.file_name.text();
         desk.press(KeyCode::Enter);
         assert_eq!(desk.top.request, Some(TerminalRequest::Save(name)));
@@ -150,7 +150,7 @@ const PROOFS: &[Proof] = &[
     ("Enter  i", |desk| {
         for key in [KeyCode::Enter, KeyCode::Char('i')] {
             desk.press(key);
-            assert_eq!(desk.top.mode, Mode::Details, "{key:?}");
+            assert_eq!(desk.top.focus, Focus::Details, "{key:?}");
             desk.press(KeyCode::Esc);
         }
         desk.press(KeyCode::Tab);
@@ -169,14 +169,14 @@ const PROOFS: &[Proof] = &[
     }),
     ("<  >", |desk| {
         desk.type_in("<");
-        assert_eq!(desk.top.table.arrangement.by, Column::Local);
+        assert_eq!(desk.top.table.arrangement.by, TopColumn::Local);
         desk.type_in(">>");
-        assert_eq!(desk.top.table.arrangement.by, Column::Process);
+        assert_eq!(desk.top.table.arrangement.by, TopColumn::Process);
         let last = desk.top.columns.shown.len() - 1;
         desk.type_in(&">".repeat(last - 2));
         assert_eq!(
             desk.top.table.arrangement.by,
-            Column::State,
+            TopColumn::State,
             "round and round"
         );
         desk.type_in("<");
@@ -190,14 +190,17 @@ const PROOFS: &[Proof] = &[
     }),
     ("c", |desk| {
         desk.type_in("c");
-        assert_eq!(desk.top.mode, Mode::Columns);
+        assert_eq!(desk.top.focus, Focus::Columns);
         desk.type_in(" ");
-        assert!(!desk.top.columns.shown.contains(&Column::State));
+        assert!(!desk.top.columns.shown.contains(&TopColumn::State));
         desk.top.columns.cursor = 0;
         desk.press(KeyCode::Right);
-        assert_eq!(desk.top.columns.shown[..2], [Column::Peer, Column::Local]);
+        assert_eq!(
+            desk.top.columns.shown[..2],
+            [TopColumn::Peer, TopColumn::Local]
+        );
         desk.press(KeyCode::Esc);
-        assert_eq!(desk.top.mode, Mode::Table);
+        assert_eq!(desk.top.focus, Focus::Table);
     }),
     ("p", |desk| {
         desk.type_in("p");
@@ -261,15 +264,15 @@ fn the_help_comes_and_goes_from_everywhere() {
                 KeyCode::Char(c)
             });
         }
-        let mode = desk.top.mode;
+        let mode = desk.top.focus;
         for key in [KeyCode::Char('?'), KeyCode::F(1)] {
             desk.press(key);
-            assert_eq!(desk.top.mode, Mode::Help);
+            assert_eq!(desk.top.focus, Focus::Help);
             desk.draw(80, 5);
             desk.type_in("jjG ");
             assert!(desk.top.help.scroll.offset > 0);
             desk.press(KeyCode::Esc);
-            assert_eq!(desk.top.mode, mode);
+            assert_eq!(desk.top.focus, mode);
         }
     }
     let mut desk = desk();
@@ -367,7 +370,7 @@ fn a_letter_with_a_modifier_is_not_that_letter() {
         for key in 'a'..='z' {
             let mut desk = desk();
             desk.press_with(KeyCode::Char(key), modifiers);
-            assert_eq!(desk.top.mode, Mode::Table, "{key}");
+            assert_eq!(desk.top.focus, Focus::Table, "{key}");
             assert!(desk.requested().is_empty(), "{key}");
         }
     }
@@ -379,10 +382,10 @@ fn what_is_pasted_is_text_and_never_keys() {
     for open in ["", "d", "i", "?", "c", "l"] {
         let mut desk = desk();
         desk.type_in(open);
-        let mode = desk.top.mode;
+        let mode = desk.top.focus;
         desk.requested();
         desk.happen(&paste);
-        assert_eq!((desk.top.mode, &desk.top.request), (mode, &None), "{open}");
+        assert_eq!((desk.top.focus, &desk.top.request), (mode, &None), "{open}");
         assert!(desk.requested().is_empty() && desk.marked().is_empty());
     }
     let mut previewed = desk();
@@ -397,7 +400,7 @@ fn what_is_pasted_is_text_and_never_keys() {
         "*dyq  d y[2J",
         "without controls"
     );
-    assert_eq!(desk.top.mode, Mode::Filter, "a line's end does not enter");
+    assert_eq!(desk.top.focus, Focus::Filter, "a line's end does not enter");
 }
 
 #[test]
@@ -468,9 +471,9 @@ fn an_error_is_forgotten_with_the_line() {
 fn an_empty_log_is_not_saved() {
     let mut desk = desk();
     desk.type_in("ls");
-    assert_eq!(desk.top.mode, Mode::Log);
+    assert_eq!(desk.top.focus, Focus::Log);
     desk.press(KeyCode::Esc);
-    assert_eq!(desk.top.mode, Mode::Table);
+    assert_eq!(desk.top.focus, Focus::Table);
 }
 
 #[test]
@@ -488,7 +491,7 @@ fn the_name_of_the_file_is_typed() {
     assert_eq!(desk.top.request.take(), Some(save));
     desk.type_in("s");
     desk.press(KeyCode::Esc);
-    assert_eq!((desk.top.mode, &desk.top.request), (Mode::Log, &None));
+    assert_eq!((desk.top.focus, &desk.top.request), (Focus::Log, &None));
 }
 
 // The columns.
@@ -497,7 +500,7 @@ fn the_name_of_the_file_is_typed() {
 fn a_table_keeps_a_column() {
     let mut desk = desk();
     desk.type_in("c");
-    for _ in Column::all() {
+    for _ in TopColumn::all() {
         desk.top.columns.cursor = 0;
         desk.type_in(" ");
     }
@@ -557,7 +560,7 @@ fn a_click_chooses_the_row_below_it_and_another_opens_it() {
     click(&mut desk, x, y);
     assert_eq!(desk.current(), Some(4));
     click(&mut desk, 0, y);
-    assert_eq!(desk.top.mode, Mode::Details);
+    assert_eq!(desk.top.focus, Focus::Details);
 }
 
 #[test]
@@ -577,7 +580,7 @@ fn a_click_on_nothing_does_nothing() {
     for y in [0, 10, 18, 19, 20, 500] {
         for x in [0, 60, 119, 120, 500] {
             click(&mut desk, x, y);
-            assert_eq!((desk.current(), desk.top.mode), (Some(1), Mode::Table));
+            assert_eq!((desk.current(), desk.top.focus), (Some(1), Focus::Table));
         }
     }
     let right = MouseEventKind::Down(MouseButton::Right);
@@ -591,10 +594,10 @@ fn a_click_on_nothing_does_nothing() {
 fn a_click_on_a_title_sorts_and_another_turns_round() {
     let mut desk = desk();
     for (title, column) in [
-        ("STATE", Column::State),
-        ("LOCAL", Column::Local),
-        ("IDLE", Column::Idle),
-        ("UNIT", Column::Unit),
+        ("STATE", TopColumn::State),
+        ("LOCAL", TopColumn::Local),
+        ("IDLE", TopColumn::Idle),
+        ("UNIT", TopColumn::Unit),
     ] {
         let (x, y) = place_of(&mut desk, title);
         click(&mut desk, x, y);
@@ -618,7 +621,7 @@ fn the_mouse_confirms_nothing_and_scrolls_what_is_shown() {
         }
     }
     assert!(desk.requested_deletions().is_empty());
-    assert_eq!(desk.top.mode, Mode::Preview);
+    assert_eq!(desk.top.focus, Focus::Preview);
     desk.happen(&mouse(MouseEventKind::ScrollDown, 5, 5));
     assert_eq!(desk.top.deletion.preview.as_ref().unwrap().scroll, 3);
     assert_eq!(desk.top.table.cursor, 0);

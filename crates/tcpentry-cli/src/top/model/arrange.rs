@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::frame::Frame;
 use super::row::{Rates, Row};
-use crate::args::{Column, Grouping};
+use crate::args::{Grouping, TopColumn};
 
 /// The order and the grouping that the user has chosen.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Arrangement {
-    pub(crate) by: Column,
+    pub(crate) by: TopColumn,
     pub(crate) descending: bool,
     pub(crate) grouping: Grouping,
 }
@@ -18,7 +18,7 @@ pub(crate) struct Arrangement {
 impl Default for Arrangement {
     fn default() -> Self {
         Self {
-            by: Column::State,
+            by: TopColumn::State,
             descending: false,
             grouping: Grouping::None,
         }
@@ -28,12 +28,12 @@ impl Default for Arrangement {
 impl Arrangement {
     /// Returns true where the holders of all rows are needed, not only of those on the screen.
     pub(crate) fn needs_holders(self) -> bool {
-        matches!(self.by, Column::Process | Column::Unit)
+        matches!(self.by, TopColumn::Process | TopColumn::Unit)
             || matches!(self.grouping, Grouping::Process | Grouping::Unit)
     }
 
     /// Sorts by another column, or reverses the order if it is the current one.
-    pub(crate) fn sorted_by(self, column: Column) -> Self {
+    pub(crate) fn sorted_by(self, column: TopColumn) -> Self {
         let descending = if self.by == column {
             !self.descending
         } else {
@@ -195,7 +195,7 @@ mod tests {
         unknown.connection.info = None;
         let frame = frame(vec![unknown, row(4), slow, row(3)]);
         let by = Arrangement {
-            by: Column::Rtt,
+            by: TopColumn::Rtt,
             ..Arrangement::default()
         };
         assert_eq!(cookies(&frame, by), [3, 4, 1, 2]);
@@ -209,10 +209,10 @@ mod tests {
     #[test]
     fn the_same_column_again_turns_the_order_round() {
         let by_state = Arrangement::default();
-        assert!(by_state.sorted_by(Column::State).descending);
-        let by_idle = by_state.sorted_by(Column::Idle);
+        assert!(by_state.sorted_by(TopColumn::State).descending);
+        let by_idle = by_state.sorted_by(TopColumn::Idle);
         assert!(by_idle.descending, "the longest first");
-        assert!(!by_idle.sorted_by(Column::Idle).descending);
+        assert!(!by_idle.sorted_by(TopColumn::Idle).descending);
     }
 
     #[test]

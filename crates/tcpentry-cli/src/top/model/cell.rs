@@ -7,7 +7,7 @@ use std::time::Duration;
 use tcpentry::{Endpoint, Method, State};
 
 use super::row::{Deletability, Resolved, Row};
-use crate::args::Column;
+use crate::args::TopColumn;
 use crate::output::duration;
 
 /// How a column is laid out.
@@ -19,7 +19,7 @@ pub(crate) struct ColumnFormat {
     pub(crate) largest_first: bool,
 }
 
-impl Column {
+impl TopColumn {
     /// Returns the title and the layout of the column.
     pub(crate) fn format(self) -> ColumnFormat {
         let words = |title, max_width| ColumnFormat {

@@ -10,4 +10,4 @@ pub(crate) mod testing;
 pub(crate) use arrange::{Arranged, Arrangement, Group, TableLine};
 pub(crate) use cell::bytes;
 pub(crate) use frame::{Baseline, Frame};
-pub(crate) use row::{Change, Deletability, Failure, HolderNames, Resolved, Row, RowKey};
+pub(crate) use row::{Change, Deletability, HolderNames, NotDeleted, Resolved, Row, RowKey};

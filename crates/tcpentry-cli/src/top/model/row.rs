@@ -102,18 +102,18 @@ pub(crate) struct HolderNames {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Deletability {
     By(Method),
-    No(Failure),
+    No(NotDeleted),
 }
 
 /// The reason why a socket was not or can't be deleted, and the way out.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Failure {
+pub(crate) struct NotDeleted {
     pub(crate) outcome: Outcome,
     pub(crate) cause: String,
     pub(crate) hint: Option<String>,
 }
 
-impl From<&tcpentry::Error> for Failure {
+impl From<&tcpentry::Error> for NotDeleted {
     fn from(error: &tcpentry::Error) -> Self {
         Self {
             outcome: error.outcome(),

@@ -1,30 +1,30 @@
 //! The columns that are shown, and the chooser in which they are changed.
 
-use crate::args::Column;
+use crate::args::TopColumn;
 
 #[derive(Clone, Debug)]
-pub(crate) struct Columns {
+pub(crate) struct ColumnChooser {
     /// The visible columns, in their order.
-    pub(crate) shown: Vec<Column>,
+    pub(crate) shown: Vec<TopColumn>,
     /// The line of the cursor in the chooser.
     pub(crate) cursor: usize,
 }
 
-impl Columns {
-    pub(super) const fn new(shown: Vec<Column>) -> Self {
+impl ColumnChooser {
+    pub(super) const fn new(shown: Vec<TopColumn>) -> Self {
         Self { shown, cursor: 0 }
     }
 
     /// Returns all columns as the chooser lists them: the visible ones in their order, then the others.
-    pub(crate) fn choices(&self) -> Vec<Column> {
-        let hidden = Column::all()
+    pub(crate) fn choices(&self) -> Vec<TopColumn> {
+        let hidden = TopColumn::all()
             .iter()
             .filter(|column| !self.shown.contains(column));
         self.shown.iter().chain(hidden).copied().collect()
     }
 
     /// Returns the column under the chooser's cursor.
-    pub(crate) fn current(&self) -> Option<Column> {
+    pub(crate) fn current(&self) -> Option<TopColumn> {
         self.choices().get(self.cursor).copied()
     }
 
@@ -63,7 +63,7 @@ impl Columns {
     }
 
     /// Returns the visible column that is this many places to the right of a column, cyclically.
-    pub(crate) fn neighbour(&self, column: Column, step: isize) -> Column {
+    pub(crate) fn neighbour(&self, column: TopColumn, step: isize) -> TopColumn {
         let count = self.shown.len();
         let next = self.place_of(column).map_or(0, |place| {
             (place + count).saturating_add_signed(step) % count
@@ -71,7 +71,7 @@ impl Columns {
         self.shown[next]
     }
 
-    fn place_of(&self, column: Column) -> Option<usize> {
+    fn place_of(&self, column: TopColumn) -> Option<usize> {
         self.shown.iter().position(|it| *it == column)
     }
 }

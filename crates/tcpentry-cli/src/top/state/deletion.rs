@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use tcpentry::{Method, Outcome};
 
 use super::super::message::{PreviewItem, SocketTarget, WorkerCommand};
-use super::super::model::{Deletability, Failure, RowKey};
-use super::{LogEntry, Mode, Top};
+use super::super::model::{Deletability, NotDeleted, RowKey};
+use super::{Focus, LogEntry, Top};
 
 /// The deletion on the screen, the one that is running, and the outcomes that rows still show.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Deletion {
+pub(crate) struct Deletions {
     pub(crate) preview: Option<Preview>,
     /// The serial number of the one that is running.
     running: Option<u64>,
@@ -42,7 +42,7 @@ pub(crate) struct Counts {
     pub(crate) not_deleted: usize,
 }
 
-impl Deletion {
+impl Deletions {
     /// Returns true while outcomes are still to come.
     pub(crate) fn is_running(&self) -> bool {
         self.running.is_some()
@@ -100,7 +100,7 @@ impl Preview {
             })
     }
 
-    fn refused(&self) -> impl Iterator<Item = (&SocketTarget, &Failure)> {
+    fn refused(&self) -> impl Iterator<Item = (&SocketTarget, &NotDeleted)> {
         self.items()
             .iter()
             .filter_map(|item| match &item.deletability {
@@ -167,7 +167,7 @@ impl Top {
             requested: targets.len(),
             ..Preview::default()
         });
-        self.mode = Mode::Preview;
+        self.focus = Focus::Preview;
         self.outbox.push(WorkerCommand::Preview { serial, targets });
     }
 
@@ -206,14 +206,14 @@ impl Top {
                 self.notify("not confirmed: nothing was deleted", now);
             }
         }
-        self.mode = Mode::Table;
+        self.focus = Focus::Table;
     }
 
     pub(super) fn record_outcome(
         &mut self,
         serial: u64,
         target: &SocketTarget,
-        result: &Result<Method, Failure>,
+        result: &Result<Method, NotDeleted>,
         now: Instant,
     ) {
         let outcome = match result {
@@ -244,9 +244,9 @@ impl Top {
         // After a complete success the rows show it, and the preview closes.
         if counts.not_deleted == 0 {
             self.deletion.preview = None;
-            for mode in [&mut self.mode, &mut self.help.behind] {
-                if *mode == Mode::Preview {
-                    *mode = Mode::Table;
+            for mode in [&mut self.focus, &mut self.help.behind] {
+                if *mode == Focus::Preview {
+                    *mode = Focus::Table;
                 }
             }
         }

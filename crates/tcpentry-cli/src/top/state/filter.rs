@@ -1,7 +1,7 @@
 //! The filter: the one in effect, and the one being typed.
 
 use super::super::message::{FilterProblem, WorkerCommand};
-use super::{Edit, Mode, Top, suggest};
+use super::{Edit, Focus, Top, suggest};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FilterLine {
@@ -39,7 +39,7 @@ impl Top {
         self.filter.edit.clear();
         self.filter.entered = false;
         self.filter.problem = None;
-        self.mode = Mode::Filter;
+        self.focus = Focus::Filter;
     }
 
     /// Replaces what was typed by the suggestion.
@@ -80,7 +80,7 @@ impl Top {
     pub(crate) fn abandon_filter(&mut self) {
         self.filter.edit = Edit::of(&self.filter.before);
         self.filter.problem = None;
-        self.mode = Mode::Table;
+        self.focus = Focus::Table;
         self.send_filter(false);
     }
 
@@ -100,15 +100,15 @@ impl Top {
             Ok(()) => {
                 self.filter.applied = requested.unwrap_or_default();
                 self.filter.problem = None;
-                if self.filter.entered && self.mode == Mode::Filter {
-                    self.mode = Mode::Table;
+                if self.filter.entered && self.focus == Focus::Filter {
+                    self.focus = Focus::Table;
                 }
             }
             Err(problem) => {
                 self.filter.problem = Some(problem);
                 // It has to be corrected; but the line does not open over another part of the screen, such as a preview.
-                if self.filter.entered && self.mode == Mode::Table {
-                    self.mode = Mode::Filter;
+                if self.filter.entered && self.focus == Focus::Table {
+                    self.focus = Focus::Filter;
                 }
             }
         }

@@ -6,13 +6,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use tcpentry::{Method, Outcome};
 
 use super::super::message::SocketTarget;
-use super::super::model::Failure;
+use super::super::model::NotDeleted;
 use super::Edit;
 use crate::exit::Tally;
 
 /// The outcomes of this run, the latest last.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Log {
+pub(crate) struct DeletionLog {
     pub(crate) entries: Vec<LogEntry>,
     /// The number of entries below the screen.
     pub(crate) back: usize,
@@ -20,7 +20,7 @@ pub(crate) struct Log {
     pub(crate) file_name: Edit,
 }
 
-impl Log {
+impl DeletionLog {
     pub(crate) fn push(&mut self, entry: LogEntry) {
         self.entries.push(entry);
     }
@@ -47,7 +47,7 @@ impl Log {
     }
 }
 
-impl fmt::Display for Log {
+impl fmt::Display for DeletionLog {
     /// Writes a line for each entry.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.entries
@@ -69,7 +69,7 @@ pub(crate) struct LogEntry {
 }
 
 impl LogEntry {
-    pub(crate) fn of(target: &SocketTarget, result: &Result<Method, Failure>) -> Self {
+    pub(crate) fn of(target: &SocketTarget, result: &Result<Method, NotDeleted>) -> Self {
         let (outcome, reason, hint) = match result {
             Ok(method) => (Outcome::Deleted, format!("by {method}"), None),
             Err(failure) => (

@@ -22,41 +22,41 @@ use std::time::{Duration, Instant};
 
 use tcpentry::Outcome;
 
-use columns::Columns;
-use deletion::Deletion;
+use columns::ColumnChooser;
+use deletion::Deletions;
 pub(crate) use deletion::{Counts, Preview};
 pub(crate) use edit::Edit;
 pub(crate) use filter::FilterLine;
-pub(crate) use log::{Log, LogEntry};
+pub(crate) use log::{DeletionLog, LogEntry};
 use lookups::Lookups;
 use marks::Marks;
-use namespaces::Namespaces;
+use namespaces::ShownNamespaces;
 use outbox::Outbox;
 pub(crate) use pace::INTERVALS;
 use pace::Pace;
 use table::TableView;
-use text_pane::{DetailsPane, Help, Scroll};
+use text_pane::{DetailsPane, HelpPane, Scroll};
 
 use super::message::{SocketKind, SocketTarget, Update, WorkerCommand};
 use super::model::{Arranged, Arrangement, Frame, Resolved, Row, RowKey, TableLine};
-use crate::args::Column;
+use crate::args::TopColumn;
 
 /// Everything between keys and screen.
 #[derive(Debug)]
 pub(crate) struct Top {
-    pub(crate) mode: Mode,
+    pub(crate) focus: Focus,
     pub(crate) table: TableView,
-    pub(crate) columns: Columns,
+    pub(crate) columns: ColumnChooser,
     lookups: Lookups,
     pub(crate) marks: Marks,
     pub(crate) filter: FilterLine,
     pub(crate) kind: SocketKind,
-    pub(crate) namespaces: Namespaces,
+    pub(crate) namespaces: ShownNamespaces,
     pub(crate) pace: Pace,
-    pub(crate) deletion: Deletion,
+    pub(crate) deletion: Deletions,
     pub(crate) details: Option<DetailsPane>,
-    pub(crate) help: Help,
-    pub(crate) log: Log,
+    pub(crate) help: HelpPane,
+    pub(crate) log: DeletionLog,
     pub(crate) messages: Messages,
     outbox: Outbox,
     /// What only the owner of the terminal can do.
@@ -65,7 +65,7 @@ pub(crate) struct Top {
 
 /// The part of the screen that keys go to.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum Mode {
+pub(crate) enum Focus {
     #[default]
     Table,
     Filter,
@@ -100,21 +100,25 @@ pub(crate) struct Messages {
 }
 
 impl Top {
-    pub(crate) fn new(columns: Vec<Column>, arrangement: Arrangement, interval: Duration) -> Self {
+    pub(crate) fn new(
+        columns: Vec<TopColumn>,
+        arrangement: Arrangement,
+        interval: Duration,
+    ) -> Self {
         Self {
-            mode: Mode::Table,
+            focus: Focus::Table,
             table: TableView::new(arrangement),
-            columns: Columns::new(columns),
+            columns: ColumnChooser::new(columns),
             lookups: Lookups::default(),
             marks: Marks::default(),
             filter: FilterLine::default(),
             kind: SocketKind::default(),
-            namespaces: Namespaces::default(),
+            namespaces: ShownNamespaces::default(),
             pace: Pace::new(interval),
-            deletion: Deletion::default(),
+            deletion: Deletions::default(),
             details: None,
-            help: Help::default(),
-            log: Log::default(),
+            help: HelpPane::default(),
+            log: DeletionLog::default(),
             messages: Messages::default(),
             outbox: Outbox::default(),
             request: None,
@@ -248,13 +252,13 @@ impl Top {
             text: None,
             scroll: Scroll::default(),
         });
-        self.mode = Mode::Details;
+        self.focus = Focus::Details;
     }
 
     pub(crate) fn close_details(&mut self) {
         self.details = None;
         self.outbox.push(WorkerCommand::Details(None));
-        self.mode = Mode::Table;
+        self.focus = Focus::Table;
     }
 
     pub(crate) fn arrange(&mut self, arrangement: Arrangement) {
@@ -263,7 +267,7 @@ impl Top {
     }
 
     /// Sorts by a column, in its natural direction.
-    pub(crate) fn sort_by(&mut self, column: Column) {
+    pub(crate) fn sort_by(&mut self, column: TopColumn) {
         self.arrange(Arrangement {
             by: column,
             descending: column.format().largest_first,
@@ -322,29 +326,29 @@ impl Top {
     /// Scrolls the part of the screen that keys go to, down by this many lines, or up.
     pub(crate) fn scroll(&mut self, lines: isize) {
         let height = self.table.height;
-        match self.mode {
-            Mode::Preview => self.deletion.scroll_preview(lines),
-            Mode::Details => {
+        match self.focus {
+            Focus::Preview => self.deletion.scroll_preview(lines),
+            Focus::Details => {
                 if let Some(pane) = &mut self.details {
                     pane.scroll.by(lines, height);
                 }
             }
-            Mode::Help => self.help.scroll.by(lines, height),
+            Focus::Help => self.help.scroll.by(lines, height),
             // Upwards is back in time.
-            Mode::Log => self.log.scroll(lines.saturating_neg()),
-            Mode::Table | Mode::Filter => self.table.move_by(lines),
-            Mode::Columns | Mode::Save => {}
+            Focus::Log => self.log.scroll(lines.saturating_neg()),
+            Focus::Table | Focus::Filter => self.table.move_by(lines),
+            Focus::Columns | Focus::Save => {}
         }
     }
 
     pub(crate) fn open_help(&mut self) {
-        if self.mode != Mode::Help {
-            self.help.behind = std::mem::replace(&mut self.mode, Mode::Help);
+        if self.focus != Focus::Help {
+            self.help.behind = std::mem::replace(&mut self.focus, Focus::Help);
             self.help.scroll.offset = 0;
         }
     }
 
     pub(crate) fn close_help(&mut self) {
-        self.mode = self.help.behind;
+        self.focus = self.help.behind;
     }
 }

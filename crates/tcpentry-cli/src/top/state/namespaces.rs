@@ -1,10 +1,10 @@
 //! The network namespaces that are shown, and their column.
 
-use super::columns::Columns;
-use crate::args::Column;
+use super::columns::ColumnChooser;
+use crate::args::TopColumn;
 
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Namespaces {
+pub(crate) struct ShownNamespaces {
     /// All of them are shown, not only those named on the command line.
     pub(crate) all: bool,
     /// All of them were asked for; the worker's answer takes its time.
@@ -13,7 +13,7 @@ pub(crate) struct Namespaces {
     column_added: bool,
 }
 
-impl Namespaces {
+impl ShownNamespaces {
     /// Returns true where all are to be requested from now on.
     pub(super) fn toggle(&mut self) -> bool {
         self.all_requested = !self.all_requested;
@@ -21,15 +21,15 @@ impl Namespaces {
     }
 
     /// Takes the worker's answer, and shows the column while all namespaces are shown.
-    pub(super) fn set(&mut self, all: bool, columns: &mut Columns) {
+    pub(super) fn set(&mut self, all: bool, columns: &mut ColumnChooser) {
         self.all = all;
         self.all_requested = all;
         let shown = &mut columns.shown;
-        if all && !shown.contains(&Column::Netns) {
-            shown.insert(shown.len().min(3), Column::Netns);
+        if all && !shown.contains(&TopColumn::Netns) {
+            shown.insert(shown.len().min(3), TopColumn::Netns);
             self.column_added = true;
         } else if !all && std::mem::take(&mut self.column_added) {
-            shown.retain(|column| *column != Column::Netns);
+            shown.retain(|column| *column != TopColumn::Netns);
         }
     }
 }

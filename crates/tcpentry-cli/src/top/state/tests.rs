@@ -8,10 +8,10 @@ use tcpentry::{Method, Outcome, State};
 
 use super::super::message::{DetailText, SocketKind, SocketTarget, Update, WorkerCommand};
 use super::super::model::testing::{key, row, row_of};
-use super::super::model::{Arranged, Arrangement, Baseline, Failure, Row};
+use super::super::model::{Arranged, Arrangement, Baseline, NotDeleted, Row};
 use super::super::testing::{Desk, answer, cookies, guarded, problem};
-use super::{INTERVALS, Mode};
-use crate::args::{Column, Grouping};
+use super::{Focus, INTERVALS};
+use crate::args::{Grouping, TopColumn};
 
 /// Returns another socket between the same ends, as when a client reconnects from the same port.
 fn successor(of: u64, cookie: u64) -> Row {
@@ -30,7 +30,7 @@ fn report(desk: &mut Desk, serial: u64, targets: &[SocketTarget], outcomes: &[Ou
     for (target, outcome) in targets.iter().zip(outcomes) {
         let result = match outcome {
             Outcome::Deleted => Ok(Method::SockDiag),
-            outcome => Err(Failure {
+            outcome => Err(NotDeleted {
                 outcome: *outcome,
                 ..guarded()
             }),
@@ -66,7 +66,7 @@ fn the_cursor_stays_on_its_connection_whatever_it_is_sorted_by() {
     desk.top.table.move_to(2);
     desk.press(KeyCode::Char('r'));
     assert_eq!((desk.current(), desk.top.table.cursor), (Some(3), 6));
-    for column in Column::all() {
+    for column in TopColumn::all() {
         for descending in [false, true] {
             desk.top.arrange(Arrangement {
                 by: *column,
@@ -188,7 +188,7 @@ fn a_deletion_of_what_has_left_asks_nothing() {
     let mut desk = Desk::with(rows([1]));
     desk.read(Vec::new());
     desk.type_in("d");
-    assert_eq!(desk.top.mode, Mode::Table);
+    assert_eq!(desk.top.focus, Focus::Table);
     assert!(desk.requested().is_empty());
     assert!(desk.draw(80, 24).contains("nothing to delete"));
 }
@@ -287,20 +287,20 @@ fn an_answer_to_an_old_text_is_ignored() {
     assert_eq!(desk.top.filter.applied, "");
     desk.receive(old(serials[3], Ok(())));
     assert_eq!(desk.top.filter.applied, "port");
-    assert_eq!(desk.top.mode, Mode::Filter, "it is being typed");
+    assert_eq!(desk.top.focus, Focus::Filter, "it is being typed");
 }
 
 #[test]
 fn a_filter_that_makes_no_sense_keeps_the_line_open_with_the_error() {
     let mut desk = Desk::with(rows([1]));
     desk.apply_filter("port = :443");
-    assert_eq!(desk.top.mode, Mode::Table);
+    assert_eq!(desk.top.focus, Focus::Table);
     desk.type_in("/ nonsense");
     desk.press(KeyCode::Enter);
     let (serial, _) = desk.requested_filter();
     let result = Err(problem(12, 8));
     desk.receive(Update::Filter { serial, result });
-    assert_eq!(desk.top.mode, Mode::Filter);
+    assert_eq!(desk.top.focus, Focus::Filter);
     assert_eq!(desk.top.filter.problem, Some(problem(12, 8)));
     assert_eq!(desk.top.filter.applied, "port = :443", "it still is");
 }
@@ -314,7 +314,7 @@ fn esc_goes_back_to_the_filter_before() {
     let result = Err(problem(12, 1));
     desk.receive(Update::Filter { serial, result });
     desk.press(KeyCode::Esc);
-    assert_eq!(desk.top.mode, Mode::Table);
+    assert_eq!(desk.top.focus, Focus::Table);
     let (serial, text) = desk.requested_filter();
     assert_eq!(text, "port = :443");
     let result = Ok(());
@@ -348,7 +348,7 @@ fn a_late_answer_neither_closes_the_line_that_is_open_anew_nor_changes_what_it_s
     desk.type_in("/");
     let result = Ok(());
     desk.receive(Update::Filter { serial, result });
-    assert_eq!(desk.top.mode, Mode::Filter);
+    assert_eq!(desk.top.focus, Focus::Filter);
     assert_eq!(desk.top.filter.applied, "", "all is shown");
     assert_eq!(desk.top.filter.edit.text(), "");
 }
@@ -363,7 +363,7 @@ fn a_late_error_does_not_open_the_line_over_a_preview() {
     desk.type_in("d");
     let result = Err(problem(0, 4));
     desk.receive(Update::Filter { serial, result });
-    assert_eq!(desk.top.mode, Mode::Preview);
+    assert_eq!(desk.top.focus, Focus::Preview);
 }
 
 // Deletion.
@@ -437,7 +437,7 @@ fn an_answer_for_a_closed_preview_deletes_nothing() {
     let (serial, targets) = desk.requested_preview();
     desk.press(KeyCode::Esc);
     desk.receive(answer(serial, targets, &[]));
-    assert_eq!(desk.top.mode, Mode::Table);
+    assert_eq!(desk.top.focus, Focus::Table);
     assert!(desk.top.deletion.preview.is_none());
     desk.draw(80, 24);
     desk.type_in("y");
@@ -477,7 +477,7 @@ fn where_nothing_may_be_deleted_y_does_nothing() {
     desk.open_preview(&[1]);
     desk.type_in("y");
     assert!(desk.requested_deletions().is_empty());
-    assert_eq!(desk.top.mode, Mode::Preview);
+    assert_eq!(desk.top.focus, Focus::Preview);
 }
 
 #[test]
@@ -500,7 +500,7 @@ fn outcomes_are_counted_and_shown_in_their_rows() {
     );
     assert_eq!(desk.top.outcome(key(1)), Some(Outcome::Deleted));
     desk.receive(Update::Done { serial });
-    assert_eq!(desk.top.mode, Mode::Preview, "not all went well");
+    assert_eq!(desk.top.focus, Focus::Preview, "not all went well");
     assert_eq!(desk.top.log.entries.len(), 4);
     desk.press(KeyCode::Esc);
     let shown = desk.draw(120, 20);
@@ -521,8 +521,8 @@ fn a_deletion_that_went_well_closes_its_preview() {
     report(&mut desk, serial, &targets, &[Outcome::Deleted]);
     desk.receive(Update::Done { serial });
     assert_eq!(
-        (desk.top.mode, desk.top.log.entries.len()),
-        (Mode::Table, 1)
+        (desk.top.focus, desk.top.log.entries.len()),
+        (Focus::Table, 1)
     );
     assert!(desk.draw(80, 24).contains("1 deleted"));
 }
@@ -536,7 +536,7 @@ fn the_end_of_a_closed_deletion_does_not_close_another_preview() {
     desk.press(KeyCode::Down);
     desk.open_preview(&[]);
     desk.receive(Update::Done { serial: first });
-    assert_eq!(desk.top.mode, Mode::Preview);
+    assert_eq!(desk.top.focus, Focus::Preview);
     desk.requested();
     desk.type_in("y");
     assert_eq!(desk.requested_deletions(), [[2]]);
@@ -693,12 +693,12 @@ fn the_columns_of_the_namespaces_come_and_go_with_them() {
         let is_it = |command: &WorkerCommand| matches!(command, WorkerCommand::AllNamespaces(it) if *it == all);
         assert!(asked.iter().any(is_it), "{asked:?}");
         desk.receive(answer(all));
-        assert_eq!(desk.top.columns.shown.contains(&Column::Netns), all);
+        assert_eq!(desk.top.columns.shown.contains(&TopColumn::Netns), all);
     }
     // Where it fails, there is no column; and pressing twice goes back.
     desk.type_in("a");
     desk.receive(answer(false));
-    assert!(!desk.top.columns.shown.contains(&Column::Netns));
+    assert!(!desk.top.columns.shown.contains(&TopColumn::Netns));
     desk.type_in("aa");
     let wanted: Vec<_> = desk.requested().into_iter().collect();
     assert!(matches!(

@@ -1,7 +1,7 @@
 //! A scrolled text that is shown instead of the table: the help, or the details of a connection.
 
 use super::super::message::{DetailText, SocketTarget};
-use super::Mode;
+use super::Focus;
 
 /// The scroll position in a text.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,10 +22,10 @@ impl Scroll {
 
 /// The list of keys.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Help {
+pub(crate) struct HelpPane {
     pub(crate) scroll: Scroll,
-    /// The mode to which closing it returns.
-    pub(super) behind: Mode,
+    /// The part to which closing it returns.
+    pub(super) behind: Focus,
 }
 
 /// The details of one connection.

@@ -5,15 +5,15 @@ use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
 use super::super::message::FilterProblem;
-use super::super::state::{Mode, Top};
+use super::super::state::{Focus, Top};
 use super::Theme;
 use super::text::width;
 use super::theme::TITLE;
 
 /// Returns the number of lines it takes.
 pub(super) fn height(top: &Top) -> u16 {
-    match top.mode {
-        Mode::Filter => 3,
+    match top.focus {
+        Focus::Filter => 3,
         _ => u16::from(!top.filter.applied.is_empty()),
     }
 }
@@ -23,7 +23,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
         return;
     }
     let filter = &top.filter;
-    if top.mode != Mode::Filter {
+    if top.focus != Focus::Filter {
         let text = Span::raw(tcpentry::escape_for_terminal(filter.applied.as_bytes()));
         return frame.render_widget(Line::from(vec![Span::styled(PROMPT, TITLE), text]), area);
     }

@@ -4,13 +4,13 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::super::state::{LogEntry, Mode, Top};
+use super::super::state::{Focus, LogEntry, Top};
 use super::Theme;
 use super::theme::TITLE;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
-    let title = match (top.mode, top.log.entries.len()) {
-        (Mode::Save, _) => format!("save to a new file: {}_", top.log.file_name.text()),
+    let title = match (top.focus, top.log.entries.len()) {
+        (Focus::Save, _) => format!("save to a new file: {}_", top.log.file_name.text()),
         (_, 0) => "nothing has been deleted yet".to_owned(),
         (_, 1) => "1 entry".to_owned(),
         (_, count) => format!("{count} entries"),

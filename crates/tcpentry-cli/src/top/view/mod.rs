@@ -24,21 +24,21 @@ use ratatui::text::Line;
 pub(super) use help_text::HELP;
 pub(crate) use theme::Theme;
 
-use super::state::{Mode, Top};
-use crate::args::Column;
+use super::state::{Focus, Top};
+use crate::args::TopColumn;
 
 /// The areas of the table on the screen, for the mouse.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Areas {
     pub(crate) rows: Rect,
     header: Rect,
-    columns: Vec<(Column, std::ops::Range<u16>)>,
+    columns: Vec<(TopColumn, std::ops::Range<u16>)>,
 }
 
 impl Areas {
     /// Returns the column whose title is at this position.
-    pub(crate) fn column_at(&self, at: Position) -> Option<Column> {
-        let here = |(_, range): &&(Column, std::ops::Range<u16>)| range.contains(&at.x);
+    pub(crate) fn column_at(&self, at: Position) -> Option<TopColumn> {
+        let here = |(_, range): &&(TopColumn, std::ops::Range<u16>)| range.contains(&at.x);
         let found = self.columns.iter().find(here)?;
         self.header.contains(at).then_some(found.0)
     }
@@ -59,12 +59,12 @@ pub(crate) fn draw(frame: &mut Frame<'_>, top: &mut Top, theme: Theme, now: Inst
     status::draw(frame, status, top);
     filter::draw(frame, line, top, theme);
     let mut areas = Areas::default();
-    match top.mode {
-        Mode::Table | Mode::Filter => areas = table::draw(frame, body, top, theme),
+    match top.focus {
+        Focus::Table | Focus::Filter => areas = table::draw(frame, body, top, theme),
         mode => {
             top.table.height = usize::from(body.height.max(1));
             match mode {
-                Mode::Preview => {
+                Focus::Preview => {
                     preview::draw(frame, body, top, theme);
                     if let Some(preview) = &mut top.deletion.preview {
                         // A screen of a few columns does not show what would be deleted.
@@ -72,9 +72,9 @@ pub(crate) fn draw(frame: &mut Frame<'_>, top: &mut Top, theme: Theme, now: Inst
                         preview.seen = preview.items.is_some() && is_readable;
                     }
                 }
-                Mode::Details => details::draw(frame, body, top, theme),
-                Mode::Help => help::draw(frame, body, top, theme),
-                Mode::Columns => columns::draw(frame, body, top),
+                Focus::Details => details::draw(frame, body, top, theme),
+                Focus::Help => help::draw(frame, body, top, theme),
+                Focus::Columns => columns::draw(frame, body, top),
                 _ => log::draw(frame, body, top, theme),
             }
         }

@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 
 use super::super::message::SocketKind;
 use super::super::model::{Deletability, bytes};
-use super::super::state::{Mode, Top};
+use super::super::state::{Focus, Top};
 use super::theme::TITLE;
 use super::{Theme, text};
 use crate::args::Grouping;
@@ -105,7 +105,7 @@ fn refusal(top: &Top) -> Option<String> {
     let row = top
         .table
         .current_row()
-        .filter(|_| top.mode == Mode::Table && top.marks.is_empty())?;
+        .filter(|_| top.focus == Focus::Table && top.marks.is_empty())?;
     match top.resolved(row).deletability? {
         Deletability::No(refusal) => {
             let hint = refusal.hint.map(|hint| format!(" ({hint})"));
@@ -116,16 +116,16 @@ fn refusal(top: &Top) -> Option<String> {
     }
 }
 
-/// Returns the keys of the current mode that fit.
+/// Returns the keys of the focused part, as many as fit.
 fn keys(top: &Top, room: usize) -> Line<'static> {
-    let keys: &[(&str, &str)] = match top.mode {
-        Mode::Table if !top.marks.is_empty() => &[
+    let keys: &[(&str, &str)] = match top.focus {
+        Focus::Table if !top.marks.is_empty() => &[
             ("d", "delete the marked rows"),
             ("Space", "mark"),
             ("u", "unmark all"),
             ("?", "help"),
         ],
-        Mode::Table => &[
+        Focus::Table => &[
             ("/", "find"),
             ("d", "delete"),
             ("?", "help"),
@@ -139,33 +139,33 @@ fn keys(top: &Top, room: usize) -> Line<'static> {
             ("p", "pause"),
             ("l", "log"),
         ],
-        Mode::Filter => &[
+        Focus::Filter => &[
             ("Enter", "keep"),
             ("Esc", "back"),
             ("Tab", "accept the suggestion"),
         ],
-        Mode::Preview => match &top.deletion.preview {
+        Focus::Preview => match &top.deletion.preview {
             Some(preview) if preview.counts.is_some() => &[("Esc", "close")],
             Some(preview) if preview.count_deletable() > 0 => {
                 &[("y", "delete"), ("n", "leave alone")]
             }
             _ => &[("Esc", "close")],
         },
-        Mode::Details => &[
+        Focus::Details => &[
             ("d", "delete"),
             ("c", "copy the command"),
             ("Esc", "close"),
             ("↑↓", "scroll"),
         ],
-        Mode::Help => &[("Esc", "close"), ("↑↓", "scroll")],
-        Mode::Columns => &[
+        Focus::Help => &[("Esc", "close"), ("↑↓", "scroll")],
+        Focus::Columns => &[
             ("Space", "show or hide"),
             ("←→", "move"),
             ("s", "sort by"),
             ("Esc", "close"),
         ],
-        Mode::Log => &[("s", "save"), ("Esc", "close"), ("↑↓", "scroll")],
-        Mode::Save => &[("Enter", "save"), ("Esc", "back")],
+        Focus::Log => &[("s", "save"), ("Esc", "close"), ("↑↓", "scroll")],
+        Focus::Save => &[("Enter", "save"), ("Esc", "back")],
     };
     let mut spans = Vec::new();
     let mut taken = 0;

@@ -10,7 +10,7 @@ use super::super::state::Top;
 use super::text::{Cut, clipped, fitted, width};
 use super::theme::{HEADER, SORTED, TITLE, sign, under_cursor};
 use super::{Areas, Theme};
-use crate::args::Column;
+use crate::args::TopColumn;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Theme) -> Areas {
     let [header, body] = [
@@ -26,7 +26,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Them
     ];
     top.table.set_height(body.height.into());
     let room = usize::from(area.width).saturating_sub(GUTTER);
-    let cells = Cells::of(top);
+    let cells = RowTexts::of(top);
     let laid_out = lay_out(&top.columns.shown, top.table.arrangement.by, &cells, room);
     let mut areas = Areas {
         rows: body,
@@ -72,19 +72,19 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Them
 }
 
 /// The texts of the rows on the screen, by visible column.
-struct Cells {
+struct RowTexts {
     rows: Vec<Vec<String>>,
 }
 
-impl Cells {
+impl RowTexts {
     fn of(top: &Top) -> Self {
         let texts = |line: &TableLine| match line {
             TableLine::Group(_) => Vec::new(),
             TableLine::Row(place) => {
                 let row = top.table.row(*place);
                 let (resolved, outcome) = (top.resolved(row), top.outcome(row.key));
-                let text = |column: &Column| match (column, outcome) {
-                    (Column::State, Some(outcome)) => outcome.to_string(),
+                let text = |column: &TopColumn| match (column, outcome) {
+                    (TopColumn::State, Some(outcome)) => outcome.to_string(),
                     _ => column.text(row, &resolved),
                 };
                 top.columns.shown.iter().map(text).collect()
@@ -106,7 +106,7 @@ impl Cells {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct PlacedColumn {
     place: usize,
-    column: Column,
+    column: TopColumn,
     width: usize,
 }
 
@@ -114,7 +114,12 @@ struct PlacedColumn {
 ///
 /// Each is as wide as its content. Where that is too much, columns are left out from the right, but not state and ends nor
 /// the last one; then the ends are truncated.
-fn lay_out(columns: &[Column], sorted: Column, cells: &Cells, room: usize) -> Vec<PlacedColumn> {
+fn lay_out(
+    columns: &[TopColumn],
+    sorted: TopColumn,
+    cells: &RowTexts,
+    room: usize,
+) -> Vec<PlacedColumn> {
     let mut placed: Vec<_> = columns
         .iter()
         .enumerate()
@@ -136,8 +141,12 @@ fn lay_out(columns: &[Column], sorted: Column, cells: &Cells, room: usize) -> Ve
         })
         .collect();
     let total = |placed: &[PlacedColumn]| placed.iter().map(|it| it.width + GAP).sum::<usize>();
-    let is_essential =
-        |column: Column| matches!(column, Column::State | Column::Local | Column::Peer);
+    let is_essential = |column: TopColumn| {
+        matches!(
+            column,
+            TopColumn::State | TopColumn::Local | TopColumn::Peer
+        )
+    };
     while placed.len() > 1 && total(&placed) > room + GAP {
         match placed.iter().rposition(|it| !is_essential(it.column)) {
             Some(place) => _ = placed.remove(place),
@@ -147,11 +156,11 @@ fn lay_out(columns: &[Column], sorted: Column, cells: &Cells, room: usize) -> Ve
     // The peer says more than the local end, which all connections of a server share. The state is truncated before the
     // peer's port, which would read as another one.
     for (column, shortest) in [
-        (Column::Local, MIN_END_WIDTH),
-        (Column::State, MIN_END_WIDTH),
-        (Column::Peer, MIN_END_WIDTH),
-        (Column::State, 1),
-        (Column::Peer, 1),
+        (TopColumn::Local, MIN_END_WIDTH),
+        (TopColumn::State, MIN_END_WIDTH),
+        (TopColumn::Peer, MIN_END_WIDTH),
+        (TopColumn::State, 1),
+        (TopColumn::Peer, 1),
     ] {
         let over = total(&placed).saturating_sub(room + GAP);
         if let Some(place) = placed
@@ -160,7 +169,7 @@ fn lay_out(columns: &[Column], sorted: Column, cells: &Cells, room: usize) -> Ve
             .filter(|_| over > 0)
         {
             let left = placed[place].width.saturating_sub(over);
-            if left < MIN_END_WIDTH && column == Column::Local {
+            if left < MIN_END_WIDTH && column == TopColumn::Local {
                 placed.remove(place);
             } else {
                 placed[place].width = left.max(shortest);
@@ -229,12 +238,12 @@ fn drawn_row<'t>(
     for it in placed {
         let format = it.column.format();
         let cut = match it.column {
-            Column::Local | Column::Peer => Cut::Start,
+            TopColumn::Local | TopColumn::Peer => Cut::Start,
             _ => Cut::End,
         };
         let text = fitted(&cells[it.place], it.width, format.align_right, cut);
         let style = match (it.column, outcome) {
-            (Column::State, Some(outcome)) => theme.outcome(outcome),
+            (TopColumn::State, Some(outcome)) => theme.outcome(outcome),
             _ => style,
         };
         spans.push(Span::styled(text, styled(style)));

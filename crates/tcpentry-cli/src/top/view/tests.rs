@@ -1,4 +1,4 @@
-//! The text on the screen: of every size, in every mode, with any names.
+//! The text on the screen: of every size, with the focus on each part, with any names.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use tcpentry::{Method, State};
 use super::super::message::{DetailText, FilterProblem, Section, Update};
 use super::super::model::testing::{row, row_of};
 use super::super::model::{Deletability, HolderNames, Resolved, Row};
-use super::super::state::Mode;
+use super::super::state::Focus;
 use super::super::testing::{Desk, problem};
 use super::Theme;
-use crate::args::Column;
+use crate::args::TopColumn;
 
 fn held_by(mut row: Row, name: &str) -> Row {
     row.resolved = Resolved {
@@ -73,8 +73,8 @@ fn cells(buffer: &Buffer, y: u16) -> Vec<&str> {
 
 // All sizes.
 
-/// Returns screens in each mode, with much in them.
-fn in_all_modes() -> Vec<Desk> {
+/// Returns screens with the focus on each part, and much in them.
+fn in_all_parts() -> Vec<Desk> {
     let mut desks: Vec<_> = (0..14).map(|_| moving()).collect();
     desks[1].type_in("/port = :443 日本語");
     desks[2].type_in("/x");
@@ -97,7 +97,7 @@ fn in_all_modes() -> Vec<Desk> {
     desks[9].type_in("l");
     desks[10].press(KeyCode::Tab);
     desks[10].press(KeyCode::Enter);
-    desks[11].top.columns.shown = Column::all().to_vec();
+    desks[11].top.columns.shown = TopColumn::all().to_vec();
     desks[12].apply_filter("state established");
     desks[13].receive(Update::Trouble("日本語".repeat(50)));
     desks
@@ -107,7 +107,7 @@ fn in_all_modes() -> Vec<Desk> {
 fn it_is_drawn_on_a_terminal_of_any_size() {
     let some: Vec<u16> = (1..=7).chain([24, 60]).collect();
     let widths: Vec<u16> = (1..=8).chain([20, 40, 80, 200]).collect();
-    for mut desk in in_all_modes() {
+    for mut desk in in_all_parts() {
         for lines in &some {
             for columns in &widths {
                 desk.buffer(*columns, *lines);
@@ -321,7 +321,7 @@ fn the_choice_shows_what_is_chosen_and_sorted_by() {
         ],
     );
     desk.press(KeyCode::Up);
-    for _ in Column::all() {
+    for _ in TopColumn::all() {
         desk.press(KeyCode::Down);
         assert!(desk.draw(60, 8).contains("\n>["), "the cursor is seen");
     }
@@ -380,7 +380,7 @@ fn no_name_does_anything_to_the_terminal() {
     }
     // Even a name that is not escaped reaches the terminal without control characters.
     for name in NAMES {
-        for mut desk in in_all_modes() {
+        for mut desk in in_all_parts() {
             desk.read(vec![held_by(row(1), name)]);
             let buffer = desk.buffer(200, 20);
             for cell in buffer.content() {
@@ -522,7 +522,7 @@ fn what_is_typed_is_visible_on_a_terminal_of_few_lines() {
 #[test]
 fn the_only_column_is_cut_and_not_left_out() {
     let mut desk = Desk::with(vec![held_by(row(1), "a-long-name-of-a-process")]);
-    desk.top.columns.shown = vec![Column::Process, Column::Unit];
+    desk.top.columns.shown = vec![TopColumn::Process, TopColumn::Unit];
     let drawn = desk.draw(20, 5);
     assert!(drawn.contains(">   a-long-name-of-…\n"), "{drawn}");
 }
@@ -531,7 +531,7 @@ fn the_only_column_is_cut_and_not_left_out() {
 
 #[test]
 fn without_colours_signs_say_the_same() {
-    for mut desk in in_all_modes() {
+    for mut desk in in_all_parts() {
         desk.theme = Theme { color: false };
         for cell in desk.buffer(120, 30).content() {
             let plain = (Color::Reset, Color::Reset);
@@ -554,7 +554,7 @@ fn without_colours_signs_say_the_same() {
 #[test]
 fn colours_are_those_that_every_terminal_has() {
     let mut seen = HashSet::new();
-    for mut desk in in_all_modes() {
+    for mut desk in in_all_parts() {
         for cell in desk.buffer(120, 30).content() {
             let many = |color| matches!(color, Color::Rgb(..) | Color::Indexed(_));
             assert!(!many(cell.fg) && !many(cell.bg), "{cell:?}");
@@ -586,5 +586,5 @@ fn an_empty_table_says_why() {
     desk.apply_filter("port = :1");
     let drawn = desk.draw(80, 24);
     assert!(drawn.contains("nothing matches the filter"), "{drawn}");
-    assert_eq!(desk.top.mode, Mode::Table);
+    assert_eq!(desk.top.focus, Focus::Table);
 }

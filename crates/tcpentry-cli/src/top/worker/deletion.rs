@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use tcpentry::{Connection, Error, Method, Outcome, Owners};
 
 use super::super::message::{PreviewItem, SocketTarget, Update};
-use super::super::model::{Deletability, Failure, RowKey};
+use super::super::model::{Deletability, NotDeleted, RowKey};
 use super::names::{NameCache, search};
 use super::{UpdateSender, WatchedNamespace, Worker};
 
@@ -20,7 +20,7 @@ impl Worker {
         let mut answers: Vec<Option<Deletability>> = wanted
             .iter()
             .map(|(_, connection)| self.session.admit(connection).err())
-            .map(|refused| refused.map(|error| Deletability::No(Failure::from(&error))))
+            .map(|refused| refused.map(|error| Deletability::No(NotDeleted::from(&error))))
             .collect();
         for namespace in &mut self.namespaces {
             let here: Vec<usize> = (0..wanted.len())
@@ -34,7 +34,7 @@ impl Worker {
                 if let Some(place) = places.next() {
                     answers[*place] = Some(match result {
                         Ok(method) => Deletability::By(method),
-                        Err(error) => Deletability::No(Failure::from(&error)),
+                        Err(error) => Deletability::No(NotDeleted::from(&error)),
                     });
                 }
                 ControlFlow::Continue(())
@@ -106,7 +106,7 @@ impl Worker {
                     .entry(target.key.netns)
                     .or_default()
                     .push(target),
-                Err(error) => report(&self.send, serial, target, Err(Failure::from(&error))),
+                Err(error) => report(&self.send, serial, target, Err(NotDeleted::from(&error))),
             }
         }
         for place in 0..self.namespaces.len() {
@@ -124,7 +124,7 @@ impl Worker {
                 // Results come in the order of the connections.
                 if let Some(target) = here.next() {
                     debug_assert_eq!(target.connection.cookie, connection.cookie);
-                    let result = result.map_err(|error| Failure::from(&error));
+                    let result = result.map_err(|error| NotDeleted::from(&error));
                     report(send, serial, target, result);
                 }
                 ControlFlow::Continue(())
@@ -140,7 +140,12 @@ impl Worker {
 }
 
 /// Sends the outcome for one target.
-fn report(send: &UpdateSender, serial: u64, target: SocketTarget, result: Result<Method, Failure>) {
+fn report(
+    send: &UpdateSender,
+    serial: u64,
+    target: SocketTarget,
+    result: Result<Method, NotDeleted>,
+) {
     send(Update::Outcome {
         serial,
         target: Box::new(target),
@@ -149,8 +154,8 @@ fn report(send: &UpdateSender, serial: u64, target: SocketTarget, result: Result
 }
 
 /// Returns the failure for a socket in a namespace that is no longer shown.
-fn elsewhere() -> Failure {
-    Failure {
+fn elsewhere() -> NotDeleted {
+    NotDeleted {
         outcome: Outcome::Failed,
         cause: "its network namespace is no longer shown".to_owned(),
         hint: Some("show it again (a: all namespaces)".to_owned()),

@@ -17,7 +17,7 @@ impl Worker {
         let start = Instant::now();
         self.attribution.forget();
         self.names.retry_unknown();
-        let mut reading = Reading::default();
+        let mut reading = PartialFrame::default();
         for place in 0..self.namespaces.len() {
             match self.read_namespace(place, &mut reading) {
                 Ok(true) => {}
@@ -51,7 +51,7 @@ impl Worker {
     }
 
     /// Reads one table. Returns false where an urgent command has come.
-    fn read_namespace(&mut self, place: usize, reading: &mut Reading) -> Result<bool, Error> {
+    fn read_namespace(&mut self, place: usize, reading: &mut PartialFrame) -> Result<bool, Error> {
         let several = self.namespaces.len() > 1 || self.all_netns;
         // The dump borrows the namespace, so that the other fields are borrowed apart.
         let Self {
@@ -165,14 +165,14 @@ impl Worker {
 
 /// The result of a reading so far.
 #[derive(Default)]
-struct Reading {
+struct PartialFrame {
     rows: Vec<Row>,
     hidden: u64,
     failed: usize,
     notes: Vec<String>,
 }
 
-impl Reading {
+impl PartialFrame {
     fn fail(&mut self, namespace: &WatchedNamespace, error: &Error) {
         self.failed += 1;
         self.notes.push(match &namespace.site.name {
