@@ -1,7 +1,5 @@
 //! Keys and the mouse: a handler for each part of the screen.
 
-#[cfg(test)]
-mod any;
 mod columns;
 mod details;
 mod filter;

@@ -1,5 +1,7 @@
 //! Each key does what the help says, and nothing but `y` confirms a deletion.
 
+mod any;
+
 use crossterm::event::{
     Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };

@@ -7,11 +7,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use tcpentry::{Method, State};
 
-use super::super::message::{DetailText, SocketTarget, Update, WorkerCommand};
-use super::super::model::Row;
-use super::super::model::testing::{key, row, row_of};
-use super::super::state::Focus;
-use super::super::testing::{Desk, answer, cookies, guarded, problem};
+use super::super::super::message::{DetailText, SocketTarget, Update, WorkerCommand};
+use super::super::super::model::Row;
+use super::super::super::model::testing::{key, row, row_of};
+use super::super::super::state::Focus;
+use super::super::super::testing::{Desk, answer, cookies, guarded, problem};
 
 #[derive(Clone, Debug)]
 enum Step {
