@@ -17,10 +17,7 @@ pub(super) fn press(top: &mut Top, key: KeyEvent, now: Instant) {
             let text = pane.text.as_ref();
             if let Some(command) = text.and_then(|text| text.command.clone()) {
                 top.request = Some(TerminalRequest::Copy(command));
-                top.notify(
-                    "copied, if the terminal lets programs do that (OSC 52)",
-                    now,
-                );
+                top.notify("copied, if the terminal permits it (OSC 52)", now);
             }
         }
         (KeyCode::Char('d') | KeyCode::Delete, None) => {

@@ -92,4 +92,4 @@ fn pointed(problem: &FilterProblem, typed: &[char], skip: usize, columns: usize)
 
 const PROMPT: &str = "/ ";
 const EXAMPLES: &str =
-    "an address, a port, a program; or: state close-wait idle gt 10m process nginx";
+    "an address, a port or a program; or a filter: state close-wait and idle gt 10m";

@@ -140,15 +140,13 @@ fn keys(top: &Top, room: usize) -> Line<'static> {
             ("l", "log"),
         ],
         Focus::Filter => &[
-            ("Enter", "keep"),
+            ("Enter", "apply"),
             ("Esc", "back"),
             ("Tab", "accept the suggestion"),
         ],
         Focus::Preview => match &top.deletion.preview {
             Some(preview) if preview.counts.is_some() => &[("Esc", "close")],
-            Some(preview) if preview.count_deletable() > 0 => {
-                &[("y", "delete"), ("n", "leave alone")]
-            }
+            Some(preview) if preview.count_deletable() > 0 => &[("y", "delete"), ("n", "cancel")],
             _ => &[("Esc", "close")],
         },
         Focus::Details => &[

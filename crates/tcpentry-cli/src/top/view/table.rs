@@ -60,7 +60,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Them
     if top.table.lines.is_empty() && body.height > 0 {
         let text = match (top.table.frame.serial, top.filter.applied.is_empty()) {
             (0, _) => "reading the table ...",
-            (_, true) => "no connection",
+            (_, true) => "no connections",
             (_, false) => "nothing matches the filter (Esc shows all)",
         };
         frame.render_widget(

@@ -73,7 +73,7 @@ fn kernel_sections(namespace: &mut WatchedNamespace, target: &SocketTarget) -> V
         line("user", now.uid),
         line(
             "queues",
-            format_args!("{} received, {} sent", now.receive_queue, now.send_queue),
+            format_args!("recvq {}, sendq {}", now.receive_queue, now.send_queue),
         ),
     ];
     if let Some(idle) = now.idle() {
@@ -120,8 +120,8 @@ fn kernel_sections(namespace: &mut WatchedNamespace, target: &SocketTarget) -> V
         sections.push(Section {
             title: "memory",
             lines: vec![
-                line("received", of(memory.receive, memory.receive_limit)),
-                line("to be sent", of(memory.send, memory.send_limit)),
+                line("receive buffer", of(memory.receive, memory.receive_limit)),
+                line("send buffer", of(memory.send, memory.send_limit)),
                 line("backlog", format_args!("{} B", memory.backlog)),
                 line(
                     "drops",
