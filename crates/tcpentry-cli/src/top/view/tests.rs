@@ -234,7 +234,7 @@ fn a_preview_shows_count_holders_methods_and_what_is_protected_and_why() {
             "sock-diag fin-wait-1   192.0.2.1:443  198.51.100.1:50000  nginx,pid=7  root",
             "guarded   close-wait   192.0.2.1:443  198.51.100.3:50000  nginx,pid=7  root",
             "sock-diag established  192.0.2.1:443  198.51.100.4:50000  nginx,pid=7  root",
-            "y delete  n leave alone",
+            "y delete  n cancel",
         ],
     );
     desk.type_in("y");
