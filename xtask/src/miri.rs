@@ -52,12 +52,18 @@ Miri is not here, and nothing has been run. It is part of a nightly toolchain:
 /// Tests of `tcpentry` that are left out, by the beginning of their names or the whole of them, each with the reason.
 const SKIPPED: &[(&str, &str)] = &[
     ("delete::borrow::tests::a_socket_that_was_connected", SYSTEM),
-    ("delete::borrow::tests::another_socket_under_the_number", SYSTEM),
+    (
+        "delete::borrow::tests::another_socket_under_the_number",
+        SYSTEM,
+    ),
     ("process::cgroup::tests::a_path_has_an_id", SYSTEM),
     ("process::cgroup::tests::an_unknown_id", SYSTEM),
     ("delete::batch::", "thousands of rows take hours; see BULK"),
     ("delete::single::tests::a_listener_whose_descriptor", SYSTEM),
-    ("delete::single::tests::a_lost_acknowledgement_is_never", SYSTEM),
+    (
+        "delete::single::tests::a_lost_acknowledgement_is_never",
+        SYSTEM,
+    ),
     ("delete::single::tests::not_permitted_is_denied", SYSTEM),
     ("delete::single::tests::the_checks_of_an_entry", SYSTEM),
     ("delete::single::tests::the_entry_of_a_connection", SYSTEM),

@@ -106,7 +106,7 @@ pub(crate) fn knowledge(selection: &Selection, show: &ShowArgs) -> Attribution {
     if show.process || show.container {
         Attribution::new()
     } else {
-        Attribution::only_for(selection)
+        selection.attribution()
     }
 }
 

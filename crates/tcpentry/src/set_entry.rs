@@ -9,7 +9,7 @@ use crate::connection::Connection;
 use crate::connection::endpoint::{Endpoint, Interface, Pair};
 use crate::connection::state::State;
 use crate::delete::{Deleted, Options};
-use crate::error::{Error, ErrorKind, Guard, Operation};
+use crate::error::{Error, ErrorKind, Guard, Operation, Reason};
 use crate::table::TcpTable;
 
 /// `MIB_TCP_STATE_DELETE_TCB`: the only state to which a connection can be set.
@@ -221,7 +221,7 @@ impl TcpTable {
             }
             // A bound socket is no connection, whether or not this kernel shows it.
             Ok(connection) if connection.state == State::BoundInactive => {
-                return Err(self.asker.missing().about(pair));
+                return Err(self.lookup.missing().about(pair));
             }
             found => found?,
         };
@@ -259,5 +259,7 @@ fn no_family(family: AddressFamily) -> Error {
         "IPv6"
     };
     let cause = format!("there is no {name} here");
-    Error::new(Operation::SetEntry, ErrorKind::NotSupported, cause).with_errno(Errno::AFNOSUPPORT)
+    Error::new(Operation::SetEntry, ErrorKind::NotSupported, cause)
+        .because(Reason::NoAddressFamily)
+        .with_errno(Errno::AFNOSUPPORT)
 }

@@ -96,7 +96,7 @@ impl Support {
     /// # Errors
     /// `Os` when the kernel answers something that means neither yes nor no.
     pub fn probe(table: &mut TcpTable) -> Result<Self, Error> {
-        let diag = &mut table.asker.diag;
+        let diag = &mut table.lookup.diag;
         let tcp_diag = yes_unless(Errno::NOENT, diag.probe())?;
         Ok(Support {
             tcp_diag,

@@ -8,8 +8,7 @@ use uzers::{Users, UsersCache};
 /// The local end, with the device its socket is bound to: what is pasted back names exactly it.
 pub(crate) fn local(pair: &Pair, devices: &mut Devices) -> String {
     let device = pair.interface().map(|interface| devices.name(interface));
-    let endpoint = pair.local();
-    ScopedEndpoint { endpoint, device }.to_string()
+    ScopedEndpoint::new(pair.local(), device).to_string()
 }
 
 /// The user's name, or his number where he has none; `None` for a socket without owner.

@@ -99,6 +99,7 @@ impl Interface {
 
 /// A network device as it is written in an endpoint: `%eth0` or `%2`.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum Device {
     /// By its index.
     Index(Interface),

@@ -28,6 +28,7 @@ use crate::connection::{Connection, Cookie};
 /// # Ok::<(), tcpentry::IdentityError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
 pub struct Identity {
     /// The boot during which the cookie means something.
     pub boot: BootId,
@@ -41,6 +42,7 @@ pub struct Identity {
 
 /// Where sockets live: a boot, and a network namespace in it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
 pub struct Origin {
     /// The boot.
     pub boot: BootId,

@@ -4,9 +4,9 @@ use rustix::io::Errno;
 
 use super::borrow::Failure;
 use crate::connection::Connection;
-use crate::error::{Error, ErrorKind, Operation};
+use crate::error::{Error, ErrorKind, Operation, Reason};
 use crate::escape::escape_for_terminal;
-use crate::privilege::{PtraceScope, denied};
+use crate::privilege::PtraceScope;
 use crate::process::Process;
 
 /// Fallback the descriptor has to be borrowed.
@@ -31,10 +31,11 @@ impl Fallback {
     pub(crate) fn not_allowed_to_borrow(self) -> Error {
         let cause = self.cause().unwrap_or_default();
         match self {
-            Self::NotPermitted => denied(Operation::Delete, cause.to_owned()).with_hint(SUDO),
+            Self::NotPermitted => Error::denied(Operation::Delete, cause).with_hint(SUDO),
             _ => Error::new(Operation::Delete, ErrorKind::NotSupported, cause)
                 .with_hint("leave the method open: borrowing its owner's descriptor may do it"),
         }
+        .because(self.reason())
     }
 
     /// The error when borrowing did not help either.
@@ -43,18 +44,23 @@ impl Fallback {
         {
             return Error::os(Operation::Delete, doing, *errno);
         }
-        let (reason, way_out) = diagnose(connection, failure, self);
+        let (obstacle, way_out) = diagnose(connection, failure, self);
         let cause = match self.cause() {
-            Some(first) => format!("{first}, and {reason}"),
-            None => reason,
+            Some(first) => format!("{first}, and {obstacle}"),
+            None => obstacle,
         };
+        let reason = self.reason().or_else(|| reason_of(failure));
         if matches!(self, Self::NotPermitted) || is_a_matter_of_rights(connection, failure) {
-            denied(Operation::Delete, cause).with_hint(way_out)
+            Error::denied(Operation::Delete, cause)
+                .with_hint(way_out)
+                .because(reason)
         } else {
             let way_out = self
                 .without_borrowing(failure)
                 .map_or(way_out, String::from);
-            Error::new(Operation::Delete, ErrorKind::NotSupported, cause).with_hint(way_out)
+            Error::new(Operation::Delete, ErrorKind::NotSupported, cause)
+                .with_hint(way_out)
+                .because(reason)
         }
     }
 
@@ -69,6 +75,7 @@ impl Fallback {
                 ErrorKind::NotSupported,
                 "it is an MPTCP connection, and this kernel does not disconnect those",
             )
+            .because(Reason::Mptcp)
             .with_hint("end the process that holds it; or run it on another kernel"),
             (Errno::BUSY, _) => {
                 let way_out = match self {
@@ -142,6 +149,17 @@ impl Fallback {
         })
     }
 
+    const fn reason(self) -> Option<Reason> {
+        Some(match self {
+            Self::Asked => return None,
+            Self::NotPermitted => Reason::NoNetAdmin,
+            Self::NoDestroy => Reason::NoSockDestroy,
+            Self::NotInThisState => Reason::StateNotSupported,
+            Self::Mptcp => Reason::Mptcp,
+            Self::Unreachable => Reason::Shadowed,
+        })
+    }
+
     const fn cause(self) -> Option<&'static str> {
         match self {
             Self::Asked => None,
@@ -160,6 +178,17 @@ impl Fallback {
             }
         }
     }
+}
+
+/// The reason where borrowing was asked for.
+fn reason_of(failure: &Failure) -> Option<Reason> {
+    Some(match failure {
+        Failure::NoDescriptor => Reason::NoHolder,
+        Failure::NotFound { .. } => Reason::HolderNotSeen,
+        Failure::Refused { .. } => Reason::BorrowDenied,
+        Failure::Unavailable => Reason::NoPidfdGetfd,
+        Failure::Os { .. } => return None,
+    })
 }
 
 /// Whether somebody with more rights could borrow it.

@@ -10,7 +10,7 @@ use super::{Deleted, Listeners, Method, MethodChoice, Mode, Options};
 use crate::connection::Connection;
 use crate::connection::endpoint::{Endpoint, Pair};
 use crate::connection::state::State;
-use crate::error::{Error, ErrorKind, Guard, Operation};
+use crate::error::{Error, ErrorKind, Guard, Operation, Reason};
 use crate::table::TcpTable;
 use crate::table::find::Target;
 use crate::table::lookup::Lookup;
@@ -28,7 +28,7 @@ impl TcpTable {
     /// # Errors
     /// See [`ErrorKind`]. `Ok` only after the kernel has confirmed it.
     pub fn delete(&mut self, connection: &Connection, options: &Options) -> Result<Deleted, Error> {
-        Deleter::of_one(&mut self.asker, options, Mode::Act).run(connection)
+        Deleter::of_one(&mut self.lookup, options, Mode::Act).run(connection)
     }
 
     /// Finds and deletes in one go: [`find`](Self::find) and [`delete`](Self::delete), with a single look between them.
@@ -61,7 +61,7 @@ impl TcpTable {
         connection: Connection,
         options: &Options,
     ) -> Result<Deleted, Error> {
-        Deleter::of_one(&mut self.asker, options, Mode::Act).run_on_seen(connection)
+        Deleter::of_one(&mut self.lookup, options, Mode::Act).run_on_seen(connection)
     }
 
     /// Finds out what [`delete`](Self::delete) would do, by all its steps but the last.
@@ -69,7 +69,7 @@ impl TcpTable {
     /// The answer holds for now: a right that is there may be gone at the deletion. What an old kernel
     /// can't do only the deletion finds out (TIME_WAIT and MPTCP before Linux 6.1).
     pub fn check(&mut self, connection: &Connection, options: &Options) -> Result<Method, Error> {
-        Deleter::of_one(&mut self.asker, options, Mode::Rehearse)
+        Deleter::of_one(&mut self.lookup, options, Mode::Rehearse)
             .run(connection)
             .map(|deleted| deleted.method)
     }
@@ -77,7 +77,7 @@ impl TcpTable {
 
 /// A run of deletions, of one connection or of many.
 pub(super) struct Deleter<'t> {
-    pub(super) asker: &'t mut Lookup,
+    pub(super) lookup: &'t mut Lookup,
     pub(super) options: &'t Options,
     pub(super) mode: Mode,
     pub(super) holders: HolderSource,
@@ -88,13 +88,13 @@ pub(super) struct Deleter<'t> {
 
 impl<'t> Deleter<'t> {
     pub(super) fn new(
-        asker: &'t mut Lookup,
+        lookup: &'t mut Lookup,
         options: &'t Options,
         mode: Mode,
         holders: HolderSource,
     ) -> Self {
         Self {
-            asker,
+            lookup,
             options,
             mode,
             holders,
@@ -103,8 +103,8 @@ impl<'t> Deleter<'t> {
         }
     }
 
-    fn of_one(asker: &'t mut Lookup, options: &'t Options, mode: Mode) -> Self {
-        Self::new(asker, options, mode, HolderSource::EachTime)
+    fn of_one(lookup: &'t mut Lookup, options: &'t Options, mode: Mode) -> Self {
+        Self::new(lookup, options, mode, HolderSource::EachTime)
     }
 
     fn run(&mut self, connection: &Connection) -> Result<Deleted, Error> {
@@ -128,7 +128,7 @@ impl<'t> Deleter<'t> {
     pub(super) fn resolve(&mut self, connection: &Connection) -> Option<Error> {
         let error = match self.current(connection) {
             Ok(Some(_)) => return None,
-            Ok(None) => self.asker.missing(),
+            Ok(None) => self.lookup.missing(),
             Err(error) => error,
         };
         Some(error.during(Operation::Delete).about(connection.pair))
@@ -141,7 +141,7 @@ impl<'t> Deleter<'t> {
     pub(super) fn recheck(&mut self, connection: &Connection) -> Result<Connection, Error> {
         let now = guard(connection, self.options).and_then(|()| {
             self.current(connection)?
-                .ok_or_else(|| self.asker.missing())
+                .ok_or_else(|| self.lookup.missing())
         });
         now.map_err(|error| error.during(Operation::Delete).about(connection.pair))
     }
@@ -151,7 +151,9 @@ impl<'t> Deleter<'t> {
     /// `None` also when it is closed, and about to leave the table, or when nothing but its port is left: a listener that was shut down or disconnected
     /// keeps a port that it was given by name, and is bound like any new socket (Linux 6.18).
     fn current(&mut self, connection: &Connection) -> Result<Option<Connection>, Error> {
-        let now = self.asker.by_cookie(&connection.pair, connection.cookie)?;
+        let now = self
+            .lookup
+            .get_or_scan(&connection.pair, connection.cookie)?;
         Ok(now.filter(|now| !matches!(now.state, State::BoundInactive | State::Closed)))
     }
 
@@ -164,21 +166,19 @@ impl<'t> Deleter<'t> {
             MethodChoice::Borrow => self.by_borrowing(connection, Fallback::Asked),
             MethodChoice::SockDiag if is_mptcp => Err(Fallback::Mptcp.not_allowed_to_borrow()),
             choice @ (MethodChoice::Auto | MethodChoice::SockDiag) => {
-                let why = match self.by_sock_diag(connection)? {
-                    Ok(()) => return Ok(Method::SockDiag),
-                    Err(why) => why,
-                };
-                if choice == MethodChoice::Auto {
-                    self.by_borrowing(connection, why)
-                } else {
-                    Err(why.not_allowed_to_borrow())
+                match self.by_sock_diag(connection)? {
+                    Step::Done => Ok(Method::SockDiag),
+                    Step::TryBorrow(fallback) if choice == MethodChoice::Auto => {
+                        self.by_borrowing(connection, fallback)
+                    }
+                    Step::TryBorrow(fallback) => Err(fallback.not_allowed_to_borrow()),
                 }
             }
         }
     }
 
-    /// The kernel's own method. The inner error says why another one has to be tried.
-    fn by_sock_diag(&mut self, connection: &Connection) -> Result<Result<(), Fallback>, Error> {
+    /// Destroys it by the kernel's own method, or says why another one has to be tried.
+    fn by_sock_diag(&mut self, connection: &Connection) -> Result<Step, Error> {
         let answer = match self.ask_to_destroy(connection) {
             // While a socket ends and its four-tuple changes hands, one look finds it and the next does not: only what
             // is missed a second time is out of reach.
@@ -188,24 +188,27 @@ impl<'t> Deleter<'t> {
             answer => answer,
         };
         match answer {
-            Ok(()) if self.mode == Mode::Act => self.confirm(connection).map(Ok),
-            Ok(()) => Ok(Ok(())),
-            Err(Errno::PERM) => Ok(Err(Fallback::NotPermitted)),
+            Ok(()) if self.mode == Mode::Act => {
+                self.confirm(connection)?;
+                Ok(Step::Done)
+            }
+            Ok(()) => Ok(Step::Done),
+            Err(Errno::PERM) => Ok(Step::TryBorrow(Fallback::NotPermitted)),
             // Linux 5.15 and before says the same of a TIME_WAIT socket, after having found it (6.1
             // does not).
-            Err(Errno::OPNOTSUPP) => {
-                Ok(Err(match self.asker.diag.probe_destroy(&connection.pair) {
+            Err(Errno::OPNOTSUPP) => Ok(Step::TryBorrow(
+                match self.lookup.diag.probe_destroy(&connection.pair) {
                     Ok(()) => Fallback::NotInThisState,
                     Err(_) => Fallback::NoDestroy,
-                }))
-            }
+                },
+            )),
             Err(Errno::NOENT) => match self.current(connection)? {
-                Some(_) => Ok(Err(Fallback::Unreachable)),
-                None => Err(self.asker.missing()),
+                Some(_) => Ok(Step::TryBorrow(Fallback::Unreachable)),
+                None => Err(self.lookup.missing()),
             },
             // Both answers got lost: what is no longer there is gone, whoever did it.
             Err(Errno::AGAIN | Errno::NOBUFS) if self.current(connection)?.is_none() => {
-                Err(self.asker.missing())
+                Err(self.lookup.missing())
             }
             Err(errno) => Err(Error::os(Operation::Delete, "SOCK_DESTROY", errno)),
         }
@@ -220,7 +223,7 @@ impl<'t> Deleter<'t> {
 
     /// `SOCK_DESTROY` by cookie, with the name under which the kernel finds this very socket.
     fn destroy(&mut self, connection: &Connection) -> Result<(), Errno> {
-        let diag = &mut self.asker.diag;
+        let diag = &mut self.lookup.diag;
         by_any_name(connection, |name| {
             match diag.destroy(name, connection.cookie) {
                 // The answer got lost for want of memory. Asked again, the kernel says either that it
@@ -236,20 +239,20 @@ impl<'t> Deleter<'t> {
     fn rehearse_destroy(&mut self, connection: &Connection) -> Result<(), Errno> {
         self.probe_destroy(connection)?;
         by_any_name(connection, |name| {
-            self.asker.diag.get(name, Some(connection.cookie))
+            self.lookup.diag.get(name, Some(connection.cookie))
         })?;
         self.probe_right()
     }
 
     pub(super) fn probe_destroy(&mut self, connection: &Connection) -> Result<(), Errno> {
-        let diag = &mut self.asker.diag;
+        let diag = &mut self.lookup.diag;
         once(&mut self.has_destroy, || {
             diag.probe_destroy(&connection.pair)
         })
     }
 
     pub(super) fn probe_right(&mut self) -> Result<(), Errno> {
-        let diag = &mut self.asker.diag;
+        let diag = &mut self.lookup.diag;
         once(&mut self.has_right, || diag.probe_right())
     }
 
@@ -270,29 +273,33 @@ impl<'t> Deleter<'t> {
         }
     }
 
-    fn by_borrowing(&mut self, connection: &Connection, why: Fallback) -> Result<Method, Error> {
+    fn by_borrowing(
+        &mut self,
+        connection: &Connection,
+        fallback: Fallback,
+    ) -> Result<Method, Error> {
         let borrowed = match borrow::borrow(connection, &mut self.holders) {
             Ok(borrowed) => borrowed,
             // What has ended meanwhile is held by nobody, and nobody is to blame for it.
             Err(_) if self.current(connection)?.is_none() => {
-                return Err(self.asker.missing());
+                return Err(self.lookup.missing());
             }
-            Err(failure) => return Err(why.not_borrowed(connection, &failure)),
+            Err(failure) => return Err(fallback.not_borrowed(connection, &failure)),
         };
         // While we hold it, its inode and cookie are nobody else's: if the table still shows them
         // with these ends, this descriptor is that connection.
         let now = self.current(connection)?;
         if now.is_none_or(|now| now.inode != connection.inode) {
-            return Err(self.asker.missing());
+            return Err(self.lookup.missing());
         }
         if self.mode == Mode::Rehearse {
             return Ok(Method::Borrow);
         }
         let ended = borrowed
             .disconnect()
-            .map_err(|errno| why.not_disconnected(connection, errno))?;
+            .map_err(|errno| fallback.not_disconnected(connection, errno))?;
         if ended == Disconnected::Gone {
-            return Err(self.asker.missing());
+            return Err(self.lookup.missing());
         }
         match self.current(connection)? {
             None => Ok(Method::Borrow),
@@ -303,6 +310,13 @@ impl<'t> Deleter<'t> {
             )),
         }
     }
+}
+
+/// How far the kernel's own method has come.
+enum Step {
+    Done,
+    /// Only a borrowed descriptor can end it.
+    TryBorrow(Fallback),
 }
 
 /// Asks what holds for all connections once in a run. An answer that got lost is none.
@@ -337,6 +351,7 @@ pub(super) fn guard(connection: &Connection, options: &Options) -> Result<(), Er
             ErrorKind::NotSupported,
             "it is bound but not connected: there is no connection to abort",
         )
+        .because(Reason::NotConnected)
         .with_hint("end the process that holds it")),
         _ => Ok(()),
     }

@@ -41,9 +41,9 @@ impl TcpTable {
     /// `NotFound` when this socket is gone, `NotSupported` where `tcp_diag` is missing, `Os`.
     #[doc(alias = "TCP_INFO")]
     pub fn details(&mut self, connection: &Connection) -> Result<Details, Error> {
-        let found = self.asker.details(&connection.pair, connection.cookie);
+        let found = self.lookup.details(&connection.pair, connection.cookie);
         found
-            .and_then(|found| found.ok_or_else(|| self.asker.missing()))
+            .and_then(|found| found.ok_or_else(|| self.lookup.missing()))
             .map_err(|error| error.during(Operation::Find).about(connection.pair))
     }
 }

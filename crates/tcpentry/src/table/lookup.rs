@@ -20,74 +20,55 @@ pub(crate) struct Lookup {
 }
 
 impl Lookup {
-    /// The socket of a cookie, wherever the kernel's exact look-up can or can't reach it.
+    /// Finds the socket of a cookie, wherever the kernel's exact look-up can or can't reach it.
     ///
     /// `None` when there is no such socket. Where the look-up only reaches *another* socket of the
-    /// same name (a listener of the same port, an unbound socket with the same four-tuple), the
-    /// table tells.
-    pub(crate) fn by_cookie(
+    /// same name (a listener of the same port, an unbound socket with the same four-tuple), a dump of
+    /// the table tells.
+    pub(crate) fn get_or_scan(
         &mut self,
         pair: &Pair,
         cookie: Cookie,
     ) -> Result<Option<Connection>, Error> {
-        let got = |diag: &mut Diag| diag.get(pair, Some(cookie));
-        let walked = |asker: &mut Self, states| {
-            let candidates = asker.with_ends_of(pair, states)?;
-            Ok(candidates.into_iter().find(|found| found.cookie == cookie))
-        };
-        self.reach(pair, cookie, |found| found, got, walked)
+        if has_peer(pair) {
+            let found = self.diag.get(pair, Some(cookie));
+            match exact(pair, cookie, found.as_ref())? {
+                Exact::Found => return Ok(found.ok()),
+                Exact::Gone => return Ok(None),
+                Exact::OutOfReach => {}
+            }
+        }
+        let candidates = self.with_ends_of(pair, states_of(pair))?;
+        Ok(candidates.into_iter().find(|found| found.cookie == cookie))
     }
 
-    /// The same with all that the kernel tells.
+    /// Finds the socket of a cookie as [`get_or_scan`](Self::get_or_scan) does, with all that the kernel tells.
     pub(crate) fn details(
         &mut self,
         pair: &Pair,
         cookie: Cookie,
     ) -> Result<Option<Details>, Error> {
-        let got = |diag: &mut Diag| diag.details(pair, cookie);
-        let walked = |asker: &mut Self, states| {
-            let is_it = |found: &Connection| found.cookie == cookie && found.pair.same_ends(pair);
-            let found = asker.diag.details_among(scope_of(pair, states), is_it);
-            found.map_err(dump_error)
-        };
-        self.reach(pair, cookie, |found| &found.connection, got, walked)
-    }
-
-    /// By the exact look-up where it reaches, by a walk where it does not.
-    fn reach<T>(
-        &mut self,
-        pair: &Pair,
-        cookie: Cookie,
-        row: impl Fn(&T) -> &Connection,
-        got: impl FnOnce(&mut Diag) -> Result<T, Errno>,
-        walked: impl FnOnce(&mut Self, States) -> Result<Option<T>, Error>,
-    ) -> Result<Option<T>, Error> {
-        if !pair.peer().is_unspecified() {
-            match got(&mut self.diag) {
-                Ok(found) if row(&found).cookie == cookie => {
-                    // Other ends: its owner has made a listener of it since.
-                    return Ok(row(&found).pair.same_ends(pair).then_some(found));
-                }
-                Ok(_) => return Err(Error::os(Operation::Find, "look it up", Errno::PROTO)),
-                Err(Errno::NOENT) if pair.interface().is_none() => return Ok(None),
-                Err(Errno::NOENT) => {}
-                Err(errno) => return Err(Error::os(Operation::Find, "look it up", errno)),
+        if has_peer(pair) {
+            let found = self.diag.details(pair, cookie);
+            let connection = found.as_ref().map(|found| &found.connection);
+            match exact(pair, cookie, connection)? {
+                Exact::Found => return Ok(found.ok()),
+                Exact::Gone => return Ok(None),
+                Exact::OutOfReach => {}
             }
         }
-        let states = if pair.peer().is_unspecified() {
-            WITHOUT_PEER
-        } else {
-            States::ALL_ACTIVE
-        };
-        walked(self, states)
+        let is_it = |found: &Connection| found.cookie == cookie && found.pair.same_ends(pair);
+        self.diag
+            .details_among(scope_of(pair, states_of(pair)), is_it)
+            .map_err(dump_error)
     }
 
-    /// Listeners and bound sockets of a local end.
-    pub(crate) fn without_peer(&mut self, pair: &Pair) -> Result<Vec<Connection>, Error> {
+    /// Finds the listeners and bound sockets of a local end.
+    pub(crate) fn listeners_on(&mut self, pair: &Pair) -> Result<Vec<Connection>, Error> {
         self.with_ends_of(pair, WITHOUT_PEER)
     }
 
-    /// The sockets of these ends on any interface: a walk over the table, judged by port there.
+    /// Finds the sockets of these ends on any interface: a dump of the table, filtered by port in the kernel.
     pub(crate) fn with_ends_of(
         &mut self,
         pair: &Pair,
@@ -121,7 +102,45 @@ impl Lookup {
     }
 }
 
-/// The walk in which a socket of these ends is found.
+/// What the kernel's exact look-up says of a socket.
+enum Exact {
+    Found,
+    Gone,
+    /// It may be there, bound to a device.
+    OutOfReach,
+}
+
+/// Reads the answer to a look-up by name and cookie.
+fn exact(pair: &Pair, cookie: Cookie, found: Result<&Connection, &Errno>) -> Result<Exact, Error> {
+    match found {
+        Ok(found) if found.cookie == cookie => Ok(if found.pair.same_ends(pair) {
+            Exact::Found
+        } else {
+            // Its owner has made a listener of it since.
+            Exact::Gone
+        }),
+        Ok(_) => Err(Error::os(Operation::Find, "look it up", Errno::PROTO)),
+        Err(&Errno::NOENT) if pair.interface().is_none() => Ok(Exact::Gone),
+        Err(&Errno::NOENT) => Ok(Exact::OutOfReach),
+        Err(&errno) => Err(Error::os(Operation::Find, "look it up", errno)),
+    }
+}
+
+/// Whether the kernel's exact look-up can mean it.
+fn has_peer(pair: &Pair) -> bool {
+    !pair.peer().is_unspecified()
+}
+
+/// The states in which a socket of this name can be.
+fn states_of(pair: &Pair) -> States {
+    if has_peer(pair) {
+        States::ALL_ACTIVE
+    } else {
+        WITHOUT_PEER
+    }
+}
+
+/// The dump in which a socket of these ends is found.
 fn scope_of(pair: &Pair, states: States) -> Scope {
     Scope {
         states,

@@ -137,7 +137,7 @@ impl TcpTable {
         report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
     ) {
         let another = &mut *self.another;
-        let mut run = BatchRun::new(&mut self.asker, options, mode, another, report);
+        let mut run = BatchRun::new(&mut self.lookup, options, mode, another, report);
         let mut connections = connections.into_iter();
         loop {
             let some = connections.by_ref().take(DESTROY_BATCH);
@@ -158,14 +158,14 @@ impl TcpTable {
         report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
     ) -> Result<DumpCompleteness, Error> {
         let another = &mut *self.another;
-        let mut run = BatchRun::new(&mut self.asker, options, mode, another, report);
+        let mut run = BatchRun::new(&mut self.lookup, options, mode, another, report);
         // What of a row is MPTCP is only told with the counters, which cost as much as half of it.
         let query = if run.rules_out_mptcp() {
             query.clone()
         } else {
             query.clone().with_info()
         };
-        let mut rows = Dumps::start(&mut self.walker, &query)?;
+        let mut rows = Dumps::start(&mut self.dumper, &query)?;
         let mut waiting = PendingRows::new();
         let mut recent = Recent::default();
         let mut result = Ok(DumpCompleteness::Complete);
@@ -239,14 +239,14 @@ struct PendingBatch {
 
 impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchRun<'t, R> {
     fn new(
-        asker: &'t mut Lookup,
+        lookup: &'t mut Lookup,
         options: &'t Options,
         mode: Mode,
         another: &'t mut Another,
         report: R,
     ) -> Self {
         Self {
-            deleter: Deleter::new(asker, options, mode, HolderSource::for_many()),
+            deleter: Deleter::new(lookup, options, mode, HolderSource::for_many()),
             report,
             together: options.method != MethodChoice::Borrow,
             help: Help::Possible(another),
@@ -265,7 +265,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
     /// Whether no connection of this namespace is MPTCP's as of now: then no socket that was seen before is a
     /// part of one, except a request that has been accepted since.
     fn rules_out_mptcp(&mut self) -> bool {
-        lists_mptcp() && self.deleter.asker.diag.has_mptcp() == Ok(false)
+        lists_mptcp() && self.deleter.lookup.diag.has_mptcp() == Ok(false)
     }
 
     /// Where the walk is over, nothing has to be waited for.
@@ -343,7 +343,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
             },
             _ => names,
         };
-        Some(Ok(self.deleter.asker.diag.destroy_many(&names)))
+        Some(Ok(self.deleter.lookup.diag.destroy_many(&names)))
     }
 
     /// Tells of what was sent to its end, in the order in which it was sent.
@@ -391,7 +391,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
                 invalidate(&mut items);
                 let names;
                 (sent, names) = self.prepare(&mut items);
-                self.deleter.asker.diag.destroy_many(&names)
+                self.deleter.lookup.diag.destroy_many(&names)
             }
             Err(NotSent) => {
                 sent.clear();
@@ -454,7 +454,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         };
         let mut items = self.select(batch, named);
         let names: Vec<_> = items.iter().map(|item| item.name()).collect();
-        let found = self.deleter.asker.diag.get_many(&names);
+        let found = self.deleter.lookup.diag.get_many(&names);
         for (item, found) in items.iter_mut().zip(found) {
             let was = &item.connection;
             match found {
@@ -493,7 +493,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
             .filter(|item| from_all || item.connection.inode.is_none())
             .collect();
         let names: Vec<_> = items.iter().map(|item| item.name()).collect();
-        let found = self.deleter.asker.diag.get_many(&names);
+        let found = self.deleter.lookup.diag.get_many(&names);
         for (item, found) in items.iter_mut().zip(found) {
             // The look-up without a device misses none that is bound to none.
             if matches!(found, Err(Errno::NOENT)) && item.connection.interface().is_none() {
