@@ -83,6 +83,7 @@ impl Error {
             Errno::MFILE => error.with_hint("allow this process more descriptors: ulimit -n"),
             _ => error,
         }
+        .because(ran_out(errno).then_some(Reason::OutOfResources))
         .with_errno(errno)
     }
 
@@ -319,6 +320,8 @@ pub enum Reason {
     NoAddressFamily,
     /// `AccessDenied` or `NotElevated`: `CAP_NET_ADMIN` over the network namespace is missing.
     NoNetAdmin,
+    /// `Os`: descriptors or memory have run out, so that nothing is known of what was to be looked at.
+    OutOfResources,
     /// No process holds the socket, so that there is no descriptor to borrow.
     NoHolder,
     /// No process that the caller may look into holds the socket.
@@ -327,6 +330,11 @@ pub enum Reason {
     BorrowDenied,
     /// The kernel has no `pidfd_getfd` (Linux 5.6), or a seccomp filter forbids it.
     NoPidfdGetfd,
+}
+
+/// Returns whether a call failed for want of descriptors or memory, and so says nothing about what it was to see.
+pub(crate) const fn ran_out(errno: Errno) -> bool {
+    matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM)
 }
 
 /// What is refused although the kernel would do it.

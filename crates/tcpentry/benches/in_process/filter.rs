@@ -3,9 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
-use tcpentry::{
-    Connection, Filter, Query, Selection, States, SystemNames, TcpTable, Truth,
-};
+use tcpentry::{Connection, Filter, Query, Selection, States, SystemNames, TcpTable, Truth};
 
 use crate::CROWD;
 

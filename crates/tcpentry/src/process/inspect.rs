@@ -8,8 +8,9 @@ use std::str;
 use rustix::io::Errno;
 
 use super::pid::Process;
-use super::proc::{LONGEST_COMM, Opened, Proc, is_ours};
+use super::proc::{LONGEST_COMM, Opened, Proc};
 use crate::connection::Inode;
+use crate::error::ran_out;
 
 impl Process {
     /// The process that has this pid now; `None` where there is none that is shown.
@@ -23,7 +24,7 @@ impl Process {
         let proc = Proc::open()?;
         match proc.process(pid) {
             Ok(process) => Ok(Some(process)),
-            Err(errno) if is_ours(errno) => Err(errno.into()),
+            Err(errno) if ran_out(errno) => Err(errno.into()),
             Err(_) => {
                 proc.shows_this_one()?;
                 Ok(None)
@@ -77,7 +78,7 @@ impl Process {
         let each = |pid| -> Result<ControlFlow<()>, Errno> {
             match look(&proc, pid) {
                 Ok(process) => processes.extend(process),
-                Err(errno) if is_ours(errno) => return Err(errno),
+                Err(errno) if ran_out(errno) => return Err(errno),
                 Err(_) => {}
             }
             Ok(ControlFlow::Continue(()))

@@ -17,6 +17,7 @@ use rustix::path::{Arg, DecInt};
 use super::directory::{ROOM, each_entry, open_directory};
 use super::pid::Process;
 use crate::connection::Inode;
+use crate::error::ran_out;
 
 /// `/proc`, opened.
 pub(crate) struct Proc(OwnedFd);
@@ -168,7 +169,7 @@ impl Opened {
                 // Its owner may list the descriptors of a process that has more capabilities than he,
                 // but not look at them.
                 Err(errno @ (Errno::ACCESS | Errno::PERM)) => Err(errno),
-                Err(errno) if is_ours(errno) => Err(errno),
+                Err(errno) if ran_out(errno) => Err(errno),
                 // A descriptor that is closed meanwhile holds nothing.
                 Err(_) => Ok(ControlFlow::Continue(())),
             }
@@ -254,11 +255,6 @@ pub(crate) struct Stat {
     pub(crate) is_kernel_thread: bool,
 }
 
-/// Whether a look failed for want of something of ours, and so says nothing about what it was to see.
-pub(crate) const fn is_ours(errno: Errno) -> bool {
-    matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM)
-}
-
 /// Calls with one process, opened or, where it may not be, by its pid; what has ended meanwhile is passed over.
 pub(super) fn look<B>(
     proc: &Proc,
@@ -271,7 +267,7 @@ pub(super) fn look<B>(
         Err(errno) => Err(errno),
     };
     match looked {
-        Err(errno) if !is_ours(errno) => Ok(ControlFlow::Continue(())),
+        Err(errno) if !ran_out(errno) => Ok(ControlFlow::Continue(())),
         looked => looked,
     }
 }

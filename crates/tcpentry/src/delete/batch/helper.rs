@@ -12,19 +12,19 @@ use crate::connection::Cookie;
 use crate::connection::endpoint::Pair;
 use crate::sock_diag::Diag;
 
-/// The names of those that are to be destroyed.
+/// Sockets that are destroyed together, by their names.
 pub(super) type Batch = Vec<(Pair, Cookie)>;
-/// What the kernel says of each.
+/// The reply of the kernel for each.
 pub(super) type Replies = Vec<Result<(), Errno>>;
 
 /// The kernel was not even asked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct NotSent;
 
-/// Batch, and until when what is known of them holds.
+/// A batch, and until when what is known of them holds.
 type Task = (Batch, Instant);
 
-/// A thread that destroys. It ends with this.
+/// A thread that destroys batches; it ends when this is dropped.
 pub(super) struct DestroyWorker {
     /// `None` once there is nothing more to be done.
     tasks: Option<SyncSender<Task>>,
@@ -35,7 +35,7 @@ pub(super) struct DestroyWorker {
 }
 
 impl DestroyWorker {
-    /// `None` where no thread can be started: then there is no help.
+    /// Starts the thread; `None` where none can be started.
     pub(super) fn start(mut diag: Diag) -> Option<Self> {
         let (tasks, taken) = sync_channel::<Task>(MAX_QUEUED_BATCHES);
         let (told, replies) = channel();
@@ -87,7 +87,7 @@ impl DestroyWorker {
         self.replies.recv().unwrap_or_else(|_| Ok(no_reply(count)))
     }
 
-    /// What waits is not sent any more: [`NotSent`] is the reply to it.
+    /// Keeps what waits from being sent: [`NotSent`] is the reply to it.
     pub(super) fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
     }

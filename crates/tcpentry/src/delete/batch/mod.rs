@@ -274,8 +274,8 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
     }
 
     fn flush(&mut self, waiting: &mut PendingRows, distance: u64) -> ControlFlow<()> {
-        if waiting.are_any_untold() && self.rules_out_mptcp() {
-            waiting.tell_that_none_is_mptcp();
+        if waiting.is_mptcp_unknown_of_any() && self.rules_out_mptcp() {
+            waiting.rule_out_mptcp();
         }
         loop {
             let batch = waiting.batch(distance);
@@ -307,7 +307,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
             replies,
         });
         self.report_finished();
-        while self.pending.len() > MAX_QUEUED_BATCHES && self.flow.is_continue() {
+        while self.pending.len() > MAX_PENDING_BATCHES && self.flow.is_continue() {
             self.report_first();
         }
         if self.flow.is_break() {
@@ -534,7 +534,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
 }
 
 /// So many batches wait to be told: beyond that, what is done is told first.
-const MAX_QUEUED_BATCHES: usize = 8;
+const MAX_PENDING_BATCHES: usize = 8;
 
 #[cfg(test)]
 mod tests;
