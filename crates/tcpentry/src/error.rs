@@ -246,7 +246,7 @@ pub enum Operation {
     Delete,
     /// [`TcpTable::set_entry`](crate::TcpTable::set_entry)
     SetEntry,
-    /// [`Support::probe`](crate::Support::probe)
+    /// [`Support::probe`](crate::support::Support::probe)
     Probe,
 }
 

@@ -21,7 +21,7 @@ pub const MIB_TCP_STATE_DELETE_TCB: u32 = 12;
 /// bits; the upper 16 may hold anything and are ignored.
 ///
 /// ```
-/// use tcpentry::{MIB_TCP_STATE_DELETE_TCB, TcpRow};
+/// use tcpentry::set_entry::{MIB_TCP_STATE_DELETE_TCB, TcpRow};
 /// let row = TcpRow::deleting("127.0.0.1:80".parse()?, "127.0.0.1:5000".parse()?);
 /// assert_eq!(row.state, MIB_TCP_STATE_DELETE_TCB);
 /// assert_eq!(row.local_port.to_ne_bytes()[..2], 80_u16.to_be_bytes());
@@ -73,7 +73,7 @@ impl TcpRow {
 /// host order; 0 names none.
 ///
 /// ```
-/// assert_eq!(size_of::<tcpentry::Tcp6Row>(), 52);
+/// assert_eq!(size_of::<tcpentry::set_entry::Tcp6Row>(), 52);
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(C)]
@@ -160,7 +160,8 @@ impl TcpTable {
     ///
     /// ```
     /// use std::net::{SocketAddr, TcpListener, TcpStream};
-    /// use tcpentry::{TcpRow, TcpTable};
+    /// use tcpentry::set_entry::TcpRow;
+    /// use tcpentry::TcpTable;
     ///
     /// let listener = TcpListener::bind("127.0.0.1:0")?;
     /// let client = TcpStream::connect(listener.local_addr()?)?;

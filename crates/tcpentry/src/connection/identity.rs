@@ -25,7 +25,7 @@ use crate::connection::{Connection, Cookie};
 /// let identity: Identity = word.parse()?;
 /// assert_eq!(identity.cookie.value(), 0x3001);
 /// assert_eq!(identity.to_string(), word);
-/// # Ok::<(), tcpentry::IdentityError>(())
+/// # Ok::<(), tcpentry::connection::identity::IdentityError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]

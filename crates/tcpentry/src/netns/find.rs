@@ -26,7 +26,8 @@ use crate::process::proc::{FIRST, Opened, Proc};
 /// another one.
 ///
 /// ```
-/// use tcpentry::{Namespace, TcpTable};
+/// use tcpentry::netns::Namespace;
+/// use tcpentry::TcpTable;
 /// let here = Namespace::own()?;
 /// let table = TcpTable::open_in(&here)?;
 /// assert_eq!(table.netns(), TcpTable::open()?.netns());

@@ -28,7 +28,7 @@ use crate::connection::Connection;
 /// among them: a cgroup made meanwhile. Later ones take a new `Cgroups`.
 ///
 /// ```
-/// let mut cgroups = tcpentry::Cgroups::new();
+/// let mut cgroups = tcpentry::process::Cgroups::new();
 /// // The id of a cgroup that never was.
 /// assert_eq!(cgroups.path(u64::MAX), None);
 /// ```

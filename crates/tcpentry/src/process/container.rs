@@ -8,7 +8,7 @@ use super::unit::{SCOPE, SERVICE};
 /// A container, as far as the path of its cgroup names it.
 ///
 /// ```
-/// use tcpentry::{Container, Runtime};
+/// use tcpentry::process::{Container, Runtime};
 /// let id = "3f4e".repeat(16);
 /// let container = Container::from_cgroup(&format!("/system.slice/docker-{id}.scope")).unwrap();
 /// assert_eq!(container.runtime, Runtime::Docker);

@@ -14,4 +14,9 @@ pub(crate) mod search;
 mod unescape;
 pub(crate) mod unit;
 
+pub use cgroup::Cgroups;
+pub use container::{Container, Pod, QosClass, Runtime};
+pub use owners::{Owner, Owners};
 pub use pid::Process;
+pub use search::OwnerSearch;
+pub use unit::Unit;

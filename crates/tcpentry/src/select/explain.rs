@@ -8,14 +8,14 @@ use crate::filter::{Expr, Filter, Plan};
 
 impl Selection {
     /// How the filter is read, and who judges what of it: for people.
-    pub const fn explanation(&self) -> Explanation<'_> {
+    pub fn explanation(&self) -> impl fmt::Display + fmt::Debug + '_ {
         Explanation(self)
     }
 }
 
 /// How a [`Selection`] reads its filter, and who judges what of it: some lines of text.
 #[derive(Clone, Copy, Debug)]
-pub struct Explanation<'s>(&'s Selection);
+struct Explanation<'s>(&'s Selection);
 
 impl fmt::Display for Explanation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -24,7 +24,8 @@ use crate::table::query::Query;
 /// sandbox that plays one, having judged at all.
 ///
 /// ```
-/// use tcpentry::{Filter, Selection, States, SystemNames, TcpTable, Truth};
+/// use tcpentry::filter::Truth;
+/// use tcpentry::{Filter, Selection, States, SystemNames, TcpTable};
 /// let mut table = TcpTable::open()?;
 /// let filter = Filter::parse("dport = :443 and idle gt 10m", &SystemNames::new(&table))?;
 /// let selection = Selection::new(filter, States::CONNECTIONS, &mut table)?;
@@ -155,7 +156,7 @@ impl Selection {
     }
 
     /// Whether there may be sockets of which this caller can't see what the filter asks for, so that
-    /// [`judge`](Self::judge) may say [`Truth::Unseen`].
+    /// [`judge`](Self::judge) may say [`Truth::Hidden`].
     ///
     /// # Errors
     /// As of [`judge`](Self::judge).

@@ -17,7 +17,8 @@ impl TcpTable {
     /// ```
     /// use std::io::Write;
     /// use std::net::{TcpListener, TcpStream};
-    /// use tcpentry::{Measure, Pair, TcpTable};
+    /// use tcpentry::details::Measure;
+    /// use tcpentry::{Pair, TcpTable};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let listener = TcpListener::bind("127.0.0.1:0")?;

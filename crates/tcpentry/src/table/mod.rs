@@ -12,7 +12,7 @@ use std::fmt;
 
 use rustix::io::Errno;
 
-use self::devices::Devices;
+pub use self::devices::Devices;
 use self::dumps::Dumps;
 use self::lookup::Lookup;
 use self::query::Query;
