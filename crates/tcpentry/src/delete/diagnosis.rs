@@ -1,4 +1,4 @@
-//! Fallback a connection can't be deleted, in words: the cause and the way out.
+//! Why a connection can't be deleted, in words: the cause and the way out.
 
 use rustix::io::Errno;
 
@@ -9,7 +9,7 @@ use crate::escape::escape_for_terminal;
 use crate::privilege::PtraceScope;
 use crate::process::Process;
 
-/// Fallback the descriptor has to be borrowed.
+/// The reason to fall back on borrowing the descriptor.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fallback {
     /// It was asked for.
@@ -206,7 +206,7 @@ fn is_invisible(connection: &Connection) -> bool {
     !caller.is_root() && connection.uid != caller.as_raw()
 }
 
-/// Fallback there is nothing to borrow, and what would help: often no more than a right.
+/// Returns why there is nothing to borrow, and what would help: often no more than a right.
 fn diagnose(connection: &Connection, failure: &Failure, fallback: Fallback) -> (String, String) {
     let right = fallback.right();
     match failure {

@@ -124,7 +124,7 @@ impl<'t> Deleter<'t> {
         result.map_err(|error| error.during(Operation::Delete).about(connection.pair))
     }
 
-    /// What became of a connection that the kernel may have destroyed; `None` where it is still there.
+    /// Finds out what became of a connection that the kernel may have destroyed; `None` where it is still there.
     pub(super) fn resolve(&mut self, connection: &Connection) -> Option<Error> {
         let error = match self.current(connection) {
             Ok(Some(_)) => return None,
@@ -134,7 +134,7 @@ impl<'t> Deleter<'t> {
         Some(error.during(Operation::Delete).about(connection.pair))
     }
 
-    /// What is there now of what was listed, if the guards let it be deleted; they look at that again.
+    /// Looks again at what was listed, and asks the guards about that.
     ///
     /// A cookie does not say what its socket has become: since it was listed its owner may have made a
     /// listener of it, or accepted it as an MPTCP connection.
@@ -146,7 +146,7 @@ impl<'t> Deleter<'t> {
         now.map_err(|error| error.during(Operation::Delete).about(connection.pair))
     }
 
-    /// The connection as it is now.
+    /// Returns the connection as it is now.
     ///
     /// `None` also when it is closed, and about to leave the table, or when nothing but its port is left: a listener that was shut down or disconnected
     /// keeps a port that it was given by name, and is bound like any new socket (Linux 6.18).

@@ -7,7 +7,7 @@ use crate::escape::escape_for_terminal;
 use crate::filter::{Expr, Filter, Plan};
 
 impl Selection {
-    /// How the filter is read, and who judges what of it: for people.
+    /// Returns how the filter is read, and who evaluates what of it, as some lines of text for people.
     pub fn explanation(&self) -> impl fmt::Display + fmt::Debug + '_ {
         Explanation(self)
     }

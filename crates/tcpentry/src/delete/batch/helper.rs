@@ -63,7 +63,7 @@ impl DestroyWorker {
         })
     }
 
-    /// Hands a batch over that is not to be sent later than then; back where as many wait as can be done in the
+    /// Hands over a batch that is not to be sent later than then; back where as many wait as can be done in the
     /// meantime.
     pub(super) fn give(&self, names: Batch, until: Instant) -> Result<(), Batch> {
         let Some(tasks) = &self.tasks else {
@@ -73,7 +73,7 @@ impl DestroyWorker {
         given.map_err(|(TrySendError::Full(task) | TrySendError::Disconnected(task))| task.0)
     }
 
-    /// The replies on the batch that was given first, of so many, if they are there.
+    /// Takes the replies on the batch that was given first, of so many, if they are there.
     pub(super) fn try_take(&self, count: usize) -> Option<Result<Replies, NotSent>> {
         match self.replies.try_recv() {
             Ok(replies) => Some(replies),
@@ -82,7 +82,7 @@ impl DestroyWorker {
         }
     }
 
-    /// The same, waiting for them.
+    /// Waits for the replies on the batch that was given first, of so many.
     pub(super) fn take(&self, count: usize) -> Result<Replies, NotSent> {
         self.replies.recv().unwrap_or_else(|_| Ok(no_reply(count)))
     }
@@ -93,7 +93,7 @@ impl DestroyWorker {
     }
 }
 
-/// A helper that has died without a word may have done it or not: only another look can tell.
+/// Makes the replies of a worker that has died: it may have done it or not, and only another look can tell.
 fn no_reply(count: usize) -> Replies {
     vec![Err(Errno::AGAIN); count]
 }

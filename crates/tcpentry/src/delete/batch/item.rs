@@ -62,7 +62,7 @@ impl Item {
     }
 }
 
-/// Has those looked at again that were seen just now.
+/// Marks what was seen just now as seen some time ago, so that it is looked at again.
 pub(super) fn invalidate(items: &mut [Item]) {
     for item in items {
         if matches!(item.progress, Progress::Seen) {

@@ -268,7 +268,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         lists_mptcp() && self.deleter.lookup.diag.has_mptcp() == Ok(false)
     }
 
-    /// Where the walk is over, nothing has to be waited for.
+    /// Deletes what is left: after the dump, nothing has to be waited for.
     fn flush_all(&mut self, waiting: &mut PendingRows) -> ControlFlow<()> {
         self.flush(waiting, 0)
     }
@@ -325,7 +325,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         ready.map(|(place, item)| (place, item.name())).unzip()
     }
 
-    /// Has them destroyed: by the helper, who tells later, or here.
+    /// Sends a batch: to the worker, whose replies come later, or to the kernel.
     fn send(&mut self, names: Batch) -> Option<Result<Replies, NotSent>> {
         if names.len() >= DESTROY_BATCH / 2 {
             if let Help::Possible(another) = &mut self.help {
@@ -346,7 +346,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         Some(Ok(self.deleter.lookup.diag.destroy_many(&names)))
     }
 
-    /// Tells of what was sent to its end, in the order in which it was sent.
+    /// Reports on the batches that are done, in the order in which they were sent.
     fn report_finished(&mut self) {
         if let Help::Running(worker) = &self.help {
             let unanswered = self
@@ -369,7 +369,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         }
     }
 
-    /// Waits for the batch that was sent first, and tells of it.
+    /// Waits for the batch that was sent first, and reports on it.
     fn report_first(&mut self) {
         let Some(batch) = self.pending.pop_front() else {
             return;
@@ -401,14 +401,14 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         self.report_on(items, &sent, replies);
     }
 
-    /// Waits for all that was sent, and tells of it.
+    /// Waits for all that was sent, and reports on it.
     fn finish(&mut self) {
         while !self.pending.is_empty() {
             self.report_first();
         }
     }
 
-    /// The same, and nothing more is sent.
+    /// Waits for all that was sent, reports on it, and sends nothing more.
     fn stop(&mut self) {
         self.flow = ControlFlow::Break(());
         if let Help::Running(worker) = &self.help {
@@ -468,7 +468,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         }
     }
 
-    /// What the kernel's words on those that were sent mean.
+    /// Records the kernel's replies on those that were sent.
     fn apply_replies(&mut self, items: &mut [Item], sent: &[usize], replies: Replies) {
         for (&place, reply) in sent.iter().zip(replies) {
             let item = &mut items[place];
@@ -533,7 +533,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
     }
 }
 
-/// So many batches wait to be told: beyond that, what is done is told first.
+/// How many batches wait to be reported on: beyond that, the first is waited for.
 const MAX_PENDING_BATCHES: usize = 8;
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ impl PendingRows {
         moved
     }
 
-    /// Whether there are so many that a batch is worth its questions.
+    /// Returns whether so many are settled that a batch is worth its questions.
     pub(super) fn are_enough_settled(&self) -> bool {
         let oldest = self.items.front();
         oldest.is_some_and(|oldest| oldest.datagram + DATAGRAM_LAG + MIN_DATAGRAMS <= self.datagram)
