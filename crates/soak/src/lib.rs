@@ -7,6 +7,7 @@ mod deleters;
 mod oracle;
 mod owner;
 mod report;
+mod terms;
 mod tuples;
 
 use std::path::PathBuf;
@@ -14,8 +15,8 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub use oracle::{By, How, Wrong};
 pub use report::Figures;
+pub use terms::{By, How, Wrong};
 
 use oracle::Oracle;
 use tuples::Tuples;

@@ -9,69 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::report::Counts;
-
-/// Through what a deletion goes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum By {
-    /// The library.
-    Library,
-    /// The C library.
-    CLibrary,
-    /// The program.
-    Program,
-}
-
-/// How the connection was named.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum How {
-    /// From a table listed just now.
-    Fresh,
-    /// From one listed a while ago.
-    Stale,
-    /// By both its ends, whoever has them now.
-    Pair,
-    /// By a filter.
-    Filter,
-}
-
-/// What was reported of a deletion.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Report {
-    Deleted,
-    Gone,
-    /// Anything else, in words.
-    Other(String),
-}
-
-/// What must never happen.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(missing_docs, reason = "`WORDS` says it")]
-pub enum Wrong {
-    NeverNamed,
-    DeletedButAlive,
-    DiedOtherwise,
-    AliveButDeleted,
-    GoneButAlive,
-    DeletedTwice,
-    ListenerLost,
-    Crossed,
-    PeerNotTold,
-}
-
-impl Wrong {
-    /// All of them, in the words of the final table.
-    pub const WORDS: [(Self, &str); 9] = [
-        (Self::NeverNamed, "died though never named"),
-        (Self::DeletedButAlive, "reported deleted but alive"),
-        (Self::DiedOtherwise, "reported deleted but ended otherwise"),
-        (Self::AliveButDeleted, "deleted but reported by nobody"),
-        (Self::GoneButAlive, "reported gone but alive"),
-        (Self::DeletedTwice, "reported deleted twice"),
-        (Self::ListenerLost, "listener lost"),
-        (Self::Crossed, "data of another connection"),
-        (Self::PeerNotTold, "one end dead, the other never told"),
-    ];
-}
+use crate::terms::{By, How, Report, Wrong};
 
 /// One socket, known by its cookie to whoever deletes it and to whoever owns it.
 #[derive(Debug, Default)]

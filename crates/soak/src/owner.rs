@@ -17,7 +17,8 @@ use rustix::net::{
 use tcpentry_testkit::random::Random;
 
 use crate::World;
-use crate::oracle::{End, Wrong};
+use crate::oracle::End;
+use crate::terms::Wrong;
 use crate::tuples::{Before, CLIENT, SERVER, Tuple, Tuples};
 
 pub(crate) struct Owner<'w> {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
-use crate::oracle::{By, How, Report, Wrong};
+use crate::terms::{By, How, Report, Wrong};
 
 /// What is counted while it runs.
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::results;
+use super::console::{Said, have_begun};
 use crate::command;
 
 /// What is booted, and where its logs go.
@@ -20,21 +20,12 @@ pub(super) struct Machine<'a> {
     pub(super) patience: Duration,
 }
 
-/// What a machine has said.
-#[derive(Debug, Default)]
-pub(super) struct Said {
-    /// What its `/init` wrote to the second serial port.
-    pub(super) results: String,
-    /// Whether it was booted twice, the first time in vain.
-    pub(super) again: bool,
-}
-
 impl Machine<'_> {
     /// Boots the kernel, and once more where it ends before the first test: an emulated machine sometimes panics
     /// while it starts, which tells nothing of the kernel. What ends later, or a second time, has ended.
     pub(super) fn run(&self) -> Result<Said> {
         let first = self.boot()?;
-        if !first.ended || results::have_begun(&first.said) {
+        if !first.ended || have_begun(&first.said) {
             return Ok(Said {
                 results: first.said,
                 again: false,

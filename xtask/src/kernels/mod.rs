@@ -3,6 +3,7 @@
 //! What differs between them is told in docs/KERNELS.md; this is how it is found out, and found out again.
 
 mod boot;
+mod console;
 mod initramfs;
 mod package;
 mod results;

@@ -8,7 +8,7 @@ use iphlpapi::exports;
 use tcpentry::{Connection, Tcp6Row, TcpRow};
 
 use super::{Hand, by_pair};
-use crate::oracle::{By, How, Report};
+use crate::terms::{By, How, Report};
 
 pub(super) fn act(hand: &mut Hand<'_>, how: How) {
     let (world, deleter) = (hand.world, hand.number);

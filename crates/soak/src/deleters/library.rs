@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use tcpentry::{Action, Options, Query};
 
 use super::{Hand, report_of};
-use crate::oracle::{By, How};
+use crate::terms::{By, How};
 
 pub(super) fn act(hand: &mut Hand<'_>, how: How) {
     let (world, deleter) = (hand.world, hand.number);

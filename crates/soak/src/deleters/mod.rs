@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use tcpentry::{Connection, Error, ErrorKind, Options, Query, State, States, TcpTable};
 use tcpentry_testkit::random::Random;
 
-use crate::oracle::{By, How, Oracle, Report};
+use crate::oracle::Oracle;
+use crate::terms::{By, How, Report};
 use crate::tuples::{CLIENT, SERVER, Tuple};
 use crate::{Lie, Plan, World};
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tcpentry::Identity;
 
 use super::{Hand, by_pair};
-use crate::oracle::{By, How, Report};
+use crate::terms::{By, How, Report};
 use crate::tuples::{CLIENT, Tuple};
 
 pub(super) fn act(hand: &mut Hand<'_>, how: How, program: &Path) {
