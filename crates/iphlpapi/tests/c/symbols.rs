@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::compiler::{Run, SONAME, shared_library};
 
 const HEADER: &str = include_str!("../../include/iphlpapi.h");
-const EXPORTS: &str = include_str!("../../src/exports.rs");
+const EXPORTS: &str = include_str!("../../src/exports/mod.rs");
 
 #[test]
 fn only_the_documented_ones() {

@@ -1,17 +1,22 @@
-//! Every exported function, and all unsafe code of this library: pointers become values here.
+//! Every exported function: reads its parameters through [`boundary`], and returns a code.
 //!
-//! The rules of the boundary: a NULL, misaligned or short buffer is answered by a code; what is read
-//! through a pointer is copied before it is looked at; what is written fits what the caller said; no panic
-//! leaves a function.
+//! Each `unsafe` block here is a call of the boundary, with the promise of the C caller that makes it sound.
 #![allow(unsafe_code)]
 #![allow(
     clippy::missing_safety_doc,
     reason = "what a C caller has to keep is in the header and the manual pages"
 )]
 
+mod boundary;
+#[cfg(any(test, feature = "fuzz-internals"))]
+pub(crate) mod fuzz;
+mod structs;
+/// The boundary without a kernel behind it, so that Miri can run it:
+/// `cargo +nightly miri test -p iphlpapi --lib exports`.
+#[cfg(test)]
+mod tests;
+
 use std::ffi::{c_char, c_int, c_void};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr;
 
 use tcpentry::{Tcp6Row, TcpRow};
 
@@ -21,9 +26,11 @@ use crate::entry::{self, Batch};
 use crate::module;
 use crate::statistics;
 use crate::table::{self, Class, Family, Layout, Order};
-
-type Dword = u32;
-type Bool = c_int;
+use boundary::{
+    allocate, copy, deliver, deliver_text, guarded, guarded_result, read, read_at, write_at,
+};
+use structs::{Bool, Dword, RowOwner};
+pub use structs::{Id, LastDetail, Outcome, OwnerModule6Row, OwnerModuleRow};
 
 /// `SetTcpEntry(3)`
 #[unsafe(no_mangle)]
@@ -127,17 +134,12 @@ pub unsafe extern "C" fn AllocateAndGetTcpExTableFromStack(
         Ok(image) => image,
         Err(code) => return code.0,
     };
-    // SAFETY: malloc has no preconditions; a table is never empty, for it holds its count.
-    let memory = unsafe { libc::malloc(image.len()) };
+    let memory = allocate(&image);
     if memory.is_null() {
         return Code::NOT_ENOUGH_MEMORY.0;
     }
-    // SAFETY: `memory` has just been allocated with room for the whole image, so it can't overlap
-    // it; `table` is not NULL, and the caller vouches that a pointer can be written there.
-    unsafe {
-        ptr::copy_nonoverlapping(image.as_ptr(), memory.cast(), image.len());
-        table.write_unaligned(memory);
-    }
+    // SAFETY: `table` is not NULL, and the caller vouches that a pointer can be written there.
+    unsafe { write_at(table, 0, memory) };
     NO_ERROR
 }
 
@@ -168,7 +170,7 @@ pub unsafe extern "C" fn GetTcpStatisticsEx(statistics: *mut c_void, family: Dwo
     match image {
         Ok(image) => {
             // SAFETY: the image is as long as MIB_TCPSTATS, and the caller vouches for room for one.
-            unsafe { ptr::copy_nonoverlapping(image.as_ptr(), statistics.cast(), image.len()) };
+            unsafe { copy(&image, statistics) };
             NO_ERROR
         }
         Err(code) => code.0,
@@ -184,7 +186,7 @@ pub unsafe extern "C" fn GetOwnerModuleFromTcpEntry(
     size: *mut Dword,
 ) -> Dword {
     // SAFETY: the caller gives NULL or a row, which is copied here.
-    let owner = unsafe { read(row) }.map(Owner::from);
+    let owner = unsafe { read(row) }.map(RowOwner::from);
     // SAFETY: the caller vouches for the buffer and its size.
     unsafe { get_module(owner, class, buffer, size) }
 }
@@ -198,7 +200,7 @@ pub unsafe extern "C" fn GetOwnerModuleFromTcp6Entry(
     size: *mut Dword,
 ) -> Dword {
     // SAFETY: the caller gives NULL or a row, which is copied here.
-    let owner = unsafe { read(row) }.map(Owner::from);
+    let owner = unsafe { read(row) }.map(RowOwner::from);
     // SAFETY: the caller vouches for the buffer and its size.
     unsafe { get_module(owner, class, buffer, size) }
 }
@@ -255,17 +257,17 @@ pub unsafe extern "C" fn tcpentry_delete_batch(
     }
     for index in 0..count as usize {
         // SAFETY: the caller vouches for room for `count` results.
-        unsafe { results.add(index).write_unaligned(Outcome::UNKNOWN) };
+        unsafe { write_at(results, index, Outcome::UNKNOWN) };
     }
     guarded(|| {
         let mut batch = Batch::open();
-        // What it returns: the first failure, or the last success.
+        // The code to return: of the first failure, or of the last success.
         let mut answer: Option<Detail> = None;
         for index in 0..count as usize {
-            // SAFETY: the caller vouches for `count` items of the kind that he names.
+            // SAFETY: the caller vouches for `count` items of that kind.
             let detail = unsafe { delete_item(&mut batch, kind, items, index) };
             // SAFETY: the caller vouches for room for `count` results.
-            unsafe { results.add(index).write_unaligned(Outcome::of(&detail)) };
+            unsafe { write_at(results, index, Outcome::of(&detail)) };
             if answer.as_ref().is_none_or(|it| it.code == NO_ERROR) {
                 answer = Some(detail);
             }
@@ -274,6 +276,8 @@ pub unsafe extern "C" fn tcpentry_delete_batch(
     })
 }
 
+/// Deletes one item of a batch.
+///
 /// # Safety
 /// `items` must point to more than `index` items of the kind.
 unsafe fn delete_item(
@@ -285,17 +289,17 @@ unsafe fn delete_item(
     match kind {
         ROWS => {
             // SAFETY: the caller vouches for it; the row is copied.
-            let row = unsafe { items.cast::<TcpRow>().add(index).read_unaligned() };
+            let row = unsafe { read_at::<TcpRow>(items, index) };
             batch.row(&row)
         }
         ROWS6 => {
             // SAFETY: as above.
-            let row = unsafe { items.cast::<Tcp6Row>().add(index).read_unaligned() };
+            let row = unsafe { read_at::<Tcp6Row>(items, index) };
             batch.row6(&row)
         }
         _ => {
             // SAFETY: as above.
-            let id = unsafe { items.cast::<Id>().add(index).read_unaligned() };
+            let id = unsafe { read_at::<Id>(items, index) };
             match id.word() {
                 Some(word) => batch.word(word),
                 None => Detail::invalid("id holds no text"),
@@ -313,13 +317,8 @@ pub unsafe extern "C" fn tcpentry_last_detail(detail: *mut LastDetail) -> Dword 
     let last = guarded_result(|| Detail::last().ok_or(Code::NOT_FOUND));
     match last {
         Ok(last) => {
-            let mut shown = LastDetail {
-                result: Outcome::of(&last),
-                text: [0; TEXT],
-            };
-            fill(&mut shown.text, &last.text);
             // SAFETY: it is not NULL, and the caller vouches for room for one.
-            unsafe { detail.write_unaligned(shown) };
+            unsafe { write_at(detail, 0, LastDetail::of(&last)) };
             NO_ERROR
         }
         Err(code) => code.0,
@@ -330,30 +329,12 @@ pub unsafe extern "C" fn tcpentry_last_detail(detail: *mut LastDetail) -> Dword 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tcpentry_message(code: Dword, buffer: *mut c_char, size: Dword) -> Dword {
     let text = message(code);
-    if !buffer.is_null() && size > 0 {
-        let length = cut(text, size as usize - 1);
-        // SAFETY: the caller vouches for `size` bytes; at most that many are written.
-        unsafe {
-            ptr::copy_nonoverlapping(text.as_ptr(), buffer.cast(), length);
-            buffer.add(length).write(0);
-        }
-    }
+    // SAFETY: the caller vouches for `size` bytes.
+    unsafe { deliver_text(text, buffer.cast(), size as usize) };
     u32::try_from(text.len()).unwrap_or(0)
 }
 
-/// Copies what a pointer points to; `None` for NULL. It need not be aligned.
-///
-/// # Safety
-/// A pointer that is not NULL must point to a readable `T`, of which every bit pattern is a value.
-unsafe fn read<T: Copy>(pointer: *const T) -> Option<T> {
-    if pointer.is_null() {
-        return None;
-    }
-    // SAFETY: the caller vouches for it.
-    Some(unsafe { pointer.read_unaligned() })
-}
-
-/// Fills a caller's buffer with a table, by the protocol of all these functions.
+/// Fills a caller's buffer with a table.
 ///
 /// # Safety
 /// `size` must be NULL or point to a number, and `table` be NULL or have that many bytes of room.
@@ -368,10 +349,12 @@ unsafe fn get_table(
     unsafe { deliver(table, size, || table::image(family, class, order_of(order))) }
 }
 
+/// Fills a caller's buffer with the module of a process.
+///
 /// # Safety
 /// As for [`get_table`].
 unsafe fn get_module(
-    owner: Option<Owner>,
+    owner: Option<RowOwner>,
     class: c_int,
     buffer: *mut c_void,
     size: *mut Dword,
@@ -399,38 +382,8 @@ unsafe fn get_module(
     unsafe { deliver(buffer, size, image) }
 }
 
-/// The protocol of sizes: without room the needed size and 122, else the bytes and their number.
+/// Stores the identity of the connection that has these ends now.
 ///
-/// # Safety
-/// As for [`get_table`].
-unsafe fn deliver(
-    buffer: *mut c_void,
-    size: *mut Dword,
-    make: impl FnOnce() -> Result<Vec<u8>, Code>,
-) -> Dword {
-    if size.is_null() {
-        return Code::INVALID_PARAMETER.0;
-    }
-    let image = match guarded_result(make) {
-        Ok(image) => image,
-        Err(code) => return code.0,
-    };
-    let Ok(needed) = u32::try_from(image.len()) else {
-        return Code::NOT_ENOUGH_MEMORY.0;
-    };
-    // SAFETY: it is not NULL, and the caller vouches for a number there.
-    let room = unsafe { size.read_unaligned() };
-    // SAFETY: as above.
-    unsafe { size.write_unaligned(needed) };
-    if buffer.is_null() || room < needed {
-        return Code::INSUFFICIENT_BUFFER.0;
-    }
-    // SAFETY: the caller vouches for `room` bytes, and `needed` are no more; a fresh allocation of
-    // ours does not overlap a buffer of the caller's.
-    unsafe { ptr::copy_nonoverlapping(image.as_ptr(), buffer.cast(), image.len()) };
-    NO_ERROR
-}
-
 /// # Safety
 /// `id` must be NULL or have room for one.
 unsafe fn identify(pair: Option<Result<tcpentry::Pair, tcpentry::Error>>, id: *mut Id) -> Dword {
@@ -441,23 +394,12 @@ unsafe fn identify(pair: Option<Result<tcpentry::Pair, tcpentry::Error>>, id: *m
     let word = guarded_result(|| entry::identify(pair).map_err(|detail| Code(detail.remember())));
     match word {
         Ok(word) => {
-            let mut identity = Id { text: [0; ID] };
-            fill(&mut identity.text, &word);
             // SAFETY: it is not NULL, and the caller vouches for room for one.
-            unsafe { id.write_unaligned(identity) };
+            unsafe { write_at(id, 0, Id::new(&word)) };
         }
         Err(failure) => code = failure.0,
     }
     code
-}
-
-/// Runs what gives a code; a panic is a code as well.
-fn guarded(body: impl FnOnce() -> Dword) -> Dword {
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or(Code::GEN_FAILURE.0)
-}
-
-fn guarded_result<T>(body: impl FnOnce() -> Result<T, Code>) -> Result<T, Code> {
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or(Err(Code::GEN_FAILURE))
 }
 
 fn order_of(flag: Bool) -> Order {
@@ -468,139 +410,7 @@ fn order_of(flag: Bool) -> Order {
     }
 }
 
-/// Copies a text with its final zero, cut at a whole character.
-fn fill(room: &mut [u8], text: &str) {
-    let length = cut(text, room.len() - 1);
-    room[..length].copy_from_slice(&text.as_bytes()[..length]);
-    room[length] = 0;
-}
-
-/// How much of a text fits.
-fn cut(text: &str, room: usize) -> usize {
-    (0..=room.min(text.len()))
-        .rev()
-        .find(|&end| text.is_char_boundary(end))
-        .unwrap_or(0)
-}
-
-/// `TCPENTRY_ID` of the header: an identity as text.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub struct Id {
-    text: [u8; ID],
-}
-
-impl Id {
-    /// Its text, where it is one.
-    fn word(&self) -> Option<&str> {
-        let length = self.text.iter().position(|&byte| byte == 0)?;
-        std::str::from_utf8(&self.text[..length]).ok()
-    }
-}
-
-/// `TCPENTRY_RESULT` of the header.
-#[derive(Clone, Copy)]
-#[expect(clippy::struct_field_names, reason = "the names of the header")]
-#[repr(C)]
-pub struct Outcome {
-    code: Dword,
-    outcome: Dword,
-    method: Dword,
-    error: c_int,
-}
-
-impl Outcome {
-    /// What a batch leaves where it did not come to.
-    const UNKNOWN: Self = Self {
-        code: Code::GEN_FAILURE.0,
-        outcome: Detail::FAILED,
-        method: 0,
-        error: 0,
-    };
-
-    fn of(detail: &Detail) -> Self {
-        Self {
-            code: detail.code,
-            outcome: detail.outcome,
-            method: detail.method,
-            error: detail.errno,
-        }
-    }
-}
-
-/// `TCPENTRY_DETAIL` of the header.
-#[repr(C)]
-pub struct LastDetail {
-    result: Outcome,
-    text: [u8; TEXT],
-}
-
-/// `MIB_TCPROW_OWNER_MODULE`
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub struct OwnerModuleRow {
-    state_and_ends: [Dword; 5],
-    pid: Dword,
-    created: i64,
-    info: [u64; 16],
-}
-
-/// `MIB_TCP6ROW_OWNER_MODULE`
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub struct OwnerModule6Row {
-    ends_and_state: [Dword; 13],
-    pid: Dword,
-    created: i64,
-    info: [u64; 16],
-}
-
-/// Whose module is asked for.
-#[derive(Clone, Copy)]
-struct Owner {
-    pid: Dword,
-    /// As [`table`] wrote it into `OwningModuleInfo`.
-    started: u64,
-}
-
-impl From<OwnerModuleRow> for Owner {
-    fn from(row: OwnerModuleRow) -> Self {
-        Self {
-            pid: row.pid,
-            started: row.info[0],
-        }
-    }
-}
-
-impl From<OwnerModule6Row> for Owner {
-    fn from(row: OwnerModule6Row) -> Self {
-        Self {
-            pid: row.pid,
-            started: row.info[0],
-        }
-    }
-}
-
-/// `TCPENTRY_ID_SIZE`: the longest identity has 190 bytes.
-const ID: usize = 256;
-/// `TCPENTRY_TEXT_SIZE`
-const TEXT: usize = 512;
-/// `TCPENTRY_KIND`: what a batch holds.
+/// `TCPENTRY_KIND`: the kinds of items of a batch.
 const ROWS: c_int = 0;
 const ROWS6: c_int = 1;
 const IDS: c_int = 2;
-
-const _: () = {
-    assert!(size_of::<OwnerModuleRow>() == 160);
-    assert!(size_of::<OwnerModule6Row>() == 192);
-    assert!(size_of::<Outcome>() == 16);
-    assert!(size_of::<LastDetail>() == 16 + TEXT);
-};
-
-#[cfg(any(test, feature = "fuzz-internals"))]
-pub(crate) mod fuzz;
-
-/// The boundary without a kernel behind it, so that Miri can run it:
-/// `cargo +nightly miri test -p iphlpapi --lib exports`.
-#[cfg(test)]
-mod tests;
