@@ -58,6 +58,9 @@
 //! - It keeps no thread and no process: only to enter another network namespace it starts one, for as long as
 //!   that takes. It runs no other program and writes no file.
 
+#[cfg(not(target_os = "linux"))]
+compile_error!("tcpentry, and all that is built on it, runs on Linux only.");
+
 #[cfg(feature = "bench-internals")]
 #[doc(hidden)]
 pub mod bench;
