@@ -72,7 +72,7 @@ cargo xtask COMMAND
   test --install    The same, after installing what is missing (Debian packages, through apt-get)
   bench [--sockets 10k,100k,1M] [--rounds N] [--only NAME] [--out FOLDER]
                     Measures the program against ss and against the kernel's floor, in a network
-                    namespace of its own; writes results.json and chart.svg (to target/bench).
+                    namespace of its own; writes results.json (to target/bench).
                     A million sockets take 20 minutes and 6 GB
   soak [--minutes N] [--ports N] [--owners N] [--deleters N] [--seed N]
                     Opens and closes connections on few tuples while library, C library and program

@@ -2,7 +2,6 @@
 //!
 //! It is started by `cargo xtask bench`, in a network namespace of its own.
 
-mod chart;
 mod fixture;
 mod floor;
 mod measure;
@@ -48,7 +47,7 @@ pub(crate) struct RunArgs {
     /// Only operations whose name contains this
     #[arg(long)]
     only: Option<String>,
-    /// Where to write results.json and chart.svg
+    /// Folder to write results.json to
     #[arg(long)]
     out: PathBuf,
     /// The program to measure

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 
 use crate::RunArgs;
-use crate::chart;
 use crate::fixture::Fixture;
 use crate::floor::Exact;
 use crate::measure::{Run, Sample};
@@ -69,9 +68,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
     std::fs::create_dir_all(&args.out)?;
     let results = args.out.join("results.json");
     std::fs::write(&results, serde_json::to_string_pretty(&report)? + "\n")?;
-    let drawn = args.out.join("chart.svg");
-    std::fs::write(&drawn, chart::of(&report))?;
-    println!("\nwritten: {} {}", results.display(), drawn.display());
+    println!("\nwritten: {}", results.display());
     Ok(())
 }
 
