@@ -86,9 +86,9 @@ impl Tmux {
         self.ask(&["capture-pane", "-p"])
     }
 
-    /// The same with its colours, as escape sequences.
+    /// Returns the screen with its colours, as escape sequences, and with the spaces at the ends of lines.
     pub fn screen_in_color(&self) -> String {
-        self.ask(&["capture-pane", "-e", "-p"])
+        self.ask(&["capture-pane", "-e", "-N", "-p"])
     }
 
     /// What tmux knows by this name: `alternate_on`, `cursor_flag`, as in tmux(1), "FORMATS".

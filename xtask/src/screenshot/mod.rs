@@ -1,7 +1,7 @@
 //! `cargo xtask screenshot`: a picture of `tcpentry top` for the README, of the real program in a real terminal, whose
 //! connections are real ones of a network namespace of their own.
 
-mod svg;
+mod picture;
 
 use std::io::Write as _;
 use std::process::{Child, Stdio};
@@ -48,7 +48,7 @@ pub(crate) fn take() -> Result<()> {
             })
         },
     );
-    let picture = svg::picture(&tmux.screen_in_color(), COLUMNS.into());
+    let picture = picture::of(&tmux.screen_in_color());
     std::fs::write(FILE, picture).with_context(|| format!("cannot write {FILE}"))?;
     println!("{FILE}");
     Ok(())
