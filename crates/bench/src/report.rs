@@ -32,14 +32,7 @@ impl Machine {
     pub(crate) fn this() -> Result<Self> {
         let ss = Command::new("ss").arg("-V").output()?;
         Ok(Self {
-            // Without what whoever built it has added.
-            kernel: rustix::system::uname()
-                .release()
-                .to_string_lossy()
-                .split('-')
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
+            kernel: tcpentry_testkit::kernel::release(),
             processors: std::thread::available_parallelism()?.get(),
             ss: String::from_utf8_lossy(&ss.stdout).trim().to_owned(),
         })

@@ -11,6 +11,7 @@ use std::thread::{self, JoinHandle};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::proc_net;
 use crate::sys;
 use crate::wait::{limit, until};
 
@@ -146,6 +147,21 @@ pub fn allow_fast_open(listener: &TcpListener) {
 pub fn defer_accept(listener: &TcpListener) {
     sys::set_tcp_option(listener, libc::TCP_DEFER_ACCEPT, 30).expect("TCP_DEFER_ACCEPT");
 }
+
+/// Makes a connection that is in SYN_RECV on the side of the server (`TCP_DEFER_ACCEPT`), and returns
+/// the listener and the client. It stays there until the client sends data.
+pub fn half_open() -> (TcpListener, TcpStream) {
+    let listener = listen(loopback(0));
+    defer_accept(&listener);
+    let client = TcpStream::connect(reachable(&listener)).expect("connect");
+    bound(&client);
+    let (local, peer) = addresses(&client);
+    proc_net::await_state(peer, local, SYN_RECV);
+    (listener, client)
+}
+
+/// The kernel's number of the state.
+const SYN_RECV: u8 = 3;
 
 /// Sends until nothing more fits into the queues of either end.
 pub fn fill(mut stream: &TcpStream) {
