@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Makes every path of this program one from the repository's root, wherever it is called.
+/// Changes to the repository's root, from which every path of this program is named.
 fn at_root() -> anyhow::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::command::{self, program};
 
-/// Runs it; says so where there is no Miri, and fails for that only where `cargo` itself can't be run.
+/// Runs Miri; if there is none it says so, and fails only if `cargo` itself can't be run.
 pub(crate) fn run() -> Result<()> {
     if !is_there() {
         println!("{MISSING}");
@@ -33,7 +33,7 @@ fn is_there() -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// The tests of a package; words that follow select among them.
+/// Returns the command for the tests of a package; arguments that follow select among them.
 fn miri(package: &str) -> Command {
     // By rustup's name for it: this program was started by the cargo of another toolchain.
     let mut miri = program(["cargo", "+nightly", "miri", "test", "--locked", "--lib"]);
@@ -102,7 +102,7 @@ const SKIPPED: &[(&str, &str)] = &[
 const SYSTEM: &str = "it asks the kernel or /proc";
 const LARGE: &str = "it takes a minute or more";
 
-/// Of the deletion of many, the tests that are content with a few rows.
+/// The tests of batches that need only a few rows.
 const BULK: &[&str] = &[
     "delete::batch::tests::a_refused_row",
     "delete::batch::tests::a_row_that_has_grown_old",

@@ -25,25 +25,25 @@ pub(crate) struct Owner<'w> {
     world: &'w World,
     tuples: &'w Tuples,
     listener: OwnedFd,
-    /// One for each tuple.
+    /// The connections, one for each tuple.
     slots: Vec<Option<Live>>,
     retired: VecDeque<Retired>,
     random: Random,
-    /// Every connection has its own, also those of other owners.
+    /// The source of numbers: every connection has its own, across all owners.
     number: u64,
 }
 
-/// A connection that was alive when it was last looked at.
+/// A connection that was alive when it was last used.
 struct Live {
     number: u64,
     sockets: [OwnedFd; 2],
     ends: [Arc<End>; 2],
     before: [Before; 2],
-    /// The client has said that it sends no more.
+    /// True once the client has shut down its direction.
     half: bool,
 }
 
-/// One that has ended, and waits for all reports to be in.
+/// A connection that has ended, and waits until all reports are in.
 struct Retired {
     number: u64,
     tuple: usize,
@@ -54,18 +54,18 @@ struct Retired {
     named_by_pair: [bool; 2],
 }
 
-/// How an end ended.
+/// The way in which an end ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Fate {
-    /// By its owner's plan; what came after, he does not see.
+    /// Closed as its owner planned; the owner does not see what came after.
     Closed,
     /// ECONNABORTED: only a deletion does that.
     Aborted,
-    /// Its peer's reset.
+    /// Reset by its peer.
     Reset,
-    /// It was never told.
+    /// Not notified.
     Untold,
-    /// There was never such an end.
+    /// Never opened.
     Missing,
 }
 
@@ -180,7 +180,7 @@ impl<'w> Owner<'w> {
         self.slots[slot] = Some(live);
     }
 
-    /// The server's end of the connection that this owner has just made.
+    /// Accepts the server's end of the connection that this owner has just opened.
     fn accept(&self, tuple: &Tuple, patience: Duration) -> Option<OwnedFd> {
         loop {
             if !wait(&self.listener, PollFlags::IN, patience) {
@@ -244,7 +244,7 @@ impl<'w> Owner<'w> {
         }
     }
 
-    /// The connection's number there and back; `seen` is the error that an end gave.
+    /// Sends the connection's number there and back; `seen` is the error that an end returned.
     fn exchange(&self, live: &Live, seen: &mut [Option<Errno>; 2]) -> Result<(), ()> {
         let ways: &[_] = if live.half {
             &[(SERVER, CLIENT)]
@@ -287,7 +287,7 @@ impl<'w> Owner<'w> {
         Ok(())
     }
 
-    /// Ends it as planned: with TIME_WAIT at either end, or with a reset.
+    /// Closes it as planned: with TIME_WAIT at either end, or with a reset.
     fn close(&mut self, slot: usize, live: Live) {
         self.let_go(slot);
         let Live {
@@ -319,7 +319,7 @@ impl<'w> Owner<'w> {
         );
     }
 
-    /// The tuple is nobody's from now on.
+    /// Releases the tuple.
     fn let_go(&self, slot: usize) {
         for side in &self.tuple(slot).sides {
             side.held.store(0, SeqCst);
@@ -347,7 +347,7 @@ impl<'w> Owner<'w> {
         });
     }
 
-    /// Compares, for all of which every report is in.
+    /// Judges the connections of which every report is in.
     fn judge(&mut self) {
         let oracle = &self.world.oracle;
         while let Some(retired) = self.retired.front() {
@@ -359,7 +359,7 @@ impl<'w> Owner<'w> {
         }
     }
 
-    /// Whether the listener takes a connection from a port that no other has; otherwise it is counted as lost.
+    /// Checks that the listener accepts a connection from a port that no other has; else it counts as lost.
     fn still_listens(&self) -> bool {
         let to = self.tuples.all[0].server;
         let client = socket(to);
@@ -442,7 +442,7 @@ impl Retired {
     }
 }
 
-/// How an end that should be dead has ended; `seen` is the error that it has already given.
+/// Returns the way in which an end that should be dead has ended; `seen` is the error that it has already returned.
 fn fate(socket: &OwnedFd, seen: Option<Errno>, patience: Duration) -> Fate {
     if let Some(errno) = seen {
         return fate_of(errno);
@@ -501,5 +501,5 @@ fn port_of(address: Option<&SocketAddrAny>) -> Option<u16> {
     Some(address.port())
 }
 
-/// On the loopback device everything is there at once, but for what another processor still has in hand.
+/// The time limit for data: on the loopback device it is there at once, except for what another processor still handles.
 const PATIENCE: Duration = Duration::from_secs(3);

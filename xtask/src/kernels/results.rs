@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::console::{SUITE, Said};
 
-/// Of all tests that were run there.
+/// The results of all tests on one kernel.
 #[derive(Debug, Default)]
 pub(super) struct Results {
     release: String,
@@ -12,9 +12,9 @@ pub(super) struct Results {
     failed: Vec<String>,
     /// `TEST: reason`; libtest counts them as passed.
     skipped: Vec<String>,
-    /// Whether all has been said.
+    /// True if all suites came to their end.
     finished: bool,
-    /// Whether it was booted twice.
+    /// True if it was booted twice.
     again: bool,
 }
 
@@ -82,7 +82,7 @@ impl fmt::Display for Results {
     }
 }
 
-/// In the form of docs/KERNELS.md.
+/// Returns the table of docs/KERNELS.md.
 pub(super) fn table(all: &[Results]) -> String {
     let line = |results: &Results| {
         let Results {

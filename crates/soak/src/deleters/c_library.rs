@@ -121,7 +121,7 @@ fn set_entry(local: SocketAddr, peer: SocketAddr) -> Report {
     last(code)
 }
 
-/// What a code stands for: 317 alone does not say.
+/// Returns the report that a code stands for: 317 has several causes.
 fn last(code: u32) -> Report {
     let mut detail = Detail {
         result: Outcome::default(),

@@ -52,13 +52,13 @@ struct Hand<'w> {
     number: usize,
     by: By,
     table: TcpTable,
-    /// Parts of tables, kept to be used late.
+    /// Parts of tables, kept for late use.
     stale: VecDeque<(Instant, Vec<Connection>)>,
     random: Random,
 }
 
 impl Hand<'_> {
-    /// Rows to delete, of the age that is wanted, named already.
+    /// Returns rows to delete, of the wanted age and already named.
     fn rows(&mut self, how: How) -> Vec<Connection> {
         if how == How::Stale {
             let age = Duration::from_millis(self.random.choose(&[2, 20, 200]));
@@ -79,7 +79,7 @@ impl Hand<'_> {
         self.list()
     }
 
-    /// Some of the table; every row of it is held against what was said of its socket before.
+    /// Returns some rows of the table; every row is compared with what was reported of its socket before.
     fn list(&mut self) -> Vec<Connection> {
         let oracle = &self.world.oracle;
         let mut states = States::CONNECTIONS;
@@ -103,14 +103,14 @@ impl Hand<'_> {
         some
     }
 
-    /// One of the tuples, whether it is in use or not, and a side of it.
+    /// Returns one of the tuples, in use or not, and a side of it.
     fn tuple(&mut self) -> (usize, usize, usize) {
         let owner = self.random.below(self.world.tuples.len());
         let slot = self.random.below(self.world.tuples[owner].all.len());
         (owner, slot, self.random.choose(&[CLIENT, SERVER]))
     }
 
-    /// Does to some what the oracle has to find.
+    /// Commits the fault that the oracle has to find.
     fn lie(&mut self, lie: Option<Lie>) {
         let (rows, oracle) = (self.list(), &self.world.oracle);
         oracle.during(self.number, || {
@@ -147,7 +147,7 @@ impl Hand<'_> {
         }
     }
 
-    /// Whether another socket has the tuple of this row by now.
+    /// Returns true if another socket has the tuple of this row by now.
     fn has_new_owner(&self, row: &Connection) -> bool {
         let (local, peer) = (row.local().port(), row.peer().port());
         let held = |listener: u16, client: u16, side: usize| {
@@ -167,7 +167,7 @@ impl Hand<'_> {
     }
 }
 
-/// Deletes by both ends; `delete` says what was reported, and of which socket where it knows.
+/// Deletes by both ends; `delete` returns the report, and the socket if it is known.
 fn by_pair(
     oracle: &Oracle,
     by: By,
@@ -200,5 +200,5 @@ fn report_of<T>(result: &Result<T, Error>) -> Report {
     }
 }
 
-/// How many parts of tables are kept at one time.
+/// The number of parts of tables that are kept at one time.
 const STALE: usize = 8;

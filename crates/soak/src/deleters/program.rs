@@ -78,7 +78,7 @@ pub(super) fn act(hand: &mut Hand<'_>, how: How, program: &Path) {
     }
 }
 
-/// Names the clients' ends of all these.
+/// Counts the clients' pairs of these tuples as named during the operation.
 fn naming<T>(tuples: &[Tuple], operation: impl FnOnce() -> T) -> T {
     for tuple in tuples {
         tuple.sides[CLIENT].begin();
@@ -90,7 +90,7 @@ fn naming<T>(tuples: &[Tuple], operation: impl FnOnce() -> T) -> T {
     result
 }
 
-/// What one line says.
+/// A line of the program's output.
 #[derive(Debug)]
 struct Said {
     report: Report,
@@ -140,7 +140,7 @@ fn parse(line: &str) -> Said {
     }
 }
 
-/// Whether the exit code says something else than the lines.
+/// Returns the contradiction between the exit code and the lines, if there is one.
 fn contradiction(said: &[Said], output: &Output) -> Option<String> {
     let is_deleted = said.iter().any(|line| line.report == Report::Deleted);
     let expected = i32::from(!is_deleted);
