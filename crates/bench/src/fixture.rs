@@ -55,10 +55,10 @@ impl Fixture {
     }
 
     /// Recreates the sockets that have been deleted.
-    pub(crate) fn mend(&mut self) -> Result<()> {
+    pub(crate) fn restore(&mut self) -> Result<()> {
         for holder in &mut self.holders {
             let commands = holder.commands.as_mut().context("it has not ended")?;
-            commands.write_all(b"mend\n")?;
+            commands.write_all(b"restore\n")?;
         }
         self.wait()
     }

@@ -166,7 +166,7 @@ impl Operation {
                 Kind::Delete(..) => {
                     run.sample()?;
                     let left = left()?;
-                    fixture.mend()?;
+                    fixture.restore()?;
                     let kept = all.clone().filter(|number| !rows.contain(*number));
                     (left, kept.map(named).collect())
                 }
@@ -196,7 +196,7 @@ impl Operation {
             self.run(by, programs, number).sample()?;
             let others = (0..fixture.sockets()).filter(|other| *other != number);
             let (left, expected): (Ends, Ends) = (left()?, others.map(Ends::of_number).collect());
-            fixture.mend()?;
+            fixture.restore()?;
             if left != expected {
                 bail!("{} did something else", by.name());
             }

@@ -60,7 +60,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
             let own = own.as_os_str();
             let words = [own, "floor".as_ref(), "exact".as_ref(), "1000".as_ref()];
             let exact: Exact = serde_json::from_str(&Run::of(words).output()?)?;
-            fixture.mend()?;
+            fixture.restore()?;
             println!("{exact}");
             report.exact.insert(sockets, exact);
         }
@@ -88,7 +88,7 @@ fn measure(
                 .or_default()
                 .push(operation.run(by, programs, number).sample()?);
             if operation.deletes() {
-                fixture.mend()?;
+                fixture.restore()?;
             }
             number += 1;
         }

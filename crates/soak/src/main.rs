@@ -44,7 +44,7 @@ fn main() -> Result<()> {
         lie: None,
     };
     allow_many_descriptors();
-    // Inside of the one that it was started in: this one has a small hash table, so that a walk is cheap.
+    // Inside of the one that it was started in: this one has a small hash table, so that a dump is cheap.
     let figures =
         Namespace::fresh().run(move || run(&plan, |now: &Figures| println!("{}", now.line())));
     println!("{figures}");

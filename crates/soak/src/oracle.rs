@@ -1,6 +1,6 @@
 //! What was asked, what was reported, and what the ends saw: the three are compared when all reports are in.
 //!
-//! Everything is told by cookie, which the kernel never gives twice: so a tuple that is used again hides nothing.
+//! Everything goes by cookie, which the kernel never assigns twice: so a tuple that is used again hides nothing.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -30,7 +30,7 @@ impl End {
     }
 
     /// Returns the fault if it is alive in spite of its reports.
-    pub(crate) fn is_said_dead(&self) -> Option<Wrong> {
+    pub(crate) fn fault_if_alive(&self) -> Option<Wrong> {
         if self.deleted_at.load(SeqCst) != 0 {
             return Some(Wrong::DeletedButAlive);
         }
@@ -136,8 +136,8 @@ impl Oracle {
     }
 
     /// Records a report about a named socket.
-    pub(crate) fn told(&self, by: By, how: How, cookie: u64, report: &Report) {
-        self.counts.told(by, how, report);
+    pub(crate) fn record(&self, by: By, how: How, cookie: u64, report: &Report) {
+        self.counts.count(by, how, report);
         let end = self.end(cookie);
         match report {
             Report::Deleted => {
@@ -171,13 +171,13 @@ impl Oracle {
     }
 
     /// Checks a socket of a dump that began at that tick.
-    pub(crate) fn is_in_table(&self, cookie: u64, walk: u64, row: &dyn fmt::Display) {
+    pub(crate) fn is_in_table(&self, cookie: u64, began: u64, row: &dyn fmt::Display) {
         let end = self.end(cookie);
         for (since, wrong) in [
             (&end.deleted_at, Wrong::DeletedButAlive),
             (&end.gone_at, Wrong::GoneButAlive),
         ] {
-            if (1..walk).contains(&since.load(SeqCst)) {
+            if (1..began).contains(&since.load(SeqCst)) {
                 self.wrong(wrong, || {
                     format!("{cookie:x} is in the table: {row}; {end}")
                 });

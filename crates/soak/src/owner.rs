@@ -64,7 +64,7 @@ enum Fate {
     /// Reset by its peer.
     Reset,
     /// Not notified.
-    Untold,
+    Unnotified,
     /// Never opened.
     Missing,
 }
@@ -205,14 +205,14 @@ impl<'w> Owner<'w> {
     /// Uses a connection, and perhaps closes it.
     fn visit(&mut self, slot: usize, mut live: Live) {
         let oracle = &self.world.oracle;
-        // What was said until now, the exchange refutes.
-        let said = live.ends.each_ref().map(|end| end.is_said_dead());
+        // The exchange refutes what was reported until now.
+        let said = live.ends.each_ref().map(|end| end.fault_if_alive());
         let mut seen = [None; 2];
         if self.exchange(&live, &mut seen).is_err() {
             self.let_go(slot);
             let fates =
                 [CLIENT, SERVER].map(|side| fate(&live.sockets[side], seen[side], PATIENCE));
-            if fates.contains(&Fate::Untold) {
+            if fates.contains(&Fate::Unnotified) {
                 let [client, server] = &live.ends;
                 let detail = || {
                     format!(
@@ -220,7 +220,7 @@ impl<'w> Owner<'w> {
                         live.number, live.half
                     )
                 };
-                oracle.wrong(Wrong::PeerNotTold, detail);
+                oracle.wrong(Wrong::PeerNotNotified, detail);
             }
             self.retire(slot, live.number, live.ends.map(Some), fates, live.before);
             return;
@@ -433,7 +433,7 @@ impl Retired {
                 Fate::Closed if reports[side] > 0 => {
                     oracle.counts.ownerless.fetch_add(1, SeqCst);
                 }
-                Fate::Reset | Fate::Untold if reports[side] > 0 => {
+                Fate::Reset | Fate::Unnotified if reports[side] > 0 => {
                     oracle.wrong(Wrong::DiedOtherwise, detail);
                 }
                 _ => {}
@@ -448,7 +448,7 @@ fn fate(socket: &OwnedFd, seen: Option<Errno>, patience: Duration) -> Fate {
         return fate_of(errno);
     }
     if !wait(socket, PollFlags::empty(), patience) {
-        return Fate::Untold;
+        return Fate::Unnotified;
     }
     match sockopt::socket_error(socket) {
         Ok(Err(errno)) => fate_of(errno),

@@ -33,7 +33,8 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    pub(crate) fn told(&self, by: By, how: How, report: &Report) {
+    /// Counts a report.
+    pub(crate) fn count(&self, by: By, how: How, report: &Report) {
         let counter = match report {
             Report::Deleted => &self.deleted,
             Report::Gone => &self.gone,

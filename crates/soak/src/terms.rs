@@ -45,7 +45,7 @@ pub enum Wrong {
     DeletedTwice,
     ListenerLost,
     Crossed,
-    PeerNotTold,
+    PeerNotNotified,
 }
 
 impl Wrong {
@@ -59,6 +59,9 @@ impl Wrong {
         (Self::DeletedTwice, "reported deleted twice"),
         (Self::ListenerLost, "listener lost"),
         (Self::Crossed, "data of another connection"),
-        (Self::PeerNotTold, "one end dead, the other not notified"),
+        (
+            Self::PeerNotNotified,
+            "one end dead, the other not notified",
+        ),
     ];
 }

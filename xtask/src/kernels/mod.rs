@@ -1,6 +1,6 @@
 //! `cargo xtask kernels`: the tests against other kernels than this machine's, Debian's, booted under QEMU.
 //!
-//! What differs between them is told in docs/KERNELS.md; this is how it is found out, and found out again.
+//! docs/KERNELS.md describes the differences that this finds.
 
 mod boot;
 mod console;

@@ -26,7 +26,7 @@ pub(super) fn act(hand: &mut Hand<'_>, how: How) {
                 hand.name(&rows);
                 if hand.random.one_in(2) {
                     for (row, id) in rows.iter().zip(&identities) {
-                        hand.told(how, row, &delete_id(id));
+                        hand.record(how, row, &delete_id(id));
                     }
                 } else {
                     tell_batch(hand, how, &rows, &identities);
@@ -93,7 +93,7 @@ fn tell_batch(hand: &Hand<'_>, how: How, rows: &[Connection], identities: &[Id])
         );
     }
     for (row, outcome) in rows.iter().zip(&outcomes) {
-        hand.told(how, row, &report(outcome.code, *outcome, "in a batch"));
+        hand.record(how, row, &report(outcome.code, *outcome, "in a batch"));
     }
 }
 

@@ -122,9 +122,11 @@ impl Hand<'_> {
                 let is_deleted =
                     lie != Some(Lie::Undone) && self.table.delete(row, &Options::default()).is_ok();
                 match lie {
-                    Some(Lie::Undone) => oracle.told(self.by, How::Fresh, cookie, &Report::Deleted),
+                    Some(Lie::Undone) => {
+                        oracle.record(self.by, How::Fresh, cookie, &Report::Deleted)
+                    }
                     Some(Lie::Unreported) if is_deleted => {
-                        oracle.told(self.by, How::Fresh, cookie, &Report::Gone);
+                        oracle.record(self.by, How::Fresh, cookie, &Report::Gone);
                     }
                     _ => {}
                 }
@@ -138,10 +140,10 @@ impl Hand<'_> {
         }
     }
 
-    fn told(&self, how: How, row: &Connection, report: &Report) {
+    fn record(&self, how: How, row: &Connection, report: &Report) {
         self.world
             .oracle
-            .told(self.by, how, row.cookie.value(), report);
+            .record(self.by, how, row.cookie.value(), report);
         if *report == Report::Gone && self.has_new_owner(row) {
             self.world.oracle.counts.outlived.fetch_add(1, SeqCst);
         }
@@ -178,12 +180,12 @@ fn by_pair(
     let place = &tuple.sides[side];
     place.named(|| {
         let ((report, said), holder) = place.held_during(delete);
-        // "Gone" is said of whoever has had the ends all the while.
+        // "Gone" is a report about the socket that had the ends throughout.
         if let Some(cookie) = said.or(holder) {
-            oracle.told(by, How::Pair, cookie, &report);
+            oracle.record(by, How::Pair, cookie, &report);
             return;
         }
-        oracle.counts.told(by, How::Pair, &report);
+        oracle.counts.count(by, How::Pair, &report);
         match report {
             Report::Deleted => place.deleted_unknown(),
             Report::Gone => {}

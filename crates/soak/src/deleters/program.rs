@@ -28,14 +28,14 @@ pub(super) fn act(hand: &mut Hand<'_>, how: How, program: &Path) {
                 let said = run(program, &["--id", "-"], &words.join("\n"));
                 for (row, line) in rows.iter().zip(&said) {
                     if line.cookie == Some(row.cookie.value()) {
-                        hand.told(how, row, &line.report);
+                        hand.record(how, row, &line.report);
                     } else {
-                        oracle.other(By::Program, how, &format!("{row} is told of as {line:?}"));
+                        oracle.other(By::Program, how, &format!("{row} is reported as {line:?}"));
                     }
                 }
                 if said.len() != rows.len() {
                     let text = format!("{} lines for {} identities", said.len(), rows.len());
-                    oracle.told(By::Program, how, 0, &Report::Other(text));
+                    oracle.record(By::Program, how, 0, &Report::Other(text));
                 }
             });
         }
@@ -64,8 +64,8 @@ pub(super) fn act(hand: &mut Hand<'_>, how: How, program: &Path) {
                 let said = naming(meant, || run(program, &["--yes", &filter], ""));
                 for Said { report, cookie } in said {
                     match cookie {
-                        Some(cookie) => oracle.told(By::Program, how, cookie, &report),
-                        None => oracle.told(
+                        Some(cookie) => oracle.record(By::Program, how, cookie, &report),
+                        None => oracle.record(
                             By::Program,
                             how,
                             0,
