@@ -59,6 +59,15 @@ pub(super) fn allocate(bytes: &[u8]) -> *mut c_void {
     memory
 }
 
+/// Frees memory of `malloc`.
+///
+/// # Safety
+/// `memory` must be NULL or come from [`allocate`], and not be used afterwards.
+pub(super) unsafe fn release(memory: *mut c_void) {
+    // SAFETY: the caller vouches for it.
+    unsafe { libc::free(memory) };
+}
+
 /// Fills a buffer by the size protocol of IP Helper: the bytes and their number where they fit, else the needed size
 /// and `ERROR_INSUFFICIENT_BUFFER`.
 ///

@@ -27,7 +27,8 @@ use crate::module;
 use crate::statistics;
 use crate::table::{self, Class, Family, Layout, Order};
 use boundary::{
-    allocate, copy, deliver, deliver_text, guarded, guarded_result, read, read_at, write_at,
+    allocate, copy, deliver, deliver_text, guarded, guarded_result, read, read_at, release,
+    write_at,
 };
 use structs::{Bool, Dword, RowOwner};
 pub use structs::{Id, LastDetail, Outcome, OwnerModule6Row, OwnerModuleRow};
@@ -147,7 +148,7 @@ pub unsafe extern "C" fn AllocateAndGetTcpExTableFromStack(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tcpentry_free(memory: *mut c_void) {
     // SAFETY: the caller gives NULL or what `AllocateAndGetTcpExTableFromStack` has allocated, once.
-    unsafe { libc::free(memory) }
+    unsafe { release(memory) }
 }
 
 /// `GetTcpStatistics(3)`

@@ -123,7 +123,7 @@ impl Hand<'_> {
                     lie != Some(Lie::Undone) && self.table.delete(row, &Options::default()).is_ok();
                 match lie {
                     Some(Lie::Undone) => {
-                        oracle.record(self.by, How::Fresh, cookie, &Report::Deleted)
+                        oracle.record(self.by, How::Fresh, cookie, &Report::Deleted);
                     }
                     Some(Lie::Unreported) if is_deleted => {
                         oracle.record(self.by, How::Fresh, cookie, &Report::Gone);
