@@ -2,10 +2,16 @@
 
 pub(crate) mod order;
 
+#[cfg(feature = "tui")]
+mod columns;
+
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use tcpentry::{MethodChoice, Options, States};
+
+#[cfg(feature = "tui")]
+pub(crate) use columns::{Grouping, TopColumn};
 
 /// List TCP connections and delete them from outside their process
 ///
@@ -202,16 +208,15 @@ pub(crate) struct TopArgs {
     /// Read the table this often (500ms, 2s, 1m)
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "1s")]
     pub(crate) interval: Duration,
-    /// Which columns, in this order, parted by commas: state local peer process user unit netns recv-q send-q rtt retrans
-    /// idle in out delete-by
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = column)]
-    pub(crate) columns: Vec<crate::top::Column>,
-    /// Sort by this column
-    #[arg(long, value_name = "NAME", value_parser = column)]
-    pub(crate) sort: Option<crate::top::Column>,
-    /// Group by process, peer, container or state
-    #[arg(long, value_name = "NAME", value_parser = grouping)]
-    pub(crate) group: Option<crate::top::Grouping>,
+    /// Show these columns, in this order, comma-separated
+    #[arg(long, value_enum, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) columns: Vec<TopColumn>,
+    /// Sort by this column, one of those of --columns
+    #[arg(long, value_enum, value_name = "NAME", hide_possible_values = true)]
+    pub(crate) sort: Option<TopColumn>,
+    /// Group rows by this property
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub(crate) group: Option<Grouping>,
     /// Allow listeners to be deleted, which also ends every connection in their queue
     #[arg(long)]
     pub(crate) listeners: bool,
@@ -226,20 +231,6 @@ pub(crate) struct TopArgs {
     pub(crate) once: bool,
     #[command(flatten)]
     pub(crate) color: ColorArgs,
-}
-
-#[cfg(feature = "tui")]
-fn column(text: &str) -> Result<crate::top::Column, String> {
-    crate::top::Column::named(text).ok_or_else(|| {
-        let names = crate::top::Column::ALL.map(|column| column.definition().name);
-        format!("columns are {}", names.join(" "))
-    })
-}
-
-#[cfg(feature = "tui")]
-fn grouping(text: &str) -> Result<crate::top::Grouping, String> {
-    crate::top::Grouping::named(text)
-        .ok_or_else(|| "groups are process, peer, container, state, none".to_owned())
 }
 
 /// Report what can be deleted here, by which method and right, and what is missing

@@ -7,8 +7,7 @@ use uzers::{Users, UsersCache};
 /// socket.
 pub(crate) fn local(pair: &Pair, devices: &mut Devices) -> String {
     let device = pair.interface().map(|interface| devices.name(interface));
-    let endpoint = pair.local();
-    ScopedEndpoint { endpoint, device }.to_string()
+    ScopedEndpoint::new(pair.local(), device).to_string()
 }
 
 /// Returns the user's name, or the number of a user without a name; `None` for a socket without owner.

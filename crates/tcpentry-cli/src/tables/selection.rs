@@ -163,7 +163,7 @@ pub(crate) fn attribution(selection: &Selection, show: &ShowArgs) -> Attribution
     if show.process || show.container {
         Attribution::new()
     } else {
-        Attribution::only_for(selection)
+        selection.attribution()
     }
 }
 

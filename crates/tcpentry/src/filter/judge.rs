@@ -27,13 +27,14 @@
 
 use std::time::Duration;
 
-use super::expr::{Comparison, End, Expr, Pattern, Term};
-use super::local_ports::LocalPorts;
+use super::expr::{Comparison, End, Expr, Term};
+use crate::connection::endpoint::Endpoint;
+use crate::connection::state::State;
 use crate::connection::{Connection, Inode};
-use crate::container::{Container, Unit};
-use crate::endpoint::Endpoint;
+use crate::netns::LocalPorts;
 use crate::process::Process;
-use crate::state::State;
+use crate::process::container::Container;
+use crate::process::unit::Unit;
 
 /// What is said of a socket.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -321,34 +322,6 @@ impl Comparison {
             Self::GreaterOrEqual => value >= limit,
             Self::Greater => value > limit,
         }
-    }
-}
-
-impl Pattern {
-    /// Takes each piece between two `*` where it comes first: no name makes it try twice.
-    pub(super) fn matches(&self, name: &[u8]) -> bool {
-        let Some((beginning, rest)) = self.0.split_once('*') else {
-            return self.0.as_bytes() == name;
-        };
-        let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
-        let Some(mut name) = name
-            .strip_prefix(beginning.as_bytes())
-            .and_then(|name| name.strip_suffix(end.as_bytes()))
-        else {
-            return false;
-        };
-        middle
-            .split('*')
-            .filter(|piece| !piece.is_empty())
-            .all(|piece| {
-                let found = name
-                    .windows(piece.len())
-                    .position(|part| part == piece.as_bytes());
-                found.is_some_and(|at| {
-                    name = &name[at + piece.len()..];
-                    true
-                })
-            })
     }
 }
 

@@ -198,11 +198,8 @@ fn a_closed_window_is_asked_for() {
 #[test]
 fn what_is_only_a_request_has_the_timer_of_its_syn_ack() {
     isolated(|| {
-        let listener = tcp::listen(tcp::loopback(0));
-        tcp::defer_accept(&listener);
-        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (_listener, client) = tcp::half_open();
         let (local, peer) = tcp::addresses(&client);
-        await_state(peer, local, 3);
         let details = details(&find(pair(peer, local)));
         assert_eq!(details.timer.unwrap().kind, TimerKind::Retransmit);
         assert_eq!(details.counters, []);

@@ -1,28 +1,31 @@
-//! What became of each deletion, to be read and saved.
+//! The log of deletions.
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tcpentry::{Method, Outcome};
 
-use super::super::message::Target;
-use super::row::Refusal;
+use super::super::message::SocketTarget;
+use super::super::model::NotDeleted;
+use super::Edit;
 use crate::exit::Tally;
 
-/// The outcomes of this run, the last one at the end.
+/// The outcomes of this run, the latest last.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Log {
-    pub(crate) entries: Vec<Entry>,
-    /// How far one has gone back from the end.
+pub(crate) struct DeletionLog {
+    pub(crate) entries: Vec<LogEntry>,
+    /// The number of entries below the screen.
     pub(crate) back: usize,
+    /// The name of the file to save it in, while that is typed.
+    pub(crate) file_name: Edit,
 }
 
-impl Log {
-    pub(crate) fn push(&mut self, entry: Entry) {
+impl DeletionLog {
+    pub(crate) fn push(&mut self, entry: LogEntry) {
         self.entries.push(entry);
     }
 
-    /// How many became what.
+    /// Counts the entries by outcome.
     pub(crate) fn tally(&self) -> Tally {
         let mut tally = Tally::default();
         for entry in &self.entries {
@@ -31,15 +34,21 @@ impl Log {
         tally
     }
 
-    /// Goes back by so many lines, or forward.
+    /// Scrolls back by this many entries, or forward.
     pub(crate) fn scroll(&mut self, lines: isize) {
         let most = self.entries.len().saturating_sub(1);
         self.back = self.back.saturating_add_signed(lines).min(most);
     }
+
+    /// Proposes a file name, which the time makes unique.
+    pub(crate) fn propose_file_name(&mut self) {
+        let now = Utc(SystemTime::now()).to_string();
+        self.file_name = Edit::of(&format!("tcpentry-{}.log", now.replace(':', "-")));
+    }
 }
 
-impl fmt::Display for Log {
-    /// A line for each.
+impl fmt::Display for DeletionLog {
+    /// Writes a line for each entry.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.entries
             .iter()
@@ -47,26 +56,26 @@ impl fmt::Display for Log {
     }
 }
 
-/// What became of one.
+/// The outcome for one socket.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct LogEntry {
     pub(crate) at: SystemTime,
     pub(crate) outcome: Outcome,
-    /// Both ends, and its state when it was named.
+    /// Its ends, and its state at the time of the deletion.
     pub(crate) name: String,
-    /// By which method, or why not.
-    pub(crate) how: String,
+    /// The method, or the reason why it was not deleted.
+    pub(crate) reason: String,
     pub(crate) hint: Option<String>,
 }
 
-impl Entry {
-    pub(crate) fn of(target: &Target, result: &Result<Method, Refusal>) -> Self {
-        let (outcome, how, hint) = match result {
+impl LogEntry {
+    pub(crate) fn of(target: &SocketTarget, result: &Result<Method, NotDeleted>) -> Self {
+        let (outcome, reason, hint) = match result {
             Ok(method) => (Outcome::Deleted, format!("by {method}"), None),
-            Err(refusal) => (
-                refusal.outcome,
-                format!("because {}", refusal.cause),
-                refusal.hint.clone(),
+            Err(failure) => (
+                failure.outcome,
+                format!("because {}", failure.cause),
+                failure.hint.clone(),
             ),
         };
         Self {
@@ -76,27 +85,27 @@ impl Entry {
                 Some(netns) => format!("{} in netns {netns}", target.connection),
                 None => target.connection.to_string(),
             },
-            how,
+            reason,
             hint,
         }
     }
 }
 
-impl fmt::Display for Entry {
+impl fmt::Display for LogEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             at,
             outcome,
             name,
-            how,
+            reason,
             ..
         } = self;
-        write!(f, "{} {outcome} {name} {how}", Utc(*at))
+        write!(f, "{} {outcome} {name} {reason}", Utc(*at))
     }
 }
 
 /// A time as in RFC 3339, to the second.
-pub(crate) struct Utc(pub(crate) SystemTime);
+struct Utc(SystemTime);
 
 impl fmt::Display for Utc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
