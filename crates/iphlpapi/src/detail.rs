@@ -2,7 +2,8 @@
 
 use std::cell::RefCell;
 
-use tcpentry::{Deleted, Error, ErrorKind, Guard, Method};
+use tcpentry::error::Guard;
+use tcpentry::{Deleted, Error, ErrorKind, Method};
 
 use crate::code::NO_ERROR;
 

@@ -1,9 +1,7 @@
 //! Deletion by row and by identity, and batches of either.
 
-use tcpentry::{
-    Deleted, Error, Identity, MIB_TCP_STATE_DELETE_TCB, Options, Pair, Target, Tcp6Row, TcpRow,
-    TcpTable,
-};
+use tcpentry::set_entry::{MIB_TCP_STATE_DELETE_TCB, Tcp6Row, TcpRow};
+use tcpentry::{Deleted, Error, Identity, Options, Pair, Target, TcpTable};
 
 use crate::detail::Detail;
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use tcpentry::Process;
+use tcpentry::process::Process;
 
 use crate::code::Code;
 

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use tcpentry::{Connection, Endpoint, Interface, Owners, Pair, Query, State, States, TcpTable};
+use tcpentry::process::Owners;
+use tcpentry::{Connection, Endpoint, Interface, Pair, Query, State, States, TcpTable};
 
 use crate::code::Code;
 

@@ -195,9 +195,41 @@ complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l no-header -d 
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand top" -s N -l netns -d 'Read this network namespace: a name of `ip netns`, the PID of a process in it, or the path of its file' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand top" -l interval -d 'Read the table this often (500ms, 2s, 1m)' -r
-complete -c tcpentry -n "__fish_tcpentry_using_subcommand top" -l columns -d 'Which columns, in this order, parted by commas: state local peer process user unit netns recv-q send-q rtt retrans idle in out delete-by' -r
-complete -c tcpentry -n "__fish_tcpentry_using_subcommand top" -l sort -d 'Sort by this column' -r
-complete -c tcpentry -n "__fish_tcpentry_using_subcommand top" -l group -d 'Group by process, peer, container or state' -r
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand top" -l columns -d 'Show these columns, in this order, comma-separated' -r -f -a "state\t'TCP state'
+local\t'Local end'
+peer\t'Peer\'s end'
+process\t'Processes that hold the socket'
+user\t'User the socket belongs to'
+unit\t'Container or systemd unit'
+netns\t'Network namespace'
+recvq\t'Bytes received and not yet read'
+sendq\t'Bytes sent and not yet acknowledged'
+rtt\t'Round-trip time'
+retrans\t'Retransmits, current and total'
+idle\t'Time since data last moved, in either direction'
+in\t'Bytes received per second'
+out\t'Bytes sent and acknowledged per second'
+delete-by\t'Method by which you may delete it, or why not'"
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand top" -l sort -d 'Sort by this column, one of those of --columns' -r -f -a "state\t'TCP state'
+local\t'Local end'
+peer\t'Peer\'s end'
+process\t'Processes that hold the socket'
+user\t'User the socket belongs to'
+unit\t'Container or systemd unit'
+netns\t'Network namespace'
+recvq\t'Bytes received and not yet read'
+sendq\t'Bytes sent and not yet acknowledged'
+rtt\t'Round-trip time'
+retrans\t'Retransmits, current and total'
+idle\t'Time since data last moved, in either direction'
+in\t'Bytes received per second'
+out\t'Bytes sent and acknowledged per second'
+delete-by\t'Method by which you may delete it, or why not'"
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand top" -l group -d 'Group rows by this property' -r -f -a "none\t''
+process\t''
+peer\t''
+container\t'Container or systemd unit'
+state\t''"
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand top" -l method -d 'Choose the method' -r -f -a "auto\t'Try SOCK_DESTROY first, then the owner\'s borrowed descriptor'
 sock-diag\t'Use only the kernel\'s SOCK_DESTROY (needs CAP_NET_ADMIN)'
 borrow\t'Use only the owner\'s borrowed descriptor (needs the same user, or root)'"

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write as _};
 
-use tcpentry::{Error, ErrorKind, Guard};
+use tcpentry::error::Guard;
+use tcpentry::{Error, ErrorKind};
 
 /// Prints what went wrong, under the program's name.
 pub(crate) fn print_error(text: &str) {
@@ -42,7 +43,7 @@ pub(crate) fn hint_of(error: &Error) -> Option<&str> {
 /// Escapes what a terminal would act upon in a text of several lines.
 pub(crate) fn without_controls(text: &str) -> String {
     text.lines()
-        .map(|line| tcpentry::escape_for_terminal(line.as_bytes()) + "\n")
+        .map(|line| tcpentry::escape::escape_for_terminal(line.as_bytes()) + "\n")
         .collect()
 }
 

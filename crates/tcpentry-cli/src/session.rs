@@ -7,7 +7,9 @@
 
 use std::collections::HashSet;
 
-use tcpentry::{Connection, Endpoint, Error, Guard, Inode, Pair, Process, State};
+use tcpentry::error::Guard;
+use tcpentry::process::Process;
+use tcpentry::{Connection, Endpoint, Error, Inode, Pair, State};
 
 /// The guard that only the program can keep.
 #[derive(Debug)]

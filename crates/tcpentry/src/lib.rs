@@ -106,26 +106,3 @@ pub use delete::batch::DumpCompleteness;
 pub use delete::batch::item::Action;
 pub use delete::{Deleted, Method, MethodChoice, Options};
 pub use error::{Error, ErrorKind, Outcome, Reason};
-
-// The flat names, for as long as the crates beside name them so.
-#[doc(hidden)]
-pub use flat::*;
-mod flat {
-    pub use crate::connection::compact::CompactConnection;
-    pub use crate::connection::endpoint::{Device, EndpointError};
-    pub use crate::connection::identity::IdentityError;
-    pub use crate::connection::state::UnknownState;
-    pub use crate::connection::{Attribute, TcpInfo};
-    pub use crate::delete::Listeners;
-    pub use crate::details::{Counter, Details, Measure, Memory, Shutdown, Timer, TimerKind};
-    pub use crate::error::{Guard, Operation};
-    pub use crate::escape::escape_for_terminal;
-    pub use crate::filter::{FilterError, Names, Truth};
-    pub use crate::netns::{BootId, Namespace, Namespaces, NetnsId, Origin};
-    pub use crate::process::{
-        Cgroups, Container, Owner, OwnerSearch, Owners, Pod, Process, QosClass, Runtime, Unit,
-    };
-    pub use crate::set_entry::{MIB_TCP_STATE_DELETE_TCB, Tcp6Row, TcpRow};
-    pub use crate::support::{PtraceScope, Support, Visibility, is_administrator};
-    pub use crate::table::{Connections, Devices};
-}

@@ -18,7 +18,7 @@ mod tests;
 
 use std::ffi::{c_char, c_int, c_void};
 
-use tcpentry::{Tcp6Row, TcpRow};
+use tcpentry::set_entry::{Tcp6Row, TcpRow};
 
 use crate::code::{Code, NO_ERROR, message};
 use crate::detail::Detail;

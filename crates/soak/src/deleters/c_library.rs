@@ -5,7 +5,8 @@ use std::ffi::c_int;
 use std::net::SocketAddr;
 
 use iphlpapi::exports;
-use tcpentry::{Connection, Tcp6Row, TcpRow};
+use tcpentry::Connection;
+use tcpentry::set_entry::{Tcp6Row, TcpRow};
 
 use super::{Hand, by_pair};
 use crate::terms::{By, How, Report};

@@ -7,10 +7,11 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use serde::Serialize;
-use tcpentry::{
-    Connection, Container, Devices, Error, ErrorKind, Inode, Method, Origin, Outcome, Owner, Pair,
-    Target, Unit, escape_for_terminal,
-};
+use tcpentry::escape::escape_for_terminal;
+use tcpentry::netns::Origin;
+use tcpentry::process::{Container, Owner, Unit};
+use tcpentry::table::Devices;
+use tcpentry::{Connection, Error, ErrorKind, Inode, Method, Outcome, Pair, Target};
 
 use super::row;
 use crate::message::hint_of;

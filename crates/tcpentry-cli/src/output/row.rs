@@ -1,6 +1,8 @@
 //! Texts that table and JSON share: the local end and the user.
 
-use tcpentry::{Connection, Devices, Pair, ScopedEndpoint, escape_for_terminal};
+use tcpentry::escape::escape_for_terminal;
+use tcpentry::table::Devices;
+use tcpentry::{Connection, Pair, ScopedEndpoint};
 use uzers::{Users, UsersCache};
 
 /// Returns the local end with the device that its socket is bound to, so that pasting it back names exactly this

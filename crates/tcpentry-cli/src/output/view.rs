@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use tcpentry::{
-    Attribution, Connection, Container, Devices, Error, Origin, Owner, Process, State, Unit,
-    escape_for_terminal,
-};
+use tcpentry::escape::escape_for_terminal;
+use tcpentry::netns::Origin;
+use tcpentry::process::{Container, Owner, Process, Unit};
+use tcpentry::table::Devices;
+use tcpentry::{Attribution, Connection, Error, State};
 use uzers::UsersCache;
 
 use super::json::HolderObject;

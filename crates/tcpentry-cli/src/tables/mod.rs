@@ -8,7 +8,9 @@ use std::collections::HashSet;
 
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit};
-use tcpentry::{Error, Namespace, Namespaces, TcpTable, escape_for_terminal};
+use tcpentry::escape::escape_for_terminal;
+use tcpentry::netns::{Namespace, Namespaces};
+use tcpentry::{Error, TcpTable};
 
 use crate::args::NetnsArgs;
 use crate::message::{notice, print_hint};

@@ -4,9 +4,11 @@ use std::io;
 use std::net::IpAddr;
 
 use clap::{Command, CommandFactory as _};
+use tcpentry::escape::escape_for_terminal;
+use tcpentry::filter::{FilterError, Names};
+use tcpentry::process::Process;
 use tcpentry::{
-    Attribution, Error, Filter, FilterError, Interface, Names, Process, Query, Selection, States,
-    SystemNames, TcpTable, escape_for_terminal,
+    Attribution, Error, Filter, Interface, Query, Selection, States, SystemNames, TcpTable,
 };
 
 use super::NamespaceTable;

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use tcpentry::{Connection, Cookie, Inode, Pair, State, TcpInfo};
+use tcpentry::connection::TcpInfo;
+use tcpentry::{Connection, Cookie, Inode, Pair, State};
 
 use super::message::Update;
 use super::model::{Arranged, Arrangement, Baseline, Frame, Row, RowKey};

@@ -119,7 +119,7 @@ fn save_log(top: &mut Top, name: &str, now: Instant) {
         write!(file, "{}", top.log)?;
         file.flush()
     });
-    let shown = tcpentry::escape_for_terminal(name.as_bytes());
+    let shown = tcpentry::escape::escape_for_terminal(name.as_bytes());
     match written {
         Ok(()) => top.notify(format!("saved to {shown}"), now),
         Err(error) => top.notify(format!("cannot save to {shown}: {error}"), now),

@@ -110,7 +110,7 @@ fn initial_state(args: &TopArgs, settings: &Settings, filter: &str) -> Top {
     if columns.is_empty() {
         columns.extend(TopColumn::DEFAULT);
         // A user without CAP_NET_ADMIN sees which ones they may delete.
-        if !tcpentry::is_administrator() {
+        if !tcpentry::support::is_administrator() {
             columns.insert(4, TopColumn::DeleteBy);
         }
         if args.netns.all_netns || args.netns.netns.len() > 1 {

@@ -296,7 +296,7 @@ fn a_name_stays_in_its_cell() {
             assert_eq!(place(line, "established"), Some(column), "{line}");
         }
         for (_, _, name) in &held {
-            let shown = format!(" {},pid", tcpentry::escape_for_terminal(name));
+            let shown = format!(" {},pid", tcpentry::escape::escape_for_terminal(name));
             assert!(screen.contains(&shown), "{shown:?} is not in\n{screen}");
         }
         // The preview shows the holders too.

@@ -3,7 +3,8 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
-use tcpentry::{Connection, Filter, Query, Selection, States, SystemNames, TcpTable, Truth};
+use tcpentry::filter::Truth;
+use tcpentry::{Connection, Filter, Query, Selection, States, SystemNames, TcpTable};
 
 use crate::CROWD;
 

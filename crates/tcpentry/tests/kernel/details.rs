@@ -5,7 +5,8 @@ use std::net::{Ipv6Addr, Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
-use tcpentry::{Connection, Details, ErrorKind, Measure, Options, Query, State, States, TimerKind};
+use tcpentry::details::{Details, Measure, TimerKind};
+use tcpentry::{Connection, ErrorKind, Options, Query, State, States};
 use tcpentry_testkit::link::Neighbour;
 use tcpentry_testkit::proc_net::{await_orphan, await_state};
 use tcpentry_testkit::user::without_capabilities;

@@ -4,7 +4,8 @@ use std::fs;
 use std::net::TcpStream;
 use std::ops::ControlFlow;
 
-use tcpentry::{Action, Connection, Error, Method, Namespace, Options, Query, TcpTable};
+use tcpentry::netns::Namespace;
+use tcpentry::{Action, Connection, Error, Method, Options, Query, TcpTable};
 use tcpentry_testkit::{isolated, skip, tcp, until};
 
 use crate::util::{assert_reset, table};

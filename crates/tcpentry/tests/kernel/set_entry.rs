@@ -2,9 +2,9 @@
 
 use std::net::{Ipv6Addr, SocketAddr, SocketAddrV4, TcpStream};
 
-use tcpentry::{
-    Error, ErrorKind, Guard, MIB_TCP_STATE_DELETE_TCB, Operation, Outcome, State, TcpRow,
-};
+use tcpentry::error::{Guard, Operation};
+use tcpentry::set_entry::{MIB_TCP_STATE_DELETE_TCB, TcpRow};
+use tcpentry::{Error, ErrorKind, Outcome, State};
 use tcpentry_testkit::holder::Holder;
 use tcpentry_testkit::proc_net::{await_orphan, await_state};
 use tcpentry_testkit::user::{self, User, without_capabilities};

@@ -2,9 +2,8 @@
 
 use std::cell::RefCell;
 
-use tcpentry::{
-    Attribution, Connection, Error, ErrorKind, Guard, Method, Operation, Options, TcpTable,
-};
+use tcpentry::error::{Guard, Operation};
+use tcpentry::{Attribution, Connection, Error, ErrorKind, Method, Options, TcpTable};
 
 use super::attempt::Attempt;
 use super::interrupt::Interrupt;

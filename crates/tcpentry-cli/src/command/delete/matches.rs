@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use tcpentry::{CompactConnection, Connection, Cookie, Error};
+use tcpentry::connection::compact::CompactConnection;
+use tcpentry::{Connection, Cookie, Error};
 
 /// A socket as all tables together know it: the index of its table and its cookie.
 ///

@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::collections::HashSet;
 
-use tcpentry::{Attribution, Connection, Error, Query, Selection, State, States, Truth};
+use tcpentry::filter::Truth;
+use tcpentry::{Attribution, Connection, Error, Query, Selection, State, States};
 
 use super::interrupt::Interrupt;
 use super::matches::Matches;

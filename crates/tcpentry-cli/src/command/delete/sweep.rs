@@ -1,6 +1,7 @@
 //! Deletion of matching rows while the dump that yields them goes on: nothing is held.
 
-use tcpentry::{Action, Connection, DumpCompleteness, Error, Method, Truth};
+use tcpentry::filter::Truth;
+use tcpentry::{Action, Connection, DumpCompleteness, Error, Method};
 
 use super::attempt::Attempt;
 use super::run::Run;

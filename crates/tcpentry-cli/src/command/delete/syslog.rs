@@ -9,7 +9,9 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tcpentry::{Outcome, Process, escape_for_terminal};
+use tcpentry::Outcome;
+use tcpentry::escape::escape_for_terminal;
+use tcpentry::process::Process;
 
 /// The connection to the log, opened before anything is deleted.
 pub(super) struct SystemLog {

@@ -12,7 +12,8 @@ use std::net::{SocketAddr, SocketAddrV4};
 use std::time::Instant;
 
 use anstyle::{AnsiColor, Style};
-use tcpentry::{Connection, Deleted, Pair, Query, States, TcpRow, TcpTable};
+use tcpentry::set_entry::TcpRow;
+use tcpentry::{Connection, Deleted, Pair, Query, States, TcpTable};
 
 use crate::args::DemoArgs;
 use crate::exit::Exit;

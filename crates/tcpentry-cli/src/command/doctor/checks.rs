@@ -5,9 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use rustix::process::geteuid;
-use tcpentry::{
-    Namespace, Namespaces, PtraceScope, Support, TcpTable, escape_for_terminal, is_administrator,
-};
+use tcpentry::TcpTable;
+use tcpentry::escape::escape_for_terminal;
+use tcpentry::netns::{Namespace, Namespaces};
+use tcpentry::support::{PtraceScope, Support, is_administrator};
 
 use super::finding::Finding;
 use crate::exit::Exit;

@@ -5,7 +5,8 @@ mod finding;
 
 use std::io::Write as _;
 
-use tcpentry::{Support, TcpTable};
+use tcpentry::TcpTable;
+use tcpentry::support::Support;
 
 use crate::args::DoctorArgs;
 use crate::exit::Exit;

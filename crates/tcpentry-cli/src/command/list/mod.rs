@@ -5,7 +5,8 @@ pub(crate) mod bench;
 
 use std::io::{self, BufWriter, Write};
 
-use tcpentry::{Attribution, Connection, Error, Truth};
+use tcpentry::filter::Truth;
+use tcpentry::{Attribution, Connection, Error};
 
 use super::explain;
 use crate::args::ListArgs;

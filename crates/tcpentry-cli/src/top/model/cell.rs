@@ -4,7 +4,8 @@ use std::cmp::Ordering;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use tcpentry::{Device, Endpoint, Method, ScopedEndpoint, State};
+use tcpentry::connection::endpoint::Device;
+use tcpentry::{Endpoint, Method, ScopedEndpoint, State};
 
 use super::row::{Deletability, Resolved, Row};
 use crate::args::TopColumn;

@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use tcpentry::{Connection, Cookie, Pair, State, TcpInfo};
+use tcpentry::connection::TcpInfo;
+use tcpentry::{Connection, Cookie, Pair, State};
 
 use super::row::{Row, RowKey};
 

@@ -24,7 +24,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
     }
     let filter = &top.filter;
     if top.focus != Focus::Filter {
-        let text = Span::raw(tcpentry::escape_for_terminal(filter.applied.as_bytes()));
+        let text = Span::raw(tcpentry::escape::escape_for_terminal(
+            filter.applied.as_bytes(),
+        ));
         return frame.render_widget(Line::from(vec![Span::styled(PROMPT, TITLE), text]), area);
     }
     // The beginning is left out where the text does not fit, so that the cursor stays on the screen.

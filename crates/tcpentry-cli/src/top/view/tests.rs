@@ -372,7 +372,7 @@ fn is_hostile(c: char) -> bool {
 #[test]
 fn no_name_does_anything_to_the_terminal() {
     for name in NAMES {
-        let name = tcpentry::escape_for_terminal(name.as_bytes());
+        let name = tcpentry::escape::escape_for_terminal(name.as_bytes());
         let mut desk = Desk::with(vec![held_by(row(1), &name)]);
         let drawn = desk.draw(200, 10);
         let is_hostile = |c: char| c != '\n' && is_hostile(c);
@@ -403,7 +403,7 @@ fn a_name_stays_in_its_cell_and_in_its_row() {
     for name in NAMES {
         for name in [
             (*name).to_owned(),
-            tcpentry::escape_for_terminal(name.as_bytes()),
+            tcpentry::escape::escape_for_terminal(name.as_bytes()),
         ] {
             let mut desk = Desk::with(vec![
                 row(1),

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use tcpentry::{Connection, Error, Method, Outcome, Owners};
+use tcpentry::process::Owners;
+use tcpentry::{Connection, Error, Method, Outcome};
 
 use super::super::message::{PreviewItem, SocketTarget, Update};
 use super::super::model::{Deletability, NotDeleted, RowKey};

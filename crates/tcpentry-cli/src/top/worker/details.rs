@@ -3,7 +3,9 @@
 use std::fmt;
 use std::io;
 
-use tcpentry::{Connection, Owner, Owners, Process, escape_for_terminal};
+use tcpentry::Connection;
+use tcpentry::escape::escape_for_terminal;
+use tcpentry::process::{Owner, Owners, Process};
 
 use super::super::message::{DetailText, Section, SocketTarget, Update};
 use super::names::search;

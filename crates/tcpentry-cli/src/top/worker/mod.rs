@@ -13,7 +13,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tcpentry::{Attribution, Devices, NetnsId, Options, Selection, States};
+use tcpentry::netns::NetnsId;
+use tcpentry::table::Devices;
+use tcpentry::{Attribution, Options, Selection, States};
 
 use super::message::{FilterProblem, SocketKind, SocketTarget, Update, WorkerCommand};
 use super::model::{Arranged, Arrangement, Baseline, Frame, Resolved, RowKey};

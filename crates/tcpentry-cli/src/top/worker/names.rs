@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
-use tcpentry::{Cgroups, Connection, Container, OwnerSearch, Owners, Unit, escape_for_terminal};
+use tcpentry::Connection;
+use tcpentry::escape::escape_for_terminal;
+use tcpentry::process::{Cgroups, Container, OwnerSearch, Owners, Unit};
 use uzers::UsersCache;
 
 use super::super::model::{HolderNames, Resolved};

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tcpentry::{Connection, Error, Owners, Truth};
+use tcpentry::filter::Truth;
+use tcpentry::process::Owners;
+use tcpentry::{Connection, Error};
 
 use super::super::message::Update;
 use super::super::model::{Baseline, Frame, Resolved, Row, RowKey};
