@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 /// text, what is invisible and what is no UTF-8 become escapes.
 ///
 /// ```
-/// assert_eq!(tcpentry::escape(b"nginx"), "nginx");
-/// assert_eq!(tcpentry::escape(b"\x1b[2J\xff"), "\\u{1b}[2J\\xff");
+/// assert_eq!(tcpentry::escape::escape_for_terminal(b"nginx"), "nginx");
+/// assert_eq!(tcpentry::escape::escape_for_terminal(b"\x1b[2J\xff"), "\\u{1b}[2J\\xff");
 /// ```
-pub fn escape(name: &[u8]) -> String {
+pub fn escape_for_terminal(name: &[u8]) -> String {
     let mut out = String::new();
     for chunk in name.utf8_chunks() {
         for character in chunk.valid().chars() {
@@ -33,11 +33,11 @@ mod tests {
     #[test]
     fn hostile_names_lose_their_power() {
         assert_eq!(
-            escape("a\u{202e}b\u{200b}c\nd".as_bytes()),
+            escape_for_terminal("a\u{202e}b\u{200b}c\nd".as_bytes()),
             "a\\u{202e}b\\u{200b}c\\nd"
         );
-        assert_eq!(escape("grün 'ok'".as_bytes()), "grün 'ok'");
-        assert_eq!(escape(b"\\x"), "\\\\x");
-        assert_eq!(escape(b"\x9b31m\xc2\x9b"), "\\x9b31m\\u{9b}");
+        assert_eq!(escape_for_terminal("grün 'ok'".as_bytes()), "grün 'ok'");
+        assert_eq!(escape_for_terminal(b"\\x"), "\\\\x");
+        assert_eq!(escape_for_terminal(b"\x9b31m\xc2\x9b"), "\\x9b31m\\u{9b}");
     }
 }

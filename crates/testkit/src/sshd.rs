@@ -18,7 +18,7 @@ pub struct SshServer {
 }
 
 impl SshServer {
-    /// Starts it; the error is the reason to skip the test.
+    /// Starts the server; the error is the reason to skip the test.
     ///
     /// The program is for the sessions, of which some may not enter the folder it is in. `unpacked` is
     /// where `cargo xtask test --install` leaves the packages that it does not install.
@@ -71,7 +71,7 @@ impl SshServer {
         Ok(server)
     }
 
-    /// The program, where every user of the stage can run it.
+    /// Returns the path at which every user of the stage can run the program.
     pub fn program(&self) -> &str {
         self.program.to_str().expect("it is text")
     }
@@ -84,7 +84,7 @@ impl SshServer {
             .expect("run ssh")
     }
 
-    /// The same on a terminal, which has standard error in standard output.
+    /// Runs a command in a session on a terminal, which has standard error in standard output.
     pub fn run_on_terminal(&self, user: &str, command: &str) -> Output {
         ssh(user, &["-tt"], command)
             .stdin(Stdio::null())
@@ -92,12 +92,12 @@ impl SshServer {
             .expect("run ssh")
     }
 
-    /// The client, to be started by the caller: `to` is a user and a host, as in `root@127.0.0.1`.
+    /// Returns the client, to be started by the caller: `to` is a user and a host, as in `root@127.0.0.1`.
     pub fn client(&self, to: &str, options: &[&str], command: &str) -> Command {
         client(to, options, command)
     }
 
-    /// A session that stays.
+    /// Starts a session that stays.
     pub fn session(&self, user: &str) -> Session {
         let mut client = ssh(user, &[], "echo $SSH_CONNECTION; exec cat")
             .stdin(Stdio::piped())
@@ -129,7 +129,7 @@ impl Drop for SshServer {
     }
 }
 
-/// A session of somebody, which echoes.
+/// A session of a user, which echoes.
 #[derive(Debug)]
 pub struct Session {
     client: Child,
@@ -139,12 +139,12 @@ pub struct Session {
 }
 
 impl Session {
-    /// Both ends of its connection, the server's first.
+    /// Returns both ends of its connection, the server's first.
     pub fn ends(&self) -> &str {
         &self.ends
     }
 
-    /// Whether something that is typed comes back.
+    /// Returns true if what is typed comes back.
     pub fn is_alive(&mut self) -> bool {
         let mut line = String::new();
         writeln!(self.input, "hello").is_ok()

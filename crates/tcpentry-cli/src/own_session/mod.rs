@@ -12,9 +12,10 @@ mod variable;
 use std::cell::OnceCell;
 use std::path::Path as FilePath;
 
-use tcpentry::{Connection, Error, Guard, Pair, State};
+use tcpentry::error::Guard;
+use tcpentry::{Connection, Error, Pair, State};
 
-use crate::output::complain;
+use crate::message::print_error;
 use path::{Hidden, Path};
 use servers::Servers;
 use sockets::Table;
@@ -63,7 +64,7 @@ impl SessionGuard {
         match session.carries(found) {
             Carries::No => {
                 if let Some(doubt) = session.doubt().filter(|_| self.doubts) {
-                    complain(&doubt);
+                    print_error(&doubt);
                     self.doubts = false;
                 }
                 Ok(())
@@ -71,7 +72,7 @@ impl SessionGuard {
             Carries::Surely => Err(Error::refused(Guard::OwnSession, found.pair)),
             Carries::Maybe(why) => {
                 if self.speaks {
-                    complain(&format!(
+                    print_error(&format!(
                         "every connection of an SSH server is spared: {why}"
                     ));
                     self.speaks = false;

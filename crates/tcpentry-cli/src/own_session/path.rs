@@ -8,7 +8,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 use rustix::stdio::{stderr, stdin, stdout};
-use tcpentry::{Inode, Owners, Pair};
+use tcpentry::process::Owners;
+use tcpentry::{Inode, Pair};
 
 use super::proc::{self, File, Folder, Stat, Terminal};
 use super::servers;

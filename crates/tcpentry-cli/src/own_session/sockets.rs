@@ -133,7 +133,7 @@ impl Table {
     pub(super) fn listeners(&mut self) -> &[(u16, Option<Inode>)] {
         if self.listeners.is_none() {
             let rows = self.open().map(|table| {
-                let rows = table.connections(&Query::of(States::LISTENING));
+                let rows = table.connections(&Query::in_states(States::LISTENING));
                 let rows = rows.into_iter().flatten().flatten();
                 rows.map(|row| (row.local().port(), row.inode)).collect()
             });
@@ -146,7 +146,7 @@ impl Table {
     pub(super) fn pair_of(&mut self, inode: Inode) -> Option<Pair> {
         if self.pairs.is_none() {
             let rows = self.open().map(|table| {
-                let rows = table.connections(&Query::of(States::CONNECTIONS));
+                let rows = table.connections(&Query::in_states(States::CONNECTIONS));
                 let rows = rows.into_iter().flatten().flatten();
                 rows.filter_map(|row| Some((row.inode?, row.pair)))
                     .collect()

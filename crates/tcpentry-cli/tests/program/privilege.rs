@@ -192,7 +192,7 @@ fn a_sandbox_that_refuses_it_is_told_and_stops_nothing() {
         assert_eq!(listed.code, 0);
         assert_eq!(
             listed.err,
-            "tcpentry: cannot give up the rights that are not needed (Operation not permitted (os error 1)): \
+            "tcpentry: cannot drop the capabilities that are not needed (Operation not permitted (os error 1)); \
              going on with them\n"
         );
     });

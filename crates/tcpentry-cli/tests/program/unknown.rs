@@ -66,8 +66,8 @@ fn what_nobody_can_tell_selects_neither_with_not_nor_without() {
             assert_eq!(count(""), 1, "{socket}");
             assert_eq!(count("not sendq gt 1M"), 1, "{socket}: that is known");
             for term in terms {
-                let of_cgroup = folder.map(|folder| format!("cgroup {folder}"));
-                let cgroup = of_cgroup.filter(|_| terms.len() == all.len());
+                let from_cgroup = folder.map(|folder| format!("cgroup {folder}"));
+                let cgroup = from_cgroup.filter(|_| terms.len() == all.len());
                 for term in cgroup.iter().map(String::as_str).chain([*term]) {
                     assert_eq!(count(term), 0, "{socket} {term}");
                     assert_eq!(count(&format!("not {term}")), 0, "{socket} not {term}");

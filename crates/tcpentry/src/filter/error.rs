@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::escape::escape;
+use crate::escape::escape_for_terminal;
 
 /// Why a text is no filter.
 ///
@@ -74,7 +74,7 @@ impl FilterError {
         let Span { column, length } = self.0.span;
         let shown = |skip, take| {
             let piece: String = text.chars().skip(skip).take(take).collect();
-            escape(piece.as_bytes())
+            escape_for_terminal(piece.as_bytes())
         };
         let start = column.saturating_sub(NEIGHBOURHOOD);
         let length = length.min(NEIGHBOURHOOD);
@@ -151,47 +151,28 @@ pub(super) fn quoted(piece: &str) -> String {
 
 /// A piece of the text as it stands in a hint.
 pub(super) fn printable(piece: &str) -> String {
-    escape(piece.as_bytes())
+    escape_for_terminal(piece.as_bytes())
 }
 
 const LONGEST_CITED: usize = 60;
 
-/// The valid word that is nearest to this one, if it is near at all.
+/// Returns the valid word that is nearest to this one, if it is near at all.
 pub(super) fn near_miss<'w>(word: &str, valid: &[&'w str]) -> Option<&'w str> {
-    let word: Vec<char> = word.to_lowercase().replace('_', "-").chars().collect();
-    if word.len() > LONGEST_CITED {
+    let word = word.to_lowercase().replace('_', "-");
+    let letters = word.chars().count();
+    if letters > LONGEST_CITED {
         return None;
     }
     valid
         .iter()
-        .map(|valid| (distance(&word, &valid.chars().collect::<Vec<_>>()), *valid))
+        .map(|valid| (strsim::osa_distance(&word, valid), *valid))
         // A third of the letters may be wrong, one in any case; but not all of them.
         .filter(|(distance, valid)| {
-            let length = word.len().max(valid.len());
-            *distance <= (length / 3).max(1) && *distance < valid.len().min(word.len())
+            let length = letters.max(valid.len());
+            *distance <= (length / 3).max(1) && *distance < valid.len().min(letters)
         })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, valid)| valid)
-}
-
-/// How many letters have to be inserted, removed, changed or swapped with their neighbour.
-fn distance(one: &[char], other: &[char]) -> usize {
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=other.len()).collect();
-    for (i, letter) in one.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, wanted) in other.iter().enumerate() {
-            let mut best = (above[j] + usize::from(letter != wanted))
-                .min(above[j + 1] + 1)
-                .min(row[j] + 1);
-            if i > 0 && j > 0 && one[i - 1] == *wanted && *letter == other[j - 1] {
-                best = best.min(before[j - 1] + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut above, row);
-    }
-    above[other.len()]
 }
 
 #[cfg(test)]

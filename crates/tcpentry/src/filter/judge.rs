@@ -27,13 +27,14 @@
 
 use std::time::Duration;
 
-use super::expr::{Comparison, End, Expr, Pattern, Term};
-use super::local_ports::LocalPorts;
+use super::expr::{Comparison, End, Expr, Term};
+use crate::connection::endpoint::Endpoint;
+use crate::connection::state::State;
 use crate::connection::{Connection, Inode};
-use crate::container::{Container, Unit};
-use crate::endpoint::Endpoint;
+use crate::netns::LocalPorts;
 use crate::process::Process;
-use crate::state::State;
+use crate::process::container::Container;
+use crate::process::unit::Unit;
 
 /// What is said of a socket.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -45,7 +46,7 @@ pub enum Truth {
     /// There is no such property.
     Unknown,
     /// This caller may not see it.
-    Unseen,
+    Hidden,
 }
 
 /// A socket that is judged.
@@ -70,7 +71,7 @@ pub(crate) trait Facts {
     fn are_withheld(&self) -> bool;
 
     /// The path of a socket's cgroup.
-    fn cgroup(&self, connection: &Connection) -> Told<&str>;
+    fn cgroup(&self, connection: &Connection) -> Fact<&str>;
 }
 
 /// A process.
@@ -82,12 +83,12 @@ pub(crate) struct Holder<'k> {
 
 /// What is known of something.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Told<T> {
-    Is(T),
+pub(crate) enum Fact<T> {
+    Known(T),
     /// Nobody can tell: a cgroup that has been removed, or lies outside of this cgroup namespace.
-    Unknown,
+    Absent,
     /// This caller may not look, or nobody has looked.
-    Unseen,
+    Hidden,
 }
 
 /// Judges sockets.
@@ -141,7 +142,7 @@ impl<K: Facts> Judge<'_, K> {
             Term::Mark { value, mask } => match connection.mark {
                 Some(mark) => Truth::from(mark & mask == *value),
                 None if self.marks => Truth::Unknown,
-                None => Truth::Unseen,
+                None => Truth::Hidden,
             },
             Term::Cgroup { id, .. } => Truth::told(connection.cgroup.map(|cgroup| cgroup == *id)),
             Term::Autobound => {
@@ -162,15 +163,15 @@ impl<K: Facts> Judge<'_, K> {
                 let may_be_meant = |hidden: Holder<'_>| hidden.name.is_empty() || is_meant(hidden);
                 self.held(connection, positive, is_meant, may_be_meant)
             }
-            Term::User { .. } if !self.users && connection.inode.is_some() => Truth::Unseen,
+            Term::User { .. } if !self.users && connection.inode.is_some() => Truth::Hidden,
             Term::User { uid, .. } => Truth::told(connection.inode.map(|_| connection.uid == *uid)),
             Term::Netns { inode, .. } => Truth::from(*inode == self.netns),
             Term::Unit(name) => self.in_cgroup(connection, |path| {
-                Unit::of_cgroup(path).is_some_and(|unit| unit.is_called(name))
+                Unit::from_cgroup(path).is_some_and(|unit| unit.matches_name(name))
             }),
             Term::Container(beginning) => self.in_cgroup(connection, |path| {
-                let container = Container::of_cgroup(path);
-                container.is_some_and(|container| container.is_called(beginning))
+                let container = Container::from_cgroup(path);
+                container.is_some_and(|container| container.matches_name(beginning))
             }),
             Term::Idle(comparison, limit) => compared(*comparison, connection.idle(), limit),
             Term::Rtt(comparison, limit) => compared(*comparison, rtt(connection), limit),
@@ -188,9 +189,9 @@ impl<K: Facts> Judge<'_, K> {
 
     fn in_cgroup(&self, connection: &Connection, is_meant: impl Fn(&str) -> bool) -> Truth {
         match self.facts.cgroup(connection) {
-            Told::Is(path) => Truth::from(is_meant(path)),
-            Told::Unknown => Truth::Unknown,
-            Told::Unseen => Truth::Unseen,
+            Fact::Known(path) => Truth::from(is_meant(path)),
+            Fact::Absent => Truth::Unknown,
+            Fact::Hidden => Truth::Hidden,
         }
     }
 
@@ -206,21 +207,21 @@ impl<K: Facts> Judge<'_, K> {
             return Truth::Unknown;
         };
         let Some(holders) = self.facts.holders(inode) else {
-            return Truth::Unseen;
+            return Truth::Hidden;
         };
         let mut holders = holders.peekable();
         if holders.peek().is_some() {
             return Truth::from(holders.any(is_meant));
         }
         if self.facts.are_withheld() {
-            return Truth::Unseen;
+            return Truth::Hidden;
         }
         let mut hidden = self.facts.hidden().peekable();
         if hidden.peek().is_none() {
             // Somebody of another pid namespace, for example.
             Truth::Unknown
         } else if !positive || hidden.any(may_be_meant) {
-            Truth::Unseen
+            Truth::Hidden
         } else {
             Truth::False
         }
@@ -273,7 +274,7 @@ impl Truth {
         match self {
             Self::True => Self::False,
             Self::False => Self::True,
-            Self::Unknown | Self::Unseen => self,
+            Self::Unknown | Self::Hidden => self,
         }
     }
 
@@ -284,7 +285,7 @@ impl Truth {
             all = match (all, truth) {
                 (_, Self::False) => return Self::False,
                 (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
-                (Self::Unseen, _) | (_, Self::Unseen) => Self::Unseen,
+                (Self::Hidden, _) | (_, Self::Hidden) => Self::Hidden,
                 _ => Self::True,
             };
         }
@@ -297,7 +298,7 @@ impl Truth {
         for truth in truths {
             any = match (any, truth) {
                 (_, Self::True) => return Self::True,
-                (Self::Unseen, _) | (_, Self::Unseen) => Self::Unseen,
+                (Self::Hidden, _) | (_, Self::Hidden) => Self::Hidden,
                 (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
                 _ => Self::False,
             };
@@ -321,34 +322,6 @@ impl Comparison {
             Self::GreaterOrEqual => value >= limit,
             Self::Greater => value > limit,
         }
-    }
-}
-
-impl Pattern {
-    /// Takes each piece between two `*` where it comes first: no name makes it try twice.
-    pub(super) fn matches(&self, name: &[u8]) -> bool {
-        let Some((beginning, rest)) = self.0.split_once('*') else {
-            return self.0.as_bytes() == name;
-        };
-        let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
-        let Some(mut name) = name
-            .strip_prefix(beginning.as_bytes())
-            .and_then(|name| name.strip_suffix(end.as_bytes()))
-        else {
-            return false;
-        };
-        middle
-            .split('*')
-            .filter(|piece| !piece.is_empty())
-            .all(|piece| {
-                let found = name
-                    .windows(piece.len())
-                    .position(|part| part == piece.as_bytes());
-                found.is_some_and(|at| {
-                    name = &name[at + piece.len()..];
-                    true
-                })
-            })
     }
 }
 

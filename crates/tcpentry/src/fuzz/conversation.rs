@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustix::io::Errno;
 
 use crate::connection::Connection;
-use crate::delete::{MethodChoice, Options, Verdict};
-use crate::endpoint::Pair;
+use crate::connection::endpoint::Pair;
+use crate::connection::state::States;
+use crate::delete::batch::item::Action;
+use crate::delete::{MethodChoice, Options};
 use crate::fuzz::texts::pair;
 use crate::sock_diag::bytecode::{Check, Half, Program, Side};
 use crate::sock_diag::{Channel, Datagram, Diag, Scope};
-use crate::state::States;
-use crate::table::{Query, TcpTable};
+use crate::table::TcpTable;
+use crate::table::query::Query;
 
 /// The first byte says what is asked; the rest is what the kernel says, see [`Script`].
 pub fn dump(data: &[u8]) {
@@ -99,7 +101,7 @@ fn probe(diag: &mut Diag) {
 }
 
 fn list(table: &mut TcpTable) {
-    let query = Query::of(States::ALL).with_info();
+    let query = Query::in_states(States::ALL).with_info();
     for half in query.halves() {
         if let Ok(rows) = table.connections(&half) {
             let _ = rows.count();
@@ -124,10 +126,10 @@ fn matching(table: &mut TcpTable, script: &Mutex<Script>) {
     let mut told = Vec::new();
     let select = |row: &Connection| {
         if row.peer().port() % 2 == 1 {
-            return Verdict::Skip;
+            return Action::Skip;
         }
         taken.push(row.cookie);
-        Verdict::Take
+        Action::Delete
     };
     let report = |connection: &Connection, result: Result<_, _>| {
         told.push(connection.cookie);
@@ -135,7 +137,7 @@ fn matching(table: &mut TcpTable, script: &Mutex<Script>) {
         assert!(result.is_err() || lock(script).destroyed.contains(&number));
         ControlFlow::Continue(())
     };
-    let _ = table.delete_matching(&Query::of(States::ALL), &options(), select, report);
+    let _ = table.delete_matching(&Query::in_states(States::ALL), &options(), select, report);
     assert_eq!(taken, told, "each once, in the order of the table");
 }
 
@@ -156,9 +158,9 @@ fn all(table: &mut TcpTable, script: &Mutex<Script>) {
 
 fn rehearse(table: &mut TcpTable, script: &Mutex<Script>) {
     let _ = table.check_matching(
-        &Query::of(States::ALL),
+        &Query::in_states(States::ALL),
         &options(),
-        |_| Verdict::Take,
+        |_| Action::Delete,
         |_, _| ControlFlow::Continue(()),
     );
     // It only asks whether there is `SOCK_DESTROY`, for a cookie that no socket has.
@@ -168,7 +170,7 @@ fn rehearse(table: &mut TcpTable, script: &Mutex<Script>) {
 /// Nothing of this machine is borrowed, whatever inodes the input has.
 fn options() -> Options {
     Options::default()
-        .by(MethodChoice::SockDiag)
+        .with_method(MethodChoice::SockDiag)
         .with_listeners()
 }
 

@@ -3,15 +3,17 @@
 use std::net::SocketAddr;
 use std::str;
 
-use crate::cgroup;
-use crate::container::{Container, Unit};
-use crate::endpoint::{Endpoint, Pair};
-use crate::escape::escape;
-use crate::filter::{Filter, LocalPorts, duration};
-use crate::identity::{BootId, Identity};
-use crate::mounts::mount_of;
-use crate::notation::ScopedEndpoint;
-use crate::process;
+use crate::connection::endpoint::{Endpoint, Pair};
+use crate::connection::identity::{BootId, Identity};
+use crate::connection::notation::ScopedEndpoint;
+use crate::escape::escape_for_terminal;
+use crate::filter::{Filter, parse_duration};
+use crate::netns::LocalPorts;
+use crate::process::cgroup_file;
+use crate::process::container::Container;
+use crate::process::mounts::mount_of;
+use crate::process::proc;
+use crate::process::unit::Unit;
 use crate::set_entry::{Tcp6Row, TcpRow};
 
 /// The notations of endpoints and identities; the same bytes as rows.
@@ -44,9 +46,9 @@ pub fn notation(data: &[u8]) {
     if let Ok(boot) = text.parse::<BootId>() {
         assert_eq!(boot.to_string().parse(), Ok(boot));
     }
-    let _ = duration(text);
-    let _ = Filter::is_begun_by(text);
-    assert!(!escape(data).contains(char::is_control));
+    let _ = parse_duration(text);
+    let _ = Filter::starts_with_keyword(text);
+    assert!(!escape_for_terminal(data).contains(char::is_control));
 }
 
 fn rows(data: &[u8]) {
@@ -94,21 +96,21 @@ pub fn proc_text(data: &[u8]) {
         return;
     };
     match file % 8 {
-        0 => drop(process::flags_and_start(text)),
+        0 => drop(proc::flags_and_start(text)),
         1 => {
             for key in ["Uid:", "PPid:", "NSpid:"] {
-                let _: Option<u32> = process::status_field(text, key);
-                let _: Option<i32> = process::status_field(text, key);
+                let _: Option<u32> = proc::status_field(text, key);
+                let _: Option<i32> = proc::status_field(text, key);
             }
         }
         2 => {
             let (name, arguments) = text.split_at(text.len().min(15));
-            if let Some(whole) = process::whole_name(name, arguments) {
+            if let Some(whole) = proc::whole_name(name, arguments) {
                 assert!(whole.starts_with(name) && whole.len() < 256);
             }
         }
         3 => {
-            if let Some(path) = cgroup::of_process(text) {
+            if let Some(path) = cgroup_file::of_process(text) {
                 in_cgroup(&path);
             }
         }
@@ -123,21 +125,21 @@ pub fn proc_text(data: &[u8]) {
             }
         }
         6 => {
-            let _ = process::netns_inode(text);
-            let _ = process::socket_inode(text);
+            let _ = proc::netns_inode(text);
+            let _ = proc::socket_inode(text);
         }
         _ => drop(LocalPorts::parse(text)),
     }
 }
 
 fn in_cgroup(path: &str) {
-    if let Some(unit) = Unit::of_cgroup(path) {
-        assert!(unit.is_called(unit.name()), "{unit}");
+    if let Some(unit) = Unit::from_cgroup(path) {
+        assert!(unit.matches_name(unit.name()), "{unit}");
     }
-    if let Some(container) = Container::of_cgroup(path) {
+    if let Some(container) = Container::from_cgroup(path) {
         let names = [&container.id, &container.name];
         for name in names.into_iter().flatten() {
-            assert!(container.is_called(name), "{container}");
+            assert!(container.matches_name(name), "{container}");
         }
         assert!(!container.to_string().is_empty());
     }

@@ -14,18 +14,20 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::container::Container;
+use crate::error::ran_out;
 use crate::error::{Error, ErrorKind, Operation};
-use crate::escape::escape;
-use crate::mounts::Mounts;
-use crate::owners::FIRST;
-use crate::process::{Opened, Proc, Process, is_ours};
+use crate::escape::escape_for_terminal;
+use crate::process::Process;
+use crate::process::container::Container;
+use crate::process::mounts::Mounts;
+use crate::process::proc::{FIRST, Opened, Proc};
 
 /// A network namespace, kept alive by this: its file of `nsfs` is open, so that its inode can't come to mean
 /// another one.
 ///
 /// ```
-/// use tcpentry::{Namespace, TcpTable};
+/// use tcpentry::netns::Namespace;
+/// use tcpentry::TcpTable;
 /// let here = Namespace::own()?;
 /// let table = TcpTable::open_in(&here)?;
 /// assert_eq!(table.netns(), TcpTable::open()?.netns());
@@ -51,7 +53,7 @@ impl Namespace {
 
     /// By its name: one of iproute2's (`ip netns`, a file in `/run/netns`), the pid of a process in it, or the
     /// path of a file: `/run/netns/NAME`, `/proc/PID/ns/net`, a bind mount of it. Where there is none of these,
-    /// the only one that [is called so](Self::is_called), of [all](Namespaces::all).
+    /// the only one that [is called so](Self::matches_name), of [all](Namespaces::all).
     ///
     /// # Errors
     /// `InvalidParameter` where there is no such thing, `AccessDenied` where it may not be looked at.
@@ -78,7 +80,7 @@ impl Namespace {
         match found {
             Err(error) if error.kind() == ErrorKind::InvalidParameter => {
                 let mut all = Namespaces::all()?.found;
-                all.retain(|it| it.is_called(name));
+                all.retain(|it| it.matches_name(name));
                 match (all.pop(), all.pop()) {
                     (None, _) => Err(error),
                     (Some(only), None) => Ok(only),
@@ -87,7 +89,7 @@ impl Namespace {
                         ErrorKind::InvalidParameter,
                         format!(
                             "several network namespaces are called `{}`",
-                            escape(name.as_bytes())
+                            escape_for_terminal(name.as_bytes())
                         ),
                     )
                     .with_hint("name one by the pid of a process in it")),
@@ -98,7 +100,7 @@ impl Namespace {
     }
 
     fn at(path: &Path) -> Result<Self, Error> {
-        let shown = escape(path.as_os_str().as_encoded_bytes());
+        let shown = escape_for_terminal(path.as_os_str().as_encoded_bytes());
         let file = open(path).map_err(|errno| match errno {
             Errno::NOENT | Errno::SRCH | Errno::NOTDIR => Error::new(
                 Operation::Open,
@@ -170,7 +172,7 @@ impl Namespace {
 
     /// Whether a person means it by this: as it is shown, the name of iproute2's, the inode, the pid of one of
     /// its processes, or the path of one of its files.
-    pub fn is_called(&self, name: &str) -> bool {
+    pub fn matches_name(&self, name: &str) -> bool {
         let pid = || {
             name.parse()
                 .is_ok_and(|pid: i32| self.processes.iter().any(|it| it.pid() == pid))
@@ -191,11 +193,11 @@ impl fmt::Display for Namespace {
     /// Its shortest name: that of iproute2, that of the container in it, a file, a process, or the inode.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(name) = self.name() {
-            f.write_str(&escape(name.as_bytes()))
+            f.write_str(&escape_for_terminal(name.as_bytes()))
         } else if let Some(container) = &self.container {
-            f.write_str(&escape(container.to_string().as_bytes()))
+            f.write_str(&escape_for_terminal(container.to_string().as_bytes()))
         } else if let Some(path) = self.names.first() {
-            f.write_str(&escape(path.as_os_str().as_encoded_bytes()))
+            f.write_str(&escape_for_terminal(path.as_os_str().as_encoded_bytes()))
         } else if let Some(process) = self.processes.first() {
             write!(f, "pid:{}", process.pid())
         } else {
@@ -255,7 +257,7 @@ impl Search {
         let each = |pid: NonZeroI32| -> Result<ControlFlow<()>, Errno> {
             self.shows_first |= pid.get() == FIRST;
             match proc.enter(pid).and_then(|opened| self.look_into(&opened)) {
-                Err(errno) if is_ours(errno) => Err(errno),
+                Err(errno) if ran_out(errno) => Err(errno),
                 // It has ended meanwhile.
                 Ok(()) | Err(_) => Ok(ControlFlow::Continue(())),
             }
@@ -289,7 +291,7 @@ impl Search {
             }
             let file = match opened.open(&path) {
                 Ok(file) => file,
-                Err(errno) if is_ours(errno) => return Err(errno),
+                Err(errno) if ran_out(errno) => return Err(errno),
                 // That thread has ended; others may hold more.
                 Err(_) => continue,
             };
@@ -299,8 +301,8 @@ impl Search {
             };
             let cgroup = opened.cgroups(&mut self.room);
             let container = cgroup
-                .and_then(crate::cgroup::of_process)
-                .and_then(|path| Container::of_cgroup(&path));
+                .and_then(crate::process::cgroup_file::of_process)
+                .and_then(|path| Container::from_cgroup(&path));
             let namespace = self.add(inode, file);
             namespace.processes.push(process);
             namespace.container = namespace.container.take().or(container);

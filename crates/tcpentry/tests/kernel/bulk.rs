@@ -9,9 +9,10 @@ use std::thread;
 
 use rustix::io::Errno;
 use socket2::Socket;
+use tcpentry::error::Guard;
 use tcpentry::{
-    Connection, Error, ErrorKind, Guard, Method, MethodChoice, Options, Pair, Query, State, States,
-    TcpTable, Verdict,
+    Action, Connection, Error, ErrorKind, Method, MethodChoice, Options, Pair, Query, State,
+    States, TcpTable,
 };
 use tcpentry_testkit::proc_net::{await_orphan, await_state};
 use tcpentry_testkit::user::without_capabilities;
@@ -24,17 +25,17 @@ use crate::util::{
 const TOO_FEW: &str = "too few descriptors (ulimit -Hn)";
 
 /// What was told of each, in order.
-type Told = Vec<(Connection, Result<Method, Error>)>;
+type Fact = Vec<(Connection, Result<Method, Error>)>;
 
 fn delete_matching(
     table: &mut TcpTable,
     states: States,
     options: &Options,
-    select: impl FnMut(&Connection) -> Verdict,
-) -> Told {
-    let mut told = Told::new();
+    select: impl FnMut(&Connection) -> Action,
+) -> Fact {
+    let mut told = Fact::new();
     table
-        .delete_matching(&Query::of(states), options, select, |row, result| {
+        .delete_matching(&Query::in_states(states), options, select, |row, result| {
             told.push((row.clone(), result));
             ControlFlow::Continue(())
         })
@@ -42,8 +43,8 @@ fn delete_matching(
     told
 }
 
-fn delete_all(table: &mut TcpTable, connections: Vec<Connection>, options: &Options) -> Told {
-    let mut told = Told::new();
+fn delete_all(table: &mut TcpTable, connections: Vec<Connection>, options: &Options) -> Fact {
+    let mut told = Fact::new();
     table.delete_all(connections, options, |row, result| {
         told.push((row.clone(), result));
         ControlFlow::Continue(())
@@ -54,7 +55,7 @@ fn delete_all(table: &mut TcpTable, connections: Vec<Connection>, options: &Opti
 /// The table, without what is only bound: a socket whose owner chose its port keeps it when it is
 /// destroyed. Each once: one is shown again where another comes into the hash chain in which the walk has paused.
 fn rows(table: &mut TcpTable) -> Vec<Connection> {
-    let query = Query::of(States::ALL_ACTIVE).with_info();
+    let query = Query::in_states(States::ALL_ACTIVE).with_info();
     let mut seen = HashSet::new();
     table
         .connections(&query)
@@ -64,7 +65,7 @@ fn rows(table: &mut TcpTable) -> Vec<Connection> {
         .collect()
 }
 
-fn cookies(told: &Told) -> HashSet<u64> {
+fn cookies(told: &Fact) -> HashSet<u64> {
     let cookies: HashSet<u64> = told.iter().map(|(row, _)| row.cookie.value()).collect();
     assert_eq!(cookies.len(), told.len(), "each once");
     cookies
@@ -87,11 +88,11 @@ fn is_connected(socket: &Socket) -> bool {
     socket.peer_addr().is_ok()
 }
 
-fn take_if(selected: bool) -> Verdict {
+fn take_if(selected: bool) -> Action {
     if selected {
-        Verdict::Take
+        Action::Delete
     } else {
-        Verdict::Skip
+        Action::Skip
     }
 }
 
@@ -116,7 +117,7 @@ fn of_thousands_in_few_hash_chains_none_is_missed() {
             let mut table = table();
             let told =
                 delete_matching(&mut table, States::CONNECTIONS, &Options::default(), |_| {
-                    Verdict::Take
+                    Action::Delete
                 });
             assert_eq!(told.len(), crowd.len());
             assert!(
@@ -210,7 +211,7 @@ fn while_others_come_and_go_both_ends_see_what_is_told() {
                         })
                     }
                 });
-                let told: Told = told.collect();
+                let told: Fact = told.collect();
                 assert_eq!(cookies(&told), selected);
                 for (row, result) in &told {
                     assert_eq!(*result.as_ref().unwrap(), Method::SockDiag, "{row}");
@@ -266,15 +267,15 @@ fn every_kind_of_socket_in_one_run() {
 
         let mut table = table();
         let everything = |table: &mut TcpTable| {
-            let rows = table.connections(&Query::of(States::ALL)).unwrap();
+            let rows = table.connections(&Query::in_states(States::ALL)).unwrap();
             rows.count()
         };
         let before = everything(&mut table);
         let mut foreseen = HashMap::new();
-        let take = |_: &Connection| Verdict::Take;
+        let take = |_: &Connection| Action::Delete;
         table
             .check_matching(
-                &Query::of(States::ALL),
+                &Query::in_states(States::ALL),
                 &Options::default(),
                 take,
                 |row, result| {
@@ -476,7 +477,7 @@ fn without_the_right_many_are_borrowed() {
                 })
                 .unwrap();
             assert_eq!(foreseen, pairs.len());
-            let only = Options::default().by(MethodChoice::SockDiag);
+            let only = Options::default().with_method(MethodChoice::SockDiag);
             let told = delete_matching(&mut table, States::CONNECTIONS, &only, is_server);
             assert_eq!(told.len(), pairs.len());
             for (_, result) in told {
@@ -536,7 +537,7 @@ fn it_stops_where_it_is_told_to() {
             .delete_matching(
                 &Query::default(),
                 &Options::default(),
-                |_| Verdict::Take,
+                |_| Action::Delete,
                 |row, result| {
                     result.unwrap();
                     assert!(told.insert(row.cookie.value()));

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use socket2::Socket;
-use tcpentry::{ErrorKind, Interface, Method, MethodChoice, Options, Pair, State, TcpRow};
+use tcpentry::set_entry::TcpRow;
+use tcpentry::{ErrorKind, Interface, Method, MethodChoice, Options, Pair, State};
 use tcpentry_testkit::{isolated, kernel, link, skip, tcp};
 
 use crate::util::{assert_reset, cookie, delete, find, not_found, pair, pair_of, table};
@@ -254,7 +255,7 @@ fn where_the_kernel_can_not_reach_the_bound_twin_it_is_not_reported_gone() {
         let mut table = table();
         let name = twins.name.on(Some(interface("one")));
         let bound = table.find(&name.into()).unwrap();
-        let only = Options::default().by(MethodChoice::SockDiag);
+        let only = Options::default().with_method(MethodChoice::SockDiag);
         match table.delete(&bound, &only) {
             // The kernel has looked at the bound one first.
             Ok(deleted) => assert_eq!(deleted.connection.cookie, bound.cookie),

@@ -4,9 +4,10 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use tcpentry::netns::{Namespace, Namespaces};
+use tcpentry::process::Owners;
 use tcpentry::{
-    Connection, Error, ErrorKind, Method, MethodChoice, Namespace, Namespaces, Options, Owners,
-    Query, TcpTable, Verdict,
+    Action, Connection, Error, ErrorKind, Method, MethodChoice, Options, Query, TcpTable,
 };
 use tcpentry_testkit::{isolated, seccomp, skip, tcp};
 
@@ -22,7 +23,7 @@ fn errors(table: &mut TcpTable, connection: &Connection) -> Vec<Error> {
     };
     table.delete_all([connection.clone()], &options, &mut tell);
     table.check_all([connection.clone()], &options, &mut tell);
-    let take = |_: &Connection| Verdict::Take;
+    let take = |_: &Connection| Action::Delete;
     let walked = table.delete_matching(&Query::default(), &options, take, &mut tell);
     assert_eq!(told.len(), 2, "each that was named is told");
     let listed = table
@@ -69,7 +70,7 @@ fn without_a_second_thread_many_are_deleted_by_one() {
         let crowd = tcp::imagined_crowd(2000);
         let told = seccomp::refusing(libc::SYS_clone3, None, libc::EAGAIN, || {
             let mut told = 0;
-            let take = |_: &Connection| Verdict::Take;
+            let take = |_: &Connection| Action::Delete;
             let tell = |_: &Connection, result: Result<Method, Error>| {
                 assert_eq!(result.unwrap(), Method::SockDiag);
                 told += 1;
@@ -108,7 +109,7 @@ fn do_everything(doomed: &[tcp::Ends; 4], elsewhere: &Namespace) {
         (&doomed[0], MethodChoice::SockDiag),
         (&doomed[1], MethodChoice::Borrow),
     ] {
-        let options = Options::default().by(method);
+        let options = Options::default().with_method(method);
         let found = table.find(&pair_of(&ends.client).into()).unwrap();
         let _ = table.check(&found, &options).unwrap();
         let _ = table.delete(&found, &options).unwrap();
@@ -117,9 +118,9 @@ fn do_everything(doomed: &[tcp::Ends; 4], elsewhere: &Namespace) {
     let mut told = 0;
     let take = |row: &Connection| {
         if row.pair == local {
-            Verdict::Take
+            Action::Delete
         } else {
-            Verdict::Skip
+            Action::Skip
         }
     };
     let mut tell = |_: &Connection, result: Result<Method, Error>| {

@@ -3,9 +3,10 @@
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 
 use rustix::io::Errno;
+use tcpentry::error::Guard;
+use tcpentry::set_entry::TcpRow;
 use tcpentry::{
-    Connection, ErrorKind, Guard, MethodChoice, Options, Pair, Query, State, States, TcpRow,
-    TcpTable,
+    Connection, ErrorKind, MethodChoice, Options, Pair, Query, State, States, TcpTable,
 };
 use tcpentry_testkit::proc_net::{self, await_orphan};
 use tcpentry_testkit::{isolated, kernel, skip, tcp, until};
@@ -325,7 +326,7 @@ fn a_listener_keeps_the_port_that_its_owner_chose_and_is_deleted_all_the_same() 
             let name = listener_at(tcp::loopback(4242));
             let mut table = table();
             let found = table.find(&name.into()).unwrap();
-            let options = Options::default().with_listeners().by(method);
+            let options = Options::default().with_listeners().with_method(method);
             let _deleted = table.delete(&found, &options).unwrap();
             let refused = TcpStream::connect(tcp::loopback(4242));
             assert_eq!(tcp::errno(refused), Errno::CONNREFUSED);
@@ -373,7 +374,7 @@ fn one_of_several_listeners_is_deleted_by_its_identity() {
         let options = Options::default().with_listeners();
         let mut left = group.len();
         for listener in &group {
-            let query = Query::of(States::LISTENING);
+            let query = Query::in_states(States::LISTENING);
             let found = rows(&mut table, &query)
                 .into_iter()
                 .find(|row| row.cookie.value() == cookie(listener))
@@ -440,7 +441,7 @@ fn rows(table: &mut TcpTable, query: &Query) -> Vec<Connection> {
 }
 
 fn listening(address: SocketAddr) -> usize {
-    rows(&mut table(), &Query::of(States::LISTENING))
+    rows(&mut table(), &Query::in_states(States::LISTENING))
         .iter()
         .filter(|row| row.local() == address.into())
         .count()

@@ -91,7 +91,7 @@ fn sock_diag_alone_is_refused_and_the_connection_lives_on() {
             skip!("this kernel has no MPTCP");
         };
         let found = find(pair_of(&ends.server));
-        let options = Options::default().by(MethodChoice::SockDiag);
+        let options = Options::default().with_method(MethodChoice::SockDiag);
         let error = table().delete(&found, &options).unwrap_err();
         assert_eq!((error.kind(), error.win32()), (ErrorKind::NotSupported, 50));
         assert!(error.cause().contains("MPTCP"), "{error}");
@@ -151,7 +151,7 @@ fn a_row_from_before_the_accept_is_not_taken_for_plain_tcp() {
         tcp::bound(&client);
         let (local, peer) = tcp::addresses(&client);
         let name = crate::util::pair(peer, local);
-        let query = Query::of(tcpentry::States::ALL_ACTIVE).with_info();
+        let query = Query::in_states(tcpentry::States::ALL_ACTIVE).with_info();
         let mut table = table();
         let mut rows = table.connections(&query).unwrap().map(Result::unwrap);
         let request = rows.find(|row| row.pair == name).unwrap();

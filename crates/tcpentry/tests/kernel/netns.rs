@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tcpentry::{ErrorKind, Namespace, Namespaces, Options, Query, TcpTable, survey};
+use tcpentry::netns::{Namespace, Namespaces};
+use tcpentry::support::Support;
+use tcpentry::{ErrorKind, Options, Query, TcpTable};
 use tcpentry_testkit::rootless::Rootless;
 use tcpentry_testkit::user::{self, User};
 use tcpentry_testkit::{isolated, skip, stage, tcp};
@@ -28,7 +30,10 @@ fn each_namespace_is_found_once_and_its_own_comes_first() {
         assert_eq!((count(here.inode()), count(there.inode())), (1, 1));
         let there = found.iter().find(|it| it.inode() == there.inode()).unwrap();
         let pid = std::process::id().to_string();
-        assert!(there.is_called(&pid), "a thread of this process is in it");
+        assert!(
+            there.matches_name(&pid),
+            "a thread of this process is in it"
+        );
         assert_eq!(Namespace::named(&pid).unwrap().files().len(), 0);
     });
 }
@@ -177,7 +182,7 @@ fn fifty_namespaces_of_all_kinds_are_found_and_only_in_the_named_one_a_connectio
                 2 => {
                     let pid = processes[number / 4].0.id().to_string();
                     assert_eq!(shown, format!("pid:{pid}"));
-                    assert!(namespace.is_called(&pid));
+                    assert!(namespace.matches_name(&pid));
                     assert_eq!(Namespace::named(&pid).unwrap().inode(), *inode);
                 }
                 _ => {
@@ -259,7 +264,7 @@ fn a_namespace_of_another_user_namespace_is_its_elders_to_delete_in() {
         let found = Namespaces::all().unwrap().found;
         let there = found
             .iter()
-            .find(|it| it.is_called(&container.pid()))
+            .find(|it| it.matches_name(&container.pid()))
             .unwrap();
         let mut table = TcpTable::open_in(there).unwrap();
         let rows: Vec<_> = table
@@ -268,7 +273,7 @@ fn a_namespace_of_another_user_namespace_is_its_elders_to_delete_in() {
             .map(Result::unwrap)
             .collect();
         let client = rows.iter().find(|row| row.peer().port() == 8080).unwrap();
-        assert!(survey(&mut table).unwrap().net_admin);
+        assert!(Support::probe(&mut table).unwrap().net_admin);
         let _ = table.delete(client, &Options::default()).unwrap();
         assert_aborted(container);
     });

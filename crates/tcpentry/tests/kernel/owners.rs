@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use tcpentry::{Inode, Owner, Owners, Process};
+use tcpentry::Inode;
+use tcpentry::process::{Owner, Owners, Process};
 use tcpentry_testkit::holder::Holder;
 use tcpentry_testkit::proc_net::await_orphan;
 use tcpentry_testkit::user::{self, User, without_capabilities};

@@ -4,7 +4,8 @@ use std::net::TcpStream;
 use std::process::Command;
 
 use rustix::io::Errno;
-use tcpentry::{Error, ErrorKind, Method, MethodChoice, Options, Pair, State, survey};
+use tcpentry::support::Support;
+use tcpentry::{Error, ErrorKind, Method, MethodChoice, Options, Pair, State};
 use tcpentry_testkit::holder::Holder;
 use tcpentry_testkit::proc_net::{await_orphan, await_state};
 use tcpentry_testkit::user::{self, User, without_capabilities};
@@ -154,7 +155,7 @@ fn a_user_may_not_delete_roots_by_the_kernels_method_either() {
             let mut table = table();
             let connection = table.find(&held.name.into()).unwrap();
             let mut by = |method| {
-                let options = Options::default().by(method);
+                let options = Options::default().with_method(method);
                 table.delete(&connection, &options).unwrap_err()
             };
             (by(MethodChoice::SockDiag), by(MethodChoice::Borrow))
@@ -193,7 +194,7 @@ fn root_without_capabilities_is_not_elevated() {
         assert!(error.cause().contains("capabilities"), "{error}");
         assert!(!error.cause().contains("no process seen"), "{error}");
         let error = without_capabilities(|| {
-            let options = Options::default().by(MethodChoice::Borrow);
+            let options = Options::default().with_method(MethodChoice::Borrow);
             table().delete(&find(held.name), &options).unwrap_err()
         });
         assert_not_elevated(&error);
@@ -323,7 +324,7 @@ fn a_missing_connection_is_not_found_before_any_right_is_asked_for() {
             let missing = table.find(&connection.pair.into()).unwrap_err();
             assert_eq!(missing.kind(), ErrorKind::NotFound);
             for method in [MethodChoice::Auto, MethodChoice::SockDiag] {
-                let options = Options::default().by(method);
+                let options = Options::default().with_method(method);
                 let missing = table.delete(&connection, &options).unwrap_err();
                 assert_eq!(missing.kind(), ErrorKind::NotFound, "{missing}");
             }
@@ -358,7 +359,7 @@ fn a_sandbox_is_not_taken_for_the_owners_will() {
         let refused = seccomp::refusing(libc::SYS_pidfd_getfd, None, libc::EPERM, || {
             let mut table = table();
             let connection = table.find(&held.name.into()).unwrap();
-            let options = Options::default().by(MethodChoice::Borrow);
+            let options = Options::default().with_method(MethodChoice::Borrow);
             table.delete(&connection, &options).unwrap_err()
         });
         assert_eq!(refused.kind(), ErrorKind::NotSupported, "{refused}");
@@ -370,10 +371,10 @@ fn a_sandbox_is_not_taken_for_the_owners_will() {
 #[test]
 fn the_survey_says_what_holds_here() {
     isolated(|| {
-        let all = survey(&mut table()).unwrap();
+        let all = Support::probe(&mut table()).unwrap();
         assert!(all.tcp_diag && all.one_walk && all.destroy && all.net_admin && all.borrow);
         assert!(all.all() && all.own());
-        let less = without_capabilities(|| survey(&mut table()).unwrap());
+        let less = without_capabilities(|| Support::probe(&mut table()).unwrap());
         assert!(less.tcp_diag && less.destroy && less.borrow);
         assert!(!less.net_admin && !less.sys_ptrace && !less.all());
         assert!(less.processes.unwrap().shown > 0);

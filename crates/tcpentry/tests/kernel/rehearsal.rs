@@ -1,6 +1,6 @@
 //! `check`: it deletes nothing, and foresees what `delete` does.
 
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 
 use tcpentry::{ErrorKind, MethodChoice, Options, Pair, State};
 use tcpentry_testkit::proc_net::{await_orphan, await_state};
@@ -20,7 +20,7 @@ fn rehearse(name: Pair, state: State) {
         MethodChoice::Borrow,
     ];
     for choice in choices {
-        let options = Options::default().with_listeners().by(choice);
+        let options = Options::default().with_listeners().with_method(choice);
         for _ in 0..3 {
             let foreseen = table.check(&before, &options);
             if choice == MethodChoice::Borrow && before.inode.is_none() {
@@ -93,11 +93,8 @@ fn of_close_wait_and_of_a_request() {
         ends.client.shutdown(Shutdown::Write).unwrap();
         await_state(local, peer, 8);
         rehearse(pair(local, peer), State::CloseWait);
-        let listener = tcp::listen(tcp::loopback(0));
-        tcp::defer_accept(&listener);
-        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (_listener, client) = tcp::half_open();
         let (local, peer) = tcp::addresses(&client);
-        await_state(peer, local, 3);
         rehearse(pair(peer, local), State::SynRecv);
     });
 }
@@ -130,7 +127,7 @@ fn of_one_of_several_listeners() {
         assert_eq!(error.candidates().len(), listeners.len());
         let options = Options::default()
             .with_listeners()
-            .by(MethodChoice::SockDiag);
+            .with_method(MethodChoice::SockDiag);
         for candidate in error.candidates() {
             table.check(candidate, &options).unwrap();
         }
@@ -150,7 +147,7 @@ fn without_the_right() {
             let options = Options::default();
             let foreseen = table.check(&connection, &options).unwrap();
             assert_eq!(foreseen, tcpentry::Method::Borrow);
-            let only = options.clone().by(MethodChoice::SockDiag);
+            let only = options.clone().with_method(MethodChoice::SockDiag);
             let error = table.check(&connection, &only).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::NotElevated);
             assert!(lives(&ends.client, &ends.server));

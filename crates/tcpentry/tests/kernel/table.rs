@@ -102,11 +102,7 @@ impl Varied {
     }
 
     fn half_open(&mut self) {
-        let listener = tcp::listen(tcp::loopback(0));
-        tcp::defer_accept(&listener);
-        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (local, peer) = tcp::addresses(&client);
-        await_state(peer, local, 3);
+        let (listener, client) = tcp::half_open();
         self.streams.push(client);
         self.listeners.push(listener);
         let full = tcp::listen_from(tcp::socket(tcp::loopback(0)), tcp::loopback(0), 0);
@@ -147,7 +143,7 @@ fn it_shows_what_proc_shows() {
     isolated(|| {
         let _sockets = Varied::new();
         let ours = || -> BTreeSet<_> {
-            let rows = rows(&Query::of(States::ALL_ACTIVE)).into_iter();
+            let rows = rows(&Query::in_states(States::ALL_ACTIVE)).into_iter();
             rows.map(|row| {
                 let is_listener = row.state == State::Listening;
                 (
@@ -201,7 +197,7 @@ fn it_shows_what_ss_shows() {
         };
         let ours = || -> BTreeSet<_> {
             let mut devices = table().devices();
-            let rows = rows(&Query::of(States::ALL_ACTIVE)).into_iter();
+            let rows = rows(&Query::in_states(States::ALL_ACTIVE)).into_iter();
             rows.map(|row| Line {
                 state: name_in_ss(row.state),
                 queues: (row.receive_queue, row.send_queue),
@@ -294,7 +290,7 @@ fn line_of_ss(line: &str) -> Line {
 fn counters_come_when_they_are_asked_for_and_change_nothing_else() {
     isolated(|| {
         let _sockets = Varied::new();
-        let query = Query::of(States::ALL_ACTIVE);
+        let query = Query::in_states(States::ALL_ACTIVE);
         let by_cookie = |query: &Query| {
             let mut rows = rows(query);
             rows.sort_by_key(|row| row.cookie);
@@ -322,7 +318,7 @@ fn two_halves_are_the_whole() {
     isolated(|| {
         let _sockets = Varied::new();
         let crowd = tcp::imagined_crowd(400);
-        let query = Query::of(States::ALL_ACTIVE.union(States::BOUND_INACTIVE));
+        let query = Query::in_states(States::ALL_ACTIVE.union(States::BOUND_INACTIVE));
         let cookies = |query: &Query| {
             let mut cookies: Vec<_> = rows(query).iter().map(|row| row.cookie).collect();
             cookies.sort_unstable();
@@ -372,7 +368,7 @@ fn counters_are_plausible() {
 fn each_row_tells_what_its_socket_tells() {
     isolated(|| {
         let sockets = Varied::new();
-        let all = rows(&Query::of(States::ALL_ACTIVE));
+        let all = rows(&Query::in_states(States::ALL_ACTIVE));
         let row_of = |socket: &dyn AsFd| {
             let row = all
                 .iter()
@@ -453,7 +449,7 @@ fn other_users_see_the_same_table() {
     isolated(|| {
         let _sockets = Varied::new();
         let seen = || {
-            let mut rows = rows(&Query::of(States::ALL));
+            let mut rows = rows(&Query::in_states(States::ALL));
             rows.sort_by_key(|row| row.cookie);
             for row in &mut rows {
                 forget_queues(row);
@@ -479,20 +475,20 @@ fn only_the_states_that_are_asked_for() {
         sockets.sockets.push(bound);
         let mut sum = 0;
         for state in STATES_THERE {
-            let of_state = rows(&Query::of(States::NONE.with(state)));
+            let of_state = rows(&Query::in_states(States::NONE.with(state)));
             let is_shown = state != State::BoundInactive || kernel::shows_bound();
             assert_eq!(!of_state.is_empty(), is_shown, "{state}");
             assert!(of_state.iter().all(|row| row.state == state), "{state}");
             sum += of_state.len();
         }
-        assert_eq!(rows(&Query::of(States::ALL)).len(), sum);
+        assert_eq!(rows(&Query::in_states(States::ALL)).len(), sum);
         let default = rows(&Query::default());
         assert!(
             default
                 .iter()
                 .all(|row| States::CONNECTIONS.contains(row.state))
         );
-        assert!(rows(&Query::of(States::NONE)).is_empty());
+        assert!(rows(&Query::in_states(States::NONE)).is_empty());
     });
 }
 
@@ -505,8 +501,8 @@ fn bound_sockets_are_shown_when_they_are_asked_for() {
         let bound = tcp::socket(tcp::loopback(0));
         bound.bind(&tcp::loopback(0).into()).unwrap();
         let local = bound.local_addr().unwrap().as_socket().unwrap();
-        assert!(rows(&Query::of(States::ALL_ACTIVE)).is_empty());
-        let shown = rows(&Query::of(States::BOUND_INACTIVE));
+        assert!(rows(&Query::in_states(States::ALL_ACTIVE)).is_empty());
+        let shown = rows(&Query::in_states(States::BOUND_INACTIVE));
         assert_eq!(shown.len(), 1);
         assert_eq!(shown[0].state, State::BoundInactive);
         assert_eq!(shown[0].pair, listener_at(local));
@@ -590,7 +586,7 @@ fn everything_that_is_listed_can_be_deleted() {
         }
         let sockets = Varied::new();
         let mut table = table();
-        let query = Query::of(States::ALL_ACTIVE.without(State::Listening));
+        let query = Query::in_states(States::ALL_ACTIVE.without(State::Listening));
         for info in [false, true] {
             let query = if info {
                 query.clone().with_info()
@@ -612,7 +608,9 @@ fn everything_that_is_listed_can_be_deleted() {
             }
         }
         assert_eq!(table.connections(&query).unwrap().count(), 0);
-        let listening = table.connections(&Query::of(States::LISTENING)).unwrap();
+        let listening = table
+            .connections(&Query::in_states(States::LISTENING))
+            .unwrap();
         assert_eq!(listening.count(), sockets.listeners.len());
     });
 }

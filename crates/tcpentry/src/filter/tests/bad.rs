@@ -1,13 +1,13 @@
 //! Texts that are no filters: what is said of each, and where it points.
 
 use super::parse;
-use crate::escape::escape;
+use crate::escape::escape_for_terminal;
 
 #[test]
 fn what_is_no_filter_says_where_and_why() {
     for (text, carets, message, hint) in BAD.iter().copied() {
         let error = parse(text).expect_err(text);
-        let excerpt = format!("{}\n{carets}", escape(text.as_bytes()));
+        let excerpt = format!("{}\n{carets}", escape_for_terminal(text.as_bytes()));
         assert_eq!(error.excerpt(text), excerpt, "of {text:?}: {error}");
         assert_eq!(error.to_string(), message, "of {text:?}");
         assert_eq!(error.hint().unwrap_or_default(), hint, "of {text:?}");
@@ -332,7 +332,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         r#"process """#,
           "        ^^",
-        "a name can't be empty",
+        "the name of a process can't be empty",
         "",
     ),
     // HOST.
@@ -531,7 +531,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         r#"src """#,
           "    ^^",
-        "a name can't be empty",
+        "an address can't be empty",
         "",
     ),
     (

@@ -122,11 +122,7 @@ impl Varied {
 
     /// SYN_RECV and SYN_SENT
     fn half_open(&mut self) {
-        let listener = tcp::listen(tcp::loopback(0));
-        tcp::defer_accept(&listener);
-        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (local, peer) = tcp::addresses(&client);
-        await_state(peer, local, 3);
+        let (listener, client) = tcp::half_open();
         self.streams.push(client);
         self.listeners.push(listener);
         let full = tcp::listen_from(tcp::socket(tcp::loopback(0)), tcp::loopback(0), 0);
@@ -246,12 +242,12 @@ impl Drop for OwnCgroup {
 
 type Rows = BTreeMap<u64, Connection>;
 
-struct Asker {
+struct Lookup {
     diag: Diag,
     compiler: Compiler,
 }
 
-impl Asker {
+impl Lookup {
     fn new(states: States, marks: bool) -> Self {
         Self {
             diag: Diag::new(NetlinkSocket::open().unwrap()),
@@ -338,7 +334,7 @@ fn compare_all(marks: bool, pool: &Pool) {
     let count = 40;
     let samples = samples(SETS.len() * count, &exprs(pool.kernel_terms()));
     for (states, exprs) in SETS.into_iter().zip(samples.chunks(count)) {
-        Asker::new(states, marks).compare(exprs);
+        Lookup::new(states, marks).compare(exprs);
     }
 }
 
@@ -346,7 +342,7 @@ fn compare_all(marks: bool, pool: &Pool) {
 fn the_kernel_yields_what_is_meant() {
     isolated(|| {
         let _varied = Varied::new();
-        let rows: Vec<_> = Asker::new(States::ALL, true)
+        let rows: Vec<_> = Lookup::new(States::ALL, true)
             .dump((0, 0), None)
             .into_values()
             .collect();
@@ -370,7 +366,7 @@ fn the_kernel_knows_a_cgroup() {
         let id = fs::metadata(&made.path).unwrap().ino();
         let path = made.path.clone();
         let expr = Expr::Term(Term::Cgroup { path, id });
-        let mut asker = Asker::new(States::ALL, true);
+        let mut asker = Lookup::new(States::ALL, true);
         let program = asker.compiler.compile(&expr).passes.remove(0).program;
         let yielded = asker.dump((0, 0), program);
         let is_yielded = |socket| yielded.contains_key(&socket_cookie(socket).unwrap());
