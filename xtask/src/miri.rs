@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::command::{self, program};
 
-/// Runs it; says so where there is no Miri, and fails for that only where `cargo` itself can't be run.
+/// Runs Miri; if there is none it says so, and fails only if `cargo` itself can't be run.
 pub(crate) fn run() -> Result<()> {
     if !is_there() {
         println!("{MISSING}");
@@ -33,7 +33,7 @@ fn is_there() -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// The tests of a package; words that follow select among them.
+/// Returns the command for the tests of a package; arguments that follow select among them.
 fn miri(package: &str) -> Command {
     // By rustup's name for it: this program was started by the cargo of another toolchain.
     let mut miri = program(["cargo", "+nightly", "miri", "test", "--locked", "--lib"]);
@@ -51,54 +51,60 @@ Miri is not here, and nothing has been run. It is part of a nightly toolchain:
 
 /// Tests of `tcpentry` that are left out, by the beginning of their names or the whole of them, each with the reason.
 const SKIPPED: &[(&str, &str)] = &[
-    ("borrow::tests::a_socket_that_was_connected", SYSTEM),
-    ("borrow::tests::another_socket_under_the_number", SYSTEM),
-    ("cgroup::tests::a_path_has_an_id", SYSTEM),
-    ("cgroup::tests::an_unknown_id", SYSTEM),
-    ("delete::bulk::", "thousands of rows take hours; see BULK"),
-    ("delete::tests::a_listener_whose_descriptor", SYSTEM),
-    ("delete::tests::a_lost_acknowledgement_is_never", SYSTEM),
-    ("delete::tests::not_permitted_is_denied", SYSTEM),
-    ("delete::tests::the_checks_of_an_entry", SYSTEM),
-    ("delete::tests::the_entry_of_a_connection", SYSTEM),
-    ("delete::tests::the_subflow_of_an_mptcp", SYSTEM),
+    ("delete::borrow::tests::a_socket_that_was_connected", SYSTEM),
+    (
+        "delete::borrow::tests::another_socket_under_the_number",
+        SYSTEM,
+    ),
+    ("process::cgroup::tests::a_path_has_an_id", SYSTEM),
+    ("process::cgroup::tests::an_unknown_id", SYSTEM),
+    ("delete::batch::", "thousands of rows take hours; see BULK"),
+    ("delete::single::tests::a_listener_whose_descriptor", SYSTEM),
+    (
+        "delete::single::tests::a_lost_acknowledgement_is_never",
+        SYSTEM,
+    ),
+    ("delete::single::tests::not_permitted_is_denied", SYSTEM),
+    ("delete::single::tests::the_checks_of_an_entry", SYSTEM),
+    ("delete::single::tests::the_entry_of_a_connection", SYSTEM),
+    ("delete::single::tests::the_subflow_of_an_mptcp", SYSTEM),
     ("filter::compile::tests::kernel::", SYSTEM),
     ("filter::compile::tests::what_is_too_long", LARGE),
     ("filter::judge::tests::who_holds_it", SYSTEM),
-    ("filter::local_ports::", SYSTEM),
-    ("filter::names::tests::this_system", SYSTEM),
+    ("netns::local_ports::", SYSTEM),
+    ("select::names::tests::this_system", SYSTEM),
     ("filter::tests::a_long_", LARGE),
     ("filter::tests::any_text", LARGE),
     ("filter::tests::bad::what_is_no_filter", LARGE),
     ("filter::tests::good::every_form", LARGE),
     ("filter::tests::nothing_is_nested", LARGE),
     ("filter::tests::what_", LARGE),
-    ("holders::", SYSTEM),
-    ("owners::tests::two_find_what", SYSTEM),
-    ("process::tests::nothing_is_said_of", SYSTEM),
-    ("process::tests::processes_are_found", SYSTEM),
-    ("process::tests::this_process", SYSTEM),
-    ("process::tests::what_is_no_pid", SYSTEM),
+    ("delete::holders::", SYSTEM),
+    ("process::search::tests::two_find_what", SYSTEM),
+    ("process::inspect::tests::nothing_is_said_of", SYSTEM),
+    ("process::inspect::tests::processes_are_found", SYSTEM),
+    ("process::inspect::tests::this_process", SYSTEM),
+    ("process::inspect::tests::what_is_no_pid", SYSTEM),
     ("sock_diag::bytecode::tests::a_program_that_fits", LARGE),
     ("sock_diag::bytecode::tests::a_program_within", LARGE),
     ("sock_diag::bytecode::tests::only_marks", SYSTEM),
     ("sock_diag::bytecode::tests::the_kernel", SYSTEM),
-    ("sock_diag::diag::tests::a_dump_yields", LARGE),
-    ("sock_diag::diag::tests::a_walk_in_circles", LARGE),
-    ("sock_diag::diag::tests::halves_share", LARGE),
-    ("sock_diag::diag::tests::many_", LARGE),
-    ("sock_diag::diag::tests::what_has_no_end", LARGE),
+    ("sock_diag::tests::a_dump_yields", LARGE),
+    ("sock_diag::tests::a_walk_in_circles", LARGE),
+    ("sock_diag::tests::halves_share", LARGE),
+    ("sock_diag::tests::many_", LARGE),
+    ("sock_diag::tests::what_has_no_end", LARGE),
     ("sys::", SYSTEM),
-    ("table::tests::a_kernel_that_cant_look", SYSTEM),
-    ("table::tests::an_identity_", SYSTEM),
-    ("table::tests::what_the_kernel_says_beside", SYSTEM),
+    ("table::find::tests::a_kernel_that_cant_look", SYSTEM),
+    ("table::find::tests::an_identity_", SYSTEM),
+    ("table::find::tests::what_the_kernel_says_beside", SYSTEM),
 ];
 const SYSTEM: &str = "it asks the kernel or /proc";
 const LARGE: &str = "it takes a minute or more";
 
-/// Of the deletion of many, the tests that are content with a few rows.
+/// The tests of batches that need only a few rows.
 const BULK: &[&str] = &[
-    "delete::bulk::tests::a_refused_row",
-    "delete::bulk::tests::a_row_that_has_grown_old",
-    "delete::bulk::tests::one_that_",
+    "delete::batch::tests::a_refused_row",
+    "delete::batch::tests::a_row_that_has_grown_old",
+    "delete::batch::tests::one_that_",
 ];

@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::io::Errno;
 
-use crate::asker::dump_error;
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::sock_diag::{Channel, Datagram, Diag, NetlinkSocket};
-use crate::table::Query;
-use crate::walk::Walk;
+use crate::table::dumps::Dumps;
+use crate::table::query::Query;
+use crate::table::refusal::dump_error;
 
 /// What the kernel answered to one question about the table.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl Recording {
             socket,
             datagrams: Arc::clone(&datagrams),
         });
-        Walk::start(&mut diag, query)?.try_for_each(|row| row.map(drop))?;
+        Dumps::start(&mut diag, query)?.try_for_each(|row| row.map(drop))?;
         let mut datagrams = datagrams.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Self {
             query: query.clone(),
@@ -51,7 +51,7 @@ impl Recording {
             datagrams: Arc::clone(&self.datagrams),
             next: 0,
         });
-        Walk::start(&mut diag, &self.query)?.try_for_each(|row| row.map(&mut take))
+        Dumps::start(&mut diag, &self.query)?.try_for_each(|row| row.map(&mut take))
     }
 }
 

@@ -12,12 +12,13 @@
 //! - [`Connection`] is a row. It carries the kernel's [`Cookie`] of its socket, so that what is
 //!   deleted is what was listed: never a later connection of the same four-tuple, and never the
 //!   listener behind it.
-//! - [`Details`] is all that the kernel tells of one connection: [`TcpTable::details`].
+//! - [`Details`](details::Details) is all that the kernel tells of one connection: [`TcpTable::details`].
 //! - [`Identity`] is a connection's name as one word, to be carried to another process.
 //! - [`Deleted`] or an [`Error`] is the answer. `Deleted` exists only after the kernel confirmed it;
 //!   an [`Error`] has a kind, an errno, a Win32 code and a hint that says what to do.
-//! - [`Namespaces`] finds the network namespaces of this system, [`TcpTable::open_in`] opens the table of one.
-//! - [`Owners`] tells which processes hold a socket, [`Cgroups`] its cgroup, [`Unit`] and [`Container`]
+//! - [`Namespaces`](netns::Namespaces) finds the network namespaces of this system, [`TcpTable::open_in`] opens the table of one.
+//! - [`Owners`](process::Owners) tells which processes hold a socket, [`Cgroups`](process::Cgroups) its cgroup,
+//!   [`Unit`](process::Unit) and [`Container`](process::Container)
 //!   what that stands for.
 //! - [`TcpTable::set_entry`] is the contract of `SetTcpEntry` itself.
 //!
@@ -57,68 +58,52 @@
 //! - It keeps no thread and no process: only to enter another network namespace it starts one, for as long as
 //!   that takes. It runs no other program and writes no file.
 
-mod arguments;
-mod asker;
+#[cfg(not(target_os = "linux"))]
+compile_error!("tcpentry, and all that is built on it, runs on Linux only.");
+
 #[cfg(feature = "bench-internals")]
 #[doc(hidden)]
 pub mod bench;
-mod borrow;
-mod cgroup;
 mod child;
-mod compact;
-mod connection;
-mod container;
-mod delete;
-mod details;
-mod devices;
-mod directory;
-mod endpoint;
-mod error;
-mod escape;
-mod explain;
+pub mod connection;
+pub mod delete;
+pub mod error;
+pub mod escape;
 pub mod filter;
 #[cfg(feature = "fuzz-internals")]
 #[doc(hidden)]
 pub mod fuzz;
-mod holders;
-mod identity;
-mod knowledge;
-mod lender;
-mod mounts;
-mod netns;
-mod notation;
-mod owners;
+pub mod netns;
 mod privilege;
-mod process;
-mod selection;
-mod set_entry;
+pub mod process;
+mod select;
+pub mod set_entry;
 mod sock_diag;
-mod state;
-mod survey;
+pub mod support;
 mod sys;
-mod table;
-mod walk;
+pub mod table;
 
-pub use cgroup::Cgroups;
-pub use compact::CompactConnection;
-pub use connection::{Attribute, Connection, Cookie, Inode, TcpInfo};
-pub use container::{Container, Pod, QosClass, Runtime, Unit};
-pub use delete::{Action, Deleted, DumpCompleteness, Listeners, Method, MethodChoice, Options};
-pub use details::{Counter, Details, Measure, Memory, Shutdown, Timer, TimerKind};
-pub use devices::Devices;
-pub use endpoint::{Device, Endpoint, EndpointError, Interface, Pair};
-pub use error::{Error, ErrorKind, Guard, Operation, Outcome};
-pub use escape::escape_for_terminal;
-pub use filter::{Filter, FilterError, Names, SystemNames, Truth};
-pub use identity::{BootId, Identity, IdentityError, NetnsId, Origin};
-pub use knowledge::Attribution;
-pub use netns::{Namespace, Namespaces};
-pub use notation::ScopedEndpoint;
-pub use owners::{Owner, OwnerSearch, Owners};
-pub use privilege::{PtraceScope, is_administrator};
-pub use process::Process;
-pub use selection::{Explanation, Selection};
-pub use set_entry::{MIB_TCP_STATE_DELETE_TCB, Tcp6Row, TcpRow};
-pub use state::{State, States, UnknownState};
-pub use survey::{Support, Visibility};
-pub use table::{Connections, Query, Target, TcpTable};
+// The table.
+pub use table::TcpTable;
+pub use table::find::Target;
+pub use table::query::Query;
+
+// Its rows.
+pub use connection::details;
+pub use connection::endpoint::{Endpoint, Interface, Pair};
+pub use connection::identity::Identity;
+pub use connection::notation::ScopedEndpoint;
+pub use connection::state::{State, States};
+pub use connection::{Connection, Cookie, Inode};
+
+// Which of them.
+pub use filter::Filter;
+pub use select::Selection;
+pub use select::facts::Attribution;
+pub use select::names::SystemNames;
+
+// Their end.
+pub use delete::batch::DumpCompleteness;
+pub use delete::batch::item::Action;
+pub use delete::{Deleted, Method, MethodChoice, Options};
+pub use error::{Error, ErrorKind, Outcome, Reason};

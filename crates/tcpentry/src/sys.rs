@@ -48,7 +48,7 @@ pub(crate) fn namespace_kind(file: impl AsFd) -> Result<libc::c_int, Errno> {
 }
 
 /// `ioctl(NS_GET_USERNS)`: the user namespace that owns a namespace. Since Linux 4.9; `EPERM` where it is not
-/// the caller's own or one below it. The file must be one of `nsfs`, as that of a [`Namespace`](crate::Namespace) is.
+/// the caller's own or one below it. The file must be one of `nsfs`, as that of a [`Namespace`](crate::netns::Namespace) is.
 pub(crate) fn owning_user_namespace(file: impl AsFd) -> Result<OwnedFd, Errno> {
     // SAFETY: as above: no argument, and NULL for who would take one.
     let descriptor = unsafe { libc::ioctl(file.as_fd().as_raw_fd(), libc::NS_GET_USERNS, NOTHING) };

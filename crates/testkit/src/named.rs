@@ -36,7 +36,7 @@ pub struct Named {
 }
 
 impl Named {
-    /// It starts holding the socket; the caller closes his own copy. A name has no slash and no NUL; of one longer
+    /// Starts it with the socket; the caller closes its own copy. A name has no slash and no NUL; of one longer
     /// than 15 bytes the kernel keeps 15.
     pub fn holding(socket: impl AsFd, name: &[u8]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -71,12 +71,12 @@ impl Named {
         named
     }
 
-    /// Its pid.
+    /// Returns its pid.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Its name as the kernel tells it.
+    /// Returns its name as the kernel reports it.
     pub fn name(&self) -> Vec<u8> {
         let path = format!("/proc/{}/comm", self.pid());
         let mut name = fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));

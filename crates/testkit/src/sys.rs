@@ -9,21 +9,21 @@ use rustix::io::Errno;
 use rustix::process::Pid;
 use rustix::thread::UnshareFlags;
 
-/// `unshare(CLONE_NEWNET)`: a fresh network namespace for this thread.
+/// Gives this thread a new network namespace: `unshare(CLONE_NEWNET)`.
 pub(crate) fn unshare_network() -> Result<(), Errno> {
     // SAFETY: of the flags of unshare only CLONE_FILES breaks what Rust relies on (descriptors that
     // all threads share); a network namespace says which network sockets made later belong to.
     unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNET) }
 }
 
-/// `unshare(CLONE_NEWNS)`: a copy of the mounts for this thread, to be changed for it alone.
+/// Gives this thread a copy of the mounts, to be changed for it alone: `unshare(CLONE_NEWNS)`.
 pub(crate) fn unshare_mounts() -> Result<(), Errno> {
     // SAFETY: as above; that the thread gets a working directory of its own, which others do not
     // change any more, breaks nothing either.
     unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNS) }
 }
 
-/// `setsockopt(IPPROTO_TCP)` of a number.
+/// Sets a numeric option: `setsockopt(IPPROTO_TCP)`.
 pub(crate) fn set_tcp_option(
     socket: &impl AsFd,
     option: libc::c_int,
@@ -43,7 +43,7 @@ pub(crate) fn set_tcp_option(
     check(result.into())
 }
 
-/// `getsockopt(SO_MEMINFO)` (Linux 4.12): `SK_MEMINFO_WMEM_QUEUED` of it.
+/// Returns `SK_MEMINFO_WMEM_QUEUED`: `getsockopt(SO_MEMINFO)` (Linux 4.12).
 pub(crate) fn send_memory(socket: impl AsFd) -> Result<u32, Errno> {
     let mut counters = [0_u32; 9];
     let mut length = libc::socklen_t::try_from(size_of_val(&counters)).expect("it is short");
@@ -61,18 +61,18 @@ pub(crate) fn send_memory(socket: impl AsFd) -> Result<u32, Errno> {
     check(result.into()).map(|()| counters[5])
 }
 
-/// What a seccomp filter makes of a system call.
+/// The action of a seccomp filter on a system call.
 #[derive(Clone, Copy)]
 pub(crate) enum Fate {
-    /// It fails.
+    /// Fail.
     Refused(i32),
-    /// It waits until who listens has been told.
+    /// Wait until the listener has been notified.
     Told,
-    /// It ends the process.
+    /// End the process.
     Deadly,
 }
 
-/// What becomes of a system call: of any, or where it has this first argument.
+/// A rule for a system call: for any, or only with this first argument.
 #[derive(Clone, Copy)]
 pub(crate) struct Rule {
     pub(crate) call: libc::c_long,
@@ -80,12 +80,12 @@ pub(crate) struct Rule {
     pub(crate) fate: Fate,
 }
 
-/// Puts this thread, and what it starts, under a seccomp filter.
+/// Puts this thread and its children under a seccomp filter.
 pub(crate) fn restrict(rules: &[Rule]) -> Result<(), Errno> {
     install(rules, 0).map(drop)
 }
 
-/// The same, with the descriptor by which [`next_told`] hears of what is `Told`.
+/// Puts this thread and its children under a filter, and returns the descriptor from which [`next_told`] reads the calls that are `Told`.
 pub(crate) fn restrict_and_listen(rules: &[Rule]) -> Result<OwnedFd, Errno> {
     let number = install(rules, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER)?;
     let number = i32::try_from(number).map_err(|_| Errno::PROTO)?;
@@ -144,7 +144,7 @@ fn compile(rules: &[Rule]) -> Vec<libc::sock_filter> {
     program
 }
 
-/// Takes the next call that waits to be told; waits for one. `ENOENT` where who made it has been killed meanwhile.
+/// Waits for the next notification of a call. `ENOENT` if its caller has been killed meanwhile.
 pub(crate) fn next_told(listener: &OwnedFd) -> Result<libc::seccomp_notif, Errno> {
     let mut told = MaybeUninit::<libc::seccomp_notif>::zeroed();
     // SAFETY: the number of this request says how large the structure is, and the kernel writes one where the pointer is
@@ -161,7 +161,7 @@ pub(crate) fn next_told(listener: &OwnedFd) -> Result<libc::seccomp_notif, Errno
     Ok(unsafe { told.assume_init() })
 }
 
-/// Lets a call that was told fail with this errno, or go on as if nobody had listened.
+/// Lets a call fail with this errno after its notification, or go on as if nobody had listened.
 pub(crate) fn answer_told(
     listener: &OwnedFd,
     told: &libc::seccomp_notif,
@@ -187,7 +187,7 @@ pub(crate) fn answer_told(
     check(result.into())
 }
 
-/// Gives a signal a handler that does nothing, and does not let calls go on that it interrupts (no `SA_RESTART`).
+/// Gives a signal a handler that does nothing, and does not restart the calls that it interrupts (no `SA_RESTART`).
 pub(crate) fn handle_without_restart(signal: libc::c_int) -> Result<(), Errno> {
     extern "C" fn nothing(_: libc::c_int) {}
     // SAFETY: it is a structure of numbers and pointers for which zero is a value: no flags, an empty mask.
@@ -199,7 +199,7 @@ pub(crate) fn handle_without_restart(signal: libc::c_int) -> Result<(), Errno> {
     check(result.into())
 }
 
-/// `tgkill`: a signal for one thread of this process.
+/// Sends a signal to one thread of this process (`tgkill`).
 pub(crate) fn signal_thread(tid: Pid, signal: libc::c_int) -> Result<(), Errno> {
     let (own, tid) = (std::process::id(), tid.as_raw_nonzero().get());
     // SAFETY: it touches no memory of ours.
@@ -224,7 +224,7 @@ pub(crate) fn fork_holder(
     }
 }
 
-/// The child of [`fork_holder`]: system calls and nothing else.
+/// Runs the child of [`fork_holder`]: system calls and nothing else.
 fn hold(socket: i32, ready: i32, uid: Option<u32>, dumpable: bool) -> ! {
     // SAFETY: each is a bare system call that touches no memory but the byte it is given. Closing
     // every descriptor is allowed here: nothing of the parent's runs in this process any more.
@@ -365,7 +365,7 @@ pub(crate) fn fork_maker(
     }
 }
 
-/// The child of [`fork_maker`]: system calls and nothing else.
+/// Runs the child of [`fork_maker`]: system calls and nothing else.
 fn make(cgroup_procs: i32, tell: i32, domain: i32, count: usize) -> ! {
     // SAFETY: each is a bare system call that touches no memory but the bytes it is given.
     unsafe {

@@ -11,7 +11,7 @@ use client::{Client, Run};
 use tcpentry_testkit::tcp::{self, Ends};
 use tcpentry_testkit::{isolated, until};
 
-const README: &str = include_str!("../../../../README.md");
+const PAGE: &str = include_str!("../../../../docs/LIBRARIES.md");
 
 #[test]
 fn the_c_program_lists_and_deletes() {
@@ -23,7 +23,7 @@ fn the_c_program_lists_and_deletes() {
 fn the_csharp_program_lists_and_deletes_unchanged() {
     isolated(|| {
         let (deleted, _) = lists_and_deletes(&client::csharp("csharp/CloseConn.cs"));
-        assert!(README.contains(&format!("\n{deleted}")), "{deleted}");
+        assert!(PAGE.contains(&format!("\n{deleted}")), "{deleted}");
     });
 }
 
@@ -31,7 +31,7 @@ fn the_csharp_program_lists_and_deletes_unchanged() {
 fn the_python_program_lists_and_deletes() {
     isolated(|| {
         let (_, gone) = lists_and_deletes(&client::python("python/closeconn.py"));
-        assert!(README.contains(&format!("\n{gone}")), "{gone}");
+        assert!(PAGE.contains(&format!("\n{gone}")), "{gone}");
     });
 }
 
@@ -77,7 +77,7 @@ fn the_example_of_the_manual_deletes_what_it_says() {
     });
 }
 
-/// What every example does: the table without words, and one connection with four. What it said of a deletion, and of
+/// Checks an example: the table without arguments, and one connection with four. Returns its output for a deletion, and for
 /// one more.
 fn lists_and_deletes(client: &Client) -> (String, String) {
     let listener = tcp::listen(tcp::loopback(0));
@@ -152,7 +152,7 @@ fn words<'a>(local: &'a str, peer: &'a str) -> Vec<&'a str> {
         .collect()
 }
 
-/// The end that was accepted.
+/// Returns the end that was accepted.
 fn local(ends: &Ends) -> String {
     ends.server.local_addr().unwrap().to_string()
 }
@@ -171,7 +171,7 @@ fn is_alive(ends: &Ends) -> bool {
     (&ends.client).write_all(b"x").is_ok() && (&ends.server).read_exact(&mut byte).is_ok()
 }
 
-/// Whether a listener still takes connections.
+/// Returns true if a listener still accepts connections.
 fn accepts(listener: &TcpListener) -> bool {
     is_alive(&tcp::connect_to(listener))
 }

@@ -1,18 +1,24 @@
-//! What README.md shows of the program and says of `ss`, word by word. docs/PROMISES.md has the rest.
+//! What README.md and the pages below docs/ show of the program and say of `ss`, word by word. docs/PROMISES.md has the
+//! rest.
 
 use std::collections::BTreeSet;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
+use tcpentry_testkit::named::Named;
+use tcpentry_testkit::pty::Terminal;
 use tcpentry_testkit::user::{self, User};
-use tcpentry_testkit::{isolated, kernel, skip, tcp, until};
+use tcpentry_testkit::{isolated, kernel, link, skip, tcp, until};
 
-use crate::util::{Run, connections, is_alive, opened, run, run_opened};
+use crate::util::{connections, is_alive, opened, run, run_opened};
 
 const README: &str = include_str!("../../../../README.md");
+const ENDS: &str = include_str!("../../../../docs/ENDS.md");
+const FAQ: &str = include_str!("../../../../docs/FAQ.md");
+const RECIPES: &str = include_str!("../../../../docs/recipes.md");
 
-/// What stands between two marks.
-fn between(before: &str, behind: &str) -> &'static str {
-    let (_, text) = README.split_once(before).unwrap();
+/// Returns what stands between two marks of a page.
+fn between<'p>(page: &'p str, before: &str, behind: &str) -> &'p str {
+    let (_, text) = page.split_once(before).unwrap();
     text.split_once(behind).unwrap().0
 }
 
@@ -36,7 +42,7 @@ fn general(text: &str) -> String {
 }
 
 #[test]
-fn the_demo_shows_an_ordinary_user_what_the_readme_shows() {
+fn the_demo_shows_an_ordinary_user_what_the_page_shows() {
     isolated(|| {
         if !user::others() {
             skip!("only one user is mapped here");
@@ -47,60 +53,138 @@ fn the_demo_shows_an_ordinary_user_what_the_readme_shows() {
         let program = opened();
         let shown = User::new(4020).run(|| run_opened(&program, "demo"));
         assert_eq!((shown.code, shown.err.as_str()), (0, ""), "{}", shown.out);
-        let demo = between("```console\n$ tcpentry demo\n", "```");
+        let demo = between(ENDS, "```console\n$ tcpentry demo\n", "```");
         assert_eq!(general(&shown.out), general(demo));
     });
 }
 
-/// A shell's command that ends with the test, with everything it started.
-struct Shell(Child);
-
-impl Shell {
-    fn start(command: &str) -> Self {
-        use std::os::unix::process::CommandExt as _;
-        let mut shell = Command::new("sh");
-        shell.args(["-c", command]).process_group(0);
-        shell.stdin(Stdio::piped()).stdout(Stdio::null());
-        Self(shell.spawn().unwrap())
-    }
+/// Runs the program at a terminal, with words as a shell splits them, and returns what the terminal shows, and the exit
+/// code.
+fn at_a_terminal(words: &str) -> (String, i32) {
+    let terminal = Terminal::open();
+    let mut child = terminal
+        .command(env!("CARGO_BIN_EXE_tcpentry"))
+        .args(words.split_whitespace())
+        .env_remove("SSH_CONNECTION")
+        .env("NO_COLOR", "1")
+        .spawn()
+        .unwrap();
+    let mut code = None;
+    until("it ends", || {
+        // A terminal that nobody reads takes no more.
+        terminal.screen();
+        code = child.try_wait().unwrap();
+        code.is_some()
+    });
+    let screen = terminal.screen().replace("\r\n", "\n");
+    (screen, code.unwrap().code().unwrap())
 }
 
-impl Drop for Shell {
-    fn drop(&mut self) {
-        let group = rustix::process::Pid::from_child(&self.0);
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        let _ = self.0.wait();
-    }
+/// Returns the lines of a listing in one order, with one word for every time that is measured.
+fn listing(text: &str) -> Vec<String> {
+    let measured = |word: &str| {
+        let unit = word.trim_start_matches(|it: char| it.is_ascii_digit());
+        unit.len() < word.len() && ["us", "ms", "s", "m", "h"].contains(&unit)
+    };
+    let mut lines: Vec<_> = general(text)
+        .lines()
+        .map(|line| {
+            let words = line.split(' ');
+            let words = words.map(|word| {
+                let digits = word.replace('#', "0");
+                if measured(&digits) { "TIME" } else { word }
+            });
+            words.collect::<Vec<_>>().join(" ")
+        })
+        .collect();
+    lines.sort_unstable();
+    lines
 }
 
 #[test]
-fn an_ordinary_user_deletes_his_own_as_the_readme_shows() {
+fn the_four_commands_end_a_stuck_connection_as_the_readme_shows() {
     isolated(|| {
-        if !user::others() {
-            skip!("only one user is mapped here");
+        if user::in_a_user_namespace_of_one() {
+            skip!("only root is shown whose a connection is");
         }
-        let program = opened();
-        let deleted = User::new(4021).run(|| {
-            let run = |words: &str| run_opened(&program, words);
-            let _listener = Shell::start("exec nc -l 127.0.0.1 8080");
-            until("nc listens", || run("list -l").rows().len() == 1);
-            let _client = Shell::start("sleep 60 | nc 127.0.0.1 8080");
-            until("nc is connected", || run("list").rows().len() == 2);
-            let listed = run("");
-            let rows = listed.rows();
-            let server = rows.iter().find(|row| row[3] == "127.0.0.1:8080").unwrap();
-            let ends = format!("{} {}", server[3], server[4]);
-            let said = |run: &Run| format!("{}{}", run.out, run.err);
-            let mut all = said(&listed);
-            for words in ["delete -n", "delete", "delete"] {
-                all += &said(&run(&format!("{words} {ends}")));
+        link::ip(&["addr add 10.0.0.5/32 dev lo", "addr add 10.0.0.9/32 dev lo"]);
+        let listener = tcp::listen("10.0.0.9:5432".parse().unwrap());
+        let connect = |port: u16| {
+            let socket = tcp::socket(tcp::loopback(0));
+            let local = std::net::SocketAddr::from(([10, 0, 0, 5], port));
+            socket.bind(&local.into()).unwrap();
+            tcp::connect_from(socket, &listener)
+        };
+        let (stuck, other) = (connect(41812), connect(41830));
+        let app = Named::holding(&stuck.client, b"app");
+        let too = Named::holding(&other.client, b"app");
+        let section = between(README, "\n## A stuck connection\n", "\n## ");
+        let transcript = between(section, "```console\n$ ", "```");
+        let commands: Vec<_> = transcript.split("\n$ ").collect();
+        assert_eq!(commands.len(), 4);
+        // The table shows the program that holds them, and not this test.
+        let (client, remaining) = (stuck.client, other.client);
+        drop((client, remaining));
+        for command in commands {
+            let (command, shown) = command.split_once('\n').unwrap();
+            let words = command.strip_prefix("sudo tcpentry ").unwrap();
+            let (screen, code) = at_a_terminal(words);
+            assert_eq!(code, 0, "{command}: {screen}");
+            assert_eq!(listing(&screen), listing(shown), "{command}");
+        }
+        drop((app, too));
+    });
+}
+
+#[test]
+fn on_a_terminal_the_message_of_gone_comes_before_the_table() {
+    isolated(|| {
+        let (screen, code) = at_a_terminal("delete 127.0.0.1:5432 127.0.0.1:41812");
+        let expected = "tcpentry: cannot delete 127.0.0.1:5432 127.0.0.1:41812: no such connection\n\
+            OUTCOME STATE LOCAL PEER METHOD\n\
+            gone - 127.0.0.1:5432 127.0.0.1:41812 -\n";
+        assert_eq!((general(&screen), code), (general(expected), 1));
+    });
+}
+
+/// Returns the commands that a page shows, one a line, without `sudo`.
+fn commands(page: &str) -> Vec<&str> {
+    let shown = page.split("```console\n").skip(1);
+    let lines = shown.flat_map(|block| block.split("```").next().unwrap().lines());
+    let commands = lines.filter_map(|line| line.strip_prefix("$ "));
+    commands
+        .map(|it| it.strip_prefix("sudo ").unwrap_or(it))
+        .filter(|it| it.starts_with("tcpentry "))
+        .collect()
+}
+
+/// A shell reads them, so that what has to be quoted is; `--explain` tells how a filter was read and does no more.
+#[test]
+fn every_command_of_the_pages_is_understood() {
+    isolated(|| {
+        let mut count = 0;
+        for command in [README, FAQ, RECIPES].into_iter().flat_map(commands) {
+            let word = command.split(' ').nth(1).unwrap();
+            // What shows no table, what reads a file, and what names both ends, which another test runs.
+            let no_filter = ["top", "doctor", "demo"].contains(&word);
+            let names_ends = ["delete 10.", "-n 10."];
+            if no_filter
+                || command.contains("< ")
+                || names_ends.iter().any(|it| command.contains(it))
+            {
+                continue;
             }
-            all + "1\n"
-        });
-        let shown = between("```console\n$ nc -l 127.0.0.1 8080 &\n", "```");
-        let shown = shown.lines().filter(|line| !line.starts_with("$ "));
-        let shown = shown.collect::<Vec<_>>().join("\n");
-        assert_eq!(general(&deleted), general(&shown));
+            let program = env!("CARGO_BIN_EXE_tcpentry");
+            let command = command.replace(" > leaked", "").replace(" --explain ", " ");
+            let script = format!("tcpentry() {{ {program} \"$@\" --explain; }}; {command}");
+            let mut shell = Command::new("sh");
+            shell.args(["-c", &script]).env_remove("SSH_CONNECTION");
+            let output = shell.stdin(Stdio::null()).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(0), "{command}: {said}");
+            count += 1;
+        }
+        assert!(count > 30, "{count} commands");
     });
 }
 
@@ -125,7 +209,8 @@ fn the_manual_has_all_terms_of_filters() {
 
 #[test]
 fn the_exit_codes_are_those_of_the_manual() {
-    let table = between("| exit code | of `tcpentry delete` |\n|---|---|\n", "\n\n");
+    let begin = "| exit code | of `tcpentry delete` |\n|---|---|\n";
+    let table = between(README, begin, "\n\n");
     let codes = table
         .lines()
         .map(|row| row.split('|').nth(1).unwrap().trim());
@@ -136,26 +221,34 @@ fn the_exit_codes_are_those_of_the_manual() {
     assert_eq!(codes.collect::<Vec<_>>(), told.collect::<Vec<_>>());
 }
 
-/// The exit code of `ss -K` with words, split at blanks.
-fn ss_kill(words: &str) -> i32 {
+/// Returns the exit code of `ss -K` with words, split at spaces, and what it printed.
+fn ss_kill(words: &str) -> (i32, String) {
     let mut ss = Command::new("ss");
-    ss.arg("-K").args(words.split_whitespace());
+    ss.args(["-K", "-H", "-n", "-t"])
+        .args(words.split_whitespace());
     let output = ss.stdin(Stdio::null()).output().unwrap();
-    output.status.code().unwrap()
+    let printed = String::from_utf8(output.stdout).unwrap();
+    (output.status.code().unwrap(), printed)
 }
 
 #[test]
-fn ss_exits_0_whatever_happened_and_takes_listeners_along() {
+fn ss_prints_what_it_closed_exits_0_whatever_happened_and_takes_listeners_along() {
     isolated(|| {
-        assert_eq!(ss_kill("dst 192.0.2.1"), 0, "nothing matched");
-        let (ends, listener, port) = connections(1);
+        let nothing = (0, String::new());
+        assert_eq!(ss_kill("dst 192.0.2.1"), nothing, "nothing matched");
+        let (ends, listener, port) = connections(2);
         if user::others() {
             let denied = User::new(4022).run(|| ss_kill(&format!("dport = :{port}")));
-            assert_eq!(denied, 0, "not permitted");
+            assert_eq!(denied.0, 0, "not permitted");
             assert!(is_alive(&ends[0]));
         }
-        assert_eq!(ss_kill(&format!("-a sport = :{port}")), 0);
+        let client = ends[0].client.local_addr().unwrap();
+        let (code, printed) = ss_kill(&format!("src {client}"));
+        assert_eq!((code, printed.lines().count()), (0, 1), "{printed}");
+        assert!(printed.contains(&client.to_string()), "{printed}");
         assert!(!is_alive(&ends[0]));
+        assert_eq!(ss_kill(&format!("-a sport = :{port}")).0, 0);
+        assert!(!is_alive(&ends[1]));
         let refused = std::net::TcpStream::connect(tcp::reachable(&listener));
         assert!(refused.is_err(), "the listener is gone");
     });

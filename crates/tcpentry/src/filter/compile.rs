@@ -21,10 +21,12 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::expr::{Comparison, End, Expr, Term};
-use super::local_ports::LocalPorts;
+use super::needs::{Needs, mentions};
 use super::network::Network;
+use crate::connection::state::{State, States};
+use crate::netns::LocalPorts;
+use crate::sock_diag::Pass;
 use crate::sock_diag::bytecode::{Check, Condition, Program, Side};
-use crate::state::{State, States};
 
 /// How an expression is to be answered.
 #[derive(Clone, Debug)]
@@ -40,48 +42,6 @@ pub(crate) struct Plan {
     /// What is judged here of those that it yields. `None` is nothing: they are what is meant.
     pub(crate) rest: Option<Expr>,
     pub(crate) needs: Needs,
-}
-
-/// One dump.
-#[derive(Clone, Debug)]
-pub(crate) struct Pass {
-    /// `None` yields every socket.
-    pub(crate) program: Option<Program>,
-    /// What the program says to `autobound` for all sockets that it yields; it says nothing where the
-    /// kernel refuses it ([`is_unfiltered`](crate::sock_diag::Dump::is_unfiltered)) or does not run it
-    /// ([`runs_programs`](crate::sock_diag::Diag::runs_programs)).
-    pub(crate) autobound: Option<bool>,
-}
-
-impl Pass {
-    /// Yields every socket.
-    pub(crate) const OVER_ALL: Self = Self {
-        program: None,
-        autobound: None,
-    };
-}
-
-/// What has to be known to judge the expression.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is asked for on its own, by somebody else"
-)]
-pub(crate) struct Needs {
-    /// `INET_DIAG_INFO`
-    pub(crate) info: bool,
-    /// Who holds the sockets.
-    pub(crate) owners: bool,
-    /// What the cgroups are called.
-    pub(crate) cgroups: bool,
-    /// The marks, which the kernel tells only to `CAP_NET_ADMIN`.
-    pub(crate) marks: bool,
-    /// Out of which range the kernel chooses local ports.
-    pub(crate) local_ports: bool,
-    /// Which network namespace it is.
-    pub(crate) netns: bool,
-    /// The users of sockets.
-    pub(crate) users: bool,
 }
 
 /// Under which circumstances the kernel is asked.
@@ -388,33 +348,6 @@ impl End {
             Self::Peer => &[Side::Peer],
             Self::Either => &[Side::Local, Side::Peer],
         }
-    }
-}
-
-impl Needs {
-    pub(crate) fn of(expr: &Expr) -> Self {
-        let any = |is_meant: fn(&Term) -> bool| mentions(expr, &is_meant);
-        Self {
-            info: any(|term| {
-                matches!(term, Term::Idle(..) | Term::Rtt(..) | Term::Retransmits(..))
-            }),
-            owners: any(|term| matches!(term, Term::Pid { .. } | Term::Process(_))),
-            cgroups: any(|term| matches!(term, Term::Unit(_) | Term::Container(_))),
-            marks: any(|term| matches!(term, Term::Mark { .. })),
-            local_ports: any(|term| *term == Term::Autobound),
-            netns: any(|term| matches!(term, Term::Netns { .. })),
-            users: any(|term| matches!(term, Term::User { .. })),
-        }
-    }
-}
-
-fn mentions(expr: &Expr, is_meant: &impl Fn(&Term) -> bool) -> bool {
-    match expr {
-        Expr::And(several) | Expr::Or(several) => {
-            several.iter().any(|expr| mentions(expr, is_meant))
-        }
-        Expr::Not(expr) => mentions(expr, is_meant),
-        Expr::Term(term) => is_meant(term),
     }
 }
 

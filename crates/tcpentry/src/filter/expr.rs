@@ -3,8 +3,41 @@
 use std::time::Duration;
 
 use super::network::Network;
-use crate::endpoint::Interface;
+use super::pattern::Pattern;
+use crate::connection::endpoint::Interface;
+use crate::connection::state::States;
 use crate::process::Process;
+
+/// Which sockets are meant: the states, and an expression over everything else.
+///
+/// The language is that of `ss` for TCP with more terms. Two things differ: `or` mixed with `and`
+/// needs parentheses, and what is misspelt is an error, never a name to be looked up somewhere.
+///
+/// It prints in a canonical form that parses to an equal filter, with every name that was looked up
+/// still in it, host names excepted: those print as the addresses they had. The form is fit for a
+/// shell up to its parentheses and `*`, and for `ss` where `ss` has the terms.
+///
+/// ```
+/// use tcpentry::{Filter, SystemNames, TcpTable};
+/// let table = TcpTable::open()?;
+/// let names = SystemNames::new(&table);
+/// let filter = Filter::parse("state close-wait idle>10m (dport=:80|dport=:https)", &names)?;
+/// assert_eq!(
+///     filter.to_string(),
+///     "state close-wait idle gt 10m and ( dport = :80 or dport = :443 )"
+/// );
+///
+/// let error = Filter::parse("state close_wait", &names).unwrap_err();
+/// assert_eq!(error.column(), 6);
+/// assert_eq!(error.to_string(), "`close_wait` is no state");
+/// assert_eq!(error.hint(), Some("did you mean `close-wait`?"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Filter {
+    pub(crate) states: Option<States>,
+    pub(crate) expr: Option<Expr>,
+}
 
 /// An expression over terms.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -84,6 +117,59 @@ pub(crate) enum Comparison {
     Greater,
 }
 
-/// The name of a process: exact, or with `*` for any bytes.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Pattern(pub(crate) String);
+impl Expr {
+    /// How deep its canonical text is nested, at most.
+    pub(super) fn depth(&self) -> usize {
+        match self {
+            Self::And(exprs) | Self::Or(exprs) => {
+                1 + exprs.iter().map(Self::depth).max().unwrap_or(0)
+            }
+            Self::Not(expr) => 1 + expr.depth(),
+            Self::Term(_) => 0,
+        }
+    }
+}
+
+/// All of these, at least one, without an `and` within the `and`.
+pub(super) fn all_of(exprs: Vec<Expr>) -> Expr {
+    joined(exprs, Expr::And, |expr| match expr {
+        Expr::And(inner) => Ok(inner),
+        other => Err(other),
+    })
+}
+
+/// One of these, likewise.
+pub(super) fn any_of(exprs: Vec<Expr>) -> Expr {
+    joined(exprs, Expr::Or, |expr| match expr {
+        Expr::Or(inner) => Ok(inner),
+        other => Err(other),
+    })
+}
+
+fn joined(
+    exprs: Vec<Expr>,
+    join: fn(Vec<Expr>) -> Expr,
+    same: fn(Expr) -> Result<Vec<Expr>, Expr>,
+) -> Expr {
+    let mut flat: Vec<Expr> = Vec::new();
+    for expr in exprs {
+        match same(expr) {
+            // The first one grows, so that a long list is no pile of copies.
+            Ok(inner) if flat.is_empty() => flat = inner,
+            Ok(inner) => flat.extend(inner),
+            Err(other) => flat.push(other),
+        }
+    }
+    match flat.len() {
+        1 => flat.remove(0),
+        _ => join(flat),
+    }
+}
+
+/// The opposite; twice, it is the thing itself.
+pub(super) fn negated(expr: Expr) -> Expr {
+    match expr {
+        Expr::Not(inner) => *inner,
+        other => Expr::Not(Box::new(other)),
+    }
+}

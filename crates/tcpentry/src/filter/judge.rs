@@ -27,13 +27,14 @@
 
 use std::time::Duration;
 
-use super::expr::{Comparison, End, Expr, Pattern, Term};
-use super::local_ports::LocalPorts;
+use super::expr::{Comparison, End, Expr, Term};
+use crate::connection::endpoint::Endpoint;
+use crate::connection::state::State;
 use crate::connection::{Connection, Inode};
-use crate::container::{Container, Unit};
-use crate::endpoint::Endpoint;
-use crate::process::{LONGEST_COMM, Process};
-use crate::state::State;
+use crate::netns::LocalPorts;
+use crate::process::Process;
+use crate::process::container::Container;
+use crate::process::unit::Unit;
 
 /// What is said of a socket.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -335,65 +336,6 @@ impl Comparison {
             Self::GreaterOrEqual => value >= limit,
             Self::Greater => value > limit,
         }
-    }
-}
-
-impl Pattern {
-    /// Whether it is a path, or a name that is longer than the kernel keeps: those are compared with the executable.
-    pub(super) fn is_of_executable(&self) -> bool {
-        self.0.contains('/') || (self.0.len() > LONGEST_COMM && !self.0.contains('*'))
-    }
-
-    /// Whether it means the executable of this path.
-    fn matches_executable(&self, path: &[u8]) -> bool {
-        let name = path.rsplit(|&byte| byte == b'/').next();
-        let compared = if self.0.contains('/') {
-            Some(path)
-        } else {
-            name
-        };
-        compared.is_some_and(|compared| self.matches(compared))
-    }
-
-    /// Whether it may mean a process whose executable the caller may not see, of this name in the kernel.
-    fn may_match_unseen(&self, name: &[u8]) -> bool {
-        let base = self.0.rsplit('/').next().unwrap_or_default();
-        if name.len() < LONGEST_COMM {
-            return self.0.contains('/') && Self(base.to_owned()).matches(name);
-        }
-        // It may be the beginning of a longer one.
-        match base.split_once('*') {
-            Some((fixed, _)) => {
-                name.starts_with(fixed.as_bytes()) || fixed.as_bytes().starts_with(name)
-            }
-            None => base.as_bytes().starts_with(name),
-        }
-    }
-
-    /// Takes each piece between two `*` where it comes first: no name makes it try twice.
-    pub(super) fn matches(&self, name: &[u8]) -> bool {
-        let Some((beginning, rest)) = self.0.split_once('*') else {
-            return self.0.as_bytes() == name;
-        };
-        let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
-        let Some(mut name) = name
-            .strip_prefix(beginning.as_bytes())
-            .and_then(|name| name.strip_suffix(end.as_bytes()))
-        else {
-            return false;
-        };
-        middle
-            .split('*')
-            .filter(|piece| !piece.is_empty())
-            .all(|piece| {
-                let found = name
-                    .windows(piece.len())
-                    .position(|part| part == piece.as_bytes());
-                found.is_some_and(|at| {
-                    name = &name[at + piece.len()..];
-                    true
-                })
-            })
     }
 }
 

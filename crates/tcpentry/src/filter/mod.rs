@@ -5,78 +5,69 @@
 mod compile;
 mod error;
 mod expr;
-mod host;
 mod judge;
-mod lex;
-mod local_ports;
-mod names;
+mod needs;
 mod network;
-mod number;
-mod parse;
-mod print;
+mod pattern;
 mod processes;
+mod resolve;
+mod syntax;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use compile::{Compiler, Needs, Pass, Plan};
+pub(crate) use compile::{Compiler, Plan};
 pub use error::FilterError;
+pub(crate) use expr::Expr;
+pub use expr::Filter;
 pub use judge::Truth;
 pub(crate) use judge::{Fact, Facts, Holder, Judge, Subject};
-pub(crate) use local_ports::LocalPorts;
-pub use names::{Names, SystemNames};
+pub(crate) use needs::Needs;
 pub(crate) use processes::Processes;
+pub use resolve::Names;
+pub use syntax::FilterWords;
 
 use std::time::Duration;
 
-use crate::state::States;
-pub(crate) use expr::Expr;
-use expr::{End, Term};
+use crate::connection::state::States;
+use expr::{End, Term, all_of};
 use network::Network;
-
-/// Which sockets are meant: the states, and an expression over everything else.
-///
-/// The language is that of `ss` for TCP with more terms. Two things differ: `or` mixed with `and`
-/// needs parentheses, and what is misspelt is an error, never a name to be looked up somewhere.
-///
-/// It prints in a canonical form that parses to an equal filter, with every name that was looked up
-/// still in it, host names excepted: those print as the addresses they had. The form is fit for a
-/// shell up to its parentheses and `*`, and for `ss` where `ss` has the terms.
-///
-/// ```
-/// use tcpentry::{Filter, SystemNames, TcpTable};
-/// let table = TcpTable::open()?;
-/// let names = SystemNames::new(&table);
-/// let filter = Filter::parse("state close-wait idle>10m (dport=:80|dport=:https)", &names)?;
-/// assert_eq!(
-///     filter.to_string(),
-///     "state close-wait idle gt 10m and ( dport = :80 or dport = :443 )"
-/// );
-///
-/// let error = Filter::parse("state close_wait", &names).unwrap_err();
-/// assert_eq!(error.column(), 6);
-/// assert_eq!(error.to_string(), "`close_wait` is no state");
-/// assert_eq!(error.hint(), Some("did you mean `close-wait`?"));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Filter {
-    pub(crate) states: Option<States>,
-    pub(crate) expr: Option<Expr>,
-}
 
 impl Filter {
     /// Reads a filter. Names of hosts, services, devices, users and cgroups are looked up now, and so are
     /// pids: a later process of the same pid is not meant.
     ///
-    /// The words of a command line are to be joined by blanks.
+    /// The words of a command line are read by [`parse_words`](Self::parse_words).
     ///
     /// # Errors
     /// The first thing that is wrong with it. An empty text is no filter: "everything" is
     /// `state all`.
     pub fn parse(text: &str, names: &dyn Names) -> Result<Self, FilterError> {
-        parse::parse(text, names)
+        syntax::parse(text, names)
+    }
+
+    /// Reads a filter from the words of a command line.
+    ///
+    /// A word that stands where a term begins is lexed, so that one word may be a whole filter. A word that stands
+    /// where a value is due *is* that value, with all its spaces and operators: what comes from elsewhere (a shell's
+    /// `"$NAME"`) can't change the filter. [`FilterWords`] says which is which.
+    ///
+    /// ```
+    /// use tcpentry::{Filter, SystemNames, TcpTable};
+    /// let table = TcpTable::open()?;
+    /// let names = SystemNames::new(&table);
+    /// let filter = Filter::parse_words(&["process", "a or port > 0", "and", "sport = :80"], &names)?;
+    /// assert_eq!(filter.to_string(), "process \"a or port > 0\" and sport = :80");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As of [`parse`](Self::parse); columns count in the words joined by single spaces. A word that may be an
+    /// operator or a name, with both readings being filters, is an error.
+    pub fn parse_words(words: &[impl AsRef<str>], names: &dyn Names) -> Result<Self, FilterError> {
+        let words: Vec<_> = words.iter().map(AsRef::as_ref).collect();
+        syntax::parse_words(&words, names)
     }
 
     /// The filter that every socket passes which is in a state that is asked for.
@@ -95,13 +86,14 @@ impl Filter {
     /// assert!(!Filter::starts_with_keyword("192.0.2.1:80") && !Filter::starts_with_keyword("[::1]:80"));
     /// ```
     pub fn starts_with_keyword(word: &str) -> bool {
+        let word = word.trim_start();
         let end = word.find(|character: char| !character.is_ascii_alphabetic());
         let (first, rest) = word.split_at(end.unwrap_or(word.len()));
         if first.is_empty() {
             return word.starts_with(['(', '!']);
         }
         // What goes on with a letter's like is another word.
-        parse::is_word(first) && !rest.starts_with(['-', '.', '_', ':', '%'])
+        syntax::keywords::is_word(first) && !rest.starts_with(['-', '.', '_', ':', '%'])
     }
 
     /// The same filter, of IPv4 only: also that in IPv6 sockets (`::ffff:a.b.c.d`).
@@ -124,7 +116,7 @@ impl Filter {
         });
         let both = self.expr.into_iter().chain([family]).collect();
         Self {
-            expr: Some(parse::all_of(both)),
+            expr: Some(all_of(both)),
             ..self
         }
     }
@@ -143,5 +135,5 @@ impl Filter {
 /// assert_eq!(tcpentry::filter::parse_duration("10").unwrap_err().hint(), Some("units of time are us ms s m h d"));
 /// ```
 pub fn parse_duration(text: &str) -> Result<Duration, FilterError> {
-    number::time(error::Piece { text, column: 0 })
+    syntax::number::time(error::Piece { text, column: 0 })
 }

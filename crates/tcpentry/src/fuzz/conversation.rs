@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustix::io::Errno;
 
 use crate::connection::Connection;
-use crate::delete::{Action, MethodChoice, Options};
-use crate::endpoint::Pair;
+use crate::connection::endpoint::Pair;
+use crate::connection::state::States;
+use crate::delete::batch::item::Action;
+use crate::delete::{MethodChoice, Options};
 use crate::fuzz::texts::pair;
 use crate::sock_diag::bytecode::{Check, Half, Program, Side};
 use crate::sock_diag::{Channel, Datagram, Diag, Scope};
-use crate::state::States;
-use crate::table::{Query, TcpTable};
+use crate::table::TcpTable;
+use crate::table::query::Query;
 
 /// The first byte says what is asked; the rest is what the kernel says, see [`Script`].
 pub fn dump(data: &[u8]) {

@@ -6,15 +6,17 @@ use std::num::NonZeroI32;
 use std::str;
 
 use crate::connection::Connection;
-use crate::endpoint::Interface;
-use crate::filter::{Compiler, Expr, Filter, Judge, LocalPorts, Names, Pass, Plan, Subject, Truth};
+use crate::connection::endpoint::Interface;
+use crate::connection::state::{State, States};
+use crate::filter::{Compiler, Expr, Filter, Judge, Names, Plan, Subject, Truth};
 use crate::fuzz::texts::pair;
+use crate::netns::LocalPorts;
 use crate::process::Process;
-use crate::selection::Nothing;
+use crate::select::Nothing;
+use crate::sock_diag::Pass;
 use crate::sock_diag::bytecode::Program;
 use crate::sock_diag::bytecode::interpreter::{self, Entry};
 use crate::sock_diag::read_socket;
-use crate::state::{State, States};
 
 /// A text up to the first byte that none has (255); behind it a socket, as the kernel describes it.
 pub fn filter(data: &[u8]) {

@@ -3,15 +3,17 @@
 use std::net::SocketAddr;
 use std::str;
 
-use crate::cgroup;
-use crate::container::{Container, Unit};
-use crate::endpoint::{Endpoint, Pair};
+use crate::connection::endpoint::{Endpoint, Pair};
+use crate::connection::identity::{BootId, Identity};
+use crate::connection::notation::ScopedEndpoint;
 use crate::escape::escape_for_terminal;
-use crate::filter::{Filter, LocalPorts, parse_duration};
-use crate::identity::{BootId, Identity};
-use crate::mounts::mount_of;
-use crate::notation::ScopedEndpoint;
-use crate::process;
+use crate::filter::{Filter, parse_duration};
+use crate::netns::LocalPorts;
+use crate::process::cgroup_file;
+use crate::process::container::Container;
+use crate::process::mounts::mount_of;
+use crate::process::proc;
+use crate::process::unit::Unit;
 use crate::set_entry::{Tcp6Row, TcpRow};
 
 /// The notations of endpoints and identities; the same bytes as rows.
@@ -94,21 +96,21 @@ pub fn proc_text(data: &[u8]) {
         return;
     };
     match file % 8 {
-        0 => drop(process::flags_and_start(text)),
+        0 => drop(proc::flags_and_start(text)),
         1 => {
             for key in ["Uid:", "PPid:", "NSpid:"] {
-                let _: Option<u32> = process::status_field(text, key);
-                let _: Option<i32> = process::status_field(text, key);
+                let _: Option<u32> = proc::status_field(text, key);
+                let _: Option<i32> = proc::status_field(text, key);
             }
         }
         2 => {
             let (name, arguments) = text.split_at(text.len().min(15));
-            if let Some(whole) = process::whole_name(name, arguments) {
+            if let Some(whole) = proc::whole_name(name, arguments) {
                 assert!(whole.starts_with(name) && whole.len() < 256);
             }
         }
         3 => {
-            if let Some(path) = cgroup::of_process(text) {
+            if let Some(path) = cgroup_file::of_process(text) {
                 in_cgroup(&path);
             }
         }
@@ -123,8 +125,8 @@ pub fn proc_text(data: &[u8]) {
             }
         }
         6 => {
-            let _ = process::netns_inode(text);
-            let _ = process::socket_inode(text);
+            let _ = proc::netns_inode(text);
+            let _ = proc::socket_inode(text);
         }
         _ => drop(LocalPorts::parse(text)),
     }

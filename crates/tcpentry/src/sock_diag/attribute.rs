@@ -3,11 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4};
 use std::time::Duration;
 
-use super::message::{AF_INET, AF_INET6, Malformed};
+use super::family::{AF_INET, AF_INET6};
+use super::message::Malformed;
 use super::reader::Reader;
+use crate::connection::endpoint::{Endpoint, Interface, Pair};
+use crate::connection::state::State;
 use crate::connection::{Attribute, Connection, Cookie, Inode, TcpInfo};
-use crate::endpoint::{Endpoint, Interface, Pair};
-use crate::state::State;
 
 /// Reads one socket. `info` says whether `INET_DIAG_INFO` was asked for, so that its absence means
 /// something.

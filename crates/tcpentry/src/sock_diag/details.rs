@@ -10,7 +10,7 @@ use super::message::Malformed;
 use super::reader::Reader;
 use super::tcp_info::counters;
 use crate::connection::Connection;
-use crate::details::{Details, Memory, Shutdown, Timer, TimerKind};
+use crate::connection::details::{Details, Memory, Shutdown, Timer, TimerKind};
 
 /// Reads the rest of a socket whose row has been read from the same bytes.
 pub(crate) fn read_details(bytes: &[u8], connection: Connection) -> Result<Details, Malformed> {
@@ -104,7 +104,7 @@ mod tests {
     use super::super::fake::pair;
     use super::super::message::testing;
     use super::*;
-    use crate::details::Measure;
+    use crate::connection::details::Measure;
 
     /// A socket as it stands in a message, with these attributes.
     fn socket(attributes: &[u8]) -> Vec<u8> {

@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex};
 
 use rustix::io::Errno;
 
-use super::Diag;
 use super::bytecode::interpreter::{self, Entry};
 use super::channel::{Channel, Datagram};
-use super::message::{AF_INET, testing};
+use super::diag::Diag;
+use super::family::AF_INET;
+use super::message::testing;
 use super::reader::Reader;
-use crate::endpoint::{Endpoint, Interface, Pair};
-use crate::state::{State, States};
+use crate::connection::endpoint::{Endpoint, Interface, Pair};
+use crate::connection::state::{State, States};
 
 /// What one read of the socket gives.
 #[derive(Clone, Debug)]

@@ -5,10 +5,11 @@ use std::net::IpAddr;
 use rustix::io::Errno;
 
 use super::bytecode::Program;
+use super::family::{AF_INET, AF_INET6};
 use super::reader::Reader;
 use crate::connection::Cookie;
-use crate::endpoint::{Interface, Pair};
-use crate::state::{State, States};
+use crate::connection::endpoint::{Interface, Pair};
+use crate::connection::state::{State, States};
 
 /// What a request asks for; the length, sequence and header are filled in by [`encode`](Self::encode).
 #[derive(Clone, Copy, Debug)]
@@ -268,12 +269,16 @@ fn result_of(payload: &[u8]) -> Option<Result<(), Errno>> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Malformed;
 
+impl From<Malformed> for Errno {
+    fn from(_: Malformed) -> Self {
+        Self::PROTO
+    }
+}
+
 /// `INET_DIAG_NOCOOKIE` in both words: any socket. Only ever sent with a question, never with
 /// `SOCK_DESTROY`.
 const ANY_SOCKET: u64 = u64::MAX;
 
-pub(super) const AF_INET: u8 = 2;
-pub(super) const AF_INET6: u8 = 10;
 const IPPROTO_TCP: u8 = 6;
 const IPPROTO_RAW: u8 = 255;
 const IPPROTO_MPTCP: u32 = 262;

@@ -4,23 +4,33 @@
 //! or text: [`Diag`] speaks in connections and errnos.
 
 mod attribute;
+mod batch;
 pub(crate) mod bytecode;
 mod channel;
 mod details;
 mod diag;
+mod dump;
 #[cfg(test)]
 pub(crate) mod fake;
+mod family;
 mod message;
+mod probe;
 mod reader;
+mod scope;
 mod tcp_info;
+#[cfg(test)]
+mod tests;
 
 #[cfg(any(test, feature = "fuzz-internals"))]
 pub(crate) use attribute::read_socket;
+pub(crate) use batch::DESTROY_BATCH;
 pub(crate) use channel::NetlinkSocket;
 #[cfg(any(feature = "bench-internals", feature = "fuzz-internals"))]
 pub(crate) use channel::{Channel, Datagram};
 #[cfg(feature = "fuzz-internals")]
 pub(crate) use details::read_details;
-pub(crate) use diag::{DESTRUCTIONS, Diag, Dump, DumpError, Scope};
+pub(crate) use diag::Diag;
+pub(crate) use dump::{Dump, DumpError};
 #[cfg(test)]
 pub(crate) use message::testing;
+pub(crate) use scope::{Pass, Scope};

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use super::reader::Reader;
-use crate::details::{Counter, Measure};
-use crate::state::State;
+use crate::connection::details::{Counter, Measure};
+use crate::connection::state::State;
 
 /// What of it this kernel has sent of a socket in this state.
 pub(super) fn counters(info: &[u8], state: State) -> Vec<Counter> {

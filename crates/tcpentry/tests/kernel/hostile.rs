@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use tcpentry::{ErrorKind, MethodChoice, Options, Outcome, Owners, Pair, Process, TcpTable};
+use tcpentry::process::{Owners, Process};
+use tcpentry::{ErrorKind, MethodChoice, Options, Outcome, Pair, TcpTable};
 use tcpentry_testkit::fuse::Fuse;
 use tcpentry_testkit::hostile::Hostile;
 use tcpentry_testkit::{isolated, seccomp, skip, tcp, until};

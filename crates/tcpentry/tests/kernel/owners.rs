@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use tcpentry::{
-    Attribution, Filter, Inode, Owner, Owners, Process, Selection, States, SystemNames, Truth,
-};
+use tcpentry::filter::Truth;
+use tcpentry::process::{Owner, Owners, Process};
+use tcpentry::{Filter, Inode, Selection, States, SystemNames};
 use tcpentry_testkit::holder::Holder;
 use tcpentry_testkit::proc_net::await_orphan;
 use tcpentry_testkit::user::{self, User, without_capabilities};
@@ -497,7 +497,7 @@ fn a_filter_takes_a_long_name_and_a_path_of_an_executable() {
         ] {
             let filter = Filter::parse(text, &SystemNames::new(&table)).unwrap();
             let selection = Selection::new(filter, States::ALL, &mut table).unwrap();
-            let mut attribution = Attribution::only_for(&selection);
+            let mut attribution = selection.attribution();
             let judged = selection.judge(&server, &mut attribution).unwrap();
             assert_eq!(judged == Truth::True, expected, "{text}");
             let is_glob = text.contains('*');

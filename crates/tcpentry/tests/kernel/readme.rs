@@ -1,15 +1,19 @@
-//! What README.md says of the library, word by word. docs/PROMISES.md has the rest.
+//! What README.md and docs/LIBRARIES.md say of the library, word by word. docs/PROMISES.md has the rest.
 
 use std::fs;
 use std::net::TcpStream;
 use std::ops::ControlFlow;
 
-use tcpentry::{Action, Connection, Error, Method, Namespace, Options, Query, TcpTable};
+use tcpentry::netns::Namespace;
+use tcpentry::{Action, Connection, Error, Method, Options, Query, TcpTable};
 use tcpentry_testkit::{isolated, skip, tcp, until};
 
 use crate::util::{assert_reset, table};
 
 const README: &str = include_str!("../../../../README.md");
+const LIBRARIES: &str = include_str!("../../../../docs/LIBRARIES.md");
+/// The page of the package.
+const PACKAGE: &str = include_str!("../../README.md");
 
 /// Compiles statements, and gives them as text too, without what the compiler does not see.
 macro_rules! shown {
@@ -42,9 +46,11 @@ fn the_example_in_rust_deletes_the_connection_it_names() {
             println!("{} deleted by {}", deleted.connection, deleted.method);
         };
         assert_reset(&ends.client);
-        let (_, example) = README.split_once("```rust\n").unwrap();
-        let (example, _) = example.split_once("```").unwrap();
-        assert_eq!(without_blanks(example), code);
+        for page in [LIBRARIES, PACKAGE] {
+            let (_, example) = page.split_once("```rust\n").unwrap();
+            let (example, _) = example.split_once("```").unwrap();
+            assert_eq!(without_blanks(example), code);
+        }
     });
 }
 
@@ -59,7 +65,7 @@ fn the_library_has_three_dependencies() {
         .collect();
     names.sort_unstable();
     assert_eq!(names, ["libc", "rustix", "uzers"]);
-    assert!(README.contains("three dependencies\n(rustix, libc, uzers)"));
+    assert!(README.contains("three dependencies (rustix, libc, uzers)"));
 }
 
 /// The descriptors of sock_diag of this network namespace, of which only this test makes any.

@@ -213,12 +213,8 @@ impl FullListener {
 #[test]
 fn syn_recv_a_request_is_deleted_and_its_client_finds_out_when_it_sends() {
     isolated(|| {
-        let listener = tcp::listen(tcp::loopback(0));
-        tcp::defer_accept(&listener);
-        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        tcp::bound(&client);
+        let (listener, client) = tcp::half_open();
         let (local, peer) = tcp::addresses(&client);
-        await_state(peer, local, 3);
         assert_eq!(find(pair(peer, local)).inode, None);
         delete_sending(0, pair(peer, local), State::SynRecv);
         assert_eq!(find(pair(local, peer)).state, State::Established);
@@ -348,16 +344,51 @@ fn fin_wait_2_without_owner_ends_and_the_peer_hears_nothing() {
 #[test]
 fn close_wait() {
     isolated(|| {
-        let ends = tcp::connected();
-        ends.client.shutdown(Shutdown::Write).unwrap();
-        let (local, peer) = tcp::addresses(&ends.server);
-        await_state(local, peer, 8);
-        delete_sending(1, pair(local, peer), State::CloseWait);
+        let ends = in_close_wait();
+        delete_sending(1, pair_of(&ends.server), State::CloseWait);
         assert_eq!(tcp::events(&ends.server), IN_ERR_HUP_RDHUP);
         assert_eq!(tcp::pending_error(&ends.server), Some(Errno::CONNABORTED));
         assert_eq!(tcp::errno((&ends.server).write(b"x")), Errno::PIPE);
         assert_reset(&ends.client);
     });
+}
+
+#[test]
+fn close_wait_the_owners_recv_goes_on_giving_end_of_file() {
+    isolated(|| {
+        let ends = in_close_wait();
+        assert_eq!((&ends.server).read(&mut [0]).unwrap(), 0);
+        delete(pair_of(&ends.server), State::CloseWait);
+        for _ in 0..2 {
+            assert_eq!((&ends.server).read(&mut [0]).unwrap(), 0);
+        }
+        let sent = (&ends.server).write(b"x");
+        assert_eq!(tcp::errno(sent), Errno::CONNABORTED, "the first send");
+        let sent = (&ends.server).write(b"x");
+        assert_eq!(tcp::errno(sent), Errno::PIPE, "each one after it");
+        assert_eq!((&ends.server).read(&mut [0]).unwrap(), 0);
+        assert_reset(&ends.client);
+    });
+}
+
+#[test]
+fn close_wait_an_owner_that_has_not_read_yet_gets_end_of_file_too() {
+    isolated(|| {
+        let ends = in_close_wait();
+        delete(pair_of(&ends.server), State::CloseWait);
+        assert_eq!((&ends.server).read(&mut [0]).unwrap(), 0);
+        assert_eq!(tcp::pending_error(&ends.server), Some(Errno::CONNABORTED));
+        assert_eq!((&ends.server).read(&mut [0]).unwrap(), 0);
+    });
+}
+
+/// Ends of which the client has closed its half.
+fn in_close_wait() -> tcp::Ends {
+    let ends = tcp::connected();
+    ends.client.shutdown(Shutdown::Write).unwrap();
+    let (local, peer) = tcp::addresses(&ends.server);
+    await_state(local, peer, 8);
+    ends
 }
 
 /// A connection whose server is in CLOSING: both ends have sent a FIN, and nothing that this one sends since arrives.
@@ -578,6 +609,48 @@ fn borrowing_shows_in_epoll() {
         assert_eq!(tcp::pending_error(&ends.server), Some(Errno::CONNRESET));
         let read = (&ends.server).read(&mut [0]);
         assert_eq!(tcp::errno(read), Errno::NOTCONN);
+    });
+}
+
+#[test]
+fn borrowing_the_owners_next_recv_is_reset_and_then_not_connected() {
+    isolated(|| {
+        let ends = tcp::connected();
+        borrow(pair_of(&ends.server));
+        let read = || tcp::errno((&ends.server).read(&mut [0]));
+        assert_eq!(read(), Errno::CONNRESET);
+        assert_eq!(read(), Errno::NOTCONN);
+        assert_eq!(tcp::errno((&ends.server).write(b"x")), Errno::PIPE);
+        assert_eq!(read(), Errno::NOTCONN);
+    });
+}
+
+#[test]
+fn borrowing_the_owners_next_send_is_reset_and_then_a_broken_pipe() {
+    isolated(|| {
+        let ends = tcp::connected();
+        borrow(pair_of(&ends.server));
+        let write = || tcp::errno((&ends.server).write(b"x"));
+        assert_eq!(write(), Errno::CONNRESET);
+        assert_eq!(write(), Errno::PIPE);
+        let read = (&ends.server).read(&mut [0]);
+        assert_eq!(tcp::errno(read), Errno::NOTCONN);
+    });
+}
+
+#[test]
+fn borrowing_an_owner_that_waited_is_reset_at_its_next_recv() {
+    isolated(|| {
+        if !kernel::is_at_least(6, 8) {
+            skip!("on this kernel an owner that waits has to be woken first");
+        }
+        let ends = tcp::connected();
+        let owner = tcp::blocked_in_recv(&ends.server);
+        borrow(pair_of(&ends.server));
+        assert_eq!(tcp::errno(owner.result()), Errno::PIPE);
+        let read = || tcp::errno((&ends.server).read(&mut [0]));
+        assert_eq!(read(), Errno::CONNRESET);
+        assert_eq!(read(), Errno::NOTCONN);
     });
 }
 

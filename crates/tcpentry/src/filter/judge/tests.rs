@@ -1,10 +1,11 @@
 use proptest::prelude::*;
 
+use super::super::pattern::Pattern;
 use super::super::testing::sockets::{Known, LOCAL_PORTS, Pool, exprs, network, pid, row, sockets};
 use super::Truth::{False, Hidden, True, Unknown};
 use super::*;
 use crate::connection::TcpInfo;
-use crate::endpoint::Interface;
+use crate::connection::endpoint::Interface;
 
 const ALL: [Truth; 4] = [True, False, Unknown, Hidden];
 
@@ -127,7 +128,7 @@ fn either_end_will_do_and_its_opposite_is_neither() {
 
 #[test]
 fn who_holds_it() {
-    let process = |name: &str| Term::Process(Pattern(name.to_owned()));
+    let process = |name: &str| Term::Process(Pattern::new(name));
     let hidden = Known {
         hidden: vec![(7, "nginx")],
         withheld: false,
@@ -187,7 +188,7 @@ fn what_is_not_seen_is_not_ruled_out() {
         let opposite = Expr::Not(Box::new(term.clone()));
         [term, opposite].map(|expr| judge.judge(&expr, subject))
     };
-    let process = || Term::Process(Pattern("nginx".to_owned()));
+    let process = || Term::Process(Pattern::new("nginx"));
     let known = |hidden, withheld| Known { hidden, withheld };
     // Its holder may have come by it since the look.
     assert_eq!(
@@ -313,58 +314,7 @@ fn a_device_is_the_one_a_socket_is_bound_to() {
     assert_eq!(judged(device(), &connection), True);
 }
 
-#[test]
-fn a_pattern_is_exact_but_for_its_stars() {
-    let matches = |pattern: &str, name: &[u8]| Pattern(pattern.to_owned()).matches(name);
-    for (pattern, name, expected) in [
-        ("nginx", "nginx", true),
-        ("nginx", "nginx:", false),
-        ("", "", true),
-        ("", "a", false),
-        ("*", "", true),
-        ("n*", "nginx", true),
-        ("*x", "nginx", true),
-        ("n*x", "nginx", true),
-        ("n*g*x", "nginx", true),
-        ("n*g*g*x", "nginx", false),
-        ("aa*aa", "aaa", false),
-        ("aa*aa", "aaaa", true),
-        ("*ab*ab*", "xabab", true),
-        ("*ab*ab*", "xaba", false),
-        ("**", "anything", true),
-        ("a**b", "ab", true),
-        ("?", "a", false),
-    ] {
-        assert_eq!(
-            matches(pattern, name.as_bytes()),
-            expected,
-            "{pattern} {name}"
-        );
-    }
-    assert!(matches("a*b", b"a\xff\xfe\nb"));
-    assert!(!matches("a\u{fffd}b", b"a\xffb"));
-}
-
-/// The same by trying everything.
-fn matches_slowly(pattern: &[u8], name: &[u8]) -> bool {
-    match (pattern.split_first(), name.split_first()) {
-        (None, _) => name.is_empty(),
-        (Some((b'*', rest)), None) => matches_slowly(rest, name),
-        (Some((b'*', rest)), Some((_, later))) => {
-            matches_slowly(rest, name) || matches_slowly(pattern, later)
-        }
-        (Some((one, rest)), Some((other, later))) => one == other && matches_slowly(rest, later),
-        (Some(_), None) => false,
-    }
-}
-
 proptest! {
-    #[test]
-    fn a_pattern_matches_what_it_says(pattern in "[ab*]{0,8}", name in "[ab]{0,10}") {
-        let fast = Pattern(pattern.clone()).matches(name.as_bytes());
-        prop_assert_eq!(fast, matches_slowly(pattern.as_bytes(), name.as_bytes()));
-    }
-
     /// Never both, and what is neither stays so.
     #[test]
     fn an_expression_and_its_opposite_are_never_both_true(
@@ -377,41 +327,5 @@ proptest! {
         let other = judge.judge(&Expr::Not(Box::new(expr)), subject);
         prop_assert_eq!(one == True, other == False);
         prop_assert_eq!(one == False, other == True);
-    }
-}
-
-#[test]
-fn a_long_name_or_a_path_is_that_of_the_executable() {
-    let pattern = |text: &str| Pattern(text.to_owned());
-    let path = &b"/usr/lib/systemd/systemd-resolved"[..];
-    for (text, is_meant) in [
-        ("systemd-resolved", true),
-        ("systemd-resolver", false),
-        ("/usr/lib/systemd/systemd-resolved", true),
-        ("/usr/lib/*/systemd-resolved", true),
-        ("/lib/systemd/systemd-resolved", false),
-        ("*/systemd-resolved", true),
-        ("systemd/systemd-resolved", false),
-    ] {
-        assert!(pattern(text).is_of_executable(), "{text}");
-        assert_eq!(pattern(text).matches_executable(path), is_meant, "{text}");
-    }
-    for text in ["systemd-resolve", "systemd-resolv*", "*", ""] {
-        assert!(!pattern(text).is_of_executable(), "{text}");
-    }
-    // Of one that hides, the kernel tells fifteen bytes.
-    for (text, name, may_be_meant) in [
-        ("systemd-resolved", "systemd-resolve", true),
-        ("/opt/systemd-resolved", "systemd-resolve", true),
-        ("systemd-*d", "systemd-resolve", true),
-        ("systemd-timesyncd", "systemd-resolve", false),
-        ("system*", "systemd-resolve", true),
-        ("nginx*", "systemd-resolve", false),
-        ("/usr/sbin/nginx", "nginx", true),
-        ("/usr/sbin/nginx", "nginy", false),
-        ("a-very-long-name-indeed", "a-very-long", false),
-    ] {
-        let told = pattern(text).may_match_unseen(name.as_bytes());
-        assert_eq!(told, may_be_meant, "{text} {name}");
     }
 }

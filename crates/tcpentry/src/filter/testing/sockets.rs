@@ -7,16 +7,17 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::super::expr::{Comparison, End, Expr, Pattern, Term};
+use super::super::expr::{Comparison, End, Expr, Term};
 use super::super::judge::{Fact, Facts, Holder};
-use super::super::local_ports::LocalPorts;
 use super::super::network::Network;
+use super::super::pattern::Pattern;
+use crate::connection::endpoint::Interface;
+use crate::connection::state::{State, States};
 use crate::connection::{Connection, Inode, TcpInfo};
-use crate::endpoint::Interface;
+use crate::netns::LocalPorts;
 use crate::process::Process;
 use crate::sock_diag::bytecode::interpreter::Entry;
 use crate::sock_diag::{fake, read_socket};
-use crate::state::{State, States};
 
 /// What terms and sockets are made of, so that the ones meet the others.
 #[derive(Clone, Debug)]
@@ -112,7 +113,7 @@ impl Pool {
             3 => self.kernel_terms(),
             1 => prop_oneof![
                 (1..4).prop_map(pid),
-                text(&["nginx", "n*x", "*"]).prop_map(|text| Term::Process(Pattern(text))),
+                text(&["nginx", "n*x", "*"]).prop_map(|text| Term::Process(Pattern::new(text))),
                 (0..2_u32).prop_map(|uid| Term::User { name: uid.to_string(), uid }),
                 text(&["nginx", "a"]).prop_map(Term::Unit),
                 text(&["ab", "web"]).prop_map(Term::Container),

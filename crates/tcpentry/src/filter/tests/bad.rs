@@ -332,7 +332,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         r#"process """#,
           "        ^^",
-        "a name can't be empty",
+        "the name of a process can't be empty",
         "",
     ),
     // HOST.
@@ -531,7 +531,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         r#"src """#,
           "    ^^",
-        "a name can't be empty",
+        "an address can't be empty",
         "",
     ),
     (

@@ -13,7 +13,7 @@ fn every_form_has_a_canonical_one() {
 
 #[test]
 fn states_bound_the_filter_and_default_to_all_of_them() {
-    use crate::state::{State, States};
+    use crate::connection::state::{State, States};
     let states = |text: &str| parse(text).unwrap().states();
     assert_eq!(states("autobound"), None);
     assert_eq!(states("state all"), Some(States::ALL_ACTIVE));

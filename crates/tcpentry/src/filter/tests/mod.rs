@@ -2,12 +2,13 @@
 
 use proptest::prelude::*;
 
-use super::parse::TERMS;
+use super::syntax::keywords::TERMS;
 use super::testing::texts::{FakeNames, filter};
 use super::{Filter, FilterError};
 
 mod bad;
 mod good;
+mod words;
 
 fn parse(text: &str) -> Result<Filter, FilterError> {
     Filter::parse(text, &FakeNames)

@@ -1,0 +1,222 @@
+//! All that the kernel tells of one connection: what no listing shows, because to describe a socket is what a listing costs.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::Connection;
+
+/// What the kernel tells of one connection: see [`TcpTable::details`](crate::TcpTable::details).
+///
+/// What the kernel does not tell of a socket in this state is `None`, or no counter: of TIME_WAIT and of what is only a
+/// request yet, all but the timer (Linux 6.18).
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Details {
+    /// The row of the table, as it is now, with its counters.
+    pub connection: Connection,
+    /// The timer that runs; of several the one that the kernel names first, as in [`TimerKind`].
+    pub timer: Option<Timer>,
+    /// The name of its congestion control (`TCP_CONGESTION`), as the kernel's module gives it.
+    pub congestion_control: Option<String>,
+    /// The name of its upper-layer protocol (`TCP_ULP`), as `tls` or `mptcp`: told to `CAP_NET_ADMIN` only by Linux 5.15
+    /// to 6.12, to everybody by 6.18.
+    pub upper_layer: Option<String>,
+    /// Its memory.
+    pub memory: Option<Memory>,
+    /// Which directions are shut down.
+    pub shutdown: Option<Shutdown>,
+    /// `IP_TOS`, with the two bits of ECN; also of an IPv6 socket, for IPv4 in it.
+    pub tos: Option<u8>,
+    /// `IPV6_TCLASS`, with the two bits of ECN; of IPv6 sockets.
+    pub traffic_class: Option<u8>,
+    /// The class of its cgroup for queueing (`net_cls`, version 1), else its priority (`SO_PRIORITY`): measured, Linux 6.18.
+    pub class: Option<u32>,
+    /// `IPV6_V6ONLY`, of an IPv6 socket that listens or is bound: whether it leaves IPv4 to others.
+    pub v6only: Option<bool>,
+    /// The kernel's `struct tcp_info`, in its order, as far as this kernel has it.
+    ///
+    /// Of a listener only what a listener has: its queue and that one's limit are [`Connection::receive_queue`] and
+    /// [`Connection::send_queue`].
+    pub counters: Vec<Counter>,
+}
+
+impl Details {
+    /// Of this one no more is known than the row.
+    pub(crate) const fn of(connection: Connection) -> Self {
+        Self {
+            connection,
+            timer: None,
+            congestion_control: None,
+            upper_layer: None,
+            memory: None,
+            shutdown: None,
+            tos: None,
+            traffic_class: None,
+            class: None,
+            v6only: None,
+            counters: Vec::new(),
+        }
+    }
+
+    /// The value of the counter of this name; `None` where this kernel or this state has none.
+    pub fn counter(&self, name: &str) -> Option<Measure> {
+        let counter = self.counters.iter().find(|counter| counter.name == name);
+        counter.map(|counter| counter.value)
+    }
+}
+
+/// A timer of a socket.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Timer {
+    /// What it is for.
+    pub kind: TimerKind,
+    /// When it goes off, to the millisecond; zero when it should have by now (`idiag_expires`).
+    pub expires: Duration,
+    /// How often it has gone off for what waits now: retransmissions, or probes without an answer (`idiag_retrans`).
+    pub retransmits: u8,
+}
+
+/// What a timer is for: `idiag_timer`. Displayed as `ss -o` prints it.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum TimerKind {
+    /// 1, `on`: something is sent again, a SYN or SYN-ACK too; or a loss is looked for (RACK, tail loss probe).
+    Retransmit,
+    /// 2, `keepalive`: `SO_KEEPALIVE`, or the wait of an orphan for the FIN of its peer; not seen while another one runs.
+    Keepalive,
+    /// 3, `timewait`: the end of TIME_WAIT, or of FIN_WAIT2 as a mini-socket.
+    TimeWait,
+    /// 4, `persist`: the peer's window is closed and is asked for.
+    Probe,
+    /// Any other number, `timer-N`.
+    Unknown(u8),
+}
+
+impl TimerKind {
+    /// The kind for the kernel's number of it; `None` for 0, no timer.
+    pub const fn from_kernel(number: u8) -> Option<Self> {
+        Some(match number {
+            0 => return None,
+            1 => Self::Retransmit,
+            2 => Self::Keepalive,
+            3 => Self::TimeWait,
+            4 => Self::Probe,
+            other => Self::Unknown(other),
+        })
+    }
+}
+
+impl fmt::Display for TimerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Retransmit => "on",
+            Self::Keepalive => "keepalive",
+            Self::TimeWait => "timewait",
+            Self::Probe => "persist",
+            Self::Unknown(number) => return f.pad(&format!("timer-{number}")),
+        })
+    }
+}
+
+/// The memory of a socket, in bytes, with the kernel's overhead: `SK_MEMINFO_*`, and the letters of `ss -m`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Memory {
+    /// Taken by what was received and not yet read (`RMEM_ALLOC`, r).
+    pub receive: u32,
+    /// The limit of that (`RCVBUF`, rb).
+    pub receive_limit: u32,
+    /// Taken by what was handed to the layers below (`WMEM_ALLOC`, t).
+    pub transmit: u32,
+    /// The limit of what waits to be sent or acknowledged (`SNDBUF`, tb).
+    pub send_limit: u32,
+    /// Set aside and not yet used (`FWD_ALLOC`, f).
+    pub forward: u32,
+    /// Taken by what waits to be sent or acknowledged (`WMEM_QUEUED`, w).
+    pub send: u32,
+    /// Taken by options and filters (`OPTMEM`, o).
+    pub options: u32,
+    /// Taken by what came in while the owner was at it, and is not yet processed (`BACKLOG`, bl).
+    pub backlog: u32,
+    /// Packets dropped (`DROPS`, d): no bytes. `None` from a kernel that does not count them.
+    pub drops: Option<u32>,
+}
+
+/// Which directions of a connection are shut down (`sk_shutdown`).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Shutdown {
+    /// Nothing more will be received: the peer has closed, or the owner has by `SHUT_RD`.
+    pub receive: bool,
+    /// Nothing more can be sent: the owner has closed, or shut down by `SHUT_WR`.
+    pub send: bool,
+}
+
+/// A field of `struct tcp_info`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Counter {
+    /// The kernel's name of the field without `tcpi_`, as `bytes_acked`; an option is `opt_sack` for `TCPI_OPT_SACK`.
+    pub name: &'static str,
+    /// Its value.
+    pub value: Measure,
+}
+
+/// A value in its unit.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Measure {
+    /// So many: segments, events, bits to shift by.
+    Count(u64),
+    /// So many bytes.
+    Bytes(u64),
+    /// A time, as exact as the kernel has it: microseconds or milliseconds.
+    Time(Duration),
+    /// Bytes in a second.
+    BytesPerSecond(u64),
+    /// A limit that there is not: the kernel's value for "no limit" (`pacing_rate`, `max_pacing_rate`, `snd_ssthresh`).
+    Unlimited,
+    /// Whether it is so.
+    Flag(bool),
+    /// One of a few, by the kernel's word for it.
+    Word(&'static str),
+}
+
+impl fmt::Display for Measure {
+    /// With its unit and all its digits: `1448 B`, `204ms`, `unlimited`, `yes`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(count) => count.fmt(f),
+            Self::Bytes(bytes) => write!(f, "{bytes} B"),
+            Self::Time(time) => write!(f, "{time:?}"),
+            Self::BytesPerSecond(rate) => write!(f, "{rate} B/s"),
+            Self::Unlimited => f.pad("unlimited"),
+            Self::Flag(true) => f.pad("yes"),
+            Self::Flag(false) => f.pad("no"),
+            Self::Word(word) => f.pad(word),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_measure_is_read_with_its_unit() {
+        for (measure, text) in [
+            (Measure::Count(3), "3"),
+            (Measure::Bytes(1448), "1448 B"),
+            (Measure::Time(Duration::from_millis(204)), "204ms"),
+            (Measure::BytesPerSecond(9), "9 B/s"),
+            (Measure::Unlimited, "unlimited"),
+            (Measure::Flag(true), "yes"),
+            (Measure::Word("open"), "open"),
+        ] {
+            assert_eq!(measure.to_string(), text);
+        }
+        assert_eq!(TimerKind::Probe.to_string(), "persist");
+        assert_eq!(TimerKind::from_kernel(9).unwrap().to_string(), "timer-9");
+    }
+}

@@ -1,0 +1,88 @@
+//! One connection of a batch: what is to be done with it, and how far that has come.
+
+use crate::connection::endpoint::Pair;
+use crate::connection::state::State;
+use crate::connection::{Connection, Cookie};
+use crate::delete::single::guard;
+use crate::delete::{Method, Options};
+use crate::error::{Error, Operation};
+
+/// What is to be done with a row of the table: the answer of whoever selects.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Action {
+    /// It is not selected, and is not reported.
+    Skip,
+    /// Delete it.
+    Delete,
+    /// It is selected, but left alone: this is reported in its turn.
+    Refuse(Error),
+    /// The run ends here: what was taken before and still waits for its turn is left alone, and not reported.
+    Stop,
+}
+
+/// One that was selected.
+pub(super) struct Item {
+    pub(super) connection: Connection,
+    pub(super) progress: Progress,
+    /// Whether the kernel may have destroyed it, so that what became of it has to be told.
+    pub(super) sent: bool,
+}
+
+pub(super) enum Progress {
+    /// It was seen at some time.
+    Named,
+    /// It was seen just now.
+    Seen,
+    /// Nothing is left to be done but to tell it.
+    Decided(Result<Method, Error>),
+}
+
+impl Item {
+    pub(super) fn named(connection: Connection) -> Self {
+        Self {
+            connection,
+            progress: Progress::Named,
+            sent: false,
+        }
+    }
+
+    pub(super) fn refused(connection: Connection, error: Error) -> Self {
+        let error = error.during(Operation::Delete).about(connection.pair);
+        Self {
+            connection,
+            progress: Progress::Decided(Err(error)),
+            sent: false,
+        }
+    }
+
+    /// Its exact name.
+    pub(super) fn name(&self) -> (Pair, Cookie) {
+        (self.connection.pair, self.connection.cookie)
+    }
+}
+
+/// Marks what was seen just now as seen some time ago, so that it is looked at again.
+pub(super) fn invalidate(items: &mut [Item]) {
+    for item in items {
+        if matches!(item.progress, Progress::Seen) {
+            item.progress = Progress::Named;
+        }
+    }
+}
+
+/// Whether it may turn out to be one that a batch can destroy.
+pub(super) fn may_be_plain(connection: &Connection, options: &Options) -> bool {
+    // A listener is looked for under many names.
+    connection.state != State::Listening
+        && connection.mptcp != Some(true)
+        && guard(connection, options).is_ok()
+}
+
+/// Whether it is one that a batch can destroy: a connection, known to be no part of a larger one.
+pub(super) fn is_ready(item: &Item, options: &Options) -> bool {
+    let connection = &item.connection;
+    matches!(item.progress, Progress::Seen)
+        && connection.mptcp == Some(false)
+        && may_be_plain(connection, options)
+}

@@ -1,0 +1,540 @@
+//! Deleting many connections: the deletion of one, with the questions of many sent together.
+//!
+//! `SOCK_DESTROY` of one connection costs two system calls and a wait for its answer; a batch shares
+//! them. Whatever is not plainly done in a batch goes the way of a single connection afterwards, which
+//! looks again and decides: so there is one place that knows what an answer means.
+
+mod helper;
+pub(crate) mod item;
+mod queue;
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::thread;
+use std::time::Instant;
+
+use rustix::io::Errno;
+
+use self::helper::{Batch, DestroyWorker, NotSent, Replies};
+use self::item::{Action, Item, Progress, invalidate, is_ready, may_be_plain};
+use self::queue::{DATAGRAM_LAG, PendingRows, ROW_MAX_AGE, Recent};
+use super::holders::HolderSource;
+use super::kernel::{lists_mptcp, may_leave_orphans};
+use super::single::Deleter;
+use super::{Method, MethodChoice, Mode, Options};
+use crate::connection::Connection;
+use crate::error::{Error, Operation};
+use crate::sock_diag::DESTROY_BATCH;
+use crate::table::dumps::Dumps;
+use crate::table::lookup::Lookup;
+use crate::table::query::Query;
+use crate::table::{Another, TcpTable};
+
+/// How the table was walked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum DumpCompleteness {
+    /// All that was asked for came with the kernel's first answer, so that none that stayed was missed, but in a hash
+    /// chain of more than sixteen.
+    Complete,
+    /// The kernel paused: under churn it may have missed one that stays (see
+    /// [`connections`](TcpTable::connections)). Another walk would hardly miss the same.
+    Paused,
+}
+
+impl TcpTable {
+    /// Deletes all connections of the table that are selected, while the table is walked.
+    ///
+    /// `select` sees each row of the query, and each socket is selected at most once. `report` is called for each that was taken or refused, in the order of the
+    /// table, with the connection as it was last seen and what became of it; `Ok` only after the
+    /// kernel has confirmed it. When it returns `Break`, nothing more is deleted, but what the
+    /// kernel may already have done is still found out and reported.
+    ///
+    /// A row is deleted some milliseconds after it was seen; after a twentieth of a second it is
+    /// looked at again first. Its cookie protects every other socket in that time. What it can't tell is
+    /// that the owner has disconnected this very socket and made a listener of it meanwhile:
+    /// [`delete`](Self::delete) leaves him only microseconds for that.
+    ///
+    /// Where there are many and a second processor, another thread destroys some of them, over a socket that is
+    /// opened for it; the closures are called on this one only.
+    ///
+    /// Apart from eight bytes for each row it needs no more memory for a million connections than for
+    /// a thousand; who may only borrow also remembers the sockets of all processes that he may see.
+    ///
+    /// ```
+    /// use std::ops::ControlFlow;
+    /// use tcpentry::{Options, Query, TcpTable, Action};
+    ///
+    /// let select = |row: &tcpentry::Connection| match row.peer().port() {
+    ///     5432 => Action::Delete,
+    ///     _ => Action::Skip,
+    /// };
+    /// let mut table = TcpTable::open()?;
+    /// table.delete_matching(&Query::default(), &Options::default(), select, |connection, result| {
+    ///     match result {
+    ///         Ok(method) => println!("{connection}: deleted by {method}"),
+    ///         Err(error) => println!("{error}"),
+    ///     }
+    ///     ControlFlow::Continue(())
+    /// })?;
+    /// # Ok::<(), tcpentry::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Only of the walk itself, after everything that was taken before has been deleted and reported.
+    pub fn delete_matching(
+        &mut self,
+        query: &Query,
+        options: &Options,
+        select: impl FnMut(&Connection) -> Action,
+        report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
+    ) -> Result<DumpCompleteness, Error> {
+        self.matching(query, options, Mode::Act, select, report)
+    }
+
+    /// Finds out what [`delete_matching`](Self::delete_matching) would do, as [`check`](Self::check)
+    /// does for one.
+    pub fn check_matching(
+        &mut self,
+        query: &Query,
+        options: &Options,
+        select: impl FnMut(&Connection) -> Action,
+        report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
+    ) -> Result<DumpCompleteness, Error> {
+        self.matching(query, options, Mode::Rehearse, select, report)
+    }
+
+    /// Deletes each of these connections, which were listed or found at any time before.
+    ///
+    /// As [`delete`](Self::delete) does with one: each is looked at again, and only that very socket is
+    /// deleted. `report` is called once for each, in their order, with the connection as it was last
+    /// seen and what became of it. When it returns `Break`, nothing more is deleted, but what
+    /// the kernel may already have done is still found out and reported.
+    pub fn delete_all(
+        &mut self,
+        connections: impl IntoIterator<Item = Connection>,
+        options: &Options,
+        report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
+    ) {
+        self.all(connections, options, Mode::Act, report);
+    }
+
+    /// Finds out what [`delete_all`](Self::delete_all) would do, as [`check`](Self::check) does for one.
+    pub fn check_all(
+        &mut self,
+        connections: impl IntoIterator<Item = Connection>,
+        options: &Options,
+        report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
+    ) {
+        self.all(connections, options, Mode::Rehearse, report);
+    }
+
+    fn all(
+        &mut self,
+        connections: impl IntoIterator<Item = Connection>,
+        options: &Options,
+        mode: Mode,
+        report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
+    ) {
+        let another = &mut *self.another;
+        let mut run = BatchRun::new(&mut self.lookup, options, mode, another, report);
+        let mut connections = connections.into_iter();
+        loop {
+            let some = connections.by_ref().take(DESTROY_BATCH);
+            let batch: Vec<_> = some.map(Item::named).collect();
+            if batch.is_empty() || run.delete(batch).is_break() {
+                break;
+            }
+        }
+        run.finish();
+    }
+
+    fn matching(
+        &mut self,
+        query: &Query,
+        options: &Options,
+        mode: Mode,
+        mut select: impl FnMut(&Connection) -> Action,
+        report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
+    ) -> Result<DumpCompleteness, Error> {
+        let another = &mut *self.another;
+        let mut run = BatchRun::new(&mut self.lookup, options, mode, another, report);
+        // What of a row is MPTCP is only told with the counters, which cost as much as half of it.
+        let query = if run.rules_out_mptcp() {
+            query.clone()
+        } else {
+            query.clone().with_info()
+        };
+        let mut rows = Dumps::start(&mut self.dumper, &query)?;
+        let mut waiting = PendingRows::new();
+        let mut recent = Recent::default();
+        let mut result = Ok(DumpCompleteness::Complete);
+        while let Some(row) = rows.next() {
+            let row = match row {
+                Ok(row) => row,
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
+            };
+            if waiting.has_moved_on(rows.datagram()) && run.flush_due(&mut waiting).is_break() {
+                // What is pending has been told.
+                return Ok(DumpCompleteness::Paused);
+            }
+            if recent.contains(row.cookie) {
+                continue;
+            }
+            let item = match select(&row) {
+                Action::Skip => continue,
+                Action::Delete => Item::named(row),
+                Action::Refuse(error) => Item::refused(row, error),
+                Action::Stop => {
+                    run.stop();
+                    return Ok(DumpCompleteness::Paused);
+                }
+            };
+            recent.remember(item.connection.cookie);
+            waiting.push(item);
+        }
+        if rows.datagram() > 1 {
+            result = result.and(Ok(DumpCompleteness::Paused));
+        }
+        drop(rows);
+        let _ = run.flush_all(&mut waiting);
+        run.finish();
+        result
+    }
+}
+
+/// A run of deletions in batches.
+struct BatchRun<'t, R> {
+    deleter: Deleter<'t>,
+    report: R,
+    /// Whether batches are of use: the kernel has not refused them for want of rights.
+    together: bool,
+    /// A second processor, once there is enough to do for it.
+    help: Help<'t>,
+    /// The batches that have been sent and not been told, the oldest first.
+    pending: VecDeque<PendingBatch>,
+    /// Whether whoever is told has had enough.
+    flow: ControlFlow<()>,
+}
+
+/// Whether another processor destroys too.
+enum Help<'t> {
+    /// It may, once it is of use: over another socket of this namespace.
+    Possible(&'t mut Another),
+    Running(DestroyWorker),
+    None,
+}
+
+/// A batch that has been sent, or rehearsed, and not been reported.
+struct PendingBatch {
+    items: Vec<Item>,
+    /// The places of those that were sent.
+    sent: Vec<usize>,
+    /// The kernel's replies; `None` as long as the worker has none.
+    replies: Option<Result<Replies, NotSent>>,
+}
+
+impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchRun<'t, R> {
+    fn new(
+        lookup: &'t mut Lookup,
+        options: &'t Options,
+        mode: Mode,
+        another: &'t mut Another,
+        report: R,
+    ) -> Self {
+        Self {
+            deleter: Deleter::new(lookup, options, mode, HolderSource::for_many()),
+            report,
+            together: options.method != MethodChoice::Borrow,
+            help: Help::Possible(another),
+            pending: VecDeque::new(),
+            flow: ControlFlow::Continue(()),
+        }
+    }
+
+    fn flush_due(&mut self, waiting: &mut PendingRows) -> ControlFlow<()> {
+        if waiting.are_enough_settled() {
+            self.flush(waiting, DATAGRAM_LAG)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Whether no connection of this namespace is MPTCP's as of now: then no socket that was seen before is a
+    /// part of one, except a request that has been accepted since.
+    fn rules_out_mptcp(&mut self) -> bool {
+        lists_mptcp() && self.deleter.lookup.diag.has_mptcp() == Ok(false)
+    }
+
+    /// Deletes what is left: after the dump, nothing has to be waited for.
+    fn flush_all(&mut self, waiting: &mut PendingRows) -> ControlFlow<()> {
+        self.flush(waiting, 0)
+    }
+
+    fn flush(&mut self, waiting: &mut PendingRows, distance: u64) -> ControlFlow<()> {
+        if waiting.is_mptcp_unknown_of_any() && self.rules_out_mptcp() {
+            waiting.rule_out_mptcp();
+        }
+        loop {
+            let batch = waiting.batch(distance);
+            if batch.is_empty() {
+                return ControlFlow::Continue(());
+            }
+            self.delete(batch)?;
+        }
+    }
+
+    /// Deletes a batch, and reports on each of it when those before have been reported.
+    fn delete(&mut self, mut items: Vec<Item>) -> ControlFlow<()> {
+        let (sent, replies) = match self.deleter.mode {
+            Mode::Act => {
+                let (sent, names) = self.prepare(&mut items);
+                (sent, self.send(names))
+            }
+            Mode::Rehearse => {
+                // Only a look-up tells whether the kernel would find it.
+                invalidate(&mut items);
+                self.look(&mut items);
+                self.rehearse(&mut items);
+                (Vec::new(), Some(Ok(Replies::new())))
+            }
+        };
+        self.pending.push_back(PendingBatch {
+            items,
+            sent,
+            replies,
+        });
+        self.report_finished();
+        while self.pending.len() > MAX_PENDING_BATCHES && self.flow.is_continue() {
+            self.report_first();
+        }
+        if self.flow.is_break() {
+            self.stop();
+        }
+        self.flow
+    }
+
+    /// The places and the names of those that may be destroyed together as of now.
+    fn prepare(&mut self, items: &mut [Item]) -> (Vec<usize>, Batch) {
+        self.look(items);
+        let options = self.deleter.options;
+        let ready = items.iter().enumerate();
+        let ready = ready.filter(|(_, item)| self.together && is_ready(item, options));
+        ready.map(|(place, item)| (place, item.name())).unzip()
+    }
+
+    /// Sends a batch: to the worker, whose replies come later, or to the kernel.
+    fn send(&mut self, names: Batch) -> Option<Result<Replies, NotSent>> {
+        if names.len() >= DESTROY_BATCH / 2 {
+            if let Help::Possible(another) = &mut self.help {
+                let is_alone = thread::available_parallelism().is_ok_and(|count| count.get() < 2);
+                let diag = if is_alone { None } else { another() };
+                let worker = diag.and_then(DestroyWorker::start);
+                self.help = worker.map_or(Help::None, Help::Running);
+            }
+        }
+        let until = Instant::now() + ROW_MAX_AGE / 2;
+        let names = match &self.help {
+            Help::Running(worker) if !names.is_empty() => match worker.give(names, until) {
+                Ok(()) => return None,
+                Err(names) => names,
+            },
+            _ => names,
+        };
+        Some(Ok(self.deleter.lookup.diag.destroy_many(&names)))
+    }
+
+    /// Reports on the batches that are done, in the order in which they were sent.
+    fn report_finished(&mut self) {
+        if let Help::Running(worker) = &self.help {
+            let unanswered = self
+                .pending
+                .iter_mut()
+                .filter(|batch| batch.replies.is_none());
+            for batch in unanswered {
+                batch.replies = worker.try_take(batch.sent.len());
+                if batch.replies.is_none() {
+                    break;
+                }
+            }
+        }
+        while self
+            .pending
+            .front()
+            .is_some_and(|first| first.replies.is_some())
+        {
+            self.report_first();
+        }
+    }
+
+    /// Waits for the batch that was sent first, and reports on it.
+    fn report_first(&mut self) {
+        let Some(batch) = self.pending.pop_front() else {
+            return;
+        };
+        let PendingBatch {
+            mut items,
+            mut sent,
+            replies,
+        } = batch;
+        let replies = match (replies, &self.help) {
+            (Some(replies), _) => replies,
+            (None, Help::Running(worker)) => worker.take(sent.len()),
+            (None, Help::Possible(_) | Help::None) => Ok(vec![Err(Errno::AGAIN); sent.len()]),
+        };
+        let replies = match replies {
+            Ok(replies) => replies,
+            // It waited too long at the worker, and is done here.
+            Err(NotSent) if self.flow.is_continue() => {
+                invalidate(&mut items);
+                let names;
+                (sent, names) = self.prepare(&mut items);
+                self.deleter.lookup.diag.destroy_many(&names)
+            }
+            Err(NotSent) => {
+                sent.clear();
+                Replies::new()
+            }
+        };
+        self.report_on(items, &sent, replies);
+    }
+
+    /// Waits for all that was sent, and reports on it.
+    fn finish(&mut self) {
+        while !self.pending.is_empty() {
+            self.report_first();
+        }
+    }
+
+    /// Waits for all that was sent, reports on it, and sends nothing more.
+    fn stop(&mut self) {
+        self.flow = ControlFlow::Break(());
+        if let Help::Running(worker) = &self.help {
+            worker.cancel();
+        }
+        self.finish();
+    }
+
+    /// Reports on each of a batch, in order.
+    fn report_on(&mut self, mut items: Vec<Item>, sent: &[usize], replies: Replies) {
+        self.deleter.holders.next_batch();
+        self.apply_replies(&mut items, sent, replies);
+        for item in &mut items {
+            if self.flow.is_break() && !item.sent {
+                continue;
+            }
+            let connection = &item.connection;
+            let reported = match std::mem::replace(&mut item.progress, Progress::Named) {
+                Progress::Decided(result) => (self.report)(connection, result),
+                Progress::Named | Progress::Seen if self.flow.is_break() => {
+                    match self.deleter.resolve(connection) {
+                        Some(error) => (self.report)(connection, Err(error)),
+                        // It was not destroyed: as if it had never been sent.
+                        None => continue,
+                    }
+                }
+                Progress::Named | Progress::Seen => match self.deleter.recheck(connection) {
+                    Ok(now) => (self.report)(&now, self.deleter.delete_now(&now)),
+                    Err(error) => (self.report)(connection, Err(error)),
+                },
+            };
+            if reported.is_break() {
+                self.flow = reported;
+            }
+        }
+    }
+
+    /// Looks at those again that were seen some time ago: see [`Deleter::recheck`].
+    fn look(&mut self, batch: &mut [Item]) {
+        let options = self.deleter.options;
+        let named = |item: &Item| {
+            matches!(item.progress, Progress::Named) && may_be_plain(&item.connection, options)
+        };
+        let mut items = self.select(batch, named);
+        let names: Vec<_> = items.iter().map(|item| item.name()).collect();
+        let found = self.deleter.lookup.diag.get_many(&names);
+        for (item, found) in items.iter_mut().zip(found) {
+            let was = &item.connection;
+            match found {
+                Ok(now) if now.cookie == was.cookie && now.pair.same_ends(&was.pair) => {
+                    item.connection = now;
+                    item.progress = Progress::Seen;
+                }
+                // The single way finds out what that means.
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+
+    /// Records the kernel's replies on those that were sent.
+    fn apply_replies(&mut self, items: &mut [Item], sent: &[usize], replies: Replies) {
+        for (&place, reply) in sent.iter().zip(replies) {
+            let item = &mut items[place];
+            item.sent = matches!(reply, Ok(()) | Err(Errno::AGAIN));
+            match reply {
+                Ok(()) => item.progress = Progress::Decided(Ok(Method::SockDiag)),
+                // It is the same for all, and for all that follow.
+                Err(Errno::PERM) => self.together = false,
+                // The single way looks again, and decides.
+                Err(_) => {}
+            }
+        }
+        self.confirm(items);
+    }
+
+    /// What may be left although the kernel has acknowledged it: see [`Deleter::confirm`].
+    fn confirm(&mut self, items: &mut [Item]) {
+        let from_all = may_leave_orphans();
+        let mut items: Vec<_> = items
+            .iter_mut()
+            .filter(|item| item.sent && matches!(item.progress, Progress::Decided(Ok(_))))
+            .filter(|item| from_all || item.connection.inode.is_none())
+            .collect();
+        let names: Vec<_> = items.iter().map(|item| item.name()).collect();
+        let found = self.deleter.lookup.diag.get_many(&names);
+        for (item, found) in items.iter_mut().zip(found) {
+            // The look-up without a device misses none that is bound to none.
+            if matches!(found, Err(Errno::NOENT)) && item.connection.interface().is_none() {
+                continue;
+            }
+            if let Err(error) = self.deleter.confirm(&item.connection) {
+                let error = error.during(Operation::Delete).about(item.connection.pair);
+                item.progress = Progress::Decided(Err(error));
+            }
+        }
+    }
+
+    /// Says of what was found that it would be destroyed, where the kernel and the right allow it.
+    fn rehearse(&mut self, batch: &mut [Item]) {
+        let options = self.deleter.options;
+        for item in self.select(batch, |item| is_ready(item, options)) {
+            let deleter = &mut self.deleter;
+            let answer = deleter.probe_destroy(&item.connection);
+            if answer.and_then(|()| deleter.probe_right()).is_err() {
+                self.together = false;
+                return;
+            }
+            item.progress = Progress::Decided(Ok(Method::SockDiag));
+        }
+    }
+
+    /// Those for which a question is sent together with others.
+    fn select<'b>(
+        &self,
+        batch: &'b mut [Item],
+        condition: impl Fn(&Item) -> bool,
+    ) -> Vec<&'b mut Item> {
+        let items = batch.iter_mut();
+        items
+            .filter(|item| self.together && condition(item))
+            .collect()
+    }
+}
+
+/// How many batches wait to be reported on: beyond that, the first is waited for.
+const MAX_PENDING_BATCHES: usize = 8;
+
+#[cfg(test)]
+mod tests;

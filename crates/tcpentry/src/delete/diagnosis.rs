@@ -1,0 +1,353 @@
+//! Why a connection can't be deleted, in words: the cause and the way out.
+
+use rustix::io::Errno;
+
+use super::borrow::Failure;
+use crate::connection::Connection;
+use crate::error::{Error, ErrorKind, Operation, Reason};
+use crate::escape::escape_for_terminal;
+use crate::privilege::PtraceScope;
+use crate::process::Process;
+
+/// The reason to fall back on borrowing the descriptor.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fallback {
+    /// It was asked for.
+    Asked,
+    /// `SOCK_DESTROY` answered `EPERM`.
+    NotPermitted,
+    /// This kernel has no `SOCK_DESTROY`.
+    NoDestroy,
+    /// This kernel has `SOCK_DESTROY`, but not for a socket in this state.
+    NotInThisState,
+    /// It is an MPTCP connection: destroying the subflow leaves the connection alive.
+    Mptcp,
+    /// The kernel's look-up finds another socket of the same four-tuple first.
+    Unreachable,
+}
+
+impl Fallback {
+    /// The error when borrowing was not to be tried.
+    pub(crate) fn not_allowed_to_borrow(self) -> Error {
+        let cause = self.cause().unwrap_or_default();
+        match self {
+            Self::NotPermitted => Error::denied(Operation::Delete, cause).with_hint(SUDO),
+            _ => Error::new(Operation::Delete, ErrorKind::NotSupported, cause)
+                .with_hint("leave the method open: borrowing its owner's descriptor may do it"),
+        }
+        .because(self.reason())
+    }
+
+    /// The error when borrowing did not help either.
+    pub(crate) fn not_borrowed(self, connection: &Connection, failure: &Failure) -> Error {
+        if let (Failure::Os { doing, errno }, false) = (failure, matches!(self, Self::NotPermitted))
+        {
+            return Error::os(Operation::Delete, doing, *errno);
+        }
+        if let (Some(cause), false) = (stuck(failure), matches!(self, Self::NotPermitted)) {
+            // No right would change it.
+            return Error::new(Operation::Delete, ErrorKind::AccessDenied, cause)
+                .with_hint(END_THE_STUCK);
+        }
+        let (obstacle, way_out) = diagnose(connection, failure, self);
+        let cause = match self.cause() {
+            Some(first) => format!("{first}, and {obstacle}"),
+            None => obstacle,
+        };
+        let reason = self.reason().or_else(|| reason_of(failure));
+        if matches!(self, Self::NotPermitted) || is_a_matter_of_rights(connection, failure) {
+            Error::denied(Operation::Delete, cause)
+                .with_hint(way_out)
+                .because(reason)
+        } else {
+            let way_out = self
+                .without_borrowing(failure)
+                .map_or(way_out, String::from);
+            Error::new(Operation::Delete, ErrorKind::NotSupported, cause)
+                .with_hint(way_out)
+                .because(reason)
+        }
+    }
+
+    /// The error when the borrowed descriptor could not be disconnected.
+    pub(crate) fn not_disconnected(self, connection: &Connection, errno: Errno) -> Error {
+        let doing = "connect(AF_UNSPEC) on the borrowed descriptor";
+        let error = Error::os(Operation::Delete, doing, errno);
+        match (errno, self) {
+            // Linux 5.15 (measured); 6.1 does it.
+            (Errno::INVAL, _) if connection.mptcp != Some(false) => Error::new(
+                Operation::Delete,
+                ErrorKind::NotSupported,
+                "it is an MPTCP connection, and this kernel does not disconnect those",
+            )
+            .because(Reason::Mptcp)
+            .with_hint("end the process that holds it; or run it on another kernel"),
+            (Errno::TIMEDOUT, _) => error.with_hint(
+                "the process that holds it keeps it locked; a child process waits for it, and may still end the connection",
+            ),
+            (Errno::BUSY, _) => {
+                let way_out = match self {
+                    Self::NotPermitted => "run it as root (sudo), which needs no borrowing",
+                    _ => "try again, or end the process that holds it",
+                };
+                // It was tried to wake him: see `borrow::disconnect`.
+                let meanwhile = if connection.state.is_synchronized() {
+                    "; the connection has been shut down by now, but is still there"
+                } else {
+                    ""
+                };
+                error.with_hint(format!(
+                    "this kernel does not do it while the owner waits in a call{meanwhile}; {way_out}"
+                ))
+            }
+            _ => error,
+        }
+    }
+
+    /// What helps when a holder may not be borrowed from.
+    const fn allowed_to_borrow(self, scope: PtraceScope) -> &'static str {
+        match (scope, self) {
+            (PtraceScope::NoAttach, Self::Asked) => {
+                "kernel.yama.ptrace_scope is 3: nobody may borrow until the next boot; \
+                 only SOCK_DESTROY can delete it: use the method sock-diag"
+            }
+            // SOCK_DESTROY is out of the question, whoever asks.
+            (
+                PtraceScope::NoAttach,
+                Self::NoDestroy | Self::NotInThisState | Self::Mptcp | Self::Unreachable,
+            ) => {
+                "kernel.yama.ptrace_scope is 3: nobody may borrow until the next boot; \
+                 end the process that holds it"
+            }
+            _ => match scope.hint() {
+                Some(hint) => hint,
+                None => OTHER_CREDENTIALS,
+            },
+        }
+    }
+
+    /// The right that would help.
+    const fn right(self) -> &'static str {
+        match self {
+            Self::NotPermitted => SUDO,
+            // SOCK_DESTROY is out of the question, whoever asks.
+            _ => SUDO_TO_BORROW,
+        }
+    }
+
+    /// What is left where nobody could borrow it: more rights would not change it.
+    const fn without_borrowing(self, failure: &Failure) -> Option<&'static str> {
+        Some(match (self, failure) {
+            (Self::Asked, Failure::NoDescriptor | Failure::Unavailable) => {
+                "only SOCK_DESTROY can delete it: use the method sock-diag"
+            }
+            (Self::Unreachable, Failure::NoDescriptor | Failure::Unavailable) => {
+                "it can be deleted when that other socket has ended"
+            }
+            (Self::NoDestroy | Self::NotInThisState, Failure::NoDescriptor) => {
+                "only another kernel can delete it; its timers will end it"
+            }
+            (Self::Mptcp, Failure::NoDescriptor) => {
+                "there is no way to delete it; its timers will end it"
+            }
+            (Self::NoDestroy | Self::NotInThisState | Self::Mptcp, Failure::Unavailable) => {
+                "end the process that holds it; or run it on another kernel, outside of the sandbox"
+            }
+            _ => return None,
+        })
+    }
+
+    const fn reason(self) -> Option<Reason> {
+        Some(match self {
+            Self::Asked => return None,
+            Self::NotPermitted => Reason::NoNetAdmin,
+            Self::NoDestroy => Reason::NoSockDestroy,
+            Self::NotInThisState => Reason::StateNotSupported,
+            Self::Mptcp => Reason::Mptcp,
+            Self::Unreachable => Reason::Shadowed,
+        })
+    }
+
+    const fn cause(self) -> Option<&'static str> {
+        match self {
+            Self::Asked => None,
+            Self::NotPermitted => Some("the kernel lets only CAP_NET_ADMIN destroy sockets"),
+            Self::NoDestroy => {
+                Some("this kernel has no SOCK_DESTROY (CONFIG_INET_DIAG_DESTROY is off)")
+            }
+            Self::NotInThisState => {
+                Some("the SOCK_DESTROY of this kernel does not do sockets in this state")
+            }
+            Self::Mptcp => {
+                Some("it is an MPTCP connection, which outlives the destruction of its subflow")
+            }
+            Self::Unreachable => {
+                Some("the kernel's look-up finds an unbound socket of the same four-tuple instead")
+            }
+        }
+    }
+}
+
+/// The reason where borrowing was asked for.
+fn reason_of(failure: &Failure) -> Option<Reason> {
+    Some(match failure {
+        Failure::NoDescriptor => Reason::NoHolder,
+        Failure::NotFound { .. } => Reason::HolderNotSeen,
+        Failure::Refused { .. } | Failure::Stuck { .. } | Failure::OfSuchUser { .. } => {
+            Reason::BorrowDenied
+        }
+        Failure::Unavailable => Reason::NoPidfdGetfd,
+        Failure::Os { .. } => return None,
+    })
+}
+
+/// Whether somebody with more rights could borrow it.
+fn is_a_matter_of_rights(connection: &Connection, failure: &Failure) -> bool {
+    match failure {
+        Failure::Refused { .. } | Failure::Stuck { .. } | Failure::OfSuchUser { .. } => true,
+        Failure::NotFound { hidden } => !hidden.is_empty() || is_invisible(connection),
+        Failure::NoDescriptor | Failure::Unavailable | Failure::Os { .. } => false,
+    }
+}
+
+/// Whether its owner may be a process that is not even shown (`/proc` mounted with `hidepid`).
+fn is_invisible(connection: &Connection) -> bool {
+    let caller = rustix::process::geteuid();
+    !caller.is_root() && connection.uid != caller.as_raw()
+}
+
+/// Returns why there is nothing to borrow, and what would help: often no more than a right.
+fn diagnose(connection: &Connection, failure: &Failure, fallback: Fallback) -> (String, String) {
+    let right = fallback.right();
+    match failure {
+        Failure::NoDescriptor => (
+            format!("no process holds this {} socket", connection.state),
+            right.to_owned(),
+        ),
+        Failure::NotFound { hidden } => diagnose_not_found(connection, hidden, fallback),
+        Failure::Refused { holder } => (
+            format!("{} may not be borrowed from", describe(*holder)),
+            fallback.allowed_to_borrow(PtraceScope::read()).to_owned(),
+        ),
+        Failure::Stuck { .. } | Failure::OfSuchUser { .. } => {
+            (stuck(failure).unwrap_or_default(), right.to_owned())
+        }
+        Failure::Unavailable => (
+            "there is no pidfd_getfd here (Linux 5.6; or a seccomp filter forbids it)".to_owned(),
+            right.to_owned(),
+        ),
+        Failure::Os { doing, errno } => (
+            format!("{doing} failed: {}", std::io::Error::from(*errno)),
+            right.to_owned(),
+        ),
+    }
+}
+
+fn diagnose_not_found(
+    connection: &Connection,
+    hidden: &[Process],
+    fallback: Fallback,
+) -> (String, String) {
+    let right = fallback.right();
+    let own = rustix::process::geteuid().as_raw();
+    if connection.uid != own && (!hidden.is_empty() || is_invisible(connection)) {
+        return (
+            format!("the connection belongs to uid {}", connection.uid),
+            right.to_owned(),
+        );
+    }
+    let suspects: Vec<Process> = hidden
+        .iter()
+        .copied()
+        .filter(|process| process.uid() == Some(own))
+        .collect();
+    if suspects.is_empty() {
+        let way_out = match fallback {
+            // Wherever its owner lives.
+            Fallback::NotPermitted => right,
+            _ => {
+                "its owner may live in another pid namespace: run it there, or in that of the host"
+            }
+        };
+        return (
+            "no process seen here holds it".to_owned(),
+            way_out.to_owned(),
+        );
+    }
+    let mut named: Vec<String> = suspects
+        .iter()
+        .take(MAX_LISTED)
+        .copied()
+        .map(describe)
+        .collect();
+    if let Some(more @ 1..) = suspects.len().checked_sub(MAX_LISTED) {
+        named.push(format!("{more} more"));
+    }
+    (
+        format!(
+            "its owner must be among your processes that hide their descriptors, because they are \
+             not dumpable (set-uid, or prctl PR_SET_DUMPABLE) or have more capabilities than you: {}",
+            named.join(", ")
+        ),
+        right.to_owned(),
+    )
+}
+
+/// What a holder has done for whom a child process was abandoned.
+fn stuck(failure: &Failure) -> Option<String> {
+    Some(match failure {
+        Failure::Stuck { holder } => format!(
+            "{} did not let go what was borrowed from it: closing that waited for a file system that does not answer, \
+             or for a lock on the socket; a child process waits there and was abandoned",
+            describe(*holder)
+        ),
+        Failure::OfSuchUser { holder } => format!(
+            "{} was not borrowed from: too many processes of its user did not let go what was",
+            describe(*holder)
+        ),
+        _ => return None,
+    })
+}
+
+fn describe(process: Process) -> String {
+    let name = process.name().unwrap_or_default();
+    format!("pid {} ({})", process.pid(), escape_for_terminal(&name))
+}
+
+const SUDO: &str =
+    "run it as root with all its rights (sudo), or with CAP_NET_ADMIN over this network namespace";
+const SUDO_TO_BORROW: &str =
+    "run it as root with all its rights (sudo), or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH";
+const OTHER_CREDENTIALS: &str = "its owner runs with other user or group ids or more capabilities than you, \
+     or is not dumpable; run it as root (sudo)";
+const END_THE_STUCK: &str =
+    "end its processes and what serves its files (FUSE), which also ends the child processes";
+/// How many processes a message names.
+const MAX_LISTED: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_is_advised_against_the_strictest_yama_only_where_it_helps() {
+        let helps = |fallback: Fallback| fallback.allowed_to_borrow(PtraceScope::NoAttach);
+        assert!(helps(Fallback::NotPermitted).contains("run it as root"));
+        assert!(helps(Fallback::Asked).ends_with("the method sock-diag"));
+        for why in [
+            Fallback::Mptcp,
+            Fallback::NoDestroy,
+            Fallback::NotInThisState,
+            Fallback::Unreachable,
+        ] {
+            assert!(helps(why).contains("ptrace_scope is 3"), "{why:?}");
+            assert!(helps(why).ends_with("end the process that holds it"));
+        }
+        let scope = PtraceScope::Restricted;
+        assert_eq!(
+            Some(Fallback::Mptcp.allowed_to_borrow(scope)),
+            scope.hint(),
+            "where a right helps, it is named"
+        );
+    }
+}

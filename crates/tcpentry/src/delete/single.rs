@@ -1,0 +1,406 @@
+//! Deleting one connection: guards, method, and the kernel's confirmation.
+
+use rustix::io::Errno;
+
+use super::borrow;
+use super::diagnosis::Fallback;
+use super::holders::HolderSource;
+use super::kernel::may_leave_orphans;
+use super::lender::{Disconnected, Lender};
+use super::{Deleted, Listeners, Method, MethodChoice, Mode, Options};
+use crate::connection::Connection;
+use crate::connection::endpoint::{Endpoint, Pair};
+use crate::connection::state::State;
+use crate::error::{Error, ErrorKind, Guard, Operation, Reason};
+use crate::table::TcpTable;
+use crate::table::find::Target;
+use crate::table::lookup::Lookup;
+
+impl TcpTable {
+    /// Deletes the very socket of a connection: aborts it and removes it from the table.
+    ///
+    /// What `SetTcpEntry` is on Windows. The connection comes from [`connections`](Self::connections)
+    /// or [`find`](Self::find); its cookie decides, so a connection that has ended meanwhile is
+    /// `NotFound`, whatever has its ends by now.
+    ///
+    /// Every state of a connection can be deleted. A reset goes to the peer, except from SYN_SENT,
+    /// SYN_RECV, CLOSING, LAST_ACK and TIME_WAIT, where none is sent (Linux 6.18).
+    ///
+    /// # Errors
+    /// See [`ErrorKind`]. `Ok` only after the kernel has confirmed it.
+    pub fn delete(&mut self, connection: &Connection, options: &Options) -> Result<Deleted, Error> {
+        Deleter::of_one(&mut self.lookup, options, Mode::Act).run(connection)
+    }
+
+    /// Finds and deletes in one go: [`find`](Self::find) and [`delete`](Self::delete), with a single look between them.
+    ///
+    /// Two questions to the kernel instead of three, of some microseconds each.
+    ///
+    /// ```no_run
+    /// use tcpentry::{Options, Pair, TcpTable};
+    /// let pair = Pair::new("192.0.2.1:443".parse()?, "198.51.100.7:51034".parse()?)?;
+    /// let deleted = TcpTable::open()?.find_and_delete(&pair.into(), &Options::default())?;
+    /// println!("{}", deleted.connection);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of both; what is not found is said to have failed to be deleted.
+    pub fn find_and_delete(
+        &mut self,
+        target: &Target,
+        options: &Options,
+    ) -> Result<Deleted, Error> {
+        let found = self.find(target);
+        let found = found.map_err(|error| error.during(Operation::Delete))?;
+        self.delete_seen(found, options)
+    }
+
+    /// Deletes what has been looked at just now.
+    pub(crate) fn delete_seen(
+        &mut self,
+        connection: Connection,
+        options: &Options,
+    ) -> Result<Deleted, Error> {
+        Deleter::of_one(&mut self.lookup, options, Mode::Act).run_on_seen(connection)
+    }
+
+    /// Finds out what [`delete`](Self::delete) would do, by all its steps but the last.
+    ///
+    /// The answer holds for now: a right that is there may be gone at the deletion. What an old kernel
+    /// can't do only the deletion finds out (TIME_WAIT and MPTCP before Linux 6.1).
+    pub fn check(&mut self, connection: &Connection, options: &Options) -> Result<Method, Error> {
+        Deleter::of_one(&mut self.lookup, options, Mode::Rehearse)
+            .run(connection)
+            .map(|deleted| deleted.method)
+    }
+}
+
+/// A run of deletions, of one connection or of many.
+pub(super) struct Deleter<'t> {
+    pub(super) lookup: &'t mut Lookup,
+    pub(super) options: &'t Options,
+    pub(super) mode: Mode,
+    pub(super) holders: HolderSource,
+    lender: Lender,
+    /// What a rehearsal has learnt about all connections: asked once in a run.
+    has_destroy: Option<Result<(), Errno>>,
+    has_right: Option<Result<(), Errno>>,
+}
+
+impl<'t> Deleter<'t> {
+    pub(super) fn new(
+        lookup: &'t mut Lookup,
+        options: &'t Options,
+        mode: Mode,
+        holders: HolderSource,
+    ) -> Self {
+        Self {
+            lookup,
+            options,
+            mode,
+            holders,
+            lender: Lender::default(),
+            has_destroy: None,
+            has_right: None,
+        }
+    }
+
+    fn of_one(lookup: &'t mut Lookup, options: &'t Options, mode: Mode) -> Self {
+        Self::new(lookup, options, mode, HolderSource::EachTime)
+    }
+
+    fn run(&mut self, connection: &Connection) -> Result<Deleted, Error> {
+        let now = self.recheck(connection)?;
+        self.run_on_seen(now)
+    }
+
+    /// The same with what has been looked at just now.
+    fn run_on_seen(&mut self, connection: Connection) -> Result<Deleted, Error> {
+        let method = self.delete_now(&connection)?;
+        Ok(Deleted { connection, method })
+    }
+
+    pub(super) fn delete_now(&mut self, connection: &Connection) -> Result<Method, Error> {
+        let allowed = guard(connection, self.options);
+        let result = allowed.and_then(|()| self.choose(connection));
+        result.map_err(|error| error.during(Operation::Delete).about(connection.pair))
+    }
+
+    /// Finds out what became of a connection that the kernel may have destroyed; `None` where it is still there.
+    pub(super) fn resolve(&mut self, connection: &Connection) -> Option<Error> {
+        let error = match self.current(connection) {
+            Ok(Some(_)) => return None,
+            Ok(None) => self.lookup.missing(),
+            Err(error) => error,
+        };
+        Some(error.during(Operation::Delete).about(connection.pair))
+    }
+
+    /// Looks again at what was listed, and asks the guards about that.
+    ///
+    /// A cookie does not say what its socket has become: since it was listed its owner may have made a
+    /// listener of it, or accepted it as an MPTCP connection.
+    pub(super) fn recheck(&mut self, connection: &Connection) -> Result<Connection, Error> {
+        let now = guard(connection, self.options).and_then(|()| {
+            self.current(connection)?
+                .ok_or_else(|| self.lookup.missing())
+        });
+        now.map_err(|error| error.during(Operation::Delete).about(connection.pair))
+    }
+
+    /// Returns the connection as it is now.
+    ///
+    /// `None` also when it is closed, and about to leave the table, or when nothing but its port is left: a listener that was shut down or disconnected
+    /// keeps a port that it was given by name, and is bound like any new socket (Linux 6.18).
+    fn current(&mut self, connection: &Connection) -> Result<Option<Connection>, Error> {
+        let now = self
+            .lookup
+            .get_or_scan(&connection.pair, connection.cookie)?;
+        Ok(now.filter(|now| !matches!(now.state, State::BoundInactive | State::Closed)))
+    }
+
+    fn choose(&mut self, connection: &Connection) -> Result<Method, Error> {
+        let is_mptcp = connection.mptcp == Some(true);
+        match self.options.method {
+            MethodChoice::Auto | MethodChoice::Borrow if is_mptcp => {
+                self.by_borrowing(connection, Fallback::Mptcp)
+            }
+            MethodChoice::Borrow => self.by_borrowing(connection, Fallback::Asked),
+            MethodChoice::SockDiag if is_mptcp => Err(Fallback::Mptcp.not_allowed_to_borrow()),
+            choice @ (MethodChoice::Auto | MethodChoice::SockDiag) => {
+                match self.by_sock_diag(connection)? {
+                    Step::Done => Ok(Method::SockDiag),
+                    Step::TryBorrow(fallback) if choice == MethodChoice::Auto => {
+                        self.by_borrowing(connection, fallback)
+                    }
+                    Step::TryBorrow(fallback) => Err(fallback.not_allowed_to_borrow()),
+                }
+            }
+        }
+    }
+
+    /// Destroys it by the kernel's own method, or says why another one has to be tried.
+    fn by_sock_diag(&mut self, connection: &Connection) -> Result<Step, Error> {
+        let answer = match self.ask_to_destroy(connection) {
+            // While a socket ends and its four-tuple changes hands, one look finds it and the next does not: only what
+            // is missed a second time is out of reach.
+            Err(Errno::NOENT) if self.current(connection)?.is_some() => {
+                self.ask_to_destroy(connection)
+            }
+            answer => answer,
+        };
+        match answer {
+            Ok(()) if self.mode == Mode::Act => {
+                self.confirm(connection)?;
+                Ok(Step::Done)
+            }
+            Ok(()) => Ok(Step::Done),
+            Err(Errno::PERM) => Ok(Step::TryBorrow(Fallback::NotPermitted)),
+            // Linux 5.15 and before says the same of a TIME_WAIT socket, after having found it (6.1
+            // does not).
+            Err(Errno::OPNOTSUPP) => Ok(Step::TryBorrow(
+                match self.lookup.diag.probe_destroy(&connection.pair) {
+                    Ok(()) => Fallback::NotInThisState,
+                    Err(_) => Fallback::NoDestroy,
+                },
+            )),
+            Err(Errno::NOENT) => match self.current(connection)? {
+                Some(_) => Ok(Step::TryBorrow(Fallback::Unreachable)),
+                None => Err(self.lookup.missing()),
+            },
+            // Both answers got lost: what is no longer there is gone, whoever did it.
+            Err(Errno::AGAIN | Errno::NOBUFS) if self.current(connection)?.is_none() => {
+                Err(self.lookup.missing())
+            }
+            Err(errno) => Err(Error::os(Operation::Delete, "SOCK_DESTROY", errno)),
+        }
+    }
+
+    fn ask_to_destroy(&mut self, connection: &Connection) -> Result<(), Errno> {
+        match self.mode {
+            Mode::Act => self.destroy(connection),
+            Mode::Rehearse => self.rehearse_destroy(connection),
+        }
+    }
+
+    /// `SOCK_DESTROY` by cookie, with the name under which the kernel finds this very socket.
+    fn destroy(&mut self, connection: &Connection) -> Result<(), Errno> {
+        let diag = &mut self.lookup.diag;
+        by_any_name(connection, |name| {
+            match diag.destroy(name, connection.cookie) {
+                // The answer got lost for want of memory. Asked again, the kernel says either that it
+                // is done now, or that there is nothing to do: then it is gone, and who did it is not
+                // known.
+                Err(Errno::AGAIN | Errno::NOBUFS) => diag.destroy(name, connection.cookie),
+                answer => answer,
+            }
+        })
+    }
+
+    /// Everything that would make `SOCK_DESTROY` fail, without sending it for this socket.
+    fn rehearse_destroy(&mut self, connection: &Connection) -> Result<(), Errno> {
+        self.probe_destroy(connection)?;
+        by_any_name(connection, |name| {
+            self.lookup.diag.get(name, Some(connection.cookie))
+        })?;
+        self.probe_right()
+    }
+
+    pub(super) fn probe_destroy(&mut self, connection: &Connection) -> Result<(), Errno> {
+        let diag = &mut self.lookup.diag;
+        once(&mut self.has_destroy, || {
+            diag.probe_destroy(&connection.pair)
+        })
+    }
+
+    pub(super) fn probe_right(&mut self) -> Result<(), Errno> {
+        let diag = &mut self.lookup.diag;
+        once(&mut self.has_right, || diag.probe_right())
+    }
+
+    /// Kernels before 6.11 acknowledge the destruction of an orphan and may leave it in the table.
+    pub(super) fn confirm(&mut self, connection: &Connection) -> Result<(), Error> {
+        // There a socket that had an owner when it was looked up can be an orphan by now.
+        if connection.inode.is_some() && !may_leave_orphans() {
+            return Ok(());
+        }
+        match self.current(connection)? {
+            None => Ok(()),
+            Some(_) => Err(Error::new(
+                Operation::Delete,
+                ErrorKind::Os,
+                "the kernel acknowledged it, but a socket of this cookie and these ends is still in the table",
+            )
+            .with_hint("kernels before 6.11 can leave such orphans; they end with their timers or at the next boot")),
+        }
+    }
+
+    fn by_borrowing(
+        &mut self,
+        connection: &Connection,
+        fallback: Fallback,
+    ) -> Result<Method, Error> {
+        let mut lender = std::mem::take(&mut self.lender);
+        let result = self.borrow_from(&mut lender, connection, fallback);
+        self.lender = lender;
+        result
+    }
+
+    fn borrow_from(
+        &mut self,
+        lender: &mut Lender,
+        connection: &Connection,
+        fallback: Fallback,
+    ) -> Result<Method, Error> {
+        let borrowed = match borrow::borrow(connection, &mut self.holders, lender) {
+            Ok(borrowed) => borrowed,
+            // What has ended meanwhile is held by nobody, and nobody is to blame for it.
+            Err(_) if self.current(connection)?.is_none() => {
+                return Err(self.lookup.missing());
+            }
+            Err(failure) => return Err(fallback.not_borrowed(connection, &failure)),
+        };
+        // While we hold it, its inode and cookie are nobody else's: if the table still shows them
+        // with these ends, this descriptor is that connection.
+        let now = self.current(connection)?;
+        if now.is_none_or(|now| now.inode != connection.inode) {
+            return Err(self.lookup.missing());
+        }
+        if self.mode == Mode::Rehearse {
+            return Ok(Method::Borrow);
+        }
+        let ended = borrowed
+            .disconnect()
+            .map_err(|errno| fallback.not_disconnected(connection, errno))?;
+        if ended == Disconnected::Gone {
+            return Err(self.lookup.missing());
+        }
+        match self.current(connection)? {
+            None => Ok(Method::Borrow),
+            Some(_) => Err(Error::new(
+                Operation::Delete,
+                ErrorKind::Os,
+                "the borrowed descriptor was disconnected, but the connection is still in the table",
+            )),
+        }
+    }
+}
+
+/// How far the kernel's own method has come.
+enum Step {
+    Done,
+    /// Only a borrowed descriptor can end it.
+    TryBorrow(Fallback),
+}
+
+/// Asks what holds for all connections once in a run. An answer that got lost is none.
+fn once(
+    known: &mut Option<Result<(), Errno>>,
+    ask: impl FnOnce() -> Result<(), Errno>,
+) -> Result<(), Errno> {
+    if let Some(answer) = *known {
+        return answer;
+    }
+    let answer = ask();
+    if !matches!(answer, Err(Errno::AGAIN | Errno::NOBUFS)) {
+        *known = Some(answer);
+    }
+    answer
+}
+
+/// What is not deleted although it is there.
+pub(super) fn guard(connection: &Connection, options: &Options) -> Result<(), Error> {
+    match connection.state {
+        State::Listening if options.listeners == Listeners::Refuse => {
+            Err(Error::refused(Guard::Listener, connection.pair))
+        }
+        // The kernel is about to take it out of the table (seen five times in a million deletions, Linux 6.18).
+        State::Closed => Err(Error::new(
+            Operation::Delete,
+            ErrorKind::NotFound,
+            "the connection has just ended",
+        )),
+        State::BoundInactive => Err(Error::new(
+            Operation::Delete,
+            ErrorKind::NotSupported,
+            "it is bound but not connected: there is no connection to abort",
+        )
+        .because(Reason::NotConnected)
+        .with_hint("end the process that holds it")),
+        _ => Ok(()),
+    }
+}
+
+/// The first answer to any name of a connection that is not "no such socket".
+fn by_any_name<T>(
+    connection: &Connection,
+    mut ask: impl FnMut(&Pair) -> Result<T, Errno>,
+) -> Result<T, Errno> {
+    names(connection)
+        .map(|name| ask(&name))
+        .find(|answer| !matches!(answer, Err(Errno::NOENT)))
+        .unwrap_or(Err(Errno::NOENT))
+}
+
+/// The names by which the kernel can be asked for a connection.
+///
+/// One, its four-tuple; but which of several listeners of a port (`SO_REUSEPORT`) a look-up finds
+/// depends on a hash over the peer, so for those many peers are tried, always with the cookie.
+fn names(connection: &Connection) -> impl Iterator<Item = Pair> + use<> {
+    let pair = connection.pair;
+    let is_listener = connection.state == State::Listening;
+    let others = (1..=LISTENER_ATTEMPTS)
+        .take_while(move |_| is_listener)
+        .map(move |port| {
+            let peer = Endpoint::new(pair.peer().address(), port);
+            Pair::new(pair.local(), peer).map_or(pair, |other| other.on(pair.interface()))
+        });
+    std::iter::once(pair).chain(others)
+}
+
+/// A group of 64 listeners misses one of them this often with a chance of 1e-28.
+const LISTENER_ATTEMPTS: u16 = 4096;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,36 @@
+//! What the names in a filter mean: services, hosts, devices, users, processes, cgroups. Others look them up.
+
+use std::io;
+use std::net::IpAddr;
+
+use crate::connection::endpoint::Interface;
+use crate::process::Process;
+
+/// Looks up the names in a filter. Of numbers only pids are looked up, because they are reused.
+pub trait Names {
+    /// The TCP port of a service.
+    fn service(&self, name: &str) -> Option<u16>;
+
+    /// The addresses of a host.
+    fn addresses(&self, host: &str) -> io::Result<Vec<IpAddr>>;
+
+    /// The interface of a network device.
+    fn device(&self, name: &str) -> Option<Interface>;
+
+    /// The number of a user.
+    fn user(&self, name: &str) -> Option<u32>;
+
+    /// The inode of a network namespace.
+    fn netns(&self, name: &str) -> io::Result<u64>;
+
+    /// The process that has this pid now.
+    fn process(&self, pid: i32) -> Option<Process>;
+
+    /// The path under which the kernel knows an executable: without links. `None` where there is none.
+    fn executable(&self, _path: &str) -> Option<String> {
+        None
+    }
+
+    /// The id of a cgroup (version 2): the inode of its directory.
+    fn cgroup(&self, path: &str) -> io::Result<u64>;
+}

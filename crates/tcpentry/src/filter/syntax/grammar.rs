@@ -1,0 +1,217 @@
+//! Tokens to a filter, by recursive descent: the messages are the point.
+
+use super::cursor::{Cursor, piece};
+use super::junction::{Junction, Reading, Tree, mixed};
+use super::keywords::{state_words, states_of};
+use super::lex::{Kind, Token};
+use super::term::{TermParser, no_term};
+use crate::connection::state::States;
+use crate::filter::error::{FilterError, Span, near_miss, quoted};
+use crate::filter::expr::Filter;
+use crate::filter::resolve::Names;
+
+/// How deep parentheses and `not` may be nested.
+const DEEPEST: usize = 64;
+
+/// How many bytes a text may have, and its canonical form.
+pub(super) const LONGEST: usize = 64 << 10;
+
+/// Parses the tokens of a text of so many characters.
+pub(super) fn parse<'t>(
+    tokens: Vec<Token<'t>>,
+    length: usize,
+    names: &'t dyn Names,
+) -> Result<Filter, FilterError> {
+    let whole = Span { column: 0, length };
+    let mut parser = Parser {
+        cursor: Cursor::new(tokens, length),
+        names,
+        mixed: None,
+    };
+    if parser.cursor.peek().is_none() {
+        return Err(FilterError::new(whole, "the filter is empty")
+            .with_hint("`state all` selects every connection"));
+    }
+    let states = parser.states()?;
+    let tree = match parser.cursor.peek() {
+        Some(_) => Some(parser.level(0)?),
+        None => None,
+    };
+    // A level ends before what it does not know: only this.
+    if let Some(token) = parser.cursor.peek() {
+        return Err(FilterError::new(token.span, "`)` without `(`"));
+    }
+    let filter = |reading| Filter {
+        states,
+        expr: tree.as_ref().map(|tree| tree.read(reading)),
+    };
+    if let Some(span) = parser.mixed {
+        let can_be_shown = tree.as_ref().is_some_and(|tree| tree.depth() <= DEEPEST);
+        return Err(mixed(span, can_be_shown.then_some(filter)));
+    }
+    let filter = filter(Reading::LeftToRight);
+    if filter
+        .expr
+        .as_ref()
+        .is_some_and(|expr| expr.depth() > DEEPEST)
+    {
+        return Err(too_deep(whole));
+    }
+    // So that it can be read back.
+    if filter.to_string().len() > LONGEST {
+        return Err(too_long(whole));
+    }
+    Ok(filter)
+}
+
+/// Makes the error of a text, or of a canonical form, that is too long.
+pub(super) fn too_long(whole: Span) -> FilterError {
+    FilterError::new(whole, format!("the filter is longer than {LONGEST} bytes"))
+}
+
+struct Parser<'t> {
+    cursor: Cursor<'t>,
+    names: &'t dyn Names,
+    /// Where a level has its first operator of the other kind.
+    mixed: Option<Span>,
+}
+
+impl<'t> Parser<'t> {
+    fn terms(&mut self) -> TermParser<'_, 't> {
+        TermParser {
+            cursor: &mut self.cursor,
+            names: self.names,
+        }
+    }
+
+    /// The clauses that come first.
+    fn states(&mut self) -> Result<Option<States>, FilterError> {
+        let mut included = None;
+        let mut excluded = States::NONE;
+        let mut any = false;
+        while let Some(clause) = self.cursor.peek() {
+            let Kind::Word(word @ ("state" | "exclude" | "excl")) = clause.kind else {
+                break;
+            };
+            self.cursor.advance();
+            any = true;
+            let states = self.state()?;
+            if word == "state" {
+                included = Some(included.unwrap_or(States::NONE).union(states));
+            } else {
+                excluded = excluded.union(states);
+            }
+        }
+        match self.cursor.peek() {
+            Some(token) if any && token.kind == Kind::And => Err(FilterError::new(
+                token.span,
+                "expected a term after the states",
+            )
+            .with_hint(format!(
+                "leave `{}` out: the states bound the whole filter",
+                token.text
+            ))),
+            Some(token) if any && token.kind == Kind::Or => Err(FilterError::new(
+                token.span,
+                "a state is no alternative to a term: the states bound the whole filter",
+            )),
+            _ => Ok(()),
+        }?;
+        let all = included.unwrap_or(States::ALL_ACTIVE);
+        Ok(any.then(|| all.difference(excluded)))
+    }
+
+    fn state(&mut self) -> Result<States, FilterError> {
+        let token = match self.cursor.peek() {
+            Some(token)
+                if matches!(token.kind, Kind::Word(_) | Kind::Quoted(_) | Kind::Value(_)) =>
+            {
+                token
+            }
+            _ => return Err(self.cursor.expected("a state")),
+        };
+        self.cursor.advance();
+        let piece = piece(token);
+        states_of(piece.text).ok_or_else(|| {
+            let error = piece.error(format!("{} is no state", quoted(piece.text)));
+            if piece.text.contains(',') {
+                return error.with_hint("one state to a clause: state established state syn-sent");
+            }
+            let valid: Vec<_> = state_words().collect();
+            let valid: Vec<_> = valid.iter().map(String::as_str).collect();
+            match near_miss(piece.text, &valid) {
+                Some(near) => error.with_hint(format!("did you mean `{near}`?")),
+                None => error.with_hint(format!("states are {}", valid.join(" "))),
+            }
+        })
+    }
+
+    /// Operands and what joins them, up to a `)` or the end.
+    fn level(&mut self, depth: usize) -> Result<Tree, FilterError> {
+        let first = self.operand(depth, false)?;
+        let mut rest: Vec<(Junction, Tree)> = Vec::new();
+        while let Some(token) = self.cursor.peek() {
+            let (junction, spelt) = match token.kind {
+                Kind::Close => break,
+                Kind::And => (Junction::And, true),
+                Kind::Or => (Junction::Or, true),
+                _ => (Junction::And, false),
+            };
+            if spelt {
+                self.cursor.advance();
+            }
+            if rest.first().is_some_and(|(other, _)| *other != junction) {
+                self.mixed.get_or_insert(token.span);
+            }
+            rest.push((junction, self.operand(depth, !spelt)?));
+        }
+        Ok(if rest.is_empty() {
+            first
+        } else {
+            Tree::Level(Box::new(first), rest)
+        })
+    }
+
+    /// `behind` says that a term has just ended, so that this may be a misspelt `and`.
+    fn operand(&mut self, depth: usize, behind: bool) -> Result<Tree, FilterError> {
+        let Some(token) = self.cursor.take() else {
+            return Err(self.cursor.expected("a term"));
+        };
+        if depth > DEEPEST {
+            return Err(too_deep(token.span));
+        }
+        match token.kind {
+            Kind::Not => Ok(Tree::Not(Box::new(self.operand(depth + 1, false)?))),
+            Kind::Open => {
+                if let Some(Token {
+                    kind: Kind::Close,
+                    span,
+                    ..
+                }) = self.cursor.peek()
+                {
+                    return Err(FilterError::new(
+                        span,
+                        "expected a term between the parentheses",
+                    ));
+                }
+                let tree = self.level(depth + 1)?;
+                match self.cursor.take() {
+                    Some(_) => Ok(tree),
+                    None => Err(FilterError::new(token.span, "`(` without `)`")),
+                }
+            }
+            Kind::Word(word) => match self.terms().term(word)? {
+                Some(expr) => Ok(Tree::Leaf(expr)),
+                None => Err(no_term(token, behind)),
+            },
+            _ => Err(no_term(token, behind)),
+        }
+    }
+}
+
+fn too_deep(span: Span) -> FilterError {
+    FilterError::new(
+        span,
+        format!("parentheses and `not` are nested deeper than {DEEPEST}"),
+    )
+}

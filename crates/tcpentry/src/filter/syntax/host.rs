@@ -1,0 +1,429 @@
+//! HOST and PORT: `[inet:|inet6:]ADDRESS[/LENGTH][:PORT]`.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::lex::Operator;
+use super::number::{looks_like_number, number};
+use crate::filter::error::{FilterError, Piece, printable, quoted};
+use crate::filter::expr::{Comparison, End, Expr, Term, all_of, any_of, negated};
+use crate::filter::network::Network;
+use crate::filter::resolve::Names;
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Family {
+    V4,
+    V6,
+}
+
+/// What `src`, `dst` or `host` says about an end.
+pub(super) fn host(end: End, piece: Piece<'_>, names: &dyn Names) -> Result<Expr, FilterError> {
+    let (family, rest) = family(piece)?;
+    let (address, port) = split(rest)?;
+    let port = match port {
+        Some(port) => port_number(port, names)?,
+        None => None,
+    };
+    let networks = match (address, family) {
+        (None, None) => return Ok(any_address(end, port)),
+        (None, Some(family)) => vec![family.all()],
+        (Some(address), family) => networks(address, family, names)?,
+    };
+    let hosts = networks
+        .into_iter()
+        .map(|network| Expr::Term(Term::Host { end, network, port }));
+    Ok(any_of(hosts.collect()))
+}
+
+/// What `sport`, `dport` or `port` says about an end.
+pub(super) fn port(
+    end: End,
+    operator: Operator,
+    piece: Piece<'_>,
+    names: &dyn Names,
+) -> Result<Expr, FilterError> {
+    let (family, rest) = family(piece)?;
+    let rest = match rest.text.strip_prefix(':') {
+        Some(_) => rest.split_at(1).1,
+        None => rest,
+    };
+    if rest.text.contains([':', '[', '/']) || dotted(rest.text) {
+        let error = piece.error(format!("expected a port, found {}", quoted(piece.text)));
+        return Err(if operator == Operator::Equal && is_end(piece.text) {
+            error.with_hint(format!(
+                "did you mean `{} {}`?",
+                end.host(),
+                printable(piece.text)
+            ))
+        } else if piece.text.contains(',') {
+            error.with_hint(SEVERAL_PORTS)
+        } else {
+            error
+        });
+    }
+    let port = port_number(rest, names)?;
+    let (comparison, not) = operator.comparison();
+    let of_family = |port| {
+        family.map(|family| Term::Host {
+            end,
+            network: family.all(),
+            port,
+        })
+    };
+    let expr = match (port, comparison) {
+        (_, Comparison::Equal) => match of_family(port) {
+            Some(term) => Expr::Term(term),
+            None => any_address(end, port),
+        },
+        (None, _) => {
+            return Err(rest.error("`*` is any port: it is neither above nor below another"));
+        }
+        (Some(port), comparison) => {
+            let compared = Expr::Term(Term::Port {
+                end,
+                comparison,
+                port,
+            });
+            match of_family(None) {
+                Some(term) => all_of(vec![Expr::Term(term), compared]),
+                None => compared,
+            }
+        }
+    };
+    Ok(if not { negated(expr) } else { expr })
+}
+
+fn any_address(end: End, port: Option<u16>) -> Expr {
+    Expr::Term(match port {
+        Some(port) => Term::Port {
+            end,
+            comparison: Comparison::Equal,
+            port,
+        },
+        None => Term::Anything { end },
+    })
+}
+
+/// Takes the family off.
+fn family(piece: Piece<'_>) -> Result<(Option<Family>, Piece<'_>), FilterError> {
+    match piece.split_once(':') {
+        Some((family, rest)) => match family.text {
+            "inet" => Ok((Some(Family::V4), rest)),
+            "inet6" => Ok((Some(Family::V6), rest)),
+            other if OTHER_FAMILIES.contains(&other) => Err(family
+                .error(format!("{} is not TCP", quoted(other)))
+                .with_hint("the families of TCP are inet: and inet6:")),
+            _ => Ok((None, piece)),
+        },
+        None => Ok((None, piece)),
+    }
+}
+
+/// What else `ss` can list, as families or tables.
+pub(super) const OTHER_FAMILIES: [&str; 12] = [
+    "unix", "link", "netlink", "vsock", "tipc", "xdp", "packet", "udp", "raw", "dccp", "sctp",
+    "mptcp",
+];
+
+/// An address as it is written, and the length of its prefix.
+#[derive(Clone, Copy)]
+struct Address<'t> {
+    text: Piece<'t>,
+    bracketed: bool,
+    length: Option<Piece<'t>>,
+}
+
+/// Parts a host from its port; no address means any.
+fn split(piece: Piece<'_>) -> Result<(Option<Address<'_>>, Option<Piece<'_>>), FilterError> {
+    let Piece { text, .. } = piece;
+    if let Some((_, zone)) = piece.split_once('%') {
+        let name = zone.text.split([']', ':', '/']).next().unwrap_or_default();
+        return Err(zone
+            .error("a device has no place in an address here")
+            .with_hint(format!(
+                "the device that a socket is bound to is a term of its own: dev {}",
+                printable(name)
+            )));
+    }
+    if text.starts_with('[') {
+        return split_bracketed(piece);
+    }
+    let (address, port) = match piece.split_once(':') {
+        None => (piece, None),
+        Some((_, behind)) if behind.text.contains(':') => return Err(unbracketed(piece)),
+        Some((address, port)) => (address, Some(port)),
+    };
+    if let Some((number, length)) = port.and_then(|port| port.split_once('/')) {
+        return Err(piece
+            .error("the prefix stands before the port")
+            .with_hint(format!(
+                "did you mean `{}/{}:{}`?",
+                printable(address.text),
+                printable(length.text),
+                printable(number.text)
+            )));
+    }
+    if address.text.is_empty() || address.text == "*" {
+        return Ok((None, port));
+    }
+    let (text, length) = match address.split_once('/') {
+        Some((text, length)) => (text, Some(length)),
+        None => (address, None),
+    };
+    let address = Address {
+        text,
+        bracketed: false,
+        length,
+    };
+    Ok((Some(address), port))
+}
+
+/// `[::1]`, `[::1]:80`, `[fe80::]/10`, and as `ss` has it `[fe80::/10]:80`.
+fn split_bracketed(
+    piece: Piece<'_>,
+) -> Result<(Option<Address<'_>>, Option<Piece<'_>>), FilterError> {
+    let (_, opened) = piece.split_at(1);
+    let (inside, behind) = opened
+        .split_once(']')
+        .ok_or_else(|| piece.error(format!("{} has `[` without `]`", quoted(piece.text))))?;
+    let (text, inner) = match inside.split_once('/') {
+        Some((text, length)) => (text, Some(length)),
+        None => (inside, None),
+    };
+    let (before, port) = match behind.split_once(':') {
+        Some((before, port)) => (before, Some(port)),
+        None => (behind, None),
+    };
+    let outer = match before.text.strip_prefix('/') {
+        Some(_) if inner.is_none() => Some(before.split_at(1).1),
+        None if before.text.is_empty() => None,
+        _ => {
+            return Err(behind.error(format!(
+                "expected `/LENGTH` or `:PORT` after the bracket, found {}",
+                quoted(behind.text)
+            )));
+        }
+    };
+    let address = Address {
+        text,
+        bracketed: true,
+        length: inner.or(outer),
+    };
+    Ok((Some(address), port))
+}
+
+/// An address of IPv6 without its brackets, or something else with colons.
+fn unbracketed(piece: Piece<'_>) -> FilterError {
+    let Piece { text, .. } = piece;
+    let (address, length) = match text.split_once('/') {
+        Some((address, length)) => (address, format!("/{}", printable(length))),
+        None => (text, String::new()),
+    };
+    let whole = address.parse::<Ipv6Addr>().is_ok();
+    let with_port = address
+        .rsplit_once(':')
+        .filter(|(address, port)| address.parse::<Ipv6Addr>().is_ok() && !port.is_empty())
+        .map(|(address, port)| format!("[{address}{length}]:{}", printable(port)));
+    let error = piece.error("an IPv6 address needs brackets");
+    match (whole, with_port) {
+        (true, None) => error.with_hint(format!("did you mean `[{address}{length}]`?")),
+        (true, Some(with_port)) => error.with_hint(format!(
+            "did you mean `[{address}{length}]`, or with a port `{with_port}`?"
+        )),
+        (false, Some(with_port)) => error.with_hint(format!("did you mean `{with_port}`?")),
+        (false, None) => piece.error(format!("{} is no address", quoted(text))),
+    }
+}
+
+/// The networks that an address means: several only for a host name.
+fn networks(
+    address: Address<'_>,
+    family: Option<Family>,
+    names: &dyn Names,
+) -> Result<Vec<Network>, FilterError> {
+    let Address {
+        text,
+        bracketed,
+        length,
+    } = address;
+    let foreign = |name: &str, other: &str| {
+        text.error(format!("{} is no {name} address", quoted(text.text)))
+            .with_hint(format!("leave `{other}:` out"))
+    };
+    if bracketed {
+        let parsed: Ipv6Addr = text.text.parse().map_err(|_| {
+            let error = text.error(format!("{} is no IPv6 address", quoted(text.text)));
+            if looks_like_address(text.text) {
+                error.with_hint("brackets are for IPv6")
+            } else {
+                error
+            }
+        })?;
+        let length = match length {
+            Some(length) => prefix(length, 128, "IPv6")?,
+            None => 128,
+        };
+        let network = Network::new(parsed.into(), length);
+        return match family {
+            Some(Family::V4) if network.address.is_ipv6() => Err(foreign("IPv4", "inet")),
+            _ => Ok(vec![network]),
+        };
+    }
+    if looks_like_address(text.text) {
+        let (parsed, whole) = short_ipv4(text.text)
+            .ok_or_else(|| text.error(format!("{} is no IPv4 address", quoted(text.text))))?;
+        let length = match length {
+            Some(length) => prefix(length, 32, "IPv4")?,
+            None if whole == 4 => 32,
+            None => {
+                let short = text.text;
+                return Err(text
+                    .error(format!("{} is only a part of an address", quoted(short)))
+                    .with_hint(format!("did you mean `{short}/{}`?", whole * 8)));
+            }
+        };
+        return match family {
+            Some(Family::V6) => Err(foreign("IPv6", "inet6")),
+            _ => Ok(vec![Network::new(parsed.into(), length)]),
+        };
+    }
+    // To ss they are every address. Whoever copied them from there did not mean a host.
+    if let "any" | "all" | "default" = text.text {
+        return Err(text
+            .error(format!("{} is no address", quoted(text.text)))
+            .with_hint("every address is `*`"));
+    }
+    if !looks_like_host_name(text.text) {
+        return Err(text.error(format!(
+            "{} is neither an address nor the name of a host",
+            quoted(text.text)
+        )));
+    }
+    if let Some(length) = length {
+        return Err(length.error("a prefix needs an address in numbers, not a name"));
+    }
+    let found = names.addresses(text.text).map_err(|error| {
+        text.error(format!(
+            "the host {} is not known: {}",
+            quoted(text.text),
+            printable(&error.to_string())
+        ))
+    })?;
+    let mut addresses: Vec<_> = found
+        .into_iter()
+        .map(|address| address.to_canonical())
+        .filter(|address| family.is_none_or(|family| family.has(*address)))
+        .collect();
+    // A resolver gives them in any order, and once for each type of socket.
+    addresses.sort_unstable();
+    addresses.dedup();
+    if addresses.is_empty() {
+        let kind = match family {
+            Some(Family::V4) => "IPv4 ",
+            Some(Family::V6) => "IPv6 ",
+            None => "",
+        };
+        return Err(text.error(format!(
+            "the host {} has no {kind}address",
+            quoted(text.text)
+        )));
+    }
+    Ok(addresses.into_iter().map(Network::of_one).collect())
+}
+
+/// Reads the length of a prefix.
+fn prefix(piece: Piece<'_>, longest: u8, family: &str) -> Result<u8, FilterError> {
+    if let Ok(mask) = piece.text.parse::<Ipv4Addr>() {
+        let mask = u32::from(mask);
+        let error = piece.error("a prefix is a number of bits, not a mask");
+        return Err(match mask.leading_ones() + mask.trailing_zeros() {
+            // Contiguous: the one number says it.
+            32.. => error.with_hint(format!("did you mean `/{}`?", mask.leading_ones())),
+            _ => error,
+        });
+    }
+    if looks_like_number(piece.text) {
+        if let Ok(length) = number(piece, longest.into()) {
+            return Ok(u8::try_from(length).unwrap_or(longest));
+        }
+    }
+    let expected = format!("expected a number of bits from 0 to {longest}, the prefix of {family}");
+    Err(piece.error(match piece.text {
+        "" => expected,
+        text => format!("{expected}, found {}", quoted(text)),
+    }))
+}
+
+/// Reads one to four numbers with dots, and how many they were.
+fn short_ipv4(text: &str) -> Option<(Ipv4Addr, usize)> {
+    let parts = text.split('.').count();
+    let missing = 4_usize.checked_sub(parts)?;
+    // std knows what a number of an address is: no leading zeros, none beyond 255.
+    let whole = format!("{text}{}", ".0".repeat(missing));
+    Some((whole.parse().ok()?, parts))
+}
+
+/// Reads a port by number or name; `None` is `*`.
+fn port_number(piece: Piece<'_>, names: &dyn Names) -> Result<Option<u16>, FilterError> {
+    let Piece { text, .. } = piece;
+    match text {
+        "" => return Err(piece.error("expected a port after `:`")),
+        "*" => return Ok(None),
+        _ if looks_like_number(text) => {
+            let port = number(piece, u16::MAX.into())?;
+            return Ok(Some(u16::try_from(port).unwrap_or(u16::MAX)));
+        }
+        _ => {}
+    }
+    if let Some(port) = names.service(text) {
+        return Ok(Some(port));
+    }
+    let error = piece.error(format!("no service of TCP is called {}", quoted(text)));
+    Err(match text.split_once(['-', ',']) {
+        Some((first, _)) if looks_like_number(first) => error.with_hint(SEVERAL_PORTS),
+        _ => error.with_hint("/etc/services has the names"),
+    })
+}
+
+const SEVERAL_PORTS: &str =
+    "a list is `( dport 80 or dport 443 )`, a range `dport ge 80 and dport le 90`";
+
+/// Digits and dots, perhaps without dots: right or wrong, no name of a host.
+fn looks_like_address(text: &str) -> bool {
+    dotted(text) || looks_like_number(text)
+}
+
+fn dotted(text: &str) -> bool {
+    let digits_and_dots = |byte: u8| byte.is_ascii_digit() || byte == b'.';
+    text.contains('.') && text.bytes().all(digits_and_dots)
+}
+
+fn looks_like_host_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+        && text.len() <= 253
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+}
+
+/// Whether a word that stands where a term is expected would be an end: `10.0.0.1`, `[::1]:80`, `:80`.
+pub(super) fn is_end(text: &str) -> bool {
+    let piece = Piece { text, column: 0 };
+    match split(piece) {
+        Ok((None, port)) => port.is_some(),
+        Ok((Some(address), _)) => address.bracketed || dotted(address.text.text),
+        Err(_) => text.parse::<Ipv6Addr>().is_ok(),
+    }
+}
+
+impl Family {
+    const fn all(self) -> Network {
+        match self {
+            Self::V4 => Network::V4,
+            Self::V6 => Network::V6,
+        }
+    }
+
+    fn has(self, address: IpAddr) -> bool {
+        address.is_ipv4() == (self == Self::V4)
+    }
+}

@@ -1,0 +1,15 @@
+//! The text of filters: read, and printed in its canonical form.
+
+mod cursor;
+mod grammar;
+mod host;
+mod junction;
+pub(super) mod keywords;
+mod lex;
+pub(super) mod number;
+mod print;
+mod term;
+mod words;
+
+pub use words::FilterWords;
+pub(super) use words::{parse, parse_words};

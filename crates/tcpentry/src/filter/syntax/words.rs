@@ -1,0 +1,270 @@
+//! Words of a command line to tokens: a value that came as a word of its own is never language.
+
+use super::grammar::{self, LONGEST, too_long};
+use super::keywords::{Operand, is_word, operand};
+use super::lex::{Kind, Operator, Token, lex, lex_at};
+use crate::filter::error::{FilterError, Span, quoted};
+use crate::filter::expr::Filter;
+use crate::filter::resolve::Names;
+
+/// Parses a text.
+pub(crate) fn parse(text: &str, names: &dyn Names) -> Result<Filter, FilterError> {
+    parse_words(&[text], names)
+}
+
+/// Parses the words of a command line. Errors count columns in the words joined by single spaces.
+pub(crate) fn parse_words(words: &[&str], names: &dyn Names) -> Result<Filter, FilterError> {
+    let length = words.iter().map(|word| word.chars().count() + 1).sum();
+    let length = usize::saturating_sub(length, 1);
+    if words.iter().map(|word| word.len() + 1).sum::<usize>() > LONGEST + 1 {
+        return Err(too_long(Span { column: 0, length }));
+    }
+    let parse = |value: Option<usize>| {
+        let read = Reading::of(words, value)?;
+        Ok((
+            grammar::parse(read.tokens, length, names),
+            read.could_be_values,
+        ))
+    };
+    let (filter, could_be_values) = parse(None)?;
+    for operator in could_be_values {
+        let as_value = parse(Some(operator.word)).and_then(|(filter, _)| filter);
+        let next = words.get(operator.word + 1);
+        let hides_option = operator.negates && next.is_some_and(|next| next.starts_with('-'));
+        match (&filter, as_value) {
+            (Ok(_), Ok(_)) => return Err(two_readings(words, operator)),
+            (Ok(_), Err(_)) if hides_option => return Err(two_readings(words, operator)),
+            (Err(_), Ok(filter)) => return Ok(filter),
+            (_, Err(_)) => {}
+        }
+    }
+    filter
+}
+
+/// Follows the words of a command line, to tell which are read as language and which are values.
+///
+/// A word that stands where a term begins is lexed. A word that stands where a value is due *is* that value, with
+/// all its spaces and operators, even if it begins with `-`. [`Filter::parse_words`] reads words by this rule; who
+/// picks options out of a command line needs it to leave values alone.
+///
+/// ```
+/// use tcpentry::filter::FilterWords;
+/// let mut words = FilterWords::new();
+/// words.push("process");
+/// assert!(words.expects_value(), "so that `-y` would be the name of a process here");
+/// words.push("-y");
+/// assert!(!words.expects_value(), "and an option here");
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct FilterWords {
+    due: Due,
+}
+
+/// The thing that is due next.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Due {
+    /// A term, a parenthesis, a junction.
+    #[default]
+    Term,
+    /// An operator, or the value itself.
+    OperatorOrValue(Operand),
+    Value,
+}
+
+impl FilterWords {
+    /// Starts before the first word.
+    pub const fn new() -> Self {
+        Self { due: Due::Term }
+    }
+
+    /// Reads one word.
+    pub fn push(&mut self, word: &str) {
+        // What is no language at all is an error for the parser; here the next word may begin a term again.
+        if self.read(word, 0).is_err() {
+            self.due = Due::Term;
+        }
+    }
+
+    /// Returns `true` where the next word is a value (or the operator before one) and can't be an option.
+    pub const fn expects_value(&self) -> bool {
+        !matches!(self.due, Due::Term)
+    }
+
+    /// Turns one word, which begins at this column, into tokens.
+    fn read<'w>(&mut self, word: &'w str, column: usize) -> Result<Vec<Token<'w>>, FilterError> {
+        let tokens = match self.due {
+            Due::Term => lex_at(word, column)?,
+            Due::OperatorOrValue(operand)
+                if is_operator(word).is_some() && operand.has_operator() =>
+            {
+                lex_at(word, column)?
+            }
+            Due::OperatorOrValue(Operand::Plain | Operand::Counter) => glued(word, column)?,
+            Due::OperatorOrValue(Operand::State | Operand::Name) | Due::Value => {
+                vec![value(word, column)]
+            }
+        };
+        for token in &tokens {
+            self.follow(token.kind);
+        }
+        Ok(tokens)
+    }
+
+    fn follow(&mut self, kind: Kind<'_>) {
+        self.due = match (self.due, kind) {
+            (Due::Term, Kind::Word(word)) => match operand(word) {
+                Some(Operand::State) => Due::Value,
+                Some(operand) => Due::OperatorOrValue(operand),
+                None => Due::Term,
+            },
+            (Due::OperatorOrValue(_), Kind::Operator(_)) => Due::Value,
+            _ => Due::Term,
+        };
+    }
+}
+
+impl Operand {
+    const fn has_operator(self) -> bool {
+        !matches!(self, Self::State)
+    }
+}
+
+/// One reading of the words.
+struct Reading<'w> {
+    tokens: Vec<Token<'w>>,
+    /// Operators that stand where a name is due, so that each of them could be that name.
+    could_be_values: Vec<Ambiguous>,
+}
+
+#[derive(Clone, Copy)]
+struct Ambiguous {
+    /// The place of the word.
+    word: usize,
+    /// Where the word begins.
+    column: usize,
+    negates: bool,
+}
+
+impl<'w> Reading<'w> {
+    /// Reads the words; the one at the place `as_value` is a value, though it looks like an operator.
+    fn of(words: &[&'w str], as_value: Option<usize>) -> Result<Self, FilterError> {
+        let mut reading = Self {
+            tokens: Vec::new(),
+            could_be_values: Vec::new(),
+        };
+        let mut followed = FilterWords::new();
+        let mut column = 0;
+        for (place, word) in words.iter().copied().enumerate() {
+            let names = followed.due == Due::OperatorOrValue(Operand::Name);
+            if names && as_value == Some(place) {
+                reading.tokens.push(value(word, column));
+                followed.due = Due::Term;
+            } else {
+                if let (true, Some(operator)) = (names, is_operator(word)) {
+                    let ambiguous = Ambiguous {
+                        word: place,
+                        column,
+                        negates: operator == Operator::NotEqual,
+                    };
+                    if words
+                        .get(place + 1)
+                        .is_none_or(|next| may_begin_anything(next))
+                    {
+                        reading.could_be_values.push(ambiguous);
+                    }
+                }
+                reading.tokens.extend(followed.read(word, column)?);
+            }
+            if reading.could_be_values.len() > MOST_AMBIGUOUS {
+                return Err(two_readings(words, reading.could_be_values[0]));
+            }
+            column += word.chars().count() + 1;
+        }
+        Ok(reading)
+    }
+}
+
+/// Returns `true` for a word that can stand behind a complete term, or be an option: only then an operator before
+/// it could have been a name.
+fn may_begin_anything(word: &str) -> bool {
+    let first = lex(word).ok().and_then(|tokens| tokens.first().copied());
+    word.starts_with('-')
+        || match first.map(|token| token.kind) {
+            Some(Kind::Word(word)) => is_word(word),
+            Some(Kind::Open | Kind::Close | Kind::Not | Kind::And | Kind::Or) => true,
+            _ => false,
+        }
+}
+
+/// Refuses to choose between an operator and a name that looks like one.
+fn two_readings(words: &[&str], operator: Ambiguous) -> FilterError {
+    let word = words[operator.word];
+    let span = Span {
+        column: operator.column,
+        length: word.chars().count(),
+    };
+    FilterError::new(
+        span,
+        format!("{} may be an operator or a name here", quoted(word)),
+    )
+    .with_hint(
+        "put the whole term into one word: 'process \"!=\"' is a name, 'process != nginx' an operator",
+    )
+}
+
+/// The operator that this word is, if it is nothing else.
+fn is_operator(word: &str) -> Option<Operator> {
+    match lex(word).ok()?[..] {
+        [
+            Token {
+                kind: Kind::Operator(operator),
+                ..
+            },
+        ] => Some(operator),
+        _ => None,
+    }
+}
+
+/// Reads a value that may have its operator in front: `=:80`, `>= 1024`.
+fn glued(word: &str, column: usize) -> Result<Vec<Token<'_>>, FilterError> {
+    let operator = lex_at(word, column).ok().and_then(|tokens| {
+        let first = tokens.first().copied()?;
+        match first.kind {
+            Kind::Operator(operator) => Some((first, operator)),
+            _ => None,
+        }
+    });
+    let Some((token, operator)) = operator else {
+        return Ok(vec![value(word, column)]);
+    };
+    if operator == Operator::NotEqual {
+        return Err(FilterError::new(
+            token.span,
+            format!("{} has to be a word of its own", quoted(token.text)),
+        )
+        .with_hint("a value that comes from elsewhere must not turn a filter into its opposite"));
+    }
+    let skipped = token.span.column - column;
+    let behind: usize = skipped + token.span.length;
+    let at = word
+        .char_indices()
+        .nth(behind)
+        .map_or(word.len(), |(at, _)| at);
+    let rest = word[at..].trim_start();
+    let rest_column = column + word.chars().count() - rest.chars().count();
+    Ok(vec![token, value(rest, rest_column)])
+}
+
+fn value(word: &str, column: usize) -> Token<'_> {
+    Token {
+        kind: Kind::Value(word),
+        text: word,
+        span: Span {
+            column,
+            length: word.chars().count(),
+        },
+    }
+}
+
+/// How many operators may be names: each costs a parse, and nobody means so many.
+const MOST_AMBIGUOUS: usize = 8;

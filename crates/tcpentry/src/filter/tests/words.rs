@@ -1,0 +1,259 @@
+//! Words of a command line: a value that came as a word of its own is never language.
+
+use proptest::prelude::*;
+
+use super::super::testing::texts::FakeNames;
+use super::super::{Filter, FilterError, FilterWords};
+use super::parse;
+
+fn parse_words(words: &[&str]) -> Result<Filter, FilterError> {
+    Filter::parse_words(words, &FakeNames)
+}
+
+#[test]
+fn words_mean_what_they_mean_where_they_stand() {
+    for (words, canonical) in [
+        (&["sport = :80"][..], "sport = :80"),
+        (&["sport = :80", "state", "x"], ""),
+        (
+            &["state", "time-wait", "sport = :80"],
+            "state time-wait sport = :80",
+        ),
+        (
+            &["state", "established", "( dport = :22 or sport = :22 )"],
+            "state established ( dport = :22 or sport = :22 )",
+        ),
+        (&["sport", "= :80"], "sport = :80"),
+        (&["sport", "=:80"], "sport = :80"),
+        (&["sport =", ":80"], "sport = :80"),
+        (&["sport", "=", ":80"], "sport = :80"),
+        (&["dport", ">=1024"], "dport ge :1024"),
+        (&["dport", "gt", ":1024"], "dport gt :1024"),
+        (&["idle", "> 10m"], "idle gt 10m"),
+        (&["dst", "=10.0.0.1"], "dst 10.0.0.1"),
+        (&[" dport 8080"], "dport = :8080"),
+        (&["process", "tmux: server"], "process \"tmux: server\""),
+        (&["process", "a or port > 0"], "process \"a or port > 0\""),
+        (&["process", "and"], "process \"and\""),
+        (
+            &["process", "-y", "and", "port", "80"],
+            "process -y and port = :80",
+        ),
+        (&["process", "="], "process \"=\""),
+        (&["process", "=x"], "process \"=x\""),
+        (&["process", "!=x"], "process \"!=x\""),
+        (&["process", "=", "nginx"], "process nginx"),
+        (&["process", "!=", "nginx"], "not process nginx"),
+        (
+            &["process", "=", "port > 0 | x"],
+            "process \"port > 0 | x\"",
+        ),
+        (&["process", "=", "-y"], "process -y"),
+        (&["process", "it's \"so\""], "process \"it's \\\"so\\\"\""),
+        (&["process", r"\*"], r"process \*"),
+        (
+            &["unit", "with space.service"],
+            "unit \"with space.service\"",
+        ),
+        (
+            &["process", "(", "or", "( port 1 )"],
+            "process \"(\" or port = :1",
+        ),
+        (&["not", "process", "not"], "not process \"not\""),
+        (&["( process", ") or (", ")"], "process \") or (\""),
+        (&["process", "état"], "process état"),
+    ] {
+        let read = parse_words(words);
+        let shown = read.as_ref().map(ToString::to_string);
+        assert_eq!(
+            shown.unwrap_or_default(),
+            canonical,
+            "{words:?}: {:?}",
+            read.err()
+        );
+        if !canonical.is_empty() {
+            assert_eq!(parse(canonical), parse_words(words), "{words:?}");
+        }
+    }
+}
+
+#[test]
+fn what_could_turn_a_filter_around_is_refused() {
+    for (words, message) in [
+        (
+            &["process", "!=", "and", "sport = :80"][..],
+            "`!=` may be an operator or a name here",
+        ),
+        (
+            &["process", "=", "autobound"],
+            "`=` may be an operator or a name here",
+        ),
+        (
+            &["process", "!=", "( port 80 )"],
+            "`!=` may be an operator or a name here",
+        ),
+        (
+            &["process", "!=", "-q"],
+            "`!=` may be an operator or a name here",
+        ),
+        (&["dst", "!=10.0.0.1"], "`!=` has to be a word of its own"),
+        (&["dport", "!= :80"], "`!=` has to be a word of its own"),
+        (&["dst", "10.0.0.1 or port > 0"], ""),
+        (&["process", ""], "the name of a process can't be empty"),
+        (&["dport", ":80 or port > 0"], ""),
+        (&["dport", "= :80 | port > 0"], ""),
+        (&["state", "established or port > 0"], ""),
+        (&["pid", "1 | port > 0"], ""),
+        (&["idle", "gt", "10m | port > 0"], ""),
+        (&["user", "root or port > 0", "or"], ""),
+    ] {
+        let error = parse_words(words).expect_err(&words.join(" "));
+        assert!(error.to_string().contains(message), "{words:?}: {error}");
+        let text = words.join(" ");
+        assert!(
+            error.column() + error.length() <= text.chars().count(),
+            "{words:?}"
+        );
+    }
+}
+
+#[test]
+fn a_muddle_of_operators_ends() {
+    let words = ["process", "=", "autobound"].repeat(3_000);
+    assert!(parse_words(&words).is_err());
+}
+
+/// Values of every shape, the hostile ones above all.
+fn values() -> impl Strategy<Value = String> {
+    let odd = proptest::sample::select(
+        &[
+            "and",
+            "or",
+            "not",
+            "(",
+            ")",
+            "!",
+            "=",
+            "!=",
+            ">",
+            "eq",
+            "neq",
+            "gt",
+            "port",
+            "state",
+            "autobound",
+            "a or port > 0",
+            "x ) or ( port > 0",
+            "= x",
+            "!= x",
+            "=:80",
+            ">0",
+            "> 0",
+            "-y",
+            "--yes",
+            "--own-session",
+            "-n",
+            "--",
+            "-",
+            "*",
+            "\\*",
+            "\"",
+            "'",
+            "\" or port > 0 or process \"",
+            "10.0.0.1",
+            "0.0.0.0/0 or port 1",
+            ":80",
+            "1",
+            "80 | port > 0",
+            "10m",
+            "established",
+            "all",
+            "& port > 0",
+            "\n",
+            " ",
+            "1000",
+            "",
+        ][..],
+    );
+    prop_oneof![3 => odd.prop_map(str::to_owned), 1 => "\\PC{0,12}", 1 => "[-=!<>&|() a-z0-9\"']{0,12}"]
+}
+
+const NAMED: [&str; 7] = [
+    "process",
+    "user",
+    "unit",
+    "container",
+    "netns",
+    "cgroup",
+    "dev",
+];
+const NUMBERED: [&str; 13] = [
+    "src",
+    "dst",
+    "host",
+    "sport",
+    "dport",
+    "port",
+    "pid",
+    "fwmark",
+    "idle gt",
+    "rtt gt",
+    "retrans gt",
+    "sendq gt",
+    "recvq gt",
+];
+
+/// The words that can follow a value: none, a term that narrows, one that widens.
+const RESTS: [&[&str]; 7] = [
+    &[],
+    &["and", "sport", "=", ":443"],
+    &["sport = :443"],
+    &["or", "autobound"],
+    &["autobound"],
+    &["(", "port", "1", ")"],
+    &["not", "port 1"],
+];
+
+proptest! {
+    #[test]
+    fn a_name_never_changes_the_filter(
+        term in proptest::sample::select(&NAMED[..]), operator: bool, value in values(), rest in proptest::sample::select(&RESTS[..]),
+    ) {
+        let words: Vec<&str> = [term].into_iter()
+            .chain(operator.then_some("=")).chain([value.as_str()]).chain(rest.iter().copied()).collect();
+        if let Ok(filter) = parse_words(&words) {
+            let quoted = format!("\"{}\"", value.replace('\\', r"\\").replace('"', "\\\""));
+            prop_assert_eq!(Ok(filter), parse(&format!("{term} {quoted} {}", rest.join(" "))), "{:?}", words);
+        }
+    }
+
+    #[test]
+    fn a_number_or_address_never_changes_the_filter(
+        term in proptest::sample::select(&NUMBERED[..]), value in values(), rest in proptest::sample::select(&RESTS[..]),
+    ) {
+        let mut words: Vec<&str> = term.split(' ').chain([value.as_str()]).collect();
+        let alone = parse_words(&words).map(|filter| filter.to_string());
+        words.extend(rest);
+        if let Ok(filter) = parse_words(&words) {
+            let alone = alone.map_err(|error| TestCaseError::fail(format!("{words:?} is a filter: {error}")))?;
+            prop_assert!(!alone.contains(" and ") && !alone.starts_with("not "), "{}", alone);
+            let whole = format!("( {alone} ) {}", rest.join(" "));
+            prop_assert_eq!(Ok(filter), parse(&whole), "{:?}", words);
+        }
+    }
+
+    #[test]
+    fn any_words_are_a_filter_or_an_error(words in proptest::collection::vec(values(), 0..8)) {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let mut followed = FilterWords::new();
+        words.iter().for_each(|word| followed.push(word));
+        match parse_words(&words) {
+            Ok(filter) => prop_assert_eq!(parse(&filter.to_string()), Ok(filter)),
+            Err(error) => {
+                let text = words.join(" ");
+                prop_assert!(error.column() + error.length() <= text.chars().count());
+                prop_assert!(!error.to_string().contains(char::is_control));
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Which network namespace, and which boot, a socket lives in.
+
+use std::fs;
+use std::os::fd::AsFd;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::connection::identity::{BootId, NetnsId};
+use crate::error::{Error, Operation};
+use crate::sys;
+
+/// The network namespace of a socket; `inode` tells that of its file, which is what is left before Linux 5.14.
+pub(crate) fn of_socket(
+    socket: impl AsFd,
+    inode: impl FnOnce() -> Result<u64, Error>,
+) -> Result<NetnsId, Error> {
+    match sys::netns_cookie(socket) {
+        Ok(cookie) => Ok(NetnsId::Cookie(cookie)),
+        Err(Errno::NOPROTOOPT) => inode().map(NetnsId::Inode),
+        Err(errno) => Err(Error::os(
+            Operation::Open,
+            "getsockopt(SO_NETNS_COOKIE)",
+            errno,
+        )),
+    }
+}
+
+/// That of this thread.
+pub(crate) fn inode_of_this_thread() -> Result<u64, Error> {
+    let path = "/proc/thread-self/ns/net";
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    rustix::io::retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))
+        .and_then(rustix::fs::fstat)
+        .map(|file| file.st_ino)
+        .map_err(|errno| Error::os(Operation::Open, path, errno))
+}
+
+/// The id of this boot.
+pub(crate) fn boot_id() -> Result<BootId, Error> {
+    let path = "/proc/sys/kernel/random/boot_id";
+    let fail = |errno| {
+        let error = Error::os(Operation::Open, path, errno);
+        match errno {
+            Errno::MFILE => error,
+            _ => error.with_hint("is /proc mounted? mount -t proc proc /proc"),
+        }
+    };
+    let text = fs::read_to_string(path)
+        .map_err(|error| fail(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
+    text.trim().parse().map_err(|()| fail(Errno::PROTO))
+}

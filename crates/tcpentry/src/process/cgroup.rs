@@ -1,0 +1,241 @@
+//! Cgroups: from the id that the kernel tells of a socket to the path that people know, and back.
+//!
+//! A socket is in the cgroup (version 2) in which it was made, for ever. Its id is the inode of the
+//! cgroup's directory, so a walk over the mounted hierarchy names them all.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::ffi::{CString, OsStr, OsString};
+use std::fs;
+use std::io;
+use std::ops::ControlFlow;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Component, Path, PathBuf};
+use std::str;
+
+use rustix::fs::{CWD, FileType};
+
+use super::cgroup_file::memberships;
+use super::directory::{each_entry, open_directory};
+use super::mounts::{Mount, Mounts};
+use super::owners::Owners;
+use crate::connection::Connection;
+
+/// The cgroups of this system, by id and by path.
+///
+/// They are read when the first one is asked for, and once more when an id turns up that is not
+/// among them: a cgroup made meanwhile. Later ones take a new `Cgroups`.
+///
+/// ```
+/// let mut cgroups = tcpentry::process::Cgroups::new();
+/// // The id of a cgroup that never was.
+/// assert_eq!(cgroups.path(u64::MAX), None);
+/// ```
+#[derive(Debug, Default)]
+pub struct Cgroups {
+    hierarchy: OnceCell<Option<Hierarchy>>,
+    paths: HashMap<u64, String>,
+    scans: u8,
+    /// Whether version 2 manages everything here.
+    unified: OnceCell<bool>,
+}
+
+impl Cgroups {
+    /// Nothing is read yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The path of a cgroup, as in `/proc/PID/cgroup`: `/system.slice/nginx.service`. `None` for one
+    /// that has been removed, or where no hierarchy is mounted.
+    pub fn path(&mut self, id: u64) -> Option<&str> {
+        if !self.paths.contains_key(&id) && self.scans < MAX_SCANS {
+            self.scans += 1;
+            if let Some(hierarchy) = self.hierarchy() {
+                self.paths = hierarchy.scan();
+            }
+        }
+        self.paths.get(&id).map(String::as_str)
+    }
+
+    /// The id of a cgroup, by its path as in `/proc/PID/cgroup` or by that of its directory
+    /// (`/sys/fs/cgroup/system.slice`).
+    ///
+    /// # Errors
+    /// `NotFound` where there is no such cgroup now; any other where no hierarchy of version 2 is mounted.
+    pub fn id(&self, path: &str) -> io::Result<u64> {
+        let hierarchy = self.hierarchy();
+        let hierarchy = hierarchy
+            .ok_or_else(|| io::Error::other("no cgroup hierarchy of version 2 is mounted"))?;
+        let id = hierarchy.id(Path::new(path));
+        id.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// Whether the cgroup of a socket is that of its owner: where it is the root on a host with
+    /// version 1, because version 2 manages nothing there; where version 2 is not mounted; or where the
+    /// kernel does not tell it (before Linux 5.9). [`of`](Self::of) needs the owners then.
+    pub fn is_of_owner(&self, connection: &Connection) -> bool {
+        match connection.cgroup {
+            // Where none is mounted (`ip netns exec` mounts an empty /sys), no id has a name.
+            Some(_) if self.hierarchy().is_none() => connection.inode.is_some(),
+            Some(id) => self.is_root(id) && !self.is_unified(),
+            // The kernel tells none of what has no owner (TIME_WAIT) either.
+            None => connection.inode.is_some(),
+        }
+    }
+
+    /// The cgroup of a socket as a path; of its first owner where that one decides
+    /// ([`is_of_owner`](Self::is_of_owner)), which takes owners with cgroups.
+    pub fn of<'a>(&'a mut self, connection: &Connection, owners: &'a Owners) -> Option<&'a str> {
+        if self.is_of_owner(connection) {
+            let mut owners = owners.of(connection.inode?);
+            return owners.find_map(|owner| owner.cgroup.as_deref());
+        }
+        self.path(connection.cgroup?)
+    }
+
+    fn hierarchy(&self) -> Option<&Hierarchy> {
+        self.hierarchy.get_or_init(Hierarchy::find).as_ref()
+    }
+
+    fn is_root(&self, id: u64) -> bool {
+        id == ROOT || self.hierarchy().is_some_and(|it| it.root == id)
+    }
+
+    fn is_unified(&self) -> bool {
+        *self.unified.get_or_init(|| {
+            let text = fs::read("/proc/self/cgroup").unwrap_or_default();
+            memberships(&text).all(|member| member.is_of_version_2)
+        })
+    }
+}
+
+/// The hierarchy of version 2, where it is mounted.
+#[derive(Debug)]
+struct Hierarchy {
+    mount: PathBuf,
+    /// What paths begin with where only a part is mounted; empty where all is.
+    prefix: String,
+    /// The id of the topmost cgroup that is mounted.
+    root: u64,
+}
+
+impl Hierarchy {
+    fn find() -> Option<Self> {
+        let mut mounts: Vec<_> = Mounts::read().ok()?.of("cgroup2").collect();
+        // The one that shows most.
+        mounts.sort_by_key(|mount| mount.root.len());
+        mounts.into_iter().find_map(|Mount { root, point }| {
+            let root = String::from_utf8_lossy(&root);
+            let mount: PathBuf = OsString::from_vec(point).into();
+            let directory = open_path(&mount)?;
+            // Another file system may be mounted over it.
+            let is_cgroup = rustix::fs::fstatfs(&directory).ok()?.f_type == CGROUP2_SUPER_MAGIC;
+            let root_id = rustix::fs::fstat(&directory).ok()?.st_ino;
+            is_cgroup.then(|| Self {
+                mount,
+                prefix: root.trim_end_matches('/').to_owned(),
+                root: root_id,
+            })
+        })
+    }
+
+    fn scan(&self) -> HashMap<u64, String> {
+        let mut paths = HashMap::from([(self.root, format!("{}/", self.prefix))]);
+        if !self.prefix.is_empty() {
+            paths.insert(self.root, self.prefix.clone());
+        }
+        let mut room = Vec::new();
+        let mut waiting = vec![PathBuf::new()];
+        while let Some(parent) = waiting.pop() {
+            // It may be removed meanwhile.
+            let Some(directory) = open_path(&self.mount.join(&parent)) else {
+                continue;
+            };
+            let _ = each_entry(
+                &directory,
+                &mut room,
+                |entry| -> Result<ControlFlow<()>, _> {
+                    let name = entry.file_name().to_bytes();
+                    if entry.file_type() == FileType::Directory && name != b"." && name != b".." {
+                        let path = parent.join(OsStr::from_bytes(name));
+                        let shown = format!("{}/{}", self.prefix, path.display());
+                        paths.insert(entry.ino(), shown);
+                        waiting.push(path);
+                    }
+                    Ok(ControlFlow::Continue(()))
+                },
+            );
+        }
+        paths
+    }
+
+    fn id(&self, path: &Path) -> Option<u64> {
+        let below = path
+            .strip_prefix(&self.mount)
+            .or_else(|_| path.strip_prefix(format!("{}/", self.prefix)))
+            .ok()?;
+        let is_plain = |part| matches!(part, Component::Normal(_));
+        if !below.components().all(is_plain) {
+            return None;
+        }
+        let directory = open_path(&self.mount.join(below))?;
+        rustix::fs::fstat(directory).ok().map(|file| file.st_ino)
+    }
+}
+
+fn open_path(path: &Path) -> Option<OwnedFd> {
+    let path = CString::new(path.as_os_str().as_bytes()).ok()?;
+    open_directory(CWD, &path).ok()
+}
+
+/// The id of the root: the first inode of the kernel's own hierarchy.
+const ROOT: u64 = 1;
+/// The first, and one for cgroups made since.
+const MAX_SCANS: u8 = 2;
+/// `linux/magic.h`
+const CGROUP2_SUPER_MAGIC: rustix::fs::FsWord = 0x6367_7270;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_has_an_id_and_the_id_that_path() {
+        let mut cgroups = Cgroups::new();
+        let Some(root) = cgroups.hierarchy().map(|it| it.root) else {
+            // Nothing of it is mounted here.
+            return;
+        };
+        let top = cgroups.path(root).unwrap().to_owned();
+        assert_eq!(cgroups.id(&top).unwrap(), root);
+        for (id, path) in cgroups.paths.clone() {
+            let mount = cgroups.hierarchy().unwrap().mount.clone();
+            assert_eq!(cgroups.id(&path).unwrap(), id);
+            let below = path.strip_prefix(top.trim_end_matches('/')).unwrap();
+            let directory = format!("{}{below}", mount.display());
+            assert_eq!(cgroups.id(&directory).unwrap(), id);
+        }
+        for none in [
+            "/no/such/cgroup",
+            "relative",
+            "",
+            "/../..",
+            "/proc",
+            "/cgroup.procs",
+        ] {
+            let error = cgroups.id(none).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::NotFound, "{none}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_id_is_looked_for_again_only_once() {
+        let mut cgroups = Cgroups::new();
+        for id in 0..10 {
+            assert_eq!(cgroups.path(u64::MAX - id), None);
+        }
+        assert_eq!(cgroups.scans, MAX_SCANS);
+    }
+}

@@ -1,0 +1,75 @@
+//! Who holds a socket, and under which number: one holder at a time.
+
+use std::ops::ControlFlow;
+
+use rustix::io::Errno;
+
+use super::pid::Process;
+use super::proc::{Opened, Proc, is_denied};
+use crate::connection::Inode;
+
+/// A process that holds a socket, and under which number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Holder {
+    pub(crate) process: Process,
+    pub(crate) descriptor: i32,
+}
+
+/// Calls with each descriptor of a wanted socket, until one breaks it off, and collects the processes
+/// whose descriptors may not be seen.
+pub(crate) fn each_holder<B>(
+    is_wanted: impl Fn(Inode) -> bool,
+    hidden: &mut Vec<Process>,
+    mut visit: impl FnMut(Inode, Holder) -> ControlFlow<B>,
+) -> Result<Option<B>, Errno> {
+    let (mut room, mut stat_room) = (Vec::new(), Vec::new());
+    each_process(|process| {
+        let opened = match process {
+            Ok(opened) => opened,
+            Err(process) => {
+                hidden.push(process);
+                return Ok(ControlFlow::Continue(()));
+            }
+        };
+        // Most processes hold none of them: asked for with the first.
+        let mut known = None;
+        let looked = opened.each_socket(&mut room, |descriptor, inode| {
+            if !is_wanted(inode) {
+                return ControlFlow::Continue(());
+            }
+            let process = match known {
+                Some(process) => process,
+                None => match opened.stat(&mut stat_room) {
+                    Ok(stat) => *known.insert(stat.process),
+                    Err(errno) => return ControlFlow::Break(Err(errno)),
+                },
+            };
+            let holder = Holder {
+                process,
+                descriptor,
+            };
+            visit(inode, holder).map_break(Ok)
+        });
+        match looked {
+            Ok(None) => Ok(ControlFlow::Continue(())),
+            Ok(Some(result)) => result.map(ControlFlow::Break),
+            Err(errno) if is_denied(errno) => {
+                hidden.push(opened.stat(&mut stat_room)?.process);
+                Ok(ControlFlow::Continue(()))
+            }
+            Err(errno) => Err(errno),
+        }
+    })
+}
+
+/// Calls with every process that `/proc` shows, opened or, where it may not be, by its pid.
+///
+/// What fails because the process has ended meanwhile is passed over.
+fn each_process<B>(
+    mut look: impl FnMut(Result<Opened, Process>) -> Result<ControlFlow<B>, Errno>,
+) -> Result<Option<B>, Errno> {
+    let proc = Proc::open()?;
+    proc.each_pid(&mut Vec::new(), |pid| {
+        super::proc::look(&proc, pid, &mut look)
+    })
+}

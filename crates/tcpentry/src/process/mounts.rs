@@ -1,0 +1,87 @@
+//! What is mounted where: `/proc/thread-self/mountinfo`, proc(5).
+
+use std::fs;
+use std::io;
+
+use super::unescape::unescape_octal;
+
+/// The mounts of this thread's mount namespace, as text.
+pub(crate) struct Mounts(Vec<u8>);
+
+/// One of them.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Mount {
+    /// Which part of the file system is mounted.
+    pub(crate) root: Vec<u8>,
+    /// Where.
+    pub(crate) point: Vec<u8>,
+}
+
+impl Mounts {
+    pub(crate) fn read() -> io::Result<Self> {
+        fs::read("/proc/thread-self/mountinfo").map(Self)
+    }
+
+    /// Those of one kind of file system, in the order in which they were mounted.
+    pub(crate) fn of(&self, kind: &str) -> impl Iterator<Item = Mount> {
+        let lines = self.0.split(|&byte| byte == b'\n');
+        lines.filter_map(move |line| mount_of(line, kind.as_bytes()))
+    }
+}
+
+pub(crate) fn mount_of(line: &[u8], kind: &[u8]) -> Option<Mount> {
+    let mut fields = line.split(|&byte| byte == b' ');
+    let root = fields.nth(3)?;
+    let point = fields.next()?;
+    // Behind a number of optional fields, and a hyphen.
+    let found = fields.skip_while(|&field| field != b"-").nth(1)?;
+    (found == kind).then(|| Mount {
+        root: unescape_octal(root),
+        point: unescape_octal(point),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_mountinfo() {
+        let of = |line: &str, kind: &str| {
+            let mount = mount_of(line.as_bytes(), kind.as_bytes())?;
+            let text = |bytes| String::from_utf8(bytes).unwrap();
+            Some((text(mount.root), text(mount.point)))
+        };
+        let found = |root: &str, point: &str| Some((root.to_owned(), point.to_owned()));
+        assert_eq!(
+            of(
+                "35 24 0:30 / /sys/fs/cgroup rw,nosuid,nodev shared:9 - cgroup2 cgroup2 rw,nsdelegate",
+                "cgroup2"
+            ),
+            found("/", "/sys/fs/cgroup")
+        );
+        assert_eq!(
+            of(
+                "60 50 0:42 /../.. /sys/fs/my\\040cgroup\\134 rw - cgroup2 none rw",
+                "cgroup2"
+            ),
+            found("/../..", "/sys/fs/my cgroup\\")
+        );
+        assert_eq!(
+            of(
+                "201 25 0:4 net:[4026532281] /run/netns/blue rw shared:100 - nsfs nsfs rw",
+                "nsfs"
+            ),
+            found("net:[4026532281]", "/run/netns/blue")
+        );
+        let other = "36 24 0:31 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory";
+        assert_eq!(of(other, "cgroup2"), None);
+        let named = "36 24 0:31 / /cgroup2 rw shared:1 - tmpfs cgroup2 rw";
+        assert_eq!(of(named, "cgroup2"), None);
+        assert_eq!(of("", "cgroup2"), None);
+        assert_eq!(
+            of("1 2 3 \\9 \\04 rw - nsfs x", "nsfs"),
+            found("\\9", "\\04")
+        );
+    }
+}

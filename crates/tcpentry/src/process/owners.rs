@@ -1,0 +1,155 @@
+//! Who holds which socket: a snapshot.
+
+use super::pid::Process;
+use crate::connection::Inode;
+
+/// A process that holds sockets, or may hold some.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Owner {
+    /// The process.
+    pub process: Process,
+    /// Its name, as [`Process::name`] gives it; empty where even that is hidden (`hidepid=1`).
+    /// [Escape](crate::escape::escape_for_terminal) it before a terminal sees it.
+    pub name: Vec<u8>,
+    /// The path of its executable (`/proc/PID/exe`), also of one that was removed since; `None` where the caller may
+    /// not look at it.
+    pub executable: Option<Vec<u8>>,
+    /// Its real user.
+    pub uid: Option<u32>,
+    /// Its cgroup, where that was asked for ([`OwnerSearch::with_cgroups`](super::OwnerSearch::with_cgroups)): the path in version 2;
+    /// where nothing is managed in that, the one in the hierarchy of systemd; else the longest.
+    pub cgroup: Option<String>,
+}
+
+/// Which processes hold which sockets: a snapshot.
+///
+/// ```
+/// # use std::os::fd::AsFd;
+/// use tcpentry::process::Owners;
+/// use tcpentry::Inode;
+/// # fn inode(socket: impl AsFd) -> Option<Inode> {
+/// #     Inode::new(u32::try_from(rustix::fs::fstat(socket).ok()?.st_ino).ok()?)
+/// # }
+///
+/// let socket = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// let owners = Owners::of_all()?;
+/// let mut holders = owners.of(inode(&socket).unwrap());
+/// assert_eq!(holders.next().unwrap().process.pid().unsigned_abs(), std::process::id());
+/// assert!(holders.next().is_none());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Owners {
+    /// Each socket with the place of its owner in `found`, sorted. A host has a million sockets.
+    pub(super) holdings: Vec<(Inode, u32)>,
+    pub(super) found: Vec<Owner>,
+    pub(super) hidden: Vec<Owner>,
+    pub(super) withheld: bool,
+}
+
+impl Owners {
+    /// All processes that hold a socket, each once, in the order of their pids.
+    ///
+    /// Nobody means: nobody who was seen. It may be held by one of the [`hidden`](Self::hidden), by a
+    /// process that this `/proc` does not show (another pid namespace, `hidepid=2`) or whose first
+    /// thread has ended before the others, by the kernel itself, or be on its way from one process to
+    /// another.
+    pub fn of(&self, inode: Inode) -> impl Iterator<Item = &Owner> {
+        let first = self.holdings.partition_point(|&(held, _)| held < inode);
+        self.holdings[first..]
+            .iter()
+            .take_while(move |&&(held, _)| held == inode)
+            .filter_map(|&(_, place)| self.found.get(usize::try_from(place).ok()?))
+    }
+
+    /// The processes whose descriptors the caller may not see, so that any of them may hold any
+    /// socket: another user's, those that are not dumpable, those with more capabilities.
+    pub fn hidden(&self) -> &[Owner] {
+        &self.hidden
+    }
+
+    /// Whether there are processes that this `/proc` does not even show (`hidepid=2`, another pid namespace), so that the
+    /// [`hidden`](Self::hidden) are not all that may hold something unseen.
+    ///
+    /// It is told by the first process of the pid namespace, which others than root are not shown then; and by that
+    /// namespace not being the host's: sockets can be shared with it.
+    pub fn are_withheld(&self) -> bool {
+        self.withheld
+    }
+
+    /// Those of both searches, which have looked into different processes.
+    pub(super) fn and(mut self, other: Self) -> Self {
+        // A pid has 22 bits at the most.
+        let before = u32::try_from(self.found.len()).expect("there are not so many processes");
+        let of_other = other.holdings.into_iter();
+        self.holdings
+            .extend(of_other.map(|(inode, place)| (inode, before + place)));
+        self.found.extend(other.found);
+        self.hidden.extend(other.hidden);
+        self.hidden.sort_by_key(|owner| owner.process.pid());
+        // The places are in the order of the pids.
+        let mut order: Vec<_> = (0..self.found.len()).collect();
+        order.sort_by_key(|&place| self.found[place].process.pid());
+        let mut place_of = vec![0; order.len()];
+        for (new, &old) in (0..).zip(&order) {
+            place_of[old] = new;
+        }
+        for (_, place) in &mut self.holdings {
+            *place = place_of[*place as usize];
+        }
+        self.found.sort_by_key(|owner| owner.process.pid());
+        self
+    }
+
+    /// Whether every process was looked into: none is [`hidden`](Self::hidden), and none is
+    /// [withheld](Self::are_withheld).
+    pub fn are_all_seen(&self) -> bool {
+        self.hidden.is_empty() && !self.are_withheld()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroI32;
+
+    use super::*;
+
+    fn owner(pid: i32) -> Owner {
+        Owner {
+            process: Process::hidden(NonZeroI32::new(pid).unwrap()),
+            name: Vec::new(),
+            executable: None,
+            uid: None,
+            cgroup: None,
+        }
+    }
+
+    #[test]
+    fn what_two_have_found_is_in_the_order_of_the_pids() {
+        let inode = |number| Inode::new(number).unwrap();
+        let one = Owners {
+            holdings: vec![(inode(7), 0), (inode(8), 1), (inode(9), 1)],
+            found: vec![owner(1), owner(5)],
+            hidden: vec![owner(9)],
+            ..Owners::default()
+        };
+        let other = Owners {
+            holdings: vec![(inode(9), 0), (inode(7), 1)],
+            found: vec![owner(3), owner(4)],
+            hidden: vec![owner(2)],
+            ..Owners::default()
+        };
+        let mut all = one.and(other);
+        all.holdings.sort_unstable();
+        let holders = |number| -> Vec<i32> {
+            let holders = all.of(inode(number));
+            holders.map(|owner| owner.process.pid()).collect()
+        };
+        assert_eq!(holders(7), [1, 4]);
+        assert_eq!(holders(8), [5]);
+        assert_eq!(holders(9), [3, 5]);
+        let hidden: Vec<_> = all.hidden().iter().map(|it| it.process.pid()).collect();
+        assert_eq!(hidden, [2, 9]);
+    }
+}

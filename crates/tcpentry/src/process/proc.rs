@@ -1,0 +1,404 @@
+//! The files of `/proc/PID`.
+//!
+//! Every file of it may vanish between two looks; whatever can't be read is simply not known.
+
+use std::ffi::CStr;
+use std::num::NonZeroI32;
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::str;
+
+use rustix::buffer::spare_capacity;
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, readlinkat_raw};
+use rustix::io::{Errno, retry_on_intr};
+use rustix::path::{Arg, DecInt};
+
+use super::directory::{ROOM, each_entry, open_directory};
+use super::pid::Process;
+use crate::connection::Inode;
+use crate::error::ran_out;
+
+/// `/proc`, opened.
+pub(crate) struct Proc(OwnedFd);
+
+impl Proc {
+    pub(crate) fn open() -> Result<Self, Errno> {
+        open_directory(CWD, c"/proc").map(Self)
+    }
+
+    /// Calls with each pid that is shown, in ascending order, until one breaks it off.
+    pub(crate) fn each_pid<B>(
+        &self,
+        room: &mut Vec<u8>,
+        mut visit: impl FnMut(NonZeroI32) -> Result<ControlFlow<B>, Errno>,
+    ) -> Result<Option<B>, Errno> {
+        // Opened again: a descriptor of a directory is read once.
+        let directory = open_directory(&self.0, c".")?;
+        each_entry(&directory, room, |entry| {
+            match number(entry.file_name()).and_then(NonZeroI32::new) {
+                Some(pid) if entry.file_type() == FileType::Directory => visit(pid),
+                _ => Ok(ControlFlow::Continue(())),
+            }
+        })
+    }
+
+    /// The pids that are shown, in ascending order.
+    pub(crate) fn pids(&self) -> Result<Vec<NonZeroI32>, Errno> {
+        let mut pids = Vec::new();
+        self.each_pid(&mut Vec::new(), |pid| -> Result<ControlFlow<()>, Errno> {
+            pids.push(pid);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(pids)
+    }
+
+    /// The name of a process as far as the kernel keeps it, opened by its pid alone.
+    pub(super) fn comm<'a>(
+        &self,
+        pid: NonZeroI32,
+        room: &'a mut Vec<u8>,
+    ) -> Result<&'a [u8], Errno> {
+        let file = open_file(&self.0, &*format!("{pid}/comm"))?;
+        room.clear();
+        // The whole of it comes at once; that of a kernel thread can be longer.
+        room.reserve(64 + 1);
+        retry_on_intr(|| rustix::io::read(&file, spare_capacity(room)))?;
+        Ok(room.strip_suffix(b"\n").unwrap_or(room))
+    }
+
+    /// Opens the directory of a process.
+    pub(crate) fn enter(&self, pid: NonZeroI32) -> Result<Opened, Errno> {
+        let directory = open_directory(&self.0, DecInt::new(pid.get()).as_c_str())?;
+        Ok(Opened { pid, directory })
+    }
+
+    /// The process of a pid, as far as it may be known.
+    pub(super) fn process(&self, pid: NonZeroI32) -> Result<Process, Errno> {
+        match self.enter(pid) {
+            Ok(opened) => Ok(opened.stat(&mut Vec::new())?.process),
+            Err(Errno::ACCESS | Errno::PERM) => Ok(Process::hidden(pid)),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Whether it shows this process, as it always does where it is what it should be.
+    pub(super) fn shows_this_one(&self) -> Result<(), Errno> {
+        rustix::fs::statat(&self.0, c"self", AtFlags::empty()).map(|_| ())
+    }
+}
+
+/// One process, for as long as this is held: whatever is read through its directory is of that process
+/// or fails with `ESRCH`, also when its pid means another one by now (Linux 6.18, measured).
+pub(crate) struct Opened {
+    pid: NonZeroI32,
+    pub(super) directory: OwnedFd,
+}
+
+impl Opened {
+    pub(crate) const fn pid(&self) -> i32 {
+        self.pid.get()
+    }
+
+    /// What `/proc/PID/stat` tells.
+    pub(crate) fn stat(&self, room: &mut Vec<u8>) -> Result<Stat, Errno> {
+        let text = self.read(c"stat", room)?;
+        let (flags, start) = flags_and_start(text).ok_or(Errno::PROTO)?;
+        Ok(Stat {
+            process: Process {
+                pid: self.pid,
+                start,
+            },
+            is_kernel_thread: flags & PF_KTHREAD != 0,
+        })
+    }
+
+    /// See [`Process::name`].
+    pub(crate) fn name(&self, room: &mut Vec<u8>) -> Result<Vec<u8>, Errno> {
+        let text = self.read(c"comm", room)?;
+        let name = text.strip_suffix(b"\n").unwrap_or(text).to_vec();
+        if name.len() != LONGEST_COMM {
+            return Ok(name);
+        }
+        let whole = self.executable(room).ok();
+        let whole = whole.and_then(|path| whole_name(&name, path).map(<[u8]>::to_vec));
+        Ok(whole.unwrap_or(name))
+    }
+
+    /// Whether its name may be the beginning of a longer one that the caller may not see.
+    pub(crate) fn is_name_cut(&self, name: &[u8], room: &mut Vec<u8>) -> bool {
+        name.len() == LONGEST_COMM
+            && matches!(self.executable(room), Err(Errno::ACCESS | Errno::PERM))
+    }
+
+    /// The path of its executable, as `/proc/PID/exe` tells it.
+    ///
+    /// Neither this nor what else is read to judge a process takes its `mmap_lock`, unlike `cmdline` and `environ`.
+    pub(crate) fn executable<'a>(&self, room: &'a mut Vec<u8>) -> Result<&'a [u8], Errno> {
+        room.clear();
+        room.reserve(LONGEST_PATH);
+        retry_on_intr(|| readlinkat_raw(&self.directory, c"exe", spare_capacity(room)))?;
+        Ok(room.strip_suffix(DELETED).unwrap_or(room))
+    }
+
+    /// The real user.
+    pub(crate) fn uid(&self, room: &mut Vec<u8>) -> Option<u32> {
+        self.status(room, "Uid:")
+    }
+
+    pub(super) fn parent(&self, room: &mut Vec<u8>) -> Option<i32> {
+        self.status(room, "PPid:")
+    }
+
+    /// The number behind a key of `/proc/PID/status`.
+    fn status<T: str::FromStr>(&self, room: &mut Vec<u8>, key: &str) -> Option<T> {
+        status_field(self.read(c"status", room).ok()?, key)
+    }
+
+    /// The text of `/proc/PID/cgroup`.
+    pub(crate) fn cgroups<'a>(&self, room: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+        self.read(c"cgroup", room).ok()
+    }
+
+    /// Calls with the number and the inode of each descriptor that is a socket, until one breaks it off.
+    ///
+    /// `EACCES` or `EPERM` where they may not be seen.
+    pub(crate) fn each_socket<B>(
+        &self,
+        room: &mut Vec<u8>,
+        mut visit: impl FnMut(i32, Inode) -> ControlFlow<B>,
+    ) -> Result<Option<B>, Errno> {
+        let descriptors = open_directory(&self.directory, c"fd")?;
+        let mut link = [0; LONGEST_LINK];
+        let visited = each_entry(&descriptors, room, |entry| {
+            let name = entry.file_name();
+            if entry.file_type() != FileType::Symlink {
+                return Ok(ControlFlow::Continue(()));
+            }
+            match retry_on_intr(|| readlinkat_raw(&descriptors, name, &mut link[..])) {
+                Ok(length) => match (number(name), socket_inode(&link[..length])) {
+                    (Some(number), Some(inode)) => Ok(visit(number, inode)),
+                    _ => Ok(ControlFlow::Continue(())),
+                },
+                // Its owner may list the descriptors of a process that has more capabilities than he,
+                // but not look at them.
+                Err(errno @ (Errno::ACCESS | Errno::PERM)) => Err(errno),
+                Err(errno) if ran_out(errno) => Err(errno),
+                // A descriptor that is closed meanwhile holds nothing.
+                Err(_) => Ok(ControlFlow::Continue(())),
+            }
+        });
+        match visited {
+            // How a directory of descriptors says that the process has ended.
+            Err(Errno::NOENT) => Err(Errno::SRCH),
+            visited => visited,
+        }
+    }
+
+    /// Calls with the inode of the network namespace of each of its threads, perhaps repeatedly, and the file below its
+    /// directory that is that namespace.
+    ///
+    /// `EACCES` or `EPERM` where they may not be seen.
+    pub(crate) fn each_netns(
+        &self,
+        room: &mut Vec<u8>,
+        mut visit: impl FnMut(u64, &Path),
+    ) -> Result<(), Errno> {
+        let mut link = [0; LONGEST_LINK];
+        let mut look = |path: &Path| -> Result<(), Errno> {
+            match retry_on_intr(|| readlinkat_raw(&self.directory, path, &mut link[..])) {
+                Ok(length) => {
+                    if let Some(inode) = netns_inode(&link[..length]) {
+                        visit(inode, path);
+                    }
+                    Ok(())
+                }
+                Err(errno @ (Errno::ACCESS | Errno::PERM)) => Err(errno),
+                // A thread that has ended meanwhile holds nothing.
+                Err(_) => Ok(()),
+            }
+        };
+        look(Path::new("ns/net"))?;
+        let main = self.pid.get();
+        for _ in 0..THREAD_LOOKS {
+            let threads = open_directory(&self.directory, c"task")?;
+            // A directory has two links beside those of its entries.
+            let count = rustix::fs::fstat(&threads)?.st_nlink.saturating_sub(2);
+            let mut listed = 0;
+            each_entry(&threads, room, |entry| -> Result<ControlFlow<()>, Errno> {
+                if let Some(tid) = number(entry.file_name()).filter(|&tid| tid > 0) {
+                    listed += 1;
+                    if tid != main {
+                        look(Path::new(&format!("task/{tid}/ns/net")))?;
+                    }
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
+            // It ends early when the thread it has come to does: 48 of 180,000 lists missed one that stayed
+            // (Linux 6.18).
+            if listed >= count {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens one of its files.
+    pub(crate) fn open(&self, path: &Path) -> Result<OwnedFd, Errno> {
+        open_file(&self.directory, path)
+    }
+
+    /// The text of one of its files.
+    pub(super) fn read<'a>(&self, file: &CStr, room: &'a mut Vec<u8>) -> Result<&'a [u8], Errno> {
+        let file = open_file(&self.directory, file)?;
+        room.clear();
+        room.reserve(ROOM);
+        while room.len() < room.capacity() {
+            if retry_on_intr(|| rustix::io::read(&file, spare_capacity(room)))? == 0 {
+                break;
+            }
+        }
+        Ok(room)
+    }
+}
+
+/// What `/proc/PID/stat` tells.
+pub(crate) struct Stat {
+    pub(crate) process: Process,
+    /// It has no descriptors, whether they may be seen or not.
+    pub(crate) is_kernel_thread: bool,
+}
+
+/// Calls with one process, opened or, where it may not be, by its pid; what has ended meanwhile is passed over.
+pub(super) fn look<B>(
+    proc: &Proc,
+    pid: NonZeroI32,
+    look: impl FnOnce(Result<Opened, Process>) -> Result<ControlFlow<B>, Errno>,
+) -> Result<ControlFlow<B>, Errno> {
+    let looked = match proc.enter(pid) {
+        Ok(opened) => look(Ok(opened)),
+        Err(errno) if is_denied(errno) => look(Err(Process::hidden(pid))),
+        Err(errno) => Err(errno),
+    };
+    match looked {
+        Err(errno) if !ran_out(errno) => Ok(ControlFlow::Continue(())),
+        looked => looked,
+    }
+}
+
+pub(super) const fn is_denied(errno: Errno) -> bool {
+    matches!(errno, Errno::ACCESS | Errno::PERM)
+}
+
+fn open_file(at: impl AsFd, path: impl Arg + Copy) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    retry_on_intr(|| rustix::fs::openat(&at, path, flags, Mode::empty()))
+}
+
+fn number(name: &CStr) -> Option<i32> {
+    name.to_str().ok()?.parse().ok()
+}
+
+/// The first number of a line of `/proc/PID/status`.
+pub(crate) fn status_field<T: str::FromStr>(text: &[u8], key: &str) -> Option<T> {
+    // The name line comes first and may hold anything but a newline, which is escaped there.
+    let mut lines = text.split(|&byte| byte == b'\n').skip(1);
+    let value = lines.find_map(|line| line.strip_prefix(key.as_bytes()))?;
+    let value = str::from_utf8(value).ok()?;
+    value.split_ascii_whitespace().next()?.parse().ok()
+}
+
+/// Reads `net:[N]`.
+pub(crate) fn netns_inode(link: &[u8]) -> Option<u64> {
+    let number = link.strip_prefix(b"net:[")?.strip_suffix(b"]")?;
+    str::from_utf8(number).ok()?.parse().ok()
+}
+
+/// Reads `socket:[N]`.
+pub(crate) fn socket_inode(link: &[u8]) -> Option<Inode> {
+    let number = link.strip_prefix(b"socket:[")?.strip_suffix(b"]")?;
+    Inode::new(str::from_utf8(number).ok()?.parse().ok()?)
+}
+
+/// Fields 9 and 22 of `/proc/PID/stat`.
+pub(crate) fn flags_and_start(stat: &[u8]) -> Option<(u32, u64)> {
+    // The name may hold blanks, parentheses and newlines; nothing behind its last parenthesis does.
+    let behind = stat.iter().rposition(|&byte| byte == b')')?;
+    let fields = str::from_utf8(stat.get(behind + 1..)?).ok()?;
+    let mut fields = fields.split_ascii_whitespace();
+    let flags = fields.nth(9 - 3)?.parse().ok()?;
+    let start = fields.nth(22 - 9 - 1)?.parse().ok()?;
+    Some((flags, start))
+}
+
+/// The name that the kernel has cut off, from the path of the executable.
+pub(crate) fn whole_name<'a>(name: &[u8], executable: &'a [u8]) -> Option<&'a [u8]> {
+    let base = executable.rsplit(|&byte| byte == b'/').next()?;
+    (base.starts_with(name) && base.len() <= LONGEST_FILE_NAME).then_some(base)
+}
+
+/// The process whose end is that of its pid namespace.
+pub(crate) const FIRST: i32 = 1;
+/// `TASK_COMM_LEN` without the final zero.
+pub(crate) const LONGEST_COMM: usize = 15;
+/// `PATH_MAX`
+const LONGEST_PATH: usize = 4096;
+/// What the kernel says behind the path of a file that was removed or replaced.
+const DELETED: &[u8] = b" (deleted)";
+/// `NAME_MAX`
+const LONGEST_FILE_NAME: usize = 255;
+/// `socket:[4294967295]` is 19 bytes; whatever is longer is no socket.
+const LONGEST_LINK: usize = 32;
+/// How often threads are listed that come and go.
+const THREAD_LOOKS: usize = 8;
+/// `linux/sched.h`
+const PF_KTHREAD: u32 = 0x0020_0000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_of_descriptors() {
+        assert_eq!(socket_inode(b"socket:[4711]"), Inode::new(4711));
+        for other in [
+            &b"socket:[0]"[..],
+            b"socket:[]",
+            b"socket:[1",
+            b"pipe:[4711]",
+            b"socket:[-1]",
+            b"/tmp/socket:[1]",
+        ] {
+            assert_eq!(socket_inode(other), None);
+        }
+    }
+
+    #[test]
+    fn a_name_can_hold_whatever_the_fields_are_made_of() {
+        let rest = "S 1 2 3 4 5 4194560 7 8 9 10 11 12 13 14 15 16 17 18 987654 20";
+        for name in ["nginx", ") S 1 (", "a\nb) R 9 9", "((", "\u{1b}[2J", ""] {
+            let stat = format!("17 ({name}) {rest}\n");
+            assert_eq!(
+                flags_and_start(stat.as_bytes()),
+                Some((4_194_560, 987_654)),
+                "{name:?}"
+            );
+        }
+        assert_eq!(flags_and_start(b"17 (\xff\xfe) S 1 2"), None);
+        assert_eq!(flags_and_start(b""), None);
+        assert_eq!(flags_and_start(b"17 (x)"), None);
+    }
+
+    #[test]
+    fn a_name_that_was_cut_off_is_completed() {
+        let whole = |path: &'static [u8]| whole_name(b"systemd-resolve", path);
+        let path = b"/usr/lib/systemd/systemd-resolved";
+        assert_eq!(whole(path), Some(&b"systemd-resolved"[..]));
+        assert_eq!(whole(b"/systemd-resolve"), Some(&b"systemd-resolve"[..]));
+        for other in [&b""[..], b"/usr/bin/python3", b"/systemd-resolved/"] {
+            assert_eq!(whole(other), None);
+        }
+        let title = [&b"systemd-resolve"[..], &[b'x'; 300]].concat();
+        assert_eq!(whole_name(b"systemd-resolve", &title), None);
+    }
+}

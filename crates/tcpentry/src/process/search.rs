@@ -1,0 +1,331 @@
+//! Finding out who holds sockets: one scan of `/proc`, in which every descriptor is read once.
+
+use std::fmt;
+use std::io;
+use std::num::{NonZeroI32, NonZeroUsize};
+use std::ops::ControlFlow;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use rustix::io::Errno;
+
+use super::cgroup_file;
+use super::owners::{Owner, Owners};
+use super::pid::Process;
+use super::proc::{FIRST, Opened, Proc, is_denied, look};
+use crate::connection::Inode;
+
+impl Owners {
+    /// The owners of all sockets, as far as the caller may see them.
+    ///
+    /// # Errors
+    /// See [`OwnerSearch::run`].
+    pub fn of_all() -> io::Result<Self> {
+        Self::search().run()
+    }
+
+    /// A narrower search, which costs less.
+    pub const fn search<'a>() -> OwnerSearch<'a> {
+        OwnerSearch {
+            accepts: None,
+            wanted: None,
+            one_each: false,
+            cgroups: false,
+        }
+    }
+}
+
+/// Whether to look into a process of this pid and name.
+type Accepts<'a> = dyn Fn(i32, &[u8]) -> bool + 'a;
+
+/// Which processes are looked into, for which sockets, and what is read of them.
+#[derive(Clone)]
+#[must_use = "it looks when it is run"]
+pub struct OwnerSearch<'a> {
+    accepts: Option<&'a Accepts<'a>>,
+    /// Sorted, each once.
+    wanted: Option<Vec<Inode>>,
+    one_each: bool,
+    cgroups: bool,
+}
+
+impl<'a> OwnerSearch<'a> {
+    /// Only processes whose pid and name are accepted: the descriptors of others are not read.
+    ///
+    /// The hidden are told by the same measure, since names are visible to all; one whose name is
+    /// hidden too (`hidepid=1`), or is cut off after 15 bytes, is always told.
+    pub fn of_processes(self, accepts: &'a Accepts<'a>) -> Self {
+        Self {
+            accepts: Some(accepts),
+            ..self
+        }
+    }
+
+    /// Only these sockets.
+    pub fn of_sockets(self, wanted: impl IntoIterator<Item = Inode>) -> Self {
+        let mut wanted: Vec<_> = wanted.into_iter().collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        Self {
+            wanted: Some(wanted),
+            ..self
+        }
+    }
+
+    /// One holder of each wanted socket is enough: the search ends with the process that holds the
+    /// last of them.
+    ///
+    /// Other holders of a shared socket, and hidden processes, are then told or not, as chance will
+    /// have it.
+    pub fn one_holder_each(self) -> Self {
+        Self {
+            one_each: true,
+            ..self
+        }
+    }
+
+    /// Also the cgroups of the processes.
+    pub fn with_cgroups(self) -> Self {
+        Self {
+            cgroups: true,
+            ..self
+        }
+    }
+
+    /// Looks.
+    ///
+    /// # Errors
+    /// When `/proc` can't be read, shows no process, or when descriptors or memory run out.
+    pub fn run(self) -> io::Result<Owners> {
+        let proc = Proc::open()?;
+        let pids = proc.pids()?;
+        // This process is always among them, where /proc is what it should be.
+        let first = pids.first().ok_or(Errno::NOENT)?;
+        // It is always there; and of the processes of other pid namespaces some may not be.
+        let withheld = first.get() != FIRST || !is_initial_pid_namespace();
+        let mut owners = if self.can_be_shared() {
+            self.run_shared(&proc, &pids)?
+        } else {
+            let mut scan = Scan::of(self);
+            for &pid in &pids {
+                if scan.look_at(&proc, pid)?.is_break() {
+                    break;
+                }
+            }
+            scan.owners
+        };
+        owners.withheld = withheld;
+        owners.holdings.sort_unstable();
+        // A process can hold a socket by several descriptors.
+        owners.holdings.dedup();
+        Ok(owners)
+    }
+
+    /// Whether what one process shows says nothing about which others are looked into.
+    fn can_be_shared(&self) -> bool {
+        let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        self.accepts.is_none() && !self.one_each && processors > 1
+    }
+
+    /// Looks into processes, and from so many sockets on with a second thread. Whoever is free takes the next: one
+    /// may hold more than all others.
+    fn run_shared(self, proc: &Proc, pids: &[NonZeroI32]) -> Result<Owners, Errno> {
+        let next = AtomicUsize::new(0);
+        let OwnerSearch {
+            wanted, cgroups, ..
+        } = self;
+        let scan = || {
+            Scan::of(OwnerSearch {
+                wanted: wanted.clone(),
+                cgroups,
+                ..Owners::search()
+            })
+        };
+        let look = |scan: &mut Scan<'_>| -> Result<bool, Errno> {
+            let Some(&pid) = pids.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                return Ok(false);
+            };
+            let _ = scan.look_at(proc, pid)?;
+            Ok(true)
+        };
+        let look_at_all = || -> Result<Owners, Errno> {
+            let mut scan = scan();
+            while look(&mut scan)? {}
+            Ok(scan.owners)
+        };
+        thread::scope(|scope| {
+            let mut scan = scan();
+            let mut other = None;
+            while look(&mut scan)? {
+                if other.is_none() && scan.owners.holdings.len() >= MANY {
+                    let builder = thread::Builder::new().name("tcpentry-owners".to_owned());
+                    // Without a thread this one looks into all.
+                    other = Some(builder.spawn_scoped(scope, look_at_all));
+                }
+            }
+            let other = match other {
+                Some(Ok(other)) => other.join().unwrap_or_else(|panic| resume_unwind(panic))?,
+                Some(Err(_)) | None => Owners::default(),
+            };
+            Ok(scan.owners.and(other))
+        })
+    }
+}
+
+impl fmt::Debug for OwnerSearch<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnerSearch")
+            .field("wanted", &self.wanted)
+            .field("one_each", &self.one_each)
+            .field("cgroups", &self.cgroups)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A search under way.
+struct Scan<'a> {
+    search: OwnerSearch<'a>,
+    /// Which of the wanted sockets have a holder, and how many have none yet.
+    found: Vec<bool>,
+    missing: usize,
+    owners: Owners,
+    room: Vec<u8>,
+}
+
+impl<'a> Scan<'a> {
+    fn of(search: OwnerSearch<'a>) -> Self {
+        let wanted = search.wanted.as_ref().map_or(0, Vec::len);
+        Self {
+            missing: wanted,
+            found: vec![false; wanted],
+            search,
+            owners: Owners::default(),
+            room: Vec::new(),
+        }
+    }
+
+    fn look_at(&mut self, proc: &Proc, pid: NonZeroI32) -> Result<ControlFlow<()>, Errno> {
+        look(proc, pid, |process| self.look_into(process))
+    }
+
+    fn look_into(&mut self, process: Result<Opened, Process>) -> Result<ControlFlow<()>, Errno> {
+        let opened = match process {
+            Ok(opened) => opened,
+            Err(process) => {
+                self.owners.hidden.push(Owner {
+                    process,
+                    name: Vec::new(),
+                    executable: None,
+                    uid: None,
+                    cgroup: None,
+                });
+                return Ok(ControlFlow::Continue(()));
+            }
+        };
+        if let Some(accepts) = self.search.accepts {
+            let name = opened.name(&mut self.room)?;
+            if !accepts(opened.pid(), &name) && !opened.is_name_cut(&name, &mut self.room) {
+                return Ok(ControlFlow::Continue(()));
+            }
+        }
+        let before = self.owners.holdings.len();
+        let looked = self.sockets(&opened).and_then(|()| {
+            if self.owners.holdings.len() > before {
+                let owner = self.owner(&opened)?;
+                self.owners.found.push(owner);
+            }
+            Ok(())
+        });
+        if let Err(errno) = looked {
+            // What has ended holds nothing any more; what became hidden has become another program.
+            self.owners.holdings.truncate(before);
+            if !is_denied(errno) {
+                return Err(errno);
+            }
+            if !opened.stat(&mut self.room)?.is_kernel_thread {
+                let owner = self.owner(&opened)?;
+                self.owners.hidden.push(owner);
+            }
+        }
+        if self.search.one_each && self.is_complete(before) {
+            return Ok(ControlFlow::Break(()));
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Adds the wanted sockets of a process that is to become the next owner.
+    fn sockets(&mut self, opened: &Opened) -> Result<(), Errno> {
+        let place = u32::try_from(self.owners.found.len()).map_err(|_| Errno::NOMEM)?;
+        let holdings = &mut self.owners.holdings;
+        let wanted = self.search.wanted.as_deref();
+        let failed = opened.each_socket(&mut self.room, |_, inode| {
+            if wanted.is_none_or(|wanted| wanted.binary_search(&inode).is_ok()) {
+                if holdings.try_reserve(1).is_err() {
+                    return ControlFlow::Break(Errno::NOMEM);
+                }
+                holdings.push((inode, place));
+            }
+            ControlFlow::Continue(())
+        })?;
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn owner(&mut self, opened: &Opened) -> Result<Owner, Errno> {
+        let room = &mut self.room;
+        Ok(Owner {
+            process: opened.stat(room)?.process,
+            name: opened.name(room)?,
+            executable: opened.executable(room).ok().map(<[u8]>::to_vec),
+            uid: opened.uid(room),
+            cgroup: if self.search.cgroups {
+                opened.cgroups(room).and_then(cgroup_file::of_process)
+            } else {
+                None
+            },
+        })
+    }
+
+    /// Whether every wanted socket has a holder, now that the last process has been looked into.
+    fn is_complete(&mut self, before: usize) -> bool {
+        let wanted = self.search.wanted.as_deref().unwrap_or_default();
+        for (inode, _) in &self.owners.holdings[before..] {
+            if let Ok(place) = wanted.binary_search(inode) {
+                self.missing -= usize::from(!self.found[place]);
+                self.found[place] = true;
+            }
+        }
+        self.search.wanted.is_some() && self.missing == 0
+    }
+}
+
+/// Whether the caller's pid namespace is that of the host, which shows the processes of all others.
+fn is_initial_pid_namespace() -> bool {
+    let link = std::fs::read_link("/proc/self/ns/pid");
+    link.is_ok_and(|link| link.as_os_str() == INITIAL)
+}
+
+/// Where there are so many sockets of others, there may be more: some ten milliseconds have passed.
+const MANY: usize = 4096;
+/// `PROC_PID_INIT_INO`: always the same.
+const INITIAL: &str = "pid:[4026531836]";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_find_what_one_finds() {
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let inode = rustix::fs::fstat(&socket).unwrap().st_ino;
+        let inode = Inode::new(u32::try_from(inode).unwrap()).unwrap();
+        let proc = Proc::open().unwrap();
+        let pids = proc.pids().unwrap();
+        let mut owners = Owners::search().run_shared(&proc, &pids).unwrap();
+        owners.holdings.sort_unstable();
+        owners.holdings.dedup();
+        let this = Process::current().unwrap();
+        assert!(owners.of(inode).any(|owner| owner.process == this));
+        assert!(owners.found.is_sorted_by_key(|owner| owner.process.pid()));
+    }
+}

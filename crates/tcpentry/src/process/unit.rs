@@ -1,0 +1,155 @@
+//! What the path of a cgroup tells of the unit of systemd. Pure text.
+
+use std::fmt;
+
+use super::unescape::unescape_hex;
+
+/// A unit of systemd, by its full name: `nginx.service`.
+///
+/// It is the unit of this host's service manager, or of a user's below `user@UID.service`; what a
+/// service manager inside of that unit (in a container) makes below it is none of this host's.
+///
+/// ```
+/// use tcpentry::process::Unit;
+/// let unit = Unit::from_cgroup("/system.slice/nginx.service").unwrap();
+/// assert!(unit.matches_name("nginx") && unit.matches_name("nginx.service"));
+/// assert!(Unit::from_cgroup("/user.slice").is_none());
+/// ```
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Unit(String);
+
+impl Unit {
+    /// The unit that made this cgroup, or one above it.
+    pub fn from_cgroup(path: &str) -> Option<Self> {
+        let mut units = path.split('/').map(without_underscore).filter(|name| {
+            let suffix = UNITS.into_iter().find(|suffix| name.ends_with(suffix));
+            suffix.is_some_and(|suffix| name.len() > suffix.len())
+        });
+        let first = units.next()?;
+        let is_manager_of_user = first.starts_with("user@") && first.ends_with(SERVICE);
+        let of_user = if is_manager_of_user {
+            units.next()
+        } else {
+            None
+        };
+        Some(Self(of_user.unwrap_or(first).to_owned()))
+    }
+
+    /// Its name, as `systemctl` prints it: with its escapes (`\x2d`).
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a user means it by this name: the exact one, with or without its escapes; a name
+    /// without the suffix of a unit means the service.
+    pub fn matches_name(&self, name: &str) -> bool {
+        let is = |name: &str| self.0 == name || unescape_hex(&self.0) == name;
+        if UNITS.into_iter().any(|suffix| name.ends_with(suffix)) {
+            is(name)
+        } else {
+            is(&format!("{name}{SERVICE}"))
+        }
+    }
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What systemd puts before a name that would mean something to the kernel.
+fn without_underscore(part: &str) -> &str {
+    part.strip_prefix('_').unwrap_or(part)
+}
+
+pub(super) const SERVICE: &str = ".service";
+pub(super) const SCOPE: &str = ".scope";
+/// The kinds of units that hold processes. A slice only holds units.
+const UNITS: [&str; 5] = [SERVICE, SCOPE, ".socket", ".mount", ".swap"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_of_real_hosts() {
+        for (path, unit) in [
+            ("/system.slice/nginx.service", Some("nginx.service")),
+            ("/init.scope", Some("init.scope")),
+            (
+                "/system.slice/system-getty.slice/getty@tty1.service",
+                Some("getty@tty1.service"),
+            ),
+            (
+                "/system.slice/system-postgresql.slice/postgresql@15-main.service",
+                Some("postgresql@15-main.service"),
+            ),
+            ("/system.slice/rpcbind.socket", Some("rpcbind.socket")),
+            (
+                "/user.slice/user-1000.slice/session-3.scope",
+                Some("session-3.scope"),
+            ),
+            (
+                "/user.slice/user-1000.slice/user@1000.service/init.scope",
+                Some("init.scope"),
+            ),
+            (
+                "/user.slice/user-1000.slice/user@1000.service/app.slice/syncthing.service",
+                Some("syncthing.service"),
+            ),
+            (
+                "/user.slice/user-1000.slice/user@1000.service/app.slice/app-firefox\\x2desr-77.scope",
+                Some("app-firefox\\x2desr-77.scope"),
+            ),
+            (
+                "/user.slice/user-1000.slice/user@1000.service",
+                Some("user@1000.service"),
+            ),
+            // Of the host, not of the container.
+            (
+                "/machine.slice/systemd-nspawn@web.service/payload/system.slice/nginx.service",
+                Some("systemd-nspawn@web.service"),
+            ),
+            // Delegated: the service makes cgroups of its own.
+            (
+                "/system.slice/containerd.service/kubepods/x.scope",
+                Some("containerd.service"),
+            ),
+            ("/system.slice/_cpu.service", Some("cpu.service")),
+            ("/user.slice/user-1000.slice", None),
+            ("/.service", None),
+            ("/docker/abc", None),
+            ("/", None),
+            ("", None),
+        ] {
+            let found = Unit::from_cgroup(path);
+            assert_eq!(found.as_ref().map(Unit::name), unit, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_unit_is_called_by_its_name() {
+        let unit = |path| Unit::from_cgroup(path).unwrap();
+        let nginx = unit("/system.slice/nginx.service");
+        assert!(nginx.matches_name("nginx") && nginx.matches_name("nginx.service"));
+        for other in [
+            "ngin",
+            "nginx.",
+            "nginx.scope",
+            "nginx.service.service",
+            "",
+            "*",
+        ] {
+            assert!(!nginx.matches_name(other), "{other}");
+        }
+        let scope = unit("/user.slice/user-0.slice/session-3.scope");
+        assert!(scope.matches_name("session-3.scope") && !scope.matches_name("session-3"));
+        let escaped = unit("/system.slice/my\\x2dapp@a\\x20b.service");
+        for name in ["my-app@a b", "my\\x2dapp@a\\x20b", "my-app@a b.service"] {
+            assert!(escaped.matches_name(name), "{name}");
+        }
+        let dotted = unit("/system.slice/org.example.Daemon.service");
+        assert!(dotted.matches_name("org.example.Daemon"));
+    }
+}

@@ -1,0 +1,180 @@
+//! What is known of sockets beside the table: who holds them, and in which cgroup they are.
+
+use rustix::io::Errno;
+
+use crate::connection::{Connection, Inode};
+use crate::error::{Error, Operation};
+use crate::filter::{Fact, Facts, Holder, Needs, Processes};
+use crate::process::cgroup::Cgroups;
+use crate::process::owners::{Owner, Owners};
+
+/// What a table does not tell of its sockets. Nothing is read before it is asked for, and then once.
+///
+/// ```
+/// use tcpentry::{Attribution, Query, TcpTable};
+/// let mut attribution = Attribution::new();
+/// for connection in TcpTable::open()?.connections(&Query::default())? {
+///     let connection = connection?;
+///     let owners = connection.inode.map(|inode| attribution.owners().map(|all| all.of(inode).count()));
+///     println!("{connection}: held by {}", owners.transpose()?.unwrap_or(0));
+/// }
+/// # Ok::<(), tcpentry::Error>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Attribution {
+    owners: Option<Owners>,
+    with_cgroups: bool,
+    /// Only these have to be looked into.
+    only: Option<Processes>,
+    cgroups: Cgroups,
+}
+
+impl Attribution {
+    /// About all sockets.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// About the sockets of these processes, where only these make a difference.
+    pub(super) fn of_processes(only: Option<Processes>) -> Self {
+        Self {
+            only,
+            ..Self::default()
+        }
+    }
+
+    /// Who holds which socket.
+    ///
+    /// # Errors
+    /// When `/proc` can't be read, or descriptors or memory run out.
+    pub fn owners(&mut self) -> Result<&Owners, Error> {
+        self.read_owners(false)
+    }
+
+    /// The path of the socket's cgroup, as in `/proc/PID/cgroup`: see [`Cgroups::of`].
+    ///
+    /// # Errors
+    /// As of [`owners`](Self::owners), where the socket's owner has to be asked.
+    pub fn cgroup(&mut self, connection: &Connection) -> Result<Option<&str>, Error> {
+        if self.cgroups.is_of_owner(connection) {
+            self.read_owners(true)?;
+        }
+        Ok(cgroup_of(
+            connection,
+            self.owners.as_ref(),
+            &mut self.cgroups,
+        ))
+    }
+
+    /// Forgets it, so that it is read again when it is asked for.
+    pub fn forget(&mut self) {
+        self.owners = None;
+        self.cgroups = Cgroups::new();
+    }
+
+    /// What a filter has to know to judge this socket.
+    pub(crate) fn facts(
+        &mut self,
+        connection: &Connection,
+        needs: Needs,
+    ) -> Result<impl Facts + use<'_>, Error> {
+        let of_owner = needs.cgroups && self.cgroups.is_of_owner(connection);
+        let by_owners = needs.owners || of_owner;
+        if by_owners {
+            self.read_owners(of_owner)?;
+        }
+        let Self {
+            owners, cgroups, ..
+        } = self;
+        let owners = owners.as_ref().filter(|_| by_owners);
+        let cgroup = if needs.cgroups {
+            cgroup_of(connection, owners, cgroups)
+        } else {
+            None
+        };
+        // Where its owner decides, it may be one of those who hide.
+        let hides = of_owner && owners.is_some_and(|owners| !owners.are_all_seen());
+        let cgroup = match cgroup {
+            Some(path) => Fact::Known(path),
+            None if hides && connection.inode.is_some() => Fact::Hidden,
+            None => Fact::Absent,
+        };
+        Ok(OfSocket { owners, cgroup })
+    }
+
+    fn read_owners(&mut self, with_cgroups: bool) -> Result<&Owners, Error> {
+        if self.owners.is_none() || (with_cgroups && !self.with_cgroups) {
+            self.with_cgroups |= with_cgroups;
+            self.owners = Some(self.search().map_err(|error| {
+                let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
+                Error::os(Operation::List, "look through /proc", errno)
+            })?);
+        }
+        Ok(self.owners.get_or_insert_default())
+    }
+
+    fn search(&self) -> std::io::Result<Owners> {
+        let search = || {
+            let search = Owners::search();
+            if self.with_cgroups {
+                search.with_cgroups()
+            } else {
+                search
+            }
+        };
+        if let Some(processes) = self.only.as_ref().filter(|_| !self.with_cgroups) {
+            let accepts = |pid: i32, name: &[u8]| processes.contain(pid, name);
+            let owners = search().of_processes(&accepts).run()?;
+            // Where something is hidden, who else holds a socket makes a difference.
+            if owners.are_all_seen() {
+                return Ok(owners);
+            }
+        }
+        search().run()
+    }
+}
+
+/// Its path; where nobody was asked for the owners, the one that the kernel names.
+fn cgroup_of<'a>(
+    connection: &Connection,
+    owners: Option<&'a Owners>,
+    cgroups: &'a mut Cgroups,
+) -> Option<&'a str> {
+    match owners {
+        Some(owners) => cgroups.of(connection, owners),
+        None => cgroups.path(connection.cgroup?),
+    }
+}
+
+/// What is known of one socket.
+struct OfSocket<'k> {
+    owners: Option<&'k Owners>,
+    cgroup: Fact<&'k str>,
+}
+
+impl Facts for OfSocket<'_> {
+    fn holders(&self, inode: Inode) -> Option<impl Iterator<Item = Holder<'_>>> {
+        Some(self.owners?.of(inode).map(holder))
+    }
+
+    fn hidden(&self) -> impl Iterator<Item = Holder<'_>> {
+        let hidden = self.owners.map(Owners::hidden).unwrap_or_default();
+        hidden.iter().map(holder)
+    }
+
+    fn are_withheld(&self) -> bool {
+        self.owners.is_some_and(Owners::are_withheld)
+    }
+
+    fn cgroup(&self, _: &Connection) -> Fact<&str> {
+        self.cgroup
+    }
+}
+
+fn holder(owner: &Owner) -> Holder<'_> {
+    Holder {
+        process: owner.process,
+        name: &owner.name,
+        executable: owner.executable.as_deref(),
+    }
+}

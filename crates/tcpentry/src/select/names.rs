@@ -1,0 +1,142 @@
+//! What the names in a filter mean on this system.
+
+use std::fs;
+use std::io;
+use std::net::{IpAddr, ToSocketAddrs};
+
+use crate::connection::endpoint::{Device, Interface};
+use crate::filter::Names;
+use crate::netns::Namespace;
+use crate::process::Process;
+use crate::process::cgroup::Cgroups;
+use crate::table::TcpTable;
+
+/// The names of this system: `/etc/services`, the resolver, NSS, the mounted cgroups, and the devices
+/// of a table's own network namespace.
+///
+/// Hosts are asked for in the namespace of the calling thread.
+#[derive(Debug)]
+pub struct SystemNames<'t> {
+    table: &'t TcpTable,
+    absent_devices: bool,
+}
+
+impl<'t> SystemNames<'t> {
+    /// The names for filters over this table.
+    pub const fn new(table: &'t TcpTable) -> Self {
+        Self {
+            table,
+            absent_devices: false,
+        }
+    }
+
+    /// The same, but a device that is not there is one to which no socket is bound, and no mistake: for a filter
+    /// over several network namespaces, in one of which there is such a device.
+    #[must_use]
+    pub const fn with_absent_devices(self) -> Self {
+        Self {
+            absent_devices: true,
+            ..self
+        }
+    }
+}
+
+impl Names for SystemNames<'_> {
+    fn service(&self, name: &str) -> Option<u16> {
+        service_in(&fs::read_to_string("/etc/services").ok()?, name)
+    }
+
+    fn addresses(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        let found = (host, 0).to_socket_addrs()?;
+        Ok(found.map(|address| address.ip()).collect())
+    }
+
+    fn device(&self, name: &str) -> Option<Interface> {
+        let found = self.table.interface(&Device::parse(name)?).ok();
+        // The kernel gives no such index.
+        found.or_else(|| Interface::new(u32::MAX).filter(|_| self.absent_devices))
+    }
+
+    fn netns(&self, name: &str) -> io::Result<u64> {
+        Ok(match name.parse() {
+            // No pid is as large.
+            Ok(inode) if inode > LARGEST_PID => inode,
+            _ => Namespace::named(name)
+                .map_err(|error| io::Error::other(error.cause().to_owned()))?
+                .inode(),
+        })
+    }
+
+    fn user(&self, name: &str) -> Option<u32> {
+        uzers::get_user_by_name(name).map(|user| user.uid())
+    }
+
+    /// Nobody where `/proc` can't be read: who asks for the holders of sockets then gets that error.
+    fn process(&self, pid: i32) -> Option<Process> {
+        Process::find(pid).ok().flatten()
+    }
+
+    fn executable(&self, path: &str) -> Option<String> {
+        std::fs::canonicalize(path)
+            .ok()?
+            .into_os_string()
+            .into_string()
+            .ok()
+    }
+
+    /// See [`Cgroups::id`].
+    fn cgroup(&self, path: &str) -> io::Result<u64> {
+        Cgroups::new().id(path)
+    }
+}
+
+/// Finds a service of TCP, by its name or an alias: services(5).
+fn service_in(services: &str, wanted: &str) -> Option<u16> {
+    services.lines().find_map(|line| {
+        let entry = line.split_once('#').map_or(line, |(entry, _)| entry);
+        let mut words = entry.split_whitespace();
+        let name = words.next()?;
+        let port = words.next()?.strip_suffix("/tcp")?;
+        let mut names = std::iter::once(name).chain(words);
+        names
+            .any(|name| name == wanted)
+            .then_some(port)?
+            .parse()
+            .ok()
+    })
+}
+
+/// `PID_MAX_LIMIT`
+const LARGEST_PID: u64 = 1 << 22;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_have_names_and_aliases_for_tcp() {
+        let services = "# comment\nssh 22/tcp # shell\ntftp\t69/udp\nhttp 80/tcp www\nbad x/tcp\n";
+        for (name, port) in [
+            ("ssh", Some(22)),
+            ("www", Some(80)),
+            ("tftp", None),
+            ("shell", None),
+            ("bad", None),
+            ("", None),
+        ] {
+            assert_eq!(service_in(services, name), port, "{name}");
+        }
+    }
+
+    #[test]
+    fn this_system_has_names() {
+        let table = TcpTable::open().unwrap();
+        let names = SystemNames::new(&table);
+        assert_eq!(names.user("root"), Some(0));
+        assert_eq!(names.user("no\0body"), None);
+        assert_eq!(names.device("lo"), Interface::new(1));
+        assert_eq!(names.device("no/device"), None);
+        assert!(names.addresses("127.0.0.1").is_ok());
+        assert!(names.cgroup("/no/such/cgroup").is_err());
+    }
+}

@@ -1,0 +1,285 @@
+//! A running dump: its repetition, its halves, and a kernel that refuses its program.
+
+use rustix::io::Errno;
+
+use super::attribute::{ports_of, read_socket};
+use super::bytecode::{Half, Program};
+use super::details::read_details;
+use super::diag::Diag;
+use super::message::{Body, DumpRequest, Extent, Families, Malformed, Request, next_message};
+use super::reader::Reader;
+use super::scope::Scope;
+use crate::connection::Connection;
+use crate::connection::details::Details;
+use crate::connection::state::State;
+
+impl Diag {
+    /// Starts a dump.
+    ///
+    /// A program is a help and no promise: see [`Dump::is_unfiltered`].
+    pub(crate) fn dump(&mut self, scope: Scope) -> Result<Dump<'_>, DumpError> {
+        let half = scope.half;
+        self.start_dump(DumpRequest::of(scope), half)
+    }
+
+    /// All that the kernel tells of the first socket in a dump that is the one.
+    pub(crate) fn details_among(
+        &mut self,
+        scope: Scope,
+        is_it: impl Fn(&Connection) -> bool,
+    ) -> Result<Option<Details>, DumpError> {
+        let half = scope.half;
+        let request = DumpRequest {
+            extent: Extent::All,
+            ..DumpRequest::of(scope)
+        };
+        let mut dump = self.start_dump(request, half)?;
+        while let Some(connection) = dump.next().transpose()? {
+            if is_it(&connection) {
+                return dump.details(connection).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn start_dump(
+        &mut self,
+        request: DumpRequest,
+        half: Option<Half>,
+    ) -> Result<Dump<'_>, DumpError> {
+        self.ask(Request::Dump(&request))?;
+        Ok(Dump {
+            diag: self,
+            request,
+            half,
+            last: 0,
+            position: 0,
+            length: 0,
+            datagrams: 0,
+            round: 1,
+            interrupted: false,
+            seen: Vec::new(),
+            seen_before: 0,
+            refusal: None,
+            over: false,
+            finished: false,
+        })
+    }
+}
+
+impl DumpRequest {
+    fn of(scope: Scope) -> Self {
+        Self {
+            families: Families::Both,
+            states: scope.states,
+            extent: if scope.info {
+                Extent::Info
+            } else {
+                Extent::Plain
+            },
+            ports: scope.ports,
+            program: match scope.half {
+                // Without room for the half it is judged here alone.
+                Some(half) => Program::within(half, scope.program.clone()).or(scope.program),
+                None => scope.program,
+            },
+        }
+    }
+}
+
+/// A running dump. When the kernel has to be asked again, it yields what it has not yielded yet; a
+/// socket that moves during one walk can be seen twice in it.
+pub(crate) struct Dump<'d> {
+    diag: &'d mut Diag,
+    request: DumpRequest,
+    half: Option<Half>,
+    /// Where in the buffer the last message begins; it ends at the position.
+    last: usize,
+    /// The unread part of the datagram in the buffer.
+    position: usize,
+    length: usize,
+    /// How many datagrams have been read.
+    datagrams: u64,
+    round: u32,
+    interrupted: bool,
+    /// The cookies yielded so far; the first `seen_before` are those of earlier rounds, sorted.
+    seen: Vec<u64>,
+    seen_before: usize,
+    /// The kernel refused the program.
+    refusal: Option<Errno>,
+    /// Whether the kernel has said its last word on the running request.
+    over: bool,
+    finished: bool,
+}
+
+impl Iterator for Dump<'_> {
+    type Item = Result<Connection, DumpError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.finished {
+            return None;
+        }
+        let item = self.step().transpose();
+        if !matches!(item, Some(Ok(_))) {
+            self.finished = true;
+        }
+        item
+    }
+}
+
+impl Dump<'_> {
+    /// The number of the datagram that the last socket came with. The kernel fills one datagram ahead:
+    /// its walk stands at the end of the next one.
+    pub(crate) fn datagram(&self) -> u64 {
+        self.datagrams
+    }
+
+    /// Whether the kernel refused the program (an old one does not know every operation), so that it
+    /// yields whatever the program would have kept back. Known with the first socket.
+    pub(crate) const fn is_unfiltered(&self) -> bool {
+        self.refusal.is_some()
+    }
+
+    /// After its end, asks for something else: another walk, with all the same.
+    pub(crate) fn go_on(&mut self, scope: Scope) -> Result<(), DumpError> {
+        self.half = scope.half;
+        self.request = DumpRequest::of(scope);
+        self.round = 1;
+        self.seen.clear();
+        self.seen_before = 0;
+        self.refusal = None;
+        self.finished = false;
+        Ok(self.start(Families::Both)?)
+    }
+
+    /// All that was told of the socket which has just been yielded.
+    fn details(&self, connection: Connection) -> Result<Details, DumpError> {
+        let mut message = Reader::new(&self.diag.buffer[self.last..self.position]);
+        match next_message(&mut message)?.map(|message| message.body) {
+            Some(Body::Socket(bytes)) => Ok(read_details(bytes, connection)?),
+            _ => Err(Malformed.into()),
+        }
+    }
+
+    /// The next socket that has not been yielded yet; `None` at the end.
+    fn step(&mut self) -> Result<Option<Connection>, DumpError> {
+        loop {
+            let mut datagram = Reader::new(&self.diag.buffer[self.position..self.length]);
+            let Some(message) = next_message(&mut datagram)? else {
+                self.length = self.diag.receive()?;
+                self.position = 0;
+                self.datagrams += 1;
+                continue;
+            };
+            let rest = datagram.rest().len();
+            self.last = self.position;
+            self.position = self.length - rest;
+            if message.sequence != self.diag.sequence {
+                continue;
+            }
+            self.interrupted |= message.interrupted;
+            self.over = matches!(message.body, Body::Done(_) | Body::Acknowledged(_));
+            match message.body {
+                Body::Socket(bytes) => {
+                    // A kernel that does not judge by halves yields the other one as well.
+                    if let Some(half) = self.half {
+                        if !half.contains(ports_of(bytes).ok_or(Malformed)?) {
+                            continue;
+                        }
+                    }
+                    let mut connection = read_socket(bytes, self.request.extent != Extent::Plain)?;
+                    if self.seen[..self.seen_before]
+                        .binary_search(&connection.cookie.value())
+                        .is_ok()
+                    {
+                        continue;
+                    }
+                    self.seen.try_reserve(1).map_err(|_| Errno::NOMEM)?;
+                    self.seen.push(connection.cookie.value());
+                    self.name_bound_socket(&mut connection);
+                    return Ok(Some(connection));
+                }
+                Body::Done(Ok(())) if self.interrupted => self.repeat()?,
+                Body::Done(Ok(())) if self.request.families == Families::V4 => {
+                    self.start(Families::V6)?;
+                }
+                Body::Done(Ok(())) => return Ok(None),
+                Body::Done(Err(errno)) | Body::Acknowledged(Err(errno)) => self.refused(errno)?,
+                Body::Acknowledged(Ok(())) | Body::Other => {}
+            }
+        }
+    }
+
+    /// Only a walk that was asked for bound sockets shows closed ones, and they are the bound ones:
+    /// without a peer, whatever is left of one.
+    fn name_bound_socket(&self, connection: &mut Connection) {
+        if connection.state == State::Closed && self.request.states.contains(State::BoundInactive) {
+            connection.state = State::BoundInactive;
+            // It keeps the peer of the connection that it once was (Linux 6.18).
+            connection.pair = connection.pair.without_peer();
+        }
+    }
+
+    /// A kernel that does not run the program yields everything, and one that does not do both families
+    /// in one walk does one after the other.
+    fn refused(&mut self, errno: Errno) -> Result<(), DumpError> {
+        let of_programs = [Errno::INVAL, Errno::PERM].contains(&errno);
+        if of_programs && self.seen.is_empty() && self.request.program.take().is_some() {
+            self.refusal = Some(errno);
+            Ok(self.start(self.request.families)?)
+        } else if self.request.families == Families::Both && self.seen.is_empty() {
+            Ok(self.start(Families::V4)?)
+        } else {
+            Err(DumpError::Errno(errno))
+        }
+    }
+
+    /// The table changed under the walk: walk again, and yield what has not been yielded.
+    fn repeat(&mut self) -> Result<(), DumpError> {
+        if self.round == ROUNDS {
+            return Err(DumpError::Interrupted);
+        }
+        self.round += 1;
+        self.seen.sort_unstable();
+        self.seen_before = self.seen.len();
+        Ok(self.start(self.request.families)?)
+    }
+
+    fn start(&mut self, families: Families) -> Result<(), Errno> {
+        self.request.families = families;
+        self.interrupted = false;
+        self.length = 0;
+        self.position = 0;
+        self.over = false;
+        self.diag.ask(Request::Dump(&self.request))
+    }
+}
+
+impl Drop for Dump<'_> {
+    fn drop(&mut self) {
+        self.diag.unfinished = !self.over;
+    }
+}
+
+/// Why a dump ended before its end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum DumpError {
+    /// The kernel's word, or a failed system call.
+    Errno(Errno),
+    /// It was interrupted as often as it was repeated.
+    Interrupted,
+}
+
+impl From<Errno> for DumpError {
+    fn from(errno: Errno) -> Self {
+        Self::Errno(errno)
+    }
+}
+
+impl From<Malformed> for DumpError {
+    fn from(malformed: Malformed) -> Self {
+        Self::Errno(malformed.into())
+    }
+}
+
+const ROUNDS: u32 = 8;

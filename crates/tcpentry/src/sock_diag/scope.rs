@@ -1,0 +1,37 @@
+//! Which sockets a dump yields, and what is evaluated in the kernel.
+
+use super::bytecode::{Half, Program};
+use crate::connection::state::States;
+
+/// Which sockets a dump is to yield.
+#[derive(Clone, Debug)]
+pub(crate) struct Scope {
+    pub(crate) states: States,
+    /// With `struct tcp_info` and the knowledge of what is MPTCP; about 1.5 times the cost.
+    pub(crate) info: bool,
+    /// Local and peer port, judged by the kernel; 0 leaves one open.
+    pub(crate) ports: (u16, u16),
+    /// What else the kernel judges each socket by.
+    pub(crate) program: Option<Program>,
+    /// Only this half of them.
+    pub(crate) half: Option<Half>,
+}
+
+/// One dump.
+#[derive(Clone, Debug)]
+pub(crate) struct Pass {
+    /// `None` yields every socket.
+    pub(crate) program: Option<Program>,
+    /// What the program says to `autobound` for all sockets that it yields; it says nothing where the
+    /// kernel refuses it ([`is_unfiltered`](super::Dump::is_unfiltered)) or does not run it
+    /// ([`runs_programs`](super::Diag::runs_programs)).
+    pub(crate) autobound: Option<bool>,
+}
+
+impl Pass {
+    /// Yields every socket.
+    pub(crate) const OVER_ALL: Self = Self {
+        program: None,
+        autobound: None,
+    };
+}

@@ -1,0 +1,251 @@
+//! The TCP table of one network namespace: opening it, and listing it.
+
+pub(crate) mod details;
+pub(crate) mod devices;
+pub(crate) mod dumps;
+pub(crate) mod find;
+pub(crate) mod lookup;
+pub(crate) mod query;
+pub(crate) mod refusal;
+
+use std::fmt;
+
+use rustix::io::Errno;
+
+pub use self::devices::Devices;
+use self::dumps::Dumps;
+use self::lookup::Lookup;
+use self::query::Query;
+use self::refusal::{dump_error, no_socket};
+use crate::connection::Connection;
+use crate::connection::identity::{BootId, Identity, NetnsId, Origin};
+use crate::error::{Error, Operation};
+use crate::netns::{self, Inside, LocalPorts, Namespace};
+use crate::sock_diag::{Diag, NetlinkSocket};
+
+/// The TCP table of a network namespace.
+///
+/// It is two netlink sockets (`NETLINK_SOCK_DIAG`), one for walks and one for everything else, made in
+/// the namespace of the thread that opened it, and stays with that namespace whatever the thread does. While many are
+/// deleted there is a third, for a second processor, where the thread is in that namespace.
+/// Nothing is read before it is asked for.
+///
+/// It is `Send` and `Sync`, and takes two descriptors and half a KiB; each of the sockets gets a buffer of 32 KiB with the
+/// first answer. An agent can hold one for each network namespace.
+///
+/// ```
+/// use tcpentry::{Query, TcpTable};
+/// let mut table = TcpTable::open()?;
+/// for connection in table.connections(&Query::default())? {
+///     println!("{}", connection?);
+/// }
+/// # Ok::<(), tcpentry::Error>(())
+/// ```
+#[doc(alias = "GetTcpTable")]
+pub struct TcpTable {
+    pub(crate) lookup: Lookup,
+    pub(crate) dumper: Diag,
+    /// For a second processor.
+    pub(crate) another: Box<Another>,
+    socket: NetlinkSocket,
+    netns: NetnsId,
+    boot: Option<BootId>,
+    /// That of its file, where it was entered: its sockets keep the namespace, and so this number is not reused.
+    inode: Option<u64>,
+    /// See [`has_local_users`](Self::has_local_users).
+    foreign_users: bool,
+    /// Of that one; of its own a thread can ask any time.
+    local_ports: Option<LocalPorts>,
+    /// Whether there is IPv4 here, once it has been asked.
+    pub(crate) ipv4: Option<bool>,
+    /// And IPv6.
+    pub(crate) ipv6: Option<bool>,
+}
+
+impl fmt::Debug for TcpTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { netns, .. } = self;
+        f.debug_struct("TcpTable")
+            .field("netns", netns)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TcpTable {
+    /// Opens the table of this thread's network namespace.
+    ///
+    /// Needs no privilege.
+    pub fn open() -> Result<Self, Error> {
+        let open = || NetlinkSocket::open().map_err(no_socket);
+        let socket = open()?;
+        // Both now: later the thread may be in another namespace.
+        let diags = [socket.clone(), open()?].map(Diag::new);
+        let netns = netns::of_socket(&socket, netns::inode_of_this_thread)?;
+        Ok(Self::over(diags, socket, netns))
+    }
+
+    /// Opens the table of another network namespace: `setns(2)`, on a thread that is thrown away.
+    ///
+    /// Takes `CAP_SYS_ADMIN` over that namespace and over the caller's own user namespace; or that the
+    /// user namespace which owns it is the caller's own creation, as that of a rootless container is: then a
+    /// child process enters it and passes the sockets out, and every connection there can be deleted
+    /// without any right here (Linux 6.18).
+    ///
+    /// # Errors
+    /// `AccessDenied` where the caller may not enter it.
+    pub fn open_in(namespace: &Namespace) -> Result<Self, Error> {
+        let Inside {
+            sockets: [socket, dumper],
+            foreign_users,
+            local_ports,
+        } = netns::enter(namespace)?;
+        let netns = netns::of_socket(&socket, || Ok(namespace.inode()))?;
+        let diags = [socket.clone(), dumper].map(Diag::new);
+        Ok(Self {
+            inode: Some(namespace.inode()),
+            foreign_users,
+            local_ports: LocalPorts::parse(&local_ports),
+            ..Self::over(diags, socket, netns)
+        })
+    }
+
+    fn over([lookup, dumper]: [Diag; 2], socket: NetlinkSocket, netns: NetnsId) -> Self {
+        Self {
+            lookup: Lookup { diag: lookup },
+            dumper,
+            another: Box::new(move || another(netns)),
+            socket,
+            netns,
+            boot: None,
+            inode: None,
+            foreign_users: false,
+            local_ports: None,
+            ipv4: None,
+            ipv6: None,
+        }
+    }
+
+    /// A table whose kernel is a fake one, in the namespace [`c1`](NetnsId::Cookie).
+    #[cfg(any(test, feature = "fuzz-internals"))]
+    pub(crate) fn of(diags: [Diag; 2]) -> Self {
+        // It is asked for the names of devices only. Miri, which has no netlink, runs the tests that do not.
+        let socket = if cfg!(miri) {
+            let (socket, _) = std::os::unix::net::UnixStream::pair().expect("Miri has these");
+            NetlinkSocket::from(std::os::fd::OwnedFd::from(socket))
+        } else {
+            NetlinkSocket::open().expect("everybody may open one")
+        };
+        let mut table = Self::over(diags, socket, NetnsId::Cookie(1));
+        // A real one would ask the real kernel.
+        table.another = Box::new(|| None);
+        table
+    }
+
+    /// The network namespace it belongs to.
+    pub const fn netns(&self) -> NetnsId {
+        self.netns
+    }
+
+    /// Whether [`Connection::uid`] is a user of the caller's, and not one of a user namespace that had to be entered
+    /// to get here: a rootless container's root is nobody's root (Linux 6.18).
+    pub const fn has_local_users(&self) -> bool {
+        !self.foreign_users
+    }
+
+    /// Streams the table: `SOCK_DIAG_BY_FAMILY` (in truth its elder `TCPDIAG_GETSOCK`, the only one
+    /// that walks both families at once).
+    ///
+    /// The order is the kernel's. A walk that the kernel marks as interrupted
+    /// (`NLM_F_DUMP_INTR`) is repeated, and what was already yielded is not yielded again. Under
+    /// churn a socket that comes or goes during the walk may be missing, and also one that stays, where others of
+    /// its hash chain go while the walk has paused in it (the kernel goes on behind as many as it had shown). One
+    /// may come twice where others come into that chain, or where it moves within the table: the cookie tells.
+    pub fn connections(&mut self, query: &Query) -> Result<Connections<'_>, Error> {
+        Dumps::start(&mut self.dumper, query).map(Connections)
+    }
+
+    /// Whether the kernel tells this table the marks of sockets: to `CAP_NET_ADMIN` only.
+    pub(crate) fn shows_marks(&mut self) -> Result<bool, Error> {
+        match self.lookup.diag.probe_right() {
+            Ok(()) => Ok(true),
+            Err(Errno::PERM) => Ok(false),
+            Err(errno) => Err(dump_error(errno.into())),
+        }
+    }
+
+    /// Out of which range the kernel chooses local ports here: `net.ipv4.ip_local_port_range`.
+    pub(crate) fn local_ports(&self) -> Result<LocalPorts, Error> {
+        match self.local_ports {
+            Some(ports) => Ok(ports),
+            None => LocalPorts::read().map_err(|error| {
+                let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
+                Error::os(Operation::List, "read net.ipv4.ip_local_port_range", errno)
+            }),
+        }
+    }
+
+    /// The inode of its namespace.
+    ///
+    /// Of a table that was [opened](Self::open) in that of a thread, which no call tells later, it is assumed that
+    /// this is still the namespace of the calling thread.
+    pub(crate) fn inode(&self) -> Result<u64, Error> {
+        match self.inode {
+            Some(inode) => Ok(inode),
+            None => netns::inode_of_this_thread(),
+        }
+    }
+
+    /// The identity of a connection of this table, to be carried to another process.
+    pub fn identity(&mut self, connection: &Connection) -> Result<Identity, Error> {
+        Ok(self.place()?.identity(connection))
+    }
+
+    /// Where its sockets live: what turns connections into identities while the table is streamed.
+    pub fn place(&mut self) -> Result<Origin, Error> {
+        Ok(Origin {
+            boot: self.boot()?,
+            netns: self.netns,
+        })
+    }
+
+    /// The names of this namespace's devices, also while the table is streamed.
+    pub fn devices(&self) -> Devices {
+        Devices::new(self.socket.clone())
+    }
+
+    fn boot(&mut self) -> Result<BootId, Error> {
+        if let Some(boot) = self.boot {
+            return Ok(boot);
+        }
+        let boot = netns::boot_id()?;
+        self.boot = Some(boot);
+        Ok(boot)
+    }
+}
+
+/// The rows of a table, as the kernel gives them.
+pub struct Connections<'t>(Dumps<'t>);
+
+impl Iterator for Connections<'_> {
+    type Item = Result<Connection, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next()
+    }
+}
+
+impl fmt::Debug for Connections<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connections").finish_non_exhaustive()
+    }
+}
+
+/// Opens another conversation with the kernel about the same network namespace, where it can.
+pub(crate) type Another = dyn FnMut() -> Option<Diag> + Send + Sync;
+
+/// In the namespace of this thread, if that is still this one.
+fn another(netns: NetnsId) -> Option<Diag> {
+    let socket = NetlinkSocket::open().ok()?;
+    let its = netns::of_socket(&socket, netns::inode_of_this_thread).ok()?;
+    (its == netns).then(|| Diag::new(socket))
+}
