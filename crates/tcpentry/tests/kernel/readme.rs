@@ -65,7 +65,7 @@ fn the_library_has_four_dependencies() {
         .collect();
     names.sort_unstable();
     assert_eq!(names, ["libc", "rustix", "strsim", "uzers"]);
-    assert!(README.contains("three dependencies (rustix, libc, uzers)"));
+    assert!(README.contains("four dependencies (rustix, libc, strsim, uzers)"));
 }
 
 /// The descriptors of sock_diag of this network namespace, of which only this test makes any.
