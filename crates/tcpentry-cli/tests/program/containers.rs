@@ -63,7 +63,7 @@ fn of_three_that_serve_one_address_the_right_one_loses_a_connection() {
         assert_eq!(object["netns_name"], "docker:bbbbbbbbbbbb");
         assert_eq!(
             object["container"],
-            json!({"runtime": "docker", "id": ids[1], "name": null})
+            json!({"runtime": "docker", "id": ids[1], "name": null, "pod": null})
         );
         containers[1].assert_aborted();
         for other in [0, 2] {

@@ -519,7 +519,7 @@ fn a_terminal_that_leads_nowhere_is_said_and_asked_about() {
         let mut child = child.unwrap();
         let mut keyboard = child.stdin.take().unwrap();
         let _child = Running(child);
-        terminal.await_text("Delete it all the same? [y/N] ");
+        terminal.await_text("Delete it anyway? [y/N] ");
         assert!(
             terminal.screen().contains("this may cut you off"),
             "{}",
