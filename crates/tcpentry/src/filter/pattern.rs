@@ -80,10 +80,13 @@ impl Pattern {
     /// Returns the pattern of the last part of a path.
     fn base(&self) -> Self {
         let last = self.pieces.iter().rposition(|piece| piece.contains('/'));
-        let mut pieces = self.pieces[last.unwrap_or(0)..].to_vec();
-        if let Some((_, behind)) = pieces[0].rsplit_once('/') {
-            pieces[0] = behind.to_owned();
-        }
+        let (first, rest) = self.pieces[last.unwrap_or(0)..]
+            .split_first()
+            .expect("there is always a last piece");
+        let first = first.rsplit('/').next().unwrap_or_default();
+        let pieces = std::iter::once(first.to_owned())
+            .chain(rest.iter().cloned())
+            .collect();
         Self {
             text: self.text.clone(),
             pieces,
