@@ -1,6 +1,6 @@
 //! Names with `*`: of processes and containers.
 
-use crate::process::proc::LONGEST_COMM;
+use crate::process::Process;
 
 /// A name to compare with: `*` stands for any bytes, `\*` for a star, `\\` for a backslash.
 ///
@@ -46,7 +46,7 @@ impl Pattern {
     /// Returns `true` for a path, or a name that is longer than the kernel keeps: those are compared with the executable.
     pub(super) fn is_of_executable(&self) -> bool {
         let literal: usize = self.pieces.iter().map(String::len).sum();
-        self.has_slash() || (literal > LONGEST_COMM && self.pieces.len() == 1)
+        self.has_slash() || (literal > Process::LONGEST_COMM && self.pieces.len() == 1)
     }
 
     fn has_slash(&self) -> bool {
@@ -66,7 +66,7 @@ impl Pattern {
     /// Returns `true` where it may mean a process of this name in the kernel whose executable the caller may not see.
     pub(super) fn may_match_unseen(&self, name: &[u8]) -> bool {
         let base = self.base();
-        if name.len() < LONGEST_COMM {
+        if name.len() < Process::LONGEST_COMM {
             return self.has_slash() && base.matches(name);
         }
         // It may be the beginning of a longer one.

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::arguments;
 use super::pid::Process;
-use super::proc::{LONGEST_COMM, Opened, Proc};
+use super::proc::{Opened, Proc};
 use crate::connection::Inode;
 use crate::error::ran_out;
 
@@ -59,7 +59,7 @@ impl Process {
             let comm = proc.comm(pid, &mut room)?;
             // What fills its room may be the beginning of one.
             let may_be = |name: &&[u8]| {
-                *name == comm || (comm.len() == LONGEST_COMM && name.starts_with(comm))
+                *name == comm || (comm.len() == Process::LONGEST_COMM && name.starts_with(comm))
             };
             if !names.iter().any(may_be) {
                 return Ok(None);

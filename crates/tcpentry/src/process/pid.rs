@@ -13,6 +13,9 @@ pub struct Process {
 }
 
 impl Process {
+    /// The length of a name as the kernel keeps it: `TASK_COMM_LEN` without the final zero.
+    pub(crate) const LONGEST_COMM: usize = 15;
+
     /// Its pid.
     pub const fn pid(self) -> i32 {
         self.pid.get()

@@ -117,7 +117,7 @@ impl Opened {
     pub(crate) fn name(&self, room: &mut Vec<u8>) -> Result<Vec<u8>, Errno> {
         let text = self.read(c"comm", room)?;
         let name = text.strip_suffix(b"\n").unwrap_or(text).to_vec();
-        if name.len() != LONGEST_COMM {
+        if name.len() != Process::LONGEST_COMM {
             return Ok(name);
         }
         let whole = self.executable(room).ok();
@@ -127,7 +127,7 @@ impl Opened {
 
     /// Whether its name may be the beginning of a longer one that the caller may not see.
     pub(crate) fn is_name_cut(&self, name: &[u8], room: &mut Vec<u8>) -> bool {
-        name.len() == LONGEST_COMM
+        name.len() == Process::LONGEST_COMM
             && matches!(self.executable(room), Err(Errno::ACCESS | Errno::PERM))
     }
 
@@ -339,8 +339,6 @@ pub(crate) fn whole_name<'a>(name: &[u8], executable: &'a [u8]) -> Option<&'a [u
 
 /// The process whose end is that of its pid namespace.
 pub(crate) const FIRST: i32 = 1;
-/// `TASK_COMM_LEN` without the final zero.
-pub(crate) const LONGEST_COMM: usize = 15;
 /// `PATH_MAX`
 const LONGEST_PATH: usize = 4096;
 /// What the kernel says behind the path of a file that was removed or replaced.
