@@ -568,7 +568,7 @@ fn an_interruption_ends_the_rounds_with_what_was_done() {
             let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
             rustix::process::kill_process(pid, signal).unwrap();
             let ended: Run = child.wait_with_output().unwrap().into();
-            assert_eq!(ended.code, 130, "{signal:?}");
+            assert_eq!(ended.code, 128 + signal.as_raw(), "{signal:?}");
             let said = "tcpentry: interrupted: nothing more was deleted\ntcpentry: 2 deleted\n";
             assert_eq!(ended.err, said);
             assert!(ends.iter().all(|ends| !is_alive(ends)));

@@ -202,7 +202,7 @@ impl Run<'_> {
         if is_refused || matches!(stop, Stop::Interrupted) {
             self.report.end();
         }
-        stop.exit()
+        stop.exit(&self.interrupt)
     }
 
     /// Prints that nothing matched, and returns the code.
