@@ -1,4 +1,4 @@
-//! Names from outside on a terminal: any user may give his process any name.
+//! Names from outside on a terminal: any user may give a process any name.
 
 use std::fmt::Write as _;
 

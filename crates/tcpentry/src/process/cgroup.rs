@@ -1,7 +1,7 @@
-//! Cgroups: from the id that the kernel tells of a socket to the path that people know, and back.
+//! Cgroups: from the id that the kernel reports of a socket to the path that people know, and back.
 //!
 //! A socket is in the cgroup (version 2) in which it was made, for ever. Its id is the inode of the
-//! cgroup's directory, so a walk over the mounted hierarchy names them all.
+//! cgroup's directory, so a scan of the mounted hierarchy names them all.
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -37,17 +37,17 @@ pub struct Cgroups {
     hierarchy: OnceCell<Option<Hierarchy>>,
     paths: HashMap<u64, String>,
     scans: u8,
-    /// Whether version 2 manages everything here.
+    /// Set when version 2 manages everything here.
     unified: OnceCell<bool>,
 }
 
 impl Cgroups {
-    /// Nothing is read yet.
+    /// Creates an empty collection: nothing is read yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The path of a cgroup, as in `/proc/PID/cgroup`: `/system.slice/nginx.service`. `None` for one
+    /// Returns the path of a cgroup, as in `/proc/PID/cgroup`: `/system.slice/nginx.service`. `None` for one
     /// that has been removed, or where no hierarchy is mounted.
     pub fn path(&mut self, id: u64) -> Option<&str> {
         if !self.paths.contains_key(&id) && self.scans < MAX_SCANS {
@@ -59,7 +59,7 @@ impl Cgroups {
         self.paths.get(&id).map(String::as_str)
     }
 
-    /// The id of a cgroup, by its path as in `/proc/PID/cgroup` or by that of its directory
+    /// Returns the id of a cgroup, by its path as in `/proc/PID/cgroup` or by that of its directory
     /// (`/sys/fs/cgroup/system.slice`).
     ///
     /// # Errors
@@ -72,20 +72,20 @@ impl Cgroups {
         id.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    /// Whether the cgroup of a socket is that of its owner: where it is the root on a host with
-    /// version 1, because version 2 manages nothing there; where version 2 is not mounted; or where the
-    /// kernel does not tell it (before Linux 5.9). [`of`](Self::of) needs the owners then.
+    /// Returns true when the cgroup of a socket is that of its owner: where it is the root on a host with version 1,
+    /// because version 2 manages nothing there; where version 2 is not mounted; or where the kernel does not report it
+    /// (before Linux 5.9). [`of`](Self::of) needs the owners then.
     pub fn is_of_owner(&self, connection: &Connection) -> bool {
         match connection.cgroup {
             // Where none is mounted (`ip netns exec` mounts an empty /sys), no id has a name.
             Some(_) if self.hierarchy().is_none() => connection.inode.is_some(),
             Some(id) => self.is_root(id) && !self.is_unified(),
-            // The kernel tells none of what has no owner (TIME_WAIT) either.
+            // The kernel reports none for a socket without owner (TIME_WAIT) either.
             None => connection.inode.is_some(),
         }
     }
 
-    /// The cgroup of a socket as a path; of its first owner where that one decides
+    /// Returns the path of a socket's cgroup; that of its first owner where the owner decides
     /// ([`is_of_owner`](Self::is_of_owner)), which takes owners with cgroups.
     pub fn of<'a>(&'a mut self, connection: &Connection, owners: &'a Owners) -> Option<&'a str> {
         if self.is_of_owner(connection) {
@@ -115,7 +115,7 @@ impl Cgroups {
 #[derive(Debug)]
 struct Hierarchy {
     mount: PathBuf,
-    /// What paths begin with where only a part is mounted; empty where all is.
+    /// The beginning of all paths where only a part is mounted; empty where all is.
     prefix: String,
     /// The id of the topmost cgroup that is mounted.
     root: u64,

@@ -1,4 +1,4 @@
-//! What the path of a cgroup tells of the container. Pure text.
+//! The container in the path of a cgroup. Pure text.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ use super::unit::{SCOPE, SERVICE};
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Container {
-    /// What runs it.
+    /// The runtime.
     pub runtime: Runtime,
     /// Its id: 64 hexadecimal digits. Some runtimes have only names.
     pub id: Option<String>,
@@ -42,15 +42,15 @@ pub struct Pod {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum QosClass {
-    /// It has what it asked for, and no more.
+    /// Requests equal limits.
     Guaranteed,
-    /// It has what it asked for, and may take more.
+    /// Some requests, below the limits.
     Burstable,
-    /// It asked for nothing.
+    /// No requests.
     BestEffort,
 }
 
-/// What runs a container.
+/// The runtime of a container.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Runtime {
@@ -60,7 +60,7 @@ pub enum Runtime {
     Containerd,
     /// CRI-O.
     CriO,
-    /// Kubernetes, where the path does not tell which runtime it uses.
+    /// Kubernetes, where the path does not say which runtime it uses.
     Kubernetes,
     /// Podman.
     Podman,
@@ -71,7 +71,7 @@ pub enum Runtime {
 }
 
 impl Container {
-    /// The innermost container that this cgroup belongs to.
+    /// Returns the innermost container that this cgroup belongs to.
     pub fn from_cgroup(path: &str) -> Option<Self> {
         let mut above = "";
         let mut pod = None;
@@ -97,7 +97,7 @@ impl Container {
         is_of_pod || (!prefix.is_empty() && names.any(|name| name.starts_with(prefix)))
     }
 
-    /// From one part of a path and the one above it.
+    /// Reads one part of a path, with the part above it.
     fn of_part(above: &str, part: &str, in_pod: bool) -> Option<Self> {
         if let Some((_, id)) = part.split_once(":cri-containerd:") {
             return Self::with_id(Runtime::Containerd, id);
@@ -157,7 +157,7 @@ impl Container {
 }
 
 impl Pod {
-    /// From one part of a path and the one above it: `/kubepods/burstable/podUID`, or with systemd
+    /// Reads one part of a path, with the part above it: `/kubepods/burstable/podUID`, or with systemd
     /// `kubepods-burstable-podUID.slice`.
     fn of_part(above: &str, part: &str) -> Option<Self> {
         if let Some((before, after)) = part.split_once("kubepods-") {
@@ -196,7 +196,7 @@ impl Pod {
 }
 
 impl fmt::Display for Container {
-    /// The runtime, and the name or as much of the id as the runtimes themselves print.
+    /// Writes the runtime, and the name or as much of the id as the runtimes themselves print.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let id = self.id.as_ref().and_then(|id| id.get(..SHORT_ID));
         let name = self.name.as_deref().or(id).unwrap_or_default();
@@ -205,7 +205,7 @@ impl fmt::Display for Container {
 }
 
 impl fmt::Display for QosClass {
-    /// As Kubernetes writes it.
+    /// Writes it as Kubernetes does.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Guaranteed => "Guaranteed",
@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_container() {
+    fn other_cgroups_are_no_containers() {
         for path in [
             "/".to_owned(),
             String::new(),
@@ -426,13 +426,13 @@ mod tests {
             format!("/system.slice/docker-{}.scope", A.to_uppercase()),
             "/docker".to_owned(),
             "/docker/buildx".to_owned(),
-            // What watches over a container.
+            // The monitor of a container.
             format!("/machine.slice/libpod-conmon-{A}.scope"),
             format!("/kubepods.slice/crio-conmon-{A}.scope"),
             "/libpod_parent/conmon".to_owned(),
             "/lxc.monitor.web".to_owned(),
             "/lxc.monitor/web".to_owned(),
-            // Not told from any other cgroup: crun without a manager.
+            // Like any other cgroup: crun without a manager.
             "/web".to_owned(),
             format!("/{A}"),
             format!("/kubepods/burstable/{POD}"),

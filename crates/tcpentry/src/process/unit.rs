@@ -1,4 +1,4 @@
-//! What the path of a cgroup tells of the unit of systemd. Pure text.
+//! The unit of systemd in the path of a cgroup. Pure text.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ use super::unescape::unescape_hex;
 pub struct Unit(String);
 
 impl Unit {
-    /// The unit that made this cgroup, or one above it.
+    /// Returns the unit that made this cgroup, or one above it.
     pub fn from_cgroup(path: &str) -> Option<Self> {
         let mut units = path.split('/').map(without_underscore).filter(|name| {
             let suffix = UNITS.into_iter().find(|suffix| name.ends_with(suffix));
@@ -35,13 +35,13 @@ impl Unit {
         Some(Self(of_user.unwrap_or(first).to_owned()))
     }
 
-    /// Its name, as `systemctl` prints it: with its escapes (`\x2d`).
+    /// Returns its name as `systemctl` prints it: with its escapes (`\x2d`).
     pub fn name(&self) -> &str {
         &self.0
     }
 
-    /// Whether a user means it by this name: the exact one, with or without its escapes; a name
-    /// without the suffix of a unit means the service.
+    /// Returns true when this is its exact name, with or without its escapes; a name without the suffix of a unit
+    /// means the service.
     pub fn matches_name(&self, name: &str) -> bool {
         let is = |name: &str| self.0 == name || unescape_hex(&self.0) == name;
         if UNITS.into_iter().any(|suffix| name.ends_with(suffix)) {
@@ -58,7 +58,7 @@ impl fmt::Display for Unit {
     }
 }
 
-/// What systemd puts before a name that would mean something to the kernel.
+/// Removes the underscore that systemd puts before a name that would mean something to the kernel.
 fn without_underscore(part: &str) -> &str {
     part.strip_prefix('_').unwrap_or(part)
 }
