@@ -33,10 +33,11 @@ fn processes_of_any_name_are_shown_selected_and_deleted_by_it() {
                 .lines()
                 .find(|line| line.split('\t').nth(3) == Some(local));
             let shown = tcpentry::escape::escape_for_terminal(name);
-            let expected = format!("{},pid={}", shown.replace(' ', r"\x20"), named.pid());
+            let expected = format!("{} {}", named.pid(), shown.replace(' ', r"\x20"));
             assert_eq!(row.map(cell), Some(expected));
             let object = objects.iter().find(|it| it["local"] == *local).unwrap();
-            assert_eq!(object["processes"][0]["name"], shown);
+            let as_it_is = String::from_utf8_lossy(name);
+            assert_eq!(object["processes"][0]["name"], *as_it_is);
             assert_eq!(object["processes"][0]["pid"], named.pid());
         }
 
@@ -162,7 +163,7 @@ fn a_unit_and_a_container_of_any_name_are_shown_and_selected() {
 }
 
 /// Beside the hostile ones: longer than the kernel keeps, and one that looks like a list of processes.
-const NAMES: [&[u8]; 12] = {
+const NAMES: [&[u8]; 15] = {
     let [a, b, c, d, e, f, g, h] = HOSTILE;
     [
         a,
@@ -175,7 +176,10 @@ const NAMES: [&[u8]; 12] = {
         h,
         b"fifteen-bytes-xyz",
         b"fifteen-bytes-\x1b[2J\n",
-        b"a,pid=1 nginx",
+        b"a, 1 nginx",
+        b"sshd,pid=1 nc",
+        "\u{3164}\u{2800}\u{115f}\u{1160}".as_bytes(),
+        br"DOM\alice",
         b"*",
     ]
 };

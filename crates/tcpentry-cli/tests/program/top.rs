@@ -339,10 +339,7 @@ fn without_root_it_shows_what_may_be_deleted_and_why_not_the_rest() {
             let mut theirs = theirs.map(|local| verdict(&local, "no: denied", screen));
             verdict(&own_local.to_string(), "borrow ", screen) && theirs.all(|is_so| is_so)
         });
-        assert!(
-            screen.contains(&format!("pid={}", holder.pid())),
-            "{screen}"
-        );
+        assert!(screen.contains(&format!(" {} ", holder.pid())), "{screen}");
         tmux.types("*d");
         let preview = tmux.await_text("Delete 1 of 3 connections, and leave 2 alone?  y / n");
         assert!(preview.contains("denied   2: "), "{preview}");

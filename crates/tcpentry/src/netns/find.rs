@@ -182,6 +182,23 @@ impl Namespace {
             || self.names.iter().any(|path| path == Path::new(name))
             || pid()
             || self.to_string() == name
+            || self.label() == name
+    }
+
+    /// Returns its shortest name: that of iproute2, that of the container in it, a file, a process, or the inode. It is as
+    /// others chose it; [`Display`](fmt::Display) escapes it for a terminal.
+    pub fn label(&self) -> String {
+        if let Some(name) = self.name() {
+            name.to_owned()
+        } else if let Some(container) = &self.container {
+            container.to_string()
+        } else if let Some(path) = self.names.first() {
+            path.to_string_lossy().into_owned()
+        } else if let Some(process) = self.processes.first() {
+            format!("pid:{}", process.pid())
+        } else {
+            format!("net:[{}]", self.inode)
+        }
     }
 
     pub(crate) fn file(&self) -> BorrowedFd<'_> {
@@ -190,19 +207,9 @@ impl Namespace {
 }
 
 impl fmt::Display for Namespace {
-    /// Writes its shortest name: that of iproute2, that of the container in it, a file, a process, or the inode.
+    /// Writes its [label](Self::label), escaped for a terminal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(name) = self.name() {
-            f.write_str(&escape_for_terminal(name.as_bytes()))
-        } else if let Some(container) = &self.container {
-            f.write_str(&escape_for_terminal(container.to_string().as_bytes()))
-        } else if let Some(path) = self.names.first() {
-            f.write_str(&escape_for_terminal(path.as_os_str().as_encoded_bytes()))
-        } else if let Some(process) = self.processes.first() {
-            write!(f, "pid:{}", process.pid())
-        } else {
-            write!(f, "net:[{}]", self.inode)
-        }
+        f.write_str(&escape_for_terminal(self.label().as_bytes()))
     }
 }
 

@@ -198,6 +198,7 @@ mod tests {
         vec![NamespaceTable {
             table,
             name: None,
+            plain_name: None,
             inode: None,
         }]
     }

@@ -10,6 +10,7 @@ use tcpentry::process::{Cgroups, Container, OwnerSearch, Owners, Unit};
 use uzers::UsersCache;
 
 use super::super::model::{HolderNames, Resolved};
+use crate::output::{BETWEEN_HOLDERS, holder};
 
 #[derive(Default)]
 pub(super) struct NameCache {
@@ -76,10 +77,9 @@ impl NameCache {
         let mut name = String::new();
         let mut unit = None;
         for owner in owners.of(inode) {
-            let of_owner = escape_for_terminal(&owner.name);
-            texts.push(format!("{of_owner},pid={}", owner.process.pid()));
+            texts.push(holder(owner));
             if name.is_empty() {
-                name = of_owner;
+                name = escape_for_terminal(&owner.name);
             }
             unit = unit.or_else(|| owner.cgroup.as_deref().and_then(unit_of));
         }
@@ -87,7 +87,7 @@ impl NameCache {
         let text = if texts.is_empty() {
             "?".to_owned()
         } else {
-            texts.join(" ")
+            texts.join(BETWEEN_HOLDERS)
         };
         Resolved {
             holders: Some(Arc::new(HolderNames { text, first: name })),
