@@ -44,7 +44,8 @@ pub fn is_plain(character: char) -> bool {
 }
 
 /// Returns true for a letter or symbol, by its category, that nobody sees: the rest of Default_Ignorable_Code_Point (the
-/// fillers of Hangul), what takes no cell of its own (conjoining vowels and finals of Hangul), and what is drawn blank.
+/// fillers of Hangul), what takes no cell of its own (conjoining vowels and finals of Hangul, prefixed letters of India), and
+/// what is drawn blank.
 fn is_blank(character: char) -> bool {
     matches!(
         character,
@@ -56,6 +57,9 @@ fn is_blank(character: char) -> bool {
         | '\u{fffc}'                 // OBJECT REPLACEMENT CHARACTER
         | '\u{ffa0}'                 // HALFWIDTH HANGUL FILLER
         | '\u{13441}' | '\u{13442}'  // EGYPTIAN HIEROGLYPH FULL BLANK, HALF BLANK
+        // What is drawn into the cell of the letter behind it: Grapheme_Cluster_Break=Prepend
+        | '\u{d4e}' | '\u{a8fa}' | '\u{111c2}' | '\u{111c3}' | '\u{113d1}' | '\u{1193f}' | '\u{11941}'
+        | '\u{11a84}'..='\u{11a89}' | '\u{11d46}' | '\u{11f02}'
         | '\u{1d159}'                // MUSICAL SYMBOL NULL NOTEHEAD
     )
 }
