@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use tcpentry::escape::is_plain;
 use tcpentry::netns::Origin;
-use tcpentry::process::{Container, Owner, Unit};
+use tcpentry::process::{CgroupPath, Container, Owner, Unit};
 use tcpentry::table::Devices;
 use tcpentry::{Connection, Error, ErrorKind, Inode, Method, Outcome, Pair, Target};
 
@@ -82,6 +82,7 @@ struct ContainerObject {
     id: Option<String>,
     name: Option<String>,
     pod: Option<PodObject>,
+    user: Option<u32>,
 }
 
 #[derive(Debug, Serialize)]
@@ -178,8 +179,8 @@ impl SocketObject {
     }
 
     /// Adds the path of its cgroup and the names in it.
-    pub(crate) fn put_cgroup(&mut self, path: Option<&str>) {
-        self.cgroup_path = path.map(str::to_owned);
+    pub(crate) fn put_cgroup(&mut self, path: Option<CgroupPath<'_>>) {
+        self.cgroup_path = path.map(|path| path.as_str().to_owned());
         self.unit = path
             .and_then(Unit::from_cgroup)
             .map(|unit| unit.to_string());
@@ -192,6 +193,7 @@ impl SocketObject {
                 uid: pod.uid,
                 qos: pod.qos.to_string(),
             }),
+            user: container.user,
         });
     }
 

@@ -1,5 +1,6 @@
 //! The tables that a command reads: that of the program's network namespace, of others by name, or of all.
 
+pub(crate) mod mentions;
 pub(crate) mod parallel;
 pub(crate) mod rows;
 pub(crate) mod selection;

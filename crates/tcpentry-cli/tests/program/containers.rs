@@ -60,7 +60,7 @@ fn of_three_that_serve_one_address_the_right_one_loses_a_connection() {
         assert_eq!(object["netns_name"], "docker:bbbbbbbbbbbb");
         assert_eq!(
             object["container"],
-            json!({"runtime": "docker", "id": ids[1], "name": null})
+            json!({"runtime": "docker", "id": ids[1], "name": null, "pod": null, "user": null})
         );
         containers[1].assert_aborted();
         for other in [0, 2] {
@@ -111,7 +111,7 @@ fn a_pod_is_named_by_its_uid_and_class() {
         assert_eq!(listed.objects().len(), 1, "{}{}", listed.out, listed.err);
         assert_eq!(
             listed.objects()[0]["container"],
-            json!({"runtime": "kubernetes", "id": id, "name": null, "pod": {"uid": uid, "qos": "Burstable"}})
+            json!({"runtime": "kubernetes", "id": id, "name": null, "pod": {"uid": uid, "qos": "Burstable"}, "user": null})
         );
         drop(container);
     });

@@ -150,7 +150,7 @@ fn a_unit_and_a_container_of_any_name_are_shown_and_selected() {
             assert!(unit == "-" || shown_unit == unit, "{}", listed.out);
             run(&["-c", "--json"]).objects();
             let term = if unit == "-" {
-                ["container", "\"\u{9b}31m\t\""]
+                ["container", "\"\u{9b}31m\t*\""]
             } else {
                 ["unit", "\"\u{1b}[2J\u{202e}\""]
             };

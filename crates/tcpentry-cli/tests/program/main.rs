@@ -15,6 +15,7 @@ mod json;
 mod large;
 mod list;
 mod long;
+mod names;
 mod netns;
 mod own_session;
 mod privilege;

@@ -36,6 +36,11 @@ impl Pattern {
         &self.text
     }
 
+    /// Returns true where a star stands for anything.
+    pub(crate) fn has_wildcard(&self) -> bool {
+        self.pieces.len() > 1
+    }
+
     /// Matches a name. Each piece between two stars is taken where it comes first: no name makes it try twice.
     pub(crate) fn matches(&self, name: &[u8]) -> bool {
         let [beginning, middle @ .., end] = &self.pieces[..] else {

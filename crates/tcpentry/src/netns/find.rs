@@ -309,7 +309,7 @@ impl Search {
             let cgroup = opened.cgroups(&mut self.room);
             let container = cgroup
                 .and_then(crate::process::cgroup_file::of_process)
-                .and_then(|path| Container::from_cgroup(&path));
+                .and_then(|path| Container::from_cgroup(&*path));
             let namespace = self.add(inode, file);
             namespace.processes.push(process);
             namespace.container = namespace.container.take().or(container);

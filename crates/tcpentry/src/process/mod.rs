@@ -2,6 +2,7 @@
 
 pub(crate) mod cgroup;
 pub(crate) mod cgroup_file;
+pub(crate) mod cgroup_path;
 pub(crate) mod container;
 mod directory;
 pub(crate) mod holder;
@@ -15,6 +16,7 @@ mod unescape;
 pub(crate) mod unit;
 
 pub use cgroup::Cgroups;
+pub use cgroup_path::CgroupPath;
 pub use container::{Container, Pod, QosClass, Runtime};
 pub use owners::{Owner, Owners};
 pub use pid::Process;

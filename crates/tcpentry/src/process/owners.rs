@@ -1,5 +1,6 @@
 //! Who holds which socket: a snapshot.
 
+use super::cgroup_path::CgroupPath;
 use super::pid::Process;
 use crate::connection::Inode;
 
@@ -97,6 +98,12 @@ impl Owners {
         }
         self.found.sort_by_key(|owner| owner.process.pid());
         self
+    }
+
+    /// Returns the cgroups of those that hold a socket, where they were asked for.
+    pub(crate) fn cgroups(&self) -> impl Iterator<Item = CgroupPath<'_>> {
+        let owners = self.found.iter();
+        owners.filter_map(|owner| owner.cgroup.as_deref().map(CgroupPath::from))
     }
 
     /// Whether every process was looked into: none is [`hidden`](Self::hidden), and none is

@@ -16,7 +16,7 @@ use super::stop::Stop;
 use crate::args::DeleteArgs;
 use crate::exit::Exit;
 use crate::message::{print_error, print_hint};
-use crate::tables::selection;
+use crate::tables::{mentions, selection};
 
 /// One run of the command.
 pub(super) struct Run<'a> {
@@ -194,6 +194,21 @@ impl Run<'_> {
         stop.exit()
     }
 
+    /// Prints what the names in the filter may have been meant to say.
+    fn print_hints(&mut self) {
+        let Some(scan) = self
+            .selector
+            .scans
+            .first()
+            .filter(|_| !self.args.output.json)
+        else {
+            return;
+        };
+        let attribution = self.selector.attribution.get_mut();
+        let hints = mentions::hints(scan.selection.filter(), &self.args.netns, attribution);
+        hints.iter().for_each(|hint| print_hint(hint));
+    }
+
     /// Prints that nothing matched, and returns the code.
     fn finish_empty(mut self) -> Exit {
         if self.left_out {
@@ -210,6 +225,9 @@ impl Run<'_> {
                 many => format!("only {many} listeners match, which need --listeners"),
             };
             self.report.notice(&text);
+            if self.selector.listeners == 0 {
+                self.print_hints();
+            }
         }
         self.report.end()
     }

@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::message::{print_error, print_failure, print_hint};
 use crate::output::{Cells, ColumnSpec, Columns, Shape, Stdout, View, line, stdout};
 use crate::tables::selection::{self, Hosts, SelectionError};
-use crate::tables::{self, rows};
+use crate::tables::{self, mentions, rows};
 
 pub(crate) fn run(args: &ListArgs) -> Exit {
     match list(args) {
@@ -78,7 +78,7 @@ fn list(args: &ListArgs) -> Result<Exit, ListError> {
         views.push(View::new(&args.show, args.id, shape, table)?);
     }
     let mut writer = ListWriter::new(args, shape, views.first());
-    let mut hidden = 0;
+    let (mut hidden, mut is_empty) = (0, true);
     let queries: Vec<_> = selections
         .iter()
         .map(|selection| selection::query(selection, &args.show))
@@ -86,7 +86,10 @@ fn list(args: &ListArgs) -> Result<Exit, ListError> {
     let dumps = tables.iter_mut().zip(&queries).collect();
     let failures = rows::each_row(dumps, |index, row| {
         match selections[index].judge(&row, &mut attribution)? {
-            Truth::True => writer.add(&mut views[index], &row, &mut attribution)?,
+            Truth::True => {
+                is_empty = false;
+                writer.add(&mut views[index], &row, &mut attribution)?;
+            }
             Truth::Hidden => hidden += 1,
             Truth::False | Truth::Unknown => {}
         }
@@ -96,6 +99,12 @@ fn list(args: &ListArgs) -> Result<Exit, ListError> {
     if hidden > 0 {
         print_error(&selection::describe_hidden(hidden, "they are not shown"));
         print_hint(selection::HIDDEN_HINT);
+    } else if let Some(selection) = selections
+        .first()
+        .filter(|_| is_empty && shape != Shape::Json)
+    {
+        let hints = mentions::hints(selection.filter(), &args.netns, &mut attribution);
+        hints.iter().for_each(|hint| print_hint(hint));
     }
     Ok(failures.first().map_or(Exit::Done, Exit::of_listing))
 }
