@@ -241,7 +241,8 @@ fn processes() -> impl Iterator<Item = (i32, Vec<u8>)> {
     entries.filter_map(|entry| {
         let pid = entry.file_name().to_str()?.parse().ok()?;
         let mut name = fs::read(entry.path().join("comm")).ok()?;
-        name.pop_if(|last| *last == b'\n');
+        let newline = name.pop();
+        name.extend(newline.filter(|last| *last != b'\n'));
         Some((pid, name))
     })
 }

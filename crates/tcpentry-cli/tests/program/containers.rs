@@ -70,8 +70,10 @@ fn of_three_that_serve_one_address_the_right_one_loses_a_connection() {
         assert_eq!(rest.rows().len(), 2, "{}", rest.out);
 
         // As it is shown.
-        let named = program(&world, "", "-N docker:aaaaaaaaaaaa dport = :8080");
-        assert_eq!(named.rows().len(), 1, "{}{}", named.out, named.err);
+        for name in ["docker:aaaaaaaaaaaa", "aaaa", &ids[0]] {
+            let named = program(&world, "", &format!("-N {name} dport = :8080"));
+            assert_eq!(named.rows().len(), 1, "{}{}", named.out, named.err);
+        }
         let named = program(
             &world,
             "",

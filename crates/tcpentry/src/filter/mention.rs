@@ -83,7 +83,9 @@ impl Filter {
 fn collect<'f>(expr: &'f Expr, is_negated: bool, found: &mut Vec<Mention<'f>>) {
     let term = match expr {
         Expr::And(all) | Expr::Or(all) => {
-            all.iter().for_each(|expr| collect(expr, is_negated, found));
+            for expr in all {
+                collect(expr, is_negated, found);
+            }
             return;
         }
         Expr::Not(expr) => return collect(expr, !is_negated, found),

@@ -171,11 +171,17 @@ impl Namespace {
     }
 
     /// Returns true when this names it: the text that is shown, the name of iproute2's, the inode, the pid of one of
-    /// its processes, or the path of one of its files.
+    /// its processes, the path of one of its files, or the [container](Container::matches_name) in it. Digits alone are
+    /// no container's.
     pub fn matches_name(&self, name: &str) -> bool {
         let pid = || {
             name.parse()
                 .is_ok_and(|pid: i32| self.processes.iter().any(|it| it.pid() == pid))
+        };
+        let container = || {
+            let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
+            let container = self.container.as_ref().filter(|_| !is_number);
+            container.is_some_and(|container| container.matches_name(name))
         };
         self.name() == Some(name)
             || self.inode.to_string() == name
@@ -183,6 +189,7 @@ impl Namespace {
             || pid()
             || self.to_string() == name
             || self.label() == name
+            || container()
     }
 
     /// Returns its shortest name: that of iproute2, that of the container in it, a file, a process, or the inode. It is as

@@ -375,6 +375,7 @@ mod tests {
     const POD: &str = "pod9a1b2c3d-1111-2222-3333-444455556666";
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn containers_of_real_hosts() {
         let burstable = "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1_2.slice";
         let user = "/user.slice/user-1000.slice/user@1000.service";

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use tcpentry::process::{Cgroups, Owners};
+use tcpentry::process::{CgroupPath, Cgroups, Owners};
 use tcpentry_testkit::{isolated, skip, tcp};
 
 use crate::util::{find, pair, pair_of};
@@ -63,7 +63,10 @@ fn a_cgroup_made_since_is_found_and_one_removed_since_has_no_id() {
     );
     let second = Made::new("second").unwrap();
     let (id, path) = (second.id(), format!("/{}", second.name));
-    assert_eq!(cgroups.path(id).map(|it| it.as_str()), Some(path.as_str()));
+    assert_eq!(
+        cgroups.path(id).map(CgroupPath::as_str),
+        Some(path.as_str())
+    );
     assert_eq!(cgroups.id(&path).unwrap(), id);
     let directory = second.directory.display().to_string();
     assert_eq!(cgroups.id(&directory).unwrap(), id);
@@ -102,7 +105,7 @@ fn a_socket_stays_in_the_cgroup_it_was_made_in() {
         let path = format!("/{}", made.name);
         let none = Owners::default();
         let found = cgroups.of(&theirs, &none);
-        assert_eq!(found.map(|it| it.as_str()), Some(path.as_str()));
+        assert_eq!(found.map(CgroupPath::as_str), Some(path.as_str()));
         let _ = child.kill();
         let _ = child.wait();
     });
@@ -120,7 +123,7 @@ fn where_nothing_is_managed_the_owner_decides() {
         assert_eq!(cgroups.of(&mine, &Owners::default()), None);
         let owners = Owners::search().with_cgroups().run().unwrap();
         let owner = owners.of(mine.inode.unwrap()).next().unwrap();
-        let found = cgroups.of(&mine, &owners).map(|it| it.as_str());
+        let found = cgroups.of(&mine, &owners).map(CgroupPath::as_str);
         assert_eq!(found, owner.cgroup.as_deref());
         let text = fs::read_to_string("/proc/self/cgroup").unwrap();
         assert!(text.contains(&format!(":{}\n", owner.cgroup.as_deref().unwrap())));

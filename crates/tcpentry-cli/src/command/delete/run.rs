@@ -15,7 +15,7 @@ use super::selector::Selector;
 use super::stop::Stop;
 use crate::args::DeleteArgs;
 use crate::exit::Exit;
-use crate::message::{print_error, print_hint};
+use crate::message::{print_error, print_hint, print_hints};
 use crate::tables::{mentions, selection};
 
 /// One run of the command.
@@ -206,7 +206,7 @@ impl Run<'_> {
         };
         let attribution = self.selector.attribution.get_mut();
         let hints = mentions::hints(scan.selection.filter(), &self.args.netns, attribution);
-        hints.iter().for_each(|hint| print_hint(hint));
+        print_hints(&hints);
     }
 
     /// Prints that nothing matched, and returns the code.

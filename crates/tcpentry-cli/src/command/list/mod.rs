@@ -11,7 +11,7 @@ use tcpentry::{Attribution, Connection, Error};
 use super::explain;
 use crate::args::ListArgs;
 use crate::exit::Exit;
-use crate::message::{print_error, print_failure, print_hint};
+use crate::message::{print_error, print_failure, print_hint, print_hints};
 use crate::output::{Cells, ColumnSpec, Columns, Shape, Stdout, View, line, stdout};
 use crate::tables::selection::{self, Hosts, SelectionError};
 use crate::tables::{self, mentions, rows};
@@ -104,7 +104,7 @@ fn list(args: &ListArgs) -> Result<Exit, ListError> {
         .filter(|_| is_empty && shape != Shape::Json)
     {
         let hints = mentions::hints(selection.filter(), &args.netns, &mut attribution);
-        hints.iter().for_each(|hint| print_hint(hint));
+        print_hints(&hints);
     }
     Ok(failures.first().map_or(Exit::Done, Exit::of_listing))
 }
