@@ -6,8 +6,8 @@ mod exit;
 mod manual;
 mod message;
 mod output;
+mod own_session;
 mod privilege;
-mod session;
 mod tables;
 #[cfg(feature = "tui")]
 mod top;

@@ -64,6 +64,7 @@ compile_error!("tcpentry, and all that is built on it, runs on Linux only.");
 #[cfg(feature = "bench-internals")]
 #[doc(hidden)]
 pub mod bench;
+mod child;
 pub mod connection;
 pub mod delete;
 pub mod error;

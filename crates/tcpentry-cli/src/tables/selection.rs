@@ -210,6 +210,10 @@ impl Names for WithoutHosts<'_> {
         self.0.process(pid)
     }
 
+    fn executable(&self, path: &str) -> Option<String> {
+        self.0.executable(path)
+    }
+
     fn cgroup(&self, path: &str) -> io::Result<u64> {
         self.0.cgroup(path)
     }

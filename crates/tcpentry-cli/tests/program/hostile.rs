@@ -65,7 +65,15 @@ fn processes_of_any_name_are_shown_selected_and_deleted_by_it() {
         {
             let pattern = patterns(&name).pop().unwrap_or("*".to_owned());
             let pid = named.pid().to_string();
-            let words = ["delete", "-p", "process", &pattern, "pid", &pid];
+            let words = [
+                "delete",
+                "--own-session",
+                "-p",
+                "process",
+                &pattern,
+                "pid",
+                &pid,
+            ];
             let rehearsed = run(&[&words[..], &["-n"]].concat());
             let done = run(&words);
             assert_eq!((rehearsed.code, done.code), (0, 0), "{}", done.err);

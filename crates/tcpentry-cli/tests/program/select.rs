@@ -295,9 +295,9 @@ fn a_process_that_lets_go_at_once_is_shown_all_the_same() {
                 run(&format!("-p src {client}")).out.contains(&holder)
             });
             let done = run(&if one_by_one {
-                format!("delete -p {client} {at}")
+                format!("delete --own-session -p {client} {at}")
             } else {
-                format!("delete -p --yes src {client}")
+                format!("delete --own-session -p --yes src {client}")
             });
             assert_eq!(done.code, 0, "{}", done.err);
             assert!(done.out.contains(&holder), "{}", done.out);

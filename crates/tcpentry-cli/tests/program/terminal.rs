@@ -20,6 +20,8 @@ impl Sitting {
         let child = terminal
             .command(env!("CARGO_BIN_EXE_tcpentry"))
             .args(words.split(' '))
+            // Who has both the connections and the other end of the terminal carries a session.
+            .arg("--own-session")
             .env_remove("SSH_CONNECTION")
             .env("NO_COLOR", "1")
             .spawn()

@@ -17,7 +17,7 @@ use tcpentry_testkit::named::{HOSTILE, Named};
 use tcpentry_testkit::tcp::{self, Ends};
 use tcpentry_testkit::tmux::{PROMPT, Tmux};
 use tcpentry_testkit::user::{self, User};
-use tcpentry_testkit::{isolated, skip, until};
+use tcpentry_testkit::{isolated, proc_net, skip, until};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::long::ONE_CROWD;
@@ -400,9 +400,16 @@ fn the_own_session_is_protected() {
         let tmux = terminal!(120, 20);
         let listener = tcp::listen(tcp::loopback(0));
         let port = listener.local_addr().unwrap().port();
+        // Held by others than who has the session's other end.
         let other = tcp::connect_to(&listener);
-        // A shell that is called as a server is, and holds a connection.
-        let shell = tmux.folder().join("sshd");
+        let (at, peer) = tcp::addresses(&other.client);
+        let _held = (
+            Holder::of(&other.client, None),
+            Holder::of(&other.server, None),
+        );
+        drop(other);
+        // A shell that holds a connection.
+        let shell = tmux.folder().join("shell");
         symlink("/bin/bash", &shell).unwrap();
         tmux.runs(&format!(
             "{} -c 'exec 3<>/dev/tcp/127.0.0.1/{port}; {PROGRAM} top dport = :{port} 3<&-; exit'",
@@ -418,7 +425,7 @@ fn the_own_session_is_protected() {
         }
         tmux.types("y");
         tmux.await_text("1 deleted, 0 already gone, 1 not deleted, of 2");
-        assert!(!is_alive(&other) && session.is_there());
+        assert!(proc_net::row(at, peer).is_none() && session.is_there());
         let log = log(&tmux, "2 entries");
         assert_eq!(log.matches(" guarded ").count(), 1, "{log}");
     });

@@ -2,10 +2,11 @@
 
 use rustix::io::Errno;
 
-use super::borrow::{self, Disconnected};
+use super::borrow;
 use super::diagnosis::Fallback;
 use super::holders::HolderSource;
 use super::kernel::may_leave_orphans;
+use super::lender::{Disconnected, Lender};
 use super::{Deleted, Listeners, Method, MethodChoice, Mode, Options};
 use crate::connection::Connection;
 use crate::connection::endpoint::{Endpoint, Pair};
@@ -81,6 +82,7 @@ pub(super) struct Deleter<'t> {
     pub(super) options: &'t Options,
     pub(super) mode: Mode,
     pub(super) holders: HolderSource,
+    lender: Lender,
     /// What a rehearsal has learnt about all connections: asked once in a run.
     has_destroy: Option<Result<(), Errno>>,
     has_right: Option<Result<(), Errno>>,
@@ -98,6 +100,7 @@ impl<'t> Deleter<'t> {
             options,
             mode,
             holders,
+            lender: Lender::default(),
             has_destroy: None,
             has_right: None,
         }
@@ -278,7 +281,19 @@ impl<'t> Deleter<'t> {
         connection: &Connection,
         fallback: Fallback,
     ) -> Result<Method, Error> {
-        let borrowed = match borrow::borrow(connection, &mut self.holders) {
+        let mut lender = std::mem::take(&mut self.lender);
+        let result = self.borrow_from(&mut lender, connection, fallback);
+        self.lender = lender;
+        result
+    }
+
+    fn borrow_from(
+        &mut self,
+        lender: &mut Lender,
+        connection: &Connection,
+        fallback: Fallback,
+    ) -> Result<Method, Error> {
+        let borrowed = match borrow::borrow(connection, &mut self.holders, lender) {
             Ok(borrowed) => borrowed,
             // What has ended meanwhile is held by nobody, and nobody is to blame for it.
             Err(_) if self.current(connection)?.is_none() => {

@@ -1,5 +1,6 @@
 //! Processes, as far as a connection's owner or the operator's session is concerned: `/proc`, and cgroups.
 
+mod arguments;
 pub(crate) mod cgroup;
 pub(crate) mod cgroup_file;
 pub(crate) mod cgroup_path;

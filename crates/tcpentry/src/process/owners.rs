@@ -13,6 +13,9 @@ pub struct Owner {
     /// Its name, as [`Process::name`] gives it; empty where even that is hidden (`hidepid=1`).
     /// [Escape](crate::escape::escape_for_terminal) it before a terminal sees it.
     pub name: Vec<u8>,
+    /// The path of its executable (`/proc/PID/exe`), also of one that was removed since; `None` where the caller may
+    /// not look at it.
+    pub executable: Option<Vec<u8>>,
     /// Its real user.
     pub uid: Option<u32>,
     /// Its cgroup, where that was asked for ([`OwnerSearch::with_cgroups`](super::OwnerSearch::with_cgroups)): the path in version 2;
@@ -123,6 +126,7 @@ mod tests {
         Owner {
             process: Process::hidden(NonZeroI32::new(pid).unwrap()),
             name: Vec::new(),
+            executable: None,
             uid: None,
             cgroup: None,
         }

@@ -191,5 +191,6 @@ fn holder(owner: &Owner) -> Holder<'_> {
     Holder {
         process: owner.process,
         name: &owner.name,
+        executable: owner.executable.as_deref(),
     }
 }

@@ -98,12 +98,23 @@ impl Run<'_> {
     pub(super) fn allow(&mut self, matches: &Matches) -> Result<(), Stop> {
         self.refuse_too_many(matches)?;
         let count = matches.count();
-        if self.args.yes || (count < 2 && !self.repeats()) {
+        if self.args.yes || (count == 0 && !self.repeats()) {
             return Ok(());
+        }
+        let one = matches.preview.first().filter(|_| count == 1);
+        let of_a_server = one.is_some_and(|(_, row)| self.selector.session.is_of_a_server(row));
+        if count == 1 && !self.repeats() && !of_a_server {
+            let is_in_doubt = self.selector.session.is_in_doubt();
+            // Without a terminal the doubt has been printed, and nobody can be asked.
+            if !is_in_doubt || confirm::not_a_terminal().is_some() {
+                return Ok(());
+            }
         }
         if let Some(stream) = confirm::not_a_terminal() {
             let many = if self.repeats() {
                 "repeated deletion may take more than one".to_owned()
+            } else if of_a_server {
+                "1 connection matches, which an SSH server holds".to_owned()
             } else {
                 describe_matching(count)
             };

@@ -12,7 +12,7 @@ use super::report::Report;
 use super::skip_list::SkipList;
 use super::stop::Stop;
 use crate::args::DeleteArgs;
-use crate::session::SessionGuard;
+use crate::own_session::SessionGuard;
 use crate::tables::selection::{self, SelectionError};
 use crate::tables::{self, NamespaceTable, rows};
 
@@ -69,7 +69,7 @@ impl<'a> Selector<'a> {
             text,
             scans,
             attribution: RefCell::new(attribution),
-            session: SessionGuard::new(args.own_session),
+            session: SessionGuard::new(args.own_session).speaking(),
             do_not_retry: RefCell::new(do_not_retry),
             listeners: 0,
         }

@@ -20,7 +20,7 @@ use tcpentry::{Attribution, Options, Selection, States};
 use super::message::{FilterProblem, SocketKind, SocketTarget, Update, WorkerCommand};
 use super::model::{Arranged, Arrangement, Baseline, Frame, Resolved, RowKey};
 use crate::args::{NetnsArgs, SelectArgs};
-use crate::session::SessionGuard;
+use crate::own_session::SessionGuard;
 use crate::tables::selection::{self, Hosts, SelectionError};
 use crate::tables::{self, NamespaceTable, Tables};
 use names::NameCache;
