@@ -2,7 +2,8 @@
 
 use super::expr::{Expr, Filter, Term};
 use super::pattern::Pattern;
-use crate::process::{Container, Process};
+use crate::process::Process;
+use crate::process::container::Container;
 
 /// A name in a filter.
 #[derive(Clone, Copy, Debug)]
