@@ -12,7 +12,7 @@ use crate::tables::selection::{self, Hosts};
 use crate::tables::{Tables, mentions};
 
 /// Deletes what the filter selects, and returns the exit code.
-pub(super) fn run(args: &DeleteArgs, tables: Tables, text: &str) -> Exit {
+pub(super) fn run(args: &DeleteArgs, tables: Tables, words: &[String]) -> Exit {
     let Tables {
         opened: mut tables,
         left_out,
@@ -20,7 +20,7 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, text: &str) -> Exit {
     } = tables;
     let states = default_states(args);
     let selections =
-        match selection::prepare_all(text, &args.select, states, &mut tables, Hosts::LookUp) {
+        match selection::prepare_all(words, &args.select, states, &mut tables, Hosts::LookUp) {
             Ok(selections) => selections,
             Err(error) => return error.report(Exit::of_deletion),
         };
@@ -59,7 +59,7 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, text: &str) -> Exit {
         .collect();
     let mut run = Run {
         args,
-        selector: Selector::new(args, text, scans, attribution),
+        selector: Selector::new(args, words, scans, attribution),
         options: args.method.options(args.listeners),
         report,
         interrupt: Interrupt::install(),

@@ -60,11 +60,15 @@ impl From<io::Error> for ListError {
 
 /// Lists what is selected, and returns the exit code.
 fn list(args: &ListArgs) -> Result<Exit, ListError> {
-    let text = args.filter.join(" ");
     let mut tables = tables::open(&args.netns)?.opened;
     let states = args.select.states();
-    let selections =
-        selection::prepare_all(&text, &args.select, states, &mut tables, Hosts::LookUp)?;
+    let selections = selection::prepare_all(
+        &args.filter,
+        &args.select,
+        states,
+        &mut tables,
+        Hosts::LookUp,
+    )?;
     if args.explain {
         return Ok(explain::run(&tables, &selections));
     }

@@ -169,7 +169,7 @@ impl fmt::Display for Comparison {
 }
 
 /// A name, in quotes where it would be read as something else.
-struct Name<'n>(&'n str);
+pub(super) struct Name<'n>(pub(super) &'n str);
 
 impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

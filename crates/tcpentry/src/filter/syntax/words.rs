@@ -3,6 +3,7 @@
 use super::grammar::{self, LONGEST, too_long};
 use super::keywords::{Operand, is_word, operand};
 use super::lex::{Kind, Operator, Token, lex, lex_at};
+use super::print::Name;
 use crate::filter::error::{FilterError, Span, quoted};
 use crate::filter::expr::Filter;
 use crate::filter::resolve::Names;
@@ -88,6 +89,35 @@ impl FilterWords {
     /// Returns `true` where the next word is a value (or the operator before one) and can't be an option.
     pub const fn expects_value(&self) -> bool {
         !matches!(self.due, Due::Term)
+    }
+
+    /// Joins the words of a command line to one text that reads as they do: a value that could be read otherwise is
+    /// quoted.
+    ///
+    /// ```
+    /// use tcpentry::filter::FilterWords;
+    /// assert_eq!(FilterWords::text(&["process", "a or b", "port", "80"]), "process \"a or b\" port 80");
+    /// ```
+    pub fn text(words: &[impl AsRef<str>]) -> String {
+        let mut followed = Self::new();
+        let joined = words.iter().map(AsRef::as_ref).map(|word| {
+            let was_due = followed.expects_value();
+            match followed.read(word, 0) {
+                Ok(tokens) if was_due => {
+                    let shown = tokens.iter().map(|token| match token.kind {
+                        Kind::Value(value) => Name(value).to_string(),
+                        _ => token.text.to_owned(),
+                    });
+                    shown.collect::<Vec<_>>().join(" ")
+                }
+                Ok(_) => word.to_owned(),
+                Err(_) => {
+                    followed.due = Due::Term;
+                    word.to_owned()
+                }
+            }
+        });
+        joined.collect::<Vec<_>>().join(" ")
     }
 
     /// Turns one word, which begins at this column, into tokens.
