@@ -34,7 +34,7 @@ pub fn main() -> ExitCode {
         let server = words.get(2).map(|word| word.to_string_lossy());
         return demo::peer(server.as_deref()).into();
     }
-    match args::Args::try_parse_from(args::order::command_first(words)) {
+    match args::Args::try_parse_from(args::order::arrange(words)) {
         Ok(args) => {
             privilege::drop_for(&args);
             command::run(args).into()
