@@ -47,7 +47,7 @@ fn processes_of_any_name_are_shown_selected_and_deleted_by_it() {
         } in &held
         {
             assert_eq!(locals(&["pid", &named.pid().to_string()]), [local.as_str()]);
-            for pattern in patterns(name) {
+            if let Some(pattern) = pattern_of(name) {
                 assert_eq!(
                     locals(&["process", &pattern]),
                     [local.as_str()],
@@ -63,7 +63,7 @@ fn processes_of_any_name_are_shown_selected_and_deleted_by_it() {
             named, name, local, ..
         } in held
         {
-            let pattern = patterns(&name).pop().unwrap_or("*".to_owned());
+            let pattern = pattern_of(&name).unwrap_or("*".to_owned());
             let pid = named.pid().to_string();
             let words = [
                 "delete",
@@ -158,9 +158,9 @@ fn a_unit_and_a_container_of_any_name_are_shown_and_selected() {
             assert!(unit == "-" || shown_unit == unit, "{}", listed.out);
             run(&["-c", "--json"]).objects();
             let term = if unit == "-" {
-                ["container", "\"\u{9b}31m\t*\""]
+                ["container", "\u{9b}31m\t*"]
             } else {
-                ["unit", "\"\u{1b}[2J\u{202e}\""]
+                ["unit", "\u{1b}[2J\u{202e}"]
             };
             assert_eq!(locals(&term), [local]);
             let done = run(&["delete", "-c", term[0], term[1]]);
@@ -214,18 +214,10 @@ impl Held {
     }
 }
 
-/// What selects a name, and none of the others.
-fn patterns(name: &[u8]) -> Vec<String> {
-    let Ok(name) = std::str::from_utf8(name) else {
-        return Vec::new();
-    };
-    let quoted = match (name.contains('"'), name.contains('\'')) {
-        _ if name == "*" => return Vec::new(),
-        (true, true) => return vec!["tab*".to_owned()],
-        (true, false) => format!("'{name}'"),
-        _ => format!("\"{name}\""),
-    };
-    vec![quoted]
+/// Returns the words that select a name and none of the others: the name itself, but for stars and backslashes.
+fn pattern_of(name: &[u8]) -> Option<String> {
+    let name = std::str::from_utf8(name).ok()?;
+    Some(name.replace('\\', r"\\").replace('*', r"\*"))
 }
 
 fn port(listener: &TcpListener) -> String {

@@ -29,3 +29,4 @@ mod top;
 mod unknown;
 mod untouched;
 mod util;
+mod words;

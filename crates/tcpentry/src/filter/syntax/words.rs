@@ -69,7 +69,7 @@ enum Due {
     Term,
     /// An operator, or the value itself.
     OperatorOrValue(Operand),
-    Value,
+    Value(Operand),
 }
 
 impl FilterWords {
@@ -130,7 +130,8 @@ impl FilterWords {
                 lex_at(word, column)?
             }
             Due::OperatorOrValue(Operand::Plain | Operand::Counter) => glued(word, column)?,
-            Due::OperatorOrValue(Operand::State | Operand::Name) | Due::Value => {
+            Due::Value(Operand::Plain | Operand::Counter) => closed(word, column),
+            Due::OperatorOrValue(Operand::State | Operand::Name) | Due::Value(_) => {
                 vec![value(word, column)]
             }
         };
@@ -143,11 +144,11 @@ impl FilterWords {
     fn follow(&mut self, kind: Kind<'_>) {
         self.due = match (self.due, kind) {
             (Due::Term, Kind::Word(word)) => match operand(word) {
-                Some(Operand::State) => Due::Value,
+                Some(Operand::State) => Due::Value(Operand::State),
                 Some(operand) => Due::OperatorOrValue(operand),
                 None => Due::Term,
             },
-            (Due::OperatorOrValue(_), Kind::Operator(_)) => Due::Value,
+            (Due::OperatorOrValue(operand), Kind::Operator(_)) => Due::Value(operand),
             _ => Due::Term,
         };
     }
@@ -265,7 +266,7 @@ fn glued(word: &str, column: usize) -> Result<Vec<Token<'_>>, FilterError> {
         }
     });
     let Some((token, operator)) = operator else {
-        return Ok(vec![value(word, column)]);
+        return Ok(closed(word, column));
     };
     if operator == Operator::NotEqual {
         return Err(FilterError::new(
@@ -282,7 +283,25 @@ fn glued(word: &str, column: usize) -> Result<Vec<Token<'_>>, FilterError> {
         .map_or(word.len(), |(at, _)| at);
     let rest = word[at..].trim_start();
     let rest_column = column + word.chars().count() - rest.chars().count();
-    Ok(vec![token, value(rest, rest_column)])
+    let value = closed(rest, rest_column);
+    Ok(std::iter::once(token).chain(value).collect())
+}
+
+/// Reads a number or an address, of which no closing parenthesis is a part: ss takes `( dport = :80)`. Where a value
+/// from elsewhere ends with one, the filter has one too many, and is an error.
+fn closed(word: &str, column: usize) -> Vec<Token<'_>> {
+    let text = word.trim_end_matches(')');
+    let mut tokens = vec![value(text, column)];
+    let behind = column + text.chars().count();
+    tokens.extend(word[text.len()..].char_indices().map(|(at, _)| Token {
+        kind: Kind::Close,
+        text: ")",
+        span: Span {
+            column: behind + at,
+            length: 1,
+        },
+    }));
+    tokens
 }
 
 fn value(word: &str, column: usize) -> Token<'_> {
