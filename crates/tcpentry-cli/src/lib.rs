@@ -37,7 +37,7 @@ pub fn main() -> ExitCode {
         return demo::peer(server.as_deref()).into();
     }
     write_errors();
-    match args::Args::try_parse_from(args::order::command_first(words)) {
+    match args::Args::try_parse_from(args::order::arrange(words)) {
         Ok(args) => {
             privilege::drop_for(&args);
             command::run(args).into()

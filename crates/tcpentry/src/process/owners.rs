@@ -1,5 +1,6 @@
 //! The processes that hold sockets: a snapshot.
 
+use super::cgroup_path::CgroupPath;
 use super::pid::Process;
 use crate::connection::Inode;
 
@@ -100,6 +101,12 @@ impl Owners {
         }
         self.found.sort_by_key(|owner| owner.process.pid());
         self
+    }
+
+    /// Returns the cgroups of those that hold a socket, where they were asked for.
+    pub(crate) fn cgroups(&self) -> impl Iterator<Item = CgroupPath<'_>> {
+        let owners = self.found.iter();
+        owners.filter_map(|owner| owner.cgroup.as_deref().map(CgroupPath::from))
     }
 
     /// Returns true where every process was looked into: none is [`hidden`](Self::hidden), and none is

@@ -223,7 +223,7 @@ fn what_the_kernel_may_keep_to_itself() {
     };
     assert_eq!(judged(cgroup(1), &connection), Unknown);
     let unit = |name: &str| Term::Unit(name.to_owned());
-    let container = |name: &str| Term::Container(name.to_owned());
+    let container = |name: &str| Term::Container(Pattern::new(name));
     assert_eq!(judged(unit("nginx"), &connection), Unknown);
     for (id, units, containers) in [
         (1, [True, True, False], [False; 3]),
@@ -236,7 +236,7 @@ fn what_the_kernel_may_keep_to_itself() {
         assert_eq!(judged(cgroup(9), &connection), False);
         let told = ["nginx", "nginx.service", "ngin"].map(|name| judged(unit(name), &connection));
         assert_eq!(told, units);
-        let told = ["abc", "web", "eb"].map(|name| judged(container(name), &connection));
+        let told = ["abc", "web*", "web"].map(|name| judged(container(name), &connection));
         assert_eq!(told, containers);
     }
 }
