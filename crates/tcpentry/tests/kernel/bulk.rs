@@ -16,7 +16,7 @@ use tcpentry::{
 };
 use tcpentry_testkit::proc_net::{await_orphan, await_state};
 use tcpentry_testkit::user::without_capabilities;
-use tcpentry_testkit::{Namespace, isolated, kernel, netns, skip, tcp};
+use tcpentry_testkit::{Namespace, Raised, alone, isolated, kernel, netns, skip, tcp};
 
 use crate::util::{
     assert_reset, assert_told, cookie, find, listener_at, lives, pair, pair_of, table,
@@ -189,6 +189,7 @@ fn while_others_come_and_go_both_ends_see_what_is_told() {
         let (stop, turns) = (AtomicBool::new(false), AtomicUsize::new(0));
         thread::scope(|scope| {
             scope.spawn(|| come_and_go(&stop, &turns));
+            let _over = Raised(&stop);
             let listener = tcp::listen(tcp::loopback(0));
             let mut dice = Dice(7);
             for named_earlier in [false, true] {
@@ -226,7 +227,6 @@ fn while_others_come_and_go_both_ends_see_what_is_told() {
                     }
                 }
             }
-            stop.store(true, Ordering::Relaxed);
         });
         assert!(turns.load(Ordering::Relaxed) > 0);
     });
@@ -375,7 +375,8 @@ fn pair_of_ends(ends: &tcp::Ends) -> (Pair, Pair) {
 
 #[test]
 fn what_was_listed_long_ago_harms_nobody() {
-    isolated(|| {
+    // What is dropped has to be closed.
+    alone(|| {
         let listener = tcp::listen(tcp::loopback(0));
         let mut ends: Vec<_> = (0..300).map(|_| tcp::connect_to(&listener)).collect();
         let servers: Vec<Pair> = ends.iter().map(|ends| pair_of(&ends.server)).collect();
