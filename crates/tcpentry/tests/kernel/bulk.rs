@@ -102,7 +102,10 @@ fn was_aborted(socket: impl AsFd) -> bool {
 }
 
 /// Five hundred sockets in each chain: a walk that pauses in a chain of which sockets are destroyed
-/// skips as many others. Destroyed a datagram behind it, a thousand of these are missed (Linux 6.18).
+/// skips as many others.
+///
+/// A datagram has some 75 rows with their counters, and 300 without. So only with counters are as many as a chain has
+/// as many datagrams as are waited for: without, whatever has been destroyed is of another chain than the one in which the kernel has paused, however near it is.
 #[test]
 fn of_thousands_in_few_hash_chains_none_is_missed() {
     isolated(|| {
@@ -112,23 +115,31 @@ fn of_thousands_in_few_hash_chains_none_is_missed() {
         if !netns::hash_of_the_next(8) {
             skip!("this kernel gives no namespace a hash table of its own");
         }
-        Namespace::fresh().run(|| {
-            let crowd = tcp::imagined_crowd(4000);
-            let mut table = table();
-            let told =
-                delete_matching(&mut table, States::CONNECTIONS, &Options::default(), |_| {
-                    Action::Delete
-                });
-            assert_eq!(told.len(), crowd.len());
-            assert!(
-                told.iter()
-                    .all(|(_, result)| matches!(result, Ok(Method::SockDiag)))
-            );
-            assert_eq!(cookies(&told), crowd.iter().map(cookie).collect());
-            assert!(crowd.iter().all(was_aborted));
-            assert_eq!(rows(&mut table).len(), 0);
-        });
+        for query in [Query::default(), Query::default().with_info()] {
+            Namespace::fresh().run(move || assert_none_is_missed(&query));
+        }
     });
+}
+
+fn assert_none_is_missed(query: &Query) {
+    let crowd = tcp::imagined_crowd(4000);
+    let mut table = table();
+    let mut told = Fact::new();
+    let options = Options::default();
+    let take = |_: &Connection| Action::Delete;
+    let report = |row: &Connection, result| {
+        told.push((row.clone(), result));
+        ControlFlow::Continue(())
+    };
+    table
+        .delete_matching(query, &options, take, report)
+        .unwrap();
+    assert_eq!(told.len(), crowd.len());
+    let is_done = |result: &Result<_, _>| matches!(result, Ok(Method::SockDiag));
+    assert!(told.iter().all(|(_, result)| is_done(result)));
+    assert_eq!(cookies(&told), crowd.iter().map(cookie).collect());
+    assert!(crowd.iter().all(was_aborted));
+    assert_eq!(rows(&mut table).len(), 0);
 }
 
 #[test]
