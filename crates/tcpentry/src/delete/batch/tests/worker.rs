@@ -1,6 +1,5 @@
 //! The second processor: batches that it is late with, that it must not begin any more, and its death.
 
-use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
@@ -62,56 +61,55 @@ fn a_batch_that_has_waited_too_long_is_looked_at_again() {
     assert_eq!(destroyed(&its_log), (1..=256).collect::<Vec<_>>());
 }
 
-#[test]
-fn after_a_break_no_batch_that_waits_is_destroyed() {
-    if is_alone() {
-        skip!("{ALONE}");
-    }
-    // What has waited too long is not destroyed either: only a quick run says something.
-    for _ in 0..200 {
-        let start = Instant::now();
-        if is_left_alone_after_a_break(start) {
-            return;
-        }
-    }
-    skip!("this machine is too slow");
+/// Asserts that a run that is over lets its worker begin nothing, however young it is.
+fn assert_begins_nothing<R>(run: &BatchRun<'_, R>, log: &Log) {
+    let Help::Running(worker) = &run.help else {
+        panic!("somebody helps");
+    };
+    let before = destroyed(log).len();
+    let name = Item::named(listed(&rows([999])).remove(0)).name();
+    let long = Instant::now() + Duration::from_secs(3600);
+    worker.give(vec![name], long).unwrap();
+    assert_eq!(worker.take(1), Err(NotSent));
+    assert_eq!(destroyed(log).len(), before);
 }
 
-/// Asserts it; returns true if the batch that waited was still young enough to be destroyed.
-fn is_left_alone_after_a_break(start: Instant) -> bool {
-    let kernel = shared(rows(1..=700));
-    let (table, log) = table_of(&kernel);
-    let is_over = Arc::new(AtomicBool::new(false));
-    let over = Arc::clone(&is_over);
-    let elapsed = Arc::new(Mutex::new(Duration::MAX));
-    let at = Arc::clone(&elapsed);
-    let (slow, its_log) = worker_of(&kernel, move |asked| {
-        // It has begun with the second batch.
-        if asked.cookie == 257 {
-            until("it is broken off", || {
-                over.load(std::sync::atomic::Ordering::Relaxed)
-            });
-            // The other thread has nothing left to do but to say so.
-            thread::sleep(Duration::from_millis(1));
-            *at.lock().unwrap() = start.elapsed();
-        }
-    });
-    let mut told = Vec::new();
-    let stop = |connection: &Connection, result: Result<Method, Error>| {
+#[test]
+fn after_a_break_no_batch_that_waits_is_destroyed() {
+    let kernel = shared(rows(1..=1000));
+    let (mut table, _) = table_of(&kernel);
+    let (diag, log) = worker_of(&kernel, |_| {});
+    let options = Options::default();
+    let another = &mut *table.another;
+    let report = |_: &Connection, result: Result<Method, Error>| {
         result.unwrap();
-        told.push(connection.cookie.value());
-        if told.len() == 256 {
-            is_over.store(true, std::sync::atomic::Ordering::Relaxed);
-        }
         ControlFlow::Break(())
     };
-    let named = listed(&rows(1..=700));
-    helped_by(table, slow).delete_all(named, &Options::default(), stop);
-    // The third waited, or had not even been given.
-    assert_eq!(told, (1..=512).collect::<Vec<_>>());
-    assert_eq!(destroyed(&its_log), told);
-    assert_eq!(destroyed(&log), []);
-    *elapsed.lock().unwrap() < ROW_MAX_AGE / 2
+    let mut run = BatchRun::new(&mut table.lookup, &options, Mode::Act, another, report);
+    run.help = Help::Running(DestroyWorker::start(diag).unwrap());
+    let some: Vec<_> = listed(&rows(1..=5)).into_iter().map(Item::named).collect();
+    // Where it is not reported at once, it is when the run is over.
+    let _ = run.delete(some);
+    run.finish();
+    let more = listed(&rows(6..=9)).into_iter().map(Item::named);
+    let _ = run.delete(more.collect());
+    assert_begins_nothing(&run, &log);
+    drop(run);
+    assert!(numbers_left(&kernel).contains(&999));
+}
+
+#[test]
+fn after_a_stop_no_batch_that_waits_is_destroyed() {
+    let kernel = shared(rows(1..=1000));
+    let (mut table, _) = table_of(&kernel);
+    let (diag, log) = worker_of(&kernel, |_| {});
+    let options = Options::default();
+    let another = &mut *table.another;
+    let report = |_: &Connection, _: Result<Method, Error>| ControlFlow::Continue(());
+    let mut run = BatchRun::new(&mut table.lookup, &options, Mode::Act, another, report);
+    run.help = Help::Running(DestroyWorker::start(diag).unwrap());
+    run.stop();
+    assert_begins_nothing(&run, &log);
 }
 
 #[test]
