@@ -20,6 +20,7 @@ mod netns;
 mod own_session;
 mod privilege;
 mod readme;
+mod rounds;
 mod select;
 mod shows;
 mod system_log;

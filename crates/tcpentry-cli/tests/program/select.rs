@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal};
 use tcpentry_testkit::holder::Holder;
 use tcpentry_testkit::user::{self, User};
-use tcpentry_testkit::{isolated, skip, tcp, until};
+use tcpentry_testkit::{Raised, isolated, skip, tcp, until};
 
 use crate::util::{
     Run, connections, ends, identity, is_alive, local, opened, program, run, run_opened,
@@ -462,10 +462,11 @@ fn a_client_that_reconnects_is_held_off() {
                     let _ = client.read(&mut [0]);
                 }
             });
+            let raised = Raised(&over);
             let start = Instant::now();
             let held = run(&format!("delete --yes --for 2s dport = :{}", at.port()));
             assert!(start.elapsed() >= Duration::from_secs(2));
-            over.store(true, Ordering::Relaxed);
+            drop(raised);
             // The last one is let go.
             let _ = run(&format!("delete --yes sport = :{}", at.port()));
             assert_eq!(held.code, 0, "{}", held.err);

@@ -329,3 +329,34 @@ proptest! {
         prop_assert_eq!(one == False, other == True);
     }
 }
+
+#[test]
+fn idle_is_since_the_later_of_what_was_sent_and_what_was_received() {
+    let seconds = Duration::from_secs;
+    for (sent, received) in [(2, 9), (9, 2)] {
+        let mut connection = established();
+        connection.info = Some(Box::new(TcpInfo {
+            last_data_sent: seconds(sent),
+            last_data_received: seconds(received),
+            last_ack_received: seconds(1),
+            ..TcpInfo::default()
+        }));
+        assert_eq!(connection.idle(), Some(seconds(2)), "{sent} {received}");
+        for (comparison, limit, expected) in [
+            (Comparison::Greater, 1, True),
+            (Comparison::Greater, 2, False),
+            (Comparison::Greater, 8, False),
+            (Comparison::Less, 3, True),
+            (Comparison::Less, 2, False),
+            (Comparison::Equal, 2, True),
+            (Comparison::Equal, 9, False),
+        ] {
+            let term = Term::Idle(comparison, seconds(limit));
+            assert_eq!(
+                judged(term, &connection),
+                expected,
+                "{comparison:?} {limit}"
+            );
+        }
+    }
+}
