@@ -45,6 +45,7 @@ pub fn connected() -> Ends {
 /// starting has a copy of it until it is executed.
 pub fn end_listening(listener: TcpListener) {
     rustix::net::shutdown(&listener, rustix::net::Shutdown::Both).expect("it listens");
+    drop(listener);
 }
 
 /// Makes a connection to a listener, and accepts it.
