@@ -10,10 +10,11 @@ mod sockets;
 mod variable;
 
 use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::path::Path as FilePath;
 
 use tcpentry::error::Guard;
-use tcpentry::{Connection, Error, Pair, State};
+use tcpentry::{Connection, Error, Inode, Pair, State};
 
 use crate::message::print_error;
 use path::{Hidden, Path};
@@ -124,6 +125,7 @@ struct OwnSession {
     table: Table,
     /// Looked for where the path is not known.
     servers: OnceCell<Servers>,
+    held_by_others: OnceCell<HashSet<Inode>>,
 }
 
 impl OwnSession {
@@ -139,6 +141,7 @@ impl OwnSession {
                 .map(rustix::process::Uid::as_raw),
             table,
             servers: OnceCell::new(),
+            held_by_others: OnceCell::new(),
         }
     }
 
@@ -177,7 +180,7 @@ impl OwnSession {
             Some(_) => true,
             None => self.servers().hidden,
         };
-        if by_port && self.may_be_a_hidden_servers(found) {
+        if by_port && self.may_be_a_hidden_servers(found, inode) {
             return Carries::Maybe(why);
         }
         // Taken out, so that the table can be asked meanwhile.
@@ -201,8 +204,13 @@ impl OwnSession {
             || FilePath::new(&format!("/run/systemd/users/{uid}")).exists()
     }
 
-    /// Says whether a connection may be that of a server whose descriptors can't be seen: root has accepted it.
-    fn may_be_a_hidden_servers(&mut self, found: &Connection) -> bool {
+    /// Says whether a connection may be that of a server whose descriptors can't be seen: root has accepted it, and
+    /// nobody else is seen to hold it.
+    fn may_be_a_hidden_servers(&mut self, found: &Connection, inode: Inode) -> bool {
+        let others = self.held_by_others.get_or_init(servers::held_by_others);
+        if others.contains(&inode) {
+            return false;
+        }
         let port = found.local().port();
         if port == SSH
             || self
