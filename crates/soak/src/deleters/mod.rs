@@ -1,4 +1,4 @@
-//! Those who delete: each names sockets to the oracle before, and tells it each report after.
+//! The deleters: each names sockets to the oracle before, and hands it each report after.
 
 mod c_library;
 mod library;

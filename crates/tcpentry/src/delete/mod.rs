@@ -1,4 +1,4 @@
-//! Deletion: how it is to be done, and what a deletion that happened tells.
+//! Deletion: its options, its methods, and the record of one that happened.
 
 pub(crate) mod batch;
 pub(crate) mod borrow;
@@ -11,24 +11,24 @@ use std::fmt;
 
 use crate::connection::Connection;
 
-/// How a deletion is to be done. The default is what `SetTcpEntry` does.
+/// The options of a deletion. The default is what `SetTcpEntry` does.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Options {
-    /// Which method may act.
+    /// The method that may act.
     pub method: MethodChoice,
-    /// Whether listeners may be deleted too.
+    /// The rule for listeners.
     pub listeners: Listeners,
 }
 
 impl Options {
-    /// The same, by this method.
+    /// Restricts the deletion to this method.
     #[must_use]
     pub fn with_method(self, method: MethodChoice) -> Self {
         Self { method, ..self }
     }
 
-    /// The same, with listeners allowed.
+    /// Allows the deletion of listeners.
     #[must_use]
     pub fn with_listeners(self) -> Self {
         Self {
@@ -38,7 +38,7 @@ impl Options {
     }
 }
 
-/// Whether listeners may be deleted.
+/// The rule for listeners.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Listeners {
@@ -49,7 +49,7 @@ pub enum Listeners {
     Allow,
 }
 
-/// Which method may act.
+/// The choice of a method.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum MethodChoice {
@@ -63,7 +63,7 @@ pub enum MethodChoice {
     Borrow,
 }
 
-/// What deleted a connection.
+/// The method that deleted a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Method {
@@ -72,7 +72,7 @@ pub enum Method {
     SockDiag,
     /// `connect(AF_UNSPEC)` on the owner's borrowed descriptor (`pidfd_getfd`, Linux 5.6): needs to
     /// be the same user, or `CAP_SYS_PTRACE` and `CAP_DAC_READ_SEARCH`. The owner gets `ECONNRESET` or `EPIPE`; where the kernel
-    /// insists on his being woken first (Linux 6.5), a `recv` that waits gets end of file.
+    /// insists on waking the owner first (Linux 6.5), a `recv` that waits gets end of file.
     Borrow,
 }
 
@@ -88,15 +88,15 @@ impl fmt::Display for Method {
 /// A deletion that happened: the kernel confirmed it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-#[must_use = "it tells which socket was deleted, and how"]
+#[must_use = "it says which socket was deleted, and how"]
 pub struct Deleted {
     /// The socket, as it was just before.
     pub connection: Connection,
-    /// What deleted it.
+    /// The method that deleted it.
     pub method: Method,
 }
 
-/// Whether to do it, or only to find out what would happen.
+/// The choice between a deletion and its rehearsal.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(crate) enum Mode {
     Act,

@@ -18,7 +18,7 @@ use crate::table::lookup::Lookup;
 impl TcpTable {
     /// Deletes the very socket of a connection: aborts it and removes it from the table.
     ///
-    /// What `SetTcpEntry` is on Windows. The connection comes from [`connections`](Self::connections)
+    /// The counterpart of `SetTcpEntry` on Windows. The connection comes from [`connections`](Self::connections)
     /// or [`find`](Self::find); its cookie decides, so a connection that has ended meanwhile is
     /// `NotFound`, whatever has its ends by now.
     ///
@@ -44,7 +44,7 @@ impl TcpTable {
     /// ```
     ///
     /// # Errors
-    /// Those of both; what is not found is said to have failed to be deleted.
+    /// Fails as both do; where nothing is found, the operation that failed is the deletion.
     pub fn find_and_delete(
         &mut self,
         target: &Target,
@@ -55,7 +55,7 @@ impl TcpTable {
         self.delete_seen(found, options)
     }
 
-    /// Deletes what has been looked at just now.
+    /// Deletes a connection that the caller has looked at just now.
     pub(crate) fn delete_seen(
         &mut self,
         connection: Connection,
@@ -81,7 +81,7 @@ pub(super) struct Deleter<'t> {
     pub(super) options: &'t Options,
     pub(super) mode: Mode,
     pub(super) holders: HolderSource,
-    /// What a rehearsal has learnt about all connections: asked once in a run.
+    /// The answers of a rehearsal that hold for all connections: asked once in a run.
     has_destroy: Option<Result<(), Errno>>,
     has_right: Option<Result<(), Errno>>,
 }
@@ -112,7 +112,7 @@ impl<'t> Deleter<'t> {
         self.run_on_seen(now)
     }
 
-    /// The same with what has been looked at just now.
+    /// Deletes a connection that has been looked at just now.
     fn run_on_seen(&mut self, connection: Connection) -> Result<Deleted, Error> {
         let method = self.delete_now(&connection)?;
         Ok(Deleted { connection, method })
@@ -134,7 +134,7 @@ impl<'t> Deleter<'t> {
         Some(error.during(Operation::Delete).about(connection.pair))
     }
 
-    /// Looks again at what was listed, and asks the guards about that.
+    /// Looks at a listed connection again, and applies the guards to the result.
     ///
     /// A cookie does not say what its socket has become: since it was listed its owner may have made a
     /// listener of it, or accepted it as an MPTCP connection.
@@ -221,7 +221,7 @@ impl<'t> Deleter<'t> {
         }
     }
 
-    /// `SOCK_DESTROY` by cookie, with the name under which the kernel finds this very socket.
+    /// Sends `SOCK_DESTROY` by cookie, with the name under which the kernel finds this very socket.
     fn destroy(&mut self, connection: &Connection) -> Result<(), Errno> {
         let diag = &mut self.lookup.diag;
         by_any_name(connection, |name| {
@@ -235,7 +235,7 @@ impl<'t> Deleter<'t> {
         })
     }
 
-    /// Everything that would make `SOCK_DESTROY` fail, without sending it for this socket.
+    /// Finds everything that would make `SOCK_DESTROY` fail, without sending it for this socket.
     fn rehearse_destroy(&mut self, connection: &Connection) -> Result<(), Errno> {
         self.probe_destroy(connection)?;
         by_any_name(connection, |name| {
@@ -256,7 +256,9 @@ impl<'t> Deleter<'t> {
         once(&mut self.has_right, || diag.probe_right())
     }
 
-    /// Kernels before 6.11 acknowledge the destruction of an orphan and may leave it in the table.
+    /// Checks that a destroyed connection has left the table.
+    ///
+    /// Kernels before 6.11 acknowledge the destruction of an orphan and may leave it there.
     pub(super) fn confirm(&mut self, connection: &Connection) -> Result<(), Error> {
         // There a socket that had an owner when it was looked up can be an orphan by now.
         if connection.inode.is_some() && !may_leave_orphans() {
@@ -312,7 +314,7 @@ impl<'t> Deleter<'t> {
     }
 }
 
-/// How far the kernel's own method has come.
+/// The result of the kernel's own method.
 enum Step {
     Done,
     /// Only a borrowed descriptor can end it.
@@ -334,7 +336,7 @@ fn once(
     answer
 }
 
-/// What is not deleted although it is there.
+/// Refuses a connection that is there but must not, or can't, be deleted.
 pub(super) fn guard(connection: &Connection, options: &Options) -> Result<(), Error> {
     match connection.state {
         State::Listening if options.listeners == Listeners::Refuse => {
@@ -357,7 +359,7 @@ pub(super) fn guard(connection: &Connection, options: &Options) -> Result<(), Er
     }
 }
 
-/// The first answer to any name of a connection that is not "no such socket".
+/// Returns the first answer to any name of a connection that is not "no such socket".
 fn by_any_name<T>(
     connection: &Connection,
     mut ask: impl FnMut(&Pair) -> Result<T, Errno>,
@@ -368,7 +370,7 @@ fn by_any_name<T>(
         .unwrap_or(Err(Errno::NOENT))
 }
 
-/// The names by which the kernel can be asked for a connection.
+/// Returns the names by which the kernel can be asked for a connection.
 ///
 /// One, its four-tuple; but which of several listeners of a port (`SO_REUSEPORT`) a look-up finds
 /// depends on a hash over the peer, so for those many peers are tried, always with the cookie.

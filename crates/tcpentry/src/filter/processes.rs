@@ -1,4 +1,4 @@
-//! Which processes a filter asks for.
+//! The processes that a filter names.
 
 use super::expr::{Expr, Term};
 use super::pattern::Pattern;
@@ -11,7 +11,7 @@ pub(crate) struct Processes {
 }
 
 impl Processes {
-    /// `None` where any process can make a difference: where one is excluded (`not process nginx` is about
+    /// Collects them; `None` where any process can make a difference: where one is excluded (`not process nginx` is about
     /// all the others), or where none is asked for.
     pub(crate) fn of(expr: &Expr) -> Option<Self> {
         let mut processes = Self {
@@ -42,7 +42,7 @@ impl Processes {
         }
     }
 
-    /// Whether this is one of them.
+    /// Returns true if this is one of them.
     pub(crate) fn contain(&self, pid: i32, name: &[u8]) -> bool {
         self.pids.contains(&pid) || self.names.iter().any(|pattern| pattern.matches(name))
     }

@@ -1,4 +1,4 @@
-//! What is known of sockets beside the table: who holds them, and in which cgroup they are.
+//! Facts about sockets beside the table: their holders and their cgroups.
 
 use rustix::io::Errno;
 
@@ -8,7 +8,7 @@ use crate::filter::{Fact, Facts, Holder, Needs, Processes};
 use crate::process::cgroup::Cgroups;
 use crate::process::owners::{Owner, Owners};
 
-/// What a table does not tell of its sockets. Nothing is read before it is asked for, and then once.
+/// The facts that a table does not have about its sockets. Nothing is read before it is asked for, and then once.
 ///
 /// ```
 /// use tcpentry::{Attribution, Query, TcpTable};
@@ -24,18 +24,18 @@ use crate::process::owners::{Owner, Owners};
 pub struct Attribution {
     owners: Option<Owners>,
     with_cgroups: bool,
-    /// Only these have to be looked into.
+    /// The processes that have to be looked into, where not all have to.
     only: Option<Processes>,
     cgroups: Cgroups,
 }
 
 impl Attribution {
-    /// About all sockets.
+    /// Creates an empty one, about all sockets.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// About the sockets of these processes, where only these make a difference.
+    /// Creates an empty one about the sockets of these processes, where only these make a difference.
     pub(super) fn of_processes(only: Option<Processes>) -> Self {
         Self {
             only,
@@ -43,18 +43,18 @@ impl Attribution {
         }
     }
 
-    /// Who holds which socket.
+    /// Returns the holders of all sockets.
     ///
     /// # Errors
-    /// When `/proc` can't be read, or descriptors or memory run out.
+    /// Fails when `/proc` can't be read, or descriptors or memory run out.
     pub fn owners(&mut self) -> Result<&Owners, Error> {
         self.read_owners(false)
     }
 
-    /// The path of the socket's cgroup, as in `/proc/PID/cgroup`: see [`Cgroups::of`].
+    /// Returns the path of the socket's cgroup, as in `/proc/PID/cgroup`: see [`Cgroups::of`].
     ///
     /// # Errors
-    /// As of [`owners`](Self::owners), where the socket's owner has to be asked.
+    /// Fails as [`owners`](Self::owners) does, where the socket's owner has to be asked.
     pub fn cgroup(&mut self, connection: &Connection) -> Result<Option<&str>, Error> {
         if self.cgroups.is_of_owner(connection) {
             self.read_owners(true)?;
@@ -72,7 +72,7 @@ impl Attribution {
         self.cgroups = Cgroups::new();
     }
 
-    /// What a filter has to know to judge this socket.
+    /// Returns the facts with which a filter evaluates this socket.
     pub(crate) fn facts(
         &mut self,
         connection: &Connection,
@@ -92,7 +92,7 @@ impl Attribution {
         } else {
             None
         };
-        // Where its owner decides, it may be one of those who hide.
+        // Where its owner decides, that may be one of the hidden.
         let hides = of_owner && owners.is_some_and(|owners| !owners.are_all_seen());
         let cgroup = match cgroup {
             Some(path) => Fact::Known(path),
@@ -134,7 +134,7 @@ impl Attribution {
     }
 }
 
-/// Its path; where nobody was asked for the owners, the one that the kernel names.
+/// Returns the path of the cgroup; without owners, of the one that the kernel names.
 fn cgroup_of<'a>(
     connection: &Connection,
     owners: Option<&'a Owners>,
@@ -146,7 +146,7 @@ fn cgroup_of<'a>(
     }
 }
 
-/// What is known of one socket.
+/// The facts about one socket.
 struct OfSocket<'k> {
     owners: Option<&'k Owners>,
     cgroup: Fact<&'k str>,

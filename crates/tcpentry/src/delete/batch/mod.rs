@@ -30,20 +30,20 @@ use crate::table::lookup::Lookup;
 use crate::table::query::Query;
 use crate::table::{Another, TcpTable};
 
-/// How the table was walked.
+/// The completeness of a dump.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum DumpCompleteness {
-    /// All that was asked for came with the kernel's first answer, so that none that stayed was missed, but in a hash
+    /// Everything that was asked for came with the kernel's first answer, so that none that stayed was missed, but in a hash
     /// chain of more than sixteen.
     Complete,
     /// The kernel paused: under churn it may have missed one that stays (see
-    /// [`connections`](TcpTable::connections)). Another walk would hardly miss the same.
+    /// [`connections`](TcpTable::connections)). Another dump would hardly miss the same.
     Paused,
 }
 
 impl TcpTable {
-    /// Deletes all connections of the table that are selected, while the table is walked.
+    /// Deletes all connections of the table that are selected, while the table is dumped.
     ///
     /// `select` sees each row of the query, and each socket is selected at most once. `report` is called for each that was taken or refused, in the order of the
     /// table, with the connection as it was last seen and what became of it; `Ok` only after the
@@ -53,13 +53,13 @@ impl TcpTable {
     /// A row is deleted some milliseconds after it was seen; after a twentieth of a second it is
     /// looked at again first. Its cookie protects every other socket in that time. What it can't tell is
     /// that the owner has disconnected this very socket and made a listener of it meanwhile:
-    /// [`delete`](Self::delete) leaves him only microseconds for that.
+    /// [`delete`](Self::delete) leaves only microseconds for that.
     ///
     /// Where there are many and a second processor, another thread destroys some of them, over a socket that is
     /// opened for it; the closures are called on this one only.
     ///
     /// Apart from eight bytes for each row it needs no more memory for a million connections than for
-    /// a thousand; who may only borrow also remembers the sockets of all processes that he may see.
+    /// a thousand; a caller that may only borrow also remembers the sockets of all processes that it may see.
     ///
     /// ```
     /// use std::ops::ControlFlow;
@@ -81,7 +81,7 @@ impl TcpTable {
     /// ```
     ///
     /// # Errors
-    /// Only of the walk itself, after everything that was taken before has been deleted and reported.
+    /// Fails where the dump itself does, after everything that was taken before has been deleted and reported.
     pub fn delete_matching(
         &mut self,
         query: &Query,
@@ -159,7 +159,7 @@ impl TcpTable {
     ) -> Result<DumpCompleteness, Error> {
         let another = &mut *self.another;
         let mut run = BatchRun::new(&mut self.lookup, options, mode, another, report);
-        // What of a row is MPTCP is only told with the counters, which cost as much as half of it.
+        // A row shows MPTCP only with the counters, which cost half as much again.
         let query = if run.rules_out_mptcp() {
             query.clone()
         } else {
@@ -178,7 +178,7 @@ impl TcpTable {
                 }
             };
             if waiting.has_moved_on(rows.datagram()) && run.flush_due(&mut waiting).is_break() {
-                // What is pending has been told.
+                // What is pending has been reported.
                 return Ok(DumpCompleteness::Paused);
             }
             if recent.contains(row.cookie) {
@@ -210,17 +210,17 @@ impl TcpTable {
 struct BatchRun<'t, R> {
     deleter: Deleter<'t>,
     report: R,
-    /// Whether batches are of use: the kernel has not refused them for want of rights.
+    /// Set while batches are of use: the kernel has not refused them for want of rights.
     together: bool,
     /// A second processor, once there is enough to do for it.
     help: Help<'t>,
-    /// The batches that have been sent and not been told, the oldest first.
+    /// The batches that have been sent and not been reported, the oldest first.
     pending: VecDeque<PendingBatch>,
-    /// Whether whoever is told has had enough.
+    /// `Break` once the report asked for an end.
     flow: ControlFlow<()>,
 }
 
-/// Whether another processor destroys too.
+/// The help of a second processor.
 enum Help<'t> {
     /// It may, once it is of use: over another socket of this namespace.
     Possible(&'t mut Another),
@@ -262,7 +262,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         ControlFlow::Continue(())
     }
 
-    /// Whether no connection of this namespace is MPTCP's as of now: then no socket that was seen before is a
+    /// Returns true if no connection of this namespace is MPTCP's as of now: then no socket that was seen before is a
     /// part of one, except a request that has been accepted since.
     fn rules_out_mptcp(&mut self) -> bool {
         lists_mptcp() && self.deleter.lookup.diag.has_mptcp() == Ok(false)
@@ -294,7 +294,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
                 (sent, self.send(names))
             }
             Mode::Rehearse => {
-                // Only a look-up tells whether the kernel would find it.
+                // Only a look-up shows that the kernel would find it.
                 invalidate(&mut items);
                 self.look(&mut items);
                 self.rehearse(&mut items);
@@ -316,7 +316,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         self.flow
     }
 
-    /// The places and the names of those that may be destroyed together as of now.
+    /// Returns the places and the names of those that may be destroyed together as of now.
     fn prepare(&mut self, items: &mut [Item]) -> (Vec<usize>, Batch) {
         self.look(items);
         let options = self.deleter.options;
@@ -446,7 +446,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         }
     }
 
-    /// Looks at those again that were seen some time ago: see [`Deleter::recheck`].
+    /// Looks again at those that were seen some time ago: see [`Deleter::recheck`].
     fn look(&mut self, batch: &mut [Item]) {
         let options = self.deleter.options;
         let named = |item: &Item| {
@@ -484,7 +484,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         self.confirm(items);
     }
 
-    /// What may be left although the kernel has acknowledged it: see [`Deleter::confirm`].
+    /// Checks what may be left although the kernel has acknowledged it: see [`Deleter::confirm`].
     fn confirm(&mut self, items: &mut [Item]) {
         let from_all = may_leave_orphans();
         let mut items: Vec<_> = items
@@ -506,7 +506,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         }
     }
 
-    /// Says of what was found that it would be destroyed, where the kernel and the right allow it.
+    /// Marks what was found as destroyable, where the kernel and the right allow it.
     fn rehearse(&mut self, batch: &mut [Item]) {
         let options = self.deleter.options;
         for item in self.select(batch, |item| is_ready(item, options)) {
@@ -520,7 +520,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         }
     }
 
-    /// Those for which a question is sent together with others.
+    /// Selects those for which a question is sent together with others.
     fn select<'b>(
         &self,
         batch: &'b mut [Item],
@@ -533,7 +533,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
     }
 }
 
-/// How many batches wait to be reported on: beyond that, the first is waited for.
+/// The number of batches that wait to be reported on: beyond that, the first is waited for.
 const MAX_PENDING_BATCHES: usize = 8;
 
 #[cfg(test)]
