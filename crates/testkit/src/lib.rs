@@ -23,6 +23,7 @@
 
 pub mod cgroup;
 pub mod corpus;
+pub mod hands;
 pub mod holder;
 pub mod kernel;
 pub mod link;

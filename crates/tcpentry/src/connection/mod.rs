@@ -44,6 +44,9 @@ pub struct Connection {
     /// [`Query::info`](crate::Query::info), or when the kernel may not have told: up to Linux 6.12 it
     /// tells only `CAP_NET_ADMIN`, and to others its silence means nothing.
     pub mptcp: Option<bool>,
+    /// The token of the MPTCP connection of which it is a subflow, as its own end counts it
+    /// (`MPTCP_SUBFLOW_ATTR_TOKEN_LOC`): all its subflows have it. Known when [`mptcp`](Self::mptcp) is.
+    pub mptcp_token: Option<u32>,
     /// Its counters, when they were asked for and the state has them.
     pub info: Option<Box<TcpInfo>>,
     /// What the kernel said that this version does not know.
@@ -67,6 +70,7 @@ impl Connection {
             mark: None,
             cgroup: None,
             mptcp: None,
+            mptcp_token: None,
             info: None,
             attributes: Vec::new(),
             autobound: None,

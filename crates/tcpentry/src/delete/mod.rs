@@ -5,11 +5,15 @@ pub(crate) mod borrow;
 mod diagnosis;
 mod holders;
 pub(crate) mod kernel;
+mod recheck;
 mod single;
+mod subflows;
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::connection::Connection;
+use crate::select::Selection;
 
 /// The options of a deletion. The default is what `SetTcpEntry` does.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +23,10 @@ pub struct Options {
     pub method: MethodChoice,
     /// The rule for listeners.
     pub listeners: Listeners,
+    /// The selection that must still hold.
+    pub(crate) selection: Option<Arc<Selection>>,
+    /// Set when a connection must still be in the state in which it was listed.
+    pub(crate) same_state: bool,
 }
 
 impl Options {
@@ -26,6 +34,44 @@ impl Options {
     #[must_use]
     pub fn with_method(self, method: MethodChoice) -> Self {
         Self { method, ..self }
+    }
+
+    /// Deletes only what this selection still selects, evaluated again immediately before each deletion.
+    ///
+    /// What is no longer selected is left alone: [`ErrorKind::Spared`](crate::ErrorKind::Spared). Between a connection's
+    /// listing and its deletion its owner may have handed it to another process, or have begun to use it. Where the
+    /// filter is about processes, the descriptor by which each socket is held is looked at again immediately before its
+    /// deletion is sent, some microseconds before the kernel destroys it; everything else is evaluated on the row as the
+    /// kernel shows it now.
+    ///
+    /// An MPTCP connection ends with all its subflows, so the selection must hold for all of them
+    /// ([`Guard::Subflow`](crate::error::Guard::Subflow)).
+    ///
+    /// ```no_run
+    /// use std::sync::Arc;
+    /// use tcpentry::{Filter, Options, Selection, States, SystemNames, TcpTable};
+    /// let mut table = TcpTable::open()?;
+    /// let filter = Filter::parse("not process worker and sport = :8080", &SystemNames::new(&table))?;
+    /// let selection = Selection::new(filter, States::CONNECTIONS, &mut table)?;
+    /// let options = Options::default().while_selected(Arc::new(selection));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn while_selected(self, selection: Arc<Selection>) -> Self {
+        Self {
+            selection: Some(selection),
+            ..self
+        }
+    }
+
+    /// Deletes a connection only in the state in which it was listed; one in another state by now is left alone
+    /// ([`ErrorKind::Spared`](crate::ErrorKind::Spared)).
+    #[must_use]
+    pub fn in_same_state(self) -> Self {
+        Self {
+            same_state: true,
+            ..self
+        }
     }
 
     /// Allows the deletion of listeners.

@@ -1,15 +1,18 @@
 //! Deleting one connection: guards, method, and the kernel's confirmation.
 
+use std::collections::HashSet;
+
 use rustix::io::Errno;
 
 use super::borrow::{self, Disconnected};
 use super::diagnosis::Fallback;
 use super::holders::HolderSource;
 use super::kernel::may_leave_orphans;
+use super::recheck::{NO_LONGER_MATCHES, Recheck};
 use super::{Deleted, Listeners, Method, MethodChoice, Mode, Options};
-use crate::connection::Connection;
 use crate::connection::endpoint::{Endpoint, Pair};
 use crate::connection::state::State;
+use crate::connection::{Connection, Cookie};
 use crate::error::{Error, ErrorKind, Guard, Operation, Reason};
 use crate::table::TcpTable;
 use crate::table::find::Target;
@@ -81,6 +84,9 @@ pub(super) struct Deleter<'t> {
     pub(super) options: &'t Options,
     pub(super) mode: Mode,
     pub(super) holders: HolderSource,
+    pub(super) recheck: Option<Recheck<'t>>,
+    /// The subflows that have ended with others of their connections.
+    pub(super) ended: HashSet<Cookie>,
     /// The answers of a rehearsal that hold for all connections: asked once in a run.
     has_destroy: Option<Result<(), Errno>>,
     has_right: Option<Result<(), Errno>>,
@@ -98,6 +104,8 @@ impl<'t> Deleter<'t> {
             options,
             mode,
             holders,
+            recheck: options.selection.as_deref().map(Recheck::new),
+            ended: HashSet::new(),
             has_destroy: None,
             has_right: None,
         }
@@ -114,6 +122,7 @@ impl<'t> Deleter<'t> {
 
     /// Deletes a connection that has been looked at just now.
     fn run_on_seen(&mut self, connection: Connection) -> Result<Deleted, Error> {
+        self.evaluate(&connection)?;
         let method = self.delete_now(&connection)?;
         Ok(Deleted { connection, method })
     }
@@ -143,7 +152,42 @@ impl<'t> Deleter<'t> {
             self.current(connection)?
                 .ok_or_else(|| self.lookup.missing())
         });
+        let now = now.and_then(|now| {
+            self.check_state(connection, &now)?;
+            Ok(Connection {
+                autobound: connection.autobound,
+                ..now
+            })
+        });
         now.map_err(|error| error.during(Operation::Delete).about(connection.pair))
+    }
+
+    /// Spares a connection that has left the state in which it was listed, where that is asked for.
+    pub(super) fn check_state(&self, was: &Connection, now: &Connection) -> Result<(), Error> {
+        if self.options.same_state && was.state != now.state {
+            let cause = format!("it was {}, and is {} now", was.state, now.state);
+            return Err(Error::spared(cause, was.pair));
+        }
+        Ok(())
+    }
+
+    /// Spares a connection, looked at just now, that the selection no longer selects.
+    ///
+    /// In a rehearsal there is no time between its listing and this that would matter.
+    pub(super) fn evaluate(&mut self, connection: &Connection) -> Result<(), Error> {
+        let Some(recheck) = self.recheck.as_mut().filter(|_| self.mode == Mode::Act) else {
+            return Ok(());
+        };
+        for _ in 0..EVALUATIONS {
+            if recheck.evaluate(&[connection])? != [true] {
+                break;
+            }
+            // It may have changed hands while processes were looked into.
+            if recheck.may_be_destroyed(connection) {
+                return Ok(());
+            }
+        }
+        Err(Error::spared(NO_LONGER_MATCHES, connection.pair))
     }
 
     /// Returns the connection as it is now.
@@ -291,9 +335,11 @@ impl<'t> Deleter<'t> {
         // While we hold it, its inode and cookie are nobody else's: if the table still shows them
         // with these ends, this descriptor is that connection.
         let now = self.current(connection)?;
-        if now.is_none_or(|now| now.inode != connection.inode) {
+        let Some(now) = now.filter(|now| now.inode == connection.inode) else {
             return Err(self.lookup.missing());
-        }
+        };
+        let subflows = self.other_subflows(&now)?;
+        self.check_subflows(&now, &subflows)?;
         if self.mode == Mode::Rehearse {
             return Ok(Method::Borrow);
         }
@@ -304,7 +350,10 @@ impl<'t> Deleter<'t> {
             return Err(self.lookup.missing());
         }
         match self.current(connection)? {
-            None => Ok(Method::Borrow),
+            None => {
+                self.ended.extend(subflows.iter().map(|it| it.cookie));
+                Ok(Method::Borrow)
+            }
             Some(_) => Err(Error::new(
                 Operation::Delete,
                 ErrorKind::Os,
@@ -386,6 +435,8 @@ fn names(connection: &Connection) -> impl Iterator<Item = Pair> + use<> {
     std::iter::once(pair).chain(others)
 }
 
+/// A connection that changes hands more often while it is looked at is spared.
+const EVALUATIONS: usize = 3;
 /// A group of 64 listeners misses one of them this often with a chance of 1e-28.
 const LISTENER_ATTEMPTS: u16 = 4096;
 

@@ -23,6 +23,33 @@ impl Processes {
         (all_asked_for && some).then_some(processes)
     }
 
+    /// Collects those that a filter excludes; `None` where it excludes none.
+    ///
+    /// A process that comes by a socket can make the filter false only if it is one of these.
+    pub(crate) fn excluded(expr: &Expr) -> Option<Self> {
+        let mut processes = Self {
+            pids: Vec::new(),
+            names: Vec::new(),
+        };
+        processes.collect_excluded(expr, true);
+        let some = !processes.pids.is_empty() || !processes.names.is_empty();
+        some.then_some(processes)
+    }
+
+    fn collect_excluded(&mut self, expr: &Expr, positive: bool) {
+        match expr {
+            Expr::And(several) | Expr::Or(several) => {
+                several
+                    .iter()
+                    .for_each(|expr| self.collect_excluded(expr, positive));
+            }
+            Expr::Not(expr) => self.collect_excluded(expr, !positive),
+            Expr::Term(Term::Pid { pid, .. }) if !positive => self.pids.push(*pid),
+            Expr::Term(Term::Process(pattern)) if !positive => self.names.push(pattern.clone()),
+            Expr::Term(_) => {}
+        }
+    }
+
     fn collect(&mut self, expr: &Expr, positive: bool) -> bool {
         match expr {
             Expr::And(several) | Expr::Or(several) => {

@@ -72,12 +72,17 @@ impl Attribution {
         self.cgroups = Cgroups::new();
     }
 
+    /// Forgets the holders alone.
+    pub(crate) fn forget_owners(&mut self) {
+        self.owners = None;
+    }
+
     /// Returns the facts with which a filter evaluates this socket.
     pub(crate) fn facts(
         &mut self,
         connection: &Connection,
         needs: Needs,
-    ) -> Result<impl Facts + use<'_>, Error> {
+    ) -> Result<OfSocket<'_>, Error> {
         let of_owner = needs.cgroups && self.cgroups.is_of_owner(connection);
         let by_owners = needs.owners || of_owner;
         if by_owners {
@@ -99,7 +104,11 @@ impl Attribution {
             None if hides && connection.inode.is_some() => Fact::Hidden,
             None => Fact::Absent,
         };
-        Ok(OfSocket { owners, cgroup })
+        Ok(OfSocket {
+            owners,
+            newcomers: None,
+            cgroup,
+        })
     }
 
     fn read_owners(&mut self, with_cgroups: bool) -> Result<&Owners, Error> {
@@ -147,14 +156,18 @@ fn cgroup_of<'a>(
 }
 
 /// The facts about one socket.
-struct OfSocket<'k> {
-    owners: Option<&'k Owners>,
-    cgroup: Fact<&'k str>,
+pub(crate) struct OfSocket<'k> {
+    pub(crate) owners: Option<&'k Owners>,
+    /// The holders among some processes, looked at since.
+    pub(crate) newcomers: Option<&'k Owners>,
+    pub(crate) cgroup: Fact<&'k str>,
 }
 
 impl Facts for OfSocket<'_> {
     fn holders(&self, inode: Inode) -> Option<impl Iterator<Item = Holder<'_>>> {
-        Some(self.owners?.of(inode).map(holder))
+        let newcomers = self.newcomers.into_iter();
+        let newcomers = newcomers.flat_map(move |owners| owners.of(inode));
+        Some(self.owners?.of(inode).chain(newcomers).map(holder))
     }
 
     fn hidden(&self) -> impl Iterator<Item = Holder<'_>> {

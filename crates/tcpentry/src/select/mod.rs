@@ -138,6 +138,43 @@ impl Selection {
         Ok(self.judge_of(&facts).judge(expr, subject))
     }
 
+    /// Returns what the evaluation takes.
+    pub(crate) const fn needs(&self) -> Needs {
+        self.plan.needs
+    }
+
+    /// Returns the processes that the filter names, where no other one can make a difference.
+    pub(crate) fn processes(&self) -> Option<Processes> {
+        self.filter.expr.as_ref().and_then(Processes::of)
+    }
+
+    /// Returns the processes that the filter excludes.
+    pub(crate) fn excluded(&self) -> Option<Processes> {
+        self.filter.expr.as_ref().and_then(Processes::excluded)
+    }
+
+    /// Evaluates the filter again for a socket that it selected, with these facts.
+    ///
+    /// The kernel is asked only in a dump if a port was bound by its owner, which does not change: where that is not
+    /// known, it is taken to be as it was.
+    pub(crate) fn still_holds(&self, connection: &Connection, facts: &impl Facts) -> bool {
+        if !self.query.states.contains(connection.state) {
+            return false;
+        }
+        let Some(expr) = &self.filter.expr else {
+            return true;
+        };
+        let known = connection.autobound.map(|known| vec![known]);
+        let possible = known.unwrap_or_else(|| vec![false, true]);
+        possible.into_iter().any(|autobound| {
+            let subject = Subject {
+                connection,
+                autobound: Some(autobound),
+            };
+            self.judge_of(facts).judge(expr, subject) == Truth::True
+        })
+    }
+
     fn judge_of<'f, F: Facts>(&self, facts: &'f F) -> Judge<'f, F> {
         Judge {
             facts,

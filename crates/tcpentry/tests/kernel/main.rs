@@ -6,6 +6,7 @@ mod cgroup;
 mod details;
 mod devices;
 mod faults;
+mod hands;
 mod identity;
 mod listener_trap;
 mod mptcp;

@@ -2,10 +2,17 @@
 
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
+use std::ops::ControlFlow;
+use std::process::Command;
+use std::sync::Arc;
 
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
-use tcpentry::{ErrorKind, Method, MethodChoice, Options, Query, State};
+use tcpentry::error::Guard;
+use tcpentry::{
+    Connection, ErrorKind, Filter, Method, MethodChoice, Options, Query, Selection, State, States,
+    SystemNames, TcpTable,
+};
 use tcpentry_testkit::{isolated, skip, tcp};
 
 use crate::util::{assert_reset, delete, find, lives, not_found, pair_of, table};
@@ -170,5 +177,110 @@ fn a_row_from_before_the_accept_is_not_taken_for_plain_tcp() {
             "as it was just before"
         );
         assert_reset(&client);
+    });
+}
+
+/// Both ends of a connection with a second subflow, from another address of the client.
+fn with_two_subflows() -> Result<tcp::Ends, &'static str> {
+    let commands = [
+        "ip address add 10.99.1.1/32 dev lo",
+        "ip address add 10.99.1.2/32 dev lo",
+        "ip mptcp limits set subflow 2 add_addr_accepted 2",
+        "ip mptcp endpoint add 10.99.1.2 subflow",
+    ];
+    for command in commands {
+        let done = Command::new("sh").args(["-c", command]).output();
+        if !done.is_ok_and(|output| output.status.success()) {
+            return Err("there is no iproute2 with mptcp here");
+        }
+    }
+    let (Some(listener), Some(client)) = (socket(), socket()) else {
+        return Err("this kernel has no MPTCP");
+    };
+    let listener = tcp::listen_from(listener, "10.99.1.1:0".parse().unwrap(), 8);
+    let ends = tcp::connect_from(client, &listener);
+    assert!(lives(&ends.client, &ends.server) && lives(&ends.server, &ends.client));
+    let port = ends.server.local_addr().unwrap().port();
+    let joined = || {
+        let rows = subflows_on(port);
+        rows.len() == 2 && rows.iter().all(|row| row.state == State::Established)
+    };
+    for _ in 0..200 {
+        if joined() {
+            return Ok(ends);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    Err("no second subflow comes to be here")
+}
+
+/// The rows of the server's end.
+fn subflows_on(port: u16) -> Vec<Connection> {
+    let mut table = table();
+    let rows = table.connections(&Query::default().with_info()).unwrap();
+    let rows = rows.map(Result::unwrap);
+    rows.filter(|row| row.local().port() == port).collect()
+}
+
+#[test]
+fn the_subflows_of_a_connection_are_known_to_belong_together() {
+    isolated(|| {
+        let ends = match with_two_subflows() {
+            Ok(ends) => ends,
+            Err(reason) => skip!("{reason}"),
+        };
+        let rows = subflows_on(ends.server.local_addr().unwrap().port());
+        assert!(rows[0].mptcp_token.is_some());
+        assert_eq!(rows[0].mptcp_token, rows[1].mptcp_token);
+        let mut table = table();
+        for (one, other) in [(&rows[0], &rows[1]), (&rows[1], &rows[0])] {
+            let others = table.other_subflows(one).unwrap();
+            assert_eq!(others.len(), 1, "{others:?}");
+            assert_eq!(others[0].cookie, other.cookie);
+        }
+        let plain = tcp::connected();
+        let plain = find(pair_of(&plain.server));
+        assert_eq!(table.other_subflows(&plain).unwrap(), []);
+    });
+}
+
+#[test]
+fn a_subflow_is_deleted_by_a_filter_only_if_it_holds_for_all() {
+    isolated(|| {
+        let ends = match with_two_subflows() {
+            Ok(ends) => ends,
+            Err(reason) => skip!("{reason}"),
+        };
+        let port = ends.server.local_addr().unwrap().port();
+        let rows = subflows_on(port);
+        let mut table = table();
+        let options = |filter: &str, table: &mut TcpTable| {
+            let filter = Filter::parse(filter, &SystemNames::new(table)).unwrap();
+            let selection = Selection::new(filter, States::CONNECTIONS, table).unwrap();
+            Options::default().while_selected(Arc::new(selection))
+        };
+        let second = rows
+            .iter()
+            .find(|row| row.peer().address().to_string() == "10.99.1.2");
+        let second = second.unwrap();
+        let one = options("dst 10.99.1.2", &mut table);
+        for result in [
+            table.check(second, &one).map(|_| ()),
+            table.delete(second, &one).map(|_| ()),
+        ] {
+            let error = result.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Refused(Guard::Subflow));
+            assert!(error.cause().contains("is not selected"), "{error}");
+        }
+        assert!(lives(&ends.client, &ends.server) && lives(&ends.server, &ends.client));
+
+        let both = options(&format!("sport = :{port}"), &mut table);
+        let mut outcomes = Vec::new();
+        table.delete_all(rows, &both, |_, result| {
+            outcomes.push(result.map_err(|error| error.to_string()));
+            ControlFlow::Continue(())
+        });
+        assert_eq!(outcomes, [Ok(Method::Borrow), Ok(Method::Borrow)]);
+        assert_reset(&ends.client);
     });
 }

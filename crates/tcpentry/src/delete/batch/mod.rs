@@ -20,6 +20,7 @@ use self::item::{Action, Item, Progress, invalidate, is_ready, may_be_plain};
 use self::queue::{DATAGRAM_LAG, PendingRows, ROW_MAX_AGE, Recent};
 use super::holders::HolderSource;
 use super::kernel::{lists_mptcp, may_leave_orphans};
+use super::recheck::{NO_LONGER_MATCHES, Recheck};
 use super::single::Deleter;
 use super::{Method, MethodChoice, Mode, Options};
 use crate::connection::Connection;
@@ -291,7 +292,17 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         let (sent, replies) = match self.deleter.mode {
             Mode::Act => {
                 let (sent, names) = self.prepare(&mut items);
-                (sent, self.send(names))
+                if self
+                    .deleter
+                    .recheck
+                    .as_ref()
+                    .is_some_and(Recheck::is_about_holders)
+                {
+                    let replies = self.destroy_each(&mut items, &sent);
+                    (sent, Some(Ok(replies)))
+                } else {
+                    (sent, self.send(names))
+                }
             }
             Mode::Rehearse => {
                 // Only a look-up shows that the kernel would find it.
@@ -319,10 +330,54 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
     /// Returns the places and the names of those that may be destroyed together as of now.
     fn prepare(&mut self, items: &mut [Item]) -> (Vec<usize>, Batch) {
         self.look(items);
+        self.evaluate(items);
         let options = self.deleter.options;
         let ready = items.iter().enumerate();
         let ready = ready.filter(|(_, item)| self.together && is_ready(item, options));
         ready.map(|(place, item)| (place, item.name())).unzip()
+    }
+
+    /// Spares those that were looked at just now and that the selection no longer selects.
+    ///
+    /// A row that is as the dump showed it has been evaluated by the caller, but for its holders.
+    fn evaluate(&mut self, items: &mut [Item]) {
+        let Some(recheck) = &mut self.deleter.recheck else {
+            return;
+        };
+        let items = items.iter_mut();
+        let mut items: Vec<_> = items
+            .filter(|item| matches!(item.progress, Progress::Seen))
+            .collect();
+        let rows: Vec<_> = items.iter().map(|item| &item.connection).collect();
+        let evaluated = recheck.evaluate(&rows);
+        let spared = |pair| Error::spared(NO_LONGER_MATCHES, pair);
+        for (place, item) in items.iter_mut().enumerate() {
+            let error = match &evaluated {
+                Ok(selected) if selected[place] => continue,
+                Ok(_) => spared(item.connection.pair),
+                Err(error) => error.clone().about(item.connection.pair),
+            };
+            item.progress = Progress::Decided(Err(error));
+        }
+    }
+
+    /// Destroys those at these places one by one, each immediately after a look at its holder's descriptor.
+    fn destroy_each(&mut self, items: &mut [Item], places: &[usize]) -> Replies {
+        let deleter = &mut self.deleter;
+        let mut replies = Replies::with_capacity(places.len());
+        for &place in places {
+            let item = &mut items[place];
+            let recheck = deleter.recheck.as_mut();
+            if recheck.is_some_and(|it| !it.may_be_destroyed(&item.connection)) {
+                // Looked at again and evaluated anew on the single way.
+                item.progress = Progress::Named;
+                replies.push(Err(Errno::STALE));
+                continue;
+            }
+            let (pair, cookie) = item.name();
+            replies.push(deleter.lookup.diag.destroy(&pair, cookie));
+        }
+        replies
     }
 
     /// Sends a batch: to the worker, whose replies come later, or to the kernel.
@@ -436,7 +491,15 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
                     }
                 }
                 Progress::Named | Progress::Seen => match self.deleter.recheck(connection) {
-                    Ok(now) => (self.report)(&now, self.deleter.delete_now(&now)),
+                    Ok(now) => {
+                        let result = self.deleter.evaluate(&now);
+                        let result = result.and_then(|()| self.deleter.delete_now(&now));
+                        (self.report)(&now, result)
+                    }
+                    // It has ended with another subflow of its connection.
+                    Err(_) if self.deleter.ended.contains(&connection.cookie) => {
+                        (self.report)(connection, Ok(Method::Borrow))
+                    }
                     Err(error) => (self.report)(connection, Err(error)),
                 },
             };
@@ -458,9 +521,13 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         for (item, found) in items.iter_mut().zip(found) {
             let was = &item.connection;
             match found {
-                Ok(now) if now.cookie == was.cookie && now.pair.same_ends(&was.pair) => {
+                Ok(mut now) if now.cookie == was.cookie && now.pair.same_ends(&was.pair) => {
+                    item.progress = match self.deleter.check_state(was, &now) {
+                        Ok(()) => Progress::Seen,
+                        Err(spared) => Progress::Decided(Err(spared)),
+                    };
+                    now.autobound = was.autobound;
                     item.connection = now;
-                    item.progress = Progress::Seen;
                 }
                 // The single way finds out what that means.
                 Ok(_) | Err(_) => {}
