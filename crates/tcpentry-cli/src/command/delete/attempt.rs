@@ -11,6 +11,8 @@ pub(super) struct Attempt {
     pub(super) result: Result<Method, Error>,
     /// The sockets in several tables that the name means, each with the index of its table.
     elsewhere: Vec<(usize, Connection)>,
+    /// The other subflows of its MPTCP connection.
+    pub(super) subflows: Vec<Connection>,
 }
 
 impl Attempt {
@@ -27,6 +29,7 @@ impl Attempt {
             found: Some(found),
             result,
             elsewhere: Vec::new(),
+            subflows: Vec::new(),
         }
     }
 
@@ -43,12 +46,18 @@ impl Attempt {
             found: None,
             result: Err(error),
             elsewhere: Vec::new(),
+            subflows: Vec::new(),
         }
     }
 
     /// Adds the sockets in several tables between which the name does not decide.
     pub(super) fn with_candidates(self, elsewhere: Vec<(usize, Connection)>) -> Self {
         Self { elsewhere, ..self }
+    }
+
+    /// Adds the other subflows of its MPTCP connection, which end with it.
+    pub(super) fn with_subflows(self, subflows: Vec<Connection>) -> Self {
+        Self { subflows, ..self }
     }
 
     pub(super) fn outcome(&self) -> Outcome {

@@ -48,7 +48,6 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, text: &str) -> Exit {
     let mut run = Run {
         args,
         selector: Selector::new(args, text, scans, attribution),
-        options: args.method.options(args.listeners),
         report,
         interrupt: Interrupt::install(),
         filter,

@@ -37,6 +37,7 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, names: &[NamedTarget]) -> E
         left_out,
         options: args.method.options(args.listeners),
         session: SessionGuard::new(args.own_session),
+        named: names.len() as u64,
         attribution: &attribution,
     };
     let interrupt = Interrupt::install();
@@ -69,6 +70,8 @@ struct Deleter<'a> {
     left_out: bool,
     options: Options,
     session: SessionGuard,
+    /// The number of connections that were named, with the subflows that end with those so far.
+    named: u64,
     attribution: &'a RefCell<Attribution>,
 }
 
@@ -108,8 +111,15 @@ impl Deleter<'_> {
             }
             (_, 0 | 1) => {
                 let (index, target, found) = found.remove(0);
-                let result = self.delete_found(&mut tables[index].table, &found);
-                Attempt::on_target(index, target, found, result)
+                let table = &mut tables[index].table;
+                let (subflows, result) = match table.other_subflows(&found) {
+                    Ok(subflows) => {
+                        let result = self.delete_found(table, &found, &subflows);
+                        (subflows, result)
+                    }
+                    Err(error) => (Vec::new(), Err(error.during(Operation::Delete))),
+                };
+                Attempt::on_target(index, target, found, result).with_subflows(subflows)
             }
             (_, count) => {
                 let (index, target, _) = found[0];
@@ -120,8 +130,23 @@ impl Deleter<'_> {
         }
     }
 
-    fn delete_found(&mut self, table: &mut TcpTable, found: &Connection) -> Result<Method, Error> {
+    /// Deletes a connection; of MPTCP, with all its subflows.
+    fn delete_found(
+        &mut self,
+        table: &mut TcpTable,
+        found: &Connection,
+        subflows: &[Connection],
+    ) -> Result<Method, Error> {
         self.session.admit(found)?;
+        for subflow in subflows {
+            self.session.admit(subflow)?;
+        }
+        let count = self.named + subflows.len() as u64;
+        if let Some(max) = self.args.max.filter(|&max| count > max) {
+            let because = format!("with them {count} connections would end, more than --max {max}");
+            return Err(Error::refused_subflow(found.pair, &because));
+        }
+        self.named = count;
         load_owners(&self.args.show, &mut self.attribution.borrow_mut());
         if self.args.dry_run {
             table.check(found, &self.options)

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tcpentry::{Connection, Error, Method, Options};
+use tcpentry::{Connection, Error, Method};
 
 use super::attempt::Attempt;
 use super::confirm;
@@ -22,7 +22,6 @@ use crate::tables::selection;
 pub(super) struct Run<'a> {
     pub(super) args: &'a DeleteArgs,
     pub(super) selector: Selector<'a>,
-    pub(super) options: Options,
     pub(super) report: Report,
     pub(super) interrupt: Interrupt,
     /// The filter in canonical form.
@@ -49,7 +48,6 @@ impl Run<'_> {
         let Self {
             args,
             selector,
-            options,
             report,
             interrupt,
             ..
@@ -77,7 +75,7 @@ impl Run<'_> {
             };
             let here = std::iter::from_fn(|| rows.next_if(|it| it.table() == index));
             let here = here.map(|it: Match| it.connection());
-            let table = &mut scan.table.table;
+            let (table, options) = (&mut scan.table.table, &scan.options);
             if args.dry_run {
                 table.check_all(here, options, on_result);
             } else {

@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use tcpentry::filter::Truth;
-use tcpentry::{Attribution, Connection, Error, Query, Selection, State, States};
+use tcpentry::{Attribution, Connection, Error, Options, Query, Selection, State, States};
 
 use super::interrupt::Interrupt;
 use super::matches::Matches;
@@ -21,9 +22,11 @@ pub(super) struct Scan {
     /// The index of the table in the report.
     pub(super) index: usize,
     pub(super) table: NamespaceTable,
-    pub(super) selection: Selection,
+    pub(super) selection: Arc<Selection>,
     /// The query of the selection, with what is to be shown.
     pub(super) query: Query,
+    /// The options of a deletion in it: the selection must still hold then.
+    pub(super) options: Options,
 }
 
 impl Scan {
@@ -34,8 +37,11 @@ impl Scan {
         selection: Selection,
     ) -> Self {
         let query = selection::query(&selection, &args.show);
+        let selection = Arc::new(selection);
+        let options = args.method.options(args.listeners);
         Self {
             index,
+            options: options.while_selected(Arc::clone(&selection)),
             table,
             selection,
             query,
@@ -126,7 +132,7 @@ impl<'a> Selector<'a> {
             .iter_mut()
             .map(|scan| {
                 let dump = (&mut scan.table, &scan.query);
-                (dump, (scan.index, &scan.selection))
+                (dump, (scan.index, &*scan.selection))
             })
             .unzip();
         let failures = rows::each_row(dumps, |number, row| {
@@ -167,6 +173,7 @@ impl<'a> Selector<'a> {
     pub(super) fn forget(&mut self) {
         self.attribution.get_mut().forget();
         self.session.forget();
+        self.do_not_retry.get_mut().forget_spared();
     }
 
     /// With `--all-netns`, adds the namespaces that have appeared, and drops those that only this program still

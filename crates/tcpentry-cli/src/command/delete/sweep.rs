@@ -47,7 +47,6 @@ impl Run<'_> {
         let Self {
             args,
             selector,
-            options,
             report,
             interrupt,
             ..
@@ -99,7 +98,7 @@ impl Run<'_> {
             interrupt.control_flow()
         };
         let table = &mut scan.table.table;
-        let dumped = table.delete_matching(&scan.query, options, decide, on_result);
+        let dumped = table.delete_matching(&scan.query, &scan.options, decide, on_result);
         report.flush();
         let completeness = dumped?;
         match (failure, hidden) {

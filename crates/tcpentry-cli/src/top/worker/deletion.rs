@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
+use tcpentry::filter::Truth;
 use tcpentry::process::Owners;
-use tcpentry::{Connection, Error, Method, Outcome};
+use tcpentry::{Connection, Error, Method, Options, Outcome};
 
 use super::super::message::{PreviewItem, SocketTarget, Update};
 use super::super::model::{Deletability, NotDeleted, RowKey};
 use super::names::{NameCache, search};
-use super::{UpdateSender, WatchedNamespace, Worker};
+use super::{UpdateSender, Worker};
 
 impl Worker {
     /// Returns the deletability of each socket, in their order.
@@ -59,6 +61,11 @@ impl Worker {
             .iter()
             .map(|target| (target.key, target.connection.clone()));
         let deletabilities = self.deletabilities(wanted);
+        self.previewed = targets
+            .iter()
+            .filter(|target| self.is_selected(target))
+            .map(|target| target.key)
+            .collect();
         // Rows on the screen have been looked up already; a scan of all processes takes long.
         let known = |target: &SocketTarget| self.resolved.get(&target.key)?.holders.clone();
         let unknown = targets.iter().filter(|target| known(target).is_none());
@@ -96,7 +103,21 @@ impl Worker {
         (self.send)(Update::Preview { serial, items });
     }
 
+    /// Returns true if the filter in force selects it as it is shown. (A row that was marked under another filter is
+    /// deleted because it was marked.)
+    fn is_selected(&mut self, target: &SocketTarget) -> bool {
+        let mut namespaces = self.namespaces.iter();
+        let namespace = namespaces.find(|namespace| namespace.number == target.key.netns);
+        let selection = namespace.map(|namespace| &namespace.selection);
+        selection.is_some_and(|selection| {
+            let truth = selection.judge(&target.connection, &mut self.attribution);
+            matches!(truth, Ok(Truth::True))
+        })
+    }
+
     /// Deletes these, each by its cookie, and sends the outcome of each.
+    ///
+    /// What was true when they were shown must still be true: the state, and the filter, where it selected them.
     pub(super) fn delete(&mut self, serial: u64, targets: Vec<SocketTarget>) {
         // The connection that carries the session may have changed since the preview.
         self.session.forget();
@@ -111,32 +132,48 @@ impl Worker {
             }
         }
         for place in 0..self.namespaces.len() {
-            let WatchedNamespace { number, site, .. } = &mut self.namespaces[place];
-            let Some(here) = by_namespace.remove(number) else {
+            let number = self.namespaces[place].number;
+            let Some(here) = by_namespace.remove(&number) else {
                 continue;
             };
-            let connections: Vec<_> = here
-                .iter()
-                .map(|target| target.connection.clone())
-                .collect();
-            let mut here = here.into_iter();
-            let send = &self.send;
-            let report_each = |connection: &Connection, result: Result<_, Error>| {
-                // Results come in the order of the connections.
-                if let Some(target) = here.next() {
-                    debug_assert_eq!(target.connection.cookie, connection.cookie);
-                    let result = result.map_err(|error| NotDeleted::from(&error));
-                    report(send, serial, target, result);
-                }
-                ControlFlow::Continue(())
-            };
-            site.table
-                .delete_all(connections, &self.settings.options, report_each);
+            let options = self.settings.options.clone().in_same_state();
+            let of_filter = options
+                .clone()
+                .while_selected(Arc::clone(&self.namespaces[place].selection));
+            let (selected, marked): (Vec<_>, Vec<_>) = here
+                .into_iter()
+                .partition(|target| self.previewed.contains(&target.key));
+            self.delete_in(serial, place, selected, &of_filter);
+            self.delete_in(serial, place, marked, &options);
         }
         for target in by_namespace.into_values().flatten() {
             report(&self.send, serial, target, Err(elsewhere()));
         }
         (self.send)(Update::Done { serial });
+    }
+
+    /// Deletes sockets of one namespace.
+    fn delete_in(
+        &mut self,
+        serial: u64,
+        place: usize,
+        targets: Vec<SocketTarget>,
+        options: &Options,
+    ) {
+        let connections: Vec<_> = targets.iter().map(|it| it.connection.clone()).collect();
+        let mut targets = targets.into_iter();
+        let send = &self.send;
+        let report_each = |connection: &Connection, result: Result<_, Error>| {
+            // Results come in the order of the connections.
+            if let Some(target) = targets.next() {
+                debug_assert_eq!(target.connection.cookie, connection.cookie);
+                let result = result.map_err(|error| NotDeleted::from(&error));
+                report(send, serial, target, result);
+            }
+            ControlFlow::Continue(())
+        };
+        let table = &mut self.namespaces[place].site.table;
+        table.delete_all(connections, options, report_each);
     }
 }
 
