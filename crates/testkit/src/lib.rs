@@ -21,10 +21,13 @@
     reason = "a fixture that can't be made fails its test"
 )]
 
+pub mod alone;
 pub mod cgroup;
 pub mod corpus;
+pub mod fuse;
 pub mod hands;
 pub mod holder;
+pub mod hostile;
 pub mod kernel;
 pub mod link;
 pub mod named;
@@ -34,6 +37,7 @@ pub mod pty;
 pub mod random;
 pub mod rootless;
 pub mod seccomp;
+pub mod signals;
 pub mod skip;
 pub mod sshd;
 pub mod stage;
@@ -45,5 +49,6 @@ pub mod varied;
 pub mod wait;
 pub mod world;
 
+pub use alone::alone;
 pub use netns::{Namespace, isolated};
-pub use wait::until;
+pub use wait::{Raised, until};

@@ -4,6 +4,8 @@
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rustix::io::Errno;
@@ -200,6 +202,29 @@ pub(crate) fn handle_without_restart(signal: libc::c_int) -> Result<(), Errno> {
     check(result.into())
 }
 
+/// Gives the signals that end a program their default action in a command before it starts.
+pub(crate) fn reset_signals_of(command: &mut Command) {
+    let reset = || {
+        for signal in [
+            libc::SIGHUP,
+            libc::SIGINT,
+            libc::SIGQUIT,
+            libc::SIGTERM,
+            libc::SIGUSR1,
+            libc::SIGUSR2,
+            libc::SIGALRM,
+        ] {
+            // SAFETY: the default action is no function that could be called; signal is async-signal-safe.
+            if unsafe { libc::signal(signal, libc::SIG_DFL) } == libc::SIG_ERR {
+                return Err(std::io::Error::last_os_error());
+            }
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec the closure calls signal and nothing else: no lock, no memory is taken.
+    unsafe { command.pre_exec(reset) };
+}
+
 /// Sends a signal to one thread of this process (`tgkill`).
 pub(crate) fn signal_thread(tid: Pid, signal: libc::c_int) -> Result<(), Errno> {
     let (own, tid) = (std::process::id(), tid.as_raw_nonzero().get());
@@ -254,6 +279,91 @@ fn hold(socket: i32, ready: i32, uid: Option<u32>, dumpable: bool) -> ! {
         loop {
             libc::pause();
         }
+    }
+}
+
+/// What a hostile process does.
+#[derive(Clone, Copy)]
+pub(crate) enum Attack {
+    /// It changes what a descriptor number means.
+    Flip,
+    /// It waits while it holds its `mmap_lock`.
+    LockMemory,
+    /// It waits while it holds the lock of its socket.
+    LockSocket,
+}
+
+/// Forks a process that holds the socket and a file, and attacks until it is killed. A byte comes from `ready` when it is
+/// about to begin. It dies with the thread that forked it.
+pub(crate) fn fork_hostile(
+    socket: BorrowedFd<'_>,
+    ready: BorrowedFd<'_>,
+    file: &CStr,
+    attack: Attack,
+) -> Result<Pid, Errno> {
+    // SAFETY: as `fork_holder`: the child runs nothing but `attack`, which makes system calls only and never returns.
+    let pid = unsafe { libc::fork() };
+    match pid {
+        0 => self::attack(socket.as_raw_fd(), ready.as_raw_fd(), file, attack),
+        -1 => Err(last_errno()),
+        pid => Ok(Pid::from_raw(pid).expect("a child's pid is positive")),
+    }
+}
+
+/// The child of [`fork_hostile`]: system calls and nothing else.
+fn attack(socket: i32, ready: i32, path: &CStr, attack: Attack) -> ! {
+    const ROOM: i32 = 200;
+    let tell = || {
+        // SAFETY: it reads one byte that is there.
+        unsafe { libc::write(ROOM + 2, b"!".as_ptr().cast(), 1) == 1 }
+    };
+    // SAFETY: each is a bare system call. Closing every other descriptor is allowed here: nothing of the parent's runs in
+    // this process any more. The memory that is written to and mapped over is that of the mapping made before.
+    unsafe {
+        let mut good = libc::dup2(socket, ROOM) >= 0 && libc::dup2(ready, ROOM + 2) >= 0;
+        good &= libc::close_range(3, ROOM.unsigned_abs() - 1, 0) == 0;
+        good &= libc::close_range(ROOM.unsigned_abs() + 3, u32::MAX, 0) == 0;
+        let file = libc::open(path.as_ptr(), libc::O_RDWR);
+        good &= file >= 0 && libc::dup2(file, ROOM + 1) >= 0;
+        let signal = libc::c_ulong::from(libc::SIGKILL.unsigned_abs());
+        good &= libc::prctl(libc::PR_SET_PDEATHSIG, signal) == 0;
+        // As another program of the same user would be.
+        good &= libc::prctl(libc::PR_SET_DUMPABLE, 1 as libc::c_ulong) == 0;
+        match attack {
+            Attack::Flip => {
+                good &= libc::dup2(ROOM, 3) == 3 && tell();
+                while good {
+                    good &= libc::dup2(ROOM + 1, 3) == 3;
+                    // It is the socket for as long as the file's close takes.
+                    libc::usleep(100);
+                    good &= libc::dup2(ROOM, 3) == 3;
+                }
+            }
+            Attack::LockSocket => {
+                let (access, nowhere) = (libc::PROT_READ, std::ptr::null_mut());
+                let memory = libc::mmap(nowhere, 4096, access, libc::MAP_SHARED, file, 1 << 19);
+                if good && memory != libc::MAP_FAILED && tell() {
+                    // What is sent has to be read first, with the lock held: nobody answers.
+                    libc::send(ROOM, memory, 4096, 0);
+                }
+            }
+            Attack::LockMemory => {
+                good &= libc::prctl(libc::PR_SET_NAME, c"fifteen-bytes-x".as_ptr()) == 0;
+                let (shared, page) = (libc::MAP_SHARED, 4096);
+                let access = libc::PROT_READ | libc::PROT_WRITE;
+                let nowhere = std::ptr::null_mut();
+                let memory = libc::mmap(nowhere, page, access, shared, file, 0);
+                good &= memory != libc::MAP_FAILED;
+                if good {
+                    memory.cast::<u8>().write_volatile(1);
+                    tell();
+                    // What is mapped there has to be written first, with the lock held: nobody answers.
+                    let over = shared | libc::MAP_FIXED;
+                    libc::mmap(memory, page, access, over, file, 0);
+                }
+            }
+        }
+        libc::_exit(1)
     }
 }
 

@@ -99,7 +99,8 @@ struct Said {
 
 fn run(program: &Path, words: &[&str], input: &str) -> Vec<Said> {
     let mut child = Command::new(program)
-        .args(["delete", "--json"])
+        // The connections are those of its parent.
+        .args(["delete", "--json", "--own-session"])
         .args(words)
         .env_remove("SSH_CONNECTION")
         .stdin(Stdio::piped())

@@ -96,7 +96,7 @@ fn when_it_asks_it_has_given_up_what_it_does_not_need() {
         let terminal = Terminal::open();
         let mut child = terminal
             .command(env!("CARGO_BIN_EXE_tcpentry"))
-            .args(["delete", "dport", "=", &format!(":{port}")])
+            .args(["delete", "--own-session", "dport", "=", &format!(":{port}")])
             .env_remove("SSH_CONNECTION")
             .spawn()
             .unwrap();

@@ -103,9 +103,9 @@ fn a_socket_of_several_processes_shows_and_matches_each() {
         let listed = run(&format!("-p src {local}"));
         let shown = listed.rows()[0][5].to_owned();
         for (name, pid) in [("one", held[0].pid()), ("two", held[1].pid()), ("", own)] {
-            assert!(shown.contains(&format!("{name},pid={pid}")), "{shown}");
+            assert!(shown.contains(&format!("{pid} {name}")), "{shown}");
         }
-        assert_eq!(shown.split(' ').count(), 3, "{shown}");
+        assert_eq!(shown.split(", ").count(), 3, "{shown}");
         let objects = run(&format!("--json -p src {local}")).objects();
         assert_eq!(objects[0]["processes"].as_array().unwrap().len(), 3);
 
@@ -158,7 +158,7 @@ fn what_changes_while_the_question_stands() {
         let (stays, stays_at) = Turning::holding(first.client);
         let (ends, ends_at) = Turning::holding(second.client);
         let terminal = Terminal::open();
-        let words = ["delete", "process", "sh", "dport", "="];
+        let words = ["delete", "--own-session", "process", "sh", "dport", "="];
         let port = listener.local_addr().unwrap().port().to_string();
         let mut child = terminal
             .command(env!("CARGO_BIN_EXE_tcpentry"))

@@ -44,6 +44,11 @@ impl Fallback {
         {
             return Error::os(Operation::Delete, doing, *errno);
         }
+        if let (Some(cause), false) = (stuck(failure), matches!(self, Self::NotPermitted)) {
+            // No right would change it.
+            return Error::new(Operation::Delete, ErrorKind::AccessDenied, cause)
+                .with_hint(END_THE_STUCK);
+        }
         let (obstacle, way_out) = diagnose(connection, failure, self);
         let cause = match self.cause() {
             Some(first) => format!("{first}, and {obstacle}"),
@@ -77,6 +82,9 @@ impl Fallback {
             )
             .because(Reason::Mptcp)
             .with_hint("end the process that holds it; or run it on another kernel"),
+            (Errno::TIMEDOUT, _) => error.with_hint(
+                "the process that holds it keeps it locked; a child process waits for it, and may still end the connection",
+            ),
             (Errno::BUSY, _) => {
                 let way_out = match self {
                     Self::NotPermitted => "run it as root (sudo), which needs no borrowing",
@@ -185,7 +193,9 @@ fn reason_of(failure: &Failure) -> Option<Reason> {
     Some(match failure {
         Failure::NoDescriptor => Reason::NoHolder,
         Failure::NotFound { .. } => Reason::HolderNotSeen,
-        Failure::Refused { .. } => Reason::BorrowDenied,
+        Failure::Refused { .. } | Failure::Stuck { .. } | Failure::OfSuchUser { .. } => {
+            Reason::BorrowDenied
+        }
         Failure::Unavailable => Reason::NoPidfdGetfd,
         Failure::Os { .. } => return None,
     })
@@ -194,7 +204,7 @@ fn reason_of(failure: &Failure) -> Option<Reason> {
 /// Returns true if a caller with more rights could borrow it.
 fn is_a_matter_of_rights(connection: &Connection, failure: &Failure) -> bool {
     match failure {
-        Failure::Refused { .. } => true,
+        Failure::Refused { .. } | Failure::Stuck { .. } | Failure::OfSuchUser { .. } => true,
         Failure::NotFound { hidden } => !hidden.is_empty() || is_invisible(connection),
         Failure::NoDescriptor | Failure::Unavailable | Failure::Os { .. } => false,
     }
@@ -219,6 +229,9 @@ fn diagnose(connection: &Connection, failure: &Failure, fallback: Fallback) -> (
             format!("{} may not be borrowed from", describe(*holder)),
             fallback.allowed_to_borrow(PtraceScope::read()).to_owned(),
         ),
+        Failure::Stuck { .. } | Failure::OfSuchUser { .. } => {
+            (stuck(failure).unwrap_or_default(), right.to_owned())
+        }
         Failure::Unavailable => (
             "there is no pidfd_getfd here (Linux 5.6; or a seccomp filter forbids it)".to_owned(),
             right.to_owned(),
@@ -280,6 +293,22 @@ fn diagnose_not_found(
     )
 }
 
+/// What a holder has done for whom a child process was abandoned.
+fn stuck(failure: &Failure) -> Option<String> {
+    Some(match failure {
+        Failure::Stuck { holder } => format!(
+            "{} did not let go what was borrowed from it: closing that waited for a file system that does not answer, \
+             or for a lock on the socket; a child process waits there and was abandoned",
+            describe(*holder)
+        ),
+        Failure::OfSuchUser { holder } => format!(
+            "{} was not borrowed from: too many processes of its user did not let go what was",
+            describe(*holder)
+        ),
+        _ => return None,
+    })
+}
+
 fn describe(process: Process) -> String {
     let name = process.name().unwrap_or_default();
     format!("pid {} ({})", process.pid(), escape_for_terminal(&name))
@@ -291,6 +320,8 @@ const SUDO_TO_BORROW: &str =
     "run it as root with all its rights (sudo), or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH";
 const OTHER_CREDENTIALS: &str = "its owner runs with other user or group ids or more capabilities than you, \
      or is not dumpable; run it as root (sudo)";
+const END_THE_STUCK: &str =
+    "end its processes and what serves its files (FUSE), which also ends the child processes";
 /// The number of processes that a message names.
 const MAX_LISTED: usize = 4;
 

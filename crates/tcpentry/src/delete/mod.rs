@@ -5,6 +5,7 @@ pub(crate) mod borrow;
 mod diagnosis;
 mod holders;
 pub(crate) mod kernel;
+mod lender;
 mod recheck;
 mod single;
 mod subflows;

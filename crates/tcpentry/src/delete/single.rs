@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use rustix::io::Errno;
 
-use super::borrow::{self, Disconnected};
+use super::borrow;
 use super::diagnosis::Fallback;
 use super::holders::HolderSource;
 use super::kernel::may_leave_orphans;
+use super::lender::{Disconnected, Lender};
 use super::recheck::{NO_LONGER_MATCHES, Recheck};
 use super::{Deleted, Listeners, Method, MethodChoice, Mode, Options};
 use crate::connection::endpoint::{Endpoint, Pair};
@@ -88,6 +89,7 @@ pub(super) struct Deleter<'t> {
     /// The subflows that have ended with others of their connections.
     pub(super) ended: HashSet<Cookie>,
     /// The answers of a rehearsal that hold for all connections: asked once in a run.
+    lender: Lender,
     has_destroy: Option<Result<(), Errno>>,
     has_right: Option<Result<(), Errno>>,
 }
@@ -106,6 +108,7 @@ impl<'t> Deleter<'t> {
             holders,
             recheck: options.selection.as_deref().map(Recheck::new),
             ended: HashSet::new(),
+            lender: Lender::default(),
             has_destroy: None,
             has_right: None,
         }
@@ -324,7 +327,19 @@ impl<'t> Deleter<'t> {
         connection: &Connection,
         fallback: Fallback,
     ) -> Result<Method, Error> {
-        let borrowed = match borrow::borrow(connection, &mut self.holders) {
+        let mut lender = std::mem::take(&mut self.lender);
+        let result = self.borrow_from(&mut lender, connection, fallback);
+        self.lender = lender;
+        result
+    }
+
+    fn borrow_from(
+        &mut self,
+        lender: &mut Lender,
+        connection: &Connection,
+        fallback: Fallback,
+    ) -> Result<Method, Error> {
+        let borrowed = match borrow::borrow(connection, &mut self.holders, lender) {
             Ok(borrowed) => borrowed,
             // What has ended meanwhile is held by nobody, and nobody is to blame for it.
             Err(_) if self.current(connection)?.is_none() => {

@@ -33,6 +33,7 @@ use crate::connection::state::State;
 use crate::connection::{Connection, Inode};
 use crate::netns::LocalPorts;
 use crate::process::Process;
+use crate::process::cgroup_path::CgroupPath;
 use crate::process::container::Container;
 use crate::process::unit::Unit;
 
@@ -71,7 +72,7 @@ pub(crate) trait Facts {
     fn are_withheld(&self) -> bool;
 
     /// Returns the path of a socket's cgroup.
-    fn cgroup(&self, connection: &Connection) -> Fact<&str>;
+    fn cgroup(&self, connection: &Connection) -> Fact<CgroupPath<'_>>;
 }
 
 /// A process.
@@ -79,6 +80,8 @@ pub(crate) trait Facts {
 pub(crate) struct Holder<'k> {
     pub(crate) process: Process,
     pub(crate) name: &'k [u8],
+    /// The path of its executable, where the caller may see that.
+    pub(crate) executable: Option<&'k [u8]>,
 }
 
 /// A fact, as far as it is known.
@@ -159,8 +162,20 @@ impl<K: Facts> Judge<'_, K> {
                 self.held(connection, positive, is_meant, is_meant)
             }
             Term::Process(pattern) => {
-                let is_meant = |holder: Holder<'_>| pattern.matches(holder.name);
-                let may_be_meant = |hidden: Holder<'_>| hidden.name.is_empty() || is_meant(hidden);
+                // A process can call itself by a path, but not choose that of its executable.
+                let is_meant = |holder: Holder<'_>| {
+                    if pattern.is_of_executable() {
+                        let path = holder.executable;
+                        path.is_some_and(|path| pattern.matches_executable(path))
+                    } else {
+                        pattern.matches(holder.name)
+                    }
+                };
+                let may_be_meant = |hidden: Holder<'_>| {
+                    hidden.name.is_empty()
+                        || is_meant(hidden)
+                        || pattern.may_match_unseen(hidden.name)
+                };
                 self.held(connection, positive, is_meant, may_be_meant)
             }
             Term::User { .. } if !self.users && connection.inode.is_some() => Truth::Hidden,
@@ -171,9 +186,10 @@ impl<K: Facts> Judge<'_, K> {
             Term::Unit(name) => self.in_cgroup(connection, |path| {
                 Unit::from_cgroup(path).is_some_and(|unit| unit.matches_name(name))
             }),
-            Term::Container(beginning) => self.in_cgroup(connection, |path| {
+            Term::Container(pattern) => self.in_cgroup(connection, |path| {
                 let container = Container::from_cgroup(path);
-                container.is_some_and(|container| container.matches_name(beginning))
+                let is = |name: &str| pattern.matches(name.as_bytes());
+                container.is_some_and(|container| container.matches(pattern.text(), is))
             }),
             Term::Idle(comparison, limit) => compared(*comparison, connection.idle(), limit),
             Term::Rtt(comparison, limit) => compared(*comparison, rtt(connection), limit),
@@ -189,7 +205,11 @@ impl<K: Facts> Judge<'_, K> {
         }
     }
 
-    fn in_cgroup(&self, connection: &Connection, is_meant: impl Fn(&str) -> bool) -> Truth {
+    fn in_cgroup(
+        &self,
+        connection: &Connection,
+        is_meant: impl Fn(CgroupPath<'_>) -> bool,
+    ) -> Truth {
         match self.facts.cgroup(connection) {
             Fact::Known(path) => Truth::from(is_meant(path)),
             Fact::Absent => Truth::Unknown,

@@ -12,7 +12,7 @@ pub(crate) struct Processes {
 
 impl Processes {
     /// Collects them; `None` where any process can make a difference: where one is excluded (`not process nginx` is about
-    /// all the others), or where none is asked for.
+    /// all the others), where one is asked for by its executable, or where none is asked for.
     pub(crate) fn of(expr: &Expr) -> Option<Self> {
         let mut processes = Self {
             pids: Vec::new(),
@@ -57,6 +57,8 @@ impl Processes {
             }
             Expr::Not(expr) => self.collect(expr, !positive),
             Expr::Term(Term::Pid { .. } | Term::Process(_)) if !positive => false,
+            // Its name says nothing about it.
+            Expr::Term(Term::Process(pattern)) if pattern.is_of_executable() => false,
             Expr::Term(Term::Pid { pid, .. }) => {
                 self.pids.push(*pid);
                 true

@@ -3,13 +3,13 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType,
     netlink::{self, SocketAddrNetlink},
 };
 
-/// What carries requests to the kernel and answers back; a fake one in tests injects faults.
+/// The carrier of requests to the kernel and of answers back; a fake one in tests injects faults.
 pub(crate) trait Channel: Send + Sync {
     /// Sends one datagram. The kernel handles it before this returns.
     fn send(&mut self, datagram: &[u8]) -> Result<(), Errno>;
@@ -21,12 +21,12 @@ pub(crate) trait Channel: Send + Sync {
     fn receive(&mut self, buffer: &mut [u8]) -> Result<Datagram, Errno>;
 }
 
-/// What came in.
+/// A datagram that has come in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Datagram {
-    /// Its true length, also when the buffer was shorter.
+    /// The true length, also when the buffer was shorter.
     pub(crate) length: usize,
-    /// Whether the kernel sent it, and not another process that guessed our port.
+    /// True when the kernel sent it, and not another process that guessed our port.
     pub(crate) from_kernel: bool,
 }
 
@@ -40,7 +40,7 @@ impl NetlinkSocket {
         Self::make().map(Self::from)
     }
 
-    /// The bare socket. Allocates nothing, so that a child process can make one.
+    /// Makes the bare socket. Allocates nothing, so that a child process can make one.
     pub(crate) fn make() -> Result<OwnedFd, Errno> {
         let socket = rustix::net::socket_with(
             AddressFamily::NETLINK,
@@ -48,9 +48,21 @@ impl NetlinkSocket {
             SocketFlags::CLOEXEC,
             Some(netlink::SOCK_DIAG),
         )?;
-        rustix::net::bind(&socket, &SocketAddrNetlink::new(0, 0))?;
+        let kernel = SocketAddrNetlink::new(0, 0);
+        rustix::net::bind(&socket, &kernel)?;
+        // From here on the kernel refuses what others send to our port. In a rootless container its root could fill the
+        // receive buffer otherwise, and the kernel's answers would get lost (ENOBUFS).
+        retry_on_intr(|| rustix::net::connect(&socket, &kernel))?;
+        discard_queued(&socket);
         Ok(socket)
     }
+}
+
+/// Discards what others have sent between bind and connect, with the error of a buffer that it has filled.
+fn discard_queued(socket: &OwnedFd) {
+    let next = || rustix::net::recv(socket, &mut [0; 1], RecvFlags::DONTWAIT);
+    // Any other error comes again where it matters.
+    while matches!(next(), Ok(_) | Err(Errno::INTR | Errno::NOBUFS)) {}
 }
 
 impl From<OwnedFd> for NetlinkSocket {
@@ -68,9 +80,8 @@ impl AsFd for NetlinkSocket {
 impl Channel for NetlinkSocket {
     fn send(&mut self, datagram: &[u8]) -> Result<(), Errno> {
         let kernel = SocketAddrNetlink::new(0, 0);
-        let sent = rustix::io::retry_on_intr(|| {
-            rustix::net::sendto(&self.0, datagram, SendFlags::empty(), &kernel)
-        })?;
+        let sent =
+            retry_on_intr(|| rustix::net::sendto(&self.0, datagram, SendFlags::empty(), &kernel))?;
         // A netlink datagram goes as a whole or not at all.
         debug_assert_eq!(sent, datagram.len());
         Ok(())

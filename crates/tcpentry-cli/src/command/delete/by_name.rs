@@ -6,13 +6,14 @@ use tcpentry::error::{Guard, Operation};
 use tcpentry::{Attribution, Connection, Error, ErrorKind, Method, Options, TcpTable};
 
 use super::attempt::Attempt;
+use super::confirm;
 use super::interrupt::Interrupt;
 use super::report::Report;
 use super::target::NamedTarget;
 use crate::args::DeleteArgs;
 use crate::exit::Exit;
 use crate::message::{notice, print_error};
-use crate::session::SessionGuard;
+use crate::own_session::SessionGuard;
 use crate::tables::selection::load_owners;
 use crate::tables::{NamespaceTable, Tables};
 
@@ -32,20 +33,22 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, names: &[NamedTarget]) -> E
         Err(exit) => return exit,
     };
     let attribution = RefCell::new(Attribution::new());
+    let interrupt = Interrupt::install();
     let mut deleter = Deleter {
         args,
         left_out,
         options: args.method.options(args.listeners),
-        session: SessionGuard::new(args.own_session),
         named: names.len() as u64,
+        session: SessionGuard::new(args.own_session).speaking(),
+        is_confirmed: args.yes || args.dry_run,
+        interrupt: &interrupt,
         attribution: &attribution,
     };
-    let interrupt = Interrupt::install();
     for named in names {
         if interrupt.is_set() {
             report.notice("interrupted: the rest was not tried");
             report.end();
-            return Exit::Interrupted;
+            return interrupt.exit();
         }
         let attempt = deleter.delete(&mut tables, named);
         report.add(&attempt, &attribution);
@@ -72,6 +75,9 @@ struct Deleter<'a> {
     session: SessionGuard,
     /// The number of connections that were named, with the subflows that end with those so far.
     named: u64,
+    /// Set once the operator accepts that a connection may carry their session in a way that can't be followed.
+    is_confirmed: bool,
+    interrupt: &'a Interrupt,
     attribution: &'a RefCell<Attribution>,
 }
 
@@ -147,6 +153,12 @@ impl Deleter<'_> {
             return Err(Error::refused_subflow(found.pair, &because));
         }
         self.named = count;
+        if !self.is_confirmed && self.session.is_in_doubt() && confirm::not_a_terminal().is_none() {
+            self.is_confirmed = confirm::confirm("Delete it anyway?", self.interrupt.flag());
+            if !self.is_confirmed {
+                return Err(Error::refused(Guard::OwnSession, found.pair));
+            }
+        }
         load_owners(&self.args.show, &mut self.attribution.borrow_mut());
         if self.args.dry_run {
             table.check(found, &self.options)

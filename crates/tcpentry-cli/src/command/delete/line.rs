@@ -145,7 +145,9 @@ fn describe_subflows(attempt: &Attempt, view: &mut View) -> Option<String> {
     let names = name_subflows(attempt, view);
     let all = names.join(", ");
     (!names.is_empty()).then(|| {
-        format!("it is a subflow of an MPTCP connection, which ends with all its subflows: also {all}")
+        format!(
+            "it is a subflow of an MPTCP connection, which ends with all its subflows: also {all}"
+        )
     })
 }
 

@@ -15,8 +15,8 @@ use super::selector::Selector;
 use super::stop::Stop;
 use crate::args::DeleteArgs;
 use crate::exit::Exit;
-use crate::message::{print_error, print_hint};
-use crate::tables::selection;
+use crate::message::{print_error, print_hint, print_hints};
+use crate::tables::{mentions, selection};
 
 /// One run of the command.
 pub(super) struct Run<'a> {
@@ -96,12 +96,23 @@ impl Run<'_> {
     pub(super) fn allow(&mut self, matches: &Matches) -> Result<(), Stop> {
         self.refuse_too_many(matches)?;
         let count = matches.count();
-        if self.args.yes || (count < 2 && !self.repeats()) {
+        if self.args.yes || (count == 0 && !self.repeats()) {
             return Ok(());
+        }
+        let one = matches.preview.first().filter(|_| count == 1);
+        let of_a_server = one.is_some_and(|(_, row)| self.selector.session.is_of_a_server(row));
+        if count == 1 && !self.repeats() && !of_a_server {
+            let is_in_doubt = self.selector.session.is_in_doubt();
+            // Without a terminal the doubt has been printed, and nobody can be asked.
+            if !is_in_doubt || confirm::not_a_terminal().is_some() {
+                return Ok(());
+            }
         }
         if let Some(stream) = confirm::not_a_terminal() {
             let many = if self.repeats() {
                 "repeated deletion may take more than one".to_owned()
+            } else if of_a_server {
+                "1 connection matches, which an SSH server holds".to_owned()
             } else {
                 describe_matching(count)
             };
@@ -189,7 +200,22 @@ impl Run<'_> {
         if is_refused || matches!(stop, Stop::Interrupted) {
             self.report.end();
         }
-        stop.exit()
+        stop.exit(&self.interrupt)
+    }
+
+    /// Prints what the names in the filter may have been meant to say.
+    fn print_hints(&mut self) {
+        let Some(scan) = self
+            .selector
+            .scans
+            .first()
+            .filter(|_| !self.args.output.json)
+        else {
+            return;
+        };
+        let attribution = self.selector.attribution.get_mut();
+        let hints = mentions::hints(scan.selection.filter(), &self.args.netns, attribution);
+        print_hints(&hints);
     }
 
     /// Prints that nothing matched, and returns the code.
@@ -208,6 +234,9 @@ impl Run<'_> {
                 many => format!("only {many} listeners match, which need --listeners"),
             };
             self.report.notice(&text);
+            if self.selector.listeners == 0 {
+                self.print_hints();
+            }
         }
         self.report.end()
     }

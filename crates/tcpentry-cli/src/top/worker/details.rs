@@ -175,17 +175,21 @@ fn processes(connection: &Connection, owners: io::Result<Owners>) -> Section {
 
 fn process(owner: &Owner) -> Vec<(String, String)> {
     let process: Process = owner.process;
-    let arguments = process.arguments().unwrap_or_default();
-    let arguments: Vec<_> = arguments
-        .iter()
-        .map(|argument| escape_for_terminal(argument))
-        .collect();
+    let command = match process.arguments() {
+        Some(arguments) => {
+            let arguments = arguments
+                .iter()
+                .map(|argument| escape_for_terminal(argument));
+            arguments.collect::<Vec<_>>().join(" ")
+        }
+        None => "unknown: its arguments can't be read".to_owned(),
+    };
     let mut lines = vec![
         (
             format!("pid {}", process.pid()),
             escape_for_terminal(&owner.name),
         ),
-        ("command".to_owned(), arguments.join(" ")),
+        ("command".to_owned(), command),
     ];
     if let Some(uid) = owner.uid {
         lines.push(("user".to_owned(), uid.to_string()));

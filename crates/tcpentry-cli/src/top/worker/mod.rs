@@ -8,6 +8,7 @@ mod names;
 mod read;
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::slice;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
@@ -20,7 +21,7 @@ use tcpentry::{Attribution, Options, Selection, States};
 use super::message::{FilterProblem, SocketKind, SocketTarget, Update, WorkerCommand};
 use super::model::{Arranged, Arrangement, Baseline, Frame, Resolved, RowKey};
 use crate::args::{NetnsArgs, SelectArgs};
-use crate::session::SessionGuard;
+use crate::own_session::SessionGuard;
 use crate::tables::selection::{self, Hosts, SelectionError};
 use crate::tables::{self, NamespaceTable, Tables};
 use names::NameCache;
@@ -235,7 +236,7 @@ impl Worker {
             ..
         } = sites;
         let selections = selection::prepare_all(
-            &self.filter,
+            slice::from_ref(&self.filter),
             &self.settings.select,
             self.states(),
             &mut sites,
@@ -292,8 +293,13 @@ impl Worker {
             })
             .unzip();
         let select = &self.settings.select;
-        let selections =
-            selection::prepare_all(&self.filter, select, self.states(), &mut sites, hosts);
+        let selections = selection::prepare_all(
+            slice::from_ref(&self.filter),
+            select,
+            self.states(),
+            &mut sites,
+            hosts,
+        );
         let (selections, result) = match selections {
             Ok(selections) => (selections.into_iter().map(Some).collect(), Ok(())),
             Err(refusal) => (Vec::new(), Err(refusal)),
@@ -361,8 +367,12 @@ impl Worker {
             .retain(|namespace| namespace.site.inode.as_ref().is_none_or(is_present));
         for mut site in new {
             let select = &self.settings.select;
-            let selection =
-                selection::prepare_elsewhere(&self.filter, select, self.states(), &mut site);
+            let selection = selection::prepare_elsewhere(
+                slice::from_ref(&self.filter),
+                select,
+                self.states(),
+                &mut site,
+            );
             if let Ok(selection) = selection {
                 let namespace = self.namespace(site, selection);
                 self.namespaces.push(namespace);

@@ -30,6 +30,11 @@ fn words_mean_what_they_mean_where_they_stand() {
         (&["dport", ">=1024"], "dport ge :1024"),
         (&["dport", "gt", ":1024"], "dport gt :1024"),
         (&["idle", "> 10m"], "idle gt 10m"),
+        (&["(", "dport", "=:80)"], "dport = :80"),
+        (
+            &["( dport", "gt", ":80)", "or", "( dst", "10.0.0.1)"],
+            "dport gt :80 or dst 10.0.0.1",
+        ),
         (&["dst", "=10.0.0.1"], "dst 10.0.0.1"),
         (&[" dport 8080"], "dport = :8080"),
         (&["process", "tmux: server"], "process \"tmux: server\""),
@@ -143,6 +148,7 @@ fn values() -> impl Strategy<Value = String> {
             "state",
             "autobound",
             "a or port > 0",
+            "10.0.0.1)",
             "x ) or ( port > 0",
             "= x",
             "!= x",
@@ -246,7 +252,9 @@ proptest! {
     fn any_words_are_a_filter_or_an_error(words in proptest::collection::vec(values(), 0..8)) {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let mut followed = FilterWords::new();
-        words.iter().for_each(|word| followed.push(word));
+        for word in &words {
+            followed.push(word);
+        }
         match parse_words(&words) {
             Ok(filter) => prop_assert_eq!(parse(&filter.to_string()), Ok(filter)),
             Err(error) => {
