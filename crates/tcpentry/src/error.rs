@@ -218,15 +218,15 @@ impl Error {
             .about(pair)
     }
 
-    /// Makes the error of a connection that no longer is what was selected.
+    /// Creates the error of a connection that no longer is what was selected.
     pub(crate) fn spared(cause: impl Into<Cow<'static, str>>, pair: Pair) -> Self {
         Self::new(Operation::Delete, ErrorKind::Spared, cause).about(pair)
     }
 
-    /// Returns the error of a subflow whose MPTCP connection must not end, because of this.
-    pub fn refused_subflow(pair: Pair, because: &str) -> Self {
+    /// Creates the error of a subflow of an MPTCP connection with another subflow that is not selected.
+    pub fn subflow_not_selected(pair: Pair, other: &Pair) -> Self {
         let guard = Guard::Subflow;
-        let cause = format!("{}, and {because}", guard.cause());
+        let cause = format!("{}, and {other} is not selected", guard.cause());
         Self::new(Operation::Delete, ErrorKind::Refused(guard), cause)
             .with_hint(guard.hint())
             .about(pair)

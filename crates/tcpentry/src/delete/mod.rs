@@ -8,7 +8,7 @@ pub(crate) mod kernel;
 mod lender;
 mod recheck;
 mod single;
-mod subflows;
+pub(crate) mod subflows;
 
 use std::fmt;
 use std::sync::Arc;

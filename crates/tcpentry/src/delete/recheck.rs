@@ -121,7 +121,7 @@ impl<'t> Recheck<'t> {
         holders.peek().is_some()
             && holders.all(|(owner, descriptor)| {
                 descriptors.holds(owner.process, descriptor, inode)
-                    && descriptors.has_name(owner.process, &owner.name)
+                    && descriptors.is_unchanged(owner)
             })
     }
 

@@ -10,6 +10,7 @@ use super::holders::HolderSource;
 use super::kernel::may_leave_orphans;
 use super::lender::{Disconnected, Lender};
 use super::recheck::{NO_LONGER_MATCHES, Recheck};
+use super::subflows::KnownSubflows;
 use super::{Deleted, Listeners, Method, MethodChoice, Mode, Options};
 use crate::connection::endpoint::{Endpoint, Pair};
 use crate::connection::state::State;
@@ -88,6 +89,7 @@ pub(super) struct Deleter<'t> {
     pub(super) recheck: Option<Recheck<'t>>,
     /// The subflows that have ended with others of their connections.
     pub(super) ended: HashSet<Cookie>,
+    pub(super) subflows: KnownSubflows,
     /// The answers of a rehearsal that hold for all connections: asked once in a run.
     lender: Lender,
     has_destroy: Option<Result<(), Errno>>,
@@ -108,6 +110,7 @@ impl<'t> Deleter<'t> {
             holders,
             recheck: options.selection.as_deref().map(Recheck::new),
             ended: HashSet::new(),
+            subflows: KnownSubflows::default(),
             lender: Lender::default(),
             has_destroy: None,
             has_right: None,

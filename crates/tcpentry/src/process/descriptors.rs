@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::owners::Owner;
 use super::pid::Process;
 use super::proc::{Opened, Proc};
 use crate::connection::Inode;
@@ -17,10 +18,11 @@ pub(crate) struct Descriptors {
 struct OpenedProcess {
     opened: Opened,
     name: Vec<u8>,
+    executable: Option<Vec<u8>>,
 }
 
 impl Descriptors {
-    /// Closes the processes, so that their names are read again.
+    /// Closes the processes, so that their names and executables are read again.
     pub(crate) fn clear(&mut self) {
         self.opened.clear();
     }
@@ -31,10 +33,11 @@ impl Descriptors {
         opened.is_some_and(|it| it.opened.holds(descriptor, inode))
     }
 
-    /// Returns true if the process is there and had this name when it was first looked at since
-    /// [`clear`](Self::clear): another program may run in it by now.
-    pub(crate) fn has_name(&mut self, process: Process, name: &[u8]) -> bool {
-        self.open(process).is_some_and(|it| it.name == name)
+    /// Returns true if it is there, and ran the same program under the same name when it was first looked at since
+    /// [`clear`](Self::clear).
+    pub(crate) fn is_unchanged(&mut self, owner: &Owner) -> bool {
+        let now = self.open(owner.process);
+        now.is_some_and(|now| now.name == owner.name && now.executable == owner.executable)
     }
 
     fn open(&mut self, process: Process) -> Option<&OpenedProcess> {
@@ -57,7 +60,12 @@ impl Descriptors {
         // The pid may be another process's by now.
         let now = opened.stat(&mut room).ok()?.process;
         let name = opened.name(&mut room).ok()?;
-        (now == process).then_some(OpenedProcess { opened, name })
+        let executable = opened.executable(&mut room).ok().map(<[u8]>::to_vec);
+        (now == process).then_some(OpenedProcess {
+            opened,
+            name,
+            executable,
+        })
     }
 }
 

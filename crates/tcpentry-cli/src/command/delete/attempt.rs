@@ -13,6 +13,8 @@ pub(super) struct Attempt {
     elsewhere: Vec<(usize, Connection)>,
     /// The other subflows of its MPTCP connection.
     pub(super) subflows: Vec<Connection>,
+    /// Set where a message names them.
+    pub(super) names_subflows: bool,
 }
 
 impl Attempt {
@@ -30,6 +32,7 @@ impl Attempt {
             result,
             elsewhere: Vec::new(),
             subflows: Vec::new(),
+            names_subflows: false,
         }
     }
 
@@ -47,6 +50,7 @@ impl Attempt {
             result: Err(error),
             elsewhere: Vec::new(),
             subflows: Vec::new(),
+            names_subflows: false,
         }
     }
 
@@ -55,8 +59,17 @@ impl Attempt {
         Self { elsewhere, ..self }
     }
 
-    /// Adds the other subflows of its MPTCP connection, which end with it.
+    /// Adds the other subflows of its MPTCP connection, which end with it though nobody named them.
     pub(super) fn with_subflows(self, subflows: Vec<Connection>) -> Self {
+        Self {
+            subflows,
+            names_subflows: true,
+            ..self
+        }
+    }
+
+    /// Adds the other subflows of its MPTCP connection, each of which has a report of its own.
+    pub(super) fn beside(self, subflows: Vec<Connection>) -> Self {
         Self { subflows, ..self }
     }
 

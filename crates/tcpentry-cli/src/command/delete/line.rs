@@ -67,7 +67,9 @@ impl Line {
                 return line;
             }
         }
-        line.subflows = describe_subflows(attempt, &mut views[attempt.table]);
+        if attempt.names_subflows {
+            line.subflows = describe_subflows(attempt, &mut views[attempt.table]);
+        }
         if let Err(error) = &attempt.result {
             line.complaint = Some(complaint(attempt, error, views));
         }
@@ -188,5 +190,11 @@ pub(super) fn log_text(attempt: &Attempt, view: &mut View) -> String {
     let state = state.unwrap_or_default();
     let netns = view.netns().map(|name| format!(" in netns {name}"));
     let netns = netns.unwrap_or_default();
-    format!("{local} {}{state}{netns} {result}", pair.peer())
+    let mut text = format!("{local} {}{state}{netns} {result}", pair.peer());
+    if attempt.names_subflows && attempt.result.is_ok() && !attempt.subflows.is_empty() {
+        let all = name_subflows(attempt, view).join(", ");
+        text.push_str(", with the other subflows of its MPTCP connection: ");
+        text.push_str(&all);
+    }
+    text
 }

@@ -67,8 +67,10 @@ impl Run<'_> {
         let mut rows = matches.rows.into_iter().peekable();
         for scan in &mut selector.scans {
             let index = scan.index;
+            let subflows = &scan.subflows;
             let on_result = |row: &Connection, result: Result<Method, Error>| {
-                let attempt = Attempt::on_row(index, row.clone(), result);
+                let others = subflows.others_of(row).cloned().collect();
+                let attempt = Attempt::on_row(index, row.clone(), result).beside(others);
                 do_not_retry.remember(&attempt, (index, row.cookie));
                 report.add(&attempt, attribution);
                 interrupt.control_flow()

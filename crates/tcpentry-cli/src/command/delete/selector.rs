@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use tcpentry::filter::Truth;
-use tcpentry::{Attribution, Connection, Error, Options, Query, Selection, State, States};
+use tcpentry::{
+    Attribution, Connection, Error, Options, Query, Selection, State, States, Subflows,
+};
 
 use super::interrupt::Interrupt;
 use super::matches::Matches;
@@ -27,6 +29,8 @@ pub(super) struct Scan {
     pub(super) query: Query,
     /// The options of a deletion in it: the selection must still hold then.
     pub(super) options: Options,
+    /// The subflows of MPTCP connections in it, as they were at the last dump.
+    pub(super) subflows: Subflows,
 }
 
 impl Scan {
@@ -45,7 +49,14 @@ impl Scan {
             table,
             selection,
             query,
+            subflows: Subflows::default(),
         }
+    }
+
+    /// Reads the subflows of MPTCP connections anew.
+    pub(super) fn read_subflows(&mut self) {
+        // Where the table can't be read, its dump fails, too, and says so; each deletion reads them again.
+        self.subflows = self.table.table.subflows().unwrap_or_default();
     }
 }
 
@@ -163,6 +174,10 @@ impl<'a> Selector<'a> {
             report.count_together(error.outcome(), 1);
         }
         matches.remove_duplicates();
+        for scan in scans {
+            scan.read_subflows();
+            matches.protect_torn(scan.index, &scan.subflows);
+        }
         if several {
             matches.sort_by_table();
         }

@@ -61,6 +61,12 @@ fn question(preview: &Preview, items: &[PreviewItem], theme: Theme, lines: &mut 
             TITLE,
         ),
     });
+    if let Some(more @ 1..) = items.len().checked_sub(preview.requested) {
+        lines.push(Line::styled(
+            format!("{more} of them are other subflows of MPTCP connections, which end as a whole"),
+            theme.aside(),
+        ));
+    }
     let mut holders: BTreeMap<&str, usize> = BTreeMap::new();
     let mut methods: BTreeMap<String, usize> = BTreeMap::new();
     let mut refusals: BTreeMap<(String, &str, Option<&str>), usize> = BTreeMap::new();

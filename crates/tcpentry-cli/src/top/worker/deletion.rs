@@ -1,12 +1,13 @@
 //! Deletion with the guards of the program, of exactly what was confirmed, and its preview.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use tcpentry::error::Guard;
 use tcpentry::filter::Truth;
 use tcpentry::process::Owners;
-use tcpentry::{Connection, Error, Method, Options, Outcome};
+use tcpentry::{Connection, Error, Method, Options, Outcome, Subflows};
 
 use super::super::message::{PreviewItem, SocketTarget, Update};
 use super::super::model::{Deletability, NotDeleted, RowKey};
@@ -57,13 +58,24 @@ impl Worker {
     /// Sends the expected outcome of deleting these.
     pub(super) fn preview(&mut self, serial: u64, targets: Vec<SocketTarget>) {
         self.session.forget();
+        let subflows = self.subflows();
+        let targets = self.with_other_subflows(targets, &subflows);
+        let mut refusals = self.refuse_torn(&targets, &subflows);
         let wanted = targets
             .iter()
             .map(|target| (target.key, target.connection.clone()));
-        let deletabilities = self.deletabilities(wanted);
+        let mut deletabilities = self.deletabilities(wanted);
+        for (target, deletability) in targets.iter().zip(&mut deletabilities) {
+            if let Some(refusal) = refusals.remove(&target.key) {
+                *deletability = Deletability::No(refusal);
+            }
+        }
         self.previewed = targets
             .iter()
-            .filter(|target| self.is_selected(target))
+            .filter(|target| {
+                self.is_selected(target)
+                    && others_of(target, &subflows).all(|it| self.is_selected(&it))
+            })
             .map(|target| target.key)
             .collect();
         // Rows on the screen have been looked up already; a scan of all processes takes long.
@@ -115,20 +127,83 @@ impl Worker {
         })
     }
 
+    /// Returns the subflows of the MPTCP connections of each namespace.
+    fn subflows(&mut self) -> HashMap<u32, Subflows> {
+        let namespaces = self.namespaces.iter_mut();
+        // Where they can't be read now, each deletion reads them again.
+        let each = namespaces.map(|it| (it.number, it.site.table.subflows().unwrap_or_default()));
+        each.collect()
+    }
+
+    /// Adds the other subflows of the MPTCP connections that would end, so that they are shown and counted.
+    ///
+    /// Where the filter in force selects one and not the others, none is added: what is chosen by a filter ends only if
+    /// that holds for all.
+    fn with_other_subflows(
+        &mut self,
+        mut targets: Vec<SocketTarget>,
+        subflows: &HashMap<u32, Subflows>,
+    ) -> Vec<SocketTarget> {
+        let mut keys: HashSet<_> = targets.iter().map(|target| target.key).collect();
+        for place in 0..targets.len() {
+            let others: Vec<_> = others_of(&targets[place], subflows).collect();
+            if others.is_empty() {
+                continue;
+            }
+            let is_selected = self.is_selected(&targets[place]);
+            for other in others {
+                if (!is_selected || self.is_selected(&other)) && keys.insert(other.key) {
+                    targets.push(other);
+                }
+            }
+        }
+        targets
+    }
+
+    /// Returns the reasons for which subflows must not be deleted: another one, which would end with it, is not among
+    /// these, or carries the own session.
+    fn refuse_torn(
+        &mut self,
+        targets: &[SocketTarget],
+        subflows: &HashMap<u32, Subflows>,
+    ) -> HashMap<RowKey, NotDeleted> {
+        let keys: HashSet<_> = targets.iter().map(|target| target.key).collect();
+        let mut refusals = HashMap::new();
+        for target in targets {
+            let pair = target.connection.pair;
+            for other in others_of(target, subflows) {
+                let refusal = if self.session.admit(&other.connection).is_err() {
+                    Error::refused(Guard::OwnSession, pair)
+                } else if keys.contains(&other.key) {
+                    continue;
+                } else {
+                    Error::subflow_not_selected(pair, &other.connection.pair)
+                };
+                refusals.insert(target.key, NotDeleted::from(&refusal));
+                break;
+            }
+        }
+        refusals
+    }
+
     /// Deletes these, each by its cookie, and sends the outcome of each.
     ///
     /// What was true when they were shown must still be true: the state, and the filter, where it selected them.
     pub(super) fn delete(&mut self, serial: u64, targets: Vec<SocketTarget>) {
         // The connection that carries the session may have changed since the preview.
         self.session.forget();
+        let subflows = self.subflows();
+        let mut refusals = self.refuse_torn(&targets, &subflows);
         let mut by_namespace: HashMap<u32, Vec<SocketTarget>> = HashMap::new();
         for target in targets {
-            match self.session.admit(&target.connection) {
-                Ok(()) => by_namespace
+            let admitted = self.session.admit(&target.connection);
+            let refusal = admitted.err().map(|error| NotDeleted::from(&error));
+            match refusal.or_else(|| refusals.remove(&target.key)) {
+                None => by_namespace
                     .entry(target.key.netns)
                     .or_default()
                     .push(target),
-                Err(error) => report(&self.send, serial, target, Err(NotDeleted::from(&error))),
+                Some(refusal) => report(&self.send, serial, target, Err(refusal)),
             }
         }
         for place in 0..self.namespaces.len() {
@@ -175,6 +250,26 @@ impl Worker {
         let table = &mut self.namespaces[place].site.table;
         table.delete_all(connections, options, report_each);
     }
+}
+
+/// Returns the other subflows of its MPTCP connection.
+fn others_of<'s>(
+    target: &SocketTarget,
+    subflows: &'s HashMap<u32, Subflows>,
+) -> impl Iterator<Item = SocketTarget> + use<'s> {
+    let (netns, name) = (target.key.netns, target.netns.clone());
+    let here = subflows.get(&netns).into_iter();
+    let others: Vec<_> = here
+        .flat_map(|subflows| subflows.others_of(&target.connection))
+        .collect();
+    others.into_iter().map(move |connection| SocketTarget {
+        key: RowKey {
+            netns,
+            cookie: connection.cookie,
+        },
+        connection: connection.clone(),
+        netns: name.clone(),
+    })
 }
 
 /// Sends the outcome for one target.
