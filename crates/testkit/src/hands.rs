@@ -1,8 +1,9 @@
-//! Connections that change hands: an acceptor passes each to a worker half a millisecond later.
+//! Connections that change hands: an acceptor passes each to a worker a moment later.
 
 use std::net::TcpListener;
 use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use rustix::process::{Pid, Signal, WaitOptions};
@@ -18,14 +19,16 @@ pub struct Hands {
 }
 
 impl Hands {
-    /// Starts both; the caller keeps the listener, or drops it.
-    pub fn accepting(listener: &TcpListener) -> Self {
+    /// Starts both; the caller keeps the listener, or drops it. The acceptor keeps each connection for so long, less
+    /// than a second.
+    pub fn accepting(listener: &TcpListener, pause: Duration) -> Self {
         let flags = SocketFlags::CLOEXEC;
         let pair = socketpair(AddressFamily::UNIX, SocketType::DGRAM, flags, None);
         let (to, from) = pair.expect("socketpair");
         let counters = sys::shared_counters().expect("mmap");
         let worker = sys::fork_worker(from.as_fd(), counters).expect("fork");
-        let acceptor = sys::fork_acceptor(listener.as_fd(), to.as_fd(), counters).expect("fork");
+        let acceptor =
+            sys::fork_acceptor(listener.as_fd(), to.as_fd(), pause, counters).expect("fork");
         Self {
             processes: [acceptor, worker],
             counters,

@@ -30,6 +30,7 @@ pub mod holder;
 pub mod hostile;
 pub mod kernel;
 pub mod link;
+pub mod mptcp;
 pub mod named;
 pub mod netns;
 pub mod proc_net;

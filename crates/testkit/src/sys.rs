@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::process::Pid;
@@ -385,17 +386,18 @@ pub(crate) fn shared_counters() -> Result<&'static [AtomicU64; 4], Errno> {
     }
 }
 
-/// Forks a process called `acceptor` that accepts connections, and half a millisecond later sends each over `to` and
-/// closes its own descriptor. It dies with the thread that forked it.
+/// Forks a process called `acceptor` that accepts connections, and after a pause sends each over `to` and closes its own
+/// descriptor. It dies with the thread that forked it.
 pub(crate) fn fork_acceptor(
     listener: BorrowedFd<'_>,
     to: BorrowedFd<'_>,
+    pause: Duration,
     counters: &'static [AtomicU64; 4],
 ) -> Result<Pid, Errno> {
     // SAFETY: as in `fork_holder`: the child runs nothing but `accept_and_send`.
     let pid = unsafe { libc::fork() };
     match pid {
-        0 => accept_and_send(listener.as_raw_fd(), to.as_raw_fd(), counters),
+        0 => accept_and_send(listener.as_raw_fd(), to.as_raw_fd(), pause, counters),
         -1 => Err(last_errno()),
         pid => Ok(Pid::from_raw(pid).expect("a child's pid is positive")),
     }
@@ -440,10 +442,10 @@ unsafe fn settle(first: i32, second: i32, name: &CStr) {
 }
 
 /// Runs the child of [`fork_acceptor`]: system calls and nothing else.
-fn accept_and_send(listener: i32, to: i32, counters: &[AtomicU64; 4]) -> ! {
+fn accept_and_send(listener: i32, to: i32, pause: Duration, counters: &[AtomicU64; 4]) -> ! {
     let pause = libc::timespec {
         tv_sec: 0,
-        tv_nsec: 500_000,
+        tv_nsec: pause.subsec_nanos().into(),
     };
     // SAFETY: this is a child that has just been forked; then bare system calls, with memory of this frame only.
     unsafe {

@@ -3,38 +3,18 @@
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::ops::ControlFlow;
-use std::process::Command;
 use std::sync::Arc;
 
 use rustix::io::Errno;
-use socket2::{Domain, Protocol, Socket, Type};
 use tcpentry::error::Guard;
 use tcpentry::{
     Connection, ErrorKind, Filter, Method, MethodChoice, Options, Query, Selection, State, States,
     SystemNames, TcpTable,
 };
+use tcpentry_testkit::mptcp::{self, socket};
 use tcpentry_testkit::{isolated, skip, tcp};
 
 use crate::util::{assert_reset, delete, find, lives, not_found, pair_of, table};
-
-fn socket() -> Option<Socket> {
-    match Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::MPTCP)) {
-        Ok(socket) => Some(socket),
-        Err(error) => {
-            let errno = Errno::from_io_error(&error);
-            assert!(
-                [
-                    Some(Errno::PROTONOSUPPORT),
-                    Some(Errno::NOPROTOOPT),
-                    Some(Errno::INVAL)
-                ]
-                .contains(&errno),
-                "{error}"
-            );
-            None
-        }
-    }
-}
 
 fn listener() -> Option<TcpListener> {
     Some(tcp::listen_from(socket()?, tcp::loopback(0), 8))
@@ -180,40 +160,6 @@ fn a_row_from_before_the_accept_is_not_taken_for_plain_tcp() {
     });
 }
 
-/// Both ends of a connection with a second subflow, from another address of the client.
-fn with_two_subflows() -> Result<tcp::Ends, &'static str> {
-    let commands = [
-        "ip address add 10.99.1.1/32 dev lo",
-        "ip address add 10.99.1.2/32 dev lo",
-        "ip mptcp limits set subflow 2 add_addr_accepted 2",
-        "ip mptcp endpoint add 10.99.1.2 subflow",
-    ];
-    for command in commands {
-        let done = Command::new("sh").args(["-c", command]).output();
-        if !done.is_ok_and(|output| output.status.success()) {
-            return Err("there is no iproute2 with mptcp here");
-        }
-    }
-    let (Some(listener), Some(client)) = (socket(), socket()) else {
-        return Err("this kernel has no MPTCP");
-    };
-    let listener = tcp::listen_from(listener, "10.99.1.1:0".parse().unwrap(), 8);
-    let ends = tcp::connect_from(client, &listener);
-    assert!(lives(&ends.client, &ends.server) && lives(&ends.server, &ends.client));
-    let port = ends.server.local_addr().unwrap().port();
-    let joined = || {
-        let rows = subflows_on(port);
-        rows.len() == 2 && rows.iter().all(|row| row.state == State::Established)
-    };
-    for _ in 0..200 {
-        if joined() {
-            return Ok(ends);
-        }
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-    Err("no second subflow comes to be here")
-}
-
 /// The rows of the server's end.
 fn subflows_on(port: u16) -> Vec<Connection> {
     let mut table = table();
@@ -225,8 +171,8 @@ fn subflows_on(port: u16) -> Vec<Connection> {
 #[test]
 fn the_subflows_of_a_connection_are_known_to_belong_together() {
     isolated(|| {
-        let ends = match with_two_subflows() {
-            Ok(ends) => ends,
+        let (ends, _listener) = match mptcp::with_two_subflows() {
+            Ok(made) => made,
             Err(reason) => skip!("{reason}"),
         };
         let rows = subflows_on(ends.server.local_addr().unwrap().port());
@@ -247,8 +193,8 @@ fn the_subflows_of_a_connection_are_known_to_belong_together() {
 #[test]
 fn a_subflow_is_deleted_by_a_filter_only_if_it_holds_for_all() {
     isolated(|| {
-        let ends = match with_two_subflows() {
-            Ok(ends) => ends,
+        let (ends, _listener) = match mptcp::with_two_subflows() {
+            Ok(made) => made,
             Err(reason) => skip!("{reason}"),
         };
         let port = ends.server.local_addr().unwrap().port();
@@ -261,9 +207,9 @@ fn a_subflow_is_deleted_by_a_filter_only_if_it_holds_for_all() {
         };
         let second = rows
             .iter()
-            .find(|row| row.peer().address().to_string() == "10.99.1.2");
+            .find(|row| row.peer().address().to_string() == mptcp::SECOND);
         let second = second.unwrap();
-        let one = options("dst 10.99.1.2", &mut table);
+        let one = options(&format!("dst {}", mptcp::SECOND), &mut table);
         for result in [
             table.check(second, &one).map(|_| ()),
             table.delete(second, &one).map(|_| ()),

@@ -76,12 +76,15 @@ fn refuse_too_many(
     if count <= max {
         return None;
     }
+    let (are, them) = match named {
+        1 => ("is", "it"),
+        _ => ("are", "them"),
+    };
     let with_them = match count - named {
         0 => String::new(),
-        1 => ", and another subflow of an MPTCP connection would end with them".to_owned(),
-        more => format!(", and {more} other subflows of MPTCP connections would end with them"),
+        1 => format!(", and another subflow of an MPTCP connection would end with {them}"),
+        more => format!(", and {more} other subflows of MPTCP connections would end with {them}"),
     };
-    let are = if named == 1 { "is" } else { "are" };
     print_error(&format!(
         "refused: {named} {are} named{with_them}, more than --max {max}; nothing was deleted"
     ));

@@ -57,7 +57,11 @@ impl Run<'_> {
         let do_not_retry = selector.do_not_retry.get_mut();
         for (table, row, refusal) in matches.protected {
             let key = (table, row.cookie);
-            let attempt = Attempt::on_row(table, row, Err(refusal));
+            let mut scans = selector.scans.iter();
+            let scan = scans.find(|scan| scan.index == table);
+            let others = scan.into_iter().flat_map(|it| it.subflows.others_of(&row));
+            let others = others.cloned().collect();
+            let attempt = Attempt::on_row(table, row, Err(refusal)).beside(others);
             do_not_retry.remember(&attempt, key);
             report.add(&attempt, attribution);
         }

@@ -79,6 +79,15 @@ pub(super) fn may_be_plain(connection: &Connection, options: &Options) -> bool {
         && guard(connection, options).is_ok()
 }
 
+/// Returns true for one that nobody holds, and that somebody may come to hold: a listener's owner accepts it.
+pub(super) fn may_be_accepted(connection: &Connection) -> bool {
+    let is_in_queue = matches!(
+        connection.state,
+        State::SynRecv | State::Established | State::CloseWait
+    );
+    connection.inode.is_none() && is_in_queue
+}
+
 /// Returns true for one that a batch can destroy: a connection, known to be no part of a larger one.
 pub(super) fn is_ready(item: &Item, options: &Options) -> bool {
     let connection = &item.connection;

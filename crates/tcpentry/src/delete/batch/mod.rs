@@ -16,7 +16,7 @@ use std::time::Instant;
 use rustix::io::Errno;
 
 use self::helper::{Batch, DestroyWorker, NotSent, Replies};
-use self::item::{Action, Item, Progress, invalidate, is_ready, may_be_plain};
+use self::item::{Action, Item, Progress, invalidate, is_ready, may_be_accepted, may_be_plain};
 use self::queue::{DATAGRAM_LAG, PendingRows, ROW_MAX_AGE, Recent};
 use super::holders::HolderSource;
 use super::kernel::{lists_mptcp, may_leave_orphans};
@@ -367,8 +367,12 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         let mut replies = Replies::with_capacity(places.len());
         for &place in places {
             let item = &mut items[place];
+            let connection = &item.connection;
             let recheck = deleter.recheck.as_mut();
-            if recheck.is_some_and(|it| !it.may_be_destroyed(&item.connection)) {
+            let may_have_changed = |it: &mut Recheck<'_>| {
+                may_be_accepted(connection) || !it.may_be_destroyed(connection)
+            };
+            if recheck.is_some_and(may_have_changed) {
                 // Looked at again and evaluated anew on the single way.
                 item.progress = Progress::Named;
                 replies.push(Err(Errno::STALE));
