@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
+use crate::hands::Handovers;
 use crate::terms::{By, How, Report, Wrong};
 
 /// The counters of a running soak.
@@ -43,7 +44,12 @@ impl Counts {
         counter[by as usize][how as usize].fetch_add(1, SeqCst);
     }
 
-    pub(crate) fn figures(&self, time: Duration, details: Vec<String>) -> Figures {
+    pub(crate) fn figures(
+        &self,
+        time: Duration,
+        handovers: Handovers,
+        details: Vec<String>,
+    ) -> Figures {
         let one = |counter: &AtomicU64| counter.load(SeqCst);
         let many = |counter: &[[AtomicU64; 4]; 3]| {
             let [library, c_library, program] = counter;
@@ -67,6 +73,7 @@ impl Counts {
             proven: one(&self.proven),
             ownerless: one(&self.ownerless) + one(&self.late),
             wrong: Wrong::WORDS.map(|(wrong, _)| one(&self.wrong[wrong as usize])),
+            handovers,
             details,
         }
     }
@@ -89,13 +96,16 @@ pub struct Figures {
     proven: u64,
     ownerless: u64,
     wrong: [u64; Wrong::WORDS.len()],
+    handovers: Handovers,
     details: Vec<String>,
 }
 
 impl Figures {
     /// Returns true if no fault occurred.
     pub fn is_clean(&self) -> bool {
-        self.wrong.iter().all(|&count| count == 0) && sum(&self.other) == 0
+        self.wrong.iter().all(|&count| count == 0)
+            && sum(&self.other) == 0
+            && self.handovers.are_clean()
     }
 
     /// Returns the number of deletions that were reported.
@@ -111,6 +121,11 @@ impl Figures {
     /// Returns the number of faults of a kind.
     pub fn wrong(&self, wrong: Wrong) -> u64 {
         self.wrong[wrong as usize]
+    }
+
+    /// Returns the number of connections that were handed to a worker, and of those that died there.
+    pub fn handed_over(&self) -> (u64, u64) {
+        (self.handovers.handed_over, self.handovers.at_worker)
     }
 
     /// Returns the number of deletions that the owner's ECONNABORTED proved.
@@ -168,6 +183,17 @@ impl fmt::Display for Figures {
         }
         writeln!(f, "\nmust be 0")?;
         for ((_, what), count) in Wrong::WORDS.iter().zip(self.wrong) {
+            writeln!(f, "{what:<40}{count:>12}")?;
+        }
+        writeln!(f, "\nbeside an acceptor that hands over to a worker")?;
+        let handovers = &self.handovers;
+        for (what, count) in [
+            ("handed over", handovers.handed_over),
+            ("reported deleted", handovers.deleted),
+            ("spared", handovers.spared),
+            ("died at the acceptor", handovers.at_acceptor),
+            ("killed in the hands of another", handovers.at_worker),
+        ] {
             writeln!(f, "{what:<40}{count:>12}")?;
         }
         for detail in &self.details {
