@@ -61,9 +61,14 @@ fn question(preview: &Preview, items: &[PreviewItem], theme: Theme, lines: &mut 
             TITLE,
         ),
     });
-    if let Some(more @ 1..) = items.len().checked_sub(preview.requested) {
+    let others = match items.len().saturating_sub(preview.requested) {
+        0 => None,
+        1 => Some("1 of them is another subflow".to_owned()),
+        more => Some(format!("{more} of them are other subflows")),
+    };
+    if let Some(others) = others {
         lines.push(Line::styled(
-            format!("{more} of them are other subflows of MPTCP connections, which end as a whole"),
+            format!("{others} of an MPTCP connection, which ends with all of its own"),
             theme.aside(),
         ));
     }
