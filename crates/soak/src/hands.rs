@@ -20,7 +20,7 @@ use tcpentry_testkit::hands::Hands;
 
 use crate::Plan;
 
-/// The results beside an acceptor.
+/// The results beside two acceptors.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Handovers {
     pub(crate) handed_over: u64,
@@ -35,8 +35,8 @@ pub(crate) struct Handovers {
 impl Handovers {
     /// Returns true if hardly any died in the hands of another.
     ///
-    /// Some microseconds are left between the look at a descriptor and the kernel's deletion, a fiftieth of the time for
-    /// which the acceptor has a connection; evaluated once, nearly all die.
+    /// Some microseconds are left between the look at a descriptor and the kernel's deletion. Evaluated once, a third of what
+    /// is deleted is another's by then.
     pub(crate) const fn are_clean(&self) -> bool {
         self.at_worker * TOLERATED <= self.deleted + TOLERATED
     }
@@ -60,55 +60,66 @@ impl Counts {
 
 /// Deletes through the library and the program, in this thread's network namespace, in which nothing else may be.
 pub(crate) fn run(plan: &Plan) -> Handovers {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("listen");
-    let port = listener.local_addr().expect("it is bound").port();
-    let hands = Hands::accepting(&listener, PAUSE);
-    drop(listener);
+    let (ports, hands): (Vec<_>, Vec<_>) = PAUSES.map(accept).into_iter().unzip();
+    let filters = || {
+        let each = ports.iter();
+        each.flat_map(|port| FILTERS.map(|filter| format!("{filter} and sport = :{port}")))
+    };
+    let filters: Vec<_> = filters().collect();
     let (start, over, counts) = (Instant::now(), AtomicBool::new(false), Counts::default());
     thread::scope(|scope| {
-        scope.spawn(|| connect(port, &over));
+        for (&port, pause) in ports.iter().zip(PAUSES) {
+            let over = &over;
+            scope.spawn(move || connect(port, pause, over));
+        }
         scope.spawn(|| {
-            for filter in FILTERS.iter().cycle() {
+            for filter in filters.iter().cycle() {
                 if over.load(SeqCst) {
                     break;
                 }
-                by_program(&plan.program, filter, port, &counts);
+                by_program(&plan.program, filter, &counts);
             }
         });
-        for filter in FILTERS.iter().cycle() {
+        for filter in filters.iter().cycle() {
             if start.elapsed() >= plan.time {
                 break;
             }
-            by_library(filter, port, &counts);
+            by_library(filter, &counts);
         }
         over.store(true, SeqCst);
     });
     // The worker looks at what it has every millisecond.
     thread::sleep(Duration::from_millis(50));
     Handovers {
-        handed_over: hands.handed_over(),
+        handed_over: hands.iter().map(Hands::handed_over).sum(),
         deleted: counts.deleted.load(SeqCst),
         spared: counts.spared.load(SeqCst),
-        at_acceptor: hands.aborted_at_acceptor(),
-        at_worker: hands.aborted_at_worker(),
+        at_acceptor: hands.iter().map(Hands::aborted_at_acceptor).sum(),
+        at_worker: hands.iter().map(Hands::aborted_at_worker).sum(),
     }
 }
 
-fn connect(port: u16, over: &AtomicBool) {
+/// Starts an acceptor and its worker, and returns their port.
+fn accept(pause: Duration) -> (u16, Hands) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("listen");
+    let port = listener.local_addr().expect("it is bound").port();
+    (port, Hands::accepting(&listener, pause))
+}
+
+fn connect(port: u16, pause: Duration, over: &AtomicBool) {
     let mut clients = VecDeque::new();
     while !over.load(SeqCst) {
         clients.extend(TcpStream::connect((Ipv4Addr::LOCALHOST, port)));
         if clients.len() > 200 {
             clients.pop_front();
         }
-        thread::sleep(PAUSE);
+        thread::sleep(pause);
     }
 }
 
-fn by_library(filter: &str, port: u16, counts: &Counts) {
+fn by_library(filter: &str, counts: &Counts) {
     let mut table = TcpTable::open().expect("everybody may open it");
-    let text = format!("{filter} and sport = :{port}");
-    let filter = Filter::parse(&text, &SystemNames::new(&table)).expect("a filter");
+    let filter = Filter::parse(filter, &SystemNames::new(&table)).expect("a filter");
     let selection = Selection::new(filter, States::CONNECTIONS, &mut table).expect("a selection");
     let selection = Arc::new(selection);
     let options = Options::default().while_selected(Arc::clone(&selection));
@@ -127,13 +138,10 @@ fn by_library(filter: &str, port: u16, counts: &Counts) {
         .expect("the table can be listed");
 }
 
-fn by_program(program: &Path, filter: &str, port: u16, counts: &Counts) {
+fn by_program(program: &Path, filter: &str, counts: &Counts) {
     let output = Command::new(program)
         .args(["delete", "--yes", "--own-session", "--json"])
         .args(filter.split(' '))
-        .arg("and")
-        .arg("sport")
-        .arg(format!("= :{port}"))
         .output()
         .expect("the program can be run");
     for line in String::from_utf8_lossy(&output.stdout).lines() {
@@ -142,8 +150,9 @@ fn by_program(program: &Path, filter: &str, port: u16, counts: &Counts) {
     }
 }
 
-/// The time for which the acceptor has a connection.
-const PAUSE: Duration = Duration::from_micros(500);
+/// The times for which the acceptors have each connection: so short that hardly any is still there when it is deleted, and
+/// long enough for some to be.
+const PAUSES: [Duration; 2] = [Duration::from_micros(500), Duration::from_millis(5)];
 const FILTERS: [&str; 2] = ["process acceptor", "not process worker"];
 /// One in so many deletions may come too late.
 const TOLERATED: u64 = 10;

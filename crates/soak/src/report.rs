@@ -185,7 +185,7 @@ impl fmt::Display for Figures {
         for ((_, what), count) in Wrong::WORDS.iter().zip(self.wrong) {
             writeln!(f, "{what:<40}{count:>12}")?;
         }
-        writeln!(f, "\nbeside an acceptor that hands over to a worker")?;
+        writeln!(f, "\nbeside acceptors that hand over to workers")?;
         let handovers = &self.handovers;
         for (what, count) in [
             ("handed over", handovers.handed_over),
