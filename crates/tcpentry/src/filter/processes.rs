@@ -35,9 +35,9 @@ impl Processes {
     fn collect_excluded(&mut self, expr: &Expr, positive: bool) {
         match expr {
             Expr::And(several) | Expr::Or(several) => {
-                several
-                    .iter()
-                    .for_each(|expr| self.collect_excluded(expr, positive));
+                for expr in several {
+                    self.collect_excluded(expr, positive);
+                }
             }
             Expr::Not(expr) => self.collect_excluded(expr, !positive),
             Expr::Term(Term::Pid { pid, .. }) if !positive => self.pids.push(*pid),
