@@ -11,6 +11,7 @@ mod report;
 mod terms;
 mod tuples;
 
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
@@ -112,7 +113,8 @@ pub fn run(plan: &Plan, mut say: impl FnMut(&Figures)) -> Figures {
         }
         world.over.store(true, SeqCst);
     });
-    figures(handovers.join().expect("it reports its figures"))
+    let handovers = handovers.join();
+    figures(handovers.unwrap_or_else(|panic| resume_unwind(panic)))
 }
 
 /// Lets TIME_WAIT give its tuple to the next connection; if the delay can't be set (before Linux 6.14), after a second.
