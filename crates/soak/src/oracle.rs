@@ -158,6 +158,8 @@ impl Oracle {
                 let now = self.tick();
                 let _ = end.gone_at.compare_exchange(0, now, SeqCst, SeqCst);
             }
+            Report::Spared if how == How::Filter => {}
+            Report::Spared => self.other(by, how, "spared"),
             Report::Other(words) => self.other(by, how, words),
         }
     }

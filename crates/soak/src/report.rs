@@ -21,6 +21,7 @@ pub(crate) struct Counts {
     pub(crate) unaccepted: AtomicU64,
     deleted: [[AtomicU64; 4]; 3],
     gone: [[AtomicU64; 4]; 3],
+    spared: [[AtomicU64; 4]; 3],
     other: [[AtomicU64; 4]; 3],
     /// Reports of "gone" for a tuple that another connection had by then.
     pub(crate) outlived: AtomicU64,
@@ -39,7 +40,8 @@ impl Counts {
         let counter = match report {
             Report::Deleted => &self.deleted,
             Report::Gone => &self.gone,
-            Report::Other(_) => &self.other,
+            Report::Spared if how == How::Filter => &self.spared,
+            Report::Spared | Report::Other(_) => &self.other,
         };
         counter[by as usize][how as usize].fetch_add(1, SeqCst);
     }
@@ -68,6 +70,7 @@ impl Counts {
             unaccepted: one(&self.unaccepted),
             deleted: many(&self.deleted),
             gone: many(&self.gone),
+            spared: many(&self.spared),
             other: many(&self.other),
             outlived: one(&self.outlived),
             proven: one(&self.proven),
@@ -91,6 +94,7 @@ pub struct Figures {
     unaccepted: u64,
     deleted: [[u64; 4]; 3],
     gone: [[u64; 4]; 3],
+    spared: [[u64; 4]; 3],
     other: [[u64; 4]; 3],
     outlived: u64,
     proven: u64,
@@ -165,6 +169,7 @@ impl fmt::Display for Figures {
             ("  of them orphans and TIME_WAIT", self.ownerless),
             ("reported gone", sum(&self.gone)),
             ("  of them the tuple had a new owner", self.outlived),
+            ("no longer matched, and spared", sum(&self.spared)),
             ("reported otherwise (must be 0)", sum(&self.other)),
         ] {
             writeln!(f, "{what:<40}{count:>12}")?;

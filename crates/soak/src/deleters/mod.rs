@@ -189,6 +189,7 @@ fn by_pair(
         match report {
             Report::Deleted => place.deleted_unknown(),
             Report::Gone => {}
+            Report::Spared => oracle.other(by, How::Pair, "spared"),
             Report::Other(words) => oracle.other(by, How::Pair, &words),
         }
     });
