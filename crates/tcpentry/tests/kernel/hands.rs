@@ -83,9 +83,10 @@ fn what_changes_hands_in_the_queue_of_a_dump_is_spared() {
                 let server = server.take().unwrap();
                 worker = Some(Named::holding(&server, b"worker"));
             }
-            match row.pair == name || row.pair == kept_name {
-                true => Action::Delete,
-                false => Action::Skip,
+            if row.pair == name || row.pair == kept_name {
+                Action::Delete
+            } else {
+                Action::Skip
             }
         };
         let mut outcomes = Vec::new();
