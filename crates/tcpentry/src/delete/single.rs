@@ -1,5 +1,7 @@
 //! Deleting one connection: guards, method, and the kernel's confirmation.
 
+use std::collections::HashSet;
+
 use rustix::io::Errno;
 
 use super::borrow;
@@ -7,10 +9,12 @@ use super::diagnosis::Fallback;
 use super::holders::HolderSource;
 use super::kernel::may_leave_orphans;
 use super::lender::{Disconnected, Lender};
+use super::recheck::{NO_LONGER_MATCHES, Recheck};
+use super::subflows::KnownSubflows;
 use super::{Deleted, Listeners, Method, MethodChoice, Mode, Options};
-use crate::connection::Connection;
 use crate::connection::endpoint::{Endpoint, Pair};
 use crate::connection::state::State;
+use crate::connection::{Connection, Cookie};
 use crate::error::{Error, ErrorKind, Guard, Operation, Reason};
 use crate::table::TcpTable;
 use crate::table::find::Target;
@@ -19,7 +23,7 @@ use crate::table::lookup::Lookup;
 impl TcpTable {
     /// Deletes the very socket of a connection: aborts it and removes it from the table.
     ///
-    /// What `SetTcpEntry` is on Windows. The connection comes from [`connections`](Self::connections)
+    /// The counterpart of `SetTcpEntry` on Windows. The connection comes from [`connections`](Self::connections)
     /// or [`find`](Self::find); its cookie decides, so a connection that has ended meanwhile is
     /// `NotFound`, whatever has its ends by now.
     ///
@@ -45,7 +49,7 @@ impl TcpTable {
     /// ```
     ///
     /// # Errors
-    /// Those of both; what is not found is said to have failed to be deleted.
+    /// Fails as both do; where nothing is found, the operation that failed is the deletion.
     pub fn find_and_delete(
         &mut self,
         target: &Target,
@@ -56,7 +60,7 @@ impl TcpTable {
         self.delete_seen(found, options)
     }
 
-    /// Deletes what has been looked at just now.
+    /// Deletes a connection that the caller has looked at just now.
     pub(crate) fn delete_seen(
         &mut self,
         connection: Connection,
@@ -82,8 +86,12 @@ pub(super) struct Deleter<'t> {
     pub(super) options: &'t Options,
     pub(super) mode: Mode,
     pub(super) holders: HolderSource,
+    pub(super) recheck: Option<Recheck<'t>>,
+    /// The subflows that have ended with others of their connections.
+    pub(super) ended: HashSet<Cookie>,
+    pub(super) subflows: KnownSubflows,
+    /// The answers of a rehearsal that hold for all connections: asked once in a run.
     lender: Lender,
-    /// What a rehearsal has learnt about all connections: asked once in a run.
     has_destroy: Option<Result<(), Errno>>,
     has_right: Option<Result<(), Errno>>,
 }
@@ -100,6 +108,9 @@ impl<'t> Deleter<'t> {
             options,
             mode,
             holders,
+            recheck: options.selection.as_deref().map(Recheck::new),
+            ended: HashSet::new(),
+            subflows: KnownSubflows::default(),
             lender: Lender::default(),
             has_destroy: None,
             has_right: None,
@@ -115,8 +126,9 @@ impl<'t> Deleter<'t> {
         self.run_on_seen(now)
     }
 
-    /// The same with what has been looked at just now.
+    /// Deletes a connection that has been looked at just now.
     fn run_on_seen(&mut self, connection: Connection) -> Result<Deleted, Error> {
+        self.evaluate(&connection)?;
         let method = self.delete_now(&connection)?;
         Ok(Deleted { connection, method })
     }
@@ -137,7 +149,7 @@ impl<'t> Deleter<'t> {
         Some(error.during(Operation::Delete).about(connection.pair))
     }
 
-    /// Looks again at what was listed, and asks the guards about that.
+    /// Looks at a listed connection again, and applies the guards to the result.
     ///
     /// A cookie does not say what its socket has become: since it was listed its owner may have made a
     /// listener of it, or accepted it as an MPTCP connection.
@@ -146,7 +158,42 @@ impl<'t> Deleter<'t> {
             self.current(connection)?
                 .ok_or_else(|| self.lookup.missing())
         });
+        let now = now.and_then(|now| {
+            self.check_state(connection, &now)?;
+            Ok(Connection {
+                autobound: connection.autobound,
+                ..now
+            })
+        });
         now.map_err(|error| error.during(Operation::Delete).about(connection.pair))
+    }
+
+    /// Spares a connection that has left the state in which it was listed, where that is asked for.
+    pub(super) fn check_state(&self, was: &Connection, now: &Connection) -> Result<(), Error> {
+        if self.options.same_state && was.state != now.state {
+            let cause = format!("it was {}, and is {} now", was.state, now.state);
+            return Err(Error::spared(cause, was.pair));
+        }
+        Ok(())
+    }
+
+    /// Spares a connection, looked at just now, that the selection no longer selects.
+    ///
+    /// In a rehearsal there is no time between its listing and this that would matter.
+    pub(super) fn evaluate(&mut self, connection: &Connection) -> Result<(), Error> {
+        let Some(recheck) = self.recheck.as_mut().filter(|_| self.mode == Mode::Act) else {
+            return Ok(());
+        };
+        for _ in 0..EVALUATIONS {
+            if recheck.evaluate(&[connection])? != [true] {
+                break;
+            }
+            // It may have changed hands while processes were looked into.
+            if recheck.may_be_destroyed(connection) {
+                return Ok(());
+            }
+        }
+        Err(Error::spared(NO_LONGER_MATCHES, connection.pair))
     }
 
     /// Returns the connection as it is now.
@@ -224,7 +271,7 @@ impl<'t> Deleter<'t> {
         }
     }
 
-    /// `SOCK_DESTROY` by cookie, with the name under which the kernel finds this very socket.
+    /// Sends `SOCK_DESTROY` by cookie, with the name under which the kernel finds this very socket.
     fn destroy(&mut self, connection: &Connection) -> Result<(), Errno> {
         let diag = &mut self.lookup.diag;
         by_any_name(connection, |name| {
@@ -238,7 +285,7 @@ impl<'t> Deleter<'t> {
         })
     }
 
-    /// Everything that would make `SOCK_DESTROY` fail, without sending it for this socket.
+    /// Finds everything that would make `SOCK_DESTROY` fail, without sending it for this socket.
     fn rehearse_destroy(&mut self, connection: &Connection) -> Result<(), Errno> {
         self.probe_destroy(connection)?;
         by_any_name(connection, |name| {
@@ -259,7 +306,9 @@ impl<'t> Deleter<'t> {
         once(&mut self.has_right, || diag.probe_right())
     }
 
-    /// Kernels before 6.11 acknowledge the destruction of an orphan and may leave it in the table.
+    /// Checks that a destroyed connection has left the table.
+    ///
+    /// Kernels before 6.11 acknowledge the destruction of an orphan and may leave it there.
     pub(super) fn confirm(&mut self, connection: &Connection) -> Result<(), Error> {
         // There a socket that had an owner when it was looked up can be an orphan by now.
         if connection.inode.is_some() && !may_leave_orphans() {
@@ -304,9 +353,11 @@ impl<'t> Deleter<'t> {
         // While we hold it, its inode and cookie are nobody else's: if the table still shows them
         // with these ends, this descriptor is that connection.
         let now = self.current(connection)?;
-        if now.is_none_or(|now| now.inode != connection.inode) {
+        let Some(now) = now.filter(|now| now.inode == connection.inode) else {
             return Err(self.lookup.missing());
-        }
+        };
+        let subflows = self.other_subflows(&now)?;
+        self.check_subflows(&now, &subflows)?;
         if self.mode == Mode::Rehearse {
             return Ok(Method::Borrow);
         }
@@ -317,7 +368,10 @@ impl<'t> Deleter<'t> {
             return Err(self.lookup.missing());
         }
         match self.current(connection)? {
-            None => Ok(Method::Borrow),
+            None => {
+                self.ended.extend(subflows.iter().map(|it| it.cookie));
+                Ok(Method::Borrow)
+            }
             Some(_) => Err(Error::new(
                 Operation::Delete,
                 ErrorKind::Os,
@@ -327,7 +381,7 @@ impl<'t> Deleter<'t> {
     }
 }
 
-/// How far the kernel's own method has come.
+/// The result of the kernel's own method.
 enum Step {
     Done,
     /// Only a borrowed descriptor can end it.
@@ -349,7 +403,7 @@ fn once(
     answer
 }
 
-/// What is not deleted although it is there.
+/// Refuses a connection that is there but must not, or can't, be deleted.
 pub(super) fn guard(connection: &Connection, options: &Options) -> Result<(), Error> {
     match connection.state {
         State::Listening if options.listeners == Listeners::Refuse => {
@@ -372,7 +426,7 @@ pub(super) fn guard(connection: &Connection, options: &Options) -> Result<(), Er
     }
 }
 
-/// The first answer to any name of a connection that is not "no such socket".
+/// Returns the first answer to any name of a connection that is not "no such socket".
 fn by_any_name<T>(
     connection: &Connection,
     mut ask: impl FnMut(&Pair) -> Result<T, Errno>,
@@ -383,7 +437,7 @@ fn by_any_name<T>(
         .unwrap_or(Err(Errno::NOENT))
 }
 
-/// The names by which the kernel can be asked for a connection.
+/// Returns the names by which the kernel can be asked for a connection.
 ///
 /// One, its four-tuple; but which of several listeners of a port (`SO_REUSEPORT`) a look-up finds
 /// depends on a hash over the peer, so for those many peers are tried, always with the cookie.
@@ -399,6 +453,8 @@ fn names(connection: &Connection) -> impl Iterator<Item = Pair> + use<> {
     std::iter::once(pair).chain(others)
 }
 
+/// A connection that changes hands more often while it is looked at is spared.
+const EVALUATIONS: usize = 3;
 /// A group of 64 listeners misses one of them this often with a chance of 1e-28.
 const LISTENER_ATTEMPTS: u16 = 4096;
 
