@@ -1,5 +1,7 @@
 //! `delete FILTER...`: shown and confirmed first, or at once, or again and again.
 
+use tcpentry::Options;
+
 use super::interrupt::Interrupt;
 use super::report::Report;
 use super::run::Run;
@@ -60,7 +62,7 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, words: &[String]) -> Exit {
     let mut run = Run {
         args,
         selector: Selector::new(args, words, scans, attribution),
-        options: args.method.options(args.listeners),
+        options: options(args),
         report,
         interrupt: Interrupt::install(),
         filter,
@@ -69,4 +71,14 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, words: &[String]) -> Exit {
     };
     let end = run.all_rounds();
     run.finish(end)
+}
+
+/// Returns the options of the deletions. What the system log is to have is there before the next batch is deleted.
+fn options(args: &DeleteArgs) -> Options {
+    let options = args.method.options(args.listeners);
+    if args.syslog {
+        options.with_prompt_reports()
+    } else {
+        options
+    }
 }
