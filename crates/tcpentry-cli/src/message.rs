@@ -43,6 +43,9 @@ pub(crate) fn hint_of(error: &Error) -> Option<&str> {
         ErrorKind::Refused(Guard::OtherNetns) => {
             Some("name its namespace with -N NAME, or search all of them with --all-netns")
         }
+        ErrorKind::Refused(Guard::OtherBoot) => {
+            Some("list it here (list --id), and delete it by the identity that it has here")
+        }
         _ => error.hint(),
     }
 }

@@ -178,7 +178,9 @@ impl Error {
             ErrorKind::NotFound | ErrorKind::NotElevated | ErrorKind::Refused(Guard::Listener) => {
                 win32::MR_MID_NOT_FOUND
             }
-            ErrorKind::Ambiguous | ErrorKind::Refused(Guard::OtherNetns) => win32::NOT_FOUND,
+            ErrorKind::Ambiguous | ErrorKind::Refused(Guard::OtherNetns | Guard::OtherBoot) => {
+                win32::NOT_FOUND
+            }
             ErrorKind::AccessDenied | ErrorKind::Refused(Guard::OwnSession) => win32::ACCESS_DENIED,
             ErrorKind::NotSupported => win32::NOT_SUPPORTED,
             ErrorKind::Os => self.errno().map_or(win32::GEN_FAILURE, win32::from_errno),
@@ -273,6 +275,7 @@ impl fmt::Display for Operation {
 /// | `Refused(Listener)` | - | 317 | `guarded` |
 /// | `Refused(OwnSession)` | - | 5 | `guarded` |
 /// | `Refused(OtherNetns)` | - | 1168 | `guarded` |
+/// | `Refused(OtherBoot)` | - | 1168 | `guarded` |
 /// | `AccessDenied` | EPERM, EACCES | 5 | `denied` |
 /// | `NotElevated` | EPERM, EACCES | 317 | `denied` |
 /// | `NotSupported` | EOPNOTSUPP, EAFNOSUPPORT | 50 | `unsupported` |
@@ -347,6 +350,8 @@ pub enum Guard {
     OwnSession,
     /// The identity belongs to another network namespace than the table.
     OtherNetns,
+    /// The identity was made under another boot id, and a socket here has its namespace, cookie and ends.
+    OtherBoot,
 }
 
 impl Guard {
@@ -355,6 +360,9 @@ impl Guard {
             Self::Listener => "it is a listening socket, not a connection",
             Self::OwnSession => "it carries your own session",
             Self::OtherNetns => "it belongs to another network namespace",
+            Self::OtherBoot => {
+                "its identity was made under another boot id, but such a socket is here: the boot id may be that of a container"
+            }
         }
     }
 
@@ -363,6 +371,7 @@ impl Guard {
             Self::Listener => "listeners are deleted only where that is asked for",
             Self::OwnSession => "it is deleted only where that is asked for",
             Self::OtherNetns => "look for it in the table of its own namespace",
+            Self::OtherBoot => "list it here, and delete it by the identity that it has here",
         }
     }
 }
@@ -373,6 +382,7 @@ impl fmt::Display for Guard {
             Self::Listener => "listener",
             Self::OwnSession => "own-session",
             Self::OtherNetns => "other-netns",
+            Self::OtherBoot => "other-boot",
         })
     }
 }
@@ -448,6 +458,7 @@ mod tests {
             (ErrorKind::Refused(Guard::Listener), None, 317, "guarded"),
             (ErrorKind::Refused(Guard::OwnSession), None, 5, "guarded"),
             (ErrorKind::Refused(Guard::OtherNetns), None, 1168, "guarded"),
+            (ErrorKind::Refused(Guard::OtherBoot), None, 1168, "guarded"),
             (ErrorKind::AccessDenied, Some(1), 5, "denied"),
             (ErrorKind::NotElevated, Some(1), 317, "denied"),
             (ErrorKind::NotSupported, Some(95), 50, "unsupported"),

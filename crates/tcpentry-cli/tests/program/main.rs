@@ -21,6 +21,7 @@ mod own_session;
 mod privilege;
 mod readme;
 mod rounds;
+mod sandbox;
 mod select;
 mod shows;
 mod system_log;

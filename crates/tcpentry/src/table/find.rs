@@ -50,11 +50,13 @@ impl TcpTable {
     /// ends that is bound to a device. Zero fields are values, never wildcards: a pair whose peer is
     /// `0.0.0.0:0` names the listener (or the bound socket) of the local end.
     ///
-    /// By [`Identity`]: that very socket, or [`NotFound`](ErrorKind::NotFound).
+    /// By [`Identity`]: that very socket, or [`NotFound`](ErrorKind::NotFound). One that was made under another boot id
+    /// is refused where a socket here has its namespace, cookie and ends: in a container it is listed under the boot id
+    /// that is mounted there.
     ///
     /// # Errors
     /// `NotFound`, `Ambiguous` (see [`Error::candidates`]), `NotSupported` where `tcp_diag` is
-    /// missing, `Refused(OtherNetns)`, `Os`.
+    /// missing, `Refused(OtherNetns)`, `Refused(OtherBoot)`, `Os`.
     pub fn find(&mut self, target: &Target) -> Result<Connection, Error> {
         let found = match target {
             Target::Pair(pair) => self.find_pair(pair),
@@ -145,20 +147,26 @@ impl TcpTable {
     }
 
     fn find_identity(&mut self, identity: &Identity) -> Result<Connection, Error> {
-        if identity.boot != self.boot()? {
-            return Err(Error::new(
-                Operation::Find,
-                ErrorKind::NotFound,
-                "its identity is from another boot or another machine",
-            )
-            .with_hint("list it again"));
-        }
         if identity.netns != self.netns {
             return Err(Error::refused(Guard::OtherNetns, identity.pair));
         }
-        self.lookup
+        let found = self
+            .lookup
             .get_or_scan(&identity.pair, identity.cookie)?
-            .ok_or_else(|| self.lookup.missing())
+            .ok_or_else(|| self.lookup.missing());
+        match (found, self.boot()) {
+            (found, Ok(boot)) if boot == identity.boot => found,
+            // A container can have a boot id of its own, while cookies are those of the kernel.
+            (Ok(_), Ok(_)) => Err(Error::refused(Guard::OtherBoot, identity.pair)),
+            (Ok(_), Err(error)) => Err(error),
+            (Err(error), Ok(_)) if error.kind() == ErrorKind::NotFound => Err(Error::new(
+                Operation::Find,
+                ErrorKind::NotFound,
+                "no such connection; its identity was made under another boot id",
+            )
+            .with_hint("list it again")),
+            (Err(error), _) => Err(error),
+        }
     }
 
     /// Returns the pair of two endpoints as people write them, with the device's name looked up in this
