@@ -5,6 +5,8 @@ use std::io::{self, Write as _};
 use tcpentry::error::Guard;
 use tcpentry::{Error, ErrorKind};
 
+use crate::exit::Exit;
+
 /// Prints what went wrong, under the program's name.
 pub(crate) fn print_error(text: &str) {
     print(text);
@@ -24,6 +26,18 @@ pub(crate) fn print_hint(hint: &str) {
 pub(crate) fn print_hints(hints: &[String]) {
     for hint in hints {
         print_hint(hint);
+    }
+}
+
+/// Returns the exit code of a command that only reports, once that is written: a report that standard output does not take
+/// is an error, one whose reader has seen enough (`| head`) is none.
+pub(crate) fn exit_after(written: io::Result<()>, exit: Exit) -> Exit {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            print_error(&format!("cannot write to standard output: {error}"));
+            Exit::Failed
+        }
+        _ => exit,
     }
 }
 

@@ -305,7 +305,7 @@ pub enum ErrorKind {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// `NotSupported`: the kernel has no `NETLINK_SOCK_DIAG`, or a seccomp filter forbids it.
+    /// `NotSupported`: the kernel has no `NETLINK_SOCK_DIAG`. `AccessDenied`: a seccomp filter or a security module forbids it.
     NoSockDiag,
     /// `NotSupported`: the kernel's module `tcp_diag` is missing, so that nothing can be looked up.
     NoTcpDiag,

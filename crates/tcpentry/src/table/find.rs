@@ -2,6 +2,7 @@
 
 use rustix::io::Errno;
 
+use super::refusal::refused;
 use super::{TcpTable, devices};
 use crate::connection::Connection;
 use crate::connection::endpoint::{Device, Interface, Pair};
@@ -99,7 +100,7 @@ impl TcpTable {
             // It does not find sockets bound to a device that was not named, and an answer that is
             // another socket (the listener of the local end, one bound to no device) says nothing.
             Ok(_) | Err(Errno::NOENT) => {}
-            Err(errno) => return Err(Error::os(Operation::Find, "look it up", errno)),
+            Err(errno) => return Err(refused(Operation::Find, "look it up", errno)),
         }
         let states = States::ALL_ACTIVE.without(State::Listening);
         let candidates = self.lookup.with_ends_of(pair, states)?;
