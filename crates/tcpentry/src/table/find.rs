@@ -159,14 +159,13 @@ impl TcpTable {
             (found, Ok(boot)) if boot == identity.boot => found,
             // A container can have a boot id of its own, while cookies are those of the kernel.
             (Ok(_), Ok(_)) => Err(Error::refused(Guard::OtherBoot, identity.pair)),
-            (Ok(_), Err(error)) => Err(error),
             (Err(error), Ok(_)) if error.kind() == ErrorKind::NotFound => Err(Error::new(
                 Operation::Find,
                 ErrorKind::NotFound,
                 "no such connection; its identity was made under another boot id",
             )
             .with_hint("list it again")),
-            (Err(error), _) => Err(error),
+            (Ok(_), Err(error)) | (Err(error), _) => Err(error),
         }
     }
 
