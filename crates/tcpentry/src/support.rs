@@ -11,6 +11,7 @@ pub use crate::privilege::{PtraceScope, is_administrator};
 use crate::process::Process;
 use crate::sock_diag::Diag;
 use crate::table::TcpTable;
+use crate::table::refusal::refused;
 
 /// Abilities of the kernel and of the caller in a table's network namespace.
 #[derive(Clone, Debug)]
@@ -126,7 +127,7 @@ fn yes_unless(no: Errno, answer: Result<(), Errno>) -> Result<bool, Error> {
     match answer {
         Ok(()) => Ok(true),
         Err(errno) if errno == no => Ok(false),
-        Err(errno) => Err(Error::os(Operation::Probe, "ask the kernel", errno)),
+        Err(errno) => Err(refused(Operation::Probe, "ask the kernel", errno)),
     }
 }
 

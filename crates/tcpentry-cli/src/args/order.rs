@@ -9,7 +9,7 @@ use tcpentry::filter::FilterWords;
 
 use super::Args;
 use crate::exit::Exit;
-use crate::message::without_controls;
+use crate::message::{exit_after, without_controls};
 
 /// Puts the words into the order that the parser reads: the command, its options, and after `--` the words that are none.
 ///
@@ -115,8 +115,8 @@ fn takes_value(definition: &Command, word: &str) -> bool {
 pub(crate) fn print_usage(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         // Help and version: nothing in them comes from outside.
-        let _ = error.print();
-        return Exit::Done.into();
+        let printed = error.print().and_then(|()| io::stdout().flush());
+        return exit_after(printed, Exit::Done).into();
     }
     let text = without_controls(&error.render().to_string());
     // Where standard error is closed, the exit code still says it.

@@ -22,6 +22,7 @@ mod own_session;
 mod privilege;
 mod readme;
 mod rounds;
+mod sandbox;
 mod select;
 mod shows;
 mod subflows;

@@ -3,7 +3,7 @@
 
 use rustix::io::Errno;
 
-use super::refusal::{dump_error, no_tcp_diag};
+use super::refusal::{dump_error, no_tcp_diag, refused};
 use crate::connection::details::Details;
 use crate::connection::endpoint::Pair;
 use crate::connection::state::States;
@@ -122,7 +122,7 @@ fn exact(pair: &Pair, cookie: Cookie, found: Result<&Connection, &Errno>) -> Res
         Ok(_) => Err(Error::os(Operation::Find, "look it up", Errno::PROTO)),
         Err(&Errno::NOENT) if pair.interface().is_none() => Ok(Exact::Gone),
         Err(&Errno::NOENT) => Ok(Exact::OutOfReach),
-        Err(&errno) => Err(Error::os(Operation::Find, "look it up", errno)),
+        Err(&errno) => Err(refused(Operation::Find, "look it up", errno)),
     }
 }
 

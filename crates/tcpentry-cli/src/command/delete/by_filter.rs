@@ -1,5 +1,6 @@
 //! `delete FILTER...`: shown and confirmed first, or at once, or again and again.
 
+
 use super::interrupt::Interrupt;
 use super::report::Report;
 use super::run::Run;

@@ -250,7 +250,11 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
             deleter: Deleter::new(lookup, options, mode, HolderSource::for_many()),
             report,
             together: options.method != MethodChoice::Borrow,
-            help: Help::Possible(another),
+            help: if options.prompt_reports {
+                Help::None
+            } else {
+                Help::Possible(another)
+            },
             pending: VecDeque::new(),
             flow: ControlFlow::Continue(()),
         }
@@ -318,6 +322,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
             replies,
         });
         self.report_finished();
+        // Without the worker each batch is done, and so reported, by now.
         while self.pending.len() > MAX_PENDING_BATCHES && self.flow.is_continue() {
             self.report_first();
         }
