@@ -140,7 +140,11 @@ fn what_the_kernel_says_beside_is_an_error_of_the_system() {
     for (errno, win32) in [(Errno::NOMEM, 8), (Errno::ACCESS, 5), (Errno::IO, 31)] {
         let (mut table, _) = table(move |asked| vec![asked.acknowledged(Some(errno)).into()]);
         let error = table.find(&pair(ENDS).into()).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Os);
+        let kind = match errno {
+            Errno::PERM | Errno::ACCESS => ErrorKind::AccessDenied,
+            _ => ErrorKind::Os,
+        };
+        assert_eq!(error.kind(), kind);
         assert_eq!(error.errno(), Some(errno.raw_os_error()));
         assert_eq!(error.win32(), win32);
     }
