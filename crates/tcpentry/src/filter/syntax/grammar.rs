@@ -2,7 +2,7 @@
 
 use super::cursor::{Cursor, piece};
 use super::junction::{Junction, Reading, Tree, mixed};
-use super::keywords::{state_words, states_of};
+use super::keywords::{is_clause, state_words, states_of};
 use super::lex::{Kind, Token};
 use super::term::{TermParser, no_term};
 use crate::connection::state::States;
@@ -90,8 +90,9 @@ impl<'t> Parser<'t> {
         let mut excluded = States::NONE;
         let mut any = false;
         while let Some(clause) = self.cursor.peek() {
-            let Kind::Word(word @ ("state" | "exclude" | "excl")) = clause.kind else {
-                break;
+            let word = match clause.kind {
+                Kind::Word(word) if is_clause(word) => word,
+                _ => break,
             };
             self.cursor.advance();
             any = true;
@@ -138,7 +139,6 @@ impl<'t> Parser<'t> {
                 return error.with_hint("one state to a clause: state established state syn-sent");
             }
             let valid: Vec<_> = state_words().collect();
-            let valid: Vec<_> = valid.iter().map(String::as_str).collect();
             match near_miss(piece.text, &valid) {
                 Some(near) => error.with_hint(format!("did you mean `{near}`?")),
                 None => error.with_hint(format!("states are {}", valid.join(" "))),

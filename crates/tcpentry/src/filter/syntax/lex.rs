@@ -123,19 +123,25 @@ fn symbol(text: &str) -> Option<Kind<'_>> {
     })
 }
 
+/// The junctions, the negation and the operators that are words; of several spellings the first is the usual one.
+pub(super) const WORDS: [(&str, Kind<'static>, &str); 12] = [
+    ("and", Kind::And, "both terms hold"),
+    ("or", Kind::Or, "either term holds"),
+    ("not", Kind::Not, "the next term does not hold"),
+    ("eq", Kind::Operator(Operator::Equal), "="),
+    ("ne", Kind::Operator(Operator::NotEqual), "!="),
+    ("neq", Kind::Operator(Operator::NotEqual), "!="),
+    ("lt", Kind::Operator(Operator::Less), "<"),
+    ("le", Kind::Operator(Operator::LessOrEqual), "<="),
+    ("leq", Kind::Operator(Operator::LessOrEqual), "<="),
+    ("gt", Kind::Operator(Operator::Greater), ">"),
+    ("ge", Kind::Operator(Operator::GreaterOrEqual), ">="),
+    ("geq", Kind::Operator(Operator::GreaterOrEqual), ">="),
+];
+
 fn word(text: &str) -> Kind<'_> {
-    match text {
-        "not" => Kind::Not,
-        "and" => Kind::And,
-        "or" => Kind::Or,
-        "eq" => Kind::Operator(Operator::Equal),
-        "ne" | "neq" => Kind::Operator(Operator::NotEqual),
-        "lt" => Kind::Operator(Operator::Less),
-        "le" | "leq" => Kind::Operator(Operator::LessOrEqual),
-        "gt" => Kind::Operator(Operator::Greater),
-        "ge" | "geq" => Kind::Operator(Operator::GreaterOrEqual),
-        other => Kind::Word(other),
-    }
+    let known = WORDS.iter().find(|(word, ..)| *word == text);
+    known.map_or(Kind::Word(text), |(_, kind, _)| *kind)
 }
 
 fn unclosed(column: usize) -> FilterError {

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::syntax::keywords::TERMS;
+use super::syntax::keywords::term_words;
 use super::testing::texts::{FakeNames, filter};
 use super::{Filter, FilterError};
 
@@ -74,7 +74,8 @@ fn words() -> impl Strategy<Value = String> {
         "é",
         "\u{1b}",
     ];
-    let word = proptest::sample::select([&TERMS[..], &others].concat());
+    let words: Vec<_> = term_words().chain(others).collect();
+    let word = proptest::sample::select(words);
     let separator = proptest::sample::select(&[" ", " ", " ", ""][..]);
     let words = proptest::collection::vec([word, separator], 0..10);
     words.prop_map(|words| words.concat().concat())
