@@ -10,10 +10,10 @@ use crate::filter::error::{FilterError, Span, near_miss, quoted};
 use crate::filter::expr::Filter;
 use crate::filter::resolve::Names;
 
-/// How deep parentheses and `not` may be nested.
+/// The deepest nesting of parentheses and `not`.
 const DEEPEST: usize = 64;
 
-/// How many bytes a text may have, and its canonical form.
+/// The largest length of a text, and of its canonical form, in bytes.
 pub(super) const LONGEST: usize = 64 << 10;
 
 /// Parses the tokens of a text of so many characters.
@@ -84,7 +84,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// The clauses that come first.
+    /// Parses the clauses that come first.
     fn states(&mut self) -> Result<Option<States>, FilterError> {
         let mut included = None;
         let mut excluded = States::NONE;
@@ -172,7 +172,7 @@ impl<'t> Parser<'t> {
         })
     }
 
-    /// `behind` says that a term has just ended, so that this may be a misspelt `and`.
+    /// Parses a term, a negation or parentheses. `behind` is set where a term has just ended, so that this may be a misspelt `and`.
     fn operand(&mut self, depth: usize, behind: bool) -> Result<Tree, FilterError> {
         let Some(token) = self.cursor.take() else {
             return Err(self.cursor.expected("a term"));

@@ -38,7 +38,7 @@ pub(super) enum Operator {
 }
 
 impl Operator {
-    /// The comparison, and whether it is denied.
+    /// Returns the comparison, and true where it is negated.
     pub(super) const fn comparison(self) -> (Comparison, bool) {
         match self {
             Self::Less => (Comparison::Less, false),
@@ -92,7 +92,7 @@ pub(super) fn lex_at(text: &str, mut column: usize) -> Result<Vec<Token<'_>>, Fi
     Ok(tokens)
 }
 
-/// The length of the quoted text that begins here, quotes included; `None` where it does not end.
+/// Returns the length of the quoted text that begins here, quotes included; `None` where it does not end.
 fn quoted_length(text: &str, quote: char) -> Option<usize> {
     let mut escaped = false;
     let inside = text[1..].find(|c: char| {
@@ -103,7 +103,7 @@ fn quoted_length(text: &str, quote: char) -> Option<usize> {
     Some(inside? + 2)
 }
 
-/// How many bytes at the beginning are of characters like these.
+/// Returns the length of the longest prefix of characters like these, in bytes.
 fn run(text: &str, like: impl Fn(char) -> bool) -> usize {
     text.find(|c| !like(c)).unwrap_or(text.len())
 }

@@ -20,7 +20,7 @@ pub(super) struct TermParser<'p, 't> {
 }
 
 impl<'t> TermParser<'_, 't> {
-    /// What a term says; `None` where the word begins none.
+    /// Parses the term that begins with this word; `None` where it begins none.
     pub(super) fn term(&mut self, word: &str) -> Result<Option<Expr>, FilterError> {
         let term = match word {
             "src" => return self.host(End::Local).map(Some),
@@ -187,7 +187,7 @@ impl<'t> TermParser<'_, 't> {
         Ok(Term::User { name, uid })
     }
 
-    /// A name that is no pattern, though somebody may take it for one.
+    /// Takes a name that is not a pattern, though somebody may take it for one.
     fn plain_name(&mut self, what: &str) -> Result<String, FilterError> {
         let Name { text, piece } = self.cursor.name(what)?;
         if text.contains('*') {
@@ -222,14 +222,14 @@ impl<'t> TermParser<'_, 't> {
     }
 }
 
-/// The likely cause of a comparison that is not there.
+/// Returns the hint for a comparison that is missing: its likely cause.
 fn redirection(word: &str, example: &str) -> String {
     format!(
         "write `{word} gt {example}`, or quote the filter: an unquoted `>` makes the shell write to a file"
     )
 }
 
-/// The error of a token that begins no term.
+/// Makes the error of a token that begins no term.
 pub(super) fn no_term(token: Token<'_>, behind: bool) -> FilterError {
     let Token { kind, text, span } = token;
     let expected = if behind {

@@ -341,7 +341,7 @@ fn two_readings(words: &[&str], operator: Ambiguous) -> FilterError {
     )
 }
 
-/// The operator that this word is, if it is nothing else.
+/// Returns the operator that this word is, if it is nothing else.
 fn is_operator(word: &str) -> Option<Operator> {
     match lex(word).ok()?[..] {
         [
@@ -413,5 +413,5 @@ fn value(word: &str, column: usize) -> Token<'_> {
     }
 }
 
-/// How many operators may be names: each costs a parse, and nobody means so many.
+/// The largest number of operators that may be names: each costs a parse, and nobody means so many.
 const MOST_AMBIGUOUS: usize = 8;

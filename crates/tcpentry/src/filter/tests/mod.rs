@@ -81,7 +81,7 @@ fn words() -> impl Strategy<Value = String> {
     words.prop_map(|words| words.concat().concat())
 }
 
-/// No panic; an error lies within the text, in one line; a filter's canonical form is a fixed point.
+/// Checks that nothing panics, an error lies within the text, in one line, and a filter's canonical form is a fixed point.
 fn is_total(text: &str) -> Result<(), TestCaseError> {
     match parse(text) {
         Ok(filter) => {
