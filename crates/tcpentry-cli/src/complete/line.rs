@@ -189,7 +189,7 @@ mod tests {
     use super::*;
     use crate::args::definition;
 
-    /// The candidates for the last word, joined by spaces.
+    /// Returns the candidates for the last word, joined by spaces.
     fn complete(line: &str) -> String {
         let words: Vec<_> = line.split(' ').map(str::to_owned).collect();
         let (typed, before) = words.split_last().unwrap();
