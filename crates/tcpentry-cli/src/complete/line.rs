@@ -43,7 +43,9 @@ impl<'d> Line<'d> {
             no_options: false,
             by_identity: false,
         };
-        before.iter().for_each(|word| line.push(word));
+        for word in before {
+            line.push(word);
+        }
         line
     }
 

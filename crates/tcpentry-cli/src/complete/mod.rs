@@ -43,13 +43,13 @@ pub(crate) fn run(words: impl Iterator<Item = OsString>) -> Exit {
         [] => ("", &[][..]),
         [before @ .., typed] => (typed.as_str(), before),
     };
-    let mut text = String::new();
+    let mut out = Vec::new();
     for Candidate { word, meaning } in line::candidates(&definition(), before, typed) {
         // Names come from outside. What a terminal would act upon can't be typed either.
         if word.chars().chain(meaning.chars()).all(is_plain) {
-            text += &format!("{word}\t{meaning}\n");
+            let _ = writeln!(out, "{word}\t{meaning}");
         }
     }
-    let _ = io::stdout().write_all(text.as_bytes());
+    let _ = io::stdout().write_all(&out);
     Exit::Done
 }

@@ -107,7 +107,7 @@ impl Shell {
 fn completes(tmux: &Tmux, typed: &str, expected: &str) {
     tmux.types(typed);
     tmux.await_screen(typed, |screen| {
-        screen.contains(&format!("{PROMPT}{typed}").trim_end())
+        screen.contains(format!("{PROMPT}{typed}").trim_end())
     });
     tmux.press("Tab");
     tmux.await_screen(&format!("{typed:?} becomes {expected:?}"), |screen| {
