@@ -143,6 +143,8 @@ fn discard(tmux: &Tmux) {
 const LINES: &[(&str, &str)] = &[
     ("tcpentry del", "tcpentry delete"),
     ("tcpentry ki", "tcpentry kill"),
+    ("true; tcpentry del", "true; tcpentry delete"),
+    ("X=1 tcpentry -l del", "X=1 tcpentry -l delete"),
     ("tcpentry -l doc", "tcpentry -l doctor"),
     ("tcpentry delete --dr", "tcpentry delete --dry-run"),
     (
