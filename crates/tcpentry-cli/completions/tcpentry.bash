@@ -20,8 +20,11 @@ _tcpentry() {
     for part in "${!words[@]}"; do
         words[part]=${words[part]//[\\\'\"]/}
     done
-    # What bash replaces begins behind the last of its separators.
-    glued=${words[-1]%"${words[-1]##*[$COMP_WORDBREAKS]}"}
+    # What bash replaces begins behind the last of its separators, or behind the quote.
+    glued=
+    if [[ $typed != [\'\"]* ]]; then
+        glued=${words[-1]%"${words[-1]##*[$COMP_WORDBREAKS]}"}
+    fi
     COMPREPLY=()
     while IFS=$'\t' read -r word _; do
         word=${word#"$glued"}

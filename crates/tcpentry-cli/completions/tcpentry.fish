@@ -5,7 +5,9 @@ function __tcpentry_complete
     set -l words (commandline -opc)
     set -l program $words[1]
     set -e words[1]
-    $program complete-words $words (commandline -ct) 2>/dev/null
+    # Quotes are removed, and nothing is expanded.
+    set -l typed (commandline -ct | string replace -ra '[\\\\\'"]' '')
+    $program complete-words $words "$typed" 2>/dev/null
 end
 
 complete -c tcpentry -f -k -a '(__tcpentry_complete)'

@@ -233,6 +233,16 @@ fn a_shell_completes(shell: &'static Shell) {
         );
         lists(&tmux, shell, "tcpentry delete --m", &["--max", "--method"]);
 
+        // Each shell quotes brackets in its own way.
+        let listener = tcp::listen("[::1]:0".parse().unwrap());
+        let ends = tcp::connect_to(&listener);
+        let port = listener.local_addr().unwrap().port();
+        let local = ends.client.local_addr().unwrap();
+        tmux.types(&format!("tcpentry delete {local} '[::1]:"));
+        tmux.press("Tab");
+        tmux.await_text(&format!(":{port}"));
+        discard(&tmux);
+
         // A name is quoted so that it is only a name.
         tmux.types("tcpentry list --json process zz");
         tmux.press("Tab");
