@@ -14,6 +14,19 @@ use crate::table::TcpTable;
 use crate::table::refusal::refused;
 
 /// Abilities of the kernel and of the caller in a table's network namespace.
+///
+/// ```
+/// use tcpentry::TcpTable;
+/// use tcpentry::support::Support;
+/// let support = Support::probe(&mut TcpTable::open()?)?;
+/// if support.destroy && support.net_admin {
+///     println!("every connection can be deleted");
+/// } else if support.borrow {
+///     println!("connections of your own processes can be deleted");
+/// }
+/// # assert!(support.tcp_diag);
+/// # Ok::<(), tcpentry::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 #[expect(

@@ -8,7 +8,7 @@ use std::ptr;
 use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{Pid, Resource, WaitOptions, waitpid};
 
-/// `getsockopt(SO_NETNS_COOKIE)`: the never reused number of a socket's network namespace.
+/// Returns the never reused number of a socket's network namespace: `getsockopt(SO_NETNS_COOKIE)`.
 ///
 /// Since Linux 5.14; `ENOPROTOOPT` before.
 pub(crate) fn netns_cookie(socket: impl AsFd) -> Result<u64, Errno> {
@@ -76,7 +76,7 @@ pub(crate) fn leave_repair(socket: impl AsFd) -> Result<(), Errno> {
     }
 }
 
-/// `ioctl(NS_GET_NSTYPE)`: of which kind a file of `nsfs` is, as a `CLONE_NEW*`. Since Linux 4.11.
+/// Returns the kind of a file of `nsfs`, as a `CLONE_NEW*`: `ioctl(NS_GET_NSTYPE)`. Since Linux 4.11.
 pub(crate) fn namespace_kind(file: impl AsFd) -> Result<libc::c_int, Errno> {
     // SAFETY: the descriptor is open for the duration of the call (it is borrowed). This request takes no argument;
     // what another kind of file would take for one is NULL, where nothing of ours is.
@@ -88,8 +88,8 @@ pub(crate) fn namespace_kind(file: impl AsFd) -> Result<libc::c_int, Errno> {
     }
 }
 
-/// `ioctl(NS_GET_USERNS)`: the user namespace that owns a namespace. Since Linux 4.9; `EPERM` where it is not
-/// the caller's own or one below it. The file must be one of `nsfs`, as that of a [`Namespace`](crate::netns::Namespace) is.
+/// Opens the user namespace that owns a namespace: `ioctl(NS_GET_USERNS)`. Since Linux 4.9; `EPERM` where it is neither the
+/// caller's own nor one below it. The file must be one of `nsfs`, as that of a [`Namespace`](crate::netns::Namespace) is.
 pub(crate) fn owning_user_namespace(file: impl AsFd) -> Result<OwnedFd, Errno> {
     // SAFETY: as above: no argument, and NULL for who would take one.
     let descriptor = unsafe { libc::ioctl(file.as_fd().as_raw_fd(), libc::NS_GET_USERNS, NOTHING) };
@@ -168,7 +168,7 @@ fn close_all_but([first, second]: [u32; 2]) {
     close(second + 1, u32::MAX);
 }
 
-/// See [`start_child`].
+/// Clones this process: [`start_child`].
 fn clone_child(body: impl FnOnce()) -> Result<Pid, Errno> {
     let before = set_blocked_signals(None)?;
     let no_flags: libc::c_long = 0;

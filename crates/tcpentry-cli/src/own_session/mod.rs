@@ -27,7 +27,7 @@ pub(crate) struct SessionGuard {
     /// Looked for when the first connection is found.
     session: Option<OwnSession>,
     lifted: bool,
-    /// What it has to say on standard error it says once.
+    /// Set while it may still report on standard error, once.
     speaks: bool,
     doubts: bool,
 }
@@ -105,7 +105,7 @@ impl SessionGuard {
     }
 }
 
-/// Whether a connection carries the session.
+/// The answer to whether a connection carries the session.
 enum Carries {
     No,
     Surely,
@@ -113,11 +113,11 @@ enum Carries {
     Maybe(&'static str),
 }
 
-/// What must not be deleted by mistake.
+/// The connections that must not be deleted by mistake.
 #[derive(Debug)]
 struct OwnSession {
     path: Path,
-    /// What `SSH_CONNECTION` names.
+    /// The connection that `SSH_CONNECTION` names.
     variable: Option<Pair>,
     /// The user who logged in to this session.
     login: Option<u32>,
@@ -239,7 +239,7 @@ impl OwnSession {
     }
 }
 
-/// Of a session from this host to itself, the client's end carries it as well.
+/// Compares with both ends: of a session from this host to itself, the client's end carries it as well.
 fn is_either_end(session: &Pair, other: &Pair) -> bool {
     let mirrored = Pair::new(session.peer(), session.local());
     session.same_ends(other) || mirrored.is_ok_and(|mirrored| mirrored.same_ends(other))
@@ -247,5 +247,5 @@ fn is_either_end(session: &Pair, other: &Pair) -> bool {
 
 /// `ssh` in services(5).
 const SSH: u16 = 22;
-/// Who a user is that this user namespace does not map (`/proc/sys/kernel/overflowuid`).
+/// The uid of a user that this user namespace does not map (`/proc/sys/kernel/overflowuid`).
 const OVERFLOW: u32 = 65534;

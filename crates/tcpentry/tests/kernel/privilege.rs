@@ -414,7 +414,7 @@ fn the_survey_says_what_holds_here() {
 fn ones_own_user_namespace_is_right_enough() {
     const INSIDE: &str = "TCPENTRY_INSIDE_USER_NAMESPACE";
     if std::env::var_os(INSIDE).is_none() && user::others() {
-        // Again, as nobody in particular with a user namespace of his own.
+        // Again, as an ordinary user with a user namespace of their own.
         let this = std::fs::File::open("/proc/self/exe").unwrap();
         let output = Command::new("setpriv")
             .args(["--reuid=65534", "--regid=65534", "--clear-groups"])

@@ -1,6 +1,5 @@
 //! `delete FILTER...`: shown and confirmed first, or at once, or again and again.
 
-
 use super::interrupt::Interrupt;
 use super::report::Report;
 use super::run::Run;
