@@ -15,7 +15,7 @@ mod top;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use signal_hook::consts::SIGXFSZ;
 
 use command::demo;
@@ -37,12 +37,15 @@ pub fn main() -> ExitCode {
         return demo::peer(server.as_deref()).into();
     }
     write_errors();
-    match args::Args::try_parse_from(args::order::arrange(words)) {
+    match args::read(words) {
         Ok(args) => {
             privilege::drop_for(&args);
             command::run(args).into()
         }
-        Err(error) => args::order::print_usage(&error),
+        Err(usage) => {
+            privilege::drop_all();
+            command::answer::print_usage(usage).into()
+        }
     }
 }
 
