@@ -66,6 +66,7 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, words: &[String]) -> Exit {
         filter,
         left_out,
         attempted: 0,
+        needs_yes: None,
     };
     let end = run.all_rounds();
     run.finish(end)

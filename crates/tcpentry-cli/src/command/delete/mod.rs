@@ -3,6 +3,7 @@
 mod attempt;
 mod by_filter;
 mod by_name;
+mod complaints;
 mod confirm;
 mod interrupt;
 mod line;
