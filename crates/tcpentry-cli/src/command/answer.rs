@@ -118,18 +118,22 @@ fn check(line: &Line) -> Result<(), Vec<Meant>> {
     if words.is_empty() {
         return Ok(());
     }
-    // Where the table can't be opened, the names in a filter can't be checked either.
-    let Ok(table) = TcpTable::open() else {
-        return Ok(());
-    };
-    match Filter::parse_words(&words, &SystemNames::new(&table)) {
-        Ok(_) => Ok(()),
+    match parse(&words) {
+        Ok(()) => Ok(()),
         Err(error) => Err(of_filter(
             &line.with_words(&words),
             &error,
             &words.join(" "),
         )),
     }
+}
+
+/// Parses a filter. Where the table can't be opened, the names in a filter can't be checked either.
+fn parse(words: &[String]) -> Result<(), FilterError> {
+    let Ok(table) = TcpTable::open() else {
+        return Ok(());
+    };
+    Filter::parse_words(words, &SystemNames::new(&table)).map(drop)
 }
 
 /// Returns what is probably meant by a line with a wrong filter, whose text this is.
@@ -172,9 +176,12 @@ fn of_filter(line: &Line, error: &FilterError, text: &str) -> Vec<Meant> {
     } else if let Some(port) = port_of_fuser(&piece) {
         texts.push(("", replaced(&format!("port {port}"))));
     } else if is_name(&piece) && begins_term(text, error) {
+        let may_be_host = piece == "localhost" || piece.contains('.');
         let kinds = NAMES
             .iter()
-            .map(|(label, term)| (*label, replaced(&format!("{term} {piece}"))));
+            .filter(|(_, term)| *term != "host" || may_be_host)
+            .map(|(label, term)| (*label, replaced(&format!("{term} {piece}"))))
+            .filter(|(_, text)| parse(std::slice::from_ref(text)).is_ok());
         texts.extend(kinds);
     }
     let texts = texts.into_iter().filter_map(|(label, text)| {
@@ -233,7 +240,9 @@ fn begins_term(text: &str, error: &FilterError) -> bool {
 
 fn is_name(text: &str) -> bool {
     let in_name = |c: char| c.is_alphanumeric() || "-_.*/@".contains(c);
-    text.starts_with(|c: char| c.is_alphanumeric() || c == '/') && text.chars().all(in_name)
+    text.starts_with(|c: char| c.is_alphanumeric() || c == '/')
+        && text.chars().all(in_name)
+        && !Filter::starts_with_keyword(text)
 }
 
 /// What a bare name may be: those that need to exist stand before the one that does not.

@@ -125,7 +125,8 @@ const HABITS: &[(&str, Expected)] = &[
     ("tcpentry dport = 127.0.0.1", Answered),
     ("tcpentry dport {sp}/tcp", Answered),
     ("tcpentry dst 127.0.0.1.{sp}", Answered),
-    ("tcpentry sport => 1024", Answered),
+    ("tcpentry 'sport => 1024'", Answered),
+    ("tcpentry sport => 1024", Says("quote the filter")),
     ("tcpentry command habitual", Answered),
     ("tcpentry src ::1", Hinted),
     // One end, one number, one name.
@@ -201,7 +202,7 @@ const HABITS: &[(&str, Expected)] = &[
     ("tcpentry fuser -k -n {sp}/tcp", Answered),
     ("tcpentry lsof -nP -iTCP:{sp} -sTCP:ESTABLISHED", Answered),
     ("tcpentry -nP -i:{sp}", Answered),
-    ("tcpentry -i @127.0.0.1:{sp}", Hinted),
+    ("tcpentry -i @127.0.0.1:{sp}", Answered),
     ("tcpentry -i@127.0.0.1:{sp}", Answered),
     ("tcpentry -i tcp:{sp}", Answered),
     ("tcpentry -i :{sp}", Answered),
@@ -376,7 +377,7 @@ impl Stage {
         let ends = [self.name("{c}"), self.name("{s}")];
         run.out.lines().any(|line| {
             ends.iter()
-                .all(|end| line.split('\t').any(|cell| cell == *end))
+                .all(|end| line.split(['\t', '"']).any(|cell| cell == *end))
         })
     }
 }

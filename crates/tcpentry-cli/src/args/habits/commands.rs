@@ -11,7 +11,15 @@ pub(in super::super) fn answer(line: &Line, commands: &[String]) -> Option<Answe
     if Filter::starts_with_keyword(first) {
         return None;
     }
-    let rest = line.with_words(&line.words[1..]);
+    let mut rest = line.with_words(&line.words[1..]);
+    // Its -i is followed by a device, through which the packets go.
+    if let (true, Some(at)) = (
+        first == "tcpkill",
+        line.options.iter().position(|it| it == "-i"),
+    ) {
+        rest.options.remove(at);
+        rest.words = rest.words.split_off(rest.words.len().min(1));
+    }
     let as_command = |command: &str, words: &[&str]| {
         let words = words.iter().map(std::ffi::OsString::from);
         Line {

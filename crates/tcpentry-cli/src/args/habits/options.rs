@@ -376,6 +376,7 @@ pub(in super::super) fn read(
     let mut errors: Vec<String> = Vec::new();
     let mut options: Vec<OsString> = Vec::new();
     let mut terms: Vec<OsString> = Vec::new();
+    let mut replacements: Vec<&str> = Vec::new();
     let mut deletes = false;
     let mut typed = split(std::mem::take(&mut line.options), &is_known, &with_value).into_iter();
     while let Some(option) = typed.next() {
@@ -408,8 +409,8 @@ pub(in super::super) fn read(
             }),
             Answered(error, instead) => {
                 errors.push(format!("{name}: {error}"));
-                let new = instead.iter().map(OsString::from);
-                options.extend(new.filter(|it| is_known(&it.to_string_lossy())));
+                let new = instead.iter().copied();
+                replacements.extend(new.filter(|it| is_known(it)));
             }
             Term(term) => {
                 errors.push(format!(
@@ -428,6 +429,11 @@ pub(in super::super) fn read(
                 ));
                 deletes = true;
             }
+        }
+    }
+    for replacement in replacements {
+        if !options.iter().any(|option| option == replacement) {
+            options.push(replacement.into());
         }
     }
     line.options = options;

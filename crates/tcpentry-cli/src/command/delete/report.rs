@@ -105,6 +105,7 @@ impl Report {
     pub(super) fn without_summary(self) -> Self {
         Self {
             sums_up: false,
+            explains_each: true,
             ..self
         }
     }

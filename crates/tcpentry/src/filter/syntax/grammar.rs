@@ -4,7 +4,7 @@ use super::cursor::{Cursor, piece};
 use super::junction::{Junction, Reading, Tree, mixed};
 use super::keywords::{state_words, states_of};
 use super::lex::{Kind, Token};
-use super::term::{TermParser, no_term};
+use super::term::{TermParser, is_implied, no_term};
 use crate::connection::state::States;
 use crate::filter::error::{FilterError, Span, near_miss, quoted};
 use crate::filter::expr::Filter;
@@ -212,6 +212,19 @@ impl<'t> Parser<'t> {
         }
     }
 
+    /// Returns where a token stands with the junction behind it, or else with the one before it.
+    fn with_junction(&mut self, token: Token<'t>, before: Option<Token<'t>>) -> Span {
+        let behind = self
+            .cursor
+            .peek()
+            .filter(|it| matches!(it.kind, Kind::And | Kind::Or));
+        match (behind, before) {
+            (Some(behind), _) => token.span.to(behind.span),
+            (None, Some(before)) => before.span.to(token.span),
+            (None, None) => token.span,
+        }
+    }
+
     /// Makes the error of a token that begins no term; a state behind terms is moved to the front by its fix.
     fn no_term(&mut self, token: Token<'t>, depth: usize, behind: bool) -> FilterError {
         let error = no_term(token, behind);
@@ -219,6 +232,11 @@ impl<'t> Parser<'t> {
         let can_move =
             before.is_some_and(|it| !matches!(it.kind, Kind::Or | Kind::Not | Kind::Open));
         let joined = before.filter(|it| it.kind == Kind::And);
+        if is_implied(token.text) {
+            return error
+                .without_fix()
+                .with_fix(self.with_junction(token, joined), "");
+        }
         let start = joined.map_or(token.span, |it| it.span);
         let clause = match self.cursor.peek() {
             _ if depth > 0 || !can_move => return error,

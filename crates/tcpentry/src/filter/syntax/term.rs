@@ -135,6 +135,10 @@ impl<'t> TermParser<'_, 't> {
             .cursor
             .value("a port")
             .map_err(|error| match operator {
+                // Unquoted, `=> 1024` is `=` and a file.
+                None | Some(Operator::Equal) if self.cursor.peek().is_none() => {
+                    error.with_hint(redirection(word, ":1024"))
+                }
                 None => error.with_hint(redirection(word, ":1024")),
                 Some(_) => error,
             })?;
@@ -298,14 +302,12 @@ pub(super) fn no_term(token: Token<'_>, behind: bool) -> FilterError {
             FilterError::new(span, format!("`{word}` stands first, before every term"))
                 .with_hint("states bound the whole filter, as in ss")
         }
-        "tcp" | "tcp4" | "tcp6" => FilterError::new(span, "everything here is TCP")
-            .with_hint(format!("leave `{word}` out"))
-            .with_fix(span, ""),
         "inet" | "inet4" | "inet6" => {
             FilterError::new(span, format!("`{word}` is a family, not a term"))
                 .with_hint("-4 selects IPv4, -6 IPv6")
-                .with_fix(span, "")
         }
+        _ if is_implied(word) => FilterError::new(span, "everything here is TCP")
+            .with_hint(format!("leave `{word}` out")),
         _ if OTHER_FAMILIES.contains(&word) => {
             FilterError::new(span, format!("`{word}` is not TCP"))
         }
@@ -314,12 +316,20 @@ pub(super) fn no_term(token: Token<'_>, behind: bool) -> FilterError {
             error.meant(&format!("port = {word}"))
         }
         _ if host::is_end(word) => error.meant(&format!("host {}", in_brackets(word))),
+        _ if word.strip_prefix('@').is_some_and(host::is_end) => {
+            error.meant(&format!("host {}", &word[1..]))
+        }
         _ if looks_like_number(word) => error.meant(&format!("port {word}")),
         _ => match keyword_for(word, behind) {
             Some(keyword) => error.meant(keyword),
             None => error.with_hint(format!("terms are {}", TERMS.join(" "))),
         },
     }
+}
+
+/// Returns true for a protocol or a family, which says nothing in a filter.
+pub(super) fn is_implied(word: &str) -> bool {
+    matches!(word, "tcp" | "tcp4" | "tcp6" | "inet" | "inet4" | "inet6")
 }
 
 /// Returns the keyword that a word stands for: another tool's word, or a misspelt one.
