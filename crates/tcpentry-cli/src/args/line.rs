@@ -60,9 +60,13 @@ impl Line {
     pub(crate) fn for_shell(&self) -> Option<String> {
         let mut parts = vec!["tcpentry".to_owned()];
         let command = self.command.as_deref();
+        let command = if self.deletes() {
+            Some("delete")
+        } else {
+            command
+        };
         parts.extend(command.filter(|name| *name != "list").map(str::to_owned));
         if self.deletes() {
-            parts[1] = "delete".to_owned();
             let is_dry =
                 |word: &OsString| ["-n", "--dry-run", "--help"].iter().any(|it| word == it);
             if !self.options.iter().any(is_dry) {

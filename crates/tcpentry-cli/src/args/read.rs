@@ -84,13 +84,11 @@ fn help(definition: &Command, line: &Line) -> Result<Line, Answer> {
 
 fn has_option(command: &Command, option: &str) -> bool {
     let mut arguments = command.get_arguments();
-    match option.strip_prefix("--") {
-        Some(long) => arguments.any(|argument| argument.get_long() == Some(long)),
-        None => {
-            let letter = option.chars().nth(1);
-            letter.is_some() && arguments.any(|argument| argument.get_short() == letter)
-        }
+    if let Some(long) = option.strip_prefix("--") {
+        return arguments.any(|argument| argument.get_long() == Some(long));
     }
+    let letter = option.chars().nth(1);
+    letter.is_some() && arguments.any(|argument| argument.get_short() == letter)
 }
 
 /// Answers what the parser of options can't read, in the words of this program.

@@ -31,12 +31,11 @@ impl Complaints {
     pub(super) fn take(&mut self) -> impl Iterator<Item = (String, Option<String>)> {
         let all = std::mem::take(&mut self.pending).into_values();
         all.map(|Pending { first, count }| {
-            let text = match count {
-                1 => first.text,
-                _ => {
-                    let (operation, cause) = (first.operation, first.cause);
-                    format!("cannot {operation} {count} connections: {cause}")
-                }
+            let text = if count == 1 {
+                first.text
+            } else {
+                let (operation, cause) = (first.operation, first.cause);
+                format!("cannot {operation} {count} connections: {cause}")
             };
             (text, first.hint)
         })

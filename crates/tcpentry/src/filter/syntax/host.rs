@@ -112,9 +112,12 @@ pub(super) fn instead_of_term(error: FilterError, term: Span, meant: &str) -> Fi
 
 /// Returns the filter that a list or a range of ports means: `80,443`, `8000-8100`, `8000:8100`.
 pub(super) fn several(end: End, text: &str, names: &dyn Names) -> Option<String> {
-    let is_port = |text: &str| match looks_like_number(text) {
-        true => text.parse::<u16>().is_ok(),
-        false => names.service(text).is_some(),
+    let is_port = |text: &str| {
+        if looks_like_number(text) {
+            text.parse::<u16>().is_ok()
+        } else {
+            names.service(text).is_some()
+        }
     };
     let word = end.port();
     let one = |text: &str| {
