@@ -581,7 +581,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "dport =",
         "       ^",
         "expected a port after `=`",
-        "",
+        "write `dport gt :1024`, or quote the filter: an unquoted `>` makes the shell write to a file",
     ),
     (
         "dport = :65536",
