@@ -16,7 +16,7 @@ mod top;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use signal_hook::consts::SIGXFSZ;
 
 use command::demo;
@@ -42,12 +42,15 @@ pub fn main() -> ExitCode {
         return complete::run(words.into_iter().skip(2)).into();
     }
     write_errors();
-    match args::Args::try_parse_from(args::order::arrange(words)) {
+    match args::read(words) {
         Ok(args) => {
             privilege::drop_for(&args);
             command::run(args).into()
         }
-        Err(error) => args::order::print_usage(&error),
+        Err(usage) => {
+            privilege::drop_all();
+            command::answer::print_usage(usage).into()
+        }
     }
 }
 

@@ -17,6 +17,7 @@ pub fn manual() -> &'static [(&'static str, &'static str)] {
         ),
         ("PERMISSIONS", include_str!("../manual/permissions.txt")),
         ("FILTER", include_str!("../manual/filter.txt")),
+        ("HABITS", include_str!("../manual/habits.txt")),
         ("NAMESPACES", include_str!("../manual/namespaces.txt")),
         #[cfg(feature = "tui")]
         ("TOP", include_str!("../manual/top.txt")),

@@ -1,6 +1,10 @@
 //! The definition of the command line, from which parser, help, manual page and completions come.
 
+pub(crate) mod answer;
+pub(crate) mod habits;
+pub(crate) mod line;
 pub(crate) mod order;
+mod read;
 
 #[cfg(feature = "tui")]
 mod columns;
@@ -9,6 +13,8 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use tcpentry::{MethodChoice, Options, States};
+
+pub(crate) use read::{Usage, arranged, read};
 
 #[cfg(feature = "tui")]
 pub(crate) use columns::{Grouping, TopColumn};
@@ -48,6 +54,7 @@ pub(crate) enum Command {
 /// Connections are what ss shows by default: neither listeners nor TIME_WAIT nor SYN_RECV. A filter in
 /// the language of ss, with more terms, selects among them: see the manual.
 #[derive(Debug, ClapArgs)]
+#[command(alias = "ls")]
 pub(crate) struct ListArgs {
     /// Select what matches: the words of ss(8), and host, port, pid, process, user, unit, container, idle, ...
     #[arg(value_name = "FILTER")]
@@ -130,6 +137,8 @@ pub(crate) struct ShowArgs {
     visible_alias = "close",
     visible_alias = "kill",
     visible_alias = "drop",
+    alias = "del",
+    alias = "rm",
     override_usage = "tcpentry delete [OPTIONS] LOCAL PEER\n       \
         tcpentry delete [OPTIONS] LADDR LPORT PADDR PPORT\n       \
         tcpentry delete [OPTIONS] --id ID...\n       \

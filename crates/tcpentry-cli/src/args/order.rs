@@ -1,81 +1,70 @@
-//! The order of the words before they are parsed, and the usage error after.
+//! The order of the words before they are parsed.
 
 use std::ffi::OsString;
-use std::io::{self, Write as _};
-use std::process::ExitCode;
 
-use clap::{Arg, Command, CommandFactory as _};
+use clap::{Arg, Command};
 use tcpentry::filter::FilterWords;
 
-use super::Args;
-use crate::exit::Exit;
-use crate::message::{exit_after, without_controls};
+use super::habits::options;
+use super::line::Line;
 
-/// Puts the words into the order that the parser reads: the command, its options, and after `--` the words that are none.
+/// Takes a command line apart: the command, its options, and the words that are none.
 ///
 /// A value of a filter is no option, even if it begins with `-`: `process "$NAME"` has to mean that process.
-pub(crate) fn arrange(words: Vec<OsString>) -> Vec<OsString> {
-    let definition = Args::command();
-    options_first(&definition, command_first(&definition, words))
-}
-
-/// Puts the command before the options that stand before it, so that `tcpentry --json list` is
-/// `tcpentry list --json`; where words begin that are no command, they are a filter for `list`.
-fn command_first(definition: &Command, mut words: Vec<OsString>) -> Vec<OsString> {
-    let mut index = 1;
-    while let Some(word) = words.get(index).and_then(|word| word.to_str()) {
-        if !is_option(word) {
-            if find_command(definition, word).is_some() {
-                words[1..=index].rotate_right(1);
-            } else {
-                words.insert(1, "list".into());
-            }
-            break;
-        }
-        index += if option_before_value(definition, word).is_some() {
-            2
-        } else {
-            1
-        };
-    }
-    words
-}
-
-/// Puts the options of a command that takes a filter before the words of that filter.
-fn options_first(definition: &Command, words: Vec<OsString>) -> Vec<OsString> {
-    let takes_words = words.get(1).and_then(|word| word.to_str());
-    let takes_words = takes_words.is_some_and(|name| {
+pub(crate) fn arrange(definition: &Command, typed: Vec<OsString>) -> Line {
+    let mut words = typed.into_iter().skip(1).collect();
+    let (command, is_implied) = take_command(definition, &mut words);
+    let takes_words = command.as_ref().is_some_and(|name| {
         let command = definition.find_subcommand(name);
         command.is_some_and(|command| command.get_positionals().next().is_some())
     });
+    let mut line = Line {
+        command,
+        is_implied,
+        ..Line::default()
+    };
     // The words after --id are identities, which never begin with a dash.
     if !takes_words || words.iter().any(|word| word == "--id") {
-        return words;
+        line.options = words;
+        return line;
     }
     let mut rest = words.into_iter();
-    let mut options: Vec<OsString> = rest.by_ref().take(2).collect();
-    let mut filter = Vec::new();
     let mut followed = FilterWords::new();
     while let Some(word) = rest.next() {
         let text = word.to_string_lossy();
         if followed.expects_value() || !text.starts_with('-') || text == "-" {
             followed.push(&text);
-            filter.push(word);
+            line.words.push(word);
         } else if text == "--" {
-            filter.extend(rest.by_ref());
+            line.words.extend(rest.by_ref());
         } else {
-            let has_value = option_before_value(definition, &text).is_some();
-            options.push(word);
+            let has_value = takes_value(definition, &text);
+            line.options.push(word);
             if has_value {
-                options.extend(rest.next());
+                line.options.extend(rest.next());
             }
         }
     }
-    if !filter.is_empty() {
-        options.push("--".into());
-        options.append(&mut filter);
+    line
+}
+
+/// Takes the command out of the words, behind the options that stand before it: `tcpentry --json list`. Where words begin
+/// that are no command, they are a filter for `list`, which is implied.
+fn take_command(definition: &Command, words: &mut Vec<OsString>) -> (Option<String>, bool) {
+    let mut index = 0;
+    while let Some(word) = words.get(index).map(|word| word.to_string_lossy()) {
+        if !is_option(&word) {
+            if is_command(definition, &word) {
+                return (
+                    Some(words.remove(index).to_string_lossy().into_owned()),
+                    false,
+                );
+            }
+            return (Some("list".to_owned()), true);
+        }
+        index += if takes_value(definition, &word) { 2 } else { 1 };
     }
-    options
+    (None, false)
 }
 
 fn is_option(word: &str) -> bool {
@@ -87,6 +76,30 @@ pub(crate) fn find_command<'d>(definition: &'d Command, word: &str) -> Option<&'
     definition.get_subcommands().find(|command| {
         command.get_name() == word || command.get_all_aliases().any(|it| it == word)
     })
+}
+
+pub(super) fn is_command(definition: &Command, word: &str) -> bool {
+    find_command(definition, word).is_some()
+}
+
+/// Returns true for an option that some command has.
+fn has_option(definition: &Command, option: &str) -> bool {
+    let commands = std::iter::once(definition).chain(definition.get_subcommands());
+    let mut arguments = commands.flat_map(Command::get_arguments);
+    arguments.any(|argument| match option.strip_prefix("--") {
+        Some(long) => argument.get_long() == Some(long),
+        None => argument
+            .get_short()
+            .is_some_and(|it| option.chars().eq(['-', it])),
+    })
+}
+
+/// Returns true for an option whose value is the next word, one of ours or of another tool.
+pub(super) fn takes_value(definition: &Command, word: &str) -> bool {
+    match options::takes_value(word) {
+        Some(takes_value) if !has_option(definition, word) => takes_value,
+        _ => option_before_value(definition, word).is_some(),
+    }
 }
 
 /// Finds the option whose value is the next word: behind `--max` and `-lN`, but neither behind `--max=3` nor `-n`.
@@ -117,29 +130,20 @@ pub(crate) fn option_before_value<'d>(definition: &'d Command, word: &str) -> Op
     (flags[at..].chars().count() == 1).then_some(option)
 }
 
-/// Prints a usage error, or the help or version that the words ask for.
-pub(crate) fn print_usage(error: &clap::Error) -> ExitCode {
-    if !error.use_stderr() {
-        // Help and version: nothing in them comes from outside.
-        let printed = error.print().and_then(|()| io::stdout().flush());
-        return exit_after(printed, Exit::Done).into();
-    }
-    let text = without_controls(&error.render().to_string());
-    // Where standard error is closed, the exit code still says it.
-    let _ = io::stderr().write_all(text.as_bytes());
-    Exit::Usage.into()
-}
-
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
+    use clap::{CommandFactory as _, Parser as _};
 
+    use super::super::Args;
     use super::*;
 
     fn arranged(typed: &[&str]) -> Vec<String> {
         let words = typed.iter().map(OsString::from).collect();
-        let arranged = arrange(words).into_iter();
-        arranged.map(|word| word.into_string().unwrap()).collect()
+        let arranged = arrange(&Args::command(), words).into_arguments();
+        arranged
+            .into_iter()
+            .map(|word| word.into_string().unwrap())
+            .collect()
     }
 
     #[test]

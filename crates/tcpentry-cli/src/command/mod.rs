@@ -1,5 +1,6 @@
 //! The commands, one file each: arguments in, an exit code out.
 
+pub(crate) mod answer;
 mod delete;
 pub(crate) mod demo;
 mod doctor;

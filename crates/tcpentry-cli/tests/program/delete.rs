@@ -288,10 +288,10 @@ fn names_that_are_none() {
             ("example.org:80 192.0.2.1:1", "expected a numeric address"),
             ("192.0.2.1%nope:80 192.0.2.1:1", "no device `nope` here"),
             ("--id 1/2/3", "`1/2/3`: not an identity"),
-            ("--nonsense", "unexpected argument '--nonsense'"),
+            ("--nonsense", "there is no option --nonsense"),
             (
                 "--method magic 192.0.2.1:1 192.0.2.1:2",
-                "invalid value 'magic'",
+                "`magic` is no value of --method",
             ),
         ] {
             let refused = run(&format!("delete {words}"));

@@ -80,9 +80,9 @@ fn three_for_a_guard() {
         let (ends, _listener, port) = connections(2);
         for options in [
             "",
-            "-n",
             "--max 1 --yes",
             "--max 1",
+            "--max 1 -n",
             "--for 10ms",
             "--json",
             "-q",
@@ -119,6 +119,8 @@ fn four_for_not_permitted() {
             assert_eq!(denied.code, 4, "{words}: {}", denied.err);
             let outcomes: Vec<_> = denied.rows().iter().map(|row| row[0].to_owned()).collect();
             assert_eq!(outcomes, vec!["denied"; rows], "{words}");
+            let reasons = denied.err.lines().filter(|line| line.contains("cannot "));
+            assert_eq!(reasons.count(), 1, "{words}: {}", denied.err);
         };
         denied(&format!("delete src {}", local(&ends[0])), 1);
         denied(&format!("delete --yes dport = :{port}"), 2);

@@ -11,6 +11,7 @@ mod exactly;
 mod exit_codes;
 mod faults;
 mod guards;
+mod habits;
 mod hands;
 mod hostile;
 mod json;

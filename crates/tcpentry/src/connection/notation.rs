@@ -16,6 +16,8 @@ use crate::connection::endpoint::{Device, Endpoint, EndpointError};
 /// | `[::ffff:10.0.0.1]:80` | a dual-stack server's log |
 /// | `0.0.0.0:*` | `ss`, for the peer of a listener |
 /// | `*:80`, `*:*` | `ss`, for a listener of both families: `[::]:80`, `[::]:*`; not "any" |
+/// | `[10.0.0.1]:80` | programs that put every address into brackets |
+/// | `10.0.0.1.80`, `fe80::1.80` | `netstat` of BSD and macOS; not with a device, whose name may have a dot |
 ///
 /// ```
 /// use tcpentry::ScopedEndpoint;
@@ -91,6 +93,16 @@ fn split_device(text: &str) -> (&str, Option<&str>) {
     }
 }
 
+/// Splits an end as BSD prints it: an address, a dot, a port. What is an address as a whole has no port.
+fn split_dotted(text: &str) -> Option<(IpAddr, &str)> {
+    if text.parse::<IpAddr>().is_ok() {
+        return None;
+    }
+    let (address, port) = text.rsplit_once('.')?;
+    let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    Some((address.parse().ok().filter(|_| is_port)?, port))
+}
+
 impl FromStr for ScopedEndpoint {
     type Err = EndpointError;
 
@@ -100,15 +112,18 @@ impl FromStr for ScopedEndpoint {
             let (inside, behind) = rest.split_once(']').ok_or(fail("`[` without `]`"))?;
             let (address, inner) = split_device(inside);
             let address = address
-                .parse::<Ipv6Addr>()
-                .map_err(|_| fail("expected an IPv6 address between the brackets"))?;
+                .parse::<IpAddr>()
+                .map_err(|_| fail("expected an address in numbers between the brackets"))?;
             let (outer, port) = behind.rsplit_once(':').ok_or(fail(NO_PORT))?;
             let outer = match outer.strip_prefix('%') {
                 Some(device) => Some(device),
                 None if outer.is_empty() => None,
                 None => return Err(fail("expected `:PORT` or `%DEVICE:PORT` after the bracket")),
             };
-            return Self::assemble(address.into(), &[inner, outer], port).map_err(fail);
+            return Self::assemble(address, &[inner, outer], port).map_err(fail);
+        }
+        if let Some((address, port)) = split_dotted(text) {
+            return Self::assemble(address, &[], port).map_err(fail);
         }
         let (host, port) = text.rsplit_once(':').ok_or(fail(NO_PORT))?;
         let (address, device) = split_device(host);
@@ -185,6 +200,11 @@ mod tests {
             ("[::]:0", "[::]:*"),
             ("*:80", "[::]:80"),
             ("*:*", "[::]:*"),
+            ("[10.0.0.1]:80", "10.0.0.1:80"),
+            ("[10.0.0.1%eth0]:80", "10.0.0.1%eth0:80"),
+            ("10.0.0.1.80", "10.0.0.1:80"),
+            ("fe80::1.80", "[fe80::1]:80"),
+            ("::ffff:10.0.0.1.80", "10.0.0.1:80"),
         ] {
             assert_eq!(read(text), canonical);
         }
@@ -243,9 +263,15 @@ mod tests {
             ),
             ("[::1:80", "`[` without `]`"),
             (
-                "[127.0.0.1]:80",
-                "expected an IPv6 address between the brackets",
+                "[localhost]:80",
+                "expected an address in numbers between the brackets",
             ),
+            (
+                "::1.2.3.4",
+                "an IPv6 address needs brackets before its port: [::1]:80",
+            ),
+            ("1.2.3.80", NO_PORT),
+            ("10.0.0.1.65536", "the port is beyond 65535"),
             (
                 "[::1]x:80",
                 "expected `:PORT` or `%DEVICE:PORT` after the bracket",

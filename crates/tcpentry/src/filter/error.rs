@@ -28,6 +28,8 @@ struct Inner {
     span: Span,
     message: String,
     hint: Option<String>,
+    /// The edits that make the text what was probably meant, from left to right.
+    fix: Vec<(Span, String)>,
 }
 
 /// A piece of the text, in characters.
@@ -37,18 +39,48 @@ pub(super) struct Span {
     pub(super) length: usize,
 }
 
+impl Span {
+    /// Returns the piece from the beginning of this one to the end of another.
+    pub(super) const fn to(self, last: Self) -> Self {
+        Self {
+            column: self.column,
+            length: last.column + last.length - self.column,
+        }
+    }
+}
+
 impl FilterError {
     pub(super) fn new(span: Span, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             span,
             message: message.into(),
             hint: None,
+            fix: Vec::new(),
         }))
     }
 
     pub(super) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
         self
+    }
+
+    /// Adds what should stand in place of a piece of the text.
+    pub(super) fn with_fix(mut self, span: Span, replacement: impl Into<String>) -> Self {
+        self.0.fix.push((span, replacement.into()));
+        self
+    }
+
+    /// Takes the fix away, for another one.
+    pub(super) fn without_fix(mut self) -> Self {
+        self.0.fix.clear();
+        self
+    }
+
+    /// Adds what was probably meant by the offending piece.
+    pub(super) fn meant(self, replacement: &str) -> Self {
+        let span = self.0.span;
+        self.with_hint(format!("did you mean `{}`?", printable(replacement)))
+            .with_fix(span, replacement)
     }
 
     /// Where the offending piece begins: characters before it.
@@ -64,6 +96,34 @@ impl FilterError {
     /// What to do about it.
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
+    }
+
+    /// The text as it was probably meant; `None` where that is not known. It may have another error.
+    ///
+    /// ```
+    /// # use tcpentry::{Filter, SystemNames, TcpTable};
+    /// # let table = TcpTable::open()?;
+    /// # let names = SystemNames::new(&table);
+    /// let text = "dport in 80,443 and src 10.0.0.1";
+    /// let error = Filter::parse(text, &names).unwrap_err();
+    /// let corrected = error.corrected(text);
+    /// assert_eq!(corrected.as_deref(), Some("( dport = :80 or dport = :443 ) and src 10.0.0.1"));
+    /// # Ok::<(), tcpentry::Error>(())
+    /// ```
+    pub fn corrected(&self, text: &str) -> Option<String> {
+        if self.0.fix.is_empty() {
+            return None;
+        }
+        let characters: Vec<char> = text.chars().collect();
+        let mut corrected = String::new();
+        let mut done = 0;
+        for (span, replacement) in &self.0.fix {
+            corrected.extend(characters.get(done..span.column)?);
+            corrected.push_str(replacement);
+            done = span.column + span.length;
+        }
+        corrected.extend(characters.get(done..)?);
+        Some(corrected)
     }
 
     /// The text that was parsed, and a second line with carets below the offending piece.
@@ -113,12 +173,15 @@ pub(super) struct Piece<'t> {
 }
 
 impl Piece<'_> {
-    pub(super) fn error(&self, message: impl Into<String>) -> FilterError {
-        let span = Span {
+    pub(super) fn span(&self) -> Span {
+        Span {
             column: self.column,
             length: self.text.chars().count(),
-        };
-        FilterError::new(span, message)
+        }
+    }
+
+    pub(super) fn error(&self, message: impl Into<String>) -> FilterError {
+        FilterError::new(self.span(), message)
     }
 
     /// What stands before a byte of it, and what behind.

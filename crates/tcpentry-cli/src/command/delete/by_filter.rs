@@ -5,7 +5,7 @@ use super::report::Report;
 use super::run::Run;
 use super::selector::{Scan, Selector, default_states};
 use crate::args::DeleteArgs;
-use crate::command::explain;
+use crate::command::{answer, explain};
 use crate::exit::Exit;
 use crate::message::{notice, print_error, print_failure, print_hint};
 use crate::tables::selection::{self, Hosts};
@@ -22,7 +22,7 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, words: &[String]) -> Exit {
     let selections =
         match selection::prepare_all(words, &args.select, states, &mut tables, Hosts::LookUp) {
             Ok(selections) => selections,
-            Err(error) => return error.report(Exit::of_deletion),
+            Err(refusal) => return answer::print_refusal(&refusal, Exit::of_deletion),
         };
     let Some(first) = selections.first() else {
         return Exit::Nothing;
@@ -65,6 +65,7 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, words: &[String]) -> Exit {
         filter,
         left_out,
         attempted: 0,
+        needs_yes: None,
     };
     let end = run.all_rounds();
     run.finish(end)

@@ -22,6 +22,8 @@ pub(super) struct Line {
 pub(super) struct Complaint {
     /// The cause, equal for all connections that fail alike.
     pub(super) cause: String,
+    /// The verb of what could not be done.
+    pub(super) operation: String,
     pub(super) text: String,
     pub(super) hint: Option<String>,
     /// The sockets that the name can mean, a line each.
@@ -160,6 +162,7 @@ fn complaint(attempt: &Attempt, error: &Error, views: &mut [View]) -> Complaint 
     let (operation, peer, cause) = (error.operation(), pair.peer(), error.cause());
     Complaint {
         cause: cause.to_owned(),
+        operation: operation.to_string(),
         text: format!("cannot {operation} {local} {peer}: {cause}"),
         hint: hint_of(error).map(str::to_owned),
         candidates: attempt

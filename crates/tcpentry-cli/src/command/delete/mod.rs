@@ -3,6 +3,7 @@
 mod attempt;
 mod by_filter;
 mod by_name;
+mod complaints;
 mod confirm;
 mod interrupt;
 mod line;
@@ -17,10 +18,11 @@ mod skip_list;
 mod stop;
 mod sweep;
 mod syslog;
-mod target;
+pub(super) mod target;
 
 use tcpentry::ErrorKind;
 
+use super::answer;
 use crate::args::DeleteArgs;
 use crate::exit::Exit;
 use crate::message::{print_error, print_failure};
@@ -41,7 +43,15 @@ pub(crate) fn run(args: &DeleteArgs) -> Exit {
         }
     };
     let mut input = target::standard_input();
-    match target::read(&args.words, &args.id, &tables.opened, &mut input) {
+    let line = answer::typed().unwrap_or_default();
+    let pids_first = line.is_about_processes();
+    match target::read(
+        &args.words,
+        &args.id,
+        pids_first,
+        &tables.opened,
+        &mut input,
+    ) {
         Ok(Operands::Names(names)) => match only_for_filters(args) {
             None => by_name::run(args, tables, &names),
             Some(option) => {
@@ -52,10 +62,7 @@ pub(crate) fn run(args: &DeleteArgs) -> Exit {
             }
         },
         Ok(Operands::Filter(words)) => by_filter::run(args, tables, &words),
-        Err(usage) => {
-            print_error(&usage);
-            Exit::Usage
-        }
+        Err(usage) => answer::print_answer(usage.on_line(&line)),
     }
 }
 

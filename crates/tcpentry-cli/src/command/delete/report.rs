@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tcpentry::{Attribution, Outcome};
 
 use super::attempt::Attempt;
+use super::complaints::Complaints;
 use super::line::{Complaint, Line, Wanted, log_text};
 use super::progress::Progress;
 use super::syslog::SystemLog;
@@ -34,6 +35,9 @@ pub(super) struct Report {
     log: Option<SystemLog>,
     progress: Progress<io::Stderr>,
     repeated: RepeatedCauses,
+    complaints: Complaints,
+    /// Set when each connection that was not deleted is explained by itself.
+    explains_each: bool,
     /// The hints that have been printed: each is printed once.
     hints: BTreeSet<String>,
     tally: Tally,
@@ -87,6 +91,8 @@ impl Report {
             log,
             progress: Progress::on_terminal(args.quiet),
             repeated: RepeatedCauses::new(args.verbose),
+            complaints: Complaints::default(),
+            explains_each: args.verbose,
             hints: BTreeSet::new(),
             tally: Tally::default(),
             sums_up: !args.quiet && shape != Shape::Json,
@@ -99,6 +105,7 @@ impl Report {
     pub(super) fn without_summary(self) -> Self {
         Self {
             sums_up: false,
+            explains_each: true,
             ..self
         }
     }
@@ -154,14 +161,19 @@ impl Report {
             (Sink::Json(out), _, Some(object)) => line(out, object),
             _ => Ok(()),
         };
-        self.cells = reported.cells.unwrap_or_default();
         self.check_written(written);
         if let Some(subflows) = &reported.subflows {
             self.notice(subflows);
         }
-        if let (Sink::Lines(_), Some(complaint)) = (&self.sink, &reported.complaint) {
-            self.complain(complaint);
+        if let (Sink::Lines(_), Some(complaint)) = (&self.sink, reported.complaint) {
+            // Without rows, nothing else says which connection it was.
+            if self.explains_each || self.lost || !complaint.candidates.is_empty() {
+                self.complain(&complaint);
+            } else {
+                self.complaints.push(complaint);
+            }
         }
+        self.cells = reported.cells.unwrap_or_default();
     }
 
     /// Flushes standard output.
@@ -217,16 +229,28 @@ impl Report {
         if !self.repeated.is_printed(&complaint.cause) {
             return;
         }
-        self.progress.clear();
-        print_error(&complaint.text);
-        let hint = complaint.hint.as_ref();
-        if let Some(hint) = hint.filter(|hint| self.hints.insert((*hint).clone())) {
-            print_hint(hint);
-        }
+        self.print_complaint(&complaint.text, complaint.hint.as_ref());
         complaint
             .candidates
             .iter()
             .for_each(|candidate| notice(candidate));
+    }
+
+    fn print_complaint(&mut self, text: &str, hint: Option<&String>) {
+        self.progress.clear();
+        print_error(text);
+        if let Some(hint) = hint.filter(|hint| self.hints.insert((*hint).clone())) {
+            print_hint(hint);
+        }
+    }
+
+    /// Flushes standard output, and prints each reason why connections of this round were not deleted.
+    pub(super) fn end_round(&mut self) {
+        self.flush();
+        let all: Vec<_> = self.complaints.take().collect();
+        for (text, hint) in all {
+            self.print_complaint(&text, hint.as_ref());
+        }
     }
 
     /// Prints something beside the outcomes.
@@ -247,7 +271,7 @@ impl Report {
 
     /// Prints the sum, and returns the exit code for all of them.
     pub(super) fn end(mut self) -> Exit {
-        self.flush();
+        self.end_round();
         self.progress.clear();
         self.repeated.print_rest();
         if self.sums_up && !self.tally.is_empty() {

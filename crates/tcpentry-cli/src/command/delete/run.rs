@@ -30,6 +30,8 @@ pub(super) struct Run<'a> {
     pub(super) left_out: bool,
     /// The number of sockets that were to be deleted in all rounds so far.
     pub(super) attempted: u64,
+    /// What a dry run says at its end about the question that it has not asked.
+    pub(super) needs_yes: Option<String>,
 }
 
 impl Run<'_> {
@@ -91,7 +93,7 @@ impl Run<'_> {
                 break;
             }
         }
-        report.flush();
+        report.end_round();
         if interrupt.is_set() {
             return Err(Stop::Interrupted);
         }
@@ -122,6 +124,12 @@ impl Run<'_> {
             } else {
                 describe_matching(count)
             };
+            if self.args.dry_run {
+                self.needs_yes = Some(format!(
+                    "{many}: without -n this needs --yes, or a terminal"
+                ));
+                return Ok(());
+            }
             print_error(&format!(
                 "not confirmed: {many}, and {stream} is not a terminal"
             ));
@@ -182,6 +190,10 @@ impl Run<'_> {
     /// Prints why the run ended, and returns the code for all of it.
     pub(super) fn finish(mut self, end: Result<(), Stop>) -> Exit {
         let nothing_done = self.report.is_empty();
+        if let Some(needs_yes) = self.needs_yes.take() {
+            self.report.end_round();
+            self.report.notice(&needs_yes);
+        }
         let Err(stop) = end else {
             return if nothing_done {
                 self.finish_empty()

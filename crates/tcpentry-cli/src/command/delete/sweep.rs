@@ -104,7 +104,7 @@ impl Run<'_> {
         };
         let table = &mut scan.table.table;
         let dumped = table.delete_matching(&scan.query, &scan.options, decide, on_result);
-        report.flush();
+        report.end_round();
         let completeness = dumped?;
         match (failure, hidden) {
             _ if interrupt.is_set() => Err(Stop::Interrupted),

@@ -4,7 +4,19 @@ use std::io::{self, BufRead, Read as _};
 
 use tcpentry::{Filter, Identity, ScopedEndpoint, Target};
 
+use crate::args::answer::Answer;
+use crate::args::habits::rows;
+use crate::args::line::Line;
 use crate::tables::NamespaceTable;
+
+/// The meaning of words that are not identities, before it is known where they are looked up.
+#[derive(Debug)]
+pub(in crate::command) enum Words {
+    /// Both ends of a connection, the local one first.
+    Ends(ScopedEndpoint, ScopedEndpoint),
+    /// The words of a filter.
+    Filter(Vec<String>),
+}
 
 /// The meaning of the words.
 #[derive(Debug)]
@@ -19,29 +31,154 @@ pub(super) enum Operands {
 #[derive(Debug)]
 pub(super) struct NamedTarget(pub(super) Vec<(usize, Target)>);
 
-/// Parses the words of `delete`, or says why they make no sense.
+/// Parses the words of `delete`, or says why they make no sense; with `pids_first`, a bare number is a pid rather than a port.
 ///
 /// Everything is read before anything is returned: one bad identity among thousands means that
 /// nothing is tried.
 pub(super) fn read(
-    words: &[String],
+    given: &[String],
     ids: &[String],
+    pids_first: bool,
     tables: &[NamespaceTable],
     input: &mut dyn BufRead,
-) -> Result<Operands, String> {
+) -> Result<Operands, Answer> {
     if !ids.is_empty() {
-        let targets = identities(words, ids, input)?;
+        let targets = identities(given, ids, input).map_err(Answer::new)?;
         let named = targets
             .into_iter()
             .map(|target| in_its_namespace(target, tables));
         return Ok(Operands::Names(named.collect()));
     }
-    match words.first() {
-        // An empty variable of a script must not mean everything.
-        Some(_) if words.iter().all(|word| word.trim().is_empty()) => Err(nothing_named()),
-        Some(first) if is_filter(first) => Ok(Operands::Filter(words.to_vec())),
-        _ => Ok(Operands::Names(vec![pair(words, tables)?])),
+    match words(given, pids_first)? {
+        Words::Filter(words) => Ok(Operands::Filter(words)),
+        Words::Ends(local, peer) => {
+            let named = in_tables(&local, &peer, tables).map_err(Answer::new)?;
+            Ok(Operands::Names(vec![named]))
+        }
     }
+}
+
+/// Parses words that are not identities; none of it is looked up.
+pub(in crate::command) fn words(words: &[String], pids_first: bool) -> Result<Words, Answer> {
+    // An empty variable of a script must not mean everything.
+    if words.iter().all(|word| word.trim().is_empty()) {
+        return Err(nothing_named());
+    }
+    if let Some([local, peer]) = rows::ends(words) {
+        return ends(&local, &peer);
+    }
+    if let Some([one, other]) = rows::either_way(words) {
+        return Err(
+            Answer::new("of an entry of conntrack it is not known which end is here")
+                .with_words("", &["host", &one, "host", &other]),
+        );
+    }
+    if rows::is_foreign(words) {
+        return Err(Answer::new(
+            "this row is not of TCP, and only TCP connections can be ended",
+        ));
+    }
+    match words {
+        [first, ..] if is_filter(first) => Ok(Words::Filter(words.to_vec())),
+        [local, peer] => ends(local, peer),
+        [laddr, lport, paddr, pport] => {
+            let local = parse_words(laddr, lport).map_err(Answer::new)?;
+            Ok(Words::Ends(
+                local,
+                parse_words(paddr, pport).map_err(Answer::new)?,
+            ))
+        }
+        [one] => Err(one_word(one, pids_first)),
+        more => {
+            let answer = Answer::new(format!(
+                "{} words; expected two endpoints, or tcpdrop's four words\n{NAME_IT}",
+                more.len()
+            ));
+            let filter = more.iter().position(|it| Filter::starts_with_keyword(it));
+            let filter: Vec<_> = more[filter.unwrap_or(more.len())..]
+                .iter()
+                .map(String::as_str)
+                .collect();
+            Err(answer.with_words("", &filter))
+        }
+    }
+}
+
+/// Parses both ends. Where names stand for numbers, a filter looks them up.
+fn ends(local: &str, peer: &str) -> Result<Words, Answer> {
+    match (parse(local), parse(peer)) {
+        (Ok(local), Ok(peer)) => Ok(Words::Ends(local, peer)),
+        (Err(error), _) | (_, Err(error)) => {
+            let answer = Answer::new(error);
+            // netstat prints IPv6 without brackets.
+            Err(match (rows::end(local), rows::end(peer)) {
+                (Some(local), Some(peer)) => answer.with_words("", &[&local, &peer]),
+                _ => answer.with_words("", &["src", local, "dst", peer]),
+            })
+        }
+    }
+}
+
+/// Answers a single word, which is neither both ends nor a filter.
+fn one_word(word: &str, pids_first: bool) -> Answer {
+    let shown = word.escape_debug();
+    if word.parse::<Identity>().is_ok() {
+        let line = Line {
+            command: Some("delete".to_owned()),
+            options: vec!["--id".into(), word.into()],
+            ..Line::default()
+        };
+        let answer = Answer::new("this is an identity, which is the value of --id");
+        return match line.for_shell() {
+            Some(line) => answer.with_hint(line),
+            None => answer,
+        };
+    }
+    if let Some(answer) = redirected(word) {
+        return answer;
+    }
+    if matches!(word, "*" | "*:*") {
+        return Answer::new(
+            "a `*` does not stand for every connection; a filter says which are meant",
+        )
+        .with_words("all connections", &["state", "connected"]);
+    }
+    if word.bytes().all(|byte| byte.is_ascii_digit()) {
+        let port = ("of the port", ["port", word]);
+        let pid = ("of the process", ["pid", word]);
+        let order = if pids_first { [pid, port] } else { [port, pid] };
+        return order.iter().fold(
+            Answer::new(format!(
+                "`{word}` alone may be a port or a process; say which"
+            )),
+            |answer, (label, words)| answer.with_words(label, words),
+        );
+    }
+    let port = word.strip_prefix(':').filter(|port| !port.contains(':'));
+    let of_fuser = word.strip_suffix("/tcp");
+    if let Some(port) = port.or(of_fuser) {
+        return Answer::new(format!("`{shown}` names a port; a connection has two ends"))
+            .with_words("all of the port", &["port", port]);
+    }
+    Answer::new(format!("`{shown}` names one end; a connection has two"))
+        .with_words("all of this end", &["host", word])
+}
+
+/// Answers `A->B` without quotes, of which the shell left `A-` and made a file `B`.
+fn redirected(word: &str) -> Option<Answer> {
+    let local = word.strip_suffix('-')?;
+    local.parse::<ScopedEndpoint>().ok()?;
+    let answer = Answer::new(format!(
+        "`{word}` is what a shell leaves of `{local}->PEER`: it writes standard output to a file"
+    ))
+    .with_hint("quote it: '->' in quotes is no redirection");
+    let file = std::fs::read_link("/proc/self/fd/1").ok();
+    let peer = file.as_deref().and_then(|file| file.file_name()?.to_str());
+    let peer = peer.filter(|peer| peer.parse::<ScopedEndpoint>().is_ok());
+    Some(match peer {
+        Some(peer) => answer.with_words("", &[&format!("{local}->{peer}")]),
+        None => answer.with_words("", &["src", local]),
+    })
 }
 
 /// Returns the meaning of an identity in its own namespace; where that is not read, any table refuses it.
@@ -75,33 +212,17 @@ fn identities(
     Ok(targets)
 }
 
-fn pair(words: &[String], tables: &[NamespaceTable]) -> Result<NamedTarget, String> {
-    let (local, peer) = match words {
-        [] => return Err(nothing_named()),
-        [local, peer] => (parse(local)?, parse(peer)?),
-        [laddr, lport, paddr, pport] => (parse_words(laddr, lport)?, parse_words(paddr, pport)?),
-        [one] if one.parse::<Identity>().is_ok() => {
-            return Err(format!("this is an identity; use --id {one}"));
-        }
-        [one] => {
-            let one = one.escape_debug();
-            return Err(format!(
-                "`{one}` names one end; a connection has two\n{NAME_IT}\n\
-                 or all connections of one end:                  tcpentry delete -n host {one}"
-            ));
-        }
-        more => {
-            return Err(format!(
-                "{} words; expected two endpoints, or tcpdrop's four words\n{NAME_IT}",
-                more.len()
-            ));
-        }
-    };
+/// Looks up the devices of both ends in each table.
+fn in_tables(
+    local: &ScopedEndpoint,
+    peer: &ScopedEndpoint,
+    tables: &[NamespaceTable],
+) -> Result<NamedTarget, String> {
     // A device need not exist in every namespace.
     let mut refused = None;
     let mut named = Vec::new();
     for (index, table) in tables.iter().enumerate() {
-        match table.table.resolve(&local, &peer) {
+        match table.table.resolve(local, peer) {
             Ok(pair) => named.push((index, pair.into())),
             Err(error) => refused = Some(error),
         }
@@ -115,8 +236,9 @@ fn pair(words: &[String], tables: &[NamespaceTable]) -> Result<NamedTarget, Stri
     }
 }
 
-fn nothing_named() -> String {
-    format!("what should be deleted?\n{NAME_IT}")
+fn nothing_named() -> Answer {
+    Answer::new(format!("what should be deleted?\n{NAME_IT}"))
+        .with_words("for example", &["state", "close-wait"])
 }
 
 fn parse(word: &str) -> Result<ScopedEndpoint, String> {
@@ -189,7 +311,7 @@ mod tests {
 
     const ID: &str = "1/0b7b7ad56e244a0f9b9ae1ccbc5d0f1d/c1/3001/0/127.0.0.1,80/127.0.0.1,51034";
 
-    fn words(text: &str) -> Vec<String> {
+    fn split(text: &str) -> Vec<String> {
         text.split_whitespace().map(str::to_owned).collect()
     }
 
@@ -204,14 +326,16 @@ mod tests {
     }
 
     fn name(text: &str) -> Result<String, String> {
-        match read(&words(text), &[], &here(), &mut io::empty())? {
+        let read = read(&split(text), &[], false, &here(), &mut io::empty());
+        match read.map_err(|answer| answer.errors.join("\n"))? {
             Operands::Names(named) => Ok(named[0].0[0].1.pair().to_string()),
             Operands::Filter(words) => Ok(format!("filter {}", words.join(" "))),
         }
     }
 
     fn ids(text: &str, input: &str) -> Result<usize, String> {
-        match read(&[], &words(text), &here(), &mut input.as_bytes())? {
+        let read = read(&[], &split(text), false, &here(), &mut input.as_bytes());
+        match read.map_err(|answer| answer.errors.join("\n"))? {
             Operands::Names(targets) => Ok(targets.len()),
             Operands::Filter(words) => panic!("a filter: {words:?}"),
         }
@@ -253,7 +377,7 @@ mod tests {
             assert_eq!(name(text).unwrap(), format!("filter {text}"));
         }
         let quoted = ["state close-wait idle gt 10m".to_owned()];
-        let read = read(&quoted, &[], &here(), &mut io::empty()).unwrap();
+        let read = read(&quoted, &[], false, &here(), &mut io::empty()).unwrap();
         assert!(matches!(read, Operands::Filter(words) if words == quoted));
     }
 
@@ -261,7 +385,8 @@ mod tests {
     fn what_is_empty_is_not_everything() {
         for words in [&[""][..], &["", ""], &[" "], &["\t", "\n"]] {
             let words: Vec<_> = words.iter().map(|&word| word.to_owned()).collect();
-            let error = read(&words, &[], &here(), &mut io::empty()).unwrap_err();
+            let answer = read(&words, &[], false, &here(), &mut io::empty()).unwrap_err();
+            let error = answer.errors.join("\n");
             assert!(error.starts_with("what should be deleted?"), "{error}");
         }
     }
@@ -274,7 +399,7 @@ mod tests {
                 "192.0.2.1",
                 "`192.0.2.1` names one end; a connection has two",
             ),
-            (ID, "this is an identity; use --id 1/"),
+            (ID, "this is an identity, which is the value of --id"),
             ("1 2 3", "3 words; expected two endpoints"),
             (
                 "127.0.0.1:1 [::1]:2",

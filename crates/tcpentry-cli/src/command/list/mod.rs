@@ -8,7 +8,7 @@ use std::io::{self, BufWriter, Write};
 use tcpentry::filter::Truth;
 use tcpentry::{Attribution, Connection, Error};
 
-use super::explain;
+use super::{answer, explain};
 use crate::args::ListArgs;
 use crate::exit::Exit;
 use crate::message::{print_error, print_failure, print_hint, print_hints};
@@ -19,7 +19,7 @@ use crate::tables::{self, mentions, rows};
 pub(crate) fn run(args: &ListArgs) -> Exit {
     match list(args) {
         Ok(exit) => exit,
-        Err(ListError::Refused(refusal)) => refusal.report(Exit::of_listing),
+        Err(ListError::Refused(refusal)) => answer::print_refusal(&refusal, Exit::of_listing),
         Err(ListError::Table(error)) => {
             print_failure(&error);
             Exit::of_listing(&error)

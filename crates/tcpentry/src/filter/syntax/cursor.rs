@@ -29,6 +29,14 @@ impl<'t> Cursor<'t> {
         self.tokens.get(self.next).copied()
     }
 
+    /// The next two tokens, where there are so many.
+    pub(super) fn next_two(&self) -> Option<[Token<'t>; 2]> {
+        let [first, second] = self.tokens.get(self.next..self.next + 2)? else {
+            return None;
+        };
+        Some([*first, *second])
+    }
+
     pub(super) fn advance(&mut self) {
         self.next += 1;
     }
@@ -102,6 +110,24 @@ impl<'t> Cursor<'t> {
         }
         self.next += 1;
         Ok(piece(token))
+    }
+
+    /// Returns the piece from here to the end of the token that was taken last.
+    pub(super) fn taken_since(&self, start: Span) -> Span {
+        start.to(self.place())
+    }
+
+    /// Returns the place of the token that was taken last.
+    pub(super) fn place(&self) -> Span {
+        let last = self.next.checked_sub(1);
+        let last = last.and_then(|last| self.tokens.get(last));
+        last.map_or(self.end, |token| token.span)
+    }
+
+    /// Returns the token before the one that was taken last.
+    pub(super) fn before_last(&self) -> Option<Token<'t>> {
+        let index = self.next.checked_sub(2)?;
+        self.tokens.get(index).copied()
     }
 
     /// Returns the text of the token that was taken last.

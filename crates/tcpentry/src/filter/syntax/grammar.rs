@@ -4,7 +4,7 @@ use super::cursor::{Cursor, piece};
 use super::junction::{Junction, Reading, Tree, mixed};
 use super::keywords::{is_clause, state_words, states_of};
 use super::lex::{Kind, Token};
-use super::term::{TermParser, no_term};
+use super::term::{TermParser, is_implied, no_term};
 use crate::connection::state::States;
 use crate::filter::error::{FilterError, Span, near_miss, quoted};
 use crate::filter::expr::Filter;
@@ -111,7 +111,8 @@ impl<'t> Parser<'t> {
             .with_hint(format!(
                 "leave `{}` out: the states bound the whole filter",
                 token.text
-            ))),
+            ))
+            .with_fix(token.span, "")),
             Some(token) if any && token.kind == Kind::Or => Err(FilterError::new(
                 token.span,
                 "a state is no alternative to a term: the states bound the whole filter",
@@ -136,11 +137,14 @@ impl<'t> Parser<'t> {
         states_of(piece.text).ok_or_else(|| {
             let error = piece.error(format!("{} is no state", quoted(piece.text)));
             if piece.text.contains(',') {
-                return error.with_hint("one state to a clause: state established state syn-sent");
+                let states: Vec<_> = piece.text.split(',').filter(|it| !it.is_empty()).collect();
+                return error
+                    .with_hint("one state to a clause: state established state syn-sent")
+                    .with_fix(piece.span(), states.join(" state "));
             }
             let valid: Vec<_> = state_words().collect();
             match near_miss(piece.text, &valid) {
-                Some(near) => error.with_hint(format!("did you mean `{near}`?")),
+                Some(near) => error.meant(near),
                 None => error.with_hint(format!("states are {}", valid.join(" "))),
             }
         })
@@ -202,10 +206,58 @@ impl<'t> Parser<'t> {
             }
             Kind::Word(word) => match self.terms().term(word)? {
                 Some(expr) => Ok(Tree::Leaf(expr)),
-                None => Err(no_term(token, behind)),
+                None => Err(self.no_term(token, depth, behind)),
             },
             _ => Err(no_term(token, behind)),
         }
+    }
+
+    /// Returns where a token stands with the junction behind it, or else with the one before it.
+    fn with_junction(&mut self, token: Token<'t>, before: Option<Token<'t>>) -> Span {
+        let behind = self
+            .cursor
+            .peek()
+            .filter(|it| matches!(it.kind, Kind::And | Kind::Or));
+        match (behind, before) {
+            (Some(behind), _) => token.span.to(behind.span),
+            (None, Some(before)) => before.span.to(token.span),
+            (None, None) => token.span,
+        }
+    }
+
+    /// Makes the error of a token that begins no term; a state behind terms is moved to the front by its fix.
+    fn no_term(&mut self, token: Token<'t>, depth: usize, behind: bool) -> FilterError {
+        let error = no_term(token, behind);
+        let before = self.cursor.before_last();
+        let can_move =
+            before.is_some_and(|it| !matches!(it.kind, Kind::Or | Kind::Not | Kind::Open));
+        let joined = before.filter(|it| it.kind == Kind::And);
+        if is_implied(token.text) {
+            return error
+                .without_fix()
+                .with_fix(self.with_junction(token, joined), "");
+        }
+        let start = joined.map_or(token.span, |it| it.span);
+        let clause = match self.cursor.peek() {
+            _ if depth > 0 || !can_move => return error,
+            _ if states_of(token.text).is_some() => format!("state {}", token.text),
+            Some(state) if states_of(state.text).is_some() => {
+                self.cursor.advance();
+                format!("{} {}", token.text, state.text)
+            }
+            _ => return error,
+        };
+        if !matches!(token.text, "state" | "exclude" | "excl") && states_of(token.text).is_none() {
+            return error;
+        }
+        let first = Span {
+            column: 0,
+            length: 0,
+        };
+        error
+            .without_fix()
+            .with_fix(first, format!("{clause} "))
+            .with_fix(self.cursor.taken_since(start), "")
     }
 }
 

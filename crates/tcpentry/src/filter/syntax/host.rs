@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::lex::Operator;
 use super::number::{looks_like_number, number};
-use crate::filter::error::{FilterError, Piece, printable, quoted};
+use crate::filter::error::{FilterError, Piece, Span, printable, quoted};
 use crate::filter::expr::{Comparison, End, Expr, Term, all_of, any_of, negated};
 use crate::filter::network::Network;
 use crate::filter::resolve::Names;
@@ -34,13 +34,28 @@ pub(super) fn host(end: End, piece: Piece<'_>, names: &dyn Names) -> Result<Expr
     Ok(any_of(hosts.collect()))
 }
 
-/// Parses the value of `sport`, `dport` or `port`.
+/// Parses the value of `sport`, `dport` or `port`; `term` is the place of the whole term.
 pub(super) fn port(
     end: End,
     operator: Operator,
     piece: Piece<'_>,
+    term: Span,
     names: &dyn Names,
 ) -> Result<Expr, FilterError> {
+    // As fuser and scanners have it.
+    if let Some((port, protocol)) = piece.split_once('/') {
+        if protocol.text == "tcp" && !port.text.is_empty() {
+            return Err(piece.error("every port here is of TCP").meant(port.text));
+        }
+    }
+    if let Some(several) = several(end, piece.text, names).filter(|_| piece.text != "*") {
+        let error = piece.error(format!("{} is more than one port", quoted(piece.text)));
+        return Err(match operator {
+            Operator::Equal => instead_of_term(error, term, &several),
+            Operator::NotEqual => instead_of_term(error, term, &format!("not {several}")),
+            _ => error.with_hint("compare with one port"),
+        });
+    }
     let (family, rest) = family(piece)?;
     let rest = match rest.text.strip_prefix(':') {
         Some(_) => rest.split_at(1).1,
@@ -49,11 +64,7 @@ pub(super) fn port(
     if rest.text.contains([':', '[', '/']) || dotted(rest.text) {
         let error = piece.error(format!("expected a port, found {}", quoted(piece.text)));
         return Err(if operator == Operator::Equal && is_end(piece.text) {
-            error.with_hint(format!(
-                "did you mean `{} {}`?",
-                end.host(),
-                printable(piece.text)
-            ))
+            instead_of_term(error, term, &format!("{} {}", end.host(), piece.text))
         } else if piece.text.contains(',') {
             error.with_hint(SEVERAL_PORTS)
         } else {
@@ -90,6 +101,42 @@ pub(super) fn port(
         }
     };
     Ok(if not { negated(expr) } else { expr })
+}
+
+/// Says what was meant instead of a whole term.
+pub(super) fn instead_of_term(error: FilterError, term: Span, meant: &str) -> FilterError {
+    error
+        .with_hint(format!("did you mean `{}`?", printable(meant)))
+        .with_fix(term, meant)
+}
+
+/// Returns the filter that a list or a range of ports means: `80,443`, `8000-8100`, `8000:8100`.
+pub(super) fn several(end: End, text: &str, names: &dyn Names) -> Option<String> {
+    let is_port = |text: &str| {
+        if looks_like_number(text) {
+            text.parse::<u16>().is_ok()
+        } else {
+            names.service(text).is_some()
+        }
+    };
+    let word = end.port();
+    let one = |text: &str| {
+        let port = text.trim_start_matches(':');
+        if is_port(port) {
+            return Some(format!("{word} = :{port}"));
+        }
+        let (first, last) = port.split_once(['-', ':'])?;
+        (is_port(first) && is_port(last))
+            .then(|| format!("( {word} ge :{first} and {word} le :{last} )"))
+    };
+    let parts: Vec<_> = text.split(',').filter(|part| !part.is_empty()).collect();
+    let terms: Option<Vec<_>> = parts.iter().copied().map(one).collect();
+    match &terms?[..] {
+        [] => None,
+        [only] if is_port(text.trim_start_matches(':')) || !only.starts_with('(') => None,
+        [only] => Some(only.clone()),
+        several => Some(format!("( {} )", several.join(" or "))),
+    }
 }
 
 fn any_address(end: End, port: Option<u16>) -> Expr {
@@ -137,12 +184,15 @@ fn split(piece: Piece<'_>) -> Result<(Option<Address<'_>>, Option<Piece<'_>>), F
     let Piece { text, .. } = piece;
     if let Some((_, zone)) = piece.split_once('%') {
         let name = zone.text.split([']', ':', '/']).next().unwrap_or_default();
+        let rest = zone.text.strip_prefix(name).unwrap_or_default();
+        let address = text.split('%').next().unwrap_or_default();
         return Err(zone
             .error("a device has no place in an address here")
             .with_hint(format!(
                 "the device that a socket is bound to is a term of its own: dev {}",
                 printable(name)
-            )));
+            ))
+            .with_fix(piece.span(), format!("{address}{rest} dev {name}")));
     }
     if text.starts_with('[') {
         return split_bracketed(piece);
@@ -155,12 +205,7 @@ fn split(piece: Piece<'_>) -> Result<(Option<Address<'_>>, Option<Piece<'_>>), F
     if let Some((number, length)) = port.and_then(|port| port.split_once('/')) {
         return Err(piece
             .error("the prefix stands before the port")
-            .with_hint(format!(
-                "did you mean `{}/{}:{}`?",
-                printable(address.text),
-                printable(length.text),
-                printable(number.text)
-            )));
+            .meant(&format!("{}/{}:{}", address.text, length.text, number.text)));
     }
     if address.text.is_empty() || address.text == "*" {
         return Ok((None, port));
@@ -224,12 +269,15 @@ fn unbracketed(piece: Piece<'_>) -> FilterError {
         .filter(|(address, port)| address.parse::<Ipv6Addr>().is_ok() && !port.is_empty())
         .map(|(address, port)| format!("[{address}{length}]:{}", printable(port)));
     let error = piece.error("an IPv6 address needs brackets");
+    let alone = format!("[{address}{length}]");
     match (whole, with_port) {
-        (true, None) => error.with_hint(format!("did you mean `[{address}{length}]`?")),
-        (true, Some(with_port)) => error.with_hint(format!(
-            "did you mean `[{address}{length}]`, or with a port `{with_port}`?"
-        )),
-        (false, Some(with_port)) => error.with_hint(format!("did you mean `{with_port}`?")),
+        (true, None) => error.meant(&alone),
+        (true, Some(with_port)) => error
+            .with_hint(format!(
+                "did you mean `{alone}`, or with a port `{with_port}`?"
+            ))
+            .with_fix(piece.span(), alone),
+        (false, Some(with_port)) => error.meant(&with_port),
         (false, None) => piece.error(format!("{} is no address", quoted(text))),
     }
 }
@@ -249,11 +297,12 @@ fn networks(
         text.error(format!("{} is no {name} address", quoted(text.text)))
             .with_hint(format!("leave `{other}:` out"))
     };
-    if bracketed {
+    // Some programs put every address into brackets, and so does ss take them.
+    if bracketed && text.text.parse::<Ipv4Addr>().is_err() {
         let parsed: Ipv6Addr = text.text.parse().map_err(|_| {
             let error = text.error(format!("{} is no IPv6 address", quoted(text.text)));
             if looks_like_address(text.text) {
-                error.with_hint("brackets are for IPv6")
+                error.with_hint("an IPv4 address in brackets has four numbers")
             } else {
                 error
             }
@@ -269,8 +318,13 @@ fn networks(
         };
     }
     if looks_like_address(text.text) {
-        let (parsed, whole) = short_ipv4(text.text)
-            .ok_or_else(|| text.error(format!("{} is no IPv4 address", quoted(text.text))))?;
+        let (parsed, whole) = short_ipv4(text.text).ok_or_else(|| {
+            let error = text.error(format!("{} is no IPv4 address", quoted(text.text)));
+            match with_dotted_port(text.text) {
+                Some(with_colon) if length.is_none() => error.meant(&with_colon),
+                _ => error,
+            }
+        })?;
         let length = match length {
             Some(length) => prefix(length, 32, "IPv4")?,
             None if whole == 4 => 32,
@@ -278,7 +332,7 @@ fn networks(
                 let short = text.text;
                 return Err(text
                     .error(format!("{} is only a part of an address", quoted(short)))
-                    .with_hint(format!("did you mean `{short}/{}`?", whole * 8)));
+                    .meant(&format!("{short}/{}", whole * 8)));
             }
         };
         return match family {
@@ -290,7 +344,8 @@ fn networks(
     if let "any" | "all" | "default" = text.text {
         return Err(text
             .error(format!("{} is no address", quoted(text.text)))
-            .with_hint("every address is `*`"));
+            .with_hint("every address is `*`")
+            .with_fix(text.span(), "*"));
     }
     if !looks_like_host_name(text.text) {
         return Err(text.error(format!(
@@ -330,16 +385,10 @@ fn networks(
     Ok(addresses.into_iter().map(Network::of_one).collect())
 }
 
-/// Reads the length of a prefix.
+/// Reads the length of a prefix, or the netmask that says it.
 fn prefix(piece: Piece<'_>, longest: u8, family: &str) -> Result<u8, FilterError> {
     if let Ok(mask) = piece.text.parse::<Ipv4Addr>() {
-        let mask = u32::from(mask);
-        let error = piece.error("a prefix is a number of bits, not a mask");
-        return Err(match mask.leading_ones() + mask.trailing_zeros() {
-            // Contiguous: the one number says it.
-            32.. => error.with_hint(format!("did you mean `/{}`?", mask.leading_ones())),
-            _ => error,
-        });
+        return netmask(piece, mask.into(), longest);
     }
     if looks_like_number(piece.text) {
         if let Ok(length) = number(piece, longest.into()) {
@@ -351,6 +400,35 @@ fn prefix(piece: Piece<'_>, longest: u8, family: &str) -> Result<u8, FilterError
         "" => expected,
         text => format!("{expected}, found {}", quoted(text)),
     }))
+}
+
+/// Returns the number of bits of a netmask. What a router would take for its opposite is neither.
+fn netmask(piece: Piece<'_>, mask: u32, longest: u8) -> Result<u8, FilterError> {
+    let inverted = !mask;
+    match (mask.leading_ones(), inverted.leading_ones()) {
+        _ if longest != 32 => Err(piece.error("a netmask belongs to an IPv4 address")),
+        (0, 32) => Err(piece
+            .error("`0.0.0.0` as a netmask is every address, and as a wildcard mask a single one")
+            .with_hint("write `/0` for every address, `/32` for one")),
+        (bits, _) if bits + mask.trailing_zeros() == 32 => {
+            Ok(u8::try_from(bits).unwrap_or(longest))
+        }
+        (_, bits) if bits + inverted.trailing_zeros() == 32 => Err(piece
+            .error(format!(
+                "{} is a wildcard mask, not a netmask",
+                quoted(piece.text)
+            ))
+            .meant(&bits.to_string())),
+        _ => Err(piece.error(format!("{} is no netmask", quoted(piece.text)))),
+    }
+}
+
+/// Returns `10.0.0.1:80` for `10.0.0.1.80`, as BSD prints an end.
+fn with_dotted_port(text: &str) -> Option<String> {
+    let (address, port) = text.rsplit_once('.')?;
+    address.parse::<Ipv4Addr>().ok()?;
+    port.parse::<u16>().ok()?;
+    Some(format!("{address}:{port}"))
 }
 
 /// Reads one to four numbers with dots, and how many they were.
@@ -384,7 +462,7 @@ fn port_number(piece: Piece<'_>, names: &dyn Names) -> Result<Option<u16>, Filte
     })
 }
 
-const SEVERAL_PORTS: &str =
+pub(super) const SEVERAL_PORTS: &str =
     "a list is `( dport 80 or dport 443 )`, a range `dport ge 80 and dport le 90`";
 
 /// Digits and dots, perhaps without dots: right or wrong, no name of a host.

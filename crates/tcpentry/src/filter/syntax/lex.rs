@@ -159,6 +159,5 @@ fn strange(text: &str, span: Span) -> FilterError {
                 .with_hint("operators are = != < <= > >= & | !");
         }
     };
-    FilterError::new(span, format!("{} is no operator", quoted(text)))
-        .with_hint(format!("did you mean `{meant}`?"))
+    FilterError::new(span, format!("{} is no operator", quoted(text))).meant(meant)
 }

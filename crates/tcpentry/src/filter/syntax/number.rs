@@ -51,7 +51,7 @@ pub(super) fn number(piece: Piece<'_>, limit: u64) -> Result<u64, FilterError> {
                     "{} begins with 0, which may mean octal",
                     quoted(text)
                 ))
-                .with_hint(format!("did you mean `{digits}`?")));
+                .meant(digits));
         }
         None => text.parse(),
     };

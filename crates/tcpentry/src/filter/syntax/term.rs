@@ -8,7 +8,7 @@ use super::keywords::{is_clause, states_of, term_words};
 use super::lex::{Kind, Operator, Token};
 use super::number::{self, looks_like_number};
 use crate::connection::endpoint::Interface;
-use crate::filter::error::{FilterError, Piece, near_miss, printable, quoted};
+use crate::filter::error::{FilterError, Piece, Span, near_miss, printable, quoted};
 use crate::filter::expr::{Comparison, End, Expr, Term, negated};
 use crate::filter::pattern::Pattern;
 use crate::filter::resolve::Names;
@@ -59,7 +59,11 @@ impl<'t> TermParser<'_, 't> {
     }
 
     fn host(&mut self, end: End) -> Result<Expr, FilterError> {
+        let start = self.cursor.place();
         let operator = self.cursor.equality()?;
+        if let Some(error) = self.of_pcap(end, start) {
+            return Err(error);
+        }
         let value = self.cursor.value("an address")?;
         // `src foo=bar` is no reason to ask the network for foo.
         if let Some(
@@ -78,17 +82,69 @@ impl<'t> TermParser<'_, 't> {
         })
     }
 
+    /// The error of `dst port 80` and `src host 192.0.2.1`, as filters of pcap have them.
+    fn of_pcap(&self, end: End, start: Span) -> Option<FilterError> {
+        let [second, value] = self.cursor.next_two()?;
+        let begins_value = |word: &str| host::is_end(word) || looks_like_number(word);
+        let ours = match second.text {
+            "host" | "net" if begins_value(value.text) => end.host(),
+            "port" => end.port(),
+            _ => return None,
+        };
+        let theirs = format!("{} {}", end.host(), second.text);
+        Some(FilterError::new(start.to(second.span), format!("`{theirs}` is of pcap")).meant(ours))
+    }
+
+    /// The error of `dport in 80,443`.
+    fn list_of_ports(&mut self, end: End, start: Span) -> Option<FilterError> {
+        let word = self.cursor.peek().filter(|token| token.text == "in")?;
+        self.cursor.advance();
+        let mut list = Vec::new();
+        while let Some(token) = self.cursor.peek() {
+            let text = token.text.trim_matches(['{', '}', '(', ')']);
+            if !text.is_empty()
+                && host::several(end, &format!("{text},{text}"), self.names).is_none()
+            {
+                break;
+            }
+            list.push(text);
+            self.cursor.advance();
+        }
+        let error = FilterError::new(word.span, "`in` is no operator");
+        Some(match list.iter().find(|text| !text.is_empty()) {
+            None => error.with_hint(host::SEVERAL_PORTS),
+            Some(first) => {
+                let list = list.join(",");
+                let meant = host::several(end, &list, self.names).unwrap_or_else(|| {
+                    format!("{} = :{}", end.port(), first.trim_matches([':', ',']))
+                });
+                let term = self.cursor.taken_since(start);
+                host::instead_of_term(error, term, &meant)
+            }
+        })
+    }
+
     fn port(&mut self, end: End) -> Result<Expr, FilterError> {
         let word = end.port();
+        let start = self.cursor.place();
+        if let Some(error) = self.list_of_ports(end, start) {
+            return Err(error);
+        }
         let operator = self.cursor.operator();
         let value = self
             .cursor
             .value("a port")
             .map_err(|error| match operator {
+                // Unquoted, `=> 1024` is `=` and a file.
+                None | Some(Operator::Equal) if self.cursor.peek().is_none() => {
+                    error.with_hint(redirection(word, ":1024"))
+                }
                 None => error.with_hint(redirection(word, ":1024")),
                 Some(_) => error,
             })?;
-        host::port(end, operator.unwrap_or(Operator::Equal), value, self.names)
+        let term = self.cursor.taken_since(start);
+        let operator = operator.unwrap_or(Operator::Equal);
+        host::port(end, operator, value, term, self.names)
     }
 
     fn counter<T>(
@@ -241,36 +297,106 @@ pub(super) fn no_term(token: Token<'_>, behind: bool) -> FilterError {
     let Kind::Word(word) = kind else {
         return error;
     };
-    let meant = |filter: String| format!("did you mean `{filter}`?");
     match word {
         _ if is_clause(word) => {
             FilterError::new(span, format!("`{word}` stands first, before every term"))
                 .with_hint("states bound the whole filter, as in ss")
         }
-        "tcp" => FilterError::new(span, "everything here is TCP").with_hint("leave `tcp` out"),
+        "inet" | "inet4" | "inet6" => {
+            FilterError::new(span, format!("`{word}` is a family, not a term"))
+                .with_hint("-4 selects IPv4, -6 IPv6")
+        }
+        _ if is_implied(word) => FilterError::new(span, "everything here is TCP")
+            .with_hint(format!("leave `{word}` out")),
         _ if OTHER_FAMILIES.contains(&word) => {
             FilterError::new(span, format!("`{word}` is not TCP"))
         }
-        _ if states_of(word).is_some() => error.with_hint(meant(format!("state {word}"))),
+        _ if states_of(word).is_some() => error.meant(&format!("state {word}")),
         _ if word.starts_with(':') && !word.starts_with("::") => {
-            error.with_hint(meant(format!("port = {}", printable(word))))
+            error.meant(&format!("port = {word}"))
         }
-        _ if host::is_end(word) => error.with_hint(meant(format!("host {}", in_brackets(word)))),
-        _ if looks_like_number(word) => error.with_hint(meant(format!("port {word}"))),
-        _ => {
-            let terms: Vec<_> = term_words().collect();
-            let mut valid = terms.clone();
-            valid.push("not");
-            if behind {
-                valid.extend(["and", "or"]);
-            }
-            match near_miss(word, &valid) {
-                Some(near) => error.with_hint(meant(near.to_owned())),
-                None => error.with_hint(format!("terms are {}", terms.join(" "))),
-            }
+        _ if host::is_end(word) => error.meant(&format!("host {}", in_brackets(word))),
+        _ if word.strip_prefix('@').is_some_and(host::is_end) => {
+            error.meant(&format!("host {}", &word[1..]))
         }
+        _ if looks_like_number(word) => error.meant(&format!("port {word}")),
+        _ => match keyword_for(word, behind) {
+            Some(keyword) => error.meant(keyword),
+            None => {
+                let terms: Vec<_> = term_words().collect();
+                error.with_hint(format!("terms are {}", terms.join(" ")))
+            }
+        },
     }
 }
+
+/// Returns true for a protocol or a family, which says nothing in a filter.
+pub(super) fn is_implied(word: &str) -> bool {
+    matches!(word, "tcp" | "tcp4" | "tcp6" | "inet" | "inet4" | "inet6")
+}
+
+/// Returns the keyword that a word stands for: another tool's word, or a misspelt one.
+fn keyword_for(word: &str, behind: bool) -> Option<&'static str> {
+    let foreign = FOREIGN_TERMS.iter();
+    let mut foreign = foreign.flat_map(|(ours, theirs)| theirs.iter().map(move |it| (*ours, *it)));
+    if let Some((ours, _)) = foreign.find(|(_, theirs)| word.eq_ignore_ascii_case(theirs)) {
+        return Some(ours);
+    }
+    let mut valid: Vec<_> = term_words().collect();
+    valid.push("not");
+    if behind {
+        valid.extend(["and", "or"]);
+    }
+    near_miss(word, &valid)
+}
+
+/// What other tools call the terms.
+const FOREIGN_TERMS: [(&str, &[&str]); 15] = [
+    (
+        "dst",
+        &[
+            "peer",
+            "remote",
+            "foreign",
+            "dest",
+            "destination",
+            "daddr",
+            "raddr",
+            "faddr",
+            "paddr",
+            "dip",
+        ],
+    ),
+    ("src", &["local", "source", "saddr", "laddr", "sip"]),
+    ("host", &["addr", "address", "ip", "net"]),
+    ("sport", &["lport", "localport", "srcport"]),
+    (
+        "dport",
+        &[
+            "rport",
+            "pport",
+            "fport",
+            "peerport",
+            "remoteport",
+            "dstport",
+        ],
+    ),
+    ("port", &["ports", "portrange"]),
+    ("dev", &["interface", "iface", "if", "device", "ifname"]),
+    ("fwmark", &["mark"]),
+    (
+        "process",
+        &[
+            "command", "comm", "cmd", "prog", "program", "exe", "proc", "app",
+        ],
+    ),
+    ("user", &["uid", "owner", "username"]),
+    ("unit", &["service", "systemd"]),
+    ("container", &["docker", "podman", "pod"]),
+    ("netns", &["ns", "namespace"]),
+    ("and", &["with", "plus"]),
+    ("not", &["except", "without"]),
+];
 
 fn in_brackets(end: &str) -> String {
     match end.parse::<Ipv6Addr>() {

@@ -403,10 +403,10 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "",
     ),
     (
-        "src [10.0.0.1]",
-        "     ^^^^^^^^",
-        "`10.0.0.1` is no IPv6 address",
-        "brackets are for IPv6",
+        "src [10.0.1]",
+        "     ^^^^^^",
+        "`10.0.1` is no IPv6 address",
+        "an IPv4 address in brackets has four numbers",
     ),
     (
         "src [foo]",
@@ -421,10 +421,10 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "",
     ),
     (
-        "src 10.0.0.1/255.0.0.0",
+        "src 10.0.0.1/0.0.0.255",
         "             ^^^^^^^^^",
-        "a prefix is a number of bits, not a mask",
-        "did you mean `/8`?",
+        "`0.0.0.255` is a wildcard mask, not a netmask",
+        "did you mean `24`?",
     ),
     (
         "src 10.0.0.1/",
@@ -581,7 +581,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "dport =",
         "       ^",
         "expected a port after `=`",
-        "",
+        "write `dport gt :1024`, or quote the filter: an unquoted `>` makes the shell write to a file",
     ),
     (
         "dport = :65536",
@@ -610,14 +610,14 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         "dport = 80,443",
         "        ^^^^^^",
-        "no service of TCP is called `80,443`",
-        "a list is `( dport 80 or dport 443 )`, a range `dport ge 80 and dport le 90`",
+        "`80,443` is more than one port",
+        "did you mean `( dport = :80 or dport = :443 )`?",
     ),
     (
         "dport = :80-90",
-        "         ^^^^^",
-        "no service of TCP is called `80-90`",
-        "a list is `( dport 80 or dport 443 )`, a range `dport ge 80 and dport le 90`",
+        "        ^^^^^^",
+        "`:80-90` is more than one port",
+        "did you mean `( dport ge :80 and dport le :90 )`?",
     ),
     (
         "dport = 10.0.0.1:80",

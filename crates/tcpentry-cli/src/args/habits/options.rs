@@ -1,0 +1,527 @@
+//! Options of other tools: taken where they can mean one thing only, answered with a line each where not.
+
+use std::ffi::OsString;
+
+use super::super::answer::Answer;
+use super::super::line::Line;
+
+/// What becomes of an option.
+#[derive(Clone, Copy, Debug)]
+enum Habit {
+    /// It says what is done here anyway.
+    Taken,
+    /// An option of ours has another name.
+    Is(&'static str),
+    /// It is answered: with this line, and with these options instead.
+    Answered(&'static str, &'static [&'static str]),
+    /// It takes a value, and is answered: this term selects by it.
+    Term(&'static str),
+    /// It takes a value, which has no meaning here, and is answered with this line.
+    Value(&'static str),
+    /// It asks for a deletion.
+    Deletes,
+}
+
+use Habit::{Answered, Deletes, Is, Taken, Term, Value};
+
+/// The options of other tools that this program does not define itself.
+const OPTIONS: &[(&[&str], Habit)] = &[
+    (
+        &[
+            "-t",
+            "--tcp",
+            "-n",
+            "--numeric",
+            "--numeric-hosts",
+            "--numeric-ports",
+            "-P",
+            "-W",
+            "--wide",
+            "-O",
+            "--oneline",
+            "--no-pager",
+        ],
+        Taken,
+    ),
+    (
+        &[
+            "-H",
+            "--noheader",
+            "--noheaders",
+            "--no-headers",
+            "--no-heading",
+        ],
+        Is("--no-header"),
+    ),
+    (&["--processes", "--program", "--programs"], Is("--process")),
+    (&["--listen", "--listener"], Is("--listening")),
+    (&["--users"], Is("--user")),
+    (&["--containers"], Is("--container")),
+    (&["--inet", "--inet4", "--ip4"], Is("--ipv4")),
+    (&["--inet6", "--ip6"], Is("--ipv6")),
+    (
+        &[
+            "--dryrun",
+            "--dry",
+            "--simulate",
+            "--just-print",
+            "--no-act",
+            "--what-if",
+            "--check",
+        ],
+        Is("--dry-run"),
+    ),
+    (&["--all-namespaces", "--all-ns"], Is("--all-netns")),
+    (&["--net", "--namespace"], Is("--netns")),
+    (&["-j", "--ndjson", "--jsonl"], Is("--json")),
+    (&["--colour"], Is("--color")),
+    (&["-?"], Is("--help")),
+    (
+        &[
+            "-K",
+            "--kill",
+            "-D",
+            "--delete",
+            "-k",
+            "--destroy",
+            "--reset",
+            "--close",
+        ],
+        Deletes,
+    ),
+    // What ss and netstat show beside the table.
+    (
+        &["-r", "--resolve"],
+        Answered(
+            "names of hosts are not looked up: every address is shown as a number",
+            &[],
+        ),
+    ),
+    (
+        &["-o", "--options", "--timers"],
+        Answered(
+            "timers are not shown; -i shows idle time, round-trip time and retransmits",
+            &["-i"],
+        ),
+    ),
+    (
+        &["-e", "--extended", "--extend"],
+        Answered(
+            "there is no extended output; -u shows the user, -c container and unit, -i the counters",
+            &["-u", "-c"],
+        ),
+    ),
+    (
+        &["-m", "--memory"],
+        Answered(
+            "the memory of a socket is not shown; RECV-Q and SEND-Q are its queues",
+            &[],
+        ),
+    ),
+    (
+        &["-s", "--summary", "--statistics", "--stats"],
+        Answered(
+            "there is no summary; this lists the connections, one a line",
+            &[],
+        ),
+    ),
+    (
+        &["--cgroup"],
+        Answered(
+            "the column of cgroups is -c here: container and unit",
+            &["-c"],
+        ),
+    ),
+    (
+        &["-B", "--bound-inactive"],
+        Answered(
+            "sockets that are only bound are among those of -a, in the state bound-inactive",
+            &["-a"],
+        ),
+    ),
+    (
+        &[
+            "-Z",
+            "--context",
+            "-z",
+            "--contexts",
+            "--tos",
+            "--inet-sockopt",
+            "--tipcinfo",
+        ],
+        Answered(
+            "this is not shown here; --json has all that is known of a connection",
+            &["--json"],
+        ),
+    ),
+    (
+        &["-b", "--bpf"],
+        Answered(
+            "--explain shows which part of a filter the kernel evaluates",
+            &["--explain"],
+        ),
+    ),
+    (
+        &["-E", "--events"],
+        Answered(
+            "events are not followed; `tcpentry top` watches the table",
+            &[],
+        ),
+    ),
+    (
+        &[
+            "-g",
+            "-M",
+            "-C",
+            "-T",
+            "-X",
+            "--route",
+            "--groups",
+            "--masquerade",
+            "--interfaces",
+            "--verbose",
+            "-v",
+            "--threads",
+        ],
+        Answered("this option of other tools has no meaning here", &[]),
+    ),
+    (
+        &["-R"],
+        Answered(
+            "an option -R does not exist; `tcpentry delete` ends connections",
+            &[],
+        ),
+    ),
+    // Other protocols.
+    (
+        &[
+            "--udp",
+            "--udplite",
+            "-U",
+            "-x",
+            "--unix",
+            "-w",
+            "--raw",
+            "-d",
+            "--dccp",
+            "-S",
+            "--sctp",
+            "-0",
+            "--packet",
+            "--vsock",
+            "--xdp",
+            "--tipc",
+            "--mptcp",
+            "--netlink",
+        ],
+        Answered(
+            "only TCP is listed here; UDP, UNIX and other sockets are not",
+            &[],
+        ),
+    ),
+    (
+        &[
+            "-A",
+            "--query",
+            "--socket",
+            "--family",
+            "--proto",
+            "--protocol",
+        ],
+        Value("only TCP is listed here; -4 and -6 choose the family"),
+    ),
+    (
+        &["-F", "--filter"],
+        Value("a filter is given as words; `$(cat FILE)` puts one from a file there"),
+    ),
+    (
+        &["--diag", "--interval", "--timeout"],
+        Value("this option of other tools has no meaning here"),
+    ),
+    // Selecting by options: here it is done by the filter.
+    (&["--pid", "--pids"], Term("pid")),
+    (&["--port", "--ports"], Term("port")),
+    (
+        &["--sport", "--lport", "--local-port", "--orig-port-src"],
+        Term("sport"),
+    ),
+    (
+        &[
+            "--dport",
+            "--rport",
+            "--peer-port",
+            "--remote-port",
+            "--orig-port-dst",
+        ],
+        Term("dport"),
+    ),
+    (
+        &["--src", "--source", "--local", "--orig-src", "--laddr"],
+        Term("src"),
+    ),
+    (
+        &[
+            "--dst",
+            "--dest",
+            "--destination",
+            "--peer",
+            "--remote",
+            "--orig-dst",
+            "--raddr",
+        ],
+        Term("dst"),
+    ),
+    (&["--host", "--ip", "--address", "--addr"], Term("host")),
+    (&["--state", "--states"], Term("state")),
+    (
+        &["--name", "--process-name", "--command", "--comm"],
+        Term("process"),
+    ),
+    (&["--unit", "--service"], Term("unit")),
+    (&["--uid", "--username"], Term("user")),
+    (&["--dev", "--interface", "--iface"], Term("dev")),
+    (&["--cgroup-path"], Term("cgroup")),
+    (&["--mark", "--fwmark"], Term("fwmark")),
+    // Of those who end things.
+    (
+        &["-f"],
+        Answered(
+            "here -4 and -6 choose the family, and --yes answers the question of a deletion",
+            &[],
+        ),
+    ),
+    (
+        &["--force"],
+        Answered(
+            "there is no --force: --yes answers the question before several are deleted, and each guard has an option of its own",
+            &[],
+        ),
+    ),
+    (
+        &[
+            "-1",
+            "-2",
+            "-3",
+            "-9",
+            "-15",
+            "-HUP",
+            "-INT",
+            "-KILL",
+            "-TERM",
+            "-QUIT",
+            "-SIGHUP",
+            "-SIGINT",
+            "-SIGKILL",
+            "-SIGTERM",
+            "--sigkill",
+            "--sigterm",
+        ],
+        Answered(
+            "no process is killed here and no signal is sent: the connection is ended, and its process goes on",
+            &[],
+        ),
+    ),
+    (
+        &["--signal", "--sig"],
+        Value("no signal is sent here: the connection is ended, and its process goes on"),
+    ),
+    (
+        &["-L", "--list", "--dump"],
+        Answered("listing is what happens without a command", &[]),
+    ),
+    (
+        &["--flush"],
+        Answered(
+            "nothing here deletes everything at once; a filter selects what is deleted",
+            &[],
+        ),
+    ),
+    (
+        &["--quick", "--graceful", "--gracefully", "--wait", "--retry"],
+        Answered(
+            "a connection is ended at once, with a reset; `--for 10s` goes on with those that come back",
+            &[],
+        ),
+    ),
+    (
+        &["--interactive", "--ask", "--confirm"],
+        Answered(
+            "a question comes by itself where more than one is to be deleted, on a terminal",
+            &[],
+        ),
+    ),
+];
+
+/// Returns true for an option of others whose value is the next word; `None` for one that is ours.
+pub(in super::super) fn takes_value(option: &str) -> Option<bool> {
+    if of_lsof(option).is_some() {
+        return Some(false);
+    }
+    habit(option).map(|habit| matches!(habit, Term(_) | Value(_)))
+}
+
+fn habit(option: &str) -> Option<Habit> {
+    let known = OPTIONS.iter().find(|(names, _)| names.contains(&option));
+    known.map(|(_, habit)| *habit)
+}
+
+/// Puts options of ours in the place of those of other tools, or answers them.
+///
+/// `is_known` says which options the command has itself, `with_value` of which the next word is the value.
+pub(in super::super) fn read(
+    mut line: Line,
+    is_known: impl Fn(&str) -> bool,
+    with_value: impl Fn(&str) -> bool,
+) -> Result<Line, Answer> {
+    let mut errors: Vec<String> = Vec::new();
+    let mut options: Vec<OsString> = Vec::new();
+    let mut terms: Vec<OsString> = Vec::new();
+    let mut replacements: Vec<&str> = Vec::new();
+    let mut deletes = false;
+    let mut typed = split(std::mem::take(&mut line.options), &is_known, &with_value).into_iter();
+    while let Some(option) = typed.next() {
+        let text = option.to_string_lossy();
+        let (name, glued) = match text.split_once('=') {
+            Some((name, value)) if name.starts_with("--") => (name, Some(value)),
+            _ => (&*text, None),
+        };
+        if let Some((term, value)) = of_lsof(&text) {
+            errors.push(format!(
+                "{text}: this is a term of the filter here, `{term}`"
+            ));
+            terms.extend([term.to_owned(), value].map(OsString::from));
+            continue;
+        }
+        let Some(habit) = (if is_known(name) { None } else { habit(name) }) else {
+            let has_value = with_value(&text);
+            options.push(option);
+            if has_value {
+                options.extend(typed.next());
+            }
+            continue;
+        };
+        let mut value = || glued.map(OsString::from).or_else(|| typed.next());
+        match habit {
+            Taken => {}
+            Is(ours) => options.push(match glued {
+                Some(value) => format!("{ours}={value}").into(),
+                None => ours.into(),
+            }),
+            Answered(error, instead) => {
+                errors.push(format!("{name}: {error}"));
+                let new = instead.iter().copied();
+                replacements.extend(new.filter(|it| is_known(it)));
+            }
+            Term(term) => {
+                errors.push(format!(
+                    "{name}: this is a term of the filter here, `{term}`"
+                ));
+                terms.push(term.into());
+                terms.extend(value());
+            }
+            Value(error) => {
+                errors.push(format!("{name}: {error}"));
+                value();
+            }
+            Deletes => {
+                errors.push(format!(
+                    "{name}: connections are ended by the command `delete`"
+                ));
+                deletes = true;
+            }
+        }
+    }
+    for replacement in replacements {
+        if !options.iter().any(|option| option == replacement) {
+            options.push(replacement.into());
+        }
+    }
+    line.options = options;
+    if errors.is_empty() {
+        return Ok(line);
+    }
+    if deletes && !line.deletes() {
+        line.command = Some("delete".to_owned());
+    }
+    if !terms.is_empty() {
+        terms.append(&mut line.words);
+        line.words = terms;
+    }
+    // A state stands first.
+    if let Some(at) = line
+        .words
+        .iter()
+        .position(|word| word == "state")
+        .filter(|at| *at > 0)
+    {
+        let end = line.words.len().min(at + 2);
+        let clause: Vec<_> = line.words.drain(at..end).collect();
+        line.words.splice(..0, clause);
+    }
+    errors.dedup();
+    Err(Answer {
+        errors,
+        ..Answer::default()
+    }
+    .with_meant("", line))
+}
+
+/// Splits `-tnp` into its flags, and turns what lsof has glued into words of a filter.
+fn split(
+    options: Vec<OsString>,
+    is_known: &impl Fn(&str) -> bool,
+    with_value: &impl Fn(&str) -> bool,
+) -> Vec<OsString> {
+    let mut flags = Vec::new();
+    let mut options = options.into_iter();
+    while let Some(option) = options.next() {
+        let text = option.to_string_lossy().into_owned();
+        let letters = text.strip_prefix('-').unwrap_or_default();
+        let is_cluster = letters.chars().count() > 1 && !letters.starts_with('-');
+        if with_value(&text) {
+            flags.push(option);
+            flags.extend(options.next());
+            continue;
+        }
+        if !is_cluster || habit(&text).is_some() || of_lsof(&text).is_some() {
+            flags.push(option);
+            continue;
+        }
+        let mut rest = letters;
+        while let Some(letter) = rest.chars().next() {
+            let flag = format!("-{letter}");
+            if with_value(&flag) {
+                // What stands behind it is its value.
+                flags.push(format!("-{rest}").into());
+                break;
+            }
+            if !is_known(&flag) && habit(&flag).is_none() {
+                // The whole of it is no cluster.
+                flags.push(option.clone());
+                break;
+            }
+            flags.push(flag.into());
+            rest = &rest[letter.len_utf8()..];
+        }
+    }
+    flags
+}
+
+/// Returns the term of `-iTCP:22`, `-i:22`, `-i@192.0.2.1` and `-sTCP:ESTABLISHED`.
+fn of_lsof(option: &str) -> Option<(&'static str, String)> {
+    let letters = option.strip_prefix('-')?;
+    let upper = letters.to_ascii_uppercase();
+    if let Some(states) = upper.strip_prefix("STCP:") {
+        return Some(("state", states.to_ascii_lowercase()));
+    }
+    let rest = letters.strip_prefix('i')?;
+    let rest = rest.trim_start_matches(['4', '6']);
+    let rest = match rest.get(..3) {
+        Some(tcp) if tcp.eq_ignore_ascii_case("tcp") => &rest[3..],
+        _ => rest,
+    };
+    if let Some(host) = rest.strip_prefix('@') {
+        return Some(("host", host.to_owned()));
+    }
+    Some(("port", rest.strip_prefix(':')?.to_owned()))
+}

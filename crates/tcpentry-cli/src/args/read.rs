@@ -1,0 +1,185 @@
+//! From the words that were typed to commands and options, or to the answer to them.
+
+use std::ffi::OsString;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Command, CommandFactory as _, Parser as _};
+
+use super::answer::Answer;
+use super::habits::{commands, options};
+use super::line::Line;
+use super::{Args, order};
+
+/// The reason why there is nothing to run.
+pub(crate) enum Usage {
+    /// Help or version was asked for.
+    Help(clap::Error),
+    /// The words make no sense.
+    Answer(Answer),
+}
+
+/// Reads the arguments of the process, the program's name first.
+pub(crate) fn read(typed: Vec<OsString>) -> Result<Args, Usage> {
+    let line = arranged(typed).map_err(Usage::Answer)?;
+    Args::try_parse_from(line.clone().into_arguments()).map_err(|error| {
+        if error.use_stderr() {
+            Usage::Answer(of_parser(&error, &line))
+        } else {
+            Usage::Help(error)
+        }
+    })
+}
+
+/// Takes the arguments of the process apart, and puts what is ours in the place of what is others'.
+pub(crate) fn arranged(typed: Vec<OsString>) -> Result<Line, Answer> {
+    let definition = definition();
+    let line = order::arrange(&definition, typed);
+    if line.is_implied {
+        if line.words.first().is_some_and(|word| word == "help") {
+            return help(&definition, &line);
+        }
+        let names: Vec<_> = definition
+            .get_subcommands()
+            .flat_map(|it| std::iter::once(it.get_name()).chain(it.get_all_aliases()))
+            .filter(|name| name.len() > 2)
+            .map(str::to_owned)
+            .collect();
+        if let Some(answer) = commands::answer(&line, &names) {
+            return Err(answer);
+        }
+    }
+    let name = line.command.clone();
+    let command = name.and_then(|name| definition.find_subcommand(name));
+    let command = command.unwrap_or(&definition);
+    let is_known = |option: &str| has_option(command, option);
+    options::read(line, is_known, |option| {
+        order::takes_value(&definition, option)
+    })
+}
+
+fn definition() -> Command {
+    let mut definition = Args::command();
+    definition.build();
+    definition
+}
+
+/// Returns the line that prints the help of a command, or of all.
+fn help(definition: &Command, line: &Line) -> Result<Line, Answer> {
+    let of_command = |command: Option<&str>| Line {
+        command: command.map(str::to_owned),
+        options: vec!["--help".into()],
+        ..Line::default()
+    };
+    let Some(topic) = line.words.get(1).map(|word| word.to_string_lossy()) else {
+        return Ok(of_command(None));
+    };
+    if order::is_command(definition, &topic) {
+        return Ok(of_command(Some(&topic)));
+    }
+    let names = definition.get_subcommands().map(Command::get_name);
+    Err(Answer::new(format!("there is no command `{topic}`"))
+        .with_hint("`man tcpentry` has all about filters, guards and output")
+        .with_meant("", of_command(commands::nearest(&topic, names))))
+}
+
+fn has_option(command: &Command, option: &str) -> bool {
+    let mut arguments = command.get_arguments();
+    if let Some(long) = option.strip_prefix("--") {
+        return arguments.any(|argument| argument.get_long() == Some(long));
+    }
+    let letter = option.chars().nth(1);
+    letter.is_some() && arguments.any(|argument| argument.get_short() == letter)
+}
+
+/// Answers what the parser of options can't read, in the words of this program.
+fn of_parser(error: &clap::Error, line: &Line) -> Answer {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        Some(ContextValue::Strings(texts)) => texts.join(", "),
+        _ => String::new(),
+    };
+    let argument = text(ContextKind::InvalidArg);
+    // `--max <N>` is called by its name.
+    let option = argument.split([' ', '=']).next().unwrap_or_default();
+    let value = text(ContextKind::InvalidValue);
+    let command = line.command.as_deref();
+    let help = match command {
+        Some(command) => format!("`tcpentry {command} --help` lists the options"),
+        None => "`tcpentry --help` lists the options".to_owned(),
+    };
+    match error.kind() {
+        ErrorKind::UnknownArgument if option.starts_with('-') => unknown_option(option, line, help),
+        ErrorKind::UnknownArgument => {
+            let command = command.unwrap_or("list");
+            Answer::new(format!("`{command}` takes no words, and `{option}` is one"))
+                .with_meant("", line.with_words(Vec::<OsString>::new()))
+        }
+        ErrorKind::ArgumentConflict => {
+            let other = text(ContextKind::PriorArg);
+            let other = other.split([' ', '=']).next().unwrap_or_default();
+            if other == option || other.is_empty() {
+                Answer::new(format!("{option} is given twice"))
+            } else {
+                Answer::new(format!("{option} and {other} exclude each other"))
+            }
+        }
+        ErrorKind::InvalidValue if value.is_empty() => {
+            Answer::new(format!("{option} needs a value")).with_hint(help)
+        }
+        ErrorKind::InvalidValue => {
+            let valid = text(ContextKind::ValidValue);
+            Answer::new(format!("`{value}` is no value of {option}"))
+                .with_hint(format!("it takes one of: {valid}"))
+        }
+        ErrorKind::ValueValidation => {
+            let cause = std::error::Error::source(error).map(ToString::to_string);
+            match (option, cause) {
+                ("--max", _) | (_, None) => {
+                    Answer::new(format!("{option} takes a number, and `{value}` is none"))
+                }
+                (_, Some(cause)) => Answer::new(format!("{option}: {cause}")),
+            }
+        }
+        ErrorKind::InvalidUtf8 => Answer::new("an argument is not UTF-8"),
+        _ => Answer::new(format!("{option} can't be used like this")).with_hint(help),
+    }
+}
+
+fn unknown_option(option: &str, line: &Line, help: String) -> Answer {
+    let definition = definition();
+    let own = line.command.as_deref();
+    let own = own.and_then(|name| definition.find_subcommand(name));
+    let longs = own.unwrap_or(&definition).get_arguments();
+    let longs: Vec<_> = longs.filter_map(clap::Arg::get_long).collect();
+    let of_another = definition
+        .get_subcommands()
+        .find(|command| has_option(command, option))
+        .map(Command::get_name);
+    let command = line.command.as_deref().unwrap_or("list");
+    let answer = Answer::new(match of_another {
+        Some(other) => format!("{option} is an option of `{other}`, not of `{command}`"),
+        None => format!("there is no option {option}"),
+    });
+    if let Some(other) = of_another {
+        let mut meant = line.clone();
+        meant.command = Some(other.to_owned());
+        return answer.with_meant("", meant);
+    }
+    let near = option.strip_prefix("--");
+    let Some(near) = near.and_then(|long| commands::nearest(long, longs.into_iter())) else {
+        return answer.with_hint(help);
+    };
+    let mut meant = line.clone();
+    for word in &mut meant.options {
+        let text = word.to_string_lossy().into_owned();
+        if let Some(behind) = text
+            .strip_prefix(option)
+            .filter(|it| it.is_empty() || it.starts_with('='))
+        {
+            *word = format!("--{near}{behind}").into();
+        }
+    }
+    answer
+        .with_hint(format!("did you mean `--{near}`?"))
+        .with_meant("", meant)
+}
