@@ -134,6 +134,8 @@ fn a_worker_that_is_cancelled_begins_nothing_more() {
     }
     worker.cancel();
     go.send(()).unwrap();
+    // One more would have nobody to wait for.
+    drop(go);
     assert_eq!(worker.take(1), Ok(vec![Ok(())]));
     assert_eq!(worker.take(1), Err(NotSent));
     assert_eq!(worker.take(1), Err(NotSent));
@@ -191,5 +193,4 @@ fn dies_in_time(dies_at: u64) -> bool {
         }
     }
     has_died
-}
 }
