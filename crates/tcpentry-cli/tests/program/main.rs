@@ -13,6 +13,7 @@ mod guards;
 mod hostile;
 mod json;
 mod large;
+mod later_session;
 mod list;
 mod long;
 mod names;
