@@ -27,7 +27,7 @@ fn a_connection_that_comes_to_carry_the_session_is_spared_in_the_next_round() {
             // A shell above the program that gets a connection of its own once it is told to.
             let script = format!(
                 "{PROGRAM} delete --yes {way} state established dport = :{port} & \
-                 read line; exec 3<>/dev/tcp/127.0.0.1/{port}; read line; kill -INT $!; wait $!"
+                 read line; exec 3<>/dev/tcp/127.0.0.1/{port}; read line; kill -TERM $!; wait $!"
             );
             let mut shell = Command::new("bash")
                 .args(["-c", &script])

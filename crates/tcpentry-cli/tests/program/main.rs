@@ -10,6 +10,7 @@ mod exactly;
 mod exit_codes;
 mod faults;
 mod guards;
+mod hidden;
 mod hostile;
 mod json;
 mod large;
