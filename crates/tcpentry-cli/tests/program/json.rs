@@ -216,3 +216,65 @@ fn the_manual_documents_exactly_the_fields() {
         assert_eq!(fields, documented);
     });
 }
+
+#[test]
+fn a_refusal_of_a_dry_run_says_that_it_was_one() {
+    isolated(|| {
+        let listener = tcp::listen(tcp::loopback(0));
+        let at = listener.local_addr().unwrap();
+        for (words, outcome) in [
+            (format!("{at} 0.0.0.0:0"), "guarded"),
+            ("127.0.0.1:1 127.0.0.1:2".to_owned(), "gone"),
+        ] {
+            for (dry, is_dry) in [(" -n", true), ("", false)] {
+                let objects = run(&format!("delete --json{dry} {words}")).objects();
+                assert_eq!(objects.len(), 1, "{words}");
+                assert_eq!(objects[0]["outcome"], outcome, "{words}");
+                assert_eq!(objects[0]["dry_run"], is_dry, "{dry} {words}");
+            }
+        }
+    });
+}
+
+#[test]
+fn what_has_ended_during_the_question_shows_no_queues() {
+    isolated(|| {
+        let (ends, _listener, port) = connections(2);
+        std::io::Write::write_all(&mut &ends[0].server, b"unread").unwrap();
+        let terminal = tcpentry_testkit::pty::Terminal::open();
+        let words = format!("delete --json --own-session dport = :{port}");
+        let mut child = terminal
+            .command(env!("CARGO_BIN_EXE_tcpentry"))
+            .args(words.split(' '))
+            .env_remove("SSH_CONNECTION")
+            .spawn()
+            .unwrap();
+        terminal.await_text("[y/N] ");
+        let ended = ends[0].client.local_addr().unwrap().to_string();
+        assert_eq!(
+            run(&format!("delete {}", crate::util::ends(&ends[0].client))).code,
+            0
+        );
+        terminal.type_in("y\n");
+        tcpentry_testkit::until("it ends", || {
+            // A terminal that nobody reads takes no more.
+            terminal.screen();
+            child.try_wait().unwrap().is_some()
+        });
+        let screen = terminal.screen();
+        let objects: Vec<Value> = screen
+            .lines()
+            .filter_map(|line| serde_json::from_str(line.trim()).ok())
+            .collect();
+        assert_eq!(objects.len(), 2, "{screen}");
+        for object in &objects {
+            let is_gone = object["local"] == ended;
+            let outcome = if is_gone { "gone" } else { "deleted" };
+            assert_eq!(object["outcome"], outcome, "{object}");
+            for queue in ["send_queue", "recv_queue"] {
+                let value = object.get(queue).unwrap();
+                assert_eq!(value.is_null(), is_gone, "{queue}: {object}");
+            }
+        }
+    });
+}

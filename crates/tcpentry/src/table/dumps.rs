@@ -91,3 +91,6 @@ impl Iterator for Dumps<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

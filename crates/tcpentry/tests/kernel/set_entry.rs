@@ -3,7 +3,7 @@
 use std::net::{Ipv6Addr, SocketAddr, SocketAddrV4, TcpStream};
 
 use tcpentry::error::{Guard, Operation};
-use tcpentry::set_entry::{MIB_TCP_STATE_DELETE_TCB, TcpRow};
+use tcpentry::set_entry::{MIB_TCP_STATE_DELETE_TCB, Tcp6Row, TcpRow};
 use tcpentry::{Error, ErrorKind, Outcome, State};
 use tcpentry_testkit::holder::Holder;
 use tcpentry_testkit::proc_net::{await_orphan, await_state};
@@ -348,3 +348,33 @@ fn a_stale_row_never_hits_the_listener() {
         assert!(TcpStream::connect(tcp::reachable(&listener)).is_ok());
     });
 }
+
+#[test]
+fn two_scopes_in_a_row_are_87_and_one_is_enough() {
+    isolated(|| {
+        let ends = tcp::connect_to(&tcp::listen("[::1]:0".parse().unwrap()));
+        let (SocketAddr::V6(local), SocketAddr::V6(remote)) = tcp::addresses(&ends.client) else {
+            panic!("IPv6");
+        };
+        let set = |local_scope: u32, remote_scope: u32| {
+            let row = Tcp6Row {
+                local_scope,
+                remote_scope,
+                ..Tcp6Row::deleting(local, remote)
+            };
+            let result = table().set_entry6(&row);
+            result
+                .map(drop)
+                .map_err(|error| (error.kind(), error.win32()))
+        };
+        for (one, other) in [(LOOPBACK, 7), (7, LOOPBACK)] {
+            assert_eq!(set(one, other), Err((ErrorKind::InvalidParameter, 87)));
+        }
+        // It is bound to no device, so that one that is named is another socket's.
+        assert_eq!(set(LOOPBACK, 0), Err((ErrorKind::NotFound, 317)));
+        assert_eq!(set(0, 0), Ok(()));
+    });
+}
+
+/// The index of the loopback device in every namespace.
+const LOOPBACK: u32 = 1;

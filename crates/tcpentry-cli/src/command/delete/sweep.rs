@@ -35,6 +35,8 @@ impl Run<'_> {
 
     fn sweep_table(&mut self, number: usize, max_dumps: usize) -> Result<bool, Stop> {
         for dumped in 0..max_dumps {
+            // A connection that was made since the last dump may carry the session by now.
+            self.selector.session.forget();
             match self.sweep_once(number)? {
                 (false, _) => return Ok(dumped > 0),
                 (true, DumpCompleteness::Complete) => break,

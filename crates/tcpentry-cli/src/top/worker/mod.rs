@@ -424,3 +424,6 @@ fn problem(refusal: SelectionError) -> FilterProblem {
 const NAMESPACE_SEARCH_INTERVAL: Duration = Duration::from_secs(5);
 /// The interval while paused: until a command comes.
 const PAUSE: Duration = Duration::from_secs(365 * 86_400);
+
+#[cfg(test)]
+mod tests;

@@ -374,18 +374,7 @@ fn a_server_of_no_known_name_is_followed_through_its_terminal() {
                 "{start} sh -c '{program} delete \"$@\"; echo own $?; {program} delete {doomed}; echo other $?; echo end; sleep 100' sh \"$@\"; sleep 100",
                 program = env!("CARGO_BIN_EXE_tcpentry")
             );
-            let mut server = Command::new("python3")
-                .args(["-c", TERMINAL_SERVER, &script])
-                .env_remove("SSH_CONNECTION")
-                .stdout(Stdio::piped())
-                .process_group(0)
-                .spawn()
-                .unwrap();
-            let mut port = String::new();
-            let mut out = std::io::BufReader::new(server.stdout.take().unwrap());
-            std::io::BufRead::read_line(&mut out, &mut port).unwrap();
-            let server = Running(server);
-            let mut session = TcpStream::connect(format!("127.0.0.1:{}", port.trim())).unwrap();
+            let (server, mut session) = terminal_server(&script);
             let said = read_until(&mut session, "end\r\n");
             assert!(said.contains("own 3"), "{start}: {said}");
             assert!(said.contains("other 0"), "{start}: {said}");
@@ -393,6 +382,83 @@ fn a_server_of_no_known_name_is_followed_through_its_terminal() {
             drop((server, holders));
         }
     });
+}
+
+#[test]
+fn a_terminal_that_only_the_program_itself_has_is_followed() {
+    isolated(|| {
+        let said = std::env::temp_dir().join(format!("tcpentry-said-{}", std::process::id()));
+        // It leads a session whose terminal it has taken over, and neither its descriptors nor its parent show that.
+        let script = format!(
+            "setsid --fork --ctty sh -c 'exec {} delete \"$@\" </dev/null >{} 2>&1' sh \"$@\"; sleep 100",
+            env!("CARGO_BIN_EXE_tcpentry"),
+            said.display()
+        );
+        let (server, session) = terminal_server(&script);
+        let read = || fs::read_to_string(&said).unwrap_or_default();
+        until("it has said something", || read().contains('\n'));
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        let text = read();
+        let _ = fs::remove_file(&said);
+        assert!(text.contains("it carries your own session"), "{text}");
+        assert!(tcp::pending_error(&session).is_none());
+        drop(server);
+    });
+}
+
+/// Starts a program that is nobody's child any more, with a unix socket as standard input.
+const SOCKET_SERVER: &str = r#"
+import socket, subprocess, sys, time
+session = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+ours, theirs = socket.socketpair()
+ends = ["%s:%d" % session.getsockname(), "%s:%d" % session.getpeername()]
+script = 'exec "$0" delete "$@" >' + sys.argv[3] + ' 2>&1'
+subprocess.run(["setsid", "--fork", "sh", "-c", script, sys.argv[2]] + ends, stdin=theirs)
+theirs.close()
+time.sleep(100)
+"#;
+
+#[test]
+fn who_has_the_other_end_of_the_standard_input_is_followed() {
+    isolated(|| {
+        let said = std::env::temp_dir().join(format!("tcpentry-input-{}", std::process::id()));
+        let listener = tcp::listen(tcp::loopback(0));
+        let server = Command::new("python3")
+            .args(["-c", SOCKET_SERVER])
+            .arg(listener.local_addr().unwrap().port().to_string())
+            .arg(env!("CARGO_BIN_EXE_tcpentry"))
+            .arg(&said)
+            .env_remove("SSH_CONNECTION")
+            .spawn()
+            .map(Running);
+        let server = server.unwrap();
+        let (session, _) = listener.accept().unwrap();
+        let read = || fs::read_to_string(&said).unwrap_or_default();
+        until("it has said something", || read().contains('\n'));
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        let text = read();
+        let _ = fs::remove_file(&said);
+        assert!(text.contains("it carries your own session"), "{text}");
+        assert!(tcp::pending_error(&session).is_none());
+        drop(server);
+    });
+}
+
+/// Starts [`TERMINAL_SERVER`] with a script, and connects to it.
+fn terminal_server(script: &str) -> (Running, TcpStream) {
+    let mut server = Command::new("python3")
+        .args(["-c", TERMINAL_SERVER, script])
+        .env_remove("SSH_CONNECTION")
+        .stdout(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    let mut port = String::new();
+    let mut out = std::io::BufReader::new(server.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut out, &mut port).unwrap();
+    let server = Running(server);
+    let session = TcpStream::connect(format!("127.0.0.1:{}", port.trim())).unwrap();
+    (server, session)
 }
 
 #[test]

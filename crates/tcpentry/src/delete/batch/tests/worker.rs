@@ -134,6 +134,8 @@ fn a_worker_that_is_cancelled_begins_nothing_more() {
     }
     worker.cancel();
     go.send(()).unwrap();
+    // One more would have nobody to wait for.
+    drop(go);
     assert_eq!(worker.take(1), Ok(vec![Ok(())]));
     assert_eq!(worker.take(1), Err(NotSent));
     assert_eq!(worker.take(1), Err(NotSent));
@@ -158,24 +160,40 @@ fn nothing_that_a_dead_worker_has_not_destroyed_is_called_deleted() {
         skip!("{ALONE}");
     }
     for dies_at in [1, 100, 257, 400] {
-        let kernel = shared(rows(1..=600));
-        let (table, log) = table_of(&kernel);
-        let (mortal, its_log) = worker_of(&kernel, move |asked| {
-            assert!(asked.cookie != dies_at, "the worker dies, as it should");
-        });
-        let told = delete_all(&mut helped_by(table, mortal), listed(&rows(1..=600)));
-        assert_eq!(told.len(), 600);
-        let by_others = destroyed(&log);
-        let before = if dies_at > 256 { 256 } else { 0 };
-        for (number, result) in told {
-            match result {
-                // Of the batch in which it died nobody knows who ended what is gone.
-                Err(ErrorKind::NotFound) => assert!((before + 1..dies_at).contains(&number)),
-                Err(kind) => panic!("{number}: {kind:?}"),
-                Ok(_) => assert!(by_others.contains(&number) || number <= before, "{number}"),
-            }
-        }
-        assert!(destroyed(&its_log).contains(&dies_at));
-        assert_eq!(numbers_left(&kernel), []);
+        // On a busy machine a batch comes too late for the worker, which then sends none of it and lives.
+        let has_died = (0..100).any(|_| dies_in_time(dies_at));
+        assert!(has_died, "{dies_at}");
     }
+}
+
+/// Deletes 600 with a worker that dies at one of them. Returns false where it has not come so far.
+fn dies_in_time(dies_at: u64) -> bool {
+    let kernel = shared(rows(1..=600));
+    let (table, log) = table_of(&kernel);
+    let (mortal, its_log) = worker_of(&kernel, move |asked| {
+        assert!(asked.cookie != dies_at, "the worker dies, as it should");
+    });
+    let told = delete_all(&mut helped_by(table, mortal), listed(&rows(1..=600)));
+    assert_eq!(told.len(), 600);
+    assert_eq!(numbers_left(&kernel), []);
+    let by_others = destroyed(&log);
+    let has_died = destroyed(&its_log).contains(&dies_at);
+    let before = if dies_at > 256 { 256 } else { 0 };
+    for (number, result) in told {
+        match result {
+            // Of the batch in which it died nobody knows who ended what is gone.
+            Err(ErrorKind::NotFound) => {
+                assert!(
+                    has_died && (before + 1..dies_at).contains(&number),
+                    "{number}"
+                );
+            }
+            Err(kind) => panic!("{number}: {kind:?}"),
+            Ok(_) if has_died => {
+                assert!(by_others.contains(&number) || number <= before, "{number}");
+            }
+            Ok(_) => {}
+        }
+    }
+    has_died
 }

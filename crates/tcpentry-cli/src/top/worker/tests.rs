@@ -1,0 +1,106 @@
+//! The worker with the real kernel, in a network namespace of its own.
+
+use std::sync::mpsc::{self, Receiver};
+
+use tcpentry::{Query, TcpTable};
+use tcpentry_testkit::{isolated, tcp};
+
+use super::super::model::{Deletability, NotDeleted};
+use super::*;
+
+/// A worker of this thread's namespace, and what it sends.
+fn worker() -> (Worker, Receiver<Update>) {
+    let settings = Settings {
+        netns: NetnsArgs {
+            netns: Vec::new(),
+            all_netns: false,
+        },
+        select: SelectArgs {
+            ipv4: false,
+            ipv6: false,
+            listening: false,
+            all: false,
+        },
+        kind: SocketKind::Connections,
+        options: Options::default(),
+        own_session: true,
+        interval: Duration::from_secs(1),
+        arrangement: Arrangement::default(),
+    };
+    let (updates, sent) = mpsc::channel();
+    let (_, commands) = mpsc::channel();
+    let send = Box::new(move |update| updates.send(update).is_ok());
+    let worker = Worker::new(settings, "", commands, send);
+    (worker.ok().expect("a table of this namespace"), sent)
+}
+
+/// Both ends of a connection, one as a row of this namespace and one as that of a namespace that is no longer shown.
+fn targets(here: u32) -> Vec<SocketTarget> {
+    let mut table = TcpTable::open().unwrap();
+    let rows = table.connections(&Query::default()).unwrap();
+    let rows: Vec<_> = rows.map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 4);
+    let netns = [here, GONE, GONE, here];
+    rows.into_iter()
+        .zip(netns)
+        .map(|(connection, netns)| SocketTarget {
+            key: RowKey {
+                netns,
+                cookie: connection.cookie,
+            },
+            connection,
+            netns: None,
+        })
+        .collect()
+}
+
+fn is_elsewhere(failure: &NotDeleted) -> bool {
+    failure.cause == "its network namespace is no longer shown"
+}
+
+#[test]
+fn each_target_of_a_namespace_that_has_been_left_has_an_outcome() {
+    isolated(|| {
+        let ends = [tcp::connected(), tcp::connected()];
+        let (mut worker, sent) = worker();
+        let here = worker.namespaces[0].number;
+        let targets = targets(here);
+        worker.preview(1, targets.clone());
+        worker.delete(2, targets.clone());
+        let mut previewed = 0;
+        let mut outcomes = HashMap::new();
+        let mut done = false;
+        for update in sent.try_iter() {
+            match update {
+                Update::Preview { serial: 1, items } => {
+                    previewed = items.len();
+                    for item in items {
+                        let refused = match &item.deletability {
+                            Deletability::By(_) => false,
+                            Deletability::No(failure) => is_elsewhere(failure),
+                        };
+                        assert_eq!(refused, item.target.key.netns == GONE);
+                    }
+                }
+                Update::Outcome {
+                    serial: 2,
+                    target,
+                    result,
+                } => {
+                    let is_gone = target.key.netns == GONE;
+                    assert_eq!(result.as_ref().is_err_and(is_elsewhere), is_gone);
+                    assert!(outcomes.insert(target.key, result).is_none(), "one each");
+                }
+                Update::Done { serial: 2 } => done = true,
+                _ => {}
+            }
+        }
+        assert!(done);
+        assert_eq!((previewed, outcomes.len()), (4, 4));
+        let left = TcpTable::open().unwrap();
+        drop((left, ends));
+    });
+}
+
+/// The number of no namespace.
+const GONE: u32 = 77;

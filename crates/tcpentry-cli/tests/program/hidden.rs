@@ -1,0 +1,216 @@
+//! What this caller may not see counts as hidden, and not as absent: nothing is deleted where it could be meant.
+
+use std::fs::{self, Permissions};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use tcpentry_testkit::named::{Named, copy_program};
+use tcpentry_testkit::tcp::{self, Ends};
+use tcpentry_testkit::user::{self, User};
+use tcpentry_testkit::{isolated, skip};
+
+use crate::util::{Run, run};
+
+/// The program where everybody may run it.
+struct Program(PathBuf);
+
+impl Program {
+    fn new(test: &str) -> Self {
+        let folder = format!("tcpentry-{test}-{}", std::process::id());
+        let folder = std::env::temp_dir().join(folder);
+        fs::create_dir(&folder).unwrap();
+        let file = folder.join("tcpentry");
+        copy_program(env!("CARGO_BIN_EXE_tcpentry"), &file);
+        for path in [&folder, &file] {
+            fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+        }
+        Self(file)
+    }
+
+    /// Runs it as [`CALLER`] with these capabilities and no others, after a script of root's.
+    fn run(&self, before: &str, capabilities: &str, words: &str) -> Run {
+        let only = format!("-all{capabilities}");
+        let script = format!(
+            "{before}\nexec setpriv --reuid {CALLER} --regid {CALLER} --clear-groups \
+             --inh-caps={only} --ambient-caps={only} --bounding-set={only} {} {words}",
+            self.0.display()
+        );
+        Command::new("unshare")
+            .args(["--mount", "sh", "-ec", &script])
+            .env_remove("SSH_CONNECTION")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+            .into()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(self.0.parent().unwrap());
+    }
+}
+
+/// A connection whose client's end a process of this name holds alone.
+struct Held {
+    server: std::net::TcpStream,
+    _holder: Named,
+}
+
+impl Held {
+    fn by(listener: &TcpListener, name: &str, user: Option<User>) -> Self {
+        let Ends { client, server } = tcp::connect_to(listener);
+        let hold = || Named::holding(&client, name.as_bytes());
+        let holder = match user {
+            Some(user) => user.run(hold),
+            None => hold(),
+        };
+        Self {
+            server,
+            _holder: holder,
+        }
+    }
+
+    fn is_there(&self) -> bool {
+        tcp::pending_error(&self.server).is_none() && tcp::events(&self.server) == 0
+    }
+}
+
+/// Nothing was deleted, and what decides is said to be hidden, of so many.
+fn assert_hidden(run: &Run, count: usize, about: &str) {
+    let said = format!("{about}: {}{}", run.out, run.err);
+    assert_eq!(run.code, 4, "{said}");
+    assert!(!run.out.contains("deleted\t"), "{said}");
+    let sockets = if count == 1 { "socket" } else { "sockets" };
+    let counted = format!("of {count} {sockets} you may not see what the filter asks for");
+    assert!(run.err.contains(&counted), "{counted}: {said}");
+}
+
+/// The ways in which matches are found: while the table is dumped, before, without a deletion, and again and again.
+const WAYS: [&str; 5] = [
+    "--yes",
+    "--yes --max 9",
+    "-n --yes",
+    "--yes --for 300ms",
+    "--yes --for 300ms --max 9",
+];
+
+#[test]
+fn of_own_and_foreign_matches_none_is_deleted() {
+    if !user::others() {
+        skip!("there is no other user here");
+    }
+    isolated(|| {
+        let program = Program::new("mixed");
+        let listener = tcp::listen(tcp::loopback(0));
+        let port = listener.local_addr().unwrap().port();
+        let mine = Held::by(&listener, "same-one", Some(User::new(CALLER)));
+        let theirs = [(); 2].map(|()| Held::by(&listener, "same-one", None));
+        for way in WAYS {
+            for filter in ["process same-one", "not process other-one"] {
+                let words = format!("delete {way} {filter} dport = :{port}");
+                assert_hidden(&program.run("", ",+net_admin", &words), 2, &words);
+            }
+        }
+        assert!(mine.is_there() && theirs.iter().all(Held::is_there));
+        drop(theirs);
+        let words = format!("delete --yes process same-one dport = :{port}");
+        let done = program.run("", ",+net_admin", &words);
+        assert_eq!(
+            (done.code, done.rows().len()),
+            (0, 1),
+            "{}{}",
+            done.out,
+            done.err
+        );
+        assert!(!mine.is_there());
+    });
+}
+
+#[test]
+fn who_is_in_another_pid_namespace_may_hold_it() {
+    isolated(|| {
+        let listener = tcp::listen(tcp::loopback(0));
+        let port = listener.local_addr().unwrap().port();
+        let outside = [(); 2].map(|()| Held::by(&listener, "other-one", None));
+        for way in WAYS {
+            // What starts it has one of its own.
+            let script = format!(
+                "exec 3<>/dev/tcp/127.0.0.1/{port}; \
+                 {PROGRAM} delete --own-session {way} process bash dport = :{port} 3<&-; exit $?"
+            );
+            let within: Run = Command::new("unshare")
+                .args(["--pid", "--fork", "--mount-proc", "bash", "-c", &script])
+                .env_remove("SSH_CONNECTION")
+                .stdin(Stdio::null())
+                .output()
+                .unwrap()
+                .into();
+            assert_hidden(&within, 2, way);
+        }
+        assert!(outside.iter().all(Held::is_there));
+        assert_eq!(
+            run(&format!("delete --yes process bash dport = :{port}")).code,
+            1
+        );
+    });
+}
+
+#[test]
+fn a_mark_that_is_not_shown_may_be_any() {
+    if !user::others() {
+        skip!("there is no other user here");
+    }
+    isolated(|| {
+        let program = Program::new("marks");
+        let listener = tcp::listen(tcp::loopback(0));
+        let port = listener.local_addr().unwrap().port();
+        let caller = Some(User::new(CALLER));
+        let mine = [(); 2].map(|()| Held::by(&listener, "same-one", caller));
+        for way in WAYS {
+            for filter in ["fwmark = 7", "not fwmark = 7"] {
+                let words = format!("delete {way} {filter} dport = :{port}");
+                assert_hidden(&program.run("", "", &words), 2, &words);
+            }
+        }
+        assert!(mine.iter().all(Held::is_there));
+        let words = format!("delete -n --yes not fwmark = 7 dport = :{port}");
+        let seen = program.run("", ",+net_admin", &words);
+        assert_eq!(
+            (seen.code, seen.rows().len()),
+            (0, 2),
+            "{}{}",
+            seen.out,
+            seen.err
+        );
+    });
+}
+
+#[test]
+fn a_hidden_owners_cgroup_may_be_any() {
+    if !user::others() {
+        skip!("there is no other user here");
+    }
+    isolated(|| {
+        let program = Program::new("cgroups");
+        let listener = tcp::listen(tcp::loopback(0));
+        let port = listener.local_addr().unwrap().port();
+        let mine = Held::by(&listener, "same-one", Some(User::new(CALLER)));
+        let theirs = [(); 2].map(|()| Held::by(&listener, "other-one", None));
+        // Where no hierarchy is mounted the owner's cgroup decides.
+        let before = "mount -t tmpfs none /sys";
+        for way in WAYS {
+            for filter in ["unit some", "not unit some"] {
+                let words = format!("delete {way} {filter} dport = :{port}");
+                assert_hidden(&program.run(before, ",+net_admin", &words), 2, &words);
+            }
+        }
+        assert!(mine.is_there() && theirs.iter().all(Held::is_there));
+    });
+}
+
+/// A user of these tests alone.
+const CALLER: u32 = 61_234;
+const PROGRAM: &str = env!("CARGO_BIN_EXE_tcpentry");
