@@ -229,11 +229,11 @@ impl OwnSession {
         }
         if let Some(pid) = self.path.leaves_at {
             return Some(format!(
-                "your terminal is that of process {pid}, which leads to no connection: this may cut you off"
+                "process {pid} has your terminal, and no connection of its own that could carry your session: this may cut you off"
             ));
         }
         self.path.is_severed.then(|| {
-            "who holds the other end of your terminal can't be seen: this may cut you off"
+            "the process at the other end of your terminal can't be seen: this may cut you off"
                 .to_owned()
         })
     }

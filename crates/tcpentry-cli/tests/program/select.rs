@@ -532,7 +532,7 @@ fn max_is_reached_by_those_that_come_later() {
         let ended: Run = child.wait_with_output().unwrap().into();
         assert_eq!(ended.code, 6, "{}", ended.err);
         let said = "tcpentry: refused: 1 connection matches, after 2 before, more than --max 2; \
-                    none of these was deleted\n";
+                    nothing was deleted\n";
         assert!(ended.err.starts_with(said), "{}", ended.err);
         assert!(is_alive(&later));
     });

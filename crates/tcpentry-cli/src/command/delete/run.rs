@@ -169,7 +169,7 @@ impl Run<'_> {
         };
         let matching = describe_matching(count);
         self.report.notice(&format!(
-            "refused: {matching}{before}, more than --max {max}; none of these was deleted"
+            "refused: {matching}{before}, more than --max {max}; nothing was deleted"
         ));
         Err(Stop::Refused(count))
     }

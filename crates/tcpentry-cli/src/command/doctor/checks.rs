@@ -326,13 +326,13 @@ fn processes(found: &Support) -> Finding {
         );
     };
     let mut detail = format!(
-        "{} processes seen, {} of them hide their descriptors",
+        "{} processes seen; the descriptors of {} are hidden",
         seen.shown, seen.hidden
     );
     if seen.own_hidden > 0 {
         let _ = write!(
             detail,
-            ", also {} of your own {}: not dumpable, more capable, or of another user namespace",
+            ", and of {} of your own {}: not dumpable, more capable, or of another user namespace",
             seen.own_hidden, seen.own
         );
     }

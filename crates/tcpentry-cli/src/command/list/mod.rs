@@ -11,7 +11,7 @@ use tcpentry::{Attribution, Connection, Error};
 use super::{answer, explain};
 use crate::args::ListArgs;
 use crate::exit::Exit;
-use crate::message::{print_error, print_failure, print_hint, print_hints};
+use crate::message::{notice, print_error, print_failure, print_hint, print_hints};
 use crate::output::{Cells, ColumnSpec, Columns, Shape, Stdout, View, line, stdout};
 use crate::tables::selection::{self, Hosts, SelectionError};
 use crate::tables::{self, mentions, rows};
@@ -111,6 +111,10 @@ fn list(args: &ListArgs) -> Result<Exit, ListError> {
         .first()
         .filter(|_| is_empty && shape != Shape::Json)
     {
+        // A program that reads the rows sees that there are none.
+        if shape.is_human() {
+            notice("no connection matches");
+        }
         let hints = mentions::hints(selection.filter(), &args.netns, &mut attribution);
         print_hints(&hints);
     }
