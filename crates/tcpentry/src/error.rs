@@ -185,7 +185,8 @@ impl Error {
             | ErrorKind::Refused(Guard::OtherNetns | Guard::OtherBoot | Guard::Subflow) => {
                 win32::NOT_FOUND
             }
-            ErrorKind::AccessDenied | ErrorKind::Refused(Guard::OwnSession) => win32::ACCESS_DENIED,
+            ErrorKind::AccessDenied => win32::ACCESS_DENIED,
+            ErrorKind::Refused(Guard::Caller(guard)) => guard.win32,
             ErrorKind::NotSupported => win32::NOT_SUPPORTED,
             ErrorKind::Os => self.errno().map_or(win32::GEN_FAILURE, win32::from_errno),
         }
@@ -292,7 +293,7 @@ impl fmt::Display for Operation {
 /// | `NotFound` | ENOENT | 317 | `gone` |
 /// | `Ambiguous` | - | 1168 | `guarded` |
 /// | `Refused(Listener)` | - | 317 | `guarded` |
-/// | `Refused(OwnSession)` | - | 5 | `guarded` |
+/// | `Refused(Caller)` | - | its own | `guarded` |
 /// | `Refused(OtherNetns)` | - | 1168 | `guarded` |
 /// | `Refused(OtherBoot)` | - | 1168 | `guarded` |
 /// | `Refused(Subflow)` | - | 1168 | `guarded` |
@@ -370,21 +371,50 @@ pub(crate) const fn ran_out(errno: Errno) -> bool {
 pub enum Guard {
     /// The name is that of a listening socket.
     Listener,
-    /// The connection carries the operator's own session.
-    OwnSession,
     /// The identity belongs to another network namespace than the table.
     OtherNetns,
     /// The identity was made under another boot id, and a socket here has its namespace, cookie and ends.
     OtherBoot,
     /// It is a subflow of an MPTCP connection, which ends with all its subflows, and another one must not end.
     Subflow,
+    /// A guard of the program that uses this library.
+    Caller(&'static CallerGuard),
+}
+
+/// A guard that a program keeps beside those of this library: [`Error::refused`] makes the error, as for
+/// [`Action::Refuse`](crate::Action::Refuse).
+///
+/// ```
+/// use tcpentry::error::{CallerGuard, Guard};
+/// use tcpentry::{Error, Pair};
+/// static BACKUP: CallerGuard = CallerGuard {
+///     name: "backup",
+///     cause: "a backup is running over it",
+///     hint: "wait until it has ended",
+///     win32: 5,
+/// };
+/// let pair = Pair::new("192.0.2.1:1".parse()?, "192.0.2.2:2".parse()?)?;
+/// let error = Error::refused(Guard::Caller(&BACKUP), pair);
+/// assert_eq!(error.to_string(), "cannot delete 192.0.2.1:1 192.0.2.2:2: a backup is running over it");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Eq, PartialEq)]
+pub struct CallerGuard {
+    /// The word for it in reports.
+    pub name: &'static str,
+    /// The cause in messages.
+    pub cause: &'static str,
+    /// The way out.
+    pub hint: &'static str,
+    /// The Win32 code.
+    pub win32: u32,
 }
 
 impl Guard {
     const fn cause(self) -> &'static str {
         match self {
             Self::Listener => "it is a listening socket, not a connection",
-            Self::OwnSession => "it carries your own session",
+            Self::Caller(guard) => guard.cause,
             Self::OtherNetns => "it belongs to another network namespace",
             Self::OtherBoot => {
                 "its identity was made under another boot id, but such a socket is here: the boot id may be that of a container"
@@ -398,7 +428,7 @@ impl Guard {
     const fn hint(self) -> &'static str {
         match self {
             Self::Listener => "listeners are deleted only where that is asked for",
-            Self::OwnSession => "it is deleted only where that is asked for",
+            Self::Caller(guard) => guard.hint,
             Self::Subflow => "select all subflows of the connection, or name one of them exactly",
             Self::OtherNetns => "look for it in the table of its own namespace",
             Self::OtherBoot => "list it here, and delete it by the identity that it has here",
@@ -410,7 +440,7 @@ impl fmt::Display for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Listener => "listener",
-            Self::OwnSession => "own-session",
+            Self::Caller(guard) => guard.name,
             Self::OtherNetns => "other-netns",
             Self::OtherBoot => "other-boot",
             Self::Subflow => "subflow",
@@ -483,6 +513,13 @@ mod win32 {
 mod tests {
     use super::*;
 
+    static CALLERS: CallerGuard = CallerGuard {
+        name: "callers",
+        cause: "it is the caller's",
+        hint: "none",
+        win32: 5,
+    };
+
     #[test]
     fn every_kind_has_the_codes_of_the_contract() {
         for (kind, errno, win32, outcome) in [
@@ -490,7 +527,12 @@ mod tests {
             (ErrorKind::NotFound, Some(2), 317, "gone"),
             (ErrorKind::Ambiguous, None, 1168, "guarded"),
             (ErrorKind::Refused(Guard::Listener), None, 317, "guarded"),
-            (ErrorKind::Refused(Guard::OwnSession), None, 5, "guarded"),
+            (
+                ErrorKind::Refused(Guard::Caller(&CALLERS)),
+                None,
+                5,
+                "guarded",
+            ),
             (ErrorKind::Refused(Guard::OtherNetns), None, 1168, "guarded"),
             (ErrorKind::Refused(Guard::OtherBoot), None, 1168, "guarded"),
             (ErrorKind::AccessDenied, Some(1), 5, "denied"),

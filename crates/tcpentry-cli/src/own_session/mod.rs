@@ -13,13 +13,39 @@ use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::path::Path as FilePath;
 
-use tcpentry::error::Guard;
+use tcpentry::error::{CallerGuard, Guard};
 use tcpentry::{Connection, Error, Inode, Pair, State};
 
 use crate::message::print_error;
 use path::{Hidden, Path};
 use servers::Servers;
 use sockets::Table;
+
+static SURELY: CallerGuard = guard("it carries your own session");
+static PERHAPS: CallerGuard = guard("it may carry your own session");
+static DECLINED: CallerGuard = guard("not confirmed, and it may carry your own session");
+
+const fn guard(cause: &'static str) -> CallerGuard {
+    CallerGuard {
+        name: "own-session",
+        cause,
+        hint: "--own-session deletes it anyway",
+        win32: ERROR_ACCESS_DENIED,
+    }
+}
+
+/// `winerror.h`
+const ERROR_ACCESS_DENIED: u32 = 5;
+
+/// Makes the error of a connection that carries the own session.
+pub(crate) fn refused(pair: Pair) -> Error {
+    Error::refused(Guard::Caller(&SURELY), pair)
+}
+
+/// Makes the error of a connection that may carry it, and whose deletion was not confirmed.
+pub(crate) fn declined(pair: Pair) -> Error {
+    Error::refused(Guard::Caller(&DECLINED), pair)
+}
 
 /// The guard that only the program can keep.
 #[derive(Debug)]
@@ -70,7 +96,7 @@ impl SessionGuard {
                 }
                 Ok(())
             }
-            Carries::Surely => Err(Error::refused(Guard::OwnSession, found.pair)),
+            Carries::Surely => Err(refused(found.pair)),
             Carries::Maybe(why) => {
                 if self.speaks {
                     print_error(&format!(
@@ -78,7 +104,7 @@ impl SessionGuard {
                     ));
                     self.speaks = false;
                 }
-                Err(Error::refused(Guard::OwnSession, found.pair))
+                Err(Error::refused(Guard::Caller(&PERHAPS), found.pair))
             }
         }
     }

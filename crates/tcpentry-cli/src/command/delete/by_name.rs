@@ -14,7 +14,7 @@ use super::target::NamedTarget;
 use crate::args::DeleteArgs;
 use crate::exit::Exit;
 use crate::message::{notice, print_error};
-use crate::own_session::SessionGuard;
+use crate::own_session::{self, SessionGuard};
 use crate::tables::selection::load_owners;
 use crate::tables::{NamespaceTable, Tables};
 
@@ -208,12 +208,12 @@ impl Deleter<'_> {
     ) -> Result<Method, Error> {
         self.session.admit(found)?;
         if subflows.iter().any(|it| self.session.admit(it).is_err()) {
-            return Err(Error::refused(Guard::OwnSession, found.pair));
+            return Err(own_session::refused(found.pair));
         }
         if !self.is_confirmed && self.session.is_in_doubt() && confirm::not_a_terminal().is_none() {
             self.is_confirmed = confirm::confirm("Delete it anyway?", self.interrupt.flag());
             if !self.is_confirmed {
-                return Err(Error::refused(Guard::OwnSession, found.pair));
+                return Err(own_session::declined(found.pair));
             }
         }
         load_owners(&self.args.show, &mut self.attribution.borrow_mut());

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
+use crate::own_session;
 use tcpentry::connection::CompactConnection;
-use tcpentry::error::Guard;
 use tcpentry::{Connection, Cookie, Error, Subflows};
 
 /// A socket as all tables together know it: the index of its table and its cookie.
@@ -82,7 +82,7 @@ impl Matches {
                 return true;
             };
             let refusal = if of_session.contains(&other.cookie) {
-                Error::refused(Guard::OwnSession, row.pair)
+                own_session::refused(row.pair)
             } else {
                 Error::subflow_not_selected(row.pair, &other.pair)
             };

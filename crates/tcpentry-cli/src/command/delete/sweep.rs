@@ -1,6 +1,5 @@
 //! Deletion of matching rows while the dump that yields them goes on: nothing is held.
 
-use tcpentry::error::Guard;
 use tcpentry::filter::Truth;
 use tcpentry::{Action, Connection, DumpCompleteness, Error, Method, Subflows};
 
@@ -8,7 +7,7 @@ use super::attempt::Attempt;
 use super::run::Run;
 use super::selector::is_protected_listener;
 use super::stop::Stop;
-use crate::own_session::SessionGuard;
+use crate::own_session::{self, SessionGuard};
 use crate::tables::selection;
 
 impl Run<'_> {
@@ -122,7 +121,7 @@ fn admit(row: &Connection, session: &mut SessionGuard, subflows: &Subflows) -> R
     session.admit(row)?;
     let mut others = subflows.others_of(row);
     if others.any(|other| session.admit(other).is_err()) {
-        return Err(Error::refused(Guard::OwnSession, row.pair));
+        return Err(own_session::refused(row.pair));
     }
     Ok(())
 }

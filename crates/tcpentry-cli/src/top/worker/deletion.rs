@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use tcpentry::error::Guard;
 use tcpentry::filter::Truth;
 use tcpentry::process::Owners;
 use tcpentry::{Connection, Error, Method, Options, Outcome, Subflows};
@@ -13,6 +12,7 @@ use super::super::message::{PreviewItem, SocketTarget, Update};
 use super::super::model::{Deletability, NotDeleted, RowKey};
 use super::names::{NameCache, search};
 use super::{UpdateSender, Worker};
+use crate::own_session;
 
 impl Worker {
     /// Returns the deletability of each socket, in their order.
@@ -173,7 +173,7 @@ impl Worker {
             let pair = target.connection.pair;
             for other in others_of(target, subflows) {
                 let refusal = if self.session.admit(&other.connection).is_err() {
-                    Error::refused(Guard::OwnSession, pair)
+                    own_session::refused(pair)
                 } else if keys.contains(&other.key) {
                     continue;
                 } else {

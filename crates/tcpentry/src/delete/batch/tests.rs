@@ -7,12 +7,19 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::connection::state::{State, States};
-use crate::error::{ErrorKind, Guard};
+use crate::error::{CallerGuard, ErrorKind, Guard};
 use crate::sock_diag::fake::{
     Answer, Asked, Kernel, Log, Question, Row, destroyed, diag, diags, interrupted,
 };
 use crate::sock_diag::testing;
 use crate::sock_diag::{Diag, NetlinkSocket};
+
+static KEPT: CallerGuard = CallerGuard {
+    name: "kept",
+    cause: "it is kept",
+    hint: "let it go",
+    win32: 5,
+};
 
 /// A kernel whose state a test can look at and change.
 type Shared = Arc<Mutex<Kernel>>;
@@ -436,13 +443,13 @@ fn a_refused_row_is_told_in_its_turn() {
     let kernel = shared(rows(1..=5));
     let (mut table, _) = table_of(&kernel);
     let (told, result) = delete_matching(&mut table, |row| match row.cookie.value() {
-        3 => Action::Refuse(Error::refused(Guard::OwnSession, row.pair)),
+        3 => Action::Refuse(Error::refused(Guard::Caller(&KEPT), row.pair)),
         5 => Action::Skip,
         _ => Action::Delete,
     });
     result.unwrap();
     let mut expected = deleted(1..=4);
-    expected[2].1 = Err(ErrorKind::Refused(Guard::OwnSession));
+    expected[2].1 = Err(ErrorKind::Refused(Guard::Caller(&KEPT)));
     assert_eq!(told, expected);
     assert_eq!(numbers_left(&kernel), [3, 5]);
 }

@@ -320,13 +320,13 @@ pub(super) fn no_term(token: Token<'_>, behind: bool) -> FilterError {
             error.meant(&format!("host {}", &word[1..]))
         }
         _ if looks_like_number(word) => error.meant(&format!("port {word}")),
-        _ => match keyword_for(word, behind) {
-            Some(keyword) => error.meant(keyword),
-            None => {
-                let terms: Vec<_> = term_words().collect();
-                error.with_hint(format!("terms are {}", terms.join(" ")))
+        _ => {
+            if let Some(keyword) = keyword_for(word, behind) {
+                return error.meant(keyword);
             }
-        },
+            let terms: Vec<_> = term_words().collect();
+            error.with_hint(format!("terms are {}", terms.join(" ")))
+        }
     }
 }
 
