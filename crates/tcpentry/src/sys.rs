@@ -47,6 +47,19 @@ pub(crate) fn namespace_kind(file: impl AsFd) -> Result<libc::c_int, Errno> {
     }
 }
 
+/// `kcmp(KCMP_FILES)`: true if two threads, of any processes, share their table of descriptors. `EPERM` where one of them may not
+/// be inspected; `ENOSYS` without `CONFIG_KCMP`.
+pub(crate) fn share_descriptors(one: i32, other: i32) -> Result<bool, Errno> {
+    let unused: libc::c_ulong = 0;
+    // SAFETY: the kernel takes five numbers, the last two of which it does not look at for this kind, and touches no memory.
+    let order = unsafe { libc::syscall(libc::SYS_kcmp, one, other, KCMP_FILES, unused, unused) };
+    if order < 0 {
+        Err(last_errno())
+    } else {
+        Ok(order == 0)
+    }
+}
+
 /// `ioctl(NS_GET_USERNS)`: the user namespace that owns a namespace. Since Linux 4.9; `EPERM` where it is not
 /// the caller's own or one below it. The file must be one of `nsfs`, as that of a [`Namespace`](crate::netns::Namespace) is.
 pub(crate) fn owning_user_namespace(file: impl AsFd) -> Result<OwnedFd, Errno> {
@@ -195,6 +208,8 @@ const WCLONE: u32 = 0x8000_0000;
 /// Where there is no limit to descriptors.
 const MANY_DESCRIPTORS: u32 = 1 << 20;
 
+/// `linux/kcmp.h`
+const KCMP_FILES: libc::c_int = 2;
 const COOKIE_LENGTH: libc::socklen_t = 8;
 
 #[cfg(test)]

@@ -103,13 +103,14 @@ impl Opened {
     /// What `/proc/PID/stat` tells.
     pub(crate) fn stat(&self, room: &mut Vec<u8>) -> Result<Stat, Errno> {
         let text = self.read(c"stat", room)?;
-        let (flags, start) = flags_and_start(text).ok_or(Errno::PROTO)?;
+        let (state, flags, start) = state_flags_and_start(text).ok_or(Errno::PROTO)?;
         Ok(Stat {
             process: Process {
                 pid: self.pid,
                 start,
             },
             is_kernel_thread: flags & PF_KTHREAD != 0,
+            has_ended: matches!(state, "Z" | "X"),
         })
     }
 
@@ -135,10 +136,29 @@ impl Opened {
     ///
     /// Neither this nor what else is read to judge a process takes its `mmap_lock`, unlike `cmdline` and `environ`.
     pub(crate) fn executable<'a>(&self, room: &'a mut Vec<u8>) -> Result<&'a [u8], Errno> {
+        match self.read_link(c"exe", room) {
+            // That of a process whose first thread has ended is shown by the others.
+            Err(Errno::NOENT) => {
+                let mut threads = Vec::new();
+                self.each_thread(room, |tid| {
+                    threads.push(tid);
+                    Ok(())
+                })?;
+                let mut threads = threads.into_iter();
+                let found =
+                    threads.find(|tid| self.read_link(&*format!("task/{tid}/exe"), room).is_ok());
+                found.ok_or(Errno::NOENT)?;
+            }
+            read => read?,
+        }
+        Ok(room.strip_suffix(DELETED).unwrap_or(room))
+    }
+
+    fn read_link(&self, path: impl Arg + Copy, room: &mut Vec<u8>) -> Result<(), Errno> {
         room.clear();
         room.reserve(LONGEST_PATH);
-        retry_on_intr(|| readlinkat_raw(&self.directory, c"exe", spare_capacity(room)))?;
-        Ok(room.strip_suffix(DELETED).unwrap_or(room))
+        retry_on_intr(|| readlinkat_raw(&self.directory, path, spare_capacity(room)))?;
+        Ok(())
     }
 
     /// The real user.
@@ -160,39 +180,54 @@ impl Opened {
         self.read(c"cgroup", room).ok()
     }
 
-    /// Calls with the number and the inode of each descriptor that is a socket, until one breaks it off.
+    /// Calls with each descriptor that is a socket, until one breaks it off: those of the process, then those of threads
+    /// that have a table to themselves.
     ///
     /// `EACCES` or `EPERM` where they may not be seen.
     pub(crate) fn each_socket<B>(
         &self,
         room: &mut Vec<u8>,
-        mut visit: impl FnMut(i32, Inode) -> ControlFlow<B>,
+        mut visit: impl FnMut(Descriptor, Inode) -> ControlFlow<B>,
     ) -> Result<Option<B>, Errno> {
-        let descriptors = open_directory(&self.directory, c"fd")?;
+        match self.each_socket_of(c"fd", None, room, &mut visit) {
+            Ok(None) => {}
+            // The first thread has ended, and holds nothing any more.
+            Err(errno) if is_denied(errno) && self.stat(room)?.has_ended => {}
+            // How a directory of descriptors says that the process has ended.
+            Err(Errno::NOENT) => return Err(Errno::SRCH),
+            visited => return visited,
+        }
+        self.each_socket_of_threads(room, visit)
+    }
+
+    /// Calls with each socket in one of its directories of descriptors.
+    pub(super) fn each_socket_of<B>(
+        &self,
+        path: impl Arg + Copy,
+        thread: Option<NonZeroI32>,
+        room: &mut Vec<u8>,
+        visit: &mut impl FnMut(Descriptor, Inode) -> ControlFlow<B>,
+    ) -> Result<Option<B>, Errno> {
+        let descriptors = open_directory(&self.directory, path)?;
         let mut link = [0; LONGEST_LINK];
-        let visited = each_entry(&descriptors, room, |entry| {
+        each_entry(&descriptors, room, |entry| {
             let name = entry.file_name();
             if entry.file_type() != FileType::Symlink {
                 return Ok(ControlFlow::Continue(()));
             }
             match retry_on_intr(|| readlinkat_raw(&descriptors, name, &mut link[..])) {
                 Ok(length) => match (number(name), socket_inode(&link[..length])) {
-                    (Some(number), Some(inode)) => Ok(visit(number, inode)),
+                    (Some(number), Some(inode)) => Ok(visit(Descriptor { number, thread }, inode)),
                     _ => Ok(ControlFlow::Continue(())),
                 },
-                // Its owner may list the descriptors of a process that has more capabilities than he,
+                // Its owner may list the descriptors of a process that has more capabilities than they have,
                 // but not look at them.
                 Err(errno @ (Errno::ACCESS | Errno::PERM)) => Err(errno),
                 Err(errno) if ran_out(errno) => Err(errno),
                 // A descriptor that is closed meanwhile holds nothing.
                 Err(_) => Ok(ControlFlow::Continue(())),
             }
-        });
-        match visited {
-            // How a directory of descriptors says that the process has ended.
-            Err(Errno::NOENT) => Err(Errno::SRCH),
-            visited => visited,
-        }
+        })
     }
 
     /// Calls with the inode of the network namespace of each of its threads, perhaps repeatedly, and the file below its
@@ -219,28 +254,7 @@ impl Opened {
             }
         };
         look(Path::new("ns/net"))?;
-        let main = self.pid.get();
-        for _ in 0..THREAD_LOOKS {
-            let threads = open_directory(&self.directory, c"task")?;
-            // A directory has two links beside those of its entries.
-            let count = rustix::fs::fstat(&threads)?.st_nlink.saturating_sub(2);
-            let mut listed = 0;
-            each_entry(&threads, room, |entry| -> Result<ControlFlow<()>, Errno> {
-                if let Some(tid) = number(entry.file_name()).filter(|&tid| tid > 0) {
-                    listed += 1;
-                    if tid != main {
-                        look(Path::new(&format!("task/{tid}/ns/net")))?;
-                    }
-                }
-                Ok(ControlFlow::Continue(()))
-            })?;
-            // It ends early when the thread it has come to does: 48 of 180,000 lists missed one that stayed
-            // (Linux 6.18).
-            if listed >= count {
-                break;
-            }
-        }
-        Ok(())
+        self.each_thread(room, |tid| look(Path::new(&format!("task/{tid}/ns/net"))))
     }
 
     /// Opens one of its files.
@@ -267,6 +281,16 @@ pub(crate) struct Stat {
     pub(crate) process: Process,
     /// It has no descriptors, whether they may be seen or not.
     pub(crate) is_kernel_thread: bool,
+    /// Its first thread has ended; others may go on.
+    pub(crate) has_ended: bool,
+}
+
+/// A descriptor of a process.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Descriptor {
+    pub(crate) number: i32,
+    /// The thread in whose table it is; `None` in that of the first, which most share.
+    pub(crate) thread: Option<NonZeroI32>,
 }
 
 /// Calls with one process, opened or, where it may not be, by its pid; what has ended meanwhile is passed over.
@@ -295,7 +319,7 @@ fn open_file(at: impl AsFd, path: impl Arg + Copy) -> Result<OwnedFd, Errno> {
     retry_on_intr(|| rustix::fs::openat(&at, path, flags, Mode::empty()))
 }
 
-fn number(name: &CStr) -> Option<i32> {
+pub(super) fn number(name: &CStr) -> Option<i32> {
     name.to_str().ok()?.parse().ok()
 }
 
@@ -320,15 +344,16 @@ pub(crate) fn socket_inode(link: &[u8]) -> Option<Inode> {
     Inode::new(str::from_utf8(number).ok()?.parse().ok()?)
 }
 
-/// Fields 9 and 22 of `/proc/PID/stat`.
-pub(crate) fn flags_and_start(stat: &[u8]) -> Option<(u32, u64)> {
+/// Fields 3, 9 and 22 of `/proc/PID/stat`.
+pub(crate) fn state_flags_and_start(stat: &[u8]) -> Option<(&str, u32, u64)> {
     // The name may hold blanks, parentheses and newlines; nothing behind its last parenthesis does.
     let behind = stat.iter().rposition(|&byte| byte == b')')?;
     let fields = str::from_utf8(stat.get(behind + 1..)?).ok()?;
     let mut fields = fields.split_ascii_whitespace();
-    let flags = fields.nth(9 - 3)?.parse().ok()?;
+    let state = fields.next()?;
+    let flags = fields.nth(9 - 3 - 1)?.parse().ok()?;
     let start = fields.nth(22 - 9 - 1)?.parse().ok()?;
-    Some((flags, start))
+    Some((state, flags, start))
 }
 
 /// The name that the kernel has cut off, from the path of the executable.
@@ -347,8 +372,6 @@ const DELETED: &[u8] = b" (deleted)";
 const LONGEST_FILE_NAME: usize = 255;
 /// `socket:[4294967295]` is 19 bytes; whatever is longer is no socket.
 const LONGEST_LINK: usize = 32;
-/// How often threads are listed that come and go.
-const THREAD_LOOKS: usize = 8;
 /// `linux/sched.h`
 const PF_KTHREAD: u32 = 0x0020_0000;
 
@@ -377,14 +400,14 @@ mod tests {
         for name in ["nginx", ") S 1 (", "a\nb) R 9 9", "((", "\u{1b}[2J", ""] {
             let stat = format!("17 ({name}) {rest}\n");
             assert_eq!(
-                flags_and_start(stat.as_bytes()),
-                Some((4_194_560, 987_654)),
+                state_flags_and_start(stat.as_bytes()),
+                Some(("S", 4_194_560, 987_654)),
                 "{name:?}"
             );
         }
-        assert_eq!(flags_and_start(b"17 (\xff\xfe) S 1 2"), None);
-        assert_eq!(flags_and_start(b""), None);
-        assert_eq!(flags_and_start(b"17 (x)"), None);
+        assert_eq!(state_flags_and_start(b"17 (\xff\xfe) S 1 2"), None);
+        assert_eq!(state_flags_and_start(b""), None);
+        assert_eq!(state_flags_and_start(b"17 (x)"), None);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::cgroup_file;
 use super::owners::{Owner, Owners};
 use super::pid::Process;
 use super::proc::{FIRST, Opened, Proc, is_denied, look};
+use super::threads;
 use crate::connection::Inode;
 
 impl Owners {
@@ -102,8 +103,10 @@ impl<'a> OwnerSearch<'a> {
         let pids = proc.pids()?;
         // This process is always among them, where /proc is what it should be.
         let first = pids.first().ok_or(Errno::NOENT)?;
-        // It is always there; and of the processes of other pid namespaces some may not be.
-        let withheld = first.get() != FIRST || !is_initial_pid_namespace();
+        // It is always there; of the processes of other pid namespaces some may not be; and what a thread holds alone is
+        // not looked at without a way to find such threads.
+        let withheld =
+            first.get() != FIRST || !is_initial_pid_namespace() || !threads::are_comparable();
         let mut owners = if self.can_be_shared() {
             self.run_shared(&proc, &pids)?
         } else {

@@ -6,7 +6,9 @@ use std::net::{TcpListener, TcpStream};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use tcpentry::{ErrorKind, Method, MethodChoice, Options, Query, State};
-use tcpentry_testkit::{isolated, skip, tcp};
+use tcpentry_testkit::holder::Holder;
+use tcpentry_testkit::kernel::is_at_least;
+use tcpentry_testkit::{alone, isolated, skip, tcp};
 
 use crate::util::{assert_reset, delete, find, lives, not_found, pair_of, table};
 
@@ -61,6 +63,27 @@ fn the_connection_really_ends() {
         assert_eq!(tcp::errno(peer.result()), Errno::CONNRESET);
         assert_eq!(not_found(pair), ErrorKind::NotFound);
         assert!(!lives(&ends.server, &ends.client));
+    });
+}
+
+#[test]
+fn one_that_only_a_thread_holds_ends_too() {
+    alone(|| {
+        let Some(ends) = connected() else {
+            skip!("this kernel has no MPTCP");
+        };
+        if !is_at_least(6, 9) {
+            skip!("this kernel has no PIDFD_THREAD");
+        }
+        let pair = pair_of(&ends.server);
+        let holder = Holder::in_table_of_thread(&ends.server, None);
+        let tcp::Ends { client, server } = ends;
+        drop(server);
+        let found = find(pair);
+        let deleted = table().delete(&found, &Options::default()).unwrap();
+        assert_eq!(deleted.method, Method::Borrow);
+        assert_reset(&client);
+        drop(holder);
     });
 }
 
