@@ -27,6 +27,7 @@ pub mod corpus;
 pub mod fuse;
 pub mod holder;
 pub mod hostile;
+pub mod in_flight;
 pub mod kernel;
 pub mod link;
 pub mod named;

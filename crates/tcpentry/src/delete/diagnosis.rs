@@ -31,7 +31,7 @@ impl Fallback {
     pub(crate) fn not_allowed_to_borrow(self) -> Error {
         let cause = self.cause().unwrap_or_default();
         match self {
-            Self::NotPermitted => Error::denied(Operation::Delete, cause).with_hint(SUDO),
+            Self::NotPermitted => Error::denied(Operation::Delete, cause).with_hint(self.right()),
             _ => Error::new(Operation::Delete, ErrorKind::NotSupported, cause)
                 .with_hint("leave the method open: borrowing its owner's descriptor may do it"),
         }
@@ -87,7 +87,7 @@ impl Fallback {
             ),
             (Errno::BUSY, _) => {
                 let way_out = match self {
-                    Self::NotPermitted => "run it as root (sudo), which needs no borrowing",
+                    Self::NotPermitted => self.right(),
                     _ => "try again, or end the process that holds it",
                 };
                 // It was tried to wake him: see `borrow::disconnect`.
@@ -105,7 +105,7 @@ impl Fallback {
     }
 
     /// What helps when a holder may not be borrowed from.
-    const fn allowed_to_borrow(self, scope: PtraceScope) -> &'static str {
+    fn allowed_to_borrow(self, scope: PtraceScope) -> &'static str {
         match (scope, self) {
             (PtraceScope::NoAttach, Self::Asked) => {
                 "kernel.yama.ptrace_scope is 3: nobody may borrow until the next boot; \
@@ -121,17 +121,20 @@ impl Fallback {
             }
             _ => match scope.hint() {
                 Some(hint) => hint,
+                None if rustix::process::geteuid().is_root() => OTHER_CREDENTIALS_THAN_ROOT,
                 None => OTHER_CREDENTIALS,
             },
         }
     }
 
     /// The right that would help.
-    const fn right(self) -> &'static str {
-        match self {
-            Self::NotPermitted => SUDO,
+    fn right(self) -> &'static str {
+        match (self, rustix::process::geteuid().is_root()) {
+            (Self::NotPermitted, true) => RIGHT,
+            (Self::NotPermitted, false) => SUDO,
             // SOCK_DESTROY is out of the question, whoever asks.
-            _ => SUDO_TO_BORROW,
+            (_, true) => RIGHT_TO_BORROW,
+            (_, false) => SUDO_TO_BORROW,
         }
     }
 
@@ -318,8 +321,14 @@ const SUDO: &str =
     "run it as root with all its rights (sudo), or with CAP_NET_ADMIN over this network namespace";
 const SUDO_TO_BORROW: &str =
     "run it as root with all its rights (sudo), or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH";
+const RIGHT: &str =
+    "this root lacks CAP_NET_ADMIN over this network namespace: run it with all its rights";
+const RIGHT_TO_BORROW: &str =
+    "this root lacks CAP_SYS_PTRACE or CAP_DAC_READ_SEARCH: run it with all its rights";
 const OTHER_CREDENTIALS: &str = "its owner runs with other user or group ids or more capabilities than you, \
      or is not dumpable; run it as root (sudo)";
+const OTHER_CREDENTIALS_THAN_ROOT: &str =
+    "its owner has more capabilities than this root: run it with all its rights";
 const END_THE_STUCK: &str =
     "end its processes and what serves its files (FUSE), which also ends the child processes";
 /// How many processes a message names.

@@ -12,7 +12,9 @@
 //!   that is held by somebody he may look at, and by somebody he may not, is judged by the first alone.
 //!   Where nobody he may look at holds it, one of the others might, and their names tell whether it can be
 //!   the one that is meant. That it is not meant is nothing to act upon: whoever holds it may also have come
-//!   by it since the look, so `not process nginx` is unseen then.
+//!   by it since the look, so `not process nginx` is unseen then. Where every process was looked into, and none holds
+//!   it, no process does: it is in flight in a unix socket, registered with io_uring, or the kernel's own (NFS).
+//!   Of what a sandbox hides even from the root of the host nobody could know more than the name, so that decides.
 //!
 //! # Not all can be told
 //!
@@ -70,6 +72,9 @@ pub(crate) trait Facts {
 
     /// Whether there are others, of which he is told nothing at all.
     fn are_withheld(&self) -> bool;
+
+    /// Returns true if the names of the hidden are all that anybody could know.
+    fn are_known_by_right(&self) -> bool;
 
     /// The path of a socket's cgroup.
     fn cgroup(&self, connection: &Connection) -> Fact<CgroupPath<'_>>;
@@ -238,9 +243,9 @@ impl<K: Facts> Judge<'_, K> {
         }
         let mut hidden = self.facts.hidden().peekable();
         if hidden.peek().is_none() {
-            // Somebody of another pid namespace, for example.
-            Truth::Unknown
-        } else if !positive || hidden.any(may_be_meant) {
+            // Every process was looked into: it is in flight between two, io_uring's, or the kernel's own.
+            Truth::False
+        } else if hidden.any(may_be_meant) || !(positive || self.facts.are_known_by_right()) {
             Truth::Hidden
         } else {
             Truth::False

@@ -17,6 +17,7 @@ use rustix::io::Errno;
 use crate::error::ran_out;
 use crate::error::{Error, ErrorKind, Operation};
 use crate::escape::escape_for_terminal;
+use crate::privilege::more_rights;
 use crate::process::Process;
 use crate::process::container::Container;
 use crate::process::mounts::Mounts;
@@ -114,7 +115,7 @@ impl Namespace {
                 format!("you may not look at `{shown}`"),
             )
             .with_errno(errno)
-            .with_hint("run it as root (sudo)"),
+            .with_hint(more_rights()),
             errno => Error::os(Operation::Open, &format!("open {shown}"), errno),
         })?;
         let inode = inode_of(&file).map_err(|errno| Error::os(Operation::Open, &shown, errno))?;

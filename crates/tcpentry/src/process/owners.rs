@@ -47,21 +47,27 @@ pub struct Owners {
     pub(super) found: Vec<Owner>,
     pub(super) hidden: Vec<Owner>,
     pub(super) withheld: bool,
+    pub(super) by_right: bool,
 }
 
 impl Owners {
     /// Returns all processes that hold a socket, each once, in the order of their pids.
     ///
-    /// Nobody means: nobody who was seen. It may be held by one of the [`hidden`](Self::hidden), by a
-    /// process that this `/proc` does not show (another pid namespace, `hidepid=2`) or whose first
-    /// thread has ended before the others, by the kernel itself, or be on its way from one process to
-    /// another.
+    /// Nobody means: nobody who was seen. It may be held by one of the [`hidden`](Self::hidden), or by a
+    /// process that this `/proc` does not show (another pid namespace, `hidepid=2`). Where
+    /// [all are seen](Self::are_all_seen), no process holds it: it came after the search, is on its way from one process to
+    /// another (`SCM_RIGHTS`), registered with io_uring, or the kernel's own (NFS).
     pub fn of(&self, inode: Inode) -> impl Iterator<Item = &Owner> {
         let first = self.holdings.partition_point(|&(held, _)| held < inode);
         self.holdings[first..]
             .iter()
             .take_while(move |&&(held, _)| held == inode)
             .filter_map(|&(_, place)| self.found.get(usize::try_from(place).ok()?))
+    }
+
+    /// Returns true if any process was seen to hold the socket.
+    pub(crate) fn hold(&self, inode: Inode) -> bool {
+        self.of(inode).next().is_some()
     }
 
     /// Returns the processes whose descriptors the caller may not see, so that any of them may hold any
@@ -77,6 +83,12 @@ impl Owners {
     /// namespace not being the host's: sockets can be shared with it.
     pub fn are_withheld(&self) -> bool {
         self.withheld
+    }
+
+    /// Returns true where the names of the [hidden](Self::hidden) are all that anybody could know: none is withheld, and the
+    /// caller has every right to look (root of the host; a sandbox hides some processes even from that).
+    pub(crate) fn are_known_by_right(&self) -> bool {
+        self.by_right
     }
 
     /// Merges two searches, which have looked into different processes.

@@ -1,5 +1,7 @@
 //! What is known of sockets beside the table: who holds them, and in which cgroup they are.
 
+use std::time::{Duration, Instant};
+
 use rustix::io::Errno;
 
 use crate::connection::{Connection, Inode};
@@ -24,6 +26,8 @@ use crate::process::owners::{Owner, Owners};
 #[derive(Debug, Default)]
 pub struct Attribution {
     owners: Option<Owners>,
+    /// A later scan, for sockets that nobody held in the first one.
+    newcomers: Option<Scan>,
     with_cgroups: bool,
     /// Only these have to be looked into.
     only: Option<Processes>,
@@ -85,6 +89,7 @@ impl Attribution {
     /// Forgets it, so that it is read again when it is asked for.
     pub fn forget(&mut self) {
         self.owners = None;
+        self.newcomers = None;
         self.cgroups = Cgroups::new();
     }
 
@@ -99,8 +104,14 @@ impl Attribution {
         if by_owners {
             self.read_owners(of_owner)?;
         }
+        if needs.owners {
+            self.look_for_newcomers(connection)?;
+        }
         let Self {
-            owners, cgroups, ..
+            owners,
+            newcomers,
+            cgroups,
+            ..
         } = self;
         let owners = owners.as_ref().filter(|_| by_owners);
         let cgroup = if needs.cgroups {
@@ -115,16 +126,42 @@ impl Attribution {
             None if hides && connection.inode.is_some() => Fact::Hidden,
             None => Fact::Absent,
         };
-        Ok(OfSocket { owners, cgroup })
+        Ok(OfSocket {
+            owners,
+            newcomers: newcomers.as_ref().map(|scan| &scan.owners),
+            cgroup,
+        })
+    }
+
+    /// Scans once more where nobody was seen to hold a socket: it may be newer than the first scan, or have changed hands
+    /// during it, and "held by nobody" is a fact to act upon.
+    fn look_for_newcomers(&mut self, connection: &Connection) -> Result<(), Error> {
+        let (Some(inode), Some(owners)) = (connection.inode, &self.owners) else {
+            return Ok(());
+        };
+        // Where only some were looked into, the others make no difference.
+        let is_fact = owners.are_all_seen() || owners.are_known_by_right();
+        let is_settled = self.only.is_some() || !is_fact || owners.hold(inode);
+        // A crowd of such sockets takes half of the time at most.
+        let is_fresh = |scan: &Scan| scan.owners.hold(inode) || scan.end.elapsed() < scan.cost;
+        if is_settled || self.newcomers.as_ref().is_some_and(is_fresh) {
+            return Ok(());
+        }
+        let start = Instant::now();
+        let owners = self.search().map_err(|error| not_scanned(&error))?;
+        let end = Instant::now();
+        self.newcomers = Some(Scan {
+            owners,
+            end,
+            cost: end - start,
+        });
+        Ok(())
     }
 
     fn read_owners(&mut self, with_cgroups: bool) -> Result<&Owners, Error> {
         if self.owners.is_none() || (with_cgroups && !self.with_cgroups) {
             self.with_cgroups |= with_cgroups;
-            self.owners = Some(self.search().map_err(|error| {
-                let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
-                Error::os(Operation::List, "look through /proc", errno)
-            })?);
+            self.owners = Some(self.search().map_err(|error| not_scanned(&error))?);
         }
         Ok(self.owners.get_or_insert_default())
     }
@@ -162,15 +199,34 @@ fn cgroup_of<'a>(
     }
 }
 
+fn not_scanned(error: &std::io::Error) -> Error {
+    let errno = Errno::from_io_error(error).unwrap_or(Errno::IO);
+    Error::os(Operation::List, "look through /proc", errno)
+}
+
+/// A scan of `/proc`.
+#[derive(Debug)]
+struct Scan {
+    owners: Owners,
+    end: Instant,
+    cost: Duration,
+}
+
 /// What is known of one socket.
 struct OfSocket<'k> {
     owners: Option<&'k Owners>,
+    /// The holders, looked at since.
+    newcomers: Option<&'k Owners>,
     cgroup: Fact<CgroupPath<'k>>,
 }
 
 impl Facts for OfSocket<'_> {
     fn holders(&self, inode: Inode) -> Option<impl Iterator<Item = Holder<'_>>> {
-        Some(self.owners?.of(inode).map(holder))
+        let owners = self.owners?;
+        // Who held it first does not have to hold it still, but is not told from who does.
+        let later = self.newcomers.filter(|_| !owners.hold(inode));
+        let later = later.into_iter().flat_map(move |later| later.of(inode));
+        Some(owners.of(inode).chain(later).map(holder))
     }
 
     fn hidden(&self) -> impl Iterator<Item = Holder<'_>> {
@@ -180,6 +236,10 @@ impl Facts for OfSocket<'_> {
 
     fn are_withheld(&self) -> bool {
         self.owners.is_some_and(Owners::are_withheld)
+    }
+
+    fn are_known_by_right(&self) -> bool {
+        self.owners.is_some_and(Owners::are_known_by_right)
     }
 
     fn cgroup(&self, _: &Connection) -> Fact<CgroupPath<'_>> {

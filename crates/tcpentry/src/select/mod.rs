@@ -184,6 +184,10 @@ impl Facts for Nothing {
         false
     }
 
+    fn are_known_by_right(&self) -> bool {
+        false
+    }
+
     fn cgroup(&self, _: &Connection) -> Fact<CgroupPath<'_>> {
         Fact::Hidden
     }

@@ -189,7 +189,7 @@ impl Run<'_> {
             self.report.notice(&message);
         }
         if let Some(hint) = stop.hint() {
-            print_hint(hint);
+            print_hint(&hint);
         }
         let is_refused = matches!(stop, Stop::Refused(_));
         let only_rehearsed = is_refused && self.args.dry_run;
