@@ -113,7 +113,9 @@ fn what_no_process_holds_is_no_named_process_s() {
         // A thread of the kernel. (A sandbox may hide the first process even from root.)
         assert_eq!((count("pid 2"), count("not pid 2")), (0, 3));
         assert_eq!(count(&format!("src {passed_at} process *")), 0);
-        let done = run(&format!("delete --yes dport = :{port} process meant"));
+        let done = run(&format!(
+            "delete --yes --own-session dport = :{port} process meant"
+        ));
         assert_eq!((done.code, done.rows().len()), (0, 1), "{}", done.err);
         drop(held);
         let own = std::process::id();
@@ -159,7 +161,7 @@ fn root_of_a_pid_namespace_is_sent_to_the_host() {
 
 #[test]
 fn a_socket_of_several_processes_shows_and_matches_each() {
-    isolated(|| {
+    alone(|| {
         let ends = tcp::connected();
         let local = ends.client.local_addr().unwrap();
         let held = [
