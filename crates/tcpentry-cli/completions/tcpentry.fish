@@ -24,7 +24,7 @@ function __fish_tcpentry_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c tcpentry -n "__fish_tcpentry_needs_command" -s N -l netns -d 'Read this network namespace: a name of `ip netns`, the PID of a process in it, or the path of its file' -r
+complete -c tcpentry -n "__fish_tcpentry_needs_command" -s N -l netns -d 'Read this network namespace: a name of `ip netns`, the PID of a process in it, the path of its file, or what the column NETNS shows; also a container\'s name or id (digits alone are a pid)' -r
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -l color -d 'Choose when to colour; auto honours NO_COLOR and colours on a terminal only' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -51,7 +51,7 @@ complete -c tcpentry -n "__fish_tcpentry_needs_command" -a "drop" -d 'Delete con
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -a "top" -d 'Watch the connections, and delete the ones you mean'
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -a "doctor" -d 'Report what can be deleted here, by which method and right, and what is missing'
 complete -c tcpentry -n "__fish_tcpentry_needs_command" -a "demo" -d 'Watch a connection being deleted: a real server and clients on loopback, a few seconds, no root'
-complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -s N -l netns -d 'Read this network namespace: a name of `ip netns`, the PID of a process in it, or the path of its file' -r
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -s N -l netns -d 'Read this network namespace: a name of `ip netns`, the PID of a process in it, the path of its file, or what the column NETNS shows; also a container\'s name or id (digits alone are a pid)' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -l color -d 'Choose when to colour; auto honours NO_COLOR and colours on a terminal only' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -70,7 +70,7 @@ complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -l json -d 'Prin
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -l no-header -d 'Omit the header line'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -l id -d 'Delete by identity; `-` reads identities or JSON lines from standard input' -r
-complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -s N -l netns -d 'Read this network namespace: a name of `ip netns`, the PID of a process in it, or the path of its file' -r
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -s N -l netns -d 'Read this network namespace: a name of `ip netns`, the PID of a process in it, the path of its file, or what the column NETNS shows; also a container\'s name or id (digits alone are a pid)' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -l max -d 'Delete nothing when more than N are selected' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -l method -d 'Choose the method' -r -f -a "auto\t'Try SOCK_DESTROY first, then the owner\'s borrowed descriptor'
 sock-diag\t'Use only the kernel\'s SOCK_DESTROY (needs CAP_NET_ADMIN)'
@@ -101,7 +101,7 @@ complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -l json -d 'Pr
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -l no-header -d 'Omit the header line'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand delete" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -l id -d 'Delete by identity; `-` reads identities or JSON lines from standard input' -r
-complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -s N -l netns -d 'Read this network namespace: a name of `ip netns`, the PID of a process in it, or the path of its file' -r
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -s N -l netns -d 'Read this network namespace: a name of `ip netns`, the PID of a process in it, the path of its file, or what the column NETNS shows; also a container\'s name or id (digits alone are a pid)' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -l max -d 'Delete nothing when more than N are selected' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -l method -d 'Choose the method' -r -f -a "auto\t'Try SOCK_DESTROY first, then the owner\'s borrowed descriptor'
 sock-diag\t'Use only the kernel\'s SOCK_DESTROY (needs CAP_NET_ADMIN)'
@@ -132,7 +132,7 @@ complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -l json -d 'Pri
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -l no-header -d 'Omit the header line'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand close" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -l id -d 'Delete by identity; `-` reads identities or JSON lines from standard input' -r
-complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -s N -l netns -d 'Read this network namespace: a name of `ip netns`, the PID of a process in it, or the path of its file' -r
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -s N -l netns -d 'Read this network namespace: a name of `ip netns`, the PID of a process in it, the path of its file, or what the column NETNS shows; also a container\'s name or id (digits alone are a pid)' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -l max -d 'Delete nothing when more than N are selected' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -l method -d 'Choose the method' -r -f -a "auto\t'Try SOCK_DESTROY first, then the owner\'s borrowed descriptor'
 sock-diag\t'Use only the kernel\'s SOCK_DESTROY (needs CAP_NET_ADMIN)'
@@ -163,7 +163,7 @@ complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -l json -d 'Prin
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -l no-header -d 'Omit the header line'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand kill" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l id -d 'Delete by identity; `-` reads identities or JSON lines from standard input' -r
-complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -s N -l netns -d 'Read this network namespace: a name of `ip netns`, the PID of a process in it, or the path of its file' -r
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -s N -l netns -d 'Read this network namespace: a name of `ip netns`, the PID of a process in it, the path of its file, or what the column NETNS shows; also a container\'s name or id (digits alone are a pid)' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l max -d 'Delete nothing when more than N are selected' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l method -d 'Choose the method' -r -f -a "auto\t'Try SOCK_DESTROY first, then the owner\'s borrowed descriptor'
 sock-diag\t'Use only the kernel\'s SOCK_DESTROY (needs CAP_NET_ADMIN)'
@@ -193,7 +193,7 @@ complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -s c -l containe
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l json -d 'Print one JSON object per line; the manual documents the fields'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -l no-header -d 'Omit the header line'
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand drop" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c tcpentry -n "__fish_tcpentry_using_subcommand top" -s N -l netns -d 'Read this network namespace: a name of `ip netns`, the PID of a process in it, or the path of its file' -r
+complete -c tcpentry -n "__fish_tcpentry_using_subcommand top" -s N -l netns -d 'Read this network namespace: a name of `ip netns`, the PID of a process in it, the path of its file, or what the column NETNS shows; also a container\'s name or id (digits alone are a pid)' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand top" -l interval -d 'Read the table this often (500ms, 2s, 1m)' -r
 complete -c tcpentry -n "__fish_tcpentry_using_subcommand top" -l columns -d 'Show these columns, in this order, comma-separated' -r -f -a "state\t'TCP state'
 local\t'Local end'
