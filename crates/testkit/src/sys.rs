@@ -282,8 +282,10 @@ fn hold(socket: i32, ready: i32, uid: Option<u32>, kind: HolderKind) -> ! {
             }
             libc::close(HELD);
             libc::close(TELL);
-            while good {
-                libc::pause();
+            if good {
+                loop {
+                    libc::pause();
+                }
             }
         }
         if !good {

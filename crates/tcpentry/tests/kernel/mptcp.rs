@@ -7,8 +7,9 @@ use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use tcpentry::{ErrorKind, Method, MethodChoice, Options, Query, State};
 use tcpentry_testkit::holder::Holder;
+use tcpentry_testkit::in_flight::InFlight;
 use tcpentry_testkit::kernel::is_at_least;
-use tcpentry_testkit::{alone, isolated, skip, tcp};
+use tcpentry_testkit::{alone, isolated, skip, tcp, user};
 
 use crate::util::{assert_reset, delete, find, lives, not_found, pair_of, table};
 
@@ -84,6 +85,36 @@ fn one_that_only_a_thread_holds_ends_too() {
         assert_eq!(deleted.method, Method::Borrow);
         assert_reset(&client);
         drop(holder);
+    });
+}
+
+#[test]
+fn of_one_that_no_process_holds_the_subflow_is_destroyed_and_the_rest_is_not_known() {
+    alone(|| {
+        let Some(ends) = connected() else {
+            skip!("this kernel has no MPTCP");
+        };
+        let pid_namespace = std::fs::read_link("/proc/self/ns/pid").unwrap();
+        if user::in_a_user_namespace_of_one() || pid_namespace.as_os_str() != "pid:[4026531836]" {
+            skip!("somebody who is not seen may hold it (unshare -Ur, a container)");
+        }
+        let pair = pair_of(&ends.server);
+        let flight = InFlight::sending(&ends.server);
+        let tcp::Ends { client, server } = ends;
+        drop(server);
+        let found = find(pair);
+        let expected = table().check(&found, &Options::default()).unwrap_err();
+        assert_eq!(expected.kind(), ErrorKind::NotSupported);
+        assert_eq!(find(pair).cookie, found.cookie, "only looked at");
+        let error = table().delete(&found, &Options::default()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotSupported);
+        assert!(
+            error.cause().contains("subflow has been destroyed"),
+            "{error}"
+        );
+        assert!(error.hint().unwrap().contains("close_timeout"));
+        assert_eq!(not_found(pair), ErrorKind::NotFound);
+        drop((flight, client));
     });
 }
 
