@@ -30,7 +30,7 @@ pub(crate) struct SocketObject {
     peer_port: u16,
     mapped: Option<bool>,
     interface: Option<String>,
-    netns: Option<String>,
+    pub(super) netns: Option<String>,
     pub(crate) netns_name: Option<String>,
     cookie: Option<String>,
     inode: Option<u32>,
@@ -45,6 +45,7 @@ pub(crate) struct SocketObject {
     mark: Option<u32>,
     cgroup: Option<u64>,
     mptcp: Option<bool>,
+    mptcp_token: Option<u32>,
     #[serde(flatten)]
     counters: CountersObject,
     attributes: BTreeMap<u16, String>,
@@ -105,7 +106,6 @@ impl SocketObject {
             state: Some(connection.state.to_string()),
             mapped: Some(connection.mapped),
             interface: interface.map(|it| devices.name(it).to_string()),
-            netns: origin.map(|origin| origin.netns.to_string()),
             cookie: Some(connection.cookie.to_string()),
             inode: connection.inode.map(Inode::number),
             uid: owned.then_some(connection.uid),
@@ -114,6 +114,7 @@ impl SocketObject {
             mark: connection.mark,
             cgroup: connection.cgroup,
             mptcp: connection.mptcp,
+            mptcp_token: connection.mptcp_token,
             attributes: connection
                 .attributes
                 .iter()
@@ -164,6 +165,7 @@ impl SocketObject {
             mark: None,
             cgroup: None,
             mptcp: None,
+            mptcp_token: None,
             counters: CountersObject::default(),
             attributes: BTreeMap::new(),
         }
@@ -237,10 +239,12 @@ pub(crate) struct DeletionObject {
     method: Option<String>,
     guard: Option<String>,
     errno: Option<i32>,
-    win32: u32,
+    win32: Option<u32>,
     error: Option<String>,
     hint: Option<String>,
     pub(crate) candidates: Vec<String>,
+    /// The other subflows of its MPTCP connection, which end with it: both ends of each.
+    pub(crate) subflows: Vec<String>,
 }
 
 impl DeletionObject {
@@ -252,10 +256,11 @@ impl DeletionObject {
             method: Some(method.to_string()),
             guard: None,
             errno: Some(0),
-            win32: 0,
+            win32: Some(0),
             error: None,
             hint: None,
             candidates: Vec::new(),
+            subflows: Vec::new(),
         }
     }
 
@@ -272,10 +277,12 @@ impl DeletionObject {
             method: None,
             guard,
             errno: error.errno(),
-            win32: error.win32(),
+            // What was left alone has no code of Windows.
+            win32: (error.kind() != ErrorKind::Spared).then(|| error.win32()),
             error: Some(error.cause().to_owned()),
             hint: hint_of(error).map(str::to_owned),
             candidates: Vec::new(),
+            subflows: Vec::new(),
         }
     }
 }

@@ -15,9 +15,9 @@ use tcpentry::Outcome;
 pub(crate) use cells::Cells;
 pub(crate) use columns::{ColumnSpec, Columns};
 pub(crate) use json::{DeletionObject, SocketObject, line};
-pub(crate) use row::user;
 #[cfg(feature = "tui")]
 pub(crate) use row::{BETWEEN_HOLDERS, holder};
+pub(crate) use row::{user, user_name};
 pub(crate) use units::{duration, exact_duration};
 pub(crate) use view::View;
 
@@ -87,7 +87,7 @@ impl Write for Stdout {
 pub(crate) fn style_of(outcome: Outcome) -> Style {
     let color = match outcome {
         Outcome::Deleted => AnsiColor::Green,
-        Outcome::Gone | Outcome::Guarded => AnsiColor::Yellow,
+        Outcome::Gone | Outcome::Guarded | Outcome::Spared => AnsiColor::Yellow,
         _ => AnsiColor::Red,
     };
     color.on_default()

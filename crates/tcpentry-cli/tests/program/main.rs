@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test, unwrap is an assertion")]
 
 mod against_ss;
+mod completion;
 mod containers;
 mod delete;
 mod environment;
@@ -10,6 +11,7 @@ mod exactly;
 mod exit_codes;
 mod faults;
 mod guards;
+mod hands;
 mod hostile;
 mod json;
 mod large;
@@ -21,8 +23,10 @@ mod own_session;
 mod privilege;
 mod readme;
 mod rounds;
+mod sandbox;
 mod select;
 mod shows;
+mod subflows;
 mod system_log;
 mod terminal;
 #[cfg(feature = "tui")]

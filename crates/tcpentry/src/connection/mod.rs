@@ -1,7 +1,7 @@
-//! A row of the TCP table: [`Connection`], and the types of its fields.
+//! A row of the TCP table: [`Connection`], the types of its fields, and the full report on one ([`Details`]).
 
 mod compact;
-pub mod details;
+pub(crate) mod details;
 pub(crate) mod endpoint;
 pub(crate) mod identity;
 pub(crate) mod notation;
@@ -11,8 +11,9 @@ use std::fmt;
 use std::time::Duration;
 
 pub use self::compact::CompactConnection;
+pub use self::details::{Counter, Details, Measure, Memory, Shutdown, Timer, TimerKind};
 pub use self::endpoint::{Device, Endpoint, EndpointError, Interface, Pair};
-pub use self::identity::{BootId, Identity, IdentityError, NetnsId, Origin};
+pub use self::identity::{Identity, IdentityError};
 pub use self::notation::ScopedEndpoint;
 pub use self::state::{State, States, UnknownState};
 
@@ -47,6 +48,9 @@ pub struct Connection {
     /// [`Query::info`](crate::Query::info), or when the kernel may have withheld it: up to Linux 6.12 it
     /// shows it only to `CAP_NET_ADMIN`, so that for others its absence means nothing.
     pub mptcp: Option<bool>,
+    /// The token of the MPTCP connection of which it is a subflow, as its own end counts it
+    /// (`MPTCP_SUBFLOW_ATTR_TOKEN_LOC`): all its subflows have it. Known when [`mptcp`](Self::mptcp) is.
+    pub mptcp_token: Option<u32>,
     /// Counters, when they were asked for and the state has them (`INET_DIAG_INFO`).
     pub info: Option<Box<TcpInfo>>,
     /// Attributes of the kernel's answer that this version does not know.
@@ -70,6 +74,7 @@ impl Connection {
             mark: None,
             cgroup: None,
             mptcp: None,
+            mptcp_token: None,
             info: None,
             attributes: Vec::new(),
             autobound: None,

@@ -1,4 +1,4 @@
-//! Why a connection can't be deleted, in words: the cause and the way out.
+//! The reason why a connection can't be deleted, in words: the cause and the way out.
 
 use rustix::io::Errno;
 
@@ -27,7 +27,7 @@ pub(crate) enum Fallback {
 }
 
 impl Fallback {
-    /// The error when borrowing was not to be tried.
+    /// Returns the error when borrowing was not to be tried.
     pub(crate) fn not_allowed_to_borrow(self) -> Error {
         let cause = self.cause().unwrap_or_default();
         match self {
@@ -38,7 +38,7 @@ impl Fallback {
         .because(self.reason())
     }
 
-    /// The error when borrowing did not help either.
+    /// Returns the error when borrowing did not help either.
     pub(crate) fn not_borrowed(self, connection: &Connection, failure: &Failure) -> Error {
         if let (Failure::Os { doing, errno }, false) = (failure, matches!(self, Self::NotPermitted))
         {
@@ -69,18 +69,24 @@ impl Fallback {
         }
     }
 
-    /// The error of an MPTCP connection that nobody holds, after its subflow has been destroyed.
-    pub(crate) fn only_subflow_destroyed() -> Error {
-        let cause = "it is an MPTCP connection that no process holds: its subflow has been destroyed, \
-             but if the connection has ended can't be known";
+    /// Creates the error of an MPTCP connection that no process holds, after so many of its subflows have been destroyed.
+    pub(crate) fn only_subflows_destroyed(count: usize) -> Error {
+        let subflows = match count {
+            1 => "subflow has been".to_owned(),
+            many => format!("{many} subflows have been"),
+        };
+        let cause = format!(
+            "it is an MPTCP connection that no process holds: its {subflows} destroyed, \
+             but if the connection has ended can't be known"
+        );
         Error::new(Operation::Delete, ErrorKind::NotSupported, cause)
-            .because(Some(Reason::Mptcp))
+            .because(Reason::Mptcp)
             .with_hint(
                 "without another subflow the kernel ends it after net.mptcp.close_timeout (60 s by default)",
             )
     }
 
-    /// The error when the borrowed descriptor could not be disconnected.
+    /// Returns the error when the borrowed descriptor could not be disconnected.
     pub(crate) fn not_disconnected(self, connection: &Connection, errno: Errno) -> Error {
         let doing = "connect(AF_UNSPEC) on the borrowed descriptor";
         let error = Error::os(Operation::Delete, doing, errno);
@@ -101,7 +107,7 @@ impl Fallback {
                     Self::NotPermitted => self.right(),
                     _ => "try again, or end the process that holds it",
                 };
-                // It was tried to wake him: see `borrow::disconnect`.
+                // It was tried to wake the owner: see `borrow::disconnect`.
                 let meanwhile = if connection.state.is_synchronized() {
                     "; the connection has been shut down by now, but is still there"
                 } else {
@@ -115,7 +121,22 @@ impl Fallback {
         }
     }
 
-    /// What helps when a holder may not be borrowed from.
+    /// Creates the error of a socket in the repair mode (CRIU), in which `connect(AF_UNSPEC)` sends no reset: the peer would
+    /// never hear of it. `SOCK_DESTROY` sends one (Linux 6.18).
+    pub(crate) fn in_repair(self) -> Error {
+        let cause = "its socket is in the repair mode (TCP_REPAIR): disconnecting it would send nothing, and the peer would stay";
+        let way_out = match self {
+            Self::Asked | Self::NotPermitted => {
+                "run it as root with all its rights (sudo): SOCK_DESTROY sends a reset"
+            }
+            _ => "run it as root with all its rights (sudo), which can end that mode first",
+        };
+        Error::denied(Operation::Delete, cause)
+            .with_hint(way_out)
+            .because(self.reason())
+    }
+
+    /// Returns the way out when a holder may not be borrowed from.
     fn allowed_to_borrow(self, scope: PtraceScope) -> &'static str {
         match (scope, self) {
             (PtraceScope::NoAttach, Self::Asked) => {
@@ -138,7 +159,7 @@ impl Fallback {
         }
     }
 
-    /// The right that would help.
+    /// Returns the right that would help.
     fn right(self) -> &'static str {
         match (self, rustix::process::geteuid().is_root()) {
             (Self::NotPermitted, true) => RIGHT,
@@ -149,7 +170,7 @@ impl Fallback {
         }
     }
 
-    /// What is left where nobody could borrow it: more rights would not change it.
+    /// Returns the way out where nobody could borrow it: more rights would not change it.
     const fn without_borrowing(self, failure: &Failure) -> Option<&'static str> {
         Some(match (self, failure) {
             (Self::Asked, Failure::NoDescriptor | Failure::Unavailable) => {
@@ -202,7 +223,7 @@ impl Fallback {
     }
 }
 
-/// The reason where borrowing was asked for.
+/// Returns the reason where borrowing was asked for.
 fn reason_of(failure: &Failure) -> Option<Reason> {
     Some(match failure {
         Failure::NoDescriptor => Reason::NoHolder,
@@ -215,7 +236,7 @@ fn reason_of(failure: &Failure) -> Option<Reason> {
     })
 }
 
-/// Whether somebody with more rights could borrow it.
+/// Returns true if a caller with more rights could borrow it.
 fn is_a_matter_of_rights(connection: &Connection, failure: &Failure) -> bool {
     match failure {
         Failure::Refused { .. } | Failure::Stuck { .. } | Failure::OfSuchUser { .. } => true,
@@ -226,7 +247,7 @@ fn is_a_matter_of_rights(connection: &Connection, failure: &Failure) -> bool {
     }
 }
 
-/// Whether its owner may be a process that is not even shown (`/proc` mounted with `hidepid`).
+/// Returns true if its owner may be a process that is not even shown (`/proc` mounted with `hidepid`).
 fn is_invisible(connection: &Connection) -> bool {
     let caller = rustix::process::geteuid();
     !caller.is_root() && connection.uid != caller.as_raw()
@@ -349,7 +370,7 @@ const OTHER_CREDENTIALS_THAN_ROOT: &str =
     "its owner has more capabilities than this root: run it with all its rights";
 const END_THE_STUCK: &str =
     "end its processes and what serves its files (FUSE), which also ends the child processes";
-/// How many processes a message names.
+/// The number of processes that a message names.
 const MAX_LISTED: usize = 4;
 
 #[cfg(test)]

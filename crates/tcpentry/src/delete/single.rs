@@ -1,16 +1,20 @@
 //! Deleting one connection: guards, method, and the kernel's confirmation.
 
+use std::collections::{HashMap, HashSet};
+
 use rustix::io::Errno;
 
 use super::borrow;
 use super::diagnosis::Fallback;
 use super::holders::HolderSource;
 use super::kernel::may_leave_orphans;
-use super::lender::{Disconnected, Lender};
+use super::lender::{Borrowed, Disconnected, Lender};
+use super::recheck::{NO_LONGER_MATCHES, Recheck};
+use super::subflows::KnownSubflows;
 use super::{Deleted, Listeners, Method, MethodChoice, Mode, Options};
-use crate::connection::Connection;
 use crate::connection::endpoint::{Endpoint, Pair};
 use crate::connection::state::State;
+use crate::connection::{Connection, Cookie};
 use crate::error::{Error, ErrorKind, Guard, Operation, Reason};
 use crate::privilege::sees_by_right;
 use crate::table::TcpTable;
@@ -20,7 +24,7 @@ use crate::table::lookup::Lookup;
 impl TcpTable {
     /// Deletes the very socket of a connection: aborts it and removes it from the table.
     ///
-    /// What `SetTcpEntry` is on Windows. The connection comes from [`connections`](Self::connections)
+    /// The counterpart of `SetTcpEntry` on Windows. The connection comes from [`connections`](Self::connections)
     /// or [`find`](Self::find); its cookie decides, so a connection that has ended meanwhile is
     /// `NotFound`, whatever has its ends by now.
     ///
@@ -46,7 +50,7 @@ impl TcpTable {
     /// ```
     ///
     /// # Errors
-    /// Those of both; what is not found is said to have failed to be deleted.
+    /// Fails as both do; where nothing is found, the operation that failed is the deletion.
     pub fn find_and_delete(
         &mut self,
         target: &Target,
@@ -57,7 +61,7 @@ impl TcpTable {
         self.delete_seen(found, options)
     }
 
-    /// Deletes what has been looked at just now.
+    /// Deletes a connection that the caller has looked at just now.
     pub(crate) fn delete_seen(
         &mut self,
         connection: Connection,
@@ -83,8 +87,14 @@ pub(super) struct Deleter<'t> {
     pub(super) options: &'t Options,
     pub(super) mode: Mode,
     pub(super) holders: HolderSource,
+    pub(super) recheck: Option<Recheck<'t>>,
+    /// The subflows that have ended with others of their connections.
+    pub(super) ended: HashSet<Cookie>,
+    /// The subflows that were destroyed with others of connections that no process holds, and how many these were.
+    pub(super) destroyed: HashMap<Cookie, usize>,
+    pub(super) subflows: KnownSubflows,
+    /// The answers of a rehearsal that hold for all connections: asked once in a run.
     lender: Lender,
-    /// What a rehearsal has learnt about all connections: asked once in a run.
     has_destroy: Option<Result<(), Errno>>,
     has_right: Option<Result<(), Errno>>,
 }
@@ -101,6 +111,10 @@ impl<'t> Deleter<'t> {
             options,
             mode,
             holders,
+            recheck: options.selection.as_deref().map(Recheck::new),
+            ended: HashSet::new(),
+            destroyed: HashMap::new(),
+            subflows: KnownSubflows::default(),
             lender: Lender::default(),
             has_destroy: None,
             has_right: None,
@@ -116,8 +130,9 @@ impl<'t> Deleter<'t> {
         self.run_on_seen(now)
     }
 
-    /// The same with what has been looked at just now.
+    /// Deletes a connection that has been looked at just now.
     fn run_on_seen(&mut self, connection: Connection) -> Result<Deleted, Error> {
+        self.evaluate(&connection)?;
         let method = self.delete_now(&connection)?;
         Ok(Deleted { connection, method })
     }
@@ -138,7 +153,7 @@ impl<'t> Deleter<'t> {
         Some(error.during(Operation::Delete).about(connection.pair))
     }
 
-    /// Looks again at what was listed, and asks the guards about that.
+    /// Looks at a listed connection again, and applies the guards to the result.
     ///
     /// A cookie does not say what its socket has become: since it was listed its owner may have made a
     /// listener of it, or accepted it as an MPTCP connection.
@@ -147,7 +162,42 @@ impl<'t> Deleter<'t> {
             self.current(connection)?
                 .ok_or_else(|| self.lookup.missing())
         });
+        let now = now.and_then(|now| {
+            self.check_state(connection, &now)?;
+            Ok(Connection {
+                autobound: connection.autobound,
+                ..now
+            })
+        });
         now.map_err(|error| error.during(Operation::Delete).about(connection.pair))
+    }
+
+    /// Spares a connection that has left the state in which it was listed, where that is asked for.
+    pub(super) fn check_state(&self, was: &Connection, now: &Connection) -> Result<(), Error> {
+        if self.options.same_state && was.state != now.state {
+            let cause = format!("it was {}, and is {} now", was.state, now.state);
+            return Err(Error::spared(cause, was.pair));
+        }
+        Ok(())
+    }
+
+    /// Spares a connection, looked at just now, that the selection no longer selects.
+    ///
+    /// In a rehearsal there is no time between its listing and this that would matter.
+    pub(super) fn evaluate(&mut self, connection: &Connection) -> Result<(), Error> {
+        let Some(recheck) = self.recheck.as_mut().filter(|_| self.mode == Mode::Act) else {
+            return Ok(());
+        };
+        for _ in 0..EVALUATIONS {
+            if recheck.evaluate(&[connection])? != [true] {
+                break;
+            }
+            // It may have changed hands while processes were looked into.
+            if recheck.may_be_destroyed(connection) {
+                return Ok(());
+            }
+        }
+        Err(Error::spared(NO_LONGER_MATCHES, connection.pair))
     }
 
     /// Returns the connection as it is now.
@@ -225,7 +275,7 @@ impl<'t> Deleter<'t> {
         }
     }
 
-    /// `SOCK_DESTROY` by cookie, with the name under which the kernel finds this very socket.
+    /// Sends `SOCK_DESTROY` by cookie, with the name under which the kernel finds this very socket.
     fn destroy(&mut self, connection: &Connection) -> Result<(), Errno> {
         let diag = &mut self.lookup.diag;
         by_any_name(connection, |name| {
@@ -239,7 +289,7 @@ impl<'t> Deleter<'t> {
         })
     }
 
-    /// Everything that would make `SOCK_DESTROY` fail, without sending it for this socket.
+    /// Finds everything that would make `SOCK_DESTROY` fail, without sending it for this socket.
     fn rehearse_destroy(&mut self, connection: &Connection) -> Result<(), Errno> {
         self.probe_destroy(connection)?;
         by_any_name(connection, |name| {
@@ -260,7 +310,9 @@ impl<'t> Deleter<'t> {
         once(&mut self.has_right, || diag.probe_right())
     }
 
-    /// Kernels before 6.11 acknowledge the destruction of an orphan and may leave it in the table.
+    /// Checks that a destroyed connection has left the table.
+    ///
+    /// Kernels before 6.11 acknowledge the destruction of an orphan and may leave it there.
     pub(super) fn confirm(&mut self, connection: &Connection) -> Result<(), Error> {
         // There a socket that had an owner when it was looked up can be an orphan by now.
         if connection.inode.is_some() && !may_leave_orphans() {
@@ -289,15 +341,47 @@ impl<'t> Deleter<'t> {
     }
 
     /// Returns true for an MPTCP connection that no process holds, as far as anybody could see: what is left is to destroy
-    /// its subflow, which does not end the connection.
+    /// its subflows, which does not end the connection by itself.
     fn is_held_by_nobody(&self, fallback: Fallback, failure: &borrow::Failure) -> bool {
-        self.mode == Mode::Act
-            && self.options.method == MethodChoice::Auto
+        self.options.method == MethodChoice::Auto
             && matches!(fallback, Fallback::Mptcp)
             && matches!(failure, borrow::Failure::NotFound { .. })
             // The sockets of unit tests are made up, and held by no process of this system.
             && !cfg!(test)
             && sees_by_right()
+    }
+
+    /// Destroys all subflows of an MPTCP connection that no process holds, and returns the error that says so.
+    fn destroy_subflows(
+        &mut self,
+        connection: &Connection,
+        failure: &borrow::Failure,
+    ) -> Result<Error, Error> {
+        let others = self.other_subflows(connection)?;
+        self.check_subflows(connection, &others)?;
+        if self.mode == Mode::Rehearse
+            || self.destroy(connection).is_err()
+            || self.current(connection)?.is_some()
+        {
+            return Ok(Fallback::Mptcp.not_borrowed(connection, failure));
+        }
+        // One of them that is not found has ended meanwhile.
+        let others: Vec<_> = others
+            .iter()
+            .filter(|other| self.destroy(other).is_ok())
+            .map(|other| other.cookie)
+            .collect();
+        let count = 1 + others.len();
+        let others = others.into_iter().map(|cookie| (cookie, count));
+        self.destroyed.extend(others);
+        Ok(Fallback::only_subflows_destroyed(count))
+    }
+
+    /// Returns the error of a subflow that was destroyed with another one of a connection that no process holds.
+    pub(super) fn error_of_destroyed(&self, connection: &Connection) -> Option<Error> {
+        let count = *self.destroyed.get(&connection.cookie)?;
+        let error = Fallback::only_subflows_destroyed(count);
+        Some(error.during(Operation::Delete).about(connection.pair))
     }
 
     fn borrow_from(
@@ -306,39 +390,59 @@ impl<'t> Deleter<'t> {
         connection: &Connection,
         fallback: Fallback,
     ) -> Result<Method, Error> {
-        let borrowed = match borrow::borrow(connection, &mut self.holders, lender) {
-            Ok(borrowed) => borrowed,
-            // What has ended meanwhile is held by nobody, and nobody is to blame for it.
-            Err(_) if self.current(connection)?.is_none() => {
-                return Err(self.lookup.missing());
-            }
-            Err(failure) => {
-                if self.is_held_by_nobody(fallback, &failure)
-                    && self.destroy(connection).is_ok()
-                    && self.current(connection)?.is_none()
-                {
-                    return Err(Fallback::only_subflow_destroyed());
-                }
-                return Err(fallback.not_borrowed(connection, &failure));
-            }
+        let failure = match borrow::borrow(connection, &mut self.holders, lender) {
+            Ok(borrowed) => return self.disconnect(borrowed, connection, fallback),
+            Err(failure) => failure,
         };
+        // What has ended meanwhile is held by nobody, and nobody is to blame for it.
+        if self.current(connection)?.is_none() {
+            return Err(self.lookup.missing());
+        }
+        if !self.is_held_by_nobody(fallback, &failure) {
+            return Err(fallback.not_borrowed(connection, &failure));
+        }
+        // A socket that changes hands during a scan is missed at both ends.
+        self.holders.next_batch();
+        match borrow::borrow(connection, &mut self.holders, lender) {
+            Ok(borrowed) => self.disconnect(borrowed, connection, fallback),
+            Err(failure) if self.is_held_by_nobody(fallback, &failure) => {
+                Err(self.destroy_subflows(connection, &failure)?)
+            }
+            Err(failure) => Err(fallback.not_borrowed(connection, &failure)),
+        }
+    }
+
+    /// Disconnects a connection by its borrowed descriptor.
+    fn disconnect(
+        &mut self,
+        borrowed: Borrowed<'_>,
+        connection: &Connection,
+        fallback: Fallback,
+    ) -> Result<Method, Error> {
         // While we hold it, its inode and cookie are nobody else's: if the table still shows them
         // with these ends, this descriptor is that connection.
         let now = self.current(connection)?;
-        if now.is_none_or(|now| now.inode != connection.inode) {
+        let Some(now) = now.filter(|now| now.inode == connection.inode) else {
             return Err(self.lookup.missing());
-        }
+        };
+        let subflows = self.other_subflows(&now)?;
+        self.check_subflows(&now, &subflows)?;
         if self.mode == Mode::Rehearse {
             return Ok(Method::Borrow);
         }
         let ended = borrowed
             .disconnect()
             .map_err(|errno| fallback.not_disconnected(connection, errno))?;
-        if ended == Disconnected::Gone {
-            return Err(self.lookup.missing());
+        match ended {
+            Disconnected::Done => {}
+            Disconnected::Gone => return Err(self.lookup.missing()),
+            Disconnected::InRepair => return Err(fallback.in_repair()),
         }
         match self.current(connection)? {
-            None => Ok(Method::Borrow),
+            None => {
+                self.ended.extend(subflows.iter().map(|it| it.cookie));
+                Ok(Method::Borrow)
+            }
             Some(_) => Err(Error::new(
                 Operation::Delete,
                 ErrorKind::Os,
@@ -348,7 +452,7 @@ impl<'t> Deleter<'t> {
     }
 }
 
-/// How far the kernel's own method has come.
+/// The result of the kernel's own method.
 enum Step {
     Done,
     /// Only a borrowed descriptor can end it.
@@ -370,7 +474,7 @@ fn once(
     answer
 }
 
-/// What is not deleted although it is there.
+/// Refuses a connection that is there but must not, or can't, be deleted.
 pub(super) fn guard(connection: &Connection, options: &Options) -> Result<(), Error> {
     match connection.state {
         State::Listening if options.listeners == Listeners::Refuse => {
@@ -393,7 +497,7 @@ pub(super) fn guard(connection: &Connection, options: &Options) -> Result<(), Er
     }
 }
 
-/// The first answer to any name of a connection that is not "no such socket".
+/// Returns the first answer to any name of a connection that is not "no such socket".
 fn by_any_name<T>(
     connection: &Connection,
     mut ask: impl FnMut(&Pair) -> Result<T, Errno>,
@@ -404,7 +508,7 @@ fn by_any_name<T>(
         .unwrap_or(Err(Errno::NOENT))
 }
 
-/// The names by which the kernel can be asked for a connection.
+/// Returns the names by which the kernel can be asked for a connection.
 ///
 /// One, its four-tuple; but which of several listeners of a port (`SO_REUSEPORT`) a look-up finds
 /// depends on a hash over the peer, so for those many peers are tried, always with the cookie.
@@ -420,6 +524,8 @@ fn names(connection: &Connection) -> impl Iterator<Item = Pair> + use<> {
     std::iter::once(pair).chain(others)
 }
 
+/// A connection that changes hands more often while it is looked at is spared.
+const EVALUATIONS: usize = 3;
 /// A group of 64 listeners misses one of them this often with a chance of 1e-28.
 const LISTENER_ATTEMPTS: u16 = 4096;
 

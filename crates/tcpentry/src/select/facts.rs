@@ -1,8 +1,4 @@
-//! What is known of sockets beside the table: who holds them, and in which cgroup they are.
-
-use std::time::{Duration, Instant};
-
-use rustix::io::Errno;
+//! Facts about sockets beside the table: their holders and their cgroups.
 
 use crate::connection::{Connection, Inode};
 use crate::error::{Error, Operation};
@@ -10,8 +6,9 @@ use crate::filter::{Fact, Facts, Holder, Needs, Processes};
 use crate::process::cgroup::Cgroups;
 use crate::process::cgroup_path::CgroupPath;
 use crate::process::owners::{Owner, Owners};
+use crate::select::scan::Scan;
 
-/// What a table does not tell of its sockets. Nothing is read before it is asked for, and then once.
+/// The facts that a table does not have about its sockets. Nothing is read before it is asked for, and then once.
 ///
 /// ```
 /// use tcpentry::{Attribution, Query, TcpTable};
@@ -29,18 +26,18 @@ pub struct Attribution {
     /// A later scan, for sockets that nobody held in the first one.
     newcomers: Option<Scan>,
     with_cgroups: bool,
-    /// Only these have to be looked into.
+    /// The processes that have to be looked into, where not all have to.
     only: Option<Processes>,
     cgroups: Cgroups,
 }
 
 impl Attribution {
-    /// About all sockets.
+    /// Creates an empty one, about all sockets.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// About the sockets of these processes, where only these make a difference.
+    /// Creates an empty one about the sockets of these processes, where only these make a difference.
     pub(super) fn of_processes(only: Option<Processes>) -> Self {
         Self {
             only,
@@ -48,18 +45,18 @@ impl Attribution {
         }
     }
 
-    /// Who holds which socket.
+    /// Returns the holders of all sockets.
     ///
     /// # Errors
-    /// When `/proc` can't be read, or descriptors or memory run out.
+    /// Fails when `/proc` can't be read, or descriptors or memory run out.
     pub fn owners(&mut self) -> Result<&Owners, Error> {
         self.read_owners(false)
     }
 
-    /// The path of the socket's cgroup, as in `/proc/PID/cgroup`: see [`Cgroups::of`].
+    /// Returns the path of the socket's cgroup, as in `/proc/PID/cgroup`: see [`Cgroups::of`].
     ///
     /// # Errors
-    /// As of [`owners`](Self::owners), where the socket's owner has to be asked.
+    /// Fails as [`owners`](Self::owners) does, where the socket's owner has to be asked.
     pub fn cgroup(&mut self, connection: &Connection) -> Result<Option<CgroupPath<'_>>, Error> {
         if self.cgroups.is_of_owner(connection) {
             self.read_owners(true)?;
@@ -93,12 +90,18 @@ impl Attribution {
         self.cgroups = Cgroups::new();
     }
 
-    /// What a filter has to know to judge this socket.
+    /// Forgets the holders alone.
+    pub(crate) fn forget_owners(&mut self) {
+        self.owners = None;
+        self.newcomers = None;
+    }
+
+    /// Returns the facts with which a filter evaluates this socket.
     pub(crate) fn facts(
         &mut self,
         connection: &Connection,
         needs: Needs,
-    ) -> Result<impl Facts + use<'_>, Error> {
+    ) -> Result<OfSocket<'_>, Error> {
         let of_owner = needs.cgroups && self.cgroups.is_of_owner(connection);
         let by_owners = needs.owners || of_owner;
         if by_owners {
@@ -119,49 +122,44 @@ impl Attribution {
         } else {
             None
         };
-        // Where its owner decides, it may be one of those who hide.
+        // Where its owner decides, that may be one of the hidden.
         let hides = of_owner && owners.is_some_and(|owners| !owners.are_all_seen());
         let cgroup = match cgroup {
             Some(path) => Fact::Known(path),
             None if hides && connection.inode.is_some() => Fact::Hidden,
             None => Fact::Absent,
         };
+        // The first holder does not have to hold it still, but can't be distinguished from the one that does.
+        let is_held = |owners: &Owners| connection.inode.is_some_and(|inode| owners.hold(inode));
+        let newcomers = newcomers.as_ref().map(|scan| &scan.owners);
         Ok(OfSocket {
             owners,
-            newcomers: newcomers.as_ref().map(|scan| &scan.owners),
+            newcomers: newcomers.filter(|_| !owners.is_some_and(is_held)),
             cgroup,
         })
     }
 
-    /// Scans once more where nobody was seen to hold a socket: it may be newer than the first scan, or have changed hands
-    /// during it, and "held by nobody" is a fact to act upon.
+    /// Scans once more where no process was seen to hold a socket: it may be newer than the first scan, or have changed
+    /// hands during it, and "held by no process" is a fact to act upon.
     fn look_for_newcomers(&mut self, connection: &Connection) -> Result<(), Error> {
         let (Some(inode), Some(owners)) = (connection.inode, &self.owners) else {
             return Ok(());
         };
         // Where only some were looked into, the others make no difference.
-        let is_fact = owners.are_all_seen() || owners.are_known_by_right();
-        let is_settled = self.only.is_some() || !is_fact || owners.hold(inode);
+        let is_settled = self.only.is_some() || !owners.are_conclusive() || owners.hold(inode);
         // A crowd of such sockets takes half of the time at most.
-        let is_fresh = |scan: &Scan| scan.owners.hold(inode) || scan.end.elapsed() < scan.cost;
+        let is_fresh = |scan: &Scan| scan.owners.hold(inode) || scan.is_recent();
         if is_settled || self.newcomers.as_ref().is_some_and(is_fresh) {
             return Ok(());
         }
-        let start = Instant::now();
-        let owners = self.search().map_err(|error| not_scanned(&error))?;
-        let end = Instant::now();
-        self.newcomers = Some(Scan {
-            owners,
-            end,
-            cost: end - start,
-        });
+        self.newcomers = Some(Scan::run(Operation::List, || self.search())?);
         Ok(())
     }
 
     fn read_owners(&mut self, with_cgroups: bool) -> Result<&Owners, Error> {
         if self.owners.is_none() || (with_cgroups && !self.with_cgroups) {
             self.with_cgroups |= with_cgroups;
-            self.owners = Some(self.search().map_err(|error| not_scanned(&error))?);
+            self.owners = Some(Scan::run(Operation::List, || self.search())?.owners);
         }
         Ok(self.owners.get_or_insert_default())
     }
@@ -187,7 +185,7 @@ impl Attribution {
     }
 }
 
-/// Its path; where nobody was asked for the owners, the one that the kernel names.
+/// Returns the path of the cgroup; without owners, of the one that the kernel names.
 fn cgroup_of<'a>(
     connection: &Connection,
     owners: Option<&'a Owners>,
@@ -199,34 +197,19 @@ fn cgroup_of<'a>(
     }
 }
 
-fn not_scanned(error: &std::io::Error) -> Error {
-    let errno = Errno::from_io_error(error).unwrap_or(Errno::IO);
-    Error::os(Operation::List, "look through /proc", errno)
-}
-
-/// A scan of `/proc`.
-#[derive(Debug)]
-struct Scan {
-    owners: Owners,
-    end: Instant,
-    cost: Duration,
-}
-
-/// What is known of one socket.
-struct OfSocket<'k> {
-    owners: Option<&'k Owners>,
-    /// The holders, looked at since.
-    newcomers: Option<&'k Owners>,
-    cgroup: Fact<CgroupPath<'k>>,
+/// The facts about one socket.
+pub(crate) struct OfSocket<'k> {
+    pub(crate) owners: Option<&'k Owners>,
+    /// The holders among all or some processes, looked at since.
+    pub(crate) newcomers: Option<&'k Owners>,
+    pub(crate) cgroup: Fact<CgroupPath<'k>>,
 }
 
 impl Facts for OfSocket<'_> {
     fn holders(&self, inode: Inode) -> Option<impl Iterator<Item = Holder<'_>>> {
-        let owners = self.owners?;
-        // Who held it first does not have to hold it still, but is not told from who does.
-        let later = self.newcomers.filter(|_| !owners.hold(inode));
-        let later = later.into_iter().flat_map(move |later| later.of(inode));
-        Some(owners.of(inode).chain(later).map(holder))
+        let newcomers = self.newcomers.into_iter();
+        let newcomers = newcomers.flat_map(move |owners| owners.of(inode));
+        Some(self.owners?.of(inode).chain(newcomers).map(holder))
     }
 
     fn hidden(&self) -> impl Iterator<Item = Holder<'_>> {

@@ -2,6 +2,7 @@
 
 use rustix::io::Errno;
 
+use super::refusal::refused;
 use super::{TcpTable, devices};
 use crate::connection::Connection;
 use crate::connection::endpoint::{Device, Interface, Pair};
@@ -50,11 +51,13 @@ impl TcpTable {
     /// ends that is bound to a device. Zero fields are values, never wildcards: a pair whose peer is
     /// `0.0.0.0:0` names the listener (or the bound socket) of the local end.
     ///
-    /// By [`Identity`]: that very socket, or [`NotFound`](ErrorKind::NotFound).
+    /// By [`Identity`]: that very socket, or [`NotFound`](ErrorKind::NotFound). One that was made under another boot id
+    /// is refused where a socket here has its namespace, cookie and ends: in a container it is listed under the boot id
+    /// that is mounted there.
     ///
     /// # Errors
     /// `NotFound`, `Ambiguous` (see [`Error::candidates`]), `NotSupported` where `tcp_diag` is
-    /// missing, `Refused(OtherNetns)`, `Os`.
+    /// missing, `Refused(OtherNetns)`, `Refused(OtherBoot)`, `Os`.
     pub fn find(&mut self, target: &Target) -> Result<Connection, Error> {
         let found = match target {
             Target::Pair(pair) => self.find_pair(pair),
@@ -97,7 +100,7 @@ impl TcpTable {
             // It does not find sockets bound to a device that was not named, and an answer that is
             // another socket (the listener of the local end, one bound to no device) says nothing.
             Ok(_) | Err(Errno::NOENT) => {}
-            Err(errno) => return Err(Error::os(Operation::Find, "look it up", errno)),
+            Err(errno) => return Err(refused(Operation::Find, "look it up", errno)),
         }
         let states = States::ALL_ACTIVE.without(State::Listening);
         let candidates = self.lookup.with_ends_of(pair, states)?;
@@ -145,20 +148,25 @@ impl TcpTable {
     }
 
     fn find_identity(&mut self, identity: &Identity) -> Result<Connection, Error> {
-        if identity.boot != self.boot()? {
-            return Err(Error::new(
-                Operation::Find,
-                ErrorKind::NotFound,
-                "its identity is from another boot or another machine",
-            )
-            .with_hint("list it again"));
-        }
         if identity.netns != self.netns {
             return Err(Error::refused(Guard::OtherNetns, identity.pair));
         }
-        self.lookup
+        let found = self
+            .lookup
             .get_or_scan(&identity.pair, identity.cookie)?
-            .ok_or_else(|| self.lookup.missing())
+            .ok_or_else(|| self.lookup.missing());
+        match (found, self.boot()) {
+            (found, Ok(boot)) if boot == identity.boot => found,
+            // A container can have a boot id of its own, while cookies are those of the kernel.
+            (Ok(_), Ok(_)) => Err(Error::refused(Guard::OtherBoot, identity.pair)),
+            (Err(error), Ok(_)) if error.kind() == ErrorKind::NotFound => Err(Error::new(
+                Operation::Find,
+                ErrorKind::NotFound,
+                "no such connection; its identity was made under another boot id",
+            )
+            .with_hint("list it again")),
+            (Ok(_), Err(error)) | (Err(error), _) => Err(error),
+        }
     }
 
     /// Returns the pair of two endpoints as people write them, with the device's name looked up in this

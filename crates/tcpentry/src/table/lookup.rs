@@ -3,7 +3,7 @@
 
 use rustix::io::Errno;
 
-use super::refusal::{dump_error, no_tcp_diag};
+use super::refusal::{dump_error, no_tcp_diag, refused};
 use crate::connection::details::Details;
 use crate::connection::endpoint::Pair;
 use crate::connection::state::States;
@@ -93,7 +93,7 @@ impl Lookup {
         Ok(found)
     }
 
-    /// What "no such socket" means: that there is none, or that the kernel could not look.
+    /// Returns the error that "no such socket" means: there is none, or the kernel could not look.
     pub(crate) fn missing(&mut self) -> Error {
         match self.diag.probe() {
             Ok(()) => Error::new(Operation::Find, ErrorKind::NotFound, "no such connection"),
@@ -102,7 +102,7 @@ impl Lookup {
     }
 }
 
-/// What the kernel's exact look-up says of a socket.
+/// The result of the kernel's exact look-up.
 enum Exact {
     Found,
     Gone,
@@ -122,16 +122,16 @@ fn exact(pair: &Pair, cookie: Cookie, found: Result<&Connection, &Errno>) -> Res
         Ok(_) => Err(Error::os(Operation::Find, "look it up", Errno::PROTO)),
         Err(&Errno::NOENT) if pair.interface().is_none() => Ok(Exact::Gone),
         Err(&Errno::NOENT) => Ok(Exact::OutOfReach),
-        Err(&errno) => Err(Error::os(Operation::Find, "look it up", errno)),
+        Err(&errno) => Err(refused(Operation::Find, "look it up", errno)),
     }
 }
 
-/// Whether the kernel's exact look-up can mean it.
+/// Returns true where the kernel's exact look-up can find it.
 fn has_peer(pair: &Pair) -> bool {
     !pair.peer().is_unspecified()
 }
 
-/// The states in which a socket of this name can be.
+/// Returns the states in which a socket of this name can be.
 fn states_of(pair: &Pair) -> States {
     if has_peer(pair) {
         States::ALL_ACTIVE
@@ -140,7 +140,7 @@ fn states_of(pair: &Pair) -> States {
     }
 }
 
-/// The dump in which a socket of these ends is found.
+/// Returns the scope of a dump in which a socket of these ends is found.
 fn scope_of(pair: &Pair, states: States) -> Scope {
     Scope {
         states,

@@ -156,6 +156,9 @@ impl Report {
         };
         self.cells = reported.cells.unwrap_or_default();
         self.check_written(written);
+        if let Some(subflows) = &reported.subflows {
+            self.notice(subflows);
+        }
         if let (Sink::Lines(_), Some(complaint)) = (&self.sink, &reported.complaint) {
             self.complain(complaint);
         }
@@ -258,11 +261,10 @@ impl Report {
     }
 }
 
-/// Returns the view of a table; without identities where the machine has no readable boot id.
+/// Returns the view of a table.
 fn view(args: &DeleteArgs, table: &mut NamespaceTable) -> View {
     let shape = Shape::of(&args.output);
-    let view = View::new(&args.show, false, shape, table);
-    view.unwrap_or_else(|_| View::without_identities(&args.show, false, shape, table))
+    View::new(&args.show, false, shape, table)
 }
 
 /// The causes that have been printed, so that thousands of one are not.
