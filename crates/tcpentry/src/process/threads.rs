@@ -114,7 +114,7 @@ pub(super) fn are_comparable() -> bool {
     })
 }
 
-/// How often threads are listed that come and go.
+/// The number of times that threads which come and go are listed.
 const THREAD_SCANS: usize = 8;
 /// The tables that a thread's is compared with.
 const MAX_COMPARED: usize = 8;
