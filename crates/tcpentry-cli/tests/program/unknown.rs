@@ -103,10 +103,8 @@ fn what_no_process_holds_is_no_named_process_s() {
         drop(meant.client);
         let passed_at = passed.client.local_addr().unwrap();
         drop(passed.client);
-        if user::in_a_user_namespace_of_one() || !is_in_first_pid_namespace() {
-            skip!(
-                "processes of others may hold it (unshare -Ur, a container); run it as root of the host"
-            );
+        if !user::sees_all_holders() {
+            skip!("{}", user::NOT_ALL_HOLDERS);
         }
         let count = |words: &str| run(&format!("list dport = :{port} {words}")).rows().len();
         assert_eq!((count("process meant"), count("not process meant")), (1, 2));
@@ -298,10 +296,6 @@ impl Drop for Turning {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-fn is_in_first_pid_namespace() -> bool {
-    std::fs::read_link("/proc/self/ns/pid").is_ok_and(|it| it.as_os_str() == "pid:[4026531836]")
 }
 
 const FIN_WAIT_2: u8 = 5;

@@ -408,6 +408,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn paths_of_descriptors() {
+        let path = |number, thread| {
+            let mut room = [0; LONGEST_DESCRIPTOR];
+            let thread = NonZeroI32::new(thread);
+            let descriptor = Descriptor { number, thread };
+            descriptor.path(&mut room).map(CStr::to_owned)
+        };
+        assert_eq!(path(0, 0).as_deref(), Some(c"fd/0"));
+        assert_eq!(path(7, 4711).as_deref(), Some(c"task/4711/fd/7"));
+        let longest = path(i32::MAX, i32::MAX);
+        assert_eq!(longest.as_deref(), Some(c"task/2147483647/fd/2147483647"));
+    }
+
+    #[test]
     fn links_of_descriptors() {
         assert_eq!(socket_inode(b"socket:[4711]"), Inode::new(4711));
         for other in [

@@ -81,9 +81,8 @@ fn of_one_that_no_process_holds_the_subflow_is_destroyed_and_the_rest_is_not_kno
         let Some(ends) = connected() else {
             skip!("this kernel has no MPTCP");
         };
-        let pid_namespace = std::fs::read_link("/proc/self/ns/pid").unwrap();
-        if user::in_a_user_namespace_of_one() || pid_namespace.as_os_str() != "pid:[4026531836]" {
-            skip!("somebody who is not seen may hold it (unshare -Ur, a container)");
+        if !user::sees_all_holders() {
+            skip!("{}", user::NOT_ALL_HOLDERS);
         }
         let pair = pair_of(&ends.server);
         let flight = InFlight::sending(&ends.server);
@@ -282,5 +281,56 @@ fn a_subflow_is_deleted_by_a_filter_only_if_it_holds_for_all() {
         });
         assert_eq!(outcomes, [Ok(Method::Borrow), Ok(Method::Borrow)]);
         assert_reset(&ends.client);
+    });
+}
+
+#[test]
+fn all_subflows_of_one_that_no_process_holds_are_destroyed_if_the_filter_holds_for_all() {
+    alone(|| {
+        let (ends, _listener) = match mptcp::with_two_subflows() {
+            Ok(made) => made,
+            Err(reason) => skip!("{reason}"),
+        };
+        if !user::sees_all_holders() {
+            skip!("{}", user::NOT_ALL_HOLDERS);
+        }
+        let port = ends.server.local_addr().unwrap().port();
+        let tcp::Ends { client, server } = ends;
+        let flight = InFlight::sending(&server);
+        drop(server);
+        let rows = subflows_on(port);
+        assert_eq!(rows.len(), 2, "{rows:?}");
+        let mut table = table();
+        let options = |filter: &str, table: &mut TcpTable| {
+            let filter = Filter::parse(filter, &SystemNames::new(table)).unwrap();
+            let selection = Selection::new(filter, States::CONNECTIONS, table).unwrap();
+            Options::default().while_selected(Arc::new(selection))
+        };
+        let is_second = |row: &&Connection| row.peer().address().to_string() == mptcp::SECOND;
+        let second = rows.iter().find(is_second).unwrap();
+        let one = options(&format!("dst {}", mptcp::SECOND), &mut table);
+        for result in [
+            table.check(second, &one).map(|_| ()),
+            table.delete(second, &one).map(|_| ()),
+        ] {
+            let error = result.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Refused(Guard::Subflow), "{error}");
+        }
+        assert_eq!(subflows_on(port).len(), 2);
+
+        let both = options(&format!("sport = :{port}"), &mut table);
+        let mut errors = Vec::new();
+        table.delete_all(rows, &both, |_, result| {
+            errors.push(result.unwrap_err());
+            ControlFlow::Continue(())
+        });
+        assert_eq!(errors.len(), 2);
+        for error in errors {
+            assert_eq!(error.kind(), ErrorKind::NotSupported, "{error}");
+            let destroyed = error.cause().contains("2 subflows have been destroyed");
+            assert!(destroyed, "{error}");
+        }
+        assert_eq!(subflows_on(port), []);
+        drop((flight, client));
     });
 }
