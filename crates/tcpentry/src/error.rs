@@ -7,7 +7,7 @@ use rustix::io::Errno;
 
 use crate::connection::Connection;
 use crate::connection::endpoint::Pair;
-use crate::privilege::is_administrator;
+use crate::privilege::{is_administrator, more_rights};
 
 /// The reason why an operation did not happen.
 ///
@@ -208,7 +208,7 @@ impl Error {
     pub fn in_unseen_netns(pair: Pair) -> Self {
         let cause = "it is in none of the network namespaces that you may look at, and others were left out";
         Self::denied(Operation::Delete, cause)
-            .with_hint("run it as root (sudo)")
+            .with_hint(more_rights())
             .about(pair)
     }
 

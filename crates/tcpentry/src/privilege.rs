@@ -38,6 +38,78 @@ pub(crate) fn has_sys_ptrace() -> bool {
         .is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_PTRACE))
 }
 
+/// Returns the advice for a caller that may not see everything: who has to run it, or where.
+///
+/// Root is not advised to become root, and a caller in another pid namespace than the host's is told of that.
+pub fn more_rights() -> &'static str {
+    let held = rustix::thread::capabilities(None).map(|sets| sets.effective);
+    Standing {
+        sees_all_pids: is_initial_pid_namespace(),
+        is_root: geteuid().is_root(),
+        is_of_host: is_namespace("user", INITIAL_USER),
+        is_capable: may_read_descriptors()
+            && held.is_ok_and(|held| held.contains(CapabilitySet::NET_ADMIN)),
+    }
+    .advice()
+}
+
+/// Returns true where no other caller would be shown more of `/proc`: one with the capabilities that it takes, in the user
+/// and pid namespaces of the host.
+pub(crate) fn sees_by_right() -> bool {
+    is_initial_pid_namespace() && is_namespace("user", INITIAL_USER) && may_read_descriptors()
+}
+
+fn may_read_descriptors() -> bool {
+    let reads_all = CapabilitySet::DAC_READ_SEARCH | CapabilitySet::DAC_OVERRIDE;
+    let held = rustix::thread::capabilities(None).map(|sets| sets.effective);
+    held.is_ok_and(|held| held.contains(CapabilitySet::SYS_PTRACE) && held.intersects(reads_all))
+}
+
+/// Returns true where the caller's pid namespace is that of the host, which shows the processes of all others.
+pub(crate) fn is_initial_pid_namespace() -> bool {
+    is_namespace("pid", INITIAL_PID)
+}
+
+fn is_namespace(kind: &str, name: &str) -> bool {
+    let link = fs::read_link(format!("/proc/self/ns/{kind}"));
+    link.is_ok_and(|link| link.as_os_str() == name)
+}
+
+/// The caller, as far as it limits what it sees.
+#[expect(clippy::struct_excessive_bools, reason = "each is a limit of its own")]
+struct Standing {
+    sees_all_pids: bool,
+    is_root: bool,
+    /// Its user namespace is that of the host.
+    is_of_host: bool,
+    is_capable: bool,
+}
+
+impl Standing {
+    const fn advice(&self) -> &'static str {
+        match self {
+            Self {
+                sees_all_pids: false,
+                ..
+            } => {
+                "this pid namespace (of a container?) does not show the processes of others: run it as root on the host"
+            }
+            Self { is_root: false, .. } => "run it as root (sudo)",
+            Self {
+                is_of_host: false, ..
+            } => "this is the root of a user namespace: run it as that of the host",
+            Self {
+                is_capable: false, ..
+            } => {
+                "this root lacks some of CAP_NET_ADMIN, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH: run it with all its rights"
+            }
+            _ => {
+                "something hides it even from root: a security module (SELinux, AppArmor), or a kernel without kcmp(2)"
+            }
+        }
+    }
+}
+
 /// The restriction that the security module Yama lays on borrowing: `kernel.yama.ptrace_scope`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -87,6 +159,10 @@ impl PtraceScope {
     }
 }
 
+/// `PROC_PID_INIT_INO`: always the same.
+const INITIAL_PID: &str = "pid:[4026531836]";
+/// `PROC_USER_INIT_INO`: always the same.
+const INITIAL_USER: &str = "user:[4026531837]";
 const ADMINISTRATORS: [&str; 3] = ["sudo", "wheel", "admin"];
 
 #[cfg(test)]
@@ -100,6 +176,30 @@ mod tests {
         assert!(is_of_administrators(groups, 27));
         assert!(!is_of_administrators(groups, 0));
         assert!(!is_of_administrators(groups, 100));
+    }
+
+    #[test]
+    fn root_is_not_advised_to_become_root() {
+        let root = |sees_all_pids, is_of_host, is_capable| Standing {
+            sees_all_pids,
+            is_root: true,
+            is_of_host,
+            is_capable,
+        };
+        for (standing, advice) in [
+            (root(false, true, true), "on the host"),
+            (root(true, false, true), "user namespace"),
+            (root(true, true, false), "CAP_SYS_PTRACE"),
+            (root(true, true, true), "even from root"),
+        ] {
+            assert!(standing.advice().contains(advice), "{}", standing.advice());
+            assert!(!standing.advice().contains("sudo"));
+        }
+        let user = Standing {
+            is_root: false,
+            ..root(true, true, false)
+        };
+        assert_eq!(user.advice(), "run it as root (sudo)");
     }
 
     #[test]

@@ -88,6 +88,19 @@ pub(crate) fn namespace_kind(file: impl AsFd) -> Result<libc::c_int, Errno> {
     }
 }
 
+/// Returns true if two threads, of any processes, share their table of descriptors: `kcmp(KCMP_FILES)`. `EPERM` where one of
+/// them may not be inspected; `ENOSYS` without `CONFIG_KCMP`.
+pub(crate) fn share_descriptors(one: i32, other: i32) -> Result<bool, Errno> {
+    let unused: libc::c_ulong = 0;
+    // SAFETY: the kernel takes five numbers, the last two of which it does not look at for this kind, and touches no memory.
+    let order = unsafe { libc::syscall(libc::SYS_kcmp, one, other, KCMP_FILES, unused, unused) };
+    if order < 0 {
+        Err(last_errno())
+    } else {
+        Ok(order == 0)
+    }
+}
+
 /// Opens the user namespace that owns a namespace: `ioctl(NS_GET_USERNS)`. Since Linux 4.9; `EPERM` where it is neither the
 /// caller's own nor one below it. The file must be one of `nsfs`, as that of a [`Namespace`](crate::netns::Namespace) is.
 pub(crate) fn owning_user_namespace(file: impl AsFd) -> Result<OwnedFd, Errno> {
@@ -236,6 +249,8 @@ const WCLONE: u32 = 0x8000_0000;
 /// Where there is no limit to descriptors.
 const MANY_DESCRIPTORS: u32 = 1 << 20;
 
+/// `linux/kcmp.h`
+const KCMP_FILES: libc::c_int = 2;
 const INT_LENGTH: libc::socklen_t = 4;
 const _: () = assert!(size_of::<libc::c_int>() == 4);
 const COOKIE_LENGTH: libc::socklen_t = 8;

@@ -7,8 +7,9 @@ use std::os::fd::AsFd;
 use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, Signal, WaitOptions};
 
-use crate::sys;
+use crate::sys::{self, HolderKind};
 use crate::user::User;
+use crate::wait::until;
 
 /// A process that holds one socket and does nothing; killed when dropped.
 #[derive(Debug)]
@@ -19,18 +20,40 @@ pub struct Holder {
 impl Holder {
     /// Starts a process of this user that holds the socket under number 0. The caller closes its own copy.
     pub fn of(socket: impl AsFd, user: Option<User>) -> Self {
-        Self::start(socket, user, true)
+        Self::start(socket, user, HolderKind::Plain)
     }
 
     /// Starts such a process that nobody may inspect: `prctl(PR_SET_DUMPABLE, 0)`.
     pub fn undumpable(socket: impl AsFd, user: Option<User>) -> Self {
-        Self::start(socket, user, false)
+        Self::start(socket, user, HolderKind::Undumpable)
     }
 
-    fn start(socket: impl AsFd, user: Option<User>, dumpable: bool) -> Self {
+    /// Starts such a process of two threads, of which the first has ended.
+    pub fn without_first_thread(socket: impl AsFd, user: Option<User>) -> Self {
+        let holder = Self::start(socket, user, HolderKind::WithoutFirstThread);
+        let stat = format!("/proc/{}/stat", holder.pid());
+        until("its first thread has ended", || {
+            let stat = std::fs::read_to_string(&stat).expect("it runs");
+            stat.contains(") Z ")
+        });
+        holder
+    }
+
+    /// Starts such a process of two threads, of which the second has a table of descriptors to itself, and the first
+    /// holds nothing.
+    pub fn in_table_of_thread(socket: impl AsFd, user: Option<User>) -> Self {
+        let holder = Self::start(socket, user, HolderKind::InTableOfThread);
+        let table = format!("/proc/{}/fd", holder.pid());
+        until("its first thread holds nothing", || {
+            std::fs::read_dir(&table).is_ok_and(|table| table.count() == 0)
+        });
+        holder
+    }
+
+    fn start(socket: impl AsFd, user: Option<User>, kind: HolderKind) -> Self {
         let (ready, tell) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).expect("pipe");
         let uid = user.map(|user| user.uid);
-        let pid = sys::fork_holder(socket.as_fd(), tell.as_fd(), uid, dumpable).expect("fork");
+        let pid = sys::fork_holder(socket.as_fd(), tell.as_fd(), uid, kind).expect("fork");
         let holder = Self { pid };
         drop(tell);
         File::from(ready)

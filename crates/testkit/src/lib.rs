@@ -28,6 +28,7 @@ pub mod fuse;
 pub mod hands;
 pub mod holder;
 pub mod hostile;
+pub mod in_flight;
 pub mod kernel;
 pub mod link;
 pub mod mptcp;

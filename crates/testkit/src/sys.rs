@@ -239,20 +239,21 @@ pub(crate) fn fork_holder(
     socket: BorrowedFd<'_>,
     ready: BorrowedFd<'_>,
     uid: Option<u32>,
-    dumpable: bool,
+    kind: HolderKind,
 ) -> Result<Pid, Errno> {
     // SAFETY: the child of a process with threads may only call what is async-signal-safe; it runs
     // nothing but `hold`, which allocates nothing, takes no lock, and never returns.
     let pid = unsafe { libc::fork() };
     match pid {
-        0 => hold(socket.as_raw_fd(), ready.as_raw_fd(), uid, dumpable),
+        0 => hold(socket.as_raw_fd(), ready.as_raw_fd(), uid, kind),
         -1 => Err(last_errno()),
         pid => Ok(Pid::from_raw(pid).expect("a child's pid is positive")),
     }
 }
 
 /// Runs the child of [`fork_holder`]: system calls and nothing else.
-fn hold(socket: i32, ready: i32, uid: Option<u32>, dumpable: bool) -> ! {
+fn hold(socket: i32, ready: i32, uid: Option<u32>, kind: HolderKind) -> ! {
+    let mut stack = [0_u128; 1024];
     // SAFETY: each is a bare system call that touches no memory but the byte it is given. Closing
     // every descriptor is allowed here: nothing of the parent's runs in this process any more.
     // The calls that set ids are the raw ones, which ask no other thread.
@@ -267,20 +268,62 @@ fn hold(socket: i32, ready: i32, uid: Option<u32>, dumpable: bool) -> ! {
             good &= libc::syscall(libc::SYS_setresuid, uid, uid, uid) == 0;
         }
         // After the change of user, which resets both.
-        good &= libc::prctl(libc::PR_SET_DUMPABLE, libc::c_ulong::from(dumpable)) == 0;
-        let signal = libc::c_ulong::from(libc::SIGKILL.unsigned_abs());
-        good &= libc::prctl(libc::PR_SET_PDEATHSIG, signal) == 0;
-        if good {
-            libc::write(TELL, b"!".as_ptr().cast(), 1);
+        let dumpable = libc::c_ulong::from(kind != HolderKind::Undumpable);
+        good &= libc::prctl(libc::PR_SET_DUMPABLE, dumpable) == 0;
+        let is_alone = matches!(kind, HolderKind::Plain | HolderKind::Undumpable);
+        if good && !is_alone {
+            let is_shared = kind == HolderKind::WithoutFirstThread;
+            let files = if is_shared { libc::CLONE_FILES } else { 0 };
+            let flags = libc::CLONE_VM | libc::CLONE_FS | libc::CLONE_SIGHAND | libc::CLONE_THREAD;
+            let top = stack.as_mut_ptr_range().end.cast();
+            let flags = flags | files;
+            good &= libc::clone(wait_to_be_killed, top, flags, std::ptr::null_mut()) > 0;
+            if good && is_shared {
+                // Of this thread alone. Its stack, which has that of the other one in it, stays.
+                libc::syscall(libc::SYS_exit, 0 as libc::c_long);
+            }
+            libc::close(HELD);
+            libc::close(TELL);
+            if good {
+                loop {
+                    libc::pause();
+                }
+            }
         }
-        libc::close(TELL);
         if !good {
             libc::_exit(1);
         }
+        wait_to_be_killed(std::ptr::null_mut());
+        libc::_exit(1)
+    }
+}
+
+/// Runs the last thread of the child of [`fork_holder`]: system calls and nothing else.
+extern "C" fn wait_to_be_killed(_: *mut libc::c_void) -> libc::c_int {
+    // SAFETY: each is a bare system call that touches no memory but the byte it is given.
+    unsafe {
+        let signal = libc::c_ulong::from(libc::SIGKILL.unsigned_abs());
+        if libc::prctl(libc::PR_SET_PDEATHSIG, signal) != 0 {
+            return 1;
+        }
+        libc::write(TELL, b"!".as_ptr().cast(), 1);
+        libc::close(TELL);
         loop {
             libc::pause();
         }
     }
+}
+
+/// A kind of process that holds a socket.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) enum HolderKind {
+    Plain,
+    /// Nobody may inspect it.
+    Undumpable,
+    /// Its first thread has ended, the other one goes on.
+    WithoutFirstThread,
+    /// It holds it in the table that its second thread has to itself.
+    InTableOfThread,
 }
 
 /// The attack of a hostile process.

@@ -75,6 +75,18 @@ pub fn in_a_user_namespace_of_one() -> bool {
     map.lines().filter_map(count).sum::<u64>() == 1
 }
 
+/// Returns true if root sees all holders of sockets here: not in a user namespace of one user, nor in another pid namespace
+/// than the host's.
+pub fn sees_all_holders() -> bool {
+    let pid_namespace = fs::read_link("/proc/self/ns/pid");
+    let is_of_host = pid_namespace.is_ok_and(|link| link.as_os_str() == "pid:[4026531836]");
+    others() && is_of_host
+}
+
+/// The reason to skip a test about a socket that no process holds.
+pub const NOT_ALL_HOLDERS: &str =
+    "processes of others may hold it (unshare -Ur, a container); run it as root of the host";
+
 /// Returns the gid of a group of this machine.
 pub fn group(name: &str) -> Option<u32> {
     let groups = fs::read_to_string("/etc/group").ok()?;

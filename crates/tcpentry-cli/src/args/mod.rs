@@ -96,8 +96,9 @@ pub(crate) struct SelectArgs {
 /// The options that select network namespaces.
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct NetnsArgs {
-    /// Read this network namespace: a name of `ip netns`, the PID of a process in it, or the path of its file
-    #[arg(short = 'N', long, value_name = "NAME|PID|PATH")]
+    /// Read this network namespace: a name of `ip netns`, the PID of a process in it, the path of its file, or what the column
+    /// NETNS shows; also a container's name or id (digits alone are a pid)
+    #[arg(short = 'N', long, value_name = "NAME|PID|PATH|CELL")]
     pub(crate) netns: Vec<String>,
     /// Read every network namespace that a process or a name holds
     #[arg(long, conflicts_with = "netns")]

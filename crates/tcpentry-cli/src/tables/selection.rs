@@ -7,6 +7,7 @@ use clap::{Command, CommandFactory as _};
 use tcpentry::escape::escape_for_terminal;
 use tcpentry::filter::{FilterError, Names};
 use tcpentry::process::Process;
+use tcpentry::support::more_rights;
 use tcpentry::{
     Attribution, Error, Filter, Interface, Query, Selection, States, SystemNames, TcpTable,
 };
@@ -245,5 +246,8 @@ pub(crate) fn describe_hidden(count: u64, consequence: &str) -> String {
     )
 }
 
-/// The hint for hidden sockets.
-pub(crate) const HIDDEN_HINT: &str = "run it as root (sudo), on the host and not in a container; or add a term that leaves them out, as `user NAME`";
+/// Returns the hint for hidden sockets.
+pub(crate) fn hidden_hint() -> String {
+    let rights = more_rights();
+    format!("{rights}; or add a term that leaves them out, as `user NAME`")
+}

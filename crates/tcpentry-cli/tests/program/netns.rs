@@ -306,6 +306,30 @@ fn what_is_no_namespace_is_a_usage_error() {
 }
 
 #[test]
+fn a_process_that_is_not_shown_is_there_all_the_same() {
+    in_a_world!(|world: &World| {
+        if !user::others() {
+            skip!("only one user is mapped here");
+        }
+        let process = world.start_shell("exec unshare --net sleep 1000");
+        world.must("mount -t proc -o hidepid=2 proc /proc");
+        // The user may not enter the folder that the program is in.
+        let copy = format!("/tmp/tcpentry-hidepid-{}", std::process::id());
+        world.must(&format!("install -m 755 {PROGRAM} {copy}"));
+        let list = |pid: u32| {
+            let user = "setpriv --reuid 4035 --regid 4035 --clear-groups";
+            world.shell(&format!("{user} {copy} list -N {pid}"))
+        };
+        let (denied, none): (Run, Run) = (list(process.pid).into(), list(4_000_000).into());
+        world.must(&format!("rm {copy}"));
+        assert_eq!(denied.code, 4, "{}", denied.err);
+        assert!(denied.err.contains("hidepid"), "{}", denied.err);
+        assert_eq!(none.code, 2, "{}", none.err);
+        assert!(none.err.contains("no network namespace"), "{}", none.err);
+    });
+}
+
+#[test]
 fn hostile_names_are_escaped() {
     in_a_world!(|world: &World| {
         let name = "\u{1b}[2J";

@@ -157,14 +157,24 @@ fn listeners_are_selected_only_when_allowed() {
         );
         assert!(!is_alive(&ends[0]));
         for options in ["", "--yes", "--yes --max 1 --for 300ms"] {
-            let hinted = run(&format!("delete {options} state listening {words}"));
-            assert_eq!(hinted.code, 1);
-            assert_eq!(
-                hinted.err.matches("--listeners").count(),
-                1,
-                "{}",
-                hinted.err
-            );
+            for (asked, code) in [
+                ("state listening", 3),
+                ("state all", 3),
+                ("-l", 3),
+                ("-a", 3),
+                // Nobody asked for it.
+                ("", 1),
+                ("-n", 1),
+                ("-n -a", 3),
+            ] {
+                let hinted = run(&format!("delete {options} {asked} {words}"));
+                assert_eq!(hinted.code, code, "{options} {asked}: {}", hinted.err);
+                let said = hinted.err.matches("only a listener matches").count();
+                assert_eq!(said, 1, "{options} {asked}: {}", hinted.err);
+            }
+            let none = run(&format!("delete {options} state established {words}"));
+            assert_eq!(none.code, 1, "{}", none.err);
+            assert!(none.err.contains("no connection matches"), "{}", none.err);
         }
         assert!(is_alive(&tcp::connect_to(&listener)));
         let done = run(&format!("delete --listeners -l {words}"));

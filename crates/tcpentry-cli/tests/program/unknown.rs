@@ -5,13 +5,14 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal};
 use tcpentry_testkit::cgroup::Cgroup;
+use tcpentry_testkit::in_flight::InFlight;
 use tcpentry_testkit::named::Named;
 use tcpentry_testkit::proc_net::await_state;
 use tcpentry_testkit::pty::Terminal;
 use tcpentry_testkit::tcp::{self, Ends};
-use tcpentry_testkit::{isolated, until};
+use tcpentry_testkit::{alone, isolated, skip, until, user};
 
-use crate::util::{is_alive, run};
+use crate::util::{Run, is_alive, run};
 
 #[test]
 fn what_nobody_can_tell_selects_neither_with_not_nor_without() {
@@ -90,9 +91,75 @@ fn what_nobody_can_tell_selects_neither_with_not_nor_without() {
     });
 }
 
+/// A neighbour has one for as long as it likes: no process is looked for in vain because of it.
+#[test]
+fn what_no_process_holds_is_no_named_process_s() {
+    alone(|| {
+        let listener = tcp::listen(tcp::loopback(0));
+        let port = listener.local_addr().unwrap().port();
+        let [meant, passed, spared] = [(); 3].map(|()| tcp::connect_to(&listener));
+        let held = Named::holding(&meant.client, b"meant");
+        let flight = InFlight::sending(&passed.client);
+        drop(meant.client);
+        let passed_at = passed.client.local_addr().unwrap();
+        drop(passed.client);
+        if !user::sees_all_holders() {
+            skip!("{}", user::NOT_ALL_HOLDERS);
+        }
+        let count = |words: &str| run(&format!("list dport = :{port} {words}")).rows().len();
+        assert_eq!((count("process meant"), count("not process meant")), (1, 2));
+        // A thread of the kernel. (A sandbox may hide the first process even from root.)
+        assert_eq!((count("pid 2"), count("not pid 2")), (0, 3));
+        assert_eq!(count(&format!("src {passed_at} process *")), 0);
+        let done = run(&format!(
+            "delete --yes --own-session dport = :{port} process meant"
+        ));
+        assert_eq!((done.code, done.rows().len()), (0, 1), "{}", done.err);
+        drop(held);
+        let own = std::process::id();
+        let words = format!("delete --yes --own-session dport = :{port} not pid {own}");
+        let done = run(&words);
+        assert_eq!(
+            (done.code, done.rows().len()),
+            (0, 1),
+            "{}{}",
+            done.out,
+            done.err
+        );
+        assert_eq!(done.rows()[0][2], passed_at.to_string());
+        drop((flight, spared));
+    });
+}
+
+/// Others may hold it there, whom root does not see: the hint is about that.
+#[test]
+fn root_of_a_pid_namespace_is_sent_to_the_host() {
+    alone(|| {
+        let listener = tcp::listen(tcp::loopback(0));
+        let port = listener.local_addr().unwrap().port();
+        let ends = tcp::connect_to(&listener);
+        let inside = |words: &str| -> Run {
+            let mut command = Command::new("unshare");
+            command.args(["--pid", "--fork", "--kill-child", "--mount-proc"]);
+            command.arg(env!("CARGO_BIN_EXE_tcpentry"));
+            command.args(words.split(' ')).env_remove("SSH_CONNECTION");
+            command.output().unwrap().into()
+        };
+        let refused = inside(&format!("delete --yes dport = :{port} process meant"));
+        if refused.err.contains("unshare:") {
+            skip!("no pid namespace with its own /proc here: {}", refused.err);
+        }
+        assert_eq!((refused.code, &*refused.out), (4, ""), "{}", refused.err);
+        assert!(refused.err.contains("pid namespace"), "{}", refused.err);
+        assert!(refused.err.contains("on the host"), "{}", refused.err);
+        assert!(!refused.err.contains("sudo"), "{}", refused.err);
+        assert!(is_alive(&ends));
+    });
+}
+
 #[test]
 fn a_socket_of_several_processes_shows_and_matches_each() {
-    isolated(|| {
+    alone(|| {
         let ends = tcp::connected();
         let local = ends.client.local_addr().unwrap();
         let held = [

@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use super::holders::HolderSource;
 use super::lender::{Borrowed, Lender, NotLent, take};
 use crate::connection::{Connection, Inode};
+use crate::privilege::sees_by_right;
 use crate::process::Process;
 use crate::process::holder::Holder;
 
@@ -47,7 +48,8 @@ pub(crate) fn borrow<'l>(
         match borrow_by(connection, inode, source, lender) {
             // Among those who hide it another look would not find it either.
             Err(Failure::NotFound { hidden })
-                if (hidden.is_empty() || is_own(connection)) && source.renew() => {}
+                if (hidden.is_empty() || is_own(connection) || sees_by_right())
+                    && source.renew() => {}
             Ok(()) => return Ok(lender.borrowed()),
             Err(failure) => return Err(failure),
         }

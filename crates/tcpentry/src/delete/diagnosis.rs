@@ -6,7 +6,7 @@ use super::borrow::Failure;
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Operation, Reason};
 use crate::escape::escape_for_terminal;
-use crate::privilege::PtraceScope;
+use crate::privilege::{PtraceScope, sees_by_right};
 use crate::process::Process;
 
 /// The reason to fall back on borrowing the descriptor.
@@ -31,7 +31,7 @@ impl Fallback {
     pub(crate) fn not_allowed_to_borrow(self) -> Error {
         let cause = self.cause().unwrap_or_default();
         match self {
-            Self::NotPermitted => Error::denied(Operation::Delete, cause).with_hint(SUDO),
+            Self::NotPermitted => Error::denied(Operation::Delete, cause).with_hint(self.right()),
             _ => Error::new(Operation::Delete, ErrorKind::NotSupported, cause)
                 .with_hint("leave the method open: borrowing its owner's descriptor may do it"),
         }
@@ -69,6 +69,23 @@ impl Fallback {
         }
     }
 
+    /// Creates the error of an MPTCP connection that no process holds, after so many of its subflows have been destroyed.
+    pub(crate) fn only_subflows_destroyed(count: usize) -> Error {
+        let subflows = match count {
+            1 => "subflow has been".to_owned(),
+            many => format!("{many} subflows have been"),
+        };
+        let cause = format!(
+            "it is an MPTCP connection that no process holds: its {subflows} destroyed, \
+             but if the connection has ended can't be known"
+        );
+        Error::new(Operation::Delete, ErrorKind::NotSupported, cause)
+            .because(Reason::Mptcp)
+            .with_hint(
+                "without another subflow the kernel ends it after net.mptcp.close_timeout (60 s by default)",
+            )
+    }
+
     /// Returns the error when the borrowed descriptor could not be disconnected.
     pub(crate) fn not_disconnected(self, connection: &Connection, errno: Errno) -> Error {
         let doing = "connect(AF_UNSPEC) on the borrowed descriptor";
@@ -87,7 +104,7 @@ impl Fallback {
             ),
             (Errno::BUSY, _) => {
                 let way_out = match self {
-                    Self::NotPermitted => "run it as root (sudo), which needs no borrowing",
+                    Self::NotPermitted => self.right(),
                     _ => "try again, or end the process that holds it",
                 };
                 // It was tried to wake the owner: see `borrow::disconnect`.
@@ -120,7 +137,7 @@ impl Fallback {
     }
 
     /// Returns the way out when a holder may not be borrowed from.
-    const fn allowed_to_borrow(self, scope: PtraceScope) -> &'static str {
+    fn allowed_to_borrow(self, scope: PtraceScope) -> &'static str {
         match (scope, self) {
             (PtraceScope::NoAttach, Self::Asked) => {
                 "kernel.yama.ptrace_scope is 3: nobody may borrow until the next boot; \
@@ -136,17 +153,20 @@ impl Fallback {
             }
             _ => match scope.hint() {
                 Some(hint) => hint,
+                None if rustix::process::geteuid().is_root() => OTHER_CREDENTIALS_THAN_ROOT,
                 None => OTHER_CREDENTIALS,
             },
         }
     }
 
     /// Returns the right that would help.
-    const fn right(self) -> &'static str {
-        match self {
-            Self::NotPermitted => SUDO,
+    fn right(self) -> &'static str {
+        match (self, rustix::process::geteuid().is_root()) {
+            (Self::NotPermitted, true) => RIGHT,
+            (Self::NotPermitted, false) => SUDO,
             // SOCK_DESTROY is out of the question, whoever asks.
-            _ => SUDO_TO_BORROW,
+            (_, true) => RIGHT_TO_BORROW,
+            (_, false) => SUDO_TO_BORROW,
         }
     }
 
@@ -220,7 +240,9 @@ fn reason_of(failure: &Failure) -> Option<Reason> {
 fn is_a_matter_of_rights(connection: &Connection, failure: &Failure) -> bool {
     match failure {
         Failure::Refused { .. } | Failure::Stuck { .. } | Failure::OfSuchUser { .. } => true,
-        Failure::NotFound { hidden } => !hidden.is_empty() || is_invisible(connection),
+        Failure::NotFound { hidden } => {
+            (!hidden.is_empty() || is_invisible(connection)) && !sees_by_right()
+        }
         Failure::NoDescriptor | Failure::Unavailable | Failure::Os { .. } => false,
     }
 }
@@ -265,6 +287,8 @@ fn diagnose_not_found(
 ) -> (String, String) {
     let right = fallback.right();
     let own = rustix::process::geteuid().as_raw();
+    // What a sandbox hides even from the root of the host, no right shows.
+    let hidden = if sees_by_right() { &[] } else { hidden };
     if connection.uid != own && (!hidden.is_empty() || is_invisible(connection)) {
         return (
             format!("the connection belongs to uid {}", connection.uid),
@@ -280,6 +304,9 @@ fn diagnose_not_found(
         let way_out = match fallback {
             // Wherever its owner lives.
             Fallback::NotPermitted => right,
+            _ if sees_by_right() => {
+                "it is on its way from one process to another, in io_uring, or the kernel's own: end what keeps it"
+            }
             _ => {
                 "its owner may live in another pid namespace: run it there, or in that of the host"
             }
@@ -333,8 +360,14 @@ const SUDO: &str =
     "run it as root with all its rights (sudo), or with CAP_NET_ADMIN over this network namespace";
 const SUDO_TO_BORROW: &str =
     "run it as root with all its rights (sudo), or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH";
+const RIGHT: &str =
+    "this root lacks CAP_NET_ADMIN over this network namespace: run it with all its rights";
+const RIGHT_TO_BORROW: &str =
+    "this root lacks CAP_SYS_PTRACE or CAP_DAC_READ_SEARCH: run it with all its rights";
 const OTHER_CREDENTIALS: &str = "its owner runs with other user or group ids or more capabilities than you, \
      or is not dumpable; run it as root (sudo)";
+const OTHER_CREDENTIALS_THAN_ROOT: &str =
+    "its owner has more capabilities than this root: run it with all its rights";
 const END_THE_STUCK: &str =
     "end its processes and what serves its files (FUSE), which also ends the child processes";
 /// The number of processes that a message names.

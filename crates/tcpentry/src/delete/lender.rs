@@ -71,16 +71,16 @@ impl Lender {
         }
         let wanted = Wanted::of(connection, inode);
         let request = Request::Borrow {
-            pid: holder.process.pid(),
-            descriptor: holder.descriptor,
+            pid: holder.table(),
+            descriptor: holder.descriptor.number,
             wanted,
         };
         match self.ask(&request) {
             Ok(Answer::Yes) => Ok(true),
             Ok(Answer::No | Answer::InRepair) => Ok(false),
             Ok(Answer::Failed(Errno::PERM)) if is_near(holder) => {
-                let taken = Pid::from_raw(holder.process.pid()).ok_or(Errno::SRCH);
-                let taken = taken.and_then(|pid| take(pid, holder.descriptor));
+                let taken = Pid::from_raw(holder.table()).ok_or(Errno::SRCH);
+                let taken = taken.and_then(|pid| take(pid, holder.descriptor.number));
                 self.here = prove(taken.map_err(NotLent::Refused)?, &wanted);
                 Ok(self.here.is_some())
             }
@@ -209,8 +209,15 @@ fn serve(channel: BorrowedFd<'_>) {
 }
 
 /// Takes a copy of another process's descriptor: nobody knows of what.
+///
+/// That of a thread with a table to itself (the id is that thread's then) takes Linux 6.9.
 pub(crate) fn take(pid: Pid, descriptor: i32) -> Result<OwnedFd, Errno> {
-    let pidfd = retry_on_intr(|| rustix::process::pidfd_open(pid, PidfdFlags::empty()))?;
+    let open = |flags| retry_on_intr(|| rustix::process::pidfd_open(pid, flags));
+    let pidfd = match open(PidfdFlags::empty()) {
+        // It is no process's.
+        Err(Errno::INVAL | Errno::NOENT) => open(PIDFD_THREAD)?,
+        opened => opened?,
+    };
     let flags = PidfdGetfdFlags::empty();
     retry_on_intr(|| rustix::process::pidfd_getfd(&pidfd, descriptor, flags))
 }
@@ -478,6 +485,8 @@ impl Answer {
     }
 }
 
+/// `PIDFD_THREAD` of `linux/pidfd.h`, since Linux 6.9.
+const PIDFD_THREAD: PidfdFlags = PidfdFlags::from_bits_retain(0o200);
 const REQUEST: usize = 3 + 3 * 4 + 8 + 2 * (16 + 2);
 const ANSWER: usize = 4;
 /// How long the child may take for an answer, of which waking an owner takes a second at most.

@@ -3,12 +3,9 @@
 //! A socket changes hands within half a millisecond: an acceptor passes it to a worker and closes its own descriptor. So
 //! who held it when it was listed says little when it is deleted. One scan of `/proc` remembers by which descriptor each
 //! socket is held; afterwards one `readlink` shows that it still is. Only a socket that changed hands takes another scan,
-//! of all for a batch. A process that comes by a socket which its first holder keeps is found by looking into the
+//! of all for a batch. A socket that moves during a scan is missed at both ends, so one that no process is seen to hold takes
+//! a second scan before that is believed. A process that comes by a socket which its first holder keeps is found by looking into the
 //! processes that the filter excludes: no other one can make it false.
-
-use std::time::{Duration, Instant};
-
-use rustix::io::Errno;
 
 use crate::connection::{Connection, Inode};
 use crate::error::{Error, Operation};
@@ -16,6 +13,7 @@ use crate::filter::{Fact, Needs, Processes};
 use crate::process::Owners;
 use crate::process::descriptors::Descriptors;
 use crate::select::facts::{Attribution, OfSocket};
+use crate::select::scan::Scan;
 use crate::select::{Nothing, Selection};
 
 /// The second evaluation of a selection.
@@ -25,16 +23,16 @@ pub(super) struct Recheck<'t> {
     /// The processes that decide, where not all may.
     only: Option<Processes>,
     excluded: Option<Processes>,
-    holders: Option<Scan>,
+    holders: Option<Holders>,
     newcomers: Option<Scan>,
     descriptors: Descriptors,
 }
 
-/// A scan of `/proc`.
-struct Scan {
-    owners: Owners,
-    end: Instant,
-    cost: Duration,
+/// The holders of sockets as one scan has shown them, or two.
+struct Holders {
+    first: Owners,
+    /// For sockets that no process was seen to hold in the first one.
+    second: Option<Owners>,
 }
 
 impl<'t> Recheck<'t> {
@@ -85,7 +83,7 @@ impl<'t> Recheck<'t> {
             Fact::Absent
         };
         let facts = OfSocket {
-            owners: self.holders.as_ref().map(|scan| &scan.owners),
+            owners: self.holders.as_ref().map(|it| it.of(connection.inode)),
             newcomers: self.newcomers.as_ref().map(|scan| &scan.owners),
             cgroup,
         };
@@ -97,15 +95,13 @@ impl<'t> Recheck<'t> {
         self.descriptors.clear();
         let mut inodes = connections.iter().filter_map(|it| it.inode);
         if self.holders.is_none() || !inodes.all(|inode| self.is_still_held(inode)) {
-            let scan = Scan::of(self.only.as_ref())?;
-            self.holders = Some(scan);
+            self.holders = Some(Holders::of_all(connections, self.only.as_ref())?);
             self.descriptors.clear();
         }
         // A process with many descriptors takes long, and is not looked into all the time.
-        let is_recent = |scan: &Scan| scan.end.elapsed() < scan.cost;
         if let Some(excluded) = &self.excluded {
-            if !self.newcomers.as_ref().is_some_and(is_recent) {
-                self.newcomers = Some(Scan::of(Some(excluded))?);
+            if !self.newcomers.as_ref().is_some_and(Scan::is_recent) {
+                self.newcomers = Some(scan(Some(excluded))?);
             }
         }
         Ok(())
@@ -113,11 +109,12 @@ impl<'t> Recheck<'t> {
 
     /// Returns true if all holders that are known still hold the socket, and there are some.
     pub(super) fn is_still_held(&mut self, inode: Inode) -> bool {
-        let Some(scan) = &self.holders else {
+        let Some(holders) = &self.holders else {
             return false;
         };
         let descriptors = &mut self.descriptors;
-        let mut holders = scan.owners.with_descriptors(inode).peekable();
+        let owners = holders.of(Some(inode));
+        let mut holders = owners.with_descriptors(inode).peekable();
         holders.peek().is_some()
             && holders.all(|(owner, descriptor)| {
                 descriptors.holds(owner.process, descriptor, inode)
@@ -131,7 +128,7 @@ impl<'t> Recheck<'t> {
         match connection.inode {
             Some(inode) if self.is_about_holders() => {
                 let is_known = self.holders.as_ref();
-                let is_known = is_known.is_some_and(|it| it.owners.of(inode).next().is_some());
+                let is_known = is_known.is_some_and(|it| it.of(Some(inode)).hold(inode));
                 // The filter holds for one that nobody is known to hold, too.
                 !is_known || self.is_still_held(inode)
             }
@@ -140,28 +137,42 @@ impl<'t> Recheck<'t> {
     }
 }
 
-impl Scan {
-    /// Scans all processes, or these only.
-    fn of(only: Option<&Processes>) -> Result<Self, Error> {
-        let start = Instant::now();
-        let accepts = |pid: i32, name: &[u8]| only.is_none_or(|only| only.contain(pid, name));
+impl Holders {
+    /// Finds the holders of these, and looks twice for those of a socket that no process is seen to hold.
+    fn of_all(connections: &[&Connection], only: Option<&Processes>) -> Result<Self, Error> {
+        let first = scan(only)?.owners;
+        let mut inodes = connections.iter().filter_map(|it| it.inode);
+        // Where only some were looked into, the others make no difference.
+        let is_fact = only.is_none() && first.are_conclusive();
+        let second = if is_fact && !inodes.all(|inode| first.hold(inode)) {
+            Some(scan(None)?.owners)
+        } else {
+            None
+        };
+        Ok(Self { first, second })
+    }
+
+    /// Returns those of the scan that has found a holder of this socket, or else of the first one.
+    fn of(&self, inode: Option<Inode>) -> &Owners {
+        let holds = |owners: &&Owners| inode.is_some_and(|inode| owners.hold(inode));
+        let second = self.second.as_ref().filter(holds);
+        second
+            .filter(|_| !holds(&&self.first))
+            .unwrap_or(&self.first)
+    }
+}
+
+/// Scans all processes, or these only.
+fn scan(only: Option<&Processes>) -> Result<Scan, Error> {
+    let accepts = |pid: i32, name: &[u8]| only.is_none_or(|only| only.contain(pid, name));
+    Scan::run(Operation::Delete, || {
         let search = Owners::search();
-        let owners = if only.is_some() {
+        if only.is_some() {
             search.of_processes(&accepts).run()
         } else {
             search.run()
-        };
-        let owners = owners.map_err(|error| {
-            let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
-            Error::os(Operation::Delete, "look through /proc", errno)
-        })?;
-        let end = Instant::now();
-        Ok(Self {
-            owners,
-            end,
-            cost: end - start,
-        })
-    }
+        }
+    })
 }
 
 /// The cause for one that the filter no longer selects.

@@ -1,6 +1,6 @@
 //! Deleting one connection: guards, method, and the kernel's confirmation.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use rustix::io::Errno;
 
@@ -8,7 +8,7 @@ use super::borrow;
 use super::diagnosis::Fallback;
 use super::holders::HolderSource;
 use super::kernel::may_leave_orphans;
-use super::lender::{Disconnected, Lender};
+use super::lender::{Borrowed, Disconnected, Lender};
 use super::recheck::{NO_LONGER_MATCHES, Recheck};
 use super::subflows::KnownSubflows;
 use super::{Deleted, Listeners, Method, MethodChoice, Mode, Options};
@@ -16,6 +16,7 @@ use crate::connection::endpoint::{Endpoint, Pair};
 use crate::connection::state::State;
 use crate::connection::{Connection, Cookie};
 use crate::error::{Error, ErrorKind, Guard, Operation, Reason};
+use crate::privilege::sees_by_right;
 use crate::table::TcpTable;
 use crate::table::find::Target;
 use crate::table::lookup::Lookup;
@@ -89,6 +90,8 @@ pub(super) struct Deleter<'t> {
     pub(super) recheck: Option<Recheck<'t>>,
     /// The subflows that have ended with others of their connections.
     pub(super) ended: HashSet<Cookie>,
+    /// The subflows that were destroyed with others of connections that no process holds, and how many these were.
+    pub(super) destroyed: HashMap<Cookie, usize>,
     pub(super) subflows: KnownSubflows,
     /// The answers of a rehearsal that hold for all connections: asked once in a run.
     lender: Lender,
@@ -110,6 +113,7 @@ impl<'t> Deleter<'t> {
             holders,
             recheck: options.selection.as_deref().map(Recheck::new),
             ended: HashSet::new(),
+            destroyed: HashMap::new(),
             subflows: KnownSubflows::default(),
             lender: Lender::default(),
             has_destroy: None,
@@ -336,20 +340,85 @@ impl<'t> Deleter<'t> {
         result
     }
 
+    /// Returns true for an MPTCP connection that no process holds, as far as anybody could see: what is left is to destroy
+    /// its subflows, which does not end the connection by itself.
+    fn is_held_by_nobody(&self, fallback: Fallback, failure: &borrow::Failure) -> bool {
+        self.options.method == MethodChoice::Auto
+            && matches!(fallback, Fallback::Mptcp)
+            && matches!(failure, borrow::Failure::NotFound { .. })
+            // The sockets of unit tests are made up, and held by no process of this system.
+            && !cfg!(test)
+            && sees_by_right()
+    }
+
+    /// Destroys all subflows of an MPTCP connection that no process holds, and returns the error that says so.
+    fn destroy_subflows(
+        &mut self,
+        connection: &Connection,
+        failure: &borrow::Failure,
+    ) -> Result<Error, Error> {
+        let others = self.other_subflows(connection)?;
+        self.check_subflows(connection, &others)?;
+        if self.mode == Mode::Rehearse
+            || self.destroy(connection).is_err()
+            || self.current(connection)?.is_some()
+        {
+            return Ok(Fallback::Mptcp.not_borrowed(connection, failure));
+        }
+        // One of them that is not found has ended meanwhile.
+        let others: Vec<_> = others
+            .iter()
+            .filter(|other| self.destroy(other).is_ok())
+            .map(|other| other.cookie)
+            .collect();
+        let count = 1 + others.len();
+        let others = others.into_iter().map(|cookie| (cookie, count));
+        self.destroyed.extend(others);
+        Ok(Fallback::only_subflows_destroyed(count))
+    }
+
+    /// Returns the error of a subflow that was destroyed with another one of a connection that no process holds.
+    pub(super) fn error_of_destroyed(&self, connection: &Connection) -> Option<Error> {
+        let count = *self.destroyed.get(&connection.cookie)?;
+        let error = Fallback::only_subflows_destroyed(count);
+        Some(error.during(Operation::Delete).about(connection.pair))
+    }
+
     fn borrow_from(
         &mut self,
         lender: &mut Lender,
         connection: &Connection,
         fallback: Fallback,
     ) -> Result<Method, Error> {
-        let borrowed = match borrow::borrow(connection, &mut self.holders, lender) {
-            Ok(borrowed) => borrowed,
-            // What has ended meanwhile is held by nobody, and nobody is to blame for it.
-            Err(_) if self.current(connection)?.is_none() => {
-                return Err(self.lookup.missing());
-            }
-            Err(failure) => return Err(fallback.not_borrowed(connection, &failure)),
+        let failure = match borrow::borrow(connection, &mut self.holders, lender) {
+            Ok(borrowed) => return self.disconnect(borrowed, connection, fallback),
+            Err(failure) => failure,
         };
+        // What has ended meanwhile is held by nobody, and nobody is to blame for it.
+        if self.current(connection)?.is_none() {
+            return Err(self.lookup.missing());
+        }
+        if !self.is_held_by_nobody(fallback, &failure) {
+            return Err(fallback.not_borrowed(connection, &failure));
+        }
+        // A socket that changes hands during a scan is missed at both ends.
+        self.holders.next_batch();
+        match borrow::borrow(connection, &mut self.holders, lender) {
+            Ok(borrowed) => self.disconnect(borrowed, connection, fallback),
+            Err(failure) if self.is_held_by_nobody(fallback, &failure) => {
+                Err(self.destroy_subflows(connection, &failure)?)
+            }
+            Err(failure) => Err(fallback.not_borrowed(connection, &failure)),
+        }
+    }
+
+    /// Disconnects a connection by its borrowed descriptor.
+    fn disconnect(
+        &mut self,
+        borrowed: Borrowed<'_>,
+        connection: &Connection,
+        fallback: Fallback,
+    ) -> Result<Method, Error> {
         // While we hold it, its inode and cookie are nobody else's: if the table still shows them
         // with these ends, this descriptor is that connection.
         let now = self.current(connection)?;

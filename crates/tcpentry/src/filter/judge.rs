@@ -12,7 +12,9 @@
 //!   that is held by a process that may be looked at, and by one that may not, is evaluated by the first alone.
 //!   Where none that may be looked at holds it, one of the others might, and their names show if it can be
 //!   the one that is meant. That it is not meant is nothing to act upon: the holder may also have come
-//!   by it since the look, so `not process nginx` is hidden then.
+//!   by it since the look, so `not process nginx` is hidden then. Where every process was looked into, and none holds
+//!   it, no process does: it is in flight in a unix socket, registered with io_uring, or the kernel's own (NFS).
+//!   Of what a sandbox hides even from the root of the host nobody could know more than the name, so that decides.
 //!
 //! # Not all can be seen
 //!
@@ -70,6 +72,9 @@ pub(crate) trait Facts {
 
     /// Returns true if there may be others, of which the caller sees nothing at all.
     fn are_withheld(&self) -> bool;
+
+    /// Returns true if the names of the hidden are all that anybody could know.
+    fn are_known_by_right(&self) -> bool;
 
     /// Returns the path of a socket's cgroup.
     fn cgroup(&self, connection: &Connection) -> Fact<CgroupPath<'_>>;
@@ -240,9 +245,9 @@ impl<K: Facts> Judge<'_, K> {
         }
         let mut hidden = self.facts.hidden().peekable();
         if hidden.peek().is_none() {
-            // Somebody of another pid namespace, for example.
-            Truth::Unknown
-        } else if !positive || hidden.any(may_be_meant) {
+            // Every process was looked into: it is in flight between two, io_uring's, or the kernel's own.
+            Truth::False
+        } else if hidden.any(may_be_meant) || !(positive || self.facts.are_known_by_right()) {
             Truth::Hidden
         } else {
             Truth::False

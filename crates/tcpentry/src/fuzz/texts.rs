@@ -96,7 +96,7 @@ pub fn proc_text(data: &[u8]) {
         return;
     };
     match file % 8 {
-        0 => drop(proc::flags_and_start(text)),
+        0 => drop(proc::state_flags_and_start(text)),
         1 => {
             for key in ["Uid:", "PPid:", "NSpid:"] {
                 let _: Option<u32> = proc::status_field(text, key);

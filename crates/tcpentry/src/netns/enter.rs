@@ -74,9 +74,11 @@ fn failed(namespace: &Namespace, errno: Errno) -> Error {
             format!("you may not enter the network namespace {namespace}"),
         )
         .with_errno(errno)
-        .with_hint(
-            "run it as root (sudo); or as the user whose (rootless) container it is, from outside of it",
-        ),
+        .with_hint(if rustix::process::geteuid().is_root() {
+            "it takes CAP_SYS_ADMIN over it: run it with all rights of root, outside of containers and user namespaces"
+        } else {
+            "run it as root (sudo); or as the user whose (rootless) container it is, from outside of it"
+        }),
         errno => {
             let doing = format!("enter the network namespace {namespace}");
             Error::os(Operation::Open, &doing, errno)

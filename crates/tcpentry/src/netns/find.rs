@@ -13,11 +13,14 @@ use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
+use rustix::process::Pid;
 
 use crate::error::ran_out;
 use crate::error::{Error, ErrorKind, Operation};
 use crate::escape::escape_for_terminal;
+use crate::privilege::more_rights;
 use crate::process::Process;
+use crate::process::cgroup_file;
 use crate::process::container::Container;
 use crate::process::mounts::Mounts;
 use crate::process::proc::{FIRST, Opened, Proc};
@@ -53,15 +56,17 @@ impl Namespace {
 
     /// Finds one by its name: one of iproute2's (`ip netns`, a file in `/run/netns`), the pid of a process in it, or the
     /// path of a file: `/run/netns/NAME`, `/proc/PID/ns/net`, a bind mount of it. Where there is none of these,
-    /// the only one that [is called so](Self::matches_name), of [all](Namespaces::all).
+    /// the only one that [is called so](Self::matches_name), of [all](Namespaces::all), or else that has a process of the
+    /// container of this name or id.
     ///
     /// # Errors
-    /// `InvalidParameter` where there is no such thing, `AccessDenied` where it may not be looked at.
+    /// `InvalidParameter` where there is no such thing, `AccessDenied` where it may not be looked at, or belongs to a process
+    /// that is there and not shown.
     pub fn named(name: &str) -> Result<Self, Error> {
         if name.contains('/') {
             return Self::at(Path::new(name));
         }
-        let is_pid = name.bytes().all(|byte| byte.is_ascii_digit()) && !name.is_empty();
+        let is_pid = is_number(name) && !name.is_empty();
         let named = Path::new(IPROUTE2).join(name);
         let found = if is_pid {
             let of_process = Self::at(Path::new(&format!("/proc/{name}/ns/net")));
@@ -73,7 +78,14 @@ impl Namespace {
                         .with_hint(paths),
                 );
             }
-            of_process.or_else(|error| Self::at(&named).map_err(|_| error))
+            of_process
+                .or_else(|error| Self::at(&named).map_err(|_| error))
+                .map_err(|error| match name.parse() {
+                    Ok(pid) if error.kind() == ErrorKind::InvalidParameter && is_hidden(pid) => {
+                        not_shown(name)
+                    }
+                    _ => error,
+                })
         } else {
             Self::at(&named)
         };
@@ -81,6 +93,10 @@ impl Namespace {
             Err(error) if error.kind() == ErrorKind::InvalidParameter => {
                 let mut all = Namespaces::all()?.found;
                 all.retain(|it| it.matches_name(name));
+                if all.is_empty() {
+                    all = Namespaces::all()?.found;
+                    all.retain(|it| it.holds_container(name));
+                }
                 match (all.pop(), all.pop()) {
                     (None, _) => Err(error),
                     (Some(only), None) => Ok(only),
@@ -114,7 +130,7 @@ impl Namespace {
                 format!("you may not look at `{shown}`"),
             )
             .with_errno(errno)
-            .with_hint("run it as root (sudo)"),
+            .with_hint(more_rights()),
             errno => Error::os(Operation::Open, &format!("open {shown}"), errno),
         })?;
         let inode = inode_of(&file).map_err(|errno| Error::os(Operation::Open, &shown, errno))?;
@@ -179,8 +195,7 @@ impl Namespace {
                 .is_ok_and(|pid: i32| self.processes.iter().any(|it| it.pid() == pid))
         };
         let container = || {
-            let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
-            let container = self.container.as_ref().filter(|_| !is_number);
+            let container = self.container.as_ref().filter(|_| !is_number(name));
             container.is_some_and(|container| container.matches_name(name))
         };
         self.name() == Some(name)
@@ -190,6 +205,21 @@ impl Namespace {
             || self.to_string() == name
             || self.label() == name
             || container()
+    }
+
+    /// Returns true when one of its processes is of this container. Several containers share a namespace in a pod, and on the
+    /// host's. Digits alone are no container's.
+    fn holds_container(&self, name: &str) -> bool {
+        let Ok(proc) = Proc::open() else {
+            return false;
+        };
+        let mut room = Vec::new();
+        let mut is_of = |process: &Process| {
+            let opened = NonZeroI32::new(process.pid()).and_then(|pid| proc.enter(pid).ok());
+            let container = opened.and_then(|opened| container_of(&opened, &mut room));
+            container.is_some_and(|container| container.matches_name(name))
+        };
+        !is_number(name) && self.processes.iter().any(&mut is_of)
     }
 
     /// Returns its shortest name: that of iproute2, that of the container in it, a file, a process, or the inode. It is as
@@ -325,10 +355,7 @@ impl Search {
             let Some(inode) = inode_of(&file)? else {
                 continue;
             };
-            let cgroup = opened.cgroups(&mut self.room);
-            let container = cgroup
-                .and_then(crate::process::cgroup_file::of_process)
-                .and_then(|path| Container::from_cgroup(&*path));
+            let container = container_of(opened, &mut self.room);
             let namespace = self.add(inode, file);
             namespace.processes.push(process);
             namespace.container = namespace.container.take().or(container);
@@ -363,6 +390,29 @@ impl Search {
             container: None,
         })
     }
+}
+
+fn is_number(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn container_of(process: &Opened, room: &mut Vec<u8>) -> Option<Container> {
+    let path = cgroup_file::of_process(process.cgroups(room)?)?;
+    Container::from_cgroup(&*path)
+}
+
+/// Returns true for a process that is there, but that this `/proc` does not show (`hidepid=2`): a signal would be refused.
+fn is_hidden(pid: i32) -> bool {
+    let pid = Pid::from_raw(pid);
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(Errno::PERM))
+}
+
+fn not_shown(pid: &str) -> Error {
+    let cause =
+        format!("process {pid} is another user's, and this /proc does not show it (hidepid)");
+    Error::new(Operation::Open, ErrorKind::AccessDenied, cause)
+        .with_errno(Errno::PERM)
+        .with_hint(more_rights())
 }
 
 /// Returns the inode of a namespace's file; `None` for any other file, and for a namespace of another kind.

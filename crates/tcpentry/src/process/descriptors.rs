@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::owners::Owner;
 use super::pid::Process;
-use super::proc::{Opened, Proc};
+use super::proc::{Descriptor, Opened, Proc};
 use crate::connection::Inode;
 
 /// Processes that stay open while their descriptors are looked at again.
@@ -27,8 +27,8 @@ impl Descriptors {
         self.opened.clear();
     }
 
-    /// Returns true if the process still holds the socket under this number.
-    pub(crate) fn holds(&mut self, process: Process, descriptor: i32, inode: Inode) -> bool {
+    /// Returns true if the process still holds the socket by this descriptor.
+    pub(crate) fn holds(&mut self, process: Process, descriptor: Descriptor, inode: Inode) -> bool {
         let opened = self.open(process);
         opened.is_some_and(|it| it.opened.holds(descriptor, inode))
     }

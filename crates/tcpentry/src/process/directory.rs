@@ -1,13 +1,13 @@
 //! Directories read without an allocation per entry, in one room for many.
 
-use std::ffi::CStr;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags, RawDir, RawDirEntry};
 use rustix::io::Errno;
+use rustix::path::Arg;
 
-pub(crate) fn open_directory(at: impl AsFd, path: &CStr) -> Result<OwnedFd, Errno> {
+pub(crate) fn open_directory(at: impl AsFd, path: impl Arg + Copy) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     rustix::io::retry_on_intr(|| rustix::fs::openat(&at, path, flags, Mode::empty()))
 }

@@ -1,18 +1,27 @@
 //! The holders of a socket with their descriptor numbers, one at a time.
 
+use std::num::NonZeroI32;
 use std::ops::ControlFlow;
 
 use rustix::io::Errno;
 
 use super::pid::Process;
-use super::proc::{Opened, Proc, is_denied};
+use super::proc::{Descriptor, Opened, Proc, is_denied};
 use crate::connection::Inode;
 
-/// A process that holds a socket, and the number of the descriptor.
+/// A process that holds a socket, and the descriptor by which it does.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Holder {
     pub(crate) process: Process,
-    pub(crate) descriptor: i32,
+    pub(crate) descriptor: Descriptor,
+}
+
+impl Holder {
+    /// Returns the id of the thread in whose table the descriptor is, which may be the process's pid.
+    pub(crate) fn table(&self) -> i32 {
+        let thread = self.descriptor.thread.map(NonZeroI32::get);
+        thread.unwrap_or(self.process.pid())
+    }
 }
 
 /// Calls with each descriptor of a wanted socket, until one breaks it off, and collects the processes

@@ -39,6 +39,7 @@ pub(crate) mod owners;
 mod pid;
 pub(crate) mod proc;
 pub(crate) mod search;
+mod threads;
 mod unescape;
 pub(crate) mod unit;
 

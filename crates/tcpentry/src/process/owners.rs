@@ -2,6 +2,7 @@
 
 use super::cgroup_path::CgroupPath;
 use super::pid::Process;
+use super::proc::Descriptor;
 use crate::connection::Inode;
 
 /// A process that holds sockets, or may hold some.
@@ -23,12 +24,12 @@ pub struct Owner {
     pub cgroup: Option<String>,
 }
 
-/// A socket, the place of a process that holds it, and one of the descriptors by which it does: 12 bytes.
+/// A socket, the place of a process that holds it, and one of the descriptors by which it does: 16 bytes.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Holding {
     pub(super) inode: Inode,
     pub(super) place: u32,
-    pub(super) descriptor: i32,
+    pub(super) descriptor: Descriptor,
 }
 
 /// A snapshot of the processes that hold sockets.
@@ -55,21 +56,25 @@ pub struct Owners {
     pub(super) found: Vec<Owner>,
     pub(super) hidden: Vec<Owner>,
     pub(super) withheld: bool,
+    pub(super) by_right: bool,
 }
 
 impl Owners {
     /// Returns all processes that hold a socket, each once, in the order of their pids.
     ///
-    /// Nobody means: nobody who was seen. It may be held by one of the [`hidden`](Self::hidden), by a
-    /// process that this `/proc` does not show (another pid namespace, `hidepid=2`) or whose first
-    /// thread has ended before the others, by the kernel itself, or be on its way from one process to
-    /// another.
+    /// Nobody means: nobody who was seen. It may be held by one of the [`hidden`](Self::hidden), or by a
+    /// process that this `/proc` does not show (another pid namespace, `hidepid=2`). Where
+    /// [all are seen](Self::are_all_seen), no process holds it: it came after the search, is on its way from one process to
+    /// another (`SCM_RIGHTS`), registered with io_uring, or the kernel's own (NFS).
     pub fn of(&self, inode: Inode) -> impl Iterator<Item = &Owner> {
         self.with_descriptors(inode).map(|(owner, _)| owner)
     }
 
     /// Returns the processes as [`of`](Self::of) does, each with one of the descriptors by which it holds the socket.
-    pub(crate) fn with_descriptors(&self, inode: Inode) -> impl Iterator<Item = (&Owner, i32)> {
+    pub(crate) fn with_descriptors(
+        &self,
+        inode: Inode,
+    ) -> impl Iterator<Item = (&Owner, Descriptor)> {
         let first = self.holdings.partition_point(|it| it.inode < inode);
         self.holdings[first..]
             .iter()
@@ -78,6 +83,11 @@ impl Owners {
                 let owner = self.found.get(usize::try_from(it.place).ok()?)?;
                 Some((owner, it.descriptor))
             })
+    }
+
+    /// Returns true if any process was seen to hold the socket.
+    pub(crate) fn hold(&self, inode: Inode) -> bool {
+        self.of(inode).next().is_some()
     }
 
     /// Returns the processes whose descriptors the caller may not see, so that any of them may hold any
@@ -93,6 +103,18 @@ impl Owners {
     /// namespace not being the host's: sockets can be shared with it.
     pub fn are_withheld(&self) -> bool {
         self.withheld
+    }
+
+    /// Returns true where the names of the [hidden](Self::hidden) are all that anybody could know: none is withheld, and the
+    /// caller has every right to look (root of the host; a sandbox hides some processes even from that).
+    pub(crate) fn are_known_by_right(&self) -> bool {
+        self.by_right
+    }
+
+    /// Returns true where a socket that no process was seen to hold is held by none: every process was looked into, or the names
+    /// of the hidden are all that anybody could know.
+    pub(crate) fn are_conclusive(&self) -> bool {
+        self.are_all_seen() || self.are_known_by_right()
     }
 
     /// Merges two searches, which have looked into different processes.
@@ -156,7 +178,10 @@ mod tests {
         let held = |number, place| Holding {
             inode: inode(number),
             place,
-            descriptor: 3,
+            descriptor: Descriptor {
+                number: 3,
+                thread: None,
+            },
         };
         let one = Owners {
             holdings: vec![held(7, 0), held(8, 1), held(9, 1)],

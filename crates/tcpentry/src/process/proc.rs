@@ -3,6 +3,7 @@
 //! Every file of it may vanish between two looks; whatever can't be read is simply not known.
 
 use std::ffi::CStr;
+use std::io::Write as _;
 use std::num::NonZeroI32;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
@@ -103,13 +104,14 @@ impl Opened {
     /// Reads `/proc/PID/stat`.
     pub(crate) fn stat(&self, room: &mut Vec<u8>) -> Result<Stat, Errno> {
         let text = self.read(c"stat", room)?;
-        let (flags, start) = flags_and_start(text).ok_or(Errno::PROTO)?;
+        let (state, flags, start) = state_flags_and_start(text).ok_or(Errno::PROTO)?;
         Ok(Stat {
             process: Process {
                 pid: self.pid,
                 start,
             },
             is_kernel_thread: flags & PF_KTHREAD != 0,
+            has_ended: matches!(state, "Z" | "X"),
         })
     }
 
@@ -135,10 +137,29 @@ impl Opened {
     ///
     /// Neither this nor what else is read to judge a process takes its `mmap_lock`, unlike `cmdline` and `environ`.
     pub(crate) fn executable<'a>(&self, room: &'a mut Vec<u8>) -> Result<&'a [u8], Errno> {
+        match self.read_link(c"exe", room) {
+            // That of a process whose first thread has ended is shown by the others.
+            Err(Errno::NOENT) => {
+                let mut threads = Vec::new();
+                self.each_thread(room, |tid| {
+                    threads.push(tid);
+                    Ok(())
+                })?;
+                let mut threads = threads.into_iter();
+                let found =
+                    threads.find(|tid| self.read_link(&*format!("task/{tid}/exe"), room).is_ok());
+                found.ok_or(Errno::NOENT)?;
+            }
+            read => read?,
+        }
+        Ok(room.strip_suffix(DELETED).unwrap_or(room))
+    }
+
+    fn read_link(&self, path: impl Arg + Copy, room: &mut Vec<u8>) -> Result<(), Errno> {
         room.clear();
         room.reserve(LONGEST_PATH);
-        retry_on_intr(|| readlinkat_raw(&self.directory, c"exe", spare_capacity(room)))?;
-        Ok(room.strip_suffix(DELETED).unwrap_or(room))
+        retry_on_intr(|| readlinkat_raw(&self.directory, path, spare_capacity(room)))?;
+        Ok(())
     }
 
     /// Reads the real user.
@@ -160,35 +181,55 @@ impl Opened {
         self.read(c"cgroup", room).ok()
     }
 
-    /// Returns true if the descriptor of this number is the socket of this inode.
-    pub(crate) fn holds(&self, descriptor: i32, inode: Inode) -> bool {
+    /// Returns true if this descriptor is the socket of this inode.
+    pub(crate) fn holds(&self, descriptor: Descriptor, inode: Inode) -> bool {
         let mut path = [0; LONGEST_DESCRIPTOR];
         let mut link = [0; LONGEST_LINK];
-        let Some(path) = descriptor_path(descriptor, &mut path) else {
+        let Some(path) = descriptor.path(&mut path) else {
             return false;
         };
         let length = retry_on_intr(|| readlinkat_raw(&self.directory, path, &mut link[..]));
         length.is_ok_and(|length| socket_inode(&link[..length]) == Some(inode))
     }
 
-    /// Calls with the number and the inode of each descriptor that is a socket, until one breaks it off.
+    /// Calls with each descriptor that is a socket, and its inode, until one breaks it off: those of the process, then
+    /// those of threads that have a table to themselves.
     ///
     /// `EACCES` or `EPERM` where they may not be seen.
     pub(crate) fn each_socket<B>(
         &self,
         room: &mut Vec<u8>,
-        mut visit: impl FnMut(i32, Inode) -> ControlFlow<B>,
+        mut visit: impl FnMut(Descriptor, Inode) -> ControlFlow<B>,
     ) -> Result<Option<B>, Errno> {
-        let descriptors = open_directory(&self.directory, c"fd")?;
+        match self.each_socket_of(c"fd", None, room, &mut visit) {
+            Ok(None) => {}
+            // The first thread has ended, and holds nothing any more.
+            Err(errno) if is_denied(errno) && self.stat(room)?.has_ended => {}
+            // How a directory of descriptors says that the process has ended.
+            Err(Errno::NOENT) => return Err(Errno::SRCH),
+            visited => return visited,
+        }
+        self.each_socket_of_threads(room, visit)
+    }
+
+    /// Calls with each socket in one of its directories of descriptors.
+    pub(super) fn each_socket_of<B>(
+        &self,
+        path: impl Arg + Copy,
+        thread: Option<NonZeroI32>,
+        room: &mut Vec<u8>,
+        visit: &mut impl FnMut(Descriptor, Inode) -> ControlFlow<B>,
+    ) -> Result<Option<B>, Errno> {
+        let descriptors = open_directory(&self.directory, path)?;
         let mut link = [0; LONGEST_LINK];
-        let visited = each_entry(&descriptors, room, |entry| {
+        each_entry(&descriptors, room, |entry| {
             let name = entry.file_name();
             if entry.file_type() != FileType::Symlink {
                 return Ok(ControlFlow::Continue(()));
             }
             match retry_on_intr(|| readlinkat_raw(&descriptors, name, &mut link[..])) {
                 Ok(length) => match (number(name), socket_inode(&link[..length])) {
-                    (Some(number), Some(inode)) => Ok(visit(number, inode)),
+                    (Some(number), Some(inode)) => Ok(visit(Descriptor { number, thread }, inode)),
                     _ => Ok(ControlFlow::Continue(())),
                 },
                 // Its owner may list the descriptors of a process that has more capabilities than the owner,
@@ -198,12 +239,7 @@ impl Opened {
                 // A descriptor that is closed meanwhile holds nothing.
                 Err(_) => Ok(ControlFlow::Continue(())),
             }
-        });
-        match visited {
-            // How a directory of descriptors says that the process has ended.
-            Err(Errno::NOENT) => Err(Errno::SRCH),
-            visited => visited,
-        }
+        })
     }
 
     /// Calls with the inode of the network namespace of each of its threads, perhaps repeatedly, and the file below its
@@ -230,28 +266,7 @@ impl Opened {
             }
         };
         look(Path::new("ns/net"))?;
-        let main = self.pid.get();
-        for _ in 0..THREAD_LOOKS {
-            let threads = open_directory(&self.directory, c"task")?;
-            // A directory has two links beside those of its entries.
-            let count = rustix::fs::fstat(&threads)?.st_nlink.saturating_sub(2);
-            let mut listed = 0;
-            each_entry(&threads, room, |entry| -> Result<ControlFlow<()>, Errno> {
-                if let Some(tid) = number(entry.file_name()).filter(|&tid| tid > 0) {
-                    listed += 1;
-                    if tid != main {
-                        look(Path::new(&format!("task/{tid}/ns/net")))?;
-                    }
-                }
-                Ok(ControlFlow::Continue(()))
-            })?;
-            // It ends early when the thread it has come to does: 48 of 180,000 lists missed one that stayed
-            // (Linux 6.18).
-            if listed >= count {
-                break;
-            }
-        }
-        Ok(())
+        self.each_thread(room, |tid| look(Path::new(&format!("task/{tid}/ns/net"))))
     }
 
     /// Opens one of its files.
@@ -278,6 +293,30 @@ pub(crate) struct Stat {
     pub(crate) process: Process,
     /// It has no descriptors, whether they may be seen or not.
     pub(crate) is_kernel_thread: bool,
+    /// Its first thread has ended; others may go on.
+    pub(crate) has_ended: bool,
+}
+
+/// A descriptor of a process.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Descriptor {
+    pub(crate) number: i32,
+    /// The thread in whose table it is; `None` in that of the first, which most share.
+    pub(crate) thread: Option<NonZeroI32>,
+}
+
+impl Descriptor {
+    /// Writes its path below the directory of its process, without an allocation.
+    fn path(self, room: &mut [u8; LONGEST_DESCRIPTOR]) -> Option<&CStr> {
+        let number = self.number;
+        let mut rest = &mut room[..];
+        match self.thread {
+            Some(thread) => write!(rest, "task/{thread}/fd/{number}\0"),
+            None => write!(rest, "fd/{number}\0"),
+        }
+        .ok()?;
+        CStr::from_bytes_until_nul(room).ok()
+    }
 }
 
 /// Calls `look` with one process, opened or, where that is not permitted, by its pid; skips one that has ended meanwhile.
@@ -306,16 +345,7 @@ fn open_file(at: impl AsFd, path: impl Arg + Copy) -> Result<OwnedFd, Errno> {
     retry_on_intr(|| rustix::fs::openat(&at, path, flags, Mode::empty()))
 }
 
-/// Writes `fd/N`.
-fn descriptor_path(descriptor: i32, room: &mut [u8; LONGEST_DESCRIPTOR]) -> Option<&CStr> {
-    let number = DecInt::new(descriptor);
-    let digits = number.as_bytes();
-    room[..3].copy_from_slice(b"fd/");
-    room.get_mut(3..3 + digits.len())?.copy_from_slice(digits);
-    CStr::from_bytes_until_nul(room).ok()
-}
-
-fn number(name: &CStr) -> Option<i32> {
+pub(super) fn number(name: &CStr) -> Option<i32> {
     name.to_str().ok()?.parse().ok()
 }
 
@@ -340,15 +370,16 @@ pub(crate) fn socket_inode(link: &[u8]) -> Option<Inode> {
     Inode::new(str::from_utf8(number).ok()?.parse().ok()?)
 }
 
-/// Parses the fields 9 and 22 of `/proc/PID/stat`.
-pub(crate) fn flags_and_start(stat: &[u8]) -> Option<(u32, u64)> {
+/// Parses the fields 3, 9 and 22 of `/proc/PID/stat`.
+pub(crate) fn state_flags_and_start(stat: &[u8]) -> Option<(&str, u32, u64)> {
     // The name may hold blanks, parentheses and newlines; nothing behind its last parenthesis does.
     let behind = stat.iter().rposition(|&byte| byte == b')')?;
     let fields = str::from_utf8(stat.get(behind + 1..)?).ok()?;
     let mut fields = fields.split_ascii_whitespace();
-    let flags = fields.nth(9 - 3)?.parse().ok()?;
+    let state = fields.next()?;
+    let flags = fields.nth(9 - 3 - 1)?.parse().ok()?;
     let start = fields.nth(22 - 9 - 1)?.parse().ok()?;
-    Some((flags, start))
+    Some((state, flags, start))
 }
 
 /// Returns the name that the kernel has cut off, from the path of the executable.
@@ -367,16 +398,28 @@ const DELETED: &[u8] = b" (deleted)";
 const LONGEST_FILE_NAME: usize = 255;
 /// `socket:[4294967295]` is 19 bytes; whatever is longer is no socket.
 const LONGEST_LINK: usize = 32;
-/// `fd/2147483647` and a NUL, with room to spare.
-const LONGEST_DESCRIPTOR: usize = 16;
-/// The number of times that threads which come and go are listed.
-const THREAD_LOOKS: usize = 8;
+/// `task/2147483647/fd/2147483647` and a NUL, with room to spare.
+const LONGEST_DESCRIPTOR: usize = 32;
 /// `linux/sched.h`
 const PF_KTHREAD: u32 = 0x0020_0000;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_of_descriptors() {
+        let path = |number, thread| {
+            let mut room = [0; LONGEST_DESCRIPTOR];
+            let thread = NonZeroI32::new(thread);
+            let descriptor = Descriptor { number, thread };
+            descriptor.path(&mut room).map(CStr::to_owned)
+        };
+        assert_eq!(path(0, 0).as_deref(), Some(c"fd/0"));
+        assert_eq!(path(7, 4711).as_deref(), Some(c"task/4711/fd/7"));
+        let longest = path(i32::MAX, i32::MAX);
+        assert_eq!(longest.as_deref(), Some(c"task/2147483647/fd/2147483647"));
+    }
 
     #[test]
     fn links_of_descriptors() {
@@ -399,14 +442,14 @@ mod tests {
         for name in ["nginx", ") S 1 (", "a\nb) R 9 9", "((", "\u{1b}[2J", ""] {
             let stat = format!("17 ({name}) {rest}\n");
             assert_eq!(
-                flags_and_start(stat.as_bytes()),
-                Some((4_194_560, 987_654)),
+                state_flags_and_start(stat.as_bytes()),
+                Some(("S", 4_194_560, 987_654)),
                 "{name:?}"
             );
         }
-        assert_eq!(flags_and_start(b"17 (\xff\xfe) S 1 2"), None);
-        assert_eq!(flags_and_start(b""), None);
-        assert_eq!(flags_and_start(b"17 (x)"), None);
+        assert_eq!(state_flags_and_start(b"17 (\xff\xfe) S 1 2"), None);
+        assert_eq!(state_flags_and_start(b""), None);
+        assert_eq!(state_flags_and_start(b"17 (x)"), None);
     }
 
     #[test]

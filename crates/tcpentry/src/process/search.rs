@@ -14,7 +14,9 @@ use super::cgroup_file;
 use super::owners::{Holding, Owner, Owners};
 use super::pid::Process;
 use super::proc::{FIRST, Opened, Proc, is_denied, look};
+use super::threads;
 use crate::connection::Inode;
+use crate::privilege::{is_initial_pid_namespace, sees_by_right};
 
 impl Owners {
     /// Finds the owners of all sockets, as far as the caller may see them.
@@ -102,8 +104,10 @@ impl<'a> OwnerSearch<'a> {
         let pids = proc.pids()?;
         // This process is always among them, where /proc is what it should be.
         let first = pids.first().ok_or(Errno::NOENT)?;
-        // It is always there; and of the processes of other pid namespaces some may not be.
-        let withheld = first.get() != FIRST || !is_initial_pid_namespace();
+        // It is always there; of the processes of other pid namespaces some may not be; and what a thread holds alone is
+        // not looked at without a way to find such threads.
+        let withheld =
+            first.get() != FIRST || !is_initial_pid_namespace() || !threads::are_comparable();
         let mut owners = if self.can_be_shared() {
             self.run_shared(&proc, &pids)?
         } else {
@@ -116,6 +120,7 @@ impl<'a> OwnerSearch<'a> {
             scan.owners
         };
         owners.withheld = withheld;
+        owners.by_right = !withheld && sees_by_right();
         owners.holdings.sort_unstable();
         // A process can hold a socket by several descriptors.
         owners.holdings.dedup_by_key(|it| (it.inode, it.place));
@@ -303,16 +308,8 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// Returns true where the caller's pid namespace is that of the host, which shows the processes of all others.
-fn is_initial_pid_namespace() -> bool {
-    let link = std::fs::read_link("/proc/self/ns/pid");
-    link.is_ok_and(|link| link.as_os_str() == INITIAL)
-}
-
 /// The number of sockets from which on a second thread helps: some ten milliseconds have passed.
 const MANY: usize = 4096;
-/// `PROC_PID_INIT_INO`: always the same.
-const INITIAL: &str = "pid:[4026531836]";
 
 #[cfg(test)]
 mod tests {

@@ -1,13 +1,12 @@
 //! Facts about sockets beside the table: their holders and their cgroups.
 
-use rustix::io::Errno;
-
 use crate::connection::{Connection, Inode};
 use crate::error::{Error, Operation};
 use crate::filter::{Fact, Facts, Holder, Needs, Processes};
 use crate::process::cgroup::Cgroups;
 use crate::process::cgroup_path::CgroupPath;
 use crate::process::owners::{Owner, Owners};
+use crate::select::scan::Scan;
 
 /// The facts that a table does not have about its sockets. Nothing is read before it is asked for, and then once.
 ///
@@ -24,6 +23,8 @@ use crate::process::owners::{Owner, Owners};
 #[derive(Debug, Default)]
 pub struct Attribution {
     owners: Option<Owners>,
+    /// A later scan, for sockets that nobody held in the first one.
+    newcomers: Option<Scan>,
     with_cgroups: bool,
     /// The processes that have to be looked into, where not all have to.
     only: Option<Processes>,
@@ -85,12 +86,14 @@ impl Attribution {
     /// Forgets it, so that it is read again when it is asked for.
     pub fn forget(&mut self) {
         self.owners = None;
+        self.newcomers = None;
         self.cgroups = Cgroups::new();
     }
 
     /// Forgets the holders alone.
     pub(crate) fn forget_owners(&mut self) {
         self.owners = None;
+        self.newcomers = None;
     }
 
     /// Returns the facts with which a filter evaluates this socket.
@@ -104,8 +107,14 @@ impl Attribution {
         if by_owners {
             self.read_owners(of_owner)?;
         }
+        if needs.owners {
+            self.look_for_newcomers(connection)?;
+        }
         let Self {
-            owners, cgroups, ..
+            owners,
+            newcomers,
+            cgroups,
+            ..
         } = self;
         let owners = owners.as_ref().filter(|_| by_owners);
         let cgroup = if needs.cgroups {
@@ -120,20 +129,37 @@ impl Attribution {
             None if hides && connection.inode.is_some() => Fact::Hidden,
             None => Fact::Absent,
         };
+        // The first holder does not have to hold it still, but can't be distinguished from the one that does.
+        let is_held = |owners: &Owners| connection.inode.is_some_and(|inode| owners.hold(inode));
+        let newcomers = newcomers.as_ref().map(|scan| &scan.owners);
         Ok(OfSocket {
             owners,
-            newcomers: None,
+            newcomers: newcomers.filter(|_| !owners.is_some_and(is_held)),
             cgroup,
         })
+    }
+
+    /// Scans once more where no process was seen to hold a socket: it may be newer than the first scan, or have changed
+    /// hands during it, and "held by no process" is a fact to act upon.
+    fn look_for_newcomers(&mut self, connection: &Connection) -> Result<(), Error> {
+        let (Some(inode), Some(owners)) = (connection.inode, &self.owners) else {
+            return Ok(());
+        };
+        // Where only some were looked into, the others make no difference.
+        let is_settled = self.only.is_some() || !owners.are_conclusive() || owners.hold(inode);
+        // A crowd of such sockets takes half of the time at most.
+        let is_fresh = |scan: &Scan| scan.owners.hold(inode) || scan.is_recent();
+        if is_settled || self.newcomers.as_ref().is_some_and(is_fresh) {
+            return Ok(());
+        }
+        self.newcomers = Some(Scan::run(Operation::List, || self.search())?);
+        Ok(())
     }
 
     fn read_owners(&mut self, with_cgroups: bool) -> Result<&Owners, Error> {
         if self.owners.is_none() || (with_cgroups && !self.with_cgroups) {
             self.with_cgroups |= with_cgroups;
-            self.owners = Some(self.search().map_err(|error| {
-                let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
-                Error::os(Operation::List, "look through /proc", errno)
-            })?);
+            self.owners = Some(Scan::run(Operation::List, || self.search())?.owners);
         }
         Ok(self.owners.get_or_insert_default())
     }
@@ -174,7 +200,7 @@ fn cgroup_of<'a>(
 /// The facts about one socket.
 pub(crate) struct OfSocket<'k> {
     pub(crate) owners: Option<&'k Owners>,
-    /// The holders among some processes, looked at since.
+    /// The holders among all or some processes, looked at since.
     pub(crate) newcomers: Option<&'k Owners>,
     pub(crate) cgroup: Fact<CgroupPath<'k>>,
 }
@@ -193,6 +219,10 @@ impl Facts for OfSocket<'_> {
 
     fn are_withheld(&self) -> bool {
         self.owners.is_some_and(Owners::are_withheld)
+    }
+
+    fn are_known_by_right(&self) -> bool {
+        self.owners.is_some_and(Owners::are_known_by_right)
     }
 
     fn cgroup(&self, _: &Connection) -> Fact<CgroupPath<'_>> {

@@ -3,6 +3,7 @@
 pub(crate) mod explain;
 pub(crate) mod facts;
 pub(crate) mod names;
+pub(crate) mod scan;
 
 use std::iter;
 
@@ -218,6 +219,10 @@ impl Facts for Nothing {
     }
 
     fn are_withheld(&self) -> bool {
+        false
+    }
+
+    fn are_known_by_right(&self) -> bool {
         false
     }
 

@@ -40,17 +40,21 @@ fn errors(table: &mut TcpTable, connection: &Connection) -> Vec<Error> {
 }
 
 #[test]
-fn a_sandbox_that_refuses_to_send_or_to_receive_is_an_error_of_the_system() {
+fn a_sandbox_that_refuses_to_send_or_to_receive_is_an_error_of_its_own() {
     isolated(|| {
         let ends = tcp::connected();
         let connection = find(pair_of(&ends.client));
         for call in [libc::SYS_sendto, libc::SYS_recvfrom] {
-            // EPERM is also what the kernel says to who may not delete: nobody gets so far.
+            // EPERM is also what the kernel says to a caller that may not delete: none gets so far.
             for errno in [libc::EPERM, libc::EACCES, libc::ENOSYS, libc::ENOMEM] {
                 let errors =
                     seccomp::refusing(call, None, errno, || errors(&mut table(), &connection));
+                let kind = match errno {
+                    libc::EPERM | libc::EACCES => ErrorKind::AccessDenied,
+                    _ => ErrorKind::Os,
+                };
                 for error in errors {
-                    assert_eq!(error.kind(), ErrorKind::Os, "{error}");
+                    assert_eq!(error.kind(), kind, "{error}");
                     assert_eq!(error.errno(), Some(errno), "{error}");
                 }
             }

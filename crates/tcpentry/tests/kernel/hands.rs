@@ -9,7 +9,9 @@ use tcpentry::{
     Action, Connection, Error, ErrorKind, Filter, Method, Options, Outcome, Query, Selection,
     States, SystemNames, TcpTable,
 };
-use tcpentry_testkit::{isolated, named::Named, tcp};
+use tcpentry_testkit::holder::Holder;
+use tcpentry_testkit::in_flight::InFlight;
+use tcpentry_testkit::{alone, isolated, named::Named, skip, tcp, user};
 
 use crate::util::{lives, pair_of, table};
 
@@ -192,5 +194,53 @@ fn a_connection_in_another_state_is_spared_where_that_is_asked_for() {
             [Outcome::Spared]
         );
         assert!(table.delete(&row, &Options::default()).is_ok());
+    });
+}
+
+#[test]
+fn the_holder_of_a_descriptor_in_the_table_of_a_thread_is_looked_at_again_there() {
+    alone(|| {
+        let mut table = table();
+        let kinds: [fn(&TcpStream) -> Holder; 2] = [
+            |socket| Holder::in_table_of_thread(socket, None),
+            |socket| Holder::without_first_thread(socket, None),
+        ];
+        for start in kinds {
+            let both = [tcp::connected(), tcp::connected()];
+            let holders = both.each_ref().map(|ends| start(&ends.server));
+            let rows = both.each_ref().map(|ends| row_of(&mut table, &ends.server));
+            let _clients = both.map(|ends| ends.client);
+            let pid = |place: usize| holders[place].pid();
+            let filter = format!("pid {} or pid {}", pid(0), pid(1));
+            let options = Options::default().while_selected(selection(&mut table, &filter));
+            let [first, second] = rows;
+            assert!(table.delete(&first, &options).is_ok());
+            assert_eq!(
+                delete_all(&mut table, vec![second], &options),
+                [Outcome::Deleted]
+            );
+        }
+    });
+}
+
+#[test]
+fn what_no_process_holds_is_no_excluded_ones() {
+    alone(|| {
+        if !user::sees_all_holders() {
+            skip!("{}", user::NOT_ALL_HOLDERS);
+        }
+        let mut table = table();
+        for (filter, outcome) in [
+            ("not process worker", Outcome::Deleted),
+            ("process worker", Outcome::Spared),
+        ] {
+            let options = Options::default().while_selected(selection(&mut table, filter));
+            let tcp::Ends { client, server } = tcp::connected();
+            let row = row_of(&mut table, &server);
+            let flight = InFlight::sending(&server);
+            drop(server);
+            assert_eq!(delete_all(&mut table, vec![row], &options), [outcome]);
+            drop((flight, client));
+        }
     });
 }

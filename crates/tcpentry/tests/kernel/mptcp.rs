@@ -11,8 +11,11 @@ use tcpentry::{
     Connection, ErrorKind, Filter, Method, MethodChoice, Options, Query, Selection, State, States,
     SystemNames, TcpTable,
 };
+use tcpentry_testkit::holder::Holder;
+use tcpentry_testkit::in_flight::InFlight;
+use tcpentry_testkit::kernel::is_at_least;
 use tcpentry_testkit::mptcp::{self, socket};
-use tcpentry_testkit::{isolated, skip, tcp};
+use tcpentry_testkit::{alone, isolated, skip, tcp, user};
 
 use crate::util::{assert_reset, delete, find, lives, not_found, pair_of, table};
 
@@ -48,6 +51,56 @@ fn the_connection_really_ends() {
         assert_eq!(tcp::errno(peer.result()), Errno::CONNRESET);
         assert_eq!(not_found(pair), ErrorKind::NotFound);
         assert!(!lives(&ends.server, &ends.client));
+    });
+}
+
+#[test]
+fn one_that_only_a_thread_holds_ends_too() {
+    alone(|| {
+        let Some(ends) = connected() else {
+            skip!("this kernel has no MPTCP");
+        };
+        if !is_at_least(6, 9) {
+            skip!("this kernel has no PIDFD_THREAD");
+        }
+        let pair = pair_of(&ends.server);
+        let holder = Holder::in_table_of_thread(&ends.server, None);
+        let tcp::Ends { client, server } = ends;
+        drop(server);
+        let found = find(pair);
+        let deleted = table().delete(&found, &Options::default()).unwrap();
+        assert_eq!(deleted.method, Method::Borrow);
+        assert_reset(&client);
+        drop(holder);
+    });
+}
+
+#[test]
+fn of_one_that_no_process_holds_the_subflow_is_destroyed_and_the_rest_is_not_known() {
+    alone(|| {
+        let Some(ends) = connected() else {
+            skip!("this kernel has no MPTCP");
+        };
+        if !user::sees_all_holders() {
+            skip!("{}", user::NOT_ALL_HOLDERS);
+        }
+        let pair = pair_of(&ends.server);
+        let flight = InFlight::sending(&ends.server);
+        let tcp::Ends { client, server } = ends;
+        drop(server);
+        let found = find(pair);
+        let expected = table().check(&found, &Options::default()).unwrap_err();
+        assert_eq!(expected.kind(), ErrorKind::NotSupported);
+        assert_eq!(find(pair).cookie, found.cookie, "only looked at");
+        let error = table().delete(&found, &Options::default()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotSupported);
+        assert!(
+            error.cause().contains("subflow has been destroyed"),
+            "{error}"
+        );
+        assert!(error.hint().unwrap().contains("close_timeout"));
+        assert_eq!(not_found(pair), ErrorKind::NotFound);
+        drop((flight, client));
     });
 }
 
@@ -228,5 +281,56 @@ fn a_subflow_is_deleted_by_a_filter_only_if_it_holds_for_all() {
         });
         assert_eq!(outcomes, [Ok(Method::Borrow), Ok(Method::Borrow)]);
         assert_reset(&ends.client);
+    });
+}
+
+#[test]
+fn all_subflows_of_one_that_no_process_holds_are_destroyed_if_the_filter_holds_for_all() {
+    alone(|| {
+        let (ends, _listener) = match mptcp::with_two_subflows() {
+            Ok(made) => made,
+            Err(reason) => skip!("{reason}"),
+        };
+        if !user::sees_all_holders() {
+            skip!("{}", user::NOT_ALL_HOLDERS);
+        }
+        let port = ends.server.local_addr().unwrap().port();
+        let tcp::Ends { client, server } = ends;
+        let flight = InFlight::sending(&server);
+        drop(server);
+        let rows = subflows_on(port);
+        assert_eq!(rows.len(), 2, "{rows:?}");
+        let mut table = table();
+        let options = |filter: &str, table: &mut TcpTable| {
+            let filter = Filter::parse(filter, &SystemNames::new(table)).unwrap();
+            let selection = Selection::new(filter, States::CONNECTIONS, table).unwrap();
+            Options::default().while_selected(Arc::new(selection))
+        };
+        let is_second = |row: &&Connection| row.peer().address().to_string() == mptcp::SECOND;
+        let second = rows.iter().find(is_second).unwrap();
+        let one = options(&format!("dst {}", mptcp::SECOND), &mut table);
+        for result in [
+            table.check(second, &one).map(|_| ()),
+            table.delete(second, &one).map(|_| ()),
+        ] {
+            let error = result.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Refused(Guard::Subflow), "{error}");
+        }
+        assert_eq!(subflows_on(port).len(), 2);
+
+        let both = options(&format!("sport = :{port}"), &mut table);
+        let mut errors = Vec::new();
+        table.delete_all(rows, &both, |_, result| {
+            errors.push(result.unwrap_err());
+            ControlFlow::Continue(())
+        });
+        assert_eq!(errors.len(), 2);
+        for error in errors {
+            assert_eq!(error.kind(), ErrorKind::NotSupported, "{error}");
+            let destroyed = error.cause().contains("2 subflows have been destroyed");
+            assert!(destroyed, "{error}");
+        }
+        assert_eq!(subflows_on(port), []);
+        drop((flight, client));
     });
 }

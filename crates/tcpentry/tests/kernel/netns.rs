@@ -1,7 +1,7 @@
 //! Other network namespaces: found, entered from outside, with or without a right.
 
 use std::io::{Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use tcpentry::netns::{Namespace, Namespaces};
 use tcpentry::support::Support;
 use tcpentry::{ErrorKind, Options, Query, TcpTable};
+use tcpentry_testkit::cgroup::Cgroup;
 use tcpentry_testkit::rootless::Rootless;
 use tcpentry_testkit::user::{self, User};
-use tcpentry_testkit::{Raised, isolated, skip, stage, tcp};
+use tcpentry_testkit::{Raised, isolated, skip, stage, tcp, until};
 
 use crate::util::pair_of;
 
@@ -35,6 +36,53 @@ fn each_namespace_is_found_once_and_its_own_comes_first() {
             "a thread of this process is in it"
         );
         assert_eq!(Namespace::named(&pid).unwrap().files().len(), 0);
+    });
+}
+
+/// As a pod has them: the one that comes first gives the namespace its label.
+#[test]
+fn a_namespace_is_named_by_any_container_in_it() {
+    isolated(|| {
+        let ids = ["a1", "b2"].map(|pair| pair.repeat(32));
+        let scope = |id: &String| Cgroup::fresh(&format!("docker-{id}.scope"));
+        let cgroups: Vec<_> = match ids.iter().map(scope).collect() {
+            Ok(cgroups) => cgroups,
+            Err(error) => skip!("no cgroup can be made here: {error}"),
+        };
+        let other = tcpentry_testkit::Namespace::fresh();
+        let folders = cgroups.iter().map(|it| it.folder().to_owned());
+        let folders: Vec<_> = folders.collect();
+        let (mut processes, there) = other.run(move || {
+            let start = |folder: &PathBuf| {
+                let enter = format!(
+                    "echo $$ > '{}/cgroup.procs' && exec sleep 1000",
+                    folder.display()
+                );
+                Command::new("sh").args(["-c", &enter]).spawn().unwrap()
+            };
+            let processes: Vec<_> = folders.iter().map(start).collect();
+            (processes, Namespace::own().unwrap())
+        });
+        for (id, process) in ids.iter().zip(&processes) {
+            let cgroup = format!("/proc/{}/cgroup", process.id());
+            until("it is in its cgroup", || {
+                std::fs::read_to_string(&cgroup).unwrap().contains(id)
+            });
+        }
+        let named = |name: &str| Namespace::named(name).map(|it| it.inode());
+        let results: Vec<_> = ids
+            .iter()
+            .flat_map(|id| [named(id), named(&id[..12])])
+            .collect();
+        let none = named(&"c3".repeat(32)).unwrap_err();
+        for process in &mut processes {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+        for result in results {
+            assert_eq!(result.unwrap(), there.inode());
+        }
+        assert_eq!(none.kind(), ErrorKind::InvalidParameter);
     });
 }
 

@@ -118,6 +118,54 @@ fn a_shared_socket_has_all_its_owners_each_once() {
 }
 
 #[test]
+fn a_thread_with_a_table_to_itself_and_one_that_outlives_the_first_hold_what_they_hold() {
+    alone(|| {
+        let ends = tcp::connected();
+        let holders = [
+            Holder::without_first_thread(&ends.server, None),
+            Holder::in_table_of_thread(&ends.client, None),
+        ];
+        let sockets = [inode(&ends.server), inode(&ends.client)];
+        drop(ends);
+        let owners = Owners::of_all().unwrap();
+        for (socket, holder) in sockets.iter().zip(&holders) {
+            let found: Vec<_> = owners.of(*socket).collect();
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert_eq!(found[0].process.pid(), holder.pid());
+            // Also of one whose own file of /proc does not show it any more.
+            assert_eq!(found[0].executable, Some(own_executable()));
+            assert_eq!(found[0].process.sockets().unwrap(), [*socket]);
+        }
+        let name = owners.of(sockets[0]).next().unwrap().name.clone();
+        let by_name = |_: i32, it: &[u8]| it == name;
+        let search = Owners::search().of_processes(&by_name).of_sockets(sockets);
+        let owners = search.run().unwrap();
+        assert!(sockets.iter().all(|it| owners.of(*it).count() == 1));
+    });
+}
+
+fn own_executable() -> Vec<u8> {
+    let path = std::env::current_exe().unwrap();
+    path.into_os_string().into_encoded_bytes()
+}
+
+#[test]
+fn a_process_of_ones_own_whose_first_thread_has_ended_hides_nothing() {
+    isolated(|| {
+        if !user::others() {
+            skip!("only one user is mapped here (unshare -Ur); run it as root");
+        }
+        let ends = tcp::connected();
+        let me = User::new(60113);
+        let holder = Holder::without_first_thread(&ends.server, Some(me));
+        let owners = me.run(|| Owners::of_all().unwrap());
+        assert!(pids(&owners, &ends.server).contains(&holder.pid()));
+        let hides = |owner: &&Owner| owner.process.pid() == holder.pid();
+        assert_eq!(owners.hidden().iter().find(hides), None);
+    });
+}
+
+#[test]
 fn a_search_for_some_sockets_tells_all_their_owners_but_no_others() {
     isolated(|| {
         let (wanted, other) = (tcp::connected(), tcp::connected());

@@ -205,7 +205,7 @@ impl Run<'_> {
             self.report.notice(&message);
         }
         if let Some(hint) = stop.hint() {
-            print_hint(hint);
+            print_hint(&hint);
         }
         let is_refused = matches!(stop, Stop::Refused(_));
         let only_rehearsed = is_refused && self.args.dry_run;
@@ -245,18 +245,27 @@ impl Run<'_> {
             ));
             return Exit::Denied;
         }
+        let are_asked_for = self.selector.are_listeners_asked_for();
+        let listeners = if are_asked_for {
+            self.selector.listeners
+        } else {
+            self.selector.count_listeners()
+        };
         if !self.args.quiet {
-            let text = match self.selector.listeners {
+            let text = match listeners {
                 0 => format!("no connection matches: {}", self.filter),
                 1 => "only a listener matches, which needs --listeners".to_owned(),
                 many => format!("only {many} listeners match, which need --listeners"),
             };
             self.report.notice(&text);
-            if self.selector.listeners == 0 {
+            if listeners == 0 {
                 self.print_hints();
             }
         }
-        self.report.end()
+        match self.report.end() {
+            Exit::Nothing if are_asked_for && listeners > 0 => Exit::Guarded,
+            exit => exit,
+        }
     }
 }
 

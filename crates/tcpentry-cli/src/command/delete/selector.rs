@@ -188,6 +188,39 @@ impl<'a> Selector<'a> {
         Ok(matches)
     }
 
+    /// Returns true where the options or the filter's own states ask for listeners, which `--listeners` deletes.
+    pub(super) fn are_listeners_asked_for(&self) -> bool {
+        let named = self
+            .scans
+            .first()
+            .and_then(|scan| scan.selection.filter().states());
+        let states = named.unwrap_or_else(|| default_states(self.args));
+        states.contains(State::Listening)
+    }
+
+    /// Counts the listeners that the filter would select if it asked for them, each once; what can't be read counts for none.
+    pub(super) fn count_listeners(&mut self) -> u64 {
+        let attribution = self.attribution.get_mut();
+        let mut found = HashSet::new();
+        let (select, states) = (&self.args.select, States::LISTENING);
+        for scan in &mut self.scans {
+            let prepared =
+                selection::prepare_elsewhere(self.words, select, states, &mut scan.table);
+            let Ok(selection) = prepared else {
+                continue;
+            };
+            let Ok(rows) = scan.table.table.connections(selection.query()) else {
+                continue;
+            };
+            for row in rows.filter_map(Result::ok) {
+                if matches!(selection.judge(&row, attribution), Ok(Truth::True)) {
+                    found.insert((scan.index, row.cookie));
+                }
+            }
+        }
+        found.len() as u64
+    }
+
     /// Forgets what was read about processes and the own session, before another round.
     pub(super) fn forget(&mut self) {
         self.attribution.get_mut().forget();

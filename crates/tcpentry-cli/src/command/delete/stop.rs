@@ -1,11 +1,13 @@
 //! The reasons why a run ends early, and the exit code of each.
 
+use std::borrow::Cow;
+
 use tcpentry::{Error, Outcome};
 
 use super::interrupt::Interrupt;
 use crate::exit::Exit;
 use crate::message::hint_of;
-use crate::tables::selection::{HIDDEN_HINT, describe_hidden};
+use crate::tables::selection::{describe_hidden, hidden_hint};
 
 /// The reason why a run ends early.
 pub(super) enum Stop {
@@ -40,10 +42,10 @@ impl Stop {
     }
 
     /// Returns what to do about it.
-    pub(super) fn hint(&self) -> Option<&str> {
+    pub(super) fn hint(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Hidden(_) => Some(HIDDEN_HINT),
-            Self::Failed(error) => hint_of(error),
+            Self::Hidden(_) => Some(hidden_hint().into()),
+            Self::Failed(error) => hint_of(error).map(Cow::from),
             Self::Refused(_) | Self::Interrupted => None,
         }
     }

@@ -1,5 +1,6 @@
 //! The words of `delete`: both ends of a connection, identities from words and standard input, or a filter.
 
+use std::collections::HashSet;
 use std::io::{self, BufRead, Read as _};
 
 use tcpentry::{Filter, Identity, ScopedEndpoint, Target};
@@ -43,7 +44,13 @@ pub(super) fn read(
     input: &mut dyn BufRead,
 ) -> Result<Operands, Answer> {
     if !ids.is_empty() {
-        let targets = identities(given, ids, input).map_err(Answer::new)?;
+        let mut targets = identities(given, ids, input).map_err(Answer::new)?;
+        // A socket that is named twice is one socket.
+        let mut seen = HashSet::new();
+        targets.retain(|target| match target {
+            Target::Identity(identity) => seen.insert(*identity),
+            _ => true,
+        });
         let named = targets
             .into_iter()
             .map(|target| in_its_namespace(target, tables));
@@ -423,7 +430,10 @@ mod tests {
     fn identities_come_from_words_and_from_standard_input() {
         assert_eq!(ids(ID, "").unwrap(), 1);
         let input = format!("{ID}\n\n{{\"id\":\"{ID}\",\"state\":\"established\"}}\r\n{ID}");
-        assert_eq!(ids(&format!("{ID} -"), &input).unwrap(), 4);
+        // They are all one.
+        assert_eq!(ids(&format!("{ID} -"), &input).unwrap(), 1);
+        let other = ID.replace("/3001/", "/3002/");
+        assert_eq!(ids(&format!("{other} -"), &input).unwrap(), 2);
     }
 
     #[test]

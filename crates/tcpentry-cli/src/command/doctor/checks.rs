@@ -11,7 +11,7 @@ use rustix::process::geteuid;
 use tcpentry::TcpTable;
 use tcpentry::escape::escape_for_terminal;
 use tcpentry::netns::{Namespace, Namespaces};
-use tcpentry::support::{PtraceScope, Support, is_administrator};
+use tcpentry::support::{PtraceScope, Support, is_administrator, more_rights};
 
 use super::finding::Finding;
 use crate::exit::Exit;
@@ -85,7 +85,9 @@ fn other_namespace(namespace: &Namespace) -> Finding {
         Err(error) => Finding::missing(
             "netns",
             error.cause().to_owned(),
-            error.hint().unwrap_or("run it as root (sudo)"),
+            error
+                .hint()
+                .map_or_else(|| more_rights().to_owned(), str::to_owned),
         ),
     }
 }
@@ -345,7 +347,10 @@ fn processes(found: &Support) -> Finding {
         Some(option) if !found.from_all() => Finding::missing(
             "/proc",
             format!("{detail}; mounted with {option}: processes of other users are hidden"),
-            "run it as root (sudo); or for everybody on this machine: mount -o remount,hidepid=0 /proc",
+            format!(
+                "{}; or for everybody on this machine: mount -o remount,hidepid=0 /proc",
+                more_rights()
+            ),
         ),
         _ => Finding::ok("/proc", detail),
     }

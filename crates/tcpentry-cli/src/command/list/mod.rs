@@ -106,7 +106,7 @@ fn list(args: &ListArgs) -> Result<Exit, ListError> {
     writer.flush()?;
     if hidden > 0 {
         print_error(&selection::describe_hidden(hidden, "they are not shown"));
-        print_hint(selection::HIDDEN_HINT);
+        print_hint(&selection::hidden_hint());
     } else if let Some(selection) = selections
         .first()
         .filter(|_| is_empty && shape != Shape::Json)

@@ -24,7 +24,7 @@ use super::recheck::{NO_LONGER_MATCHES, Recheck};
 use super::single::Deleter;
 use super::{Method, MethodChoice, Mode, Options};
 use crate::connection::Connection;
-use crate::error::{Error, Operation};
+use crate::error::{Error, ErrorKind, Operation};
 use crate::sock_diag::DESTROY_BATCH;
 use crate::table::dumps::Dumps;
 use crate::table::lookup::Lookup;
@@ -508,6 +508,10 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
                     // It has ended with another subflow of its connection.
                     Err(_) if self.deleter.ended.contains(&connection.cookie) => {
                         (self.report)(connection, Ok(Method::Borrow))
+                    }
+                    Err(error) if error.kind() == ErrorKind::NotFound => {
+                        let destroyed = self.deleter.error_of_destroyed(connection);
+                        (self.report)(connection, Err(destroyed.unwrap_or(error)))
                     }
                     Err(error) => (self.report)(connection, Err(error)),
                 },

@@ -132,13 +132,14 @@ fn who_holds_it() {
     let hidden = Known {
         hidden: vec![(7, "nginx")],
         withheld: false,
+        by_right: false,
     };
     for (inode, plain, by_hidden) in [
         // A holder who is seen settles it.
         (1, [True, False, True], [True, False, True]),
         (2, [True, True, True], [True, True, True]),
-        // One who is not seen might be the one that is meant.
-        (3, [Unknown; 3], [Hidden, False, Hidden]),
+        // One who is not seen might be the one that is meant; where all are seen, nobody holds it.
+        (3, [False; 3], [Hidden, False, Hidden]),
         // No process holds it.
         (0, [Unknown; 3], [Unknown; 3]),
     ] {
@@ -189,7 +190,11 @@ fn what_is_not_seen_is_not_ruled_out() {
         [term, opposite].map(|expr| judge.judge(&expr, subject))
     };
     let process = || Term::Process(Pattern::new("nginx"));
-    let known = |hidden, withheld| Known { hidden, withheld };
+    let known = |hidden, withheld| Known {
+        hidden,
+        withheld,
+        by_right: false,
+    };
     // Its holder may have come by it since the look.
     assert_eq!(
         told(&known(vec![(7, "sh")], false), process()),
@@ -199,6 +204,14 @@ fn what_is_not_seen_is_not_ruled_out() {
         told(&known(vec![(7, "sh")], false), pid(8)),
         [False, Hidden]
     );
+    // Nobody could know more than the name.
+    let by_right = |name| Known {
+        by_right: true,
+        ..known(vec![(7, name)], false)
+    };
+    assert_eq!(told(&by_right("sh"), process()), [False, True]);
+    assert_eq!(told(&by_right("nginx"), process()), [Hidden; 2]);
+    assert_eq!(told(&by_right(""), process()), [Hidden; 2]);
     // Not even the name is shown, nor the process at all.
     assert_eq!(told(&known(vec![(7, "")], false), process()), [Hidden; 2]);
     assert_eq!(told(&known(vec![(7, "")], false), pid(8)), [False, Hidden]);

@@ -332,6 +332,7 @@ fn read(entry: &Entry, state: State, [receive, send, uid, inode]: [u32; 4]) -> C
 pub(crate) struct Known {
     pub(crate) hidden: Vec<(i32, &'static str)>,
     pub(crate) withheld: bool,
+    pub(crate) by_right: bool,
 }
 
 impl Facts for Known {
@@ -350,6 +351,10 @@ impl Facts for Known {
 
     fn are_withheld(&self) -> bool {
         self.withheld
+    }
+
+    fn are_known_by_right(&self) -> bool {
+        self.by_right
     }
 
     fn cgroup(&self, connection: &Connection) -> Fact<CgroupPath<'_>> {

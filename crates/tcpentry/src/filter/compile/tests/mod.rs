@@ -56,7 +56,11 @@ proptest! {
                 prop_assert_eq!(interpreter::audit(&program.bytes(), marks), Ok(()));
             }
         }
-        let facts = &Known { hidden, withheld };
+        let facts = &Known {
+            hidden,
+            withheld,
+            by_right: false,
+        };
         let judge = Judge { facts, marks, local_ports: LOCAL_PORTS, netns: 1, users: true };
         for socket in sockets.iter().filter(|socket| socket.is_in(states)) {
             let connection = &socket.connection(marks);
