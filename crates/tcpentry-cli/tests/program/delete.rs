@@ -234,9 +234,11 @@ fn an_interruption_stops_between_deletions_and_keeps_the_report() {
         let connection = tcp::connected();
         let id = identity(connection.client.local_addr().unwrap());
         // A namespace that is not this one: thousands of refusals, long enough to fill the pipe.
-        let mut fields: Vec<&str> = id.split('/').collect();
-        fields[2] = "c9999999";
-        let other = fields.join("/");
+        // Each names a socket of its own.
+        let fields: Vec<&str> = id.split('/').collect();
+        let (version, boot, ends) = (fields[0], fields[1], fields[4..].join("/"));
+        let others = (1..=4000_u32).map(|it| format!("{version}/{boot}/c9999999/{it:x}/{ends}\n"));
+        let others: String = others.collect();
         let mut child = program()
             .args(["delete", "--json", "--id", "-"])
             .stdin(Stdio::piped())
@@ -244,7 +246,7 @@ fn an_interruption_stops_between_deletions_and_keeps_the_report() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let input = format!("{}{id}\n", format!("{other}\n").repeat(4000));
+        let input = format!("{others}{id}\n");
         let mut stdin = child.stdin.take().unwrap();
         std::io::Write::write_all(&mut stdin, input.as_bytes()).unwrap();
         drop(stdin);
