@@ -108,7 +108,7 @@ impl<'t> Deleter<'t> {
     }
 
     fn run(&mut self, connection: &Connection) -> Result<Deleted, Error> {
-        let now = self.recheck(connection)?;
+        let now = self.recheck(connection, Missed::No)?;
         self.run_on_seen(now)
     }
 
@@ -125,8 +125,8 @@ impl<'t> Deleter<'t> {
     }
 
     /// What became of a connection that the kernel may have destroyed; `None` where it is still there.
-    pub(super) fn resolve(&mut self, connection: &Connection) -> Option<Error> {
-        let error = match self.current(connection) {
+    pub(super) fn resolve(&mut self, connection: &Connection, missed: Missed) -> Option<Error> {
+        let error = match self.current(connection, missed) {
             Ok(Some(_)) => return None,
             Ok(None) => self.asker.missing(),
             Err(error) => error,
@@ -138,9 +138,18 @@ impl<'t> Deleter<'t> {
     ///
     /// A cookie does not say what its socket has become: since it was listed its owner may have made a
     /// listener of it, or accepted it as an MPTCP connection.
-    pub(super) fn recheck(&mut self, connection: &Connection) -> Result<Connection, Error> {
-        let now = guard(connection, self.options).and_then(|()| {
-            self.current(connection)?
+    pub(super) fn recheck(
+        &mut self,
+        connection: &Connection,
+        missed: Missed,
+    ) -> Result<Connection, Error> {
+        let allowed = match connection.state {
+            // It was leaving the table when it was listed, perhaps for an entry of TIME_WAIT.
+            State::Closed => Ok(()),
+            _ => guard(connection, self.options),
+        };
+        let now = allowed.and_then(|()| {
+            self.current(connection, missed)?
                 .ok_or_else(|| self.asker.missing())
         });
         now.map_err(|error| error.during(Operation::Delete).about(connection.pair))
@@ -150,8 +159,17 @@ impl<'t> Deleter<'t> {
     ///
     /// `None` also when it is closed, and about to leave the table, or when nothing but its port is left: a listener that was shut down or disconnected
     /// keeps a port that it was given by name, and is bound like any new socket (Linux 6.18).
-    fn current(&mut self, connection: &Connection) -> Result<Option<Connection>, Error> {
-        let now = self.asker.by_cookie(&connection.pair, connection.cookie)?;
+    fn current(
+        &mut self,
+        connection: &Connection,
+        missed: Missed,
+    ) -> Result<Option<Connection>, Error> {
+        let (pair, cookie) = (&connection.pair, connection.cookie);
+        let now = if missed == Missed::BeforeGrace || is_last_entry(connection.state) {
+            self.asker.by_cookie_now(pair, cookie)?
+        } else {
+            self.asker.by_cookie(pair, cookie)?
+        };
         Ok(now.filter(|now| !matches!(now.state, State::BoundInactive | State::Closed)))
     }
 
@@ -179,14 +197,15 @@ impl<'t> Deleter<'t> {
 
     /// The kernel's own method. The inner error says why another one has to be tried.
     fn by_sock_diag(&mut self, connection: &Connection) -> Result<Result<(), Fallback>, Error> {
-        let answer = match self.ask_to_destroy(connection) {
-            // While a socket ends and its four-tuple changes hands, one look finds it and the next does not: only what
-            // is missed a second time is out of reach.
-            Err(Errno::NOENT) if self.current(connection)?.is_some() => {
-                self.ask_to_destroy(connection)
+        let mut answer = self.ask_to_destroy(connection);
+        if answer == Err(Errno::NOENT) {
+            // It may have been missed while its entry was replaced, or found before that and left alone: only what is
+            // missed a second time is out of reach.
+            if self.current(connection, Missed::No)?.is_none() {
+                return Err(self.asker.missing());
             }
-            answer => answer,
-        };
+            answer = self.ask_to_destroy(connection);
+        }
         match answer {
             Ok(()) if self.mode == Mode::Act => self.confirm(connection).map(Ok),
             Ok(()) => Ok(Ok(())),
@@ -199,12 +218,14 @@ impl<'t> Deleter<'t> {
                     Err(_) => Fallback::NoDestroy,
                 }))
             }
-            Err(Errno::NOENT) => match self.current(connection)? {
+            Err(Errno::NOENT) => match self.current(connection, Missed::No)? {
                 Some(_) => Ok(Err(Fallback::Unreachable)),
                 None => Err(self.asker.missing()),
             },
             // Both answers got lost: what is no longer there is gone, whoever did it.
-            Err(Errno::AGAIN | Errno::NOBUFS) if self.current(connection)?.is_none() => {
+            Err(Errno::AGAIN | Errno::NOBUFS)
+                if self.current(connection, Missed::No)?.is_none() =>
+            {
                 Err(self.asker.missing())
             }
             Err(errno) => Err(Error::os(Operation::Delete, "SOCK_DESTROY", errno)),
@@ -259,7 +280,7 @@ impl<'t> Deleter<'t> {
         if connection.inode.is_some() && !may_leave_orphans() {
             return Ok(());
         }
-        match self.current(connection)? {
+        match self.current(connection, after_success(connection))? {
             None => Ok(()),
             Some(_) => Err(Error::new(
                 Operation::Delete,
@@ -274,14 +295,14 @@ impl<'t> Deleter<'t> {
         let borrowed = match borrow::borrow(connection, &mut self.holders) {
             Ok(borrowed) => borrowed,
             // What has ended meanwhile is held by nobody, and nobody is to blame for it.
-            Err(_) if self.current(connection)?.is_none() => {
+            Err(_) if self.current(connection, Missed::No)?.is_none() => {
                 return Err(self.asker.missing());
             }
             Err(failure) => return Err(why.not_borrowed(connection, &failure)),
         };
         // While we hold it, its inode and cookie are nobody else's: if the table still shows them
         // with these ends, this descriptor is that connection.
-        let now = self.current(connection)?;
+        let now = self.current(connection, Missed::No)?;
         if now.is_none_or(|now| now.inode != connection.inode) {
             return Err(self.asker.missing());
         }
@@ -294,7 +315,7 @@ impl<'t> Deleter<'t> {
         if ended == Disconnected::Gone {
             return Err(self.asker.missing());
         }
-        match self.current(connection)? {
+        match self.current(connection, Missed::BeforeGrace)? {
             None => Ok(Method::Borrow),
             Some(_) => Err(Error::new(
                 Operation::Delete,
@@ -302,6 +323,27 @@ impl<'t> Deleter<'t> {
                 "the borrowed descriptor was disconnected, but the connection is still in the table",
             )),
         }
+    }
+}
+
+/// Whether a connection has been missed by a look-up before the last grace period: if by the next too, it is gone.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Missed {
+    No,
+    BeforeGrace,
+}
+
+/// Whether the entry of a connection in this state is not replaced by another any more, so that no look-up misses it.
+pub(super) const fn is_last_entry(state: State) -> bool {
+    // From CLOSE_WAIT and LAST_ACK no TIME_WAIT follows.
+    matches!(state, State::TimeWait | State::CloseWait | State::LastAck)
+}
+
+/// What was destroyed is not replaced by another entry, but a request that was accepted at that moment has been.
+const fn after_success(connection: &Connection) -> Missed {
+    match connection.state {
+        State::SynRecv => Missed::No,
+        _ => Missed::BeforeGrace,
     }
 }
 

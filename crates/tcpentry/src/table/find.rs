@@ -64,7 +64,7 @@ impl TcpTable {
     }
 
     fn find_pair(&mut self, pair: &Pair) -> Result<Connection, Error> {
-        self.look_up(pair).map_err(|error| {
+        self.look_up_surely(pair).map_err(|error| {
             if error.kind() == ErrorKind::NotFound && self.is_there(&pair.mirrored()) {
                 return error.with_hint(
                     "the two ends are here the other way round: the local one comes first",
@@ -80,6 +80,27 @@ impl TcpTable {
             .diag
             .get(pair, None)
             .is_ok_and(|found| found.pair == *pair && found.state != State::Listening)
+    }
+
+    /// Says that there is none only after the changes of the table that may have hidden one are complete: see
+    /// [`Lookup::by_cookie`](super::lookup::Lookup::by_cookie).
+    fn look_up_surely(&mut self, pair: &Pair) -> Result<Connection, Error> {
+        let mut found = self.look_up(pair);
+        if found.as_ref().is_ok_and(|found| found.state == State::Closed) {
+            // It has left the table; what may have taken its place is there.
+            found = self.look_up(pair);
+        }
+        if !is_none(&found) {
+            return found;
+        }
+        for _ in 0..self.asker.replacements(pair, None) {
+            self.asker.diag.await_grace_period();
+            found = self.look_up(pair);
+            if !is_none(&found) {
+                break;
+            }
+        }
+        found
     }
 
     fn look_up(&mut self, pair: &Pair) -> Result<Connection, Error> {
@@ -190,6 +211,12 @@ impl TcpTable {
     pub(crate) fn interface(&self, device: &Device) -> Result<Interface, Error> {
         devices::interface(&self.socket, device)
     }
+}
+
+fn is_none(found: &Result<Connection, Error>) -> bool {
+    found
+        .as_ref()
+        .is_err_and(|error| error.kind() == ErrorKind::NotFound)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use crate::connection::endpoint::Pair;
 use crate::connection::state::State;
 use crate::connection::{Connection, Cookie};
-use crate::delete::single::guard;
+use crate::delete::single::{guard, is_last_entry};
 use crate::delete::{Method, Options};
 use crate::error::{Error, Operation};
 
@@ -27,6 +27,8 @@ pub(super) struct Item {
     pub(super) progress: Progress,
     /// Whether the kernel may have destroyed it, so that what became of it has to be told.
     pub(super) sent: bool,
+    /// Whether a look-up or a deletion has missed it.
+    pub(super) missed: bool,
 }
 
 pub(super) enum Progress {
@@ -44,6 +46,7 @@ impl Item {
             connection,
             progress: Progress::Named,
             sent: false,
+            missed: false,
         }
     }
 
@@ -53,7 +56,19 @@ impl Item {
             connection,
             progress: Progress::Decided(Err(error)),
             sent: false,
+            missed: false,
         }
+    }
+
+    /// Whether it may have been missed only because its entry was just being replaced; see [`Lookup::by_cookie`](crate::table::lookup::Lookup::by_cookie).
+    ///
+    /// What can be replaced twice, or is not found by one look-up, is left to the single way.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        let connection = &self.connection;
+        self.missed
+            && !matches!(self.progress, Progress::Decided(_))
+            && connection.state != State::SynRecv
+            && !is_last_entry(connection.state)
     }
 
     /// Its exact name.

@@ -20,7 +20,7 @@ use self::item::{Action, Item, Progress, invalidate, is_ready, may_be_plain};
 use self::queue::{DATAGRAM_LAG, PendingRows, ROW_MAX_AGE, Recent};
 use super::holders::HolderSource;
 use super::kernel::{lists_mptcp, may_leave_orphans};
-use super::single::Deleter;
+use super::single::{Deleter, Missed};
 use super::{Method, MethodChoice, Mode, Options};
 use crate::connection::Connection;
 use crate::error::{Error, Operation};
@@ -235,6 +235,20 @@ struct PendingBatch {
     sent: Vec<usize>,
     /// The kernel's replies; `None` as long as the worker has none.
     replies: Option<Result<Replies, NotSent>>,
+    /// Whether a grace period has passed since it was replied to.
+    after_grace: bool,
+}
+
+impl PendingBatch {
+    /// Whether some of it may have been missed only because their entries were just being replaced.
+    fn is_in_doubt(&mut self) -> bool {
+        if let Some(Ok(replies)) = &self.replies {
+            for (&place, reply) in self.sent.iter().zip(replies) {
+                self.items[place].missed |= matches!(reply, Err(Errno::NOENT));
+            }
+        }
+        !self.after_grace && self.items.iter().any(Item::is_in_doubt)
+    }
 }
 
 impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchRun<'t, R> {
@@ -305,6 +319,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
             items,
             sent,
             replies,
+            after_grace: false,
         });
         self.report_finished();
         while self.pending.len() > MAX_QUEUED_BATCHES && self.flow.is_continue() {
@@ -362,8 +377,8 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         }
         while self
             .pending
-            .front()
-            .is_some_and(|first| first.replies.is_some())
+            .front_mut()
+            .is_some_and(|first| first.replies.is_some() && !first.is_in_doubt())
         {
             self.report_first();
         }
@@ -371,6 +386,15 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
 
     /// Waits for the batch that was sent first, and tells of it.
     fn report_first(&mut self) {
+        self.await_replies(1);
+        if self.pending.front_mut().is_some_and(PendingBatch::is_in_doubt) {
+            // One grace period for all that have been sent.
+            self.await_replies(self.pending.len());
+            self.deleter.asker.diag.await_grace_period();
+            for batch in &mut self.pending {
+                batch.after_grace = true;
+            }
+        }
         let Some(batch) = self.pending.pop_front() else {
             return;
         };
@@ -378,17 +402,15 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
             mut items,
             mut sent,
             replies,
+            mut after_grace,
         } = batch;
-        let replies = match (replies, &self.help) {
-            (Some(replies), _) => replies,
-            (None, Help::Running(worker)) => worker.take(sent.len()),
-            (None, Help::Possible(_) | Help::None) => Ok(vec![Err(Errno::AGAIN); sent.len()]),
-        };
+        let replies = replies.unwrap_or(Err(NotSent));
         let replies = match replies {
             Ok(replies) => replies,
             // It waited too long at the worker, and is done here.
             Err(NotSent) if self.flow.is_continue() => {
                 invalidate(&mut items);
+                after_grace = false;
                 let names;
                 (sent, names) = self.prepare(&mut items);
                 self.deleter.asker.diag.destroy_many(&names)
@@ -398,7 +420,20 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
                 Replies::new()
             }
         };
-        self.report_on(items, &sent, replies);
+        self.report_on(items, &sent, replies, after_grace);
+    }
+
+    /// Waits for the replies to so many batches, those that were sent first.
+    fn await_replies(&mut self, count: usize) {
+        for batch in self.pending.iter_mut().take(count) {
+            if batch.replies.is_none() {
+                let count = batch.sent.len();
+                batch.replies = Some(match &self.help {
+                    Help::Running(worker) => worker.take(count),
+                    Help::Possible(_) | Help::None => Ok(vec![Err(Errno::AGAIN); count]),
+                });
+            }
+        }
     }
 
     /// Waits for all that was sent, and tells of it.
@@ -418,24 +453,35 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
     }
 
     /// Reports on each of a batch, in order.
-    fn report_on(&mut self, mut items: Vec<Item>, sent: &[usize], replies: Replies) {
+    fn report_on(
+        &mut self,
+        mut items: Vec<Item>,
+        sent: &[usize],
+        replies: Replies,
+        after_grace: bool,
+    ) {
         self.deleter.holders.next_batch();
         self.apply_replies(&mut items, sent, replies);
         for item in &mut items {
             if self.flow.is_break() && !item.sent {
                 continue;
             }
+            let missed = if after_grace && item.is_in_doubt() {
+                Missed::BeforeGrace
+            } else {
+                Missed::No
+            };
             let connection = &item.connection;
             let reported = match std::mem::replace(&mut item.progress, Progress::Named) {
                 Progress::Decided(result) => (self.report)(connection, result),
                 Progress::Named | Progress::Seen if self.flow.is_break() => {
-                    match self.deleter.resolve(connection) {
+                    match self.deleter.resolve(connection, missed) {
                         Some(error) => (self.report)(connection, Err(error)),
                         // It was not destroyed: as if it had never been sent.
                         None => continue,
                     }
                 }
-                Progress::Named | Progress::Seen => match self.deleter.recheck(connection) {
+                Progress::Named | Progress::Seen => match self.deleter.recheck(connection, missed) {
                     Ok(now) => (self.report)(&now, self.deleter.delete_now(&now)),
                     Err(error) => (self.report)(connection, Err(error)),
                 },
@@ -463,6 +509,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
                     item.progress = Progress::Seen;
                 }
                 // The single way finds out what that means.
+                Err(Errno::NOENT) => item.missed = true,
                 Ok(_) | Err(_) => {}
             }
         }
