@@ -86,7 +86,10 @@ impl TcpTable {
     /// [`Lookup::by_cookie`](super::lookup::Lookup::by_cookie).
     fn look_up_surely(&mut self, pair: &Pair) -> Result<Connection, Error> {
         let mut found = self.look_up(pair);
-        if found.as_ref().is_ok_and(|found| found.state == State::Closed) {
+        if found
+            .as_ref()
+            .is_ok_and(|found| found.state == State::Closed)
+        {
             // It has left the table; what may have taken its place is there.
             found = self.look_up(pair);
         }

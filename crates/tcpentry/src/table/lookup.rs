@@ -73,7 +73,11 @@ impl Lookup {
             // Of requests there is a listener.
             Ok(found) if found.state == State::Listening => 2,
             // A four-tuple has one entry at a time: where it is another one's, whose it was is gone.
-            Ok(found) if found.pair == *pair && cookie.is_some_and(|cookie| cookie != found.cookie) => 0,
+            Ok(found)
+                if found.pair == *pair && cookie.is_some_and(|cookie| cookie != found.cookie) =>
+            {
+                0
+            }
             Ok(found) if found.pair == *pair => 1,
             Err(Errno::NOENT) => 1,
             Ok(_) | Err(_) => 2,
@@ -84,9 +88,8 @@ impl Lookup {
     fn look(&mut self, pair: &Pair, cookie: Cookie) -> Result<Sight<Connection>, Error> {
         if pair.local().port() == 0 {
             // It was described after its port had been taken from it.
-            let named = |found: &Connection| {
-                found.cookie == cookie && found.pair.peer() == pair.peer()
-            };
+            let named =
+                |found: &Connection| found.cookie == cookie && found.pair.peer() == pair.peer();
             let rows = self.diag.dump(scope_of(pair, States::ALL_ACTIVE));
             for found in rows.map_err(dump_error)? {
                 let found = found.map_err(dump_error)?;

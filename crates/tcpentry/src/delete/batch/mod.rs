@@ -387,7 +387,11 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
     /// Waits for the batch that was sent first, and tells of it.
     fn report_first(&mut self) {
         self.await_replies(1);
-        if self.pending.front_mut().is_some_and(PendingBatch::is_in_doubt) {
+        if self
+            .pending
+            .front_mut()
+            .is_some_and(PendingBatch::is_in_doubt)
+        {
             // One grace period for all that have been sent.
             self.await_replies(self.pending.len());
             self.deleter.asker.diag.await_grace_period();
@@ -481,10 +485,12 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
                         None => continue,
                     }
                 }
-                Progress::Named | Progress::Seen => match self.deleter.recheck(connection, missed) {
-                    Ok(now) => (self.report)(&now, self.deleter.delete_now(&now)),
-                    Err(error) => (self.report)(connection, Err(error)),
-                },
+                Progress::Named | Progress::Seen => {
+                    match self.deleter.recheck(connection, missed) {
+                        Ok(now) => (self.report)(&now, self.deleter.delete_now(&now)),
+                        Err(error) => (self.report)(connection, Err(error)),
+                    }
+                }
             };
             if reported.is_break() {
                 self.flow = reported;

@@ -237,3 +237,20 @@ fn a_walk_that_repeats_a_socket_does_not_make_it_ambiguous() {
     let found = table.find(&pair(ENDS).into()).unwrap();
     assert_eq!(found.cookie.value(), 3);
 }
+
+/// A look-up by the ends, too, may come while one entry takes the place of another.
+#[test]
+fn what_is_missed_while_its_entry_is_replaced_is_found() {
+    let mut kernel = Kernel::of([Row::new(ENDS, 7)]);
+    let mut complete = false;
+    let (diags, _) = diags(move |asked| {
+        complete |= asked.question == Question::Grace;
+        if complete {
+            kernel.answer(asked)
+        } else {
+            Kernel::default().answer(asked)
+        }
+    });
+    let found = TcpTable::of(diags).find(&pair(ENDS).into()).unwrap();
+    assert_eq!(found.cookie.value(), 7);
+}
