@@ -25,6 +25,9 @@ impl TcpTable {
     /// Every state of a connection can be deleted. A reset goes to the peer, except from SYN_SENT,
     /// SYN_RECV, CLOSING, LAST_ACK and TIME_WAIT, where none is sent (Linux 6.18).
     ///
+    /// `NotFound` may take some 10 milliseconds, or twice that, as in [`find`](Self::find). Who has many that may have ended
+    /// gives them to [`delete_all`](Self::delete_all), which waits once for two thousand.
+    ///
     /// # Errors
     /// See [`ErrorKind`]. `Ok` only after the kernel has confirmed it.
     pub fn delete(&mut self, connection: &Connection, options: &Options) -> Result<Deleted, Error> {

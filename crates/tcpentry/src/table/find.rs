@@ -52,6 +52,10 @@ impl TcpTable {
     ///
     /// By [`Identity`]: that very socket, or [`NotFound`](ErrorKind::NotFound).
     ///
+    /// Microseconds where it is there. `NotFound` takes some 10 milliseconds, or twice that: a look-up of the kernel can miss a
+    /// connection in the moment in which it becomes TIME_WAIT or is accepted, so it is looked for again after every
+    /// such change is complete (`membarrier`).
+    ///
     /// # Errors
     /// `NotFound`, `Ambiguous` (see [`Error::candidates`]), `NotSupported` where `tcp_diag` is
     /// missing, `Refused(OtherNetns)`, `Os`.
