@@ -1,4 +1,4 @@
-//! What a row names is deleted, so this runs in a network namespace of its own, in which there are some listeners and no
+//! The sockets that rows name are deleted, so this runs in a network namespace of its own, with some listeners and no
 //! connection, or not at all.
 #![no_main]
 
@@ -7,7 +7,7 @@ libfuzzer_sys::fuzz_target!(
     |data: &[u8]| iphlpapi::fuzz::c_rows(data)
 );
 
-/// Before any thread is started, so that there is none that has not left.
+/// Enters it before any thread is started, so that none stays outside.
 fn leave_the_network() {
     // SAFETY: it touches no memory, and this process has a single thread.
     let left = unsafe {

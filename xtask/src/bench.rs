@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 use crate::command::{self, cargo, program};
 use crate::namespace::Namespace;
 
-/// Builds what is measured, and measures it; the words are those of the benchmark.
+/// Builds and runs the benchmark; the arguments are those of the harness.
 pub(crate) fn run(words: &[&str]) -> Result<()> {
     for (name, purpose) in [
         ("ip", "routes the fixture"),

@@ -7,14 +7,14 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-/// Cargo, the very one that runs this program.
+/// Returns a command of the cargo that runs this program.
 pub(crate) fn cargo<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(cargo_program());
     command.args(args);
     command
 }
 
-/// Any program with its arguments.
+/// Returns a command of a program with its arguments.
 pub(crate) fn program<'a>(words: impl IntoIterator<Item = &'a str>) -> Command {
     let mut words = words.into_iter();
     let mut command = Command::new(words.next().expect("a command has a first word"));
@@ -34,7 +34,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// The command as it would be typed in a shell, with the variables that it sets.
+/// Returns the command as it would be typed in a shell, with the variables that it sets.
 pub(crate) fn shown(command: &Command) -> String {
     let variables = command.get_envs().filter_map(|(name, value)| {
         let value = value?;
@@ -50,7 +50,7 @@ pub(crate) fn shown(command: &Command) -> String {
     variables.chain(words).collect::<Vec<_>>().join(" ")
 }
 
-/// Whether a program of this name can be run.
+/// Returns true if a program of this name can be run.
 pub(crate) fn is_in_path(program: &str) -> bool {
     std::env::var_os("PATH").is_some_and(|path| {
         std::env::split_paths(&path).any(|folder| is_executable(&folder.join(program)))
@@ -66,7 +66,7 @@ pub(crate) fn cargo_program() -> std::ffi::OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-/// The folder of what has been built: this program is in that of one of its profiles.
+/// Returns cargo's target folder: this program is in the folder of one of its profiles.
 pub(crate) fn target_folder() -> Result<PathBuf> {
     let own = std::env::current_exe().context("where this program is")?;
     let target = own.parent().and_then(Path::parent);

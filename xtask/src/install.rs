@@ -15,17 +15,17 @@ use clap_complete::Shell;
 use crate::command::{self, cargo};
 use crate::generate;
 
-/// Where to install.
+/// The destination of an installation.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) struct Options {
-    /// Where the files are going to be used.
+    /// The prefix under which the files are used.
     prefix: PathBuf,
-    /// What to put before the prefix when writing: the root of a package.
+    /// The folder before the prefix when writing: the root of a package.
     destdir: Option<PathBuf>,
 }
 
 impl Options {
-    /// From the words behind `install`.
+    /// Parses the arguments of `install`.
     pub(crate) fn parse(words: &[&str]) -> Result<Self> {
         let mut prefix = None;
         let mut destdir = None;
@@ -53,7 +53,7 @@ impl Options {
         Ok(Self { prefix, destdir })
     }
 
-    /// At this prefix, for good.
+    /// Returns the destination at this prefix, without a package.
     pub(crate) fn at(prefix: &Path) -> Self {
         Self {
             prefix: prefix.to_owned(),
@@ -61,7 +61,7 @@ impl Options {
         }
     }
 
-    /// Where to write what is going to be used at this path.
+    /// Returns the path to write for a file that is used at this path.
     fn destination(&self, path: &Path) -> PathBuf {
         match &self.destdir {
             None => path.to_owned(),
@@ -74,7 +74,7 @@ impl Options {
     }
 }
 
-/// A path that means the same from every folder, and that a pkg-config file can hold.
+/// Checks that a path is absolute and that a pkg-config file can hold it.
 fn path(name: &str, value: &str) -> Result<PathBuf> {
     let is_plain = |c: char| c.is_alphanumeric() || "/-_.+,:@~".contains(c);
     if !value.starts_with('/') {
@@ -90,7 +90,7 @@ fn path(name: &str, value: &str) -> Result<PathBuf> {
     Ok(Path::new(value).components().collect())
 }
 
-/// Builds, and writes every file.
+/// Builds, and installs every file.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let built = build()?;
     let files = files(&built, &options.prefix)?;
@@ -119,7 +119,7 @@ pub(crate) fn manual_pages() -> Result<Vec<PathBuf>> {
     Ok(pages)
 }
 
-/// What the release build left, and what was learnt from it.
+/// The results of the release build.
 struct Built {
     folder: PathBuf,
     native_libraries: String,
@@ -155,7 +155,7 @@ fn build() -> Result<Built> {
     })
 }
 
-/// Without what every compiler links by itself, in the form that suits: the shared libgcc_s would keep a program from
+/// Leaves out what every compiler links by itself, in the form that fits: the shared libgcc_s would keep a program from
 /// being linked with `-static`.
 fn beside_the_compilers(libraries: &str) -> String {
     let others = libraries
@@ -174,7 +174,7 @@ enum File {
     Link(&'static str),
 }
 
-/// Everything that is installed: paths from the prefix.
+/// Returns everything that is installed, with paths from the prefix.
 fn files(built: &Built, prefix: &Path) -> Result<Vec<(PathBuf, File)>> {
     let mut files: Vec<(PathBuf, File)> = Vec::new();
     let mut add = |path: &str, file| files.push((path.into(), file));
@@ -228,7 +228,7 @@ fn files(built: &Built, prefix: &Path) -> Result<Vec<(PathBuf, File)>> {
     Ok(files)
 }
 
-/// The functions that a manual page is about: what its section NAME lists before the dash.
+/// Returns the functions of a manual page: those that its section NAME lists before the dash.
 fn names(page: &str) -> impl Iterator<Item = &str> {
     let section = page.split_once("\n.SH NAME\n").map_or("", |(_, rest)| rest);
     let list = section.split_once(" \\- ").map_or("", |(list, _)| list);
@@ -279,7 +279,7 @@ fn write(to: &Path, file: &File) -> Result<()> {
     Ok(())
 }
 
-/// Makes a folder that everybody may enter, whatever the umask of whoever installs.
+/// Creates a folder that everybody may enter, whatever the umask.
 fn make_folder(folder: &Path) -> Result<()> {
     if folder.is_dir() {
         return Ok(());
@@ -292,7 +292,7 @@ fn make_folder(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What is left to do until compilers, loader and `man` find what was installed.
+/// Prints what is left to do until compilers, loader and `man` find the files.
 fn hints(options: &Options, is_searched: impl Fn(&Path) -> bool) -> String {
     if options.destdir.is_some() {
         return String::new();

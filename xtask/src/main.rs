@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Makes every path of this program one from the repository's root, wherever it is called.
+/// Changes to the repository's root, from which every path of this program is named.
 fn at_root() -> anyhow::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
@@ -66,29 +66,29 @@ fn at_root() -> anyhow::Result<()> {
 const HELP: &str = "\
 cargo xtask COMMAND
 
-  test              Checks format and lints, builds, tests in a network namespace of its own,
-                    and checks the documentation and the generated files. Installs nothing:
-                    what is missing is named together with the command that installs it.
-  test --install    The same, after installing what is missing (Debian packages, through apt-get)
+  test              Check format and lints, build, test in a network namespace of its own,
+                    and check the documentation and the generated files. Nothing is installed:
+                    missing programs are listed with the command that installs them
+  test --install    Install what is missing first (Debian packages, through apt-get)
   bench [--sockets 10k,100k,1M] [--rounds N] [--only NAME] [--out FOLDER]
-                    Measures the program against ss and against the kernel's floor, in a network
-                    namespace of its own; writes results.json and chart.svg (to target/bench).
+                    Measure the program against ss and against the kernel's floor, in a network
+                    namespace of its own; write results.json (to target/bench).
                     A million sockets take 20 minutes and 6 GB
   soak [--minutes N] [--ports N] [--owners N] [--deleters N] [--seed N]
-                    Opens and closes connections on few tuples while library, C library and program
-                    delete them, in a network namespace of its own; fails where what was asked, what
-                    was reported and what happened differ. Five minutes unless told otherwise
+                    Open and close connections on few tuples while library, C library and program
+                    delete them, in a network namespace of its own; fail if what was asked, what
+                    was reported and what happened differ. Takes five minutes by default
   kernels [SUITE...] [--only NAME] [--mirror URI]
-                    Boots Debian's kernels (5.10, 6.1, 6.12 and the newest, or those of the suites
-                    named) under QEMU and runs the tests there; downloads go to target/kernels
-  miri              Runs the unit tests that ask no kernel under Miri, which a nightly toolchain has; takes long.
-                    Without one it says so, and does nothing
-  generate          Writes the manual page and the shells' completions from the program's definition
-  generate --check  Fails if one of them is not what `generate` would write
+                    Boot Debian's kernels (5.10, 6.1, 6.12 and the newest, or those of the suites
+                    named) under QEMU and run the tests there; downloads go to target/kernels
+  miri              Run the unit tests that need no kernel under Miri, which a nightly toolchain has; slow.
+                    Without a nightly toolchain it says so and does nothing
+  generate          Write the manual page and the shell completions from the program's definition
+  generate --check  Fail if one of them is not up to date
   install --prefix P [--destdir D]
-                    Builds a release and installs program, C library, headers, pkg-config file,
+                    Build a release and install program, C library, headers, pkg-config file,
                     manual pages and completions under P, an absolute path; with D, under D/P
-                    for a package that is going to be unpacked at P
-  screenshot        Takes a picture of `tcpentry top`, in a network namespace of its own: docs/top.svg
-  help              This list
+                    for a package that will be unpacked at P
+  screenshot        Take a picture of `tcpentry top`, in a network namespace of its own: docs/top.svg
+  help              Show this list
 ";

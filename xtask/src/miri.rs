@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::command::{self, program};
 
-/// Runs it; says so where there is no Miri, and fails for that only where `cargo` itself can't be run.
+/// Runs Miri; if there is none it says so, and fails only if `cargo` itself can't be run.
 pub(crate) fn run() -> Result<()> {
     if !is_there() {
         println!("{MISSING}");
@@ -33,7 +33,7 @@ fn is_there() -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// The tests of a package; words that follow select among them.
+/// Returns the command for the tests of a package; arguments that follow select among them.
 fn miri(package: &str) -> Command {
     // By rustup's name for it: this program was started by the cargo of another toolchain.
     let mut miri = program(["cargo", "+nightly", "miri", "test", "--locked", "--lib"]);
@@ -52,12 +52,18 @@ Miri is not here, and nothing has been run. It is part of a nightly toolchain:
 /// Tests of `tcpentry` that are left out, by the beginning of their names or the whole of them, each with the reason.
 const SKIPPED: &[(&str, &str)] = &[
     ("delete::borrow::tests::a_socket_that_was_connected", SYSTEM),
-    ("delete::borrow::tests::another_socket_under_the_number", SYSTEM),
+    (
+        "delete::borrow::tests::another_socket_under_the_number",
+        SYSTEM,
+    ),
     ("process::cgroup::tests::a_path_has_an_id", SYSTEM),
     ("process::cgroup::tests::an_unknown_id", SYSTEM),
     ("delete::batch::", "thousands of rows take hours; see BULK"),
     ("delete::single::tests::a_listener_whose_descriptor", SYSTEM),
-    ("delete::single::tests::a_lost_acknowledgement_is_never", SYSTEM),
+    (
+        "delete::single::tests::a_lost_acknowledgement_is_never",
+        SYSTEM,
+    ),
     ("delete::single::tests::not_permitted_is_denied", SYSTEM),
     ("delete::single::tests::the_checks_of_an_entry", SYSTEM),
     ("delete::single::tests::the_entry_of_a_connection", SYSTEM),
@@ -96,7 +102,7 @@ const SKIPPED: &[(&str, &str)] = &[
 const SYSTEM: &str = "it asks the kernel or /proc";
 const LARGE: &str = "it takes a minute or more";
 
-/// Of the deletion of many, the tests that are content with a few rows.
+/// The tests of batches that need only a few rows.
 const BULK: &[&str] = &[
     "delete::batch::tests::a_refused_row",
     "delete::batch::tests::a_row_that_has_grown_old",

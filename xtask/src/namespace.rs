@@ -6,14 +6,14 @@ use anyhow::{Result, bail};
 
 use crate::command;
 
-/// A way to make a network namespace that was tried and works here.
+/// A way to make a network namespace that works here.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Namespace {
     unshare: &'static [&'static str],
 }
 
 impl Namespace {
-    /// Finds the first way that works, by trying: neither a user id nor a capability tells whether a container
+    /// Finds the first way that works, by trying: neither a user ID nor a capability shows whether a container
     /// or a security module is going to refuse.
     pub(crate) fn find() -> Result<Self> {
         let mut refusals = Vec::new();
@@ -31,9 +31,9 @@ impl Namespace {
         );
     }
 
-    /// The command, to be run in a new namespace of this kind.
+    /// Returns the command as it is run in a new namespace of this kind.
     ///
-    /// The environment stays what it was, so that a cargo which finds itself as root of a user namespace
+    /// The environment is kept, so that a cargo which runs as root of a user namespace
     /// still finds its home by HOME or CARGO_HOME; and the files there still belong to it.
     pub(crate) fn enter(self, command: &Command) -> Command {
         let words = ["sh", "-c", SETUP, "sh"];
@@ -50,7 +50,7 @@ impl Namespace {
     }
 }
 
-/// As root; and as anybody, who becomes root of a user namespace.
+/// The ways: as root, and as any user, who becomes root of a user namespace.
 const WAYS: &[Namespace] = &[
     Namespace {
         unshare: &["unshare", "--net", "--"],
@@ -60,8 +60,8 @@ const WAYS: &[Namespace] = &[
     },
 ];
 
-/// A new namespace has its loopback down. A test that makes a namespace of its own gets a hash of 1024 buckets
-/// instead of a reference to the host's, which may have half a million to walk through at each dump
+/// The script that prepares a new namespace, whose loopback is down. A test with a namespace of its own gets 1024 buckets
+/// instead of a reference to the host's, which may have half a million to go through at each dump
 /// (Linux 6.1; where the kernel lacks it, or /proc/sys is read-only, tests are merely slower).
 const SETUP: &str = "ip link set lo up || exit; \
     { echo 1024 >/proc/sys/net/ipv4/tcp_child_ehash_entries; } 2>/dev/null; \

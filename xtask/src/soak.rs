@@ -6,7 +6,7 @@ use anyhow::Result;
 use crate::command::{self, cargo, program};
 use crate::namespace::Namespace;
 
-/// Builds what is soaked, and soaks it; the words are those of the harness.
+/// Builds and runs the soak; the arguments are those of the harness.
 pub(crate) fn run(words: &[&str]) -> Result<()> {
     let build = "build --release --locked -p tcpentry-cli -p tcpentry-soak";
     command::run(&mut cargo(build.split(' ')))?;

@@ -10,7 +10,7 @@ use socket2::Socket;
 use tcpentry_testkit::netns::allow_many_descriptors;
 use tcpentry_testkit::tcp::{imagined, socket};
 
-/// A table of so many established sockets, spread over processes, addresses and ports.
+/// A table of established sockets, spread over processes, addresses and ports.
 ///
 /// They are made in repair mode (`TCP_REPAIR`): no peer, no packet, some microseconds each. It ends when it is
 /// dropped, and leaves nothing behind: the sockets are reset, not closed.
@@ -26,7 +26,7 @@ struct Holder {
 }
 
 impl Fixture {
-    /// It changes the routes of its network namespace.
+    /// Creates the table; changes the routes of its network namespace.
     pub(crate) fn new(sockets: u32) -> Result<Self> {
         // The loopback device has but one IPv6 address.
         let route = ["-6", "route", "replace", "local", "fd00::/8", "dev", "lo"];
@@ -44,21 +44,21 @@ impl Fixture {
         Ok(fixture)
     }
 
-    /// How many sockets it has when it is whole.
+    /// Returns the number of sockets of the complete table.
     pub(crate) const fn sockets(&self) -> u32 {
         self.sockets
     }
 
-    /// How many processes hold them.
+    /// Returns the number of processes that hold the sockets.
     pub(crate) fn processes(&self) -> usize {
         self.holders.len()
     }
 
-    /// Makes those anew that have been deleted.
-    pub(crate) fn mend(&mut self) -> Result<()> {
+    /// Recreates the sockets that have been deleted.
+    pub(crate) fn restore(&mut self) -> Result<()> {
         for holder in &mut self.holders {
             let commands = holder.commands.as_mut().context("it has not ended")?;
-            commands.write_all(b"mend\n")?;
+            commands.write_all(b"restore\n")?;
         }
         self.wait()
     }
@@ -105,7 +105,7 @@ impl Holder {
     }
 }
 
-/// Holds the sockets of these numbers until the input ends, and makes dead ones anew for each line of it.
+/// Holds the sockets of these numbers until the input ends, and recreates dead ones for each line of it.
 pub(crate) fn hold(first: u32, count: u32) -> Result<()> {
     allow_many_descriptors();
     let mut sockets: Vec<_> = (first..first + count).map(made).collect();
@@ -134,7 +134,7 @@ fn made(number: u32) -> Socket {
     socket
 }
 
-/// The ends of a socket. One of sixteen is IPv6; the local ports are spread over a range, of the peers' half are 443
+/// Returns the ends of a socket. One of sixteen is IPv6; the local ports are spread over a range, half of the peers' are 443
 /// and one of a hundred is [`RARE_PORT`].
 pub(crate) fn ends(number: u32) -> (SocketAddr, SocketAddr) {
     // Also a small table has all of the range.
@@ -162,7 +162,7 @@ pub(crate) fn ends(number: u32) -> (SocketAddr, SocketAddr) {
     }
 }
 
-/// The two ends of a socket as every tool prints them.
+/// Returns the two ends of a socket as every tool prints them.
 pub(crate) fn words(number: u32) -> [String; 2] {
     let (local, peer) = ends(number);
     [local.to_string(), peer.to_string()]
@@ -174,7 +174,7 @@ const EACH: u32 = 16_000;
 pub(crate) const MOST: u32 = 4_000_000;
 pub(crate) const FIRST_PORT: u16 = 10_000;
 const PORTS: u16 = 40_000;
-/// The local port from which on half of the sockets have theirs.
+/// The lowest local port of the upper half of the sockets.
 pub(crate) const MIDDLE_PORT: u16 = FIRST_PORT + PORTS / 2;
-/// The port of one peer of a hundred.
+/// The port of one peer in a hundred.
 pub(crate) const RARE_PORT: u16 = 8443;

@@ -20,14 +20,14 @@ use crate::raw::{Filter, Raw, names};
 
 #[derive(Subcommand)]
 pub(crate) enum Operation {
-    /// Dumps sockets, and decodes nothing of it.
+    /// Dumps sockets, and decodes nothing.
     Dump { which: Which, threads: Threads },
     /// Dumps sockets, and destroys them in batches by their cookies.
     Delete { which: Which, threads: Threads },
     /// Reads the link of every descriptor of every process.
     Owners { threads: Threads },
-    /// Makes so many connections, looks up and destroys them one by one, by the library, without it, and from their own
-    /// process, and prints how long each took.
+    /// Makes this many connections, looks up and destroys them one by one, by the library, without it, and from their own
+    /// process, and prints the time of each.
     Exact { count: u32 },
 }
 
@@ -39,7 +39,7 @@ pub(crate) enum Which {
     None,
 }
 
-/// On how many sockets, a thread each.
+/// The number of netlink sockets, a thread each.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Threads {
     #[value(name = "1")]
@@ -48,14 +48,14 @@ pub(crate) enum Threads {
     Two,
 }
 
-/// How long a deletion took, in process, in nanoseconds: medians.
+/// The time of a deletion, in process, in nanoseconds: medians.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Exact {
-    /// By the library: find and delete.
+    /// Find and delete by the library.
     pub(crate) library: u64,
     /// Look-up and destruction without it.
     pub(crate) raw: u64,
-    /// `connect(AF_UNSPEC)` on a descriptor of one's own.
+    /// `connect(AF_UNSPEC)` on an own descriptor.
     pub(crate) disconnect: u64,
 }
 
@@ -75,7 +75,7 @@ pub(crate) fn run(operation: &Operation) -> Result<()> {
     }
 }
 
-/// Each thread has a socket, and a part of the table by local port.
+/// Dumps the table in parts by local port, a thread and a socket for each.
 fn on_threads(
     which: Which,
     threads: Threads,
@@ -135,7 +135,7 @@ fn delete(raw: &mut Raw, filter: Filter) -> Result<()> {
     Ok(())
 }
 
-/// `readlinkat` of each entry of each `/proc/PID/fd`.
+/// Calls `readlinkat` for each entry of each `/proc/PID/fd`.
 fn owners(threads: Threads) -> Result<()> {
     let proc = open_directory(rustix::fs::CWD, c"/proc")?;
     let mut room = Vec::with_capacity(ROOM);
@@ -178,7 +178,7 @@ fn open_directory(at: impl AsFd, path: &CStr) -> rustix::io::Result<OwnedFd> {
     rustix::fs::openat(at, path, flags, Mode::empty())
 }
 
-/// Of real connections over loopback, so that the reset has somewhere to go, each way in its turn.
+/// Measures deletions of real connections over loopback, whose reset has somewhere to go, each way in turn.
 fn exact(count: u32) -> Result<Exact> {
     allow_many_descriptors();
     let listener = tcp::listen(tcp::loopback(0));

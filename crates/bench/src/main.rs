@@ -2,7 +2,6 @@
 //!
 //! It is started by `cargo xtask bench`, in a network namespace of its own.
 
-mod chart;
 mod fixture;
 mod floor;
 mod measure;
@@ -39,22 +38,22 @@ enum Part {
 
 #[derive(clap::Args)]
 pub(crate) struct RunArgs {
-    /// How many sockets the table has, one run for each
+    /// Number of sockets in the table, one run for each
     #[arg(long, value_delimiter = ',', value_parser = sockets, default_value = "10k,100k")]
     sockets: Vec<u32>,
-    /// How often each operation is measured
+    /// Number of rounds in which each operation is measured
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Only operations whose name contains this
+    /// Measure only operations whose name contains this
     #[arg(long)]
     only: Option<String>,
-    /// Where to write results.json and chart.svg
+    /// Folder to write results.json to
     #[arg(long)]
     out: PathBuf,
-    /// The program to measure
+    /// Program to measure
     #[arg(long)]
     program: PathBuf,
-    /// The program that does nothing
+    /// Program that does nothing
     #[arg(long)]
     empty: PathBuf,
 }
@@ -67,7 +66,7 @@ fn main() -> Result<()> {
     }
 }
 
-/// `100k`, `1M`, or a plain number.
+/// Parses `100k`, `1M`, or a plain number.
 fn sockets(text: &str) -> Result<u32, String> {
     let (digits, unit) = match text.strip_suffix(['k', 'K']) {
         Some(digits) => (digits, 1_000),

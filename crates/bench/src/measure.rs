@@ -12,15 +12,15 @@ use serde::Serialize;
 
 use crate::usage;
 
-/// What is run.
+/// A command to run.
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
     pub(crate) words: Vec<OsString>,
-    /// On one processor only.
+    /// True to use one processor only.
     pub(crate) pinned: bool,
 }
 
-/// What a run took.
+/// The cost of a run.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Sample {
     pub(crate) wall: Duration,
@@ -43,7 +43,7 @@ impl Run {
         }
     }
 
-    /// Runs it, and throws away what it prints.
+    /// Runs it, and discards its output.
     pub(crate) fn sample(&self) -> Result<Sample> {
         let mut buffer = vec![0; BUFFER];
         self.run(|out| {
@@ -52,14 +52,14 @@ impl Run {
         })
     }
 
-    /// What it prints.
+    /// Runs it, and returns its output.
     pub(crate) fn output(&self) -> Result<String> {
         let mut text = String::new();
         self.run(|out| out.read_to_string(&mut text).map(drop))?;
         Ok(text)
     }
 
-    /// Hands over each line that it prints.
+    /// Runs it, and passes on each line of its output.
     pub(crate) fn lines(&self, mut take: impl FnMut(&str)) -> Result<()> {
         self.run(|out| {
             BufReader::new(out)
@@ -113,6 +113,6 @@ impl Run {
     }
 }
 
-/// What a pipe can be made to hold without rights.
+/// The largest buffer of a pipe without privileges.
 const PIPE: usize = 1024 * 1024;
 const BUFFER: usize = 64 * 1024;

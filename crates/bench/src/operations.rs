@@ -9,7 +9,7 @@ use crate::fixture::{self, Fixture, MIDDLE_PORT, RARE_PORT};
 use crate::measure::Run;
 use crate::raw::{Filter, Raw, names};
 
-/// Who does it.
+/// A contestant.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum By {
     Tcpentry,
@@ -31,9 +31,9 @@ pub(crate) struct Operation {
     pub(crate) name: &'static str,
     kind: Kind,
     pinned: bool,
-    /// How many times as often as others it is measured.
+    /// The number of measurements in a round.
     pub(crate) times: u32,
-    /// Up to how many sockets it can be waited for.
+    /// The largest table with which it is measured.
     pub(crate) up_to: u32,
     has_rival: bool,
 }
@@ -47,7 +47,7 @@ enum Kind {
     Delete(Rows, Guard),
 }
 
-/// Which sockets of the fixture.
+/// A selection of the fixture's sockets.
 #[derive(Clone, Copy)]
 enum Rows {
     All,
@@ -121,7 +121,7 @@ impl Operation {
         matches!(self.kind, Kind::Delete(..) | Kind::Exact)
     }
 
-    /// Who does it.
+    /// Returns the contestants.
     pub(crate) fn contestants(&self) -> Vec<By> {
         if self.has_rival {
             vec![By::Tcpentry, By::Ss, By::Floor]
@@ -130,7 +130,7 @@ impl Operation {
         }
     }
 
-    /// What is run for it; `number` is another one each time, for the socket to be deleted.
+    /// Returns the command; `number` differs each time, for the socket to be deleted.
     pub(crate) fn run(&self, by: By, programs: &Programs<'_>, number: u32) -> Run {
         let program = programs.tcpentry.as_os_str();
         let words: Vec<String> = match (by, self.kind) {
@@ -150,7 +150,7 @@ impl Operation {
         if self.pinned { run.pinned() } else { run }
     }
 
-    /// Whether those who do it do the same: the same rows, the same sockets gone.
+    /// Checks that all contestants do one thing: list equal rows, or delete equal sockets.
     pub(crate) fn check(&self, programs: &Programs<'_>, fixture: &mut Fixture) -> Result<()> {
         let rows = match self.kind {
             Kind::Version => return Ok(()),
@@ -166,7 +166,7 @@ impl Operation {
                 Kind::Delete(..) => {
                     run.sample()?;
                     let left = left()?;
-                    fixture.mend()?;
+                    fixture.restore()?;
                     let kept = all.clone().filter(|number| !rows.contain(*number));
                     (left, kept.map(named).collect())
                 }
@@ -190,13 +190,13 @@ impl Operation {
 }
 
 impl Operation {
-    /// Whether each deletes the very socket that it is told to.
+    /// Checks that each deletes the very socket that is named.
     fn check_exact(&self, programs: &Programs<'_>, fixture: &mut Fixture) -> Result<()> {
         for (number, by) in (1..).zip([By::Tcpentry, By::Ss]) {
             self.run(by, programs, number).sample()?;
             let others = (0..fixture.sockets()).filter(|other| *other != number);
             let (left, expected): (Ends, Ends) = (left()?, others.map(Ends::of_number).collect());
-            fixture.mend()?;
+            fixture.restore()?;
             if left != expected {
                 bail!("{} did something else", by.name());
             }
@@ -205,9 +205,9 @@ impl Operation {
     }
 }
 
-/// Of so many sockets the ends, whatever their order: two such are equal only if the same sockets are meant.
+/// A sum over the ends of sockets, in any order: two are equal only if they are of equal sockets.
 ///
-/// It takes no room: whatever this process takes would be counted for those that it starts.
+/// It takes no memory: that of this process would be counted for those that it starts.
 #[derive(Debug, Default, Eq, PartialEq)]
 struct Ends {
     count: u64,
@@ -257,7 +257,7 @@ impl Rows {
         }
     }
 
-    /// As a filter, the same words for both.
+    /// Returns the filter, which both programs understand.
     fn words(self) -> String {
         match self {
             Self::All => "state established".to_owned(),
@@ -328,7 +328,7 @@ fn text(words: &[&str]) -> Vec<String> {
     words.iter().map(|&word| word.to_owned()).collect()
 }
 
-/// The two ends in a row, which both programs have behind state and queues.
+/// Returns the two ends of a row, which both programs print behind state and queues.
 fn ends_of_row(row: &str) -> Option<Ends> {
     let mut words = row.split_ascii_whitespace().skip(3);
     let (local, peer) = (words.next()?, words.next()?);
@@ -338,7 +338,7 @@ fn ends_of_row(row: &str) -> Option<Ends> {
         .then(|| Ends::of(&format!("{local} {peer}")))
 }
 
-/// The sockets that are there.
+/// Returns the sockets of the table.
 fn left() -> Result<Ends> {
     let mut left = Ends::default();
     Raw::open()?.dump(Filter::default(), |datagram| {

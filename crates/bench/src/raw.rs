@@ -26,7 +26,7 @@ pub(crate) struct Named {
 }
 
 impl fmt::Display for Named {
-    /// Its two ends as every tool prints them.
+    /// Formats its two ends as every tool prints them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let end = |port: usize, address: usize| {
             let port = u16::from_be_bytes([self.id[port], self.id[port + 1]]);
@@ -42,10 +42,10 @@ impl fmt::Display for Named {
     }
 }
 
-/// Which sockets a dump yields.
+/// The sockets that a dump yields.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Filter {
-    /// Of the local port, both included; all where it is `None`.
+    /// The range of local ports, both included; `None` for all.
     pub(crate) local_ports: Option<(u16, u16)>,
     /// The peer's port; 0 is any.
     pub(crate) peer_port: u16,
@@ -65,7 +65,7 @@ impl Raw {
         })
     }
 
-    /// Dumps all established sockets of both families, and hands over each datagram.
+    /// Dumps all established sockets of both families, and passes on each datagram.
     pub(crate) fn dump(&mut self, filter: Filter, mut take: impl FnMut(&[u8])) -> Result<()> {
         let mut request = vec![0, 0, 0, 0];
         let mut id = [0; 48];
@@ -103,7 +103,7 @@ impl Raw {
         }
     }
 
-    /// Destroys so many sockets by their cookies, and asks nothing back but failures.
+    /// Destroys sockets by their cookies, and asks for no reply but failures.
     pub(crate) fn destroy(&mut self, sockets: &[Named]) -> Result<usize> {
         let mut message = Vec::with_capacity(sockets.len() * REQUEST_LENGTH);
         for socket in sockets {
@@ -120,7 +120,7 @@ impl Raw {
         }
     }
 
-    /// One look-up and one destruction, each with its answer: what one deletion is.
+    /// Looks up and destroys one socket, each with its reply.
     pub(crate) fn get_and_destroy(&mut self, socket: Named) -> Result<()> {
         let mut anyone = socket;
         anyone.id[40..].fill(0xff);
@@ -147,7 +147,7 @@ impl Raw {
     }
 }
 
-/// The names in a datagram of a dump.
+/// Returns the sockets in a datagram of a dump.
 pub(crate) fn names(datagram: &[u8]) -> impl Iterator<Item = Named> {
     let mut rest = datagram;
     std::iter::from_fn(move || {
@@ -159,7 +159,7 @@ pub(crate) fn names(datagram: &[u8]) -> impl Iterator<Item = Named> {
     })
 }
 
-/// A request for one socket: header and `struct inet_diag_req_v2`.
+/// Returns a request for one socket: header and `struct inet_diag_req_v2`.
 fn request(kind: u16, flags: u16, socket: Named) -> [u8; REQUEST_LENGTH] {
     let mut out = [0; REQUEST_LENGTH];
     out[0] = 72;

@@ -16,11 +16,11 @@ pub(crate) struct Report {
     pub(crate) machine: Machine,
     pub(crate) rounds: u32,
     pub(crate) measured: Vec<Measured>,
-    /// By number of sockets.
+    /// The times in process, by number of sockets.
     pub(crate) exact: BTreeMap<u32, Exact>,
 }
 
-/// Where it was measured.
+/// The machine of a measurement.
 #[derive(Serialize)]
 pub(crate) struct Machine {
     pub(crate) kernel: String,
@@ -32,14 +32,7 @@ impl Machine {
     pub(crate) fn this() -> Result<Self> {
         let ss = Command::new("ss").arg("-V").output()?;
         Ok(Self {
-            // Without what whoever built it has added.
-            kernel: rustix::system::uname()
-                .release()
-                .to_string_lossy()
-                .split('-')
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
+            kernel: tcpentry_testkit::kernel::release(),
             processors: std::thread::available_parallelism()?.get(),
             ss: String::from_utf8_lossy(&ss.stdout).trim().to_owned(),
         })
@@ -57,7 +50,7 @@ impl fmt::Display for Machine {
     }
 }
 
-/// An operation, as it was measured.
+/// The figures of an operation.
 #[derive(Serialize)]
 pub(crate) struct Measured {
     pub(crate) sockets: u32,
@@ -65,7 +58,7 @@ pub(crate) struct Measured {
     pub(crate) figures: BTreeMap<&'static str, Figures>,
 }
 
-/// What one contestant took, over all rounds.
+/// The cost for one contestant, over all rounds.
 #[derive(Serialize)]
 pub(crate) struct Figures {
     pub(crate) cpu_ms: Spread,
@@ -78,7 +71,7 @@ pub(crate) struct Spread {
     pub(crate) median: f64,
     pub(crate) least: f64,
     pub(crate) most: f64,
-    /// Of each round, in their order.
+    /// The values of each round, in order.
     all: Vec<f64>,
 }
 
@@ -116,7 +109,7 @@ impl Spread {
         }
     }
 
-    /// The median of the ratios of each round.
+    /// Returns the median of the ratios of each round.
     pub(crate) fn ratio(&self, to: &Self) -> f64 {
         let ratios = self.all.iter().zip(&to.all).map(|(one, other)| one / other);
         Self::of(ratios.collect()).median

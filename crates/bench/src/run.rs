@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 
 use crate::RunArgs;
-use crate::chart;
 use crate::fixture::Fixture;
 use crate::floor::Exact;
 use crate::measure::{Run, Sample};
@@ -61,7 +60,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
             let own = own.as_os_str();
             let words = [own, "floor".as_ref(), "exact".as_ref(), "1000".as_ref()];
             let exact: Exact = serde_json::from_str(&Run::of(words).output()?)?;
-            fixture.mend()?;
+            fixture.restore()?;
             println!("{exact}");
             report.exact.insert(sockets, exact);
         }
@@ -69,9 +68,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
     std::fs::create_dir_all(&args.out)?;
     let results = args.out.join("results.json");
     std::fs::write(&results, serde_json::to_string_pretty(&report)? + "\n")?;
-    let drawn = args.out.join("chart.svg");
-    std::fs::write(&drawn, chart::of(&report))?;
-    println!("\nwritten: {} {}", results.display(), drawn.display());
+    println!("\nwritten: {}", results.display());
     Ok(())
 }
 
@@ -91,7 +88,7 @@ fn measure(
                 .or_default()
                 .push(operation.run(by, programs, number).sample()?);
             if operation.deletes() {
-                fixture.mend()?;
+                fixture.restore()?;
             }
             number += 1;
         }

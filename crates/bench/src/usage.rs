@@ -6,18 +6,18 @@ use std::mem::MaybeUninit;
 use std::process::Child;
 use std::time::Duration;
 
-/// What a process and its threads used.
+/// The resources that a process and its threads used.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Usage {
     /// User and system time.
     pub(crate) cpu: Duration,
-    /// The largest resident set, in KiB. No less than that of the process that started it had.
+    /// The largest resident set, in KiB; at least that of the process that started it.
     pub(crate) peak_kib: u64,
-    /// Its exit code; -1 where a signal ended it.
+    /// Its exit code; -1 if a signal ended it.
     pub(crate) code: i32,
 }
 
-/// Waits for its end.
+/// Waits for the end of a process, and returns its usage (`wait4`).
 #[expect(
     clippy::needless_pass_by_value,
     reason = "nobody is to wait for it twice"

@@ -1,8 +1,8 @@
 /*
  * iphlpapi.h: SetTcpEntry and the TCP functions of IP Helper around it, for Linux.
  *
- * Link with -liphlpapi. Each function has a manual page: SetTcpEntry(3). All functions may be called from any
- * thread; each works on the network namespace that its thread is in.
+ * Link with -liphlpapi. Each function has a manual page: SetTcpEntry(3). All functions are thread-safe; each works
+ * on the network namespace of the calling thread.
  */
 #ifndef TCPENTRY_IPHLPAPI_H
 #define TCPENTRY_IPHLPAPI_H
@@ -23,7 +23,7 @@ extern "C" {
 #define FALSE 0
 #endif
 
-/* Codes that these functions return (winerror.h). */
+/* Return codes (winerror.h). */
 #ifndef NO_ERROR
 #define NO_ERROR 0L
 #endif
@@ -81,36 +81,36 @@ typedef enum _TCPIP_OWNER_MODULE_INFO_CLASS {
 } TCPIP_OWNER_MODULE_INFO_CLASS, *PTCPIP_OWNER_MODULE_INFO_CLASS;
 
 typedef struct _TCPIP_OWNER_MODULE_BASIC_INFO {
-    PWCHAR pModuleName; /* UTF-16, 16 bits a unit, whatever wchar_t has */
+    PWCHAR pModuleName; /* UTF-16 with 16-bit units, whatever the size of wchar_t */
     PWCHAR pModulePath;
 } TCPIP_OWNER_MODULE_BASIC_INFO, *PTCPIP_OWNER_MODULE_BASIC_INFO;
 
 /*
  * Deletes the connection that the row names: dwState must be MIB_TCP_STATE_DELETE_TCB.
  *
- * 0 only after the kernel has confirmed it. 317 is no proof that the connection is gone: it also means
- * that the row names a listener, or that the caller is an administrator who is not elevated;
- * tcpentry_last_detail tells. A caller without any privilege may delete the connections of his own processes.
+ * Returns 0 only after the kernel has confirmed it. 317 does not prove that the connection is gone: it is also
+ * returned if the row names a listener, or if the caller is an administrator who is not elevated;
+ * tcpentry_last_detail reports which. An unprivileged caller can delete the connections of its own processes.
  */
 DWORD WINAPI SetTcpEntry(const MIB_TCPROW *pTcpRow);
 
-/* The same for IPv6, which Windows does not have. A scope id names the interface; ::ffff:a.b.c.d is IPv4. */
+/* Deletes an IPv6 connection; not on Windows. A scope ID names the interface; ::ffff:a.b.c.d is IPv4. */
 DWORD WINAPI SetTcp6Entry(const MIB_TCP6ROW *pTcp6Row);
 
 /*
- * The tables. With NULL or too little room: ERROR_INSUFFICIENT_BUFFER, and the needed size in *SizePointer; the
- * table may have grown by the next call, so call in a loop. Order: sorted by local, then remote end.
+ * Read the tables. If the buffer is NULL or too small: ERROR_INSUFFICIENT_BUFFER, and the size needed in
+ * *SizePointer. The table may have grown by the next call, so call in a loop. Order: sort by local, then remote end.
  */
 ULONG WINAPI GetTcpTable(PMIB_TCPTABLE TcpTable, PULONG SizePointer, BOOL Order);
 ULONG WINAPI GetTcpTable2(PMIB_TCPTABLE2 TcpTable, PULONG SizePointer, BOOL Order);
 ULONG WINAPI GetTcp6Table(PMIB_TCP6TABLE TcpTable, PULONG SizePointer, BOOL Order);
 ULONG WINAPI GetTcp6Table2(PMIB_TCP6TABLE2 TcpTable, PULONG SizePointer, BOOL Order);
 
-/* ulAf: 2 for IPv4; for IPv6 AF_INET6 of Linux (10) or of Windows (23), and not the BASIC classes. */
+/* ulAf: 2 for IPv4; for IPv6 AF_INET6 of Linux (10) or of Windows (23), without the BASIC classes. */
 DWORD WINAPI GetExtendedTcpTable(PVOID pTcpTable, PDWORD pdwSize, BOOL bOrder, ULONG ulAf,
                                  TCP_TABLE_CLASS TableClass, ULONG Reserved);
 
-/* A MIB_TCPTABLE_OWNER_PID in memory of malloc, to be freed by tcpentry_free. hHeap and dwFlags mean nothing. */
+/* Allocates a MIB_TCPTABLE_OWNER_PID: free it with tcpentry_free. hHeap and dwFlags are ignored. */
 DWORD WINAPI AllocateAndGetTcpExTableFromStack(PVOID *ppTcpTable, BOOL bOrder, HANDLE hHeap,
                                                DWORD dwFlags, DWORD dwFamily);
 void WINAPI tcpentry_free(PVOID pTable);
@@ -123,25 +123,25 @@ DWORD WINAPI GetOwnerModuleFromTcp6Entry(const MIB_TCP6ROW_OWNER_MODULE *pTcpEnt
 ULONG WINAPI GetTcpStatistics(PMIB_TCPSTATS Statistics);
 ULONG WINAPI GetTcpStatisticsEx(PMIB_TCPSTATS Statistics, ULONG Family);
 
-/* What Windows does not have. */
+/* Not on Windows. */
 
 #define TCPENTRY_ID_SIZE 256
 #define TCPENTRY_TEXT_SIZE 512
 
-/* The name of one socket as text, the very word of `tcpentry list --id`. It never comes to mean another one. */
+/* The identity of one socket as text, as printed by `tcpentry list --id`. It never comes to name another one. */
 typedef struct TCPENTRY_ID {
     char text[TCPENTRY_ID_SIZE];
 } TCPENTRY_ID;
 
 typedef enum TCPENTRY_OUTCOME {
     TCPENTRY_DELETED = 0,
-    TCPENTRY_INVALID = 1,      /* 87: the row or the identity makes no sense */
-    TCPENTRY_GONE = 2,         /* 317: there is no such socket, or no longer */
+    TCPENTRY_INVALID = 1,      /* 87: the row or the identity is invalid */
+    TCPENTRY_GONE = 2,         /* 317: there is no such socket, or not any more */
     TCPENTRY_LISTENER = 3,     /* 317: the row names a listener */
     TCPENTRY_AMBIGUOUS = 4,    /* 1168: several sockets, bound to different devices, have this four-tuple */
-    TCPENTRY_UNSUPPORTED = 5,  /* 50: this system has no way to do it */
-    TCPENTRY_DENIED = 6,       /* 5: the caller may not */
-    TCPENTRY_NOT_ELEVATED = 7, /* 317: the caller may not, but could become root */
+    TCPENTRY_UNSUPPORTED = 5,  /* 50: this system has no way to delete it */
+    TCPENTRY_DENIED = 6,       /* 5: the caller lacks permission */
+    TCPENTRY_NOT_ELEVATED = 7, /* 317: the caller lacks permission, but could become root */
     TCPENTRY_FAILED = 8,       /* anything else */
     TCPENTRY_OTHER_NETNS = 9   /* 1168: the identity belongs to another network namespace */
 } TCPENTRY_OUTCOME;
@@ -152,7 +152,7 @@ typedef enum TCPENTRY_METHOD {
     TCPENTRY_METHOD_BORROW = 2     /* the owner's descriptor, borrowed */
 } TCPENTRY_METHOD;
 
-/* What became of one deletion. 317 and 1168 alone do not tell: the outcome does. */
+/* The result of one deletion. 317 and 1168 have several causes: the outcome says which. */
 typedef struct TCPENTRY_RESULT {
     DWORD code;    /* as SetTcpEntry returns it */
     DWORD outcome; /* TCPENTRY_OUTCOME */
@@ -160,7 +160,7 @@ typedef struct TCPENTRY_RESULT {
     INT error;     /* errno, or 0 */
 } TCPENTRY_RESULT;
 
-/* The same, and why, in words. */
+/* The result of the last deletion, with its reason as text. */
 typedef struct TCPENTRY_DETAIL {
     DWORD code;
     DWORD outcome;
@@ -175,22 +175,22 @@ typedef enum TCPENTRY_KIND {
     TCPENTRY_IDS = 2    /* TCPENTRY_ID */
 } TCPENTRY_KIND;
 
-/* The identity of the socket that has these ends now, whatever the state in the row; also of a listener. */
+/* Store the identity of the socket that has these ends now, also of a listener. The state in the row is ignored. */
 DWORD WINAPI tcpentry_identify(const MIB_TCPROW *row, TCPENTRY_ID *id);
 DWORD WINAPI tcpentry_identify6(const MIB_TCP6ROW *row, TCPENTRY_ID *id);
 
-/* Deletes that very socket, or nothing; codes as of SetTcpEntry. */
+/* Deletes that very socket or nothing. Returns the codes of SetTcpEntry. */
 DWORD WINAPI tcpentry_delete_id(const TCPENTRY_ID *id);
 
-/* Deletes count items, in their order, and stores what became of each. Returns 0, or the code of the first that
- * was not deleted. */
+/* Deletes count items in order, and stores the result of each. Returns 0, or the code of the first that was not
+ * deleted. */
 DWORD WINAPI tcpentry_delete_batch(TCPENTRY_KIND kind, const void *items, DWORD count, TCPENTRY_RESULT *results);
 
-/* What lies behind the last deletion of this thread (of a batch, behind what it returned), or behind a later
- * identification that failed; ERROR_NOT_FOUND before the first. */
+/* Stores the details of this thread's last deletion (after a batch, of the item whose code it returned), or of a
+ * later identification that failed. Returns ERROR_NOT_FOUND before the first. */
 DWORD WINAPI tcpentry_last_detail(TCPENTRY_DETAIL *detail);
 
-/* The text of a code, as FormatMessage gives it on Windows. Returns its length; cut where size is less. */
+/* Stores the text of a code, as FormatMessage does on Windows, truncated to size. Returns its whole length. */
 DWORD WINAPI tcpentry_message(DWORD code, char *buffer, DWORD size);
 
 #ifdef __cplusplus

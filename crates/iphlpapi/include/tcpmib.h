@@ -2,8 +2,8 @@
  * tcpmib.h: rows and tables of the TCP table, laid out as on Windows.
  *
  * Addresses are in network byte order in memory. Ports are in network byte order in the low 16 bits of
- * their field; the upper 16 may hold anything: ntohs((u_short) row.dwLocalPort). Scope ids are in host order.
- * Of a listener the remote fields mean nothing.
+ * their field; the upper 16 may hold anything: ntohs((u_short) row.dwLocalPort). Scope IDs are in host byte order.
+ * The remote fields of a listener have no meaning.
  *
  * Include <iphlpapi.h>, which includes this.
  */
@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* 64-bit fields are aligned to 8 on every Windows; on 32-bit Linux only when told so. C99 has unions without a
- * name only as an extension. */
+/* 64-bit fields are aligned to 8 bytes on every Windows, but on 32-bit Linux only by an attribute. In C99, unions
+ * without a name are an extension. */
 #if defined(__GNUC__)
 #define TCPENTRY_ALIGNED_8 __attribute__((aligned(8)))
 #define TCPENTRY_EXTENSION __extension__
@@ -23,8 +23,8 @@
 #define TCPENTRY_EXTENSION
 #endif
 
-/* Types of windows.h, of the sizes they have there: 32 bits, also where long has 64. A program that brings its
- * own, LARGE_INTEGER and HANDLE included, defines TCPENTRY_NO_WINDOWS_TYPES first. */
+/* Types of windows.h, with the sizes they have there: 32 bits, even if long has 64. A program with definitions of
+ * its own, including LARGE_INTEGER and HANDLE, defines TCPENTRY_NO_WINDOWS_TYPES first. */
 #ifndef TCPENTRY_NO_WINDOWS_TYPES
 typedef char CHAR, *PCHAR, *PSTR, *LPSTR;
 typedef const char *PCSTR, *LPCSTR;
@@ -59,7 +59,7 @@ typedef union _LARGE_INTEGER {
 } LARGE_INTEGER, *PLARGE_INTEGER;
 #endif
 
-/* Whoever's they are: with other sizes every row would be misread. */
+/* Whoever defined them: with other sizes every row would be misread. */
 typedef char TCPENTRY_DWORD_HAS_32_BITS[sizeof(DWORD) == 4 && sizeof(ULONG) == 4 ? 1 : -1];
 typedef char TCPENTRY_BOOL_HAS_32_BITS[sizeof(BOOL) == 4 && sizeof(INT) == 4 ? 1 : -1];
 typedef char TCPENTRY_WCHAR_HAS_16_BITS[sizeof(WCHAR) == 2 && sizeof(USHORT) == 2 ? 1 : -1];
@@ -107,8 +107,8 @@ typedef enum {
 
 #define MIB_TCP_MAXCONN_DYNAMIC ((DWORD)-1)
 
-/* The IPv6 address of this system, which has the layout of Windows's; s6_addr is its member on both. <linux/in.h>
- * clashes with <netinet/in.h>: where it is needed, include it after this. */
+/* The system's IPv6 address, which has the layout of Windows; s6_addr is its member on both. <linux/in.h> conflicts
+ * with <netinet/in.h>: if you need it, include it after this. */
 #if __STDC_HOSTED__
 #include <netinet/in.h>
 typedef struct in6_addr IN6_ADDR, *PIN6_ADDR;
@@ -287,7 +287,7 @@ typedef struct _MIB_TCPSTATS_LH {
 typedef MIB_TCPSTATS_LH MIB_TCPSTATS;
 typedef MIB_TCPSTATS_LH *PMIB_TCPSTATS;
 
-/* Bytes to allocate for a table of X rows: with room for its alignment, as on Windows. */
+/* The bytes to allocate for a table of X rows, including its alignment, as on Windows. */
 #ifndef ALIGN_SIZE
 #define ALIGN_SIZE 8
 #endif

@@ -1,8 +1,8 @@
-//! Win32 codes, and how everything that can go wrong becomes one.
+//! Win32 codes: the conversion from every error, and their texts.
 
 use tcpentry::Error;
 
-/// A Win32 error code, as the functions return it; never 0.
+/// A Win32 error code; never 0.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Code(pub(crate) u32);
 
@@ -18,7 +18,7 @@ impl Code {
 }
 
 impl From<std::io::Error> for Code {
-    /// Of a look into `/proc`.
+    /// Converts an error of reading `/proc`.
     fn from(error: std::io::Error) -> Self {
         match error.raw_os_error() {
             Some(libc::EMFILE | libc::ENFILE) => Self(4),
@@ -46,7 +46,7 @@ impl From<Error> for Code {
     }
 }
 
-/// The text of a code: what `FormatMessage` says on Windows, for the codes of this library.
+/// Returns the text of a code of this library, as `FormatMessage` does on Windows.
 pub(crate) const fn message(code: u32) -> &'static str {
     match code {
         0 => "The operation completed successfully.",
@@ -58,13 +58,13 @@ pub(crate) const fn message(code: u32) -> &'static str {
         31 => "A system call failed in a way that has no code of its own.",
         50 => "Not supported: this system has no such table, or no way to delete the connection.",
         87 => "A parameter is invalid.",
-        122 => "The buffer is too small; its needed size has been stored.",
+        122 => "The buffer is too small; the size needed has been stored.",
         170 => "The socket is busy.",
         317 => {
             "No such connection, a listener, or an administrator who is not elevated: tcpentry_last_detail tells which."
         }
         1168 => {
-            "Not found; or, of a row, several sockets have its four-tuple: tcpentry_last_detail tells which."
+            "Not found, or several sockets have the four-tuple of the row: tcpentry_last_detail tells which."
         }
         _ => "",
     }

@@ -1,12 +1,13 @@
-//! What lies behind the last code of this thread: which outcome, and why.
+//! The details of the last code that a function returned to this thread: outcome and reason.
 
 use std::cell::RefCell;
 
-use tcpentry::{Deleted, Error, ErrorKind, Guard, Method};
+use tcpentry::error::Guard;
+use tcpentry::{Deleted, Error, ErrorKind, Method};
 
 use crate::code::NO_ERROR;
 
-/// The outcome of one deletion, in numbers that the header names `TCPENTRY_*`.
+/// The outcome of one deletion, in the numbers that the header names `TCPENTRY_*`.
 #[derive(Clone, Debug)]
 pub(crate) struct Detail {
     pub(crate) code: u32,
@@ -20,6 +21,7 @@ impl Detail {
     /// `TCPENTRY_FAILED`
     pub(crate) const FAILED: u32 = outcome::FAILED;
 
+    /// Describes the result of a deletion.
     pub(crate) fn of(result: &Result<Deleted, Error>) -> Self {
         match result {
             Ok(deleted) => Self {
@@ -37,6 +39,7 @@ impl Detail {
         }
     }
 
+    /// Describes an error.
     pub(crate) fn of_error(error: &Error) -> Self {
         let text = match error.hint() {
             Some(hint) => format!("{error}; {hint}"),
@@ -51,7 +54,7 @@ impl Detail {
         }
     }
 
-    /// A parameter that could not even be read.
+    /// Describes a parameter that is invalid before anything is tried.
     pub(crate) fn invalid(text: &str) -> Self {
         Self {
             code: 87,
@@ -62,7 +65,7 @@ impl Detail {
         }
     }
 
-    /// Keeps it for this thread, and gives its code.
+    /// Stores it for this thread, and returns its code.
     pub(crate) fn remember(self) -> u32 {
         let code = self.code;
         // A thread that is ending (pthread_key_create) has nothing left to keep it in.
@@ -70,7 +73,7 @@ impl Detail {
         code
     }
 
-    /// What this thread's last deletion or identification left.
+    /// Returns the details of this thread's last deletion or identification (`tcpentry_last_detail`).
     pub(crate) fn last() -> Option<Self> {
         LAST.try_with(|last| last.borrow().clone()).ok().flatten()
     }

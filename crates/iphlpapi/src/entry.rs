@@ -1,23 +1,21 @@
-//! Deleting: by row, by identity, many of either.
+//! Deletion by row and by identity, and batches of either.
 
-use tcpentry::{
-    Deleted, Error, Identity, MIB_TCP_STATE_DELETE_TCB, Options, Pair, Target, Tcp6Row, TcpRow,
-    TcpTable,
-};
+use tcpentry::set_entry::{MIB_TCP_STATE_DELETE_TCB, Tcp6Row, TcpRow};
+use tcpentry::{Deleted, Error, Identity, Options, Pair, Target, TcpTable};
 
 use crate::detail::Detail;
 
-/// `SetTcpEntry`
+/// Deletes the connection of a row (`SetTcpEntry`).
 pub(crate) fn set(row: &TcpRow) -> Detail {
     Batch::open().row(row)
 }
 
-/// `SetTcp6Entry`
+/// Deletes the connection of an IPv6 row (`SetTcp6Entry`).
 pub(crate) fn set6(row: &Tcp6Row) -> Detail {
     Batch::open().row6(row)
 }
 
-/// `tcpentry_identify`: the identity of whatever has this name now.
+/// Returns the identity of the socket that has these ends now (`tcpentry_identify`).
 pub(crate) fn identify(pair: Result<Pair, Error>) -> Result<String, Detail> {
     let identified = pair.and_then(|pair| {
         let mut table = TcpTable::open()?;
@@ -29,12 +27,12 @@ pub(crate) fn identify(pair: Result<Pair, Error>) -> Result<String, Detail> {
         .map_err(|error| Detail::of_error(&error))
 }
 
-/// `tcpentry_delete_id`
+/// Deletes the socket of an identity (`tcpentry_delete_id`).
 pub(crate) fn delete_id(word: &str) -> Detail {
     Batch::open().word(word)
 }
 
-/// A table for many deletions, or the detail that stands for each of them.
+/// A table for many deletions, or the error of opening it, which is the result of each.
 pub(crate) struct Batch(Result<TcpTable, Error>);
 
 impl Batch {
@@ -68,7 +66,7 @@ impl Batch {
     }
 }
 
-/// What is wrong with the row itself is told first, also where there is no table to be had.
+/// Reports an error of the row itself first, even if no table can be opened.
 fn without_table(state: u32, error: &Error) -> Detail {
     if state == MIB_TCP_STATE_DELETE_TCB {
         Detail::of_error(error)

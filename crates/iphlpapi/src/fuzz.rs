@@ -1,6 +1,6 @@
-//! What reads bytes from outside, one function for each fuzz target: a panic in one is a finding.
+//! One function for each fuzz target, which reads bytes from outside: a panic in one is a finding.
 //!
-//! It is there for `fuzz/` and for the tests that replay the corpus, and otherwise only with the feature
+//! It exists for `fuzz/` and for the tests that replay the corpus, and otherwise only with the feature
 //! `fuzz-internals`. Nothing of it is stable.
 
 #![allow(
@@ -11,7 +11,7 @@
 pub use crate::exports::fuzz::{c_rows, listeners};
 use crate::statistics::{NAMES, parse};
 
-/// A text of `/proc/net/snmp`.
+/// Parses a text of `/proc/net/snmp`.
 pub fn snmp(data: &[u8]) {
     // The kernel's is ASCII, and any other is refused before it comes so far.
     let Ok(text) = std::str::from_utf8(data) else {

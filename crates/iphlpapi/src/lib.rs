@@ -1,8 +1,8 @@
 //! The C library `libiphlpapi`: `SetTcpEntry` and the TCP functions of IP Helper around it.
 //!
 //! What a C programmer reads is `include/iphlpapi.h` and `man/`. Here, `exports` holds every
-//! exported function and all unsafe code; the other files are ordinary Rust that never sees a pointer:
-//! they take rows and give codes and bytes.
+//! exported function and all unsafe code; the other files are ordinary Rust without raw pointers:
+//! they take rows and return codes and bytes.
 
 mod code;
 mod detail;

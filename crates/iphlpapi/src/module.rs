@@ -1,11 +1,11 @@
-//! The module of an owner: what process it is, by name and path (`GetOwnerModuleFromTcpEntry`).
+//! The module of an owner: name and path of its program (`GetOwnerModuleFromTcpEntry`).
 
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use tcpentry::Process;
+use tcpentry::process::Process;
 
 use crate::code::Code;
 
@@ -16,10 +16,10 @@ pub(crate) struct Module {
     pub(crate) path: Vec<u16>,
 }
 
-/// The program of a process.
+/// Finds the program of a process.
 ///
-/// Both texts are empty when the caller may not know it, as on Windows for protected programs.
-/// "Not found" for pid 0, for a process that has ended, and for another under the same pid.
+/// Both texts are empty if the caller is not permitted to know it, as on Windows for protected programs.
+/// "Not found" for pid 0, for a process that has ended, and for another one with the same pid.
 pub(crate) fn of_process(pid: u32, started: u64) -> Result<Module, Code> {
     let process = find(pid)?.ok_or(Code::NOT_FOUND)?;
     if started != 0 && started != process.start() {
@@ -46,7 +46,7 @@ pub(crate) fn of_process(pid: u32, started: u64) -> Result<Module, Code> {
             });
         }
     };
-    // What the kernel adds to the path of a program that was replaced while it runs.
+    // The kernel adds this to the path of a program that was replaced while it runs.
     let bytes = path.as_os_str().as_bytes();
     let path = Path::new(OsStr::from_bytes(
         bytes.strip_suffix(b" (deleted)").unwrap_or(bytes),

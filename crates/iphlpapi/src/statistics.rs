@@ -5,12 +5,12 @@ use std::fs;
 use crate::code::Code;
 use crate::table::{Family, Image, count};
 
-/// `MIB_TCPSTATS`: fifteen counters.
+/// Returns the fifteen counters of `MIB_TCPSTATS`.
 ///
-/// Linux keeps one set for both families; only the number of connections is told apart.
+/// Linux keeps one set for both families; only the number of connections differs.
 pub(crate) fn image(family: Family) -> Result<Vec<u8>, Code> {
     family.require()?;
-    // Of this thread's namespace, which need not be the process's.
+    // The namespace is that of this thread, which need not be that of the process.
     let text = fs::read_to_string("/proc/thread-self/net/snmp")?;
     let counters = parse(&text).ok_or(Code::GEN_FAILURE)?;
     let connections = count(family)?;
@@ -22,7 +22,7 @@ pub(crate) fn image(family: Family) -> Result<Vec<u8>, Code> {
     Ok(image.0)
 }
 
-/// The fourteen counters that the kernel keeps, in the order of `MIB_TCPSTATS`, which is its own.
+/// Parses the fourteen counters that the kernel keeps, whose order is that of `MIB_TCPSTATS`.
 pub(crate) fn parse(text: &str) -> Option<[u32; 14]> {
     let mut lines = text.lines().filter_map(|line| line.strip_prefix("Tcp: "));
     let mut names = lines.next()?.split(' ');

@@ -1,13 +1,14 @@
-//! The tables, as bytes: every field in its place and byte order, whatever the machine aligns.
+//! The tables as bytes: every field in its place and byte order, however the machine aligns.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use tcpentry::{Connection, Endpoint, Interface, Owners, Pair, Query, State, States, TcpTable};
+use tcpentry::process::Owners;
+use tcpentry::{Connection, Endpoint, Interface, Pair, Query, State, States, TcpTable};
 
 use crate::code::Code;
 
-/// Which addresses a table shows.
+/// The address family of a table.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Family {
     V4,
@@ -15,7 +16,7 @@ pub(crate) enum Family {
 }
 
 impl Family {
-    /// From `AF_INET` (2) and `AF_INET6`, which is 23 on Windows and 10 here.
+    /// Converts `AF_INET` (2) and `AF_INET6`, which is 23 on Windows and 10 here.
     pub(crate) const fn from_number(number: u32) -> Option<Self> {
         match number {
             2 => Some(Self::V4),
@@ -24,7 +25,7 @@ impl Family {
         }
     }
 
-    /// A system without this family answers every question about it with "not supported".
+    /// Fails with "not supported" on a system without this family.
     pub(crate) fn require(self) -> Result<(), Code> {
         let bound = match self {
             Self::V4 => std::net::UdpSocket::bind("0.0.0.0:0"),
@@ -40,7 +41,7 @@ impl Family {
     }
 }
 
-/// How much a row tells, and in which layout.
+/// The layout of a row.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Layout {
     /// `MIB_TCPROW`, `MIB_TCP6ROW`
@@ -53,7 +54,7 @@ pub(crate) enum Layout {
     Module,
 }
 
-/// `TCP_TABLE_CLASS`: a layout, and which sockets.
+/// `TCP_TABLE_CLASS`: a layout, and a selection of states.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Class {
     pub(crate) layout: Layout,
@@ -61,7 +62,7 @@ pub(crate) struct Class {
 }
 
 impl Class {
-    /// From its number, 0 to 8.
+    /// Converts its number, 0 to 8.
     pub(crate) fn from_number(number: u32) -> Option<Self> {
         let layout = match number / 3 {
             0 => Layout::Basic,
@@ -77,7 +78,7 @@ impl Class {
         Some(Self { layout, states })
     }
 
-    /// Every socket in this layout.
+    /// Returns the class of all sockets in this layout.
     pub(crate) const fn all(layout: Layout) -> Self {
         Self {
             layout,
@@ -86,14 +87,14 @@ impl Class {
     }
 }
 
-/// Whether the rows come sorted by their ends.
+/// The order of the rows.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Order {
     Sorted,
     AsRetrieved,
 }
 
-/// A whole table as the caller's buffer is to hold it: the number of rows, and the rows.
+/// Returns a whole table as the caller's buffer is to hold it: the number of rows, and the rows.
 pub(crate) fn image(family: Family, class: Class, order: Order) -> Result<Vec<u8>, Code> {
     family.require()?;
     let mut rows = connections(family, class.states)?;
@@ -119,7 +120,7 @@ pub(crate) fn image(family: Family, class: Class, order: Order) -> Result<Vec<u8
     Ok(image.0)
 }
 
-/// How many connections and listeners there are of a family.
+/// Returns the number of connections and listeners of a family.
 pub(crate) fn count(family: Family) -> Result<usize, Code> {
     Ok(connections(family, States::ALL_ACTIVE)?.len())
 }
@@ -134,14 +135,14 @@ fn connections(family: Family, states: States) -> Result<Vec<Connection>, Code> 
             rows.push(row);
         }
     }
-    // A socket that moves while the table is walked can be seen twice.
+    // A socket that moves during a dump can be in it twice.
     let mut seen = HashSet::new();
     seen.try_reserve(rows.len())?;
     rows.retain(|row| seen.insert(row.cookie));
     Ok(rows)
 }
 
-/// Local address, scope and port, then the same of the peer; all ascending.
+/// Returns local address, scope and port, then those of the peer; all ascending.
 fn sort_key(pair: &Pair) -> impl Ord + use<> {
     let scope = |end: Endpoint| scope_of(end, pair.interface());
     let (local, peer) = (pair.local(), pair.peer());
@@ -151,7 +152,7 @@ fn sort_key(pair: &Pair) -> impl Ord + use<> {
     )
 }
 
-/// The scope id: the interface, for the addresses that mean nothing without one.
+/// Returns the scope ID: the interface, for link-local addresses, which mean nothing without one.
 fn scope_of(end: Endpoint, interface: Option<Interface>) -> u32 {
     match end.address() {
         IpAddr::V6(address) if address.is_unicast_link_local() => {
@@ -161,7 +162,7 @@ fn scope_of(end: Endpoint, interface: Option<Interface>) -> u32 {
     }
 }
 
-/// The owners, looked up only for a layout that shows them.
+/// Looks up the owners, if the layout shows them.
 fn owners(layout: Layout, rows: &[Connection]) -> Result<Owners, Code> {
     if layout == Layout::Basic || rows.iter().all(|row| row.inode.is_none()) {
         return Ok(Owners::default());
@@ -170,7 +171,7 @@ fn owners(layout: Layout, rows: &[Connection]) -> Result<Owners, Code> {
     Ok(Owners::search().of_sockets(sockets).run()?)
 }
 
-/// A row's process, and when it started; both 0 for none, or none that the caller may see.
+/// A row's process and its start time; both 0 for none, or none that the caller may see.
 #[derive(Clone, Copy, Default)]
 struct Owner {
     pid: u32,
@@ -178,7 +179,7 @@ struct Owner {
 }
 
 impl Owner {
-    /// Of the processes that hold it the one with the lowest pid.
+    /// Returns the process with the lowest pid of those that hold the socket.
     fn of(row: &Connection, owners: &Owners) -> Self {
         let first = row.inode.and_then(|inode| owners.of(inode).next());
         first.map_or(Self::default(), |owner| Self {
@@ -188,7 +189,7 @@ impl Owner {
     }
 }
 
-/// `MIB_TCP_STATE`
+/// Converts a state to `MIB_TCP_STATE`.
 pub(crate) const fn mib_state(state: State) -> u32 {
     match state {
         State::Listening => 2,
@@ -219,7 +220,7 @@ impl Image {
         self.0.extend(value.to_ne_bytes());
     }
 
-    /// A port: network order in the low half, nothing in the upper.
+    /// Appends a port: network byte order in the low half, 0 in the upper.
     fn port(&mut self, port: u16) {
         self.u32(u32::from(port.to_be()));
     }
@@ -279,8 +280,8 @@ impl Image {
         }
     }
 
-    /// `liCreateTimestamp`, which Linux does not keep, and `OwningModuleInfo`, which is ours to use:
-    /// when the process started, so that another one under the same pid is not taken for it.
+    /// Appends `liCreateTimestamp`, which Linux does not keep, and `OwningModuleInfo`, which is ours to use: the start
+    /// time of the process, so that another one with the same pid is not taken for it.
     fn module(&mut self, started: u64) {
         self.u64(0);
         self.u64(started);

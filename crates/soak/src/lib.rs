@@ -7,6 +7,7 @@ mod deleters;
 mod oracle;
 mod owner;
 mod report;
+mod terms;
 mod tuples;
 
 use std::path::PathBuf;
@@ -14,54 +15,54 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub use oracle::{By, How, Wrong};
 pub use report::Figures;
+pub use terms::{By, How, Wrong};
 
 use oracle::Oracle;
 use tuples::Tuples;
 
-/// How long and how much.
+/// The parameters of a run.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// For how long deletions go on.
+    /// The time during which connections are deleted.
     pub time: Duration,
     /// Owners of connections, a thread and a listener each.
     pub owners: u16,
-    /// How many connections each owner has at most: its client ports.
+    /// The largest number of connections of each owner: its client ports.
     pub ports: u16,
-    /// Deleters through each of the three products.
+    /// The number of deleters through each of the three products.
     pub deleters: usize,
     /// The program.
     pub program: PathBuf,
-    /// What to vary by.
+    /// The seed of all random choices.
     pub seed: u64,
-    /// What the deleters through the library do instead, to see the oracle find it.
+    /// A fault of the deleters through the library, which the oracle has to find.
     pub lie: Option<Lie>,
 }
 
 /// Faults that are made on purpose.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Lie {
-    /// Deletes what nobody has named.
+    /// Delete what nobody has named.
     Unnamed,
-    /// Deletes, and reports "gone".
+    /// Delete, and report "gone".
     Unreported,
-    /// Reports "deleted", and deletes nothing.
+    /// Report "deleted", and delete nothing.
     Undone,
 }
 
-/// What all threads see.
+/// The state that all threads share.
 #[derive(Debug)]
 struct World {
     oracle: Oracle,
     tuples: Vec<Tuples>,
-    /// The deletions are over.
+    /// True once the deletions are over.
     quiet: AtomicBool,
-    /// The owners are to close what they have, too.
+    /// True once the owners are to close their connections, too.
     over: AtomicBool,
 }
 
-/// Runs it in the network namespace of this thread, in which nothing else may be, and says how it goes every ten seconds.
+/// Runs the soak in this thread's network namespace, in which nothing else may be, and reports figures every ten seconds.
 pub fn run(plan: &Plan, mut say: impl FnMut(&Figures)) -> Figures {
     prepare();
     let world = World {
@@ -108,7 +109,7 @@ pub fn run(plan: &Plan, mut say: impl FnMut(&Figures)) -> Figures {
     figures()
 }
 
-/// TIME_WAIT gives its tuple to the next connection; where the delay can't be set (before Linux 6.14) after a second.
+/// Lets TIME_WAIT give its tuple to the next connection; if the delay can't be set (before Linux 6.14), after a second.
 fn prepare() {
     for (name, value) in [("tcp_tw_reuse", "1"), ("tcp_tw_reuse_delay", "1")] {
         let _ = std::fs::write(format!("/proc/sys/net/ipv4/{name}"), value);

@@ -12,19 +12,19 @@ use tcpentry_testkit::netns::allow_many_descriptors;
 #[derive(Parser)]
 #[command(about)]
 struct Words {
-    /// For how long connections are deleted
+    /// Minutes during which connections are deleted
     #[arg(long, default_value_t = 5.0)]
     minutes: f64,
     /// Threads that own connections, each with a listener
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=16))]
     owners: u16,
-    /// Client ports of each, and so its connections at one time
+    /// Client ports of each owner, and so its connections at one time
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=2000))]
     ports: u16,
     /// Deleters through each of library, C library and program
     #[arg(long, default_value_t = 1)]
     deleters: usize,
-    /// What to vary by
+    /// Seed of all random choices
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// The program
@@ -44,7 +44,7 @@ fn main() -> Result<()> {
         lie: None,
     };
     allow_many_descriptors();
-    // Inside of the one that it was started in: this one has a small hash table, so that a walk is cheap.
+    // Inside of the one that it was started in: this one has a small hash table, so that a dump is cheap.
     let figures =
         Namespace::fresh().run(move || run(&plan, |now: &Figures| println!("{}", now.line())));
     println!("{figures}");

@@ -1,6 +1,6 @@
 //! What was asked, what was reported, and what the ends saw: the three are compared when all reports are in.
 //!
-//! Everything is told by cookie, which the kernel never gives twice: so a tuple that is used again hides nothing.
+//! Everything goes by cookie, which the kernel never assigns twice: so a tuple that is used again hides nothing.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,79 +9,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::report::Counts;
-
-/// Through what a deletion goes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum By {
-    /// The library.
-    Library,
-    /// The C library.
-    CLibrary,
-    /// The program.
-    Program,
-}
-
-/// How the connection was named.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum How {
-    /// From a table listed just now.
-    Fresh,
-    /// From one listed a while ago.
-    Stale,
-    /// By both its ends, whoever has them now.
-    Pair,
-    /// By a filter.
-    Filter,
-}
-
-/// What was reported of a deletion.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Report {
-    Deleted,
-    Gone,
-    /// Anything else, in words.
-    Other(String),
-}
-
-/// What must never happen.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(missing_docs, reason = "`WORDS` says it")]
-pub enum Wrong {
-    NeverNamed,
-    DeletedButAlive,
-    DiedOtherwise,
-    AliveButDeleted,
-    GoneButAlive,
-    DeletedTwice,
-    ListenerLost,
-    Crossed,
-    PeerNotTold,
-}
-
-impl Wrong {
-    /// All of them, in the words of the final table.
-    pub const WORDS: [(Self, &str); 9] = [
-        (Self::NeverNamed, "died though never named"),
-        (Self::DeletedButAlive, "reported deleted but alive"),
-        (Self::DiedOtherwise, "reported deleted but ended otherwise"),
-        (Self::AliveButDeleted, "deleted but reported by nobody"),
-        (Self::GoneButAlive, "reported gone but alive"),
-        (Self::DeletedTwice, "reported deleted twice"),
-        (Self::ListenerLost, "listener lost"),
-        (Self::Crossed, "data of another connection"),
-        (Self::PeerNotTold, "one end dead, the other never told"),
-    ];
-}
+use crate::terms::{By, How, Report, Wrong};
 
 /// One socket, known by its cookie to whoever deletes it and to whoever owns it.
 #[derive(Debug, Default)]
 pub(crate) struct End {
     named: AtomicBool,
-    /// By whom it was reported deleted, a bit for each.
+    /// The products that reported it deleted, a bit for each.
     by: AtomicU8,
-    /// How often it was reported deleted; with [`JUDGED`] once that has been compared.
+    /// The number of reports of its deletion; with [`JUDGED`] once they have been compared.
     reports: AtomicU32,
-    /// When it was first reported deleted, and gone; 0 for never.
+    /// The ticks at which it was first reported deleted, and gone; 0 for never.
     deleted_at: AtomicU64,
     gone_at: AtomicU64,
 }
@@ -91,15 +29,15 @@ impl End {
         self.named.load(SeqCst)
     }
 
-    /// What has been said of it up to now and can't be if it is alive.
-    pub(crate) fn is_said_dead(&self) -> Option<Wrong> {
+    /// Returns the fault if it is alive in spite of its reports.
+    pub(crate) fn fault_if_alive(&self) -> Option<Wrong> {
         if self.deleted_at.load(SeqCst) != 0 {
             return Some(Wrong::DeletedButAlive);
         }
         (self.gone_at.load(SeqCst) != 0).then_some(Wrong::GoneButAlive)
     }
 
-    /// Ends the time of reports that are compared with what its owner saw; how many there were.
+    /// Ends the time in which reports count, and returns their number.
     pub(crate) fn judge(&self) -> u32 {
         self.reports.fetch_or(JUDGED, SeqCst) & !JUDGED
     }
@@ -119,19 +57,19 @@ impl fmt::Display for End {
     }
 }
 
-/// All that is known of all sockets.
+/// The records of all sockets.
 #[derive(Debug)]
 pub(crate) struct Oracle {
     pub(crate) counts: Counts,
     /// Ticks with every event whose order matters.
     clock: AtomicU64,
     shards: Vec<Mutex<Shard>>,
-    /// Since when each deleter has been at its operation; [`IDLE`] between two.
+    /// The tick at which each deleter began its operation; [`IDLE`] between two.
     busy: Vec<AtomicU64>,
     details: Mutex<Vec<String>>,
 }
 
-/// Entries that nobody has touched for a generation are forgotten.
+/// A part of the records. Entries that nobody has touched for a generation are forgotten.
 #[derive(Debug)]
 struct Shard {
     now: HashMap<u64, Arc<End>>,
@@ -159,8 +97,8 @@ impl Oracle {
         self.clock.fetch_add(1, SeqCst)
     }
 
-    /// The socket of this cookie, whoever mentions it first: a deleter may see one in the table before its owner has
-    /// accepted it.
+    /// Returns the record of a cookie, whoever mentions it first: a deleter may see a socket in the table before its
+    /// owner has accepted it.
     pub(crate) fn end(&self, cookie: u64) -> Arc<End> {
         let place = usize::try_from(cookie % SHARDS).expect("it is small");
         let mut shard = self.shards[place]
@@ -178,7 +116,7 @@ impl Oracle {
         end
     }
 
-    /// Does an operation that deletes, so that nothing is judged while its reports are outstanding.
+    /// Runs an operation that deletes, so that nothing is judged while its reports are outstanding.
     pub(crate) fn during<T>(&self, deleter: usize, operation: impl FnOnce() -> T) -> T {
         // Whatever it kills, its owner retires at a later tick.
         self.busy[deleter].store(self.tick(), SeqCst);
@@ -187,19 +125,19 @@ impl Oracle {
         result
     }
 
-    /// Whether all reports of what was begun before that time are in.
+    /// Returns true if all reports of operations that began before that tick are in.
     pub(crate) fn has_all_reports_until(&self, time: u64) -> bool {
         self.busy.iter().all(|since| since.load(SeqCst) > time)
     }
 
-    /// Notes that a socket is about to be deleted by name. Always before.
+    /// Records that a socket is about to be deleted by name; always called before.
     pub(crate) fn name(&self, cookie: u64) {
         self.end(cookie).named.store(true, SeqCst);
     }
 
-    /// Notes what was reported of a named one.
-    pub(crate) fn told(&self, by: By, how: How, cookie: u64, report: &Report) {
-        self.counts.told(by, how, report);
+    /// Records a report about a named socket.
+    pub(crate) fn record(&self, by: By, how: How, cookie: u64, report: &Report) {
+        self.counts.count(by, how, report);
         let end = self.end(cookie);
         match report {
             Report::Deleted => {
@@ -224,7 +162,7 @@ impl Oracle {
         }
     }
 
-    /// Notes what no must-be-0 counter covers, so that it is looked at.
+    /// Records a report that no must-be-0 counter covers, so that somebody looks at it.
     pub(crate) fn other(&self, by: By, how: How, words: &str) {
         let mut details = self.details.lock().unwrap_or_else(PoisonError::into_inner);
         if details.len() < DETAILS {
@@ -232,14 +170,14 @@ impl Oracle {
         }
     }
 
-    /// A socket that a walk showed which began at that time.
-    pub(crate) fn is_in_table(&self, cookie: u64, walk: u64, row: &dyn fmt::Display) {
+    /// Checks a socket of a dump that began at that tick.
+    pub(crate) fn is_in_table(&self, cookie: u64, began: u64, row: &dyn fmt::Display) {
         let end = self.end(cookie);
         for (since, wrong) in [
             (&end.deleted_at, Wrong::DeletedButAlive),
             (&end.gone_at, Wrong::GoneButAlive),
         ] {
-            if (1..walk).contains(&since.load(SeqCst)) {
+            if (1..began).contains(&since.load(SeqCst)) {
                 self.wrong(wrong, || {
                     format!("{cookie:x} is in the table: {row}; {end}")
                 });
@@ -247,7 +185,7 @@ impl Oracle {
         }
     }
 
-    /// Counts what must not happen, with the details of the first ones.
+    /// Counts a fault, with the details of the first ones.
     pub(crate) fn wrong(&self, wrong: Wrong, detail: impl FnOnce() -> String) {
         self.counts.wrong[wrong as usize].fetch_add(1, SeqCst);
         let mut details = self.details.lock().unwrap_or_else(PoisonError::into_inner);
@@ -266,6 +204,6 @@ impl Oracle {
 const JUDGED: u32 = 1 << 31;
 const IDLE: u64 = u64::MAX;
 const SHARDS: u64 = 64;
-/// Longer than a stale table is kept, and than a tuple stays unused.
+/// A time longer than a stale table is kept, and than a tuple stays unused.
 const GENERATION: Duration = Duration::from_secs(20);
 const DETAILS: usize = 40;

@@ -17,32 +17,33 @@ use rustix::net::{
 use tcpentry_testkit::random::Random;
 
 use crate::World;
-use crate::oracle::{End, Wrong};
+use crate::oracle::End;
+use crate::terms::Wrong;
 use crate::tuples::{Before, CLIENT, SERVER, Tuple, Tuples};
 
 pub(crate) struct Owner<'w> {
     world: &'w World,
     tuples: &'w Tuples,
     listener: OwnedFd,
-    /// One for each tuple.
+    /// The connections, one for each tuple.
     slots: Vec<Option<Live>>,
     retired: VecDeque<Retired>,
     random: Random,
-    /// Every connection has its own, also those of other owners.
+    /// The source of numbers: every connection has its own, across all owners.
     number: u64,
 }
 
-/// A connection that was alive when it was last looked at.
+/// A connection that was alive when it was last used.
 struct Live {
     number: u64,
     sockets: [OwnedFd; 2],
     ends: [Arc<End>; 2],
     before: [Before; 2],
-    /// The client has said that it sends no more.
+    /// True once the client has shut down its direction.
     half: bool,
 }
 
-/// One that has ended, and waits for all reports to be in.
+/// A connection that has ended, and waits until all reports are in.
 struct Retired {
     number: u64,
     tuple: usize,
@@ -53,18 +54,18 @@ struct Retired {
     named_by_pair: [bool; 2],
 }
 
-/// How an end ended.
+/// The way in which an end ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Fate {
-    /// By its owner's plan; what came after, he does not see.
+    /// Closed as its owner planned; the owner does not see what came after.
     Closed,
     /// ECONNABORTED: only a deletion does that.
     Aborted,
-    /// Its peer's reset.
+    /// Reset by its peer.
     Reset,
-    /// It was never told.
-    Untold,
-    /// There was never such an end.
+    /// Not notified.
+    Unnotified,
+    /// Never opened.
     Missing,
 }
 
@@ -179,7 +180,7 @@ impl<'w> Owner<'w> {
         self.slots[slot] = Some(live);
     }
 
-    /// The server's end of the connection that this owner has just made.
+    /// Accepts the server's end of the connection that this owner has just opened.
     fn accept(&self, tuple: &Tuple, patience: Duration) -> Option<OwnedFd> {
         loop {
             if !wait(&self.listener, PollFlags::IN, patience) {
@@ -204,14 +205,14 @@ impl<'w> Owner<'w> {
     /// Uses a connection, and perhaps closes it.
     fn visit(&mut self, slot: usize, mut live: Live) {
         let oracle = &self.world.oracle;
-        // What was said until now, the exchange refutes.
-        let said = live.ends.each_ref().map(|end| end.is_said_dead());
+        // The exchange refutes what was reported until now.
+        let said = live.ends.each_ref().map(|end| end.fault_if_alive());
         let mut seen = [None; 2];
         if self.exchange(&live, &mut seen).is_err() {
             self.let_go(slot);
             let fates =
                 [CLIENT, SERVER].map(|side| fate(&live.sockets[side], seen[side], PATIENCE));
-            if fates.contains(&Fate::Untold) {
+            if fates.contains(&Fate::Unnotified) {
                 let [client, server] = &live.ends;
                 let detail = || {
                     format!(
@@ -219,7 +220,7 @@ impl<'w> Owner<'w> {
                         live.number, live.half
                     )
                 };
-                oracle.wrong(Wrong::PeerNotTold, detail);
+                oracle.wrong(Wrong::PeerNotNotified, detail);
             }
             self.retire(slot, live.number, live.ends.map(Some), fates, live.before);
             return;
@@ -243,7 +244,7 @@ impl<'w> Owner<'w> {
         }
     }
 
-    /// The connection's number there and back; `seen` is the error that an end gave.
+    /// Sends the connection's number there and back; `seen` is the error that an end returned.
     fn exchange(&self, live: &Live, seen: &mut [Option<Errno>; 2]) -> Result<(), ()> {
         let ways: &[_] = if live.half {
             &[(SERVER, CLIENT)]
@@ -286,7 +287,7 @@ impl<'w> Owner<'w> {
         Ok(())
     }
 
-    /// Ends it as planned: with TIME_WAIT at either end, or with a reset.
+    /// Closes it as planned: with TIME_WAIT at either end, or with a reset.
     fn close(&mut self, slot: usize, live: Live) {
         self.let_go(slot);
         let Live {
@@ -318,7 +319,7 @@ impl<'w> Owner<'w> {
         );
     }
 
-    /// The tuple is nobody's from now on.
+    /// Releases the tuple.
     fn let_go(&self, slot: usize) {
         for side in &self.tuple(slot).sides {
             side.held.store(0, SeqCst);
@@ -346,7 +347,7 @@ impl<'w> Owner<'w> {
         });
     }
 
-    /// Compares, for all of which every report is in.
+    /// Judges the connections of which every report is in.
     fn judge(&mut self) {
         let oracle = &self.world.oracle;
         while let Some(retired) = self.retired.front() {
@@ -358,7 +359,7 @@ impl<'w> Owner<'w> {
         }
     }
 
-    /// Whether the listener takes a connection from a port that no other has; otherwise it is counted as lost.
+    /// Checks that the listener accepts a connection from a port that no other has; else it counts as lost.
     fn still_listens(&self) -> bool {
         let to = self.tuples.all[0].server;
         let client = socket(to);
@@ -432,7 +433,7 @@ impl Retired {
                 Fate::Closed if reports[side] > 0 => {
                     oracle.counts.ownerless.fetch_add(1, SeqCst);
                 }
-                Fate::Reset | Fate::Untold if reports[side] > 0 => {
+                Fate::Reset | Fate::Unnotified if reports[side] > 0 => {
                     oracle.wrong(Wrong::DiedOtherwise, detail);
                 }
                 _ => {}
@@ -441,13 +442,13 @@ impl Retired {
     }
 }
 
-/// How an end that should be dead has ended; `seen` is the error that it has already given.
+/// Returns the way in which an end that should be dead has ended; `seen` is the error that it has already returned.
 fn fate(socket: &OwnedFd, seen: Option<Errno>, patience: Duration) -> Fate {
     if let Some(errno) = seen {
         return fate_of(errno);
     }
     if !wait(socket, PollFlags::empty(), patience) {
-        return Fate::Untold;
+        return Fate::Unnotified;
     }
     match sockopt::socket_error(socket) {
         Ok(Err(errno)) => fate_of(errno),
@@ -500,5 +501,5 @@ fn port_of(address: Option<&SocketAddrAny>) -> Option<u16> {
     Some(address.port())
 }
 
-/// On the loopback device everything is there at once, but for what another processor still has in hand.
+/// The time limit for data: on the loopback device it is there at once, except for what another processor still handles.
 const PATIENCE: Duration = Duration::from_secs(3);

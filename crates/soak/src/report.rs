@@ -4,36 +4,37 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
-use crate::oracle::{By, How, Report, Wrong};
+use crate::terms::{By, How, Report, Wrong};
 
-/// What is counted while it runs.
+/// The counters of a running soak.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) opened: AtomicU64,
-    /// Ended as its owner had planned.
+    /// Connections that ended as their owners had planned.
     pub(crate) closed: AtomicU64,
     pub(crate) died: AtomicU64,
     pub(crate) exchanges: AtomicU64,
-    /// The tuple could not be used again yet.
+    /// Attempts at which the tuple could not be used again yet.
     pub(crate) busy: AtomicU64,
     /// Connections whose server's end never came to be accepted.
     pub(crate) unaccepted: AtomicU64,
     deleted: [[AtomicU64; 4]; 3],
     gone: [[AtomicU64; 4]; 3],
     other: [[AtomicU64; 4]; 3],
-    /// Names of what was gone whose tuple another connection had by then.
+    /// Reports of "gone" for a tuple that another connection had by then.
     pub(crate) outlived: AtomicU64,
-    /// Reported deleted, and the owner got ECONNABORTED.
+    /// Connections reported deleted whose owner got ECONNABORTED.
     pub(crate) proven: AtomicU64,
-    /// Reported deleted after its owner had closed it: orphans and TIME_WAIT.
+    /// Connections reported deleted after their owner had closed them: orphans and TIME_WAIT.
     pub(crate) ownerless: AtomicU64,
-    /// The same, reported after the connection had been judged.
+    /// Those reported after the connection had been judged.
     pub(crate) late: AtomicU64,
     pub(crate) wrong: [AtomicU64; Wrong::WORDS.len()],
 }
 
 impl Counts {
-    pub(crate) fn told(&self, by: By, how: How, report: &Report) {
+    /// Counts a report.
+    pub(crate) fn count(&self, by: By, how: How, report: &Report) {
         let counter = match report {
             Report::Deleted => &self.deleted,
             Report::Gone => &self.gone,
@@ -71,7 +72,7 @@ impl Counts {
     }
 }
 
-/// What a run found.
+/// The results of a run.
 #[derive(Clone, Debug)]
 pub struct Figures {
     time: Duration,
@@ -92,32 +93,32 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Whether nothing happened that must not.
+    /// Returns true if no fault occurred.
     pub fn is_clean(&self) -> bool {
         self.wrong.iter().all(|&count| count == 0) && sum(&self.other) == 0
     }
 
-    /// How many deletions were reported.
+    /// Returns the number of deletions that were reported.
     pub fn deleted(&self) -> u64 {
         sum(&self.deleted)
     }
 
-    /// Those that went through one of the products.
+    /// Returns the number of deletions through one of the products.
     pub fn deleted_by(&self, by: By) -> u64 {
         self.deleted[by as usize].iter().sum()
     }
 
-    /// How often something happened that must not.
+    /// Returns the number of faults of a kind.
     pub fn wrong(&self, wrong: Wrong) -> u64 {
         self.wrong[wrong as usize]
     }
 
-    /// Those that were proven by the owner's ECONNABORTED.
+    /// Returns the number of deletions that the owner's ECONNABORTED proved.
     pub fn proven(&self) -> u64 {
         self.proven
     }
 
-    /// One line, while it runs.
+    /// Returns the line that is printed while it runs.
     pub fn line(&self) -> String {
         format!(
             "{:5.0} s  opened {}  closed {}  died {}  deleted {}  gone {}  other {}  WRONG {}",

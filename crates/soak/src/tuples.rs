@@ -22,19 +22,19 @@ pub(crate) struct Tuple {
     pub(crate) sides: [Side; 2],
 }
 
-/// What is known of one end's pair; [`CLIENT`] or [`SERVER`].
+/// The state of one end's pair; [`CLIENT`] or [`SERVER`].
 #[derive(Debug, Default)]
 pub(crate) struct Side {
-    /// The cookie of the socket that has it, while it surely does; else 0.
+    /// The cookie of the socket that has the pair, while it surely does; else 0.
     pub(crate) held: AtomicU64,
-    /// Deletions by this name.
+    /// The number of deletions by this name.
     begun: AtomicU64,
     ended: AtomicU64,
-    /// Those that succeeded without saying upon whom.
+    /// The number of those that succeeded without reporting the socket.
     unknown: AtomicU64,
 }
 
-/// How far a side's counters were when a connection began.
+/// A side's counters at the start of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Before {
     ended: u64,
@@ -45,7 +45,7 @@ pub(crate) const CLIENT: usize = 0;
 pub(crate) const SERVER: usize = 1;
 
 impl Tuples {
-    /// Those of the n-th owner: IPv4, IPv6, IPv4 in a dual-stack listener, by turns.
+    /// Returns the tuples of the n-th owner: IPv4, IPv6, IPv4 in a dual-stack listener, in turn.
     pub(crate) fn of_owner(number: u16, ports: u16) -> Self {
         let v4 = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let (listening, address) = match number % 4 {
@@ -71,7 +71,7 @@ impl Tuples {
 }
 
 impl Tuple {
-    /// The local end first, of whose side it is.
+    /// Returns both ends, the local one of this side first.
     pub(crate) fn ends(&self, side: usize) -> [SocketAddr; 2] {
         match side {
             CLIENT => [self.client, self.server],
@@ -93,7 +93,7 @@ impl Side {
         }
     }
 
-    /// Names it for as long as the operation takes.
+    /// Counts the pair as named during the operation.
     pub(crate) fn named<T>(&self, operation: impl FnOnce() -> T) -> T {
         self.begin();
         let result = operation();
@@ -109,7 +109,7 @@ impl Side {
         self.ended.fetch_add(1, SeqCst);
     }
 
-    /// Beside the result of an operation the socket that has had it all the while, if one has.
+    /// Returns the result of an operation, and the socket that had the pair throughout, if one did.
     pub(crate) fn held_during<T>(&self, operation: impl FnOnce() -> T) -> (T, Option<u64>) {
         let before = self.held.load(SeqCst);
         let result = operation();
@@ -117,12 +117,12 @@ impl Side {
         (result, (before != 0 && before == after).then_some(before))
     }
 
-    /// Somebody was deleted by this name. To be said before the naming ends.
+    /// Notes that a socket was deleted by this name; to be called before the naming ends.
     pub(crate) fn deleted_unknown(&self) {
         self.unknown.fetch_add(1, SeqCst);
     }
 
-    /// Whether a deletion by this name fell into the time since then.
+    /// Returns true if a deletion by this name fell into the time since then.
     pub(crate) fn was_named_since(&self, before: Before) -> bool {
         self.begun.load(SeqCst) > before.ended
     }

@@ -61,7 +61,7 @@ fn soak(program: PathBuf, time: Duration, lie: Option<Lie>) -> Figures {
     netns::Namespace::fresh().run(move || run(&plan, |_| ()))
 }
 
-/// In the folder above that of this test.
+/// Returns the program, in the folder above that of this test.
 fn program() -> Option<PathBuf> {
     let own = std::env::current_exe().unwrap();
     let built = own.parent()?.parent()?.join("tcpentry");

@@ -200,15 +200,15 @@ _tcpentry() {
                     return 0
                     ;;
                 --columns)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "state local peer process user unit netns recvq sendq rtt retrans idle in out delete-by" -- "${cur}"))
                     return 0
                     ;;
                 --sort)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "state local peer process user unit netns recvq sendq rtt retrans idle in out delete-by" -- "${cur}"))
                     return 0
                     ;;
                 --group)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "none process peer container state" -- "${cur}"))
                     return 0
                     ;;
                 --method)

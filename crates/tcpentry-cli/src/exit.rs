@@ -5,14 +5,14 @@ use std::process::ExitCode;
 
 use tcpentry::{Error, ErrorKind, Outcome};
 
-/// How the program ends.
+/// The exit code of the program.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Exit {
     /// Done; of a deletion: at least one deleted, every other one already gone.
     Done = 0,
     /// Nothing matched, or all were already gone.
     Nothing = 1,
-    /// The words make no sense; nothing was tried.
+    /// The usage is wrong; nothing was tried.
     Usage = 2,
     /// Refused by a guard.
     Guarded = 3,
@@ -35,7 +35,7 @@ impl From<Exit> for ExitCode {
 }
 
 impl Exit {
-    /// The code of an error that ends a listing.
+    /// Returns the code of an error that ends a listing.
     pub(crate) fn of_listing(error: &Error) -> Self {
         match error.kind() {
             ErrorKind::AccessDenied | ErrorKind::NotElevated => Self::Denied,
@@ -44,7 +44,7 @@ impl Exit {
         }
     }
 
-    /// The code of an error before any deletion could be tried.
+    /// Returns the code of an error before any deletion could be tried.
     pub(crate) fn of_deletion(error: &Error) -> Self {
         let mut tally = Tally::default();
         tally.count(error.outcome());
@@ -52,7 +52,7 @@ impl Exit {
     }
 }
 
-/// What became of all deletions of one run.
+/// The outcomes of one run, counted.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
     deleted: u64,
@@ -96,7 +96,7 @@ impl Tally {
         self.counts().iter().all(|(count, _)| *count == 0)
     }
 
-    /// The code for them all; with nothing deleted the worst, in the order 7, 4, 5, 3, 1.
+    /// Returns the code for all of them; with nothing deleted the worst, in the order 7, 4, 5, 3, 1.
     pub(crate) fn exit(&self) -> Exit {
         let others = self.guarded + self.denied + self.unsupported + self.failed;
         match (self.deleted, others) {
@@ -115,11 +115,11 @@ impl fmt::Display for Tally {
     /// `12 deleted, 1 guarded`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = self.counts();
-        let mut told = counts.iter().filter(|(count, _)| *count > 0);
-        if let Some((count, outcome)) = told.next() {
+        let mut nonzero = counts.iter().filter(|(count, _)| *count > 0);
+        if let Some((count, outcome)) = nonzero.next() {
             write!(f, "{count} {outcome}")?;
         }
-        told.try_for_each(|(count, outcome)| write!(f, ", {count} {outcome}"))
+        nonzero.try_for_each(|(count, outcome)| write!(f, ", {count} {outcome}"))
     }
 }
 

@@ -1,22 +1,16 @@
-//! The program `tcpentry`: words in, one command, an exit code out.
+//! The program `tcpentry`: arguments in, one command, an exit code out.
 
 mod args;
 mod command;
-mod confirm;
 mod exit;
 mod manual;
+mod message;
 mod output;
+mod own_session;
 mod privilege;
-mod progress;
-mod selection;
-mod session;
-mod sites;
-mod syslog;
-mod target;
+mod tables;
 #[cfg(feature = "tui")]
 mod top;
-mod walk;
-mod words;
 
 use std::process::ExitCode;
 
@@ -32,7 +26,7 @@ pub use manual::manual;
 #[doc(hidden)]
 pub use top::bench::{Order, Refresh, Rows};
 
-/// Runs the program with the words it was started with.
+/// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().collect();
     if words.get(1).is_some_and(|word| word == demo::PEER) {
@@ -40,16 +34,16 @@ pub fn main() -> ExitCode {
         let server = words.get(2).map(|word| word.to_string_lossy());
         return demo::peer(server.as_deref()).into();
     }
-    match args::Args::try_parse_from(words::command_first(words)) {
+    match args::Args::try_parse_from(args::order::command_first(words)) {
         Ok(args) => {
             privilege::drop_for(&args);
             command::run(args).into()
         }
-        Err(error) => words::usage(&error),
+        Err(error) => args::order::print_usage(&error),
     }
 }
 
-/// The definition of all words and options, from which manual page and completions are made.
+/// Returns the definition of commands and options, from which manual page and completions are made.
 pub fn command() -> clap::Command {
     args::Args::command()
 }

@@ -1,24 +1,23 @@
-//! The rights that the program keeps: it gives up all that its command does not need before it does anything.
+//! The capabilities of the program: it drops all that its command does not need before it does anything else.
 //!
-//! What it reads comes from outside (names of processes, of units, of users), and most often root runs it. Rights
-//! belong to a thread, so this comes before there is a second one.
+//! What it reads comes from outside (names of processes, of units, of users), and most often root runs it.
+//! Capabilities belong to a thread, so this comes before there is a second one.
 
 use rustix::io::Errno;
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use crate::args::{Args, Command, NetnsArgs};
-use crate::output::complain;
+use crate::message::print_error;
 
-/// Gives up what these words do not need.
+/// Drops the capabilities that the command does not need.
 ///
-/// Where that is refused (by a sandbox) it is said and no more: the program holds what it was given, and a
-/// connection is still to be ended.
+/// Where a sandbox refuses that, it is only reported: there is still a connection to be ended.
 pub(crate) fn drop_for(args: &Args) {
     let needed = match &args.command {
         None => TABLE.union(of_namespaces(&args.list.netns)),
         Some(Command::List(args)) => TABLE.union(of_namespaces(&args.netns)),
         Some(Command::Delete(args)) => TABLE.union(of_namespaces(&args.netns)),
-        // All namespaces are one key away.
+        // One key shows all namespaces.
         #[cfg(feature = "tui")]
         Some(Command::Top(_)) => TABLE.union(CapabilitySet::SYS_ADMIN),
         // It tries which other namespaces can be entered.
@@ -26,14 +25,14 @@ pub(crate) fn drop_for(args: &Args) {
         Some(Command::Demo(_)) => TABLE,
     };
     if let Err(errno) = keep(needed) {
-        complain(&format!(
-            "cannot give up the rights that are not needed ({}): going on with them",
+        print_error(&format!(
+            "cannot drop the capabilities that are not needed ({}); going on with them",
             std::io::Error::from(errno)
         ));
     }
 }
 
-/// Gives up all: the demo's peers only talk to each other. Where that is refused they are no worse off.
+/// Drops all capabilities: the demo's peers only talk to each other. Where that is refused they are no worse off.
 pub(crate) fn drop_all() {
     let _ = rustix::thread::set_no_new_privs(true);
     let _ = set(CapabilitySet::empty(), CapabilitySet::empty());
@@ -48,7 +47,7 @@ fn of_namespaces(args: &NetnsArgs) -> CapabilitySet {
 }
 
 fn keep(needed: CapabilitySet) -> Result<(), Errno> {
-    // What is given up stays so, also for what would be run from here. Nothing is, but by the demo.
+    // A program that is run from here can't gain them again. Only the demo runs any.
     rustix::thread::set_no_new_privs(true)?;
     let held = rustix::thread::capabilities(None)?;
     let Some(kept) = kept(needed, held.effective) else {
@@ -63,7 +62,7 @@ fn keep(needed: CapabilitySet) -> Result<(), Errno> {
     )
 }
 
-/// Inheritable ones are for programs to be run, and with them go the ambient ones.
+/// Sets the capabilities, without inheritable ones: with those go the ambient ones.
 fn set(effective: CapabilitySet, permitted: CapabilitySet) -> Result<(), Errno> {
     let inheritable = CapabilitySet::empty();
     let sets = CapabilitySets {
@@ -74,14 +73,14 @@ fn set(effective: CapabilitySet, permitted: CapabilitySet) -> Result<(), Errno> 
     rustix::thread::set_capabilities(None, sets)
 }
 
-/// What is worth keeping of what is held; `None` where all is.
+/// Returns the capabilities to keep; `None` for all that are held.
 fn kept(needed: CapabilitySet, held: CapabilitySet) -> Option<CapabilitySet> {
-    // Without this right the kernel lends a descriptor only to who has at least the capabilities of its owner:
-    // in a container root borrows from root by having as many.
+    // Without this one the kernel lends a descriptor only to a process that has at least the capabilities of its
+    // owner: in a container root borrows from root by having as many.
     if !held.contains(CapabilitySet::SYS_PTRACE) {
         return None;
     }
-    // Docker gives the one that can more, and not the other.
+    // Docker grants the larger one and not the smaller.
     let reads_all = held.contains(CapabilitySet::DAC_READ_SEARCH);
     let instead = if needed.contains(CapabilitySet::DAC_READ_SEARCH) && !reads_all {
         CapabilitySet::DAC_OVERRIDE
@@ -91,7 +90,7 @@ fn kept(needed: CapabilitySet, held: CapabilitySet) -> Option<CapabilitySet> {
     Some(needed.union(instead))
 }
 
-/// To destroy sockets and to see their marks; to borrow descriptors; to read whose they are.
+/// The capabilities to destroy sockets and see their marks, to borrow descriptors, and to find their owners.
 const TABLE: CapabilitySet = CapabilitySet::NET_ADMIN
     .union(CapabilitySet::SYS_PTRACE)
     .union(CapabilitySet::DAC_READ_SEARCH);
@@ -101,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_reading_takes_the_larger_right_that_one_stays() {
+    fn dac_override_is_kept_where_it_is_the_only_right_to_read() {
         assert_eq!(kept(TABLE, CapabilitySet::all()), Some(TABLE));
         let docker = CapabilitySet::DAC_OVERRIDE | CapabilitySet::SYS_PTRACE;
         let with_override = TABLE.union(CapabilitySet::DAC_OVERRIDE);
@@ -109,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn who_borrows_by_having_as_much_as_the_owner_keeps_it() {
+    fn a_process_that_borrows_without_sys_ptrace_keeps_all() {
         assert_eq!(kept(TABLE, CapabilitySet::CHOWN), None);
     }
 }

@@ -7,6 +7,7 @@ use rustix::io::Errno;
 
 use crate::connection::Connection;
 use crate::connection::endpoint::Pair;
+use crate::privilege::is_administrator;
 
 /// Why an operation did not happen.
 ///
@@ -36,6 +37,7 @@ struct Inner {
     errno: Option<i32>,
     hint: Option<Cow<'static, str>>,
     candidates: Vec<Connection>,
+    reason: Option<Reason>,
 }
 
 impl Error {
@@ -59,7 +61,18 @@ impl Error {
             errno: errno.map(Errno::raw_os_error),
             hint: None,
             candidates: Vec::new(),
+            reason: None,
         }))
+    }
+
+    /// Makes the error of a right that is missing: an administrator only lacks the elevation.
+    pub(crate) fn denied(operation: Operation, cause: impl Into<Cow<'static, str>>) -> Self {
+        let kind = if is_administrator() {
+            ErrorKind::NotElevated
+        } else {
+            ErrorKind::AccessDenied
+        };
+        Self::new(operation, kind, cause)
     }
 
     /// A failed system call or an errno in the kernel's answer that has no kind of its own.
@@ -70,6 +83,7 @@ impl Error {
             Errno::MFILE => error.with_hint("allow this process more descriptors: ulimit -n"),
             _ => error,
         }
+        .because(ran_out(errno).then_some(Reason::OutOfResources))
         .with_errno(errno)
     }
 
@@ -80,6 +94,11 @@ impl Error {
 
     pub(crate) fn with_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
         self.0.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn because(mut self, reason: impl Into<Option<Reason>>) -> Self {
+        self.0.reason = reason.into();
         self
     }
 
@@ -104,6 +123,19 @@ impl Error {
     /// What kind of reason it is.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
+    }
+
+    /// Returns the condition behind the kind, where one is known: what a program can act upon.
+    ///
+    /// ```
+    /// use tcpentry::{ErrorKind, Reason, TcpTable};
+    /// match TcpTable::open() {
+    ///     Err(error) if error.reason() == Some(Reason::NoSockDiag) => assert_eq!(error.kind(), ErrorKind::NotSupported),
+    ///     _ => {}
+    /// }
+    /// ```
+    pub fn reason(&self) -> Option<Reason> {
+        self.0.reason
     }
 
     /// What was being done.
@@ -167,7 +199,7 @@ impl Error {
     /// The error where it is in none of the network namespaces that the caller may look at, and there are others.
     pub fn in_unseen_netns(pair: Pair) -> Self {
         let cause = "it is in none of the network namespaces that you may look at, and others were left out";
-        crate::privilege::denied(Operation::Delete, cause.to_owned())
+        Self::denied(Operation::Delete, cause)
             .with_hint("run it as root (sudo)")
             .about(pair)
     }
@@ -214,7 +246,7 @@ pub enum Operation {
     Delete,
     /// [`TcpTable::set_entry`](crate::TcpTable::set_entry)
     SetEntry,
-    /// [`Support::probe`](crate::Support::probe)
+    /// [`Support::probe`](crate::support::Support::probe)
     Probe,
 }
 
@@ -264,6 +296,45 @@ pub enum ErrorKind {
     NotSupported,
     /// Anything else the system reports.
     Os,
+}
+
+/// The condition behind an [`ErrorKind`]: see [`Error::reason`].
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// `NotSupported`: the kernel has no `NETLINK_SOCK_DIAG`, or a seccomp filter forbids it.
+    NoSockDiag,
+    /// `NotSupported`: the kernel's module `tcp_diag` is missing, so that nothing can be looked up.
+    NoTcpDiag,
+    /// `NotSupported`: the kernel has no `SOCK_DESTROY` (`CONFIG_INET_DIAG_DESTROY`, Linux 4.5).
+    NoSockDestroy,
+    /// `NotSupported`: the kernel's `SOCK_DESTROY` does not take a socket in this state (TIME_WAIT before Linux 6.1).
+    StateNotSupported,
+    /// `NotSupported`: an MPTCP connection, which outlives the destruction of its subflow.
+    Mptcp,
+    /// `NotSupported`: the kernel's look-up finds an unbound socket of the same four-tuple first.
+    Shadowed,
+    /// `NotSupported`: a bound socket, which has no connection.
+    NotConnected,
+    /// `NotSupported`: the system has no IPv4, or no IPv6.
+    NoAddressFamily,
+    /// `AccessDenied` or `NotElevated`: `CAP_NET_ADMIN` over the network namespace is missing.
+    NoNetAdmin,
+    /// `Os`: descriptors or memory have run out, so that nothing is known of what was to be looked at.
+    OutOfResources,
+    /// No process holds the socket, so that there is no descriptor to borrow.
+    NoHolder,
+    /// No process that the caller may look into holds the socket.
+    HolderNotSeen,
+    /// The process that holds the socket may not be borrowed from (`ptrace(2)`, Yama).
+    BorrowDenied,
+    /// The kernel has no `pidfd_getfd` (Linux 5.6), or a seccomp filter forbids it.
+    NoPidfdGetfd,
+}
+
+/// Returns whether a call failed for want of descriptors or memory, and so says nothing about what it was to see.
+pub(crate) const fn ran_out(errno: Errno) -> bool {
+    matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM)
 }
 
 /// What is refused although the kernel would do it.

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 /// text, what is invisible and what is no UTF-8 become escapes.
 ///
 /// ```
-/// assert_eq!(tcpentry::escape_for_terminal(b"nginx"), "nginx");
-/// assert_eq!(tcpentry::escape_for_terminal(b"\x1b[2J\xff"), "\\u{1b}[2J\\xff");
+/// assert_eq!(tcpentry::escape::escape_for_terminal(b"nginx"), "nginx");
+/// assert_eq!(tcpentry::escape::escape_for_terminal(b"\x1b[2J\xff"), "\\u{1b}[2J\\xff");
 /// ```
 pub fn escape_for_terminal(name: &[u8]) -> String {
     let mut out = String::new();

@@ -12,12 +12,13 @@
 //! - [`Connection`] is a row. It carries the kernel's [`Cookie`] of its socket, so that what is
 //!   deleted is what was listed: never a later connection of the same four-tuple, and never the
 //!   listener behind it.
-//! - [`Details`] is all that the kernel tells of one connection: [`TcpTable::details`].
+//! - [`Details`](details::Details) is all that the kernel tells of one connection: [`TcpTable::details`].
 //! - [`Identity`] is a connection's name as one word, to be carried to another process.
 //! - [`Deleted`] or an [`Error`] is the answer. `Deleted` exists only after the kernel confirmed it;
 //!   an [`Error`] has a kind, an errno, a Win32 code and a hint that says what to do.
-//! - [`Namespaces`] finds the network namespaces of this system, [`TcpTable::open_in`] opens the table of one.
-//! - [`Owners`] tells which processes hold a socket, [`Cgroups`] its cgroup, [`Unit`] and [`Container`]
+//! - [`Namespaces`](netns::Namespaces) finds the network namespaces of this system, [`TcpTable::open_in`] opens the table of one.
+//! - [`Owners`](process::Owners) tells which processes hold a socket, [`Cgroups`](process::Cgroups) its cgroup,
+//!   [`Unit`](process::Unit) and [`Container`](process::Container)
 //!   what that stands for.
 //! - [`TcpTable::set_entry`] is the contract of `SetTcpEntry` itself.
 //!
@@ -57,54 +58,52 @@
 //! - It keeps no thread and no process: only to enter another network namespace it starts one, for as long as
 //!   that takes. It runs no other program and writes no file.
 
+#[cfg(not(target_os = "linux"))]
+compile_error!("tcpentry, and all that is built on it, runs on Linux only.");
+
 #[cfg(feature = "bench-internals")]
 #[doc(hidden)]
 pub mod bench;
-mod connection;
-mod delete;
-mod error;
-mod escape;
+mod child;
+pub mod connection;
+pub mod delete;
+pub mod error;
+pub mod escape;
 pub mod filter;
 #[cfg(feature = "fuzz-internals")]
 #[doc(hidden)]
 pub mod fuzz;
-mod netns;
+pub mod netns;
 mod privilege;
-mod process;
+pub mod process;
 mod select;
-mod set_entry;
+pub mod set_entry;
 mod sock_diag;
-mod support;
+pub mod support;
 mod sys;
-mod table;
+pub mod table;
 
-pub use connection::compact::CompactConnection;
-pub use connection::details::{Counter, Details, Measure, Memory, Shutdown, Timer, TimerKind};
-pub use connection::endpoint::{Device, Endpoint, EndpointError, Interface, Pair};
-pub use connection::identity::{BootId, Identity, IdentityError, NetnsId, Origin};
-pub use connection::notation::ScopedEndpoint;
-pub use connection::state::{State, States, UnknownState};
-pub use connection::{Attribute, Connection, Cookie, Inode, TcpInfo};
-pub use delete::batch::DumpCompleteness;
-pub use delete::batch::item::Action;
-pub use delete::{Deleted, Listeners, Method, MethodChoice, Options};
-pub use error::{Error, ErrorKind, Guard, Operation, Outcome};
-pub use escape::escape_for_terminal;
-pub use filter::{Filter, FilterError, Names, Truth};
-pub use netns::{Namespace, Namespaces};
-pub use privilege::{PtraceScope, is_administrator};
-pub use process::Process;
-pub use process::cgroup::Cgroups;
-pub use process::container::{Container, Pod, QosClass, Runtime};
-pub use process::owners::{Owner, Owners};
-pub use process::search::OwnerSearch;
-pub use process::unit::Unit;
-pub use select::facts::Attribution;
-pub use select::names::SystemNames;
-pub use select::{Explanation, Selection};
-pub use set_entry::{MIB_TCP_STATE_DELETE_TCB, Tcp6Row, TcpRow};
-pub use support::{Support, Visibility};
-pub use table::devices::Devices;
+// The table.
+pub use table::TcpTable;
 pub use table::find::Target;
 pub use table::query::Query;
-pub use table::{Connections, TcpTable};
+
+// Its rows.
+pub use connection::details;
+pub use connection::endpoint::{Endpoint, Interface, Pair};
+pub use connection::identity::Identity;
+pub use connection::notation::ScopedEndpoint;
+pub use connection::state::{State, States};
+pub use connection::{Connection, Cookie, Inode};
+
+// Which of them.
+pub use filter::Filter;
+pub use select::Selection;
+pub use select::facts::Attribution;
+pub use select::names::SystemNames;
+
+// Their end.
+pub use delete::batch::DumpCompleteness;
+pub use delete::batch::item::Action;
+pub use delete::{Deleted, Method, MethodChoice, Options};
+pub use error::{Error, ErrorKind, Outcome, Reason};

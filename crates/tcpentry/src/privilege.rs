@@ -5,8 +5,6 @@ use std::fs;
 use rustix::process::{getegid, geteuid, getgroups};
 use rustix::thread::CapabilitySet;
 
-use crate::error::{Error, ErrorKind, Operation};
-
 /// Whether the caller is an administrator of this machine: effective uid 0, or member of a group
 /// that may become root on it (`sudo`, `wheel`, `admin`).
 ///
@@ -38,16 +36,6 @@ fn is_of_administrators(groups: &str, gid: u32) -> bool {
 pub(crate) fn has_sys_ptrace() -> bool {
     rustix::thread::capabilities(None)
         .is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_PTRACE))
-}
-
-/// `EPERM` in the words of the contract: an administrator only lacks the elevation.
-pub(crate) fn denied(operation: Operation, cause: String) -> Error {
-    let kind = if is_administrator() {
-        ErrorKind::NotElevated
-    } else {
-        ErrorKind::AccessDenied
-    };
-    Error::new(operation, kind, cause)
 }
 
 /// The restriction that the security module Yama lays on borrowing: `kernel.yama.ptrace_scope`.

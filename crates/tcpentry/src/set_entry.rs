@@ -9,7 +9,7 @@ use crate::connection::Connection;
 use crate::connection::endpoint::{Endpoint, Interface, Pair};
 use crate::connection::state::State;
 use crate::delete::{Deleted, Options};
-use crate::error::{Error, ErrorKind, Guard, Operation};
+use crate::error::{Error, ErrorKind, Guard, Operation, Reason};
 use crate::table::TcpTable;
 
 /// `MIB_TCP_STATE_DELETE_TCB`: the only state to which a connection can be set.
@@ -21,7 +21,7 @@ pub const MIB_TCP_STATE_DELETE_TCB: u32 = 12;
 /// bits; the upper 16 may hold anything and are ignored.
 ///
 /// ```
-/// use tcpentry::{MIB_TCP_STATE_DELETE_TCB, TcpRow};
+/// use tcpentry::set_entry::{MIB_TCP_STATE_DELETE_TCB, TcpRow};
 /// let row = TcpRow::deleting("127.0.0.1:80".parse()?, "127.0.0.1:5000".parse()?);
 /// assert_eq!(row.state, MIB_TCP_STATE_DELETE_TCB);
 /// assert_eq!(row.local_port.to_ne_bytes()[..2], 80_u16.to_be_bytes());
@@ -73,7 +73,7 @@ impl TcpRow {
 /// host order; 0 names none.
 ///
 /// ```
-/// assert_eq!(size_of::<tcpentry::Tcp6Row>(), 52);
+/// assert_eq!(size_of::<tcpentry::set_entry::Tcp6Row>(), 52);
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(C)]
@@ -160,7 +160,8 @@ impl TcpTable {
     ///
     /// ```
     /// use std::net::{SocketAddr, TcpListener, TcpStream};
-    /// use tcpentry::{TcpRow, TcpTable};
+    /// use tcpentry::set_entry::TcpRow;
+    /// use tcpentry::TcpTable;
     ///
     /// let listener = TcpListener::bind("127.0.0.1:0")?;
     /// let client = TcpStream::connect(listener.local_addr()?)?;
@@ -221,7 +222,7 @@ impl TcpTable {
             }
             // A bound socket is no connection, whether or not this kernel shows it.
             Ok(connection) if connection.state == State::BoundInactive => {
-                return Err(self.asker.missing().about(pair));
+                return Err(self.lookup.missing().about(pair));
             }
             found => found?,
         };
@@ -259,5 +260,7 @@ fn no_family(family: AddressFamily) -> Error {
         "IPv6"
     };
     let cause = format!("there is no {name} here");
-    Error::new(Operation::SetEntry, ErrorKind::NotSupported, cause).with_errno(Errno::AFNOSUPPORT)
+    Error::new(Operation::SetEntry, ErrorKind::NotSupported, cause)
+        .because(Reason::NoAddressFamily)
+        .with_errno(Errno::AFNOSUPPORT)
 }

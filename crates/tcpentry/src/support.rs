@@ -3,11 +3,12 @@
 use rustix::io::Errno;
 
 use crate::connection::endpoint::{Endpoint, Pair};
-use crate::delete::borrow;
+use crate::delete::{borrow, kernel};
+use crate::error::ran_out;
 use crate::error::{Error, Operation};
-use crate::privilege::{PtraceScope, has_sys_ptrace};
+use crate::privilege::has_sys_ptrace;
+pub use crate::privilege::{PtraceScope, is_administrator};
 use crate::process::Process;
-use crate::process::proc::is_ours;
 use crate::sock_diag::Diag;
 use crate::table::TcpTable;
 
@@ -34,6 +35,8 @@ pub struct Support {
     pub sys_ptrace: bool,
     /// What Yama forbids.
     pub ptrace_scope: PtraceScope,
+    /// Release of the kernel, by its first two numbers: what a distribution has carried back to it is not known.
+    pub release: Option<(u32, u32)>,
     /// What `/proc` shows; `None` where it shows nothing.
     pub processes: Option<Visibility>,
 }
@@ -96,7 +99,7 @@ impl Support {
     /// # Errors
     /// `Os` when the kernel answers something that means neither yes nor no.
     pub fn probe(table: &mut TcpTable) -> Result<Self, Error> {
-        let diag = &mut table.asker.diag;
+        let diag = &mut table.lookup.diag;
         let tcp_diag = yes_unless(Errno::NOENT, diag.probe())?;
         Ok(Support {
             tcp_diag,
@@ -107,6 +110,7 @@ impl Support {
                 .map_err(|errno| Error::os(Operation::Probe, "pidfd_getfd", errno))?,
             sys_ptrace: has_sys_ptrace(),
             ptrace_scope: PtraceScope::read(),
+            release: kernel::release(),
             processes: visibility()?,
         })
     }
@@ -132,7 +136,7 @@ fn visibility() -> Result<Option<Visibility>, Error> {
     let processes = match Process::all() {
         Ok(processes) => processes,
         Err(error) => match Errno::from_io_error(&error) {
-            Some(errno) if is_ours(errno) => return Err(failed(errno)),
+            Some(errno) if ran_out(errno) => return Err(failed(errno)),
             _ => return Ok(None),
         },
     };
@@ -149,7 +153,7 @@ fn visibility() -> Result<Option<Visibility>, Error> {
             Ok(_) => false,
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => true,
             Err(error) => match Errno::from_io_error(&error) {
-                Some(errno) if is_ours(errno) => return Err(failed(errno)),
+                Some(errno) if ran_out(errno) => return Err(failed(errno)),
                 // It has ended meanwhile.
                 _ => continue,
             },

@@ -2,11 +2,11 @@
 #![allow(unsafe_code)]
 
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 
-use rustix::io::Errno;
-use rustix::process::{Pid, WaitOptions, waitpid};
+use rustix::io::{Errno, retry_on_intr};
+use rustix::process::{Pid, Resource, WaitOptions, waitpid};
 
 /// `getsockopt(SO_NETNS_COOKIE)`: the never reused number of a socket's network namespace.
 ///
@@ -48,7 +48,7 @@ pub(crate) fn namespace_kind(file: impl AsFd) -> Result<libc::c_int, Errno> {
 }
 
 /// `ioctl(NS_GET_USERNS)`: the user namespace that owns a namespace. Since Linux 4.9; `EPERM` where it is not
-/// the caller's own or one below it. The file must be one of `nsfs`, as that of a [`Namespace`](crate::Namespace) is.
+/// the caller's own or one below it. The file must be one of `nsfs`, as that of a [`Namespace`](crate::netns::Namespace) is.
 pub(crate) fn owning_user_namespace(file: impl AsFd) -> Result<OwnedFd, Errno> {
     // SAFETY: as above: no argument, and NULL for who would take one.
     let descriptor = unsafe { libc::ioctl(file.as_fd().as_raw_fd(), libc::NS_GET_USERNS, NOTHING) };
@@ -62,16 +62,77 @@ pub(crate) fn owning_user_namespace(file: impl AsFd) -> Result<OwnedFd, Errno> {
 /// Runs a function in a child process of a single thread, which is what the kernel wants of who enters a user
 /// namespace, and waits for its end.
 ///
+/// See [`start_child`] for what the function may do.
+pub(crate) fn in_a_child(body: impl FnOnce()) -> Result<(), Errno> {
+    let child = clone_child(body)?;
+    // What it did is told otherwise.
+    reap(child, WaitOptions::empty());
+    Ok(())
+}
+
+/// Starts a child process of a single thread that has copies of these descriptors and of no others, and runs a
+/// function in it. It has to be [reaped](reap).
+///
 /// The function runs in a copy of this process in which all other threads have stopped, wherever they were:
-/// it must make system calls only, allocate nothing and take no lock.
+/// it must make system calls only, allocate nothing and take no lock. Of the descriptors that the copy of the memory
+/// tells of it must use these only.
 ///
 /// The rest of the program does not notice: the child is announced by no `SIGCHLD`, a `wait` for any child does
 /// not find it, and no handler of a signal runs in it.
-pub(crate) fn in_a_child(body: impl FnOnce()) -> Result<(), Errno> {
+pub(crate) fn start_child(kept: [BorrowedFd<'_>; 2], body: impl FnOnce()) -> Result<Pid, Errno> {
+    let [first, second] = kept.map(|it| it.as_raw_fd().unsigned_abs());
+    let kept = [first.min(second), first.max(second)];
+    clone_child(move || {
+        close_all_but(kept);
+        body();
+    })
+}
+
+/// Takes the end of a child of [`start_child`] away, so that nothing of it is left; `false` where it has not ended yet and
+/// the options say not to wait.
+pub(crate) fn reap(child: Pid, options: WaitOptions) -> bool {
+    let of_no_signal = WaitOptions::from_bits_retain(WCLONE);
+    let waited = retry_on_intr(|| waitpid(Some(child), options | of_no_signal));
+    // An error means that somebody else has waited for it.
+    !matches!(waited, Ok(None))
+}
+
+/// Closes all descriptors but two, in ascending order: for a child that is about to live longer than a moment, whose
+/// copies would keep the sockets and pipes of the program open.
+fn close_all_but([first, second]: [u32; 2]) {
+    let close = |from: u32, to: u32| {
+        if from > to {
+            return;
+        }
+        let flags: libc::c_uint = 0;
+        // SAFETY: it touches no memory. The descriptors are those of the child, in which nothing else runs and whose
+        // function uses the two only that are left.
+        if unsafe { libc::syscall(libc::SYS_close_range, from, to, flags) } == 0 {
+            return;
+        }
+        // Before Linux 5.9, or in a sandbox that does not know the call.
+        let limit = rustix::process::getrlimit(Resource::Nofile).current;
+        let limit = limit.and_then(|limit| u32::try_from(limit).ok());
+        for descriptor in from..to.min(limit.unwrap_or(MANY_DESCRIPTORS)) {
+            // SAFETY: as above.
+            unsafe { libc::syscall(libc::SYS_close, descriptor) };
+        }
+    };
+    if let Some(before) = first.checked_sub(1) {
+        close(0, before);
+    }
+    if let Some(before) = second.checked_sub(1) {
+        close(first + 1, before);
+    }
+    close(second + 1, u32::MAX);
+}
+
+/// See [`start_child`].
+fn clone_child(body: impl FnOnce()) -> Result<Pid, Errno> {
     let before = set_blocked_signals(None)?;
     let no_flags: libc::c_long = 0;
     // SAFETY: without any flag (no CLONE_VM) the child gets a copy of the memory, and without a stack it runs on its copy
-    // of this one, as after fork(2). What it may do there is restricted as the documentation of this function says, and
+    // of this one, as after fork(2). What it may do there is restricted as the documentation of `start_child` says, and
     // each caller in this crate keeps to that. It never returns from here, not even by a panic: `Ending` sees to it.
     let child = unsafe {
         libc::syscall(
@@ -86,19 +147,15 @@ pub(crate) fn in_a_child(body: impl FnOnce()) -> Result<(), Errno> {
     if child == 0 {
         let _ending = Ending;
         body();
-        return Ok(());
+        return Err(Errno::CHILD);
     }
     let failure = (child < 0).then(last_errno);
     set_blocked_signals(Some(before))?;
     if let Some(errno) = failure {
         return Err(errno);
     }
-    if let Some(child) = i32::try_from(child).ok().and_then(Pid::from_raw) {
-        let of_no_signal = WaitOptions::from_bits_retain(WCLONE);
-        // What it did is told otherwise.
-        let _ = rustix::io::retry_on_intr(|| waitpid(Some(child), of_no_signal));
-    }
-    Ok(())
+    let child = i32::try_from(child).ok().and_then(Pid::from_raw);
+    child.ok_or(Errno::PROTO)
 }
 
 /// Ends the process when dropped: by `_exit(2)`, which runs no destructors and no exit handlers.
@@ -135,6 +192,8 @@ fn last_errno() -> Errno {
 const NOTHING: *const libc::c_void = ptr::null();
 /// `__WCLONE` of `linux/wait.h`, in the type that flags have.
 const WCLONE: u32 = 0x8000_0000;
+/// Where there is no limit to descriptors.
+const MANY_DESCRIPTORS: u32 = 1 << 20;
 
 const COOKIE_LENGTH: libc::socklen_t = 8;
 

@@ -16,7 +16,7 @@ use socket2::{Domain, Socket};
 
 use crate::sys;
 
-/// A cgroup of a test, gone when dropped.
+/// A cgroup of a test, removed when dropped.
 #[derive(Debug)]
 pub struct Cgroup {
     folder: PathBuf,
@@ -25,7 +25,7 @@ pub struct Cgroup {
 }
 
 impl Cgroup {
-    /// A fresh one below this process's own; the error says why none can be made here.
+    /// Creates a cgroup below this process's own; the error says why none can be created here.
     pub fn fresh(name: &str) -> io::Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let (mount, own) = (mount()?, own()?);
@@ -45,22 +45,22 @@ impl Cgroup {
         Ok(cgroup)
     }
 
-    /// Its folder, as `ss` takes it.
+    /// Returns its folder, as `ss` takes it.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Its path from the root of the hierarchy, as in `/proc/PID/cgroup`.
+    /// Returns its path from the root of the hierarchy, as in `/proc/PID/cgroup`.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Its id: the folder's inode.
+    /// Returns its id: the folder's inode.
     pub fn id(&self) -> u64 {
         self.id
     }
 
-    /// TCP sockets that belong to it.
+    /// Creates TCP sockets that belong to it.
     pub fn sockets(&self, domain: Domain, count: usize) -> io::Result<Vec<Socket>> {
         let procs = File::options()
             .write(true)
@@ -105,7 +105,7 @@ fn remove_with_all_below(folder: &Path) {
     let _ = fs::remove_dir(folder);
 }
 
-/// Where the hierarchy of version 2 is mounted.
+/// Returns the folder where the hierarchy of version 2 is mounted.
 fn mount() -> io::Result<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mounts")?;
     let find = |line: &str| {
@@ -119,7 +119,7 @@ fn mount() -> io::Result<PathBuf> {
         .ok_or_else(|| io::Error::other("no hierarchy of version 2 is mounted"))
 }
 
-/// This process's own, from the root of the hierarchy.
+/// Returns this process's own cgroup, from the root of the hierarchy.
 fn own() -> io::Result<String> {
     let text = fs::read_to_string("/proc/self/cgroup")?;
     let find = |line: &str| line.strip_prefix("0::").map(str::to_owned);

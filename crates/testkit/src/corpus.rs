@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-/// Runs each input of a target, and says which one it was that failed.
+/// Runs each input of a target, and reports which one failed.
 pub fn replay(target: &str, run: impl Fn(&[u8])) {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz");
     let mut count = 0;

@@ -17,12 +17,12 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// A process of this user that holds the socket under number 0. The caller closes his own copy.
+    /// Starts a process of this user that holds the socket under number 0. The caller closes its own copy.
     pub fn of(socket: impl AsFd, user: Option<User>) -> Self {
         Self::start(socket, user, true)
     }
 
-    /// The same, but nobody may look into it: `prctl(PR_SET_DUMPABLE, 0)`.
+    /// Starts such a process that nobody may inspect: `prctl(PR_SET_DUMPABLE, 0)`.
     pub fn undumpable(socket: impl AsFd, user: Option<User>) -> Self {
         Self::start(socket, user, false)
     }
@@ -39,7 +39,7 @@ impl Holder {
         holder
     }
 
-    /// Its pid.
+    /// Returns its pid.
     pub fn pid(&self) -> i32 {
         self.pid.as_raw_nonzero().get()
     }

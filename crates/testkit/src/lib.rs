@@ -23,7 +23,9 @@
 
 pub mod cgroup;
 pub mod corpus;
+pub mod fuse;
 pub mod holder;
+pub mod hostile;
 pub mod kernel;
 pub mod link;
 pub mod named;

@@ -41,7 +41,7 @@ pub fn sysctl(name: &str, value: &str) {
     std::fs::write(&path, value).unwrap_or_else(|error| panic!("{path}: {error}"));
 }
 
-/// A namespace at the other end of a veth pair. Both devices are called `veth0`.
+/// A namespace at the other end of a veth pair. Both devices have the name `veth0`.
 #[derive(Debug)]
 pub struct Neighbour {
     /// The other namespace.
@@ -49,9 +49,9 @@ pub struct Neighbour {
 }
 
 impl Neighbour {
-    /// A fresh one, next to this thread's namespace.
+    /// Creates one, next to this thread's namespace.
     ///
-    /// The hardware addresses are told to both sides, so that no ARP is needed: a connection can
+    /// Both sides know the hardware addresses, so that no ARP is needed: a connection can
     /// lose one direction and keep the other.
     pub fn new() -> Self {
         let there = Namespace::fresh();
@@ -64,12 +64,12 @@ impl Neighbour {
         Self { there }
     }
 
-    /// A listener here.
+    /// Opens a listener here.
     pub fn listener(&self) -> TcpListener {
         tcp::listen(SocketAddr::new(HERE, 0))
     }
 
-    /// A connection from there to a listener here: the server's end is here.
+    /// Makes a connection from there to a listener here: the server's end is here.
     pub fn connect_to(&self, listener: &TcpListener) -> Ends {
         let to = listener.local_addr().expect("listeners are bound");
         let client = self
@@ -79,22 +79,22 @@ impl Neighbour {
         Ends::new(client, server)
     }
 
-    /// A connection from there to here, whose listener is closed.
+    /// Makes a connection from there to here, whose listener is closed.
     pub fn connected(&self) -> Ends {
         self.connect_to(&self.listener())
     }
 
-    /// From now on nothing that is sent here arrives there.
+    /// Drops from now on everything that is sent from here.
     pub fn mute_here(&self) {
         ip(&[&neighbour(2, NOBODY)]);
     }
 
-    /// From now on what is sent here arrives there again.
+    /// Passes again what is sent from here.
     pub fn unmute_here(&self) {
         ip(&[&neighbour(2, 2)]);
     }
 
-    /// From now on nothing that is sent there arrives here.
+    /// Drops from now on everything that is sent from there.
     pub fn mute_there(&self) {
         self.there.run(|| ip(&[&neighbour(1, NOBODY)]));
     }

@@ -4,7 +4,8 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -23,6 +24,9 @@ pub const HOSTILE: [&[u8]; 8] = [
     b"fifteen-bytes-x",
 ];
 
+/// So much of a name the kernel keeps.
+const KEPT: usize = 15;
+
 /// A process of this name that holds one socket as its standard input and does nothing; killed when
 /// dropped.
 #[derive(Debug)]
@@ -32,7 +36,7 @@ pub struct Named {
 }
 
 impl Named {
-    /// It starts holding the socket; the caller closes his own copy. A name has no slash and no NUL; of one longer
+    /// Starts it with the socket; the caller closes its own copy. A name has no slash and no NUL; of one longer
     /// than 15 bytes the kernel keeps 15.
     pub fn holding(socket: impl AsFd, name: &[u8]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -43,9 +47,16 @@ impl Named {
         // A process is called as the file it is started from. `sleep` can't be the one: where it is one
         // of many programs in a single file, it is chosen by its name.
         let file = folder.join(OsStr::from_bytes(name));
-        std::os::unix::fs::symlink("/bin/sh", &file).expect("a link of that name");
+        if name.len() > KEPT {
+            // The rest of a name is that of the executable itself.
+            copy_program("/bin/sh", &file);
+        } else {
+            std::os::unix::fs::symlink("/bin/sh", &file).expect("a link of that name");
+        }
         let socket = socket.as_fd().try_clone_to_owned().expect("dup");
         let child = Command::new(&file)
+            // Where it is one of many programs in a single file, it is chosen by this.
+            .arg0("sh")
             // It stops itself, by a command that is part of the shell: nothing else gets started.
             .args(["-c", "kill -STOP $$"])
             .stdin(socket)
@@ -55,23 +66,32 @@ impl Named {
             .expect("start a shell by that name");
         let named = Self { child, folder };
         // The new program runs before the new name is set.
-        let kept = &name[..name.len().min(15)];
+        let kept = &name[..name.len().min(KEPT)];
         until("it is called so", || named.name() == kept);
         named
     }
 
-    /// Its pid.
+    /// Returns its pid.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Its name as the kernel tells it.
+    /// Returns its name as the kernel reports it.
     pub fn name(&self) -> Vec<u8> {
         let path = format!("/proc/{}/comm", self.pid());
         let mut name = fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
         assert_eq!(name.pop(), Some(b'\n'));
         name
     }
+}
+
+/// Copies a program, to be started at once.
+///
+/// By another process: while this one writes a file, another test may start a process that has a copy of its descriptor, and a
+/// file that somebody can write to is not executed.
+pub fn copy_program(from: &str, to: &Path) {
+    let copied = Command::new("cp").arg("--").arg(from).arg(to).status();
+    assert!(copied.expect("start cp").success(), "a copy of that name");
 }
 
 impl Drop for Named {

@@ -17,8 +17,8 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use crate::sys;
 use crate::wait::at_least;
 
-/// Gives the namespaces that are made from this one a hash table of their own for their connections, of
-/// so many chains; `false` where the kernel can't (before Linux 6.1).
+/// Gives the namespaces that are created from this one a hash table of their own for their connections, of
+/// this many chains; `false` if the kernel can't (before Linux 6.1).
 pub fn hash_of_the_next(chains: u32) -> bool {
     std::fs::write(
         "/proc/sys/net/ipv4/tcp_child_ehash_entries",
@@ -27,7 +27,7 @@ pub fn hash_of_the_next(chains: u32) -> bool {
     .is_ok()
 }
 
-/// Why no network namespace can be made here; `None` where one can.
+/// Returns the reason why no network namespace can be created here; `None` if one can.
 pub fn refusal() -> Option<Errno> {
     // On a thread that is thrown away: it has left the namespace of the others.
     let tried = thread::spawn(sys::unshare_network);
@@ -79,12 +79,12 @@ pub struct Namespace {
 type Job = Box<dyn FnOnce() + Send>;
 
 impl Namespace {
-    /// A fresh one with `lo` up.
+    /// Creates one with `lo` up.
     pub fn fresh() -> Self {
         Self::entered_by(enter_fresh)
     }
 
-    /// That of a file of `nsfs`, with `lo` up from now on.
+    /// Enters that of a file of `nsfs`, and sets `lo` up.
     pub fn at(file: &Path) -> Self {
         let open = OFlags::RDONLY | OFlags::CLOEXEC;
         let file = rustix::fs::open(file, open, Mode::empty())
@@ -113,12 +113,12 @@ impl Namespace {
         }
     }
 
-    /// The thread that lives in it: what `ip link ... netns` takes as a pid.
+    /// Returns the thread that lives in it, which `ip link ... netns` takes as a pid.
     pub fn tid(&self) -> i32 {
         self.tid
     }
 
-    /// Mounts its file on a new one, by which it goes on when its thread has ended. The calling thread needs
+    /// Mounts its file on a new one, which keeps it alive when its thread has ended. The calling thread needs
     /// mounts of its own ([`stage::bare`](crate::stage::bare)).
     pub fn mount_on(&self, path: &Path) {
         std::fs::write(path, "").expect("create a file");
@@ -169,7 +169,7 @@ fn enter_fresh() {
     }
 }
 
-/// `ip link set lo up`: one `RTM_NEWLINK`.
+/// Sets `lo` up: one `RTM_NEWLINK`.
 fn bring_up_loopback() -> Result<(), Errno> {
     let socket = rustix::net::socket_with(
         AddressFamily::NETLINK,

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::wait::until;
 
-/// A line of it.
+/// A line of `/proc/net/tcp` or `tcp6`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Row {
     /// The local end; v4-mapped addresses are IPv4.
@@ -24,7 +24,7 @@ pub struct Row {
     pub inode: u32,
 }
 
-/// All lines of both families.
+/// Returns all lines of both families.
 pub fn rows() -> Vec<Row> {
     // Not /proc/net, which is that of the process's first thread.
     ["tcp", "tcp6"]
@@ -42,7 +42,7 @@ pub fn rows() -> Vec<Row> {
         .collect()
 }
 
-/// The line of one connection.
+/// Returns the line of one connection.
 pub fn row(local: SocketAddr, peer: SocketAddr) -> Option<Row> {
     let same = |one: SocketAddr, other: SocketAddr| {
         (one.ip().to_canonical(), one.port()) == (other.ip().to_canonical(), other.port())
@@ -67,7 +67,7 @@ pub fn await_orphan(local: SocketAddr, peer: SocketAddr, state: u8) {
     );
 }
 
-/// How many resets were sent from this thread's namespace (`Tcp: OutRsts`), also such as got lost on their way.
+/// Returns the number of resets sent from this thread's namespace (`Tcp: OutRsts`), including those lost on their way.
 pub fn resets_sent() -> u64 {
     let text = fs::read_to_string("/proc/thread-self/net/snmp").expect("/proc/net/snmp");
     let mut lines = text.lines().filter_map(|line| line.strip_prefix("Tcp: "));
@@ -92,7 +92,7 @@ fn read(line: &str) -> Option<Row> {
     })
 }
 
-/// Addresses are words in host order, each as eight digits.
+/// Parses an address: words in host byte order, each as eight digits.
 fn address(text: &str) -> Option<SocketAddr> {
     let (address, port) = text.split_once(':')?;
     let mut bytes = Vec::new();

@@ -22,7 +22,7 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// A fresh one, which nobody has as controlling terminal.
+    /// Opens a new one, which nobody has as controlling terminal.
     pub fn open() -> Self {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let master = rustix::pty::openpt(flags).expect("a pseudo-terminal");
@@ -38,13 +38,13 @@ impl Terminal {
         }
     }
 
-    /// The side of programs: what standard input, output and error can be.
+    /// Returns the side of programs, for standard input, output and error.
     pub fn inside(&self) -> File {
         self.slave.try_clone().expect("dup").into()
     }
 
-    /// A command that runs in a session of its own with this as its controlling terminal, so that
-    /// Ctrl-C reaches it; the caller adds words to it. Its exit code is the program's.
+    /// Returns a command that runs in a session of its own with this as its controlling terminal, so that
+    /// Ctrl-C reaches it; the caller adds arguments. Its exit code is the program's.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new("setsid");
         command
@@ -55,13 +55,13 @@ impl Terminal {
         command
     }
 
-    /// Types: `\x03` is Ctrl-C, `\x04` Ctrl-D.
+    /// Types a text: `\x03` is Ctrl-C, `\x04` Ctrl-D.
     pub fn type_in(&self, text: &str) {
         let mut keyboard = File::from(self.master.try_clone().expect("dup"));
         keyboard.write_all(text.as_bytes()).expect("type");
     }
 
-    /// Everything shown so far, the echo of what was typed included.
+    /// Returns everything shown so far, including the echo of what was typed.
     pub fn screen(&self) -> String {
         let mut screen = self.screen.lock().expect("nobody panics while holding it");
         let now = Timespec::default();
@@ -75,7 +75,7 @@ impl Terminal {
         String::from_utf8_lossy(&screen).into_owned()
     }
 
-    /// Waits until a text is to be seen.
+    /// Waits until a text is shown.
     pub fn await_text(&self, text: &str) {
         until(&format!("{text:?} is shown"), || {
             self.screen().contains(text)

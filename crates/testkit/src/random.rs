@@ -5,7 +5,7 @@
 pub struct Random(u64);
 
 impl Random {
-    /// Of a seed.
+    /// Starts at a seed.
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -18,18 +18,18 @@ impl Random {
         value ^ (value >> 31)
     }
 
-    /// A number below the limit.
+    /// Returns a number below the limit.
     pub fn below(&mut self, limit: usize) -> usize {
         let limit = u64::try_from(limit).expect("it fits");
         usize::try_from(self.next() % limit).expect("it is below one")
     }
 
-    /// True once in so many times.
+    /// Returns true once in this many times.
     pub fn one_in(&mut self, count: usize) -> bool {
         self.below(count) == 0
     }
 
-    /// One of these.
+    /// Returns one of these.
     pub fn choose<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())]
     }

@@ -1,4 +1,4 @@
-//! What a user can have without root: a process in user and network namespaces of its own.
+//! A process in user and network namespaces of its own, which takes no root.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -12,7 +12,7 @@ pub struct Rootless {
 }
 
 impl Rootless {
-    /// Its connection goes to this port of 127.0.0.1. `None` where this user may not make such namespaces.
+    /// Starts it with a connection to this port of 127.0.0.1. `None` if this user may not create such namespaces.
     pub fn serving(port: u16) -> Option<Self> {
         let script = format!(
             "ip link set lo up && exec python3 -c '
@@ -38,12 +38,12 @@ except OSError as error: print(error)'"
         (ready == "ready\n").then_some(rootless)
     }
 
-    /// Its pid, as text.
+    /// Returns its pid, as text.
     pub fn pid(&self) -> String {
         self.child.id().to_string()
     }
 
-    /// What its client was told, when it has ended of it.
+    /// Waits for its client to end, and returns the error that the client got.
     pub fn seen(mut self) -> String {
         let mut seen = String::new();
         self.out

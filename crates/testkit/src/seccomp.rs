@@ -44,8 +44,8 @@ pub fn refusing<T: Send>(
     })
 }
 
-/// Runs the body on a thread whose every other call of these fails with `EINTR`, as if a signal had come; the same
-/// call made again goes on. What it returns, and how often each call was interrupted; `None` where there can be no
+/// Runs the body on a thread for which every other call of these fails with `EINTR`, as if a signal had come; the
+/// repeated call goes on. Returns its result, and the interruptions of each call; `None` if there can be no
 /// such filter (an old kernel, or a sandbox that has one).
 pub fn interrupting<T: Send>(
     calls: &[libc::c_long],
@@ -72,7 +72,7 @@ pub fn interrupting<T: Send>(
     })
 }
 
-/// Until all that have the filter have ended.
+/// Serves notifications until all threads with the filter have ended.
 fn interrupt_by_turns(listener: &OwnedFd) -> BTreeMap<libc::c_long, u32> {
     let mut interrupted = HashSet::new();
     let mut counts = BTreeMap::new();
@@ -99,7 +99,7 @@ fn interrupt_by_turns(listener: &OwnedFd) -> BTreeMap<libc::c_long, u32> {
 }
 
 /// Runs the body on a thread that gets a signal every few microseconds, whose handler lets no call go on that it
-/// interrupts. What it returns, and how many signals came.
+/// interrupts. Returns its result, and the number of signals.
 pub fn amid_signals<T: Send>(body: impl FnOnce() -> T + Send) -> (T, u64) {
     sys::handle_without_restart(libc::SIGUSR1).expect("sigaction");
     let (tell, told) = mpsc::channel();
@@ -132,16 +132,16 @@ pub fn amid_signals<T: Send>(body: impl FnOnce() -> T + Send) -> (T, u64) {
 /// A program that was started, or a file that was opened, by a process that was watched.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Touched {
-    /// Whether it was to be run.
+    /// True if it was to be run.
     pub run: bool,
-    /// As it was named.
+    /// The path, as it was named.
     pub path: PathBuf,
     /// The flags of `open`; 0 where it was to be run.
     pub flags: i32,
 }
 
 impl Touched {
-    /// Whether it was opened to be changed, or made.
+    /// Returns true if it was opened to be changed, or created.
     pub fn to_write(&self) -> bool {
         let reads = self.flags & libc::O_ACCMODE == libc::O_RDONLY;
         let changes = self.flags & (libc::O_CREAT | libc::O_TRUNC) != 0;
@@ -149,10 +149,10 @@ impl Touched {
     }
 }
 
-/// Runs the body on a thread, and tells what the processes that it starts run and open, in order. What else changes
+/// Runs the body on a thread, and returns what the processes that it starts run and open, in order. What else changes
 /// something in the file system, or could do so unseen, ends them by `SIGSYS`.
 ///
-/// The error says why this kernel does not tell: before Linux 5.5, or where somebody listens already.
+/// The error says why this kernel can't do it: before Linux 5.5, or if somebody listens already.
 pub fn watching<T: Send>(body: impl FnOnce() -> T + Send) -> Result<(T, Vec<Touched>), Errno> {
     let told = TOLD.iter().map(|&call| told(call));
     let deadly = DEADLY.iter().map(|&call| Rule {
@@ -225,7 +225,7 @@ fn of(told: &libc::seccomp_notif) -> Touched {
     }
 }
 
-/// What a pointer of another process points to, up to its zero.
+/// Reads the string behind a pointer of another process.
 fn text_of(pid: u32, address: u64) -> PathBuf {
     let mut text = [0; libc::PATH_MAX as usize];
     let memory =
@@ -243,8 +243,8 @@ const TOLD: &[libc::c_long] = &[
     libc::SYS_open,
 ];
 
-/// What makes, changes or removes files by other ways than a descriptor; the last lines are what could do it, or more,
-/// unseen by this filter.
+/// The calls that create, change or remove files by other ways than a descriptor; those of the last lines could do it,
+/// or more, unseen by this filter.
 const DEADLY: &[libc::c_long] = &[
     libc::SYS_mkdirat,
     libc::SYS_mknodat,

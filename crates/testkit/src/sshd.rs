@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 use crate::wait::until;
 use crate::{proc_net, stage, user};
 
-/// Debian's sshd on port 22 of this thread's network namespace, on a [`stage`], with throw-away keys.
+/// Debian's sshd on port 22 (and on [`OTHER_PORT`]) of this thread's network namespace, on a [`stage`], with throw-away keys.
 ///
 /// Its users are `root` and [`stage::OPERATOR`]. It asks no PAM, so that no login uid is set.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub struct SshServer {
 }
 
 impl SshServer {
-    /// Starts it; the error is the reason to skip the test.
+    /// Starts the server; the error is the reason to skip the test.
     ///
     /// The program is for the sessions, of which some may not enter the folder it is in. `unpacked` is
     /// where `cargo xtask test --install` leaves the packages that it does not install.
@@ -71,7 +71,7 @@ impl SshServer {
         Ok(server)
     }
 
-    /// The program, where every user of the stage can run it.
+    /// Returns the path at which every user of the stage can run the program.
     pub fn program(&self) -> &str {
         self.program.to_str().expect("it is text")
     }
@@ -84,7 +84,7 @@ impl SshServer {
             .expect("run ssh")
     }
 
-    /// The same on a terminal, which has standard error in standard output.
+    /// Runs a command in a session on a terminal, which has standard error in standard output.
     pub fn run_on_terminal(&self, user: &str, command: &str) -> Output {
         ssh(user, &["-tt"], command)
             .stdin(Stdio::null())
@@ -92,7 +92,12 @@ impl SshServer {
             .expect("run ssh")
     }
 
-    /// A session that stays.
+    /// Returns the client, to be started by the caller: `to` is a user and a host, as in `root@127.0.0.1`.
+    pub fn client(&self, to: &str, options: &[&str], command: &str) -> Command {
+        client(to, options, command)
+    }
+
+    /// Starts a session that stays.
     pub fn session(&self, user: &str) -> Session {
         let mut client = ssh(user, &[], "echo $SSH_CONNECTION; exec cat")
             .stdin(Stdio::piped())
@@ -124,7 +129,7 @@ impl Drop for SshServer {
     }
 }
 
-/// A session of somebody, which echoes.
+/// A session of a user, which echoes.
 #[derive(Debug)]
 pub struct Session {
     client: Child,
@@ -134,12 +139,12 @@ pub struct Session {
 }
 
 impl Session {
-    /// Both ends of its connection, the server's first.
+    /// Returns both ends of its connection, the server's first.
     pub fn ends(&self) -> &str {
         &self.ends
     }
 
-    /// Whether something that is typed comes back.
+    /// Returns true if what is typed comes back.
     pub fn is_alive(&mut self) -> bool {
         let mut line = String::new();
         writeln!(self.input, "hello").is_ok()
@@ -156,13 +161,17 @@ impl Drop for Session {
 }
 
 fn ssh(user: &str, options: &[&str], command: &str) -> Command {
+    client(&format!("{user}@127.0.0.1"), options, command)
+}
+
+fn client(to: &str, options: &[&str], command: &str) -> Command {
     let mut ssh = Command::new("/usr/bin/ssh");
     ssh.args(["-q", "-F", "none", "-i", "/run/user"])
         .args(["-o", "StrictHostKeyChecking=no"])
         .args(["-o", "UserKnownHostsFile=/dev/null"])
         .args(["-o", "BatchMode=yes"])
         .args(options)
-        .arg(format!("{user}@127.0.0.1"))
+        .arg(to)
         .arg(command);
     ssh
 }
@@ -172,8 +181,9 @@ fn allow(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("chmod");
 }
 
-const OPTIONS: [&str; 7] = [
-    "ListenAddress=127.0.0.1",
+const OPTIONS: [&str; 8] = [
+    "ListenAddress=0.0.0.0",
+    "ListenAddress=127.0.0.1:2022",
     "HostKey=/run/host",
     "AuthorizedKeysFile=/run/user.pub",
     "StrictModes=no",
@@ -182,5 +192,7 @@ const OPTIONS: [&str; 7] = [
     "PermitRootLogin=yes",
 ];
 const PORT: u16 = 22;
+/// Where it listens, too, on 127.0.0.1.
+pub const OTHER_PORT: u16 = 2022;
 /// The kernel's number of the state.
 const LISTEN: u8 = 10;

@@ -17,10 +17,10 @@ use crate::sys;
 
 /// A user of the stage beside root, who may become root by sudo without a password.
 pub const OPERATOR: &str = "operator";
-/// His uid.
+/// The uid of that user.
 pub const OPERATOR_UID: u32 = 54321;
 
-/// Puts this thread, and what it starts, on a stage. The error says what this machine refuses.
+/// Puts this thread and its children on a stage. The error says what this machine refuses.
 ///
 /// `unpacked` is where packages have been unpacked that are not installed; it need not be there.
 pub fn enter(unpacked: &Path) -> io::Result<()> {
@@ -35,7 +35,7 @@ pub fn enter(unpacked: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Gives this thread, and what it starts, mounts of their own, with nothing in `/run` and `/var/log`. The error
+/// Gives this thread and its children mounts of their own, with nothing in `/run` and `/var/log`. The error
 /// says what this machine refuses.
 pub fn bare() -> io::Result<()> {
     keep_mounts_here()?;
@@ -45,7 +45,7 @@ pub fn bare() -> io::Result<()> {
     Ok(())
 }
 
-/// Puts this thread, and what it starts, where `/dev` has nothing but `null`: no system log either, until
+/// Gives this thread and its children a `/dev` with nothing but `null`: no system log either, until
 /// the caller binds a socket to `/dev/log`. The error says what this machine refuses.
 pub fn without_devices() -> io::Result<()> {
     keep_mounts_here()?;
@@ -56,7 +56,7 @@ pub fn without_devices() -> io::Result<()> {
     Ok(())
 }
 
-/// Mounts of this thread's own, which reach nobody else.
+/// Gives this thread mounts of its own, which reach no other.
 fn keep_mounts_here() -> io::Result<()> {
     let none_shared = nothing_is_shared();
     sys::unshare_mounts()?;
@@ -71,7 +71,7 @@ fn keep_mounts_here() -> io::Result<()> {
     Ok(())
 }
 
-/// Whether no mount of this namespace passes on what is mounted below it.
+/// Returns true if no mount of this namespace propagates what is mounted below it.
 fn nothing_is_shared() -> bool {
     let read = |process| fs::read_to_string(format!("/proc/{process}/mountinfo"));
     // The first process sees all mounts, also those above a chroot. Its namespace is ours if it has a
@@ -87,7 +87,7 @@ fn nothing_is_shared() -> bool {
     is_same && !all.contains(" shared:")
 }
 
-/// Lays folders over one, the first on top; those that are not there are left out.
+/// Mounts folders over one, the first on top; those that do not exist are left out.
 fn cover(folder: &str, with: &[&Path]) -> io::Result<()> {
     let mut layers: Vec<&Path> = with.iter().copied().filter(|path| path.is_dir()).collect();
     if layers.is_empty() {
@@ -109,7 +109,7 @@ fn cover(folder: &str, with: &[&Path]) -> io::Result<()> {
     Ok(())
 }
 
-/// Users, and what lets sudo work without a password and without a look at the network.
+/// Writes the users, and the files that let sudo work without a password and without the network.
 fn write_settings() -> io::Result<()> {
     fs::create_dir_all("/run/etc/pam.d")?;
     let host = rustix::system::uname();

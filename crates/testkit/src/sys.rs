@@ -1,6 +1,7 @@
 //! The system calls that rustix lacks or calls unsafe: the only file of this crate with unsafe code.
 #![allow(unsafe_code)]
 
+use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd};
 
@@ -8,21 +9,21 @@ use rustix::io::Errno;
 use rustix::process::Pid;
 use rustix::thread::UnshareFlags;
 
-/// `unshare(CLONE_NEWNET)`: a fresh network namespace for this thread.
+/// Gives this thread a new network namespace: `unshare(CLONE_NEWNET)`.
 pub(crate) fn unshare_network() -> Result<(), Errno> {
     // SAFETY: of the flags of unshare only CLONE_FILES breaks what Rust relies on (descriptors that
     // all threads share); a network namespace says which network sockets made later belong to.
     unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNET) }
 }
 
-/// `unshare(CLONE_NEWNS)`: a copy of the mounts for this thread, to be changed for it alone.
+/// Gives this thread a copy of the mounts, to be changed for it alone: `unshare(CLONE_NEWNS)`.
 pub(crate) fn unshare_mounts() -> Result<(), Errno> {
     // SAFETY: as above; that the thread gets a working directory of its own, which others do not
     // change any more, breaks nothing either.
     unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNS) }
 }
 
-/// `setsockopt(IPPROTO_TCP)` of a number.
+/// Sets a numeric option: `setsockopt(IPPROTO_TCP)`.
 pub(crate) fn set_tcp_option(
     socket: &impl AsFd,
     option: libc::c_int,
@@ -42,7 +43,7 @@ pub(crate) fn set_tcp_option(
     check(result.into())
 }
 
-/// `getsockopt(SO_MEMINFO)` (Linux 4.12): `SK_MEMINFO_WMEM_QUEUED` of it.
+/// Returns `SK_MEMINFO_WMEM_QUEUED`: `getsockopt(SO_MEMINFO)` (Linux 4.12).
 pub(crate) fn send_memory(socket: impl AsFd) -> Result<u32, Errno> {
     let mut counters = [0_u32; 9];
     let mut length = libc::socklen_t::try_from(size_of_val(&counters)).expect("it is short");
@@ -60,18 +61,18 @@ pub(crate) fn send_memory(socket: impl AsFd) -> Result<u32, Errno> {
     check(result.into()).map(|()| counters[5])
 }
 
-/// What a seccomp filter makes of a system call.
+/// The action of a seccomp filter on a system call.
 #[derive(Clone, Copy)]
 pub(crate) enum Fate {
-    /// It fails.
+    /// Fail.
     Refused(i32),
-    /// It waits until who listens has been told.
+    /// Wait until the listener has been notified.
     Told,
-    /// It ends the process.
+    /// End the process.
     Deadly,
 }
 
-/// What becomes of a system call: of any, or where it has this first argument.
+/// A rule for a system call: for any, or only with this first argument.
 #[derive(Clone, Copy)]
 pub(crate) struct Rule {
     pub(crate) call: libc::c_long,
@@ -79,12 +80,12 @@ pub(crate) struct Rule {
     pub(crate) fate: Fate,
 }
 
-/// Puts this thread, and what it starts, under a seccomp filter.
+/// Puts this thread and its children under a seccomp filter.
 pub(crate) fn restrict(rules: &[Rule]) -> Result<(), Errno> {
     install(rules, 0).map(drop)
 }
 
-/// The same, with the descriptor by which [`next_told`] hears of what is `Told`.
+/// Puts this thread and its children under a filter, and returns the descriptor from which [`next_told`] reads the calls that are `Told`.
 pub(crate) fn restrict_and_listen(rules: &[Rule]) -> Result<OwnedFd, Errno> {
     let number = install(rules, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER)?;
     let number = i32::try_from(number).map_err(|_| Errno::PROTO)?;
@@ -143,7 +144,7 @@ fn compile(rules: &[Rule]) -> Vec<libc::sock_filter> {
     program
 }
 
-/// Takes the next call that waits to be told; waits for one. `ENOENT` where who made it has been killed meanwhile.
+/// Waits for the next notification of a call. `ENOENT` if its caller has been killed meanwhile.
 pub(crate) fn next_told(listener: &OwnedFd) -> Result<libc::seccomp_notif, Errno> {
     let mut told = MaybeUninit::<libc::seccomp_notif>::zeroed();
     // SAFETY: the number of this request says how large the structure is, and the kernel writes one where the pointer is
@@ -160,7 +161,7 @@ pub(crate) fn next_told(listener: &OwnedFd) -> Result<libc::seccomp_notif, Errno
     Ok(unsafe { told.assume_init() })
 }
 
-/// Lets a call that was told fail with this errno, or go on as if nobody had listened.
+/// Lets a call fail with this errno after its notification, or go on as if nobody had listened.
 pub(crate) fn answer_told(
     listener: &OwnedFd,
     told: &libc::seccomp_notif,
@@ -186,7 +187,7 @@ pub(crate) fn answer_told(
     check(result.into())
 }
 
-/// Gives a signal a handler that does nothing, and does not let calls go on that it interrupts (no `SA_RESTART`).
+/// Gives a signal a handler that does nothing, and does not restart the calls that it interrupts (no `SA_RESTART`).
 pub(crate) fn handle_without_restart(signal: libc::c_int) -> Result<(), Errno> {
     extern "C" fn nothing(_: libc::c_int) {}
     // SAFETY: it is a structure of numbers and pointers for which zero is a value: no flags, an empty mask.
@@ -198,7 +199,7 @@ pub(crate) fn handle_without_restart(signal: libc::c_int) -> Result<(), Errno> {
     check(result.into())
 }
 
-/// `tgkill`: a signal for one thread of this process.
+/// Sends a signal to one thread of this process (`tgkill`).
 pub(crate) fn signal_thread(tid: Pid, signal: libc::c_int) -> Result<(), Errno> {
     let (own, tid) = (std::process::id(), tid.as_raw_nonzero().get());
     // SAFETY: it touches no memory of ours.
@@ -223,7 +224,7 @@ pub(crate) fn fork_holder(
     }
 }
 
-/// The child of [`fork_holder`]: system calls and nothing else.
+/// Runs the child of [`fork_holder`]: system calls and nothing else.
 fn hold(socket: i32, ready: i32, uid: Option<u32>, dumpable: bool) -> ! {
     // SAFETY: each is a bare system call that touches no memory but the byte it is given. Closing
     // every descriptor is allowed here: nothing of the parent's runs in this process any more.
@@ -255,6 +256,91 @@ fn hold(socket: i32, ready: i32, uid: Option<u32>, dumpable: bool) -> ! {
     }
 }
 
+/// What a hostile process does.
+#[derive(Clone, Copy)]
+pub(crate) enum Attack {
+    /// It changes what a descriptor number means.
+    Flip,
+    /// It waits while it holds its `mmap_lock`.
+    LockMemory,
+    /// It waits while it holds the lock of its socket.
+    LockSocket,
+}
+
+/// Forks a process that holds the socket and a file, and attacks until it is killed. A byte comes from `ready` when it is
+/// about to begin. It dies with the thread that forked it.
+pub(crate) fn fork_hostile(
+    socket: BorrowedFd<'_>,
+    ready: BorrowedFd<'_>,
+    file: &CStr,
+    attack: Attack,
+) -> Result<Pid, Errno> {
+    // SAFETY: as `fork_holder`: the child runs nothing but `attack`, which makes system calls only and never returns.
+    let pid = unsafe { libc::fork() };
+    match pid {
+        0 => self::attack(socket.as_raw_fd(), ready.as_raw_fd(), file, attack),
+        -1 => Err(last_errno()),
+        pid => Ok(Pid::from_raw(pid).expect("a child's pid is positive")),
+    }
+}
+
+/// The child of [`fork_hostile`]: system calls and nothing else.
+fn attack(socket: i32, ready: i32, path: &CStr, attack: Attack) -> ! {
+    const ROOM: i32 = 200;
+    let tell = || {
+        // SAFETY: it reads one byte that is there.
+        unsafe { libc::write(ROOM + 2, b"!".as_ptr().cast(), 1) == 1 }
+    };
+    // SAFETY: each is a bare system call. Closing every other descriptor is allowed here: nothing of the parent's runs in
+    // this process any more. The memory that is written to and mapped over is that of the mapping made before.
+    unsafe {
+        let mut good = libc::dup2(socket, ROOM) >= 0 && libc::dup2(ready, ROOM + 2) >= 0;
+        good &= libc::close_range(3, ROOM.unsigned_abs() - 1, 0) == 0;
+        good &= libc::close_range(ROOM.unsigned_abs() + 3, u32::MAX, 0) == 0;
+        let file = libc::open(path.as_ptr(), libc::O_RDWR);
+        good &= file >= 0 && libc::dup2(file, ROOM + 1) >= 0;
+        let signal = libc::c_ulong::from(libc::SIGKILL.unsigned_abs());
+        good &= libc::prctl(libc::PR_SET_PDEATHSIG, signal) == 0;
+        // As another program of the same user would be.
+        good &= libc::prctl(libc::PR_SET_DUMPABLE, 1 as libc::c_ulong) == 0;
+        match attack {
+            Attack::Flip => {
+                good &= libc::dup2(ROOM, 3) == 3 && tell();
+                while good {
+                    good &= libc::dup2(ROOM + 1, 3) == 3;
+                    // It is the socket for as long as the file's close takes.
+                    libc::usleep(100);
+                    good &= libc::dup2(ROOM, 3) == 3;
+                }
+            }
+            Attack::LockSocket => {
+                let (access, nowhere) = (libc::PROT_READ, std::ptr::null_mut());
+                let memory = libc::mmap(nowhere, 4096, access, libc::MAP_SHARED, file, 1 << 19);
+                if good && memory != libc::MAP_FAILED && tell() {
+                    // What is sent has to be read first, with the lock held: nobody answers.
+                    libc::send(ROOM, memory, 4096, 0);
+                }
+            }
+            Attack::LockMemory => {
+                good &= libc::prctl(libc::PR_SET_NAME, c"fifteen-bytes-x".as_ptr()) == 0;
+                let (shared, page) = (libc::MAP_SHARED, 4096);
+                let access = libc::PROT_READ | libc::PROT_WRITE;
+                let nowhere = std::ptr::null_mut();
+                let memory = libc::mmap(nowhere, page, access, shared, file, 0);
+                good &= memory != libc::MAP_FAILED;
+                if good {
+                    memory.cast::<u8>().write_volatile(1);
+                    tell();
+                    // What is mapped there has to be written first, with the lock held: nobody answers.
+                    let over = shared | libc::MAP_FIXED;
+                    libc::mmap(memory, page, access, over, file, 0);
+                }
+            }
+        }
+        libc::_exit(1)
+    }
+}
+
 /// Forks a process that enters a cgroup, makes TCP sockets in *this* process's table of descriptors,
 /// writes their numbers to `tell` and ends.
 pub(crate) fn fork_maker(
@@ -279,7 +365,7 @@ pub(crate) fn fork_maker(
     }
 }
 
-/// The child of [`fork_maker`]: system calls and nothing else.
+/// Runs the child of [`fork_maker`]: system calls and nothing else.
 fn make(cgroup_procs: i32, tell: i32, domain: i32, count: usize) -> ! {
     // SAFETY: each is a bare system call that touches no memory but the bytes it is given.
     unsafe {

@@ -11,6 +11,7 @@ use std::thread::{self, JoinHandle};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::proc_net;
 use crate::sys;
 use crate::wait::{limit, until};
 
@@ -24,7 +25,7 @@ pub struct Ends {
 }
 
 impl Ends {
-    /// Bounds the time of every operation on them.
+    /// Returns both ends, with a time limit on every operation.
     pub fn new(client: TcpStream, server: TcpStream) -> Self {
         bound(&client);
         bound(&server);
@@ -32,19 +33,19 @@ impl Ends {
     }
 }
 
-/// A connection over the loopback device; its listener is closed.
+/// Makes a connection over the loopback device; its listener is closed.
 pub fn connected() -> Ends {
     connect_to(&listen(loopback(0)))
 }
 
-/// A connection to a listener, accepted.
+/// Makes a connection to a listener, and accepts it.
 pub fn connect_to(listener: &TcpListener) -> Ends {
     let client = TcpStream::connect(reachable(listener)).expect("connect");
     let (server, _) = listener.accept().expect("accept");
     Ends::new(client, server)
 }
 
-/// A connection from a socket that has been prepared (bound, given options).
+/// Makes a connection from a socket that has been prepared (bound, given options).
 pub fn connect_from(socket: Socket, listener: &TcpListener) -> Ends {
     socket
         .connect(&reachable(listener).into())
@@ -53,29 +54,29 @@ pub fn connect_from(socket: Socket, listener: &TcpListener) -> Ends {
     Ends::new(socket.into(), server)
 }
 
-/// A listener; with port 0 on any port.
+/// Opens a listener; with port 0 on any port.
 pub fn listen(at: SocketAddr) -> TcpListener {
     TcpListener::bind(at).expect("listen")
 }
 
-/// A listener with its backlog, from a socket that has been prepared.
+/// Makes a listener with this backlog of a socket that has been prepared.
 pub fn listen_from(socket: Socket, at: SocketAddr, backlog: i32) -> TcpListener {
     socket.bind(&at.into()).expect("bind");
     socket.listen(backlog).expect("listen");
     socket.into()
 }
 
-/// A TCP socket for an address.
+/// Creates a TCP socket for an address.
 pub fn socket(of: SocketAddr) -> Socket {
     Socket::new(Domain::for_address(of), Type::STREAM, Some(Protocol::TCP)).expect("socket")
 }
 
-/// 127.0.0.1 and a port.
+/// Returns 127.0.0.1 and a port.
 pub fn loopback(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
-/// Where a listener can be connected to from its own namespace.
+/// Returns the address at which a listener is reached from its own namespace.
 pub fn reachable(listener: &TcpListener) -> SocketAddr {
     let mut address = listener.local_addr().expect("listeners are bound");
     if address.ip().is_unspecified() {
@@ -87,7 +88,7 @@ pub fn reachable(listener: &TcpListener) -> SocketAddr {
     address
 }
 
-/// Both addresses of a connected socket: its own and its peer's.
+/// Returns both addresses of a connected socket: its own and its peer's.
 pub fn addresses(stream: &TcpStream) -> (SocketAddr, SocketAddr) {
     (
         stream.local_addr().expect("it is connected"),
@@ -95,12 +96,12 @@ pub fn addresses(stream: &TcpStream) -> (SocketAddr, SocketAddr) {
     )
 }
 
-/// An established connection without any peer (`TCP_REPAIR`): not a packet is sent.
+/// Makes an established connection without a peer (`TCP_REPAIR`): no packet is sent.
 pub fn imagined(socket: &Socket, local: SocketAddr, peer: SocketAddr) {
     try_imagined(socket, local, peer).expect("connect in repair mode");
 }
 
-/// The same, where the connection may exist already.
+/// Makes such a connection, which may exist already.
 pub(crate) fn try_imagined(socket: &Socket, local: SocketAddr, peer: SocketAddr) -> io::Result<()> {
     sys::set_tcp_option(socket, libc::TCP_REPAIR, 1).expect("TCP_REPAIR needs CAP_NET_ADMIN");
     socket.bind(&local.into()).expect("bind");
@@ -110,18 +111,18 @@ pub(crate) fn try_imagined(socket: &Socket, local: SocketAddr, peer: SocketAddr)
     Ok(())
 }
 
-/// Whether this process may have so many sockets, and as many for the tests beside it.
+/// Returns true if this process may have this many sockets, and as many for the tests beside it.
 pub fn room_for(sockets: u64) -> bool {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     limit.current.is_none_or(|limit| limit / 2 >= sockets)
 }
 
-/// So many [`imagined`] connections, from 127.1.0.1 on to one peer.
+/// Makes this many [`imagined`] connections, from 127.1.0.1 on to one peer.
 pub fn imagined_crowd(count: u32) -> Vec<Socket> {
     part_of_a_crowd(0..count)
 }
 
-/// Some of them, where one process may not hold them all.
+/// Makes some of them, if one process may not hold them all.
 pub fn part_of_a_crowd(numbers: Range<u32>) -> Vec<Socket> {
     let peer = SocketAddr::from(([127, 200, 0, 1], 80));
     numbers
@@ -142,10 +143,25 @@ pub fn allow_fast_open(listener: &TcpListener) {
     sys::set_tcp_option(listener, libc::TCP_FASTOPEN, 16).expect("TCP_FASTOPEN");
 }
 
-/// Keeps accepted connections as mere requests until they send data (`TCP_DEFER_ACCEPT`).
+/// Keeps connections as requests until they send data (`TCP_DEFER_ACCEPT`).
 pub fn defer_accept(listener: &TcpListener) {
     sys::set_tcp_option(listener, libc::TCP_DEFER_ACCEPT, 30).expect("TCP_DEFER_ACCEPT");
 }
+
+/// Makes a connection that is in SYN_RECV on the side of the server (`TCP_DEFER_ACCEPT`), and returns
+/// the listener and the client. It stays there until the client sends data.
+pub fn half_open() -> (TcpListener, TcpStream) {
+    let listener = listen(loopback(0));
+    defer_accept(&listener);
+    let client = TcpStream::connect(reachable(&listener)).expect("connect");
+    bound(&client);
+    let (local, peer) = addresses(&client);
+    proc_net::await_state(peer, local, SYN_RECV);
+    (listener, client)
+}
+
+/// The kernel's number of the state.
+const SYN_RECV: u8 = 3;
 
 /// Sends until nothing more fits into the queues of either end.
 pub fn fill(mut stream: &TcpStream) {
@@ -160,7 +176,7 @@ pub fn fill(mut stream: &TcpStream) {
     stream.set_nonblocking(false).expect("O_NONBLOCK");
 }
 
-/// Bounds the time of every operation on it.
+/// Sets a time limit on every operation of a stream.
 pub fn bound(stream: &TcpStream) {
     stream.set_read_timeout(Some(limit())).expect("SO_RCVTIMEO");
     stream
@@ -172,13 +188,13 @@ pub fn bound(stream: &TcpStream) {
 #[derive(Debug)]
 pub struct Blocked<T>(JoinHandle<T>);
 
-/// A thread that is blocked in `recv`.
+/// Starts a thread that is blocked in `recv`.
 pub fn blocked_in_recv(stream: &TcpStream) -> Blocked<io::Result<usize>> {
     let mut stream = stream.try_clone().expect("duplicate the descriptor");
     blocked(libc::SYS_recvfrom, move || stream.read(&mut [0; 16]))
 }
 
-/// A thread that is blocked in `accept`.
+/// Starts a thread that is blocked in `accept`.
 pub fn blocked_in_accept(listener: &TcpListener) -> Blocked<io::Result<TcpStream>> {
     let listener = listener.try_clone().expect("duplicate the descriptor");
     blocked(libc::SYS_accept4, move || {
@@ -186,7 +202,7 @@ pub fn blocked_in_accept(listener: &TcpListener) -> Blocked<io::Result<TcpStream
     })
 }
 
-/// A thread that is blocked in `connect`.
+/// Starts a thread that is blocked in `connect`.
 pub fn blocked_in_connect(socket: Socket, to: SocketAddr) -> Blocked<(Socket, io::Result<()>)> {
     blocked(libc::SYS_connect, move || {
         let result = socket.connect(&to.into());
@@ -195,7 +211,7 @@ pub fn blocked_in_connect(socket: Socket, to: SocketAddr) -> Blocked<(Socket, io
 }
 
 impl<T> Blocked<T> {
-    /// What the call returned.
+    /// Returns the result of the call.
     pub fn result(self) -> T {
         until("the blocked call returns", || self.0.is_finished());
         self.0.join().expect("it does not panic")
@@ -221,25 +237,25 @@ fn blocked<T: Send + 'static>(
     Blocked(thread)
 }
 
-/// The errno of a failed call; fails when it succeeded.
+/// Returns the errno of a failed call; panics if it succeeded.
 pub fn errno<T: std::fmt::Debug>(result: io::Result<T>) -> Errno {
     let error = result.expect_err("it should have failed");
     Errno::from_io_error(&error).expect("it is a system call's error")
 }
 
-/// The error that waits in a socket (`SO_ERROR`), which is taken by asking.
+/// Takes the pending error of a socket (`SO_ERROR`).
 pub fn pending_error(socket: impl AsFd) -> Option<Errno> {
     rustix::net::sockopt::socket_error(socket)
         .expect("SO_ERROR")
         .err()
 }
 
-/// How much memory the kernel keeps for what a socket is to send (`SO_MEMINFO`), in bytes.
+/// Returns the kernel's memory for a socket's send queue (`SO_MEMINFO`), in bytes.
 pub fn send_memory(socket: impl AsFd) -> u32 {
     sys::send_memory(socket).expect("SO_MEMINFO")
 }
 
-/// The events that `epoll` shows for a socket, among all there are; 0 when there are none.
+/// Returns the events that `epoll` reports for a socket, of all there are; 0 for none.
 pub fn events(socket: impl AsFd) -> u32 {
     use rustix::event::epoll;
     let poll = epoll::create(epoll::CreateFlags::CLOEXEC).expect("epoll_create1");

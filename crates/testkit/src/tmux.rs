@@ -19,7 +19,7 @@ pub struct Tmux {
 }
 
 impl Tmux {
-    /// A window of this size; the error is the reason to skip the test.
+    /// Opens a window of this size; the error is the reason to skip the test.
     pub fn start(columns: u16, lines: u16) -> Result<Self, String> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -68,30 +68,30 @@ impl Tmux {
         self.ask(&["send-keys", key]);
     }
 
-    /// Presses it so many times.
+    /// Presses a key several times.
     pub fn press_often(&self, key: &str, times: usize) {
         if times > 0 {
             self.ask(&["send-keys", "-N", &times.to_string(), key]);
         }
     }
 
-    /// Has the shell run a command.
+    /// Runs a command in the shell.
     pub fn runs(&self, command: &str) {
         self.types(command);
         self.press("Enter");
     }
 
-    /// What is to be seen, without blanks at the ends of lines.
+    /// Returns the screen, without spaces at the ends of lines.
     pub fn screen(&self) -> String {
         self.ask(&["capture-pane", "-p"])
     }
 
-    /// The same with its colours, as escape sequences.
+    /// Returns the screen with its colours, as escape sequences, and with the spaces at the ends of lines.
     pub fn screen_in_color(&self) -> String {
-        self.ask(&["capture-pane", "-e", "-p"])
+        self.ask(&["capture-pane", "-e", "-N", "-p"])
     }
 
-    /// What tmux knows by this name: `alternate_on`, `cursor_flag`, as in tmux(1), "FORMATS".
+    /// Returns a variable of tmux: `alternate_on`, `cursor_flag`, as in tmux(1), "FORMATS".
     pub fn knows(&self, name: &str) -> String {
         let text = self.ask(&["display-message", "-p", &format!("#{{{name}}}")]);
         text.trim_end().to_owned()
@@ -105,7 +105,7 @@ impl Tmux {
 
     /// Waits until the screen is as wanted, and returns it.
     ///
-    /// What is drawn comes in parts: it has to be the same at two looks.
+    /// Drawing takes several steps, so the screen has to be unchanged at two readings.
     ///
     /// # Panics
     /// After ten seconds, with the screen.
@@ -126,7 +126,7 @@ impl Tmux {
         }
     }
 
-    /// Waits until a text is to be seen, and returns the screen.
+    /// Waits until a text is shown, and returns the screen.
     pub fn await_text(&self, text: &str) -> String {
         self.await_screen(&format!("{text:?} is shown"), |screen| {
             screen.contains(text)
@@ -147,7 +147,7 @@ impl Tmux {
         String::from_utf8(output.stdout).expect("the screen is text")
     }
 
-    /// Whoever is inside of a tmux of his own is left alone by this one.
+    /// Returns a command of tmux that ignores any tmux around this process.
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new("tmux");
         command
@@ -168,9 +168,9 @@ impl Drop for Tmux {
     }
 }
 
-/// What the shell says when it waits.
+/// The shell's prompt.
 pub const PROMPT: &str = "ready> ";
-/// To look starts a process.
+/// The interval between two readings, each of which starts a process.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 #[cfg(test)]

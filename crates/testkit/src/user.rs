@@ -1,6 +1,6 @@
 //! Other users, on threads: credentials belong to a thread, whatever the C library pretends.
 //!
-//! A thread may always look into its own process; what is to be protected from it has to be held by
+//! A thread may always inspect its own process; what is to be protected from it has to be held by
 //! another ([`Holder`](crate::holder::Holder)).
 
 use std::fs;
@@ -20,12 +20,12 @@ pub struct User {
 }
 
 impl User {
-    /// A user of no group but its own. Tests that look for processes by user take one of their own.
+    /// Returns a user of no group but its own. Tests that look for processes by user take one of their own.
     pub const fn new(uid: u32) -> Self {
         Self { uid, group: None }
     }
 
-    /// The same user as member of one more group.
+    /// Returns the user as a member of one more group.
     #[must_use]
     pub const fn in_group(self, group: u32) -> Self {
         Self {
@@ -49,7 +49,7 @@ impl User {
     }
 }
 
-/// Runs the body as the same user, stripped of all capabilities.
+/// Runs the body as this user without any capability.
 pub fn without_capabilities<T: Send>(body: impl FnOnce() -> T + Send) -> T {
     on_a_thread(move || {
         let nothing = CapabilitySets {
@@ -63,19 +63,19 @@ pub fn without_capabilities<T: Send>(body: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-/// Whether there are other users here: not in a user namespace that maps only one (`unshare -Ur`).
+/// Returns true if there are other users here: not in a user namespace that maps only one (`unshare -Ur`).
 pub fn others() -> bool {
     !in_a_user_namespace_of_one()
 }
 
-/// Whether this is a user namespace with a single user.
+/// Returns true if this is a user namespace with a single user.
 pub fn in_a_user_namespace_of_one() -> bool {
     let map = fs::read_to_string("/proc/self/uid_map").expect("/proc/self/uid_map");
     let count = |line: &str| line.split_whitespace().nth(2)?.parse::<u64>().ok();
     map.lines().filter_map(count).sum::<u64>() == 1
 }
 
-/// The gid of a group of this machine.
+/// Returns the gid of a group of this machine.
 pub fn group(name: &str) -> Option<u32> {
     let groups = fs::read_to_string("/etc/group").ok()?;
     groups.lines().find_map(|line| {

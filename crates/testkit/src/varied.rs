@@ -1,6 +1,6 @@
 //! Some thousands of TCP sockets of every kind, for filters to choose from.
 //!
-//! What is made is decided by a seed; only the ports that the kernel chooses differ from run to run.
+//! A seed decides what is made; only the ports that the kernel chooses differ between runs.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -48,28 +48,28 @@ pub const ELSEWHERE: [&str; 9] = [
 pub const PORTS: [u16; 8] = [22, 80, 443, 1023, 1024, 5432, 8080, 65535];
 /// Marks (`SO_MARK`); 0 is none.
 pub const MARKS: [u32; 5] = [0, 1, 0x10, 0x11, 0xff00_0000];
-/// Devices that sockets are bound to, where they are.
+/// Devices that sockets are bound to.
 pub const DEVICES: [&str; 2] = ["lo", "veth0"];
-/// The users that sockets belong to where there are others than root.
+/// The users that sockets belong to, if there are others than root.
 pub const USERS: [u32; 3] = [0, 33, 54321];
 
 /// The population of a namespace. It is closed and drained when dropped.
 #[derive(Debug)]
 pub struct Varied {
     sockets: Vec<Socket>,
-    /// Held by a thread of its own in another namespace.
+    /// The ends in the other namespace.
     there: Vec<Socket>,
     cgroups: Vec<Cgroup>,
     _neighbour: Neighbour,
 }
 
 impl Varied {
-    /// About so many rows of the table, in this thread's namespace.
+    /// Makes about this many rows of the table, in this thread's namespace.
     pub fn make(rows: usize) -> Self {
         Self::seeded(rows, 1)
     }
 
-    /// The same, of another seed.
+    /// Makes them of another seed.
     pub fn seeded(rows: usize, seed: u64) -> Self {
         let mut maker = Maker::new(seed);
         maker.populate(rows);
@@ -82,12 +82,12 @@ impl Varied {
         }
     }
 
-    /// Every socket of this namespace that has an owner, which is this process.
+    /// Returns every socket of this namespace that has an owner, which is this process.
     pub fn sockets(&self) -> &[Socket] {
         &self.sockets
     }
 
-    /// The cgroups some belong to; empty where none can be made, which has been reported.
+    /// Returns the cgroups that some belong to; empty if none can be created, which has been reported.
     pub fn cgroups(&self) -> &[Cgroup] {
         &self.cgroups
     }
@@ -120,19 +120,19 @@ impl Drop for Varied {
     }
 }
 
-/// What makes them.
+/// The maker of the population.
 struct Maker {
     random: Random,
     neighbour: Neighbour,
     cgroups: Vec<Cgroup>,
-    /// Ready-made, by family: to make one costs a process.
+    /// Prepared sockets, by family: making one costs a process.
     in_cgroups: [Vec<Socket>; 2],
     listeners: Vec<Listener>,
-    /// Nobody accepts from it.
+    /// A listener from which nobody accepts.
     lazy: Option<Socket>,
     sockets: Vec<Socket>,
     there: Vec<Socket>,
-    /// How many rows there are to be of a state, without and with owner.
+    /// The expected number of rows of a state, without and with owner.
     expected: BTreeMap<(u8, bool), usize>,
     rows: usize,
     other_users: bool,
@@ -140,11 +140,11 @@ struct Maker {
 
 struct Listener {
     socket: Socket,
-    /// Where it can be connected to.
+    /// The addresses at which it is reached.
     reach: Vec<SocketAddr>,
 }
 
-/// What is made in turn, until there is enough of it.
+/// The kinds that are made in turn, until there are enough.
 const KINDS: [fn(&mut Maker); 18] = [
     Maker::established,
     Maker::established_elsewhere,
@@ -202,7 +202,7 @@ impl Maker {
         self.keep(server, ESTABLISHED);
     }
 
-    /// Data that nobody has read, at one end or both.
+    /// Makes a connection with unread data, at one end or both.
     fn unread(&mut self) {
         let (client, server) = self.pair();
         let data = &DATA[..=self.random.below(4000)];
@@ -214,14 +214,14 @@ impl Maker {
         self.keep(server, ESTABLISHED);
     }
 
-    /// Data that nobody has read, and more that waits behind it.
+    /// Makes a connection with unread data, and more that waits to be sent.
     fn stuck(&mut self) {
         let (client, server) = self.stuck_pair();
         self.keep(client, ESTABLISHED);
         self.keep(server, ESTABLISHED);
     }
 
-    /// Established, and no process has it yet.
+    /// Makes an established connection that no process has accepted.
     fn not_accepted(&mut self) {
         let lazy = self.lazy.as_ref().expect("it is made first");
         let to = address_of(lazy);
@@ -258,7 +258,7 @@ impl Maker {
         self.rows += 1;
     }
 
-    /// The FIN waits behind data that the peer has no room for.
+    /// Makes a connection whose FIN waits behind data that the peer has no room for.
     fn fin_wait_1(&mut self) {
         let (client, server) = self.stuck_pair();
         client.shutdown(Shutdown::Write).expect("shutdown");
@@ -330,7 +330,7 @@ impl Maker {
         self.keep(socket, LISTEN);
     }
 
-    /// The listeners that everything on the loopback device is connected to.
+    /// Opens the listeners to which everything on the loopback device is connected.
     fn listen(&mut self) {
         let (v4, v6): (Vec<IpAddr>, Vec<IpAddr>) =
             addresses(&ADDRESSES).into_iter().partition(IpAddr::is_ipv4);
@@ -382,7 +382,7 @@ impl Maker {
         self.expect(LISTEN, true);
     }
 
-    /// What takes a peer whose packets don't arrive: SYN_RECV, CLOSING, LAST_ACK; and a few that live.
+    /// Makes the states that take a peer whose packets don't arrive: SYN_RECV, CLOSING, LAST_ACK; and a few that live.
     fn talk_to_the_neighbour(&mut self, count: usize) {
         let listener = plain(Domain::IPV4);
         let to = listen_at(&listener, HERE, 0);
@@ -435,12 +435,12 @@ impl Maker {
         self.keep(listener, LISTEN);
     }
 
-    /// Both ends of a connection over the loopback device.
+    /// Makes a connection over the loopback device, and returns both ends.
     fn pair(&mut self) -> (Socket, Socket) {
         self.connect(|_| ())
     }
 
-    /// The same with room for little, and the client has sent more than that.
+    /// Makes a connection with small buffers, to which the client has sent more than fits.
     fn stuck_pair(&mut self) -> (Socket, Socket) {
         let (client, server) = self.connect(|client| {
             client.set_send_buffer_size(4096).expect("SO_SNDBUF");
@@ -477,7 +477,7 @@ impl Maker {
         (client, server)
     }
 
-    /// A connection without peer: it is there, and whatever it sends gets lost.
+    /// Makes a connection without a peer: whatever it sends gets lost.
     fn imagined(&mut self) -> Socket {
         loop {
             let mut to = self.elsewhere();
@@ -498,7 +498,7 @@ impl Maker {
         }
     }
 
-    /// A socket for an address: of this or that user, cgroup and mark.
+    /// Creates a socket for an address, of a random user, cgroup and mark.
     fn socket(&mut self, of: SocketAddr) -> Socket {
         let domain = Domain::for_address(of);
         let socket = if self.random.one_in(4) {
@@ -533,7 +533,7 @@ impl Maker {
             .unwrap_or_else(|| plain(domain))
     }
 
-    /// A socket belongs to whom its file belongs to.
+    /// Gives a socket to a user: it belongs to the owner of its file.
     fn give_away(&mut self, socket: &Socket) {
         let owner = Uid::from_raw(self.random.choose(&USERS));
         rustix::fs::fchown(socket, Some(owner), None).expect("fchown of a socket");
@@ -551,27 +551,27 @@ impl Maker {
         }
     }
 
-    /// An address of this namespace.
+    /// Returns an address of this namespace.
     fn local(&mut self, v4: bool) -> IpAddr {
         let mut addresses = addresses(&ADDRESSES);
         addresses.retain(|address| address.is_ipv4() == v4);
         self.random.choose(&addresses)
     }
 
-    /// The same, but one that may be seen outside.
+    /// Returns an address of this namespace that is routable.
     fn routable(&mut self, v4: bool) -> IpAddr {
         let mut addresses = addresses(&ADDRESSES);
         addresses.retain(|address| address.is_ipv4() == v4 && !address.is_loopback());
         self.random.choose(&addresses)
     }
 
-    /// An address where nothing answers.
+    /// Returns an address where nothing answers.
     fn elsewhere(&mut self) -> SocketAddr {
         let address = self.random.choose(&addresses(&ELSEWHERE));
         SocketAddr::new(address, self.port())
     }
 
-    /// One of the well-known, or any other.
+    /// Returns a well-known port, or any other.
     fn port(&mut self) -> u16 {
         if self.random.one_in(3) {
             return self.random.choose(&PORTS);
@@ -589,7 +589,7 @@ impl Maker {
         self.rows += 1;
     }
 
-    /// Waits until everything has become what it is to be.
+    /// Waits until every connection is in its state.
     fn settle(&mut self) {
         // Those that were not needed.
         self.in_cgroups = [Vec::new(), Vec::new()];
@@ -615,7 +615,7 @@ impl Maker {
     }
 }
 
-/// Addresses of both families on lo, and a way to everywhere else that loses everything.
+/// Sets addresses of both families on lo, and a route to everywhere else that loses everything.
 fn network() -> Vec<&'static str> {
     vec![
         "address add 10.1.2.3/32 dev lo",
@@ -630,7 +630,7 @@ fn network() -> Vec<&'static str> {
     ]
 }
 
-/// Named as systemd and container engines name theirs.
+/// Creates cgroups with names as of systemd and container engines.
 fn cgroups() -> Vec<Cgroup> {
     let container = format!("docker-{}.scope", "5eed".repeat(16));
     let made: io::Result<Vec<Cgroup>> = ["web.service", &container]
@@ -652,7 +652,7 @@ fn addresses(texts: &[&str]) -> Vec<IpAddr> {
         .collect()
 }
 
-/// An IPv4 address as a socket of the other family has it.
+/// Returns an IPv4 address as an IPv6 socket has it.
 fn mapped(address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(v4) => SocketAddr::new(v4.to_ipv6_mapped().into(), address.port()),

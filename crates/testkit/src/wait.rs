@@ -13,12 +13,12 @@ pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// How long a fixture waits for anything.
+/// Returns the time limit of a fixture.
 pub(crate) fn limit() -> Duration {
     at_least(Duration::from_secs(10))
 }
 
-/// This long, or as many times as long as `TCPENTRY_PATIENCE` says: for machines that are emulated.
+/// Returns this duration times `TCPENTRY_PATIENCE`, which is set on emulated machines.
 pub(crate) fn at_least(time: Duration) -> Duration {
     let factor = std::env::var("TCPENTRY_PATIENCE").ok();
     time * factor.and_then(|factor| factor.parse().ok()).unwrap_or(1)

@@ -20,17 +20,17 @@ pub struct World {
     holder: Child,
     /// The first of its processes, as the host knows it.
     first: u32,
-    /// Whether its cgroups are its own, too.
+    /// True if its cgroups are its own, too.
     has_cgroups: bool,
 }
 
 impl World {
-    /// A fresh one; the error is the reason to skip the test.
+    /// Creates a world; the error is the reason to skip the test.
     pub fn fresh() -> Result<Self, String> {
         Self::start("", &[])
     }
 
-    /// The same, whose root of the cgroups (version 2) is this one.
+    /// Creates a world whose root of the cgroups (version 2) is this one.
     pub fn in_cgroup(cgroup: &Cgroup) -> Result<Self, String> {
         let folder = cgroup.folder().display();
         let mount = "umount -l /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && ";
@@ -85,7 +85,7 @@ impl World {
         })
     }
 
-    /// A command in this world; its network namespace is that of the thread that starts it.
+    /// Returns a command in this world; its network namespace is that of the thread that starts it.
     pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new("nsenter");
         command
@@ -103,7 +103,7 @@ impl World {
         output.expect("start nsenter")
     }
 
-    /// Runs one that must not fail; what it printed.
+    /// Runs a script that must not fail, and returns its output.
     pub fn must(&self, script: &str) -> String {
         let output = self.shell(script);
         assert!(output.status.success(), "{script}: {output:?}");
@@ -131,23 +131,23 @@ impl World {
         Inhabitant { child, pid }
     }
 
-    /// One of its files, as seen from outside.
+    /// Returns the path of one of its files, as seen from outside.
     pub fn path(&self, path: &str) -> PathBuf {
         Path::new(&format!("/proc/{}/root", self.first)).join(path.trim_start_matches('/'))
     }
 
-    /// A network namespace with `lo` up that iproute2 knows by a name, and a thread of this process in it.
+    /// Creates a network namespace with `lo` up that iproute2 knows by a name, and a thread of this process in it.
     pub fn named(&self, name: &str) -> Namespace {
         self.mounted(&format!("/run/netns/{name}"))
     }
 
-    /// One that only this file is a mount of, and a thread of this process in it.
+    /// Creates a network namespace of which only this file is a mount, and a thread of this process in it.
     pub fn mounted(&self, path: &str) -> Namespace {
         self.must(&format!("touch '{path}' && unshare --net='{path}' true"));
         Namespace::at(&self.path(path))
     }
 
-    /// The network namespace of one of its processes, and a thread of this process in it.
+    /// Enters the network namespace of one of its processes with a thread of this process.
     pub fn of_process(&self, pid: u32) -> Namespace {
         Namespace::at(&self.path(&format!("/proc/{pid}/ns/net")))
     }
@@ -167,7 +167,7 @@ impl Drop for World {
 /// A process that lives in a [`World`], and ends with it.
 #[derive(Debug)]
 pub struct Inhabitant {
-    /// With what it prints.
+    /// The child, with its output.
     pub child: Child,
     /// Its pid in that world.
     pub pid: u32,

@@ -6,11 +6,11 @@ use roff::{Roff, bold, italic, roman};
 
 use super::prose;
 
-/// The page in roff's language. Nothing in it depends on the day or the machine it is made on.
+/// Returns the page as roff. Nothing in it depends on the day or the machine it is made on.
 ///
-/// Of `command` it tells NAME, SYNOPSIS, DESCRIPTION, OPTIONS and COMMANDS; `manual` are the sections that
-/// follow, as heading and text in the form that [`prose`] reads. A hidden command or option stays hidden;
-/// an option that means the same to the program and to a command is told once, under OPTIONS.
+/// NAME, SYNOPSIS, DESCRIPTION, OPTIONS and COMMANDS come from `command`; `manual` has the other sections, as heading
+/// and text in the form that [`prose`] reads. EXAMPLES stands before OPTIONS, the rest behind COMMANDS. A hidden command
+/// or option stays hidden; an option that the program and a command share is described once, under OPTIONS.
 pub(super) fn page(command: Command, manual: &[(&str, &str)]) -> String {
     let mut command = command.disable_help_subcommand(true);
     command.build();
@@ -20,21 +20,30 @@ pub(super) fn page(command: Command, manual: &[(&str, &str)]) -> String {
     text += &piece(&command, Man::render_name_section);
     text += &body(&synopsis(&command));
     text += &body(&description(&command));
+    let (examples, rest): (Vec<_>, Vec<_>) = manual
+        .iter()
+        .partition(|(heading, _)| *heading == "EXAMPLES");
+    text += &sections(&examples);
     text += &piece(&command, Man::render_options_section);
     text += ".SH COMMANDS\n";
     for subcommand in visible_subcommands(&command) {
         text += &subsection(subcommand, &command);
     }
-    for (heading, section) in manual {
-        let mut roff = Roff::new();
-        roff.control("SH", [*heading]);
-        prose::render(&mut roff, section);
-        text += &body(&roff);
-    }
-    text
+    text + &sections(&rest)
 }
 
-/// The page's header and footer, without a date. (roff's own writer would leave out the empty argument, and
+/// Returns sections of prose, each with its heading.
+fn sections(sections: &[&(&str, &str)]) -> String {
+    let section = |(heading, text): &&(&str, &str)| {
+        let mut roff = Roff::new();
+        roff.control("SH", [*heading]);
+        prose::render(&mut roff, text);
+        body(&roff)
+    };
+    sections.iter().map(section).collect()
+}
+
+/// Returns the page's header and footer, without a date. (roff's own writer would leave out the empty argument, and
 /// the version would take its place.)
 fn title(command: &Command) -> String {
     let name = command.get_name();
@@ -45,7 +54,7 @@ fn title(command: &Command) -> String {
     )
 }
 
-/// One line for the program and one for each command, as `--help` says it.
+/// Returns one line for the program and one for each command, as in `--help`.
 fn synopsis(command: &Command) -> Roff {
     let mut roff = Roff::new();
     roff.control("SH", ["SYNOPSIS"]);
@@ -75,7 +84,7 @@ fn description(command: &Command) -> Roff {
     roff
 }
 
-/// A command with what it does and its options, as far as `program` has not told them.
+/// Returns a command with its description and the options that are not those of `program`.
 fn subsection(command: &Command, program: &Command) -> String {
     let name = command.get_bin_name().unwrap_or_else(|| command.get_name());
     let mut roff = Roff::new();
@@ -109,7 +118,7 @@ fn subsection(command: &Command, program: &Command) -> String {
     text
 }
 
-/// The names of those options that are explained under OPTIONS.
+/// Returns the names of the options that are described under OPTIONS.
 fn shared_options(command: &Command, program: &Command) -> Roff {
     let names: Vec<String> = command
         .get_arguments()
@@ -135,7 +144,7 @@ fn shared_options(command: &Command, program: &Command) -> Roff {
     roff
 }
 
-/// Whether the program has the same option, to the letter.
+/// Returns true if the program has this very option, to the letter.
 fn is_of(program: &Command, arg: &Arg) -> bool {
     program.get_arguments().any(|known| {
         !known.is_hide_set()
@@ -147,7 +156,7 @@ fn is_of(program: &Command, arg: &Arg) -> bool {
     })
 }
 
-/// What every command has.
+/// Returns true for the options of every command.
 fn is_standard(arg: &Arg) -> bool {
     matches!(arg.get_id().as_str(), "help" | "version")
 }
@@ -166,8 +175,8 @@ fn visible_subcommands(command: &Command) -> impl Iterator<Item = &Command> {
         .filter(|command| !command.is_hide_set())
 }
 
-/// The options of a command are a section to clap_mangen: its heading goes, and one that
-/// groups some of them becomes a line of bold text.
+/// Turns the section that clap_mangen makes of a command's options into a part of a subsection: its heading goes, and
+/// one that groups options becomes a line of bold text.
 fn as_part_of_subsection(section: &str) -> String {
     section
         .lines()
@@ -179,7 +188,7 @@ fn as_part_of_subsection(section: &str) -> String {
         .collect()
 }
 
-/// What clap_mangen says about one aspect of a command.
+/// Renders one aspect of a command through clap_mangen.
 fn piece(
     command: &Command,
     render: fn(&Man, &mut dyn std::io::Write) -> std::io::Result<()>,
@@ -193,7 +202,7 @@ fn body(roff: &Roff) -> String {
     without_preamble(&roff.render())
 }
 
-/// What roff puts before every piece, and belongs once before the whole.
+/// Returns the lines that roff puts before every piece; they belong once before the whole.
 fn preamble() -> String {
     Roff::new().render()
 }
@@ -240,6 +249,7 @@ mod tests {
 
     const MANUAL: &[(&str, &str)] = &[
         ("EXIT STATUS", "0 -- done\n1 -- not done"),
+        ("EXAMPLES", "Do it:\n\n  prog delete it"),
         ("SEE ALSO", "ss(8)"),
     ];
 
@@ -256,6 +266,15 @@ prog \- Does things
 .SH DESCRIPTION
 .PP
 Does things
+.SH EXAMPLES
+.PP
+Do it:
+.PP
+.RS 4
+.nf
+prog delete it
+.fi
+.RE
 .SH OPTIONS
 .TP
 \fB\-q\fR

@@ -48,7 +48,7 @@ pub(crate) fn check() -> Result<()> {
     }
     if !stale.is_empty() {
         bail!(
-            "generated files are not current:\n  {}\nTo mend it:\n  cargo xtask generate",
+            "generated files are not current:\n  {}\nTo fix it:\n  cargo xtask generate",
             stale.join("\n  ")
         );
     }

@@ -1,4 +1,4 @@
-//! Plain text, as it stands in the program's source, to roff.
+//! Turns plain text, as in the files of `crates/tcpentry-cli/manual`, into roff.
 //!
 //! - A blank line ends a paragraph.
 //! - Lines that start with two spaces are shown as they are.
@@ -7,7 +7,7 @@
 
 use roff::{Roff, bold, roman};
 
-/// Appends the text to the page.
+/// Appends a text to the page.
 pub(super) fn render(roff: &mut Roff, text: &str) {
     for block in blocks(text) {
         match block {
@@ -43,7 +43,7 @@ enum Block<'a> {
 
 fn blocks(text: &str) -> Vec<Block<'_>> {
     let mut blocks = Vec::new();
-    // Blank lines since the last other one: they end a block, unless they are inside of a literal one.
+    // The number of blank lines since the last other one: they end a block, unless they are inside a literal one.
     let mut blank = 0;
     for line in text.lines() {
         if line.trim().is_empty() {

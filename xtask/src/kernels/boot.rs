@@ -8,33 +8,24 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::results;
+use super::console::{Said, have_begun};
 use crate::command;
 
-/// What is booted, and where its logs go.
+/// A kernel to boot, and the folder for its logs.
 pub(super) struct Machine<'a> {
     pub(super) folder: &'a Path,
     pub(super) image: &'a Path,
     pub(super) archive: &'a Path,
-    /// How long one boot may take, tests and all.
+    /// The time limit of one boot, tests included.
     pub(super) patience: Duration,
 }
 
-/// What a machine has said.
-#[derive(Debug, Default)]
-pub(super) struct Said {
-    /// What its `/init` wrote to the second serial port.
-    pub(super) results: String,
-    /// Whether it was booted twice, the first time in vain.
-    pub(super) again: bool,
-}
-
 impl Machine<'_> {
-    /// Boots the kernel, and once more where it ends before the first test: an emulated machine sometimes panics
-    /// while it starts, which tells nothing of the kernel. What ends later, or a second time, has ended.
+    /// Boots the kernel, and once more if it ends before the first test: an emulated machine sometimes panics
+    /// while it starts, which says nothing about the kernel. One that ends later, or a second time, has ended.
     pub(super) fn run(&self) -> Result<Said> {
         let first = self.boot()?;
-        if !first.ended || results::have_begun(&first.said) {
+        if !first.ended || have_begun(&first.said) {
             return Ok(Said {
                 results: first.said,
                 again: false,
@@ -52,7 +43,7 @@ impl Machine<'_> {
         })
     }
 
-    /// Both serial ports are kept in the folder; the first is the console.
+    /// Boots once. Both serial ports are kept in the folder; the first is the console.
     fn boot(&self) -> Result<Boot> {
         let console = self.console();
         let results = self.folder.join("results.log");
@@ -112,10 +103,10 @@ impl Machine<'_> {
     }
 }
 
-/// What became of one boot.
+/// The result of one boot.
 struct Boot {
     said: String,
-    /// By itself, and not because our patience did.
+    /// True if it ended by itself, and not by the time limit.
     ended: bool,
 }
 
@@ -123,7 +114,7 @@ fn is_panic(line: &str) -> bool {
     line.contains("Kernel panic")
 }
 
-/// What came from a serial port.
+/// Reads the output of a serial port.
 fn text(port: &Path) -> Result<String> {
     let bytes = fs::read(port).with_context(|| format!("{}", port.display()))?;
     Ok(String::from_utf8_lossy(&bytes).replace('\r', ""))

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use super::package::Kernel;
 use crate::command;
 
-/// What cargo has built.
+/// The executables that cargo has built.
 pub(super) struct Built {
     /// The tests, by name.
     tests: Vec<(String, PathBuf)>,
@@ -27,7 +27,7 @@ pub(super) fn build_tests() -> Result<Built> {
     Ok(Built { tests, program })
 }
 
-/// What a command of cargo builds, by name.
+/// Returns the executables that a command of cargo builds, by name.
 fn executables(words: &str) -> Result<Vec<(String, PathBuf)>> {
     let mut cargo = command::cargo(words.split(' '));
     cargo.arg("--message-format=json-render-diagnostics");
@@ -49,7 +49,7 @@ fn executables(words: &str) -> Result<Vec<(String, PathBuf)>> {
     Ok(built)
 }
 
-/// Makes the archive in `folder`, anew, and returns its path.
+/// Creates the archive in `folder`, and returns its path.
 pub(super) fn make(
     folder: &Path,
     kernel: &Kernel,
@@ -89,7 +89,7 @@ pub(super) fn make(
     tree.pack(folder)
 }
 
-/// The files as they are going to be.
+/// The files of the archive.
 struct Tree(PathBuf);
 
 impl Tree {
@@ -97,7 +97,7 @@ impl Tree {
         self.0.join(path.trim_start_matches('/'))
     }
 
-    /// A program of this machine, where it is here or where it is told, with its libraries.
+    /// Adds a program of this machine with its libraries, at its own path or at a given one.
     fn program(&self, name: &str, to: Option<&str>) -> Result<()> {
         let folders = ["/usr/bin", "/usr/sbin", "/bin", "/sbin"];
         let mut paths = folders.iter().map(|folder| Path::new(folder).join(name));
@@ -108,7 +108,7 @@ impl Tree {
         self.libraries(&from)
     }
 
-    /// What cargo has built: its symbols would take half the memory.
+    /// Adds an executable of cargo without its symbols, which would take half the memory.
     fn stripped(&self, from: &Path, to: &Path) -> Result<()> {
         let path = self.at(&to.to_string_lossy());
         fs::create_dir_all(path.parent().context("a file is in a folder")?)?;
@@ -141,7 +141,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Python, which is the other process in some tests; of its library what it needs for sockets.
+    /// Adds Python, which is the other process in some tests, with the part of its library that sockets need.
     fn python(&self) -> Result<()> {
         self.program("python3", None)?;
         let libraries = fs::read_dir("/usr/lib")?
@@ -166,7 +166,7 @@ impl Tree {
         Ok(())
     }
 
-    /// The modules that tests or the kernel's own loader may ask for, with what they need.
+    /// Adds the modules that tests or the kernel's loader may ask for, with their dependencies.
     fn modules(&self, kernel: &Kernel) -> Result<()> {
         let inside = Path::new("lib/modules").join(&kernel.release);
         let from = kernel.root.join(&inside);
@@ -246,7 +246,7 @@ fn list(root: &Path, folder: &Path, names: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// `net/ipv4/tcp_diag.ko.xz` is `tcp_diag`.
+/// Returns the name of a module: `net/ipv4/tcp_diag.ko.xz` is `tcp_diag`.
 fn module_name(path: &str) -> &str {
     let file = path.rsplit('/').next().unwrap_or(path);
     file.split('.').next().unwrap_or(file)
@@ -281,11 +281,11 @@ const FILES: &[(&str, &str)] = &[
     ),
     ("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n"),
 ];
-/// What the tests run; the rest is busybox.
+/// The programs that the tests run; the rest is busybox.
 const PROGRAMS: &[&str] = &[
     "ip", "ss", "unshare", "setpriv", "nsenter", "setsid", "bash", "sleep", "cat",
 ];
-/// Those that are there: `inet_diag` and the like have to be loaded by the kernel itself, as on any machine.
+/// The modules that `/init` loads: `inet_diag` and the like have to be loaded by the kernel itself, as on any machine.
 const MODULES: &[&str] = &[
     "inet_diag",
     "tcp_diag",
@@ -297,7 +297,7 @@ const MODULES: &[&str] = &[
     "unix_diag",
     "netlink_diag",
 ];
-/// Results go to the second serial port, so that nothing the kernel or a test says can get between them.
+/// The script `/init`. Results go to the second serial port, so that no output of the kernel or a test gets between them.
 const INIT: &str = r#"#!/bin/busybox sh
 /bin/busybox --install -s /bin
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TCPENTRY_SKIP_LOG=/tmp/skipped TCPENTRY_PATIENCE=5 RUST_BACKTRACE=0

@@ -1,8 +1,9 @@
 //! `cargo xtask kernels`: the tests against other kernels than this machine's, Debian's, booted under QEMU.
 //!
-//! What differs between them is told in docs/KERNELS.md; this is how it is found out, and found out again.
+//! docs/KERNELS.md describes the differences that this finds.
 
 mod boot;
+mod console;
 mod initramfs;
 mod package;
 mod results;
@@ -16,14 +17,14 @@ use crate::command;
 use boot::Machine;
 use results::Results;
 
-/// What the words ask for.
+/// The options of the command line.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub(crate) struct Options {
     /// Debian's suites, each of which has a kernel.
     suites: Vec<String>,
-    /// Only tests whose name contains it.
+    /// A part of the names of the tests to run.
     only: Option<String>,
-    /// Where Debian's packages are, if not where this machine has its own from.
+    /// The mirror of Debian's packages, if not that of this machine.
     mirror: Option<String>,
 }
 
@@ -50,7 +51,7 @@ impl Options {
     }
 }
 
-/// Boots the kernel of each suite, runs the tests there, and prints what became of them.
+/// Boots the kernel of each suite, runs the tests there, and prints the results.
 pub(crate) fn run(options: &Options) -> Result<()> {
     if !cfg!(target_arch = "x86_64") {
         bail!(
@@ -106,7 +107,7 @@ fn one(
     Ok(Results::read(&kernel.release, &machine.run()?))
 }
 
-/// In the folders of root too, which a user's PATH lacks.
+/// Returns true if a program is there, also in the folders of root, which a user's PATH lacks.
 fn is_there(program: &str) -> bool {
     command::is_in_path(program) || sbin(program).is_some()
 }
@@ -116,9 +117,9 @@ fn sbin(program: &str) -> Option<PathBuf> {
     command::is_executable(&path).then_some(path)
 }
 
-/// Debian 11, 12, 13, and what is newest.
+/// Debian 11, 12, 13, and the newest.
 const SUITES: [&str; 4] = ["bullseye", "bookworm", "trixie", "trixie-backports"];
-/// Program and package.
+/// Programs, each with its package.
 const NEEDS: &[(&str, &str)] = &[
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("cpio", "cpio"),
@@ -130,7 +131,7 @@ const NEEDS: &[(&str, &str)] = &[
     ("setpriv", "util-linux"),
     ("bash", "bash"),
 ];
-/// Under software emulation everything takes ten times as long.
+/// The time limit of a boot: under software emulation everything takes ten times as long.
 const PATIENCE: Duration = Duration::from_secs(1500);
 
 #[cfg(test)]

@@ -13,14 +13,14 @@ use crate::command;
 
 /// A kernel that can be booted.
 pub(super) struct Kernel {
-    /// As `uname -r` says it.
+    /// The release, as in `uname -r`.
     pub(super) release: String,
     pub(super) image: PathBuf,
-    /// The folder in which there is `lib/modules`.
+    /// The folder that contains `lib/modules`.
     pub(super) root: PathBuf,
 }
 
-/// The kernel of a suite, from the folder if it has been unpacked there before.
+/// Returns the kernel of a suite, from the folder if it has been unpacked there before.
 pub(super) fn unpacked(folder: &Path, suite: &str, mirror: Option<&str>) -> Result<Kernel> {
     let root = folder.join("root");
     if let Ok(kernel) = found(&root) {
@@ -78,7 +78,7 @@ fn found(root: &Path) -> Result<Kernel> {
     })
 }
 
-/// apt, with one suite and nothing of this machine's state.
+/// An apt with one suite and none of this machine's state.
 struct Apt {
     folder: PathBuf,
     options: Vec<String>,
@@ -128,7 +128,7 @@ impl Apt {
         command
     }
 
-    /// The packages that one depends on, without alternatives and versions.
+    /// Returns the dependencies of a package, without alternatives and versions.
     fn depends(&self, package: &str) -> Result<Vec<String>> {
         let mut show = self.command("apt-cache");
         show.args(["show", "--no-all-versions", package]);
@@ -159,7 +159,7 @@ fn names(depends: &str) -> Vec<String> {
     depends.split(',').filter_map(name).collect()
 }
 
-/// Where this machine has Debian's packages from, asked of apt, which reads all its formats.
+/// Returns the mirror of this machine's Debian packages, from apt, which reads all its formats.
 fn own_mirror() -> Result<String> {
     let mut ask = command::program(["apt-get", "indextargets", "--format"]);
     ask.args(["$(ORIGIN) $(RELEASE) $(REPO_URI)", "Created-By: Packages"]);
@@ -171,7 +171,7 @@ fn own_mirror() -> Result<String> {
     }
 }
 
-/// Of the lines `ORIGIN SUITE URI`; security updates and the like are elsewhere, and their suites have a hyphen.
+/// Finds the mirror in the lines `ORIGIN SUITE URI`; security updates and the like are elsewhere, and their suites have a hyphen.
 fn mirror_in(text: &str) -> Option<&str> {
     text.lines().find_map(|line| {
         let mut words = line.split(' ');

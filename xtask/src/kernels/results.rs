@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::boot::Said;
+use super::console::{SUITE, Said};
 
-/// Of all tests that were run there.
+/// The results of all tests on one kernel.
 #[derive(Debug, Default)]
 pub(super) struct Results {
     release: String,
@@ -12,9 +12,9 @@ pub(super) struct Results {
     failed: Vec<String>,
     /// `TEST: reason`; libtest counts them as passed.
     skipped: Vec<String>,
-    /// Whether all has been said.
+    /// True if all suites came to their end.
     finished: bool,
-    /// Whether it was booted twice.
+    /// True if it was booted twice.
     again: bool,
 }
 
@@ -82,12 +82,7 @@ impl fmt::Display for Results {
     }
 }
 
-/// Whether any test has been run.
-pub(super) fn have_begun(said: &str) -> bool {
-    said.lines().any(|line| line.starts_with(SUITE))
-}
-
-/// In the form of docs/KERNELS.md.
+/// Returns the table of docs/KERNELS.md.
 pub(super) fn table(all: &[Results]) -> String {
     let line = |results: &Results| {
         let Results {
@@ -103,9 +98,6 @@ pub(super) fn table(all: &[Results]) -> String {
     let lines: String = all.iter().map(line).collect();
     format!("| kernel | passed | failed | skipped |\n|---|---|---|---|{lines}")
 }
-
-/// What `/init` says before the tests of an executable.
-const SUITE: &str = "suite ";
 
 #[cfg(test)]
 mod tests {
@@ -135,11 +127,6 @@ mod tests {
         let said = "suite kernel\ntest a ... ok\nskips\nend\n";
         assert!(!read(said).are_good());
         assert!(!read("").are_good());
-    }
-    #[test]
-    fn only_a_kernel_that_ended_before_its_tests_is_worth_another_boot() {
-        assert!(!have_begun(""));
-        assert!(have_begun("suite kernel\n"));
     }
 
     #[test]

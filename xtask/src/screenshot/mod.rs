@@ -1,7 +1,7 @@
 //! `cargo xtask screenshot`: a picture of `tcpentry top` for the README, of the real program in a real terminal, whose
 //! connections are real ones of a network namespace of their own.
 
-mod svg;
+mod picture;
 
 use std::io::Write as _;
 use std::process::{Child, Stdio};
@@ -20,7 +20,7 @@ pub(crate) fn run() -> Result<()> {
     command::run(&mut Namespace::find()?.enter(&program([&*own, "screenshot", INSIDE])))
 }
 
-/// Takes it, in the namespace.
+/// Takes the picture, in the namespace.
 pub(crate) fn take() -> Result<()> {
     for address in ADDRESSES {
         let mut add = program(["ip", "address", "add", address, "dev", "lo"]);
@@ -48,20 +48,20 @@ pub(crate) fn take() -> Result<()> {
             })
         },
     );
-    let picture = svg::picture(&tmux.screen_in_color(), COLUMNS.into());
+    let picture = picture::of(&tmux.screen_in_color());
     std::fs::write(FILE, picture).with_context(|| format!("cannot write {FILE}"))?;
     println!("{FILE}");
     Ok(())
 }
 
-/// The word by which this program knows that it is in the namespace.
+/// The argument that says that this program is in the namespace.
 pub(crate) const INSIDE: &str = "--inside";
 
 /// Servers and clients.
 struct Scene(Child);
 
 impl Scene {
-    /// How many rows the filter selects at first.
+    /// The number of rows that the filter selects at first.
     const ROWS: usize = 16;
 
     fn start() -> Result<Self> {
@@ -76,7 +76,7 @@ impl Scene {
         Ok(Self(scene))
     }
 
-    /// One comes, one changes its state, one ends.
+    /// Opens a connection, changes the state of one, and ends one.
     fn next(&mut self) -> Result<()> {
         let commands = self.0.stdin.as_mut().expect("it is a pipe");
         Ok(commands.write_all(b"next\n")?)
@@ -91,12 +91,11 @@ impl Drop for Scene {
     }
 }
 
-/// Those of documentation (RFC 5737): of a subnet, all are the loopback device's.
+/// Addresses for documentation (RFC 5737); all of a subnet belong to the loopback device.
 const ADDRESSES: [&str; 3] = ["192.0.2.10/24", "198.51.100.1/24", "203.0.113.1/24"];
-const WORDS: &str =
-    "-a --columns state,local,peer,process,idle,recv-q,send-q,in,out src 192.0.2.10";
+const WORDS: &str = "-a --columns state,local,peer,process,idle,recvq,sendq,in,out src 192.0.2.10";
 const COLUMNS: u16 = 108;
 const LINES: u16 = 22;
-/// The three that nobody reads.
+/// The number of rows to mark: three that nobody reads.
 const MARKED: usize = 3;
 const FILE: &str = "docs/top.svg";

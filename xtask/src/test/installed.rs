@@ -11,7 +11,7 @@ use crate::command::{self, program};
 use crate::install;
 use crate::namespace::Namespace;
 
-/// Installs into a folder that goes afterwards, twice, and tries it out.
+/// Installs into a temporary folder, twice, and uses the result.
 pub(super) fn works(namespace: Namespace) -> Result<()> {
     let folder = Folder::create()?;
     let options = install::Options::at(&folder.0);
@@ -37,7 +37,7 @@ pub(super) fn works(namespace: Namespace) -> Result<()> {
     command::run(&mut namespace.enter(&Command::new(&standalone)))
 }
 
-/// `gcc closeconn.c $(pkg-config ...)`
+/// Runs `gcc closeconn.c $(pkg-config ...)`.
 fn compile(prefix: &Path, flags: &[&str], options: &[&str], to: &Path) -> Result<()> {
     let mut pkg_config = program(["pkg-config"]);
     pkg_config
@@ -55,7 +55,7 @@ fn compile(prefix: &Path, flags: &[&str], options: &[&str], to: &Path) -> Result
     command::run(&mut gcc)
 }
 
-/// One of each kind that README.md says is installed.
+/// One file of each kind that README.md lists.
 const PARTS: [&str; 8] = [
     "bin/tcpentry",
     "lib/libiphlpapi.so",
@@ -69,7 +69,7 @@ const PARTS: [&str; 8] = [
 
 const EXAMPLE: &str = "crates/iphlpapi/examples/c/closeconn.c";
 
-/// A folder that goes with this value.
+/// A folder that is removed with this value.
 struct Folder(PathBuf);
 
 impl Folder {

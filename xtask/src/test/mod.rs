@@ -15,10 +15,10 @@ use crate::namespace::Namespace;
 use crate::{generate, install};
 use skipped::SkipLog;
 
-/// What to do about programs that the tests need and this machine lacks.
+/// The reaction to programs that the tests need and this machine lacks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Missing {
-    /// Name them, and the command that installs them.
+    /// Print them, and the command that installs them.
     Report,
     /// Install them.
     Install,
@@ -75,7 +75,7 @@ fn tests(steps: &mut Steps, namespace: Namespace) -> Result<()> {
     result
 }
 
-/// groff ends with success whatever it met, so that its warnings are the answer.
+/// Checks the manual pages with groff, which always exits with success, so that its warnings are the answer.
 fn manual_pages_are_well_formed() -> Result<()> {
     let written = install::manual_pages()?;
     for page in
@@ -92,7 +92,7 @@ fn manual_pages_are_well_formed() -> Result<()> {
     Ok(())
 }
 
-/// What is to be said at the end.
+/// The steps so far, and the message at the end.
 struct Steps {
     started: Instant,
     passed: Vec<&'static str>,

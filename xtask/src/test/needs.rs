@@ -19,7 +19,7 @@ struct Need {
     purpose: &'static str,
 }
 
-/// Where a missing program is to be had.
+/// The source of a missing program.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Source {
     /// A Debian package.
@@ -29,7 +29,7 @@ enum Source {
         component: &'static str,
         debian: &'static str,
     },
-    /// A Debian package that is only unpacked, below the target folder: to install it would start a
+    /// A Debian package that is only unpacked, below the target folder: installing it would start a
     /// service, or let users become root. Only what root's tests run comes this way.
     Unpacked(&'static str),
 }
@@ -75,6 +75,10 @@ const NEEDS: &[Need] = &[
     need("sshd",         Unpacked("openssh-server"), "carries the session that must not be cut"),
     need("ssh",          Unpacked("openssh-client"), "opens it"),
     need("sudo",         Unpacked("sudo"),         "is one of the ways to delete from it"),
+    need("dropbear",     Unpacked("dropbear-bin"), "is another server that carries one"),
+    need("telnetd",      Unpacked("inetutils-telnetd"), "and another"),
+    need("screen",       Unpacked("screen"),       "is one of the ways to work on it"),
+    need("setcap",       Debian("libcap2-bin"),    "lets users delete without being root"),
     need("tmux",         Debian("tmux"),           "is another; and the terminal of `tcpentry top`"),
     need("crun",         Debian("crun"),           "runs containers, without a daemon"),
     need("busybox",      Debian("busybox-static"), "is what they run"),
@@ -91,7 +95,7 @@ const fn need(program: &'static str, source: Source, purpose: &'static str) -> N
     }
 }
 
-/// Succeeds when every program is there, be it after installing the missing ones.
+/// Succeeds if every program is there, or after installing the missing ones.
 pub(super) fn ensure(missing: Missing) -> Result<()> {
     let machine = Machine::look(command::target_folder()?.join("unpacked"));
     let lacking = machine.lacking();
@@ -129,13 +133,13 @@ fn is_present(program: &str) -> bool {
     }
 }
 
-/// What decides how programs get installed here.
+/// The properties of this machine that decide how programs are installed.
 #[derive(Clone, Debug)]
 struct Machine {
     is_root: bool,
-    /// The toolchain is rustup's, so that Debian's rustfmt would not belong to it.
+    /// True if the toolchain is rustup's, so that Debian's rustfmt would not belong to it.
     has_rustup: bool,
-    /// Where packages are unpacked that are not to be installed.
+    /// The folder for packages that are unpacked and not installed.
     unpacked: PathBuf,
 }
 
@@ -156,7 +160,7 @@ impl Machine {
         NEEDS.iter().filter(is_lacking).copied().collect()
     }
 
-    /// In `/usr`, where the tests look for it; they lay the unpacked `usr` over it.
+    /// Returns true if a program is in `/usr`, where the tests look for it, or in the unpacked `usr` that they mount over it.
     fn is_installed_or_unpacked(&self, program: &str) -> bool {
         [Path::new("/usr"), &self.unpacked.join("root/usr")]
             .iter()
@@ -164,7 +168,7 @@ impl Machine {
             .any(|folder| command::is_executable(&folder.join(program)))
     }
 
-    /// The commands that install what is lacking, and nothing else.
+    /// Returns the commands that install what is missing, and nothing else.
     fn installation(&self, lacking: &[Need]) -> Vec<Vec<String>> {
         let mut packages = Vec::new();
         let mut unpacked = Vec::new();
@@ -201,7 +205,7 @@ impl Machine {
         commands
     }
 
-    /// With whatever the packages need and this machine lacks.
+    /// Returns the packages with their dependencies that this machine lacks.
     fn unpacking(&self, packages: &[&str]) -> Vec<String> {
         let mut words = words("sh -c", &[UNPACK, "sh"]);
         words.push(self.unpacked.display().to_string());
@@ -218,8 +222,8 @@ impl Machine {
     }
 }
 
-/// The first argument is the folder, the others are packages. Where an old package still has a `/lib` of its
-/// own, its files belong into `/usr` as they do on a merged system.
+/// The script that unpacks packages: the first argument is the folder, the others are packages. If an old package has a
+/// `/lib` of its own, the files belong into `/usr`, as on a merged system.
 const UNPACK: &str = "\
 set -e; cd / && mkdir -p \"$1/archives/partial\" && cd \"$1\" && shift
 apt-get install -y --no-install-recommends --download-only -o Dir::Cache::archives=\"$PWD/archives\" \"$@\"
@@ -228,7 +232,7 @@ for folder in bin sbin lib; do
   if [ -d root/$folder ]; then mkdir -p root/usr/$folder; cp -a root/$folder/. root/usr/$folder; fi
 done";
 
-/// Whether this process is root, read from the owner of its own entry in /proc: std has no getuid().
+/// Returns true if this process is root, by the owner of its entry in /proc: std has no getuid().
 fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }

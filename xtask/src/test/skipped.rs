@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// The variable that tells a test where to append its line `skipped: TEST: reason`.
+/// The variable with the file to which a test appends its line `skipped: TEST: reason`.
 pub(super) const VARIABLE: &str = "TCPENTRY_SKIP_LOG";
 
-/// The file that the tests append to; it goes with this value.
+/// The file that the tests append to, removed with this value.
 pub(super) struct SkipLog {
     path: PathBuf,
 }

@@ -1,7 +1,7 @@
 //! The boundary fed with any bytes: rows, identities and buffers of any content and size.
 //!
-//! What a row names is deleted, so whoever calls this is in a network namespace of his own, with [`listeners`] and no
-//! connection.
+//! The sockets that rows name are deleted, so the caller must be in a network namespace of its own, with [`listeners`]
+//! and no connection.
 
 #![allow(clippy::missing_panics_doc, reason = "a panic is what it is there for")]
 
@@ -17,7 +17,7 @@ use super::{
     tcpentry_free, tcpentry_identify, tcpentry_identify6, tcpentry_last_detail, tcpentry_message,
 };
 
-/// What a row can name and must not hit.
+/// Opens the listeners that a row can name and must not delete.
 pub fn listeners() -> io::Result<[TcpListener; 3]> {
     Ok([
         TcpListener::bind("0.0.0.0:80")?,
@@ -26,7 +26,7 @@ pub fn listeners() -> io::Result<[TcpListener; 3]> {
     ])
 }
 
-/// Calls one function; the first byte says which.
+/// Calls one function; the first byte selects it.
 pub fn c_rows(data: &[u8]) {
     let mut input = Input(data);
     let function = input.byte() % 16;
@@ -152,7 +152,7 @@ impl Buffer {
         (Self { bytes, skew }, size)
     }
 
-    /// Those of the input, copied to where nothing is behind them.
+    /// Returns bytes of the input, copied to where nothing is behind them.
     fn of(input: &mut Input<'_>, size: usize) -> Self {
         let skew = usize::from(input.byte() % 8);
         let mut bytes = vec![0x5a; skew];

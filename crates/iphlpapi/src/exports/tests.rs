@@ -1,5 +1,9 @@
 //! The boundary itself, on data of our own: what Miri can run.
 
+use std::ptr;
+
+use super::boundary::{cut, fill};
+use super::structs::ID;
 use super::*;
 
 /// A buffer of the caller's, with a byte before and behind that nobody may touch.
@@ -84,7 +88,7 @@ fn messages_are_cut_to_the_room() {
     for room in 0..whole.len() + 3 {
         let mut buffer = vec![0x5a_u8; room + 1];
         let size = u32::try_from(room).unwrap();
-        // SAFETY: the buffer is larger than the size that is told.
+        // SAFETY: the buffer is larger than the size that is stated.
         let length = unsafe { tcpentry_message(87, buffer.as_mut_ptr().cast(), size) };
         assert_eq!(length as usize, whole.len());
         assert_eq!(buffer[room], 0x5a);
@@ -121,10 +125,8 @@ fn an_identity_needs_an_end_and_to_be_text() {
 #[test]
 fn what_is_no_batch_touches_nothing() {
     let rows = [0_u8; 20];
-    let mut results = [Outcome {
-        code: 7,
-        ..Outcome::UNKNOWN
-    }];
+    let mut results = [Outcome::UNKNOWN];
+    results[0].code = 7;
     let to = results.as_mut_ptr();
     let items: *const c_void = rows.as_ptr().cast();
     // SAFETY: NULL, a count of 0 and an unknown kind are answered before anything is read.

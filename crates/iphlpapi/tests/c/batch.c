@@ -214,7 +214,7 @@ static void batches(int listening, int listening6) {
         pairs6[i] = connect_to(listening6);
 
     rows[0] = row_of(pairs[0].server);
-    rows[1] = rows[0]; /* the same again: gone by then */
+    rows[1] = rows[0]; /* once more: gone by then */
     rows[2] = row_of_listener(listening);
     rows[3] = row_of(pairs[1].server);
     rows[4] = rows[3];

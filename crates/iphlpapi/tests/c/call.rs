@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::compiler::{Build, Opened, Run, program, without_capabilities};
 
-/// What a function returned, and what `tcpentry_last_detail` said of it.
+/// The code that a function returned, with `tcpentry_last_detail`.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) code: u32,
@@ -29,7 +29,7 @@ impl Answer {
         }
     }
 
-    /// The code, the name of the outcome in the header, and the errno.
+    /// Returns the code, the name of the outcome in the header, and the errno.
     #[track_caller]
     pub(crate) fn is(&self, code: u32, outcome: &str, errno: i32) {
         let expected = (code, constant(outcome), errno);
@@ -42,7 +42,7 @@ impl Answer {
         assert!(!self.text.is_empty());
     }
 
-    /// Deleted, by this method.
+    /// Returns the answer for a deletion by this method.
     #[track_caller]
     pub(crate) fn is_deleted(&self, method: &str) {
         self.is(0, "TCPENTRY_DELETED", 0);
@@ -50,7 +50,7 @@ impl Answer {
     }
 }
 
-/// The number of a name in the headers.
+/// Returns the number of a name in the headers.
 pub(crate) fn constant(name: &str) -> u32 {
     let header = include_str!("../../include/iphlpapi.h");
     let number = header.lines().find_map(|line| {
@@ -68,12 +68,12 @@ pub(crate) struct Row {
     pub(crate) state: u32,
     pub(crate) local: SocketAddr,
     pub(crate) remote: SocketAddr,
-    /// For the upper half of the port fields.
+    /// The upper half of the port fields.
     pub(crate) junk: u16,
 }
 
 impl Row {
-    /// The row that asks for a deletion; of IPv4 where both ends are, also v4-mapped ones.
+    /// Returns a row for a deletion; of IPv4 if both ends are, also v4-mapped ones.
     pub(crate) fn new(local: SocketAddr, remote: SocketAddr) -> Self {
         let canonical = |end: SocketAddr| match end.ip().to_canonical() {
             std::net::IpAddr::V4(ip) => SocketAddr::from((ip, end.port())),
@@ -82,7 +82,7 @@ impl Row {
         Self::exactly(canonical(local), canonical(remote))
     }
 
-    /// The same, with the addresses as they are.
+    /// Returns a row for a deletion, with the addresses as they are.
     pub(crate) fn exactly(local: SocketAddr, remote: SocketAddr) -> Self {
         Self {
             state: 12,
@@ -92,13 +92,13 @@ impl Row {
         }
     }
 
-    /// Of a connected socket.
+    /// Returns the row of a connected socket.
     pub(crate) fn of(stream: &TcpStream) -> Self {
         let (local, remote) = tcpentry_testkit::tcp::addresses(stream);
         Self::new(local, remote)
     }
 
-    /// The words that make `call` do this (`set`, `identify`) with the row.
+    /// Returns the arguments that make `call` do this (`set`, `identify`) with the row.
     pub(crate) fn words(self, what: &str) -> Vec<String> {
         let Self { state, junk, .. } = self;
         match (self.local, self.remote) {
@@ -121,29 +121,29 @@ impl Row {
         .collect()
     }
 
-    /// `SetTcpEntry`, or `SetTcp6Entry`.
+    /// Calls `SetTcpEntry`, or `SetTcp6Entry`.
     pub(crate) fn set(self) -> Answer {
         Answer::of(Command::new(program("call", Build::Plain)).args(self.words("set")))
     }
 
-    /// The same without any capability.
+    /// Calls it without any capability.
     pub(crate) fn set_without_capabilities(self) -> Answer {
         let program = program("call", Build::Plain);
         Answer::of(without_capabilities(&program).args(self.words("set")))
     }
 
-    /// The same as whatever user this thread is.
+    /// Calls it as the user of this thread.
     pub(crate) fn set_opened(self, call: &Opened) -> Answer {
         Answer::of(call.command().args(self.words("set")))
     }
 
-    /// `tcpentry_identify`, or `tcpentry_identify6`; the text of the answer is the identity.
+    /// Calls `tcpentry_identify`, or `tcpentry_identify6`; the text of the answer is the identity.
     pub(crate) fn identify(self) -> Answer {
         Answer::of(Command::new(program("call", Build::Plain)).args(self.words("identify")))
     }
 }
 
-/// `tcpentry_delete_id`
+/// Calls `tcpentry_delete_id`.
 pub(crate) fn delete_id(id: &str) -> Answer {
     Answer::of(Command::new(program("call", Build::Plain)).args(["delete-id", id]))
 }

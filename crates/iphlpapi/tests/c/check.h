@@ -118,13 +118,13 @@ static inline MIB_TCP6ROW row6_of(int fd) {
     return row;
 }
 
-/* Whether a byte still goes from one end to the other. */
+/* Returns true if a byte still gets from one end to the other. */
 static inline int is_alive(struct connection pair) {
     char byte = 'x';
     return send(pair.client, &byte, 1, MSG_NOSIGNAL) == 1 && recv(pair.server, &byte, 1, 0) == 1;
 }
 
-/* Whether the peer of a deleted end has been reset. */
+/* Returns true if the peer of a deleted end has been reset. */
 static inline int is_reset(int peer) {
     char byte;
     return recv(peer, &byte, 1, 0) == -1 && errno == ECONNRESET;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
 
-/// What a run of a program left.
+/// The result of a run.
 pub(crate) struct Run {
     pub(crate) code: i32,
     pub(crate) out: String,
@@ -32,14 +32,14 @@ impl Run {
         }
     }
 
-    /// What it printed; fails where it did.
+    /// Returns its output; panics if it failed.
     pub(crate) fn success(self) -> String {
         assert_eq!(self.code, 0, "{}{}", self.out, self.err);
         self.out
     }
 }
 
-/// How a program is compiled.
+/// The flavour in which a program is compiled.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Build {
     Plain,
@@ -47,7 +47,7 @@ pub(crate) enum Build {
     Sanitized,
 }
 
-/// The program from `NAME.c`, compiled at most once.
+/// Returns the program from `NAME.c`, compiled at most once.
 pub(crate) fn program(name: &'static str, build: Build) -> PathBuf {
     static BUILT: Mutex<BTreeMap<(&str, Build), PathBuf>> = Mutex::new(BTreeMap::new());
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
@@ -69,7 +69,7 @@ pub(crate) fn program(name: &'static str, build: Build) -> PathBuf {
         .clone()
 }
 
-/// Compiles what a command names into a program that is linked to the shared library.
+/// Compiles the files of a command into a program that is linked to the shared library.
 pub(crate) fn link(mut compiler: Command, target: &Path) {
     let library = shared_library_folder();
     let mut rpath = std::ffi::OsString::from("-Wl,-rpath,");
@@ -78,7 +78,7 @@ pub(crate) fn link(mut compiler: Command, target: &Path) {
     compile(compiler, target);
 }
 
-/// Compiles into a file that appears whole or not at all: another run of the tests may be using its elder.
+/// Compiles into a file that appears whole or not at all: another run of the tests may be using the previous one.
 pub(crate) fn compile(mut compiler: Command, target: &Path) {
     fs::create_dir_all(target.parent().unwrap()).unwrap();
     let fresh = target.with_extension(format!("{}", std::process::id()));
@@ -87,7 +87,7 @@ pub(crate) fn compile(mut compiler: Command, target: &Path) {
     fs::rename(&fresh, target).unwrap();
 }
 
-/// What a compiler says of a text that it only looks at.
+/// Returns a compiler's messages about a text, of which it checks the syntax only.
 pub(crate) fn check(compiler: &str, text: &str) -> Run {
     let mut words = compiler.split(' ');
     let mut child = Command::new(words.next().unwrap())
@@ -114,7 +114,7 @@ pub(crate) fn check(compiler: &str, text: &str) -> Run {
     }
 }
 
-/// A program that can be run by a user who may not enter the folders that it and the library are in.
+/// A program that can be run by a user who may not enter the folders of the program and the library.
 pub(crate) struct Opened {
     program: File,
 }
@@ -126,7 +126,7 @@ impl Opened {
         }
     }
 
-    /// It, for a caller who adds words.
+    /// Returns the command, to which the caller adds arguments.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(format!("/proc/self/fd/{}", self.program.as_raw_fd()));
         // The loader knows a library by its soname, wherever it came from.
@@ -137,7 +137,7 @@ impl Opened {
     }
 }
 
-/// A command without any capability, also as uid 0.
+/// Returns a command without any capability, also as uid 0.
 pub(crate) fn without_capabilities(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command
@@ -150,29 +150,29 @@ pub(crate) fn without_capabilities(program: &Path) -> Command {
     command
 }
 
-/// The shared library that cargo has built for these very tests.
+/// Returns the shared library that cargo has built for these very tests.
 pub(crate) fn shared_library() -> PathBuf {
     built("libiphlpapi.so")
 }
 
-/// The static one.
+/// Returns the static library.
 pub(crate) fn static_library() -> PathBuf {
     built("libiphlpapi.a")
 }
 
-/// A file beside this one.
+/// Returns the path of a file beside this one.
 pub(crate) fn source(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/c")
         .join(name)
 }
 
-/// `-I` and the folder of the headers.
+/// Returns `-I` and the folder of the headers.
 pub(crate) fn include() -> String {
     concat!("-I", env!("CARGO_MANIFEST_DIR"), "/include").to_owned()
 }
 
-/// Where programs are compiled to: one folder for each profile.
+/// Returns the folder for compiled programs: one for each profile.
 pub(crate) fn folder() -> PathBuf {
     let executable = std::env::current_exe().unwrap();
     let profile = executable.ancestors().nth(2).unwrap().file_name().unwrap();
@@ -188,7 +188,7 @@ fn built(name: &str) -> PathBuf {
     path
 }
 
-/// A folder that has the library under the name that programs are linked to.
+/// Returns a folder with the library under the name that programs are linked to.
 fn shared_library_folder() -> PathBuf {
     let folder = folder().join("lib");
     fs::create_dir_all(&folder).unwrap();

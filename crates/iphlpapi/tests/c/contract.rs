@@ -32,7 +32,7 @@ fn missing6() -> Row {
     Row::new(at("[::1]:4000"), at("[::1]:5000"))
 }
 
-/// `refusing` for the sockets of a family.
+/// Runs `refusing` for the sockets of a family.
 fn without<T: Send>(family: AddressFamily, errno: Errno, body: impl FnOnce() -> T + Send) -> T {
     let family = Some(family.as_raw().into());
     seccomp::refusing(SYS_SOCKET, family, errno.raw_os_error(), body)
@@ -172,7 +172,7 @@ fn zeros_are_values() {
 }
 
 #[test]
-fn a_listener_is_317_and_told_apart() {
+fn a_listener_is_317_with_an_outcome_of_its_own() {
     isolated(|| {
         for address in ["127.0.0.1:0", "[::1]:0"] {
             let listener = tcp::listen(at(address));
@@ -303,7 +303,7 @@ fn what_can_not_be_deleted_is_50() {
 }
 
 #[test]
-fn a_caller_who_may_not_is_told_5() {
+fn a_caller_without_permission_gets_5() {
     isolated(|| {
         if !user::others() {
             skip!("{ONE_USER}");
@@ -323,7 +323,7 @@ fn a_caller_who_may_not_is_told_5() {
 }
 
 #[test]
-fn an_administrator_who_is_not_elevated_is_told_317() {
+fn an_administrator_who_is_not_elevated_gets_317() {
     isolated(|| {
         let ends = tcp::connected();
         let answer = Row::of(&ends.server).set_without_capabilities();
@@ -345,7 +345,7 @@ fn an_administrator_who_is_not_elevated_is_told_317() {
 }
 
 #[test]
-fn anybody_deletes_the_connections_of_his_own_process() {
+fn anybody_deletes_the_connections_of_their_own_process() {
     isolated(|| {
         let own = program("own", Build::Plain);
         assert_eq!(Run::of(&mut without_capabilities(&own)).success(), "2 2\n");
@@ -532,5 +532,5 @@ fn an_identity_of_another_namespace_is_1168() {
     });
 }
 
-/// The call that makes sockets.
+/// The system call that creates sockets.
 const SYS_SOCKET: libc::c_long = libc::SYS_socket;

@@ -89,8 +89,8 @@ fn numbers(name: &str, mut compiler: Command, includes: &str) -> String {
 
 const MINGW: &str = "/usr/share/mingw-w64/include";
 
-/// What a compiler for Windows defines by itself. `long` has 32 bits there; the headers care for that.
-/// And ALIGN_SIZE, which these headers use without defining it.
+/// The definitions built into a compiler for Windows. `long` has 32 bits there, which the headers handle.
+/// ALIGN_SIZE is used by these headers without a definition.
 const WINDOWS: [&str; 10] = [
     "-DALIGN_SIZE=8",
     "-D_WIN32",
@@ -243,7 +243,7 @@ const TYPES: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// All that both have, but `SIZEOF_TCP6TABLE_OWNER_MODULE`, which multiplies by the wrong row there.
+/// The constants of both, except `SIZEOF_TCP6TABLE_OWNER_MODULE`, which multiplies by the wrong row there.
 const CONSTANTS: &[&str] = &[
     "MIB_TCP_STATE_CLOSED",
     "MIB_TCP_STATE_LISTEN",

@@ -53,7 +53,7 @@ static void *elsewhere(void *row_here) {
     IS(connections(), 3);
     IS(tcpentry_identify(&there, &id), NO_ERROR);
 
-    /* Back to the first: the row of the second means nothing, its identity is told apart. */
+    /* Back in the first: the row of the second means nothing, and its identity is recognized. */
     CHECK(setns(first, CLONE_NEWNET) == 0);
     IS(listeners(), 2);
     IS(SetTcpEntry(&there), ERROR_MR_MID_NOT_FOUND);

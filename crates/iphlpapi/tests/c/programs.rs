@@ -6,7 +6,7 @@ use tcpentry_testkit::{isolated, skip};
 
 use crate::compiler::{self, Build, Run, folder, include, program, source, static_library};
 
-/// Runs it; whatever it or a sanitizer finds is a failure.
+/// Runs a program; whatever it or a sanitizer finds is a failure.
 fn passes(name: &'static str) {
     isolated(move || {
         let out = Run::of(&mut Command::new(program(name, Build::Sanitized))).success();
@@ -14,7 +14,7 @@ fn passes(name: &'static str) {
     });
 }
 
-/// Runs it under valgrind, which sees into the library as well.
+/// Runs a program under valgrind, which sees into the library as well.
 fn valgrind_finds_nothing(name: &'static str) {
     isolated(move || {
         let mut valgrind = Command::new("valgrind");

@@ -119,7 +119,7 @@ static void parameters(void) {
     }
     IS(size, 0);
     CHECK(memory == NULL);
-    /* The last parameter is reserved, and nobody has ever been told off for it. */
+    /* The last parameter is reserved, and ignored. */
     IS(GetExtendedTcpTable(NULL, &size, FALSE, AF_INET, TCP_TABLE_BASIC_ALL, 7),
        ERROR_INSUFFICIENT_BUFFER);
 }

@@ -1,4 +1,4 @@
-//! What the library exports: the documented functions, under the soname, with the declared parameters.
+//! The exports of the library: the documented functions, under the soname, with the declared parameters.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::compiler::{Run, SONAME, shared_library};
 
 const HEADER: &str = include_str!("../../include/iphlpapi.h");
-const EXPORTS: &str = include_str!("../../src/exports.rs");
+const EXPORTS: &str = include_str!("../../src/exports/mod.rs");
 
 #[test]
 fn only_the_documented_ones() {
@@ -36,7 +36,7 @@ fn each_declaration_is_that_of_its_function() {
     assert_eq!(declared(), defined());
 }
 
-/// Each function of the header, with the shape of its parameters and of its result.
+/// Returns each function of the header, with the shapes of its parameters and of its result.
 fn declared() -> BTreeMap<&'static str, (Vec<&'static str>, &'static str)> {
     let mut functions = BTreeMap::new();
     for (at, _) in HEADER.match_indices(" WINAPI ") {
@@ -50,7 +50,7 @@ fn declared() -> BTreeMap<&'static str, (Vec<&'static str>, &'static str)> {
     functions
 }
 
-/// The same of every exported function.
+/// Returns each exported function, with the shapes of its parameters and of its result.
 fn defined() -> BTreeMap<&'static str, (Vec<&'static str>, &'static str)> {
     let mut functions = BTreeMap::new();
     for (at, start) in EXPORTS.match_indices("pub unsafe extern \"C\" fn ") {
@@ -68,7 +68,7 @@ fn defined() -> BTreeMap<&'static str, (Vec<&'static str>, &'static str)> {
     functions
 }
 
-/// What a type of C is to the caller: a number of 32 bits, a pointer to read or to write through, nothing.
+/// Returns the shape of a C type: a 32-bit number, a pointer to read or to write through, nothing.
 fn c_shape(declaration: &str) -> &'static str {
     let words = declaration.trim();
     let first = words

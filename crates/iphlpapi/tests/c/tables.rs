@@ -14,7 +14,7 @@ use crate::compiler::{Build, Opened, Run, program};
 /// One end: address, scope id, port.
 type End = (IpAddr, u32, u16);
 
-/// A row of whatever table, or of `ss`.
+/// A row of any table, or of `ss`.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 struct Row {
     local: End,
@@ -35,7 +35,7 @@ impl Row {
 
 const LISTEN: u32 = 2;
 
-/// Each way to a table: its words, the family, which rows it has, and whether they have PIDs.
+/// The ways to a table: arguments, family, rows, and true if these have PIDs.
 const WAYS: [(&str, Family, Which, bool); 26] = {
     use Family::{V4, V6};
     use Which::{All, Connections, Listeners};
@@ -82,7 +82,7 @@ enum Which {
     Listeners,
 }
 
-/// `extended 2 5` in this order: the order is the second word.
+/// Returns `extended 2 5` in this order: the order is the second argument.
 fn words(way: &str, order: &str) -> Vec<String> {
     let mut words: Vec<String> = way.split(' ').map(str::to_owned).collect();
     words.insert(1, order.to_owned());
@@ -119,7 +119,7 @@ fn read(out: &str) -> Vec<Row> {
         .collect()
 }
 
-/// The table as `ss` has it; of several owners the one with the least PID.
+/// Returns the table of `ss`; of several owners the one with the lowest PID.
 fn ss() -> Vec<Row> {
     let out = Run::of(Command::new("ss").args(["-H", "-t", "-a", "-n", "-p", "-O"])).success();
     let row = |line: &str| {
@@ -259,17 +259,17 @@ fn the_owners_are_right() {
 }
 
 #[test]
-fn a_user_sees_all_rows_and_his_own_pids() {
+fn a_user_sees_all_rows_and_only_pids_of_own_processes() {
     isolated(|| {
         if !user::others() {
             skip!("only one user is mapped here (unshare -Ur); run it as root");
         }
         let user = User::new(60401);
         let theirs = tcp::connected();
-        let his = user.run(tcp::connected);
-        let holder = Holder::of(&his.server, Some(user));
-        let port = his.server.local_addr().unwrap().port();
-        drop(his.server);
+        let ends = user.run(tcp::connected);
+        let holder = Holder::of(&ends.server, Some(user));
+        let port = ends.server.local_addr().unwrap().port();
+        drop(ends.server);
         let tables = Opened::new("tables");
         let out = user.run(|| Run::of(tables.command().args(["GetTcpTable2", "1"])).success());
         let rows = read(&out);
@@ -348,7 +348,7 @@ fn the_statistics_are_the_kernels() {
     });
 }
 
-/// The fourteen counters of the kernel's text, low halves.
+/// Returns the fourteen counters of the kernel's text, low halves.
 fn snmp() -> Vec<u32> {
     let text = fs::read_to_string("/proc/thread-self/net/snmp").unwrap();
     let mut lines = text.lines().filter_map(|line| line.strip_prefix("Tcp: "));
@@ -359,7 +359,7 @@ fn snmp() -> Vec<u32> {
     values.map(|value| low(value.parse().unwrap())).collect()
 }
 
-/// Sockets of both families, in many states, of several owners; nothing of it moves by itself.
+/// Sockets of both families, in many states, of several owners; none changes by itself.
 struct Fixture {
     ends: tcp::Ends,
     /// The end that another process does not hold.

@@ -9,13 +9,13 @@ use std::sync::OnceLock;
 /// A program that is ready to run.
 pub(crate) struct Client {
     program: PathBuf,
-    /// What runs it, where it does not run by itself.
+    /// The interpreter, if it needs one.
     interpreter: Option<&'static str>,
     /// The only folder in which the library can be found.
     library: PathBuf,
 }
 
-/// What a run left.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: i32,
@@ -42,12 +42,12 @@ impl Client {
     }
 }
 
-/// An example in C.
+/// Compiles an example in C.
 pub(crate) fn c(example: &str) -> Client {
     compiled(&examples().join(example))
 }
 
-/// The example of a manual page, as a reader would copy it.
+/// Compiles the example of a manual page, as a reader would copy it.
 pub(crate) fn manual(page: &str) -> Client {
     let path = root().join("man").join(page);
     let text = fs::read_to_string(&path).unwrap();
@@ -59,7 +59,7 @@ pub(crate) fn manual(page: &str) -> Client {
     compiled(&source)
 }
 
-/// An example in C#, run by Mono.
+/// Compiles an example in C#, run by Mono.
 pub(crate) fn csharp(example: &str) -> Client {
     let source = examples().join(example);
     let program = folder("csharp")
@@ -80,7 +80,7 @@ pub(crate) fn csharp(example: &str) -> Client {
     }
 }
 
-/// An example in Python.
+/// Returns an example in Python.
 pub(crate) fn python(example: &str) -> Client {
     Client {
         program: examples().join(example),
@@ -122,7 +122,7 @@ fn output(command: &mut Command) -> Output {
         .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"))
 }
 
-/// A folder in which the library that was just built has these names, and no others.
+/// Returns a folder in which the library that was just built has these names, and no others.
 fn library(folder: &str, names: &[&str]) -> PathBuf {
     let own = std::env::current_exe().unwrap();
     let built = own.with_file_name("libiphlpapi.so");
@@ -137,7 +137,7 @@ fn library(folder: &str, names: &[&str]) -> PathBuf {
     folder
 }
 
-/// A folder of this run.
+/// Returns a folder of this run.
 fn folder(name: &str) -> PathBuf {
     static RUN: OnceLock<PathBuf> = OnceLock::new();
     let run = RUN.get_or_init(|| {

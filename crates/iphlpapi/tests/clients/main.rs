@@ -77,7 +77,7 @@ fn the_example_of_the_manual_deletes_what_it_says() {
     });
 }
 
-/// What every example does: the table without words, and one connection with four. What it said of a deletion, and of
+/// Checks an example: the table without arguments, and one connection with four. Returns its output for a deletion, and for
 /// one more.
 fn lists_and_deletes(client: &Client) -> (String, String) {
     let listener = tcp::listen(tcp::loopback(0));
@@ -152,7 +152,7 @@ fn words<'a>(local: &'a str, peer: &'a str) -> Vec<&'a str> {
         .collect()
 }
 
-/// The end that was accepted.
+/// Returns the end that was accepted.
 fn local(ends: &Ends) -> String {
     ends.server.local_addr().unwrap().to_string()
 }
@@ -171,7 +171,7 @@ fn is_alive(ends: &Ends) -> bool {
     (&ends.client).write_all(b"x").is_ok() && (&ends.server).read_exact(&mut byte).is_ok()
 }
 
-/// Whether a listener still takes connections.
+/// Returns true if a listener still accepts connections.
 fn accepts(listener: &TcpListener) -> bool {
     is_alive(&tcp::connect_to(listener))
 }

@@ -5,10 +5,11 @@ use std::ffi::c_int;
 use std::net::SocketAddr;
 
 use iphlpapi::exports;
-use tcpentry::{Connection, Tcp6Row, TcpRow};
+use tcpentry::Connection;
+use tcpentry::set_entry::{Tcp6Row, TcpRow};
 
 use super::{Hand, by_pair};
-use crate::oracle::{By, How, Report};
+use crate::terms::{By, How, Report};
 
 pub(super) fn act(hand: &mut Hand<'_>, how: How) {
     let (world, deleter) = (hand.world, hand.number);
@@ -26,7 +27,7 @@ pub(super) fn act(hand: &mut Hand<'_>, how: How) {
                 hand.name(&rows);
                 if hand.random.one_in(2) {
                     for (row, id) in rows.iter().zip(&identities) {
-                        hand.told(how, row, &delete_id(id));
+                        hand.record(how, row, &delete_id(id));
                     }
                 } else {
                     tell_batch(hand, how, &rows, &identities);
@@ -93,7 +94,7 @@ fn tell_batch(hand: &Hand<'_>, how: How, rows: &[Connection], identities: &[Id])
         );
     }
     for (row, outcome) in rows.iter().zip(&outcomes) {
-        hand.told(how, row, &report(outcome.code, *outcome, "in a batch"));
+        hand.record(how, row, &report(outcome.code, *outcome, "in a batch"));
     }
 }
 
@@ -121,7 +122,7 @@ fn set_entry(local: SocketAddr, peer: SocketAddr) -> Report {
     last(code)
 }
 
-/// What a code stands for: 317 alone does not say.
+/// Returns the report that a code stands for: 317 has several causes.
 fn last(code: u32) -> Report {
     let mut detail = Detail {
         result: Outcome::default(),

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use tcpentry::{Action, Options, Query};
 
 use super::{Hand, report_of};
-use crate::oracle::{By, How};
+use crate::terms::{By, How};
 
 pub(super) fn act(hand: &mut Hand<'_>, how: How) {
     let (world, deleter) = (hand.world, hand.number);
@@ -17,17 +17,17 @@ pub(super) fn act(hand: &mut Hand<'_>, how: How) {
                 if hand.random.one_in(2) {
                     for row in &rows {
                         let result = hand.table.delete(row, &Options::default());
-                        hand.told(how, row, &report_of(&result));
+                        hand.record(how, row, &report_of(&result));
                     }
                 } else {
-                    let mut told = Vec::new();
+                    let mut reports = Vec::new();
                     hand.table
                         .delete_all(rows, &Options::default(), |row, result| {
-                            told.push((row.clone(), report_of(&result)));
+                            reports.push((row.clone(), report_of(&result)));
                             ControlFlow::Continue(())
                         });
-                    for (row, report) in told {
-                        hand.told(how, &row, &report);
+                    for (row, report) in reports {
+                        hand.record(how, &row, &report);
                     }
                 }
             });
@@ -62,7 +62,7 @@ pub(super) fn act(hand: &mut Hand<'_>, how: How) {
                     Action::Delete
                 };
                 let report = |row: &tcpentry::Connection, result| {
-                    oracle.told(By::Library, how, row.cookie.value(), &report_of(&result));
+                    oracle.record(By::Library, how, row.cookie.value(), &report_of(&result));
                     ControlFlow::Continue(())
                 };
                 let walked = hand.table.delete_matching(

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use tcpentry::{Connection, Error, ErrorKind, Options, Query, State, States, TcpTable};
 use tcpentry_testkit::random::Random;
 
-use crate::oracle::{By, How, Oracle, Report};
+use crate::oracle::Oracle;
+use crate::terms::{By, How, Report};
 use crate::tuples::{CLIENT, SERVER, Tuple};
 use crate::{Lie, Plan, World};
 
@@ -51,13 +52,13 @@ struct Hand<'w> {
     number: usize,
     by: By,
     table: TcpTable,
-    /// Parts of tables, kept to be used late.
+    /// Parts of tables, kept for late use.
     stale: VecDeque<(Instant, Vec<Connection>)>,
     random: Random,
 }
 
 impl Hand<'_> {
-    /// Rows to delete, of the age that is wanted, named already.
+    /// Returns rows to delete, of the wanted age and already named.
     fn rows(&mut self, how: How) -> Vec<Connection> {
         if how == How::Stale {
             let age = Duration::from_millis(self.random.choose(&[2, 20, 200]));
@@ -78,7 +79,7 @@ impl Hand<'_> {
         self.list()
     }
 
-    /// Some of the table; every row of it is held against what was said of its socket before.
+    /// Returns some rows of the table; every row is compared with what was reported of its socket before.
     fn list(&mut self) -> Vec<Connection> {
         let oracle = &self.world.oracle;
         let mut states = States::CONNECTIONS;
@@ -102,14 +103,14 @@ impl Hand<'_> {
         some
     }
 
-    /// One of the tuples, whether it is in use or not, and a side of it.
+    /// Returns one of the tuples, in use or not, and a side of it.
     fn tuple(&mut self) -> (usize, usize, usize) {
         let owner = self.random.below(self.world.tuples.len());
         let slot = self.random.below(self.world.tuples[owner].all.len());
         (owner, slot, self.random.choose(&[CLIENT, SERVER]))
     }
 
-    /// Does to some what the oracle has to find.
+    /// Commits the fault that the oracle has to find.
     fn lie(&mut self, lie: Option<Lie>) {
         let (rows, oracle) = (self.list(), &self.world.oracle);
         oracle.during(self.number, || {
@@ -121,9 +122,11 @@ impl Hand<'_> {
                 let is_deleted =
                     lie != Some(Lie::Undone) && self.table.delete(row, &Options::default()).is_ok();
                 match lie {
-                    Some(Lie::Undone) => oracle.told(self.by, How::Fresh, cookie, &Report::Deleted),
+                    Some(Lie::Undone) => {
+                        oracle.record(self.by, How::Fresh, cookie, &Report::Deleted);
+                    }
                     Some(Lie::Unreported) if is_deleted => {
-                        oracle.told(self.by, How::Fresh, cookie, &Report::Gone);
+                        oracle.record(self.by, How::Fresh, cookie, &Report::Gone);
                     }
                     _ => {}
                 }
@@ -137,16 +140,16 @@ impl Hand<'_> {
         }
     }
 
-    fn told(&self, how: How, row: &Connection, report: &Report) {
+    fn record(&self, how: How, row: &Connection, report: &Report) {
         self.world
             .oracle
-            .told(self.by, how, row.cookie.value(), report);
+            .record(self.by, how, row.cookie.value(), report);
         if *report == Report::Gone && self.has_new_owner(row) {
             self.world.oracle.counts.outlived.fetch_add(1, SeqCst);
         }
     }
 
-    /// Whether another socket has the tuple of this row by now.
+    /// Returns true if another socket has the tuple of this row by now.
     fn has_new_owner(&self, row: &Connection) -> bool {
         let (local, peer) = (row.local().port(), row.peer().port());
         let held = |listener: u16, client: u16, side: usize| {
@@ -166,7 +169,7 @@ impl Hand<'_> {
     }
 }
 
-/// Deletes by both ends; `delete` says what was reported, and of which socket where it knows.
+/// Deletes by both ends; `delete` returns the report, and the socket if it is known.
 fn by_pair(
     oracle: &Oracle,
     by: By,
@@ -177,12 +180,12 @@ fn by_pair(
     let place = &tuple.sides[side];
     place.named(|| {
         let ((report, said), holder) = place.held_during(delete);
-        // "Gone" is said of whoever has had the ends all the while.
+        // "Gone" is a report about the socket that had the ends throughout.
         if let Some(cookie) = said.or(holder) {
-            oracle.told(by, How::Pair, cookie, &report);
+            oracle.record(by, How::Pair, cookie, &report);
             return;
         }
-        oracle.counts.told(by, How::Pair, &report);
+        oracle.counts.count(by, How::Pair, &report);
         match report {
             Report::Deleted => place.deleted_unknown(),
             Report::Gone => {}
@@ -199,5 +202,5 @@ fn report_of<T>(result: &Result<T, Error>) -> Report {
     }
 }
 
-/// How many parts of tables are kept at one time.
+/// The number of parts of tables that are kept at one time.
 const STALE: usize = 8;

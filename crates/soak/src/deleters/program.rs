@@ -8,7 +8,7 @@ use serde_json::Value;
 use tcpentry::Identity;
 
 use super::{Hand, by_pair};
-use crate::oracle::{By, How, Report};
+use crate::terms::{By, How, Report};
 use crate::tuples::{CLIENT, Tuple};
 
 pub(super) fn act(hand: &mut Hand<'_>, how: How, program: &Path) {
@@ -28,14 +28,14 @@ pub(super) fn act(hand: &mut Hand<'_>, how: How, program: &Path) {
                 let said = run(program, &["--id", "-"], &words.join("\n"));
                 for (row, line) in rows.iter().zip(&said) {
                     if line.cookie == Some(row.cookie.value()) {
-                        hand.told(how, row, &line.report);
+                        hand.record(how, row, &line.report);
                     } else {
-                        oracle.other(By::Program, how, &format!("{row} is told of as {line:?}"));
+                        oracle.other(By::Program, how, &format!("{row} is reported as {line:?}"));
                     }
                 }
                 if said.len() != rows.len() {
                     let text = format!("{} lines for {} identities", said.len(), rows.len());
-                    oracle.told(By::Program, how, 0, &Report::Other(text));
+                    oracle.record(By::Program, how, 0, &Report::Other(text));
                 }
             });
         }
@@ -64,8 +64,8 @@ pub(super) fn act(hand: &mut Hand<'_>, how: How, program: &Path) {
                 let said = naming(meant, || run(program, &["--yes", &filter], ""));
                 for Said { report, cookie } in said {
                     match cookie {
-                        Some(cookie) => oracle.told(By::Program, how, cookie, &report),
-                        None => oracle.told(
+                        Some(cookie) => oracle.record(By::Program, how, cookie, &report),
+                        None => oracle.record(
                             By::Program,
                             how,
                             0,
@@ -78,7 +78,7 @@ pub(super) fn act(hand: &mut Hand<'_>, how: How, program: &Path) {
     }
 }
 
-/// Names the clients' ends of all these.
+/// Counts the clients' pairs of these tuples as named during the operation.
 fn naming<T>(tuples: &[Tuple], operation: impl FnOnce() -> T) -> T {
     for tuple in tuples {
         tuple.sides[CLIENT].begin();
@@ -90,7 +90,7 @@ fn naming<T>(tuples: &[Tuple], operation: impl FnOnce() -> T) -> T {
     result
 }
 
-/// What one line says.
+/// A line of the program's output.
 #[derive(Debug)]
 struct Said {
     report: Report,
@@ -99,7 +99,8 @@ struct Said {
 
 fn run(program: &Path, words: &[&str], input: &str) -> Vec<Said> {
     let mut child = Command::new(program)
-        .args(["delete", "--json"])
+        // The connections are those of its parent.
+        .args(["delete", "--json", "--own-session"])
         .args(words)
         .env_remove("SSH_CONNECTION")
         .stdin(Stdio::piped())
@@ -140,7 +141,7 @@ fn parse(line: &str) -> Said {
     }
 }
 
-/// Whether the exit code says something else than the lines.
+/// Returns the contradiction between the exit code and the lines, if there is one.
 fn contradiction(said: &[Said], output: &Output) -> Option<String> {
     let is_deleted = said.iter().any(|line| line.report == Report::Deleted);
     let expected = i32::from(!is_deleted);

@@ -3,12 +3,13 @@
 mod delete;
 pub(crate) mod demo;
 mod doctor;
+mod explain;
 pub(crate) mod list;
 
 use crate::args::{Args, Command};
 use crate::exit::Exit;
 
-/// Runs the command that the words ask for; without one, the listing.
+/// Runs the command that was given; without one, `list`.
 pub(crate) fn run(args: Args) -> Exit {
     match args.command {
         None => list::run(&args.list),

@@ -12,39 +12,39 @@ use tcpentry::{Endpoint, Method, Outcome, State};
 /// The cells of one row: texts without control characters, and their colours.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cells {
-    /// Each with a tab behind it.
+    /// The texts, each with a tab behind it.
     text: Vec<u8>,
-    /// Where each ends, before its tab.
+    /// The end of each text, before its tab.
     ends: Vec<(usize, Style)>,
 }
 
 impl Cells {
-    /// Begins a row anew.
+    /// Removes all cells.
     pub(crate) fn clear(&mut self) {
         self.text.clear();
         self.ends.clear();
     }
 
-    /// Adds one.
+    /// Adds a cell.
     pub(crate) fn put(&mut self, value: impl Show) {
         self.styled(value, Style::new());
     }
 
-    /// Adds one in a colour.
+    /// Adds a cell in a colour.
     pub(crate) fn styled(&mut self, value: impl Show, style: Style) {
         value.show(&mut self.text);
         self.ends.push((self.text.len(), style));
         self.text.push(b'\t');
     }
 
-    /// Adds one of what is written by a format.
+    /// Adds a cell of formatted text.
     pub(crate) fn formatted(&mut self, text: fmt::Arguments<'_>) {
-        // Memory takes everything.
+        // Writing to memory can't fail.
         let _ = self.text.write_fmt(text);
         self.put("");
     }
 
-    /// Adds one of several texts, or of this one where there are none.
+    /// Adds a cell of several texts, or of `none` where there are none.
     pub(crate) fn joined<'t>(&mut self, mut texts: impl Iterator<Item = &'t str>, none: &str) {
         texts.next().unwrap_or(none).show(&mut self.text);
         for text in texts {
@@ -54,7 +54,7 @@ impl Cells {
         self.put("");
     }
 
-    /// Their texts and colours.
+    /// Returns the texts and colours.
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = (&str, Style)> {
         let mut start = 0;
         self.ends.iter().map(move |&(end, style)| {
@@ -64,13 +64,13 @@ impl Cells {
         })
     }
 
-    /// The row as a line with a tab between two cells, except that its last character is a tab as well.
+    /// Returns the row as a line: a tab between two cells, and one behind the last.
     pub(crate) fn tabbed(&self) -> &[u8] {
         &self.text
     }
 }
 
-/// What can stand in a cell.
+/// A value that can stand in a cell.
 pub(crate) trait Show {
     fn show(self, out: &mut Vec<u8>);
 }
@@ -93,7 +93,7 @@ impl Show for u32 {
     }
 }
 
-/// Whose `Display` is but a word.
+/// Values whose `Display` is a word.
 macro_rules! show_words {
     ($($word:ty),*) => {$(
         impl Show for $word {
@@ -117,7 +117,7 @@ impl Show for State {
 impl Show for Endpoint {
     fn show(self, out: &mut Vec<u8>) {
         match self.address() {
-            // What `Display` writes, at a tenth of its cost.
+            // The text of `Display`, at a tenth of its cost.
             IpAddr::V4(address) if self.port() != 0 => {
                 let mut text = [0; LONGEST_IPV4];
                 let mut length = 0;
@@ -159,7 +159,7 @@ impl<T: Show> Show for Option<T> {
 
 /// `255.255.255.255:65535`
 const LONGEST_IPV4: usize = 21;
-/// What a cell shows when there is nothing to show.
+/// The text of a cell without a value.
 const NOTHING: &str = "-";
 
 #[cfg(test)]
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_is_begun_anew() {
+    fn cleared_cells_are_used_again() {
         let mut cells = Cells::default();
         for _ in 0..2 {
             cells.clear();

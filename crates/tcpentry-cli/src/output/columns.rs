@@ -7,15 +7,15 @@ use unicode_width::UnicodeWidthStr;
 
 use super::{Cells, Shape};
 
-/// A column: its name and which side its cells lean to.
+/// The name of a column and the alignment of its cells.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Column {
+pub(crate) struct ColumnSpec {
     pub(crate) name: &'static str,
     pub(crate) align: Align,
 }
 
-impl Column {
-    /// One of words.
+impl ColumnSpec {
+    /// Creates a column of words.
     pub(crate) const fn left(name: &'static str) -> Self {
         Self {
             name,
@@ -23,7 +23,7 @@ impl Column {
         }
     }
 
-    /// One of numbers.
+    /// Creates a column of numbers.
     pub(crate) const fn right(name: &'static str) -> Self {
         Self {
             name,
@@ -38,18 +38,18 @@ pub(crate) enum Align {
     Right,
 }
 
-/// Writes rows. For people it holds back the first rows to learn how wide the columns are.
+/// Writes rows. For people it holds back the first rows to learn the widths of the columns.
 pub(crate) struct Columns<W> {
     out: W,
     shape: Shape,
-    kinds: Vec<Column>,
+    specs: Vec<ColumnSpec>,
     widths: Vec<usize>,
     held: Vec<Cells>,
     flowing: bool,
 }
 
 impl<W: Write> Columns<W> {
-    pub(crate) fn new(out: W, shape: Shape, columns: Vec<Column>, header: bool) -> Self {
+    pub(crate) fn new(out: W, shape: Shape, columns: Vec<ColumnSpec>, header: bool) -> Self {
         let widths = vec![0; columns.len()];
         let mut held = Vec::new();
         if header {
@@ -66,7 +66,7 @@ impl<W: Write> Columns<W> {
         Self {
             out,
             shape,
-            kinds: columns,
+            specs: columns,
             widths,
             held,
             flowing: false,
@@ -74,18 +74,18 @@ impl<W: Write> Columns<W> {
     }
 
     pub(crate) fn row(&mut self, cells: &Cells) -> io::Result<()> {
-        debug_assert_eq!(cells.iter().len(), self.kinds.len());
+        debug_assert_eq!(cells.iter().len(), self.specs.len());
         if self.flowing {
             return self.write(cells);
         }
         self.held.push(cells.clone());
-        if !self.shape.is_human() || self.held.len() > HELD_BACK {
+        if !self.shape.is_human() || self.held.len() > MAX_HELD {
             self.flow()?;
         }
         Ok(())
     }
 
-    /// Writes what is held back, and flushes.
+    /// Writes the rows that are held back, and flushes.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.flow()?;
         self.out.flush()
@@ -111,12 +111,12 @@ impl<W: Write> Columns<W> {
             self.out.write_all(&line[..line.len() - 1])?;
             return self.out.write_all(b"\n");
         };
-        let last = self.kinds.len().saturating_sub(1);
+        let last = self.specs.len().saturating_sub(1);
         for (index, (text, style)) in cells.iter().enumerate() {
             let missing = self.widths[index].saturating_sub(text.width());
-            let (before, after) = match self.kinds[index].align {
+            let (before, after) = match self.specs[index].align {
                 Align::Right => (missing, 0),
-                // Nothing stands behind the last column: no trailing blanks.
+                // Nothing stands behind the last column: no trailing spaces.
                 Align::Left if index == last => (0, 0),
                 Align::Left => (0, missing),
             };
@@ -133,8 +133,8 @@ impl<W: Write> Columns<W> {
     }
 }
 
-/// How many rows decide the widths.
-const HELD_BACK: usize = 512;
+/// The number of rows that decide the widths.
+const MAX_HELD: usize = 512;
 
 #[cfg(test)]
 mod tests {
@@ -146,7 +146,7 @@ mod tests {
             ("Q", Align::Right),
             ("LOCAL", Align::Left),
         ]
-        .map(|(name, align)| Column { name, align });
+        .map(|(name, align)| ColumnSpec { name, align });
         let mut out = Vec::new();
         let mut printer = Columns::new(&mut out, shape, columns.to_vec(), true);
         for row in rows {

@@ -1,118 +1,221 @@
 //! JSON lines. Every field is documented in the manual (`manual.rs`); a test compares the two.
+//!
+//! A key is never missing: what is unknown, absent or was not asked for is null.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use serde::Serialize;
-use tcpentry::{
-    Connection, Container, Devices, Error, ErrorKind, Identity, Origin, Owner, Unit,
-    escape_for_terminal,
-};
+use tcpentry::escape::escape_for_terminal;
+use tcpentry::netns::Origin;
+use tcpentry::process::{Container, Owner, Unit};
+use tcpentry::table::Devices;
+use tcpentry::{Connection, Error, ErrorKind, Inode, Method, Outcome, Pair, Target};
 
-use super::{hint_of, row};
+use super::row;
+use crate::message::hint_of;
 
 /// A socket of the table.
 #[derive(Debug, Serialize)]
-pub(crate) struct Socket {
+pub(crate) struct SocketObject {
     id: Option<String>,
     family: &'static str,
-    state: String,
+    state: Option<String>,
     local: String,
     peer: String,
-    mapped: bool,
+    local_address: String,
+    local_port: u16,
+    peer_address: String,
+    peer_port: u16,
+    mapped: Option<bool>,
     interface: Option<String>,
     netns: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) netns_name: Option<String>,
-    cookie: String,
+    cookie: Option<String>,
     inode: Option<u32>,
     pub(crate) uid: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) processes: Option<Vec<Holder>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) processes: Option<Vec<HolderObject>>,
     pub(crate) user: Option<String>,
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    membership: Option<Membership>,
+    cgroup_path: Option<String>,
+    unit: Option<String>,
+    container: Option<ContainerObject>,
     recv_queue: Option<u32>,
     send_queue: Option<u32>,
     mark: Option<u32>,
     cgroup: Option<u64>,
     mptcp: Option<bool>,
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub(crate) counters: Option<Counters>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(flatten)]
+    counters: CountersObject,
     attributes: BTreeMap<u16, String>,
 }
 
-/// Its counters.
-#[derive(Debug, Serialize)]
-pub(crate) struct Counters {
+/// The counters of a socket; all null where they were not asked for.
+#[derive(Debug, Default, Serialize)]
+struct CountersObject {
     idle_ms: Option<u128>,
-    rtt_us: u128,
-    rtt_variation_us: u128,
-    retransmits: u8,
-    total_retransmits: u32,
-    congestion_window: u32,
-    last_data_sent_ms: u128,
-    last_data_received_ms: u128,
-    last_ack_received_ms: u128,
-    bytes_acked: u64,
-    bytes_received: u64,
-}
-
-impl Socket {
-    pub(crate) fn new(
-        connection: &Connection,
-        place: Option<Origin>,
-        devices: &mut Devices,
-    ) -> Self {
-        let owned = connection.inode.is_some();
-        Self {
-            id: place.map(|place| place.identity(connection).to_string()),
-            family: family(connection.pair.is_ipv4()),
-            state: connection.state.to_string(),
-            local: row::local(&connection.pair, devices),
-            peer: connection.peer().to_string(),
-            mapped: connection.mapped,
-            interface: connection
-                .interface()
-                .map(|it| devices.name(it).to_string()),
-            netns: place.map(|place| place.netns.to_string()),
-            netns_name: None,
-            cookie: connection.cookie.to_string(),
-            inode: connection.inode.map(tcpentry::Inode::number),
-            uid: owned.then_some(connection.uid),
-            processes: None,
-            user: None,
-            membership: None,
-            recv_queue: Some(connection.receive_queue),
-            send_queue: Some(connection.send_queue),
-            mark: connection.mark,
-            cgroup: connection.cgroup,
-            mptcp: connection.mptcp,
-            counters: None,
-            attributes: connection
-                .attributes
-                .iter()
-                .map(|attribute| (attribute.number, hex(&attribute.value)))
-                .collect(),
-        }
-    }
+    rtt_us: Option<u128>,
+    rtt_variation_us: Option<u128>,
+    retransmits: Option<u8>,
+    total_retransmits: Option<u32>,
+    congestion_window: Option<u32>,
+    last_data_sent_ms: Option<u128>,
+    last_data_received_ms: Option<u128>,
+    last_ack_received_ms: Option<u128>,
+    bytes_acked: Option<u64>,
+    bytes_received: Option<u64>,
 }
 
 /// A process that holds a socket.
 #[derive(Debug, Serialize)]
-pub(crate) struct Holder {
+pub(crate) struct HolderObject {
     pid: i32,
-    /// Tells two processes apart that have had one pid.
+    /// Distinguishes two processes that have had one pid.
     start: u64,
     name: String,
     uid: Option<u32>,
 }
 
-impl Holder {
-    pub(crate) fn of(owner: &Owner) -> Self {
+#[derive(Debug, Serialize)]
+struct ContainerObject {
+    runtime: String,
+    id: Option<String>,
+    name: Option<String>,
+    pod: Option<PodObject>,
+}
+
+#[derive(Debug, Serialize)]
+struct PodObject {
+    uid: String,
+    qos: String,
+}
+
+impl SocketObject {
+    /// Describes a row of the table.
+    pub(crate) fn new(
+        connection: &Connection,
+        origin: Option<Origin>,
+        devices: &mut Devices,
+    ) -> Self {
+        let owned = connection.inode.is_some();
+        let interface = connection.interface();
+        Self {
+            id: origin.map(|origin| origin.identity(connection).to_string()),
+            state: Some(connection.state.to_string()),
+            mapped: Some(connection.mapped),
+            interface: interface.map(|it| devices.name(it).to_string()),
+            netns: origin.map(|origin| origin.netns.to_string()),
+            cookie: Some(connection.cookie.to_string()),
+            inode: connection.inode.map(Inode::number),
+            uid: owned.then_some(connection.uid),
+            recv_queue: Some(connection.receive_queue),
+            send_queue: Some(connection.send_queue),
+            mark: connection.mark,
+            cgroup: connection.cgroup,
+            mptcp: connection.mptcp,
+            attributes: connection
+                .attributes
+                .iter()
+                .map(|attribute| (attribute.number, hex(&attribute.value)))
+                .collect(),
+            ..Self::of_pair(&connection.pair, row::local(&connection.pair, devices))
+        }
+    }
+
+    /// Describes a name under which no socket was found; `local` is its local end.
+    pub(crate) fn named(target: &Target, local: String) -> Self {
+        let id = match target {
+            Target::Identity(identity) => Some(identity.to_string()),
+            // Named by its ends.
+            _ => None,
+        };
+        Self {
+            id,
+            ..Self::of_pair(&target.pair(), local)
+        }
+    }
+
+    fn of_pair(pair: &Pair, local: String) -> Self {
+        Self {
+            id: None,
+            family: if pair.is_ipv4() { "ipv4" } else { "ipv6" },
+            state: None,
+            local,
+            peer: pair.peer().to_string(),
+            local_address: pair.local().address().to_string(),
+            local_port: pair.local().port(),
+            peer_address: pair.peer().address().to_string(),
+            peer_port: pair.peer().port(),
+            mapped: None,
+            interface: None,
+            netns: None,
+            netns_name: None,
+            cookie: None,
+            inode: None,
+            uid: None,
+            processes: None,
+            user: None,
+            cgroup_path: None,
+            unit: None,
+            container: None,
+            recv_queue: None,
+            send_queue: None,
+            mark: None,
+            cgroup: None,
+            mptcp: None,
+            counters: CountersObject::default(),
+            attributes: BTreeMap::new(),
+        }
+    }
+
+    /// Sets the queues to null: the socket has ended, and nobody has seen what they held then.
+    pub(crate) fn without_queues(self) -> Self {
+        Self {
+            recv_queue: None,
+            send_queue: None,
+            ..self
+        }
+    }
+
+    /// Adds the path of its cgroup and the names in it.
+    pub(crate) fn put_cgroup(&mut self, path: Option<&str>) {
+        self.cgroup_path = path.map(str::to_owned);
+        self.unit = path
+            .and_then(Unit::from_cgroup)
+            .map(|unit| unit.to_string());
+        let container = path.and_then(Container::from_cgroup);
+        self.container = container.map(|container| ContainerObject {
+            runtime: container.runtime.to_string(),
+            id: container.id,
+            name: container.name,
+            pod: container.pod.map(|pod| PodObject {
+                uid: pod.uid,
+                qos: pod.qos.to_string(),
+            }),
+        });
+    }
+
+    /// Adds its counters.
+    pub(crate) fn put_counters(&mut self, connection: &Connection) {
+        let Some(info) = &connection.info else { return };
+        self.counters = CountersObject {
+            idle_ms: connection.idle().map(|idle| idle.as_millis()),
+            rtt_us: Some(info.rtt.as_micros()),
+            rtt_variation_us: Some(info.rtt_variation.as_micros()),
+            retransmits: Some(info.retransmits),
+            total_retransmits: Some(info.total_retransmits),
+            congestion_window: Some(info.congestion_window),
+            last_data_sent_ms: Some(info.last_data_sent.as_millis()),
+            last_data_received_ms: Some(info.last_data_received.as_millis()),
+            last_ack_received_ms: Some(info.last_ack_received.as_millis()),
+            bytes_acked: Some(info.bytes_acked),
+            bytes_received: Some(info.bytes_received),
+        };
+    }
+}
+
+impl HolderObject {
+    pub(crate) fn new(owner: &Owner) -> Self {
         Self {
             pid: owner.process.pid(),
             start: owner.process.start(),
@@ -122,132 +225,27 @@ impl Holder {
     }
 }
 
-/// Where a socket belongs, by its cgroup.
+/// A deletion: the socket as far as it was found, and the outcome.
 #[derive(Debug, Serialize)]
-struct Membership {
-    cgroup_path: Option<String>,
-    unit: Option<String>,
-    container: Option<ContainerName>,
-}
-
-#[derive(Debug, Serialize)]
-struct ContainerName {
-    runtime: String,
-    id: Option<String>,
-    name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pod: Option<PodName>,
-}
-
-#[derive(Debug, Serialize)]
-struct PodName {
-    uid: String,
-    qos: String,
-}
-
-impl Socket {
-    /// The same of one that is gone.
-    pub(crate) fn without_queues(self) -> Self {
-        Self {
-            recv_queue: None,
-            send_queue: None,
-            ..self
-        }
-    }
-
-    /// Adds the names that the path of its cgroup holds.
-    pub(crate) fn put_cgroup(&mut self, path: Option<&str>) {
-        let container = path.and_then(Container::from_cgroup);
-        self.membership = Some(Membership {
-            cgroup_path: path.map(str::to_owned),
-            unit: path
-                .and_then(Unit::from_cgroup)
-                .map(|unit| unit.to_string()),
-            container: container.map(|container| ContainerName {
-                runtime: container.runtime.to_string(),
-                id: container.id,
-                name: container.name,
-                pod: container.pod.map(|pod| PodName {
-                    uid: pod.uid,
-                    qos: pod.qos.to_string(),
-                }),
-            }),
-        });
-    }
-}
-
-impl Counters {
-    pub(crate) fn of(connection: &Connection) -> Option<Self> {
-        let info = connection.info.as_ref()?;
-        Some(Self {
-            idle_ms: connection.idle().map(|idle| idle.as_millis()),
-            rtt_us: info.rtt.as_micros(),
-            rtt_variation_us: info.rtt_variation.as_micros(),
-            retransmits: info.retransmits,
-            total_retransmits: info.total_retransmits,
-            congestion_window: info.congestion_window,
-            last_data_sent_ms: info.last_data_sent.as_millis(),
-            last_data_received_ms: info.last_data_received.as_millis(),
-            last_ack_received_ms: info.last_ack_received.as_millis(),
-            bytes_acked: info.bytes_acked,
-            bytes_received: info.bytes_received,
-        })
-    }
-}
-
-/// A deletion: the socket as far as it was found, and what became of it.
-#[derive(Debug, Serialize)]
-pub(crate) struct Deletion {
+pub(crate) struct DeletionObject {
     #[serde(flatten)]
-    pub(crate) name: Name,
-    pub(crate) outcome: String,
-    pub(crate) dry_run: bool,
-    pub(crate) method: Option<String>,
+    socket: SocketObject,
+    outcome: String,
+    dry_run: bool,
+    method: Option<String>,
     guard: Option<String>,
     errno: Option<i32>,
     win32: u32,
     error: Option<String>,
     hint: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) candidates: Vec<String>,
 }
 
-/// The socket that was found, or the name under which none was.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub(crate) enum Name {
-    Found(Box<Socket>),
-    Asked {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        id: Option<String>,
-        family: &'static str,
-        local: String,
-        peer: String,
-    },
-}
-
-impl Name {
-    pub(crate) fn asked(target: &tcpentry::Target, local: String) -> Self {
-        let pair = target.pair();
-        let id = match target {
-            tcpentry::Target::Identity(identity) => Some(Identity::to_string(identity)),
-            // By its ends.
-            _ => None,
-        };
-        Self::Asked {
-            id,
-            family: family(pair.is_ipv4()),
-            local,
-            peer: pair.peer().to_string(),
-        }
-    }
-}
-
-impl Deletion {
-    pub(crate) fn done(name: Name, method: tcpentry::Method, dry_run: bool) -> Self {
+impl DeletionObject {
+    pub(crate) fn deleted(socket: SocketObject, method: Method, dry_run: bool) -> Self {
         Self {
-            name,
-            outcome: tcpentry::Outcome::Deleted.to_string(),
+            socket,
+            outcome: Outcome::Deleted.to_string(),
             dry_run,
             method: Some(method.to_string()),
             guard: None,
@@ -259,14 +257,14 @@ impl Deletion {
         }
     }
 
-    pub(crate) fn not_done(name: Name, error: &Error, dry_run: bool) -> Self {
+    pub(crate) fn not_deleted(socket: SocketObject, error: &Error, dry_run: bool) -> Self {
         let guard = match error.kind() {
             ErrorKind::Refused(guard) => Some(guard.to_string()),
             ErrorKind::Ambiguous => Some("ambiguous".to_owned()),
             _ => None,
         };
         Self {
-            name,
+            socket,
             outcome: error.outcome().to_string(),
             dry_run,
             method: None,
@@ -282,15 +280,15 @@ impl Deletion {
 
 /// Writes one object and a newline.
 pub(crate) fn line(out: &mut impl Write, object: &impl Serialize) -> io::Result<()> {
-    let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Harmless);
+    let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Escaping);
     object.serialize(&mut serializer)?;
     out.write_all(b"\n")
 }
 
 /// Writes every character that a terminal would act upon as an escape of JSON, not only those below 32.
-struct Harmless;
+struct Escaping;
 
-impl serde_json::ser::Formatter for Harmless {
+impl serde_json::ser::Formatter for Escaping {
     fn write_string_fragment<W: ?Sized + Write>(
         &mut self,
         out: &mut W,
@@ -312,10 +310,6 @@ impl serde_json::ser::Formatter for Harmless {
         }
         Ok(())
     }
-}
-
-fn family(is_ipv4: bool) -> &'static str {
-    if is_ipv4 { "ipv4" } else { "ipv6" }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -1,77 +1,86 @@
-//! What is shown of a socket beside its ends, as the options ask for it: columns, and fields of JSON.
+//! A socket as the options show it: columns beside its ends, or an object of JSON.
 
 use std::collections::HashMap;
 
-use tcpentry::{
-    Attribution, Connection, Container, Devices, Error, Origin, Owner, Process, State, Unit,
-    escape_for_terminal,
-};
+use tcpentry::escape::escape_for_terminal;
+use tcpentry::netns::Origin;
+use tcpentry::process::{Container, Owner, Process, Unit};
+use tcpentry::table::Devices;
+use tcpentry::{Attribution, Connection, Error, State};
 use uzers::UsersCache;
 
-use super::json::Holder;
-use super::{Cells, Column, Counters, Shape, Socket, duration, local, user};
+use super::json::HolderObject;
+use super::row::local;
+use super::{Cells, ColumnSpec, Shape, SocketObject, duration, user};
 use crate::args::ShowArgs;
-use crate::sites::Site;
+use crate::tables::NamespaceTable;
 
-/// What is shown of a socket, and what is needed to show it.
+/// The columns that the options ask for, and what is needed to fill them.
 pub(crate) struct View {
     show: ShowArgs,
     id: bool,
     shape: Shape,
-    /// What its network namespace is called, where that is to be shown.
+    /// The name of the network namespace, where that is shown.
     netns: Option<String>,
-    /// Whether users are those of this program.
-    users_told: bool,
-    /// Unknown only where the machine does not tell its boot id.
-    place: Option<Origin>,
+    /// Set when user numbers mean users of this system.
+    has_local_users: bool,
+    /// `None` only where the machine has no readable boot id.
+    origin: Option<Origin>,
     devices: Devices,
     users: UsersCache,
-    /// What is shown of a process, which holds many sockets.
-    processes: HashMap<Process, Shown>,
+    /// The labels of processes: one process holds many sockets.
+    processes: HashMap<Process, ProcessLabel>,
 }
 
 impl View {
+    /// Creates the view of a table.
+    ///
     /// # Errors
-    /// When the machine does not tell its boot id.
-    pub(crate) fn of(
+    /// When the machine has no readable boot id.
+    pub(crate) fn new(
         show: &ShowArgs,
         id: bool,
         shape: Shape,
-        site: &mut Site,
+        table: &mut NamespaceTable,
     ) -> Result<Self, Error> {
-        let place = site.table.place()?;
+        let origin = table.table.place()?;
         Ok(Self {
-            place: Some(place),
-            ..Self::nowhere(show, id, shape, site)
+            origin: Some(origin),
+            ..Self::without_identities(show, id, shape, table)
         })
     }
 
-    /// The same without identities, where the machine does not tell its boot id.
-    pub(crate) fn nowhere(show: &ShowArgs, id: bool, shape: Shape, site: &Site) -> Self {
+    /// Creates the view of a table without identities, where the machine has no readable boot id.
+    pub(crate) fn without_identities(
+        show: &ShowArgs,
+        id: bool,
+        shape: Shape,
+        table: &NamespaceTable,
+    ) -> Self {
         Self {
             show: show.clone(),
             id,
             shape,
-            netns: site.name.clone(),
-            users_told: site.table.has_local_users(),
-            place: None,
-            devices: site.table.devices(),
+            netns: table.name.clone(),
+            has_local_users: table.table.has_local_users(),
+            origin: None,
+            devices: table.table.devices(),
             users: UsersCache::new(),
             processes: HashMap::new(),
         }
     }
 
-    /// Forgets what was known of processes.
+    /// Forgets the labels of processes.
     pub(crate) fn forget(&mut self) {
         self.processes.clear();
     }
 
-    /// What its network namespace is called, where that is shown.
+    /// Returns the name of the network namespace, where that is shown.
     pub(crate) fn netns(&self) -> Option<&str> {
         self.netns.as_deref()
     }
 
-    /// Adds the cell of the local end, with the device its socket is bound to.
+    /// Adds the cell of the local end, with the device that its socket is bound to.
     pub(crate) fn put_local(&mut self, pair: &tcpentry::Pair, cells: &mut Cells) {
         match pair.interface() {
             None => cells.put(pair.local()),
@@ -79,30 +88,30 @@ impl View {
         }
     }
 
-    /// The local end, with the device its socket is bound to.
+    /// Returns the local end, with the device that its socket is bound to.
     pub(crate) fn local(&mut self, pair: &tcpentry::Pair) -> String {
         local(pair, &mut self.devices)
     }
 
-    /// The identity of a socket, as a word.
+    /// Returns the identity of a socket as a word.
     pub(crate) fn identity(&self, connection: &Connection) -> Option<String> {
-        Some(self.place?.identity(connection).to_string())
+        Some(self.origin?.identity(connection).to_string())
     }
 
-    /// The columns that were asked for.
-    pub(crate) fn columns(&self) -> Vec<Column> {
+    /// Returns the columns that were asked for.
+    pub(crate) fn columns(&self) -> Vec<ColumnSpec> {
         let mut columns = Vec::new();
         if self.netns.is_some() {
-            columns.push(Column::left("NETNS"));
+            columns.push(ColumnSpec::left("NETNS"));
         }
         if self.show.process {
-            columns.push(Column::left("PROCESS"));
+            columns.push(ColumnSpec::left("PROCESS"));
         }
         if self.show.user {
-            columns.push(Column::left("USER"));
+            columns.push(ColumnSpec::left("USER"));
         }
         if self.show.container {
-            columns.extend(["CONTAINER", "UNIT"].map(Column::left));
+            columns.extend(["CONTAINER", "UNIT"].map(ColumnSpec::left));
         }
         if self.show.info {
             let names = if self.shape.is_human() {
@@ -110,22 +119,22 @@ impl View {
             } else {
                 ["IDLE_MS", "RTT_US", "RETRANS", "TOTAL"]
             };
-            columns.extend(names.map(Column::right));
+            columns.extend(names.map(ColumnSpec::right));
         }
         if self.id {
-            columns.push(Column::left("ID"));
+            columns.push(ColumnSpec::left("ID"));
         }
         columns
     }
 
-    /// Adds their cells; without a socket, empty ones.
+    /// Adds the cells of these columns; without a socket, empty ones.
     ///
     /// # Errors
-    /// When what is to be shown of owners can't be read at all; the row is not complete then.
+    /// When the owners to be shown can't be read at all; the row is incomplete then.
     pub(crate) fn put(
         &mut self,
         connection: Option<&Connection>,
-        knowledge: &mut Attribution,
+        attribution: &mut Attribution,
         cells: &mut Cells,
     ) -> Result<(), Error> {
         let Some(connection) = connection else {
@@ -136,17 +145,17 @@ impl View {
             cells.put(self.netns.as_deref());
         }
         if self.show.process {
-            self.put_processes(connection, knowledge, cells)?;
+            self.put_processes(connection, attribution, cells)?;
         }
         if self.show.user {
-            cells.put(if self.users_told {
+            cells.put(if self.has_local_users {
                 user(connection, &self.users)
             } else {
                 connection.inode.map(|_| "?".to_owned())
             });
         }
         if self.show.container {
-            let path = knowledge.cgroup(connection)?;
+            let path = attribution.cgroup(connection)?;
             let text = |text: String| escape_for_terminal(text.as_bytes());
             let container = path.and_then(Container::from_cgroup);
             cells.put(container.map(|container| text(container.to_string())));
@@ -157,8 +166,8 @@ impl View {
             self.put_counters(connection, cells);
         }
         if self.id {
-            match self.place {
-                Some(place) => cells.formatted(format_args!("{}", place.identity(connection))),
+            match self.origin {
+                Some(origin) => cells.formatted(format_args!("{}", origin.identity(connection))),
                 None => cells.put(None::<&str>),
             }
         }
@@ -168,27 +177,28 @@ impl View {
     fn put_processes(
         &mut self,
         connection: &Connection,
-        knowledge: &mut Attribution,
+        attribution: &mut Attribution,
         cells: &mut Cells,
     ) -> Result<(), Error> {
         let Some(inode) = connection.inode else {
             cells.put(None::<&str>);
             return Ok(());
         };
-        let owners = knowledge.owners()?;
+        let owners = attribution.owners()?;
         for owner in owners.of(inode) {
             match self.processes.get(&owner.process) {
                 Some(known) if known.name == owner.name => {}
                 _ => {
-                    self.processes.insert(owner.process, Shown::of(owner));
+                    self.processes
+                        .insert(owner.process, ProcessLabel::new(owner));
                 }
             }
         }
-        let shown = owners
+        let labels = owners
             .of(inode)
             .filter_map(|owner| self.processes.get(&owner.process));
-        // Without one it is somebody's who may not be seen.
-        cells.joined(shown.map(|shown| &*shown.text), "?");
+        // Without a label it belongs to a process that this caller may not see.
+        cells.joined(labels.map(|label| &*label.text), "?");
         Ok(())
     }
 
@@ -213,53 +223,53 @@ impl View {
         cells.put(info.map(|info| info.total_retransmits));
     }
 
-    /// The socket as an object of JSON.
+    /// Returns the socket as an object of JSON.
     ///
     /// # Errors
-    /// As of [`put`](Self::put).
+    /// As for [`put`](Self::put).
     pub(crate) fn object(
         &mut self,
         connection: &Connection,
-        knowledge: &mut Attribution,
-    ) -> Result<Socket, Error> {
-        let mut object = Socket::new(connection, self.place, &mut self.devices);
+        attribution: &mut Attribution,
+    ) -> Result<SocketObject, Error> {
+        let mut object = SocketObject::new(connection, self.origin, &mut self.devices);
         object.netns_name.clone_from(&self.netns);
-        object.uid = object.uid.filter(|_| self.users_told);
+        object.uid = object.uid.filter(|_| self.has_local_users);
         if self.show.process {
-            let owners = owners(connection, knowledge)?;
-            object.processes = Some(owners.iter().map(Holder::of).collect());
+            let owners = owners(connection, attribution)?;
+            object.processes = Some(owners.iter().map(HolderObject::new).collect());
         }
         if self.show.user {
-            object.user = user(connection, &self.users).filter(|_| self.users_told);
+            object.user = user(connection, &self.users).filter(|_| self.has_local_users);
         }
         if self.show.container {
-            object.put_cgroup(knowledge.cgroup(connection)?);
+            object.put_cgroup(attribution.cgroup(connection)?);
         }
         if self.show.info {
-            object.counters = Counters::of(connection);
+            object.put_counters(connection);
         }
         Ok(object)
     }
 }
 
-/// The processes that hold a socket.
-fn owners(connection: &Connection, knowledge: &mut Attribution) -> Result<Vec<Owner>, Error> {
+/// Returns the processes that hold a socket.
+fn owners(connection: &Connection, attribution: &mut Attribution) -> Result<Vec<Owner>, Error> {
     let Some(inode) = connection.inode else {
         return Ok(Vec::new());
     };
-    Ok(knowledge.owners()?.of(inode).cloned().collect())
+    Ok(attribution.owners()?.of(inode).cloned().collect())
 }
 
-/// How a process is shown.
-struct Shown {
-    /// It changes with the program that the process runs.
+/// The label of a process.
+struct ProcessLabel {
+    /// The name, which changes with the program that the process runs.
     name: Vec<u8>,
     text: String,
 }
 
-impl Shown {
-    fn of(owner: &Owner) -> Self {
-        // Without a blank: those part one process from the next.
+impl ProcessLabel {
+    fn new(owner: &Owner) -> Self {
+        // Spaces separate one process from the next.
         let name = escape_for_terminal(&owner.name).replace(' ', r"\x20");
         Self {
             name: owner.name.clone(),

@@ -1,17 +1,20 @@
-//! For the benchmark: what each refresh costs after the kernel has answered, with as many rows as one likes.
+//! For the benchmark: the cost of a refresh after the kernel has answered, by number of rows.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use tcpentry::{Connection, Cookie, Inode, Pair, State, TcpInfo};
+use tcpentry::connection::TcpInfo;
+use tcpentry::{Connection, Cookie, Inode, Pair, State};
 
 use super::message::Update;
-use super::state::{Arranged, Arrangement, Column, Frame, Key, Question, Row, Top};
+use super::model::{Arranged, Arrangement, Baseline, Frame, Row, RowKey};
+use super::state::Top;
 use super::view::{self, Theme};
+use crate::args::TopColumn;
 
-/// A table of so many rows, of which each part of a refresh can be repeated.
+/// A table in which each step of a refresh can be repeated.
 #[derive(Debug)]
 pub struct Refresh {
     rows: Vec<Row>,
@@ -22,18 +25,18 @@ pub struct Refresh {
 }
 
 impl Refresh {
-    /// Established connections of a server.
+    /// Returns a table of established connections of a server.
     pub fn of(rows: u32) -> Self {
         let now = Instant::now();
         let rows: Vec<_> = (1..=rows).map(|number| row(number, now)).collect();
         let arrangement = Arrangement::default();
         let top = Top::new(
-            Column::DEFAULT.to_vec(),
+            TopColumn::DEFAULT.to_vec(),
             arrangement,
             Duration::from_secs(1),
         );
         let Ok(terminal) = Terminal::new(TestBackend::new(160, 50));
-        let frame = Frame::default().followed_by(rows.clone(), Question::Same, now);
+        let frame = Frame::default().followed_by(rows.clone(), Baseline::Previous, now);
         let mut refresh = Self {
             rows,
             frame: Arc::new(frame),
@@ -45,23 +48,23 @@ impl Refresh {
         refresh
     }
 
-    /// Rows as they are read anew; to make them is what the reading costs.
+    /// Returns rows as newly read. Making them is part of the cost of reading.
     pub fn read(&self) -> Rows {
         Rows(self.rows.clone())
     }
 
-    /// What has changed since the frame before: the worker's.
+    /// Compares rows with the frame, as the worker does.
     pub fn merge(&self, rows: Rows) -> usize {
-        let frame = self.frame.followed_by(rows.0, Question::Same, self.now);
-        frame.there
+        let frame = self.frame.followed_by(rows.0, Baseline::Previous, self.now);
+        frame.present
     }
 
-    /// Puts them in order: the worker's.
+    /// Sorts the frame, as the worker does.
     pub fn arranged(&self) -> Order {
         Order(Arranged::new(&self.frame, Arrangement::default()))
     }
 
-    /// Takes over what the worker has made: keys wait for this.
+    /// Applies the worker's update; keys wait for it.
     pub fn take(&mut self, order: Order) {
         let update = Update::Frame {
             frame: Arc::clone(&self.frame),
@@ -71,7 +74,7 @@ impl Refresh {
         self.top.update(update, self.now);
     }
 
-    /// Draws the screen: keys wait for this.
+    /// Draws the screen; keys wait for it.
     pub fn draw(&mut self) {
         let Self {
             terminal, top, now, ..
@@ -80,24 +83,28 @@ impl Refresh {
         let Ok(_) = terminal.draw(|frame| _ = view::draw(frame, top, theme, *now));
     }
 
-    /// Moves the cursor to the end, or the beginning.
+    /// Moves the cursor to the end, or back to the start.
     pub fn jump(&mut self) {
-        let last = self.top.lines.len() - 1;
-        let to = if self.top.cursor == last { 0 } else { last };
-        self.top.move_to(to);
+        let last = self.top.table.lines.len() - 1;
+        let to = if self.top.table.cursor == last {
+            0
+        } else {
+            last
+        };
+        self.top.table.move_to(to);
     }
 }
 
-/// What was read.
+/// The rows of one reading.
 #[derive(Clone, Debug)]
 pub struct Rows(Vec<Row>);
 
-/// In which order it is shown.
+/// The order of a frame.
 #[derive(Clone, Debug)]
 pub struct Order(Arranged);
 
 fn row(number: u32, seen: Instant) -> Row {
-    // Neighbours in the kernel's table are no neighbours by address.
+    // Neighbours in the kernel's table are not neighbours by address.
     let [a, b, c, d] = number.wrapping_mul(0x9e37_79b1).to_be_bytes();
     let local = "192.0.2.1:443".parse().expect("it is an end");
     let peer = std::net::SocketAddr::from(([10, a, b, c], 1024 + u16::from(d)));
@@ -108,6 +115,6 @@ fn row(number: u32, seen: Instant) -> Row {
     connection.info = Some(Box::new(TcpInfo::default()));
     Row {
         user: Some("root".into()),
-        ..Row::read(Key { site: 0, cookie }, connection, seen)
+        ..Row::new(RowKey { netns: 0, cookie }, connection, seen)
     }
 }

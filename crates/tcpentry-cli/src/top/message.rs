@@ -1,55 +1,56 @@
-//! What the screen asks of the worker, and what the worker tells.
+//! The messages between the screen and the worker.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tcpentry::{Connection, Method};
 
-use super::state::{Arranged, Arrangement, Facts, Frame, Key, May, Refusal};
+use super::model::{Arranged, Arrangement, Deletability, Frame, NotDeleted, Resolved, Row, RowKey};
 
-/// What is asked of the worker.
+/// A request to the worker.
 #[derive(Clone, Debug)]
-pub(crate) enum Command {
+pub(crate) enum WorkerCommand {
     /// Read the table now.
     Refresh,
-    /// Read it so often; `None` is a pause.
+    /// Read the table at this interval; `None` pauses.
     Every(Option<Duration>),
-    /// Show what this selects. While it is being typed, no host is looked up for it.
+    /// Show what this filter selects. While it is being typed, no host names are resolved for it.
     Filter {
         serial: u64,
         text: String,
         typing: bool,
     },
-    Show(Shown),
-    /// Of all network namespaces, or of those that the words named.
+    ShowKind(SocketKind),
+    /// Show all network namespaces, or those named on the command line.
     AllNamespaces(bool),
     Arrange(Arrangement),
-    /// These are on the screen: look up what is not known of them.
-    Look(Vec<Key>),
-    /// Tell all that is known of this one, again and again.
-    Details(Option<Target>),
+    /// Look up what is not known of these rows, which are on the screen.
+    Resolve(Vec<RowKey>),
+    /// Send the details of this socket now and after each reading.
+    Details(Option<SocketTarget>),
     /// Find out what a deletion of these would do.
-    Rehearse {
+    Preview {
         serial: u64,
-        targets: Vec<Target>,
+        targets: Vec<SocketTarget>,
     },
     /// Delete these, which were shown and confirmed.
     Delete {
         serial: u64,
-        targets: Vec<Target>,
+        targets: Vec<SocketTarget>,
     },
 }
 
-/// Which states are shown where the filter names none.
+/// The states shown where the filter names none.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum Shown {
+pub(crate) enum SocketKind {
     #[default]
     Connections,
     Listening,
     All,
 }
 
-impl Shown {
+impl SocketKind {
+    /// Returns the kind after this one, cyclically.
     pub(crate) const fn next(self) -> Self {
         match self {
             Self::Connections => Self::Listening,
@@ -67,63 +68,68 @@ impl Shown {
     }
 }
 
-/// One very socket.
+/// One particular socket, to be shown in detail or deleted.
 #[derive(Clone, Debug)]
-pub(crate) struct Target {
-    pub(crate) key: Key,
+pub(crate) struct SocketTarget {
+    pub(crate) key: RowKey,
     pub(crate) connection: Connection,
-    /// What its network namespace is called, where several are shown.
+    /// The name of its network namespace, where several are shown.
     pub(crate) netns: Option<Arc<str>>,
 }
 
-/// What the worker tells.
+impl From<&Row> for SocketTarget {
+    fn from(row: &Row) -> Self {
+        Self {
+            key: row.key,
+            connection: row.connection.clone(),
+            netns: row.netns.clone(),
+        }
+    }
+}
+
+/// A message from the worker.
 #[derive(Clone, Debug)]
 pub(crate) enum Update {
-    /// The table was read.
+    /// A new reading of the table.
     Frame {
         frame: Arc<Frame>,
         arrangement: Arrangement,
         arranged: Arranged,
     },
-    /// What was looked up.
-    Facts(Vec<(Key, Facts)>),
-    /// What became of a filter: it is shown, or what is wrong.
+    /// Properties that were looked up.
+    Resolved(Vec<(RowKey, Resolved)>),
+    /// The answer to a filter: it is in effect, or this is wrong with it.
     Filter {
         serial: u64,
-        result: Result<(), Wrong>,
+        result: Result<(), FilterProblem>,
     },
-    /// Which namespaces are shown now.
-    Namespaces {
-        all: bool,
-        notes: Vec<String>,
-    },
+    /// The namespaces shown from now on, and messages about those that can't be.
+    Namespaces { all: bool, notes: Vec<String> },
     Details {
-        key: Key,
-        details: Box<Details>,
+        key: RowKey,
+        details: Box<DetailText>,
     },
-    /// What a deletion would do, in the order of the targets.
+    /// The expected outcome of a deletion, in the order of its targets.
     Preview {
         serial: u64,
-        items: Vec<Item>,
+        items: Vec<PreviewItem>,
     },
-    /// What became of one.
+    /// The outcome for one target of a deletion.
     Outcome {
         serial: u64,
-        target: Box<Target>,
-        result: Result<Method, Refusal>,
+        target: Box<SocketTarget>,
+        result: Result<Method, NotDeleted>,
     },
-    /// That was all.
-    Done {
-        serial: u64,
-    },
-    /// The table can't be read.
+    /// The end of a deletion.
+    Done { serial: u64 },
+    /// The reason why the table can't be read.
     Trouble(String),
 }
 
-/// What is wrong with a filter.
+/// An error in a filter, and its place in the text.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Wrong {
-    /// Characters before it.
+pub(crate) struct FilterProblem {
+    /// The number of characters before it.
     pub(crate) column: usize,
     pub(crate) length: usize,
     pub(crate) message: String,
@@ -132,17 +138,17 @@ pub(crate) struct Wrong {
 
 /// One connection of a preview.
 #[derive(Clone, Debug)]
-pub(crate) struct Item {
-    pub(crate) target: Target,
+pub(crate) struct PreviewItem {
+    pub(crate) target: SocketTarget,
     pub(crate) holders: String,
     pub(crate) user: String,
-    pub(crate) may: May,
+    pub(crate) deletability: Deletability,
 }
 
-/// All that is known of one connection, as it is shown.
+/// The details of one connection, as text.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Details {
-    /// The one that deletes it, and nothing else, however late.
+pub(crate) struct DetailText {
+    /// The command that deletes this connection and never another.
     pub(crate) command: Option<String>,
     pub(crate) sections: Vec<Section>,
 }
@@ -150,6 +156,6 @@ pub(crate) struct Details {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Section {
     pub(crate) title: &'static str,
-    /// Each with its name; escaped.
+    /// Names and values, escaped.
     pub(crate) lines: Vec<(String, String)>,
 }

@@ -14,38 +14,39 @@ use super::state::Top;
 use super::view::{self, Theme};
 use super::worker::{Settings, Worker};
 use crate::exit::Exit;
-use crate::output::{complain, stdout};
+use crate::message::print_error;
+use crate::output::stdout;
 
 pub(super) fn run(settings: Settings, filter: &str, mut top: Top, theme: Theme) -> Exit {
-    let (updates, told) = channel();
-    let tell = move |update: Update| updates.send(update).is_ok();
-    let (_commands, obeyed) = channel();
-    let mut worker = match Worker::new(settings, filter, obeyed, Box::new(tell)) {
+    let (sender, updates) = channel();
+    let send = move |update: Update| sender.send(update).is_ok();
+    let (_command_sender, commands) = channel();
+    let mut worker = match Worker::new(settings, filter, commands, Box::new(send)) {
         Ok(worker) => worker,
         Err(refusal) => return refusal.report(Exit::of_listing),
     };
     let now = Instant::now();
     worker.read_table();
-    for update in told.try_iter() {
+    for update in updates.try_iter() {
         top.update(update, now);
     }
-    if let Some(trouble) = &top.trouble {
-        complain(trouble);
+    if let Some(trouble) = &top.messages.trouble {
+        print_error(trouble);
         return Exit::Failed;
     }
     let (columns, lines) = size();
     let Ok(mut terminal) = Terminal::new(TestBackend::new(columns, lines));
-    // What fits on the screen is known when it has been drawn.
+    // The rows to look up are known once the screen has been drawn.
     let Ok(_) = terminal.draw(|frame| _ = view::draw(frame, &mut top, theme, now));
-    top.look();
+    top.request_unresolved();
     for command in top.take_commands() {
-        worker.obey(command);
+        worker.execute(command);
     }
-    for update in told.try_iter() {
+    for update in updates.try_iter() {
         top.update(update, now);
     }
     let Ok(_) = terminal.draw(|frame| _ = view::draw(frame, &mut top, theme, now));
-    // Without the last line, which tells the keys.
+    // The last line only lists keys.
     let mut buffer = terminal.backend().buffer().clone();
     let shown = buffer.area.height - 1;
     buffer.resize(Rect {
@@ -56,14 +57,14 @@ pub(super) fn run(settings: Settings, filter: &str, mut top: Top, theme: Theme) 
     let mut out = stdout();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            complain(&format!("cannot write to standard output: {error}"));
+            print_error(&format!("cannot write to standard output: {error}"));
             Exit::Failed
         }
         _ => Exit::Done,
     }
 }
 
-/// That of the terminal; else of `COLUMNS` and `LINES`, or a large one.
+/// Returns the size of the frame: of `COLUMNS` and `LINES`, or else of the terminal, or else a large one.
 fn size() -> (u16, u16) {
     let variable = |name| std::env::var(name).ok()?.parse::<u16>().ok();
     let terminal = io::stdout().is_terminal().then(crossterm::terminal::size);
@@ -73,14 +74,14 @@ fn size() -> (u16, u16) {
     (columns.clamp(20, 1000), lines.clamp(5, 1000))
 }
 
-/// The characters of a screen, without blanks at the ends of lines and empty lines at its end.
+/// Returns the text of a screen, without trailing spaces and trailing empty lines.
 pub(crate) fn text(buffer: &Buffer) -> String {
     let mut lines = Vec::new();
     for y in 0..buffer.area.height {
         let mut line = String::new();
         let mut covered = 0;
         for x in 0..buffer.area.width {
-            // A wide character has the next cell too.
+            // A wide character also takes the next cell.
             if covered > 0 {
                 covered -= 1;
                 continue;

@@ -1,4 +1,4 @@
-//! The terminal: taken over, given back however the program ends, lent to the shell meanwhile.
+//! The terminal: put into raw mode, and restored however the program ends or while it is suspended.
 
 use std::io::{self, Write as _};
 use std::panic;
@@ -23,7 +23,7 @@ use super::tty::Tty;
 use super::view::{self, Areas, Theme};
 use crate::output::stdout;
 
-/// The terminal while it is this program's.
+/// The terminal in raw mode, on its alternate screen. Dropping it restores the terminal.
 pub(super) struct Screen {
     terminal: Terminal<Tty>,
 }
@@ -32,9 +32,9 @@ impl Screen {
     pub(super) fn enter() -> io::Result<Self> {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            // What it says is to be read on the screen of the shell, whichever thread it was.
+            // The message has to appear on the shell's screen, whichever thread panicked.
             PANICKED.store(true, Ordering::Relaxed);
-            give_back();
+            restore();
             before(info);
         }));
         let terminal = Terminal::new(Tty::new())?;
@@ -54,15 +54,15 @@ impl Screen {
         )
     }
 
-    /// After something else may have changed the terminal.
+    /// Takes the terminal over again, after something else may have changed its modes.
     pub(super) fn enter_again(&mut self) -> io::Result<()> {
-        // It is taken for raw until it is given back, whatever the shell has made of it.
+        // crossterm takes the mode for raw until it is disabled, whatever the shell has set.
         disable_raw_mode()?;
         self.take_over()?;
         self.clear()
     }
 
-    /// Lets everything be drawn anew.
+    /// Clears the screen, so that everything is redrawn.
     pub(super) fn clear(&mut self) -> io::Result<()> {
         self.terminal.clear()
     }
@@ -77,14 +77,14 @@ impl Screen {
         Ok(areas)
     }
 
-    /// Gives it back to the shell, and stops until that goes on with the job.
+    /// Restores the terminal, and stops the process until the shell continues it.
     pub(super) fn suspend(&mut self) -> io::Result<()> {
-        give_back();
+        restore();
         signal_hook::low_level::emulate_default_handler(SIGTSTP)?;
         self.enter_again()
     }
 
-    /// Into the clipboard of the terminal, wherever that runs.
+    /// Copies text to the clipboard of the terminal, also of a remote one.
     pub(super) fn copy(&mut self, text: &str) -> io::Result<()> {
         execute!(
             self.terminal.backend_mut().out(),
@@ -95,12 +95,12 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        give_back();
+        restore();
     }
 }
 
-/// As it was before. A terminal that has gone away needs nothing.
-fn give_back() {
+/// Restores the terminal. Errors are ignored: a terminal that is gone needs nothing.
+fn restore() {
     let mut out = stdout();
     let _ = execute!(
         out,
@@ -113,54 +113,57 @@ fn give_back() {
     let _ = disable_raw_mode();
 }
 
-/// Whether the terminal was given back by a thread that is dying.
+/// Set once a panicking thread has restored the terminal, after which nothing is drawn.
 static PANICKED: AtomicBool = AtomicBool::new(false);
 
-/// Signals, as flags.
+/// Flags set by signals.
 pub(super) struct Signals {
-    ends: [(i32, Arc<AtomicBool>); 4],
+    terminating: [(i32, Arc<AtomicBool>); 4],
     suspend: Arc<AtomicBool>,
-    back: Arc<AtomicBool>,
+    resumed: Arc<AtomicBool>,
     resized: Arc<AtomicBool>,
 }
 
 impl Signals {
-    pub(super) fn expected() -> io::Result<Self> {
+    pub(super) fn install() -> io::Result<Self> {
         let flag = |signal| -> io::Result<Arc<AtomicBool>> {
             let flag = Arc::<AtomicBool>::default();
             signal_hook::flag::register(signal, Arc::clone(&flag))?;
             Ok(flag)
         };
         Ok(Self {
-            ends: [
+            terminating: [
                 (SIGTERM, flag(SIGTERM)?),
                 (SIGHUP, flag(SIGHUP)?),
                 (SIGINT, flag(SIGINT)?),
                 (SIGQUIT, flag(SIGQUIT)?),
             ],
             suspend: flag(SIGTSTP)?,
-            back: flag(SIGCONT)?,
+            resumed: flag(SIGCONT)?,
             resized: flag(SIGWINCH)?,
         })
     }
 
-    /// Which one asks for an end.
-    pub(super) fn to_end(&self) -> Option<i32> {
+    /// Returns the signal that asks the program to end.
+    pub(super) fn terminating(&self) -> Option<i32> {
         let came = |(_, flag): &&(i32, Arc<AtomicBool>)| flag.load(Ordering::Relaxed);
-        self.ends.iter().find(came).map(|(signal, _)| *signal)
+        self.terminating
+            .iter()
+            .find(came)
+            .map(|(signal, _)| *signal)
     }
 
-    pub(super) fn to_suspend(&self) -> bool {
+    pub(super) fn take_suspend(&self) -> bool {
         self.suspend.swap(false, Ordering::Relaxed)
     }
 
-    pub(super) fn resized(&self) -> bool {
+    pub(super) fn take_resized(&self) -> bool {
         self.resized.swap(false, Ordering::Relaxed)
     }
 
-    /// Whether it was stopped, also by a signal that can't be caught.
-    pub(super) fn came_back(&self) -> bool {
-        self.back.swap(false, Ordering::Relaxed)
+    /// Returns true once after the process was continued, also after SIGSTOP, which can't be caught.
+    pub(super) fn take_resumed(&self) -> bool {
+        self.resumed.swap(false, Ordering::Relaxed)
     }
 }
 

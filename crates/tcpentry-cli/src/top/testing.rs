@@ -1,4 +1,4 @@
-//! A screen for tests: what is told and pressed goes in, what is drawn and asked for comes out. No terminal, no kernel.
+//! A screen for tests: updates and keys go in, drawings and commands come out. No terminal, no kernel.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,12 +10,14 @@ use ratatui::buffer::Buffer;
 use tcpentry::{Method, Outcome};
 
 use super::keys;
-use super::message::{Command, Item, Target, Update, Wrong};
-use super::once;
-use super::state::{
-    Arranged, Arrangement, Column, Frame, Key, Line, May, Question, Refusal, Row, Top,
+use super::message::{FilterProblem, PreviewItem, SocketTarget, Update, WorkerCommand};
+use super::model::{
+    Arranged, Arrangement, Baseline, Deletability, Frame, NotDeleted, Row, RowKey, TableLine,
 };
+use super::once;
+use super::state::Top;
 use super::view::{self, Areas, Theme};
+use crate::args::TopColumn;
 
 pub(super) struct Desk {
     pub(super) top: Top,
@@ -26,13 +28,13 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    /// With these rows, in the order of their peers.
+    /// Returns a screen with these rows, sorted by peer.
     pub(super) fn with(rows: Vec<Row>) -> Self {
         let arrangement = Arrangement {
-            by: Column::Peer,
+            by: TopColumn::Peer,
             ..Arrangement::default()
         };
-        let columns = Column::DEFAULT.to_vec();
+        let columns = TopColumn::DEFAULT.to_vec();
         let mut desk = Self {
             top: Top::new(columns, arrangement, Duration::from_secs(1)),
             now: Instant::now(),
@@ -40,32 +42,32 @@ impl Desk {
             areas: Areas::default(),
             frame: Arc::default(),
         };
-        desk.top.set_height(20);
+        desk.top.table.set_height(20);
         desk.read(rows);
         desk
     }
 
-    /// The table is read, and these are in it.
+    /// Delivers a new reading of the table.
     pub(super) fn read(&mut self, rows: Vec<Row>) {
-        self.read_after(rows, Question::Same);
+        self.read_after(rows, Baseline::Previous);
     }
 
-    pub(super) fn read_after(&mut self, rows: Vec<Row>, question: Question) {
-        self.frame = Arc::new(self.frame.followed_by(rows, question, self.now));
+    pub(super) fn read_after(&mut self, rows: Vec<Row>, baseline: Baseline) {
+        self.frame = Arc::new(self.frame.followed_by(rows, baseline, self.now));
         self.show_again();
     }
 
-    /// The worker sends the frame in the order that is wanted by now.
+    /// Delivers the frame in the order chosen by now.
     pub(super) fn show_again(&mut self) {
-        let arrangement = self.top.arrangement;
-        self.tell(Update::Frame {
+        let arrangement = self.top.table.arrangement;
+        self.receive(Update::Frame {
             frame: Arc::clone(&self.frame),
             arrangement,
             arranged: Arranged::new(&self.frame, arrangement),
         });
     }
 
-    pub(super) fn tell(&mut self, update: Update) {
+    pub(super) fn receive(&mut self, update: Update) {
         self.top.update(update, self.now);
     }
 
@@ -89,56 +91,56 @@ impl Desk {
         text.chars().for_each(|c| self.press(KeyCode::Char(c)));
     }
 
-    /// What the worker has been asked for since the last time.
-    pub(super) fn asked(&mut self) -> Vec<Command> {
+    /// Takes the commands to the worker.
+    pub(super) fn requested(&mut self) -> Vec<WorkerCommand> {
         self.top.take_commands()
     }
 
-    /// The filter that was asked for last: its serial and its text.
-    pub(super) fn asked_filter(&mut self) -> (u64, String) {
-        let commands = self.asked().into_iter().rev();
+    /// Takes the commands, and returns serial and text of the last filter.
+    pub(super) fn requested_filter(&mut self) -> (u64, String) {
+        let commands = self.requested().into_iter().rev();
         let mut filters = commands.filter_map(|command| match command {
-            Command::Filter { serial, text, .. } => Some((serial, text)),
+            WorkerCommand::Filter { serial, text, .. } => Some((serial, text)),
             _ => None,
         });
-        filters.next().expect("a filter was asked for")
+        filters.next().expect("a filter was requested")
     }
 
-    /// What a rehearsal was asked for.
-    pub(super) fn asked_rehearsal(&mut self) -> (u64, Vec<Target>) {
-        let commands = self.asked().into_iter().rev();
-        let mut rehearsals = commands.filter_map(|command| match command {
-            Command::Rehearse { serial, targets } => Some((serial, targets)),
+    /// Takes the commands, and returns serial and targets of the last preview.
+    pub(super) fn requested_preview(&mut self) -> (u64, Vec<SocketTarget>) {
+        let commands = self.requested().into_iter().rev();
+        let mut previews = commands.filter_map(|command| match command {
+            WorkerCommand::Preview { serial, targets } => Some((serial, targets)),
             _ => None,
         });
-        rehearsals.next().expect("a rehearsal was asked for")
+        previews.next().expect("a preview was requested")
     }
 
-    /// What was ordered to be deleted: the cookies.
-    pub(super) fn ordered(&mut self) -> Vec<Vec<u64>> {
-        let orders = self.asked().into_iter();
-        let orders = orders.filter_map(|command| match command {
-            Command::Delete { targets, .. } => Some(cookies(targets.iter())),
+    /// Takes the commands, and returns the cookies of each deletion.
+    pub(super) fn requested_deletions(&mut self) -> Vec<Vec<u64>> {
+        let deletions = self.requested().into_iter();
+        let deletions = deletions.filter_map(|command| match command {
+            WorkerCommand::Delete { targets, .. } => Some(cookies(targets.iter())),
             _ => None,
         });
-        orders.collect()
+        deletions.collect()
     }
 
-    /// Opens the preview of what is marked or current, answers that all but these may be deleted, and draws it.
-    pub(super) fn rehearse(&mut self, spared: &[u64]) -> u64 {
+    /// Opens and draws a preview in which all but the protected sockets can be deleted.
+    pub(super) fn open_preview(&mut self, protected: &[u64]) -> u64 {
         self.press(KeyCode::Char('d'));
-        let (serial, targets) = self.asked_rehearsal();
-        self.tell(answer(serial, targets, spared));
+        let (serial, targets) = self.requested_preview();
+        self.receive(answer(serial, targets, protected));
         self.draw(120, 20);
         serial
     }
 
-    pub(super) fn applies(&mut self, text: &str) {
+    pub(super) fn apply_filter(&mut self, text: &str) {
         self.type_in("/");
         self.type_in(text);
         self.press(KeyCode::Enter);
-        let (serial, _) = self.asked_filter();
-        self.tell(Update::Filter {
+        let (serial, _) = self.requested_filter();
+        self.receive(Update::Filter {
             serial,
             result: Ok(()),
         });
@@ -158,39 +160,39 @@ impl Desk {
         terminal.backend().buffer().clone()
     }
 
-    /// What is to be read on a screen of this size.
+    /// Draws a screen of this size, and returns its text.
     pub(super) fn draw(&mut self, columns: u16, lines: u16) -> String {
         once::text(&self.buffer(columns, lines))
     }
 
-    /// The cookies of the lines; 0 for a group.
+    /// Returns the cookies of the lines; 0 for a group.
     pub(super) fn lines(&self) -> Vec<u64> {
-        let cookie = |line: &Line| match line {
-            Line::Group(_) => 0,
-            Line::Row(place) => self.top.row(*place).key.cookie.value(),
+        let cookie = |line: &TableLine| match line {
+            TableLine::Group(_) => 0,
+            TableLine::Row(place) => self.top.table.row(*place).key.cookie.value(),
         };
-        self.top.lines.iter().map(cookie).collect()
+        self.top.table.lines.iter().map(cookie).collect()
     }
 
-    /// The cookie of the row under the cursor.
+    /// Returns the cookie of the row under the cursor.
     pub(super) fn current(&self) -> Option<u64> {
-        Some(self.top.current()?.key.cookie.value())
+        Some(self.top.table.current_row()?.key.cookie.value())
     }
 
     pub(super) fn marked(&self) -> Vec<u64> {
-        sorted(self.top.marks.iter())
+        sorted(self.top.marks.keys().iter())
     }
 }
 
-/// The answer to a rehearsal: all but these may be deleted.
-pub(super) fn answer(serial: u64, targets: Vec<Target>, spared: &[u64]) -> Update {
-    let item = |target: Target| Item {
+/// Returns the answer to a preview: all but the protected sockets can be deleted.
+pub(super) fn answer(serial: u64, targets: Vec<SocketTarget>, protected: &[u64]) -> Update {
+    let item = |target: SocketTarget| PreviewItem {
         holders: "nginx,pid=7".to_owned(),
         user: "root".to_owned(),
-        may: if spared.contains(&target.key.cookie.value()) {
-            May::No(guarded())
+        deletability: if protected.contains(&target.key.cookie.value()) {
+            Deletability::No(guarded())
         } else {
-            May::By(Method::SockDiag)
+            Deletability::By(Method::SockDiag)
         },
         target,
     };
@@ -200,16 +202,16 @@ pub(super) fn answer(serial: u64, targets: Vec<Target>, spared: &[u64]) -> Updat
     }
 }
 
-pub(super) fn guarded() -> Refusal {
-    Refusal {
+pub(super) fn guarded() -> NotDeleted {
+    NotDeleted {
         outcome: Outcome::Guarded,
         cause: "it carries your own session".to_owned(),
         hint: Some("--own-session takes that guard away".to_owned()),
     }
 }
 
-pub(super) fn wrong(column: usize, length: usize) -> Wrong {
-    Wrong {
+pub(super) fn problem(column: usize, length: usize) -> FilterProblem {
+    FilterProblem {
         column,
         length,
         message: "what is that?".to_owned(),
@@ -217,11 +219,11 @@ pub(super) fn wrong(column: usize, length: usize) -> Wrong {
     }
 }
 
-pub(super) fn cookies<'t>(targets: impl Iterator<Item = &'t Target>) -> Vec<u64> {
+pub(super) fn cookies<'t>(targets: impl Iterator<Item = &'t SocketTarget>) -> Vec<u64> {
     targets.map(|target| target.key.cookie.value()).collect()
 }
 
-fn sorted<'k>(keys: impl Iterator<Item = &'k Key>) -> Vec<u64> {
+fn sorted<'k>(keys: impl Iterator<Item = &'k RowKey>) -> Vec<u64> {
     let mut cookies: Vec<_> = keys.map(|key| key.cookie.value()).collect();
     cookies.sort_unstable();
     cookies

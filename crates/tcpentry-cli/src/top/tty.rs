@@ -1,7 +1,7 @@
-//! What is drawn goes to the terminal, and nothing is asked of it.
+//! A backend that writes to the terminal and never queries it.
 //!
-//! `crossterm` asks for the cursor by an escape sequence and waits for the answer among the keys, which another thread reads;
-//! and where the kernel does not tell the size it runs `tput`. Neither is wanted here.
+//! `crossterm` queries the cursor by an escape sequence and waits for the answer among the keys, which another thread reads;
+//! where the kernel does not report the size, it runs `tput`. Neither is wanted here.
 
 use std::io::{self, BufWriter};
 
@@ -19,7 +19,7 @@ impl Tty {
         Self(CrosstermBackend::new(stdout()))
     }
 
-    /// What takes commands that are no drawing.
+    /// Returns the writer for commands other than drawing.
     pub(super) const fn out(&mut self) -> &mut CrosstermBackend<BufWriter<Stdout>> {
         &mut self.0
     }
@@ -43,7 +43,7 @@ impl Backend for Tty {
         self.0.show_cursor()
     }
 
-    /// It is put where it belongs with each frame.
+    /// Returns the origin: each frame sets the cursor anyway.
     fn get_cursor_position(&mut self) -> io::Result<Position> {
         Ok(Position::ORIGIN)
     }
@@ -60,7 +60,7 @@ impl Backend for Tty {
         self.0.clear_region(clear_type)
     }
 
-    /// `TIOCGWINSZ`. A serial line knows none: it is taken for the usual one.
+    /// Returns the size by `TIOCGWINSZ`, or 80x24 where that is zero, as on a serial line.
     fn size(&self) -> io::Result<Size> {
         let size = rustix::termios::tcgetwinsize(descriptor())?;
         Ok(match (size.ws_col, size.ws_row) {

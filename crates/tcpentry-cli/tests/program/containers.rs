@@ -63,7 +63,7 @@ fn of_three_that_serve_one_address_the_right_one_loses_a_connection() {
         assert_eq!(object["netns_name"], "docker:bbbbbbbbbbbb");
         assert_eq!(
             object["container"],
-            json!({"runtime": "docker", "id": ids[1], "name": null})
+            json!({"runtime": "docker", "id": ids[1], "name": null, "pod": null})
         );
         containers[1].assert_aborted();
         for other in [0, 2] {
@@ -145,14 +145,14 @@ fn a_rootless_one_is_its_users_to_list_and_delete_in() {
             as_user: "",
             manager: "",
         };
-        let his = rootless.run("his", "");
+        let container = rootless.run("theirs", "");
         let other = rooted.run("other", &format!("/docker/{}", "e".repeat(64)));
 
         let listed = program(&world, as_user, "--all-netns --json dport = :8080");
         let [object] = &listed.objects()[..] else {
             panic!("{}{}", listed.out, listed.err);
         };
-        assert_eq!(object["netns_name"], format!("pid:{}", his.pid));
+        assert_eq!(object["netns_name"], format!("pid:{}", container.pid));
         assert!(
             listed
                 .err
@@ -165,7 +165,7 @@ fn a_rootless_one_is_its_users_to_list_and_delete_in() {
         let deleted = program(&world, as_user, "delete --all-netns dport = :8080");
         assert_eq!(deleted.code, 0, "{}{}", deleted.out, deleted.err);
         assert_eq!(deleted.rows()[0][4], "sock-diag");
-        his.assert_aborted();
+        container.assert_aborted();
         assert_eq!(other.said(), "");
     });
 }

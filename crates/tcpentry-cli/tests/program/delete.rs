@@ -28,7 +28,8 @@ fn each_notation_deletes() {
             let words = notation
                 .replace("{l}", &local.port().to_string())
                 .replace("{p}", &peer.port().to_string());
-            let done = run(&format!("delete {words}"));
+            // Nobody has accepted it: held by the program's parent alone, it may carry its input.
+            let done = run(&format!("delete --own-session {words}"));
             assert_eq!(done.code, 0, "{words}: {}", done.err);
             let expected = [
                 "deleted",
@@ -65,7 +66,8 @@ fn ipv6_with_and_without_scope() {
             let words = notation
                 .replace("{l}", &local.port().to_string())
                 .replace("{p}", &peer.port().to_string());
-            let done = run(&format!("delete {words}"));
+            // Nobody has accepted it: held by the program's parent alone, it may carry its input.
+            let done = run(&format!("delete --own-session {words}"));
             assert_eq!(done.code, 0, "{words}: {}", done.err);
             assert_eq!(done.rows()[0][2], format!("[fe80::1]%veth0:{port}"));
         }
@@ -85,7 +87,7 @@ fn a_dry_run_deletes_nothing_and_says_what_would_happen() {
         assert!(is_alive(&connection));
         let done = run(&format!("delete {words}"));
         assert_eq!(done.rows(), rehearsed.rows(), "the same output");
-        assert!(rehearsed.out.starts_with("WOULD-BE\t") && done.out.starts_with("OUTCOME\t"));
+        assert!(rehearsed.out.starts_with("DRY-RUN\t") && done.out.starts_with("OUTCOME\t"));
         assert_eq!(run(&format!("delete -n {words}")).code, 1);
     });
 }
@@ -141,7 +143,7 @@ fn a_name_that_is_nearly_right_gets_a_hint() {
 fn empty_input_is_not_silent() {
     isolated(|| {
         let nothing = run_with_input("delete --id -", "\n");
-        let expected = "tcpentry: standard input named nothing\n";
+        let expected = "tcpentry: standard input names no connection\n";
         assert_eq!((nothing.code, nothing.err.as_str()), (1, expected));
     });
 }
@@ -267,7 +269,7 @@ fn an_interruption_stops_between_deletions_and_keeps_the_report() {
 fn names_that_are_none() {
     isolated(|| {
         for (words, problem) in [
-            ("", "what is to be deleted?"),
+            ("", "what should be deleted?"),
             (
                 "192.0.2.1",
                 "`192.0.2.1` names one end; a connection has two",

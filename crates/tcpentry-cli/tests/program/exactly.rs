@@ -73,7 +73,7 @@ fn round(words: &[String]) -> Option<HashSet<String>> {
         return None;
     }
     let before = sockets(&of_all());
-    let done = of_filter(&["delete", "--yes", "--json"]);
+    let done = of_filter(&["delete", "--own-session", "--yes", "--json"]);
     assert!(
         matches!(done.code, 0 | 1),
         "{filter}: {} {}",

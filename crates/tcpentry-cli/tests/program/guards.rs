@@ -61,7 +61,10 @@ fn an_ambiguous_name_deletes_nothing_and_shows_the_identities() {
         assert_eq!(candidates.len(), 2);
         assert_eq!(run("list").rows().len(), 2, "nothing was deleted");
 
-        assert_eq!(run("delete 10.9.0.1%va:4000 10.9.0.2:80").code, 0);
+        assert_eq!(
+            run("delete --own-session 10.9.0.1%va:4000 10.9.0.2:80").code,
+            0
+        );
         assert_eq!(run("list").rows()[0][3], "10.9.0.1%vb:4000");
         let id = candidates
             .iter()
@@ -69,7 +72,7 @@ fn an_ambiguous_name_deletes_nothing_and_shows_the_identities() {
             .collect::<Vec<_>>()
             .join(" ");
         assert_eq!(
-            run(&format!("delete --id {id}")).code,
+            run(&format!("delete --own-session --id {id}")).code,
             0,
             "one gone, one deleted"
         );

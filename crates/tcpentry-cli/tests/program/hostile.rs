@@ -1,4 +1,4 @@
-//! Names from outside: any user may give his process, his unit, his container any name.
+//! Names from outside: any user may give a process, a unit or a container any name.
 
 use std::net::{TcpListener, TcpStream};
 
@@ -32,7 +32,7 @@ fn processes_of_any_name_are_shown_selected_and_deleted_by_it() {
                 .out
                 .lines()
                 .find(|line| line.split('\t').nth(3) == Some(local));
-            let shown = tcpentry::escape_for_terminal(name);
+            let shown = tcpentry::escape::escape_for_terminal(name);
             let expected = format!("{},pid={}", shown.replace(' ', r"\x20"), named.pid());
             assert_eq!(row.map(cell), Some(expected));
             let object = objects.iter().find(|it| it["local"] == *local).unwrap();
@@ -64,7 +64,15 @@ fn processes_of_any_name_are_shown_selected_and_deleted_by_it() {
         {
             let pattern = patterns(&name).pop().unwrap_or("*".to_owned());
             let pid = named.pid().to_string();
-            let words = ["delete", "-p", "process", &pattern, "pid", &pid];
+            let words = [
+                "delete",
+                "--own-session",
+                "-p",
+                "process",
+                &pattern,
+                "pid",
+                &pid,
+            ];
             let rehearsed = run(&[&words[..], &["-n"]].concat());
             let done = run(&words);
             assert_eq!((rehearsed.code, done.code), (0, 0), "{}", done.err);

@@ -47,7 +47,7 @@ fn a_socket_without_owner_has_no_user() {
             (&object["inode"], &object["uid"]),
             (&Value::Null, &Value::Null)
         );
-        assert_eq!(object.get("user"), None);
+        assert_eq!(object.get("user"), Some(&Value::Null));
     });
 }
 
@@ -113,7 +113,9 @@ fn a_deletion_by_a_filter_shows_what_is_asked_for() {
         ];
         for object in plain.objects() {
             assert!(
-                asked_for.iter().all(|field| object.get(field).is_none()),
+                asked_for
+                    .iter()
+                    .all(|field| object.get(field) == Some(&Value::Null)),
                 "{object}"
             );
         }
@@ -132,6 +134,45 @@ fn a_deletion_by_a_filter_shows_what_is_asked_for() {
             assert!(object["idle_ms"].as_u64().unwrap() < 60_000);
         }
         assert!(ends.iter().all(|ends| !is_alive(ends)));
+    });
+}
+
+#[test]
+fn no_key_is_missing() {
+    isolated(|| {
+        let connection = tcp::connected();
+        let keys = |words: &str| -> Vec<BTreeSet<String>> {
+            let objects = run(words).objects();
+            let keys = |object: &Value| object.as_object().unwrap().keys().cloned().collect();
+            objects.iter().map(keys).collect()
+        };
+        let listed = keys("list --json -a");
+        assert!(listed.len() > 1);
+        for words in ["list --json -a", "list --json -a -p -u -i -c --id"] {
+            assert!(keys(words).iter().all(|keys| *keys == listed[0]), "{words}");
+        }
+        let words = format!("delete --json {}", ends(&connection.client));
+        let deleted = keys(&words);
+        assert!(deleted[0].is_superset(&listed[0]));
+        // By now it is gone.
+        let gone = keys(&words);
+        assert_eq!(gone, deleted);
+    });
+}
+
+#[test]
+fn the_ends_also_stand_apart() {
+    isolated(|| {
+        let connection = tcp::connected();
+        let client = connection.client.local_addr().unwrap();
+        let server = connection.client.peer_addr().unwrap();
+        let objects = run("list --json").objects();
+        let is_client = |object: &&Value| object["local"] == client.to_string();
+        let object = objects.iter().find(is_client).unwrap();
+        assert_eq!(object["local_address"], client.ip().to_string());
+        assert_eq!(object["local_port"], client.port());
+        assert_eq!(object["peer_address"], server.ip().to_string());
+        assert_eq!(object["peer_port"], server.port());
     });
 }
 
@@ -168,12 +209,10 @@ fn the_manual_documents_exactly_the_fields() {
         for field in ["pid", "start", "name", "uid", "runtime"] {
             assert!(text.contains(field));
         }
-        for field in ["check", "status", "detail", "mend"] {
+        for field in ["check", "status", "detail", "fix"] {
             assert!(text.contains(field));
             documented.insert(field.to_owned());
         }
-        // Only there when the kernel says what we don't know, and when a name is ambiguous.
-        fields.extend(["attributes", "candidates"].map(str::to_owned));
         assert_eq!(fields, documented);
     });
 }

@@ -44,8 +44,11 @@ fn every_connection_is_listed_once_and_all_that_match_are_deleted() {
 
         // What is confirmed later, and what is deleted at once.
         for (words, ports) in [
-            ("delete --yes --max 10000 sport lt :11000", ..11_000),
-            ("delete --yes sport lt :13000", ..13_000),
+            (
+                "delete --own-session --yes --max 10000 sport lt :11000",
+                ..11_000,
+            ),
+            ("delete --own-session --yes sport lt :13000", ..13_000),
         ] {
             let alive = |crowd: &[Socket]| held(crowd).filter(|(_, alive)| *alive).count();
             let before = alive(&crowd);
@@ -60,6 +63,6 @@ fn every_connection_is_listed_once_and_all_that_match_are_deleted() {
             }
         }
         // Those that are left would stay for minutes, waiting for a peer that is not there.
-        run("delete --yes dst 127.200.0.1:80");
+        run("delete --own-session --yes dst 127.200.0.1:80");
     });
 }

@@ -165,7 +165,7 @@ fn the_device_of_a_bound_socket_is_shown_and_can_be_pasted_back() {
             "{}",
             listed.out
         );
-        assert_eq!(run(&format!("delete {shown} {peer}")).code, 0);
+        assert_eq!(run(&format!("delete --own-session {shown} {peer}")).code, 0);
     });
 }
 

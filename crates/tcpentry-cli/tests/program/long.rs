@@ -32,7 +32,7 @@ macro_rules! with_crowd {
 /// The tests share one table of descriptors, which has no room for several crowds.
 pub(crate) static ONE_CROWD: Mutex<()> = Mutex::new(());
 const MANY: u32 = 6000;
-const DELETE: &str = "delete --yes dst 127.200.0.1:80";
+const DELETE: &str = "delete --own-session --yes dst 127.200.0.1:80";
 
 fn start(stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) -> Child {
     program()

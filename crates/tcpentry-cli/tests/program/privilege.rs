@@ -96,7 +96,7 @@ fn when_it_asks_it_has_given_up_what_it_does_not_need() {
         let terminal = Terminal::open();
         let mut child = terminal
             .command(env!("CARGO_BIN_EXE_tcpentry"))
-            .args(["delete", "dport", "=", &format!(":{port}")])
+            .args(["delete", "--own-session", "dport", "=", &format!(":{port}")])
             .env_remove("SSH_CONNECTION")
             .spawn()
             .unwrap();
@@ -192,7 +192,7 @@ fn a_sandbox_that_refuses_it_is_told_and_stops_nothing() {
         assert_eq!(listed.code, 0);
         assert_eq!(
             listed.err,
-            "tcpentry: cannot give up the rights that are not needed (Operation not permitted (os error 1)): \
+            "tcpentry: cannot drop the capabilities that are not needed (Operation not permitted (os error 1)); \
              going on with them\n"
         );
     });

@@ -116,15 +116,18 @@ fn the_four_commands_end_a_stuck_connection_as_the_readme_shows() {
             tcp::connect_from(socket, &listener)
         };
         let (stuck, other) = (connect(41812), connect(41830));
-        let app = Named::holding(&stuck.client, b"app");
-        let too = Named::holding(&other.client, b"app");
+        let app = [&stuck.client, &other.client].map(|end| Named::holding(end, b"app"));
+        let server = [&stuck.server, &other.server].map(|end| Named::holding(end, b"postgres"));
+        // The way to the operator: without one the program says that it can't be followed, and asks.
+        let operator = tcp::connected();
+        let ssh = Named::holding(&operator.client, b"ssh");
+        drop(operator.client);
         let section = between(README, "\n## A stuck connection\n", "\n## ");
         let transcript = between(section, "```console\n$ ", "```");
         let commands: Vec<_> = transcript.split("\n$ ").collect();
         assert_eq!(commands.len(), 4);
-        // The table shows the program that holds them, and not this test.
-        let (client, remaining) = (stuck.client, other.client);
-        drop((client, remaining));
+        // The table shows the programs that hold them, and not this test: a parent's connections carry the session.
+        drop((stuck, other));
         for command in commands {
             let (command, shown) = command.split_once('\n').unwrap();
             let words = command.strip_prefix("sudo tcpentry ").unwrap();
@@ -132,7 +135,7 @@ fn the_four_commands_end_a_stuck_connection_as_the_readme_shows() {
             assert_eq!(code, 0, "{command}: {screen}");
             assert_eq!(listing(&screen), listing(shown), "{command}");
         }
-        drop((app, too));
+        drop((app, server, ssh, operator.server));
     });
 }
 

@@ -20,6 +20,8 @@ impl Sitting {
         let child = terminal
             .command(env!("CARGO_BIN_EXE_tcpentry"))
             .args(words.split(' '))
+            // Who has both the connections and the other end of the terminal carries a session.
+            .arg("--own-session")
             .env_remove("SSH_CONNECTION")
             .env("NO_COLOR", "1")
             .spawn()
@@ -191,7 +193,7 @@ fn who_can_not_answer_or_see_the_question_is_not_asked() {
         assert_eq!(piped.code(), Some(3));
         let screen = terminal.screen();
         assert!(
-            screen.contains("2 connections match, and there is no terminal to ask at"),
+            screen.contains("2 connections match, and stdin is not a terminal"),
             "{screen}"
         );
         let unseen: crate::util::Run = program()

@@ -1,4 +1,4 @@
-//! `tcpentry top` in a real terminal: what a person sees, what his keys do, and that he gets his terminal back.
+//! `tcpentry top` in a real terminal: the screen, the keys, and the terminal as it was before at the end.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -17,7 +17,7 @@ use tcpentry_testkit::named::{HOSTILE, Named};
 use tcpentry_testkit::tcp::{self, Ends};
 use tcpentry_testkit::tmux::{PROMPT, Tmux};
 use tcpentry_testkit::user::{self, User};
-use tcpentry_testkit::{isolated, skip, until};
+use tcpentry_testkit::{isolated, proc_net, skip, until};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::long::ONE_CROWD;
@@ -71,10 +71,10 @@ fn three_marked_of_fifty_are_deleted_and_nothing_else() {
         assert!(is_alive(&tcp::connect_to(&listener)));
 
         tmux.types("l");
-        let log = tmux.await_text("3 told");
+        let log = tmux.await_text("3 entries");
         for (_, ends) in &meant {
-            let told = |line: &&str| line.contains(&local(ends)) && line.contains("deleted");
-            assert_eq!(log.lines().filter(told).count(), 1, "{log}");
+            let is_entry = |line: &&str| line.contains(&local(ends)) && line.contains("deleted");
+            assert_eq!(log.lines().filter(is_entry).count(), 1, "{log}");
         }
         assert_eq!(log.matches("by sock-diag").count(), 3, "{log}");
         tmux.press("Escape");
@@ -110,7 +110,7 @@ fn whatever_is_pressed_but_y_deletes_nothing() {
 }
 
 #[test]
-fn what_is_there_under_the_same_name_when_one_says_yes_survives() {
+fn a_successor_between_the_same_ends_survives_the_confirmation() {
     isolated(|| {
         let tmux = terminal!(120, 20);
         let listener = tcp::listen(tcp::loopback(0));
@@ -138,7 +138,7 @@ fn what_is_there_under_the_same_name_when_one_says_yes_survives() {
         tmux.await_text("1 already gone");
         assert!(is_alive(&second));
         tmux.types("l");
-        let log = tmux.await_text("1 told");
+        let log = tmux.await_text("1 entry");
         assert!(log.contains(&format!("gone {client} {server}")), "{log}");
         assert!(is_alive(&second));
     });
@@ -189,7 +189,7 @@ fn what_is_suspended_comes_back() {
             }
             until("it is stopped", || state(pid) == Some('T'));
             if by == "STOP" {
-                // Who is not asked leaves the terminal as it was, where Enter is no end of a line.
+                // SIGSTOP can't be caught: the terminal stays raw, and there Enter does not end a line.
                 tmux.await_text("Stopped");
                 tmux.types("stty sane; echo what' 'a mess");
                 tmux.press("C-j");
@@ -205,7 +205,7 @@ fn what_is_suspended_comes_back() {
             assert_eq!(tmux.knows("alternate_on"), "1");
             // Keys are keys again.
             tmux.types("?");
-            tmux.await_text("what became of each deletion");
+            tmux.await_text("Show the log of deletions");
             tmux.press("Escape");
             tmux.await_text("STATE");
         }
@@ -217,7 +217,7 @@ fn what_is_suspended_comes_back() {
 #[test]
 fn without_its_terminal_it_ends() {
     isolated(|| {
-        // The kernel tells who is in the terminal's session; who is not has to see it himself.
+        // The kernel signals the processes in the terminal's session; any other has to notice by itself.
         for session in ["", "setsid "] {
             let tmux = terminal!(100, 20);
             let pid = started_by(&tmux, session, "top");
@@ -296,10 +296,10 @@ fn a_name_stays_in_its_cell() {
             assert_eq!(place(line, "established"), Some(column), "{line}");
         }
         for (_, _, name) in &held {
-            let shown = format!(" {},pid", tcpentry::escape_for_terminal(name));
+            let shown = format!(" {},pid", tcpentry::escape::escape_for_terminal(name));
             assert!(screen.contains(&shown), "{shown:?} is not in\n{screen}");
         }
-        // Whom it belongs to is told there too.
+        // The preview shows the holders too.
         tmux.types("*d");
         let preview = tmux.await_text(&format!("Delete these {count} connections?"));
         assert!(!preview.contains(raw), "{preview:?}");
@@ -311,13 +311,13 @@ fn a_name_stays_in_its_cell() {
 }
 
 #[test]
-fn who_is_not_root_sees_what_he_may_delete_and_why_not_the_rest() {
+fn without_root_it_shows_what_may_be_deleted_and_why_not_the_rest() {
     isolated(|| {
         if !user::others() {
             skip!("only one user is mapped here");
         }
         if yama_restricts() {
-            skip!("Yama lets nobody borrow from processes beside his own");
+            skip!("Yama lets users borrow descriptors from their own processes only");
         }
         let tmux = terminal!(120, 20);
         let (all, listener, port) = connections(2);
@@ -359,7 +359,7 @@ fn who_is_not_root_sees_what_he_may_delete_and_why_not_the_rest() {
         let ended = (&server).read(&mut [0]);
         assert_eq!(tcp::errno(ended), Errno::CONNRESET);
         assert!(all.iter().all(is_alive));
-        let log = log(&tmux, "3 told");
+        let log = log(&tmux, "3 entries");
         assert_eq!(log.matches(" denied ").count(), 2, "{log}");
     });
 }
@@ -377,7 +377,7 @@ fn a_listener_is_deleted_only_where_that_was_asked_for() {
         assert!(preview.contains("--listeners"), "{preview}");
         tmux.types("y");
         tmux.press("Escape");
-        // What it would have done has been done before this is answered.
+        // A deletion would have been carried out before this appears.
         tmux.await_text("not confirmed: nothing was deleted");
         assert!(is_alive(&tcp::connect_to(&listener)));
         tmux.types("q");
@@ -394,14 +394,21 @@ fn a_listener_is_deleted_only_where_that_was_asked_for() {
 }
 
 #[test]
-fn the_own_session_is_spared() {
+fn the_own_session_is_protected() {
     isolated(|| {
         let tmux = terminal!(120, 20);
         let listener = tcp::listen(tcp::loopback(0));
         let port = listener.local_addr().unwrap().port();
+        // Held by others than who has the session's other end.
         let other = tcp::connect_to(&listener);
-        // A shell that is called as a server is, and holds a connection.
-        let shell = tmux.folder().join("sshd");
+        let (at, peer) = tcp::addresses(&other.client);
+        let _held = (
+            Holder::of(&other.client, None),
+            Holder::of(&other.server, None),
+        );
+        drop(other);
+        // A shell that holds a connection.
+        let shell = tmux.folder().join("shell");
         symlink("/bin/bash", &shell).unwrap();
         tmux.runs(&format!(
             "{} -c 'exec 3<>/dev/tcp/127.0.0.1/{port}; {PROGRAM} top dport = :{port} 3<&-; exit'",
@@ -417,14 +424,14 @@ fn the_own_session_is_spared() {
         }
         tmux.types("y");
         tmux.await_text("1 deleted, 0 already gone, 1 not deleted, of 2");
-        assert!(!is_alive(&other) && session.is_there());
-        let log = log(&tmux, "2 told");
+        assert!(proc_net::row(at, peer).is_none() && session.is_there());
+        let log = log(&tmux, "2 entries");
         assert_eq!(log.matches(" guarded ").count(), 1, "{log}");
     });
 }
 
 #[test]
-fn a_wrong_filter_is_told_at_its_place_and_the_table_stays() {
+fn an_invalid_filter_is_marked_at_its_place_and_the_table_stays() {
     isolated(|| {
         let tmux = terminal!(120, 20);
         let (_all, _listener, port) = connections(2);
@@ -436,7 +443,7 @@ fn a_wrong_filter_is_told_at_its_place_and_the_table_stays() {
         tmux.press("Enter");
         tmux.press("C-u");
         tmux.types(&port.to_string());
-        // What is no filter yet is offered as one.
+        // A bare port is offered as a filter.
         tmux.await_text(&format!("port = :{port}"));
         tmux.press("Tab");
         tmux.press("Enter");
@@ -490,13 +497,13 @@ fn of_a_large_table_another_order_comes_and_any_row_is_one_key_away() {
         tmux.types("q");
         await_shell(&tmux);
         drop(tmux);
-        // Those would stay for minutes, waiting for a peer that is not there.
+        // They would stay for minutes, waiting for a peer that does not answer.
         run("delete --yes dst 127.200.0.1:80");
         drop(crowd);
     });
 }
 
-/// The program of the test below: it holds the connections of these numbers until its standard input ends.
+/// The program of the test below: holds the connections of these numbers until its standard input ends.
 #[test]
 #[ignore = "it is run by another test"]
 fn a_part_of_a_crowd() {
@@ -510,7 +517,7 @@ fn a_part_of_a_crowd() {
     let crowd = tcp::part_of_a_crowd(first..first + PART);
     println!("it is there");
     std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
-    // Those would stay for minutes, waiting for a peer that is not there.
+    // They would stay for minutes, waiting for a peer that does not answer.
     for socket in crowd {
         let _ = socket.set_linger(Some(Duration::ZERO));
     }
@@ -683,7 +690,7 @@ fn go_to(tmux: &Tmux, text: &str) {
     });
 }
 
-/// What the log tells, after a deletion of which not all were done.
+/// Opens the log after a deletion that was not complete, and returns the screen.
 fn log(tmux: &Tmux, title: &str) -> String {
     tmux.press("Escape");
     tmux.await_text("? help");
@@ -713,7 +720,7 @@ fn assert_as_before(tmux: &Tmux, end: &str) {
     tmux.await_text(&format!("as before {end}"));
 }
 
-/// Starts the program from the shell; its pid.
+/// Starts the program from the shell, and returns its pid.
 fn started(tmux: &Tmux, words: &str) -> i32 {
     started_by(tmux, "", words)
 }
@@ -724,7 +731,7 @@ fn started_by(tmux: &Tmux, starter: &str, words: &str) -> i32 {
     let script = format!("echo $$ > {}; exec {PROGRAM} {words}", file.display());
     tmux.runs(&format!("{starter}sh -c '{script}'"));
     let mut pid = None;
-    until("its pid is told", || {
+    until("its pid is known", || {
         let text = fs::read_to_string(&file).unwrap_or_default();
         pid = text.trim().parse().ok();
         pid.is_some()
@@ -740,7 +747,7 @@ fn signal(pid: i32, name: &str) {
     assert!(status.unwrap().success());
 }
 
-/// The letter of a process's state, as in ps(1).
+/// Returns the letter of a process's state, as in ps(1).
 fn state(pid: i32) -> Option<char> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     text.rsplit_once(") ")?.1.chars().next()
@@ -760,12 +767,12 @@ impl Session {
         Self(stream)
     }
 
-    /// Nothing has happened to it.
+    /// Returns true while nothing has happened to it.
     fn is_there(&self) -> bool {
         tcp::pending_error(&self.0).is_none() && tcp::events(&self.0) == 0
     }
 }
 
-/// From so many on another thread puts the table in order.
+/// The number of rows from which the worker sorts the table.
 const LARGE: u32 = 5001;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tcpentry");

@@ -158,7 +158,7 @@ fn what_changes_while_the_question_stands() {
         let (stays, stays_at) = Turning::holding(first.client);
         let (ends, ends_at) = Turning::holding(second.client);
         let terminal = Terminal::open();
-        let words = ["delete", "process", "sh", "dport", "="];
+        let words = ["delete", "--own-session", "process", "sh", "dport", "="];
         let port = listener.local_addr().unwrap().port().to_string();
         let mut child = terminal
             .command(env!("CARGO_BIN_EXE_tcpentry"))

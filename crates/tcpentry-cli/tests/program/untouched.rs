@@ -143,7 +143,7 @@ fn the_demo_runs_itself_and_writes_nothing() {
     });
 }
 
-/// Who may run it as root with words of his own may name any file.
+/// A user who may run it as root with arguments of their own may name any file.
 #[test]
 fn what_is_no_namespace_is_looked_at_and_not_opened() {
     isolated(|| {

@@ -3,9 +3,8 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
-use tcpentry::{
-    Attribution, Connection, Filter, Query, Selection, States, SystemNames, TcpTable, Truth,
-};
+use tcpentry::filter::Truth;
+use tcpentry::{Connection, Filter, Query, Selection, States, SystemNames, TcpTable};
 
 use crate::CROWD;
 
@@ -28,7 +27,7 @@ pub(crate) fn benches(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(CROWD.into()));
     for (name, filter, expected) in parsed {
         let selection = Selection::new(filter, States::CONNECTIONS, &mut table).expect("ready it");
-        let mut knowledge = Attribution::only_for(&selection);
+        let mut knowledge = selection.attribution();
         let mut judge = |row| selection.judge(row, &mut knowledge).expect("judge it");
         // What has to be known beside the rows is known from here on.
         assert!(rows.iter().all(|row| judge(row) == expected), "{name}");

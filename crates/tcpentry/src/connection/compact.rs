@@ -13,11 +13,12 @@ use crate::connection::{Connection, Cookie, Inode};
 /// connection that is made of it, until the table is asked again, as a deletion does.
 ///
 /// ```
-/// use tcpentry::{Compact, Connection, Query, TcpTable};
-/// assert_eq!(size_of::<Compact>(), 60);
+/// use tcpentry::connection::compact::CompactConnection;
+/// use tcpentry::{Connection, Query, TcpTable};
+/// assert_eq!(size_of::<CompactConnection>(), 60);
 /// for row in TcpTable::open()?.connections(&Query::default())? {
 ///     let row = row?;
-///     let again = Connection::from(&Compact::from(&row));
+///     let again = Connection::from(&CompactConnection::from(&row));
 ///     assert_eq!((again.pair, again.cookie, again.state), (row.pair, row.cookie, row.state));
 /// }
 /// # Ok::<(), tcpentry::Error>(())

@@ -99,6 +99,7 @@ impl Interface {
 
 /// A network device as it is written in an endpoint: `%eth0` or `%2`.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum Device {
     /// By its index.
     Index(Interface),
@@ -156,7 +157,7 @@ impl fmt::Display for Device {
 /// let pair = Pair::new("127.0.0.1:80".parse()?, "127.0.0.1:5000".parse()?)?;
 /// assert_eq!(pair.to_string(), "127.0.0.1:80 127.0.0.1:5000");
 /// assert!(Pair::new("127.0.0.1:80".parse()?, "[::1]:5000".parse()?).is_err());
-/// # Ok::<(), tcpentry::EndpointError>(())
+/// # Ok::<(), tcpentry::connection::endpoint::EndpointError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Pair {

@@ -25,9 +25,10 @@ use crate::connection::{Connection, Cookie};
 /// let identity: Identity = word.parse()?;
 /// assert_eq!(identity.cookie.value(), 0x3001);
 /// assert_eq!(identity.to_string(), word);
-/// # Ok::<(), tcpentry::IdentityError>(())
+/// # Ok::<(), tcpentry::connection::identity::IdentityError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
 pub struct Identity {
     /// The boot during which the cookie means something.
     pub boot: BootId,
@@ -41,6 +42,7 @@ pub struct Identity {
 
 /// Where sockets live: a boot, and a network namespace in it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
 pub struct Origin {
     /// The boot.
     pub boot: BootId,
@@ -286,7 +288,7 @@ mod tests {
     proptest! {
         #[test]
         fn print_and_parse_are_inverse(
-            boot: u128, netns: u64, by_cookie: bool, cookie in 0..u64::MAX, interface: u32,
+            boot: u128, netns: u64, get_or_scan: bool, cookie in 0..u64::MAX, interface: u32,
             v6: bool, local: u128, peer: u128, ports: (u16, u16),
         ) {
             let address = |bits: u128| if v6 {
@@ -299,7 +301,7 @@ mod tests {
             let Ok(pair) = Pair::new(ends.0, ends.1) else { return Ok(()) };
             let identity = Identity {
                 boot: BootId(boot),
-                netns: if by_cookie { NetnsId::Cookie(netns) } else { NetnsId::Inode(netns) },
+                netns: if get_or_scan { NetnsId::Cookie(netns) } else { NetnsId::Inode(netns) },
                 cookie: Cookie::new(cookie).unwrap(),
                 pair: pair.on(Interface::new(interface)),
             };

@@ -1,11 +1,11 @@
 //! A row of the TCP table: what the kernel tells of one socket.
 
-pub(crate) mod compact;
-pub(crate) mod details;
-pub(crate) mod endpoint;
-pub(crate) mod identity;
-pub(crate) mod notation;
-pub(crate) mod state;
+pub mod compact;
+pub mod details;
+pub mod endpoint;
+pub mod identity;
+pub mod notation;
+pub mod state;
 
 use std::fmt;
 use std::time::Duration;

@@ -25,6 +25,7 @@ use crate::connection::endpoint::{Device, Endpoint, EndpointError};
 /// assert_eq!(inside.to_string(), "[fe80::1]%eth0:80");
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct ScopedEndpoint {
     /// Address and port.
     pub endpoint: Endpoint,
@@ -33,6 +34,11 @@ pub struct ScopedEndpoint {
 }
 
 impl ScopedEndpoint {
+    /// Makes the notation of an endpoint, with the device where one is to be named.
+    pub const fn new(endpoint: Endpoint, device: Option<Device>) -> Self {
+        Self { endpoint, device }
+    }
+
     /// Reads `tcpdrop`'s form, the address and the port as two words; the address without brackets.
     ///
     /// # Errors

@@ -1,15 +1,15 @@
-//! Fallback a connection can't be deleted, in words: the cause and the way out.
+//! Why a connection can't be deleted, in words: the cause and the way out.
 
 use rustix::io::Errno;
 
 use super::borrow::Failure;
 use crate::connection::Connection;
-use crate::error::{Error, ErrorKind, Operation};
+use crate::error::{Error, ErrorKind, Operation, Reason};
 use crate::escape::escape_for_terminal;
-use crate::privilege::{PtraceScope, denied};
+use crate::privilege::PtraceScope;
 use crate::process::Process;
 
-/// Fallback the descriptor has to be borrowed.
+/// The reason to fall back on borrowing the descriptor.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fallback {
     /// It was asked for.
@@ -31,10 +31,11 @@ impl Fallback {
     pub(crate) fn not_allowed_to_borrow(self) -> Error {
         let cause = self.cause().unwrap_or_default();
         match self {
-            Self::NotPermitted => denied(Operation::Delete, cause.to_owned()).with_hint(SUDO),
+            Self::NotPermitted => Error::denied(Operation::Delete, cause).with_hint(SUDO),
             _ => Error::new(Operation::Delete, ErrorKind::NotSupported, cause)
                 .with_hint("leave the method open: borrowing its owner's descriptor may do it"),
         }
+        .because(self.reason())
     }
 
     /// The error when borrowing did not help either.
@@ -43,18 +44,28 @@ impl Fallback {
         {
             return Error::os(Operation::Delete, doing, *errno);
         }
-        let (reason, way_out) = diagnose(connection, failure, self);
+        if let (Some(cause), false) = (stuck(failure), matches!(self, Self::NotPermitted)) {
+            // No right would change it.
+            return Error::new(Operation::Delete, ErrorKind::AccessDenied, cause)
+                .with_hint(END_THE_STUCK);
+        }
+        let (obstacle, way_out) = diagnose(connection, failure, self);
         let cause = match self.cause() {
-            Some(first) => format!("{first}, and {reason}"),
-            None => reason,
+            Some(first) => format!("{first}, and {obstacle}"),
+            None => obstacle,
         };
+        let reason = self.reason().or_else(|| reason_of(failure));
         if matches!(self, Self::NotPermitted) || is_a_matter_of_rights(connection, failure) {
-            denied(Operation::Delete, cause).with_hint(way_out)
+            Error::denied(Operation::Delete, cause)
+                .with_hint(way_out)
+                .because(reason)
         } else {
             let way_out = self
                 .without_borrowing(failure)
                 .map_or(way_out, String::from);
-            Error::new(Operation::Delete, ErrorKind::NotSupported, cause).with_hint(way_out)
+            Error::new(Operation::Delete, ErrorKind::NotSupported, cause)
+                .with_hint(way_out)
+                .because(reason)
         }
     }
 
@@ -69,7 +80,11 @@ impl Fallback {
                 ErrorKind::NotSupported,
                 "it is an MPTCP connection, and this kernel does not disconnect those",
             )
+            .because(Reason::Mptcp)
             .with_hint("end the process that holds it; or run it on another kernel"),
+            (Errno::TIMEDOUT, _) => error.with_hint(
+                "the process that holds it keeps it locked; a child process waits for it, and may still end the connection",
+            ),
             (Errno::BUSY, _) => {
                 let way_out = match self {
                     Self::NotPermitted => "run it as root (sudo), which needs no borrowing",
@@ -142,6 +157,17 @@ impl Fallback {
         })
     }
 
+    const fn reason(self) -> Option<Reason> {
+        Some(match self {
+            Self::Asked => return None,
+            Self::NotPermitted => Reason::NoNetAdmin,
+            Self::NoDestroy => Reason::NoSockDestroy,
+            Self::NotInThisState => Reason::StateNotSupported,
+            Self::Mptcp => Reason::Mptcp,
+            Self::Unreachable => Reason::Shadowed,
+        })
+    }
+
     const fn cause(self) -> Option<&'static str> {
         match self {
             Self::Asked => None,
@@ -162,10 +188,23 @@ impl Fallback {
     }
 }
 
+/// The reason where borrowing was asked for.
+fn reason_of(failure: &Failure) -> Option<Reason> {
+    Some(match failure {
+        Failure::NoDescriptor => Reason::NoHolder,
+        Failure::NotFound { .. } => Reason::HolderNotSeen,
+        Failure::Refused { .. } | Failure::Stuck { .. } | Failure::OfSuchUser { .. } => {
+            Reason::BorrowDenied
+        }
+        Failure::Unavailable => Reason::NoPidfdGetfd,
+        Failure::Os { .. } => return None,
+    })
+}
+
 /// Whether somebody with more rights could borrow it.
 fn is_a_matter_of_rights(connection: &Connection, failure: &Failure) -> bool {
     match failure {
-        Failure::Refused { .. } => true,
+        Failure::Refused { .. } | Failure::Stuck { .. } | Failure::OfSuchUser { .. } => true,
         Failure::NotFound { hidden } => !hidden.is_empty() || is_invisible(connection),
         Failure::NoDescriptor | Failure::Unavailable | Failure::Os { .. } => false,
     }
@@ -177,7 +216,7 @@ fn is_invisible(connection: &Connection) -> bool {
     !caller.is_root() && connection.uid != caller.as_raw()
 }
 
-/// Fallback there is nothing to borrow, and what would help: often no more than a right.
+/// Returns why there is nothing to borrow, and what would help: often no more than a right.
 fn diagnose(connection: &Connection, failure: &Failure, fallback: Fallback) -> (String, String) {
     let right = fallback.right();
     match failure {
@@ -190,6 +229,9 @@ fn diagnose(connection: &Connection, failure: &Failure, fallback: Fallback) -> (
             format!("{} may not be borrowed from", describe(*holder)),
             fallback.allowed_to_borrow(PtraceScope::read()).to_owned(),
         ),
+        Failure::Stuck { .. } | Failure::OfSuchUser { .. } => {
+            (stuck(failure).unwrap_or_default(), right.to_owned())
+        }
         Failure::Unavailable => (
             "there is no pidfd_getfd here (Linux 5.6; or a seccomp filter forbids it)".to_owned(),
             right.to_owned(),
@@ -251,6 +293,22 @@ fn diagnose_not_found(
     )
 }
 
+/// What a holder has done for whom a child process was abandoned.
+fn stuck(failure: &Failure) -> Option<String> {
+    Some(match failure {
+        Failure::Stuck { holder } => format!(
+            "{} did not let go what was borrowed from it: closing that waited for a file system that does not answer, \
+             or for a lock on the socket; a child process waits there and was abandoned",
+            describe(*holder)
+        ),
+        Failure::OfSuchUser { holder } => format!(
+            "{} was not borrowed from: too many processes of its user did not let go what was",
+            describe(*holder)
+        ),
+        _ => return None,
+    })
+}
+
 fn describe(process: Process) -> String {
     let name = process.name().unwrap_or_default();
     format!("pid {} ({})", process.pid(), escape_for_terminal(&name))
@@ -262,6 +320,8 @@ const SUDO_TO_BORROW: &str =
     "run it as root with all its rights (sudo), or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH";
 const OTHER_CREDENTIALS: &str = "its owner runs with other user or group ids or more capabilities than you, \
      or is not dumpable; run it as root (sudo)";
+const END_THE_STUCK: &str =
+    "end its processes and what serves its files (FUSE), which also ends the child processes";
 /// How many processes a message names.
 const MAX_LISTED: usize = 4;
 

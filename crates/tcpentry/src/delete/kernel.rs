@@ -10,8 +10,8 @@ pub(super) fn lists_mptcp() -> bool {
     release().is_some_and(|release| release >= (5, 9))
 }
 
-/// The release of the kernel that is asked. That of the unit tests is made up, and like the newest wherever they run.
-fn release() -> Option<(u32, u32)> {
+/// Returns the release of the kernel that is asked, by its first two numbers. That of the unit tests is made up, and like the newest wherever they run.
+pub(crate) fn release() -> Option<(u32, u32)> {
     if cfg!(test) {
         return Some((7, 0));
     }

@@ -4,7 +4,8 @@ pub(crate) mod batch;
 pub(crate) mod borrow;
 mod diagnosis;
 mod holders;
-mod kernel;
+pub(crate) mod kernel;
+mod lender;
 mod single;
 
 use std::fmt;

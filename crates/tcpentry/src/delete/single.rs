@@ -2,15 +2,16 @@
 
 use rustix::io::Errno;
 
-use super::borrow::{self, Disconnected};
+use super::borrow;
 use super::diagnosis::Fallback;
 use super::holders::HolderSource;
 use super::kernel::may_leave_orphans;
+use super::lender::{Disconnected, Lender};
 use super::{Deleted, Listeners, Method, MethodChoice, Mode, Options};
 use crate::connection::Connection;
 use crate::connection::endpoint::{Endpoint, Pair};
 use crate::connection::state::State;
-use crate::error::{Error, ErrorKind, Guard, Operation};
+use crate::error::{Error, ErrorKind, Guard, Operation, Reason};
 use crate::table::TcpTable;
 use crate::table::find::Target;
 use crate::table::lookup::Lookup;
@@ -31,7 +32,7 @@ impl TcpTable {
     /// # Errors
     /// See [`ErrorKind`]. `Ok` only after the kernel has confirmed it.
     pub fn delete(&mut self, connection: &Connection, options: &Options) -> Result<Deleted, Error> {
-        Deleter::of_one(&mut self.asker, options, Mode::Act).run(connection)
+        Deleter::of_one(&mut self.lookup, options, Mode::Act).run(connection)
     }
 
     /// Finds and deletes in one go: [`find`](Self::find) and [`delete`](Self::delete), with a single look between them.
@@ -64,7 +65,7 @@ impl TcpTable {
         connection: Connection,
         options: &Options,
     ) -> Result<Deleted, Error> {
-        Deleter::of_one(&mut self.asker, options, Mode::Act).run_on_seen(connection)
+        Deleter::of_one(&mut self.lookup, options, Mode::Act).run_on_seen(connection)
     }
 
     /// Finds out what [`delete`](Self::delete) would do, by all its steps but the last.
@@ -72,7 +73,7 @@ impl TcpTable {
     /// The answer holds for now: a right that is there may be gone at the deletion. What an old kernel
     /// can't do only the deletion finds out (TIME_WAIT and MPTCP before Linux 6.1).
     pub fn check(&mut self, connection: &Connection, options: &Options) -> Result<Method, Error> {
-        Deleter::of_one(&mut self.asker, options, Mode::Rehearse)
+        Deleter::of_one(&mut self.lookup, options, Mode::Rehearse)
             .run(connection)
             .map(|deleted| deleted.method)
     }
@@ -80,10 +81,11 @@ impl TcpTable {
 
 /// A run of deletions, of one connection or of many.
 pub(super) struct Deleter<'t> {
-    pub(super) asker: &'t mut Lookup,
+    pub(super) lookup: &'t mut Lookup,
     pub(super) options: &'t Options,
     pub(super) mode: Mode,
     pub(super) holders: HolderSource,
+    lender: Lender,
     /// What a rehearsal has learnt about all connections: asked once in a run.
     has_destroy: Option<Result<(), Errno>>,
     has_right: Option<Result<(), Errno>>,
@@ -91,23 +93,24 @@ pub(super) struct Deleter<'t> {
 
 impl<'t> Deleter<'t> {
     pub(super) fn new(
-        asker: &'t mut Lookup,
+        lookup: &'t mut Lookup,
         options: &'t Options,
         mode: Mode,
         holders: HolderSource,
     ) -> Self {
         Self {
-            asker,
+            lookup,
             options,
             mode,
             holders,
+            lender: Lender::default(),
             has_destroy: None,
             has_right: None,
         }
     }
 
-    fn of_one(asker: &'t mut Lookup, options: &'t Options, mode: Mode) -> Self {
-        Self::new(asker, options, mode, HolderSource::EachTime)
+    fn of_one(lookup: &'t mut Lookup, options: &'t Options, mode: Mode) -> Self {
+        Self::new(lookup, options, mode, HolderSource::EachTime)
     }
 
     fn run(&mut self, connection: &Connection) -> Result<Deleted, Error> {
@@ -131,13 +134,13 @@ impl<'t> Deleter<'t> {
     pub(super) fn resolve(&mut self, connection: &Connection, missed: Missed) -> Option<Error> {
         let error = match self.current(connection, missed) {
             Ok(Some(_)) => return None,
-            Ok(None) => self.asker.missing(),
+            Ok(None) => self.lookup.missing(),
             Err(error) => error,
         };
         Some(error.during(Operation::Delete).about(connection.pair))
     }
 
-    /// What is there now of what was listed, if the guards let it be deleted; they look at that again.
+    /// Looks again at what was listed, and asks the guards about that.
     ///
     /// A cookie does not say what its socket has become: since it was listed its owner may have made a
     /// listener of it, or accepted it as an MPTCP connection.
@@ -153,12 +156,12 @@ impl<'t> Deleter<'t> {
         };
         let now = allowed.and_then(|()| {
             self.current(connection, missed)?
-                .ok_or_else(|| self.asker.missing())
+                .ok_or_else(|| self.lookup.missing())
         });
         now.map_err(|error| error.during(Operation::Delete).about(connection.pair))
     }
 
-    /// The connection as it is now.
+    /// Returns the connection as it is now.
     ///
     /// `None` also when it is closed, and about to leave the table, or when nothing but its port is left: a listener that was shut down or disconnected
     /// keeps a port that it was given by name, and is bound like any new socket (Linux 6.18).
@@ -169,9 +172,9 @@ impl<'t> Deleter<'t> {
     ) -> Result<Option<Connection>, Error> {
         let (pair, cookie) = (&connection.pair, connection.cookie);
         let now = if missed == Missed::BeforeGrace || is_last_entry(connection.state) {
-            self.asker.by_cookie_now(pair, cookie)?
+            self.lookup.get_or_scan_now(pair, cookie)?
         } else {
-            self.asker.by_cookie(pair, cookie)?
+            self.lookup.get_or_scan(pair, cookie)?
         };
         Ok(now.filter(|now| !matches!(now.state, State::BoundInactive | State::Closed)))
     }
@@ -185,51 +188,52 @@ impl<'t> Deleter<'t> {
             MethodChoice::Borrow => self.by_borrowing(connection, Fallback::Asked),
             MethodChoice::SockDiag if is_mptcp => Err(Fallback::Mptcp.not_allowed_to_borrow()),
             choice @ (MethodChoice::Auto | MethodChoice::SockDiag) => {
-                let why = match self.by_sock_diag(connection)? {
-                    Ok(()) => return Ok(Method::SockDiag),
-                    Err(why) => why,
-                };
-                if choice == MethodChoice::Auto {
-                    self.by_borrowing(connection, why)
-                } else {
-                    Err(why.not_allowed_to_borrow())
+                match self.by_sock_diag(connection)? {
+                    Step::Done => Ok(Method::SockDiag),
+                    Step::TryBorrow(fallback) if choice == MethodChoice::Auto => {
+                        self.by_borrowing(connection, fallback)
+                    }
+                    Step::TryBorrow(fallback) => Err(fallback.not_allowed_to_borrow()),
                 }
             }
         }
     }
 
-    /// The kernel's own method. The inner error says why another one has to be tried.
-    fn by_sock_diag(&mut self, connection: &Connection) -> Result<Result<(), Fallback>, Error> {
+    /// Destroys it by the kernel's own method, or says why another one has to be tried.
+    fn by_sock_diag(&mut self, connection: &Connection) -> Result<Step, Error> {
         let mut answer = self.ask_to_destroy(connection);
         if answer == Err(Errno::NOENT) {
             // It may have been missed while its entry was replaced, or found before that and left alone: only what is
             // missed a second time is out of reach.
             if self.current(connection, Missed::No)?.is_none() {
-                return Err(self.asker.missing());
+                return Err(self.lookup.missing());
             }
             answer = self.ask_to_destroy(connection);
         }
         match answer {
-            Ok(()) if self.mode == Mode::Act => self.confirm(connection).map(Ok),
-            Ok(()) => Ok(Ok(())),
-            Err(Errno::PERM) => Ok(Err(Fallback::NotPermitted)),
+            Ok(()) if self.mode == Mode::Act => {
+                self.confirm(connection)?;
+                Ok(Step::Done)
+            }
+            Ok(()) => Ok(Step::Done),
+            Err(Errno::PERM) => Ok(Step::TryBorrow(Fallback::NotPermitted)),
             // Linux 5.15 and before says the same of a TIME_WAIT socket, after having found it (6.1
             // does not).
-            Err(Errno::OPNOTSUPP) => {
-                Ok(Err(match self.asker.diag.probe_destroy(&connection.pair) {
+            Err(Errno::OPNOTSUPP) => Ok(Step::TryBorrow(
+                match self.lookup.diag.probe_destroy(&connection.pair) {
                     Ok(()) => Fallback::NotInThisState,
                     Err(_) => Fallback::NoDestroy,
-                }))
-            }
+                },
+            )),
             Err(Errno::NOENT) => match self.current(connection, Missed::No)? {
-                Some(_) => Ok(Err(Fallback::Unreachable)),
-                None => Err(self.asker.missing()),
+                Some(_) => Ok(Step::TryBorrow(Fallback::Unreachable)),
+                None => Err(self.lookup.missing()),
             },
             // Both answers got lost: what is no longer there is gone, whoever did it.
             Err(Errno::AGAIN | Errno::NOBUFS)
                 if self.current(connection, Missed::No)?.is_none() =>
             {
-                Err(self.asker.missing())
+                Err(self.lookup.missing())
             }
             Err(errno) => Err(Error::os(Operation::Delete, "SOCK_DESTROY", errno)),
         }
@@ -244,7 +248,7 @@ impl<'t> Deleter<'t> {
 
     /// `SOCK_DESTROY` by cookie, with the name under which the kernel finds this very socket.
     fn destroy(&mut self, connection: &Connection) -> Result<(), Errno> {
-        let diag = &mut self.asker.diag;
+        let diag = &mut self.lookup.diag;
         by_any_name(connection, |name| {
             match diag.destroy(name, connection.cookie) {
                 // The answer got lost for want of memory. Asked again, the kernel says either that it
@@ -260,20 +264,20 @@ impl<'t> Deleter<'t> {
     fn rehearse_destroy(&mut self, connection: &Connection) -> Result<(), Errno> {
         self.probe_destroy(connection)?;
         by_any_name(connection, |name| {
-            self.asker.diag.get(name, Some(connection.cookie))
+            self.lookup.diag.get(name, Some(connection.cookie))
         })?;
         self.probe_right()
     }
 
     pub(super) fn probe_destroy(&mut self, connection: &Connection) -> Result<(), Errno> {
-        let diag = &mut self.asker.diag;
+        let diag = &mut self.lookup.diag;
         once(&mut self.has_destroy, || {
             diag.probe_destroy(&connection.pair)
         })
     }
 
     pub(super) fn probe_right(&mut self) -> Result<(), Errno> {
-        let diag = &mut self.asker.diag;
+        let diag = &mut self.lookup.diag;
         once(&mut self.has_right, || diag.probe_right())
     }
 
@@ -294,29 +298,45 @@ impl<'t> Deleter<'t> {
         }
     }
 
-    fn by_borrowing(&mut self, connection: &Connection, why: Fallback) -> Result<Method, Error> {
-        let borrowed = match borrow::borrow(connection, &mut self.holders) {
+    fn by_borrowing(
+        &mut self,
+        connection: &Connection,
+        fallback: Fallback,
+    ) -> Result<Method, Error> {
+        let mut lender = std::mem::take(&mut self.lender);
+        let result = self.borrow_from(&mut lender, connection, fallback);
+        self.lender = lender;
+        result
+    }
+
+    fn borrow_from(
+        &mut self,
+        lender: &mut Lender,
+        connection: &Connection,
+        fallback: Fallback,
+    ) -> Result<Method, Error> {
+        let borrowed = match borrow::borrow(connection, &mut self.holders, lender) {
             Ok(borrowed) => borrowed,
             // What has ended meanwhile is held by nobody, and nobody is to blame for it.
             Err(_) if self.current(connection, Missed::No)?.is_none() => {
-                return Err(self.asker.missing());
+                return Err(self.lookup.missing());
             }
-            Err(failure) => return Err(why.not_borrowed(connection, &failure)),
+            Err(failure) => return Err(fallback.not_borrowed(connection, &failure)),
         };
         // While we hold it, its inode and cookie are nobody else's: if the table still shows them
         // with these ends, this descriptor is that connection.
         let now = self.current(connection, Missed::No)?;
         if now.is_none_or(|now| now.inode != connection.inode) {
-            return Err(self.asker.missing());
+            return Err(self.lookup.missing());
         }
         if self.mode == Mode::Rehearse {
             return Ok(Method::Borrow);
         }
         let ended = borrowed
             .disconnect()
-            .map_err(|errno| why.not_disconnected(connection, errno))?;
+            .map_err(|errno| fallback.not_disconnected(connection, errno))?;
         if ended == Disconnected::Gone {
-            return Err(self.asker.missing());
+            return Err(self.lookup.missing());
         }
         match self.current(connection, Missed::BeforeGrace)? {
             None => Ok(Method::Borrow),
@@ -348,6 +368,13 @@ const fn after_success(connection: &Connection) -> Missed {
         State::SynRecv => Missed::No,
         _ => Missed::BeforeGrace,
     }
+}
+
+/// How far the kernel's own method has come.
+enum Step {
+    Done,
+    /// Only a borrowed descriptor can end it.
+    TryBorrow(Fallback),
 }
 
 /// Asks what holds for all connections once in a run. An answer that got lost is none.
@@ -382,6 +409,7 @@ pub(super) fn guard(connection: &Connection, options: &Options) -> Result<(), Er
             ErrorKind::NotSupported,
             "it is bound but not connected: there is no connection to abort",
         )
+        .because(Reason::NotConnected)
         .with_hint("end the process that holds it")),
         _ => Ok(()),
     }

@@ -156,42 +156,23 @@ pub(super) fn printable(piece: &str) -> String {
 
 const LONGEST_CITED: usize = 60;
 
-/// The valid word that is nearest to this one, if it is near at all.
+/// Returns the valid word that is nearest to this one, if it is near at all.
 pub(super) fn near_miss<'w>(word: &str, valid: &[&'w str]) -> Option<&'w str> {
-    let word: Vec<char> = word.to_lowercase().replace('_', "-").chars().collect();
-    if word.len() > LONGEST_CITED {
+    let word = word.to_lowercase().replace('_', "-");
+    let letters = word.chars().count();
+    if letters > LONGEST_CITED {
         return None;
     }
     valid
         .iter()
-        .map(|valid| (distance(&word, &valid.chars().collect::<Vec<_>>()), *valid))
+        .map(|valid| (strsim::osa_distance(&word, valid), *valid))
         // A third of the letters may be wrong, one in any case; but not all of them.
         .filter(|(distance, valid)| {
-            let length = word.len().max(valid.len());
-            *distance <= (length / 3).max(1) && *distance < valid.len().min(word.len())
+            let length = letters.max(valid.len());
+            *distance <= (length / 3).max(1) && *distance < valid.len().min(letters)
         })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, valid)| valid)
-}
-
-/// How many letters have to be inserted, removed, changed or swapped with their neighbour.
-fn distance(one: &[char], other: &[char]) -> usize {
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=other.len()).collect();
-    for (i, letter) in one.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, wanted) in other.iter().enumerate() {
-            let mut best = (above[j] + usize::from(letter != wanted))
-                .min(above[j + 1] + 1)
-                .min(row[j] + 1);
-            if i > 0 && j > 0 && one[i - 1] == *wanted && *letter == other[j - 1] {
-                best = best.min(before[j - 1] + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut above, row);
-    }
-    above[other.len()]
 }
 
 #[cfg(test)]

@@ -79,6 +79,8 @@ pub(crate) trait Facts {
 pub(crate) struct Holder<'k> {
     pub(crate) process: Process,
     pub(crate) name: &'k [u8],
+    /// The path of its executable, where the caller may see that.
+    pub(crate) executable: Option<&'k [u8]>,
 }
 
 /// What is known of something.
@@ -159,8 +161,20 @@ impl<K: Facts> Judge<'_, K> {
                 self.held(connection, positive, is_meant, is_meant)
             }
             Term::Process(pattern) => {
-                let is_meant = |holder: Holder<'_>| pattern.matches(holder.name);
-                let may_be_meant = |hidden: Holder<'_>| hidden.name.is_empty() || is_meant(hidden);
+                // A process can call itself by a path, but not choose that of its executable.
+                let is_meant = |holder: Holder<'_>| {
+                    if pattern.is_of_executable() {
+                        let path = holder.executable;
+                        path.is_some_and(|path| pattern.matches_executable(path))
+                    } else {
+                        pattern.matches(holder.name)
+                    }
+                };
+                let may_be_meant = |hidden: Holder<'_>| {
+                    hidden.name.is_empty()
+                        || is_meant(hidden)
+                        || pattern.may_match_unseen(hidden.name)
+                };
                 self.held(connection, positive, is_meant, may_be_meant)
             }
             Term::User { .. } if !self.users && connection.inode.is_some() => Truth::Hidden,

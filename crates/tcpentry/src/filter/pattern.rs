@@ -1,5 +1,7 @@
 //! Names with `*`: of processes and containers.
 
+use crate::process::Process;
+
 /// A name to compare with: `*` stands for any bytes, `\*` for a star, `\\` for a backslash.
 ///
 /// Any other backslash stands for itself.
@@ -31,9 +33,64 @@ impl Pattern {
         Self { text, pieces }
     }
 
+    /// Makes the pattern of exactly this name: its stars and backslashes are literal.
+    pub(crate) fn exactly(name: &str) -> Self {
+        Self::new(name.replace('\\', r"\\").replace('*', r"\*"))
+    }
+
     /// Returns the pattern as it was written.
     pub(crate) fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Returns `true` for a path, or a name that is longer than the kernel keeps: those are compared with the executable.
+    pub(super) fn is_of_executable(&self) -> bool {
+        let literal: usize = self.pieces.iter().map(String::len).sum();
+        self.has_slash() || (literal > Process::LONGEST_COMM && self.pieces.len() == 1)
+    }
+
+    fn has_slash(&self) -> bool {
+        self.pieces.iter().any(|piece| piece.contains('/'))
+    }
+
+    /// Matches the path of an executable: whole where the pattern is a path, else its last part.
+    pub(super) fn matches_executable(&self, path: &[u8]) -> bool {
+        let compared = if self.has_slash() {
+            Some(path)
+        } else {
+            path.rsplit(|&byte| byte == b'/').next()
+        };
+        compared.is_some_and(|compared| self.matches(compared))
+    }
+
+    /// Returns `true` where it may mean a process of this name in the kernel whose executable the caller may not see.
+    pub(super) fn may_match_unseen(&self, name: &[u8]) -> bool {
+        let base = self.base();
+        if name.len() < Process::LONGEST_COMM {
+            return self.has_slash() && base.matches(name);
+        }
+        // It may be the beginning of a longer one.
+        let fixed = base.pieces[0].as_bytes();
+        match base.pieces.len() {
+            1 => fixed.starts_with(name),
+            _ => name.starts_with(fixed) || fixed.starts_with(name),
+        }
+    }
+
+    /// Returns the pattern of the last part of a path.
+    fn base(&self) -> Self {
+        let last = self.pieces.iter().rposition(|piece| piece.contains('/'));
+        let (first, rest) = self.pieces[last.unwrap_or(0)..]
+            .split_first()
+            .expect("there is always a last piece");
+        let first = first.rsplit('/').next().unwrap_or_default();
+        let pieces = std::iter::once(first.to_owned())
+            .chain(rest.iter().cloned())
+            .collect();
+        Self {
+            text: self.text.clone(),
+            pieces,
+        }
     }
 
     /// Matches a name. Each piece between two stars is taken where it comes first: no name makes it try twice.
@@ -103,6 +160,45 @@ mod tests {
         }
         assert!(matches("a*b", b"a\xff\xfe\nb"));
         assert!(!matches("a\u{fffd}b", b"a\xffb"));
+    }
+
+    #[test]
+    fn a_long_name_or_a_path_is_that_of_the_executable() {
+        let path = &b"/usr/lib/systemd/systemd-resolved"[..];
+        for (text, is_meant) in [
+            ("systemd-resolved", true),
+            ("systemd-resolver", false),
+            ("/usr/lib/systemd/systemd-resolved", true),
+            ("/usr/lib/*/systemd-resolved", true),
+            ("/lib/systemd/systemd-resolved", false),
+            ("*/systemd-resolved", true),
+            ("systemd/systemd-resolved", false),
+        ] {
+            assert!(Pattern::new(text).is_of_executable(), "{text}");
+            assert_eq!(
+                Pattern::new(text).matches_executable(path),
+                is_meant,
+                "{text}"
+            );
+        }
+        for text in ["systemd-resolve", "systemd-resolv*", "*", ""] {
+            assert!(!Pattern::new(text).is_of_executable(), "{text}");
+        }
+        // Of one that hides, the kernel tells fifteen bytes.
+        for (text, name, may_be_meant) in [
+            ("systemd-resolved", "systemd-resolve", true),
+            ("/opt/systemd-resolved", "systemd-resolve", true),
+            ("systemd-*d", "systemd-resolve", true),
+            ("systemd-timesyncd", "systemd-resolve", false),
+            ("system*", "systemd-resolve", true),
+            ("nginx*", "systemd-resolve", false),
+            ("/usr/sbin/nginx", "nginx", true),
+            ("/usr/sbin/nginx", "nginy", false),
+            ("a-very-long-name-indeed", "a-very-long", false),
+        ] {
+            let may_be = Pattern::new(text).may_match_unseen(name.as_bytes());
+            assert_eq!(may_be, may_be_meant, "{text} {name}");
+        }
     }
 
     /// Tries everything.

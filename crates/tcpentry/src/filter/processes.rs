@@ -4,15 +4,16 @@ use super::expr::{Expr, Term};
 use super::pattern::Pattern;
 
 /// The processes that a filter asks for, where no other one can make a difference to it.
-pub(crate) struct Processes<'f> {
+#[derive(Clone, Debug)]
+pub(crate) struct Processes {
     pids: Vec<i32>,
-    names: Vec<&'f Pattern>,
+    names: Vec<Pattern>,
 }
 
-impl<'f> Processes<'f> {
+impl Processes {
     /// `None` where any process can make a difference: where one is excluded (`not process nginx` is about
-    /// all the others), or where none is asked for.
-    pub(crate) fn of(expr: &'f Expr) -> Option<Self> {
+    /// all the others), where one is asked for by its executable, or where none is asked for.
+    pub(crate) fn of(expr: &Expr) -> Option<Self> {
         let mut processes = Self {
             pids: Vec::new(),
             names: Vec::new(),
@@ -22,19 +23,21 @@ impl<'f> Processes<'f> {
         (all_asked_for && some).then_some(processes)
     }
 
-    fn collect(&mut self, expr: &'f Expr, positive: bool) -> bool {
+    fn collect(&mut self, expr: &Expr, positive: bool) -> bool {
         match expr {
             Expr::And(several) | Expr::Or(several) => {
                 several.iter().all(|expr| self.collect(expr, positive))
             }
             Expr::Not(expr) => self.collect(expr, !positive),
             Expr::Term(Term::Pid { .. } | Term::Process(_)) if !positive => false,
+            // Its name says nothing about it.
+            Expr::Term(Term::Process(pattern)) if pattern.is_of_executable() => false,
             Expr::Term(Term::Pid { pid, .. }) => {
                 self.pids.push(*pid);
                 true
             }
             Expr::Term(Term::Process(pattern)) => {
-                self.names.push(pattern);
+                self.names.push(pattern.clone());
                 true
             }
             Expr::Term(_) => true,

@@ -26,6 +26,11 @@ pub trait Names {
     /// The process that has this pid now.
     fn process(&self, pid: i32) -> Option<Process>;
 
+    /// The path under which the kernel knows an executable: without links. `None` where there is none.
+    fn executable(&self, _path: &str) -> Option<String> {
+        None
+    }
+
     /// The id of a cgroup (version 2): the inode of its directory.
     fn cgroup(&self, path: &str) -> io::Result<u64>;
 }

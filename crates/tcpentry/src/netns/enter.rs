@@ -20,8 +20,8 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::find::Namespace;
 use super::origin::inode_of_this_thread;
+use crate::error::ran_out;
 use crate::error::{Error, ErrorKind, Operation};
-use crate::process::proc::is_ours;
 use crate::sock_diag::NetlinkSocket;
 use crate::sys;
 
@@ -56,7 +56,7 @@ fn make() -> Result<Inside, Errno> {
     let sockets = [NetlinkSocket::open()?, NetlinkSocket::open()?];
     let local_ports =
         fs::read(LOCAL_PORTS).or_else(|error| match Errno::from_io_error(&error) {
-            Some(errno) if is_ours(errno) => Err(errno),
+            Some(errno) if ran_out(errno) => Err(errno),
             _ => Ok(Vec::new()),
         })?;
     Ok(Inside {
@@ -130,7 +130,7 @@ fn make_inside(
     let sockets = [NetlinkSocket::make()?, NetlinkSocket::make()?];
     let mut text = [0; LONGEST_TEXT];
     let length = match read_local_ports(&mut text) {
-        Err(errno) if is_ours(errno) => return Err(errno),
+        Err(errno) if ran_out(errno) => return Err(errno),
         read => read.unwrap_or(0),
     };
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(SOCKETS))];

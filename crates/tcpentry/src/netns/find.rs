@@ -14,18 +14,20 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::error::ran_out;
 use crate::error::{Error, ErrorKind, Operation};
 use crate::escape::escape_for_terminal;
 use crate::process::Process;
 use crate::process::container::Container;
 use crate::process::mounts::Mounts;
-use crate::process::proc::{FIRST, Opened, Proc, is_ours};
+use crate::process::proc::{FIRST, Opened, Proc};
 
 /// A network namespace, kept alive by this: its file of `nsfs` is open, so that its inode can't come to mean
 /// another one.
 ///
 /// ```
-/// use tcpentry::{Namespace, TcpTable};
+/// use tcpentry::netns::Namespace;
+/// use tcpentry::TcpTable;
 /// let here = Namespace::own()?;
 /// let table = TcpTable::open_in(&here)?;
 /// assert_eq!(table.netns(), TcpTable::open()?.netns());
@@ -255,7 +257,7 @@ impl Search {
         let each = |pid: NonZeroI32| -> Result<ControlFlow<()>, Errno> {
             self.shows_first |= pid.get() == FIRST;
             match proc.enter(pid).and_then(|opened| self.look_into(&opened)) {
-                Err(errno) if is_ours(errno) => Err(errno),
+                Err(errno) if ran_out(errno) => Err(errno),
                 // It has ended meanwhile.
                 Ok(()) | Err(_) => Ok(ControlFlow::Continue(())),
             }
@@ -289,7 +291,7 @@ impl Search {
             }
             let file = match opened.open(&path) {
                 Ok(file) => file,
-                Err(errno) if is_ours(errno) => return Err(errno),
+                Err(errno) if ran_out(errno) => return Err(errno),
                 // That thread has ended; others may hold more.
                 Err(_) => continue,
             };

@@ -8,5 +8,7 @@ mod origin;
 
 pub(crate) use enter::{Inside, enter};
 pub use find::{Namespace, Namespaces};
+
+pub use crate::connection::identity::{BootId, NetnsId, Origin};
 pub(crate) use local_ports::LocalPorts;
 pub(crate) use origin::{boot_id, inode_of_this_thread, of_socket};

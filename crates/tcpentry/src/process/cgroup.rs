@@ -28,7 +28,7 @@ use crate::connection::Connection;
 /// among them: a cgroup made meanwhile. Later ones take a new `Cgroups`.
 ///
 /// ```
-/// let mut cgroups = tcpentry::Cgroups::new();
+/// let mut cgroups = tcpentry::process::Cgroups::new();
 /// // The id of a cgroup that never was.
 /// assert_eq!(cgroups.path(u64::MAX), None);
 /// ```
@@ -36,7 +36,7 @@ use crate::connection::Connection;
 pub struct Cgroups {
     hierarchy: OnceCell<Option<Hierarchy>>,
     paths: HashMap<u64, String>,
-    walks: u8,
+    scans: u8,
     /// Whether version 2 manages everything here.
     unified: OnceCell<bool>,
 }
@@ -50,10 +50,10 @@ impl Cgroups {
     /// The path of a cgroup, as in `/proc/PID/cgroup`: `/system.slice/nginx.service`. `None` for one
     /// that has been removed, or where no hierarchy is mounted.
     pub fn path(&mut self, id: u64) -> Option<&str> {
-        if !self.paths.contains_key(&id) && self.walks < MOST_WALKS {
-            self.walks += 1;
+        if !self.paths.contains_key(&id) && self.scans < MAX_SCANS {
+            self.scans += 1;
             if let Some(hierarchy) = self.hierarchy() {
-                self.paths = hierarchy.walk();
+                self.paths = hierarchy.scan();
             }
         }
         self.paths.get(&id).map(String::as_str)
@@ -141,7 +141,7 @@ impl Hierarchy {
         })
     }
 
-    fn walk(&self) -> HashMap<u64, String> {
+    fn scan(&self) -> HashMap<u64, String> {
         let mut paths = HashMap::from([(self.root, format!("{}/", self.prefix))]);
         if !self.prefix.is_empty() {
             paths.insert(self.root, self.prefix.clone());
@@ -193,7 +193,7 @@ fn open_path(path: &Path) -> Option<OwnedFd> {
 /// The id of the root: the first inode of the kernel's own hierarchy.
 const ROOT: u64 = 1;
 /// The first, and one for cgroups made since.
-const MOST_WALKS: u8 = 2;
+const MAX_SCANS: u8 = 2;
 /// `linux/magic.h`
 const CGROUP2_SUPER_MAGIC: rustix::fs::FsWord = 0x6367_7270;
 
@@ -236,6 +236,6 @@ mod tests {
         for id in 0..10 {
             assert_eq!(cgroups.path(u64::MAX - id), None);
         }
-        assert_eq!(cgroups.walks, MOST_WALKS);
+        assert_eq!(cgroups.scans, MAX_SCANS);
     }
 }

@@ -8,7 +8,7 @@ use super::unit::{SCOPE, SERVICE};
 /// A container, as far as the path of its cgroup names it.
 ///
 /// ```
-/// use tcpentry::{Container, Runtime};
+/// use tcpentry::process::{Container, Runtime};
 /// let id = "3f4e".repeat(16);
 /// let container = Container::from_cgroup(&format!("/system.slice/docker-{id}.scope")).unwrap();
 /// assert_eq!(container.runtime, Runtime::Docker);
@@ -162,7 +162,7 @@ impl Pod {
     fn of_part(above: &str, part: &str) -> Option<Self> {
         if let Some((before, after)) = part.split_once("kubepods-") {
             // k3d and kind put a kubelet's before it; containerd its own name behind.
-            let is_ours = before.is_empty() || before.ends_with('-');
+            let ran_out = before.is_empty() || before.ends_with('-');
             let (slice, _) = after.split_once(".slice")?;
             let (class, uid) = match slice.split_once("-pod") {
                 Some((class, uid)) => (class, uid),
@@ -170,7 +170,7 @@ impl Pod {
             };
             // A hyphen would be a level of slices.
             let uid = uid.replace('_', "-");
-            return is_ours.then(|| Self::new(class, &uid))?;
+            return ran_out.then(|| Self::new(class, &uid))?;
         }
         let uid = part.strip_prefix("pod")?;
         match above {

@@ -3,13 +3,16 @@
 use std::io;
 use std::num::NonZeroI32;
 use std::ops::ControlFlow;
+use std::os::fd::AsFd as _;
 use std::str;
 
 use rustix::io::Errno;
 
+use super::arguments;
 use super::pid::Process;
-use super::proc::{LONGEST_COMM, Opened, Proc, is_ours};
+use super::proc::{Opened, Proc};
 use crate::connection::Inode;
+use crate::error::ran_out;
 
 impl Process {
     /// The process that has this pid now; `None` where there is none that is shown.
@@ -23,7 +26,7 @@ impl Process {
         let proc = Proc::open()?;
         match proc.process(pid) {
             Ok(process) => Ok(Some(process)),
-            Err(errno) if is_ours(errno) => Err(errno.into()),
+            Err(errno) if ran_out(errno) => Err(errno.into()),
             Err(_) => {
                 proc.shows_this_one()?;
                 Ok(None)
@@ -56,7 +59,7 @@ impl Process {
             let comm = proc.comm(pid, &mut room)?;
             // What fills its room may be the beginning of one.
             let may_be = |name: &&[u8]| {
-                *name == comm || (comm.len() == LONGEST_COMM && name.starts_with(comm))
+                *name == comm || (comm.len() == Process::LONGEST_COMM && name.starts_with(comm))
             };
             if !names.iter().any(may_be) {
                 return Ok(None);
@@ -77,7 +80,7 @@ impl Process {
         let each = |pid| -> Result<ControlFlow<()>, Errno> {
             match look(&proc, pid) {
                 Ok(process) => processes.extend(process),
-                Err(errno) if is_ours(errno) => return Err(errno),
+                Err(errno) if ran_out(errno) => return Err(errno),
                 Err(_) => {}
             }
             Ok(ControlFlow::Continue(()))
@@ -89,19 +92,24 @@ impl Process {
     /// Its name, as bytes: any user may give his process any name. [`escape`](crate::escape) it
     /// before a terminal sees it.
     ///
-    /// The kernel keeps 15 bytes (`/proc/PID/comm`). Where a name has as many and the base name of
-    /// the first argument begins with them, it is that longer one, as for `killall`.
+    /// The kernel keeps 15 bytes (`/proc/PID/comm`). Where a name has as many and the name of the executable
+    /// (`/proc/PID/exe`) begins with them, it is that longer one; a caller who may not look at the executable gets the 15.
+    ///
+    /// The arguments are not read for it: the kernel reads them with the process's own lock (`mmap_lock`), and a process
+    /// can keep that for as long as it likes.
     pub fn name(self) -> Option<Vec<u8>> {
         self.open().ok()?.name(&mut Vec::new()).ok()
     }
 
     /// Its arguments, as bytes (`/proc/PID/cmdline`), the first 64 KiB of them: whatever the process has put there.
     /// [`escape`](crate::escape) them before a terminal sees them. Empty for a thread of the kernel.
+    ///
+    /// `None` also where the process keeps the kernel from reading them for a second: see [`name`](Self::name). A child
+    /// process reads them, so that this one can't be kept.
     pub fn arguments(self) -> Option<Vec<Vec<u8>>> {
-        let mut room = Vec::new();
         let opened = self.open().ok()?;
-        let text = opened.read(c"cmdline", &mut room).ok()?;
-        let text = text.strip_suffix(b"\0").unwrap_or(text);
+        let text = arguments::read(opened.directory.as_fd())?;
+        let text = text.strip_suffix(b"\0").unwrap_or(&text);
         let all = text.split(|byte| *byte == 0).map(<[u8]>::to_vec);
         Some(if text.is_empty() {
             Vec::new()

@@ -1,5 +1,6 @@
 //! Processes, as far as a connection's owner or the operator's session is concerned: `/proc`, and cgroups.
 
+mod arguments;
 pub(crate) mod cgroup;
 pub(crate) mod cgroup_file;
 pub(crate) mod container;
@@ -14,4 +15,9 @@ pub(crate) mod search;
 mod unescape;
 pub(crate) mod unit;
 
+pub use cgroup::Cgroups;
+pub use container::{Container, Pod, QosClass, Runtime};
+pub use owners::{Owner, Owners};
 pub use pid::Process;
+pub use search::OwnerSearch;
+pub use unit::Unit;

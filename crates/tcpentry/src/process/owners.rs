@@ -10,11 +10,14 @@ pub struct Owner {
     /// The process.
     pub process: Process,
     /// Its name, as [`Process::name`] gives it; empty where even that is hidden (`hidepid=1`).
-    /// [Escape](crate::escape_for_terminal) it before a terminal sees it.
+    /// [Escape](crate::escape::escape_for_terminal) it before a terminal sees it.
     pub name: Vec<u8>,
+    /// The path of its executable (`/proc/PID/exe`), also of one that was removed since; `None` where the caller may
+    /// not look at it.
+    pub executable: Option<Vec<u8>>,
     /// Its real user.
     pub uid: Option<u32>,
-    /// Its cgroup, where that was asked for ([`OwnerSearch::with_cgroups`]): the path in version 2;
+    /// Its cgroup, where that was asked for ([`OwnerSearch::with_cgroups`](super::OwnerSearch::with_cgroups)): the path in version 2;
     /// where nothing is managed in that, the one in the hierarchy of systemd; else the longest.
     pub cgroup: Option<String>,
 }
@@ -23,7 +26,8 @@ pub struct Owner {
 ///
 /// ```
 /// # use std::os::fd::AsFd;
-/// use tcpentry::{Inode, Owners};
+/// use tcpentry::process::Owners;
+/// use tcpentry::Inode;
 /// # fn inode(socket: impl AsFd) -> Option<Inode> {
 /// #     Inode::new(u32::try_from(rustix::fs::fstat(socket).ok()?.st_ino).ok()?)
 /// # }
@@ -115,6 +119,7 @@ mod tests {
         Owner {
             process: Process::hidden(NonZeroI32::new(pid).unwrap()),
             name: Vec::new(),
+            executable: None,
             uid: None,
             cgroup: None,
         }

@@ -2,8 +2,6 @@
 
 use std::num::NonZeroI32;
 
-use rustix::process::Pid;
-
 /// A process: its pid and when it started, so that two processes which have had one pid are two.
 ///
 /// It may end at any time. What is asked of it then is not known, also when its pid has come to mean
@@ -15,6 +13,9 @@ pub struct Process {
 }
 
 impl Process {
+    /// The length of a name as the kernel keeps it: `TASK_COMM_LEN` without the final zero.
+    pub(crate) const LONGEST_COMM: usize = 15;
+
     /// Its pid.
     pub const fn pid(self) -> i32 {
         self.pid.get()
@@ -30,10 +31,6 @@ impl Process {
     /// A process that may not be looked at.
     pub(crate) const fn hidden(pid: NonZeroI32) -> Self {
         Self { pid, start: HIDDEN }
-    }
-
-    pub(crate) fn to_rustix(self) -> Pid {
-        Pid::from_raw(self.pid()).expect("a pid is positive")
     }
 }
 

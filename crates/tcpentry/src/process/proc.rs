@@ -17,6 +17,7 @@ use rustix::path::{Arg, DecInt};
 use super::directory::{ROOM, each_entry, open_directory};
 use super::pid::Process;
 use crate::connection::Inode;
+use crate::error::ran_out;
 
 /// `/proc`, opened.
 pub(crate) struct Proc(OwnedFd);
@@ -91,7 +92,7 @@ impl Proc {
 /// or fails with `ESRCH`, also when its pid means another one by now (Linux 6.18, measured).
 pub(crate) struct Opened {
     pid: NonZeroI32,
-    directory: OwnedFd,
+    pub(super) directory: OwnedFd,
 }
 
 impl Opened {
@@ -116,14 +117,28 @@ impl Opened {
     pub(crate) fn name(&self, room: &mut Vec<u8>) -> Result<Vec<u8>, Errno> {
         let text = self.read(c"comm", room)?;
         let name = text.strip_suffix(b"\n").unwrap_or(text).to_vec();
-        if name.len() != LONGEST_COMM {
+        if name.len() != Process::LONGEST_COMM {
             return Ok(name);
         }
-        let arguments = self.read(c"cmdline", room).unwrap_or_default();
-        Ok(match whole_name(&name, arguments) {
-            Some(whole) => whole.to_vec(),
-            None => name,
-        })
+        let whole = self.executable(room).ok();
+        let whole = whole.and_then(|path| whole_name(&name, path).map(<[u8]>::to_vec));
+        Ok(whole.unwrap_or(name))
+    }
+
+    /// Whether its name may be the beginning of a longer one that the caller may not see.
+    pub(crate) fn is_name_cut(&self, name: &[u8], room: &mut Vec<u8>) -> bool {
+        name.len() == Process::LONGEST_COMM
+            && matches!(self.executable(room), Err(Errno::ACCESS | Errno::PERM))
+    }
+
+    /// The path of its executable, as `/proc/PID/exe` tells it.
+    ///
+    /// Neither this nor what else is read to judge a process takes its `mmap_lock`, unlike `cmdline` and `environ`.
+    pub(crate) fn executable<'a>(&self, room: &'a mut Vec<u8>) -> Result<&'a [u8], Errno> {
+        room.clear();
+        room.reserve(LONGEST_PATH);
+        retry_on_intr(|| readlinkat_raw(&self.directory, c"exe", spare_capacity(room)))?;
+        Ok(room.strip_suffix(DELETED).unwrap_or(room))
     }
 
     /// The real user.
@@ -168,7 +183,7 @@ impl Opened {
                 // Its owner may list the descriptors of a process that has more capabilities than he,
                 // but not look at them.
                 Err(errno @ (Errno::ACCESS | Errno::PERM)) => Err(errno),
-                Err(errno) if is_ours(errno) => Err(errno),
+                Err(errno) if ran_out(errno) => Err(errno),
                 // A descriptor that is closed meanwhile holds nothing.
                 Err(_) => Ok(ControlFlow::Continue(())),
             }
@@ -254,11 +269,6 @@ pub(crate) struct Stat {
     pub(crate) is_kernel_thread: bool,
 }
 
-/// Whether a look failed for want of something of ours, and so says nothing about what it was to see.
-pub(crate) const fn is_ours(errno: Errno) -> bool {
-    matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM)
-}
-
 /// Calls with one process, opened or, where it may not be, by its pid; what has ended meanwhile is passed over.
 pub(super) fn look<B>(
     proc: &Proc,
@@ -271,7 +281,7 @@ pub(super) fn look<B>(
         Err(errno) => Err(errno),
     };
     match looked {
-        Err(errno) if !is_ours(errno) => Ok(ControlFlow::Continue(())),
+        Err(errno) if !ran_out(errno) => Ok(ControlFlow::Continue(())),
         looked => looked,
     }
 }
@@ -321,17 +331,18 @@ pub(crate) fn flags_and_start(stat: &[u8]) -> Option<(u32, u64)> {
     Some((flags, start))
 }
 
-/// The name that the kernel has cut off, from the arguments.
-pub(crate) fn whole_name<'a>(name: &[u8], arguments: &'a [u8]) -> Option<&'a [u8]> {
-    let first = arguments.split(|&byte| byte == 0).next()?;
-    let base = first.rsplit(|&byte| byte == b'/').next()?;
+/// The name that the kernel has cut off, from the path of the executable.
+pub(crate) fn whole_name<'a>(name: &[u8], executable: &'a [u8]) -> Option<&'a [u8]> {
+    let base = executable.rsplit(|&byte| byte == b'/').next()?;
     (base.starts_with(name) && base.len() <= LONGEST_FILE_NAME).then_some(base)
 }
 
 /// The process whose end is that of its pid namespace.
 pub(crate) const FIRST: i32 = 1;
-/// `TASK_COMM_LEN` without the final zero.
-pub(super) const LONGEST_COMM: usize = 15;
+/// `PATH_MAX`
+const LONGEST_PATH: usize = 4096;
+/// What the kernel says behind the path of a file that was removed or replaced.
+const DELETED: &[u8] = b" (deleted)";
 /// `NAME_MAX`
 const LONGEST_FILE_NAME: usize = 255;
 /// `socket:[4294967295]` is 19 bytes; whatever is longer is no socket.
@@ -378,18 +389,11 @@ mod tests {
 
     #[test]
     fn a_name_that_was_cut_off_is_completed() {
-        let whole = |arguments: &'static [u8]| whole_name(b"systemd-resolve", arguments);
-        assert_eq!(
-            whole(b"/usr/lib/systemd/systemd-resolved\0--x\0"),
-            Some(&b"systemd-resolved"[..])
-        );
-        assert_eq!(whole(b"systemd-resolve"), Some(&b"systemd-resolve"[..]));
-        for other in [
-            &b""[..],
-            b"\0",
-            b"python3\0/usr/lib/systemd/systemd-resolved",
-            b"/systemd-resolved/",
-        ] {
+        let whole = |path: &'static [u8]| whole_name(b"systemd-resolve", path);
+        let path = b"/usr/lib/systemd/systemd-resolved";
+        assert_eq!(whole(path), Some(&b"systemd-resolved"[..]));
+        assert_eq!(whole(b"/systemd-resolve"), Some(&b"systemd-resolve"[..]));
+        for other in [&b""[..], b"/usr/bin/python3", b"/systemd-resolved/"] {
             assert_eq!(whole(other), None);
         }
         let title = [&b"systemd-resolve"[..], &[b'x'; 300]].concat();

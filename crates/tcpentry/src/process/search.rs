@@ -54,7 +54,7 @@ impl<'a> OwnerSearch<'a> {
     /// Only processes whose pid and name are accepted: the descriptors of others are not read.
     ///
     /// The hidden are told by the same measure, since names are visible to all; one whose name is
-    /// hidden too (`hidepid=1`) is always told.
+    /// hidden too (`hidepid=1`), or is cut off after 15 bytes, is always told.
     pub fn of_processes(self, accepts: &'a Accepts<'a>) -> Self {
         Self {
             accepts: Some(accepts),
@@ -216,6 +216,7 @@ impl<'a> Scan<'a> {
                 self.owners.hidden.push(Owner {
                     process,
                     name: Vec::new(),
+                    executable: None,
                     uid: None,
                     cgroup: None,
                 });
@@ -223,7 +224,8 @@ impl<'a> Scan<'a> {
             }
         };
         if let Some(accepts) = self.search.accepts {
-            if !accepts(opened.pid(), &opened.name(&mut self.room)?) {
+            let name = opened.name(&mut self.room)?;
+            if !accepts(opened.pid(), &name) && !opened.is_name_cut(&name, &mut self.room) {
                 return Ok(ControlFlow::Continue(()));
             }
         }
@@ -274,6 +276,7 @@ impl<'a> Scan<'a> {
         Ok(Owner {
             process: opened.stat(room)?.process,
             name: opened.name(room)?,
+            executable: opened.executable(room).ok().map(<[u8]>::to_vec),
             uid: opened.uid(room),
             cgroup: if self.search.cgroups {
                 opened.cgroups(room).and_then(cgroup_file::of_process)

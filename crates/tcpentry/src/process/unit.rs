@@ -10,7 +10,7 @@ use super::unescape::unescape_hex;
 /// service manager inside of that unit (in a container) makes below it is none of this host's.
 ///
 /// ```
-/// use tcpentry::Unit;
+/// use tcpentry::process::Unit;
 /// let unit = Unit::from_cgroup("/system.slice/nginx.service").unwrap();
 /// assert!(unit.matches_name("nginx") && unit.matches_name("nginx.service"));
 /// assert!(Unit::from_cgroup("/user.slice").is_none());

@@ -4,19 +4,18 @@ use rustix::io::Errno;
 
 use crate::connection::{Connection, Inode};
 use crate::error::{Error, Operation};
-use crate::filter::{Fact, Facts, Holder, Needs};
+use crate::filter::{Fact, Facts, Holder, Needs, Processes};
 use crate::process::cgroup::Cgroups;
 use crate::process::owners::{Owner, Owners};
-use crate::select::Selection;
 
 /// What a table does not tell of its sockets. Nothing is read before it is asked for, and then once.
 ///
 /// ```
 /// use tcpentry::{Attribution, Query, TcpTable};
-/// let mut knowledge = Attribution::new();
+/// let mut attribution = Attribution::new();
 /// for connection in TcpTable::open()?.connections(&Query::default())? {
 ///     let connection = connection?;
-///     let owners = connection.inode.map(|inode| knowledge.owners().map(|all| all.of(inode).count()));
+///     let owners = connection.inode.map(|inode| attribution.owners().map(|all| all.of(inode).count()));
 ///     println!("{connection}: held by {}", owners.transpose()?.unwrap_or(0));
 /// }
 /// # Ok::<(), tcpentry::Error>(())
@@ -25,8 +24,8 @@ use crate::select::Selection;
 pub struct Attribution {
     owners: Option<Owners>,
     with_cgroups: bool,
-    /// Only what a selection has to know.
-    of: Option<Selection>,
+    /// Only these have to be looked into.
+    only: Option<Processes>,
     cgroups: Cgroups,
 }
 
@@ -36,11 +35,10 @@ impl Attribution {
         Self::default()
     }
 
-    /// As much as [`Selection::judge`] needs of it, which can cost much less: where only processes of one
-    /// name are asked for, others are not looked into. It is not fit to be shown.
-    pub fn only_for(selection: &Selection) -> Self {
+    /// About the sockets of these processes, where only these make a difference.
+    pub(super) fn of_processes(only: Option<Processes>) -> Self {
         Self {
-            of: Some(selection.clone()),
+            only,
             ..Self::default()
         }
     }
@@ -124,8 +122,7 @@ impl Attribution {
                 search
             }
         };
-        let of = self.of.as_ref().filter(|_| !self.with_cgroups);
-        if let Some(processes) = of.and_then(Selection::processes) {
+        if let Some(processes) = self.only.as_ref().filter(|_| !self.with_cgroups) {
             let accepts = |pid: i32, name: &[u8]| processes.contain(pid, name);
             let owners = search().of_processes(&accepts).run()?;
             // Where something is hidden, who else holds a socket makes a difference.
@@ -178,5 +175,6 @@ fn holder(owner: &Owner) -> Holder<'_> {
     Holder {
         process: owner.process,
         name: &owner.name,
+        executable: owner.executable.as_deref(),
     }
 }

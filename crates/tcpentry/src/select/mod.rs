@@ -1,17 +1,16 @@
 //! What a filter selects from a table: the question to the kernel, and the judgement of each row.
 
+pub(crate) mod explain;
 pub(crate) mod facts;
 pub(crate) mod names;
 
-use std::fmt;
 use std::iter;
 
 use crate::connection::state::States;
 use crate::connection::{Connection, Inode};
 use crate::error::Error;
-use crate::escape::escape_for_terminal;
 use crate::filter::{
-    Compiler, Expr, Fact, Facts, Filter, Holder, Judge, Needs, Plan, Processes, Subject, Truth,
+    Compiler, Fact, Facts, Filter, Holder, Judge, Needs, Plan, Processes, Subject, Truth,
 };
 use crate::netns::LocalPorts;
 use crate::select::facts::Attribution;
@@ -25,14 +24,15 @@ use crate::table::query::Query;
 /// sandbox that plays one, having judged at all.
 ///
 /// ```
-/// use tcpentry::{Filter, Attribution, Selection, States, SystemNames, TcpTable, Truth};
+/// use tcpentry::filter::Truth;
+/// use tcpentry::{Filter, Selection, States, SystemNames, TcpTable};
 /// let mut table = TcpTable::open()?;
 /// let filter = Filter::parse("dport = :443 and idle gt 10m", &SystemNames::new(&table))?;
 /// let selection = Selection::new(filter, States::CONNECTIONS, &mut table)?;
-/// let mut knowledge = Attribution::only_for(&selection);
+/// let mut attribution = selection.attribution();
 /// for connection in table.connections(selection.query())? {
 ///     let connection = connection?;
-///     if selection.judge(&connection, &mut knowledge)? == Truth::True {
+///     if selection.judge(&connection, &mut attribution)? == Truth::True {
 ///         println!("{connection}");
 ///     }
 /// }
@@ -115,7 +115,7 @@ impl Selection {
     pub fn judge(
         &self,
         connection: &Connection,
-        knowledge: &mut Attribution,
+        attribution: &mut Attribution,
     ) -> Result<Truth, Error> {
         if !self.query.states.contains(connection.state) {
             return Ok(Truth::False);
@@ -134,7 +134,7 @@ impl Selection {
                 return Ok(truth);
             }
         }
-        let facts = knowledge.facts(connection, needs)?;
+        let facts = attribution.facts(connection, needs)?;
         Ok(self.judge_of(&facts).judge(expr, subject))
     }
 
@@ -148,25 +148,22 @@ impl Selection {
         }
     }
 
-    /// How the filter is read, and who judges what of it: for people.
-    pub const fn explanation(&self) -> Explanation<'_> {
-        Explanation(self)
+    /// Returns an empty [`Attribution`] that will read as much as [`judge`](Self::judge) needs, which can cost much less
+    /// than all: where only processes of one name are asked for, others are not looked into. It is not fit to be
+    /// shown.
+    pub fn attribution(&self) -> Attribution {
+        Attribution::of_processes(self.filter.expr.as_ref().and_then(Processes::of))
     }
 
     /// Whether there may be sockets of which this caller can't see what the filter asks for, so that
-    /// [`judge`](Self::judge) may say [`Truth::Unseen`].
+    /// [`judge`](Self::judge) may say [`Truth::Hidden`].
     ///
     /// # Errors
     /// As of [`judge`](Self::judge).
-    pub fn may_be_unseen(&self, knowledge: &mut Attribution) -> Result<bool, Error> {
+    pub fn may_be_unseen(&self, attribution: &mut Attribution) -> Result<bool, Error> {
         let needs = self.plan.needs;
-        let hidden = (needs.owners || needs.cgroups) && !knowledge.owners()?.are_all_seen();
+        let hidden = (needs.owners || needs.cgroups) && !attribution.owners()?.are_all_seen();
         Ok(hidden || (needs.marks && !self.marks) || (needs.users && !self.users))
-    }
-
-    /// What a search for owners has to look into, where it need not look into all processes.
-    pub(crate) fn processes(&self) -> Option<Processes<'_>> {
-        Processes::of(self.filter.expr.as_ref()?)
     }
 }
 
@@ -188,63 +185,5 @@ impl Facts for Nothing {
 
     fn cgroup(&self, _: &Connection) -> Fact<&str> {
         Fact::Hidden
-    }
-}
-
-/// How a [`Selection`] reads its filter, and who judges what of it: some lines of text.
-#[derive(Clone, Copy, Debug)]
-pub struct Explanation<'s>(&'s Selection);
-
-impl fmt::Display for Explanation<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(selection) = self;
-        let Plan {
-            passes,
-            kernel,
-            rest,
-            needs,
-            ..
-        } = &selection.plan;
-        let states = Filter {
-            states: Some(selection.query.states),
-            expr: None,
-        };
-        // Names are as hostile as the text that they were taken from.
-        let shown = |expr: &Expr| escape_for_terminal(expr.to_string().as_bytes());
-        let (expr, kernel) = (selection.filter.expr.as_ref(), kernel.as_ref());
-        writeln!(f, "states   {states}")?;
-        match (expr.map(shown), kernel.map(shown)) {
-            (None, _) => writeln!(f, "filter   none: every socket in these states")?,
-            (Some(expr), None) => writeln!(f, "filter   {expr}\nkernel   only the states")?,
-            (Some(expr), Some(kernel)) => writeln!(f, "filter   {expr}\nkernel   {kernel}")?,
-        }
-        if let Some(rest) = rest {
-            writeln!(f, "here     {}", shown(rest))?;
-        }
-        let needed = [
-            (needs.info, "counters (INET_DIAG_INFO)"),
-            (needs.owners, "owners (/proc/PID/fd)"),
-            (needs.cgroups, "cgroups"),
-            (
-                needs.marks && !selection.marks,
-                "marks, which the kernel tells only to CAP_NET_ADMIN",
-            ),
-        ];
-        for (_, what) in needed.iter().filter(|(needed, _)| *needed) {
-            writeln!(f, "needs    {what}")?;
-        }
-        if passes.is_empty() {
-            writeln!(f, "no socket can match: the kernel is not asked")?;
-        }
-        for pass in passes {
-            let Some(program) = &pass.program else {
-                continue;
-            };
-            writeln!(f, "program  of the kernel (INET_DIAG_REQ_BYTECODE):")?;
-            for line in program.to_string().lines() {
-                writeln!(f, "  {line}")?;
-            }
-        }
-        Ok(())
     }
 }

@@ -76,6 +76,14 @@ impl Names for SystemNames<'_> {
         Process::find(pid).ok().flatten()
     }
 
+    fn executable(&self, path: &str) -> Option<String> {
+        std::fs::canonicalize(path)
+            .ok()?
+            .into_os_string()
+            .into_string()
+            .ok()
+    }
+
     /// See [`Cgroups::id`].
     fn cgroup(&self, path: &str) -> io::Result<u64> {
         Cgroups::new().id(path)

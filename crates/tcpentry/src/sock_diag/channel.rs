@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType,
     netlink::{self, SocketAddrNetlink},
@@ -51,9 +51,21 @@ impl NetlinkSocket {
             SocketFlags::CLOEXEC,
             Some(netlink::SOCK_DIAG),
         )?;
-        rustix::net::bind(&socket, &SocketAddrNetlink::new(0, 0))?;
+        let kernel = SocketAddrNetlink::new(0, 0);
+        rustix::net::bind(&socket, &kernel)?;
+        // From here on the kernel refuses what others send to our port. In a rootless container its root could fill the
+        // receive buffer otherwise, and the kernel's answers would get lost (ENOBUFS).
+        retry_on_intr(|| rustix::net::connect(&socket, &kernel))?;
+        discard_queued(&socket);
         Ok(socket)
     }
+}
+
+/// Discards what others have sent between bind and connect, with the error of a buffer that it has filled.
+fn discard_queued(socket: &OwnedFd) {
+    let next = || rustix::net::recv(socket, &mut [0; 1], RecvFlags::DONTWAIT);
+    // Any other error comes again where it matters.
+    while matches!(next(), Ok(_) | Err(Errno::INTR | Errno::NOBUFS)) {}
 }
 
 impl From<OwnedFd> for NetlinkSocket {
@@ -75,9 +87,8 @@ impl Channel for NetlinkSocket {
 
     fn send(&mut self, datagram: &[u8]) -> Result<(), Errno> {
         let kernel = SocketAddrNetlink::new(0, 0);
-        let sent = rustix::io::retry_on_intr(|| {
-            rustix::net::sendto(&self.0, datagram, SendFlags::empty(), &kernel)
-        })?;
+        let sent =
+            retry_on_intr(|| rustix::net::sendto(&self.0, datagram, SendFlags::empty(), &kernel))?;
         // A netlink datagram goes as a whole or not at all.
         debug_assert_eq!(sent, datagram.len());
         Ok(())

@@ -17,7 +17,8 @@ impl TcpTable {
     /// ```
     /// use std::io::Write;
     /// use std::net::{TcpListener, TcpStream};
-    /// use tcpentry::{Measure, Pair, TcpTable};
+    /// use tcpentry::details::Measure;
+    /// use tcpentry::{Pair, TcpTable};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -41,9 +42,9 @@ impl TcpTable {
     /// `NotFound` when this socket is gone, `NotSupported` where `tcp_diag` is missing, `Os`.
     #[doc(alias = "TCP_INFO")]
     pub fn details(&mut self, connection: &Connection) -> Result<Details, Error> {
-        let found = self.asker.details(&connection.pair, connection.cookie);
+        let found = self.lookup.details(&connection.pair, connection.cookie);
         found
-            .and_then(|found| found.ok_or_else(|| self.asker.missing()))
+            .and_then(|found| found.ok_or_else(|| self.lookup.missing()))
             .map_err(|error| error.during(Operation::Find).about(connection.pair))
     }
 }

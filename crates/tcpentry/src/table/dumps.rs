@@ -19,11 +19,11 @@ pub(crate) struct Dumps<'t> {
 }
 
 impl<'t> Dumps<'t> {
-    pub(crate) fn start(walker: &'t mut Diag, query: &Query) -> Result<Self, Error> {
+    pub(crate) fn start(dumper: &'t mut Diag, query: &Query) -> Result<Self, Error> {
         let mut passes = query.passes.clone();
         // What a pass says of all its sockets no row tells, so that the kernel has to be believed.
         if passes.iter().any(|pass| pass.autobound.is_some())
-            && !walker.runs_programs(query.states).map_err(dump_error)?
+            && !dumper.runs_programs(query.states).map_err(dump_error)?
         {
             passes = vec![Pass::OVER_ALL];
         }
@@ -40,7 +40,7 @@ impl<'t> Dumps<'t> {
             passes: passes.into_iter(),
         };
         if let Some(scope) = walk.next_pass() {
-            walk.dump = Some(walker.dump(scope).map_err(dump_error)?);
+            walk.dump = Some(dumper.dump(scope).map_err(dump_error)?);
         }
         Ok(walk)
     }

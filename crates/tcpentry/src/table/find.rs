@@ -80,14 +80,14 @@ impl TcpTable {
 
     /// Whether the kernel's look-up finds a connection, exactly so.
     fn is_there(&mut self, pair: &Pair) -> bool {
-        self.asker
+        self.lookup
             .diag
             .get(pair, None)
             .is_ok_and(|found| found.pair == *pair && found.state != State::Listening)
     }
 
     /// Says that there is none only after the changes of the table that may have hidden one are complete: see
-    /// [`Lookup::by_cookie`](super::lookup::Lookup::by_cookie).
+    /// [`Lookup::get_or_scan`](super::lookup::Lookup::get_or_scan).
     fn look_up_surely(&mut self, pair: &Pair) -> Result<Connection, Error> {
         let mut found = self.look_up(pair);
         if found
@@ -100,8 +100,8 @@ impl TcpTable {
         if !is_none(&found) {
             return found;
         }
-        for _ in 0..self.asker.replacements(pair, None) {
-            self.asker.diag.await_grace_period();
+        for _ in 0..self.lookup.replacements(pair, None) {
+            self.lookup.diag.await_grace_period();
             found = self.look_up(pair);
             if !is_none(&found) {
                 break;
@@ -112,23 +112,23 @@ impl TcpTable {
 
     fn look_up(&mut self, pair: &Pair) -> Result<Connection, Error> {
         if pair.peer().is_unspecified() {
-            let candidates = self.asker.without_peer(pair)?;
+            let candidates = self.lookup.listeners_on(pair)?;
             return self.only_one(candidates, pair);
         }
-        match self.asker.diag.get(pair, None) {
+        match self.lookup.diag.get(pair, None) {
             Ok(connection) if connection.pair == *pair && connection.state != State::Listening => {
                 return Ok(connection);
             }
             // With an interface the kernel finds the socket bound to it and the one bound to none:
             // there is neither.
-            Err(Errno::NOENT) if pair.interface().is_some() => return Err(self.asker.missing()),
+            Err(Errno::NOENT) if pair.interface().is_some() => return Err(self.lookup.missing()),
             // It does not find sockets bound to a device that was not named, and an answer that is
             // another socket (the listener of the local end, one bound to no device) says nothing.
             Ok(_) | Err(Errno::NOENT) => {}
             Err(errno) => return Err(Error::os(Operation::Find, "look it up", errno)),
         }
         let states = States::ALL_ACTIVE.without(State::Listening);
-        let candidates = self.asker.with_ends_of(pair, states)?;
+        let candidates = self.lookup.with_ends_of(pair, states)?;
         self.only_one(candidates, pair)
     }
 
@@ -148,7 +148,7 @@ impl TcpTable {
             candidates = exact;
         }
         if candidates.is_empty() && on_another_device {
-            return Err(self.asker.missing().with_hint(
+            return Err(self.lookup.missing().with_hint(
                 "a socket of these ends is bound to another device or to none; name it without the device",
             ));
         }
@@ -169,7 +169,7 @@ impl TcpTable {
             .with_hint(hint)
             .with_candidates(candidates));
         }
-        candidates.pop().ok_or_else(|| self.asker.missing())
+        candidates.pop().ok_or_else(|| self.lookup.missing())
     }
 
     fn find_identity(&mut self, identity: &Identity) -> Result<Connection, Error> {
@@ -184,9 +184,9 @@ impl TcpTable {
         if identity.netns != self.netns {
             return Err(Error::refused(Guard::OtherNetns, identity.pair));
         }
-        self.asker
-            .by_cookie(&identity.pair, identity.cookie)?
-            .ok_or_else(|| self.asker.missing())
+        self.lookup
+            .get_or_scan(&identity.pair, identity.cookie)?
+            .ok_or_else(|| self.lookup.missing())
     }
 
     /// The pair of two endpoints as people write them, with the device's name looked up in this

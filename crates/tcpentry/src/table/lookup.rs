@@ -28,19 +28,19 @@ impl Lookup {
     ///
     /// A look-up takes no lock, and may miss a connection whose entry is just being replaced; so "none" is said only
     /// after all such changes are complete (some 10 ms; DESIGN.md, "Gone is not could not look"). What is there costs nothing more.
-    pub(crate) fn by_cookie(
+    pub(crate) fn get_or_scan(
         &mut self,
         pair: &Pair,
         cookie: Cookie,
     ) -> Result<Option<Connection>, Error> {
         match self.look(pair, cookie)? {
             Sight::There(found) => return Ok(Some(found)),
-            Sight::Left => return self.by_cookie_now(pair, cookie),
+            Sight::Left => return self.get_or_scan_now(pair, cookie),
             Sight::Missed => {}
         }
         for _ in 0..self.replacements(pair, Some(cookie)) {
             self.diag.await_grace_period();
-            if let Some(found) = self.by_cookie_now(pair, cookie)? {
+            if let Some(found) = self.get_or_scan_now(pair, cookie)? {
                 return Ok(Some(found));
             }
         }
@@ -48,7 +48,7 @@ impl Lookup {
     }
 
     /// The same for one whose entry is not replaced any more, or that was missed before the last grace period.
-    pub(crate) fn by_cookie_now(
+    pub(crate) fn get_or_scan_now(
         &mut self,
         pair: &Pair,
         cookie: Cookie,
@@ -66,7 +66,7 @@ impl Lookup {
     /// A request becomes a socket, and that becomes an entry of TIME_WAIT: each is missed once at most, if looked for
     /// after each is complete.
     pub(crate) fn replacements(&mut self, pair: &Pair, cookie: Option<Cookie>) -> u32 {
-        if pair.peer().is_unspecified() {
+        if !has_peer(pair) {
             return 0;
         }
         match self.diag.get(pair, None) {
@@ -84,30 +84,39 @@ impl Lookup {
         }
     }
 
-    /// One look for the socket of a cookie.
+    /// Looks once for the socket of a cookie.
     fn look(&mut self, pair: &Pair, cookie: Cookie) -> Result<Sight<Connection>, Error> {
         if pair.local().port() == 0 {
-            // It was described after its port had been taken from it.
-            let named =
-                |found: &Connection| found.cookie == cookie && found.pair.peer() == pair.peer();
-            let rows = self.diag.dump(scope_of(pair, States::ALL_ACTIVE));
-            for found in rows.map_err(dump_error)? {
-                let found = found.map_err(dump_error)?;
-                if named(&found) {
-                    return Ok(Sight::There(found));
-                }
-            }
-            return Ok(Sight::Missed);
+            return self.look_without_port(pair, cookie);
         }
-        let got = |diag: &mut Diag| diag.get(pair, Some(cookie));
-        let walked = |asker: &mut Self, states| {
-            let candidates = asker.with_ends_of(pair, states)?;
-            Ok(candidates.into_iter().find(|found| found.cookie == cookie))
-        };
-        self.reach(pair, cookie, |found| found, got, walked)
+        if has_peer(pair) {
+            let found = self.diag.get(pair, Some(cookie));
+            if let Some(sight) = exact(pair, cookie, found, |found| found)? {
+                return Ok(sight);
+            }
+        }
+        let candidates = self.with_ends_of(pair, states_of(pair))?;
+        let found = candidates.into_iter().find(|found| found.cookie == cookie);
+        Ok(found.map_or(Sight::Missed, |found| Sight::of(found, pair, |found| found)))
     }
 
-    /// The same with all that the kernel tells.
+    /// Looks for one that was described after its port had been taken from it.
+    fn look_without_port(
+        &mut self,
+        pair: &Pair,
+        cookie: Cookie,
+    ) -> Result<Sight<Connection>, Error> {
+        let rows = self.diag.dump(scope_of(pair, States::ALL_ACTIVE));
+        for found in rows.map_err(dump_error)? {
+            let found = found.map_err(dump_error)?;
+            if found.cookie == cookie && found.pair.peer() == pair.peer() {
+                return Ok(Sight::There(found));
+            }
+        }
+        Ok(Sight::Missed)
+    }
+
+    /// Finds the socket of a cookie as [`get_or_scan`](Self::get_or_scan) does, with all that the kernel tells.
     pub(crate) fn details(
         &mut self,
         pair: &Pair,
@@ -116,64 +125,35 @@ impl Lookup {
         if let Sight::There(found) = self.look_for_details(pair, cookie)? {
             return Ok(Some(found));
         }
-        match self.by_cookie(pair, cookie)? {
+        match self.get_or_scan(pair, cookie)? {
             Some(_) => Ok(self.look_for_details(pair, cookie)?.there()),
             None => Ok(None),
         }
     }
 
     fn look_for_details(&mut self, pair: &Pair, cookie: Cookie) -> Result<Sight<Details>, Error> {
-        let got = |diag: &mut Diag| diag.details(pair, cookie);
-        let walked = |asker: &mut Self, states| {
-            let is_it = |found: &Connection| found.cookie == cookie && found.pair.same_ends(pair);
-            let found = asker.diag.details_among(scope_of(pair, states), is_it);
-            found.map_err(dump_error)
-        };
-        self.reach(pair, cookie, |found| &found.connection, got, walked)
-    }
-
-    /// By the exact look-up where it reaches, by a walk where it does not.
-    fn reach<T>(
-        &mut self,
-        pair: &Pair,
-        cookie: Cookie,
-        row: impl Fn(&T) -> &Connection,
-        got: impl FnOnce(&mut Diag) -> Result<T, Errno>,
-        walked: impl FnOnce(&mut Self, States) -> Result<Option<T>, Error>,
-    ) -> Result<Sight<T>, Error> {
-        // In the state CLOSE, or with other ends (a listener, or its port taken from it), it was found before it left the
-        // table and described afterwards.
-        let sight = |found: T| {
-            let row = row(&found);
-            if row.pair.same_ends(pair) && row.state != State::Closed {
-                Sight::There(found)
-            } else {
-                Sight::Left
-            }
-        };
-        if !pair.peer().is_unspecified() {
-            match got(&mut self.diag) {
-                Ok(found) if row(&found).cookie == cookie => return Ok(sight(found)),
-                Ok(_) => return Err(Error::os(Operation::Find, "look it up", Errno::PROTO)),
-                Err(Errno::NOENT) if pair.interface().is_none() => return Ok(Sight::Missed),
-                Err(Errno::NOENT) => {}
-                Err(errno) => return Err(Error::os(Operation::Find, "look it up", errno)),
+        if has_peer(pair) {
+            let found = self.diag.details(pair, cookie);
+            if let Some(sight) = exact(pair, cookie, found, |found| &found.connection)? {
+                return Ok(sight);
             }
         }
-        let states = if pair.peer().is_unspecified() {
-            WITHOUT_PEER
-        } else {
-            States::ALL_ACTIVE
-        };
-        Ok(walked(self, states)?.map_or(Sight::Missed, sight))
+        let is_it = |found: &Connection| found.cookie == cookie && found.pair.same_ends(pair);
+        let found = self
+            .diag
+            .details_among(scope_of(pair, states_of(pair)), is_it)
+            .map_err(dump_error)?;
+        Ok(found.map_or(Sight::Missed, |found| {
+            Sight::of(found, pair, |found| &found.connection)
+        }))
     }
 
-    /// Listeners and bound sockets of a local end.
-    pub(crate) fn without_peer(&mut self, pair: &Pair) -> Result<Vec<Connection>, Error> {
+    /// Finds the listeners and bound sockets of a local end.
+    pub(crate) fn listeners_on(&mut self, pair: &Pair) -> Result<Vec<Connection>, Error> {
         self.with_ends_of(pair, WITHOUT_PEER)
     }
 
-    /// The sockets of these ends on any interface: a walk over the table, judged by port there.
+    /// Finds the sockets of these ends on any interface: a dump of the table, filtered by port in the kernel.
     pub(crate) fn with_ends_of(
         &mut self,
         pair: &Pair,
@@ -217,6 +197,17 @@ enum Sight<T> {
 }
 
 impl<T> Sight<T> {
+    /// Reads what was found by its cookie. In the state CLOSE, or with other ends (a listener, or its port taken from
+    /// it), it was found before it left the table and described afterwards.
+    fn of(found: T, pair: &Pair, row: impl Fn(&T) -> &Connection) -> Self {
+        let row = row(&found);
+        if row.pair.same_ends(pair) && row.state != State::Closed {
+            Self::There(found)
+        } else {
+            Self::Left
+        }
+    }
+
     fn there(self) -> Option<T> {
         match self {
             Self::There(found) => Some(found),
@@ -225,7 +216,37 @@ impl<T> Sight<T> {
     }
 }
 
-/// The walk in which a socket of these ends is found.
+/// Reads the kernel's answer to an exact look-up; `None` where the socket may be out of its reach, bound to a device.
+fn exact<T>(
+    pair: &Pair,
+    cookie: Cookie,
+    found: Result<T, Errno>,
+    row: impl Fn(&T) -> &Connection,
+) -> Result<Option<Sight<T>>, Error> {
+    match found {
+        Ok(found) if row(&found).cookie == cookie => Ok(Some(Sight::of(found, pair, row))),
+        Ok(_) => Err(Error::os(Operation::Find, "look it up", Errno::PROTO)),
+        Err(Errno::NOENT) if pair.interface().is_none() => Ok(Some(Sight::Missed)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(Error::os(Operation::Find, "look it up", errno)),
+    }
+}
+
+/// Returns `true` where the kernel's exact look-up can mean it.
+fn has_peer(pair: &Pair) -> bool {
+    !pair.peer().is_unspecified()
+}
+
+/// Returns the states in which a socket of this name can be.
+fn states_of(pair: &Pair) -> States {
+    if has_peer(pair) {
+        States::ALL_ACTIVE
+    } else {
+        WITHOUT_PEER
+    }
+}
+
+/// Makes the dump in which a socket of these ends is found.
 fn scope_of(pair: &Pair, states: States) -> Scope {
     Scope {
         states,

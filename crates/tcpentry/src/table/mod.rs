@@ -12,7 +12,7 @@ use std::fmt;
 
 use rustix::io::Errno;
 
-use self::devices::Devices;
+pub use self::devices::Devices;
 use self::dumps::Dumps;
 use self::lookup::Lookup;
 use self::query::Query;
@@ -43,8 +43,8 @@ use crate::sock_diag::{Diag, NetlinkSocket};
 /// ```
 #[doc(alias = "GetTcpTable")]
 pub struct TcpTable {
-    pub(crate) asker: Lookup,
-    pub(crate) walker: Diag,
+    pub(crate) lookup: Lookup,
+    pub(crate) dumper: Diag,
     /// For a second processor.
     pub(crate) another: Box<Another>,
     socket: NetlinkSocket,
@@ -95,12 +95,12 @@ impl TcpTable {
     /// `AccessDenied` where the caller may not enter it.
     pub fn open_in(namespace: &Namespace) -> Result<Self, Error> {
         let Inside {
-            sockets: [socket, walker],
+            sockets: [socket, dumper],
             foreign_users,
             local_ports,
         } = netns::enter(namespace)?;
         let netns = netns::of_socket(&socket, || Ok(namespace.inode()))?;
-        let diags = [socket.clone(), walker].map(Diag::new);
+        let diags = [socket.clone(), dumper].map(Diag::new);
         Ok(Self {
             inode: Some(namespace.inode()),
             foreign_users,
@@ -109,10 +109,10 @@ impl TcpTable {
         })
     }
 
-    fn over([asker, walker]: [Diag; 2], socket: NetlinkSocket, netns: NetnsId) -> Self {
+    fn over([lookup, dumper]: [Diag; 2], socket: NetlinkSocket, netns: NetnsId) -> Self {
         Self {
-            asker: Lookup { diag: asker },
-            walker,
+            lookup: Lookup { diag: lookup },
+            dumper,
             another: Box::new(move || another(netns)),
             socket,
             netns,
@@ -161,12 +161,12 @@ impl TcpTable {
     /// its hash chain go while the walk has paused in it (the kernel goes on behind as many as it had shown). One
     /// may come twice where others come into that chain, or where it moves within the table: the cookie tells.
     pub fn connections(&mut self, query: &Query) -> Result<Connections<'_>, Error> {
-        Dumps::start(&mut self.walker, query).map(Connections)
+        Dumps::start(&mut self.dumper, query).map(Connections)
     }
 
     /// Whether the kernel tells this table the marks of sockets: to `CAP_NET_ADMIN` only.
     pub(crate) fn shows_marks(&mut self) -> Result<bool, Error> {
-        match self.asker.diag.probe_right() {
+        match self.lookup.diag.probe_right() {
             Ok(()) => Ok(true),
             Err(Errno::PERM) => Ok(false),
             Err(errno) => Err(dump_error(errno.into())),

@@ -10,7 +10,7 @@ use crate::sock_diag::bytecode::Half;
 pub struct Query {
     /// The states; what `ss` shows by default.
     pub states: States,
-    /// With [`Connection::info`] and [`Connection::mptcp`], which cost about half as much again.
+    /// With [`Connection::info`](crate::Connection::info) and [`Connection::mptcp`](crate::Connection::mptcp), which cost about half as much again.
     pub info: bool,
     /// What else the kernel judges, in one pass over the table or two: that of a [`Selection`].
     ///

@@ -2,7 +2,7 @@
 
 use rustix::io::Errno;
 
-use crate::error::{Error, ErrorKind, Operation};
+use crate::error::{Error, ErrorKind, Operation, Reason};
 use crate::sock_diag::DumpError;
 
 /// A walk that ended before its end, in words.
@@ -29,6 +29,7 @@ pub(super) fn no_tcp_diag(operation: Operation, errno: Errno) -> Error {
             ErrorKind::NotSupported,
             "the kernel's tcp_diag is missing, so nothing can be looked up",
         )
+        .because(Reason::NoTcpDiag)
         .with_hint("load it as root, outside of any container: modprobe tcp_diag"),
         errno => Error::os(operation, "ask the kernel", errno),
     }
@@ -43,6 +44,7 @@ pub(super) fn no_socket(errno: Errno) -> Error {
             "this kernel (or a seccomp filter) has no NETLINK_SOCK_DIAG",
         )
         .with_errno(errno)
+        .because(Reason::NoSockDiag)
         .with_hint("load the module sock_diag, or run it outside of the sandbox"),
         errno => Error::os(Operation::Open, "socket(NETLINK_SOCK_DIAG)", errno),
     }

@@ -9,8 +9,9 @@ use std::thread;
 
 use rustix::io::Errno;
 use socket2::Socket;
+use tcpentry::error::Guard;
 use tcpentry::{
-    Action, Connection, Error, ErrorKind, Guard, Method, MethodChoice, Options, Pair, Query, State,
+    Action, Connection, Error, ErrorKind, Method, MethodChoice, Options, Pair, Query, State,
     States, TcpTable,
 };
 use tcpentry_testkit::proc_net::{await_orphan, await_state};

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use tcpentry::{Cgroups, Owners};
+use tcpentry::process::{Cgroups, Owners};
 use tcpentry_testkit::{isolated, skip, tcp};
 
 use crate::util::{find, pair, pair_of};

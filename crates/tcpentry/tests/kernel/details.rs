@@ -5,7 +5,8 @@ use std::net::{Ipv6Addr, Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
-use tcpentry::{Connection, Details, ErrorKind, Measure, Options, Query, State, States, TimerKind};
+use tcpentry::details::{Details, Measure, TimerKind};
+use tcpentry::{Connection, ErrorKind, Options, Query, State, States};
 use tcpentry_testkit::link::Neighbour;
 use tcpentry_testkit::proc_net::{await_orphan, await_state};
 use tcpentry_testkit::user::without_capabilities;
@@ -198,11 +199,8 @@ fn a_closed_window_is_asked_for() {
 #[test]
 fn what_is_only_a_request_has_the_timer_of_its_syn_ack() {
     isolated(|| {
-        let listener = tcp::listen(tcp::loopback(0));
-        tcp::defer_accept(&listener);
-        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (_listener, client) = tcp::half_open();
         let (local, peer) = tcp::addresses(&client);
-        await_state(peer, local, 3);
         let details = details(&find(pair(peer, local)));
         assert_eq!(details.timer.unwrap().kind, TimerKind::Retransmit);
         assert_eq!(details.counters, []);

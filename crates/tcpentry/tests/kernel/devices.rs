@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use socket2::Socket;
-use tcpentry::{ErrorKind, Interface, Method, MethodChoice, Options, Pair, State, TcpRow};
+use tcpentry::set_entry::TcpRow;
+use tcpentry::{ErrorKind, Interface, Method, MethodChoice, Options, Pair, State};
 use tcpentry_testkit::{isolated, kernel, link, skip, tcp};
 
 use crate::util::{assert_reset, cookie, delete, find, not_found, pair, pair_of, table};

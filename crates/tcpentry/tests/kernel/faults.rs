@@ -4,9 +4,10 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use tcpentry::netns::{Namespace, Namespaces};
+use tcpentry::process::Owners;
 use tcpentry::{
-    Action, Connection, Error, ErrorKind, Method, MethodChoice, Namespace, Namespaces, Options,
-    Owners, Query, TcpTable,
+    Action, Connection, Error, ErrorKind, Method, MethodChoice, Options, Query, TcpTable,
 };
 use tcpentry_testkit::{isolated, seccomp, skip, tcp};
 

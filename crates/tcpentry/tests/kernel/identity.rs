@@ -1,6 +1,7 @@
 //! Identities: that socket or none, in this namespace and boot.
 
-use tcpentry::{ErrorKind, Guard, Identity, Options, State};
+use tcpentry::error::Guard;
+use tcpentry::{ErrorKind, Identity, Options, State};
 use tcpentry_testkit::proc_net::{await_orphan, await_state};
 use tcpentry_testkit::{Namespace, isolated, kernel, skip, tcp};
 

@@ -3,9 +3,10 @@
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 
 use rustix::io::Errno;
+use tcpentry::error::Guard;
+use tcpentry::set_entry::TcpRow;
 use tcpentry::{
-    Connection, ErrorKind, Guard, MethodChoice, Options, Pair, Query, State, States, TcpRow,
-    TcpTable,
+    Connection, ErrorKind, MethodChoice, Options, Pair, Query, State, States, TcpTable,
 };
 use tcpentry_testkit::proc_net::{self, await_orphan};
 use tcpentry_testkit::{isolated, kernel, skip, tcp, until};

@@ -6,6 +6,8 @@ mod cgroup;
 mod details;
 mod devices;
 mod faults;
+mod flood;
+mod hostile;
 mod identity;
 mod listener_trap;
 mod mptcp;

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tcpentry::{ErrorKind, Namespace, Namespaces, Options, Query, Support, TcpTable};
+use tcpentry::netns::{Namespace, Namespaces};
+use tcpentry::support::Support;
+use tcpentry::{ErrorKind, Options, Query, TcpTable};
 use tcpentry_testkit::rootless::Rootless;
 use tcpentry_testkit::user::{self, User};
 use tcpentry_testkit::{isolated, skip, stage, tcp};

@@ -15,13 +15,15 @@ use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use tcpentry::{Inode, Owner, Owners, Process};
+use tcpentry::filter::Truth;
+use tcpentry::process::{Owner, Owners, Process};
+use tcpentry::{Filter, Inode, Selection, States, SystemNames};
 use tcpentry_testkit::holder::Holder;
 use tcpentry_testkit::proc_net::await_orphan;
 use tcpentry_testkit::user::{self, User, without_capabilities};
 use tcpentry_testkit::{isolated, skip, tcp, until};
 
-use crate::util::{find, pair, pair_of};
+use crate::util::{find, pair, pair_of, table};
 
 fn inode(socket: impl AsFd) -> Inode {
     let number = rustix::fs::fstat(socket).unwrap().st_ino;
@@ -72,8 +74,11 @@ impl Folder {
     /// `sleep` by another name.
     fn program(&self, name: &[u8]) -> Command {
         let path = self.0.join(OsStr::from_bytes(name));
-        std::os::unix::fs::symlink("/bin/sleep", &path).unwrap();
+        // A copy, since a long name is that of the executable.
+        tcpentry_testkit::named::copy_program("/bin/sleep", &path);
         let mut command = Command::new(path);
+        // Where it is one of many programs in a single file, it is chosen by this.
+        command.arg0("sleep");
         command.arg("1000");
         command
     }
@@ -227,7 +232,8 @@ fn a_name_is_what_it_is_however_hostile() {
             assert_eq!(owner.process.parent(), Some(this()));
             assert_eq!(Process::find(running.pid()).unwrap(), Some(owner.process));
         }
-        assert_eq!(owner(liar.pid()).name, b"honest-but-long");
+        // What it says of itself in its arguments counts for nothing.
+        assert_eq!(owner(liar.pid()).name, b"honest-but-long-name");
     });
 }
 
@@ -315,7 +321,9 @@ fn the_hidden_are_told_by_name() {
                 hidden.find(|owner| owner.process.pid() == pid)
             };
             let owner = hidden(running.pid()).unwrap();
-            assert_eq!(owner.name, long);
+            // The rest of it is the executable's, which is hidden too.
+            assert_eq!(owner.name, &long[..15]);
+            assert_eq!(owner.executable, None);
             assert_eq!(owner.uid, this().uid());
             assert!(owner.cgroup.is_some());
             assert!(hidden(holder.pid()).is_some());
@@ -325,10 +333,12 @@ fn the_hidden_are_told_by_name() {
             let named = |_: i32, name: &[u8]| name == long;
             let owners = Owners::search().of_processes(&named).run().unwrap();
             let pids: Vec<_> = owners.hidden().iter().map(|it| it.process.pid()).collect();
-            assert_eq!(pids, [running.pid()]);
+            assert!(pids.contains(&running.pid()));
+            let is_cut = |owner: &Owner| owner.name.len() == 15;
+            assert!(owners.hidden().iter().all(is_cut), "{owners:?}");
             let nobody = |_: i32, _: &[u8]| false;
             let owners = Owners::search().of_processes(&nobody).run().unwrap();
-            assert!(owners.hidden().is_empty());
+            assert!(owners.hidden().iter().all(is_cut));
         });
     });
 }
@@ -452,4 +462,47 @@ fn again(pid: i32, socket: &TcpListener) -> Option<Holder> {
         }
     }
     panic!("the pid {pid} is not free");
+}
+
+#[test]
+fn a_filter_takes_a_long_name_and_a_path_of_an_executable() {
+    isolated(|| {
+        let ends = tcp::connected();
+        let folder = Folder::new("executable");
+        let mut program = folder.program(b"tcpentry-long-executable");
+        let path = program.get_program().to_str().unwrap().to_owned();
+        let link = folder.0.join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        // By its name alone the kernel can't tell it from that one.
+        let other = Running::start(&mut folder.program(b"tcpentry-long-ex"), &ends.client);
+        let running = Running::start(&mut program, &ends.server);
+        let (client, server) = (find(pair_of(&ends.client)), find(pair_of(&ends.server)));
+        drop(ends);
+        until("they run", || {
+            [&running, &other].iter().all(|it| {
+                let process = Process::find(it.pid()).unwrap().unwrap();
+                process.name().unwrap().starts_with(b"tcpentry-long-ex")
+            })
+        });
+        let mut table = table();
+        for (text, expected) in [
+            ("process tcpentry-long-executable", true),
+            ("process tcpentry-long-ex*", true),
+            ("process tcpentry-long-executables", false),
+            ("process tcpentry-long-e", false),
+            (&format!("process {path}"), true),
+            (&format!("process {}", link.display()), true),
+            (&format!("process {}/*", folder.0.display()), true),
+            ("process /bin/tcpentry-long-executable", false),
+        ] {
+            let filter = Filter::parse(text, &SystemNames::new(&table)).unwrap();
+            let selection = Selection::new(filter, States::ALL, &mut table).unwrap();
+            let mut attribution = selection.attribution();
+            let judged = selection.judge(&server, &mut attribution).unwrap();
+            assert_eq!(judged == Truth::True, expected, "{text}");
+            let is_glob = text.contains('*');
+            let judged = selection.judge(&client, &mut attribution).unwrap();
+            assert_eq!(judged == Truth::True, is_glob, "{text}");
+        }
+    });
 }

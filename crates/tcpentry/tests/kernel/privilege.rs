@@ -4,7 +4,8 @@ use std::net::TcpStream;
 use std::process::Command;
 
 use rustix::io::Errno;
-use tcpentry::{Error, ErrorKind, Method, MethodChoice, Options, Pair, State, Support};
+use tcpentry::support::Support;
+use tcpentry::{Error, ErrorKind, Method, MethodChoice, Options, Pair, State};
 use tcpentry_testkit::holder::Holder;
 use tcpentry_testkit::proc_net::{await_orphan, await_state};
 use tcpentry_testkit::user::{self, User, without_capabilities};

@@ -4,7 +4,8 @@ use std::fs;
 use std::net::TcpStream;
 use std::ops::ControlFlow;
 
-use tcpentry::{Action, Connection, Error, Method, Namespace, Options, Query, TcpTable};
+use tcpentry::netns::Namespace;
+use tcpentry::{Action, Connection, Error, Method, Options, Query, TcpTable};
 use tcpentry_testkit::{isolated, skip, tcp, until};
 
 use crate::util::{assert_reset, table};
@@ -54,7 +55,7 @@ fn the_example_in_rust_deletes_the_connection_it_names() {
 }
 
 #[test]
-fn the_library_has_three_dependencies() {
+fn the_library_has_four_dependencies() {
     let manifest = include_str!("../../Cargo.toml");
     let (_, dependencies) = manifest.split_once("\n[dependencies]\n").unwrap();
     let (dependencies, _) = dependencies.split_once("\n\n[").unwrap();
@@ -63,8 +64,8 @@ fn the_library_has_three_dependencies() {
         .map(|line| line.split(['.', ' ']).next().unwrap())
         .collect();
     names.sort_unstable();
-    assert_eq!(names, ["libc", "rustix", "uzers"]);
-    assert!(README.contains("three dependencies (rustix, libc, uzers)"));
+    assert_eq!(names, ["libc", "rustix", "strsim", "uzers"]);
+    assert!(README.contains("four dependencies (rustix, libc, strsim, uzers)"));
 }
 
 /// The descriptors of sock_diag of this network namespace, of which only this test makes any.

@@ -2,9 +2,9 @@
 
 use std::net::{Ipv6Addr, SocketAddr, SocketAddrV4, TcpStream};
 
-use tcpentry::{
-    Error, ErrorKind, Guard, MIB_TCP_STATE_DELETE_TCB, Operation, Outcome, State, TcpRow,
-};
+use tcpentry::error::{Guard, Operation};
+use tcpentry::set_entry::{MIB_TCP_STATE_DELETE_TCB, TcpRow};
+use tcpentry::{Error, ErrorKind, Outcome, State};
 use tcpentry_testkit::holder::Holder;
 use tcpentry_testkit::proc_net::{await_orphan, await_state};
 use tcpentry_testkit::user::{self, User, without_capabilities};
@@ -247,7 +247,7 @@ fn an_ambiguous_row_is_1168_before_any_right_is_asked_for() {
 }
 
 #[test]
-fn a_caller_who_may_not_is_told_5() {
+fn a_caller_without_permission_gets_5() {
     isolated(|| {
         if !user::others() {
             skip!("only one user is mapped here (unshare -Ur); run it as root");
@@ -264,7 +264,7 @@ fn a_caller_who_may_not_is_told_5() {
 }
 
 #[test]
-fn an_administrator_who_is_not_elevated_is_told_317() {
+fn an_administrator_who_is_not_elevated_gets_317() {
     isolated(|| {
         let ends = tcp::connected();
         let row = row_of(&ends.server);

@@ -213,12 +213,8 @@ impl FullListener {
 #[test]
 fn syn_recv_a_request_is_deleted_and_its_client_finds_out_when_it_sends() {
     isolated(|| {
-        let listener = tcp::listen(tcp::loopback(0));
-        tcp::defer_accept(&listener);
-        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        tcp::bound(&client);
+        let (listener, client) = tcp::half_open();
         let (local, peer) = tcp::addresses(&client);
-        await_state(peer, local, 3);
         assert_eq!(find(pair(peer, local)).inode, None);
         delete_sending(0, pair(peer, local), State::SynRecv);
         assert_eq!(find(pair(local, peer)).state, State::Established);

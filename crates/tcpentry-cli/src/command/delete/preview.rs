@@ -1,51 +1,50 @@
-//! What is about to be deleted, shown to the person who has to confirm it.
+//! The question before several are deleted, and the table above it.
 
 use std::io::{self, Write as _};
-use std::time::Duration;
 
 use tcpentry::{Attribution, Connection, Error};
 
 use super::report::Report;
 use crate::args::DeleteArgs;
-use crate::output::{Cells, Column, Columns, Shape};
+use crate::output::{Cells, ColumnSpec, Columns, Shape, exact_duration};
 
-/// Shows the first of so many connections, on standard error: standard output is for what became of them.
+/// Shows the first of so many connections on standard error: standard output is for the outcomes.
 pub(super) fn show(
     args: &DeleteArgs,
-    shown: &[(usize, Connection)],
+    rows: &[(usize, Connection)],
     count: u64,
     report: &mut Report,
-    knowledge: &mut Attribution,
+    attribution: &mut Attribution,
 ) -> Result<(), Error> {
     let shape = Shape::Human { color: false };
     let view = report.view(0);
     let mut columns = vec![
-        Column::left("STATE"),
-        Column::left("LOCAL"),
-        Column::left("PEER"),
+        ColumnSpec::left("STATE"),
+        ColumnSpec::left("LOCAL"),
+        ColumnSpec::left("PEER"),
     ];
     columns.extend(view.columns());
-    let header = !args.output.no_header && !shown.is_empty();
+    let header = !args.output.no_header && !rows.is_empty();
     let mut out = Columns::new(io::stderr(), shape, columns, header);
     let mut cells = Cells::default();
-    for (place, connection) in shown {
-        let view = report.view(*place);
+    for (table, connection) in rows {
+        let view = report.view(*table);
         cells.clear();
         cells.put(connection.state);
         view.put_local(&connection.pair, &mut cells);
         cells.put(connection.peer());
-        view.put(Some(connection), knowledge, &mut cells)?;
-        // Who can't be shown them can't confirm either.
+        view.put(Some(connection), attribution, &mut cells)?;
+        // Where standard error can't be written, nobody can confirm either.
         let _ = out.row(&cells);
     }
     let _ = out.flush();
-    if let Some(more @ 1..) = count.checked_sub(shown.len() as u64) {
+    if let Some(more @ 1..) = count.checked_sub(rows.len() as u64) {
         let _ = writeln!(io::stderr(), "... and {more} more");
     }
     Ok(())
 }
 
-/// The question, as far as its mark.
+/// Returns the question.
 pub(super) fn question(args: &DeleteArgs, count: u64) -> String {
     let these = match count {
         0 => "None matches now. Delete".to_owned(),
@@ -56,7 +55,7 @@ pub(super) fn question(args: &DeleteArgs, count: u64) -> String {
         (args.period, "for"),
         (args.until_quiet, "until nothing has matched for"),
     ];
-    let limits = limits.map(|(limit, what)| Some(format!("{what} {}", spelled(limit?))));
+    let limits = limits.map(|(limit, what)| Some(format!("{what} {}", exact_duration(limit?))));
     let limits: Vec<_> = limits.into_iter().flatten().collect();
     match (count, limits.is_empty()) {
         (_, true) => format!("{these}?"),
@@ -64,24 +63,6 @@ pub(super) fn question(args: &DeleteArgs, count: u64) -> String {
         (_, false) => format!("{these}, and what comes to match {}?", limits.join(" or ")),
     }
 }
-
-/// A duration as one could have typed it: exact, in the largest unit.
-fn spelled(time: Duration) -> String {
-    let micros = time.as_micros();
-    let units = [
-        (86_400_000_000, "d"),
-        (3_600_000_000, "h"),
-        (60_000_000, "m"),
-        (1_000_000, "s"),
-        (1_000, "ms"),
-    ];
-    let fits = |&(unit, _): &(u128, &str)| micros >= unit && micros % unit == 0;
-    let (unit, name) = units.into_iter().find(fits).unwrap_or((1, "us"));
-    format!("{}{name}", micros / unit)
-}
-
-/// As many as a screen or two can hold.
-pub(super) const SHOWN: usize = 60;
 
 #[cfg(test)]
 mod tests {

@@ -1,157 +1,92 @@
-//! What became of each, as soon as it is known, and of all in the end.
+//! The report: each attempt as soon as it is made, and the sum of all at the end.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use tcpentry::{Attribution, Connection, Error, Method, Outcome, Pair, Target};
+use tcpentry::{Attribution, Outcome};
 
+use super::attempt::Attempt;
+use super::line::{Complaint, Line, Wanted, log_text};
+use super::progress::Progress;
+use super::syslog::SystemLog;
 use crate::args::DeleteArgs;
 use crate::exit::{Exit, Tally};
-use crate::output::{
-    Cells, Column, Columns, Deletion, Name, Shape, View, complain, hint_at, hint_of, line, stdout,
-    style_of,
-};
-use crate::progress::Progress;
-use crate::sites::Site;
-use crate::syslog::SystemLog;
+use crate::message::{notice, print_error, print_hint};
+use crate::output::{Cells, ColumnSpec, Columns, Shape, View, line, stdout};
+use crate::tables::NamespaceTable;
 
-/// What was found under a name, and what became of it.
-pub(super) struct Attempt {
-    /// The place of the site it was made at.
-    place: usize,
-    target: Target,
-    found: Option<Connection>,
-    result: Result<Method, Error>,
-    /// Where the name means several sockets of different sites.
-    elsewhere: Vec<(usize, Connection)>,
-}
-
-impl Attempt {
-    pub(super) fn on(
-        place: usize,
-        target: Target,
-        found: Connection,
-        result: Result<Method, Error>,
-    ) -> Self {
-        Self {
-            place,
-            target,
-            found: Some(found),
-            result,
-            elsewhere: Vec::new(),
-        }
-    }
-
-    pub(super) fn without(place: usize, target: Target, error: Error) -> Self {
-        Self {
-            place,
-            target,
-            found: None,
-            result: Err(error),
-            elsewhere: Vec::new(),
-        }
-    }
-
-    /// The same, with the sockets of several sites between which the name does not decide.
-    pub(super) fn among(self, elsewhere: Vec<(usize, Connection)>) -> Self {
-        Self { elsewhere, ..self }
-    }
-
-    pub(super) fn outcome(&self) -> Outcome {
-        match &self.result {
-            Ok(_) => Outcome::Deleted,
-            Err(error) => error.outcome(),
-        }
-    }
-
-    fn pair(&self) -> Pair {
-        self.found
-            .as_ref()
-            .map_or(self.target.pair(), |found| found.pair)
-    }
-
-    /// The sockets between which the name does not decide, each with the place of its site.
-    fn candidates(&self) -> impl Iterator<Item = (usize, &Connection)> {
-        let here = self
-            .result
-            .as_ref()
-            .err()
-            .map_or(&[][..], Error::candidates);
-        let elsewhere = self.elsewhere.iter().map(|(place, it)| (*place, it));
-        here.iter().map(|it| (self.place, it)).chain(elsewhere)
-    }
-}
-
-/// Reports each deletion as soon as it is done, and counts them.
+/// Reports each attempt as soon as it is made, and counts them.
 ///
 /// A report that can't be written any more never stops the deletions.
 #[expect(clippy::struct_excessive_bools, reason = "none depends on another")]
 pub(super) struct Report {
-    to: To,
-    /// The row that is written.
+    sink: Sink,
+    /// The memory of the row before.
     cells: Cells,
-    /// Whether it could not be written.
+    /// Set once standard output could not be written.
     lost: bool,
-    /// When what was told was last written out; `None` as long as nothing was told.
+    /// The time when standard output was last flushed; `None` until there is something to write.
     flushed: Option<Instant>,
-    /// One for each site.
+    /// One for each table.
     views: Vec<View>,
     log: Option<SystemLog>,
     progress: Progress<io::Stderr>,
-    complaints: Complaints,
+    repeated: RepeatedCauses,
+    /// The hints that have been printed: each is printed once.
     hints: BTreeSet<String>,
     tally: Tally,
-    /// Whether all of them are to be counted in the end; one is its own summary.
+    /// Set when the outcomes are summed up at the end; a single one is its own summary.
     sums_up: bool,
     dry_run: bool,
     quiet: bool,
 }
 
-enum To {
+/// The form of what goes to standard output.
+enum Sink {
     Lines(Columns<Box<dyn Write>>),
     Json(Box<dyn Write>),
 }
 
 impl Report {
-    /// Where each is to be told to the system log and there is none, the code to end with: nothing
-    /// may be deleted that would not be told.
-    pub(super) fn new<'s>(
+    /// Opens the report. Where `--syslog` is given and there is no log, returns the exit code: nothing may be
+    /// deleted that would not be logged.
+    pub(super) fn new<'t>(
         args: &DeleteArgs,
-        sites: impl Iterator<Item = &'s mut Site>,
+        tables: impl Iterator<Item = &'t mut NamespaceTable>,
     ) -> Result<Self, Exit> {
         let shape = Shape::of(&args.output);
         let out: Box<dyn Write> = Box::new(stdout());
-        let views: Vec<_> = sites.map(|site| view(args, site)).collect();
-        let to = if shape == Shape::Json {
-            To::Json(out)
+        let views: Vec<_> = tables.map(|table| view(args, table)).collect();
+        let sink = if shape == Shape::Json {
+            Sink::Json(out)
         } else {
             let header = !args.output.no_header && !args.quiet;
             let mut columns = columns(args.dry_run);
             columns.extend(views.first().map(View::columns).unwrap_or_default());
-            To::Lines(Columns::new(out, shape, columns, header))
+            Sink::Lines(Columns::new(out, shape, columns, header))
         };
         let log = if args.syslog && !args.dry_run {
             Some(SystemLog::open().map_err(|error| {
-                complain(&format!(
+                print_error(&format!(
                     "--syslog: cannot reach /dev/log: {error}; nothing was deleted"
                 ));
-                hint_at("start the system's log daemon, or leave --syslog out");
+                print_hint("start the system's log daemon, or leave --syslog out");
                 Exit::Failed
             })?)
         } else {
             None
         };
         Ok(Self {
-            to,
+            sink,
             cells: Cells::default(),
             lost: false,
             flushed: None,
             views,
             log,
             progress: Progress::on_terminal(args.quiet),
-            complaints: Complaints::new(args.verbose),
+            repeated: RepeatedCauses::new(args.verbose),
             hints: BTreeSet::new(),
             tally: Tally::default(),
             sums_up: !args.quiet && shape != Shape::Json,
@@ -160,71 +95,82 @@ impl Report {
         })
     }
 
-    /// The same, without a sum: of one connection.
-    pub(super) fn of_one(self) -> Self {
+    /// Leaves out the sum at the end, of a single connection.
+    pub(super) fn without_summary(self) -> Self {
         Self {
             sums_up: false,
             ..self
         }
     }
 
-    /// One more site, and its place.
-    pub(super) fn add_site(&mut self, args: &DeleteArgs, site: &mut Site) -> usize {
-        self.views.push(view(args, site));
+    /// Adds a table, and returns its index.
+    pub(super) fn add_table(&mut self, args: &DeleteArgs, table: &mut NamespaceTable) -> usize {
+        self.views.push(view(args, table));
         self.views.len() - 1
     }
 
-    /// Forgets what was known of processes, as [`Attribution::forget`] does.
+    /// Forgets what was read about processes, as [`Attribution::forget`] does.
     pub(super) fn forget(&mut self) {
         self.views.iter_mut().for_each(View::forget);
     }
 
-    pub(super) fn view(&mut self, place: usize) -> &mut View {
-        &mut self.views[place]
+    /// Returns the view of a table.
+    pub(super) fn view(&mut self, table: usize) -> &mut View {
+        &mut self.views[table]
     }
 
-    fn view_of(&mut self, attempt: &Attempt) -> &mut View {
-        &mut self.views[attempt.place]
-    }
-
-    /// Counts one, and tells what became of it.
-    pub(super) fn add(&mut self, attempt: &Attempt, knowledge: &RefCell<Attribution>) {
+    /// Counts an attempt and reports it.
+    pub(super) fn add(&mut self, attempt: &Attempt, attribution: &RefCell<Attribution>) {
         let outcome = attempt.outcome();
         self.tally.count(outcome);
-        self.record(attempt);
+        self.log(attempt);
         let now = Instant::now();
         self.show_progress(now);
         if self.quiet && outcome == Outcome::Deleted {
             return;
         }
-        let mut knowledge = knowledge.borrow_mut();
-        if !self.lost {
-            let written = match &self.to {
-                To::Json(_) => self.write_object(attempt, &mut knowledge),
-                To::Lines(_) => self.write_row(attempt, &mut knowledge),
-            };
-            self.check_written(written);
-        }
-        if let (To::Lines(_), Err(error)) = (&self.to, &attempt.result) {
-            self.complain(attempt, error);
-        }
-        // The first is not written alone: how wide the columns are is seen from those that follow at once.
-        if now - *self.flushed.get_or_insert(now) >= PATIENCE {
+        let wanted = match &self.sink {
+            _ if self.lost => Wanted::Complaint,
+            Sink::Lines(_) => Wanted::Row,
+            Sink::Json(_) => Wanted::Object {
+                dry_run: self.dry_run,
+            },
+        };
+        let cells = std::mem::take(&mut self.cells);
+        let mut attribution = attribution.borrow_mut();
+        let line = Line::new(attempt, wanted, &mut self.views, &mut attribution, cells);
+        self.print(line);
+        // The first is not written alone: the widths of the columns come from those that follow at once.
+        if now - *self.flushed.get_or_insert(now) >= FLUSH_INTERVAL {
             self.flushed = Some(now);
             self.flush();
         }
     }
 
-    /// Writes what may still be held back.
+    /// Writes a line to standard output, and its complaint to standard error.
+    fn print(&mut self, reported: Line) {
+        let written = match (&mut self.sink, &reported.cells, &reported.object) {
+            (Sink::Lines(columns), Some(cells), _) => columns.row(cells),
+            (Sink::Json(out), _, Some(object)) => line(out, object),
+            _ => Ok(()),
+        };
+        self.cells = reported.cells.unwrap_or_default();
+        self.check_written(written);
+        if let (Sink::Lines(_), Some(complaint)) = (&self.sink, &reported.complaint) {
+            self.complain(complaint);
+        }
+    }
+
+    /// Flushes standard output.
     pub(super) fn flush(&mut self) {
         self.show_progress(Instant::now());
-        // Of nothing there is no heading either.
+        // Without a row there is no header either.
         if self.flushed.is_none() || self.lost {
             return;
         }
-        let written = match &mut self.to {
-            To::Lines(columns) => columns.flush(),
-            To::Json(out) => out.flush(),
+        let written = match &mut self.sink {
+            Sink::Lines(columns) => columns.flush(),
+            Sink::Json(out) => out.flush(),
         };
         self.check_written(written);
     }
@@ -236,222 +182,129 @@ impl Report {
         }
     }
 
-    /// Goes on without a report that can't be written: what is deleted must not depend on it, nor the code.
+    /// Goes on without standard output once it can't be written: neither the deletions nor the exit code depend on
+    /// it.
     fn check_written(&mut self, written: io::Result<()>) {
         let Err(error) = written else { return };
         self.lost = true;
-        // Whoever goes away while he reads knows it.
+        // A reader that has gone away knows it.
         if error.kind() != io::ErrorKind::BrokenPipe {
-            self.say(&format!(
+            self.notice(&format!(
                 "cannot write to standard output: {error}; the report there is not complete"
             ));
         }
     }
 
-    fn write_row(&mut self, attempt: &Attempt, knowledge: &mut Attribution) -> io::Result<()> {
-        let Self {
-            to: To::Lines(columns),
-            views,
-            cells,
-            ..
-        } = self
-        else {
-            return Ok(());
-        };
-        let view = &mut views[attempt.place];
-        let found = attempt.found.as_ref();
-        put_front(attempt, view, cells);
-        if view.put(found, knowledge, cells).is_err() {
-            put_front(attempt, view, cells);
-            // Of none nothing has to be read.
-            let _ = view.put(None, knowledge, cells);
-        }
-        columns.row(cells)
-    }
-
-    fn write_object(&mut self, attempt: &Attempt, knowledge: &mut Attribution) -> io::Result<()> {
-        let object = self.object(attempt, knowledge);
-        match &mut self.to {
-            To::Json(out) => line(out, &object),
-            To::Lines(_) => Ok(()),
-        }
-    }
-
-    fn object(&mut self, attempt: &Attempt, knowledge: &mut Attribution) -> Deletion {
-        let found = attempt.found.as_ref();
-        let found = found.and_then(|found| self.view_of(attempt).object(found, knowledge).ok());
-        let name = match found {
-            // What it held when it ended nobody has seen.
-            Some(found) if attempt.outcome() == Outcome::Gone => {
-                Name::Found(Box::new(found.without_queues()))
-            }
-            Some(found) => Name::Found(Box::new(found)),
-            None => Name::asked(
-                &attempt.target,
-                self.view_of(attempt).local(&attempt.target.pair()),
-            ),
-        };
-        match &attempt.result {
-            Ok(method) => Deletion::done(name, *method, self.dry_run),
-            Err(error) => {
-                let mut deletion = Deletion::not_done(name, error, self.dry_run);
-                let candidates = attempt.candidates();
-                deletion.candidates = candidates
-                    .filter_map(|(place, candidate)| self.views[place].identity(candidate))
-                    .collect();
-                deletion
-            }
-        }
-    }
-
-    /// Tells the system log.
-    fn record(&mut self, attempt: &Attempt) {
+    /// Writes an attempt to the system log.
+    fn log(&mut self, attempt: &Attempt) {
         let Some(log) = &mut self.log else { return };
-        let pair = attempt.pair();
-        let local = self.views[attempt.place].local(&pair);
-        let how = match &attempt.result {
-            Ok(method) => format!("by {method}"),
-            Err(error) => format!("because {}", error.cause()),
-        };
-        let state = attempt
-            .found
-            .as_ref()
-            .map(|found| format!(" ({})", found.state));
-        let state = state.unwrap_or_default();
-        let netns = self.views[attempt.place].netns();
-        let netns = netns.map(|name| format!(" in netns {name}"));
-        let netns = netns.unwrap_or_default();
-        let what = format!("{local} {}{state}{netns} {how}", pair.peer());
-        if let Err(error) = log.record(attempt.outcome(), &what) {
-            // It may be the same for all that follow.
-            let cause = format!("the system log was not told: {error}");
-            if self.complaints.is_heard(&cause) {
-                self.say(&format!("{cause}: {} {what}", attempt.outcome()));
+        let text = log_text(attempt, &mut self.views[attempt.table]);
+        let outcome = attempt.outcome();
+        if let Err(error) = log.record(outcome, &text) {
+            // All that follow may fail alike.
+            let cause = format!("cannot write to the system log: {error}");
+            if self.repeated.is_printed(&cause) {
+                self.notice(&format!("{cause}: {outcome} {text}"));
             }
         }
     }
 
-    /// Says why it was not deleted, and what to do.
-    fn complain(&mut self, attempt: &Attempt, error: &Error) {
-        if !self.complaints.is_heard(error.cause()) {
+    /// Prints why a connection was not deleted, and what to do.
+    fn complain(&mut self, complaint: &Complaint) {
+        if !self.repeated.is_printed(&complaint.cause) {
             return;
         }
-        // The row's own notation, with the device's name.
-        let pair = attempt.target.pair();
-        let name = self.view_of(attempt).local(&pair);
-        let (operation, peer, cause) = (error.operation(), pair.peer(), error.cause());
-        self.say(&format!("cannot {operation} {name} {peer}: {cause}"));
-        // The same way out is shown once.
-        if let Some(hint) = hint_of(error).filter(|hint| self.hints.insert((*hint).to_owned())) {
-            hint_at(hint);
-        }
-        for (place, candidate) in attempt.candidates() {
-            let view = &mut self.views[place];
-            if let Some(id) = view.identity(candidate) {
-                let local = view.local(&candidate.pair);
-                let netns = view.netns().map(|name| format!(" ({name})"));
-                let netns = netns.unwrap_or_default();
-                complain(&format!("{local} {}{netns} is --id {id}", candidate.peer()));
-            }
-        }
-    }
-
-    /// Says something beside the outcomes.
-    pub(super) fn say(&mut self, text: &str) {
-        self.clear();
-        complain(text);
-    }
-
-    /// Makes room for something to be said on standard error.
-    pub(super) fn clear(&mut self) {
         self.progress.clear();
+        print_error(&complaint.text);
+        let hint = complaint.hint.as_ref();
+        if let Some(hint) = hint.filter(|hint| self.hints.insert((*hint).clone())) {
+            print_hint(hint);
+        }
+        complaint
+            .candidates
+            .iter()
+            .for_each(|candidate| notice(candidate));
     }
 
-    /// Whether there was nothing to report.
+    /// Prints something beside the outcomes.
+    pub(super) fn notice(&mut self, text: &str) {
+        self.progress.clear();
+        notice(text);
+    }
+
+    /// Returns true as long as nothing has been reported.
     pub(super) fn is_empty(&self) -> bool {
         self.tally.is_empty()
     }
 
-    /// Counts what was refused all together.
+    /// Counts sockets that are not reported one by one.
     pub(super) fn count_together(&mut self, outcome: Outcome, count: u64) {
         self.tally.count_many(outcome, count);
     }
 
-    /// The last word, and the code for all.
+    /// Prints the sum, and returns the exit code for all of them.
     pub(super) fn end(mut self) -> Exit {
         self.flush();
         self.progress.clear();
-        self.complaints.end();
+        self.repeated.print_rest();
         if self.sums_up && !self.tally.is_empty() {
             let would_be = if self.dry_run { "would be: " } else { "" };
-            complain(&format!("{would_be}{}", self.tally));
+            notice(&format!("{would_be}{}", self.tally));
         }
-        if self.dry_run && matches!(self.to, To::Lines(_)) {
-            complain("dry run: nothing was deleted");
+        if self.dry_run && matches!(self.sink, Sink::Lines(_)) {
+            notice("dry run: nothing was deleted");
         }
         self.tally.exit()
     }
 }
 
-/// Begins a row with the columns that every report has.
-fn put_front(attempt: &Attempt, view: &mut View, cells: &mut Cells) {
-    let outcome = attempt.outcome();
-    let pair = attempt.pair();
-    cells.clear();
-    cells.styled(outcome, style_of(outcome));
-    cells.put(attempt.found.as_ref().map(|found| found.state));
-    view.put_local(&pair, cells);
-    cells.put(pair.peer());
-    cells.put(attempt.result.as_ref().ok().copied());
-}
-
-/// What is shown of a site's sockets; without identities where the machine does not tell its boot id.
-fn view(args: &DeleteArgs, site: &mut Site) -> View {
+/// Returns the view of a table; without identities where the machine has no readable boot id.
+fn view(args: &DeleteArgs, table: &mut NamespaceTable) -> View {
     let shape = Shape::of(&args.output);
-    let view = View::of(&args.show, false, shape, site);
-    view.unwrap_or_else(|_| View::nowhere(&args.show, false, shape, site))
+    let view = View::new(&args.show, false, shape, table);
+    view.unwrap_or_else(|_| View::without_identities(&args.show, false, shape, table))
 }
 
-/// Complaints that have been made, so that thousands of the same are not.
-struct Complaints {
-    of: BTreeMap<String, u64>,
-    all: bool,
+/// The causes that have been printed, so that thousands of one are not.
+struct RepeatedCauses {
+    counts: BTreeMap<String, u64>,
+    print_all: bool,
 }
 
-impl Complaints {
-    fn new(all: bool) -> Self {
+impl RepeatedCauses {
+    fn new(print_all: bool) -> Self {
         Self {
-            of: BTreeMap::new(),
-            all,
+            counts: BTreeMap::new(),
+            print_all,
         }
     }
 
-    /// Whether this is one of the first of its kind.
-    fn is_heard(&mut self, cause: &str) -> bool {
-        let count = self.of.entry(cause.to_owned()).or_default();
+    /// Counts a cause, and returns true for the first of its kind.
+    fn is_printed(&mut self, cause: &str) -> bool {
+        let count = self.counts.entry(cause.to_owned()).or_default();
         *count += 1;
-        self.all || *count <= HEARD
+        self.print_all || *count <= MAX_REPEATED
     }
 
-    /// Tells how many were not heard.
-    fn end(&self) {
-        for (cause, count) in &self.of {
-            if let (Some(more @ 1..), false) = (count.checked_sub(HEARD), self.all) {
-                complain(&format!("and {more} more: {cause}"));
+    /// Prints how many were left out.
+    fn print_rest(&self) {
+        for (cause, count) in &self.counts {
+            if let (Some(more @ 1..), false) = (count.checked_sub(MAX_REPEATED), self.print_all) {
+                print_error(&format!("and {more} more: {cause}"));
             }
         }
     }
 }
 
-/// A dry run says in the name of its first column that it is one.
-fn columns(dry_run: bool) -> Vec<Column> {
-    let outcome = if dry_run { "WOULD-BE" } else { "OUTCOME" };
+/// Returns the columns of every report; the name of the first marks a dry run.
+fn columns(dry_run: bool) -> Vec<ColumnSpec> {
+    let outcome = if dry_run { "DRY-RUN" } else { "OUTCOME" };
     [outcome, "STATE", "LOCAL", "PEER", "METHOD"]
-        .map(Column::left)
+        .map(ColumnSpec::left)
         .to_vec()
 }
 
-/// How long a report may be held back while others follow.
-const PATIENCE: Duration = Duration::from_millis(50);
-/// How many complaints of one cause are made each by itself.
-const HEARD: u64 = 10;
+/// The longest time that a report is held back while others follow.
+const FLUSH_INTERVAL: Duration = Duration::from_millis(50);
+/// The number of times that one cause is printed.
+const MAX_REPEATED: u64 = 10;

@@ -1,4 +1,4 @@
-//! `tcpentry demo`: the main job before one's eyes, with real processes on loopback.
+//! `tcpentry demo`: one deletion from beginning to end, with real processes on loopback.
 //!
 //! A server and three clients, each a process of its own; the table; one connection deleted through
 //! the code of `SetTcpEntry`; what both its ends saw; and that nobody else noticed. It touches no
@@ -7,19 +7,19 @@
 mod peer;
 mod stage;
 
-/// The word by which the demo starts its peers; no command for people.
-pub(crate) const PEER: &str = "demo-peer";
-
 use std::io::{self, Write};
 use std::net::{SocketAddr, SocketAddrV4};
 use std::time::Instant;
 
 use anstyle::{AnsiColor, Style};
-use tcpentry::{Connection, Deleted, Pair, Query, States, TcpRow, TcpTable};
+use tcpentry::set_entry::TcpRow;
+use tcpentry::{Connection, Deleted, Pair, Query, States, TcpTable};
 
 use crate::args::DemoArgs;
 use crate::exit::Exit;
-use crate::output::{colored, complain, complain_of, hint_at};
+use crate::message::{print_error, print_failure, print_hint};
+use crate::output::colored;
+pub(crate) use peer::PEER;
 use stage::{Actor, Stage};
 
 pub(crate) fn run(args: &DemoArgs) -> Exit {
@@ -35,18 +35,18 @@ pub(crate) fn run(args: &DemoArgs) -> Exit {
     match demo.play() {
         Ok(()) => Exit::Done,
         Err(Failure::Delete(error)) => {
-            complain_of(&error);
+            print_failure(&error);
             Exit::of_deletion(&error)
         }
         Err(Failure::Stage(problem)) => {
-            complain(&format!("the demo failed: {problem}"));
-            hint_at("it needs the loopback device: `ip link set lo up`, as root");
+            print_error(&format!("the demo failed: {problem}"));
+            print_hint("it needs the loopback device: `ip link set lo up`, as root");
             Exit::Failed
         }
     }
 }
 
-/// A peer of the demo, in its own process: a client of the server it is told, else the server.
+/// Runs a peer of the demo in its own process: a client of this server, or the server itself.
 pub(crate) fn peer(server: Option<&str>) -> Exit {
     let played = match server.map(str::parse) {
         None => peer::serve(),
@@ -56,7 +56,7 @@ pub(crate) fn peer(server: Option<&str>) -> Exit {
     match played {
         Ok(()) => Exit::Done,
         Err(error) => {
-            complain(&format!("peer of the demo: {error}"));
+            print_error(&format!("peer of the demo: {error}"));
             Exit::Failed
         }
     }
@@ -87,16 +87,16 @@ struct Demo {
 
 impl Demo {
     fn play(&mut self) -> Result<(), Failure> {
-        let mut stage = Stage::set()?;
-        self.title("A server and three clients on loopback, each a process of its own");
-        self.say(&format!(
+        let mut stage = Stage::start()?;
+        self.print_title("A server and three clients on loopback, each a process of its own");
+        self.print_line(&format!(
             "server    pid {:<8} listens on {}",
             stage.server.pid(),
             stage.address
         ));
         for (number, client) in stage.clients.iter().enumerate() {
             let local = client.local;
-            self.say(&format!(
+            self.print_line(&format!(
                 "client {}  pid {:<8} is {local}",
                 number + 1,
                 client.actor.pid()
@@ -104,60 +104,60 @@ impl Demo {
         }
 
         let mut table = TcpTable::open()?;
-        self.title("The server's rows of the TCP table");
+        self.print_title("The server's rows of the TCP table");
         self.show(&rows(&mut table, stage.address)?);
 
         let victim = stage.clients[VICTIM].local;
-        self.title(
+        self.print_title(
             "Deleting the connection of client 2: SetTcpEntry with MIB_TCP_STATE_DELETE_TCB",
         );
         let row = TcpRow::deleting(v4(stage.address)?, v4(victim)?);
         let start = Instant::now();
         let deleted = table.set_entry(&row)?;
-        self.say(&describe(&deleted, start.elapsed().as_micros()));
+        self.print_line(&describe(&deleted, start.elapsed().as_micros()));
 
-        self.title("What its two ends saw, blocked in read");
-        let error = stage.server.hear(&format!("{victim} "))?;
-        self.say(&format!("server    {error}"));
-        let error = stage.clients[VICTIM].actor.hear("")?;
-        self.say(&format!("client 2  {error}"));
+        self.print_title("What its two ends saw, blocked in read");
+        let error = stage.server.expect_line(&format!("{victim} "))?;
+        self.print_line(&format!("server    {error}"));
+        let error = stage.clients[VICTIM].actor.expect_line("")?;
+        self.print_line(&format!("client 2  {error}"));
 
-        self.title("What everybody else saw: nothing");
+        self.print_title("What everybody else saw: nothing");
         for number in [0, 2] {
             let actor = &mut stage.clients[number].actor;
-            actor.tell("ping")?;
-            actor.hear("echo ping")?;
-            self.say(&format!("client {}  sent ping, got it back", number + 1));
+            actor.send("ping")?;
+            actor.expect_line("echo ping")?;
+            self.print_line(&format!("client {}  sent ping, got it back", number + 1));
         }
-        let newcomer = Actor::client(stage.address)?;
-        self.say(&format!(
+        let new_client = Actor::client(stage.address)?;
+        self.print_line(&format!(
             "listener  accepted a new connection, {}",
-            newcomer.local
+            new_client.local
         ));
 
-        self.title("The server's rows now");
+        self.print_title("The server's rows now");
         let left = rows(&mut table, stage.address)?;
         self.show(&left);
         if left.iter().any(|row| row.peer() == victim.into()) {
             return Err(format!("{victim} is still there").into());
         }
-        self.title("Exactly one connection was deleted, the one that was named.");
+        self.print_title("Exactly one connection was deleted, the one that was named.");
         Ok(())
     }
 
-    fn title(&mut self, text: &str) {
+    fn print_title(&mut self, text: &str) {
         let style = self.style;
         self.write(&format!("{style}{text}{style:#}\n"));
     }
 
-    fn say(&mut self, text: &str) {
+    fn print_line(&mut self, text: &str) {
         self.write(&format!("  {text}\n"));
     }
 
     fn show(&mut self, rows: &[Connection]) {
         for row in rows {
             let state = row.state.to_string();
-            self.say(&format!(
+            self.print_line(&format!(
                 "{state:<12} {:<22} {}",
                 row.local().to_string(),
                 row.peer()
@@ -166,7 +166,7 @@ impl Demo {
     }
 
     fn write(&mut self, text: &str) {
-        // A reader who goes away does not stop the demo, which has processes to end.
+        // A reader that goes away does not stop the demo, which has processes to end.
         let _ = self
             .out
             .write_all(text.as_bytes())
@@ -174,7 +174,7 @@ impl Demo {
     }
 }
 
-/// What the table shows of the server's port, the listener first.
+/// Returns the rows of the server's port, the listener first.
 fn rows(table: &mut TcpTable, server: SocketAddr) -> Result<Vec<Connection>, tcpentry::Error> {
     let states = States::CONNECTIONS.union(States::LISTENING);
     let mut rows = Vec::new();
@@ -203,5 +203,5 @@ fn v4(address: SocketAddr) -> Result<SocketAddrV4, String> {
     }
 }
 
-/// Which client's connection is deleted.
+/// The client whose connection is deleted.
 const VICTIM: usize = 1;

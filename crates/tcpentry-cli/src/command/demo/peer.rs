@@ -1,15 +1,17 @@
-//! The peers of the demo. Each is a process that says on standard output what happens to it, and
-//! ends when its standard input does: with the demo, however that ends.
+//! The peers of the demo. Each is a process that prints what happens to it, and ends when its standard input ends:
+//! with the demo, however that ends.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
-/// The server: says where it listens and whom it accepts, echoes lines, and says how each connection
-/// ended.
+/// The word by which the demo starts its peers; no command for people.
+pub(crate) const PEER: &str = "demo-peer";
+
+/// Serves: prints the address and each client, echoes lines, and prints how each connection ended.
 pub(super) fn serve() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    say(&listener.local_addr()?.to_string());
+    print_line(&listener.local_addr()?.to_string());
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             thread::spawn(move || echo(&stream));
@@ -22,34 +24,34 @@ fn echo(stream: &TcpStream) {
     let Ok(peer) = stream.peer_addr() else {
         return;
     };
-    say(&format!("{peer} {ACCEPTED}"));
+    print_line(&format!("{peer} {ACCEPTED}"));
     for line in BufReader::new(stream).lines() {
         let echoed =
             line.and_then(|line| (&mut &*stream).write_all(format!("{line}\n").as_bytes()));
         if let Err(error) = echoed {
-            say(&format!("{peer} {}", name(&error)));
+            print_line(&format!("{peer} {}", name(&error)));
             return;
         }
     }
-    say(&format!("{peer} end of file"));
+    print_line(&format!("{peer} end of file"));
 }
 
-/// What the server says of a connection that it has accepted: until then no process holds it.
+/// The word for a connection that the server has accepted: until then no process holds it.
 pub(super) const ACCEPTED: &str = "accepted";
 
-/// A client: says who it is, sends each line of standard input, and says what comes back.
+/// Connects: prints its address, sends each line of standard input, and prints what comes back.
 pub(super) fn call(server: SocketAddr) -> io::Result<()> {
     let stream = TcpStream::connect(server)?;
-    say(&stream.local_addr()?.to_string());
+    print_line(&stream.local_addr()?.to_string());
     let reading = stream.try_clone()?;
     thread::spawn(move || {
         for line in BufReader::new(&reading).lines() {
             match line {
-                Ok(line) => say(&format!("echo {line}")),
-                Err(error) => return say(name(&error)),
+                Ok(line) => print_line(&format!("echo {line}")),
+                Err(error) => return print_line(name(&error)),
             }
         }
-        say("end of file");
+        print_line("end of file");
     });
     until_standard_input_ends(|line| (&stream).write_all(format!("{line}\n").as_bytes()))
 }
@@ -61,13 +63,13 @@ fn until_standard_input_ends(mut act: impl FnMut(&str) -> io::Result<()>) -> io:
     Ok(())
 }
 
-fn say(text: &str) {
+fn print_line(text: &str) {
     let mut out = io::stdout().lock();
-    // The demo has ended; standard input will say so.
+    // The demo has ended; standard input ends, too.
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }
 
-/// The errors that end a deleted connection, by the names that C programmers know.
+/// Returns the C name of an error that ends a deleted connection.
 fn name(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::ConnectionAborted => "read: ECONNABORTED (connection aborted)",

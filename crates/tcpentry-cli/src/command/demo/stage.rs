@@ -1,4 +1,4 @@
-//! The stage of the demo: processes that are started, listened to with patience, and ended.
+//! The processes of the demo: started, waited for, and ended.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::peer::ACCEPTED;
+use super::peer::{ACCEPTED, PEER};
 
 /// The server and its clients.
 pub(super) struct Stage {
@@ -23,13 +23,13 @@ pub(super) struct Client {
 }
 
 impl Stage {
-    pub(super) fn set() -> Result<Self, String> {
+    pub(super) fn start() -> Result<Self, String> {
         let mut server = Actor::start(&[])?;
-        let address = server.hear_address()?;
+        let address = server.expect_address()?;
         let mut clients = Vec::new();
         for _ in 0..3 {
             let client = Actor::client(address)?;
-            server.hear(&format!("{} {ACCEPTED}", client.local))?;
+            server.expect_line(&format!("{} {ACCEPTED}", client.local))?;
             clients.push(client);
         }
         Ok(Self {
@@ -50,14 +50,15 @@ pub(super) struct Actor {
 impl Actor {
     pub(super) fn client(server: SocketAddr) -> Result<Client, String> {
         let mut actor = Self::start(&[server.to_string()])?;
-        let local = actor.hear_address()?;
+        let local = actor.expect_address()?;
         Ok(Client { actor, local })
     }
 
     fn start(words: &[String]) -> Result<Self, String> {
-        let program = std::env::current_exe().map_err(|error| format!("who am I? {error}"))?;
+        let program = std::env::current_exe()
+            .map_err(|error| format!("cannot find this program: {error}"))?;
         let mut child = Command::new(program)
-            .arg(super::PEER)
+            .arg(PEER)
             .args(words)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -67,7 +68,7 @@ impl Actor {
             return Err("a process without standard input and output".to_owned());
         };
         let (sender, lines) = channel();
-        let listen = move || {
+        let read = move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
                 if sender.send(line).is_err() {
                     return;
@@ -75,7 +76,7 @@ impl Actor {
             }
         };
         thread::Builder::new()
-            .spawn(listen)
+            .spawn(read)
             .map_err(|error| format!("cannot start a thread: {error}"))?;
         Ok(Self {
             child,
@@ -88,19 +89,19 @@ impl Actor {
         self.child.id()
     }
 
-    pub(super) fn tell(&mut self, line: &str) -> Result<(), String> {
+    pub(super) fn send(&mut self, line: &str) -> Result<(), String> {
         writeln!(self.input, "{line}").map_err(|error| format!("pid {}: {error}", self.pid()))
     }
 
-    /// The rest of the next line that starts so.
-    pub(super) fn hear(&mut self, start: &str) -> Result<String, String> {
-        let deadline = Instant::now() + PATIENCE;
+    /// Waits for the next line that starts so, and returns its rest.
+    pub(super) fn expect_line(&mut self, start: &str) -> Result<String, String> {
+        let deadline = Instant::now() + LINE_TIMEOUT;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let line = self.lines.recv_timeout(left).map_err(|error| match error {
                 RecvTimeoutError::Disconnected => format!("pid {} has ended", self.pid()),
                 RecvTimeoutError::Timeout => {
-                    format!("pid {} said nothing for {PATIENCE:?}", self.pid())
+                    format!("pid {} said nothing for {LINE_TIMEOUT:?}", self.pid())
                 }
             })?;
             if let Some(rest) = line.strip_prefix(start) {
@@ -109,8 +110,8 @@ impl Actor {
         }
     }
 
-    fn hear_address(&mut self) -> Result<SocketAddr, String> {
-        let line = self.hear("")?;
+    fn expect_address(&mut self) -> Result<SocketAddr, String> {
+        let line = self.expect_line("")?;
         line.parse()
             .map_err(|_| format!("pid {} said {line:?}", self.pid()))
     }
@@ -124,4 +125,4 @@ impl Drop for Actor {
     }
 }
 
-const PATIENCE: Duration = Duration::from_secs(5);
+const LINE_TIMEOUT: Duration = Duration::from_secs(5);

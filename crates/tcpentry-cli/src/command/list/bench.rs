@@ -5,12 +5,12 @@
 
 use tcpentry::{Attribution, Connection, TcpTable};
 
-use super::{Rows, columns};
+use super::{ListWriter, columns};
 use crate::args::ShowArgs;
 use crate::output::{Cells, Columns, Shape, View};
-use crate::sites::Site;
+use crate::tables::NamespaceTable;
 
-/// What `tcpentry list` prints of these rows for scripts.
+/// Returns what `tcpentry list` prints of these rows for scripts.
 ///
 /// It opens a table, some microseconds, so that they should be many.
 ///
@@ -18,7 +18,7 @@ use crate::sites::Site;
 /// Where no table can be opened.
 pub fn rows_as_tabs(rows: &[Connection]) -> Vec<u8> {
     let shape = Shape::Tabs;
-    let site = Site {
+    let table = NamespaceTable {
         table: TcpTable::open().expect("everybody may open one"),
         name: None,
         inode: None,
@@ -29,14 +29,14 @@ pub fn rows_as_tabs(rows: &[Connection]) -> Vec<u8> {
         info: false,
         container: false,
     };
-    let mut view = View::nowhere(&show, false, shape, &site);
-    let mut knowledge = Attribution::new();
+    let mut view = View::without_identities(&show, false, shape, &table);
+    let mut attribution = Attribution::new();
     let mut out = Vec::new();
     let lines = Columns::new(&mut out, shape, columns(Some(&view)), true);
-    let mut to = Rows::Lines(lines, Cells::default());
+    let mut to = ListWriter::Lines(lines, Cells::default());
     for row in rows {
-        let added = to.add(&mut view, row, &mut knowledge);
-        assert!(added.is_ok(), "a row tells all of it, and a Vec takes it");
+        let added = to.add(&mut view, row, &mut attribution);
+        assert!(added.is_ok(), "nothing else is read, and a Vec takes it");
     }
     to.flush().expect("a Vec takes it");
     drop(to);

@@ -8,12 +8,12 @@ pub(super) fn press(top: &mut Top, key: KeyEvent) {
     match key.code {
         KeyCode::Enter => top.enter_filter(),
         KeyCode::Esc => top.abandon_filter(),
-        KeyCode::Tab => top.take_suggestion(),
-        KeyCode::Up => top.move_by(-1),
-        KeyCode::Down => top.move_by(1),
+        KeyCode::Tab => top.accept_suggestion(),
+        KeyCode::Up => top.table.move_by(-1),
+        KeyCode::Down => top.table.move_by(1),
         _ => {
             if super::edit(&mut top.filter.edit, key) == Some(true) {
-                top.typed();
+                top.preview_filter();
             }
         }
     }

@@ -5,8 +5,8 @@ use crossterm::event::KeyEvent;
 use super::super::state::Top;
 
 pub(super) fn press(top: &mut Top, key: KeyEvent) {
-    match super::scrolled(key, top.height) {
+    match super::scrolled(key, top.table.height) {
         Some(lines) => top.scroll(lines),
-        None => top.hide_help(),
+        None => top.close_help(),
     }
 }

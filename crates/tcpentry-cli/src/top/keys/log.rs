@@ -2,16 +2,18 @@
 
 use crossterm::event::{KeyCode, KeyEvent};
 
-use super::super::state::{Mode, Top};
+use super::super::state::{Focus, Top};
 
 pub(super) fn press(top: &mut Top, key: KeyEvent) {
-    match (key.code, super::scrolled(key, top.height)) {
+    match (key.code, super::scrolled(key, top.table.height)) {
         (_, Some(lines)) => top.scroll(lines),
         (KeyCode::Char('s'), None) if !top.log.entries.is_empty() => {
-            top.propose_name();
-            top.mode = Mode::Save;
+            top.log.propose_file_name();
+            top.focus = Focus::Save;
         }
-        (KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | 'l'), None) => top.mode = Mode::Table,
+        (KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | 'l'), None) => {
+            top.focus = Focus::Table;
+        }
         _ => {}
     }
 }

@@ -1,7 +1,5 @@
-//! What keys and the mouse do: a handler for each mode.
+//! Keys and the mouse: a handler for each part of the screen.
 
-#[cfg(test)]
-mod any;
 mod columns;
 mod details;
 mod filter;
@@ -18,16 +16,16 @@ use std::time::Instant;
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use super::state::{Edit, Mode, Request, Top};
+use super::state::{Edit, Focus, TerminalRequest, Top};
 use super::view::Areas;
 
-/// Takes in what happened at the terminal. `areas` is what was drawn where.
+/// Handles an event of the terminal. `areas` says where the table was drawn.
 pub(crate) fn handle(top: &mut Top, event: &Event, areas: &Areas, now: Instant) {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => press(top, *key, now),
         Event::Mouse(mouse) => mouse::handle(top, *mouse, areas),
         Event::Paste(text) => paste(top, text),
-        // Another size is seen when it is drawn.
+        // A new size is taken into account when drawing.
         _ => {}
     }
 }
@@ -35,49 +33,49 @@ pub(crate) fn handle(top: &mut Top, event: &Event, areas: &Areas, now: Instant) 
 fn press(top: &mut Top, key: KeyEvent, now: Instant) {
     if key.modifiers.contains(KeyModifiers::CONTROL) {
         match key.code {
-            KeyCode::Char('c') => return top.request = Some(Request::Quit),
-            KeyCode::Char('z') => return top.request = Some(Request::Suspend),
-            KeyCode::Char('l') => return top.request = Some(Request::Redraw),
+            KeyCode::Char('c') => return top.request = Some(TerminalRequest::Quit),
+            KeyCode::Char('z') => return top.request = Some(TerminalRequest::Suspend),
+            KeyCode::Char('l') => return top.request = Some(TerminalRequest::Redraw),
             _ => {}
         }
     }
-    let types = matches!(top.mode, Mode::Filter | Mode::Save);
-    // A letter with Ctrl or Alt is not that letter: an Esc and a `y` that arrive together are read as Alt-y, and mean no.
+    let is_typing = matches!(top.focus, Focus::Filter | Focus::Save);
+    // A letter with Ctrl or Alt is not that letter: an Esc and a `y` that arrive together are read as Alt-y, and must not confirm.
     let is_chord = key.modifiers.intersects(!KeyModifiers::SHIFT);
-    if !types && is_chord && matches!(key.code, KeyCode::Char(_)) {
+    if !is_typing && is_chord && matches!(key.code, KeyCode::Char(_)) {
         return;
     }
     match key.code {
-        KeyCode::F(1) => return top.show_help(),
-        KeyCode::Char('?') if !types => return top.show_help(),
+        KeyCode::F(1) => return top.open_help(),
+        KeyCode::Char('?') if !is_typing => return top.open_help(),
         _ => {}
     }
-    match top.mode {
-        Mode::Table => table::press(top, key, now),
-        Mode::Filter => filter::press(top, key),
-        Mode::Preview => preview::press(top, key, now),
-        Mode::Details => details::press(top, key, now),
-        Mode::Help => help::press(top, key),
-        Mode::Columns => columns::press(top, key),
-        Mode::Log => log::press(top, key),
-        Mode::Save => save::press(top, key),
+    match top.focus {
+        Focus::Table => table::press(top, key, now),
+        Focus::Filter => filter::press(top, key),
+        Focus::Preview => preview::press(top, key, now),
+        Focus::Details => details::press(top, key, now),
+        Focus::Help => help::press(top, key),
+        Focus::Columns => columns::press(top, key),
+        Focus::Log => log::press(top, key),
+        Focus::Save => save::press(top, key),
     }
 }
 
-/// What is pasted is text for the line that is edited, and never keys; a new line parts words.
+/// Inserts pasted text into the line being edited, and never treats it as keys. A line break becomes a space.
 fn paste(top: &mut Top, text: &str) {
     let text = text.replace(['\n', '\r', '\t'], " ");
-    match top.mode {
-        Mode::Filter => {
+    match top.focus {
+        Focus::Filter => {
             text.chars().for_each(|c| top.filter.edit.insert(c));
-            top.typed();
+            top.preview_filter();
         }
-        Mode::Save => text.chars().for_each(|c| top.save.insert(c)),
+        Focus::Save => text.chars().for_each(|c| top.log.file_name.insert(c)),
         _ => {}
     }
 }
 
-/// The keys of a line that is edited; whether the text has changed, where this was one of them.
+/// Handles a key of a line editor. Returns whether the text has changed, or `None` for any other key.
 fn edit(edit: &mut Edit, key: KeyEvent) -> Option<bool> {
     let before = edit.text();
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
@@ -99,7 +97,7 @@ fn edit(edit: &mut Edit, key: KeyEvent) -> Option<bool> {
     Some(edit.text() != before)
 }
 
-/// By how many lines a key scrolls a text, on a page of so many.
+/// Returns the number of lines by which a key scrolls a page of this height.
 fn scrolled(key: KeyEvent, page: usize) -> Option<isize> {
     let page = isize::try_from(page).unwrap_or(isize::MAX);
     Some(match key.code {

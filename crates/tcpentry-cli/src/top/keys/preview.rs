@@ -7,11 +7,11 @@ use crossterm::event::{KeyCode, KeyEvent};
 use super::super::state::Top;
 
 pub(super) fn press(top: &mut Top, key: KeyEvent, now: Instant) {
-    match (key.code, super::scrolled(key, top.height)) {
-        // Only `y` deletes: neither Enter, which one presses twice, nor a blank.
+    match (key.code, super::scrolled(key, top.table.height)) {
+        // Only `y` deletes: neither Enter, which is easily pressed twice, nor Space.
         (KeyCode::Char('y'), _) => top.confirm_deletion(now),
         (_, Some(lines)) => top.scroll(lines),
-        (KeyCode::Esc | KeyCode::Char('n' | 'q') | KeyCode::Enter, None) => top.leave_preview(now),
+        (KeyCode::Esc | KeyCode::Char('n' | 'q') | KeyCode::Enter, None) => top.close_preview(now),
         _ => {}
     }
 }

@@ -1,19 +1,19 @@
-//! Keys while the name of a file is typed.
+//! Keys while a file name is typed.
 
 use crossterm::event::{KeyCode, KeyEvent};
 
-use super::super::state::{Mode, Request, Top};
+use super::super::state::{Focus, TerminalRequest, Top};
 
 pub(super) fn press(top: &mut Top, key: KeyEvent) {
     match key.code {
         KeyCode::Enter => {
-            let name = top.save.text();
+            let name = top.log.file_name.text();
             if !name.is_empty() {
-                top.request = Some(Request::Save(name));
+                top.request = Some(TerminalRequest::Save(name));
             }
-            top.mode = Mode::Log;
+            top.focus = Focus::Log;
         }
-        KeyCode::Esc => top.mode = Mode::Log,
-        _ => _ = super::edit(&mut top.save, key),
+        KeyCode::Esc => top.focus = Focus::Log,
+        _ => _ = super::edit(&mut top.log.file_name, key),
     }
 }

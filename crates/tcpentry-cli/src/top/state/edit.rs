@@ -1,6 +1,6 @@
 //! A line of text that is being edited.
 
-/// The text, and the place of the cursor in it.
+/// The text, and the position of the cursor in it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Edit {
     text: Vec<char>,
@@ -18,14 +18,14 @@ impl Edit {
         self.text.iter().collect()
     }
 
-    /// How many characters stand before the cursor.
+    /// Returns the number of characters before the cursor.
     pub(crate) const fn cursor(&self) -> usize {
         self.cursor
     }
 
     pub(crate) fn insert(&mut self, c: char) {
-        // What is pasted may hold anything; a filter and a path have no control characters.
-        if !c.is_control() && !turns_or_hides(c) && self.text.len() < LONGEST {
+        // Pasted text may contain anything; a filter and a path have no control characters.
+        if !c.is_control() && !is_invisible(c) && self.text.len() < MAX_LENGTH {
             self.text.insert(self.cursor, c);
             self.cursor += 1;
         }
@@ -44,7 +44,7 @@ impl Edit {
         }
     }
 
-    /// As Ctrl-W of a shell.
+    /// Deletes the word before the cursor, as Ctrl-W does in a shell.
     pub(crate) fn delete_word(&mut self) {
         let is_blank = |edit: &Self| edit.text[edit.cursor - 1].is_whitespace();
         while self.cursor > 0 && is_blank(self) {
@@ -55,7 +55,7 @@ impl Edit {
         }
     }
 
-    /// As Ctrl-U of a shell.
+    /// Deletes all of the text, as Ctrl-U does in a shell.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
@@ -77,16 +77,16 @@ impl Edit {
     }
 }
 
-/// Whether it is not seen itself, or changes the direction of what stands beside it.
-const fn turns_or_hides(c: char) -> bool {
+/// Returns true for a character that is invisible or changes the direction of the text beside it.
+const fn is_invisible(c: char) -> bool {
     matches!(
         c,
         '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
     )
 }
 
-/// In characters; a filter is far shorter.
-const LONGEST: usize = 4096;
+/// The limit in characters; a filter is far shorter.
+const MAX_LENGTH: usize = 4096;
 
 #[cfg(test)]
 mod tests {

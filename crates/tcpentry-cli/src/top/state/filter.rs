@@ -1,75 +1,74 @@
-//! The line of the filter: what is shown, and what is being typed.
+//! The filter: the one in effect, and the one being typed.
 
-use super::super::message::{Command, Wrong};
-use super::super::suggest;
-use super::{Edit, Mode, Top};
+use super::super::message::{FilterProblem, WorkerCommand};
+use super::{Edit, Focus, Top, suggest};
 
-/// The filter: what is shown, and what is being typed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FilterLine {
     pub(crate) edit: Edit,
-    /// What is shown by it now.
+    /// The filter in effect.
     pub(crate) applied: String,
-    /// What was shown when typing began.
+    /// The filter that was in effect when typing began.
     before: String,
-    pub(crate) wrong: Option<Wrong>,
+    /// The error in what was typed.
+    pub(crate) problem: Option<FilterProblem>,
     serial: u64,
-    /// What the worker was asked for, until it has answered.
-    asked: Option<String>,
-    /// It was entered, and not only typed, when the worker was asked.
+    /// The text that was sent to the worker, until it has answered.
+    requested: Option<String>,
+    /// That text was entered, not only typed.
     entered: bool,
 }
 
-impl Top {
-    pub(crate) fn start_typing(&mut self) {
-        // The answer to what was asked before is still to come, and closes nothing.
-        let asked = self.filter.asked.as_ref();
-        self.filter.before = asked.unwrap_or(&self.filter.applied).clone();
-        // Who looks for something else need not delete what was looked for before.
-        self.filter.edit.clear();
-        self.filter.entered = false;
-        self.filter.wrong = None;
-        self.mode = Mode::Filter;
-    }
-
-    /// What is offered for what was typed: a filter that may be meant; of nothing, the one that is shown.
+impl FilterLine {
+    /// Returns the filter that the text may stand for; for an empty text, the one that was in effect before.
     pub(crate) fn suggestion(&self) -> Option<String> {
-        let typed = self.filter.edit.text();
+        let typed = self.edit.text();
         if typed.is_empty() {
-            return Some(self.filter.before.clone()).filter(|before| !before.is_empty());
+            return Some(self.before.clone()).filter(|before| !before.is_empty());
         }
         suggest::filter(&typed)
     }
+}
 
-    /// Takes that.
-    pub(crate) fn take_suggestion(&mut self) {
-        if let Some(suggestion) = self.suggestion() {
+impl Top {
+    /// Opens the line of the filter, empty.
+    pub(crate) fn open_filter(&mut self) {
+        // A request may be unanswered; its answer must not close the line.
+        let requested = self.filter.requested.as_ref();
+        self.filter.before = requested.unwrap_or(&self.filter.applied).clone();
+        self.filter.edit.clear();
+        self.filter.entered = false;
+        self.filter.problem = None;
+        self.focus = Focus::Filter;
+    }
+
+    /// Replaces what was typed by the suggestion.
+    pub(crate) fn accept_suggestion(&mut self) {
+        if let Some(suggestion) = self.filter.suggestion() {
             self.filter.edit = Edit::of(&suggestion);
-            self.typed();
+            self.preview_filter();
         }
     }
 
-    /// Asks what the text selects.
-    pub(crate) fn typed(&mut self) {
+    /// Shows what the text selects while it is being typed.
+    pub(crate) fn preview_filter(&mut self) {
         self.send_filter(true);
     }
 
     fn send_filter(&mut self, typing: bool) {
-        let serial = self.next_serial();
+        let serial = self.outbox.next_serial();
         self.filter.serial = serial;
         self.filter.entered = !typing;
         let text = self.filter.edit.text();
-        self.filter.asked = Some(text.clone());
-        self.ask(Command::Filter {
+        self.filter.requested = Some(text.clone());
+        self.outbox.push(WorkerCommand::Filter {
             serial,
             text,
             typing,
         });
     }
 
-    /// Enters it: the line stays open where it makes no sense.
-    ///
-    /// What is no filter and can be taken for one is taken for it.
+    /// Enters the text, or the filter that it stands for. On an error the line stays open.
     pub(crate) fn enter_filter(&mut self) {
         if let Some(meant) = suggest::filter(&self.filter.edit.text()) {
             self.filter.edit = Edit::of(&meant);
@@ -77,39 +76,39 @@ impl Top {
         self.send_filter(false);
     }
 
-    /// Goes back to what was shown before typing.
+    /// Goes back to the filter that was in effect before.
     pub(crate) fn abandon_filter(&mut self) {
         self.filter.edit = Edit::of(&self.filter.before);
-        self.filter.wrong = None;
-        self.mode = Mode::Table;
+        self.filter.problem = None;
+        self.focus = Focus::Table;
         self.send_filter(false);
     }
 
-    /// Shows everything again.
+    /// Removes the filter.
     pub(crate) fn clear_filter(&mut self) {
         self.filter.edit.clear();
         self.send_filter(false);
     }
 
-    pub(super) fn take_filter(&mut self, serial: u64, result: Result<(), Wrong>) {
+    pub(super) fn apply_filter_result(&mut self, serial: u64, result: Result<(), FilterProblem>) {
         if serial != self.filter.serial {
-            // Of a text that has been changed since.
+            // The text has changed since.
             return;
         }
-        let asked = self.filter.asked.take();
+        let requested = self.filter.requested.take();
         match result {
             Ok(()) => {
-                self.filter.applied = asked.unwrap_or_default();
-                self.filter.wrong = None;
-                if self.filter.entered && self.mode == Mode::Filter {
-                    self.mode = Mode::Table;
+                self.filter.applied = requested.unwrap_or_default();
+                self.filter.problem = None;
+                if self.filter.entered && self.focus == Focus::Filter {
+                    self.focus = Focus::Table;
                 }
             }
-            Err(wrong) => {
-                self.filter.wrong = Some(wrong);
-                // It was given up, and has to be mended: unless something else is done by now, like confirming a deletion.
-                if self.filter.entered && self.mode == Mode::Table {
-                    self.mode = Mode::Filter;
+            Err(problem) => {
+                self.filter.problem = Some(problem);
+                // It has to be corrected; but the line does not open over another part of the screen, such as a preview.
+                if self.filter.entered && self.focus == Focus::Table {
+                    self.focus = Focus::Filter;
                 }
             }
         }

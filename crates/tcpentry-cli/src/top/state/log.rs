@@ -1,28 +1,31 @@
-//! What became of each deletion, to be read and saved.
+//! The log of deletions.
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tcpentry::{Method, Outcome};
 
-use super::super::message::Target;
-use super::row::Refusal;
+use super::super::message::SocketTarget;
+use super::super::model::NotDeleted;
+use super::Edit;
 use crate::exit::Tally;
 
-/// The outcomes of this run, the last one at the end.
+/// The outcomes of this run, the latest last.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Log {
-    pub(crate) entries: Vec<Entry>,
-    /// How far one has gone back from the end.
+pub(crate) struct DeletionLog {
+    pub(crate) entries: Vec<LogEntry>,
+    /// The number of entries below the screen.
     pub(crate) back: usize,
+    /// The name of the file to save it in, while that is typed.
+    pub(crate) file_name: Edit,
 }
 
-impl Log {
-    pub(crate) fn push(&mut self, entry: Entry) {
+impl DeletionLog {
+    pub(crate) fn push(&mut self, entry: LogEntry) {
         self.entries.push(entry);
     }
 
-    /// How many became what.
+    /// Counts the entries by outcome.
     pub(crate) fn tally(&self) -> Tally {
         let mut tally = Tally::default();
         for entry in &self.entries {
@@ -31,15 +34,21 @@ impl Log {
         tally
     }
 
-    /// Goes back by so many lines, or forward.
+    /// Scrolls back by this many entries, or forward.
     pub(crate) fn scroll(&mut self, lines: isize) {
         let most = self.entries.len().saturating_sub(1);
         self.back = self.back.saturating_add_signed(lines).min(most);
     }
+
+    /// Proposes a file name, which the time makes unique.
+    pub(crate) fn propose_file_name(&mut self) {
+        let now = Utc(SystemTime::now()).to_string();
+        self.file_name = Edit::of(&format!("tcpentry-{}.log", now.replace(':', "-")));
+    }
 }
 
-impl fmt::Display for Log {
-    /// A line for each.
+impl fmt::Display for DeletionLog {
+    /// Writes a line for each entry.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.entries
             .iter()
@@ -47,26 +56,26 @@ impl fmt::Display for Log {
     }
 }
 
-/// What became of one.
+/// The outcome for one socket.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct LogEntry {
     pub(crate) at: SystemTime,
     pub(crate) outcome: Outcome,
-    /// Both ends, and its state when it was named.
+    /// Its ends, and its state at the time of the deletion.
     pub(crate) name: String,
-    /// By which method, or why not.
-    pub(crate) how: String,
+    /// The method, or the reason why it was not deleted.
+    pub(crate) reason: String,
     pub(crate) hint: Option<String>,
 }
 
-impl Entry {
-    pub(crate) fn of(target: &Target, result: &Result<Method, Refusal>) -> Self {
-        let (outcome, how, hint) = match result {
+impl LogEntry {
+    pub(crate) fn of(target: &SocketTarget, result: &Result<Method, NotDeleted>) -> Self {
+        let (outcome, reason, hint) = match result {
             Ok(method) => (Outcome::Deleted, format!("by {method}"), None),
-            Err(refusal) => (
-                refusal.outcome,
-                format!("because {}", refusal.cause),
-                refusal.hint.clone(),
+            Err(failure) => (
+                failure.outcome,
+                format!("because {}", failure.cause),
+                failure.hint.clone(),
             ),
         };
         Self {
@@ -76,51 +85,33 @@ impl Entry {
                 Some(netns) => format!("{} in netns {netns}", target.connection),
                 None => target.connection.to_string(),
             },
-            how,
+            reason,
             hint,
         }
     }
 }
 
-impl fmt::Display for Entry {
+impl fmt::Display for LogEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             at,
             outcome,
             name,
-            how,
+            reason,
             ..
         } = self;
-        write!(f, "{} {outcome} {name} {how}", Utc(*at))
+        write!(f, "{} {outcome} {name} {reason}", Utc(*at))
     }
 }
 
 /// A time as in RFC 3339, to the second.
-pub(crate) struct Utc(pub(crate) SystemTime);
+struct Utc(SystemTime);
 
 impl fmt::Display for Utc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let since = self.0.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
-        let (year, month, day) = civil(days);
-        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
-        )
+        // A clock before 1970 is shown as 1970.
+        humantime::format_rfc3339_seconds(self.0.max(UNIX_EPOCH)).fmt(f)
     }
-}
-
-/// The date of a day since 1970: counted in years that begin in March, so that the leap day is the last.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (era * 400 + year + u64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]

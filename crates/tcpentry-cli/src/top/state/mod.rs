@@ -1,107 +1,71 @@
-//! What the screen shows and remembers: pure, changed only by keys and by what the worker tells.
+//! The state behind the screen. Only keys and the worker's updates change it; it does no I/O.
 
-mod arrange;
-mod column;
-mod cursor;
+mod columns;
 mod deletion;
 mod edit;
 mod filter;
-mod frame;
 mod log;
-mod row;
-#[cfg(test)]
-pub(crate) mod testing;
+mod lookups;
+mod marks;
+mod namespaces;
+mod outbox;
+mod pace;
+mod suggest;
+mod table;
 #[cfg(test)]
 mod tests;
+mod text_pane;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tcpentry::Outcome;
 
-pub(crate) use arrange::{Arranged, Arrangement, Group, Grouping, Line};
-pub(crate) use column::{Column, bytes, sign};
-use cursor::Chosen;
-use deletion::target_of;
+use columns::ColumnChooser;
+use deletion::Deletions;
 pub(crate) use deletion::{Counts, Preview};
 pub(crate) use edit::Edit;
 pub(crate) use filter::FilterLine;
-pub(crate) use frame::{Frame, Question};
-use log::Utc;
-pub(crate) use log::{Entry, Log};
-pub(crate) use row::{Change, Facts, Holders, Key, May, Refusal, Row};
+pub(crate) use log::{DeletionLog, LogEntry};
+use lookups::Lookups;
+use marks::Marks;
+use namespaces::ShownNamespaces;
+use outbox::Outbox;
+pub(crate) use pace::INTERVALS;
+use pace::Pace;
+use table::TableView;
+use text_pane::{DetailsPane, HelpPane, Scroll};
 
-use super::message::{Command, Details, Shown, Target, Update};
+use super::message::{SocketKind, SocketTarget, Update, WorkerCommand};
+use super::model::{Arranged, Arrangement, Frame, Resolved, Row, RowKey, TableLine};
+use crate::args::TopColumn;
 
 /// Everything between keys and screen.
 #[derive(Debug)]
 pub(crate) struct Top {
-    pub(crate) mode: Mode,
-    pub(crate) frame: Arc<Frame>,
-    pub(crate) arrangement: Arrangement,
-    arranged: Arranged,
-    pub(crate) lines: Vec<Line>,
-    /// The groups that are open, by name.
-    open: HashSet<String>,
-    pub(crate) columns: Vec<Column>,
-    /// What is looked up since the frame was read.
-    facts: HashMap<Key, Facts>,
-    /// What was asked for since then.
-    looked: HashSet<Key>,
-    /// What the cursor is on: it stays there wherever that moves.
-    chosen: Option<Chosen>,
-    /// The line of the cursor.
-    pub(crate) cursor: usize,
-    /// The first line that is shown, and how many are.
-    pub(crate) first: usize,
-    pub(crate) height: usize,
-    /// How many lines the text has that is shown instead of the table.
-    pub(crate) text_height: usize,
-    /// The line that was clicked last.
-    pub(crate) clicked: Option<usize>,
-    pub(crate) marks: HashSet<Key>,
+    pub(crate) focus: Focus,
+    pub(crate) table: TableView,
+    pub(crate) columns: ColumnChooser,
+    lookups: Lookups,
+    pub(crate) marks: Marks,
     pub(crate) filter: FilterLine,
-    pub(crate) shown: Shown,
-    pub(crate) all_netns: bool,
-    pub(crate) interval: Duration,
-    pub(crate) paused: bool,
-    pub(crate) preview: Option<Preview>,
+    pub(crate) kind: SocketKind,
+    pub(crate) namespaces: ShownNamespaces,
+    pub(crate) pace: Pace,
+    pub(crate) deletion: Deletions,
     pub(crate) details: Option<DetailsPane>,
-    pub(crate) chooser: usize,
-    /// How far the help is scrolled, and what it covers.
-    pub(crate) help: usize,
-    behind_help: Mode,
-    pub(crate) log: Log,
-    pub(crate) save: Edit,
-    /// The deletion that is running.
-    deleting: Option<u64>,
-    /// What became of those whose deletion was asked for, and when.
-    outcomes: HashMap<Key, (Outcome, Instant)>,
-    netns: NetnsColumn,
-    /// What is said at the bottom, and since when.
-    pub(crate) notice: Option<(String, Instant)>,
-    /// Why there is no newer frame.
-    pub(crate) trouble: Option<String>,
-    serial: u64,
-    /// What is to be sent to the worker.
-    outbox: Vec<Command>,
-    /// What only the terminal can do.
-    pub(crate) request: Option<Request>,
+    pub(crate) help: HelpPane,
+    pub(crate) log: DeletionLog,
+    pub(crate) messages: Messages,
+    outbox: Outbox,
+    /// What only the owner of the terminal can do.
+    pub(crate) request: Option<TerminalRequest>,
 }
 
-/// The namespaces as far as they are asked for: the answer takes its time.
-#[derive(Clone, Copy, Debug, Default)]
-struct NetnsColumn {
-    /// Whether all are wanted.
-    wanted: bool,
-    /// Whether their column was added for that.
-    added: bool,
-}
-
-/// What the keys mean.
+/// The part of the screen that keys go to.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum Mode {
+pub(crate) enum Focus {
     #[default]
     Table,
     Filter,
@@ -113,394 +77,278 @@ pub(crate) enum Mode {
     Save,
 }
 
-/// What is asked of whoever owns the terminal.
+/// A request to the owner of the terminal.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Request {
+pub(crate) enum TerminalRequest {
     Quit,
     Suspend,
     /// Redraw everything.
     Redraw,
-    /// Into the terminal's clipboard.
+    /// Copy this to the terminal's clipboard.
     Copy(String),
-    /// The log, into a new file of this name.
+    /// Save the log in a new file of this name.
     Save(String),
 }
 
-/// All that is known of one connection.
-#[derive(Clone, Debug)]
-pub(crate) struct DetailsPane {
-    pub(crate) target: Target,
-    pub(crate) details: Option<Box<Details>>,
-    pub(crate) scroll: usize,
+/// The messages at the bottom of the screen.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Messages {
+    /// A notice, shown for a while, and the time at which it was given.
+    pub(crate) notice: Option<(String, Instant)>,
+    /// The reason why there is no newer frame.
+    pub(crate) trouble: Option<String>,
 }
 
 impl Top {
-    pub(crate) fn new(columns: Vec<Column>, arrangement: Arrangement, interval: Duration) -> Self {
+    pub(crate) fn new(
+        columns: Vec<TopColumn>,
+        arrangement: Arrangement,
+        interval: Duration,
+    ) -> Self {
         Self {
-            mode: Mode::Table,
-            frame: Arc::default(),
-            arrangement,
-            arranged: Arranged::default(),
-            lines: Vec::new(),
-            open: HashSet::new(),
-            columns,
-            facts: HashMap::new(),
-            looked: HashSet::new(),
-            chosen: None,
-            cursor: 0,
-            first: 0,
-            height: 1,
-            text_height: 0,
-            clicked: None,
-            marks: HashSet::new(),
+            focus: Focus::Table,
+            table: TableView::new(arrangement),
+            columns: ColumnChooser::new(columns),
+            lookups: Lookups::default(),
+            marks: Marks::default(),
             filter: FilterLine::default(),
-            shown: Shown::default(),
-            all_netns: false,
-            interval,
-            paused: false,
-            preview: None,
+            kind: SocketKind::default(),
+            namespaces: ShownNamespaces::default(),
+            pace: Pace::new(interval),
+            deletion: Deletions::default(),
             details: None,
-            chooser: 0,
-            help: 0,
-            behind_help: Mode::Table,
-            log: Log::default(),
-            save: Edit::default(),
-            deleting: None,
-            outcomes: HashMap::new(),
-            netns: NetnsColumn::default(),
-            notice: None,
-            trouble: None,
-            serial: 0,
-            outbox: Vec::new(),
+            help: HelpPane::default(),
+            log: DeletionLog::default(),
+            messages: Messages::default(),
+            outbox: Outbox::default(),
             request: None,
         }
     }
 
-    /// What has to be sent to the worker since the last time.
-    pub(crate) fn take_commands(&mut self) -> Vec<Command> {
-        std::mem::take(&mut self.outbox)
+    /// Takes the commands to be sent to the worker.
+    pub(crate) fn take_commands(&mut self) -> Vec<WorkerCommand> {
+        self.outbox.take()
     }
 
-    fn ask(&mut self, command: Command) {
-        self.outbox.push(command);
+    /// Shows a notice at the bottom of the screen.
+    pub(crate) fn notify(&mut self, text: impl Into<String>, now: Instant) {
+        self.messages.notice = Some((text.into(), now));
     }
 
-    fn next_serial(&mut self) -> u64 {
-        self.serial += 1;
-        self.serial
-    }
+    // Updates from the worker.
 
-    pub(crate) fn say(&mut self, text: impl Into<String>, now: Instant) {
-        self.notice = Some((text.into(), now));
-    }
-
-    /// Takes in what the worker tells.
+    /// Applies an update from the worker.
     pub(crate) fn update(&mut self, update: Update, now: Instant) {
         match update {
             Update::Frame {
                 frame,
                 arrangement,
                 arranged,
-            } => self.take_frame(frame, arrangement, arranged, now),
-            Update::Facts(facts) => self.facts.extend(facts),
-            Update::Filter { serial, result } => self.take_filter(serial, result),
+            } => self.set_frame(frame, arrangement, arranged, now),
+            Update::Resolved(resolved) => self.lookups.add(resolved),
+            Update::Filter { serial, result } => self.apply_filter_result(serial, result),
             Update::Namespaces { all, notes } => {
-                self.take_namespaces(all);
+                self.namespaces.set(all, &mut self.columns);
                 if let Some(note) = notes.first() {
-                    let more = notes.len() - 1;
-                    let more = if more > 0 {
-                        format!(" (and {more} more)")
-                    } else {
-                        String::new()
+                    let more = match notes.len() - 1 {
+                        0 => String::new(),
+                        more => format!(" (and {more} more)"),
                     };
-                    self.say(format!("{note}{more}"), now);
+                    self.notify(format!("{note}{more}"), now);
                 }
             }
             Update::Details { key, details } => {
                 let pane = self.details.as_mut().filter(|pane| pane.target.key == key);
                 if let Some(pane) = pane {
-                    pane.details = Some(details);
+                    pane.text = Some(details);
                 }
             }
-            Update::Preview { serial, items } => self.take_preview(serial, items),
+            Update::Preview { serial, items } => self.deletion.set_items(serial, items),
             Update::Outcome {
                 serial,
                 target,
                 result,
-            } => self.take_outcome(serial, &target, &result, now),
-            Update::Done { serial } => self.take_end(serial, now),
-            Update::Trouble(text) => self.trouble = Some(text),
+            } => self.record_outcome(serial, &target, &result, now),
+            Update::Done { serial } => self.finish_deletion(serial, now),
+            Update::Trouble(text) => self.messages.trouble = Some(text),
         }
     }
 
-    fn take_frame(
+    fn set_frame(
         &mut self,
         frame: Arc<Frame>,
         arrangement: Arrangement,
         arranged: Arranged,
         now: Instant,
     ) {
-        self.trouble = None;
-        self.frame = frame;
-        self.facts.clear();
-        self.looked.clear();
-        self.arranged = if arrangement == self.arrangement || self.frame.is_large() {
-            arranged
-        } else {
-            Arranged::new(&self.frame, self.arrangement)
-        };
-        let there: HashSet<Key> = if self.marks.is_empty() && self.outcomes.is_empty() {
+        self.messages.trouble = None;
+        self.lookups.clear();
+        let present: HashSet<RowKey> = if self.marks.is_empty() && !self.deletion.has_outcomes() {
             HashSet::new()
         } else {
-            self.frame.rows.iter().map(|row| row.key).collect()
+            frame.rows.iter().map(|row| row.key).collect()
         };
-        // Nothing is marked that is not to be seen.
-        self.marks.retain(|key| there.contains(key));
-        // What was refused is a connection like others after a while; the log keeps it.
-        let is_new = |at: Instant| now.saturating_duration_since(at) < TOLD;
-        self.outcomes
-            .retain(|key, (_, at)| there.contains(key) && is_new(*at));
-        self.lay_out();
+        // No row is marked that can't be seen.
+        self.marks.retain(&present);
+        self.deletion.retain_outcomes(&present, now);
+        self.table.set_frame(frame, arrangement, arranged);
     }
 
-    pub(crate) fn facts(&self, row: &Row) -> Facts {
-        match self.facts.get(&row.key) {
-            Some(facts) => facts.or(&row.facts),
-            None => row.facts.clone(),
-        }
+    // Lookups.
+
+    /// Returns what has been looked up of a row.
+    pub(crate) fn resolved(&self, row: &Row) -> Resolved {
+        self.lookups.of(row)
     }
 
-    pub(crate) fn outcome(&self, key: Key) -> Option<Outcome> {
-        self.outcomes.get(&key).map(|(outcome, _)| *outcome)
+    /// Returns the outcome of a row's deletion, for a while.
+    pub(crate) fn outcome(&self, key: RowKey) -> Option<Outcome> {
+        self.deletion.outcome(key)
     }
 
-    /// Asks for what is not known of the rows on the screen.
-    pub(crate) fn look(&mut self) {
-        let is_known = |row: &Row| {
-            let facts = self.facts(row);
-            facts.may.is_some() && (facts.holders.is_some() || row.connection.inode.is_none())
-        };
-        let unknown: Vec<_> = self
-            .visible()
-            .iter()
-            .filter_map(|line| match line {
-                Line::Row(place) => Some(self.row(*place)),
-                Line::Group(_) => None,
-            })
-            .filter(|row| row.is_there() && !is_known(row) && !self.looked.contains(&row.key))
-            .map(|row| row.key)
-            .collect();
+    /// Requests what is not known of the rows on the screen.
+    pub(crate) fn request_unresolved(&mut self) {
+        let unknown = self.lookups.request(self.table.visible_rows());
         if !unknown.is_empty() {
-            self.looked.extend(&unknown);
-            self.ask(Command::Look(unknown));
+            self.outbox.push(WorkerCommand::Resolve(unknown));
         }
     }
 
-    // What keys do.
+    // Actions of keys.
 
-    /// Marks what is under the cursor, or takes the mark away, and goes on.
+    /// Marks the line under the cursor, or unmarks it, and moves on.
     pub(crate) fn toggle_mark(&mut self) {
-        let Some(line) = self.lines.get(self.cursor).copied() else {
-            return;
-        };
-        let keys = self.rows_of(line);
-        if keys.iter().all(|key| self.marks.contains(key)) {
-            for key in &keys {
-                self.marks.remove(key);
-            }
-        } else {
-            self.marks.extend(keys);
+        if self.table.current_line().is_some() {
+            self.marks.toggle(self.table.current_keys());
+            self.table.move_by(1);
         }
-        self.move_by(1);
     }
 
-    /// Marks all that the filter selects.
+    /// Marks all rows that the filter selects.
     pub(crate) fn mark_all(&mut self) {
-        let rows = self.frame.rows.iter().filter(|row| row.is_there());
-        self.marks.extend(rows.map(|row| row.key));
+        let rows = self.table.frame.rows.iter();
+        let present = rows.filter(|row| row.is_present());
+        self.marks.add(present.map(|row| row.key));
     }
 
-    pub(crate) fn unmark_all(&mut self) {
-        self.marks.clear();
-    }
-
-    /// Opens the group under the cursor, or closes it; on a row, shows its details.
+    /// Expands or collapses the group under the cursor; on a row, opens its details.
     pub(crate) fn enter(&mut self) {
-        match self.lines.get(self.cursor) {
-            Some(Line::Group(place)) => {
-                let name = self.group(*place).name.clone();
-                if !self.open.remove(&name) {
-                    self.open.insert(name);
-                }
-                self.lay_out();
-            }
-            Some(Line::Row(_)) => self.show_details(),
+        match self.table.current_line() {
+            Some(TableLine::Group(place)) => self.table.toggle_group(place),
+            Some(TableLine::Row(_)) => self.open_details(),
             None => {}
         }
     }
 
-    pub(crate) fn show_details(&mut self) {
-        let Some(row) = self.current() else { return };
-        let target = target_of(row);
-        self.ask(Command::Details(Some(target.clone())));
+    fn open_details(&mut self) {
+        let Some(row) = self.table.current_row() else {
+            return;
+        };
+        let target = SocketTarget::from(row);
+        self.outbox
+            .push(WorkerCommand::Details(Some(target.clone())));
         self.details = Some(DetailsPane {
             target,
-            details: None,
-            scroll: 0,
+            text: None,
+            scroll: Scroll::default(),
         });
-        self.mode = Mode::Details;
+        self.focus = Focus::Details;
     }
 
-    pub(crate) fn hide_details(&mut self) {
+    pub(crate) fn close_details(&mut self) {
         self.details = None;
-        self.ask(Command::Details(None));
-        self.mode = Mode::Table;
+        self.outbox.push(WorkerCommand::Details(None));
+        self.focus = Focus::Table;
     }
 
     pub(crate) fn arrange(&mut self, arrangement: Arrangement) {
-        if arrangement.grouping != self.arrangement.grouping {
-            self.open.clear();
-            self.first = 0;
-        }
-        let is_known = self.arrangement.needs_holders() || !arrangement.needs_holders();
-        self.arrangement = arrangement;
-        // Keys don't wait for a large table, nor for owners: the worker sends it in its new order.
-        if is_known && !self.frame.is_large() {
-            self.arranged = Arranged::new(&self.frame, arrangement);
-            self.lay_out();
-        }
-        self.ask(Command::Arrange(arrangement));
+        self.table.arrange(arrangement);
+        self.outbox.push(WorkerCommand::Arrange(arrangement));
+    }
+
+    /// Sorts by a column, in its natural direction.
+    pub(crate) fn sort_by(&mut self, column: TopColumn) {
+        self.arrange(Arrangement {
+            by: column,
+            descending: column.format().largest_first,
+            ..self.table.arrangement
+        });
+    }
+
+    /// Reverses the order.
+    pub(crate) fn reverse(&mut self) {
+        let arrangement = self.table.arrangement;
+        self.arrange(arrangement.sorted_by(arrangement.by));
     }
 
     pub(crate) fn toggle_pause(&mut self) {
-        self.paused = !self.paused;
-        self.send_interval();
+        self.pace.paused = !self.pace.paused;
+        self.send_pace();
     }
 
-    /// Reads the table twice as often, or half as often.
-    pub(crate) fn change_interval(&mut self, longer: bool) {
-        let shortest = INTERVALS[0];
-        let next = if longer {
-            INTERVALS.iter().find(|interval| **interval > self.interval)
-        } else {
-            INTERVALS
-                .iter()
-                .rev()
-                .find(|interval| **interval < self.interval)
-        };
-        self.interval = next.copied().unwrap_or(self.interval).max(shortest);
-        self.send_interval();
+    /// Reads the table less often.
+    pub(crate) fn lengthen_interval(&mut self) {
+        self.pace.lengthen();
+        self.send_pace();
     }
 
-    fn send_interval(&mut self) {
-        let interval = (!self.paused).then_some(self.interval);
-        self.ask(Command::Every(interval));
+    /// Reads the table more often.
+    pub(crate) fn shorten_interval(&mut self) {
+        self.pace.shorten();
+        self.send_pace();
     }
 
+    fn send_pace(&mut self) {
+        self.outbox
+            .push(WorkerCommand::Every(self.pace.effective()));
+    }
+
+    /// Reads the table now.
     pub(crate) fn refresh(&mut self) {
-        self.ask(Command::Refresh);
+        self.outbox.push(WorkerCommand::Refresh);
     }
 
-    pub(crate) fn show(&mut self, shown: Shown, now: Instant) {
-        self.shown = shown;
-        self.say(format!("showing {}", shown.name()), now);
-        self.ask(Command::Show(shown));
+    /// Shows sockets in other states.
+    pub(crate) fn show_kind(&mut self, kind: SocketKind, now: Instant) {
+        self.kind = kind;
+        self.notify(format!("showing {}", kind.name()), now);
+        self.outbox.push(WorkerCommand::ShowKind(kind));
     }
 
-    pub(crate) fn toggle_netns(&mut self, now: Instant) {
-        let all = !self.netns.wanted;
-        self.netns.wanted = all;
+    pub(crate) fn toggle_namespaces(&mut self, now: Instant) {
+        let all = self.namespaces.toggle();
         if all {
-            self.say("looking for network namespaces", now);
+            self.notify("looking for network namespaces", now);
         }
-        self.ask(Command::AllNamespaces(all));
+        self.outbox.push(WorkerCommand::AllNamespaces(all));
     }
 
-    /// Shows their names where there are several.
-    fn take_namespaces(&mut self, all: bool) {
-        self.all_netns = all;
-        self.netns.wanted = all;
-        let is_shown = self.columns.contains(&Column::Netns);
-        if all && !is_shown {
-            self.columns
-                .insert(self.columns.len().min(3), Column::Netns);
-            self.netns.added = true;
-        } else if !all && std::mem::take(&mut self.netns.added) {
-            self.columns.retain(|column| *column != Column::Netns);
-        }
-    }
-
-    /// All columns as the chooser lists them: those that are shown first, in their order.
-    pub(crate) fn choices(&self) -> Vec<Column> {
-        let hidden = Column::ALL
-            .into_iter()
-            .filter(|column| !self.columns.contains(column));
-        self.columns.iter().copied().chain(hidden).collect()
-    }
-
-    /// Keeps the chooser on a column that has moved.
-    pub(crate) fn follow_choice(&mut self, column: Column) {
-        let place = self.choices().iter().position(|it| *it == column);
-        self.chooser = place.unwrap_or_default();
-    }
-
-    /// How far a text can be scrolled: until its end is on the screen.
-    fn last_of_text(&self) -> usize {
-        (self.text_height + 1).saturating_sub(self.height)
-    }
-
-    /// Scrolls what is shown instead of the table, by so many lines.
+    /// Scrolls the part of the screen that keys go to, down by this many lines, or up.
     pub(crate) fn scroll(&mut self, lines: isize) {
-        let to = |place: usize, most: usize| place.saturating_add_signed(lines).min(most);
-        match self.mode {
-            Mode::Preview => {
-                if let Some(preview) = &mut self.preview {
-                    let count = preview.items.as_ref().map_or(0, Vec::len);
-                    preview.scroll = to(preview.scroll, count.saturating_sub(1));
-                }
-            }
-            Mode::Details => {
-                let last = self.last_of_text();
+        let height = self.table.height;
+        match self.focus {
+            Focus::Preview => self.deletion.scroll_preview(lines),
+            Focus::Details => {
                 if let Some(pane) = &mut self.details {
-                    pane.scroll = to(pane.scroll, last);
+                    pane.scroll.by(lines, height);
                 }
             }
-            Mode::Help => self.help = to(self.help, self.last_of_text()),
+            Focus::Help => self.help.scroll.by(lines, height),
             // Upwards is back in time.
-            Mode::Log => self.log.scroll(lines.saturating_neg()),
-            Mode::Table | Mode::Filter => self.move_by(lines),
-            Mode::Columns | Mode::Save => {}
+            Focus::Log => self.log.scroll(lines.saturating_neg()),
+            Focus::Table | Focus::Filter => self.table.move_by(lines),
+            Focus::Columns | Focus::Save => {}
         }
     }
 
-    pub(crate) fn show_help(&mut self) {
-        if self.mode != Mode::Help {
-            self.behind_help = std::mem::replace(&mut self.mode, Mode::Help);
-            self.help = 0;
+    pub(crate) fn open_help(&mut self) {
+        if self.focus != Focus::Help {
+            self.help.behind = std::mem::replace(&mut self.focus, Focus::Help);
+            self.help.scroll.offset = 0;
         }
     }
 
-    pub(crate) fn hide_help(&mut self) {
-        self.mode = self.behind_help;
-    }
-
-    /// A name for the log that no file has yet.
-    pub(crate) fn propose_name(&mut self) {
-        let now = Utc(std::time::SystemTime::now()).to_string();
-        self.save = Edit::of(&format!("tcpentry-{}.log", now.replace(':', "-")));
+    pub(crate) fn close_help(&mut self) {
+        self.focus = self.help.behind;
     }
 }
-
-/// How long a row shows what became of its deletion.
-const TOLD: Duration = Duration::from_secs(10);
-/// How often the table can be read.
-pub(crate) const INTERVALS: [Duration; 8] = [
-    Duration::from_millis(250),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(5),
-    Duration::from_secs(10),
-    Duration::from_secs(30),
-    Duration::from_secs(60),
-];

@@ -1,4 +1,4 @@
-//! What becomes of cursor, marks, filter and deletion while the table moves and answers come late.
+//! Cursor, marks, filter and deletion while the table changes and answers come late.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,12 +6,14 @@ use std::time::Duration;
 use crossterm::event::KeyCode;
 use tcpentry::{Method, Outcome, State};
 
-use super::super::message::{Command, Details, Shown, Target, Update};
-use super::super::testing::{Desk, answer, cookies, guarded, wrong};
-use super::testing::{key, row, row_of};
-use super::{Arrangement, Column, Grouping, INTERVALS, Mode, Question, Row};
+use super::super::message::{DetailText, SocketKind, SocketTarget, Update, WorkerCommand};
+use super::super::model::testing::{key, row, row_of};
+use super::super::model::{Arranged, Arrangement, Baseline, NotDeleted, Row};
+use super::super::testing::{Desk, answer, cookies, guarded, problem};
+use super::{Focus, INTERVALS};
+use crate::args::{Grouping, TopColumn};
 
-/// Another socket between the same ends: what comes when a client reconnects from the same port.
+/// Returns another socket between the same ends, as when a client reconnects from the same port.
 fn successor(of: u64, cookie: u64) -> Row {
     let mut row = row(of);
     row.key = key(cookie);
@@ -23,18 +25,18 @@ fn rows(cookies: impl IntoIterator<Item = u64>) -> Vec<Row> {
     cookies.into_iter().map(row).collect()
 }
 
-/// The worker tells what became of these.
-fn report(desk: &mut Desk, serial: u64, targets: &[Target], outcomes: &[Outcome]) {
+/// Delivers these outcomes.
+fn report(desk: &mut Desk, serial: u64, targets: &[SocketTarget], outcomes: &[Outcome]) {
     for (target, outcome) in targets.iter().zip(outcomes) {
         let result = match outcome {
             Outcome::Deleted => Ok(Method::SockDiag),
-            outcome => Err(super::Refusal {
+            outcome => Err(NotDeleted {
                 outcome: *outcome,
                 ..guarded()
             }),
         };
         let target = Box::new(target.clone());
-        desk.tell(Update::Outcome {
+        desk.receive(Update::Outcome {
             serial,
             target,
             result,
@@ -50,24 +52,24 @@ fn the_cursor_stays_on_its_connection_while_rows_come_and_go() {
     desk.press(KeyCode::Down);
     assert_eq!(desk.current(), Some(5));
     desk.read(rows([1, 2, 3, 4, 5, 7]));
-    assert_eq!((desk.current(), desk.top.cursor), (Some(5), 4));
+    assert_eq!((desk.current(), desk.top.table.cursor), (Some(5), 4));
     desk.wait(10);
     desk.read(rows([5, 7]));
     desk.wait(10);
     desk.read(rows([5, 7]));
-    assert_eq!((desk.lines(), desk.top.cursor), (vec![5, 7], 0));
+    assert_eq!((desk.lines(), desk.top.table.cursor), (vec![5, 7], 0));
 }
 
 #[test]
 fn the_cursor_stays_on_its_connection_whatever_it_is_sorted_by() {
     let mut desk = Desk::with(rows(1..=9));
-    desk.top.move_to(2);
+    desk.top.table.move_to(2);
     desk.press(KeyCode::Char('r'));
-    assert_eq!((desk.current(), desk.top.cursor), (Some(3), 6));
-    for column in Column::ALL {
+    assert_eq!((desk.current(), desk.top.table.cursor), (Some(3), 6));
+    for column in TopColumn::all() {
         for descending in [false, true] {
             desk.top.arrange(Arrangement {
-                by: column,
+                by: *column,
                 descending,
                 grouping: Grouping::None,
             });
@@ -79,7 +81,7 @@ fn the_cursor_stays_on_its_connection_whatever_it_is_sorted_by() {
     let mut changed = rows(1..=9);
     changed[2] = row_of(3, State::CloseWait);
     desk.read(changed);
-    assert_eq!((desk.current(), desk.top.cursor), (Some(3), 0));
+    assert_eq!((desk.current(), desk.top.table.cursor), (Some(3), 0));
 }
 
 #[test]
@@ -104,12 +106,12 @@ fn where_the_connection_has_left_the_cursor_stays_in_its_place() {
     assert_eq!(desk.current(), Some(2), "it is to be seen that it has left");
     desk.wait(10);
     desk.read(rows([1, 3]));
-    assert_eq!((desk.current(), desk.top.cursor), (Some(3), 1));
+    assert_eq!((desk.current(), desk.top.table.cursor), (Some(3), 1));
     desk.wait(10);
     desk.read(Vec::new());
     desk.wait(10);
     desk.read(Vec::new());
-    assert_eq!((desk.current(), desk.top.cursor), (None, 0));
+    assert_eq!((desk.current(), desk.top.table.cursor), (None, 0));
     desk.read(rows([4]));
     assert_eq!(desk.current(), Some(4));
 }
@@ -117,25 +119,25 @@ fn where_the_connection_has_left_the_cursor_stays_in_its_place() {
 #[test]
 fn the_row_of_the_cursor_keeps_its_place_on_the_screen() {
     let mut desk = Desk::with(rows(50..=99));
-    desk.top.set_height(10);
-    desk.top.move_to(20);
-    let before = desk.top.cursor - desk.top.first;
+    desk.top.table.set_height(10);
+    desk.top.table.move_to(20);
+    let before = desk.top.table.cursor - desk.top.table.first;
     desk.read(rows(30..=99));
-    assert_eq!((desk.current(), desk.top.cursor), (Some(70), 40));
-    assert_eq!(desk.top.cursor - desk.top.first, before);
+    assert_eq!((desk.current(), desk.top.table.cursor), (Some(70), 40));
+    assert_eq!(desk.top.table.cursor - desk.top.table.first, before);
 }
 
 #[test]
-fn the_cursor_is_always_to_be_seen() {
+fn the_cursor_is_always_visible() {
     let mut desk = Desk::with(rows(1..=99));
     for height in [0, 1, 2, 10, 98, 99, 100, 1000] {
-        desk.top.set_height(height);
+        desk.top.table.set_height(height);
         for line in [0, 1, 9, 10, 50, 97, 98, usize::MAX] {
-            desk.top.move_to(line);
+            desk.top.table.move_to(line);
             let Desk { top, .. } = &desk;
-            let shown = top.first..top.first + top.height;
-            assert!(shown.contains(&top.cursor), "{line} on {height}");
-            assert!(top.visible().len() <= top.height.min(99));
+            let shown = top.table.first..top.table.first + top.table.height;
+            assert!(shown.contains(&top.table.cursor), "{line} on {height}");
+            assert!(top.table.visible().len() <= top.table.height.min(99));
         }
     }
 }
@@ -151,9 +153,9 @@ fn marks_vanish_with_their_rows_and_with_what_is_not_selected() {
     desk.wait(10);
     desk.read(rows([1, 2]));
     assert_eq!(desk.marked(), [1, 2]);
-    desk.read_after(rows([2]), Question::Another);
+    desk.read_after(rows([2]), Baseline::Reset);
     assert_eq!(desk.marked(), [2]);
-    desk.read_after(rows([1, 2]), Question::Another);
+    desk.read_after(rows([1, 2]), Baseline::Reset);
     assert_eq!(desk.marked(), [2], "what comes back is not marked");
 }
 
@@ -177,7 +179,7 @@ fn what_has_left_is_neither_marked_with_all_nor_deleted() {
     assert_eq!(desk.marked(), [2, 3]);
     desk.read(rows([3]));
     desk.type_in("d");
-    let (_, targets) = desk.asked_rehearsal();
+    let (_, targets) = desk.requested_preview();
     assert_eq!(cookies(targets.iter()), [3]);
 }
 
@@ -186,8 +188,8 @@ fn a_deletion_of_what_has_left_asks_nothing() {
     let mut desk = Desk::with(rows([1]));
     desk.read(Vec::new());
     desk.type_in("d");
-    assert_eq!(desk.top.mode, Mode::Table);
-    assert!(desk.asked().is_empty());
+    assert_eq!(desk.top.focus, Focus::Table);
+    assert!(desk.requested().is_empty());
     assert!(desk.draw(80, 24).contains("nothing to delete"));
 }
 
@@ -196,7 +198,7 @@ fn a_deletion_of_what_has_left_asks_nothing() {
 fn by_state(desk: &mut Desk) {
     desk.top.arrange(Arrangement {
         grouping: Grouping::State,
-        ..desk.top.arrangement
+        ..desk.top.table.arrangement
     });
 }
 
@@ -216,7 +218,7 @@ fn a_group_is_marked_and_unmarked_as_one_also_while_it_is_closed() {
     desk.type_in(" ");
     assert!(desk.marked().is_empty());
     desk.type_in(" d");
-    let (_, targets) = desk.asked_rehearsal();
+    let (_, targets) = desk.requested_preview();
     assert_eq!(cookies(targets.iter()), [4, 5]);
 }
 
@@ -225,7 +227,7 @@ fn a_group_of_which_a_part_is_marked_is_marked_as_a_whole() {
     let mut desk = Desk::with(two_groups());
     desk.type_in(" ");
     by_state(&mut desk);
-    desk.top.move_to(0);
+    desk.top.table.move_to(0);
     desk.type_in(" ");
     assert_eq!(desk.marked(), [1, 2, 3]);
 }
@@ -234,9 +236,9 @@ fn a_group_of_which_a_part_is_marked_is_marked_as_a_whole() {
 fn a_deletion_under_the_cursor_is_of_the_whole_group() {
     let mut desk = Desk::with(two_groups());
     by_state(&mut desk);
-    desk.top.move_to(0);
+    desk.top.table.move_to(0);
     desk.type_in("d");
-    let (_, targets) = desk.asked_rehearsal();
+    let (_, targets) = desk.requested_preview();
     assert_eq!(cookies(targets.iter()), [1, 2, 3]);
 }
 
@@ -244,13 +246,13 @@ fn a_deletion_under_the_cursor_is_of_the_whole_group() {
 fn the_cursor_stays_on_its_group_and_groups_stay_open() {
     let mut desk = Desk::with(two_groups());
     by_state(&mut desk);
-    desk.top.move_to(1);
+    desk.top.table.move_to(1);
     desk.press(KeyCode::Enter);
     assert_eq!(desk.lines(), [0, 0, 4, 5]);
     // Now there are more in the other one.
     let closing = (4..=9).map(|cookie| row_of(cookie, State::CloseWait));
     desk.read([row(1)].into_iter().chain(closing).collect());
-    assert_eq!(desk.top.cursor, 0);
+    assert_eq!(desk.top.table.cursor, 0);
     assert_eq!(desk.lines()[..3], [0, 4, 5]);
     desk.press(KeyCode::Down);
     assert_eq!(desk.current(), Some(4));
@@ -265,11 +267,11 @@ fn the_cursor_stays_on_its_group_and_groups_stay_open() {
 fn an_answer_to_an_old_text_is_ignored() {
     let mut desk = Desk::with(rows([1]));
     desk.type_in("/port");
-    let asked = desk.asked();
+    let asked = desk.requested();
     let serials: Vec<_> = asked
         .iter()
         .map(|command| match command {
-            Command::Filter {
+            WorkerCommand::Filter {
                 serial,
                 typing: true,
                 ..
@@ -279,74 +281,74 @@ fn an_answer_to_an_old_text_is_ignored() {
         .collect();
     assert_eq!(serials.len(), 4, "each key asks");
     let old = |serial, result| Update::Filter { serial, result };
-    desk.tell(old(serials[2], Err(wrong(0, 3))));
-    desk.tell(old(serials[1], Ok(())));
-    assert_eq!(desk.top.filter.wrong, None);
+    desk.receive(old(serials[2], Err(problem(0, 3))));
+    desk.receive(old(serials[1], Ok(())));
+    assert_eq!(desk.top.filter.problem, None);
     assert_eq!(desk.top.filter.applied, "");
-    desk.tell(old(serials[3], Ok(())));
+    desk.receive(old(serials[3], Ok(())));
     assert_eq!(desk.top.filter.applied, "port");
-    assert_eq!(desk.top.mode, Mode::Filter, "it is being typed");
+    assert_eq!(desk.top.focus, Focus::Filter, "it is being typed");
 }
 
 #[test]
 fn a_filter_that_makes_no_sense_keeps_the_line_open_with_the_error() {
     let mut desk = Desk::with(rows([1]));
-    desk.applies("port = :443");
-    assert_eq!(desk.top.mode, Mode::Table);
+    desk.apply_filter("port = :443");
+    assert_eq!(desk.top.focus, Focus::Table);
     desk.type_in("/ nonsense");
     desk.press(KeyCode::Enter);
-    let (serial, _) = desk.asked_filter();
-    let result = Err(wrong(12, 8));
-    desk.tell(Update::Filter { serial, result });
-    assert_eq!(desk.top.mode, Mode::Filter);
-    assert_eq!(desk.top.filter.wrong, Some(wrong(12, 8)));
+    let (serial, _) = desk.requested_filter();
+    let result = Err(problem(12, 8));
+    desk.receive(Update::Filter { serial, result });
+    assert_eq!(desk.top.focus, Focus::Filter);
+    assert_eq!(desk.top.filter.problem, Some(problem(12, 8)));
     assert_eq!(desk.top.filter.applied, "port = :443", "it still is");
 }
 
 #[test]
 fn esc_goes_back_to_the_filter_before() {
     let mut desk = Desk::with(rows([1]));
-    desk.applies("port = :443");
+    desk.apply_filter("port = :443");
     desk.type_in("/ x");
-    let (serial, _) = desk.asked_filter();
-    let result = Err(wrong(12, 1));
-    desk.tell(Update::Filter { serial, result });
+    let (serial, _) = desk.requested_filter();
+    let result = Err(problem(12, 1));
+    desk.receive(Update::Filter { serial, result });
     desk.press(KeyCode::Esc);
-    assert_eq!(desk.top.mode, Mode::Table);
-    let (serial, text) = desk.asked_filter();
+    assert_eq!(desk.top.focus, Focus::Table);
+    let (serial, text) = desk.requested_filter();
     assert_eq!(text, "port = :443");
     let result = Ok(());
-    desk.tell(Update::Filter { serial, result });
+    desk.receive(Update::Filter { serial, result });
     let filter = &desk.top.filter;
-    assert_eq!((&*filter.applied, &filter.wrong), ("port = :443", &None));
+    assert_eq!((&*filter.applied, &filter.problem), ("port = :443", &None));
 }
 
 #[test]
 fn a_filter_is_cleared_by_esc_after_the_marks() {
     let mut desk = Desk::with(rows([1]));
-    desk.applies("port = :443");
+    desk.apply_filter("port = :443");
     desk.type_in(" ");
     desk.press(KeyCode::Esc);
     assert!(desk.marked().is_empty());
     assert_eq!(desk.top.filter.applied, "port = :443");
     desk.press(KeyCode::Esc);
-    let (serial, text) = desk.asked_filter();
+    let (serial, text) = desk.requested_filter();
     assert_eq!(text, "");
     let result = Ok(());
-    desk.tell(Update::Filter { serial, result });
+    desk.receive(Update::Filter { serial, result });
     assert_eq!(desk.top.filter.applied, "");
 }
 
 #[test]
 fn a_late_answer_neither_closes_the_line_that_is_open_anew_nor_changes_what_it_says() {
     let mut desk = Desk::with(rows([1]));
-    desk.applies("port = :443");
+    desk.apply_filter("port = :443");
     desk.press(KeyCode::Esc);
-    let (serial, _) = desk.asked_filter();
+    let (serial, _) = desk.requested_filter();
     desk.type_in("/");
     let result = Ok(());
-    desk.tell(Update::Filter { serial, result });
-    assert_eq!(desk.top.mode, Mode::Filter);
+    desk.receive(Update::Filter { serial, result });
+    assert_eq!(desk.top.focus, Focus::Filter);
     assert_eq!(desk.top.filter.applied, "", "all is shown");
     assert_eq!(desk.top.filter.edit.text(), "");
 }
@@ -354,14 +356,14 @@ fn a_late_answer_neither_closes_the_line_that_is_open_anew_nor_changes_what_it_s
 #[test]
 fn a_late_error_does_not_open_the_line_over_a_preview() {
     let mut desk = Desk::with(rows([1]));
-    desk.applies("host example.org");
+    desk.apply_filter("host example.org");
     desk.type_in("/x");
     desk.press(KeyCode::Esc);
-    let (serial, _) = desk.asked_filter();
+    let (serial, _) = desk.requested_filter();
     desk.type_in("d");
-    let result = Err(wrong(0, 4));
-    desk.tell(Update::Filter { serial, result });
-    assert_eq!(desk.top.mode, Mode::Preview);
+    let result = Err(problem(0, 4));
+    desk.receive(Update::Filter { serial, result });
+    assert_eq!(desk.top.focus, Focus::Preview);
 }
 
 // Deletion.
@@ -370,20 +372,20 @@ fn a_late_error_does_not_open_the_line_over_a_preview() {
 fn y_deletes_exactly_what_the_preview_allowed() {
     let mut desk = Desk::with(rows([1, 2, 3, 4]));
     desk.type_in("   ");
-    let serial = desk.rehearse(&[2]);
+    let serial = desk.open_preview(&[2]);
     desk.type_in("y");
-    let orders: Vec<_> = desk.asked();
+    let commands: Vec<_> = desk.requested();
     let [
-        Command::Delete {
+        WorkerCommand::Delete {
             serial: of,
             targets,
         },
-    ] = &orders[..]
+    ] = &commands[..]
     else {
-        panic!("{orders:?}");
+        panic!("{commands:?}");
     };
     assert_eq!((*of, cookies(targets.iter())), (serial, vec![1, 3]));
-    assert_eq!(desk.top.log.entries.len(), 1, "what is spared is told");
+    assert_eq!(desk.top.log.entries.len(), 1, "what is protected is logged");
     assert_eq!(desk.top.log.entries[0].outcome, Outcome::Guarded);
 }
 
@@ -391,87 +393,91 @@ fn y_deletes_exactly_what_the_preview_allowed() {
 fn what_came_meanwhile_between_the_same_ends_is_not_deleted() {
     let mut desk = Desk::with(rows([1, 2]));
     desk.type_in("*");
-    desk.rehearse(&[]);
+    desk.open_preview(&[]);
     desk.read(vec![successor(1, 8), successor(2, 9)]);
     desk.wait(10);
     desk.read(vec![successor(1, 8), successor(2, 9)]);
     desk.draw(120, 20);
     desk.type_in("y");
-    assert_eq!(desk.ordered(), [[1, 2]], "those that were named");
+    assert_eq!(
+        desk.requested_deletions(),
+        [[1, 2]],
+        "those that were named"
+    );
 }
 
 #[test]
 fn y_before_the_answer_does_nothing_and_is_not_kept() {
     let mut desk = Desk::with(rows([1]));
     desk.type_in("dyyy");
-    let (serial, targets) = desk.asked_rehearsal();
+    let (serial, targets) = desk.requested_preview();
     desk.draw(80, 24);
     desk.type_in("y");
-    desk.tell(answer(serial, targets, &[]));
+    desk.receive(answer(serial, targets, &[]));
     desk.draw(80, 24);
-    assert!(desk.ordered().is_empty());
+    assert!(desk.requested_deletions().is_empty());
     desk.type_in("y");
-    assert_eq!(desk.ordered(), [[1]]);
+    assert_eq!(desk.requested_deletions(), [[1]]);
 }
 
 #[test]
 fn y_before_the_preview_was_drawn_does_nothing() {
     let mut desk = Desk::with(rows([1]));
     desk.type_in("d");
-    let (serial, targets) = desk.asked_rehearsal();
-    desk.tell(answer(serial, targets, &[]));
+    let (serial, targets) = desk.requested_preview();
+    desk.receive(answer(serial, targets, &[]));
     desk.type_in("y");
-    assert!(desk.ordered().is_empty());
+    assert!(desk.requested_deletions().is_empty());
 }
 
 #[test]
 fn an_answer_for_a_closed_preview_deletes_nothing() {
     let mut desk = Desk::with(rows([1, 2]));
     desk.type_in("d");
-    let (serial, targets) = desk.asked_rehearsal();
+    let (serial, targets) = desk.requested_preview();
     desk.press(KeyCode::Esc);
-    desk.tell(answer(serial, targets, &[]));
-    assert_eq!(desk.top.mode, Mode::Table);
-    assert!(desk.top.preview.is_none());
+    desk.receive(answer(serial, targets, &[]));
+    assert_eq!(desk.top.focus, Focus::Table);
+    assert!(desk.top.deletion.preview.is_none());
     desk.draw(80, 24);
     desk.type_in("y");
-    assert!(desk.ordered().is_empty());
+    assert!(desk.requested_deletions().is_empty());
 }
 
 #[test]
 fn an_answer_for_an_older_preview_does_not_fill_the_newer() {
     let mut desk = Desk::with(rows([1, 2]));
     desk.type_in("d");
-    let (first, of_first) = desk.asked_rehearsal();
+    let (first, of_first) = desk.requested_preview();
     desk.press(KeyCode::Esc);
     desk.press(KeyCode::Down);
     desk.type_in("d");
-    let (second, of_second) = desk.asked_rehearsal();
-    desk.tell(answer(first, of_first, &[]));
+    let (second, of_second) = desk.requested_preview();
+    desk.receive(answer(first, of_first, &[]));
     desk.draw(80, 24);
     desk.type_in("y");
-    assert!(desk.ordered().is_empty());
-    desk.tell(answer(second, of_second, &[]));
+    assert!(desk.requested_deletions().is_empty());
+    desk.receive(answer(second, of_second, &[]));
     desk.draw(80, 24);
     desk.type_in("y");
-    assert_eq!(desk.ordered(), [[2]]);
+    assert_eq!(desk.requested_deletions(), [[2]]);
 }
 
 #[test]
 fn a_second_y_does_nothing() {
     let mut desk = Desk::with(rows([1]));
-    desk.rehearse(&[]);
+    desk.open_preview(&[]);
     desk.type_in("yyy");
-    assert_eq!(desk.ordered().len(), 1);
+    assert_eq!(desk.requested_deletions().len(), 1);
 }
 
 #[test]
 fn where_nothing_may_be_deleted_y_does_nothing() {
     let mut desk = Desk::with(rows([1]));
-    desk.rehearse(&[1]);
+    desk.open_preview(&[1]);
     desk.type_in("y");
-    assert!(desk.ordered().is_empty());
-    assert_eq!(desk.top.mode, Mode::Preview);
+    assert!(desk.requested_deletions().is_empty());
+    assert_eq!(desk.top.focus, Focus::Preview);
 }
 
 #[test]
@@ -479,22 +485,22 @@ fn outcomes_are_counted_and_shown_in_their_rows() {
     let mut desk = Desk::with(rows([1, 2, 3, 4]));
     desk.type_in("*");
     desk.press(KeyCode::Char('d'));
-    let (serial, targets) = desk.asked_rehearsal();
-    desk.tell(answer(serial, targets.clone(), &[4]));
+    let (serial, targets) = desk.requested_preview();
+    desk.receive(answer(serial, targets.clone(), &[4]));
     desk.draw(120, 20);
     desk.type_in("y");
     let outcomes = [Outcome::Deleted, Outcome::Gone, Outcome::Denied];
     report(&mut desk, serial, &targets, &outcomes);
-    let counts = desk.top.preview.as_ref().unwrap().running.unwrap();
-    assert_eq!((counts.deleted, counts.gone, counts.not), (1, 1, 2));
+    let counts = desk.top.deletion.preview.as_ref().unwrap().counts.unwrap();
+    assert_eq!((counts.deleted, counts.gone, counts.not_deleted), (1, 1, 2));
     assert_eq!(
         desk.marked(),
         [3, 4],
         "what is deleted or gone is not marked"
     );
     assert_eq!(desk.top.outcome(key(1)), Some(Outcome::Deleted));
-    desk.tell(Update::Done { serial });
-    assert_eq!(desk.top.mode, Mode::Preview, "not all went well");
+    desk.receive(Update::Done { serial });
+    assert_eq!(desk.top.focus, Focus::Preview, "not all went well");
     assert_eq!(desk.top.log.entries.len(), 4);
     desk.press(KeyCode::Esc);
     let shown = desk.draw(120, 20);
@@ -508,15 +514,15 @@ fn outcomes_are_counted_and_shown_in_their_rows() {
 fn a_deletion_that_went_well_closes_its_preview() {
     let mut desk = Desk::with(rows([1, 2]));
     desk.type_in("d");
-    let (serial, targets) = desk.asked_rehearsal();
-    desk.tell(answer(serial, targets.clone(), &[]));
+    let (serial, targets) = desk.requested_preview();
+    desk.receive(answer(serial, targets.clone(), &[]));
     desk.draw(80, 24);
     desk.type_in("y");
     report(&mut desk, serial, &targets, &[Outcome::Deleted]);
-    desk.tell(Update::Done { serial });
+    desk.receive(Update::Done { serial });
     assert_eq!(
-        (desk.top.mode, desk.top.log.entries.len()),
-        (Mode::Table, 1)
+        (desk.top.focus, desk.top.log.entries.len()),
+        (Focus::Table, 1)
     );
     assert!(desk.draw(80, 24).contains("1 deleted"));
 }
@@ -524,37 +530,37 @@ fn a_deletion_that_went_well_closes_its_preview() {
 #[test]
 fn the_end_of_a_closed_deletion_does_not_close_another_preview() {
     let mut desk = Desk::with(rows([1, 2]));
-    let first = desk.rehearse(&[]);
+    let first = desk.open_preview(&[]);
     desk.type_in("y");
     desk.press(KeyCode::Esc);
     desk.press(KeyCode::Down);
-    desk.rehearse(&[]);
-    desk.tell(Update::Done { serial: first });
-    assert_eq!(desk.top.mode, Mode::Preview);
-    desk.asked();
+    desk.open_preview(&[]);
+    desk.receive(Update::Done { serial: first });
+    assert_eq!(desk.top.focus, Focus::Preview);
+    desk.requested();
     desk.type_in("y");
-    assert_eq!(desk.ordered(), [[2]]);
+    assert_eq!(desk.requested_deletions(), [[2]]);
 }
 
 #[test]
-fn a_preview_that_is_left_says_that_nothing_was_deleted() {
+fn closing_a_preview_says_that_nothing_was_deleted() {
     for key in [KeyCode::Esc, KeyCode::Enter, KeyCode::Char('n')] {
         let mut desk = Desk::with(rows([1]));
-        desk.rehearse(&[]);
+        desk.open_preview(&[]);
         desk.press(key);
-        assert!(desk.top.preview.is_none());
+        assert!(desk.top.deletion.preview.is_none());
         assert!(desk.draw(80, 24).contains("nothing was deleted"), "{key:?}");
         desk.type_in("y");
-        assert!(desk.ordered().is_empty());
+        assert!(desk.requested_deletions().is_empty());
     }
 }
 
 #[test]
 fn an_outcome_vanishes_with_its_row() {
     let mut desk = Desk::with(rows([1]));
-    let serial = desk.rehearse(&[]);
+    let serial = desk.open_preview(&[]);
     desk.type_in("y");
-    let target = super::target_of(&row(1));
+    let target = SocketTarget::from(&row(1));
     report(&mut desk, serial, &[target], &[Outcome::Deleted]);
     desk.read(Vec::new());
     assert_eq!(desk.top.outcome(key(1)), Some(Outcome::Deleted));
@@ -570,24 +576,27 @@ fn details_are_those_of_the_connection_that_was_asked_about() {
     let mut desk = Desk::with(rows([1, 2]));
     desk.press(KeyCode::Enter);
     assert!(matches!(
-        &desk.asked()[..],
-        [Command::Details(Some(target))] if target.key == key(1)
+        &desk.requested()[..],
+        [WorkerCommand::Details(Some(target))] if target.key == key(1)
     ));
     let details = |key, command: &str| Update::Details {
         key,
-        details: Box::new(Details {
+        details: Box::new(DetailText {
             command: Some(command.to_owned()),
             sections: Vec::new(),
         }),
     };
-    desk.tell(details(key(2), "late"));
-    assert!(desk.top.details.as_ref().unwrap().details.is_none());
-    desk.tell(details(key(1), "its own"));
-    let shown = desk.top.details.as_ref().unwrap().details.as_ref();
+    desk.receive(details(key(2), "late"));
+    assert!(desk.top.details.as_ref().unwrap().text.is_none());
+    desk.receive(details(key(1), "its own"));
+    let shown = desk.top.details.as_ref().unwrap().text.as_ref();
     assert_eq!(shown.unwrap().command.as_deref(), Some("its own"));
     desk.press(KeyCode::Esc);
-    assert!(matches!(&desk.asked()[..], [Command::Details(None)]));
-    desk.tell(details(key(1), "late"));
+    assert!(matches!(
+        &desk.requested()[..],
+        [WorkerCommand::Details(None)]
+    ));
+    desk.receive(details(key(1), "late"));
     assert!(desk.top.details.is_none());
 }
 
@@ -597,9 +606,9 @@ fn from_the_details_that_very_connection_is_deleted() {
     desk.type_in("*");
     desk.press(KeyCode::Down);
     desk.press(KeyCode::Enter);
-    desk.asked();
+    desk.requested();
     desk.type_in("d");
-    let (_, targets) = desk.asked_rehearsal();
+    let (_, targets) = desk.requested_preview();
     assert_eq!(cookies(targets.iter()), [2], "and not the marked");
 }
 
@@ -608,18 +617,18 @@ fn from_the_details_that_very_connection_is_deleted() {
 #[test]
 fn each_row_on_the_screen_is_looked_up_once_a_reading() {
     let mut desk = Desk::with(rows([1, 2, 3]));
-    desk.top.set_height(2);
+    desk.top.table.set_height(2);
     let look = |desk: &mut Desk| {
-        desk.top.look();
-        let looks = desk.asked().into_iter().map(|command| match command {
-            Command::Look(keys) => keys,
+        desk.top.request_unresolved();
+        let looks = desk.requested().into_iter().map(|command| match command {
+            WorkerCommand::Resolve(keys) => keys,
             other => panic!("{other:?}"),
         });
         looks.flatten().collect::<Vec<_>>()
     };
     assert_eq!(look(&mut desk), [key(1), key(2)]);
     assert!(look(&mut desk).is_empty());
-    desk.top.move_to(2);
+    desk.top.table.move_to(2);
     assert_eq!(look(&mut desk), [key(3)]);
     desk.read(rows([1, 2, 3]));
     assert_eq!(look(&mut desk), [key(2), key(3)]);
@@ -628,11 +637,11 @@ fn each_row_on_the_screen_is_looked_up_once_a_reading() {
 #[test]
 fn a_frame_in_another_order_is_put_in_the_order_that_is_wanted() {
     let mut desk = Desk::with(rows([1, 2, 3]));
-    let old = desk.top.arrangement;
+    let old = desk.top.table.arrangement;
     desk.type_in("r");
-    let frame = Arc::clone(&desk.top.frame);
-    let arranged = super::Arranged::new(&frame, old);
-    desk.tell(Update::Frame {
+    let frame = Arc::clone(&desk.top.table.frame);
+    let arranged = Arranged::new(&frame, old);
+    desk.receive(Update::Frame {
         frame,
         arrangement: old,
         arranged,
@@ -644,12 +653,12 @@ fn a_frame_in_another_order_is_put_in_the_order_that_is_wanted() {
 fn a_pause_is_a_pause_whatever_the_interval() {
     let mut desk = Desk::with(rows([1]));
     desk.type_in("p+");
-    let paused = |command: &Command| matches!(command, Command::Every(None));
-    assert!(desk.asked().iter().all(paused));
+    let paused = |command: &WorkerCommand| matches!(command, WorkerCommand::Every(None));
+    assert!(desk.requested().iter().all(paused));
     desk.type_in("p");
-    let asked = desk.asked();
+    let asked = desk.requested();
     let two = Duration::from_secs(2);
-    assert!(matches!(&asked[..], [Command::Every(Some(it))] if *it == two));
+    assert!(matches!(&asked[..], [WorkerCommand::Every(Some(it))] if *it == two));
 }
 
 #[test]
@@ -658,14 +667,14 @@ fn the_interval_ends_at_its_ends() {
     let last = INTERVALS.len() - 1;
     for (key, end) in [("+", INTERVALS[last]), ("-", INTERVALS[0])] {
         desk.type_in(&key.repeat(20));
-        assert_eq!(desk.top.interval, end);
+        assert_eq!(desk.top.pace.interval, end);
     }
 }
 
 #[test]
-fn what_can_not_be_read_is_said_until_it_can() {
+fn a_failure_to_read_is_shown_until_it_is_over() {
     let mut desk = Desk::with(rows([1]));
-    desk.tell(Update::Trouble("the kernel is away".to_owned()));
+    desk.receive(Update::Trouble("the kernel is away".to_owned()));
     assert!(desk.draw(80, 24).contains("the kernel is away"));
     desk.read(rows([1]));
     assert!(!desk.draw(80, 24).contains("the kernel is away"));
@@ -680,21 +689,24 @@ fn the_columns_of_the_namespaces_come_and_go_with_them() {
     };
     for all in [true, false] {
         desk.type_in("a");
-        let asked = desk.asked();
-        let is_it = |command: &Command| matches!(command, Command::AllNamespaces(it) if *it == all);
+        let asked = desk.requested();
+        let is_it = |command: &WorkerCommand| matches!(command, WorkerCommand::AllNamespaces(it) if *it == all);
         assert!(asked.iter().any(is_it), "{asked:?}");
-        desk.tell(answer(all));
-        assert_eq!(desk.top.columns.contains(&Column::Netns), all);
+        desk.receive(answer(all));
+        assert_eq!(desk.top.columns.shown.contains(&TopColumn::Netns), all);
     }
-    // Where it can't be done, there is nothing to be shown; and twice is once and back.
+    // Where it fails, there is no column; and pressing twice goes back.
     desk.type_in("a");
-    desk.tell(answer(false));
-    assert!(!desk.top.columns.contains(&Column::Netns));
+    desk.receive(answer(false));
+    assert!(!desk.top.columns.shown.contains(&TopColumn::Netns));
     desk.type_in("aa");
-    let wanted: Vec<_> = desk.asked().into_iter().collect();
+    let wanted: Vec<_> = desk.requested().into_iter().collect();
     assert!(matches!(
         wanted[wanted.len() - 2..],
-        [Command::AllNamespaces(true), Command::AllNamespaces(false)]
+        [
+            WorkerCommand::AllNamespaces(true),
+            WorkerCommand::AllNamespaces(false)
+        ]
     ));
 }
 
@@ -703,12 +715,19 @@ fn states_go_round() {
     let mut desk = Desk::with(rows([1]));
     desk.type_in("sss");
     let shown: Vec<_> = desk
-        .asked()
+        .requested()
         .into_iter()
         .map(|command| match command {
-            Command::Show(shown) => shown,
+            WorkerCommand::ShowKind(shown) => shown,
             other => panic!("{other:?}"),
         })
         .collect();
-    assert_eq!(shown, [Shown::Listening, Shown::All, Shown::Connections]);
+    assert_eq!(
+        shown,
+        [
+            SocketKind::Listening,
+            SocketKind::All,
+            SocketKind::Connections
+        ]
+    );
 }

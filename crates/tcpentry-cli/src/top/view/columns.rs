@@ -1,4 +1,4 @@
-//! The choice of columns.
+//! The column chooser.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -8,27 +8,31 @@ use super::super::state::Top;
 use super::theme::{TITLE, under_cursor};
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top) {
-    let choices = top.choices();
-    // The chosen one is always to be seen.
-    let first = (top.chooser + 1).saturating_sub(area.height.into());
+    let choices = top.columns.choices();
+    // The line of the cursor stays on the screen.
+    let first = (top.columns.cursor + 1).saturating_sub(area.height.into());
     let shown = choices.iter().enumerate().skip(first);
     let lines = shown.map(|(place, column)| {
-        let definition = column.definition();
-        let is_current = place == top.chooser;
+        let format = column.format();
+        let is_current = place == top.columns.cursor;
         let cursor = if is_current { '>' } else { ' ' };
-        let mark = if top.columns.contains(column) {
+        let mark = if top.columns.shown.contains(column) {
             'x'
         } else {
             ' '
         };
-        let sorted = match (top.arrangement.by == *column, top.arrangement.descending) {
+        let sorted = match (
+            top.table.arrangement.by == *column,
+            top.table.arrangement.descending,
+        ) {
             (false, _) => "",
-            (true, false) => ", sorted by it",
-            (true, true) => ", sorted by it, the largest first",
+            (true, false) => " (sorted)",
+            (true, true) => " (sorted, largest first)",
         };
         let text = format!(
             "{cursor}[{mark}] {:<10} {}{sorted}",
-            definition.title, definition.about
+            format.title,
+            column.description()
         );
         let style = if is_current {
             under_cursor(TITLE)

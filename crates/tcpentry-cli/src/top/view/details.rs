@@ -1,4 +1,4 @@
-//! All that is known of one connection.
+//! The details of one connection.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -10,9 +10,11 @@ use super::text::{Cut, fitted, width, wrapped};
 use super::theme::TITLE;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Theme) {
-    let Some(pane) = &top.details else { return };
+    let Some(pane) = &mut top.details else {
+        return;
+    };
     let mut lines = vec![Line::styled(pane.target.connection.to_string(), TITLE)];
-    match &pane.details {
+    match &pane.text {
         None => lines.push(Line::raw("asking the kernel ...")),
         Some(details) => {
             let mut all = Vec::new();
@@ -34,9 +36,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Them
                 }
                 all.push(Line::raw(""));
             }
-            let (count, scroll) = (all.len(), pane.scroll);
-            lines.extend(all.into_iter().skip(scroll));
-            top.text_height = count;
+            pane.scroll.lines = all.len();
+            lines.extend(all.into_iter().skip(pane.scroll.offset));
         }
     }
     super::draw_lines(frame, area, lines);

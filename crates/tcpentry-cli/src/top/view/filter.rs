@@ -1,19 +1,19 @@
-//! The line of the filter, and what is wrong with it, below the very place.
+//! The line of the filter, with its error below the place to which it refers.
 
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
-use super::super::message::Wrong;
-use super::super::state::{Mode, Top};
+use super::super::message::FilterProblem;
+use super::super::state::{Focus, Top};
 use super::Theme;
 use super::text::width;
 use super::theme::TITLE;
 
-/// How many lines it takes.
+/// Returns the number of lines it takes.
 pub(super) fn height(top: &Top) -> u16 {
-    match top.mode {
-        Mode::Filter => 3,
+    match top.focus {
+        Focus::Filter => 3,
         _ => u16::from(!top.filter.applied.is_empty()),
     }
 }
@@ -23,11 +23,13 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
         return;
     }
     let filter = &top.filter;
-    if top.mode != Mode::Filter {
-        let text = Span::raw(tcpentry::escape_for_terminal(filter.applied.as_bytes()));
+    if top.focus != Focus::Filter {
+        let text = Span::raw(tcpentry::escape::escape_for_terminal(
+            filter.applied.as_bytes(),
+        ));
         return frame.render_widget(Line::from(vec![Span::styled(PROMPT, TITLE), text]), area);
     }
-    // What does not fit is left out at the beginning, so that the cursor is always to be seen.
+    // The beginning is left out where the text does not fit, so that the cursor stays on the screen.
     let typed: Vec<char> = filter.edit.text().chars().collect();
     let room = usize::from(area.width)
         .saturating_sub(PROMPT.len() + 1)
@@ -46,24 +48,24 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
     let column = |characters: usize| PROMPT.len() + before(skip).min(characters);
     let at = u16::try_from(column(usize::MAX)).unwrap_or(area.width - 1);
     frame.set_cursor_position(Position::new(area.x + at.min(area.width - 1), area.y));
-    let suggestion = top.suggestion();
-    let hint = match (&filter.wrong, suggestion) {
-        (Some(wrong), suggestion) => {
+    let suggestion = top.filter.suggestion();
+    let hint = match (&filter.problem, suggestion) {
+        (Some(problem), suggestion) => {
             if area.height > 1 {
-                let line = pointed(wrong, &typed, skip, area.width.into());
+                let line = pointed(problem, &typed, skip, area.width.into());
                 frame.render_widget(Line::styled(line, theme.error()), row(1));
             }
             match suggestion {
                 Some(suggestion) => format!("Tab: {suggestion}"),
-                None => wrong.hint.clone().unwrap_or_default(),
+                None => problem.hint.clone().unwrap_or_default(),
             }
         }
         (None, Some(suggestion)) => format!("Tab: {suggestion}"),
         (None, None) if typed.is_empty() => EXAMPLES.to_owned(),
-        (None, None) => format!("{} match", top.frame.there),
+        (None, None) => format!("{} match", top.table.frame.present),
     };
-    // Where there are not three lines, it is not drawn over the others.
-    let below = match filter.wrong {
+    // On fewer than three lines, the hint is left out.
+    let below = match filter.problem {
         Some(_) => 2,
         None => area.height.min(3) - 1,
     };
@@ -72,24 +74,24 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
     }
 }
 
-/// Carets below what is wrong in the text, of which so many characters are not shown, and the message beside them.
-fn pointed(wrong: &Wrong, typed: &[char], skip: usize, columns: usize) -> String {
+/// Returns carets for the place of an error, and its message beside them. `skip` characters of the text are not shown.
+fn pointed(problem: &FilterProblem, typed: &[char], skip: usize, columns: usize) -> String {
     let wide = |from: usize, to: usize| width(&typed[from..to].iter().collect::<String>());
     // The text may have been changed since the answer.
-    let start = wrong.column.clamp(skip, typed.len());
-    let end = wrong.column.saturating_add(wrong.length);
+    let start = problem.column.clamp(skip, typed.len());
+    let end = problem.column.saturating_add(problem.length);
     let end = end.clamp(start, typed.len());
-    // What is behind the edge of the screen is pointed at there.
+    // An error beyond the edge of the screen is marked at the edge.
     let at = (PROMPT.len() + wide(skip, start)).min(columns - 1);
     let carets = "^".repeat(wide(start, end).clamp(1, columns - at));
-    let message = width(&wrong.message);
+    let message = width(&problem.message);
     if at + carets.len() + 1 + message > columns && at > message {
-        format!("{:>at$}{carets}", format!("{} ", wrong.message))
+        format!("{:>at$}{carets}", format!("{} ", problem.message))
     } else {
-        format!("{:at$}{carets} {}", "", wrong.message)
+        format!("{:at$}{carets} {}", "", problem.message)
     }
 }
 
 const PROMPT: &str = "/ ";
 const EXAMPLES: &str =
-    "an address, a port, a program; or: state close-wait idle gt 10m process nginx";
+    "an address, a port or a program; or a filter: state close-wait and idle gt 10m";

@@ -1,12 +1,12 @@
-//! All keys.
+//! The help.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::super::help::HELP;
 use super::super::state::Top;
 use super::Theme;
+use super::help_text::HELP;
 use super::text::wrapped;
 use super::theme::TITLE;
 
@@ -15,20 +15,20 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Them
         if key.is_empty() {
             return vec![Line::styled(*what, TITLE)];
         }
-        let room = usize::from(area.width).saturating_sub(KEYS);
+        let room = usize::from(area.width).saturating_sub(KEY_WIDTH);
         let texts = wrapped(what, room).into_iter().enumerate();
         let of = |place| if place == 0 { *key } else { "" };
         texts
             .map(|(place, text)| {
-                let key = format!("  {:<width$}", of(place), width = KEYS - 2);
+                let key = format!("  {:<width$}", of(place), width = KEY_WIDTH - 2);
                 Line::from(vec![Span::styled(key, theme.aside()), Span::raw(text)])
             })
             .collect()
     });
     let lines: Vec<_> = lines.collect();
-    top.text_height = lines.len();
-    super::draw_lines(frame, area, lines.into_iter().skip(top.help));
+    top.help.scroll.lines = lines.len();
+    super::draw_lines(frame, area, lines.into_iter().skip(top.help.scroll.offset));
 }
 
-/// How much room the names of the keys have.
-const KEYS: usize = 18;
+/// The width of the column of keys.
+const KEY_WIDTH: usize = 18;

@@ -1,9 +1,10 @@
-//! What is drawn: a widget for each part of the screen. Nothing here changes what is shown, or asks the kernel.
+//! Drawing: a file for each part of the screen. The only state changed here is what depends on the size of the screen.
 
 mod columns;
 mod details;
 mod filter;
 mod help;
+mod help_text;
 mod log;
 mod preview;
 mod status;
@@ -19,30 +20,33 @@ use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::text::Line;
 
+#[cfg(test)]
+pub(super) use help_text::HELP;
 pub(crate) use theme::Theme;
 
-use super::state::{Column, Mode, Top};
+use super::state::{Focus, Top};
+use crate::args::TopColumn;
 
-/// Where things were drawn, for the mouse.
+/// The areas of the table on the screen, for the mouse.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Areas {
     pub(crate) rows: Rect,
     header: Rect,
-    columns: Vec<(Column, std::ops::Range<u16>)>,
+    columns: Vec<(TopColumn, std::ops::Range<u16>)>,
 }
 
 impl Areas {
-    /// The column whose title is there.
-    pub(crate) fn column_at(&self, at: Position) -> Option<Column> {
-        let here = |(_, range): &&(Column, std::ops::Range<u16>)| range.contains(&at.x);
+    /// Returns the column whose title is at this position.
+    pub(crate) fn column_at(&self, at: Position) -> Option<TopColumn> {
+        let here = |(_, range): &&(TopColumn, std::ops::Range<u16>)| range.contains(&at.x);
         let found = self.columns.iter().find(here)?;
         self.header.contains(at).then_some(found.0)
     }
 }
 
-/// Draws the screen, and tells the state how many lines of the table fit on it, and that a preview was to be seen.
+/// Draws the screen. Sets in the state the number of lines that fit, and that a preview has been seen.
 pub(crate) fn draw(frame: &mut Frame<'_>, top: &mut Top, theme: Theme, now: Instant) -> Areas {
-    // The first and the last line, and one of the table, are always there.
+    // The first line, the last line and one of the table always have room.
     let lines = frame.area().height;
     let filter = filter::height(top).min(lines.saturating_sub(3));
     let parts = [
@@ -55,22 +59,22 @@ pub(crate) fn draw(frame: &mut Frame<'_>, top: &mut Top, theme: Theme, now: Inst
     status::draw(frame, status, top);
     filter::draw(frame, line, top, theme);
     let mut areas = Areas::default();
-    match top.mode {
-        Mode::Table | Mode::Filter => areas = table::draw(frame, body, top, theme),
+    match top.focus {
+        Focus::Table | Focus::Filter => areas = table::draw(frame, body, top, theme),
         mode => {
-            top.height = usize::from(body.height.max(1));
+            top.table.height = usize::from(body.height.max(1));
             match mode {
-                Mode::Preview => {
+                Focus::Preview => {
                     preview::draw(frame, body, top, theme);
-                    if let Some(preview) = &mut top.preview {
-                        // On a screen of a few letters nobody sees what it is about.
-                        let is_readable = body.width >= READABLE && !body.is_empty();
+                    if let Some(preview) = &mut top.deletion.preview {
+                        // A screen of a few columns does not show what would be deleted.
+                        let is_readable = body.width >= MIN_READABLE_WIDTH && !body.is_empty();
                         preview.seen = preview.items.is_some() && is_readable;
                     }
                 }
-                Mode::Details => details::draw(frame, body, top, theme),
-                Mode::Help => help::draw(frame, body, top, theme),
-                Mode::Columns => columns::draw(frame, body, top),
+                Focus::Details => details::draw(frame, body, top, theme),
+                Focus::Help => help::draw(frame, body, top, theme),
+                Focus::Columns => columns::draw(frame, body, top),
                 _ => log::draw(frame, body, top, theme),
             }
         }
@@ -79,7 +83,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, top: &mut Top, theme: Theme, now: Inst
     areas
 }
 
-/// Draws lines below each other, as many as there is room for.
+/// Draws as many of the lines as fit.
 fn draw_lines<'l>(frame: &mut Frame<'_>, area: Rect, lines: impl IntoIterator<Item = Line<'l>>) {
     for (line, y) in lines.into_iter().zip(area.y..area.bottom()) {
         frame.render_widget(
@@ -93,5 +97,5 @@ fn draw_lines<'l>(frame: &mut Frame<'_>, area: Rect, lines: impl IntoIterator<It
     }
 }
 
-/// How wide a screen has to be for a preview: it names an end.
-const READABLE: u16 = 20;
+/// The width from which a preview shows a whole end.
+const MIN_READABLE_WIDTH: u16 = 20;

@@ -1,4 +1,4 @@
-//! What is about to be deleted: how many, whose, by which methods, and what is spared and why.
+//! The preview of a deletion: the number of connections, their holders, the methods, and what is left alone and why.
 
 use std::collections::BTreeMap;
 
@@ -6,24 +6,27 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::super::message::Item;
-use super::super::state::{Counts, May, Preview, Top};
+use super::super::message::PreviewItem;
+use super::super::model::Deletability;
+use super::super::state::{Counts, Preview, Top};
 use super::Theme;
 use super::theme::TITLE;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
-    let Some(preview) = &top.preview else { return };
+    let Some(preview) = &top.deletion.preview else {
+        return;
+    };
     let mut lines = Vec::new();
-    match (&preview.items, preview.running) {
+    match (&preview.items, preview.counts) {
         (None, _) => lines.push(Line::raw(format!(
-            "finding out what a deletion of {} would do ...",
-            counted(preview.asked)
+            "checking what deleting {} would do ...",
+            counted(preview.requested)
         ))),
         (Some(items), None) => question(preview, items, theme, &mut lines),
         (Some(items), Some(counts)) => progress(items, counts, preview, &mut lines),
     }
     let room = usize::from(area.height).saturating_sub(lines.len());
-    if preview.running.is_none() {
+    if preview.counts.is_none() {
         let items = preview.items.iter().flatten();
         lines.extend(
             items
@@ -37,15 +40,15 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
             let outcome = Span::styled(entry.outcome.to_string(), theme.outcome(entry.outcome));
             Line::from(vec![
                 outcome,
-                Span::raw(format!("  {} {}", entry.name, entry.how)),
+                Span::raw(format!("  {} {}", entry.name, entry.reason)),
             ])
         }));
     }
     super::draw_lines(frame, area, lines);
 }
 
-fn question(preview: &Preview, items: &[Item], theme: Theme, lines: &mut Vec<Line<'_>>) {
-    let deletable = preview.deletable();
+fn question(preview: &Preview, items: &[PreviewItem], theme: Theme, lines: &mut Vec<Line<'_>>) {
+    let deletable = preview.count_deletable();
     lines.push(match (deletable, items.len() - deletable) {
         (0, _) => Line::styled("Nothing here can be deleted:", theme.error()),
         (_, 0) => Line::styled(format!("Delete {}?  y / n", these(deletable)), TITLE),
@@ -62,12 +65,12 @@ fn question(preview: &Preview, items: &[Item], theme: Theme, lines: &mut Vec<Lin
     let mut methods: BTreeMap<String, usize> = BTreeMap::new();
     let mut refusals: BTreeMap<(String, &str, Option<&str>), usize> = BTreeMap::new();
     for item in items {
-        match &item.may {
-            May::By(method) => {
+        match &item.deletability {
+            Deletability::By(method) => {
                 *holders.entry(&item.holders).or_default() += 1;
                 *methods.entry(method.to_string()).or_default() += 1;
             }
-            May::No(refusal) => {
+            Deletability::No(refusal) => {
                 let why = (
                     refusal.outcome.to_string(),
                     &*refusal.cause,
@@ -101,19 +104,25 @@ fn question(preview: &Preview, items: &[Item], theme: Theme, lines: &mut Vec<Lin
     lines.push(Line::raw(""));
 }
 
-fn progress(items: &[Item], counts: Counts, preview: &Preview, lines: &mut Vec<Line<'_>>) {
-    let Counts { deleted, gone, not } = counts;
+fn progress(items: &[PreviewItem], counts: Counts, preview: &Preview, lines: &mut Vec<Line<'_>>) {
+    let Counts {
+        deleted,
+        gone,
+        not_deleted,
+    } = counts;
     let of = items.len();
     let still = if preview.done { "" } else { " ..." };
-    let text = format!("{deleted} deleted, {gone} already gone, {not} not deleted, of {of}{still}");
+    let text = format!(
+        "{deleted} deleted, {gone} already gone, {not_deleted} not deleted, of {of}{still}"
+    );
     lines.push(Line::styled(text, TITLE));
     lines.push(Line::raw(""));
 }
 
-fn described(item: &Item, theme: Theme) -> Line<'static> {
-    let verdict = match &item.may {
-        May::By(method) => Span::raw(format!("{method:<10}")),
-        May::No(refusal) => Span::styled(
+fn described(item: &PreviewItem, theme: Theme) -> Line<'static> {
+    let outcome = match &item.deletability {
+        Deletability::By(method) => Span::raw(format!("{method:<10}")),
+        Deletability::No(refusal) => Span::styled(
             format!("{:<10}", refusal.outcome),
             theme.outcome(refusal.outcome),
         ),
@@ -133,17 +142,17 @@ fn described(item: &Item, theme: Theme) -> Line<'static> {
         item.holders,
         item.user,
     );
-    Line::from(vec![verdict, Span::raw(text)])
+    Line::from(vec![outcome, Span::raw(text)])
 }
 
-/// The most frequent first, a few of them.
+/// Lists the most frequent names with their counts.
 fn listed<'n>(names: impl Iterator<Item = (&'n str, usize)>) -> String {
     let mut names: Vec<_> = names.collect();
     names.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    let more = names.len().saturating_sub(NAMED);
+    let more = names.len().saturating_sub(MAX_LISTED);
     let mut text: Vec<_> = names
         .iter()
-        .take(NAMED)
+        .take(MAX_LISTED)
         .map(|(name, count)| match count {
             1 => (*name).to_owned(),
             count => format!("{name} ({count})"),
@@ -169,5 +178,5 @@ fn these(count: usize) -> String {
     }
 }
 
-/// How many owners are told by name.
-const NAMED: usize = 6;
+/// The number of names in a list.
+const MAX_LISTED: usize = 6;

@@ -1,4 +1,4 @@
-//! The first line: what is shown. The last line: what has happened, or what can be done.
+//! The first line of the screen, about the table, and the last, with messages and keys.
 
 use std::time::{Duration, Instant};
 
@@ -6,25 +6,27 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::super::message::Shown;
-use super::super::state::{Grouping, May, Mode, Top, bytes};
+use super::super::message::SocketKind;
+use super::super::model::{Deletability, bytes};
+use super::super::state::{Focus, Top};
 use super::theme::TITLE;
 use super::{Theme, text};
+use crate::args::Grouping;
 use crate::output::duration;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top) {
-    let table = &top.frame;
-    let mut parts = vec![format!("{} {}", table.there, kind(top, table.there))];
+    let table = &top.table.frame;
+    let mut parts = vec![format!("{} {}", table.present, kind(top, table.present))];
     if !top.marks.is_empty() {
-        parts.push(format!("{} marked", top.marks.len()));
+        parts.push(format!("{} marked", top.marks.count()));
     }
-    parts.push(if top.paused {
+    parts.push(if top.pace.paused {
         "paused".to_owned()
     } else {
         format!(
             "every {} (took {})",
-            duration(top.interval),
-            duration(table.took)
+            duration(top.pace.interval),
+            duration(table.read_time)
         )
     });
     parts.push(format!(
@@ -32,20 +34,20 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top) {
         bytes(table.rates.received),
         bytes(table.rates.sent)
     ));
-    if top.all_netns {
+    if top.namespaces.all {
         parts.push("all namespaces".to_owned());
     }
-    if top.arrangement.grouping != Grouping::None {
-        parts.push(format!("by {}", top.arrangement.grouping.name()));
+    if top.table.arrangement.grouping != Grouping::None {
+        parts.push(format!("by {}", top.table.arrangement.grouping.name()));
     }
-    if table.unseen > 0 {
-        parts.push(format!("{} unseen", table.unseen));
+    if table.hidden > 0 {
+        parts.push(format!("{} hidden", table.hidden));
     }
     let mut spans = vec![Span::styled("tcpentry", TITLE)];
     let mut taken = text::width("tcpentry");
     for part in parts {
         taken += text::width(&part) + 2;
-        // Half a number is worse than none.
+        // A number that is cut off would mislead.
         if taken > area.width.into() && spans.len() > 1 {
             break;
         }
@@ -55,14 +57,14 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top) {
 }
 
 fn kind(top: &Top, count: usize) -> &'static str {
-    match (top.shown, count) {
+    match (top.kind, count) {
         _ if !top.filter.applied.is_empty() => "selected",
-        (Shown::Connections, 1) => "connection",
-        (Shown::Connections, _) => "connections",
-        (Shown::Listening, 1) => "listener",
-        (Shown::Listening, _) => "listeners",
-        (Shown::All, 1) => "socket",
-        (Shown::All, _) => "sockets",
+        (SocketKind::Connections, 1) => "connection",
+        (SocketKind::Connections, _) => "connections",
+        (SocketKind::Listening, 1) => "listener",
+        (SocketKind::Listening, _) => "listeners",
+        (SocketKind::All, 1) => "socket",
+        (SocketKind::All, _) => "sockets",
     }
 }
 
@@ -74,10 +76,15 @@ pub(super) fn draw_bottom(
     now: Instant,
 ) {
     let notice = top
+        .messages
         .notice
         .as_ref()
-        .filter(|(_, since)| now - *since < NOTICED);
-    let trouble = top.trouble.as_ref().or(top.frame.notes.first());
+        .filter(|(_, since)| now - *since < NOTICE_SHOWN_FOR);
+    let trouble = top
+        .messages
+        .trouble
+        .as_ref()
+        .or(top.table.frame.notes.first());
     let line = match (trouble, notice) {
         (_, Some((notice, _))) => Line::styled(notice.clone(), TITLE),
         (Some(trouble), None) => Line::styled(trouble.clone(), theme.error()),
@@ -93,31 +100,32 @@ pub(super) fn draw_bottom(
     frame.render_widget(line, area);
 }
 
-/// Why the row under the cursor can't be deleted.
+/// Returns the reason why the row under the cursor can't be deleted.
 fn refusal(top: &Top) -> Option<String> {
     let row = top
-        .current()
-        .filter(|_| top.mode == Mode::Table && top.marks.is_empty())?;
-    match top.facts(row).may? {
-        May::No(refusal) => {
+        .table
+        .current_row()
+        .filter(|_| top.focus == Focus::Table && top.marks.is_empty())?;
+    match top.resolved(row).deletability? {
+        Deletability::No(refusal) => {
             let hint = refusal.hint.map(|hint| format!(" ({hint})"));
             let hint = hint.unwrap_or_default();
             Some(format!("{}: {}{hint}", refusal.outcome, refusal.cause))
         }
-        May::By(_) => None,
+        Deletability::By(_) => None,
     }
 }
 
-/// The keys of a mode, as many as there is room for.
+/// Returns the keys of the focused part, as many as fit.
 fn keys(top: &Top, room: usize) -> Line<'static> {
-    let keys: &[(&str, &str)] = match top.mode {
-        Mode::Table if !top.marks.is_empty() => &[
-            ("d", "delete the marked"),
+    let keys: &[(&str, &str)] = match top.focus {
+        Focus::Table if !top.marks.is_empty() => &[
+            ("d", "delete the marked rows"),
             ("Space", "mark"),
             ("u", "unmark all"),
             ("?", "help"),
         ],
-        Mode::Table => &[
+        Focus::Table => &[
             ("/", "find"),
             ("d", "delete"),
             ("?", "help"),
@@ -131,31 +139,31 @@ fn keys(top: &Top, room: usize) -> Line<'static> {
             ("p", "pause"),
             ("l", "log"),
         ],
-        Mode::Filter => &[
-            ("Enter", "keep"),
+        Focus::Filter => &[
+            ("Enter", "apply"),
             ("Esc", "back"),
-            ("Tab", "take the suggestion"),
+            ("Tab", "accept the suggestion"),
         ],
-        Mode::Preview => match &top.preview {
-            Some(preview) if preview.running.is_some() => &[("Esc", "close")],
-            Some(preview) if preview.deletable() > 0 => &[("y", "delete"), ("n", "leave alone")],
+        Focus::Preview => match &top.deletion.preview {
+            Some(preview) if preview.counts.is_some() => &[("Esc", "close")],
+            Some(preview) if preview.count_deletable() > 0 => &[("y", "delete"), ("n", "cancel")],
             _ => &[("Esc", "close")],
         },
-        Mode::Details => &[
+        Focus::Details => &[
             ("d", "delete"),
             ("c", "copy the command"),
             ("Esc", "close"),
             ("↑↓", "scroll"),
         ],
-        Mode::Help => &[("Esc", "close"), ("↑↓", "scroll")],
-        Mode::Columns => &[
+        Focus::Help => &[("Esc", "close"), ("↑↓", "scroll")],
+        Focus::Columns => &[
             ("Space", "show or hide"),
             ("←→", "move"),
             ("s", "sort by"),
             ("Esc", "close"),
         ],
-        Mode::Log => &[("s", "save"), ("Esc", "close"), ("↑↓", "scroll")],
-        Mode::Save => &[("Enter", "save"), ("Esc", "back")],
+        Focus::Log => &[("s", "save"), ("Esc", "close"), ("↑↓", "scroll")],
+        Focus::Save => &[("Enter", "save"), ("Esc", "back")],
     };
     let mut spans = Vec::new();
     let mut taken = 0;
@@ -170,5 +178,5 @@ fn keys(top: &Top, room: usize) -> Line<'static> {
     Line::from(spans)
 }
 
-/// How long something is said.
-const NOTICED: Duration = Duration::from_secs(6);
+/// The time for which a notice is shown.
+const NOTICE_SHOWN_FOR: Duration = Duration::from_secs(6);

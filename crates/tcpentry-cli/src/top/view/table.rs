@@ -5,10 +5,12 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::super::state::{self, Column, Group, Row, Top, bytes, sign};
+use super::super::model::{Group, Row, TableLine, bytes};
+use super::super::state::Top;
 use super::text::{Cut, clipped, fitted, width};
-use super::theme::{HEADER, SORTED, TITLE, under_cursor};
+use super::theme::{HEADER, SORTED, TITLE, sign, under_cursor};
 use super::{Areas, Theme};
+use crate::args::TopColumn;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Theme) -> Areas {
     let [header, body] = [
@@ -22,31 +24,31 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Them
             ..area
         },
     ];
-    top.set_height(body.height.into());
+    top.table.set_height(body.height.into());
     let room = usize::from(area.width).saturating_sub(GUTTER);
-    let cells = Cells::of(top);
-    let laid_out = lay_out(&top.columns, top.arrangement.by, &cells, room);
+    let cells = RowTexts::of(top);
+    let laid_out = lay_out(&top.columns.shown, top.table.arrangement.by, &cells, room);
     let mut areas = Areas {
         rows: body,
         header,
         columns: Vec::new(),
     };
     frame.render_widget(titles(top, &laid_out, &mut areas), header);
-    // There may be room for the titles only.
-    let shown = top.visible().iter().take(body.height.into());
+    // The body is empty where only the titles fit.
+    let shown = top.table.visible().iter().take(body.height.into());
     for (place, line) in shown.enumerate() {
         let y = body.y + u16::try_from(place).expect("it is on the screen");
-        let is_current = top.first + place == top.cursor;
+        let is_current = top.table.first + place == top.table.cursor;
         let drawn = match line {
-            state::Line::Row(row) => drawn_row(
+            TableLine::Row(row) => drawn_row(
                 top,
-                top.row(*row),
+                top.table.row(*row),
                 &cells.rows[place],
                 &laid_out,
                 is_current,
                 theme,
             ),
-            state::Line::Group(group) => drawn_group(top, top.group(*group), is_current),
+            TableLine::Group(group) => drawn_group(top, top.table.group(*group), is_current),
         };
         let row = Rect {
             y,
@@ -55,10 +57,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Them
         };
         frame.render_widget(drawn, row);
     }
-    if top.lines.is_empty() && body.height > 0 {
-        let text = match (top.frame.serial, top.filter.applied.is_empty()) {
+    if top.table.lines.is_empty() && body.height > 0 {
+        let text = match (top.table.frame.serial, top.filter.applied.is_empty()) {
             (0, _) => "reading the table ...",
-            (_, true) => "no connection",
+            (_, true) => "no connections",
             (_, false) => "nothing matches the filter (Esc shows all)",
         };
         frame.render_widget(
@@ -69,87 +71,96 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Them
     areas
 }
 
-/// The texts of the rows on the screen, in the order of the columns.
-struct Cells {
+/// The texts of the rows on the screen, by visible column.
+struct RowTexts {
     rows: Vec<Vec<String>>,
 }
 
-impl Cells {
+impl RowTexts {
     fn of(top: &Top) -> Self {
-        let texts = |line: &state::Line| match line {
-            state::Line::Group(_) => Vec::new(),
-            state::Line::Row(place) => {
-                let row = top.row(*place);
-                let (facts, outcome) = (top.facts(row), top.outcome(row.key));
-                let text = |column: &Column| match (column, outcome) {
-                    (Column::State, Some(outcome)) => outcome.to_string(),
-                    _ => column.text(row, &facts),
+        let texts = |line: &TableLine| match line {
+            TableLine::Group(_) => Vec::new(),
+            TableLine::Row(place) => {
+                let row = top.table.row(*place);
+                let (resolved, outcome) = (top.resolved(row), top.outcome(row.key));
+                let text = |column: &TopColumn| match (column, outcome) {
+                    (TopColumn::State, Some(outcome)) => outcome.to_string(),
+                    _ => column.text(row, &resolved),
                 };
-                top.columns.iter().map(text).collect()
+                top.columns.shown.iter().map(text).collect()
             }
         };
         Self {
-            rows: top.visible().iter().map(texts).collect(),
+            rows: top.table.visible().iter().map(texts).collect(),
         }
     }
 
-    /// How wide the widest text of a column is.
+    /// Returns the width of the widest text of a column.
     fn widest(&self, place: usize) -> usize {
         let cells = self.rows.iter().filter_map(|row| row.get(place));
         cells.map(|text| width(text)).max().unwrap_or(0)
     }
 }
 
-/// A column on the screen: its place among those that were chosen, and its width.
+/// A column on the screen: its index among the visible ones, and its width.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Placed {
+struct PlacedColumn {
     place: usize,
-    column: Column,
+    column: TopColumn,
     width: usize,
 }
 
-/// Which columns there is room for, and how wide they are.
+/// Chooses the columns that fit, and their widths.
 ///
-/// Each is as wide as what is in it. Where that is too much, those on the right are left out first, but what names a
-/// connection, and the last one; then the ends are cut.
-fn lay_out(columns: &[Column], sorted: Column, cells: &Cells, room: usize) -> Vec<Placed> {
+/// Each is as wide as its content. Where that is too much, columns are left out from the right, but not state and ends nor
+/// the last one; then the ends are truncated.
+fn lay_out(
+    columns: &[TopColumn],
+    sorted: TopColumn,
+    cells: &RowTexts,
+    room: usize,
+) -> Vec<PlacedColumn> {
     let mut placed: Vec<_> = columns
         .iter()
         .enumerate()
         .map(|(place, &column)| {
-            let definition = column.definition();
-            // With the arrow of the order; and numbers that change at every look don't push the others about.
-            let title = width(definition.title) + usize::from(column == sorted);
-            let least = if definition.right {
-                title.max(LEAST)
+            let format = column.format();
+            // The arrow of the order takes a column; a minimum for numbers keeps the others in place while they change.
+            let title = width(format.title) + usize::from(column == sorted);
+            let least = if format.align_right {
+                title.max(MIN_NUMBER_WIDTH)
             } else {
                 title
             };
-            let width = cells.widest(place).min(definition.most).max(least);
-            Placed {
+            let width = cells.widest(place).min(format.max_width).max(least);
+            PlacedColumn {
                 place,
                 column,
                 width,
             }
         })
         .collect();
-    let total = |placed: &[Placed]| placed.iter().map(|it| it.width + GAP).sum::<usize>();
-    let is_essential =
-        |column: Column| matches!(column, Column::State | Column::Local | Column::Peer);
+    let total = |placed: &[PlacedColumn]| placed.iter().map(|it| it.width + GAP).sum::<usize>();
+    let is_essential = |column: TopColumn| {
+        matches!(
+            column,
+            TopColumn::State | TopColumn::Local | TopColumn::Peer
+        )
+    };
     while placed.len() > 1 && total(&placed) > room + GAP {
         match placed.iter().rposition(|it| !is_essential(it.column)) {
             Some(place) => _ = placed.remove(place),
             None => break,
         }
     }
-    // A peer says more than the end that all connections of a server share; and before its port is cut, which would read as
-    // another one, the state is.
+    // The peer says more than the local end, which all connections of a server share. The state is truncated before the
+    // peer's port, which would read as another one.
     for (column, shortest) in [
-        (Column::Local, SHORTEST),
-        (Column::State, SHORTEST),
-        (Column::Peer, SHORTEST),
-        (Column::State, 1),
-        (Column::Peer, 1),
+        (TopColumn::Local, MIN_END_WIDTH),
+        (TopColumn::State, MIN_END_WIDTH),
+        (TopColumn::Peer, MIN_END_WIDTH),
+        (TopColumn::State, 1),
+        (TopColumn::Peer, 1),
     ] {
         let over = total(&placed).saturating_sub(room + GAP);
         if let Some(place) = placed
@@ -158,7 +169,7 @@ fn lay_out(columns: &[Column], sorted: Column, cells: &Cells, room: usize) -> Ve
             .filter(|_| over > 0)
         {
             let left = placed[place].width.saturating_sub(over);
-            if left < SHORTEST && column == Column::Local {
+            if left < MIN_END_WIDTH && column == TopColumn::Local {
                 placed.remove(place);
             } else {
                 placed[place].width = left.max(shortest);
@@ -171,20 +182,20 @@ fn lay_out(columns: &[Column], sorted: Column, cells: &Cells, room: usize) -> Ve
     placed
 }
 
-fn titles<'t>(top: &Top, placed: &[Placed], areas: &mut Areas) -> Line<'t> {
+fn titles<'t>(top: &Top, placed: &[PlacedColumn], areas: &mut Areas) -> Line<'t> {
     let mut spans = vec![Span::styled(" ".repeat(GUTTER), HEADER)];
     let mut x = areas.header.x + u16::try_from(GUTTER).unwrap_or(0);
     for it in placed {
-        let definition = it.column.definition();
-        let is_sorted = top.arrangement.by == it.column;
-        let arrow = match (is_sorted, top.arrangement.descending) {
+        let format = it.column.format();
+        let is_sorted = top.table.arrangement.by == it.column;
+        let arrow = match (is_sorted, top.table.arrangement.descending) {
             (false, _) => "",
             (true, false) => "^",
             (true, true) => "v",
         };
         let room = it.width.saturating_sub(arrow.len());
-        let title = clipped(definition.title, room, Cut::End) + arrow;
-        let text = fitted(&title, it.width, definition.right, Cut::End);
+        let title = clipped(format.title, room, Cut::End) + arrow;
+        let text = fitted(&title, it.width, format.align_right, Cut::End);
         let style = if is_sorted { SORTED } else { HEADER };
         spans.push(Span::styled(text, style));
         spans.push(Span::styled(" ".repeat(GAP), HEADER));
@@ -201,7 +212,7 @@ fn drawn_row<'t>(
     top: &Top,
     row: &Row,
     cells: &[String],
-    placed: &[Placed],
+    placed: &[PlacedColumn],
     is_current: bool,
     theme: Theme,
 ) -> Line<'t> {
@@ -214,7 +225,7 @@ fn drawn_row<'t>(
             style
         }
     };
-    let marked = top.marks.contains(&row.key);
+    let marked = top.marks.contains(row.key);
     let gutter = [
         if is_current { '>' } else { ' ' },
         if marked { '*' } else { ' ' },
@@ -225,14 +236,14 @@ fn drawn_row<'t>(
     let gutter_style = if marked { theme.mark() } else { style };
     let mut spans = vec![Span::styled(gutter, styled(gutter_style))];
     for it in placed {
-        let definition = it.column.definition();
+        let format = it.column.format();
         let cut = match it.column {
-            Column::Local | Column::Peer => Cut::Start,
+            TopColumn::Local | TopColumn::Peer => Cut::Start,
             _ => Cut::End,
         };
-        let text = fitted(&cells[it.place], it.width, definition.right, cut);
+        let text = fitted(&cells[it.place], it.width, format.align_right, cut);
         let style = match (it.column, outcome) {
-            (Column::State, Some(outcome)) => theme.outcome(outcome),
+            (TopColumn::State, Some(outcome)) => theme.outcome(outcome),
             _ => style,
         };
         spans.push(Span::styled(text, styled(style)));
@@ -242,8 +253,12 @@ fn drawn_row<'t>(
 }
 
 fn drawn_group<'t>(top: &Top, group: &Group, is_current: bool) -> Line<'t> {
-    let is_marked = |place: &u32| top.marks.contains(&top.row(*place).key);
-    let sign = if top.is_open(group) { '▾' } else { '▸' };
+    let is_marked = |place: &u32| top.marks.contains(top.table.row(*place).key);
+    let sign = if top.table.is_expanded(group) {
+        '▾'
+    } else {
+        '▸'
+    };
     let cursor = if is_current { '>' } else { ' ' };
     let mark = if group.rows.iter().any(is_marked) {
         '*'
@@ -257,7 +272,7 @@ fn drawn_group<'t>(top: &Top, group: &Group, is_current: bool) -> Line<'t> {
     );
     let text = format!(
         "{cursor}{mark}{sign} {:>7}  {}  {rates}",
-        group.there, group.name
+        group.present, group.name
     );
     let style = if is_current {
         under_cursor(TITLE)
@@ -267,11 +282,11 @@ fn drawn_group<'t>(top: &Top, group: &Group, is_current: bool) -> Line<'t> {
     Line::styled(text, style)
 }
 
-/// The cursor, the mark, the sign of a change, a blank.
+/// The width of the cursor, the mark, the sign of a change and a space.
 const GUTTER: usize = 4;
-/// Blanks between two columns.
+/// The number of spaces between two columns.
 const GAP: usize = 1;
-/// How wide a column of numbers is at least.
-const LEAST: usize = 5;
-/// No end is cut shorter than this, as long as there is anything else to be cut.
-const SHORTEST: usize = 8;
+/// The minimum width of a column of numbers.
+const MIN_NUMBER_WIDTH: usize = 5;
+/// The width below which no end is truncated while something else can be.
+const MIN_END_WIDTH: usize = 8;

@@ -1,4 +1,4 @@
-//! What is to be read on the screen: of every size, in every mode, whatever names there are.
+//! The text on the screen: of every size, with the focus on each part, with any names.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,25 +9,27 @@ use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 use tcpentry::{Method, State};
 
-use super::super::message::{Details, Section, Update, Wrong};
-use super::super::state::testing::{row, row_of};
-use super::super::state::{Column, Facts, Holders, May, Mode, Row};
-use super::super::testing::{Desk, wrong};
+use super::super::message::{DetailText, FilterProblem, Section, Update};
+use super::super::model::testing::{row, row_of};
+use super::super::model::{Deletability, HolderNames, Resolved, Row};
+use super::super::state::Focus;
+use super::super::testing::{Desk, problem};
 use super::Theme;
+use crate::args::TopColumn;
 
 fn held_by(mut row: Row, name: &str) -> Row {
-    row.facts = Facts {
-        holders: Some(Arc::new(Holders {
+    row.resolved = Resolved {
+        holders: Some(Arc::new(HolderNames {
             text: format!("{name},pid=7"),
-            name: name.to_owned(),
+            first: name.to_owned(),
         })),
         unit: Some("nginx.service".into()),
-        may: Some(May::By(Method::SockDiag)),
+        deletability: Some(Deletability::By(Method::SockDiag)),
     };
     row
 }
 
-/// A server with three clients.
+/// Returns the connections of a server with three clients.
 fn served() -> Vec<Row> {
     let mut slow = held_by(row_of(3, State::CloseWait), "python3");
     let info = slow.connection.info.as_mut().unwrap();
@@ -42,7 +44,7 @@ fn served() -> Vec<Row> {
     vec![held_by(row(1), "nginx"), nobodys, slow]
 }
 
-/// The same a second later: one has come, one has changed, one has left.
+/// Returns a screen with them a second later: one is new, one has changed, one has left.
 fn moving() -> Desk {
     let mut desk = Desk::with(served());
     desk.wait(1);
@@ -56,14 +58,14 @@ fn moving() -> Desk {
     desk
 }
 
-/// The lines of a screen, but empty ones.
+/// Asserts the lines of a screen other than empty ones.
 fn assert_reads(drawn: &str, expected: &[&str]) {
     let lines = drawn.lines().filter(|line| !line.is_empty());
     let lines: Vec<_> = lines.collect();
     assert_eq!(lines, expected, "\n{drawn}");
 }
 
-/// All symbols of a line of the screen, also the blanks behind the last.
+/// Returns all symbols of a line of the screen, also trailing spaces.
 fn cells(buffer: &Buffer, y: u16) -> Vec<&str> {
     let line = 0..buffer.area.width;
     line.map(|x| buffer[(x, y)].symbol()).collect()
@@ -71,33 +73,33 @@ fn cells(buffer: &Buffer, y: u16) -> Vec<&str> {
 
 // All sizes.
 
-/// A desk in each mode, with much in it.
-fn in_all_modes() -> Vec<Desk> {
+/// Returns screens with the focus on each part, and much in them.
+fn in_all_parts() -> Vec<Desk> {
     let mut desks: Vec<_> = (0..14).map(|_| moving()).collect();
     desks[1].type_in("/port = :443 日本語");
     desks[2].type_in("/x");
-    let (serial, _) = desks[2].asked_filter();
-    let result = Err(wrong(500, 500));
-    desks[2].tell(Update::Filter { serial, result });
+    let (serial, _) = desks[2].requested_filter();
+    let result = Err(problem(500, 500));
+    desks[2].receive(Update::Filter { serial, result });
     desks[3].type_in("*d");
     desks[4].type_in("*");
-    desks[4].rehearse(&[3]);
+    desks[4].open_preview(&[3]);
     desks[5].type_in("*");
-    desks[5].rehearse(&[3]);
+    desks[5].open_preview(&[3]);
     desks[5].type_in("y");
     desks[6].press(KeyCode::Enter);
     let details = Box::new(details());
     let key = desks[6].top.details.as_ref().unwrap().target.key;
-    desks[6].tell(Update::Details { key, details });
+    desks[6].receive(Update::Details { key, details });
     desks[7].type_in("?");
     desks[8].type_in("c");
-    desks[8].top.chooser = 14;
+    desks[8].top.columns.cursor = 14;
     desks[9].type_in("l");
     desks[10].press(KeyCode::Tab);
     desks[10].press(KeyCode::Enter);
-    desks[11].top.columns = Column::ALL.to_vec();
-    desks[12].applies("state established");
-    desks[13].tell(Update::Trouble("日本語".repeat(50)));
+    desks[11].top.columns.shown = TopColumn::all().to_vec();
+    desks[12].apply_filter("state established");
+    desks[13].receive(Update::Trouble("日本語".repeat(50)));
     desks
 }
 
@@ -105,11 +107,11 @@ fn in_all_modes() -> Vec<Desk> {
 fn it_is_drawn_on_a_terminal_of_any_size() {
     let some: Vec<u16> = (1..=7).chain([24, 60]).collect();
     let widths: Vec<u16> = (1..=8).chain([20, 40, 80, 200]).collect();
-    for mut desk in in_all_modes() {
+    for mut desk in in_all_parts() {
         for lines in &some {
             for columns in &widths {
                 desk.buffer(*columns, *lines);
-                desk.top.move_by(1);
+                desk.top.table.move_by(1);
                 desk.top.scroll(-1);
             }
         }
@@ -196,7 +198,7 @@ fn no_row_is_drawn_over_the_lines_around_the_table() {
 fn groups_are_counted_and_opened() {
     let mut desk = moving();
     desk.press(KeyCode::Tab);
-    // Until the owners of all are known nothing is grouped by them.
+    // Rows are grouped once all holders are known.
     assert!(desk.current().is_some(), "a row");
     desk.show_again();
     desk.press(KeyCode::Enter);
@@ -216,10 +218,10 @@ fn groups_are_counted_and_opened() {
 }
 
 #[test]
-fn a_preview_tells_how_many_whose_how_and_what_is_spared_and_why() {
+fn a_preview_shows_count_holders_methods_and_what_is_protected_and_why() {
     let mut desk = moving();
     desk.type_in("*");
-    desk.rehearse(&[3]);
+    desk.open_preview(&[3]);
     assert_reads(
         &desk.draw(100, 12),
         &[
@@ -232,7 +234,7 @@ fn a_preview_tells_how_many_whose_how_and_what_is_spared_and_why() {
             "sock-diag fin-wait-1   192.0.2.1:443  198.51.100.1:50000  nginx,pid=7  root",
             "guarded   close-wait   192.0.2.1:443  198.51.100.3:50000  nginx,pid=7  root",
             "sock-diag established  192.0.2.1:443  198.51.100.4:50000  nginx,pid=7  root",
-            "y delete  n leave alone",
+            "y delete  n cancel",
         ],
     );
     desk.type_in("y");
@@ -247,8 +249,8 @@ fn a_preview_tells_how_many_whose_how_and_what_is_spared_and_why() {
     );
 }
 
-fn details() -> Details {
-    Details {
+fn details() -> DetailText {
+    DetailText {
         command: Some("tcpentry delete --id 7".to_owned()),
         sections: vec![
             Section {
@@ -272,7 +274,7 @@ fn details_stand_in_two_columns() {
     desk.press(KeyCode::Enter);
     let key = desk.top.details.as_ref().unwrap().target.key;
     let details = Box::new(details());
-    desk.tell(Update::Details { key, details });
+    desk.receive(Update::Details { key, details });
     assert_reads(
         &desk.draw(80, 12),
         &[
@@ -293,7 +295,7 @@ fn the_help_has_all_keys() {
     let mut desk = moving();
     desk.type_in("?");
     let drawn = desk.draw(200, 60);
-    for (key, what) in super::super::help::HELP {
+    for (key, what) in super::help_text::HELP {
         assert!(drawn.contains(key) && drawn.contains(what), "{key} {what}");
     }
     desk.draw(40, 10);
@@ -309,17 +311,17 @@ fn the_choice_shows_what_is_chosen_and_sorted_by() {
         &desk.draw(60, 8),
         &[
             "tcpentry  3 connections  every 1s (took 0us)  in 0/s out 0/s",
-            " [x] STATE      its state",
-            ">[x] LOCAL      the local end",
-            " [x] PEER       the peer's end, sorted by it",
-            " [x] PROCESS    the processes that hold it",
-            " [x] IDLE       since data moved in either direction",
-            " [x] RECV-Q     bytes received and not read",
+            " [x] STATE      TCP state",
+            ">[x] LOCAL      Local end",
+            " [x] PEER       Peer's end (sorted)",
+            " [x] PROCESS    Processes that hold the socket",
+            " [x] IDLE       Time since data last moved, in either direct",
+            " [x] RECV-Q     Bytes received and not yet read",
             "Space show or hide  ←→ move  s sort by  Esc close",
         ],
     );
     desk.press(KeyCode::Up);
-    for _ in Column::ALL {
+    for _ in TopColumn::all() {
         desk.press(KeyCode::Down);
         assert!(desk.draw(60, 8).contains("\n>["), "the cursor is seen");
     }
@@ -332,21 +334,21 @@ fn the_log_has_the_last_at_its_end() {
     assert!(desk.draw(80, 10).contains("nothing has been deleted yet"));
     desk.press(KeyCode::Esc);
     desk.type_in("*");
-    desk.rehearse(&[1, 3, 4]);
+    desk.open_preview(&[1, 3, 4]);
     desk.press(KeyCode::Esc);
-    desk.rehearse(&[1, 3]);
+    desk.open_preview(&[1, 3]);
     desk.type_in("y");
     desk.press(KeyCode::Esc);
     desk.type_in("l");
     let drawn = desk.draw(120, 10);
-    assert!(drawn.contains("2 told"), "{drawn}");
+    assert!(drawn.contains("2 entries"), "{drawn}");
     assert_eq!(drawn.matches("guarded").count(), 2, "{drawn}");
     assert_eq!(drawn.matches("--own-session").count(), 2, "{drawn}");
 }
 
 // Names.
 
-/// What users give their processes as names.
+/// Names that users may give their processes.
 const NAMES: &[&str] = &[
     "日本語",
     "日本語日本語日本語日本語日本語日本語",
@@ -362,7 +364,7 @@ const NAMES: &[&str] = &[
     "",
 ];
 
-/// What does something else on a terminal than to be seen in its place.
+/// Returns true for a character that does anything on a terminal other than appear in its place.
 fn is_hostile(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -370,15 +372,15 @@ fn is_hostile(c: char) -> bool {
 #[test]
 fn no_name_does_anything_to_the_terminal() {
     for name in NAMES {
-        let name = tcpentry::escape_for_terminal(name.as_bytes());
+        let name = tcpentry::escape::escape_for_terminal(name.as_bytes());
         let mut desk = Desk::with(vec![held_by(row(1), &name)]);
         let drawn = desk.draw(200, 10);
         let is_hostile = |c: char| c != '\n' && is_hostile(c);
         assert!(!drawn.contains(is_hostile), "{drawn:?}");
     }
-    // Were one forgotten to be escaped, it would at least be no control characters.
+    // Even a name that is not escaped reaches the terminal without control characters.
     for name in NAMES {
-        for mut desk in in_all_modes() {
+        for mut desk in in_all_parts() {
             desk.read(vec![held_by(row(1), name)]);
             let buffer = desk.buffer(200, 20);
             for cell in buffer.content() {
@@ -390,18 +392,18 @@ fn no_name_does_anything_to_the_terminal() {
 
 #[test]
 fn a_name_stays_in_its_cell_and_in_its_row() {
-    // As wide as the column can be, so that all of the others is in the same place.
+    // As wide as the column can be, so that all other cells have the same place.
     let widest = "a name that is too long for its column";
     let mut expected = Desk::with(vec![row(1), held_by(row(2), "x"), held_by(row(3), widest)]);
     let expected = expected.buffer(160, 10);
     let titles: String = cells(&expected, 1).concat();
     let start = titles.find("PROCESS").unwrap();
-    // Its own column, and the blank behind it.
+    // Its own column, and the space after it.
     let own = start..titles.find(" IDLE").unwrap();
     for name in NAMES {
         for name in [
             (*name).to_owned(),
-            tcpentry::escape_for_terminal(name.as_bytes()),
+            tcpentry::escape::escape_for_terminal(name.as_bytes()),
         ] {
             let mut desk = Desk::with(vec![
                 row(1),
@@ -432,14 +434,14 @@ fn wide_names_are_cut_between_characters() {
 
 // The filter.
 
-/// The line of the filter, what points at it, and the hint.
-fn filtered(text: &str, wrong: Wrong, columns: u16) -> Vec<String> {
+/// Returns the line of the filter, the carets below it, and the hint.
+fn filtered(text: &str, problem: FilterProblem, columns: u16) -> Vec<String> {
     let mut desk = Desk::with(vec![row(1)]);
     desk.type_in("/");
     desk.type_in(text);
-    let (serial, _) = desk.asked_filter();
-    let result = Err(wrong);
-    desk.tell(Update::Filter { serial, result });
+    let (serial, _) = desk.requested_filter();
+    let result = Err(problem);
+    desk.receive(Update::Filter { serial, result });
     let drawn = desk.draw(columns, 10);
     drawn.lines().skip(1).take(3).map(str::to_owned).collect()
 }
@@ -447,21 +449,21 @@ fn filtered(text: &str, wrong: Wrong, columns: u16) -> Vec<String> {
 #[test]
 fn an_error_is_pointed_at_below_its_place() {
     assert_eq!(
-        filtered("port = :80 oops", wrong(11, 4), 80),
+        filtered("port = :80 oops", problem(11, 4), 80),
         ["/ port = :80 oops", "             ^^^^ what is that?", ""]
     );
     assert_eq!(
-        filtered("process 日本 oops", wrong(11, 4), 80)[..2],
+        filtered("process 日本 oops", problem(11, 4), 80)[..2],
         ["/ process 日本 oops", "               ^^^^ what is that?"],
         "wide characters before it"
     );
     assert_eq!(
-        filtered("日本 x", wrong(0, 2), 80)[..2],
+        filtered("日本 x", problem(0, 2), 80)[..2],
         ["/ 日本 x", "  ^^^^ what is that?"],
         "wide characters above it"
     );
     assert_eq!(
-        filtered("port", wrong(4, 0), 80)[..2],
+        filtered("port", problem(4, 0), 80)[..2],
         ["/ port", "      ^ what is that?"],
         "something is missing at the end"
     );
@@ -469,7 +471,7 @@ fn an_error_is_pointed_at_below_its_place() {
 
 #[test]
 fn where_there_is_no_room_behind_it_the_error_stands_before_it() {
-    let lines = filtered("port = :80 and port = :81 oops", wrong(26, 4), 40);
+    let lines = filtered("port = :80 and port = :81 oops", problem(26, 4), 40);
     assert_eq!(lines[0], "/ port = :80 and port = :81 oops");
     assert_eq!(lines[1], "              what is that? ^^^^");
 }
@@ -477,39 +479,39 @@ fn where_there_is_no_room_behind_it_the_error_stands_before_it() {
 #[test]
 fn a_long_filter_scrolls_with_what_points_at_it() {
     let text = format!("{}oops", "port = :80 or ".repeat(10));
-    let lines = filtered(&text, wrong(140, 4), 40);
+    let lines = filtered(&text, problem(140, 4), 40);
     assert!(lines[0].ends_with("or oops"), "{lines:?}");
     let place = lines[0].find("oops").unwrap();
     assert_eq!(lines[1].find("^^^^"), Some(place), "{lines:?}");
-    // What is left of the screen is pointed at on its edge.
-    let lines = filtered(&text, wrong(0, 4), 40);
+    // An error left of the screen is marked at its edge.
+    let lines = filtered(&text, problem(0, 4), 40);
     assert_eq!(lines[1], "  ^ what is that?");
 }
 
 #[test]
-fn what_is_wrong_behind_the_edge_is_said_too() {
+fn an_error_beyond_the_edge_is_shown_too() {
     let mut desk = Desk::with(vec![row(1)]);
     let text = format!("{}oops", "port = :80 or ".repeat(10));
     desk.type_in("/");
     desk.type_in(&text);
-    let (serial, _) = desk.asked_filter();
-    let result = Err(wrong(140, 4));
-    desk.tell(Update::Filter { serial, result });
+    let (serial, _) = desk.requested_filter();
+    let result = Err(problem(140, 4));
+    desk.receive(Update::Filter { serial, result });
     desk.press(KeyCode::Home);
     let drawn = desk.draw(40, 10);
     assert!(drawn.contains("what is that? ^\n"), "{drawn}");
 }
 
 #[test]
-fn what_is_typed_is_to_be_read_on_a_terminal_of_few_lines() {
+fn what_is_typed_is_visible_on_a_terminal_of_few_lines() {
     for error in [false, true] {
         for lines in 4..8 {
             let mut desk = Desk::with(vec![row(1)]);
             desk.type_in("/nginx");
             if error {
-                let (serial, _) = desk.asked_filter();
-                let result = Err(wrong(0, 5));
-                desk.tell(Update::Filter { serial, result });
+                let (serial, _) = desk.requested_filter();
+                let result = Err(problem(0, 5));
+                desk.receive(Update::Filter { serial, result });
             }
             let drawn = desk.draw(40, lines);
             assert!(drawn.contains("/ nginx\n"), "{lines}:\n{drawn}");
@@ -520,7 +522,7 @@ fn what_is_typed_is_to_be_read_on_a_terminal_of_few_lines() {
 #[test]
 fn the_only_column_is_cut_and_not_left_out() {
     let mut desk = Desk::with(vec![held_by(row(1), "a-long-name-of-a-process")]);
-    desk.top.columns = vec![Column::Process, Column::Unit];
+    desk.top.columns.shown = vec![TopColumn::Process, TopColumn::Unit];
     let drawn = desk.draw(20, 5);
     assert!(drawn.contains(">   a-long-name-of-…\n"), "{drawn}");
 }
@@ -528,8 +530,8 @@ fn the_only_column_is_cut_and_not_left_out() {
 // Colours.
 
 #[test]
-fn without_colours_signs_tell_the_same() {
-    for mut desk in in_all_modes() {
+fn without_colours_signs_say_the_same() {
+    for mut desk in in_all_parts() {
         desk.theme = Theme { color: false };
         for cell in desk.buffer(120, 30).content() {
             let plain = (Color::Reset, Color::Reset);
@@ -552,7 +554,7 @@ fn without_colours_signs_tell_the_same() {
 #[test]
 fn colours_are_those_that_every_terminal_has() {
     let mut seen = HashSet::new();
-    for mut desk in in_all_modes() {
+    for mut desk in in_all_parts() {
         for cell in desk.buffer(120, 30).content() {
             let many = |color| matches!(color, Color::Rgb(..) | Color::Indexed(_));
             assert!(!many(cell.fg) && !many(cell.bg), "{cell:?}");
@@ -581,8 +583,8 @@ fn what_has_changed_has_its_colour_and_only_there() {
 fn an_empty_table_says_why() {
     let mut desk = Desk::with(Vec::new());
     assert!(desk.draw(80, 24).contains("no connection"));
-    desk.applies("port = :1");
+    desk.apply_filter("port = :1");
     let drawn = desk.draw(80, 24);
     assert!(drawn.contains("nothing matches the filter"), "{drawn}");
-    assert_eq!(desk.top.mode, Mode::Table);
+    assert_eq!(desk.top.focus, Focus::Table);
 }

@@ -1,13 +1,13 @@
-//! Texts in cells: of a width, cut where they are longer, and never out of their place.
+//! Text of a fixed width: padded, truncated, wrapped.
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-/// Which part of a text is left out where it is too long.
+/// The part of a text that is left out where it is too long.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Cut {
-    /// Of words.
+    /// For words.
     End,
-    /// Of endpoints, whose port is at the end.
+    /// For endpoints, whose port is at the end.
     Start,
 }
 
@@ -15,18 +15,18 @@ pub(super) fn width(text: &str) -> usize {
     text.width()
 }
 
-/// The text in exactly so many columns.
+/// Pads or truncates the text to exactly this many columns.
 pub(super) fn fitted(text: &str, columns: usize, right: bool, cut: Cut) -> String {
     let text = clipped(text, columns, cut);
-    let blanks = " ".repeat(columns.saturating_sub(text.width()));
+    let padding = " ".repeat(columns.saturating_sub(text.width()));
     if right {
-        blanks + &text
+        padding + &text
     } else {
-        text + &blanks
+        text + &padding
     }
 }
 
-/// The text in so many columns at the most.
+/// Truncates the text to at most this many columns.
 pub(super) fn clipped(text: &str, columns: usize, cut: Cut) -> String {
     if text.width() <= columns {
         return text.to_owned();
@@ -48,7 +48,7 @@ pub(super) fn clipped(text: &str, columns: usize, cut: Cut) -> String {
     }
 }
 
-/// The text in lines of so many columns at the most, broken at blanks where there are some.
+/// Breaks the text into lines of at most this many columns, at spaces where possible.
 pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(1);
     let mut lines = vec![String::new()];
@@ -61,7 +61,7 @@ pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
         }
         for c in word.chars() {
             let width = c.width().unwrap_or(0);
-            // A blank at the end of a line is none.
+            // A space that does not fit at the end of a line is dropped.
             if used + width > columns && c == ' ' {
                 continue;
             }

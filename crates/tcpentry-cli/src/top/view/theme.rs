@@ -1,22 +1,32 @@
-//! Colours: sixteen, and none where nobody wants them; a sign tells the same.
+//! Colours, of the sixteen that every terminal has. A sign says the same where colour is off.
 
 use ratatui::style::{Color, Modifier, Style};
 use tcpentry::Outcome;
 
-use super::super::state::Change;
+use super::super::model::Change;
 
-/// What stands out.
+/// Text that stands out.
 pub(super) const TITLE: Style = Style::new().add_modifier(Modifier::BOLD);
 pub(super) const HEADER: Style = Style::new().add_modifier(Modifier::REVERSED);
 /// The title of the column by which rows are sorted.
 pub(super) const SORTED: Style = HEADER.add_modifier(Modifier::BOLD);
 
-/// What the cursor is on.
+/// Highlights the line under the cursor.
 pub(super) fn under_cursor(style: Style) -> Style {
     style.add_modifier(Modifier::REVERSED)
 }
 
-/// Whether to colour.
+/// Returns the sign of a change, which is shown with or without colour.
+pub(super) const fn sign(change: Change) -> char {
+    match change {
+        Change::None => ' ',
+        Change::New { .. } => '+',
+        Change::State { .. } => '~',
+        Change::Left { .. } => '-',
+    }
+}
+
+/// The colours, on or off.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Theme {
     pub(crate) color: bool,
@@ -57,7 +67,7 @@ impl Theme {
         self.in_color(Color::Red).add_modifier(Modifier::BOLD)
     }
 
-    /// What is said beside: hints, names of values.
+    /// Returns the style of hints and of the names of values.
     pub(crate) fn aside(self) -> Style {
         self.in_color(Color::Cyan)
     }

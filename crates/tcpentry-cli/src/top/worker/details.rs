@@ -1,44 +1,46 @@
-//! All that is known of one connection, made ready to be read.
+//! The details of one connection, as text.
 
 use std::fmt;
 use std::io;
 
-use tcpentry::{Connection, Owner, Owners, Process, escape_for_terminal};
+use tcpentry::Connection;
+use tcpentry::escape::escape_for_terminal;
+use tcpentry::process::{Owner, Owners, Process};
 
-use super::super::message::{Details, Section, Target, Update};
-use super::facts::search;
-use super::{Field, Worker};
+use super::super::message::{DetailText, Section, SocketTarget, Update};
+use super::names::search;
+use super::{WatchedNamespace, Worker};
 use crate::output::duration;
 
 impl Worker {
-    /// Tells it of the one whose details are shown.
-    pub(super) fn tell_details(&mut self) {
+    /// Sends the details of the connection for which they are shown.
+    pub(super) fn send_details(&mut self) {
         let Some(target) = self.details.clone() else {
             return;
         };
         let details = Box::new(self.details_of(&target));
         let key = target.key;
-        (self.tell)(Update::Details { key, details });
+        (self.send)(Update::Details { key, details });
     }
 
-    fn details_of(&mut self, target: &Target) -> Details {
+    fn details_of(&mut self, target: &SocketTarget) -> DetailText {
         let all = self.all_netns || !self.settings.netns.netns.is_empty();
-        let is_it = |field: &&mut Field| field.number == target.key.site;
-        let Some(field) = self.fields.iter_mut().find(is_it) else {
-            return Details::default();
+        let is_it = |namespace: &&mut WatchedNamespace| namespace.number == target.key.netns;
+        let Some(namespace) = self.namespaces.iter_mut().find(is_it) else {
+            return DetailText::default();
         };
-        let place = field.site.table.place().ok();
+        let place = namespace.site.table.place().ok();
         let id = place.map(|place| place.identity(&target.connection));
         let command = id.map(|id| {
             let all = if all { "--all-netns " } else { "" };
             format!("tcpentry delete {all}--id {id}")
         });
         let mut sections = vec![Section {
-            title: "delete it, and nothing else, however late",
+            title: "delete this connection, and never another",
             lines: vec![(
                 String::new(),
                 command.clone().unwrap_or_else(|| {
-                    "no command: this machine does not tell its boot id (/proc)".to_owned()
+                    "no command: /proc does not show the boot id of this machine".to_owned()
                 }),
             )],
         }];
@@ -46,18 +48,18 @@ impl Worker {
         sections.push(processes(&target.connection, owners));
         let cgroup = self.names.cgroup(&target.connection);
         let cgroup = cgroup.map(|path| line("cgroup", escape_for_terminal(path.as_bytes())));
-        let mut of_the_kernel = of_the_kernel(field, target);
-        if let Some(first) = of_the_kernel.first_mut() {
+        let mut from_kernel = kernel_sections(namespace, target);
+        if let Some(first) = from_kernel.first_mut() {
             first.lines.extend(cgroup);
         }
-        sections.extend(of_the_kernel);
-        Details { command, sections }
+        sections.extend(from_kernel);
+        DetailText { command, sections }
     }
 }
 
-/// What the kernel tells of it now.
-fn of_the_kernel(field: &mut Field, target: &Target) -> Vec<Section> {
-    let details = match field.site.table.details(&target.connection) {
+/// Asks the kernel for the details of the connection.
+fn kernel_sections(namespace: &mut WatchedNamespace, target: &SocketTarget) -> Vec<Section> {
+    let details = match namespace.site.table.details(&target.connection) {
         Ok(details) => details,
         Err(error) => {
             return vec![Section {
@@ -73,7 +75,7 @@ fn of_the_kernel(field: &mut Field, target: &Target) -> Vec<Section> {
         line("user", now.uid),
         line(
             "queues",
-            format_args!("{} received, {} sent", now.receive_queue, now.send_queue),
+            format_args!("recvq {}, sendq {}", now.receive_queue, now.send_queue),
         ),
     ];
     if let Some(idle) = now.idle() {
@@ -81,11 +83,11 @@ fn of_the_kernel(field: &mut Field, target: &Target) -> Vec<Section> {
     }
     if let Some(timer) = details.timer {
         let (kind, expires, times) = (timer.kind, timer.expires, timer.retransmits);
-        let text = format_args!("{kind}, goes off in {expires:?}, has gone off {times} times");
+        let text = format_args!("{kind}, expires in {expires:?}, expired {times} times before");
         lines.push(line("timer", text));
     }
     if let Some(interface) = now.interface() {
-        lines.push(line("device", field.devices.name(interface)));
+        lines.push(line("device", namespace.devices.name(interface)));
     }
     if let Some(mark) = now.mark.filter(|mark| *mark != 0) {
         lines.push(line("mark", format_args!("{mark:#x}")));
@@ -120,8 +122,8 @@ fn of_the_kernel(field: &mut Field, target: &Target) -> Vec<Section> {
         sections.push(Section {
             title: "memory",
             lines: vec![
-                line("received", of(memory.receive, memory.receive_limit)),
-                line("to be sent", of(memory.send, memory.send_limit)),
+                line("receive buffer", of(memory.receive, memory.receive_limit)),
+                line("send buffer", of(memory.send, memory.send_limit)),
                 line("backlog", format_args!("{} B", memory.backlog)),
                 line(
                     "drops",
@@ -146,11 +148,11 @@ fn line(name: impl fmt::Display, value: impl fmt::Display) -> (String, String) {
     (name.to_string(), value.to_string())
 }
 
-/// Who holds it: names and arguments are whatever their users have put there.
+/// Describes the holders. Their names and arguments may contain anything, and are escaped.
 fn processes(connection: &Connection, owners: io::Result<Owners>) -> Section {
     let mut lines = Vec::new();
     match (connection.inode, owners) {
-        (None, _) => lines.push(("nobody".to_owned(), "it is without owner".to_owned())),
+        (None, _) => lines.push(("none".to_owned(), "no process holds it".to_owned())),
         (Some(_), Err(error)) => lines.push(("unknown".to_owned(), error.to_string())),
         (Some(inode), Ok(owners)) => {
             for owner in owners.of(inode) {
@@ -158,8 +160,9 @@ fn processes(connection: &Connection, owners: io::Result<Owners>) -> Section {
             }
             if lines.is_empty() {
                 let hidden = owners.hidden().len();
-                let text =
-                    format!("nobody who may be seen; {hidden} processes hide what they hold");
+                let text = format!(
+                    "no visible process; {hidden} processes can't be inspected by this user"
+                );
                 lines.push(("unknown".to_owned(), text));
             }
         }
@@ -172,17 +175,21 @@ fn processes(connection: &Connection, owners: io::Result<Owners>) -> Section {
 
 fn process(owner: &Owner) -> Vec<(String, String)> {
     let process: Process = owner.process;
-    let arguments = process.arguments().unwrap_or_default();
-    let arguments: Vec<_> = arguments
-        .iter()
-        .map(|argument| escape_for_terminal(argument))
-        .collect();
+    let command = match process.arguments() {
+        Some(arguments) => {
+            let arguments = arguments
+                .iter()
+                .map(|argument| escape_for_terminal(argument));
+            arguments.collect::<Vec<_>>().join(" ")
+        }
+        None => "unknown: its arguments can't be read".to_owned(),
+    };
     let mut lines = vec![
         (
             format!("pid {}", process.pid()),
             escape_for_terminal(&owner.name),
         ),
-        ("command".to_owned(), arguments.join(" ")),
+        ("command".to_owned(), command),
     ];
     if let Some(uid) = owner.uid {
         lines.push(("user".to_owned(), uid.to_string()));

@@ -1,11 +1,11 @@
 //! The thread that owns the tables: it reads them, looks up what is asked for, and deletes what was confirmed.
 //!
-//! It never waits for the screen, nor the screen for it. A walk that is under way gives way to what a person waits for.
+//! It never waits for the screen, nor the screen for it. An urgent command interrupts a dump.
 
 mod deletion;
 mod details;
-mod facts;
-mod look;
+mod names;
+mod read;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -13,101 +13,103 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tcpentry::{Attribution, Devices, NetnsId, Options, Selection, States};
+use tcpentry::netns::NetnsId;
+use tcpentry::table::Devices;
+use tcpentry::{Attribution, Options, Selection, States};
 
-use super::message::{Command, Shown, Target, Update, Wrong};
-use super::state::{Arranged, Arrangement, Facts, Frame, Key, Question};
+use super::message::{FilterProblem, SocketKind, SocketTarget, Update, WorkerCommand};
+use super::model::{Arranged, Arrangement, Baseline, Frame, Resolved, RowKey};
 use crate::args::{NetnsArgs, SelectArgs};
-use crate::selection::{self, Hosts, Refusal};
-use crate::session::SessionGuard;
-use crate::sites::{self, Site, Sites};
-use facts::Names;
+use crate::own_session::SessionGuard;
+use crate::tables::selection::{self, Hosts, SelectionError};
+use crate::tables::{self, NamespaceTable, Tables};
+use names::NameCache;
 
-/// What the words say, for the whole run.
+/// The settings of the whole run, from the command line.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) netns: NetnsArgs,
     pub(crate) select: SelectArgs,
-    pub(crate) shown: Shown,
+    pub(crate) kind: SocketKind,
     pub(crate) options: Options,
     pub(crate) own_session: bool,
     pub(crate) interval: Duration,
     pub(crate) arrangement: Arrangement,
 }
 
-/// A network namespace, and what is selected in it.
-struct Field {
-    /// Its number in keys.
+/// A network namespace with its table and the selection in it.
+struct WatchedNamespace {
+    /// Its number in row keys.
     number: u32,
-    site: Site,
+    site: NamespaceTable,
     selection: Selection,
     devices: Devices,
 }
 
-/// Tells the screen; false where nobody listens any more.
-pub(crate) type Tell = Box<dyn Fn(Update) -> bool + Send>;
+/// Sends an update to the screen; returns false where that has ended.
+pub(crate) type UpdateSender = Box<dyn Fn(Update) -> bool + Send>;
 
 pub(crate) struct Worker {
     settings: Settings,
-    commands: Receiver<Command>,
-    /// What came while something else was done.
-    waiting: VecDeque<Command>,
-    tell: Tell,
-    fields: Vec<Field>,
-    /// The number of each namespace that was ever looked at.
+    commands: Receiver<WorkerCommand>,
+    /// Commands that came while something else was done.
+    pending: VecDeque<WorkerCommand>,
+    send: UpdateSender,
+    namespaces: Vec<WatchedNamespace>,
+    /// The numbers of all namespaces ever shown.
     numbers: HashMap<NetnsId, u32>,
     filter: String,
-    shown: Shown,
+    kind: SocketKind,
     all_netns: bool,
     interval: Option<Duration>,
     arrangement: Arrangement,
-    knowledge: Attribution,
-    names: Names,
-    facts: HashMap<Key, Facts>,
+    attribution: Attribution,
+    names: NameCache,
+    resolved: HashMap<RowKey, Resolved>,
     session: SessionGuard,
-    details: Option<Target>,
+    details: Option<SocketTarget>,
     frame: Arc<Frame>,
-    question: Question,
-    /// When the namespaces were looked for.
-    surveyed: Instant,
+    baseline: Baseline,
+    /// The time at which namespaces were last searched for.
+    searched_at: Instant,
 }
 
 impl Worker {
-    /// Opens the tables.
+    /// Opens the tables of the namespaces.
     ///
     /// # Errors
-    /// Where one that was named can't be opened, or the filter makes no sense.
+    /// Fails where a namespace can't be opened, or the filter is invalid.
     pub(crate) fn new(
         settings: Settings,
         filter: &str,
-        commands: Receiver<Command>,
-        tell: Tell,
-    ) -> Result<Self, Refusal> {
+        commands: Receiver<WorkerCommand>,
+        send: UpdateSender,
+    ) -> Result<Self, SelectionError> {
         let mut worker = Self {
             commands,
-            waiting: VecDeque::new(),
-            tell,
-            fields: Vec::new(),
+            pending: VecDeque::new(),
+            send,
+            namespaces: Vec::new(),
             numbers: HashMap::new(),
             filter: filter.to_owned(),
-            shown: settings.shown,
+            kind: settings.kind,
             all_netns: settings.netns.all_netns,
             interval: Some(settings.interval),
             arrangement: settings.arrangement,
-            knowledge: Attribution::new(),
-            names: Names::default(),
-            facts: HashMap::new(),
+            attribution: Attribution::new(),
+            names: NameCache::default(),
+            resolved: HashMap::new(),
             session: SessionGuard::new(settings.own_session),
             details: None,
             frame: Arc::default(),
-            question: Question::Another,
-            surveyed: Instant::now(),
+            baseline: Baseline::Reset,
+            searched_at: Instant::now(),
             settings,
         };
-        let sites = sites::open_quietly(&worker.netns()).map_err(Refusal::Table)?;
+        let sites = tables::open_quietly(&worker.netns()).map_err(SelectionError::Table)?;
         let notes = worker.take_sites(sites, Hosts::LookUp)?;
         let all = worker.all_netns;
-        (worker.tell)(Update::Namespaces { all, notes });
+        (worker.send)(Update::Namespaces { all, notes });
         Ok(worker)
     }
 
@@ -122,17 +124,17 @@ impl Worker {
         loop {
             match self.next_command(next) {
                 Ok(command) => {
-                    if self.obey(command) {
+                    if self.execute(command) {
                         next = Instant::now();
                     } else if self.interval.is_none() {
-                        next = Instant::now() + LONG;
+                        next = Instant::now() + PAUSE;
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     let start = Instant::now();
                     self.read_table();
-                    // A table that takes long to be read leaves half of the time to others.
-                    let pause = self.interval.unwrap_or(LONG).max(start.elapsed());
+                    // Reading a large table takes at most half of the time.
+                    let pause = self.interval.unwrap_or(PAUSE).max(start.elapsed());
                     next = start + pause;
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -140,62 +142,62 @@ impl Worker {
         }
     }
 
-    /// What is asked for next, before it is time to read the table.
-    fn next_command(&mut self, next: Instant) -> Result<Command, RecvTimeoutError> {
-        if let Some(command) = self.waiting.pop_front() {
+    /// Waits for a command until it is time to read the table.
+    fn next_command(&mut self, next: Instant) -> Result<WorkerCommand, RecvTimeoutError> {
+        if let Some(command) = self.pending.pop_front() {
             return Ok(command);
         }
         let left = next.saturating_duration_since(Instant::now());
         self.commands.recv_timeout(left)
     }
 
-    /// Does it; whether the table is to be read at once.
-    pub(super) fn obey(&mut self, command: Command) -> bool {
+    /// Executes a command. Returns true where the table is to be read at once.
+    pub(super) fn execute(&mut self, command: WorkerCommand) -> bool {
         match command {
-            Command::Refresh => return true,
-            Command::Every(interval) => {
+            WorkerCommand::Refresh => return true,
+            WorkerCommand::Every(interval) => {
                 self.interval = interval;
                 return interval.is_some();
             }
-            Command::Filter {
+            WorkerCommand::Filter {
                 serial,
                 text,
                 typing,
             } => {
-                self.waiting.extend(self.commands.try_iter());
-                // Somebody types faster than filters are made ready.
-                let is_old = self
-                    .waiting
+                self.pending.extend(self.commands.try_iter());
+                // Typing may be faster than filters are compiled.
+                let is_outdated = self
+                    .pending
                     .iter()
-                    .any(|it| matches!(it, Command::Filter { .. }));
-                return !is_old && self.change_filter(serial, text, typing);
+                    .any(|it| matches!(it, WorkerCommand::Filter { .. }));
+                return !is_outdated && self.change_filter(serial, text, typing);
             }
-            Command::Show(shown) => {
-                self.shown = shown;
-                self.select_again();
+            WorkerCommand::ShowKind(kind) => {
+                self.kind = kind;
+                self.reselect();
                 return true;
             }
-            Command::AllNamespaces(all) => {
+            WorkerCommand::AllNamespaces(all) => {
                 self.change_namespaces(all);
                 return true;
             }
-            Command::Arrange(arrangement) => {
+            WorkerCommand::Arrange(arrangement) => {
                 let before = self.arrangement;
                 self.arrangement = arrangement;
                 if arrangement.needs_holders() && !before.needs_holders() {
                     return true;
                 }
                 if self.frame.is_large() {
-                    self.show();
+                    self.send_frame();
                 }
             }
-            Command::Look(keys) => self.look_up(&keys),
-            Command::Details(target) => {
+            WorkerCommand::Resolve(keys) => self.resolve(&keys),
+            WorkerCommand::Details(target) => {
                 self.details = target;
-                self.tell_details();
+                self.send_details();
             }
-            Command::Rehearse { serial, targets } => self.rehearse(serial, targets),
-            Command::Delete { serial, targets } => {
+            WorkerCommand::Preview { serial, targets } => self.preview(serial, targets),
+            WorkerCommand::Delete { serial, targets } => {
                 self.delete(serial, targets);
                 return true;
             }
@@ -215,39 +217,41 @@ impl Worker {
     }
 
     fn states(&self) -> States {
-        match self.shown {
-            Shown::Connections => States::CONNECTIONS,
-            Shown::Listening => States::LISTENING,
-            Shown::All => States::ALL_ACTIVE.union(States::BOUND_INACTIVE),
+        match self.kind {
+            SocketKind::Connections => States::CONNECTIONS,
+            SocketKind::Listening => States::LISTENING,
+            SocketKind::All => States::ALL_ACTIVE.union(States::BOUND_INACTIVE),
         }
     }
 
-    /// Looks at these instead; returns what is left out of them.
-    fn take_sites(&mut self, sites: Sites, hosts: Hosts) -> Result<Vec<String>, Refusal> {
-        let Sites {
-            mut sites, notes, ..
+    /// Shows these namespaces instead. Returns messages about those that are left out.
+    fn take_sites(&mut self, sites: Tables, hosts: Hosts) -> Result<Vec<String>, SelectionError> {
+        let Tables {
+            opened: mut sites,
+            notes,
+            ..
         } = sites;
-        let selections = selection::of_sites(
+        let selections = selection::prepare_all(
             &self.filter,
             &self.settings.select,
             self.states(),
             &mut sites,
             hosts,
         )?;
-        let fields: Vec<_> = sites
+        let namespaces: Vec<_> = sites
             .into_iter()
             .zip(selections)
-            .map(|(site, selection)| self.field(site, selection))
+            .map(|(site, selection)| self.namespace(site, selection))
             .collect();
-        self.fields = fields;
-        self.surveyed = Instant::now();
+        self.namespaces = namespaces;
+        self.searched_at = Instant::now();
         Ok(notes)
     }
 
-    fn field(&mut self, site: Site, selection: Selection) -> Field {
+    fn namespace(&mut self, site: NamespaceTable, selection: Selection) -> WatchedNamespace {
         let count = u32::try_from(self.numbers.len()).expect("there are not so many namespaces");
         let number = *self.numbers.entry(site.table.netns()).or_insert(count);
-        Field {
+        WatchedNamespace {
             number,
             devices: site.table.devices(),
             site,
@@ -255,7 +259,7 @@ impl Worker {
         }
     }
 
-    /// Shows what another filter selects, if it makes sense.
+    /// Changes the filter, if it is valid, and sends the result. Returns true where it has changed.
     fn change_filter(&mut self, serial: u64, text: String, typing: bool) -> bool {
         let hosts = if typing {
             Hosts::Numbers
@@ -263,99 +267,110 @@ impl Worker {
             Hosts::LookUp
         };
         let before = std::mem::replace(&mut self.filter, text);
-        let result = self.select(hosts).map_err(wrong);
+        let result = self.select(hosts).map_err(problem);
         let changed = result.is_ok();
         if !changed {
             self.filter = before;
         }
-        (self.tell)(Update::Filter { serial, result });
+        (self.send)(Update::Filter { serial, result });
         changed
     }
 
-    /// Makes the filter ready for the tables.
-    fn select(&mut self, hosts: Hosts) -> Result<(), Refusal> {
-        let fields = std::mem::take(&mut self.fields);
-        let (mut sites, rest): (Vec<_>, Vec<_>) = fields
+    /// Compiles the filter for each table.
+    fn select(&mut self, hosts: Hosts) -> Result<(), SelectionError> {
+        let namespaces = std::mem::take(&mut self.namespaces);
+        let (mut sites, rest): (Vec<_>, Vec<_>) = namespaces
             .into_iter()
-            .map(|field| (field.site, (field.number, field.devices, field.selection)))
+            .map(|namespace| {
+                (
+                    namespace.site,
+                    (namespace.number, namespace.devices, namespace.selection),
+                )
+            })
             .unzip();
         let select = &self.settings.select;
         let selections =
-            selection::of_sites(&self.filter, select, self.states(), &mut sites, hosts);
+            selection::prepare_all(&self.filter, select, self.states(), &mut sites, hosts);
         let (selections, result) = match selections {
             Ok(selections) => (selections.into_iter().map(Some).collect(), Ok(())),
             Err(refusal) => (Vec::new(), Err(refusal)),
         };
         let selections = selections.into_iter().chain(std::iter::repeat(None));
-        self.fields = sites
+        self.namespaces = sites
             .into_iter()
             .zip(rest)
             .zip(selections)
-            .map(|((site, (number, devices, before)), selection)| Field {
-                number,
-                site,
-                devices,
-                selection: selection.unwrap_or(before),
-            })
+            .map(
+                |((site, (number, devices, before)), selection)| WatchedNamespace {
+                    number,
+                    site,
+                    devices,
+                    selection: selection.unwrap_or(before),
+                },
+            )
             .collect();
         if result.is_ok() {
-            self.question = Question::Another;
+            self.baseline = Baseline::Reset;
         }
         result
     }
 
-    /// The same filter with other states.
-    fn select_again(&mut self) {
+    /// Compiles the current filter again, for other states.
+    fn reselect(&mut self) {
         if let Err(refusal) = self.select(Hosts::LookUp) {
-            (self.tell)(Update::Trouble(wrong(refusal).message));
+            (self.send)(Update::Trouble(problem(refusal).message));
         }
     }
 
     fn change_namespaces(&mut self, all: bool) {
         let before = std::mem::replace(&mut self.all_netns, all);
-        let sites = sites::open_quietly(&self.netns()).map_err(Refusal::Table);
+        let sites = tables::open_quietly(&self.netns()).map_err(SelectionError::Table);
         let notes = match sites.and_then(|sites| self.take_sites(sites, Hosts::LookUp)) {
             Ok(notes) => {
-                self.question = Question::Another;
+                self.baseline = Baseline::Reset;
                 notes
             }
             Err(refusal) => {
                 self.all_netns = before;
-                vec![wrong(refusal).message]
+                vec![problem(refusal).message]
             }
         };
         let all = self.all_netns;
-        (self.tell)(Update::Namespaces { all, notes });
+        (self.send)(Update::Namespaces { all, notes });
     }
 
-    /// Takes in namespaces that have been made meanwhile, and lets go of those that only this program still holds.
-    fn survey(&mut self) {
-        if !self.all_netns || self.surveyed.elapsed() < BETWEEN_SURVEYS {
+    /// Adds new namespaces, and drops those that only this program still holds.
+    fn update_namespaces(&mut self) {
+        if !self.all_netns || self.searched_at.elapsed() < NAMESPACE_SEARCH_INTERVAL {
             return;
         }
-        self.surveyed = Instant::now();
-        let known = self.fields.iter().filter_map(|field| field.site.inode);
-        let Ok((new, present)) = sites::newcomers(&known.collect()) else {
-            // What is known stays known.
+        self.searched_at = Instant::now();
+        let known = self
+            .namespaces
+            .iter()
+            .filter_map(|namespace| namespace.site.inode);
+        let Ok((new, present)) = tables::new_namespaces(&known.collect()) else {
+            // The known ones stay.
             return;
         };
         let is_present = |inode: &u64| present.contains(inode);
-        self.fields
-            .retain(|field| field.site.inode.as_ref().is_none_or(is_present));
+        self.namespaces
+            .retain(|namespace| namespace.site.inode.as_ref().is_none_or(is_present));
         for mut site in new {
             let select = &self.settings.select;
-            let selection = selection::of_another(&self.filter, select, self.states(), &mut site);
+            let selection =
+                selection::prepare_elsewhere(&self.filter, select, self.states(), &mut site);
             if let Ok(selection) = selection {
-                let field = self.field(site, selection);
-                self.fields.push(field);
+                let namespace = self.namespace(site, selection);
+                self.namespaces.push(namespace);
             }
         }
     }
 
-    /// Sends the frame in the order that was chosen.
-    fn show(&self) {
+    /// Sends the frame in the chosen order.
+    fn send_frame(&self) {
         let arranged = Arranged::new(&self.frame, self.arrangement);
-        (self.tell)(Update::Frame {
+        (self.send)(Update::Frame {
             frame: Arc::clone(&self.frame),
             arrangement: self.arrangement,
             arranged,
@@ -363,36 +378,36 @@ impl Worker {
     }
 }
 
-/// What a person waits for.
-const fn is_urgent(command: &Command) -> bool {
+/// Returns true for a command that the user waits for.
+const fn is_urgent(command: &WorkerCommand) -> bool {
     matches!(
         command,
-        Command::Filter { .. }
-            | Command::Show(_)
-            | Command::AllNamespaces(_)
-            | Command::Details(Some(_))
-            | Command::Rehearse { .. }
-            | Command::Delete { .. }
+        WorkerCommand::Filter { .. }
+            | WorkerCommand::ShowKind(_)
+            | WorkerCommand::AllNamespaces(_)
+            | WorkerCommand::Details(Some(_))
+            | WorkerCommand::Preview { .. }
+            | WorkerCommand::Delete { .. }
     )
 }
 
-fn wrong(refusal: Refusal) -> Wrong {
+fn problem(refusal: SelectionError) -> FilterProblem {
     match refusal {
-        Refusal::Filter { error, .. } => Wrong {
+        SelectionError::Filter { error, .. } => FilterProblem {
             column: error.column(),
             length: error.length(),
             message: error.to_string(),
             hint: error.hint().map(str::to_owned),
         },
-        Refusal::Table(error) => Wrong {
+        SelectionError::Table(error) => FilterProblem {
             message: error.to_string(),
             hint: error.hint().map(str::to_owned),
-            ..Wrong::default()
+            ..FilterProblem::default()
         },
     }
 }
 
-/// To look for namespaces costs more than to read a small table.
-const BETWEEN_SURVEYS: Duration = Duration::from_secs(5);
-/// A pause: until something else is asked for.
-const LONG: Duration = Duration::from_secs(365 * 86_400);
+/// The interval of searching for namespaces, which costs more than reading a small table.
+const NAMESPACE_SEARCH_INTERVAL: Duration = Duration::from_secs(5);
+/// The interval while paused: until a command comes.
+const PAUSE: Duration = Duration::from_secs(365 * 86_400);

@@ -12,19 +12,19 @@ use crate::connection::Cookie;
 use crate::connection::endpoint::Pair;
 use crate::sock_diag::Diag;
 
-/// The names of those that are to be destroyed.
+/// Sockets that are destroyed together, by their names.
 pub(super) type Batch = Vec<(Pair, Cookie)>;
-/// What the kernel says of each.
+/// The reply of the kernel for each.
 pub(super) type Replies = Vec<Result<(), Errno>>;
 
 /// The kernel was not even asked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct NotSent;
 
-/// Batch, and until when what is known of them holds.
+/// A batch, and until when what is known of them holds.
 type Task = (Batch, Instant);
 
-/// A thread that destroys. It ends with this.
+/// A thread that destroys batches; it ends when this is dropped.
 pub(super) struct DestroyWorker {
     /// `None` once there is nothing more to be done.
     tasks: Option<SyncSender<Task>>,
@@ -35,7 +35,7 @@ pub(super) struct DestroyWorker {
 }
 
 impl DestroyWorker {
-    /// `None` where no thread can be started: then there is no help.
+    /// Starts the thread; `None` where none can be started.
     pub(super) fn start(mut diag: Diag) -> Option<Self> {
         let (tasks, taken) = sync_channel::<Task>(MAX_QUEUED_BATCHES);
         let (told, replies) = channel();
@@ -63,7 +63,7 @@ impl DestroyWorker {
         })
     }
 
-    /// Hands a batch over that is not to be sent later than then; back where as many wait as can be done in the
+    /// Hands over a batch that is not to be sent later than then; back where as many wait as can be done in the
     /// meantime.
     pub(super) fn give(&self, names: Batch, until: Instant) -> Result<(), Batch> {
         let Some(tasks) = &self.tasks else {
@@ -73,7 +73,7 @@ impl DestroyWorker {
         given.map_err(|(TrySendError::Full(task) | TrySendError::Disconnected(task))| task.0)
     }
 
-    /// The replies on the batch that was given first, of so many, if they are there.
+    /// Takes the replies on the batch that was given first, of so many, if they are there.
     pub(super) fn try_take(&self, count: usize) -> Option<Result<Replies, NotSent>> {
         match self.replies.try_recv() {
             Ok(replies) => Some(replies),
@@ -82,18 +82,18 @@ impl DestroyWorker {
         }
     }
 
-    /// The same, waiting for them.
+    /// Waits for the replies on the batch that was given first, of so many.
     pub(super) fn take(&self, count: usize) -> Result<Replies, NotSent> {
         self.replies.recv().unwrap_or_else(|_| Ok(no_reply(count)))
     }
 
-    /// What waits is not sent any more: [`NotSent`] is the reply to it.
+    /// Keeps what waits from being sent: [`NotSent`] is the reply to it.
     pub(super) fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
     }
 }
 
-/// A helper that has died without a word may have done it or not: only another look can tell.
+/// Makes the replies of a worker that has died: it may have done it or not, and only another look can tell.
 fn no_reply(count: usize) -> Replies {
     vec![Err(Errno::AGAIN); count]
 }

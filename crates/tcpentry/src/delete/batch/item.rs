@@ -60,7 +60,7 @@ impl Item {
         }
     }
 
-    /// Whether it may have been missed only because its entry was just being replaced; see [`Lookup::by_cookie`](crate::table::lookup::Lookup::by_cookie).
+    /// Whether it may have been missed only because its entry was just being replaced; see [`Lookup::get_or_scan`](crate::table::lookup::Lookup::get_or_scan).
     ///
     /// What can be replaced twice, or is not found by one look-up, is left to the single way.
     pub(super) fn is_in_doubt(&self) -> bool {
@@ -77,7 +77,7 @@ impl Item {
     }
 }
 
-/// Has those looked at again that were seen just now.
+/// Marks what was seen just now as seen some time ago, so that it is looked at again.
 pub(super) fn invalidate(items: &mut [Item]) {
     for item in items {
         if matches!(item.progress, Progress::Seen) {

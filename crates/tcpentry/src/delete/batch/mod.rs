@@ -137,7 +137,7 @@ impl TcpTable {
         report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
     ) {
         let another = &mut *self.another;
-        let mut run = BatchRun::new(&mut self.asker, options, mode, another, report);
+        let mut run = BatchRun::new(&mut self.lookup, options, mode, another, report);
         let mut connections = connections.into_iter();
         loop {
             let some = connections.by_ref().take(DESTROY_BATCH);
@@ -158,14 +158,14 @@ impl TcpTable {
         report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
     ) -> Result<DumpCompleteness, Error> {
         let another = &mut *self.another;
-        let mut run = BatchRun::new(&mut self.asker, options, mode, another, report);
+        let mut run = BatchRun::new(&mut self.lookup, options, mode, another, report);
         // What of a row is MPTCP is only told with the counters, which cost as much as half of it.
         let query = if run.rules_out_mptcp() {
             query.clone()
         } else {
             query.clone().with_info()
         };
-        let mut rows = Dumps::start(&mut self.walker, &query)?;
+        let mut rows = Dumps::start(&mut self.dumper, &query)?;
         let mut waiting = PendingRows::new();
         let mut recent = Recent::default();
         let mut result = Ok(DumpCompleteness::Complete);
@@ -253,14 +253,14 @@ impl PendingBatch {
 
 impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchRun<'t, R> {
     fn new(
-        asker: &'t mut Lookup,
+        lookup: &'t mut Lookup,
         options: &'t Options,
         mode: Mode,
         another: &'t mut Another,
         report: R,
     ) -> Self {
         Self {
-            deleter: Deleter::new(asker, options, mode, HolderSource::for_many()),
+            deleter: Deleter::new(lookup, options, mode, HolderSource::for_many()),
             report,
             together: options.method != MethodChoice::Borrow,
             help: Help::Possible(another),
@@ -279,17 +279,17 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
     /// Whether no connection of this namespace is MPTCP's as of now: then no socket that was seen before is a
     /// part of one, except a request that has been accepted since.
     fn rules_out_mptcp(&mut self) -> bool {
-        lists_mptcp() && self.deleter.asker.diag.has_mptcp() == Ok(false)
+        lists_mptcp() && self.deleter.lookup.diag.has_mptcp() == Ok(false)
     }
 
-    /// Where the walk is over, nothing has to be waited for.
+    /// Deletes what is left: after the dump, nothing has to be waited for.
     fn flush_all(&mut self, waiting: &mut PendingRows) -> ControlFlow<()> {
         self.flush(waiting, 0)
     }
 
     fn flush(&mut self, waiting: &mut PendingRows, distance: u64) -> ControlFlow<()> {
-        if waiting.are_any_untold() && self.rules_out_mptcp() {
-            waiting.tell_that_none_is_mptcp();
+        if waiting.is_mptcp_unknown_of_any() && self.rules_out_mptcp() {
+            waiting.rule_out_mptcp();
         }
         loop {
             let batch = waiting.batch(distance);
@@ -322,7 +322,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
             after_grace: false,
         });
         self.report_finished();
-        while self.pending.len() > MAX_QUEUED_BATCHES && self.flow.is_continue() {
+        while self.pending.len() > MAX_PENDING_BATCHES && self.flow.is_continue() {
             self.report_first();
         }
         if self.flow.is_break() {
@@ -340,7 +340,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         ready.map(|(place, item)| (place, item.name())).unzip()
     }
 
-    /// Has them destroyed: by the helper, who tells later, or here.
+    /// Sends a batch: to the worker, whose replies come later, or to the kernel.
     fn send(&mut self, names: Batch) -> Option<Result<Replies, NotSent>> {
         if names.len() >= DESTROY_BATCH / 2 {
             if let Help::Possible(another) = &mut self.help {
@@ -358,10 +358,10 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
             },
             _ => names,
         };
-        Some(Ok(self.deleter.asker.diag.destroy_many(&names)))
+        Some(Ok(self.deleter.lookup.diag.destroy_many(&names)))
     }
 
-    /// Tells of what was sent to its end, in the order in which it was sent.
+    /// Reports on the batches that are done, in the order in which they were sent.
     fn report_finished(&mut self) {
         if let Help::Running(worker) = &self.help {
             let unanswered = self
@@ -384,7 +384,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         }
     }
 
-    /// Waits for the batch that was sent first, and tells of it.
+    /// Waits for the batch that was sent first, and reports on it.
     fn report_first(&mut self) {
         self.await_replies(1);
         if self
@@ -394,7 +394,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         {
             // One grace period for all that have been sent.
             self.await_replies(self.pending.len());
-            self.deleter.asker.diag.await_grace_period();
+            self.deleter.lookup.diag.await_grace_period();
             for batch in &mut self.pending {
                 batch.after_grace = true;
             }
@@ -417,7 +417,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
                 after_grace = false;
                 let names;
                 (sent, names) = self.prepare(&mut items);
-                self.deleter.asker.diag.destroy_many(&names)
+                self.deleter.lookup.diag.destroy_many(&names)
             }
             Err(NotSent) => {
                 sent.clear();
@@ -440,14 +440,14 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         }
     }
 
-    /// Waits for all that was sent, and tells of it.
+    /// Waits for all that was sent, and reports on it.
     fn finish(&mut self) {
         while !self.pending.is_empty() {
             self.report_first();
         }
     }
 
-    /// The same, and nothing more is sent.
+    /// Waits for all that was sent, reports on it, and sends nothing more.
     fn stop(&mut self) {
         self.flow = ControlFlow::Break(());
         if let Help::Running(worker) = &self.help {
@@ -506,7 +506,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         };
         let mut items = self.select(batch, named);
         let names: Vec<_> = items.iter().map(|item| item.name()).collect();
-        let found = self.deleter.asker.diag.get_many(&names);
+        let found = self.deleter.lookup.diag.get_many(&names);
         for (item, found) in items.iter_mut().zip(found) {
             let was = &item.connection;
             match found {
@@ -521,7 +521,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         }
     }
 
-    /// What the kernel's words on those that were sent mean.
+    /// Records the kernel's replies on those that were sent.
     fn apply_replies(&mut self, items: &mut [Item], sent: &[usize], replies: Replies) {
         for (&place, reply) in sent.iter().zip(replies) {
             let item = &mut items[place];
@@ -546,7 +546,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
             .filter(|item| from_all || item.connection.inode.is_none())
             .collect();
         let names: Vec<_> = items.iter().map(|item| item.name()).collect();
-        let found = self.deleter.asker.diag.get_many(&names);
+        let found = self.deleter.lookup.diag.get_many(&names);
         for (item, found) in items.iter_mut().zip(found) {
             // The look-up without a device misses none that is bound to none.
             if matches!(found, Err(Errno::NOENT)) && item.connection.interface().is_none() {
@@ -586,8 +586,8 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
     }
 }
 
-/// So many batches wait to be told: beyond that, what is done is told first.
-const MAX_QUEUED_BATCHES: usize = 8;
+/// How many batches wait to be reported on: beyond that, the first is waited for.
+const MAX_PENDING_BATCHES: usize = 8;
 
 #[cfg(test)]
 mod tests;

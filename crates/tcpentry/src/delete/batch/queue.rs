@@ -52,7 +52,7 @@ impl PendingRows {
         moved
     }
 
-    /// Whether there are so many that a batch is worth its questions.
+    /// Returns whether so many are settled that a batch is worth its questions.
     pub(super) fn are_enough_settled(&self) -> bool {
         let oldest = self.items.front();
         oldest.is_some_and(|oldest| oldest.datagram + DATAGRAM_LAG + MIN_DATAGRAMS <= self.datagram)
@@ -94,15 +94,15 @@ impl PendingRows {
             .collect()
     }
 
-    pub(super) fn are_any_untold(&self) -> bool {
+    pub(super) fn is_mptcp_unknown_of_any(&self) -> bool {
         self.items
             .iter()
-            .any(|shown| is_untold(&shown.item.connection))
+            .any(|shown| is_mptcp_unknown(&shown.item.connection))
     }
 
-    pub(super) fn tell_that_none_is_mptcp(&mut self) {
+    pub(super) fn rule_out_mptcp(&mut self) {
         for PendingRow { item, .. } in &mut self.items {
-            if is_untold(&item.connection) {
+            if is_mptcp_unknown(&item.connection) {
                 item.connection.mptcp = Some(false);
             }
         }
@@ -111,7 +111,7 @@ impl PendingRows {
 
 /// Whether it is a connection of which nobody has told if it is MPTCP's; of what is but a request yet only another look
 /// does.
-fn is_untold(connection: &Connection) -> bool {
+fn is_mptcp_unknown(connection: &Connection) -> bool {
     connection.mptcp.is_none()
         && !matches!(
             connection.state,

@@ -31,8 +31,8 @@ fn table_of(kernel: &Shared) -> (TcpTable, Log) {
 /// The same, with a second processor.
 fn table_with_help(kernel: &Shared) -> (TcpTable, Log) {
     let kernel = Arc::clone(kernel);
-    let ([asker, walker, third], log) = diags(move |asked| kernel.lock().unwrap().answer(asked));
-    (helped_by(TcpTable::of([asker, walker]), third), log)
+    let ([lookup, dumper, third], log) = diags(move |asked| kernel.lock().unwrap().answer(asked));
+    (helped_by(TcpTable::of([lookup, dumper]), third), log)
 }
 
 fn helped_by(mut table: TcpTable, diag: Diag) -> TcpTable {
@@ -890,8 +890,8 @@ proptest! {
         for (place, trouble) in places {
             troubles[place] = trouble;
         }
-        let ([asker, walker, third], log) = diags(troubled(&kernel, troubles));
-        let mut table = helped_by(TcpTable::of([asker, walker]), third);
+        let ([lookup, dumper, third], log) = diags(troubled(&kernel, troubles));
+        let mut table = helped_by(TcpTable::of([lookup, dumper]), third);
         let mut told = Fact::new();
         let mut taken = Vec::new();
         let options = by_sock_diag();

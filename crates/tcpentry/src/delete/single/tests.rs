@@ -839,7 +839,7 @@ fn what_is_missed_while_its_entry_is_replaced_is_not_gone() {
         let (mut table, _) = replacing(kernel.clone(), replacements);
         assert!(table.check(&listed(&row), &Options::default()).is_ok());
         let (mut table, _) = replacing(kernel, replacements);
-        let found = table.asker.by_cookie(&row.pair, listed(&row).cookie);
+        let found = table.lookup.get_or_scan(&row.pair, listed(&row).cookie);
         assert!(found.unwrap().is_some());
     }
 }

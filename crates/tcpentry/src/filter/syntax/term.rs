@@ -164,7 +164,13 @@ impl<'t> TermParser<'_, 't> {
 
     fn process(&mut self) -> Result<Term, FilterError> {
         let name = self.cursor.name("the name of a process")?;
-        Ok(Term::Process(Pattern::new(name.text)))
+        let path = Some(&name.text).filter(|text| text.starts_with('/'));
+        // One that is not there may have been removed while it runs.
+        let executable = path.and_then(|path| self.names.executable(path));
+        Ok(Term::Process(match executable {
+            Some(path) => Pattern::exactly(&path),
+            None => Pattern::new(name.text),
+        }))
     }
 
     fn user(&mut self) -> Result<Term, FilterError> {

@@ -364,7 +364,11 @@ impl Facts for Known {
 fn holder(pid: i32, name: &str) -> Holder<'_> {
     let name = name.as_bytes();
     let process = process(pid);
-    Holder { process, name }
+    Holder {
+        process,
+        name,
+        executable: None,
+    }
 }
 
 fn process(pid: i32) -> Process {

@@ -246,7 +246,9 @@ proptest! {
     fn any_words_are_a_filter_or_an_error(words in proptest::collection::vec(values(), 0..8)) {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let mut followed = FilterWords::new();
-        words.iter().for_each(|word| followed.push(word));
+        for word in &words {
+            followed.push(word);
+        }
         match parse_words(&words) {
             Ok(filter) => prop_assert_eq!(parse(&filter.to_string()), Ok(filter)),
             Err(error) => {

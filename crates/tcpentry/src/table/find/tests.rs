@@ -98,7 +98,9 @@ fn a_connection_to_port_0_is_a_connection() {
     ];
     assert_eq!(find(rows.clone(), pair(ends)).unwrap(), 2);
     let (mut table, _) = table_of(rows);
-    let found = table.asker.by_cookie(&pair(ends), Cookie::new(2).unwrap());
+    let found = table
+        .lookup
+        .get_or_scan(&pair(ends), Cookie::new(2).unwrap());
     assert_eq!(found.unwrap().unwrap().cookie.value(), 2);
 }
 

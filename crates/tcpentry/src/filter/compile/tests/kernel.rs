@@ -122,11 +122,7 @@ impl Varied {
 
     /// SYN_RECV and SYN_SENT
     fn half_open(&mut self) {
-        let listener = tcp::listen(tcp::loopback(0));
-        tcp::defer_accept(&listener);
-        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (local, peer) = tcp::addresses(&client);
-        await_state(peer, local, 3);
+        let (listener, client) = tcp::half_open();
         self.streams.push(client);
         self.listeners.push(listener);
         let full = tcp::listen_from(tcp::socket(tcp::loopback(0)), tcp::loopback(0), 0);

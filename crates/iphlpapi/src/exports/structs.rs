@@ -1,0 +1,141 @@
+//! The structures of the headers, and the values that stand in them.
+#![deny(unsafe_code)]
+
+use std::ffi::c_int;
+
+use super::boundary::fill;
+use crate::code::Code;
+use crate::detail::Detail;
+
+/// `DWORD`
+pub(super) type Dword = u32;
+/// `BOOL`
+pub(super) type Bool = c_int;
+
+/// `TCPENTRY_ID` of the header: an identity as text.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Id {
+    pub(super) text: [u8; ID],
+}
+
+impl Id {
+    pub(super) fn new(word: &str) -> Self {
+        let mut id = Self { text: [0; ID] };
+        fill(&mut id.text, word);
+        id
+    }
+
+    /// Returns its text, where it is valid.
+    pub(super) fn word(&self) -> Option<&str> {
+        let length = self.text.iter().position(|&byte| byte == 0)?;
+        std::str::from_utf8(&self.text[..length]).ok()
+    }
+}
+
+/// `TCPENTRY_RESULT` of the header.
+#[derive(Clone, Copy)]
+#[expect(clippy::struct_field_names, reason = "the names of the header")]
+#[repr(C)]
+pub struct Outcome {
+    pub(super) code: Dword,
+    outcome: Dword,
+    method: Dword,
+    error: c_int,
+}
+
+impl Outcome {
+    /// The result of items that a batch did not reach.
+    pub(super) const UNKNOWN: Self = Self {
+        code: Code::GEN_FAILURE.0,
+        outcome: Detail::FAILED,
+        method: 0,
+        error: 0,
+    };
+
+    pub(super) fn of(detail: &Detail) -> Self {
+        Self {
+            code: detail.code,
+            outcome: detail.outcome,
+            method: detail.method,
+            error: detail.errno,
+        }
+    }
+}
+
+/// `TCPENTRY_DETAIL` of the header.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct LastDetail {
+    result: Outcome,
+    text: [u8; TEXT],
+}
+
+impl LastDetail {
+    pub(super) fn of(detail: &Detail) -> Self {
+        let mut last = Self {
+            result: Outcome::of(detail),
+            text: [0; TEXT],
+        };
+        fill(&mut last.text, &detail.text);
+        last
+    }
+}
+
+/// `MIB_TCPROW_OWNER_MODULE`
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct OwnerModuleRow {
+    state_and_ends: [Dword; 5],
+    pid: Dword,
+    created: i64,
+    info: [u64; 16],
+}
+
+/// `MIB_TCP6ROW_OWNER_MODULE`
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct OwnerModule6Row {
+    ends_and_state: [Dword; 13],
+    pid: Dword,
+    created: i64,
+    info: [u64; 16],
+}
+
+/// The process of a row, as the caller hands it back.
+#[derive(Clone, Copy)]
+pub(super) struct RowOwner {
+    pub(super) pid: Dword,
+    /// Its start time, which the table wrote into `OwningModuleInfo`.
+    pub(super) started: u64,
+}
+
+impl From<OwnerModuleRow> for RowOwner {
+    fn from(row: OwnerModuleRow) -> Self {
+        Self {
+            pid: row.pid,
+            started: row.info[0],
+        }
+    }
+}
+
+impl From<OwnerModule6Row> for RowOwner {
+    fn from(row: OwnerModule6Row) -> Self {
+        Self {
+            pid: row.pid,
+            started: row.info[0],
+        }
+    }
+}
+
+/// `TCPENTRY_ID_SIZE`: the longest identity has 190 bytes.
+pub(super) const ID: usize = 256;
+/// `TCPENTRY_TEXT_SIZE`
+const TEXT: usize = 512;
+
+const _: () = {
+    assert!(size_of::<OwnerModuleRow>() == 160);
+    assert!(size_of::<OwnerModule6Row>() == 192);
+    assert!(size_of::<Outcome>() == 16);
+    assert!(size_of::<LastDetail>() == 16 + TEXT);
+};

@@ -1,0 +1,67 @@
+//! The vocabulary of a run: who deletes, how a connection is named, what is reported, and what is a fault.
+
+/// The product that deletes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum By {
+    /// The library.
+    Library,
+    /// The C library.
+    CLibrary,
+    /// The program.
+    Program,
+}
+
+/// The way in which the connection is named.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum How {
+    /// From a table listed just now.
+    Fresh,
+    /// From one listed a while ago.
+    Stale,
+    /// By both its ends, whoever has them now.
+    Pair,
+    /// By a filter.
+    Filter,
+}
+
+/// The reported outcome of a deletion.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Report {
+    Deleted,
+    Gone,
+    /// Anything else, in words.
+    Other(String),
+}
+
+/// A fault that must never happen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(missing_docs, reason = "`WORDS` says it")]
+pub enum Wrong {
+    NeverNamed,
+    DeletedButAlive,
+    DiedOtherwise,
+    AliveButDeleted,
+    GoneButAlive,
+    DeletedTwice,
+    ListenerLost,
+    Crossed,
+    PeerNotNotified,
+}
+
+impl Wrong {
+    /// All faults, with the text of the final table.
+    pub const WORDS: [(Self, &str); 9] = [
+        (Self::NeverNamed, "died though never named"),
+        (Self::DeletedButAlive, "reported deleted but alive"),
+        (Self::DiedOtherwise, "reported deleted but ended otherwise"),
+        (Self::AliveButDeleted, "deleted but reported by nobody"),
+        (Self::GoneButAlive, "reported gone but alive"),
+        (Self::DeletedTwice, "reported deleted twice"),
+        (Self::ListenerLost, "listener lost"),
+        (Self::Crossed, "data of another connection"),
+        (
+            Self::PeerNotNotified,
+            "one end dead, the other not notified",
+        ),
+    ];
+}

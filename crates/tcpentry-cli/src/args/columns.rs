@@ -1,0 +1,123 @@
+//! The names that `top` takes for `--columns`, `--sort` and `--group`.
+
+use clap::ValueEnum;
+
+/// A column of `top`; the doc comment of each is its description in the help and on the screen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum TopColumn {
+    /// TCP state
+    State,
+    /// Local end
+    Local,
+    /// Peer's end
+    Peer,
+    /// Processes that hold the socket
+    Process,
+    /// User the socket belongs to
+    User,
+    /// Container or systemd unit
+    Unit,
+    /// Network namespace
+    Netns,
+    /// Bytes received and not yet read
+    #[value(name = "recvq")]
+    RecvQueue,
+    /// Bytes sent and not yet acknowledged
+    #[value(name = "sendq")]
+    SendQueue,
+    /// Round-trip time
+    Rtt,
+    /// Retransmits, current and total
+    #[value(name = "retrans")]
+    Retransmits,
+    /// Time since data last moved, in either direction
+    Idle,
+    /// Bytes received per second
+    #[value(name = "in")]
+    Received,
+    /// Bytes sent and acknowledged per second
+    #[value(name = "out")]
+    Sent,
+    /// Method by which you may delete it, or why not
+    DeleteBy,
+}
+
+impl TopColumn {
+    /// The columns shown where none were chosen, in their order.
+    pub(crate) const DEFAULT: [Self; 12] = [
+        Self::State,
+        Self::Local,
+        Self::Peer,
+        Self::Process,
+        Self::Idle,
+        Self::RecvQueue,
+        Self::SendQueue,
+        Self::Received,
+        Self::Sent,
+        Self::Retransmits,
+        Self::User,
+        Self::Unit,
+    ];
+
+    /// Returns all columns, in the order of the help.
+    pub(crate) fn all() -> &'static [Self] {
+        Self::value_variants()
+    }
+
+    /// Returns the description that the help gives.
+    pub(crate) fn description(self) -> String {
+        let value = self.to_possible_value();
+        let help = value.as_ref().and_then(|value| value.get_help());
+        help.map(ToString::to_string).unwrap_or_default()
+    }
+}
+
+/// The property by which `top` groups rows.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Grouping {
+    #[default]
+    None,
+    Process,
+    Peer,
+    /// Container or systemd unit
+    #[value(name = "container")]
+    Unit,
+    State,
+}
+
+impl Grouping {
+    /// Returns the name that `--group` takes.
+    pub(crate) fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// Returns the grouping after this one, cyclically.
+    pub(crate) fn next(self) -> Self {
+        let all = Self::value_variants();
+        let place = all.iter().position(|it| *it == self).unwrap_or_default();
+        all[(place + 1) % all.len()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_column_is_described() {
+        for column in TopColumn::value_variants() {
+            assert!(!column.description().is_empty(), "{column:?}");
+        }
+    }
+
+    #[test]
+    fn the_groupings_form_a_cycle() {
+        let mut grouping = Grouping::None;
+        for _ in Grouping::value_variants() {
+            assert_eq!(Grouping::from_str(&grouping.name(), false), Ok(grouping));
+            grouping = grouping.next();
+        }
+        assert_eq!(grouping, Grouping::None);
+    }
+}

@@ -1,0 +1,363 @@
+//! The definition of the command line, from which parser, help, manual page and completions come.
+
+pub(crate) mod order;
+
+#[cfg(feature = "tui")]
+mod columns;
+
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use tcpentry::{MethodChoice, Options, States};
+
+#[cfg(feature = "tui")]
+pub(crate) use columns::{Grouping, TopColumn};
+
+/// List TCP connections and delete them from outside their process
+///
+/// Without a command, lists the table.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tcpentry",
+    version,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
+    max_term_width = 100,
+    after_help = "Manual: tcpentry(1). Try `tcpentry demo` first: it needs no root and touches nothing of yours."
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) list: ListArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    List(ListArgs),
+    Delete(DeleteArgs),
+    #[cfg(feature = "tui")]
+    Top(TopArgs),
+    Doctor(DoctorArgs),
+    Demo(DemoArgs),
+}
+
+/// Print the TCP table: connections, listeners (-l) or everything (-a)
+///
+/// Prints one line for each socket, aligned on a terminal, tab-separated with raw numbers otherwise.
+/// Connections are what ss shows by default: neither listeners nor TIME_WAIT nor SYN_RECV. A filter in
+/// the language of ss, with more terms, selects among them: see the manual.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ListArgs {
+    /// Select what matches: the words of ss(8), and host, port, pid, process, user, unit, container, idle, ...
+    #[arg(value_name = "FILTER")]
+    pub(crate) filter: Vec<String>,
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
+    /// Explain the filter and which part of it the kernel evaluates, and do nothing else
+    #[arg(long)]
+    pub(crate) explain: bool,
+    #[command(flatten)]
+    pub(crate) netns: NetnsArgs,
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
+    /// Show the identity of each socket, for `delete --id`
+    #[arg(long)]
+    pub(crate) id: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// The options that select sockets, beside the filter.
+#[derive(Clone, Debug, ClapArgs)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
+pub(crate) struct SelectArgs {
+    /// Select IPv4 only, including that of dual-stack sockets (::ffff:a.b.c.d)
+    #[arg(short = '4', long)]
+    pub(crate) ipv4: bool,
+    /// Select IPv6 only
+    #[arg(short = '6', long)]
+    pub(crate) ipv6: bool,
+    /// Select listening sockets instead of connections
+    #[arg(short, long)]
+    pub(crate) listening: bool,
+    /// Select all states, including listening, TIME_WAIT, SYN_RECV and bound-inactive
+    #[arg(short, long)]
+    pub(crate) all: bool,
+}
+
+/// The options that select network namespaces.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct NetnsArgs {
+    /// Read this network namespace: a name of `ip netns`, the PID of a process in it, or the path of its file
+    #[arg(short = 'N', long, value_name = "NAME|PID|PATH")]
+    pub(crate) netns: Vec<String>,
+    /// Read every network namespace that a process or a name holds
+    #[arg(long, conflicts_with = "netns")]
+    pub(crate) all_netns: bool,
+}
+
+/// The options for columns beside the connection.
+#[derive(Clone, Debug, ClapArgs)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
+pub(crate) struct ShowArgs {
+    /// Show the processes that hold a socket
+    #[arg(short, long)]
+    pub(crate) process: bool,
+    /// Show the user that a socket belongs to
+    #[arg(short, long)]
+    pub(crate) user: bool,
+    /// Show counters: idle time, round-trip time, retransmits
+    #[arg(short, long)]
+    pub(crate) info: bool,
+    /// Show the container and the systemd unit that a socket belongs to
+    #[arg(short, long)]
+    pub(crate) container: bool,
+}
+
+/// Delete connections: exactly what is named, or report why not
+///
+/// The connection is aborted: its peer gets a reset, its owner an error, and its socket leaves the
+/// table at once. It is named by both its ends, in any notation that tools print
+/// (127.0.0.1:80, [::1]:80, [fe80::1%eth0]:80, 10.0.0.1%eth0:80, [::ffff:10.0.0.1]:80) or as
+/// tcpdrop's four words; by the identity that `list --id` shows, which never means another one;
+/// or by a filter in the language of ss, as `list` takes it.
+///
+/// Where a filter selects more than one, it asks first; --yes answers. Listeners and the connection that carries your
+/// own session are protected. Without root it deletes connections of your own processes.
+#[derive(Debug, ClapArgs)]
+#[command(
+    visible_alias = "close",
+    visible_alias = "kill",
+    visible_alias = "drop",
+    override_usage = "tcpentry delete [OPTIONS] LOCAL PEER\n       \
+        tcpentry delete [OPTIONS] LADDR LPORT PADDR PPORT\n       \
+        tcpentry delete [OPTIONS] --id ID...\n       \
+        tcpentry delete [OPTIONS] FILTER...",
+    after_help = "Exit codes: 0 deleted, 1 nothing there, 2 usage, 3 guarded, 4 not permitted, \
+        5 no way on this system, 6 mixed, 7 system error, 130 interrupted."
+)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
+pub(crate) struct DeleteArgs {
+    /// Name both ends, the local one first; or a filter; with --id, identities
+    #[arg(value_name = "WORD")]
+    pub(crate) words: Vec<String>,
+    /// Delete by identity; `-` reads identities or JSON lines from standard input
+    #[arg(long, value_name = "ID", num_args = 1..)]
+    pub(crate) id: Vec<String>,
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
+    /// Explain the filter and which part of it the kernel evaluates, and do nothing else
+    #[arg(long)]
+    pub(crate) explain: bool,
+    #[command(flatten)]
+    pub(crate) netns: NetnsArgs,
+    /// Do everything but the deletion: the same output, and the exit code to expect
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+    /// Delete what a filter selects without asking, even when it is more than one
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// Delete nothing when more than N are selected
+    #[arg(long, value_name = "N")]
+    pub(crate) max: Option<u64>,
+    /// Select listeners too; deleting one also ends every connection in its queue
+    #[arg(long)]
+    pub(crate) listeners: bool,
+    /// Delete even the connection that carries your own session
+    #[arg(long)]
+    pub(crate) own_session: bool,
+    /// Choose the method
+    #[arg(long, value_enum, default_value_t = MethodArg::Auto)]
+    pub(crate) method: MethodArg,
+    /// Keep deleting whatever matches for this long (500ms, 30s, 10m, 2h, 1d)
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    pub(crate) period: Option<Duration>,
+    /// Keep deleting until nothing has matched for this long
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) until_quiet: Option<Duration>,
+    /// Report each deletion to the system log too
+    #[arg(long)]
+    pub(crate) syslog: bool,
+    /// Report only what was not deleted
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Report on standard error what is being done
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Watch the connections, and delete the ones you mean
+///
+/// A live table: `/` filters, `d` previews a deletion and `y` confirms it, `?` lists all keys. It takes the filters
+/// of `list`. Listeners and the connection that carries your own session are protected, as with `delete`.
+#[cfg(feature = "tui")]
+#[derive(Debug, ClapArgs)]
+pub(crate) struct TopArgs {
+    /// Show what matches: a filter, as for `list`
+    #[arg(value_name = "FILTER")]
+    pub(crate) filter: Vec<String>,
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
+    #[command(flatten)]
+    pub(crate) netns: NetnsArgs,
+    /// Read the table this often (500ms, 2s, 1m)
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "1s")]
+    pub(crate) interval: Duration,
+    /// Show these columns, in this order, comma-separated
+    #[arg(long, value_enum, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) columns: Vec<TopColumn>,
+    /// Sort by this column, one of those of --columns
+    #[arg(long, value_enum, value_name = "NAME", hide_possible_values = true)]
+    pub(crate) sort: Option<TopColumn>,
+    /// Group rows by this property
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub(crate) group: Option<Grouping>,
+    /// Allow listeners to be deleted, which also ends every connection in their queue
+    #[arg(long)]
+    pub(crate) listeners: bool,
+    /// Allow the connection that carries your own session to be deleted
+    #[arg(long)]
+    pub(crate) own_session: bool,
+    /// Choose the method
+    #[arg(long, value_enum, default_value_t = MethodArg::Auto)]
+    pub(crate) method: MethodArg,
+    /// Print one frame as text and exit
+    #[arg(long)]
+    pub(crate) once: bool,
+    #[command(flatten)]
+    pub(crate) color: ColorArgs,
+}
+
+/// Report what can be deleted here, by which method and right, and what is missing
+///
+/// Asks the kernel without deleting anything. Each missing thing comes with the command that fixes
+/// it. Exits with 0 if at least the connections of your own processes can be deleted.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Watch a connection being deleted: a real server and clients on loopback, a few seconds, no root
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DemoArgs {
+    #[command(flatten)]
+    pub(crate) color: ColorArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct OutputArgs {
+    /// Print one JSON object per line; the manual documents the fields
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Omit the header line
+    #[arg(long)]
+    pub(crate) no_header: bool,
+    #[command(flatten)]
+    pub(crate) color: ColorArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ColorArgs {
+    /// Choose when to colour; auto honours NO_COLOR and colours on a terminal only
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
+    pub(crate) color: ColorChoice,
+}
+
+/// The choice of colours.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum MethodArg {
+    /// Try SOCK_DESTROY first, then the owner's borrowed descriptor
+    Auto,
+    /// Use only the kernel's SOCK_DESTROY (needs CAP_NET_ADMIN)
+    SockDiag,
+    /// Use only the owner's borrowed descriptor (needs the same user, or root)
+    Borrow,
+}
+
+impl SelectArgs {
+    /// Returns the states that are selected where the filter names none: this is what `-a` and `-l` mean.
+    pub(crate) fn states(&self) -> States {
+        match (self.all, self.listening) {
+            (true, _) => States::ALL_ACTIVE.union(States::BOUND_INACTIVE),
+            (false, true) => States::LISTENING,
+            (false, false) => States::CONNECTIONS,
+        }
+    }
+}
+
+impl MethodArg {
+    /// Returns the options of a deletion by this method, with or without listeners.
+    pub(crate) fn options(self, listeners: bool) -> Options {
+        let options = Options::default().with_method(self.into());
+        if listeners {
+            options.with_listeners()
+        } else {
+            options
+        }
+    }
+}
+
+impl From<MethodArg> for MethodChoice {
+    fn from(method: MethodArg) -> Self {
+        match method {
+            MethodArg::Auto => Self::Auto,
+            MethodArg::SockDiag => Self::SockDiag,
+            MethodArg::Borrow => Self::Borrow,
+        }
+    }
+}
+
+/// Parses a duration in the units that filters take.
+fn duration(text: &str) -> Result<Duration, String> {
+    tcpentry::filter::parse_duration(text).map_err(|error| match error.hint() {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn options_stand_anywhere_before_the_dashes() {
+        for words in [
+            "tcpentry delete -n 127.0.0.1:1 127.0.0.1:2",
+            "tcpentry delete 127.0.0.1:1 -n 127.0.0.1:2",
+            "tcpentry kill 127.0.0.1:1 127.0.0.1:2 --dry-run",
+            "tcpentry delete -n -- 127.0.0.1:1 127.0.0.1:2",
+        ] {
+            let args = Args::try_parse_from(words.split(' ')).unwrap();
+            let Some(Command::Delete(delete)) = args.command else {
+                panic!("{words}");
+            };
+            assert_eq!(delete.words, ["127.0.0.1:1", "127.0.0.1:2"], "{words}");
+            assert!(delete.dry_run, "{words}");
+        }
+    }
+
+    #[test]
+    fn no_command_lists() {
+        let args = Args::try_parse_from(["tcpentry", "-l", "--json"]).unwrap();
+        assert!(args.command.is_none() && args.list.select.listening && args.list.output.json);
+    }
+}

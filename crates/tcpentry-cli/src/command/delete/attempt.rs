@@ -1,0 +1,78 @@
+//! One attempt to delete a connection, and its result.
+
+use tcpentry::{Connection, Error, Method, Outcome, Pair, Target};
+
+/// The connection that was found under a name, and the result of deleting it.
+pub(super) struct Attempt {
+    /// The index of the table in which it was made.
+    pub(super) table: usize,
+    pub(super) target: Target,
+    pub(super) found: Option<Connection>,
+    pub(super) result: Result<Method, Error>,
+    /// The sockets in several tables that the name means, each with the index of its table.
+    elsewhere: Vec<(usize, Connection)>,
+}
+
+impl Attempt {
+    /// Creates an attempt on a connection that was found by its name.
+    pub(super) fn on_target(
+        table: usize,
+        target: Target,
+        found: Connection,
+        result: Result<Method, Error>,
+    ) -> Self {
+        Self {
+            table,
+            target,
+            found: Some(found),
+            result,
+            elsewhere: Vec::new(),
+        }
+    }
+
+    /// Creates an attempt on a row that a filter selected.
+    pub(super) fn on_row(table: usize, row: Connection, result: Result<Method, Error>) -> Self {
+        Self::on_target(table, row.pair.into(), row, result)
+    }
+
+    /// Creates an attempt that found no connection, or no single one.
+    pub(super) fn not_found(table: usize, target: Target, error: Error) -> Self {
+        Self {
+            table,
+            target,
+            found: None,
+            result: Err(error),
+            elsewhere: Vec::new(),
+        }
+    }
+
+    /// Adds the sockets in several tables between which the name does not decide.
+    pub(super) fn with_candidates(self, elsewhere: Vec<(usize, Connection)>) -> Self {
+        Self { elsewhere, ..self }
+    }
+
+    pub(super) fn outcome(&self) -> Outcome {
+        match &self.result {
+            Ok(_) => Outcome::Deleted,
+            Err(error) => error.outcome(),
+        }
+    }
+
+    /// Returns the ends of the connection that was found, or those that were named.
+    pub(super) fn pair(&self) -> Pair {
+        self.found
+            .as_ref()
+            .map_or(self.target.pair(), |found| found.pair)
+    }
+
+    /// Returns the sockets between which the name does not decide, each with the index of its table.
+    pub(super) fn candidates(&self) -> impl Iterator<Item = (usize, &Connection)> {
+        let here = self
+            .result
+            .as_ref()
+            .err()
+            .map_or(&[][..], Error::candidates);
+        let elsewhere = self.elsewhere.iter().map(|(table, it)| (*table, it));
+        here.iter().map(|it| (self.table, it)).chain(elsewhere)
+    }
+}

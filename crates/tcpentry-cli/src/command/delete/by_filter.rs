@@ -1,0 +1,60 @@
+//! `delete FILTER...`: shown and confirmed first, or at once, or again and again.
+
+use super::interrupt::Interrupt;
+use super::report::Report;
+use super::run::Run;
+use super::selector::{Scan, Selector, default_states};
+use crate::args::DeleteArgs;
+use crate::command::explain;
+use crate::exit::Exit;
+use crate::message::notice;
+use crate::tables::Tables;
+use crate::tables::selection::{self, Hosts};
+
+/// Deletes what the filter selects, and returns the exit code.
+pub(super) fn run(args: &DeleteArgs, tables: Tables, text: &str) -> Exit {
+    let Tables {
+        opened: mut tables,
+        left_out,
+        ..
+    } = tables;
+    let states = default_states(args);
+    let selections =
+        match selection::prepare_all(text, &args.select, states, &mut tables, Hosts::LookUp) {
+            Ok(selections) => selections,
+            Err(error) => return error.report(Exit::of_deletion),
+        };
+    let Some(first) = selections.first() else {
+        return Exit::Nothing;
+    };
+    if args.explain {
+        return explain::run(&tables, &selections);
+    }
+    let filter = selection::canonical(first);
+    if args.verbose {
+        notice(&format!("selects {filter}"));
+    }
+    let attribution = selection::attribution(first, &args.show);
+    let report = match Report::new(args, tables.iter_mut()) {
+        Ok(report) => report,
+        Err(exit) => return exit,
+    };
+    let scans = tables
+        .into_iter()
+        .zip(selections)
+        .enumerate()
+        .map(|(index, (table, selection))| Scan::new(args, index, table, selection))
+        .collect();
+    let mut run = Run {
+        args,
+        selector: Selector::new(args, text, scans, attribution),
+        options: args.method.options(args.listeners),
+        report,
+        interrupt: Interrupt::install(),
+        filter,
+        left_out,
+        attempted: 0,
+    };
+    let end = run.all_rounds();
+    run.finish(end)
+}

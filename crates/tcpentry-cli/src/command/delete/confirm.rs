@@ -1,0 +1,189 @@
+//! The answer to the question before several are deleted: only a person at a terminal can say yes.
+
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, retry_on_intr};
+use rustix::termios::{QueueSelector, tcflush};
+
+/// Returns the stream that keeps anybody from seeing the question and answering it, because it is not a terminal.
+pub(super) fn not_a_terminal() -> Option<&'static str> {
+    if !io::stdin().is_terminal() {
+        Some("stdin")
+    } else if !io::stderr().is_terminal() {
+        Some("stderr")
+    } else {
+        None
+    }
+}
+
+/// Asks, and waits for a line. Anything but `y` or `yes` is a no: also the end of input, and Ctrl-C, which sets
+/// `interrupted`.
+pub(super) fn confirm(question: &str, interrupted: &AtomicBool) -> bool {
+    ask(question, io::stdin(), &mut io::stderr(), interrupted)
+}
+
+fn ask(
+    question: &str,
+    input: impl AsFd,
+    output: &mut impl Write,
+    interrupted: &AtomicBool,
+) -> bool {
+    // Anything typed before the question can't be its answer.
+    let _ = tcflush(&input, QueueSelector::IFlush);
+    let asked = write!(output, "{question} [y/N] ").and_then(|()| output.flush());
+    let answer = match asked {
+        Ok(()) => read_line(input, interrupted),
+        Err(_) => None,
+    };
+    if answer.is_none() {
+        // The cursor is still behind the question.
+        let _ = writeln!(output);
+    }
+    answer.is_some_and(|answer| matches!(answer.trim_ascii(), b"y" | b"yes"))
+}
+
+/// Reads the next line, which a terminal gives in one piece.
+fn read_line(input: impl AsFd, interrupted: &AtomicBool) -> Option<Vec<u8>> {
+    let tick = Timespec {
+        tv_sec: 0,
+        tv_nsec: 100_000_000,
+    };
+    while !interrupted.load(Ordering::Relaxed) {
+        // A signal that comes before the call would not end it, so it has a time limit.
+        match poll(&mut [PollFd::new(&input, PollFlags::IN)], Some(&tick)) {
+            Ok(0) | Err(Errno::INTR) => {}
+            Ok(_) => {
+                let mut line = vec![0; MAX_LINE];
+                let length = retry_on_intr(|| rustix::io::read(&input, &mut line)).ok()?;
+                line.truncate(length);
+                return line.ends_with(b"\n").then_some(line);
+            }
+            Err(_) => return None,
+        }
+    }
+    None
+}
+
+/// The longest line of a terminal in line mode (`N_TTY_BUF_SIZE`).
+const MAX_LINE: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use tcpentry_testkit::pty::Terminal;
+    use tcpentry_testkit::{seccomp, skip};
+
+    use super::*;
+
+    /// Returns the answer when this is typed after the question, and the screen then.
+    fn answered(typed: &str) -> (bool, String) {
+        let terminal = Terminal::open();
+        let interrupted = AtomicBool::new(false);
+        let yes = thread::scope(|scope| {
+            let asking = scope.spawn(|| {
+                let mut output = terminal.inside();
+                ask(
+                    "Delete 2 connections?",
+                    terminal.inside(),
+                    &mut output,
+                    &interrupted,
+                )
+            });
+            terminal.await_text("connections? [y/N] ");
+            terminal.type_in(typed);
+            asking.join().unwrap()
+        });
+        (yes, terminal.screen())
+    }
+
+    #[test]
+    fn only_a_yes_is_a_yes() {
+        for typed in ["y\n", "yes\n", " y \n"] {
+            assert!(answered(typed).0, "{typed:?}");
+        }
+        for typed in [
+            "\n",
+            "n\n",
+            "no\n",
+            "Y\n",
+            "yes please\n",
+            "ye\n",
+            "y\x04\x04",
+            "\x04",
+        ] {
+            assert!(!answered(typed).0, "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn a_call_that_is_interrupted_is_made_again() {
+        let calls = [libc::SYS_ppoll, libc::SYS_read];
+        if seccomp::interrupting(&calls, || ()).is_none() {
+            skip!("no seccomp filter can ask here what to do");
+        }
+        let terminal = Terminal::open();
+        let interrupted = AtomicBool::new(false);
+        let answered = thread::scope(|scope| {
+            let asking = scope.spawn(|| {
+                let (input, mut output) = (terminal.inside(), terminal.inside());
+                seccomp::interrupting(&calls, || ask("Delete?", input, &mut output, &interrupted))
+            });
+            terminal.await_text("[y/N] ");
+            terminal.type_in("y\n");
+            asking.join().unwrap()
+        });
+        let (yes, counts) = answered.unwrap();
+        assert!(yes);
+        assert_eq!(counts.len(), calls.len(), "{counts:?}");
+    }
+
+    #[test]
+    fn the_end_of_input_leaves_the_cursor_on_a_line_of_its_own() {
+        let (yes, screen) = answered("\x04");
+        assert!(!yes);
+        assert!(screen.ends_with("[y/N] \r\n"), "{screen:?}");
+    }
+
+    #[test]
+    fn what_was_typed_before_the_question_is_no_answer() {
+        let terminal = Terminal::open();
+        terminal.type_in("y\n");
+        terminal.await_text("y\r\n");
+        let interrupted = AtomicBool::new(false);
+        let yes = thread::scope(|scope| {
+            let asking = scope.spawn(|| {
+                let mut output = terminal.inside();
+                ask(
+                    "Delete 2 connections?",
+                    terminal.inside(),
+                    &mut output,
+                    &interrupted,
+                )
+            });
+            terminal.await_text("[y/N] ");
+            terminal.type_in("n\n");
+            asking.join().unwrap()
+        });
+        assert!(!yes);
+    }
+
+    #[test]
+    fn an_interruption_is_a_no() {
+        let terminal = Terminal::open();
+        let interrupted = AtomicBool::new(false);
+        let yes = thread::scope(|scope| {
+            let asking = scope.spawn(|| {
+                let mut output = terminal.inside();
+                ask("Delete?", terminal.inside(), &mut output, &interrupted)
+            });
+            terminal.await_text("[y/N] ");
+            interrupted.store(true, Ordering::Relaxed);
+            asking.join().unwrap()
+        });
+        assert!(!yes);
+    }
+}

@@ -1,0 +1,83 @@
+//! The sockets that one dump of the tables selected, held until they may be deleted.
+
+use std::collections::HashSet;
+
+use tcpentry::connection::compact::CompactConnection;
+use tcpentry::{Connection, Cookie, Error};
+
+/// A socket as all tables together know it: the index of its table and its cookie.
+///
+/// (Before Linux 5.10 each network namespace counts its own cookies.)
+pub(super) type SocketKey = (usize, Cookie);
+
+/// The sockets that one dump of the tables selected.
+#[derive(Default)]
+pub(super) struct Matches {
+    pub(super) rows: Vec<Match>,
+    /// The first of them, to be shown.
+    pub(super) preview: Vec<(usize, Connection)>,
+    /// Sockets that match, but that a guard of the program protects.
+    pub(super) protected: Vec<(usize, Connection, Error)>,
+    /// Sockets that may or may not match: this caller may not see what decides.
+    pub(super) hidden: HashSet<SocketKey>,
+}
+
+/// A socket to be deleted once that has been allowed, in 64 bytes: there may be a million.
+pub(super) struct Match {
+    /// The index of its table.
+    table: u32,
+    connection: CompactConnection,
+}
+
+impl Match {
+    pub(super) fn table(&self) -> usize {
+        self.table as usize
+    }
+
+    pub(super) fn connection(&self) -> Connection {
+        Connection::from(&self.connection)
+    }
+}
+
+impl Matches {
+    /// Adds a row that is to be deleted.
+    pub(super) fn push(&mut self, table: usize, row: Connection) {
+        self.rows.push(Match {
+            table: u32::try_from(table).expect("there are not so many namespaces"),
+            connection: CompactConnection::from(&row),
+        });
+        if self.preview.len() < PREVIEW_ROWS {
+            self.preview.push((table, row));
+        }
+    }
+
+    /// Returns the number of sockets that are to be deleted.
+    pub(super) fn count(&self) -> u64 {
+        self.rows.len() as u64
+    }
+
+    /// Removes repeated sockets: while others come and go, a dump may yield one twice.
+    pub(super) fn remove_duplicates(&mut self) {
+        let cookies = self.rows.iter().map(|it| it.connection.cookie());
+        let mut cookies: Vec<_> = cookies.collect();
+        cookies.sort_unstable();
+        if cookies.windows(2).all(|two| two[0] != two[1]) {
+            return;
+        }
+        let mut seen = HashSet::new();
+        self.rows
+            .retain(|it| seen.insert((it.table, it.connection.cookie())));
+        let mut seen = HashSet::new();
+        self.preview
+            .retain(|(table, row)| seen.insert((*table, row.cookie)));
+    }
+
+    /// Sorts by table: dumps that ran side by side are mixed, while the rows of each are in order.
+    pub(super) fn sort_by_table(&mut self) {
+        self.rows.sort_by_key(|it| it.table);
+        self.preview.sort_by_key(|(table, _)| *table);
+    }
+}
+
+/// As many as fill a screen or two.
+const PREVIEW_ROWS: usize = 60;

@@ -1,0 +1,213 @@
+//! The sockets that a filter selects in all tables, under the guards of the program.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+
+use tcpentry::filter::Truth;
+use tcpentry::{Attribution, Connection, Error, Query, Selection, State, States};
+
+use super::interrupt::Interrupt;
+use super::matches::Matches;
+use super::report::Report;
+use super::skip_list::SkipList;
+use super::stop::Stop;
+use crate::args::DeleteArgs;
+use crate::own_session::SessionGuard;
+use crate::tables::selection::{self, SelectionError};
+use crate::tables::{self, NamespaceTable, rows};
+
+/// A table, and what a filter selects in it.
+pub(super) struct Scan {
+    /// The index of the table in the report.
+    pub(super) index: usize,
+    pub(super) table: NamespaceTable,
+    pub(super) selection: Selection,
+    /// The query of the selection, with what is to be shown.
+    pub(super) query: Query,
+}
+
+impl Scan {
+    pub(super) fn new(
+        args: &DeleteArgs,
+        index: usize,
+        table: NamespaceTable,
+        selection: Selection,
+    ) -> Self {
+        let query = selection::query(&selection, &args.show);
+        Self {
+            index,
+            table,
+            selection,
+            query,
+        }
+    }
+}
+
+/// The sockets that a filter selects in all tables, without those that a guard protects.
+pub(super) struct Selector<'a> {
+    pub(super) args: &'a DeleteArgs,
+    text: &'a str,
+    pub(super) scans: Vec<Scan>,
+    pub(super) attribution: RefCell<Attribution>,
+    pub(super) session: SessionGuard,
+    pub(super) do_not_retry: RefCell<SkipList>,
+    /// The number of listeners that the last dump selected and that only `--listeners` deletes.
+    pub(super) listeners: u64,
+}
+
+impl<'a> Selector<'a> {
+    pub(super) fn new(
+        args: &'a DeleteArgs,
+        text: &'a str,
+        scans: Vec<Scan>,
+        attribution: Attribution,
+    ) -> Self {
+        let dumps_bound_inactive = |scan: &Scan| scan.query.states.contains(State::BoundInactive);
+        let do_not_retry = SkipList::new(scans.iter().any(dumps_bound_inactive));
+        Self {
+            args,
+            text,
+            scans,
+            attribution: RefCell::new(attribution),
+            session: SessionGuard::new(args.own_session).speaking(),
+            do_not_retry: RefCell::new(do_not_retry),
+            listeners: 0,
+        }
+    }
+
+    /// Returns true when this caller may not see what the filter asks for, of some socket at least.
+    pub(super) fn may_be_hidden(&self) -> Result<bool, Error> {
+        // The filter is one; only the right to see marks differs between namespaces.
+        let mut attribution = self.attribution.borrow_mut();
+        for scan in &self.scans {
+            if scan.selection.may_be_unseen(&mut attribution)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Dumps the tables and returns what is selected, unless some of it is hidden.
+    pub(super) fn find_all(
+        &mut self,
+        report: &mut Report,
+        interrupt: &Interrupt,
+    ) -> Result<Matches, Stop> {
+        let first = self.find(report, interrupt)?;
+        if first.hidden.is_empty() {
+            return Ok(first);
+        }
+        // A process that got a socket after the processes were read seems to hide it: read them again.
+        self.attribution.get_mut().forget();
+        let second = self.find(report, interrupt)?;
+        match first.hidden.intersection(&second.hidden).count() {
+            // Whatever else is hidden came after the first dump, and might as well have come after both.
+            0 => Ok(second),
+            hidden => Err(Stop::Hidden(hidden as u64)),
+        }
+    }
+
+    /// Dumps the tables and returns what is selected.
+    fn find(&mut self, report: &mut Report, interrupt: &Interrupt) -> Result<Matches, Stop> {
+        let Self {
+            args,
+            scans,
+            session,
+            listeners,
+            ..
+        } = self;
+        let attribution = self.attribution.get_mut();
+        let do_not_retry = self.do_not_retry.get_mut();
+        let mut matches = Matches::default();
+        let several = scans.len() > 1;
+        let mut protected = HashSet::new();
+        *listeners = 0;
+        let (dumps, selections): (Vec<_>, Vec<_>) = scans
+            .iter_mut()
+            .map(|scan| {
+                let dump = (&mut scan.table, &scan.query);
+                (dump, (scan.index, &scan.selection))
+            })
+            .unzip();
+        let failures = rows::each_row(dumps, |number, row| {
+            let (index, selection) = selections[number];
+            if interrupt.is_set() {
+                return Err(Stop::Interrupted);
+            }
+            if do_not_retry.contains(index, &row) {
+                return Ok(());
+            }
+            match selection.judge(&row, attribution)? {
+                Truth::True if is_protected_listener(&row, args) => *listeners += 1,
+                Truth::True => match session.admit(&row) {
+                    Ok(()) => matches.push(index, row),
+                    Err(refusal) if protected.insert((index, row.cookie)) => {
+                        matches.protected.push((index, row, refusal));
+                    }
+                    Err(_) => {}
+                },
+                Truth::Hidden => {
+                    matches.hidden.insert((index, row.cookie));
+                }
+                Truth::False | Truth::Unknown => {}
+            }
+            Ok(())
+        })?;
+        for error in failures {
+            report.count_together(error.outcome(), 1);
+        }
+        matches.remove_duplicates();
+        if several {
+            matches.sort_by_table();
+        }
+        Ok(matches)
+    }
+
+    /// Forgets what was read about processes and the own session, before another round.
+    pub(super) fn forget(&mut self) {
+        self.attribution.get_mut().forget();
+        self.session.forget();
+    }
+
+    /// With `--all-netns`, adds the namespaces that have appeared, and drops those that only this program still
+    /// holds.
+    pub(super) fn refresh_namespaces(&mut self, report: &mut Report) -> Result<(), Error> {
+        if !self.args.netns.all_netns {
+            return Ok(());
+        }
+        let known = self.scans.iter().filter_map(|scan| scan.table.inode);
+        let (new, present) = tables::new_namespaces(&known.collect())?;
+        let is_present = |inode: &u64| present.contains(inode);
+        self.scans
+            .retain(|scan| scan.table.inode.as_ref().is_none_or(is_present));
+        for mut table in new {
+            let (select, states) = (&self.args.select, default_states(self.args));
+            match selection::prepare_elsewhere(self.text, select, states, &mut table) {
+                Ok(selection) => {
+                    let index = report.add_table(self.args, &mut table);
+                    self.scans
+                        .push(Scan::new(self.args, index, table, selection));
+                }
+                // A name that has lost its meaning, as that of a process that has ended: nothing can match it.
+                Err(SelectionError::Filter { .. }) => {}
+                Err(SelectionError::Table(error)) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns the states where the filter names none; listeners only where they may be deleted.
+pub(super) fn default_states(args: &DeleteArgs) -> States {
+    let states = args.select.states();
+    if args.listeners {
+        states.union(States::LISTENING)
+    } else {
+        states
+    }
+}
+
+/// Returns true for a listener, unless `--listeners` was given.
+pub(super) fn is_protected_listener(row: &Connection, args: &DeleteArgs) -> bool {
+    row.state == State::Listening && !args.listeners
+}

@@ -1,0 +1,112 @@
+//! Deletion of matching rows while the dump that yields them goes on: nothing is held.
+
+use tcpentry::filter::Truth;
+use tcpentry::{Action, Connection, DumpCompleteness, Error, Method};
+
+use super::attempt::Attempt;
+use super::run::Run;
+use super::selector::is_protected_listener;
+use super::stop::Stop;
+use crate::tables::selection;
+
+impl Run<'_> {
+    /// Dumps each table until nothing more is selected, at most so many times, and deletes on the way. Returns true
+    /// when anything was selected.
+    pub(super) fn sweep(&mut self, max_dumps: usize) -> Result<bool, Stop> {
+        self.selector.listeners = 0;
+        let mut anything = false;
+        let tables = self.selector.scans.len();
+        for number in 0..tables {
+            match self.sweep_table(number, max_dumps) {
+                // One of several tables can't be read: the others go on.
+                Err(Stop::Failed(error)) if tables > 1 => {
+                    let name = self.selector.scans[number].table.name.as_deref();
+                    let name = name.unwrap_or_default();
+                    self.report.notice(&format!("{name}: {error}"));
+                    self.report.count_together(error.outcome(), 1);
+                }
+                swept => anything |= swept?,
+            }
+        }
+        Ok(anything)
+    }
+
+    fn sweep_table(&mut self, number: usize, max_dumps: usize) -> Result<bool, Stop> {
+        for dumped in 0..max_dumps {
+            match self.sweep_once(number)? {
+                (false, _) => return Ok(dumped > 0),
+                (true, DumpCompleteness::Complete) => break,
+                (true, _) => {}
+            }
+        }
+        Ok(true)
+    }
+
+    /// Dumps one table once. Returns true when anything was selected, and the completeness of the dump.
+    fn sweep_once(&mut self, number: usize) -> Result<(bool, DumpCompleteness), Stop> {
+        let Self {
+            args,
+            selector,
+            options,
+            report,
+            interrupt,
+            ..
+        } = self;
+        let scan = &mut selector.scans[number];
+        let (attribution, session) = (&selector.attribution, &mut selector.session);
+        let (do_not_retry, listeners) = (&selector.do_not_retry, &mut selector.listeners);
+        let index = scan.index;
+        let (mut anything, mut failure, mut hidden) = (false, None, 0);
+        let decide = |row: &Connection| {
+            if interrupt.is_set() {
+                return Action::Stop;
+            }
+            if do_not_retry.borrow().contains(index, row) {
+                return Action::Skip;
+            }
+            let truth = scan.selection.judge(row, &mut attribution.borrow_mut());
+            match truth {
+                Ok(Truth::True) if is_protected_listener(row, args) => {
+                    *listeners += 1;
+                    Action::Skip
+                }
+                Ok(Truth::True) => match session.admit(row) {
+                    Ok(()) => {
+                        selection::load_owners(&args.show, &mut attribution.borrow_mut());
+                        Action::Delete
+                    }
+                    Err(refusal) => Action::Refuse(refusal),
+                },
+                Ok(Truth::Hidden) => {
+                    // It has come to be hidden since the check: nothing more is deleted.
+                    hidden += 1;
+                    Action::Stop
+                }
+                Ok(Truth::False | Truth::Unknown) => Action::Skip,
+                Err(error) => {
+                    failure = Some(error);
+                    Action::Stop
+                }
+            }
+        };
+        let on_result = |row: &Connection, result: Result<Method, Error>| {
+            anything = true;
+            let attempt = Attempt::on_row(index, row.clone(), result);
+            do_not_retry
+                .borrow_mut()
+                .remember(&attempt, (index, row.cookie));
+            report.add(&attempt, attribution);
+            interrupt.control_flow()
+        };
+        let table = &mut scan.table.table;
+        let dumped = table.delete_matching(&scan.query, options, decide, on_result);
+        report.flush();
+        let completeness = dumped?;
+        match (failure, hidden) {
+            _ if interrupt.is_set() => Err(Stop::Interrupted),
+            (Some(error), _) => Err(error.into()),
+            (None, 1..) => Err(Stop::Hidden(hidden)),
+            (None, 0) => Ok((anything, completeness)),
+        }
+    }
+}

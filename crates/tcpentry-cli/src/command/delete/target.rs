@@ -1,0 +1,322 @@
+//! The words of `delete`: both ends of a connection, identities from words and standard input, or a filter.
+
+use std::io::{self, BufRead, Read as _};
+
+use tcpentry::{Filter, Identity, ScopedEndpoint, Target};
+
+use crate::tables::NamespaceTable;
+
+/// The meaning of the words.
+#[derive(Debug)]
+pub(super) enum Operands {
+    /// Connections that are named exactly.
+    Names(Vec<NamedTarget>),
+    /// The text of a filter.
+    Filter(String),
+}
+
+/// One exact name: its meaning in each table where it has one, with the index of the table. Never empty.
+#[derive(Debug)]
+pub(super) struct NamedTarget(pub(super) Vec<(usize, Target)>);
+
+/// Parses the words of `delete`, or says why they make no sense.
+///
+/// Everything is read before anything is returned: one bad identity among thousands means that
+/// nothing is tried.
+pub(super) fn read(
+    words: &[String],
+    ids: &[String],
+    tables: &[NamespaceTable],
+    input: &mut dyn BufRead,
+) -> Result<Operands, String> {
+    if !ids.is_empty() {
+        let targets = identities(words, ids, input)?;
+        let named = targets
+            .into_iter()
+            .map(|target| in_its_namespace(target, tables));
+        return Ok(Operands::Names(named.collect()));
+    }
+    match words.first() {
+        // An empty variable of a script must not mean everything.
+        Some(_) if words.iter().all(|word| word.trim().is_empty()) => Err(nothing_named()),
+        Some(first) if is_filter(first) => Ok(Operands::Filter(words.join(" "))),
+        _ => Ok(Operands::Names(vec![pair(words, tables)?])),
+    }
+}
+
+/// Returns the meaning of an identity in its own namespace; where that is not read, any table refuses it.
+fn in_its_namespace(target: Target, tables: &[NamespaceTable]) -> NamedTarget {
+    let index = tables.iter().position(
+        |table| matches!(&target, Target::Identity(identity) if identity.netns == table.table.netns()),
+    );
+    NamedTarget(vec![(index.unwrap_or_default(), target)])
+}
+
+/// Returns true for a first word that begins a filter: a keyword, a parenthesis, a negation; or a word that can't be
+/// an address either, whose error is the filter's.
+fn is_filter(word: &str) -> bool {
+    let no_address = |byte: u8| byte.is_ascii_alphabetic() || byte == b'-';
+    Filter::starts_with_keyword(word) || word.bytes().all(no_address)
+}
+
+fn identities(
+    words: &[String],
+    ids: &[String],
+    input: &mut dyn BufRead,
+) -> Result<Vec<Target>, String> {
+    let mut targets = Vec::new();
+    for word in ids.iter().chain(words) {
+        if word == "-" {
+            read_lines(input, &mut targets)?;
+        } else {
+            targets.push(identity(word)?);
+        }
+    }
+    Ok(targets)
+}
+
+fn pair(words: &[String], tables: &[NamespaceTable]) -> Result<NamedTarget, String> {
+    let (local, peer) = match words {
+        [] => return Err(nothing_named()),
+        [local, peer] => (parse(local)?, parse(peer)?),
+        [laddr, lport, paddr, pport] => (parse_words(laddr, lport)?, parse_words(paddr, pport)?),
+        [one] if one.parse::<Identity>().is_ok() => {
+            return Err(format!("this is an identity; use --id {one}"));
+        }
+        [one] => {
+            let one = one.escape_debug();
+            return Err(format!(
+                "`{one}` names one end; a connection has two\n{NAME_IT}\n\
+                 or all connections of one end:                  tcpentry delete -n host {one}"
+            ));
+        }
+        more => {
+            return Err(format!(
+                "{} words; expected two endpoints, or tcpdrop's four words\n{NAME_IT}",
+                more.len()
+            ));
+        }
+    };
+    // A device need not exist in every namespace.
+    let mut refused = None;
+    let mut named = Vec::new();
+    for (index, table) in tables.iter().enumerate() {
+        match table.table.resolve(&local, &peer) {
+            Ok(pair) => named.push((index, pair.into())),
+            Err(error) => refused = Some(error),
+        }
+    }
+    match refused {
+        Some(error) if named.is_empty() => {
+            let hint = error.hint().map(|hint| format!("\nhint: {hint}"));
+            Err(format!("{}{}", error.cause(), hint.unwrap_or_default()))
+        }
+        _ => Ok(NamedTarget(named)),
+    }
+}
+
+fn nothing_named() -> String {
+    format!("what should be deleted?\n{NAME_IT}")
+}
+
+fn parse(word: &str) -> Result<ScopedEndpoint, String> {
+    word.parse().map_err(|error| format!("{error}"))
+}
+
+fn parse_words(address: &str, port: &str) -> Result<ScopedEndpoint, String> {
+    ScopedEndpoint::from_words(address, port).map_err(|error| error.to_string())
+}
+
+fn identity(word: &str) -> Result<Target, String> {
+    let identity: Identity = word.parse().map_err(|error| format!("{error}"))?;
+    Ok(identity.into())
+}
+
+/// Reads identities, or JSON objects with an `id`, one a line; skips empty lines.
+fn read_lines(input: &mut dyn BufRead, targets: &mut Vec<Target>) -> Result<(), String> {
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let at = |problem: String| format!("standard input, line {number}: {problem}");
+        let length = input
+            .take(MAX_LINE + 1)
+            .read_until(b'\n', &mut line)
+            .map_err(|error| format!("standard input: {error}"))?;
+        if length == 0 {
+            break;
+        }
+        if line.len() as u64 > MAX_LINE {
+            return Err(at(format!("longer than {MAX_LINE} bytes")));
+        }
+        let text = std::str::from_utf8(&line)
+            .map_err(|_| at("not UTF-8".to_owned()))?
+            .trim();
+        if text.starts_with('{') {
+            targets.push(from_json(text).map_err(at)?);
+        } else if !text.is_empty() {
+            targets.push(identity(text).map_err(at)?);
+        }
+    }
+    Ok(())
+}
+
+fn from_json(text: &str) -> Result<Target, String> {
+    let object: serde_json::Value =
+        serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
+    match object.get("id") {
+        Some(serde_json::Value::String(word)) => identity(word),
+        Some(_) => Err("`id` is not a string".to_owned()),
+        None => Err("the object has no `id`".to_owned()),
+    }
+}
+
+/// More than any identity or object of this program takes.
+const MAX_LINE: u64 = 64 * 1024;
+
+/// Returns standard input, for [`read`].
+pub(super) fn standard_input() -> impl BufRead {
+    io::stdin().lock()
+}
+
+const NAME_IT: &str = "\
+name both ends as `tcpentry list` prints them:  tcpentry delete 192.0.2.1:443 198.51.100.7:51034
+or one socket by its identity (list --id):      tcpentry delete --id ID
+or select by a filter, and look first (-n):     tcpentry delete -n dst 198.51.100.7 dport = :443";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "1/0b7b7ad56e244a0f9b9ae1ccbc5d0f1d/c1/3001/0/127.0.0.1,80/127.0.0.1,51034";
+
+    fn words(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    fn here() -> Vec<NamespaceTable> {
+        let table = tcpentry::TcpTable::open().unwrap();
+        vec![NamespaceTable {
+            table,
+            name: None,
+            inode: None,
+        }]
+    }
+
+    fn name(text: &str) -> Result<String, String> {
+        match read(&words(text), &[], &here(), &mut io::empty())? {
+            Operands::Names(named) => Ok(named[0].0[0].1.pair().to_string()),
+            Operands::Filter(text) => Ok(format!("filter {text}")),
+        }
+    }
+
+    fn ids(text: &str, input: &str) -> Result<usize, String> {
+        match read(&[], &words(text), &here(), &mut input.as_bytes())? {
+            Operands::Names(targets) => Ok(targets.len()),
+            Operands::Filter(text) => panic!("a filter: {text}"),
+        }
+    }
+
+    #[test]
+    fn every_notation_names_the_same_connection() {
+        for text in [
+            "127.0.0.1:80 127.0.0.1:5000",
+            "127.0.0.1 80 127.0.0.1 5000",
+            "[::ffff:127.0.0.1]:80 [::ffff:127.0.0.1]:5000",
+            "::ffff:127.0.0.1 80 127.0.0.1 5000",
+        ] {
+            assert_eq!(name(text).unwrap(), "127.0.0.1:80 127.0.0.1:5000", "{text}");
+        }
+        for text in [
+            "[fe80::1%lo]:80 [fe80::2]:9",
+            "[fe80::1]:80 [fe80::2%1]:9",
+            "fe80::1%lo 80 fe80::2%1 9",
+        ] {
+            assert_eq!(name(text).unwrap(), "[fe80::1]%1:80 [fe80::2]:9", "{text}");
+        }
+    }
+
+    #[test]
+    fn the_first_word_decides() {
+        for text in [
+            "state established",
+            "! dev lo",
+            "( sport = :80 )",
+            "(sport = :80)",
+            "!sport = :80",
+            "dport=:80",
+            "host 192.0.2.1",
+            "stat established",
+            "localhost",
+            "close-wait",
+        ] {
+            assert_eq!(name(text).unwrap(), format!("filter {text}"));
+        }
+        let quoted = ["state close-wait idle gt 10m".to_owned()];
+        let read = read(&quoted, &[], &here(), &mut io::empty()).unwrap();
+        assert!(matches!(read, Operands::Filter(text) if text == quoted[0]));
+    }
+
+    #[test]
+    fn what_is_empty_is_not_everything() {
+        for words in [&[""][..], &["", ""], &[" "], &["\t", "\n"]] {
+            let words: Vec<_> = words.iter().map(|&word| word.to_owned()).collect();
+            let error = read(&words, &[], &here(), &mut io::empty()).unwrap_err();
+            assert!(error.starts_with("what should be deleted?"), "{error}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_a_usage_error_that_says_how() {
+        for (text, start) in [
+            ("", "what should be deleted?"),
+            (
+                "192.0.2.1",
+                "`192.0.2.1` names one end; a connection has two",
+            ),
+            (ID, "this is an identity; use --id 1/"),
+            ("1 2 3", "3 words; expected two endpoints"),
+            (
+                "127.0.0.1:1 [::1]:2",
+                "`127.0.0.1:1 [::1]:2`: one end is IPv4, the other IPv6",
+            ),
+            (
+                "127.0.0.1%nope:1 127.0.0.1:2",
+                "no device `nope` here\nhint: `ip link`",
+            ),
+            (
+                "127.0.0.1%lo:1 127.0.0.1%2:2",
+                "127.0.0.1%lo:1 127.0.0.1%2:2: the two ends name different devices",
+            ),
+        ] {
+            let error = name(text).unwrap_err();
+            assert!(error.starts_with(start), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn identities_come_from_words_and_from_standard_input() {
+        assert_eq!(ids(ID, "").unwrap(), 1);
+        let input = format!("{ID}\n\n{{\"id\":\"{ID}\",\"state\":\"established\"}}\r\n{ID}");
+        assert_eq!(ids(&format!("{ID} -"), &input).unwrap(), 4);
+    }
+
+    #[test]
+    fn one_bad_line_means_that_nothing_is_tried() {
+        for (line, problem) in [
+            ("nonsense", "`nonsense`: not an identity"),
+            ("{\"id\":7}", "`id` is not a string"),
+            ("{\"x\":7}", "the object has no `id`"),
+            ("{", "not JSON: EOF"),
+        ] {
+            let error = ids("-", &format!("{ID}\n{line}\n")).unwrap_err();
+            let start = format!("standard input, line 2: {problem}");
+            assert!(error.starts_with(&start), "{error}");
+        }
+        assert!(ids("-", "\u{fffd}").is_err());
+        let long = "x".repeat(100_000);
+        assert_eq!(
+            ids("-", &long).unwrap_err(),
+            "standard input, line 1: longer than 65536 bytes"
+        );
+    }
+}

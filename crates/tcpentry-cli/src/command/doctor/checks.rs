@@ -1,0 +1,393 @@
+//! The checks: the kernel, the rights, `/proc`, the other network namespaces. None deletes anything.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use rustix::process::geteuid;
+use tcpentry::TcpTable;
+use tcpentry::escape::escape_for_terminal;
+use tcpentry::netns::{Namespace, Namespaces};
+use tcpentry::support::{PtraceScope, Support, is_administrator};
+
+use super::finding::Finding;
+use crate::exit::Exit;
+use crate::tables::{self, describe_hidden, parallel};
+
+/// Runs all checks but the last, the result.
+pub(super) fn examine(found: &Support, table: &TcpTable) -> Vec<Finding> {
+    let mut findings = vec![
+        kernel(),
+        Finding::note(
+            "namespace",
+            format!(
+                "network namespace {}; those of others are seen with --all-netns",
+                table.netns()
+            ),
+        ),
+        tcp_diag(found),
+    ];
+    if found.tcp_diag {
+        findings.extend([destroy(found), net_admin(found)]);
+    }
+    findings.extend(kernel_differences(release()));
+    findings.extend([borrowing(found), yama(found), mptcp(found)]);
+    findings.extend([sys_ptrace(found), processes(found)]);
+    findings.extend(other_namespaces());
+    findings
+}
+
+/// Checks what can be deleted in the other network namespaces, and by which right.
+fn other_namespaces() -> Vec<Finding> {
+    tables::raise_descriptor_limit();
+    let all = match Namespaces::all() {
+        Ok(all) => all,
+        Err(error) => {
+            return vec![Finding::missing(
+                "netns",
+                error.to_string(),
+                "look at /proc",
+            )];
+        }
+    };
+    let others = all.found.get(1..).unwrap_or_default();
+    let mut findings = parallel::map(others, other_namespace);
+    if !all.hidden.is_empty() {
+        let hide = describe_hidden(all.hidden.len());
+        // Only a more capable process hides from root: sudo would not help.
+        findings.push(if geteuid().is_root() {
+            Finding::note("netns", hide)
+        } else {
+            Finding::missing("netns", hide, "run it as root (sudo)")
+        });
+    }
+    findings
+}
+
+fn other_namespace(namespace: &Namespace) -> Finding {
+    let found = TcpTable::open_in(namespace).and_then(|mut table| Support::probe(&mut table));
+    match found {
+        Ok(found) if found.all() => Finding::ok(
+            "netns",
+            format!("{namespace}: every connection can be deleted, by CAP_NET_ADMIN over it"),
+        ),
+        Ok(_) => Finding::note(
+            "netns",
+            format!("{namespace}: connections of your own processes, by borrowing"),
+        ),
+        Err(error) => Finding::missing(
+            "netns",
+            error.cause().to_owned(),
+            error.hint().unwrap_or("run it as root (sudo)"),
+        ),
+    }
+}
+
+fn kernel() -> Finding {
+    let name = rustix::system::uname();
+    let release = escape_for_terminal(name.release().to_bytes());
+    Finding::note(
+        "kernel",
+        format!(
+            "Linux {release} {}",
+            escape_for_terminal(name.machine().to_bytes())
+        ),
+    )
+}
+
+/// Returns the known differences of this kernel from later ones, by its release: docs/KERNELS.md. Whether a
+/// distribution has backported a change can't be found out without deleting something.
+fn kernel_differences(release: Option<(u32, u32)>) -> impl Iterator<Item = Finding> {
+    let differences = [
+        (
+            (6, 1),
+            "TIME_WAIT",
+            "kernels like 5.10 don't destroy these sockets, nor those in FIN_WAIT2 without owner (6.1 does); \
+             their timers end them",
+        ),
+        (
+            (6, 8),
+            "bound-inactive",
+            "kernels before 6.8 don't show sockets that are only bound",
+        ),
+        (
+            (6, 11),
+            "orphans",
+            "kernels before 6.11 may confirm the end of a socket without owner and leave it there; \
+             that is noticed and reported",
+        ),
+    ];
+    differences
+        .into_iter()
+        .filter(move |&(since, ..)| release.is_some_and(|release| release < since))
+        .map(|(_, check, detail)| Finding::note(check, detail))
+}
+
+/// Returns the connections without owner, and so without another method, that this kernel may not delete.
+fn exceptions(release: Option<(u32, u32)>) -> &'static str {
+    let differences: Vec<_> = kernel_differences(release)
+        .map(|finding| finding.check)
+        .collect();
+    if differences.contains(&"TIME_WAIT") {
+        ", except in TIME_WAIT or in FIN_WAIT2 without owner, and maybe other orphans"
+    } else if differences.contains(&"orphans") {
+        ", except maybe orphans"
+    } else {
+        ""
+    }
+}
+
+/// Returns the first two numbers of the kernel's release.
+fn release() -> Option<(u32, u32)> {
+    let name = rustix::system::uname();
+    let release = name.release().to_string_lossy();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+fn tcp_diag(found: &Support) -> Finding {
+    if !found.tcp_diag {
+        return Finding::missing(
+            "tcp_diag",
+            "the kernel answers no question about TCP sockets; it could not load its module either",
+            "as root, outside of any container: modprobe tcp_diag",
+        );
+    }
+    let module = if Path::new("/sys/module/tcp_diag").exists() {
+        "there"
+    } else {
+        "built in"
+    };
+    let dumps = if found.one_walk {
+        "one dump"
+    } else {
+        "two dumps"
+    };
+    Finding::ok(
+        "tcp_diag",
+        format!("{module}; IPv4 and IPv6 are read in {dumps}"),
+    )
+}
+
+fn destroy(found: &Support) -> Finding {
+    if found.destroy {
+        Finding::ok(
+            "SOCK_DESTROY",
+            "supported: the kernel deletes by itself (method sock-diag)",
+        )
+    } else {
+        Finding::missing(
+            "SOCK_DESTROY",
+            "this kernel was built without CONFIG_INET_DIAG_DESTROY",
+            "run a kernel with it; until then only borrowed descriptors delete",
+        )
+    }
+}
+
+fn net_admin(found: &Support) -> Finding {
+    if found.net_admin {
+        Finding::ok(
+            "CAP_NET_ADMIN",
+            "held over this network namespace: any connection may be destroyed",
+        )
+    } else {
+        Finding::missing(
+            "CAP_NET_ADMIN",
+            "not held over this network namespace: only connections of your own processes",
+            as_root(),
+        )
+    }
+}
+
+fn borrowing(found: &Support) -> Finding {
+    if found.borrow {
+        Finding::ok(
+            "pidfd_getfd",
+            "works: descriptors can be borrowed (method borrow)",
+        )
+    } else {
+        Finding::missing(
+            "pidfd_getfd",
+            "refused: Linux before 5.6, or a seccomp filter",
+            "run it outside of the sandbox, or on a newer kernel",
+        )
+    }
+}
+
+fn yama(found: &Support) -> Finding {
+    if found.processes.is_none() {
+        return Finding::note("Yama", "unknown: /proc can't be read");
+    }
+    match found.ptrace_scope.hint() {
+        None => Finding::ok(
+            "Yama",
+            "forbids nothing: processes of one user may borrow from each other",
+        ),
+        Some(hint) if found.sys_ptrace => Finding::note("Yama", hint),
+        Some(hint) => {
+            let (what, fix) = hint.split_once(": ").unwrap_or((hint, ""));
+            Finding::missing("Yama", what, fix)
+        }
+    }
+}
+
+fn mptcp(found: &Support) -> Finding {
+    let enabled = fs::read_to_string("/proc/sys/net/mptcp/enabled");
+    match enabled.as_deref().map(str::trim) {
+        Ok("1") if found.borrow && may_attach(found) => Finding::note(
+            "MPTCP",
+            "enabled; such connections are deleted by borrowing, with or without root",
+        ),
+        Ok("1") => Finding::note(
+            "MPTCP",
+            "enabled; such connections can't be deleted without borrowing",
+        ),
+        Ok(_) => Finding::note("MPTCP", "not enabled"),
+        Err(_) if found.processes.is_none() => {
+            Finding::note("MPTCP", "unknown: /proc can't be read")
+        }
+        Err(_) => Finding::note("MPTCP", "this kernel has none"),
+    }
+}
+
+/// Returns true unless Yama forbids everybody to borrow.
+fn may_attach(found: &Support) -> bool {
+    found.ptrace_scope != PtraceScope::NoAttach
+}
+
+fn sys_ptrace(found: &Support) -> Finding {
+    const CHECK: &str = "CAP_SYS_PTRACE";
+    match (found.sys_ptrace, found.from_all()) {
+        (_, true) => Finding::ok(
+            CHECK,
+            "held: descriptors of everybody's processes may be borrowed",
+        ),
+        (true, false) if !may_attach(found) => {
+            Finding::note(CHECK, "held, but Yama makes it useless")
+        }
+        (true, false) => Finding::note(
+            CHECK,
+            "held, but not over everybody's processes: it is that of another user namespace, \
+             or there is no CAP_DAC_READ_SEARCH",
+        ),
+        (false, _) => Finding::note(
+            CHECK,
+            "not held: only descriptors of your own processes may be borrowed",
+        ),
+    }
+}
+
+fn processes(found: &Support) -> Finding {
+    let Some(seen) = found.processes else {
+        return Finding::missing(
+            "/proc",
+            "shows no process: no descriptor can be found to borrow",
+            "as root: mount -t proc proc /proc",
+        );
+    };
+    let mut detail = format!(
+        "{} processes seen, {} of them hide their descriptors",
+        seen.shown, seen.hidden
+    );
+    if seen.own_hidden > 0 {
+        let _ = write!(
+            detail,
+            ", also {} of your own {}: not dumpable, more capable, or of another user namespace",
+            seen.own_hidden, seen.own
+        );
+    }
+    let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
+    match hidepid(&mounts) {
+        Some(option) if !found.from_all() => Finding::missing(
+            "/proc",
+            format!("{detail}; mounted with {option}: processes of other users are invisible"),
+            "run it as root (sudo); or for everybody on this machine: mount -o remount,hidepid=0 /proc",
+        ),
+        _ => Finding::ok("/proc", detail),
+    }
+}
+
+/// Returns the mount option of `/proc` that hides processes.
+fn hidepid(mounts: &str) -> Option<&str> {
+    let line = mounts
+        .lines()
+        .rfind(|line| line.split(' ').nth(1) == Some("/proc"))?;
+    line.split(' ').nth(3)?.split(',').find(|option| {
+        option.starts_with("hidepid=") && !["hidepid=0", "hidepid=off"].contains(option)
+    })
+}
+
+/// Returns what somebody without the rights can do.
+fn as_root() -> &'static str {
+    if is_administrator() {
+        "sudo tcpentry ..., or start it as root with CAP_NET_ADMIN"
+    } else {
+        "ask an administrator of this machine to run it with sudo"
+    }
+}
+
+/// Returns what can be deleted, and the exit code.
+pub(super) fn verdict(found: &Support) -> (Finding, Exit) {
+    const CHECK: &str = "result";
+    if found.all() {
+        let detail = "every connection of this network namespace can be deleted";
+        let but = exceptions(release());
+        return (Finding::ok(CHECK, format!("{detail}{but}")), Exit::Done);
+    }
+    if found.own() {
+        let detail = if found.from_all() {
+            "every connection that a process seen here holds can be deleted, by borrowing; \
+             none without owner (TIME_WAIT, orphans)"
+        } else if found.processes.is_some_and(|seen| seen.own_hidden > 0) {
+            "the connections of those of your own processes that show their descriptors \
+             can be deleted, by borrowing; nobody else's"
+        } else {
+            "the connections of your own processes can be deleted, by borrowing; nobody else's"
+        };
+        return (Finding::ok(CHECK, detail), Exit::Done);
+    }
+    let by_right = found.tcp_diag && (found.destroy || (found.borrow && may_attach(found)));
+    if by_right {
+        let detail = "nothing can be deleted with the rights you have";
+        (Finding::missing(CHECK, detail, as_root()), Exit::Denied)
+    } else {
+        let detail = "nothing can be deleted on this system";
+        (
+            Finding::missing(CHECK, detail, "see what is missing above"),
+            Exit::Unsupported,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_old_kernel_does_otherwise_is_names() {
+        let names = |release| kernel_differences(Some(release)).map(|finding| finding.check);
+        let all = ["TIME_WAIT", "bound-inactive", "orphans"];
+        assert_eq!(names((5, 10)).collect::<Vec<_>>(), all);
+        assert_eq!(names((6, 1)).collect::<Vec<_>>(), all[1..]);
+        assert_eq!(names((6, 10)).collect::<Vec<_>>(), all[2..]);
+        assert_eq!(names((6, 11)).count(), 0);
+        assert!(exceptions(Some((5, 10))).contains("FIN_WAIT2"));
+        assert!(exceptions(Some((6, 1))).contains("maybe orphans"));
+        assert_eq!(exceptions(Some((6, 11))), "");
+        assert!(release().is_some());
+    }
+
+    #[test]
+    fn a_proc_that_hides_is_noticed() {
+        let mounts =
+            |options: &str| format!("sysfs /sys sysfs rw 0 0\nproc /proc proc {options} 0 0\n");
+        assert_eq!(
+            hidepid(&mounts("rw,nosuid,hidepid=invisible")),
+            Some("hidepid=invisible")
+        );
+        assert_eq!(hidepid(&mounts("rw,hidepid=2")), Some("hidepid=2"));
+        assert_eq!(hidepid(&mounts("rw,hidepid=0")), None);
+        assert_eq!(hidepid(&mounts("rw,nosuid")), None);
+        assert_eq!(hidepid(""), None);
+    }
+}

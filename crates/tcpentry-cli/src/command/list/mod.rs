@@ -1,0 +1,162 @@
+//! `tcpentry list`: the TCP table, or what a filter selects from it.
+
+#[cfg(feature = "bench-internals")]
+pub(crate) mod bench;
+
+use std::io::{self, BufWriter, Write};
+
+use tcpentry::filter::Truth;
+use tcpentry::{Attribution, Connection, Error};
+
+use super::explain;
+use crate::args::ListArgs;
+use crate::exit::Exit;
+use crate::message::{print_error, print_failure, print_hint};
+use crate::output::{Cells, ColumnSpec, Columns, Shape, Stdout, View, line, stdout};
+use crate::tables::selection::{self, Hosts, SelectionError};
+use crate::tables::{self, rows};
+
+pub(crate) fn run(args: &ListArgs) -> Exit {
+    match list(args) {
+        Ok(exit) => exit,
+        Err(ListError::Refused(refusal)) => refusal.report(Exit::of_listing),
+        Err(ListError::Table(error)) => {
+            print_failure(&error);
+            Exit::of_listing(&error)
+        }
+        // The reader has seen enough: `tcpentry list | head`.
+        Err(ListError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+        Err(ListError::Output(error)) => {
+            print_error(&format!("cannot write to standard output: {error}"));
+            Exit::Failed
+        }
+    }
+}
+
+/// The reason why a listing ends early.
+enum ListError {
+    Refused(SelectionError),
+    Table(Error),
+    Output(io::Error),
+}
+
+impl From<SelectionError> for ListError {
+    fn from(refusal: SelectionError) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Error> for ListError {
+    fn from(error: Error) -> Self {
+        Self::Table(error)
+    }
+}
+
+impl From<io::Error> for ListError {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+/// Lists what is selected, and returns the exit code.
+fn list(args: &ListArgs) -> Result<Exit, ListError> {
+    let text = args.filter.join(" ");
+    let mut tables = tables::open(&args.netns)?.opened;
+    let states = args.select.states();
+    let selections =
+        selection::prepare_all(&text, &args.select, states, &mut tables, Hosts::LookUp)?;
+    if args.explain {
+        return Ok(explain::run(&tables, &selections));
+    }
+    let shape = Shape::of(&args.output);
+    let mut attribution = match selections.first() {
+        Some(selection) => selection::attribution(selection, &args.show),
+        None => Attribution::new(),
+    };
+    let mut views = Vec::new();
+    for table in &mut tables {
+        views.push(View::new(&args.show, args.id, shape, table)?);
+    }
+    let mut writer = ListWriter::new(args, shape, views.first());
+    let mut hidden = 0;
+    let queries: Vec<_> = selections
+        .iter()
+        .map(|selection| selection::query(selection, &args.show))
+        .collect();
+    let dumps = tables.iter_mut().zip(&queries).collect();
+    let failures = rows::each_row(dumps, |index, row| {
+        match selections[index].judge(&row, &mut attribution)? {
+            Truth::True => writer.add(&mut views[index], &row, &mut attribution)?,
+            Truth::Hidden => hidden += 1,
+            Truth::False | Truth::Unknown => {}
+        }
+        Ok::<_, ListError>(())
+    })?;
+    writer.flush()?;
+    if hidden > 0 {
+        print_error(&selection::describe_hidden(hidden, "they are not shown"));
+        print_hint(selection::HIDDEN_HINT);
+    }
+    Ok(failures.first().map_or(Exit::Done, Exit::of_listing))
+}
+
+/// The form in which rows are written.
+enum ListWriter<W: Write> {
+    Lines(Columns<W>, Cells),
+    Json(W),
+}
+
+impl ListWriter<BufWriter<Stdout>> {
+    fn new(args: &ListArgs, shape: Shape, view: Option<&View>) -> Self {
+        if shape == Shape::Json {
+            Self::Json(stdout())
+        } else {
+            let header = !args.output.no_header;
+            let columns = Columns::new(stdout(), shape, columns(view), header);
+            Self::Lines(columns, Cells::default())
+        }
+    }
+}
+
+impl<W: Write> ListWriter<W> {
+    fn add(
+        &mut self,
+        view: &mut View,
+        connection: &Connection,
+        attribution: &mut Attribution,
+    ) -> Result<(), ListError> {
+        match self {
+            Self::Lines(columns, cells) => {
+                cells.clear();
+                cells.put(connection.state);
+                cells.put(connection.receive_queue);
+                cells.put(connection.send_queue);
+                view.put_local(&connection.pair, cells);
+                cells.put(connection.peer());
+                view.put(Some(connection), attribution, cells)?;
+                columns.row(cells)?;
+            }
+            Self::Json(out) => line(out, &view.object(connection, attribution)?)?,
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Lines(columns, _) => columns.flush(),
+            Self::Json(out) => out.flush(),
+        }
+    }
+}
+
+fn columns(view: Option<&View>) -> Vec<ColumnSpec> {
+    let mut columns = vec![
+        ColumnSpec::left("STATE"),
+        ColumnSpec::right("RECV-Q"),
+        ColumnSpec::right("SEND-Q"),
+        ColumnSpec::left("LOCAL"),
+        ColumnSpec::left("PEER"),
+    ];
+    columns.extend(view.map(View::columns).unwrap_or_default());
+    columns
+}

@@ -1,0 +1,53 @@
+//! What the program says on standard error: errors, what to do about them, and notices.
+
+use std::io::{self, Write as _};
+
+use tcpentry::error::Guard;
+use tcpentry::{Error, ErrorKind};
+
+/// Prints what went wrong, under the program's name.
+pub(crate) fn print_error(text: &str) {
+    print(text);
+}
+
+/// Prints something that is no error, under the program's name.
+pub(crate) fn notice(text: &str) {
+    print(text);
+}
+
+/// Prints what to do, below what went wrong.
+pub(crate) fn print_hint(hint: &str) {
+    let _ = writeln!(io::stderr(), "hint: {hint}");
+}
+
+/// Prints an error of the library and its hint.
+pub(crate) fn print_failure(error: &Error) {
+    print_error(&error.to_string());
+    if let Some(hint) = hint_of(error) {
+        print_hint(hint);
+    }
+}
+
+/// Returns the hint of an error, with the option of this program where one is made for it.
+pub(crate) fn hint_of(error: &Error) -> Option<&str> {
+    match error.kind() {
+        ErrorKind::Refused(Guard::Listener) => Some("--listeners allows listeners to be deleted"),
+        ErrorKind::Refused(Guard::OwnSession) => Some("--own-session deletes it anyway"),
+        ErrorKind::Refused(Guard::OtherNetns) => {
+            Some("name its namespace with -N NAME, or search all of them with --all-netns")
+        }
+        _ => error.hint(),
+    }
+}
+
+/// Escapes what a terminal would act upon in a text of several lines.
+pub(crate) fn without_controls(text: &str) -> String {
+    text.lines()
+        .map(|line| tcpentry::escape::escape_for_terminal(line.as_bytes()) + "\n")
+        .collect()
+}
+
+fn print(text: &str) {
+    // When standard error is closed there is nowhere left to report it.
+    let _ = writeln!(io::stderr(), "tcpentry: {text}");
+}

@@ -1,0 +1,243 @@
+//! The operator's own session: the connections that would cut off the hand that deletes.
+//!
+//! They are found by structure ([`path`]): whatever carries the program's input and output carries its operator.
+//! `SSH_CONNECTION` can only add. Where the path is not known, every connection of an SSH server may be it.
+
+mod path;
+mod proc;
+mod servers;
+mod sockets;
+mod variable;
+
+use std::cell::OnceCell;
+use std::path::Path as FilePath;
+
+use tcpentry::error::Guard;
+use tcpentry::{Connection, Error, Pair, State};
+
+use crate::message::print_error;
+use path::{Hidden, Path};
+use servers::Servers;
+use sockets::Table;
+
+/// The guard that only the program can keep.
+#[derive(Debug)]
+pub(crate) struct SessionGuard {
+    /// Looked for when the first connection is found.
+    session: Option<OwnSession>,
+    lifted: bool,
+    /// What it has to say on standard error it says once.
+    speaks: bool,
+    doubts: bool,
+}
+
+impl SessionGuard {
+    pub(crate) const fn new(lifted: bool) -> Self {
+        Self {
+            session: None,
+            lifted,
+            speaks: false,
+            doubts: false,
+        }
+    }
+
+    /// Lets it say on standard error, once, what is not known.
+    #[must_use]
+    pub(crate) fn speaking(self) -> Self {
+        Self {
+            speaks: true,
+            doubts: true,
+            ..self
+        }
+    }
+
+    /// Looks for the session again: who works in tmux may have come back by another connection.
+    pub(crate) fn forget(&mut self) {
+        self.session = None;
+    }
+
+    pub(crate) fn admit(&mut self, found: &Connection) -> Result<(), Error> {
+        if self.lifted || found.state == State::Listening {
+            return Ok(());
+        }
+        let session = self.session.get_or_insert_with(OwnSession::find);
+        match session.carries(found) {
+            Carries::No => {
+                if let Some(doubt) = session.doubt().filter(|_| self.doubts) {
+                    print_error(&doubt);
+                    self.doubts = false;
+                }
+                Ok(())
+            }
+            Carries::Surely => Err(Error::refused(Guard::OwnSession, found.pair)),
+            Carries::Maybe(why) => {
+                if self.speaks {
+                    print_error(&format!(
+                        "every connection of an SSH server is spared: {why}"
+                    ));
+                    self.speaks = false;
+                }
+                Err(Error::refused(Guard::OwnSession, found.pair))
+            }
+        }
+    }
+
+    /// Says whether a deletion may cut the operator off though nothing shows it: their path leads out of what can be
+    /// followed.
+    pub(crate) fn is_in_doubt(&mut self) -> bool {
+        if self.lifted {
+            return false;
+        }
+        let session = self.session.get_or_insert_with(OwnSession::find);
+        session.doubt().is_some()
+    }
+
+    /// Says whether an SSH server holds a connection: it may be somebody's session.
+    pub(crate) fn is_of_a_server(&mut self, found: &Connection) -> bool {
+        if self.lifted {
+            return false;
+        }
+        let session = self.session.get_or_insert_with(OwnSession::find);
+        found.inode.is_some_and(|inode| {
+            session.may_be_a_servers(found.uid) && session.servers().hold(inode)
+        })
+    }
+}
+
+/// Whether a connection carries the session.
+enum Carries {
+    No,
+    Surely,
+    /// The path is not known, for this reason.
+    Maybe(&'static str),
+}
+
+/// What must not be deleted by mistake.
+#[derive(Debug)]
+struct OwnSession {
+    path: Path,
+    /// What `SSH_CONNECTION` names.
+    variable: Option<Pair>,
+    /// The user who logged in to this session.
+    login: Option<u32>,
+    users: [u32; 2],
+    table: Table,
+    /// Looked for where the path is not known.
+    servers: OnceCell<Servers>,
+}
+
+impl OwnSession {
+    fn find() -> Self {
+        let mut table = Table::default();
+        let path = Path::find(&mut table);
+        let login = proc::Folder::own().ok().and_then(|own| own.login_user());
+        Self {
+            path,
+            variable: variable::connection(),
+            login,
+            users: [rustix::process::getuid(), rustix::process::geteuid()]
+                .map(rustix::process::Uid::as_raw),
+            table,
+            servers: OnceCell::new(),
+        }
+    }
+
+    fn servers(&self) -> &Servers {
+        self.servers.get_or_init(Servers::find)
+    }
+
+    fn carries(&mut self, found: &Connection) -> Carries {
+        let is_named = |pair: Pair| is_either_end(&pair, &found.pair);
+        if self.variable.is_some_and(is_named) {
+            return Carries::Surely;
+        }
+        // Nobody holds it who could read or write it.
+        let Some(inode) = found.inode else {
+            return Carries::No;
+        };
+        if self.path.carriers.contains(&inode) {
+            return Carries::Surely;
+        }
+        if !self.may_be_a_servers(found.uid) {
+            return Carries::No;
+        }
+        let why = match self.path.hidden {
+            Some(Hidden::Server) => "the descriptors of yours may not be seen",
+            Some(hidden) if self.path.carriers.is_empty() => match hidden {
+                Hidden::NoProc => "there is no /proc that shows your session",
+                Hidden::PidNamespace => "your session may be in another pid namespace",
+                Hidden::Ancestor | Hidden::Server => "/proc does not show all of your processes",
+            },
+            None if self.path.carriers.is_empty() && !self.path.is_local => {
+                "no connection was found that carries your session"
+            }
+            _ => return Carries::No,
+        };
+        let by_port = match self.path.hidden {
+            Some(_) => true,
+            None => self.servers().hidden,
+        };
+        if by_port && self.may_be_a_hidden_servers(found) {
+            return Carries::Maybe(why);
+        }
+        // Taken out, so that the table can be asked meanwhile.
+        let servers = self.servers.take().unwrap_or_else(Servers::find);
+        let carries = servers.may_carry(inode, self.login, &mut self.table);
+        self.servers = OnceCell::from(servers);
+        if carries {
+            Carries::Maybe(why)
+        } else {
+            Carries::No
+        }
+    }
+
+    /// Says whether an SSH server may have accepted a connection of this user's: it is root's then, or of somebody
+    /// who is here, unless users are not mapped.
+    fn may_be_a_servers(&self, uid: u32) -> bool {
+        uid == 0
+            || uid == OVERFLOW
+            || self.users.contains(&uid)
+            || self.login == Some(uid)
+            || FilePath::new(&format!("/run/systemd/users/{uid}")).exists()
+    }
+
+    /// Says whether a connection may be that of a server whose descriptors can't be seen: root has accepted it.
+    fn may_be_a_hidden_servers(&mut self, found: &Connection) -> bool {
+        let port = found.local().port();
+        if port == SSH
+            || self
+                .variable
+                .is_some_and(|pair| pair.local().port() == port)
+        {
+            return true;
+        }
+        let is_roots = found.uid == 0 || found.uid == OVERFLOW;
+        is_roots && self.table.listeners().iter().any(|(of, _)| *of == port)
+    }
+
+    fn doubt(&self) -> Option<String> {
+        if !self.path.carriers.is_empty() || self.path.is_local || self.variable.is_some() {
+            return None;
+        }
+        if let Some(pid) = self.path.leaves_at {
+            return Some(format!(
+                "your terminal is that of process {pid}, which leads to no connection: this may cut you off"
+            ));
+        }
+        self.path.is_severed.then(|| {
+            "who holds the other end of your terminal can't be seen: this may cut you off"
+                .to_owned()
+        })
+    }
+}
+
+/// Of a session from this host to itself, the client's end carries it as well.
+fn is_either_end(session: &Pair, other: &Pair) -> bool {
+    let mirrored = Pair::new(session.peer(), session.local());
+    session.same_ends(other) || mirrored.is_ok_and(|mirrored| mirrored.same_ends(other))
+}
+
+/// `ssh` in services(5).
+const SSH: u16 = 22;
+/// Who a user is that this user namespace does not map (`/proc/sys/kernel/overflowuid`).
+const OVERFLOW: u32 = 65534;

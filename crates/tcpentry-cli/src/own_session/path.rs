@@ -1,0 +1,435 @@
+//! The path from this program to the operator: up the ancestors, through terminals and multiplexers, over local hops.
+//!
+//! What is met is never asked what it is called, but for one thing: of an SSH server's connections those it forwards
+//! are left out.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use rustix::fs::{FileType, fstat};
+use rustix::io::Errno;
+use rustix::stdio::{stderr, stdin, stdout};
+use tcpentry::process::Owners;
+use tcpentry::{Inode, Pair};
+
+use super::proc::{self, File, Folder, Stat, Terminal};
+use super::servers;
+use super::sockets::{self, Socket, Table};
+
+/// What lies on the path.
+#[derive(Debug, Default)]
+pub(super) struct Path {
+    /// The connections on it.
+    pub(super) carriers: HashSet<Inode>,
+    /// It ends at this machine's own keyboard and screen.
+    pub(super) is_local: bool,
+    /// It goes on where this caller can't look.
+    pub(super) hidden: Option<Hidden>,
+    /// The pid of who holds the other end of the terminal, and leads no further.
+    pub(super) leaves_at: Option<i32>,
+    /// There is a terminal of which nobody holds the other end who can be seen.
+    pub(super) is_severed: bool,
+}
+
+/// Why something on the path can't be seen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Hidden {
+    /// There is no `/proc`, or not this process's.
+    NoProc,
+    /// The processes of another pid namespace are not shown.
+    PidNamespace,
+    /// `/proc` does not show an ancestor (`hidepid`).
+    Ancestor,
+    /// The descriptors of an SSH server may not be seen.
+    Server,
+}
+
+impl Path {
+    pub(super) fn find(table: &mut Table) -> Self {
+        let mut walk = Walk {
+            table,
+            path: Self::default(),
+            own: None,
+            user: Folder::own().ok().and_then(|own| own.user()),
+            seen: HashSet::new(),
+            holders: HashMap::new(),
+            queue: VecDeque::new(),
+            pending: HashSet::new(),
+            controlled: HashMap::new(),
+            hops: Vec::new(),
+        };
+        walk.start();
+        walk.go();
+        walk.path
+    }
+}
+
+/// How a process came to be looked at.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Role {
+    /// The path leads through it: its ancestors are on it, too, and so are all its connections.
+    Through,
+    /// So it does, and has come by this connection.
+    Across(Inode),
+    /// It is the other end of a unix socket: only what it has accepted counts, as who serves there.
+    Beside(u8),
+}
+
+impl Role {
+    const fn is_through(self) -> bool {
+        matches!(self, Self::Through | Self::Across(_))
+    }
+}
+
+struct Walk<'a> {
+    table: &'a mut Table,
+    path: Path,
+    own: Option<Stat>,
+    user: Option<u32>,
+    seen: HashSet<i32>,
+    /// Which of those seen holds a connection.
+    holders: HashMap<Inode, i32>,
+    queue: VecDeque<(i32, Role)>,
+    /// The pseudo-terminals on the path.
+    pending: HashSet<u32>,
+    /// Those whose other end a process holds that was seen.
+    controlled: HashMap<u32, Controller>,
+    /// Connections whose other end has not been looked for.
+    hops: Vec<(Inode, Pair)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Controller {
+    pid: i32,
+    /// It listens on a unix socket, as a multiplexer does: who has nobody attached is on no path.
+    is_server: bool,
+}
+
+impl Walk<'_> {
+    /// Starts with this process: its own descriptors, its terminal, its parent, its session's leader.
+    fn start(&mut self) {
+        for socket in [
+            sockets::own(stdin()),
+            sockets::own(stdout()),
+            sockets::own(stderr()),
+        ] {
+            match socket {
+                Some(Socket::Tcp(inode, pair)) => self.carry(inode, pair),
+                Some(Socket::Unix { peer, .. }) => self.queue.push_back((peer, Role::Through)),
+                _ => {}
+            }
+        }
+        for terminal in [terminal(stdin()), terminal(stdout()), terminal(stderr())] {
+            self.meet(terminal);
+        }
+        let own = Folder::own().ok().and_then(|own| own.stat());
+        let Some(own) = own else {
+            self.path.hidden = Some(Hidden::NoProc);
+            return;
+        };
+        self.own = Some(own);
+        self.seen.insert(own.pid);
+        self.meet(own.terminal);
+        self.climb(own.parent);
+        // Who has lost their parent may be in the session still.
+        if own.session > 1 && own.session != own.pid {
+            self.queue.push_back((own.session, Role::Through));
+        }
+    }
+
+    fn go(&mut self) {
+        loop {
+            while let Some((pid, role)) = self.queue.pop_front() {
+                self.visit(pid, role);
+            }
+            let hops = std::mem::take(&mut self.hops);
+            for (_, pair) in &hops {
+                self.cross(*pair);
+            }
+            if !self.queue.is_empty() || !self.hops.is_empty() {
+                continue;
+            }
+            if !self.look_for_controllers() {
+                break;
+            }
+        }
+        let path = &mut self.path;
+        let mut unanswered = self.pending.iter();
+        path.is_severed = unanswered.any(|number| !self.controlled.contains_key(number));
+        if path.carriers.is_empty() && !path.is_local {
+            let met = self
+                .pending
+                .iter()
+                .filter_map(|number| self.controlled.get(number));
+            let last = met.filter(|controller| !controller.is_server).last();
+            path.leaves_at = last.map(|controller| controller.pid);
+        }
+    }
+
+    fn meet(&mut self, terminal: Option<Terminal>) {
+        match terminal {
+            Some(Terminal::Pseudo(number)) => {
+                self.pending.insert(number);
+            }
+            Some(Terminal::Local) => self.path.is_local = true,
+            None => {}
+        }
+    }
+
+    fn climb(&mut self, parent: i32) {
+        match parent {
+            // In a namespace of its own this is its first process, or its parent is not shown.
+            0 if !proc::is_in_first_namespace() => self.hide(Hidden::PidNamespace),
+            1 if !proc::is_in_first_namespace() => {
+                self.hide(Hidden::PidNamespace);
+                self.queue.push_back((1, Role::Through));
+            }
+            // The first process adopts whoever has lost their parent, which says nothing.
+            0 | 1 => {}
+            parent => self.queue.push_back((parent, Role::Through)),
+        }
+    }
+
+    fn hide(&mut self, hidden: Hidden) {
+        self.path.hidden.get_or_insert(hidden);
+    }
+
+    fn carry(&mut self, inode: Inode, pair: Pair) {
+        if self.path.carriers.insert(inode) {
+            self.hops.push((inode, pair));
+        }
+    }
+
+    fn visit(&mut self, pid: i32, role: Role) {
+        if self.seen.len() > MOST || !self.seen.insert(pid) {
+            return;
+        }
+        let is_leader = self.own.is_some_and(|own| own.session == pid);
+        let (folder, stat) = match Folder::of(pid).map(|folder| (folder.stat(), folder)) {
+            Ok((Some(stat), folder)) => (folder, stat),
+            Ok((None, _)) | Err(Errno::NOENT | Errno::SRCH) if is_leader => return,
+            _ if role.is_through() => return self.hide(Hidden::Ancestor),
+            _ => return,
+        };
+        if role.is_through() {
+            self.climb(stat.parent);
+            self.meet(stat.terminal);
+        }
+        let Ok(descriptors) = folder.descriptors() else {
+            if role.is_through() && servers::is_one(&folder) {
+                self.hide(Hidden::Server);
+            }
+            return;
+        };
+        self.look_into(&folder, stat, role, &descriptors);
+    }
+
+    fn look_into(&mut self, folder: &Folder, stat: Stat, role: Role, descriptors: &[(i32, File)]) {
+        let mut controls = Vec::new();
+        let mut terminals = Vec::new();
+        let mut held = Vec::new();
+        for &(number, file) in descriptors {
+            match file {
+                File::Socket(inode) => held.push((number, inode)),
+                File::Controller => controls.extend(folder.controls(number)),
+                File::Terminal(number) => terminals.push(number),
+                File::Seat => self.path.is_local = true,
+            }
+        }
+        let (found, is_all) = if held.is_empty() || !self.may_borrow_from(folder, role) {
+            (Vec::new(), held.is_empty())
+        } else {
+            sockets::of_process(stat.pid, &held)
+        };
+        let mut connections = Vec::new();
+        let mut peers = Vec::new();
+        let mut is_server = false;
+        for socket in found {
+            match socket {
+                Socket::Tcp(inode, pair) => connections.push((inode, pair)),
+                Socket::Unix { peer, accepted } => peers.push((peer, accepted)),
+                Socket::UnixListener => is_server = true,
+            }
+        }
+        if !is_all {
+            let of_table = held
+                .iter()
+                .filter_map(|&(_, inode)| Some((inode, self.table.pair_of(inode)?)));
+            connections.extend(of_table);
+            connections.sort_unstable_by_key(|(inode, _)| *inode);
+            connections.dedup();
+        }
+        let all: HashSet<Inode> = held.iter().map(|(_, inode)| *inode).collect();
+        for (inode, _) in &connections {
+            self.holders.entry(*inode).or_insert(stat.pid);
+        }
+        for (inode, pair) in self.that_carry(folder, stat, role, connections, &all) {
+            self.carry(inode, pair);
+        }
+        for &number in &controls {
+            let controller = Controller {
+                pid: stat.pid,
+                is_server,
+            };
+            self.controlled.entry(number).or_insert(controller);
+        }
+        let controls_ours = controls.iter().any(|number| self.pending.contains(number));
+        if controls_ours && role.is_through() {
+            // A multiplexer has the terminals of its clients, too.
+            self.pending.extend(
+                terminals
+                    .into_iter()
+                    .filter(|number| !controls.contains(number)),
+            );
+        }
+        self.follow(&peers, role, controls_ours);
+    }
+
+    /// Says whether a process may be trusted with the close of what was borrowed from it: behind a number that was a
+    /// socket a moment ago it may have put a file whose close it never answers. An ancestor has better ways to stop us.
+    fn may_borrow_from(&self, folder: &Folder, role: Role) -> bool {
+        let is_ours = |user| user == 0 || Some(user) == self.user;
+        role == Role::Through || folder.user().is_some_and(is_ours)
+    }
+
+    /// Returns those of a process's connections that may carry the path.
+    fn that_carry(
+        &mut self,
+        folder: &Folder,
+        stat: Stat,
+        role: Role,
+        connections: Vec<(Inode, Pair)>,
+        all: &HashSet<Inode>,
+    ) -> Vec<(Inode, Pair)> {
+        if connections.is_empty() {
+            return connections;
+        }
+        if servers::is_one(folder) {
+            let sessions = servers::sessions_of(&connections, all, self.table);
+            // What has come by a session goes on by what that forwards: a tunnel from here to here.
+            let is_forwarding = |(inode, _): &(Inode, Pair)| role == Role::Across(*inode);
+            return if sessions.iter().any(is_forwarding) {
+                connections
+            } else {
+                sessions
+            };
+        }
+        if let Role::Beside(_) = role {
+            let listeners = self.table.listeners();
+            let ports: HashSet<u16> = listeners.iter().map(|(port, _)| *port).collect();
+            let is_accepted = |held: &(Inode, Pair)| ports.contains(&held.1.local().port());
+            return connections.into_iter().filter(is_accepted).collect();
+        }
+        // On this side of every terminal a connection of a process to itself brings nothing from elsewhere.
+        if self.own.is_some_and(|own| own.session == stat.session) {
+            let pairs: HashSet<Pair> = connections.iter().map(|(_, pair)| *pair).collect();
+            let is_loop = |pair: Pair| {
+                Pair::new(pair.peer(), pair.local()).is_ok_and(|mirrored| pairs.contains(&mirrored))
+            };
+            return connections
+                .into_iter()
+                .filter(|(_, pair)| !is_loop(*pair))
+                .collect();
+        }
+        connections
+    }
+
+    /// Follows unix sockets: of who holds the terminal, to its clients and to its server; of others, to their clients.
+    fn follow(&mut self, peers: &[(i32, bool)], role: Role, controls_ours: bool) {
+        for &(peer, accepted) in peers {
+            let next = match (role, controls_ours, accepted) {
+                // A client on a terminal of its own is one in front of which somebody sits.
+                (Role::Through | Role::Across(_), true, true) => {
+                    let stat = Folder::of(peer).ok().and_then(|folder| folder.stat());
+                    match stat.and_then(|stat| stat.terminal) {
+                        Some(_) => Role::Through,
+                        None => Role::Beside(1),
+                    }
+                }
+                (Role::Through | Role::Across(_), controls, _) if controls || accepted => {
+                    Role::Beside(1)
+                }
+                (Role::Beside(depth), _, true) if depth < DEEPEST => Role::Beside(depth + 1),
+                _ => continue,
+            };
+            if peer > 1 {
+                self.queue.push_back((peer, next));
+            }
+        }
+    }
+
+    /// Crosses a connection whose other end is on this host, too: a jump, or a tunnel.
+    fn cross(&mut self, pair: Pair) {
+        let Some(other) = self.table.other_end(pair) else {
+            return;
+        };
+        let Some(inode) = other.inode else {
+            return;
+        };
+        if !self.path.carriers.insert(inode) || self.holders.contains_key(&inode) {
+            return;
+        }
+        let search = Owners::search().of_sockets([inode]);
+        let Ok(owners) = search.run() else {
+            return;
+        };
+        for owner in owners.of(inode) {
+            let role = Role::Across(inode);
+            self.queue.push_back((owner.process.pid(), role));
+        }
+    }
+
+    /// Looks who holds the other ends of terminals that nobody has who was seen, at last among all processes. Says
+    /// whether there was one.
+    fn look_for_controllers(&mut self) -> bool {
+        let wanted = |walk: &Self, number: &u32| {
+            walk.pending.contains(number) && !walk.controlled.contains_key(number)
+        };
+        if self
+            .pending
+            .iter()
+            .all(|number| self.controlled.contains_key(number))
+        {
+            return false;
+        }
+        let mut any = false;
+        for pid in proc::pids().unwrap_or_default() {
+            if self.seen.contains(&pid) {
+                continue;
+            }
+            let Ok(folder) = Folder::of(pid) else {
+                continue;
+            };
+            let descriptors = folder.descriptors().unwrap_or_default();
+            let holds = descriptors.iter().any(|(descriptor, file)| {
+                *file == File::Controller
+                    && folder
+                        .controls(*descriptor)
+                        .is_some_and(|number| wanted(self, &number))
+            });
+            if holds {
+                self.queue.push_back((pid, Role::Through));
+                any = true;
+            }
+        }
+        any
+    }
+}
+
+/// Returns the terminal that a descriptor of this process's own is.
+fn terminal(descriptor: impl std::os::fd::AsFd) -> Option<Terminal> {
+    if !rustix::termios::isatty(&descriptor) {
+        return None;
+    }
+    let stat = fstat(&descriptor).ok()?;
+    let is_device = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice;
+    let (major, minor) = (
+        rustix::fs::major(stat.st_rdev),
+        rustix::fs::minor(stat.st_rdev),
+    );
+    is_device.then(|| Terminal::of_device(major, minor))
+}
+
+/// No path is this long; who pretends to one is not followed for ever.
+const MOST: usize = 1000;
+/// From a terminal's program over its display server to who shows that elsewhere.
+const DEEPEST: u8 = 2;

@@ -1,0 +1,290 @@
+//! `/proc/PID`, as far as the path to the operator is concerned: parent, session, terminal, descriptors.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::str;
+
+use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, readlinkat, statat};
+use rustix::io::{Errno, retry_on_intr};
+use tcpentry::Inode;
+
+/// One process, for as long as this is held: what is read through its directory is of that process or fails.
+#[derive(Debug)]
+pub(super) struct Folder(OwnedFd);
+
+impl Folder {
+    /// Opens the directory of a process; `NOENT` where `/proc` shows none of that pid.
+    pub(super) fn of(pid: i32) -> Result<Self, Errno> {
+        Self::open(&format!("/proc/{pid}"))
+    }
+
+    /// Opens that of this process, by the pid that this `/proc` has for it.
+    pub(super) fn own() -> Result<Self, Errno> {
+        Self::open("/proc/self")
+    }
+
+    fn open(path: &str) -> Result<Self, Errno> {
+        open(CWD, path, OFlags::DIRECTORY).map(Self)
+    }
+
+    /// Returns what `/proc/PID/stat` says.
+    pub(super) fn stat(&self) -> Option<Stat> {
+        parse_stat(&self.read("stat")?)
+    }
+
+    /// Returns the kernel's name of it, at most 15 bytes.
+    pub(super) fn name(&self) -> Option<Vec<u8>> {
+        let mut name = self.read("comm")?;
+        if name.last() == Some(&b'\n') {
+            name.pop();
+        }
+        Some(name)
+    }
+
+    /// Returns its effective user. Unlike [`owner`] it is not root for a process that may not be looked into.
+    pub(super) fn user(&self) -> Option<u32> {
+        let text = self.read("status")?;
+        // The name comes first, with its newlines escaped.
+        let mut lines = text.split(|&byte| byte == b'\n').skip(1);
+        let uids = lines.find_map(|line| line.strip_prefix(b"Uid:"))?;
+        let mut uids = str::from_utf8(uids).ok()?.split_ascii_whitespace();
+        uids.nth(1)?.parse().ok()
+    }
+
+    /// Returns the user who logged in to its session, where one is set.
+    pub(super) fn login_user(&self) -> Option<u32> {
+        let uid = str::from_utf8(&self.read("loginuid")?).ok()?.trim().parse();
+        uid.ok().filter(|uid| *uid != u32::MAX)
+    }
+
+    /// Says whether its executable belongs to root; `None` where that may not be seen.
+    pub(super) fn has_executable_of_root(&self) -> Option<bool> {
+        let file = statat(&self.0, "exe", AtFlags::empty()).ok()?;
+        Some(file.st_uid == 0)
+    }
+
+    /// Returns those of its descriptors that may lead further. `ACCESS` where they may not be seen.
+    pub(super) fn descriptors(&self) -> Result<Vec<(i32, File)>, Errno> {
+        let directory = open(&self.0, "fd", OFlags::DIRECTORY)?;
+        let mut found = Vec::new();
+        for entry in Dir::read_from(&directory)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let Some(number) = name.to_str().ok().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            match readlinkat(&directory, name, Vec::new()) {
+                Ok(link) => found.extend(File::of(link.as_bytes()).map(|file| (number, file))),
+                // To list them takes less than to look at them.
+                Err(errno @ (Errno::ACCESS | Errno::PERM)) => return Err(errno),
+                // Closed meanwhile.
+                Err(_) => {}
+            }
+        }
+        Ok(found)
+    }
+
+    /// Returns the number of the pseudo-terminal whose controlling end a descriptor is (Linux 4.14).
+    pub(super) fn controls(&self, descriptor: i32) -> Option<u32> {
+        let text = self.read(&format!("fdinfo/{descriptor}"))?;
+        let mut lines = str::from_utf8(&text).ok()?.lines();
+        let index = lines.find_map(|line| line.strip_prefix("tty-index:"))?;
+        index.trim().parse().ok()
+    }
+
+    fn read(&self, file: &str) -> Option<Vec<u8>> {
+        let file = open(&self.0, file, OFlags::empty()).ok()?;
+        let mut text = vec![0; ROOM];
+        let mut length = 0;
+        while length < text.len() {
+            match retry_on_intr(|| rustix::io::read(&file, &mut text[length..])).ok()? {
+                0 => break,
+                more => length += more,
+            }
+        }
+        text.truncate(length);
+        Some(text)
+    }
+}
+
+/// What `/proc/PID/stat` says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Stat {
+    pub(super) pid: i32,
+    /// 0 where its parent is in no namespace that this `/proc` shows.
+    pub(super) parent: i32,
+    /// The pid of the session's leader, who may have ended.
+    pub(super) session: i32,
+    pub(super) terminal: Option<Terminal>,
+}
+
+/// A terminal, by its device.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(super) enum Terminal {
+    /// `/dev/pts/N`, whose other end a process holds.
+    Pseudo(u32),
+    /// A console or a serial line: nothing carries it but the machine.
+    Local,
+}
+
+impl Terminal {
+    pub(super) const fn of_device(major: u32, minor: u32) -> Self {
+        match major {
+            // UNIX98_PTY_SLAVE_MAJOR, with 256 of them each.
+            136..=143 => Self::Pseudo((major - 136) * 256 + minor),
+            _ => Self::Local,
+        }
+    }
+}
+
+/// A descriptor that may lead further.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum File {
+    Socket(Inode),
+    /// The controlling end of a pseudo-terminal.
+    Controller,
+    Terminal(u32),
+    /// Of keyboard and screen: a virtual console, an input or a graphics device.
+    Seat,
+}
+
+impl File {
+    fn of(link: &[u8]) -> Option<Self> {
+        let text = str::from_utf8(link).ok()?;
+        if let Some(inode) = text.strip_prefix("socket:[") {
+            let inode = inode.strip_suffix(']')?.parse().ok()?;
+            return Inode::new(inode).map(Self::Socket);
+        }
+        match text.strip_prefix("/dev/")? {
+            "ptmx" | "pts/ptmx" => Some(Self::Controller),
+            // Screen and keyboard, whichever program has them.
+            device if device.starts_with("input/") || device.starts_with("dri/") => {
+                Some(Self::Seat)
+            }
+            device => {
+                if let Some(number) = device.strip_prefix("pts/") {
+                    return number.parse().ok().map(Self::Terminal);
+                }
+                let console = device.strip_prefix("tty")?;
+                console.parse::<u8>().ok().map(|_| Self::Seat)
+            }
+        }
+    }
+}
+
+/// Returns the pids that `/proc` shows.
+pub(super) fn pids() -> Result<Vec<i32>, Errno> {
+    let directory = open(CWD, "/proc", OFlags::DIRECTORY)?;
+    let mut pids = Vec::new();
+    for entry in Dir::read_from(&directory)? {
+        let entry = entry?;
+        let name = entry.file_name().to_str().ok();
+        pids.extend(name.and_then(|name| name.parse::<i32>().ok()));
+    }
+    Ok(pids)
+}
+
+/// Returns the owner of `/proc/PID`, which is a single call: the effective user, or root where the process may not be
+/// looked into.
+pub(super) fn owner(pid: i32) -> Option<u32> {
+    let directory = statat(CWD, format!("/proc/{pid}"), AtFlags::empty()).ok()?;
+    Some(directory.st_uid)
+}
+
+/// Returns the kernel's name of a process that need not be looked at further; none is empty.
+pub(super) fn name(pid: i32) -> Vec<u8> {
+    let mut name = [0; 64];
+    let file = open(CWD, &format!("/proc/{pid}/comm"), OFlags::empty());
+    let length = file.and_then(|file| retry_on_intr(|| rustix::io::read(&file, &mut name)));
+    let name = &name[..length.unwrap_or(0)];
+    name.strip_suffix(b"\n").unwrap_or(name).to_vec()
+}
+
+/// Says whether this process is in the host's pid namespace; so it is where nothing else is known.
+pub(super) fn is_in_first_namespace() -> bool {
+    let link = readlinkat(CWD, "/proc/self/ns/pid", Vec::new());
+    link.is_ok_and(|link| link.as_bytes() == FIRST_NAMESPACE)
+}
+
+fn open(at: impl AsFd, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+    let flags = flags | OFlags::RDONLY | OFlags::CLOEXEC;
+    retry_on_intr(|| rustix::fs::openat(&at, path, flags, Mode::empty()))
+}
+
+/// Fields 1, 4, 6 and 7 of `/proc/PID/stat`.
+fn parse_stat(text: &[u8]) -> Option<Stat> {
+    let pid = text.split(|&byte| byte == b' ').next()?;
+    // The name may hold anything; nothing behind its last parenthesis does.
+    let behind = text.iter().rposition(|&byte| byte == b')')?;
+    let fields = str::from_utf8(text.get(behind + 1..)?).ok()?;
+    let mut fields = fields.split_ascii_whitespace().skip(1);
+    let mut field = || fields.next()?.parse::<i32>().ok();
+    let (parent, _group, session, device) = (field()?, field()?, field()?, field()?);
+    let device = u32::from_ne_bytes(device.to_ne_bytes());
+    // `new_encode_dev` of the kernel.
+    let (major, minor) = (device >> 8 & 0xfff, device & 0xff | device >> 12 & 0xf_ff00);
+    Some(Stat {
+        pid: str::from_utf8(pid).ok()?.parse().ok()?,
+        parent,
+        session,
+        terminal: (device != 0).then(|| Terminal::of_device(major, minor)),
+    })
+}
+
+/// `PROC_PID_INIT_INO` of the kernel.
+const FIRST_NAMESPACE: &[u8] = b"pid:[4026531836]";
+/// For `status`, the longest of the files that are read.
+const ROOM: usize = 8192;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fields_are_read_behind_any_name() {
+        for name in ["sh", ") S 1 2 3 4", "a b", "((\n"] {
+            let text = format!("17 ({name}) S 5 17 16 34817 17 4194560 0\n");
+            let stat = Stat {
+                pid: 17,
+                parent: 5,
+                session: 16,
+                terminal: Some(Terminal::Pseudo(1)),
+            };
+            assert_eq!(parse_stat(text.as_bytes()), Some(stat), "{name:?}");
+        }
+        let none = parse_stat(b"17 (cron) S 5 17 17 0 -1 4194560").unwrap();
+        assert_eq!(none.terminal, None);
+        let console = parse_stat(b"17 (sh) S 5 17 17 1025 17 4194560").unwrap();
+        assert_eq!(console.terminal, Some(Terminal::Local));
+        // /dev/pts/1000: the fourth of their major numbers.
+        let high = parse_stat(b"17 (sh) S 5 17 17 35816 17 4194560").unwrap();
+        assert_eq!(high.terminal, Some(Terminal::Pseudo(1000)));
+        assert_eq!(parse_stat(b"17 (sh"), None);
+    }
+
+    #[test]
+    fn a_descriptor_is_known_by_its_link() {
+        assert_eq!(File::of(b"socket:[17]"), Inode::new(17).map(File::Socket));
+        assert_eq!(File::of(b"/dev/ptmx"), Some(File::Controller));
+        assert_eq!(File::of(b"/dev/pts/ptmx"), Some(File::Controller));
+        assert_eq!(File::of(b"/dev/pts/12"), Some(File::Terminal(12)));
+        for seat in ["/dev/tty1", "/dev/dri/card0", "/dev/input/event3"] {
+            assert_eq!(File::of(seat.as_bytes()), Some(File::Seat), "{seat}");
+        }
+        for other in [
+            "pipe:[17]",
+            "/dev/null",
+            "/dev/tty",
+            "/tmp/socket:[1]",
+            "socket:[0]",
+        ] {
+            assert_eq!(File::of(other.as_bytes()), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn this_process_is_there() {
+        let own = Folder::own().unwrap().stat().unwrap();
+        assert_eq!(own.pid.unsigned_abs(), std::process::id());
+        assert!(pids().unwrap().contains(&own.pid));
+    }
+}

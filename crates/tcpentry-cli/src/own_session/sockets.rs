@@ -1,0 +1,164 @@
+//! What a socket is that another process holds: its ends, or the process at its other end.
+//!
+//! Asked of a copy of the descriptor (`pidfd_getfd`, Linux 5.6), which is independent of how many sockets there are.
+//! Where that is not permitted, the table is read once.
+
+use std::collections::HashMap;
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsFd;
+
+use rustix::fs::{FileType, fstat};
+use rustix::net::{AddressFamily, SocketType, getpeername, getsockname, sockopt};
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
+use tcpentry::{Connection, Endpoint, Inode, Pair, Query, State, States, Target, TcpTable};
+
+use super::proc::is_in_first_namespace;
+
+/// A socket, as far as it may lead further.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Socket {
+    /// A TCP connection.
+    Tcp(Inode, Pair),
+    /// A unix socket, and the process at its other end.
+    Unix {
+        peer: i32,
+        /// It was accepted from a listener that has a name; else it has connected to one, or is one of a pair.
+        accepted: bool,
+    },
+    /// One that waits for connections by a name: what makes a server.
+    UnixListener,
+}
+
+/// Returns what a socket of this process's own is.
+pub(super) fn own(descriptor: impl AsFd) -> Option<Socket> {
+    let stat = fstat(&descriptor).ok()?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::Socket {
+        return None;
+    }
+    let inode = Inode::new(u32::try_from(stat.st_ino).ok()?)?;
+    look(&descriptor, inode)
+}
+
+/// Returns what the sockets of another process are; those that can't be asked are left out, and the second is false.
+pub(super) fn of_process(pid: i32, sockets: &[(i32, Inode)]) -> (Vec<Socket>, bool) {
+    let Some(pid) = Pid::from_raw(pid) else {
+        return (Vec::new(), false);
+    };
+    let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else {
+        return (Vec::new(), false);
+    };
+    let mut found = Vec::new();
+    let mut complete = true;
+    for &(number, inode) in sockets {
+        match pidfd_getfd(&process, number, PidfdGetfdFlags::empty()) {
+            Ok(copy) => {
+                let is_that =
+                    fstat(&copy).is_ok_and(|stat| stat.st_ino == u64::from(inode.number()));
+                found.extend(look(&copy, inode).filter(|_| is_that));
+            }
+            // Closed meanwhile.
+            Err(rustix::io::Errno::BADF) => {}
+            Err(_) => complete = false,
+        }
+    }
+    (found, complete)
+}
+
+fn look(socket: impl AsFd, inode: Inode) -> Option<Socket> {
+    let listens = || sockopt::socket_acceptconn(&socket).unwrap_or(false);
+    match sockopt::socket_domain(&socket).ok()? {
+        AddressFamily::INET | AddressFamily::INET6 => {
+            let is_stream = sockopt::socket_type(&socket).ok()? == SocketType::STREAM;
+            let local = endpoint(getsockname(&socket).ok()?.try_into().ok()?);
+            let peer = endpoint(getpeername(&socket).ok()??.try_into().ok()?);
+            let pair = Pair::new(local, peer).ok()?;
+            is_stream.then_some(Socket::Tcp(inode, pair))
+        }
+        AddressFamily::UNIX if listens() => Some(Socket::UnixListener),
+        AddressFamily::UNIX => {
+            getpeername(&socket).ok()?;
+            let is_stream = sockopt::socket_type(&socket).ok()? == SocketType::STREAM;
+            // Who is in another pid namespace has no pid here, and a datagram's sender need not be the peer.
+            if !is_stream || !is_in_first_namespace() {
+                return None;
+            }
+            let peer = sockopt::socket_peercred(&socket).ok()?.pid;
+            let name = getsockname(&socket).ok()?;
+            Some(Socket::Unix {
+                peer: peer.as_raw_nonzero().get(),
+                // A family alone is no name.
+                accepted: usize::try_from(name.addr_len()).is_ok_and(|length| length > 2),
+            })
+        }
+        _ => None,
+    }
+}
+
+fn endpoint(address: SocketAddr) -> Endpoint {
+    Endpoint::new(address.ip(), address.port())
+}
+
+/// This network namespace's table, opened when it is first asked.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    opened: Option<TcpTable>,
+    listeners: Option<Vec<(u16, Option<Inode>)>>,
+    pairs: Option<HashMap<Inode, Pair>>,
+}
+
+impl Table {
+    fn open(&mut self) -> Option<&mut TcpTable> {
+        if self.opened.is_none() {
+            self.opened = TcpTable::open().ok();
+        }
+        self.opened.as_mut()
+    }
+
+    /// Returns the socket of these ends in this namespace, unless it is a listener.
+    pub(super) fn find(&mut self, pair: Pair) -> Option<Connection> {
+        let found = self.open()?.find(&Target::Pair(pair)).ok()?;
+        (found.state != State::Listening).then_some(found)
+    }
+
+    /// Returns the other end of a connection, where that is a socket of this namespace too.
+    pub(super) fn other_end(&mut self, pair: Pair) -> Option<Connection> {
+        // Else the whole table would be searched for one that is bound to a device.
+        if !is_local(pair.peer()) {
+            return None;
+        }
+        self.find(Pair::new(pair.peer(), pair.local()).ok()?)
+    }
+
+    /// Returns the port of each listener, and its inode: the kernel keeps them apart from the connections.
+    pub(super) fn listeners(&mut self) -> &[(u16, Option<Inode>)] {
+        if self.listeners.is_none() {
+            let rows = self.open().map(|table| {
+                let rows = table.connections(&Query::in_states(States::LISTENING));
+                let rows = rows.into_iter().flatten().flatten();
+                rows.map(|row| (row.local().port(), row.inode)).collect()
+            });
+            self.listeners = Some(rows.unwrap_or_default());
+        }
+        self.listeners.as_deref().unwrap_or_default()
+    }
+
+    /// Returns the ends of a socket that can't be asked itself: the whole table is read once.
+    pub(super) fn pair_of(&mut self, inode: Inode) -> Option<Pair> {
+        if self.pairs.is_none() {
+            let rows = self.open().map(|table| {
+                let rows = table.connections(&Query::in_states(States::CONNECTIONS));
+                let rows = rows.into_iter().flatten().flatten();
+                rows.filter_map(|row| Some((row.inode?, row.pair)))
+                    .collect()
+            });
+            self.pairs = Some(rows.unwrap_or_default());
+        }
+        self.pairs.as_ref()?.get(&inode).copied()
+    }
+}
+
+/// Says whether an address is this host's own; so it is where that can't be known.
+fn is_local(end: Endpoint) -> bool {
+    let bound = UdpSocket::bind((end.address(), 0));
+    !bound.is_err_and(|error| error.kind() == std::io::ErrorKind::AddrNotAvailable)
+}

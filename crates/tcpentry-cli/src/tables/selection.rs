@@ -1,0 +1,249 @@
+//! From filter words and options to a selection for each table.
+
+use std::io;
+use std::net::IpAddr;
+
+use clap::{Command, CommandFactory as _};
+use tcpentry::escape::escape_for_terminal;
+use tcpentry::filter::{FilterError, Names};
+use tcpentry::process::Process;
+use tcpentry::{
+    Attribution, Error, Filter, Interface, Query, Selection, States, SystemNames, TcpTable,
+};
+
+use super::NamespaceTable;
+use crate::args::{Args, SelectArgs, ShowArgs};
+use crate::exit::Exit;
+use crate::message::{print_error, print_failure};
+
+/// The reason why nothing can be selected.
+pub(crate) enum SelectionError {
+    /// The filter is wrong.
+    Filter {
+        error: FilterError,
+        text: String,
+    },
+    Table(Error),
+}
+
+impl SelectionError {
+    /// Prints the reason, and returns the exit code; `of_error` is the one of an error of the table.
+    pub(crate) fn report(&self, of_error: impl FnOnce(&Error) -> Exit) -> Exit {
+        match self {
+            Self::Filter { error, text } => {
+                print_error(&explain_error(error, text));
+                Exit::Usage
+            }
+            Self::Table(error) => {
+                print_failure(error);
+                of_error(error)
+            }
+        }
+    }
+}
+
+/// The place where a device has to exist that a filter names.
+#[derive(Clone, Copy)]
+enum DeviceScope {
+    /// This network namespace.
+    Here,
+    /// One of several network namespaces, not necessarily this one.
+    Elsewhere,
+}
+
+/// The treatment of host names in a filter.
+#[derive(Clone, Copy)]
+pub(crate) enum Hosts {
+    LookUp,
+    /// A name is an error: the filter is being typed, and the resolver must not be asked for every prefix of a name.
+    #[cfg_attr(
+        not(feature = "tui"),
+        expect(dead_code, reason = "only a terminal types")
+    )]
+    Numbers,
+}
+
+/// Parses a filter and prepares it for one table; `states` where the filter names none.
+fn prepare(
+    text: &str,
+    args: &SelectArgs,
+    states: States,
+    devices: DeviceScope,
+    hosts: Hosts,
+    table: &mut TcpTable,
+) -> Result<Selection, SelectionError> {
+    let filter = if text.is_empty() {
+        Filter::any()
+    } else {
+        let names = SystemNames::new(table);
+        let names = match devices {
+            DeviceScope::Here => names,
+            DeviceScope::Elsewhere => names.with_absent_devices(),
+        };
+        let parsed = match hosts {
+            Hosts::LookUp => Filter::parse(text, &names),
+            Hosts::Numbers => Filter::parse(text, &WithoutHosts(names)),
+        };
+        parsed.map_err(|error| SelectionError::Filter {
+            error,
+            text: text.to_owned(),
+        })?
+    };
+    let filter = match (args.ipv4, args.ipv6) {
+        (true, false) => filter.only_ipv4(),
+        (false, true) => filter.only_ipv6(),
+        (true, true) | (false, false) => filter,
+    };
+    Selection::new(filter, states, table).map_err(SelectionError::Table)
+}
+
+/// Prepares a filter for each table. A device that it names has to exist in one of the namespaces; in the others no
+/// socket is bound to it.
+pub(crate) fn prepare_all(
+    text: &str,
+    args: &SelectArgs,
+    states: States,
+    tables: &mut [NamespaceTable],
+    hosts: Hosts,
+) -> Result<Vec<Selection>, SelectionError> {
+    let mut first_error = None;
+    let mut prepared = Vec::new();
+    for table in &mut *tables {
+        match prepare(
+            text,
+            args,
+            states,
+            DeviceScope::Here,
+            hosts,
+            &mut table.table,
+        ) {
+            Ok(selection) => prepared.push(Some(selection)),
+            Err(error @ SelectionError::Filter { .. }) => {
+                first_error = first_error.or(Some(error));
+                prepared.push(None);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if let (Some(error), true) = (first_error, prepared.iter().all(Option::is_none)) {
+        return Err(error);
+    }
+    let all = tables.iter_mut().zip(prepared);
+    let all = all.map(|(table, selection)| match selection {
+        Some(selection) => Ok(selection),
+        None => prepare_elsewhere(text, args, states, table),
+    });
+    all.collect()
+}
+
+/// Prepares a filter for one more table, after another table has accepted it.
+pub(crate) fn prepare_elsewhere(
+    text: &str,
+    args: &SelectArgs,
+    states: States,
+    table: &mut NamespaceTable,
+) -> Result<Selection, SelectionError> {
+    let table = &mut table.table;
+    prepare(
+        text,
+        args,
+        states,
+        DeviceScope::Elsewhere,
+        Hosts::LookUp,
+        table,
+    )
+}
+
+/// Returns the query of a selection, with the counters where they are to be shown.
+pub(crate) fn query(selection: &Selection, show: &ShowArgs) -> Query {
+    let query = selection.query().clone();
+    if show.info { query.with_info() } else { query }
+}
+
+/// Returns an attribution for all that has to be evaluated and shown.
+pub(crate) fn attribution(selection: &Selection, show: &ShowArgs) -> Attribution {
+    if show.process || show.container {
+        Attribution::new()
+    } else {
+        selection.attribution()
+    }
+}
+
+/// Reads the owners of what is about to be deleted, where they are to be shown: afterwards they may have closed it.
+pub(crate) fn load_owners(show: &ShowArgs, attribution: &mut Attribution) {
+    if show.process {
+        // Owners that can't be read are no reason not to delete.
+        let _ = attribution.owners();
+    }
+}
+
+/// Returns the filter in canonical form, escaped: its names may have been pasted from anywhere.
+pub(crate) fn canonical(selection: &Selection) -> String {
+    escape_for_terminal(selection.filter().to_string().as_bytes())
+}
+
+/// The names of this system without those of hosts.
+struct WithoutHosts<'t>(SystemNames<'t>);
+
+impl Names for WithoutHosts<'_> {
+    fn service(&self, name: &str) -> Option<u16> {
+        self.0.service(name)
+    }
+
+    fn addresses(&self, _: &str) -> io::Result<Vec<IpAddr>> {
+        Err(io::Error::other("press Enter to look it up"))
+    }
+
+    fn device(&self, name: &str) -> Option<Interface> {
+        self.0.device(name)
+    }
+
+    fn user(&self, name: &str) -> Option<u32> {
+        self.0.user(name)
+    }
+
+    fn netns(&self, name: &str) -> io::Result<u64> {
+        self.0.netns(name)
+    }
+
+    fn process(&self, pid: i32) -> Option<Process> {
+        self.0.process(pid)
+    }
+
+    fn executable(&self, path: &str) -> Option<String> {
+        self.0.executable(path)
+    }
+
+    fn cgroup(&self, path: &str) -> io::Result<u64> {
+        self.0.cgroup(path)
+    }
+}
+
+/// Describes a filter error: the reason, the place, and the hint.
+fn explain_error(error: &FilterError, text: &str) -> String {
+    let excerpt = error.excerpt(text).replace('\n', "\n  ");
+    let hint = error.hint().map(|hint| format!("\nhint: {hint}"));
+    let hint = hint.unwrap_or_default();
+    // A misspelt command is read as the first word of a filter.
+    let first = text.split(|c: char| !c.is_ascii_alphabetic()).next();
+    let is_command = error.column() == 0 && !first.is_some_and(Filter::starts_with_keyword);
+    let commands = if is_command {
+        let all = Args::command();
+        let names: Vec<_> = all.get_subcommands().map(Command::get_name).collect();
+        format!("\ncommands are {}", names.join(" "))
+    } else {
+        String::new()
+    };
+    format!("{error}\n  {excerpt}{hint}{commands}")
+}
+
+/// Describes the sockets for which this caller may not see what the filter asks for.
+pub(crate) fn describe_hidden(count: u64, consequence: &str) -> String {
+    let sockets = if count == 1 { "socket" } else { "sockets" };
+    format!(
+        "of {count} {sockets} you may not see what the filter asks for (processes of other users, or marks): {consequence}"
+    )
+}
+
+/// The hint for hidden sockets.
+pub(crate) const HIDDEN_HINT: &str = "run it as root (sudo), on the host and not in a container; or add a term that leaves them out, as `user NAME`";

@@ -1,0 +1,134 @@
+//! The loop: keys and updates in, screen and commands out.
+
+use std::fs::OpenOptions;
+use std::io::{self, BufWriter, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use crossterm::event::Event;
+
+use super::keys;
+use super::message::{Update, WorkerCommand};
+use super::screen::{Screen, Signals};
+use super::state::{TerminalRequest, Top};
+use super::view::{Areas, Theme};
+use crate::exit::Exit;
+use crate::message::print_error;
+
+/// An event that the loop waits for.
+pub(super) enum LoopEvent {
+    Terminal(Event),
+    Update(Box<Update>),
+    /// The terminal can't be read any more.
+    TerminalLost(io::Error),
+}
+
+/// Runs until the user quits, a signal comes or the terminal is lost.
+pub(super) fn event_loop(
+    top: &mut Top,
+    theme: Theme,
+    start: impl FnOnce() -> io::Result<std::thread::JoinHandle<()>>,
+    commands: &Sender<WorkerCommand>,
+    events: &Receiver<LoopEvent>,
+) -> io::Result<Exit> {
+    let signals = Signals::install()?;
+    let mut screen = Screen::enter()?;
+    let worker = start()?;
+    let mut areas = Areas::default();
+    let mut drawn = None;
+    let mut warned = false;
+    loop {
+        let first = match events.recv_timeout(SIGNAL_CHECK_INTERVAL) {
+            Ok(event) => Some(event),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return Ok(Exit::Failed),
+        };
+        let now = Instant::now();
+        let is_due = drawn.is_none_or(|drawn: Instant| now - drawn >= REDRAW_INTERVAL);
+        let mut is_changed = first.is_some() || is_due || signals.take_resized();
+        // Everything that has come meanwhile is drawn at once.
+        let events = first.into_iter().chain(events.try_iter());
+        for event in events.take(MAX_EVENTS_PER_DRAW) {
+            match event {
+                LoopEvent::Terminal(event) => keys::handle(top, &event, &areas, now),
+                LoopEvent::Update(update) => top.update(*update, now),
+                LoopEvent::TerminalLost(error) => return Err(error),
+            }
+            // A request to the terminal is carried out before another event can replace it.
+            if top.request.is_some() {
+                break;
+            }
+        }
+        if let Some(signal) = signals.terminating() {
+            drop(screen);
+            // The sender sees that this signal ended the program.
+            signal_hook::low_level::emulate_default_handler(signal)?;
+            return Ok(Exit::Interrupted);
+        }
+        if signals.take_suspend() {
+            top.request = Some(TerminalRequest::Suspend);
+        }
+        if signals.take_resumed() {
+            screen.enter_again()?;
+            is_changed = true;
+        }
+        match top.request.take() {
+            None => {}
+            Some(TerminalRequest::Quit)
+                if top.deletion.is_running() && !std::mem::replace(&mut warned, true) =>
+            {
+                top.notify("a deletion is running: quit again to end it", now);
+                is_changed = true;
+            }
+            Some(TerminalRequest::Quit) => return Ok(Exit::Done),
+            Some(TerminalRequest::Suspend) => {
+                screen.suspend()?;
+                signals.take_resumed();
+            }
+            Some(TerminalRequest::Redraw) => screen.clear()?,
+            Some(TerminalRequest::Copy(text)) => screen.copy(&text)?,
+            Some(TerminalRequest::Save(name)) => save_log(top, &name, now),
+        }
+        if is_changed {
+            areas = screen.draw(top, theme, now)?;
+            drawn = Some(now);
+            top.request_unresolved();
+        }
+        for command in top.take_commands() {
+            // A worker that has ended is noticed below.
+            let _ = commands.send(command);
+        }
+        if worker.is_finished() {
+            drop(screen);
+            print_error("the thread that reads the table has ended; nothing more is deleted");
+            return Ok(Exit::Failed);
+        }
+    }
+}
+
+/// Writes the log to a new file that only its owner may read; never overwrites a file.
+fn save_log(top: &mut Top, name: &str, now: Instant) {
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(name);
+    let written = file.and_then(|file| {
+        let mut file = BufWriter::new(file);
+        write!(file, "{}", top.log)?;
+        file.flush()
+    });
+    let shown = tcpentry::escape::escape_for_terminal(name.as_bytes());
+    match written {
+        Ok(()) => top.notify(format!("saved to {shown}"), now),
+        Err(error) => top.notify(format!("cannot save to {shown}: {error}"), now),
+    }
+}
+
+/// The interval at which signals are checked while nothing else happens.
+const SIGNAL_CHECK_INTERVAL: Duration = Duration::from_millis(50);
+/// The interval of redrawing while nothing happens, by which notices disappear.
+const REDRAW_INTERVAL: Duration = Duration::from_secs(1);
+/// The number of events taken before drawing: deleting a hundred thousand connections makes an update for each.
+const MAX_EVENTS_PER_DRAW: usize = 10_000;

@@ -1,0 +1,225 @@
+//! Cells: the text of a row in each column, and the order of rows by a column.
+
+use std::cmp::Ordering;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use tcpentry::connection::endpoint::Device;
+use tcpentry::{Endpoint, Method, ScopedEndpoint, State};
+
+use super::row::{Deletability, Resolved, Row};
+use crate::args::TopColumn;
+use crate::output::duration;
+
+/// How a column is laid out.
+pub(crate) struct ColumnFormat {
+    pub(crate) title: &'static str,
+    pub(crate) align_right: bool,
+    pub(crate) max_width: usize,
+    /// Sorted with the largest first unless reversed.
+    pub(crate) largest_first: bool,
+}
+
+impl TopColumn {
+    /// Returns the title and the layout of the column.
+    pub(crate) fn format(self) -> ColumnFormat {
+        let words = |title, max_width| ColumnFormat {
+            title,
+            align_right: false,
+            max_width,
+            largest_first: false,
+        };
+        let numbers = |title| ColumnFormat {
+            align_right: true,
+            largest_first: true,
+            ..words(title, 10)
+        };
+        match self {
+            Self::State => words("STATE", 14),
+            Self::Local => words("LOCAL", 63),
+            Self::Peer => words("PEER", 47),
+            Self::Process => words("PROCESS", 28),
+            Self::User => words("USER", 16),
+            Self::Unit => words("UNIT", 28),
+            Self::Netns => words("NETNS", 24),
+            Self::RecvQueue => numbers("RECV-Q"),
+            Self::SendQueue => numbers("SEND-Q"),
+            Self::Rtt => numbers("RTT"),
+            Self::Retransmits => numbers("RETRANS"),
+            Self::Idle => numbers("IDLE"),
+            Self::Received => numbers("IN/s"),
+            Self::Sent => numbers("OUT/s"),
+            Self::DeleteBy => words("DELETE-BY", 12),
+        }
+    }
+
+    /// Returns the text of a cell. Names are escaped where they are read.
+    pub(crate) fn text(self, row: &Row, resolved: &Resolved) -> String {
+        let connection = &row.connection;
+        let info = connection
+            .info
+            .as_deref()
+            .filter(|_| connection.state != State::Listening);
+        match self {
+            Self::State => connection.state.to_string(),
+            Self::Local => local(row),
+            Self::Peer => connection.peer().to_string(),
+            Self::Process => match &resolved.holders {
+                Some(holders) if holders.text.is_empty() => NONE.to_owned(),
+                Some(holders) => holders.text.clone(),
+                None if connection.inode.is_none() => NONE.to_owned(),
+                None => NOT_LOOKED_UP.to_owned(),
+            },
+            Self::User => word(row.user.as_deref()),
+            Self::Unit => word(row.unit().or(resolved.unit.as_deref())),
+            Self::Netns => word(row.netns.as_deref()),
+            Self::RecvQueue => connection.receive_queue.to_string(),
+            Self::SendQueue => connection.send_queue.to_string(),
+            Self::Rtt => info.map_or(NONE.to_owned(), |info| duration(info.rtt)),
+            Self::Retransmits => info.map_or(NONE.to_owned(), |info| {
+                format!("{}/{}", info.retransmits, info.total_retransmits)
+            }),
+            Self::Idle => connection.idle().map_or(NONE.to_owned(), duration),
+            Self::Received => row
+                .rates
+                .map_or(NONE.to_owned(), |rates| bytes(rates.received)),
+            Self::Sent => row.rates.map_or(NONE.to_owned(), |rates| bytes(rates.sent)),
+            Self::DeleteBy => match &resolved.deletability {
+                Some(Deletability::By(method)) => method.to_string(),
+                Some(Deletability::No(refusal)) => format!("no: {}", refusal.outcome),
+                None => NOT_LOOKED_UP.to_owned(),
+            },
+        }
+    }
+
+    /// Compares two rows by this column. Unknown values come last in both directions.
+    pub(super) fn compare(self, a: &Row, b: &Row, descending: bool) -> Ordering {
+        let way = |order: Ordering| if descending { order.reverse() } else { order };
+        match self {
+            Self::State => way(rank(a.connection.state).cmp(&rank(b.connection.state))),
+            Self::Local => way(end(a.connection.local()).cmp(&end(b.connection.local()))),
+            Self::Peer => way(end(a.connection.peer()).cmp(&end(b.connection.peer()))),
+            Self::Process => known_first(process(a), process(b), way),
+            Self::User => known_first(a.user.as_deref(), b.user.as_deref(), way),
+            Self::Unit => known_first(a.unit(), b.unit(), way),
+            Self::Netns => known_first(a.netns.as_deref(), b.netns.as_deref(), way),
+            Self::RecvQueue => way(a.connection.receive_queue.cmp(&b.connection.receive_queue)),
+            Self::SendQueue => way(a.connection.send_queue.cmp(&b.connection.send_queue)),
+            Self::Rtt => known_first(rtt(a), rtt(b), way),
+            Self::Retransmits => known_first(retransmits(a), retransmits(b), way),
+            Self::Idle => known_first(a.connection.idle(), b.connection.idle(), way),
+            Self::Received => known_first(
+                a.rates.map(|it| it.received),
+                b.rates.map(|it| it.received),
+                way,
+            ),
+            Self::Sent => known_first(a.rates.map(|it| it.sent), b.rates.map(|it| it.sent), way),
+            Self::DeleteBy => known_first(deletability_rank(a), deletability_rank(b), way),
+        }
+    }
+}
+
+/// Compares two values, unknown ones last in both directions.
+fn known_first<T: PartialOrd>(
+    a: Option<T>,
+    b: Option<T>,
+    way: impl Fn(Ordering) -> Ordering,
+) -> Ordering {
+    match (a, b) {
+        (Some(a), Some(b)) => way(a.partial_cmp(&b).unwrap_or(Ordering::Equal)),
+        (Some(_), None) => Ordering::Less,
+        (None, Some(_)) => Ordering::Greater,
+        (None, None) => Ordering::Equal,
+    }
+}
+
+fn process(row: &Row) -> Option<&str> {
+    let holders = row.resolved.holders.as_deref()?;
+    (!holders.first.is_empty()).then_some(&*holders.first)
+}
+
+fn rtt(row: &Row) -> Option<Duration> {
+    Some(row.connection.info.as_deref()?.rtt)
+}
+
+fn retransmits(row: &Row) -> Option<(u8, u32)> {
+    let info = row.connection.info.as_deref()?;
+    Some((info.retransmits, info.total_retransmits))
+}
+
+fn deletability_rank(row: &Row) -> Option<u8> {
+    Some(match row.resolved.deletability.as_ref()? {
+        Deletability::By(Method::SockDiag) => 0,
+        Deletability::By(_) => 1,
+        Deletability::No(_) => 2,
+    })
+}
+
+/// Returns the local end with the device that the socket is bound to, as `delete` takes it.
+fn local(row: &Row) -> String {
+    let device = row.device.as_deref();
+    let device = device.map(|name| Device::Name(name.to_owned()));
+    ScopedEndpoint::new(row.connection.local(), device).to_string()
+}
+
+/// Formats a number of bytes in at most four characters.
+pub(crate) fn bytes(bytes: f64) -> String {
+    let mut value = bytes;
+    for unit in ["", "k", "M", "G"] {
+        if value < 999.5 {
+            return if value < 9.95 && !unit.is_empty() {
+                format!("{value:.1}{unit}")
+            } else {
+                format!("{value:.0}{unit}")
+            };
+        }
+        value /= 1000.0;
+    }
+    format!("{value:.0}T")
+}
+
+/// Ranks states by how likely somebody is looking for them: stuck connections before healthy ones.
+fn rank(state: State) -> (u8, u8) {
+    let rank = match state {
+        State::CloseWait => 0,
+        State::SynSent | State::SynRecv => 1,
+        State::FinWait1 | State::FinWait2 | State::Closing | State::LastAck => 2,
+        State::Established => 3,
+        State::Listening => 5,
+        _ => 4,
+    };
+    (rank, state.to_kernel())
+}
+
+fn end(end: Endpoint) -> (IpAddr, u16) {
+    (end.address(), end.port())
+}
+
+fn word(text: Option<&str>) -> String {
+    text.unwrap_or(NONE).to_owned()
+}
+
+/// Shown where there is no value.
+const NONE: &str = "-";
+/// Shown where the value has not been looked up yet.
+const NOT_LOOKED_UP: &str = "...";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_take_four_characters() {
+        for (value, text) in [
+            (0.0, "0"),
+            (999.4, "999"),
+            (999.6, "1.0k"),
+            (9_949.0, "9.9k"),
+            (12_345.0, "12k"),
+            (999_600.0, "1.0M"),
+            (2e12, "2T"),
+        ] {
+            assert_eq!(bytes(value), text);
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! The table as last read, and what has changed since the previous reading.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use super::row::{Change, Rates, Row, RowKey};
+
+/// One reading of the table.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Frame {
+    /// The rows in no particular order; those that have left are kept for a while.
+    pub(crate) rows: Vec<Row>,
+    /// The number of readings so far.
+    pub(crate) serial: u64,
+    /// The number of rows that are present.
+    pub(crate) present: usize,
+    /// The number of rows of which this user may not see what the filter asks for.
+    pub(crate) hidden: u64,
+    /// Messages about the tables that could not be read.
+    pub(crate) notes: Vec<String>,
+    /// The time that reading took.
+    pub(crate) read_time: Duration,
+    /// The sum of all rows' rates.
+    pub(crate) rates: Rates,
+}
+
+/// The frame with which a new reading is compared.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Baseline {
+    /// The previous one: rows that came, changed or left are shown as such.
+    Previous,
+    /// None: filter, states or namespaces differ, so that a row missing now has not left.
+    Reset,
+}
+
+impl Frame {
+    /// Returns true where sorting takes longer than a key press should wait.
+    pub(crate) fn is_large(&self) -> bool {
+        self.rows.len() > LARGE_TABLE
+    }
+
+    /// Returns the frame after this one, made of newly read rows. Duplicates, which a dump may contain, are removed.
+    pub(crate) fn followed_by(&self, rows: Vec<Row>, baseline: Baseline, now: Instant) -> Self {
+        let mut before: HashMap<RowKey, &Row> =
+            self.rows.iter().map(|row| (row.key, row)).collect();
+        let is_first = self.serial == 0;
+        let mut next = Self {
+            rows: Vec::with_capacity(rows.len()),
+            serial: self.serial + 1,
+            ..Self::default()
+        };
+        let mut seen = HashSet::with_capacity(rows.len());
+        for mut row in rows {
+            if !seen.insert(row.key) {
+                continue;
+            }
+            match before.remove(&row.key) {
+                Some(old) => row.follow(old, now),
+                None if is_first || baseline == Baseline::Reset => {}
+                None => row.change = Change::New { since: now },
+            }
+            next.rates += row.rates.unwrap_or_default();
+            next.rows.push(row);
+        }
+        next.present = next.rows.len();
+        if baseline == Baseline::Previous {
+            let left = before.into_values().filter_map(|row| row.leaving(now));
+            next.rows.extend(left);
+        }
+        next
+    }
+}
+
+impl Row {
+    /// Takes over what is known from the previous reading of this socket, and notes what has changed.
+    fn follow(&mut self, old: &Self, now: Instant) {
+        self.resolved = self.resolved.or(&old.resolved);
+        self.rates = self.rates_since(old);
+        self.change = match old.change {
+            _ if old.connection.state != self.connection.state => Change::State {
+                since: now,
+                before: old.connection.state,
+            },
+            Change::New { since } | Change::State { since, .. }
+                if now - since < CHANGE_SHOWN_FOR =>
+            {
+                old.change
+            }
+            // It has come back into the selection.
+            Change::Left { .. } => Change::New { since: now },
+            _ => Change::None,
+        };
+    }
+
+    fn rates_since(&self, old: &Self) -> Option<Rates> {
+        let infos = (
+            self.connection.info.as_ref()?,
+            old.connection.info.as_ref()?,
+        );
+        let time = self.read_at.checked_duration_since(old.read_at)?;
+        let time = time.as_secs_f64();
+        #[expect(clippy::cast_precision_loss, reason = "it is a rate for people")]
+        let rate = |now: u64, before: u64| now.saturating_sub(before) as f64 / time;
+        (time > 0.0).then(|| Rates {
+            received: rate(infos.0.bytes_received, infos.1.bytes_received),
+            sent: rate(infos.0.bytes_acked, infos.1.bytes_acked),
+        })
+    }
+
+    /// Returns the row to show for a socket that has left the table, until that has been shown long enough.
+    fn leaving(&self, now: Instant) -> Option<Self> {
+        let since = match self.change {
+            Change::Left { since } => since,
+            _ => now,
+        };
+        (now - since < CHANGE_SHOWN_FOR).then(|| Self {
+            change: Change::Left { since },
+            rates: None,
+            ..self.clone()
+        })
+    }
+}
+
+/// The number of rows from which sorting takes several milliseconds.
+const LARGE_TABLE: usize = 5000;
+const CHANGE_SHOWN_FOR: Duration = Duration::from_secs(3);
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{key, row, row_of};
+    use super::*;
+    use tcpentry::State;
+
+    fn changes(frame: &Frame) -> Vec<(u64, Change)> {
+        let mut all: Vec<_> = frame
+            .rows
+            .iter()
+            .map(|row| (row.key.cookie.value(), row.change))
+            .collect();
+        all.sort_by_key(|(cookie, _)| *cookie);
+        all
+    }
+
+    #[test]
+    fn what_came_changed_or_left_is_shown_for_a_while() {
+        let start = Instant::now();
+        let second = |n| start + Duration::from_secs(n);
+        let first = Frame::default().followed_by(vec![row(1), row(2)], Baseline::Previous, start);
+        assert_eq!(changes(&first), [(1, Change::None), (2, Change::None)]);
+        let changed = row_of(2, State::CloseWait);
+        let next = first.followed_by(vec![changed.clone(), row(3)], Baseline::Previous, second(1));
+        let since = second(1);
+        let before = State::Established;
+        let expected = [
+            (1, Change::Left { since }),
+            (2, Change::State { since, before }),
+            (3, Change::New { since }),
+        ];
+        assert_eq!(changes(&next), expected);
+        assert_eq!((next.present, next.serial), (2, 2));
+        let same = || vec![changed.clone(), row(3)];
+        let next = next.followed_by(same(), Baseline::Previous, second(2));
+        assert_eq!(changes(&next), expected);
+        let next = next.followed_by(same(), Baseline::Previous, second(4));
+        assert_eq!(changes(&next), [(2, Change::None), (3, Change::None)]);
+    }
+
+    #[test]
+    fn what_has_been_looked_up_since_the_frame_before_is_kept() {
+        let now = Instant::now();
+        let first = Frame::default().followed_by(vec![row(1)], Baseline::Previous, now);
+        let mut known = row(1);
+        known.resolved.holders = Some(std::sync::Arc::default());
+        let next = first.followed_by(vec![known], Baseline::Previous, now);
+        assert!(next.rows[0].resolved.holders.is_some());
+        let next = next.followed_by(vec![row(1)], Baseline::Previous, now);
+        assert!(next.rows[0].resolved.holders.is_some());
+    }
+
+    #[test]
+    fn another_question_makes_no_news() {
+        let now = Instant::now();
+        let first = Frame::default().followed_by(vec![row(1)], Baseline::Previous, now);
+        let next = first.followed_by(vec![row(2)], Baseline::Reset, now);
+        assert_eq!(changes(&next), [(2, Change::None)]);
+    }
+
+    #[test]
+    fn a_socket_that_the_walk_met_twice_is_there_once() {
+        let now = Instant::now();
+        let frame = Frame::default().followed_by(vec![row(1), row(1)], Baseline::Previous, now);
+        assert_eq!(frame.rows.len(), 1);
+        let next = frame.followed_by(vec![row(1), row(1)], Baseline::Previous, now);
+        assert_eq!((next.rows.len(), next.rows[0].key), (1, key(1)));
+    }
+
+    #[test]
+    fn rates_are_of_the_time_between_two_readings_of_the_same_socket() {
+        let start = Instant::now();
+        let with = |bytes: u64, after: u64| {
+            let mut row = row(1);
+            let info = row.connection.info.as_mut().unwrap();
+            (info.bytes_received, info.bytes_acked) = (bytes, 2 * bytes);
+            row.read_at = start + Duration::from_millis(after);
+            row
+        };
+        let first = Frame::default().followed_by(vec![with(1000, 0)], Baseline::Previous, start);
+        assert_eq!(first.rows[0].rates, None);
+        let next = first.followed_by(vec![with(2000, 500)], Baseline::Previous, start);
+        let rates = Rates {
+            received: 2000.0,
+            sent: 4000.0,
+        };
+        assert_eq!((next.rows[0].rates, next.rates), (Some(rates), rates));
+        // A counter can't run backwards; where it seems to, nothing has moved.
+        let next = next.followed_by(vec![with(0, 1000)], Baseline::Previous, start);
+        assert_eq!(next.rates, Rates::default());
+    }
+}

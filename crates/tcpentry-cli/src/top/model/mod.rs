@@ -1,0 +1,13 @@
+//! The table as data: rows, the frame of one reading, its order, and the text of its cells. No I/O.
+
+mod arrange;
+mod cell;
+mod frame;
+mod row;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub(crate) use arrange::{Arranged, Arrangement, Group, TableLine};
+pub(crate) use cell::bytes;
+pub(crate) use frame::{Baseline, Frame};
+pub(crate) use row::{Change, Deletability, HolderNames, NotDeleted, Resolved, Row, RowKey};

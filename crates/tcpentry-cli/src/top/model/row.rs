@@ -1,0 +1,156 @@
+//! A row of the table, and the key that never names another socket.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tcpentry::{Connection, Cookie, Method, Outcome, State};
+
+/// The identity of a row's socket: its cookie, in its network namespace.
+///
+/// (Before Linux 5.10 each network namespace counts cookies by itself.)
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) struct RowKey {
+    /// The worker's number of the namespace, never reused.
+    pub(crate) netns: u32,
+    pub(crate) cookie: Cookie,
+}
+
+/// A socket as last read.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) key: RowKey,
+    pub(crate) connection: Connection,
+    /// The name of its network namespace, where several are shown.
+    pub(crate) netns: Option<Arc<str>>,
+    /// The name of the device it is bound to.
+    pub(crate) device: Option<Arc<str>>,
+    pub(crate) user: Option<Arc<str>>,
+    /// Its container or unit, where the kernel reports the socket's cgroup.
+    pub(crate) unit: Option<Arc<str>>,
+    /// What has been looked up; only rows on the screen are.
+    pub(crate) resolved: Resolved,
+    pub(crate) change: Change,
+    pub(crate) rates: Option<Rates>,
+    /// The time at which it was read.
+    pub(crate) read_at: Instant,
+}
+
+impl Row {
+    /// Returns the row of a socket of which nothing else is known yet.
+    pub(crate) fn new(key: RowKey, connection: Connection, read_at: Instant) -> Self {
+        Self {
+            key,
+            connection,
+            netns: None,
+            device: None,
+            user: None,
+            unit: None,
+            resolved: Resolved::default(),
+            change: Change::None,
+            rates: None,
+            read_at,
+        }
+    }
+
+    /// Returns the container or unit of the socket, or else of its holder.
+    pub(crate) fn unit(&self) -> Option<&str> {
+        self.unit.as_deref().or(self.resolved.unit.as_deref())
+    }
+
+    pub(crate) fn peer_address(&self) -> IpAddr {
+        self.connection.peer().address()
+    }
+
+    /// Returns false for a row that is only shown because it has just left the table.
+    pub(crate) fn is_present(&self) -> bool {
+        !matches!(self.change, Change::Left { .. })
+    }
+}
+
+/// The properties of a row that are expensive to look up.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Resolved {
+    pub(crate) holders: Option<Arc<HolderNames>>,
+    /// The container or unit of the holder, where the socket's own is not known.
+    pub(crate) unit: Option<Arc<str>>,
+    pub(crate) deletability: Option<Deletability>,
+}
+
+impl Resolved {
+    /// Fills in from `other` what is missing here.
+    pub(crate) fn or(&self, other: &Self) -> Self {
+        let deletability = self.deletability.clone();
+        Self {
+            holders: self.holders.clone().or_else(|| other.holders.clone()),
+            unit: self.unit.clone().or_else(|| other.unit.clone()),
+            deletability: deletability.or_else(|| other.deletability.clone()),
+        }
+    }
+}
+
+/// The names of the processes that hold a socket.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct HolderNames {
+    /// Names and pids, escaped; empty where no process holds it.
+    pub(crate) text: String,
+    /// The name of the first one, for sorting and grouping.
+    pub(crate) first: String,
+}
+
+/// The answer to "can it be deleted from here?".
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Deletability {
+    By(Method),
+    No(NotDeleted),
+}
+
+/// The reason why a socket was not or can't be deleted, and the way out.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct NotDeleted {
+    pub(crate) outcome: Outcome,
+    pub(crate) cause: String,
+    pub(crate) hint: Option<String>,
+}
+
+impl From<&tcpentry::Error> for NotDeleted {
+    fn from(error: &tcpentry::Error) -> Self {
+        Self {
+            outcome: error.outcome(),
+            cause: error.cause().to_owned(),
+            hint: crate::message::hint_of(error).map(str::to_owned),
+        }
+    }
+}
+
+/// The most recent change of a row.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Change {
+    #[default]
+    None,
+    New {
+        since: Instant,
+    },
+    State {
+        since: Instant,
+        before: State,
+    },
+    /// It ended, or is no longer selected.
+    Left {
+        since: Instant,
+    },
+}
+
+/// Bytes per second by the socket's own counters: received, and acknowledged by the peer.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Rates {
+    pub(crate) received: f64,
+    pub(crate) sent: f64,
+}
+
+impl std::ops::AddAssign for Rates {
+    fn add_assign(&mut self, other: Self) {
+        self.received += other.received;
+        self.sent += other.sent;
+    }
+}

@@ -1,0 +1,77 @@
+//! The columns that are shown, and the chooser in which they are changed.
+
+use crate::args::TopColumn;
+
+#[derive(Clone, Debug)]
+pub(crate) struct ColumnChooser {
+    /// The visible columns, in their order.
+    pub(crate) shown: Vec<TopColumn>,
+    /// The line of the cursor in the chooser.
+    pub(crate) cursor: usize,
+}
+
+impl ColumnChooser {
+    pub(super) const fn new(shown: Vec<TopColumn>) -> Self {
+        Self { shown, cursor: 0 }
+    }
+
+    /// Returns all columns as the chooser lists them: the visible ones in their order, then the others.
+    pub(crate) fn choices(&self) -> Vec<TopColumn> {
+        let hidden = TopColumn::all()
+            .iter()
+            .filter(|column| !self.shown.contains(column));
+        self.shown.iter().chain(hidden).copied().collect()
+    }
+
+    /// Returns the column under the chooser's cursor.
+    pub(crate) fn current(&self) -> Option<TopColumn> {
+        self.choices().get(self.cursor).copied()
+    }
+
+    /// Moves the chooser's cursor down, or up.
+    pub(crate) fn move_cursor(&mut self, lines: isize) {
+        let last = self.choices().len().saturating_sub(1);
+        self.cursor = self.cursor.saturating_add_signed(lines).min(last);
+    }
+
+    /// Shows the current column, or hides it unless it is the last one shown; the cursor follows it.
+    pub(crate) fn toggle(&mut self) {
+        let Some(column) = self.current() else { return };
+        match self.place_of(column) {
+            Some(_) if self.shown.len() == 1 => {}
+            Some(place) => _ = self.shown.remove(place),
+            None => self.shown.push(column),
+        }
+        let place = self.choices().iter().position(|it| *it == column);
+        self.cursor = place.unwrap_or_default();
+    }
+
+    /// Moves the current column to the left; the cursor follows it.
+    pub(crate) fn move_left(&mut self) {
+        if (1..self.shown.len()).contains(&self.cursor) {
+            self.shown.swap(self.cursor, self.cursor - 1);
+            self.cursor -= 1;
+        }
+    }
+
+    /// Moves the current column to the right; the cursor follows it.
+    pub(crate) fn move_right(&mut self) {
+        if self.cursor + 1 < self.shown.len() {
+            self.shown.swap(self.cursor, self.cursor + 1);
+            self.cursor += 1;
+        }
+    }
+
+    /// Returns the visible column that is this many places to the right of a column, cyclically.
+    pub(crate) fn neighbour(&self, column: TopColumn, step: isize) -> TopColumn {
+        let count = self.shown.len();
+        let next = self.place_of(column).map_or(0, |place| {
+            (place + count).saturating_add_signed(step) % count
+        });
+        self.shown[next]
+    }
+
+    fn place_of(&self, column: TopColumn) -> Option<usize> {
+        self.shown.iter().position(|it| *it == column)
+    }
+}

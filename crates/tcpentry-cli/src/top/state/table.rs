@@ -1,0 +1,196 @@
+//! The table on the screen: its lines, and a cursor that stays on its row wherever that moves.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::super::model::{Arranged, Arrangement, Frame, Group, Row, RowKey, TableLine};
+
+/// The lines of the table, the part of them that is on the screen, and the cursor.
+#[derive(Debug, Default)]
+pub(crate) struct TableView {
+    pub(crate) frame: Arc<Frame>,
+    pub(crate) arrangement: Arrangement,
+    arranged: Arranged,
+    /// The names of the groups that are expanded.
+    expanded: HashSet<String>,
+    pub(crate) lines: Vec<TableLine>,
+    /// What the cursor is on.
+    current: Option<LineId>,
+    /// The line of the cursor.
+    pub(crate) cursor: usize,
+    /// The first line on the screen.
+    pub(crate) first: usize,
+    /// The number of lines that fit on the screen.
+    pub(crate) height: usize,
+    /// The line that was clicked last.
+    pub(crate) clicked: Option<usize>,
+}
+
+/// The identity of a line, which stays while the line moves.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum LineId {
+    Row(RowKey),
+    Group(String),
+}
+
+impl TableView {
+    pub(super) fn new(arrangement: Arrangement) -> Self {
+        Self {
+            arrangement,
+            height: 1,
+            ..Self::default()
+        }
+    }
+
+    /// Shows a new frame, in the order that is wanted by now.
+    pub(super) fn set_frame(
+        &mut self,
+        frame: Arc<Frame>,
+        arrangement: Arrangement,
+        arranged: Arranged,
+    ) {
+        self.frame = frame;
+        self.arranged = if arrangement == self.arrangement || self.frame.is_large() {
+            arranged
+        } else {
+            Arranged::new(&self.frame, self.arrangement)
+        };
+        self.lay_out();
+    }
+
+    /// Changes the order. A large table, or one whose holders are not known, keeps its order until the worker sends it anew.
+    pub(super) fn arrange(&mut self, arrangement: Arrangement) {
+        if arrangement.grouping != self.arrangement.grouping {
+            self.expanded.clear();
+            self.first = 0;
+        }
+        let is_known = self.arrangement.needs_holders() || !arrangement.needs_holders();
+        self.arrangement = arrangement;
+        if is_known && !self.frame.is_large() {
+            self.arranged = Arranged::new(&self.frame, arrangement);
+            self.lay_out();
+        }
+    }
+
+    /// Expands a group, or collapses it.
+    pub(super) fn toggle_group(&mut self, group: u32) {
+        let name = self.group(group).name.clone();
+        if !self.expanded.remove(&name) {
+            self.expanded.insert(name);
+        }
+        self.lay_out();
+    }
+
+    /// Rebuilds the lines, and keeps the cursor on its line.
+    fn lay_out(&mut self) {
+        self.lines = self.arranged.lines(&self.expanded);
+        let found = self.current.as_ref().and_then(|current| {
+            let is_it = |line: &TableLine| self.has_id(*line, current);
+            match self.lines.get(self.cursor) {
+                Some(line) if is_it(line) => Some(self.cursor),
+                _ => self.lines.iter().position(is_it),
+            }
+        });
+        // Where the line has gone, the cursor stays in its place on the screen.
+        let line = found.unwrap_or(self.cursor);
+        if found.is_some() && line != self.cursor {
+            let on_screen = self.cursor.saturating_sub(self.first);
+            self.first = line.saturating_sub(on_screen);
+        }
+        self.move_to(line);
+    }
+
+    fn has_id(&self, line: TableLine, id: &LineId) -> bool {
+        match (line, id) {
+            (TableLine::Row(place), LineId::Row(key)) => self.row(place).key == *key,
+            (TableLine::Group(place), LineId::Group(name)) => self.group(place).name == *name,
+            _ => false,
+        }
+    }
+
+    /// Moves the cursor to a line, and scrolls to it.
+    pub(crate) fn move_to(&mut self, line: usize) {
+        self.cursor = line.min(self.lines.len().saturating_sub(1));
+        self.current = self.lines.get(self.cursor).map(|line| match line {
+            TableLine::Row(place) => LineId::Row(self.row(*place).key),
+            TableLine::Group(place) => LineId::Group(self.group(*place).name.clone()),
+        });
+        self.scroll_to_cursor();
+    }
+
+    /// Moves the cursor down by this many lines, or up.
+    pub(crate) fn move_by(&mut self, lines: isize) {
+        self.move_to(self.cursor.saturating_add_signed(lines));
+    }
+
+    /// Sets the number of lines that fit on the screen.
+    pub(crate) fn set_height(&mut self, height: usize) {
+        self.height = height.max(1);
+        self.scroll_to_cursor();
+    }
+
+    fn scroll_to_cursor(&mut self) {
+        let last = self.lines.len().saturating_sub(self.height);
+        let nearest = self.cursor.saturating_sub(self.height - 1);
+        self.first = self
+            .first
+            .clamp(nearest, self.cursor.max(nearest))
+            .min(last);
+    }
+
+    /// Returns the lines on the screen.
+    pub(crate) fn visible(&self) -> &[TableLine] {
+        let end = (self.first + self.height).min(self.lines.len());
+        self.lines.get(self.first..end).unwrap_or_default()
+    }
+
+    /// Returns the rows on the screen.
+    pub(super) fn visible_rows(&self) -> impl Iterator<Item = &Row> {
+        self.visible().iter().filter_map(|line| match line {
+            TableLine::Row(place) => Some(self.row(*place)),
+            TableLine::Group(_) => None,
+        })
+    }
+
+    pub(crate) fn row(&self, place: u32) -> &Row {
+        &self.frame.rows[place as usize]
+    }
+
+    pub(crate) fn group(&self, place: u32) -> &Group {
+        &self.arranged.groups[place as usize]
+    }
+
+    pub(crate) fn is_expanded(&self, group: &Group) -> bool {
+        self.expanded.contains(&group.name)
+    }
+
+    /// Returns the line under the cursor.
+    pub(super) fn current_line(&self) -> Option<TableLine> {
+        self.lines.get(self.cursor).copied()
+    }
+
+    /// Returns the row under the cursor.
+    pub(crate) fn current_row(&self) -> Option<&Row> {
+        match self.current_line()? {
+            TableLine::Row(place) => Some(self.row(place)),
+            TableLine::Group(_) => None,
+        }
+    }
+
+    /// Returns the rows of the line under the cursor: one, or those of the group.
+    pub(super) fn current_keys(&self) -> Vec<RowKey> {
+        let key = |place: &u32| self.row(*place).key;
+        match self.current_line() {
+            Some(TableLine::Row(place)) => vec![key(&place)],
+            Some(TableLine::Group(place)) => self.group(place).rows.iter().map(key).collect(),
+            None => Vec::new(),
+        }
+    }
+
+    /// Returns all rows in the order of the screen, also those of collapsed groups.
+    pub(super) fn rows_in_order(&self) -> impl Iterator<Item = &Row> {
+        let groups = self.arranged.groups.iter().flat_map(|group| &group.rows);
+        let places = self.arranged.order.iter().chain(groups);
+        places.map(|place| self.row(*place))
+    }
+}

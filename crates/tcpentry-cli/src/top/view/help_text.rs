@@ -1,0 +1,55 @@
+//! The text of the help.
+
+/// Each key with its description; without a key, a heading.
+pub(crate) const HELP: &[(&str, &str)] = &[
+    ("", "Find"),
+    (
+        "/",
+        "Type a filter, as for `tcpentry list`: port = :443, state close-wait, dst 10.0.0.0/8, process nginx, idle gt 10m",
+    ),
+    (
+        " ",
+        "A bare address, port or program is offered as a filter: Tab or Enter takes it. Esc goes back. On an empty line, Tab brings back the current filter",
+    ),
+    ("Esc", "Clear the marks, then the filter"),
+    ("s", "Switch between connections, listeners and all states"),
+    (
+        "a",
+        "Show all network namespaces (containers), or only this one",
+    ),
+    ("", "Delete"),
+    ("Space", "Mark the row, or all rows of the group"),
+    ("*  u", "Mark all rows that the filter selects; unmark all"),
+    (
+        "d, Del",
+        "Preview the deletion of the marked rows, or of the current one. Only y then deletes them",
+    ),
+    ("l", "Show the log of deletions; s saves it to a new file"),
+    ("", "Look"),
+    (
+        "Up Down  k j",
+        "Move. Also PageUp, PageDown, Home, End, g, G, the mouse wheel and a click (hold Shift to select text)",
+    ),
+    (
+        "Enter  i",
+        "Show all details of the row, and the command that deletes it; expand a group",
+    ),
+    ("Tab", "Group by process, peer, container or state; ungroup"),
+    (
+        "<  >",
+        "Sort by the column to the left or right; a click on a title sorts too",
+    ),
+    ("r", "Reverse the order"),
+    ("c", "Choose the columns and their order"),
+    ("p", "Pause, and resume"),
+    ("+  -", "Refresh less often, more often; F5 refreshes now"),
+    ("Ctrl-Z", "Suspend; fg resumes"),
+    ("Ctrl-L", "Redraw the screen"),
+    ("q, Ctrl-C", "Quit"),
+    ("", "Signs"),
+    ("+ green", "new"),
+    ("~ yellow", "its state has changed"),
+    ("- red", "it has ended, or is no longer selected"),
+    ("*", "marked"),
+    ("...", "not looked up yet"),
+];

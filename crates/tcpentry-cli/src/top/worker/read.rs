@@ -1,0 +1,188 @@
+//! Reading the tables, and looking up what the rows on the screen lack.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tcpentry::filter::Truth;
+use tcpentry::process::Owners;
+use tcpentry::{Connection, Error};
+
+use super::super::message::Update;
+use super::super::model::{Baseline, Frame, Resolved, Row, RowKey};
+use super::names::{NameCache, search};
+use super::{WatchedNamespace, Worker};
+
+impl Worker {
+    /// Reads the tables and sends a new frame, unless an urgent command interrupts it.
+    pub(in super::super) fn read_table(&mut self) {
+        self.update_namespaces();
+        let start = Instant::now();
+        self.attribution.forget();
+        self.names.retry_unknown();
+        let mut reading = PartialFrame::default();
+        for place in 0..self.namespaces.len() {
+            match self.read_namespace(place, &mut reading) {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => reading.fail(&self.namespaces[place], &error),
+            }
+        }
+        if let (true, Some(trouble)) = (
+            reading.failed == self.namespaces.len(),
+            reading.notes.first(),
+        ) {
+            (self.send)(Update::Trouble(trouble.clone()));
+            return;
+        }
+        if self.arrangement.needs_holders() {
+            self.resolve_all_holders(&mut reading.rows);
+        }
+        let baseline = std::mem::replace(&mut self.baseline, Baseline::Previous);
+        let frame = self
+            .frame
+            .followed_by(reading.rows, baseline, Instant::now());
+        self.frame = Arc::new(Frame {
+            hidden: reading.hidden,
+            notes: reading.notes,
+            read_time: start.elapsed(),
+            ..frame
+        });
+        self.prune_resolved();
+        self.send_frame();
+        self.send_details();
+    }
+
+    /// Reads one table. Returns false where an urgent command has come.
+    fn read_namespace(&mut self, place: usize, reading: &mut PartialFrame) -> Result<bool, Error> {
+        let several = self.namespaces.len() > 1 || self.all_netns;
+        // The dump borrows the namespace, so that the other fields are borrowed apart.
+        let Self {
+            namespaces,
+            attribution,
+            names,
+            resolved,
+            commands,
+            pending,
+            ..
+        } = self;
+        let WatchedNamespace {
+            number,
+            site,
+            selection,
+            devices,
+        } = &mut namespaces[place];
+        let netns = site.name.as_deref().filter(|_| several).map(Arc::from);
+        let has_users = site.table.has_local_users();
+        let query = selection.query().clone().with_info();
+        let rows = site.table.connections(&query)?;
+        for (count, connection) in rows.enumerate() {
+            if count % ROWS_PER_CHECK == ROWS_PER_CHECK - 1 {
+                pending.extend(commands.try_iter());
+                if pending.iter().any(super::is_urgent) {
+                    return Ok(false);
+                }
+            }
+            let connection = connection?;
+            match selection.judge(&connection, attribution)? {
+                Truth::True => {}
+                Truth::Hidden => {
+                    reading.hidden += 1;
+                    continue;
+                }
+                Truth::False | Truth::Unknown => continue,
+            }
+            let key = RowKey {
+                netns: *number,
+                cookie: connection.cookie,
+            };
+            let interface = connection.interface();
+            reading.rows.push(Row {
+                netns: netns.clone(),
+                device: interface.map(|interface| devices.name(interface).to_string().into()),
+                user: names.user(&connection, has_users),
+                unit: names.unit(&connection),
+                resolved: resolved.get(&key).cloned().unwrap_or_default(),
+                ..Row::new(key, connection, Instant::now())
+            });
+        }
+        Ok(true)
+    }
+
+    /// Looks up the holders of all rows, by which they are sorted or grouped.
+    fn resolve_all_holders(&mut self, rows: &mut [Row]) {
+        let is_unknown =
+            |row: &Row| row.resolved.holders.is_none() && row.connection.inode.is_some();
+        if !rows.iter().any(is_unknown) {
+            return;
+        }
+        let Ok(owners) = search(Owners::search()) else {
+            // The rows are shown as not looked up.
+            return;
+        };
+        for row in rows.iter_mut().filter(|row| is_unknown(row)) {
+            let known = NameCache::from_owners(&row.connection, &owners);
+            let resolved = known.or(&row.resolved);
+            self.resolved.insert(row.key, resolved.clone());
+            row.resolved = resolved;
+        }
+    }
+
+    /// Forgets what was looked up for sockets that are gone, once that has become much.
+    fn prune_resolved(&mut self) {
+        if self.resolved.len() < 2 * self.frame.rows.len() + 1000 {
+            return;
+        }
+        let present: std::collections::HashSet<RowKey> =
+            self.frame.rows.iter().map(|row| row.key).collect();
+        self.resolved.retain(|key, _| present.contains(key));
+    }
+
+    /// Looks up holders and deletability of these rows, and sends them.
+    pub(super) fn resolve(&mut self, keys: &[RowKey]) {
+        let wanted: std::collections::HashSet<RowKey> = keys.iter().copied().collect();
+        let frame = Arc::clone(&self.frame);
+        let rows = frame.rows.iter().filter(|row| wanted.contains(&row.key));
+        let rows: Vec<(RowKey, Connection)> =
+            rows.map(|row| (row.key, row.connection.clone())).collect();
+        let inodes = rows.iter().filter_map(|(_, connection)| connection.inode);
+        // Where processes can't be read, no holder is known.
+        let owners = search(Owners::search().of_sockets(inodes)).unwrap_or_default();
+        let deletabilities = self.deletabilities(
+            rows.iter()
+                .map(|(key, connection)| (*key, connection.clone())),
+        );
+        let mut answer = Vec::new();
+        for ((key, connection), deletability) in rows.iter().zip(deletabilities) {
+            let resolved = Resolved {
+                deletability: Some(deletability),
+                ..NameCache::from_owners(connection, &owners)
+            };
+            let known = self.resolved.entry(*key).or_default();
+            *known = resolved.or(known);
+            answer.push((*key, known.clone()));
+        }
+        (self.send)(Update::Resolved(answer));
+    }
+}
+
+/// The result of a reading so far.
+#[derive(Default)]
+struct PartialFrame {
+    rows: Vec<Row>,
+    hidden: u64,
+    failed: usize,
+    notes: Vec<String>,
+}
+
+impl PartialFrame {
+    fn fail(&mut self, namespace: &WatchedNamespace, error: &Error) {
+        self.failed += 1;
+        self.notes.push(match &namespace.site.name {
+            Some(name) => format!("{name}: {error}"),
+            None => error.to_string(),
+        });
+    }
+}
+
+/// The number of rows after which pending commands are checked.
+const ROWS_PER_CHECK: usize = 1024;

@@ -1,0 +1,629 @@
+//! The ways by which an operator comes that no list of names foresees, each with the real thing.
+
+use std::fs;
+use std::io::{Read, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Output, Stdio};
+
+use tcpentry_testkit::holder::Holder;
+use tcpentry_testkit::link::{HERE, Neighbour};
+use tcpentry_testkit::pty::Terminal;
+use tcpentry_testkit::sshd::{OTHER_PORT, Session, SshServer};
+use tcpentry_testkit::stage::{OPERATOR, OPERATOR_UID};
+use tcpentry_testkit::user::User;
+use tcpentry_testkit::{isolated, proc_net, skip, tcp, until};
+
+use super::{OWN, assert_guarded, assert_says_why, code, detached, has, server};
+use crate::util::{Run, ends, program, run};
+
+#[test]
+fn a_jump_over_the_same_host_guards_both_its_connections() {
+    with_server!(|server: &SshServer| {
+        let mut other = server.session("root");
+        let jump = format!(
+            "ProxyCommand={} -W %h:%p",
+            words(&server.client("root@127.0.0.1", &[], ""))
+        );
+        let delete = format!("{} delete --yes sport = :22", server.program());
+        let output = server
+            .client(
+                "root@127.0.0.1",
+                &["-o", &jump],
+                &format!("unset SSH_CONNECTION; {delete}"),
+            )
+            .output()
+            .unwrap();
+        assert_eq!(code(&output), 6, "{output:?}");
+        assert_eq!(outcomes(&output, "guarded"), 2, "{output:?}");
+        assert_eq!(outcomes(&output, "deleted"), 1, "{output:?}");
+        assert!(!other.is_alive());
+    });
+}
+
+#[test]
+fn a_jump_by_a_program_between_is_followed_through_its_pipes() {
+    with_server!(|server: &SshServer| {
+        let mut other = server.session("root");
+        let jump = format!(
+            "ProxyCommand={} nc 127.0.0.1 22",
+            words(&server.client("root@127.0.0.1", &[], ""))
+        );
+        let delete = format!("{} delete --yes sport = :22", server.program());
+        let output = server
+            .client(
+                "root@127.0.0.1",
+                &["-o", &jump],
+                &format!("unset SSH_CONNECTION; {delete}"),
+            )
+            .output()
+            .unwrap();
+        assert_eq!(code(&output), 6, "{output:?}");
+        assert_eq!(outcomes(&output, "guarded"), 2, "{output:?}");
+        assert!(!other.is_alive());
+    });
+}
+
+#[test]
+fn the_carrier_of_a_reverse_tunnel_is_guarded() {
+    with_server!(|server: &SshServer| {
+        let options = ["-N", "-R", "4022:127.0.0.1:22"];
+        let _tunnel = Running(
+            server
+                .client("root@127.0.0.1", &options, "")
+                .spawn()
+                .unwrap(),
+        );
+        until("the tunnel is open", || is_listening(4022));
+        let mut other = server.session("root");
+        let delete = format!("{} delete --yes state established", server.program());
+        let output = server
+            .client(
+                "root@127.0.0.1",
+                &["-p", "4022"],
+                &format!("unset SSH_CONNECTION; {delete}"),
+            )
+            .output()
+            .unwrap();
+        // Of the session behind the tunnel, of the tunnel and of who came by it both ends.
+        assert_eq!(code(&output), 6, "{output:?}");
+        assert_eq!(outcomes(&output, "guarded"), 6, "{output:?}");
+        assert!(!other.is_alive());
+    });
+}
+
+#[test]
+fn what_the_own_server_forwards_can_be_deleted() {
+    for user in ["root", OPERATOR] {
+        with_server!(|server: &SshServer| {
+            let sudo = match user {
+                "root" => "",
+                _ if has("sudo") => "sudo -n ",
+                _ => skip!("sudo is neither installed nor unpacked"),
+            };
+            let neighbour = Neighbour::new();
+            let database = TcpListener::bind((Ipv4Addr::LOCALHOST, 5432)).unwrap();
+            let program = server.program();
+            let command = format!(
+                "until [ -e /run/go ]; do sleep 0.05; done; {sudo}{program} delete --yes sport = :22; echo $?; \
+                 {sudo}{program} delete --yes dport = :5432; echo $?; echo end"
+            );
+            let forward = ["-L", "15432:127.0.0.1:5432"];
+            let client = server.client(&format!("{user}@{HERE}"), &forward, &command);
+            let mut session = inside(&neighbour, &client).spawn().unwrap();
+            let mut out = session.stdout.take().unwrap();
+            let session = Running(session);
+            let mut query = None;
+            until("it forwards", || {
+                let connect = || TcpStream::connect((Ipv4Addr::LOCALHOST, 15432));
+                query = neighbour.there.run(connect).ok();
+                query.is_some()
+            });
+            let served = database.accept().unwrap().0;
+            // Its other end is another's.
+            let _held = Holder::of(&served, None);
+            drop(served);
+            fs::write("/run/go", "").unwrap();
+            let said = read_until(&mut out, "end\n");
+            let codes: Vec<_> = said.lines().filter(|line| line.len() == 1).collect();
+            assert_eq!(codes, ["3", "0"], "{user}: {said}");
+            assert_eq!(said.matches("deleted\t").count(), 1, "{user}: {said}");
+            drop(session);
+        });
+    }
+}
+
+#[test]
+fn an_own_pid_namespace_guards_every_session() {
+    with_server!(|server: &SshServer| {
+        let program = server.program();
+        let delete = format!(
+            "{OWN} unset SSH_CONNECTION; exec unshare -pf --mount-proc {program} delete $OWN"
+        );
+        for port in ["22", "2022"] {
+            let output = server
+                .client("root@127.0.0.1", &["-p", port], &delete)
+                .stdin(Stdio::null())
+                .output()
+                .unwrap();
+            assert_guarded(&output);
+        }
+        let other = server.session(OPERATOR);
+        let delete = format!("unshare -pf --mount-proc {program} delete {}", other.ends());
+        let output = server.run("root", &detached(&delete));
+        assert_guarded(&output);
+        assert_says_why(&output);
+    });
+}
+
+#[test]
+fn without_proc_every_session_is_guarded() {
+    with_server!(|server: &SshServer| {
+        let program = server.program();
+        let other = server.session(OPERATOR);
+        for ends in ["$OWN", other.ends()] {
+            let delete = format!(
+                "{OWN} unset SSH_CONNECTION; export OWN; \
+                 exec unshare -m sh -c 'mount -t tmpfs none /proc && exec {program} delete \"$@\"' sh {ends}"
+            );
+            for port in ["22", "2022"] {
+                let output = server
+                    .client("root@127.0.0.1", &["-p", port], &delete)
+                    .stdin(Stdio::null())
+                    .output()
+                    .unwrap();
+                assert_guarded(&output);
+            }
+        }
+    });
+}
+
+#[test]
+fn somebody_elses_tmux_guards_who_is_attached() {
+    with_server!(|server: &SshServer| {
+        if !has("tmux") || !has("sudo") {
+            skip!("tmux or sudo is neither installed nor unpacked");
+        }
+        let program = server.program();
+        let mut other = server.session("root");
+        let tmux = "tmux -u -S /run/operator/tmux -f /dev/null";
+        let delete = format!(
+            "until [ -e /run/go ]; do sleep 0.05; done; sudo -n {program} delete --yes sport = :22 >/run/operator/said 2>&1; \
+             echo $? >/run/operator/code; sleep 1000"
+        );
+        let start = server.run(OPERATOR, &format!("{tmux} new-session -d '{delete}'"));
+        assert_eq!(code(&start), 0, "{start:?}");
+        let attach = format!("TERM=xterm {tmux} attach");
+        let mut attached = server
+            .client("root@127.0.0.1", &["-tt"], &attach)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map(Running)
+            .unwrap();
+        until("root is attached", || {
+            let clients = server.run(OPERATOR, &format!("{tmux} list-clients"));
+            !clients.stdout.is_empty()
+        });
+        fs::write("/run/go", "").unwrap();
+        until("it has ended", || {
+            fs::read("/run/operator/code").is_ok_and(|text| !text.is_empty())
+        });
+        let said = fs::read_to_string("/run/operator/said").unwrap();
+        assert_eq!(
+            fs::read_to_string("/run/operator/code").unwrap(),
+            "6\n",
+            "{said}"
+        );
+        assert_eq!(said.matches("\nguarded\t").count(), 1, "{said}");
+        assert!(!other.is_alive());
+        assert_eq!(attached.0.try_wait().unwrap(), None, "the session is there");
+    });
+}
+
+#[test]
+fn screen_guards_who_is_attached() {
+    with_server!(|server: &SshServer| {
+        if !has("screen") {
+            skip!("screen is neither installed nor unpacked");
+        }
+        let program = server.program();
+        let mut other = server.session("root");
+        fs::write(
+            "/run/delete",
+            format!(
+                "{program} delete --yes sport = :22 >/run/said 2>&1; echo $? >/run/code; sleep 1000"
+            ),
+        )
+        .unwrap();
+        let screen = "SCREENDIR=$HOME/screens TERM=xterm screen -c /dev/null sh /run/delete";
+        let attached = server
+            .client("root@127.0.0.1", &["-tt"], screen)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map(Running);
+        let _attached = attached.unwrap();
+        until("it has ended", || {
+            fs::read("/run/code").is_ok_and(|text| !text.is_empty())
+        });
+        let said = fs::read_to_string("/run/said").unwrap();
+        assert_eq!(fs::read_to_string("/run/code").unwrap(), "6\n", "{said}");
+        assert_eq!(said.matches("\nguarded\t").count(), 1, "{said}");
+        assert!(!other.is_alive());
+    });
+}
+
+#[test]
+fn who_may_delete_but_not_look_is_guarded_on_any_port() {
+    with_server!(|server: &SshServer| {
+        let program = server.program();
+        if !has_capability(program) {
+            skip!("no file can be given capabilities here");
+        }
+        let own = format!("{OWN} unset SSH_CONNECTION; exec {program} delete $OWN");
+        let port = OTHER_PORT.to_string();
+        let to = format!("{OPERATOR}@127.0.0.1");
+        let output = server.client(&to, &["-p", &port], &own).output().unwrap();
+        assert_guarded(&output);
+        assert_says_why(&output);
+        // What somebody else has accepted can't be it.
+        let listener = tcp::listen(tcp::loopback(0));
+        let service = User::new(55_555).run(|| tcp::connect_to(&listener));
+        let words = ends(&service.client);
+        let output = server.run(OPERATOR, &format!("{program} delete {words}"));
+        assert_eq!(code(&output), 0, "{output:?}");
+    });
+}
+
+#[test]
+fn where_proc_hides_the_processes_of_others_every_session_is_guarded() {
+    with_server!(|server: &SshServer| {
+        let program = server.program();
+        if !has_capability(program) {
+            skip!("no file can be given capabilities here");
+        }
+        let to = format!("{OPERATOR}@127.0.0.1");
+        // Only root mounts, and only a user is hidden anything.
+        let own = format!(
+            "{OWN} unset SSH_CONNECTION; sudo -n unshare -m sh -c \
+             'mount -t proc -o hidepid=2 proc /proc && exec setpriv --reuid {OPERATOR_UID} --clear-groups {program} delete \"$@\"' sh $OWN"
+        );
+        if !has("sudo") {
+            skip!("sudo is neither installed nor unpacked");
+        }
+        for port in ["22", "2022"] {
+            let output = server.client(&to, &["-p", port], &own).output().unwrap();
+            assert_guarded(&output);
+            assert_says_why(&output);
+        }
+    });
+}
+
+#[test]
+fn a_socket_as_standard_input_is_guarded() {
+    isolated(|| {
+        let listener = tcp::listen(tcp::loopback(0));
+        let session = tcp::connect_to(&listener);
+        let other = tcp::connect_to(&listener);
+        let words = ends(&session.server);
+        let mut command = program();
+        command.args(["delete"]).args(words.split(' '));
+        let socket = OwnedFd::from(session.server.try_clone().unwrap());
+        let done: Run = command.stdin(socket).output().unwrap().into();
+        assert_eq!(done.code, 3, "{}", done.err);
+        assert_eq!(run(&format!("delete {}", ends(&other.server))).code, 0);
+    });
+}
+
+/// A server of no known name: it accepts, and gives each who comes a program on a pseudo-terminal.
+const TERMINAL_SERVER: &str = r#"
+import os, pty, socket, sys, select
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+session, _ = listener.accept()
+child, terminal = pty.fork()
+if child == 0:
+    ends = ["%s:%d" % session.getsockname(), "%s:%d" % session.getpeername()]
+    listener.close(); session.close()
+    os.execv("/bin/sh", ["sh", "-c", sys.argv[1], "sh"] + ends)
+while True:
+    ready, _, _ = select.select([terminal, session], [], [])
+    try:
+        if terminal in ready: session.sendall(os.read(terminal, 4096))
+        if session in ready: os.write(terminal, session.recv(4096))
+    except OSError: break
+"#;
+
+#[test]
+fn a_server_of_no_known_name_is_followed_through_its_terminal() {
+    isolated(|| {
+        // In a session of its own nothing above the terminal is an ancestor, and its other end has to be searched for.
+        for start in ["exec", "setsid --fork"] {
+            let held = tcp::connect_to(&tcp::listen(tcp::loopback(0)));
+            let doomed = ends(&held.client);
+            let holders = (
+                Holder::of(&held.client, None),
+                Holder::of(&held.server, None),
+            );
+            let (at, peer) = tcp::addresses(&held.client);
+            drop(held);
+            let script = format!(
+                "{start} sh -c '{program} delete \"$@\"; echo own $?; {program} delete {doomed}; echo other $?; echo end; sleep 100' sh \"$@\"; sleep 100",
+                program = env!("CARGO_BIN_EXE_tcpentry")
+            );
+            let mut server = Command::new("python3")
+                .args(["-c", TERMINAL_SERVER, &script])
+                .env_remove("SSH_CONNECTION")
+                .stdout(Stdio::piped())
+                .process_group(0)
+                .spawn()
+                .unwrap();
+            let mut port = String::new();
+            let mut out = std::io::BufReader::new(server.stdout.take().unwrap());
+            std::io::BufRead::read_line(&mut out, &mut port).unwrap();
+            let server = Running(server);
+            let mut session = TcpStream::connect(format!("127.0.0.1:{}", port.trim())).unwrap();
+            let said = read_until(&mut session, "end\r\n");
+            assert!(said.contains("own 3"), "{start}: {said}");
+            assert!(said.contains("other 0"), "{start}: {said}");
+            assert!(proc_net::row(at, peer).is_none());
+            drop((server, holders));
+        }
+    });
+}
+
+#[test]
+fn telnetd_is_followed_through_its_terminal() {
+    with_server!(|server: &SshServer| {
+        if !std::path::Path::new("/usr/sbin/telnetd").exists() {
+            skip!("telnetd is neither installed nor unpacked");
+        }
+        let listener = tcp::listen(tcp::loopback(0));
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (socket, _) = listener.accept().unwrap();
+        let words = ends(&socket);
+        let script = format!(
+            "#!/bin/sh\n{} delete {words}\necho own $?\necho end\nsleep 100\n",
+            server.program()
+        );
+        fs::write("/run/login", script).unwrap();
+        super::allow("/run/login");
+        let socket = OwnedFd::from(socket);
+        let telnetd = Command::new("/usr/sbin/telnetd")
+            .args(["-h", "-E", "/run/login"])
+            .env_remove("SSH_CONNECTION")
+            .stdin(socket.try_clone().unwrap())
+            .stdout(socket.try_clone().unwrap())
+            .stderr(socket)
+            .spawn()
+            .map(Running);
+        let _telnetd = telnetd.unwrap();
+        let said = talk_telnet(client, "end\r\n");
+        assert!(said.contains("own 3"), "{said}");
+    });
+}
+
+#[test]
+fn dropbear_guards_its_session() {
+    with_server!(|server: &SshServer| {
+        if !has("dropbearkey") {
+            skip!("dropbear is neither installed nor unpacked");
+        }
+        let made = Command::new("dropbearkey")
+            .args(["-t", "ed25519", "-f", "/run/dropbear"])
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+        fs::create_dir_all("/run/root/.ssh").unwrap();
+        fs::copy("/run/user.pub", "/run/root/.ssh/authorized_keys").unwrap();
+        let dropbear = Command::new("/usr/sbin/dropbear")
+            .args(["-F", "-E", "-r", "/run/dropbear", "-p", "3022"])
+            .stderr(fs::File::create("/run/dropbear.log").unwrap())
+            .spawn();
+        let _dropbear = Running(dropbear.unwrap());
+        until("dropbear listens", || is_listening(3022));
+        let neighbour = Neighbour::new();
+        let delete = format!(
+            "unset SSH_CONNECTION; {} delete --yes sport = :3022",
+            server.program()
+        );
+        let client = server.client(&format!("root@{HERE}"), &["-p", "3022"], &delete);
+        let output = inside(&neighbour, &client).output().unwrap();
+        assert_guarded(&output);
+        let client = server.client(&format!("root@{HERE}"), &["-p", "3022"], &detached(&delete));
+        let output = inside(&neighbour, &client).output().unwrap();
+        assert_guarded(&output);
+    });
+}
+
+#[test]
+fn a_service_that_pretends_to_be_a_server_is_not_spared() {
+    with_server!(|server: &SshServer| {
+        let listener = tcp::listen(tcp::loopback(0));
+        let service = tcp::connect_to(&listener);
+        let words = ends(&service.client);
+        fs::copy("/bin/sleep", "/run/operator/sshd").unwrap();
+        super::allow("/run/operator/sshd");
+        // As a user may, from a file of root's: with the name, and with a login uid of their own.
+        let pretender = Command::new("setpriv")
+            .args([
+                "--reuid",
+                &OPERATOR_UID.to_string(),
+                "--clear-groups",
+                "sh",
+                "-c",
+            ])
+            .arg(format!(
+                "echo {OPERATOR_UID} >/proc/self/loginuid; exec /run/operator/sshd 1000"
+            ))
+            .stdin(OwnedFd::from(service.client))
+            .spawn()
+            .map(Running);
+        let pretender = pretender.unwrap();
+        let comm = format!("/proc/{}/comm", pretender.0.id());
+        until("it is called so", || {
+            fs::read_to_string(&comm).is_ok_and(|name| name == "sshd\n")
+        });
+        let _held = Holder::of(&service.server, None);
+        drop(service.server);
+        // Whoever has the same login uid, where one can be set.
+        let log_in = format!("echo {OPERATOR_UID} >/proc/self/loginuid 2>/dev/null");
+        let delete = format!("{log_in}; {} delete {words}", server.program());
+        let output = server.run("root", &detached(&delete));
+        assert_eq!(code(&output), 0, "{output:?}");
+    });
+}
+
+#[test]
+fn one_match_that_a_server_holds_is_asked_for() {
+    with_server!(|server: &SshServer| {
+        let mut other: Session = server.session("root");
+        let (_, client) = other.ends().split_once(' ').unwrap();
+        let delete = format!("{} delete dst {client} sport = :22", server.program());
+        let output = server.run("root", &delete);
+        assert_eq!(code(&output), 3, "{output:?}");
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(text.contains("which an SSH server holds"), "{output:?}");
+        assert!(other.is_alive());
+        let output = server.run("root", &format!("{delete} --yes"));
+        assert_eq!(code(&output), 0, "{output:?}");
+        assert!(!other.is_alive());
+    });
+}
+
+#[test]
+fn a_terminal_that_leads_nowhere_is_said_and_asked_about() {
+    isolated(|| {
+        let held = tcp::connect_to(&tcp::listen(tcp::loopback(0)));
+        let words = ends(&held.client);
+        let _holders = (
+            Holder::of(&held.client, None),
+            Holder::of(&held.server, None),
+        );
+        drop(held);
+        // Another process has its other end, and brings what is typed by a pipe.
+        let terminal = Terminal::open();
+        let mut script = Command::new("setsid");
+        script.args(["script", "-qc"]).arg(format!(
+            "{} delete {words}; echo code $?",
+            env!("CARGO_BIN_EXE_tcpentry")
+        ));
+        script.arg("/dev/null").env_remove("SSH_CONNECTION");
+        let child = script
+            .stdin(Stdio::piped())
+            .stdout(terminal.inside())
+            .stderr(terminal.inside())
+            .spawn();
+        let mut child = child.unwrap();
+        let mut keyboard = child.stdin.take().unwrap();
+        let _child = Running(child);
+        terminal.await_text("Delete it anyway? [y/N] ");
+        assert!(
+            terminal.screen().contains("this may cut you off"),
+            "{}",
+            terminal.screen()
+        );
+        keyboard.write_all(b"y\n").unwrap();
+        terminal.await_text("code 0");
+    });
+}
+
+/// A process that ends with this.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The same command in the namespace of a neighbour.
+fn inside(neighbour: &Neighbour, command: &Command) -> Command {
+    let tid = neighbour.there.tid();
+    let net = format!("--net=/proc/{}/task/{tid}/ns/net", std::process::id());
+    let mut inside = Command::new("nsenter");
+    inside
+        .arg(net)
+        .arg(command.get_program())
+        .args(command.get_args())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    inside
+}
+
+/// A command as a shell takes it.
+fn words(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words: Vec<_> = words
+        .map(|word| word.to_str().unwrap())
+        .filter(|word| !word.is_empty())
+        .collect();
+    words
+        .join(" ")
+        .replace("ssh -q", "ssh -o Compression=no -q")
+}
+
+fn is_listening(port: u16) -> bool {
+    let listens = |row: proc_net::Row| row.local.port() == port && row.state == 10;
+    proc_net::rows().into_iter().any(listens)
+}
+
+fn outcomes(output: &Output, outcome: &str) -> usize {
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines()
+        .filter(|line| line.starts_with(&format!("{outcome}\t")))
+        .count()
+}
+
+/// Gives the program what lets it delete and not look.
+fn has_capability(program: &str) -> bool {
+    let set = Command::new("setcap")
+        .args(["cap_net_admin+ep", program])
+        .output();
+    set.is_ok_and(|set| set.status.success())
+}
+
+fn read_until(stream: &mut impl Read, end: &str) -> String {
+    let mut said = Vec::new();
+    let mut some = [0; 4096];
+    loop {
+        let length = stream.read(&mut some).unwrap_or(0);
+        said.extend(&some[..length]);
+        let text = String::from_utf8_lossy(&said).into_owned();
+        if length == 0 || text.contains(end) {
+            return text;
+        }
+    }
+}
+
+/// Refuses every option of telnet(1), and reads.
+fn talk_telnet(mut stream: TcpStream, end: &str) -> String {
+    const IAC: u8 = 255;
+    let mut said = Vec::new();
+    let mut byte = [0];
+    while stream.read_exact(&mut byte).is_ok() {
+        if byte[0] != IAC {
+            said.push(byte[0]);
+            if said.ends_with(end.as_bytes()) {
+                break;
+            }
+            continue;
+        }
+        let mut option = [0; 2];
+        if stream.read_exact(&mut option).is_err() {
+            break;
+        }
+        let refusal = match option[0] {
+            // WILL and DO, to DONT and WONT.
+            251 => 254,
+            253 => 252,
+            _ => continue,
+        };
+        let _ = stream.write_all(&[IAC, refusal, option[1]]);
+    }
+    String::from_utf8_lossy(&said).into_owned()
+}

@@ -1,0 +1,196 @@
+//! A child process that does for us what may never come back: a call that waits for a file of somebody else's.
+//!
+//! A thread would not do. Who waits in a file system that does not answer (FUSE, NFS) sleeps beyond `SIGKILL`, and a
+//! process with such a thread never ends. A child that sleeps so is abandoned; it ends when that file system does.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, retry_on_intr};
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
+
+use crate::sys;
+
+/// A child process and a channel of messages to it. Dropped, it ends, or is abandoned.
+#[derive(Debug)]
+pub(crate) struct Child {
+    pid: Pid,
+    pidfd: OwnedFd,
+    channel: OwnedFd,
+}
+
+impl Child {
+    /// Starts one, which has copies of the channel's other end and of `kept`, and of no other descriptor. It ends with
+    /// `body`, which has to return when the channel is at its end.
+    ///
+    /// `body` must make system calls only: see [`sys::start_child`]. Since Linux 5.3; `ENOSYS` before.
+    pub(crate) fn start(
+        kept: Option<BorrowedFd<'_>>,
+        body: impl FnOnce(BorrowedFd<'_>),
+    ) -> Result<Self, Errno> {
+        reap_abandoned();
+        let (channel, theirs) = rustix::net::socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )?;
+        let theirs = theirs.as_fd();
+        let pid = sys::start_child([theirs, kept.unwrap_or(theirs)], || {
+            // For whoever finds it waiting.
+            let _ = rustix::thread::set_name(NAME);
+            body(theirs);
+        })?;
+        let pidfd = retry_on_intr(|| rustix::process::pidfd_open(pid, PidfdFlags::empty()));
+        match pidfd {
+            Ok(pidfd) => Ok(Self {
+                pid,
+                pidfd,
+                channel,
+            }),
+            Err(errno) => {
+                // Its end is near: the channel is closed.
+                drop(channel);
+                remember(pid);
+                Err(errno)
+            }
+        }
+    }
+
+    /// Sends it a message.
+    pub(crate) fn send(&self, message: &[u8]) -> Result<(), Errno> {
+        send(self.channel.as_fd(), message)
+    }
+
+    /// Waits for a message of it: `ETIMEDOUT` where none comes in time, `EPIPE` where it has ended.
+    pub(crate) fn receive(&self, message: &mut [u8], limit: Duration) -> Result<usize, Errno> {
+        let channel = self.channel.as_fd();
+        if !wait_for([channel, self.pidfd.as_fd()], limit)? {
+            return Err(Errno::TIMEDOUT);
+        }
+        // Where it has ended, its last message is still there.
+        match retry_on_intr(|| rustix::net::recv(channel, &mut *message, RecvFlags::DONTWAIT)) {
+            Ok((0, _)) | Err(Errno::AGAIN) => Err(Errno::PIPE),
+            Ok((length, _)) => Ok(length),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    fn ends_within(&self, limit: Duration) -> bool {
+        let pidfd = self.pidfd.as_fd();
+        wait_for([pidfd, pidfd], limit) == Ok(true)
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // Others of this process may have a copy of the descriptor by a fork: the connection itself is ended.
+        let _ = rustix::net::shutdown(&self.channel, Shutdown::Both);
+        let has_ended = self.ends_within(GRACE) || {
+            let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
+            self.ends_within(GRACE)
+        };
+        if !(has_ended && sys::reap(self.pid, WaitOptions::NOHANG)) {
+            remember(self.pid);
+        }
+    }
+}
+
+/// Takes the next message, in the child; `None` at the end of the channel.
+pub(crate) fn next<'m>(channel: BorrowedFd<'_>, message: &'m mut [u8]) -> Option<&'m [u8]> {
+    let received = retry_on_intr(|| rustix::net::recv(channel, &mut *message, RecvFlags::empty()));
+    match received {
+        Ok((length @ 1.., _)) => message.get(..length),
+        Ok((0, _)) | Err(_) => None,
+    }
+}
+
+/// Sends a message.
+pub(crate) fn send(channel: BorrowedFd<'_>, message: &[u8]) -> Result<(), Errno> {
+    retry_on_intr(|| rustix::net::send(channel, message, SendFlags::NOSIGNAL)).map(drop)
+}
+
+/// Waits until one of two descriptors can be read; `false` where none can in time.
+fn wait_for(descriptors: [BorrowedFd<'_>; 2], limit: Duration) -> Result<bool, Errno> {
+    let start = Instant::now();
+    loop {
+        let left = limit.saturating_sub(start.elapsed());
+        let timeout = Timespec::try_from(left).map_err(|_| Errno::INVAL)?;
+        let mut polled = descriptors.map(|it| PollFd::from_borrowed_fd(it, PollFlags::IN));
+        match poll(&mut polled, Some(&timeout)) {
+            Err(Errno::INTR) => {}
+            answer => return answer.map(|ready| ready > 0),
+        }
+    }
+}
+
+fn remember(child: Pid) {
+    abandoned(|children| children.push(child));
+}
+
+/// Children that have been abandoned end some day, and would stay as zombies as long as this process lives.
+fn reap_abandoned() {
+    abandoned(|children| children.retain(|&child| !sys::reap(child, WaitOptions::NOHANG)));
+}
+
+fn abandoned(change: impl FnOnce(&mut Vec<Pid>)) {
+    static ABANDONED: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
+    if let Ok(mut children) = ABANDONED.lock() {
+        change(&mut children);
+    }
+}
+
+/// As `ps` shows it, of at most 15 bytes.
+const NAME: &std::ffi::CStr = c"tcpentry-helper";
+/// How long the end of a child is waited for that has nothing left to do, and of one that was killed.
+const GRACE: Duration = Duration::from_millis(200);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_answers_and_ends_with_its_channel() {
+        let child = Child::start(None, |channel| {
+            let mut message = [0; 8];
+            while let Some(said) = next(channel, &mut message) {
+                let _ = send(channel, said);
+            }
+        })
+        .unwrap();
+        let mut answer = [0; 8];
+        for said in [&b"one"[..], b"two"] {
+            child.send(said).unwrap();
+            let length = child.receive(&mut answer, Duration::from_secs(10)).unwrap();
+            assert_eq!(&answer[..length], said);
+        }
+        let late = child.receive(&mut answer, Duration::from_millis(1));
+        assert_eq!(late, Err(Errno::TIMEDOUT));
+        let folder = format!("/proc/{}", child.pid.as_raw_nonzero());
+        let descriptors = std::fs::read_dir(format!("{folder}/fd")).unwrap();
+        assert_eq!(descriptors.count(), 1, "it has none but its channel");
+        drop(child);
+        assert!(!std::path::Path::new(&folder).exists(), "it was waited for");
+    }
+
+    #[test]
+    fn a_child_that_does_not_listen_is_killed() {
+        let child = Child::start(None, |_| {
+            std::thread::sleep(Duration::from_secs(3600));
+        })
+        .unwrap();
+        let folder = format!("/proc/{}", child.pid.as_raw_nonzero());
+        drop(child);
+        assert!(!std::path::Path::new(&folder).exists());
+    }
+
+    #[test]
+    fn a_child_that_has_ended_is_noticed_at_once() {
+        let child = Child::start(None, |_| {}).unwrap();
+        let ended = child.receive(&mut [0; 8], Duration::from_secs(3600));
+        assert_eq!(ended, Err(Errno::PIPE));
+    }
+}

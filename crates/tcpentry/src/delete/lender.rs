@@ -1,0 +1,632 @@
+//! Borrowing in a child process: what comes out of another process is a file of theirs until it is proved, and closing
+//! it is an operation of theirs.
+//!
+//! A process that flips a descriptor number between its socket and a file of its own FUSE file system gets the
+//! borrower's `close` into its hands: it sleeps beyond `SIGKILL` for as long as it likes (Linux 6.18). So a
+//! [child](Child) takes the descriptor, proves it, disconnects it and closes it, and this process never has it. One
+//! that does not answer is abandoned, and its holder is not asked again.
+
+use std::net::{Ipv6Addr, SocketAddr};
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::io::{Errno, retry_on_intr};
+use rustix::net::{Shutdown, SocketAddrAny, ipproto, sockopt};
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags};
+
+use crate::child::{self, Child};
+use crate::connection::endpoint::{Endpoint, Pair};
+use crate::connection::state::State;
+use crate::connection::{Connection, Inode};
+use crate::privilege::PtraceScope;
+use crate::process::Process;
+use crate::process::holder::Holder;
+
+/// Where descriptors are borrowed: a child process from the first on, for a run of deletions.
+#[derive(Debug, Default)]
+pub(crate) struct Lender {
+    child: Option<Child>,
+    /// What this process holds itself.
+    here: Option<Proven>,
+    /// Those for whom a child has been abandoned, with their users.
+    stuck: Vec<(Process, Option<u32>)>,
+}
+
+/// Why a holder does not lend.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum NotLent {
+    /// `pidfd_open` or `pidfd_getfd` failed.
+    Refused(Errno),
+    /// The child did not come back: it closes a file of the holder's, which does not let it, or waits for a socket that
+    /// the holder keeps locked. It was abandoned, now or before.
+    Stuck,
+    /// So many other processes of this user have done that that it is not tried.
+    OfSuchUser,
+    /// There is no child to do it.
+    NoChild(Errno),
+}
+
+/// A descriptor that the child holds for us, proved to be the connection's. It is closed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Borrowed<'l> {
+    lender: &'l mut Lender,
+    is_held: bool,
+}
+
+impl Lender {
+    /// Borrows a descriptor; `false` where it is not that of the connection.
+    pub(crate) fn borrow(
+        &mut self,
+        holder: Holder,
+        connection: &Connection,
+        inode: Inode,
+    ) -> Result<bool, NotLent> {
+        if let Some(not_lent) = self.distrusted(holder.process) {
+            return Err(not_lent);
+        }
+        if self.child.is_none() {
+            let child = Child::start(None, serve).map_err(NotLent::NoChild)?;
+            self.child = Some(child);
+        }
+        let wanted = Wanted::of(connection, inode);
+        let request = Request::Borrow {
+            pid: holder.process.pid(),
+            descriptor: holder.descriptor,
+            wanted,
+        };
+        match self.ask(&request) {
+            Ok(Answer::Yes) => Ok(true),
+            Ok(Answer::No) => Ok(false),
+            Ok(Answer::Failed(Errno::PERM)) if is_near(holder) => {
+                let taken = Pid::from_raw(holder.process.pid()).ok_or(Errno::SRCH);
+                let taken = taken.and_then(|pid| take(pid, holder.descriptor));
+                self.here = prove(taken.map_err(NotLent::Refused)?, &wanted);
+                Ok(self.here.is_some())
+            }
+            Ok(Answer::Failed(errno)) => Err(NotLent::Refused(errno)),
+            Err(Errno::TIMEDOUT) => {
+                self.stuck.push((holder.process, holder.process.uid()));
+                Err(NotLent::Stuck)
+            }
+            Err(errno) => Err(NotLent::NoChild(errno)),
+        }
+    }
+
+    /// Why a process is not asked, after what others have done.
+    fn distrusted(&self, process: Process) -> Option<NotLent> {
+        if self.stuck.is_empty() {
+            return None;
+        }
+        if self.stuck.iter().any(|&(it, _)| it == process) {
+            return Some(NotLent::Stuck);
+        }
+        let user = process.uid();
+        let others = self.stuck.iter().filter(|&&(_, it)| it == user).count();
+        (others >= MOST_ABANDONED).then_some(NotLent::OfSuchUser)
+    }
+
+    /// What the last call has borrowed.
+    pub(crate) const fn borrowed(&mut self) -> Borrowed<'_> {
+        Borrowed {
+            lender: self,
+            is_held: true,
+        }
+    }
+
+    /// Sends a request and waits for the answer. A child that does not give one is no longer ours.
+    fn ask(&mut self, request: &Request) -> Result<Answer, Errno> {
+        let child = self.child.as_ref().ok_or(Errno::PIPE)?;
+        let mut message = [0; ANSWER];
+        let answer = child.send(&request.to_bytes()).and_then(|()| {
+            let length = child.receive(&mut message, DEADLINE)?;
+            let whole = length == ANSWER;
+            whole
+                .then(|| Answer::from_bytes(message))
+                .ok_or(Errno::PROTO)
+        });
+        if answer.is_err() {
+            self.child = None;
+        }
+        answer
+    }
+}
+
+impl Borrowed<'_> {
+    /// Ends the connection. See [`Proven::disconnect`]; `ETIMEDOUT` where the holder keeps the child from it.
+    pub(crate) fn disconnect(mut self) -> Result<Disconnected, Errno> {
+        self.is_held = false;
+        if let Some(proven) = self.lender.here.take() {
+            return proven.disconnect();
+        }
+        match self.lender.ask(&Request::Disconnect)? {
+            Answer::Yes => Ok(Disconnected::Done),
+            Answer::No => Ok(Disconnected::Gone),
+            Answer::Failed(errno) => Err(errno),
+        }
+    }
+}
+
+impl Drop for Borrowed<'_> {
+    fn drop(&mut self) {
+        if self.is_held && self.lender.here.take().is_none() {
+            // Where that fails the child is gone.
+            let _ = self.lender.ask(&Request::Release);
+        }
+    }
+}
+
+/// Whether a process may allow us more than a child of ours: every process may borrow from itself, and under Yama (1)
+/// from its descendants. Who has `CAP_SYS_PTRACE` never comes here.
+fn is_near(holder: Holder) -> bool {
+    Some(holder.process) == Process::current() || PtraceScope::read() == PtraceScope::Restricted
+}
+
+/// What the child does: system calls only.
+fn serve(channel: BorrowedFd<'_>) {
+    let mut held: Option<Proven> = None;
+    let mut message = [0; REQUEST];
+    while let Some(message) = child::next(channel, &mut message) {
+        let Some(request) = message.try_into().ok().and_then(Request::from_bytes) else {
+            return;
+        };
+        let answer = match request {
+            Request::Borrow {
+                pid,
+                descriptor,
+                wanted,
+            } => match Pid::from_raw(pid).ok_or(Errno::SRCH) {
+                Ok(pid) => match take(pid, descriptor) {
+                    Ok(descriptor) => {
+                        // What is not proved is closed here, before the answer.
+                        held = prove(descriptor, &wanted);
+                        Answer::yes_or_no(held.is_some())
+                    }
+                    Err(errno) => Answer::Failed(errno),
+                },
+                Err(errno) => Answer::Failed(errno),
+            },
+            Request::Disconnect => {
+                let ended = held.as_ref().map(Proven::disconnect);
+                held = None;
+                match ended {
+                    Some(Ok(ended)) => Answer::yes_or_no(ended == Disconnected::Done),
+                    Some(Err(errno)) => Answer::Failed(errno),
+                    None => Answer::Failed(Errno::BADF),
+                }
+            }
+            Request::Release => {
+                held = None;
+                Answer::Yes
+            }
+        };
+        if child::send(channel, &answer.to_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+/// Takes a copy of another process's descriptor: nobody knows of what.
+pub(crate) fn take(pid: Pid, descriptor: i32) -> Result<OwnedFd, Errno> {
+    let pidfd = retry_on_intr(|| rustix::process::pidfd_open(pid, PidfdFlags::empty()))?;
+    let flags = PidfdGetfdFlags::empty();
+    retry_on_intr(|| rustix::process::pidfd_getfd(&pidfd, descriptor, flags))
+}
+
+/// A copy of the connection's own descriptor, proved to be that socket: in the child.
+#[derive(Debug)]
+struct Proven {
+    descriptor: OwnedFd,
+    pair: Pair,
+    state: State,
+    /// Whether it is the very socket of the table, and not the MPTCP connection above it.
+    is_itself: bool,
+}
+
+/// What became of a borrowed connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Disconnected {
+    /// It is ended.
+    Done,
+    /// Its owner had ended it, and may have connected the socket to somebody else.
+    Gone,
+}
+
+impl Proven {
+    /// Ends the connection: `connect(AF_UNSPEC)`. The owner keeps a socket that is not connected.
+    ///
+    /// The ends are compared immediately before. What is left is the time between two system calls, in
+    /// which the owner would have to disconnect this very socket and connect it to somebody else: a
+    /// cookie does not tell two lifetimes of one socket apart, and Linux has no call that compares
+    /// and disconnects at once.
+    ///
+    /// `EBUSY` where the kernel does not do it while the owner waits in a call, and could not be
+    /// woken.
+    fn disconnect(&self) -> Result<Disconnected, Errno> {
+        if self.is_itself && !self.has_its_ends()? {
+            return Ok(Disconnected::Gone);
+        }
+        disconnect(
+            self.state,
+            || retry_on_intr(|| rustix::net::connect_unspec(&self.descriptor)),
+            |how| rustix::net::shutdown(&self.descriptor, how),
+        )
+        .map(|()| Disconnected::Done)
+    }
+
+    fn has_its_ends(&self) -> Result<bool, Errno> {
+        let endpoint = |address: SocketAddrAny| SocketAddr::try_from(address).map(Endpoint::from);
+        if endpoint(rustix::net::getsockname(&self.descriptor)?)? != self.pair.local() {
+            return Ok(false);
+        }
+        match rustix::net::getpeername(&self.descriptor) {
+            Ok(Some(peer)) => Ok(endpoint(peer)? == self.pair.peer()),
+            Ok(None) => Ok(false),
+            // Nobody is told the peer of a socket that is still connecting, and a listener has none.
+            Err(Errno::NOTCONN) => Ok(matches!(self.state, State::SynSent | State::Listening)),
+            Err(errno) => Err(errno),
+        }
+    }
+}
+
+/// Disconnects, and wakes the owner first where the kernel insists on it.
+///
+/// Linux 6.5 and a 5.10 with the same patch refuse to disconnect a socket in whose `recv` or `send`
+/// somebody waits (measured). Shutting down the reading side sends nothing and ends a `recv`; only a
+/// `send` that waits needs the other side shut down too, and the reset still comes before the FIN
+/// that is queued behind its data.
+fn disconnect(
+    state: State,
+    mut disconnect: impl FnMut() -> Result<(), Errno>,
+    mut shut_down: impl FnMut(Shutdown) -> Result<(), Errno>,
+) -> Result<(), Errno> {
+    let mut result = disconnect();
+    // There is nothing to shut down before the connection is established, nor in a listener.
+    if !state.is_synchronized() {
+        return result;
+    }
+    for how in [Shutdown::Read, Shutdown::Both] {
+        for attempt in 0..WAKING_ATTEMPTS {
+            if result != Err(Errno::BUSY) {
+                return result;
+            }
+            if attempt == 0 {
+                // A connection that has ended meanwhile is disconnected without complaint.
+                let _ = shut_down(how);
+            } else {
+                std::thread::sleep(WAKING_PAUSE);
+            }
+            result = disconnect();
+        }
+    }
+    result
+}
+
+/// The proof: the cookie of the descriptor is the cookie of the connection.
+///
+/// The descriptor of an MPTCP connection is another socket than its subflow, which the table shows:
+/// there the subflow names the descriptor by its inode, which nobody else can have while we hold it.
+/// Whether the connection is one may be unknown; the descriptor knows it of itself. What is no socket is not asked anything: a
+/// question to a file may wait for its file system.
+fn prove(descriptor: OwnedFd, wanted: &Wanted) -> Option<Proven> {
+    let is_itself = sockopt::socket_cookie(&descriptor) == Ok(wanted.cookie);
+    let is_above = || {
+        wanted.may_be_mptcp
+            && sockopt::socket_protocol(&descriptor) == Ok(Some(ipproto::MPTCP))
+            && rustix::fs::fstat(&descriptor)
+                .is_ok_and(|file| file.st_ino == u64::from(wanted.inode))
+    };
+    (is_itself || is_above()).then_some(Proven {
+        descriptor,
+        pair: wanted.pair,
+        state: wanted.state,
+        is_itself,
+    })
+}
+
+/// What the child has to know of a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Wanted {
+    pair: Pair,
+    state: State,
+    cookie: u64,
+    inode: u32,
+    may_be_mptcp: bool,
+}
+
+impl Wanted {
+    fn of(connection: &Connection, inode: Inode) -> Self {
+        Self {
+            pair: connection.pair.on(None),
+            state: connection.state,
+            cookie: connection.cookie.value(),
+            inode: inode.number(),
+            may_be_mptcp: connection.mptcp != Some(false),
+        }
+    }
+}
+
+/// A message to the child.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Request {
+    /// Take a descriptor and hold it, if it is the one.
+    Borrow {
+        pid: i32,
+        descriptor: i32,
+        wanted: Wanted,
+    },
+    /// Disconnect and close what is held.
+    Disconnect,
+    /// Close what is held.
+    Release,
+}
+
+impl Request {
+    fn to_bytes(self) -> [u8; REQUEST] {
+        let mut bytes = [0; REQUEST];
+        let mut rest = &mut bytes[..];
+        let mut put = |field: &[u8]| {
+            let (into, after) = std::mem::take(&mut rest).split_at_mut(field.len());
+            into.copy_from_slice(field);
+            rest = after;
+        };
+        match self {
+            Self::Disconnect => put(b"d"),
+            Self::Release => put(b"r"),
+            Self::Borrow {
+                pid,
+                descriptor,
+                wanted,
+            } => {
+                put(&[b'b', wanted.state.to_kernel(), wanted.may_be_mptcp.into()]);
+                put(&pid.to_ne_bytes());
+                put(&descriptor.to_ne_bytes());
+                put(&wanted.inode.to_ne_bytes());
+                put(&wanted.cookie.to_ne_bytes());
+                for end in [wanted.pair.local(), wanted.pair.peer()] {
+                    let address = match end.address() {
+                        std::net::IpAddr::V4(address) => address.to_ipv6_mapped(),
+                        std::net::IpAddr::V6(address) => address,
+                    };
+                    put(&address.octets());
+                    put(&end.port().to_ne_bytes());
+                }
+            }
+        }
+        bytes
+    }
+
+    fn from_bytes(bytes: [u8; REQUEST]) -> Option<Self> {
+        let mut rest = &bytes[..];
+        let [kind, state, may_be_mptcp] = first(&mut rest)?;
+        match kind {
+            b'd' => return Some(Self::Disconnect),
+            b'r' => return Some(Self::Release),
+            _ => {}
+        }
+        let pid = i32::from_ne_bytes(first(&mut rest)?);
+        let descriptor = i32::from_ne_bytes(first(&mut rest)?);
+        let inode = u32::from_ne_bytes(first(&mut rest)?);
+        let cookie = u64::from_ne_bytes(first(&mut rest)?);
+        let mut end = || {
+            let address = Ipv6Addr::from(first::<16>(&mut rest)?);
+            let port = u16::from_ne_bytes(first(&mut rest)?);
+            Some(Endpoint::new(address.into(), port))
+        };
+        let (local, peer) = (end()?, end()?);
+        Some(Self::Borrow {
+            pid,
+            descriptor,
+            wanted: Wanted {
+                pair: Pair::new(local, peer).ok()?,
+                state: State::from_kernel(state),
+                cookie,
+                inode,
+                may_be_mptcp: may_be_mptcp != 0,
+            },
+        })
+    }
+}
+
+/// Takes the first bytes of a message.
+fn first<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (first, after) = rest.split_first_chunk()?;
+    *rest = after;
+    Some(*first)
+}
+
+/// A message of the child.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Answer {
+    Yes,
+    No,
+    Failed(Errno),
+}
+
+impl Answer {
+    const fn yes_or_no(yes: bool) -> Self {
+        if yes { Self::Yes } else { Self::No }
+    }
+
+    const fn to_bytes(self) -> [u8; ANSWER] {
+        let number = match self {
+            Self::Yes => 0,
+            Self::No => -1,
+            Self::Failed(errno) => errno.raw_os_error(),
+        };
+        number.to_ne_bytes()
+    }
+
+    const fn from_bytes(bytes: [u8; ANSWER]) -> Self {
+        match i32::from_ne_bytes(bytes) {
+            0 => Self::Yes,
+            errno if errno > 0 => Self::Failed(Errno::from_raw_os_error(errno)),
+            _ => Self::No,
+        }
+    }
+}
+
+const REQUEST: usize = 3 + 3 * 4 + 8 + 2 * (16 + 2);
+const ANSWER: usize = 4;
+/// How long the child may take for an answer, of which waking an owner takes a second at most.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// After so many abandoned children nothing is borrowed from a user any more, who can have as many hostile processes as
+/// they like.
+const MOST_ABANDONED: usize = 8;
+/// Half a second for an owner who has been woken to leave his call.
+const WAKING_ATTEMPTS: u32 = 500;
+const WAKING_PAUSE: Duration = Duration::from_millis(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is done to a socket that is busy until it has been shut down so.
+    fn steps(state: State, busy_until: Option<Shutdown>) -> (Result<(), Errno>, Vec<Shutdown>) {
+        let done = std::cell::RefCell::new(Vec::new());
+        let disconnect_it = || {
+            let done = done.borrow();
+            let woken = busy_until.is_some_and(|how| done.contains(&how));
+            if woken { Ok(()) } else { Err(Errno::BUSY) }
+        };
+        let result = disconnect(state, disconnect_it, |how| {
+            done.borrow_mut().push(how);
+            Ok(())
+        });
+        (result, done.into_inner())
+    }
+
+    #[test]
+    fn an_owner_who_waits_is_woken_where_the_kernel_insists() {
+        let established = State::Established;
+        assert_eq!(
+            steps(established, Some(Shutdown::Read)),
+            (Ok(()), vec![Shutdown::Read])
+        );
+        assert_eq!(
+            steps(established, Some(Shutdown::Both)),
+            (Ok(()), vec![Shutdown::Read, Shutdown::Both])
+        );
+        assert_eq!(
+            steps(established, None),
+            (Err(Errno::BUSY), vec![Shutdown::Read, Shutdown::Both])
+        );
+        for state in [State::SynSent, State::Listening] {
+            assert_eq!(
+                steps(state, Some(Shutdown::Read)),
+                (Err(Errno::BUSY), vec![])
+            );
+        }
+    }
+
+    #[test]
+    fn nobody_is_woken_where_the_kernel_does_not_insist() {
+        for answer in [Ok(()), Err(Errno::PERM)] {
+            let result = disconnect(State::Established, || answer, |_| unreachable!());
+            assert_eq!(result, answer);
+        }
+    }
+
+    #[test]
+    fn a_socket_that_was_connected_to_somebody_else_is_left_alone() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let to = listener.local_addr().unwrap();
+        let client = std::net::TcpStream::connect(to).unwrap();
+        let (server, _) = listener.accept().unwrap();
+        let local = Endpoint::from(client.local_addr().unwrap());
+        let before = Pair::new(local, "127.0.0.1:1".parse().unwrap()).unwrap();
+        let now = Pair::new(local, to.into()).unwrap();
+        let disconnect = |pair| {
+            let borrowed = Proven {
+                descriptor: client.try_clone().unwrap().into(),
+                pair,
+                state: State::Established,
+                is_itself: true,
+            };
+            borrowed.disconnect().unwrap()
+        };
+        assert_eq!(disconnect(before), Disconnected::Gone);
+        assert_eq!(server.take_error().unwrap().map(|error| error.kind()), None);
+        assert!(client.peer_addr().is_ok(), "it is still connected");
+        assert_eq!(disconnect(now), Disconnected::Done);
+        assert_eq!(disconnect(now), Disconnected::Gone);
+    }
+
+    #[test]
+    fn who_has_kept_a_child_is_not_asked_again_nor_a_user_of_many_such() {
+        let hidden = |pid| Process::hidden(std::num::NonZeroI32::new(pid).unwrap());
+        let this = Process::current().unwrap();
+        let mut lender = Lender::default();
+        assert!(lender.distrusted(this).is_none());
+        let another = |place| (hidden(place), this.uid());
+        lender.stuck = (1..8).map(another).collect();
+        assert!(lender.distrusted(this).is_none());
+        let first = lender.distrusted(hidden(1));
+        assert!(matches!(first, Some(NotLent::Stuck)));
+        lender.stuck.push(another(8));
+        assert!(matches!(lender.distrusted(this), Some(NotLent::OfSuchUser)));
+        // Others are.
+        for stuck in &mut lender.stuck {
+            stuck.1 = this.uid().map(|uid| uid + 1);
+        }
+        assert!(lender.distrusted(this).is_none());
+    }
+
+    #[test]
+    fn messages_mean_what_was_meant() {
+        for (local, peer) in [
+            ("10.0.0.1:80", "192.0.2.1:9"),
+            ("[::1]:80", "[fe80::1]:65535"),
+        ] {
+            let pair = Pair::new(local.parse().unwrap(), peer.parse().unwrap()).unwrap();
+            let wanted = Wanted {
+                pair,
+                state: State::CloseWait,
+                cookie: u64::MAX - 1,
+                inode: 7,
+                may_be_mptcp: true,
+            };
+            let (pid, descriptor) = (i32::MAX, 300);
+            for request in [
+                Request::Borrow {
+                    pid,
+                    descriptor,
+                    wanted,
+                },
+                Request::Disconnect,
+                Request::Release,
+            ] {
+                assert_eq!(Request::from_bytes(request.to_bytes()), Some(request));
+            }
+        }
+        for answer in [Answer::Yes, Answer::No, Answer::Failed(Errno::SRCH)] {
+            assert_eq!(Answer::from_bytes(answer.to_bytes()), answer);
+        }
+    }
+
+    #[test]
+    fn another_socket_under_the_number_of_the_descriptor_is_not_taken() {
+        tcpentry_testkit::isolated(|| {
+            let ends = tcpentry_testkit::tcp::connected();
+            let of = |stream: &std::net::TcpStream| {
+                let (local, peer) = tcpentry_testkit::tcp::addresses(stream);
+                let pair = Pair::new(local.into(), peer.into()).unwrap();
+                let mut table = crate::TcpTable::open().unwrap();
+                table.find(&pair.into()).unwrap()
+            };
+            let meant = of(&ends.client);
+            let is_taken = |descriptor: OwnedFd, connection: &Connection| {
+                prove(descriptor, &Wanted::of(connection, meant.inode.unwrap())).is_some()
+            };
+            let [client, server] = [&ends.client, &ends.server].map(|it| it.try_clone().unwrap());
+            assert!(!is_taken(server.into(), &meant));
+            let file = std::fs::File::open("/dev/null").unwrap();
+            assert!(!is_taken(file.into(), &meant));
+            // Above a subflow of MPTCP there is a socket of MPTCP, and this is none.
+            let mut unknown = of(&ends.server);
+            unknown.mptcp = None;
+            let again = client.try_clone().unwrap();
+            assert!(!is_taken(again.into(), &unknown));
+            assert!(is_taken(client.into(), &meant));
+        });
+    }
+}

@@ -1,0 +1,187 @@
+//! Processes that want to keep who looks at them, or borrows from them.
+
+use std::time::{Duration, Instant};
+
+use tcpentry::process::{Owners, Process};
+use tcpentry::{ErrorKind, MethodChoice, Options, Outcome, Pair, TcpTable};
+use tcpentry_testkit::fuse::Fuse;
+use tcpentry_testkit::hostile::Hostile;
+use tcpentry_testkit::{isolated, seccomp, skip, tcp, until};
+
+use crate::util::{lives, pair_of, table};
+
+/// A holder whose descriptor can't be closed is told within this time.
+const DEADLINE: Duration = Duration::from_secs(15);
+
+/// The states of the child processes of this one that are called as the library calls its own.
+fn children() -> Vec<(String, char)> {
+    let own = std::process::id().to_string();
+    let processes = std::fs::read_dir("/proc").unwrap();
+    let stats = processes
+        .filter_map(|entry| std::fs::read_to_string(entry.unwrap().path().join("stat")).ok());
+    stats
+        .filter_map(|stat| {
+            let (before, behind) = stat.rsplit_once(") ")?;
+            let (pid, name) = before.split_once(" (")?;
+            let mut fields = behind.split(' ');
+            let state = fields.next()?.chars().next()?;
+            let is_ours = name == "tcpentry-helper" && fields.next() == Some(&own);
+            is_ours.then(|| (pid.to_owned(), state))
+        })
+        .collect()
+}
+
+fn is_denied_in_time(table: &mut TcpTable, pair: Pair, options: &Options) {
+    let found = table.find(&pair.into()).unwrap();
+    let before = children();
+    let begin = Instant::now();
+    let mut start;
+    // Which of its two files it is at the moment is a matter of chance.
+    let error = loop {
+        start = Instant::now();
+        match table.check(&found, options) {
+            Ok(_) => assert!(begin.elapsed() < 2 * DEADLINE, "it was never met flipping"),
+            // It was never seen as the socket.
+            Err(error) if error.kind() == ErrorKind::NotSupported => {}
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.outcome(), Outcome::Denied, "{error}");
+    assert!(error.cause().contains("did not let go"), "{error}");
+    assert!(start.elapsed() < DEADLINE, "{:?}", start.elapsed());
+    let stuck: Vec<_> = children();
+    let stuck: Vec<_> = stuck.iter().filter(|it| !before.contains(it)).collect();
+    assert!(stuck.iter().any(|(_, state)| *state == 'D'), "{stuck:?}");
+}
+
+#[test]
+fn a_holder_that_swaps_its_socket_for_a_file_that_is_not_closed_keeps_nobody() {
+    isolated(|| {
+        let fuse = match Fuse::mounted() {
+            Ok(fuse) => fuse,
+            Err(error) => skip!("no FUSE file system can be mounted here: {error}"),
+        };
+        let ends = tcp::connected();
+        let pair = pair_of(&ends.server);
+        let hostile = Hostile::flipping(&ends.server, fuse);
+        drop(ends.server);
+        let mut table = table();
+        let options = Options::default().with_method(MethodChoice::Borrow);
+        is_denied_in_time(&mut table, pair, &options);
+        // Others are deleted in the same run.
+        let other = tcp::connected();
+        let both: Vec<_> = [pair, pair_of(&other.server)]
+            .iter()
+            .map(|pair| table.find(&(*pair).into()).unwrap())
+            .collect();
+        let mut outcomes = Vec::new();
+        let start = Instant::now();
+        table.delete_all(both, &options, |_, result| {
+            outcomes.push(result.is_ok());
+            std::ops::ControlFlow::Continue(())
+        });
+        assert!(start.elapsed() < DEADLINE);
+        assert!(outcomes.len() == 2 && outcomes[1], "{outcomes:?}");
+        drop(hostile);
+    });
+}
+
+#[test]
+fn with_mptcp_it_keeps_nobody_who_gives_no_options() {
+    isolated(|| {
+        let fuse = match Fuse::mounted() {
+            Ok(fuse) => fuse,
+            Err(error) => skip!("no FUSE file system can be mounted here: {error}"),
+        };
+        let Some(ends) = crate::mptcp::connected() else {
+            skip!("this kernel has no MPTCP");
+        };
+        let pair = pair_of(&ends.server);
+        let _hostile = Hostile::flipping(&ends.server, fuse);
+        drop(ends.server);
+        is_denied_in_time(&mut table(), pair, &Options::default());
+    });
+}
+
+#[test]
+fn a_process_that_locks_its_memory_keeps_nobody_who_looks_at_it() {
+    isolated(|| {
+        let fuse = match Fuse::mounted() {
+            Ok(fuse) => fuse,
+            Err(error) => skip!("no FUSE file system can be mounted here: {error}"),
+        };
+        let ends = tcp::connected();
+        let hostile = Hostile::with_locked_memory(&ends.server, fuse);
+        let stat = || std::fs::read_to_string(format!("/proc/{}/stat", hostile.pid())).unwrap();
+        until("it waits", || stat().contains("(fifteen-bytes-x) D"));
+        let start = Instant::now();
+        let owners = Owners::search().with_cgroups().run().unwrap();
+        let inode = rustix::fs::fstat(&ends.server).unwrap().st_ino;
+        let inode = tcpentry::Inode::new(u32::try_from(inode).unwrap()).unwrap();
+        let names = owners.of(inode).map(|owner| owner.name.clone());
+        assert!(
+            names
+                .collect::<Vec<_>>()
+                .contains(&b"fifteen-bytes-x".to_vec())
+        );
+        let found = Process::of_names(&[b"fifteen-bytes-x"]).unwrap();
+        let [process] = found[..] else {
+            panic!("{found:?}")
+        };
+        assert_eq!(process.pid(), hostile.pid());
+        assert!(process.uid().is_some() && process.parent().is_some());
+        assert!(start.elapsed() < Duration::from_secs(1), "nothing waits");
+        // The lock is really held.
+        assert_eq!(process.arguments(), None);
+        let waited = start.elapsed();
+        assert!(
+            waited > Duration::from_secs(1) && waited < DEADLINE,
+            "{waited:?}"
+        );
+        assert!(stat().contains("(fifteen-bytes-x) D"), "{}", stat());
+    });
+}
+
+/// With the counters it does, and a deletion asks for them: docs/FAULTS.md.
+#[test]
+fn a_process_that_locks_its_socket_does_not_keep_a_list_without_counters() {
+    isolated(|| {
+        let fuse = match Fuse::mounted() {
+            Ok(fuse) => fuse,
+            Err(error) => skip!("no FUSE file system can be mounted here: {error}"),
+        };
+        let ends = tcp::connected();
+        let inode = rustix::fs::fstat(&ends.server).unwrap().st_ino;
+        let hostile = Hostile::with_locked_socket(&ends.server, fuse);
+        let stack = format!("/proc/{}/syscall", hostile.pid());
+        let send = format!("{} ", libc::SYS_sendto);
+        until("it waits in send", || {
+            std::fs::read_to_string(&stack).unwrap().starts_with(&send)
+        });
+        let start = Instant::now();
+        let mut table = table();
+        let rows = table.connections(&tcpentry::Query::default()).unwrap();
+        let inodes = rows.filter_map(|row| row.unwrap().inode);
+        let mut inodes = inodes.map(|inode| u64::from(inode.number()));
+        assert!(inodes.any(|it| it == inode));
+        assert!(Owners::of_all().is_ok());
+        assert!(start.elapsed() < Duration::from_secs(5), "nothing waits");
+    });
+}
+
+#[test]
+fn where_no_child_can_be_started_nothing_is_borrowed_and_that_is_said() {
+    isolated(|| {
+        let ends = tcp::connected();
+        let options = Options::default().with_method(MethodChoice::Borrow);
+        // As where the processes of the user are at their limit.
+        let error = seccomp::refusing(libc::SYS_clone, None, libc::EAGAIN, || {
+            let mut table = table();
+            let found = table.find(&pair_of(&ends.server).into()).unwrap();
+            table.delete(&found, &options).unwrap_err()
+        });
+        assert_eq!(error.outcome(), Outcome::Failed, "{error}");
+        assert!(error.cause().contains("start a child process"), "{error}");
+        assert!(lives(&ends.client, &ends.server));
+    });
+}

@@ -1,0 +1,29 @@
+//! The output of a machine's serial port: the line that begins a suite, and all that was read.
+
+/// The output of one machine.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// The lines that `/init` wrote to the second serial port.
+    pub(super) results: String,
+    /// True where the machine was booted twice, the first time in vain.
+    pub(super) again: bool,
+}
+
+/// The prefix of the line that `/init` prints before the tests of an executable.
+pub(super) const SUITE: &str = "suite ";
+
+/// Returns true once a test executable has been started.
+pub(super) fn have_begun(said: &str) -> bool {
+    said.lines().any(|line| line.starts_with(SUITE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_kernel_that_ended_before_its_tests_is_worth_another_boot() {
+        assert!(!have_begun(""));
+        assert!(have_begun("suite kernel\n"));
+    }
+}
