@@ -54,6 +54,7 @@ fn the_wire_knows_only_connections() {
 fn the_language_asks_no_system() {
     let values = [
         "crate::process::Process",
+        "crate::process::cgroup_path",
         "crate::process::container",
         "crate::process::unit",
         "crate::netns::LocalPorts",

@@ -9,32 +9,48 @@ use tcpentry::{Error, ErrorKind, Outcome};
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Exit {
     /// Done; of a deletion: at least one deleted, every other one already gone.
-    Done = 0,
+    Done,
     /// Nothing matched, or all were already gone.
-    Nothing = 1,
+    Nothing,
     /// The usage is wrong; nothing was tried.
-    Usage = 2,
+    Usage,
     /// Refused by a guard.
-    Guarded = 3,
+    Guarded,
     /// Not permitted.
-    Denied = 4,
+    Denied,
     /// This system has no way to do it.
-    Unsupported = 5,
+    Unsupported,
     /// Some deleted, others not.
-    Mixed = 6,
+    Mixed,
     /// Any other system error.
-    Failed = 7,
-    /// Interrupted, after what was done had been reported.
-    Interrupted = 130,
+    Failed,
+    /// Ended by this signal, after what was done had been reported.
+    Interrupted(u8),
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(exit.code())
     }
 }
 
 impl Exit {
+    /// Returns the number that the system gets.
+    const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Nothing => 1,
+            Self::Usage => 2,
+            Self::Guarded => 3,
+            Self::Denied => 4,
+            Self::Unsupported => 5,
+            Self::Mixed => 6,
+            Self::Failed => 7,
+            // As a shell has it of a process that a signal has ended.
+            Self::Interrupted(signal) => 128 + signal,
+        }
+    }
+
     /// Returns the code of an error that ends a listing.
     pub(crate) fn of_listing(error: &Error) -> Self {
         match error.kind() {
@@ -134,6 +150,12 @@ mod tests {
             tally.count(outcome);
         }
         tally.exit()
+    }
+
+    #[test]
+    fn a_signal_has_the_code_that_shells_give_it() {
+        assert_eq!(Exit::Interrupted(2).code(), 130);
+        assert_eq!(Exit::Interrupted(64).code(), 192);
     }
 
     #[test]

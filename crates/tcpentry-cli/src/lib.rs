@@ -13,8 +13,10 @@ mod tables;
 mod top;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{CommandFactory, Parser};
+use signal_hook::consts::SIGXFSZ;
 
 use command::demo;
 
@@ -34,13 +36,21 @@ pub fn main() -> ExitCode {
         let server = words.get(2).map(|word| word.to_string_lossy());
         return demo::peer(server.as_deref()).into();
     }
-    match args::Args::try_parse_from(args::order::command_first(words)) {
+    write_errors();
+    match args::Args::try_parse_from(args::order::arrange(words)) {
         Ok(args) => {
             privilege::drop_for(&args);
             command::run(args).into()
         }
         Err(error) => args::order::print_usage(&error),
     }
+}
+
+/// Makes a file that reaches its limit (`ulimit -f`) an error of the write, and not the end of the program between a deletion
+/// and its report. A reader that has gone away is one already: the standard library ignores SIGPIPE.
+fn write_errors() {
+    // Where no handler can be installed, the signal ends the program.
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
 }
 
 /// Returns the definition of commands and options, from which manual page and completions are made.

@@ -20,6 +20,13 @@ pub(crate) fn print_hint(hint: &str) {
     let _ = writeln!(io::stderr(), "hint: {hint}");
 }
 
+/// Prints several hints.
+pub(crate) fn print_hints(hints: &[String]) {
+    for hint in hints {
+        print_hint(hint);
+    }
+}
+
 /// Prints an error of the library and its hint.
 pub(crate) fn print_failure(error: &Error) {
     print_error(&error.to_string());

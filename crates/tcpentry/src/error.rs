@@ -9,7 +9,7 @@ use crate::connection::Connection;
 use crate::connection::endpoint::Pair;
 use crate::privilege::is_administrator;
 
-/// Why an operation did not happen.
+/// The reason why an operation did not happen.
 ///
 /// It names the operation, the connection and the cause ([`Display`](fmt::Display)), says what to do
 /// ([`hint`](Self::hint)), and carries the codes of the contract ([`kind`](Self::kind),
@@ -75,7 +75,7 @@ impl Error {
         Self::new(operation, kind, cause)
     }
 
-    /// A failed system call or an errno in the kernel's answer that has no kind of its own.
+    /// Creates the error of a failed system call, or of an errno in the kernel's answer that has no kind of its own.
     pub(crate) fn os(operation: Operation, doing: &str, errno: Errno) -> Self {
         let text = std::io::Error::from(errno);
         let error = Self::new(operation, ErrorKind::Os, format!("{doing}: {text}"));
@@ -112,7 +112,7 @@ impl Error {
         self
     }
 
-    /// The same, told as the failure of a larger operation: a look-up that fails is a deletion that
+    /// Returns the error as the failure of a larger operation: a look-up that fails is a deletion that
     /// fails, to whoever asked for the deletion.
     #[must_use]
     pub fn during(mut self, operation: Operation) -> Self {
@@ -120,7 +120,7 @@ impl Error {
         self
     }
 
-    /// What kind of reason it is.
+    /// Returns the kind of the error, which has an errno, a Win32 code and an [`Outcome`].
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
@@ -138,37 +138,37 @@ impl Error {
         self.0.reason
     }
 
-    /// What was being done.
+    /// Returns the operation that failed.
     pub fn operation(&self) -> Operation {
         self.0.operation
     }
 
-    /// The connection it was done to.
+    /// Returns the connection that it was done to.
     pub fn pair(&self) -> Option<Pair> {
         self.0.pair
     }
 
-    /// The cause alone, without operation and connection.
+    /// Returns the cause alone, without operation and connection.
     pub fn cause(&self) -> &str {
         &self.0.cause
     }
 
-    /// What to do about it: the command that helps, or the right that is missing.
+    /// Returns the way out: the command that helps, or the right that is missing.
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
 
-    /// The errno that stands for it, where the contract has one.
+    /// Returns the errno, where the contract has one.
     pub fn errno(&self) -> Option<i32> {
         self.0.errno
     }
 
-    /// The sockets between which an ambiguous name does not decide.
+    /// Returns the sockets between which an ambiguous name does not decide.
     pub fn candidates(&self) -> &[Connection] {
         &self.0.candidates
     }
 
-    /// The Win32 code that `SetTcpEntry` returns for it; never 0.
+    /// Returns the Win32 code that `SetTcpEntry` has for it; never 0.
     ///
     /// 317 stands for both [`NotFound`](ErrorKind::NotFound) and [`NotElevated`](ErrorKind::NotElevated):
     /// it is no proof that a connection is gone.
@@ -185,7 +185,7 @@ impl Error {
         }
     }
 
-    /// What became of the deletion.
+    /// Returns the outcome of the deletion.
     pub fn outcome(&self) -> Outcome {
         match self.kind() {
             ErrorKind::NotFound => Outcome::Gone,
@@ -196,7 +196,7 @@ impl Error {
         }
     }
 
-    /// The error where it is in none of the network namespaces that the caller may look at, and there are others.
+    /// Creates the error of a connection that is in none of the network namespaces that were read, while others were left out.
     pub fn in_unseen_netns(pair: Pair) -> Self {
         let cause = "it is in none of the network namespaces that you may look at, and others were left out";
         Self::denied(Operation::Delete, cause)
@@ -204,7 +204,7 @@ impl Error {
             .about(pair)
     }
 
-    /// The error where the caller looked in several network namespaces, and several have a socket of these ends.
+    /// Creates the error of ends that sockets in several network namespaces have.
     pub fn ambiguous_netns(pair: Pair, count: usize) -> Self {
         let cause = format!("{count} network namespaces have a socket of these ends");
         Self::new(Operation::Delete, ErrorKind::Ambiguous, cause)
@@ -212,7 +212,7 @@ impl Error {
             .about(pair)
     }
 
-    /// The error of a guard that the caller of this library keeps itself.
+    /// Creates the error of a guard that the caller of this library keeps itself.
     pub fn refused(guard: Guard, pair: Pair) -> Self {
         Self::new(Operation::Delete, ErrorKind::Refused(guard), guard.cause())
             .with_hint(guard.hint())
@@ -232,7 +232,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// What was being done when an [`Error`] came up.
+/// The operation that an [`Error`] ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Operation {
@@ -332,12 +332,12 @@ pub enum Reason {
     NoPidfdGetfd,
 }
 
-/// Returns whether a call failed for want of descriptors or memory, and so says nothing about what it was to see.
+/// Returns true where a call failed for want of descriptors or memory, and so says nothing about what it was to see.
 pub(crate) const fn ran_out(errno: Errno) -> bool {
     matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM)
 }
 
-/// What is refused although the kernel would do it.
+/// A deletion that is refused although the kernel would do it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Guard {
@@ -377,7 +377,7 @@ impl fmt::Display for Guard {
     }
 }
 
-/// What became of a deletion, in the words that library, C library and program share.
+/// The outcome of a deletion, in the words that library, C library and program share.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -422,7 +422,7 @@ mod win32 {
     pub(super) const MR_MID_NOT_FOUND: u32 = 317;
     pub(super) const NOT_FOUND: u32 = 1168;
 
-    /// The nearest code for an errno that has no row of its own in the contract.
+    /// Returns the nearest code of an errno that has no row of its own in the contract.
     pub(super) fn from_errno(errno: i32) -> u32 {
         match Errno::from_raw_os_error(errno) {
             Errno::MFILE | Errno::NFILE => TOO_MANY_OPEN_FILES,

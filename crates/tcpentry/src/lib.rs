@@ -1,30 +1,12 @@
-//! Delete TCP connections from outside their process, truthfully and safely.
+//! Deletes TCP connections of other processes, and lists them: `SetTcpEntry` for Linux.
 //!
-//! Windows has one call for it, `SetTcpEntry`: give it a row of the TCP table with the state
-//! `MIB_TCP_STATE_DELETE_TCB` and the connection is gone. This crate is that call for Linux,
-//! and the table the row comes from.
+//! [`TcpTable`] is the TCP table of one network namespace. It streams the connections ([`TcpTable::connections`]), finds
+//! one by its ends ([`TcpTable::find`]) and deletes it ([`TcpTable::delete`]), or all that match
+//! ([`TcpTable::delete_matching`]): by the kernel's `SOCK_DESTROY`, or without any privilege by the descriptor of a process
+//! of the same user (`pidfd_getfd`). Both ends notice at once: the owner gets `ECONNABORTED`, the peer a reset.
 //!
-//! - [`TcpTable`] is the table of one network namespace: [`TcpTable::connections`] streams it,
-//!   [`TcpTable::find`] looks up one exact connection, [`TcpTable::delete`] deletes it,
-//!   [`TcpTable::delete_matching`] and [`TcpTable::delete_all`] delete many.
-//! - [`Filter`] says which sockets are meant, in the language of `ss`; a [`Selection`] makes it ready for a
-//!   table, and [`Attribution`] has what no row tells.
-//! - [`Connection`] is a row. It carries the kernel's [`Cookie`] of its socket, so that what is
-//!   deleted is what was listed: never a later connection of the same four-tuple, and never the
-//!   listener behind it.
-//! - [`Details`](details::Details) is all that the kernel tells of one connection: [`TcpTable::details`].
-//! - [`Identity`] is a connection's name as one word, to be carried to another process.
-//! - [`Deleted`] or an [`Error`] is the answer. `Deleted` exists only after the kernel confirmed it;
-//!   an [`Error`] has a kind, an errno, a Win32 code and a hint that says what to do.
-//! - [`Namespaces`](netns::Namespaces) finds the network namespaces of this system, [`TcpTable::open_in`] opens the table of one.
-//! - [`Owners`](process::Owners) tells which processes hold a socket, [`Cgroups`](process::Cgroups) its cgroup,
-//!   [`Unit`](process::Unit) and [`Container`](process::Container)
-//!   what that stands for.
-//! - [`TcpTable::set_entry`] is the contract of `SetTcpEntry` itself.
-//!
-//! # Example
-//!
-//! A user needs no privilege to delete a connection of his own processes:
+//! A deletion names its socket by the kernel's [`Cookie`], so that it never hits a later connection of the same four-tuple,
+//! nor the listener behind it; and it is reported only after the kernel has confirmed it.
 //!
 //! ```
 //! use std::io::Read;
@@ -42,21 +24,39 @@
 //! let deleted = table.delete(&connection, &Options::default())?;
 //! println!("{} deleted by {}", deleted.connection, deleted.method);
 //!
-//! assert!(client.read(&mut [0]).is_err(), "its owner is told");
-//! assert!(server.read(&mut [0]).is_err(), "its peer got a reset");
+//! assert!(client.read(&mut [0]).is_err(), "its owner gets ECONNABORTED");
+//! assert!(server.read(&mut [0]).is_err(), "its peer gets ECONNRESET");
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! # What it always does, and never
+//! # What is where
 //!
-//! - It deletes by the socket's cookie. A request without one may hit the *listener* of a port when
-//!   the connection has just ended (measured, Linux 6.18), so this crate has no way to send one.
-//! - It never says "deleted" before the kernel did, nor "gone" when the kernel merely could not look
+//! - The table: [`TcpTable`], what to list of it ([`Query`]), and a row ([`Connection`]) with its ends ([`Pair`]), its
+//!   [`State`] and its [`Identity`], a name as one word to be carried to another process. [`details`] has every field that
+//!   the kernel reports of one connection, [`TcpTable::details`] asks for them.
+//! - Filters: [`Filter`] parses the language of `ss`, [`Selection`] prepares one for a table, [`Attribution`] finds owners
+//!   and cgroups. More in [`filter`].
+//! - The result: [`Deleted`], or an [`Error`] with its [`kind`](ErrorKind), errno, Win32 code and a hint that names the way
+//!   out. More in [`mod@error`].
+//! - Processes, units and containers: [`process`]. Network namespaces: [`netns`]. The abilities of this system:
+//!   [`support`].
+//! - The contract of `SetTcpEntry` itself, with rows of Windows' layout: [`set_entry`].
+//!
+//! # Guarantees
+//!
+//! - No request without a cookie is ever sent: it may hit the *listener* of a port when the connection has just ended
+//!   (measured, Linux 6.18).
+//! - "Deleted" is never said before the kernel has confirmed it, nor "gone" when the kernel merely could not look
 //!   (`tcp_diag` missing).
-//! - It keeps what it does not know: unknown states and attributes are shown as numbers.
-//! - It keeps no thread and no process: only to enter another network namespace it starts one, for as long as
-//!   that takes. It runs no other program and writes no file.
+//! - Unknown states and attributes are kept, as numbers.
+//! - No thread and no process outlives a call. It starts one to enter another network namespace, to borrow a descriptor,
+//!   and for a second processor; it runs no other program and writes no file.
+//!
+//! # Requirements
+//!
+//! Linux 5.10 or later; each item names the version that it needs beyond that. Listing takes no right. Deleting other users'
+//! connections takes `CAP_NET_ADMIN` over the network namespace, deleting those of one's own processes takes none.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("tcpentry, and all that is built on it, runs on Linux only.");
@@ -90,11 +90,9 @@ pub use table::query::Query;
 
 // Its rows.
 pub use connection::details;
-pub use connection::endpoint::{Endpoint, Interface, Pair};
-pub use connection::identity::Identity;
-pub use connection::notation::ScopedEndpoint;
-pub use connection::state::{State, States};
-pub use connection::{Connection, Cookie, Inode};
+pub use connection::{
+    Connection, Cookie, Endpoint, Identity, Inode, Interface, Pair, ScopedEndpoint, State, States,
+};
 
 // Which of them.
 pub use filter::Filter;

@@ -1,14 +1,14 @@
-//! Who the caller is: what decides between "denied" and "not elevated", and what borrowing needs.
+//! The caller's credentials: they decide between "denied" and "not elevated", and on borrowing.
 
 use std::fs;
 
 use rustix::process::{getegid, geteuid, getgroups};
 use rustix::thread::CapabilitySet;
 
-/// Whether the caller is an administrator of this machine: effective uid 0, or member of a group
+/// Returns true for an administrator of this machine: effective uid 0, or member of a group
 /// that may become root on it (`sudo`, `wheel`, `admin`).
 ///
-/// It says nothing about the rights he holds now.
+/// It says nothing about the rights that the caller holds now.
 pub fn is_administrator() -> bool {
     if geteuid().is_root() {
         return true;
@@ -22,7 +22,7 @@ pub fn is_administrator() -> bool {
         .any(|group| is_of_administrators(&groups, group.as_raw()))
 }
 
-/// Whether the text of `group(5)` gives one of the administrators' names to this gid.
+/// Returns true where the text of `group(5)` gives one of the administrators' names to this gid.
 fn is_of_administrators(groups: &str, gid: u32) -> bool {
     groups.lines().any(|line| {
         let mut fields = line.split(':');
@@ -32,7 +32,7 @@ fn is_of_administrators(groups: &str, gid: u32) -> bool {
     })
 }
 
-/// Whether the caller holds `CAP_SYS_PTRACE` in his user namespace.
+/// Returns true where the caller holds `CAP_SYS_PTRACE` in its user namespace.
 pub(crate) fn has_sys_ptrace() -> bool {
     rustix::thread::capabilities(None)
         .is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_PTRACE))
@@ -53,7 +53,7 @@ pub enum PtraceScope {
 }
 
 impl PtraceScope {
-    /// What `/proc/sys/kernel/yama/ptrace_scope` says; without that file there is no Yama.
+    /// Reads `/proc/sys/kernel/yama/ptrace_scope`; without that file there is no Yama.
     pub fn read() -> Self {
         let text = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
         Self::from_sysctl(text.trim())
@@ -68,7 +68,7 @@ impl PtraceScope {
         }
     }
 
-    /// What forbids it and what helps; `None` where Yama forbids nothing.
+    /// Returns the restriction and the way out; `None` where Yama forbids nothing.
     pub const fn hint(self) -> Option<&'static str> {
         match self {
             Self::Classic => None,

@@ -45,7 +45,7 @@ pub struct TcpRow {
 }
 
 impl TcpRow {
-    /// The row that asks for the deletion of the connection between two ends.
+    /// Creates the row that asks for the deletion of the connection between two ends.
     pub fn deleting(local: SocketAddrV4, remote: SocketAddrV4) -> Self {
         Self {
             state: MIB_TCP_STATE_DELETE_TCB,
@@ -56,7 +56,7 @@ impl TcpRow {
         }
     }
 
-    /// The connection it names.
+    /// Returns the connection that the row names.
     pub fn pair(&self) -> Pair {
         let end = |address: u32, field: u32| {
             SocketAddrV4::new(Ipv4Addr::from(address.to_ne_bytes()), port(field))
@@ -96,7 +96,7 @@ pub struct Tcp6Row {
 }
 
 impl Tcp6Row {
-    /// The row that asks for the deletion of the connection between two ends.
+    /// Creates the row that asks for the deletion of the connection between two ends.
     pub fn deleting(local: SocketAddrV6, remote: SocketAddrV6) -> Self {
         Self {
             state: MIB_TCP_STATE_DELETE_TCB,
@@ -109,7 +109,7 @@ impl Tcp6Row {
         }
     }
 
-    /// The connection it names.
+    /// Returns the connection that the row names.
     ///
     /// # Errors
     /// `InvalidParameter` when one end is v4-mapped and the other is not, or when the two scopes
@@ -132,7 +132,7 @@ impl Tcp6Row {
     }
 }
 
-/// The port of a field whose upper half may hold junk.
+/// Returns the port (host order) of a field whose upper half may hold junk.
 fn port(field: u32) -> u16 {
     u16::from_be(u16::try_from(field & 0xffff).expect("masked"))
 }
@@ -156,7 +156,7 @@ impl TcpTable {
     /// | anything else | `Os` | the nearest |
     ///
     /// Zero fields are values, never wildcards. Unlike Windows it lets an unprivileged caller delete
-    /// the connections of his own processes.
+    /// the connections of its own processes.
     ///
     /// ```
     /// use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -184,7 +184,7 @@ impl TcpTable {
     /// Sets the state of an IPv6 connection: the twin of [`set_entry`](Self::set_entry) that Windows
     /// never had.
     ///
-    /// The same checks in the same order, for IPv6; a row that names no pair (see [`Tcp6Row::pair`])
+    /// Makes those checks in that order, for IPv6; a row that names no pair (see [`Tcp6Row::pair`])
     /// is `InvalidParameter`, after its state has been looked at. A v4-mapped row names the IPv4
     /// connection.
     #[doc(alias = "SetTcp6Entry")]
@@ -229,7 +229,7 @@ impl TcpTable {
         self.delete_seen(connection, &Options::default())
     }
 
-    /// Whether IPv4 (IPv6) is there at all, asked once per table.
+    /// Returns true where the system has IPv4 (IPv6), probed once per table.
     fn has(&mut self, family: AddressFamily) -> Result<bool, Error> {
         let known = match family {
             AddressFamily::INET => &mut self.ipv4,

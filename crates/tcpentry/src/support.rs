@@ -1,4 +1,4 @@
-//! What can be deleted here, by which method and right: asked of the kernel without deleting anything.
+//! Probes of the kernel and of the caller's rights, without deleting anything: [`Support::probe`].
 
 use rustix::io::Errno;
 
@@ -12,7 +12,7 @@ use crate::process::Process;
 use crate::sock_diag::Diag;
 use crate::table::TcpTable;
 
-/// What the kernel and the caller's rights allow in a table's network namespace.
+/// Abilities of the kernel and of the caller in a table's network namespace.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 #[expect(
@@ -20,28 +20,28 @@ use crate::table::TcpTable;
     reason = "independent answers to independent questions"
 )]
 pub struct Support {
-    /// Whether the table can be read: `tcp_diag` is there.
+    /// The table can be read: `tcp_diag` is there.
     pub tcp_diag: bool,
-    /// Whether both families are read in one walk.
+    /// Both families are read in one dump.
     pub one_walk: bool,
-    /// Whether the kernel has `SOCK_DESTROY` (`CONFIG_INET_DIAG_DESTROY`).
+    /// The kernel has `SOCK_DESTROY` (`CONFIG_INET_DIAG_DESTROY`, Linux 4.5).
     pub destroy: bool,
-    /// Whether the caller may use it here: `CAP_NET_ADMIN` in the user namespace that owns the
+    /// The caller may use it here: `CAP_NET_ADMIN` in the user namespace that owns the
     /// network namespace.
     pub net_admin: bool,
-    /// Whether descriptors can be borrowed at all (`pidfd_getfd`, Linux 5.6, no seccomp filter).
+    /// Descriptors can be borrowed at all (`pidfd_getfd`, Linux 5.6, no seccomp filter).
     pub borrow: bool,
-    /// Whether the caller holds `CAP_SYS_PTRACE`, over whichever user namespace.
+    /// The caller holds `CAP_SYS_PTRACE`, over whichever user namespace.
     pub sys_ptrace: bool,
-    /// What Yama forbids.
+    /// The restriction by Yama.
     pub ptrace_scope: PtraceScope,
     /// Release of the kernel, by its first two numbers: what a distribution has carried back to it is not known.
     pub release: Option<(u32, u32)>,
-    /// What `/proc` shows; `None` where it shows nothing.
+    /// Processes that `/proc` shows; `None` where it shows none.
     pub processes: Option<Visibility>,
 }
 
-/// How much of `/proc` can be seen.
+/// The processes that a caller can see in `/proc`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Visibility {
@@ -51,41 +51,41 @@ pub struct Visibility {
     pub hidden: usize,
     /// The caller's own among the shown, this one included.
     pub own: usize,
-    /// His own among the hidden: not dumpable, more capable, or of another user namespace.
+    /// The caller's own among the hidden: not dumpable, more capable, or of another user namespace.
     pub own_hidden: usize,
 }
 
 impl Visibility {
-    /// Whether the caller sees more of his own than this process, or has no more.
+    /// Returns true where the caller sees more of its own processes than this one, or has no more.
     const fn sees_its_own(self) -> bool {
         self.own > 0 && (self.own_hidden == 0 || self.own - self.own_hidden > 1)
     }
 }
 
 impl Support {
-    /// Whether every connection of the namespace can be deleted.
+    /// Returns true where every connection of the namespace can be deleted.
     pub const fn all(&self) -> bool {
         self.tcp_diag && self.destroy && self.net_admin
     }
 
-    /// Whether descriptors of other users' processes may be borrowed: by the right, and by what is
+    /// Returns true where descriptors of other users' processes may be borrowed: by the right, and by what is
     /// really seen. A capability over another user namespace than theirs is none.
     pub fn from_all(&self) -> bool {
         let sees_others = |seen: Visibility| seen.sees_its_own() && seen.hidden == seen.own_hidden;
         self.sys_ptrace && self.processes.is_some_and(sees_others) && self.lends(true)
     }
 
-    /// Whether at least the connections of the caller's own processes can be deleted.
+    /// Returns true where at least the connections of the caller's own processes can be deleted.
     pub fn own(&self) -> bool {
         let sees_its_own = self.processes.is_some_and(Visibility::sees_its_own);
         self.all() || (sees_its_own && self.lends(self.sys_ptrace))
     }
 
-    /// Whether a process may borrow from others of its user, or with the right from all.
+    /// Returns true where a process may borrow from others of its user, or with the right from all.
     fn lends(&self, by_right: bool) -> bool {
         let allowed = match self.ptrace_scope {
             PtraceScope::Classic => true,
-            // Descendants of the caller still lend, but his other processes do not.
+            // Descendants of the caller still lend, but its other processes do not.
             PtraceScope::Restricted | PtraceScope::AdminOnly => by_right,
             PtraceScope::NoAttach => false,
         };
@@ -130,7 +130,7 @@ fn yes_unless(no: Errno, answer: Result<(), Errno>) -> Result<bool, Error> {
     }
 }
 
-/// `None` where `/proc` is not what it should be.
+/// Counts the processes that `/proc` shows; `None` where it is not what it should be.
 fn visibility() -> Result<Option<Visibility>, Error> {
     let failed = |errno| Error::os(Operation::Probe, "look through /proc", errno);
     let processes = match Process::all() {

@@ -21,6 +21,7 @@
     reason = "a fixture that can't be made fails its test"
 )]
 
+pub mod alone;
 pub mod cgroup;
 pub mod corpus;
 pub mod fuse;
@@ -35,6 +36,7 @@ pub mod pty;
 pub mod random;
 pub mod rootless;
 pub mod seccomp;
+pub mod signals;
 pub mod skip;
 pub mod sshd;
 pub mod stage;
@@ -46,5 +48,6 @@ pub mod varied;
 pub mod wait;
 pub mod world;
 
+pub use alone::alone;
 pub use netns::{Namespace, isolated};
-pub use wait::until;
+pub use wait::{Raised, until};

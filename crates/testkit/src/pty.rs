@@ -10,6 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::pty::OpenptFlags;
 
+use crate::signals::none_ignored;
 use crate::wait::until;
 
 /// A pseudo-terminal, seen from the side of screen and keyboard.
@@ -52,6 +53,7 @@ impl Terminal {
             .stdin(Stdio::from(self.inside()))
             .stdout(Stdio::from(self.inside()))
             .stderr(Stdio::from(self.inside()));
+        none_ignored(&mut command);
         command
     }
 

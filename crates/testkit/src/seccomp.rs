@@ -18,6 +18,7 @@ use rustix::io::Errno;
 
 use crate::sys::{self, Fate, Rule};
 use crate::user::on_a_thread;
+use crate::wait::Raised;
 
 /// Runs the body on a thread for which `socket(AF_INET, ...)` fails with `EAFNOSUPPORT`, as in a
 /// kernel without IPv4.
@@ -117,8 +118,9 @@ pub fn amid_signals<T: Send>(body: impl FnOnce() -> T + Send) -> (T, u64) {
         });
         let value = on_a_thread(|| {
             tell.send(rustix::thread::gettid()).expect("it is awaited");
+            let over = Raised(is_over);
             let value = body();
-            is_over.store(true, Ordering::Relaxed);
+            drop(over);
             // It has to be there until the last signal was sent.
             while !sender.is_finished() {
                 thread::yield_now();

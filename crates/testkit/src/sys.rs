@@ -4,6 +4,8 @@
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 
 use rustix::io::Errno;
 use rustix::process::Pid;
@@ -197,6 +199,29 @@ pub(crate) fn handle_without_restart(signal: libc::c_int) -> Result<(), Errno> {
     // before; the handler does nothing, so that it may come at any time.
     let result = unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) };
     check(result.into())
+}
+
+/// Gives the signals that end a program their default action in a command before it starts.
+pub(crate) fn reset_signals_of(command: &mut Command) {
+    let reset = || {
+        for signal in [
+            libc::SIGHUP,
+            libc::SIGINT,
+            libc::SIGQUIT,
+            libc::SIGTERM,
+            libc::SIGUSR1,
+            libc::SIGUSR2,
+            libc::SIGALRM,
+        ] {
+            // SAFETY: the default action is no function that could be called; signal is async-signal-safe.
+            if unsafe { libc::signal(signal, libc::SIG_DFL) } == libc::SIG_ERR {
+                return Err(std::io::Error::last_os_error());
+            }
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec the closure calls signal and nothing else: no lock, no memory is taken.
+    unsafe { command.pre_exec(reset) };
 }
 
 /// Sends a signal to one thread of this process (`tgkill`).

@@ -35,7 +35,17 @@ impl Ends {
 
 /// Makes a connection over the loopback device; its listener is closed.
 pub fn connected() -> Ends {
-    connect_to(&listen(loopback(0)))
+    let listener = listen(loopback(0));
+    let ends = connect_to(&listener);
+    end_listening(listener);
+    ends
+}
+
+/// Closes a listener of a port that the kernel chose: it is gone at once, also where a process that another test is
+/// starting has a copy of it until it is executed.
+pub fn end_listening(listener: TcpListener) {
+    rustix::net::shutdown(&listener, rustix::net::Shutdown::Both).expect("it listens");
+    drop(listener);
 }
 
 /// Makes a connection to a listener, and accepts it.

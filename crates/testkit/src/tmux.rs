@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::signals::none_ignored;
 use crate::wait::limit;
 
 /// A tmux server of a test's own with one window, in which a shell waits for commands. It starts in this thread's
@@ -157,6 +158,7 @@ impl Tmux {
             .args(words)
             .env_remove("TMUX")
             .stdin(Stdio::null());
+        none_ignored(&mut command);
         command
     }
 }

@@ -1,5 +1,6 @@
 //! Waiting for a condition instead of for a time.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,16 @@ pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
         let limit = limit();
         assert!(start.elapsed() < limit, "not within {limit:?}: {what}");
         thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Raises a flag when it is dropped, so that a thread that runs until then also ends where a check has failed.
+#[derive(Debug)]
+pub struct Raised<'f>(pub &'f AtomicBool);
+
+impl Drop for Raised<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

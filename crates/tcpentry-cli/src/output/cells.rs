@@ -44,11 +44,16 @@ impl Cells {
         self.put("");
     }
 
-    /// Adds a cell of several texts, or of `none` where there are none.
-    pub(crate) fn joined<'t>(&mut self, mut texts: impl Iterator<Item = &'t str>, none: &str) {
+    /// Adds a cell of several texts, with `between` between two of them; or of `none` where there are none.
+    pub(crate) fn joined<'t>(
+        &mut self,
+        mut texts: impl Iterator<Item = &'t str>,
+        between: &str,
+        none: &str,
+    ) {
         texts.next().unwrap_or(none).show(&mut self.text);
         for text in texts {
-            self.text.push(b' ');
+            between.show(&mut self.text);
             text.show(&mut self.text);
         }
         self.put("");

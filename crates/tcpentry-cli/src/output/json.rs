@@ -7,9 +7,9 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use serde::Serialize;
-use tcpentry::escape::escape_for_terminal;
+use tcpentry::escape::is_plain;
 use tcpentry::netns::Origin;
-use tcpentry::process::{Container, Owner, Unit};
+use tcpentry::process::{CgroupPath, Container, Owner, Unit};
 use tcpentry::table::Devices;
 use tcpentry::{Connection, Error, ErrorKind, Inode, Method, Outcome, Pair, Target};
 
@@ -82,6 +82,7 @@ struct ContainerObject {
     id: Option<String>,
     name: Option<String>,
     pod: Option<PodObject>,
+    user: Option<u32>,
 }
 
 #[derive(Debug, Serialize)]
@@ -178,8 +179,8 @@ impl SocketObject {
     }
 
     /// Adds the path of its cgroup and the names in it.
-    pub(crate) fn put_cgroup(&mut self, path: Option<&str>) {
-        self.cgroup_path = path.map(str::to_owned);
+    pub(crate) fn put_cgroup(&mut self, path: Option<CgroupPath<'_>>) {
+        self.cgroup_path = path.map(|path| path.as_str().to_owned());
         self.unit = path
             .and_then(Unit::from_cgroup)
             .map(|unit| unit.to_string());
@@ -192,6 +193,7 @@ impl SocketObject {
                 uid: pod.uid,
                 qos: pod.qos.to_string(),
             }),
+            user: container.user,
         });
     }
 
@@ -219,7 +221,7 @@ impl HolderObject {
         Self {
             pid: owner.process.pid(),
             start: owner.process.start(),
-            name: escape_for_terminal(&owner.name),
+            name: String::from_utf8_lossy(&owner.name).into_owned(),
             uid: owner.uid,
         }
     }
@@ -285,7 +287,8 @@ pub(crate) fn line(out: &mut impl Write, object: &impl Serialize) -> io::Result<
     out.write_all(b"\n")
 }
 
-/// Writes every character that a terminal would act upon as an escape of JSON, not only those below 32.
+/// Writes every character that a terminal would act upon, or show as nothing, as an escape of JSON, not only those below
+/// 32: the string stays what it is.
 struct Escaping;
 
 impl serde_json::ser::Formatter for Escaping {
@@ -294,11 +297,9 @@ impl serde_json::ser::Formatter for Escaping {
         out: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        // A single quote is escaped for Rust only.
-        let is_harmless = |c: char| c == '\'' || c.escape_debug().len() == 1;
         let mut units = [0; 2];
-        for part in fragment.split_inclusive(|c| !is_harmless(c)) {
-            let harmful = part.chars().next_back().filter(|c| !is_harmless(*c));
+        for part in fragment.split_inclusive(|c| !is_plain(c)) {
+            let harmful = part.chars().next_back().filter(|c| !is_plain(*c));
             let harmless = &part[..part.len() - harmful.map_or(0, char::len_utf8)];
             out.write_all(harmless.as_bytes())?;
             for unit in harmful
@@ -325,13 +326,13 @@ mod tests {
 
     #[test]
     fn what_a_terminal_would_act_upon_is_escaped_and_still_the_same() {
-        let name = "a\u{1b}[m\u{7f}\u{9b}m \u{202e}\u{e0001} gr\u{fc}n 'x' \"\\";
+        let name = "a\u{1b}[m\u{7f}\u{9b}m \u{202e}\u{e0001}\u{3164} gr\u{fc}n 'x' \"\\";
         let mut out = Vec::new();
         line(&mut out, &name).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert_eq!(
             text,
-            "\"a\\u001b[m\\u007f\\u009bm \\u202e\\udb40\\udc01 gr\u{fc}n 'x' \\\"\\\\\"\n"
+            "\"a\\u001b[m\\u007f\\u009bm \\u202e\\udb40\\udc01\\u3164 gr\u{fc}n 'x' \\\"\\\\\"\n"
         );
         assert_eq!(serde_json::from_str::<String>(&text).unwrap(), name);
     }

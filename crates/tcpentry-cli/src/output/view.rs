@@ -10,7 +10,7 @@ use tcpentry::{Attribution, Connection, Error, State};
 use uzers::UsersCache;
 
 use super::json::HolderObject;
-use super::row::local;
+use super::row::{BETWEEN_HOLDERS, holder, local, user_name};
 use super::{Cells, ColumnSpec, Shape, SocketObject, duration, user};
 use crate::args::ShowArgs;
 use crate::tables::NamespaceTable;
@@ -20,8 +20,10 @@ pub(crate) struct View {
     show: ShowArgs,
     id: bool,
     shape: Shape,
-    /// The name of the network namespace, where that is shown.
+    /// The name of the network namespace, where that is shown, fit for a terminal.
     netns: Option<String>,
+    /// The name of the network namespace as it is.
+    plain_netns: Option<String>,
     /// Set when user numbers mean users of this system.
     has_local_users: bool,
     /// `None` only where the machine has no readable boot id.
@@ -62,6 +64,7 @@ impl View {
             id,
             shape,
             netns: table.name.clone(),
+            plain_netns: table.plain_name.clone(),
             has_local_users: table.table.has_local_users(),
             origin: None,
             devices: table.table.devices(),
@@ -198,7 +201,7 @@ impl View {
             .of(inode)
             .filter_map(|owner| self.processes.get(&owner.process));
         // Without a label it belongs to a process that this caller may not see.
-        cells.joined(labels.map(|label| &*label.text), "?");
+        cells.joined(labels.map(|label| &*label.text), BETWEEN_HOLDERS, "?");
         Ok(())
     }
 
@@ -233,14 +236,15 @@ impl View {
         attribution: &mut Attribution,
     ) -> Result<SocketObject, Error> {
         let mut object = SocketObject::new(connection, self.origin, &mut self.devices);
-        object.netns_name.clone_from(&self.netns);
+        object.netns_name.clone_from(&self.plain_netns);
         object.uid = object.uid.filter(|_| self.has_local_users);
         if self.show.process {
             let owners = owners(connection, attribution)?;
             object.processes = Some(owners.iter().map(HolderObject::new).collect());
         }
         if self.show.user {
-            object.user = user(connection, &self.users).filter(|_| self.has_local_users);
+            let name = user_name(connection, &self.users).filter(|_| self.has_local_users);
+            object.user = name.map(|name| name.to_string_lossy().into_owned());
         }
         if self.show.container {
             object.put_cgroup(attribution.cgroup(connection)?);
@@ -269,11 +273,9 @@ struct ProcessLabel {
 
 impl ProcessLabel {
     fn new(owner: &Owner) -> Self {
-        // Spaces separate one process from the next.
-        let name = escape_for_terminal(&owner.name).replace(' ', r"\x20");
         Self {
             name: owner.name.clone(),
-            text: format!("{name},pid={}", owner.process.pid()),
+            text: holder(owner),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The tables that a command reads: that of the program's network namespace, of others by name, or of all.
 
+pub(crate) mod mentions;
 pub(crate) mod parallel;
 pub(crate) mod rows;
 pub(crate) mod selection;
@@ -18,8 +19,10 @@ use crate::message::{notice, print_hint};
 /// The table of one network namespace.
 pub(crate) struct NamespaceTable {
     pub(crate) table: TcpTable,
-    /// The name to show; `None` where only the program's own namespace is read.
+    /// The name to show, fit for a terminal; `None` where only the program's own namespace is read.
     pub(crate) name: Option<String>,
+    /// The name as it is.
+    pub(crate) plain_name: Option<String>,
     /// The inode of the namespace, where it was looked up.
     pub(crate) inode: Option<u64>,
 }
@@ -64,6 +67,7 @@ pub(crate) fn open_quietly(args: &NetnsArgs) -> Result<Tables, Error> {
         let own = NamespaceTable {
             table: TcpTable::open()?,
             name: None,
+            plain_name: None,
             inode: None,
         };
         return Ok(vec![own].into());
@@ -76,6 +80,7 @@ pub(crate) fn open_quietly(args: &NetnsArgs) -> Result<Tables, Error> {
             tables.push(NamespaceTable {
                 table: TcpTable::open_in(&namespace)?,
                 name: Some(escape_for_terminal(name.as_bytes())),
+                plain_name: Some(name.clone()),
                 inode: Some(namespace.inode()),
             });
         }
@@ -149,6 +154,7 @@ fn open_each(namespaces: &[Namespace]) -> Result<(Vec<NamespaceTable>, Vec<Error
             Ok(table) => tables.push(NamespaceTable {
                 table,
                 name: Some(namespace.to_string()),
+                plain_name: Some(namespace.label()),
                 inode: Some(namespace.inode()),
             }),
             // The namespace may be entered, but this program can't hold it: a partial answer would be wrong.

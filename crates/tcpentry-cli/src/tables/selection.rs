@@ -63,16 +63,16 @@ pub(crate) enum Hosts {
     Numbers,
 }
 
-/// Parses a filter and prepares it for one table; `states` where the filter names none.
+/// Parses the words of a filter and prepares it for one table; `states` where the filter names none.
 fn prepare(
-    text: &str,
+    words: &[String],
     args: &SelectArgs,
     states: States,
     devices: DeviceScope,
     hosts: Hosts,
     table: &mut TcpTable,
 ) -> Result<Selection, SelectionError> {
-    let filter = if text.is_empty() {
+    let filter = if words.iter().all(String::is_empty) {
         Filter::any()
     } else {
         let names = SystemNames::new(table);
@@ -81,12 +81,12 @@ fn prepare(
             DeviceScope::Elsewhere => names.with_absent_devices(),
         };
         let parsed = match hosts {
-            Hosts::LookUp => Filter::parse(text, &names),
-            Hosts::Numbers => Filter::parse(text, &WithoutHosts(names)),
+            Hosts::LookUp => Filter::parse_words(words, &names),
+            Hosts::Numbers => Filter::parse_words(words, &WithoutHosts(names)),
         };
         parsed.map_err(|error| SelectionError::Filter {
             error,
-            text: text.to_owned(),
+            text: words.join(" "),
         })?
     };
     let filter = match (args.ipv4, args.ipv6) {
@@ -100,7 +100,7 @@ fn prepare(
 /// Prepares a filter for each table. A device that it names has to exist in one of the namespaces; in the others no
 /// socket is bound to it.
 pub(crate) fn prepare_all(
-    text: &str,
+    words: &[String],
     args: &SelectArgs,
     states: States,
     tables: &mut [NamespaceTable],
@@ -110,7 +110,7 @@ pub(crate) fn prepare_all(
     let mut prepared = Vec::new();
     for table in &mut *tables {
         match prepare(
-            text,
+            words,
             args,
             states,
             DeviceScope::Here,
@@ -131,21 +131,21 @@ pub(crate) fn prepare_all(
     let all = tables.iter_mut().zip(prepared);
     let all = all.map(|(table, selection)| match selection {
         Some(selection) => Ok(selection),
-        None => prepare_elsewhere(text, args, states, table),
+        None => prepare_elsewhere(words, args, states, table),
     });
     all.collect()
 }
 
 /// Prepares a filter for one more table, after another table has accepted it.
 pub(crate) fn prepare_elsewhere(
-    text: &str,
+    words: &[String],
     args: &SelectArgs,
     states: States,
     table: &mut NamespaceTable,
 ) -> Result<Selection, SelectionError> {
     let table = &mut table.table;
     prepare(
-        text,
+        words,
         args,
         states,
         DeviceScope::Elsewhere,

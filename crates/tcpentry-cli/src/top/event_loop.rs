@@ -64,7 +64,7 @@ pub(super) fn event_loop(
             drop(screen);
             // The sender sees that this signal ended the program.
             signal_hook::low_level::emulate_default_handler(signal)?;
-            return Ok(Exit::Interrupted);
+            return Ok(Exit::Interrupted(u8::try_from(signal).unwrap_or_default()));
         }
         if signals.take_suspend() {
             top.request = Some(TerminalRequest::Suspend);

@@ -30,12 +30,14 @@ use event_loop::{LoopEvent, event_loop};
 use message::SocketKind;
 use model::Arrangement;
 use state::{INTERVALS, Top};
+use tcpentry::filter::FilterWords;
 use view::Theme;
 use worker::{Settings, Worker};
 
 pub(crate) fn run(args: &TopArgs) -> Exit {
     let settings = settings(args);
-    let text = args.filter.join(" ");
+    // What stands on the filter line is read as text from now on.
+    let text = FilterWords::text(&args.filter);
     let mut top = initial_state(args, &settings, &text);
     let theme = Theme {
         color: colored(args.color.color),

@@ -187,7 +187,7 @@ impl Desk {
 /// Returns the answer to a preview: all but the protected sockets can be deleted.
 pub(super) fn answer(serial: u64, targets: Vec<SocketTarget>, protected: &[u64]) -> Update {
     let item = |target: SocketTarget| PreviewItem {
-        holders: "nginx,pid=7".to_owned(),
+        holders: "7 nginx".to_owned(),
         user: "root".to_owned(),
         deletability: if protected.contains(&target.key.cookie.value()) {
             Deletability::No(guarded())

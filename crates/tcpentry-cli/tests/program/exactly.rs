@@ -7,10 +7,10 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
-use tcpentry_testkit::isolated;
 use tcpentry_testkit::random::Random;
 use tcpentry_testkit::tcp::{self, Ends};
 use tcpentry_testkit::varied::Varied;
+use tcpentry_testkit::{Raised, isolated};
 
 use crate::against_ss::filters::{Filter, Maker};
 use crate::util::{Run, is_alive, program};
@@ -153,20 +153,11 @@ fn while_others_come_and_go(job: impl FnOnce()) -> u32 {
                 }
             });
         }
-        let over = Over(over);
+        let over = Raised(over);
         job();
         drop(over);
     });
     cut.into_inner()
-}
-
-/// Also when a check has failed.
-struct Over<'o>(&'o AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// Connections whose owners look after them, with the names of both ends.

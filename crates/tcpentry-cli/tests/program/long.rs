@@ -2,14 +2,15 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, Stdio};
+use std::os::unix::net::UnixDatagram;
+use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 use socket2::Socket;
 use tcpentry_testkit::pty::Terminal;
-use tcpentry_testkit::{isolated, skip, tcp, until};
+use tcpentry_testkit::{isolated, skip, stage, tcp, until};
 
 use crate::util::{Run, program, run};
 
@@ -34,9 +35,27 @@ pub(crate) static ONE_CROWD: Mutex<()> = Mutex::new(());
 const MANY: u32 = 6000;
 const DELETE: &str = "delete --own-session --yes dst 127.200.0.1:80";
 
+/// The signals that end a process and are no fault of its own.
+const ENDING: [Signal; 10] = [
+    Signal::INT,
+    Signal::TERM,
+    Signal::HUP,
+    Signal::QUIT,
+    Signal::USR1,
+    Signal::USR2,
+    Signal::ALARM,
+    Signal::VTALARM,
+    Signal::PROF,
+    Signal::XCPU,
+];
+
 fn start(stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) -> Child {
+    start_with("", stdout, stderr)
+}
+
+fn start_with(more: &str, stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) -> Child {
     program()
-        .args(DELETE.split(' '))
+        .args(format!("{DELETE}{more}").split(' '))
         .stdout(stdout)
         .stderr(stderr)
         .spawn()
@@ -53,7 +72,7 @@ fn gone(crowd: &[Socket]) -> usize {
 
 #[test]
 fn a_signal_ends_it_between_two_and_the_report_is_complete() {
-    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+    for signal in ENDING {
         with_crowd!(|crowd: &[Socket]| {
             let mut child = start(Stdio::piped(), Stdio::piped());
             let mut out = BufReader::new(child.stdout.take().unwrap());
@@ -64,7 +83,8 @@ fn a_signal_ends_it_between_two_and_the_report_is_complete() {
             rustix::process::kill_process(pid, signal).unwrap();
             out.read_to_string(&mut lines).unwrap();
             let ended: Run = child.wait_with_output().unwrap().into();
-            assert_eq!(ended.code, 130, "{signal:?}: {}", ended.err);
+            let code = 128 + signal.as_raw();
+            assert_eq!(ended.code, code, "{signal:?}: {}", ended.err);
             let reported = lines.lines().skip(1).count();
             assert!(
                 lines
@@ -83,6 +103,69 @@ fn a_signal_ends_it_between_two_and_the_report_is_complete() {
             );
         });
     }
+}
+
+#[test]
+fn what_a_signal_has_interrupted_is_in_the_system_log() {
+    for signal in [Signal::QUIT, Signal::ALARM] {
+        with_crowd!(|crowd: &[Socket]| {
+            if let Err(reason) = stage::without_devices() {
+                skip!("no mount namespace: {reason}");
+            }
+            let log = UnixDatagram::bind("/dev/log").unwrap();
+            let mut child = start_with(" --syslog", Stdio::piped(), Stdio::piped());
+            let mut out = BufReader::new(child.stdout.take().unwrap());
+            let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+            let mut logged = 0;
+            let mut read = || {
+                let mut line = [0; 4096];
+                while log.recv(&mut line).is_ok() {
+                    assert!(String::from_utf8_lossy(&line).contains(": deleted "));
+                    logged += 1;
+                    if logged == 300 {
+                        rustix::process::kill_process(pid, signal).unwrap();
+                        log.set_read_timeout(Some(Duration::from_millis(500)))
+                            .unwrap();
+                    }
+                }
+            };
+            let mut lines = String::new();
+            std::thread::scope(|scope| {
+                let reading = scope.spawn(|| out.read_to_string(&mut lines));
+                read();
+                reading.join().unwrap().unwrap();
+            });
+            let ended: Run = child.wait_with_output().unwrap().into();
+            assert_eq!(ended.code, 128 + signal.as_raw(), "{}", ended.err);
+            assert_eq!(lines.lines().skip(1).count(), gone(crowd), "{signal:?}");
+            assert_eq!(logged, gone(crowd), "{signal:?}");
+            assert!(logged < crowd.len(), "{signal:?}");
+        });
+    }
+}
+
+#[test]
+fn a_file_that_reaches_its_limit_is_an_error_of_the_write() {
+    with_crowd!(|crowd: &[Socket]| {
+        let path = std::env::temp_dir().join(format!("tcpentry-limit-{}", std::process::id()));
+        let file = File::create(&path).unwrap();
+        let output = Command::new("sh")
+            .args(["-c", "ulimit -c 0; ulimit -f 1; exec \"$@\"", "sh"])
+            .arg(program().get_program())
+            .args(DELETE.split(' '))
+            .env_remove("SSH_CONNECTION")
+            .stdout(file)
+            .stderr(Stdio::piped())
+            .output();
+        std::fs::remove_file(path).unwrap();
+        let done: Run = output.unwrap().into();
+        let expected = format!(
+            "tcpentry: cannot write to standard output: File too large (os error 27); \
+             the report there is not complete\ntcpentry: {MANY} deleted\n"
+        );
+        assert_eq!((done.code, done.err), (0, expected));
+        assert_eq!(gone(crowd), crowd.len());
+    });
 }
 
 #[test]

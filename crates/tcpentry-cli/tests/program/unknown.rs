@@ -103,9 +103,9 @@ fn a_socket_of_several_processes_shows_and_matches_each() {
         let listed = run(&format!("-p src {local}"));
         let shown = listed.rows()[0][5].to_owned();
         for (name, pid) in [("one", held[0].pid()), ("two", held[1].pid()), ("", own)] {
-            assert!(shown.contains(&format!("{name},pid={pid}")), "{shown}");
+            assert!(shown.contains(&format!("{pid} {name}")), "{shown}");
         }
-        assert_eq!(shown.split(' ').count(), 3, "{shown}");
+        assert_eq!(shown.split(", ").count(), 3, "{shown}");
         let objects = run(&format!("--json -p src {local}")).objects();
         assert_eq!(objects[0]["processes"].as_array().unwrap().len(), 3);
 

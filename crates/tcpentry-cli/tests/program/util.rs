@@ -8,6 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use rustix::net::{AddressFamily, SocketType};
 use serde_json::Value;
+use tcpentry_testkit::signals::none_ignored;
 use tcpentry_testkit::tcp::{self, Ends};
 
 /// What a run of the program left.
@@ -51,6 +52,7 @@ pub(crate) fn program() -> Command {
         .env_remove("SSH_CONNECTION")
         .env_remove("NO_COLOR")
         .stdin(Stdio::null());
+    none_ignored(&mut command);
     command
 }
 

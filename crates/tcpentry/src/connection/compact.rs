@@ -1,4 +1,4 @@
-//! Connections that are held in great number.
+//! A connection in little memory, for programs that hold many.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -13,7 +13,7 @@ use crate::connection::{Connection, Cookie, Inode};
 /// connection that is made of it, until the table is asked again, as a deletion does.
 ///
 /// ```
-/// use tcpentry::connection::compact::CompactConnection;
+/// use tcpentry::connection::CompactConnection;
 /// use tcpentry::{Connection, Query, TcpTable};
 /// assert_eq!(size_of::<CompactConnection>(), 60);
 /// for row in TcpTable::open()?.connections(&Query::default())? {
@@ -29,7 +29,7 @@ pub struct CompactConnection {
     ports: [u16; 2],
     /// 0 is none, as to the kernel.
     interface: u32,
-    /// In halves, so that nothing has to be aligned to eight bytes.
+    /// The cookie in halves, so that nothing has to be aligned to eight bytes.
     cookie: [u32; 2],
     uid: u32,
     /// 0 is none.
@@ -84,7 +84,7 @@ impl From<&CompactConnection> for Connection {
 }
 
 impl CompactConnection {
-    /// The kernel's name of the socket.
+    /// Returns the kernel's name of the socket.
     #[expect(clippy::missing_panics_doc, reason = "only a cookie was taken apart")]
     pub fn cookie(&self) -> Cookie {
         let [low, high] = self.cookie.map(u64::from);

@@ -1,29 +1,29 @@
-//! All that the kernel tells of one connection: what no listing shows, because to describe a socket is what a listing costs.
+//! The full report of the kernel on one connection: timer, memory, every counter of `tcp_info`.
 
 use std::fmt;
 use std::time::Duration;
 
 use super::Connection;
 
-/// What the kernel tells of one connection: see [`TcpTable::details`](crate::TcpTable::details).
+/// The full report of the kernel on one connection: see [`TcpTable::details`](crate::TcpTable::details).
 ///
-/// What the kernel does not tell of a socket in this state is `None`, or no counter: of TIME_WAIT and of what is only a
-/// request yet, all but the timer (Linux 6.18).
+/// A field that the kernel does not report for a socket in this state is `None`, or no counter: of TIME_WAIT and of a mere
+/// request (SYN_RECV) all but the timer (Linux 6.18).
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Details {
-    /// The row of the table, as it is now, with its counters.
+    /// The current row of the table, with its counters.
     pub connection: Connection,
-    /// The timer that runs; of several the one that the kernel names first, as in [`TimerKind`].
+    /// The running timer; of several the one that the kernel names first, as in [`TimerKind`].
     pub timer: Option<Timer>,
-    /// The name of its congestion control (`TCP_CONGESTION`), as the kernel's module gives it.
+    /// Name of the congestion control (`TCP_CONGESTION`, `INET_DIAG_CONG`).
     pub congestion_control: Option<String>,
-    /// The name of its upper-layer protocol (`TCP_ULP`), as `tls` or `mptcp`: told to `CAP_NET_ADMIN` only by Linux 5.15
+    /// Name of the upper-layer protocol (`TCP_ULP`), as `tls` or `mptcp`: reported to `CAP_NET_ADMIN` only by Linux 5.15
     /// to 6.12, to everybody by 6.18.
     pub upper_layer: Option<String>,
-    /// Its memory.
+    /// Memory of the socket (`INET_DIAG_SKMEMINFO`).
     pub memory: Option<Memory>,
-    /// Which directions are shut down.
+    /// Directions that are shut down (`INET_DIAG_SHUTDOWN`).
     pub shutdown: Option<Shutdown>,
     /// `IP_TOS`, with the two bits of ECN; also of an IPv6 socket, for IPv4 in it.
     pub tos: Option<u8>,
@@ -31,7 +31,7 @@ pub struct Details {
     pub traffic_class: Option<u8>,
     /// The class of its cgroup for queueing (`net_cls`, version 1), else its priority (`SO_PRIORITY`): measured, Linux 6.18.
     pub class: Option<u32>,
-    /// `IPV6_V6ONLY`, of an IPv6 socket that listens or is bound: whether it leaves IPv4 to others.
+    /// `IPV6_V6ONLY` of an IPv6 socket that listens or is bound: true where it leaves IPv4 to others.
     pub v6only: Option<bool>,
     /// The kernel's `struct tcp_info`, in its order, as far as this kernel has it.
     ///
@@ -41,7 +41,7 @@ pub struct Details {
 }
 
 impl Details {
-    /// Of this one no more is known than the row.
+    /// Creates the report of a connection of which only the row is known.
     pub(crate) const fn of(connection: Connection) -> Self {
         Self {
             connection,
@@ -58,7 +58,7 @@ impl Details {
         }
     }
 
-    /// The value of the counter of this name; `None` where this kernel or this state has none.
+    /// Returns the counter of this name; `None` where this kernel or this state has none.
     pub fn counter(&self, name: &str) -> Option<Measure> {
         let counter = self.counters.iter().find(|counter| counter.name == name);
         counter.map(|counter| counter.value)
@@ -69,15 +69,15 @@ impl Details {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Timer {
-    /// What it is for.
+    /// Purpose of the timer (`idiag_timer`).
     pub kind: TimerKind,
-    /// When it goes off, to the millisecond; zero when it should have by now (`idiag_expires`).
+    /// Time left, to the millisecond; zero when it is overdue (`idiag_expires`).
     pub expires: Duration,
-    /// How often it has gone off for what waits now: retransmissions, or probes without an answer (`idiag_retrans`).
+    /// Expirations so far for what waits now: retransmissions, or probes without an answer (`idiag_retrans`).
     pub retransmits: u8,
 }
 
-/// What a timer is for: `idiag_timer`. Displayed as `ss -o` prints it.
+/// Purpose of a timer: `idiag_timer`. Displayed as `ss -o` prints it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum TimerKind {
@@ -94,7 +94,7 @@ pub enum TimerKind {
 }
 
 impl TimerKind {
-    /// The kind for the kernel's number of it; `None` for 0, no timer.
+    /// Returns the kind of a kernel's number; `None` for 0, no timer.
     pub const fn from_kernel(number: u8) -> Option<Self> {
         Some(match number {
             0 => return None,
@@ -143,7 +143,7 @@ pub struct Memory {
     pub drops: Option<u32>,
 }
 
-/// Which directions of a connection are shut down (`sk_shutdown`).
+/// Directions of a connection that are shut down (`sk_shutdown`).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Shutdown {
@@ -159,7 +159,7 @@ pub struct Shutdown {
 pub struct Counter {
     /// The kernel's name of the field without `tcpi_`, as `bytes_acked`; an option is `opt_sack` for `TCPI_OPT_SACK`.
     pub name: &'static str,
-    /// Its value.
+    /// Value of the field.
     pub value: Measure,
 }
 
@@ -167,24 +167,24 @@ pub struct Counter {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Measure {
-    /// So many: segments, events, bits to shift by.
+    /// A number: segments, events, bits to shift by.
     Count(u64),
-    /// So many bytes.
+    /// Bytes.
     Bytes(u64),
     /// A time, as exact as the kernel has it: microseconds or milliseconds.
     Time(Duration),
-    /// Bytes in a second.
+    /// Bytes per second.
     BytesPerSecond(u64),
-    /// A limit that there is not: the kernel's value for "no limit" (`pacing_rate`, `max_pacing_rate`, `snd_ssthresh`).
+    /// The kernel's value for "no limit" (`pacing_rate`, `max_pacing_rate`, `snd_ssthresh`).
     Unlimited,
-    /// Whether it is so.
+    /// A bit.
     Flag(bool),
-    /// One of a few, by the kernel's word for it.
+    /// A value of an enumeration, by the kernel's word for it.
     Word(&'static str),
 }
 
 impl fmt::Display for Measure {
-    /// With its unit and all its digits: `1448 B`, `204ms`, `unlimited`, `yes`.
+    /// Writes the value with its unit and all its digits: `1448 B`, `204ms`, `unlimited`, `yes`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Count(count) => count.fmt(f),

@@ -21,7 +21,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// The end at an address and a port (host order).
+    /// Creates the endpoint of an address and a port (host order).
     pub fn new(address: IpAddr, port: u16) -> Self {
         Self {
             address: address.to_canonical(),
@@ -29,17 +29,17 @@ impl Endpoint {
         }
     }
 
-    /// Its address; never a v4-mapped one.
+    /// Returns the address; never a v4-mapped one.
     pub const fn address(&self) -> IpAddr {
         self.address
     }
 
-    /// Its port, in host order.
+    /// Returns the port, in host order.
     pub const fn port(&self) -> u16 {
         self.port
     }
 
-    /// Whether it is `0.0.0.0:0` or `[::]:0`, the peer of a socket that has none.
+    /// Returns true for `0.0.0.0:0` and `[::]:0`, the peer of a socket that has none.
     pub fn is_unspecified(&self) -> bool {
         self.port == 0 && self.address.is_unspecified()
     }
@@ -83,7 +83,7 @@ impl Endpoint {
 pub struct Interface(NonZeroU32);
 
 impl Interface {
-    /// The interface of an index; `None` for 0, which means "none" to the kernel.
+    /// Creates the interface of an index; `None` for 0, which means "none" to the kernel.
     pub const fn new(index: u32) -> Option<Self> {
         match NonZeroU32::new(index) {
             Some(index) => Some(Self(index)),
@@ -91,7 +91,7 @@ impl Interface {
         }
     }
 
-    /// Its index.
+    /// Returns the index.
     pub const fn index(self) -> u32 {
         self.0.get()
     }
@@ -101,14 +101,14 @@ impl Interface {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Device {
-    /// By its index.
+    /// The index of the interface.
     Index(Interface),
-    /// By its name.
+    /// The name of the device.
     Name(String),
 }
 
 impl Device {
-    /// The device by name where the name can be pasted back into an endpoint, else by index.
+    /// Returns the device by name where the name can be pasted back into an endpoint, else by index.
     ///
     /// The kernel allows almost any byte in a name; only plain ones are ever printed.
     pub fn printable(interface: Interface, name: Option<String>) -> Self {
@@ -157,7 +157,7 @@ impl fmt::Display for Device {
 /// let pair = Pair::new("127.0.0.1:80".parse()?, "127.0.0.1:5000".parse()?)?;
 /// assert_eq!(pair.to_string(), "127.0.0.1:80 127.0.0.1:5000");
 /// assert!(Pair::new("127.0.0.1:80".parse()?, "[::1]:5000".parse()?).is_err());
-/// # Ok::<(), tcpentry::connection::endpoint::EndpointError>(())
+/// # Ok::<(), tcpentry::connection::EndpointError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Pair {
@@ -167,7 +167,7 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// The connection between two ends, as seen from the local one.
+    /// Creates the pair of a connection, as seen from the local end.
     ///
     /// # Errors
     /// When one end is IPv4 and the other IPv6.
@@ -186,7 +186,7 @@ impl Pair {
         }
     }
 
-    /// The IPv4 connection between two addresses, as seen from the local one.
+    /// Creates the pair of an IPv4 connection, as seen from the local end.
     pub fn v4(local: SocketAddrV4, peer: SocketAddrV4) -> Self {
         Self {
             local: Endpoint::new((*local.ip()).into(), local.port()),
@@ -195,13 +195,13 @@ impl Pair {
         }
     }
 
-    /// The same four-tuple, of the socket that is bound to this interface (to none).
+    /// Returns this four-tuple for the socket that is bound to an interface, or to none.
     #[must_use]
     pub const fn on(self, interface: Option<Interface>) -> Self {
         Self { interface, ..self }
     }
 
-    /// The connection as its peer sees it.
+    /// Returns the connection as its peer sees it.
     #[must_use]
     pub(crate) const fn mirrored(self) -> Self {
         Self {
@@ -211,7 +211,7 @@ impl Pair {
         }
     }
 
-    /// The same local end, of a socket that has no peer.
+    /// Returns the pair of a socket that has this local end and no peer.
     #[must_use]
     pub(crate) fn without_peer(self) -> Self {
         let none: IpAddr = match self.local.address {
@@ -224,34 +224,34 @@ impl Pair {
         }
     }
 
-    /// The local end.
+    /// Returns the local end.
     pub const fn local(&self) -> Endpoint {
         self.local
     }
 
-    /// The peer's end; `0.0.0.0:0` or `[::]:0` for a socket without one.
+    /// Returns the peer's end; `0.0.0.0:0` or `[::]:0` for a socket without one.
     pub const fn peer(&self) -> Endpoint {
         self.peer
     }
 
-    /// The interface the socket is bound to.
+    /// Returns the interface that the socket is bound to (`SO_BINDTODEVICE`, or an IPv6 scope).
     pub const fn interface(&self) -> Option<Interface> {
         self.interface
     }
 
-    /// Whether both ends are IPv4, in a socket of either family.
+    /// Returns true where both ends are IPv4, in a socket of either family.
     pub const fn is_ipv4(&self) -> bool {
         self.local.address.is_ipv4()
     }
 
-    /// Whether both ends are the same, whatever the interface.
+    /// Returns true where both ends are equal, whatever the interface.
     pub fn same_ends(&self, other: &Self) -> bool {
         self.local == other.local && self.peer == other.peer
     }
 }
 
 impl fmt::Display for Pair {
-    /// Both ends as they can be pasted back; the interface as its index.
+    /// Writes both ends as they can be pasted back; the interface as its index.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let device = self.interface.map(Device::Index);
         self.local.write_with_device(f, device.as_ref())?;

@@ -25,7 +25,7 @@ use crate::connection::{Connection, Cookie};
 /// let identity: Identity = word.parse()?;
 /// assert_eq!(identity.cookie.value(), 0x3001);
 /// assert_eq!(identity.to_string(), word);
-/// # Ok::<(), tcpentry::connection::identity::IdentityError>(())
+/// # Ok::<(), tcpentry::connection::IdentityError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
@@ -40,7 +40,7 @@ pub struct Identity {
     pub pair: Pair,
 }
 
-/// Where sockets live: a boot, and a network namespace in it.
+/// The place where sockets live: a boot, and a network namespace in it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct Origin {
@@ -51,7 +51,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// The identity of a connection that was listed here.
+    /// Returns the identity of a connection that was listed here.
     pub const fn identity(&self, connection: &Connection) -> Identity {
         Identity {
             boot: self.boot,
@@ -131,7 +131,7 @@ fn endpoint(text: &str) -> Option<Endpoint> {
     ))
 }
 
-/// Digits only: `str::parse` would also take a sign.
+/// Parses digits only: `str::parse` would also take a sign.
 fn decimal<T: FromStr>(text: &str) -> Option<T> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten()
@@ -150,7 +150,7 @@ const SHAPE: &str = "not an identity as `tcpentry list --id` prints it";
 pub struct BootId(u128);
 
 impl fmt::Display for BootId {
-    /// 32 hexadecimal digits without dashes, as `journalctl --list-boots` prints it.
+    /// Writes 32 hexadecimal digits without dashes, as `journalctl --list-boots` prints it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", self.0)
     }
@@ -180,7 +180,7 @@ pub enum NetnsId {
 }
 
 impl fmt::Display for NetnsId {
-    /// `c` and the cookie, or `i` and the inode, in decimal.
+    /// Writes `c` and the cookie, or `i` and the inode, in decimal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cookie(value) => write!(f, "c{value}"),

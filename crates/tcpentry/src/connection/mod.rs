@@ -1,17 +1,20 @@
-//! A row of the TCP table: what the kernel tells of one socket.
+//! A row of the TCP table: [`Connection`], and the types of its fields.
 
-pub mod compact;
+mod compact;
 pub mod details;
-pub mod endpoint;
-pub mod identity;
-pub mod notation;
-pub mod state;
+pub(crate) mod endpoint;
+pub(crate) mod identity;
+pub(crate) mod notation;
+pub(crate) mod state;
 
 use std::fmt;
 use std::time::Duration;
 
-use self::endpoint::{Endpoint, Interface, Pair};
-use self::state::State;
+pub use self::compact::CompactConnection;
+pub use self::endpoint::{Device, Endpoint, EndpointError, Interface, Pair};
+pub use self::identity::{BootId, Identity, IdentityError, NetnsId, Origin};
+pub use self::notation::ScopedEndpoint;
+pub use self::state::{State, States, UnknownState};
 
 /// One TCP socket: a connection, a listener or a bound one.
 ///
@@ -24,36 +27,36 @@ pub struct Connection {
     pub pair: Pair,
     /// The kernel's name of the socket.
     pub cookie: Cookie,
-    /// Its state.
+    /// The state (`idiag_state`).
     pub state: State,
     /// An IPv4 connection in an `AF_INET6` socket (a dual-stack server's): `::ffff:a.b.c.d`.
     pub mapped: bool,
-    /// Bytes received but not yet read; for a listener, connections not yet accepted.
+    /// Bytes received but not yet read (`idiag_rqueue`); for a listener, connections not yet accepted.
     pub receive_queue: u32,
-    /// Bytes sent but not yet acknowledged; for a listener, the limit of its queue.
+    /// Bytes sent but not yet acknowledged (`idiag_wqueue`); for a listener, the limit of its queue.
     pub send_queue: u32,
     /// The user the socket belongs to; of one without owner 0, or the last one it had (Linux 6.18).
     pub uid: u32,
     /// The socket's file; `None` when no process holds it (orphan, TIME_WAIT, not yet accepted).
     pub inode: Option<Inode>,
-    /// `SO_MARK`; the kernel tells it only to `CAP_NET_ADMIN`.
+    /// `SO_MARK`; the kernel shows it only to `CAP_NET_ADMIN`.
     pub mark: Option<u32>,
     /// The id of its cgroup (version 2): the inode of the cgroup's directory. Since Linux 5.9.
     pub cgroup: Option<u64>,
-    /// Whether it is a subflow of an MPTCP connection; `None` when it was listed without
-    /// [`Query::info`](crate::Query::info), or when the kernel may not have told: up to Linux 6.12 it
-    /// tells only `CAP_NET_ADMIN`, and to others its silence means nothing.
+    /// True for a subflow of an MPTCP connection; `None` when it was listed without
+    /// [`Query::info`](crate::Query::info), or when the kernel may have withheld it: up to Linux 6.12 it
+    /// shows it only to `CAP_NET_ADMIN`, so that for others its absence means nothing.
     pub mptcp: Option<bool>,
-    /// Its counters, when they were asked for and the state has them.
+    /// Counters, when they were asked for and the state has them (`INET_DIAG_INFO`).
     pub info: Option<Box<TcpInfo>>,
-    /// What the kernel said that this version does not know.
+    /// Attributes of the kernel's answer that this version does not know.
     pub attributes: Vec<Attribute>,
-    /// Whether the kernel says that its owner did not name the local port, where it was asked.
+    /// True where the kernel chose the local port; `None` where it was not asked.
     pub(crate) autobound: Option<bool>,
 }
 
 impl Connection {
-    /// A socket of which no more is known: for who remembers sockets himself, and for tests.
+    /// Creates a socket of which no more is known: for callers that remember sockets themselves, and for tests.
     pub const fn named(pair: Pair, cookie: Cookie, state: State) -> Self {
         Self {
             pair,
@@ -73,22 +76,22 @@ impl Connection {
         }
     }
 
-    /// The local end.
+    /// Returns the local end.
     pub const fn local(&self) -> Endpoint {
         self.pair.local()
     }
 
-    /// The peer's end.
+    /// Returns the peer's end.
     pub const fn peer(&self) -> Endpoint {
         self.pair.peer()
     }
 
-    /// The interface the socket is bound to.
+    /// Returns the interface that the socket is bound to.
     pub const fn interface(&self) -> Option<Interface> {
         self.pair.interface()
     }
 
-    /// Time since data last moved in either direction, for a connection that has been established.
+    /// Returns the time since data last moved in either direction, for a connection that has been established.
     ///
     /// From `tcpi_last_data_sent` and `tcpi_last_data_recv`, which count from the establishment
     /// while no data has moved (Linux 6.18). `None` without [`info`](Self::info), and in states
@@ -102,7 +105,7 @@ impl Connection {
 }
 
 impl fmt::Display for Connection {
-    /// Both ends and the state, for messages.
+    /// Writes both ends and the state, for messages.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.pair, self.state)
     }
@@ -122,7 +125,7 @@ impl fmt::Display for Connection {
 pub struct Cookie(u64);
 
 impl Cookie {
-    /// A cookie of this value, `None` for the value that means "any".
+    /// Creates the cookie of a value; `None` for the value that means "any".
     pub const fn new(value: u64) -> Option<Self> {
         match value {
             u64::MAX => None,
@@ -130,14 +133,14 @@ impl Cookie {
         }
     }
 
-    /// Its value, as `getsockopt(SO_COOKIE)` gives it.
+    /// Returns the value, as `getsockopt(SO_COOKIE)` gives it.
     pub const fn value(self) -> u64 {
         self.0
     }
 }
 
 impl fmt::Display for Cookie {
-    /// Hexadecimal without prefix, as `ss -e` prints it after `sk:`.
+    /// Writes it in hexadecimal without prefix, as `ss -e` prints it after `sk:`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:x}", self.0)
     }
@@ -148,7 +151,7 @@ impl fmt::Display for Cookie {
 pub struct Inode(std::num::NonZeroU32);
 
 impl Inode {
-    /// The inode of this number; `None` for 0, which the kernel gives for "no owner".
+    /// Creates the inode of a number; `None` for 0, which the kernel gives for "no owner".
     pub const fn new(number: u32) -> Option<Self> {
         match std::num::NonZeroU32::new(number) {
             Some(number) => Some(Self(number)),
@@ -156,7 +159,7 @@ impl Inode {
         }
     }
 
-    /// Its number.
+    /// Returns the number.
     pub const fn number(self) -> u32 {
         self.0.get()
     }
@@ -172,15 +175,15 @@ pub struct TcpInfo {
     pub total_retransmits: u32,
     /// Smoothed round-trip time (`tcpi_rtt`, microseconds in the kernel).
     pub rtt: Duration,
-    /// Its variation (`tcpi_rttvar`, microseconds in the kernel).
+    /// Variation of the round-trip time (`tcpi_rttvar`, microseconds in the kernel).
     pub rtt_variation: Duration,
     /// Congestion window in segments (`tcpi_snd_cwnd`).
     pub congestion_window: u32,
-    /// Since data was last sent (`tcpi_last_data_sent`, milliseconds in the kernel).
+    /// Time since data was last sent (`tcpi_last_data_sent`, milliseconds in the kernel).
     pub last_data_sent: Duration,
-    /// Since data was last received (`tcpi_last_data_recv`, milliseconds in the kernel).
+    /// Time since data was last received (`tcpi_last_data_recv`, milliseconds in the kernel).
     pub last_data_received: Duration,
-    /// Since an acknowledgement was last received (`tcpi_last_ack_recv`, milliseconds).
+    /// Time since an acknowledgement was last received (`tcpi_last_ack_recv`, milliseconds).
     pub last_ack_received: Duration,
     /// Bytes acknowledged by the peer (`tcpi_bytes_acked`).
     pub bytes_acked: u64,
@@ -192,8 +195,8 @@ pub struct TcpInfo {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Attribute {
-    /// Its number in `enum` `INET_DIAG_*` of `linux/inet_diag.h`.
+    /// Number in `enum` `INET_DIAG_*` of `linux/inet_diag.h`.
     pub number: u16,
-    /// Its bytes.
+    /// Value, as the kernel sent it.
     pub value: Box<[u8]>,
 }

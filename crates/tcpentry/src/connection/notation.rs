@@ -1,4 +1,4 @@
-//! How ends are written: every notation that people and programs use for an endpoint.
+//! Every notation that people and programs use for an endpoint.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -34,12 +34,12 @@ pub struct ScopedEndpoint {
 }
 
 impl ScopedEndpoint {
-    /// Makes the notation of an endpoint, with the device where one is to be named.
+    /// Creates the notation of an endpoint, with the device where one is to be named.
     pub const fn new(endpoint: Endpoint, device: Option<Device>) -> Self {
         Self { endpoint, device }
     }
 
-    /// Reads `tcpdrop`'s form, the address and the port as two words; the address without brackets.
+    /// Parses `tcpdrop`'s form, the address and the port as two words; the address without brackets.
     ///
     /// # Errors
     /// When either word is not what it should be.
@@ -149,7 +149,7 @@ impl From<Endpoint> for ScopedEndpoint {
 impl FromStr for Endpoint {
     type Err = EndpointError;
 
-    /// Reads any notation of [`ScopedEndpoint`] that names no device.
+    /// Parses any notation of [`ScopedEndpoint`] that names no device.
     fn from_str(text: &str) -> Result<Self, EndpointError> {
         let scoped: ScopedEndpoint = text.parse()?;
         match scoped.device {

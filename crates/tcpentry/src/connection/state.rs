@@ -47,7 +47,7 @@ pub enum State {
 }
 
 impl State {
-    /// The state for the kernel's number of it.
+    /// Returns the state of a kernel's number (`include/net/tcp_states.h`).
     pub const fn from_kernel(number: u8) -> Self {
         match number {
             1 => Self::Established,
@@ -67,7 +67,7 @@ impl State {
         }
     }
 
-    /// The kernel's number of the state.
+    /// Returns the kernel's number of the state.
     pub const fn to_kernel(self) -> u8 {
         match self {
             Self::Established => 1,
@@ -86,7 +86,7 @@ impl State {
         }
     }
 
-    /// Whether both ends have exchanged their SYN: the states of RFC 9293 from ESTABLISHED on.
+    /// Returns true where both ends have exchanged their SYN: the states of RFC 9293 from ESTABLISHED on.
     pub const fn is_synchronized(self) -> bool {
         matches!(
             self,
@@ -115,7 +115,7 @@ impl State {
         Self::BoundInactive,
     ];
 
-    /// Its name, as `ss` filters have it; `None` for one that this version does not know.
+    /// Returns the name, as `ss` filters have it; `None` for a state that this version does not know.
     pub const fn name(self) -> Option<&'static str> {
         Some(match self {
             Self::Established => "established",
@@ -182,9 +182,9 @@ impl std::error::Error for UnknownState {}
 pub struct States(u32);
 
 impl States {
-    /// Not one.
+    /// No state.
     pub const NONE: Self = Self(0);
-    /// What `ss` shows by default: everything but listeners, TIME_WAIT, SYN_RECV and closed.
+    /// The default of `ss`: everything but listeners, TIME_WAIT, SYN_RECV and closed.
     pub const CONNECTIONS: Self = Self(
         (1 << State::Established.to_kernel())
             | (1 << State::SynSent.to_kernel())
@@ -219,43 +219,43 @@ impl States {
     /// Everything the kernel can show.
     pub const ALL: Self = Self(!1);
 
-    /// This set and one more state.
+    /// Returns this set with one more state.
     #[must_use]
     pub const fn with(self, state: State) -> Self {
         Self(self.0 | bit(state))
     }
 
-    /// This set without one state.
+    /// Returns this set without one state.
     #[must_use]
     pub const fn without(self, state: State) -> Self {
         Self(self.0 & !bit(state))
     }
 
-    /// The union of two sets.
+    /// Returns the union of two sets.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// This set without the states of another.
+    /// Returns this set without the states of another.
     #[must_use]
     pub const fn difference(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
-    /// The states of the set, in the order of their numbers.
+    /// Returns the states of the set, in the order of their numbers.
     pub fn iter(self) -> impl Iterator<Item = State> {
         (0..32_u8)
             .filter(move |number| self.0 & (1 << number) != 0)
             .map(State::from_kernel)
     }
 
-    /// Whether the state is in the set.
+    /// Returns true where the state is in the set.
     pub const fn contains(self, state: State) -> bool {
         self.0 & bit(state) != 0
     }
 
-    /// The bits as the kernel's `idiag_states` has them.
+    /// Returns the bits as the kernel's `idiag_states` has them.
     pub const fn bits(self) -> u32 {
         self.0
     }

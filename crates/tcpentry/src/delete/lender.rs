@@ -629,4 +629,40 @@ mod tests {
             assert!(is_taken(client.into(), &meant));
         });
     }
+
+    #[test]
+    fn the_socket_above_a_subflow_is_the_one_of_its_inode() {
+        tcpentry_testkit::isolated(|| {
+            let mptcp = Some(socket2::Protocol::MPTCP);
+            let socket =
+                || socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, mptcp).ok();
+            let Some(listener) = socket() else {
+                tcpentry_testkit::skip!("this kernel has no MPTCP");
+            };
+            let at = tcpentry_testkit::tcp::loopback(0);
+            let listener = tcpentry_testkit::tcp::listen_from(listener, at, 8);
+            let [one, other] = [(); 2].map(|()| {
+                let ends = tcpentry_testkit::tcp::connect_from(socket().unwrap(), &listener);
+                // The connection is complete when data has come.
+                std::io::Write::write_all(&mut &ends.client, b"x").unwrap();
+                std::io::Read::read_exact(&mut &ends.server, &mut [0]).unwrap();
+                ends
+            });
+            let (local, peer) = tcpentry_testkit::tcp::addresses(&one.server);
+            let pair = Pair::new(local.into(), peer.into()).unwrap();
+            let mut table = crate::TcpTable::open().unwrap();
+            let subflow = table.find(&pair.into()).unwrap();
+            assert_eq!(subflow.mptcp, Some(true));
+            let wanted = Wanted::of(&subflow, subflow.inode.unwrap());
+            let is_taken = |stream: &std::net::TcpStream| {
+                let proven = prove(stream.try_clone().unwrap().into(), &wanted);
+                proven.map(|it| it.is_itself)
+            };
+            assert_eq!(is_taken(&one.server), Some(false));
+            // Those are sockets of MPTCP as well.
+            for stream in [&one.client, &other.server, &other.client] {
+                assert_eq!(is_taken(stream), None);
+            }
+        });
+    }
 }

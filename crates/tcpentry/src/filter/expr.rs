@@ -83,8 +83,8 @@ pub(crate) enum Term {
     User { name: String, uid: u32 },
     /// `unit`
     Unit(String),
-    /// `container`: the beginning of its id or name.
-    Container(String),
+    /// `container`: its name, a pattern, the beginning of its id, or the text that is shown.
+    Container(Pattern),
     /// `netns`, by the inode of its file.
     Netns { name: String, inode: u64 },
     /// `idle`

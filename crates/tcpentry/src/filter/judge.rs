@@ -33,6 +33,7 @@ use crate::connection::state::State;
 use crate::connection::{Connection, Inode};
 use crate::netns::LocalPorts;
 use crate::process::Process;
+use crate::process::cgroup_path::CgroupPath;
 use crate::process::container::Container;
 use crate::process::unit::Unit;
 
@@ -71,7 +72,7 @@ pub(crate) trait Facts {
     fn are_withheld(&self) -> bool;
 
     /// The path of a socket's cgroup.
-    fn cgroup(&self, connection: &Connection) -> Fact<&str>;
+    fn cgroup(&self, connection: &Connection) -> Fact<CgroupPath<'_>>;
 }
 
 /// A process.
@@ -183,9 +184,10 @@ impl<K: Facts> Judge<'_, K> {
             Term::Unit(name) => self.in_cgroup(connection, |path| {
                 Unit::from_cgroup(path).is_some_and(|unit| unit.matches_name(name))
             }),
-            Term::Container(beginning) => self.in_cgroup(connection, |path| {
+            Term::Container(pattern) => self.in_cgroup(connection, |path| {
                 let container = Container::from_cgroup(path);
-                container.is_some_and(|container| container.matches_name(beginning))
+                let is = |name: &str| pattern.matches(name.as_bytes());
+                container.is_some_and(|container| container.matches(pattern.text(), is))
             }),
             Term::Idle(comparison, limit) => compared(*comparison, connection.idle(), limit),
             Term::Rtt(comparison, limit) => compared(*comparison, rtt(connection), limit),
@@ -201,7 +203,11 @@ impl<K: Facts> Judge<'_, K> {
         }
     }
 
-    fn in_cgroup(&self, connection: &Connection, is_meant: impl Fn(&str) -> bool) -> Truth {
+    fn in_cgroup(
+        &self,
+        connection: &Connection,
+        is_meant: impl Fn(CgroupPath<'_>) -> bool,
+    ) -> Truth {
         match self.facts.cgroup(connection) {
             Fact::Known(path) => Truth::from(is_meant(path)),
             Fact::Absent => Truth::Unknown,

@@ -43,10 +43,15 @@ impl Pattern {
         &self.text
     }
 
+    /// Returns true where a star stands for anything.
+    pub(crate) fn has_wildcard(&self) -> bool {
+        self.pieces.len() > 1
+    }
+
     /// Returns `true` for a path, or a name that is longer than the kernel keeps: those are compared with the executable.
     pub(super) fn is_of_executable(&self) -> bool {
         let literal: usize = self.pieces.iter().map(String::len).sum();
-        self.has_slash() || (literal > Process::LONGEST_COMM && self.pieces.len() == 1)
+        self.has_slash() || (literal > Process::LONGEST_COMM && !self.has_wildcard())
     }
 
     fn has_slash(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Sockets made inside a network namespace, for somebody outside of it.
 //!
 //! A socket stays with the namespace it was made in, whatever becomes of who made it. So whoever enters is
-//! thrown away: a thread where the caller has the right (`CAP_SYS_ADMIN` over both), and where it is his own
+//! thrown away: a thread where the caller has the right (`CAP_SYS_ADMIN` over both), and where it is the caller's own
 //! through a user namespace (rootless containers), a child process of one thread, since a threaded process may
 //! not enter a user namespace (measured, Linux 6.18); it passes the sockets out (`SCM_RIGHTS`).
 
@@ -25,10 +25,10 @@ use crate::error::{Error, ErrorKind, Operation};
 use crate::sock_diag::NetlinkSocket;
 use crate::sys;
 
-/// What was made inside.
+/// The sockets that were made inside.
 pub(crate) struct Inside {
     pub(crate) sockets: [NetlinkSocket; SOCKETS],
-    /// Whether they see users as the namespace's own user namespace numbers them.
+    /// True where they see users as the namespace's own user namespace numbers them.
     pub(crate) foreign_users: bool,
     /// `net.ipv4.ip_local_port_range` there, as text; empty where it could not be read.
     pub(crate) local_ports: Vec<u8>,
@@ -115,7 +115,7 @@ fn by_child(file: BorrowedFd<'_>, owner: BorrowedFd<'_>) -> Result<Inside, Errno
     receive(ours.as_fd())
 }
 
-/// In the child: enters, makes the sockets, and sends them with the range of ports. Allocates nothing.
+/// Enters the namespace in the child, makes the sockets, and sends them with the range of ports. Allocates nothing.
 fn make_inside(
     file: BorrowedFd<'_>,
     owner: BorrowedFd<'_>,

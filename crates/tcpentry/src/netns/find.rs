@@ -1,4 +1,4 @@
-//! Which network namespaces there are: everything that a process, a thread or a name holds.
+//! The network namespaces of this system: all that a process, a thread or a name holds.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -43,7 +43,7 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// That of the calling thread.
+    /// Returns that of the calling thread.
     ///
     /// # Errors
     /// When `/proc` is not mounted.
@@ -51,7 +51,7 @@ impl Namespace {
         Self::at(Path::new(OWN))
     }
 
-    /// By its name: one of iproute2's (`ip netns`, a file in `/run/netns`), the pid of a process in it, or the
+    /// Finds one by its name: one of iproute2's (`ip netns`, a file in `/run/netns`), the pid of a process in it, or the
     /// path of a file: `/run/netns/NAME`, `/proc/PID/ns/net`, a bind mount of it. Where there is none of these,
     /// the only one that [is called so](Self::matches_name), of [all](Namespaces::all).
     ///
@@ -139,28 +139,28 @@ impl Namespace {
         })
     }
 
-    /// The inode of its file, as `lsns` and `/proc/PID/ns/net` show it: reused once it has ended, but not while
+    /// Returns the inode of its file, as `lsns` and `/proc/PID/ns/net` show it: reused once it has ended, but not while
     /// this is held.
     pub const fn inode(&self) -> u64 {
         self.inode
     }
 
-    /// The files that are mounts of it.
+    /// Returns the files that are mounts of it.
     pub fn files(&self) -> &[PathBuf] {
         &self.names
     }
 
-    /// The processes that have a thread in it, as far as they were looked for.
+    /// Returns the processes that have a thread in it, as far as they were looked for.
     pub fn processes(&self) -> &[Process] {
         &self.processes
     }
 
-    /// The container that the first of its processes belongs to.
+    /// Returns the container that the first of its processes belongs to.
     pub const fn container(&self) -> Option<&Container> {
         self.container.as_ref()
     }
 
-    /// The name that iproute2 knows it by.
+    /// Returns the name that iproute2 knows it by.
     pub fn name(&self) -> Option<&str> {
         self.names.iter().find_map(|path| {
             let name = path
@@ -170,18 +170,42 @@ impl Namespace {
         })
     }
 
-    /// Whether a person means it by this: as it is shown, the name of iproute2's, the inode, the pid of one of
-    /// its processes, or the path of one of its files.
+    /// Returns true when this names it: the text that is shown, the name of iproute2's, the inode, the pid of one of
+    /// its processes, the path of one of its files, or the [container](Container::matches_name) in it. Digits alone are
+    /// no container's.
     pub fn matches_name(&self, name: &str) -> bool {
         let pid = || {
             name.parse()
                 .is_ok_and(|pid: i32| self.processes.iter().any(|it| it.pid() == pid))
+        };
+        let container = || {
+            let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
+            let container = self.container.as_ref().filter(|_| !is_number);
+            container.is_some_and(|container| container.matches_name(name))
         };
         self.name() == Some(name)
             || self.inode.to_string() == name
             || self.names.iter().any(|path| path == Path::new(name))
             || pid()
             || self.to_string() == name
+            || self.label() == name
+            || container()
+    }
+
+    /// Returns its shortest name: that of iproute2, that of the container in it, a file, a process, or the inode. It is as
+    /// others chose it; [`Display`](fmt::Display) escapes it for a terminal.
+    pub fn label(&self) -> String {
+        if let Some(name) = self.name() {
+            name.to_owned()
+        } else if let Some(container) = &self.container {
+            container.to_string()
+        } else if let Some(path) = self.names.first() {
+            path.to_string_lossy().into_owned()
+        } else if let Some(process) = self.processes.first() {
+            format!("pid:{}", process.pid())
+        } else {
+            format!("net:[{}]", self.inode)
+        }
     }
 
     pub(crate) fn file(&self) -> BorrowedFd<'_> {
@@ -190,19 +214,9 @@ impl Namespace {
 }
 
 impl fmt::Display for Namespace {
-    /// Its shortest name: that of iproute2, that of the container in it, a file, a process, or the inode.
+    /// Writes its [label](Self::label), escaped for a terminal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(name) = self.name() {
-            f.write_str(&escape_for_terminal(name.as_bytes()))
-        } else if let Some(container) = &self.container {
-            f.write_str(&escape_for_terminal(container.to_string().as_bytes()))
-        } else if let Some(path) = self.names.first() {
-            f.write_str(&escape_for_terminal(path.as_os_str().as_encoded_bytes()))
-        } else if let Some(process) = self.processes.first() {
-            write!(f, "pid:{}", process.pid())
-        } else {
-            write!(f, "net:[{}]", self.inode)
-        }
+        f.write_str(&escape_for_terminal(self.label().as_bytes()))
     }
 }
 
@@ -214,12 +228,12 @@ pub struct Namespaces {
     pub found: Vec<Namespace>,
     /// The processes whose namespaces may not be looked at: other users'.
     pub hidden: Vec<Process>,
-    /// Whether there are processes of others that this `/proc` does not even show (`hidepid=2`).
+    /// Set when there are processes of others that this `/proc` does not even show (`hidepid=2`).
     pub withheld: bool,
 }
 
 impl Namespaces {
-    /// Looks for all that any process, any thread, or a file that is mounted here holds.
+    /// Finds all that a process, a thread, or a file that is mounted here holds.
     ///
     /// One that is only held by an open descriptor or a socket is not found.
     ///
@@ -302,7 +316,7 @@ impl Search {
             let cgroup = opened.cgroups(&mut self.room);
             let container = cgroup
                 .and_then(crate::process::cgroup_file::of_process)
-                .and_then(|path| Container::from_cgroup(&path));
+                .and_then(|path| Container::from_cgroup(&*path));
             let namespace = self.add(inode, file);
             namespace.processes.push(process);
             namespace.container = namespace.container.take().or(container);
@@ -339,7 +353,7 @@ impl Search {
     }
 }
 
-/// The inode of a namespace's file; `None` for any other file, and for a namespace of another kind.
+/// Returns the inode of a namespace's file; `None` for any other file, and for a namespace of another kind.
 fn inode_of(file: &OwnedFd) -> Result<Option<u64>, Errno> {
     if rustix::fs::fstatfs(file)?.f_type != NSFS_MAGIC {
         return Ok(None);
@@ -350,8 +364,8 @@ fn inode_of(file: &OwnedFd) -> Result<Option<u64>, Errno> {
     Ok(Some(rustix::fs::fstat(file)?.st_ino))
 }
 
-/// Opens what may be a namespace's file. Anything else is only looked at: to open a device can do something (a watchdog
-/// starts to count), to open a pipe can wait, and root may have let others say which file it is.
+/// Opens what may be a namespace's file. Anything else is only looked at: opening a device can have an effect (a
+/// watchdog starts to count), opening a pipe can wait, and root may have let others say which file it is.
 fn open(path: &Path) -> Result<OwnedFd, Errno> {
     let opened = |path: &Path, flags| {
         rustix::io::retry_on_intr(|| rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::empty()))

@@ -1,4 +1,4 @@
-//! Out of which range the kernel chooses local ports.
+//! The range out of which the kernel chooses local ports.
 
 use std::fs;
 use std::io;
@@ -11,7 +11,7 @@ pub(crate) struct LocalPorts {
 }
 
 impl LocalPorts {
-    /// Of this thread's network namespace.
+    /// Reads the range of this thread's network namespace.
     pub(crate) fn read() -> io::Result<Self> {
         let text = fs::read("/proc/sys/net/ipv4/ip_local_port_range")?;
         Self::parse(&text).ok_or_else(|| io::ErrorKind::InvalidData.into())

@@ -1,5 +1,5 @@
-//! Network namespaces: which there are, how a table is opened in one, and which one, and which boot, a socket
-//! lives in.
+//! Network namespaces: [`Namespaces::all`] finds them, [`TcpTable::open_in`](crate::TcpTable::open_in) opens the table of
+//! one, [`Origin`] names the one that a socket lives in.
 
 mod enter;
 mod find;

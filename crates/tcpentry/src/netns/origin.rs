@@ -1,4 +1,4 @@
-//! Which network namespace, and which boot, a socket lives in.
+//! The network namespace and the boot that a socket lives in.
 
 use std::fs;
 use std::os::fd::AsFd;
@@ -10,7 +10,7 @@ use crate::connection::identity::{BootId, NetnsId};
 use crate::error::{Error, Operation};
 use crate::sys;
 
-/// The network namespace of a socket; `inode` tells that of its file, which is what is left before Linux 5.14.
+/// Returns the network namespace of a socket; `inode` finds that of its file, for kernels before Linux 5.14.
 pub(crate) fn of_socket(
     socket: impl AsFd,
     inode: impl FnOnce() -> Result<u64, Error>,
@@ -26,7 +26,7 @@ pub(crate) fn of_socket(
     }
 }
 
-/// That of this thread.
+/// Returns the inode of this thread's network namespace.
 pub(crate) fn inode_of_this_thread() -> Result<u64, Error> {
     let path = "/proc/thread-self/ns/net";
     let flags = OFlags::PATH | OFlags::CLOEXEC;
@@ -36,7 +36,7 @@ pub(crate) fn inode_of_this_thread() -> Result<u64, Error> {
         .map_err(|errno| Error::os(Operation::Open, path, errno))
 }
 
-/// The id of this boot.
+/// Reads the id of this boot.
 pub(crate) fn boot_id() -> Result<BootId, Error> {
     let path = "/proc/sys/kernel/random/boot_id";
     let fail = |errno| {

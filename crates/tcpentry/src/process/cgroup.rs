@@ -1,7 +1,7 @@
-//! Cgroups: from the id that the kernel tells of a socket to the path that people know, and back.
+//! Cgroups: from the id that the kernel reports of a socket to the path that people know, and back.
 //!
 //! A socket is in the cgroup (version 2) in which it was made, for ever. Its id is the inode of the
-//! cgroup's directory, so a walk over the mounted hierarchy names them all.
+//! cgroup's directory, so a scan of the mounted hierarchy names them all.
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -17,6 +17,7 @@ use std::str;
 use rustix::fs::{CWD, FileType};
 
 use super::cgroup_file::memberships;
+use super::cgroup_path::{CgroupPath, Delegation};
 use super::directory::{each_entry, open_directory};
 use super::mounts::{Mount, Mounts};
 use super::owners::Owners;
@@ -35,31 +36,40 @@ use crate::connection::Connection;
 #[derive(Debug, Default)]
 pub struct Cgroups {
     hierarchy: OnceCell<Option<Hierarchy>>,
-    paths: HashMap<u64, String>,
+    paths: HashMap<u64, Found>,
     scans: u8,
-    /// Whether version 2 manages everything here.
+    /// Set when version 2 manages everything here.
     unified: OnceCell<bool>,
 }
 
 impl Cgroups {
-    /// Nothing is read yet.
+    /// Creates an empty collection: nothing is read yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The path of a cgroup, as in `/proc/PID/cgroup`: `/system.slice/nginx.service`. `None` for one
+    /// Returns the path of a cgroup, as in `/proc/PID/cgroup`: `/system.slice/nginx.service`. `None` for one
     /// that has been removed, or where no hierarchy is mounted.
-    pub fn path(&mut self, id: u64) -> Option<&str> {
+    pub fn path(&mut self, id: u64) -> Option<CgroupPath<'_>> {
         if !self.paths.contains_key(&id) && self.scans < MAX_SCANS {
             self.scans += 1;
             if let Some(hierarchy) = self.hierarchy() {
                 self.paths = hierarchy.scan();
             }
         }
-        self.paths.get(&id).map(String::as_str)
+        self.paths.get(&id).map(Found::path)
     }
 
-    /// The id of a cgroup, by its path as in `/proc/PID/cgroup` or by that of its directory
+    /// Returns the cgroups that there are, as far as they have been read; none where no hierarchy is mounted.
+    pub fn all(&mut self) -> impl Iterator<Item = CgroupPath<'_>> {
+        if self.paths.is_empty() {
+            // The id of none, so that they are read.
+            self.path(u64::MAX);
+        }
+        self.paths.values().map(Found::path)
+    }
+
+    /// Returns the id of a cgroup, by its path as in `/proc/PID/cgroup` or by that of its directory
     /// (`/sys/fs/cgroup/system.slice`).
     ///
     /// # Errors
@@ -72,25 +82,29 @@ impl Cgroups {
         id.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    /// Whether the cgroup of a socket is that of its owner: where it is the root on a host with
-    /// version 1, because version 2 manages nothing there; where version 2 is not mounted; or where the
-    /// kernel does not tell it (before Linux 5.9). [`of`](Self::of) needs the owners then.
+    /// Returns true when the cgroup of a socket is that of its owner: where it is the root on a host with version 1,
+    /// because version 2 manages nothing there; where version 2 is not mounted; or where the kernel does not report it
+    /// (before Linux 5.9). [`of`](Self::of) needs the owners then.
     pub fn is_of_owner(&self, connection: &Connection) -> bool {
         match connection.cgroup {
             // Where none is mounted (`ip netns exec` mounts an empty /sys), no id has a name.
             Some(_) if self.hierarchy().is_none() => connection.inode.is_some(),
             Some(id) => self.is_root(id) && !self.is_unified(),
-            // The kernel tells none of what has no owner (TIME_WAIT) either.
+            // The kernel reports none for a socket without owner (TIME_WAIT) either.
             None => connection.inode.is_some(),
         }
     }
 
-    /// The cgroup of a socket as a path; of its first owner where that one decides
+    /// Returns the path of a socket's cgroup; that of its first owner where the owner decides
     /// ([`is_of_owner`](Self::is_of_owner)), which takes owners with cgroups.
-    pub fn of<'a>(&'a mut self, connection: &Connection, owners: &'a Owners) -> Option<&'a str> {
+    pub fn of<'a>(
+        &'a mut self,
+        connection: &Connection,
+        owners: &'a Owners,
+    ) -> Option<CgroupPath<'a>> {
         if self.is_of_owner(connection) {
             let mut owners = owners.of(connection.inode?);
-            return owners.find_map(|owner| owner.cgroup.as_deref());
+            return owners.find_map(|owner| owner.cgroup.as_deref().map(CgroupPath::from));
         }
         self.path(connection.cgroup?)
     }
@@ -103,7 +117,7 @@ impl Cgroups {
         id == ROOT || self.hierarchy().is_some_and(|it| it.root == id)
     }
 
-    fn is_unified(&self) -> bool {
+    pub(crate) fn is_unified(&self) -> bool {
         *self.unified.get_or_init(|| {
             let text = fs::read("/proc/self/cgroup").unwrap_or_default();
             memberships(&text).all(|member| member.is_of_version_2)
@@ -115,10 +129,25 @@ impl Cgroups {
 #[derive(Debug)]
 struct Hierarchy {
     mount: PathBuf,
-    /// What paths begin with where only a part is mounted; empty where all is.
+    /// The beginning of all paths where only a part is mounted; empty where all is.
     prefix: String,
     /// The id of the topmost cgroup that is mounted.
     root: u64,
+    /// The owner of that one: root, whatever it is called in this user namespace.
+    owner: u32,
+}
+
+/// A cgroup that was found in the hierarchy.
+#[derive(Clone, Debug)]
+struct Found {
+    path: String,
+    left: Option<Delegation>,
+}
+
+impl Found {
+    fn path(&self) -> CgroupPath<'_> {
+        CgroupPath::with_delegation(&self.path, self.left)
+    }
 }
 
 impl Hierarchy {
@@ -132,27 +161,35 @@ impl Hierarchy {
             let directory = open_path(&mount)?;
             // Another file system may be mounted over it.
             let is_cgroup = rustix::fs::fstatfs(&directory).ok()?.f_type == CGROUP2_SUPER_MAGIC;
-            let root_id = rustix::fs::fstat(&directory).ok()?.st_ino;
+            let stat = rustix::fs::fstat(&directory).ok()?;
             is_cgroup.then(|| Self {
                 mount,
                 prefix: root.trim_end_matches('/').to_owned(),
-                root: root_id,
+                root: stat.st_ino,
+                owner: stat.st_uid,
             })
         })
     }
 
-    fn scan(&self) -> HashMap<u64, String> {
-        let mut paths = HashMap::from([(self.root, format!("{}/", self.prefix))]);
-        if !self.prefix.is_empty() {
-            paths.insert(self.root, self.prefix.clone());
-        }
+    fn scan(&self) -> HashMap<u64, Found> {
+        let top = if self.prefix.is_empty() {
+            "/"
+        } else {
+            &self.prefix
+        };
+        let top = Found {
+            path: top.to_owned(),
+            left: None,
+        };
+        let mut paths = HashMap::from([(self.root, top)]);
         let mut room = Vec::new();
-        let mut waiting = vec![PathBuf::new()];
-        while let Some(parent) = waiting.pop() {
+        let mut waiting = vec![(PathBuf::new(), None)];
+        while let Some((parent, left)) = waiting.pop() {
             // It may be removed meanwhile.
             let Some(directory) = open_path(&self.mount.join(&parent)) else {
                 continue;
             };
+            let left = left.or_else(|| self.delegation(&directory, &parent));
             let _ = each_entry(
                 &directory,
                 &mut room,
@@ -161,14 +198,24 @@ impl Hierarchy {
                     if entry.file_type() == FileType::Directory && name != b"." && name != b".." {
                         let path = parent.join(OsStr::from_bytes(name));
                         let shown = format!("{}/{}", self.prefix, path.display());
-                        paths.insert(entry.ino(), shown);
-                        waiting.push(path);
+                        paths.insert(entry.ino(), Found { path: shown, left });
+                        waiting.push((path, left));
                     }
                     Ok(ControlFlow::Continue(()))
                 },
             );
         }
         paths
+    }
+
+    /// Returns the delegation of a directory that does not belong to root: its owner makes what is below it.
+    fn delegation(&self, directory: &OwnedFd, path: &Path) -> Option<Delegation> {
+        let uid = rustix::fs::fstat(directory).ok()?.st_uid;
+        let shown = format!("{}/{}", self.prefix, path.display());
+        (uid != self.owner && uid != 0).then_some(Delegation {
+            end: shown.len(),
+            uid,
+        })
     }
 
     fn id(&self, path: &Path) -> Option<u64> {
@@ -208,9 +255,10 @@ mod tests {
             // Nothing of it is mounted here.
             return;
         };
-        let top = cgroups.path(root).unwrap().to_owned();
+        let top = cgroups.path(root).unwrap().as_str().to_owned();
         assert_eq!(cgroups.id(&top).unwrap(), root);
-        for (id, path) in cgroups.paths.clone() {
+        for (id, found) in cgroups.paths.clone() {
+            let path = found.path;
             let mount = cgroups.hierarchy().unwrap().mount.clone();
             assert_eq!(cgroups.id(&path).unwrap(), id);
             let below = path.strip_prefix(top.trim_end_matches('/')).unwrap();

@@ -1,7 +1,7 @@
 //! The text of `/proc/PID/cgroup`.
 
-/// The cgroup of a process, from `/proc/PID/cgroup`: its path in version 2; where nothing is managed
-/// in that, the one in the hierarchy of systemd; else the longest.
+/// Returns the cgroup of a process, from `/proc/PID/cgroup`: its path in version 2; where nothing is managed in
+/// that, the one in the hierarchy of systemd; else the longest.
 pub(crate) fn of_process(text: &[u8]) -> Option<String> {
     let rank = |member: &Membership<'_>| {
         let is_managed = member.path != b"/";
@@ -22,6 +22,7 @@ pub(super) struct Membership<'a> {
     pub(super) path: &'a [u8],
 }
 
+/// Parses the lines.
 pub(super) fn memberships(text: &[u8]) -> impl Iterator<Item = Membership<'_>> {
     // HIERARCHY:CONTROLLERS:PATH; only the path may hold a colon, and nothing a newline.
     text.split(|&byte| byte == b'\n').filter_map(|line| {

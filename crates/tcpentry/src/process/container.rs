@@ -1,9 +1,11 @@
-//! What the path of a cgroup tells of the container. Pure text.
+//! The container in the path of a cgroup. Pure text.
 
 use std::fmt;
 
+use super::cgroup_path::{CgroupPath, is_believed, write_user};
 use super::unescape::unescape_hex;
 use super::unit::{SCOPE, SERVICE};
+use crate::escape::escape_for_terminal;
 
 /// A container, as far as the path of its cgroup names it.
 ///
@@ -12,20 +14,24 @@ use super::unit::{SCOPE, SERVICE};
 /// let id = "3f4e".repeat(16);
 /// let container = Container::from_cgroup(&format!("/system.slice/docker-{id}.scope")).unwrap();
 /// assert_eq!(container.runtime, Runtime::Docker);
-/// assert!(container.matches_name("3f4e"));
 /// assert_eq!(container.to_string(), "docker:3f4e3f4e3f4e");
+/// assert!(container.matches_name("3f4e") && container.matches_name("docker:3f4e3f4e3f4e"));
+/// assert!(!container.matches_name("3f4"));
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Container {
-    /// What runs it.
+    /// The runtime.
     pub runtime: Runtime,
-    /// Its id: 64 hexadecimal digits. Some runtimes have only names.
+    /// Its id, as a rule 64 hexadecimal digits. Some runtimes have only names.
     pub id: Option<String>,
     /// Its name, where the path has one: the other runtimes keep it to themselves.
     pub name: Option<String>,
     /// The pod of Kubernetes that it is part of.
     pub pod: Option<Pod>,
+    /// The number of the user below whose delegated tree it is, and who could give it any name; `None` for one that
+    /// root made.
+    pub user: Option<u32>,
 }
 
 /// A pod of Kubernetes.
@@ -42,15 +48,15 @@ pub struct Pod {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum QosClass {
-    /// It has what it asked for, and no more.
+    /// Requests equal limits.
     Guaranteed,
-    /// It has what it asked for, and may take more.
+    /// Some requests, below the limits.
     Burstable,
-    /// It asked for nothing.
+    /// No requests.
     BestEffort,
 }
 
-/// What runs a container.
+/// The runtime of a container.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Runtime {
@@ -60,7 +66,7 @@ pub enum Runtime {
     Containerd,
     /// CRI-O.
     CriO,
-    /// Kubernetes, where the path does not tell which runtime it uses.
+    /// Kubernetes, where the path does not say which runtime it uses.
     Kubernetes,
     /// Podman.
     Podman,
@@ -68,58 +74,124 @@ pub enum Runtime {
     Nspawn,
     /// LXC, LXD, Incus.
     Lxc,
+    /// The agent of Amazon ECS.
+    Ecs,
+    /// BuildKit, for a step of a build.
+    BuildKit,
+    /// Another one, which leaves no trace but an id.
+    Other,
 }
 
 impl Container {
-    /// The innermost container that this cgroup belongs to.
-    pub fn from_cgroup(path: &str) -> Option<Self> {
-        let mut above = "";
+    /// Returns the innermost container that this cgroup belongs to: of those that root made, where there is one, else of
+    /// those in the tree that was left to a user.
+    pub fn from_cgroup<'p>(path: impl Into<CgroupPath<'p>>) -> Option<Self> {
+        let mut above = Above::default();
         let mut pod = None;
-        let mut innermost = None;
-        for part in path.split('/').filter(|part| !part.is_empty()) {
-            let here = Pod::of_part(above, part);
-            if let Some(container) = Self::of_part(above, part, pod.is_some()) {
+        let mut innermost: Option<Self> = None;
+        for (part, user) in path.into().names() {
+            if user.is_some() && innermost.as_ref().is_some_and(|it| it.user.is_none()) {
+                // Whoever has a part of the container's tree can't make the container another one.
+                break;
+            }
+            let here = Pod::of_part(above.name, part);
+            if let Some(container) = Self::of_part(&above, part, pod.is_some()) {
                 // What it runs in turn is of no pod, or of one of its own.
                 let pod = here.or(pod.take());
-                innermost = Some(Self { pod, ..container });
+                innermost = Some(Self {
+                    pod,
+                    user,
+                    ..container
+                });
             } else {
                 pod = here.or(pod);
             }
-            above = part;
+            above.is_ecs |= part == "ecs";
+            above.name = part;
         }
         innermost
     }
 
-    /// Whether its id or its name begins with this, or it is the UID of its pod.
-    pub fn matches_name(&self, prefix: &str) -> bool {
-        let mut names = [&self.id, &self.name].into_iter().flatten();
-        let is_of_pod = self.pod.as_ref().is_some_and(|pod| pod.uid == prefix);
-        is_of_pod || (!prefix.is_empty() && names.any(|name| name.starts_with(prefix)))
+    /// Returns true when this names it: its name; its id, or the first 4 or more hexadecimal digits of that; the UID of
+    /// its pod; or the text that is shown, whose id may be cut, too. Of a container in another user's tree only the text
+    /// that is shown counts.
+    pub fn matches_name(&self, name: &str) -> bool {
+        self.matches(name, |it| it == name)
     }
 
-    /// From one part of a path and the one above it.
-    fn of_part(above: &str, part: &str, in_pod: bool) -> Option<Self> {
-        if let Some((_, id)) = part.split_once(":cri-containerd:") {
-            return Self::with_id(Runtime::Containerd, id);
+    /// Compares it with a text, and with `is` where that is a pattern.
+    pub(crate) fn matches(&self, text: &str, is: impl Fn(&str) -> bool) -> bool {
+        let shown = self.to_string();
+        let begins_id = |text: &str| {
+            let id = self.id.as_deref().unwrap_or_default();
+            text.len() >= SHORTEST_PREFIX && text.bytes().all(is_hex) && id.starts_with(text)
+        };
+        let of_id = text.strip_prefix(&*self.qualifier());
+        if is(&shown) || is(&escape_for_terminal(shown.as_bytes())) || of_id.is_some_and(begins_id)
+        {
+            return true;
         }
+        let is_named = || {
+            [&self.id, &self.name]
+                .into_iter()
+                .flatten()
+                .any(|it| is(it))
+        };
+        is_believed(self.user) && (begins_id(text) || is_named() || self.is_of_pod(text))
+    }
+
+    /// Returns true when this is the UID of its pod.
+    pub fn is_of_pod(&self, uid: &str) -> bool {
+        self.pod.as_ref().is_some_and(|pod| pod.uid == uid)
+    }
+
+    /// Returns what is shown before its name or id.
+    fn qualifier(&self) -> String {
+        let user = self.user.map(|uid| format!("user:{uid}:"));
+        format!("{}{}:", user.unwrap_or_default(), self.runtime)
+    }
+
+    /// Reads one part of a path, with what is above it.
+    fn of_part(above: &Above<'_>, part: &str, in_pod: bool) -> Option<Self> {
         let scope = part.strip_suffix(SCOPE);
-        if let Some((runtime, id)) = scope.unwrap_or(part).rsplit_once('-') {
-            let runtime = match runtime {
-                "docker" => Some(Runtime::Docker),
-                "cri-containerd" | "nerdctl" => Some(Runtime::Containerd),
-                "crio" => Some(Runtime::CriO),
-                "libpod" | "libpod-payload" => Some(Runtime::Podman),
-                _ => None,
-            };
-            if let Some(container) = runtime.and_then(|runtime| Self::with_id(runtime, id)) {
+        let plain = scope.unwrap_or(part);
+        // A cgroup that was to be a unit of systemd, made by a runtime that does not speak to it: SLICE:RUNTIME:ID.
+        if let Some((before, id)) = plain.rsplit_once(':') {
+            let runtime = before.rsplit(':').next().unwrap_or_default();
+            let known = Self::of_runtime(runtime, id);
+            if let Some(container) = known.or_else(|| Self::with_id(Runtime::Other, id)) {
                 return Some(container);
             }
         }
-        match above {
-            "docker" => return Self::with_id(Runtime::Docker, part),
+        if let Some((runtime, id)) = plain.rsplit_once('-') {
+            let known = Self::of_runtime(runtime, id);
+            // The monitor of a container has its id, too.
+            let may_be_other = scope.is_some() && !runtime.ends_with("conmon");
+            let other = || Self::with_id(Runtime::Other, id).filter(|_| may_be_other);
+            if let Some(container) = known.or_else(other) {
+                return Some(container);
+            }
+        }
+        if above.is_ecs && (is_id(part) || is_of_fargate(part)) {
+            return Some(Self::new(Runtime::Ecs, Some(part), None));
+        }
+        match above.name {
             "lxc" | "lxc.payload" => return Self::with_name(Runtime::Lxc, part),
-            _ if in_pod => return Self::with_id(Runtime::Kubernetes, part),
+            "buildkit" if is_of_buildkit(part) => {
+                return Some(Self::new(Runtime::BuildKit, Some(part), None));
+            }
             _ => {}
+        }
+        if is_id(part) {
+            let runtime = match above.name {
+                _ if in_pod => Runtime::Kubernetes,
+                "docker" => Runtime::Docker,
+                "default" | "k8s.io" | "nerdctl" => Runtime::Containerd,
+                "crio" => Runtime::CriO,
+                "libpod" | "libpod_parent" => Runtime::Podman,
+                _ => Runtime::Other,
+            };
+            return Self::with_id(runtime, part);
         }
         if let Some(name) = part.strip_prefix("lxc.payload.") {
             return Self::with_name(Runtime::Lxc, name);
@@ -136,28 +208,75 @@ impl Container {
         Self::with_name(Runtime::Nspawn, &machine)
     }
 
+    /// Reads an id behind the name of a runtime.
+    fn of_runtime(name: &str, id: &str) -> Option<Self> {
+        let runtime = match name {
+            "docker" => Runtime::Docker,
+            "cri-containerd" | "nerdctl" => Runtime::Containerd,
+            "crio" => Runtime::CriO,
+            "libpod" | "libpod-payload" => Runtime::Podman,
+            "buildkit" => Runtime::BuildKit,
+            _ => return None,
+        };
+        // Docker builds with BuildKit, below its own name.
+        if matches!(runtime, Runtime::Docker | Runtime::BuildKit) && is_of_buildkit(id) {
+            return Some(Self::new(Runtime::BuildKit, Some(id), None));
+        }
+        Self::with_id(runtime, id)
+    }
+
     fn with_id(runtime: Runtime, id: &str) -> Option<Self> {
-        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        (id.len() == ID && id.bytes().all(is_digit)).then(|| Self {
-            runtime,
-            id: Some(id.to_owned()),
-            name: None,
-            pod: None,
-        })
+        is_id(id).then(|| Self::new(runtime, Some(id), None))
     }
 
     fn with_name(runtime: Runtime, name: &str) -> Option<Self> {
-        (!name.is_empty()).then(|| Self {
+        (!name.is_empty()).then(|| Self::new(runtime, None, Some(name)))
+    }
+
+    fn new(runtime: Runtime, id: Option<&str>, name: Option<&str>) -> Self {
+        Self {
             runtime,
-            id: None,
-            name: Some(name.to_owned()),
+            id: id.map(str::to_owned),
+            name: name.map(str::to_owned),
             pod: None,
-        })
+            user: None,
+        }
     }
 }
 
+/// What is above a part of a path.
+#[derive(Default)]
+struct Above<'p> {
+    name: &'p str,
+    /// Set below the cgroup of the agent of ECS.
+    is_ecs: bool,
+}
+
+fn is_hex(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
+}
+
+/// Returns true for an id as almost all runtimes make it.
+fn is_id(id: &str) -> bool {
+    id.len() == ID && id.bytes().all(is_hex)
+}
+
+/// Returns true for an id of Fargate: that of the task, and a number.
+fn is_of_fargate(id: &str) -> bool {
+    id.split_once('-').is_some_and(|(task, number)| {
+        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        task.len() == 32 && task.bytes().all(is_hex) && is_number
+    })
+}
+
+/// Returns true for an id of BuildKit: 25 digits to the base of 36.
+fn is_of_buildkit(id: &str) -> bool {
+    let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'z');
+    id.len() == 25 && id.bytes().all(is_digit)
+}
+
 impl Pod {
-    /// From one part of a path and the one above it: `/kubepods/burstable/podUID`, or with systemd
+    /// Reads one part of a path, with the part above it: `/kubepods/burstable/podUID`, or with systemd
     /// `kubepods-burstable-podUID.slice`.
     fn of_part(above: &str, part: &str) -> Option<Self> {
         if let Some((before, after)) = part.split_once("kubepods-") {
@@ -196,16 +315,24 @@ impl Pod {
 }
 
 impl fmt::Display for Container {
-    /// The runtime, and the name or as much of the id as the runtimes themselves print.
+    /// Writes whose it is, where it is a user's; the runtime; and the name or as much of the id as the runtimes
+    /// themselves print.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = self.id.as_ref().and_then(|id| id.get(..SHORT_ID));
+        write_user(f, self.user)?;
+        let is_cut = |id: &&String| id.len() == ID;
+        let short = self
+            .id
+            .as_ref()
+            .filter(is_cut)
+            .and_then(|id| id.get(..SHORT_ID));
+        let id = short.or(self.id.as_deref());
         let name = self.name.as_deref().or(id).unwrap_or_default();
         write!(f, "{}:{name}", self.runtime)
     }
 }
 
 impl fmt::Display for QosClass {
-    /// As Kubernetes writes it.
+    /// Writes it as Kubernetes does.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Guaranteed => "Guaranteed",
@@ -225,12 +352,17 @@ impl fmt::Display for Runtime {
             Self::Podman => "podman",
             Self::Nspawn => "nspawn",
             Self::Lxc => "lxc",
+            Self::Ecs => "ecs",
+            Self::BuildKit => "buildkit",
+            Self::Other => "container",
         })
     }
 }
 
 /// The length of an id.
 const ID: usize = 64;
+/// The fewest digits that are taken for the beginning of an id.
+const SHORTEST_PREFIX: usize = 4;
 /// As `docker ps` prints it.
 const SHORT_ID: usize = 12;
 
@@ -243,6 +375,7 @@ mod tests {
     const POD: &str = "pod9a1b2c3d-1111-2222-3333-444455556666";
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn containers_of_real_hosts() {
         let burstable = "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1_2.slice";
         let user = "/user.slice/user-1000.slice/user@1000.service";
@@ -295,11 +428,51 @@ mod tests {
                 format!("/system.slice/web.service/libpod-payload-{A}"),
                 Runtime::Podman,
             ),
+            // The agent of ECS on EC2, with and without the cluster's name.
+            (
+                format!("/ecs/55091c13-b8cf-4801-b527-f4601742204d/{A}"),
+                Runtime::Ecs,
+            ),
+            (
+                format!("/ecs/web/55091c13b8cf4801b527f4601742204d/{A}"),
+                Runtime::Ecs,
+            ),
+            (
+                format!(
+                    "/ecstasks.slice/ecstasks-55091c13b8cf4801b527f4601742204d.slice/docker-{A}.scope"
+                ),
+                Runtime::Docker,
+            ),
+            // A path for systemd, given to a runtime that makes cgroups by itself.
+            (format!("/system.slice:docker:{A}"), Runtime::Docker),
+            (format!("/docker.slice:docker:{A}"), Runtime::Docker),
+            (format!("/system.slice:nerdctl:{A}"), Runtime::Containerd),
+            (format!("/machine.slice:libpod:{A}"), Runtime::Podman),
+            (
+                format!("/kubepods-burstable-{POD}.slice:crio:{A}"),
+                Runtime::CriO,
+            ),
+            (
+                format!("{burstable}:cri-containerd:{A}"),
+                Runtime::Containerd,
+            ),
+            (format!("/my.slice:mine:{A}"), Runtime::Other),
+            // `docker run --cgroup-parent`, with cgroupfs and with systemd.
+            (format!("/tenants/blue/{A}"), Runtime::Other),
+            (format!("/tenants.slice/docker-{A}.scope"), Runtime::Docker),
+            // `ctr run`, nerdctl without systemd, and a namespace of containerd's.
+            (format!("/default/{A}"), Runtime::Containerd),
+            (format!("/k8s.io/{A}"), Runtime::Containerd),
+            (format!("/system.slice/runc-{A}.scope"), Runtime::Other),
+            // Whoever made it.
+            (format!("/{A}"), Runtime::Other),
+            (format!("/{A}/init.scope"), Runtime::Other),
         ];
         for (path, runtime) in with_id {
-            let found = Container::from_cgroup(&path);
+            let found = Container::from_cgroup(&*path);
             let found = found.map(|container| Container {
                 pod: None,
+                user: None,
                 ..container
             });
             assert_eq!(found, Container::with_id(runtime, A), "{path}");
@@ -327,6 +500,7 @@ mod tests {
                 "web",
             ),
             ("/lxc/web", Runtime::Lxc, "web"),
+            ("/lxc.payload.a:b", Runtime::Lxc, "a:b"),
             ("/lxc/101/ns/system.slice/ssh.service", Runtime::Lxc, "101"),
             ("/lxc.payload/web/init.scope", Runtime::Lxc, "web"),
             // LXD of a snap, and a guest of Proxmox.
@@ -335,6 +509,32 @@ mod tests {
         ] {
             let found = Container::from_cgroup(path);
             assert_eq!(found, Container::with_name(runtime, name), "{path}");
+        }
+        // Ids of other kinds.
+        let fargate = "34dc0b5e626f2c5c4c5170e34b10e765-1234567890";
+        let build = "umbzwfyk5cpqbgwe9tc6q0s7x";
+        for (path, shown) in [
+            (
+                format!("/ecs/34dc0b5e626f2c5c4c5170e34b10e765/{fargate}"),
+                format!("ecs:{fargate}"),
+            ),
+            (
+                format!("/docker/buildkit/{build}"),
+                format!("buildkit:{build}"),
+            ),
+            (format!("/buildkit/{build}"), format!("buildkit:{build}")),
+            (
+                format!("/system.slice/docker-{build}.scope"),
+                format!("buildkit:{build}"),
+            ),
+            (
+                format!("/system.slice:docker:{build}"),
+                format!("buildkit:{build}"),
+            ),
+        ] {
+            let container = Container::from_cgroup(&*path).unwrap();
+            assert_eq!(container.to_string(), shown, "{path}");
+            assert!(container.matches_name(&shown), "{path}");
         }
     }
 
@@ -400,7 +600,7 @@ mod tests {
                 QosClass::Burstable,
             ),
         ] {
-            let container = Container::from_cgroup(&path).unwrap();
+            let container = Container::from_cgroup(&*path).unwrap();
             let pod = container.pod.clone().unwrap();
             assert_eq!((pod.uid.as_str(), pod.qos), (uid, qos), "{path}");
             assert!(container.matches_name(uid) && !container.matches_name(&uid[..20]));
@@ -412,12 +612,12 @@ mod tests {
             format!("/kubepods/burstable/podman/libpod-{A}.scope"),
             format!("/burst/pod{UID}/docker-{A}.scope"),
         ] {
-            assert_eq!(Container::from_cgroup(&path).unwrap().pod, None, "{path}");
+            assert_eq!(Container::from_cgroup(&*path).unwrap().pod, None, "{path}");
         }
     }
 
     #[test]
-    fn what_is_no_container() {
+    fn other_cgroups_are_no_containers() {
         for path in [
             "/".to_owned(),
             String::new(),
@@ -426,38 +626,94 @@ mod tests {
             format!("/system.slice/docker-{}.scope", A.to_uppercase()),
             "/docker".to_owned(),
             "/docker/buildx".to_owned(),
-            // What watches over a container.
+            // The monitor of a container.
             format!("/machine.slice/libpod-conmon-{A}.scope"),
             format!("/kubepods.slice/crio-conmon-{A}.scope"),
             "/libpod_parent/conmon".to_owned(),
             "/lxc.monitor.web".to_owned(),
             "/lxc.monitor/web".to_owned(),
-            // Not told from any other cgroup: crun without a manager.
+            // Like any other cgroup: crun without a manager.
             "/web".to_owned(),
-            format!("/{A}"),
+            "/ecs/web/34dc0b5e626f2c5c4c5170e34b10e765".to_owned(),
+            "/buildkit/x".to_owned(),
+            format!("/x-{A}"),
+            format!("/{}", &A[1..]),
             format!("/kubepods/burstable/{POD}"),
             "/machine.slice/machine-qemu\\x2d1\\x2ddebian.scope/libvirt/emulator".to_owned(),
             "/machine.slice/machine-.scope".to_owned(),
         ] {
-            assert_eq!(Container::from_cgroup(&path), None, "{path}");
+            assert_eq!(Container::from_cgroup(&*path), None, "{path}");
         }
     }
 
     #[test]
-    fn a_container_is_called_by_the_beginning_of_its_id_or_name() {
+    fn a_name_is_exact_and_an_id_may_be_cut() {
         let docker = Container::with_id(Runtime::Docker, A).unwrap();
-        assert!(
-            docker.matches_name("3c6d1e0b9f8a")
-                && docker.matches_name(A)
-                && docker.matches_name("3")
+        for name in [
+            "3c6d",
+            "3c6d1e0b9f8a",
+            A,
+            "docker:3c6d1e0b9f8a",
+            "docker:3c6d",
+        ] {
+            assert!(docker.matches_name(name), "{name}");
+        }
+        let longer = format!("{A}0");
+        for name in [
+            "",
+            "3",
+            "3c6",
+            "6d1e",
+            "docker",
+            "docker:",
+            "docker:3c6",
+            "podman:3c6d",
+            &longer,
+        ] {
+            assert!(!docker.matches_name(name), "{name}");
+        }
+        let lxc = |name| Container::with_name(Runtime::Lxc, name).unwrap();
+        for other in ["c10", "c1-staging", "C1", "lxc:c1", ""] {
+            assert!(
+                !lxc("c1").matches_name(other) || other == "lxc:c1",
+                "{other}"
+            );
+        }
+        assert!(lxc("c1").matches_name("c1") && lxc("c1").matches_name("lxc:c1"));
+        assert!(!lxc("c10").matches_name("c1") && !lxc("101").matches_name("10"));
+        assert!(!lxc("abcdef").matches_name("abcd"), "that is no id");
+        // As it is shown on a terminal.
+        assert!(lxc("\u{1b}").matches_name(r"lxc:\u{1b}"));
+    }
+
+    /// A user can make any cgroup below the tree that was left to them.
+    #[test]
+    fn a_container_in_a_users_tree_is_that_users() {
+        let uid = rustix::process::geteuid().as_raw() + 1000;
+        let user = format!("/user.slice/user-{uid}.slice/user@{uid}.service");
+        let path = format!("{user}/app.slice/docker-{A}.scope");
+        let container = Container::from_cgroup(&*path).unwrap();
+        assert_eq!(container.user, Some(uid));
+        assert_eq!(
+            container.to_string(),
+            format!("user:{uid}:docker:3c6d1e0b9f8a")
         );
-        assert!(
-            !docker.matches_name("")
-                && !docker.matches_name("6d")
-                && !docker.matches_name("docker")
-        );
-        let lxc = Container::with_name(Runtime::Lxc, "web").unwrap();
-        assert!(lxc.matches_name("we") && !lxc.matches_name("webs"));
-        assert_eq!(lxc.to_string(), "lxc:web");
+        for name in ["3c6d", A, "docker:3c6d1e0b9f8a"] {
+            assert!(!container.matches_name(name), "{name}");
+            let own = Container {
+                user: Some(rustix::process::geteuid().as_raw()),
+                ..container.clone()
+            };
+            let is_own = !name.contains(':');
+            assert_eq!(own.matches_name(name), is_own, "{name}");
+        }
+        for name in ["user:U:docker:3c6d1e0b9f8a", "user:U:docker:3c6d"] {
+            assert!(
+                container.matches_name(&name.replace('U', &uid.to_string())),
+                "{name}"
+            );
+        }
+        let nested = format!("/docker/{B}{user}/docker-{A}.scope");
+        assert_eq!(Container::from_cgroup(&*nested).unwrap().user, None);
     }
 }

@@ -1,4 +1,4 @@
-//! Who holds a socket, and under which number: one holder at a time.
+//! The holders of a socket with their descriptor numbers, one at a time.
 
 use std::ops::ControlFlow;
 
@@ -8,7 +8,7 @@ use super::pid::Process;
 use super::proc::{Opened, Proc, is_denied};
 use crate::connection::Inode;
 
-/// A process that holds a socket, and under which number.
+/// A process that holds a socket, and the number of the descriptor.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Holder {
     pub(crate) process: Process,

@@ -3,6 +3,7 @@
 mod arguments;
 pub(crate) mod cgroup;
 pub(crate) mod cgroup_file;
+pub(crate) mod cgroup_path;
 pub(crate) mod container;
 mod directory;
 pub(crate) mod holder;
@@ -16,6 +17,7 @@ mod unescape;
 pub(crate) mod unit;
 
 pub use cgroup::Cgroups;
+pub use cgroup_path::CgroupPath;
 pub use container::{Container, Pod, QosClass, Runtime};
 pub use owners::{Owner, Owners};
 pub use pid::Process;

@@ -1,4 +1,4 @@
-//! What is mounted where: `/proc/thread-self/mountinfo`, proc(5).
+//! Mounts: `/proc/thread-self/mountinfo`, proc(5).
 
 use std::fs;
 use std::io;
@@ -8,27 +8,29 @@ use super::unescape::unescape_octal;
 /// The mounts of this thread's mount namespace, as text.
 pub(crate) struct Mounts(Vec<u8>);
 
-/// One of them.
+/// A mount.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Mount {
-    /// Which part of the file system is mounted.
+    /// The mounted part of the file system.
     pub(crate) root: Vec<u8>,
-    /// Where.
+    /// The mount point.
     pub(crate) point: Vec<u8>,
 }
 
 impl Mounts {
+    /// Reads them.
     pub(crate) fn read() -> io::Result<Self> {
         fs::read("/proc/thread-self/mountinfo").map(Self)
     }
 
-    /// Those of one kind of file system, in the order in which they were mounted.
+    /// Returns those of one kind of file system, in the order in which they were mounted.
     pub(crate) fn of(&self, kind: &str) -> impl Iterator<Item = Mount> {
         let lines = self.0.split(|&byte| byte == b'\n');
         lines.filter_map(move |line| mount_of(line, kind.as_bytes()))
     }
 }
 
+/// Parses a line, where it is one of this kind of file system.
 pub(crate) fn mount_of(line: &[u8], kind: &[u8]) -> Option<Mount> {
     let mut fields = line.split(|&byte| byte == b' ');
     let root = fields.nth(3)?;

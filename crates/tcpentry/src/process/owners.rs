@@ -1,5 +1,6 @@
-//! Who holds which socket: a snapshot.
+//! The processes that hold sockets: a snapshot.
 
+use super::cgroup_path::CgroupPath;
 use super::pid::Process;
 use crate::connection::Inode;
 
@@ -9,20 +10,20 @@ use crate::connection::Inode;
 pub struct Owner {
     /// The process.
     pub process: Process,
-    /// Its name, as [`Process::name`] gives it; empty where even that is hidden (`hidepid=1`).
+    /// Name of the process, as [`Process::name`] gives it; empty where even that is hidden (`hidepid=1`).
     /// [Escape](crate::escape::escape_for_terminal) it before a terminal sees it.
     pub name: Vec<u8>,
     /// The path of its executable (`/proc/PID/exe`), also of one that was removed since; `None` where the caller may
     /// not look at it.
     pub executable: Option<Vec<u8>>,
-    /// Its real user.
+    /// Real user of the process.
     pub uid: Option<u32>,
-    /// Its cgroup, where that was asked for ([`OwnerSearch::with_cgroups`](super::OwnerSearch::with_cgroups)): the path in version 2;
+    /// Cgroup of the process, where that was asked for ([`OwnerSearch::with_cgroups`](super::OwnerSearch::with_cgroups)): the path in version 2;
     /// where nothing is managed in that, the one in the hierarchy of systemd; else the longest.
     pub cgroup: Option<String>,
 }
 
-/// Which processes hold which sockets: a snapshot.
+/// A snapshot of the processes that hold sockets.
 ///
 /// ```
 /// # use std::os::fd::AsFd;
@@ -49,7 +50,7 @@ pub struct Owners {
 }
 
 impl Owners {
-    /// All processes that hold a socket, each once, in the order of their pids.
+    /// Returns all processes that hold a socket, each once, in the order of their pids.
     ///
     /// Nobody means: nobody who was seen. It may be held by one of the [`hidden`](Self::hidden), by a
     /// process that this `/proc` does not show (another pid namespace, `hidepid=2`) or whose first
@@ -63,22 +64,22 @@ impl Owners {
             .filter_map(|&(_, place)| self.found.get(usize::try_from(place).ok()?))
     }
 
-    /// The processes whose descriptors the caller may not see, so that any of them may hold any
+    /// Returns the processes whose descriptors the caller may not see, so that any of them may hold any
     /// socket: another user's, those that are not dumpable, those with more capabilities.
     pub fn hidden(&self) -> &[Owner] {
         &self.hidden
     }
 
-    /// Whether there are processes that this `/proc` does not even show (`hidepid=2`, another pid namespace), so that the
+    /// Returns true where there are processes that this `/proc` does not even show (`hidepid=2`, another pid namespace), so that the
     /// [`hidden`](Self::hidden) are not all that may hold something unseen.
     ///
-    /// It is told by the first process of the pid namespace, which others than root are not shown then; and by that
+    /// It is known by the first process of the pid namespace, which others than root are not shown then; and by that
     /// namespace not being the host's: sockets can be shared with it.
     pub fn are_withheld(&self) -> bool {
         self.withheld
     }
 
-    /// Those of both searches, which have looked into different processes.
+    /// Merges two searches, which have looked into different processes.
     pub(super) fn and(mut self, other: Self) -> Self {
         // A pid has 22 bits at the most.
         let before = u32::try_from(self.found.len()).expect("there are not so many processes");
@@ -102,7 +103,13 @@ impl Owners {
         self
     }
 
-    /// Whether every process was looked into: none is [`hidden`](Self::hidden), and none is
+    /// Returns the cgroups of those that hold a socket, where they were asked for.
+    pub(crate) fn cgroups(&self) -> impl Iterator<Item = CgroupPath<'_>> {
+        let owners = self.found.iter();
+        owners.filter_map(|owner| owner.cgroup.as_deref().map(CgroupPath::from))
+    }
+
+    /// Returns true where every process was looked into: none is [`hidden`](Self::hidden), and none is
     /// [withheld](Self::are_withheld).
     pub fn are_all_seen(&self) -> bool {
         self.hidden.is_empty() && !self.are_withheld()

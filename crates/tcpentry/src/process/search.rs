@@ -1,4 +1,4 @@
-//! Finding out who holds sockets: one scan of `/proc`, in which every descriptor is read once.
+//! The search for the holders of sockets: one scan of `/proc`, in which every descriptor is read once.
 
 use std::fmt;
 use std::io;
@@ -17,7 +17,7 @@ use super::proc::{FIRST, Opened, Proc, is_denied, look};
 use crate::connection::Inode;
 
 impl Owners {
-    /// The owners of all sockets, as far as the caller may see them.
+    /// Finds the owners of all sockets, as far as the caller may see them.
     ///
     /// # Errors
     /// See [`OwnerSearch::run`].
@@ -25,7 +25,7 @@ impl Owners {
         Self::search().run()
     }
 
-    /// A narrower search, which costs less.
+    /// Creates a search that can be narrowed, which costs less.
     pub const fn search<'a>() -> OwnerSearch<'a> {
         OwnerSearch {
             accepts: None,
@@ -36,10 +36,10 @@ impl Owners {
     }
 }
 
-/// Whether to look into a process of this pid and name.
+/// A predicate on pid and name: true to look into the process.
 type Accepts<'a> = dyn Fn(i32, &[u8]) -> bool + 'a;
 
-/// Which processes are looked into, for which sockets, and what is read of them.
+/// A search for the holders of sockets: the processes to look into, the sockets, and what is read of each process.
 #[derive(Clone)]
 #[must_use = "it looks when it is run"]
 pub struct OwnerSearch<'a> {
@@ -51,10 +51,10 @@ pub struct OwnerSearch<'a> {
 }
 
 impl<'a> OwnerSearch<'a> {
-    /// Only processes whose pid and name are accepted: the descriptors of others are not read.
+    /// Restricts the search to processes whose pid and name are accepted: the descriptors of others are not read.
     ///
-    /// The hidden are told by the same measure, since names are visible to all; one whose name is
-    /// hidden too (`hidepid=1`), or is cut off after 15 bytes, is always told.
+    /// The hidden are reported by the same measure, since names are visible to all; one whose name is
+    /// hidden too (`hidepid=1`), or is cut off after 15 bytes, is always reported.
     pub fn of_processes(self, accepts: &'a Accepts<'a>) -> Self {
         Self {
             accepts: Some(accepts),
@@ -62,7 +62,7 @@ impl<'a> OwnerSearch<'a> {
         }
     }
 
-    /// Only these sockets.
+    /// Restricts the search to these sockets.
     pub fn of_sockets(self, wanted: impl IntoIterator<Item = Inode>) -> Self {
         let mut wanted: Vec<_> = wanted.into_iter().collect();
         wanted.sort_unstable();
@@ -73,10 +73,10 @@ impl<'a> OwnerSearch<'a> {
         }
     }
 
-    /// One holder of each wanted socket is enough: the search ends with the process that holds the
+    /// Ends the search as soon as one holder of each wanted socket is found: with the process that holds the
     /// last of them.
     ///
-    /// Other holders of a shared socket, and hidden processes, are then told or not, as chance will
+    /// Other holders of a shared socket, and hidden processes, are then reported or not, as chance will
     /// have it.
     pub fn one_holder_each(self) -> Self {
         Self {
@@ -85,7 +85,7 @@ impl<'a> OwnerSearch<'a> {
         }
     }
 
-    /// Also the cgroups of the processes.
+    /// Adds the cgroups of the processes.
     pub fn with_cgroups(self) -> Self {
         Self {
             cgroups: true,
@@ -122,7 +122,7 @@ impl<'a> OwnerSearch<'a> {
         Ok(owners)
     }
 
-    /// Whether what one process shows says nothing about which others are looked into.
+    /// Returns true where what one process shows says nothing about which others are looked into.
     fn can_be_shared(&self) -> bool {
         let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         self.accepts.is_none() && !self.one_each && processors > 1
@@ -186,7 +186,7 @@ impl fmt::Debug for OwnerSearch<'_> {
 /// A search under way.
 struct Scan<'a> {
     search: OwnerSearch<'a>,
-    /// Which of the wanted sockets have a holder, and how many have none yet.
+    /// The wanted sockets that have a holder, and the number of those without one.
     found: Vec<bool>,
     missing: usize,
     owners: Owners,
@@ -286,7 +286,7 @@ impl<'a> Scan<'a> {
         })
     }
 
-    /// Whether every wanted socket has a holder, now that the last process has been looked into.
+    /// Returns true where every wanted socket has a holder, now that the last process has been looked into.
     fn is_complete(&mut self, before: usize) -> bool {
         let wanted = self.search.wanted.as_deref().unwrap_or_default();
         for (inode, _) in &self.owners.holdings[before..] {
@@ -299,13 +299,13 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// Whether the caller's pid namespace is that of the host, which shows the processes of all others.
+/// Returns true where the caller's pid namespace is that of the host, which shows the processes of all others.
 fn is_initial_pid_namespace() -> bool {
     let link = std::fs::read_link("/proc/self/ns/pid");
     link.is_ok_and(|link| link.as_os_str() == INITIAL)
 }
 
-/// Where there are so many sockets of others, there may be more: some ten milliseconds have passed.
+/// The number of sockets from which on a second thread helps: some ten milliseconds have passed.
 const MANY: usize = 4096;
 /// `PROC_PID_INIT_INO`: always the same.
 const INITIAL: &str = "pid:[4026531836]";

@@ -1,4 +1,4 @@
-//! Bytes that others have written as digits behind a backslash.
+//! Bytes that are written as digits behind a backslash.
 
 /// Decodes the escapes of `systemd-escape(1)`: `\x2d` is a hyphen.
 pub(super) fn unescape_hex(name: &str) -> String {

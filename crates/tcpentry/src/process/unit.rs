@@ -1,49 +1,87 @@
-//! What the path of a cgroup tells of the unit of systemd. Pure text.
+//! The unit of systemd in the path of a cgroup. Pure text.
 
 use std::fmt;
 
+use super::cgroup_path::{CgroupPath, is_believed, write_user};
 use super::unescape::unescape_hex;
+use crate::escape::escape_for_terminal;
 
 /// A unit of systemd, by its full name: `nginx.service`.
 ///
-/// It is the unit of this host's service manager, or of a user's below `user@UID.service`; what a
-/// service manager inside of that unit (in a container) makes below it is none of this host's.
+/// It is the unit of this host's service manager, or of a user's below `user@UID.service`, which is shown as that user's
+/// (`user:1000:syncthing.service`); what a service manager inside of that unit (in a container) makes below it is none
+/// of this host's.
 ///
 /// ```
 /// use tcpentry::process::Unit;
 /// let unit = Unit::from_cgroup("/system.slice/nginx.service").unwrap();
 /// assert!(unit.matches_name("nginx") && unit.matches_name("nginx.service"));
 /// assert!(Unit::from_cgroup("/user.slice").is_none());
+///
+/// let users = "/user.slice/user-1000.slice/user@1000.service/app.slice/nginx.service";
+/// let unit = Unit::from_cgroup(users).unwrap();
+/// assert_eq!(unit.to_string(), "user:1000:nginx.service");
+/// # let own = rustix::process::geteuid().as_raw() == 1000;
+/// # if !own {
+/// assert!(unit.matches_name("user:1000:nginx") && !unit.matches_name("nginx"));
+/// # }
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Unit(String);
+pub struct Unit {
+    name: String,
+    user: Option<u32>,
+}
 
 impl Unit {
-    /// The unit that made this cgroup, or one above it.
-    pub fn from_cgroup(path: &str) -> Option<Self> {
-        let mut units = path.split('/').map(without_underscore).filter(|name| {
+    /// Returns the unit that made this cgroup, or one above it.
+    pub fn from_cgroup<'p>(path: impl Into<CgroupPath<'p>>) -> Option<Self> {
+        let names = path.into().names();
+        let mut units = names.filter_map(|(name, user)| {
+            let name = without_underscore(name);
             let suffix = UNITS.into_iter().find(|suffix| name.ends_with(suffix));
-            suffix.is_some_and(|suffix| name.len() > suffix.len())
+            suffix
+                .is_some_and(|suffix| name.len() > suffix.len())
+                .then_some((name, user))
         });
         let first = units.next()?;
-        let is_manager_of_user = first.starts_with("user@") && first.ends_with(SERVICE);
+        let is_manager_of_user = first.0.starts_with("user@") && first.0.ends_with(SERVICE);
         let of_user = if is_manager_of_user {
             units.next()
         } else {
             None
         };
-        Some(Self(of_user.unwrap_or(first).to_owned()))
+        let (name, user) = of_user.unwrap_or(first);
+        Some(Self {
+            name: name.to_owned(),
+            user,
+        })
     }
 
-    /// Its name, as `systemctl` prints it: with its escapes (`\x2d`).
+    /// Returns its name as `systemctl` prints it: with its escapes (`\x2d`).
     pub fn name(&self) -> &str {
-        &self.0
+        &self.name
     }
 
-    /// Whether a user means it by this name: the exact one, with or without its escapes; a name
-    /// without the suffix of a unit means the service.
+    /// Returns the number of the user who has made it, in a tree that was left to that user; `None` for root.
+    pub const fn user(&self) -> Option<u32> {
+        self.user
+    }
+
+    /// Returns true when this is its exact name, with or without its escapes; a name without the suffix of a unit means
+    /// the service. That of another user's takes the user before it, as it is shown: `user:1000:syncthing`.
     pub fn matches_name(&self, name: &str) -> bool {
-        let is = |name: &str| self.0 == name || unescape_hex(&self.0) == name;
+        let plain = match self.user {
+            Some(uid) => name.strip_prefix(&format!("user:{uid}:")),
+            None => None,
+        };
+        let Some(name) = plain.or_else(|| is_believed(self.user).then_some(name)) else {
+            return false;
+        };
+        let is = |name: &str| {
+            self.name == name
+                || unescape_hex(&self.name) == name
+                || escape_for_terminal(self.name.as_bytes()) == name
+        };
         if UNITS.into_iter().any(|suffix| name.ends_with(suffix)) {
             is(name)
         } else {
@@ -53,12 +91,14 @@ impl Unit {
 }
 
 impl fmt::Display for Unit {
+    /// Writes whose it is, where it is a user's, and its name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        write_user(f, self.user)?;
+        f.write_str(&self.name)
     }
 }
 
-/// What systemd puts before a name that would mean something to the kernel.
+/// Removes the underscore that systemd puts before a name that would mean something to the kernel.
 fn without_underscore(part: &str) -> &str {
     part.strip_prefix('_').unwrap_or(part)
 }
@@ -151,5 +191,32 @@ mod tests {
         }
         let dotted = unit("/system.slice/org.example.Daemon.service");
         assert!(dotted.matches_name("org.example.Daemon"));
+    }
+
+    /// Users name what they make below their own manager as they like.
+    #[test]
+    fn a_unit_of_another_user_is_not_taken_for_the_hosts() {
+        let uid = rustix::process::geteuid().as_raw() + 1000;
+        let path =
+            format!("/user.slice/user-{uid}.slice/user@{uid}.service/app.slice/nginx.service");
+        let unit = Unit::from_cgroup(&*path).unwrap();
+        assert_eq!(unit.to_string(), format!("user:{uid}:nginx.service"));
+        for name in [
+            "nginx",
+            "nginx.service",
+            &format!("user@{uid}"),
+            "user:1:nginx",
+        ] {
+            assert!(!unit.matches_name(name), "{name}");
+        }
+        for name in ["nginx", "nginx.service"] {
+            assert!(unit.matches_name(&format!("user:{uid}:{name}")), "{name}");
+        }
+        // This program's own user means its own.
+        let own = Unit {
+            user: Some(rustix::process::geteuid().as_raw()),
+            ..unit
+        };
+        assert!(own.matches_name("nginx"));
     }
 }

@@ -6,6 +6,7 @@ use crate::connection::{Connection, Inode};
 use crate::error::{Error, Operation};
 use crate::filter::{Fact, Facts, Holder, Needs, Processes};
 use crate::process::cgroup::Cgroups;
+use crate::process::cgroup_path::CgroupPath;
 use crate::process::owners::{Owner, Owners};
 
 /// What a table does not tell of its sockets. Nothing is read before it is asked for, and then once.
@@ -55,7 +56,7 @@ impl Attribution {
     ///
     /// # Errors
     /// As of [`owners`](Self::owners), where the socket's owner has to be asked.
-    pub fn cgroup(&mut self, connection: &Connection) -> Result<Option<&str>, Error> {
+    pub fn cgroup(&mut self, connection: &Connection) -> Result<Option<CgroupPath<'_>>, Error> {
         if self.cgroups.is_of_owner(connection) {
             self.read_owners(true)?;
         }
@@ -64,6 +65,21 @@ impl Attribution {
             self.owners.as_ref(),
             &mut self.cgroups,
         ))
+    }
+
+    /// Returns the cgroups of this system: those of the mounted hierarchy, and where that manages nothing those of the
+    /// processes that hold sockets.
+    ///
+    /// # Errors
+    /// As of [`owners`](Self::owners), where these have to be asked.
+    pub fn cgroups(&mut self) -> Result<Vec<CgroupPath<'_>>, Error> {
+        let by_owners = !self.cgroups.is_unified();
+        if by_owners {
+            self.read_owners(true)?;
+        }
+        let owners = self.owners.as_ref().filter(|_| by_owners);
+        let of_owners = owners.map(Owners::cgroups).into_iter().flatten();
+        Ok(self.cgroups.all().chain(of_owners).collect())
     }
 
     /// Forgets it, so that it is read again when it is asked for.
@@ -139,7 +155,7 @@ fn cgroup_of<'a>(
     connection: &Connection,
     owners: Option<&'a Owners>,
     cgroups: &'a mut Cgroups,
-) -> Option<&'a str> {
+) -> Option<CgroupPath<'a>> {
     match owners {
         Some(owners) => cgroups.of(connection, owners),
         None => cgroups.path(connection.cgroup?),
@@ -149,7 +165,7 @@ fn cgroup_of<'a>(
 /// What is known of one socket.
 struct OfSocket<'k> {
     owners: Option<&'k Owners>,
-    cgroup: Fact<&'k str>,
+    cgroup: Fact<CgroupPath<'k>>,
 }
 
 impl Facts for OfSocket<'_> {
@@ -166,7 +182,7 @@ impl Facts for OfSocket<'_> {
         self.owners.is_some_and(Owners::are_withheld)
     }
 
-    fn cgroup(&self, _: &Connection) -> Fact<&str> {
+    fn cgroup(&self, _: &Connection) -> Fact<CgroupPath<'_>> {
         self.cgroup
     }
 }

@@ -13,6 +13,7 @@ use crate::filter::{
     Compiler, Fact, Facts, Filter, Holder, Judge, Needs, Plan, Processes, Subject, Truth,
 };
 use crate::netns::LocalPorts;
+use crate::process::cgroup_path::CgroupPath;
 use crate::select::facts::Attribution;
 use crate::table::TcpTable;
 use crate::table::query::Query;
@@ -183,7 +184,7 @@ impl Facts for Nothing {
         false
     }
 
-    fn cgroup(&self, _: &Connection) -> Fact<&str> {
+    fn cgroup(&self, _: &Connection) -> Fact<CgroupPath<'_>> {
         Fact::Hidden
     }
 }

@@ -49,13 +49,13 @@ pub(crate) fn read_socket(bytes: &[u8], info: bool) -> Result<Connection, Malfor
     Ok(connection)
 }
 
-/// The ports of a socket as the kernel's programs see them, the local one first.
+/// Reads the ports of a socket as the kernel's programs see them, the local one first.
 pub(super) fn ports_of(bytes: &[u8]) -> Option<(u16, u16)> {
     let mut ports = Reader::new(bytes.get(4..)?);
     Some((ports.be16()?, ports.be16()?))
 }
 
-/// `struct inet_diag_msg`
+/// Reads `struct inet_diag_msg`.
 fn fixed_part(reader: &mut Reader<'_>) -> Option<Connection> {
     // Taken as a whole, so that its length is looked at once.
     let bytes: [u8; 72] = reader.array()?;
@@ -95,7 +95,7 @@ fn address(family: u8, bytes: [u8; 16]) -> Option<IpAddr> {
     }
 }
 
-/// The pair, and whether it is IPv4 in an IPv6 socket.
+/// Returns the pair, and true for IPv4 in an IPv6 socket.
 ///
 /// A socket that is disconnected keeps its peer's address (Linux 6.18). When it is bound or listens
 /// after that, whatever the family, the stale address is still shown: it says nothing.
@@ -138,7 +138,7 @@ fn pair_of(
     Some((pair, is_mapped && pair.is_ipv4()))
 }
 
-/// `struct rtattr`: a length that counts itself, a number, the value, padding.
+/// Reads a `struct rtattr`: a length that counts itself, a number, the value, padding.
 pub(super) fn next_attribute<'a>(
     reader: &mut Reader<'a>,
 ) -> Result<Option<(u16, &'a [u8])>, Malformed> {
@@ -153,7 +153,7 @@ pub(super) fn next_attribute<'a>(
     Ok(Some((number, value)))
 }
 
-/// The name of the upper-layer protocol: told to `CAP_NET_ADMIN` only by Linux 5.15 to 6.12, to
+/// Reads the name of the upper-layer protocol: sent to `CAP_NET_ADMIN` only by Linux 5.15 to 6.12, to
 /// everybody by 6.18 (measured).
 pub(super) fn upper_layer(value: &[u8]) -> Result<Option<&[u8]>, Malformed> {
     let mut reader = Reader::new(value);
@@ -169,7 +169,7 @@ fn is_mptcp(name: &[u8]) -> bool {
     name.split(|&byte| byte == 0).next() == Some(b"mptcp")
 }
 
-/// What a listing shows of `struct tcp_info`; older kernels send a shorter one, newer ones a longer.
+/// Reads the fields of `struct tcp_info` that a listing shows; older kernels send a shorter one, newer ones a longer.
 pub(super) fn tcp_info(value: &[u8]) -> Option<TcpInfo> {
     let u8_at = |offset: usize| value.get(offset).copied();
     let u32_at = |offset: usize| Reader::new(value.get(offset..)?).u32();

@@ -41,10 +41,10 @@ impl Diag {
     /// Destroys many sockets, as [`destroy`](Self::destroy) does one, at most
     /// [`DESTROY_BATCH`] at once. The words on them are in their order.
     ///
-    /// The kernel only tells of failures, each in a datagram of its own, and of the last request,
+    /// The kernel only reports failures, each in a datagram of its own, and the last request,
     /// which asks to be acknowledged: where that answer is there and nothing got lost, silence on
     /// the others is success. Else silence is `EAGAIN`: it has been done or refused, and only another
-    /// look can tell.
+    /// look decides.
     pub(crate) fn destroy_many(&mut self, sockets: &[(Pair, Cookie)]) -> Vec<Result<(), Errno>> {
         let mut words = Vec::with_capacity(sockets.len());
         for some in sockets.chunks(DESTROY_BATCH) {
@@ -86,7 +86,7 @@ impl Diag {
     /// Sends requests as one datagram, and hands every answer over with the index of its request.
     ///
     /// Whether all that the kernel said could be read: it queues its answers before `send` returns,
-    /// and what does not fit the queue is lost and told by one `ENOBUFS`. It is read until nothing is
+    /// and what does not fit the queue is lost and reported by one `ENOBUFS`. It is read until nothing is
     /// left, because until then everything that is added gets lost in silence. An error when nothing
     /// was sent.
     fn exchange<'r>(
@@ -138,5 +138,5 @@ impl Diag {
 /// As many failures, a datagram each, as the default receive buffer (212,992 bytes) holds (measured,
 /// Linux 6.18). More than a hundred at once gain nothing.
 pub(crate) const DESTROY_BATCH: usize = 256;
-/// And as many answers to look-ups.
+/// The number of answers to look-ups that the default receive buffer holds.
 const LOOKUP_BATCH: usize = 64;

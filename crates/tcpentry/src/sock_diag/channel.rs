@@ -9,7 +9,7 @@ use rustix::net::{
     netlink::{self, SocketAddrNetlink},
 };
 
-/// What carries requests to the kernel and answers back; a fake one in tests injects faults.
+/// The carrier of requests to the kernel and of answers back; a fake one in tests injects faults.
 pub(crate) trait Channel: Send + Sync {
     /// Sends one datagram. The kernel handles it before this returns.
     fn send(&mut self, datagram: &[u8]) -> Result<(), Errno>;
@@ -24,12 +24,12 @@ pub(crate) trait Channel: Send + Sync {
     fn await_grace_period(&mut self) {}
 }
 
-/// What came in.
+/// A datagram that has come in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Datagram {
-    /// Its true length, also when the buffer was shorter.
+    /// The true length, also when the buffer was shorter.
     pub(crate) length: usize,
-    /// Whether the kernel sent it, and not another process that guessed our port.
+    /// True when the kernel sent it, and not another process that guessed our port.
     pub(crate) from_kernel: bool,
 }
 
@@ -43,7 +43,7 @@ impl NetlinkSocket {
         Self::make().map(Self::from)
     }
 
-    /// The bare socket. Allocates nothing, so that a child process can make one.
+    /// Makes the bare socket. Allocates nothing, so that a child process can make one.
     pub(crate) fn make() -> Result<OwnedFd, Errno> {
         let socket = rustix::net::socket_with(
             AddressFamily::NETLINK,

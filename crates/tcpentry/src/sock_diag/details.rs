@@ -56,7 +56,7 @@ fn timer(reader: &mut Reader<'_>) -> Option<Option<Timer>> {
     Some(TimerKind::from_kernel(kind).map(timer))
 }
 
-/// `SK_MEMINFO_*`: words in this order, as many as the kernel has.
+/// Reads `SK_MEMINFO_*`: words in this order, as many as the kernel has.
 fn memory(value: &[u8]) -> Option<Memory> {
     let mut words = Reader::new(value);
     Some(Memory {
@@ -79,7 +79,7 @@ fn shutdown(bits: u8) -> Shutdown {
     }
 }
 
-/// A name of the kernel, up to its NUL.
+/// Reads a name of the kernel, up to its NUL.
 fn text(value: &[u8]) -> Option<String> {
     let name = value.split(|&byte| byte == 0).next()?;
     (!name.is_empty()).then(|| String::from_utf8_lossy(name).into_owned())
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
     use crate::connection::details::Measure;
 
-    /// A socket as it stands in a message, with these attributes.
+    /// Returns a socket as it stands in a message, with these attributes.
     fn socket(attributes: &[u8]) -> Vec<u8> {
         let ends = pair("10.0.0.1:80 10.0.0.2:5000");
         testing::socket(1, &ends, 1, 7, 0, attributes).split_off(16)

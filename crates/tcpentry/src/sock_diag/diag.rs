@@ -21,7 +21,7 @@ pub(crate) struct Diag {
     pub(super) buffer: Box<[u8]>,
     /// A dump was left before its end; its rest must be read before the next question.
     pub(super) unfinished: bool,
-    /// How many more datagrams are read for the running question: see [`DATAGRAMS`].
+    /// The number of datagrams that are still read for the running question: see [`DATAGRAMS`].
     pub(super) left: u32,
 }
 
@@ -51,7 +51,7 @@ impl Diag {
         self.look_up(request, |bytes| read_socket(bytes, true))
     }
 
-    /// The same with all that the kernel tells.
+    /// Looks up one socket, with every attribute.
     pub(crate) fn details(&mut self, pair: &Pair, cookie: Cookie) -> Result<Details, Errno> {
         let request = Request::Get {
             pair,
@@ -91,7 +91,7 @@ impl Diag {
     /// Destroys the socket of this cookie: `SOCK_DESTROY`.
     ///
     /// `Ok` only when the kernel has acknowledged it. `EAGAIN` or `ENOBUFS` when its answer got
-    /// lost: it has been done or refused, and only another look can tell.
+    /// lost: it has been done or refused, and only another look decides.
     pub(crate) fn destroy(&mut self, pair: &Pair, cookie: Cookie) -> Result<(), Errno> {
         self.ask(Request::Destroy {
             pair,
@@ -137,7 +137,7 @@ impl Diag {
         }
     }
 
-    /// The answer to a request that is no dump: a socket, or the kernel's word.
+    /// Reads the answer to a request that is no dump: a socket, or an acknowledgement.
     pub(super) fn answer(&mut self) -> Result<Reply<Connection>, Errno> {
         self.read_answer(&|bytes: &[u8]| read_socket(bytes, true))
     }
@@ -163,7 +163,7 @@ impl Diag {
         }
     }
 
-    /// The next datagram of the kernel, whole; `EPROTO` where there are more than can be an answer.
+    /// Reads the next datagram of the kernel, whole; `EPROTO` where there are more than can be an answer.
     pub(super) fn receive(&mut self) -> Result<usize, Errno> {
         loop {
             if self.buffer.is_empty() {
@@ -183,7 +183,7 @@ impl Diag {
     }
 }
 
-/// What the kernel says to a request that is no dump.
+/// The kernel's answer to a request that is no dump.
 pub(super) enum Reply<T> {
     Socket(T),
     Done,

@@ -22,7 +22,7 @@ impl Diag {
         self.start_dump(DumpRequest::of(scope), half)
     }
 
-    /// All that the kernel tells of the first socket in a dump that is the one.
+    /// Returns the details of the first socket in a dump that is the wanted one.
     pub(crate) fn details_among(
         &mut self,
         scope: Scope,
@@ -93,12 +93,12 @@ pub(crate) struct Dump<'d> {
     diag: &'d mut Diag,
     request: DumpRequest,
     half: Option<Half>,
-    /// Where in the buffer the last message begins; it ends at the position.
+    /// The offset in the buffer where the last message begins; it ends at the position.
     last: usize,
     /// The unread part of the datagram in the buffer.
     position: usize,
     length: usize,
-    /// How many datagrams have been read.
+    /// The number of datagrams that have been read.
     datagrams: u64,
     round: u32,
     interrupted: bool,
@@ -107,7 +107,7 @@ pub(crate) struct Dump<'d> {
     seen_before: usize,
     /// The kernel refused the program.
     refusal: Option<Errno>,
-    /// Whether the kernel has said its last word on the running request.
+    /// True once the kernel has finished the running request.
     over: bool,
     finished: bool,
 }
@@ -128,19 +128,19 @@ impl Iterator for Dump<'_> {
 }
 
 impl Dump<'_> {
-    /// The number of the datagram that the last socket came with. The kernel fills one datagram ahead:
+    /// Returns the number of the datagram that the last socket came with. The kernel fills one datagram ahead:
     /// its walk stands at the end of the next one.
     pub(crate) fn datagram(&self) -> u64 {
         self.datagrams
     }
 
-    /// Whether the kernel refused the program (an old one does not know every operation), so that it
+    /// Returns true where the kernel refused the program (an old one does not know every operation), so that it
     /// yields whatever the program would have kept back. Known with the first socket.
     pub(crate) const fn is_unfiltered(&self) -> bool {
         self.refusal.is_some()
     }
 
-    /// After its end, asks for something else: another walk, with all the same.
+    /// Starts another dump on the same socket, after the end of this one.
     pub(crate) fn go_on(&mut self, scope: Scope) -> Result<(), DumpError> {
         self.half = scope.half;
         self.request = DumpRequest::of(scope);
@@ -152,7 +152,7 @@ impl Dump<'_> {
         Ok(self.start(Families::Both)?)
     }
 
-    /// All that was told of the socket which has just been yielded.
+    /// Reads the details of the socket which has just been yielded.
     fn details(&self, connection: Connection) -> Result<Details, DumpError> {
         let mut message = Reader::new(&self.diag.buffer[self.last..self.position]);
         match next_message(&mut message)?.map(|message| message.body) {
@@ -161,7 +161,7 @@ impl Dump<'_> {
         }
     }
 
-    /// The next socket that has not been yielded yet; `None` at the end.
+    /// Reads the next socket that has not been yielded yet; `None` at the end.
     fn step(&mut self) -> Result<Option<Connection>, DumpError> {
         loop {
             let mut datagram = Reader::new(&self.diag.buffer[self.position..self.length]);
@@ -210,7 +210,7 @@ impl Dump<'_> {
         }
     }
 
-    /// Only a walk that was asked for bound sockets shows closed ones, and they are the bound ones:
+    /// Sets the state of bound sockets: only a dump that was asked for them shows closed ones, and they are the bound ones:
     /// without a peer, whatever is left of one.
     fn name_bound_socket(&self, connection: &mut Connection) {
         if connection.state == State::Closed && self.request.states.contains(State::BoundInactive) {
@@ -220,7 +220,7 @@ impl Dump<'_> {
         }
     }
 
-    /// A kernel that does not run the program yields everything, and one that does not do both families
+    /// Repeats a refused request without what was refused: a kernel that does not run the program yields everything, and one that does not do both families
     /// in one walk does one after the other.
     fn refused(&mut self, errno: Errno) -> Result<(), DumpError> {
         let of_programs = [Errno::INVAL, Errno::PERM].contains(&errno);
@@ -234,7 +234,7 @@ impl Dump<'_> {
         }
     }
 
-    /// The table changed under the walk: walk again, and yield what has not been yielded.
+    /// Repeats a dump under which the table changed, to yield what has not been yielded.
     fn repeat(&mut self) -> Result<(), DumpError> {
         if self.round == ROUNDS {
             return Err(DumpError::Interrupted);

@@ -11,7 +11,7 @@ use crate::connection::Cookie;
 use crate::connection::endpoint::{Interface, Pair};
 use crate::connection::state::{State, States};
 
-/// What a request asks for; the length, sequence and header are filled in by [`encode`](Self::encode).
+/// A request; the length, sequence and header are filled in by [`encode`](Self::encode).
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Request<'a> {
     /// One socket by its four-tuple: `SOCK_DIAG_BY_FAMILY` without `NLM_F_DUMP`.
@@ -24,7 +24,7 @@ pub(super) enum Request<'a> {
     Destroy {
         pair: &'a Pair,
         cookie: Cookie,
-        /// With `NLM_F_ACK`: success is told too, not only failure.
+        /// `NLM_F_ACK`: success is acknowledged too, not only failure.
         acknowledged: bool,
     },
     /// Many sockets: `NLM_F_DUMP`.
@@ -41,14 +41,14 @@ pub(super) struct DumpRequest {
     pub(super) extent: Extent,
     /// Local and peer port, host order; 0 leaves one open.
     pub(super) ports: (u16, u16),
-    /// What the kernel judges each socket by; without one it yields all.
+    /// The program that the kernel runs on each socket; without one it yields all.
     pub(super) program: Option<Program>,
 }
 
-/// How much is told of a socket beside the fixed fields: the bits of `idiag_ext`.
+/// The attributes of a socket that are asked for beside the fixed fields: the bits of `idiag_ext`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Extent {
-    /// What is told unasked.
+    /// Those that are sent unasked.
     Plain,
     /// With `struct tcp_info`, and with it the name of the upper-layer protocol.
     Info,
@@ -66,7 +66,7 @@ impl Extent {
     }
 }
 
-/// Which families one dump covers.
+/// The families that one dump covers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Families {
     /// Both in one walk: the legacy `TCPDIAG_GETSOCK`, the only request that has `AF_UNSPEC`.
@@ -76,7 +76,7 @@ pub(super) enum Families {
 }
 
 impl Request<'_> {
-    /// Appends it to what is to be sent as one datagram.
+    /// Appends the request to what is to be sent as one datagram.
     pub(super) fn encode(&self, sequence: u32, out: &mut Vec<u8>) {
         let start = out.len();
         let (kind, flags) = match self {
@@ -159,13 +159,13 @@ impl DumpRequest {
     }
 }
 
-/// `struct inet_diag_req_v2` up to the socket's id.
+/// Writes `struct inet_diag_req_v2` up to the socket's id.
 fn request_v2(out: &mut Vec<u8>, family: u8, extensions: u8, states: u32) {
     out.extend([family, IPPROTO_TCP, extensions, 0]);
     out.extend(states.to_ne_bytes());
 }
 
-/// `struct inet_diag_sockid`
+/// Writes `struct inet_diag_sockid`.
 fn socket_id(out: &mut Vec<u8>, pair: &Pair, cookie: u64) {
     out.extend(pair.local().port().to_be_bytes());
     out.extend(pair.peer().port().to_be_bytes());
@@ -255,7 +255,7 @@ pub(super) fn next_message<'a>(
     }))
 }
 
-/// The kernel writes errors as negative numbers.
+/// Reads the result, an errno as a negative number.
 fn result_of(payload: &[u8]) -> Option<Result<(), Errno>> {
     let number = Reader::new(payload).i32()?;
     Some(match number.checked_neg() {
@@ -265,7 +265,7 @@ fn result_of(payload: &[u8]) -> Option<Result<(), Errno>> {
     })
 }
 
-/// What came is no netlink message, or no socket.
+/// The error of bytes that are no netlink message, or no socket.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Malformed;
 

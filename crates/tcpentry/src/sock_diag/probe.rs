@@ -1,4 +1,4 @@
-//! What this kernel and this caller's rights allow, asked without doing anything.
+//! Probes of the kernel and of the caller's rights, which do nothing.
 
 use rustix::io::Errno;
 
@@ -12,9 +12,9 @@ use crate::connection::endpoint::Pair;
 use crate::connection::state::States;
 
 impl Diag {
-    /// Whether the kernel runs programs, and doesn't just take them: a dump by one that rejects all.
+    /// Returns true where the kernel runs programs, and doesn't just take them: a dump by one that rejects all.
     ///
-    /// For those who have to believe what a program says, because no row tells it. Costs a walk.
+    /// For those who have to believe a program, because no row shows what it decides. Costs a dump.
     pub(crate) fn runs_programs(&mut self, states: States) -> Result<bool, DumpError> {
         let mut dump = self.dump(Scope {
             states,
@@ -26,7 +26,7 @@ impl Diag {
         Ok(dump.next().transpose()?.is_none() && !dump.is_unfiltered())
     }
 
-    /// Whether there are connections of MPTCP in this namespace; `ENOENT` where the kernel can't tell.
+    /// Returns true where there are connections of MPTCP in this namespace; `ENOENT` where the kernel can't list them.
     ///
     /// 60 microseconds, whatever the number of TCP sockets (Linux 6.18). To be asked since Linux 5.9.
     pub(crate) fn has_mptcp(&mut self) -> Result<bool, Errno> {
@@ -43,26 +43,26 @@ impl Diag {
         Ok(false)
     }
 
-    /// Whether the kernel's TCP part of `sock_diag` answers at all: a dump of no state.
+    /// Probes the kernel's TCP part of `sock_diag`: a dump of no state.
     ///
     /// `ENOENT` when the module `tcp_diag` is neither loaded nor to be loaded from here.
     pub(crate) fn probe(&mut self) -> Result<(), Errno> {
         self.dump_of_nothing(Families::V4, None)
     }
 
-    /// Whether both families can be dumped in one walk.
+    /// Probes a dump of both families in one.
     pub(crate) fn probe_one_walk(&mut self) -> Result<(), Errno> {
         self.dump_of_nothing(Families::Both, None)
     }
 
-    /// Whether this socket has `CAP_NET_ADMIN` over its namespace, asked without doing anything:
+    /// Probes `CAP_NET_ADMIN` over the socket's namespace without doing anything:
     /// a filter by mark needs it, exactly as `SOCK_DESTROY` does. `EPERM` when not.
     pub(crate) fn probe_right(&mut self) -> Result<(), Errno> {
         let by_mark = Program::of(&Check::Mark { value: 1, mask: 1 }.into());
         self.dump_of_nothing(Families::V4, by_mark)
     }
 
-    /// Whether this kernel has `SOCK_DESTROY` (`CONFIG_INET_DIAG_DESTROY`), asked without destroying:
+    /// Probes `SOCK_DESTROY` (`CONFIG_INET_DIAG_DESTROY`) without destroying anything:
     /// for a cookie that no socket has. `EOPNOTSUPP` when not.
     pub(crate) fn probe_destroy(&mut self, pair: &Pair) -> Result<(), Errno> {
         let nobody =

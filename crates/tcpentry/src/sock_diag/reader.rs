@@ -45,7 +45,7 @@ impl<'a> Reader<'a> {
         self.array().map(u16::from_ne_bytes)
     }
 
-    /// A port: network order.
+    /// Reads a port, which is in network order.
     pub(super) fn be16(&mut self) -> Option<u16> {
         self.array().map(u16::from_be_bytes)
     }

@@ -3,7 +3,7 @@
 use super::bytecode::{Half, Program};
 use crate::connection::state::States;
 
-/// Which sockets a dump is to yield.
+/// The sockets that a dump is to yield.
 #[derive(Clone, Debug)]
 pub(crate) struct Scope {
     pub(crate) states: States,
@@ -11,7 +11,7 @@ pub(crate) struct Scope {
     pub(crate) info: bool,
     /// Local and peer port, judged by the kernel; 0 leaves one open.
     pub(crate) ports: (u16, u16),
-    /// What else the kernel judges each socket by.
+    /// The program that the kernel runs on each socket.
     pub(crate) program: Option<Program>,
     /// Only this half of them.
     pub(crate) half: Option<Half>,
@@ -22,7 +22,7 @@ pub(crate) struct Scope {
 pub(crate) struct Pass {
     /// `None` yields every socket.
     pub(crate) program: Option<Program>,
-    /// What the program says to `autobound` for all sockets that it yields; it says nothing where the
+    /// The value of `autobound` for all sockets that the program yields; none where the
     /// kernel refuses it ([`is_unfiltered`](super::Dump::is_unfiltered)) or does not run it
     /// ([`runs_programs`](super::Diag::runs_programs)).
     pub(crate) autobound: Option<bool>,

@@ -1,6 +1,6 @@
 //! The kernel's `struct tcp_info`, whole: what stands where, and in which unit.
 //!
-//! It has only ever grown at its end, so its length tells what a kernel has. A listing reads its few fields by themselves,
+//! It has only ever grown at its end, so its length says what a kernel has. A listing reads its few fields by themselves,
 //! in `attribute.rs`, for speed.
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::reader::Reader;
 use crate::connection::details::{Counter, Measure};
 use crate::connection::state::State;
 
-/// What of it this kernel has sent of a socket in this state.
+/// Returns the fields that this kernel has sent of a socket in this state.
 pub(super) fn counters(info: &[u8], state: State) -> Vec<Counter> {
     let fields = FIELDS.iter();
     fields
@@ -24,7 +24,7 @@ pub(super) fn counters(info: &[u8], state: State) -> Vec<Counter> {
 
 struct Field {
     name: &'static str,
-    /// In bytes.
+    /// The offset in bytes.
     offset: usize,
     width: Width,
     unit: Unit,
@@ -112,7 +112,7 @@ impl Unit {
     }
 }
 
-/// What a listener has: its other fields are 0, or say something else (`unacked` and `sacked`, its queue and the limit).
+/// The fields that a listener has: its others are 0, or say something else (`unacked` and `sacked`, its queue and the limit).
 const OF_LISTENERS: [&str; 4] = ["snd_cwnd", "reordering", "pacing_rate", "max_pacing_rate"];
 
 const TCP_INFINITE_SSTHRESH: u64 = 0x7fff_ffff;

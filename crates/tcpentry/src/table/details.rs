@@ -1,4 +1,4 @@
-//! All that the kernel tells of one connection.
+//! [`TcpTable::details`]: every field that the kernel reports of one connection.
 
 use super::TcpTable;
 use crate::connection::Connection;
@@ -6,7 +6,7 @@ use crate::connection::details::Details;
 use crate::error::{Error, Operation};
 
 impl TcpTable {
-    /// All that the kernel tells of one connection, now: its timer, memory, counters.
+    /// Returns every field that the kernel reports of one connection, as it is now: its timer, memory, counters.
     ///
     /// The connection comes from [`connections`](Self::connections) or [`find`](Self::find). Its cookie decides: what has
     /// the same ends by now is not it. One question to the kernel; of listeners, bound sockets, and those that another
@@ -62,7 +62,7 @@ mod tests {
     /// INFO, CONG, TOS, TCLASS, SKMEMINFO.
     const ALL: u8 = 0x7a;
 
-    /// What is found of a connection of this name and cookie, and each question with what it asks for.
+    /// Looks up the details of a connection of this name and cookie; returns each request with its extensions, too.
     fn details(
         rows: impl Into<Vec<Row>>,
         ends: crate::Pair,

@@ -33,7 +33,7 @@ impl Devices {
         }
     }
 
-    /// The device of an interface as it is printed in an endpoint: by name, or by index where there
+    /// Returns the device of an interface as it is printed in an endpoint: by name, or by index where there
     /// is none or none that could be pasted back.
     #[doc(alias = "if_indextoname")]
     pub fn name(&mut self, interface: Interface) -> Device {

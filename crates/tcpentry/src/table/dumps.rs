@@ -1,4 +1,4 @@
-//! A walk over the table: the dumps that a question takes, one behind the other.
+//! The dumps that a query takes, one after the other.
 
 use std::vec;
 
@@ -8,12 +8,12 @@ use crate::connection::Connection;
 use crate::error::Error;
 use crate::sock_diag::{Diag, Dump, Pass, Scope};
 
-/// A running walk.
+/// The running dumps of one query.
 pub(crate) struct Dumps<'t> {
     /// `None` where nothing can match, so that nothing is asked.
     dump: Option<Dump<'t>>,
     scope: Scope,
-    /// What the pass that is running says of each of its sockets.
+    /// The value of `autobound` for every socket of the running pass.
     autobound: Option<bool>,
     passes: vec::IntoIter<Pass>,
 }
@@ -21,7 +21,7 @@ pub(crate) struct Dumps<'t> {
 impl<'t> Dumps<'t> {
     pub(crate) fn start(dumper: &'t mut Diag, query: &Query) -> Result<Self, Error> {
         let mut passes = query.passes.clone();
-        // What a pass says of all its sockets no row tells, so that the kernel has to be believed.
+        // No row shows what a pass says of all its sockets, so that the kernel has to be believed.
         if passes.iter().any(|pass| pass.autobound.is_some())
             && !dumper.runs_programs(query.states).map_err(dump_error)?
         {
@@ -54,7 +54,7 @@ impl<'t> Dumps<'t> {
         })
     }
 
-    /// The number of the datagram that the last row came with: see [`Dump::datagram`].
+    /// Returns the number of the datagram that the last row came with: see [`Dump::datagram`].
     pub(crate) fn datagram(&self) -> u64 {
         self.dump.as_ref().map_or(0, Dump::datagram)
     }

@@ -14,14 +14,14 @@ use crate::error::{Error, ErrorKind, Guard, Operation};
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Target {
-    /// By its ends, as a person names it: whichever socket has them now.
+    /// Both ends, as people name a connection: whichever socket has them now.
     Pair(Pair),
-    /// By its identity: that socket or none.
+    /// An identity: that socket or none.
     Identity(Identity),
 }
 
 impl Target {
-    /// Its four-tuple and interface.
+    /// Returns the four-tuple and the interface.
     pub const fn pair(&self) -> Pair {
         match self {
             Self::Pair(pair) => *pair,
@@ -78,7 +78,7 @@ impl TcpTable {
         })
     }
 
-    /// Whether the kernel's look-up finds a connection, exactly so.
+    /// Returns true where the kernel's look-up finds a connection with exactly these ends.
     fn is_there(&mut self, pair: &Pair) -> bool {
         self.lookup
             .diag
@@ -132,7 +132,7 @@ impl TcpTable {
         self.only_one(candidates, pair)
     }
 
-    /// The one that is meant, among sockets of the same ends.
+    /// Returns the one that is meant among sockets of the same ends.
     fn only_one(
         &mut self,
         mut candidates: Vec<Connection>,
@@ -189,7 +189,7 @@ impl TcpTable {
             .ok_or_else(|| self.lookup.missing())
     }
 
-    /// The pair of two endpoints as people write them, with the device's name looked up in this
+    /// Returns the pair of two endpoints as people write them, with the device's name looked up in this
     /// namespace (`if_nametoindex(3)`).
     ///
     /// # Errors

@@ -25,7 +25,7 @@ use crate::sock_diag::{Diag, NetlinkSocket};
 
 /// The TCP table of a network namespace.
 ///
-/// It is two netlink sockets (`NETLINK_SOCK_DIAG`), one for walks and one for everything else, made in
+/// It is two netlink sockets (`NETLINK_SOCK_DIAG`), one for dumps and one for everything else, made in
 /// the namespace of the thread that opened it, and stays with that namespace whatever the thread does. While many are
 /// deleted there is a third, for a second processor, where the thread is in that namespace.
 /// Nothing is read before it is asked for.
@@ -50,15 +50,15 @@ pub struct TcpTable {
     socket: NetlinkSocket,
     netns: NetnsId,
     boot: Option<BootId>,
-    /// That of its file, where it was entered: its sockets keep the namespace, and so this number is not reused.
+    /// The inode of the namespace's file, where it was entered: its sockets keep the namespace alive, so that the number is not reused.
     inode: Option<u64>,
     /// See [`has_local_users`](Self::has_local_users).
     foreign_users: bool,
-    /// Of that one; of its own a thread can ask any time.
+    /// The range of local ports of an entered namespace; a thread can read that of its own any time.
     local_ports: Option<LocalPorts>,
-    /// Whether there is IPv4 here, once it has been asked.
+    /// Availability of IPv4, once it has been probed.
     pub(crate) ipv4: Option<bool>,
-    /// And IPv6.
+    /// Availability of IPv6, once it has been probed.
     pub(crate) ipv6: Option<bool>,
 }
 
@@ -125,7 +125,7 @@ impl TcpTable {
         }
     }
 
-    /// A table whose kernel is a fake one, in the namespace [`c1`](NetnsId::Cookie).
+    /// Creates a table whose kernel is a fake one, in the namespace [`c1`](NetnsId::Cookie).
     #[cfg(any(test, feature = "fuzz-internals"))]
     pub(crate) fn of(diags: [Diag; 2]) -> Self {
         // It is asked for the names of devices only. Miri, which has no netlink, runs the tests that do not.
@@ -141,30 +141,30 @@ impl TcpTable {
         table
     }
 
-    /// The network namespace it belongs to.
+    /// Returns the network namespace of the table (`SO_NETNS_COOKIE`, or the inode before Linux 5.14).
     pub const fn netns(&self) -> NetnsId {
         self.netns
     }
 
-    /// Whether [`Connection::uid`] is a user of the caller's, and not one of a user namespace that had to be entered
+    /// Returns true where [`Connection::uid`] is a user of the caller's user namespace, and not of one that had to be entered
     /// to get here: a rootless container's root is nobody's root (Linux 6.18).
     pub const fn has_local_users(&self) -> bool {
         !self.foreign_users
     }
 
     /// Streams the table: `SOCK_DIAG_BY_FAMILY` (in truth its elder `TCPDIAG_GETSOCK`, the only one
-    /// that walks both families at once).
+    /// that dumps both families at once).
     ///
-    /// The order is the kernel's. A walk that the kernel marks as interrupted
+    /// The order is the kernel's. A dump that the kernel marks as interrupted
     /// (`NLM_F_DUMP_INTR`) is repeated, and what was already yielded is not yielded again. Under
-    /// churn a socket that comes or goes during the walk may be missing, and also one that stays, where others of
-    /// its hash chain go while the walk has paused in it (the kernel goes on behind as many as it had shown). One
-    /// may come twice where others come into that chain, or where it moves within the table: the cookie tells.
+    /// churn a socket that comes or goes during the dump may be missing, and also one that stays, where others of
+    /// its hash chain go while the dump has paused in it (the kernel goes on behind as many as it had shown). One
+    /// may come twice where others come into that chain, or where it moves within the table: its cookie is the same.
     pub fn connections(&mut self, query: &Query) -> Result<Connections<'_>, Error> {
         Dumps::start(&mut self.dumper, query).map(Connections)
     }
 
-    /// Whether the kernel tells this table the marks of sockets: to `CAP_NET_ADMIN` only.
+    /// Returns true where the kernel shows the marks of sockets (`INET_DIAG_MARK`), which takes `CAP_NET_ADMIN`.
     pub(crate) fn shows_marks(&mut self) -> Result<bool, Error> {
         match self.lookup.diag.probe_right() {
             Ok(()) => Ok(true),
@@ -173,7 +173,7 @@ impl TcpTable {
         }
     }
 
-    /// Out of which range the kernel chooses local ports here: `net.ipv4.ip_local_port_range`.
+    /// Returns the range out of which the kernel chooses local ports: `net.ipv4.ip_local_port_range`.
     pub(crate) fn local_ports(&self) -> Result<LocalPorts, Error> {
         match self.local_ports {
             Some(ports) => Ok(ports),
@@ -184,9 +184,9 @@ impl TcpTable {
         }
     }
 
-    /// The inode of its namespace.
+    /// Returns the inode of the table's network namespace.
     ///
-    /// Of a table that was [opened](Self::open) in that of a thread, which no call tells later, it is assumed that
+    /// Of a table that was [opened](Self::open) in that of a thread, which no call reports later, it is assumed that
     /// this is still the namespace of the calling thread.
     pub(crate) fn inode(&self) -> Result<u64, Error> {
         match self.inode {
@@ -195,12 +195,12 @@ impl TcpTable {
         }
     }
 
-    /// The identity of a connection of this table, to be carried to another process.
+    /// Returns the identity of a connection of this table, to be carried to another process.
     pub fn identity(&mut self, connection: &Connection) -> Result<Identity, Error> {
         Ok(self.place()?.identity(connection))
     }
 
-    /// Where its sockets live: what turns connections into identities while the table is streamed.
+    /// Returns the boot and the namespace of the table, which make [`Identity`] out of a connection while the table is streamed.
     pub fn place(&mut self) -> Result<Origin, Error> {
         Ok(Origin {
             boot: self.boot()?,
@@ -208,7 +208,7 @@ impl TcpTable {
         })
     }
 
-    /// The names of this namespace's devices, also while the table is streamed.
+    /// Returns the names of this namespace's devices, usable while the table is streamed.
     pub fn devices(&self) -> Devices {
         Devices::new(self.socket.clone())
     }
@@ -243,7 +243,7 @@ impl fmt::Debug for Connections<'_> {
 /// Opens another conversation with the kernel about the same network namespace, where it can.
 pub(crate) type Another = dyn FnMut() -> Option<Diag> + Send + Sync;
 
-/// In the namespace of this thread, if that is still this one.
+/// Opens it in the namespace of this thread, if that is still the table's.
 fn another(netns: NetnsId) -> Option<Diag> {
     let socket = NetlinkSocket::open().ok()?;
     let its = netns::of_socket(&socket, netns::inode_of_this_thread).ok()?;

@@ -1,18 +1,18 @@
-//! What of the table is to be listed.
+//! The part of the table that is to be listed.
 
 use crate::connection::state::States;
 use crate::sock_diag::Pass;
 use crate::sock_diag::bytecode::Half;
 
-/// What of the table is to be listed.
+/// The part of a table that is to be listed: states, ports, with or without counters.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Query {
-    /// The states; what `ss` shows by default.
+    /// The states; by default those that `ss` shows.
     pub states: States,
     /// With [`Connection::info`](crate::Connection::info) and [`Connection::mptcp`](crate::Connection::mptcp), which cost about half as much again.
     pub info: bool,
-    /// What else the kernel judges, in one pass over the table or two: that of a [`Selection`].
+    /// The programs that the kernel evaluates, in one pass over the table or two: those of a [`Selection`].
     ///
     /// [`Selection`]: crate::Selection
     pub(crate) passes: Vec<Pass>,
@@ -34,7 +34,7 @@ impl Default for Query {
 }
 
 impl Query {
-    /// The sockets in these states.
+    /// Creates a query for the sockets in these states.
     pub fn in_states(states: States) -> Self {
         Self {
             states,
@@ -42,13 +42,13 @@ impl Query {
         }
     }
 
-    /// The same, with the counters.
+    /// Adds the counters (`INET_DIAG_INFO`).
     #[must_use]
     pub fn with_info(self) -> Self {
         Self { info: true, ..self }
     }
 
-    /// The same question in two, which share no socket and together ask for all: for two tables of one namespace, walked
+    /// Splits the query in two that share no socket and together cover all: for two tables of one namespace, dumped
     /// side by side.
     ///
     /// What costs most of a listing is that the kernel describes each socket, and two processors do that twice as fast;
@@ -76,7 +76,7 @@ impl Query {
         })
     }
 
-    /// Whether the kernel judges by more than the states.
+    /// Returns true where the kernel evaluates more than the states.
     pub fn is_filtered(&self) -> bool {
         self.ports != (0, 0) || self.passes.iter().any(|pass| pass.program.is_some())
     }

@@ -1,11 +1,11 @@
-//! What it means where the kernel does not answer about the table.
+//! The errors of a kernel that does not answer about the table.
 
 use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind, Operation, Reason};
 use crate::sock_diag::DumpError;
 
-/// A walk that ended before its end, in words.
+/// Creates the error of a dump that ended early.
 pub(crate) fn dump_error(error: DumpError) -> Error {
     match error {
         DumpError::Errno(errno @ Errno::NOENT) => no_tcp_diag(Operation::List, errno),
@@ -20,7 +20,7 @@ pub(crate) fn dump_error(error: DumpError) -> Error {
     }
 }
 
-/// The kernel answers every question with `ENOENT` when its `tcp_diag` is missing: that must not
+/// Creates the error of a missing `tcp_diag`: the kernel then answers every request with `ENOENT`, which must not
 /// read as "no such connection".
 pub(super) fn no_tcp_diag(operation: Operation, errno: Errno) -> Error {
     match errno {
@@ -35,7 +35,7 @@ pub(super) fn no_tcp_diag(operation: Operation, errno: Errno) -> Error {
     }
 }
 
-/// `NETLINK_SOCK_DIAG` is missing.
+/// Creates the error of a `socket(2)` that was refused.
 pub(super) fn no_socket(errno: Errno) -> Error {
     match errno {
         Errno::PROTONOSUPPORT | Errno::AFNOSUPPORT => Error::new(

@@ -16,7 +16,7 @@ use tcpentry::{
 };
 use tcpentry_testkit::proc_net::{await_orphan, await_state};
 use tcpentry_testkit::user::without_capabilities;
-use tcpentry_testkit::{Namespace, isolated, kernel, netns, skip, tcp};
+use tcpentry_testkit::{Namespace, Raised, alone, isolated, kernel, netns, skip, tcp};
 
 use crate::util::{
     assert_reset, assert_told, cookie, find, listener_at, lives, pair, pair_of, table,
@@ -102,7 +102,10 @@ fn was_aborted(socket: impl AsFd) -> bool {
 }
 
 /// Five hundred sockets in each chain: a walk that pauses in a chain of which sockets are destroyed
-/// skips as many others. Destroyed a datagram behind it, a thousand of these are missed (Linux 6.18).
+/// skips as many others.
+///
+/// A datagram has some 75 rows with their counters, and 300 without. So only with counters are as many as a chain has
+/// as many datagrams as are waited for: without, whatever has been destroyed is of another chain than the one in which the kernel has paused, however near it is.
 #[test]
 fn of_thousands_in_few_hash_chains_none_is_missed() {
     isolated(|| {
@@ -112,23 +115,31 @@ fn of_thousands_in_few_hash_chains_none_is_missed() {
         if !netns::hash_of_the_next(8) {
             skip!("this kernel gives no namespace a hash table of its own");
         }
-        Namespace::fresh().run(|| {
-            let crowd = tcp::imagined_crowd(4000);
-            let mut table = table();
-            let told =
-                delete_matching(&mut table, States::CONNECTIONS, &Options::default(), |_| {
-                    Action::Delete
-                });
-            assert_eq!(told.len(), crowd.len());
-            assert!(
-                told.iter()
-                    .all(|(_, result)| matches!(result, Ok(Method::SockDiag)))
-            );
-            assert_eq!(cookies(&told), crowd.iter().map(cookie).collect());
-            assert!(crowd.iter().all(was_aborted));
-            assert_eq!(rows(&mut table).len(), 0);
-        });
+        for query in [Query::default(), Query::default().with_info()] {
+            Namespace::fresh().run(move || assert_none_is_missed(&query));
+        }
     });
+}
+
+fn assert_none_is_missed(query: &Query) {
+    let crowd = tcp::imagined_crowd(4000);
+    let mut table = table();
+    let mut told = Fact::new();
+    let options = Options::default();
+    let take = |_: &Connection| Action::Delete;
+    let report = |row: &Connection, result| {
+        told.push((row.clone(), result));
+        ControlFlow::Continue(())
+    };
+    table
+        .delete_matching(query, &options, take, report)
+        .unwrap();
+    assert_eq!(told.len(), crowd.len());
+    let is_done = |result: &Result<_, _>| matches!(result, Ok(Method::SockDiag));
+    assert!(told.iter().all(|(_, result)| is_done(result)));
+    assert_eq!(cookies(&told), crowd.iter().map(cookie).collect());
+    assert!(crowd.iter().all(was_aborted));
+    assert_eq!(rows(&mut table).len(), 0);
 }
 
 #[test]
@@ -189,6 +200,7 @@ fn while_others_come_and_go_both_ends_see_what_is_told() {
         let (stop, turns) = (AtomicBool::new(false), AtomicUsize::new(0));
         thread::scope(|scope| {
             scope.spawn(|| come_and_go(&stop, &turns));
+            let _over = Raised(&stop);
             let listener = tcp::listen(tcp::loopback(0));
             let mut dice = Dice(7);
             for named_earlier in [false, true] {
@@ -226,7 +238,6 @@ fn while_others_come_and_go_both_ends_see_what_is_told() {
                     }
                 }
             }
-            stop.store(true, Ordering::Relaxed);
         });
         assert!(turns.load(Ordering::Relaxed) > 0);
     });
@@ -375,7 +386,8 @@ fn pair_of_ends(ends: &tcp::Ends) -> (Pair, Pair) {
 
 #[test]
 fn what_was_listed_long_ago_harms_nobody() {
-    isolated(|| {
+    // What is dropped has to be closed.
+    alone(|| {
         let listener = tcp::listen(tcp::loopback(0));
         let mut ends: Vec<_> = (0..300).map(|_| tcp::connect_to(&listener)).collect();
         let servers: Vec<Pair> = ends.iter().map(|ends| pair_of(&ends.server)).collect();

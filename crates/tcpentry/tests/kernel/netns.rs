@@ -13,7 +13,7 @@ use tcpentry::support::Support;
 use tcpentry::{ErrorKind, Options, Query, TcpTable};
 use tcpentry_testkit::rootless::Rootless;
 use tcpentry_testkit::user::{self, User};
-use tcpentry_testkit::{isolated, skip, stage, tcp};
+use tcpentry_testkit::{Raised, isolated, skip, stage, tcp};
 
 use crate::util::pair_of;
 
@@ -226,6 +226,7 @@ fn namespaces_that_come_and_go_disturb_no_search() {
                     drop((short, held, ended));
                 }
             });
+            let _over = Raised(&stop);
             // A hundred times; a kernel that takes long to make and end namespaces has had its share by then.
             let enough = Instant::now() + Duration::from_secs(20);
             for _ in (0..100).take_while(|_| Instant::now() < enough) {
@@ -250,7 +251,6 @@ fn namespaces_that_come_and_go_disturb_no_search() {
                     );
                 }
             }
-            stop.store(true, Ordering::Relaxed);
         });
     });
 }

@@ -703,3 +703,26 @@ fn borrow(pair: tcpentry::Pair) {
     assert_eq!(deleted.method, tcpentry::Method::Borrow);
     assert_eq!(crate::util::not_found(pair), ErrorKind::NotFound);
 }
+
+#[test]
+fn a_connection_that_only_sends_or_only_receives_is_not_idle() {
+    isolated(|| {
+        let ends = tcp::connected();
+        let quiet = tcp::connected();
+        let pause = Duration::from_millis(600);
+        std::thread::sleep(pause);
+        (&ends.client).write_all(b"x").unwrap();
+        (&ends.server).read_exact(&mut [0]).unwrap();
+        // One has sent and the other received; in the other direction nothing has ever moved.
+        for stream in [&ends.client, &ends.server] {
+            let found = find(pair_of(stream));
+            let info = found.info.as_ref().unwrap();
+            let (sent, received) = (info.last_data_sent, info.last_data_received);
+            assert!(sent.max(received) >= pause, "{info:?}");
+            assert_eq!(found.idle(), Some(sent.min(received)));
+            assert!(sent.min(received) < sent.max(received), "{info:?}");
+        }
+        let idle = find(pair_of(&quiet.client)).idle();
+        assert!(idle.unwrap() >= pause, "{idle:?}");
+    });
+}

@@ -7,12 +7,12 @@ use super::selector::{Scan, Selector, default_states};
 use crate::args::DeleteArgs;
 use crate::command::explain;
 use crate::exit::Exit;
-use crate::message::notice;
-use crate::tables::Tables;
+use crate::message::{notice, print_error, print_failure, print_hint};
 use crate::tables::selection::{self, Hosts};
+use crate::tables::{Tables, mentions};
 
 /// Deletes what the filter selects, and returns the exit code.
-pub(super) fn run(args: &DeleteArgs, tables: Tables, text: &str) -> Exit {
+pub(super) fn run(args: &DeleteArgs, tables: Tables, words: &[String]) -> Exit {
     let Tables {
         opened: mut tables,
         left_out,
@@ -20,7 +20,7 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, text: &str) -> Exit {
     } = tables;
     let states = default_states(args);
     let selections =
-        match selection::prepare_all(text, &args.select, states, &mut tables, Hosts::LookUp) {
+        match selection::prepare_all(words, &args.select, states, &mut tables, Hosts::LookUp) {
             Ok(selections) => selections,
             Err(error) => return error.report(Exit::of_deletion),
         };
@@ -34,7 +34,19 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, text: &str) -> Exit {
     if args.verbose {
         notice(&format!("selects {filter}"));
     }
-    let attribution = selection::attribution(first, &args.show);
+    let mut attribution = selection::attribution(first, &args.show);
+    match mentions::ambiguity(first.filter(), &mut attribution) {
+        Ok(None) => {}
+        Ok(Some((reason, hint))) => {
+            print_error(&format!("refused: {reason}; nothing was deleted"));
+            print_hint(&hint);
+            return Exit::Guarded;
+        }
+        Err(error) => {
+            print_failure(&error);
+            return Exit::of_deletion(&error);
+        }
+    }
     let report = match Report::new(args, tables.iter_mut()) {
         Ok(report) => report,
         Err(exit) => return exit,
@@ -47,7 +59,7 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, text: &str) -> Exit {
         .collect();
     let mut run = Run {
         args,
-        selector: Selector::new(args, text, scans, attribution),
+        selector: Selector::new(args, words, scans, attribution),
         options: args.method.options(args.listeners),
         report,
         interrupt: Interrupt::install(),

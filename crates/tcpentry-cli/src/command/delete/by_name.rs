@@ -47,7 +47,7 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, names: &[NamedTarget]) -> E
         if interrupt.is_set() {
             report.notice("interrupted: the rest was not tried");
             report.end();
-            return Exit::Interrupted;
+            return interrupt.exit();
         }
         let attempt = deleter.delete(&mut tables, named);
         report.add(&attempt, &attribution);

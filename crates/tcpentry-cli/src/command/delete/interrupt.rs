@@ -1,34 +1,48 @@
-//! Ctrl-C and the other signals that ask the program to end: the deletion in progress is still done and reported.
+//! The signals that would end the program: the deletion in progress is still done and reported.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{
+    SIGALRM, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM, SIGXCPU,
+};
 
-/// A flag that the handlers of SIGINT, SIGTERM and SIGHUP set.
-pub(super) struct Interrupt(Arc<AtomicBool>);
+use crate::exit::Exit;
+
+/// A flag that the handlers of these signals set: [`SIGNALS`], and those of real time.
+pub(super) struct Interrupt {
+    flag: Arc<AtomicBool>,
+    /// The number of the signal that came last.
+    signal: Arc<AtomicUsize>,
+}
 
 impl Interrupt {
     /// Installs the handlers.
     pub(super) fn install() -> Self {
-        let flag = Arc::new(AtomicBool::new(false));
+        let this = Self {
+            flag: Arc::default(),
+            signal: Arc::default(),
+        };
         let ignored = std::fs::read_to_string("/proc/self/status");
         let ignored = ignored.map_or(0, |status| ignored_signals(&status));
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
+        for signal in SIGNALS.into_iter().chain(REAL_TIME) {
             // nohup, or a script that runs this in the background, ignores the signal on purpose.
             if ignored & (1 << (signal - 1)) != 0 {
                 continue;
             }
-            // Where no handler can be installed, the signal ends the program at once.
-            let _ = signal_hook::flag::register(signal, Arc::clone(&flag));
+            // Where no handler can be installed, the signal ends the program at once. The number is stored before the
+            // flag that says it is there.
+            let number = usize::try_from(signal).unwrap_or_default();
+            let _ = signal_hook::flag::register_usize(signal, Arc::clone(&this.signal), number);
+            let _ = signal_hook::flag::register(signal, Arc::clone(&this.flag));
         }
-        Self(flag)
+        this
     }
 
     /// Returns true once a signal has arrived.
     pub(super) fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.flag.load(Ordering::Relaxed)
     }
 
     /// Returns `Break` once a signal has arrived.
@@ -40,9 +54,15 @@ impl Interrupt {
         }
     }
 
+    /// Returns the exit code of a run that a signal has ended.
+    pub(super) fn exit(&self) -> Exit {
+        let signal = self.signal.load(Ordering::SeqCst);
+        Exit::Interrupted(u8::try_from(signal).unwrap_or_default())
+    }
+
     /// Returns the flag itself, for a loop that polls it.
     pub(super) fn flag(&self) -> &AtomicBool {
-        &self.0
+        &self.flag
     }
 }
 
@@ -52,3 +72,15 @@ fn ignored_signals(status: &str) -> u64 {
     bits.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok())
         .unwrap_or(0)
 }
+
+/// The signals that end a process by default and do not stand for a fault of its own; those of a write that fails (PIPE,
+/// XFSZ) are errors of that write: see [`write_errors`](crate::write_errors).
+const SIGNALS: [i32; 13] = [
+    SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU,
+    SIGIO, SIGPWR, SIGSTKFLT,
+];
+/// `signal(7)`, x86, Arm and most others.
+const SIGPWR: i32 = 30;
+const SIGSTKFLT: i32 = 16;
+/// The signals of real time that the C library leaves to programs: `SIGRTMIN` of glibc to `SIGRTMAX`.
+const REAL_TIME: std::ops::RangeInclusive<i32> = 35..=64;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use tcpentry::connection::compact::CompactConnection;
+use tcpentry::connection::CompactConnection;
 use tcpentry::{Connection, Cookie, Error};
 
 /// A socket as all tables together know it: the index of its table and its cookie.

@@ -51,7 +51,7 @@ pub(crate) fn run(args: &DeleteArgs) -> Exit {
                 Exit::Usage
             }
         },
-        Ok(Operands::Filter(text)) => by_filter::run(args, tables, &text),
+        Ok(Operands::Filter(words)) => by_filter::run(args, tables, &words),
         Err(usage) => {
             print_error(&usage);
             Exit::Usage

@@ -15,8 +15,8 @@ use super::selector::Selector;
 use super::stop::Stop;
 use crate::args::DeleteArgs;
 use crate::exit::Exit;
-use crate::message::{print_error, print_hint};
-use crate::tables::selection;
+use crate::message::{print_error, print_hint, print_hints};
+use crate::tables::{mentions, selection};
 
 /// One run of the command.
 pub(super) struct Run<'a> {
@@ -202,7 +202,22 @@ impl Run<'_> {
         if is_refused || matches!(stop, Stop::Interrupted) {
             self.report.end();
         }
-        stop.exit()
+        stop.exit(&self.interrupt)
+    }
+
+    /// Prints what the names in the filter may have been meant to say.
+    fn print_hints(&mut self) {
+        let Some(scan) = self
+            .selector
+            .scans
+            .first()
+            .filter(|_| !self.args.output.json)
+        else {
+            return;
+        };
+        let attribution = self.selector.attribution.get_mut();
+        let hints = mentions::hints(scan.selection.filter(), &self.args.netns, attribution);
+        print_hints(&hints);
     }
 
     /// Prints that nothing matched, and returns the code.
@@ -221,6 +236,9 @@ impl Run<'_> {
                 many => format!("only {many} listeners match, which need --listeners"),
             };
             self.report.notice(&text);
+            if self.selector.listeners == 0 {
+                self.print_hints();
+            }
         }
         self.report.end()
     }

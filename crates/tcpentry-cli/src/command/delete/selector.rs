@@ -46,7 +46,7 @@ impl Scan {
 /// The sockets that a filter selects in all tables, without those that a guard protects.
 pub(super) struct Selector<'a> {
     pub(super) args: &'a DeleteArgs,
-    text: &'a str,
+    words: &'a [String],
     pub(super) scans: Vec<Scan>,
     pub(super) attribution: RefCell<Attribution>,
     pub(super) session: SessionGuard,
@@ -58,7 +58,7 @@ pub(super) struct Selector<'a> {
 impl<'a> Selector<'a> {
     pub(super) fn new(
         args: &'a DeleteArgs,
-        text: &'a str,
+        words: &'a [String],
         scans: Vec<Scan>,
         attribution: Attribution,
     ) -> Self {
@@ -66,7 +66,7 @@ impl<'a> Selector<'a> {
         let do_not_retry = SkipList::new(scans.iter().any(dumps_bound_inactive));
         Self {
             args,
-            text,
+            words,
             scans,
             attribution: RefCell::new(attribution),
             session: SessionGuard::new(args.own_session).speaking(),
@@ -182,7 +182,7 @@ impl<'a> Selector<'a> {
             .retain(|scan| scan.table.inode.as_ref().is_none_or(is_present));
         for mut table in new {
             let (select, states) = (&self.args.select, default_states(self.args));
-            match selection::prepare_elsewhere(self.text, select, states, &mut table) {
+            match selection::prepare_elsewhere(self.words, select, states, &mut table) {
                 Ok(selection) => {
                     let index = report.add_table(self.args, &mut table);
                     self.scans

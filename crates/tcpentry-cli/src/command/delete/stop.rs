@@ -2,6 +2,7 @@
 
 use tcpentry::{Error, Outcome};
 
+use super::interrupt::Interrupt;
 use crate::exit::Exit;
 use crate::message::hint_of;
 use crate::tables::selection::{HIDDEN_HINT, describe_hidden};
@@ -47,13 +48,13 @@ impl Stop {
         }
     }
 
-    /// Returns the exit code of a run in which nothing else has been reported.
-    pub(super) fn exit(&self) -> Exit {
+    /// Returns the exit code of a run in which nothing else has been reported; `interrupt` has that of a signal.
+    pub(super) fn exit(&self, interrupt: &Interrupt) -> Exit {
         match self {
             Self::Refused(_) => Exit::Guarded,
             Self::Hidden(_) => Exit::Denied,
             Self::Failed(error) => Exit::of_deletion(error),
-            Self::Interrupted => Exit::Interrupted,
+            Self::Interrupted => interrupt.exit(),
         }
     }
 

@@ -11,8 +11,8 @@ use crate::tables::NamespaceTable;
 pub(super) enum Operands {
     /// Connections that are named exactly.
     Names(Vec<NamedTarget>),
-    /// The text of a filter.
-    Filter(String),
+    /// The words of a filter.
+    Filter(Vec<String>),
 }
 
 /// One exact name: its meaning in each table where it has one, with the index of the table. Never empty.
@@ -39,7 +39,7 @@ pub(super) fn read(
     match words.first() {
         // An empty variable of a script must not mean everything.
         Some(_) if words.iter().all(|word| word.trim().is_empty()) => Err(nothing_named()),
-        Some(first) if is_filter(first) => Ok(Operands::Filter(words.join(" "))),
+        Some(first) if is_filter(first) => Ok(Operands::Filter(words.to_vec())),
         _ => Ok(Operands::Names(vec![pair(words, tables)?])),
     }
 }
@@ -56,7 +56,7 @@ fn in_its_namespace(target: Target, tables: &[NamespaceTable]) -> NamedTarget {
 /// an address either, whose error is the filter's.
 fn is_filter(word: &str) -> bool {
     let no_address = |byte: u8| byte.is_ascii_alphabetic() || byte == b'-';
-    Filter::starts_with_keyword(word) || word.bytes().all(no_address)
+    Filter::starts_with_keyword(word) || word.trim().bytes().all(no_address)
 }
 
 fn identities(
@@ -198,6 +198,7 @@ mod tests {
         vec![NamespaceTable {
             table,
             name: None,
+            plain_name: None,
             inode: None,
         }]
     }
@@ -205,14 +206,14 @@ mod tests {
     fn name(text: &str) -> Result<String, String> {
         match read(&words(text), &[], &here(), &mut io::empty())? {
             Operands::Names(named) => Ok(named[0].0[0].1.pair().to_string()),
-            Operands::Filter(text) => Ok(format!("filter {text}")),
+            Operands::Filter(words) => Ok(format!("filter {}", words.join(" "))),
         }
     }
 
     fn ids(text: &str, input: &str) -> Result<usize, String> {
         match read(&[], &words(text), &here(), &mut input.as_bytes())? {
             Operands::Names(targets) => Ok(targets.len()),
-            Operands::Filter(text) => panic!("a filter: {text}"),
+            Operands::Filter(words) => panic!("a filter: {words:?}"),
         }
     }
 
@@ -253,7 +254,7 @@ mod tests {
         }
         let quoted = ["state close-wait idle gt 10m".to_owned()];
         let read = read(&quoted, &[], &here(), &mut io::empty()).unwrap();
-        assert!(matches!(read, Operands::Filter(text) if text == quoted[0]));
+        assert!(matches!(read, Operands::Filter(words) if words == quoted));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 mod checks;
 mod finding;
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 use tcpentry::TcpTable;
 use tcpentry::support::Support;
@@ -27,14 +27,18 @@ pub(crate) fn run(args: &DoctorArgs) -> Exit {
     let mut findings = checks::examine(&found, &table);
     let (result, exit) = checks::verdict(&found);
     findings.push(result);
-    if let Err(error) = print(&findings, args) {
-        print_error(&format!("cannot write the report: {error}"));
+    match print(&findings, args) {
+        // The reader has seen enough: `tcpentry doctor | head`.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            print_error(&format!("cannot write to standard output: {error}"));
+            Exit::Failed
+        }
+        _ => exit,
     }
-    exit
 }
 
 /// Prints the findings as a table or as JSON.
-fn print(findings: &[Finding], args: &DoctorArgs) -> std::io::Result<()> {
+fn print(findings: &[Finding], args: &DoctorArgs) -> io::Result<()> {
     let shape = Shape::of(&args.output);
     let mut out = stdout();
     if shape == Shape::Json {

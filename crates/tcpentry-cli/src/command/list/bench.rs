@@ -21,6 +21,7 @@ pub fn rows_as_tabs(rows: &[Connection]) -> Vec<u8> {
     let table = NamespaceTable {
         table: TcpTable::open().expect("everybody may open one"),
         name: None,
+        plain_name: None,
         inode: None,
     };
     let show = ShowArgs {

@@ -11,10 +11,10 @@ use tcpentry::{Attribution, Connection, Error};
 use super::explain;
 use crate::args::ListArgs;
 use crate::exit::Exit;
-use crate::message::{print_error, print_failure, print_hint};
+use crate::message::{print_error, print_failure, print_hint, print_hints};
 use crate::output::{Cells, ColumnSpec, Columns, Shape, Stdout, View, line, stdout};
 use crate::tables::selection::{self, Hosts, SelectionError};
-use crate::tables::{self, rows};
+use crate::tables::{self, mentions, rows};
 
 pub(crate) fn run(args: &ListArgs) -> Exit {
     match list(args) {
@@ -60,11 +60,15 @@ impl From<io::Error> for ListError {
 
 /// Lists what is selected, and returns the exit code.
 fn list(args: &ListArgs) -> Result<Exit, ListError> {
-    let text = args.filter.join(" ");
     let mut tables = tables::open(&args.netns)?.opened;
     let states = args.select.states();
-    let selections =
-        selection::prepare_all(&text, &args.select, states, &mut tables, Hosts::LookUp)?;
+    let selections = selection::prepare_all(
+        &args.filter,
+        &args.select,
+        states,
+        &mut tables,
+        Hosts::LookUp,
+    )?;
     if args.explain {
         return Ok(explain::run(&tables, &selections));
     }
@@ -78,7 +82,7 @@ fn list(args: &ListArgs) -> Result<Exit, ListError> {
         views.push(View::new(&args.show, args.id, shape, table)?);
     }
     let mut writer = ListWriter::new(args, shape, views.first());
-    let mut hidden = 0;
+    let (mut hidden, mut is_empty) = (0, true);
     let queries: Vec<_> = selections
         .iter()
         .map(|selection| selection::query(selection, &args.show))
@@ -86,7 +90,10 @@ fn list(args: &ListArgs) -> Result<Exit, ListError> {
     let dumps = tables.iter_mut().zip(&queries).collect();
     let failures = rows::each_row(dumps, |index, row| {
         match selections[index].judge(&row, &mut attribution)? {
-            Truth::True => writer.add(&mut views[index], &row, &mut attribution)?,
+            Truth::True => {
+                is_empty = false;
+                writer.add(&mut views[index], &row, &mut attribution)?;
+            }
             Truth::Hidden => hidden += 1,
             Truth::False | Truth::Unknown => {}
         }
@@ -96,6 +103,12 @@ fn list(args: &ListArgs) -> Result<Exit, ListError> {
     if hidden > 0 {
         print_error(&selection::describe_hidden(hidden, "they are not shown"));
         print_hint(selection::HIDDEN_HINT);
+    } else if let Some(selection) = selections
+        .first()
+        .filter(|_| is_empty && shape != Shape::Json)
+    {
+        let hints = mentions::hints(selection.filter(), &args.netns, &mut attribution);
+        print_hints(&hints);
     }
     Ok(failures.first().map_or(Exit::Done, Exit::of_listing))
 }

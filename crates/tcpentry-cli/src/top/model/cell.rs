@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use tcpentry::connection::endpoint::Device;
+use tcpentry::connection::Device;
 use tcpentry::{Endpoint, Method, ScopedEndpoint, State};
 
 use super::row::{Deletability, Resolved, Row};

@@ -92,7 +92,7 @@ impl Resolved {
 /// The names of the processes that hold a socket.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct HolderNames {
-    /// Names and pids, escaped; empty where no process holds it.
+    /// Pids and names, escaped; empty where no process holds it.
     pub(crate) text: String,
     /// The name of the first one, for sorting and grouping.
     pub(crate) first: String,

@@ -20,7 +20,7 @@ use crate::args::TopColumn;
 fn held_by(mut row: Row, name: &str) -> Row {
     row.resolved = Resolved {
         holders: Some(Arc::new(HolderNames {
-            text: format!("{name},pid=7"),
+            text: format!("7 {name}"),
             first: name.to_owned(),
         })),
         unit: Some("nginx.service".into()),
@@ -124,11 +124,11 @@ fn a_wide_terminal_has_as_many_columns_as_there_is_room_for() {
         &moving().draw(120, 20),
         &[
             "tcpentry  3 connections  every 1s (took 0us)  in 0/s out 0/s",
-            "    STATE       LOCAL         PEER^              PROCESS        IDLE  RECV-Q SEND-Q  IN/s OUT/s RETRANS USER",
-            "> ~ fin-wait-1  192.0.2.1:443 198.51.100.1:50000 nginx,pid=7     0us       0      0     0     0     0/0 root",
-            "  - time-wait   192.0.2.1:443 198.51.100.2:50000 -                 -       0      0     -     -       - -",
-            "    close-wait  192.0.2.1:443 198.51.100.3:50000 python3,pid=7   11m 1234567      0     0     0     0/4 root",
-            "  + established 192.0.2.1:443 198.51.100.4:50000 nginx,pid=7     0us       0      0     -     -     0/0 root",
+            "    STATE       LOCAL         PEER^              PROCESS    IDLE  RECV-Q SEND-Q  IN/s OUT/s RETRANS USER UNIT",
+            "> ~ fin-wait-1  192.0.2.1:443 198.51.100.1:50000 7 nginx     0us       0      0     0     0     0/0 root nginx.service",
+            "  - time-wait   192.0.2.1:443 198.51.100.2:50000 -             -       0      0     -     -       - -    -",
+            "    close-wait  192.0.2.1:443 198.51.100.3:50000 7 python3   11m 1234567      0     0     0     0/4 root nginx.service",
+            "  + established 192.0.2.1:443 198.51.100.4:50000 7 nginx     0us       0      0     -     -     0/0 root nginx.service",
             "/ find  d delete  ? help  q quit  Enter details  Space mark  Tab group  <> sort  a all namespaces  c columns  p pause",
         ],
     );
@@ -140,11 +140,11 @@ fn a_usual_terminal_leaves_out_what_is_on_the_right() {
         &moving().draw(80, 24),
         &[
             "tcpentry  3 connections  every 1s (took 0us)  in 0/s out 0/s",
-            "    STATE       LOCAL         PEER^              PROCESS        IDLE  RECV-Q",
-            "> ~ fin-wait-1  192.0.2.1:443 198.51.100.1:50000 nginx,pid=7     0us       0",
-            "  - time-wait   192.0.2.1:443 198.51.100.2:50000 -                 -       0",
-            "    close-wait  192.0.2.1:443 198.51.100.3:50000 python3,pid=7   11m 1234567",
-            "  + established 192.0.2.1:443 198.51.100.4:50000 nginx,pid=7     0us       0",
+            "    STATE       LOCAL         PEER^              PROCESS    IDLE  RECV-Q SEND-Q",
+            "> ~ fin-wait-1  192.0.2.1:443 198.51.100.1:50000 7 nginx     0us       0      0",
+            "  - time-wait   192.0.2.1:443 198.51.100.2:50000 -             -       0      0",
+            "    close-wait  192.0.2.1:443 198.51.100.3:50000 7 python3   11m 1234567      0",
+            "  + established 192.0.2.1:443 198.51.100.4:50000 7 nginx     0us       0      0",
             "/ find  d delete  ? help  q quit  Enter details  Space mark  Tab group  <> sort",
         ],
     );
@@ -206,10 +206,10 @@ fn groups_are_counted_and_opened() {
         &desk.draw(80, 12),
         &[
             "tcpentry  3 connections  every 1s (took 0us)  in 0/s out 0/s  by process",
-            "    STATE       LOCAL         PEER^              PROCESS      IDLE RECV-Q SEND-Q",
+            "    STATE       LOCAL         PEER^              PROCESS  IDLE RECV-Q SEND-Q",
             "> ▾       2  nginx  in 0/s out 0/s",
-            "  ~ fin-wait-1  192.0.2.1:443 198.51.100.1:50000 nginx,pid=7   0us      0      0",
-            "  + established 192.0.2.1:443 198.51.100.4:50000 nginx,pid=7   0us      0      0",
+            "  ~ fin-wait-1  192.0.2.1:443 198.51.100.1:50000 7 nginx   0us      0      0",
+            "  + established 192.0.2.1:443 198.51.100.4:50000 7 nginx   0us      0      0",
             "  ▸       1  python3  in 0/s out 0/s",
             "  ▸       0  -  in 0/s out 0/s",
             "/ find  d delete  ? help  q quit  Enter details  Space mark  Tab group  <> sort",
@@ -227,13 +227,13 @@ fn a_preview_shows_count_holders_methods_and_what_is_protected_and_why() {
         &[
             "tcpentry  3 connections  3 marked  every 1s (took 0us)  in 0/s out 0/s",
             "Delete 2 of 3 connections, and leave 1 alone?  y / n",
-            "held by  nginx,pid=7 (2)",
+            "held by  7 nginx (2)",
             "by       sock-diag (2)",
             "guarded  1: it carries your own session",
             "         --own-session takes that guard away",
-            "sock-diag fin-wait-1   192.0.2.1:443  198.51.100.1:50000  nginx,pid=7  root",
-            "guarded   close-wait   192.0.2.1:443  198.51.100.3:50000  nginx,pid=7  root",
-            "sock-diag established  192.0.2.1:443  198.51.100.4:50000  nginx,pid=7  root",
+            "sock-diag fin-wait-1   192.0.2.1:443  198.51.100.1:50000  7 nginx  root",
+            "guarded   close-wait   192.0.2.1:443  198.51.100.3:50000  7 nginx  root",
+            "sock-diag established  192.0.2.1:443  198.51.100.4:50000  7 nginx  root",
             "y delete  n cancel",
         ],
     );
@@ -429,7 +429,7 @@ fn wide_names_are_cut_between_characters() {
     let name = "日本語".repeat(5);
     let mut desk = Desk::with(vec![held_by(row(1), &name), held_by(row(2), "x")]);
     let drawn = desk.draw(120, 6);
-    assert!(drawn.contains("日本語日本語日本語日本語日…"), "{drawn}");
+    assert!(drawn.contains("7 日本語日本語日本語日本語…"), "{drawn}");
 }
 
 // The filter.
@@ -524,7 +524,7 @@ fn the_only_column_is_cut_and_not_left_out() {
     let mut desk = Desk::with(vec![held_by(row(1), "a-long-name-of-a-process")]);
     desk.top.columns.shown = vec![TopColumn::Process, TopColumn::Unit];
     let drawn = desk.draw(20, 5);
-    assert!(drawn.contains(">   a-long-name-of-…\n"), "{drawn}");
+    assert!(drawn.contains(">   7 a-long-name-o…\n"), "{drawn}");
 }
 
 // Colours.

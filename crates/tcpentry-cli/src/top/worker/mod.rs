@@ -8,6 +8,7 @@ mod names;
 mod read;
 
 use std::collections::{HashMap, VecDeque};
+use std::slice;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
@@ -232,7 +233,7 @@ impl Worker {
             ..
         } = sites;
         let selections = selection::prepare_all(
-            &self.filter,
+            slice::from_ref(&self.filter),
             &self.settings.select,
             self.states(),
             &mut sites,
@@ -289,8 +290,13 @@ impl Worker {
             })
             .unzip();
         let select = &self.settings.select;
-        let selections =
-            selection::prepare_all(&self.filter, select, self.states(), &mut sites, hosts);
+        let selections = selection::prepare_all(
+            slice::from_ref(&self.filter),
+            select,
+            self.states(),
+            &mut sites,
+            hosts,
+        );
         let (selections, result) = match selections {
             Ok(selections) => (selections.into_iter().map(Some).collect(), Ok(())),
             Err(refusal) => (Vec::new(), Err(refusal)),
@@ -358,8 +364,12 @@ impl Worker {
             .retain(|namespace| namespace.site.inode.as_ref().is_none_or(is_present));
         for mut site in new {
             let select = &self.settings.select;
-            let selection =
-                selection::prepare_elsewhere(&self.filter, select, self.states(), &mut site);
+            let selection = selection::prepare_elsewhere(
+                slice::from_ref(&self.filter),
+                select,
+                self.states(),
+                &mut site,
+            );
             if let Ok(selection) = selection {
                 let namespace = self.namespace(site, selection);
                 self.namespaces.push(namespace);

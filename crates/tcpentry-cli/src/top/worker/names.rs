@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use tcpentry::Connection;
 use tcpentry::escape::escape_for_terminal;
-use tcpentry::process::{Cgroups, Container, OwnerSearch, Owners, Unit};
+use tcpentry::process::{CgroupPath, Cgroups, Container, OwnerSearch, Owners, Unit};
 use uzers::UsersCache;
 
 use super::super::model::{HolderNames, Resolved};
+use crate::output::{BETWEEN_HOLDERS, holder};
 
 #[derive(Default)]
 pub(super) struct NameCache {
@@ -64,7 +65,9 @@ impl NameCache {
 
     /// Returns the path of the socket's cgroup, where the kernel reports it.
     pub(super) fn cgroup(&mut self, connection: &Connection) -> Option<&str> {
-        self.cgroups.path(connection.cgroup?)
+        self.cgroups
+            .path(connection.cgroup?)
+            .map(CgroupPath::as_str)
     }
 
     /// Returns what the owners show about a socket.
@@ -76,18 +79,17 @@ impl NameCache {
         let mut name = String::new();
         let mut unit = None;
         for owner in owners.of(inode) {
-            let of_owner = escape_for_terminal(&owner.name);
-            texts.push(format!("{of_owner},pid={}", owner.process.pid()));
+            texts.push(holder(owner));
             if name.is_empty() {
-                name = of_owner;
+                name = escape_for_terminal(&owner.name);
             }
-            unit = unit.or_else(|| owner.cgroup.as_deref().and_then(unit_of));
+            unit = unit.or_else(|| owner.cgroup.as_deref().and_then(|it| unit_of(it.into())));
         }
         // It is held by a process that this user may not see.
         let text = if texts.is_empty() {
             "?".to_owned()
         } else {
-            texts.join(" ")
+            texts.join(BETWEEN_HOLDERS)
         };
         Resolved {
             holders: Some(Arc::new(HolderNames { text, first: name })),
@@ -103,7 +105,7 @@ pub(super) fn search(search: OwnerSearch<'_>) -> io::Result<Owners> {
 }
 
 /// Returns the container of a cgroup, or else its unit.
-fn unit_of(path: &str) -> Option<Arc<str>> {
+fn unit_of(path: CgroupPath<'_>) -> Option<Arc<str>> {
     let container = Container::from_cgroup(path).map(|container| container.to_string());
     let name = container.or_else(|| Unit::from_cgroup(path).map(|unit| unit.to_string()))?;
     Some(escape_for_terminal(name.as_bytes()).into())

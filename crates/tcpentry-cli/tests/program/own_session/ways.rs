@@ -503,10 +503,11 @@ fn a_terminal_that_leads_nowhere_is_said_and_asked_about() {
             Holder::of(&held.server, None),
         );
         drop(held);
-        // Another process has its other end, and brings what is typed by a pipe.
+        // Another process has its other end, and brings what is typed by a pipe. It is no child of this one, which holds
+        // the connections of other tests.
         let terminal = Terminal::open();
         let mut script = Command::new("setsid");
-        script.args(["script", "-qc"]).arg(format!(
+        script.args(["--fork", "script", "-qc"]).arg(format!(
             "{} delete {words}; echo code $?",
             env!("CARGO_BIN_EXE_tcpentry")
         ));

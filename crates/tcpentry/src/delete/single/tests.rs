@@ -1,3 +1,5 @@
+mod borrowing;
+
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 

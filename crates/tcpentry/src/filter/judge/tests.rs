@@ -223,7 +223,7 @@ fn what_the_kernel_may_keep_to_itself() {
     };
     assert_eq!(judged(cgroup(1), &connection), Unknown);
     let unit = |name: &str| Term::Unit(name.to_owned());
-    let container = |name: &str| Term::Container(name.to_owned());
+    let container = |name: &str| Term::Container(Pattern::new(name));
     assert_eq!(judged(unit("nginx"), &connection), Unknown);
     for (id, units, containers) in [
         (1, [True, True, False], [False; 3]),
@@ -236,7 +236,7 @@ fn what_the_kernel_may_keep_to_itself() {
         assert_eq!(judged(cgroup(9), &connection), False);
         let told = ["nginx", "nginx.service", "ngin"].map(|name| judged(unit(name), &connection));
         assert_eq!(told, units);
-        let told = ["abc", "web", "eb"].map(|name| judged(container(name), &connection));
+        let told = ["abc", "web*", "web"].map(|name| judged(container(name), &connection));
         assert_eq!(told, containers);
     }
 }
@@ -327,5 +327,36 @@ proptest! {
         let other = judge.judge(&Expr::Not(Box::new(expr)), subject);
         prop_assert_eq!(one == True, other == False);
         prop_assert_eq!(one == False, other == True);
+    }
+}
+
+#[test]
+fn idle_is_since_the_later_of_what_was_sent_and_what_was_received() {
+    let seconds = Duration::from_secs;
+    for (sent, received) in [(2, 9), (9, 2)] {
+        let mut connection = established();
+        connection.info = Some(Box::new(TcpInfo {
+            last_data_sent: seconds(sent),
+            last_data_received: seconds(received),
+            last_ack_received: seconds(1),
+            ..TcpInfo::default()
+        }));
+        assert_eq!(connection.idle(), Some(seconds(2)), "{sent} {received}");
+        for (comparison, limit, expected) in [
+            (Comparison::Greater, 1, True),
+            (Comparison::Greater, 2, False),
+            (Comparison::Greater, 8, False),
+            (Comparison::Less, 3, True),
+            (Comparison::Less, 2, False),
+            (Comparison::Equal, 2, True),
+            (Comparison::Equal, 9, False),
+        ] {
+            let term = Term::Idle(comparison, seconds(limit));
+            assert_eq!(
+                judged(term, &connection),
+                expected,
+                "{comparison:?} {limit}"
+            );
+        }
     }
 }

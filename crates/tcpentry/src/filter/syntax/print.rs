@@ -111,7 +111,7 @@ impl fmt::Display for Term {
             Self::User { name, .. } => write!(f, "user {}", Name(name)),
             Self::Netns { name, .. } => write!(f, "netns {}", Name(name)),
             Self::Unit(name) => write!(f, "unit {}", Name(name)),
-            Self::Container(prefix) => write!(f, "container {}", Name(prefix)),
+            Self::Container(pattern) => write!(f, "container {}", Name(pattern.text())),
             Self::Idle(comparison, time) => write!(f, "idle {comparison} {}", Time(*time)),
             Self::Rtt(comparison, time) => write!(f, "rtt {comparison} {}", Time(*time)),
             Self::Retransmits(comparison, count) => write!(f, "retrans {comparison} {count}"),
@@ -169,7 +169,7 @@ impl fmt::Display for Comparison {
 }
 
 /// A name, in quotes where it would be read as something else.
-struct Name<'n>(&'n str);
+pub(super) struct Name<'n>(pub(super) &'n str);
 
 impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -175,13 +175,14 @@ impl<'t> TermParser<'_, 't> {
 
     fn user(&mut self) -> Result<Term, FilterError> {
         let Name { text: name, piece } = self.cursor.name("a user")?;
-        let uid = if looks_like_number(&name) {
-            let uid = number::number(piece, u32::MAX.into())?;
-            u32::try_from(uid).unwrap_or(u32::MAX)
-        } else {
-            self.names
-                .user(&name)
-                .ok_or_else(|| piece.error(format!("no user is called {}", quoted(&name))))?
+        // An account may be called 1000.
+        let uid = match self.names.user(&name) {
+            Some(uid) => uid,
+            None if looks_like_number(&name) => {
+                let uid = number::number(piece, u32::MAX.into())?;
+                u32::try_from(uid).unwrap_or(u32::MAX)
+            }
+            None => return Err(piece.error(format!("no user is called {}", quoted(&name)))),
         };
         Ok(Term::User { name, uid })
     }
@@ -195,7 +196,7 @@ impl<'t> TermParser<'_, 't> {
                 .error(format!(
                     "{name} has a `*`, which stands for itself in {what}"
                 ))
-                .with_hint("only `process` takes patterns"));
+                .with_hint("only `process` and `container` take patterns"));
         }
         Ok(text)
     }
@@ -216,8 +217,8 @@ impl<'t> TermParser<'_, 't> {
     }
 
     fn container(&mut self) -> Result<Term, FilterError> {
-        let prefix = self.plain_name("the beginning of a container's id or name")?;
-        Ok(Term::Container(prefix))
+        let name = self.cursor.name("the name or id of a container")?;
+        Ok(Term::Container(Pattern::new(name.text)))
     }
 }
 

@@ -3,6 +3,7 @@
 use super::grammar::{self, LONGEST, too_long};
 use super::keywords::{Operand, is_word, operand};
 use super::lex::{Kind, Operator, Token, lex, lex_at};
+use super::print::Name;
 use crate::filter::error::{FilterError, Span, quoted};
 use crate::filter::expr::Filter;
 use crate::filter::resolve::Names;
@@ -68,7 +69,7 @@ enum Due {
     Term,
     /// An operator, or the value itself.
     OperatorOrValue(Operand),
-    Value,
+    Value(Operand),
 }
 
 impl FilterWords {
@@ -90,6 +91,35 @@ impl FilterWords {
         !matches!(self.due, Due::Term)
     }
 
+    /// Joins the words of a command line to one text that reads as they do: a value that could be read otherwise is
+    /// quoted.
+    ///
+    /// ```
+    /// use tcpentry::filter::FilterWords;
+    /// assert_eq!(FilterWords::text(&["process", "a or b", "port", "80"]), "process \"a or b\" port 80");
+    /// ```
+    pub fn text(words: &[impl AsRef<str>]) -> String {
+        let mut followed = Self::new();
+        let joined = words.iter().map(AsRef::as_ref).map(|word| {
+            let was_due = followed.expects_value();
+            match followed.read(word, 0) {
+                Ok(tokens) if was_due => {
+                    let shown = tokens.iter().map(|token| match token.kind {
+                        Kind::Value(value) => Name(value).to_string(),
+                        _ => token.text.to_owned(),
+                    });
+                    shown.collect::<Vec<_>>().join(" ")
+                }
+                Ok(_) => word.to_owned(),
+                Err(_) => {
+                    followed.due = Due::Term;
+                    word.to_owned()
+                }
+            }
+        });
+        joined.collect::<Vec<_>>().join(" ")
+    }
+
     /// Turns one word, which begins at this column, into tokens.
     fn read<'w>(&mut self, word: &'w str, column: usize) -> Result<Vec<Token<'w>>, FilterError> {
         let tokens = match self.due {
@@ -100,7 +130,8 @@ impl FilterWords {
                 lex_at(word, column)?
             }
             Due::OperatorOrValue(Operand::Plain | Operand::Counter) => glued(word, column)?,
-            Due::OperatorOrValue(Operand::State | Operand::Name) | Due::Value => {
+            Due::Value(Operand::Plain | Operand::Counter) => closed(word, column),
+            Due::OperatorOrValue(Operand::State | Operand::Name) | Due::Value(_) => {
                 vec![value(word, column)]
             }
         };
@@ -113,11 +144,11 @@ impl FilterWords {
     fn follow(&mut self, kind: Kind<'_>) {
         self.due = match (self.due, kind) {
             (Due::Term, Kind::Word(word)) => match operand(word) {
-                Some(Operand::State) => Due::Value,
+                Some(Operand::State) => Due::Value(Operand::State),
                 Some(operand) => Due::OperatorOrValue(operand),
                 None => Due::Term,
             },
-            (Due::OperatorOrValue(_), Kind::Operator(_)) => Due::Value,
+            (Due::OperatorOrValue(operand), Kind::Operator(_)) => Due::Value(operand),
             _ => Due::Term,
         };
     }
@@ -235,7 +266,7 @@ fn glued(word: &str, column: usize) -> Result<Vec<Token<'_>>, FilterError> {
         }
     });
     let Some((token, operator)) = operator else {
-        return Ok(vec![value(word, column)]);
+        return Ok(closed(word, column));
     };
     if operator == Operator::NotEqual {
         return Err(FilterError::new(
@@ -252,7 +283,25 @@ fn glued(word: &str, column: usize) -> Result<Vec<Token<'_>>, FilterError> {
         .map_or(word.len(), |(at, _)| at);
     let rest = word[at..].trim_start();
     let rest_column = column + word.chars().count() - rest.chars().count();
-    Ok(vec![token, value(rest, rest_column)])
+    let value = closed(rest, rest_column);
+    Ok(std::iter::once(token).chain(value).collect())
+}
+
+/// Reads a number or an address, of which no closing parenthesis is a part: ss takes `( dport = :80)`. Where a value
+/// from elsewhere ends with one, the filter has one too many, and is an error.
+fn closed(word: &str, column: usize) -> Vec<Token<'_>> {
+    let text = word.trim_end_matches(')');
+    let mut tokens = vec![value(text, column)];
+    let behind = column + text.chars().count();
+    tokens.extend(word[text.len()..].char_indices().map(|(at, _)| Token {
+        kind: Kind::Close,
+        text: ")",
+        span: Span {
+            column: behind + at,
+            length: 1,
+        },
+    }));
+    tokens
 }
 
 fn value(word: &str, column: usize) -> Token<'_> {

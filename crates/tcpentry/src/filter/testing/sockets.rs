@@ -16,6 +16,7 @@ use crate::connection::state::{State, States};
 use crate::connection::{Connection, Inode, TcpInfo};
 use crate::netns::LocalPorts;
 use crate::process::Process;
+use crate::process::cgroup_path::CgroupPath;
 use crate::sock_diag::bytecode::interpreter::Entry;
 use crate::sock_diag::{fake, read_socket};
 
@@ -116,7 +117,7 @@ impl Pool {
                 text(&["nginx", "n*x", "*"]).prop_map(|text| Term::Process(Pattern::new(text))),
                 (0..2_u32).prop_map(|uid| Term::User { name: uid.to_string(), uid }),
                 text(&["nginx", "a"]).prop_map(Term::Unit),
-                text(&["ab", "web"]).prop_map(Term::Container),
+                text(&["abcd", "web", "w*"]).prop_map(|text| Term::Container(Pattern::new(text))),
                 (comparisons(), duration.clone()).prop_map(|(how, limit)| Term::Idle(how, limit)),
                 (comparisons(), duration).prop_map(|(how, limit)| Term::Rtt(how, limit)),
                 (comparisons(), number.clone())
@@ -351,10 +352,10 @@ impl Facts for Known {
         self.withheld
     }
 
-    fn cgroup(&self, connection: &Connection) -> Fact<&str> {
+    fn cgroup(&self, connection: &Connection) -> Fact<CgroupPath<'_>> {
         match connection.cgroup {
-            Some(1) => Fact::Known("/system.slice/nginx.service"),
-            Some(2) => Fact::Known("/lxc.payload.web-1"),
+            Some(1) => Fact::Known("/system.slice/nginx.service".into()),
+            Some(2) => Fact::Known("/lxc.payload.web-1".into()),
             Some(3) => Fact::Hidden,
             _ => Fact::Absent,
         }

@@ -57,7 +57,8 @@ impl Names for FakeNames {
     }
 
     fn user(&self, name: &str) -> Option<u32> {
-        (!name.starts_with("no-")).then(|| number(name))
+        let is_number = name.starts_with(|first: char| first.is_ascii_digit() || first == '-');
+        (!name.starts_with("no-") && !is_number).then(|| number(name))
     }
 
     fn netns(&self, name: &str) -> io::Result<u64> {
@@ -163,7 +164,7 @@ pub(crate) fn term() -> impl Strategy<Value = Term> {
         1 => user.prop_map(|(name, uid)| Term::User { name, uid }),
         1 => plain().prop_map(Term::Unit),
         1 => netns,
-        1 => plain().prop_map(Term::Container),
+        1 => name().prop_map(|name| Term::Container(Pattern::new(name))),
         1 => (comparison(), time()).prop_map(|(how, time)| Term::Idle(how, time)),
         1 => (comparison(), time()).prop_map(|(how, time)| Term::Rtt(how, time)),
         1 => (comparison(), count()).prop_map(|(how, count)| Term::Retransmits(how, count)),

@@ -157,6 +157,8 @@ const GOOD: &[(&str, &str)] = &[
     ("user = alice or user != root", "user alice or not user root"),
     ("unit nginx.service", "unit nginx.service"),
     ("container != 3f2a", "not container 3f2a"),
+    ("not container web*", "not container web*"),
+    ("container lxc:c1", "container lxc:c1"),
     ("idle gt 10m", "idle gt 10m"),
     ("idle > 600s", "idle gt 10m"),
     ("idle >= 3600s", "idle ge 1h"),

@@ -20,7 +20,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// Of both ends' addresses in the socket's own family.
+    /// Creates the socket of both ends' addresses, in its own family.
     pub(crate) fn new(addresses: [IpAddr; 2], ports: [u16; 2]) -> Self {
         let bytes = |address| match address {
             IpAddr::V4(address) => {
@@ -42,7 +42,7 @@ impl Entry {
     }
 }
 
-/// `inet_diag_bc_audit`
+/// Audits a program, as `inet_diag_bc_audit` does.
 pub(crate) fn audit(program: &[u8], net_admin: bool) -> Result<(), Errno> {
     if program.len() < 4 {
         return Err(Errno::INVAL);
@@ -90,7 +90,7 @@ pub(crate) fn audit(program: &[u8], net_admin: bool) -> Result<(), Errno> {
     }
 }
 
-/// `valid_cc`: whether following `yes` from the beginning leads there.
+/// Returns true where following `yes` from the beginning leads there: `valid_cc`.
 fn is_met(program: &[u8], place: usize) -> bool {
     let mut position = 0;
     while position < place {
@@ -106,7 +106,7 @@ fn is_met(program: &[u8], place: usize) -> bool {
     position == place
 }
 
-/// `inet_diag_bc_run`, of an audited program.
+/// Runs an audited program, as `inet_diag_bc_run` does.
 pub(crate) fn run(program: &[u8], entry: &Entry) -> bool {
     let mut position = 0;
     while position < program.len() {
@@ -154,7 +154,7 @@ fn host(condition: &[u8], entry: &Entry, side: usize) -> bool {
     begins(address, wanted, length)
 }
 
-/// `bitstring_match`
+/// Compares the first bits: `bitstring_match`.
 fn begins(address: &[u8], wanted: &[u8], bits: usize) -> bool {
     let bit = |bytes: &[u8], number: usize| bytes[number / 8] >> (7 - number % 8) & 1;
     (0..bits).all(|number| bit(address, number) == bit(wanted, number))

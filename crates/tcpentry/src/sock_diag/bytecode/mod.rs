@@ -17,7 +17,7 @@ use std::ops::Range;
 
 use super::family::{AF_INET, AF_INET6, AF_UNSPEC};
 
-/// What is to hold for a socket.
+/// A condition on a socket.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Condition {
     /// All of them; of none: always.
@@ -28,7 +28,7 @@ pub(crate) enum Condition {
     Check(Check),
 }
 
-/// What a single operation asks.
+/// The question of a single operation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Check {
     /// The address of an end begins like this, and its port is this one. IPv4 also means the mapped
@@ -63,7 +63,7 @@ impl Condition {
     pub(crate) const ALWAYS: Self = Self::All(Vec::new());
     pub(crate) const NEVER: Self = Self::Any(Vec::new());
 
-    /// All of them, simplified: a constant is left only where nothing else is.
+    /// Creates the conjunction, simplified: a constant is left only where nothing else is.
     pub(crate) fn all(conditions: impl IntoIterator<Item = Self>) -> Self {
         let mut all = Vec::new();
         for condition in conditions {
@@ -79,7 +79,7 @@ impl Condition {
         }
     }
 
-    /// One of them at least, simplified in the same way.
+    /// Creates the disjunction, simplified in the same way.
     pub(crate) fn any(conditions: impl IntoIterator<Item = Self>) -> Self {
         let mut any = Vec::new();
         for condition in conditions {
@@ -95,7 +95,7 @@ impl Condition {
         }
     }
 
-    /// The opposite, simplified in the same way.
+    /// Creates the negation, simplified in the same way.
     pub(crate) fn not(condition: Self) -> Self {
         match condition {
             Self::Not(condition) => *condition,
@@ -122,14 +122,14 @@ pub(crate) struct Program {
 struct Operation {
     /// `None` is `JMP`, which goes on at `no`.
     check: Option<Check>,
-    /// Where it is and where it goes on when the check fails, as the distance to the place to which a
+    /// The place of the operation and the one where it goes on when the check fails, as the distance to the place to which a
     /// rejection jumps.
     at: usize,
     no: usize,
 }
 
 impl Program {
-    /// `None` when there is nothing to be judged, or when it would not fit into an attribute: without a
+    /// Assembles a condition; `None` when there is nothing to evaluate, or when it would not fit into an attribute: without a
     /// program the kernel yields every socket.
     pub(crate) fn of(condition: &Condition) -> Option<Self> {
         let mut assembler = Assembler::default();
@@ -140,7 +140,7 @@ impl Program {
         (length <= LONGEST).then_some(Self { operations })
     }
 
-    /// What accepts the sockets of one half that this one accepts, and without one all of that half.
+    /// Returns a program that accepts the sockets of one half that this one accepts, and without one all of that half.
     pub(crate) fn within(half: Half, program: Option<Self>) -> Option<Self> {
         let mut operations = program.map_or_else(Vec::new, |program| program.operations);
         operations.reverse();
@@ -177,7 +177,7 @@ impl Program {
 
 #[cfg(any(test, feature = "fuzz-internals"))]
 impl Program {
-    /// What the kernel reads.
+    /// Returns the bytes that the kernel reads.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut attribute = Vec::new();
         self.encode(&mut attribute);
@@ -194,7 +194,7 @@ pub(crate) enum Half {
 }
 
 impl Half {
-    /// Whether a socket of these ports, the local one first, is in it.
+    /// Returns true for a socket of these ports, the local one first.
     pub(crate) const fn contains(self, ports: (u16, u16)) -> bool {
         let is_even = (ports.0 / STRIPE + ports.1 / STRIPE) % 2 == 0;
         matches!((self, is_even), (Self::First, true) | (Self::Second, false))
@@ -263,7 +263,7 @@ impl Assembler {
         }
     }
 
-    /// Where the operation is before which the next one will be put.
+    /// Returns the place of the operation before which the next one will be put.
     fn next(&self) -> usize {
         self.operations.last().map_or(ACCEPT, |next| next.at)
     }
@@ -275,7 +275,7 @@ impl Assembler {
 }
 
 impl Operation {
-    /// `struct inet_diag_bc_op` and its operands.
+    /// Writes `struct inet_diag_bc_op` and its operands.
     fn encode(&self, out: &mut Vec<u8>) {
         let (code, _) = self.code();
         let no = u16::try_from(self.at - self.no).expect("no program is longer than LONGEST");
@@ -327,7 +327,7 @@ impl Operation {
         }
     }
 
-    /// `INET_DIAG_BC_*`
+    /// Returns the number and the name of `INET_DIAG_BC_*`.
     const fn code(&self) -> (u8, &'static str) {
         match self.check {
             None => (1, "JMP"),
@@ -348,7 +348,7 @@ impl Operation {
 }
 
 impl fmt::Display for Program {
-    /// An operation a line: its number, its name without `INET_DIAG_BC_`, its operands, and with which
+    /// Writes an operation a line: its number, its name without `INET_DIAG_BC_`, its operands, and with which
     /// operation it goes on.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, operation) in self.operations.iter().enumerate() {
@@ -387,7 +387,7 @@ impl Program {
 }
 
 impl fmt::Display for Check {
-    /// The operands.
+    /// Writes the operands.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Auto => Ok(()),
@@ -415,7 +415,7 @@ const ACCEPT: usize = 4;
 /// square of it: 0.14 ms for 300 addresses, 23 ms for all that fit (Linux 6.18).
 const LONGEST: usize = 65535 / 4 * 4 - 4;
 
-/// Ports are told apart in stripes as wide as this: the range out of which kernels choose (32768 to 60999)
+/// The width of a stripe of ports: the range out of which kernels choose (32768 to 60999)
 /// is then nearly evenly divided, by five comparisons.
 const STRIPE: u16 = 2048;
 const STRIPES: u16 = 32;

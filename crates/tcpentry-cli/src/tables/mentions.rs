@@ -1,0 +1,319 @@
+//! The names in a filter: which of them means two things, and what one may have been meant to say that selects nothing.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+
+use tcpentry::escape::escape_for_terminal;
+use tcpentry::filter::{Mention, Mentioned, NamePattern};
+use tcpentry::process::{Container, Process, Unit};
+use tcpentry::{Attribution, Error, Filter};
+
+use crate::args::NetnsArgs;
+
+/// Returns why a deletion is refused because a name in the filter means more than one thing: the reason, and what
+/// decides.
+///
+/// # Errors
+/// When the cgroups have to be asked of processes that can't be read.
+pub(crate) fn ambiguity(
+    filter: &Filter,
+    attribution: &mut Attribution,
+) -> Result<Option<(String, String)>, Error> {
+    for mention in filter.mentions() {
+        let found = match mention.name {
+            Mentioned::User(name, uid) => ambiguous_user(name, uid),
+            Mentioned::Container(name) => ambiguous_container(name, attribution)?,
+            _ => None,
+        };
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
+/// An account may be called by the number of another one.
+fn ambiguous_user(name: &str, uid: u32) -> Option<(String, String)> {
+    let number = name.parse().ok().filter(|number| *number != uid)?;
+    let other = uzers::get_user_by_uid(number)?;
+    let other = shown(&other.name().to_string_lossy());
+    Some((
+        format!("`{name}` is the name of an account (uid {uid}), and the uid of `{other}`"),
+        format!("`user {other}` means that one, `user {uid}` the other"),
+    ))
+}
+
+fn ambiguous_container(
+    name: NamePattern<'_>,
+    attribution: &mut Attribution,
+) -> Result<Option<(String, String)>, Error> {
+    if name.has_wildcard() {
+        return Ok(None);
+    }
+    let mut meant = containers(attribution)?;
+    // A pod is meant with all its containers.
+    meant.retain(|it| name.matches_container(it) && !it.is_of_pod(name.as_str()));
+    if meant.len() < 2 {
+        return Ok(None);
+    }
+    let several = meant.len();
+    Ok(Some((
+        format!(
+            "`{}` means {several} containers: {}",
+            shown(name.as_str()),
+            list(meant.iter().map(full_name))
+        ),
+        "say which: `container` takes the whole id, and the name as the column CONTAINER shows it"
+            .to_owned(),
+    )))
+}
+
+/// Returns what a filter may have been meant to say that selected nothing, a line for each of its names that explains
+/// it.
+pub(crate) fn hints(
+    filter: &Filter,
+    args: &NetnsArgs,
+    attribution: &mut Attribution,
+) -> Vec<String> {
+    let is_here = |mention: &Mention<'_>| !mention.is_negated;
+    let reads_one = !args.all_netns && args.netns.is_empty();
+    let mentions = filter.mentions().into_iter().filter(is_here);
+    let hints = mentions.filter_map(|mention| match mention.name {
+        Mentioned::Container(name) => hint_of_container(name, reads_one, attribution),
+        Mentioned::Unit(name) => hint_of_unit(name, attribution),
+        Mentioned::Pid(pid, process) => hint_of_pid(pid, process, reads_one),
+        Mentioned::Process(name) => hint_of_process(name, reads_one),
+        Mentioned::Netns(name, inode) => {
+            let is_elsewhere = reads_one && own_netns().is_some_and(|own| own != inode);
+            is_elsewhere.then(|| {
+                let name = shown(name);
+                format!(
+                    "`{name}` is not the network namespace that was read: add -N {}",
+                    quoted(&name)
+                )
+            })
+        }
+        _ => None,
+    });
+    hints.collect()
+}
+
+fn hint_of_container(
+    name: NamePattern<'_>,
+    reads_one: bool,
+    attribution: &mut Attribution,
+) -> Option<String> {
+    let all = containers(attribution).ok()?;
+    let word = name.as_str();
+    if let Some(meant) = all.iter().find(|it| name.matches_container(it)) {
+        let meant = shown(&meant.to_string());
+        return reads_one.then(|| {
+            format!("{meant} is here, and its connections are as a rule in a network namespace of its own: add --all-netns")
+        });
+    }
+    let is_like = |it: &&Container| {
+        let names = [&it.id, &it.name].into_iter().flatten();
+        let mut names = names.map(String::as_str);
+        !word.is_empty() && names.any(|name| name.starts_with(word))
+    };
+    let like: Vec<_> = all.iter().filter(is_like).collect();
+    let word = shown(word);
+    Some(if like.is_empty() {
+        format!(
+            "no container `{word}` is here: `tcpentry --all-netns -c` shows those that have connections"
+        )
+    } else {
+        let like = list(like.into_iter().map(Container::to_string));
+        format!("no container `{word}` is here; there are, as `container` takes them: {like}")
+    })
+}
+
+fn hint_of_unit(name: &str, attribution: &mut Attribution) -> Option<String> {
+    let cgroups = attribution.cgroups().ok()?;
+    let units: Vec<_> = cgroups.into_iter().filter_map(Unit::from_cgroup).collect();
+    if units.iter().any(|unit| unit.matches_name(name)) {
+        return None;
+    }
+    let stem = |unit: &str| {
+        unit.rsplit_once('.')
+            .map_or(unit, |(stem, _)| stem)
+            .to_owned()
+    };
+    let wanted = stem(name);
+    let is_like = |unit: &&Unit| {
+        let name_of_unit = stem(unit.name());
+        name_of_unit == wanted
+            || name_of_unit == name
+            || name_of_unit.split('@').next() == Some(name)
+    };
+    let mut like: Vec<_> = units.iter().filter(is_like).map(Unit::to_string).collect();
+    like.sort();
+    like.dedup();
+    let name = shown(name);
+    Some(if like.is_empty() {
+        format!("no unit `{name}` is running here: `systemctl list-units` shows them")
+    } else {
+        let like = list(like.into_iter());
+        format!("no unit `{name}` is running here; there are, as `unit` takes them: {like}")
+    })
+}
+
+fn hint_of_pid(pid: i32, process: Option<Process>, reads_one: bool) -> Option<String> {
+    if process.is_none() {
+        return Some(format!("no process has the pid {pid}"));
+    }
+    is_elsewhere(pid, reads_one)
+        .then(|| format!("process {pid} is in another network namespace: add -N {pid}"))
+}
+
+fn hint_of_process(name: NamePattern<'_>, reads_one: bool) -> Option<String> {
+    let word = name.as_str();
+    let named: Vec<_> = processes()
+        .filter(|(_, of_process)| name.matches_process(of_process))
+        .map(|(pid, _)| pid)
+        .collect();
+    if let Some(pid) = named.first() {
+        let all_elsewhere = named.iter().all(|pid| is_elsewhere(*pid, reads_one));
+        return all_elsewhere.then(|| {
+            format!(
+                "`{}` is in another network namespace: add -N {pid}, or --all-netns",
+                shown(word)
+            )
+        });
+    }
+    if name.has_wildcard() {
+        return Some(format!("no process has a name like `{}`", shown(word)));
+    }
+    // The kernel's name is that of the file, cut.
+    let file = word.rsplit('/').next().unwrap_or(word);
+    let mut cut = file.len().min(LONGEST_NAME);
+    while !file.is_char_boundary(cut) {
+        cut -= 1;
+    }
+    let cut = &file[..cut];
+    let begins = |(_, name): &(i32, Vec<u8>)| name.starts_with(cut.as_bytes());
+    let word = shown(word);
+    Some(match processes().find(begins) {
+        Some((_, like)) if !cut.is_empty() => {
+            let like = shown(&String::from_utf8_lossy(&like));
+            format!(
+                "no process is called `{word}`; there is: process {}",
+                quoted(&like)
+            )
+        }
+        _ => format!("no process is called `{word}`"),
+    })
+}
+
+/// Returns the containers of this system, each once.
+fn containers(attribution: &mut Attribution) -> Result<Vec<Container>, Error> {
+    let cgroups = attribution.cgroups()?;
+    let mut found: Vec<_> = cgroups
+        .into_iter()
+        .filter_map(Container::from_cgroup)
+        .collect();
+    found.sort_by_cached_key(full_name);
+    found.dedup_by(|one, other| {
+        let is_same = |one: &Option<String>, other: &Option<String>| one.is_some() && one == other;
+        one.user == other.user
+            && (is_same(&one.id, &other.id)
+                || (is_same(&one.name, &other.name) && one.runtime == other.runtime))
+    });
+    Ok(found)
+}
+
+/// Returns what `container` takes for this one and no other: the whole id.
+fn full_name(container: &Container) -> String {
+    let short = container.to_string();
+    match &container.id {
+        // Before the id stands whose it is.
+        Some(id) => {
+            let before = short.rfind(':').map_or(0, |at| at + 1);
+            format!("{}{id}", &short[..before])
+        }
+        None => short,
+    }
+}
+
+/// Returns the pids and names of all processes that may be seen.
+fn processes() -> impl Iterator<Item = (i32, Vec<u8>)> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| {
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        let mut name = fs::read(entry.path().join("comm")).ok()?;
+        let newline = name.pop();
+        name.extend(newline.filter(|last| *last != b'\n'));
+        Some((pid, name))
+    })
+}
+
+fn is_elsewhere(pid: i32, reads_one: bool) -> bool {
+    let theirs = fs::metadata(format!("/proc/{pid}/ns/net")).map(|file| file.ino());
+    reads_one && theirs.is_ok_and(|theirs| own_netns().is_some_and(|own| own != theirs))
+}
+
+fn own_netns() -> Option<u64> {
+    fs::metadata("/proc/thread-self/ns/net")
+        .ok()
+        .map(|file| file.ino())
+}
+
+fn shown(name: &str) -> String {
+    escape_for_terminal(name.as_bytes())
+}
+
+/// Returns a word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// Returns the first of these, in one line.
+fn list(names: impl ExactSizeIterator<Item = String>) -> String {
+    let more = names.len().saturating_sub(MAX_LISTED);
+    let names: Vec<_> = names.take(MAX_LISTED).map(|name| shown(&name)).collect();
+    match more {
+        0 => names.join(", "),
+        _ => format!("{}, and {more} more", names.join(", ")),
+    }
+}
+
+/// As many as are read.
+const MAX_LISTED: usize = 5;
+/// `TASK_COMM_LEN` without its NUL.
+const LONGEST_NAME: usize = 15;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_full_name_of_a_container_names_it() {
+        let id = "3f4e".repeat(16);
+        for path in [
+            format!("/system.slice/docker-{id}.scope"),
+            format!("/user.slice/user-9.slice/user@9.service/libpod-{id}.scope"),
+            "/lxc.payload.a:b".to_owned(),
+        ] {
+            let container = Container::from_cgroup(&*path).unwrap();
+            let name = full_name(&container);
+            assert!(container.matches_name(&name), "{name}");
+        }
+    }
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        for (word, shell) in [
+            ("web-1", "web-1"),
+            ("tmux: server", "'tmux: server'"),
+            ("", "''"),
+            ("a'b", r"'a'\''b'"),
+        ] {
+            assert_eq!(quoted(word), shell);
+        }
+    }
+}
