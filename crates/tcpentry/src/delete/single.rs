@@ -14,7 +14,7 @@ use crate::connection::state::State;
 use crate::error::{Error, ErrorKind, Guard, Operation, Reason};
 use crate::table::TcpTable;
 use crate::table::find::Target;
-use crate::table::lookup::Lookup;
+use crate::table::lookup::{Lookup, Sought};
 
 impl TcpTable {
     /// Deletes the very socket of a connection: aborts it and removes it from the table.
@@ -86,6 +86,9 @@ pub(super) struct Deleter<'t> {
     pub(super) mode: Mode,
     pub(super) holders: HolderSource,
     lender: Lender,
+    patience: Patience,
+    /// The grace periods that the last answer still needs; 0 where it is certain. Only where none are waited for.
+    doubt: u32,
     /// What a rehearsal has learnt about all connections: asked once in a run.
     has_destroy: Option<Result<(), Errno>>,
     has_right: Option<Result<(), Errno>>,
@@ -104,6 +107,8 @@ impl<'t> Deleter<'t> {
             mode,
             holders,
             lender: Lender::default(),
+            patience: Patience::Wait,
+            doubt: 0,
             has_destroy: None,
             has_right: None,
         }
@@ -113,12 +118,21 @@ impl<'t> Deleter<'t> {
         Self::new(lookup, options, mode, HolderSource::EachTime)
     }
 
+    /// Does something without waiting, and returns with its result how many grace periods have to pass before that is certain: a
+    /// connection that was missed is taken for gone at once.
+    pub(super) fn without_waiting<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> (T, u32) {
+        (self.patience, self.doubt) = (Patience::Defer, 0);
+        let result = act(self);
+        self.patience = Patience::Wait;
+        (result, self.doubt)
+    }
+
     fn run(&mut self, connection: &Connection) -> Result<Deleted, Error> {
-        let now = self.recheck(connection, Missed::No)?;
+        let now = self.recheck(connection)?;
         self.run_on_seen(now)
     }
 
-    /// The same with what has been looked at just now.
+    /// Deletes what has been looked at just now.
     fn run_on_seen(&mut self, connection: Connection) -> Result<Deleted, Error> {
         let method = self.delete_now(&connection)?;
         Ok(Deleted { connection, method })
@@ -131,8 +145,8 @@ impl<'t> Deleter<'t> {
     }
 
     /// What became of a connection that the kernel may have destroyed; `None` where it is still there.
-    pub(super) fn resolve(&mut self, connection: &Connection, missed: Missed) -> Option<Error> {
-        let error = match self.current(connection, missed) {
+    pub(super) fn resolve(&mut self, connection: &Connection) -> Option<Error> {
+        let error = match self.current(connection, Missed::No) {
             Ok(Some(_)) => return None,
             Ok(None) => self.lookup.missing(),
             Err(error) => error,
@@ -144,18 +158,14 @@ impl<'t> Deleter<'t> {
     ///
     /// A cookie does not say what its socket has become: since it was listed its owner may have made a
     /// listener of it, or accepted it as an MPTCP connection.
-    pub(super) fn recheck(
-        &mut self,
-        connection: &Connection,
-        missed: Missed,
-    ) -> Result<Connection, Error> {
+    pub(super) fn recheck(&mut self, connection: &Connection) -> Result<Connection, Error> {
         let allowed = match connection.state {
             // It was leaving the table when it was listed, perhaps for an entry of TIME_WAIT.
             State::Closed => Ok(()),
             _ => guard(connection, self.options),
         };
         let now = allowed.and_then(|()| {
-            self.current(connection, missed)?
+            self.current(connection, Missed::No)?
                 .ok_or_else(|| self.lookup.missing())
         });
         now.map_err(|error| error.during(Operation::Delete).about(connection.pair))
@@ -171,12 +181,19 @@ impl<'t> Deleter<'t> {
         missed: Missed,
     ) -> Result<Option<Connection>, Error> {
         let (pair, cookie) = (&connection.pair, connection.cookie);
-        let now = if missed == Missed::BeforeGrace || is_last_entry(connection.state) {
-            self.lookup.get_or_scan_now(pair, cookie)?
-        } else {
-            self.lookup.get_or_scan(pair, cookie)?
+        let state = Some(connection.state);
+        let now = match (missed, self.patience) {
+            (Missed::BeforeGrace, _) => self.lookup.get_or_scan_now(pair, cookie)?,
+            (Missed::No, Patience::Wait) => self.lookup.get_or_scan(pair, cookie, state)?,
+            (Missed::No, Patience::Defer) => match self.lookup.seek(pair, cookie, state)? {
+                Sought::There(now) => Some(now),
+                Sought::Missed(replacements) => {
+                    self.doubt = replacements;
+                    None
+                }
+            },
         };
-        Ok(now.filter(|now| !matches!(now.state, State::BoundInactive | State::Closed)))
+        Ok(now.filter(is_connection))
     }
 
     fn choose(&mut self, connection: &Connection) -> Result<Method, Error> {
@@ -289,12 +306,7 @@ impl<'t> Deleter<'t> {
         }
         match self.current(connection, after_success(connection))? {
             None => Ok(()),
-            Some(_) => Err(Error::new(
-                Operation::Delete,
-                ErrorKind::Os,
-                "the kernel acknowledged it, but a socket of this cookie and these ends is still in the table",
-            )
-            .with_hint("kernels before 6.11 can leave such orphans; they end with their timers or at the next boot")),
+            Some(_) => Err(still_there()),
         }
     }
 
@@ -351,15 +363,35 @@ impl<'t> Deleter<'t> {
 
 /// Whether a connection has been missed by a look-up before the last grace period: if by the next too, it is gone.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Missed {
+enum Missed {
     No,
     BeforeGrace,
 }
 
-/// Whether the entry of a connection in this state is not replaced by another any more, so that no look-up misses it.
-pub(super) const fn is_last_entry(state: State) -> bool {
-    // From CLOSE_WAIT and LAST_ACK no TIME_WAIT follows.
-    matches!(state, State::TimeWait | State::CloseWait | State::LastAck)
+/// What is done about a connection that was missed, and may be there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Patience {
+    /// Wait, and look again.
+    Wait,
+    /// Take it for gone, and leave that to be confirmed.
+    Defer,
+}
+
+/// Returns false for what is closed and about to leave the table, and where nothing but the port is left.
+pub(super) fn is_connection(now: &Connection) -> bool {
+    !matches!(now.state, State::BoundInactive | State::Closed)
+}
+
+/// Makes the error of a deletion that was acknowledged and did not happen.
+pub(super) fn still_there() -> Error {
+    Error::new(
+        Operation::Delete,
+        ErrorKind::Os,
+        "the kernel acknowledged it, but a socket of this cookie and these ends is still in the table",
+    )
+    .with_hint(
+        "kernels before 6.11 can leave such orphans; they end with their timers or at the next boot",
+    )
 }
 
 /// What was destroyed is not replaced by another entry, but a request that was accepted at that moment has been.

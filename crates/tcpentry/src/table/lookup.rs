@@ -20,25 +20,26 @@ pub(crate) struct Lookup {
 }
 
 impl Lookup {
-    /// The socket of a cookie, wherever the kernel's exact look-up can or can't reach it.
+    /// Returns the socket of a cookie, wherever the kernel's exact look-up can or can't reach it.
     ///
     /// `None` when there is no such socket. Where the look-up only reaches *another* socket of the
     /// same name (a listener of the same port, an unbound socket with the same four-tuple), the
-    /// table tells.
+    /// table decides.
     ///
     /// A look-up takes no lock, and may miss a connection whose entry is just being replaced; so "none" is said only
     /// after all such changes are complete (some 10 ms; DESIGN.md, "Gone is not could not look"). What is there costs nothing more.
+    /// Whoever has many looks for them [in one go](Self::seek_many), and waits once.
     pub(crate) fn get_or_scan(
         &mut self,
         pair: &Pair,
         cookie: Cookie,
+        state: Option<State>,
     ) -> Result<Option<Connection>, Error> {
-        match self.look(pair, cookie)? {
-            Sight::There(found) => return Ok(Some(found)),
-            Sight::Left => return self.get_or_scan_now(pair, cookie),
-            Sight::Missed => {}
-        }
-        for _ in 0..self.replacements(pair, Some(cookie)) {
+        let replacements = match self.seek(pair, cookie, state)? {
+            Sought::There(found) => return Ok(Some(found)),
+            Sought::Missed(replacements) => replacements,
+        };
+        for _ in 0..replacements {
             self.diag.await_grace_period();
             if let Some(found) = self.get_or_scan_now(pair, cookie)? {
                 return Ok(Some(found));
@@ -47,7 +48,7 @@ impl Lookup {
         Ok(None)
     }
 
-    /// The same for one whose entry is not replaced any more, or that was missed before the last grace period.
+    /// Returns the socket of a cookie whose entry is not replaced any more, or that was missed before the last grace period.
     pub(crate) fn get_or_scan_now(
         &mut self,
         pair: &Pair,
@@ -61,15 +62,81 @@ impl Lookup {
         Ok(sight.there())
     }
 
-    /// How often the entry of a connection of these ends that was missed may yet be replaced by another.
+    /// Looks for the socket of a cookie without waiting. `state` is the one in which it was last seen.
+    pub(crate) fn seek(
+        &mut self,
+        pair: &Pair,
+        cookie: Cookie,
+        state: Option<State>,
+    ) -> Result<Sought, Error> {
+        let sight = self.look(pair, cookie)?;
+        self.weigh(sight, pair, cookie, state)
+    }
+
+    /// Looks for many as [`seek`](Self::seek) does for one, with the questions of many sent together.
+    pub(crate) fn seek_many(
+        &mut self,
+        names: &[(Pair, Cookie)],
+        state: impl Fn(usize) -> Option<State>,
+    ) -> Vec<Result<Sought, Error>> {
+        let (places, asked): (Vec<_>, Vec<_>) = names
+            .iter()
+            .enumerate()
+            .filter(|(_, (pair, _))| is_exact(pair))
+            .map(|(place, name)| (place, *name))
+            .unzip();
+        let mut answers = vec![None; names.len()];
+        for (place, answer) in places.into_iter().zip(self.diag.get_many(&asked)) {
+            answers[place] = Some(answer);
+        }
+        let answers = names.iter().zip(answers).enumerate();
+        answers
+            .map(|(place, ((pair, cookie), answer))| {
+                let state = state(place);
+                match answer {
+                    Some(Err(Errno::AGAIN)) | None => self.seek(pair, *cookie, state),
+                    Some(answer) => match exact(pair, *cookie, answer, |found| found)? {
+                        Some(sight) => self.weigh(sight, pair, *cookie, state),
+                        None => self.seek(pair, *cookie, state),
+                    },
+                }
+            })
+            .collect()
+    }
+
+    /// Says what one look means.
+    fn weigh(
+        &mut self,
+        sight: Sight<Connection>,
+        pair: &Pair,
+        cookie: Cookie,
+        state: Option<State>,
+    ) -> Result<Sought, Error> {
+        Ok(match sight {
+            Sight::There(found) => Sought::There(found),
+            // If an entry has taken its place, that was there before it could be seen so.
+            Sight::Left => self
+                .get_or_scan_now(pair, cookie)?
+                .map_or(Sought::Missed(0), Sought::There),
+            Sight::Missed => Sought::Missed(self.replacements(pair, Some(cookie), state)),
+        })
+    }
+
+    /// Returns how often the entry of a connection of these ends that was missed may yet be replaced by another.
     ///
     /// A request becomes a socket, and that becomes an entry of TIME_WAIT: each is missed once at most, if looked for
     /// after each is complete.
-    pub(crate) fn replacements(&mut self, pair: &Pair, cookie: Option<Cookie>) -> u32 {
-        if !has_peer(pair) {
+    pub(crate) fn replacements(
+        &mut self,
+        pair: &Pair,
+        cookie: Option<Cookie>,
+        state: Option<State>,
+    ) -> u32 {
+        let most = state.map_or(2, replacements_after);
+        if !has_peer(pair) || most == 0 {
             return 0;
         }
-        match self.diag.get(pair, None) {
+        let found = match self.diag.get(pair, None) {
             // Of requests there is a listener.
             Ok(found) if found.state == State::Listening => 2,
             // A four-tuple has one entry at a time: where it is another one's, whose it was is gone.
@@ -81,7 +148,8 @@ impl Lookup {
             Ok(found) if found.pair == *pair => 1,
             Err(Errno::NOENT) => 1,
             Ok(_) | Err(_) => 2,
-        }
+        };
+        most.min(found)
     }
 
     /// Looks once for the socket of a cookie.
@@ -125,7 +193,7 @@ impl Lookup {
         if let Sight::There(found) = self.look_for_details(pair, cookie)? {
             return Ok(Some(found));
         }
-        match self.get_or_scan(pair, cookie)? {
+        match self.get_or_scan(pair, cookie, None)? {
             Some(_) => Ok(self.look_for_details(pair, cookie)?.there()),
             None => Ok(None),
         }
@@ -187,6 +255,25 @@ impl Lookup {
     }
 }
 
+/// A socket that was looked for without waiting.
+#[derive(Debug)]
+pub(crate) enum Sought {
+    There(Connection),
+    /// It was missed, and is gone if it is missed again after each of so many grace periods.
+    Missed(u32),
+}
+
+/// Returns how often the entry of a connection that was seen in this state may be replaced by another.
+pub(crate) const fn replacements_after(state: State) -> u32 {
+    match state {
+        // It is accepted.
+        State::SynRecv => 2,
+        // From CLOSE_WAIT and LAST_ACK no TIME_WAIT follows.
+        State::TimeWait | State::CloseWait | State::LastAck => 0,
+        _ => 1,
+    }
+}
+
 /// What one look for a socket has shown.
 enum Sight<T> {
     There(T),
@@ -232,7 +319,12 @@ fn exact<T>(
     }
 }
 
-/// Returns `true` where the kernel's exact look-up can mean it.
+/// Returns true where the kernel's exact look-up either finds the socket of a name or says that there is none.
+pub(crate) fn is_exact(pair: &Pair) -> bool {
+    has_peer(pair) && pair.local().port() != 0 && pair.interface().is_none()
+}
+
+/// Returns true where the kernel's exact look-up can mean it.
 fn has_peer(pair: &Pair) -> bool {
     !pair.peer().is_unspecified()
 }

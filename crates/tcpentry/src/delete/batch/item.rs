@@ -3,9 +3,10 @@
 use crate::connection::endpoint::Pair;
 use crate::connection::state::State;
 use crate::connection::{Connection, Cookie};
-use crate::delete::single::{guard, is_last_entry};
+use crate::delete::single::guard;
 use crate::delete::{Method, Options};
 use crate::error::{Error, Operation};
+use crate::table::lookup::{is_exact, replacements_after};
 
 /// What is to be done with a row of the table: the answer of whoever selects.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub(super) struct Item {
     pub(super) sent: bool,
     /// Whether a look-up or a deletion has missed it.
     pub(super) missed: bool,
+    /// The grace periods that have to pass before what was decided is certain.
+    pub(super) doubt: u32,
 }
 
 pub(super) enum Progress {
@@ -47,6 +50,7 @@ impl Item {
             progress: Progress::Named,
             sent: false,
             missed: false,
+            doubt: 0,
         }
     }
 
@@ -57,18 +61,15 @@ impl Item {
             progress: Progress::Decided(Err(error)),
             sent: false,
             missed: false,
+            doubt: 0,
         }
     }
 
-    /// Whether it may have been missed only because its entry was just being replaced; see [`Lookup::get_or_scan`](crate::table::lookup::Lookup::get_or_scan).
-    ///
-    /// What can be replaced twice, or is not found by one look-up, is left to the single way.
-    pub(super) fn is_in_doubt(&self) -> bool {
-        let connection = &self.connection;
-        self.missed
-            && !matches!(self.progress, Progress::Decided(_))
-            && connection.state != State::SynRecv
-            && !is_last_entry(connection.state)
+    /// Returns the number of grace periods after which it is gone, if it is missed after each; `None` where it has not been missed,
+    /// or only by a look-up that does not reach every socket.
+    pub(super) fn replacements(&self) -> Option<u32> {
+        let is_known = self.missed && is_exact(&self.connection.pair);
+        is_known.then(|| replacements_after(self.connection.state))
     }
 
     /// Its exact name.

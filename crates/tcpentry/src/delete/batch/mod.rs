@@ -7,6 +7,7 @@
 mod helper;
 pub(crate) mod item;
 mod queue;
+mod verdict;
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -18,15 +19,17 @@ use rustix::io::Errno;
 use self::helper::{Batch, DestroyWorker, NotSent, Replies};
 use self::item::{Action, Item, Progress, invalidate, is_ready, may_be_plain};
 use self::queue::{DATAGRAM_LAG, PendingRows, ROW_MAX_AGE, Recent};
+use self::verdict::{Verdict, Verdicts};
 use super::holders::HolderSource;
 use super::kernel::{lists_mptcp, may_leave_orphans};
-use super::single::{Deleter, Missed};
+use super::single::Deleter;
 use super::{Method, MethodChoice, Mode, Options};
 use crate::connection::Connection;
+use crate::connection::state::State;
 use crate::error::{Error, Operation};
 use crate::sock_diag::DESTROY_BATCH;
 use crate::table::dumps::Dumps;
-use crate::table::lookup::Lookup;
+use crate::table::lookup::{Lookup, replacements_after};
 use crate::table::query::Query;
 use crate::table::{Another, TcpTable};
 
@@ -216,6 +219,8 @@ struct BatchRun<'t, R> {
     help: Help<'t>,
     /// The batches that have been sent and not been told, the oldest first.
     pending: VecDeque<PendingBatch>,
+    /// What became of those before, as far as it is not reported.
+    verdicts: Verdicts,
     /// Whether whoever is told has had enough.
     flow: ControlFlow<()>,
 }
@@ -235,20 +240,6 @@ struct PendingBatch {
     sent: Vec<usize>,
     /// The kernel's replies; `None` as long as the worker has none.
     replies: Option<Result<Replies, NotSent>>,
-    /// Whether a grace period has passed since it was replied to.
-    after_grace: bool,
-}
-
-impl PendingBatch {
-    /// Whether some of it may have been missed only because their entries were just being replaced.
-    fn is_in_doubt(&mut self) -> bool {
-        if let Some(Ok(replies)) = &self.replies {
-            for (&place, reply) in self.sent.iter().zip(replies) {
-                self.items[place].missed |= matches!(reply, Err(Errno::NOENT));
-            }
-        }
-        !self.after_grace && self.items.iter().any(Item::is_in_doubt)
-    }
 }
 
 impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchRun<'t, R> {
@@ -265,6 +256,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
             together: options.method != MethodChoice::Borrow,
             help: Help::Possible(another),
             pending: VecDeque::new(),
+            verdicts: Verdicts::default(),
             flow: ControlFlow::Continue(()),
         }
     }
@@ -319,11 +311,13 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
             items,
             sent,
             replies,
-            after_grace: false,
         });
         self.report_finished();
         while self.pending.len() > MAX_PENDING_BATCHES && self.flow.is_continue() {
             self.report_first();
+        }
+        if self.verdicts.are_due() {
+            self.settle();
         }
         if self.flow.is_break() {
             self.stop();
@@ -377,8 +371,8 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         }
         while self
             .pending
-            .front_mut()
-            .is_some_and(|first| first.replies.is_some() && !first.is_in_doubt())
+            .front()
+            .is_some_and(|first| first.replies.is_some())
         {
             self.report_first();
         }
@@ -386,19 +380,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
 
     /// Waits for the batch that was sent first, and reports on it.
     fn report_first(&mut self) {
-        self.await_replies(1);
-        if self
-            .pending
-            .front_mut()
-            .is_some_and(PendingBatch::is_in_doubt)
-        {
-            // One grace period for all that have been sent.
-            self.await_replies(self.pending.len());
-            self.deleter.lookup.diag.await_grace_period();
-            for batch in &mut self.pending {
-                batch.after_grace = true;
-            }
-        }
+        self.await_first();
         let Some(batch) = self.pending.pop_front() else {
             return;
         };
@@ -406,7 +388,6 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
             mut items,
             mut sent,
             replies,
-            mut after_grace,
         } = batch;
         let replies = replies.unwrap_or(Err(NotSent));
         let replies = match replies {
@@ -414,7 +395,6 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
             // It waited too long at the worker, and is done here.
             Err(NotSent) if self.flow.is_continue() => {
                 invalidate(&mut items);
-                after_grace = false;
                 let names;
                 (sent, names) = self.prepare(&mut items);
                 self.deleter.lookup.diag.destroy_many(&names)
@@ -424,19 +404,17 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
                 Replies::new()
             }
         };
-        self.report_on(items, &sent, replies, after_grace);
+        self.report_on(items, &sent, replies);
     }
 
-    /// Waits for the replies to so many batches, those that were sent first.
-    fn await_replies(&mut self, count: usize) {
-        for batch in self.pending.iter_mut().take(count) {
-            if batch.replies.is_none() {
-                let count = batch.sent.len();
-                batch.replies = Some(match &self.help {
-                    Help::Running(worker) => worker.take(count),
-                    Help::Possible(_) | Help::None => Ok(vec![Err(Errno::AGAIN); count]),
-                });
-            }
+    /// Waits for the replies to the batch that was sent first.
+    fn await_first(&mut self) {
+        if let Some(batch) = self.pending.front_mut().filter(|it| it.replies.is_none()) {
+            let count = batch.sent.len();
+            batch.replies = Some(match &self.help {
+                Help::Running(worker) => worker.take(count),
+                Help::Possible(_) | Help::None => Ok(vec![Err(Errno::AGAIN); count]),
+            });
         }
     }
 
@@ -445,6 +423,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         while !self.pending.is_empty() {
             self.report_first();
         }
+        self.settle();
     }
 
     /// Waits for all that was sent, reports on it, and sends nothing more.
@@ -457,44 +436,90 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
     }
 
     /// Reports on each of a batch, in order.
-    fn report_on(
-        &mut self,
-        mut items: Vec<Item>,
-        sent: &[usize],
-        replies: Replies,
-        after_grace: bool,
-    ) {
+    fn report_on(&mut self, mut items: Vec<Item>, sent: &[usize], replies: Replies) {
         self.deleter.holders.next_batch();
         self.apply_replies(&mut items, sent, replies);
-        for item in &mut items {
-            if self.flow.is_break() && !item.sent {
+        for item in items {
+            let Some(verdict) = self.decide(item) else {
+                continue;
+            };
+            if verdict.doubt == 0 && self.verdicts.is_empty() {
+                self.report(verdict);
                 continue;
             }
-            let missed = if after_grace && item.is_in_doubt() {
-                Missed::BeforeGrace
-            } else {
-                Missed::No
-            };
-            let connection = &item.connection;
-            let reported = match std::mem::replace(&mut item.progress, Progress::Named) {
-                Progress::Decided(result) => (self.report)(connection, result),
-                Progress::Named | Progress::Seen if self.flow.is_break() => {
-                    match self.deleter.resolve(connection, missed) {
-                        Some(error) => (self.report)(connection, Err(error)),
-                        // It was not destroyed: as if it had never been sent.
-                        None => continue,
-                    }
-                }
-                Progress::Named | Progress::Seen => {
-                    match self.deleter.recheck(connection, missed) {
-                        Ok(now) => (self.report)(&now, self.deleter.delete_now(&now)),
-                        Err(error) => (self.report)(connection, Err(error)),
-                    }
-                }
-            };
-            if reported.is_break() {
-                self.flow = reported;
+            self.verdicts.push(verdict);
+            if self.verdicts.are_due() {
+                self.settle();
             }
+        }
+    }
+
+    /// Does what is left to be done for one, and returns what became of it; `None` where nothing was done and nothing may be.
+    fn decide(&mut self, item: Item) -> Option<Verdict> {
+        let is_stopped = self.flow.is_break();
+        if is_stopped && !item.sent {
+            return None;
+        }
+        let replacements = item.replacements();
+        let Item {
+            connection,
+            progress,
+            doubt,
+            ..
+        } = item;
+        if let Progress::Decided(result) = progress {
+            return Some(Verdict {
+                connection,
+                result,
+                doubt,
+            });
+        }
+        let deleter = &mut self.deleter;
+        if let Some(doubt) = replacements {
+            let error = deleter.lookup.missing();
+            let error = error.during(Operation::Delete).about(connection.pair);
+            return Some(Verdict {
+                connection,
+                result: Err(error),
+                doubt,
+            });
+        }
+        if is_stopped {
+            // What was not destroyed is as if it had never been sent.
+            let (error, doubt) = deleter.without_waiting(|deleter| deleter.resolve(&connection));
+            return error.map(|error| Verdict {
+                connection,
+                result: Err(error),
+                doubt,
+            });
+        }
+        let ((connection, result), doubt) =
+            deleter.without_waiting(|deleter| match deleter.recheck(&connection) {
+                Ok(now) => {
+                    let result = deleter.delete_now(&now);
+                    (now, result)
+                }
+                Err(error) => (connection, Err(error)),
+            });
+        Some(Verdict {
+            connection,
+            result,
+            doubt,
+        })
+    }
+
+    fn report(&mut self, verdict: Verdict) {
+        let reported = (self.report)(&verdict.connection, verdict.result);
+        if reported.is_break() {
+            self.flow = reported;
+        }
+    }
+
+    /// Waits until what became of each is certain, and reports it.
+    fn settle(&mut self) {
+        let may_delete = self.flow.is_continue();
+        for verdict in self.verdicts.settle(&mut self.deleter, may_delete) {
+            self.report(verdict);
         }
     }
 
@@ -513,6 +538,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
                 Ok(now) if now.cookie == was.cookie && now.pair.same_ends(&was.pair) => {
                     item.connection = now;
                     item.progress = Progress::Seen;
+                    item.missed = false;
                 }
                 // The single way finds out what that means.
                 Err(Errno::NOENT) => item.missed = true,
@@ -526,6 +552,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         for (&place, reply) in sent.iter().zip(replies) {
             let item = &mut items[place];
             item.sent = matches!(reply, Ok(()) | Err(Errno::AGAIN));
+            item.missed = matches!(reply, Err(Errno::NOENT));
             match reply {
                 Ok(()) => item.progress = Progress::Decided(Ok(Method::SockDiag)),
                 // It is the same for all, and for all that follow.
@@ -550,9 +577,17 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         for (item, found) in items.iter_mut().zip(found) {
             // The look-up without a device misses none that is bound to none.
             if matches!(found, Err(Errno::NOENT)) && item.connection.interface().is_none() {
+                // Of a request that was accepted at that moment the acknowledgement means nothing.
+                if item.connection.state == State::SynRecv {
+                    item.doubt = replacements_after(State::SynRecv);
+                }
                 continue;
             }
-            if let Err(error) = self.deleter.confirm(&item.connection) {
+            let deleter = &mut self.deleter;
+            let (confirmed, doubt) =
+                deleter.without_waiting(|deleter| deleter.confirm(&item.connection));
+            item.doubt = doubt;
+            if let Err(error) = confirmed {
                 let error = error.during(Operation::Delete).about(item.connection.pair);
                 item.progress = Progress::Decided(Err(error));
             }

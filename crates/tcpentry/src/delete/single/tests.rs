@@ -828,20 +828,24 @@ fn graces(log: &Log) -> usize {
 fn what_is_missed_while_its_entry_is_replaced_is_not_gone() {
     let row = Row::new(ENDS, 7).owned();
     let listener = Row::new(LISTENER, 1).state(State::Listening).owned();
-    for (rows, replacements) in [
-        (vec![row.clone()], 1),
+    for (rows, state, replacements) in [
+        (vec![row.clone()], State::Established, 1),
+        // It was a connection when it was seen, and the listener says nothing of it.
+        (vec![listener.clone(), row.clone()], State::Established, 1),
         // A request, which becomes a socket and then TIME_WAIT.
-        (vec![listener.clone(), row.clone()], 2),
+        (vec![listener.clone(), row.clone()], State::SynRecv, 2),
     ] {
         let kernel = Kernel::of(rows);
+        let mut connection = listed(&row);
+        connection.state = state;
         let (mut table, log) = replacing(kernel.clone(), replacements);
-        let deleted = table.delete(&listed(&row), &Options::default());
+        let deleted = table.delete(&connection, &Options::default());
         assert_eq!(deleted.unwrap().method, Method::SockDiag);
         assert_eq!((destroyed(&log), graces(&log)), (vec![7], replacements));
         let (mut table, _) = replacing(kernel.clone(), replacements);
-        assert!(table.check(&listed(&row), &Options::default()).is_ok());
+        assert!(table.check(&connection, &Options::default()).is_ok());
         let (mut table, _) = replacing(kernel, replacements);
-        let found = table.lookup.get_or_scan(&row.pair, listed(&row).cookie);
+        let found = table.lookup.get_or_scan(&row.pair, connection.cookie, None);
         assert!(found.unwrap().is_some());
     }
 }
