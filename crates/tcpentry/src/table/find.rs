@@ -88,31 +88,28 @@ impl TcpTable {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn find_all(&mut self, targets: &[Target]) -> Vec<Result<Connection, Error>> {
-        let mut looked: Vec<_> = targets.iter().map(|_| None).collect();
-        let all: Vec<_> = (0..targets.len()).collect();
-        for (place, look) in self.look_for_some(targets, &all) {
-            looked[place] = Some(look);
-        }
-        loop {
-            let is_in_doubt = |&place: &usize| matches!(looked[place], Some((_, 1..)));
-            let in_doubt: Vec<_> = all.iter().copied().filter(is_in_doubt).collect();
-            if in_doubt.is_empty() {
-                break;
+        Self::find_in_all([(self, targets)])
+            .pop()
+            .unwrap_or_default()
+    }
+
+    /// Looks up connections in several tables, and returns what was found in each, as [`find_all`](Self::find_all) does.
+    ///
+    /// The wait for those that are not there is one for all tables.
+    pub fn find_in_all<'t>(
+        tables: impl IntoIterator<Item = (&'t mut Self, &'t [Target])>,
+    ) -> Vec<Vec<Result<Connection, Error>>> {
+        let mut searches: Vec<_> = tables
+            .into_iter()
+            .map(|(table, targets)| Search::start(table, targets))
+            .collect();
+        while let Some(search) = searches.iter_mut().find(|search| search.is_in_doubt()) {
+            search.table.lookup.diag.await_grace_period();
+            for search in &mut searches {
+                search.look_again();
             }
-            self.lookup.diag.await_grace_period();
-            for (place, (found, _)) in self.look_for_some(targets, &in_doubt) {
-                let left = match &looked[place] {
-                    Some((_, left)) if is_none(&found) => left - 1,
-                    _ => 0,
-                };
-                looked[place] = Some((found, left));
-            }
         }
-        let looked = looked.into_iter().flatten();
-        let found = targets.iter().zip(looked);
-        found
-            .map(|(target, (found, _))| self.finish_find(target, found))
-            .collect()
+        searches.into_iter().map(Search::finish).collect()
     }
 
     /// Looks up one connection as [`find`](Self::find) does, and never waits.
@@ -147,27 +144,28 @@ impl TcpTable {
         })
     }
 
-    /// Looks for those at these places, with the questions about identities sent together.
-    fn look_for_some(&mut self, targets: &[Target], places: &[usize]) -> Vec<(usize, Look)> {
-        let mut looks = Vec::with_capacity(places.len());
-        let (mut asked, mut names) = (Vec::new(), Vec::new());
-        for &place in places {
-            match &targets[place] {
+    /// Looks once for each, with the questions about identities sent together.
+    fn look_for_some<'a>(&mut self, targets: impl IntoIterator<Item = &'a Target>) -> Vec<Look> {
+        let mut names = Vec::new();
+        let looks: Vec<_> = targets
+            .into_iter()
+            .map(|target| match target {
                 Target::Identity(identity) => match self.check_place(identity) {
                     Ok(()) => {
-                        asked.push(place);
                         names.push((identity.pair, identity.cookie));
+                        None
                     }
-                    Err(error) => looks.push((place, (Err(error), 0))),
+                    Err(error) => Some((Err(error), 0)),
                 },
-                target @ Target::Pair(_) => looks.push((place, self.look_for(target))),
-            }
-        }
-        let sought = self.lookup.seek_many(&names, |_| None);
-        for (place, sought) in asked.into_iter().zip(sought) {
-            looks.push((place, self.look_of(sought)));
-        }
-        looks
+                Target::Pair(pair) => Some(self.look_for_pair(pair)),
+            })
+            .collect();
+        let mut sought = self.lookup.seek_many(&names, |_| None).into_iter();
+        let looks = looks.into_iter().map(|look| {
+            // As many were found as were asked for.
+            look.or_else(|| sought.next().map(|sought| self.look_of(sought)))
+        });
+        looks.flatten().collect()
     }
 
     /// Looks once.
@@ -323,6 +321,48 @@ impl TcpTable {
     /// Finds a device of this namespace by its name.
     pub(crate) fn interface(&self, device: &Device) -> Result<Interface, Error> {
         devices::interface(&self.socket, device)
+    }
+}
+
+/// The search for connections in one table.
+struct Search<'t> {
+    table: &'t mut TcpTable,
+    targets: &'t [Target],
+    looks: Vec<Look>,
+}
+
+impl<'t> Search<'t> {
+    fn start(table: &'t mut TcpTable, targets: &'t [Target]) -> Self {
+        let looks = table.look_for_some(targets);
+        Self {
+            table,
+            targets,
+            looks,
+        }
+    }
+
+    fn is_in_doubt(&self) -> bool {
+        self.looks.iter().any(|(_, left)| *left > 0)
+    }
+
+    /// Looks again for those that may have been missed, after a grace period.
+    fn look_again(&mut self) {
+        let looks = self.looks.iter_mut().zip(self.targets);
+        let (in_doubt, targets): (Vec<_>, Vec<_>) =
+            looks.filter(|((_, left), _)| *left > 0).unzip();
+        let again = self.table.look_for_some(&targets);
+        for (look, (found, _)) in in_doubt.into_iter().zip(again) {
+            let left = if is_none(&found) { look.1 - 1 } else { 0 };
+            *look = (found, left);
+        }
+    }
+
+    fn finish(self) -> Vec<Result<Connection, Error>> {
+        let looks = self.targets.iter().zip(self.looks);
+        let table = self.table;
+        looks
+            .map(|(target, (found, _))| table.finish_find(target, found))
+            .collect()
     }
 }
 

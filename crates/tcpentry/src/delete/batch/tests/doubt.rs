@@ -60,7 +60,7 @@ fn those_that_go_with_another_wait_together() {
         };
         let expected: Fact = (1..=40)
             .map(|number| match number % 2 {
-                1 => (number, first.clone()),
+                1 => (number, first),
                 _ => (number, Err(ErrorKind::NotFound)),
             })
             .collect();
