@@ -113,6 +113,9 @@ impl TcpTable {
     /// deleted. `report` is called once for each, in their order, with the connection as it was last
     /// seen and what became of it. When it returns `Break`, nothing more is deleted, but what
     /// the kernel may already have done is still found out and reported.
+    ///
+    /// One that is missed is `NotFound` only after some 10 milliseconds and another look, as in [`find`](Self::find). Those
+    /// that are missed wait together, at most once in 50 milliseconds; till then it and what was done after it are not reported.
     pub fn delete_all(
         &mut self,
         connections: impl IntoIterator<Item = Connection>,
