@@ -23,12 +23,13 @@ use self::verdict::{Verdict, Verdicts};
 use super::holders::HolderSource;
 use super::kernel::{lists_mptcp, may_leave_orphans};
 use super::single::Deleter;
-use super::{Method, MethodChoice, Mode, Options};
+use super::{Deleted, Method, MethodChoice, Mode, Options};
 use crate::connection::Connection;
 use crate::connection::state::State;
 use crate::error::{Error, Operation};
 use crate::sock_diag::DESTROY_BATCH;
 use crate::table::dumps::Dumps;
+use crate::table::find::Target;
 use crate::table::lookup::{Lookup, replacements_after};
 use crate::table::query::Query;
 use crate::table::{Another, TcpTable};
@@ -133,6 +134,41 @@ impl TcpTable {
         report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
     ) {
         self.all(connections, options, Mode::Rehearse, report);
+    }
+
+    /// Finds and deletes many: [`find_all`](Self::find_all) and [`delete_all`](Self::delete_all). The results are in their order.
+    pub fn find_and_delete_all(
+        &mut self,
+        targets: &[Target],
+        options: &Options,
+    ) -> Vec<Result<Deleted, Error>> {
+        let found = self.find_all(targets).into_iter();
+        let found = found.map(|found| found.map_err(|error| error.during(Operation::Delete)));
+        let found = found.collect();
+        self.delete_found(found, options)
+    }
+
+    /// Deletes those that were found, and returns the results with the errors of the others between them.
+    pub(crate) fn delete_found(
+        &mut self,
+        found: Vec<Result<Connection, Error>>,
+        options: &Options,
+    ) -> Vec<Result<Deleted, Error>> {
+        let connections: Vec<_> = found.iter().flatten().cloned().collect();
+        let mut deleted = VecDeque::with_capacity(connections.len());
+        self.delete_all(connections, options, |connection, result| {
+            let connection = connection.clone();
+            deleted.push_back(result.map(|method| Deleted { connection, method }));
+            ControlFlow::Continue(())
+        });
+        let mut results = Vec::with_capacity(found.len());
+        for found in found {
+            match found {
+                Ok(_) => results.extend(deleted.pop_front()),
+                Err(error) => results.push(Err(error)),
+            }
+        }
+        results
     }
 
     fn all(
