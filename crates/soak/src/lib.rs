@@ -4,12 +4,14 @@
 //! It is started by `cargo xtask soak`; its short form runs in the tests. docs/RELIABILITY.md says what is counted.
 
 mod deleters;
+mod hands;
 mod oracle;
 mod owner;
 mod report;
 mod terms;
 mod tuples;
 
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
@@ -18,7 +20,9 @@ use std::time::{Duration, Instant};
 pub use report::Figures;
 pub use terms::{By, How, Wrong};
 
+use hands::Handovers;
 use oracle::Oracle;
+use tcpentry_testkit::Namespace;
 use tuples::Tuples;
 
 /// The parameters of a run.
@@ -74,10 +78,13 @@ pub fn run(plan: &Plan, mut say: impl FnMut(&Figures)) -> Figures {
         over: AtomicBool::new(false),
     };
     let started = Instant::now();
-    let figures = || {
+    let figures = |handovers| {
         let counts = &world.oracle.counts;
-        counts.figures(started.elapsed(), world.oracle.details())
+        counts.figures(started.elapsed(), handovers, world.oracle.details())
     };
+    // In a namespace of its own: here anybody may delete anything.
+    let beside = plan.clone();
+    let handovers = thread::spawn(move || Namespace::fresh().run(move || hands::run(&beside)));
     thread::scope(|scope| {
         let owners: Vec<_> = (0..usize::from(plan.owners))
             .map(|number| owner::Owner::new(&world, number, plan.seed))
@@ -96,7 +103,7 @@ pub fn run(plan: &Plan, mut say: impl FnMut(&Figures)) -> Figures {
             thread::sleep(Duration::from_millis(50));
             if said.elapsed() >= Duration::from_secs(10) {
                 said = Instant::now();
-                say(&figures());
+                say(&figures(Handovers::default()));
             }
         }
         world.quiet.store(true, SeqCst);
@@ -106,7 +113,8 @@ pub fn run(plan: &Plan, mut say: impl FnMut(&Figures)) -> Figures {
         }
         world.over.store(true, SeqCst);
     });
-    figures()
+    let handovers = handovers.join();
+    figures(handovers.unwrap_or_else(|panic| resume_unwind(panic)))
 }
 
 /// Lets TIME_WAIT give its tuple to the next connection; if the delay can't be set (before Linux 6.14), after a second.

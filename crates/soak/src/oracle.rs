@@ -1,4 +1,4 @@
-//! What was asked, what was reported, and what the ends saw: the three are compared when all reports are in.
+//! The record of what was asked, reported and seen by the ends: the three are compared when all reports are in.
 //!
 //! Everything goes by cookie, which the kernel never assigns twice: so a tuple that is used again hides nothing.
 
@@ -158,6 +158,8 @@ impl Oracle {
                 let now = self.tick();
                 let _ = end.gone_at.compare_exchange(0, now, SeqCst, SeqCst);
             }
+            Report::Spared if how == How::Filter => {}
+            Report::Spared => self.other(by, how, "spared"),
             Report::Other(words) => self.other(by, how, words),
         }
     }

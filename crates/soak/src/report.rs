@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
+use crate::hands::Handovers;
 use crate::terms::{By, How, Report, Wrong};
 
 /// The counters of a running soak.
@@ -20,6 +21,7 @@ pub(crate) struct Counts {
     pub(crate) unaccepted: AtomicU64,
     deleted: [[AtomicU64; 4]; 3],
     gone: [[AtomicU64; 4]; 3],
+    spared: [[AtomicU64; 4]; 3],
     other: [[AtomicU64; 4]; 3],
     /// Reports of "gone" for a tuple that another connection had by then.
     pub(crate) outlived: AtomicU64,
@@ -38,12 +40,18 @@ impl Counts {
         let counter = match report {
             Report::Deleted => &self.deleted,
             Report::Gone => &self.gone,
-            Report::Other(_) => &self.other,
+            Report::Spared if how == How::Filter => &self.spared,
+            Report::Spared | Report::Other(_) => &self.other,
         };
         counter[by as usize][how as usize].fetch_add(1, SeqCst);
     }
 
-    pub(crate) fn figures(&self, time: Duration, details: Vec<String>) -> Figures {
+    pub(crate) fn figures(
+        &self,
+        time: Duration,
+        handovers: Handovers,
+        details: Vec<String>,
+    ) -> Figures {
         let one = |counter: &AtomicU64| counter.load(SeqCst);
         let many = |counter: &[[AtomicU64; 4]; 3]| {
             let [library, c_library, program] = counter;
@@ -62,11 +70,13 @@ impl Counts {
             unaccepted: one(&self.unaccepted),
             deleted: many(&self.deleted),
             gone: many(&self.gone),
+            spared: many(&self.spared),
             other: many(&self.other),
             outlived: one(&self.outlived),
             proven: one(&self.proven),
             ownerless: one(&self.ownerless) + one(&self.late),
             wrong: Wrong::WORDS.map(|(wrong, _)| one(&self.wrong[wrong as usize])),
+            handovers,
             details,
         }
     }
@@ -84,18 +94,22 @@ pub struct Figures {
     unaccepted: u64,
     deleted: [[u64; 4]; 3],
     gone: [[u64; 4]; 3],
+    spared: [[u64; 4]; 3],
     other: [[u64; 4]; 3],
     outlived: u64,
     proven: u64,
     ownerless: u64,
     wrong: [u64; Wrong::WORDS.len()],
+    handovers: Handovers,
     details: Vec<String>,
 }
 
 impl Figures {
     /// Returns true if no fault occurred.
     pub fn is_clean(&self) -> bool {
-        self.wrong.iter().all(|&count| count == 0) && sum(&self.other) == 0
+        self.wrong.iter().all(|&count| count == 0)
+            && sum(&self.other) == 0
+            && self.handovers.are_clean()
     }
 
     /// Returns the number of deletions that were reported.
@@ -111,6 +125,11 @@ impl Figures {
     /// Returns the number of faults of a kind.
     pub fn wrong(&self, wrong: Wrong) -> u64 {
         self.wrong[wrong as usize]
+    }
+
+    /// Returns the number of connections that were handed to a worker, and of those that died there.
+    pub fn handed_over(&self) -> (u64, u64) {
+        (self.handovers.handed_over, self.handovers.at_worker)
     }
 
     /// Returns the number of deletions that the owner's ECONNABORTED proved.
@@ -150,6 +169,7 @@ impl fmt::Display for Figures {
             ("  of them orphans and TIME_WAIT", self.ownerless),
             ("reported gone", sum(&self.gone)),
             ("  of them the tuple had a new owner", self.outlived),
+            ("no longer matched, and spared", sum(&self.spared)),
             ("reported otherwise (must be 0)", sum(&self.other)),
         ] {
             writeln!(f, "{what:<40}{count:>12}")?;
@@ -168,6 +188,17 @@ impl fmt::Display for Figures {
         }
         writeln!(f, "\nmust be 0")?;
         for ((_, what), count) in Wrong::WORDS.iter().zip(self.wrong) {
+            writeln!(f, "{what:<40}{count:>12}")?;
+        }
+        writeln!(f, "\nbeside acceptors that hand over to workers")?;
+        let handovers = &self.handovers;
+        for (what, count) in [
+            ("handed over", handovers.handed_over),
+            ("reported deleted", handovers.deleted),
+            ("spared", handovers.spared),
+            ("died at the acceptor", handovers.at_acceptor),
+            ("killed in the hands of another", handovers.at_worker),
+        ] {
             writeln!(f, "{what:<40}{count:>12}")?;
         }
         for detail in &self.details {

@@ -29,6 +29,8 @@ pub enum How {
 pub(crate) enum Report {
     Deleted,
     Gone,
+    /// By a filter: it no longer matched.
+    Spared,
     /// Anything else, in words.
     Other(String),
 }

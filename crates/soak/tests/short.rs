@@ -19,6 +19,7 @@ fn all_three_delete_what_they_say_and_nothing_else() {
             assert!(figures.deleted_by(by) > 0, "{by:?}: {figures}");
         }
         assert!(figures.proven() > 0, "{figures}");
+        assert!(figures.handed_over().0 > 0, "{figures}");
     });
 }
 

@@ -10,7 +10,7 @@ use tcpentry::{Error, ErrorKind, Outcome};
 pub(crate) enum Exit {
     /// Done; of a deletion: at least one deleted, every other one already gone.
     Done,
-    /// Nothing matched, or all were already gone.
+    /// Nothing matched, or all were already gone or spared.
     Nothing,
     /// The usage is wrong; nothing was tried.
     Usage,
@@ -73,6 +73,7 @@ impl Exit {
 pub(crate) struct Tally {
     deleted: u64,
     gone: u64,
+    spared: u64,
     guarded: u64,
     denied: u64,
     unsupported: u64,
@@ -88,6 +89,7 @@ impl Tally {
         let counter = match outcome {
             Outcome::Deleted => &mut self.deleted,
             Outcome::Gone => &mut self.gone,
+            Outcome::Spared => &mut self.spared,
             Outcome::Guarded => &mut self.guarded,
             Outcome::Denied => &mut self.denied,
             Outcome::Unsupported => &mut self.unsupported,
@@ -97,10 +99,11 @@ impl Tally {
         *counter += many;
     }
 
-    fn counts(&self) -> [(u64, Outcome); 6] {
+    fn counts(&self) -> [(u64, Outcome); 7] {
         [
             (self.deleted, Outcome::Deleted),
             (self.gone, Outcome::Gone),
+            (self.spared, Outcome::Spared),
             (self.guarded, Outcome::Guarded),
             (self.denied, Outcome::Denied),
             (self.unsupported, Outcome::Unsupported),
@@ -142,7 +145,7 @@ impl fmt::Display for Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Outcome::{Deleted, Denied, Failed, Gone, Guarded, Unsupported};
+    use Outcome::{Deleted, Denied, Failed, Gone, Guarded, Spared, Unsupported};
 
     fn exit(outcomes: &[Outcome]) -> Exit {
         let mut tally = Tally::default();
@@ -165,6 +168,10 @@ mod tests {
             (&[Gone], Exit::Nothing),
             (&[Deleted], Exit::Done),
             (&[Deleted, Gone], Exit::Done),
+            (&[Deleted, Spared], Exit::Done),
+            (&[Spared], Exit::Nothing),
+            (&[Spared, Gone], Exit::Nothing),
+            (&[Spared, Guarded], Exit::Guarded),
             (&[Deleted, Guarded], Exit::Mixed),
             (&[Deleted, Denied], Exit::Mixed),
             (&[Deleted, Unsupported], Exit::Mixed),

@@ -51,7 +51,9 @@ impl Error {
             ErrorKind::AccessDenied | ErrorKind::NotElevated => Some(Errno::PERM),
             ErrorKind::NotSupported => Some(Errno::OPNOTSUPP),
             ErrorKind::InvalidParameter => Some(Errno::INVAL),
-            ErrorKind::Ambiguous | ErrorKind::Refused(_) | ErrorKind::Os => None,
+            ErrorKind::Ambiguous | ErrorKind::Refused(_) | ErrorKind::Spared | ErrorKind::Os => {
+                None
+            }
         };
         Self(Box::new(Inner {
             operation,
@@ -175,10 +177,13 @@ impl Error {
     pub fn win32(&self) -> u32 {
         match self.kind() {
             ErrorKind::InvalidParameter => win32::INVALID_PARAMETER,
-            ErrorKind::NotFound | ErrorKind::NotElevated | ErrorKind::Refused(Guard::Listener) => {
-                win32::MR_MID_NOT_FOUND
+            ErrorKind::NotFound
+            | ErrorKind::NotElevated
+            | ErrorKind::Spared
+            | ErrorKind::Refused(Guard::Listener) => win32::MR_MID_NOT_FOUND,
+            ErrorKind::Ambiguous | ErrorKind::Refused(Guard::OtherNetns | Guard::Subflow) => {
+                win32::NOT_FOUND
             }
-            ErrorKind::Ambiguous | ErrorKind::Refused(Guard::OtherNetns) => win32::NOT_FOUND,
             ErrorKind::AccessDenied | ErrorKind::Refused(Guard::OwnSession) => win32::ACCESS_DENIED,
             ErrorKind::NotSupported => win32::NOT_SUPPORTED,
             ErrorKind::Os => self.errno().map_or(win32::GEN_FAILURE, win32::from_errno),
@@ -191,6 +196,7 @@ impl Error {
             ErrorKind::NotFound => Outcome::Gone,
             ErrorKind::AccessDenied | ErrorKind::NotElevated => Outcome::Denied,
             ErrorKind::Ambiguous | ErrorKind::Refused(_) => Outcome::Guarded,
+            ErrorKind::Spared => Outcome::Spared,
             ErrorKind::NotSupported => Outcome::Unsupported,
             ErrorKind::InvalidParameter | ErrorKind::Os => Outcome::Failed,
         }
@@ -209,6 +215,20 @@ impl Error {
         let cause = format!("{count} network namespaces have a socket of these ends");
         Self::new(Operation::Delete, ErrorKind::Ambiguous, cause)
             .with_hint("name the network namespace, or one of the sockets by its identity")
+            .about(pair)
+    }
+
+    /// Creates the error of a connection that no longer is what was selected.
+    pub(crate) fn spared(cause: impl Into<Cow<'static, str>>, pair: Pair) -> Self {
+        Self::new(Operation::Delete, ErrorKind::Spared, cause).about(pair)
+    }
+
+    /// Creates the error of a subflow of an MPTCP connection with another subflow that is not selected.
+    pub fn subflow_not_selected(pair: Pair, other: &Pair) -> Self {
+        let guard = Guard::Subflow;
+        let cause = format!("{}, and {other} is not selected", guard.cause());
+        Self::new(Operation::Delete, ErrorKind::Refused(guard), cause)
+            .with_hint(guard.hint())
             .about(pair)
     }
 
@@ -273,6 +293,8 @@ impl fmt::Display for Operation {
 /// | `Refused(Listener)` | - | 317 | `guarded` |
 /// | `Refused(OwnSession)` | - | 5 | `guarded` |
 /// | `Refused(OtherNetns)` | - | 1168 | `guarded` |
+/// | `Refused(Subflow)` | - | 1168 | `guarded` |
+/// | `Spared` | - | - | `spared` |
 /// | `AccessDenied` | EPERM, EACCES | 5 | `denied` |
 /// | `NotElevated` | EPERM, EACCES | 317 | `denied` |
 /// | `NotSupported` | EOPNOTSUPP, EAFNOSUPPORT | 50 | `unsupported` |
@@ -288,6 +310,9 @@ pub enum ErrorKind {
     Ambiguous,
     /// Refused by a guard of ours.
     Refused(Guard),
+    /// Evaluated again before its deletion, it was no longer what had been selected: see
+    /// [`Options::while_selected`](crate::Options::while_selected).
+    Spared,
     /// The caller may not, and is no administrator.
     AccessDenied,
     /// The caller may not, but is an administrator who is not elevated.
@@ -347,6 +372,8 @@ pub enum Guard {
     OwnSession,
     /// The identity belongs to another network namespace than the table.
     OtherNetns,
+    /// It is a subflow of an MPTCP connection, which ends with all its subflows, and another one must not end.
+    Subflow,
 }
 
 impl Guard {
@@ -355,6 +382,9 @@ impl Guard {
             Self::Listener => "it is a listening socket, not a connection",
             Self::OwnSession => "it carries your own session",
             Self::OtherNetns => "it belongs to another network namespace",
+            Self::Subflow => {
+                "it is a subflow of an MPTCP connection, which ends with all its subflows"
+            }
         }
     }
 
@@ -362,6 +392,7 @@ impl Guard {
         match self {
             Self::Listener => "listeners are deleted only where that is asked for",
             Self::OwnSession => "it is deleted only where that is asked for",
+            Self::Subflow => "select all subflows of the connection, or name one of them exactly",
             Self::OtherNetns => "look for it in the table of its own namespace",
         }
     }
@@ -373,6 +404,7 @@ impl fmt::Display for Guard {
             Self::Listener => "listener",
             Self::OwnSession => "own-session",
             Self::OtherNetns => "other-netns",
+            Self::Subflow => "subflow",
         })
     }
 }
@@ -389,6 +421,8 @@ pub enum Outcome {
     Denied,
     /// Refused by a guard of ours.
     Guarded,
+    /// Evaluated again before the deletion, and no longer what was selected.
+    Spared,
     /// No way on this system.
     Unsupported,
     /// Anything else.
@@ -402,6 +436,7 @@ impl fmt::Display for Outcome {
             Self::Gone => "gone",
             Self::Denied => "denied",
             Self::Guarded => "guarded",
+            Self::Spared => "spared",
             Self::Unsupported => "unsupported",
             Self::Failed => "failed",
         })

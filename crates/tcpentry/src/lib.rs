@@ -103,5 +103,6 @@ pub use select::names::SystemNames;
 // Their end.
 pub use delete::batch::DumpCompleteness;
 pub use delete::batch::item::Action;
+pub use delete::subflows::Subflows;
 pub use delete::{Deleted, Method, MethodChoice, Options};
 pub use error::{Error, ErrorKind, Outcome, Reason};

@@ -6,6 +6,8 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::process::Pid;
@@ -363,6 +365,218 @@ fn attack(socket: i32, ready: i32, path: &CStr, attack: Attack) -> ! {
             }
         }
         libc::_exit(1)
+    }
+}
+
+/// Maps counters that this process and its children share; they stay mapped as long as it runs.
+pub(crate) fn shared_counters() -> Result<&'static [AtomicU64; 4], Errno> {
+    let (protection, flags) = (
+        libc::PROT_READ | libc::PROT_WRITE,
+        libc::MAP_SHARED | libc::MAP_ANONYMOUS,
+    );
+    let length = size_of::<[AtomicU64; 4]>();
+    // SAFETY: a new mapping, zeroed and page-aligned, that nobody unmaps: a reference to it is valid for good, and zero
+    // is a value of an atomic.
+    unsafe {
+        let memory = libc::mmap(std::ptr::null_mut(), length, protection, flags, -1, 0);
+        if memory == libc::MAP_FAILED {
+            return Err(last_errno());
+        }
+        Ok(&*memory.cast())
+    }
+}
+
+/// Forks a process called `acceptor` that accepts connections, and after a pause sends each over `to` and closes its own
+/// descriptor. It dies with the thread that forked it.
+pub(crate) fn fork_acceptor(
+    listener: BorrowedFd<'_>,
+    to: BorrowedFd<'_>,
+    pause: Duration,
+    counters: &'static [AtomicU64; 4],
+) -> Result<Pid, Errno> {
+    // SAFETY: as in `fork_holder`: the child runs nothing but `accept_and_send`.
+    let pid = unsafe { libc::fork() };
+    match pid {
+        0 => accept_and_send(listener.as_raw_fd(), to.as_raw_fd(), pause, counters),
+        -1 => Err(last_errno()),
+        pid => Ok(Pid::from_raw(pid).expect("a child's pid is positive")),
+    }
+}
+
+/// Forks a process called `worker` that keeps the connections which come over `from`. It dies with the thread that
+/// forked it.
+pub(crate) fn fork_worker(
+    from: BorrowedFd<'_>,
+    counters: &'static [AtomicU64; 4],
+) -> Result<Pid, Errno> {
+    // SAFETY: as in `fork_holder`: the child runs nothing but `receive_and_keep`.
+    let pid = unsafe { libc::fork() };
+    match pid {
+        0 => receive_and_keep(from.as_raw_fd(), counters),
+        -1 => Err(last_errno()),
+        pid => Ok(Pid::from_raw(pid).expect("a child's pid is positive")),
+    }
+}
+
+/// Gives a forked process its two descriptors as 0 and 1, and its name, and ties its life to the parent's.
+///
+/// # Safety
+/// Only in a child that has just been forked: it closes every other descriptor.
+unsafe fn settle(first: i32, second: i32, name: &CStr) {
+    // SAFETY: bare system calls that touch no memory but the name.
+    unsafe {
+        // The first may be in the place of the second.
+        let second = libc::fcntl(second, libc::F_DUPFD, 10);
+        let good = libc::dup2(first, 0) >= 0
+            && libc::dup2(second, 1) >= 0
+            && libc::close_range(2, u32::MAX, 0) == 0
+            && libc::prctl(libc::PR_SET_NAME, name.as_ptr()) == 0
+            && libc::prctl(
+                libc::PR_SET_PDEATHSIG,
+                libc::c_ulong::from(libc::SIGKILL.unsigned_abs()),
+            ) == 0;
+        if !good {
+            libc::_exit(1);
+        }
+    }
+}
+
+/// Runs the child of [`fork_acceptor`]: system calls and nothing else.
+fn accept_and_send(listener: i32, to: i32, pause: Duration, counters: &[AtomicU64; 4]) -> ! {
+    let pause = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: pause.subsec_nanos().into(),
+    };
+    // SAFETY: this is a child that has just been forked; then bare system calls, with memory of this frame only.
+    unsafe {
+        settle(listener, to, c"acceptor");
+        loop {
+            let socket = libc::accept(0, std::ptr::null_mut(), std::ptr::null_mut());
+            if socket < 0 {
+                continue;
+            }
+            counters[0].fetch_add(1, Relaxed);
+            libc::nanosleep(&raw const pause, std::ptr::null_mut());
+            if is_aborted(socket) {
+                counters[1].fetch_add(1, Relaxed);
+            } else {
+                send_descriptor(1, socket);
+            }
+            libc::close(socket);
+        }
+    }
+}
+
+/// Runs the child of [`fork_worker`]: system calls and nothing else.
+fn receive_and_keep(from: i32, counters: &[AtomicU64; 4]) -> ! {
+    /// The descriptors it keeps at most: those of the default limit, but for some.
+    const KEPT: usize = 512;
+    let mut kept = [-1; KEPT];
+    // SAFETY: this is a child that has just been forked; then bare system calls, with memory of this frame only.
+    unsafe {
+        settle(from, from, c"worker");
+        let mut next = 0;
+        loop {
+            if let Some(socket) = receive_descriptor(0, libc::MSG_DONTWAIT) {
+                // One that ended on its way was in nobody's hands.
+                if is_aborted(socket) {
+                    libc::close(socket);
+                } else {
+                    counters[2].fetch_add(1, Relaxed);
+                    if kept[next] >= 0 {
+                        libc::close(kept[next]);
+                    }
+                    kept[next] = socket;
+                    next = (next + 1) % KEPT;
+                }
+                continue;
+            }
+            for place in &mut kept {
+                if *place >= 0 && is_aborted(*place) {
+                    counters[3].fetch_add(1, Relaxed);
+                    libc::close(*place);
+                    *place = -1;
+                }
+            }
+            let mut wait = libc::pollfd {
+                fd: 0,
+                events: libc::POLLIN,
+                revents: 0,
+            };
+            libc::poll(&raw mut wait, 1, 1);
+        }
+    }
+}
+
+/// Returns true if the connection was aborted from outside: the kernel says so once.
+fn is_aborted(socket: i32) -> bool {
+    let mut error: libc::c_int = 0;
+    let mut length = libc::socklen_t::try_from(size_of::<libc::c_int>()).expect("it is small");
+    let value = (&raw mut error).cast();
+    // SAFETY: the kernel writes an int where there is room for one.
+    let result = unsafe {
+        libc::getsockopt(
+            socket,
+            libc::SOL_SOCKET,
+            libc::SO_ERROR,
+            value,
+            &raw mut length,
+        )
+    };
+    result == 0 && error == libc::ECONNABORTED
+}
+
+/// The room for one descriptor in a control message.
+#[repr(C, align(8))]
+struct Control([u8; 24]);
+
+/// Sends a descriptor over a socket of `AF_UNIX`.
+fn send_descriptor(to: i32, descriptor: i32) {
+    let (mut byte, mut control) = ([b'!'], Control([0; 24]));
+    let mut piece = libc::iovec {
+        iov_base: byte.as_mut_ptr().cast(),
+        iov_len: 1,
+    };
+    // SAFETY: all that the message points to lives in this frame; the control message has room for one descriptor.
+    unsafe {
+        let mut message: libc::msghdr = std::mem::zeroed();
+        message.msg_iov = &raw mut piece;
+        message.msg_iovlen = 1;
+        message.msg_control = control.0.as_mut_ptr().cast();
+        message.msg_controllen = control.0.len() as _;
+        let header = libc::CMSG_FIRSTHDR(&raw const message);
+        (*header).cmsg_level = libc::SOL_SOCKET;
+        (*header).cmsg_type = libc::SCM_RIGHTS;
+        (*header).cmsg_len = libc::CMSG_LEN(4) as _;
+        libc::CMSG_DATA(header)
+            .cast::<i32>()
+            .write_unaligned(descriptor);
+        libc::sendmsg(to, &raw const message, libc::MSG_NOSIGNAL);
+    }
+}
+
+/// Receives a descriptor; `None` where there is none.
+fn receive_descriptor(from: i32, flags: i32) -> Option<i32> {
+    let (mut byte, mut control) = ([0_u8], Control([0; 24]));
+    let mut piece = libc::iovec {
+        iov_base: byte.as_mut_ptr().cast(),
+        iov_len: 1,
+    };
+    // SAFETY: all that the message points to lives in this frame, and the kernel keeps to the lengths it is given.
+    unsafe {
+        let mut message: libc::msghdr = std::mem::zeroed();
+        message.msg_iov = &raw mut piece;
+        message.msg_iovlen = 1;
+        message.msg_control = control.0.as_mut_ptr().cast();
+        message.msg_controllen = control.0.len() as _;
+        if libc::recvmsg(from, &raw mut message, flags) <= 0 {
+            return None;
+        }
+        let header = libc::CMSG_FIRSTHDR(&raw const message);
+        if header.is_null() || (*header).cmsg_type != libc::SCM_RIGHTS {
+            return None;
+        }
+        Some(libc::CMSG_DATA(header).cast::<i32>().read_unaligned())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Those who delete: each names sockets to the oracle before, and tells it each report after.
+//! The deleters: each names sockets to the oracle before, and hands it each report after.
 
 mod c_library;
 mod library;
@@ -189,6 +189,7 @@ fn by_pair(
         match report {
             Report::Deleted => place.deleted_unknown(),
             Report::Gone => {}
+            Report::Spared => oracle.other(by, How::Pair, "spared"),
             Report::Other(words) => oracle.other(by, How::Pair, &words),
         }
     });

@@ -135,6 +135,7 @@ fn parse(line: &str) -> Said {
         report: match object["outcome"].as_str() {
             Some("deleted") => Report::Deleted,
             Some("gone") => Report::Gone,
+            Some("spared") => Report::Spared,
             _ => Report::Other(line.to_owned()),
         },
         cookie: identity.map(|identity| identity.cookie.value()),

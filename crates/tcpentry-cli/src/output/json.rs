@@ -45,6 +45,7 @@ pub(crate) struct SocketObject {
     mark: Option<u32>,
     cgroup: Option<u64>,
     mptcp: Option<bool>,
+    mptcp_token: Option<u32>,
     #[serde(flatten)]
     counters: CountersObject,
     attributes: BTreeMap<u16, String>,
@@ -114,6 +115,7 @@ impl SocketObject {
             mark: connection.mark,
             cgroup: connection.cgroup,
             mptcp: connection.mptcp,
+            mptcp_token: connection.mptcp_token,
             attributes: connection
                 .attributes
                 .iter()
@@ -164,6 +166,7 @@ impl SocketObject {
             mark: None,
             cgroup: None,
             mptcp: None,
+            mptcp_token: None,
             counters: CountersObject::default(),
             attributes: BTreeMap::new(),
         }
@@ -237,10 +240,12 @@ pub(crate) struct DeletionObject {
     method: Option<String>,
     guard: Option<String>,
     errno: Option<i32>,
-    win32: u32,
+    win32: Option<u32>,
     error: Option<String>,
     hint: Option<String>,
     pub(crate) candidates: Vec<String>,
+    /// The other subflows of its MPTCP connection, which end with it: both ends of each.
+    pub(crate) subflows: Vec<String>,
 }
 
 impl DeletionObject {
@@ -252,10 +257,11 @@ impl DeletionObject {
             method: Some(method.to_string()),
             guard: None,
             errno: Some(0),
-            win32: 0,
+            win32: Some(0),
             error: None,
             hint: None,
             candidates: Vec::new(),
+            subflows: Vec::new(),
         }
     }
 
@@ -272,10 +278,12 @@ impl DeletionObject {
             method: None,
             guard,
             errno: error.errno(),
-            win32: error.win32(),
+            // What was left alone has no code of Windows.
+            win32: (error.kind() != ErrorKind::Spared).then(|| error.win32()),
             error: Some(error.cause().to_owned()),
             hint: hint_of(error).map(str::to_owned),
             candidates: Vec::new(),
+            subflows: Vec::new(),
         }
     }
 }

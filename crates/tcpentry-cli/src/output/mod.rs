@@ -87,7 +87,7 @@ impl Write for Stdout {
 pub(crate) fn style_of(outcome: Outcome) -> Style {
     let color = match outcome {
         Outcome::Deleted => AnsiColor::Green,
-        Outcome::Gone | Outcome::Guarded => AnsiColor::Yellow,
+        Outcome::Gone | Outcome::Guarded | Outcome::Spared => AnsiColor::Yellow,
         _ => AnsiColor::Red,
     };
     color.on_default()

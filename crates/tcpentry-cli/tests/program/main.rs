@@ -10,6 +10,7 @@ mod exactly;
 mod exit_codes;
 mod faults;
 mod guards;
+mod hands;
 mod hostile;
 mod json;
 mod large;
@@ -23,6 +24,7 @@ mod readme;
 mod rounds;
 mod select;
 mod shows;
+mod subflows;
 mod system_log;
 mod terminal;
 #[cfg(feature = "tui")]

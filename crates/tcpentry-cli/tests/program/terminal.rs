@@ -2,6 +2,8 @@
 
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use tcpentry_testkit::pty::Terminal;
 use tcpentry_testkit::{isolated, tcp, until};
@@ -9,7 +11,7 @@ use tcpentry_testkit::{isolated, tcp, until};
 use crate::util::{connections, ends, is_alive, local, program, run};
 
 /// The program at a terminal of its own.
-struct Sitting {
+pub(crate) struct Sitting {
     terminal: Terminal,
     child: Child,
 }
@@ -29,24 +31,30 @@ impl Sitting {
         Self { terminal, child }
     }
 
+    /// The same, as far as the question, when the connections have been idle for so long.
+    pub(crate) fn asked_after(idle: Duration, words: &str) -> Self {
+        thread::sleep(idle);
+        Self::asked(words)
+    }
+
     /// The same, as far as the question.
-    fn asked(words: &str) -> Self {
+    pub(crate) fn asked(words: &str) -> Self {
         let sitting = Self::down(words);
         sitting.terminal.await_text("[y/N] ");
         sitting
     }
 
-    fn types(&self, text: &str) {
+    pub(crate) fn types(&self, text: &str) {
         self.terminal.type_in(text);
     }
 
-    fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         let screen = self.terminal.screen();
         screen.split("\r\n").map(str::to_owned).collect()
     }
 
     /// The exit code, and the lines of the screen then.
-    fn end(mut self) -> (i32, Vec<String>) {
+    pub(crate) fn end(mut self) -> (i32, Vec<String>) {
         let mut code = None;
         until("it ends", || {
             // A terminal that nobody reads takes no more.

@@ -1,7 +1,7 @@
 //! `tcpentry top` in a real terminal: the screen, the keys, and the terminal as it was before at the end.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
@@ -17,7 +17,7 @@ use tcpentry_testkit::named::{HOSTILE, Named};
 use tcpentry_testkit::tcp::{self, Ends};
 use tcpentry_testkit::tmux::{PROMPT, Tmux};
 use tcpentry_testkit::user::{self, User};
-use tcpentry_testkit::{isolated, proc_net, skip, until};
+use tcpentry_testkit::{isolated, mptcp, proc_net, skip, until};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::long::ONE_CROWD;
@@ -141,6 +141,76 @@ fn a_successor_between_the_same_ends_survives_the_confirmation() {
         let log = tmux.await_text("1 entry");
         assert!(log.contains(&format!("gone {client} {server}")), "{log}");
         assert!(is_alive(&second));
+    });
+}
+
+#[test]
+fn what_no_longer_matches_after_the_confirmation_is_spared() {
+    isolated(|| {
+        let tmux = terminal!(150, 20);
+        let (ends, _listener, port) = connections(2);
+        tmux.runs(&format!(
+            "{PROGRAM} top 'state established recvq = 0 and sport = :{port}'"
+        ));
+        tmux.await_text("2 selected");
+        tmux.types("*");
+        tmux.await_text("2 marked");
+        tmux.types("d");
+        tmux.await_text("Delete these 2 connections?  y / n");
+        (&ends[0].client).write_all(b"a query").unwrap();
+        let (server, client) = tcp::addresses(&ends[0].server);
+        until("the query has arrived", || {
+            proc_net::row(server, client).is_some_and(|row| row.receive_queue == 7)
+        });
+        tmux.types("y");
+        tmux.await_text("1 deleted");
+        assert!(is_alive(&ends[0]) && !is_alive(&ends[1]));
+        tmux.types("l");
+        tmux.await_screen("the log says why", |screen| {
+            let spared = |line: &str| {
+                line.starts_with("spared") && line.contains(&format!("{server} {client}"))
+            };
+            let mut lines = screen.lines();
+            lines.any(|line| spared(line) && line.contains("it no longer matches"))
+        });
+    });
+}
+
+#[test]
+fn the_other_subflows_are_previewed_and_end_with_the_one_under_the_cursor() {
+    isolated(|| {
+        let tmux = terminal!(150, 20);
+        let (ends, listener) = match mptcp::with_two_subflows() {
+            Ok(made) => made,
+            Err(reason) => skip!("{reason}"),
+        };
+        let port = listener.local_addr().unwrap().port();
+        // The filter selects one of them only.
+        tmux.runs(&format!(
+            "{PROGRAM} top 'sport = :{port} and dst {}'",
+            mptcp::SECOND
+        ));
+        tmux.await_text("1 selected");
+        tmux.types("d");
+        let refused = tmux.await_text("Nothing here can be deleted");
+        assert!(refused.contains("ends with all its subflows"), "{refused}");
+        tmux.types("n");
+        tmux.await_text("1 selected");
+        tmux.types("q");
+        await_shell(&tmux);
+
+        tmux.runs(&format!("{PROGRAM} top 'sport = :{port}'"));
+        tmux.await_text("2 selected");
+        tmux.types("d");
+        let preview = tmux.await_text("Delete these 2 connections?  y / n");
+        assert!(
+            preview.contains("1 of them is another subflow") && preview.contains(mptcp::SECOND),
+            "{preview}"
+        );
+        assert!(is_alive(&ends));
+        tmux.types("y");
+        tmux.await_text("2 deleted");
+        assert!(!is_alive(&ends));
     });
 }
 

@@ -47,6 +47,9 @@ pub struct Connection {
     /// [`Query::info`](crate::Query::info), or when the kernel may have withheld it: up to Linux 6.12 it
     /// shows it only to `CAP_NET_ADMIN`, so that for others its absence means nothing.
     pub mptcp: Option<bool>,
+    /// The token of the MPTCP connection of which it is a subflow, as its own end counts it
+    /// (`MPTCP_SUBFLOW_ATTR_TOKEN_LOC`): all its subflows have it. Known when [`mptcp`](Self::mptcp) is.
+    pub mptcp_token: Option<u32>,
     /// Counters, when they were asked for and the state has them (`INET_DIAG_INFO`).
     pub info: Option<Box<TcpInfo>>,
     /// Attributes of the kernel's answer that this version does not know.
@@ -70,6 +73,7 @@ impl Connection {
             mark: None,
             cgroup: None,
             mptcp: None,
+            mptcp_token: None,
             info: None,
             attributes: Vec::new(),
             autobound: None,

@@ -1,4 +1,4 @@
-//! Why a connection can't be deleted, in words: the cause and the way out.
+//! The reason why a connection can't be deleted, in words: the cause and the way out.
 
 use rustix::io::Errno;
 
@@ -27,7 +27,7 @@ pub(crate) enum Fallback {
 }
 
 impl Fallback {
-    /// The error when borrowing was not to be tried.
+    /// Returns the error when borrowing was not to be tried.
     pub(crate) fn not_allowed_to_borrow(self) -> Error {
         let cause = self.cause().unwrap_or_default();
         match self {
@@ -38,7 +38,7 @@ impl Fallback {
         .because(self.reason())
     }
 
-    /// The error when borrowing did not help either.
+    /// Returns the error when borrowing did not help either.
     pub(crate) fn not_borrowed(self, connection: &Connection, failure: &Failure) -> Error {
         if let (Failure::Os { doing, errno }, false) = (failure, matches!(self, Self::NotPermitted))
         {
@@ -69,7 +69,7 @@ impl Fallback {
         }
     }
 
-    /// The error when the borrowed descriptor could not be disconnected.
+    /// Returns the error when the borrowed descriptor could not be disconnected.
     pub(crate) fn not_disconnected(self, connection: &Connection, errno: Errno) -> Error {
         let doing = "connect(AF_UNSPEC) on the borrowed descriptor";
         let error = Error::os(Operation::Delete, doing, errno);
@@ -90,7 +90,7 @@ impl Fallback {
                     Self::NotPermitted => "run it as root (sudo), which needs no borrowing",
                     _ => "try again, or end the process that holds it",
                 };
-                // It was tried to wake him: see `borrow::disconnect`.
+                // It was tried to wake the owner: see `borrow::disconnect`.
                 let meanwhile = if connection.state.is_synchronized() {
                     "; the connection has been shut down by now, but is still there"
                 } else {
@@ -104,7 +104,7 @@ impl Fallback {
         }
     }
 
-    /// What helps when a holder may not be borrowed from.
+    /// Returns the way out when a holder may not be borrowed from.
     const fn allowed_to_borrow(self, scope: PtraceScope) -> &'static str {
         match (scope, self) {
             (PtraceScope::NoAttach, Self::Asked) => {
@@ -126,7 +126,7 @@ impl Fallback {
         }
     }
 
-    /// The right that would help.
+    /// Returns the right that would help.
     const fn right(self) -> &'static str {
         match self {
             Self::NotPermitted => SUDO,
@@ -135,7 +135,7 @@ impl Fallback {
         }
     }
 
-    /// What is left where nobody could borrow it: more rights would not change it.
+    /// Returns the way out where nobody could borrow it: more rights would not change it.
     const fn without_borrowing(self, failure: &Failure) -> Option<&'static str> {
         Some(match (self, failure) {
             (Self::Asked, Failure::NoDescriptor | Failure::Unavailable) => {
@@ -188,7 +188,7 @@ impl Fallback {
     }
 }
 
-/// The reason where borrowing was asked for.
+/// Returns the reason where borrowing was asked for.
 fn reason_of(failure: &Failure) -> Option<Reason> {
     Some(match failure {
         Failure::NoDescriptor => Reason::NoHolder,
@@ -201,7 +201,7 @@ fn reason_of(failure: &Failure) -> Option<Reason> {
     })
 }
 
-/// Whether somebody with more rights could borrow it.
+/// Returns true if a caller with more rights could borrow it.
 fn is_a_matter_of_rights(connection: &Connection, failure: &Failure) -> bool {
     match failure {
         Failure::Refused { .. } | Failure::Stuck { .. } | Failure::OfSuchUser { .. } => true,
@@ -210,7 +210,7 @@ fn is_a_matter_of_rights(connection: &Connection, failure: &Failure) -> bool {
     }
 }
 
-/// Whether its owner may be a process that is not even shown (`/proc` mounted with `hidepid`).
+/// Returns true if its owner may be a process that is not even shown (`/proc` mounted with `hidepid`).
 fn is_invisible(connection: &Connection) -> bool {
     let caller = rustix::process::geteuid();
     !caller.is_root() && connection.uid != caller.as_raw()
@@ -322,7 +322,7 @@ const OTHER_CREDENTIALS: &str = "its owner runs with other user or group ids or 
      or is not dumpable; run it as root (sudo)";
 const END_THE_STUCK: &str =
     "end its processes and what serves its files (FUSE), which also ends the child processes";
-/// How many processes a message names.
+/// The number of processes that a message names.
 const MAX_LISTED: usize = 4;
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! What the releases of the kernel can do, by their numbers.
+//! Abilities of the kernel's releases, by their numbers.
 
-/// Whether this kernel is older than 6.11, whatever was ported back to it.
+/// Returns true if this kernel is older than 6.11, whatever was ported back to it.
 pub(super) fn may_leave_orphans() -> bool {
     release().is_none_or(|release| release < (6, 11))
 }
 
-/// Whether this kernel can be asked for the connections of MPTCP: an older one would tell of other sockets.
+/// Returns true if this kernel can be asked for the connections of MPTCP: an older one would list other sockets.
 pub(super) fn lists_mptcp() -> bool {
     release().is_some_and(|release| release >= (5, 9))
 }
@@ -19,7 +19,7 @@ pub(crate) fn release() -> Option<(u32, u32)> {
     version(&name.release().to_string_lossy())
 }
 
-/// The first two numbers of a release, as in `6.1.0-28-amd64`.
+/// Parses the first two numbers of a release, as in `6.1.0-28-amd64`.
 pub(super) fn version(release: &str) -> Option<(u32, u32)> {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit());
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))

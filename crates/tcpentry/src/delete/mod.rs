@@ -1,4 +1,4 @@
-//! Deletion: how it is to be done, and what a deletion that happened tells.
+//! Deletion: its options, its methods, and the record of one that happened.
 
 pub(crate) mod batch;
 pub(crate) mod borrow;
@@ -6,30 +6,76 @@ mod diagnosis;
 mod holders;
 pub(crate) mod kernel;
 mod lender;
+mod recheck;
 mod single;
+pub(crate) mod subflows;
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::connection::Connection;
+use crate::select::Selection;
 
-/// How a deletion is to be done. The default is what `SetTcpEntry` does.
+/// The options of a deletion. The default is what `SetTcpEntry` does.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Options {
-    /// Which method may act.
+    /// The method that may act.
     pub method: MethodChoice,
-    /// Whether listeners may be deleted too.
+    /// The rule for listeners.
     pub listeners: Listeners,
+    /// The selection that must still hold.
+    pub(crate) selection: Option<Arc<Selection>>,
+    /// Set when a connection must still be in the state in which it was listed.
+    pub(crate) same_state: bool,
 }
 
 impl Options {
-    /// The same, by this method.
+    /// Restricts the deletion to this method.
     #[must_use]
     pub fn with_method(self, method: MethodChoice) -> Self {
         Self { method, ..self }
     }
 
-    /// The same, with listeners allowed.
+    /// Deletes only what this selection still selects, evaluated again immediately before each deletion.
+    ///
+    /// What is no longer selected is left alone: [`ErrorKind::Spared`](crate::ErrorKind::Spared). Between a connection's
+    /// listing and its deletion its owner may have handed it to another process, or have begun to use it. Where the
+    /// filter is about processes, the descriptor by which each socket is held is looked at again immediately before its
+    /// deletion is sent, some microseconds before the kernel destroys it; everything else is evaluated on the row as the
+    /// kernel shows it now.
+    ///
+    /// An MPTCP connection ends with all its subflows, so the selection must hold for all of them
+    /// ([`Guard::Subflow`](crate::error::Guard::Subflow)).
+    ///
+    /// ```no_run
+    /// use std::sync::Arc;
+    /// use tcpentry::{Filter, Options, Selection, States, SystemNames, TcpTable};
+    /// let mut table = TcpTable::open()?;
+    /// let filter = Filter::parse("not process worker and sport = :8080", &SystemNames::new(&table))?;
+    /// let selection = Selection::new(filter, States::CONNECTIONS, &mut table)?;
+    /// let options = Options::default().while_selected(Arc::new(selection));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn while_selected(self, selection: Arc<Selection>) -> Self {
+        Self {
+            selection: Some(selection),
+            ..self
+        }
+    }
+
+    /// Deletes a connection only in the state in which it was listed; one in another state by now is left alone
+    /// ([`ErrorKind::Spared`](crate::ErrorKind::Spared)).
+    #[must_use]
+    pub fn in_same_state(self) -> Self {
+        Self {
+            same_state: true,
+            ..self
+        }
+    }
+
+    /// Allows the deletion of listeners.
     #[must_use]
     pub fn with_listeners(self) -> Self {
         Self {
@@ -39,7 +85,7 @@ impl Options {
     }
 }
 
-/// Whether listeners may be deleted.
+/// The rule for listeners.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Listeners {
@@ -50,7 +96,7 @@ pub enum Listeners {
     Allow,
 }
 
-/// Which method may act.
+/// The choice of a method.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum MethodChoice {
@@ -64,7 +110,7 @@ pub enum MethodChoice {
     Borrow,
 }
 
-/// What deleted a connection.
+/// The method that deleted a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Method {
@@ -73,7 +119,7 @@ pub enum Method {
     SockDiag,
     /// `connect(AF_UNSPEC)` on the owner's borrowed descriptor (`pidfd_getfd`, Linux 5.6): needs to
     /// be the same user, or `CAP_SYS_PTRACE` and `CAP_DAC_READ_SEARCH`. The owner gets `ECONNRESET` or `EPIPE`; where the kernel
-    /// insists on his being woken first (Linux 6.5), a `recv` that waits gets end of file.
+    /// insists on waking the owner first (Linux 6.5), a `recv` that waits gets end of file.
     Borrow,
 }
 
@@ -89,15 +135,15 @@ impl fmt::Display for Method {
 /// A deletion that happened: the kernel confirmed it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-#[must_use = "it tells which socket was deleted, and how"]
+#[must_use = "it says which socket was deleted, and how"]
 pub struct Deleted {
     /// The socket, as it was just before.
     pub connection: Connection,
-    /// What deleted it.
+    /// The method that deleted it.
     pub method: Method,
 }
 
-/// Whether to do it, or only to find out what would happen.
+/// The choice between a deletion and its rehearsal.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(crate) enum Mode {
     Act,

@@ -1,5 +1,7 @@
 //! Deleting one connection: guards, method, and the kernel's confirmation.
 
+use std::collections::HashSet;
+
 use rustix::io::Errno;
 
 use super::borrow;
@@ -7,10 +9,12 @@ use super::diagnosis::Fallback;
 use super::holders::HolderSource;
 use super::kernel::may_leave_orphans;
 use super::lender::{Disconnected, Lender};
+use super::recheck::{NO_LONGER_MATCHES, Recheck};
+use super::subflows::KnownSubflows;
 use super::{Deleted, Listeners, Method, MethodChoice, Mode, Options};
-use crate::connection::Connection;
 use crate::connection::endpoint::{Endpoint, Pair};
 use crate::connection::state::State;
+use crate::connection::{Connection, Cookie};
 use crate::error::{Error, ErrorKind, Guard, Operation, Reason};
 use crate::table::TcpTable;
 use crate::table::find::Target;
@@ -19,7 +23,7 @@ use crate::table::lookup::{Lookup, Sought};
 impl TcpTable {
     /// Deletes the very socket of a connection: aborts it and removes it from the table.
     ///
-    /// What `SetTcpEntry` is on Windows. The connection comes from [`connections`](Self::connections)
+    /// The counterpart of `SetTcpEntry` on Windows. The connection comes from [`connections`](Self::connections)
     /// or [`find`](Self::find); its cookie decides, so a connection that has ended meanwhile is
     /// `NotFound`, whatever has its ends by now.
     ///
@@ -48,7 +52,7 @@ impl TcpTable {
     /// ```
     ///
     /// # Errors
-    /// Those of both; what is not found is said to have failed to be deleted.
+    /// Fails as both do; where nothing is found, the operation that failed is the deletion.
     pub fn find_and_delete(
         &mut self,
         target: &Target,
@@ -59,7 +63,7 @@ impl TcpTable {
         self.delete_seen(found, options)
     }
 
-    /// Deletes what has been looked at just now.
+    /// Deletes a connection that the caller has looked at just now.
     pub(crate) fn delete_seen(
         &mut self,
         connection: Connection,
@@ -85,11 +89,15 @@ pub(super) struct Deleter<'t> {
     pub(super) options: &'t Options,
     pub(super) mode: Mode,
     pub(super) holders: HolderSource,
+    pub(super) recheck: Option<Recheck<'t>>,
+    /// The subflows that have ended with others of their connections.
+    pub(super) ended: HashSet<Cookie>,
+    pub(super) subflows: KnownSubflows,
     lender: Lender,
     patience: Patience,
     /// The grace periods that the last answer still needs; 0 where it is certain. Only where none are waited for.
     doubt: u32,
-    /// What a rehearsal has learnt about all connections: asked once in a run.
+    /// The answers of a rehearsal that hold for all connections: asked once in a run.
     has_destroy: Option<Result<(), Errno>>,
     has_right: Option<Result<(), Errno>>,
 }
@@ -106,6 +114,9 @@ impl<'t> Deleter<'t> {
             options,
             mode,
             holders,
+            recheck: options.selection.as_deref().map(Recheck::new),
+            ended: HashSet::new(),
+            subflows: KnownSubflows::default(),
             lender: Lender::default(),
             patience: Patience::Wait,
             doubt: 0,
@@ -118,8 +129,8 @@ impl<'t> Deleter<'t> {
         Self::new(lookup, options, mode, HolderSource::EachTime)
     }
 
-    /// Does something without waiting, and returns with its result how many grace periods have to pass before that is certain: a
-    /// connection that was missed is taken for gone at once.
+    /// Does something without waiting, and returns with its result the number of grace periods that have to pass before that is
+    /// certain: a connection that was missed is taken for gone at once.
     pub(super) fn without_waiting<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> (T, u32) {
         (self.patience, self.doubt) = (Patience::Defer, 0);
         let result = act(self);
@@ -132,19 +143,25 @@ impl<'t> Deleter<'t> {
         self.run_on_seen(now)
     }
 
-    /// Deletes what has been looked at just now.
+    /// Deletes a connection that has been looked at just now.
     fn run_on_seen(&mut self, connection: Connection) -> Result<Deleted, Error> {
-        let method = self.delete_now(&connection)?;
+        let method = self.delete_if_selected(&connection)?;
         Ok(Deleted { connection, method })
     }
 
-    pub(super) fn delete_now(&mut self, connection: &Connection) -> Result<Method, Error> {
+    /// Deletes a connection that has been looked at just now, if the selection still selects it.
+    pub(super) fn delete_if_selected(&mut self, connection: &Connection) -> Result<Method, Error> {
+        self.evaluate(connection)?;
+        self.delete_now(connection)
+    }
+
+    fn delete_now(&mut self, connection: &Connection) -> Result<Method, Error> {
         let allowed = guard(connection, self.options);
         let result = allowed.and_then(|()| self.choose(connection));
         result.map_err(|error| error.during(Operation::Delete).about(connection.pair))
     }
 
-    /// What became of a connection that the kernel may have destroyed; `None` where it is still there.
+    /// Finds out what became of a connection that the kernel may have destroyed; `None` where it is still there.
     pub(super) fn resolve(&mut self, connection: &Connection) -> Option<Error> {
         let error = match self.current(connection, Missed::No) {
             Ok(Some(_)) => return None,
@@ -154,7 +171,7 @@ impl<'t> Deleter<'t> {
         Some(error.during(Operation::Delete).about(connection.pair))
     }
 
-    /// Looks again at what was listed, and asks the guards about that.
+    /// Looks at a listed connection again, and applies the guards to the result.
     ///
     /// A cookie does not say what its socket has become: since it was listed its owner may have made a
     /// listener of it, or accepted it as an MPTCP connection.
@@ -168,7 +185,45 @@ impl<'t> Deleter<'t> {
             self.current(connection, Missed::No)?
                 .ok_or_else(|| self.lookup.missing())
         });
+        let now = now.and_then(|now| self.accept(connection, now));
         now.map_err(|error| error.during(Operation::Delete).about(connection.pair))
+    }
+
+    /// Returns a listed connection as it is now, with what only the listing shows, if its state allows that.
+    pub(super) fn accept(&self, was: &Connection, now: Connection) -> Result<Connection, Error> {
+        self.check_state(was, &now)?;
+        Ok(Connection {
+            autobound: was.autobound,
+            ..now
+        })
+    }
+
+    /// Spares a connection that has left the state in which it was listed, where that is asked for.
+    pub(super) fn check_state(&self, was: &Connection, now: &Connection) -> Result<(), Error> {
+        if self.options.same_state && was.state != now.state {
+            let cause = format!("it was {}, and is {} now", was.state, now.state);
+            return Err(Error::spared(cause, was.pair));
+        }
+        Ok(())
+    }
+
+    /// Spares a connection, looked at just now, that the selection no longer selects.
+    ///
+    /// In a rehearsal there is no time between its listing and this that would matter.
+    pub(super) fn evaluate(&mut self, connection: &Connection) -> Result<(), Error> {
+        let Some(recheck) = self.recheck.as_mut().filter(|_| self.mode == Mode::Act) else {
+            return Ok(());
+        };
+        for _ in 0..EVALUATIONS {
+            if recheck.evaluate(&[connection])? != [true] {
+                break;
+            }
+            // It may have changed hands while processes were looked into.
+            if recheck.may_be_destroyed(connection) {
+                return Ok(());
+            }
+        }
+        Err(Error::spared(NO_LONGER_MATCHES, connection.pair))
     }
 
     /// Returns the connection as it is now.
@@ -206,7 +261,7 @@ impl<'t> Deleter<'t> {
             MethodChoice::SockDiag if is_mptcp => Err(Fallback::Mptcp.not_allowed_to_borrow()),
             choice @ (MethodChoice::Auto | MethodChoice::SockDiag) => {
                 match self.by_sock_diag(connection)? {
-                    Step::Done => Ok(Method::SockDiag),
+                    Step::Done(method) => Ok(method),
                     Step::TryBorrow(fallback) if choice == MethodChoice::Auto => {
                         self.by_borrowing(connection, fallback)
                     }
@@ -222,17 +277,24 @@ impl<'t> Deleter<'t> {
         if answer == Err(Errno::NOENT) {
             // It may have been missed while its entry was replaced, or found before that and left alone: only what is
             // missed a second time is out of reach.
-            if self.current(connection, Missed::No)?.is_none() {
+            let Some(now) = self.current(connection, Missed::No)? else {
                 return Err(self.lookup.missing());
+            };
+            // Meanwhile a grace period may have passed.
+            let now = self.accept(connection, now)?;
+            guard(&now, self.options)?;
+            self.evaluate(&now)?;
+            if now.mptcp == Some(true) {
+                return self.choose(&now).map(Step::Done);
             }
-            answer = self.ask_to_destroy(connection);
+            answer = self.ask_to_destroy(&now);
         }
         match answer {
             Ok(()) if self.mode == Mode::Act => {
                 self.confirm(connection)?;
-                Ok(Step::Done)
+                Ok(Step::Done(Method::SockDiag))
             }
-            Ok(()) => Ok(Step::Done),
+            Ok(()) => Ok(Step::Done(Method::SockDiag)),
             Err(Errno::PERM) => Ok(Step::TryBorrow(Fallback::NotPermitted)),
             // Linux 5.15 and before says the same of a TIME_WAIT socket, after having found it (6.1
             // does not).
@@ -263,7 +325,7 @@ impl<'t> Deleter<'t> {
         }
     }
 
-    /// `SOCK_DESTROY` by cookie, with the name under which the kernel finds this very socket.
+    /// Sends `SOCK_DESTROY` by cookie, with the name under which the kernel finds this very socket.
     fn destroy(&mut self, connection: &Connection) -> Result<(), Errno> {
         let diag = &mut self.lookup.diag;
         by_any_name(connection, |name| {
@@ -277,7 +339,7 @@ impl<'t> Deleter<'t> {
         })
     }
 
-    /// Everything that would make `SOCK_DESTROY` fail, without sending it for this socket.
+    /// Finds everything that would make `SOCK_DESTROY` fail, without sending it for this socket.
     fn rehearse_destroy(&mut self, connection: &Connection) -> Result<(), Errno> {
         self.probe_destroy(connection)?;
         by_any_name(connection, |name| {
@@ -298,7 +360,9 @@ impl<'t> Deleter<'t> {
         once(&mut self.has_right, || diag.probe_right())
     }
 
-    /// Kernels before 6.11 acknowledge the destruction of an orphan and may leave it in the table.
+    /// Checks that a destroyed connection has left the table.
+    ///
+    /// Kernels before 6.11 acknowledge the destruction of an orphan and may leave it there.
     pub(super) fn confirm(&mut self, connection: &Connection) -> Result<(), Error> {
         // There a socket that had an owner when it was looked up can be an orphan by now.
         if connection.inode.is_some() && !may_leave_orphans() {
@@ -338,9 +402,11 @@ impl<'t> Deleter<'t> {
         // While we hold it, its inode and cookie are nobody else's: if the table still shows them
         // with these ends, this descriptor is that connection.
         let now = self.current(connection, Missed::No)?;
-        if now.is_none_or(|now| now.inode != connection.inode) {
+        let Some(now) = now.filter(|now| now.inode == connection.inode) else {
             return Err(self.lookup.missing());
-        }
+        };
+        let subflows = self.other_subflows(&now)?;
+        self.check_subflows(&now, &subflows)?;
         if self.mode == Mode::Rehearse {
             return Ok(Method::Borrow);
         }
@@ -351,7 +417,10 @@ impl<'t> Deleter<'t> {
             return Err(self.lookup.missing());
         }
         match self.current(connection, Missed::BeforeGrace)? {
-            None => Ok(Method::Borrow),
+            None => {
+                self.ended.extend(subflows.iter().map(|it| it.cookie));
+                Ok(Method::Borrow)
+            }
             Some(_) => Err(Error::new(
                 Operation::Delete,
                 ErrorKind::Os,
@@ -361,14 +430,14 @@ impl<'t> Deleter<'t> {
     }
 }
 
-/// Whether a connection has been missed by a look-up before the last grace period: if by the next too, it is gone.
+/// The number of times that a connection has been missed, as far as it matters: missed again after a grace period, it is gone.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Missed {
     No,
     BeforeGrace,
 }
 
-/// What is done about a connection that was missed, and may be there.
+/// The treatment of a connection that was missed, and may be there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Patience {
     /// Wait, and look again.
@@ -382,7 +451,7 @@ pub(super) fn is_connection(now: &Connection) -> bool {
     !matches!(now.state, State::BoundInactive | State::Closed)
 }
 
-/// Makes the error of a deletion that was acknowledged and did not happen.
+/// Creates the error of a deletion that was acknowledged and did not happen.
 pub(super) fn still_there() -> Error {
     Error::new(
         Operation::Delete,
@@ -394,7 +463,8 @@ pub(super) fn still_there() -> Error {
     )
 }
 
-/// What was destroyed is not replaced by another entry, but a request that was accepted at that moment has been.
+/// Returns the looks that confirm a success: a destroyed socket is not replaced by another entry, but a request that was
+/// accepted at that moment has been.
 const fn after_success(connection: &Connection) -> Missed {
     match connection.state {
         State::SynRecv => Missed::No,
@@ -402,9 +472,9 @@ const fn after_success(connection: &Connection) -> Missed {
     }
 }
 
-/// How far the kernel's own method has come.
+/// The result of the kernel's own method.
 enum Step {
-    Done,
+    Done(Method),
     /// Only a borrowed descriptor can end it.
     TryBorrow(Fallback),
 }
@@ -424,7 +494,7 @@ fn once(
     answer
 }
 
-/// What is not deleted although it is there.
+/// Refuses a connection that is there but must not, or can't, be deleted.
 pub(super) fn guard(connection: &Connection, options: &Options) -> Result<(), Error> {
     match connection.state {
         State::Listening if options.listeners == Listeners::Refuse => {
@@ -447,7 +517,7 @@ pub(super) fn guard(connection: &Connection, options: &Options) -> Result<(), Er
     }
 }
 
-/// The first answer to any name of a connection that is not "no such socket".
+/// Returns the first answer to any name of a connection that is not "no such socket".
 fn by_any_name<T>(
     connection: &Connection,
     mut ask: impl FnMut(&Pair) -> Result<T, Errno>,
@@ -458,7 +528,7 @@ fn by_any_name<T>(
         .unwrap_or(Err(Errno::NOENT))
 }
 
-/// The names by which the kernel can be asked for a connection.
+/// Returns the names by which the kernel can be asked for a connection.
 ///
 /// One, its four-tuple; but which of several listeners of a port (`SO_REUSEPORT`) a look-up finds
 /// depends on a hash over the peer, so for those many peers are tried, always with the cookie.
@@ -474,6 +544,8 @@ fn names(connection: &Connection) -> impl Iterator<Item = Pair> + use<> {
     std::iter::once(pair).chain(others)
 }
 
+/// A connection that changes hands more often while it is looked at is spared.
+const EVALUATIONS: usize = 3;
 /// A group of 64 listeners misses one of them this often with a chance of 1e-28.
 const LISTENER_ATTEMPTS: u16 = 4096;
 

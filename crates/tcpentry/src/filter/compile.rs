@@ -1,21 +1,21 @@
-//! What of a filter the kernel judges, and what is left to be judged here.
+//! The split of a filter: the part that the kernel evaluates, and the part that is left to be evaluated here.
 //!
 //! The kernel is asked for more than is meant, never for less: it yields every socket of which the
-//! expression is true, and every one of which it is unseen, because somebody has to be told of those. Who
-//! reads the answer judges the whole expression once more, so that nothing depends on the kernel having
-//! judged at all. There is one exception, `autobound`, to which only the kernel has an answer: a [`Pass`]
+//! expression is true, and every one of which it is hidden, because those have to be reported. Who
+//! reads the answer evaluates the whole expression once more, so that nothing depends on the kernel having
+//! evaluated anything. There is one exception, `autobound`, to which only the kernel has an answer: a [`Pass`]
 //! says what it is for all sockets that this pass yields.
 //!
-//! Each term is looked at with its sign. One that the kernel can't judge is taken for true, with `not` before
+//! Each term is looked at with its sign. One that the kernel can't evaluate is taken for true, with `not` before
 //! it as well as without: that makes the whole larger, wherever the term stands. Of the others some are not
 //! exactly the same to the kernel as they are here:
 //!
 //! - An IPv6 network that mapped addresses begin with contains them in the kernel, so they are excluded.
 //! - A listener or a bound socket has no peer here. The kernel keeps the address of the one that the socket
 //!   had before it was disconnected, and, of a bound socket whose connection was reset, the port as well
-//!   (Linux 6.18). What is said of the peer is judged here if such states are asked for.
+//!   (Linux 6.18). What is said of the peer is evaluated here if such states are asked for.
 //! - What is no full socket (TIME_WAIT, a request) has no cgroup, and to the kernel its cgroup is 0; to the
-//!   kernel it is autobound. Here that is unknown, and so is its mark where it is not told (Linux 6.18 tells
+//!   kernel it is autobound. Here that is unknown, and so is its mark where it is not shown (Linux 6.18 shows
 //!   it).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -28,7 +28,7 @@ use crate::netns::LocalPorts;
 use crate::sock_diag::Pass;
 use crate::sock_diag::bytecode::{Check, Condition, Program, Side};
 
-/// How an expression is to be answered.
+/// The plan of a dump that answers an expression.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     /// The questions to the kernel: one; two, which share no socket; or none, if nothing can match.
@@ -37,9 +37,9 @@ pub(crate) struct Plan {
     pub(crate) passes: Vec<Pass>,
     /// The exact ports that the expression demands, for the dump's header; 0 leaves one open.
     pub(crate) ports: (u16, u16),
-    /// What the kernel judges, as an expression; `None` is nothing.
+    /// The part that the kernel evaluates, as an expression; `None` is nothing.
     pub(crate) kernel: Option<Expr>,
-    /// What is judged here of those that it yields. `None` is nothing: they are what is meant.
+    /// The part that is evaluated here for those that it yields. `None` is nothing: they are what is meant.
     pub(crate) rest: Option<Expr>,
     pub(crate) needs: Needs,
 }
@@ -49,7 +49,7 @@ pub(crate) struct Plan {
 pub(crate) struct Compiler {
     /// The states that are asked for.
     pub(crate) states: States,
-    /// Whether the caller may ask for marks (`CAP_NET_ADMIN`): else a program with one is refused.
+    /// Set when the caller may ask for marks (`CAP_NET_ADMIN`): else a program with one is refused.
     pub(crate) marks: bool,
     pub(crate) local_ports: LocalPorts,
     /// The inode of the network namespace whose kernel is asked.
@@ -105,7 +105,7 @@ impl Compiler {
         (condition != Condition::NEVER).then_some(Pass { program, autobound })
     }
 
-    /// A condition that holds wherever the expression (its opposite) is true or unseen.
+    /// Returns a condition that holds wherever the expression (its opposite) is true or hidden.
     fn at_least(&self, expr: &Expr, positive: bool, autobound: Option<bool>) -> Condition {
         let each = |expr: &Expr| self.at_least(expr, positive, autobound);
         match expr {
@@ -198,15 +198,15 @@ impl Compiler {
         }
     }
 
-    /// Divides the expression (its opposite) into what the kernel judges and what is judged here.
+    /// Divides the expression (its opposite) into what the kernel evaluates and what is evaluated here.
     fn split(&self, expr: &Expr, positive: bool) -> Split {
         let several = match expr {
             Expr::Not(expr) => return self.split(expr, !positive),
             Expr::Term(term) => {
                 let autobound = Some(true);
-                let judged = self.of_term(term, positive, autobound) != Condition::ALWAYS;
+                let evaluated = self.of_term(term, positive, autobound) != Condition::ALWAYS;
                 return Split {
-                    kernel: judged.then(|| signed(expr, positive)),
+                    kernel: evaluated.then(|| signed(expr, positive)),
                     rest: (!self.is_exact(term, positive)).then(|| signed(expr, positive)),
                 };
             }
@@ -223,16 +223,16 @@ impl Compiler {
             }
         } else {
             // If one of them is left open by the kernel, all are.
-            let all_judged = kernel.iter().all(Option::is_some);
+            let all_evaluated = kernel.iter().all(Option::is_some);
             let exact = rest.iter().all(Option::is_none);
             Split {
-                kernel: join(kernel.into_iter().flatten(), Expr::Or).filter(|_| all_judged),
+                kernel: join(kernel.into_iter().flatten(), Expr::Or).filter(|_| all_evaluated),
                 rest: (!exact).then(|| signed(expr, positive)),
             }
         }
     }
 
-    /// Whether the kernel says the same to the term (its opposite) as is said here: yes, or anything else.
+    /// Returns true if the kernel's answer to the term (its opposite) is the one given here: yes, or anything else.
     fn is_exact(&self, term: &Term, positive: bool) -> bool {
         match term {
             // That of the namespace is settled before the kernel is asked.
@@ -281,7 +281,7 @@ impl Leaf {
         }
     }
 
-    /// The same to the kernel.
+    /// Returns the condition as the kernel evaluates it.
     fn condition(&self) -> Condition {
         match *self {
             Self::Host(side, network, port) => {
@@ -316,7 +316,7 @@ impl Leaf {
         }
     }
 
-    /// Whether it is true (or false) of the peer that is shown here of a socket which has none.
+    /// Returns true if it is true (or false) of the peer that is shown here for a socket which has none.
     fn can_be(&self, truth: bool) -> bool {
         let none = [
             IpAddr::V4(Ipv4Addr::UNSPECIFIED),
@@ -335,7 +335,7 @@ impl Leaf {
 }
 
 impl Network {
-    /// Whether the mapped addresses are in it to the kernel.
+    /// Returns true if the mapped addresses are in it to the kernel.
     fn begins_mapped(&self) -> bool {
         self.contains(Ipv4Addr::UNSPECIFIED.to_ipv6_mapped().into())
     }
@@ -351,7 +351,7 @@ impl End {
     }
 }
 
-/// Whether nothing that is autobound can be meant.
+/// Returns true if nothing that is autobound can be meant.
 fn demands_not_autobound(expr: &Expr, positive: bool) -> bool {
     demanded(expr, positive, &|term, positive| {
         (*term == Term::Autobound && !positive).then_some(())
@@ -376,7 +376,7 @@ fn demanded_port(at: End, expr: &Expr, positive: bool) -> Option<u16> {
     })
 }
 
-/// What is found in a term (or the opposite of one) that has to be true if the whole is.
+/// Finds something in a term (or the opposite of one) that has to be true if the whole is.
 fn demanded<T>(expr: &Expr, positive: bool, find: &impl Fn(&Term, bool) -> Option<T>) -> Option<T> {
     match expr {
         Expr::And(all) if positive => all.iter().find_map(|expr| demanded(expr, positive, find)),
@@ -395,7 +395,7 @@ fn signed(expr: &Expr, positive: bool) -> Expr {
     }
 }
 
-/// All of them in one, without a level of the same kind below.
+/// Joins all of them in one, without a level of the same kind below.
 fn join(several: impl Iterator<Item = Expr>, kind: fn(Vec<Expr>) -> Expr) -> Option<Expr> {
     let mut joined = Vec::new();
     for expr in several {

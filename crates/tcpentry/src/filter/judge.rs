@@ -1,4 +1,4 @@
-//! What a filter says of one socket.
+//! The evaluation of a filter for one socket.
 //!
 //! - A mapped address (`::ffff:a.b.c.d`) is IPv4, also in an IPv6 socket. No IPv6 network contains an
 //!   IPv4 address, not even `::/0`. To the kernel's conditions a mapped address is both.
@@ -8,21 +8,21 @@
 //! - `autobound` is true of every socket whose owner did not name the port to `bind`, if its port is one
 //!   that the kernel would choose. That is how `ss` has it: without the second half it would be true of
 //!   each connection that a server has accepted.
-//! - `process` and `pid` are about those who hold the socket now and whom the caller may look at. A socket
-//!   that is held by somebody he may look at, and by somebody he may not, is judged by the first alone.
-//!   Where nobody he may look at holds it, one of the others might, and their names tell whether it can be
-//!   the one that is meant. That it is not meant is nothing to act upon: whoever holds it may also have come
-//!   by it since the look, so `not process nginx` is unseen then.
+//! - `process` and `pid` are about those that hold the socket now and that the caller may look at. A socket
+//!   that is held by a process that may be looked at, and by one that may not, is evaluated by the first alone.
+//!   Where none that may be looked at holds it, one of the others might, and their names show if it can be
+//!   the one that is meant. That it is not meant is nothing to act upon: the holder may also have come
+//!   by it since the look, so `not process nginx` is hidden then.
 //!
-//! # Not all can be told
+//! # Not all can be seen
 //!
 //! A term is true or false, or one of two things beside. It is *unknown* where a socket has no such
-//! property: a TIME_WAIT socket has no process and no idle time. It is *unseen* where it has, and this
-//! caller may not know. Neither is ever selected, nor is its opposite; but where an expression is unseen,
-//! it might be true, so who acts upon all that is selected must not go on.
+//! property: a TIME_WAIT socket has no process and no idle time. It is *hidden* where it has, and this
+//! caller may not know. Neither is ever selected, nor is its opposite; but where an expression is hidden,
+//! it might be true, so an action on all that is selected must not go on.
 //!
-//! An expression is unseen only if it could still be true for somebody who sees more. So negations are
-//! moved to the terms before they are weighed: of `not (pid 1 or cgroup /a)`, with an unseen process and an
+//! An expression is hidden only if it could still be true for a caller that sees more. So negations are
+//! moved to the terms before they are weighed: of `not (pid 1 or cgroup /a)`, with a hidden process and an
 //! unknown cgroup, the second half can't come true, and the whole is unknown.
 
 use std::time::Duration;
@@ -37,7 +37,7 @@ use crate::process::cgroup_path::CgroupPath;
 use crate::process::container::Container;
 use crate::process::unit::Unit;
 
-/// What is said of a socket.
+/// The truth of a filter for a socket.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Truth {
     /// It holds: the only one that selects.
@@ -50,28 +50,28 @@ pub enum Truth {
     Hidden,
 }
 
-/// A socket that is judged.
+/// A socket that is evaluated.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Subject<'s> {
     pub(crate) connection: &'s Connection,
-    /// Whether the kernel would have said that its owner did not name the port; `None` when it was not
+    /// The kernel's word that its owner did not name the port; `None` when it was not
     /// asked. No answer shows it, only a program can ask for it.
     pub(crate) autobound: Option<bool>,
 }
 
-/// What has to be known beside a socket's own row.
+/// The facts that a socket's own row does not have.
 pub(crate) trait Facts {
-    /// The processes that hold a socket, of those whose descriptors the caller may see.
+    /// Returns the processes that hold a socket, of those whose descriptors the caller may see.
     /// `None` where nobody has looked.
     fn holders(&self, inode: Inode) -> Option<impl Iterator<Item = Holder<'_>>>;
 
-    /// The processes whose descriptors the caller may not see; without a name where that is hidden too.
+    /// Returns the processes whose descriptors the caller may not see; without a name where that is hidden too.
     fn hidden(&self) -> impl Iterator<Item = Holder<'_>>;
 
-    /// Whether there are others, of which he is told nothing at all.
+    /// Returns true if there may be others, of which the caller sees nothing at all.
     fn are_withheld(&self) -> bool;
 
-    /// The path of a socket's cgroup.
+    /// Returns the path of a socket's cgroup.
     fn cgroup(&self, connection: &Connection) -> Fact<CgroupPath<'_>>;
 }
 
@@ -84,24 +84,24 @@ pub(crate) struct Holder<'k> {
     pub(crate) executable: Option<&'k [u8]>,
 }
 
-/// What is known of something.
+/// A fact, as far as it is known.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fact<T> {
     Known(T),
-    /// Nobody can tell: a cgroup that has been removed, or lies outside of this cgroup namespace.
+    /// It does not exist for anybody: a cgroup that has been removed, or lies outside of this cgroup namespace.
     Absent,
     /// This caller may not look, or nobody has looked.
     Hidden,
 }
 
-/// Judges sockets.
+/// The evaluator of expressions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Judge<'j, K> {
     pub(crate) facts: &'j K,
-    /// Whether the kernel tells this caller the marks of sockets (`CAP_NET_ADMIN`).
+    /// Set when the kernel shows this caller the marks of sockets (`CAP_NET_ADMIN`).
     pub(crate) marks: bool,
     pub(crate) local_ports: LocalPorts,
-    /// Whether the users of sockets are told in the caller's own numbers.
+    /// Set when the users of sockets are shown in the caller's own numbers.
     pub(crate) users: bool,
     /// The inode of the network namespace that the sockets are in.
     pub(crate) netns: u64,
@@ -112,7 +112,7 @@ impl<K: Facts> Judge<'_, K> {
         self.weigh(expr, true, subject)
     }
 
-    /// The truth of the expression, or of its opposite.
+    /// Returns the truth of the expression, or of its opposite.
     fn weigh(&self, expr: &Expr, positive: bool, subject: Subject<'_>) -> Truth {
         let each = |expr: &Expr| self.weigh(expr, positive, subject);
         match expr {
@@ -126,7 +126,7 @@ impl<K: Facts> Judge<'_, K> {
         }
     }
 
-    /// The truth of a term, which is asked for itself or for its opposite.
+    /// Returns the truth of a term, which is asked for itself or for its opposite.
     fn term(&self, term: &Term, positive: bool, subject: Subject<'_>) -> Truth {
         let connection = subject.connection;
         match term {
@@ -147,14 +147,14 @@ impl<K: Facts> Judge<'_, K> {
                 None if self.marks => Truth::Unknown,
                 None => Truth::Hidden,
             },
-            Term::Cgroup { id, .. } => Truth::told(connection.cgroup.map(|cgroup| cgroup == *id)),
+            Term::Cgroup { id, .. } => Truth::known(connection.cgroup.map(|cgroup| cgroup == *id)),
             Term::Autobound => {
                 if !self.local_ports.contain(connection.local().port()) {
                     Truth::False
                 } else if is_no_full_socket(connection) {
                     Truth::Unknown
                 } else {
-                    Truth::told(subject.autobound)
+                    Truth::known(subject.autobound)
                 }
             }
             Term::Pid { process, .. } => {
@@ -179,7 +179,9 @@ impl<K: Facts> Judge<'_, K> {
                 self.held(connection, positive, is_meant, may_be_meant)
             }
             Term::User { .. } if !self.users && connection.inode.is_some() => Truth::Hidden,
-            Term::User { uid, .. } => Truth::told(connection.inode.map(|_| connection.uid == *uid)),
+            Term::User { uid, .. } => {
+                Truth::known(connection.inode.map(|_| connection.uid == *uid))
+            }
             Term::Netns { inode, .. } => Truth::from(*inode == self.netns),
             Term::Unit(name) => self.in_cgroup(connection, |path| {
                 Unit::from_cgroup(path).is_some_and(|unit| unit.matches_name(name))
@@ -215,7 +217,7 @@ impl<K: Facts> Judge<'_, K> {
         }
     }
 
-    /// Whether a process like this holds the socket.
+    /// Returns the truth of a term about the holders of the socket.
     fn held(
         &self,
         connection: &Connection,
@@ -258,12 +260,12 @@ fn of_ends(end: End, connection: &Connection, holds: impl Fn(Endpoint) -> bool) 
 }
 
 fn compared<T: Ord>(comparison: Comparison, value: Option<T>, limit: &T) -> Truth {
-    Truth::told(value.map(|value| comparison.holds(&value, limit)))
+    Truth::known(value.map(|value| comparison.holds(&value, limit)))
 }
 
-/// TIME_WAIT, the ownerless FIN_WAIT2 like it, and what is only a request yet: nobody's port any more, or
+/// Returns true for TIME_WAIT, the ownerless FIN_WAIT2 like it, and what is only a request yet: nobody's port any more, or
 /// that of a listener. The kernel says "autobound" of all of them. An ownerless socket that is still a
-/// full one (FIN_WAIT2 with `TCP_LINGER2`, SYN_RECV by fast open) can't be told from them.
+/// full one (FIN_WAIT2 with `TCP_LINGER2`, SYN_RECV by fast open) can't be distinguished from them.
 fn is_no_full_socket(connection: &Connection) -> bool {
     match connection.state {
         State::TimeWait => true,
@@ -286,7 +288,7 @@ fn retransmits(connection: &Connection) -> Option<u64> {
 }
 
 impl Truth {
-    fn told(value: Option<bool>) -> Self {
+    fn known(value: Option<bool>) -> Self {
         value.map_or(Self::Unknown, Self::from)
     }
 
@@ -298,7 +300,8 @@ impl Truth {
         }
     }
 
-    /// One that is false settles it. What is unknown stays so whoever looks, so it can't be true any more.
+    /// Returns the truth of a conjunction. One that is false settles it. What is unknown stays so whoever looks, so it
+    /// can't be true any more.
     fn all(truths: impl Iterator<Item = Self>) -> Self {
         let mut all = Self::True;
         for truth in truths {
@@ -312,7 +315,7 @@ impl Truth {
         all
     }
 
-    /// One that is true settles it. What is unseen might be.
+    /// Returns the truth of a disjunction. One that is true settles it. What is hidden might be.
     fn any(truths: impl Iterator<Item = Self>) -> Self {
         let mut any = Self::False;
         for truth in truths {

@@ -1,25 +1,25 @@
-//! What has to be known to evaluate an expression.
+//! The facts that the evaluation of an expression takes.
 
 use super::expr::{Expr, Term};
 
-/// What has to be known to judge the expression.
+/// The facts that the evaluation of an expression takes.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "each is asked for on its own, by somebody else"
+    reason = "each is asked for on its own, by another caller"
 )]
 pub(crate) struct Needs {
     /// `INET_DIAG_INFO`
     pub(crate) info: bool,
-    /// Who holds the sockets.
+    /// The holders of the sockets.
     pub(crate) owners: bool,
-    /// What the cgroups are called.
+    /// The paths of the cgroups.
     pub(crate) cgroups: bool,
-    /// The marks, which the kernel tells only to `CAP_NET_ADMIN`.
+    /// The marks, which the kernel shows only to `CAP_NET_ADMIN`.
     pub(crate) marks: bool,
-    /// Out of which range the kernel chooses local ports.
+    /// The range out of which the kernel chooses local ports.
     pub(crate) local_ports: bool,
-    /// Which network namespace it is.
+    /// The network namespace.
     pub(crate) netns: bool,
     /// The users of sockets.
     pub(crate) users: bool,

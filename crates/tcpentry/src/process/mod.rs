@@ -5,6 +5,7 @@ pub(crate) mod cgroup;
 pub(crate) mod cgroup_file;
 pub(crate) mod cgroup_path;
 pub(crate) mod container;
+pub(crate) mod descriptors;
 mod directory;
 pub(crate) mod holder;
 mod inspect;

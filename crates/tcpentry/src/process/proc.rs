@@ -160,6 +160,17 @@ impl Opened {
         self.read(c"cgroup", room).ok()
     }
 
+    /// Returns true if the descriptor of this number is the socket of this inode.
+    pub(crate) fn holds(&self, descriptor: i32, inode: Inode) -> bool {
+        let mut path = [0; LONGEST_DESCRIPTOR];
+        let mut link = [0; LONGEST_LINK];
+        let Some(path) = descriptor_path(descriptor, &mut path) else {
+            return false;
+        };
+        let length = retry_on_intr(|| readlinkat_raw(&self.directory, path, &mut link[..]));
+        length.is_ok_and(|length| socket_inode(&link[..length]) == Some(inode))
+    }
+
     /// Calls with the number and the inode of each descriptor that is a socket, until one breaks it off.
     ///
     /// `EACCES` or `EPERM` where they may not be seen.
@@ -295,6 +306,15 @@ fn open_file(at: impl AsFd, path: impl Arg + Copy) -> Result<OwnedFd, Errno> {
     retry_on_intr(|| rustix::fs::openat(&at, path, flags, Mode::empty()))
 }
 
+/// Writes `fd/N`.
+fn descriptor_path(descriptor: i32, room: &mut [u8; LONGEST_DESCRIPTOR]) -> Option<&CStr> {
+    let number = DecInt::new(descriptor);
+    let digits = number.as_bytes();
+    room[..3].copy_from_slice(b"fd/");
+    room.get_mut(3..3 + digits.len())?.copy_from_slice(digits);
+    CStr::from_bytes_until_nul(room).ok()
+}
+
 fn number(name: &CStr) -> Option<i32> {
     name.to_str().ok()?.parse().ok()
 }
@@ -347,6 +367,8 @@ const DELETED: &[u8] = b" (deleted)";
 const LONGEST_FILE_NAME: usize = 255;
 /// `socket:[4294967295]` is 19 bytes; whatever is longer is no socket.
 const LONGEST_LINK: usize = 32;
+/// `fd/2147483647` and a NUL, with room to spare.
+const LONGEST_DESCRIPTOR: usize = 16;
 /// How often threads are listed that come and go.
 const THREAD_LOOKS: usize = 8;
 /// `linux/sched.h`

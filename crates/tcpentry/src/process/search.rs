@@ -11,7 +11,7 @@ use std::thread;
 use rustix::io::Errno;
 
 use super::cgroup_file;
-use super::owners::{Owner, Owners};
+use super::owners::{Holding, Owner, Owners};
 use super::pid::Process;
 use super::proc::{FIRST, Opened, Proc, is_denied, look};
 use crate::connection::Inode;
@@ -118,7 +118,7 @@ impl<'a> OwnerSearch<'a> {
         owners.withheld = withheld;
         owners.holdings.sort_unstable();
         // A process can hold a socket by several descriptors.
-        owners.holdings.dedup();
+        owners.holdings.dedup_by_key(|it| (it.inode, it.place));
         Ok(owners)
     }
 
@@ -259,12 +259,16 @@ impl<'a> Scan<'a> {
         let place = u32::try_from(self.owners.found.len()).map_err(|_| Errno::NOMEM)?;
         let holdings = &mut self.owners.holdings;
         let wanted = self.search.wanted.as_deref();
-        let failed = opened.each_socket(&mut self.room, |_, inode| {
+        let failed = opened.each_socket(&mut self.room, |descriptor, inode| {
             if wanted.is_none_or(|wanted| wanted.binary_search(&inode).is_ok()) {
                 if holdings.try_reserve(1).is_err() {
                     return ControlFlow::Break(Errno::NOMEM);
                 }
-                holdings.push((inode, place));
+                holdings.push(Holding {
+                    inode,
+                    place,
+                    descriptor,
+                });
             }
             ControlFlow::Continue(())
         })?;
@@ -289,8 +293,8 @@ impl<'a> Scan<'a> {
     /// Returns true where every wanted socket has a holder, now that the last process has been looked into.
     fn is_complete(&mut self, before: usize) -> bool {
         let wanted = self.search.wanted.as_deref().unwrap_or_default();
-        for (inode, _) in &self.owners.holdings[before..] {
-            if let Ok(place) = wanted.binary_search(inode) {
+        for held in &self.owners.holdings[before..] {
+            if let Ok(place) = wanted.binary_search(&held.inode) {
                 self.missing -= usize::from(!self.found[place]);
                 self.found[place] = true;
             }
@@ -323,7 +327,7 @@ mod tests {
         let pids = proc.pids().unwrap();
         let mut owners = Owners::search().run_shared(&proc, &pids).unwrap();
         owners.holdings.sort_unstable();
-        owners.holdings.dedup();
+        owners.holdings.dedup_by_key(|it| (it.inode, it.place));
         let this = Process::current().unwrap();
         assert!(owners.of(inode).any(|owner| owner.process == this));
         assert!(owners.found.is_sorted_by_key(|owner| owner.process.pid()));

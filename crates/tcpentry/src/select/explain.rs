@@ -1,4 +1,4 @@
-//! How a selection reads its filter, and who evaluates what of it: for people.
+//! The explanation of a selection for people: its reading of the filter, and the parts that the kernel evaluates.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ impl Selection {
     }
 }
 
-/// How a [`Selection`] reads its filter, and who judges what of it: some lines of text.
+/// The reading of a filter by a [`Selection`], with the evaluator of each part: some lines of text.
 #[derive(Clone, Copy, Debug)]
 struct Explanation<'s>(&'s Selection);
 
@@ -49,7 +49,7 @@ impl fmt::Display for Explanation<'_> {
             (needs.cgroups, "cgroups"),
             (
                 needs.marks && !selection.marks,
-                "marks, which the kernel tells only to CAP_NET_ADMIN",
+                "marks, which the kernel shows only to CAP_NET_ADMIN",
             ),
         ];
         for (_, what) in needed.iter().filter(|(needed, _)| *needed) {

@@ -1,4 +1,4 @@
-//! What is known of sockets beside the table: who holds them, and in which cgroup they are.
+//! Facts about sockets beside the table: their holders and their cgroups.
 
 use rustix::io::Errno;
 
@@ -9,7 +9,7 @@ use crate::process::cgroup::Cgroups;
 use crate::process::cgroup_path::CgroupPath;
 use crate::process::owners::{Owner, Owners};
 
-/// What a table does not tell of its sockets. Nothing is read before it is asked for, and then once.
+/// The facts that a table does not have about its sockets. Nothing is read before it is asked for, and then once.
 ///
 /// ```
 /// use tcpentry::{Attribution, Query, TcpTable};
@@ -25,18 +25,18 @@ use crate::process::owners::{Owner, Owners};
 pub struct Attribution {
     owners: Option<Owners>,
     with_cgroups: bool,
-    /// Only these have to be looked into.
+    /// The processes that have to be looked into, where not all have to.
     only: Option<Processes>,
     cgroups: Cgroups,
 }
 
 impl Attribution {
-    /// About all sockets.
+    /// Creates an empty one, about all sockets.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// About the sockets of these processes, where only these make a difference.
+    /// Creates an empty one about the sockets of these processes, where only these make a difference.
     pub(super) fn of_processes(only: Option<Processes>) -> Self {
         Self {
             only,
@@ -44,18 +44,18 @@ impl Attribution {
         }
     }
 
-    /// Who holds which socket.
+    /// Returns the holders of all sockets.
     ///
     /// # Errors
-    /// When `/proc` can't be read, or descriptors or memory run out.
+    /// Fails when `/proc` can't be read, or descriptors or memory run out.
     pub fn owners(&mut self) -> Result<&Owners, Error> {
         self.read_owners(false)
     }
 
-    /// The path of the socket's cgroup, as in `/proc/PID/cgroup`: see [`Cgroups::of`].
+    /// Returns the path of the socket's cgroup, as in `/proc/PID/cgroup`: see [`Cgroups::of`].
     ///
     /// # Errors
-    /// As of [`owners`](Self::owners), where the socket's owner has to be asked.
+    /// Fails as [`owners`](Self::owners) does, where the socket's owner has to be asked.
     pub fn cgroup(&mut self, connection: &Connection) -> Result<Option<CgroupPath<'_>>, Error> {
         if self.cgroups.is_of_owner(connection) {
             self.read_owners(true)?;
@@ -88,12 +88,17 @@ impl Attribution {
         self.cgroups = Cgroups::new();
     }
 
-    /// What a filter has to know to judge this socket.
+    /// Forgets the holders alone.
+    pub(crate) fn forget_owners(&mut self) {
+        self.owners = None;
+    }
+
+    /// Returns the facts with which a filter evaluates this socket.
     pub(crate) fn facts(
         &mut self,
         connection: &Connection,
         needs: Needs,
-    ) -> Result<impl Facts + use<'_>, Error> {
+    ) -> Result<OfSocket<'_>, Error> {
         let of_owner = needs.cgroups && self.cgroups.is_of_owner(connection);
         let by_owners = needs.owners || of_owner;
         if by_owners {
@@ -108,14 +113,18 @@ impl Attribution {
         } else {
             None
         };
-        // Where its owner decides, it may be one of those who hide.
+        // Where its owner decides, that may be one of the hidden.
         let hides = of_owner && owners.is_some_and(|owners| !owners.are_all_seen());
         let cgroup = match cgroup {
             Some(path) => Fact::Known(path),
             None if hides && connection.inode.is_some() => Fact::Hidden,
             None => Fact::Absent,
         };
-        Ok(OfSocket { owners, cgroup })
+        Ok(OfSocket {
+            owners,
+            newcomers: None,
+            cgroup,
+        })
     }
 
     fn read_owners(&mut self, with_cgroups: bool) -> Result<&Owners, Error> {
@@ -150,7 +159,7 @@ impl Attribution {
     }
 }
 
-/// Its path; where nobody was asked for the owners, the one that the kernel names.
+/// Returns the path of the cgroup; without owners, of the one that the kernel names.
 fn cgroup_of<'a>(
     connection: &Connection,
     owners: Option<&'a Owners>,
@@ -162,15 +171,19 @@ fn cgroup_of<'a>(
     }
 }
 
-/// What is known of one socket.
-struct OfSocket<'k> {
-    owners: Option<&'k Owners>,
-    cgroup: Fact<CgroupPath<'k>>,
+/// The facts about one socket.
+pub(crate) struct OfSocket<'k> {
+    pub(crate) owners: Option<&'k Owners>,
+    /// The holders among some processes, looked at since.
+    pub(crate) newcomers: Option<&'k Owners>,
+    pub(crate) cgroup: Fact<CgroupPath<'k>>,
 }
 
 impl Facts for OfSocket<'_> {
     fn holders(&self, inode: Inode) -> Option<impl Iterator<Item = Holder<'_>>> {
-        Some(self.owners?.of(inode).map(holder))
+        let newcomers = self.newcomers.into_iter();
+        let newcomers = newcomers.flat_map(move |owners| owners.of(inode));
+        Some(self.owners?.of(inode).chain(newcomers).map(holder))
     }
 
     fn hidden(&self) -> impl Iterator<Item = Holder<'_>> {

@@ -1,4 +1,4 @@
-//! What a filter selects from a table: the question to the kernel, and the judgement of each row.
+//! The selection of a filter in a table: the question to the kernel, and the evaluation of each row.
 
 pub(crate) mod explain;
 pub(crate) mod facts;
@@ -20,9 +20,9 @@ use crate::table::query::Query;
 
 /// A filter, made ready for a table.
 ///
-/// The kernel judges what it can during the walk ([`query`](Self::query)); then each row is judged
+/// The kernel evaluates what it can during the dump ([`query`](Self::query)); then each row is evaluated
 /// by the whole filter once more ([`judge`](Self::judge)), so that nothing depends on a kernel, or a
-/// sandbox that plays one, having judged at all.
+/// sandbox that plays one, having evaluated anything.
 ///
 /// ```
 /// use tcpentry::filter::Truth;
@@ -57,7 +57,7 @@ impl Selection {
     /// that was [opened](TcpTable::open) in that of a thread, the calling thread's.
     ///
     /// # Errors
-    /// When the kernel does not tell whether it shows marks, or `/proc` the range of local ports, to a filter that
+    /// Fails when the kernel does not say if it shows marks, or `/proc` the range of local ports, to a filter that
     /// asks for them.
     pub fn new(filter: Filter, states: States, table: &mut TcpTable) -> Result<Self, Error> {
         let states = filter.states().unwrap_or(states);
@@ -97,22 +97,22 @@ impl Selection {
         })
     }
 
-    /// The filter.
+    /// Returns the filter.
     pub const fn filter(&self) -> &Filter {
         &self.filter
     }
 
-    /// The question to the kernel, which yields all that the filter may select.
+    /// Returns the question to the kernel, which yields all that the filter may select.
     pub const fn query(&self) -> &Query {
         &self.query
     }
 
-    /// Whether a row that the kernel yielded is selected.
+    /// Evaluates the filter for a row that the kernel yielded.
     ///
-    /// Who holds it is looked up only when nothing else decides.
+    /// Its holders are looked up only when nothing else decides.
     ///
     /// # Errors
-    /// When something that the filter asks for can't be read at all: see [`Attribution`].
+    /// Fails when something that the filter asks for can't be read at all: see [`Attribution`].
     pub fn judge(
         &self,
         connection: &Connection,
@@ -139,6 +139,43 @@ impl Selection {
         Ok(self.judge_of(&facts).judge(expr, subject))
     }
 
+    /// Returns what the evaluation takes.
+    pub(crate) const fn needs(&self) -> Needs {
+        self.plan.needs
+    }
+
+    /// Returns the processes that the filter names, where no other one can make a difference.
+    pub(crate) fn processes(&self) -> Option<Processes> {
+        self.filter.expr.as_ref().and_then(Processes::of)
+    }
+
+    /// Returns the processes that the filter excludes.
+    pub(crate) fn excluded(&self) -> Option<Processes> {
+        self.filter.expr.as_ref().and_then(Processes::excluded)
+    }
+
+    /// Evaluates the filter again for a socket that it selected, with these facts.
+    ///
+    /// The kernel is asked only in a dump if a port was bound by its owner, which does not change: where that is not
+    /// known, it is taken to be as it was.
+    pub(crate) fn still_holds(&self, connection: &Connection, facts: &impl Facts) -> bool {
+        if !self.query.states.contains(connection.state) {
+            return false;
+        }
+        let Some(expr) = &self.filter.expr else {
+            return true;
+        };
+        let known = connection.autobound.map(|known| vec![known]);
+        let possible = known.unwrap_or_else(|| vec![false, true]);
+        possible.into_iter().any(|autobound| {
+            let subject = Subject {
+                connection,
+                autobound: Some(autobound),
+            };
+            self.judge_of(facts).judge(expr, subject) == Truth::True
+        })
+    }
+
     fn judge_of<'f, F: Facts>(&self, facts: &'f F) -> Judge<'f, F> {
         Judge {
             facts,
@@ -156,11 +193,11 @@ impl Selection {
         Attribution::of_processes(self.filter.expr.as_ref().and_then(Processes::of))
     }
 
-    /// Whether there may be sockets of which this caller can't see what the filter asks for, so that
-    /// [`judge`](Self::judge) may say [`Truth::Hidden`].
+    /// Returns true when there may be sockets of which this caller can't see what the filter asks for, so that
+    /// [`judge`](Self::judge) may return [`Truth::Hidden`].
     ///
     /// # Errors
-    /// As of [`judge`](Self::judge).
+    /// Fails as [`judge`](Self::judge) does.
     pub fn may_be_unseen(&self, attribution: &mut Attribution) -> Result<bool, Error> {
         let needs = self.plan.needs;
         let hidden = (needs.owners || needs.cgroups) && !attribution.owners()?.are_all_seen();
@@ -168,7 +205,7 @@ impl Selection {
     }
 }
 
-/// Facts for a first judgement: nobody has looked.
+/// The facts of a first evaluation: nobody has looked.
 pub(crate) struct Nothing;
 
 impl Facts for Nothing {

@@ -1,4 +1,4 @@
-//! What the names in a filter mean on this system.
+//! The meaning of a filter's names on this system.
 
 use std::fs;
 use std::io;
@@ -30,7 +30,7 @@ impl<'t> SystemNames<'t> {
         }
     }
 
-    /// The same, but a device that is not there is one to which no socket is bound, and no mistake: for a filter
+    /// Takes a device that is not there for one to which no socket is bound, not for a mistake: for a filter
     /// over several network namespaces, in one of which there is such a device.
     #[must_use]
     pub const fn with_absent_devices(self) -> Self {

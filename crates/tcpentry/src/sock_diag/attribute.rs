@@ -27,6 +27,7 @@ pub(crate) fn read_socket(bytes: &[u8], info: bool) -> Result<Connection, Malfor
             INET_DIAG_CGROUP_ID => connection.cgroup = value_reader.u64(),
             INET_DIAG_ULP_INFO => {
                 connection.mptcp = Some(upper_layer(value)?.is_some_and(is_mptcp));
+                connection.mptcp_token = mptcp_token(value)?;
             }
             // The one is among the details, the other is not shown.
             INET_DIAG_SHUTDOWN | INET_DIAG_SOCKOPT => {}
@@ -165,6 +166,24 @@ pub(super) fn upper_layer(value: &[u8]) -> Result<Option<&[u8]>, Malformed> {
     Ok(None)
 }
 
+/// Reads the token of the MPTCP connection whose subflow it is.
+fn mptcp_token(upper_layer: &[u8]) -> Result<Option<u32>, Malformed> {
+    let mut reader = Reader::new(upper_layer);
+    while let Some((number, value)) = next_attribute(&mut reader)? {
+        if number != INET_ULP_INFO_MPTCP {
+            continue;
+        }
+        let mut subflow = Reader::new(value);
+        while let Some((number, value)) = next_attribute(&mut subflow)? {
+            if number == MPTCP_SUBFLOW_ATTR_TOKEN_LOC {
+                // 0 as long as it has none.
+                return Ok(Reader::new(value).u32().filter(|&token| token != 0));
+            }
+        }
+    }
+    Ok(None)
+}
+
 fn is_mptcp(name: &[u8]) -> bool {
     name.split(|&byte| byte == 0).next() == Some(b"mptcp")
 }
@@ -201,6 +220,8 @@ pub(super) const INET_DIAG_ULP_INFO: u16 = 19;
 const INET_DIAG_CGROUP_ID: u16 = 21;
 const INET_DIAG_SOCKOPT: u16 = 22;
 const INET_ULP_INFO_NAME: u16 = 1;
+const INET_ULP_INFO_MPTCP: u16 = 3;
+const MPTCP_SUBFLOW_ATTR_TOKEN_LOC: u16 = 2;
 
 #[cfg(test)]
 mod tests {

@@ -7,6 +7,7 @@ mod details;
 mod devices;
 mod faults;
 mod flood;
+mod hands;
 mod hostile;
 mod identity;
 mod listener_trap;

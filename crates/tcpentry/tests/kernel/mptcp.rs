@@ -2,32 +2,19 @@
 
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
+use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use rustix::io::Errno;
-use socket2::{Domain, Protocol, Socket, Type};
-use tcpentry::{ErrorKind, Method, MethodChoice, Options, Query, State};
+use tcpentry::error::Guard;
+use tcpentry::{
+    Connection, ErrorKind, Filter, Method, MethodChoice, Options, Query, Selection, State, States,
+    SystemNames, TcpTable,
+};
+use tcpentry_testkit::mptcp::{self, socket};
 use tcpentry_testkit::{isolated, skip, tcp};
 
 use crate::util::{assert_reset, delete, find, lives, not_found, pair_of, table};
-
-fn socket() -> Option<Socket> {
-    match Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::MPTCP)) {
-        Ok(socket) => Some(socket),
-        Err(error) => {
-            let errno = Errno::from_io_error(&error);
-            assert!(
-                [
-                    Some(Errno::PROTONOSUPPORT),
-                    Some(Errno::NOPROTOOPT),
-                    Some(Errno::INVAL)
-                ]
-                .contains(&errno),
-                "{error}"
-            );
-            None
-        }
-    }
-}
 
 fn listener() -> Option<TcpListener> {
     Some(tcp::listen_from(socket()?, tcp::loopback(0), 8))
@@ -170,5 +157,76 @@ fn a_row_from_before_the_accept_is_not_taken_for_plain_tcp() {
             "as it was just before"
         );
         assert_reset(&client);
+    });
+}
+
+/// The rows of the server's end.
+fn subflows_on(port: u16) -> Vec<Connection> {
+    let mut table = table();
+    let rows = table.connections(&Query::default().with_info()).unwrap();
+    let rows = rows.map(Result::unwrap);
+    rows.filter(|row| row.local().port() == port).collect()
+}
+
+#[test]
+fn the_subflows_of_a_connection_are_known_to_belong_together() {
+    isolated(|| {
+        let (ends, _listener) = match mptcp::with_two_subflows() {
+            Ok(made) => made,
+            Err(reason) => skip!("{reason}"),
+        };
+        let rows = subflows_on(ends.server.local_addr().unwrap().port());
+        assert!(rows[0].mptcp_token.is_some());
+        assert_eq!(rows[0].mptcp_token, rows[1].mptcp_token);
+        let mut table = table();
+        for (one, other) in [(&rows[0], &rows[1]), (&rows[1], &rows[0])] {
+            let others = table.other_subflows(one).unwrap();
+            assert_eq!(others.len(), 1, "{others:?}");
+            assert_eq!(others[0].cookie, other.cookie);
+        }
+        let plain = tcp::connected();
+        let plain = find(pair_of(&plain.server));
+        assert_eq!(table.other_subflows(&plain).unwrap(), []);
+    });
+}
+
+#[test]
+fn a_subflow_is_deleted_by_a_filter_only_if_it_holds_for_all() {
+    isolated(|| {
+        let (ends, _listener) = match mptcp::with_two_subflows() {
+            Ok(made) => made,
+            Err(reason) => skip!("{reason}"),
+        };
+        let port = ends.server.local_addr().unwrap().port();
+        let rows = subflows_on(port);
+        let mut table = table();
+        let options = |filter: &str, table: &mut TcpTable| {
+            let filter = Filter::parse(filter, &SystemNames::new(table)).unwrap();
+            let selection = Selection::new(filter, States::CONNECTIONS, table).unwrap();
+            Options::default().while_selected(Arc::new(selection))
+        };
+        let second = rows
+            .iter()
+            .find(|row| row.peer().address().to_string() == mptcp::SECOND);
+        let second = second.unwrap();
+        let one = options(&format!("dst {}", mptcp::SECOND), &mut table);
+        for result in [
+            table.check(second, &one).map(|_| ()),
+            table.delete(second, &one).map(|_| ()),
+        ] {
+            let error = result.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Refused(Guard::Subflow));
+            assert!(error.cause().contains("is not selected"), "{error}");
+        }
+        assert!(lives(&ends.client, &ends.server) && lives(&ends.server, &ends.client));
+
+        let both = options(&format!("sport = :{port}"), &mut table);
+        let mut outcomes = Vec::new();
+        table.delete_all(rows, &both, |_, result| {
+            outcomes.push(result.map_err(|error| error.to_string()));
+            ControlFlow::Continue(())
+        });
+        assert_eq!(outcomes, [Ok(Method::Borrow), Ok(Method::Borrow)]);
+        assert_reset(&ends.client);
     });
 }

@@ -11,6 +11,10 @@ pub(super) struct Attempt {
     pub(super) result: Result<Method, Error>,
     /// The sockets in several tables that the name means, each with the index of its table.
     elsewhere: Vec<(usize, Connection)>,
+    /// The other subflows of its MPTCP connection.
+    pub(super) subflows: Vec<Connection>,
+    /// Set where a message names them.
+    pub(super) names_subflows: bool,
 }
 
 impl Attempt {
@@ -27,6 +31,8 @@ impl Attempt {
             found: Some(found),
             result,
             elsewhere: Vec::new(),
+            subflows: Vec::new(),
+            names_subflows: false,
         }
     }
 
@@ -43,12 +49,28 @@ impl Attempt {
             found: None,
             result: Err(error),
             elsewhere: Vec::new(),
+            subflows: Vec::new(),
+            names_subflows: false,
         }
     }
 
     /// Adds the sockets in several tables between which the name does not decide.
     pub(super) fn with_candidates(self, elsewhere: Vec<(usize, Connection)>) -> Self {
         Self { elsewhere, ..self }
+    }
+
+    /// Adds the other subflows of its MPTCP connection, which end with it though nobody named them.
+    pub(super) fn with_subflows(self, subflows: Vec<Connection>) -> Self {
+        Self {
+            subflows,
+            names_subflows: true,
+            ..self
+        }
+    }
+
+    /// Adds the other subflows of its MPTCP connection, each of which has a report of its own.
+    pub(super) fn beside(self, subflows: Vec<Connection>) -> Self {
+        Self { subflows, ..self }
     }
 
     pub(super) fn outcome(&self) -> Outcome {

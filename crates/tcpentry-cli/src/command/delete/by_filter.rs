@@ -60,7 +60,6 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, words: &[String]) -> Exit {
     let mut run = Run {
         args,
         selector: Selector::new(args, words, scans, attribution),
-        options: args.method.options(args.listeners),
         report,
         interrupt: Interrupt::install(),
         filter,

@@ -1,10 +1,12 @@
 //! `delete LOCAL PEER` and `delete --id`: connections that were named exactly, in their order.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use tcpentry::error::{Guard, Operation};
-use tcpentry::{Attribution, Connection, Error, ErrorKind, Method, Options, Target, TcpTable};
+use tcpentry::{
+    Attribution, Connection, Error, ErrorKind, Method, Options, Subflows, Target, TcpTable,
+};
 
 use super::attempt::Attempt;
 use super::confirm;
@@ -25,7 +27,7 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, names: &[NamedTarget]) -> E
         left_out,
         ..
     } = tables;
-    if let Some(refusal) = refuse_too_many(args, names.len() as u64) {
+    if let Some(refusal) = refuse_too_many(args, &mut tables, names) {
         return refusal;
     }
     let mut report = match Report::new(args, tables.iter_mut()) {
@@ -43,6 +45,7 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, names: &[NamedTarget]) -> E
         is_confirmed: args.yes || args.dry_run,
         interrupt: &interrupt,
         attribution: &attribution,
+        ended: Vec::new(),
     };
     for some in names.chunks(AT_ONCE) {
         if !interrupt.is_set() {
@@ -60,12 +63,59 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, names: &[NamedTarget]) -> E
     report.end()
 }
 
-fn refuse_too_many(args: &DeleteArgs, count: u64) -> Option<Exit> {
-    let max = args.max.filter(|&max| count > max)?;
+/// Refuses more than `--max`, with the other subflows of the MPTCP connections that would end.
+fn refuse_too_many(
+    args: &DeleteArgs,
+    tables: &mut [NamespaceTable],
+    names: &[NamedTarget],
+) -> Option<Exit> {
+    let max = args.max?;
+    let named = names.len() as u64;
+    let count = if named > max {
+        named
+    } else {
+        named + count_other_subflows(tables, names)
+    };
+    if count <= max {
+        return None;
+    }
+    let (are, them) = match named {
+        1 => ("is", "it"),
+        _ => ("are", "them"),
+    };
+    let with_them = match count - named {
+        0 => String::new(),
+        1 => format!(", and another subflow of an MPTCP connection would end with {them}"),
+        more => format!(", and {more} other subflows of MPTCP connections would end with {them}"),
+    };
     print_error(&format!(
-        "refused: {count} are named, more than --max {max}; nothing was deleted"
+        "refused: {named} {are} named{with_them}, more than --max {max}; nothing was deleted"
     ));
     Some(Exit::Guarded)
+}
+
+/// Returns the number of subflows that are not named, but would end with some that are.
+fn count_other_subflows(tables: &mut [NamespaceTable], names: &[NamedTarget]) -> u64 {
+    // Where they can't be read, the deletion can't either, and says so.
+    let subflows = tables
+        .iter_mut()
+        .map(|table| table.table.subflows().unwrap_or_default());
+    let subflows: Vec<_> = subflows.collect();
+    if subflows.iter().all(Subflows::is_empty) {
+        return 0;
+    }
+    let mut others = HashSet::new();
+    let mut named = HashSet::new();
+    for some in names.chunks(AT_ONCE) {
+        for (index, _, found) in find(tables, some).into_iter().flatten() {
+            if let Ok(found) = found {
+                let ended = subflows[index].others_of(&found);
+                others.extend(ended.map(|it| (index, it.cookie)));
+                named.insert((index, found.cookie));
+            }
+        }
+    }
+    others.difference(&named).count() as u64
 }
 
 /// The deletion of named connections under the guards.
@@ -78,17 +128,25 @@ struct Deleter<'a> {
     is_confirmed: bool,
     interrupt: &'a Interrupt,
     attribution: &'a RefCell<Attribution>,
+    /// The subflows that ended with others of their MPTCP connections, each with the index of its table.
+    ended: Vec<(usize, Connection)>,
 }
 
-/// What is to be done about one name.
+/// The action on one name.
 enum Step {
     /// There is nothing to be deleted.
     Report(Box<Attempt>),
-    Delete {
-        table: usize,
-        target: Target,
-        found: Box<Connection>,
-    },
+    /// Deleted together with others.
+    Delete(Box<Named>),
+    /// Deleted by itself, with the other subflows of its MPTCP connection.
+    DeleteSubflow(Box<Named>),
+}
+
+/// A connection that was found by its name, with the index of its table.
+struct Named {
+    table: usize,
+    target: Target,
+    found: Connection,
 }
 
 impl Deleter<'_> {
@@ -101,27 +159,34 @@ impl Deleter<'_> {
         names: &[NamedTarget],
         report: &mut Report,
     ) {
+        let looked = find(tables, names);
+        let subflows = read_subflows(tables, &looked);
         let mut steps = VecDeque::new();
-        for found in find(tables, names) {
+        for found in looked {
             // Nothing is deleted any more.
             if self.interrupt.is_set() {
                 steps.retain(|step| matches!(step, Step::Report(_)));
                 break;
             }
-            steps.push_back(self.decide(found));
+            steps.push_back(self.decide(found, &subflows));
         }
-        if steps.iter().any(|step| matches!(step, Step::Delete { .. })) {
+        if !steps.iter().all(|step| matches!(step, Step::Report(_))) {
             load_owners(&self.args.show, &mut self.attribution.borrow_mut());
         }
-        while let Some(step) = steps.front() {
-            if let Step::Delete { table, .. } = step {
-                let table = *table;
-                self.delete_run(&mut tables[table].table, table, &mut steps, report);
-                if self.interrupt.is_set() {
-                    return;
+        while let Some(step) = steps.pop_front() {
+            match step {
+                Step::Report(attempt) => report.add(&attempt, self.attribution),
+                _ if self.interrupt.is_set() => return,
+                Step::DeleteSubflow(named) => {
+                    let table = &mut tables[named.table].table;
+                    let attempt = self.delete_subflow(table, *named);
+                    report.add(&attempt, self.attribution);
                 }
-            } else if let Some(Step::Report(attempt)) = steps.pop_front() {
-                report.add(&attempt, self.attribution);
+                Step::Delete(named) => {
+                    let table = named.table;
+                    steps.push_front(Step::Delete(named));
+                    self.delete_run(&mut tables[table].table, table, &mut steps, report);
+                }
             }
         }
     }
@@ -138,17 +203,17 @@ impl Deleter<'_> {
             .iter()
             .map_while(|step| match step {
                 Step::Report(_) => Some(None),
-                Step::Delete { table, found, .. } => (*table == index).then_some(Some(found)),
+                Step::Delete(named) if named.table == index => Some(Some(named.found.clone())),
+                Step::Delete(_) | Step::DeleteSubflow(_) => None,
             })
             .flatten()
-            .map(|found| Connection::clone(found))
             .collect();
         let mut on_result = |row: &Connection, result: Result<Method, Error>| {
             while let Some(step) = steps.pop_front() {
                 match step {
                     Step::Report(attempt) => report.add(&attempt, self.attribution),
-                    Step::Delete { target, .. } => {
-                        let attempt = Attempt::on_target(index, target, row.clone(), result);
+                    Step::Delete(named) | Step::DeleteSubflow(named) => {
+                        let attempt = Attempt::on_target(index, named.target, row.clone(), result);
                         report.add(&attempt, self.attribution);
                         break;
                     }
@@ -158,20 +223,73 @@ impl Deleter<'_> {
         };
         let options = &self.options;
         match &run[..] {
-            [one] if self.args.dry_run => {
-                let _ = on_result(one, table.check(one, options));
-            }
             [one] => {
-                let deleted = table.delete(one, options);
-                let _ = on_result(one, deleted.map(|deleted| deleted.method));
+                let _ = on_result(one, self.delete_one(table, one));
             }
             _ if self.args.dry_run => table.check_all(run, options, on_result),
             _ => table.delete_all(run, options, on_result),
         }
     }
 
-    /// Decides what is to be done about what was found by one name in each of its tables.
-    fn decide(&mut self, looked: Vec<Looked>) -> Step {
+    /// Deletes a connection with the other subflows of its MPTCP connection.
+    fn delete_subflow(&mut self, table: &mut TcpTable, named: Named) -> Attempt {
+        let Named {
+            table: index,
+            target,
+            found,
+        } = named;
+        if self.has_ended(table, index, &found) {
+            return Attempt::on_target(index, target, found, Ok(Method::Borrow));
+        }
+        let (subflows, result) = match table.other_subflows(&found) {
+            Ok(subflows) => {
+                let admitted = self.admit(&found, &subflows);
+                let result = admitted.and_then(|()| self.delete_one(table, &found));
+                if result.is_ok() && !self.args.dry_run {
+                    let ended = subflows.iter().map(|it| (index, it.clone()));
+                    self.ended.extend(ended);
+                }
+                (subflows, result)
+            }
+            Err(error) => (Vec::new(), Err(error.during(Operation::Delete))),
+        };
+        Attempt::on_target(index, target, found, result).with_subflows(subflows)
+    }
+
+    fn delete_one(&self, table: &mut TcpTable, found: &Connection) -> Result<Method, Error> {
+        if self.args.dry_run {
+            table.check(found, &self.options)
+        } else {
+            let deleted = table.delete(found, &self.options);
+            deleted.map(|deleted| deleted.method)
+        }
+    }
+
+    /// Returns true for a subflow that ended with another one since it was found.
+    ///
+    /// It was closed with its MPTCP connection, so no other entry takes its place, and one look is enough.
+    fn has_ended(&self, table: &mut TcpTable, index: usize, found: &Connection) -> bool {
+        let mut ended = self.ended.iter();
+        ended.any(|(of, row)| *of == index && row.cookie == found.cookie)
+            && table
+                .identity(found)
+                .and_then(|identity| table.find_unconfirmed(&identity.into()))
+                .is_err_and(|error| error.kind() == ErrorKind::NotFound)
+    }
+
+    /// Returns the subflow of this name that has ended with another one of its MPTCP connection.
+    fn ended_before(&self, table: usize, target: &Target) -> Option<Connection> {
+        let is_named = |row: &Connection| match target {
+            Target::Identity(identity) => identity.cookie == row.cookie,
+            target => target.pair().same_ends(&row.pair),
+        };
+        let mut ended = self.ended.iter();
+        let found = ended.find(|(index, row)| *index == table && is_named(row));
+        found.map(|(_, row)| row.clone())
+    }
+
+    /// Decides the step for what was found by one name in each of its tables.
+    fn decide(&mut self, looked: Vec<Looked>, subflows: &[Result<Subflows, Error>]) -> Step {
         let mut found = Vec::new();
         let mut failure = None;
         for (index, target, result) in looked {
@@ -187,6 +305,10 @@ impl Deleter<'_> {
         let is_ambiguous = |error: &Error| error.kind() == ErrorKind::Ambiguous;
         let attempt = match (failure, found.len()) {
             (Some((index, target, error)), count) if count == 0 || is_ambiguous(&error) => {
+                if let Some(ended) = self.ended_before(index, &target) {
+                    let attempt = Attempt::on_target(index, target, ended, Ok(Method::Borrow));
+                    return Step::Report(Box::new(attempt));
+                }
                 // It may be in a namespace that was left out.
                 let elsewhere = matches!(
                     error.kind(),
@@ -201,15 +323,23 @@ impl Deleter<'_> {
             }
             (_, 0 | 1) => {
                 let (table, target, found) = found.remove(0);
-                match self.admit(&found) {
-                    Ok(()) => {
-                        let found = Box::new(found);
-                        return Step::Delete {
-                            table,
-                            target,
-                            found,
-                        };
-                    }
+                let has_others = match &subflows[table] {
+                    Ok(subflows) => subflows.others_of(&found).next().is_some(),
+                    // They are read again, and that is reported.
+                    Err(_) => found.mptcp != Some(false),
+                };
+                let named = |found| {
+                    Box::new(Named {
+                        table,
+                        target,
+                        found,
+                    })
+                };
+                if has_others {
+                    return Step::DeleteSubflow(named(found));
+                }
+                match self.admit(&found, &[]) {
+                    Ok(()) => return Step::Delete(named(found)),
                     Err(refusal) => Attempt::on_target(table, target, found, Err(refusal)),
                 }
             }
@@ -223,9 +353,12 @@ impl Deleter<'_> {
         Step::Report(Box::new(attempt))
     }
 
-    /// Applies the guard of the own session, and asks where it can't know.
-    fn admit(&mut self, found: &Connection) -> Result<(), Error> {
+    /// Applies the guard of the own session to a connection and those that end with it, and asks where it can't know.
+    fn admit(&mut self, found: &Connection, subflows: &[Connection]) -> Result<(), Error> {
         self.session.admit(found)?;
+        if subflows.iter().any(|it| self.session.admit(it).is_err()) {
+            return Err(Error::refused(Guard::OwnSession, found.pair));
+        }
         if !self.is_confirmed && self.session.is_in_doubt() && confirm::not_a_terminal().is_none() {
             self.is_confirmed = confirm::confirm("Delete it anyway?", self.interrupt.flag());
             if !self.is_confirmed {
@@ -261,6 +394,27 @@ fn find(tables: &mut [NamespaceTable], names: &[NamedTarget]) -> Vec<Vec<Looked>
         }
     }
     looked
+}
+
+/// Reads the subflows of each table in which something was found that may be one.
+fn read_subflows(
+    tables: &mut [NamespaceTable],
+    looked: &[Vec<Looked>],
+) -> Vec<Result<Subflows, Error>> {
+    let is_subflow_of = |index: usize, (of, _, found): &Looked| {
+        *of == index && found.as_ref().is_ok_and(|it| it.mptcp != Some(false))
+    };
+    let tables = tables.iter_mut().enumerate();
+    tables
+        .map(|(index, table)| {
+            let mut found = looked.iter().flatten();
+            if found.any(|it| is_subflow_of(index, it)) {
+                table.table.subflows()
+            } else {
+                Ok(Subflows::default())
+            }
+        })
+        .collect()
 }
 
 /// The number of names that are looked for, and then deleted, together.

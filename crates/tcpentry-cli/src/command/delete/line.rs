@@ -14,6 +14,8 @@ pub(super) struct Line {
     pub(super) object: Option<Box<DeletionObject>>,
     /// The message on standard error where it was not deleted.
     pub(super) complaint: Option<Complaint>,
+    /// The message about the subflows that end with it.
+    pub(super) subflows: Option<String>,
 }
 
 /// The reason why a connection was not deleted, as a person reads it.
@@ -50,6 +52,7 @@ impl Line {
             cells: None,
             object: None,
             complaint: None,
+            subflows: None,
         };
         match wanted {
             Wanted::Complaint => {}
@@ -63,6 +66,9 @@ impl Line {
                 // The object has the reason.
                 return line;
             }
+        }
+        if attempt.names_subflows {
+            line.subflows = describe_subflows(attempt, &mut views[attempt.table]);
         }
         if let Err(error) = &attempt.result {
             line.complaint = Some(complaint(attempt, error, views));
@@ -114,7 +120,8 @@ fn object(
         Some(socket) => socket,
         None => SocketObject::named(&attempt.target, view.local(&attempt.target.pair())),
     };
-    match &attempt.result {
+    let subflows = name_subflows(attempt, view);
+    let mut object = match &attempt.result {
         Ok(method) => DeletionObject::deleted(socket, *method, dry_run),
         Err(error) => {
             let mut object = DeletionObject::not_deleted(socket, error, dry_run);
@@ -124,7 +131,26 @@ fn object(
                 .collect();
             object
         }
-    }
+    };
+    object.subflows = subflows;
+    object
+}
+
+/// Returns both ends of each subflow that ends with it.
+fn name_subflows(attempt: &Attempt, view: &mut View) -> Vec<String> {
+    let each = attempt.subflows.iter();
+    each.map(|it| format!("{} {}", view.local(&it.pair), it.peer()))
+        .collect()
+}
+
+fn describe_subflows(attempt: &Attempt, view: &mut View) -> Option<String> {
+    let names = name_subflows(attempt, view);
+    let all = names.join(", ");
+    (!names.is_empty()).then(|| {
+        format!(
+            "it is a subflow of an MPTCP connection, which ends with all its subflows: also {all}"
+        )
+    })
 }
 
 fn complaint(attempt: &Attempt, error: &Error, views: &mut [View]) -> Complaint {
@@ -164,5 +190,11 @@ pub(super) fn log_text(attempt: &Attempt, view: &mut View) -> String {
     let state = state.unwrap_or_default();
     let netns = view.netns().map(|name| format!(" in netns {name}"));
     let netns = netns.unwrap_or_default();
-    format!("{local} {}{state}{netns} {result}", pair.peer())
+    let mut text = format!("{local} {}{state}{netns} {result}", pair.peer());
+    if attempt.names_subflows && attempt.result.is_ok() && !attempt.subflows.is_empty() {
+        let all = name_subflows(attempt, view).join(", ");
+        text.push_str(", with the other subflows of its MPTCP connection: ");
+        text.push_str(&all);
+    }
+    text
 }

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use tcpentry::connection::CompactConnection;
-use tcpentry::{Connection, Cookie, Error};
+use tcpentry::error::Guard;
+use tcpentry::{Connection, Cookie, Error, Subflows};
 
 /// A socket as all tables together know it: the index of its table and its cookie.
 ///
@@ -54,6 +55,47 @@ impl Matches {
     /// Returns the number of sockets that are to be deleted.
     pub(super) fn count(&self) -> u64 {
         self.rows.len() as u64
+    }
+
+    /// Protects each subflow of an MPTCP connection of which another subflow, which would end with it, was not selected
+    /// or is protected. `subflows` are those of the table of this index.
+    pub(super) fn protect_torn(&mut self, table: usize, subflows: &Subflows) {
+        if subflows.is_empty() {
+            return;
+        }
+        let here = self
+            .rows
+            .iter()
+            .filter(|it| it.table() == table)
+            .map(|it| it.connection.cookie());
+        let selected: HashSet<_> = here.collect();
+        let of_session = self.protected.iter().filter(|it| it.0 == table);
+        let of_session: HashSet<_> = of_session.map(|(_, row, _)| row.cookie).collect();
+        let protected = &mut self.protected;
+        self.rows.retain(|it| {
+            if it.table() != table {
+                return true;
+            }
+            let row = it.connection();
+            let is_torn = |it: &&Connection| !selected.contains(&it.cookie);
+            let Some(other) = subflows.others_of(&row).find(is_torn) else {
+                return true;
+            };
+            let refusal = if of_session.contains(&other.cookie) {
+                Error::refused(Guard::OwnSession, row.pair)
+            } else {
+                Error::subflow_not_selected(row.pair, &other.pair)
+            };
+            protected.push((table, row, refusal));
+            false
+        });
+        let left: HashSet<_> = self
+            .rows
+            .iter()
+            .map(|it| (it.table(), it.connection.cookie()))
+            .collect();
+        self.preview
+            .retain(|(table, row)| left.contains(&(*table, row.cookie)));
     }
 
     /// Removes repeated sockets: while others come and go, a dump may yield one twice.

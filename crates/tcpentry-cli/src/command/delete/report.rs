@@ -156,6 +156,9 @@ impl Report {
         };
         self.cells = reported.cells.unwrap_or_default();
         self.check_written(written);
+        if let Some(subflows) = &reported.subflows {
+            self.notice(subflows);
+        }
         if let (Sink::Lines(_), Some(complaint)) = (&self.sink, &reported.complaint) {
             self.complain(complaint);
         }

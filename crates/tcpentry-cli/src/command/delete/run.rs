@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tcpentry::{Connection, Error, Method, Options};
+use tcpentry::{Connection, Error, Method};
 
 use super::attempt::Attempt;
 use super::confirm;
@@ -22,7 +22,6 @@ use crate::tables::{mentions, selection};
 pub(super) struct Run<'a> {
     pub(super) args: &'a DeleteArgs,
     pub(super) selector: Selector<'a>,
-    pub(super) options: Options,
     pub(super) report: Report,
     pub(super) interrupt: Interrupt,
     /// The filter in canonical form.
@@ -49,7 +48,6 @@ impl Run<'_> {
         let Self {
             args,
             selector,
-            options,
             report,
             interrupt,
             ..
@@ -59,7 +57,11 @@ impl Run<'_> {
         let do_not_retry = selector.do_not_retry.get_mut();
         for (table, row, refusal) in matches.protected {
             let key = (table, row.cookie);
-            let attempt = Attempt::on_row(table, row, Err(refusal));
+            let mut scans = selector.scans.iter();
+            let scan = scans.find(|scan| scan.index == table);
+            let others = scan.into_iter().flat_map(|it| it.subflows.others_of(&row));
+            let others = others.cloned().collect();
+            let attempt = Attempt::on_row(table, row, Err(refusal)).beside(others);
             do_not_retry.remember(&attempt, key);
             report.add(&attempt, attribution);
         }
@@ -69,15 +71,17 @@ impl Run<'_> {
         let mut rows = matches.rows.into_iter().peekable();
         for scan in &mut selector.scans {
             let index = scan.index;
+            let subflows = &scan.subflows;
             let on_result = |row: &Connection, result: Result<Method, Error>| {
-                let attempt = Attempt::on_row(index, row.clone(), result);
+                let others = subflows.others_of(row).cloned().collect();
+                let attempt = Attempt::on_row(index, row.clone(), result).beside(others);
                 do_not_retry.remember(&attempt, (index, row.cookie));
                 report.add(&attempt, attribution);
                 interrupt.control_flow()
             };
             let here = std::iter::from_fn(|| rows.next_if(|it| it.table() == index));
             let here = here.map(|it: Match| it.connection());
-            let table = &mut scan.table.table;
+            let (table, options) = (&mut scan.table.table, &scan.options);
             if args.dry_run {
                 table.check_all(here, options, on_result);
             } else {

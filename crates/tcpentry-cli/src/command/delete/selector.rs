@@ -2,9 +2,12 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use tcpentry::filter::Truth;
-use tcpentry::{Attribution, Connection, Error, Query, Selection, State, States};
+use tcpentry::{
+    Attribution, Connection, Error, Options, Query, Selection, State, States, Subflows,
+};
 
 use super::interrupt::Interrupt;
 use super::matches::Matches;
@@ -21,9 +24,13 @@ pub(super) struct Scan {
     /// The index of the table in the report.
     pub(super) index: usize,
     pub(super) table: NamespaceTable,
-    pub(super) selection: Selection,
+    pub(super) selection: Arc<Selection>,
     /// The query of the selection, with what is to be shown.
     pub(super) query: Query,
+    /// The options of a deletion in it: the selection must still hold then.
+    pub(super) options: Options,
+    /// The subflows of MPTCP connections in it, as they were at the last dump.
+    pub(super) subflows: Subflows,
 }
 
 impl Scan {
@@ -34,12 +41,22 @@ impl Scan {
         selection: Selection,
     ) -> Self {
         let query = selection::query(&selection, &args.show);
+        let selection = Arc::new(selection);
+        let options = args.method.options(args.listeners);
         Self {
             index,
+            options: options.while_selected(Arc::clone(&selection)),
             table,
             selection,
             query,
+            subflows: Subflows::default(),
         }
+    }
+
+    /// Reads the subflows of MPTCP connections anew.
+    pub(super) fn read_subflows(&mut self) {
+        // Where the table can't be read, its dump fails, too, and says so; each deletion reads them again.
+        self.subflows = self.table.table.subflows().unwrap_or_default();
     }
 }
 
@@ -126,7 +143,7 @@ impl<'a> Selector<'a> {
             .iter_mut()
             .map(|scan| {
                 let dump = (&mut scan.table, &scan.query);
-                (dump, (scan.index, &scan.selection))
+                (dump, (scan.index, &*scan.selection))
             })
             .unzip();
         let failures = rows::each_row(dumps, |number, row| {
@@ -157,6 +174,10 @@ impl<'a> Selector<'a> {
             report.count_together(error.outcome(), 1);
         }
         matches.remove_duplicates();
+        for scan in scans {
+            scan.read_subflows();
+            matches.protect_torn(scan.index, &scan.subflows);
+        }
         if several {
             matches.sort_by_table();
         }
@@ -167,6 +188,7 @@ impl<'a> Selector<'a> {
     pub(super) fn forget(&mut self) {
         self.attribution.get_mut().forget();
         self.session.forget();
+        self.do_not_retry.get_mut().forget_spared();
     }
 
     /// With `--all-netns`, adds the namespaces that have appeared, and drops those that only this program still

@@ -15,6 +15,8 @@ pub(super) struct SkipList {
     /// Sockets that were deleted; empty unless their remains are dumped, too.
     deleted: HashSet<SocketKey>,
     keeps_deleted: bool,
+    /// Sockets that no longer matched, in this round.
+    spared: HashSet<SocketKey>,
 }
 
 impl SkipList {
@@ -32,7 +34,12 @@ impl SkipList {
         let key = (table, row.cookie);
         // A socket that its owner connects anew keeps its cookie, and is to be deleted again.
         let is_left_over = || row.state == State::BoundInactive && self.deleted.contains(&key);
-        self.failed.contains(&key) || is_left_over()
+        self.failed.contains(&key) || self.spared.contains(&key) || is_left_over()
+    }
+
+    /// Forgets those that were spared: in another round they may match again.
+    pub(super) fn forget_spared(&mut self) {
+        self.spared.clear();
     }
 
     /// Remembers an attempt. A socket that was gone may come back: it is not remembered.
@@ -40,6 +47,7 @@ impl SkipList {
         match attempt.outcome() {
             Outcome::Deleted if self.keeps_deleted => self.deleted.insert(key),
             Outcome::Deleted | Outcome::Gone => false,
+            Outcome::Spared => self.spared.insert(key),
             _ => self.failed.insert(key),
         };
     }

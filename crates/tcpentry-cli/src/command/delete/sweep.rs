@@ -1,12 +1,14 @@
 //! Deletion of matching rows while the dump that yields them goes on: nothing is held.
 
+use tcpentry::error::Guard;
 use tcpentry::filter::Truth;
-use tcpentry::{Action, Connection, DumpCompleteness, Error, Method};
+use tcpentry::{Action, Connection, DumpCompleteness, Error, Method, Subflows};
 
 use super::attempt::Attempt;
 use super::run::Run;
 use super::selector::is_protected_listener;
 use super::stop::Stop;
+use crate::own_session::SessionGuard;
 use crate::tables::selection;
 
 impl Run<'_> {
@@ -47,12 +49,13 @@ impl Run<'_> {
         let Self {
             args,
             selector,
-            options,
             report,
             interrupt,
             ..
         } = self;
         let scan = &mut selector.scans[number];
+        scan.read_subflows();
+        let subflows = &scan.subflows;
         let (attribution, session) = (&selector.attribution, &mut selector.session);
         let (do_not_retry, listeners) = (&selector.do_not_retry, &mut selector.listeners);
         let index = scan.index;
@@ -70,7 +73,7 @@ impl Run<'_> {
                     *listeners += 1;
                     Action::Skip
                 }
-                Ok(Truth::True) => match session.admit(row) {
+                Ok(Truth::True) => match admit(row, session, subflows) {
                     Ok(()) => {
                         selection::load_owners(&args.show, &mut attribution.borrow_mut());
                         Action::Delete
@@ -91,7 +94,8 @@ impl Run<'_> {
         };
         let on_result = |row: &Connection, result: Result<Method, Error>| {
             anything = true;
-            let attempt = Attempt::on_row(index, row.clone(), result);
+            let others = subflows.others_of(row).cloned().collect();
+            let attempt = Attempt::on_row(index, row.clone(), result).beside(others);
             do_not_retry
                 .borrow_mut()
                 .remember(&attempt, (index, row.cookie));
@@ -99,7 +103,7 @@ impl Run<'_> {
             interrupt.control_flow()
         };
         let table = &mut scan.table.table;
-        let dumped = table.delete_matching(&scan.query, options, decide, on_result);
+        let dumped = table.delete_matching(&scan.query, &scan.options, decide, on_result);
         report.flush();
         let completeness = dumped?;
         match (failure, hidden) {
@@ -109,4 +113,14 @@ impl Run<'_> {
             (None, 0) => Ok((anything, completeness)),
         }
     }
+}
+
+/// Admits a row unless it carries the own session, or a subflow does that would end with it.
+fn admit(row: &Connection, session: &mut SessionGuard, subflows: &Subflows) -> Result<(), Error> {
+    session.admit(row)?;
+    let mut others = subflows.others_of(row);
+    if others.any(|other| session.admit(other).is_err()) {
+        return Err(Error::refused(Guard::OwnSession, row.pair));
+    }
+    Ok(())
 }

@@ -61,6 +61,17 @@ fn question(preview: &Preview, items: &[PreviewItem], theme: Theme, lines: &mut 
             TITLE,
         ),
     });
+    let others = match items.len().saturating_sub(preview.requested) {
+        0 => None,
+        1 => Some("1 of them is another subflow".to_owned()),
+        more => Some(format!("{more} of them are other subflows")),
+    };
+    if let Some(others) = others {
+        lines.push(Line::styled(
+            format!("{others} of an MPTCP connection, which ends with all of its own"),
+            theme.aside(),
+        ));
+    }
     let mut holders: BTreeMap<&str, usize> = BTreeMap::new();
     let mut methods: BTreeMap<String, usize> = BTreeMap::new();
     let mut refusals: BTreeMap<(String, &str, Option<&str>), usize> = BTreeMap::new();

@@ -57,7 +57,7 @@ impl Theme {
     pub(crate) fn outcome(self, outcome: Outcome) -> Style {
         let color = match outcome {
             Outcome::Deleted => Color::Green,
-            Outcome::Gone | Outcome::Guarded => Color::Yellow,
+            Outcome::Gone | Outcome::Guarded | Outcome::Spared => Color::Yellow,
             _ => Color::Red,
         };
         self.in_color(color).add_modifier(Modifier::BOLD)

@@ -1,15 +1,18 @@
 //! Deletion with the guards of the program, of exactly what was confirmed, and its preview.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
+use tcpentry::error::Guard;
+use tcpentry::filter::Truth;
 use tcpentry::process::Owners;
-use tcpentry::{Connection, Error, Method, Outcome};
+use tcpentry::{Connection, Error, Method, Options, Outcome, Subflows};
 
 use super::super::message::{PreviewItem, SocketTarget, Update};
 use super::super::model::{Deletability, NotDeleted, RowKey};
 use super::names::{NameCache, search};
-use super::{UpdateSender, WatchedNamespace, Worker};
+use super::{UpdateSender, Worker};
 
 impl Worker {
     /// Returns the deletability of each socket, in their order.
@@ -55,10 +58,26 @@ impl Worker {
     /// Sends the expected outcome of deleting these.
     pub(super) fn preview(&mut self, serial: u64, targets: Vec<SocketTarget>) {
         self.session.forget();
+        let subflows = self.subflows();
+        let targets = self.with_other_subflows(targets, &subflows);
+        let mut refusals = self.refuse_torn(&targets, &subflows);
         let wanted = targets
             .iter()
             .map(|target| (target.key, target.connection.clone()));
-        let deletabilities = self.deletabilities(wanted);
+        let mut deletabilities = self.deletabilities(wanted);
+        for (target, deletability) in targets.iter().zip(&mut deletabilities) {
+            if let Some(refusal) = refusals.remove(&target.key) {
+                *deletability = Deletability::No(refusal);
+            }
+        }
+        self.previewed = targets
+            .iter()
+            .filter(|target| {
+                self.is_selected(target)
+                    && others_of(target, &subflows).all(|it| self.is_selected(&it))
+            })
+            .map(|target| target.key)
+            .collect();
         // Rows on the screen have been looked up already; a scan of all processes takes long.
         let known = |target: &SocketTarget| self.resolved.get(&target.key)?.holders.clone();
         let unknown = targets.iter().filter(|target| known(target).is_none());
@@ -96,48 +115,161 @@ impl Worker {
         (self.send)(Update::Preview { serial, items });
     }
 
+    /// Returns true if the filter in force selects it as it is shown. (A row that was marked under another filter is
+    /// deleted because it was marked.)
+    fn is_selected(&mut self, target: &SocketTarget) -> bool {
+        let mut namespaces = self.namespaces.iter();
+        let namespace = namespaces.find(|namespace| namespace.number == target.key.netns);
+        let selection = namespace.map(|namespace| &namespace.selection);
+        selection.is_some_and(|selection| {
+            let truth = selection.judge(&target.connection, &mut self.attribution);
+            matches!(truth, Ok(Truth::True))
+        })
+    }
+
+    /// Returns the subflows of the MPTCP connections of each namespace.
+    fn subflows(&mut self) -> HashMap<u32, Subflows> {
+        let namespaces = self.namespaces.iter_mut();
+        // Where they can't be read now, each deletion reads them again.
+        let each = namespaces.map(|it| (it.number, it.site.table.subflows().unwrap_or_default()));
+        each.collect()
+    }
+
+    /// Adds the other subflows of the MPTCP connections that would end, so that they are shown and counted.
+    ///
+    /// Where the filter in force selects one and not the others, none is added: what is chosen by a filter ends only if
+    /// that holds for all.
+    fn with_other_subflows(
+        &mut self,
+        mut targets: Vec<SocketTarget>,
+        subflows: &HashMap<u32, Subflows>,
+    ) -> Vec<SocketTarget> {
+        let mut keys: HashSet<_> = targets.iter().map(|target| target.key).collect();
+        for place in 0..targets.len() {
+            let others: Vec<_> = others_of(&targets[place], subflows).collect();
+            if others.is_empty() {
+                continue;
+            }
+            let is_selected = self.is_selected(&targets[place]);
+            for other in others {
+                if (!is_selected || self.is_selected(&other)) && keys.insert(other.key) {
+                    targets.push(other);
+                }
+            }
+        }
+        targets
+    }
+
+    /// Returns the reasons for which subflows must not be deleted: another one, which would end with it, is not among
+    /// these, or carries the own session.
+    fn refuse_torn(
+        &mut self,
+        targets: &[SocketTarget],
+        subflows: &HashMap<u32, Subflows>,
+    ) -> HashMap<RowKey, NotDeleted> {
+        let keys: HashSet<_> = targets.iter().map(|target| target.key).collect();
+        let mut refusals = HashMap::new();
+        for target in targets {
+            let pair = target.connection.pair;
+            for other in others_of(target, subflows) {
+                let refusal = if self.session.admit(&other.connection).is_err() {
+                    Error::refused(Guard::OwnSession, pair)
+                } else if keys.contains(&other.key) {
+                    continue;
+                } else {
+                    Error::subflow_not_selected(pair, &other.connection.pair)
+                };
+                refusals.insert(target.key, NotDeleted::from(&refusal));
+                break;
+            }
+        }
+        refusals
+    }
+
     /// Deletes these, each by its cookie, and sends the outcome of each.
+    ///
+    /// What was true when they were shown must still be true: the state, and the filter, where it selected them.
     pub(super) fn delete(&mut self, serial: u64, targets: Vec<SocketTarget>) {
         // The connection that carries the session may have changed since the preview.
         self.session.forget();
+        let subflows = self.subflows();
+        let mut refusals = self.refuse_torn(&targets, &subflows);
         let mut by_namespace: HashMap<u32, Vec<SocketTarget>> = HashMap::new();
         for target in targets {
-            match self.session.admit(&target.connection) {
-                Ok(()) => by_namespace
+            let admitted = self.session.admit(&target.connection);
+            let refusal = admitted.err().map(|error| NotDeleted::from(&error));
+            match refusal.or_else(|| refusals.remove(&target.key)) {
+                None => by_namespace
                     .entry(target.key.netns)
                     .or_default()
                     .push(target),
-                Err(error) => report(&self.send, serial, target, Err(NotDeleted::from(&error))),
+                Some(refusal) => report(&self.send, serial, target, Err(refusal)),
             }
         }
         for place in 0..self.namespaces.len() {
-            let WatchedNamespace { number, site, .. } = &mut self.namespaces[place];
-            let Some(here) = by_namespace.remove(number) else {
+            let number = self.namespaces[place].number;
+            let Some(here) = by_namespace.remove(&number) else {
                 continue;
             };
-            let connections: Vec<_> = here
-                .iter()
-                .map(|target| target.connection.clone())
-                .collect();
-            let mut here = here.into_iter();
-            let send = &self.send;
-            let report_each = |connection: &Connection, result: Result<_, Error>| {
-                // Results come in the order of the connections.
-                if let Some(target) = here.next() {
-                    debug_assert_eq!(target.connection.cookie, connection.cookie);
-                    let result = result.map_err(|error| NotDeleted::from(&error));
-                    report(send, serial, target, result);
-                }
-                ControlFlow::Continue(())
-            };
-            site.table
-                .delete_all(connections, &self.settings.options, report_each);
+            let options = self.settings.options.clone().in_same_state();
+            let of_filter = options
+                .clone()
+                .while_selected(Arc::clone(&self.namespaces[place].selection));
+            let (selected, marked): (Vec<_>, Vec<_>) = here
+                .into_iter()
+                .partition(|target| self.previewed.contains(&target.key));
+            self.delete_in(serial, place, selected, &of_filter);
+            self.delete_in(serial, place, marked, &options);
         }
         for target in by_namespace.into_values().flatten() {
             report(&self.send, serial, target, Err(elsewhere()));
         }
         (self.send)(Update::Done { serial });
     }
+
+    /// Deletes sockets of one namespace.
+    fn delete_in(
+        &mut self,
+        serial: u64,
+        place: usize,
+        targets: Vec<SocketTarget>,
+        options: &Options,
+    ) {
+        let connections: Vec<_> = targets.iter().map(|it| it.connection.clone()).collect();
+        let mut targets = targets.into_iter();
+        let send = &self.send;
+        let report_each = |connection: &Connection, result: Result<_, Error>| {
+            // Results come in the order of the connections.
+            if let Some(target) = targets.next() {
+                debug_assert_eq!(target.connection.cookie, connection.cookie);
+                let result = result.map_err(|error| NotDeleted::from(&error));
+                report(send, serial, target, result);
+            }
+            ControlFlow::Continue(())
+        };
+        let table = &mut self.namespaces[place].site.table;
+        table.delete_all(connections, options, report_each);
+    }
+}
+
+/// Returns the other subflows of its MPTCP connection.
+fn others_of<'s>(
+    target: &SocketTarget,
+    subflows: &'s HashMap<u32, Subflows>,
+) -> impl Iterator<Item = SocketTarget> + use<'s> {
+    let (netns, name) = (target.key.netns, target.netns.clone());
+    let here = subflows.get(&netns).into_iter();
+    let others: Vec<_> = here
+        .flat_map(|subflows| subflows.others_of(&target.connection))
+        .collect();
+    others.into_iter().map(move |connection| SocketTarget {
+        key: RowKey {
+            netns,
+            cookie: connection.cookie,
+        },
+        connection: connection.clone(),
+        netns: name.clone(),
+    })
 }
 
 /// Sends the outcome for one target.

@@ -7,7 +7,7 @@ mod details;
 mod names;
 mod read;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::slice;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -43,7 +43,7 @@ struct WatchedNamespace {
     /// Its number in row keys.
     number: u32,
     site: NamespaceTable,
-    selection: Selection,
+    selection: Arc<Selection>,
     devices: Devices,
 }
 
@@ -69,6 +69,8 @@ pub(crate) struct Worker {
     resolved: HashMap<RowKey, Resolved>,
     session: SessionGuard,
     details: Option<SocketTarget>,
+    /// The sockets of the last preview that matched the filter then.
+    previewed: HashSet<RowKey>,
     frame: Arc<Frame>,
     baseline: Baseline,
     /// The time at which namespaces were last searched for.
@@ -102,6 +104,7 @@ impl Worker {
             resolved: HashMap::new(),
             session: SessionGuard::new(settings.own_session),
             details: None,
+            previewed: HashSet::new(),
             frame: Arc::default(),
             baseline: Baseline::Reset,
             searched_at: Instant::now(),
@@ -256,7 +259,7 @@ impl Worker {
             number,
             devices: site.table.devices(),
             site,
-            selection,
+            selection: Arc::new(selection),
         }
     }
 
@@ -311,7 +314,7 @@ impl Worker {
                     number,
                     site,
                     devices,
-                    selection: selection.unwrap_or(before),
+                    selection: selection.map_or(before, Arc::new),
                 },
             )
             .collect();

@@ -1,4 +1,4 @@
-//! A second processor's part of a bulk deletion: destroying batches, on a thread and over a socket of its own.
+//! The second processor's part of a bulk deletion: destroying batches, on a thread and over a socket of its own.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +21,7 @@ pub(super) type Replies = Vec<Result<(), Errno>>;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct NotSent;
 
-/// A batch, and until when what is known of them holds.
+/// A batch, and the time until which it may be sent.
 type Task = (Batch, Instant);
 
 /// A thread that destroys batches; it ends when this is dropped.
@@ -29,7 +29,7 @@ pub(super) struct DestroyWorker {
     /// `None` once there is nothing more to be done.
     tasks: Option<SyncSender<Task>>,
     replies: Receiver<Result<Replies, NotSent>>,
-    /// Whether what still waits is to be left alone.
+    /// Set when what still waits is to be left alone.
     cancelled: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -38,7 +38,7 @@ impl DestroyWorker {
     /// Starts the thread; `None` where none can be started.
     pub(super) fn start(mut diag: Diag) -> Option<Self> {
         let (tasks, taken) = sync_channel::<Task>(MAX_QUEUED_BATCHES);
-        let (told, replies) = channel();
+        let (answers, replies) = channel();
         let cancelled = Arc::new(AtomicBool::new(false));
         let is_cancelled = Arc::clone(&cancelled);
         let work = move || {
@@ -49,7 +49,7 @@ impl DestroyWorker {
                 } else {
                     Ok(diag.destroy_many(&names))
                 };
-                if told.send(said).is_err() {
+                if answers.send(said).is_err() {
                     return;
                 }
             }
@@ -93,14 +93,14 @@ impl DestroyWorker {
     }
 }
 
-/// Makes the replies of a worker that has died: it may have done it or not, and only another look can tell.
+/// Returns the replies of a worker that has died: it may have done it or not, and only another look can say.
 fn no_reply(count: usize) -> Replies {
     vec![Err(Errno::AGAIN); count]
 }
 
 impl Drop for DestroyWorker {
     fn drop(&mut self) {
-        // Whoever panics has nobody to tell what is done from now on.
+        // During a panic nothing more would be reported.
         self.cancel();
         self.tasks = None;
         if let Some(thread) = self.thread.take() {
@@ -109,5 +109,5 @@ impl Drop for DestroyWorker {
     }
 }
 
-/// How many batches wait: as long as it takes to walk over as many rows.
+/// The number of batches that wait: as long as it takes to dump as many rows.
 const MAX_QUEUED_BATCHES: usize = 2;

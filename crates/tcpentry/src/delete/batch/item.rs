@@ -1,4 +1,4 @@
-//! One connection of a batch: what is to be done with it, and how far that has come.
+//! One connection of a batch: the action on it, and its progress.
 
 use crate::connection::endpoint::Pair;
 use crate::connection::state::State;
@@ -8,7 +8,7 @@ use crate::delete::{Method, Options};
 use crate::error::{Error, Operation};
 use crate::table::lookup::{is_exact, replacements_after};
 
-/// What is to be done with a row of the table: the answer of whoever selects.
+/// The action on a row of the table, chosen by the caller's selection.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Action {
@@ -26,9 +26,9 @@ pub enum Action {
 pub(super) struct Item {
     pub(super) connection: Connection,
     pub(super) progress: Progress,
-    /// Whether the kernel may have destroyed it, so that what became of it has to be told.
+    /// Set when the kernel may have destroyed it, so that its fate has to be reported.
     pub(super) sent: bool,
-    /// Whether a look-up or a deletion has missed it.
+    /// Set when a look-up or a deletion has missed it.
     pub(super) missed: bool,
     /// The grace periods that have to pass before what was decided is certain.
     pub(super) doubt: u32,
@@ -39,7 +39,7 @@ pub(super) enum Progress {
     Named,
     /// It was seen just now.
     Seen,
-    /// Nothing is left to be done but to tell it.
+    /// Nothing is left to be done but to report it.
     Decided(Result<Method, Error>),
 }
 
@@ -72,7 +72,7 @@ impl Item {
         is_known.then(|| replacements_after(self.connection.state))
     }
 
-    /// Its exact name.
+    /// Returns its exact name.
     pub(super) fn name(&self) -> (Pair, Cookie) {
         (self.connection.pair, self.connection.cookie)
     }
@@ -87,7 +87,7 @@ pub(super) fn invalidate(items: &mut [Item]) {
     }
 }
 
-/// Whether it may turn out to be one that a batch can destroy.
+/// Returns true for a connection that may turn out to be one that a batch can destroy.
 pub(super) fn may_be_plain(connection: &Connection, options: &Options) -> bool {
     // A listener is looked for under many names.
     connection.state != State::Listening
@@ -95,7 +95,16 @@ pub(super) fn may_be_plain(connection: &Connection, options: &Options) -> bool {
         && guard(connection, options).is_ok()
 }
 
-/// Whether it is one that a batch can destroy: a connection, known to be no part of a larger one.
+/// Returns true for one that nobody holds, and that somebody may come to hold: a listener's owner accepts it.
+pub(super) fn may_be_accepted(connection: &Connection) -> bool {
+    let is_in_queue = matches!(
+        connection.state,
+        State::SynRecv | State::Established | State::CloseWait
+    );
+    connection.inode.is_none() && is_in_queue
+}
+
+/// Returns true for one that a batch can destroy: a connection, known to be no part of a larger one.
 pub(super) fn is_ready(item: &Item, options: &Options) -> bool {
     let connection = &item.connection;
     matches!(item.progress, Progress::Seen)

@@ -17,16 +17,17 @@ use std::time::Instant;
 use rustix::io::Errno;
 
 use self::helper::{Batch, DestroyWorker, NotSent, Replies};
-use self::item::{Action, Item, Progress, invalidate, is_ready, may_be_plain};
+use self::item::{Action, Item, Progress, invalidate, is_ready, may_be_accepted, may_be_plain};
 use self::queue::{DATAGRAM_LAG, PendingRows, ROW_MAX_AGE, Recent};
 use self::verdict::{Verdict, Verdicts};
 use super::holders::HolderSource;
 use super::kernel::{lists_mptcp, may_leave_orphans};
+use super::recheck::{NO_LONGER_MATCHES, Recheck};
 use super::single::Deleter;
 use super::{Deleted, Method, MethodChoice, Mode, Options};
 use crate::connection::Connection;
 use crate::connection::state::State;
-use crate::error::{Error, Operation};
+use crate::error::{Error, ErrorKind, Operation};
 use crate::sock_diag::DESTROY_BATCH;
 use crate::table::dumps::Dumps;
 use crate::table::find::Target;
@@ -34,20 +35,20 @@ use crate::table::lookup::{Lookup, replacements_after};
 use crate::table::query::Query;
 use crate::table::{Another, TcpTable};
 
-/// How the table was walked.
+/// The completeness of a dump.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum DumpCompleteness {
-    /// All that was asked for came with the kernel's first answer, so that none that stayed was missed, but in a hash
+    /// Everything that was asked for came with the kernel's first answer, so that none that stayed was missed, but in a hash
     /// chain of more than sixteen.
     Complete,
     /// The kernel paused: under churn it may have missed one that stays (see
-    /// [`connections`](TcpTable::connections)). Another walk would hardly miss the same.
+    /// [`connections`](TcpTable::connections)). Another dump would hardly miss the same.
     Paused,
 }
 
 impl TcpTable {
-    /// Deletes all connections of the table that are selected, while the table is walked.
+    /// Deletes all connections of the table that are selected, while the table is dumped.
     ///
     /// `select` sees each row of the query, and each socket is selected at most once. `report` is called for each that was taken or refused, in the order of the
     /// table, with the connection as it was last seen and what became of it; `Ok` only after the
@@ -57,13 +58,13 @@ impl TcpTable {
     /// A row is deleted some milliseconds after it was seen; after a twentieth of a second it is
     /// looked at again first. Its cookie protects every other socket in that time. What it can't tell is
     /// that the owner has disconnected this very socket and made a listener of it meanwhile:
-    /// [`delete`](Self::delete) leaves him only microseconds for that.
+    /// [`delete`](Self::delete) leaves only microseconds for that.
     ///
     /// Where there are many and a second processor, another thread destroys some of them, over a socket that is
     /// opened for it; the closures are called on this one only.
     ///
     /// Apart from eight bytes for each row it needs no more memory for a million connections than for
-    /// a thousand; who may only borrow also remembers the sockets of all processes that he may see.
+    /// a thousand; a caller that may only borrow also remembers the sockets of all processes that it may see.
     ///
     /// ```
     /// use std::ops::ControlFlow;
@@ -85,7 +86,7 @@ impl TcpTable {
     /// ```
     ///
     /// # Errors
-    /// Only of the walk itself, after everything that was taken before has been deleted and reported.
+    /// Fails where the dump itself does, after everything that was taken before has been deleted and reported.
     pub fn delete_matching(
         &mut self,
         query: &Query,
@@ -201,7 +202,7 @@ impl TcpTable {
     ) -> Result<DumpCompleteness, Error> {
         let another = &mut *self.another;
         let mut run = BatchRun::new(&mut self.lookup, options, mode, another, report);
-        // What of a row is MPTCP is only told with the counters, which cost as much as half of it.
+        // A row shows MPTCP only with the counters, which cost half as much again.
         let query = if run.rules_out_mptcp() {
             query.clone()
         } else {
@@ -220,7 +221,7 @@ impl TcpTable {
                 }
             };
             if waiting.has_moved_on(rows.datagram()) && run.flush_due(&mut waiting).is_break() {
-                // What is pending has been told.
+                // What is pending has been reported.
                 return Ok(DumpCompleteness::Paused);
             }
             if recent.contains(row.cookie) {
@@ -252,19 +253,19 @@ impl TcpTable {
 struct BatchRun<'t, R> {
     deleter: Deleter<'t>,
     report: R,
-    /// Whether batches are of use: the kernel has not refused them for want of rights.
+    /// Set while batches are of use: the kernel has not refused them for want of rights.
     together: bool,
     /// A second processor, once there is enough to do for it.
     help: Help<'t>,
-    /// The batches that have been sent and not been told, the oldest first.
+    /// The batches that have been sent and not been reported, the oldest first.
     pending: VecDeque<PendingBatch>,
-    /// What became of those before, as far as it is not reported.
+    /// The results of those before that are not reported yet.
     verdicts: Verdicts,
-    /// Whether whoever is told has had enough.
+    /// `Break` once the report asked for an end.
     flow: ControlFlow<()>,
 }
 
-/// Whether another processor destroys too.
+/// The help of a second processor.
 enum Help<'t> {
     /// It may, once it is of use: over another socket of this namespace.
     Possible(&'t mut Another),
@@ -307,7 +308,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         ControlFlow::Continue(())
     }
 
-    /// Whether no connection of this namespace is MPTCP's as of now: then no socket that was seen before is a
+    /// Returns true if no connection of this namespace is MPTCP's as of now: then no socket that was seen before is a
     /// part of one, except a request that has been accepted since.
     fn rules_out_mptcp(&mut self) -> bool {
         lists_mptcp() && self.deleter.lookup.diag.has_mptcp() == Ok(false)
@@ -336,10 +337,20 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         let (sent, replies) = match self.deleter.mode {
             Mode::Act => {
                 let (sent, names) = self.prepare(&mut items);
-                (sent, self.send(names))
+                if self
+                    .deleter
+                    .recheck
+                    .as_ref()
+                    .is_some_and(Recheck::is_about_holders)
+                {
+                    let replies = self.destroy_each(&mut items, &sent);
+                    (sent, Some(Ok(replies)))
+                } else {
+                    (sent, self.send(names))
+                }
             }
             Mode::Rehearse => {
-                // Only a look-up tells whether the kernel would find it.
+                // Only a look-up shows that the kernel would find it.
                 invalidate(&mut items);
                 self.look(&mut items);
                 self.rehearse(&mut items);
@@ -364,13 +375,61 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         self.flow
     }
 
-    /// The places and the names of those that may be destroyed together as of now.
+    /// Returns the places and the names of those that may be destroyed together as of now.
     fn prepare(&mut self, items: &mut [Item]) -> (Vec<usize>, Batch) {
         self.look(items);
+        self.evaluate(items);
         let options = self.deleter.options;
         let ready = items.iter().enumerate();
         let ready = ready.filter(|(_, item)| self.together && is_ready(item, options));
         ready.map(|(place, item)| (place, item.name())).unzip()
+    }
+
+    /// Spares those that were looked at just now and that the selection no longer selects.
+    ///
+    /// A row that is as the dump showed it has been evaluated by the caller, but for its holders.
+    fn evaluate(&mut self, items: &mut [Item]) {
+        let Some(recheck) = &mut self.deleter.recheck else {
+            return;
+        };
+        let items = items.iter_mut();
+        let mut items: Vec<_> = items
+            .filter(|item| matches!(item.progress, Progress::Seen))
+            .collect();
+        let rows: Vec<_> = items.iter().map(|item| &item.connection).collect();
+        let evaluated = recheck.evaluate(&rows);
+        let spared = |pair| Error::spared(NO_LONGER_MATCHES, pair);
+        for (place, item) in items.iter_mut().enumerate() {
+            let error = match &evaluated {
+                Ok(selected) if selected[place] => continue,
+                Ok(_) => spared(item.connection.pair),
+                Err(error) => error.clone().about(item.connection.pair),
+            };
+            item.progress = Progress::Decided(Err(error));
+        }
+    }
+
+    /// Destroys those at these places one by one, each immediately after a look at its holder's descriptor.
+    fn destroy_each(&mut self, items: &mut [Item], places: &[usize]) -> Replies {
+        let deleter = &mut self.deleter;
+        let mut replies = Replies::with_capacity(places.len());
+        for &place in places {
+            let item = &mut items[place];
+            let connection = &item.connection;
+            let recheck = deleter.recheck.as_mut();
+            let may_have_changed = |it: &mut Recheck<'_>| {
+                may_be_accepted(connection) || !it.may_be_destroyed(connection)
+            };
+            if recheck.is_some_and(may_have_changed) {
+                // Looked at again and evaluated anew on the single way.
+                item.progress = Progress::Named;
+                replies.push(Err(Errno::STALE));
+                continue;
+            }
+            let (pair, cookie) = item.name();
+            replies.push(deleter.lookup.diag.destroy(&pair, cookie));
+        }
+        replies
     }
 
     /// Sends a batch: to the worker, whose replies come later, or to the kernel.
@@ -493,7 +552,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         }
     }
 
-    /// Does what is left to be done for one, and returns what became of it; `None` where nothing was done and nothing may be.
+    /// Does what is left to be done for one, and returns its result; `None` where nothing was done and nothing may be.
     fn decide(&mut self, item: Item) -> Option<Verdict> {
         let is_stopped = self.flow.is_break();
         if is_stopped && !item.sent {
@@ -535,7 +594,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         let ((connection, result), doubt) =
             deleter.without_waiting(|deleter| match deleter.recheck(&connection) {
                 Ok(now) => {
-                    let result = deleter.delete_now(&now);
+                    let result = deleter.delete_if_selected(&now);
                     (now, result)
                 }
                 Err(error) => (connection, Err(error)),
@@ -548,13 +607,24 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
     }
 
     fn report(&mut self, verdict: Verdict) {
-        let reported = (self.report)(&verdict.connection, verdict.result);
+        let connection = &verdict.connection;
+        let result = match verdict.result {
+            // It has ended with another subflow of its connection.
+            Err(error)
+                if error.kind() == ErrorKind::NotFound
+                    && self.deleter.ended.contains(&connection.cookie) =>
+            {
+                Ok(Method::Borrow)
+            }
+            result => result,
+        };
+        let reported = (self.report)(connection, result);
         if reported.is_break() {
             self.flow = reported;
         }
     }
 
-    /// Waits until what became of each is certain, and reports it.
+    /// Waits until the result of each is certain, and reports it.
     fn settle(&mut self) {
         let may_delete = self.flow.is_continue();
         for verdict in self.verdicts.settle(&mut self.deleter, may_delete) {
@@ -562,7 +632,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         }
     }
 
-    /// Looks at those again that were seen some time ago: see [`Deleter::recheck`].
+    /// Looks again at those that were seen some time ago: see [`Deleter::recheck`].
     fn look(&mut self, batch: &mut [Item]) {
         let options = self.deleter.options;
         let named = |item: &Item| {
@@ -574,9 +644,13 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         for (item, found) in items.iter_mut().zip(found) {
             let was = &item.connection;
             match found {
-                Ok(now) if now.cookie == was.cookie && now.pair.same_ends(&was.pair) => {
+                Ok(mut now) if now.cookie == was.cookie && now.pair.same_ends(&was.pair) => {
+                    item.progress = match self.deleter.check_state(was, &now) {
+                        Ok(()) => Progress::Seen,
+                        Err(spared) => Progress::Decided(Err(spared)),
+                    };
+                    now.autobound = was.autobound;
                     item.connection = now;
-                    item.progress = Progress::Seen;
                     item.missed = false;
                 }
                 // The single way finds out what that means.
@@ -603,7 +677,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         self.confirm(items);
     }
 
-    /// What may be left although the kernel has acknowledged it: see [`Deleter::confirm`].
+    /// Checks what may be left although the kernel has acknowledged it: see [`Deleter::confirm`].
     fn confirm(&mut self, items: &mut [Item]) {
         let from_all = may_leave_orphans();
         let mut items: Vec<_> = items
@@ -633,7 +707,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         }
     }
 
-    /// Says of what was found that it would be destroyed, where the kernel and the right allow it.
+    /// Marks what was found as destroyable, where the kernel and the right allow it.
     fn rehearse(&mut self, batch: &mut [Item]) {
         let options = self.deleter.options;
         for item in self.select(batch, |item| is_ready(item, options)) {
@@ -647,7 +721,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         }
     }
 
-    /// Those for which a question is sent together with others.
+    /// Selects those for which a question is sent together with others.
     fn select<'b>(
         &self,
         batch: &'b mut [Item],
@@ -660,7 +734,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
     }
 }
 
-/// How many batches wait to be reported on: beyond that, the first is waited for.
+/// The number of batches that wait to be reported on: beyond that, the first is waited for.
 const MAX_PENDING_BATCHES: usize = 8;
 
 #[cfg(test)]

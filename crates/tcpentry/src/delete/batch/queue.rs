@@ -1,4 +1,4 @@
-//! The rows of a running walk that wait for their deletion.
+//! The rows of a running dump that wait for their deletion.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -9,18 +9,18 @@ use crate::connection::state::State;
 use crate::connection::{Connection, Cookie};
 use crate::sock_diag::DESTROY_BATCH;
 
-/// The rows that were taken from a running walk and are not yet deleted.
+/// The rows that were taken from a running dump and are not yet deleted.
 ///
-/// The kernel's walk counts the sockets of the hash chain at which it has paused, and goes on behind
+/// The kernel's dump counts the sockets of the hash chain at which it has paused, and goes on behind
 /// as many: to destroy one of that chain makes it skip another one. It fills a datagram ahead of the
 /// one that is read. So a row is left alone until [`DATAGRAM_LAG`] more datagrams have come: then only a
 /// chain with more sockets than fill those could still be the one.
 pub(super) struct PendingRows {
     items: VecDeque<PendingRow>,
-    /// The datagram that was read last, and when.
+    /// The datagram that was read last.
     datagram: u64,
     read: Instant,
-    /// When the rows of that datagram were looked at: it was filled when the one before was read.
+    /// The time at which the kernel looked at the rows of that datagram: it was filled when the one before was read.
     filled: Instant,
 }
 
@@ -41,7 +41,7 @@ impl PendingRows {
         }
     }
 
-    /// Whether the walk has come to another datagram.
+    /// Returns true when the dump has come to another datagram.
     pub(super) fn has_moved_on(&mut self, datagram: u64) -> bool {
         let moved = datagram != self.datagram;
         if moved {
@@ -52,7 +52,7 @@ impl PendingRows {
         moved
     }
 
-    /// Returns whether so many are settled that a batch is worth its questions.
+    /// Returns true when so many are settled that a batch is worth its questions.
     pub(super) fn are_enough_settled(&self) -> bool {
         let oldest = self.items.front();
         oldest.is_some_and(|oldest| oldest.datagram + DATAGRAM_LAG + MIN_DATAGRAMS <= self.datagram)
@@ -66,7 +66,7 @@ impl PendingRows {
         });
     }
 
-    /// The next batch of rows that are at least so many datagrams old.
+    /// Takes the next batch of rows that are at least so many datagrams old.
     pub(super) fn batch(&mut self, distance: u64) -> Vec<Item> {
         let is_settled = |shown: &&PendingRow| shown.datagram + distance <= self.datagram;
         let count = self
@@ -79,7 +79,7 @@ impl PendingRows {
         let now = Instant::now();
         batch
             .map(|PendingRow { item, filled, .. }| match item.progress {
-                // Where MPTCP has not been ruled out, another look tells.
+                // Where MPTCP has not been ruled out, another look decides.
                 Progress::Named
                     if now.duration_since(filled) < ROW_MAX_AGE / 2
                         && item.connection.mptcp.is_some() =>
@@ -109,8 +109,7 @@ impl PendingRows {
     }
 }
 
-/// Whether it is a connection of which nobody has told if it is MPTCP's; of what is but a request yet only another look
-/// does.
+/// Returns true for a connection that may be MPTCP's as far as its row shows; of a request only another look can say.
 fn is_mptcp_unknown(connection: &Connection) -> bool {
     connection.mptcp.is_none()
         && !matches!(
@@ -119,7 +118,7 @@ fn is_mptcp_unknown(connection: &Connection) -> bool {
         )
 }
 
-/// The sockets that were taken last: one that moves within the table can be shown twice in a walk.
+/// The sockets that were taken last: one that moves within the table can be shown twice in a dump.
 #[derive(Default)]
 pub(super) struct Recent {
     cookies: HashSet<Cookie, BuildHasherDefault<Spread>>,
@@ -168,6 +167,6 @@ impl Hasher for Spread {
 pub(super) const DATAGRAM_LAG: u64 = 8;
 /// The rows of so many datagrams are waited for: a thousand, for which the kernel is asked once whether there is MPTCP.
 const MIN_DATAGRAMS: u64 = 4;
-/// How old a row may be and still be taken for what is there: a half of it in hand, and a half on its way.
+/// The age up to which a row is taken for what is there: a half of it in hand, and a half on its way.
 pub(super) const ROW_MAX_AGE: Duration = Duration::from_millis(50);
 const REMEMBERED: usize = 4096;

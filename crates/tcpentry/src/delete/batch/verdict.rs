@@ -1,4 +1,4 @@
-//! What became of each, held back in order as long as one of them may be wrong: "gone" is confirmed for many at once.
+//! The results, held back in order as long as one of them may be wrong: "gone" is confirmed for many at once.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use crate::delete::single::{Deleter, is_connection, still_there};
 use crate::error::{Error, Operation};
 use crate::table::lookup::Sought;
 
-/// What became of one connection.
+/// The result for one connection.
 pub(super) struct Verdict {
     pub(super) connection: Connection,
     pub(super) result: Result<Method, Error>,
@@ -49,7 +49,7 @@ impl Verdicts {
         self.held.len() >= MAX_HELD || self.since.is_some_and(|since| since.elapsed() >= MAX_AGE)
     }
 
-    /// Waits until each is certain, deletes what is there after all, and hands all over in order.
+    /// Waits until each is certain, deletes what is there after all and still selected, and hands all over in order.
     ///
     /// Where nothing more may be deleted, what is there after all is left out: as if it had never been tried.
     pub(super) fn settle(&mut self, deleter: &mut Deleter<'_>, may_delete: bool) -> Vec<Verdict> {
@@ -82,7 +82,7 @@ impl Verdicts {
 }
 
 impl Verdict {
-    /// Returns what another look makes of it.
+    /// Returns the verdict after another look.
     fn after(
         self,
         sought: Result<Sought, Error>,
@@ -103,10 +103,13 @@ impl Verdict {
                 (connection, result, 0)
             }
             Ok(Sought::There(_)) if !may_delete => return None,
-            Ok(Sought::There(now)) => {
-                let result = deleter.delete_now(&now);
-                (now, result, 0)
-            }
+            Ok(Sought::There(now)) => match deleter.accept(&connection, now) {
+                Ok(now) => {
+                    let result = deleter.delete_if_selected(&now);
+                    (now, result, 0)
+                }
+                Err(spared) => (connection, Err(spared), 0),
+            },
             Err(error) => {
                 let result = failed(error);
                 (connection, result, 0)
