@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
-use clap_complete::Shell;
 
 use crate::command::{self, cargo};
 use crate::generate;
@@ -216,17 +215,25 @@ fn files(built: &Built, prefix: &Path) -> Result<Vec<(PathBuf, File)>> {
             add(&format!("share/man/man3/{name}.3"), File::Text(text));
         }
     }
-    for &(path, shell) in generate::COMPLETIONS {
-        let place = match shell {
-            Shell::Bash => "share/bash-completion/completions/tcpentry",
-            Shell::Zsh => "share/zsh/site-functions/_tcpentry",
-            Shell::Fish => "share/fish/vendor_completions.d/tcpentry.fish",
-            _ => bail!("no place is known for the completions of {shell}"),
-        };
-        add(place, File::Copy(path.into()));
+    for (name, place) in COMPLETIONS {
+        let from = Path::new("crates/tcpentry-cli/completions").join(name);
+        add(place, File::Copy(from));
     }
     Ok(files)
 }
+
+/// The completions, and where each shell finds its own.
+const COMPLETIONS: [(&str, &str); 3] = [
+    (
+        "tcpentry.bash",
+        "share/bash-completion/completions/tcpentry",
+    ),
+    ("_tcpentry", "share/zsh/site-functions/_tcpentry"),
+    (
+        "tcpentry.fish",
+        "share/fish/vendor_completions.d/tcpentry.fish",
+    ),
+];
 
 /// Returns the functions of a manual page: those that its section NAME lists before the dash.
 fn names(page: &str) -> impl Iterator<Item = &str> {

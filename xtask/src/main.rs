@@ -83,7 +83,7 @@ cargo xtask COMMAND
                     named) under QEMU and run the tests there; downloads go to target/kernels
   miri              Run the unit tests that need no kernel under Miri, which a nightly toolchain has; slow.
                     Without a nightly toolchain it says so and does nothing
-  generate          Write the manual page and the shell completions from the program's definition
+  generate          Write the manual page from the program's definition
   generate --check  Fail if one of them is not up to date
   install --prefix P [--destdir D]
                     Build a release and install program, C library, headers, pkg-config file,

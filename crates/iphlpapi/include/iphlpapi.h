@@ -143,7 +143,8 @@ typedef enum TCPENTRY_OUTCOME {
     TCPENTRY_DENIED = 6,       /* 5: the caller lacks permission */
     TCPENTRY_NOT_ELEVATED = 7, /* 317: the caller lacks permission, but could become root */
     TCPENTRY_FAILED = 8,       /* anything else */
-    TCPENTRY_OTHER_NETNS = 9   /* 1168: the identity belongs to another network namespace */
+    TCPENTRY_OTHER_NETNS = 9,  /* 1168: the identity belongs to another network namespace */
+    TCPENTRY_OTHER_BOOT = 10   /* 1168: the identity was made under another boot id, and a socket here has its cookie */
 } TCPENTRY_OUTCOME;
 
 typedef enum TCPENTRY_METHOD {

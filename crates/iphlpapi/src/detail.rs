@@ -101,6 +101,7 @@ mod outcome {
             ErrorKind::AccessDenied => 6,
             ErrorKind::NotElevated => 7,
             ErrorKind::Refused(Guard::OtherNetns) => 9,
+            ErrorKind::Refused(Guard::OtherBoot) => 10,
             _ => FAILED,
         }
     }

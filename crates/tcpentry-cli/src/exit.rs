@@ -131,7 +131,7 @@ impl Tally {
 }
 
 impl fmt::Display for Tally {
-    /// `12 deleted, 1 guarded`
+    /// Writes `12 deleted, 1 guarded`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = self.counts();
         let mut nonzero = counts.iter().filter(|(count, _)| *count > 0);

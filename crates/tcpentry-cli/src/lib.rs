@@ -2,6 +2,7 @@
 
 mod args;
 mod command;
+mod complete;
 mod exit;
 mod manual;
 mod message;
@@ -36,6 +37,10 @@ pub fn main() -> ExitCode {
         let server = words.get(2).map(|word| word.to_string_lossy());
         return demo::peer(server.as_deref()).into();
     }
+    if words.get(1).is_some_and(|word| word == complete::COMPLETE) {
+        privilege::drop_all();
+        return complete::run(words.into_iter().skip(2)).into();
+    }
     write_errors();
     match args::Args::try_parse_from(args::order::arrange(words)) {
         Ok(args) => {
@@ -53,7 +58,7 @@ fn write_errors() {
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
 }
 
-/// Returns the definition of commands and options, from which manual page and completions are made.
+/// Returns the definition of commands and options, from which the manual page is made.
 pub fn command() -> clap::Command {
     args::Args::command()
 }

@@ -5,6 +5,8 @@ use std::io::{self, Write as _};
 use tcpentry::error::Guard;
 use tcpentry::{Error, ErrorKind};
 
+use crate::exit::Exit;
+
 /// Prints what went wrong, under the program's name.
 pub(crate) fn print_error(text: &str) {
     print(text);
@@ -27,6 +29,18 @@ pub(crate) fn print_hints(hints: &[String]) {
     }
 }
 
+/// Returns the exit code of a command that only reports, once that is written: a report that standard output does not take
+/// is an error, one whose reader has seen enough (`| head`) is none.
+pub(crate) fn exit_after(written: io::Result<()>, exit: Exit) -> Exit {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            print_error(&format!("cannot write to standard output: {error}"));
+            Exit::Failed
+        }
+        _ => exit,
+    }
+}
+
 /// Prints an error of the library and its hint.
 pub(crate) fn print_failure(error: &Error) {
     print_error(&error.to_string());
@@ -42,6 +56,9 @@ pub(crate) fn hint_of(error: &Error) -> Option<&str> {
         ErrorKind::Refused(Guard::OwnSession) => Some("--own-session deletes it anyway"),
         ErrorKind::Refused(Guard::OtherNetns) => {
             Some("name its namespace with -N NAME, or search all of them with --all-netns")
+        }
+        ErrorKind::Refused(Guard::OtherBoot) => {
+            Some("list it here (list --id), and delete it by the identity that it has here")
         }
         _ => error.hint(),
     }

@@ -16,7 +16,7 @@ use crate::table::dumps::Dumps;
 use crate::table::query::Query;
 use crate::table::refusal::dump_error;
 
-/// What the kernel answered to one question about the table.
+/// The kernel's answer to one dump of the table.
 #[derive(Debug)]
 pub struct Recording {
     query: Query,
@@ -24,7 +24,7 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Of this thread's network namespace.
+    /// Records a dump of this thread's network namespace.
     pub fn new(query: &Query) -> Result<Self, Error> {
         let socket = NetlinkSocket::open().map_err(|errno| dump_error(errno.into()))?;
         let datagrams = Arc::default();
@@ -40,7 +40,7 @@ impl Recording {
         })
     }
 
-    /// Its length in bytes.
+    /// Returns its length in bytes.
     pub fn length(&self) -> usize {
         self.datagrams.iter().map(Vec::len).sum()
     }

@@ -131,7 +131,7 @@ fn remember(child: Pid) {
     abandoned(|children| children.push(child));
 }
 
-/// Children that have been abandoned end some day, and would stay as zombies as long as this process lives.
+/// Reaps abandoned children that have ended: they would stay zombies as long as this process lives.
 fn reap_abandoned() {
     abandoned(|children| children.retain(|&child| !sys::reap(child, WaitOptions::NOHANG)));
 }
@@ -145,7 +145,7 @@ fn abandoned(change: impl FnOnce(&mut Vec<Pid>)) {
 
 /// As `ps` shows it, of at most 15 bytes.
 const NAME: &std::ffi::CStr = c"tcpentry-helper";
-/// How long the end of a child is waited for that has nothing left to do, and of one that was killed.
+/// The time that a child which has nothing left to do, or was killed, is given to end.
 const GRACE: Duration = Duration::from_millis(200);
 
 #[cfg(test)]

@@ -181,7 +181,8 @@ impl Error {
             | ErrorKind::NotElevated
             | ErrorKind::Spared
             | ErrorKind::Refused(Guard::Listener) => win32::MR_MID_NOT_FOUND,
-            ErrorKind::Ambiguous | ErrorKind::Refused(Guard::OtherNetns | Guard::Subflow) => {
+            ErrorKind::Ambiguous
+            | ErrorKind::Refused(Guard::OtherNetns | Guard::OtherBoot | Guard::Subflow) => {
                 win32::NOT_FOUND
             }
             ErrorKind::AccessDenied | ErrorKind::Refused(Guard::OwnSession) => win32::ACCESS_DENIED,
@@ -293,6 +294,7 @@ impl fmt::Display for Operation {
 /// | `Refused(Listener)` | - | 317 | `guarded` |
 /// | `Refused(OwnSession)` | - | 5 | `guarded` |
 /// | `Refused(OtherNetns)` | - | 1168 | `guarded` |
+/// | `Refused(OtherBoot)` | - | 1168 | `guarded` |
 /// | `Refused(Subflow)` | - | 1168 | `guarded` |
 /// | `Spared` | - | - | `spared` |
 /// | `AccessDenied` | EPERM, EACCES | 5 | `denied` |
@@ -327,7 +329,7 @@ pub enum ErrorKind {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// `NotSupported`: the kernel has no `NETLINK_SOCK_DIAG`, or a seccomp filter forbids it.
+    /// `NotSupported`: the kernel has no `NETLINK_SOCK_DIAG`. `AccessDenied`: a seccomp filter or a security module forbids it.
     NoSockDiag,
     /// `NotSupported`: the kernel's module `tcp_diag` is missing, so that nothing can be looked up.
     NoTcpDiag,
@@ -372,6 +374,8 @@ pub enum Guard {
     OwnSession,
     /// The identity belongs to another network namespace than the table.
     OtherNetns,
+    /// The identity was made under another boot id, and a socket here has its namespace, cookie and ends.
+    OtherBoot,
     /// It is a subflow of an MPTCP connection, which ends with all its subflows, and another one must not end.
     Subflow,
 }
@@ -382,6 +386,9 @@ impl Guard {
             Self::Listener => "it is a listening socket, not a connection",
             Self::OwnSession => "it carries your own session",
             Self::OtherNetns => "it belongs to another network namespace",
+            Self::OtherBoot => {
+                "its identity was made under another boot id, but such a socket is here: the boot id may be that of a container"
+            }
             Self::Subflow => {
                 "it is a subflow of an MPTCP connection, which ends with all its subflows"
             }
@@ -394,6 +401,7 @@ impl Guard {
             Self::OwnSession => "it is deleted only where that is asked for",
             Self::Subflow => "select all subflows of the connection, or name one of them exactly",
             Self::OtherNetns => "look for it in the table of its own namespace",
+            Self::OtherBoot => "list it here, and delete it by the identity that it has here",
         }
     }
 }
@@ -404,6 +412,7 @@ impl fmt::Display for Guard {
             Self::Listener => "listener",
             Self::OwnSession => "own-session",
             Self::OtherNetns => "other-netns",
+            Self::OtherBoot => "other-boot",
             Self::Subflow => "subflow",
         })
     }
@@ -483,6 +492,7 @@ mod tests {
             (ErrorKind::Refused(Guard::Listener), None, 317, "guarded"),
             (ErrorKind::Refused(Guard::OwnSession), None, 5, "guarded"),
             (ErrorKind::Refused(Guard::OtherNetns), None, 1168, "guarded"),
+            (ErrorKind::Refused(Guard::OtherBoot), None, 1168, "guarded"),
             (ErrorKind::AccessDenied, Some(1), 5, "denied"),
             (ErrorKind::NotElevated, Some(1), 317, "denied"),
             (ErrorKind::NotSupported, Some(95), 50, "unsupported"),

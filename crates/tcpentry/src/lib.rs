@@ -33,8 +33,8 @@
 //! # What is where
 //!
 //! - The table: [`TcpTable`], what to list of it ([`Query`]), and a row ([`Connection`]) with its ends ([`Pair`]), its
-//!   [`State`] and its [`Identity`], a name as one word to be carried to another process. [`details`] has every field that
-//!   the kernel reports of one connection, [`TcpTable::details`] asks for them.
+//!   [`State`] and its [`Identity`], a name as one word to be carried to another process. [`TcpTable::details`] asks
+//!   for every field that the kernel reports of one connection. More in [`connection`].
 //! - Filters: [`Filter`] parses the language of `ss`, [`Selection`] prepares one for a table, [`Attribution`] finds owners
 //!   and cgroups. More in [`filter`].
 //! - The result: [`Deleted`], or an [`Error`] with its [`kind`](ErrorKind), errno, Win32 code and a hint that names the way
@@ -89,7 +89,6 @@ pub use table::find::Target;
 pub use table::query::Query;
 
 // Its rows.
-pub use connection::details;
 pub use connection::{
     Connection, Cookie, Endpoint, Identity, Inode, Interface, Pair, ScopedEndpoint, State, States,
 };

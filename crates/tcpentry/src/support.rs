@@ -11,8 +11,22 @@ pub use crate::privilege::{PtraceScope, is_administrator};
 use crate::process::Process;
 use crate::sock_diag::Diag;
 use crate::table::TcpTable;
+use crate::table::refusal::refused;
 
 /// Abilities of the kernel and of the caller in a table's network namespace.
+///
+/// ```
+/// use tcpentry::TcpTable;
+/// use tcpentry::support::Support;
+/// let support = Support::probe(&mut TcpTable::open()?)?;
+/// if support.destroy && support.net_admin {
+///     println!("every connection can be deleted");
+/// } else if support.borrow {
+///     println!("connections of your own processes can be deleted");
+/// }
+/// # assert!(support.tcp_diag);
+/// # Ok::<(), tcpentry::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 #[expect(
@@ -126,7 +140,7 @@ fn yes_unless(no: Errno, answer: Result<(), Errno>) -> Result<bool, Error> {
     match answer {
         Ok(()) => Ok(true),
         Err(errno) if errno == no => Ok(false),
-        Err(errno) => Err(Error::os(Operation::Probe, "ask the kernel", errno)),
+        Err(errno) => Err(refused(Operation::Probe, "ask the kernel", errno)),
     }
 }
 

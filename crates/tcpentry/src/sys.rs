@@ -8,7 +8,7 @@ use std::ptr;
 use rustix::io::{Errno, retry_on_intr};
 use rustix::process::{Pid, Resource, WaitOptions, waitpid};
 
-/// `getsockopt(SO_NETNS_COOKIE)`: the never reused number of a socket's network namespace.
+/// Returns the never reused number of a socket's network namespace: `getsockopt(SO_NETNS_COOKIE)`.
 ///
 /// Since Linux 5.14; `ENOPROTOOPT` before.
 pub(crate) fn netns_cookie(socket: impl AsFd) -> Result<u64, Errno> {
@@ -35,7 +35,48 @@ pub(crate) fn netns_cookie(socket: impl AsFd) -> Result<u64, Errno> {
     Ok(unsafe { cookie.assume_init() })
 }
 
-/// `ioctl(NS_GET_NSTYPE)`: of which kind a file of `nsfs` is, as a `CLONE_NEW*`. Since Linux 4.11.
+/// `getsockopt(TCP_REPAIR)`: returns true where a socket is in the repair mode of checkpoints, in which nothing is sent. False
+/// of what is no socket of TCP.
+pub(crate) fn is_in_repair(socket: impl AsFd) -> bool {
+    let mut mode: libc::c_int = 0;
+    let mut length = INT_LENGTH;
+    // SAFETY: the descriptor is open for the duration of the call (it is borrowed), and the kernel writes at most `length`
+    // bytes to `mode`, which has room for as many.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_REPAIR,
+            (&raw mut mode).cast(),
+            &raw mut length,
+        )
+    };
+    result == 0 && mode != 0
+}
+
+/// `setsockopt(TCP_REPAIR, TCP_REPAIR_OFF_NO_WP)`: ends the repair mode of a socket, and sends nothing. `EPERM` without
+/// `CAP_NET_ADMIN` over its network namespace.
+pub(crate) fn leave_repair(socket: impl AsFd) -> Result<(), Errno> {
+    let off: libc::c_int = -1;
+    // SAFETY: the descriptor is open for the duration of the call (it is borrowed), and the kernel reads `INT_LENGTH` bytes
+    // of `off`, which has as many.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_REPAIR,
+            (&raw const off).cast(),
+            INT_LENGTH,
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(last_errno())
+    }
+}
+
+/// Returns the kind of a file of `nsfs`, as a `CLONE_NEW*`: `ioctl(NS_GET_NSTYPE)`. Since Linux 4.11.
 pub(crate) fn namespace_kind(file: impl AsFd) -> Result<libc::c_int, Errno> {
     // SAFETY: the descriptor is open for the duration of the call (it is borrowed). This request takes no argument;
     // what another kind of file would take for one is NULL, where nothing of ours is.
@@ -47,8 +88,8 @@ pub(crate) fn namespace_kind(file: impl AsFd) -> Result<libc::c_int, Errno> {
     }
 }
 
-/// `ioctl(NS_GET_USERNS)`: the user namespace that owns a namespace. Since Linux 4.9; `EPERM` where it is not
-/// the caller's own or one below it. The file must be one of `nsfs`, as that of a [`Namespace`](crate::netns::Namespace) is.
+/// Opens the user namespace that owns a namespace: `ioctl(NS_GET_USERNS)`. Since Linux 4.9; `EPERM` where it is neither the
+/// caller's own nor one below it. The file must be one of `nsfs`, as that of a [`Namespace`](crate::netns::Namespace) is.
 pub(crate) fn owning_user_namespace(file: impl AsFd) -> Result<OwnedFd, Errno> {
     // SAFETY: as above: no argument, and NULL for who would take one.
     let descriptor = unsafe { libc::ioctl(file.as_fd().as_raw_fd(), libc::NS_GET_USERNS, NOTHING) };
@@ -127,7 +168,7 @@ fn close_all_but([first, second]: [u32; 2]) {
     close(second + 1, u32::MAX);
 }
 
-/// See [`start_child`].
+/// Clones this process: [`start_child`].
 fn clone_child(body: impl FnOnce()) -> Result<Pid, Errno> {
     let before = set_blocked_signals(None)?;
     let no_flags: libc::c_long = 0;
@@ -195,6 +236,8 @@ const WCLONE: u32 = 0x8000_0000;
 /// Where there is no limit to descriptors.
 const MANY_DESCRIPTORS: u32 = 1 << 20;
 
+const INT_LENGTH: libc::socklen_t = 4;
+const _: () = assert!(size_of::<libc::c_int>() == 4);
 const COOKIE_LENGTH: libc::socklen_t = 8;
 
 #[cfg(test)]

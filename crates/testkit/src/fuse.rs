@@ -55,7 +55,7 @@ impl Fuse {
         })
     }
 
-    /// Its file, of a mebibyte of zeros.
+    /// Returns its file, of a mebibyte of zeros.
     pub fn file(&self) -> &Path {
         &self.file
     }
@@ -110,7 +110,7 @@ fn serve(device: &OwnedFd, stop: &AtomicBool) {
     }
 }
 
-/// What is used of `struct fuse_in_header` and what follows.
+/// The fields of `struct fuse_in_header`, and of what follows, that are used.
 struct Request<'b> {
     operation: u32,
     unique: u64,
@@ -188,7 +188,7 @@ fn answer(request: &Request<'_>, openers: &mut Vec<u32>) -> Option<Result<Vec<u8
     })
 }
 
-/// `struct fuse_attr`
+/// Makes a `struct fuse_attr`.
 fn attributes(node: u64) -> Vec<u8> {
     let (mode, size) = if node == FILE {
         (0o100_666, 1 << 20)

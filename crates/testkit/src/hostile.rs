@@ -20,19 +20,19 @@ pub struct Hostile {
 }
 
 impl Hostile {
-    /// A process under whose number 3 there is the socket at one moment and the file at the next. The caller closes
+    /// Starts a process under whose number 3 there is the socket at one moment and the file at the next. The caller closes
     /// its own copy.
     pub fn flipping(socket: impl AsFd, fuse: Fuse) -> Self {
         Self::start(socket, fuse, Attack::Flip)
     }
 
-    /// A process that waits in a system call while it holds its own `mmap_lock`, called `fifteen-bytes-x`. The caller
+    /// Starts a process that waits in a system call while it holds its own `mmap_lock`, called `fifteen-bytes-x`. The caller
     /// closes its own copy of the socket.
     pub fn with_locked_memory(socket: impl AsFd, fuse: Fuse) -> Self {
         Self::start(socket, fuse, Attack::LockMemory)
     }
 
-    /// A process that waits in `send` while it holds the lock of its socket. The caller closes its own copy.
+    /// Starts a process that waits in `send` while it holds the lock of its socket. The caller closes its own copy.
     pub fn with_locked_socket(socket: impl AsFd, fuse: Fuse) -> Self {
         Self::start(socket, fuse, Attack::LockSocket)
     }
@@ -53,7 +53,7 @@ impl Hostile {
         hostile
     }
 
-    /// Its pid.
+    /// Returns its pid.
     pub fn pid(&self) -> i32 {
         self.pid.as_raw_nonzero().get()
     }

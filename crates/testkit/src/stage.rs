@@ -3,7 +3,7 @@
 //! Nothing of it reaches the host: `/etc` is covered, `/run` and `/var/log` are empty at first, and all
 //! of it ends with the last process inside.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::fd::AsRawFd as _;
@@ -54,6 +54,42 @@ pub fn without_devices() -> io::Result<()> {
     File::create("/dev/null")?;
     mount_bind(format!("/proc/self/fd/{}", null.as_raw_fd()), "/dev/null")?;
     Ok(())
+}
+
+/// Gives this thread and its children another boot id, as systemd-nspawn and Incus do. The error says what this machine
+/// refuses.
+pub fn with_boot_id(boot_id: &str) -> io::Result<()> {
+    keep_mounts_here()?;
+    let file = std::env::temp_dir().join(format!("tcpentry-boot-id-{}", std::process::id()));
+    fs::write(&file, format!("{boot_id}\n"))?;
+    let mounted = mount_bind(&file, "/proc/sys/kernel/random/boot_id");
+    fs::remove_file(file)?;
+    Ok(mounted?)
+}
+
+/// Gives this thread and its children an empty `/proc`, as in a chroot. The error says what this machine refuses.
+pub fn without_proc() -> io::Result<()> {
+    keep_mounts_here()?;
+    Ok(mount(
+        "tmpfs",
+        "/proc",
+        "tmpfs",
+        MountFlags::empty(),
+        c"mode=755",
+    )?)
+}
+
+/// Gives this thread and its children a `/proc` with these options: `subset=pid`, `hidepid=invisible`. The error says
+/// what this machine refuses.
+pub fn proc_with(options: &CStr) -> io::Result<()> {
+    keep_mounts_here()?;
+    Ok(mount(
+        "proc",
+        "/proc",
+        "proc",
+        MountFlags::empty(),
+        options,
+    )?)
 }
 
 /// Gives this thread mounts of its own, which reach no other.

@@ -283,7 +283,7 @@ fn hold(socket: i32, ready: i32, uid: Option<u32>, dumpable: bool) -> ! {
     }
 }
 
-/// What a hostile process does.
+/// The attack of a hostile process.
 #[derive(Clone, Copy)]
 pub(crate) enum Attack {
     /// It changes what a descriptor number means.
@@ -311,7 +311,7 @@ pub(crate) fn fork_hostile(
     }
 }
 
-/// The child of [`fork_hostile`]: system calls and nothing else.
+/// Attacks, as the child of [`fork_hostile`]: system calls and nothing else.
 fn attack(socket: i32, ready: i32, path: &CStr, attack: Attack) -> ! {
     const ROOM: i32 = 200;
     let tell = || {

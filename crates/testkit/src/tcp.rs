@@ -121,6 +121,11 @@ pub(crate) fn try_imagined(socket: &Socket, local: SocketAddr, peer: SocketAddr)
     Ok(())
 }
 
+/// Puts a connection into the repair mode of checkpoints (`TCP_REPAIR`), in which it sends nothing.
+pub fn put_into_repair(socket: &TcpStream) {
+    sys::set_tcp_option(socket, libc::TCP_REPAIR, 1).expect("TCP_REPAIR needs CAP_NET_ADMIN");
+}
+
 /// Returns true if this process may have this many sockets, and as many for the tests beside it.
 pub fn room_for(sockets: u64) -> bool {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);

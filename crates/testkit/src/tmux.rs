@@ -54,7 +54,7 @@ impl Tmux {
         }
     }
 
-    /// A folder that goes with it.
+    /// Returns a folder that is removed with it.
     pub fn folder(&self) -> &Path {
         &self.folder
     }

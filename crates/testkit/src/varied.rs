@@ -667,7 +667,7 @@ fn with_port(addresses: &[IpAddr], port: u16) -> Vec<SocketAddr> {
         .collect()
 }
 
-/// The address of veth0: what goes to it counts as come by veth0, though it never left the host, so
+/// Returns true for the address of veth0: what goes to it counts as come by veth0, though it never left the host, so
 /// that sockets bound to lo don't get it.
 fn is_here(address: IpAddr) -> bool {
     address.to_canonical() == HERE

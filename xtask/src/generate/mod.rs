@@ -9,17 +9,9 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use clap_complete::Shell;
 
 /// The manual page, from the repository's root.
 pub(crate) const MANUAL: &str = "crates/tcpentry-cli/man/tcpentry.1";
-
-/// The completions; each shell finds its own by this name.
-pub(crate) const COMPLETIONS: &[(&str, Shell)] = &[
-    ("crates/tcpentry-cli/completions/tcpentry.bash", Shell::Bash),
-    ("crates/tcpentry-cli/completions/_tcpentry", Shell::Zsh),
-    ("crates/tcpentry-cli/completions/tcpentry.fish", Shell::Fish),
-];
 
 /// Writes every generated file.
 pub(crate) fn write() -> Result<()> {
@@ -61,21 +53,8 @@ struct Generated {
 }
 
 fn generated() -> Vec<Generated> {
-    let manual = Generated {
+    vec![Generated {
         path: MANUAL,
         text: man::page(tcpentry_cli::command(), tcpentry_cli::manual()),
-    };
-    let completions = COMPLETIONS.iter().map(|&(path, shell)| Generated {
-        path,
-        text: completion(shell),
-    });
-    std::iter::once(manual).chain(completions).collect()
-}
-
-fn completion(shell: Shell) -> String {
-    let mut command = tcpentry_cli::command();
-    let name = command.get_name().to_owned();
-    let mut text = Vec::new();
-    clap_complete::generate(shell, &mut command, name, &mut text);
-    String::from_utf8(text).expect("clap_complete writes text")
+    }]
 }

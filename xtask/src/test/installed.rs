@@ -56,7 +56,7 @@ fn compile(prefix: &Path, flags: &[&str], options: &[&str], to: &Path) -> Result
 }
 
 /// One file of each kind that README.md lists.
-const PARTS: [&str; 8] = [
+const PARTS: [&str; 10] = [
     "bin/tcpentry",
     "lib/libiphlpapi.so",
     "lib/libiphlpapi.a",
@@ -65,6 +65,8 @@ const PARTS: [&str; 8] = [
     "share/man/man1/tcpentry.1",
     "share/man/man3/SetTcpEntry.3",
     "share/bash-completion/completions/tcpentry",
+    "share/zsh/site-functions/_tcpentry",
+    "share/fish/vendor_completions.d/tcpentry.fish",
 ];
 
 const EXAMPLE: &str = "crates/iphlpapi/examples/c/closeconn.c";

@@ -80,9 +80,15 @@ const NEEDS: &[Need] = &[
     need("screen",       Unpacked("screen"),       "is one of the ways to work on it"),
     need("setcap",       Debian("libcap2-bin"),    "lets users delete without being root"),
     need("tmux",         Debian("tmux"),           "is another; and the terminal of `tcpentry top`"),
+    need("bash",         Debian("bash"),           "completes the words of the program"),
+    need("zsh",          Debian("zsh"),            "completes them, too"),
+    need("fish",         Debian("fish"),           "and so does this"),
+    need(BASH_COMPLETION, Debian("bash-completion"), "is how bash finds the completion"),
     need("crun",         Debian("crun"),           "runs containers, without a daemon"),
     need("busybox",      Debian("busybox-static"), "is what they run"),
 ];
+
+const BASH_COMPLETION: &str = "/usr/share/bash-completion/bash_completion";
 
 /// A file is needed as well as a program: what begins with a slash is the path of one.
 const MINGW_HEADER: &str = "/usr/share/mingw-w64/include/iphlpapi.h";

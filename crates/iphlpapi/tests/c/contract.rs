@@ -532,5 +532,20 @@ fn an_identity_of_another_namespace_is_1168() {
     });
 }
 
+#[test]
+fn an_identity_of_another_boot_is_1168_while_its_socket_lives() {
+    isolated(|| {
+        let ends = tcp::connected();
+        let id = Row::of(&ends.server).identify().text;
+        let (version, rest) = id.split_once('/').unwrap();
+        let (_boot, rest) = rest.split_once('/').unwrap();
+        let elsewhere = format!("{version}/{:032x}/{rest}", 1);
+        delete_id(&elsewhere).is(1168, "TCPENTRY_OTHER_BOOT", 0);
+        assert!(lives(&ends));
+        delete_id(&id).is_deleted(SOCK_DIAG);
+        delete_id(&elsewhere).is(317, "TCPENTRY_GONE", Errno::NOENT.raw_os_error());
+    });
+}
+
 /// The system call that creates sockets.
 const SYS_SOCKET: libc::c_long = libc::SYS_socket;

@@ -7,7 +7,7 @@ mod columns;
 
 use std::time::Duration;
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use tcpentry::{MethodChoice, Options, States};
 
 #[cfg(feature = "tui")]
@@ -287,6 +287,13 @@ pub(crate) enum MethodArg {
     Borrow,
 }
 
+/// Returns the definition with all that clap adds to it, such as `--help`.
+pub(crate) fn definition() -> clap::Command {
+    let mut definition = Args::command();
+    definition.build();
+    definition
+}
+
 impl SelectArgs {
     /// Returns the states that are selected where the filter names none: this is what `-a` and `-l` mean.
     pub(crate) fn states(&self) -> States {
@@ -331,7 +338,6 @@ fn duration(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_definition_is_consistent() {

@@ -4,12 +4,12 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::{Command, CommandFactory as _};
+use clap::{Arg, Command, CommandFactory as _};
 use tcpentry::filter::FilterWords;
 
 use super::Args;
 use crate::exit::Exit;
-use crate::message::without_controls;
+use crate::message::{exit_after, without_controls};
 
 /// Puts the words into the order that the parser reads: the command, its options, and after `--` the words that are none.
 ///
@@ -25,14 +25,18 @@ fn command_first(definition: &Command, mut words: Vec<OsString>) -> Vec<OsString
     let mut index = 1;
     while let Some(word) = words.get(index).and_then(|word| word.to_str()) {
         if !is_option(word) {
-            if is_command(definition, word) {
+            if find_command(definition, word).is_some() {
                 words[1..=index].rotate_right(1);
             } else {
                 words.insert(1, "list".into());
             }
             break;
         }
-        index += if takes_value(definition, word) { 2 } else { 1 };
+        index += if option_before_value(definition, word).is_some() {
+            2
+        } else {
+            1
+        };
     }
     words
 }
@@ -60,7 +64,7 @@ fn options_first(definition: &Command, words: Vec<OsString>) -> Vec<OsString> {
         } else if text == "--" {
             filter.extend(rest.by_ref());
         } else {
-            let has_value = takes_value(definition, &text);
+            let has_value = option_before_value(definition, &text).is_some();
             options.push(word);
             if has_value {
                 options.extend(rest.next());
@@ -78,14 +82,15 @@ fn is_option(word: &str) -> bool {
     word.starts_with('-') && word != "--"
 }
 
-fn is_command(definition: &Command, word: &str) -> bool {
-    definition
-        .get_subcommands()
-        .any(|command| command.get_name() == word || command.get_all_aliases().any(|it| it == word))
+/// Finds the command that has this name, or one of its other names.
+pub(crate) fn find_command<'d>(definition: &'d Command, word: &str) -> Option<&'d Command> {
+    definition.get_subcommands().find(|command| {
+        command.get_name() == word || command.get_all_aliases().any(|it| it == word)
+    })
 }
 
-/// Returns true for an option whose value is the next word: `--max` and `-lN`, but neither `--max=3` nor `-n`.
-fn takes_value(definition: &Command, word: &str) -> bool {
+/// Finds the option whose value is the next word: behind `--max` and `-lN`, but neither behind `--max=3` nor `-n`.
+pub(crate) fn option_before_value<'d>(definition: &'d Command, word: &str) -> Option<&'d Arg> {
     let of_commands = definition
         .get_subcommands()
         .flat_map(Command::get_arguments);
@@ -100,23 +105,24 @@ fn takes_value(definition: &Command, word: &str) -> bool {
         })
         .filter(|argument| argument.get_action().takes_values());
     if let Some(long) = word.strip_prefix("--") {
-        return with_value.any(|argument| argument.get_long() == Some(long));
+        return with_value.find(|argument| argument.get_long() == Some(long));
     }
-    let Some(flags) = word.strip_prefix('-') else {
-        return false;
-    };
-    let shorts: Vec<char> = with_value.filter_map(clap::Arg::get_short).collect();
+    let flags = word.strip_prefix('-')?;
+    let with_value: Vec<_> = with_value.collect();
+    let option = |flag| with_value.iter().find(|it| it.get_short() == Some(flag));
+    let (at, option) = flags
+        .char_indices()
+        .find_map(|(at, flag)| Some((at, option(flag)?)))?;
     // What stands behind a flag with a value is that value.
-    flags.find(|flag| shorts.contains(&flag)) == flags.char_indices().last().map(|(at, _)| at)
-        && !flags.is_empty()
+    (flags[at..].chars().count() == 1).then_some(option)
 }
 
 /// Prints a usage error, or the help or version that the words ask for.
 pub(crate) fn print_usage(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         // Help and version: nothing in them comes from outside.
-        let _ = error.print();
-        return Exit::Done.into();
+        let printed = error.print().and_then(|()| io::stdout().flush());
+        return exit_after(printed, Exit::Done).into();
     }
     let text = without_controls(&error.render().to_string());
     // Where standard error is closed, the exit code still says it.
@@ -203,7 +209,10 @@ mod tests {
         for option in [
             "-N", "-lN", "--netns", "--color", "--max", "--for", "--method",
         ] {
-            assert!(takes_value(&definition, option), "{option}");
+            assert!(
+                option_before_value(&definition, option).is_some(),
+                "{option}"
+            );
         }
         for option in [
             "-n",
@@ -215,7 +224,10 @@ mod tests {
             "--",
             "-",
         ] {
-            assert!(!takes_value(&definition, option), "{option}");
+            assert!(
+                option_before_value(&definition, option).is_none(),
+                "{option}"
+            );
         }
     }
 }

@@ -5,19 +5,13 @@ use std::io::{self, Write as _};
 use tcpentry::Selection;
 
 use crate::exit::Exit;
-use crate::message::print_error;
+use crate::message::exit_after;
 use crate::output::stdout;
 use crate::tables::NamespaceTable;
 
 /// Prints the explanation of each selection, and returns the exit code.
 pub(super) fn run(tables: &[NamespaceTable], selections: &[Selection]) -> Exit {
-    match print(tables, selections) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            print_error(&format!("cannot write to standard output: {error}"));
-            Exit::Failed
-        }
-        _ => Exit::Done,
-    }
+    exit_after(print(tables, selections), Exit::Done)
 }
 
 /// Prints an explanation that several tables share once, below their names.

@@ -15,9 +15,9 @@ use tcpentry::Outcome;
 pub(crate) use cells::Cells;
 pub(crate) use columns::{ColumnSpec, Columns};
 pub(crate) use json::{DeletionObject, SocketObject, line};
-pub(crate) use row::user;
 #[cfg(feature = "tui")]
 pub(crate) use row::{BETWEEN_HOLDERS, holder};
+pub(crate) use row::{user, user_name};
 pub(crate) use units::{duration, exact_duration};
 pub(crate) use view::View;
 

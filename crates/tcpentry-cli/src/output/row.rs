@@ -38,7 +38,7 @@ pub(crate) fn holder(owner: &Owner) -> String {
     format!("{} {name}", owner.process.pid())
 }
 
-/// What stands between two processes that hold one socket.
+/// The separator between two processes that hold one socket.
 pub(crate) const BETWEEN_HOLDERS: &str = ", ";
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use tcpentry::escape::escape_for_terminal;
-use tcpentry::netns::Origin;
+use tcpentry::netns::{NetnsId, Origin};
 use tcpentry::process::{Container, Owner, Process, Unit};
 use tcpentry::table::Devices;
 use tcpentry::{Attribution, Connection, Error, State};
@@ -26,6 +26,7 @@ pub(crate) struct View {
     plain_netns: Option<String>,
     /// Set when user numbers mean users of this system.
     has_local_users: bool,
+    netns_id: NetnsId,
     /// `None` only where the machine has no readable boot id.
     origin: Option<Origin>,
     devices: Devices,
@@ -35,24 +36,15 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// Creates the view of a table.
-    ///
-    /// # Errors
-    /// When the machine has no readable boot id.
-    pub(crate) fn new(
-        show: &ShowArgs,
-        id: bool,
-        shape: Shape,
-        table: &mut NamespaceTable,
-    ) -> Result<Self, Error> {
-        let origin = table.table.place()?;
-        Ok(Self {
-            origin: Some(origin),
+    /// Creates the view of a table; without identities where the machine has no readable boot id.
+    pub(crate) fn new(show: &ShowArgs, id: bool, shape: Shape, table: &mut NamespaceTable) -> Self {
+        Self {
+            origin: table.table.place().ok(),
             ..Self::without_identities(show, id, shape, table)
-        })
+        }
     }
 
-    /// Creates the view of a table without identities, where the machine has no readable boot id.
+    /// Creates the view of a table without identities.
     pub(crate) fn without_identities(
         show: &ShowArgs,
         id: bool,
@@ -66,6 +58,7 @@ impl View {
             netns: table.name.clone(),
             plain_netns: table.plain_name.clone(),
             has_local_users: table.table.has_local_users(),
+            netns_id: table.table.netns(),
             origin: None,
             devices: table.table.devices(),
             users: UsersCache::new(),
@@ -236,6 +229,7 @@ impl View {
         attribution: &mut Attribution,
     ) -> Result<SocketObject, Error> {
         let mut object = SocketObject::new(connection, self.origin, &mut self.devices);
+        object.netns = Some(self.netns_id.to_string());
         object.netns_name.clone_from(&self.plain_netns);
         object.uid = object.uid.filter(|_| self.has_local_users);
         if self.show.process {

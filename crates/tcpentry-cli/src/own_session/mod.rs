@@ -10,10 +10,11 @@ mod sockets;
 mod variable;
 
 use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::path::Path as FilePath;
 
 use tcpentry::error::Guard;
-use tcpentry::{Connection, Error, Pair, State};
+use tcpentry::{Connection, Error, Inode, Pair, State};
 
 use crate::message::print_error;
 use path::{Hidden, Path};
@@ -26,7 +27,7 @@ pub(crate) struct SessionGuard {
     /// Looked for when the first connection is found.
     session: Option<OwnSession>,
     lifted: bool,
-    /// What it has to say on standard error it says once.
+    /// Set while it may still report on standard error, once.
     speaks: bool,
     doubts: bool,
 }
@@ -104,7 +105,7 @@ impl SessionGuard {
     }
 }
 
-/// Whether a connection carries the session.
+/// The answer to whether a connection carries the session.
 enum Carries {
     No,
     Surely,
@@ -112,11 +113,11 @@ enum Carries {
     Maybe(&'static str),
 }
 
-/// What must not be deleted by mistake.
+/// The connections that must not be deleted by mistake.
 #[derive(Debug)]
 struct OwnSession {
     path: Path,
-    /// What `SSH_CONNECTION` names.
+    /// The connection that `SSH_CONNECTION` names.
     variable: Option<Pair>,
     /// The user who logged in to this session.
     login: Option<u32>,
@@ -124,6 +125,7 @@ struct OwnSession {
     table: Table,
     /// Looked for where the path is not known.
     servers: OnceCell<Servers>,
+    held_by_others: OnceCell<HashSet<Inode>>,
 }
 
 impl OwnSession {
@@ -139,6 +141,7 @@ impl OwnSession {
                 .map(rustix::process::Uid::as_raw),
             table,
             servers: OnceCell::new(),
+            held_by_others: OnceCell::new(),
         }
     }
 
@@ -177,7 +180,7 @@ impl OwnSession {
             Some(_) => true,
             None => self.servers().hidden,
         };
-        if by_port && self.may_be_a_hidden_servers(found) {
+        if by_port && self.may_be_a_hidden_servers(found, inode) {
             return Carries::Maybe(why);
         }
         // Taken out, so that the table can be asked meanwhile.
@@ -201,8 +204,13 @@ impl OwnSession {
             || FilePath::new(&format!("/run/systemd/users/{uid}")).exists()
     }
 
-    /// Says whether a connection may be that of a server whose descriptors can't be seen: root has accepted it.
-    fn may_be_a_hidden_servers(&mut self, found: &Connection) -> bool {
+    /// Says whether a connection may be that of a server whose descriptors can't be seen: root has accepted it, and
+    /// nobody else is seen to hold it.
+    fn may_be_a_hidden_servers(&mut self, found: &Connection, inode: Inode) -> bool {
+        let others = self.held_by_others.get_or_init(servers::held_by_others);
+        if others.contains(&inode) {
+            return false;
+        }
         let port = found.local().port();
         if port == SSH
             || self
@@ -231,7 +239,7 @@ impl OwnSession {
     }
 }
 
-/// Of a session from this host to itself, the client's end carries it as well.
+/// Compares with both ends: of a session from this host to itself, the client's end carries it as well.
 fn is_either_end(session: &Pair, other: &Pair) -> bool {
     let mirrored = Pair::new(session.peer(), session.local());
     session.same_ends(other) || mirrored.is_ok_and(|mirrored| mirrored.same_ends(other))
@@ -239,5 +247,5 @@ fn is_either_end(session: &Pair, other: &Pair) -> bool {
 
 /// `ssh` in services(5).
 const SSH: u16 = 22;
-/// Who a user is that this user namespace does not map (`/proc/sys/kernel/overflowuid`).
+/// The uid of a user that this user namespace does not map (`/proc/sys/kernel/overflowuid`).
 const OVERFLOW: u32 = 65534;

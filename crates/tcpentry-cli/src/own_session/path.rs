@@ -15,7 +15,7 @@ use super::proc::{self, File, Folder, Stat, Terminal};
 use super::servers;
 use super::sockets::{self, Socket, Table};
 
-/// What lies on the path.
+/// The connections on the path, and its end.
 #[derive(Debug, Default)]
 pub(super) struct Path {
     /// The connections on it.
@@ -30,7 +30,7 @@ pub(super) struct Path {
     pub(super) is_severed: bool,
 }
 
-/// Why something on the path can't be seen.
+/// The reason why something on the path can't be seen.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Hidden {
     /// There is no `/proc`, or not this process's.
@@ -63,7 +63,7 @@ impl Path {
     }
 }
 
-/// How a process came to be looked at.
+/// The relation of a process to the path.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Role {
     /// The path leads through it: its ancestors are on it, too, and so are all its connections.

@@ -133,6 +133,25 @@ impl Servers {
     }
 }
 
+/// Returns the sockets of all processes that can be seen and are not called like an SSH server: no hidden server holds
+/// those.
+pub(super) fn held_by_others() -> HashSet<Inode> {
+    let mut held = HashSet::new();
+    for pid in proc::pids().unwrap_or_default() {
+        if NAMES.contains(&proc::name(pid).as_slice()) {
+            continue;
+        }
+        let descriptors = Folder::of(pid).and_then(|folder| folder.descriptors());
+        held.extend(descriptors.unwrap_or_default().into_iter().filter_map(
+            |(_, file)| match file {
+                File::Socket(inode) => Some(inode),
+                _ => None,
+            },
+        ));
+    }
+    held
+}
+
 impl Server {
     fn holds(&self, inode: Inode) -> bool {
         self.sockets.iter().any(|(_, held)| *held == inode)

@@ -7,7 +7,7 @@ pub(super) fn connection() -> Option<Pair> {
     parse(&std::env::var("SSH_CONNECTION").ok()?)
 }
 
-/// Client address, client port, server address, server port.
+/// Parses client address, client port, server address, server port.
 fn parse(text: &str) -> Option<Pair> {
     let mut words = text.split_ascii_whitespace();
     let mut end = || -> Option<Endpoint> {

@@ -32,7 +32,7 @@ pub(crate) fn ambiguity(
     Ok(None)
 }
 
-/// An account may be called by the number of another one.
+/// Finds the account that has this name as its number, where that is another one.
 fn ambiguous_user(name: &str, uid: u32) -> Option<(String, String)> {
     let number = name.parse().ok().filter(|number| *number != uid)?;
     let other = uzers::get_user_by_uid(number)?;

@@ -107,10 +107,7 @@ fn open_all() -> Result<Tables, Error> {
         ));
     }
     if all.withheld {
-        notes.push(
-            "processes of other users are not visible here (hidepid); their network namespaces may be left out"
-                .to_owned(),
-        );
+        notes.push(WITHHELD.to_owned());
     }
     match (tables.is_empty(), refusals.pop()) {
         (true, Some(error)) => Err(error),
@@ -121,6 +118,9 @@ fn open_all() -> Result<Tables, Error> {
         }),
     }
 }
+
+/// What a `/proc` with `hidepid` leaves unknown.
+pub(crate) const WITHHELD: &str = "processes of other users are not visible here (hidepid); their network namespaces may be left out";
 
 /// Describes the processes whose namespaces can't be seen.
 pub(crate) fn describe_hidden(count: usize) -> String {

@@ -4,13 +4,14 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 use socket2::Socket;
 use tcpentry_testkit::pty::Terminal;
-use tcpentry_testkit::{isolated, skip, stage, tcp, until};
+use tcpentry_testkit::{Raised, isolated, skip, stage, tcp, until};
 
 use crate::util::{Run, program, run};
 
@@ -60,6 +61,28 @@ fn start_with(more: &str, stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) ->
         .stderr(stderr)
         .spawn()
         .unwrap()
+}
+
+/// Runs it with a standard output that may have a KiB or so.
+fn with_a_small_file(more: &str) -> Run {
+    let file = tempfile();
+    let output = Command::new("sh")
+        .args(["-c", "ulimit -c 0; ulimit -f 1; exec \"$@\"", "sh"])
+        .arg(program().get_program())
+        .args(format!("{DELETE}{more}").split(' '))
+        .env_remove("SSH_CONNECTION")
+        .stdout(file)
+        .stderr(Stdio::piped())
+        .output();
+    output.unwrap().into()
+}
+
+/// Creates a file without a name.
+fn tempfile() -> File {
+    let path = std::env::temp_dir().join(format!("tcpentry-limit-{}", std::process::id()));
+    let file = File::create(&path).unwrap();
+    std::fs::remove_file(path).unwrap();
+    file
 }
 
 /// How many of them are not connected any more.
@@ -145,20 +168,63 @@ fn what_a_signal_has_interrupted_is_in_the_system_log() {
 }
 
 #[test]
+fn no_batch_is_deleted_before_the_system_log_has_the_one_before() {
+    with_crowd!(|crowd: &[Socket]| {
+        if let Err(reason) = stage::without_devices() {
+            skip!("no mount namespace: {reason}");
+        }
+        // A log that nobody reads takes a few lines, and then the program waits.
+        let log = UnixDatagram::bind("/dev/log").unwrap();
+        let mut child = start_with(" --syslog", Stdio::null(), Stdio::null());
+        until("the first batch is deleted", || gone(crowd) > 0);
+        std::thread::sleep(Duration::from_millis(500));
+        let deleted = gone(crowd);
+        // Nothing that it does then can be kept from being lost.
+        child.kill().unwrap();
+        child.wait().unwrap();
+        log.set_nonblocking(true).unwrap();
+        let logged = std::iter::from_fn(|| log.recv(&mut [0; 4096]).ok()).count();
+        assert!(logged > 0);
+        assert!(deleted <= 256, "{deleted} deleted, {logged} logged");
+    });
+}
+
+#[test]
+fn what_a_full_file_does_not_take_the_system_log_has() {
+    with_crowd!(|crowd: &[Socket]| {
+        if let Err(reason) = stage::without_devices() {
+            skip!("no mount namespace: {reason}");
+        }
+        let log = UnixDatagram::bind("/dev/log").unwrap();
+        log.set_read_timeout(Some(Duration::from_millis(100)))
+            .unwrap();
+        let is_over = AtomicBool::new(false);
+        let (done, logged) = std::thread::scope(|scope| {
+            let reading = scope.spawn(|| {
+                let mut logged = 0;
+                loop {
+                    match log.recv(&mut [0; 4096]) {
+                        Ok(_) => logged += 1,
+                        Err(_) if is_over.load(Ordering::Relaxed) => break logged,
+                        Err(_) => {}
+                    }
+                }
+            });
+            let over = Raised(&is_over);
+            let done = with_a_small_file(" --syslog");
+            drop(over);
+            (done, reading.join().unwrap())
+        });
+        assert_eq!(done.code, 0, "{}", done.err);
+        assert_eq!(gone(crowd), crowd.len());
+        assert_eq!(logged, crowd.len());
+    });
+}
+
+#[test]
 fn a_file_that_reaches_its_limit_is_an_error_of_the_write() {
     with_crowd!(|crowd: &[Socket]| {
-        let path = std::env::temp_dir().join(format!("tcpentry-limit-{}", std::process::id()));
-        let file = File::create(&path).unwrap();
-        let output = Command::new("sh")
-            .args(["-c", "ulimit -c 0; ulimit -f 1; exec \"$@\"", "sh"])
-            .arg(program().get_program())
-            .args(DELETE.split(' '))
-            .env_remove("SSH_CONNECTION")
-            .stdout(file)
-            .stderr(Stdio::piped())
-            .output();
-        std::fs::remove_file(path).unwrap();
-        let done: Run = output.unwrap().into();
+        let done = with_a_small_file("");
         let expected = format!(
             "tcpentry: cannot write to standard output: File too large (os error 27); \
              the report there is not complete\ntcpentry: {MANY} deleted\n"

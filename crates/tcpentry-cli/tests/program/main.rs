@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test, unwrap is an assertion")]
 
 mod against_ss;
+mod completion;
 mod containers;
 mod delete;
 mod environment;
@@ -22,6 +23,7 @@ mod own_session;
 mod privilege;
 mod readme;
 mod rounds;
+mod sandbox;
 mod select;
 mod shows;
 mod subflows;

@@ -24,6 +24,24 @@ macro_rules! in_a_world {
 }
 
 #[test]
+fn named_ones_are_offered_to_complete_an_option_and_a_filter() {
+    in_a_world!(|world: &World| {
+        let _namespaces = ["blue", "black", "green"].map(|name| world.named(name));
+        for (words, offered) in [
+            ("-N bl", "black\tip netns\nblue\tip netns\n"),
+            ("list netns g", "green\tip netns\n"),
+            ("delete -N /run/netns/g", "/run/netns/green\t\n"),
+        ] {
+            let run = run(world, &format!("complete-words {words}"));
+            let mut lines: Vec<_> = run.out.lines().collect();
+            lines.sort_unstable();
+            let shown = lines.iter().map(|line| format!("{line}\n"));
+            assert_eq!(shown.collect::<String>(), offered, "{words}: {}", run.err);
+        }
+    });
+}
+
+#[test]
 fn all_are_shown_side_by_side_and_one_connection_dies_in_the_named_one() {
     in_a_world!(|world: &World| {
         let process = world.start_shell("exec unshare --net sleep 1000");

@@ -89,6 +89,8 @@ pub enum TimerKind {
     TimeWait,
     /// 4, `persist`: the peer's window is closed and is asked for.
     Probe,
+    /// 5, `delayed-ack`: an acknowledgement waits for data to go with (kernels of 2026 on report it).
+    DelayedAck,
     /// Any other number, `timer-N`.
     Unknown(u8),
 }
@@ -102,6 +104,7 @@ impl TimerKind {
             2 => Self::Keepalive,
             3 => Self::TimeWait,
             4 => Self::Probe,
+            5 => Self::DelayedAck,
             other => Self::Unknown(other),
         })
     }
@@ -114,6 +117,7 @@ impl fmt::Display for TimerKind {
             Self::Keepalive => "keepalive",
             Self::TimeWait => "timewait",
             Self::Probe => "persist",
+            Self::DelayedAck => "delayed-ack",
             Self::Unknown(number) => return f.pad(&format!("timer-{number}")),
         })
     }
@@ -217,6 +221,10 @@ mod tests {
             assert_eq!(measure.to_string(), text);
         }
         assert_eq!(TimerKind::Probe.to_string(), "persist");
+        assert_eq!(
+            TimerKind::from_kernel(5).unwrap().to_string(),
+            "delayed-ack"
+        );
         assert_eq!(TimerKind::from_kernel(9).unwrap().to_string(), "timer-9");
     }
 }

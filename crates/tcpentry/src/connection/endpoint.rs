@@ -259,7 +259,7 @@ impl fmt::Display for Pair {
     }
 }
 
-/// The text is no endpoint, or two endpoints are no pair.
+/// The error of a text that is not an endpoint, or of two endpoints that are not a pair.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EndpointError {
     text: String,

@@ -201,7 +201,7 @@ impl FromStr for NetnsId {
     }
 }
 
-/// The text is no identity.
+/// The error of a text that is not an identity.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct IdentityError {
     text: String,

@@ -1,7 +1,7 @@
-//! A row of the TCP table: [`Connection`], and the types of its fields.
+//! A row of the TCP table: [`Connection`], the types of its fields, and the full report on one ([`Details`]).
 
 mod compact;
-pub mod details;
+pub(crate) mod details;
 pub(crate) mod endpoint;
 pub(crate) mod identity;
 pub(crate) mod notation;
@@ -11,8 +11,9 @@ use std::fmt;
 use std::time::Duration;
 
 pub use self::compact::CompactConnection;
+pub use self::details::{Counter, Details, Measure, Memory, Shutdown, Timer, TimerKind};
 pub use self::endpoint::{Device, Endpoint, EndpointError, Interface, Pair};
-pub use self::identity::{BootId, Identity, IdentityError, NetnsId, Origin};
+pub use self::identity::{Identity, IdentityError};
 pub use self::notation::ScopedEndpoint;
 pub use self::state::{State, States, UnknownState};
 

@@ -159,7 +159,7 @@ impl FromStr for State {
     }
 }
 
-/// The text names no state.
+/// The error of a text that is not the name of a state.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct UnknownState;
 

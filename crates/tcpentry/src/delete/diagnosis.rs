@@ -104,6 +104,21 @@ impl Fallback {
         }
     }
 
+    /// Creates the error of a socket in the repair mode (CRIU), in which `connect(AF_UNSPEC)` sends no reset: the peer would
+    /// never hear of it. `SOCK_DESTROY` sends one (Linux 6.18).
+    pub(crate) fn in_repair(self) -> Error {
+        let cause = "its socket is in the repair mode (TCP_REPAIR): disconnecting it would send nothing, and the peer would stay";
+        let way_out = match self {
+            Self::Asked | Self::NotPermitted => {
+                "run it as root with all its rights (sudo): SOCK_DESTROY sends a reset"
+            }
+            _ => "run it as root with all its rights (sudo), which can end that mode first",
+        };
+        Error::denied(Operation::Delete, cause)
+            .with_hint(way_out)
+            .because(self.reason())
+    }
+
     /// Returns the way out when a holder may not be borrowed from.
     const fn allowed_to_borrow(self, scope: PtraceScope) -> &'static str {
         match (scope, self) {

@@ -21,6 +21,7 @@ use crate::connection::{Connection, Inode};
 use crate::privilege::PtraceScope;
 use crate::process::Process;
 use crate::process::holder::Holder;
+use crate::sys;
 
 /// Where descriptors are borrowed: a child process from the first on, for a run of deletions.
 #[derive(Debug, Default)]
@@ -76,7 +77,7 @@ impl Lender {
         };
         match self.ask(&request) {
             Ok(Answer::Yes) => Ok(true),
-            Ok(Answer::No) => Ok(false),
+            Ok(Answer::No | Answer::InRepair) => Ok(false),
             Ok(Answer::Failed(Errno::PERM)) if is_near(holder) => {
                 let taken = Pid::from_raw(holder.process.pid()).ok_or(Errno::SRCH);
                 let taken = taken.and_then(|pid| take(pid, holder.descriptor));
@@ -141,6 +142,7 @@ impl Borrowed<'_> {
         match self.lender.ask(&Request::Disconnect)? {
             Answer::Yes => Ok(Disconnected::Done),
             Answer::No => Ok(Disconnected::Gone),
+            Answer::InRepair => Ok(Disconnected::InRepair),
             Answer::Failed(errno) => Err(errno),
         }
     }
@@ -189,6 +191,7 @@ fn serve(channel: BorrowedFd<'_>) {
                 let ended = held.as_ref().map(Proven::disconnect);
                 held = None;
                 match ended {
+                    Some(Ok(Disconnected::InRepair)) => Answer::InRepair,
                     Some(Ok(ended)) => Answer::yes_or_no(ended == Disconnected::Done),
                     Some(Err(errno)) => Answer::Failed(errno),
                     None => Answer::Failed(Errno::BADF),
@@ -229,6 +232,9 @@ pub(crate) enum Disconnected {
     Done,
     /// Its owner had ended it, and may have connected the socket to somebody else.
     Gone,
+    /// It is as it was: its socket is in the repair mode (`TCP_REPAIR`), in which a disconnect sends no reset, and this caller
+    /// may not end that mode.
+    InRepair,
 }
 
 impl Proven {
@@ -244,6 +250,10 @@ impl Proven {
     fn disconnect(&self) -> Result<Disconnected, Errno> {
         if self.is_itself && !self.has_its_ends()? {
             return Ok(Disconnected::Gone);
+        }
+        // The peer would go on with a connection that is none any more.
+        if sys::is_in_repair(&self.descriptor) && sys::leave_repair(&self.descriptor).is_err() {
+            return Ok(Disconnected::InRepair);
         }
         disconnect(
             self.state,
@@ -439,6 +449,7 @@ fn first<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 enum Answer {
     Yes,
     No,
+    InRepair,
     Failed(Errno),
 }
 
@@ -451,6 +462,7 @@ impl Answer {
         let number = match self {
             Self::Yes => 0,
             Self::No => -1,
+            Self::InRepair => -2,
             Self::Failed(errno) => errno.raw_os_error(),
         };
         number.to_ne_bytes()
@@ -460,6 +472,7 @@ impl Answer {
         match i32::from_ne_bytes(bytes) {
             0 => Self::Yes,
             errno if errno > 0 => Self::Failed(Errno::from_raw_os_error(errno)),
+            -2 => Self::InRepair,
             _ => Self::No,
         }
     }
@@ -598,7 +611,12 @@ mod tests {
                 assert_eq!(Request::from_bytes(request.to_bytes()), Some(request));
             }
         }
-        for answer in [Answer::Yes, Answer::No, Answer::Failed(Errno::SRCH)] {
+        for answer in [
+            Answer::Yes,
+            Answer::No,
+            Answer::InRepair,
+            Answer::Failed(Errno::SRCH),
+        ] {
             assert_eq!(Answer::from_bytes(answer.to_bytes()), answer);
         }
     }

@@ -24,6 +24,8 @@ pub struct Options {
     pub method: MethodChoice,
     /// The rule for listeners.
     pub listeners: Listeners,
+    /// Each batch of a bulk deletion is reported before the next one is sent.
+    pub prompt_reports: bool,
     /// The selection that must still hold.
     pub(crate) selection: Option<Arc<Selection>>,
     /// Set when a connection must still be in the state in which it was listed.
@@ -80,6 +82,18 @@ impl Options {
     pub fn with_listeners(self) -> Self {
         Self {
             listeners: Listeners::Allow,
+            ..self
+        }
+    }
+
+    /// Returns the options with each batch of a bulk deletion reported before the next one is sent.
+    ///
+    /// A process that is killed has then at most one batch, of 256, that was deleted and not reported; without it there
+    /// may be a dozen. No second processor helps.
+    #[must_use]
+    pub fn with_prompt_reports(self) -> Self {
+        Self {
+            prompt_reports: true,
             ..self
         }
     }

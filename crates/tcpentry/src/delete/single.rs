@@ -413,8 +413,10 @@ impl<'t> Deleter<'t> {
         let ended = borrowed
             .disconnect()
             .map_err(|errno| fallback.not_disconnected(connection, errno))?;
-        if ended == Disconnected::Gone {
-            return Err(self.lookup.missing());
+        match ended {
+            Disconnected::Done => {}
+            Disconnected::Gone => return Err(self.lookup.missing()),
+            Disconnected::InRepair => return Err(fallback.in_repair()),
         }
         match self.current(connection, Missed::BeforeGrace)? {
             None => {

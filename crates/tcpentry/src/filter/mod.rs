@@ -28,7 +28,7 @@ pub use mention::{Mention, Mentioned, NamePattern};
 pub(crate) use needs::Needs;
 pub(crate) use processes::Processes;
 pub use resolve::Names;
-pub use syntax::FilterWords;
+pub use syntax::{FilterWords, NextWord};
 
 use std::time::Duration;
 

@@ -17,7 +17,7 @@ use crate::sock_diag::{Channel, Datagram, Diag, Scope};
 use crate::table::TcpTable;
 use crate::table::query::Query;
 
-/// The first byte says what is asked; the rest is what the kernel says, see [`Script`].
+/// Dumps from a scripted kernel. The first byte says what is asked; the rest is the [`Script`].
 pub fn dump(data: &[u8]) {
     let Some((&question, answers)) = data.split_first() else {
         return;
@@ -167,7 +167,7 @@ fn rehearse(table: &mut TcpTable, script: &Mutex<Script>) {
     assert!(lock(script).destroyed.iter().all(|&cookie| cookie == 0));
 }
 
-/// Nothing of this machine is borrowed, whatever inodes the input has.
+/// Returns options by which nothing of this machine is borrowed, whatever inodes the input has.
 fn options() -> Options {
     Options::default()
         .with_method(MethodChoice::SockDiag)
@@ -182,7 +182,7 @@ fn cookie(number: u64) -> crate::connection::Cookie {
     crate::connection::Cookie::new(number).expect("it is not the one that means any")
 }
 
-/// What the kernel is going to say, as records: a byte of kind, for some of them a length in two bytes (the low one
+/// The kernel's answers, as records: a byte of kind, for some of them a length in two bytes (the low one
 /// first), and as many bytes.
 ///
 /// | kind | what is read |

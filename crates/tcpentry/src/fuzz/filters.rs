@@ -18,7 +18,7 @@ use crate::sock_diag::bytecode::Program;
 use crate::sock_diag::bytecode::interpreter::{self, Entry};
 use crate::sock_diag::read_socket;
 
-/// A text up to the first byte that none has (255); behind it a socket, as the kernel describes it.
+/// Parses and evaluates a filter: the text up to the first byte that no text has (255), and behind it a socket, as the kernel describes it.
 pub fn filter(data: &[u8]) {
     let end = data.iter().position(|&byte| byte == 255);
     let (text, socket) = data.split_at(end.unwrap_or(data.len()));
@@ -50,7 +50,7 @@ pub fn filter(data: &[u8]) {
     }
 }
 
-/// The kernel yields each socket that is selected, once, and here the same is said of it as of the whole.
+/// Checks that the kernel yields each selected socket once, and that its part and the rest agree with the whole.
 fn said(expr: &Expr, marks: bool, stranger: Option<&Connection>) {
     let compiler = Compiler {
         states: States::ALL,
@@ -106,7 +106,7 @@ fn yields(plan: &Plan, pass: &Pass, entry: &Entry) -> bool {
         && pass.program.as_ref().is_none_or(accepts)
 }
 
-/// Some sockets: to the kernel's programs, and in its answers.
+/// Returns some sockets: as the kernel's programs see them, and as its answers describe them.
 fn sockets() -> [(Entry, Connection); 5] {
     [
         ("10.0.0.1:40000 10.0.0.2:443", State::Established),

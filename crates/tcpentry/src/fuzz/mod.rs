@@ -19,7 +19,7 @@ pub use texts::{notation, proc_text};
 
 use crate::sock_diag::{read_details, read_socket};
 
-/// A socket as the kernel describes it, with its attributes; whether the counters were asked for comes first.
+/// Reads a socket as the kernel describes it, with its attributes; the first byte says whether counters were asked for.
 pub fn attributes(data: &[u8]) {
     let Some((&info, bytes)) = data.split_first() else {
         return;

@@ -16,7 +16,7 @@ use crate::process::proc;
 use crate::process::unit::Unit;
 use crate::set_entry::{Tcp6Row, TcpRow};
 
-/// The notations of endpoints and identities; the same bytes as rows.
+/// Parses the notations of endpoints and identities, and the bytes as rows.
 pub fn notation(data: &[u8]) {
     rows(data);
     let Ok(text) = str::from_utf8(data) else {
@@ -90,7 +90,7 @@ fn rows(data: &[u8]) {
     }
 }
 
-/// What `/proc` and the cgroups say. The first byte says which file it is.
+/// Parses the text of a file of `/proc` or of the cgroups. The first byte says which.
 pub fn proc_text(data: &[u8]) {
     let Some((&file, text)) = data.split_first() else {
         return;
@@ -149,7 +149,7 @@ fn in_cgroup(path: &str) {
     }
 }
 
-/// `LOCAL PEER`
+/// Parses `LOCAL PEER`.
 pub(super) fn pair(text: &str) -> Pair {
     let ends = text.split_once(' ').and_then(|(local, peer)| {
         let [local, peer] = [local, peer].map(|end| end.parse().ok());

@@ -221,6 +221,18 @@ impl fmt::Display for Namespace {
 }
 
 /// The network namespaces of this system, as far as the caller may see them.
+///
+/// ```
+/// use tcpentry::netns::Namespaces;
+/// use tcpentry::{Query, TcpTable};
+/// for namespace in Namespaces::all()?.found {
+///     match TcpTable::open_in(&namespace) {
+///         Ok(mut table) => println!("{namespace}: {}", table.connections(&Query::default())?.count()),
+///         Err(error) => println!("{namespace}: {error}"),
+///     }
+/// }
+/// # Ok::<(), tcpentry::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Namespaces {

@@ -11,4 +11,4 @@ pub use find::{Namespace, Namespaces};
 
 pub use crate::connection::identity::{BootId, NetnsId, Origin};
 pub(crate) use local_ports::LocalPorts;
-pub(crate) use origin::{boot_id, inode_of_this_thread, of_socket};
+pub(crate) use origin::{ALL_OF_PROC, boot_id, inode_of_this_thread, of_socket};

@@ -40,13 +40,18 @@ pub(crate) fn inode_of_this_thread() -> Result<u64, Error> {
 pub(crate) fn boot_id() -> Result<BootId, Error> {
     let path = "/proc/sys/kernel/random/boot_id";
     let fail = |errno| {
-        let error = Error::os(Operation::Open, path, errno);
+        let doing = format!("an identity takes the boot id: {path}");
+        let error = Error::os(Operation::List, &doing, errno);
         match errno {
             Errno::MFILE => error,
-            _ => error.with_hint("is /proc mounted? mount -t proc proc /proc"),
+            _ => error.with_hint(ALL_OF_PROC),
         }
     };
     let text = fs::read_to_string(path)
         .map_err(|error| fail(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
     text.trim().parse().map_err(|()| fail(Errno::PROTO))
 }
+
+/// The way out where `/proc/sys` is missing.
+pub(crate) const ALL_OF_PROC: &str =
+    "as root: mount -t proc proc /proc; in a unit of systemd: ProcSubset=all";

@@ -30,7 +30,7 @@ pub(crate) fn read(directory: BorrowedFd<'_>) -> Option<Vec<u8>> {
     }
 }
 
-/// In the child.
+/// Sends the arguments, in the child.
 fn send_all(directory: BorrowedFd<'_>, channel: BorrowedFd<'_>) -> Result<(), Errno> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     let file = retry_on_intr(|| rustix::fs::openat(directory, c"cmdline", flags, Mode::empty()))?;
@@ -48,7 +48,7 @@ fn send_all(directory: BorrowedFd<'_>, channel: BorrowedFd<'_>) -> Result<(), Er
     child::send(channel, &[END])
 }
 
-/// What a message begins with.
+/// The first byte of a message: more text, or the end.
 const MORE: u8 = b'+';
 const END: u8 = b'.';
 const PART: usize = 4096;

@@ -244,7 +244,7 @@ impl Container {
     }
 }
 
-/// What is above a part of a path.
+/// The parts of a path above this one.
 #[derive(Default)]
 struct Above<'p> {
     name: &'p str,

@@ -62,9 +62,9 @@ pub(crate) fn each_holder<B>(
     })
 }
 
-/// Calls with every process that `/proc` shows, opened or, where it may not be, by its pid.
+/// Calls `look` with every process that `/proc` shows, opened or, where that is not permitted, by its pid.
 ///
-/// What fails because the process has ended meanwhile is passed over.
+/// Skips a process that has ended meanwhile.
 fn each_process<B>(
     mut look: impl FnMut(Result<Opened, Process>) -> Result<ControlFlow<B>, Errno>,
 ) -> Result<Option<B>, Errno> {

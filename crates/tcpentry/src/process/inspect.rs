@@ -15,7 +15,7 @@ use crate::connection::Inode;
 use crate::error::ran_out;
 
 impl Process {
-    /// The process that has this pid now; `None` where there is none that is shown.
+    /// Finds the process that has this pid now; `None` where there is none that is shown.
     ///
     /// # Errors
     /// When `/proc` can't be read: nothing is known then.
@@ -34,13 +34,13 @@ impl Process {
         }
     }
 
-    /// This process; `None` where `/proc` does not show it.
+    /// Returns this process; `None` where `/proc` does not show it.
     pub fn current() -> Option<Self> {
         let pid = rustix::process::getpid().as_raw_nonzero();
         Proc::open().ok()?.process(pid).ok()
     }
 
-    /// Every process that this `/proc` shows, in the order of their pids.
+    /// Finds every process that this `/proc` shows, in the order of their pids.
     ///
     /// # Errors
     /// When `/proc` can't be read, or descriptors or memory run out.
@@ -48,8 +48,7 @@ impl Process {
         Self::each(|proc, pid| proc.process(pid).map(Some))
     }
 
-    /// Every process that has one of these [names](Self::name): little more than a look at the name is taken at
-    /// each of the others.
+    /// Finds every process that has one of these [names](Self::name). Of the others it reads little more than the name.
     ///
     /// # Errors
     /// As of [`all`](Self::all).
@@ -71,7 +70,7 @@ impl Process {
         })
     }
 
-    /// What a look at each pid that is shown finds, but for those that have ended meanwhile.
+    /// Collects what is found at each pid that is shown, but for processes that have ended meanwhile.
     fn each(
         mut look: impl FnMut(&Proc, NonZeroI32) -> Result<Option<Self>, Errno>,
     ) -> io::Result<Vec<Self>> {
@@ -89,7 +88,7 @@ impl Process {
         Ok(processes)
     }
 
-    /// Its name, as bytes: any user may give his process any name. [`escape`](crate::escape) it
+    /// Returns its name, as bytes: any user may give a process any name. [`escape`](crate::escape) it
     /// before a terminal sees it.
     ///
     /// The kernel keeps 15 bytes (`/proc/PID/comm`). Where a name has as many and the name of the executable
@@ -101,7 +100,7 @@ impl Process {
         self.open().ok()?.name(&mut Vec::new()).ok()
     }
 
-    /// Its arguments, as bytes (`/proc/PID/cmdline`), the first 64 KiB of them: whatever the process has put there.
+    /// Returns its arguments, as bytes (`/proc/PID/cmdline`), the first 64 KiB of them: whatever the process has put there.
     /// [`escape`](crate::escape) them before a terminal sees them. Empty for a thread of the kernel.
     ///
     /// `None` also where the process keeps the kernel from reading them for a second: see [`name`](Self::name). A child
@@ -118,12 +117,12 @@ impl Process {
         })
     }
 
-    /// Its real user.
+    /// Returns its real user.
     pub fn uid(self) -> Option<u32> {
         self.open().ok()?.uid(&mut Vec::new())
     }
 
-    /// Its parent.
+    /// Returns its parent.
     pub fn parent(self) -> Option<Self> {
         let mut room = Vec::new();
         let opened = self.open().ok()?;
@@ -137,7 +136,7 @@ impl Process {
         }
     }
 
-    /// The user who logged in to the session it runs in (`/proc/PID/loginuid`), where PAM has set one.
+    /// Returns the user who logged in to the session it runs in (`/proc/PID/loginuid`), where PAM has set one.
     pub fn login_uid(self) -> Option<u32> {
         let mut room = Vec::new();
         let text = self.open().ok()?.read(c"loginuid", &mut room).ok()?;
@@ -145,7 +144,7 @@ impl Process {
         (uid != u32::MAX).then_some(uid)
     }
 
-    /// The inodes of the sockets it holds.
+    /// Returns the inodes of the sockets it holds.
     ///
     /// # Errors
     /// `PermissionDenied` where its descriptors may not be seen; any other when it has ended.
@@ -159,7 +158,7 @@ impl Process {
         Ok(sockets)
     }
 
-    /// Its directory; `ESRCH` when it has ended, also when its pid means another process by now.
+    /// Opens its directory; `ESRCH` when it has ended, also when its pid means another process by now.
     fn open(self) -> Result<Opened, Errno> {
         let opened = Proc::open()?.enter(self.pid)?;
         let is_this = opened.stat(&mut Vec::new())?.process == self;

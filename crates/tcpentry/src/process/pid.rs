@@ -16,19 +16,19 @@ impl Process {
     /// The length of a name as the kernel keeps it: `TASK_COMM_LEN` without the final zero.
     pub(crate) const LONGEST_COMM: usize = 15;
 
-    /// Its pid.
+    /// Returns its pid.
     pub const fn pid(self) -> i32 {
         self.pid.get()
     }
 
-    /// When it started, in clock ticks (100 in a second) since boot: field 22 of `/proc/PID/stat`.
+    /// Returns the time of its start, in clock ticks (100 in a second) since boot: field 22 of `/proc/PID/stat`.
     ///
     /// 0 where that is hidden from the caller (`hidepid=1`), as everything else of the process is.
     pub const fn start(self) -> u64 {
         self.start
     }
 
-    /// A process that may not be looked at.
+    /// Returns a process that may not be looked at.
     pub(crate) const fn hidden(pid: NonZeroI32) -> Self {
         Self { pid, start: HIDDEN }
     }

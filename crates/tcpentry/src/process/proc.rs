@@ -43,7 +43,7 @@ impl Proc {
         })
     }
 
-    /// The pids that are shown, in ascending order.
+    /// Returns the pids that are shown, in ascending order.
     pub(crate) fn pids(&self) -> Result<Vec<NonZeroI32>, Errno> {
         let mut pids = Vec::new();
         self.each_pid(&mut Vec::new(), |pid| -> Result<ControlFlow<()>, Errno> {
@@ -53,7 +53,7 @@ impl Proc {
         Ok(pids)
     }
 
-    /// The name of a process as far as the kernel keeps it, opened by its pid alone.
+    /// Reads the name of a process as far as the kernel keeps it, opened by its pid alone.
     pub(super) fn comm<'a>(
         &self,
         pid: NonZeroI32,
@@ -73,7 +73,7 @@ impl Proc {
         Ok(Opened { pid, directory })
     }
 
-    /// The process of a pid, as far as it may be known.
+    /// Returns the process of a pid, as far as it may be known.
     pub(super) fn process(&self, pid: NonZeroI32) -> Result<Process, Errno> {
         match self.enter(pid) {
             Ok(opened) => Ok(opened.stat(&mut Vec::new())?.process),
@@ -82,7 +82,7 @@ impl Proc {
         }
     }
 
-    /// Whether it shows this process, as it always does where it is what it should be.
+    /// Checks that it shows this process, as a `/proc` of its pid namespace does.
     pub(super) fn shows_this_one(&self) -> Result<(), Errno> {
         rustix::fs::statat(&self.0, c"self", AtFlags::empty()).map(|_| ())
     }
@@ -100,7 +100,7 @@ impl Opened {
         self.pid.get()
     }
 
-    /// What `/proc/PID/stat` tells.
+    /// Reads `/proc/PID/stat`.
     pub(crate) fn stat(&self, room: &mut Vec<u8>) -> Result<Stat, Errno> {
         let text = self.read(c"stat", room)?;
         let (flags, start) = flags_and_start(text).ok_or(Errno::PROTO)?;
@@ -113,7 +113,7 @@ impl Opened {
         })
     }
 
-    /// See [`Process::name`].
+    /// Reads its name: [`Process::name`].
     pub(crate) fn name(&self, room: &mut Vec<u8>) -> Result<Vec<u8>, Errno> {
         let text = self.read(c"comm", room)?;
         let name = text.strip_suffix(b"\n").unwrap_or(text).to_vec();
@@ -125,13 +125,13 @@ impl Opened {
         Ok(whole.unwrap_or(name))
     }
 
-    /// Whether its name may be the beginning of a longer one that the caller may not see.
+    /// Returns true where its name may be the beginning of a longer one that the caller may not see.
     pub(crate) fn is_name_cut(&self, name: &[u8], room: &mut Vec<u8>) -> bool {
         name.len() == Process::LONGEST_COMM
             && matches!(self.executable(room), Err(Errno::ACCESS | Errno::PERM))
     }
 
-    /// The path of its executable, as `/proc/PID/exe` tells it.
+    /// Reads the path of its executable, the target of `/proc/PID/exe`.
     ///
     /// Neither this nor what else is read to judge a process takes its `mmap_lock`, unlike `cmdline` and `environ`.
     pub(crate) fn executable<'a>(&self, room: &'a mut Vec<u8>) -> Result<&'a [u8], Errno> {
@@ -141,7 +141,7 @@ impl Opened {
         Ok(room.strip_suffix(DELETED).unwrap_or(room))
     }
 
-    /// The real user.
+    /// Reads the real user.
     pub(crate) fn uid(&self, room: &mut Vec<u8>) -> Option<u32> {
         self.status(room, "Uid:")
     }
@@ -150,12 +150,12 @@ impl Opened {
         self.status(room, "PPid:")
     }
 
-    /// The number behind a key of `/proc/PID/status`.
+    /// Reads the number behind a key of `/proc/PID/status`.
     fn status<T: str::FromStr>(&self, room: &mut Vec<u8>, key: &str) -> Option<T> {
         status_field(self.read(c"status", room).ok()?, key)
     }
 
-    /// The text of `/proc/PID/cgroup`.
+    /// Reads `/proc/PID/cgroup`.
     pub(crate) fn cgroups<'a>(&self, room: &'a mut Vec<u8>) -> Option<&'a [u8]> {
         self.read(c"cgroup", room).ok()
     }
@@ -191,7 +191,7 @@ impl Opened {
                     (Some(number), Some(inode)) => Ok(visit(number, inode)),
                     _ => Ok(ControlFlow::Continue(())),
                 },
-                // Its owner may list the descriptors of a process that has more capabilities than he,
+                // Its owner may list the descriptors of a process that has more capabilities than the owner,
                 // but not look at them.
                 Err(errno @ (Errno::ACCESS | Errno::PERM)) => Err(errno),
                 Err(errno) if ran_out(errno) => Err(errno),
@@ -259,7 +259,7 @@ impl Opened {
         open_file(&self.directory, path)
     }
 
-    /// The text of one of its files.
+    /// Reads one of its files.
     pub(super) fn read<'a>(&self, file: &CStr, room: &'a mut Vec<u8>) -> Result<&'a [u8], Errno> {
         let file = open_file(&self.directory, file)?;
         room.clear();
@@ -273,14 +273,14 @@ impl Opened {
     }
 }
 
-/// What `/proc/PID/stat` tells.
+/// The fields of `/proc/PID/stat` that are used.
 pub(crate) struct Stat {
     pub(crate) process: Process,
     /// It has no descriptors, whether they may be seen or not.
     pub(crate) is_kernel_thread: bool,
 }
 
-/// Calls with one process, opened or, where it may not be, by its pid; what has ended meanwhile is passed over.
+/// Calls `look` with one process, opened or, where that is not permitted, by its pid; skips one that has ended meanwhile.
 pub(super) fn look<B>(
     proc: &Proc,
     pid: NonZeroI32,
@@ -319,7 +319,7 @@ fn number(name: &CStr) -> Option<i32> {
     name.to_str().ok()?.parse().ok()
 }
 
-/// The first number of a line of `/proc/PID/status`.
+/// Parses the first number of a line of `/proc/PID/status`.
 pub(crate) fn status_field<T: str::FromStr>(text: &[u8], key: &str) -> Option<T> {
     // The name line comes first and may hold anything but a newline, which is escaped there.
     let mut lines = text.split(|&byte| byte == b'\n').skip(1);
@@ -328,19 +328,19 @@ pub(crate) fn status_field<T: str::FromStr>(text: &[u8], key: &str) -> Option<T>
     value.split_ascii_whitespace().next()?.parse().ok()
 }
 
-/// Reads `net:[N]`.
+/// Parses `net:[N]`.
 pub(crate) fn netns_inode(link: &[u8]) -> Option<u64> {
     let number = link.strip_prefix(b"net:[")?.strip_suffix(b"]")?;
     str::from_utf8(number).ok()?.parse().ok()
 }
 
-/// Reads `socket:[N]`.
+/// Parses `socket:[N]`.
 pub(crate) fn socket_inode(link: &[u8]) -> Option<Inode> {
     let number = link.strip_prefix(b"socket:[")?.strip_suffix(b"]")?;
     Inode::new(str::from_utf8(number).ok()?.parse().ok()?)
 }
 
-/// Fields 9 and 22 of `/proc/PID/stat`.
+/// Parses the fields 9 and 22 of `/proc/PID/stat`.
 pub(crate) fn flags_and_start(stat: &[u8]) -> Option<(u32, u64)> {
     // The name may hold blanks, parentheses and newlines; nothing behind its last parenthesis does.
     let behind = stat.iter().rposition(|&byte| byte == b')')?;
@@ -351,7 +351,7 @@ pub(crate) fn flags_and_start(stat: &[u8]) -> Option<(u32, u64)> {
     Some((flags, start))
 }
 
-/// The name that the kernel has cut off, from the path of the executable.
+/// Returns the name that the kernel has cut off, from the path of the executable.
 pub(crate) fn whole_name<'a>(name: &[u8], executable: &'a [u8]) -> Option<&'a [u8]> {
     let base = executable.rsplit(|&byte| byte == b'/').next()?;
     (base.starts_with(name) && base.len() <= LONGEST_FILE_NAME).then_some(base)
@@ -361,7 +361,7 @@ pub(crate) fn whole_name<'a>(name: &[u8], executable: &'a [u8]) -> Option<&'a [u
 pub(crate) const FIRST: i32 = 1;
 /// `PATH_MAX`
 const LONGEST_PATH: usize = 4096;
-/// What the kernel says behind the path of a file that was removed or replaced.
+/// The suffix that the kernel adds to the path of a file that was removed or replaced.
 const DELETED: &[u8] = b" (deleted)";
 /// `NAME_MAX`
 const LONGEST_FILE_NAME: usize = 255;
@@ -369,7 +369,7 @@ const LONGEST_FILE_NAME: usize = 255;
 const LONGEST_LINK: usize = 32;
 /// `fd/2147483647` and a NUL, with room to spare.
 const LONGEST_DESCRIPTOR: usize = 16;
-/// How often threads are listed that come and go.
+/// The number of times that threads which come and go are listed.
 const THREAD_LOOKS: usize = 8;
 /// `linux/sched.h`
 const PF_KTHREAD: u32 = 0x0020_0000;

@@ -93,7 +93,7 @@ impl<'a> OwnerSearch<'a> {
         }
     }
 
-    /// Looks.
+    /// Scans `/proc`, and returns the owners.
     ///
     /// # Errors
     /// When `/proc` can't be read, shows no process, or when descriptors or memory run out.

@@ -85,10 +85,9 @@ impl Diag {
 
     /// Sends requests as one datagram, and hands every answer over with the index of its request.
     ///
-    /// Whether all that the kernel said could be read: it queues its answers before `send` returns,
-    /// and what does not fit the queue is lost and reported by one `ENOBUFS`. It is read until nothing is
-    /// left, because until then everything that is added gets lost in silence. An error when nothing
-    /// was sent.
+    /// Returns true when every answer could be read: the kernel queues its answers before `send` returns, and what does not fit
+    /// the queue is lost and reported by one `ENOBUFS`. It is read until nothing is left, because until then whatever is added is
+    /// lost silently. An error when nothing was sent.
     fn exchange<'r>(
         &mut self,
         requests: impl Iterator<Item = Request<'r>>,

@@ -183,7 +183,8 @@ mod tests {
             (2, TimerKind::Keepalive),
             (3, TimerKind::TimeWait),
             (4, TimerKind::Probe),
-            (5, TimerKind::Unknown(5)),
+            (5, TimerKind::DelayedAck),
+            (6, TimerKind::Unknown(6)),
         ] {
             for (expires, millis) in [(7_200_000, 7_200_000), (0, 0), (-20, 0)] {
                 let expected = Timer {

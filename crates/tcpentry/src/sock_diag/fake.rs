@@ -16,7 +16,7 @@ use super::reader::Reader;
 use crate::connection::endpoint::{Endpoint, Interface, Pair};
 use crate::connection::state::{State, States};
 
-/// What one read of the socket gives.
+/// The result of one read of the socket.
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
     Datagram(Vec<u8>),
@@ -112,7 +112,7 @@ impl<K: FnMut(&Asked) -> Vec<Answer>> Fake<K> {
     }
 }
 
-/// A conversation with a fake kernel, and the record of what it is asked.
+/// Starts a conversation with a fake kernel, and a record of its questions.
 pub(crate) fn diag(
     kernel: impl FnMut(&Asked) -> Vec<Answer> + Send + Sync + 'static,
 ) -> (Diag, Log) {
@@ -120,7 +120,7 @@ pub(crate) fn diag(
     (diag, log)
 }
 
-/// Conversations with the same fake kernel, and one record of all.
+/// Starts several conversations with one fake kernel, and one record of all questions.
 pub(crate) fn diags<const N: usize>(
     kernel: impl FnMut(&Asked) -> Vec<Answer> + Send + Sync + 'static,
 ) -> ([Diag; N], Log) {
@@ -135,13 +135,13 @@ pub(crate) fn diags<const N: usize>(
     (diags, log)
 }
 
-/// The questions of a record.
+/// Returns the questions of a record.
 pub(crate) fn questions(log: &Log) -> Vec<Question> {
     let log = log.lock().unwrap();
     log.iter().map(|asked| asked.question).collect()
 }
 
-/// The cookies of the deletions in a record.
+/// Returns the cookies of the deletions in a record.
 pub(crate) fn destroyed(log: &Log) -> Vec<u64> {
     let log = log.lock().unwrap();
     log.iter()
@@ -175,14 +175,14 @@ impl Question {
 pub(crate) struct Asked {
     pub(crate) question: Question,
     pub(crate) sequence: u32,
-    /// What is to be told beside the fixed fields: `idiag_ext`.
+    /// The attributes asked for beside the fixed fields: `idiag_ext`.
     pub(crate) extensions: u8,
     pub(crate) states: u32,
     pub(crate) pair: Pair,
     pub(crate) cookie: u64,
-    /// What a dump's sockets are to be judged by.
+    /// The program by which a dump's sockets are judged.
     pub(crate) program: Option<Vec<u8>>,
-    /// Whether success is to be told too: `NLM_F_ACK`.
+    /// Set where success is acknowledged too: `NLM_F_ACK`.
     pub(crate) acknowledge: bool,
 }
 
@@ -256,12 +256,12 @@ impl Asked {
         }
     }
 
-    /// `NLMSG_ERROR`; 0 is the acknowledgement.
+    /// Makes an `NLMSG_ERROR`; 0 is the acknowledgement.
     pub(crate) fn acknowledged(&self, errno: Option<Errno>) -> Vec<u8> {
         testing::acknowledged(self.sequence, errno.map_or(0, Errno::raw_os_error))
     }
 
-    /// `NLMSG_DONE`, the end of a dump.
+    /// Makes an `NLMSG_DONE`, the end of a dump.
     pub(crate) fn done(&self, errno: Option<Errno>) -> Vec<u8> {
         testing::done(self.sequence, errno.map_or(0, Errno::raw_os_error))
     }
@@ -274,7 +274,7 @@ impl Asked {
         rows.into_iter().flat_map(|row| self.row(row)).collect()
     }
 
-    /// The answer of a kernel that knows nothing of TCP: `tcp_diag` is missing.
+    /// Answers as a kernel that knows nothing of TCP: `tcp_diag` is missing.
     pub(crate) fn unknown(&self) -> Vec<Answer> {
         let missing = Some(Errno::NOENT);
         vec![if self.question.is_dump() {
@@ -285,7 +285,7 @@ impl Asked {
     }
 }
 
-/// The value of the only attribute that a request may have.
+/// Reads the value of the only attribute that a request may have.
 fn attribute(reader: &mut Reader<'_>) -> Option<Vec<u8>> {
     let (length, number) = (reader.u16()?, reader.u16()?);
     assert_eq!(number, 1, "INET_DIAG_REQ_BYTECODE");
@@ -301,7 +301,7 @@ pub(crate) fn interrupted(mut message: Vec<u8>) -> Vec<u8> {
     message
 }
 
-/// `LOCAL PEER`
+/// Parses `LOCAL PEER`.
 pub(crate) fn pair(text: &str) -> Pair {
     let (local, peer) = text.split_once(' ').unwrap();
     Pair::new(local.parse().unwrap(), peer.parse().unwrap()).unwrap()
@@ -320,7 +320,7 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// An established one between these ends.
+    /// Makes an established one between these ends.
     pub(crate) fn new(ends: &str, cookie: u64) -> Self {
         Self {
             pair: pair(ends),
@@ -341,7 +341,7 @@ impl Row {
         Self { pair, ..self }
     }
 
-    /// With an inode that no socket of this machine has: nobody's descriptor is ever borrowed.
+    /// Gives it an inode that no socket of this machine has: nobody's descriptor is ever borrowed.
     pub(crate) fn owned(self) -> Self {
         Self {
             inode: u32::MAX,
@@ -356,7 +356,7 @@ impl Row {
         }
     }
 
-    /// As the kernel tells of it in the answer to this request.
+    /// Makes the kernel's message about it, in the answer to this request.
     pub(crate) fn message(&self, sequence: u32) -> Vec<u8> {
         let state = match self.state {
             State::BoundInactive => State::Closed,
@@ -381,16 +381,16 @@ pub(crate) struct Kernel {
     pub(crate) rows: Vec<Row>,
     /// Built without `CONFIG_INET_DIAG_DESTROY`.
     pub(crate) no_destroy: bool,
-    /// What it answers to the destruction of a socket that it has found.
+    /// The answer to the destruction of a socket that it has found.
     pub(crate) refusal: Option<Errno>,
     /// It acknowledges the destruction and does nothing.
     pub(crate) lies: bool,
-    /// How many sockets it puts into one datagram of a dump; 0 for as many as fit.
+    /// The number of sockets in one datagram of a dump; 0 for as many as fit.
     pub(crate) in_datagram: usize,
     pub(crate) programs: Programs,
 }
 
-/// What a kernel does with programs.
+/// The kernel's treatment of programs.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) enum Programs {
     #[default]
@@ -483,8 +483,8 @@ impl Kernel {
         Ok(())
     }
 
-    /// `inet_lookup`: the first that matches in the table of connections, else a listener; only then
-    /// the cookie is compared.
+    /// Looks up as `inet_lookup` does: the first that matches in the table of connections, else a listener; only then is the
+    /// cookie compared.
     fn look_up(&self, asked: &Asked) -> Option<usize> {
         let (pair, rows) = (asked.pair, &self.rows);
         let on_device = |row: &Row| {
@@ -510,7 +510,7 @@ impl Kernel {
     }
 }
 
-/// Whether a dump asks for this socket.
+/// Returns true where a dump asks for this socket.
 fn is_asked(row: &Row, asked: &Asked) -> bool {
     let is_port = |asked: u16, port| asked == 0 || asked == port;
     let family = match asked.question {

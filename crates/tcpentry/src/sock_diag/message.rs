@@ -309,7 +309,7 @@ const SKMEMINFO: u8 = 1 << 6;
 pub(crate) mod testing {
     use super::*;
 
-    /// A whole answer datagram's message.
+    /// Makes a whole message of an answer.
     pub(crate) fn message(kind: u16, flags: u16, sequence: u32, payload: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         out.extend(
@@ -326,7 +326,7 @@ pub(crate) mod testing {
         out
     }
 
-    /// An attribute, padded.
+    /// Makes an attribute, padded.
     pub(crate) fn attribute(number: u16, value: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         out.extend(u16::try_from(4 + value.len()).unwrap().to_ne_bytes());
@@ -344,7 +344,7 @@ pub(crate) mod testing {
         message(NLMSG_DONE, 2, sequence, &(-errno).to_ne_bytes())
     }
 
-    /// A socket of these ends.
+    /// Makes a socket between these ends.
     pub(crate) fn socket(
         sequence: u32,
         pair: &Pair,
@@ -382,7 +382,7 @@ mod tests {
     use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, SocketId, StateFlags};
     use proptest::prelude::*;
 
-    /// The same request written by an implementation that is not ours.
+    /// Writes the request by an implementation that is not ours.
     fn oracle(pair: &Pair, cookie: u64, extensions: ExtensionFlags, destroy: bool) -> Vec<u8> {
         let request = InetRequest {
             family: family_of(pair),

@@ -33,7 +33,7 @@ fn numbered(cookies: impl IntoIterator<Item = u64>) -> Vec<Row> {
     cookies.into_iter().map(row).collect()
 }
 
-/// The cookies a dump yields, and what it ends with.
+/// Returns the cookies that a dump yields, and the error that it ends with.
 fn dumped(diag: &mut Diag) -> (Vec<u64>, Option<DumpError>) {
     let mut cookies = Vec::new();
     for row in diag.dump(ALL).unwrap() {
@@ -53,7 +53,7 @@ fn dump_of(
     (cookies, error, log)
 }
 
-/// One datagram of several messages.
+/// Joins messages to one datagram.
 fn datagram(messages: impl IntoIterator<Item = Vec<u8>>) -> Answer {
     messages.into_iter().flatten().collect::<Vec<u8>>().into()
 }
@@ -130,7 +130,7 @@ fn a_kernel_that_refuses_one_walk_is_asked_by_family() {
     }
 }
 
-/// `dport = :5000` of a kernel with two sockets; whether it said that it does not filter.
+/// Asks a kernel with two sockets for `dport = :5000`; returns true where it said that it does not filter.
 fn filtered(kernel: Kernel) -> (Vec<u64>, bool, Log) {
     let mut kernel = kernel;
     let (mut diag, log) = diag(move |asked| kernel.answer(asked));
@@ -331,7 +331,7 @@ fn an_empty_end_is_an_end() {
     assert_eq!((cookies, error), (vec![1], None));
 }
 
-/// A kernel whose dump has a row in each datagram, and something between the first two.
+/// Starts a kernel whose dump has a row in each datagram, and something between the first two.
 fn row_by_row(rows: u64, amid: Vec<Answer>) -> (Diag, Log) {
     diag(move |asked| {
         let row = |cookie| asked.row(&Row::new(ENDS, cookie)).into();
@@ -455,7 +455,7 @@ fn an_answer_without_a_socket_is_no_socket() {
     assert_eq!(missing, Errno::NOENT);
 }
 
-/// What a destruction gives when the kernel answers this.
+/// Returns the result of a destruction that the kernel answers like this.
 fn destruction(
     answer: impl Fn(&Asked) -> Vec<Answer> + Send + Sync + 'static,
 ) -> Result<(), Errno> {
@@ -512,7 +512,7 @@ fn names(cookies: impl IntoIterator<Item = u64>) -> Vec<(Pair, Cookie)> {
     cookies.into_iter().map(name).collect()
 }
 
-/// The words on the destruction of 1, 2, ... when the kernel answers this.
+/// Returns the results of the destruction of 1, 2, ... when the kernel answers like this.
 fn destructions(
     count: u64,
     answer: impl Fn(&Asked) -> Vec<Answer> + Send + Sync + 'static,

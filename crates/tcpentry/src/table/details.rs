@@ -17,7 +17,7 @@ impl TcpTable {
     /// ```
     /// use std::io::Write;
     /// use std::net::{TcpListener, TcpStream};
-    /// use tcpentry::details::Measure;
+    /// use tcpentry::connection::Measure;
     /// use tcpentry::{Pair, TcpTable};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -3,6 +3,7 @@
 use rustix::io::Errno;
 
 use super::lookup::Sought;
+use super::refusal::refused;
 use super::{TcpTable, devices};
 use crate::connection::Connection;
 use crate::connection::endpoint::{Device, Interface, Pair};
@@ -51,7 +52,9 @@ impl TcpTable {
     /// ends that is bound to a device. Zero fields are values, never wildcards: a pair whose peer is
     /// `0.0.0.0:0` names the listener (or the bound socket) of the local end.
     ///
-    /// By [`Identity`]: that very socket, or [`NotFound`](ErrorKind::NotFound).
+    /// By [`Identity`]: that very socket, or [`NotFound`](ErrorKind::NotFound). One that was made under another boot id
+    /// is refused where a socket here has its namespace, cookie and ends: in a container it is listed under the boot id
+    /// that is mounted there.
     ///
     /// Microseconds where it is there. `NotFound` takes some 10 milliseconds, or twice that: a look-up of the kernel can miss a
     /// connection in the moment in which it becomes TIME_WAIT or is accepted, so it is looked for again after every
@@ -59,7 +62,7 @@ impl TcpTable {
     ///
     /// # Errors
     /// `NotFound`, `Ambiguous` (see [`Error::candidates`]), `NotSupported` where `tcp_diag` is
-    /// missing, `Refused(OtherNetns)`, `Os`.
+    /// missing, `Refused(OtherNetns)`, `Refused(OtherBoot)`, `Os`.
     pub fn find(&mut self, target: &Target) -> Result<Connection, Error> {
         let (mut found, replacements) = self.look_for(target);
         for _ in 0..replacements {
@@ -118,7 +121,7 @@ impl TcpTable {
     /// about connections that neither happens to, or that will be asked again.
     ///
     /// # Errors
-    /// Those of [`find`](Self::find).
+    /// Fails as [`find`](Self::find) does.
     pub fn find_unconfirmed(&mut self, target: &Target) -> Result<Connection, Error> {
         let (found, _) = self.look_for(target);
         self.finish_find(target, found)
@@ -129,6 +132,10 @@ impl TcpTable {
         target: &Target,
         found: Result<Connection, Error>,
     ) -> Result<Connection, Error> {
+        let found = match target {
+            Target::Pair(_) => found,
+            Target::Identity(identity) => self.check_boot(identity, found),
+        };
         found.map_err(|error| {
             let error = match target {
                 Target::Pair(pair)
@@ -150,7 +157,7 @@ impl TcpTable {
         let looks: Vec<_> = targets
             .into_iter()
             .map(|target| match target {
-                Target::Identity(identity) => match self.check_place(identity) {
+                Target::Identity(identity) => match self.check_netns(identity) {
                     Ok(()) => {
                         names.push((identity.pair, identity.cookie));
                         None
@@ -173,7 +180,7 @@ impl TcpTable {
         match target {
             Target::Pair(pair) => self.look_for_pair(pair),
             Target::Identity(identity) => {
-                if let Err(error) = self.check_place(identity) {
+                if let Err(error) = self.check_netns(identity) {
                     return (Err(error), 0);
                 }
                 let sought = self.lookup.seek(&identity.pair, identity.cookie, None);
@@ -230,7 +237,7 @@ impl TcpTable {
             // It does not find sockets bound to a device that was not named, and an answer that is
             // another socket (the listener of the local end, one bound to no device) says nothing.
             Ok(_) | Err(Errno::NOENT) => {}
-            Err(errno) => return Err(Error::os(Operation::Find, "look it up", errno)),
+            Err(errno) => return Err(refused(Operation::Find, "look it up", errno)),
         }
         let states = States::ALL_ACTIVE.without(State::Listening);
         let candidates = self.lookup.with_ends_of(pair, states)?;
@@ -277,20 +284,33 @@ impl TcpTable {
         candidates.pop().ok_or_else(|| self.lookup.missing())
     }
 
-    /// Refuses an identity of another boot or another network namespace.
-    fn check_place(&mut self, identity: &Identity) -> Result<(), Error> {
-        if identity.boot != self.boot()? {
-            return Err(Error::new(
+    /// Refuses an identity of another network namespace.
+    fn check_netns(&self, identity: &Identity) -> Result<(), Error> {
+        if identity.netns == self.netns {
+            Ok(())
+        } else {
+            Err(Error::refused(Guard::OtherNetns, identity.pair))
+        }
+    }
+
+    /// Refuses the socket of an identity that was made under another boot id.
+    fn check_boot(
+        &mut self,
+        identity: &Identity,
+        found: Result<Connection, Error>,
+    ) -> Result<Connection, Error> {
+        match (found, self.boot()) {
+            (found, Ok(boot)) if boot == identity.boot => found,
+            // A container can have a boot id of its own, while cookies are those of the kernel.
+            (Ok(_), Ok(_)) => Err(Error::refused(Guard::OtherBoot, identity.pair)),
+            (Err(error), Ok(_)) if error.kind() == ErrorKind::NotFound => Err(Error::new(
                 Operation::Find,
                 ErrorKind::NotFound,
-                "its identity is from another boot or another machine",
+                "no such connection; its identity was made under another boot id",
             )
-            .with_hint("list it again"));
+            .with_hint("list it again")),
+            (Ok(_), Err(error)) | (Err(error), _) => Err(error),
         }
-        if identity.netns != self.netns {
-            return Err(Error::refused(Guard::OtherNetns, identity.pair));
-        }
-        Ok(())
     }
 
     /// Returns the pair of two endpoints as people write them, with the device's name looked up in this

@@ -3,7 +3,7 @@
 
 use rustix::io::Errno;
 
-use super::refusal::{dump_error, no_tcp_diag};
+use super::refusal::{dump_error, no_tcp_diag, refused};
 use crate::connection::details::Details;
 use crate::connection::endpoint::Pair;
 use crate::connection::state::{State, States};
@@ -104,7 +104,7 @@ impl Lookup {
             .collect()
     }
 
-    /// Says what one look means.
+    /// Weighs one look: what was missed may be there.
     fn weigh(
         &mut self,
         sight: Sight<Connection>,
@@ -122,7 +122,7 @@ impl Lookup {
         })
     }
 
-    /// Returns how often the entry of a connection of these ends that was missed may yet be replaced by another.
+    /// Returns the number of times that the entry of a connection of these ends that was missed may yet be replaced by another.
     ///
     /// A request becomes a socket, and that becomes an entry of TIME_WAIT: each is missed once at most, if looked for
     /// after each is complete.
@@ -246,7 +246,7 @@ impl Lookup {
         Ok(found)
     }
 
-    /// What "no such socket" means: that there is none, or that the kernel could not look.
+    /// Returns the error that "no such socket" means: there is none, or the kernel could not look.
     pub(crate) fn missing(&mut self) -> Error {
         match self.diag.probe() {
             Ok(()) => Error::new(Operation::Find, ErrorKind::NotFound, "no such connection"),
@@ -263,7 +263,7 @@ pub(crate) enum Sought {
     Missed(u32),
 }
 
-/// Returns how often the entry of a connection that was seen in this state may be replaced by another.
+/// Returns the number of times that the entry of a connection seen in this state may be replaced by another.
 pub(crate) const fn replacements_after(state: State) -> u32 {
     match state {
         // It is accepted.
@@ -274,7 +274,7 @@ pub(crate) const fn replacements_after(state: State) -> u32 {
     }
 }
 
-/// What one look for a socket has shown.
+/// The result of one look for a socket.
 enum Sight<T> {
     There(T),
     /// It has just left the table. If an entry has taken its place, another look finds that.
@@ -315,7 +315,7 @@ fn exact<T>(
         Ok(_) => Err(Error::os(Operation::Find, "look it up", Errno::PROTO)),
         Err(Errno::NOENT) if pair.interface().is_none() => Ok(Some(Sight::Missed)),
         Err(Errno::NOENT) => Ok(None),
-        Err(errno) => Err(Error::os(Operation::Find, "look it up", errno)),
+        Err(errno) => Err(refused(Operation::Find, "look it up", errno)),
     }
 }
 
@@ -324,7 +324,7 @@ pub(crate) fn is_exact(pair: &Pair) -> bool {
     has_peer(pair) && pair.local().port() != 0 && pair.interface().is_none()
 }
 
-/// Returns true where the kernel's exact look-up can mean it.
+/// Returns true where the kernel's exact look-up can find it.
 fn has_peer(pair: &Pair) -> bool {
     !pair.peer().is_unspecified()
 }
@@ -338,7 +338,7 @@ fn states_of(pair: &Pair) -> States {
     }
 }
 
-/// Makes the dump in which a socket of these ends is found.
+/// Returns the scope of a dump in which a socket of these ends is found.
 fn scope_of(pair: &Pair, states: States) -> Scope {
     Scope {
         states,

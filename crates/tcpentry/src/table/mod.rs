@@ -180,6 +180,7 @@ impl TcpTable {
             None => LocalPorts::read().map_err(|error| {
                 let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
                 Error::os(Operation::List, "read net.ipv4.ip_local_port_range", errno)
+                    .with_hint(netns::ALL_OF_PROC)
             }),
         }
     }

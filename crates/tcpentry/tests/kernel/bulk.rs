@@ -143,6 +143,37 @@ fn assert_none_is_missed(query: &Query) {
 }
 
 #[test]
+fn with_prompt_reports_each_batch_is_reported_before_the_next_is_deleted() {
+    isolated(|| {
+        if !tcp::room_for(3000) {
+            skip!("{TOO_FEW}");
+        }
+        let crowd = tcp::imagined_crowd(3000);
+        let options = Options::default().with_prompt_reports();
+        let (mut reported, mut most_ahead) = (0, 0);
+        let take = |_: &Connection| Action::Delete;
+        let report = |_: &Connection, result: Result<Method, Error>| {
+            assert_eq!(result.unwrap(), Method::SockDiag);
+            if reported % 64 == 0 {
+                let gone = crowd.iter().filter(|socket| !is_connected(socket)).count();
+                most_ahead = most_ahead.max(gone - reported);
+            }
+            reported += 1;
+            ControlFlow::Continue(())
+        };
+        let mut table = table();
+        table
+            .delete_matching(&Query::default(), &options, take, report)
+            .unwrap();
+        assert_eq!(reported, crowd.len());
+        assert!(
+            most_ahead <= 256,
+            "{most_ahead} were deleted and not reported"
+        );
+    });
+}
+
+#[test]
 fn exactly_a_random_part_of_thousands_is_deleted() {
     isolated(|| {
         if !tcp::room_for(3000) {

@@ -5,7 +5,7 @@ use std::net::{Ipv6Addr, Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
-use tcpentry::details::{Details, Measure, TimerKind};
+use tcpentry::connection::{Details, Measure, TimerKind};
 use tcpentry::{Connection, ErrorKind, Options, Query, State, States};
 use tcpentry_testkit::link::Neighbour;
 use tcpentry_testkit::proc_net::{await_orphan, await_state};

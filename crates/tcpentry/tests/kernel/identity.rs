@@ -63,11 +63,14 @@ fn it_is_refused_in_another_namespace() {
 }
 
 #[test]
-fn it_means_nothing_after_another_boot() {
+fn under_another_boot_id_it_is_refused_while_its_socket_lives() {
     isolated(|| {
         let ends = tcp::connected();
         let mut identity = table().identity(&find(pair_of(&ends.server))).unwrap();
         identity.boot = "0123456789abcdef0123456789abcdef".parse().unwrap();
+        let error = table().find(&identity.into()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused(Guard::OtherBoot));
+        identity.cookie = tcpentry::Cookie::new(identity.cookie.value() + 1).unwrap();
         let error = table().find(&identity.into()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert!(error.cause().contains("another boot"), "{error}");

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use rustix::io::Errno;
 use tcpentry::support::Support;
-use tcpentry::{Error, ErrorKind, Method, MethodChoice, Options, Pair, State};
+use tcpentry::{Error, ErrorKind, Method, MethodChoice, Options, Outcome, Pair, State};
 use tcpentry_testkit::holder::Holder;
 use tcpentry_testkit::proc_net::{await_orphan, await_state};
 use tcpentry_testkit::user::{self, User, without_capabilities};
@@ -255,6 +255,35 @@ fn what_nobody_holds_takes_the_right() {
 }
 
 #[test]
+fn what_is_in_repair_mode_is_ended_with_a_reset_or_not_at_all() {
+    isolated(|| {
+        let in_repair = || {
+            let ends = tcp::connected();
+            tcp::put_into_repair(&ends.client);
+            ends
+        };
+        let by = |method| Options::default().with_method(method);
+        for method in [MethodChoice::SockDiag, MethodChoice::Borrow] {
+            let ends = in_repair();
+            let connection = find(pair_of(&ends.client));
+            let _deleted = table().delete(&connection, &by(method)).unwrap();
+            assert_reset(&ends.server);
+        }
+        // Who may not end that mode would leave the peer with a connection that is none.
+        for method in [MethodChoice::Auto, MethodChoice::Borrow] {
+            let ends = in_repair();
+            let connection = find(pair_of(&ends.client));
+            let error =
+                without_capabilities(|| table().delete(&connection, &by(method)).unwrap_err());
+            assert_eq!(error.outcome(), Outcome::Denied);
+            assert!(error.cause().contains("TCP_REPAIR"), "{error}");
+            assert!(error.hint().unwrap().contains("sudo"), "{error}");
+            assert_eq!(find(pair_of(&ends.client)).cookie, connection.cookie);
+        }
+    });
+}
+
+#[test]
 fn time_wait_is_denied_to_a_user() {
     isolated(|| {
         if !user::others() {
@@ -385,7 +414,7 @@ fn the_survey_says_what_holds_here() {
 fn ones_own_user_namespace_is_right_enough() {
     const INSIDE: &str = "TCPENTRY_INSIDE_USER_NAMESPACE";
     if std::env::var_os(INSIDE).is_none() && user::others() {
-        // Again, as nobody in particular with a user namespace of his own.
+        // Again, as an ordinary user with a user namespace of their own.
         let this = std::fs::File::open("/proc/self/exe").unwrap();
         let output = Command::new("setpriv")
             .args(["--reuid=65534", "--regid=65534", "--clear-groups"])

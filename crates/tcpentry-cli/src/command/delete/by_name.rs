@@ -35,12 +35,17 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, names: &[NamedTarget]) -> E
         Ok(report) => report,
         Err(exit) => return exit,
     };
+    let mut options = args.method.options(args.listeners);
+    if args.syslog {
+        // The log has each batch before the next one is deleted.
+        options = options.with_prompt_reports();
+    }
     let attribution = RefCell::new(Attribution::new());
     let interrupt = Interrupt::install();
     let mut deleter = Deleter {
         args,
         left_out,
-        options: args.method.options(args.listeners),
+        options,
         session: SessionGuard::new(args.own_session).speaking(),
         is_confirmed: args.yes || args.dry_run,
         interrupt: &interrupt,
@@ -270,11 +275,13 @@ impl Deleter<'_> {
     /// It was closed with its MPTCP connection, so no other entry takes its place, and one look is enough.
     fn has_ended(&self, table: &mut TcpTable, index: usize, found: &Connection) -> bool {
         let mut ended = self.ended.iter();
-        ended.any(|(of, row)| *of == index && row.cookie == found.cookie)
-            && table
-                .identity(found)
-                .and_then(|identity| table.find_unconfirmed(&identity.into()))
-                .is_err_and(|error| error.kind() == ErrorKind::NotFound)
+        if !ended.any(|(of, row)| *of == index && row.cookie == found.cookie) {
+            return false;
+        }
+        match table.find_unconfirmed(&found.pair.into()) {
+            Ok(now) => now.cookie != found.cookie,
+            Err(error) => error.kind() == ErrorKind::NotFound,
+        }
     }
 
     /// Returns the subflow of this name that has ended with another one of its MPTCP connection.

@@ -261,11 +261,10 @@ impl Report {
     }
 }
 
-/// Returns the view of a table; without identities where the machine has no readable boot id.
+/// Returns the view of a table.
 fn view(args: &DeleteArgs, table: &mut NamespaceTable) -> View {
     let shape = Shape::of(&args.output);
-    let view = View::new(&args.show, false, shape, table);
-    view.unwrap_or_else(|_| View::without_identities(&args.show, false, shape, table))
+    View::new(&args.show, false, shape, table)
 }
 
 /// The causes that have been printed, so that thousands of one are not.

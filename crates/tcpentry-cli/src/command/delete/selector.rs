@@ -42,7 +42,11 @@ impl Scan {
     ) -> Self {
         let query = selection::query(&selection, &args.show);
         let selection = Arc::new(selection);
-        let options = args.method.options(args.listeners);
+        let mut options = args.method.options(args.listeners);
+        if args.syslog {
+            // The log has each batch before the next one is deleted.
+            options = options.with_prompt_reports();
+        }
         Self {
             index,
             options: options.while_selected(Arc::clone(&selection)),

@@ -17,7 +17,7 @@ use tcpentry::{Connection, Deleted, Pair, Query, States, TcpTable};
 
 use crate::args::DemoArgs;
 use crate::exit::Exit;
-use crate::message::{print_error, print_failure, print_hint};
+use crate::message::{exit_after, print_error, print_failure, print_hint};
 use crate::output::colored;
 pub(crate) use peer::PEER;
 use stage::{Actor, Stage};
@@ -31,9 +31,10 @@ pub(crate) fn run(args: &DemoArgs) -> Exit {
     let mut demo = Demo {
         style,
         out: io::stdout(),
+        written: Ok(()),
     };
     match demo.play() {
-        Ok(()) => Exit::Done,
+        Ok(()) => exit_after(demo.written, Exit::Done),
         Err(Failure::Delete(error)) => {
             print_failure(&error);
             Exit::of_deletion(&error)
@@ -83,6 +84,8 @@ impl From<String> for Failure {
 struct Demo {
     style: Style,
     out: io::Stdout,
+    /// The first error of standard output.
+    written: io::Result<()>,
 }
 
 impl Demo {
@@ -167,10 +170,10 @@ impl Demo {
 
     fn write(&mut self, text: &str) {
         // A reader that goes away does not stop the demo, which has processes to end.
-        let _ = self
-            .out
-            .write_all(text.as_bytes())
-            .and_then(|()| self.out.flush());
+        if self.written.is_ok() {
+            let written = self.out.write_all(text.as_bytes());
+            self.written = written.and_then(|()| self.out.flush());
+        }
     }
 }
 

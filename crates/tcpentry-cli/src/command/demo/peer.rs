@@ -8,7 +8,7 @@ use std::thread;
 /// The word by which the demo starts its peers; no command for people.
 pub(crate) const PEER: &str = "demo-peer";
 
-/// Serves: prints the address and each client, echoes lines, and prints how each connection ended.
+/// Accepts connections: prints the address and each client, echoes lines, and prints how each connection ended.
 pub(super) fn serve() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     print_line(&listener.local_addr()?.to_string());
@@ -39,7 +39,7 @@ fn echo(stream: &TcpStream) {
 /// The word for a connection that the server has accepted: until then no process holds it.
 pub(super) const ACCEPTED: &str = "accepted";
 
-/// Connects: prints its address, sends each line of standard input, and prints what comes back.
+/// Connects to a server: prints its address, sends each line of standard input, and prints what comes back.
 pub(super) fn call(server: SocketAddr) -> io::Result<()> {
     let stream = TcpStream::connect(server)?;
     print_line(&stream.local_addr()?.to_string());

@@ -2,8 +2,11 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io;
 use std::path::Path;
 
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, socket_with};
 use rustix::process::geteuid;
 use tcpentry::TcpTable;
 use tcpentry::escape::escape_for_terminal;
@@ -12,10 +15,10 @@ use tcpentry::support::{PtraceScope, Support, is_administrator};
 
 use super::finding::Finding;
 use crate::exit::Exit;
-use crate::tables::{self, describe_hidden, parallel};
+use crate::tables::{self, WITHHELD, describe_hidden, parallel};
 
 /// Runs all checks but the last, the result.
-pub(super) fn examine(found: &Support, table: &TcpTable) -> Vec<Finding> {
+pub(super) fn examine(found: &Support, table: &mut TcpTable) -> Vec<Finding> {
     let mut findings = vec![
         kernel(),
         Finding::note(
@@ -25,6 +28,7 @@ pub(super) fn examine(found: &Support, table: &TcpTable) -> Vec<Finding> {
                 table.netns()
             ),
         ),
+        identities(table),
         tcp_diag(found),
     ];
     if found.tcp_diag {
@@ -45,8 +49,8 @@ fn other_namespaces() -> Vec<Finding> {
         Err(error) => {
             return vec![Finding::missing(
                 "netns",
-                error.to_string(),
-                "look at /proc",
+                error.cause().to_owned(),
+                error.hint().unwrap_or(MOUNT_PROC),
             )];
         }
     };
@@ -60,6 +64,9 @@ fn other_namespaces() -> Vec<Finding> {
         } else {
             Finding::missing("netns", hide, "run it as root (sudo)")
         });
+    }
+    if all.withheld {
+        findings.push(Finding::missing("netns", WITHHELD, "run it as root (sudo)"));
     }
     findings
 }
@@ -145,6 +152,22 @@ fn release() -> Option<(u32, u32)> {
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
+/// Checks whether sockets can be named by their identities.
+fn identities(table: &mut TcpTable) -> Finding {
+    const CHECK: &str = "identities";
+    match table.place() {
+        Ok(_) => Finding::ok(
+            CHECK,
+            "there is a boot id: list --id shows them, delete --id takes them",
+        ),
+        Err(error) => Finding::missing(
+            CHECK,
+            error.cause().to_owned(),
+            error.hint().unwrap_or(MOUNT_PROC),
+        ),
+    }
+}
+
 fn tcp_diag(found: &Support) -> Finding {
     if !found.tcp_diag {
         return Finding::missing(
@@ -155,8 +178,10 @@ fn tcp_diag(found: &Support) -> Finding {
     }
     let module = if Path::new("/sys/module/tcp_diag").exists() {
         "there"
-    } else {
+    } else if Path::new("/sys/module").exists() {
         "built in"
+    } else {
+        "built in or loaded"
     };
     let dumps = if found.one_walk {
         "one dump"
@@ -215,8 +240,8 @@ fn borrowing(found: &Support) -> Finding {
 }
 
 fn yama(found: &Support) -> Finding {
-    if found.processes.is_none() {
-        return Finding::note("Yama", "unknown: /proc can't be read");
+    if !Path::new("/proc/sys/kernel").exists() {
+        return Finding::note("Yama", "unknown: there is no /proc/sys");
     }
     match found.ptrace_scope.hint() {
         None => Finding::ok(
@@ -232,21 +257,33 @@ fn yama(found: &Support) -> Finding {
 }
 
 fn mptcp(found: &Support) -> Finding {
-    let enabled = fs::read_to_string("/proc/sys/net/mptcp/enabled");
-    match enabled.as_deref().map(str::trim) {
-        Ok("1") if found.borrow && may_attach(found) => Finding::note(
+    match mptcp_socket() {
+        Ok(()) if found.borrow && may_attach(found) => Finding::note(
             "MPTCP",
             "enabled; such connections are deleted by borrowing, with or without root",
         ),
-        Ok("1") => Finding::note(
+        Ok(()) => Finding::note(
             "MPTCP",
             "enabled; such connections can't be deleted without borrowing",
         ),
-        Ok(_) => Finding::note("MPTCP", "not enabled"),
-        Err(_) if found.processes.is_none() => {
-            Finding::note("MPTCP", "unknown: /proc can't be read")
-        }
-        Err(_) => Finding::note("MPTCP", "this kernel has none"),
+        Err(Errno::NOPROTOOPT) => Finding::note("MPTCP", "not enabled"),
+        Err(Errno::PROTONOSUPPORT) => Finding::note("MPTCP", "this kernel has none"),
+        Err(errno) => Finding::note(
+            "MPTCP",
+            format!("unknown: a socket of it: {}", io::Error::from(errno)),
+        ),
+    }
+}
+
+/// Creates a socket of MPTCP, which says whether this namespace has it where `/proc/sys` does not.
+fn mptcp_socket() -> Result<(), Errno> {
+    let create = |family| {
+        let flags = SocketFlags::CLOEXEC;
+        socket_with(family, SocketType::STREAM, flags, Some(ipproto::MPTCP)).map(drop)
+    };
+    match create(AddressFamily::INET) {
+        Err(Errno::AFNOSUPPORT) => create(AddressFamily::INET6),
+        answer => answer,
     }
 }
 
@@ -265,6 +302,9 @@ fn sys_ptrace(found: &Support) -> Finding {
         (true, false) if !may_attach(found) => {
             Finding::note(CHECK, "held, but Yama makes it useless")
         }
+        (true, false) if found.processes.is_none() => {
+            Finding::note(CHECK, "held, but /proc shows no process to borrow from")
+        }
         (true, false) => Finding::note(
             CHECK,
             "held, but not over everybody's processes: it is that of another user namespace, \
@@ -282,7 +322,7 @@ fn processes(found: &Support) -> Finding {
         return Finding::missing(
             "/proc",
             "shows no process: no descriptor can be found to borrow",
-            "as root: mount -t proc proc /proc",
+            MOUNT_PROC,
         );
     };
     let mut detail = format!(
@@ -296,16 +336,22 @@ fn processes(found: &Support) -> Finding {
             seen.own_hidden, seen.own
         );
     }
-    let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
+    // There is no /proc/mounts with subset=pid.
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    if !Path::new("/proc/sys").exists() {
+        detail.push_str("; only processes (subset=pid), and nothing of the kernel's settings");
+    }
     match hidepid(&mounts) {
         Some(option) if !found.from_all() => Finding::missing(
             "/proc",
-            format!("{detail}; mounted with {option}: processes of other users are invisible"),
+            format!("{detail}; mounted with {option}: processes of other users are hidden"),
             "run it as root (sudo); or for everybody on this machine: mount -o remount,hidepid=0 /proc",
         ),
         _ => Finding::ok("/proc", detail),
     }
 }
+
+const MOUNT_PROC: &str = "as root: mount -t proc proc /proc";
 
 /// Returns the mount option of `/proc` that hides processes.
 fn hidepid(mounts: &str) -> Option<&str> {

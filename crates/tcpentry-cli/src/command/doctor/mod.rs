@@ -10,31 +10,24 @@ use tcpentry::support::Support;
 
 use crate::args::DoctorArgs;
 use crate::exit::Exit;
-use crate::message::{print_error, print_failure};
+use crate::message::{exit_after, print_failure};
 use crate::output::{Cells, ColumnSpec, Columns, Shape, line, stdout};
 use finding::Finding;
 
 /// Runs the command, and returns the exit code.
 pub(crate) fn run(args: &DoctorArgs) -> Exit {
     let examined = TcpTable::open().and_then(|mut table| Ok((Support::probe(&mut table)?, table)));
-    let (found, table) = match examined {
+    let (found, mut table) = match examined {
         Ok(examined) => examined,
         Err(error) => {
             print_failure(&error);
             return Exit::of_deletion(&error);
         }
     };
-    let mut findings = checks::examine(&found, &table);
+    let mut findings = checks::examine(&found, &mut table);
     let (result, exit) = checks::verdict(&found);
     findings.push(result);
-    match print(&findings, args) {
-        // The reader has seen enough: `tcpentry doctor | head`.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            print_error(&format!("cannot write to standard output: {error}"));
-            Exit::Failed
-        }
-        _ => exit,
-    }
+    exit_after(print(&findings, args), exit)
 }
 
 /// Prints the findings as a table or as JSON.

@@ -79,7 +79,11 @@ fn list(args: &ListArgs) -> Result<Exit, ListError> {
     };
     let mut views = Vec::new();
     for table in &mut tables {
-        views.push(View::new(&args.show, args.id, shape, table)?);
+        if args.id {
+            // The reason why there are none is what was asked for.
+            table.table.place()?;
+        }
+        views.push(View::new(&args.show, args.id, shape, table));
     }
     let mut writer = ListWriter::new(args, shape, views.first());
     let (mut hidden, mut is_empty) = (0, true);

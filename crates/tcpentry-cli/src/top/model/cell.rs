@@ -11,7 +11,7 @@ use super::row::{Deletability, Resolved, Row};
 use crate::args::TopColumn;
 use crate::output::duration;
 
-/// How a column is laid out.
+/// The layout of a column.
 pub(crate) struct ColumnFormat {
     pub(crate) title: &'static str,
     pub(crate) align_right: bool,

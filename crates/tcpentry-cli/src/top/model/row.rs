@@ -28,7 +28,7 @@ pub(crate) struct Row {
     pub(crate) user: Option<Arc<str>>,
     /// Its container or unit, where the kernel reports the socket's cgroup.
     pub(crate) unit: Option<Arc<str>>,
-    /// What has been looked up; only rows on the screen are.
+    /// The results of look-ups; only rows on the screen are looked up.
     pub(crate) resolved: Resolved,
     pub(crate) change: Change,
     pub(crate) rates: Option<Rates>,

@@ -14,7 +14,7 @@ pub(crate) fn key(cookie: u64) -> RowKey {
     }
 }
 
-/// An established connection; its cookie is the last number of the peer's address.
+/// Makes an established connection; its cookie is the last number of the peer's address.
 pub(crate) fn row(cookie: u64) -> Row {
     row_of(cookie, State::Established)
 }

@@ -59,7 +59,7 @@ pub(crate) struct Top {
     pub(crate) log: DeletionLog,
     pub(crate) messages: Messages,
     outbox: Outbox,
-    /// What only the owner of the terminal can do.
+    /// A request that only the owner of the terminal can fulfil.
     pub(crate) request: Option<TerminalRequest>,
 }
 

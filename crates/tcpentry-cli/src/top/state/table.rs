@@ -14,7 +14,7 @@ pub(crate) struct TableView {
     /// The names of the groups that are expanded.
     expanded: HashSet<String>,
     pub(crate) lines: Vec<TableLine>,
-    /// What the cursor is on.
+    /// The row or group that the cursor is on.
     current: Option<LineId>,
     /// The line of the cursor.
     pub(crate) cursor: usize,

@@ -12,6 +12,7 @@ use tcpentry_testkit::link::{HERE, Neighbour};
 use tcpentry_testkit::pty::Terminal;
 use tcpentry_testkit::sshd::{OTHER_PORT, Session, SshServer};
 use tcpentry_testkit::stage::{OPERATOR, OPERATOR_UID};
+use tcpentry_testkit::tcp::Ends;
 use tcpentry_testkit::user::User;
 use tcpentry_testkit::{isolated, proc_net, skip, tcp, until};
 
@@ -154,6 +155,26 @@ fn an_own_pid_namespace_guards_every_session() {
         let output = server.run("root", &detached(&delete));
         assert_guarded(&output);
         assert_says_why(&output);
+    });
+}
+
+/// As in a container, where the operator's session is out of sight and root's services are not.
+#[test]
+fn in_an_own_pid_namespace_what_a_service_is_seen_to_hold_is_no_session() {
+    isolated(|| {
+        let Ends { server, .. } = &tcp::connected();
+        let script = format!(
+            "exec 9<&0 </dev/null; sleep 1000 & exec 9<&-; {} delete {}",
+            env!("CARGO_BIN_EXE_tcpentry"),
+            ends(server),
+        );
+        let shown: Run = Command::new("unshare")
+            .args(["-pf", "--mount-proc", "sh", "-c", &script])
+            .stdin(OwnedFd::from(server.try_clone().unwrap()))
+            .output()
+            .unwrap()
+            .into();
+        assert_eq!(shown.code, 0, "{}", shown.err);
     });
 }
 

@@ -294,7 +294,11 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
             deleter: Deleter::new(lookup, options, mode, HolderSource::for_many()),
             report,
             together: options.method != MethodChoice::Borrow,
-            help: Help::Possible(another),
+            help: if options.prompt_reports {
+                Help::None
+            } else {
+                Help::Possible(another)
+            },
             pending: VecDeque::new(),
             verdicts: Verdicts::default(),
             flow: ControlFlow::Continue(()),
@@ -363,10 +367,11 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
             replies,
         });
         self.report_finished();
+        // Without the worker each batch is done by now.
         while self.pending.len() > MAX_PENDING_BATCHES && self.flow.is_continue() {
             self.report_first();
         }
-        if self.verdicts.are_due() {
+        if self.verdicts.are_due() || self.deleter.options.prompt_reports {
             self.settle();
         }
         if self.flow.is_break() {

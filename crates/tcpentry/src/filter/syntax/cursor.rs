@@ -51,7 +51,7 @@ impl<'t> Cursor<'t> {
         Some(operator)
     }
 
-    /// `=`, `!=`, or nothing, which is `=`.
+    /// Takes `=`, `!=`, or nothing, which is `=`.
     pub(super) fn equality(&mut self) -> Result<Operator, FilterError> {
         let word = self.before();
         let at = self.peek();
@@ -104,7 +104,7 @@ impl<'t> Cursor<'t> {
         Ok(piece(token))
     }
 
-    /// The token that was taken last.
+    /// Returns the text of the token that was taken last.
     pub(super) fn before(&self) -> &'t str {
         let last = self
             .next
@@ -113,7 +113,7 @@ impl<'t> Cursor<'t> {
         last.map_or("", |token| token.text)
     }
 
-    /// The error of something else, or nothing, where this should be.
+    /// Makes the error of something else, or nothing, where this should be.
     pub(super) fn expected(&self, what: &str) -> FilterError {
         let after = quoted(self.before());
         match self.peek() {

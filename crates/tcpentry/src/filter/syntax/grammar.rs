@@ -2,7 +2,7 @@
 
 use super::cursor::{Cursor, piece};
 use super::junction::{Junction, Reading, Tree, mixed};
-use super::keywords::{state_words, states_of};
+use super::keywords::{is_clause, state_words, states_of};
 use super::lex::{Kind, Token};
 use super::term::{TermParser, no_term};
 use crate::connection::state::States;
@@ -10,10 +10,10 @@ use crate::filter::error::{FilterError, Span, near_miss, quoted};
 use crate::filter::expr::Filter;
 use crate::filter::resolve::Names;
 
-/// How deep parentheses and `not` may be nested.
+/// The deepest nesting of parentheses and `not`.
 const DEEPEST: usize = 64;
 
-/// How many bytes a text may have, and its canonical form.
+/// The largest length of a text, and of its canonical form, in bytes.
 pub(super) const LONGEST: usize = 64 << 10;
 
 /// Parses the tokens of a text of so many characters.
@@ -84,14 +84,15 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// The clauses that come first.
+    /// Parses the clauses that come first.
     fn states(&mut self) -> Result<Option<States>, FilterError> {
         let mut included = None;
         let mut excluded = States::NONE;
         let mut any = false;
         while let Some(clause) = self.cursor.peek() {
-            let Kind::Word(word @ ("state" | "exclude" | "excl")) = clause.kind else {
-                break;
+            let word = match clause.kind {
+                Kind::Word(word) if is_clause(word) => word,
+                _ => break,
             };
             self.cursor.advance();
             any = true;
@@ -138,7 +139,6 @@ impl<'t> Parser<'t> {
                 return error.with_hint("one state to a clause: state established state syn-sent");
             }
             let valid: Vec<_> = state_words().collect();
-            let valid: Vec<_> = valid.iter().map(String::as_str).collect();
             match near_miss(piece.text, &valid) {
                 Some(near) => error.with_hint(format!("did you mean `{near}`?")),
                 None => error.with_hint(format!("states are {}", valid.join(" "))),
@@ -172,7 +172,7 @@ impl<'t> Parser<'t> {
         })
     }
 
-    /// `behind` says that a term has just ended, so that this may be a misspelt `and`.
+    /// Parses a term, a negation or parentheses. `behind` is set where a term has just ended, so that this may be a misspelt `and`.
     fn operand(&mut self, depth: usize, behind: bool) -> Result<Tree, FilterError> {
         let Some(token) = self.cursor.take() else {
             return Err(self.cursor.expected("a term"));

@@ -15,7 +15,7 @@ enum Family {
     V6,
 }
 
-/// What `src`, `dst` or `host` says about an end.
+/// Parses the value of `src`, `dst` or `host`.
 pub(super) fn host(end: End, piece: Piece<'_>, names: &dyn Names) -> Result<Expr, FilterError> {
     let (family, rest) = family(piece)?;
     let (address, port) = split(rest)?;
@@ -34,7 +34,7 @@ pub(super) fn host(end: End, piece: Piece<'_>, names: &dyn Names) -> Result<Expr
     Ok(any_of(hosts.collect()))
 }
 
-/// What `sport`, `dport` or `port` says about an end.
+/// Parses the value of `sport`, `dport` or `port`.
 pub(super) fn port(
     end: End,
     operator: Operator,
@@ -118,7 +118,7 @@ fn family(piece: Piece<'_>) -> Result<(Option<Family>, Piece<'_>), FilterError> 
     }
 }
 
-/// What else `ss` can list, as families or tables.
+/// The other families and tables that `ss` can list.
 pub(super) const OTHER_FAMILIES: [&str; 12] = [
     "unix", "link", "netlink", "vsock", "tipc", "xdp", "packet", "udp", "raw", "dccp", "sctp",
     "mptcp",
@@ -177,7 +177,7 @@ fn split(piece: Piece<'_>) -> Result<(Option<Address<'_>>, Option<Piece<'_>>), F
     Ok((Some(address), port))
 }
 
-/// `[::1]`, `[::1]:80`, `[fe80::]/10`, and as `ss` has it `[fe80::/10]:80`.
+/// Splits `[::1]`, `[::1]:80`, `[fe80::]/10`, and as `ss` has it `[fe80::/10]:80`.
 fn split_bracketed(
     piece: Piece<'_>,
 ) -> Result<(Option<Address<'_>>, Option<Piece<'_>>), FilterError> {
@@ -211,7 +211,7 @@ fn split_bracketed(
     Ok((Some(address), port))
 }
 
-/// An address of IPv6 without its brackets, or something else with colons.
+/// Makes the error of an IPv6 address without its brackets, or of something else with colons.
 fn unbracketed(piece: Piece<'_>) -> FilterError {
     let Piece { text, .. } = piece;
     let (address, length) = match text.split_once('/') {
@@ -234,7 +234,7 @@ fn unbracketed(piece: Piece<'_>) -> FilterError {
     }
 }
 
-/// The networks that an address means: several only for a host name.
+/// Returns the networks that an address means: several only for a host name.
 fn networks(
     address: Address<'_>,
     family: Option<Family>,
@@ -405,7 +405,7 @@ fn looks_like_host_name(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
 
-/// Whether a word that stands where a term is expected would be an end: `10.0.0.1`, `[::1]:80`, `:80`.
+/// Returns true for a word that would be an end if it stood where one is expected: `10.0.0.1`, `[::1]:80`, `:80`.
 pub(super) fn is_end(text: &str) -> bool {
     let piece = Piece { text, column: 0 };
     match split(piece) {

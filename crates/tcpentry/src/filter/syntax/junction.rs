@@ -16,7 +16,7 @@ pub(super) enum Junction {
     Or,
 }
 
-/// How a level is read that mixes `and` with `or`. All are the same where it does not.
+/// A way to read a level that mixes `and` with `or`. Where it does not, all of them agree.
 #[derive(Clone, Copy)]
 pub(super) enum Reading {
     /// As ss 6.1 does.
@@ -25,7 +25,7 @@ pub(super) enum Reading {
     Tighter(Junction),
 }
 
-/// The refusal to guess, with what there is to choose from.
+/// Makes the error that refuses to guess, with the readings to choose from.
 pub(super) fn mixed(span: Span, filter: Option<impl Fn(Reading) -> Filter>) -> FilterError {
     let error = FilterError::new(span, "`and` and `or` are mixed without parentheses");
     let Some(filter) = filter else {
@@ -45,8 +45,7 @@ pub(super) fn mixed(span: Span, filter: Option<impl Fn(Reading) -> Filter>) -> F
 }
 
 impl Tree {
-    /// How deep any reading of it is nested, at most: from left to right each change between `and` and
-    /// `or` is a level.
+    /// Returns the deepest nesting of any reading: from left to right each change between `and` and `or` is a level.
     pub(super) fn depth(&self) -> usize {
         match self {
             Self::Leaf(expr) => expr.depth(),

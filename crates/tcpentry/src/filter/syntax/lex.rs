@@ -38,7 +38,7 @@ pub(super) enum Operator {
 }
 
 impl Operator {
-    /// The comparison, and whether it is denied.
+    /// Returns the comparison, and true where it is negated.
     pub(super) const fn comparison(self) -> (Comparison, bool) {
         match self {
             Self::Less => (Comparison::Less, false),
@@ -92,7 +92,7 @@ pub(super) fn lex_at(text: &str, mut column: usize) -> Result<Vec<Token<'_>>, Fi
     Ok(tokens)
 }
 
-/// The length of the quoted text that begins here, quotes included; `None` where it does not end.
+/// Returns the length of the quoted text that begins here, quotes included; `None` where it does not end.
 fn quoted_length(text: &str, quote: char) -> Option<usize> {
     let mut escaped = false;
     let inside = text[1..].find(|c: char| {
@@ -103,7 +103,7 @@ fn quoted_length(text: &str, quote: char) -> Option<usize> {
     Some(inside? + 2)
 }
 
-/// How many bytes at the beginning are of characters like these.
+/// Returns the length of the longest prefix of characters like these, in bytes.
 fn run(text: &str, like: impl Fn(char) -> bool) -> usize {
     text.find(|c| !like(c)).unwrap_or(text.len())
 }
@@ -123,19 +123,25 @@ fn symbol(text: &str) -> Option<Kind<'_>> {
     })
 }
 
+/// The junctions, the negation and the operators that are words; of several spellings the first is the usual one.
+pub(super) const WORDS: [(&str, Kind<'static>, &str); 12] = [
+    ("and", Kind::And, "both terms hold"),
+    ("or", Kind::Or, "either term holds"),
+    ("not", Kind::Not, "the next term does not hold"),
+    ("eq", Kind::Operator(Operator::Equal), "="),
+    ("ne", Kind::Operator(Operator::NotEqual), "!="),
+    ("neq", Kind::Operator(Operator::NotEqual), "!="),
+    ("lt", Kind::Operator(Operator::Less), "<"),
+    ("le", Kind::Operator(Operator::LessOrEqual), "<="),
+    ("leq", Kind::Operator(Operator::LessOrEqual), "<="),
+    ("gt", Kind::Operator(Operator::Greater), ">"),
+    ("ge", Kind::Operator(Operator::GreaterOrEqual), ">="),
+    ("geq", Kind::Operator(Operator::GreaterOrEqual), ">="),
+];
+
 fn word(text: &str) -> Kind<'_> {
-    match text {
-        "not" => Kind::Not,
-        "and" => Kind::And,
-        "or" => Kind::Or,
-        "eq" => Kind::Operator(Operator::Equal),
-        "ne" | "neq" => Kind::Operator(Operator::NotEqual),
-        "lt" => Kind::Operator(Operator::Less),
-        "le" | "leq" => Kind::Operator(Operator::LessOrEqual),
-        "gt" => Kind::Operator(Operator::Greater),
-        "ge" | "geq" => Kind::Operator(Operator::GreaterOrEqual),
-        other => Kind::Word(other),
-    }
+    let known = WORDS.iter().find(|(word, ..)| *word == text);
+    known.map_or(Kind::Word(text), |(_, kind, _)| *kind)
 }
 
 fn unclosed(column: usize) -> FilterError {

@@ -11,5 +11,5 @@ mod print;
 mod term;
 mod words;
 
-pub use words::FilterWords;
+pub use words::{FilterWords, NextWord};
 pub(super) use words::{parse, parse_words};

@@ -17,7 +17,7 @@ pub(super) const TIME_UNITS: [(&str, u64); 6] = [
 /// Units of size in bytes, the smallest first.
 pub(super) const SIZE_UNITS: [(&str, u64); 3] = [("k", 1 << 10), ("M", 1 << 20), ("G", 1 << 30)];
 
-/// Whether the text is meant to be a number, right or wrong.
+/// Returns true for a text that is meant to be a number, valid or not.
 pub(crate) fn looks_like_number(text: &str) -> bool {
     let digits = text.trim_start_matches(['-', '+']);
     let hex = digits
@@ -111,7 +111,7 @@ fn unit_of(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     Some(*factor)
 }
 
-/// The number and what stands behind it.
+/// Splits off the number at the beginning.
 fn split(piece: Piece<'_>) -> Result<(u64, Piece<'_>), FilterError> {
     let signs = piece.text.len() - piece.text.trim_start_matches(['-', '+']).len();
     let digits = piece.text[signs..]

@@ -26,7 +26,7 @@ impl fmt::Display for Filter {
     }
 }
 
-/// As few clauses as there can be: from a group, or from nothing, to the set.
+/// Returns the fewest clauses that make the set, from a group or from nothing.
 fn clauses(states: States) -> String {
     if states == States::NONE {
         return "exclude all".to_owned();
@@ -124,7 +124,7 @@ impl fmt::Display for Term {
 }
 
 impl End {
-    /// The word of its address.
+    /// Returns the keyword of its address.
     pub(super) const fn host(self) -> &'static str {
         match self {
             Self::Local => "src",
@@ -133,7 +133,7 @@ impl End {
         }
     }
 
-    /// The word of its port.
+    /// Returns the keyword of its port.
     pub(super) const fn port(self) -> &'static str {
         match self {
             Self::Local => "sport",

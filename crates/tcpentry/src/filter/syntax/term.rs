@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use super::cursor::{Cursor, Name};
 use super::host::{self, OTHER_FAMILIES};
-use super::keywords::{TERMS, states_of};
+use super::keywords::{is_clause, states_of, term_words};
 use super::lex::{Kind, Operator, Token};
 use super::number::{self, looks_like_number};
 use crate::connection::endpoint::Interface;
@@ -20,7 +20,7 @@ pub(super) struct TermParser<'p, 't> {
 }
 
 impl<'t> TermParser<'_, 't> {
-    /// What a term says; `None` where the word begins none.
+    /// Parses the term that begins with this word; `None` where it begins none.
     pub(super) fn term(&mut self, word: &str) -> Result<Option<Expr>, FilterError> {
         let term = match word {
             "src" => return self.host(End::Local).map(Some),
@@ -187,7 +187,7 @@ impl<'t> TermParser<'_, 't> {
         Ok(Term::User { name, uid })
     }
 
-    /// A name that is no pattern, though somebody may take it for one.
+    /// Takes a name that is not a pattern, though somebody may take it for one.
     fn plain_name(&mut self, what: &str) -> Result<String, FilterError> {
         let Name { text, piece } = self.cursor.name(what)?;
         if text.contains('*') {
@@ -222,14 +222,14 @@ impl<'t> TermParser<'_, 't> {
     }
 }
 
-/// The likely cause of a comparison that is not there.
+/// Returns the hint for a comparison that is missing: its likely cause.
 fn redirection(word: &str, example: &str) -> String {
     format!(
         "write `{word} gt {example}`, or quote the filter: an unquoted `>` makes the shell write to a file"
     )
 }
 
-/// The error of a token that begins no term.
+/// Makes the error of a token that begins no term.
 pub(super) fn no_term(token: Token<'_>, behind: bool) -> FilterError {
     let Token { kind, text, span } = token;
     let expected = if behind {
@@ -243,7 +243,7 @@ pub(super) fn no_term(token: Token<'_>, behind: bool) -> FilterError {
     };
     let meant = |filter: String| format!("did you mean `{filter}`?");
     match word {
-        "state" | "exclude" | "excl" => {
+        _ if is_clause(word) => {
             FilterError::new(span, format!("`{word}` stands first, before every term"))
                 .with_hint("states bound the whole filter, as in ss")
         }
@@ -258,14 +258,15 @@ pub(super) fn no_term(token: Token<'_>, behind: bool) -> FilterError {
         _ if host::is_end(word) => error.with_hint(meant(format!("host {}", in_brackets(word)))),
         _ if looks_like_number(word) => error.with_hint(meant(format!("port {word}"))),
         _ => {
-            let mut valid = TERMS.to_vec();
+            let terms: Vec<_> = term_words().collect();
+            let mut valid = terms.clone();
             valid.push("not");
             if behind {
                 valid.extend(["and", "or"]);
             }
             match near_miss(word, &valid) {
                 Some(near) => error.with_hint(meant(near.to_owned())),
-                None => error.with_hint(format!("terms are {}", TERMS.join(" "))),
+                None => error.with_hint(format!("terms are {}", terms.join(" "))),
             }
         }
     }

@@ -1,8 +1,8 @@
 //! Words of a command line to tokens: a value that came as a word of its own is never language.
 
 use super::grammar::{self, LONGEST, too_long};
-use super::keywords::{Operand, is_word, operand};
-use super::lex::{Kind, Operator, Token, lex, lex_at};
+use super::keywords::{CLAUSES, Keyword, Operand, TERMS, is_word, keyword_of, state_words};
+use super::lex::{Kind, Operator, Token, WORDS, lex, lex_at};
 use super::print::Name;
 use crate::filter::error::{FilterError, Span, quoted};
 use crate::filter::expr::Filter;
@@ -59,6 +59,31 @@ pub(crate) fn parse_words(words: &[&str], names: &dyn Names) -> Result<Filter, F
 #[derive(Clone, Debug, Default)]
 pub struct FilterWords {
     due: Due,
+    place: Place,
+    /// The keyword whose value is due.
+    keyword: Option<&'static Keyword>,
+}
+
+/// A word of the language that may stand next, as [`FilterWords::next_words`] has it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct NextWord {
+    /// The word.
+    pub word: &'static str,
+    /// Its meaning in a few words of English; empty for the name of a state.
+    pub meaning: &'static str,
+}
+
+/// The place of the next word among the parts of a filter.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Place {
+    /// The beginning, where nothing stands but clauses of states.
+    #[default]
+    Clauses,
+    /// The beginning of a term that has to follow.
+    Term,
+    /// Behind a complete term.
+    Behind,
 }
 
 /// The thing that is due next.
@@ -75,7 +100,11 @@ enum Due {
 impl FilterWords {
     /// Starts before the first word.
     pub const fn new() -> Self {
-        Self { due: Due::Term }
+        Self {
+            due: Due::Term,
+            place: Place::Clauses,
+            keyword: None,
+        }
     }
 
     /// Reads one word.
@@ -89,6 +118,58 @@ impl FilterWords {
     /// Returns `true` where the next word is a value (or the operator before one) and can't be an option.
     pub const fn expects_value(&self) -> bool {
         !matches!(self.due, Due::Term)
+    }
+
+    /// Returns the keyword whose value the next word may be.
+    pub fn value_of(&self) -> Option<&'static str> {
+        let keyword = self.keyword.filter(|_| self.expects_value());
+        keyword.map(|keyword| keyword.word)
+    }
+
+    /// Returns the words of the language that may stand next, as a shell offers them: none needs quotes, and of several
+    /// spellings it is the usual one. A value is not among them, unless it is a state.
+    ///
+    /// ```
+    /// use tcpentry::filter::FilterWords;
+    /// let mut words = FilterWords::new();
+    /// words.push("state");
+    /// assert!(words.next_words().iter().any(|next| next.word == "established"));
+    /// words.push("established");
+    /// assert!(words.next_words().iter().any(|next| next.word == "dport"));
+    /// words.push("dport");
+    /// assert!(words.next_words().iter().any(|next| next.word == "gt" && next.meaning == ">"));
+    /// ```
+    pub fn next_words(&self) -> Vec<NextWord> {
+        let spelt = |is_meant: fn(Kind<'_>) -> bool| {
+            let mut words = WORDS.to_vec();
+            words.dedup_by_key(|(_, kind, _)| *kind);
+            let words = words
+                .into_iter()
+                .filter(move |(_, kind, _)| is_meant(*kind));
+            words.map(|(word, _, meaning)| NextWord { word, meaning })
+        };
+        let terms = TERMS.iter().map(Keyword::next);
+        let junctions = || spelt(|kind| matches!(kind, Kind::And | Kind::Or));
+        let not = spelt(|kind| kind == Kind::Not);
+        match (self.due, self.place) {
+            (Due::Term, Place::Clauses) => {
+                let clauses = CLAUSES[..2].iter().map(Keyword::next);
+                clauses.chain(terms).chain(not).collect()
+            }
+            (Due::Term, Place::Term) => terms.chain(not).collect(),
+            (Due::Term, Place::Behind) => junctions().chain(terms).chain(not).collect(),
+            (Due::Value(Operand::State), _) => state_words()
+                .map(|word| NextWord { word, meaning: "" })
+                .collect(),
+            (Due::Value(_), _) => Vec::new(),
+            (Due::OperatorOrValue(operand), _) if operand.is_ordered() => {
+                spelt(|kind| matches!(kind, Kind::Operator(_))).collect()
+            }
+            (Due::OperatorOrValue(_), _) => {
+                spelt(|kind| matches!(kind, Kind::Operator(Operator::Equal | Operator::NotEqual)))
+                    .collect()
+            }
+        }
     }
 
     /// Joins the words of a command line to one text that reads as they do: a value that could be read otherwise is
@@ -129,8 +210,10 @@ impl FilterWords {
             {
                 lex_at(word, column)?
             }
-            Due::OperatorOrValue(Operand::Plain | Operand::Counter) => glued(word, column)?,
-            Due::Value(Operand::Plain | Operand::Counter) => closed(word, column),
+            Due::OperatorOrValue(Operand::Port | Operand::Plain | Operand::Counter) => {
+                glued(word, column)?
+            }
+            Due::Value(Operand::Port | Operand::Plain | Operand::Counter) => closed(word, column),
             Due::OperatorOrValue(Operand::State | Operand::Name) | Due::Value(_) => {
                 vec![value(word, column)]
             }
@@ -142,15 +225,30 @@ impl FilterWords {
     }
 
     fn follow(&mut self, kind: Kind<'_>) {
-        self.due = match (self.due, kind) {
-            (Due::Term, Kind::Word(word)) => match operand(word) {
-                Some(Operand::State) => Due::Value(Operand::State),
-                Some(operand) => Due::OperatorOrValue(operand),
-                None => Due::Term,
-            },
-            (Due::OperatorOrValue(operand), Kind::Operator(_)) => Due::Value(operand),
-            _ => Due::Term,
+        let was_clause = self.due == Due::Value(Operand::State);
+        (self.due, self.place) = match (self.due, kind) {
+            (Due::Term, Kind::Word(word)) => {
+                self.keyword = keyword_of(word);
+                match self.keyword.and_then(|keyword| keyword.operand) {
+                    Some(Operand::State) => (Due::Value(Operand::State), self.place),
+                    Some(operand) => (Due::OperatorOrValue(operand), Place::Behind),
+                    None => (Due::Term, Place::Behind),
+                }
+            }
+            (Due::OperatorOrValue(operand), Kind::Operator(_)) => (Due::Value(operand), self.place),
+            (Due::Term, Kind::And | Kind::Or | Kind::Not | Kind::Open) => (Due::Term, Place::Term),
+            _ if was_clause => (Due::Term, self.place),
+            _ => (Due::Term, Place::Behind),
         };
+    }
+}
+
+impl Keyword {
+    const fn next(&self) -> NextWord {
+        NextWord {
+            word: self.word,
+            meaning: self.meaning,
+        }
     }
 }
 
@@ -243,7 +341,7 @@ fn two_readings(words: &[&str], operator: Ambiguous) -> FilterError {
     )
 }
 
-/// The operator that this word is, if it is nothing else.
+/// Returns the operator that this word is, if it is nothing else.
 fn is_operator(word: &str) -> Option<Operator> {
     match lex(word).ok()?[..] {
         [
@@ -315,5 +413,5 @@ fn value(word: &str, column: usize) -> Token<'_> {
     }
 }
 
-/// How many operators may be names: each costs a parse, and nobody means so many.
+/// The largest number of operators that may be names: each costs a parse, and nobody means so many.
 const MOST_AMBIGUOUS: usize = 8;

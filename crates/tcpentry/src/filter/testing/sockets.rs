@@ -20,7 +20,7 @@ use crate::process::cgroup_path::CgroupPath;
 use crate::sock_diag::bytecode::interpreter::Entry;
 use crate::sock_diag::{fake, read_socket};
 
-/// What terms and sockets are made of, so that the ones meet the others.
+/// The values that terms and sockets are made of, so that terms match sockets.
 #[derive(Clone, Debug)]
 pub(crate) struct Pool {
     pub(crate) addresses: Vec<IpAddr>,
@@ -45,7 +45,7 @@ impl Pool {
         }
     }
 
-    /// Made of what there is.
+    /// Collects the values of these rows.
     pub(crate) fn of(rows: &[Connection]) -> Self {
         let small = Self::small();
         let ends = || rows.iter().flat_map(|row| [row.local(), row.peer()]);
@@ -104,7 +104,7 @@ impl Pool {
         .boxed()
     }
 
-    /// All terms.
+    /// Returns a strategy for all terms.
     pub(crate) fn terms(&self) -> BoxedStrategy<Term> {
         let duration = select(vec![0, 1, 5]).prop_map(Duration::from_millis);
         let number = select(vec![0_u64, 1, 5]);
@@ -189,7 +189,7 @@ impl Socket {
         states.contains(self.state)
     }
 
-    /// What is read of an answer.
+    /// Returns the row as it is read from an answer.
     pub(crate) fn connection(&self, marks: bool) -> Connection {
         let mut connection = self.connection.clone();
         connection.mark = connection.mark.filter(|_| marks);
@@ -302,7 +302,7 @@ pub(crate) fn sockets(pool: &Pool) -> impl Strategy<Value = Socket> + use<> {
         )
 }
 
-/// A row without any attribute.
+/// Makes a row without any attribute.
 pub(crate) fn row(ends: &str, state: State, inode: u32) -> Connection {
     let pair = fake::pair(ends);
     let ends = [pair.local(), pair.peer()];
@@ -376,7 +376,7 @@ fn process(pid: i32) -> Process {
     Process::hidden(NonZeroI32::new(pid).unwrap())
 }
 
-/// `pid N`
+/// Makes the term `pid N`.
 pub(crate) fn pid(pid: i32) -> Term {
     let process = Some(process(pid));
     Term::Pid { pid, process }

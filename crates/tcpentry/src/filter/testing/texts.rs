@@ -87,7 +87,7 @@ fn number(name: &str) -> u32 {
     (hasher.finish() >> 32) as u32
 }
 
-/// Any filter that a text can give, with [`FakeNames`].
+/// Generates any filter that a text can give, with [`FakeNames`].
 pub(crate) fn filter() -> impl Strategy<Value = Filter> {
     (proptest::option::of(states()), proptest::option::of(expr()))
         .prop_filter("not empty", |(states, expr)| {
@@ -96,7 +96,7 @@ pub(crate) fn filter() -> impl Strategy<Value = Filter> {
         .prop_map(|(states, expr)| Filter { states, expr })
 }
 
-/// Any set of states that clauses can give.
+/// Generates any set of states that clauses can give.
 pub(crate) fn states() -> impl Strategy<Value = States> {
     let state = (1..32_u8).prop_map(|number| States::NONE.with(State::from_kernel(number)));
     let group = select(&GROUPS[..]).prop_map(|(_, states)| states);
@@ -110,7 +110,7 @@ pub(crate) fn states() -> impl Strategy<Value = States> {
     })
 }
 
-/// Any expression that a text can give, with [`FakeNames`].
+/// Generates any expression that a text can give, with [`FakeNames`].
 pub(crate) fn expr() -> impl Strategy<Value = Expr> {
     term()
         .prop_map(Expr::Term)
@@ -124,7 +124,7 @@ pub(crate) fn expr() -> impl Strategy<Value = Expr> {
         })
 }
 
-/// Any term that a text can give, with [`FakeNames`].
+/// Generates any term that a text can give, with [`FakeNames`].
 pub(crate) fn term() -> impl Strategy<Value = Term> {
     let port = || prop_oneof![select(&[0, 22, 80, 443, u16::MAX][..]), any::<u16>()];
     let host = (end(), network(), proptest::option::of(port()));
@@ -234,7 +234,7 @@ fn plain() -> impl Strategy<Value = String> {
     name().prop_map(|name| name.replace('*', "x"))
 }
 
-/// Names, plain and hostile.
+/// Generates names, plain and hostile.
 fn name() -> impl Strategy<Value = String> {
     let odd = select(
         &[

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::syntax::keywords::TERMS;
+use super::syntax::keywords::term_words;
 use super::testing::texts::{FakeNames, filter};
 use super::{Filter, FilterError};
 
@@ -74,13 +74,14 @@ fn words() -> impl Strategy<Value = String> {
         "é",
         "\u{1b}",
     ];
-    let word = proptest::sample::select([&TERMS[..], &others].concat());
+    let words: Vec<_> = term_words().chain(others).collect();
+    let word = proptest::sample::select(words);
     let separator = proptest::sample::select(&[" ", " ", " ", ""][..]);
     let words = proptest::collection::vec([word, separator], 0..10);
     words.prop_map(|words| words.concat().concat())
 }
 
-/// No panic; an error lies within the text, in one line; a filter's canonical form is a fixed point.
+/// Checks that nothing panics, an error lies within the text, in one line, and a filter's canonical form is a fixed point.
 fn is_total(text: &str) -> Result<(), TestCaseError> {
     match parse(text) {
         Ok(filter) => {

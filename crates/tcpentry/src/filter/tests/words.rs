@@ -265,3 +265,59 @@ proptest! {
         }
     }
 }
+
+/// Every word that is offered is taken, and what is not offered is an error there.
+#[test]
+fn the_next_words_are_those_that_the_parser_takes() {
+    let next = |text: &str| {
+        let mut followed = FilterWords::new();
+        text.split_whitespace().for_each(|word| followed.push(word));
+        let words = followed.next_words();
+        let words = words.iter().map(|next| next.word).collect::<Vec<_>>();
+        (words.join(" "), followed.value_of())
+    };
+    let terms = "src dst host sport dport port dev fwmark cgroup autobound pid process user unit container netns \
+         idle rtt retrans sendq recvq not";
+    let first = format!("state exclude {terms}");
+    let behind = format!("and or {terms}");
+    for text in [
+        "",
+        "state established",
+        "state established exclude syn-sent",
+    ] {
+        assert_eq!(next(text), (first.clone(), None), "{text}");
+    }
+    for text in ["autobound and", "not", "(", "port 80 or not"] {
+        assert_eq!(next(text), (terms.to_owned(), None), "{text}");
+    }
+    for text in [
+        "port 80",
+        "process x",
+        "process = x",
+        "( autobound )",
+        "state closed port=80",
+        "dport =:80",
+    ] {
+        assert_eq!(next(text), (behind.clone(), None), "{text}");
+    }
+    for (text, keyword) in [("sport", "sport"), ("state closed idle", "idle")] {
+        assert_eq!(next(text), ("eq ne lt le gt ge".to_owned(), Some(keyword)));
+    }
+    for (text, keyword) in [
+        ("dst", "dst"),
+        ("user root and pid", "pid"),
+        ("netns", "netns"),
+    ] {
+        assert_eq!(next(text), ("eq ne".to_owned(), Some(keyword)), "{text}");
+    }
+    assert_eq!(next("process !="), (String::new(), Some("process")));
+    let (states, keyword) = next("exclude established state");
+    assert_eq!(keyword, Some("state"));
+    for state in states.split(' ') {
+        parse(&format!("state {state}")).unwrap();
+    }
+    assert!(
+        states.starts_with("established ") && states.ends_with(" big"),
+        "{states}"
+    );
+}

@@ -11,7 +11,7 @@ use crate::sock_diag::message::{Body, next_message};
 use crate::sock_diag::reader::Reader;
 use crate::sock_diag::{NetlinkSocket, channel::Channel as _};
 
-/// What a condition means, without any program.
+/// Evaluates a condition without any program.
 fn holds(condition: &Condition, entry: &Entry, addresses: [IpAddr; 2]) -> bool {
     let index = |side| usize::from(side == Side::Peer);
     match condition {
@@ -120,7 +120,7 @@ pub(crate) fn conditions() -> impl Strategy<Value = Condition> {
         })
 }
 
-/// The same condition, out of the parts that simplify.
+/// Rebuilds the condition by the functions that simplify.
 fn simplified(condition: &Condition) -> Condition {
     match condition {
         Condition::All(all) => Condition::all(all.iter().map(simplified)),
@@ -247,7 +247,7 @@ fn a_program_is_shown_operation_by_operation() {
     assert_eq!(program.lines().collect::<Vec<_>>(), shown);
 }
 
-/// What the kernel says to a dump of nothing with these bytes for a program.
+/// Asks the kernel for a dump of nothing with these bytes as its program.
 fn asked(program: &[u8], both: bool) -> Result<(), Errno> {
     let mut request = Vec::new();
     let kind: u16 = if both { 18 } else { 20 };

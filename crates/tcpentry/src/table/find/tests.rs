@@ -140,7 +140,11 @@ fn what_the_kernel_says_beside_is_an_error_of_the_system() {
     for (errno, win32) in [(Errno::NOMEM, 8), (Errno::ACCESS, 5), (Errno::IO, 31)] {
         let (mut table, _) = table(move |asked| vec![asked.acknowledged(Some(errno)).into()]);
         let error = table.find(&pair(ENDS).into()).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Os);
+        let kind = match errno {
+            Errno::PERM | Errno::ACCESS => ErrorKind::AccessDenied,
+            _ => ErrorKind::Os,
+        };
+        assert_eq!(error.kind(), kind);
         assert_eq!(error.errno(), Some(errno.raw_os_error()));
         assert_eq!(error.win32(), win32);
     }
@@ -207,16 +211,9 @@ fn an_identity_whose_socket_listens_by_now_is_gone() {
 }
 
 #[test]
-fn an_identity_of_elsewhere_is_not_looked_up() {
+fn an_identity_of_another_namespace_is_not_looked_up() {
     let (mut table, log) = table_of([Row::new(ENDS, 2)]);
     let here = identity(&mut table, 2);
-    let other_boot = Identity {
-        boot: "0b7b7ad56e244a0f9b9ae1ccbc5d0f1d".parse().unwrap(),
-        ..here
-    };
-    let error = table.find(&other_boot.into()).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotFound);
-    assert!(error.cause().contains("another boot"), "{error}");
     for netns in [NetnsId::Cookie(2), NetnsId::Inode(1)] {
         let other_netns = Identity { netns, ..here };
         let error = table.find(&other_netns.into()).unwrap_err();
@@ -224,6 +221,22 @@ fn an_identity_of_elsewhere_is_not_looked_up() {
         assert_eq!(error.win32(), 1168);
     }
     assert_eq!(questions(&log), []);
+}
+
+#[test]
+fn an_identity_of_another_boot_is_refused_where_it_means_a_socket_here() {
+    let (mut table, _) = table_of([Row::new(ENDS, 2)]);
+    let boot = "0b7b7ad56e244a0f9b9ae1ccbc5d0f1d".parse().unwrap();
+    let mut of_cookie = |cookie| {
+        let here = identity(&mut table, cookie);
+        table.find(&Identity { boot, ..here }.into()).unwrap_err()
+    };
+    let error = of_cookie(2);
+    assert_eq!(error.kind(), ErrorKind::Refused(Guard::OtherBoot));
+    assert_eq!(error.win32(), 1168);
+    let error = of_cookie(3);
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.cause().contains("another boot id"), "{error}");
 }
 
 #[test]
