@@ -82,8 +82,9 @@ impl TcpTable {
     /// ```
     /// use tcpentry::{ErrorKind, Pair, TcpTable};
     ///
-    /// let pair = Pair::new("192.0.2.1:443".parse()?, "198.51.100.7:51034".parse()?)?;
-    /// let found = TcpTable::open()?.find_all(&[pair.into(), pair.mirrored().into()]);
+    /// let (server, client) = ("192.0.2.1:443".parse()?, "198.51.100.7:51034".parse()?);
+    /// let pairs = [Pair::new(server, client)?, Pair::new(client, server)?];
+    /// let found = TcpTable::open()?.find_all(&pairs.map(Into::into));
     /// let gone = |result: &Result<_, tcpentry::Error>| {
     ///     result.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound)
     /// };
