@@ -92,7 +92,7 @@ pub(super) struct Deleter<'t> {
     pub(super) recheck: Option<Recheck<'t>>,
     /// The subflows that have ended with others of their connections.
     pub(super) ended: HashSet<Cookie>,
-    pub(super) subflows: KnownSubflows,
+    subflows: KnownSubflows,
     lender: Lender,
     patience: Patience,
     /// The grace periods that the last answer still needs; 0 where it is certain. Only where none are waited for.
@@ -428,6 +428,35 @@ impl<'t> Deleter<'t> {
                 ErrorKind::Os,
                 "the borrowed descriptor was disconnected, but the connection is still in the table",
             )),
+        }
+    }
+
+    /// Returns the other subflows of the connection's MPTCP connection: they end with it.
+    fn other_subflows(&mut self, connection: &Connection) -> Result<Vec<Connection>, Error> {
+        if connection.mptcp == Some(false) {
+            return Ok(Vec::new());
+        }
+        let subflows = self.subflows.refresh(self.lookup)?;
+        Ok(subflows.others_of(connection).cloned().collect())
+    }
+
+    /// Refuses a subflow if another one, which would end with it, must not be deleted.
+    fn check_subflows(
+        &mut self,
+        connection: &Connection,
+        others: &[Connection],
+    ) -> Result<(), Error> {
+        for other in others {
+            guard(other, self.options)?;
+        }
+        let Some(recheck) = &mut self.recheck else {
+            return Ok(());
+        };
+        let rows: Vec<_> = others.iter().collect();
+        let selected = recheck.evaluate(&rows)?;
+        match others.iter().zip(selected).find(|(_, selected)| !selected) {
+            Some((other, _)) => Err(Error::subflow_not_selected(connection.pair, &other.pair)),
+            None => Ok(()),
         }
     }
 }

@@ -1,6 +1,9 @@
 //! "Gone" is confirmed for many at once, and in order.
 
 use super::*;
+use crate::filter::Filter;
+use crate::select::Selection;
+use crate::select::names::SystemNames;
 
 /// The number of waits. On a slow machine there are more, because nothing is held back for long.
 fn graces(log: &Log) -> usize {
@@ -87,6 +90,46 @@ fn what_was_only_missed_is_deleted_in_its_turn() {
         assert!((at_least..100).contains(&graces(&log)));
         assert_eq!(numbers_left(&kernel), []);
     }
+}
+
+/// One that is found after a grace period is no longer as it was listed.
+#[test]
+fn what_was_only_missed_is_evaluated_before_it_is_deleted() {
+    let named = listed(&rows(1..=3));
+    let in_time_wait = row(2).state(State::TimeWait);
+    let (mut table, _) = table_of(&shared([]));
+    let filter = Filter::parse("state established", &SystemNames::new(&table)).unwrap();
+    let selection = Selection::new(filter, States::CONNECTIONS, &mut table).unwrap();
+    let options = Options::default();
+    for options in [
+        options.clone().in_same_state(),
+        options.while_selected(Arc::new(selection)),
+    ] {
+        let kernel = shared([in_time_wait.clone(), row(3)]);
+        let (mut table, _) = missing(&kernel, 1);
+        let mut told = Fact::new();
+        table.delete_all(named.clone(), &options, teller(&mut told));
+        let spared = (2, Err(ErrorKind::Spared));
+        assert_eq!(told, [gone(1..=1), vec![spared], deleted(3..=3)].concat());
+        assert_eq!(numbers_left(&kernel), [2]);
+    }
+}
+
+/// A caller that logs each batch before the next one has nothing left to wait for.
+#[test]
+fn prompt_reports_come_before_the_next_batch_even_in_doubt() {
+    let kernel = shared(rows(2..=600));
+    let (mut table, log) = missing(&kernel, 0);
+    let mut most = 0;
+    let mut reported = 0;
+    let options = Options::default().with_prompt_reports();
+    table.delete_all(listed(&rows(1..=600)), &options, |_, _| {
+        most = most.max(destroyed(&log).len() - reported);
+        reported += 1;
+        ControlFlow::Continue(())
+    });
+    assert_eq!(reported, 600);
+    assert!(most <= DESTROY_BATCH, "{most}");
 }
 
 #[test]
