@@ -80,7 +80,8 @@ impl TcpTable {
     /// use tcpentry::{ErrorKind, Pair, TcpTable};
     ///
     /// let pair = Pair::new("192.0.2.1:443".parse()?, "198.51.100.7:51034".parse()?)?;
-    /// let found = TcpTable::open()?.find_all(&[pair.into(), pair.mirrored().into()]);
+    /// let other = Pair::new("192.0.2.1:443".parse()?, "198.51.100.7:51035".parse()?)?;
+    /// let found = TcpTable::open()?.find_all(&[pair.into(), other.into()]);
     /// let gone = |result: &Result<_, tcpentry::Error>| {
     ///     result.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound)
     /// };

@@ -264,4 +264,4 @@ fn find(tables: &mut [NamespaceTable], names: &[NamedTarget]) -> Vec<Vec<Looked>
 }
 
 /// The number of names that are looked for, and then deleted, together.
-const AT_ONCE: usize = 2048;
+const AT_ONCE: usize = 8192;
