@@ -313,7 +313,7 @@ unsafe fn delete_items(
 }
 
 /// The number of items that are looked for, and then deleted, together.
-const AT_ONCE: usize = 2048;
+const AT_ONCE: usize = 8192;
 
 /// `tcpentry_last_detail(3)`
 #[unsafe(no_mangle)]

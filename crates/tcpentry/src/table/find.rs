@@ -82,9 +82,9 @@ impl TcpTable {
     /// ```
     /// use tcpentry::{ErrorKind, Pair, TcpTable};
     ///
-    /// let (server, client) = ("192.0.2.1:443".parse()?, "198.51.100.7:51034".parse()?);
-    /// let pairs = [Pair::new(server, client)?, Pair::new(client, server)?];
-    /// let found = TcpTable::open()?.find_all(&pairs.map(Into::into));
+    /// let pair = Pair::new("192.0.2.1:443".parse()?, "198.51.100.7:51034".parse()?)?;
+    /// let other = Pair::new("192.0.2.1:443".parse()?, "198.51.100.7:51035".parse()?)?;
+    /// let found = TcpTable::open()?.find_all(&[pair.into(), other.into()]);
     /// let gone = |result: &Result<_, tcpentry::Error>| {
     ///     result.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound)
     /// };

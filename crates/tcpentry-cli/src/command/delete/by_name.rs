@@ -425,4 +425,4 @@ fn read_subflows(
 }
 
 /// The number of names that are looked for, and then deleted, together.
-const AT_ONCE: usize = 2048;
+const AT_ONCE: usize = 8192;
