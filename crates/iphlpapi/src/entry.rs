@@ -50,10 +50,7 @@ impl Batch {
     pub(crate) fn row6(&mut self, row: &Tcp6Row) -> Detail {
         match &mut self.0 {
             Ok(table) => Detail::of(&table.set_entry6(row)),
-            Err(error) => match row.pair() {
-                Err(invalid) if row.state == MIB_TCP_STATE_DELETE_TCB => Detail::of_error(&invalid),
-                _ => without_table(row.state, error),
-            },
+            Err(error) => without_table6(row, error),
         }
     }
 
@@ -64,6 +61,58 @@ impl Batch {
             (Ok(identity), Ok(table)) => Detail::of(&delete(table, identity)),
         }
     }
+
+    /// Deletes the connections of rows, with one wait for those that are gone, and returns the results in their order.
+    pub(crate) fn rows(&mut self, rows: &[TcpRow]) -> Vec<Detail> {
+        match &mut self.0 {
+            Ok(table) => table.set_entries(rows).iter().map(Detail::of).collect(),
+            Err(error) => {
+                let rows = rows.iter();
+                rows.map(|row| without_table(row.state, error)).collect()
+            }
+        }
+    }
+
+    /// Deletes the connections of IPv6 rows, as [`rows`](Self::rows).
+    pub(crate) fn rows6(&mut self, rows: &[Tcp6Row]) -> Vec<Detail> {
+        match &mut self.0 {
+            Ok(table) => table.set_entries6(rows).iter().map(Detail::of).collect(),
+            Err(error) => rows.iter().map(|row| without_table6(row, error)).collect(),
+        }
+    }
+
+    /// Deletes the sockets of identities, as [`rows`](Self::rows).
+    pub(crate) fn words<'w>(
+        &mut self,
+        words: impl IntoIterator<Item = Option<&'w str>>,
+    ) -> Vec<Detail> {
+        let parsed: Vec<_> = words
+            .into_iter()
+            .map(|word| {
+                let word = word.ok_or_else(|| Detail::invalid("id holds no text"))?;
+                let identity = word.parse::<Identity>();
+                identity.map_err(|error| Detail::invalid(&error.to_string()))
+            })
+            .collect();
+        let identities = parsed.iter().flatten();
+        let targets: Vec<_> = identities
+            .map(|identity| Target::Identity(*identity))
+            .collect();
+        let mut deleted = match &mut self.0 {
+            Ok(table) => {
+                let deleted = table.find_and_delete_all(&targets, &Options::default());
+                deleted.iter().map(Detail::of).collect()
+            }
+            Err(error) => vec![Detail::of_error(error); targets.len()],
+        }
+        .into_iter();
+        let details = parsed.into_iter();
+        let details = details.map(|parsed| match parsed {
+            Ok(_) => deleted.next(),
+            Err(detail) => Some(detail),
+        });
+        details.flatten().collect()
+    }
 }
 
 /// Reports an error of the row itself first, even if no table can be opened.
@@ -72,6 +121,14 @@ fn without_table(state: u32, error: &Error) -> Detail {
         Detail::of_error(error)
     } else {
         Detail::invalid("the only state that can be set is MIB_TCP_STATE_DELETE_TCB (12)")
+    }
+}
+
+/// Reports an error of the row itself first, as [`without_table`].
+fn without_table6(row: &Tcp6Row, error: &Error) -> Detail {
+    match row.pair() {
+        Err(invalid) if row.state == MIB_TCP_STATE_DELETE_TCB => Detail::of_error(&invalid),
+        _ => without_table(row.state, error),
     }
 }
 

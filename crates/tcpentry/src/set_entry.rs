@@ -11,6 +11,7 @@ use crate::connection::state::State;
 use crate::delete::{Deleted, Options};
 use crate::error::{Error, ErrorKind, Guard, Operation, Reason};
 use crate::table::TcpTable;
+use crate::table::find::Target;
 
 /// `MIB_TCP_STATE_DELETE_TCB`: the only state to which a connection can be set.
 pub const MIB_TCP_STATE_DELETE_TCB: u32 = 12;
@@ -193,12 +194,68 @@ impl TcpTable {
             .map_err(|error| error.during(Operation::SetEntry))
     }
 
+    /// Sets the state of each of many connections, as [`set_entry`](Self::set_entry) does of one, and returns the results in
+    /// their order.
+    ///
+    /// The wait for those that are not there is one for all of them.
+    pub fn set_entries(&mut self, rows: &[TcpRow]) -> Vec<Result<Deleted, Error>> {
+        let pairs = rows.iter().map(|row| (row.state, Ok(row.pair())));
+        let results = self.set_pairs(pairs, AddressFamily::INET);
+        let named = |(result, row): (Result<_, Error>, &TcpRow)| {
+            result.map_err(|error| error.during(Operation::SetEntry).about(row.pair()))
+        };
+        results.into_iter().zip(rows).map(named).collect()
+    }
+
+    /// Sets the state of each of many IPv6 connections: [`set_entry6`](Self::set_entry6) of many, as
+    /// [`set_entries`](Self::set_entries).
+    pub fn set_entries6(&mut self, rows: &[Tcp6Row]) -> Vec<Result<Deleted, Error>> {
+        let pairs = rows.iter().map(|row| (row.state, row.pair()));
+        let results = self.set_pairs(pairs, AddressFamily::INET6);
+        let named =
+            |result: Result<_, Error>| result.map_err(|error| error.during(Operation::SetEntry));
+        results.into_iter().map(named).collect()
+    }
+
     fn set_pair(
         &mut self,
         state: u32,
         pair: Result<Pair, Error>,
         family: AddressFamily,
     ) -> Result<Deleted, Error> {
+        let pair = self.settable(state, pair, family)?;
+        let found = self.find(&pair.into());
+        let connection = self.deletable(pair, found)?;
+        self.delete_seen(connection, &Options::default())
+    }
+
+    fn set_pairs(
+        &mut self,
+        asked: impl Iterator<Item = (u32, Result<Pair, Error>)>,
+        family: AddressFamily,
+    ) -> Vec<Result<Deleted, Error>> {
+        let pairs: Vec<_> = asked
+            .map(|(state, pair)| self.settable(state, pair, family))
+            .collect();
+        let named = pairs.iter().flatten();
+        let targets: Vec<_> = named.map(|pair| Target::Pair(*pair)).collect();
+        let mut found = self.find_all(&targets).into_iter();
+        let connections = pairs.into_iter().map(|pair| {
+            let pair = pair?;
+            let found = found.next().unwrap_or_else(|| Err(self.lookup.missing()));
+            self.deletable(pair, found)
+        });
+        let connections = connections.collect();
+        self.delete_found(connections, &Options::default())
+    }
+
+    /// Returns the ends of a row that may be set.
+    fn settable(
+        &mut self,
+        state: u32,
+        pair: Result<Pair, Error>,
+        family: AddressFamily,
+    ) -> Result<Pair, Error> {
         if state != MIB_TCP_STATE_DELETE_TCB {
             return Err(Error::new(
                 Operation::SetEntry,
@@ -211,22 +268,30 @@ impl TcpTable {
         if !self.has(family)? {
             return Err(no_family(family).about(pair));
         }
+        Ok(pair)
+    }
+
+    /// Returns what was found by these ends, if it is a connection.
+    fn deletable(
+        &mut self,
+        pair: Pair,
+        found: Result<Connection, Error>,
+    ) -> Result<Connection, Error> {
         let is_listener = |found: &Connection| found.state == State::Listening;
-        let connection = match self.find(&pair.into()) {
+        match found {
             Ok(connection) if is_listener(&connection) => {
-                return Err(Error::refused(Guard::Listener, pair));
+                Err(Error::refused(Guard::Listener, pair))
             }
             // Of several listeners (`SO_REUSEPORT`) none is a connection either.
             Err(error) if error.candidates().iter().any(is_listener) => {
-                return Err(Error::refused(Guard::Listener, pair));
+                Err(Error::refused(Guard::Listener, pair))
             }
             // A bound socket is no connection, whether or not this kernel shows it.
             Ok(connection) if connection.state == State::BoundInactive => {
-                return Err(self.lookup.missing().about(pair));
+                Err(self.lookup.missing().about(pair))
             }
-            found => found?,
-        };
-        self.delete_seen(connection, &Options::default())
+            found => found,
+        }
     }
 
     /// Returns true where the system has IPv4 (IPv6), probed once per table.

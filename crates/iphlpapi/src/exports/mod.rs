@@ -17,6 +17,7 @@ mod structs;
 mod tests;
 
 use std::ffi::{c_char, c_int, c_void};
+use std::ops::Range;
 
 use tcpentry::set_entry::{Tcp6Row, TcpRow};
 
@@ -264,50 +265,55 @@ pub unsafe extern "C" fn tcpentry_delete_batch(
         let mut batch = Batch::open();
         // The code to return: of the first failure, or of the last success.
         let mut answer: Option<Detail> = None;
-        for index in 0..count as usize {
+        let all = 0..count as usize;
+        for first in all.clone().step_by(AT_ONCE) {
+            let some = first..all.end.min(first + AT_ONCE);
             // SAFETY: the caller vouches for `count` items of that kind.
-            let detail = unsafe { delete_item(&mut batch, kind, items, index) };
-            // SAFETY: the caller vouches for room for `count` results.
-            unsafe { write_at(results, index, Outcome::of(&detail)) };
-            if answer.as_ref().is_none_or(|it| it.code == NO_ERROR) {
-                answer = Some(detail);
+            let details = unsafe { delete_items(&mut batch, kind, items, some.clone()) };
+            for (index, detail) in some.zip(details) {
+                // SAFETY: the caller vouches for room for `count` results.
+                unsafe { write_at(results, index, Outcome::of(&detail)) };
+                if answer.as_ref().is_none_or(|it| it.code == NO_ERROR) {
+                    answer = Some(detail);
+                }
             }
         }
         answer.map_or(NO_ERROR, Detail::remember)
     })
 }
 
-/// Deletes one item of a batch.
+/// Deletes some items of a batch.
 ///
 /// # Safety
-/// `items` must point to more than `index` items of the kind.
-unsafe fn delete_item(
+/// `items` must point to as many items of the kind as the range ends at.
+unsafe fn delete_items(
     batch: &mut Batch,
     kind: c_int,
     items: *const c_void,
-    index: usize,
-) -> Detail {
+    range: Range<usize>,
+) -> Vec<Detail> {
     match kind {
         ROWS => {
-            // SAFETY: the caller vouches for it; the row is copied.
-            let row = unsafe { read_at::<TcpRow>(items, index) };
-            batch.row(&row)
+            // SAFETY: the caller vouches for it; the rows are copied.
+            let rows = range.map(|index| unsafe { read_at::<TcpRow>(items, index) });
+            batch.rows(&rows.collect::<Vec<_>>())
         }
         ROWS6 => {
             // SAFETY: as above.
-            let row = unsafe { read_at::<Tcp6Row>(items, index) };
-            batch.row6(&row)
+            let rows = range.map(|index| unsafe { read_at::<Tcp6Row>(items, index) });
+            batch.rows6(&rows.collect::<Vec<_>>())
         }
         _ => {
             // SAFETY: as above.
-            let id = unsafe { read_at::<Id>(items, index) };
-            match id.word() {
-                Some(word) => batch.word(word),
-                None => Detail::invalid("id holds no text"),
-            }
+            let ids = range.map(|index| unsafe { read_at::<Id>(items, index) });
+            let ids: Vec<_> = ids.collect();
+            batch.words(ids.iter().map(Id::word))
         }
     }
 }
+
+/// The number of items that are looked for, and then deleted, together.
+const AT_ONCE: usize = 8192;
 
 /// `tcpentry_last_detail(3)`
 #[unsafe(no_mangle)]

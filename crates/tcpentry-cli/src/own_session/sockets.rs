@@ -116,7 +116,8 @@ impl Table {
 
     /// Returns the socket of these ends in this namespace, unless it is a listener.
     pub(super) fn find(&mut self, pair: Pair) -> Option<Connection> {
-        let found = self.open()?.find(&Target::Pair(pair)).ok()?;
+        // What is being accepted or ends in this moment carries no session, and a miss is the common answer.
+        let found = self.open()?.find_unconfirmed(&Target::Pair(pair)).ok()?;
         (found.state != State::Listening).then_some(found)
     }
 

@@ -191,6 +191,37 @@ fn a_listing_can_be_piped_into_a_deletion() {
     });
 }
 
+/// Those that are gone share a wait, and those between them are deleted: the report keeps the order of the names.
+#[test]
+fn each_name_is_reported_in_its_turn() {
+    isolated(|| {
+        let listener = tcp::listen(tcp::loopback(0));
+        let mut all: Vec<_> = (0..40).map(|_| tcp::connect_to(&listener)).collect();
+        let ids: Vec<_> = all
+            .iter()
+            .map(|ends| identity(ends.client.local_addr().unwrap()))
+            .collect();
+        for number in (1..40).step_by(2) {
+            assert_eq!(run(&format!("delete --id {}", ids[number])).code, 0);
+        }
+        let input = ids.join("\n");
+        for words in ["delete -n --json --id -", "delete --json --id -"] {
+            let done = run_with_input(words, &input);
+            let reported: Vec<_> = done
+                .out
+                .lines()
+                .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+                .map(|row| row["outcome"].as_str().unwrap().to_owned())
+                .collect();
+            let expected = (0..40).map(|number| ["deleted", "gone"][number % 2]);
+            let expected: Vec<_> = expected.collect();
+            assert_eq!(reported, expected, "{words}: {}", done.out);
+        }
+        all.retain(is_alive);
+        assert!(all.is_empty());
+    });
+}
+
 #[test]
 fn one_bad_identity_means_that_nothing_is_tried() {
     isolated(|| {

@@ -288,7 +288,7 @@ mod tests {
     proptest! {
         #[test]
         fn print_and_parse_are_inverse(
-            boot: u128, netns: u64, by_cookie: bool, cookie in 0..u64::MAX, interface: u32,
+            boot: u128, netns: u64, get_or_scan: bool, cookie in 0..u64::MAX, interface: u32,
             v6: bool, local: u128, peer: u128, ports: (u16, u16),
         ) {
             let address = |bits: u128| if v6 {
@@ -301,7 +301,7 @@ mod tests {
             let Ok(pair) = Pair::new(ends.0, ends.1) else { return Ok(()) };
             let identity = Identity {
                 boot: BootId(boot),
-                netns: if by_cookie { NetnsId::Cookie(netns) } else { NetnsId::Inode(netns) },
+                netns: if get_or_scan { NetnsId::Cookie(netns) } else { NetnsId::Inode(netns) },
                 cookie: Cookie::new(cookie).unwrap(),
                 pair: pair.on(Interface::new(interface)),
             };

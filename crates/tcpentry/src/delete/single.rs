@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, Guard, Operation, Reason};
 use crate::privilege::sees_by_right;
 use crate::table::TcpTable;
 use crate::table::find::Target;
-use crate::table::lookup::Lookup;
+use crate::table::lookup::{Lookup, Sought};
 
 impl TcpTable {
     /// Deletes the very socket of a connection: aborts it and removes it from the table.
@@ -30,6 +30,9 @@ impl TcpTable {
     ///
     /// Every state of a connection can be deleted. A reset goes to the peer, except from SYN_SENT,
     /// SYN_RECV, CLOSING, LAST_ACK and TIME_WAIT, where none is sent (Linux 6.18).
+    ///
+    /// `NotFound` may take some 10 milliseconds, or twice that, as in [`find`](Self::find). Who has many that may have ended
+    /// gives them to [`delete_all`](Self::delete_all), which waits once for two thousand.
     ///
     /// # Errors
     /// See [`ErrorKind`]. `Ok` only after the kernel has confirmed it.
@@ -92,9 +95,12 @@ pub(super) struct Deleter<'t> {
     pub(super) ended: HashSet<Cookie>,
     /// The subflows that were destroyed with others of connections that no process holds, and how many these were.
     pub(super) destroyed: HashMap<Cookie, usize>,
-    pub(super) subflows: KnownSubflows,
-    /// The answers of a rehearsal that hold for all connections: asked once in a run.
+    subflows: KnownSubflows,
     lender: Lender,
+    patience: Patience,
+    /// The grace periods that the last answer still needs; 0 where it is certain. Only where none are waited for.
+    doubt: u32,
+    /// The answers of a rehearsal that hold for all connections: asked once in a run.
     has_destroy: Option<Result<(), Errno>>,
     has_right: Option<Result<(), Errno>>,
 }
@@ -116,6 +122,8 @@ impl<'t> Deleter<'t> {
             destroyed: HashMap::new(),
             subflows: KnownSubflows::default(),
             lender: Lender::default(),
+            patience: Patience::Wait,
+            doubt: 0,
             has_destroy: None,
             has_right: None,
         }
@@ -125,6 +133,15 @@ impl<'t> Deleter<'t> {
         Self::new(lookup, options, mode, HolderSource::EachTime)
     }
 
+    /// Does something without waiting, and returns with its result the number of grace periods that have to pass before that is
+    /// certain: a connection that was missed is taken for gone at once.
+    pub(super) fn without_waiting<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> (T, u32) {
+        (self.patience, self.doubt) = (Patience::Defer, 0);
+        let result = act(self);
+        self.patience = Patience::Wait;
+        (result, self.doubt)
+    }
+
     fn run(&mut self, connection: &Connection) -> Result<Deleted, Error> {
         let now = self.recheck(connection)?;
         self.run_on_seen(now)
@@ -132,12 +149,17 @@ impl<'t> Deleter<'t> {
 
     /// Deletes a connection that has been looked at just now.
     fn run_on_seen(&mut self, connection: Connection) -> Result<Deleted, Error> {
-        self.evaluate(&connection)?;
-        let method = self.delete_now(&connection)?;
+        let method = self.delete_if_selected(&connection)?;
         Ok(Deleted { connection, method })
     }
 
-    pub(super) fn delete_now(&mut self, connection: &Connection) -> Result<Method, Error> {
+    /// Deletes a connection that has been looked at just now, if the selection still selects it.
+    pub(super) fn delete_if_selected(&mut self, connection: &Connection) -> Result<Method, Error> {
+        self.evaluate(connection)?;
+        self.delete_now(connection)
+    }
+
+    fn delete_now(&mut self, connection: &Connection) -> Result<Method, Error> {
         let allowed = guard(connection, self.options);
         let result = allowed.and_then(|()| self.choose(connection));
         result.map_err(|error| error.during(Operation::Delete).about(connection.pair))
@@ -145,7 +167,7 @@ impl<'t> Deleter<'t> {
 
     /// Finds out what became of a connection that the kernel may have destroyed; `None` where it is still there.
     pub(super) fn resolve(&mut self, connection: &Connection) -> Option<Error> {
-        let error = match self.current(connection) {
+        let error = match self.current(connection, Missed::No) {
             Ok(Some(_)) => return None,
             Ok(None) => self.lookup.missing(),
             Err(error) => error,
@@ -158,18 +180,26 @@ impl<'t> Deleter<'t> {
     /// A cookie does not say what its socket has become: since it was listed its owner may have made a
     /// listener of it, or accepted it as an MPTCP connection.
     pub(super) fn recheck(&mut self, connection: &Connection) -> Result<Connection, Error> {
-        let now = guard(connection, self.options).and_then(|()| {
-            self.current(connection)?
+        let allowed = match connection.state {
+            // It was leaving the table when it was listed, perhaps for an entry of TIME_WAIT.
+            State::Closed => Ok(()),
+            _ => guard(connection, self.options),
+        };
+        let now = allowed.and_then(|()| {
+            self.current(connection, Missed::No)?
                 .ok_or_else(|| self.lookup.missing())
         });
-        let now = now.and_then(|now| {
-            self.check_state(connection, &now)?;
-            Ok(Connection {
-                autobound: connection.autobound,
-                ..now
-            })
-        });
+        let now = now.and_then(|now| self.accept(connection, now));
         now.map_err(|error| error.during(Operation::Delete).about(connection.pair))
+    }
+
+    /// Returns a listed connection as it is now, with what only the listing shows, if its state allows that.
+    pub(super) fn accept(&self, was: &Connection, now: Connection) -> Result<Connection, Error> {
+        self.check_state(was, &now)?;
+        Ok(Connection {
+            autobound: was.autobound,
+            ..now
+        })
     }
 
     /// Spares a connection that has left the state in which it was listed, where that is asked for.
@@ -204,11 +234,25 @@ impl<'t> Deleter<'t> {
     ///
     /// `None` also when it is closed, and about to leave the table, or when nothing but its port is left: a listener that was shut down or disconnected
     /// keeps a port that it was given by name, and is bound like any new socket (Linux 6.18).
-    fn current(&mut self, connection: &Connection) -> Result<Option<Connection>, Error> {
-        let now = self
-            .lookup
-            .get_or_scan(&connection.pair, connection.cookie)?;
-        Ok(now.filter(|now| !matches!(now.state, State::BoundInactive | State::Closed)))
+    fn current(
+        &mut self,
+        connection: &Connection,
+        missed: Missed,
+    ) -> Result<Option<Connection>, Error> {
+        let (pair, cookie) = (&connection.pair, connection.cookie);
+        let state = Some(connection.state);
+        let now = match (missed, self.patience) {
+            (Missed::BeforeGrace, _) => self.lookup.get_or_scan_now(pair, cookie)?,
+            (Missed::No, Patience::Wait) => self.lookup.get_or_scan(pair, cookie, state)?,
+            (Missed::No, Patience::Defer) => match self.lookup.seek(pair, cookie, state)? {
+                Sought::There(now) => Some(now),
+                Sought::Missed(replacements) => {
+                    self.doubt = replacements;
+                    None
+                }
+            },
+        };
+        Ok(now.filter(is_connection))
     }
 
     fn choose(&mut self, connection: &Connection) -> Result<Method, Error> {
@@ -221,7 +265,7 @@ impl<'t> Deleter<'t> {
             MethodChoice::SockDiag if is_mptcp => Err(Fallback::Mptcp.not_allowed_to_borrow()),
             choice @ (MethodChoice::Auto | MethodChoice::SockDiag) => {
                 match self.by_sock_diag(connection)? {
-                    Step::Done => Ok(Method::SockDiag),
+                    Step::Done(method) => Ok(method),
                     Step::TryBorrow(fallback) if choice == MethodChoice::Auto => {
                         self.by_borrowing(connection, fallback)
                     }
@@ -233,20 +277,28 @@ impl<'t> Deleter<'t> {
 
     /// Destroys it by the kernel's own method, or says why another one has to be tried.
     fn by_sock_diag(&mut self, connection: &Connection) -> Result<Step, Error> {
-        let answer = match self.ask_to_destroy(connection) {
-            // While a socket ends and its four-tuple changes hands, one look finds it and the next does not: only what
-            // is missed a second time is out of reach.
-            Err(Errno::NOENT) if self.current(connection)?.is_some() => {
-                self.ask_to_destroy(connection)
+        let mut answer = self.ask_to_destroy(connection);
+        if answer == Err(Errno::NOENT) {
+            // It may have been missed while its entry was replaced, or found before that and left alone: only what is
+            // missed a second time is out of reach.
+            let Some(now) = self.current(connection, Missed::No)? else {
+                return Err(self.lookup.missing());
+            };
+            // Meanwhile a grace period may have passed.
+            let now = self.accept(connection, now)?;
+            guard(&now, self.options)?;
+            self.evaluate(&now)?;
+            if now.mptcp == Some(true) {
+                return self.choose(&now).map(Step::Done);
             }
-            answer => answer,
-        };
+            answer = self.ask_to_destroy(&now);
+        }
         match answer {
             Ok(()) if self.mode == Mode::Act => {
                 self.confirm(connection)?;
-                Ok(Step::Done)
+                Ok(Step::Done(Method::SockDiag))
             }
-            Ok(()) => Ok(Step::Done),
+            Ok(()) => Ok(Step::Done(Method::SockDiag)),
             Err(Errno::PERM) => Ok(Step::TryBorrow(Fallback::NotPermitted)),
             // Linux 5.15 and before says the same of a TIME_WAIT socket, after having found it (6.1
             // does not).
@@ -256,12 +308,14 @@ impl<'t> Deleter<'t> {
                     Err(_) => Fallback::NoDestroy,
                 },
             )),
-            Err(Errno::NOENT) => match self.current(connection)? {
+            Err(Errno::NOENT) => match self.current(connection, Missed::No)? {
                 Some(_) => Ok(Step::TryBorrow(Fallback::Unreachable)),
                 None => Err(self.lookup.missing()),
             },
             // Both answers got lost: what is no longer there is gone, whoever did it.
-            Err(Errno::AGAIN | Errno::NOBUFS) if self.current(connection)?.is_none() => {
+            Err(Errno::AGAIN | Errno::NOBUFS)
+                if self.current(connection, Missed::No)?.is_none() =>
+            {
                 Err(self.lookup.missing())
             }
             Err(errno) => Err(Error::os(Operation::Delete, "SOCK_DESTROY", errno)),
@@ -318,14 +372,9 @@ impl<'t> Deleter<'t> {
         if connection.inode.is_some() && !may_leave_orphans() {
             return Ok(());
         }
-        match self.current(connection)? {
+        match self.current(connection, after_success(connection))? {
             None => Ok(()),
-            Some(_) => Err(Error::new(
-                Operation::Delete,
-                ErrorKind::Os,
-                "the kernel acknowledged it, but a socket of this cookie and these ends is still in the table",
-            )
-            .with_hint("kernels before 6.11 can leave such orphans; they end with their timers or at the next boot")),
+            Some(_) => Err(still_there()),
         }
     }
 
@@ -361,7 +410,7 @@ impl<'t> Deleter<'t> {
         self.check_subflows(connection, &others)?;
         if self.mode == Mode::Rehearse
             || self.destroy(connection).is_err()
-            || self.current(connection)?.is_some()
+            || self.current(connection, Missed::BeforeGrace)?.is_some()
         {
             return Ok(Fallback::Mptcp.not_borrowed(connection, failure));
         }
@@ -395,7 +444,7 @@ impl<'t> Deleter<'t> {
             Err(failure) => failure,
         };
         // What has ended meanwhile is held by nobody, and nobody is to blame for it.
-        if self.current(connection)?.is_none() {
+        if self.current(connection, Missed::No)?.is_none() {
             return Err(self.lookup.missing());
         }
         if !self.is_held_by_nobody(fallback, &failure) {
@@ -421,7 +470,7 @@ impl<'t> Deleter<'t> {
     ) -> Result<Method, Error> {
         // While we hold it, its inode and cookie are nobody else's: if the table still shows them
         // with these ends, this descriptor is that connection.
-        let now = self.current(connection)?;
+        let now = self.current(connection, Missed::No)?;
         let Some(now) = now.filter(|now| now.inode == connection.inode) else {
             return Err(self.lookup.missing());
         };
@@ -438,7 +487,7 @@ impl<'t> Deleter<'t> {
             Disconnected::Gone => return Err(self.lookup.missing()),
             Disconnected::InRepair => return Err(fallback.in_repair()),
         }
-        match self.current(connection)? {
+        match self.current(connection, Missed::BeforeGrace)? {
             None => {
                 self.ended.extend(subflows.iter().map(|it| it.cookie));
                 Ok(Method::Borrow)
@@ -450,11 +499,82 @@ impl<'t> Deleter<'t> {
             )),
         }
     }
+
+    /// Returns the other subflows of the connection's MPTCP connection: they end with it.
+    fn other_subflows(&mut self, connection: &Connection) -> Result<Vec<Connection>, Error> {
+        if connection.mptcp == Some(false) {
+            return Ok(Vec::new());
+        }
+        let subflows = self.subflows.refresh(self.lookup)?;
+        Ok(subflows.others_of(connection).cloned().collect())
+    }
+
+    /// Refuses a subflow if another one, which would end with it, must not be deleted.
+    fn check_subflows(
+        &mut self,
+        connection: &Connection,
+        others: &[Connection],
+    ) -> Result<(), Error> {
+        for other in others {
+            guard(other, self.options)?;
+        }
+        let Some(recheck) = &mut self.recheck else {
+            return Ok(());
+        };
+        let rows: Vec<_> = others.iter().collect();
+        let selected = recheck.evaluate(&rows)?;
+        match others.iter().zip(selected).find(|(_, selected)| !selected) {
+            Some((other, _)) => Err(Error::subflow_not_selected(connection.pair, &other.pair)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The number of times that a connection has been missed, as far as it matters: missed again after a grace period, it is gone.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Missed {
+    No,
+    BeforeGrace,
+}
+
+/// The treatment of a connection that was missed, and may be there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Patience {
+    /// Wait, and look again.
+    Wait,
+    /// Take it for gone, and leave that to be confirmed.
+    Defer,
+}
+
+/// Returns false for what is closed and about to leave the table, and where nothing but the port is left.
+pub(super) fn is_connection(now: &Connection) -> bool {
+    !matches!(now.state, State::BoundInactive | State::Closed)
+}
+
+/// Creates the error of a deletion that was acknowledged and did not happen.
+pub(super) fn still_there() -> Error {
+    Error::new(
+        Operation::Delete,
+        ErrorKind::Os,
+        "the kernel acknowledged it, but a socket of this cookie and these ends is still in the table",
+    )
+    .with_hint(
+        "kernels before 6.11 can leave such orphans; they end with their timers or at the next boot",
+    )
+}
+
+/// Returns the looks that confirm a success: a destroyed socket is not replaced by another entry, but a request that was
+/// accepted at that moment has been.
+const fn after_success(connection: &Connection) -> Missed {
+    match connection.state {
+        State::SynRecv => Missed::No,
+        _ => Missed::BeforeGrace,
+    }
 }
 
 /// The result of the kernel's own method.
 enum Step {
-    Done,
+    Done(Method),
     /// Only a borrowed descriptor can end it.
     TryBorrow(Fallback),
 }

@@ -19,6 +19,9 @@ pub(crate) trait Channel: Send + Sync {
     /// It never waits, because the kernel queues its answer before `send` returns, and the next part
     /// of a dump before it hands out the one before: where nothing is queued, nothing will come.
     fn receive(&mut self, buffer: &mut [u8]) -> Result<Datagram, Errno>;
+
+    /// Waits for the changes of the table that are under way. What is no kernel has none.
+    fn await_grace_period(&mut self) {}
 }
 
 /// A datagram that has come in.
@@ -78,6 +81,10 @@ impl AsFd for NetlinkSocket {
 }
 
 impl Channel for NetlinkSocket {
+    fn await_grace_period(&mut self) {
+        super::grace::await_grace_period();
+    }
+
     fn send(&mut self, datagram: &[u8]) -> Result<(), Errno> {
         let kernel = SocketAddrNetlink::new(0, 0);
         let sent =

@@ -63,6 +63,12 @@ impl Diag {
         })
     }
 
+    /// Returns once every change of the table that was under way is complete: what a look-up missed because one entry was
+    /// just taking the place of another is found by the next.
+    pub(crate) fn await_grace_period(&mut self) {
+        self.channel.await_grace_period();
+    }
+
     fn look_up<T>(
         &mut self,
         request: Request<'_>,

@@ -76,6 +76,13 @@ impl<K: FnMut(&Asked) -> Vec<Answer> + Send> Channel for Fake<K> {
             from_kernel,
         })
     }
+
+    /// Takes no time, and is recorded. The kernel hears of it too: what was under way is complete.
+    fn await_grace_period(&mut self) {
+        let grace = Asked::grace();
+        self.log.lock().unwrap().push(grace.clone());
+        let _ = (self.kernel.lock().unwrap())(&grace);
+    }
 }
 
 impl<K: FnMut(&Asked) -> Vec<Answer>> Fake<K> {
@@ -153,11 +160,13 @@ pub(crate) enum Question {
     V6,
     /// A dump of the connections of MPTCP in one family.
     Mptcp,
+    /// No question: the wait for the changes of the table that are under way.
+    Grace,
 }
 
 impl Question {
     pub(crate) fn is_dump(self) -> bool {
-        !matches!(self, Self::Get | Self::Destroy)
+        !matches!(self, Self::Get | Self::Destroy | Self::Grace)
     }
 }
 
@@ -232,6 +241,19 @@ impl Asked {
             },
             acknowledge: flags & testing::ACKNOWLEDGE != 0,
         })
+    }
+
+    fn grace() -> Self {
+        Self {
+            question: Question::Grace,
+            sequence: 0,
+            extensions: 0,
+            states: 0,
+            pair: pair("0.0.0.0:* 0.0.0.0:*"),
+            cookie: 0,
+            program: None,
+            acknowledge: false,
+        }
     }
 
     /// Makes an `NLMSG_ERROR`; 0 is the acknowledgement.
@@ -394,6 +416,7 @@ impl Kernel {
                 None => asked.acknowledged(Some(Errno::NOENT)),
             },
             Question::Destroy => asked.acknowledged(self.destroy(asked).err()),
+            Question::Grace => return vec![],
             Question::Mptcp => {
                 let connections = self.rows.iter().filter(|row| row.mptcp);
                 [asked.rows(connections), asked.done(None)].concat()

@@ -13,6 +13,7 @@ mod dump;
 #[cfg(test)]
 pub(crate) mod fake;
 mod family;
+mod grace;
 mod message;
 mod probe;
 mod reader;

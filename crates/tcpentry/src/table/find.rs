@@ -2,6 +2,7 @@
 
 use rustix::io::Errno;
 
+use super::lookup::Sought;
 use super::refusal::refused;
 use super::{TcpTable, devices};
 use crate::connection::Connection;
@@ -55,26 +56,163 @@ impl TcpTable {
     /// is refused where a socket here has its namespace, cookie and ends: in a container it is listed under the boot id
     /// that is mounted there.
     ///
+    /// Microseconds where it is there. `NotFound` takes some 10 milliseconds, or twice that: a look-up of the kernel can miss a
+    /// connection in the moment in which it becomes TIME_WAIT or is accepted, so it is looked for again after every
+    /// such change is complete (`membarrier`). [`find_all`](Self::find_all) waits once for many.
+    ///
     /// # Errors
     /// `NotFound`, `Ambiguous` (see [`Error::candidates`]), `NotSupported` where `tcp_diag` is
     /// missing, `Refused(OtherNetns)`, `Refused(OtherBoot)`, `Os`.
     pub fn find(&mut self, target: &Target) -> Result<Connection, Error> {
-        let found = match target {
-            Target::Pair(pair) => self.find_pair(pair),
-            Target::Identity(identity) => self.find_identity(identity),
-        };
-        found.map_err(|error| error.during(Operation::Find).about(target.pair()))
+        let (mut found, replacements) = self.look_for(target);
+        for _ in 0..replacements {
+            self.lookup.diag.await_grace_period();
+            (found, _) = self.look_for(target);
+            if !is_none(&found) {
+                break;
+            }
+        }
+        self.finish_find(target, found)
     }
 
-    fn find_pair(&mut self, pair: &Pair) -> Result<Connection, Error> {
-        self.look_up(pair).map_err(|error| {
-            if error.kind() == ErrorKind::NotFound && self.is_there(&pair.mirrored()) {
-                return error.with_hint(
-                    "the two ends are here the other way round: the local one comes first",
-                );
+    /// Looks up many connections, each as [`find`](Self::find) does, and returns what was found of each, in their order.
+    ///
+    /// Those that are not there cost one wait for all of them instead of one for each: a thousand take some 25 milliseconds.
+    ///
+    /// ```
+    /// use tcpentry::{ErrorKind, Pair, TcpTable};
+    ///
+    /// let pair = Pair::new("192.0.2.1:443".parse()?, "198.51.100.7:51034".parse()?)?;
+    /// let other = Pair::new("192.0.2.1:443".parse()?, "198.51.100.7:51035".parse()?)?;
+    /// let found = TcpTable::open()?.find_all(&[pair.into(), other.into()]);
+    /// let gone = |result: &Result<_, tcpentry::Error>| {
+    ///     result.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound)
+    /// };
+    /// assert!(found.iter().all(gone));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn find_all(&mut self, targets: &[Target]) -> Vec<Result<Connection, Error>> {
+        Self::find_in_all([(self, targets)])
+            .pop()
+            .unwrap_or_default()
+    }
+
+    /// Looks up connections in several tables, and returns what was found in each, as [`find_all`](Self::find_all) does.
+    ///
+    /// The wait for those that are not there is one for all tables.
+    pub fn find_in_all<'t>(
+        tables: impl IntoIterator<Item = (&'t mut Self, &'t [Target])>,
+    ) -> Vec<Vec<Result<Connection, Error>>> {
+        let mut searches: Vec<_> = tables
+            .into_iter()
+            .map(|(table, targets)| Search::start(table, targets))
+            .collect();
+        while let Some(search) = searches.iter_mut().find(|search| search.is_in_doubt()) {
+            search.table.lookup.diag.await_grace_period();
+            for search in &mut searches {
+                search.look_again();
             }
-            error
+        }
+        searches.into_iter().map(Search::finish).collect()
+    }
+
+    /// Looks up one connection as [`find`](Self::find) does, and never waits.
+    ///
+    /// `NotFound` may be said of a connection that is just becoming TIME_WAIT, or is just accepted. Enough for a question
+    /// about connections that neither happens to, or that will be asked again.
+    ///
+    /// # Errors
+    /// Fails as [`find`](Self::find) does.
+    pub fn find_unconfirmed(&mut self, target: &Target) -> Result<Connection, Error> {
+        let (found, _) = self.look_for(target);
+        self.finish_find(target, found)
+    }
+
+    fn finish_find(
+        &mut self,
+        target: &Target,
+        found: Result<Connection, Error>,
+    ) -> Result<Connection, Error> {
+        let found = match target {
+            Target::Pair(_) => found,
+            Target::Identity(identity) => self.check_boot(identity, found),
+        };
+        found.map_err(|error| {
+            let error = match target {
+                Target::Pair(pair)
+                    if error.kind() == ErrorKind::NotFound && self.is_there(&pair.mirrored()) =>
+                {
+                    error.with_hint(
+                        "the two ends are here the other way round: the local one comes first",
+                    )
+                }
+                _ => error,
+            };
+            error.during(Operation::Find).about(target.pair())
         })
+    }
+
+    /// Looks once for each, with the questions about identities sent together.
+    fn look_for_some<'a>(&mut self, targets: impl IntoIterator<Item = &'a Target>) -> Vec<Look> {
+        let mut names = Vec::new();
+        let looks: Vec<_> = targets
+            .into_iter()
+            .map(|target| match target {
+                Target::Identity(identity) => match self.check_netns(identity) {
+                    Ok(()) => {
+                        names.push((identity.pair, identity.cookie));
+                        None
+                    }
+                    Err(error) => Some((Err(error), 0)),
+                },
+                Target::Pair(pair) => Some(self.look_for_pair(pair)),
+            })
+            .collect();
+        let mut sought = self.lookup.seek_many(&names, |_| None).into_iter();
+        let looks = looks.into_iter().map(|look| {
+            // As many were found as were asked for.
+            look.or_else(|| sought.next().map(|sought| self.look_of(sought)))
+        });
+        looks.flatten().collect()
+    }
+
+    /// Looks once.
+    fn look_for(&mut self, target: &Target) -> Look {
+        match target {
+            Target::Pair(pair) => self.look_for_pair(pair),
+            Target::Identity(identity) => {
+                if let Err(error) = self.check_netns(identity) {
+                    return (Err(error), 0);
+                }
+                let sought = self.lookup.seek(&identity.pair, identity.cookie, None);
+                self.look_of(sought)
+            }
+        }
+    }
+
+    fn look_of(&mut self, sought: Result<Sought, Error>) -> Look {
+        match sought {
+            Ok(Sought::There(found)) => (Ok(found), 0),
+            Ok(Sought::Missed(replacements)) => (Err(self.lookup.missing()), replacements),
+            Err(error) => (Err(error), 0),
+        }
+    }
+
+    fn look_for_pair(&mut self, pair: &Pair) -> Look {
+        let mut found = self.look_up(pair);
+        if found
+            .as_ref()
+            .is_ok_and(|found| found.state == State::Closed)
+        {
+            // It has left the table; what may have taken its place is there.
+            found = self.look_up(pair);
+        }
+        let replacements = if is_none(&found) {
+            self.lookup.replacements(pair, None, None)
+        } else {
+            0
+        };
+        (found, replacements)
     }
 
     /// Returns true where the kernel's look-up finds a connection with exactly these ends.
@@ -147,14 +285,21 @@ impl TcpTable {
         candidates.pop().ok_or_else(|| self.lookup.missing())
     }
 
-    fn find_identity(&mut self, identity: &Identity) -> Result<Connection, Error> {
-        if identity.netns != self.netns {
-            return Err(Error::refused(Guard::OtherNetns, identity.pair));
+    /// Refuses an identity of another network namespace.
+    fn check_netns(&self, identity: &Identity) -> Result<(), Error> {
+        if identity.netns == self.netns {
+            Ok(())
+        } else {
+            Err(Error::refused(Guard::OtherNetns, identity.pair))
         }
-        let found = self
-            .lookup
-            .get_or_scan(&identity.pair, identity.cookie)?
-            .ok_or_else(|| self.lookup.missing());
+    }
+
+    /// Refuses the socket of an identity that was made under another boot id.
+    fn check_boot(
+        &mut self,
+        identity: &Identity,
+        found: Result<Connection, Error>,
+    ) -> Result<Connection, Error> {
         match (found, self.boot()) {
             (found, Ok(boot)) if boot == identity.boot => found,
             // A container can have a boot id of its own, while cookies are those of the kernel.
@@ -198,6 +343,57 @@ impl TcpTable {
     pub(crate) fn interface(&self, device: &Device) -> Result<Interface, Error> {
         devices::interface(&self.socket, device)
     }
+}
+
+/// The search for connections in one table.
+struct Search<'t> {
+    table: &'t mut TcpTable,
+    targets: &'t [Target],
+    looks: Vec<Look>,
+}
+
+impl<'t> Search<'t> {
+    fn start(table: &'t mut TcpTable, targets: &'t [Target]) -> Self {
+        let looks = table.look_for_some(targets);
+        Self {
+            table,
+            targets,
+            looks,
+        }
+    }
+
+    fn is_in_doubt(&self) -> bool {
+        self.looks.iter().any(|(_, left)| *left > 0)
+    }
+
+    /// Looks again for those that may have been missed, after a grace period.
+    fn look_again(&mut self) {
+        let looks = self.looks.iter_mut().zip(self.targets);
+        let (in_doubt, targets): (Vec<_>, Vec<_>) =
+            looks.filter(|((_, left), _)| *left > 0).unzip();
+        let again = self.table.look_for_some(&targets);
+        for (look, (found, _)) in in_doubt.into_iter().zip(again) {
+            let left = if is_none(&found) { look.1 - 1 } else { 0 };
+            *look = (found, left);
+        }
+    }
+
+    fn finish(self) -> Vec<Result<Connection, Error>> {
+        let looks = self.targets.iter().zip(self.looks);
+        let table = self.table;
+        looks
+            .map(|(target, (found, _))| table.finish_find(target, found))
+            .collect()
+    }
+}
+
+/// What one look has found, and how many grace periods have to pass before "not found" is certain.
+type Look = (Result<Connection, Error>, u32);
+
+fn is_none(found: &Result<Connection, Error>) -> bool {
+    found
+        .as_ref()
+        .is_err_and(|error| error.kind() == ErrorKind::NotFound)
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod owners;
 mod privilege;
 mod readme;
 mod rehearsal;
+mod replaced;
 mod set_entry;
 mod states;
 mod table;

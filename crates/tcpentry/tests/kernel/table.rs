@@ -568,17 +568,16 @@ fn an_abandoned_walk_does_not_disturb_the_next_question() {
 #[test]
 fn a_sandbox_without_netlink_is_said_so() {
     let netlink = libc::AF_NETLINK.unsigned_abs();
-    for errno in [libc::EPROTONOSUPPORT, libc::EAFNOSUPPORT] {
+    for (errno, cause) in [
+        (libc::EPROTONOSUPPORT, "seccomp"),
+        (libc::EAFNOSUPPORT, "sandbox"),
+    ] {
         let error = seccomp::refusing(libc::SYS_socket, Some(netlink), errno, || {
             TcpTable::open().unwrap_err()
         });
         assert_eq!((error.kind(), error.win32()), (ErrorKind::NotSupported, 50));
         assert_eq!(error.errno(), Some(errno));
-        let word = match errno {
-            libc::EAFNOSUPPORT => "sandbox",
-            _ => "seccomp",
-        };
-        assert!(error.cause().contains(word), "{error}");
+        assert!(error.cause().contains(cause), "{error}");
     }
 }
 

@@ -1,10 +1,12 @@
-//! `delete LOCAL PEER` and `delete --id`: connections that were named exactly, one after the other.
+//! `delete LOCAL PEER` and `delete --id`: connections that were named exactly, in their order.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
 use tcpentry::error::{Guard, Operation};
-use tcpentry::{Attribution, Connection, Error, ErrorKind, Method, Options, Target, TcpTable};
+use tcpentry::{
+    Attribution, Connection, Error, ErrorKind, Method, Options, Subflows, Target, TcpTable,
+};
 
 use super::attempt::Attempt;
 use super::confirm;
@@ -33,26 +35,32 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, names: &[NamedTarget]) -> E
         Ok(report) => report,
         Err(exit) => return exit,
     };
+    let mut options = args.method.options(args.listeners);
+    if args.syslog {
+        // The log has each batch before the next one is deleted.
+        options = options.with_prompt_reports();
+    }
     let attribution = RefCell::new(Attribution::new());
     let interrupt = Interrupt::install();
     let mut deleter = Deleter {
         args,
         left_out,
-        options: args.method.options(args.listeners),
+        options,
         session: SessionGuard::new(args.own_session).speaking(),
         is_confirmed: args.yes || args.dry_run,
         interrupt: &interrupt,
         attribution: &attribution,
         ended: Vec::new(),
     };
-    for named in names {
+    for some in names.chunks(AT_ONCE) {
+        if !interrupt.is_set() {
+            deleter.delete_some(&mut tables, some, &mut report);
+        }
         if interrupt.is_set() {
             report.notice("interrupted: the rest was not tried");
             report.end();
             return interrupt.exit();
         }
-        let attempt = deleter.delete(&mut tables, named);
-        report.add(&attempt, &attribution);
     }
     if names.is_empty() {
         notice("standard input names no connection");
@@ -93,18 +101,21 @@ fn refuse_too_many(
 
 /// Returns the number of subflows that are not named, but would end with some that are.
 fn count_other_subflows(tables: &mut [NamespaceTable], names: &[NamedTarget]) -> u64 {
+    // Where they can't be read, the deletion can't either, and says so.
+    let subflows = tables
+        .iter_mut()
+        .map(|table| table.table.subflows().unwrap_or_default());
+    let subflows: Vec<_> = subflows.collect();
+    if subflows.iter().all(Subflows::is_empty) {
+        return 0;
+    }
     let mut others = HashSet::new();
     let mut named = HashSet::new();
-    for (index, table) in tables.iter_mut().enumerate() {
-        // Where they can't be read, the deletion can't either, and says so.
-        let subflows = table.table.subflows().unwrap_or_default();
-        if subflows.is_empty() {
-            continue;
-        }
-        let meanings = names.iter().flat_map(|NamedTarget(meanings)| meanings);
-        for (_, target) in meanings.filter(|(of, _)| *of == index) {
-            if let Ok(found) = table.table.find(target) {
-                others.extend(subflows.others_of(&found).map(|it| (index, it.cookie)));
+    for some in names.chunks(AT_ONCE) {
+        for (index, _, found) in find(tables, some).into_iter().flatten() {
+            if let Ok(found) = found {
+                let ended = subflows[index].others_of(&found);
+                others.extend(ended.map(|it| (index, it.cookie)));
                 named.insert((index, found.cookie));
             }
         }
@@ -126,65 +137,150 @@ struct Deleter<'a> {
     ended: Vec<(usize, Connection)>,
 }
 
+/// The action on one name.
+enum Step {
+    /// There is nothing to be deleted.
+    Report(Box<Attempt>),
+    /// Deleted together with others.
+    Delete(Box<Named>),
+    /// Deleted by itself, with the other subflows of its MPTCP connection.
+    DeleteSubflow(Box<Named>),
+}
+
+/// A connection that was found by its name, with the index of its table.
+struct Named {
+    table: usize,
+    target: Target,
+    found: Connection,
+}
+
 impl Deleter<'_> {
-    /// Finds a connection and deletes it.
-    fn delete(
+    /// Finds some connections and deletes them, and reports on each in their order.
+    ///
+    /// What is gone takes a wait of some milliseconds to be sure of, which they share.
+    fn delete_some(
         &mut self,
         tables: &mut [NamespaceTable],
-        NamedTarget(meanings): &NamedTarget,
-    ) -> Attempt {
-        let mut found = Vec::new();
-        let mut failure = None;
-        for (index, target) in meanings {
-            match tables[*index].table.find(target) {
-                Ok(connection) => found.push((*index, *target, connection)),
-                // "Not found" says less than "could not look" or "several".
-                Err(error) if failure.is_none() || error.kind() != ErrorKind::NotFound => {
-                    failure = Some((*index, *target, error));
+        names: &[NamedTarget],
+        report: &mut Report,
+    ) {
+        let looked = find(tables, names);
+        let subflows = read_subflows(tables, &looked);
+        let mut steps = VecDeque::new();
+        for found in looked {
+            // Nothing is deleted any more.
+            if self.interrupt.is_set() {
+                steps.retain(|step| matches!(step, Step::Report(_)));
+                break;
+            }
+            steps.push_back(self.decide(found, &subflows));
+        }
+        if !steps.iter().all(|step| matches!(step, Step::Report(_))) {
+            load_owners(&self.args.show, &mut self.attribution.borrow_mut());
+        }
+        while let Some(step) = steps.pop_front() {
+            match step {
+                Step::Report(attempt) => report.add(&attempt, self.attribution),
+                _ if self.interrupt.is_set() => return,
+                Step::DeleteSubflow(named) => {
+                    let table = &mut tables[named.table].table;
+                    let attempt = self.delete_subflow(table, *named);
+                    report.add(&attempt, self.attribution);
                 }
-                Err(_) => {}
+                Step::Delete(named) => {
+                    let table = named.table;
+                    steps.push_front(Step::Delete(named));
+                    self.delete_run(&mut tables[table].table, table, &mut steps, report);
+                }
             }
         }
-        let is_ambiguous = |error: &Error| error.kind() == ErrorKind::Ambiguous;
-        match (failure, found.len()) {
-            (Some((index, target, error)), count) if count == 0 || is_ambiguous(&error) => {
-                if let Some(ended) = self.ended_before(index, &target) {
-                    return Attempt::on_target(index, target, ended, Ok(Method::Borrow));
-                }
-                // It may be in a namespace that was left out.
-                let elsewhere = matches!(
-                    error.kind(),
-                    ErrorKind::NotFound | ErrorKind::Refused(Guard::OtherNetns)
-                );
-                let error = if self.left_out && elsewhere {
-                    Error::in_unseen_netns(target.pair())
-                } else {
-                    error.during(Operation::Delete)
-                };
-                Attempt::not_found(index, target, error)
-            }
-            (_, 0 | 1) => {
-                let (index, target, found) = found.remove(0);
-                let table = &mut tables[index].table;
-                let (subflows, result) = match table.other_subflows(&found) {
-                    Ok(subflows) => {
-                        let result = self.delete_found(table, &found, &subflows);
-                        if result.is_ok() && !self.args.dry_run {
-                            let ended = subflows.iter().map(|it| (index, it.clone()));
-                            self.ended.extend(ended);
-                        }
-                        (subflows, result)
+    }
+
+    /// Deletes those in front that are in one table, and reports on each, and on those between them.
+    fn delete_run(
+        &self,
+        table: &mut TcpTable,
+        index: usize,
+        steps: &mut VecDeque<Step>,
+        report: &mut Report,
+    ) {
+        let run: Vec<_> = steps
+            .iter()
+            .map_while(|step| match step {
+                Step::Report(_) => Some(None),
+                Step::Delete(named) if named.table == index => Some(Some(named.found.clone())),
+                Step::Delete(_) | Step::DeleteSubflow(_) => None,
+            })
+            .flatten()
+            .collect();
+        let mut on_result = |row: &Connection, result: Result<Method, Error>| {
+            while let Some(step) = steps.pop_front() {
+                match step {
+                    Step::Report(attempt) => report.add(&attempt, self.attribution),
+                    Step::Delete(named) | Step::DeleteSubflow(named) => {
+                        let attempt = Attempt::on_target(index, named.target, row.clone(), result);
+                        report.add(&attempt, self.attribution);
+                        break;
                     }
-                    Err(error) => (Vec::new(), Err(error.during(Operation::Delete))),
-                };
-                Attempt::on_target(index, target, found, result).with_subflows(subflows)
+                }
             }
-            (_, count) => {
-                let (index, target, _) = found[0];
-                let error = Error::ambiguous_netns(target.pair(), count);
-                let found = found.into_iter().map(|(index, _, found)| (index, found));
-                Attempt::not_found(index, target, error).with_candidates(found.collect())
+            self.interrupt.control_flow()
+        };
+        let options = &self.options;
+        match &run[..] {
+            [one] => {
+                let _ = on_result(one, self.delete_one(table, one));
             }
+            _ if self.args.dry_run => table.check_all(run, options, on_result),
+            _ => table.delete_all(run, options, on_result),
+        }
+    }
+
+    /// Deletes a connection with the other subflows of its MPTCP connection.
+    fn delete_subflow(&mut self, table: &mut TcpTable, named: Named) -> Attempt {
+        let Named {
+            table: index,
+            target,
+            found,
+        } = named;
+        if self.has_ended(table, index, &found) {
+            return Attempt::on_target(index, target, found, Ok(Method::Borrow));
+        }
+        let (subflows, result) = match table.other_subflows(&found) {
+            Ok(subflows) => {
+                let admitted = self.admit(&found, &subflows);
+                let result = admitted.and_then(|()| self.delete_one(table, &found));
+                if result.is_ok() && !self.args.dry_run {
+                    let ended = subflows.iter().map(|it| (index, it.clone()));
+                    self.ended.extend(ended);
+                }
+                (subflows, result)
+            }
+            Err(error) => (Vec::new(), Err(error.during(Operation::Delete))),
+        };
+        Attempt::on_target(index, target, found, result).with_subflows(subflows)
+    }
+
+    fn delete_one(&self, table: &mut TcpTable, found: &Connection) -> Result<Method, Error> {
+        if self.args.dry_run {
+            table.check(found, &self.options)
+        } else {
+            let deleted = table.delete(found, &self.options);
+            deleted.map(|deleted| deleted.method)
+        }
+    }
+
+    /// Returns true for a subflow that ended with another one since it was found.
+    ///
+    /// It was closed with its MPTCP connection, so no other entry takes its place, and one look is enough.
+    fn has_ended(&self, table: &mut TcpTable, index: usize, found: &Connection) -> bool {
+        let mut ended = self.ended.iter();
+        if !ended.any(|(of, row)| *of == index && row.cookie == found.cookie) {
+            return false;
+        }
+        match table.find_unconfirmed(&found.pair.into()) {
+            Ok(now) => now.cookie != found.cookie,
+            Err(error) => error.kind() == ErrorKind::NotFound,
         }
     }
 
@@ -199,13 +295,73 @@ impl Deleter<'_> {
         found.map(|(_, row)| row.clone())
     }
 
-    /// Deletes a connection; of MPTCP, with all its subflows.
-    fn delete_found(
-        &mut self,
-        table: &mut TcpTable,
-        found: &Connection,
-        subflows: &[Connection],
-    ) -> Result<Method, Error> {
+    /// Decides the step for what was found by one name in each of its tables.
+    fn decide(&mut self, looked: Vec<Looked>, subflows: &[Result<Subflows, Error>]) -> Step {
+        let mut found = Vec::new();
+        let mut failure = None;
+        for (index, target, result) in looked {
+            match result {
+                Ok(connection) => found.push((index, target, connection)),
+                // "Not found" says less than "could not look" or "several".
+                Err(error) if failure.is_none() || error.kind() != ErrorKind::NotFound => {
+                    failure = Some((index, target, error));
+                }
+                Err(_) => {}
+            }
+        }
+        let is_ambiguous = |error: &Error| error.kind() == ErrorKind::Ambiguous;
+        let attempt = match (failure, found.len()) {
+            (Some((index, target, error)), count) if count == 0 || is_ambiguous(&error) => {
+                if let Some(ended) = self.ended_before(index, &target) {
+                    let attempt = Attempt::on_target(index, target, ended, Ok(Method::Borrow));
+                    return Step::Report(Box::new(attempt));
+                }
+                // It may be in a namespace that was left out.
+                let elsewhere = matches!(
+                    error.kind(),
+                    ErrorKind::NotFound | ErrorKind::Refused(Guard::OtherNetns)
+                );
+                let error = if self.left_out && elsewhere {
+                    Error::in_unseen_netns(target.pair())
+                } else {
+                    error.during(Operation::Delete)
+                };
+                Attempt::not_found(index, target, error)
+            }
+            (_, 0 | 1) => {
+                let (table, target, found) = found.remove(0);
+                let has_others = match &subflows[table] {
+                    Ok(subflows) => subflows.others_of(&found).next().is_some(),
+                    // They are read again, and that is reported.
+                    Err(_) => found.mptcp != Some(false),
+                };
+                let named = |found| {
+                    Box::new(Named {
+                        table,
+                        target,
+                        found,
+                    })
+                };
+                if has_others {
+                    return Step::DeleteSubflow(named(found));
+                }
+                match self.admit(&found, &[]) {
+                    Ok(()) => return Step::Delete(named(found)),
+                    Err(refusal) => Attempt::on_target(table, target, found, Err(refusal)),
+                }
+            }
+            (_, count) => {
+                let (index, target, _) = found[0];
+                let error = Error::ambiguous_netns(target.pair(), count);
+                let found = found.into_iter().map(|(index, _, found)| (index, found));
+                Attempt::not_found(index, target, error).with_candidates(found.collect())
+            }
+        };
+        Step::Report(Box::new(attempt))
+    }
+
+    /// Applies the guard of the own session to a connection and those that end with it, and asks where it can't know.
+    fn admit(&mut self, found: &Connection, subflows: &[Connection]) -> Result<(), Error> {
         self.session.admit(found)?;
         if subflows.iter().any(|it| self.session.admit(it).is_err()) {
             return Err(own_session::refused(found.pair));
@@ -216,13 +372,57 @@ impl Deleter<'_> {
                 return Err(own_session::declined(found.pair));
             }
         }
-        load_owners(&self.args.show, &mut self.attribution.borrow_mut());
-        if self.args.dry_run {
-            table.check(found, &self.options)
-        } else {
-            table
-                .delete(found, &self.options)
-                .map(|deleted| deleted.method)
-        }
+        Ok(())
     }
 }
+
+/// The index of a table, what was looked for in it, and what was found.
+type Looked = (usize, Target, Result<Connection, Error>);
+
+/// Looks for each name in each of its tables.
+fn find(tables: &mut [NamespaceTable], names: &[NamedTarget]) -> Vec<Vec<Looked>> {
+    let meanings_in = |index: usize| {
+        let names = names.iter().enumerate();
+        names.flat_map(move |(place, NamedTarget(meanings))| {
+            let here = meanings.iter().filter(move |(table, _)| *table == index);
+            here.map(move |(_, target)| (place, *target))
+        })
+    };
+    let asked: Vec<(Vec<usize>, Vec<Target>)> = (0..tables.len())
+        .map(|index| meanings_in(index).unzip())
+        .collect();
+    let searches = tables.iter_mut().zip(&asked);
+    let searches = searches.map(|(table, (_, targets))| (&mut table.table, &targets[..]));
+    let mut looked: Vec<_> = names.iter().map(|_| Vec::new()).collect();
+    for (index, found) in TcpTable::find_in_all(searches).into_iter().enumerate() {
+        let (places, targets) = &asked[index];
+        for ((&place, &target), found) in places.iter().zip(targets).zip(found) {
+            looked[place].push((index, target, found));
+        }
+    }
+    looked
+}
+
+/// Reads the subflows of each table in which something was found that may be one.
+fn read_subflows(
+    tables: &mut [NamespaceTable],
+    looked: &[Vec<Looked>],
+) -> Vec<Result<Subflows, Error>> {
+    let is_subflow_of = |index: usize, (of, _, found): &Looked| {
+        *of == index && found.as_ref().is_ok_and(|it| it.mptcp != Some(false))
+    };
+    let tables = tables.iter_mut().enumerate();
+    tables
+        .map(|(index, table)| {
+            let mut found = looked.iter().flatten();
+            if found.any(|it| is_subflow_of(index, it)) {
+                table.table.subflows()
+            } else {
+                Ok(Subflows::default())
+            }
+        })
+        .collect()
+}
+
+/// The number of names that are looked for, and then deleted, together.
+const AT_ONCE: usize = 8192;

@@ -6,6 +6,7 @@ use crate::connection::{Connection, Cookie};
 use crate::delete::single::guard;
 use crate::delete::{Method, Options};
 use crate::error::{Error, Operation};
+use crate::table::lookup::{is_exact, replacements_after};
 
 /// The action on a row of the table, chosen by the caller's selection.
 #[derive(Clone, Debug)]
@@ -27,6 +28,10 @@ pub(super) struct Item {
     pub(super) progress: Progress,
     /// Set when the kernel may have destroyed it, so that its fate has to be reported.
     pub(super) sent: bool,
+    /// Set when a look-up or a deletion has missed it.
+    pub(super) missed: bool,
+    /// The grace periods that have to pass before what was decided is certain.
+    pub(super) doubt: u32,
 }
 
 pub(super) enum Progress {
@@ -44,6 +49,8 @@ impl Item {
             connection,
             progress: Progress::Named,
             sent: false,
+            missed: false,
+            doubt: 0,
         }
     }
 
@@ -53,7 +60,16 @@ impl Item {
             connection,
             progress: Progress::Decided(Err(error)),
             sent: false,
+            missed: false,
+            doubt: 0,
         }
+    }
+
+    /// Returns the number of grace periods after which it is gone, if it is missed after each; `None` where it has not been missed,
+    /// or only by a look-up that does not reach every socket.
+    pub(super) fn replacements(&self) -> Option<u32> {
+        let is_known = self.missed && is_exact(&self.connection.pair);
+        is_known.then(|| replacements_after(self.connection.state))
     }
 
     /// Returns its exact name.

@@ -7,6 +7,7 @@
 mod helper;
 pub(crate) mod item;
 mod queue;
+mod verdict;
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -18,16 +19,19 @@ use rustix::io::Errno;
 use self::helper::{Batch, DestroyWorker, NotSent, Replies};
 use self::item::{Action, Item, Progress, invalidate, is_ready, may_be_accepted, may_be_plain};
 use self::queue::{DATAGRAM_LAG, PendingRows, ROW_MAX_AGE, Recent};
+use self::verdict::{Verdict, Verdicts};
 use super::holders::HolderSource;
 use super::kernel::{lists_mptcp, may_leave_orphans};
 use super::recheck::{NO_LONGER_MATCHES, Recheck};
 use super::single::Deleter;
-use super::{Method, MethodChoice, Mode, Options};
+use super::{Deleted, Method, MethodChoice, Mode, Options};
 use crate::connection::Connection;
+use crate::connection::state::State;
 use crate::error::{Error, ErrorKind, Operation};
 use crate::sock_diag::DESTROY_BATCH;
 use crate::table::dumps::Dumps;
-use crate::table::lookup::Lookup;
+use crate::table::find::Target;
+use crate::table::lookup::{Lookup, replacements_after};
 use crate::table::query::Query;
 use crate::table::{Another, TcpTable};
 
@@ -111,6 +115,9 @@ impl TcpTable {
     /// deleted. `report` is called once for each, in their order, with the connection as it was last
     /// seen and what became of it. When it returns `Break`, nothing more is deleted, but what
     /// the kernel may already have done is still found out and reported.
+    ///
+    /// One that is missed is `NotFound` only after some 10 milliseconds and another look, as in [`find`](Self::find). Those
+    /// that are missed wait together, at most once in 50 milliseconds; till then it and what was done after it are not reported.
     pub fn delete_all(
         &mut self,
         connections: impl IntoIterator<Item = Connection>,
@@ -128,6 +135,41 @@ impl TcpTable {
         report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
     ) {
         self.all(connections, options, Mode::Rehearse, report);
+    }
+
+    /// Finds and deletes many: [`find_all`](Self::find_all) and [`delete_all`](Self::delete_all). The results are in their order.
+    pub fn find_and_delete_all(
+        &mut self,
+        targets: &[Target],
+        options: &Options,
+    ) -> Vec<Result<Deleted, Error>> {
+        let found = self.find_all(targets).into_iter();
+        let found = found.map(|found| found.map_err(|error| error.during(Operation::Delete)));
+        let found = found.collect();
+        self.delete_found(found, options)
+    }
+
+    /// Deletes those that were found, and returns the results with the errors of the others between them.
+    pub(crate) fn delete_found(
+        &mut self,
+        found: Vec<Result<Connection, Error>>,
+        options: &Options,
+    ) -> Vec<Result<Deleted, Error>> {
+        let connections: Vec<_> = found.iter().flatten().cloned().collect();
+        let mut deleted = VecDeque::with_capacity(connections.len());
+        self.delete_all(connections, options, |connection, result| {
+            let connection = connection.clone();
+            deleted.push_back(result.map(|method| Deleted { connection, method }));
+            ControlFlow::Continue(())
+        });
+        let mut results = Vec::with_capacity(found.len());
+        for found in found {
+            match found {
+                Ok(_) => results.extend(deleted.pop_front()),
+                Err(error) => results.push(Err(error)),
+            }
+        }
+        results
     }
 
     fn all(
@@ -217,6 +259,8 @@ struct BatchRun<'t, R> {
     help: Help<'t>,
     /// The batches that have been sent and not been reported, the oldest first.
     pending: VecDeque<PendingBatch>,
+    /// The results of those before that are not reported yet.
+    verdicts: Verdicts,
     /// `Break` once the report asked for an end.
     flow: ControlFlow<()>,
 }
@@ -256,6 +300,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
                 Help::Possible(another)
             },
             pending: VecDeque::new(),
+            verdicts: Verdicts::default(),
             flow: ControlFlow::Continue(()),
         }
     }
@@ -322,9 +367,12 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
             replies,
         });
         self.report_finished();
-        // Without the worker each batch is done, and so reported, by now.
+        // Without the worker each batch is done by now.
         while self.pending.len() > MAX_PENDING_BATCHES && self.flow.is_continue() {
             self.report_first();
+        }
+        if self.verdicts.are_due() || self.deleter.options.prompt_reports {
+            self.settle();
         }
         if self.flow.is_break() {
             self.stop();
@@ -435,6 +483,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
 
     /// Waits for the batch that was sent first, and reports on it.
     fn report_first(&mut self) {
+        self.await_first();
         let Some(batch) = self.pending.pop_front() else {
             return;
         };
@@ -443,11 +492,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
             mut sent,
             replies,
         } = batch;
-        let replies = match (replies, &self.help) {
-            (Some(replies), _) => replies,
-            (None, Help::Running(worker)) => worker.take(sent.len()),
-            (None, Help::Possible(_) | Help::None) => Ok(vec![Err(Errno::AGAIN); sent.len()]),
-        };
+        let replies = replies.unwrap_or(Err(NotSent));
         let replies = match replies {
             Ok(replies) => replies,
             // It waited too long at the worker, and is done here.
@@ -465,11 +510,23 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         self.report_on(items, &sent, replies);
     }
 
+    /// Waits for the replies to the batch that was sent first.
+    fn await_first(&mut self) {
+        if let Some(batch) = self.pending.front_mut().filter(|it| it.replies.is_none()) {
+            let count = batch.sent.len();
+            batch.replies = Some(match &self.help {
+                Help::Running(worker) => worker.take(count),
+                Help::Possible(_) | Help::None => Ok(vec![Err(Errno::AGAIN); count]),
+            });
+        }
+    }
+
     /// Waits for all that was sent, and reports on it.
     fn finish(&mut self) {
         while !self.pending.is_empty() {
             self.report_first();
         }
+        self.settle();
     }
 
     /// Waits for all that was sent, reports on it, and sends nothing more.
@@ -485,40 +542,102 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
     fn report_on(&mut self, mut items: Vec<Item>, sent: &[usize], replies: Replies) {
         self.deleter.holders.next_batch();
         self.apply_replies(&mut items, sent, replies);
-        for item in &mut items {
-            if self.flow.is_break() && !item.sent {
+        for item in items {
+            let Some(verdict) = self.decide(item) else {
+                continue;
+            };
+            if verdict.doubt == 0 && self.verdicts.is_empty() {
+                self.report(verdict);
                 continue;
             }
-            let connection = &item.connection;
-            let reported = match std::mem::replace(&mut item.progress, Progress::Named) {
-                Progress::Decided(result) => (self.report)(connection, result),
-                Progress::Named | Progress::Seen if self.flow.is_break() => {
-                    match self.deleter.resolve(connection) {
-                        Some(error) => (self.report)(connection, Err(error)),
-                        // It was not destroyed: as if it had never been sent.
-                        None => continue,
-                    }
-                }
-                Progress::Named | Progress::Seen => match self.deleter.recheck(connection) {
-                    Ok(now) => {
-                        let result = self.deleter.evaluate(&now);
-                        let result = result.and_then(|()| self.deleter.delete_now(&now));
-                        (self.report)(&now, result)
-                    }
-                    // It has ended with another subflow of its connection.
-                    Err(_) if self.deleter.ended.contains(&connection.cookie) => {
-                        (self.report)(connection, Ok(Method::Borrow))
-                    }
-                    Err(error) if error.kind() == ErrorKind::NotFound => {
-                        let destroyed = self.deleter.error_of_destroyed(connection);
-                        (self.report)(connection, Err(destroyed.unwrap_or(error)))
-                    }
-                    Err(error) => (self.report)(connection, Err(error)),
-                },
-            };
-            if reported.is_break() {
-                self.flow = reported;
+            self.verdicts.push(verdict);
+            if self.verdicts.are_due() {
+                self.settle();
             }
+        }
+    }
+
+    /// Does what is left to be done for one, and returns its result; `None` where nothing was done and nothing may be.
+    fn decide(&mut self, item: Item) -> Option<Verdict> {
+        let is_stopped = self.flow.is_break();
+        if is_stopped && !item.sent {
+            return None;
+        }
+        let replacements = item.replacements();
+        let Item {
+            connection,
+            progress,
+            doubt,
+            ..
+        } = item;
+        if let Progress::Decided(result) = progress {
+            return Some(Verdict {
+                connection,
+                result,
+                doubt,
+            });
+        }
+        let deleter = &mut self.deleter;
+        if let Some(doubt) = replacements {
+            let error = deleter.lookup.missing();
+            let error = error.during(Operation::Delete).about(connection.pair);
+            return Some(Verdict {
+                connection,
+                result: Err(error),
+                doubt,
+            });
+        }
+        if is_stopped {
+            // What was not destroyed is as if it had never been sent.
+            let (error, doubt) = deleter.without_waiting(|deleter| deleter.resolve(&connection));
+            return error.map(|error| Verdict {
+                connection,
+                result: Err(error),
+                doubt,
+            });
+        }
+        let ((connection, result), doubt) =
+            deleter.without_waiting(|deleter| match deleter.recheck(&connection) {
+                Ok(now) => {
+                    let result = deleter.delete_if_selected(&now);
+                    (now, result)
+                }
+                Err(error) => (connection, Err(error)),
+            });
+        Some(Verdict {
+            connection,
+            result,
+            doubt,
+        })
+    }
+
+    fn report(&mut self, verdict: Verdict) {
+        let connection = &verdict.connection;
+        let result = match verdict.result {
+            // It has ended with another subflow of its connection.
+            Err(error)
+                if error.kind() == ErrorKind::NotFound
+                    && self.deleter.ended.contains(&connection.cookie) =>
+            {
+                Ok(Method::Borrow)
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let destroyed = self.deleter.error_of_destroyed(connection);
+                Err(destroyed.unwrap_or(error))
+            }
+            result => result,
+        };
+        let reported = (self.report)(connection, result);
+        if reported.is_break() {
+            self.flow = reported;
+        }
+    }
+
+    /// Waits until the result of each is certain, and reports it.
+    fn settle(&mut self) {
+        let may_delete = self.flow.is_continue();
+        for verdict in self.verdicts.settle(&mut self.deleter, may_delete) {
+            self.report(verdict);
         }
     }
 
@@ -541,8 +660,10 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
                     };
                     now.autobound = was.autobound;
                     item.connection = now;
+                    item.missed = false;
                 }
                 // The single way finds out what that means.
+                Err(Errno::NOENT) => item.missed = true,
                 Ok(_) | Err(_) => {}
             }
         }
@@ -553,6 +674,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         for (&place, reply) in sent.iter().zip(replies) {
             let item = &mut items[place];
             item.sent = matches!(reply, Ok(()) | Err(Errno::AGAIN));
+            item.missed = matches!(reply, Err(Errno::NOENT));
             match reply {
                 Ok(()) => item.progress = Progress::Decided(Ok(Method::SockDiag)),
                 // It is the same for all, and for all that follow.
@@ -577,9 +699,17 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         for (item, found) in items.iter_mut().zip(found) {
             // The look-up without a device misses none that is bound to none.
             if matches!(found, Err(Errno::NOENT)) && item.connection.interface().is_none() {
+                // Of a request that was accepted at that moment the acknowledgement means nothing.
+                if item.connection.state == State::SynRecv {
+                    item.doubt = replacements_after(State::SynRecv);
+                }
                 continue;
             }
-            if let Err(error) = self.deleter.confirm(&item.connection) {
+            let deleter = &mut self.deleter;
+            let (confirmed, doubt) =
+                deleter.without_waiting(|deleter| deleter.confirm(&item.connection));
+            item.doubt = doubt;
+            if let Err(error) = confirmed {
                 let error = error.during(Operation::Delete).about(item.connection.pair);
                 item.progress = Progress::Decided(Err(error));
             }

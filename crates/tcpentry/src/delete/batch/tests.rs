@@ -1,3 +1,4 @@
+mod doubt;
 mod odd_sockets;
 mod worker;
 
@@ -523,9 +524,13 @@ fn after_a_break_what_was_sent_is_looked_at_and_not_deleted_again() {
         ));
         ControlFlow::Break(())
     };
-    table.delete_all(listed(&rows(1..=6)), &Options::default(), stop);
+    // What is certain at once is reported at once.
+    let listener = Row::new("10.0.0.9:80 0.0.0.0:*", 9).state(State::Listening);
+    let named = [listed(&[listener.owned()]), listed(&rows(1..=6))].concat();
+    table.delete_all(named, &Options::default(), stop);
+    let refused = (9, Err(ErrorKind::Refused(Guard::Listener)));
     let gone = |number| (number, Err(ErrorKind::NotFound));
-    assert_eq!(told, [1, 2, 3].map(gone));
+    assert_eq!(told, [refused, gone(1), gone(2), gone(3)]);
     assert_eq!(destroyed(&log), (1..=6).collect::<Vec<_>>(), "each once");
     assert_eq!(numbers_left(&kernel), [4, 5, 6]);
 }

@@ -797,3 +797,116 @@ fn the_version_of_a_kernel() {
     assert_eq!(version("7.2"), Some((7, 2)));
     assert_eq!((version("linux"), version("7")), (None, None));
 }
+
+/// A kernel that misses its sockets from now on until so many grace periods have passed.
+fn replacing(mut kernel: Kernel, graces: usize) -> (TcpTable, Log) {
+    let mut missing = graces;
+    table(move |asked| match asked.question {
+        Question::Grace => {
+            missing = missing.saturating_sub(1);
+            vec![]
+        }
+        Question::Get | Question::Destroy if missing > 0 => {
+            let hidden = |row: &Row| row.state != State::Listening;
+            let rows = kernel.rows.clone();
+            kernel.rows.retain(|row| !hidden(row));
+            let answer = kernel.answer(asked);
+            kernel.rows = rows;
+            answer
+        }
+        _ => kernel.answer(asked),
+    })
+}
+
+fn graces(log: &Log) -> usize {
+    let questions = questions(log);
+    let graces = questions.iter().filter(|asked| **asked == Question::Grace);
+    graces.count()
+}
+
+#[test]
+fn what_is_missed_while_its_entry_is_replaced_is_not_gone() {
+    let row = Row::new(ENDS, 7).owned();
+    let listener = Row::new(LISTENER, 1).state(State::Listening).owned();
+    for (rows, state, replacements) in [
+        (vec![row.clone()], State::Established, 1),
+        // It was a connection when it was seen, and the listener says nothing of it.
+        (vec![listener.clone(), row.clone()], State::Established, 1),
+        // A request, which becomes a socket and then TIME_WAIT.
+        (vec![listener.clone(), row.clone()], State::SynRecv, 2),
+    ] {
+        let kernel = Kernel::of(rows);
+        let mut connection = listed(&row);
+        connection.state = state;
+        let (mut table, log) = replacing(kernel.clone(), replacements);
+        let deleted = table.delete(&connection, &Options::default());
+        assert_eq!(deleted.unwrap().method, Method::SockDiag);
+        assert_eq!((destroyed(&log), graces(&log)), (vec![7], replacements));
+        let (mut table, _) = replacing(kernel.clone(), replacements);
+        assert!(table.check(&connection, &Options::default()).is_ok());
+        let (mut table, _) = replacing(kernel, replacements);
+        let found = table.lookup.get_or_scan(&row.pair, connection.cookie, None);
+        assert!(found.unwrap().is_some());
+    }
+}
+
+/// Who waits, and who need not.
+#[test]
+fn only_what_may_have_been_missed_costs_a_grace_period() {
+    let row = Row::new(ENDS, 7).owned();
+    let waits = |rows: Vec<Row>, row: &Row| {
+        let (mut table, log) = table_of(Kernel::of(rows));
+        let result = table.delete(&listed(row), &Options::default());
+        (result.err().map(|error| error.kind()), graces(&log))
+    };
+    let gone = Some(ErrorKind::NotFound);
+    assert_eq!(waits(vec![row.clone()], &row), (None, 0));
+    assert_eq!(waits(vec![], &row), (gone, 1));
+    // The four-tuple is another one's.
+    assert_eq!(waits(vec![Row::new(ENDS, 8)], &row), (gone, 0));
+    // Their entries are replaced by no other.
+    for state in [State::TimeWait, State::CloseWait, State::LastAck] {
+        assert_eq!(waits(vec![], &row.clone().state(state)), (gone, 0));
+    }
+    let orphan = Row::new(ENDS, 7).state(State::TimeWait);
+    assert_eq!(waits(vec![orphan.clone()], &orphan), (None, 0));
+}
+
+/// The kernel found the socket before its entry was replaced, and described it or refused it afterwards.
+#[test]
+fn what_was_seen_leaving_the_table_is_looked_for_once_more() {
+    let row = Row::new(ENDS, 7).state(State::TimeWait);
+    for (state, ends) in [
+        (State::Closed, ENDS),
+        (State::Closed, "10.0.0.1:* 10.0.0.2:5000"),
+        (State::FinWait2, "10.0.0.1:* 10.0.0.2:5000"),
+    ] {
+        let leaving = Row::new(ends, 7).state(state);
+        let mut kernel = Kernel::of([row.clone()]);
+        let mut looks = 0;
+        let (mut table, log) = table(move |asked| {
+            looks += u32::from(asked.question == Question::Get);
+            if looks == 1 && asked.question == Question::Get {
+                return vec![asked.row(&leaving).into()];
+            }
+            kernel.answer(asked)
+        });
+        let was = Row::new(ENDS, 7).state(State::FinWait2);
+        assert!(table.delete(&listed(&was), &Options::default()).is_ok());
+        assert_eq!((destroyed(&log), graces(&log)), (vec![7], 0));
+    }
+}
+
+/// So it may have been listed, too.
+#[test]
+fn what_was_listed_while_it_left_the_table_is_looked_for_again() {
+    for ends in [ENDS, "10.0.0.1:* 10.0.0.2:5000"] {
+        let mut connection = listed(&Row::new(ends, 7));
+        connection.state = State::Closed;
+        let kernel = Kernel::of([Row::new(ENDS, 7).state(State::TimeWait)]);
+        let (mut table, log) = table_of(kernel);
+        let deleted = table.delete(&connection, &Options::default()).unwrap();
+        assert_eq!(deleted.connection.pair, pair(ENDS));
+        assert_eq!(destroyed(&log), [7]);
+    }
+}

@@ -100,7 +100,7 @@ fn a_connection_to_port_0_is_a_connection() {
     let (mut table, _) = table_of(rows);
     let found = table
         .lookup
-        .get_or_scan(&pair(ends), Cookie::new(2).unwrap());
+        .get_or_scan(&pair(ends), Cookie::new(2).unwrap(), None);
     assert_eq!(found.unwrap().unwrap().cookie.value(), 2);
 }
 
@@ -251,4 +251,90 @@ fn a_walk_that_repeats_a_socket_does_not_make_it_ambiguous() {
     });
     let found = table.find(&pair(ENDS).into()).unwrap();
     assert_eq!(found.cookie.value(), 3);
+}
+
+/// A look-up by the ends, too, may come while one entry takes the place of another.
+#[test]
+fn what_is_missed_while_its_entry_is_replaced_is_found() {
+    let mut kernel = Kernel::of([Row::new(ENDS, 7)]);
+    let mut complete = false;
+    let (diags, _) = diags(move |asked| {
+        complete |= asked.question == Question::Grace;
+        if complete {
+            kernel.answer(asked)
+        } else {
+            Kernel::default().answer(asked)
+        }
+    });
+    let found = TcpTable::of(diags).find(&pair(ENDS).into()).unwrap();
+    assert_eq!(found.cookie.value(), 7);
+}
+
+/// One wait for all of them, and a second for those of which a listener may have requests.
+#[test]
+fn many_that_are_gone_are_waited_for_once() {
+    for (listener, graces) in [(false, 1), (true, 2)] {
+        let mut rows = vec![Row::new(ENDS, 7), Row::new("10.0.0.3:80 10.0.0.4:81", 9)];
+        if listener {
+            rows.push(Row::new("10.0.0.1:80 0.0.0.0:*", 3).state(State::Listening));
+        }
+        let mut kernel = Kernel::of(rows);
+        let (diags, log) = diags(move |asked| kernel.answer(asked));
+        let mut table = TcpTable::of(diags);
+        let identity = |ends: &str, cookie| {
+            Target::Identity(Identity {
+                boot: crate::netns::boot_id().unwrap(),
+                netns: table.netns,
+                cookie: Cookie::new(cookie).unwrap(),
+                pair: pair(ends),
+            })
+        };
+        let mut targets = vec![identity(ENDS, 7), pair("10.0.0.3:80 10.0.0.4:81").into()];
+        for number in 0..200 {
+            targets.push(identity(
+                &format!("10.0.0.1:80 10.0.0.9:{}", 6000 + number),
+                number + 20,
+            ));
+            targets.push(pair(&format!("10.0.0.1:80 10.0.0.8:{}", 6000 + number)).into());
+        }
+        let found = table.find_all(&targets);
+        assert_eq!(found.len(), targets.len());
+        let cookies = found[..2]
+            .iter()
+            .map(|found| found.as_ref().unwrap().cookie.value());
+        assert_eq!(cookies.collect::<Vec<_>>(), [7, 9]);
+        for (target, found) in targets.iter().zip(&found).skip(2) {
+            let error = found.as_ref().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotFound, "{target:?}");
+            assert!(
+                error.to_string().contains(&target.pair().to_string()),
+                "{error}"
+            );
+        }
+        let waits = log.lock().unwrap();
+        let waits = waits
+            .iter()
+            .filter(|asked| asked.question == Question::Grace);
+        assert_eq!(waits.count(), graces);
+    }
+}
+
+#[test]
+fn what_is_missed_once_is_found_among_many() {
+    let mut kernel = Kernel::of([Row::new(ENDS, 7)]);
+    let mut complete = false;
+    let (diags, _) = diags(move |asked| {
+        complete |= asked.question == Question::Grace;
+        if complete {
+            kernel.answer(asked)
+        } else {
+            Kernel::default().answer(asked)
+        }
+    });
+    let mut table = TcpTable::of(diags);
+    let at_once = table.find_unconfirmed(&pair(ENDS).into());
+    assert_eq!(at_once.unwrap_err().kind(), ErrorKind::NotFound);
+    let found = table.find_all(&[pair("10.0.0.5:80 10.0.0.6:80").into(), pair(ENDS).into()]);
+    assert_eq!(found[0].as_ref().unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(found[1].as_ref().unwrap().cookie.value(), 7);
 }
