@@ -10,6 +10,7 @@ mod output;
 mod own_session;
 mod privilege;
 mod tables;
+mod usage;
 #[cfg(feature = "tui")]
 mod top;
 
@@ -49,7 +50,7 @@ pub fn main() -> ExitCode {
         }
         Err(usage) => {
             privilege::drop_all();
-            command::answer::print_usage(usage).into()
+            usage::print_usage(usage).into()
         }
     }
 }

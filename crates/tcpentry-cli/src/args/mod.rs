@@ -3,6 +3,7 @@
 pub(crate) mod answer;
 pub(crate) mod habits;
 pub(crate) mod line;
+pub(crate) mod operands;
 pub(crate) mod order;
 mod read;
 

@@ -1,6 +1,5 @@
 //! The commands, one file each: arguments in, an exit code out.
 
-pub(crate) mod answer;
 mod delete;
 pub(crate) mod demo;
 mod doctor;

@@ -56,7 +56,7 @@ pub(crate) fn run(args: &TopArgs) -> Exit {
     let (command_sender, commands) = channel();
     let worker = match Worker::new(settings, &text, commands, Box::new(send)) {
         Ok(worker) => worker,
-        Err(refusal) => return crate::command::answer::print_refusal(&refusal, Exit::of_listing),
+        Err(refusal) => return crate::usage::print_refusal(&refusal, Exit::of_listing),
     };
     let start = || {
         let worker = worker.start()?;

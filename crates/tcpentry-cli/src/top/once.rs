@@ -23,7 +23,7 @@ pub(super) fn run(settings: Settings, filter: &str, mut top: Top, theme: Theme) 
     let (_command_sender, commands) = channel();
     let mut worker = match Worker::new(settings, filter, commands, Box::new(send)) {
         Ok(worker) => worker,
-        Err(refusal) => return crate::command::answer::print_refusal(&refusal, Exit::of_listing),
+        Err(refusal) => return crate::usage::print_refusal(&refusal, Exit::of_listing),
     };
     let now = Instant::now();
     worker.read_table();

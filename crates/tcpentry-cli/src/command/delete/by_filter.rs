@@ -5,11 +5,12 @@ use super::report::Report;
 use super::run::Run;
 use super::selector::{Scan, Selector, default_states};
 use crate::args::DeleteArgs;
-use crate::command::{answer, explain};
+use crate::command::explain;
 use crate::exit::Exit;
 use crate::message::{notice, print_error, print_failure, print_hint};
 use crate::tables::selection::{self, Hosts};
 use crate::tables::{Tables, mentions};
+use crate::usage;
 
 /// Deletes what the filter selects, and returns the exit code.
 pub(super) fn run(args: &DeleteArgs, tables: Tables, words: &[String]) -> Exit {
@@ -22,7 +23,7 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, words: &[String]) -> Exit {
     let selections =
         match selection::prepare_all(words, &args.select, states, &mut tables, Hosts::LookUp) {
             Ok(selections) => selections,
-            Err(refusal) => return answer::print_refusal(&refusal, Exit::of_deletion),
+            Err(refusal) => return usage::print_refusal(&refusal, Exit::of_deletion),
         };
     let Some(first) = selections.first() else {
         return Exit::Nothing;

@@ -22,11 +22,12 @@ pub(super) mod target;
 
 use tcpentry::ErrorKind;
 
-use super::answer;
+
 use crate::args::DeleteArgs;
 use crate::exit::Exit;
 use crate::message::{print_error, print_failure};
 use crate::tables;
+use crate::usage;
 use target::Operands;
 
 /// Runs the command, and returns the exit code.
@@ -43,7 +44,7 @@ pub(crate) fn run(args: &DeleteArgs) -> Exit {
         }
     };
     let mut input = target::standard_input();
-    let line = answer::typed().unwrap_or_default();
+    let line = usage::typed().unwrap_or_default();
     let pids_first = line.is_about_processes();
     match target::read(
         &args.words,
@@ -62,7 +63,7 @@ pub(crate) fn run(args: &DeleteArgs) -> Exit {
             }
         },
         Ok(Operands::Filter(words)) => by_filter::run(args, tables, &words),
-        Err(usage) => answer::print_answer(usage.on_line(&line)),
+        Err(answer) => usage::print_answer(answer.on_line(&line)),
     }
 }
 

@@ -1,23 +1,13 @@
-//! The words of `delete`: both ends of a connection, identities from words and standard input, or a filter.
+//! The operands of `delete` in the tables: both ends of a connection, identities from words and standard input, or a filter.
 
 use std::collections::HashSet;
 use std::io::{self, BufRead, Read as _};
 
-use tcpentry::{Filter, Identity, ScopedEndpoint, Target};
+use tcpentry::{Identity, ScopedEndpoint, Target};
 
 use crate::args::answer::Answer;
-use crate::args::habits::rows;
-use crate::args::line::Line;
+use crate::args::operands::{Words, words};
 use crate::tables::NamespaceTable;
-
-/// The meaning of words that are not identities, before it is known where they are looked up.
-#[derive(Debug)]
-pub(in crate::command) enum Words {
-    /// Both ends of a connection, the local one first.
-    Ends(ScopedEndpoint, ScopedEndpoint),
-    /// The words of a filter.
-    Filter(Vec<String>),
-}
 
 /// The meaning of the words.
 #[derive(Debug)]
@@ -65,142 +55,12 @@ pub(super) fn read(
     }
 }
 
-/// Parses words that are not identities; none of it is looked up.
-pub(in crate::command) fn words(words: &[String], pids_first: bool) -> Result<Words, Answer> {
-    // An empty variable of a script must not mean everything.
-    if words.iter().all(|word| word.trim().is_empty()) {
-        return Err(nothing_named());
-    }
-    if let Some([local, peer]) = rows::ends(words) {
-        return ends(&local, &peer);
-    }
-    if let Some([one, other]) = rows::either_way(words) {
-        return Err(
-            Answer::new("of an entry of conntrack it is not known which end is here")
-                .with_words("", &["host", &one, "host", &other]),
-        );
-    }
-    if rows::is_foreign(words) {
-        return Err(Answer::new(
-            "this row is not of TCP, and only TCP connections can be ended",
-        ));
-    }
-    match words {
-        [first, ..] if is_filter(first) => Ok(Words::Filter(words.to_vec())),
-        [local, peer] => ends(local, peer),
-        [laddr, lport, paddr, pport] => {
-            let local = parse_words(laddr, lport).map_err(Answer::new)?;
-            Ok(Words::Ends(
-                local,
-                parse_words(paddr, pport).map_err(Answer::new)?,
-            ))
-        }
-        [one] => Err(one_word(one, pids_first)),
-        more => {
-            let answer = Answer::new(format!(
-                "{} words; expected two endpoints, or tcpdrop's four words\n{NAME_IT}",
-                more.len()
-            ));
-            let filter = more.iter().position(|it| Filter::starts_with_keyword(it));
-            let filter: Vec<_> = more[filter.unwrap_or(more.len())..]
-                .iter()
-                .map(String::as_str)
-                .collect();
-            Err(answer.with_words("", &filter))
-        }
-    }
-}
-
-/// Parses both ends. Where names stand for numbers, a filter looks them up.
-fn ends(local: &str, peer: &str) -> Result<Words, Answer> {
-    match (parse(local), parse(peer)) {
-        (Ok(local), Ok(peer)) => Ok(Words::Ends(local, peer)),
-        (Err(error), _) | (_, Err(error)) => {
-            let answer = Answer::new(error);
-            // netstat prints IPv6 without brackets.
-            Err(match (rows::end(local), rows::end(peer)) {
-                (Some(local), Some(peer)) => answer.with_words("", &[&local, &peer]),
-                _ => answer.with_words("", &["src", local, "dst", peer]),
-            })
-        }
-    }
-}
-
-/// Answers a single word, which is neither both ends nor a filter.
-fn one_word(word: &str, pids_first: bool) -> Answer {
-    let shown = word.escape_debug();
-    if word.parse::<Identity>().is_ok() {
-        let line = Line {
-            command: Some("delete".to_owned()),
-            options: vec!["--id".into(), word.into()],
-            ..Line::default()
-        };
-        let answer = Answer::new("this is an identity, which is the value of --id");
-        return match line.for_shell() {
-            Some(line) => answer.with_hint(line),
-            None => answer,
-        };
-    }
-    if let Some(answer) = redirected(word) {
-        return answer;
-    }
-    if matches!(word, "*" | "*:*") {
-        return Answer::new(
-            "a `*` does not stand for every connection; a filter says which are meant",
-        )
-        .with_words("all connections", &["state", "connected"]);
-    }
-    if word.bytes().all(|byte| byte.is_ascii_digit()) {
-        let port = ("of the port", ["port", word]);
-        let pid = ("of the process", ["pid", word]);
-        let order = if pids_first { [pid, port] } else { [port, pid] };
-        return order.iter().fold(
-            Answer::new(format!(
-                "`{word}` alone may be a port or a process; say which"
-            )),
-            |answer, (label, words)| answer.with_words(label, words),
-        );
-    }
-    let port = word.strip_prefix(':').filter(|port| !port.contains(':'));
-    let of_fuser = word.strip_suffix("/tcp");
-    if let Some(port) = port.or(of_fuser) {
-        return Answer::new(format!("`{shown}` names a port; a connection has two ends"))
-            .with_words("all of the port", &["port", port]);
-    }
-    Answer::new(format!("`{shown}` names one end; a connection has two"))
-        .with_words("all of this end", &["host", word])
-}
-
-/// Answers `A->B` without quotes, of which the shell left `A-` and made a file `B`.
-fn redirected(word: &str) -> Option<Answer> {
-    let local = word.strip_suffix('-')?;
-    local.parse::<ScopedEndpoint>().ok()?;
-    let answer = Answer::new(format!(
-        "`{word}` is what a shell leaves of `{local}->PEER`: it writes standard output to a file"
-    ))
-    .with_hint("quote it: '->' in quotes is no redirection");
-    let file = std::fs::read_link("/proc/self/fd/1").ok();
-    let peer = file.as_deref().and_then(|file| file.file_name()?.to_str());
-    let peer = peer.filter(|peer| peer.parse::<ScopedEndpoint>().is_ok());
-    Some(match peer {
-        Some(peer) => answer.with_words("", &[&format!("{local}->{peer}")]),
-        None => answer.with_words("", &["src", local]),
-    })
-}
-
 /// Returns the meaning of an identity in its own namespace; where that is not read, any table refuses it.
 fn in_its_namespace(target: Target, tables: &[NamespaceTable]) -> NamedTarget {
     let index = tables.iter().position(
         |table| matches!(&target, Target::Identity(identity) if identity.netns == table.table.netns()),
     );
     NamedTarget(vec![(index.unwrap_or_default(), target)])
-}
-
-/// Returns true for a first word that begins a filter: a keyword, a parenthesis, a negation; or a word that can't be
-/// an address either, whose error is the filter's.
-fn is_filter(word: &str) -> bool {
-    let no_address = |byte: u8| byte.is_ascii_alphabetic() || byte == b'-';
-    Filter::starts_with_keyword(word) || word.trim().bytes().all(no_address)
 }
 
 fn identities(
@@ -241,19 +101,6 @@ fn in_tables(
         }
         _ => Ok(NamedTarget(named)),
     }
-}
-
-fn nothing_named() -> Answer {
-    Answer::new(format!("what should be deleted?\n{NAME_IT}"))
-        .with_words("for example", &["state", "close-wait"])
-}
-
-fn parse(word: &str) -> Result<ScopedEndpoint, String> {
-    word.parse().map_err(|error| format!("{error}"))
-}
-
-fn parse_words(address: &str, port: &str) -> Result<ScopedEndpoint, String> {
-    ScopedEndpoint::from_words(address, port).map_err(|error| error.to_string())
 }
 
 fn identity(word: &str) -> Result<Target, String> {
@@ -306,11 +153,6 @@ const MAX_LINE: u64 = 64 * 1024;
 pub(super) fn standard_input() -> impl BufRead {
     io::stdin().lock()
 }
-
-const NAME_IT: &str = "\
-name both ends as `tcpentry list` prints them:  tcpentry delete 192.0.2.1:443 198.51.100.7:51034
-or one socket by its identity (list --id):      tcpentry delete --id ID
-or select by a filter, and look first (-n):     tcpentry delete -n dst 198.51.100.7 dport = :443";
 
 #[cfg(test)]
 mod tests {

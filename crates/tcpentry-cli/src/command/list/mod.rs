@@ -8,18 +8,19 @@ use std::io::{self, BufWriter, Write};
 use tcpentry::filter::Truth;
 use tcpentry::{Attribution, Connection, Error};
 
-use super::{answer, explain};
+use super::explain;
 use crate::args::ListArgs;
 use crate::exit::Exit;
 use crate::message::{notice, print_error, print_failure, print_hint, print_hints};
 use crate::output::{Cells, ColumnSpec, Columns, Shape, Stdout, View, line, stdout};
 use crate::tables::selection::{self, Hosts, SelectionError};
 use crate::tables::{self, mentions, rows};
+use crate::usage;
 
 pub(crate) fn run(args: &ListArgs) -> Exit {
     match list(args) {
         Ok(exit) => exit,
-        Err(ListError::Refused(refusal)) => answer::print_refusal(&refusal, Exit::of_listing),
+        Err(ListError::Refused(refusal)) => usage::print_refusal(&refusal, Exit::of_listing),
         Err(ListError::Table(error)) => {
             print_failure(&error);
             Exit::of_listing(&error)

@@ -5,10 +5,10 @@ use std::ffi::OsString;
 use tcpentry::filter::{FilterError, FilterWords};
 use tcpentry::{Error, Filter, ScopedEndpoint, SystemNames, TcpTable};
 
-use super::delete::target::{self, Words};
 use crate::args::answer::{Answer, Meant};
 use crate::args::habits::rows;
 use crate::args::line::Line;
+use crate::args::operands::{self, Words};
 use crate::args::{Args, Command, Usage, arranged, read};
 use crate::exit::Exit;
 use crate::message::{print_error, print_hint, without_controls};
@@ -61,7 +61,7 @@ pub(crate) fn print_refusal(
 }
 
 /// Returns the line that was typed.
-pub(super) fn typed() -> Option<Line> {
+pub(crate) fn typed() -> Option<Line> {
     arranged(std::env::args_os().collect()).ok()
 }
 
@@ -104,7 +104,7 @@ fn check(line: &Line) -> Result<(), Vec<Meant>> {
     };
     let words = match command {
         Some(Command::Delete(args)) if args.id.is_empty() => {
-            match target::words(&args.words, line.is_about_processes()) {
+            match operands::words(&args.words, line.is_about_processes()) {
                 Ok(Words::Filter(words)) => words,
                 Ok(Words::Ends(..)) => return Ok(()),
                 Err(answer) => return Err(answer.on_line(line).meant),
