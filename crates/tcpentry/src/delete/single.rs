@@ -92,7 +92,7 @@ pub(super) struct Deleter<'t> {
     pub(super) ended: HashSet<Cookie>,
     /// The subflows that were destroyed with others of connections that no process holds, and how many these were.
     pub(super) destroyed: HashMap<Cookie, usize>,
-    pub(super) subflows: KnownSubflows,
+    subflows: KnownSubflows,
     /// The answers of a rehearsal that hold for all connections: asked once in a run.
     lender: Lender,
     has_destroy: Option<Result<(), Errno>>,
@@ -349,6 +349,35 @@ impl<'t> Deleter<'t> {
             // The sockets of unit tests are made up, and held by no process of this system.
             && !cfg!(test)
             && sees_by_right()
+    }
+
+    /// Returns the other subflows of its MPTCP connection, as far as these were just read.
+    fn other_subflows(&mut self, connection: &Connection) -> Result<Vec<Connection>, Error> {
+        if connection.mptcp == Some(false) {
+            return Ok(Vec::new());
+        }
+        let subflows = self.subflows.refresh(self.lookup)?;
+        Ok(subflows.others_of(connection).cloned().collect())
+    }
+
+    /// Refuses a subflow if another one, which would end with it, must not be deleted.
+    fn check_subflows(
+        &mut self,
+        connection: &Connection,
+        others: &[Connection],
+    ) -> Result<(), Error> {
+        for other in others {
+            guard(other, self.options)?;
+        }
+        let Some(recheck) = &mut self.recheck else {
+            return Ok(());
+        };
+        let rows: Vec<_> = others.iter().collect();
+        let selected = recheck.evaluate(&rows)?;
+        match others.iter().zip(selected).find(|(_, selected)| !selected) {
+            Some((other, _)) => Err(Error::subflow_not_selected(connection.pair, &other.pair)),
+            None => Ok(()),
+        }
     }
 
     /// Destroys all subflows of an MPTCP connection that no process holds, and returns the error that says so.

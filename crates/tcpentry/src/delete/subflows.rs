@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use super::single::{Deleter, guard};
 use crate::connection::state::States;
 use crate::connection::{Connection, Cookie, Inode};
 use crate::error::Error;
@@ -153,7 +152,7 @@ pub(super) struct KnownSubflows {
 impl KnownSubflows {
     /// Reads them again unless that was just now: not longer ago than it takes, so that many deletions cost twice as
     /// much at the most.
-    fn refresh(&mut self, lookup: &mut Lookup) -> Result<&Subflows, Error> {
+    pub(super) fn refresh(&mut self, lookup: &mut Lookup) -> Result<&Subflows, Error> {
         let is_recent = |(end, cost): (Instant, Duration)| end.elapsed() < cost;
         if !self.read.is_some_and(is_recent) {
             let start = Instant::now();
@@ -162,38 +161,5 @@ impl KnownSubflows {
             self.read = Some((end, end - start));
         }
         Ok(&self.subflows)
-    }
-}
-
-impl Deleter<'_> {
-    pub(super) fn other_subflows(
-        &mut self,
-        connection: &Connection,
-    ) -> Result<Vec<Connection>, Error> {
-        if connection.mptcp == Some(false) {
-            return Ok(Vec::new());
-        }
-        let subflows = self.subflows.refresh(self.lookup)?;
-        Ok(subflows.others_of(connection).cloned().collect())
-    }
-
-    /// Refuses a subflow if another one, which would end with it, must not be deleted.
-    pub(super) fn check_subflows(
-        &mut self,
-        connection: &Connection,
-        others: &[Connection],
-    ) -> Result<(), Error> {
-        for other in others {
-            guard(other, self.options)?;
-        }
-        let Some(recheck) = &mut self.recheck else {
-            return Ok(());
-        };
-        let rows: Vec<_> = others.iter().collect();
-        let selected = recheck.evaluate(&rows)?;
-        match others.iter().zip(selected).find(|(_, selected)| !selected) {
-            Some((other, _)) => Err(Error::subflow_not_selected(connection.pair, &other.pair)),
-            None => Ok(()),
-        }
     }
 }
