@@ -10,9 +10,9 @@ mod output;
 mod own_session;
 mod privilege;
 mod tables;
-mod usage;
 #[cfg(feature = "tui")]
 mod top;
+mod usage;
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -400,6 +400,35 @@ impl<'t> Deleter<'t> {
             && sees_by_right()
     }
 
+    /// Returns the other subflows of its MPTCP connection, as far as these were just read.
+    fn other_subflows(&mut self, connection: &Connection) -> Result<Vec<Connection>, Error> {
+        if connection.mptcp == Some(false) {
+            return Ok(Vec::new());
+        }
+        let subflows = self.subflows.refresh(self.lookup)?;
+        Ok(subflows.others_of(connection).cloned().collect())
+    }
+
+    /// Refuses a subflow if another one, which would end with it, must not be deleted.
+    fn check_subflows(
+        &mut self,
+        connection: &Connection,
+        others: &[Connection],
+    ) -> Result<(), Error> {
+        for other in others {
+            guard(other, self.options)?;
+        }
+        let Some(recheck) = &mut self.recheck else {
+            return Ok(());
+        };
+        let rows: Vec<_> = others.iter().collect();
+        let selected = recheck.evaluate(&rows)?;
+        match others.iter().zip(selected).find(|(_, selected)| !selected) {
+            Some((other, _)) => Err(Error::subflow_not_selected(connection.pair, &other.pair)),
+            None => Ok(()),
+        }
+    }
+
     /// Destroys all subflows of an MPTCP connection that no process holds, and returns the error that says so.
     fn destroy_subflows(
         &mut self,
@@ -497,35 +526,6 @@ impl<'t> Deleter<'t> {
                 ErrorKind::Os,
                 "the borrowed descriptor was disconnected, but the connection is still in the table",
             )),
-        }
-    }
-
-    /// Returns the other subflows of the connection's MPTCP connection: they end with it.
-    fn other_subflows(&mut self, connection: &Connection) -> Result<Vec<Connection>, Error> {
-        if connection.mptcp == Some(false) {
-            return Ok(Vec::new());
-        }
-        let subflows = self.subflows.refresh(self.lookup)?;
-        Ok(subflows.others_of(connection).cloned().collect())
-    }
-
-    /// Refuses a subflow if another one, which would end with it, must not be deleted.
-    fn check_subflows(
-        &mut self,
-        connection: &Connection,
-        others: &[Connection],
-    ) -> Result<(), Error> {
-        for other in others {
-            guard(other, self.options)?;
-        }
-        let Some(recheck) = &mut self.recheck else {
-            return Ok(());
-        };
-        let rows: Vec<_> = others.iter().collect();
-        let selected = recheck.evaluate(&rows)?;
-        match others.iter().zip(selected).find(|(_, selected)| !selected) {
-            Some((other, _)) => Err(Error::subflow_not_selected(connection.pair, &other.pair)),
-            None => Ok(()),
         }
     }
 }

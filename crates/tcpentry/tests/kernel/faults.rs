@@ -40,7 +40,7 @@ fn errors(table: &mut TcpTable, connection: &Connection) -> Vec<Error> {
 }
 
 #[test]
-fn a_sandbox_that_refuses_to_send_or_to_receive_is_an_error_of_its_own() {
+fn a_sandbox_that_refuses_to_send_or_to_receive_is_an_error_of_the_system() {
     isolated(|| {
         let ends = tcp::connected();
         let connection = find(pair_of(&ends.client));

@@ -22,7 +22,6 @@ pub(super) mod target;
 
 use tcpentry::ErrorKind;
 
-
 use crate::args::DeleteArgs;
 use crate::exit::Exit;
 use crate::message::{print_error, print_failure};
