@@ -1,6 +1,7 @@
 //! What is printed instead of running a command line: what is wrong, and commands that work.
 
 use std::ffi::OsString;
+use std::io::{self, Write as _};
 
 use tcpentry::filter::{FilterError, FilterWords};
 use tcpentry::{Error, Filter, ScopedEndpoint, SystemNames, TcpTable};
@@ -11,7 +12,7 @@ use crate::args::line::Line;
 use crate::args::operands::{self, Words};
 use crate::args::{Args, Command, Usage, arranged, read};
 use crate::exit::Exit;
-use crate::message::{print_error, print_hint, without_controls};
+use crate::message::{exit_after, print_error, print_hint, without_controls};
 use crate::tables::selection::SelectionError;
 
 /// Prints help, version or a usage error, and returns the exit code.
@@ -19,8 +20,8 @@ pub(crate) fn print_usage(usage: Usage) -> Exit {
     match usage {
         Usage::Help(help) => {
             // Nothing in it comes from outside.
-            let _ = help.print();
-            Exit::Done
+            let printed = help.print().and_then(|()| io::stdout().flush());
+            exit_after(printed, Exit::Done)
         }
         Usage::Answer(answer) => print_answer(answer),
     }

@@ -35,7 +35,13 @@ impl Complaints {
                 first.text
             } else {
                 let (operation, cause) = (first.operation, first.cause);
-                format!("cannot {operation} {count} connections: {cause}")
+                // A cause that is said of one is said of each.
+                let because = if cause.starts_with("it ") {
+                    ", each because"
+                } else {
+                    ":"
+                };
+                format!("cannot {operation} {count} connections{because} {cause}")
             };
             (text, first.hint)
         })
