@@ -246,7 +246,7 @@ fn is_name(text: &str) -> bool {
         && !Filter::starts_with_keyword(text)
 }
 
-/// What a bare name may be: those that need to exist stand before the one that does not.
+/// The meanings that a bare name may have: those that need to exist stand before the one that does not.
 const NAMES: [(&str, &str); 5] = [
     ("the device", "dev"),
     ("the user", "user"),
@@ -255,7 +255,7 @@ const NAMES: [(&str, &str); 5] = [
     ("the process", "process"),
 ];
 
-/// How often a line is corrected until it works.
+/// The number of times that a line is corrected until it works.
 const MAX_FIXES: usize = 4;
-/// How many commands are printed.
+/// The number of commands that are printed.
 const MAX_MEANT: usize = 3;

@@ -5,11 +5,11 @@ use super::line::Line;
 /// The answer to a command line that is not run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Answer {
-    /// What is wrong, a line each.
+    /// The errors, a line each.
     pub(crate) errors: Vec<String>,
-    /// What helps, in words.
+    /// The hints, in words.
     pub(crate) hints: Vec<String>,
-    /// What was probably meant, the likeliest first.
+    /// The lines that were probably meant, the likeliest first.
     pub(crate) meant: Vec<Meant>,
 }
 

@@ -119,7 +119,7 @@ fn open_all() -> Result<Tables, Error> {
     }
 }
 
-/// What a `/proc` with `hidepid` leaves unknown.
+/// The namespaces that a `/proc` with `hidepid` leaves unknown.
 pub(crate) const WITHHELD: &str = "processes of other users are not visible here (hidepid); their network namespaces may be left out";
 
 /// Describes the processes whose namespaces can't be seen.

@@ -27,7 +27,7 @@ pub(crate) enum Failure {
     NotFound { hidden: Vec<Process> },
     /// Its holder may not be borrowed from.
     Refused { holder: Process },
-    /// What its holder lent can't be given back: see [`NotLent::Stuck`].
+    /// The lent descriptor can't be given back: see [`NotLent::Stuck`].
     Stuck { holder: Process },
     /// Others of its user have done that, and it was not asked.
     OfSuchUser { holder: Process },
@@ -87,7 +87,7 @@ fn borrow_by(
     }
 }
 
-/// What it means that a holder does not lend; nothing where he holds it no longer.
+/// Returns the failure that a holder's refusal means; nothing where it holds the socket no longer.
 fn refusal(holder: Holder, not_lent: NotLent) -> Option<Failure> {
     let errno = match not_lent {
         NotLent::Stuck => {
@@ -124,7 +124,7 @@ fn refusal(holder: Holder, not_lent: NotLent) -> Option<Failure> {
     }
 }
 
-/// Whether this kernel and its seccomp filters have the calls at all: tried on this very process.
+/// Returns true if this kernel and its seccomp filters have the calls at all: tried on this very process.
 pub(crate) fn available() -> Result<bool, Errno> {
     // A descriptor that does not exist: EBADF means that the call works.
     match take(rustix::process::getpid(), i32::MAX) {

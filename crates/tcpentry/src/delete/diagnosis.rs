@@ -335,7 +335,7 @@ fn diagnose_not_found(
     )
 }
 
-/// What a holder has done for whom a child process was abandoned.
+/// The cause where a child process was abandoned because of its holder.
 fn stuck(failure: &Failure) -> Option<String> {
     Some(match failure {
         Failure::Stuck { holder } => format!(

@@ -16,11 +16,11 @@ pub(crate) enum HolderSource {
     Remembered(Remembered),
 }
 
-/// What a walk over `/proc` has shown: 24 bytes for every descriptor of a socket on the machine.
+/// The holders that a scan of `/proc` has shown: 24 bytes for every descriptor of a socket on the machine.
 #[derive(Default)]
 pub(crate) struct Remembered {
     seen: Option<Seen>,
-    /// Whether a walk has been made for the running batch.
+    /// Set when a scan has been made for the running batch.
     is_new: bool,
 }
 

@@ -27,7 +27,7 @@ use crate::sys;
 #[derive(Debug, Default)]
 pub(crate) struct Lender {
     child: Option<Child>,
-    /// What this process holds itself.
+    /// The descriptors that this process holds itself.
     here: Option<Proven>,
     /// Those for whom a child has been abandoned, with their users.
     stuck: Vec<(Process, Option<u32>)>,
@@ -106,7 +106,7 @@ impl Lender {
         (others >= MOST_ABANDONED).then_some(NotLent::OfSuchUser)
     }
 
-    /// What the last call has borrowed.
+    /// The descriptor that the last call has borrowed.
     pub(crate) const fn borrowed(&mut self) -> Borrowed<'_> {
         Borrowed {
             lender: self,
@@ -157,13 +157,13 @@ impl Drop for Borrowed<'_> {
     }
 }
 
-/// Whether a process may allow us more than a child of ours: every process may borrow from itself, and under Yama (1)
+/// Returns true for a process that may allow us more than a child of ours: every process may borrow from itself, and under Yama (1)
 /// from its descendants. Who has `CAP_SYS_PTRACE` never comes here.
 fn is_near(holder: Holder) -> bool {
     Some(holder.process) == Process::current() || PtraceScope::read() == PtraceScope::Restricted
 }
 
-/// What the child does: system calls only.
+/// Runs the child: system calls only.
 fn serve(channel: BorrowedFd<'_>) {
     let mut held: Option<Proven> = None;
     let mut message = [0; REQUEST];
@@ -228,11 +228,11 @@ struct Proven {
     descriptor: OwnedFd,
     pair: Pair,
     state: State,
-    /// Whether it is the very socket of the table, and not the MPTCP connection above it.
+    /// Set where it is the very socket of the table, and not the MPTCP connection above it.
     is_itself: bool,
 }
 
-/// What became of a borrowed connection.
+/// The result of disconnecting a borrowed connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Disconnected {
     /// It is ended.
@@ -340,7 +340,7 @@ fn prove(descriptor: OwnedFd, wanted: &Wanted) -> Option<Proven> {
     })
 }
 
-/// What the child has to know of a connection.
+/// The part of a connection that the child has to know.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct Wanted {
     pair: Pair,
@@ -489,12 +489,12 @@ impl Answer {
 const PIDFD_THREAD: PidfdFlags = PidfdFlags::from_bits_retain(0o200);
 const REQUEST: usize = 3 + 3 * 4 + 8 + 2 * (16 + 2);
 const ANSWER: usize = 4;
-/// How long the child may take for an answer, of which waking an owner takes a second at most.
+/// The time that the child may take for an answer, of which waking an owner takes a second at most.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// After so many abandoned children nothing is borrowed from a user any more, who can have as many hostile processes as
 /// they like.
 const MOST_ABANDONED: usize = 8;
-/// Half a second for an owner who has been woken to leave his call.
+/// Half a second for an owner that has been woken to leave its call.
 const WAKING_ATTEMPTS: u32 = 500;
 const WAKING_PAUSE: Duration = Duration::from_millis(1);
 
@@ -502,7 +502,7 @@ const WAKING_PAUSE: Duration = Duration::from_millis(1);
 mod tests {
     use super::*;
 
-    /// What is done to a socket that is busy until it has been shut down so.
+    /// Returns the result for a socket that is busy until it has been shut down so, and the shutdowns that were tried.
     fn steps(state: State, busy_until: Option<Shutdown>) -> (Result<(), Errno>, Vec<Shutdown>) {
         let done = std::cell::RefCell::new(Vec::new());
         let disconnect_it = || {

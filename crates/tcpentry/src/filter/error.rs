@@ -88,12 +88,12 @@ impl FilterError {
         self.0.span.column
     }
 
-    /// How many characters it has; 0 where something is missing.
+    /// The number of its characters; 0 where something is missing.
     pub fn length(&self) -> usize {
         self.0.span.length
     }
 
-    /// What to do about it.
+    /// The way out.
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
@@ -153,7 +153,7 @@ impl FilterError {
     }
 }
 
-/// How many characters are shown on each side of what is wrong, and at most of that itself.
+/// The number of characters shown on each side of the wrong part, and at most of that part itself.
 const NEIGHBOURHOOD: usize = 200;
 
 impl fmt::Display for FilterError {
@@ -184,7 +184,7 @@ impl Piece<'_> {
         FilterError::new(self.span(), message)
     }
 
-    /// What stands before a byte of it, and what behind.
+    /// Returns the text before a byte of it, and the text behind.
     pub(super) fn split_at(self, at: usize) -> (Self, Self) {
         let (text, behind) = self.text.split_at(at);
         let column = self.column + text.chars().count();
@@ -195,7 +195,7 @@ impl Piece<'_> {
         (Self { text, ..self }, behind)
     }
 
-    /// What stands before and behind the first such character.
+    /// Returns the text before and behind the first such character.
     pub(super) fn split_once(self, separator: char) -> Option<(Self, Self)> {
         let (before, rest) = self.split_at(self.text.find(separator)?);
         let (_, behind) = rest.split_at(separator.len_utf8());

@@ -107,7 +107,7 @@ pub(crate) enum End {
     Either,
 }
 
-/// How two numbers compare; "not equal" is a [`Expr::Not`] of `Equal`.
+/// A comparison of two numbers; "not equal" is a [`Expr::Not`] of `Equal`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Comparison {
     Less,
@@ -118,7 +118,7 @@ pub(crate) enum Comparison {
 }
 
 impl Expr {
-    /// How deep its canonical text is nested, at most.
+    /// The depth to which its canonical text is nested, at most.
     pub(super) fn depth(&self) -> usize {
         match self {
             Self::And(exprs) | Self::Or(exprs) => {

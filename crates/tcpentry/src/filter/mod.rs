@@ -80,7 +80,7 @@ impl Filter {
         }
     }
 
-    /// Whether this word begins a filter: by a keyword, a parenthesis or a negation.
+    /// Returns true for a word that begins a filter: by a keyword, a parenthesis or a negation.
     ///
     /// ```
     /// use tcpentry::Filter;
@@ -98,13 +98,13 @@ impl Filter {
         syntax::keywords::is_word(first) && !rest.starts_with(['-', '.', '_', ':', '%'])
     }
 
-    /// The same filter, of IPv4 only: also that in IPv6 sockets (`::ffff:a.b.c.d`).
+    /// Returns this filter for IPv4 only: also that in IPv6 sockets (`::ffff:a.b.c.d`).
     #[must_use]
     pub fn only_ipv4(self) -> Self {
         self.only_in(Network::V4)
     }
 
-    /// The same filter, of IPv6 only.
+    /// Returns this filter for IPv6 only.
     #[must_use]
     pub fn only_ipv6(self) -> Self {
         self.only_in(Network::V6)

@@ -387,7 +387,7 @@ impl<'t> Search<'t> {
     }
 }
 
-/// What one look has found, and how many grace periods have to pass before "not found" is certain.
+/// The finding of one look-up, and the number of grace periods that have to pass before "not found" is certain.
 type Look = (Result<Connection, Error>, u32);
 
 fn is_none(found: &Result<Connection, Error>) -> bool {

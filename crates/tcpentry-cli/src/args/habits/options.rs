@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use super::super::answer::Answer;
 use super::super::line::Line;
 
-/// What becomes of an option.
+/// The treatment of an option.
 #[derive(Clone, Copy, Debug)]
 enum Habit {
     /// It says what is done here anyway.

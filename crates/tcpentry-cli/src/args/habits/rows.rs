@@ -100,7 +100,7 @@ pub(crate) fn endpoint(address: &str, port: &str) -> String {
     }
 }
 
-/// What netstat and others call states that have another name here.
+/// The names that netstat and others have for states with another name here.
 const FOREIGN_STATES: [&str; 9] = [
     "estab",
     "listen",

@@ -5,7 +5,7 @@ use std::collections::{HashSet, VecDeque};
 
 use tcpentry::error::{Guard, Operation};
 use tcpentry::{
-    Attribution, Connection, Error, ErrorKind, Method, Options, Subflows, Target, TcpTable,
+    Attribution, Connection, Error, ErrorKind, Method, Options, State, Subflows, Target, TcpTable,
 };
 
 use super::attempt::Attempt;
@@ -366,7 +366,9 @@ impl Deleter<'_> {
         if subflows.iter().any(|it| self.session.admit(it).is_err()) {
             return Err(own_session::refused(found.pair));
         }
-        if !self.is_confirmed && self.session.is_in_doubt() && confirm::not_a_terminal().is_none() {
+        // A listener carries no session, and is refused or was asked for.
+        let may_carry = found.state != State::Listening && self.session.is_in_doubt();
+        if !self.is_confirmed && may_carry && confirm::not_a_terminal().is_none() {
             self.is_confirmed = confirm::confirm("Delete it anyway?", self.interrupt.flag());
             if !self.is_confirmed {
                 return Err(own_session::declined(found.pair));

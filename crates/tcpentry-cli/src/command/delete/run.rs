@@ -30,7 +30,7 @@ pub(super) struct Run<'a> {
     pub(super) left_out: bool,
     /// The number of sockets that were to be deleted in all rounds so far.
     pub(super) attempted: u64,
-    /// What a dry run says at its end about the question that it has not asked.
+    /// The notice at the end of a dry run about the question that it has not asked.
     pub(super) needs_yes: Option<String>,
 }
 

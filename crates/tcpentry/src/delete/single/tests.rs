@@ -293,7 +293,7 @@ fn any_other_refusal_is_an_error_of_the_system() {
     }
 }
 
-/// A hint that sends an administrator for rights which change nothing costs him the night.
+/// A hint that sends an administrator for rights which change nothing costs them the night.
 #[test]
 fn more_rights_are_advised_only_where_they_help() {
     let connection = listed(&Row::new(ENDS, 7));

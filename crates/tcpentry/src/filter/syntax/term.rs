@@ -350,7 +350,7 @@ fn keyword_for(word: &str, behind: bool) -> Option<&'static str> {
     near_miss(word, &valid)
 }
 
-/// What other tools call the terms.
+/// The words of other tools for our terms.
 const FOREIGN_TERMS: [(&str, &[&str]); 15] = [
     (
         "dst",
