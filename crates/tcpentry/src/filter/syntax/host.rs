@@ -322,6 +322,9 @@ fn networks(
             let error = text.error(format!("{} is no IPv4 address", quoted(text.text)));
             match with_dotted_port(text.text) {
                 Some(with_colon) if length.is_none() => error.meant(&with_colon),
+                _ if text.text.parse::<u16>().is_ok() => {
+                    error.with_hint(format!("a port alone is written `:{}`", text.text))
+                }
                 _ => error,
             }
         })?;

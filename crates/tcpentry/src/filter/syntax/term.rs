@@ -208,7 +208,13 @@ impl<'t> TermParser<'_, 't> {
 
     fn pid(&mut self) -> Result<Term, FilterError> {
         let piece = self.cursor.value("a pid")?;
-        let pid = number::number(piece, i32::MAX.unsigned_abs().into())?;
+        let pid = number::number(piece, i32::MAX.unsigned_abs().into()).map_err(|error| {
+            if piece.text.starts_with(|first: char| first.is_alphabetic()) {
+                error.with_hint("a process is selected by its name with `process NAME`")
+            } else {
+                error
+            }
+        })?;
         match i32::try_from(pid) {
             Ok(pid) if pid > 0 => Ok(Term::Pid {
                 pid,

@@ -727,7 +727,13 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "pid nginx",
         "    ^^^^^",
         "`nginx` is no number",
-        "",
+        "a process is selected by its name with `process NAME`",
+    ),
+    (
+        "dst 8080",
+        "    ^^^^",
+        "`8080` is no IPv4 address",
+        "a port alone is written `:8080`",
     ),
     (
         "pid 99999999999",
