@@ -100,7 +100,7 @@ mod outcome {
             ErrorKind::NotSupported => 5,
             ErrorKind::AccessDenied => 6,
             ErrorKind::NotElevated => 7,
-            ErrorKind::Refused(Guard::OtherNetns) => 9,
+            ErrorKind::OtherNetns => 9,
             ErrorKind::Refused(Guard::OtherBoot) => 10,
             _ => FAILED,
         }

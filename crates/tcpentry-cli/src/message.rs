@@ -53,9 +53,6 @@ pub(crate) fn print_failure(error: &Error) {
 pub(crate) fn hint_of(error: &Error) -> Option<&str> {
     match error.kind() {
         ErrorKind::Refused(Guard::Listener) => Some("--listeners allows listeners to be deleted"),
-        ErrorKind::Refused(Guard::OtherNetns) => {
-            Some("name its namespace with -N NAME, or search all of them with --all-netns")
-        }
         ErrorKind::Refused(Guard::OtherBoot) => {
             Some("list it here (list --id), and delete it by the identity that it has here")
         }

@@ -51,9 +51,11 @@ impl Error {
             ErrorKind::AccessDenied | ErrorKind::NotElevated => Some(Errno::PERM),
             ErrorKind::NotSupported => Some(Errno::OPNOTSUPP),
             ErrorKind::InvalidParameter => Some(Errno::INVAL),
-            ErrorKind::Ambiguous | ErrorKind::Refused(_) | ErrorKind::Spared | ErrorKind::Os => {
-                None
-            }
+            ErrorKind::Ambiguous
+            | ErrorKind::OtherNetns
+            | ErrorKind::Refused(_)
+            | ErrorKind::Spared
+            | ErrorKind::Os => None,
         };
         Self(Box::new(Inner {
             operation,
@@ -182,9 +184,8 @@ impl Error {
             | ErrorKind::Spared
             | ErrorKind::Refused(Guard::Listener) => win32::MR_MID_NOT_FOUND,
             ErrorKind::Ambiguous
-            | ErrorKind::Refused(Guard::OtherNetns | Guard::OtherBoot | Guard::Subflow) => {
-                win32::NOT_FOUND
-            }
+            | ErrorKind::OtherNetns
+            | ErrorKind::Refused(Guard::OtherBoot | Guard::Subflow) => win32::NOT_FOUND,
             ErrorKind::AccessDenied => win32::ACCESS_DENIED,
             ErrorKind::Refused(Guard::Caller(guard)) => guard.win32,
             ErrorKind::NotSupported => win32::NOT_SUPPORTED,
@@ -197,7 +198,9 @@ impl Error {
         match self.kind() {
             ErrorKind::NotFound => Outcome::Gone,
             ErrorKind::AccessDenied | ErrorKind::NotElevated => Outcome::Denied,
-            ErrorKind::Ambiguous | ErrorKind::Refused(_) => Outcome::Guarded,
+            ErrorKind::Ambiguous | ErrorKind::OtherNetns | ErrorKind::Refused(_) => {
+                Outcome::Guarded
+            }
             ErrorKind::Spared => Outcome::Spared,
             ErrorKind::NotSupported => Outcome::Unsupported,
             ErrorKind::InvalidParameter | ErrorKind::Os => Outcome::Failed,
@@ -294,7 +297,7 @@ impl fmt::Display for Operation {
 /// | `Ambiguous` | - | 1168 | `guarded` |
 /// | `Refused(Listener)` | - | 317 | `guarded` |
 /// | `Refused(Caller)` | - | its own | `guarded` |
-/// | `Refused(OtherNetns)` | - | 1168 | `guarded` |
+/// | `OtherNetns` | - | 1168 | `guarded` |
 /// | `Refused(OtherBoot)` | - | 1168 | `guarded` |
 /// | `Refused(Subflow)` | - | 1168 | `guarded` |
 /// | `Spared` | - | - | `spared` |
@@ -311,6 +314,8 @@ pub enum ErrorKind {
     NotFound,
     /// The four-tuple names several sockets, bound to different devices or in different network namespaces.
     Ambiguous,
+    /// The identity belongs to another network namespace than the table.
+    OtherNetns,
     /// Refused by a guard of ours.
     Refused(Guard),
     /// Evaluated again before its deletion, it was no longer what had been selected: see
@@ -371,8 +376,6 @@ pub(crate) const fn ran_out(errno: Errno) -> bool {
 pub enum Guard {
     /// The name is that of a listening socket.
     Listener,
-    /// The identity belongs to another network namespace than the table.
-    OtherNetns,
     /// The identity was made under another boot id, and a socket here has its namespace, cookie and ends.
     OtherBoot,
     /// It is a subflow of an MPTCP connection, which ends with all its subflows, and another one must not end.
@@ -415,7 +418,6 @@ impl Guard {
         match self {
             Self::Listener => "it is a listening socket, not a connection",
             Self::Caller(guard) => guard.cause,
-            Self::OtherNetns => "it belongs to another network namespace",
             Self::OtherBoot => {
                 "its identity was made under another boot id, but such a socket is here: the boot id may be that of a container"
             }
@@ -430,7 +432,6 @@ impl Guard {
             Self::Listener => "listeners are deleted only where that is asked for",
             Self::Caller(guard) => guard.hint,
             Self::Subflow => "select all subflows of the connection, or name one of them exactly",
-            Self::OtherNetns => "look for it in the table of its own namespace",
             Self::OtherBoot => "list it here, and delete it by the identity that it has here",
         }
     }
@@ -441,7 +442,6 @@ impl fmt::Display for Guard {
         f.write_str(match self {
             Self::Listener => "listener",
             Self::Caller(guard) => guard.name,
-            Self::OtherNetns => "other-netns",
             Self::OtherBoot => "other-boot",
             Self::Subflow => "subflow",
         })
@@ -533,7 +533,7 @@ mod tests {
                 5,
                 "guarded",
             ),
-            (ErrorKind::Refused(Guard::OtherNetns), None, 1168, "guarded"),
+            (ErrorKind::OtherNetns, None, 1168, "guarded"),
             (ErrorKind::Refused(Guard::OtherBoot), None, 1168, "guarded"),
             (ErrorKind::AccessDenied, Some(1), 5, "denied"),
             (ErrorKind::NotElevated, Some(1), 317, "denied"),

@@ -62,7 +62,7 @@ impl TcpTable {
     ///
     /// # Errors
     /// `NotFound`, `Ambiguous` (see [`Error::candidates`]), `NotSupported` where `tcp_diag` is
-    /// missing, `Refused(OtherNetns)`, `Refused(OtherBoot)`, `Os`.
+    /// missing, `OtherNetns`, `Refused(OtherBoot)`, `Os`.
     pub fn find(&mut self, target: &Target) -> Result<Connection, Error> {
         let (mut found, replacements) = self.look_for(target);
         for _ in 0..replacements {
@@ -285,12 +285,15 @@ impl TcpTable {
         candidates.pop().ok_or_else(|| self.lookup.missing())
     }
 
-    /// Refuses an identity of another network namespace.
+    /// Returns an error for an identity of another network namespace.
     fn check_netns(&self, identity: &Identity) -> Result<(), Error> {
         if identity.netns == self.netns {
             Ok(())
         } else {
-            Err(Error::refused(Guard::OtherNetns, identity.pair))
+            let cause = "the identity belongs to another network namespace";
+            Err(Error::new(Operation::Find, ErrorKind::OtherNetns, cause)
+                .with_hint("look for it in the table of its own namespace")
+                .about(identity.pair))
         }
     }
 

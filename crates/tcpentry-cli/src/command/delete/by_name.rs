@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{HashSet, VecDeque};
 
-use tcpentry::error::{Guard, Operation};
+use tcpentry::error::{CallerGuard, Guard, Operation};
 use tcpentry::{
     Attribution, Connection, Error, ErrorKind, Method, Options, State, Subflows, Target, TcpTable,
 };
@@ -136,6 +136,15 @@ struct Deleter<'a> {
     /// The subflows that ended with others of their MPTCP connections, each with the index of its table.
     ended: Vec<(usize, Connection)>,
 }
+
+/// The guard against identities of network namespaces that are not being read.
+static OTHER_NETNS: CallerGuard = CallerGuard {
+    name: "other-netns",
+    cause: "it belongs to another network namespace",
+    hint: "name its namespace with -N NAME, or search all of them with --all-netns",
+    // ERROR_NOT_FOUND
+    win32: 1168,
+};
 
 /// The action on one name.
 enum Step {
@@ -317,14 +326,14 @@ impl Deleter<'_> {
                     return Step::Report(Box::new(attempt));
                 }
                 // It may be in a namespace that was left out.
-                let elsewhere = matches!(
-                    error.kind(),
-                    ErrorKind::NotFound | ErrorKind::Refused(Guard::OtherNetns)
-                );
-                let error = if self.left_out && elsewhere {
-                    Error::in_unseen_netns(target.pair())
-                } else {
-                    error.during(Operation::Delete)
+                let error = match error.kind() {
+                    ErrorKind::NotFound | ErrorKind::OtherNetns if self.left_out => {
+                        Error::in_unseen_netns(target.pair())
+                    }
+                    ErrorKind::OtherNetns => {
+                        Error::refused(Guard::Caller(&OTHER_NETNS), target.pair())
+                    }
+                    _ => error.during(Operation::Delete),
                 };
                 Attempt::not_found(index, target, error)
             }
