@@ -2,13 +2,17 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv6Addr, SocketAddr};
+use std::ops::Range;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use rustix::process::Uid;
 use socket2::Socket;
 use tcpentry_testkit::netns::allow_many_descriptors;
 use tcpentry_testkit::tcp::{imagined, socket};
+
+use crate::crowd::SERVICE_USER;
 
 /// A table of established sockets, spread over processes, addresses and ports.
 ///
@@ -131,6 +135,11 @@ fn made(number: u32) -> Socket {
     // However it ends, it goes at once, and without a FIN that nobody would answer.
     socket.set_linger(Some(Duration::ZERO)).expect("SO_LINGER");
     imagined(&socket, local, peer);
+    if SERVICES.contains(&number) {
+        // The kernel shows the new owner of the file as that of the socket. A user namespace may not map them: what needs
+        // these sockets is not measured there.
+        let _ = rustix::fs::fchown(&socket, Some(Uid::from_raw(SERVICE_USER)), None);
+    }
     socket
 }
 
@@ -172,6 +181,8 @@ const READY: &str = "ready\n";
 /// A process has 20,000 descriptors where the hard limit can't be raised; the others are for its own.
 const EACH: u32 = 16_000;
 pub(crate) const MOST: u32 = 4_000_000;
+/// The sockets that belong to a service's user; the others are root's. Also the smallest table has them.
+pub(crate) const SERVICES: Range<u32> = 500..1000;
 pub(crate) const FIRST_PORT: u16 = 10_000;
 const PORTS: u16 = 40_000;
 /// The lowest local port of the upper half of the sockets.

@@ -2,6 +2,7 @@
 //!
 //! It is started by `cargo xtask bench`, in a network namespace of its own.
 
+mod crowd;
 mod fixture;
 mod floor;
 mod measure;

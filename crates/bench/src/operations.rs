@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
-use crate::fixture::{self, Fixture, MIDDLE_PORT, RARE_PORT};
+use crate::fixture::{self, Fixture, MIDDLE_PORT, RARE_PORT, SERVICES};
 use crate::measure::Run;
 use crate::raw::{Filter, Raw, names};
 
@@ -42,9 +42,18 @@ pub(crate) struct Operation {
 enum Kind {
     Version,
     Exact,
+    /// One exactly, beside this many idle processes.
+    Beside(Owner, u32),
     List(Rows),
     Processes,
     Delete(Rows, Guard),
+}
+
+/// The owner of a socket to be deleted: only root's can be an SSH server's.
+#[derive(Clone, Copy)]
+enum Owner {
+    Service,
+    Root,
 }
 
 /// A selection of the fixture's sockets.
@@ -79,9 +88,31 @@ pub(crate) fn all() -> Vec<Operation> {
         pinned: true,
         ..usual(name, kind)
     };
+    let beside = |name, owner, processes| Operation {
+        up_to: 10_000,
+        ..quick(name, Kind::Beside(owner, processes))
+    };
     vec![
         quick("start-up: --version", Kind::Version),
         quick("delete one, exactly", Kind::Exact),
+        beside(
+            "delete a service's, beside 100 processes",
+            Owner::Service,
+            100,
+        ),
+        beside(
+            "delete a service's, beside 1,000 processes",
+            Owner::Service,
+            1_000,
+        ),
+        beside(
+            "delete a service's, beside 5,000 processes",
+            Owner::Service,
+            5_000,
+        ),
+        beside("delete root's, beside 100 processes", Owner::Root, 100),
+        beside("delete root's, beside 1,000 processes", Owner::Root, 1_000),
+        beside("delete root's, beside 5,000 processes", Owner::Root, 5_000),
         pinned("list all, on one processor", Kind::List(Rows::All)),
         usual("list all", Kind::List(Rows::All)),
         pinned("list 1 %, on one processor", Kind::List(Rows::Rare)),
@@ -118,7 +149,15 @@ pub(crate) struct Programs<'a> {
 
 impl Operation {
     pub(crate) const fn deletes(&self) -> bool {
-        matches!(self.kind, Kind::Delete(..) | Kind::Exact)
+        matches!(self.kind, Kind::Delete(..) | Kind::Exact | Kind::Beside(..))
+    }
+
+    /// Returns the number of idle processes beside which it is measured, if any.
+    pub(crate) const fn beside(&self) -> Option<u32> {
+        match self.kind {
+            Kind::Beside(_, processes) => Some(processes),
+            _ => None,
+        }
     }
 
     /// Returns the contestants.
@@ -137,10 +176,15 @@ impl Operation {
             (By::Tcpentry, kind) => ours(kind, number),
             (By::Ss, kind) => theirs(kind, number),
             (By::Floor, Kind::Version | Kind::Exact) => Vec::new(),
+            (By::Floor, Kind::Beside(owner, _)) => {
+                let mut words = exactly(owner.socket(number));
+                words.push("--own-session".to_owned());
+                words
+            }
             (By::Floor, kind) => floor(kind, self.pinned),
         };
         let program = match (by, self.kind) {
-            (By::Tcpentry, _) => program,
+            (By::Tcpentry, _) | (By::Floor, Kind::Beside(..)) => program,
             (By::Ss, _) => "ss".as_ref(),
             (By::Floor, Kind::Version | Kind::Exact) => programs.empty.as_os_str(),
             (By::Floor, _) => programs.own.as_os_str(),
@@ -154,7 +198,7 @@ impl Operation {
     pub(crate) fn check(&self, programs: &Programs<'_>, fixture: &mut Fixture) -> Result<()> {
         let rows = match self.kind {
             Kind::Version => return Ok(()),
-            Kind::Exact => return self.check_exact(programs, fixture),
+            Kind::Exact | Kind::Beside(..) => return self.check_exact(programs, fixture),
             Kind::List(rows) | Kind::Delete(rows, _) => rows,
             Kind::Processes => Rows::All,
         };
@@ -192,9 +236,14 @@ impl Operation {
 impl Operation {
     /// Checks that each deletes the very socket that is named.
     fn check_exact(&self, programs: &Programs<'_>, fixture: &mut Fixture) -> Result<()> {
-        for (number, by) in (1..).zip([By::Tcpentry, By::Ss]) {
+        let (contestants, owner) = match self.kind {
+            Kind::Beside(owner, _) => (&[By::Tcpentry, By::Ss, By::Floor][..], owner),
+            _ => (&[By::Tcpentry, By::Ss][..], Owner::Root),
+        };
+        for (number, &by) in (1..).zip(contestants) {
             self.run(by, programs, number).sample()?;
-            let others = (0..fixture.sockets()).filter(|other| *other != number);
+            let deleted = owner.socket(number);
+            let others = (0..fixture.sockets()).filter(|other| *other != deleted);
             let (left, expected): (Ends, Ends) = (left()?, others.map(Ends::of_number).collect());
             fixture.restore()?;
             if left != expected {
@@ -246,6 +295,16 @@ impl FromIterator<Ends> for Ends {
     }
 }
 
+impl Owner {
+    /// Returns the number of a socket of this owner's.
+    fn socket(self, number: u32) -> u32 {
+        match self {
+            Self::Root => number % SERVICES.start,
+            Self::Service => SERVICES.start + number % (SERVICES.end - SERVICES.start),
+        }
+    }
+}
+
 impl Rows {
     fn contain(self, number: u32) -> bool {
         let (local, peer) = fixture::ends(number);
@@ -280,10 +339,8 @@ impl Rows {
 fn ours(kind: Kind, number: u32) -> Vec<String> {
     match kind {
         Kind::Version => text(&["--version"]),
-        Kind::Exact => {
-            let [local, peer] = fixture::words(number);
-            text(&["delete", &local, &peer])
-        }
+        Kind::Exact => exactly(number),
+        Kind::Beside(owner, _) => exactly(owner.socket(number)),
         Kind::List(Rows::All) => text(&["list"]),
         Kind::List(rows) => text(&["list", &rows.words()]),
         Kind::Processes => text(&["list", "-p"]),
@@ -297,10 +354,8 @@ fn ours(kind: Kind, number: u32) -> Vec<String> {
 fn theirs(kind: Kind, number: u32) -> Vec<String> {
     match kind {
         Kind::Version => text(&["-V"]),
-        Kind::Exact => {
-            let [local, peer] = fixture::words(number);
-            text(&["-HtnK", "src", &local, "dst", &peer])
-        }
+        Kind::Exact => exactly_by_ss(number),
+        Kind::Beside(owner, _) => exactly_by_ss(owner.socket(number)),
         Kind::List(Rows::All) => text(&["-Htn"]),
         Kind::List(rows) => text(&["-Htn", &rows.words()]),
         Kind::Processes => text(&["-Htnp"]),
@@ -308,6 +363,16 @@ fn theirs(kind: Kind, number: u32) -> Vec<String> {
         Kind::Delete(Rows::All, _) => text(&["-HtnK", "state", "established"]),
         Kind::Delete(rows, _) => text(&["-HtnK", &rows.words()]),
     }
+}
+
+fn exactly(number: u32) -> Vec<String> {
+    let [local, peer] = fixture::words(number);
+    text(&["delete", &local, &peer])
+}
+
+fn exactly_by_ss(number: u32) -> Vec<String> {
+    let [local, peer] = fixture::words(number);
+    text(&["-HtnK", "src", &local, "dst", &peer])
 }
 
 fn floor(kind: Kind, pinned: bool) -> Vec<String> {
@@ -320,7 +385,9 @@ fn floor(kind: Kind, pinned: bool) -> Vec<String> {
     match kind {
         Kind::List(rows) => text(&["floor", "dump", rows.of_floor(), threads]),
         Kind::Delete(rows, _) => text(&["floor", "delete", rows.of_floor(), threads]),
-        Kind::Version | Kind::Exact | Kind::Processes => text(&["floor", "owners", threads]),
+        Kind::Version | Kind::Exact | Kind::Beside(..) | Kind::Processes => {
+            text(&["floor", "owners", threads])
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 
 use crate::RunArgs;
+use crate::crowd::Crowd;
 use crate::fixture::Fixture;
 use crate::floor::Exact;
 use crate::measure::{Run, Sample};
@@ -31,6 +32,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
         measured: Vec::new(),
         exact: BTreeMap::new(),
     };
+    let has_users = Crowd::start(0).is_ok();
+    if !has_users {
+        println!("not measured beside idle processes, which takes root: they are another user's");
+    }
     for &sockets in &args.sockets {
         let mut fixture = Fixture::new(sockets)?;
         println!(
@@ -44,7 +49,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
                 .only
                 .as_deref()
                 .is_none_or(|only| operation.name.contains(only));
-            is_named && sockets <= operation.up_to
+            is_named && sockets <= operation.up_to && (has_users || operation.beside().is_none())
         };
         for operation in operations::all().into_iter().filter(is_wanted) {
             let measured = measure(&operation, &programs, &mut fixture, args.rounds)
@@ -78,6 +83,7 @@ fn measure(
     fixture: &mut Fixture,
     rounds: u32,
 ) -> Result<Measured> {
+    let _crowd = operation.beside().map(Crowd::start).transpose()?;
     operation.check(programs, fixture)?;
     let mut samples: BTreeMap<By, Vec<Sample>> = BTreeMap::new();
     let mut number = 0;
