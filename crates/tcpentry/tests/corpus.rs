@@ -18,6 +18,11 @@ fn texts_of_filters() {
 }
 
 #[test]
+fn words_of_filters() {
+    replay("words", tcpentry::fuzz::words);
+}
+
+#[test]
 fn notations_and_rows() {
     replay("notation", tcpentry::fuzz::notation);
 }

@@ -159,6 +159,39 @@ fn who_is_in_another_pid_namespace_may_hold_it() {
 }
 
 #[test]
+fn where_proc_shows_less_nobody_is_ruled_out() {
+    if !user::others() {
+        skip!("there is no other user here");
+    }
+    isolated(|| {
+        let program = Program::new("hidepid");
+        let listener = tcp::listen(tcp::loopback(0));
+        let port = listener.local_addr().unwrap().port();
+        let mine = Held::by(&listener, "same-one", Some(User::new(CALLER)));
+        let theirs = [(); 2].map(|()| Held::by(&listener, "other-one", None));
+        let words = |way: &str| format!("delete {way} process same-one dport = :{port}");
+        // Names are visible to all: it is called otherwise.
+        let seen = program.run("", ",+net_admin", &words("-n --yes"));
+        assert_eq!(
+            (seen.code, seen.rows().len()),
+            (0, 1),
+            "{}{}",
+            seen.out,
+            seen.err
+        );
+        for (hidepid, what) in [(1, "names"), (2, "processes")] {
+            let mount = format!("mount -t proc -o hidepid={hidepid} proc /proc");
+            for way in WAYS {
+                let words = words(way);
+                let run = program.run(&mount, ",+net_admin", &words);
+                assert_hidden(&run, 2, &format!("{what} are hidden: {words}"));
+            }
+        }
+        assert!(mine.is_there() && theirs.iter().all(Held::is_there));
+    });
+}
+
+#[test]
 fn a_mark_that_is_not_shown_may_be_any() {
     if !user::others() {
         skip!("there is no other user here");

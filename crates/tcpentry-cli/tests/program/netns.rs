@@ -587,6 +587,37 @@ fn a_number_that_is_a_name_and_a_pid_is_nobodys_choice() {
 }
 
 #[test]
+fn a_name_of_several_is_nobodys_choice() {
+    in_a_world!(|world: &World| {
+        // A process with a thread elsewhere gives both namespaces its name.
+        let process = world.start_shell(
+            "exec unshare --net python3 -c '\
+             import ctypes, threading, time\n\
+             leave = lambda: (ctypes.CDLL(None).unshare(0x40000000), time.sleep(1000))\n\
+             threading.Thread(target=leave).start()'",
+        );
+        let pid = process.pid;
+        let elsewhere = format!("/proc/{pid}/task/*/ns/net");
+        let several = format!("readlink {elsewhere} /proc/self/ns/net | sort -u | wc -l");
+        tcpentry_testkit::until("both have left", || world.must(&several).trim() == "3");
+        let thread = world.must(&format!("ls /proc/{pid}/task | grep -vx {pid}"));
+        let thread = format!("/proc/{pid}/task/{}/ns/net", thread.trim());
+        let both = [world.of_process(pid), Namespace::at(&world.path(&thread))];
+        let ends = [0, 1].map(|number: usize| both[number].run(connect));
+        for words in [
+            format!("delete --yes -N pid:{pid} dport = :8080"),
+            format!("delete --yes --all-netns netns pid:{pid} dport = :8080"),
+        ] {
+            let refused = run(world, &words);
+            assert_eq!(refused.code, 2, "{words}: {}{}", refused.out, refused.err);
+            let cause = format!("several network namespaces are called `pid:{pid}`");
+            assert!(refused.err.contains(&cause), "{words}: {}", refused.err);
+        }
+        assert!(ends.iter().all(is_alive));
+    });
+}
+
+#[test]
 fn the_own_container_needs_no_root() {
     isolated(|| {
         if !user::others() {

@@ -145,7 +145,7 @@ fn sockets() -> [(Entry, Connection); 5] {
 }
 
 /// Names without a system: every one is there, except where it begins with `no-`.
-struct AnyNames;
+pub(super) struct AnyNames;
 
 impl Names for AnyNames {
     fn service(&self, name: &str) -> Option<u16> {

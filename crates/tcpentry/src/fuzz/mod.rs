@@ -12,10 +12,12 @@
 mod conversation;
 mod filters;
 mod texts;
+mod words;
 
 pub use conversation::dump;
 pub use filters::filter;
 pub use texts::{notation, proc_text};
+pub use words::words;
 
 use crate::sock_diag::{read_details, read_socket};
 

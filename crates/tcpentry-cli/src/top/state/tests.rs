@@ -431,6 +431,20 @@ fn y_before_the_preview_was_drawn_does_nothing() {
 }
 
 #[test]
+fn y_on_a_screen_too_narrow_to_read_does_nothing() {
+    let mut desk = Desk::with(rows([1]));
+    desk.open_preview(&[]);
+    for columns in [19, 1] {
+        desk.draw(columns, 20);
+        desk.type_in("y");
+        assert!(desk.requested_deletions().is_empty(), "{columns}");
+    }
+    desk.draw(20, 20);
+    desk.type_in("y");
+    assert_eq!(desk.requested_deletions(), [[1]]);
+}
+
+#[test]
 fn an_answer_for_a_closed_preview_deletes_nothing() {
     let mut desk = Desk::with(rows([1, 2]));
     desk.type_in("d");
