@@ -431,13 +431,13 @@ fn y_before_the_preview_was_drawn_does_nothing() {
 }
 
 #[test]
-fn y_on_a_screen_too_narrow_to_read_does_nothing() {
+fn y_on_a_screen_too_small_to_read_does_nothing() {
     let mut desk = Desk::with(rows([1]));
     desk.open_preview(&[]);
-    for columns in [19, 1] {
-        desk.draw(columns, 20);
+    for (columns, lines) in [(19, 20), (1, 20), (80, 3), (80, 2), (80, 1)] {
+        desk.draw(columns, lines);
         desk.type_in("y");
-        assert!(desk.requested_deletions().is_empty(), "{columns}");
+        assert!(desk.requested_deletions().is_empty(), "{columns} {lines}");
     }
     desk.draw(20, 20);
     desk.type_in("y");

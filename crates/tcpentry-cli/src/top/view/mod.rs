@@ -65,10 +65,10 @@ pub(crate) fn draw(frame: &mut Frame<'_>, top: &mut Top, theme: Theme, now: Inst
             top.table.height = usize::from(body.height.max(1));
             match mode {
                 Focus::Preview => {
-                    preview::draw(frame, body, top, theme);
+                    let has_room = preview::draw(frame, body, top, theme);
                     if let Some(preview) = &mut top.deletion.preview {
-                        // A screen of a few columns does not show what would be deleted.
-                        let is_readable = body.width >= MIN_READABLE_WIDTH && !body.is_empty();
+                        // A screen of a few columns or lines does not show what would be deleted.
+                        let is_readable = body.width >= MIN_READABLE_WIDTH && has_room;
                         preview.seen = preview.items.is_some() && is_readable;
                     }
                 }

@@ -12,9 +12,10 @@ use super::super::state::{Counts, Preview, Top};
 use super::Theme;
 use super::theme::TITLE;
 
-pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
+/// Returns true if it has room for at least one of the connections.
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) -> bool {
     let Some(preview) = &top.deletion.preview else {
-        return;
+        return false;
     };
     let mut lines = Vec::new();
     match (&preview.items, preview.counts) {
@@ -45,6 +46,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
         }));
     }
     super::draw_lines(frame, area, lines);
+    room > 0
 }
 
 fn question(preview: &Preview, items: &[PreviewItem], theme: Theme, lines: &mut Vec<Line<'_>>) {
