@@ -98,6 +98,19 @@ pub(crate) fn hints(
     hints.collect()
 }
 
+/// Returns a line for each name that a filter excludes and nothing has: a misspelt one spares nothing.
+pub(crate) fn empty_exclusions(filter: &Filter, attribution: &mut Attribution) -> Vec<String> {
+    let excluded = filter.mentions().into_iter().filter(|it| it.is_negated);
+    let lines = excluded.filter_map(|mention| match mention.name {
+        Mentioned::Container(name) => hint_of_container(name, false, attribution),
+        Mentioned::Unit(name) => hint_of_unit(name, attribution),
+        Mentioned::Pid(pid, process) => hint_of_pid(pid, process, false),
+        Mentioned::Process(name) => hint_of_process(name, false),
+        _ => None,
+    });
+    lines.collect()
+}
+
 fn hint_of_container(
     name: NamePattern<'_>,
     reads_one: bool,

@@ -319,3 +319,30 @@ impl Drop for Ended {
         let _ = self.0.wait();
     }
 }
+
+/// A misspelt exclusion selects everything: that is said before it is deleted.
+#[test]
+fn an_exclusion_that_nothing_has_is_said() {
+    isolated(|| {
+        let ends = tcp::connected();
+        let port = ends.server.local_addr().unwrap().port();
+        for (excluded, line) in [
+            ("process ngnix-2", "no process is called `ngnix-2`"),
+            ("pid 4194300", "4194300"),
+            ("unit no-such-unit", "no-such-unit"),
+            ("container ngnix-2", "no container `ngnix-2` is here"),
+        ] {
+            let shown = run(&format!("delete -n dport = :{port} and not {excluded}"));
+            let said = "tcpentry: `not` excludes nothing here: ";
+            let mut lines = shown.err.lines().filter_map(|it| it.strip_prefix(said));
+            assert!(
+                lines.any(|it| it.contains(line)),
+                "{excluded}: {}",
+                shown.err
+            );
+        }
+        let own = std::process::id();
+        let shown = run(&format!("delete -n dport = :{port} and not pid {own}"));
+        assert!(!shown.err.contains("excludes nothing"), "{}", shown.err);
+    });
+}

@@ -117,6 +117,12 @@ fn max_refuses_before_the_first() {
                 "{}",
                 refused.err
             );
+            // A dry run does not claim what would not happen.
+            assert!(
+                !refused.out.contains("deleted\t"),
+                "{words}: {}",
+                refused.out
+            );
             assert!(ends.iter().all(is_alive));
         }
         assert_eq!(

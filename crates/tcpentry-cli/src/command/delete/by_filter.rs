@@ -48,6 +48,9 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, words: &[String]) -> Exit {
             return Exit::of_deletion(&error);
         }
     }
+    for line in mentions::empty_exclusions(first.filter(), &mut attribution) {
+        notice(&format!("`not` excludes nothing here: {line}"));
+    }
     let report = match Report::new(args, tables.iter_mut()) {
         Ok(report) => report,
         Err(exit) => return exit,

@@ -24,11 +24,6 @@ impl Run<'_> {
             return Ok(());
         }
         let matches = self.find_all()?;
-        if self.args.dry_run {
-            let allowed = self.allow(&matches);
-            self.delete(matches)?;
-            return allowed;
-        }
         self.allow(&matches)?;
         self.delete(matches)
     }

@@ -208,9 +208,7 @@ impl Run<'_> {
             print_hint(&hint);
         }
         let is_refused = matches!(stop, Stop::Refused(_));
-        let only_rehearsed = is_refused && self.args.dry_run;
-        if let Some((outcome, count)) = stop.outcome().filter(|_| !nothing_done && !only_rehearsed)
-        {
+        if let Some((outcome, count)) = stop.outcome().filter(|_| !nothing_done) {
             self.report.count_together(outcome, count);
             return self.report.end();
         }
