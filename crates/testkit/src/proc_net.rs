@@ -17,7 +17,7 @@ pub struct Row {
     /// Bytes not acknowledged.
     pub send_queue: u32,
     /// Bytes not read; connections not accepted.
-    pub receive_queue: u32,
+    pub recv_queue: u32,
     /// The owner.
     pub uid: u32,
     /// The socket's inode, 0 without owner.
@@ -86,7 +86,7 @@ fn read(line: &str) -> Option<Row> {
         peer: address(words.get(2)?)?,
         state: u8::from_str_radix(words.get(3)?, 16).ok()?,
         send_queue: hex(send)?,
-        receive_queue: hex(receive)?,
+        recv_queue: hex(receive)?,
         uid: words.get(7)?.parse().ok()?,
         inode: words.get(9)?.parse().ok()?,
     })

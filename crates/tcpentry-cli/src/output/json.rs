@@ -109,7 +109,7 @@ impl SocketObject {
             cookie: Some(connection.cookie.to_string()),
             inode: connection.inode.map(Inode::number),
             uid: owned.then_some(connection.uid),
-            recv_queue: Some(connection.receive_queue),
+            recv_queue: Some(connection.recv_queue),
             send_queue: Some(connection.send_queue),
             mark: connection.mark,
             cgroup: connection.cgroup,

@@ -160,7 +160,7 @@ fn what_no_longer_matches_after_the_confirmation_is_spared() {
         (&ends[0].client).write_all(b"a query").unwrap();
         let (server, client) = tcp::addresses(&ends[0].server);
         until("the query has arrived", || {
-            proc_net::row(server, client).is_some_and(|row| row.receive_queue == 7)
+            proc_net::row(server, client).is_some_and(|row| row.recv_queue == 7)
         });
         tmux.types("y");
         tmux.await_text("1 deleted");

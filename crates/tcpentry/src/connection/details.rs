@@ -35,7 +35,7 @@ pub struct Details {
     pub v6only: Option<bool>,
     /// The kernel's `struct tcp_info`, in its order, as far as this kernel has it.
     ///
-    /// Of a listener only what a listener has: its queue and that one's limit are [`Connection::receive_queue`] and
+    /// Of a listener only what a listener has: its queue and that one's limit are [`Connection::recv_queue`] and
     /// [`Connection::send_queue`].
     pub counters: Vec<Counter>,
 }

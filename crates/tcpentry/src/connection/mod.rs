@@ -33,7 +33,7 @@ pub struct Connection {
     /// An IPv4 connection in an `AF_INET6` socket (a dual-stack server's): `::ffff:a.b.c.d`.
     pub mapped: bool,
     /// Bytes received but not yet read (`idiag_rqueue`); for a listener, connections not yet accepted.
-    pub receive_queue: u32,
+    pub recv_queue: u32,
     /// Bytes sent but not yet acknowledged (`idiag_wqueue`); for a listener, the limit of its queue.
     pub send_queue: u32,
     /// The user the socket belongs to; of one without owner 0, or the last one it had (Linux 6.18).
@@ -67,7 +67,7 @@ impl Connection {
             cookie,
             state,
             mapped: false,
-            receive_queue: 0,
+            recv_queue: 0,
             send_queue: 0,
             uid: 0,
             inode: None,

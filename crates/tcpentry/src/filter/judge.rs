@@ -205,7 +205,7 @@ impl<K: Facts> Judge<'_, K> {
                 compared(*comparison, Some(connection.send_queue.into()), limit)
             }
             Term::ReceiveQueue(comparison, limit) => {
-                compared(*comparison, Some(connection.receive_queue.into()), limit)
+                compared(*comparison, Some(connection.recv_queue.into()), limit)
             }
         }
     }

@@ -73,14 +73,14 @@ fn fixed_part(reader: &mut Reader<'_>) -> Option<Connection> {
     let interface = Interface::new(reader.u32()?);
     let cookie = u64::from(reader.u32()?) | (u64::from(reader.u32()?) << 32);
     let _expires = reader.u32()?;
-    let receive_queue = reader.u32()?;
+    let recv_queue = reader.u32()?;
     let send_queue = reader.u32()?;
     let uid = reader.u32()?;
     let inode = Inode::new(reader.u32()?);
     let (pair, mapped) = pair_of(state, addresses, ports)?;
     Some(Connection {
         mapped,
-        receive_queue,
+        recv_queue,
         send_queue,
         uid,
         inode,
@@ -258,7 +258,7 @@ mod tests {
         assert_eq!(&*connection.attributes[0].value, b"new");
         assert_eq!(connection.pair.to_string(), "10.0.0.1%3:80 10.0.0.2:5000");
         assert_eq!(connection.cookie.value(), 0x1_0000_0055);
-        assert_eq!((connection.receive_queue, connection.send_queue), (11, 22));
+        assert_eq!((connection.recv_queue, connection.send_queue), (11, 22));
         assert_eq!((connection.uid, connection.inode), (1000, Inode::new(4711)));
         assert_eq!(connection.mptcp, None);
     }

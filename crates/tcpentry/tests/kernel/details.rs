@@ -47,7 +47,7 @@ fn an_established_connection_shows_what_it_has_moved() {
         (&ends.server).read_exact(&mut [0; 600]).unwrap();
         let got = details_of(&ends.server);
         assert_eq!(bytes(&got, "bytes_received"), 1000);
-        assert_eq!(got.connection.receive_queue, 400);
+        assert_eq!(got.connection.recv_queue, 400);
         assert!(got.memory.unwrap().receive >= 400, "{:?}", got.memory);
         // The client's SYN counts as one that is acknowledged.
         until("all is acknowledged", || {

@@ -148,7 +148,7 @@ fn what_has_begun_to_work_since_is_spared() {
         let row = row_of(&mut table, &ends.server);
         (&ends.client).write_all(b"a query").unwrap();
         tcpentry_testkit::until("it is there", || {
-            row_of(&mut table, &ends.server).receive_queue == 7
+            row_of(&mut table, &ends.server).recv_queue == 7
         });
         assert_eq!(
             delete_all(&mut table, vec![row.clone()], &options),

@@ -71,7 +71,7 @@ fn established_what_had_arrived_can_still_be_read() {
         (&ends.client).write_all(b"last words").unwrap();
         let (local, peer) = tcp::addresses(&ends.server);
         until("it has arrived", || {
-            find(pair(local, peer)).receive_queue == 10
+            find(pair(local, peer)).recv_queue == 10
         });
         delete(pair(local, peer), State::Established);
         let mut words = [0; 32];
@@ -200,7 +200,7 @@ impl FullListener {
         let address = listener.local_addr().unwrap();
         let first = TcpStream::connect(address).unwrap();
         until("the first is in the queue", || {
-            find(listener_at(address)).receive_queue == 1
+            find(listener_at(address)).recv_queue == 1
         });
         Self {
             address,

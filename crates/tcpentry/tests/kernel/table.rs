@@ -45,7 +45,7 @@ impl Varied {
         let ends = tcp::connected();
         (&ends.client).write_all(b"unread").unwrap();
         let pair = pair_of(&ends.server);
-        until("it has arrived", || find(pair).receive_queue == 6);
+        until("it has arrived", || find(pair).recv_queue == 6);
         self.keep(ends);
         self.keep(tcp::connect_to(&tcp::listen(
             (Ipv6Addr::LOCALHOST, 0).into(),
@@ -109,7 +109,7 @@ impl Varied {
         let to = full.local_addr().unwrap();
         self.streams.push(TcpStream::connect(to).unwrap());
         until("the queue is full", || {
-            find(listener_at(to)).receive_queue == 1
+            find(listener_at(to)).recv_queue == 1
         });
         let socket = tcp::socket(to);
         socket.set_nonblocking(true).unwrap();
@@ -152,7 +152,7 @@ fn it_shows_what_proc_shows() {
                     row.state.to_kernel(),
                     // The limit of a listener's queue is not in /proc.
                     if is_listener { 0 } else { row.send_queue },
-                    row.receive_queue,
+                    row.recv_queue,
                     row.uid,
                     row.inode.map_or(0, Inode::number),
                 )
@@ -169,7 +169,7 @@ fn it_shows_what_proc_shows() {
                         end(row.peer),
                         row.state,
                         row.send_queue,
-                        row.receive_queue,
+                        row.recv_queue,
                         row.uid,
                         row.inode,
                     )
@@ -200,7 +200,7 @@ fn it_shows_what_ss_shows() {
             let rows = rows(&Query::in_states(States::ALL_ACTIVE)).into_iter();
             rows.map(|row| Line {
                 state: name_in_ss(row.state),
-                queues: (row.receive_queue, row.send_queue),
+                queues: (row.recv_queue, row.send_queue),
                 ends: (row.local().to_string(), row.peer().to_string()),
                 device: row.interface().map(|index| devices.name(index).to_string()),
                 uid: row.uid,
@@ -335,7 +335,7 @@ fn two_halves_are_the_whole() {
 
 /// Queues may move between two looks, see [`assert_same`].
 fn forget_queues(row: &mut Connection) {
-    (row.receive_queue, row.send_queue) = (0, 0);
+    (row.recv_queue, row.send_queue) = (0, 0);
 }
 
 #[test]
@@ -411,7 +411,7 @@ fn a_listeners_queue_and_its_limit() {
         let at = listener.local_addr().unwrap();
         let _queued = [(); 3].map(|()| TcpStream::connect(at).unwrap());
         until("all three are in the queue", || {
-            find(listener_at(at)).receive_queue == 3
+            find(listener_at(at)).recv_queue == 3
         });
         assert_eq!(find(listener_at(at)).send_queue, 7);
     });

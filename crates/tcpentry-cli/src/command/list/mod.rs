@@ -151,7 +151,7 @@ impl<W: Write> ListWriter<W> {
             Self::Lines(columns, cells) => {
                 cells.clear();
                 cells.put(connection.state);
-                cells.put(connection.receive_queue);
+                cells.put(connection.recv_queue);
                 cells.put(connection.send_queue);
                 view.put_local(&connection.pair, cells);
                 cells.put(connection.peer());

@@ -73,7 +73,7 @@ impl TopColumn {
             Self::User => word(row.user.as_deref()),
             Self::Unit => word(row.unit().or(resolved.unit.as_deref())),
             Self::Netns => word(row.netns.as_deref()),
-            Self::RecvQueue => connection.receive_queue.to_string(),
+            Self::RecvQueue => connection.recv_queue.to_string(),
             Self::SendQueue => connection.send_queue.to_string(),
             Self::Rtt => info.map_or(NONE.to_owned(), |info| duration(info.rtt)),
             Self::Retransmits => info.map_or(NONE.to_owned(), |info| {
@@ -103,7 +103,7 @@ impl TopColumn {
             Self::User => known_first(a.user.as_deref(), b.user.as_deref(), way),
             Self::Unit => known_first(a.unit(), b.unit(), way),
             Self::Netns => known_first(a.netns.as_deref(), b.netns.as_deref(), way),
-            Self::RecvQueue => way(a.connection.receive_queue.cmp(&b.connection.receive_queue)),
+            Self::RecvQueue => way(a.connection.recv_queue.cmp(&b.connection.recv_queue)),
             Self::SendQueue => way(a.connection.send_queue.cmp(&b.connection.send_queue)),
             Self::Rtt => known_first(rtt(a), rtt(b), way),
             Self::Retransmits => known_first(retransmits(a), retransmits(b), way),

@@ -36,7 +36,7 @@ fn served() -> Vec<Row> {
     info.last_data_sent = Duration::from_secs(700);
     info.last_data_received = Duration::from_secs(700);
     info.total_retransmits = 4;
-    slow.connection.receive_queue = 1_234_567;
+    slow.connection.recv_queue = 1_234_567;
     let mut nobodys = row_of(2, State::TimeWait);
     nobodys.connection.inode = None;
     nobodys.connection.info = None;

@@ -75,7 +75,7 @@ fn kernel_sections(namespace: &mut WatchedNamespace, target: &SocketTarget) -> V
         line("user", now.uid),
         line(
             "queues",
-            format_args!("recvq {}, sendq {}", now.receive_queue, now.send_queue),
+            format_args!("recvq {}, sendq {}", now.recv_queue, now.send_queue),
         ),
     ];
     if let Some(idle) = now.idle() {
