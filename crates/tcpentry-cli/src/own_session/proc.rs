@@ -148,6 +148,14 @@ pub(super) enum File {
 }
 
 impl File {
+    /// Returns the inode of a socket.
+    pub(super) const fn socket(self) -> Option<Inode> {
+        match self {
+            Self::Socket(inode) => Some(inode),
+            _ => None,
+        }
+    }
+
     fn of(link: &[u8]) -> Option<Self> {
         let text = str::from_utf8(link).ok()?;
         if let Some(inode) = text.strip_prefix("socket:[") {

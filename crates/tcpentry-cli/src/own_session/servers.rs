@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use tcpentry::{Inode, Pair};
 
-use super::proc::{self, File, Folder};
+use super::proc::{self, Folder};
 use super::sockets::{self, Socket, Table};
 
 /// Says whether a process is an SSH server, or one that such a server has started for a session and that has become
@@ -101,10 +101,7 @@ impl Servers {
             };
             let sockets = descriptors
                 .into_iter()
-                .filter_map(|(number, file)| match file {
-                    File::Socket(inode) => Some((number, inode)),
-                    _ => None,
-                });
+                .filter_map(|(number, file)| Some((number, file.socket()?)));
             servers.seen.push(Server {
                 pid,
                 login: folder.login_user(),
@@ -142,12 +139,8 @@ pub(super) fn held_by_others() -> HashSet<Inode> {
             continue;
         }
         let descriptors = Folder::of(pid).and_then(|folder| folder.descriptors());
-        held.extend(descriptors.unwrap_or_default().into_iter().filter_map(
-            |(_, file)| match file {
-                File::Socket(inode) => Some(inode),
-                _ => None,
-            },
-        ));
+        let files = descriptors.unwrap_or_default().into_iter();
+        held.extend(files.filter_map(|(_, file)| file.socket()));
     }
     held
 }

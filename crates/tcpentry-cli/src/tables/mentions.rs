@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 
 use tcpentry::escape::escape_for_terminal;
-use tcpentry::filter::{Mention, Mentioned, NamePattern};
+use tcpentry::filter::{Mentioned, NamePattern};
 use tcpentry::process::{Container, Process, Unit};
 use tcpentry::{Attribution, Error, Filter};
 
@@ -75,10 +75,24 @@ pub(crate) fn hints(
     args: &NetnsArgs,
     attribution: &mut Attribution,
 ) -> Vec<String> {
-    let is_here = |mention: &Mention<'_>| !mention.is_negated;
     let reads_one = !args.all_netns && args.netns.is_empty();
-    let mentions = filter.mentions().into_iter().filter(is_here);
-    let hints = mentions.filter_map(|mention| match mention.name {
+    let selected = filter.mentions().into_iter().filter(|it| !it.is_negated);
+    let hints = selected.filter_map(|mention| hint(mention.name, reads_one, attribution));
+    hints.collect()
+}
+
+/// Returns a line for each name that a filter excludes and nothing has: a misspelt one spares nothing.
+pub(crate) fn empty_exclusions(filter: &Filter, attribution: &mut Attribution) -> Vec<String> {
+    let excluded = filter.mentions().into_iter().filter(|it| it.is_negated);
+    // Whatever has the name elsewhere makes the exclusion no mistake.
+    let lines = excluded.filter_map(|mention| hint(mention.name, false, attribution));
+    lines.collect()
+}
+
+/// Returns a line for a name that nothing has here; with `reads_one`, also for one that is had in another network
+/// namespace only.
+fn hint(name: Mentioned<'_>, reads_one: bool, attribution: &mut Attribution) -> Option<String> {
+    match name {
         Mentioned::Container(name) => hint_of_container(name, reads_one, attribution),
         Mentioned::Unit(name) => hint_of_unit(name, attribution),
         Mentioned::Pid(pid, process) => hint_of_pid(pid, process, reads_one),
@@ -94,21 +108,7 @@ pub(crate) fn hints(
             })
         }
         _ => None,
-    });
-    hints.collect()
-}
-
-/// Returns a line for each name that a filter excludes and nothing has: a misspelt one spares nothing.
-pub(crate) fn empty_exclusions(filter: &Filter, attribution: &mut Attribution) -> Vec<String> {
-    let excluded = filter.mentions().into_iter().filter(|it| it.is_negated);
-    let lines = excluded.filter_map(|mention| match mention.name {
-        Mentioned::Container(name) => hint_of_container(name, false, attribution),
-        Mentioned::Unit(name) => hint_of_unit(name, attribution),
-        Mentioned::Pid(pid, process) => hint_of_pid(pid, process, false),
-        Mentioned::Process(name) => hint_of_process(name, false),
-        _ => None,
-    });
-    lines.collect()
+    }
 }
 
 fn hint_of_container(

@@ -341,12 +341,8 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         let (sent, replies) = match self.deleter.mode {
             Mode::Act => {
                 let (sent, names) = self.prepare(&mut items);
-                if self
-                    .deleter
-                    .recheck
-                    .as_ref()
-                    .is_some_and(Recheck::is_about_holders)
-                {
+                let recheck = self.deleter.recheck.as_ref();
+                if recheck.is_some_and(Recheck::is_about_holders) {
                     let replies = self.destroy_each(&mut items, &sent);
                     (sent, Some(Ok(replies)))
                 } else {
