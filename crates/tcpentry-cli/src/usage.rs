@@ -1,4 +1,4 @@
-//! What is printed instead of running a command line: what is wrong, and commands that work.
+//! The answer instead of running a command line: the error, and commands that work.
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};

@@ -11,7 +11,7 @@ use tcpentry_testkit::tcp;
 
 use crate::util::Run;
 
-/// What is expected of a habit.
+/// The expectation of a habit.
 #[derive(Clone, Copy, Debug)]
 enum Expected {
     /// It lists the connection, or selects it for a deletion.

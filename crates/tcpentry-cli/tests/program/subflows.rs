@@ -40,6 +40,11 @@ fn outcomes(run: &Run) -> Vec<String> {
     objects.iter().map(outcome).collect()
 }
 
+fn assert_both_deleted(run: &Run) {
+    assert_eq!(run.code, 0, "{} {}", run.out, run.err);
+    assert_eq!(outcomes(run), ["deleted", "deleted"], "{}", run.out);
+}
+
 fn assert_ended(ends: &Ends) {
     assert!(!is_alive(ends));
 }
@@ -98,13 +103,7 @@ fn a_filter_that_selects_all_subflows_counts_and_deletes_all() {
         assert!(is_alive(&ends));
 
         let deleted = run(&format!("delete --yes --json {filter}"));
-        assert_eq!(deleted.code, 0, "{} {}", deleted.out, deleted.err);
-        assert_eq!(
-            outcomes(&deleted),
-            ["deleted", "deleted"],
-            "{}",
-            deleted.out
-        );
+        assert_both_deleted(&deleted);
         for object in deleted.objects() {
             assert_eq!(object["subflows"].as_array().unwrap().len(), 1, "{object}");
             assert_eq!(object["mptcp"], true);
@@ -170,13 +169,7 @@ fn all_subflows_named_by_their_identities_are_one_deletion_each() {
             panic!("{}", listed.out)
         };
         let deleted = run(&format!("delete --json --max 2 --id {one} --id {other}"));
-        assert_eq!(deleted.code, 0, "{} {}", deleted.out, deleted.err);
-        assert_eq!(
-            outcomes(&deleted),
-            ["deleted", "deleted"],
-            "{}",
-            deleted.out
-        );
+        assert_both_deleted(&deleted);
         assert_ended(&ends);
     });
 }

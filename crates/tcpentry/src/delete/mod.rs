@@ -41,7 +41,7 @@ impl Options {
 
     /// Deletes only what this selection still selects, evaluated again immediately before each deletion.
     ///
-    /// What is no longer selected is left alone: [`ErrorKind::Spared`](crate::ErrorKind::Spared). Between a connection's
+    /// A connection that is no longer selected is left alone: [`ErrorKind::Spared`](crate::ErrorKind::Spared). Between a connection's
     /// listing and its deletion its owner may have handed it to another process, or have begun to use it. Where the
     /// filter is about processes, the descriptor by which each socket is held is looked at again immediately before its
     /// deletion is sent, some microseconds before the kernel destroys it; everything else is evaluated on the row as the

@@ -32,7 +32,7 @@ struct Looker {
     sequence: u32,
 }
 
-/// What one look-up has shown.
+/// The result of one look-up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Shown {
     There,
@@ -102,14 +102,14 @@ impl Looker {
     }
 }
 
-/// What the looker did.
+/// The counts of the looker.
 #[derive(Debug, Default)]
 struct Seen {
     looks: u32,
     /// Answers that the next look contradicted.
     missed: u32,
     leaving: u32,
-    /// How many looks in a row missed one that was there.
+    /// The most looks in a row that missed one that was there.
     most_in_a_row: u32,
 }
 

@@ -166,7 +166,7 @@ struct Named {
 impl Deleter<'_> {
     /// Finds some connections and deletes them, and reports on each in their order.
     ///
-    /// What is gone takes a wait of some milliseconds to be sure of, which they share.
+    /// Those that are gone share the wait of some milliseconds that it takes to be sure.
     fn delete_some(
         &mut self,
         tables: &mut [NamespaceTable],

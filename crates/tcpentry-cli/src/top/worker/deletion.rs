@@ -188,7 +188,7 @@ impl Worker {
 
     /// Deletes these, each by its cookie, and sends the outcome of each.
     ///
-    /// What was true when they were shown must still be true: the state, and the filter, where it selected them.
+    /// Each must still be as it was shown: in its state, and selected by the filter, where that selected it.
     pub(super) fn delete(&mut self, serial: u64, targets: Vec<SocketTarget>) {
         // The connection that carries the session may have changed since the preview.
         self.session.forget();

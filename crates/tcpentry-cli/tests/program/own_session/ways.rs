@@ -5,6 +5,7 @@ use std::io::{Read, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use tcpentry_testkit::holder::Holder;
@@ -395,15 +396,20 @@ fn a_terminal_that_only_the_program_itself_has_is_followed() {
             said.display()
         );
         let (server, session) = terminal_server(&script);
-        let read = || fs::read_to_string(&said).unwrap_or_default();
-        until("it has said something", || read().contains('\n'));
-        std::thread::sleep(std::time::Duration::from_millis(200));
-        let text = read();
-        let _ = fs::remove_file(&said);
-        assert!(text.contains("it carries your own session"), "{text}");
+        assert_session_named(&said);
         assert!(tcp::pending_error(&session).is_none());
         drop(server);
     });
+}
+
+/// What the program has written to this file, which is removed, names the own session.
+fn assert_session_named(said: &Path) {
+    let read = || fs::read_to_string(said).unwrap_or_default();
+    until("it has said something", || read().contains('\n'));
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    let text = read();
+    let _ = fs::remove_file(said);
+    assert!(text.contains("it carries your own session"), "{text}");
 }
 
 /// Starts a program that is nobody's child any more, with a unix socket as standard input.
@@ -433,12 +439,7 @@ fn who_has_the_other_end_of_the_standard_input_is_followed() {
             .map(Running);
         let server = server.unwrap();
         let (session, _) = listener.accept().unwrap();
-        let read = || fs::read_to_string(&said).unwrap_or_default();
-        until("it has said something", || read().contains('\n'));
-        std::thread::sleep(std::time::Duration::from_millis(200));
-        let text = read();
-        let _ = fs::remove_file(&said);
-        assert!(text.contains("it carries your own session"), "{text}");
+        assert_session_named(&said);
         assert!(tcp::pending_error(&session).is_none());
         drop(server);
     });

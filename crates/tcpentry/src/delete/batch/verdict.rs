@@ -26,7 +26,7 @@ pub(super) struct Verdict {
 /// of a single request does while it is accepted; it leaves out an entry of TIME_WAIT whose reference count is not yet set; and it
 /// describes after the lock was given back what has left the table by then. So what it does not show may be there.
 ///
-/// What the kernel has acknowledged is certain: it has closed the very socket. A request is the exception: where it was
+/// An acknowledgement of the kernel is certain: it has closed the very socket. A request is the exception: where it was
 /// accepted at that moment, the kernel acknowledges as well, and the accepted socket lives.
 #[derive(Default)]
 pub(super) struct Verdicts {

@@ -1,4 +1,4 @@
-//! What the kernel alone knows, where it does not run the program that asks for it.
+//! Terms that the kernel alone can evaluate, where it does not run the program that asks for them.
 
 use crate::connection::state::States;
 use crate::filter::{Filter, Truth};

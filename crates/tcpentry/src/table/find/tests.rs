@@ -17,6 +17,21 @@ fn table_of(rows: impl Into<Vec<Row>>) -> (TcpTable, Log) {
     table(move |asked| kernel.answer(asked))
 }
 
+/// Makes a table whose kernel misses its one connection until a grace period is over.
+fn blind_until_grace() -> TcpTable {
+    let mut kernel = Kernel::of([Row::new(ENDS, 7)]);
+    let mut complete = false;
+    let (table, _) = table(move |asked| {
+        complete |= asked.question == Question::Grace;
+        if complete {
+            kernel.answer(asked)
+        } else {
+            Kernel::default().answer(asked)
+        }
+    });
+    table
+}
+
 fn find(rows: impl Into<Vec<Row>>, target: Pair) -> Result<u64, Error> {
     let (mut table, _) = table_of(rows);
     let found = table.find(&target.into());
@@ -256,17 +271,7 @@ fn a_walk_that_repeats_a_socket_does_not_make_it_ambiguous() {
 /// A look-up by the ends, too, may come while one entry takes the place of another.
 #[test]
 fn what_is_missed_while_its_entry_is_replaced_is_found() {
-    let mut kernel = Kernel::of([Row::new(ENDS, 7)]);
-    let mut complete = false;
-    let (diags, _) = diags(move |asked| {
-        complete |= asked.question == Question::Grace;
-        if complete {
-            kernel.answer(asked)
-        } else {
-            Kernel::default().answer(asked)
-        }
-    });
-    let found = TcpTable::of(diags).find(&pair(ENDS).into()).unwrap();
+    let found = blind_until_grace().find(&pair(ENDS).into()).unwrap();
     assert_eq!(found.cookie.value(), 7);
 }
 
@@ -321,17 +326,7 @@ fn many_that_are_gone_are_waited_for_once() {
 
 #[test]
 fn what_is_missed_once_is_found_among_many() {
-    let mut kernel = Kernel::of([Row::new(ENDS, 7)]);
-    let mut complete = false;
-    let (diags, _) = diags(move |asked| {
-        complete |= asked.question == Question::Grace;
-        if complete {
-            kernel.answer(asked)
-        } else {
-            Kernel::default().answer(asked)
-        }
-    });
-    let mut table = TcpTable::of(diags);
+    let mut table = blind_until_grace();
     let at_once = table.find_unconfirmed(&pair(ENDS).into());
     assert_eq!(at_once.unwrap_err().kind(), ErrorKind::NotFound);
     let found = table.find_all(&[pair("10.0.0.5:80 10.0.0.6:80").into(), pair(ENDS).into()]);

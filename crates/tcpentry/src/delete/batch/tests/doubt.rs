@@ -144,7 +144,7 @@ fn a_rehearsal_waits_together_too() {
     assert_eq!(numbers_left(&kernel), (2..=100).collect::<Vec<_>>());
 }
 
-/// What the kernel has acknowledged needs no second look, but for requests: one that was accepted lives on.
+/// An acknowledged deletion needs no second look, but for requests: one that was accepted lives on.
 #[test]
 fn what_was_acknowledged_waits_for_nothing_unless_it_was_a_request() {
     let request = |number: u64| Row::new(&format!("10.0.0.1:80 10.0.0.2:{number}"), number);
