@@ -99,6 +99,10 @@ impl Tally {
         *counter += many;
     }
 
+    pub(crate) const fn deleted(&self) -> u64 {
+        self.deleted
+    }
+
     fn counts(&self) -> [(u64, Outcome); 7] {
         [
             (self.deleted, Outcome::Deleted),

@@ -55,7 +55,9 @@ pub fn more_rights() -> &'static str {
 
 /// Returns true where no other caller would be shown more of `/proc`: one with the capabilities that it takes, in the user
 /// and pid namespaces of the host.
-pub(crate) fn sees_by_right() -> bool {
+///
+/// What such a caller does not see in `/proc` (processes, network namespaces), nobody sees.
+pub fn sees_by_right() -> bool {
     is_initial_pid_namespace() && is_namespace("user", INITIAL_USER) && may_read_descriptors()
 }
 

@@ -7,7 +7,7 @@ use crate::delete::{borrow, kernel};
 use crate::error::ran_out;
 use crate::error::{Error, Operation};
 use crate::privilege::has_sys_ptrace;
-pub use crate::privilege::{PtraceScope, is_administrator, more_rights};
+pub use crate::privilege::{PtraceScope, is_administrator, more_rights, sees_by_right};
 use crate::process::Process;
 use crate::sock_diag::Diag;
 use crate::table::TcpTable;

@@ -5,6 +5,7 @@ pub(crate) mod habits;
 pub(crate) mod line;
 pub(crate) mod operands;
 pub(crate) mod order;
+pub(crate) mod pace;
 mod read;
 
 #[cfg(feature = "tui")]
@@ -14,6 +15,8 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use tcpentry::{MethodChoice, Options, States};
+
+use pace::PaceArgs;
 
 pub(crate) use read::{Usage, arranged, read};
 
@@ -187,6 +190,11 @@ pub(crate) struct DeleteArgs {
     /// Keep deleting until nothing has matched for this long
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) until_quiet: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) pace: PaceArgs,
+    /// Succeed (exit with 0) where nothing matches: for scripts and hooks
+    #[arg(long)]
+    pub(crate) ok_if_none: bool,
     /// Report each deletion to the system log too
     #[arg(long)]
     pub(crate) syslog: bool,
@@ -247,9 +255,12 @@ pub(crate) struct TopArgs {
 /// Report what can be deleted here, by which method and right, and what is missing
 ///
 /// Asks the kernel without deleting anything. Each missing thing comes with the command that fixes
-/// it. Exits with 0 if at least the connections of your own processes can be deleted.
+/// it. Exits with 0 if at least the connections of your own processes can be deleted, or what --need asks for.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct DoctorArgs {
+    /// Succeed only if so much can be deleted: else exit with 4 (not permitted) or 5 (not on this system)
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Need::Mine)]
+    pub(crate) need: Need,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
@@ -259,6 +270,17 @@ pub(crate) struct DoctorArgs {
 pub(crate) struct DemoArgs {
     #[command(flatten)]
     pub(crate) color: ColorArgs,
+}
+
+/// What has to be deletable.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Need {
+    /// The connections of the caller's own processes
+    Mine,
+    /// Every connection of this network namespace
+    All,
+    /// Every connection of every network namespace
+    AllNetns,
 }
 
 #[derive(Debug, ClapArgs)]

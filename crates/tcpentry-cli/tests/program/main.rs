@@ -23,6 +23,7 @@ mod long;
 mod names;
 mod netns;
 mod own_session;
+mod pace;
 mod privilege;
 mod readme;
 mod rounds;

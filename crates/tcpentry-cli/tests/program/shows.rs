@@ -68,6 +68,41 @@ fn the_doctor_tells_a_user_what_he_lacks_and_what_helps() {
 }
 
 #[test]
+fn the_doctor_can_be_asked_for_more() {
+    isolated(|| {
+        assert_eq!(run("doctor --need mine").code, 0);
+        let all = run("doctor --need all");
+        assert_eq!(all.code, 0, "{}", all.out);
+        assert_eq!(all.rows().last().unwrap()[..2], ["ok", "need"]);
+        // What others run here decides; that is what it says.
+        let everywhere = run("doctor --need all-netns");
+        let not_ok = |row: &Vec<&str>| row[1] == "netns" && row[0] != "ok";
+        let is_met =
+            everywhere.rows().iter().all(|row| !not_ok(row)) && tcpentry::support::sees_by_right();
+        assert_eq!(
+            everywhere.code,
+            if is_met { 0 } else { 4 },
+            "{}",
+            everywhere.out
+        );
+        let unknown = run("doctor --need everything");
+        assert_eq!((unknown.code, unknown.out.as_str()), (2, ""));
+    });
+    isolated(|| {
+        if !user::others() {
+            skip!("only one user is mapped here");
+        }
+        let program = opened();
+        for need in ["all", "all-netns"] {
+            let words = format!("doctor --need {need}");
+            let shown = User::new(4005).run(|| run_opened(&program, &words));
+            assert_eq!(shown.code, 4, "{}", shown.out);
+            assert_eq!(shown.rows().last().unwrap()[..2], ["missing", "need"]);
+        }
+    });
+}
+
+#[test]
 fn the_doctor_does_not_trust_a_capability_of_another_user_namespace() {
     isolated(|| {
         let program = opened();

@@ -1,8 +1,12 @@
 //! `delete FILTER...`: shown and confirmed first, or at once, or again and again.
 
+use std::time::Instant;
+
 use super::interrupt::Interrupt;
+use super::pace::Pacer;
 use super::report::Report;
 use super::run::Run;
+use super::sample::Sampler;
 use super::selector::{Scan, Selector, default_states};
 use crate::args::DeleteArgs;
 use crate::command::explain;
@@ -61,6 +65,8 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, words: &[String]) -> Exit {
         .enumerate()
         .map(|(index, (table, selection))| Scan::new(args, index, table, selection))
         .collect();
+    let seed = args.pace.seed.unwrap_or_else(|| fastrand::u64(..));
+    let rng = fastrand::Rng::with_seed(seed);
     let mut run = Run {
         args,
         selector: Selector::new(args, words, scans, attribution),
@@ -70,6 +76,10 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, words: &[String]) -> Exit {
         left_out,
         attempted: 0,
         needs_yes: None,
+        session_found: Instant::now(),
+        sampler: args.pace.sample.map(|size| Sampler::new(size, rng.clone())),
+        pacer: Pacer::new(&args.pace, rng),
+        seed,
     };
     let end = run.all_rounds();
     run.finish(end)

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{HashSet, VecDeque};
+use std::time::Instant;
 
 use tcpentry::error::{CallerGuard, Guard, Operation};
 use tcpentry::{
@@ -11,7 +12,9 @@ use tcpentry::{
 use super::attempt::Attempt;
 use super::confirm;
 use super::interrupt::Interrupt;
+use super::pace::Pacer;
 use super::report::Report;
+use super::sample::{self, Sampler};
 use super::target::NamedTarget;
 use crate::args::DeleteArgs;
 use crate::exit::Exit;
@@ -21,13 +24,25 @@ use crate::tables::selection::load_owners;
 use crate::tables::{NamespaceTable, Tables};
 
 /// Deletes each named connection, and returns the exit code.
-pub(super) fn run(args: &DeleteArgs, tables: Tables, names: &[NamedTarget]) -> Exit {
+pub(super) fn run(args: &DeleteArgs, tables: Tables, mut names: Vec<NamedTarget>) -> Exit {
     let Tables {
         opened: mut tables,
         left_out,
         ..
     } = tables;
-    if let Some(refusal) = refuse_too_many(args, &mut tables, names) {
+    let is_empty = names.is_empty();
+    let seed = args.pace.seed.unwrap_or_else(|| fastrand::u64(..));
+    let rng = fastrand::Rng::with_seed(seed);
+    if let Some(size) = args.pace.sample {
+        let of = names.len();
+        let places: Vec<_> = (0..of).collect();
+        let mut is_taken = Sampler::new(size, rng.clone()).choose(&places).into_iter();
+        names.retain(|_| is_taken.next() == Some(true));
+        if !args.quiet {
+            notice(&sample::describe(names.len() as u64, of as u64, seed));
+        }
+    }
+    if let Some(refusal) = refuse_too_many(args, &mut tables, &names) {
         return refusal;
     }
     let mut report = match Report::new(args, tables.iter_mut()) {
@@ -52,7 +67,21 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, names: &[NamedTarget]) -> E
         attribution: &attribution,
         ended: Vec::new(),
     };
-    for some in names.chunks(AT_ONCE) {
+    let mut pacer = Pacer::new(&args.pace, rng).filter(|_| !args.dry_run);
+    if let Some(pacer) = &mut pacer {
+        let mut order: Vec<_> = names.into_iter().enumerate().collect();
+        pacer.arrange(&mut order, |(place, _)| *place);
+        names = order.into_iter().map(|(_, name)| name).collect();
+        pacer.begin(Instant::now(), names.len(), None);
+    }
+    let at_once = if pacer.is_some() { 1 } else { AT_ONCE };
+    let mut left = names.len();
+    for some in names.chunks(at_once) {
+        if let Some(pacer) = &pacer {
+            pacer.await_turn(left, &interrupt, &mut report);
+        }
+        left -= some.len();
+        let before = report.deleted();
         if !interrupt.is_set() {
             deleter.delete_some(&mut tables, some, &mut report);
         }
@@ -61,8 +90,14 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, names: &[NamedTarget]) -> E
             report.end();
             return interrupt.exit();
         }
+        if let Some(pacer) = &mut pacer {
+            report.flush();
+            if report.deleted() > before {
+                pacer.took(Instant::now(), left);
+            }
+        }
     }
-    if names.is_empty() {
+    if is_empty {
         notice("standard input names no connection");
     }
     report.end()

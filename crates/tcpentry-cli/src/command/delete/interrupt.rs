@@ -3,6 +3,8 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::{
     SIGALRM, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM, SIGXCPU,
@@ -60,6 +62,18 @@ impl Interrupt {
         Exit::Interrupted(u8::try_from(signal).unwrap_or_default())
     }
 
+    /// Waits for so long, or until there is an interruption, which is noticed within a twentieth of a second.
+    pub(super) fn wait(&self, time: Duration) {
+        let end = Instant::now() + time;
+        while !self.is_set() {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            thread::sleep(left.min(POLL_INTERVAL));
+        }
+    }
+
     /// Returns the flag itself, for a loop that polls it.
     pub(super) fn flag(&self) -> &AtomicBool {
         &self.flag
@@ -79,6 +93,8 @@ const SIGNALS: [i32; 13] = [
     SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU,
     SIGIO, SIGPWR, SIGSTKFLT,
 ];
+/// The delay until an interruption is noticed.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// `signal(7)`, x86, Arm and most others.
 const SIGPWR: i32 = 30;
 const SIGSTKFLT: i32 = 16;

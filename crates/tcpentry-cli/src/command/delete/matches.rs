@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::sample::Sampler;
 use crate::own_session;
 use tcpentry::connection::CompactConnection;
 use tcpentry::{Connection, Cookie, Error, Subflows};
@@ -24,6 +25,7 @@ pub(super) struct Matches {
 }
 
 /// A socket to be deleted once that has been allowed, in 64 bytes: there may be a million.
+#[derive(Clone)]
 pub(super) struct Match {
     /// The index of its table.
     table: u32,
@@ -37,6 +39,10 @@ impl Match {
 
     pub(super) fn connection(&self) -> Connection {
         Connection::from(&self.connection)
+    }
+
+    pub(super) fn key(&self) -> SocketKey {
+        (self.table(), self.connection.cookie())
     }
 }
 
@@ -55,6 +61,18 @@ impl Matches {
     /// Returns the number of sockets that are to be deleted.
     pub(super) fn count(&self) -> u64 {
         self.rows.len() as u64
+    }
+
+    /// Keeps a random sample of those that are to be deleted, and returns the others.
+    pub(super) fn sample(&mut self, sampler: &mut Sampler) -> HashSet<SocketKey> {
+        let keys: Vec<_> = self.rows.iter().map(Match::key).collect();
+        let is_taken = sampler.choose(&keys);
+        let others = keys.iter().zip(is_taken).filter(|(_, is_taken)| !is_taken);
+        let others: HashSet<_> = others.map(|(key, _)| *key).collect();
+        self.rows.retain(|it| !others.contains(&it.key()));
+        self.preview
+            .retain(|(table, row)| !others.contains(&(*table, row.cookie)));
+        others
     }
 
     /// Protects each subflow of an MPTCP connection of which another subflow, which would end with it, was not selected

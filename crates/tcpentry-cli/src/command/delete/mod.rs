@@ -8,11 +8,14 @@ mod confirm;
 mod interrupt;
 mod line;
 mod matches;
+mod pace;
+mod paced;
 mod preview;
 mod progress;
 mod report;
 mod rounds;
 mod run;
+mod sample;
 mod selector;
 mod skip_list;
 mod stop;
@@ -31,6 +34,13 @@ use target::Operands;
 
 /// Runs the command, and returns the exit code.
 pub(crate) fn run(args: &DeleteArgs) -> Exit {
+    match delete(args) {
+        Exit::Nothing if args.ok_if_none => Exit::Done,
+        exit => exit,
+    }
+}
+
+fn delete(args: &DeleteArgs) -> Exit {
     let tables = match tables::open(&args.netns) {
         Ok(tables) => tables,
         Err(error) => {
@@ -53,7 +63,7 @@ pub(crate) fn run(args: &DeleteArgs) -> Exit {
         &mut input,
     ) {
         Ok(Operands::Names(names)) => match only_for_filters(args) {
-            None => by_name::run(args, tables, &names),
+            None => by_name::run(args, tables, names),
             Some(option) => {
                 print_error(&format!(
                     "{option} needs a filter, but the words name connections exactly"

@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 
 use tcpentry::{Attribution, Connection, Error};
 
+use super::pace;
 use super::report::Report;
 use crate::args::DeleteArgs;
 use crate::output::{Cells, ColumnSpec, Columns, Shape, exact_duration};
@@ -57,6 +58,7 @@ pub(super) fn question(args: &DeleteArgs, count: u64) -> String {
     ];
     let limits = limits.map(|(limit, what)| Some(format!("{what} {}", exact_duration(limit?))));
     let limits: Vec<_> = limits.into_iter().flatten().collect();
+    let these = these + &pace::describe(&args.pace, count);
     match (count, limits.is_empty()) {
         (_, true) => format!("{these}?"),
         (0, false) => format!("{these} what comes to match, {}?", limits.join(" or ")),
@@ -83,6 +85,11 @@ mod tests {
     fn the_question_says_what_a_yes_means() {
         for (options, count, question) in [
             ("", 2, "Delete these 2 connections?"),
+            (
+                "--rate 20/s",
+                200,
+                "Delete these 200 connections at 20/s, in some 10s?",
+            ),
             (
                 "--for 10m",
                 1,

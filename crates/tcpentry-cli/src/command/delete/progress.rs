@@ -1,7 +1,7 @@
 //! The progress of a long run: a line on standard error.
 
 use std::io::{self, IsTerminal, Write};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A line that is overwritten again and again, and erased at the end.
 ///
@@ -16,10 +16,10 @@ pub(super) struct Progress<W: Write> {
 
 impl Progress<io::Stderr> {
     /// Shows progress to people who would see nothing else: standard error is a terminal, and standard output is not,
-    /// or stays empty because the run is quiet.
-    pub(super) fn on_terminal(quiet: bool) -> Self {
+    /// or says little (`is_slow`).
+    pub(super) fn on_terminal(is_slow: bool) -> Self {
         let (out, err) = (io::stdout(), io::stderr());
-        let wanted = err.is_terminal() && (quiet || !out.is_terminal());
+        let wanted = err.is_terminal() && (is_slow || !out.is_terminal());
         Self::new(wanted.then_some(err), Instant::now())
     }
 }
@@ -63,6 +63,18 @@ impl<W: Write> Drop for Progress<W> {
     fn drop(&mut self) {
         self.clear();
     }
+}
+
+/// Describes the deletions that are left, and the time until the last of them; `now` is the time of day.
+pub(super) fn describe_left(left: usize, time: Duration, now: SystemTime) -> String {
+    let end = (now + time).duration_since(UNIX_EPOCH).unwrap_or_default();
+    let end = end.as_secs();
+    let (hours, minutes, seconds) = (end / 3600 % 24, end / 60 % 60, end % 60);
+    let time = Duration::from_secs(time.as_secs() + 1);
+    format!(
+        "{left} left, for another {} (until {hours:02}:{minutes:02}:{seconds:02} UTC)",
+        crate::output::duration(time)
+    )
 }
 
 /// A run that ends within a second needs no progress.
@@ -119,6 +131,15 @@ mod tests {
         let start = Instant::now();
         let mut progress = Progress::new(None::<Vec<u8>>, start);
         progress.update(start + PROGRESS_DELAY, || panic!("nobody sees it"));
+    }
+
+    #[test]
+    fn what_is_left_has_an_end() {
+        let now = UNIX_EPOCH + Duration::from_secs(86_400 * 20_000 + 12 * 3600 + 34 * 60 + 50);
+        assert_eq!(
+            describe_left(80, Duration::from_millis(5900), now),
+            "80 left, for another 6s (until 12:34:55 UTC)"
+        );
     }
 
     #[test]

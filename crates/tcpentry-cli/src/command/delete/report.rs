@@ -3,14 +3,14 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tcpentry::{Attribution, Outcome};
 
 use super::attempt::Attempt;
 use super::complaints::Complaints;
 use super::line::{Complaint, Line, Wanted, log_text};
-use super::progress::Progress;
+use super::progress::{Progress, describe_left};
 use super::syslog::SystemLog;
 use crate::args::DeleteArgs;
 use crate::exit::{Exit, Tally};
@@ -34,6 +34,8 @@ pub(super) struct Report {
     views: Vec<View>,
     log: Option<SystemLog>,
     progress: Progress<io::Stderr>,
+    /// The number of those that wait for their turn, and the time of the last of them.
+    left: Option<(usize, Instant)>,
     repeated: RepeatedCauses,
     complaints: Complaints,
     /// Set when each connection that was not deleted is explained by itself.
@@ -89,7 +91,8 @@ impl Report {
             flushed: None,
             views,
             log,
-            progress: Progress::on_terminal(args.quiet),
+            progress: Progress::on_terminal(args.quiet || args.pace.is_paced()),
+            left: None,
             repeated: RepeatedCauses::new(args.verbose),
             complaints: Complaints::default(),
             explains_each: args.verbose,
@@ -183,6 +186,10 @@ impl Report {
         if self.flushed.is_none() || self.lost {
             return;
         }
+        if self.left.is_some() {
+            // Both may be on one terminal.
+            self.progress.clear();
+        }
         let written = match &mut self.sink {
             Sink::Lines(columns) => columns.flush(),
             Sink::Json(out) => out.flush(),
@@ -190,11 +197,25 @@ impl Report {
         self.check_written(written);
     }
 
+    /// Shows how many are left to be deleted, and until when.
+    pub(super) fn show_left(&mut self, left: usize, end: Instant) {
+        self.left = Some((left, end));
+        self.show_progress(Instant::now());
+    }
+
     fn show_progress(&mut self, now: Instant) {
-        let tally = &self.tally;
-        if !tally.is_empty() {
-            self.progress.update(now, || tally.to_string());
+        let (tally, left) = (&self.tally, self.left);
+        if tally.is_empty() && left.is_none() {
+            return;
         }
+        self.progress.update(now, || {
+            let left = left.map(|(left, end)| {
+                describe_left(left, end.saturating_duration_since(now), SystemTime::now())
+            });
+            let done = Some(tally.to_string()).filter(|_| !tally.is_empty());
+            let parts: Vec<_> = done.into_iter().chain(left).collect();
+            parts.join(", ")
+        });
     }
 
     /// Goes on without standard output once it can't be written: neither the deletions nor the exit code depend on
@@ -246,6 +267,7 @@ impl Report {
 
     /// Flushes standard output, and prints each reason why connections of this round were not deleted.
     pub(super) fn end_round(&mut self) {
+        self.left = None;
         self.flush();
         let all: Vec<_> = self.complaints.take().collect();
         for (text, hint) in all {
@@ -262,6 +284,11 @@ impl Report {
     /// Returns true as long as nothing has been reported.
     pub(super) fn is_empty(&self) -> bool {
         self.tally.is_empty()
+    }
+
+    /// Returns the number of those that were deleted.
+    pub(super) const fn deleted(&self) -> u64 {
+        self.tally.deleted()
     }
 
     /// Counts sockets that are not reported one by one.

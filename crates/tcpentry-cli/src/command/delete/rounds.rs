@@ -17,7 +17,7 @@ impl Run<'_> {
 
     fn first_round(&mut self) -> Result<(), Stop> {
         // Where nothing has to be shown, counted or refused first, nothing has to be held.
-        let at_once = self.args.yes && self.args.max.is_none() && !self.args.dry_run;
+        let at_once = self.args.yes && !self.is_fixed_first() && !self.args.dry_run;
         if at_once && !self.selector.may_be_hidden()? {
             // A dump among sockets that come and go can miss one that stays; so does another, but hardly the same.
             self.sweep(MAX_SWEEPS)?;
@@ -25,7 +25,12 @@ impl Run<'_> {
         }
         let matches = self.find_all()?;
         self.allow(&matches)?;
-        self.delete(matches)
+        self.delete(matches, None)
+    }
+
+    /// Returns true where a round is about the connections that match at its start, which are counted, drawn from or waited for.
+    const fn is_fixed_first(&self) -> bool {
+        self.args.max.is_some() || self.pacer.is_some() || self.sampler.is_some()
     }
 
     /// Runs rounds until the time is over or nothing has matched for long enough.
@@ -37,7 +42,11 @@ impl Run<'_> {
             self.selector.forget();
             self.report.forget();
             self.selector.refresh_namespaces(&mut self.report)?;
-            if self.further_round()? {
+            let rest = self
+                .args
+                .period
+                .map(|period| period.saturating_sub(start.elapsed()));
+            if self.further_round(rest)? {
                 last_match = Instant::now();
             }
             let now = Instant::now();
@@ -56,15 +65,15 @@ impl Run<'_> {
         }
     }
 
-    /// Runs one more round. Returns true when there was anything new.
-    fn further_round(&mut self) -> Result<bool, Stop> {
-        if self.args.max.is_none() && !self.selector.may_be_hidden()? {
+    /// Runs one more round, in the rest of the time. Returns true when there was anything new.
+    fn further_round(&mut self, rest: Option<Duration>) -> Result<bool, Stop> {
+        if !self.is_fixed_first() && !self.selector.may_be_hidden()? {
             return self.sweep(1);
         }
         let matches = self.find_all()?;
         self.refuse_too_many(&matches)?;
         let anything = !matches.rows.is_empty() || !matches.protected.is_empty();
-        self.delete(matches)?;
+        self.delete(matches, rest)?;
         Ok(anything)
     }
 }

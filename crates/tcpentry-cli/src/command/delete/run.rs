@@ -1,6 +1,5 @@
 //! One run of `delete FILTER`: the guards over all matches, and their deletion.
 
-use std::thread;
 use std::time::{Duration, Instant};
 
 use tcpentry::{Connection, Error, Method};
@@ -9,9 +8,11 @@ use super::attempt::Attempt;
 use super::confirm;
 use super::interrupt::Interrupt;
 use super::matches::{Match, Matches};
+use super::pace::{self, Pacer};
 use super::preview;
 use super::report::Report;
-use super::selector::Selector;
+use super::sample::{self, Sampler};
+use super::selector::{Scan, Selector};
 use super::stop::Stop;
 use crate::args::DeleteArgs;
 use crate::exit::Exit;
@@ -32,12 +33,28 @@ pub(super) struct Run<'a> {
     pub(super) attempted: u64,
     /// The notice at the end of a dry run about the question that it has not asked.
     pub(super) needs_yes: Option<String>,
+    /// The time at which the connection that carries the operator's session was last looked for.
+    pub(super) session_found: Instant,
+    pub(super) pacer: Option<Pacer>,
+    pub(super) sampler: Option<Sampler>,
+    /// The number that repeats the random choices.
+    pub(super) seed: u64,
 }
 
 impl Run<'_> {
-    /// Dumps the tables and returns what is selected, unless some of it is hidden.
+    /// Dumps the tables and returns what is selected, or a random sample of it, unless some of it is hidden.
     pub(super) fn find_all(&mut self) -> Result<Matches, Stop> {
-        self.selector.find_all(&mut self.report, &self.interrupt)
+        let mut matches = self.selector.find_all(&mut self.report, &self.interrupt)?;
+        if let Some(sampler) = &mut self.sampler {
+            let before = matches.count();
+            let left_out = matches.sample(sampler);
+            self.selector.do_not_retry.get_mut().leave_out(left_out);
+            if before > 0 && !self.args.quiet {
+                let described = sample::describe(matches.count(), before, self.seed);
+                self.report.notice(&described);
+            }
+        }
+        Ok(matches)
     }
 
     /// Returns true with `--for` or `--until-quiet`.
@@ -45,13 +62,12 @@ impl Run<'_> {
         self.args.period.is_some() || self.args.until_quiet.is_some()
     }
 
-    /// Deletes what was found, by its identity, and reports what was protected.
-    pub(super) fn delete(&mut self, matches: Matches) -> Result<(), Stop> {
+    /// Deletes what was found, by its identity, and reports what was protected. A spread is over within `limit`.
+    pub(super) fn delete(&mut self, matches: Matches, limit: Option<Duration>) -> Result<(), Stop> {
         let Self {
             args,
             selector,
             report,
-            interrupt,
             ..
         } = self;
         self.attempted += matches.count();
@@ -70,34 +86,83 @@ impl Run<'_> {
         if !matches.rows.is_empty() {
             selection::load_owners(&args.show, &mut attribution.borrow_mut());
         }
+        if self.pacer.is_some() && !self.args.dry_run {
+            return self.delete_paced(matches.rows, limit);
+        }
         let mut rows = matches.rows.into_iter().peekable();
-        for scan in &mut selector.scans {
-            let index = scan.index;
-            let subflows = &scan.subflows;
-            let on_result = |row: &Connection, result: Result<Method, Error>| {
-                let others = subflows.others_of(row).cloned().collect();
-                let attempt = Attempt::on_row(index, row.clone(), result).beside(others);
-                do_not_retry.remember(&attempt, (index, row.cookie));
-                report.add(&attempt, attribution);
-                interrupt.control_flow()
-            };
-            let here = std::iter::from_fn(|| rows.next_if(|it| it.table() == index));
+        let tables: Vec<_> = self.selector.scans.iter().map(|scan| scan.index).collect();
+        for table in tables {
+            let here = std::iter::from_fn(|| rows.next_if(|it| it.table() == table));
             let here = here.map(|it: Match| it.connection());
-            let (table, options) = (&mut scan.table.table, &scan.options);
-            if args.dry_run {
-                table.check_all(here, options, on_result);
-            } else {
-                table.delete_all(here, options, on_result);
-            }
-            if interrupt.is_set() {
+            self.delete_here(table, here, self.args.dry_run, |_, _| true);
+            if self.interrupt.is_set() {
                 break;
             }
         }
-        report.end_round();
-        if interrupt.is_set() {
+        self.report.end_round();
+        if self.interrupt.is_set() {
             return Err(Stop::Interrupted);
         }
         Ok(())
+    }
+
+    /// Deletes these connections of a table, or only checks that, and reports each result that is `wanted`. Returns the
+    /// number of those that were deleted.
+    pub(super) fn delete_here(
+        &mut self,
+        table: usize,
+        connections: impl IntoIterator<Item = Connection>,
+        checks_only: bool,
+        mut wanted: impl FnMut(&Connection, &Result<Method, Error>) -> bool,
+    ) -> u64 {
+        let Self {
+            selector,
+            report,
+            interrupt,
+            ..
+        } = self;
+        let attribution = &selector.attribution;
+        let do_not_retry = selector.do_not_retry.get_mut();
+        let mut scans = selector.scans.iter_mut();
+        let Some(scan) = scans.find(|scan| scan.index == table) else {
+            return 0;
+        };
+        let subflows = &scan.subflows;
+        let mut deleted = 0;
+        let on_result = |row: &Connection, result: Result<Method, Error>| {
+            if wanted(row, &result) {
+                deleted += u64::from(result.is_ok());
+                let others = subflows.others_of(row).cloned().collect();
+                let attempt = Attempt::on_row(table, row.clone(), result).beside(others);
+                do_not_retry.remember(&attempt, (table, row.cookie));
+                report.add(&attempt, attribution);
+            }
+            interrupt.control_flow()
+        };
+        let (table, options) = (&mut scan.table.table, &scan.options);
+        if checks_only {
+            table.check_all(connections, options, on_result);
+        } else {
+            table.delete_all(connections, options, on_result);
+        }
+        deleted
+    }
+
+    /// Reports what became of a connection of a table.
+    pub(super) fn report_one(
+        &mut self,
+        table: usize,
+        row: &Connection,
+        result: Result<Method, Error>,
+    ) {
+        let attempt = Attempt::on_row(table, row.clone(), result);
+        self.report.add(&attempt, &self.selector.attribution);
+    }
+
+    /// Returns the table of this index, and what is selected in it.
+    pub(super) fn scan(&mut self, table: usize) -> Option<&mut Scan> {
+        let mut scans = self.selector.scans.iter_mut();
+        scans.find(|scan| scan.index == table)
     }
 
     /// Applies the guards over all matches: their number, and the confirmation.
@@ -176,20 +241,22 @@ impl Run<'_> {
 
     /// Waits, unless it is interrupted.
     pub(super) fn wait(&self, time: Duration) -> Result<(), Stop> {
-        let end = Instant::now() + time;
-        while !self.interrupt.is_set() {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(());
-            }
-            thread::sleep(left.min(POLL_INTERVAL));
+        self.interrupt.wait(time);
+        if self.interrupt.is_set() {
+            return Err(Stop::Interrupted);
         }
-        Err(Stop::Interrupted)
+        Ok(())
     }
 
     /// Prints why the run ended, and returns the code for all of it.
     pub(super) fn finish(mut self, end: Result<(), Stop>) -> Exit {
         let nothing_done = self.report.is_empty();
+        if self.args.dry_run && self.args.pace.is_paced() && self.attempted > 0 {
+            let pace = pace::describe(&self.args.pace, self.attempted);
+            self.report.end_round();
+            self.report
+                .notice(&format!("without -n they are deleted{pace}"));
+        }
         if let Some(needs_yes) = self.needs_yes.take() {
             self.report.end_round();
             self.report.notice(&needs_yes);
@@ -273,6 +340,3 @@ fn describe_matching(count: u64) -> String {
         _ => format!("{count} connections match"),
     }
 }
-
-/// The delay until an interruption is noticed.
-const POLL_INTERVAL: Duration = Duration::from_millis(50);

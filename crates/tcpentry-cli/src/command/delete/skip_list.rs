@@ -17,6 +17,8 @@ pub(super) struct SkipList {
     keeps_deleted: bool,
     /// Sockets that no longer matched, in this round.
     spared: HashSet<SocketKey>,
+    /// Sockets that the random sample has left out.
+    left_out: HashSet<SocketKey>,
 }
 
 impl SkipList {
@@ -34,12 +36,18 @@ impl SkipList {
         let key = (table, row.cookie);
         // A socket that its owner connects anew keeps its cookie, and is to be deleted again.
         let is_left_over = || row.state == State::BoundInactive && self.deleted.contains(&key);
-        self.failed.contains(&key) || self.spared.contains(&key) || is_left_over()
+        let sets = [&self.failed, &self.spared, &self.left_out];
+        sets.into_iter().any(|set| set.contains(&key)) || is_left_over()
     }
 
     /// Forgets those that were spared: in another round they may match again.
     pub(super) fn forget_spared(&mut self) {
         self.spared.clear();
+    }
+
+    /// Adds sockets that the random sample has left out.
+    pub(super) fn leave_out(&mut self, keys: impl IntoIterator<Item = SocketKey>) {
+        self.left_out.extend(keys);
     }
 
     /// Remembers an attempt. A socket that was gone may come back: it is not remembered.

@@ -11,14 +11,24 @@ use rustix::process::geteuid;
 use tcpentry::TcpTable;
 use tcpentry::escape::escape_for_terminal;
 use tcpentry::netns::{Namespace, Namespaces};
-use tcpentry::support::{PtraceScope, Support, is_administrator, more_rights};
+use tcpentry::support::{PtraceScope, Support, is_administrator, more_rights, sees_by_right};
 
-use super::finding::Finding;
+use super::finding::{Finding, Status};
+use crate::args::Need;
 use crate::exit::Exit;
 use crate::tables::{self, WITHHELD, describe_hidden, parallel};
 
+/// The other network namespaces, as far as deletions in them are concerned.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Elsewhere {
+    /// Every connection in each of them can be deleted.
+    All,
+    /// Some of them are hidden, or some of their connections can't be deleted.
+    NotAll,
+}
+
 /// Runs all checks but the last, the result.
-pub(super) fn examine(found: &Support, table: &mut TcpTable) -> Vec<Finding> {
+pub(super) fn examine(found: &Support, table: &mut TcpTable) -> (Vec<Finding>, Elsewhere) {
     let mut findings = vec![
         kernel(),
         Finding::note(
@@ -37,21 +47,23 @@ pub(super) fn examine(found: &Support, table: &mut TcpTable) -> Vec<Finding> {
     findings.extend(kernel_differences(release()));
     findings.extend([borrowing(found), yama(found), mptcp(found)]);
     findings.extend([sys_ptrace(found), processes(found)]);
-    findings.extend(other_namespaces());
-    findings
+    let (others, elsewhere) = other_namespaces();
+    findings.extend(others);
+    (findings, elsewhere)
 }
 
 /// Checks what can be deleted in the other network namespaces, and by which right.
-fn other_namespaces() -> Vec<Finding> {
+fn other_namespaces() -> (Vec<Finding>, Elsewhere) {
     tables::raise_descriptor_limit();
     let all = match Namespaces::all() {
         Ok(all) => all,
         Err(error) => {
-            return vec![Finding::missing(
+            let finding = Finding::missing(
                 "netns",
                 error.cause().to_owned(),
                 error.hint().unwrap_or(MOUNT_PROC),
-            )];
+            );
+            return (vec![finding], Elsewhere::NotAll);
         }
     };
     let others = all.found.get(1..).unwrap_or_default();
@@ -68,7 +80,15 @@ fn other_namespaces() -> Vec<Finding> {
     if all.withheld {
         findings.push(Finding::missing("netns", WITHHELD, "run it as root (sudo)"));
     }
-    findings
+    // A namespace of which some can't be deleted, and those that are hidden, have no `ok`.
+    let are_deletable = findings.iter().all(|finding| finding.status == Status::Ok);
+    // In a container's pid namespace there is no telling what else the host has.
+    let elsewhere = if are_deletable && sees_by_right() {
+        Elsewhere::All
+    } else {
+        Elsewhere::NotAll
+    };
+    (findings, elsewhere)
 }
 
 fn other_namespace(namespace: &Namespace) -> Finding {
@@ -407,6 +427,34 @@ pub(super) fn verdict(found: &Support) -> (Finding, Exit) {
             Finding::missing(CHECK, detail, "see what is missing above"),
             Exit::Unsupported,
         )
+    }
+}
+
+/// Returns whether what `--need` asks for can be deleted, and the exit code.
+pub(super) fn need(need: Need, found: &Support, elsewhere: Elsewhere) -> (Finding, Exit) {
+    const CHECK: &str = "need";
+    let is_met = match need {
+        Need::Mine => found.own(),
+        Need::All => found.all(),
+        Need::AllNetns => found.all() && elsewhere == Elsewhere::All,
+    };
+    let what = match need {
+        Need::Mine => "the connections of your own processes",
+        Need::All => "every connection of this network namespace",
+        Need::AllNetns => "every connection of every network namespace",
+    };
+    if is_met {
+        return (
+            Finding::ok(CHECK, format!("{what} can be deleted")),
+            Exit::Done,
+        );
+    }
+    let detail = format!("{what} is needed, and not all can be deleted");
+    if found.tcp_diag && found.destroy {
+        (Finding::missing(CHECK, detail, more_rights()), Exit::Denied)
+    } else {
+        let fix = "see what is missing above";
+        (Finding::missing(CHECK, detail, fix), Exit::Unsupported)
     }
 }
 

@@ -8,7 +8,7 @@ use std::io::{self, Write as _};
 use tcpentry::TcpTable;
 use tcpentry::support::Support;
 
-use crate::args::DoctorArgs;
+use crate::args::{DoctorArgs, Need};
 use crate::exit::Exit;
 use crate::message::{exit_after, print_failure};
 use crate::output::{Cells, ColumnSpec, Columns, Shape, line, stdout};
@@ -24,9 +24,14 @@ pub(crate) fn run(args: &DoctorArgs) -> Exit {
             return Exit::of_deletion(&error);
         }
     };
-    let mut findings = checks::examine(&found, &mut table);
-    let (result, exit) = checks::verdict(&found);
+    let (mut findings, elsewhere) = checks::examine(&found, &mut table);
+    let (result, mut exit) = checks::verdict(&found);
     findings.push(result);
+    if args.need != Need::Mine {
+        let (need, exit_of_need) = checks::need(args.need, &found, elsewhere);
+        findings.push(need);
+        exit = exit_of_need;
+    }
     exit_after(print(&findings, args), exit)
 }
 

@@ -1,0 +1,325 @@
+//! The times at which the deletions of a run are due.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::interrupt::Interrupt;
+use super::report::Report;
+use crate::args::pace::{PaceArgs, Rate};
+use crate::output::exact_duration;
+
+/// The times at which the deletions of a run are due.
+pub(super) struct Pacer {
+    pace: Pace,
+    rng: fastrand::Rng,
+    /// The time before which nothing more is due.
+    next: Option<Instant>,
+}
+
+enum Pace {
+    Rate {
+        rate: Rate,
+        /// The last deletions, as many as may be made in one period.
+        recent: VecDeque<Instant>,
+    },
+    Spread {
+        over: Duration,
+        /// The time at which the round is to be over.
+        end: Option<Instant>,
+        /// The shortest mean gap: what was held up is not made up for in a burst.
+        min_gap: Duration,
+    },
+}
+
+impl Pacer {
+    /// Creates the pace that the options ask for; `None` where nothing has to wait.
+    pub(super) fn new(args: &PaceArgs, rng: fastrand::Rng) -> Option<Self> {
+        let pace = match (args.rate, args.spread) {
+            (Some(rate), _) => Pace::Rate {
+                rate,
+                recent: VecDeque::new(),
+            },
+            (None, Some(over)) => Pace::Spread {
+                over,
+                end: None,
+                min_gap: Duration::ZERO,
+            },
+            (None, None) => return None,
+        };
+        Some(Self {
+            pace,
+            rng,
+            next: None,
+        })
+    }
+
+    /// Begins a round of so many deletions, which a spread ends within `limit`.
+    pub(super) fn begin(&mut self, now: Instant, count: usize, limit: Option<Duration>) {
+        let Pace::Spread { over, end, min_gap } = &mut self.pace else {
+            return;
+        };
+        let over = limit.map_or(*over, |limit| limit.min(*over));
+        *end = Some(now + over);
+        *min_gap = over / divisor(count) / 2;
+        self.next = Some(now);
+        // The first has a gap before it as any other, so that the runs of several hosts do not begin together.
+        let gap = self.gap(now, count);
+        self.next = Some(now + gap);
+    }
+
+    /// Puts those that are to be deleted into the order in which that is done: a random one for a spread.
+    ///
+    /// The order depends on the seed and on the keys.
+    pub(super) fn arrange<T, K: Ord>(&mut self, waiting: &mut [T], key: impl Fn(&T) -> K) {
+        if matches!(self.pace, Pace::Spread { .. }) {
+            waiting.sort_by_key(key);
+            self.rng.shuffle(waiting);
+        }
+    }
+
+    /// Returns the time until the next deletion is due.
+    pub(super) fn delay(&self, now: Instant) -> Duration {
+        let until = |time: Instant| time.saturating_duration_since(now);
+        let gap = self.next.map_or(Duration::ZERO, until);
+        match &self.pace {
+            Pace::Rate { rate, recent } if recent.len() >= rate.count as usize => {
+                let oldest = recent
+                    .front()
+                    .map(|&oldest| until(oldest + rate_gap(*rate) * rate.count));
+                gap.max(oldest.unwrap_or_default())
+            }
+            _ => gap,
+        }
+    }
+
+    /// Waits until the next deletion of so many is due, or until there is an interruption, and shows how many are left.
+    pub(super) fn await_turn(&self, left: usize, interrupt: &Interrupt, report: &mut Report) {
+        while !interrupt.is_set() {
+            let now = Instant::now();
+            let delay = self.delay(now);
+            if delay.is_zero() {
+                return;
+            }
+            report.show_left(left, self.end(now, left));
+            interrupt.wait(delay.min(PROGRESS_INTERVAL));
+        }
+    }
+
+    /// Takes note of a deletion, after which so many are left.
+    pub(super) fn took(&mut self, now: Instant, left: usize) {
+        let gap = self.gap(now, left);
+        if let Pace::Rate { rate, recent } = &mut self.pace {
+            if recent.len() >= rate.count as usize {
+                recent.pop_front();
+            }
+            recent.push_back(now);
+            // The gaps are those between the times that were due, unless it is far behind: sleep returns late.
+            let earliest = now.checked_sub(SLACK.min(gap)).unwrap_or(now);
+            let due = self.next.map_or(now, |due| due.max(earliest));
+            self.next = Some(due + gap);
+        } else {
+            self.next = Some(now + gap);
+        }
+    }
+
+    /// Returns the time at which so many more will have been deleted, if nothing holds them up.
+    pub(super) fn end(&self, now: Instant, left: usize) -> Instant {
+        match &self.pace {
+            Pace::Rate { rate, .. } => now + rate_gap(*rate) * divisor(left),
+            Pace::Spread { end, .. } => {
+                let by_gaps = now + MAX_GAP * divisor(left);
+                end.map_or(by_gaps, |end| end.min(by_gaps)).max(now)
+            }
+        }
+    }
+
+    /// Returns the gap after a deletion, after which so many are left.
+    fn gap(&mut self, now: Instant, left: usize) -> Duration {
+        match &self.pace {
+            Pace::Rate { rate, .. } => rate_gap(*rate),
+            Pace::Spread { end, min_gap, .. } => {
+                let time = end.map_or(Duration::ZERO, |end| end.saturating_duration_since(now));
+                let mean = (time / divisor(left)).max(*min_gap).min(MAX_GAP);
+                mean.mul_f64(0.5 + self.rng.f64()).min(MAX_GAP)
+            }
+        }
+    }
+}
+
+/// Describes the pace of so many deletions, behind the words that say what is deleted; empty without one.
+pub(super) fn describe(args: &PaceArgs, count: u64) -> String {
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    match (args.rate, args.spread) {
+        (Some(rate), _) => {
+            let time = rate_gap(rate) * divisor(count.saturating_sub(1));
+            let time = Duration::from_secs(time.as_secs());
+            if time.is_zero() || count < 2 {
+                format!(" at {rate}")
+            } else {
+                format!(" at {rate}, in some {}", crate::output::duration(time))
+            }
+        }
+        (None, Some(over)) => {
+            let few = MAX_GAP * divisor(count);
+            if few < over {
+                format!(
+                    " within {}, at most {} apart",
+                    exact_duration(over),
+                    exact_duration(MAX_GAP)
+                )
+            } else {
+                format!(" over {}", exact_duration(over))
+            }
+        }
+        (None, None) => String::new(),
+    }
+}
+
+/// Returns the gap between two deletions: a hundredth longer than needed, so that no window has one too many for those who
+/// see them a little sooner or later.
+fn rate_gap(rate: Rate) -> Duration {
+    rate.period / rate.count * 101 / 100
+}
+
+/// Returns a number to divide a time by, or to multiply it with.
+fn divisor(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX).max(1)
+}
+
+/// The longest gap of a spread: few end early.
+const MAX_GAP: Duration = Duration::from_secs(1);
+/// The time between two updates of what is left.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
+/// The time by which a rate may be behind and catch up.
+const SLACK: Duration = Duration::from_millis(20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the times, from the start of the round, at which so many deletions are made by somebody who is late by so much each time.
+    fn times(args: &PaceArgs, count: usize, late: Duration) -> Vec<Duration> {
+        let start = Instant::now();
+        let mut pacer = Pacer::new(args, fastrand::Rng::with_seed(7)).unwrap();
+        pacer.begin(start, count, None);
+        let mut now = start;
+        let mut times = Vec::new();
+        for done in 1..=count {
+            let delay = pacer.delay(now);
+            now += delay;
+            if !delay.is_zero() {
+                now += late;
+            }
+            pacer.took(now, count - done);
+            times.push(now - start);
+        }
+        times
+    }
+
+    fn rate(text: &str) -> PaceArgs {
+        PaceArgs {
+            rate: Some(text.parse().unwrap()),
+            ..PaceArgs::default()
+        }
+    }
+
+    fn spread(over: Duration) -> PaceArgs {
+        PaceArgs {
+            spread: Some(over),
+            ..PaceArgs::default()
+        }
+    }
+
+    #[test]
+    fn no_window_has_more_than_the_rate() {
+        for (text, late) in [
+            ("20/s", 0),
+            ("20/s", 15),
+            ("1000/s", 2),
+            ("1000/s", 300),
+            ("3/s", 700),
+        ] {
+            let args = rate(text);
+            let Rate { count, period } = args.rate.unwrap();
+            let times = times(&args, count as usize * 6, Duration::from_millis(late));
+            for window in times.windows(count as usize + 1) {
+                assert!(
+                    window[count as usize] - window[0] >= period,
+                    "{text} {late}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_rate_is_kept_although_sleep_returns_late() {
+        let times = times(&rate("1000/s"), 5000, Duration::from_micros(300));
+        let whole = times[4999].as_secs_f64();
+        assert!((5.0..5.2).contains(&whole), "{whole}");
+    }
+
+    #[test]
+    fn a_rate_is_evenly_spaced() {
+        let times = times(&rate("20/s"), 100, Duration::ZERO);
+        assert_eq!(times[0], Duration::ZERO);
+        for two in times.windows(2) {
+            assert_eq!(two[1] - two[0], Duration::from_micros(50_500));
+        }
+    }
+
+    #[test]
+    fn a_spread_takes_its_time_with_even_gaps() {
+        let over = Duration::from_secs(120);
+        let times = times(&spread(over), 10_000, Duration::from_micros(80));
+        let end = times[9_999].as_secs_f64();
+        assert!((117.0..=121.0).contains(&end), "{end}");
+        // In each twelfth of the time a twelfth of them.
+        for part in 0..12 {
+            let bounds = over / 12 * part..over / 12 * (part + 1);
+            let count = times.iter().filter(|it| bounds.contains(it)).count();
+            assert!((760..=910).contains(&count), "{part}: {count}");
+        }
+        let gaps: Vec<_> = times.windows(2).map(|two| two[1] - two[0]).collect();
+        assert!(gaps.iter().any(|gap| *gap != gaps[0]), "no jitter");
+        assert!(*gaps.iter().max().unwrap() <= Duration::from_millis(19));
+    }
+
+    #[test]
+    fn few_end_early() {
+        let times = times(&spread(Duration::from_secs(3600)), 5, Duration::ZERO);
+        assert!(times[4] <= Duration::from_secs(5), "{times:?}");
+        assert!(times.windows(2).all(|two| two[1] - two[0] <= MAX_GAP));
+    }
+
+    #[test]
+    fn what_was_held_up_is_not_made_up_for_in_a_burst() {
+        let (start, over) = (Instant::now(), Duration::from_secs(10));
+        let mut pacer = Pacer::new(&spread(over), fastrand::Rng::with_seed(7)).unwrap();
+        pacer.begin(start, 1000, None);
+        // Asleep for the whole time.
+        let mut now = start + over * 2;
+        let begin = now;
+        for left in (0..1000).rev() {
+            now += pacer.delay(now);
+            pacer.took(now, left);
+        }
+        assert!(now - begin > Duration::from_secs(4), "{:?}", now - begin);
+    }
+
+    #[test]
+    fn the_words_say_how_long_it_takes() {
+        for (args, count, text) in [
+            (rate("20/s"), 200, " at 20/s, in some 10s"),
+            (rate("20/s"), 1, " at 20/s"),
+            (spread(Duration::from_secs(120)), 10_000, " over 2m"),
+            (
+                spread(Duration::from_secs(120)),
+                5,
+                " within 2m, at most 1s apart",
+            ),
+            (PaceArgs::default(), 5, ""),
+        ] {
+            assert_eq!(describe(&args, count), text);
+        }
+    }
+}
