@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tcpentry::{Connection, Error, Method};
+use tcpentry::{Connection, Ending, Error};
 
 use super::attempt::Attempt;
 use super::confirm;
@@ -74,7 +74,7 @@ impl Run<'_> {
         for scan in &mut selector.scans {
             let index = scan.index;
             let subflows = &scan.subflows;
-            let on_result = |row: &Connection, result: Result<Method, Error>| {
+            let on_result = |row: &Connection, result: Result<Ending, Error>| {
                 let others = subflows.others_of(row).cloned().collect();
                 let attempt = Attempt::on_row(index, row.clone(), result).beside(others);
                 do_not_retry.remember(&attempt, (index, row.cookie));
