@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use tcpentry::filter::Truth;
 use tcpentry::{
-    Action, Connection, Error, Filter, Method, Options, Outcome, Selection, States, SystemNames,
+    Action, Connection, Ending, Error, Filter, Options, Outcome, Selection, States, SystemNames,
     TcpTable,
 };
 use tcpentry_testkit::hands::Hands;
@@ -128,7 +128,7 @@ fn by_library(filter: &str, counts: &Counts) {
         Ok(Truth::True) => Action::Delete,
         _ => Action::Skip,
     };
-    let report = |_: &Connection, result: Result<Method, Error>| {
+    let report = |_: &Connection, result: Result<Ending, Error>| {
         let outcome = result.map_or_else(|error| error.outcome(), |_| Outcome::Deleted);
         counts.count(&outcome.to_string());
         ControlFlow::Continue(())

@@ -8,6 +8,7 @@ mod manual;
 mod message;
 mod output;
 mod own_session;
+mod peer_reset;
 mod privilege;
 mod tables;
 #[cfg(feature = "tui")]

@@ -103,5 +103,5 @@ pub use select::names::SystemNames;
 pub use delete::batch::DumpCompleteness;
 pub use delete::batch::item::Action;
 pub use delete::subflows::Subflows;
-pub use delete::{Deleted, Method, MethodChoice, Options};
+pub use delete::{Deleted, Ending, Method, MethodChoice, NoReset, Options, PeerReset};
 pub use error::{Error, ErrorKind, Outcome, Reason};

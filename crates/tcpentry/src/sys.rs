@@ -38,34 +38,75 @@ pub(crate) fn netns_cookie(socket: impl AsFd) -> Result<u64, Errno> {
 /// `getsockopt(TCP_REPAIR)`: returns true where a socket is in the repair mode of checkpoints, in which nothing is sent. False
 /// of what is no socket of TCP.
 pub(crate) fn is_in_repair(socket: impl AsFd) -> bool {
-    let mut mode: libc::c_int = 0;
-    let mut length = INT_LENGTH;
-    // SAFETY: the descriptor is open for the duration of the call (it is borrowed), and the kernel writes at most `length`
-    // bytes to `mode`, which has room for as many.
-    let result = unsafe {
-        libc::getsockopt(
-            socket.as_fd().as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_REPAIR,
-            (&raw mut mode).cast(),
-            &raw mut length,
-        )
-    };
-    result == 0 && mode != 0
+    get_option(socket.as_fd(), libc::IPPROTO_TCP, libc::TCP_REPAIR).is_ok_and(|mode| mode != 0)
 }
 
 /// `setsockopt(TCP_REPAIR, TCP_REPAIR_OFF_NO_WP)`: ends the repair mode of a socket, and sends nothing. `EPERM` without
 /// `CAP_NET_ADMIN` over its network namespace.
 pub(crate) fn leave_repair(socket: impl AsFd) -> Result<(), Errno> {
-    let off: libc::c_int = -1;
+    set_option(socket.as_fd(), libc::IPPROTO_TCP, libc::TCP_REPAIR, -1)
+}
+
+/// `getsockopt(IP_TRANSPARENT)`: returns true where the packets of a socket may leave with a source that is not local.
+pub(crate) fn is_transparent(socket: impl AsFd) -> Result<bool, Errno> {
+    // Of an AF_INET6 socket it is the same option as IPV6_TRANSPARENT (Linux 6.18).
+    let value = get_option(socket.as_fd(), libc::IPPROTO_IP, libc::IP_TRANSPARENT)?;
+    Ok(value != 0)
+}
+
+/// `setsockopt(IP_TRANSPARENT)`. To set it takes `CAP_NET_ADMIN` or `CAP_NET_RAW` over the socket's network namespace (`EPERM`);
+/// to clear it takes nothing. `EINVAL` of a connected MPTCP socket (Linux 6.18).
+pub(crate) fn set_transparent(socket: impl AsFd, value: bool) -> Result<(), Errno> {
+    let value = libc::c_int::from(value);
+    set_option(
+        socket.as_fd(),
+        libc::IPPROTO_IP,
+        libc::IP_TRANSPARENT,
+        value,
+    )
+}
+
+/// Reads an option of a socket that is an `int`.
+fn get_option(
+    socket: BorrowedFd<'_>,
+    level: libc::c_int,
+    name: libc::c_int,
+) -> Result<libc::c_int, Errno> {
+    let mut value: libc::c_int = 0;
+    let mut length = INT_LENGTH;
+    // SAFETY: the descriptor is open for the duration of the call (it is borrowed), and the kernel writes at most `length`
+    // bytes to `value`, which has room for as many.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            (&raw mut value).cast(),
+            &raw mut length,
+        )
+    };
+    if result == 0 {
+        Ok(value)
+    } else {
+        Err(last_errno())
+    }
+}
+
+/// Sets an option of a socket that is an `int`.
+fn set_option(
+    socket: BorrowedFd<'_>,
+    level: libc::c_int,
+    name: libc::c_int,
+    value: libc::c_int,
+) -> Result<(), Errno> {
     // SAFETY: the descriptor is open for the duration of the call (it is borrowed), and the kernel reads `INT_LENGTH` bytes
-    // of `off`, which has as many.
+    // of `value`, which has as many.
     let result = unsafe {
         libc::setsockopt(
-            socket.as_fd().as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_REPAIR,
-            (&raw const off).cast(),
+            socket.as_raw_fd(),
+            level,
+            name,
+            (&raw const value).cast(),
             INT_LENGTH,
         )
     };

@@ -11,7 +11,7 @@ use tcpentry::escape::is_plain;
 use tcpentry::netns::Origin;
 use tcpentry::process::{CgroupPath, Container, Owner, Unit};
 use tcpentry::table::Devices;
-use tcpentry::{Connection, Error, ErrorKind, Inode, Method, Outcome, Pair, Target};
+use tcpentry::{Connection, Ending, Error, ErrorKind, Inode, Outcome, Pair, Target};
 
 use super::row;
 use crate::message::hint_of;
@@ -237,6 +237,8 @@ pub(crate) struct DeletionObject {
     outcome: String,
     dry_run: bool,
     method: Option<String>,
+    /// True where a reset was sent to the peer, false where none could leave.
+    peer_told: Option<bool>,
     guard: Option<String>,
     errno: Option<i32>,
     win32: Option<u32>,
@@ -248,12 +250,13 @@ pub(crate) struct DeletionObject {
 }
 
 impl DeletionObject {
-    pub(crate) fn deleted(socket: SocketObject, method: Method, dry_run: bool) -> Self {
+    pub(crate) fn deleted(socket: SocketObject, ending: Ending, dry_run: bool) -> Self {
         Self {
             socket,
             outcome: Outcome::Deleted.to_string(),
             dry_run,
-            method: Some(method.to_string()),
+            method: Some(ending.method.to_string()),
+            peer_told: ending.reset.is_sent(),
             guard: None,
             errno: Some(0),
             win32: Some(0),
@@ -275,6 +278,7 @@ impl DeletionObject {
             outcome: error.outcome().to_string(),
             dry_run,
             method: None,
+            peer_told: None,
             guard,
             errno: error.errno(),
             // What was left alone has no code of Windows.

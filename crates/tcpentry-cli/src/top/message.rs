@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tcpentry::{Connection, Method};
+use tcpentry::{Connection, Ending};
 
 use super::model::{Arranged, Arrangement, Deletability, Frame, NotDeleted, Resolved, Row, RowKey};
 
@@ -118,7 +118,7 @@ pub(crate) enum Update {
     Outcome {
         serial: u64,
         target: Box<SocketTarget>,
-        result: Result<Method, NotDeleted>,
+        result: Result<Ending, NotDeleted>,
     },
     /// The end of a deletion.
     Done { serial: u64 },

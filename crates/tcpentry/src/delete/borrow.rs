@@ -13,6 +13,7 @@ use rustix::io::Errno;
 
 use super::holders::HolderSource;
 use super::lender::{Borrowed, Lender, NotLent, take};
+use super::reset::NoReset;
 use crate::connection::{Connection, Inode};
 use crate::privilege::sees_by_right;
 use crate::process::Process;
@@ -35,6 +36,22 @@ pub(crate) enum Failure {
     Unavailable,
     /// Something else went wrong.
     Os { doing: &'static str, errno: Errno },
+}
+
+impl Failure {
+    /// Returns the reason that this is for a reset which does not leave.
+    pub(crate) fn no_reset(&self) -> NoReset {
+        match self {
+            Self::NoDescriptor => NoReset::NoHolder,
+            Self::NotFound { hidden } if hidden.is_empty() => NoReset::NoHolder,
+            Self::NotFound { .. }
+            | Self::Refused { .. }
+            | Self::Stuck { .. }
+            | Self::OfSuchUser { .. }
+            | Self::Unavailable
+            | Self::Os { .. } => NoReset::NotLent,
+        }
+    }
 }
 
 /// Borrows the descriptor of a connection from whichever holder allows it.

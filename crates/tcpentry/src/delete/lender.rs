@@ -133,6 +133,19 @@ impl Lender {
 }
 
 impl Borrowed<'_> {
+    /// Lets packets of the connection leave although its local address has gone, until this is dropped. See
+    /// [`Proven::make_transparent`].
+    pub(crate) fn make_transparent(&mut self) -> Result<(), Errno> {
+        if let Some(proven) = &mut self.lender.here {
+            return proven.make_transparent();
+        }
+        match self.lender.ask(&Request::MakeTransparent)? {
+            Answer::Yes => Ok(()),
+            Answer::No | Answer::InRepair => Err(Errno::PROTO),
+            Answer::Failed(errno) => Err(errno),
+        }
+    }
+
     /// Ends the connection. See [`Proven::disconnect`]; `ETIMEDOUT` where the holder keeps the child from it.
     pub(crate) fn disconnect(mut self) -> Result<Disconnected, Errno> {
         self.is_held = false;
@@ -187,6 +200,11 @@ fn serve(channel: BorrowedFd<'_>) {
                 },
                 Err(errno) => Answer::Failed(errno),
             },
+            Request::MakeTransparent => match held.as_mut().map(Proven::make_transparent) {
+                Some(Ok(())) => Answer::Yes,
+                Some(Err(errno)) => Answer::Failed(errno),
+                None => Answer::Failed(Errno::BADF),
+            },
             Request::Disconnect => {
                 let ended = held.as_ref().map(Proven::disconnect);
                 held = None;
@@ -230,6 +248,8 @@ struct Proven {
     state: State,
     /// Set where it is the very socket of the table, and not the MPTCP connection above it.
     is_itself: bool,
+    /// Set where `IP_TRANSPARENT` was set here, and has to be cleared.
+    is_made_transparent: bool,
 }
 
 /// The result of disconnecting a borrowed connection.
@@ -244,7 +264,30 @@ pub(crate) enum Disconnected {
     InRepair,
 }
 
+impl Drop for Proven {
+    /// Puts the option back, also where this is the child and its parent was killed.
+    fn drop(&mut self) {
+        if self.is_made_transparent {
+            // A socket of IPv4 takes that in every state.
+            let _ = sys::set_transparent(&self.descriptor, false);
+        }
+    }
+}
+
 impl Proven {
+    /// Sets `IP_TRANSPARENT` until this is dropped, with which a reset leaves from an IPv4 address that is no longer on this
+    /// host (measured, Linux 6.18: by `SOCK_DESTROY` as by a disconnect, of IPv4 and of mapped sockets, bound to a device or not).
+    ///
+    /// As long as it is set, the owner may use the right that it gives to this socket: to bind it to an address of somebody
+    /// else's. So it is set immediately before the deletion and cleared immediately after it, whatever became of that.
+    fn make_transparent(&mut self) -> Result<(), Errno> {
+        if !sys::is_transparent(&self.descriptor)? {
+            sys::set_transparent(&self.descriptor, true)?;
+            self.is_made_transparent = true;
+        }
+        Ok(())
+    }
+
     /// Ends the connection: `connect(AF_UNSPEC)`. The owner keeps a socket that is not connected.
     ///
     /// The ends are compared immediately before. What is left is the time between two system calls, in
@@ -337,6 +380,7 @@ fn prove(descriptor: OwnedFd, wanted: &Wanted) -> Option<Proven> {
         pair: wanted.pair,
         state: wanted.state,
         is_itself,
+        is_made_transparent: false,
     })
 }
 
@@ -371,6 +415,8 @@ enum Request {
         descriptor: i32,
         wanted: Wanted,
     },
+    /// Set `IP_TRANSPARENT` on what is held, until it is closed.
+    MakeTransparent,
     /// Disconnect and close what is held.
     Disconnect,
     /// Close what is held.
@@ -387,6 +433,7 @@ impl Request {
             rest = after;
         };
         match self {
+            Self::MakeTransparent => put(b"t"),
             Self::Disconnect => put(b"d"),
             Self::Release => put(b"r"),
             Self::Borrow {
@@ -416,6 +463,7 @@ impl Request {
         let mut rest = &bytes[..];
         let [kind, state, may_be_mptcp] = first(&mut rest)?;
         match kind {
+            b't' => return Some(Self::MakeTransparent),
             b'd' => return Some(Self::Disconnect),
             b'r' => return Some(Self::Release),
             _ => {}
@@ -563,6 +611,7 @@ mod tests {
                 pair,
                 state: State::Established,
                 is_itself: true,
+                is_made_transparent: false,
             };
             borrowed.disconnect().unwrap()
         };
@@ -614,6 +663,7 @@ mod tests {
                     descriptor,
                     wanted,
                 },
+                Request::MakeTransparent,
                 Request::Disconnect,
                 Request::Release,
             ] {

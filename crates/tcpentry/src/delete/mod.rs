@@ -7,12 +7,14 @@ mod holders;
 pub(crate) mod kernel;
 mod lender;
 mod recheck;
+mod reset;
 mod single;
 pub(crate) mod subflows;
 
 use std::fmt;
 use std::sync::Arc;
 
+pub use self::reset::{NoReset, PeerReset};
 use crate::connection::Connection;
 use crate::select::Selection;
 
@@ -155,6 +157,36 @@ pub struct Deleted {
     pub connection: Connection,
     /// The method that deleted it.
     pub method: Method,
+    /// The reset that its peer was sent.
+    pub reset: PeerReset,
+}
+
+/// The way in which a connection was ended, or would be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Ending {
+    /// The method that ended it.
+    pub method: Method,
+    /// The reset that its peer was sent; unknown in a rehearsal.
+    pub reset: PeerReset,
+}
+
+impl Ending {
+    /// Creates the ending that a rehearsal foresees.
+    pub const fn foreseen(method: Method) -> Self {
+        Self::with(method, PeerReset::Unknown)
+    }
+
+    pub(crate) const fn with(method: Method, reset: PeerReset) -> Self {
+        Self { method, reset }
+    }
+}
+
+impl Deleted {
+    /// Returns the way in which it was ended.
+    pub const fn ending(&self) -> Ending {
+        Ending::with(self.method, self.reset)
+    }
 }
 
 /// The choice between a deletion and its rehearsal.

@@ -1,6 +1,8 @@
 //! Deleting one connection: guards, method, and the kernel's confirmation.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
@@ -10,8 +12,9 @@ use super::holders::HolderSource;
 use super::kernel::may_leave_orphans;
 use super::lender::{Borrowed, Disconnected, Lender};
 use super::recheck::{NO_LONGER_MATCHES, Recheck};
+use super::reset::{NoReset, PeerReset, sends_reset};
 use super::subflows::KnownSubflows;
-use super::{Deleted, Listeners, Method, MethodChoice, Mode, Options};
+use super::{Deleted, Ending, Listeners, Method, MethodChoice, Mode, Options};
 use crate::connection::endpoint::{Endpoint, Pair};
 use crate::connection::state::State;
 use crate::connection::{Connection, Cookie};
@@ -29,7 +32,8 @@ impl TcpTable {
     /// `NotFound`, whatever has its ends by now.
     ///
     /// Every state of a connection can be deleted. A reset goes to the peer, except from SYN_SENT,
-    /// SYN_RECV, CLOSING, LAST_ACK and TIME_WAIT, where none is sent (Linux 6.18).
+    /// SYN_RECV, CLOSING, LAST_ACK and TIME_WAIT, where none is sent (Linux 6.18). Where the local IPv4 address has left the
+    /// host, it leaves only by way of the holder's borrowed descriptor: [`Deleted::reset`] says what became of it.
     ///
     /// `NotFound` may take some 10 milliseconds, or twice that, as in [`find`](Self::find). Who has many that may have ended
     /// gives them to [`delete_all`](Self::delete_all), which waits once for two thousand.
@@ -92,7 +96,7 @@ pub(super) struct Deleter<'t> {
     pub(super) holders: HolderSource,
     pub(super) recheck: Option<Recheck<'t>>,
     /// The subflows that have ended with others of their connections.
-    pub(super) ended: HashSet<Cookie>,
+    pub(super) ended: HashMap<Cookie, PeerReset>,
     /// The subflows that were destroyed with others of connections that no process holds, and how many these were.
     pub(super) destroyed: HashMap<Cookie, usize>,
     subflows: KnownSubflows,
@@ -103,6 +107,7 @@ pub(super) struct Deleter<'t> {
     /// The answers of a rehearsal that hold for all connections: asked once in a run.
     has_destroy: Option<Result<(), Errno>>,
     has_right: Option<Result<(), Errno>>,
+    local: AnsweredAddresses,
 }
 
 impl<'t> Deleter<'t> {
@@ -118,7 +123,7 @@ impl<'t> Deleter<'t> {
             mode,
             holders,
             recheck: options.selection.as_deref().map(Recheck::new),
-            ended: HashSet::new(),
+            ended: HashMap::new(),
             destroyed: HashMap::new(),
             subflows: KnownSubflows::default(),
             lender: Lender::default(),
@@ -126,6 +131,7 @@ impl<'t> Deleter<'t> {
             doubt: 0,
             has_destroy: None,
             has_right: None,
+            local: AnsweredAddresses::default(),
         }
     }
 
@@ -149,17 +155,21 @@ impl<'t> Deleter<'t> {
 
     /// Deletes a connection that has been looked at just now.
     fn run_on_seen(&mut self, connection: Connection) -> Result<Deleted, Error> {
-        let method = self.delete_if_selected(&connection)?;
-        Ok(Deleted { connection, method })
+        let Ending { method, reset } = self.delete_if_selected(&connection)?;
+        Ok(Deleted {
+            connection,
+            method,
+            reset,
+        })
     }
 
     /// Deletes a connection that has been looked at just now, if the selection still selects it.
-    pub(super) fn delete_if_selected(&mut self, connection: &Connection) -> Result<Method, Error> {
+    pub(super) fn delete_if_selected(&mut self, connection: &Connection) -> Result<Ending, Error> {
         self.evaluate(connection)?;
         self.delete_now(connection)
     }
 
-    fn delete_now(&mut self, connection: &Connection) -> Result<Method, Error> {
+    fn delete_now(&mut self, connection: &Connection) -> Result<Ending, Error> {
         let allowed = guard(connection, self.options);
         let result = allowed.and_then(|()| self.choose(connection));
         result.map_err(|error| error.during(Operation::Delete).about(connection.pair))
@@ -255,7 +265,7 @@ impl<'t> Deleter<'t> {
         Ok(now.filter(is_connection))
     }
 
-    fn choose(&mut self, connection: &Connection) -> Result<Method, Error> {
+    fn choose(&mut self, connection: &Connection) -> Result<Ending, Error> {
         let is_mptcp = connection.mptcp == Some(true);
         match self.options.method {
             MethodChoice::Auto | MethodChoice::Borrow if is_mptcp => {
@@ -265,7 +275,7 @@ impl<'t> Deleter<'t> {
             MethodChoice::SockDiag if is_mptcp => Err(Fallback::Mptcp.not_allowed_to_borrow()),
             choice @ (MethodChoice::Auto | MethodChoice::SockDiag) => {
                 match self.by_sock_diag(connection)? {
-                    Step::Done(method) => Ok(method),
+                    Step::Done(ending) => Ok(ending),
                     Step::TryBorrow(fallback) if choice == MethodChoice::Auto => {
                         self.by_borrowing(connection, fallback)
                     }
@@ -277,7 +287,7 @@ impl<'t> Deleter<'t> {
 
     /// Destroys it by the kernel's own method, or says why another one has to be tried.
     fn by_sock_diag(&mut self, connection: &Connection) -> Result<Step, Error> {
-        let mut answer = self.ask_to_destroy(connection);
+        let (mut answer, mut reset) = self.ask_to_destroy(connection)?;
         if answer == Err(Errno::NOENT) {
             // It may have been missed while its entry was replaced, or found before that and left alone: only what is
             // missed a second time is out of reach.
@@ -291,14 +301,14 @@ impl<'t> Deleter<'t> {
             if now.mptcp == Some(true) {
                 return self.choose(&now).map(Step::Done);
             }
-            answer = self.ask_to_destroy(&now);
+            (answer, reset) = self.ask_to_destroy(&now)?;
         }
         match answer {
             Ok(()) if self.mode == Mode::Act => {
                 self.confirm(connection)?;
-                Ok(Step::Done(Method::SockDiag))
+                Ok(Step::Done(Ending::with(Method::SockDiag, reset)))
             }
-            Ok(()) => Ok(Step::Done(Method::SockDiag)),
+            Ok(()) => Ok(Step::Done(Ending::foreseen(Method::SockDiag))),
             Err(Errno::PERM) => Ok(Step::TryBorrow(Fallback::NotPermitted)),
             // Linux 5.15 and before says the same of a TIME_WAIT socket, after having found it (6.1
             // does not).
@@ -322,11 +332,95 @@ impl<'t> Deleter<'t> {
         }
     }
 
-    fn ask_to_destroy(&mut self, connection: &Connection) -> Result<(), Errno> {
-        match self.mode {
-            Mode::Act => self.destroy(connection),
-            Mode::Rehearse => self.rehearse_destroy(connection),
+    /// Returns the kernel's answer, and the reset that was sent if that is success.
+    fn ask_to_destroy(&mut self, connection: &Connection) -> Result<Destruction, Error> {
+        if self.mode == Mode::Rehearse {
+            return Ok((self.rehearse_destroy(connection), PeerReset::Unknown));
         }
+        match self.is_address_local(connection) {
+            Some(true) => {
+                let answer = self.destroy(connection);
+                Ok((answer, PeerReset::of_destroy(connection)))
+            }
+            Some(false) => self.destroy_from_lost_address(connection),
+            None => Ok((self.destroy(connection), PeerReset::Unknown)),
+        }
+    }
+
+    /// Returns true where a reset from the connection's local address would leave, as far as that depends on the address;
+    /// `None` where the kernel does not say.
+    pub(super) fn is_address_local(&mut self, connection: &Connection) -> Option<bool> {
+        let IpAddr::V4(address) = connection.local().address() else {
+            return Some(true);
+        };
+        if !sends_reset(connection.state) {
+            return Some(true);
+        }
+        let addresses = &mut self.lookup.addresses;
+        self.local.get(address, || addresses.is_local(address))
+    }
+
+    /// Destroys a connection whose reset would not be routed, with `IP_TRANSPARENT` set on its borrowed descriptor where
+    /// that can be had.
+    fn destroy_from_lost_address(&mut self, connection: &Connection) -> Result<Destruction, Error> {
+        if let Err(reason) = self.may_be_transparent(connection) {
+            return Ok((self.destroy(connection), PeerReset::NotSent(reason)));
+        }
+        let mut lender = std::mem::take(&mut self.lender);
+        let result = self.destroy_transparent(&mut lender, connection);
+        self.lender = lender;
+        result
+    }
+
+    /// Finds what is against [`destroy_transparent`](Self::destroy_transparent), before anything is borrowed.
+    fn may_be_transparent(&mut self, connection: &Connection) -> Result<(), NoReset> {
+        if self.options.method == MethodChoice::SockDiag {
+            return Err(NoReset::Method);
+        }
+        if connection.inode.is_none() {
+            return Err(NoReset::NoHolder);
+        }
+        // Who may not destroy it is about to borrow it for that.
+        if self.probe_right().is_err() {
+            return Err(NoReset::NotPermitted);
+        }
+        self.check_route(connection)
+    }
+
+    /// Returns an error where there is no route to the peer, whatever the source.
+    fn check_route(&mut self, connection: &Connection) -> Result<(), NoReset> {
+        let IpAddr::V4(peer) = connection.peer().address() else {
+            return Ok(());
+        };
+        let (interface, mark) = (connection.interface(), connection.mark);
+        let may = self.lookup.addresses.may_reach(peer, interface, mark);
+        may.then_some(()).ok_or(NoReset::NoRoute)
+    }
+
+    fn destroy_transparent(
+        &mut self,
+        lender: &mut Lender,
+        connection: &Connection,
+    ) -> Result<Destruction, Error> {
+        let mut borrowed = match borrow::borrow(connection, &mut self.holders, lender) {
+            Ok(borrowed) => borrowed,
+            Err(failure) => {
+                let reset = PeerReset::NotSent(failure.no_reset());
+                return Ok((self.destroy(connection), reset));
+            }
+        };
+        // Its holder was looked for in the whole of /proc meanwhile.
+        let Some(now) = self.current(connection, Missed::No)? else {
+            return Err(self.lookup.missing());
+        };
+        let now = self.accept(connection, now)?;
+        guard(&now, self.options)?;
+        self.evaluate(&now)?;
+        let reset = transparent_reset(&mut borrowed);
+        let answer = self.destroy(&now);
+        // Whatever the answer is, the option is put back with the descriptor.
+        drop(borrowed);
+        Ok((answer, reset))
     }
 
     /// Sends `SOCK_DESTROY` by cookie, with the name under which the kernel finds this very socket.
@@ -382,7 +476,7 @@ impl<'t> Deleter<'t> {
         &mut self,
         connection: &Connection,
         fallback: Fallback,
-    ) -> Result<Method, Error> {
+    ) -> Result<Ending, Error> {
         let mut lender = std::mem::take(&mut self.lender);
         let result = self.borrow_from(&mut lender, connection, fallback);
         self.lender = lender;
@@ -467,7 +561,7 @@ impl<'t> Deleter<'t> {
         lender: &mut Lender,
         connection: &Connection,
         fallback: Fallback,
-    ) -> Result<Method, Error> {
+    ) -> Result<Ending, Error> {
         let failure = match borrow::borrow(connection, &mut self.holders, lender) {
             Ok(borrowed) => return self.disconnect(borrowed, connection, fallback),
             Err(failure) => failure,
@@ -493,10 +587,10 @@ impl<'t> Deleter<'t> {
     /// Disconnects a connection by its borrowed descriptor.
     fn disconnect(
         &mut self,
-        borrowed: Borrowed<'_>,
+        mut borrowed: Borrowed<'_>,
         connection: &Connection,
         fallback: Fallback,
-    ) -> Result<Method, Error> {
+    ) -> Result<Ending, Error> {
         // While we hold it, its inode and cookie are nobody else's: if the table still shows them
         // with these ends, this descriptor is that connection.
         let now = self.current(connection, Missed::No)?;
@@ -506,8 +600,16 @@ impl<'t> Deleter<'t> {
         let subflows = self.other_subflows(&now)?;
         self.check_subflows(&now, &subflows)?;
         if self.mode == Mode::Rehearse {
-            return Ok(Method::Borrow);
+            return Ok(Ending::foreseen(Method::Borrow));
         }
+        let reset = match self.is_address_local(&now) {
+            Some(true) => PeerReset::of_disconnect(&now),
+            Some(false) => match self.check_route(&now) {
+                Ok(()) => transparent_reset(&mut borrowed),
+                Err(reason) => PeerReset::NotSent(reason),
+            },
+            None => PeerReset::Unknown,
+        };
         let ended = borrowed
             .disconnect()
             .map_err(|errno| fallback.not_disconnected(connection, errno))?;
@@ -518,8 +620,9 @@ impl<'t> Deleter<'t> {
         }
         match self.current(connection, Missed::BeforeGrace)? {
             None => {
-                self.ended.extend(subflows.iter().map(|it| it.cookie));
-                Ok(Method::Borrow)
+                let ended = subflows.iter().map(|it| (it.cookie, reset));
+                self.ended.extend(ended);
+                Ok(Ending::with(Method::Borrow, reset))
             }
             Some(_) => Err(Error::new(
                 Operation::Delete,
@@ -527,6 +630,27 @@ impl<'t> Deleter<'t> {
                 "the borrowed descriptor was disconnected, but the connection is still in the table",
             )),
         }
+    }
+}
+
+/// The kernel's answers about IPv4 addresses: each is asked for once in a run, and again after a while, since an address may
+/// leave the host while a long run goes on.
+#[derive(Default)]
+struct AnsweredAddresses {
+    answers: HashMap<Ipv4Addr, Option<bool>>,
+    since: Option<Instant>,
+}
+
+impl AnsweredAddresses {
+    fn get(&mut self, address: Ipv4Addr, ask: impl FnOnce() -> Option<bool>) -> Option<bool> {
+        if address.is_loopback() {
+            return Some(true);
+        }
+        let since = *self.since.get_or_insert_with(Instant::now);
+        if since.elapsed() >= ADDRESS_MAX_AGE {
+            (self.since, self.answers) = (Some(Instant::now()), HashMap::new());
+        }
+        *self.answers.entry(address).or_insert_with(ask)
     }
 }
 
@@ -572,9 +696,22 @@ const fn after_success(connection: &Connection) -> Missed {
     }
 }
 
+/// The kernel's answer to a destruction, and the reset that was sent if that is success.
+type Destruction = (Result<(), Errno>, PeerReset);
+
+/// Makes a borrowed connection transparent, immediately before it is ended, and returns the reset that then leaves.
+fn transparent_reset(borrowed: &mut Borrowed<'_>) -> PeerReset {
+    match borrowed.make_transparent() {
+        Ok(()) => PeerReset::SentFromLostAddress,
+        Err(Errno::PERM | Errno::ACCESS) => PeerReset::NotSent(NoReset::NotPermitted),
+        Err(Errno::INVAL) => PeerReset::NotSent(NoReset::Mptcp),
+        Err(_) => PeerReset::NotSent(NoReset::Failed),
+    }
+}
+
 /// The result of the kernel's own method.
 enum Step {
-    Done(Method),
+    Done(Ending),
     /// Only a borrowed descriptor can end it.
     TryBorrow(Fallback),
 }
@@ -646,6 +783,8 @@ fn names(connection: &Connection) -> impl Iterator<Item = Pair> + use<> {
 
 /// A connection that changes hands more often while it is looked at is spared.
 const EVALUATIONS: usize = 3;
+/// The time for which the kernel's answer about an address is believed, within one run.
+const ADDRESS_MAX_AGE: Duration = Duration::from_millis(100);
 /// A group of 64 listeners misses one of them this often with a chance of 1e-28.
 const LISTENER_ATTEMPTS: u16 = 4096;
 

@@ -28,6 +28,8 @@ use crate::sys;
 /// The sockets that were made inside.
 pub(crate) struct Inside {
     pub(crate) sockets: [NetlinkSocket; SOCKETS],
+    /// One of rtnetlink, where it can be made.
+    pub(crate) routes: Option<NetlinkSocket>,
     /// True where they see users as the namespace's own user namespace numbers them.
     pub(crate) foreign_users: bool,
     /// `net.ipv4.ip_local_port_range` there, as text; empty where it could not be read.
@@ -61,9 +63,18 @@ fn make() -> Result<Inside, Errno> {
         })?;
     Ok(Inside {
         sockets,
+        routes: optional(NetlinkSocket::open_for_routes())?,
         foreign_users: false,
         local_ports,
     })
+}
+
+/// Returns what can be done without; an error where there is none for want of memory or descriptors.
+fn optional<T>(made: Result<T, Errno>) -> Result<Option<T>, Errno> {
+    match made {
+        Err(errno) if ran_out(errno) => Err(errno),
+        made => Ok(made.ok()),
+    }
 }
 
 fn failed(namespace: &Namespace, errno: Errno) -> Error {
@@ -130,15 +141,20 @@ fn make_inside(
     }
     move_into_link_name_space(file, Some(LinkNameSpaceType::Network))?;
     let sockets = [NetlinkSocket::make()?, NetlinkSocket::make()?];
+    let routes = optional(NetlinkSocket::make_for_routes())?;
     let mut text = [0; LONGEST_TEXT];
     let length = match read_local_ports(&mut text) {
         Err(errno) if ran_out(errno) => return Err(errno),
         read => read.unwrap_or(0),
     };
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(SOCKETS))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(SOCKETS + 1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    let descriptors = [sockets[0].as_fd(), sockets[1].as_fd()];
-    if !control.push(SendAncillaryMessage::ScmRights(&descriptors)) {
+    let sockets = [sockets[0].as_fd(), sockets[1].as_fd()];
+    let all = routes
+        .as_ref()
+        .map(|it| [sockets[0], sockets[1], it.as_fd()]);
+    let descriptors = all.as_ref().map_or(&sockets[..], |all| &all[..]);
+    if !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
         return Err(Errno::NOBUFS);
     }
     // One byte before the text: a message of an errno has four.
@@ -154,7 +170,7 @@ fn read_local_ports(text: &mut [u8]) -> Result<usize, Errno> {
 }
 
 fn receive(from: BorrowedFd<'_>) -> Result<Inside, Errno> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(SOCKETS))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(SOCKETS + 1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut text = [0; MARK.len() + LONGEST_TEXT];
     let mut parts = [IoSliceMut::new(&mut text)];
@@ -168,12 +184,16 @@ fn receive(from: BorrowedFd<'_>) -> Result<Inside, Errno> {
         }
     }
     let text = &text[..received.bytes];
+    let routes = (descriptors.len() > SOCKETS)
+        .then(|| descriptors.pop())
+        .flatten();
     if let (Ok(sockets), Some(local_ports)) = (
         <[OwnedFd; SOCKETS]>::try_from(descriptors),
         text.strip_prefix(MARK),
     ) {
         return Ok(Inside {
             sockets: sockets.map(NetlinkSocket::from),
+            routes: routes.map(NetlinkSocket::from),
             foreign_users: true,
             local_ports: local_ports.to_vec(),
         });

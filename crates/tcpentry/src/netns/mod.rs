@@ -3,11 +3,15 @@
 
 mod enter;
 mod find;
+mod local_address;
 mod local_ports;
 mod origin;
 
 pub(crate) use enter::{Inside, enter};
 pub use find::{Namespace, Namespaces};
+pub(crate) use local_address::LocalAddresses;
+#[cfg(test)]
+pub(crate) use local_address::tests::without_local_addresses;
 
 pub use crate::connection::identity::{BootId, NetnsId, Origin};
 pub(crate) use local_ports::LocalPorts;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType,
+    AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType,
     netlink::{self, SocketAddrNetlink},
 };
 
@@ -45,20 +45,36 @@ impl NetlinkSocket {
 
     /// Makes the bare socket. Allocates nothing, so that a child process can make one.
     pub(crate) fn make() -> Result<OwnedFd, Errno> {
-        let socket = rustix::net::socket_with(
-            AddressFamily::NETLINK,
-            SocketType::RAW,
-            SocketFlags::CLOEXEC,
-            Some(netlink::SOCK_DIAG),
-        )?;
-        let kernel = SocketAddrNetlink::new(0, 0);
-        rustix::net::bind(&socket, &kernel)?;
-        // From here on the kernel refuses what others send to our port. In a rootless container its root could fill the
-        // receive buffer otherwise, and the kernel's answers would get lost (ENOBUFS).
-        retry_on_intr(|| rustix::net::connect(&socket, &kernel))?;
-        discard_queued(&socket);
-        Ok(socket)
+        connect(Some(netlink::SOCK_DIAG))
     }
+
+    /// Opens one of `NETLINK_ROUTE`: another protocol, over which the same datagrams go.
+    pub(crate) fn open_for_routes() -> Result<Self, Errno> {
+        Self::make_for_routes().map(Self::from)
+    }
+
+    /// Makes the bare socket of that, as [`make`](Self::make) does.
+    pub(crate) fn make_for_routes() -> Result<OwnedFd, Errno> {
+        // Its number is 0.
+        connect(None)
+    }
+}
+
+/// Makes a netlink socket that hears the kernel only.
+fn connect(protocol: Option<Protocol>) -> Result<OwnedFd, Errno> {
+    let socket = rustix::net::socket_with(
+        AddressFamily::NETLINK,
+        SocketType::RAW,
+        SocketFlags::CLOEXEC,
+        protocol,
+    )?;
+    let kernel = SocketAddrNetlink::new(0, 0);
+    rustix::net::bind(&socket, &kernel)?;
+    // From here on the kernel refuses what others send to our port. In a rootless container its root could fill the
+    // receive buffer otherwise, and the kernel's answers would get lost (ENOBUFS).
+    retry_on_intr(|| rustix::net::connect(&socket, &kernel))?;
+    discard_queued(&socket);
+    Ok(socket)
 }
 
 /// Discards what others have sent between bind and connect, with the error of a buffer that it has filled.

@@ -25,9 +25,9 @@ mod tests;
 #[cfg(any(test, feature = "fuzz-internals"))]
 pub(crate) use attribute::read_socket;
 pub(crate) use batch::DESTROY_BATCH;
-pub(crate) use channel::NetlinkSocket;
-#[cfg(any(feature = "bench-internals", feature = "fuzz-internals"))]
-pub(crate) use channel::{Channel, Datagram};
+#[cfg(any(test, feature = "bench-internals", feature = "fuzz-internals"))]
+pub(crate) use channel::Datagram;
+pub(crate) use channel::{Channel, NetlinkSocket};
 #[cfg(feature = "fuzz-internals")]
 pub(crate) use details::read_details;
 pub(crate) use diag::Diag;

@@ -9,6 +9,7 @@ use crate::connection::endpoint::Pair;
 use crate::connection::state::{State, States};
 use crate::connection::{Connection, Cookie};
 use crate::error::{Error, ErrorKind, Operation};
+use crate::netns::LocalAddresses;
 use crate::sock_diag::{Diag, Scope};
 
 /// The half of a table that is asked about single sockets and destroys them.
@@ -17,6 +18,8 @@ use crate::sock_diag::{Diag, Scope};
 /// must not mix with these.
 pub(crate) struct Lookup {
     pub(crate) diag: Diag,
+    /// The addresses of its namespace.
+    pub(crate) addresses: LocalAddresses,
 }
 
 impl Lookup {

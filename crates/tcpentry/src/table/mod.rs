@@ -20,17 +20,18 @@ use self::refusal::{dump_error, no_socket};
 use crate::connection::Connection;
 use crate::connection::identity::{BootId, Identity, NetnsId, Origin};
 use crate::error::{Error, Operation};
-use crate::netns::{self, Inside, LocalPorts, Namespace};
+use crate::netns::{self, Inside, LocalAddresses, LocalPorts, Namespace};
 use crate::sock_diag::{Diag, NetlinkSocket};
 
 /// The TCP table of a network namespace.
 ///
 /// It is two netlink sockets (`NETLINK_SOCK_DIAG`), one for dumps and one for everything else, made in
 /// the namespace of the thread that opened it, and stays with that namespace whatever the thread does. While many are
-/// deleted there is a third, for a second processor, where the thread is in that namespace.
+/// deleted there is a third, for a second processor, where the thread is in that namespace. One of rtnetlink, which is asked
+/// for the addresses there, is made with the first deletion under the same condition, or when another namespace is entered.
 /// Nothing is read before it is asked for.
 ///
-/// It is `Send` and `Sync`, and takes two descriptors and half a KiB; each of the sockets gets a buffer of 32 KiB with the
+/// It is `Send` and `Sync`, and takes two descriptors, of which a deletion makes three, and half a KiB; each of the sockets gets a buffer of 32 KiB with the
 /// first answer. An agent can hold one for each network namespace.
 ///
 /// ```
@@ -96,22 +97,28 @@ impl TcpTable {
     pub fn open_in(namespace: &Namespace) -> Result<Self, Error> {
         let Inside {
             sockets: [socket, dumper],
+            routes,
             foreign_users,
             local_ports,
         } = netns::enter(namespace)?;
         let netns = netns::of_socket(&socket, || Ok(namespace.inode()))?;
         let diags = [socket.clone(), dumper].map(Diag::new);
+        let mut table = Self::over(diags, socket, netns);
+        table.lookup.addresses = LocalAddresses::over(routes);
         Ok(Self {
             inode: Some(namespace.inode()),
             foreign_users,
             local_ports: LocalPorts::parse(&local_ports),
-            ..Self::over(diags, socket, netns)
+            ..table
         })
     }
 
     fn over([lookup, dumper]: [Diag; 2], socket: NetlinkSocket, netns: NetnsId) -> Self {
         Self {
-            lookup: Lookup { diag: lookup },
+            lookup: Lookup {
+                diag: lookup,
+                addresses: LocalAddresses::opened_by(move || of_routes(netns)),
+            },
             dumper,
             another: Box::new(move || another(netns)),
             socket,
@@ -138,6 +145,7 @@ impl TcpTable {
         let mut table = Self::over(diags, socket, NetnsId::Cookie(1));
         // A real one would ask the real kernel.
         table.another = Box::new(|| None);
+        table.lookup.addresses = LocalAddresses::over(None::<NetlinkSocket>);
         table
     }
 
@@ -247,6 +255,16 @@ pub(crate) type Another = dyn FnMut() -> Option<Diag> + Send + Sync;
 /// Opens it in the namespace of this thread, if that is still the table's.
 fn another(netns: NetnsId) -> Option<Diag> {
     let socket = NetlinkSocket::open().ok()?;
-    let its = netns::of_socket(&socket, netns::inode_of_this_thread).ok()?;
-    (its == netns).then(|| Diag::new(socket))
+    is_of(&socket, netns).then(|| Diag::new(socket))
+}
+
+/// Opens a socket of rtnetlink there.
+fn of_routes(netns: NetnsId) -> Option<NetlinkSocket> {
+    let socket = NetlinkSocket::open_for_routes().ok()?;
+    is_of(&socket, netns).then_some(socket)
+}
+
+fn is_of(socket: &NetlinkSocket, netns: NetnsId) -> bool {
+    let its = netns::of_socket(socket, netns::inode_of_this_thread);
+    its.is_ok_and(|its| its == netns)
 }

@@ -11,8 +11,8 @@ use rustix::io::Errno;
 use socket2::Socket;
 use tcpentry::error::Guard;
 use tcpentry::{
-    Action, Connection, Error, ErrorKind, Method, MethodChoice, Options, Pair, Query, State,
-    States, TcpTable,
+    Action, Connection, Ending, Error, ErrorKind, Method, MethodChoice, Options, Pair, Query,
+    State, States, TcpTable,
 };
 use tcpentry_testkit::proc_net::{await_orphan, await_state};
 use tcpentry_testkit::user::without_capabilities;
@@ -36,7 +36,7 @@ fn delete_matching(
     let mut told = Fact::new();
     table
         .delete_matching(&Query::in_states(states), options, select, |row, result| {
-            told.push((row.clone(), result));
+            told.push((row.clone(), result.map(|it| it.method)));
             ControlFlow::Continue(())
         })
         .unwrap();
@@ -46,7 +46,7 @@ fn delete_matching(
 fn delete_all(table: &mut TcpTable, connections: Vec<Connection>, options: &Options) -> Fact {
     let mut told = Fact::new();
     table.delete_all(connections, options, |row, result| {
-        told.push((row.clone(), result));
+        told.push((row.clone(), result.map(|it| it.method)));
         ControlFlow::Continue(())
     });
     told
@@ -127,8 +127,8 @@ fn assert_none_is_missed(query: &Query) {
     let mut told = Fact::new();
     let options = Options::default();
     let take = |_: &Connection| Action::Delete;
-    let report = |row: &Connection, result| {
-        told.push((row.clone(), result));
+    let report = |row: &Connection, result: Result<Ending, Error>| {
+        told.push((row.clone(), result.map(|it| it.method)));
         ControlFlow::Continue(())
     };
     table
@@ -152,8 +152,8 @@ fn with_prompt_reports_each_batch_is_reported_before_the_next_is_deleted() {
         let options = Options::default().with_prompt_reports();
         let (mut reported, mut most_ahead) = (0, 0);
         let take = |_: &Connection| Action::Delete;
-        let report = |_: &Connection, result: Result<Method, Error>| {
-            assert_eq!(result.unwrap(), Method::SockDiag);
+        let report = |_: &Connection, result: Result<Ending, Error>| {
+            assert_eq!(result.unwrap().method, Method::SockDiag);
             if reported % 64 == 0 {
                 let gone = crowd.iter().filter(|socket| !is_connected(socket)).count();
                 most_ahead = most_ahead.max(gone - reported);
@@ -375,7 +375,8 @@ fn every_kind_of_socket_in_one_run() {
             assert!(borrowed);
         }
         for (row, result) in &told {
-            assert_as_foreseen(row, result, foreseen[&row.cookie]);
+            let foreseen = foreseen[&row.cookie].map(|it: Ending| it.method);
+            assert_as_foreseen(row, result, foreseen);
         }
         let next = tcp::connect_to(&listener);
         assert!(lives(&next.client, &next.server), "the listener lives");
@@ -514,7 +515,7 @@ fn without_the_right_many_are_borrowed() {
             let options = Options::default();
             table
                 .check_matching(&Query::default(), &options, is_server, |_, result| {
-                    assert_eq!(result.unwrap(), Method::Borrow);
+                    assert_eq!(result.unwrap().method, Method::Borrow);
                     foreseen += 1;
                     ControlFlow::Continue(())
                 })

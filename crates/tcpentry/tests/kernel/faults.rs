@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tcpentry::netns::{Namespace, Namespaces};
 use tcpentry::process::Owners;
 use tcpentry::{
-    Action, Connection, Error, ErrorKind, Method, MethodChoice, Options, Query, TcpTable,
+    Action, Connection, Ending, Error, ErrorKind, Method, MethodChoice, Options, Query, TcpTable,
 };
 use tcpentry_testkit::{isolated, seccomp, skip, tcp};
 
@@ -17,7 +17,7 @@ use crate::util::{find, lives, pair_of, table};
 fn errors(table: &mut TcpTable, connection: &Connection) -> Vec<Error> {
     let options = Options::default();
     let mut told = Vec::new();
-    let mut tell = |_: &Connection, result: Result<Method, Error>| {
+    let mut tell = |_: &Connection, result: Result<Ending, Error>| {
         told.push(result.unwrap_err());
         ControlFlow::Continue(())
     };
@@ -75,8 +75,8 @@ fn without_a_second_thread_many_are_deleted_by_one() {
         let told = seccomp::refusing(libc::SYS_clone3, None, libc::EAGAIN, || {
             let mut told = 0;
             let take = |_: &Connection| Action::Delete;
-            let tell = |_: &Connection, result: Result<Method, Error>| {
-                assert_eq!(result.unwrap(), Method::SockDiag);
+            let tell = |_: &Connection, result: Result<Ending, Error>| {
+                assert_eq!(result.unwrap().method, Method::SockDiag);
                 told += 1;
                 ControlFlow::Continue(())
             };
@@ -127,7 +127,7 @@ fn do_everything(doomed: &[tcp::Ends; 4], elsewhere: &Namespace) {
             Action::Skip
         }
     };
-    let mut tell = |_: &Connection, result: Result<Method, Error>| {
+    let mut tell = |_: &Connection, result: Result<Ending, Error>| {
         result.unwrap();
         told += 1;
         ControlFlow::Continue(())

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use tcpentry::{
-    Action, Connection, Error, ErrorKind, Filter, Method, Options, Outcome, Query, Selection,
+    Action, Connection, Ending, Error, ErrorKind, Filter, Options, Outcome, Query, Selection,
     States, SystemNames, TcpTable,
 };
 use tcpentry_testkit::holder::Holder;
@@ -92,7 +92,7 @@ fn what_changes_hands_in_the_queue_of_a_dump_is_spared() {
             }
         };
         let mut outcomes = Vec::new();
-        let report = |row: &Connection, result: Result<Method, Error>| {
+        let report = |row: &Connection, result: Result<Ending, Error>| {
             let outcome = result.map_or_else(|error| error.outcome(), |_| Outcome::Deleted);
             outcomes.push((row.pair, outcome));
             ControlFlow::Continue(())

@@ -11,6 +11,7 @@ mod hands;
 mod hostile;
 mod identity;
 mod listener_trap;
+mod lost_address;
 mod mptcp;
 mod netns;
 mod notation;

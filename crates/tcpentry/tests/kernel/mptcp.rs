@@ -276,7 +276,11 @@ fn a_subflow_is_deleted_by_a_filter_only_if_it_holds_for_all() {
         let both = options(&format!("sport = :{port}"), &mut table);
         let mut outcomes = Vec::new();
         table.delete_all(rows, &both, |_, result| {
-            outcomes.push(result.map_err(|error| error.to_string()));
+            outcomes.push(
+                result
+                    .map(|it| it.method)
+                    .map_err(|error| error.to_string()),
+            );
             ControlFlow::Continue(())
         });
         assert_eq!(outcomes, [Ok(Method::Borrow), Ok(Method::Borrow)]);

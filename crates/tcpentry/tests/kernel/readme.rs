@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::ops::ControlFlow;
 
 use tcpentry::netns::Namespace;
-use tcpentry::{Action, Connection, Error, Method, Options, Query, TcpTable};
+use tcpentry::{Action, Connection, Ending, Error, Method, Options, Query, TcpTable};
 use tcpentry_testkit::{isolated, skip, tcp, until};
 
 use crate::util::{assert_reset, table};
@@ -122,8 +122,8 @@ fn the_library_keeps_no_thread() {
         let mut other = TcpTable::open_in(&Namespace::own().unwrap()).unwrap();
         let (mut told, mut most) = (0, 0);
         let take = |_: &Connection| Action::Delete;
-        let tell = |_: &Connection, result: Result<Method, Error>| {
-            assert_eq!(result.unwrap(), Method::SockDiag);
+        let tell = |_: &Connection, result: Result<Ending, Error>| {
+            assert_eq!(result.unwrap().method, Method::SockDiag);
             told += 1;
             if told % 100 == 0 {
                 most = most.max(threads_here());

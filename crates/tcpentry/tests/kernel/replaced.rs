@@ -250,7 +250,7 @@ fn a_connection_that_becomes_time_wait_is_deleted_at_any_moment_of_it() {
                         results.push(result);
                         std::ops::ControlFlow::Continue(())
                     });
-                    results.pop().unwrap()
+                    results.pop().unwrap().map(|ending| ending.method)
                 };
                 assert!(result.is_ok(), "{result:?}");
                 if turn % 64 == 0 {

@@ -1,6 +1,6 @@
 //! One attempt to delete a connection, and its result.
 
-use tcpentry::{Connection, Error, Method, Outcome, Pair, Target};
+use tcpentry::{Connection, Ending, Error, Outcome, Pair, Target};
 
 /// The connection that was found under a name, and the result of deleting it.
 pub(super) struct Attempt {
@@ -8,7 +8,7 @@ pub(super) struct Attempt {
     pub(super) table: usize,
     pub(super) target: Target,
     pub(super) found: Option<Connection>,
-    pub(super) result: Result<Method, Error>,
+    pub(super) result: Result<Ending, Error>,
     /// The sockets in several tables that the name means, each with the index of its table.
     elsewhere: Vec<(usize, Connection)>,
     /// The other subflows of its MPTCP connection.
@@ -23,7 +23,7 @@ impl Attempt {
         table: usize,
         target: Target,
         found: Connection,
-        result: Result<Method, Error>,
+        result: Result<Ending, Error>,
     ) -> Self {
         Self {
             table,
@@ -37,7 +37,7 @@ impl Attempt {
     }
 
     /// Creates an attempt on a row that a filter selected.
-    pub(super) fn on_row(table: usize, row: Connection, result: Result<Method, Error>) -> Self {
+    pub(super) fn on_row(table: usize, row: Connection, result: Result<Ending, Error>) -> Self {
         Self::on_target(table, row.pair.into(), row, result)
     }
 
@@ -78,6 +78,12 @@ impl Attempt {
             Ok(_) => Outcome::Deleted,
             Err(error) => error.outcome(),
         }
+    }
+
+    /// Returns true where it was deleted, and its peer could not be told because the local address has left the host.
+    pub(super) fn is_peer_left_waiting(&self) -> bool {
+        let ending = self.result.as_ref();
+        ending.is_ok_and(|it| it.reset.kept_back().is_some())
     }
 
     /// Returns the ends of the connection that was found, or those that were named.

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use tcpentry::error::{CallerGuard, Guard, Operation};
 use tcpentry::{
-    Attribution, Connection, Error, ErrorKind, Method, Options, State, Subflows, Target, TcpTable,
+    Attribution, Connection, Ending, Error, ErrorKind, Method, Options, State, Subflows, Target,
+    TcpTable,
 };
 
 use super::attempt::Attempt;
@@ -257,7 +258,7 @@ impl Deleter<'_> {
             })
             .flatten()
             .collect();
-        let mut on_result = |row: &Connection, result: Result<Method, Error>| {
+        let mut on_result = |row: &Connection, result: Result<Ending, Error>| {
             while let Some(step) = steps.pop_front() {
                 match step {
                     Step::Report(attempt) => report.add(&attempt, self.attribution),
@@ -288,7 +289,8 @@ impl Deleter<'_> {
             found,
         } = named;
         if self.has_ended(table, index, &found) {
-            return Attempt::on_target(index, target, found, Ok(Method::Borrow));
+            let ending = Ending::foreseen(Method::Borrow);
+            return Attempt::on_target(index, target, found, Ok(ending));
         }
         let (subflows, result) = match table.other_subflows(&found) {
             Ok(subflows) => {
@@ -305,12 +307,13 @@ impl Deleter<'_> {
         Attempt::on_target(index, target, found, result).with_subflows(subflows)
     }
 
-    fn delete_one(&self, table: &mut TcpTable, found: &Connection) -> Result<Method, Error> {
+    fn delete_one(&self, table: &mut TcpTable, found: &Connection) -> Result<Ending, Error> {
         if self.args.dry_run {
-            table.check(found, &self.options)
+            let method = table.check(found, &self.options);
+            method.map(Ending::foreseen)
         } else {
             let deleted = table.delete(found, &self.options);
-            deleted.map(|deleted| deleted.method)
+            deleted.map(|deleted| deleted.ending())
         }
     }
 
@@ -357,7 +360,8 @@ impl Deleter<'_> {
         let attempt = match (failure, found.len()) {
             (Some((index, target, error)), count) if count == 0 || is_ambiguous(&error) => {
                 if let Some(ended) = self.ended_before(index, &target) {
-                    let attempt = Attempt::on_target(index, target, ended, Ok(Method::Borrow));
+                    let ending = Ending::foreseen(Method::Borrow);
+                    let attempt = Attempt::on_target(index, target, ended, Ok(ending));
                     return Step::Report(Box::new(attempt));
                 }
                 // It may be in a namespace that was left out.

@@ -5,6 +5,7 @@ use tcpentry::{Attribution, Connection, Error, Outcome};
 use super::attempt::Attempt;
 use crate::message::hint_of;
 use crate::output::{Cells, DeletionObject, SocketObject, View, style_of};
+use crate::peer_reset;
 
 /// The report of one attempt.
 pub(super) struct Line {
@@ -105,7 +106,7 @@ fn put_front(attempt: &Attempt, view: &mut View, cells: &mut Cells) {
     cells.put(attempt.found.as_ref().map(|found| found.state));
     view.put_local(&pair, cells);
     cells.put(pair.peer());
-    cells.put(attempt.result.as_ref().ok().copied());
+    cells.put(attempt.result.as_ref().ok().map(|it| it.method));
 }
 
 fn object(
@@ -124,7 +125,7 @@ fn object(
     };
     let subflows = name_subflows(attempt, view);
     let mut object = match &attempt.result {
-        Ok(method) => DeletionObject::deleted(socket, *method, dry_run),
+        Ok(ending) => DeletionObject::deleted(socket, *ending, dry_run),
         Err(error) => {
             let mut object = DeletionObject::not_deleted(socket, error, dry_run);
             object.candidates = attempt
@@ -185,7 +186,7 @@ pub(super) fn log_text(attempt: &Attempt, view: &mut View) -> String {
     let pair = attempt.pair();
     let local = view.local(&pair);
     let result = match &attempt.result {
-        Ok(method) => format!("by {method}"),
+        Ok(ending) => peer_reset::describe(*ending, pair.local()),
         Err(error) => format!("because {}", error.cause()),
     };
     let state = attempt.found.as_ref();

@@ -10,6 +10,7 @@ mod line;
 mod matches;
 mod pace;
 mod paced;
+mod peers;
 mod preview;
 mod progress;
 mod report;

@@ -279,7 +279,10 @@ mod tests {
             let count = times.iter().filter(|it| bounds.contains(it)).count();
             assert!((760..=910).contains(&count), "{part}: {count}");
         }
-        let gaps: Vec<_> = times.windows(2).map(|two| two[1].saturating_sub(two[0])).collect();
+        let gaps: Vec<_> = times
+            .windows(2)
+            .map(|two| two[1].saturating_sub(two[0]))
+            .collect();
         assert!(gaps.iter().any(|gap| *gap != gaps[0]), "no jitter");
         assert!(*gaps.iter().max().unwrap() <= Duration::from_millis(19));
     }

@@ -3,7 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use tcpentry::{Connection, Error, ErrorKind, Method, State};
+use tcpentry::{Connection, Ending, Error, ErrorKind, Method, State};
 
 use super::matches::{Match, SocketKey};
 use super::run::Run;
@@ -131,7 +131,7 @@ impl Run<'_> {
                 .partition(|row| paced.ended.contains(&(table, row.cookie)));
             // They ended with another subflow of their MPTCP connection.
             for row in ended {
-                self.report_one(table, &row, Ok(Method::Borrow));
+                self.report_one(table, &row, Ok(Ending::foreseen(Method::Borrow)));
             }
             let mut still_there = HashSet::new();
             self.delete_here(table, here, true, |row, result| {

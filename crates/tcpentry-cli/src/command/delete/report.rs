@@ -10,6 +10,7 @@ use tcpentry::{Attribution, Outcome};
 use super::attempt::Attempt;
 use super::complaints::Complaints;
 use super::line::{Complaint, Line, Wanted, log_text};
+use super::peers::{PeersNotTold, describe_peer};
 use super::progress::{Progress, describe_left};
 use super::syslog::SystemLog;
 use crate::args::DeleteArgs;
@@ -38,8 +39,10 @@ pub(super) struct Report {
     left: Option<(usize, Instant)>,
     repeated: RepeatedCauses,
     complaints: Complaints,
+    peers: PeersNotTold,
     /// Set when each connection that was not deleted is explained by itself.
     explains_each: bool,
+    verbose: bool,
     /// The hints that have been printed: each is printed once.
     hints: BTreeSet<String>,
     tally: Tally,
@@ -95,7 +98,9 @@ impl Report {
             left: None,
             repeated: RepeatedCauses::new(args.verbose),
             complaints: Complaints::default(),
+            peers: PeersNotTold::default(),
             explains_each: args.verbose,
+            verbose: args.verbose,
             hints: BTreeSet::new(),
             tally: Tally::default(),
             sums_up: !args.quiet && shape != Shape::Json,
@@ -150,6 +155,7 @@ impl Report {
         let mut attribution = attribution.borrow_mut();
         let line = Line::new(attempt, wanted, &mut self.views, &mut attribution, cells);
         self.print(line);
+        self.note_peer(attempt);
         // The first is not written alone: the widths of the columns come from those that follow at once.
         if now - *self.flushed.get_or_insert(now) >= FLUSH_INTERVAL {
             self.flushed = Some(now);
@@ -177,6 +183,20 @@ impl Report {
             }
         }
         self.cells = reported.cells.unwrap_or_default();
+    }
+
+    /// Notes what the peer learned, where that is out of the ordinary: the object of JSON has it.
+    fn note_peer(&mut self, attempt: &Attempt) {
+        if matches!(self.sink, Sink::Json(_)) {
+            return;
+        }
+        if !self.explains_each {
+            self.peers.add(attempt);
+        } else if let Some(text) = describe_peer(attempt) {
+            if self.verbose || attempt.is_peer_left_waiting() {
+                self.notice(&text);
+            }
+        }
     }
 
     /// Flushes standard output.
@@ -273,6 +293,8 @@ impl Report {
         for (text, hint) in all {
             self.print_complaint(&text, hint.as_ref());
         }
+        let peers: Vec<_> = self.peers.take().collect();
+        peers.iter().for_each(|text| self.notice(text));
     }
 
     /// Prints something beside the outcomes.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tcpentry::{Connection, Error, Method};
+use tcpentry::{Connection, Ending, Error};
 
 use super::attempt::Attempt;
 use super::confirm;
@@ -113,7 +113,7 @@ impl Run<'_> {
         table: usize,
         connections: impl IntoIterator<Item = Connection>,
         checks_only: bool,
-        mut wanted: impl FnMut(&Connection, &Result<Method, Error>) -> bool,
+        mut wanted: impl FnMut(&Connection, &Result<Ending, Error>) -> bool,
     ) -> u64 {
         let Self {
             selector,
@@ -129,7 +129,7 @@ impl Run<'_> {
         };
         let subflows = &scan.subflows;
         let mut deleted = 0;
-        let on_result = |row: &Connection, result: Result<Method, Error>| {
+        let on_result = |row: &Connection, result: Result<Ending, Error>| {
             if wanted(row, &result) {
                 deleted += u64::from(result.is_ok());
                 let others = subflows.others_of(row).cloned().collect();
@@ -153,7 +153,7 @@ impl Run<'_> {
         &mut self,
         table: usize,
         row: &Connection,
-        result: Result<Method, Error>,
+        result: Result<Ending, Error>,
     ) {
         let attempt = Attempt::on_row(table, row.clone(), result);
         self.report.add(&attempt, &self.selector.attribution);

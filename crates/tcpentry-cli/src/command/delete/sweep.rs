@@ -1,7 +1,7 @@
 //! Deletion of matching rows while the dump that yields them goes on: nothing is held.
 
 use tcpentry::filter::Truth;
-use tcpentry::{Action, Connection, DumpCompleteness, Error, Method, Subflows};
+use tcpentry::{Action, Connection, DumpCompleteness, Ending, Error, Subflows};
 
 use super::attempt::Attempt;
 use super::run::Run;
@@ -93,7 +93,7 @@ impl Run<'_> {
                 }
             }
         };
-        let on_result = |row: &Connection, result: Result<Method, Error>| {
+        let on_result = |row: &Connection, result: Result<Ending, Error>| {
             anything = true;
             let others = subflows.others_of(row).cloned().collect();
             let attempt = Attempt::on_row(index, row.clone(), result).beside(others);

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use tcpentry::{Method, Outcome};
+use tcpentry::{Ending, Outcome};
 
 use super::super::message::{PreviewItem, SocketTarget, WorkerCommand};
 use super::super::model::{Deletability, NotDeleted, RowKey};
@@ -213,7 +213,7 @@ impl Top {
         &mut self,
         serial: u64,
         target: &SocketTarget,
-        result: &Result<Method, NotDeleted>,
+        result: &Result<Ending, NotDeleted>,
         now: Instant,
     ) {
         let outcome = match result {

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tcpentry::{Method, Outcome};
+use tcpentry::{Ending, Outcome};
 
 use super::super::message::SocketTarget;
 use super::super::model::NotDeleted;
 use super::Edit;
 use crate::exit::Tally;
+use crate::peer_reset;
 
 /// The outcomes of this run, the latest last.
 #[derive(Clone, Debug, Default)]
@@ -69,9 +70,12 @@ pub(crate) struct LogEntry {
 }
 
 impl LogEntry {
-    pub(crate) fn of(target: &SocketTarget, result: &Result<Method, NotDeleted>) -> Self {
+    pub(crate) fn of(target: &SocketTarget, result: &Result<Ending, NotDeleted>) -> Self {
         let (outcome, reason, hint) = match result {
-            Ok(method) => (Outcome::Deleted, format!("by {method}"), None),
+            Ok(ending) => {
+                let reason = peer_reset::describe(*ending, target.connection.local());
+                (Outcome::Deleted, reason, None)
+            }
             Err(failure) => (
                 failure.outcome,
                 format!("because {}", failure.cause),

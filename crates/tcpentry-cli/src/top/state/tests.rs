@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::KeyCode;
-use tcpentry::{Method, Outcome, State};
+use tcpentry::{Ending, Method, Outcome, State};
 
 use super::super::message::{DetailText, SocketKind, SocketTarget, Update, WorkerCommand};
 use super::super::model::testing::{key, row, row_of};
@@ -29,7 +29,7 @@ fn rows(cookies: impl IntoIterator<Item = u64>) -> Vec<Row> {
 fn report(desk: &mut Desk, serial: u64, targets: &[SocketTarget], outcomes: &[Outcome]) {
     for (target, outcome) in targets.iter().zip(outcomes) {
         let result = match outcome {
-            Outcome::Deleted => Ok(Method::SockDiag),
+            Outcome::Deleted => Ok(Ending::foreseen(Method::SockDiag)),
             outcome => Err(NotDeleted {
                 outcome: *outcome,
                 ..guarded()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tcpentry::filter::Truth;
 use tcpentry::process::Owners;
-use tcpentry::{Connection, Error, Method, Options, Outcome, Subflows};
+use tcpentry::{Connection, Ending, Error, Options, Outcome, Subflows};
 
 use super::super::message::{PreviewItem, SocketTarget, Update};
 use super::super::model::{Deletability, NotDeleted, RowKey};
@@ -34,10 +34,10 @@ impl Worker {
                 .collect();
             let mut places = here.iter();
             let connections = here.iter().map(|place| wanted[*place].1.clone());
-            let record = |_: &Connection, result: Result<_, Error>| {
+            let record = |_: &Connection, result: Result<Ending, Error>| {
                 if let Some(place) = places.next() {
                     answers[*place] = Some(match result {
-                        Ok(method) => Deletability::By(method),
+                        Ok(ending) => Deletability::By(ending.method),
                         Err(error) => Deletability::No(NotDeleted::from(&error)),
                     });
                 }
@@ -277,7 +277,7 @@ fn report(
     send: &UpdateSender,
     serial: u64,
     target: SocketTarget,
-    result: Result<Method, NotDeleted>,
+    result: Result<Ending, NotDeleted>,
 ) {
     send(Update::Outcome {
         serial,

@@ -4,7 +4,7 @@ use crate::connection::endpoint::Pair;
 use crate::connection::state::State;
 use crate::connection::{Connection, Cookie};
 use crate::delete::single::guard;
-use crate::delete::{Method, Options};
+use crate::delete::{Ending, Options, PeerReset};
 use crate::error::{Error, Operation};
 use crate::table::lookup::{is_exact, replacements_after};
 
@@ -32,6 +32,8 @@ pub(super) struct Item {
     pub(super) missed: bool,
     /// The grace periods that have to pass before what was decided is certain.
     pub(super) doubt: u32,
+    /// The reset that a batch sends by destroying it.
+    pub(super) reset: PeerReset,
 }
 
 pub(super) enum Progress {
@@ -40,7 +42,7 @@ pub(super) enum Progress {
     /// It was seen just now.
     Seen,
     /// Nothing is left to be done but to report it.
-    Decided(Result<Method, Error>),
+    Decided(Result<Ending, Error>),
 }
 
 impl Item {
@@ -51,6 +53,7 @@ impl Item {
             sent: false,
             missed: false,
             doubt: 0,
+            reset: PeerReset::Unknown,
         }
     }
 
@@ -62,6 +65,7 @@ impl Item {
             sent: false,
             missed: false,
             doubt: 0,
+            reset: PeerReset::Unknown,
         }
     }
 

@@ -24,7 +24,7 @@ use super::holders::HolderSource;
 use super::kernel::{lists_mptcp, may_leave_orphans};
 use super::recheck::{NO_LONGER_MATCHES, Recheck};
 use super::single::Deleter;
-use super::{Deleted, Method, MethodChoice, Mode, Options};
+use super::{Deleted, Ending, Method, MethodChoice, Mode, Options, PeerReset};
 use crate::connection::Connection;
 use crate::connection::state::State;
 use crate::error::{Error, ErrorKind, Operation};
@@ -77,7 +77,7 @@ impl TcpTable {
     /// let mut table = TcpTable::open()?;
     /// table.delete_matching(&Query::default(), &Options::default(), select, |connection, result| {
     ///     match result {
-    ///         Ok(method) => println!("{connection}: deleted by {method}"),
+    ///         Ok(ending) => println!("{connection}: deleted by {}", ending.method),
     ///         Err(error) => println!("{error}"),
     ///     }
     ///     ControlFlow::Continue(())
@@ -92,7 +92,7 @@ impl TcpTable {
         query: &Query,
         options: &Options,
         select: impl FnMut(&Connection) -> Action,
-        report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
+        report: impl FnMut(&Connection, Result<Ending, Error>) -> ControlFlow<()>,
     ) -> Result<DumpCompleteness, Error> {
         self.matching(query, options, Mode::Act, select, report)
     }
@@ -104,7 +104,7 @@ impl TcpTable {
         query: &Query,
         options: &Options,
         select: impl FnMut(&Connection) -> Action,
-        report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
+        report: impl FnMut(&Connection, Result<Ending, Error>) -> ControlFlow<()>,
     ) -> Result<DumpCompleteness, Error> {
         self.matching(query, options, Mode::Rehearse, select, report)
     }
@@ -122,7 +122,7 @@ impl TcpTable {
         &mut self,
         connections: impl IntoIterator<Item = Connection>,
         options: &Options,
-        report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
+        report: impl FnMut(&Connection, Result<Ending, Error>) -> ControlFlow<()>,
     ) {
         self.all(connections, options, Mode::Act, report);
     }
@@ -132,7 +132,7 @@ impl TcpTable {
         &mut self,
         connections: impl IntoIterator<Item = Connection>,
         options: &Options,
-        report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
+        report: impl FnMut(&Connection, Result<Ending, Error>) -> ControlFlow<()>,
     ) {
         self.all(connections, options, Mode::Rehearse, report);
     }
@@ -159,7 +159,11 @@ impl TcpTable {
         let mut deleted = VecDeque::with_capacity(connections.len());
         self.delete_all(connections, options, |connection, result| {
             let connection = connection.clone();
-            deleted.push_back(result.map(|method| Deleted { connection, method }));
+            deleted.push_back(result.map(|Ending { method, reset }| Deleted {
+                connection,
+                method,
+                reset,
+            }));
             ControlFlow::Continue(())
         });
         let mut results = Vec::with_capacity(found.len());
@@ -177,7 +181,7 @@ impl TcpTable {
         connections: impl IntoIterator<Item = Connection>,
         options: &Options,
         mode: Mode,
-        report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
+        report: impl FnMut(&Connection, Result<Ending, Error>) -> ControlFlow<()>,
     ) {
         let another = &mut *self.another;
         let mut run = BatchRun::new(&mut self.lookup, options, mode, another, report);
@@ -198,7 +202,7 @@ impl TcpTable {
         options: &Options,
         mode: Mode,
         mut select: impl FnMut(&Connection) -> Action,
-        report: impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>,
+        report: impl FnMut(&Connection, Result<Ending, Error>) -> ControlFlow<()>,
     ) -> Result<DumpCompleteness, Error> {
         let another = &mut *self.another;
         let mut run = BatchRun::new(&mut self.lookup, options, mode, another, report);
@@ -282,7 +286,7 @@ struct PendingBatch {
     replies: Option<Result<Replies, NotSent>>,
 }
 
-impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchRun<'t, R> {
+impl<'t, R: FnMut(&Connection, Result<Ending, Error>) -> ControlFlow<()>> BatchRun<'t, R> {
     fn new(
         lookup: &'t mut Lookup,
         options: &'t Options,
@@ -381,9 +385,21 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         self.look(items);
         self.evaluate(items);
         let options = self.deleter.options;
-        let ready = items.iter().enumerate();
-        let ready = ready.filter(|(_, item)| self.together && is_ready(item, options));
-        ready.map(|(place, item)| (place, item.name())).unzip()
+        let mut prepared = (Vec::new(), Batch::new());
+        for (place, item) in items.iter_mut().enumerate() {
+            if !(self.together && is_ready(item, options)) {
+                continue;
+            }
+            item.reset = match self.deleter.is_address_local(&item.connection) {
+                Some(true) => PeerReset::of_destroy(&item.connection),
+                // Where its descriptor is needed for a reset to leave, the single way takes care of it.
+                Some(false) => continue,
+                None => PeerReset::Unknown,
+            };
+            prepared.0.push(place);
+            prepared.1.push(item.name());
+        }
+        prepared
     }
 
     /// Spares those that were looked at just now and that the selection no longer selects.
@@ -613,9 +629,11 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
             // It has ended with another subflow of its connection.
             Err(error)
                 if error.kind() == ErrorKind::NotFound
-                    && self.deleter.ended.contains(&connection.cookie) =>
+                    && self.deleter.ended.contains_key(&connection.cookie) =>
             {
-                Ok(Method::Borrow)
+                let reset = self.deleter.ended.get(&connection.cookie);
+                let reset = reset.copied().unwrap_or(PeerReset::Unknown);
+                Ok(Ending::with(Method::Borrow, reset))
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let destroyed = self.deleter.error_of_destroyed(connection);
@@ -672,7 +690,10 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
             item.sent = matches!(reply, Ok(()) | Err(Errno::AGAIN));
             item.missed = matches!(reply, Err(Errno::NOENT));
             match reply {
-                Ok(()) => item.progress = Progress::Decided(Ok(Method::SockDiag)),
+                Ok(()) => {
+                    let ending = Ending::with(Method::SockDiag, item.reset);
+                    item.progress = Progress::Decided(Ok(ending));
+                }
                 // It is the same for all, and for all that follow.
                 Err(Errno::PERM) => self.together = false,
                 // The single way looks again, and decides.
@@ -722,7 +743,8 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
                 self.together = false;
                 return;
             }
-            item.progress = Progress::Decided(Ok(Method::SockDiag));
+            let ending = Ending::foreseen(Method::SockDiag);
+            item.progress = Progress::Decided(Ok(ending));
         }
     }
 

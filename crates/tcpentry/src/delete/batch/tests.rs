@@ -76,11 +76,13 @@ fn listed(rows: &[Row]) -> Vec<Connection> {
 /// What was reported: the number of each socket, and what became of it.
 type Fact = Vec<(u64, Result<Method, ErrorKind>)>;
 
-fn teller(told: &mut Fact) -> impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()> {
+fn teller(told: &mut Fact) -> impl FnMut(&Connection, Result<Ending, Error>) -> ControlFlow<()> {
     |connection, result| {
         told.push((
             connection.cookie.value(),
-            result.map_err(|error| error.kind()),
+            result
+                .map(|ending| ending.method)
+                .map_err(|error| error.kind()),
         ));
         ControlFlow::Continue(())
     }
@@ -216,7 +218,7 @@ fn after_a_break_what_the_helper_did_is_told() {
         let kernel = shared(rows(1..=3000));
         let (mut table, log) = table_with_help(&kernel);
         let mut told = Vec::new();
-        let stop = |connection: &Connection, result: Result<Method, Error>| {
+        let stop = |connection: &Connection, result: Result<Ending, Error>| {
             result.unwrap();
             told.push(connection.cookie.value());
             match told.len() {
@@ -480,7 +482,7 @@ fn after_a_break_only_what_was_sent_is_told() {
     let kernel = shared(rows(1..=1000));
     let (mut table, log) = table_of(&kernel);
     let mut told = Vec::new();
-    let stop = |connection: &Connection, result: Result<Method, Error>| {
+    let stop = |connection: &Connection, result: Result<Ending, Error>| {
         result.unwrap();
         told.push(connection.cookie.value());
         ControlFlow::Break(())
@@ -517,7 +519,7 @@ fn after_a_break_what_was_sent_is_looked_at_and_not_deleted_again() {
         vec![]
     });
     let mut told = Vec::new();
-    let stop = |connection: &Connection, result: Result<Method, Error>| {
+    let stop = |connection: &Connection, result: Result<Ending, Error>| {
         told.push((
             connection.cookie.value(),
             result.map_err(|error| error.kind()),

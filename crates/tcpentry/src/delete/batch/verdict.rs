@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::connection::Connection;
-use crate::delete::Method;
+use crate::delete::Ending;
 use crate::delete::single::{Deleter, is_connection, still_there};
 use crate::error::{Error, Operation};
 use crate::table::lookup::Sought;
@@ -12,7 +12,7 @@ use crate::table::lookup::Sought;
 /// The result for one connection.
 pub(super) struct Verdict {
     pub(super) connection: Connection,
-    pub(super) result: Result<Method, Error>,
+    pub(super) result: Result<Ending, Error>,
     /// After so many grace periods the connection must be missed again, or the result is wrong; 0 where it is certain.
     pub(super) doubt: u32,
 }

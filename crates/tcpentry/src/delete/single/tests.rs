@@ -910,3 +910,70 @@ fn what_was_listed_while_it_left_the_table_is_looked_for_again() {
         assert_eq!(destroyed(&log), [7]);
     }
 }
+
+/// A real socket and a made-up kernel, which says what it saw of the socket's option and answers a deletion so.
+fn delete_from_lost_address(
+    refusal: Option<Errno>,
+    options: &Options,
+) -> (Result<Deleted, Error>, Vec<bool>, bool) {
+    let ends = tcpentry_testkit::tcp::connected();
+    let own = ends.server.try_clone().unwrap();
+    let mut row = Row::new(ENDS, rustix::net::sockopt::socket_cookie(&own).unwrap());
+    row.inode = u32::try_from(rustix::fs::fstat(&own).unwrap().st_ino).unwrap();
+    let connection = listed(&row);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let record = Arc::clone(&seen);
+    let mut kernel = Kernel::of([row]);
+    let (mut table, _) = table(move |asked| {
+        if asked.question == Question::Destroy && asked.cookie != 0 {
+            record
+                .lock()
+                .unwrap()
+                .push(crate::sys::is_transparent(&own).unwrap());
+            if let Some(errno) = refusal {
+                return vec![asked.acknowledged(Some(errno)).into()];
+            }
+        }
+        kernel.answer(asked)
+    });
+    table.lookup.addresses = crate::netns::without_local_addresses();
+    let result = table.delete(&connection, options);
+    let seen = seen.lock().unwrap().clone();
+    let after = crate::sys::is_transparent(&ends.server).unwrap();
+    (result, seen, after)
+}
+
+/// The option is set at the very deletion only, and put back whatever the kernel says.
+#[test]
+fn the_option_of_a_lost_address_is_put_back_also_where_the_deletion_fails() {
+    tcpentry_testkit::isolated(|| {
+        for refusal in [
+            None,
+            Some(Errno::BUSY),
+            Some(Errno::NOENT),
+            Some(Errno::AGAIN),
+        ] {
+            let (result, seen, after) = delete_from_lost_address(refusal, &Options::default());
+            assert!(!after, "{refusal:?}");
+            assert!(!seen.is_empty() && seen.iter().all(|&set| set), "{seen:?}");
+            match (refusal, result) {
+                (None, Ok(deleted)) => {
+                    assert_eq!(deleted.reset, PeerReset::SentFromLostAddress);
+                }
+                // The real socket is disconnected, and the made-up kernel goes on showing it.
+                (Some(_), Err(error)) => assert_eq!(error.kind(), ErrorKind::Os),
+                (_, result) => panic!("{refusal:?}: {result:?}"),
+            }
+        }
+    });
+}
+
+#[test]
+fn the_option_is_not_even_set_where_the_right_to_destroy_is_missing_or_nothing_may_be_borrowed() {
+    tcpentry_testkit::isolated(|| {
+        let options = by(MethodChoice::SockDiag);
+        let (result, seen, after) = delete_from_lost_address(None, &options);
+        assert_eq!(result.unwrap().reset, PeerReset::NotSent(NoReset::Method));
+        assert_eq!((seen, after), (vec![false], false));
+    });
+}

@@ -194,7 +194,10 @@ fn after_a_break_what_is_there_after_all_is_left_alone() {
     let mut told = Fact::new();
     table.delete_all(named, &Options::default(), |connection, result| {
         let result = result.map_err(|error| error.kind());
-        told.push((connection.cookie.value(), result));
+        told.push((
+            connection.cookie.value(),
+            result.map(|ending| ending.method),
+        ));
         ControlFlow::Break(())
     });
     let refused = (9, Err(ErrorKind::Refused(Guard::Listener)));

@@ -81,7 +81,7 @@ fn after_a_break_no_batch_that_waits_is_destroyed() {
     let (diag, log) = worker_of(&kernel, |_| {});
     let options = Options::default();
     let another = &mut *table.another;
-    let report = |_: &Connection, result: Result<Method, Error>| {
+    let report = |_: &Connection, result: Result<Ending, Error>| {
         result.unwrap();
         ControlFlow::Break(())
     };
@@ -105,7 +105,7 @@ fn after_a_stop_no_batch_that_waits_is_destroyed() {
     let (diag, log) = worker_of(&kernel, |_| {});
     let options = Options::default();
     let another = &mut *table.another;
-    let report = |_: &Connection, _: Result<Method, Error>| ControlFlow::Continue(());
+    let report = |_: &Connection, _: Result<Ending, Error>| ControlFlow::Continue(());
     let mut run = BatchRun::new(&mut table.lookup, &options, Mode::Act, another, report);
     run.help = Help::Running(DestroyWorker::start(diag).unwrap());
     run.stop();

@@ -1,0 +1,29 @@
+//! The words for what the peer of a deleted connection learned: of `delete`, its log, and the log of `top`.
+
+use tcpentry::{Ending, Endpoint, NoReset, PeerReset};
+
+/// Describes the way in which a connection was ended: the method, and its peer where that is out of the ordinary.
+pub(crate) fn describe(ending: Ending, local: Endpoint) -> String {
+    let Ending { method, reset, .. } = ending;
+    let address = local.address();
+    match (reset, reset.kept_back()) {
+        (_, Some(reason)) => {
+            let because = because(reason);
+            format!(
+                "by {method}, but its peer was not told: {address} is no longer on this host, and {because}"
+            )
+        }
+        (PeerReset::SentFromLostAddress, None) => {
+            format!("by {method}, and its peer was told though {address} is no longer on this host")
+        }
+        (_, None) => format!("by {method}"),
+    }
+}
+
+/// Returns the rest of a sentence that says why a reset did not leave.
+pub(crate) fn because(reason: NoReset) -> String {
+    match reason {
+        NoReset::Method => "--method sock-diag borrows no descriptor".to_owned(),
+        reason => reason.to_string(),
+    }
+}
