@@ -7,7 +7,9 @@ mod junction;
 pub(super) mod keywords;
 mod lex;
 pub(super) mod number;
+pub(super) mod prefix;
 mod print;
+pub(super) mod set;
 mod term;
 mod words;
 
