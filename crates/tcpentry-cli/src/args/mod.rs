@@ -6,6 +6,7 @@ pub(crate) mod line;
 pub(crate) mod operands;
 pub(crate) mod order;
 mod read;
+mod set_source;
 
 #[cfg(feature = "tui")]
 mod columns;
@@ -16,6 +17,7 @@ use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum}
 use tcpentry::{MethodChoice, Options, States};
 
 pub(crate) use read::{Usage, arranged, read};
+pub(crate) use set_source::{Input, SetSource};
 
 #[cfg(feature = "tui")]
 pub(crate) use columns::{Grouping, TopColumn};
@@ -92,6 +94,10 @@ pub(crate) struct SelectArgs {
     /// Select all states, including listening, TIME_WAIT, SYN_RECV and bound-inactive
     #[arg(short, long)]
     pub(crate) all: bool,
+    /// Read a set of prefixes, one a line, for `dst @NAME`, `src @NAME` and `host @NAME` in the filter; `-` is standard
+    /// input
+    #[arg(long = "in", value_name = "NAME=FILE|-")]
+    pub(crate) sets: Vec<SetSource>,
 }
 
 /// The options that select network namespaces.
@@ -154,7 +160,7 @@ pub(crate) struct DeleteArgs {
     #[arg(value_name = "WORD")]
     pub(crate) words: Vec<String>,
     /// Delete by identity; `-` reads identities or JSON lines from standard input
-    #[arg(long, value_name = "ID", num_args = 1..)]
+    #[arg(long, value_name = "ID", num_args = 1.., conflicts_with = "sets")]
     pub(crate) id: Vec<String>,
     #[command(flatten)]
     pub(crate) select: SelectArgs,

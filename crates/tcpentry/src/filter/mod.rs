@@ -33,7 +33,7 @@ pub use prefix_list::PrefixListError;
 pub use prefix_set::PrefixSet;
 pub(crate) use processes::Processes;
 pub use resolve::Names;
-pub use syntax::{FilterWords, NextWord};
+pub use syntax::{FilterWords, NextWord, is_set_name};
 
 use std::time::Duration;
 

@@ -38,8 +38,16 @@ pub(super) const CLAUSES: [Keyword; 3] = [
 
 /// The keywords of terms.
 pub(super) const TERMS: [Keyword; 21] = [
-    keyword("src", Operand::Plain, "local end: ADDRESS[/LENGTH][:PORT], or @SET"),
-    keyword("dst", Operand::Plain, "peer: ADDRESS[/LENGTH][:PORT], or @SET"),
+    keyword(
+        "src",
+        Operand::Plain,
+        "local end: ADDRESS[/LENGTH][:PORT], or @SET",
+    ),
+    keyword(
+        "dst",
+        Operand::Plain,
+        "peer: ADDRESS[/LENGTH][:PORT], or @SET",
+    ),
     keyword(
         "host",
         Operand::Plain,

@@ -9,9 +9,10 @@ mod lex;
 pub(super) mod number;
 pub(super) mod prefix;
 mod print;
-pub(super) mod set;
+mod set;
 mod term;
 mod words;
 
+pub use set::is_set_name;
 pub use words::{FilterWords, NextWord};
 pub(super) use words::{parse, parse_words};

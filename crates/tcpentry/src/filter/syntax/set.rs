@@ -14,7 +14,7 @@ pub(super) fn set(end: End, piece: Piece<'_>, names: &dyn Names) -> Result<Term,
             .error("a set has addresses, and no ports")
             .with_hint(format!("did you mean `{}`?", printable(&meant))));
     }
-    if !is_name(name.text) {
+    if !is_set_name(name.text) {
         let found = match name.text {
             "" => String::new(),
             text => format!(", found {}", quoted(text)),
@@ -43,8 +43,8 @@ pub(super) fn set(end: End, piece: Piece<'_>, names: &dyn Names) -> Result<Term,
     })
 }
 
-/// Returns true for a text that can be the name of a set.
-pub(crate) fn is_name(text: &str) -> bool {
+/// Returns true for a text that can be the name of a set: letters, digits, `_` and `-`.
+pub fn is_set_name(text: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     !text.is_empty() && text.bytes().all(is_part)
 }
