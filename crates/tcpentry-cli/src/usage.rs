@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
+use std::sync::Arc;
 
 use tcpentry::filter::{FilterError, FilterWords};
 use tcpentry::{Error, Filter, ScopedEndpoint, SystemNames, TcpTable};
@@ -14,6 +15,7 @@ use crate::args::{Args, Command, Usage, arranged, read};
 use crate::exit::Exit;
 use crate::message::{exit_after, print_error, print_hint, without_controls};
 use crate::tables::selection::SelectionError;
+use crate::tables::sets::Sets;
 
 /// Prints help, version or a usage error, and returns the exit code.
 pub(crate) fn print_usage(usage: Usage) -> Exit {
@@ -119,7 +121,7 @@ fn check(line: &Line) -> Result<(), Vec<Meant>> {
     if words.is_empty() {
         return Ok(());
     }
-    match parse(&words) {
+    match parse(&words, &named_sets(line)) {
         Ok(()) => Ok(()),
         Err(error) => Err(of_filter(
             &line.with_words(&words),
@@ -130,11 +132,27 @@ fn check(line: &Line) -> Result<(), Vec<Meant>> {
 }
 
 /// Parses a filter. Where the table can't be opened, the names in a filter can't be checked either.
-fn parse(words: &[String]) -> Result<(), FilterError> {
+fn parse(words: &[String], sets: &Sets) -> Result<(), FilterError> {
     let Ok(table) = TcpTable::open() else {
         return Ok(());
     };
-    Filter::parse_words(words, &SystemNames::new(&table)).map(drop)
+    Filter::parse_words(words, &SystemNames::new(&table).with_sets(sets)).map(drop)
+}
+
+/// Returns the sets that a line names, empty: a filter is not evaluated here.
+fn named_sets(line: &Line) -> Sets {
+    let command = read(line.clone().into_arguments())
+        .ok()
+        .and_then(|it| it.command);
+    let select = match command {
+        Some(Command::List(args)) => args.select,
+        Some(Command::Delete(args)) => args.select,
+        #[cfg(feature = "tui")]
+        Some(Command::Top(args)) => args.select,
+        _ => return Sets::new(),
+    };
+    let names = select.sets.into_iter().map(|source| source.name);
+    names.map(|name| (name, Arc::default())).collect()
 }
 
 /// Returns what is probably meant by a line with a wrong filter, whose text this is.
@@ -177,12 +195,13 @@ fn of_filter(line: &Line, error: &FilterError, text: &str) -> Vec<Meant> {
     } else if let Some(port) = port_of_fuser(&piece) {
         texts.push(("", replaced(&format!("port {port}"))));
     } else if is_name(&piece) && begins_term(text, error) {
+        let sets = named_sets(line);
         let may_be_host = piece == "localhost" || piece.contains('.');
         let kinds = NAMES
             .iter()
             .filter(|(_, term)| *term != "host" || may_be_host)
             .map(|(label, term)| (*label, replaced(&format!("{term} {piece}"))))
-            .filter(|(_, text)| parse(std::slice::from_ref(text)).is_ok());
+            .filter(|(_, text)| parse(std::slice::from_ref(text), &sets).is_ok());
         texts.extend(kinds);
     }
     let texts = texts.into_iter().filter_map(|(label, text)| {

@@ -73,6 +73,7 @@ pub mod filter;
 #[cfg(feature = "fuzz-internals")]
 #[doc(hidden)]
 pub mod fuzz;
+mod netlink;
 pub mod netns;
 mod privilege;
 pub mod process;

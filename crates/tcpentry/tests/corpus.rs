@@ -29,5 +29,6 @@ fn notations_and_rows() {
 
 #[test]
 fn texts_of_proc() {
+    replay("prefixes", tcpentry::fuzz::prefixes);
     replay("proc_text", tcpentry::fuzz::proc_text);
 }

@@ -7,6 +7,7 @@ pub(crate) mod operands;
 pub(crate) mod order;
 pub(crate) mod pace;
 mod read;
+mod set_source;
 
 #[cfg(feature = "tui")]
 mod columns;
@@ -19,6 +20,7 @@ use tcpentry::{MethodChoice, Options, States};
 use pace::PaceArgs;
 
 pub(crate) use read::{Usage, arranged, read};
+pub(crate) use set_source::{Input, SetSource};
 
 #[cfg(feature = "tui")]
 pub(crate) use columns::{Grouping, TopColumn};
@@ -95,6 +97,10 @@ pub(crate) struct SelectArgs {
     /// Select all states, including listening, TIME_WAIT, SYN_RECV and bound-inactive
     #[arg(short, long)]
     pub(crate) all: bool,
+    /// Read a set of prefixes, one a line, for `dst @NAME`, `src @NAME` and `host @NAME` in the filter; `-` is standard
+    /// input
+    #[arg(long = "in", value_name = "NAME=FILE|-")]
+    pub(crate) sets: Vec<SetSource>,
 }
 
 /// The options that select network namespaces.
@@ -157,7 +163,7 @@ pub(crate) struct DeleteArgs {
     #[arg(value_name = "WORD")]
     pub(crate) words: Vec<String>,
     /// Delete by identity; `-` reads identities or JSON lines from standard input
-    #[arg(long, value_name = "ID", num_args = 1..)]
+    #[arg(long, value_name = "ID", num_args = 1.., conflicts_with = "sets")]
     pub(crate) id: Vec<String>,
     #[command(flatten)]
     pub(crate) select: SelectArgs,

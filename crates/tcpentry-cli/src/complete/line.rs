@@ -3,7 +3,7 @@
 use clap::builder::PossibleValue;
 use clap::{Arg, Command};
 use tcpentry::Filter;
-use tcpentry::filter::FilterWords;
+use tcpentry::filter::{FilterWords, is_set_name};
 
 use super::{Candidate, values};
 use crate::args::order::{find_command, option_before_value};
@@ -23,6 +23,8 @@ struct Line<'d> {
     command: Option<&'d Command>,
     /// The option whose value comes next.
     option: Option<&'d Arg>,
+    /// The names of the sets that `--in` gives.
+    sets: Vec<&'d str>,
     /// The words that are no options and no command, and the filter that they make.
     words: Vec<&'d str>,
     filter: FilterWords,
@@ -38,6 +40,7 @@ impl<'d> Line<'d> {
             definition,
             command: None,
             option: None,
+            sets: Vec::new(),
             words: Vec::new(),
             filter: FilterWords::new(),
             no_options: false,
@@ -50,8 +53,11 @@ impl<'d> Line<'d> {
     }
 
     fn push(&mut self, word: &'d str) {
-        if self.option.take().is_some() {
+        if let Some(option) = self.option.take() {
             // The value of the option before it.
+            if option.get_id() == SETS {
+                self.add_set(word);
+            }
         } else if !self.may_be_option(word) {
             let command = find_command(self.definition, word);
             if let (None, Some(command), false) = (self.command, command, self.no_options) {
@@ -67,9 +73,17 @@ impl<'d> Line<'d> {
             self.no_options = true;
         } else {
             self.option = option_before_value(self.definition, word);
+            if let Some(source) = word.strip_prefix("--in=") {
+                self.add_set(source);
+            }
             let takes_ids = |command: &Command| command.get_name() == "delete";
             self.by_identity |= word == "--id" && self.command.is_some_and(takes_ids);
         }
+    }
+
+    fn add_set(&mut self, source: &'d str) {
+        let name = source.split_once('=').map(|(name, _)| name);
+        self.sets.extend(name.filter(|name| is_set_name(name)));
     }
 
     fn may_be_option(&self, word: &str) -> bool {
@@ -110,8 +124,12 @@ impl<'d> Line<'d> {
         }
         let language = self.filter.next_words().into_iter();
         let language = language.map(|next| Candidate::new(next.word, next.meaning));
-        let values = self.filter.value_of().map(values::of_term);
-        values.into_iter().flatten().chain(language).collect()
+        let keyword = self.filter.value_of();
+        let takes_set = keyword.is_some_and(|it| ["src", "dst", "host"].contains(&it));
+        let sets = self.sets.iter().filter(|_| takes_set);
+        let sets = sets.map(|name| Candidate::new(format!("@{name}"), "the set of --in"));
+        let values = keyword.map(values::of_term).into_iter().flatten();
+        sets.chain(values).chain(language).collect()
     }
 
     /// Returns the options of the command that has been named, or of the one that is meant where none is.
@@ -169,6 +187,9 @@ fn of_option(option: &Arg, typed: &str) -> Vec<Candidate> {
     if option.get_id() == "netns" {
         return values::netns_option(typed);
     }
+    if option.get_id() == SETS {
+        return values::set_option(typed);
+    }
     let chosen = match option.get_value_delimiter() {
         Some(delimiter) => typed.rfind(delimiter).map_or("", |at| &typed[..=at]),
         None => "",
@@ -185,6 +206,9 @@ fn of_option(option: &Arg, typed: &str) -> Vec<Candidate> {
         })
         .collect()
 }
+
+/// The identifier of `--in`.
+const SETS: &str = "sets";
 
 #[cfg(test)]
 mod tests {
@@ -246,6 +270,12 @@ mod tests {
             ("delete --method ", "auto sock-diag borrow"),
             ("delete --method=b", "--method=borrow"),
             ("delete --max ", ""),
+            ("delete --in bad=/dev/nul", "bad=/dev/null"),
+            ("--in=bad=/dev/nul", "--in=bad=/dev/null"),
+            ("--in ba", ""),
+            ("--in bad=x dst @", "@bad"),
+            ("delete --in=bad=x --in spared=y src = @", "@bad @spared"),
+            ("--in bad=x process @", ""),
             ("delete port 80 --color n", "never"),
         ] {
             assert_eq!(complete(typed), offered, "{typed}");

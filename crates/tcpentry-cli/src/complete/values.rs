@@ -63,6 +63,16 @@ pub(super) fn netns_option(typed: &str) -> Vec<Candidate> {
     }
 }
 
+/// Returns the values of `--in`, once the name of the set is there: files.
+pub(super) fn set_option(typed: &str) -> Vec<Candidate> {
+    let Some((name, path)) = typed.split_once('=') else {
+        return Vec::new();
+    };
+    let folder = path.rfind('/').map_or("", |at| &path[..=at]);
+    let read = if folder.is_empty() { "." } else { folder };
+    entries(Path::new(read), &format!("{name}={folder}"))
+}
+
 fn of_connections(values: impl Fn(&Connection) -> Vec<String>) -> Vec<Candidate> {
     let mut found = BTreeMap::new();
     let Ok(mut table) = TcpTable::open() else {

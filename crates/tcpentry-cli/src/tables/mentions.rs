@@ -4,14 +4,14 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 
 use tcpentry::escape::escape_for_terminal;
-use tcpentry::filter::{Mentioned, NamePattern};
+use tcpentry::filter::{Mentioned, NamePattern, Prefix, PrefixSet};
 use tcpentry::process::{Container, Process, Unit};
 use tcpentry::{Attribution, Error, Filter};
 
 use crate::args::NetnsArgs;
 
-/// Returns why a deletion is refused because a name in the filter means more than one thing: the reason, and what
-/// decides.
+/// Returns why a deletion is refused because a name in the filter means more than one thing, or everybody: the reason, and
+/// what decides.
 ///
 /// # Errors
 /// When the cgroups have to be asked of processes that can't be read.
@@ -23,6 +23,7 @@ pub(crate) fn ambiguity(
         let found = match mention.name {
             Mentioned::User(name, uid) => ambiguous_user(name, uid),
             Mentioned::Container(name) => ambiguous_container(name, attribution)?,
+            Mentioned::Set(name, set) if !mention.is_negated => everybody(name, set),
             _ => None,
         };
         if found.is_some() {
@@ -40,6 +41,21 @@ fn ambiguous_user(name: &str, uid: u32) -> Option<(String, String)> {
     Some((
         format!("`{name}` is the name of an account (uid {uid}), and the uid of `{other}`"),
         format!("`user {other}` means that one, `user {uid}` the other"),
+    ))
+}
+
+/// Finds a whole family in a set: a line of a list, which others may have written, must not mean everybody.
+fn everybody(name: &str, set: &PrefixSet) -> Option<(String, String)> {
+    let families = [
+        (Prefix::V4, "IPv4", "dst 0.0.0.0/0"),
+        (Prefix::V6, "IPv6", "dst [::/0]"),
+    ];
+    let (prefix, family, term) = families
+        .into_iter()
+        .find(|(prefix, ..)| set.contains_prefix(*prefix))?;
+    Some((
+        format!("the set @{name} has {prefix}, which is every {family} address"),
+        format!("take it out of the list; a filter that means it says so itself: {term}"),
     ))
 }
 
@@ -97,6 +113,7 @@ fn hint(name: Mentioned<'_>, reads_one: bool, attribution: &mut Attribution) -> 
         Mentioned::Unit(name) => hint_of_unit(name, attribution),
         Mentioned::Pid(pid, process) => hint_of_pid(pid, process, reads_one),
         Mentioned::Process(name) => hint_of_process(name, reads_one),
+        Mentioned::Set(name, set) => set.is_empty().then(|| format!("the set @{name} is empty")),
         Mentioned::Netns(name, inode) => {
             let is_elsewhere = reads_one && own_netns().is_some_and(|own| own != inode);
             is_elsewhere.then(|| {

@@ -4,6 +4,7 @@ pub(crate) mod mentions;
 pub(crate) mod parallel;
 pub(crate) mod rows;
 pub(crate) mod selection;
+pub(crate) mod sets;
 
 use std::collections::HashSet;
 

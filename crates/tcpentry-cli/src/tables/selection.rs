@@ -2,10 +2,11 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use clap::{Command, CommandFactory as _};
 use tcpentry::escape::escape_for_terminal;
-use tcpentry::filter::{FilterError, Names};
+use tcpentry::filter::{FilterError, Names, PrefixSet};
 use tcpentry::process::Process;
 use tcpentry::support::more_rights;
 use tcpentry::{
@@ -13,6 +14,7 @@ use tcpentry::{
 };
 
 use super::NamespaceTable;
+use super::sets::Sets;
 use crate::args::{Args, SelectArgs, ShowArgs};
 use crate::exit::Exit;
 use crate::message::{print_error, print_failure};
@@ -64,19 +66,28 @@ pub(crate) enum Hosts {
     Numbers,
 }
 
+/// The text of a filter, and what it is read with.
+#[derive(Clone, Copy)]
+pub(crate) struct FilterInput<'a> {
+    pub(crate) words: &'a [String],
+    pub(crate) args: &'a SelectArgs,
+    /// The sets that it may name.
+    pub(crate) sets: &'a Sets,
+}
+
 /// Parses the words of a filter and prepares it for one table; `states` where the filter names none.
 fn prepare(
-    words: &[String],
-    args: &SelectArgs,
+    input: FilterInput<'_>,
     states: States,
     devices: DeviceScope,
     hosts: Hosts,
     table: &mut TcpTable,
 ) -> Result<Selection, SelectionError> {
+    let FilterInput { words, args, sets } = input;
     let filter = if words.iter().all(String::is_empty) {
         Filter::any()
     } else {
-        let names = SystemNames::new(table);
+        let names = SystemNames::new(table).with_sets(sets);
         let names = match devices {
             DeviceScope::Here => names,
             DeviceScope::Elsewhere => names.with_absent_devices(),
@@ -101,8 +112,7 @@ fn prepare(
 /// Prepares a filter for each table. A device that it names has to exist in one of the namespaces; in the others no
 /// socket is bound to it.
 pub(crate) fn prepare_all(
-    words: &[String],
-    args: &SelectArgs,
+    input: FilterInput<'_>,
     states: States,
     tables: &mut [NamespaceTable],
     hosts: Hosts,
@@ -110,14 +120,7 @@ pub(crate) fn prepare_all(
     let mut first_error = None;
     let mut prepared = Vec::new();
     for table in &mut *tables {
-        match prepare(
-            words,
-            args,
-            states,
-            DeviceScope::Here,
-            hosts,
-            &mut table.table,
-        ) {
+        match prepare(input, states, DeviceScope::Here, hosts, &mut table.table) {
             Ok(selection) => prepared.push(Some(selection)),
             Err(error @ SelectionError::Filter { .. }) => {
                 first_error = first_error.or(Some(error));
@@ -132,27 +135,19 @@ pub(crate) fn prepare_all(
     let all = tables.iter_mut().zip(prepared);
     let all = all.map(|(table, selection)| match selection {
         Some(selection) => Ok(selection),
-        None => prepare_elsewhere(words, args, states, table),
+        None => prepare_elsewhere(input, states, table),
     });
     all.collect()
 }
 
 /// Prepares a filter for one more table, after another table has accepted it.
 pub(crate) fn prepare_elsewhere(
-    words: &[String],
-    args: &SelectArgs,
+    input: FilterInput<'_>,
     states: States,
     table: &mut NamespaceTable,
 ) -> Result<Selection, SelectionError> {
     let table = &mut table.table;
-    prepare(
-        words,
-        args,
-        states,
-        DeviceScope::Elsewhere,
-        Hosts::LookUp,
-        table,
-    )
+    prepare(input, states, DeviceScope::Elsewhere, Hosts::LookUp, table)
 }
 
 /// Returns the query of a selection, with the counters where they are to be shown.
@@ -217,6 +212,14 @@ impl Names for WithoutHosts<'_> {
 
     fn cgroup(&self, path: &str) -> io::Result<u64> {
         self.0.cgroup(path)
+    }
+
+    fn set(&self, name: &str) -> Option<Arc<PrefixSet>> {
+        self.0.set(name)
+    }
+
+    fn set_names(&self) -> Vec<&str> {
+        self.0.set_names()
     }
 }
 

@@ -19,13 +19,15 @@ mod tty;
 mod view;
 mod worker;
 
+use std::fs::File;
 use std::io::{self, IsTerminal as _};
 use std::sync::mpsc::channel;
 
-use crate::args::{TopArgs, TopColumn};
+use crate::args::{Input, TopArgs, TopColumn};
 use crate::exit::Exit;
 use crate::message::{print_error, print_hint};
 use crate::output::colored;
+use crate::tables::sets::{self, Sets};
 use event_loop::{LoopEvent, event_loop};
 use message::SocketKind;
 use model::Arrangement;
@@ -35,7 +37,11 @@ use view::Theme;
 use worker::{Settings, Worker};
 
 pub(crate) fn run(args: &TopArgs) -> Exit {
-    let settings = settings(args);
+    let sets = match sets::read(&args.select.sets) {
+        Ok(sets) => sets,
+        Err(exit) => return exit,
+    };
+    let settings = settings(args, sets);
     // What stands on the filter line is read as text from now on.
     let text = FilterWords::text(&args.filter);
     let mut top = initial_state(args, &settings, &text);
@@ -44,6 +50,14 @@ pub(crate) fn run(args: &TopArgs) -> Exit {
     };
     if args.once {
         return once::run(settings, &text, top, theme);
+    }
+    if args
+        .select
+        .sets
+        .iter()
+        .any(|set| set.input == Input::Standard)
+    {
+        keys_from_the_terminal();
     }
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         print_error("top needs a terminal for input and output");
@@ -78,12 +92,21 @@ pub(crate) fn run(args: &TopArgs) -> Exit {
     }
 }
 
+/// Puts the terminal in the place of standard input, which was a list and has been read.
+fn keys_from_the_terminal() {
+    // Where there is none, standard input stays no terminal.
+    if let Ok(terminal) = File::options().read(true).write(true).open("/dev/tty") {
+        let _ = rustix::stdio::dup2_stdin(terminal);
+    }
+}
+
 /// Returns the settings of the worker.
-fn settings(args: &TopArgs) -> Settings {
+fn settings(args: &TopArgs, sets: Sets) -> Settings {
     let by = args.sort.unwrap_or(TopColumn::State);
     Settings {
         netns: args.netns.clone(),
         select: args.select.clone(),
+        sets,
         kind: match (args.select.all, args.select.listening) {
             (true, _) => SocketKind::All,
             (false, true) => SocketKind::Listening,

@@ -14,6 +14,7 @@
 //! - A listener or a bound socket has no peer here. The kernel keeps the address of the one that the socket
 //!   had before it was disconnected, and, of a bound socket whose connection was reset, the port as well
 //!   (Linux 6.18). What is said of the peer is evaluated here if such states are asked for.
+//! - A large set of prefixes would be a long program that every socket runs through: it is looked up here alone.
 //! - What is no full socket (TIME_WAIT, a request) has no cgroup, and to the kernel its cgroup is 0; to the
 //!   kernel it is autobound. Here that is unknown, and so is its mark where it is not shown (Linux 6.18 shows
 //!   it).
@@ -22,7 +23,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::expr::{Comparison, End, Expr, Term};
 use super::needs::{Needs, mentions};
-use super::network::Network;
+use super::prefix::Prefix;
+use super::prefix_set::PrefixSet;
 use crate::connection::state::{State, States};
 use crate::netns::LocalPorts;
 use crate::sock_diag::Pass;
@@ -123,6 +125,7 @@ impl Compiler {
             Term::Host { end, network, port } => {
                 return self.of_ends(*end, positive, |side| Leaf::Host(side, *network, *port));
             }
+            Term::Set { end, set, .. } => return self.of_set(*end, set, positive),
             Term::Port {
                 end,
                 comparison,
@@ -147,6 +150,25 @@ impl Compiler {
             condition
         } else {
             Condition::not(condition)
+        }
+    }
+
+    /// Returns the condition of each of its prefixes; nothing for a set that is large, which is looked up faster here.
+    fn of_set(&self, end: End, set: &PrefixSet, positive: bool) -> Condition {
+        if set.len() > LARGEST_SET {
+            return Condition::ALWAYS;
+        }
+        let mut prefixes: Vec<_> = set.iter().collect();
+        // So that a program is always the same.
+        prefixes.sort_unstable();
+        let each = prefixes.into_iter().map(|prefix| {
+            let leaf = |side| Leaf::Host(side, prefix, None);
+            self.of_ends(end, positive, leaf)
+        });
+        if positive {
+            Condition::any(each)
+        } else {
+            Condition::all(each)
         }
     }
 
@@ -237,7 +259,10 @@ impl Compiler {
         match term {
             // That of the namespace is settled before the kernel is asked.
             Term::Anything { .. } | Term::Device { .. } | Term::Netns { .. } => true,
-            Term::Host { end, .. } => *end == End::Local || self.peerless().is_none(),
+            Term::Set { set, .. } if set.len() > LARGEST_SET => false,
+            Term::Host { end, .. } | Term::Set { end, .. } => {
+                *end == End::Local || self.peerless().is_none()
+            }
             Term::Port { end, .. } => {
                 *end == End::Local || self.peerless() != Some(Peerless::Bound)
             }
@@ -253,6 +278,9 @@ impl Compiler {
         !other.into_iter().any(|state| self.states.contains(state))
     }
 }
+
+/// The number of prefixes up to which the kernel looks for an address among them. It does so one by one.
+const LARGEST_SET: usize = 64;
 
 struct Split {
     kernel: Option<Expr>,
@@ -270,7 +298,7 @@ enum Peerless {
 
 /// A statement about one end.
 enum Leaf {
-    Host(Side, Network, Option<u16>),
+    Host(Side, Prefix, Option<u16>),
     Port(Side, Comparison, u16),
 }
 
@@ -285,7 +313,7 @@ impl Leaf {
     fn condition(&self) -> Condition {
         match *self {
             Self::Host(side, network, port) => {
-                let host = |network: Network, port| {
+                let host = |network: Prefix, port| {
                     Condition::from(Check::Host {
                         side,
                         prefix: Some((network.address, network.length)),
@@ -293,7 +321,7 @@ impl Leaf {
                     })
                 };
                 if network.begins_mapped() {
-                    Condition::all([host(network, port), Condition::not(host(Network::V4, None))])
+                    Condition::all([host(network, port), Condition::not(host(Prefix::V4, None))])
                 } else {
                     host(network, port)
                 }
@@ -334,10 +362,11 @@ impl Leaf {
     }
 }
 
-impl Network {
+impl Prefix {
     /// Returns true if the mapped addresses are in it to the kernel.
     fn begins_mapped(&self) -> bool {
-        self.contains(Ipv4Addr::UNSPECIFIED.to_ipv6_mapped().into())
+        let mapped = Ipv4Addr::UNSPECIFIED.to_ipv6_mapped().into();
+        self.length < 96 && *self == Self::masked(mapped, self.length)
     }
 }
 

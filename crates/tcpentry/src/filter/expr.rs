@@ -1,9 +1,11 @@
 //! The typed form of a filter: what a text means, before anybody judges a socket by it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::network::Network;
 use super::pattern::Pattern;
+use super::prefix::Prefix;
+use super::prefix_set::PrefixSet;
 use crate::connection::endpoint::Interface;
 use crate::connection::state::States;
 use crate::process::Process;
@@ -56,8 +58,14 @@ pub(crate) enum Term {
     /// `src`, `dst`, `host`: the address of an end and, where one is given, its port.
     Host {
         end: End,
-        network: Network,
+        network: Prefix,
         port: Option<u16>,
+    },
+    /// `src @NAME`, `dst @NAME`, `host @NAME`: the address of an end is in this set.
+    Set {
+        end: End,
+        name: String,
+        set: Arc<PrefixSet>,
     },
     /// `sport`, `dport`, `port`: also what a text says with `src :80` or `src *:80`.
     Port {

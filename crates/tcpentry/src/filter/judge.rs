@@ -138,6 +138,9 @@ impl<K: Facts> Judge<'_, K> {
             Term::Host { end, network, port } => of_ends(*end, connection, |end| {
                 network.contains(end.address()) && port.is_none_or(|port| port == end.port())
             }),
+            Term::Set { end, set, .. } => {
+                of_ends(*end, connection, |end| set.contains(end.address()))
+            }
             Term::Port {
                 end,
                 comparison,

@@ -1,7 +1,8 @@
-//! The names of owners and places in a filter, for those who have to say what became of them.
+//! The names of owners, places and sets in a filter, for those who have to say what became of them.
 
 use super::expr::{Expr, Filter, Term};
 use super::pattern::Pattern;
+use super::prefix_set::PrefixSet;
 use crate::process::Process;
 use crate::process::container::Container;
 
@@ -31,6 +32,8 @@ pub enum Mentioned<'f> {
     Container(NamePattern<'f>),
     /// `netns`: the word, and the inode that it means.
     Netns(&'f str, u64),
+    /// `@NAME`: the word, and the set that it means.
+    Set(&'f str, &'f PrefixSet),
 }
 
 /// A name that may be a pattern.
@@ -61,7 +64,7 @@ impl<'f> NamePattern<'f> {
 }
 
 impl Filter {
-    /// Returns the names of owners and places in it.
+    /// Returns the names of owners, places and sets in it.
     ///
     /// ```
     /// use tcpentry::filter::Mentioned;
@@ -99,6 +102,7 @@ fn collect<'f>(expr: &'f Expr, is_negated: bool, found: &mut Vec<Mention<'f>>) {
         Term::Unit(name) => Mentioned::Unit(name),
         Term::Container(pattern) => Mentioned::Container(NamePattern(pattern)),
         Term::Netns { name, inode } => Mentioned::Netns(name, *inode),
+        Term::Set { name, set, .. } => Mentioned::Set(name, set),
         _ => return,
     };
     found.push(Mention { name, is_negated });

@@ -8,8 +8,10 @@ mod expr;
 mod judge;
 mod mention;
 mod needs;
-mod network;
 mod pattern;
+mod prefix;
+mod prefix_list;
+mod prefix_set;
 mod processes;
 mod resolve;
 mod syntax;
@@ -26,15 +28,17 @@ pub use judge::Truth;
 pub(crate) use judge::{Fact, Facts, Holder, Judge, Subject};
 pub use mention::{Mention, Mentioned, NamePattern};
 pub(crate) use needs::Needs;
+pub use prefix::Prefix;
+pub use prefix_list::PrefixListError;
+pub use prefix_set::PrefixSet;
 pub(crate) use processes::Processes;
 pub use resolve::Names;
-pub use syntax::{FilterWords, NextWord};
+pub use syntax::{FilterWords, NextWord, is_set_name};
 
 use std::time::Duration;
 
 use crate::connection::state::States;
 use expr::{End, Term, all_of};
-use network::Network;
 
 impl Filter {
     /// Reads a filter. Names of hosts, services, devices, users and cgroups are looked up now, and so are
@@ -101,16 +105,16 @@ impl Filter {
     /// Returns this filter for IPv4 only: also that in IPv6 sockets (`::ffff:a.b.c.d`).
     #[must_use]
     pub fn only_ipv4(self) -> Self {
-        self.only_in(Network::V4)
+        self.only_in(Prefix::V4)
     }
 
     /// Returns this filter for IPv6 only.
     #[must_use]
     pub fn only_ipv6(self) -> Self {
-        self.only_in(Network::V6)
+        self.only_in(Prefix::V6)
     }
 
-    fn only_in(self, network: Network) -> Self {
+    fn only_in(self, network: Prefix) -> Self {
         let family = Expr::Term(Term::Host {
             end: End::Local,
             network,

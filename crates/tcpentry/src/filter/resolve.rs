@@ -1,9 +1,11 @@
-//! What the names in a filter mean: services, hosts, devices, users, processes, cgroups. Others look them up.
+//! What the names in a filter mean: services, hosts, devices, users, processes, cgroups, sets. Others look them up.
 
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::connection::endpoint::Interface;
+use crate::filter::prefix_set::PrefixSet;
 use crate::process::Process;
 
 /// Looks up the names in a filter. Of numbers only pids are looked up, because they are reused.
@@ -33,4 +35,14 @@ pub trait Names {
 
     /// The id of a cgroup (version 2): the inode of its directory.
     fn cgroup(&self, path: &str) -> io::Result<u64>;
+
+    /// The set of prefixes that `@NAME` means.
+    fn set(&self, _name: &str) -> Option<Arc<PrefixSet>> {
+        None
+    }
+
+    /// The names of all sets, to suggest one for a misspelt one.
+    fn set_names(&self) -> Vec<&str> {
+        Vec::new()
+    }
 }

@@ -16,7 +16,7 @@ mod words;
 
 pub use conversation::dump;
 pub use filters::filter;
-pub use texts::{notation, proc_text};
+pub use texts::{notation, prefixes, proc_text};
 pub use words::words;
 
 use crate::sock_diag::{read_details, read_socket};

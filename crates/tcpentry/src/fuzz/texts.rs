@@ -7,7 +7,7 @@ use crate::connection::endpoint::{Endpoint, Pair};
 use crate::connection::identity::{BootId, Identity};
 use crate::connection::notation::ScopedEndpoint;
 use crate::escape::escape_for_terminal;
-use crate::filter::{Filter, parse_duration};
+use crate::filter::{Filter, PrefixSet, parse_duration};
 use crate::netns::LocalPorts;
 use crate::process::cgroup_file;
 use crate::process::container::Container;
@@ -49,6 +49,24 @@ pub fn notation(data: &[u8]) {
     let _ = parse_duration(text);
     let _ = Filter::starts_with_keyword(text);
     assert!(!escape_for_terminal(data).contains(char::is_control));
+}
+
+/// Reads a list of prefixes, and what it prints of one.
+pub fn prefixes(data: &[u8]) {
+    match PrefixSet::read(data) {
+        Ok(set) => {
+            let printed: String = set.iter().map(|prefix| format!("{prefix}\n")).collect();
+            assert_eq!(PrefixSet::read(printed.as_bytes()).ok(), Some(set.clone()));
+            for prefix in set.iter() {
+                assert!(set.contains(prefix.address()) && prefix.contains(prefix.address()));
+            }
+        }
+        Err(error) => {
+            let lines = data.split(|&byte| byte == b'\n');
+            assert!(error.line() <= Some(lines.count() as u64) && error.column() >= Some(1));
+            assert!(!error.to_string().contains(char::is_control));
+        }
+    }
 }
 
 fn rows(data: &[u8]) {

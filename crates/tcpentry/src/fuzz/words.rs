@@ -1,11 +1,12 @@
 //! The words of a command line that are a filter, and what a value among them may do to it.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::{io, str};
 
 use super::filters::AnyNames;
 use crate::connection::endpoint::Interface;
-use crate::filter::{Expr, Filter, FilterWords, Names};
+use crate::filter::{Expr, Filter, FilterWords, Names, PrefixSet};
 use crate::process::Process;
 
 /// Reads words, which zeros separate. Whatever stands where a value is due, a plain value there makes a filter of the
@@ -137,7 +138,7 @@ fn of_expr(expr: &Expr) -> String {
             let debug = format!("{term:?}");
             let name = debug.split([' ', '(']).next().unwrap_or_default();
             // What `dst` is followed by decides which of these it is.
-            let is_end = ["Host", "Port", "Anything"].contains(&name);
+            let is_end = ["Host", "Set", "Port", "Anything"].contains(&name);
             let ends = ["Local", "Peer", "Either"];
             let end = ends
                 .iter()
@@ -187,5 +188,9 @@ impl Names for OneAddress {
 
     fn cgroup(&self, path: &str) -> io::Result<u64> {
         AnyNames.cgroup(path)
+    }
+
+    fn set(&self, name: &str) -> Option<Arc<PrefixSet>> {
+        AnyNames.set(name)
     }
 }

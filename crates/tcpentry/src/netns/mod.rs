@@ -1,12 +1,16 @@
 //! Network namespaces: [`Namespaces::all`] finds them, [`TcpTable::open_in`](crate::TcpTable::open_in) opens the table of
 //! one, [`Origin`] names the one that a socket lives in.
 
+mod addresses;
+mod conntrack;
 mod enter;
 mod find;
 mod local_address;
 mod local_ports;
 mod origin;
 
+pub use addresses::{HostAddresses, Role};
+pub use conntrack::Conntrack;
 pub(crate) use enter::{Inside, enter};
 pub use find::{Namespace, Namespaces};
 pub(crate) use local_address::LocalAddresses;

@@ -1,10 +1,11 @@
 //! The explanation of a selection for people: its reading of the filter, and the parts that the kernel evaluates.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::Selection;
 use crate::escape::escape_for_terminal;
-use crate::filter::{Expr, Filter, Plan};
+use crate::filter::{Expr, Filter, Mention, Mentioned, Plan};
 
 impl Selection {
     /// Returns how the filter is read, and who evaluates what of it, as some lines of text for people.
@@ -43,6 +44,12 @@ impl fmt::Display for Explanation<'_> {
         if let Some(rest) = rest {
             writeln!(f, "here     {}", shown(rest))?;
         }
+        let mentions = selection.filter.mentions();
+        let sets: BTreeMap<_, _> = mentions.iter().filter_map(set_of).collect();
+        for (name, count) in sets {
+            let prefixes = if count == 1 { "prefix" } else { "prefixes" };
+            writeln!(f, "set      @{name}: {count} {prefixes}")?;
+        }
         let needed = [
             (needs.info, "counters (INET_DIAG_INFO)"),
             (needs.owners, "owners (/proc/PID/fd)"),
@@ -68,5 +75,13 @@ impl fmt::Display for Explanation<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Returns the name of a set, and the number of its prefixes.
+fn set_of<'f>(mention: &Mention<'f>) -> Option<(&'f str, usize)> {
+    match mention.name {
+        Mentioned::Set(name, set) => Some((name, set.len())),
+        _ => None,
     }
 }

@@ -1,11 +1,13 @@
 //! The meaning of a filter's names on this system.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
+use std::sync::Arc;
 
 use crate::connection::endpoint::{Device, Interface};
-use crate::filter::Names;
+use crate::filter::{Names, PrefixSet};
 use crate::netns::Namespace;
 use crate::process::Process;
 use crate::process::cgroup::Cgroups;
@@ -19,6 +21,7 @@ use crate::table::TcpTable;
 pub struct SystemNames<'t> {
     table: &'t TcpTable,
     absent_devices: bool,
+    sets: Option<&'t BTreeMap<String, Arc<PrefixSet>>>,
 }
 
 impl<'t> SystemNames<'t> {
@@ -27,6 +30,29 @@ impl<'t> SystemNames<'t> {
         Self {
             table,
             absent_devices: false,
+            sets: None,
+        }
+    }
+
+    /// Adds sets of prefixes, by the names that a filter has for them.
+    ///
+    /// ```
+    /// use std::collections::BTreeMap;
+    /// use std::sync::Arc;
+    /// use tcpentry::filter::PrefixSet;
+    /// use tcpentry::{Filter, SystemNames, TcpTable};
+    /// let bad = PrefixSet::read("192.0.2.7\n198.51.100.0/24\n".as_bytes())?;
+    /// let sets = BTreeMap::from([("bad".to_owned(), Arc::new(bad))]);
+    /// let table = TcpTable::open()?;
+    /// let filter = Filter::parse("dst @bad and not sport = :22", &SystemNames::new(&table).with_sets(&sets))?;
+    /// assert_eq!(filter.to_string(), "dst @bad and not sport = :22");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn with_sets(self, sets: &'t BTreeMap<String, Arc<PrefixSet>>) -> Self {
+        Self {
+            sets: Some(sets),
+            ..self
         }
     }
 
@@ -87,6 +113,15 @@ impl Names for SystemNames<'_> {
     /// See [`Cgroups::id`].
     fn cgroup(&self, path: &str) -> io::Result<u64> {
         Cgroups::new().id(path)
+    }
+
+    fn set(&self, name: &str) -> Option<Arc<PrefixSet>> {
+        self.sets?.get(name).cloned()
+    }
+
+    fn set_names(&self) -> Vec<&str> {
+        let names = self.sets.into_iter().flat_map(BTreeMap::keys);
+        names.map(String::as_str).collect()
     }
 }
 

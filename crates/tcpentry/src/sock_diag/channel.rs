@@ -53,6 +53,11 @@ impl NetlinkSocket {
         Self::make_for_routes().map(Self::from)
     }
 
+    /// Opens one of `NETLINK_NETFILTER`.
+    pub(crate) fn open_for_netfilter() -> Result<Self, Errno> {
+        connect(Some(netlink::NETFILTER)).map(Self::from)
+    }
+
     /// Makes the bare socket of that, as [`make`](Self::make) does.
     pub(crate) fn make_for_routes() -> Result<OwnedFd, Errno> {
         // Its number is 0.

@@ -12,23 +12,28 @@ use crate::args::DeleteArgs;
 use crate::command::explain;
 use crate::exit::Exit;
 use crate::message::{notice, print_error, print_failure, print_hint};
-use crate::tables::selection::{self, Hosts};
+use crate::tables::selection::{self, FilterInput, Hosts};
+use crate::tables::sets::Sets;
 use crate::tables::{Tables, mentions};
 use crate::usage;
 
 /// Deletes what the filter selects, and returns the exit code.
-pub(super) fn run(args: &DeleteArgs, tables: Tables, words: &[String]) -> Exit {
+pub(super) fn run(args: &DeleteArgs, sets: &Sets, tables: Tables, words: &[String]) -> Exit {
     let Tables {
         opened: mut tables,
         left_out,
         ..
     } = tables;
+    let input = FilterInput {
+        words,
+        args: &args.select,
+        sets,
+    };
     let states = default_states(args);
-    let selections =
-        match selection::prepare_all(words, &args.select, states, &mut tables, Hosts::LookUp) {
-            Ok(selections) => selections,
-            Err(refusal) => return usage::print_refusal(&refusal, Exit::of_deletion),
-        };
+    let selections = match selection::prepare_all(input, states, &mut tables, Hosts::LookUp) {
+        Ok(selections) => selections,
+        Err(refusal) => return usage::print_refusal(&refusal, Exit::of_deletion),
+    };
     let Some(first) = selections.first() else {
         return Exit::Nothing;
     };
@@ -69,7 +74,7 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, words: &[String]) -> Exit {
     let rng = fastrand::Rng::with_seed(seed);
     let mut run = Run {
         args,
-        selector: Selector::new(args, words, scans, attribution),
+        selector: Selector::new(args, input, scans, attribution),
         report,
         interrupt: Interrupt::install(),
         filter,

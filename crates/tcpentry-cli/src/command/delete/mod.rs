@@ -29,7 +29,7 @@ use tcpentry::ErrorKind;
 use crate::args::DeleteArgs;
 use crate::exit::Exit;
 use crate::message::{print_error, print_failure};
-use crate::tables;
+use crate::tables::{self, sets};
 use crate::usage;
 use target::Operands;
 
@@ -42,6 +42,10 @@ pub(crate) fn run(args: &DeleteArgs) -> Exit {
 }
 
 fn delete(args: &DeleteArgs) -> Exit {
+    let sets = match sets::read(&args.select.sets) {
+        Ok(sets) => sets,
+        Err(exit) => return exit,
+    };
     let tables = match tables::open(&args.netns) {
         Ok(tables) => tables,
         Err(error) => {
@@ -72,7 +76,7 @@ fn delete(args: &DeleteArgs) -> Exit {
                 Exit::Usage
             }
         },
-        Ok(Operands::Filter(words)) => by_filter::run(args, tables, &words),
+        Ok(Operands::Filter(words)) => by_filter::run(args, &sets, tables, &words),
         Err(answer) => usage::print_answer(answer.on_line(&line)),
     }
 }
@@ -83,6 +87,7 @@ fn only_for_filters(args: &DeleteArgs) -> Option<&'static str> {
         (args.period.is_some(), "--for"),
         (args.until_quiet.is_some(), "--until-quiet"),
         (args.explain, "--explain"),
+        (!args.select.sets.is_empty(), "--in"),
         (args.select.all, "--all"),
         (args.select.listening, "--listening"),
         (args.select.ipv4, "--ipv4"),

@@ -16,7 +16,7 @@ use super::skip_list::SkipList;
 use super::stop::Stop;
 use crate::args::DeleteArgs;
 use crate::own_session::SessionGuard;
-use crate::tables::selection::{self, SelectionError};
+use crate::tables::selection::{self, FilterInput, SelectionError};
 use crate::tables::{self, NamespaceTable, rows};
 
 /// A table, and what a filter selects in it.
@@ -67,7 +67,7 @@ impl Scan {
 /// The sockets that a filter selects in all tables, without those that a guard protects.
 pub(super) struct Selector<'a> {
     pub(super) args: &'a DeleteArgs,
-    words: &'a [String],
+    input: FilterInput<'a>,
     pub(super) scans: Vec<Scan>,
     pub(super) attribution: RefCell<Attribution>,
     pub(super) session: SessionGuard,
@@ -79,7 +79,7 @@ pub(super) struct Selector<'a> {
 impl<'a> Selector<'a> {
     pub(super) fn new(
         args: &'a DeleteArgs,
-        words: &'a [String],
+        input: FilterInput<'a>,
         scans: Vec<Scan>,
         attribution: Attribution,
     ) -> Self {
@@ -87,7 +87,7 @@ impl<'a> Selector<'a> {
         let do_not_retry = SkipList::new(scans.iter().any(dumps_bound_inactive));
         Self {
             args,
-            words,
+            input,
             scans,
             attribution: RefCell::new(attribution),
             session: SessionGuard::new(args.own_session).speaking(),
@@ -202,10 +202,9 @@ impl<'a> Selector<'a> {
     pub(super) fn count_listeners(&mut self) -> u64 {
         let attribution = self.attribution.get_mut();
         let mut found = HashSet::new();
-        let (select, states) = (&self.args.select, States::LISTENING);
         for scan in &mut self.scans {
-            let prepared =
-                selection::prepare_elsewhere(self.words, select, states, &mut scan.table);
+            let states = States::LISTENING;
+            let prepared = selection::prepare_elsewhere(self.input, states, &mut scan.table);
             let Ok(selection) = prepared else {
                 continue;
             };
@@ -240,8 +239,8 @@ impl<'a> Selector<'a> {
         self.scans
             .retain(|scan| scan.table.inode.as_ref().is_none_or(is_present));
         for mut table in new {
-            let (select, states) = (&self.args.select, default_states(self.args));
-            match selection::prepare_elsewhere(self.words, select, states, &mut table) {
+            let states = default_states(self.args);
+            match selection::prepare_elsewhere(self.input, states, &mut table) {
                 Ok(selection) => {
                     let index = report.add_table(self.args, &mut table);
                     self.scans

@@ -13,8 +13,8 @@ use crate::args::ListArgs;
 use crate::exit::Exit;
 use crate::message::{notice, print_error, print_failure, print_hint, print_hints};
 use crate::output::{Cells, ColumnSpec, Columns, Shape, Stdout, View, line, stdout};
-use crate::tables::selection::{self, Hosts, SelectionError};
-use crate::tables::{self, mentions, rows};
+use crate::tables::selection::{self, FilterInput, Hosts, SelectionError};
+use crate::tables::{self, mentions, rows, sets};
 use crate::usage;
 
 pub(crate) fn run(args: &ListArgs) -> Exit {
@@ -61,15 +61,18 @@ impl From<io::Error> for ListError {
 
 /// Lists what is selected, and returns the exit code.
 fn list(args: &ListArgs) -> Result<Exit, ListError> {
+    let sets = match sets::read(&args.select.sets) {
+        Ok(sets) => sets,
+        Err(exit) => return Ok(exit),
+    };
     let mut tables = tables::open(&args.netns)?.opened;
+    let input = FilterInput {
+        words: &args.filter,
+        args: &args.select,
+        sets: &sets,
+    };
     let states = args.select.states();
-    let selections = selection::prepare_all(
-        &args.filter,
-        &args.select,
-        states,
-        &mut tables,
-        Hosts::LookUp,
-    )?;
+    let selections = selection::prepare_all(input, states, &mut tables, Hosts::LookUp)?;
     if args.explain {
         return Ok(explain::run(&tables, &selections));
     }

@@ -22,7 +22,8 @@ use super::message::{FilterProblem, SocketKind, SocketTarget, Update, WorkerComm
 use super::model::{Arranged, Arrangement, Baseline, Frame, Resolved, RowKey};
 use crate::args::{NetnsArgs, SelectArgs};
 use crate::own_session::SessionGuard;
-use crate::tables::selection::{self, Hosts, SelectionError};
+use crate::tables::selection::{self, FilterInput, Hosts, SelectionError};
+use crate::tables::sets::Sets;
 use crate::tables::{self, NamespaceTable, Tables};
 use names::NameCache;
 
@@ -31,6 +32,8 @@ use names::NameCache;
 pub(crate) struct Settings {
     pub(crate) netns: NetnsArgs,
     pub(crate) select: SelectArgs,
+    /// The sets that a filter may name.
+    pub(crate) sets: Sets,
     pub(crate) kind: SocketKind,
     pub(crate) options: Options,
     pub(crate) own_session: bool,
@@ -220,6 +223,14 @@ impl Worker {
         }
     }
 
+    fn filter_input(&self) -> FilterInput<'_> {
+        FilterInput {
+            words: slice::from_ref(&self.filter),
+            args: &self.settings.select,
+            sets: &self.settings.sets,
+        }
+    }
+
     fn states(&self) -> States {
         match self.kind {
             SocketKind::Connections => States::CONNECTIONS,
@@ -235,13 +246,8 @@ impl Worker {
             notes,
             ..
         } = sites;
-        let selections = selection::prepare_all(
-            slice::from_ref(&self.filter),
-            &self.settings.select,
-            self.states(),
-            &mut sites,
-            hosts,
-        )?;
+        let selections =
+            selection::prepare_all(self.filter_input(), self.states(), &mut sites, hosts)?;
         let namespaces: Vec<_> = sites
             .into_iter()
             .zip(selections)
@@ -292,14 +298,8 @@ impl Worker {
                 )
             })
             .unzip();
-        let select = &self.settings.select;
-        let selections = selection::prepare_all(
-            slice::from_ref(&self.filter),
-            select,
-            self.states(),
-            &mut sites,
-            hosts,
-        );
+        let selections =
+            selection::prepare_all(self.filter_input(), self.states(), &mut sites, hosts);
         let (selections, result) = match selections {
             Ok(selections) => (selections.into_iter().map(Some).collect(), Ok(())),
             Err(refusal) => (Vec::new(), Err(refusal)),
@@ -366,13 +366,8 @@ impl Worker {
         self.namespaces
             .retain(|namespace| namespace.site.inode.as_ref().is_none_or(is_present));
         for mut site in new {
-            let select = &self.settings.select;
-            let selection = selection::prepare_elsewhere(
-                slice::from_ref(&self.filter),
-                select,
-                self.states(),
-                &mut site,
-            );
+            let (input, states) = (self.filter_input(), self.states());
+            let selection = selection::prepare_elsewhere(input, states, &mut site);
             if let Ok(selection) = selection {
                 let namespace = self.namespace(site, selection);
                 self.namespaces.push(namespace);

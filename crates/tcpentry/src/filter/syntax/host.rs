@@ -1,12 +1,13 @@
-//! HOST and PORT: `[inet:|inet6:]ADDRESS[/LENGTH][:PORT]`.
+//! HOST and PORT: `[inet:|inet6:]ADDRESS[/LENGTH][:PORT]`, or `@SET`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::lex::Operator;
 use super::number::{looks_like_number, number};
+use super::set::set;
 use crate::filter::error::{FilterError, Piece, Span, printable, quoted};
 use crate::filter::expr::{Comparison, End, Expr, Term, all_of, any_of, negated};
-use crate::filter::network::Network;
+use crate::filter::prefix::Prefix;
 use crate::filter::resolve::Names;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -17,18 +18,21 @@ enum Family {
 
 /// Parses the value of `src`, `dst` or `host`.
 pub(super) fn host(end: End, piece: Piece<'_>, names: &dyn Names) -> Result<Expr, FilterError> {
+    if piece.text.starts_with('@') {
+        return set(end, piece, names).map(Expr::Term);
+    }
     let (family, rest) = family(piece)?;
     let (address, port) = split(rest)?;
     let port = match port {
         Some(port) => port_number(port, names)?,
         None => None,
     };
-    let networks = match (address, family) {
+    let prefixes = match (address, family) {
         (None, None) => return Ok(any_address(end, port)),
         (None, Some(family)) => vec![family.all()],
-        (Some(address), family) => networks(address, family, names)?,
+        (Some(address), family) => prefixes(address, family, names)?,
     };
-    let hosts = networks
+    let hosts = prefixes
         .into_iter()
         .map(|network| Expr::Term(Term::Host { end, network, port }));
     Ok(any_of(hosts.collect()))
@@ -282,12 +286,12 @@ fn unbracketed(piece: Piece<'_>) -> FilterError {
     }
 }
 
-/// Returns the networks that an address means: several only for a host name.
-fn networks(
+/// Returns the prefixes that an address means: several only for a host name.
+fn prefixes(
     address: Address<'_>,
     family: Option<Family>,
     names: &dyn Names,
-) -> Result<Vec<Network>, FilterError> {
+) -> Result<Vec<Prefix>, FilterError> {
     let Address {
         text,
         bracketed,
@@ -299,48 +303,24 @@ fn networks(
     };
     // Some programs put every address into brackets, and so does ss take them.
     if bracketed && text.text.parse::<Ipv4Addr>().is_err() {
-        let parsed: Ipv6Addr = text.text.parse().map_err(|_| {
-            let error = text.error(format!("{} is no IPv6 address", quoted(text.text)));
-            if looks_like_address(text.text) {
-                error.with_hint("an IPv4 address in brackets has four numbers")
+        let prefix = ipv6(text, length)?;
+        return match family {
+            Some(Family::V4) if prefix.address.is_ipv6() => Err(foreign("IPv4", "inet")),
+            _ => Ok(vec![prefix]),
+        };
+    }
+    if looks_like_address(text.text) {
+        let prefix = ipv4(text, length).map_err(|error| {
+            let is_none = short_ipv4(text.text).is_none();
+            if is_none && text.text.parse::<u16>().is_ok() {
+                error.with_hint(format!("a port alone is written `:{}`", text.text))
             } else {
                 error
             }
         })?;
-        let length = match length {
-            Some(length) => prefix(length, 128, "IPv6")?,
-            None => 128,
-        };
-        let network = Network::new(parsed.into(), length);
-        return match family {
-            Some(Family::V4) if network.address.is_ipv6() => Err(foreign("IPv4", "inet")),
-            _ => Ok(vec![network]),
-        };
-    }
-    if looks_like_address(text.text) {
-        let (parsed, whole) = short_ipv4(text.text).ok_or_else(|| {
-            let error = text.error(format!("{} is no IPv4 address", quoted(text.text)));
-            match with_dotted_port(text.text) {
-                Some(with_colon) if length.is_none() => error.meant(&with_colon),
-                _ if text.text.parse::<u16>().is_ok() => {
-                    error.with_hint(format!("a port alone is written `:{}`", text.text))
-                }
-                _ => error,
-            }
-        })?;
-        let length = match length {
-            Some(length) => prefix(length, 32, "IPv4")?,
-            None if whole == 4 => 32,
-            None => {
-                let short = text.text;
-                return Err(text
-                    .error(format!("{} is only a part of an address", quoted(short)))
-                    .meant(&format!("{short}/{}", whole * 8)));
-            }
-        };
         return match family {
             Some(Family::V6) => Err(foreign("IPv6", "inet6")),
-            _ => Ok(vec![Network::new(parsed.into(), length)]),
+            _ => Ok(vec![prefix]),
         };
     }
     // To ss they are every address. Whoever copied them from there did not mean a host.
@@ -385,7 +365,46 @@ fn networks(
             quoted(text.text)
         )));
     }
-    Ok(addresses.into_iter().map(Network::of_one).collect())
+    Ok(addresses.into_iter().map(Prefix::from).collect())
+}
+
+/// Parses an IPv6 address, with the length of a prefix of it.
+pub(super) fn ipv6(text: Piece<'_>, length: Option<Piece<'_>>) -> Result<Prefix, FilterError> {
+    let address: Ipv6Addr = text.text.parse().map_err(|_| {
+        let error = text.error(format!("{} is no IPv6 address", quoted(text.text)));
+        if looks_like_address(text.text) {
+            error.with_hint("an IPv4 address in brackets has four numbers")
+        } else {
+            error
+        }
+    })?;
+    let length = match length {
+        Some(length) => prefix(length, 128, "IPv6")?,
+        None => 128,
+    };
+    Ok(Prefix::masked(address.into(), length))
+}
+
+/// Parses an IPv4 address, with the length of a prefix of it, which may then be only a part: `10/8`.
+pub(super) fn ipv4(text: Piece<'_>, length: Option<Piece<'_>>) -> Result<Prefix, FilterError> {
+    let (address, whole) = short_ipv4(text.text).ok_or_else(|| {
+        let error = text.error(format!("{} is no IPv4 address", quoted(text.text)));
+        match with_dotted_port(text.text) {
+            Some(with_colon) if length.is_none() => error.meant(&with_colon),
+            _ => error,
+        }
+    })?;
+    let length = match length {
+        Some(length) => prefix(length, 32, "IPv4")?,
+        None if whole == 4 => 32,
+        None => {
+            let short = text.text;
+            return Err(text
+                .error(format!("{} is only a part of an address", quoted(short)))
+                .meant(&format!("{short}/{}", whole * 8)));
+        }
+    };
+    Ok(Prefix::masked(address.into(), length))
 }
 
 /// Reads the length of a prefix, or the netmask that says it.
@@ -469,7 +488,7 @@ pub(super) const SEVERAL_PORTS: &str =
     "a list is `( dport 80 or dport 443 )`, a range `dport ge 80 and dport le 90`";
 
 /// Digits and dots, perhaps without dots: right or wrong, no name of a host.
-fn looks_like_address(text: &str) -> bool {
+pub(super) fn looks_like_address(text: &str) -> bool {
     dotted(text) || looks_like_number(text)
 }
 
@@ -497,10 +516,10 @@ pub(super) fn is_end(text: &str) -> bool {
 }
 
 impl Family {
-    const fn all(self) -> Network {
+    const fn all(self) -> Prefix {
         match self {
-            Self::V4 => Network::V4,
-            Self::V6 => Network::V6,
+            Self::V4 => Prefix::V4,
+            Self::V6 => Prefix::V6,
         }
     }
 

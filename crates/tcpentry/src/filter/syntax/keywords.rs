@@ -38,12 +38,20 @@ pub(super) const CLAUSES: [Keyword; 3] = [
 
 /// The keywords of terms.
 pub(super) const TERMS: [Keyword; 21] = [
-    keyword("src", Operand::Plain, "local end: ADDRESS[/LENGTH][:PORT]"),
-    keyword("dst", Operand::Plain, "peer: ADDRESS[/LENGTH][:PORT]"),
+    keyword(
+        "src",
+        Operand::Plain,
+        "local end: ADDRESS[/LENGTH][:PORT], or @SET",
+    ),
+    keyword(
+        "dst",
+        Operand::Plain,
+        "peer: ADDRESS[/LENGTH][:PORT], or @SET",
+    ),
     keyword(
         "host",
         Operand::Plain,
-        "either end: ADDRESS[/LENGTH][:PORT]",
+        "either end: ADDRESS[/LENGTH][:PORT], or @SET",
     ),
     keyword("sport", Operand::Port, "local port"),
     keyword("dport", Operand::Port, "port of the peer"),

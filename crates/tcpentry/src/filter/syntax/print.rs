@@ -9,7 +9,7 @@ use super::number::{SIZE_UNITS, TIME_UNITS};
 use crate::connection::state::States;
 use crate::filter::expr::Filter;
 use crate::filter::expr::{Comparison, End, Expr, Term};
-use crate::filter::network::Network;
+use crate::filter::prefix::Prefix;
 
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -89,9 +89,10 @@ impl fmt::Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Host { end, network, port } => {
-                write!(f, "{} {network}", end.host())?;
+                write!(f, "{} {}", end.host(), Address(*network))?;
                 port.map_or(Ok(()), |port| write!(f, ":{port}"))
             }
+            Self::Set { end, name, .. } => write!(f, "{} @{name}", end.host()),
             Self::Port {
                 end,
                 comparison,
@@ -143,15 +144,17 @@ impl End {
     }
 }
 
-impl fmt::Display for Network {
+/// A prefix as it stands in a filter.
+struct Address(Prefix);
+
+impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { address, length } = self;
-        match (address.is_ipv4(), length) {
-            (true, 32) => write!(f, "{address}"),
-            (true, length) => write!(f, "{address}/{length}"),
-            (false, 128) => write!(f, "[{address}]"),
-            // The only place where ss 6.1 takes it.
-            (false, length) => write!(f, "[{address}/{length}]"),
+        let Self(prefix) = self;
+        if prefix.address().is_ipv4() {
+            write!(f, "{prefix}")
+        } else {
+            // The only place for the length where ss 6.1 takes it.
+            write!(f, "[{prefix}]")
         }
     }
 }

@@ -7,6 +7,7 @@ use super::host::{self, OTHER_FAMILIES};
 use super::keywords::{is_clause, states_of, term_words};
 use super::lex::{Kind, Operator, Token};
 use super::number::{self, looks_like_number};
+use super::set::is_set_name;
 use crate::connection::endpoint::Interface;
 use crate::filter::error::{FilterError, Piece, Span, near_miss, printable, quoted};
 use crate::filter::expr::{Comparison, End, Expr, Term, negated};
@@ -325,6 +326,7 @@ pub(super) fn no_term(token: Token<'_>, behind: bool) -> FilterError {
         _ if word.strip_prefix('@').is_some_and(host::is_end) => {
             error.meant(&format!("host {}", &word[1..]))
         }
+        _ if word.strip_prefix('@').is_some_and(is_set_name) => error.meant(&format!("dst {word}")),
         _ if looks_like_number(word) => error.meant(&format!("port {word}")),
         _ => {
             if let Some(keyword) = keyword_for(word, behind) {

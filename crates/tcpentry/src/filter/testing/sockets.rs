@@ -1,7 +1,8 @@
 //! Expressions and sockets for tests.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroI32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -9,8 +10,9 @@ use proptest::sample::select;
 
 use super::super::expr::{Comparison, End, Expr, Term};
 use super::super::judge::{Fact, Facts, Holder};
-use super::super::network::Network;
 use super::super::pattern::Pattern;
+use super::super::prefix::Prefix;
+use super::super::prefix_set::PrefixSet;
 use crate::connection::endpoint::Interface;
 use crate::connection::state::{State, States};
 use crate::connection::{Connection, Inode, TcpInfo};
@@ -85,11 +87,15 @@ impl Pool {
         let networks = (select(self.addresses.clone()), lengths);
         let networks = networks.prop_map(|(address, length)| network(address, length));
         let marks = select(self.marks.clone());
+        let sets = (prop::collection::vec(networks.clone(), 0..4), any::<bool>());
+        let sets = sets.prop_map(|(prefixes, is_large)| Arc::new(set(&prefixes, is_large)));
         prop_oneof![
             4 => (end.clone(), networks, prop::option::weighted(0.3, ports.clone()))
                 .prop_map(|(end, network, port)| Term::Host { end, network, port }),
             4 => (end.clone(), comparisons(), ports)
                 .prop_map(|(end, comparison, port)| Term::Port { end, comparison, port }),
+            2 => (end.clone(), sets)
+                .prop_map(|(end, set)| Term::Set { end, name: "set".to_owned(), set }),
             1 => end.prop_map(|end| Term::Anything { end }),
             1 => select(self.interfaces.clone()).prop_map(|index| Term::Device {
                 name: format!("if{index}"),
@@ -131,9 +137,18 @@ impl Pool {
     }
 }
 
-pub(crate) fn network(address: IpAddr, length: u8) -> Network {
+pub(crate) fn network(address: IpAddr, length: u8) -> Prefix {
     let longest = if address.is_ipv4() { 32 } else { 128 };
-    Network::new(address, length.min(longest))
+    Prefix::masked(address, length.min(longest))
+}
+
+/// Returns a set of these prefixes, and, if it is to be large, of many that contain no socket.
+pub(crate) fn set(prefixes: &[Prefix], is_large: bool) -> PrefixSet {
+    let others = (0..1000_u32).map(|number| Ipv4Addr::from_bits(0xf000_0000 + number));
+    let others = others.map(|address| Prefix::from(IpAddr::from(address)));
+    let mut set: PrefixSet = prefixes.iter().copied().collect();
+    set.extend(others.filter(|_| is_large));
+    set
 }
 
 fn comparisons() -> impl Strategy<Value = Comparison> + Clone {

@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZeroI32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -12,11 +13,11 @@ use proptest::sample::select;
 
 use super::super::expr::{Comparison, End, Expr, Term};
 use super::super::expr::{all_of, any_of, negated};
-use super::super::network::Network;
 use super::super::pattern::Pattern;
+use super::super::prefix::Prefix;
 use super::super::syntax::keywords::GROUPS;
 use super::super::syntax::number::looks_like_number;
-use super::super::{Filter, Names};
+use super::super::{Filter, Names, PrefixSet};
 use super::sockets::pid;
 use crate::connection::endpoint::Interface;
 use crate::connection::state::{State, States};
@@ -78,6 +79,26 @@ impl Names for FakeNames {
         }
         Ok(number(path).into())
     }
+
+    fn set(&self, name: &str) -> Option<Arc<PrefixSet>> {
+        self.set_names().contains(&name).then(|| set(name))
+    }
+
+    fn set_names(&self) -> Vec<&str> {
+        SETS.to_vec()
+    }
+}
+
+const SETS: [&str; 3] = ["bad", "spared", "no-one"];
+
+/// Returns the set of this name.
+fn set(name: &str) -> Arc<PrefixSet> {
+    let list = match name {
+        "bad" => "10.0.0.0/8\n2001:db8::/32\n192.0.2.7\n",
+        "spared" => "10.1.0.0/16\n::1\n",
+        _ => "",
+    };
+    Arc::new(PrefixSet::read(list.as_bytes()).unwrap())
 }
 
 /// Always the same for a name.
@@ -154,6 +175,11 @@ pub(crate) fn term() -> impl Strategy<Value = Term> {
     prop_oneof![
         6 => host.prop_map(|(end, network, port)| Term::Host { end, network, port }),
         6 => ports.prop_map(|(end, comparison, port)| Term::Port { end, comparison, port }),
+        2 => (end(), select(&SETS[..])).prop_map(|(end, name)| Term::Set {
+            end,
+            name: name.to_owned(),
+            set: set(name),
+        }),
         1 => end().prop_map(|end| Term::Anything { end }),
         1 => device.prop_map(|(name, interface)| Term::Device { name, interface }),
         1 => mark().prop_map(|(value, mask)| Term::Mark { value, mask }),
@@ -190,7 +216,7 @@ fn comparison() -> impl Strategy<Value = Comparison> + Clone {
 }
 
 /// Prefixes of every length, also of mapped addresses.
-fn network() -> impl Strategy<Value = Network> {
+fn network() -> impl Strategy<Value = Prefix> {
     let v4 = prop_oneof![Just(u32::from(Ipv4Addr::LOCALHOST)), any::<u32>()];
     let v6 = prop_oneof![
         Just(u128::from(Ipv6Addr::LOCALHOST)),
@@ -199,9 +225,9 @@ fn network() -> impl Strategy<Value = Network> {
     ];
     prop_oneof![
         (v4, 0..=32_u8)
-            .prop_map(|(bits, length)| Network::new(Ipv4Addr::from(bits).into(), length)),
+            .prop_map(|(bits, length)| Prefix::masked(Ipv4Addr::from(bits).into(), length)),
         (v6, 0..=128_u8)
-            .prop_map(|(bits, length)| Network::new(Ipv6Addr::from(bits).into(), length)),
+            .prop_map(|(bits, length)| Prefix::masked(Ipv6Addr::from(bits).into(), length)),
     ]
 }
 

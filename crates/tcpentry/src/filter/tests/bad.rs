@@ -329,6 +329,49 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "the name of a process can't be empty",
         "",
     ),
+    // Sets.
+    (
+        "dst @bda",
+        "     ^^^",
+        "no set is called `bda`",
+        "did you mean `bad`?",
+    ),
+    (
+        "dst @office",
+        "     ^^^^^^",
+        "no set is called `office`",
+        "--in office=FILE gives it; there are bad spared no-one",
+    ),
+    (
+        "dst @",
+        "     ^",
+        "expected the name of a set after `@`, of letters, digits, `_` and `-`",
+        "",
+    ),
+    (
+        "dst @a/24",
+        "     ^^^^",
+        "expected the name of a set after `@`, of letters, digits, `_` and `-`, found `a/24`",
+        "",
+    ),
+    (
+        "src @bad:443",
+        "    ^^^^^^^^",
+        "a set has addresses, and no ports",
+        "did you mean `( src @bad and sport = :443 )`?",
+    ),
+    (
+        "dst inet:@bad",
+        "         ^^^^",
+        "`@bad` is neither an address nor the name of a host",
+        "",
+    ),
+    (
+        "@bad",
+        "^^^^",
+        "expected a term, found `@bad`",
+        "did you mean `dst @bad`?",
+    ),
     // HOST.
     (
         "src",

@@ -99,6 +99,13 @@ const GOOD: &[(&str, &str)] = &[
     ("dst both.example:80 autobound", "( dst 192.0.2.1:80 or dst [2001:db8::1]:80 ) and autobound"),
     ("not dst both.example", "not ( dst 192.0.2.1 or dst [2001:db8::1] )"),
     ("dst != both.example", "not ( dst 192.0.2.1 or dst [2001:db8::1] )"),
+    // Sets.
+    ("dst @bad", "dst @bad"),
+    ("src = @bad", "src @bad"),
+    ("host=@bad", "host @bad"),
+    ("dst != @no-one", "not dst @no-one"),
+    ("(dst @bad)&!host @spared", "dst @bad and not host @spared"),
+    ("dst \"@bad\"", "dst @bad"),
     // PORT, and every spelling of a comparison.
     ("dport = :80", "dport = :80"),
     ("dport == :80", "dport = :80"),

@@ -59,6 +59,8 @@ fn words() -> impl Strategy<Value = String> {
         "[::/0]:80",
         "::1",
         "both.example",
+        "@bad",
+        "@",
         "inet6:",
         "*",
         ":80",

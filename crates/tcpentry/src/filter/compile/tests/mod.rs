@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::super::judge::{Judge, Subject, Truth};
 use super::super::testing::sockets::{
-    Known, LOCAL_PORTS, Pool, SETS, Socket, exprs, network, pid, sockets,
+    Known, LOCAL_PORTS, Pool, SETS, Socket, exprs, network, pid, set, sockets,
 };
 use super::*;
 use crate::sock_diag::bytecode::interpreter;
@@ -221,4 +221,39 @@ fn what_is_too_long_is_asked_without_its_condition_but_not_without_autobound() {
         program.to_string(),
         "  0  AUTO         yes accept, no reject"
     );
+}
+
+#[test]
+fn a_small_set_is_judged_by_the_kernel_and_a_large_one_here() {
+    let prefixes = [
+        network([10, 0, 0, 0].into(), 8),
+        network([0; 16].into(), 64),
+    ];
+    let of_peers = |is_large| {
+        term(Term::Set {
+            end: End::Peer,
+            name: "bad".to_owned(),
+            set: std::sync::Arc::new(set(&prefixes, is_large)),
+        })
+    };
+    let small = plan(&of_peers(false));
+    assert_eq!((small.kernel, small.rest), (Some(of_peers(false)), None));
+    assert!(small.passes[0].program.is_some());
+    let large = plan(&of_peers(true));
+    assert_eq!((large.kernel, large.rest), (None, Some(of_peers(true))));
+    assert_eq!(large.passes[0].program, None);
+    let both = plan(&Expr::And(vec![not(of_peers(true)), peer_port(80)]));
+    assert_eq!(both.kernel, Some(peer_port(80)));
+    assert_eq!(both.rest, Some(not(of_peers(true))));
+}
+
+#[test]
+fn nothing_is_asked_of_an_empty_set() {
+    let empty = term(Term::Set {
+        end: End::Either,
+        name: "no-one".to_owned(),
+        set: std::sync::Arc::default(),
+    });
+    assert!(plan(&empty).passes.is_empty());
+    assert_eq!(plan(&not(empty)).passes[0].program, None);
 }

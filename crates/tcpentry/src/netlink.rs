@@ -1,0 +1,322 @@
+//! Questions over netlink protocols other than that of `sock_diag`, and their answers: routes, addresses, connection tracking.
+
+use rustix::io::Errno;
+
+use crate::sock_diag::Channel;
+
+/// A conversation with the kernel over one socket.
+pub(crate) struct Conversation {
+    channel: Box<dyn Channel>,
+    sequence: u32,
+}
+
+/// A question: the type of its message, and what stands behind the header.
+pub(crate) struct Question {
+    pub(crate) kind: u16,
+    /// Everything is asked for (`NLM_F_DUMP`), not one thing.
+    pub(crate) is_dump: bool,
+    pub(crate) body: Body,
+}
+
+impl Conversation {
+    pub(crate) fn over(channel: impl Channel + 'static) -> Self {
+        Self {
+            channel: Box::new(channel),
+            sequence: 0,
+        }
+    }
+
+    /// Asks, and hands over each message of the answer: its type, and what stands behind its header.
+    ///
+    /// A dump among changes may lack what stays: it is repeated, so the same may be handed over again.
+    pub(crate) fn ask(
+        &mut self,
+        question: &Question,
+        mut on_message: impl FnMut(u16, &[u8]),
+    ) -> Result<(), Errno> {
+        for _ in 0..DUMPS {
+            if self.ask_once(question, &mut on_message)? == Completeness::Whole {
+                return Ok(());
+            }
+        }
+        Err(Errno::AGAIN)
+    }
+
+    fn ask_once(
+        &mut self,
+        question: &Question,
+        on_message: &mut impl FnMut(u16, &[u8]),
+    ) -> Result<Completeness, Errno> {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.channel.send(&question.encode(self.sequence))?;
+        let mut completeness = Completeness::Whole;
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            let datagram = self.channel.receive(&mut buffer)?;
+            if !datagram.from_kernel {
+                continue;
+            }
+            let mut rest = buffer.get(..datagram.length).ok_or(Errno::MSGSIZE)?;
+            while let Some(message) = Message::take(&mut rest).ok_or(Errno::PROTO)? {
+                if message.sequence != self.sequence {
+                    continue;
+                }
+                if message.flags & NLM_F_DUMP_INTR != 0 {
+                    completeness = Completeness::Interrupted;
+                }
+                match message.kind {
+                    NLMSG_DONE => return Ok(completeness),
+                    NLMSG_ERROR => return message.acknowledgement().map(|()| completeness),
+                    kind => on_message(kind, message.payload),
+                }
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Completeness {
+    Whole,
+    /// Something changed meanwhile (`NLM_F_DUMP_INTR`).
+    Interrupted,
+}
+
+impl Question {
+    fn encode(&self, sequence: u32) -> Vec<u8> {
+        let flags = NLM_F_REQUEST | if self.is_dump { NLM_F_DUMP } else { NLM_F_ACK };
+        let length = HEADER + self.body.0.len();
+        let mut bytes = Vec::with_capacity(length);
+        bytes.extend(
+            u32::try_from(length)
+                .expect("questions are short")
+                .to_ne_bytes(),
+        );
+        bytes.extend(self.kind.to_ne_bytes());
+        bytes.extend(flags.to_ne_bytes());
+        bytes.extend(sequence.to_ne_bytes());
+        // The port is the kernel's to fill in.
+        bytes.extend([0; 4]);
+        bytes.extend(&self.body.0);
+        bytes
+    }
+}
+
+/// A structure and attributes behind it.
+pub(crate) struct Body(Vec<u8>);
+
+impl Body {
+    /// Begins with a structure whose length is a multiple of four.
+    pub(crate) fn of(structure: &[u8]) -> Self {
+        debug_assert!(structure.len() % 4 == 0);
+        Self(structure.to_vec())
+    }
+
+    /// Adds an attribute.
+    pub(crate) fn attribute(&mut self, kind: u16, value: &[u8]) {
+        let length = u16::try_from(ATTRIBUTE_HEADER + value.len()).expect("attributes are short");
+        self.0.extend(length.to_ne_bytes());
+        self.0.extend(kind.to_ne_bytes());
+        self.0.extend(value);
+        self.0.resize(self.0.len().next_multiple_of(4), 0);
+    }
+
+    /// Adds an attribute that consists of attributes (`NLA_F_NESTED`).
+    pub(crate) fn nested(&mut self, kind: u16, fill: impl FnOnce(&mut Self)) {
+        let mut inner = Self(Vec::new());
+        fill(&mut inner);
+        self.attribute(kind | NLA_F_NESTED, &inner.0);
+    }
+}
+
+/// One message of an answer.
+struct Message<'a> {
+    kind: u16,
+    flags: u16,
+    sequence: u32,
+    payload: &'a [u8],
+}
+
+impl<'a> Message<'a> {
+    /// Takes the next message; `Some(None)` at the end, `None` where what is there is none.
+    #[expect(clippy::option_option, reason = "the end is no error")]
+    fn take(rest: &mut &'a [u8]) -> Option<Option<Self>> {
+        if rest.is_empty() {
+            return Some(None);
+        }
+        let (header, _) = rest.split_first_chunk::<HEADER>()?;
+        let word = |at: usize| {
+            u32::from_ne_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+        };
+        let half = |at: usize| u16::from_ne_bytes([header[at], header[at + 1]]);
+        let length = usize::try_from(word(0)).ok()?;
+        let payload = rest.get(HEADER..length)?;
+        *rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some(Some(Self {
+            kind: half(4),
+            flags: half(6),
+            sequence: word(8),
+            payload,
+        }))
+    }
+
+    /// Reads `struct nlmsgerr`: 0 is success.
+    fn acknowledgement(&self) -> Result<(), Errno> {
+        let (number, _) = self.payload.split_first_chunk().ok_or(Errno::PROTO)?;
+        match i32::from_ne_bytes(*number) {
+            0 => Ok(()),
+            number @ -4095..0 => Err(Errno::from_raw_os_error(-number)),
+            _ => Err(Errno::PROTO),
+        }
+    }
+}
+
+/// Splits attributes into their types, without the flags of byte order and nesting, and values. Ends where something is no attribute.
+pub(crate) fn attributes(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        let (header, _) = rest.split_first_chunk::<ATTRIBUTE_HEADER>()?;
+        let length = usize::from(u16::from_ne_bytes([header[0], header[1]]));
+        let kind = u16::from_ne_bytes([header[2], header[3]]) & !NLA_FLAGS;
+        let value = rest.get(ATTRIBUTE_HEADER..length)?;
+        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some((kind, value))
+    })
+}
+
+/// Finds the value of the first attribute of this type.
+pub(crate) fn attribute(bytes: &[u8], kind: u16) -> Option<&[u8]> {
+    attributes(bytes)
+        .find(|(it, _)| *it == kind)
+        .map(|(_, value)| value)
+}
+
+const HEADER: usize = 16;
+const ATTRIBUTE_HEADER: usize = 4;
+/// `linux/netlink.h`
+const NLMSG_ERROR: u16 = 2;
+const NLMSG_DONE: u16 = 3;
+const NLM_F_REQUEST: u16 = 1;
+const NLM_F_ACK: u16 = 4;
+const NLM_F_DUMP_INTR: u16 = 0x10;
+const NLM_F_DUMP: u16 = 0x300;
+const NLA_F_NESTED: u16 = 1 << 15;
+const NLA_FLAGS: u16 = NLA_F_NESTED | 1 << 14;
+/// The kernel fills no more into a datagram of a dump.
+const BUFFER: usize = 32 * 1024;
+/// Of a dump that others' changes interrupt each time, nothing better can be had.
+const DUMPS: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sock_diag::Datagram;
+
+    /// Answers every question with these bytes, in which the sequence is filled in.
+    struct Canned(Vec<Vec<u8>>);
+
+    impl Channel for Canned {
+        fn send(&mut self, datagram: &[u8]) -> Result<(), Errno> {
+            for answer in &mut self.0 {
+                if answer.len() >= HEADER {
+                    answer[8..12].copy_from_slice(&datagram[8..12]);
+                }
+            }
+            Ok(())
+        }
+
+        fn receive(&mut self, buffer: &mut [u8]) -> Result<Datagram, Errno> {
+            if self.0.is_empty() {
+                return Err(Errno::AGAIN);
+            }
+            let answer = self.0.remove(0);
+            let shown = answer.len().min(buffer.len());
+            buffer[..shown].copy_from_slice(&answer[..shown]);
+            Ok(Datagram {
+                length: answer.len(),
+                from_kernel: true,
+            })
+        }
+    }
+
+    fn message(kind: u16, flags: u16, payload: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(HEADER + payload.len()).unwrap();
+        let mut bytes = length.to_ne_bytes().to_vec();
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend(flags.to_ne_bytes());
+        bytes.extend([0; 8]);
+        bytes.extend(payload);
+        bytes
+    }
+
+    fn ask(answers: Vec<Vec<u8>>) -> (Result<(), Errno>, Vec<(u16, Vec<u8>)>) {
+        let question = Question {
+            kind: 1,
+            is_dump: true,
+            body: Body::of(&[0; 4]),
+        };
+        let mut seen = Vec::new();
+        let result = Conversation::over(Canned(answers)).ask(&question, |kind, payload| {
+            seen.push((kind, payload.to_vec()));
+        });
+        (result, seen)
+    }
+
+    #[test]
+    fn an_answer_ends_by_done_or_an_error() {
+        let done = message(NLMSG_DONE, 0, &[0; 4]);
+        assert_eq!(
+            ask(vec![message(20, 0, b"abcd"), done]),
+            (Ok(()), vec![(20, b"abcd".to_vec())])
+        );
+        let refused = message(NLMSG_ERROR, 0, &(-1_i32).to_ne_bytes());
+        assert_eq!(ask(vec![refused]).0, Err(Errno::PERM));
+        assert_eq!(ask(vec![message(NLMSG_ERROR, 0, &[0; 4])]).0, Ok(()));
+    }
+
+    #[test]
+    fn a_hostile_answer_is_an_error() {
+        for answer in [
+            message(NLMSG_ERROR, 0, &[]),
+            message(NLMSG_ERROR, 0, &i32::MIN.to_ne_bytes()),
+            message(NLMSG_ERROR, 0, &1_i32.to_ne_bytes()),
+            vec![0; 3],
+            vec![0; HEADER],
+            vec![0xff; HEADER],
+            vec![0; BUFFER + 1],
+        ] {
+            assert!(
+                ask(vec![answer.clone()]).0.is_err(),
+                "{:?}",
+                &answer[..answer.len().min(20)]
+            );
+        }
+        // Nothing comes.
+        assert_eq!(ask(Vec::new()).0, Err(Errno::AGAIN));
+    }
+
+    #[test]
+    fn an_interrupted_dump_is_repeated() {
+        let interrupted = || message(NLMSG_DONE, NLM_F_DUMP_INTR, &[0; 4]);
+        assert_eq!(
+            ask(vec![interrupted(), message(NLMSG_DONE, 0, &[0; 4])]).0,
+            Ok(())
+        );
+        assert_eq!(
+            ask((0..DUMPS).map(|_| interrupted()).collect()).0,
+            Err(Errno::AGAIN)
+        );
+    }
+
+    #[test]
+    fn attributes_are_read_as_they_are_written() {
+        let mut body = Body::of(&[]);
+        body.attribute(1, b"abc");
+        body.nested(2, |inner| inner.attribute(7, &[9]));
+        assert_eq!(body.0.len() % 4, 0);
+        let read: Vec<_> = attributes(&body.0).collect();
+        assert_eq!(read[0], (1, &b"abc"[..]));
+        assert_eq!(attribute(read[1].1, 7), Some(&[9][..]));
+        for hostile in [&[0; 4][..], &[3, 0, 1, 0], &[255, 255, 1, 0, 1], &[1]] {
+            assert_eq!(attributes(hostile).count(), 0, "{hostile:?}");
+        }
+    }
+}
