@@ -17,6 +17,8 @@ pub(crate) fn drop_for(args: &Args) {
         None => TABLE.union(of_namespaces(&args.list.netns)),
         Some(Command::List(args)) => TABLE.union(of_namespaces(&args.netns)),
         Some(Command::Delete(args)) => TABLE.union(of_namespaces(&args.netns)),
+        Some(Command::Ban(args)) if args.own_netns_only => TABLE,
+        Some(Command::Ban(_)) => TABLE.union(CapabilitySet::SYS_ADMIN),
         // One key shows all namespaces.
         #[cfg(feature = "tui")]
         Some(Command::Top(_)) => TABLE.union(CapabilitySet::SYS_ADMIN),

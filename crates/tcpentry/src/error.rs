@@ -96,7 +96,9 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
         self.0.hint = Some(hint.into());
         self
     }
@@ -223,8 +225,8 @@ impl Error {
             .about(pair)
     }
 
-    /// Creates the error of a connection that no longer is what was selected.
-    pub(crate) fn spared(cause: impl Into<Cow<'static, str>>, pair: Pair) -> Self {
+    /// Creates the error of a connection that is left alone because it no longer is, or is not known to be, what was selected.
+    pub fn spared(cause: impl Into<Cow<'static, str>>, pair: Pair) -> Self {
         Self::new(Operation::Delete, ErrorKind::Spared, cause).about(pair)
     }
 

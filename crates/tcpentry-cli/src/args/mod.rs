@@ -1,11 +1,13 @@
 //! The definition of the command line, from which parser, help, manual page and completions come.
 
 pub(crate) mod answer;
+mod ban;
 pub(crate) mod habits;
 pub(crate) mod line;
 pub(crate) mod operands;
 pub(crate) mod order;
 pub(crate) mod pace;
+pub(crate) mod ports;
 mod read;
 mod set_source;
 
@@ -19,6 +21,7 @@ use tcpentry::{MethodChoice, Options, States};
 
 use pace::PaceArgs;
 
+pub(crate) use ban::{BanArgs, Form};
 pub(crate) use read::{Usage, arranged, read};
 pub(crate) use set_source::{Input, SetSource};
 
@@ -48,6 +51,7 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     List(ListArgs),
     Delete(DeleteArgs),
+    Ban(BanArgs),
     #[cfg(feature = "tui")]
     Top(TopArgs),
     Doctor(DoctorArgs),
@@ -289,7 +293,7 @@ pub(crate) enum Need {
     AllNetns,
 }
 
-#[derive(Debug, ClapArgs)]
+#[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct OutputArgs {
     /// Print one JSON object per line; the manual documents the fields
     #[arg(long)]
@@ -301,7 +305,7 @@ pub(crate) struct OutputArgs {
     pub(crate) color: ColorArgs,
 }
 
-#[derive(Debug, ClapArgs)]
+#[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct ColorArgs {
     /// Choose when to colour; auto honours NO_COLOR and colours on a terminal only
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = ColorChoice::Auto)]

@@ -1,5 +1,6 @@
 //! The commands, one file each: arguments in, an exit code out.
 
+mod ban;
 mod delete;
 pub(crate) mod demo;
 mod doctor;
@@ -15,6 +16,7 @@ pub(crate) fn run(args: Args) -> Exit {
         None => list::run(&args.list),
         Some(Command::List(args)) => list::run(&args),
         Some(Command::Delete(args)) => delete::run(&args),
+        Some(Command::Ban(args)) => ban::run(&args),
         #[cfg(feature = "tui")]
         Some(Command::Top(args)) => crate::top::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),

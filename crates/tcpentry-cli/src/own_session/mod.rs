@@ -56,6 +56,8 @@ pub(crate) struct SessionGuard {
     /// Set while it may still report on standard error, once.
     speaks: bool,
     doubts: bool,
+    /// Set where only what certainly carries the session is refused.
+    is_certain: bool,
 }
 
 impl SessionGuard {
@@ -65,6 +67,7 @@ impl SessionGuard {
             lifted,
             speaks: false,
             doubts: false,
+            is_certain: false,
         }
     }
 
@@ -74,6 +77,16 @@ impl SessionGuard {
         Self {
             speaks: true,
             doubts: true,
+            ..self
+        }
+    }
+
+    /// Admits every connection of which it is not certain that it carries the session: whoever bans a peer means its connections
+    /// to an SSH server, too.
+    #[must_use]
+    pub(crate) fn certain(self) -> Self {
+        Self {
+            is_certain: true,
             ..self
         }
     }
@@ -97,6 +110,7 @@ impl SessionGuard {
                 Ok(())
             }
             Carries::Surely => Err(refused(found.pair)),
+            Carries::Maybe(_) if self.is_certain => Ok(()),
             Carries::Maybe(why) => {
                 if self.speaks {
                     print_error(&format!(

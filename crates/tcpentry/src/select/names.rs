@@ -56,6 +56,11 @@ impl<'t> SystemNames<'t> {
         }
     }
 
+    /// Returns the TCP port of a service, by its name or an alias in `/etc/services`.
+    pub fn service_port(name: &str) -> Option<u16> {
+        service_in(&fs::read_to_string("/etc/services").ok()?, name)
+    }
+
     /// Takes a device that is not there for one to which no socket is bound, not for a mistake: for a filter
     /// over several network namespaces, in one of which there is such a device.
     #[must_use]
@@ -69,7 +74,7 @@ impl<'t> SystemNames<'t> {
 
 impl Names for SystemNames<'_> {
     fn service(&self, name: &str) -> Option<u16> {
-        service_in(&fs::read_to_string("/etc/services").ok()?, name)
+        Self::service_port(name)
     }
 
     fn addresses(&self, host: &str) -> io::Result<Vec<IpAddr>> {

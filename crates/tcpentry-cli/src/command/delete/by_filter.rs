@@ -1,13 +1,8 @@
 //! `delete FILTER...`: shown and confirmed first, or at once, or again and again.
 
-use std::time::Instant;
-
 use super::interrupt::Interrupt;
-use super::pace::Pacer;
-use super::report::Report;
 use super::run::Run;
-use super::sample::Sampler;
-use super::selector::{Scan, Selector, default_states};
+use super::selector::default_states;
 use crate::args::DeleteArgs;
 use crate::command::explain;
 use crate::exit::Exit;
@@ -60,32 +55,19 @@ pub(super) fn run(args: &DeleteArgs, sets: &Sets, tables: Tables, words: &[Strin
     for line in mentions::empty_exclusions(first.filter(), &mut attribution) {
         notice(&format!("`not` excludes nothing here: {line}"));
     }
-    let report = match Report::new(args, tables.iter_mut()) {
-        Ok(report) => report,
-        Err(exit) => return exit,
-    };
-    let scans = tables
-        .into_iter()
-        .zip(selections)
-        .enumerate()
-        .map(|(index, (table, selection))| Scan::new(args, index, table, selection))
-        .collect();
-    let seed = args.pace.seed.unwrap_or_else(|| fastrand::u64(..));
-    let rng = fastrand::Rng::with_seed(seed);
-    let mut run = Run {
+    match Run::new(
         args,
-        selector: Selector::new(args, input, scans, attribution),
-        report,
-        interrupt: Interrupt::install(),
-        filter,
-        left_out,
-        attempted: 0,
-        needs_yes: None,
-        session_found: Instant::now(),
-        sampler: args.pace.sample.map(|size| Sampler::new(size, rng.clone())),
-        pacer: Pacer::new(&args.pace, rng),
-        seed,
-    };
-    let end = run.all_rounds();
-    run.finish(end)
+        input,
+        tables,
+        selections,
+        attribution,
+        Interrupt::install(),
+    ) {
+        Ok(mut run) => {
+            run.left_out = left_out;
+            let end = run.all_rounds();
+            run.finish(end)
+        }
+        Err(exit) => exit,
+    }
 }

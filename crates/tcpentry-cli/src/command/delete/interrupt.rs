@@ -13,7 +13,8 @@ use signal_hook::consts::{
 use crate::exit::Exit;
 
 /// A flag that the handlers of these signals set: [`SIGNALS`], and those of real time.
-pub(super) struct Interrupt {
+#[derive(Clone)]
+pub(in crate::command) struct Interrupt {
     flag: Arc<AtomicBool>,
     /// The number of the signal that came last.
     signal: Arc<AtomicUsize>,
@@ -21,7 +22,7 @@ pub(super) struct Interrupt {
 
 impl Interrupt {
     /// Installs the handlers.
-    pub(super) fn install() -> Self {
+    pub(in crate::command) fn install() -> Self {
         let this = Self {
             flag: Arc::default(),
             signal: Arc::default(),
@@ -43,7 +44,7 @@ impl Interrupt {
     }
 
     /// Returns true once a signal has arrived.
-    pub(super) fn is_set(&self) -> bool {
+    pub(in crate::command) fn is_set(&self) -> bool {
         self.flag.load(Ordering::Relaxed)
     }
 
@@ -57,7 +58,7 @@ impl Interrupt {
     }
 
     /// Returns the exit code of a run that a signal has ended.
-    pub(super) fn exit(&self) -> Exit {
+    pub(in crate::command) fn exit(&self) -> Exit {
         let signal = self.signal.load(Ordering::SeqCst);
         Exit::Interrupted(u8::try_from(signal).unwrap_or_default())
     }

@@ -1,11 +1,12 @@
 //! `tcpentry delete`: exactly what is named or selected, and the outcome of each.
 
 mod attempt;
+pub(super) mod banned;
 mod by_filter;
 mod by_name;
 mod complaints;
 mod confirm;
-mod interrupt;
+pub(super) mod interrupt;
 mod line;
 mod matches;
 mod pace;
@@ -21,7 +22,7 @@ mod selector;
 mod skip_list;
 mod stop;
 mod sweep;
-mod syslog;
+pub(super) mod syslog;
 pub(super) mod target;
 
 use tcpentry::ErrorKind;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tcpentry::{Connection, Ending, Error};
+use tcpentry::{Attribution, Connection, Ending, Error, Selection};
 
 use super::attempt::Attempt;
 use super::confirm;
@@ -17,7 +17,8 @@ use super::stop::Stop;
 use crate::args::DeleteArgs;
 use crate::exit::Exit;
 use crate::message::{print_error, print_hint, print_hints};
-use crate::tables::{mentions, selection};
+use crate::tables::selection::{self, FilterInput};
+use crate::tables::{NamespaceTable, mentions};
 
 /// One run of the command.
 pub(super) struct Run<'a> {
@@ -33,12 +34,49 @@ pub(super) struct Run<'a> {
     pub(super) attempted: u64,
     /// The notice at the end of a dry run about the question that it has not asked.
     pub(super) needs_yes: Option<String>,
+    /// Set where nothing is said of an empty selection.
+    pub(super) is_silent_if_none: bool,
     /// The time at which the connection that carries the operator's session was last looked for.
     pub(super) session_found: Instant,
     pub(super) pacer: Option<Pacer>,
     pub(super) sampler: Option<Sampler>,
     /// The number that repeats the random choices.
     pub(super) seed: u64,
+}
+
+impl<'a> Run<'a> {
+    /// Makes a run over these tables, each with its selection. Where that can't be reported, returns the exit code.
+    pub(super) fn new(
+        args: &'a DeleteArgs,
+        input: FilterInput<'a>,
+        mut tables: Vec<NamespaceTable>,
+        selections: Vec<Selection>,
+        attribution: Attribution,
+        interrupt: Interrupt,
+    ) -> Result<Self, Exit> {
+        let filter = selections.first().map(selection::canonical);
+        let report = Report::new(args, tables.iter_mut())?;
+        let scans = tables.into_iter().zip(selections).enumerate();
+        let scans =
+            scans.map(|(index, (table, selection))| Scan::new(args, index, table, selection));
+        let seed = args.pace.seed.unwrap_or_else(|| fastrand::u64(..));
+        let rng = fastrand::Rng::with_seed(seed);
+        Ok(Self {
+            args,
+            selector: Selector::new(args, input, scans.collect(), attribution),
+            report,
+            interrupt,
+            filter: filter.unwrap_or_default(),
+            left_out: false,
+            attempted: 0,
+            needs_yes: None,
+            is_silent_if_none: false,
+            session_found: Instant::now(),
+            sampler: args.pace.sample.map(|size| Sampler::new(size, rng.clone())),
+            pacer: Pacer::new(&args.pace, rng),
+            seed,
+        })
+    }
 }
 
 impl Run<'_> {
@@ -309,6 +347,9 @@ impl Run<'_> {
                 self.filter
             ));
             return Exit::Denied;
+        }
+        if self.is_silent_if_none {
+            return Exit::Nothing;
         }
         let are_asked_for = self.selector.are_listeners_asked_for();
         let listeners = if are_asked_for {

@@ -64,6 +64,17 @@ impl Scan {
     }
 }
 
+/// A condition beside the filter, which looks at the row of a table of this index.
+pub(super) type Condition<'a> = Box<dyn FnMut(usize, &Connection) -> Verdict + 'a>;
+
+/// The answer of a condition.
+pub(super) enum Verdict {
+    Selected,
+    NotSelected,
+    /// It is not known, so that the connection is left alone.
+    Unknown(Error),
+}
+
 /// The sockets that a filter selects in all tables, without those that a guard protects.
 pub(super) struct Selector<'a> {
     pub(super) args: &'a DeleteArgs,
@@ -71,6 +82,7 @@ pub(super) struct Selector<'a> {
     pub(super) scans: Vec<Scan>,
     pub(super) attribution: RefCell<Attribution>,
     pub(super) session: SessionGuard,
+    pub(super) condition: Option<Condition<'a>>,
     pub(super) do_not_retry: RefCell<SkipList>,
     /// The number of listeners that the last dump selected and that only `--listeners` deletes.
     pub(super) listeners: u64,
@@ -91,6 +103,7 @@ impl<'a> Selector<'a> {
             scans,
             attribution: RefCell::new(attribution),
             session: SessionGuard::new(args.own_session).speaking(),
+            condition: None,
             do_not_retry: RefCell::new(do_not_retry),
             listeners: 0,
         }
@@ -134,6 +147,7 @@ impl<'a> Selector<'a> {
             args,
             scans,
             session,
+            condition,
             listeners,
             ..
         } = self;
@@ -160,8 +174,9 @@ impl<'a> Selector<'a> {
             }
             match selection.judge(&row, attribution)? {
                 Truth::True if is_protected_listener(&row, args) => *listeners += 1,
-                Truth::True => match session.admit(&row) {
-                    Ok(()) => matches.push(index, row),
+                Truth::True => match admit(condition, session, index, &row) {
+                    Ok(false) => {}
+                    Ok(true) => matches.push(index, row),
                     Err(refusal) if protected.insert((index, row.cookie)) => {
                         matches.protected.push((index, row, refusal));
                     }
@@ -252,6 +267,23 @@ impl<'a> Selector<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// Applies the condition beside the filter, and the guard of the own session. Returns false for a row that is not selected.
+pub(super) fn admit(
+    condition: &mut Option<Condition<'_>>,
+    session: &mut SessionGuard,
+    table: usize,
+    row: &Connection,
+) -> Result<bool, Error> {
+    let verdict = condition
+        .as_mut()
+        .map_or(Verdict::Selected, |holds| holds(table, row));
+    match verdict {
+        Verdict::Selected => session.admit(row).map(|()| true),
+        Verdict::NotSelected => Ok(false),
+        Verdict::Unknown(error) => Err(error),
     }
 }
 

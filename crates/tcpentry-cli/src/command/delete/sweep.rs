@@ -5,7 +5,7 @@ use tcpentry::{Action, Connection, DumpCompleteness, Ending, Error, Subflows};
 
 use super::attempt::Attempt;
 use super::run::Run;
-use super::selector::is_protected_listener;
+use super::selector::{self, Condition, is_protected_listener};
 use super::stop::Stop;
 use crate::own_session::{self, SessionGuard};
 use crate::tables::selection;
@@ -58,6 +58,7 @@ impl Run<'_> {
         scan.read_subflows();
         let subflows = &scan.subflows;
         let (attribution, session) = (&selector.attribution, &mut selector.session);
+        let condition = &mut selector.condition;
         let (do_not_retry, listeners) = (&selector.do_not_retry, &mut selector.listeners);
         let index = scan.index;
         let (mut anything, mut failure, mut hidden) = (false, None, 0);
@@ -74,8 +75,9 @@ impl Run<'_> {
                     *listeners += 1;
                     Action::Skip
                 }
-                Ok(Truth::True) => match admit(row, session, subflows) {
-                    Ok(()) => {
+                Ok(Truth::True) => match admit(row, condition, session, index, subflows) {
+                    Ok(false) => Action::Skip,
+                    Ok(true) => {
                         selection::load_owners(&args.show, &mut attribution.borrow_mut());
                         Action::Delete
                     }
@@ -116,12 +118,20 @@ impl Run<'_> {
     }
 }
 
-/// Admits a row unless it carries the own session, or a subflow does that would end with it.
-fn admit(row: &Connection, session: &mut SessionGuard, subflows: &Subflows) -> Result<(), Error> {
-    session.admit(row)?;
+/// Admits a row that is selected, unless it carries the own session, or a subflow does that would end with it.
+fn admit(
+    row: &Connection,
+    condition: &mut Option<Condition<'_>>,
+    session: &mut SessionGuard,
+    table: usize,
+    subflows: &Subflows,
+) -> Result<bool, Error> {
+    if !selector::admit(condition, session, table, row)? {
+        return Ok(false);
+    }
     let mut others = subflows.others_of(row);
     if others.any(|other| session.admit(other).is_err()) {
         return Err(own_session::refused(row.pair));
     }
-    Ok(())
+    Ok(true)
 }

@@ -14,7 +14,7 @@ use tcpentry::escape::escape_for_terminal;
 use tcpentry::process::Process;
 
 /// The connection to the log, opened before anything is deleted.
-pub(super) struct SystemLog {
+pub(in crate::command) struct SystemLog {
     socket: UnixDatagram,
     path: PathBuf,
     who: String,
@@ -24,7 +24,7 @@ pub(super) struct SystemLog {
 
 impl SystemLog {
     /// Opens the log of this system; an error means that nobody keeps one.
-    pub(super) fn open() -> io::Result<Self> {
+    pub(in crate::command) fn open() -> io::Result<Self> {
         Self::at(Path::new("/dev/log"), who(), SEND_TIMEOUT)
     }
 

@@ -1,0 +1,82 @@
+//! The options of `ban`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, ValueEnum};
+
+use super::OutputArgs;
+use super::ports::PortList;
+
+/// End what banned peers hold: on this host, and behind its published ports
+///
+/// For ban daemons, after the firewall's rule: the rule keeps out what comes, this ends what is there. ADDR or PREFIX is the
+/// peer, never this host's end, and every network namespace is looked into. It never asks and never waits, exits with 0 also where
+/// nothing is there, and refuses to ban this host, its default gateways, and what --except spares. The connection that
+/// carries your own session is spared, and no other one of SSH.
+#[derive(Clone, Debug, ClapArgs)]
+#[command(
+    override_usage = "tcpentry ban [OPTIONS] ADDR|PREFIX...\n       \
+        tcpentry ban [OPTIONS] --file LIST\n       \
+        tcpentry ban [OPTIONS] --stdin [--format plain|crowdsec|sshguard]",
+    after_help = "Exit codes: 0 ended, or nothing there; 2 usage, 3 refused, 4 not permitted, \
+        5 no way on this system, 6 mixed, 7 system error, 128+N ended by signal N."
+)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
+pub(crate) struct BanArgs {
+    /// Name the banned peers: addresses, or prefixes such as 203.0.113.0/24
+    #[arg(value_name = "ADDR|PREFIX", required_unless_present_any = ["file", "stdin"], conflicts_with_all = ["file", "stdin"])]
+    pub(crate) peers: Vec<String>,
+    /// Read the banned peers from a file, one a line, and end what they hold in one walk over the table; `-` is standard input
+    #[arg(long, value_name = "LIST", conflicts_with = "stdin")]
+    pub(crate) file: Option<PathBuf>,
+    /// Read bans from standard input until it ends, and act on them as they come
+    #[arg(long)]
+    pub(crate) stdin: bool,
+    /// Choose the form of the lines on standard input
+    #[arg(long, value_enum, value_name = "FORM", default_value_t = Form::Plain, requires = "stdin")]
+    pub(crate) format: Form,
+    /// End connections to these ports only: names, numbers and ranges, as firewalls write them (ssh,80,8000:8010)
+    #[arg(long, value_name = "LIST")]
+    pub(crate) port: Option<PortList>,
+    /// Spare this address or prefix, or those of a file
+    #[arg(long, value_name = "ADDR|PREFIX|@FILE")]
+    pub(crate) except: Vec<String>,
+    /// Look into the program's own network namespace only
+    #[arg(long)]
+    pub(crate) own_netns_only: bool,
+    /// End connections in other network namespaces whatever port their clients asked for
+    #[arg(long, requires = "port")]
+    pub(crate) all_ports_in_containers: bool,
+    /// Go on for this long in the background, and report to the system log
+    #[arg(long, value_name = "DURATION", value_parser = super::duration, conflicts_with = "stdin")]
+    pub(crate) linger: Option<Duration>,
+    /// Be the part of --linger in the background
+    #[arg(long, hide = true, requires = "linger")]
+    pub(crate) lingering: bool,
+    /// Do everything but the deletion: the same output, and the exit code to expect
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+    /// Report each deletion to the system log too
+    #[arg(long)]
+    pub(crate) syslog: bool,
+    /// Report only what was not deleted
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Report on standard error what is being done
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// The form of the lines that name banned peers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Form {
+    /// `add PREFIX [SECONDS]` or PREFIX alone; `del PREFIX` and `flush` are passed over
+    Plain,
+    /// The JSON that a custom bouncer of CrowdSec writes to its program (feed_via_stdin)
+    Crowdsec,
+    /// The lines that sshguard writes to its backend
+    Sshguard,
+}

@@ -1,0 +1,347 @@
+//! The lines by which ban daemons name banned peers, one after the other.
+
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use serde::Deserialize;
+use tcpentry::filter::Prefix;
+
+use crate::args::Form;
+
+/// The bans that an input names, gathered into batches.
+pub(super) struct Feed<R> {
+    input: R,
+    form: Form,
+    /// What has been read, and how much of it has been taken.
+    rest: Vec<u8>,
+    taken: usize,
+    /// Set while a line is passed over that is longer than any ban.
+    skips_line: bool,
+    lines: u64,
+    is_over: bool,
+}
+
+/// What has come of the input.
+pub(super) enum Batch {
+    /// These are banned; empty where nothing came for a while.
+    Bans(Vec<Prefix>),
+    /// The input is over.
+    Over,
+}
+
+impl<R: Read + AsFd> Feed<R> {
+    pub(super) const fn new(input: R, form: Form) -> Self {
+        Self {
+            input,
+            form,
+            rest: Vec::new(),
+            taken: 0,
+            skips_line: false,
+            lines: 0,
+            is_over: false,
+        }
+    }
+
+    /// Reads the next batch: until `most` have come, or none for [`QUIET`], or for [`LONGEST`] in all. Calls `on_bad_line` for each line
+    /// that is no ban and should be.
+    pub(super) fn next(
+        &mut self,
+        most: usize,
+        mut on_bad_line: impl FnMut(u64, &str),
+    ) -> io::Result<Batch> {
+        let mut bans = Vec::new();
+        let (mut begin, mut last) = (None::<Instant>, Instant::now());
+        loop {
+            while let Some(line) = self.take_line() {
+                match parse(self.form, &line) {
+                    Ok(Some(ban)) => {
+                        bans.push(ban);
+                        last = Instant::now();
+                        begin = begin.or(Some(last));
+                    }
+                    Ok(None) => {}
+                    Err(reason) => on_bad_line(self.lines, &reason),
+                }
+                if bans.len() >= most {
+                    return Ok(Batch::Bans(bans));
+                }
+            }
+            if self.is_over {
+                return Ok(if bans.is_empty() {
+                    Batch::Over
+                } else {
+                    Batch::Bans(bans)
+                });
+            }
+            let wait = match begin {
+                None => IDLE,
+                Some(begin) => QUIET
+                    .saturating_sub(last.elapsed())
+                    .min(LONGEST.saturating_sub(begin.elapsed())),
+            };
+            if !self.fill(wait)? {
+                return Ok(Batch::Bans(bans));
+            }
+        }
+    }
+
+    /// Reads what has come; false where nothing does within that time, or a signal comes.
+    fn fill(&mut self, wait: Duration) -> io::Result<bool> {
+        let wait = Timespec {
+            tv_sec: wait.as_secs().try_into().unwrap_or(i64::MAX),
+            tv_nsec: wait.subsec_nanos().into(),
+        };
+        match poll(&mut [PollFd::new(&self.input, PollFlags::IN)], Some(&wait)) {
+            Ok(0) | Err(Errno::INTR) => return Ok(false),
+            Ok(_) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        let mut buffer = [0; 64 * 1024];
+        match self.input.read(&mut buffer) {
+            Ok(0) => self.is_over = true,
+            Ok(count) => self.rest.extend(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+        Ok(true)
+    }
+
+    /// Takes the next line; the last one may lack its end.
+    fn take_line(&mut self) -> Option<String> {
+        let rest = &self.rest[self.taken..];
+        let length = match rest.iter().position(|byte| *byte == b'\n') {
+            Some(end) => end + 1,
+            None if self.is_over && !rest.is_empty() => rest.len(),
+            None => {
+                self.rest.drain(..self.taken);
+                self.taken = 0;
+                if self.rest.len() > LONGEST_LINE {
+                    self.rest.clear();
+                    self.skips_line = true;
+                }
+                return None;
+            }
+        };
+        let line = &rest[..length];
+        let is_too_long = std::mem::take(&mut self.skips_line) || length > LONGEST_LINE;
+        // Where it is too long, something that is reported in any form.
+        let line = if is_too_long {
+            "\u{fffd}".into()
+        } else {
+            String::from_utf8_lossy(line)
+        };
+        let line = line.trim().to_owned();
+        self.taken += length;
+        self.lines += 1;
+        Some(line)
+    }
+}
+
+/// Parses a line; `None` where it is no ban, such as the end of one.
+fn parse(form: Form, line: &str) -> Result<Option<Prefix>, String> {
+    match form {
+        Form::Plain => plain(line),
+        Form::Crowdsec => crowdsec(line),
+        Form::Sshguard => sshguard(line),
+    }
+}
+
+/// Parses `add PREFIX [SECONDS]`, `del PREFIX`, `flush`, or a prefix alone.
+fn plain(line: &str) -> Result<Option<Prefix>, String> {
+    let line = line.split('#').next().unwrap_or_default();
+    let line = line.trim_start_matches('\u{feff}');
+    let words: Vec<_> = line.split_whitespace().collect();
+    match words[..] {
+        [] | ["flush"] => Ok(None),
+        ["del", text] => prefix(text).map(|_| None),
+        ["add", text] | [text] => prefix(text).map(Some),
+        ["add", text, seconds] if seconds.parse::<f64>().is_ok_and(f64::is_finite) => {
+            prefix(text).map(Some)
+        }
+        _ => Err(
+            "expected `add PREFIX [SECONDS]`, `del PREFIX`, `flush` or a prefix alone".to_owned(),
+        ),
+    }
+}
+
+/// A decision of CrowdSec, as a custom bouncer hands it over (1.4.6, `feed_via_stdin`).
+#[derive(Deserialize)]
+struct Decision {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    action: Option<String>,
+    scope: String,
+    value: String,
+    #[serde(default)]
+    duration: String,
+}
+
+fn crowdsec(line: &str) -> Result<Option<Prefix>, String> {
+    if line.is_empty() {
+        return Ok(None);
+    }
+    let decision: Decision =
+        serde_json::from_str(line).map_err(|error| format!("no decision of CrowdSec: {error}"))?;
+    let is_ban = decision.kind.eq_ignore_ascii_case("ban")
+        && decision.action.is_none_or(|action| action == "add")
+        && ["ip", "range"].iter().any(|scope| decision.scope.eq_ignore_ascii_case(scope))
+        // The end of one is announced with what is left of it.
+        && !decision.duration.starts_with('-');
+    if is_ban {
+        prefix(&decision.value).map(Some)
+    } else {
+        Ok(None)
+    }
+}
+
+/// Parses `block ADDRESS 4|6 LENGTH`, `release ...`, `flush` and `flushonexit` (sshguard 2.4).
+fn sshguard(line: &str) -> Result<Option<Prefix>, String> {
+    let words: Vec<_> = line.split_whitespace().collect();
+    match words[..] {
+        [] | ["flush" | "flushonexit"] | ["release", ..] => Ok(None),
+        ["block", address, "4" | "6", length] => prefix(&format!("{address}/{length}")).map(Some),
+        ["block", address, "4" | "6"] => prefix(address).map(Some),
+        _ => Err(
+            "expected `block ADDRESS 4|6 LENGTH`, `release ...`, `flush` or `flushonexit`"
+                .to_owned(),
+        ),
+    }
+}
+
+fn prefix(text: &str) -> Result<Prefix, String> {
+    text.parse()
+        .map_err(|error: tcpentry::filter::FilterError| error.to_string())
+}
+
+/// As long as nothing comes: the batch is over.
+const QUIET: Duration = Duration::from_millis(50);
+/// What trickles in is not held back for longer.
+const LONGEST: Duration = Duration::from_millis(500);
+/// A signal that comes just before the wait is noticed after it.
+const IDLE: Duration = Duration::from_secs(1);
+const LONGEST_LINE: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    fn text(parsed: Result<Option<Prefix>, String>) -> String {
+        match parsed {
+            Ok(Some(prefix)) => prefix.to_string(),
+            Ok(None) => "-".to_owned(),
+            Err(_) => "bad".to_owned(),
+        }
+    }
+
+    #[test]
+    fn plain_lines() {
+        for (line, expected) in [
+            ("add 203.0.113.7", "203.0.113.7"),
+            ("add 203.0.113.0/24 600", "203.0.113.0/24"),
+            ("203.0.113.7 # scanner", "203.0.113.7"),
+            ("2001:db8::/32", "2001:db8::/32"),
+            ("del 203.0.113.7", "-"),
+            ("flush", "-"),
+            ("", "-"),
+            ("# nothing", "-"),
+            ("add", "bad"),
+            ("add 203.0.113.7 soon", "bad"),
+            ("del nobody", "bad"),
+            ("ban 203.0.113.7", "bad"),
+            ("203.0.113.7 203.0.113.8", "bad"),
+            ("203.0.113.700", "bad"),
+            ("evil.example", "bad"),
+            ("-y", "bad"),
+        ] {
+            assert_eq!(text(plain(line)), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn decisions_of_crowdsec() {
+        let decision = |replaced: &str, by: &str| {
+            let line = r#"{"duration":"59m58.7s","id":1,"origin":"cscli","scenario":"ban-me","scope":"Ip","type":"ban","value":"10.98.0.2","action":"add"}"#;
+            text(crowdsec(&line.replace(replaced, by)))
+        };
+        assert_eq!(decision("", ""), "10.98.0.2");
+        assert_eq!(decision(r#""Ip""#, r#""Range""#), "10.98.0.2");
+        assert_eq!(decision("10.98.0.2", "fd98::/64"), "fd98::/64");
+        for (replaced, by) in [
+            (r#""ban""#, r#""captcha""#),
+            (r#""add""#, r#""del""#),
+            (r#""Ip""#, r#""Country""#),
+            ("59m", "-59m"),
+        ] {
+            assert_eq!(decision(replaced, by), "-", "{by}");
+        }
+        for (replaced, by) in [
+            ("10.98.0.2", "nobody"),
+            ("{", "["),
+            (r#""value":"10.98.0.2","#, ""),
+        ] {
+            assert_eq!(decision(replaced, by), "bad", "{by}");
+        }
+    }
+
+    #[test]
+    fn lines_of_sshguard() {
+        for (line, expected) in [
+            ("flushonexit", "-"),
+            ("block 10.98.0.2 4 32", "10.98.0.2"),
+            ("block fd98::2 6 128", "fd98::2"),
+            ("block 10.98.0.2 4 24", "10.98.0.0/24"),
+            ("release 10.98.0.2 4 32", "-"),
+            ("flush", "-"),
+            ("block 10.98.0.2", "bad"),
+            ("block 10.98.0.2 4 33", "bad"),
+            ("blocks", "bad"),
+        ] {
+            assert_eq!(text(sshguard(line)), expected, "{line}");
+        }
+    }
+
+    /// Returns the batches that an input yields, and the numbers of its bad lines.
+    fn fed(input: &[u8], most: usize) -> (Vec<usize>, Vec<u64>) {
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        let input = input.to_vec();
+        let writing = std::thread::spawn(move || ours.write_all(&input));
+        let mut feed = Feed::new(theirs, Form::Plain);
+        let (mut batches, mut bad) = (Vec::new(), Vec::new());
+        loop {
+            match feed.next(most, |line, _| bad.push(line)).unwrap() {
+                Batch::Bans(bans) if bans.is_empty() => {}
+                Batch::Bans(bans) => batches.push(bans.len()),
+                Batch::Over => break,
+            }
+        }
+        writing.join().unwrap().unwrap();
+        (batches, bad)
+    }
+
+    #[test]
+    fn bans_come_in_batches() {
+        let many = "add 203.0.113.7\n".repeat(2500);
+        assert_eq!(fed(many.as_bytes(), 1000).0, [1000, 1000, 500]);
+        assert_eq!(fed(many.as_bytes(), usize::MAX).0, [2500]);
+        assert_eq!(fed(b"", 1000).0, [] as [usize; 0]);
+    }
+
+    #[test]
+    fn a_hostile_input_costs_its_bad_lines_only() {
+        let mut input = b"add 203.0.113.7\r\n\xff\xfe\nadd 203.0.113.8".to_vec();
+        assert_eq!(fed(&input, 1000), (vec![2], vec![2]));
+        input.splice(0..0, std::iter::repeat_n(b'x', 300_000).chain(*b"\n"));
+        assert_eq!(fed(&input, 1000), (vec![2], vec![1, 3]));
+        // Cut in the middle of a line.
+        assert_eq!(fed(b"add 203.0.113.7\nadd 203.0", 1000).1, [2]);
+        assert_eq!(fed(&[0; 100_000], 1000).1, [1]);
+    }
+}

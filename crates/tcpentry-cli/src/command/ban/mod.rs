@@ -1,0 +1,256 @@
+//! `tcpentry ban`: what banned peers hold ends, on this host and behind its published ports.
+
+mod feed;
+mod linger;
+mod spared;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::net::IpAddr;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use tcpentry::filter::{Prefix, PrefixSet};
+use tcpentry::netns::HostAddresses;
+use tcpentry::{Query, TcpTable};
+
+use super::delete::banned::{self, Ban};
+use super::delete::interrupt::Interrupt;
+use super::delete::syslog::SystemLog;
+use crate::args::{BanArgs, Form};
+use crate::exit::Exit;
+use crate::message::{notice, print_error, print_failure, print_hint};
+use crate::own_session::SessionGuard;
+use feed::{Batch, Feed};
+use spared::Spared;
+
+/// Runs the command, and returns the exit code.
+pub(crate) fn run(args: &BanArgs) -> Exit {
+    if args.lingering {
+        linger::detach();
+    }
+    let result = read_excepted(&args.except).and_then(|excepted| {
+        let spared = Spared::new(excepted, read_host()?);
+        if args.stdin {
+            return run_feed(args, spared, io::stdin());
+        }
+        let bans = match &args.file {
+            Some(path) => read_file(path)?,
+            None => parse_peers(&args.peers)?,
+        };
+        Ok(run_list(args, &spared, &bans))
+    });
+    result.unwrap_or_else(|exit| exit)
+}
+
+/// Ends what these peers hold, and with `--linger` starts the part in the background.
+fn run_list(args: &BanArgs, spared: &Spared, bans: &[Prefix]) -> Exit {
+    let set = Arc::new(admit(args, spared, bans));
+    let is_refused = set.is_empty() && !bans.is_empty();
+    let some_refused = bans.iter().any(|ban| !set.contains_prefix(*ban));
+    if is_refused {
+        return Exit::Guarded;
+    }
+    let exit = end(args, spared, &set, false, &Interrupt::install());
+    if let Some(period) = args.linger.filter(|_| !args.lingering && !args.dry_run) {
+        let session = peers_of_session(&set);
+        for peer in &session {
+            notice(&format!(
+                "your own session comes from {peer}: --linger leaves that address alone"
+            ));
+        }
+        let is_logged = SystemLog::open().is_ok();
+        if !is_logged {
+            notice("there is no system log (/dev/log): what --linger ends is reported nowhere");
+        }
+        if let Err(error) = linger::start(args, period, &session, is_logged) {
+            print_error(&format!(
+                "--linger: cannot go on in the background: {error}"
+            ));
+            return Exit::Failed;
+        }
+    }
+    match exit {
+        Exit::Done if some_refused => Exit::Mixed,
+        Exit::Nothing if some_refused => Exit::Guarded,
+        Exit::Nothing => Exit::Done,
+        exit => exit,
+    }
+}
+
+/// Acts on the bans that an input names, until it ends.
+fn run_feed(args: &BanArgs, mut spared: Spared, input: impl Read + AsFd) -> Result<Exit, Exit> {
+    let interrupt = Interrupt::install();
+    let mut feed = Feed::new(input, args.format);
+    let mut is_first = true;
+    loop {
+        let batch = feed.next(BATCH, report_bad_line).map_err(|error| {
+            print_error(&format!("standard input: {error}"));
+            Exit::Failed
+        })?;
+        if interrupt.is_set() {
+            return Ok(interrupt.exit());
+        }
+        let bans = match batch {
+            Batch::Over => return Ok(Exit::Done),
+            Batch::Bans(bans) if bans.is_empty() => continue,
+            Batch::Bans(bans) => bans,
+        };
+        if let Ok(host) = HostAddresses::read() {
+            spared.renew(host);
+        }
+        let set = Arc::new(admit(args, &spared, &bans));
+        // What could not be ended has been said; the next ban is another matter.
+        if !set.is_empty() {
+            end(args, &spared, &set, !is_first, &interrupt);
+            is_first = false;
+        }
+        if interrupt.is_set() {
+            return Ok(interrupt.exit());
+        }
+    }
+}
+
+/// Returns the bans that stand, and says why others don't.
+fn admit(args: &BanArgs, spared: &Spared, bans: &[Prefix]) -> PrefixSet {
+    let mut set = PrefixSet::new();
+    for &ban in bans {
+        if let Some(reason) = spared.refuse(ban) {
+            print_error(&format!("refused: {reason}"));
+            continue;
+        }
+        if set.insert(ban) && !args.quiet {
+            for (address, role) in spared.inside(ban) {
+                notice(&format!("{ban}: {address} is {role}, and is spared"));
+            }
+        }
+    }
+    set
+}
+
+/// Ends what these peers hold.
+fn end(
+    args: &BanArgs,
+    spared: &Spared,
+    set: &Arc<PrefixSet>,
+    has_header: bool,
+    interrupt: &Interrupt,
+) -> Exit {
+    let sets = BTreeMap::from([
+        ("banned".to_owned(), Arc::clone(set)),
+        ("spared".to_owned(), Arc::new(spared.set.clone())),
+    ]);
+    // TIME_WAIT is nothing that a peer holds.
+    let words = "state connected exclude time-wait dst @banned and not dst @spared";
+    let mut output = args.output.clone();
+    output.no_header |= has_header;
+    let ban = Ban {
+        sets: &sets,
+        words: words.split(' ').map(str::to_owned).collect(),
+        ports: args.port.as_ref(),
+        all_ports_elsewhere: args.all_ports_in_containers,
+        own_netns_only: args.own_netns_only,
+        period: args.linger.filter(|_| args.lingering),
+        dry_run: args.dry_run,
+        syslog: args.syslog,
+        quiet: args.quiet,
+        verbose: args.verbose,
+        output,
+    };
+    banned::run(&ban, interrupt)
+}
+
+/// Returns the banned peers of the connections that carry the operator's session: the part in the background can't find them.
+fn peers_of_session(set: &PrefixSet) -> Vec<IpAddr> {
+    let mut session = SessionGuard::new(false).certain();
+    let Ok(mut table) = TcpTable::open() else {
+        return Vec::new();
+    };
+    let Ok(rows) = table.connections(&Query::default()) else {
+        return Vec::new();
+    };
+    let banned = rows
+        .filter_map(Result::ok)
+        .filter(|row| set.contains(row.peer().address()));
+    let mut peers: Vec<_> = banned
+        .filter(|row| session.admit(row).is_err())
+        .map(|row| row.peer().address())
+        .collect();
+    peers.sort_unstable();
+    peers.dedup();
+    peers
+}
+
+fn read_host() -> Result<HostAddresses, Exit> {
+    HostAddresses::read().map_err(|error| {
+        print_failure(&error);
+        print_hint("without them it can't be told whether a ban would cut this host off");
+        Exit::of_deletion(&error)
+    })
+}
+
+/// Reads what is spared; a single bad one means that nothing is done.
+fn read_excepted(excepted: &[String]) -> Result<PrefixSet, Exit> {
+    let mut set = PrefixSet::new();
+    for text in excepted {
+        if let Some(path) = text.strip_prefix('@') {
+            let read = File::open(path).map_err(|error| error.to_string());
+            let read = read.and_then(|file| {
+                PrefixSet::read(io::BufReader::new(file)).map_err(|error| error.to_string())
+            });
+            let file = read.map_err(|error| usage_error(&format!("--except: {path}: {error}")))?;
+            set.extend(file.iter());
+        } else {
+            set.insert(parse(text).map_err(|error| usage_error(&format!("--except: {error}")))?);
+        }
+    }
+    Ok(set)
+}
+
+/// Reads a whole list, so that it takes one walk over the table; a bad line is reported, and the others stand.
+fn read_file(path: &std::path::Path) -> Result<Vec<Prefix>, Exit> {
+    let failed = |error: &io::Error| usage_error(&format!("--file: {}: {error}", path.display()));
+    let mut bans = Vec::new();
+    let mut read = |feed: &mut dyn FnMut() -> io::Result<Batch>| loop {
+        match feed().map_err(|error| failed(&error))? {
+            Batch::Bans(more) => bans.extend(more),
+            Batch::Over => return Ok(()),
+        }
+    };
+    if path.as_os_str() == "-" {
+        let mut feed = Feed::new(io::stdin(), Form::Plain);
+        read(&mut || feed.next(BATCH, report_bad_line))?;
+    } else {
+        let file = File::open(path).map_err(|error| failed(&error))?;
+        let mut feed = Feed::new(file, Form::Plain);
+        read(&mut || feed.next(BATCH, report_bad_line))?;
+    }
+    Ok(bans)
+}
+
+fn parse_peers(peers: &[String]) -> Result<Vec<Prefix>, Exit> {
+    let parsed = peers.iter().map(|text| parse(text));
+    let parsed: Result<_, _> = parsed.collect();
+    parsed.map_err(|error: String| usage_error(&error))
+}
+
+fn parse(text: &str) -> Result<Prefix, String> {
+    let parsed = text.parse();
+    parsed.map_err(|error: tcpentry::filter::FilterError| match error.hint() {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
+    })
+}
+
+fn usage_error(text: &str) -> Exit {
+    print_error(text);
+    Exit::Usage
+}
+
+fn report_bad_line(number: u64, reason: &str) {
+    print_error(&format!("line {number}: {reason}; it is passed over"));
+}
+
+/// As many are ended in one walk over the table.
+const BATCH: usize = 1000;

@@ -1,0 +1,103 @@
+//! The addresses that no ban takes in: this host's, its gateways', and those that were excepted.
+
+use std::net::IpAddr;
+
+use tcpentry::filter::{Prefix, PrefixSet};
+use tcpentry::netns::{HostAddresses, Role};
+
+/// The addresses that no ban takes in.
+pub(super) struct Spared {
+    pub(super) set: PrefixSet,
+    excepted: PrefixSet,
+    host: HostAddresses,
+}
+
+impl Spared {
+    pub(super) fn new(excepted: PrefixSet, host: HostAddresses) -> Self {
+        let mut set = excepted.clone();
+        set.extend(host.iter().map(|(address, _)| Prefix::from(address)));
+        set.extend(
+            LOOPBACK
+                .iter()
+                .filter_map(|(address, length)| Prefix::new(*address, *length)),
+        );
+        Self {
+            set,
+            excepted,
+            host,
+        }
+    }
+
+    /// Takes the addresses that this host has now.
+    pub(super) fn renew(&mut self, host: HostAddresses) {
+        *self = Self::new(std::mem::take(&mut self.excepted), host);
+    }
+
+    /// Returns why a ban is refused as a whole; `None` where at least some of it stands.
+    pub(super) fn refuse(&self, ban: Prefix) -> Option<String> {
+        if ban.length() == 0 {
+            return Some(format!("{ban} is everybody"));
+        }
+        let covers = |set: &PrefixSet| {
+            let beginnings = (0..=ban.length()).filter_map(|it| Prefix::new(ban.address(), it));
+            beginnings.into_iter().any(|it| set.contains_prefix(it))
+        };
+        if covers(&self.excepted) {
+            return Some(format!("--except spares {ban}"));
+        }
+        if !covers(&self.set) {
+            return None;
+        }
+        let role = self.host.role(ban.address()).unwrap_or(Role::Own);
+        Some(format!("{ban} is {role}"))
+    }
+
+    /// Returns the addresses of this host and its gateways that a ban would take in.
+    pub(super) fn inside(&self, ban: Prefix) -> impl Iterator<Item = (IpAddr, Role)> + '_ {
+        self.host
+            .iter()
+            .filter(move |(address, _)| ban.contains(*address))
+    }
+}
+
+const LOOPBACK: [(IpAddr, u8); 2] = [
+    (IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8),
+    (IpAddr::V6(std::net::Ipv6Addr::LOCALHOST), 128),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spared(excepted: &[&str]) -> Spared {
+        let excepted = excepted.iter().map(|it| it.parse().unwrap()).collect();
+        Spared::new(excepted, HostAddresses::default())
+    }
+
+    #[test]
+    fn what_is_spared_as_a_whole_is_refused() {
+        let spared = spared(&["10.0.0.0/8", "2001:db8::1", "10.1.1.1"]);
+        for (ban, is_refused) in [
+            ("0.0.0.0/0", true),
+            ("::/0", true),
+            ("10.1.2.3", true),
+            ("10.1.1.1", true),
+            ("10.1.1.0/24", true),
+            ("10.0.0.0/8", true),
+            ("10.0.0.0/7", false),
+            ("11.0.0.1", false),
+            ("127.0.0.1", true),
+            ("127.0.0.0/16", true),
+            ("::1", true),
+            ("2001:db8::1", true),
+            ("2001:db8::/64", false),
+            ("::ffff:10.1.2.3", true),
+        ] {
+            assert_eq!(
+                spared.refuse(ban.parse().unwrap()).is_some(),
+                is_refused,
+                "{ban}"
+            );
+        }
+    }
+}
