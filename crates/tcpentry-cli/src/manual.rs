@@ -23,6 +23,7 @@ pub fn manual() -> &'static [(&'static str, &'static str)] {
         ("TOP", include_str!("../manual/top.txt")),
         ("GUARDS", include_str!("../manual/guards.txt")),
         ("REPEATING", include_str!("../manual/repeating.txt")),
+        ("BAN", include_str!("../manual/ban.txt")),
         ("PACE", include_str!("../manual/pace.txt")),
         ("OUTPUT", include_str!("../manual/output.txt")),
         ("JSON", include_str!("../manual/json.txt")),

@@ -33,9 +33,9 @@ pub(crate) struct BanArgs {
     /// Read bans from standard input until it ends, and act on them as they come
     #[arg(long)]
     pub(crate) stdin: bool,
-    /// Choose the form of the lines on standard input
-    #[arg(long, value_enum, value_name = "FORM", default_value_t = Form::Plain, requires = "stdin")]
-    pub(crate) format: Form,
+    /// Choose the form of the lines of --stdin; plain, if nothing is chosen
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub(crate) format: Option<Form>,
     /// End connections to these ports only: names, numbers and ranges, as firewalls write them (ssh,80,8000:8010)
     #[arg(long, value_name = "LIST")]
     pub(crate) port: Option<PortList>,

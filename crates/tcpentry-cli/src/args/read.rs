@@ -140,6 +140,17 @@ fn of_parser(error: &clap::Error, line: &Line) -> Answer {
                 (_, Some(cause)) => Answer::new(format!("{option}: {cause}")),
             }
         }
+        ErrorKind::MissingRequiredArgument => {
+            let needs = if option.starts_with('-') {
+                format!("an option here is of use only together with {option}")
+            } else {
+                let name = command.unwrap_or("list");
+                let argument = argument.split(',').next().unwrap_or_default();
+                let argument = argument.replace(['<', '>'], "");
+                format!("`{name}` needs {}", argument.trim_end_matches("..."))
+            };
+            Answer::new(needs).with_hint(help)
+        }
         ErrorKind::InvalidUtf8 => Answer::new("an argument is not UTF-8"),
         _ => Answer::new(format!("{option} can't be used like this")).with_hint(help),
     }

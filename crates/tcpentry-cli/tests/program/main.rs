@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test, unwrap is an assertion")]
 
 mod against_ss;
+mod ban;
 mod completion;
 mod containers;
 mod delete;

@@ -30,6 +30,9 @@ pub(crate) fn run(args: &BanArgs) -> Exit {
     if args.lingering {
         linger::detach();
     }
+    if args.format.is_some() && !args.stdin {
+        return usage_error("--format needs --stdin");
+    }
     let result = read_excepted(&args.except).and_then(|excepted| {
         let spared = Spared::new(excepted, read_host()?);
         if args.stdin {
@@ -82,8 +85,8 @@ fn run_list(args: &BanArgs, spared: &Spared, bans: &[Prefix]) -> Exit {
 /// Acts on the bans that an input names, until it ends.
 fn run_feed(args: &BanArgs, mut spared: Spared, input: impl Read + AsFd) -> Result<Exit, Exit> {
     let interrupt = Interrupt::install();
-    let mut feed = Feed::new(input, args.format);
-    let mut is_first = true;
+    let mut feed = Feed::new(input, args.format.unwrap_or(Form::Plain));
+    let mut has_header = false;
     loop {
         let batch = feed.next(BATCH, report_bad_line).map_err(|error| {
             print_error(&format!("standard input: {error}"));
@@ -103,8 +106,7 @@ fn run_feed(args: &BanArgs, mut spared: Spared, input: impl Read + AsFd) -> Resu
         let set = Arc::new(admit(args, &spared, &bans));
         // What could not be ended has been said; the next ban is another matter.
         if !set.is_empty() {
-            end(args, &spared, &set, !is_first, &interrupt);
-            is_first = false;
+            has_header |= end(args, &spared, &set, has_header, &interrupt) != Exit::Nothing;
         }
         if interrupt.is_set() {
             return Ok(interrupt.exit());

@@ -1,0 +1,488 @@
+//! `tcpentry ban`: what banned peers hold ends, here and behind published ports, and nothing else.
+
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixDatagram;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use socket2::Socket;
+use tcpentry_testkit::link::{ip, sysctl};
+use tcpentry_testkit::tcp::{self, Ends};
+use tcpentry_testkit::world::World;
+use tcpentry_testkit::{Namespace, isolated, skip, until};
+
+use crate::util::{self, Run, is_alive};
+
+/// This host, a client's host beside it, and a container that it forwards to.
+struct Stage {
+    world: World,
+    client: Namespace,
+    container: Namespace,
+}
+
+/// An address of this host, of its clients (two), and of the container.
+const HERE: &str = "10.98.0.1";
+const HERE_V6: &str = "fd98::1";
+const CLIENT: &str = "10.98.0.2";
+const OTHER: &str = "10.98.0.3";
+const CLIENT_V6: &str = "fd98::2";
+const CONTAINER: &str = "10.97.0.2";
+
+/// Runs a test on a stage, or skips it.
+fn on_a_stage(body: impl FnOnce(&Stage) + Send + 'static) {
+    isolated(|| match World::fresh() {
+        Ok(world) => body(&Stage::new(world)),
+        Err(reason) => skip!("{reason}"),
+    });
+}
+
+impl Stage {
+    fn new(world: World) -> Self {
+        let (client, container) = (world.named("client"), world.named("container"));
+        for (device, there) in [("h0", &client), ("h1", &container)] {
+            let tid = there.tid();
+            ip(&[&format!(
+                "link add {device} type veth peer name eth0 netns {tid}"
+            )]);
+        }
+        ip(&[
+            &format!("addr add {HERE}/24 dev h0"),
+            &format!("addr add {HERE_V6}/64 dev h0 nodad"),
+            "addr add 10.97.0.1/24 dev h1",
+            "link set h0 up",
+            "link set h1 up",
+        ]);
+        client.run(|| {
+            ip(&[
+                &format!("addr add {CLIENT}/24 dev eth0"),
+                &format!("addr add {OTHER}/24 dev eth0"),
+                &format!("addr add {CLIENT_V6}/64 dev eth0 nodad"),
+                "link set eth0 up",
+                &format!("route add default via {HERE}"),
+            ]);
+        });
+        container.run(|| {
+            ip(&[
+                &format!("addr add {CONTAINER}/24 dev eth0"),
+                "link set eth0 up",
+                "route add default via 10.97.0.1",
+            ]);
+        });
+        sysctl("net/ipv4/ip_forward", "1");
+        Self {
+            world,
+            client,
+            container,
+        }
+    }
+
+    /// Publishes ports of the container on this host.
+    fn publish(&self, port: u16, inside: u16) {
+        nft("add table ip nat");
+        nft("add chain ip nat pre { type nat hook prerouting priority -100 ; }");
+        nft(&format!(
+            "add rule ip nat pre tcp dport {port} dnat to {CONTAINER}:{inside}"
+        ));
+    }
+
+    /// Connects from an address of the client, and returns both ends; the listener is here or in the container.
+    fn connect(&self, from: &str, to: &str, port: u16, listener: &TcpListener) -> Ends {
+        let from: IpAddr = from.parse().unwrap();
+        let to = SocketAddr::new(to.parse().unwrap(), port);
+        let client = self.client.run(move || {
+            let socket: Socket = tcp::socket(to);
+            socket.bind(&SocketAddr::new(from, 0).into()).unwrap();
+            socket.connect(&to.into()).unwrap();
+            TcpStream::from(socket)
+        });
+        let (server, _) = listener.accept().unwrap();
+        Ends::new(client, server)
+    }
+
+    fn listen_in_container(&self, port: u16) -> TcpListener {
+        self.container
+            .run(move || tcp::listen(SocketAddr::new(CONTAINER.parse().unwrap(), port)))
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = self.world.command(env!("CARGO_BIN_EXE_tcpentry"));
+        command.args(words).env_remove("SSH_CONNECTION");
+        command
+    }
+
+    /// Runs the program with words, split at spaces.
+    fn run(&self, words: &str) -> Run {
+        let words: Vec<_> = words.split_whitespace().collect();
+        self.command(&words).output().unwrap().into()
+    }
+
+    fn run_with_input(&self, words: &str, input: &str) -> Run {
+        let words: Vec<_> = words.split_whitespace().collect();
+        let mut command = self.command(&words);
+        let command = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(input.as_bytes())
+            .unwrap();
+        child.wait_with_output().unwrap().into()
+    }
+}
+
+fn listen(address: &str, port: u16) -> TcpListener {
+    tcp::listen(SocketAddr::new(address.parse().unwrap(), port))
+}
+
+fn nft(words: &str) {
+    let done = Command::new("nft").args(words.split(' ')).output();
+    let done = done.expect("nft (the package nftables) is needed");
+    assert!(done.status.success(), "nft {words}: {done:?}");
+}
+
+/// Returns the error that the peer of a connection has got, or `None` while it waits.
+fn told(ends: &Ends) -> Option<std::io::ErrorKind> {
+    let limit = Some(Duration::from_millis(300));
+    ends.client.set_read_timeout(limit).unwrap();
+    match (&ends.client).read(&mut [0]) {
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => None,
+        Err(error) => Some(error.kind()),
+        Ok(_) => None,
+    }
+}
+
+const RESET: Option<std::io::ErrorKind> = Some(std::io::ErrorKind::ConnectionReset);
+
+#[test]
+fn what_a_peer_holds_ends_on_its_ports_in_both_families_and_nothing_else_does() {
+    on_a_stage(|stage| {
+        let (ssh, web, v6) = (listen(HERE, 22), listen(HERE, 8000), listen(HERE_V6, 22));
+        let banned = stage.connect(CLIENT, HERE, 22, &ssh);
+        let other_port = stage.connect(CLIENT, HERE, 8000, &web);
+        let other_peer = stage.connect(OTHER, HERE, 22, &ssh);
+        let banned_v6 = stage.connect(CLIENT_V6, HERE_V6, 22, &v6);
+        let rehearsed = stage.run(&format!("ban -n {CLIENT} --port ssh,9000:9010"));
+        assert_eq!(
+            (rehearsed.code, rehearsed.rows().len()),
+            (0, 1),
+            "{}",
+            rehearsed.err
+        );
+        assert!(is_alive(&banned));
+        let ban = stage.run(&format!("ban {CLIENT} --port ssh,9000:9010"));
+        assert_eq!((ban.code, ban.rows().len()), (0, 1), "{}", ban.err);
+        assert_eq!(told(&banned), RESET);
+        assert!(is_alive(&other_port) && is_alive(&other_peer) && is_alive(&banned_v6));
+        // Again, nothing is there, and nothing is said.
+        let again = stage.run(&format!("ban {CLIENT} --port ssh,9000:9010"));
+        assert_eq!(
+            (again.code, again.out.as_str(), again.err.as_str()),
+            (0, "", "")
+        );
+        let ban = stage.run("ban fd98::/112");
+        assert_eq!((ban.code, told(&banned_v6)), (0, RESET), "{}", ban.err);
+        let ban = stage.run(&format!("ban {CLIENT} [{CLIENT_V6}] --json"));
+        assert_eq!((ban.code, told(&other_port)), (0, RESET), "{}", ban.err);
+        assert_eq!(ban.objects()[0]["outcome"], "deleted");
+        assert!(is_alive(&other_peer));
+        // The listeners go on.
+        assert!(is_alive(&stage.connect(CLIENT, HERE, 22, &ssh)));
+    });
+}
+
+#[test]
+fn behind_a_published_port_the_port_is_the_one_that_the_client_asked_for() {
+    on_a_stage(|stage| {
+        stage.publish(8080, 80);
+        stage.publish(9090, 80);
+        let listener = stage.listen_in_container(80);
+        let asked_for_8080 = stage.connect(CLIENT, HERE, 8080, &listener);
+        let asked_for_9090 = stage.connect(CLIENT, HERE, 9090, &listener);
+        let direct = stage.connect(CLIENT, CONTAINER, 80, &listener);
+        let other_peer = stage.connect(OTHER, HERE, 8080, &listener);
+        let own_only = stage.run(&format!("ban {CLIENT} --port 8080 --own-netns-only"));
+        assert_eq!((own_only.code, own_only.out.as_str()), (0, ""));
+        let begin = Instant::now();
+        let ban = stage.run(&format!("ban {CLIENT} --port 8080"));
+        assert_eq!(
+            (ban.code, ban.rows().len()),
+            (0, 1),
+            "{}{}",
+            ban.out,
+            ban.err
+        );
+        assert!(begin.elapsed() < Duration::from_secs(5));
+        assert_eq!(told(&asked_for_8080), RESET);
+        assert!(is_alive(&asked_for_9090) && is_alive(&direct) && is_alive(&other_peer));
+        let ban = stage.run(&format!("ban {CLIENT} --port 80"));
+        assert_eq!(
+            (ban.code, ban.rows().len()),
+            (0, 1),
+            "{}{}",
+            ban.out,
+            ban.err
+        );
+        assert_eq!(told(&direct), RESET);
+        assert!(is_alive(&asked_for_9090) && is_alive(&other_peer));
+        // Without a list of ports, none has to be known.
+        let ban = stage.run(&format!("ban {CLIENT}"));
+        assert_eq!((ban.code, told(&asked_for_9090)), (0, RESET), "{}", ban.err);
+        assert!(is_alive(&other_peer));
+    });
+}
+
+#[test]
+fn where_the_port_cannot_be_known_the_connection_is_spared_and_that_is_said() {
+    on_a_stage(|stage| {
+        // Nothing tracks connections here.
+        let listener = stage.listen_in_container(80);
+        let unknown = stage.connect(CLIENT, CONTAINER, 80, &listener);
+        let ban = stage.run(&format!("ban {CLIENT} --port 8080 --json"));
+        assert_eq!(ban.code, 0, "{}", ban.err);
+        let spared = &ban.objects()[0];
+        assert_eq!(spared["outcome"], "spared", "{spared}");
+        let error = spared["error"].as_str().unwrap();
+        assert!(
+            error.contains("which port its client asked for is not known"),
+            "{error}"
+        );
+        assert!(is_alive(&unknown));
+        let ban = stage.run(&format!(
+            "ban {CLIENT} --port 8080 --all-ports-in-containers"
+        ));
+        assert_eq!((ban.code, told(&unknown)), (0, RESET), "{}", ban.err);
+    });
+}
+
+#[test]
+fn this_host_its_gateways_and_the_excepted_are_refused_or_spared() {
+    on_a_stage(|stage| {
+        ip(&["route add default via 10.98.0.254"]);
+        let ssh = listen(HERE, 22);
+        let kept = stage.connect(OTHER, HERE, 22, &ssh);
+        for (words, said) in [
+            (HERE, "10.98.0.1 is an address of this host"),
+            (
+                "10.98.0.254",
+                "10.98.0.254 is a default gateway of this host",
+            ),
+            ("127.0.0.1", "127.0.0.1 is an address of this host"),
+            ("::1", "::1 is an address of this host"),
+            (HERE_V6, "fd98::1 is an address of this host"),
+            ("0.0.0.0/0", "0.0.0.0/0 is everybody"),
+            ("::/0", "::/0 is everybody"),
+            (
+                "10.98.0.3 --except 10.98.0.0/24",
+                "--except spares 10.98.0.3",
+            ),
+        ] {
+            let refused = stage.run(&format!("ban {words}"));
+            assert_eq!((refused.code, refused.out.as_str()), (3, ""), "{words}");
+            assert!(refused.err.contains(said), "{words}: {}", refused.err);
+        }
+        let banned = stage.connect(CLIENT, HERE, 22, &ssh);
+        stage
+            .world
+            .must("printf '10.98.0.3 # a friend\\n' > /run/friends");
+        let ban = stage.run("ban 10.98.0.0/24 --except @/run/friends");
+        assert_eq!((ban.code, told(&banned)), (0, RESET), "{}", ban.err);
+        assert!(
+            ban.err
+                .contains("10.98.0.1 is an address of this host, and is spared"),
+            "{}",
+            ban.err
+        );
+        assert!(is_alive(&kept));
+        let mixed = stage.run(&format!("ban {HERE} {CLIENT}"));
+        assert_eq!(mixed.code, 3, "{}", mixed.err);
+        let banned = stage.connect(CLIENT, HERE, 22, &ssh);
+        let mixed = stage.run(&format!("ban {HERE} {CLIENT}"));
+        assert_eq!((mixed.code, told(&banned)), (6, RESET), "{}", mixed.err);
+        for words in [
+            "ban",
+            "ban nobody",
+            "ban 10.0.0.0/33",
+            "ban 10.98.0.2 --port x",
+            "ban 10.98.0.2 --except @/no/file",
+            "ban 10.98.0.2:22",
+            "ban 10.98.0.2 --stdin",
+            "ban --format sshguard 10.98.0.2",
+            "ban --file /no/file",
+        ] {
+            let refused = stage.run(words);
+            assert_eq!(
+                (refused.code, refused.out.as_str()),
+                (2, ""),
+                "{words}: {}",
+                refused.err
+            );
+        }
+        assert!(is_alive(&kept));
+    });
+}
+
+#[test]
+fn lines_on_standard_input_are_bans_and_a_bad_one_ends_nothing() {
+    on_a_stage(|stage| {
+        let ssh = listen(HERE, 22);
+        for (form, input) in [
+            (
+                "plain",
+                format!("add {CLIENT} 600\ndel {OTHER}\nwhat?\nflush\n"),
+            ),
+            (
+                "crowdsec",
+                format!(
+                    "{}\n{}\n{{\"cut",
+                    r#"{"duration":"-3s","id":1,"scope":"Ip","type":"ban","value":"10.98.0.3","action":"del"}"#,
+                    format_args!(
+                        r#"{{"duration":"59m58.7s","id":1,"origin":"cscli","scenario":"x","scope":"Ip","type":"ban","value":"{CLIENT}","action":"add"}}"#
+                    ),
+                ),
+            ),
+            (
+                "sshguard",
+                format!("flushonexit\nrelease {OTHER} 4 32\nblock\nblock {CLIENT} 4 32\n"),
+            ),
+        ] {
+            let banned = stage.connect(CLIENT, HERE, 22, &ssh);
+            let kept = stage.connect(OTHER, HERE, 22, &ssh);
+            let fed = stage.run_with_input(&format!("ban --stdin --format {form}"), &input);
+            assert_eq!((fed.code, told(&banned)), (0, RESET), "{form}: {}", fed.err);
+            assert_eq!(
+                fed.err.matches("it is passed over").count(),
+                1,
+                "{}",
+                fed.err
+            );
+            assert!(is_alive(&kept), "{form}");
+        }
+    });
+}
+
+#[test]
+fn a_ban_on_standard_input_is_acted_upon_while_it_is_open() {
+    on_a_stage(|stage| {
+        let ssh = listen(HERE, 22);
+        let mut command = stage.command(&["ban", "--stdin"]);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        for _ in 0..3 {
+            let banned = stage.connect(CLIENT, HERE, 22, &ssh);
+            writeln!(input, "add {CLIENT}").unwrap();
+            until("it has ended", || told(&banned) == RESET);
+        }
+        assert!(child.try_wait().unwrap().is_none());
+        drop(input);
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+    });
+}
+
+#[test]
+fn twenty_thousand_decisions_are_some_walks_and_a_file_is_one() {
+    on_a_stage(|stage| {
+        let ssh = listen(HERE, 22);
+        let banned = stage.connect(CLIENT, HERE, 22, &ssh);
+        let kept = stage.connect(OTHER, HERE, 22, &ssh);
+        let mut decisions = String::new();
+        for number in 0..20_000_u32 {
+            let address = std::net::Ipv4Addr::from(0xc633_0000 + number);
+            let value = if number == 12_345 {
+                CLIENT.to_owned()
+            } else {
+                address.to_string()
+            };
+            decisions += &format!(
+                r#"{{"duration":"1h","id":{number},"origin":"lists","scenario":"x","scope":"Ip","type":"ban","value":"{value}","action":"add"}}"#
+            );
+            decisions.push('\n');
+        }
+        let fed = stage.run_with_input("ban --stdin --format crowdsec", &decisions);
+        assert_eq!(
+            (fed.code, fed.rows().len(), told(&banned)),
+            (0, 1, RESET),
+            "{}",
+            fed.err
+        );
+        let banned = stage.connect(CLIENT, HERE, 22, &ssh);
+        let list: Vec<_> = (0..124_000_u32)
+            .map(|number| std::net::Ipv4Addr::from(0x0100_0000 + number * 7).to_string())
+            .chain([CLIENT.to_owned(), "what?".to_owned()])
+            .collect();
+        std::fs::write(stage.world.path("/run/list"), list.join("\n")).unwrap();
+        let file = stage.run("ban --file /run/list");
+        assert_eq!(
+            (file.code, file.rows().len(), told(&banned)),
+            (0, 1, RESET),
+            "{}",
+            file.err
+        );
+        assert!(file.err.contains("line 124002: "), "{}", file.err);
+        assert!(is_alive(&kept));
+    });
+}
+
+#[test]
+fn lingering_goes_on_in_the_background_and_is_logged() {
+    on_a_stage(|stage| {
+        let log = UnixDatagram::bind(stage.world.path("/run/log")).unwrap();
+        stage.world.must(
+            "mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && ln -s /run/log /dev/log",
+        );
+        log.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let ssh = listen(HERE, 22);
+        let first = stage.connect(CLIENT, HERE, 22, &ssh);
+        let begin = Instant::now();
+        let ban = stage.run(&format!("ban {CLIENT} --linger 4s"));
+        assert_eq!((ban.code, told(&first)), (0, RESET), "{}", ban.err);
+        assert!(begin.elapsed() < Duration::from_secs(3), "it does not wait");
+        let second = stage.connect(CLIENT, HERE, 22, &ssh);
+        until("the second has ended", || told(&second) == RESET);
+        let mut line = [0; 2048];
+        let length = log.recv(&mut line).unwrap();
+        let line = String::from_utf8_lossy(&line[..length]);
+        assert!(
+            line.contains(&format!("deleted {HERE}:22 {CLIENT}:")),
+            "{line}"
+        );
+        thread::sleep(Duration::from_secs(5));
+        let third = stage.connect(CLIENT, HERE, 22, &ssh);
+        thread::sleep(Duration::from_millis(500));
+        assert!(is_alive(&third), "it is over");
+    });
+}
+
+#[test]
+fn who_may_not_see_all_namespaces_is_told() {
+    on_a_stage(|stage| {
+        let ssh = listen(HERE, 22);
+        let banned = stage.connect(CLIENT, HERE, 22, &ssh);
+        let words = [
+            "--reuid=4005",
+            "--regid=4005",
+            "--clear-groups",
+            env!("CARGO_BIN_EXE_tcpentry"),
+            "ban",
+            CLIENT,
+        ];
+        let program = util::opened();
+        drop(program);
+        let ban = stage.world.command("setpriv").args(words).output().unwrap();
+        if String::from_utf8_lossy(&ban.stderr).contains("Permission denied") {
+            skip!("the program can't be run by another user here");
+        }
+        let ban = Run::from(ban);
+        assert_eq!(ban.code, 4, "{}", ban.err);
+        assert!(is_alive(&banned));
+    });
+}
