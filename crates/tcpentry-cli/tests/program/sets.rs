@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -52,12 +52,18 @@ fn others(count: u32) -> String {
     (0..count).map(line).collect()
 }
 
-/// A connection from this address to a listener.
-fn from(address: &str, listener: &std::net::TcpListener) -> Ends {
+/// A connection from this address to a listener, over its own family.
+fn from(address: &str, listener: &TcpListener) -> Ends {
     let at: SocketAddr = (address.parse::<IpAddr>().unwrap(), 0).into();
+    let mut to = match at {
+        SocketAddr::V4(_) => tcp::loopback(0),
+        SocketAddr::V6(_) => (Ipv6Addr::LOCALHOST, 0).into(),
+    };
+    to.set_port(listener.local_addr().unwrap().port());
     let socket = tcp::socket(at);
     socket.bind(&at.into()).unwrap();
-    tcp::connect_from(socket, listener)
+    socket.connect(&to.into()).unwrap();
+    Ends::new(socket.into(), listener.accept().unwrap().0)
 }
 
 #[test]
@@ -141,10 +147,7 @@ fn a_list_of_124_000_is_one_run_over_10_000_connections() {
         }
         text.push_str("127.1.1.0/24\n");
         let list = List::new(text);
-        let words = format!(
-            "delete {} --own-session --yes --quiet src @bad",
-            list.option()
-        );
+        let words = format!("delete {} --own-session --yes src @bad", list.option());
         let deleted = run(&words);
         assert_eq!(deleted.code, 0, "{}", deleted.err);
         let mut count = 0;
