@@ -120,7 +120,7 @@ fn exactly_the_listed_peers_are_deleted() {
             assert!(spared.iter().all(is_alive));
 
             let others = run(&format!(
-                "list {} not host @bad state established",
+                "list {} state established not host @bad",
                 list.option()
             ));
             // Both ends of each.
