@@ -1,6 +1,7 @@
 //! `--in`: sets of prefixes from files and standard input, and who is deleted by them.
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::os::unix::process::ExitStatusExt as _;
@@ -143,7 +144,7 @@ fn a_list_of_124_000_is_one_run_over_10_000_connections() {
         let addresses = (0..LARGE / 8).map(|it| Ipv4Addr::from_bits(0x7f01_0000 + it));
         let mut text = others(124_000);
         for address in addresses.filter(|it| it.octets()[3] % 3 == 0) {
-            text.push_str(&format!("{address}\n"));
+            writeln!(text, "{address}").unwrap();
         }
         text.push_str("127.1.1.0/24\n");
         let list = List::new(text);
