@@ -48,6 +48,8 @@ fn a_list_from_a_pipe_leaves_the_keys_to_the_terminal() {
         tmux.types("/\u{15}dst @bda");
         tmux.await_text("no set is called `bda`");
         tmux.press("Escape");
+        // Else Escape and what is typed next could be one key with Alt.
+        tmux.await_text(&format!("/ dst @bad dport = :{port}"));
         tmux.types("q");
         await_shell(&tmux);
         assert!(all.iter().all(is_alive));
