@@ -10,6 +10,7 @@ mod operations;
 mod raw;
 mod report;
 mod run;
+mod sets;
 mod usage;
 
 use std::path::PathBuf;

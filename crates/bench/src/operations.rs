@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 use crate::fixture::{self, Fixture, MIDDLE_PORT, RARE_PORT, SERVICES};
 use crate::measure::Run;
 use crate::raw::{Filter, Raw, names};
+use crate::sets;
 
 /// A contestant.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -45,6 +46,10 @@ enum Kind {
     /// One exactly, beside this many idle processes.
     Beside(Owner, u32),
     List(Rows),
+    /// Nothing, by a filter that is evaluated by the program: a set of this many prefixes, if any.
+    Here(Option<u32>),
+    /// Nothing, by the same filter without a set, after this many prefixes have been read.
+    Read(u32),
     Processes,
     Delete(Rows, Guard),
 }
@@ -88,6 +93,10 @@ pub(crate) fn all() -> Vec<Operation> {
         pinned: true,
         ..usual(name, kind)
     };
+    let alone = |name, kind| Operation {
+        has_rival: false,
+        ..pinned(name, kind)
+    };
     let beside = |name, owner, processes| Operation {
         up_to: 10_000,
         ..quick(name, Kind::Beside(owner, processes))
@@ -122,6 +131,19 @@ pub(crate) fn all() -> Vec<Operation> {
             Kind::List(Rows::None),
         ),
         usual("list what matches nothing", Kind::List(Rows::None)),
+        alone("judge all here, on one processor", Kind::Here(None)),
+        alone(
+            "judge all by a set of 1,000, on one processor",
+            Kind::Here(Some(sets::SIZES[0])),
+        ),
+        alone(
+            "judge all by a set of 150,000, on one processor",
+            Kind::Here(Some(sets::SIZES[1])),
+        ),
+        alone(
+            "judge all here beside a set of 150,000, on one processor",
+            Kind::Read(sets::SIZES[1]),
+        ),
         Operation {
             up_to: 200_000,
             ..pinned("list with processes, on one processor", Kind::Processes)
@@ -145,6 +167,8 @@ pub(crate) struct Programs<'a> {
     pub(crate) tcpentry: &'a Path,
     pub(crate) empty: &'a Path,
     pub(crate) own: &'a Path,
+    /// The folder of the lists of prefixes.
+    pub(crate) sets: &'a Path,
 }
 
 impl Operation {
@@ -173,7 +197,7 @@ impl Operation {
     pub(crate) fn run(&self, by: By, programs: &Programs<'_>, number: u32) -> Run {
         let program = programs.tcpentry.as_os_str();
         let words: Vec<String> = match (by, self.kind) {
-            (By::Tcpentry, kind) => ours(kind, number),
+            (By::Tcpentry, kind) => ours(kind, number, programs.sets),
             (By::Ss, kind) => theirs(kind, number),
             (By::Floor, Kind::Version | Kind::Exact) => Vec::new(),
             (By::Floor, Kind::Beside(owner, _)) => {
@@ -200,6 +224,7 @@ impl Operation {
             Kind::Version => return Ok(()),
             Kind::Exact | Kind::Beside(..) => return self.check_exact(programs, fixture),
             Kind::List(rows) | Kind::Delete(rows, _) => rows,
+            Kind::Here(_) | Kind::Read(_) => Rows::None,
             Kind::Processes => Rows::All,
         };
         let all = 0..fixture.sockets();
@@ -336,8 +361,12 @@ impl Rows {
     }
 }
 
-fn ours(kind: Kind, number: u32) -> Vec<String> {
+fn ours(kind: Kind, number: u32, sets: &Path) -> Vec<String> {
+    let set = |size| format!("--in=set={}", sets::path(sets, size).display());
     match kind {
+        Kind::Here(None) => text(&["list", NOTHING]),
+        Kind::Here(Some(size)) => text(&["list", &set(size), "dst @set"]),
+        Kind::Read(size) => text(&["list", &set(size), NOTHING]),
         Kind::Version => text(&["--version"]),
         Kind::Exact => exactly(number),
         Kind::Beside(owner, _) => exactly(owner.socket(number)),
@@ -353,6 +382,7 @@ fn ours(kind: Kind, number: u32) -> Vec<String> {
 
 fn theirs(kind: Kind, number: u32) -> Vec<String> {
     match kind {
+        Kind::Here(_) | Kind::Read(_) => Vec::new(),
         Kind::Version => text(&["-V"]),
         Kind::Exact => exactly_by_ss(number),
         Kind::Beside(owner, _) => exactly_by_ss(owner.socket(number)),
@@ -364,6 +394,9 @@ fn theirs(kind: Kind, number: u32) -> Vec<String> {
         Kind::Delete(rows, _) => text(&["-HtnK", &rows.words()]),
     }
 }
+
+/// A filter that the kernel can't evaluate, and that no socket of the fixture passes.
+const NOTHING: &str = "recvq gt 3G";
 
 fn exactly(number: u32) -> Vec<String> {
     let [local, peer] = fixture::words(number);
@@ -385,9 +418,12 @@ fn floor(kind: Kind, pinned: bool) -> Vec<String> {
     match kind {
         Kind::List(rows) => text(&["floor", "dump", rows.of_floor(), threads]),
         Kind::Delete(rows, _) => text(&["floor", "delete", rows.of_floor(), threads]),
-        Kind::Version | Kind::Exact | Kind::Beside(..) | Kind::Processes => {
-            text(&["floor", "owners", threads])
-        }
+        Kind::Version
+        | Kind::Exact
+        | Kind::Beside(..)
+        | Kind::Here(_)
+        | Kind::Read(_)
+        | Kind::Processes => text(&["floor", "owners", threads]),
     }
 }
 

@@ -11,13 +11,16 @@ use crate::floor::Exact;
 use crate::measure::{Run, Sample};
 use crate::operations::{self, By, Operation, Programs};
 use crate::report::{Figures, Machine, Measured, Report};
+use crate::sets;
 
 pub(crate) fn run(args: &RunArgs) -> Result<()> {
     let own = std::env::current_exe()?;
+    sets::write(&args.out)?;
     let programs = Programs {
         tcpentry: &args.program,
         empty: &args.empty,
         own: &own,
+        sets: &args.out,
     };
     let machine = Machine::this()?;
     println!("{machine}");

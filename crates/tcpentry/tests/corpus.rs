@@ -29,6 +29,10 @@ fn notations_and_rows() {
 
 #[test]
 fn texts_of_proc() {
-    replay("prefixes", tcpentry::fuzz::prefixes);
     replay("proc_text", tcpentry::fuzz::proc_text);
+}
+
+#[test]
+fn lists_of_prefixes() {
+    replay("prefixes", tcpentry::fuzz::prefixes);
 }

@@ -30,6 +30,7 @@ mod readme;
 mod rounds;
 mod sandbox;
 mod select;
+mod sets;
 mod shows;
 mod subflows;
 mod system_log;

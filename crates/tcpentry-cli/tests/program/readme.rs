@@ -2,6 +2,7 @@
 //! rest.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::process::{Command, Stdio};
 
 use tcpentry_testkit::named::Named;
@@ -165,6 +166,12 @@ fn commands(page: &str) -> Vec<&str> {
 #[test]
 fn every_command_of_the_pages_is_understood() {
     isolated(|| {
+        // The lists that they name.
+        let folder = std::env::temp_dir().join(format!("tcpentry-pages-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        for list in ["blocklist.txt", "spared.txt"] {
+            fs::write(folder.join(list), "192.0.2.0/24\n").unwrap();
+        }
         let mut count = 0;
         for command in [README, FAQ, RECIPES].into_iter().flat_map(commands) {
             let word = command.split(' ').nth(1).unwrap();
@@ -182,12 +189,14 @@ fn every_command_of_the_pages_is_understood() {
             let script = format!("tcpentry() {{ {program} \"$@\" --explain; }}; {command}");
             let mut shell = Command::new("sh");
             shell.args(["-c", &script]).env_remove("SSH_CONNECTION");
+            shell.current_dir(&folder);
             let output = shell.stdin(Stdio::null()).output().unwrap();
             let said = String::from_utf8_lossy(&output.stderr);
             assert_eq!(output.status.code(), Some(0), "{command}: {said}");
             count += 1;
         }
         assert!(count > 30, "{count} commands");
+        fs::remove_dir_all(&folder).unwrap();
     });
 }
 

@@ -34,6 +34,29 @@ macro_rules! terminal {
 }
 
 #[test]
+fn a_list_from_a_pipe_leaves_the_keys_to_the_terminal() {
+    isolated(|| {
+        let tmux = terminal!(120, 20);
+        let (all, _listener, port) = connections(2);
+        let list = "printf '127.0.0.0/8\\n10/8\\n'";
+        tmux.runs(&format!("{list} | {PROGRAM} top --in bad=- not dst @bad"));
+        tmux.await_text("0 selected");
+        // It is read once, and serves each filter.
+        tmux.types(&format!("/\u{15}dst @bad dport = :{port}"));
+        tmux.press("Enter");
+        tmux.await_text("2 selected");
+        tmux.types("/\u{15}dst @bda");
+        tmux.await_text("no set is called `bda`");
+        tmux.press("Escape");
+        // Else Escape and what is typed next could be one key with Alt.
+        tmux.await_text(&format!("/ dst @bad dport = :{port}"));
+        tmux.types("q");
+        await_shell(&tmux);
+        assert!(all.iter().all(is_alive));
+    });
+}
+
+#[test]
 fn three_marked_of_fifty_are_deleted_and_nothing_else() {
     isolated(|| {
         let tmux = terminal!(150, 60);

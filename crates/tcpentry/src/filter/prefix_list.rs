@@ -383,7 +383,8 @@ mod tests {
                 Prefix::masked(std::net::Ipv6Addr::from_bits(bits).into(), length % 129)
             });
             let set: PrefixSet = v4.chain(v6).collect();
-            let text: String = set.iter().map(|prefix| format!("{prefix}\n")).collect();
+            let lines: Vec<_> = set.iter().map(|prefix| prefix.to_string()).collect();
+            let text = lines.join("\n");
             prop_assert_eq!(PrefixSet::read(text.as_bytes()).unwrap(), set);
         }
 

@@ -55,7 +55,8 @@ pub fn notation(data: &[u8]) {
 pub fn prefixes(data: &[u8]) {
     match PrefixSet::read(data) {
         Ok(set) => {
-            let printed: String = set.iter().map(|prefix| format!("{prefix}\n")).collect();
+            let lines: Vec<_> = set.iter().map(|prefix| prefix.to_string()).collect();
+            let printed = lines.join("\n");
             assert_eq!(PrefixSet::read(printed.as_bytes()).ok(), Some(set.clone()));
             for prefix in set.iter() {
                 assert!(set.contains(prefix.address()) && prefix.contains(prefix.address()));
