@@ -117,11 +117,11 @@ impl fmt::Display for NoReset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::State => "the kernel sends no reset from this state",
-            Self::NoHolder => "no process that could be seen holds the connection",
-            Self::NotLent => "the descriptor of its process cannot be borrowed",
-            Self::NotPermitted => "IP_TRANSPARENT takes CAP_NET_ADMIN",
+            Self::NoHolder => "no process was found to borrow the descriptor from",
+            Self::NotLent => "the descriptor could not be borrowed",
+            Self::NotPermitted => "to set IP_TRANSPARENT takes CAP_NET_ADMIN",
             Self::Method => "--method sock-diag borrows no descriptor",
-            Self::Mptcp => "the kernel refuses IP_TRANSPARENT for MPTCP",
+            Self::Mptcp => "MPTCP refuses IP_TRANSPARENT",
             Self::NoRoute => "there is no route to the peer",
             Self::Failed => "IP_TRANSPARENT could not be set",
         })
