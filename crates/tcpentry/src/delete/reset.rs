@@ -62,9 +62,11 @@ impl PeerReset {
     /// Returns the reason why none left an address that is no longer on this host.
     pub const fn kept_back(self) -> Option<NoReset> {
         match self {
-            Self::NotSent(NoReset::State) => None,
+            Self::Sent
+            | Self::SentFromLostAddress
+            | Self::NotSent(NoReset::State)
+            | Self::Unknown => None,
             Self::NotSent(reason) => Some(reason),
-            Self::Sent | Self::SentFromLostAddress | Self::Unknown => None,
         }
     }
 
