@@ -27,3 +27,35 @@ pub(crate) fn because(reason: NoReset) -> String {
         reason => reason.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tcpentry::Method;
+
+    use super::*;
+
+    #[test]
+    fn only_what_is_out_of_the_ordinary_is_said() {
+        let local = "10.0.0.50:80".parse().unwrap();
+        let said = |reset| {
+            let mut ending = Ending::foreseen(Method::SockDiag);
+            ending.reset = reset;
+            describe(ending, local)
+        };
+        for usual in [
+            PeerReset::Sent,
+            PeerReset::Unknown,
+            PeerReset::NotSent(NoReset::State),
+        ] {
+            assert_eq!(said(usual), "by sock-diag");
+        }
+        assert_eq!(
+            said(PeerReset::SentFromLostAddress),
+            "by sock-diag, and its peer was told though 10.0.0.50 is no longer on this host"
+        );
+        assert_eq!(
+            said(PeerReset::NotSent(NoReset::NoRoute)),
+            "by sock-diag, but its peer was not told: 10.0.0.50 is no longer on this host, and there is no route to the peer"
+        );
+    }
+}

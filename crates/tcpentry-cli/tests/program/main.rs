@@ -21,6 +21,7 @@ mod large;
 mod later_session;
 mod list;
 mod long;
+mod lost_address;
 mod names;
 mod netns;
 mod own_session;

@@ -643,6 +643,29 @@ mod tests {
     }
 
     #[test]
+    fn a_child_whose_parent_is_gone_puts_the_option_back() {
+        tcpentry_testkit::isolated(|| {
+            let ends = tcpentry_testkit::tcp::connected();
+            let (local, peer) = tcpentry_testkit::tcp::addresses(&ends.server);
+            let pair = Pair::new(local.into(), peer.into()).unwrap();
+            let mut table = crate::TcpTable::open().unwrap();
+            let connection = table.find(&pair.into()).unwrap();
+            let is_transparent = || sys::is_transparent(&ends.server).unwrap();
+            let mut lender = Lender::default();
+            let mut source = crate::delete::holders::HolderSource::EachTime;
+            let borrowed = crate::delete::borrow::borrow(&connection, &mut source, &mut lender);
+            let mut borrowed = borrowed.unwrap();
+            borrowed.make_transparent().unwrap();
+            assert!(is_transparent());
+            // As when this process is killed: nothing is said, and the channel is closed.
+            std::mem::forget(borrowed);
+            assert!(is_transparent());
+            drop(lender);
+            assert!(!is_transparent());
+        });
+    }
+
+    #[test]
     fn messages_mean_what_was_meant() {
         for (local, peer) in [
             ("10.0.0.1:80", "192.0.2.1:9"),

@@ -1,5 +1,6 @@
 //! Deletion: its options, its methods, and the record of one that happened.
 
+mod addresses;
 pub(crate) mod batch;
 pub(crate) mod borrow;
 mod diagnosis;

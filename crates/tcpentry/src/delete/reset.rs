@@ -62,9 +62,11 @@ impl PeerReset {
     /// Returns the reason why none left an address that is no longer on this host.
     pub const fn kept_back(self) -> Option<NoReset> {
         match self {
-            Self::NotSent(NoReset::State) => None,
+            Self::Sent
+            | Self::SentFromLostAddress
+            | Self::NotSent(NoReset::State)
+            | Self::Unknown => None,
             Self::NotSent(reason) => Some(reason),
-            Self::Sent | Self::SentFromLostAddress | Self::Unknown => None,
         }
     }
 
@@ -117,11 +119,11 @@ impl fmt::Display for NoReset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::State => "the kernel sends no reset from this state",
-            Self::NoHolder => "no process that could be seen holds the connection",
-            Self::NotLent => "the descriptor of its process cannot be borrowed",
-            Self::NotPermitted => "IP_TRANSPARENT takes CAP_NET_ADMIN",
+            Self::NoHolder => "no process was found to borrow the descriptor from",
+            Self::NotLent => "the descriptor could not be borrowed",
+            Self::NotPermitted => "to set IP_TRANSPARENT takes CAP_NET_ADMIN",
             Self::Method => "--method sock-diag borrows no descriptor",
-            Self::Mptcp => "the kernel refuses IP_TRANSPARENT for MPTCP",
+            Self::Mptcp => "MPTCP refuses IP_TRANSPARENT",
             Self::NoRoute => "there is no route to the peer",
             Self::Failed => "IP_TRANSPARENT could not be set",
         })

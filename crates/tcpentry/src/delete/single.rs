@@ -1,11 +1,11 @@
 //! Deleting one connection: guards, method, and the kernel's confirmation.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
-use std::time::{Duration, Instant};
+use std::net::IpAddr;
 
 use rustix::io::Errno;
 
+use super::addresses::AnsweredAddresses;
 use super::borrow;
 use super::diagnosis::Fallback;
 use super::holders::HolderSource;
@@ -633,27 +633,6 @@ impl<'t> Deleter<'t> {
     }
 }
 
-/// The kernel's answers about IPv4 addresses: each is asked for once in a run, and again after a while, since an address may
-/// leave the host while a long run goes on.
-#[derive(Default)]
-struct AnsweredAddresses {
-    answers: HashMap<Ipv4Addr, Option<bool>>,
-    since: Option<Instant>,
-}
-
-impl AnsweredAddresses {
-    fn get(&mut self, address: Ipv4Addr, ask: impl FnOnce() -> Option<bool>) -> Option<bool> {
-        if address.is_loopback() {
-            return Some(true);
-        }
-        let since = *self.since.get_or_insert_with(Instant::now);
-        if since.elapsed() >= ADDRESS_MAX_AGE {
-            (self.since, self.answers) = (Some(Instant::now()), HashMap::new());
-        }
-        *self.answers.entry(address).or_insert_with(ask)
-    }
-}
-
 /// The number of times that a connection has been missed, as far as it matters: missed again after a grace period, it is gone.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Missed {
@@ -783,8 +762,6 @@ fn names(connection: &Connection) -> impl Iterator<Item = Pair> + use<> {
 
 /// A connection that changes hands more often while it is looked at is spared.
 const EVALUATIONS: usize = 3;
-/// The time for which the kernel's answer about an address is believed, within one run.
-const ADDRESS_MAX_AGE: Duration = Duration::from_millis(100);
 /// A group of 64 listeners misses one of them this often with a chance of 1e-28.
 const LISTENER_ATTEMPTS: u16 = 4096;
 

@@ -3,8 +3,8 @@
 //! An IPv4 packet leaves only with a source that is local (`__ip_dev_find` in `net/ipv4/route.c`): one that a device has,
 //! up or down, or that a local route of the table `local` covers (AnyIP). So the reset of a deletion stays behind once the
 //! address has been removed. The kernel is asked for the route of such a packet, which meets that very check; the type
-//! of the route *to* the address would not do, since policy rules and devices that are down change it alone (measured,
-//! Linux 6.18). `ip_nonlocal_bind` does not matter here, nor does the device to which a socket is bound. IPv6 has no such check.
+//! of the route *to* the address would not do: by a policy rule it can be local in a table that this check does not look at
+//! (measured, Linux 6.18). `ip_nonlocal_bind` does not matter here, nor does the device to which a socket is bound. IPv6 has no such check.
 
 use std::fmt;
 use std::net::Ipv4Addr;

@@ -294,7 +294,9 @@ impl Report {
             self.print_complaint(&text, hint.as_ref());
         }
         let peers: Vec<_> = self.peers.take().collect();
-        peers.iter().for_each(|text| self.notice(text));
+        for text in peers {
+            self.notice(&text);
+        }
     }
 
     /// Prints something beside the outcomes.

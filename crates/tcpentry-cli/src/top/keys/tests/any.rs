@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crossterm::event::{Event, KeyCode, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use tcpentry::{Method, State};
+use tcpentry::{Ending, Method, State};
 
 use super::super::super::message::{DetailText, SocketTarget, Update, WorkerCommand};
 use super::super::super::model::Row;
@@ -135,7 +135,7 @@ impl FakeWorker {
                     target: Box::new(target),
                     result: match place {
                         3 => Err(guarded()),
-                        _ => Ok(Method::SockDiag),
+                        _ => Ok(Ending::foreseen(Method::SockDiag)),
                     },
                 };
                 let outcomes = (0..).zip(targets).map(outcome);

@@ -5,7 +5,7 @@ mod any;
 use crossterm::event::{
     Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
-use tcpentry::{Method, State};
+use tcpentry::{Ending, Method, State};
 
 use super::super::message::{SocketKind, Update, WorkerCommand};
 use super::super::model::testing::{row, row_of};
@@ -37,7 +37,7 @@ fn with_a_log() -> Desk {
         .unwrap()[0]
         .target
         .clone();
-    let (target, result) = (Box::new(target), Ok(Method::SockDiag));
+    let (target, result) = (Box::new(target), Ok(Ending::foreseen(Method::SockDiag)));
     desk.receive(Update::Outcome {
         serial,
         target,
