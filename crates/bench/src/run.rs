@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 
-use crate::RunArgs;
+use crate::args::RunArgs;
 use crate::crowd::Crowd;
 use crate::fixture::Fixture;
 use crate::floor::Exact;

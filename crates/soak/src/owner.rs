@@ -16,10 +16,10 @@ use rustix::net::{
 };
 use tcpentry_testkit::random::Random;
 
-use crate::World;
 use crate::oracle::End;
 use crate::terms::Wrong;
 use crate::tuples::{Before, CLIENT, SERVER, Tuple, Tuples};
+use crate::world::World;
 
 pub(crate) struct Owner<'w> {
     world: &'w World,

@@ -8,7 +8,7 @@ use iphlpapi::exports;
 use tcpentry::Connection;
 use tcpentry::set_entry::{Tcp6Row, TcpRow};
 
-use super::{Hand, by_pair};
+use super::hand::{Hand, by_pair};
 use crate::terms::{By, How, Report};
 
 pub(super) fn act(hand: &mut Hand<'_>, how: How) {

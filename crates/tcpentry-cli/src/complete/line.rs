@@ -5,7 +5,8 @@ use clap::{Arg, Command};
 use tcpentry::Filter;
 use tcpentry::filter::FilterWords;
 
-use super::{Candidate, values};
+use super::candidate::Candidate;
+use super::values;
 use crate::args::order::{find_command, option_before_value};
 
 /// Returns what may stand for the word that is being typed, behind these words.

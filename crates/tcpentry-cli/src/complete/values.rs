@@ -12,7 +12,7 @@ use tcpentry::process::Process;
 use tcpentry::{Connection, Query, TcpTable};
 use uzers::UsersCache;
 
-use super::Candidate;
+use super::candidate::Candidate;
 use crate::output;
 
 /// Returns the values that the keyword of a term can have here. An address or a port is one of a connection.
