@@ -34,7 +34,7 @@ enum Part {
     /// Does an operation in its rawest form (a process of its own of `run`).
     Floor {
         #[command(subcommand)]
-        operation: floor::Operation,
+        operation: floor::FloorOperation,
     },
 }
 

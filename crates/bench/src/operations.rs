@@ -27,7 +27,7 @@ impl By {
     }
 }
 
-pub(crate) struct Operation {
+pub(crate) struct Workload {
     pub(crate) name: &'static str,
     kind: Kind,
     pinned: bool,
@@ -43,7 +43,7 @@ enum Kind {
     Version,
     Exact,
     /// One exactly, beside this many idle processes.
-    Beside(Owner, u32),
+    Beside(OwnerUser, u32),
     List(Rows),
     Processes,
     Delete(Rows, Guard),
@@ -51,7 +51,7 @@ enum Kind {
 
 /// The owner of a socket to be deleted: only root's can be an SSH server's.
 #[derive(Clone, Copy)]
-enum Owner {
+enum OwnerUser {
     Service,
     Root,
 }
@@ -71,8 +71,8 @@ enum Guard {
     Max,
 }
 
-pub(crate) fn all() -> Vec<Operation> {
-    let usual = |name, kind| Operation {
+pub(crate) fn all() -> Vec<Workload> {
+    let usual = |name, kind| Workload {
         name,
         kind,
         pinned: false,
@@ -80,15 +80,15 @@ pub(crate) fn all() -> Vec<Operation> {
         up_to: fixture::MOST,
         has_rival: true,
     };
-    let quick = |name, kind| Operation {
+    let quick = |name, kind| Workload {
         times: 4,
         ..usual(name, kind)
     };
-    let pinned = |name, kind| Operation {
+    let pinned = |name, kind| Workload {
         pinned: true,
         ..usual(name, kind)
     };
-    let beside = |name, owner, processes| Operation {
+    let beside = |name, owner, processes| Workload {
         up_to: 10_000,
         ..quick(name, Kind::Beside(owner, processes))
     };
@@ -97,22 +97,30 @@ pub(crate) fn all() -> Vec<Operation> {
         quick("delete one, exactly", Kind::Exact),
         beside(
             "delete a service's, beside 100 processes",
-            Owner::Service,
+            OwnerUser::Service,
             100,
         ),
         beside(
             "delete a service's, beside 1,000 processes",
-            Owner::Service,
+            OwnerUser::Service,
             1_000,
         ),
         beside(
             "delete a service's, beside 5,000 processes",
-            Owner::Service,
+            OwnerUser::Service,
             5_000,
         ),
-        beside("delete root's, beside 100 processes", Owner::Root, 100),
-        beside("delete root's, beside 1,000 processes", Owner::Root, 1_000),
-        beside("delete root's, beside 5,000 processes", Owner::Root, 5_000),
+        beside("delete root's, beside 100 processes", OwnerUser::Root, 100),
+        beside(
+            "delete root's, beside 1,000 processes",
+            OwnerUser::Root,
+            1_000,
+        ),
+        beside(
+            "delete root's, beside 5,000 processes",
+            OwnerUser::Root,
+            5_000,
+        ),
         pinned("list all, on one processor", Kind::List(Rows::All)),
         usual("list all", Kind::List(Rows::All)),
         pinned("list 1 %, on one processor", Kind::List(Rows::Rare)),
@@ -122,18 +130,18 @@ pub(crate) fn all() -> Vec<Operation> {
             Kind::List(Rows::None),
         ),
         usual("list what matches nothing", Kind::List(Rows::None)),
-        Operation {
+        Workload {
             up_to: 200_000,
             ..pinned("list with processes, on one processor", Kind::Processes)
         },
-        Operation {
+        Workload {
             up_to: 200_000,
             ..usual("list with processes", Kind::Processes)
         },
         usual("delete 1 %", Kind::Delete(Rows::Rare, Guard::Yes)),
         usual("delete half", Kind::Delete(Rows::Half, Guard::Yes)),
         usual("delete all", Kind::Delete(Rows::All, Guard::Yes)),
-        Operation {
+        Workload {
             has_rival: false,
             ..usual("delete all, --max", Kind::Delete(Rows::All, Guard::Max))
         },
@@ -147,7 +155,7 @@ pub(crate) struct Programs<'a> {
     pub(crate) own: &'a Path,
 }
 
-impl Operation {
+impl Workload {
     pub(crate) const fn deletes(&self) -> bool {
         matches!(self.kind, Kind::Delete(..) | Kind::Exact | Kind::Beside(..))
     }
@@ -233,12 +241,12 @@ impl Operation {
     }
 }
 
-impl Operation {
+impl Workload {
     /// Checks that each deletes the very socket that is named.
     fn check_exact(&self, programs: &Programs<'_>, fixture: &mut Fixture) -> Result<()> {
         let (contestants, owner) = match self.kind {
             Kind::Beside(owner, _) => (&[By::Tcpentry, By::Ss, By::Floor][..], owner),
-            _ => (&[By::Tcpentry, By::Ss][..], Owner::Root),
+            _ => (&[By::Tcpentry, By::Ss][..], OwnerUser::Root),
         };
         for (number, &by) in (1..).zip(contestants) {
             self.run(by, programs, number).sample()?;
@@ -295,7 +303,7 @@ impl FromIterator<Ends> for Ends {
     }
 }
 
-impl Owner {
+impl OwnerUser {
     /// Returns the number of a socket of this owner's.
     fn socket(self, number: u32) -> u32 {
         match self {

@@ -9,7 +9,7 @@ use crate::crowd::Crowd;
 use crate::fixture::Fixture;
 use crate::floor::Exact;
 use crate::measure::{Run, Sample};
-use crate::operations::{self, By, Operation, Programs};
+use crate::operations::{self, By, Programs, Workload};
 use crate::report::{Figures, Machine, Measured, Report};
 
 pub(crate) fn run(args: &RunArgs) -> Result<()> {
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
             args.rounds
         );
         println!("{}", Measured::HEADER);
-        let is_wanted = |operation: &Operation| {
+        let is_wanted = |operation: &Workload| {
             let is_named = args
                 .only
                 .as_deref()
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
 }
 
 fn measure(
-    operation: &Operation,
+    operation: &Workload,
     programs: &Programs<'_>,
     fixture: &mut Fixture,
     rounds: u32,

@@ -49,7 +49,7 @@ pub fn run(plan: &Plan, mut say: impl FnMut(&Figures)) -> Figures {
     let handovers = thread::spawn(move || Namespace::fresh().run(move || hands::run(&beside)));
     thread::scope(|scope| {
         let owners: Vec<_> = (0..usize::from(plan.owners))
-            .map(|number| owner::Owner::new(&world, number, plan.seed))
+            .map(|number| owner::OwnerThread::new(&world, number, plan.seed))
             .collect();
         for mut owner in owners {
             scope.spawn(move || owner.run());

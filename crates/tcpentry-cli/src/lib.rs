@@ -28,7 +28,7 @@ pub use command::list::bench::rows_as_tabs;
 pub use manual::manual;
 #[cfg(all(feature = "bench-internals", feature = "tui"))]
 #[doc(hidden)]
-pub use top::bench::{Order, Refresh, Rows};
+pub use top::bench::{FrameOrder, Refresh, Rows};
 
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {

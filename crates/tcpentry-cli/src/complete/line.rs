@@ -11,14 +11,14 @@ use crate::args::order::{find_command, option_before_value};
 
 /// Returns what may stand for the word that is being typed, behind these words.
 pub(super) fn candidates(definition: &Command, before: &[String], typed: &str) -> Vec<Candidate> {
-    let line = Line::read(definition, before);
+    let line = CursorContext::read(definition, before);
     let mut candidates = line.next(typed);
     candidates.retain(|candidate| candidate.word.starts_with(typed));
     candidates
 }
 
 /// The meaning of the words before the cursor.
-struct Line<'d> {
+struct CursorContext<'d> {
     definition: &'d Command,
     /// The command, once it is named; `list` where words begin that are none.
     command: Option<&'d Command>,
@@ -33,7 +33,7 @@ struct Line<'d> {
     by_identity: bool,
 }
 
-impl<'d> Line<'d> {
+impl<'d> CursorContext<'d> {
     fn read(definition: &'d Command, before: &'d [String]) -> Self {
         let mut line = Self {
             definition,

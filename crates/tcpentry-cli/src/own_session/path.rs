@@ -11,7 +11,7 @@ use rustix::stdio::{stderr, stdin, stdout};
 use tcpentry::process::Owners;
 use tcpentry::{Inode, Pair};
 
-use super::proc::{self, File, Folder, Stat, Terminal};
+use super::proc::{self, File, Folder, SessionStat, Terminal};
 use super::servers;
 use super::sockets::{self, Socket, Table};
 
@@ -83,7 +83,7 @@ impl Role {
 struct Walk<'a> {
     table: &'a mut Table,
     path: Path,
-    own: Option<Stat>,
+    own: Option<SessionStat>,
     user: Option<u32>,
     seen: HashSet<i32>,
     /// Which of those seen holds a connection.
@@ -223,7 +223,13 @@ impl Walk<'_> {
         self.look_into(&folder, stat, role, &descriptors);
     }
 
-    fn look_into(&mut self, folder: &Folder, stat: Stat, role: Role, descriptors: &[(i32, File)]) {
+    fn look_into(
+        &mut self,
+        folder: &Folder,
+        stat: SessionStat,
+        role: Role,
+        descriptors: &[(i32, File)],
+    ) {
         let mut controls = Vec::new();
         let mut terminals = Vec::new();
         let mut held = Vec::new();
@@ -295,7 +301,7 @@ impl Walk<'_> {
     fn that_carry(
         &mut self,
         folder: &Folder,
-        stat: Stat,
+        stat: SessionStat,
         role: Role,
         connections: Vec<(Inode, Pair)>,
         all: &HashSet<Inode>,

@@ -27,7 +27,7 @@ impl Folder {
     }
 
     /// Returns what `/proc/PID/stat` says.
-    pub(super) fn stat(&self) -> Option<Stat> {
+    pub(super) fn stat(&self) -> Option<SessionStat> {
         parse_stat(&self.read("stat")?)
     }
 
@@ -108,7 +108,7 @@ impl Folder {
 
 /// The fields of `/proc/PID/stat` that are used.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Stat {
+pub(super) struct SessionStat {
     pub(super) pid: i32,
     /// 0 where its parent is in no namespace that this `/proc` shows.
     pub(super) parent: i32,
@@ -219,7 +219,7 @@ fn open(at: impl AsFd, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
 }
 
 /// Fields 1, 4, 6 and 7 of `/proc/PID/stat`.
-fn parse_stat(text: &[u8]) -> Option<Stat> {
+fn parse_stat(text: &[u8]) -> Option<SessionStat> {
     let pid = text.split(|&byte| byte == b' ').next()?;
     // The name may hold anything; nothing behind its last parenthesis does.
     let behind = text.iter().rposition(|&byte| byte == b')')?;
@@ -230,7 +230,7 @@ fn parse_stat(text: &[u8]) -> Option<Stat> {
     let device = u32::from_ne_bytes(device.to_ne_bytes());
     // `new_encode_dev` of the kernel.
     let (major, minor) = (device >> 8 & 0xfff, device & 0xff | device >> 12 & 0xf_ff00);
-    Some(Stat {
+    Some(SessionStat {
         pid: str::from_utf8(pid).ok()?.parse().ok()?,
         parent,
         session,
@@ -251,7 +251,7 @@ mod tests {
     fn the_fields_are_read_behind_any_name() {
         for name in ["sh", ") S 1 2 3 4", "a b", "((\n"] {
             let text = format!("17 ({name}) S 5 17 16 34817 17 4194560 0\n");
-            let stat = Stat {
+            let stat = SessionStat {
                 pid: 17,
                 parent: 5,
                 session: 16,

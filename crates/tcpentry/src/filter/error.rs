@@ -21,10 +21,10 @@ use crate::escape::escape_for_terminal;
 /// # Ok::<(), tcpentry::Error>(())
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct FilterError(Box<Inner>);
+pub struct FilterError(Box<FilterErrorFields>);
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-struct Inner {
+struct FilterErrorFields {
     span: Span,
     message: String,
     hint: Option<String>,
@@ -51,7 +51,7 @@ impl Span {
 
 impl FilterError {
     pub(super) fn new(span: Span, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner {
+        Self(Box::new(FilterErrorFields {
             span,
             message: message.into(),
             hint: None,

@@ -65,10 +65,10 @@ pub(crate) struct Subject<'s> {
 pub(crate) trait Facts {
     /// Returns the processes that hold a socket, of those whose descriptors the caller may see.
     /// `None` where nobody has looked.
-    fn holders(&self, inode: Inode) -> Option<impl Iterator<Item = Holder<'_>>>;
+    fn holders(&self, inode: Inode) -> Option<impl Iterator<Item = NamedProcess<'_>>>;
 
     /// Returns the processes whose descriptors the caller may not see; without a name where that is hidden too.
-    fn hidden(&self) -> impl Iterator<Item = Holder<'_>>;
+    fn hidden(&self) -> impl Iterator<Item = NamedProcess<'_>>;
 
     /// Returns true if there may be others, of which the caller sees nothing at all.
     fn are_withheld(&self) -> bool;
@@ -82,7 +82,7 @@ pub(crate) trait Facts {
 
 /// A process.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Holder<'k> {
+pub(crate) struct NamedProcess<'k> {
     pub(crate) process: Process,
     pub(crate) name: &'k [u8],
     /// The path of its executable, where the caller may see that.
@@ -163,12 +163,12 @@ impl<K: Facts> Judge<'_, K> {
                 }
             }
             Term::Pid { process, .. } => {
-                let is_meant = |holder: Holder<'_>| Some(holder.process) == *process;
+                let is_meant = |holder: NamedProcess<'_>| Some(holder.process) == *process;
                 self.held(connection, positive, is_meant, is_meant)
             }
             Term::Process(pattern) => {
                 // A process can call itself by a path, but not choose that of its executable.
-                let is_meant = |holder: Holder<'_>| {
+                let is_meant = |holder: NamedProcess<'_>| {
                     if pattern.is_of_executable() {
                         let path = holder.executable;
                         path.is_some_and(|path| pattern.matches_executable(path))
@@ -176,7 +176,7 @@ impl<K: Facts> Judge<'_, K> {
                         pattern.matches(holder.name)
                     }
                 };
-                let may_be_meant = |hidden: Holder<'_>| {
+                let may_be_meant = |hidden: NamedProcess<'_>| {
                     hidden.name.is_empty()
                         || is_meant(hidden)
                         || pattern.may_match_unseen(hidden.name)
@@ -227,8 +227,8 @@ impl<K: Facts> Judge<'_, K> {
         &self,
         connection: &Connection,
         positive: bool,
-        is_meant: impl Fn(Holder<'_>) -> bool,
-        may_be_meant: impl Fn(Holder<'_>) -> bool,
+        is_meant: impl Fn(NamedProcess<'_>) -> bool,
+        may_be_meant: impl Fn(NamedProcess<'_>) -> bool,
     ) -> Truth {
         let Some(inode) = connection.inode else {
             return Truth::Unknown;

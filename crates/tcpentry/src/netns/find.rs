@@ -282,7 +282,7 @@ impl Namespaces {
     /// # Errors
     /// When `/proc` can't be read, or descriptors or memory run out.
     pub fn all() -> Result<Self, Error> {
-        let mut search = Search::default();
+        let mut search = NamespaceSearch::default();
         search.look().map_err(|error| {
             let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
             Error::os(Operation::Open, "look for network namespaces", errno)
@@ -300,14 +300,14 @@ impl Namespaces {
 }
 
 #[derive(Default)]
-struct Search {
+struct NamespaceSearch {
     found: BTreeMap<u64, Namespace>,
     hidden: Vec<Process>,
     shows_first: bool,
     room: Vec<u8>,
 }
 
-impl Search {
+impl NamespaceSearch {
     fn look(&mut self) -> io::Result<()> {
         let proc = Proc::open()?;
         let each = |pid: NonZeroI32| -> Result<ControlFlow<()>, Errno> {

@@ -111,7 +111,7 @@ impl<'a> OwnerSearch<'a> {
         let mut owners = if self.can_be_shared() {
             self.run_shared(&proc, &pids)?
         } else {
-            let mut scan = Scan::of(self);
+            let mut scan = RunningSearch::of(self);
             for &pid in &pids {
                 if scan.look_at(&proc, pid)?.is_break() {
                     break;
@@ -141,13 +141,13 @@ impl<'a> OwnerSearch<'a> {
             wanted, cgroups, ..
         } = self;
         let scan = || {
-            Scan::of(OwnerSearch {
+            RunningSearch::of(OwnerSearch {
                 wanted: wanted.clone(),
                 cgroups,
                 ..Owners::search()
             })
         };
-        let look = |scan: &mut Scan<'_>| -> Result<bool, Errno> {
+        let look = |scan: &mut RunningSearch<'_>| -> Result<bool, Errno> {
             let Some(&pid) = pids.get(next.fetch_add(1, Ordering::Relaxed)) else {
                 return Ok(false);
             };
@@ -189,7 +189,7 @@ impl fmt::Debug for OwnerSearch<'_> {
 }
 
 /// A search under way.
-struct Scan<'a> {
+struct RunningSearch<'a> {
     search: OwnerSearch<'a>,
     /// The wanted sockets that have a holder, and the number of those without one.
     found: Vec<bool>,
@@ -198,7 +198,7 @@ struct Scan<'a> {
     room: Vec<u8>,
 }
 
-impl<'a> Scan<'a> {
+impl<'a> RunningSearch<'a> {
     fn of(search: OwnerSearch<'a>) -> Self {
         let wanted = search.wanted.as_ref().map_or(0, Vec::len);
         Self {

@@ -2,7 +2,7 @@
 
 use crate::connection::{Connection, Inode};
 use crate::error::{Error, Operation};
-use crate::filter::{Fact, Facts, Holder, Needs, Processes};
+use crate::filter::{Fact, Facts, NamedProcess, Needs, Processes};
 use crate::process::cgroup::Cgroups;
 use crate::process::cgroup_path::CgroupPath;
 use crate::process::owners::{Owner, Owners};
@@ -206,13 +206,13 @@ pub(crate) struct OfSocket<'k> {
 }
 
 impl Facts for OfSocket<'_> {
-    fn holders(&self, inode: Inode) -> Option<impl Iterator<Item = Holder<'_>>> {
+    fn holders(&self, inode: Inode) -> Option<impl Iterator<Item = NamedProcess<'_>>> {
         let newcomers = self.newcomers.into_iter();
         let newcomers = newcomers.flat_map(move |owners| owners.of(inode));
         Some(self.owners?.of(inode).chain(newcomers).map(holder))
     }
 
-    fn hidden(&self) -> impl Iterator<Item = Holder<'_>> {
+    fn hidden(&self) -> impl Iterator<Item = NamedProcess<'_>> {
         let hidden = self.owners.map(Owners::hidden).unwrap_or_default();
         hidden.iter().map(holder)
     }
@@ -230,8 +230,8 @@ impl Facts for OfSocket<'_> {
     }
 }
 
-fn holder(owner: &Owner) -> Holder<'_> {
-    Holder {
+fn holder(owner: &Owner) -> NamedProcess<'_> {
+    NamedProcess {
         process: owner.process,
         name: &owner.name,
         executable: owner.executable.as_deref(),

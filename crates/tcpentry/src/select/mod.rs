@@ -11,7 +11,7 @@ use crate::connection::state::States;
 use crate::connection::{Connection, Inode};
 use crate::error::Error;
 use crate::filter::{
-    Compiler, Fact, Facts, Filter, Holder, Judge, Needs, Plan, Processes, Subject, Truth,
+    Compiler, Fact, Facts, Filter, Judge, NamedProcess, Needs, Plan, Processes, Subject, Truth,
 };
 use crate::netns::LocalPorts;
 use crate::process::cgroup_path::CgroupPath;
@@ -210,11 +210,11 @@ impl Selection {
 pub(crate) struct Nothing;
 
 impl Facts for Nothing {
-    fn holders(&self, _: Inode) -> Option<impl Iterator<Item = Holder<'_>>> {
+    fn holders(&self, _: Inode) -> Option<impl Iterator<Item = NamedProcess<'_>>> {
         None::<iter::Empty<_>>
     }
 
-    fn hidden(&self) -> impl Iterator<Item = Holder<'_>> {
+    fn hidden(&self) -> impl Iterator<Item = NamedProcess<'_>> {
         iter::empty()
     }
 

@@ -3,7 +3,7 @@
 use super::interrupt::Interrupt;
 use super::report::Report;
 use super::run::Run;
-use super::selector::{Scan, Selector, default_states};
+use super::selector::{SelectedTable, Selector, default_states};
 use crate::args::DeleteArgs;
 use crate::command::explain;
 use crate::exit::Exit;
@@ -59,7 +59,7 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, words: &[String]) -> Exit {
         .into_iter()
         .zip(selections)
         .enumerate()
-        .map(|(index, (table, selection))| Scan::new(args, index, table, selection))
+        .map(|(index, (table, selection))| SelectedTable::new(args, index, table, selection))
         .collect();
     let mut run = Run {
         args,

@@ -42,7 +42,7 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, names: &[NamedTarget]) -> E
     }
     let attribution = RefCell::new(Attribution::new());
     let interrupt = Interrupt::install();
-    let mut deleter = Deleter {
+    let mut deleter = NamedDeletion {
         args,
         left_out,
         options,
@@ -124,7 +124,7 @@ fn count_other_subflows(tables: &mut [NamespaceTable], names: &[NamedTarget]) ->
 }
 
 /// The deletion of named connections under the guards.
-struct Deleter<'a> {
+struct NamedDeletion<'a> {
     args: &'a DeleteArgs,
     left_out: bool,
     options: Options,
@@ -147,7 +147,7 @@ static OTHER_NETNS: CallerGuard = CallerGuard {
 };
 
 /// The action on one name.
-enum Step {
+enum NameAction {
     /// There is nothing to be deleted.
     Report(Box<Attempt>),
     /// Deleted together with others.
@@ -163,7 +163,7 @@ struct Named {
     found: Connection,
 }
 
-impl Deleter<'_> {
+impl NamedDeletion<'_> {
     /// Finds some connections and deletes them, and reports on each in their order.
     ///
     /// Those that are gone share the wait of some milliseconds that it takes to be sure.
@@ -179,26 +179,29 @@ impl Deleter<'_> {
         for found in looked {
             // Nothing is deleted any more.
             if self.interrupt.is_set() {
-                steps.retain(|step| matches!(step, Step::Report(_)));
+                steps.retain(|step| matches!(step, NameAction::Report(_)));
                 break;
             }
             steps.push_back(self.decide(found, &subflows));
         }
-        if !steps.iter().all(|step| matches!(step, Step::Report(_))) {
+        if !steps
+            .iter()
+            .all(|step| matches!(step, NameAction::Report(_)))
+        {
             load_owners(&self.args.show, &mut self.attribution.borrow_mut());
         }
         while let Some(step) = steps.pop_front() {
             match step {
-                Step::Report(attempt) => report.add(&attempt, self.attribution),
+                NameAction::Report(attempt) => report.add(&attempt, self.attribution),
                 _ if self.interrupt.is_set() => return,
-                Step::DeleteSubflow(named) => {
+                NameAction::DeleteSubflow(named) => {
                     let table = &mut tables[named.table].table;
                     let attempt = self.delete_subflow(table, *named);
                     report.add(&attempt, self.attribution);
                 }
-                Step::Delete(named) => {
+                NameAction::Delete(named) => {
                     let table = named.table;
-                    steps.push_front(Step::Delete(named));
+                    steps.push_front(NameAction::Delete(named));
                     self.delete_run(&mut tables[table].table, table, &mut steps, report);
                 }
             }
@@ -210,23 +213,25 @@ impl Deleter<'_> {
         &self,
         table: &mut TcpTable,
         index: usize,
-        steps: &mut VecDeque<Step>,
+        steps: &mut VecDeque<NameAction>,
         report: &mut Report,
     ) {
         let run: Vec<_> = steps
             .iter()
             .map_while(|step| match step {
-                Step::Report(_) => Some(None),
-                Step::Delete(named) if named.table == index => Some(Some(named.found.clone())),
-                Step::Delete(_) | Step::DeleteSubflow(_) => None,
+                NameAction::Report(_) => Some(None),
+                NameAction::Delete(named) if named.table == index => {
+                    Some(Some(named.found.clone()))
+                }
+                NameAction::Delete(_) | NameAction::DeleteSubflow(_) => None,
             })
             .flatten()
             .collect();
         let mut on_result = |row: &Connection, result: Result<Method, Error>| {
             while let Some(step) = steps.pop_front() {
                 match step {
-                    Step::Report(attempt) => report.add(&attempt, self.attribution),
-                    Step::Delete(named) | Step::DeleteSubflow(named) => {
+                    NameAction::Report(attempt) => report.add(&attempt, self.attribution),
+                    NameAction::Delete(named) | NameAction::DeleteSubflow(named) => {
                         let attempt = Attempt::on_target(index, named.target, row.clone(), result);
                         report.add(&attempt, self.attribution);
                         break;
@@ -305,7 +310,7 @@ impl Deleter<'_> {
     }
 
     /// Decides the step for what was found by one name in each of its tables.
-    fn decide(&mut self, looked: Vec<Looked>, subflows: &[Result<Subflows, Error>]) -> Step {
+    fn decide(&mut self, looked: Vec<Looked>, subflows: &[Result<Subflows, Error>]) -> NameAction {
         let mut found = Vec::new();
         let mut failure = None;
         for (index, target, result) in looked {
@@ -323,7 +328,7 @@ impl Deleter<'_> {
             (Some((index, target, error)), count) if count == 0 || is_ambiguous(&error) => {
                 if let Some(ended) = self.ended_before(index, &target) {
                     let attempt = Attempt::on_target(index, target, ended, Ok(Method::Borrow));
-                    return Step::Report(Box::new(attempt));
+                    return NameAction::Report(Box::new(attempt));
                 }
                 // It may be in a namespace that was left out.
                 let error = match error.kind() {
@@ -352,10 +357,10 @@ impl Deleter<'_> {
                     })
                 };
                 if has_others {
-                    return Step::DeleteSubflow(named(found));
+                    return NameAction::DeleteSubflow(named(found));
                 }
                 match self.admit(&found, &[]) {
-                    Ok(()) => return Step::Delete(named(found)),
+                    Ok(()) => return NameAction::Delete(named(found)),
                     Err(refusal) => Attempt::on_target(table, target, found, Err(refusal)),
                 }
             }
@@ -366,7 +371,7 @@ impl Deleter<'_> {
                 Attempt::not_found(index, target, error).with_candidates(found.collect())
             }
         };
-        Step::Report(Box::new(attempt))
+        NameAction::Report(Box::new(attempt))
     }
 
     /// Applies the guard of the own session to a connection and those that end with it, and asks where it can't know.

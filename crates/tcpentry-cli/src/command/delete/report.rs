@@ -9,7 +9,7 @@ use tcpentry::{Attribution, Outcome};
 
 use super::attempt::Attempt;
 use super::complaints::Complaints;
-use super::line::{Complaint, Line, Wanted, log_text};
+use super::line::{Complaint, ReportForm, ReportLine, log_text};
 use super::progress::Progress;
 use super::syslog::SystemLog;
 use crate::args::DeleteArgs;
@@ -137,15 +137,15 @@ impl Report {
             return;
         }
         let wanted = match &self.sink {
-            _ if self.lost => Wanted::Complaint,
-            Sink::Lines(_) => Wanted::Row,
-            Sink::Json(_) => Wanted::Object {
+            _ if self.lost => ReportForm::Complaint,
+            Sink::Lines(_) => ReportForm::Row,
+            Sink::Json(_) => ReportForm::Object {
                 dry_run: self.dry_run,
             },
         };
         let cells = std::mem::take(&mut self.cells);
         let mut attribution = attribution.borrow_mut();
-        let line = Line::new(attempt, wanted, &mut self.views, &mut attribution, cells);
+        let line = ReportLine::new(attempt, wanted, &mut self.views, &mut attribution, cells);
         self.print(line);
         // The first is not written alone: the widths of the columns come from those that follow at once.
         if now - *self.flushed.get_or_insert(now) >= FLUSH_INTERVAL {
@@ -155,7 +155,7 @@ impl Report {
     }
 
     /// Writes a line to standard output, and its complaint to standard error.
-    fn print(&mut self, reported: Line) {
+    fn print(&mut self, reported: ReportLine) {
         let written = match (&mut self.sink, &reported.cells, &reported.object) {
             (Sink::Lines(columns), Some(cells), _) => columns.row(cells),
             (Sink::Json(out), _, Some(object)) => line(out, object),

@@ -657,7 +657,7 @@ fn words(command: &Command) -> String {
 }
 
 fn is_listening(port: u16) -> bool {
-    let listens = |row: proc_net::Row| row.local.port() == port && row.state == 10;
+    let listens = |row: proc_net::ProcNetRow| row.local.port() == port && row.state == 10;
     proc_net::rows().into_iter().any(listens)
 }
 

@@ -17,7 +17,7 @@ use std::time::Instant;
 use rustix::io::Errno;
 
 use self::helper::{Batch, DestroyWorker, NotSent, Replies};
-use self::item::{Action, Item, Progress, invalidate, is_ready, may_be_accepted, may_be_plain};
+use self::item::{Action, Item, ItemState, invalidate, is_ready, may_be_accepted, may_be_plain};
 use self::queue::{DATAGRAM_LAG, PendingRows, ROW_MAX_AGE, Recent};
 use self::verdict::{Verdict, Verdicts};
 use super::holders::HolderSource;
@@ -395,7 +395,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         };
         let items = items.iter_mut();
         let mut items: Vec<_> = items
-            .filter(|item| matches!(item.progress, Progress::Seen))
+            .filter(|item| matches!(item.progress, ItemState::Seen))
             .collect();
         let rows: Vec<_> = items.iter().map(|item| &item.connection).collect();
         let evaluated = recheck.evaluate(&rows);
@@ -406,7 +406,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
                 Ok(_) => spared(item.connection.pair),
                 Err(error) => error.clone().about(item.connection.pair),
             };
-            item.progress = Progress::Decided(Err(error));
+            item.progress = ItemState::Decided(Err(error));
         }
     }
 
@@ -423,7 +423,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
             };
             if recheck.is_some_and(may_have_changed) {
                 // Looked at again and evaluated anew on the single way.
-                item.progress = Progress::Named;
+                item.progress = ItemState::Named;
                 replies.push(Err(Errno::STALE));
                 continue;
             }
@@ -566,7 +566,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
             doubt,
             ..
         } = item;
-        if let Progress::Decided(result) = progress {
+        if let ItemState::Decided(result) = progress {
             return Some(Verdict {
                 connection,
                 result,
@@ -641,7 +641,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
     fn look(&mut self, batch: &mut [Item]) {
         let options = self.deleter.options;
         let named = |item: &Item| {
-            matches!(item.progress, Progress::Named) && may_be_plain(&item.connection, options)
+            matches!(item.progress, ItemState::Named) && may_be_plain(&item.connection, options)
         };
         let mut items = self.select(batch, named);
         let names: Vec<_> = items.iter().map(|item| item.name()).collect();
@@ -651,8 +651,8 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
             match found {
                 Ok(mut now) if now.cookie == was.cookie && now.pair.same_ends(&was.pair) => {
                     item.progress = match self.deleter.check_state(was, &now) {
-                        Ok(()) => Progress::Seen,
-                        Err(spared) => Progress::Decided(Err(spared)),
+                        Ok(()) => ItemState::Seen,
+                        Err(spared) => ItemState::Decided(Err(spared)),
                     };
                     now.autobound = was.autobound;
                     item.connection = now;
@@ -672,7 +672,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
             item.sent = matches!(reply, Ok(()) | Err(Errno::AGAIN));
             item.missed = matches!(reply, Err(Errno::NOENT));
             match reply {
-                Ok(()) => item.progress = Progress::Decided(Ok(Method::SockDiag)),
+                Ok(()) => item.progress = ItemState::Decided(Ok(Method::SockDiag)),
                 // It is the same for all, and for all that follow.
                 Err(Errno::PERM) => self.together = false,
                 // The single way looks again, and decides.
@@ -687,7 +687,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
         let from_all = may_leave_orphans();
         let mut items: Vec<_> = items
             .iter_mut()
-            .filter(|item| item.sent && matches!(item.progress, Progress::Decided(Ok(_))))
+            .filter(|item| item.sent && matches!(item.progress, ItemState::Decided(Ok(_))))
             .filter(|item| from_all || item.connection.inode.is_none())
             .collect();
         let names: Vec<_> = items.iter().map(|item| item.name()).collect();
@@ -707,7 +707,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
             item.doubt = doubt;
             if let Err(error) = confirmed {
                 let error = error.during(Operation::Delete).about(item.connection.pair);
-                item.progress = Progress::Decided(Err(error));
+                item.progress = ItemState::Decided(Err(error));
             }
         }
     }
@@ -722,7 +722,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
                 self.together = false;
                 return;
             }
-            item.progress = Progress::Decided(Ok(Method::SockDiag));
+            item.progress = ItemState::Decided(Ok(Method::SockDiag));
         }
     }
 

@@ -10,7 +10,7 @@ use crate::filter::network::Network;
 use crate::filter::resolve::Names;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Family {
+enum IpVersion {
     V4,
     V6,
 }
@@ -151,11 +151,11 @@ fn any_address(end: End, port: Option<u16>) -> Expr {
 }
 
 /// Takes the family off.
-fn family(piece: Piece<'_>) -> Result<(Option<Family>, Piece<'_>), FilterError> {
+fn family(piece: Piece<'_>) -> Result<(Option<IpVersion>, Piece<'_>), FilterError> {
     match piece.split_once(':') {
         Some((family, rest)) => match family.text {
-            "inet" => Ok((Some(Family::V4), rest)),
-            "inet6" => Ok((Some(Family::V6), rest)),
+            "inet" => Ok((Some(IpVersion::V4), rest)),
+            "inet6" => Ok((Some(IpVersion::V6), rest)),
             other if OTHER_FAMILIES.contains(&other) => Err(family
                 .error(format!("{} is not TCP", quoted(other)))
                 .with_hint("the families of TCP are inet: and inet6:")),
@@ -285,7 +285,7 @@ fn unbracketed(piece: Piece<'_>) -> FilterError {
 /// Returns the networks that an address means: several only for a host name.
 fn networks(
     address: Address<'_>,
-    family: Option<Family>,
+    family: Option<IpVersion>,
     names: &dyn Names,
 ) -> Result<Vec<Network>, FilterError> {
     let Address {
@@ -313,7 +313,7 @@ fn networks(
         };
         let network = Network::new(parsed.into(), length);
         return match family {
-            Some(Family::V4) if network.address.is_ipv6() => Err(foreign("IPv4", "inet")),
+            Some(IpVersion::V4) if network.address.is_ipv6() => Err(foreign("IPv4", "inet")),
             _ => Ok(vec![network]),
         };
     }
@@ -339,7 +339,7 @@ fn networks(
             }
         };
         return match family {
-            Some(Family::V6) => Err(foreign("IPv6", "inet6")),
+            Some(IpVersion::V6) => Err(foreign("IPv6", "inet6")),
             _ => Ok(vec![Network::new(parsed.into(), length)]),
         };
     }
@@ -376,8 +376,8 @@ fn networks(
     addresses.dedup();
     if addresses.is_empty() {
         let kind = match family {
-            Some(Family::V4) => "IPv4 ",
-            Some(Family::V6) => "IPv6 ",
+            Some(IpVersion::V4) => "IPv4 ",
+            Some(IpVersion::V6) => "IPv6 ",
             None => "",
         };
         return Err(text.error(format!(
@@ -496,7 +496,7 @@ pub(super) fn is_end(text: &str) -> bool {
     }
 }
 
-impl Family {
+impl IpVersion {
     const fn all(self) -> Network {
         match self {
             Self::V4 => Network::V4,

@@ -3,7 +3,7 @@
 use super::grammar::{self, LONGEST, too_long};
 use super::keywords::{CLAUSES, Keyword, Operand, TERMS, is_word, keyword_of, state_words};
 use super::lex::{Kind, Operator, Token, WORDS, lex, lex_at};
-use super::print::Name;
+use super::print::QuotedName;
 use crate::filter::error::{FilterError, Span, quoted};
 use crate::filter::expr::Filter;
 use crate::filter::resolve::Names;
@@ -186,7 +186,7 @@ impl FilterWords {
             match followed.read(word, 0) {
                 Ok(tokens) if was_due => {
                     let shown = tokens.iter().map(|token| match token.kind {
-                        Kind::Value(value) => Name(value).to_string(),
+                        Kind::Value(value) => QuotedName(value).to_string(),
                         _ => token.text.to_owned(),
                     });
                     shown.collect::<Vec<_>>().join(" ")

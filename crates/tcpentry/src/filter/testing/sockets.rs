@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::super::expr::{Comparison, End, Expr, Term};
-use super::super::judge::{Fact, Facts, Holder};
+use super::super::judge::{Fact, Facts, NamedProcess};
 use super::super::network::Network;
 use super::super::pattern::Pattern;
 use crate::connection::endpoint::Interface;
@@ -177,14 +177,14 @@ pub(crate) const LOCAL_PORTS: LocalPorts = LocalPorts {
 
 /// A socket: to the kernel's programs, and in its answers.
 #[derive(Clone, Debug)]
-pub(crate) struct Socket {
+pub(crate) struct TestSocket {
     pub(crate) entry: Entry,
     state: State,
     /// As it is in an answer where marks are told.
     connection: Connection,
 }
 
-impl Socket {
+impl TestSocket {
     pub(crate) fn is_in(&self, states: States) -> bool {
         states.contains(self.state)
     }
@@ -197,7 +197,7 @@ impl Socket {
     }
 }
 
-pub(crate) fn sockets(pool: &Pool) -> impl Strategy<Value = Socket> + use<> {
+pub(crate) fn sockets(pool: &Pool) -> impl Strategy<Value = TestSocket> + use<> {
     let (v4, v6): (Vec<IpAddr>, Vec<IpAddr>) =
         pool.addresses.iter().partition(|address| address.is_ipv4());
     let mapped: Vec<IpAddr> = v4
@@ -293,7 +293,7 @@ pub(crate) fn sockets(pool: &Pool) -> impl Strategy<Value = Socket> + use<> {
                     ..TcpInfo::default()
                 };
                 connection.info = (!mini).then(|| Box::new(info));
-                Socket {
+                TestSocket {
                     entry,
                     state,
                     connection,
@@ -336,7 +336,7 @@ pub(crate) struct Known {
 }
 
 impl Facts for Known {
-    fn holders(&self, inode: Inode) -> Option<impl Iterator<Item = Holder<'_>>> {
+    fn holders(&self, inode: Inode) -> Option<impl Iterator<Item = NamedProcess<'_>>> {
         let holders: &[(i32, &str)] = match inode.number() {
             1 => &[(1, "nginx")],
             2 => &[(1, "nginx"), (2, "sh")],
@@ -345,7 +345,7 @@ impl Facts for Known {
         Some(holders.iter().map(|&(pid, name)| holder(pid, name)))
     }
 
-    fn hidden(&self) -> impl Iterator<Item = Holder<'_>> {
+    fn hidden(&self) -> impl Iterator<Item = NamedProcess<'_>> {
         self.hidden.iter().map(|&(pid, name)| holder(pid, name))
     }
 
@@ -367,10 +367,10 @@ impl Facts for Known {
     }
 }
 
-fn holder(pid: i32, name: &str) -> Holder<'_> {
+fn holder(pid: i32, name: &str) -> NamedProcess<'_> {
     let name = name.as_bytes();
     let process = process(pid);
-    Holder {
+    NamedProcess {
         process,
         name,
         executable: None,

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::super::judge::{Judge, Subject, Truth};
 use super::super::testing::sockets::{
-    Known, LOCAL_PORTS, Pool, SETS, Socket, exprs, network, pid, sockets,
+    Known, LOCAL_PORTS, Pool, SETS, TestSocket, exprs, network, pid, sockets,
 };
 use super::*;
 use crate::sock_diag::bytecode::interpreter;
@@ -27,7 +27,7 @@ impl From<Truth> for Selected {
     }
 }
 
-fn yields(plan: &Plan, pass: &Pass, socket: &Socket) -> bool {
+fn yields(plan: &Plan, pass: &Pass, socket: &TestSocket) -> bool {
     let [local, peer] = socket.entry.ports;
     let is_port = |asked, port| asked == 0 || asked == port;
     let accepts = |program: &Program| interpreter::run(&program.bytes(), &socket.entry);
