@@ -137,3 +137,34 @@ fn one_name_stands_for_one_type() {
         .collect();
     assert!(rows.is_empty(), "names of several types:\n{}", table(&rows));
 }
+
+#[test]
+fn documentation_begins_with_a_verb_or_a_noun() {
+    let wrong = [
+        "And", "How", "Of that", "That", "The same", "What", "When", "Where", "Whether", "Which",
+        "Who", "Why",
+    ];
+    let mut rows = Vec::new();
+    let mut count = 0;
+    for (path, text) in ["crates", "fuzz", "xtask"].into_iter().flat_map(sources) {
+        let mut is_inside = false;
+        for (line, number) in text.lines().zip(1..) {
+            let line = line.trim_start();
+            let doc = line
+                .strip_prefix("/// ")
+                .or_else(|| line.strip_prefix("//! "));
+            let summary = doc.filter(|_| !is_inside);
+            is_inside = line.starts_with("///") || line.starts_with("//!");
+            count += usize::from(summary.is_some());
+            let begins = |words: &str| {
+                let rest = summary.and_then(|it| it.strip_prefix(words));
+                rest.is_some_and(|it| !it.starts_with(char::is_alphanumeric))
+            };
+            if let Some(words) = wrong.into_iter().find(|it| begins(it)) {
+                rows.push((words.to_owned(), format!("{}:{number}", path.display())));
+            }
+        }
+    }
+    assert!(count > 4000, "only {count} summaries were found");
+    assert!(rows.is_empty(), "summaries begin with:\n{}", table(&rows));
+}

@@ -1,4 +1,4 @@
-//! What is measured: each operation by the program, by `ss`, and in its rawest form.
+//! The workloads: each operation by the program, by `ss`, and in its rawest form.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What the program says on standard error: errors, what to do about them, and notices.
+//! The messages on standard error: errors, hints, and notices.
 
 use std::io::{self, Write as _};
 

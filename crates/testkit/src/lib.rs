@@ -1,4 +1,4 @@
-//! What the tests against the real kernel have in common: network namespaces of their own, TCP
+//! Fixtures of the tests against the real kernel: network namespaces of their own, TCP
 //! sockets in every state, other users, and skips that are seen.
 //!
 //! No test may touch a connection of the machine it runs on: each runs inside [`isolated`].

@@ -86,7 +86,7 @@ struct Walk<'a> {
     own: Option<SessionStat>,
     user: Option<u32>,
     seen: HashSet<i32>,
-    /// Which of those seen holds a connection.
+    /// The process, of those seen, that holds each connection.
     holders: HashMap<Inode, i32>,
     queue: VecDeque<(i32, Role)>,
     /// The pseudo-terminals on the path.

@@ -1,4 +1,4 @@
-//! What a socket is that another process holds: its ends, or the process at its other end.
+//! The sockets that another process holds: their ends, or the process at the other end.
 //!
 //! Asked of a copy of the descriptor (`pidfd_getfd`, Linux 5.6), which is independent of how many sockets there are.
 //! Where that is not permitted, the table is read once.

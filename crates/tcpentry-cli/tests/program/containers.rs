@@ -296,7 +296,7 @@ fn world() -> Result<(Cgroup, World), String> {
     Ok((cgroup, world))
 }
 
-/// Who runs containers.
+/// A container engine.
 struct Engine<'w> {
     world: &'w World,
     as_user: &'static str,
@@ -373,7 +373,7 @@ struct Container<'w> {
 }
 
 impl Container<'_> {
-    /// What its client said.
+    /// Returns the output of its client.
     fn said(&self) -> String {
         fs::read_to_string(&self.said).unwrap()
     }

@@ -21,7 +21,7 @@ fn run<'v>(words: &str, variables: impl IntoIterator<Item = (&'v str, &'v OsStr)
         .into()
 }
 
-/// How often something is asked that another process can come in between of.
+/// The number of attempts at something that another process may disturb.
 const TRIES: usize = 50;
 
 fn said(run: &Run) -> (i32, &str, &str) {
@@ -92,7 +92,7 @@ fn whatever_the_environment_says_exactly_what_was_named_is_deleted() {
     });
 }
 
-/// What programs and libraries of all kinds read: those that this one reads, and what somebody may think it does.
+/// Variables that programs and libraries of all kinds read: those of this one, and those that it may be thought to read.
 const NAMES: &[&str] = &[
     "BASH_ENV",
     "CI",

@@ -1,4 +1,4 @@
-//! What people type from habit who come from `ss`, `netstat`, `lsof`, `kill` and others: it is understood, or answered
+//! Habits of people who come from `ss`, `netstat`, `lsof`, `kill` and others: what they type is understood, or answered
 //! with commands that work. Each is typed into a real shell, and so is each command that an answer shows.
 
 use std::fs;

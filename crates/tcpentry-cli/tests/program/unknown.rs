@@ -1,4 +1,4 @@
-//! What is unknown of a socket selects it neither way; who holds it may change at any time.
+//! Unknown facts about a socket select it neither way; its holders may change at any time.
 
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
@@ -215,7 +215,7 @@ fn an_owner_that_becomes_another_program_is_called_as_that() {
     });
 }
 
-/// What was confirmed is deleted only if the filter still selects it: its owner runs another program by then.
+/// Deletes a confirmed connection only if the filter still selects it: its owner runs another program by then.
 #[test]
 fn what_changes_while_the_question_stands() {
     isolated(|| {
@@ -265,7 +265,7 @@ fn what_changes_while_the_question_stands() {
 struct Turning(Child);
 
 impl Turning {
-    /// And the local end of what it holds.
+    /// Starts one that holds this stream; returns the local end, too.
     fn holding(stream: TcpStream) -> (Self, String) {
         let local = stream.local_addr().unwrap().to_string();
         let child = Command::new("/bin/sh")

@@ -23,7 +23,7 @@ use crate::process::Process;
 use crate::process::holder::Holder;
 use crate::sys;
 
-/// Where descriptors are borrowed: a child process from the first on, for a run of deletions.
+/// The place where descriptors are borrowed: a child process from the first on, for a run of deletions.
 #[derive(Debug, Default)]
 pub(crate) struct Lender {
     child: Option<Child>,
@@ -33,7 +33,7 @@ pub(crate) struct Lender {
     stuck: Vec<(Process, Option<u32>)>,
 }
 
-/// Why a holder does not lend.
+/// The reason for which a holder does not lend.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum NotLent {
     /// `pidfd_open` or `pidfd_getfd` failed.
@@ -93,7 +93,7 @@ impl Lender {
         }
     }
 
-    /// Why a process is not asked, after what others have done.
+    /// Returns the reason for which a process is not asked, after what others have done.
     fn distrusted(&self, process: Process) -> Option<NotLent> {
         if self.stuck.is_empty() {
             return None;

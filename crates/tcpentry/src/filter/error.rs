@@ -1,10 +1,10 @@
-//! What is wrong with a filter's text: where, what was expected, and the near miss.
+//! Errors in a filter's text: the place, what was expected, and the near miss.
 
 use std::fmt;
 
 use crate::escape::escape_for_terminal;
 
-/// Why a text is no filter.
+/// The error of a text that is not a filter.
 ///
 /// ```
 /// # use tcpentry::{Filter, SystemNames, TcpTable};
@@ -83,7 +83,7 @@ impl FilterError {
             .with_fix(span, replacement)
     }
 
-    /// Where the offending piece begins: characters before it.
+    /// Returns the number of characters before the offending piece.
     pub fn column(&self) -> usize {
         self.0.span.column
     }

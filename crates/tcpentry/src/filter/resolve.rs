@@ -1,4 +1,4 @@
-//! What the names in a filter mean: services, hosts, devices, users, processes, cgroups. Others look them up.
+//! The meaning of the names in a filter: services, hosts, devices, users, processes, cgroups. Others look them up.
 
 use std::io;
 use std::net::IpAddr;

@@ -441,7 +441,7 @@ fn open(path: &Path) -> Result<OwnedFd, Errno> {
 }
 
 const OWN: &str = "/proc/thread-self/ns/net";
-/// Where iproute2 mounts them.
+/// The folder in which iproute2 mounts them.
 const IPROUTE2: &str = "/run/netns";
 const IPROUTE2_OLD: &str = "/var/run/netns";
 /// `linux/magic.h`

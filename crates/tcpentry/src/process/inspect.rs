@@ -1,4 +1,4 @@
-//! What `/proc` tells of processes: finding them, and what they are called, run as and hold.
+//! Processes in `/proc`: finding them, and their names, users and sockets.
 
 use std::io;
 use std::num::NonZeroI32;

@@ -24,7 +24,7 @@ use crate::util::{
 
 const TOO_FEW: &str = "too few descriptors (ulimit -Hn)";
 
-/// What was told of each, in order.
+/// The result for each, in order.
 type Fact = Vec<(Connection, Result<Method, Error>)>;
 
 fn delete_matching(
@@ -96,7 +96,7 @@ fn take_if(selected: bool) -> Action {
     }
 }
 
-/// What the owner of a destroyed socket is told.
+/// Returns true if the owner of the socket gets the error of a destroyed one.
 fn was_aborted(socket: impl AsFd) -> bool {
     tcp::pending_error(socket) == Some(Errno::CONNABORTED)
 }
@@ -398,7 +398,7 @@ fn assert_as_foreseen(
     }
 }
 
-/// What becomes of a socket in TIME_WAIT, or in FIN_WAIT2 without an owner.
+/// Returns the result for a socket in TIME_WAIT, or in FIN_WAIT2 without an owner.
 fn of_time_wait() -> Result<Method, ErrorKind> {
     if kernel::destroys_time_wait() {
         Ok(Method::SockDiag)

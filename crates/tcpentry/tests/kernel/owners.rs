@@ -1,4 +1,4 @@
-//! Who holds a socket: names that lie, processes that come and go, and what others may see.
+//! Owners of sockets: names that lie, processes that come and go, and what others may see.
 
 use std::ffi::OsStr;
 use std::fs;

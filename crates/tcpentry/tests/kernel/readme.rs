@@ -1,4 +1,4 @@
-//! What README.md and docs/LIBRARIES.md say of the library, word by word. docs/PROMISES.md has the rest.
+//! Statements of README.md and docs/LIBRARIES.md about the library, word by word. docs/PROMISES.md has the rest.
 
 use std::fs;
 use std::net::TcpStream;

@@ -63,7 +63,7 @@ pub(crate) fn peer(server: Option<&str>) -> Exit {
     }
 }
 
-/// Why a demo ends early.
+/// The reason for which a demo ends early.
 enum DemoError {
     Delete(tcpentry::Error),
     Stage(String),

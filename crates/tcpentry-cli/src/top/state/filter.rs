@@ -15,7 +15,7 @@ pub(crate) struct FilterLine {
     pub(super) serial: u64,
     /// The text that was sent to the worker, until it has answered.
     pub(super) requested: Option<String>,
-    /// That text was entered, not only typed.
+    /// True if that text was entered, not only typed.
     pub(super) entered: bool,
 }
 

@@ -402,7 +402,7 @@ fn a_terminal_that_only_the_program_itself_has_is_followed() {
     });
 }
 
-/// What the program has written to this file, which is removed, names the own session.
+/// Asserts that the program has named the own session in this file, and removes it.
 fn assert_session_named(said: &Path) {
     let read = || fs::read_to_string(said).unwrap_or_default();
     until("it has said something", || read().contains('\n'));
@@ -629,7 +629,7 @@ impl Drop for Running {
     }
 }
 
-/// The same command in the namespace of a neighbour.
+/// Returns a command that runs this one in the namespace of a neighbour.
 fn inside(neighbour: &Neighbour, command: &Command) -> Command {
     let tid = neighbour.there.tid();
     let net = format!("--net=/proc/{}/task/{tid}/ns/net", std::process::id());

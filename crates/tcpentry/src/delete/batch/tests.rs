@@ -39,7 +39,7 @@ fn table_of(kernel: &Shared) -> (TcpTable, Log) {
     table(move |asked| kernel.lock().unwrap().answer(asked))
 }
 
-/// The same, with a second processor.
+/// Returns a table of a machine with a second processor.
 fn table_with_help(kernel: &Shared) -> (TcpTable, Log) {
     let kernel = Arc::clone(kernel);
     let ([lookup, dumper, third], log) = diags(move |asked| kernel.lock().unwrap().answer(asked));
@@ -73,7 +73,7 @@ fn listed(rows: &[Row]) -> Vec<Connection> {
         .collect()
 }
 
-/// What was reported: the number of each socket, and what became of it.
+/// The report: the number of each socket, and its outcome.
 type Fact = Vec<(u64, Result<Method, ErrorKind>)>;
 
 fn teller(told: &mut Fact) -> impl FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()> {
@@ -108,7 +108,8 @@ fn deleted(numbers: impl IntoIterator<Item = u64>) -> Fact {
     numbers.into_iter().map(deleted).collect()
 }
 
-/// What nobody seen here holds may be a matter of rights, if some processes hide what they hold.
+/// Replaces a refusal by "not supported": where processes hide what they hold, a socket without a holder may be a matter of
+/// rights.
 fn without_rights(told: Fact) -> Fact {
     let kind = |result| match result {
         Err(ErrorKind::AccessDenied | ErrorKind::NotElevated) => Err(ErrorKind::NotSupported),
@@ -599,7 +600,7 @@ fn with_a_tiny_receive_buffer_each_is_still_told() {
     });
 }
 
-/// What happens to the answer of one request of a batch.
+/// A fault in the answer to one request of a batch.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
     None,
@@ -713,7 +714,7 @@ proptest! {
     }
 }
 
-/// What happens to a question of any kind.
+/// A fault in the answer to a question of any kind.
 #[derive(Clone, Copy, Debug)]
 enum Trouble {
     None,

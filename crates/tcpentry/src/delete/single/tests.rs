@@ -46,7 +46,7 @@ fn by(method: MethodChoice) -> Options {
     Options::default().with_method(method)
 }
 
-/// What a refusal for want of rights is called for whoever runs this.
+/// Returns the kind of a refusal for want of rights, for whoever runs this.
 fn denied() -> ErrorKind {
     if is_administrator() {
         ErrorKind::NotElevated
@@ -633,7 +633,7 @@ fn the_checks_of_an_entry_come_in_their_order() {
     assert_eq!(not_permitted, (denied(), vec![7]));
 }
 
-/// What a hostile kernel says: most of it looks like an answer.
+/// A message of a hostile kernel: most of them look like an answer.
 #[derive(Clone, Debug)]
 enum Word {
     Acknowledged(i32),
@@ -756,7 +756,7 @@ proptest! {
         prop_assert!(destroyed(&log).iter().all(|cookie| [COOKIE, 0].contains(cookie)));
     }
 
-    /// The same of a row, whose cookie is the kernel's word.
+    /// Sets an entry by a row, whose cookie is the kernel's word.
     #[test]
     fn setting_an_entry_is_no_more_credulous(conversation in conversations()) {
         let (mut table, _, acknowledged) = hostile(conversation, Row::new(ENDS, COOKIE));
@@ -850,7 +850,7 @@ fn what_is_missed_while_its_entry_is_replaced_is_not_gone() {
     }
 }
 
-/// Who waits, and who need not.
+/// Sockets that may have been missed wait for a grace period, and no others.
 #[test]
 fn only_what_may_have_been_missed_costs_a_grace_period() {
     let row = Row::new(ENDS, 7).owned();

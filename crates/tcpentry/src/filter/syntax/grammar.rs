@@ -72,7 +72,7 @@ pub(super) fn too_long(whole: Span) -> FilterError {
 struct Parser<'t> {
     cursor: Cursor<'t>,
     names: &'t dyn Names,
-    /// Where a level has its first operator of the other kind.
+    /// The place of the first operator of the other kind on a level.
     mixed: Option<Span>,
 }
 

@@ -1,4 +1,4 @@
-//! How `and` and `or` of one level bind: the tree before that is decided, and its readings.
+//! The precedence of `and` and `or` on one level: the tree before that is decided, and its readings.
 
 use crate::filter::error::{FilterError, Span, printable};
 use crate::filter::expr::{Expr, Filter, all_of, any_of, negated};

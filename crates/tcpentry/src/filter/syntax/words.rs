@@ -269,7 +269,7 @@ struct Reading<'w> {
 struct Ambiguous {
     /// The place of the word.
     word: usize,
-    /// Where the word begins.
+    /// The column at which the word begins.
     column: usize,
     negates: bool,
 }

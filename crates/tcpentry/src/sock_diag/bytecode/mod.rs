@@ -1,4 +1,4 @@
-//! What the kernel judges sockets by: the program of a dump, `INET_DIAG_REQ_BYTECODE`.
+//! The program by which the kernel selects the sockets of a dump, `INET_DIAG_REQ_BYTECODE`.
 //!
 //! A program is a row of operations, each with two distances: how far to go on when it holds (`yes`)
 //! and when it doesn't (`no`). Whoever arrives exactly at the end is accepted; a rejection is a jump of

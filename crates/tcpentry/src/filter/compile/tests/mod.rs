@@ -9,7 +9,7 @@ use crate::sock_diag::bytecode::interpreter;
 
 mod kernel;
 
-/// What may be done about a socket: all else is the same, namely nothing.
+/// The consequence of a truth for a socket: all that are neither yes nor hidden mean no.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Selected {
     Yes,
@@ -39,7 +39,7 @@ fn yields(plan: &Plan, pass: &Pass, socket: &TestSocket) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
-    /// What the kernel yields and the rest selects is what the whole expression selects here.
+    /// Compares what the kernel yields and the rest selects with what the whole expression selects here.
     #[test]
     fn kernel_and_rest_are_the_expression(
         expr in exprs(Pool::small().terms()),
