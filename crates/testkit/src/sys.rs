@@ -573,54 +573,50 @@ fn is_aborted(socket: i32) -> bool {
 #[repr(C, align(8))]
 struct Control([u8; 24]);
 
-/// Sends a descriptor over a socket of `AF_UNIX`.
-fn send_descriptor(to: i32, descriptor: i32) {
+/// Calls a function with a message of one byte that has room for one descriptor.
+fn with_message<T>(call: impl FnOnce(&mut libc::msghdr) -> T) -> T {
     let (mut byte, mut control) = ([b'!'], Control([0; 24]));
     let mut piece = libc::iovec {
         iov_base: byte.as_mut_ptr().cast(),
         iov_len: 1,
     };
-    // SAFETY: all that the message points to lives in this frame; the control message has room for one descriptor.
-    unsafe {
-        let mut message: libc::msghdr = std::mem::zeroed();
-        message.msg_iov = &raw mut piece;
-        message.msg_iovlen = 1;
-        message.msg_control = control.0.as_mut_ptr().cast();
-        message.msg_controllen = control.0.len() as _;
-        let header = libc::CMSG_FIRSTHDR(&raw const message);
+    // SAFETY: a message of zeroes is one that points to nothing.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = &raw mut piece;
+    message.msg_iovlen = 1;
+    message.msg_control = control.0.as_mut_ptr().cast();
+    message.msg_controllen = control.0.len() as _;
+    call(&mut message)
+}
+
+/// Sends a descriptor over a socket of `AF_UNIX`.
+fn send_descriptor(to: i32, descriptor: i32) {
+    // SAFETY: all that the message points to outlives the call; the control message has room for one descriptor.
+    with_message(|message| unsafe {
+        let header = libc::CMSG_FIRSTHDR(message);
         (*header).cmsg_level = libc::SOL_SOCKET;
         (*header).cmsg_type = libc::SCM_RIGHTS;
         (*header).cmsg_len = libc::CMSG_LEN(4) as _;
         libc::CMSG_DATA(header)
             .cast::<i32>()
             .write_unaligned(descriptor);
-        libc::sendmsg(to, &raw const message, libc::MSG_NOSIGNAL);
-    }
+        libc::sendmsg(to, message, libc::MSG_NOSIGNAL);
+    });
 }
 
 /// Receives a descriptor; `None` where there is none.
 fn receive_descriptor(from: i32, flags: i32) -> Option<i32> {
-    let (mut byte, mut control) = ([0_u8], Control([0; 24]));
-    let mut piece = libc::iovec {
-        iov_base: byte.as_mut_ptr().cast(),
-        iov_len: 1,
-    };
-    // SAFETY: all that the message points to lives in this frame, and the kernel keeps to the lengths it is given.
-    unsafe {
-        let mut message: libc::msghdr = std::mem::zeroed();
-        message.msg_iov = &raw mut piece;
-        message.msg_iovlen = 1;
-        message.msg_control = control.0.as_mut_ptr().cast();
-        message.msg_controllen = control.0.len() as _;
-        if libc::recvmsg(from, &raw mut message, flags) <= 0 {
+    // SAFETY: all that the message points to outlives the call, and the kernel keeps to the lengths it is given.
+    with_message(|message| unsafe {
+        if libc::recvmsg(from, message, flags) <= 0 {
             return None;
         }
-        let header = libc::CMSG_FIRSTHDR(&raw const message);
+        let header = libc::CMSG_FIRSTHDR(message);
         if header.is_null() || (*header).cmsg_type != libc::SCM_RIGHTS {
             return None;
         }
         Some(libc::CMSG_DATA(header).cast::<i32>().read_unaligned())
-    }
+    })
 }
 
 /// Forks a process that enters a cgroup, makes TCP sockets in *this* process's table of descriptors,

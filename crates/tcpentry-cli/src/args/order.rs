@@ -54,7 +54,7 @@ fn take_command(definition: &Command, words: &mut Vec<OsString>) -> (Option<Stri
     let mut index = 0;
     while let Some(word) = words.get(index).map(|word| word.to_string_lossy()) {
         if !is_option(&word) {
-            if is_command(definition, &word) {
+            if definition.find_subcommand(&*word).is_some() {
                 return (
                     Some(words.remove(index).to_string_lossy().into_owned()),
                     false,
@@ -69,17 +69,6 @@ fn take_command(definition: &Command, words: &mut Vec<OsString>) -> (Option<Stri
 
 fn is_option(word: &str) -> bool {
     word.starts_with('-') && word != "--"
-}
-
-/// Finds the command that has this name, or one of its other names.
-pub(crate) fn find_command<'d>(definition: &'d Command, word: &str) -> Option<&'d Command> {
-    definition.get_subcommands().find(|command| {
-        command.get_name() == word || command.get_all_aliases().any(|it| it == word)
-    })
-}
-
-pub(super) fn is_command(definition: &Command, word: &str) -> bool {
-    find_command(definition, word).is_some()
 }
 
 /// Returns true for an option that some command has.

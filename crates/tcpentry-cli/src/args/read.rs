@@ -3,12 +3,12 @@
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Command, CommandFactory as _, Parser as _};
+use clap::{Command, Parser as _};
 
 use super::answer::Answer;
 use super::habits::{commands, options};
 use super::line::Line;
-use super::{Args, order};
+use super::{Args, definition, order};
 
 /// The reason why there is nothing to run.
 pub(crate) enum Usage {
@@ -57,12 +57,6 @@ pub(crate) fn arranged(typed: Vec<OsString>) -> Result<Line, Answer> {
     })
 }
 
-fn definition() -> Command {
-    let mut definition = Args::command();
-    definition.build();
-    definition
-}
-
 /// Returns the line that prints the help of a command, or of all.
 fn help(definition: &Command, line: &Line) -> Result<Line, Answer> {
     let of_command = |command: Option<&str>| Line {
@@ -73,7 +67,7 @@ fn help(definition: &Command, line: &Line) -> Result<Line, Answer> {
     let Some(topic) = line.words.get(1).map(|word| word.to_string_lossy()) else {
         return Ok(of_command(None));
     };
-    if order::is_command(definition, &topic) {
+    if definition.find_subcommand(&*topic).is_some() {
         return Ok(of_command(Some(&topic)));
     }
     let names = definition.get_subcommands().map(Command::get_name);

@@ -7,7 +7,7 @@ use tcpentry::filter::FilterWords;
 
 use super::candidate::Candidate;
 use super::values;
-use crate::args::order::{find_command, option_before_value};
+use crate::args::order::option_before_value;
 
 /// Returns what may stand for the word that is being typed, behind these words.
 pub(super) fn candidates(definition: &Command, before: &[String], typed: &str) -> Vec<Candidate> {
@@ -54,14 +54,14 @@ impl<'d> CursorContext<'d> {
         if self.option.take().is_some() {
             // The value of the option before it.
         } else if !self.may_be_option(word) {
-            let command = find_command(self.definition, word);
+            let command = self.definition.find_subcommand(word);
             if let (None, Some(command), false) = (self.command, command, self.no_options) {
                 self.command = Some(command);
                 return;
             }
             self.command = self
                 .command
-                .or_else(|| find_command(self.definition, "list"));
+                .or_else(|| self.definition.find_subcommand("list"));
             self.words.push(word);
             self.filter.push(word);
         } else if word == "--" {
