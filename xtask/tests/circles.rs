@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test, unwrap is an assertion")]
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -248,7 +249,7 @@ fn none(fault: &str, find: impl Fn(&ModulePath, &Arrows) -> Vec<[String; 2]>) {
                 let name = name.join(folder.join("/")).display().to_string();
                 for [from, to] in find(&folder, &arrows) {
                     let why = &arrows[&from][&to];
-                    table += &format!("{name:<36} {from:<14} -> {to:<14} {why}\n");
+                    writeln!(table, "{name:<36} {from:<14} -> {to:<14} {why}").unwrap();
                 }
             }
         }

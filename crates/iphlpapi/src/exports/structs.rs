@@ -36,7 +36,6 @@ impl Id {
 
 /// `TCPENTRY_RESULT` of the header.
 #[derive(Clone, Copy)]
-#[expect(clippy::struct_field_names, reason = "the names of the header")]
 #[repr(C)]
 pub struct DeletionResult {
     pub(super) code: Dword,

@@ -65,7 +65,6 @@ impl Id {
 
 /// `TCPENTRY_RESULT`
 #[derive(Clone, Copy, Default)]
-#[expect(clippy::struct_field_names, reason = "the names of the header")]
 #[repr(C)]
 struct DeletionResult {
     code: u32,
