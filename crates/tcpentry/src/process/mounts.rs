@@ -23,6 +23,18 @@ impl Mounts {
         fs::read("/proc/thread-self/mountinfo").map(Self)
     }
 
+    /// Returns true where the path of a mount may lead through a file system that others serve, and that may not answer.
+    pub(crate) fn may_not_answer(&self, point: &[u8]) -> bool {
+        let above = |mount: &Mount| {
+            let below = point.strip_prefix(&*mount.point);
+            below.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+        };
+        let lines = self.0.split(|&byte| byte == b'\n');
+        lines
+            .filter_map(|line| mount_if(line, |kind| SERVED.iter().any(|it| kind.starts_with(it))))
+            .any(|mount| above(&mount))
+    }
+
     /// Returns those of one kind of file system, in the order in which they were mounted.
     pub(crate) fn of(&self, kind: &str) -> impl Iterator<Item = Mount> {
         let lines = self.0.split(|&byte| byte == b'\n');
@@ -32,20 +44,46 @@ impl Mounts {
 
 /// Parses a line, where it is one of this kind of file system.
 pub(crate) fn mount_of(line: &[u8], kind: &[u8]) -> Option<Mount> {
+    mount_if(line, |found| found == kind)
+}
+
+fn mount_if(line: &[u8], is_meant: impl Fn(&[u8]) -> bool) -> Option<Mount> {
     let mut fields = line.split(|&byte| byte == b' ');
     let root = fields.nth(3)?;
     let point = fields.next()?;
     // Behind a number of optional fields, and a hyphen.
     let found = fields.skip_while(|&field| field != b"-").nth(1)?;
-    (found == kind).then(|| Mount {
+    is_meant(found).then(|| Mount {
         root: unescape_octal(root),
         point: unescape_octal(point),
     })
 }
 
+/// The beginnings of the kinds of file systems that a program or another host serves.
+const SERVED: [&[u8]; 8] = [
+    b"fuse", b"nfs", b"cifs", b"smb", b"9p", b"ceph", b"afs", b"autofs",
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_mounted_below_a_file_system_that_is_served_may_not_answer() {
+        let mounts = Mounts(
+            b"1 0 0:1 / / rw - ext4 x rw\n2 1 0:2 / /run/netns rw - fuse.x x rw\n3 1 0:3 / /home rw - nfs4 x rw\n"
+                .to_vec(),
+        );
+        for (path, may) in [
+            ("/run/netns/blue", true),
+            ("/run/netns", true),
+            ("/run/netns2/blue", false),
+            ("/home/x", true),
+            ("/run", false),
+        ] {
+            assert_eq!(mounts.may_not_answer(path.as_bytes()), may, "{path}");
+        }
+    }
 
     #[test]
     fn lines_of_mountinfo() {
