@@ -21,8 +21,8 @@ use crate::escape::escape_for_terminal;
 use crate::path;
 use crate::privilege::more_rights;
 use crate::process::Process;
-use crate::process::cgroup_file;
 use crate::process::container::Container;
+use crate::process::hierarchy::Hierarchies;
 use crate::process::mounts::Mounts;
 use crate::process::proc::{FIRST, Opened, Proc};
 
@@ -228,10 +228,11 @@ impl Namespace {
         let Ok(proc) = Proc::open() else {
             return false;
         };
-        let mut room = Vec::new();
+        let (mut room, mut hierarchies) = (Vec::new(), Hierarchies::default());
         let mut is_of = |process: &Process| {
             let opened = NonZeroI32::new(process.pid()).and_then(|pid| proc.enter(pid).ok());
-            let container = opened.and_then(|opened| container_of(&opened, &mut room));
+            let container =
+                opened.and_then(|opened| container_of(&opened, &mut hierarchies, &mut room));
             container.is_some_and(|container| container.matches_name(name))
         };
         !is_number(name) && self.processes.iter().any(&mut is_of)
@@ -319,6 +320,7 @@ struct Search {
     found: BTreeMap<u64, Namespace>,
     hidden: Vec<Process>,
     shows_first: bool,
+    hierarchies: Hierarchies,
     room: Vec<u8>,
 }
 
@@ -370,7 +372,7 @@ impl Search {
             let Some(inode) = inode_of(&file)? else {
                 continue;
             };
-            let container = container_of(opened, &mut self.room);
+            let container = container_of(opened, &mut self.hierarchies, &mut self.room);
             let namespace = self.add(inode, file);
             namespace.processes.push(process);
             namespace.container = namespace.container.take().or(container);
@@ -418,9 +420,18 @@ fn is_number(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn container_of(process: &Opened, room: &mut Vec<u8>) -> Option<Container> {
-    let path = cgroup_file::of_process(process.cgroups(room)?)?;
-    Container::from_cgroup(&*path)
+/// Returns the container of a process; `None` also where nobody can see who gave it its name.
+fn container_of(
+    process: &Opened,
+    hierarchies: &mut Hierarchies,
+    room: &mut Vec<u8>,
+) -> Option<Container> {
+    let path = hierarchies.of_process(process.cgroups(room)?)?;
+    let container = Container::from_cgroup(path.as_path())?;
+    let is_certain = path
+        .as_path()
+        .holds(|path| Container::from_cgroup(path).as_ref() == Some(&container));
+    (is_certain == Some(true)).then_some(container)
 }
 
 /// Returns true for a process that is there, but that this `/proc` does not show (`hidepid=2`): a signal would be refused.

@@ -32,6 +32,7 @@ pub(crate) mod cgroup_path;
 pub(crate) mod container;
 pub(crate) mod descriptors;
 mod directory;
+pub(crate) mod hierarchy;
 pub(crate) mod holder;
 mod inspect;
 pub(crate) mod mounts;
@@ -44,7 +45,7 @@ mod unescape;
 pub(crate) mod unit;
 
 pub use cgroup::Cgroups;
-pub use cgroup_path::CgroupPath;
+pub use cgroup_path::{CgroupPath, CgroupPathBuf};
 pub use container::{Container, Pod, QosClass, Runtime};
 pub use owners::{Owner, Owners};
 pub use pid::Process;
