@@ -299,14 +299,45 @@ fn of_version_1_a_name_below_a_users_directory_is_that_users() {
             "{}",
             shown.out
         );
-        // Where the owners of the directories can't be seen, nothing is believed, and that is said.
-        let hidden = format!(
-            "unshare --mount --pid --fork --mount-proc sh -c 'umount -l /sys/fs/cgroup; unset SSH_CONNECTION; \
-             {} delete --own-session container {id}'",
-            env!("CARGO_BIN_EXE_tcpentry")
+        // As root, what the first process sees will do.
+        let unmounted = |as_user: &str, words: &str| -> Run {
+            let script = format!(
+                "unset SSH_CONNECTION; unshare --mount sh -c 'umount -l /sys/fs/cgroup; {as_user} /run/tcpentry {words}'"
+            );
+            world.shell(&script).into()
+        };
+        fs::copy(env!("CARGO_BIN_EXE_tcpentry"), world.path("/run/tcpentry")).unwrap();
+        let still = unmounted("", "-c dport = :8080");
+        assert_eq!(still.rows().len(), 3, "{}", still.err);
+        assert!(
+            still.out.contains(&format!("user:4021:docker:{short}")),
+            "{}",
+            still.out
         );
-        let refused: Run = world.shell(&hidden).into();
-        assert_eq!(refused.code, 4, "{}{}", refused.out, refused.err);
+        // Where the owners of the directories can't be seen, nothing is believed, and that is said.
+        let as_user = "setpriv --reuid 4021 --regid 4021 --clear-groups";
+        let theirs = world.start_shell(&format!(
+            "echo $$ >{}/cgroup.procs && exec {as_user} bash -c 'exec 3<>/dev/tcp/127.0.0.1/8080; exec sleep 1000'",
+            real.0.display()
+        ));
+        let of_theirs = format!("user 4021 dport = :8080 container {id}");
+        until("it is connected", || listed(&of_theirs).rows().len() == 1);
+        let seen = unmounted("", &of_theirs);
+        assert_eq!((seen.code, seen.rows().len()), (0, 1), "{}", seen.err);
+        for not in ["", "not "] {
+            let words = format!("delete --own-session user 4021 dport = :8080 {not}container {id}");
+            let refused = unmounted(as_user, &words);
+            assert_eq!(refused.code, 4, "{}{}", refused.out, refused.err);
+            assert!(
+                refused.err.contains("are not mounted here"),
+                "{}",
+                refused.err
+            );
+        }
+        drop(theirs);
+        until("it has ended", || {
+            listed("dport = :8080 user 4021").rows().is_empty()
+        });
         for (words, count) in [
             (format!("unit nginx-{own}"), 0),
             (format!("unit user:4021:nginx-{own}"), 1),

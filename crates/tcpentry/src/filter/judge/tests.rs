@@ -249,6 +249,7 @@ fn what_the_kernel_may_keep_to_itself() {
         (2, [False; 3], [False, True, False]),
         (3, [Hidden; 3], [Hidden; 3]),
         (4, [Unknown; 3], [Unknown; 3]),
+        (5, [True, True, False], [False; 3]),
     ] {
         connection.cgroup = Some(id);
         assert_eq!(judged(cgroup(id), &connection), True);
