@@ -130,12 +130,10 @@ pub(crate) fn prepare_all(
         return Err(error);
     }
     let all = tables.iter_mut().zip(prepared);
-    let all = all.map(|(table, selection)| match selection {
-        Some(selection) => Ok(selection),
-        None => {
-            let table = &mut table.table;
-            prepare(words, args, states, DeviceScope::Elsewhere, &lookups, table)
-        }
+    let all = all.map(|(table, selection)| {
+        let table = &mut table.table;
+        let elsewhere = || prepare(words, args, states, DeviceScope::Elsewhere, &lookups, table);
+        selection.map_or_else(elsewhere, Ok)
     });
     all.collect()
 }

@@ -249,6 +249,10 @@ fn of_version_1_the_owner_tells_the_container_and_the_unit() {
 
 /// A cgroup that an ordinary user owns, and what that user makes below it.
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "what is made takes long, and is looked at from all sides"
+)]
 fn of_version_1_a_name_below_a_users_directory_is_that_users() {
     isolated(|| {
         if !user::others() {

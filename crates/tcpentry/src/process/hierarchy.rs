@@ -93,7 +93,7 @@ impl Hierarchies {
             .iter()
             .filter(|it| it.mount.is_of(member.controllers));
         let mut seen = of_this.filter_map(|it| it.ownership(member.path));
-        let found = seen.next().map_or(Ownership::Unseen, Ownership::Seen);
+        let found = seen.next().unwrap_or(Ownership::Unseen);
         self.known.insert(key, found);
         found
     }
@@ -102,7 +102,7 @@ impl Hierarchies {
 impl Mounted {
     /// Returns the part of a path that was left to a user, by the owners of its directories; `None` where one of them can't
     /// be seen here.
-    fn ownership(&self, path: &[u8]) -> Option<Option<Delegation>> {
+    fn ownership(&self, path: &[u8]) -> Option<Ownership> {
         let root = self
             .mount
             .root
@@ -134,7 +134,7 @@ impl Mounted {
                 left = Some(Delegation { end, uid });
             }
         }
-        Some(left)
+        Some(Ownership::Seen(left))
     }
 }
 

@@ -142,7 +142,7 @@ impl FilterWords {
 
     /// Returns `true` where the next word is a value (or the operator before one) and can't be an option.
     pub fn expects_value(&self) -> bool {
-        self.first.expects_value() || self.others.iter().any(|it| it.expects_value())
+        self.first.expects_value() || self.others.iter().any(Position::expects_value)
     }
 
     /// Returns the keyword whose value the next word may be.

@@ -295,7 +295,7 @@ fn no_value_is_an_option_whatever_the_one_before_it_is() {
                 for value in operators {
                     for option in ["-y", "--yes", "-n", "--"] {
                         let values =
-                            [&not, &[term, value, second, option, "port", "1"][..]].concat();
+                            [not, &[term, value, second, option, "port", "1"][..]].concat();
                         let mut followed = FilterWords::new();
                         let options: Vec<_> = values
                             .iter()
@@ -334,7 +334,9 @@ fn no_value_is_an_option_whatever_the_one_before_it_is() {
         ],
     ] {
         let mut followed = FilterWords::new();
-        words.iter().for_each(|word| followed.push(word));
+        for word in words {
+            followed.push(word);
+        }
         let is_operator_last = words.last() == Some(&"=");
         assert_eq!(followed.expects_value(), is_operator_last, "{words:?}");
     }
