@@ -7,7 +7,7 @@ use rustix::io::Errno;
 
 use super::pid::Process;
 use super::proc::{Descriptor, Opened, Proc, is_denied};
-use super::threads::TableLimits;
+use super::table_limits::TableLimits;
 use crate::connection::Inode;
 
 /// A process that holds a socket, and the descriptor by which it does.

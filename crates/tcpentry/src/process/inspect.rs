@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use super::arguments;
 use super::pid::Process;
 use super::proc::{Opened, Proc};
-use super::threads::TableLimits;
+use super::table_limits::TableLimits;
 use crate::connection::Inode;
 use crate::error::ran_out;
 

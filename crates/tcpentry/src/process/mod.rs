@@ -40,6 +40,7 @@ pub(crate) mod owners;
 mod pid;
 pub(crate) mod proc;
 pub(crate) mod search;
+mod table_limits;
 mod threads;
 mod unescape;
 pub(crate) mod unit;

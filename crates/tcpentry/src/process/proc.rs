@@ -17,7 +17,7 @@ use rustix::path::{Arg, DecInt};
 
 use super::directory::{ROOM, each_entry, open_directory};
 use super::pid::Process;
-use super::threads::TableLimits;
+use super::table_limits::TableLimits;
 use crate::connection::Inode;
 use crate::error::ran_out;
 

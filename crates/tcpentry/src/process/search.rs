@@ -14,7 +14,8 @@ use super::hierarchy::Hierarchies;
 use super::owners::{Holding, Owner, Owners};
 use super::pid::Process;
 use super::proc::{FIRST, Opened, Proc, is_denied, look};
-use super::threads::{self, TableLimits};
+use super::table_limits::TableLimits;
+use super::threads;
 use crate::connection::Inode;
 use crate::privilege::{is_initial_pid_namespace, sees_by_right};
 

@@ -4,7 +4,6 @@
 //! after which `/proc/PID/fd` is empty (root) or may not be looked at (everybody else), while the process goes on.
 //! `kcmp(2)` says in one system call if two threads share a table, so that each table is read once.
 
-use std::collections::HashMap;
 use std::num::NonZeroI32;
 use std::ops::ControlFlow;
 use std::sync::OnceLock;
@@ -14,6 +13,7 @@ use rustix::io::{Errno, retry_on_intr};
 
 use super::directory::{each_entry, open_directory};
 use super::proc::{Descriptor, Opened, number, status_field};
+use super::table_limits::TableLimits;
 use crate::connection::Inode;
 use crate::sys::share_descriptors;
 
@@ -79,7 +79,7 @@ impl Opened {
                     continue;
                 };
                 if !limits.allow(uid, size) {
-                    limits.has_left_out = true;
+                    limits.leave_out();
                     break;
                 }
             }
@@ -127,53 +127,6 @@ impl Opened {
     }
 }
 
-/// The limits of what one search reads in tables that threads have to themselves.
-///
-/// A thread costs its user next to nothing, and with a copy of a table of a thousand descriptors whoever looks for the
-/// holders of sockets 13 ms: three processes of 300 such threads 12 seconds. What is left out is reported as
-/// [partly seen](super::Owners::partly_seen).
-#[derive(Debug)]
-pub(crate) struct TableLimits {
-    of_user: HashMap<Option<u32>, u64>,
-    of_all: u64,
-    has_left_out: bool,
-}
-
-impl TableLimits {
-    pub(crate) fn new() -> Self {
-        Self {
-            of_user: HashMap::new(),
-            of_all: LIMIT_OF_ALL,
-            has_left_out: false,
-        }
-    }
-
-    /// Returns true if something of the process that was looked into last was left out.
-    pub(crate) const fn has_left_out(&self) -> bool {
-        self.has_left_out
-    }
-
-    /// Begins another process.
-    pub(super) const fn next(&mut self) {
-        self.has_left_out = false;
-    }
-
-    /// Takes the room of a table from what this user has left; `false` where that is not enough. Root's is not limited.
-    fn allow(&mut self, uid: Option<u32>, size: u64) -> bool {
-        if uid == Some(0) {
-            return true;
-        }
-        let left = self.of_user.entry(uid).or_insert(LIMIT_OF_USER);
-        if size > *left || size > self.of_all {
-            return false;
-        }
-        *left -= size;
-        // Who has a range of users for containers has many.
-        self.of_all -= size;
-        true
-    }
-}
-
 /// Returns true if this kernel compares tables of descriptors: it has `kcmp(2)` (`CONFIG_KCMP`), and no seccomp filter
 /// forbids it, as that of a container without `CAP_SYS_PTRACE` does.
 pub(super) fn are_comparable() -> bool {
@@ -188,25 +141,3 @@ pub(super) fn are_comparable() -> bool {
 const THREAD_SCANS: usize = 8;
 /// The tables that a thread's is compared with.
 const MAX_COMPARED: usize = 8;
-/// The descriptors for which there is room in the tables that are read of one user's threads, and of all but root's: a
-/// program with a table for each of 200 threads stays below.
-const LIMIT_OF_USER: u64 = 1 << 16;
-const LIMIT_OF_ALL: u64 = 4 * LIMIT_OF_USER;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_user_takes_no_more_than_a_share_and_root_what_there_is() {
-        let mut limits = TableLimits::new();
-        assert!(limits.allow(Some(0), u64::MAX));
-        assert!(limits.allow(Some(1), LIMIT_OF_USER - 64));
-        assert!(!limits.allow(Some(1), 65));
-        assert!(limits.allow(Some(1), 64) && !limits.allow(Some(1), 1));
-        for uid in 2..5 {
-            assert!(limits.allow(Some(uid), LIMIT_OF_USER));
-        }
-        assert!(!limits.allow(Some(5), 1), "of all");
-    }
-}
