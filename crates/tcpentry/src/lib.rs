@@ -74,6 +74,7 @@ pub mod filter;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod netns;
+mod path;
 mod privilege;
 pub mod process;
 mod select;

@@ -260,6 +260,15 @@ fn hold(socket: i32, ready: i32, uid: Option<u32>, kind: HolderKind) -> ! {
     unsafe {
         let mut good = libc::dup2(socket, HELD) >= 0 && libc::dup2(ready, TELL) >= 0;
         good &= libc::close_range(2, u32::MAX, 0) == 0;
+        if kind == HolderKind::InLargeTableOfThread {
+            let limit = libc::rlimit {
+                rlim_cur: (1 << 14) + 1,
+                rlim_max: (1 << 14) + 1,
+            };
+            good &= libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) == 0;
+            // A copy of the table is as large as the highest number takes.
+            good &= libc::dup2(HELD, HIGH) == HIGH;
+        }
         if let Some(uid) = uid {
             let nothing = std::ptr::null::<libc::gid_t>();
             let (none, uid) = (0 as libc::c_ulong, libc::c_ulong::from(uid));
@@ -284,6 +293,7 @@ fn hold(socket: i32, ready: i32, uid: Option<u32>, kind: HolderKind) -> ! {
             }
             libc::close(HELD);
             libc::close(TELL);
+            libc::close(HIGH);
             if good {
                 loop {
                     libc::pause();
@@ -324,6 +334,8 @@ pub(crate) enum HolderKind {
     WithoutFirstThread,
     /// It holds it in the table that its second thread has to itself.
     InTableOfThread,
+    /// As before, and that table is large.
+    InLargeTableOfThread,
 }
 
 /// The attack of a hostile process.
@@ -679,4 +691,6 @@ fn last_errno() -> Errno {
 }
 
 const HELD: i32 = 0;
+/// A number for which a table has room for 32,768 descriptors.
+const HIGH: i32 = 1 << 14;
 const TELL: i32 = 1;

@@ -196,6 +196,20 @@ mod tests {
     }
 
     #[test]
+    fn a_value_behind_one_that_is_an_operator_is_no_option() {
+        for value in ["=", "==", "!=", "eq", "gt", "(", "!", "not", "or", "-n"] {
+            for second in ["process", "dst"] {
+                let words = ["tcpentry", "delete", "process", value, second, "-y"];
+                let expected = ["tcpentry", "delete", "--", "process", value, second, "-y"];
+                assert_eq!(arranged(&words), expected);
+            }
+        }
+        let words = ["tcpentry", "delete", "process", "=", "nginx", "-y"];
+        let expected = ["tcpentry", "delete", "-y", "--", "process", "=", "nginx"];
+        assert_eq!(arranged(&words), expected);
+    }
+
+    #[test]
     fn an_option_with_a_value_takes_the_next_word() {
         let mut definition = Args::command();
         definition.build();

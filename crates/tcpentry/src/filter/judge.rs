@@ -15,6 +15,8 @@
 //!   by it since the look, so `not process nginx` is hidden then. Where every process was looked into, and none holds
 //!   it, no process does: it is in flight in a unix socket, registered with io_uring, or the kernel's own (NFS).
 //!   Of what a sandbox hides even from the root of the host nobody could know more than the name, so that decides.
+//! - Of a process whose threads have very many descriptors not all are read. A socket that no process was seen to hold is
+//!   unknown, if that one is meant: it is left alone, and whatever else is selected is not.
 //!
 //! # Not all can be seen
 //!
@@ -70,14 +72,17 @@ pub(crate) trait Facts {
     /// Returns the processes whose descriptors the caller may not see; without a name where that is hidden too.
     fn hidden(&self) -> impl Iterator<Item = NamedProcess<'_>>;
 
+    /// Returns the processes that may hold more than was read of them.
+    fn partly_seen(&self) -> impl Iterator<Item = NamedProcess<'_>>;
+
     /// Returns true if there may be others, of which the caller sees nothing at all.
     fn are_withheld(&self) -> bool;
 
     /// Returns true if the names of the hidden are all that anybody could know.
     fn are_known_by_right(&self) -> bool;
 
-    /// Returns the path of a socket's cgroup.
-    fn cgroup(&self, connection: &Connection) -> Fact<CgroupPath<'_>>;
+    /// Returns the paths of a socket's cgroups: the one that it was made in, or those of the processes that hold it.
+    fn cgroups(&self, connection: &Connection) -> Fact<Vec<CgroupPath<'_>>>;
 }
 
 /// A process.
@@ -188,10 +193,10 @@ impl<K: Facts> Judge<'_, K> {
                 Truth::known(connection.inode.map(|_| connection.uid == *uid))
             }
             Term::Netns { inode, .. } => Truth::from(*inode == self.netns),
-            Term::Unit(name) => self.in_cgroup(connection, |path| {
+            Term::Unit(name) => self.in_cgroup(connection, name, |path| {
                 Unit::from_cgroup(path).is_some_and(|unit| unit.matches_name(name))
             }),
-            Term::Container(pattern) => self.in_cgroup(connection, |path| {
+            Term::Container(pattern) => self.in_cgroup(connection, pattern.text(), |path| {
                 let container = Container::from_cgroup(path);
                 let is = |name: &str| pattern.matches(name.as_bytes());
                 container.is_some_and(|container| container.matches(pattern.text(), is))
@@ -210,13 +215,21 @@ impl<K: Facts> Judge<'_, K> {
         }
     }
 
+    /// Returns the truth of a term about the cgroups of the socket: it is in all of them.
     fn in_cgroup(
         &self,
         connection: &Connection,
+        name: &str,
         is_meant: impl Fn(CgroupPath<'_>) -> bool,
     ) -> Truth {
-        match self.facts.cgroup(connection) {
-            Fact::Known(path) => Truth::from(is_meant(path)),
+        let of_path = |path: CgroupPath<'_>| {
+            // Which user's it is then is not known either.
+            let may_be_users = path.is_ownership_unseen() && name.starts_with(OF_USER);
+            let holds = path.holds(&is_meant).filter(|_| !may_be_users);
+            holds.map_or(Truth::Hidden, Truth::from)
+        };
+        match self.facts.cgroups(connection) {
+            Fact::Known(paths) => Truth::any(paths.into_iter().map(of_path)),
             Fact::Absent => Truth::Unknown,
             Fact::Hidden => Truth::Hidden,
         }
@@ -244,16 +257,23 @@ impl<K: Facts> Judge<'_, K> {
             return Truth::Hidden;
         }
         let mut hidden = self.facts.hidden().peekable();
-        if hidden.peek().is_none() {
-            // Every process was looked into: it is in flight between two, io_uring's, or the kernel's own.
-            Truth::False
-        } else if hidden.any(may_be_meant) || !(positive || self.facts.are_known_by_right()) {
+        let are_all_seen = hidden.peek().is_none();
+        if !are_all_seen
+            && (hidden.any(&may_be_meant) || !(positive || self.facts.are_known_by_right()))
+        {
             Truth::Hidden
+        } else if self.facts.partly_seen().any(may_be_meant) {
+            // Not hidden: anybody could have such a process, and an action on others must go on.
+            Truth::Unknown
         } else {
+            // Every process was looked into: it is in flight between two, io_uring's, or the kernel's own.
             Truth::False
         }
     }
 }
+
+/// The beginning of a name that is a user's, as it is shown.
+const OF_USER: &str = "user:";
 
 fn of_ends(end: End, connection: &Connection, holds: impl Fn(Endpoint) -> bool) -> Truth {
     let (local, peer) = (connection.local(), connection.peer());

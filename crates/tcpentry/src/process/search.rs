@@ -10,10 +10,11 @@ use std::thread;
 
 use rustix::io::Errno;
 
-use super::cgroup_file;
+use super::hierarchy::Hierarchies;
 use super::owners::{Holding, Owner, Owners};
 use super::pid::Process;
 use super::proc::{FIRST, Opened, Proc, is_denied, look};
+use super::table_limits::TableLimits;
 use super::threads;
 use crate::connection::Inode;
 use crate::privilege::{is_initial_pid_namespace, sees_by_right};
@@ -195,6 +196,8 @@ struct RunningSearch<'a> {
     found: Vec<bool>,
     missing: usize,
     owners: Owners,
+    limits: TableLimits,
+    hierarchies: Hierarchies,
     room: Vec<u8>,
 }
 
@@ -206,6 +209,8 @@ impl<'a> RunningSearch<'a> {
             found: vec![false; wanted],
             search,
             owners: Owners::default(),
+            limits: TableLimits::new(),
+            hierarchies: Hierarchies::default(),
             room: Vec::new(),
         }
     }
@@ -236,9 +241,16 @@ impl<'a> RunningSearch<'a> {
         }
         let before = self.owners.holdings.len();
         let looked = self.sockets(&opened).and_then(|()| {
-            if self.owners.holdings.len() > before {
+            let holds_any = self.owners.holdings.len() > before;
+            let is_partly_seen = self.limits.has_left_out();
+            if holds_any || is_partly_seen {
                 let owner = self.owner(&opened)?;
-                self.owners.found.push(owner);
+                if is_partly_seen {
+                    self.owners.partly_seen.push(owner.clone());
+                }
+                if holds_any {
+                    self.owners.found.push(owner);
+                }
             }
             Ok(())
         });
@@ -264,19 +276,20 @@ impl<'a> RunningSearch<'a> {
         let place = u32::try_from(self.owners.found.len()).map_err(|_| Errno::NOMEM)?;
         let holdings = &mut self.owners.holdings;
         let wanted = self.search.wanted.as_deref();
-        let failed = opened.each_socket(&mut self.room, |descriptor, inode| {
-            if wanted.is_none_or(|wanted| wanted.binary_search(&inode).is_ok()) {
-                if holdings.try_reserve(1).is_err() {
-                    return ControlFlow::Break(Errno::NOMEM);
+        let failed =
+            opened.each_socket(&mut self.room, &mut self.limits, |descriptor, inode| {
+                if wanted.is_none_or(|wanted| wanted.binary_search(&inode).is_ok()) {
+                    if holdings.try_reserve(1).is_err() {
+                        return ControlFlow::Break(Errno::NOMEM);
+                    }
+                    holdings.push(Holding {
+                        inode,
+                        place,
+                        descriptor,
+                    });
                 }
-                holdings.push(Holding {
-                    inode,
-                    place,
-                    descriptor,
-                });
-            }
-            ControlFlow::Continue(())
-        })?;
+                ControlFlow::Continue(())
+            })?;
         failed.map_or(Ok(()), Err)
     }
 
@@ -288,7 +301,8 @@ impl<'a> RunningSearch<'a> {
             executable: opened.executable(room).ok().map(<[u8]>::to_vec),
             uid: opened.uid(room),
             cgroup: if self.search.cgroups {
-                opened.cgroups(room).and_then(cgroup_file::of_process)
+                let text = opened.cgroups(room);
+                text.and_then(|text| self.hierarchies.of_process(text))
             } else {
                 None
             },

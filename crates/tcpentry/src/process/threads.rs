@@ -12,7 +12,8 @@ use rustix::fs::AtFlags;
 use rustix::io::{Errno, retry_on_intr};
 
 use super::directory::{each_entry, open_directory};
-use super::proc::{Descriptor, Opened, number};
+use super::proc::{Descriptor, Opened, number, status_field};
+use super::table_limits::TableLimits;
 use crate::connection::Inode;
 use crate::sys::share_descriptors;
 
@@ -49,10 +50,13 @@ impl Opened {
     }
 
     /// Calls with each socket in a table that is not the first thread's, until one breaks it off. Nothing is read where
-    /// tables can't be [compared](are_comparable).
+    /// tables can't be [compared](are_comparable), and no more than the limits allow; `is_empty` says that of the first
+    /// thread's: where that thread has ended, the next one's is the process's.
     pub(super) fn each_socket_of_threads<B>(
         &self,
+        is_empty: bool,
         room: &mut Vec<u8>,
+        limits: &mut TableLimits,
         mut visit: impl FnMut(Descriptor, Inode) -> ControlFlow<B>,
     ) -> Result<Option<B>, Errno> {
         let others = self.other_threads(room)?;
@@ -60,11 +64,24 @@ impl Opened {
             return Ok(None);
         }
         let mut tables = vec![self.pid()];
+        let mut uid = None;
         for tid in others {
             let is_read = |&other: &i32| share_descriptors(tid.get(), other) == Ok(true);
             // A process may give each of its threads a table: they are not all compared with each other.
             if tables.iter().take(MAX_COMPARED).any(is_read) {
                 continue;
+            }
+            let may_be_main = is_empty && tables.len() == 1;
+            if !(may_be_main && self.stat(room)?.has_ended) {
+                let uid = *uid.get_or_insert_with(|| self.uid(room));
+                let Some(size) = self.table_size(tid, room) else {
+                    // It has ended meanwhile.
+                    continue;
+                };
+                if !limits.allow(uid, size) {
+                    limits.leave_out();
+                    break;
+                }
             }
             match self.each_socket_of(&*format!("task/{tid}/fd"), Some(tid), room, &mut visit) {
                 Ok(Some(value)) => return Ok(Some(value)),
@@ -75,6 +92,12 @@ impl Opened {
             }
         }
         Ok(None)
+    }
+
+    /// Returns the number of descriptors that a thread's table has room for.
+    fn table_size(&self, tid: NonZeroI32, room: &mut Vec<u8>) -> Option<u64> {
+        let status = self.read(&*format!("task/{tid}/status"), room).ok()?;
+        status_field(status, "FDSize:")
     }
 
     /// Returns the threads but the first, each once; none where that takes no list.

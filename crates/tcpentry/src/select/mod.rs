@@ -150,9 +150,10 @@ impl Selection {
         self.filter.expr.as_ref().and_then(Processes::of)
     }
 
-    /// Returns the processes that the filter excludes.
-    pub(crate) fn excluded(&self) -> Option<Processes> {
-        self.filter.expr.as_ref().and_then(Processes::excluded)
+    /// Returns the processes that the filter excludes; where the cgroup of a socket is that of its holders, also those that it
+    /// excludes by their cgroups.
+    pub(crate) fn excluded(&self, by_cgroup: bool) -> Option<Processes> {
+        Processes::excluded(self.filter.expr.as_ref()?, by_cgroup)
     }
 
     /// Evaluates the filter again for a socket that it selected, with these facts.
@@ -218,6 +219,10 @@ impl Facts for Nothing {
         iter::empty()
     }
 
+    fn partly_seen(&self) -> impl Iterator<Item = NamedProcess<'_>> {
+        iter::empty()
+    }
+
     fn are_withheld(&self) -> bool {
         false
     }
@@ -226,7 +231,7 @@ impl Facts for Nothing {
         false
     }
 
-    fn cgroup(&self, _: &Connection) -> Fact<CgroupPath<'_>> {
+    fn cgroups(&self, _: &Connection) -> Fact<Vec<CgroupPath<'_>>> {
         Fact::Hidden
     }
 }

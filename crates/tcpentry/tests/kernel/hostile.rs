@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use tcpentry::filter::Names as _;
+use tcpentry::netns::Namespace;
 use tcpentry::process::{Owners, Process};
-use tcpentry::{ErrorKind, MethodChoice, Options, Outcome, Pair, TcpTable};
+use tcpentry::{ErrorKind, Filter, MethodChoice, Options, Outcome, Pair, SystemNames, TcpTable};
 use tcpentry_testkit::fuse::Fuse;
 use tcpentry_testkit::hostile::Hostile;
 use tcpentry_testkit::{isolated, seccomp, skip, tcp, until};
@@ -100,6 +102,33 @@ fn with_mptcp_it_keeps_nobody_who_gives_no_options() {
         let _hostile = Hostile::flipping(&ends.server, fuse);
         drop(ends.server);
         is_denied_in_time(&mut table(), pair, &Options::default());
+    });
+}
+
+#[test]
+fn a_path_into_a_file_system_that_does_not_answer_keeps_nobody() {
+    isolated(|| {
+        let fuse = match Fuse::mounted() {
+            Ok(fuse) => fuse,
+            Err(error) => skip!("no FUSE here: {error}"),
+        };
+        let silent = fuse.file().with_file_name("silent");
+        let silent = silent.to_str().unwrap();
+        let start = Instant::now();
+        let error = Namespace::named(silent).unwrap_err();
+        let cause = format!("the file system of `{silent}` does not answer");
+        assert_eq!((error.cause(), error.kind()), (&*cause, ErrorKind::Os));
+        let table = table();
+        let names = SystemNames::new(&table);
+        for filter in ["netns", "process", "not process"] {
+            let filter = format!("{filter} \"{silent}\"");
+            let error = Filter::parse(&filter, &names).unwrap_err();
+            assert!(error.to_string().contains("does not answer"), "{error}");
+        }
+        // Nothing of it is asked for a cgroup.
+        assert!(names.cgroup(silent).is_err());
+        assert!(start.elapsed() < 3 * DEADLINE, "{:?}", start.elapsed());
+        assert!(Namespace::named(fuse.file().to_str().unwrap()).is_err());
     });
 }
 

@@ -129,7 +129,14 @@ fn what_is_no_namespace_is_said_to_be_none() {
             "no-such-name",
             "no network namespace `/run/netns/no-such-name`",
         ),
-        ("4194305", "no network namespace `/proc/4194305/ns/net`"),
+        (
+            "4194305",
+            "no network namespace `4194305`: no process has this pid, and none that is shown has this name or inode",
+        ),
+        (
+            "4194303",
+            "no network namespace `4194303`: no process has this pid, and none that is shown has this name or inode",
+        ),
         ("/dev/null", "`/dev/null` is no network namespace"),
         (
             "/proc/self/ns/uts",

@@ -144,6 +144,60 @@ fn a_thread_with_a_table_to_itself_and_one_that_outlives_the_first_hold_what_the
     });
 }
 
+/// An ordinary user could keep whoever looks for holders for as long as it takes to read a table for each of many threads.
+#[test]
+fn what_the_threads_of_an_ordinary_user_hold_is_read_up_to_a_limit() {
+    alone(|| {
+        if !user::others() {
+            skip!("only one user is mapped here");
+        }
+        let ends = tcp::connected();
+        let other = User::new(4021);
+        let roots = Holder::in_large_table_of_thread(&ends.server, None);
+        // As much as is read of one user; whoever has a higher pid is not.
+        let others = [(); 2].map(|()| Holder::in_large_table_of_thread(&ends.server, Some(other)));
+        let last = Holder::in_large_table_of_thread(&ends.client, Some(other));
+        let (server, client) = (inode(&ends.server), inode(&ends.client));
+        let name = Process::find(last.pid()).unwrap().unwrap().name();
+        let name = String::from_utf8(name.unwrap()).unwrap();
+        let local = ends.client.local_addr().unwrap().port();
+        drop(ends);
+        let owners = Owners::of_all().unwrap();
+        let pids_of = |socket| -> Vec<_> {
+            let owners = owners.of(socket);
+            owners.map(|owner| owner.process.pid()).collect()
+        };
+        let [first, second] = others.each_ref().map(Holder::pid);
+        assert_eq!(pids_of(server), [roots.pid(), first, second]);
+        assert_eq!(pids_of(client), []);
+        let partly_seen = owners.partly_seen().iter();
+        let partly_seen: Vec<_> = partly_seen.map(|it| it.process.pid()).collect();
+        assert_eq!(partly_seen, [last.pid()]);
+        assert!(
+            owners
+                .hidden()
+                .iter()
+                .all(|it| it.process.pid() != last.pid())
+        );
+
+        // By its holder's name it is left alone, and for its sake nothing else is.
+        let mut table = table();
+        let mut judged = |filter: &str| {
+            let filter = format!("sport = :{local} and {filter}");
+            let filter = Filter::parse(&filter, &SystemNames::new(&table)).unwrap();
+            let selection = Selection::new(filter, States::CONNECTIONS, &mut table).unwrap();
+            let mut attribution = selection.attribution();
+            let mut rows = table.connections(selection.query()).unwrap();
+            let row = rows.next().unwrap().unwrap();
+            selection.judge(&row, &mut attribution).unwrap()
+        };
+        assert_eq!(judged(&format!("process \"{name}\"")), Truth::Unknown);
+        assert_eq!(judged(&format!("not process \"{name}\"")), Truth::Unknown);
+        assert_eq!(judged("process another"), Truth::False);
+        assert_eq!(judged("not process another"), Truth::True);
+    });
+}
+
 fn own_executable() -> Vec<u8> {
     let path = std::env::current_exe().unwrap();
     path.into_os_string().into_encoded_bytes()

@@ -190,6 +190,10 @@ impl Run<'_> {
     /// Prints why the run ended, and returns the code for all of it.
     pub(super) fn finish(mut self, end: Result<(), Stop>) -> Exit {
         let nothing_done = self.report.is_empty();
+        let attribution = self.selector.attribution.get_mut();
+        for line in mentions::partly_seen(attribution) {
+            self.report.notice(&line);
+        }
         if let Some(needs_yes) = self.needs_yes.take() {
             self.report.end_round();
             self.report.notice(&needs_yes);
@@ -204,8 +208,14 @@ impl Run<'_> {
         if let Some(message) = stop.message(nothing_done) {
             self.report.notice(&message);
         }
-        if let Some(hint) = stop.hint() {
-            print_hint(&hint);
+        let unseen = mentions::unseen_cgroups(self.selector.attribution.get_mut());
+        match (&stop, unseen) {
+            (Stop::Hidden(_), Some(reason)) => print_hint(&reason),
+            _ => {
+                if let Some(hint) = stop.hint() {
+                    print_hint(&hint);
+                }
+            }
         }
         let is_refused = matches!(stop, Stop::Refused(_));
         if let Some((outcome, count)) = stop.outcome().filter(|_| !nothing_done) {

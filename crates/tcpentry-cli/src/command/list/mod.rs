@@ -105,9 +105,15 @@ fn list(args: &ListArgs) -> Result<Exit, ListError> {
         Ok::<_, ListError>(())
     })?;
     writer.flush()?;
+    for line in mentions::partly_seen(&attribution) {
+        print_error(&line);
+    }
     if hidden > 0 {
         print_error(&selection::describe_hidden(hidden, "they are not shown"));
-        print_hint(&selection::hidden_hint());
+        match mentions::unseen_cgroups(&attribution) {
+            Some(reason) => print_hint(&reason),
+            None => print_hint(&selection::hidden_hint()),
+        }
     } else if let Some(selection) = selections
         .first()
         .filter(|_| is_empty && shape != Shape::Json)

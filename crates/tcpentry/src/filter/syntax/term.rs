@@ -225,13 +225,21 @@ impl<'t> TermParser<'_, 't> {
     }
 
     fn process(&mut self) -> Result<Term, FilterError> {
-        let name = self.cursor.name("the name of a process")?;
-        let path = Some(&name.text).filter(|text| text.starts_with('/'));
+        let ParsedName { text, piece } = self.cursor.name("the name of a process")?;
         // One that is not there may have been removed while it runs.
-        let executable = path.and_then(|path| self.names.executable(path));
+        let executable = if text.starts_with('/') {
+            self.names.executable(&text).map_err(|_| {
+                piece.error(format!(
+                    "the file system of {} does not answer",
+                    quoted(&text)
+                ))
+            })?
+        } else {
+            None
+        };
         Ok(Term::Process(match executable {
             Some(path) => Pattern::exactly(&path),
-            None => Pattern::new(name.text),
+            None => Pattern::new(text),
         }))
     }
 

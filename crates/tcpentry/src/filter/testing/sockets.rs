@@ -331,6 +331,7 @@ fn read(entry: &Entry, state: State, [receive, send, uid, inode]: [u32; 4]) -> C
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
     pub(crate) hidden: Vec<(i32, &'static str)>,
+    pub(crate) partly_seen: Vec<(i32, &'static str)>,
     pub(crate) withheld: bool,
     pub(crate) by_right: bool,
 }
@@ -349,6 +350,12 @@ impl Facts for Known {
         self.hidden.iter().map(|&(pid, name)| holder(pid, name))
     }
 
+    fn partly_seen(&self) -> impl Iterator<Item = Holder<'_>> {
+        self.partly_seen
+            .iter()
+            .map(|&(pid, name)| holder(pid, name))
+    }
+
     fn are_withheld(&self) -> bool {
         self.withheld
     }
@@ -357,11 +364,16 @@ impl Facts for Known {
         self.by_right
     }
 
-    fn cgroup(&self, connection: &Connection) -> Fact<CgroupPath<'_>> {
+    fn cgroups(&self, connection: &Connection) -> Fact<Vec<CgroupPath<'_>>> {
         match connection.cgroup {
-            Some(1) => Fact::Known("/system.slice/nginx.service".into()),
-            Some(2) => Fact::Known("/lxc.payload.web-1".into()),
+            Some(1) => Fact::Known(vec!["/system.slice/nginx.service".into()]),
+            Some(2) => Fact::Known(vec!["/lxc.payload.web-1".into()]),
             Some(3) => Fact::Hidden,
+            // Two processes of two units hold it.
+            Some(5) => Fact::Known(vec![
+                "/system.slice/ssh.service".into(),
+                "/system.slice/nginx.service".into(),
+            ]),
             _ => Fact::Absent,
         }
     }

@@ -59,7 +59,7 @@ proptest! {
         let facts = &Known {
             hidden,
             withheld,
-            by_right: false,
+            ..Known::default()
         };
         let judge = Judge { facts, marks, local_ports: LOCAL_PORTS, netns: 1, users: true };
         for socket in sockets.iter().filter(|socket| socket.is_in(states)) {
