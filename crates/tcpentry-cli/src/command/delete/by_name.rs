@@ -65,7 +65,7 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, names: &[NamedTarget]) -> E
     if names.is_empty() {
         notice("standard input names no connection");
     }
-    report.end()
+    interrupt.exit_or(report.end())
 }
 
 /// Refuses more than `--max`, with the other subflows of the MPTCP connections that would end.

@@ -188,7 +188,12 @@ impl Run<'_> {
     }
 
     /// Prints why the run ended, and returns the code for all of it.
-    pub(super) fn finish(mut self, end: Result<(), Stop>) -> Exit {
+    pub(super) fn finish(self, end: Result<(), Stop>) -> Exit {
+        let interrupt = self.interrupt.clone();
+        interrupt.exit_or(self.print_end(end))
+    }
+
+    fn print_end(mut self, end: Result<(), Stop>) -> Exit {
         let nothing_done = self.report.is_empty();
         if let Some(needs_yes) = self.needs_yes.take() {
             self.report.end_round();
