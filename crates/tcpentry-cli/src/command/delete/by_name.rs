@@ -377,8 +377,9 @@ impl Deleter<'_> {
         }
         // A listener carries no session, and is refused or was asked for.
         let may_carry = found.state != State::Listening && self.session.is_in_doubt();
-        if !self.is_confirmed && may_carry && confirm::not_a_terminal().is_none() {
-            self.is_confirmed = confirm::confirm("Delete it anyway?", self.interrupt.flag());
+        if !self.is_confirmed && may_carry {
+            self.is_confirmed = confirm::not_a_terminal().is_none()
+                && confirm::confirm("Delete it anyway?", self.interrupt.flag());
             if !self.is_confirmed {
                 return Err(own_session::declined(found.pair));
             }
