@@ -257,13 +257,13 @@ impl OwnSession {
         let why = self.path.loose_end.filter(|_| self.variable.is_none())?;
         let why = match why {
             LooseEnd::Terminal(pid) => format!(
-                "process {pid} controls your terminal, and no connection was found that it gets its input by"
+                "process {pid} controls your terminal, and no connection was found behind it"
             ),
             LooseEnd::SeveredTerminal => {
                 "the process that controls your terminal can't be seen".to_owned()
             }
             LooseEnd::Pipe(pid) => format!(
-                "process {pid} is at the other end of a pipe, and no connection was found that it gets its input by"
+                "process {pid} has the other end of a pipe, and no connection was found behind it"
             ),
             LooseEnd::SeveredPipe => {
                 "the process at the other end of a pipe can't be seen".to_owned()

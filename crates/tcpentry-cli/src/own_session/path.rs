@@ -11,8 +11,8 @@ use rustix::stdio::{stderr, stdin, stdout};
 use tcpentry::process::Owners;
 use tcpentry::{Inode, Pair};
 
-use super::pipes::{self, Pipes, Reach};
-use super::proc::{self, File, Folder, Stat, Terminal};
+use super::pipes::{self, Held, Pipes, Reach};
+use super::proc::{self, End, File, Folder, Stat, Terminal};
 use super::servers;
 use super::sockets::{self, Socket, Table};
 
@@ -68,8 +68,7 @@ impl Path {
             path: Self::default(),
             own: None,
             user: Folder::own().ok().and_then(|own| own.user()),
-            ancestors: Vec::new(),
-            is_chain_seen: true,
+            unreadable: HashSet::new(),
             pipes: Pipes::default(),
             relays: Vec::new(),
             has_foreign_socket: false,
@@ -111,12 +110,10 @@ struct Walk<'a> {
     own: Option<Stat>,
     user: Option<u32>,
     seen: HashSet<i32>,
-    /// From the parent upwards.
-    ancestors: Vec<Stat>,
-    /// The descriptors of all ancestors were seen.
-    is_chain_seen: bool,
+    /// Those whose descriptors may not be seen.
+    unreadable: HashSet<i32>,
     pipes: Pipes,
-    /// Those that were found among all processes by the other end of a pipe.
+    /// Those that were found among all processes by the other end of a pipe, and nobody else.
     relays: Vec<i32>,
     /// One of this process's own descriptors is a socket that is followed nowhere.
     has_foreign_socket: bool,
@@ -157,12 +154,8 @@ impl Walk<'_> {
                 Some(Socket::UnixListener) | None => {}
             }
         }
-        for end in [
-            pipes::own(stdin()),
-            pipes::own(stdout()),
-            pipes::own(stderr()),
-        ] {
-            end.into_iter().for_each(|end| self.pipes.want_own(end));
+        for end in own_pipes().into_iter().flatten() {
+            self.pipes.want_own(end);
         }
         for terminal in [terminal(stdin()), terminal(stdout()), terminal(stderr())] {
             self.meet(terminal);
@@ -228,7 +221,7 @@ impl Walk<'_> {
         if self.path.hidden.is_some() {
             return None;
         }
-        if self.is_chain_seen && self.pipes.are_severed() {
+        if self.is_family_readable() && self.pipes.are_severed() {
             return Some(LooseEnd::SeveredPipe);
         }
         if self.has_foreign_socket {
@@ -243,7 +236,8 @@ impl Walk<'_> {
         let Some(own) = self.own else {
             return false;
         };
-        let highest = self.ancestors.last().unwrap_or(&own);
+        let family = self.family();
+        let highest = family.last().unwrap_or(&own);
         if highest.parent > 1 || highest.session != own.session {
             return false;
         }
@@ -300,17 +294,12 @@ impl Walk<'_> {
             _ if role.is_through() => return self.hide(Hidden::Ancestor),
             _ => return,
         };
-        let below = self.ancestors.last().or(self.own.as_ref());
-        let is_ancestor = below.is_some_and(|below| below.parent == pid);
-        if is_ancestor {
-            self.ancestors.push(stat);
-        }
         if role.is_through() {
             self.climb(stat.parent);
             self.meet(stat.terminal);
         }
         let Ok(descriptors) = folder.descriptors() else {
-            self.is_chain_seen &= !is_ancestor;
+            self.unreadable.insert(pid);
             if role.is_through() && servers::is_one(&folder) {
                 self.hide(Hidden::Server);
             }
@@ -333,7 +322,7 @@ impl Walk<'_> {
             }
         }
         let may_relay = role.is_through() || role == Role::Pipeline;
-        let is_relay = may_relay && self.pipes.are_held_by(folder, descriptors);
+        let is_relay = may_relay && self.pipes.held_by(folder, descriptors) != Held::None;
         let (found, is_all) = if held.is_empty() || !self.may_borrow_from(folder, role) {
             (Vec::new(), held.is_empty())
         } else {
@@ -394,8 +383,10 @@ impl Walk<'_> {
 
     /// Adds the pipes of a process that has the other end of a terminal or a pipe: what it relays may go on there.
     fn want_pipes(&mut self, folder: &Folder, stat: Stat, descriptors: &[(i32, File)]) {
-        let mut family = self.own.iter().chain(&self.ancestors);
-        let is_near = family.any(|near| near.session == stat.session);
+        let is_near = self
+            .family()
+            .iter()
+            .any(|near| near.session == stat.session);
         for &(number, file) in descriptors {
             let Some(end) = folder.pipe_end(number, file) else {
                 continue;
@@ -543,17 +534,20 @@ impl Walk<'_> {
     /// Looks who has the other ends of pipes among those seen, and among those whom the same shell has started: the rest of a
     /// pipeline. Says whether there was one.
     fn look_beside(&mut self) -> bool {
-        if !self.pipes.begin_search(Reach::Near) {
+        let least = if self.is_unanswered() {
+            Reach::Near
+        } else {
+            Reach::Own
+        };
+        if !self.pipes.begin_search(least, Reach::Near) {
             return false;
         }
         for pid in self.seen.clone() {
-            self.has_other_end(pid);
+            self.other_end(pid);
         }
         let mut any = false;
-        let own = self.own.into_iter();
-        let family: Vec<Stat> = own.chain(self.ancestors.iter().copied()).collect();
-        for parent in family {
-            if self.pipes.are_known() {
+        for parent in self.family() {
+            if self.pipes.are_known(least) {
                 break;
             }
             let children = Folder::of(parent.pid).map(|folder| folder.children());
@@ -562,7 +556,7 @@ impl Walk<'_> {
                     let stat = Folder::of(pid).ok().and_then(|folder| folder.stat());
                     stat.is_some_and(|stat| stat.session == parent.session)
                 };
-                if !self.seen.contains(&pid) && is_beside() && self.has_other_end(pid) {
+                if !self.seen.contains(&pid) && is_beside() && self.other_end(pid) != Held::None {
                     self.queue.push_back((pid, Role::Pipeline));
                     any = true;
                 }
@@ -573,15 +567,19 @@ impl Walk<'_> {
 
     /// Looks who has the other ends of pipes among all processes. Says whether there was one.
     fn look_for_relays(&mut self) -> bool {
-        let own = self.is_chain_seen && self.pipes.begin_search(Reach::Own);
-        let far = self.is_unanswered() && self.pipes.begin_search(Reach::Far);
+        self.pipes.leave_out_closed(&own_pipes());
+        let own = self.is_family_readable() && self.pipes.begin_search(Reach::Own, Reach::Own);
+        let far = self.is_unanswered() && self.pipes.begin_search(Reach::Far, Reach::Far);
         if !own && !far {
             return false;
         }
         let mut any = false;
         for pid in proc::pids().unwrap_or_default() {
-            if self.has_other_end(pid) && !self.seen.contains(&pid) {
-                self.relays.push(pid);
+            let held = self.other_end(pid);
+            if held != Held::None && !self.seen.contains(&pid) {
+                if held == Held::Alone {
+                    self.relays.push(pid);
+                }
                 self.queue.push_back((pid, Role::Through));
                 any = true;
             }
@@ -590,16 +588,41 @@ impl Walk<'_> {
     }
 
     /// Says whether a process has the other end of a pipe on the path.
-    fn has_other_end(&mut self, pid: i32) -> bool {
-        if self.own.is_some_and(|own| own.pid == pid) {
-            return false;
+    fn other_end(&mut self, pid: i32) -> Held {
+        let descriptors = Folder::of(pid).and_then(|folder| Ok((folder.descriptors()?, folder)));
+        match descriptors {
+            Ok((descriptors, folder)) if self.own.is_none_or(|own| own.pid != pid) => {
+                self.pipes.held_by(&folder, &descriptors)
+            }
+            _ => Held::None,
         }
-        let Ok(folder) = Folder::of(pid) else {
-            return false;
-        };
-        let descriptors = folder.descriptors().unwrap_or_default();
-        self.pipes.are_held_by(&folder, &descriptors)
     }
+
+    /// Returns this process and its ancestors, from below.
+    fn family(&self) -> Vec<Stat> {
+        let parent_of = |below: &Stat| {
+            let parent = Folder::of(below.parent).ok().filter(|_| below.parent > 1);
+            parent.and_then(|parent| parent.stat())
+        };
+        std::iter::successors(self.own, parent_of)
+            .take(MOST)
+            .collect()
+    }
+
+    /// Says whether the descriptors of all ancestors were seen: one of them may have the other end of a pipe.
+    fn is_family_readable(&self) -> bool {
+        let mut family = self.family().into_iter();
+        !family.any(|stat| self.unreadable.contains(&stat.pid))
+    }
+}
+
+/// Returns those of this process's own descriptors that are pipes.
+fn own_pipes() -> [Option<End>; 3] {
+    [
+        pipes::own(stdin()),
+        pipes::own(stdout()),
+        pipes::own(stderr()),
+    ]
 }
 
 /// Returns the terminal that a descriptor of this process's own is.

@@ -28,6 +28,16 @@ enum Known {
     Other,
 }
 
+/// The answer to whether a process has the other end of a pipe.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Held {
+    None,
+    /// It has, as has somebody nearer.
+    Too,
+    /// It has, and nobody nearer.
+    Alone,
+}
+
 #[derive(Debug)]
 struct Wanted {
     reads: bool,
@@ -35,6 +45,8 @@ struct Wanted {
     is_named: bool,
     reach: Reach,
     known: Known,
+    /// Nobody nearer had its other end when it was looked for among all processes.
+    is_missing: bool,
     /// The widest search that was made for it.
     searched: Option<Reach>,
 }
@@ -81,6 +93,16 @@ impl Pipes {
         }
     }
 
+    /// Leaves out those of this program's own whose other ends have been closed meanwhile.
+    pub(super) fn leave_out_closed(&mut self, still_open: &[Option<End>]) {
+        for (pipe, wanted) in &mut self.0 {
+            let is_open = still_open.iter().flatten().any(|end| end.pipe == *pipe);
+            if wanted.reach == Reach::Own && !is_open {
+                wanted.known = Known::Other;
+            }
+        }
+    }
+
     /// Adds a pipe of which a process on the path has this end, unless it is one already.
     pub(super) fn want(&mut self, end: End, reach: Reach) {
         self.0.entry(end.pipe).or_insert(Wanted {
@@ -89,12 +111,13 @@ impl Pipes {
             is_named: end.is_named,
             reach,
             known: Known::Nobody,
+            is_missing: false,
             searched: None,
         });
     }
 
     /// Says whether a process has the other end of one of them, and remembers it.
-    pub(super) fn are_held_by(&mut self, folder: &Folder, descriptors: &[(i32, File)]) -> bool {
+    pub(super) fn held_by(&mut self, folder: &Folder, descriptors: &[(i32, File)]) -> Held {
         let mut found = HashMap::new();
         for end in self.ends(folder, descriptors) {
             let Some(wanted) = self.0.get(&end.pipe) else {
@@ -104,15 +127,19 @@ impl Pipes {
             *ours |= (end.reads && wanted.reads) || (end.writes && wanted.writes);
             *theirs |= (end.reads && wanted.writes) || (end.writes && wanted.reads);
         }
-        let mut any = false;
+        let mut held = Held::None;
         for (pipe, (ours, theirs)) in found {
             if let Some(wanted) = self.0.get_mut(&pipe).filter(|_| theirs) {
                 let known = if ours { Known::Both } else { Known::Other };
                 wanted.known = wanted.known.max(known);
-                any = true;
+                held = held.max(if wanted.is_missing {
+                    Held::Alone
+                } else {
+                    Held::Too
+                });
             }
         }
-        any
+        held
     }
 
     /// Returns the descriptors of a process that are of these pipes.
@@ -128,13 +155,15 @@ impl Pipes {
             .collect()
     }
 
-    /// Returns true while there is one whose other end has not been looked for this far and is not known; from now on
-    /// it has been.
-    pub(super) fn begin_search(&mut self, reach: Reach) -> bool {
+    /// Returns true while there is one of at least this reach whose other end has not been looked for so far and is not
+    /// known; from now on it has been.
+    pub(super) fn begin_search(&mut self, least: Reach, reach: Reach) -> bool {
         let mut any = false;
         for wanted in self.0.values_mut() {
             let is_due = wanted.searched.is_none_or(|searched| searched < reach);
-            if wanted.known < Known::Other && wanted.reach >= reach && is_due {
+            if wanted.known < Known::Other && wanted.reach >= least && is_due {
+                let is_far = reach >= Reach::Far && (wanted.reach == Reach::Own || wanted.is_named);
+                wanted.is_missing = is_far && wanted.known == Known::Nobody;
                 wanted.searched = Some(reach);
                 any = true;
             }
@@ -142,10 +171,10 @@ impl Pipes {
         any
     }
 
-    /// Returns true when the other end of each is known.
-    pub(super) fn are_known(&self) -> bool {
+    /// Returns true when the other end of each of at least this reach is known.
+    pub(super) fn are_known(&self, least: Reach) -> bool {
         let mut all = self.0.values();
-        all.all(|wanted| wanted.known == Known::Other)
+        all.all(|wanted| wanted.reach < least || wanted.known == Known::Other)
     }
 
     /// Returns true when nobody was seen who has the other end of one of this program's own.

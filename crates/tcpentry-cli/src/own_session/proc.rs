@@ -125,6 +125,9 @@ impl Folder {
         };
         for entry in Dir::read_from(&directory).into_iter().flatten().flatten() {
             let thread = entry.file_name().to_string_lossy();
+            if thread.starts_with('.') {
+                continue;
+            }
             let list = self.read_all(&format!("task/{thread}/children"));
             let list = list.unwrap_or_default();
             let list = str::from_utf8(&list).unwrap_or_default();
