@@ -567,6 +567,14 @@ impl Walk<'_> {
 
     /// Looks who has the other ends of pipes among all processes. Says whether there was one.
     fn look_for_relays(&mut self) -> bool {
+        let least = if self.is_unanswered() {
+            Reach::Far
+        } else {
+            Reach::Own
+        };
+        if self.pipes.are_known(least) {
+            return false;
+        }
         self.pipes.leave_out_closed(&own_pipes());
         let own = self.is_family_readable() && self.pipes.begin_search(Reach::Own, Reach::Own);
         let far = self.is_unanswered() && self.pipes.begin_search(Reach::Far, Reach::Far);
