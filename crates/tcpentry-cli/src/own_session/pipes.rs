@@ -39,6 +39,7 @@ pub(super) enum Held {
 }
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "none depends on another")]
 struct Wanted {
     reads: bool,
     writes: bool,
