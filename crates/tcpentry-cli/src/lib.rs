@@ -9,6 +9,7 @@ mod message;
 mod output;
 mod own_session;
 mod privilege;
+mod stream;
 mod tables;
 #[cfg(feature = "tui")]
 mod top;

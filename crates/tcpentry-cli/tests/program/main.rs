@@ -29,6 +29,7 @@ mod rounds;
 mod sandbox;
 mod select;
 mod shows;
+mod stalled;
 mod subflows;
 mod system_log;
 mod terminal;

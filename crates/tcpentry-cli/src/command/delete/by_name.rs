@@ -65,7 +65,7 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, names: &[NamedTarget]) -> E
     if names.is_empty() {
         notice("standard input names no connection");
     }
-    report.end()
+    interrupt.exit_or(report.end())
 }
 
 /// Refuses more than `--max`, with the other subflows of the MPTCP connections that would end.
@@ -382,8 +382,9 @@ impl NamedDeletion<'_> {
         }
         // A listener carries no session, and is refused or was asked for.
         let may_carry = found.state != State::Listening && self.session.is_in_doubt();
-        if !self.is_confirmed && may_carry && confirm::not_a_terminal().is_none() {
-            self.is_confirmed = confirm::confirm("Delete it anyway?", self.interrupt.flag());
+        if !self.is_confirmed && may_carry {
+            self.is_confirmed = confirm::not_a_terminal().is_none()
+                && confirm::confirm("Delete it anyway?", self.interrupt.flag());
             if !self.is_confirmed {
                 return Err(own_session::declined(found.pair));
             }

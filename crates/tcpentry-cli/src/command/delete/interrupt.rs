@@ -9,8 +9,10 @@ use signal_hook::consts::{
 };
 
 use crate::exit::Exit;
+use crate::stream;
 
 /// A flag that the handlers of these signals set: [`SIGNALS`], and those of real time.
+#[derive(Clone)]
 pub(super) struct Interrupt {
     flag: Arc<AtomicBool>,
     /// The number of the signal that came last.
@@ -37,6 +39,7 @@ impl Interrupt {
             let _ = signal_hook::flag::register_usize(signal, Arc::clone(&this.signal), number);
             let _ = signal_hook::flag::register(signal, Arc::clone(&this.flag));
         }
+        stream::give_up_after(&this.flag);
         this
     }
 
@@ -58,6 +61,11 @@ impl Interrupt {
     pub(super) fn exit(&self) -> Exit {
         let signal = self.signal.load(Ordering::SeqCst);
         Exit::Interrupted(u8::try_from(signal).unwrap_or_default())
+    }
+
+    /// Returns the exit code of a run: of the signal, where that has cut its report short.
+    pub(super) fn exit_or(&self, exit: Exit) -> Exit {
+        if stream::gave_up() { self.exit() } else { exit }
     }
 
     /// Returns the flag itself, for a loop that polls it.

@@ -16,6 +16,7 @@ use crate::args::DeleteArgs;
 use crate::exit::{Exit, Tally};
 use crate::message::{notice, print_error, print_hint};
 use crate::output::{Cells, ColumnSpec, Columns, Shape, View, line, stdout};
+use crate::stream::Stderr;
 use crate::tables::NamespaceTable;
 
 /// Reports each attempt as soon as it is made, and counts them.
@@ -33,7 +34,7 @@ pub(super) struct Report {
     /// One for each table.
     views: Vec<View>,
     log: Option<SystemLog>,
-    progress: Progress<io::Stderr>,
+    progress: Progress<Stderr>,
     repeated: RepeatedCauses,
     complaints: Complaints,
     /// Set when each connection that was not deleted is explained by itself.

@@ -109,18 +109,17 @@ impl Run<'_> {
         }
         let one = matches.preview.first().filter(|_| count == 1);
         let of_a_server = one.is_some_and(|(_, row)| self.selector.session.is_of_a_server(row));
-        if count == 1 && !self.repeats() && !of_a_server {
-            let is_in_doubt = self.selector.session.is_in_doubt();
-            // Without a terminal the doubt has been printed, and nobody can be asked.
-            if !is_in_doubt || confirm::not_a_terminal().is_some() {
-                return Ok(());
-            }
+        let may_be_own = one.is_some() && self.selector.session.is_in_doubt();
+        if count == 1 && !self.repeats() && !of_a_server && !may_be_own {
+            return Ok(());
         }
         if let Some(stream) = confirm::not_a_terminal() {
             let many = if self.repeats() {
                 "repeated deletion may take more than one".to_owned()
             } else if of_a_server {
                 "1 connection matches, which an SSH server holds".to_owned()
+            } else if count == 1 {
+                "1 connection matches, which may carry your own session".to_owned()
             } else {
                 describe_matching(count)
             };
@@ -188,7 +187,12 @@ impl Run<'_> {
     }
 
     /// Prints why the run ended, and returns the code for all of it.
-    pub(super) fn finish(mut self, end: Result<(), Stop>) -> Exit {
+    pub(super) fn finish(self, end: Result<(), Stop>) -> Exit {
+        let interrupt = self.interrupt.clone();
+        interrupt.exit_or(self.print_end(end))
+    }
+
+    fn print_end(mut self, end: Result<(), Stop>) -> Exit {
         let nothing_done = self.report.is_empty();
         let attribution = self.selector.attribution.get_mut();
         for line in mentions::partly_seen(attribution) {

@@ -350,7 +350,7 @@ impl Facts for Known {
         self.hidden.iter().map(|&(pid, name)| holder(pid, name))
     }
 
-    fn partly_seen(&self) -> impl Iterator<Item = Holder<'_>> {
+    fn partly_seen(&self) -> impl Iterator<Item = NamedProcess<'_>> {
         self.partly_seen
             .iter()
             .map(|&(pid, name)| holder(pid, name))
