@@ -10,7 +10,7 @@ use tcpentry_testkit::named::Named;
 use tcpentry_testkit::proc_net::await_state;
 use tcpentry_testkit::pty::Terminal;
 use tcpentry_testkit::tcp::{self, Ends};
-use tcpentry_testkit::{alone, isolated, skip, until, user};
+use tcpentry_testkit::{isolated, skip, until, user};
 
 use crate::util::{Run, is_alive, run};
 
@@ -94,7 +94,7 @@ fn what_nobody_can_tell_selects_neither_with_not_nor_without() {
 /// A neighbour has one for as long as it likes: no process is looked for in vain because of it.
 #[test]
 fn what_no_process_holds_is_no_named_process_s() {
-    alone(|| {
+    isolated(|| {
         let listener = tcp::listen(tcp::loopback(0));
         let port = listener.local_addr().unwrap().port();
         let [meant, passed, spared] = [(); 3].map(|()| tcp::connect_to(&listener));
@@ -134,7 +134,7 @@ fn what_no_process_holds_is_no_named_process_s() {
 /// Others may hold it there, whom root does not see: the hint is about that.
 #[test]
 fn root_of_a_pid_namespace_is_sent_to_the_host() {
-    alone(|| {
+    isolated(|| {
         let listener = tcp::listen(tcp::loopback(0));
         let port = listener.local_addr().unwrap().port();
         let ends = tcp::connect_to(&listener);
@@ -159,7 +159,7 @@ fn root_of_a_pid_namespace_is_sent_to_the_host() {
 
 #[test]
 fn a_socket_of_several_processes_shows_and_matches_each() {
-    alone(|| {
+    isolated(|| {
         let ends = tcp::connected();
         let local = ends.client.local_addr().unwrap();
         let held = [
