@@ -189,7 +189,13 @@ impl Deleter<'_> {
         }
         while let Some(step) = steps.pop_front() {
             match step {
-                Step::Report(attempt) => report.add(&attempt, self.attribution),
+                Step::Report(attempt) => {
+                    report.add(&attempt, self.attribution);
+                    // Of one in thousands of identities nobody wants to know.
+                    if names.len() == 1 && self.args.id.is_empty() {
+                        report.describe_near_miss(&attempt, &mut tables[attempt.table].table);
+                    }
+                }
                 _ if self.interrupt.is_set() => return,
                 Step::DeleteSubflow(named) => {
                     let table = &mut tables[named.table].table;

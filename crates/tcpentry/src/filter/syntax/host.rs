@@ -322,9 +322,9 @@ fn networks(
             let error = text.error(format!("{} is no IPv4 address", quoted(text.text)));
             match with_dotted_port(text.text) {
                 Some(with_colon) if length.is_none() => error.meant(&with_colon),
-                _ if text.text.parse::<u16>().is_ok() => {
-                    error.with_hint(format!("a port alone is written `:{}`", text.text))
-                }
+                _ if text.text.parse::<u16>().is_ok() => error
+                    .with_hint(format!("a port alone is written `:{}`", text.text))
+                    .with_fix(text.span(), format!(":{}", text.text)),
                 _ => error,
             }
         })?;
@@ -333,9 +333,17 @@ fn networks(
             None if whole == 4 => 32,
             None => {
                 let short = text.text;
-                return Err(text
-                    .error(format!("{} is only a part of an address", quoted(short)))
-                    .meant(&format!("{short}/{}", whole * 8)));
+                let error = text.error(format!("{} is only a part of an address", quoted(short)));
+                let network = format!("{short}/{}", whole * 8);
+                return Err(if whole == 1 {
+                    error
+                        .with_hint(format!(
+                            "a port alone is written `:{short}`, a network `{network}`"
+                        ))
+                        .with_fix(text.span(), format!(":{short}"))
+                } else {
+                    error.meant(&network)
+                });
             }
         };
         return match family {
