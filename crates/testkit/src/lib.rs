@@ -38,6 +38,7 @@ pub mod netns;
 pub mod proc_net;
 pub mod pty;
 pub mod random;
+pub mod ring;
 pub mod rootless;
 pub mod seccomp;
 pub mod signals;
