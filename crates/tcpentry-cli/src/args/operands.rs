@@ -68,11 +68,15 @@ fn ends(local: &str, peer: &str) -> Result<Words, Answer> {
         return Err(every_connection(local));
     }
     // ss has it as the peer of a listener of either family; here a family has its own.
-    if is_any(peer) && local.parse::<ScopedEndpoint>().is_ok_and(|it| it.endpoint.address().is_ipv4()) {
-        return Err(
-            Answer::new(format!("`{peer}` is no peer of an IPv4 socket; a listener has 0.0.0.0:*"))
-                .with_words("all of this end", &["src", local]),
-        );
+    if is_any(peer)
+        && local
+            .parse::<ScopedEndpoint>()
+            .is_ok_and(|it| it.endpoint.address().is_ipv4())
+    {
+        return Err(Answer::new(format!(
+            "`{peer}` is no peer of an IPv4 socket; a listener has 0.0.0.0:*"
+        ))
+        .with_words("all of this end", &["src", local]));
     }
     match (parse(local), parse(peer)) {
         (Ok(local), Ok(peer)) => Ok(Words::Ends(local, peer)),

@@ -27,7 +27,12 @@ pub(in super::super) fn answer(line: &Line, commands: &[String]) -> Option<Answe
             ..rest.with_words(words.chain(rest.words.iter().cloned()))
         }
     };
-    if first == "conntrack" && rest.options.iter().any(|it| LISTS.iter().any(|of| it == of)) {
+    if first == "conntrack"
+        && rest
+            .options
+            .iter()
+            .any(|it| LISTS.iter().any(|of| it == of))
+    {
         return Some(
             Answer::new("there is no command `conntrack` here")
                 .with_meant("", as_command("list", &[])),

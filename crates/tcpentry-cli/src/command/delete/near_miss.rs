@@ -7,11 +7,7 @@ use crate::output::View;
 
 /// Returns the sentence about the connections between the addresses that an attempt has named in vain; `None` where there are
 /// none, or where something else was wrong with it.
-pub(super) fn describe(
-    attempt: &Attempt,
-    table: &mut TcpTable,
-    view: &mut View,
-) -> Option<String> {
+pub(super) fn describe(attempt: &Attempt, table: &mut TcpTable, view: &mut View) -> Option<String> {
     let error = attempt.result.as_ref().err()?;
     let named = attempt.target.pair();
     let has_ports = named.local().port() != 0 && named.peer().port() != 0;
