@@ -120,6 +120,31 @@ mod tests {
     }
 
     #[test]
+    fn its_skip_is_said() {
+        if std::env::var_os("TCPENTRY_TEST_SKIPS").is_some() {
+            isolated(|| crate::skip!("it is a test"));
+            return;
+        }
+        let output = Command::new("/proc/self/exe")
+            .args([
+                "alone::tests::its_skip_is_said",
+                "--exact",
+                "--test-threads",
+                "2",
+            ])
+            .env_remove(INSIDE)
+            .env_remove("TCPENTRY_SKIP_LOG")
+            .env("TCPENTRY_TEST_SKIPS", "1")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            said.starts_with("skipped: ") && said.ends_with(": it is a test\n"),
+            "{said}"
+        );
+    }
+
+    #[test]
     fn it_shares_no_socket_with_a_test_beside_it() {
         // A test that holds one for as long as this runs.
         let _beside = name()
