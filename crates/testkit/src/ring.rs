@@ -18,6 +18,6 @@ impl Ring {
     /// # Errors
     /// Where this kernel has no io_uring, or `kernel.io_uring_disabled` or a seccomp filter forbids it.
     pub fn holding(socket: impl AsFd) -> Result<Self, Errno> {
-        sys::ring_with(socket.as_fd()).map(|_ring| Self { _ring })
+        sys::ring_with(socket.as_fd()).map(|ring| Self { _ring: ring })
     }
 }
