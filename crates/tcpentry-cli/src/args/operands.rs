@@ -83,13 +83,11 @@ fn ends(local: &str, peer: &str) -> Result<Words, Answer> {
         (Err(error), _) | (_, Err(error)) => {
             let answer = Answer::new(error);
             // netstat prints IPv6 without brackets.
-            Err(match (rows::end(local), rows::end(peer)) {
-                (Some(local), Some(peer)) => answer.with_words("", &[&local, &peer]),
-                _ => {
-                    let [src, dst] = [("src", "sport", local), ("dst", "dport", peer)].map(term);
-                    answer.with_words("", &[src, local, dst, peer])
-                }
-            })
+            if let (Some(local), Some(peer)) = (rows::end(local), rows::end(peer)) {
+                return Err(answer.with_words("", &[&local, &peer]));
+            }
+            let [src, dst] = [("src", "sport", local), ("dst", "dport", peer)].map(term);
+            Err(answer.with_words("", &[src, local, dst, peer]))
         }
     }
 }
