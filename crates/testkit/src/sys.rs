@@ -678,6 +678,35 @@ pub(crate) fn made_for_us(number: i32) -> OwnedFd {
     unsafe { OwnedFd::from_raw_fd(number) }
 }
 
+/// Makes an io_uring and registers a file with it, which it holds beside all descriptors.
+pub(crate) fn ring_with(file: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    const IORING_REGISTER_FILES: libc::c_long = 2;
+    /// The size of `struct io_uring_params`.
+    const PARAMETERS: usize = 120;
+    let mut parameters = [0_u64; PARAMETERS / 8];
+    // SAFETY: the kernel reads and writes the parameters, which have the size that it knows.
+    let number = unsafe { libc::syscall(libc::SYS_io_uring_setup, 1, parameters.as_mut_ptr()) };
+    let number = i32::try_from(number).unwrap_or(-1);
+    if number < 0 {
+        return Err(last_errno());
+    }
+    // SAFETY: the kernel has just opened it for us alone.
+    let ring = unsafe { OwnedFd::from_raw_fd(number) };
+    let files = [file.as_raw_fd()];
+    // SAFETY: both descriptors are open during the call; the kernel reads one number, which is there.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_io_uring_register,
+            ring.as_raw_fd(),
+            IORING_REGISTER_FILES,
+            files.as_ptr(),
+            1,
+        )
+    };
+    check(result)?;
+    Ok(ring)
+}
+
 fn check(result: i64) -> Result<(), Errno> {
     if result == 0 {
         Ok(())

@@ -38,7 +38,8 @@ pub(crate) fn arrange(definition: &Command, typed: Vec<OsString>) -> Line {
         } else if text == "--" {
             line.words.extend(rest.by_ref());
         } else {
-            let has_value = takes_value(definition, &text);
+            let next = rest.as_slice().first().and_then(|it| it.to_str());
+            let has_value = takes_value(definition, &text, next);
             line.options.push(word);
             if has_value {
                 line.options.extend(rest.next());
@@ -62,7 +63,9 @@ fn take_command(definition: &Command, words: &mut Vec<OsString>) -> (Option<Stri
             }
             return (Some("list".to_owned()), true);
         }
-        index += if takes_value(definition, &word) { 2 } else { 1 };
+        let next = words.get(index + 1).and_then(|it| it.to_str());
+        let has_value = takes_value(definition, &word, next);
+        index += if has_value { 2 } else { 1 };
     }
     (None, false)
 }
@@ -84,7 +87,10 @@ fn has_option(definition: &Command, option: &str) -> bool {
 }
 
 /// Returns true for an option whose value is the next word, one of ours or of another tool.
-pub(super) fn takes_value(definition: &Command, word: &str) -> bool {
+pub(super) fn takes_value(definition: &Command, word: &str, next: Option<&str>) -> bool {
+    if options::before(word, next).is_some() {
+        return true;
+    }
     match options::takes_value(word) {
         Some(takes_value) if !has_option(definition, word) => takes_value,
         _ => option_before_value(definition, word).is_some(),

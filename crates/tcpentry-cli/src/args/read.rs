@@ -52,8 +52,8 @@ pub(crate) fn arranged(typed: Vec<OsString>) -> Result<Line, Answer> {
     let command = name.and_then(|name| definition.find_subcommand(name));
     let command = command.unwrap_or(&definition);
     let is_known = |option: &str| has_option(command, option);
-    options::read(line, is_known, |option| {
-        order::takes_value(&definition, option)
+    options::read(line, is_known, |option, next| {
+        order::takes_value(&definition, option, next)
     })
 }
 

@@ -21,6 +21,7 @@ mod later_session;
 mod list;
 mod long;
 mod names;
+mod near_miss;
 mod netns;
 mod own_session;
 mod privilege;

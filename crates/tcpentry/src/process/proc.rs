@@ -274,7 +274,10 @@ impl Opened {
             }
         };
         look(Path::new("ns/net"))?;
-        self.each_thread(room, |tid| look(Path::new(&format!("task/{tid}/ns/net"))))
+        self.each_thread(room, |tid| {
+            let looked = look(Path::new(&format!("task/{tid}/ns/net")));
+            self.unless_ended(tid, looked)
+        })
     }
 
     /// Opens one of its files.

@@ -233,18 +233,20 @@ impl<'a> RunningSearch<'a> {
                 return Ok(ControlFlow::Continue(()));
             }
         };
+        let mut accepted = None;
         if let Some(accepts) = self.search.accepts {
             let name = opened.name(&mut self.room)?;
             if !accepts(opened.pid(), &name) && !opened.is_name_cut(&name, &mut self.room) {
                 return Ok(ControlFlow::Continue(()));
             }
+            accepted = Some(name);
         }
         let before = self.owners.holdings.len();
         let looked = self.sockets(&opened).and_then(|()| {
             let holds_any = self.owners.holdings.len() > before;
             let is_partly_seen = self.limits.has_left_out();
             if holds_any || is_partly_seen {
-                let owner = self.owner(&opened)?;
+                let owner = self.owner(&opened, &mut accepted)?;
                 if is_partly_seen {
                     self.owners.partly_seen.push(owner.clone());
                 }
@@ -261,7 +263,7 @@ impl<'a> RunningSearch<'a> {
                 return Err(errno);
             }
             if !opened.stat(&mut self.room)?.is_kernel_thread {
-                let owner = self.owner(&opened)?;
+                let owner = self.owner(&opened, &mut accepted)?;
                 self.owners.hidden.push(owner);
             }
         }
@@ -293,11 +295,12 @@ impl<'a> RunningSearch<'a> {
         failed.map_or(Ok(()), Err)
     }
 
-    fn owner(&mut self, opened: &Opened) -> Result<Owner, Errno> {
+    /// Reads what is reported of a process. The name by which it was accepted is not read again: it may have changed.
+    fn owner(&mut self, opened: &Opened, accepted: &mut Option<Vec<u8>>) -> Result<Owner, Errno> {
         let room = &mut self.room;
         Ok(Owner {
             process: opened.stat(room)?.process,
-            name: opened.name(room)?,
+            name: accepted.take().map_or_else(|| opened.name(room), Ok)?,
             executable: opened.executable(room).ok().map(<[u8]>::to_vec),
             uid: opened.uid(room),
             cgroup: if self.search.cgroups {

@@ -16,7 +16,7 @@ use tcpentry::{
 };
 use tcpentry_testkit::proc_net::{await_orphan, await_state};
 use tcpentry_testkit::user::without_capabilities;
-use tcpentry_testkit::{Namespace, Raised, alone, isolated, kernel, netns, skip, tcp};
+use tcpentry_testkit::{Namespace, Raised, isolated, kernel, netns, skip, tcp};
 
 use crate::util::{
     assert_reset, assert_told, cookie, find, listener_at, lives, pair, pair_of, table,
@@ -418,7 +418,7 @@ fn pair_of_ends(ends: &tcp::Ends) -> (Pair, Pair) {
 #[test]
 fn what_was_listed_long_ago_harms_nobody() {
     // What is dropped has to be closed.
-    alone(|| {
+    isolated(|| {
         let listener = tcp::listen(tcp::loopback(0));
         let mut ends: Vec<_> = (0..300).map(|_| tcp::connect_to(&listener)).collect();
         let servers: Vec<Pair> = ends.iter().map(|ends| pair_of(&ends.server)).collect();

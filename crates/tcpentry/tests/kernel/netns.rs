@@ -43,7 +43,9 @@ fn each_namespace_is_found_once_and_its_own_comes_first() {
 #[test]
 fn a_namespace_is_named_by_any_container_in_it() {
     isolated(|| {
-        let ids = ["a1", "b2"].map(|pair| pair.repeat(32));
+        // Another run of this on the same machine has others.
+        let id = |first: &str| format!("{first}{:06x}", std::process::id()).repeat(8);
+        let ids = ["a1", "b2"].map(id);
         let scope = |id: &String| Cgroup::fresh(&format!("docker-{id}.scope"));
         let cgroups: Vec<_> = match ids.iter().map(scope).collect() {
             Ok(cgroups) => cgroups,
@@ -74,7 +76,7 @@ fn a_namespace_is_named_by_any_container_in_it() {
             .iter()
             .flat_map(|id| [named(id), named(&id[..12])])
             .collect();
-        let none = named(&"c3".repeat(32)).unwrap_err();
+        let none = named(&id("c3")).unwrap_err();
         for process in &mut processes {
             process.kill().unwrap();
             process.wait().unwrap();

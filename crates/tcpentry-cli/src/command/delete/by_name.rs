@@ -192,7 +192,13 @@ impl NamedDeletion<'_> {
         }
         while let Some(step) = steps.pop_front() {
             match step {
-                NameAction::Report(attempt) => report.add(&attempt, self.attribution),
+                NameAction::Report(attempt) => {
+                    report.add(&attempt, self.attribution);
+                    // Of one in thousands of identities nobody wants to know.
+                    if names.len() == 1 && self.args.id.is_empty() {
+                        report.describe_near_miss(&attempt, &mut tables[attempt.table].table);
+                    }
+                }
                 _ if self.interrupt.is_set() => return,
                 NameAction::DeleteSubflow(named) => {
                     let table = &mut tables[named.table].table;

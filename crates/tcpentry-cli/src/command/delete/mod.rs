@@ -8,6 +8,7 @@ mod confirm;
 mod interrupt;
 mod line;
 mod matches;
+mod near_miss;
 mod preview;
 mod progress;
 mod report;

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use tcpentry::{Attribution, Outcome};
+use tcpentry::{Attribution, Outcome, TcpTable};
 
 use super::attempt::Attempt;
 use super::complaints::Complaints;
 use super::line::{Complaint, ReportForm, ReportLine, log_text};
+use super::near_miss;
 use super::progress::Progress;
 use super::syslog::SystemLog;
 use crate::args::DeleteArgs;
@@ -251,6 +252,17 @@ impl Report {
         let all: Vec<_> = self.complaints.take().collect();
         for (text, hint) in all {
             self.print_complaint(&text, hint.as_ref());
+        }
+    }
+
+    /// Prints which connections there are between the addresses that an attempt has named in vain.
+    pub(super) fn describe_near_miss(&mut self, attempt: &Attempt, table: &mut TcpTable) {
+        if self.quiet || matches!(self.sink, Sink::Json(_)) {
+            return;
+        }
+        let view = &mut self.views[attempt.table];
+        if let Some(text) = near_miss::describe(attempt, table, view) {
+            print_hint(&text);
         }
     }
 

@@ -674,7 +674,7 @@ impl<'t, R: FnMut(&Connection, Result<Method, Error>) -> ControlFlow<()>> BatchR
             match reply {
                 Ok(()) => item.progress = ItemState::Decided(Ok(Method::SockDiag)),
                 // It is the same for all, and for all that follow.
-                Err(Errno::PERM) => self.together = false,
+                Err(Errno::PERM | Errno::ACCESS) => self.together = false,
                 // The single way looks again, and decides.
                 Err(_) => {}
             }

@@ -318,17 +318,44 @@ fn a_refusal_amid_a_batch_is_that_of_one_connection() {
 
 #[test]
 fn what_is_not_permitted_is_tried_in_one_batch_only() {
-    let kernel = shared(rows(1..=600));
-    kernel.lock().unwrap().refusal = Some(Errno::PERM);
-    let (mut table, log) = table_of(&kernel);
-    let told = delete_all(&mut table, listed(&rows(1..=600)));
-    assert_eq!(told.len(), 600);
-    assert!(told.iter().all(|(_, result)| matches!(
-        result,
-        Err(ErrorKind::AccessDenied | ErrorKind::NotElevated)
-    )));
-    assert_eq!(destroyed(&log).len(), 256 + 600);
-    assert_eq!(numbers_left(&kernel).len(), 600);
+    for errno in [Errno::PERM, Errno::ACCESS] {
+        let kernel = shared(rows(1..=600));
+        kernel.lock().unwrap().refusal = Some(errno);
+        let (mut table, log) = table_of(&kernel);
+        let told = delete_all(&mut table, listed(&rows(1..=600)));
+        assert_eq!(told.len(), 600);
+        assert!(told.iter().all(|(_, result)| matches!(
+            result,
+            Err(ErrorKind::AccessDenied | ErrorKind::NotElevated)
+        )));
+        assert_eq!(destroyed(&log).len(), 256 + 600);
+        assert_eq!(numbers_left(&kernel).len(), 600);
+    }
+}
+
+/// SELinux looks at the messages of a datagram before any of them is sent.
+#[test]
+fn where_a_security_module_forbids_destruction_each_is_denied() {
+    let kernel = shared(rows(1..=20));
+    let inner = Arc::clone(&kernel);
+    let (mut table, _) = table(move |asked| {
+        if asked.question == Question::Destroy {
+            return vec![Answer::Unsent(Errno::ACCESS)];
+        }
+        inner.lock().unwrap().answer(asked)
+    });
+    let told = delete_all(&mut table, listed(&rows(1..=20)));
+    assert_eq!(told.len(), 20);
+    for (number, result) in told {
+        assert!(
+            matches!(
+                result,
+                Err(ErrorKind::AccessDenied | ErrorKind::NotElevated)
+            ),
+            "{number}: {result:?}"
+        );
+    }
+    assert_eq!(numbers_left(&kernel).len(), 20);
 }
 
 #[test]

@@ -320,6 +320,34 @@ fn more_rights_are_advised_only_where_they_help() {
     assert!(hint(Fallback::NotPermitted, Failure::Unavailable).contains("NET_ADMIN"));
 }
 
+/// SELinux's `nlmsg_write`: look-ups are answered, and the request for a deletion is not even taken.
+#[test]
+fn where_a_security_module_forbids_destruction_it_is_denied_and_that_is_named() {
+    let row = Row::new(ENDS, 7);
+    for unsent in [true, false] {
+        for method in [MethodChoice::Auto, MethodChoice::SockDiag] {
+            for dry in [true, false] {
+                let mut kernel = Kernel::of([row.clone()]);
+                let (mut table, _) = table(move |asked| match asked.question {
+                    Question::Destroy if unsent => vec![Answer::Unsent(Errno::ACCESS)],
+                    Question::Destroy => vec![asked.acknowledged(Some(Errno::ACCESS)).into()],
+                    _ => kernel.answer(asked),
+                });
+                let (connection, options) = (listed(&row), by(method));
+                let error = if dry {
+                    table.check(&connection, &options).unwrap_err()
+                } else {
+                    table.delete(&connection, &options).unwrap_err()
+                };
+                assert_eq!(error.outcome(), crate::Outcome::Denied, "{error}");
+                assert!(error.cause().contains("SELinux"), "{error}");
+                let hint = error.hint().unwrap();
+                assert!(hint.contains("seccomp") && hint.contains("SELinux: ausearch"));
+            }
+        }
+    }
+}
+
 /// A kernel that loses the answers to the first destructions.
 fn losing(mut kernel: Kernel, mut losses: usize, lost: Vec<Answer>) -> (TcpTable, Log) {
     table(move |asked| {

@@ -322,9 +322,9 @@ fn networks(
             let error = text.error(format!("{} is no IPv4 address", quoted(text.text)));
             match with_dotted_port(text.text) {
                 Some(with_colon) if length.is_none() => error.meant(&with_colon),
-                _ if text.text.parse::<u16>().is_ok() => {
-                    error.with_hint(format!("a port alone is written `:{}`", text.text))
-                }
+                _ if text.text.parse::<u16>().is_ok() => error
+                    .with_hint(format!("a port alone is written `:{}`", text.text))
+                    .with_fix(text.span(), format!(":{}", text.text)),
                 _ => error,
             }
         })?;
@@ -332,10 +332,7 @@ fn networks(
             Some(length) => prefix(length, 32, "IPv4")?,
             None if whole == 4 => 32,
             None => {
-                let short = text.text;
-                return Err(text
-                    .error(format!("{} is only a part of an address", quoted(short)))
-                    .meant(&format!("{short}/{}", whole * 8)));
+                return Err(incomplete(text, whole));
             }
         };
         return match family {
@@ -386,6 +383,21 @@ fn networks(
         )));
     }
     Ok(addresses.into_iter().map(Network::of_one).collect())
+}
+
+/// Makes the error of an address with so few of its four numbers. A single one is rather a port.
+fn incomplete(text: Piece<'_>, numbers: usize) -> FilterError {
+    let short = text.text;
+    let error = text.error(format!("{} is only a part of an address", quoted(short)));
+    let network = format!("{short}/{}", numbers * 8);
+    if numbers > 1 {
+        return error.meant(&network);
+    }
+    error
+        .with_hint(format!(
+            "a port alone is written `:{short}`, a network `{network}`"
+        ))
+        .with_fix(text.span(), format!(":{short}"))
 }
 
 /// Reads the length of a prefix, or the netmask that says it.
