@@ -16,7 +16,7 @@ use rustix::path::DecInt;
 use crate::child::{self, Child};
 
 /// A path that was looked up.
-pub(crate) struct Found {
+pub(crate) struct OpenedPath {
     /// The path without links, as the kernel knows it; empty where `/proc` does not show it.
     pub(crate) path: PathBuf,
     /// The file, where it is on the file system that was asked for: opened with `O_PATH`, whose end its file system
@@ -27,7 +27,7 @@ pub(crate) struct Found {
 /// Looks up a path, and opens it where it is on a file system of this kind (`f_type` of statfs(2)).
 ///
 /// `ETIMEDOUT` where a file system on the way does not answer.
-pub(crate) fn look_up(path: &Path, kind: Option<FsWord>) -> Result<Found, Errno> {
+pub(crate) fn look_up(path: &Path, kind: Option<FsWord>) -> Result<OpenedPath, Errno> {
     let name = CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::INVAL)?;
     let child = Child::start(None, |channel| {
         // System calls only.
@@ -48,7 +48,7 @@ pub(crate) fn look_up(path: &Path, kind: Option<FsWord>) -> Result<Found, Errno>
         received => received?,
     };
     match message[..length].split_first() {
-        Some((&FOUND, path)) => Ok(Found {
+        Some((&FOUND, path)) => Ok(OpenedPath {
             path: OsString::from_vec(path.to_vec()).into(),
             file,
         }),
@@ -60,10 +60,10 @@ pub(crate) fn look_up(path: &Path, kind: Option<FsWord>) -> Result<Found, Errno>
     }
 }
 
-fn look_up_here(name: &CStr, kind: Option<FsWord>) -> Result<Found, Errno> {
+fn look_up_here(name: &CStr, kind: Option<FsWord>) -> Result<OpenedPath, Errno> {
     let mut room = [0; LONGEST];
     let (file, length, is_kind) = open(name, kind, &mut room)?;
-    Ok(Found {
+    Ok(OpenedPath {
         path: OsString::from_vec(room[..length].to_vec()).into(),
         file: is_kind.then_some(file),
     })

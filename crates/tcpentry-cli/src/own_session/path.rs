@@ -12,7 +12,7 @@ use tcpentry::process::Owners;
 use tcpentry::{Inode, Pair};
 
 use super::pipes::{self, Held, Pipes, Reach};
-use super::proc::{self, End, File, Folder, SessionStat, Terminal};
+use super::proc::{self, File, Folder, PipeEnd, SessionStat, Terminal};
 use super::servers;
 use super::sockets::{self, Socket, Table};
 
@@ -631,7 +631,7 @@ impl Walk<'_> {
 }
 
 /// Returns those of this process's own descriptors that are pipes.
-fn own_pipes() -> [Option<End>; 3] {
+fn own_pipes() -> [Option<PipeEnd>; 3] {
     [
         pipes::own(stdin()),
         pipes::own(stdout()),

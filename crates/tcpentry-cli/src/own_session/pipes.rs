@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat, fstatfs};
 
-use super::proc::{End, File, Folder, Pipe};
+use super::proc::{File, Folder, Pipe, PipeEnd};
 
 /// The processes among which the other end of a pipe is looked for.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -61,7 +61,7 @@ pub(super) struct Pipes(HashMap<Pipe, Wanted>);
 
 /// Returns the end of a pipe that a descriptor of this process's own is. One whose other end nobody has leads
 /// nowhere: who wrote to it has ended.
-pub(super) fn own(descriptor: impl AsFd) -> Option<End> {
+pub(super) fn own(descriptor: impl AsFd) -> Option<PipeEnd> {
     let stat = fstat(&descriptor).ok()?;
     if FileType::from_raw_mode(stat.st_mode) != FileType::Fifo {
         return None;
@@ -76,7 +76,7 @@ pub(super) fn own(descriptor: impl AsFd) -> Option<End> {
         device: stat.st_dev,
         inode: stat.st_ino,
     };
-    (!asked[0].revents().intersects(ended)).then_some(End {
+    (!asked[0].revents().intersects(ended)).then_some(PipeEnd {
         pipe,
         reads,
         writes,
@@ -86,7 +86,7 @@ pub(super) fn own(descriptor: impl AsFd) -> Option<End> {
 
 impl Pipes {
     /// Adds a pipe of this program's own.
-    pub(super) fn want_own(&mut self, end: End) {
+    pub(super) fn want_own(&mut self, end: PipeEnd) {
         self.want(end, Reach::Own);
         if let Some(wanted) = self.0.get_mut(&end.pipe) {
             wanted.reads |= end.reads;
@@ -95,7 +95,7 @@ impl Pipes {
     }
 
     /// Leaves out those of this program's own whose other ends have been closed meanwhile.
-    pub(super) fn leave_out_closed(&mut self, still_open: &[Option<End>]) {
+    pub(super) fn leave_out_closed(&mut self, still_open: &[Option<PipeEnd>]) {
         for (pipe, wanted) in &mut self.0 {
             let is_open = still_open.iter().flatten().any(|end| end.pipe == *pipe);
             if wanted.reach == Reach::Own && !is_open {
@@ -105,7 +105,7 @@ impl Pipes {
     }
 
     /// Adds a pipe of which a process on the path has this end, unless it is one already.
-    pub(super) fn want(&mut self, end: End, reach: Reach) {
+    pub(super) fn want(&mut self, end: PipeEnd, reach: Reach) {
         self.0.entry(end.pipe).or_insert(Wanted {
             reads: end.reads,
             writes: end.writes,
@@ -144,7 +144,7 @@ impl Pipes {
     }
 
     /// Returns the descriptors of a process that are of these pipes.
-    fn ends(&self, folder: &Folder, descriptors: &[(i32, File)]) -> Vec<End> {
+    fn ends(&self, folder: &Folder, descriptors: &[(i32, File)]) -> Vec<PipeEnd> {
         let may_be = |file: File| match file {
             File::Pipe(inode) => self.0.keys().any(|pipe| pipe.inode == inode),
             File::Named => self.0.values().any(|wanted| wanted.is_named),

@@ -95,7 +95,7 @@ impl Folder {
     }
 
     /// Returns the end of a pipe that a descriptor is.
-    pub(super) fn pipe_end(&self, descriptor: i32, file: File) -> Option<End> {
+    pub(super) fn pipe_end(&self, descriptor: i32, file: File) -> Option<PipeEnd> {
         let path = format!("fd/{descriptor}");
         // A file system of somebody else's (FUSE) is not asked: it need not answer.
         let asked = StatxFlags::TYPE | StatxFlags::INO;
@@ -106,7 +106,7 @@ impl Folder {
         // The link's own mode says how it was opened.
         let link = statat(&self.0, &path, AtFlags::SYMLINK_NOFOLLOW).ok()?;
         let mode = Mode::from_raw_mode(link.st_mode);
-        Some(End {
+        Some(PipeEnd {
             pipe: Pipe {
                 device: makedev(stat.stx_dev_major, stat.stx_dev_minor),
                 inode: stat.stx_ino,
@@ -258,7 +258,7 @@ pub(super) struct Pipe {
 
 /// One descriptor of a pipe.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct End {
+pub(super) struct PipeEnd {
     pub(super) pipe: Pipe,
     pub(super) reads: bool,
     pub(super) writes: bool,

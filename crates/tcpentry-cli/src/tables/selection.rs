@@ -72,7 +72,7 @@ fn prepare(
     args: &SelectArgs,
     states: States,
     devices: DeviceScope,
-    lookups: &Lookups,
+    lookups: &NameLookups,
     table: &mut TcpTable,
 ) -> Result<Selection, SelectionError> {
     let filter = if words.iter().all(String::is_empty) {
@@ -106,7 +106,7 @@ pub(crate) fn prepare_all(
     tables: &mut [NamespaceTable],
     hosts: Hosts,
 ) -> Result<Vec<Selection>, SelectionError> {
-    let lookups = Lookups::of(hosts);
+    let lookups = NameLookups::of(hosts);
     let mut first_error = None;
     let mut prepared = Vec::new();
     for table in &mut *tables {
@@ -151,7 +151,7 @@ pub(crate) fn prepare_elsewhere(
         args,
         states,
         DeviceScope::Elsewhere,
-        &Lookups::of(Hosts::LookUp),
+        &NameLookups::of(Hosts::LookUp),
         table,
     )
 }
@@ -185,13 +185,13 @@ pub(crate) fn canonical(selection: &Selection) -> String {
 }
 
 /// The look-ups of the names in one filter, which is parsed for each table.
-struct Lookups {
+struct NameLookups {
     hosts: Hosts,
     /// The network namespaces that were found: for one that is named by its inode all processes are looked into.
     netns: RefCell<HashMap<String, u64>>,
 }
 
-impl Lookups {
+impl NameLookups {
     fn of(hosts: Hosts) -> Self {
         Self {
             hosts,
@@ -203,7 +203,7 @@ impl Lookups {
 /// The names of this system for the filter of one table.
 struct NamesOfTable<'t> {
     names: SystemNames<'t>,
-    lookups: &'t Lookups,
+    lookups: &'t NameLookups,
 }
 
 impl Names for NamesOfTable<'_> {

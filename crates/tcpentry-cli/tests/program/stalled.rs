@@ -1,28 +1,29 @@
 //! Output that nobody reads: it holds the deletions back, and a signal ends them all the same.
 
-use std::io::{self, ErrorKind, PipeReader, PipeWriter, Write as _};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
+use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, Signal, kill_process};
 use tcpentry_testkit::{isolated, tcp, until};
 
 use crate::util::{connections, program};
 
 /// A pipe that takes nothing more. Its reader has to be kept.
-fn full_pipe() -> (PipeReader, PipeWriter) {
-    let (reader, mut writer) = io::pipe().unwrap();
+fn full_pipe() -> (OwnedFd, OwnedFd) {
+    let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).unwrap();
     rustix::io::ioctl_fionbio(&writer, true).unwrap();
     // A page at a time, lest there is room for a byte in each.
     let full = loop {
-        match writer.write(&[b'x'; 4096]) {
-            Ok(_) => {}
-            Err(error) => break error,
+        if let Err(errno) = rustix::io::write(&writer, &[b'x'; 4096]) {
+            break errno;
         }
     };
-    assert_eq!(full.kind(), ErrorKind::WouldBlock);
+    assert_eq!(full, Errno::AGAIN);
     rustix::io::ioctl_fionbio(&writer, false).unwrap();
     (reader, writer)
 }
@@ -131,7 +132,7 @@ fn a_reader_that_is_only_slow_gets_the_whole_report() {
         let mut child = command.spawn().unwrap();
         drop(command);
         thread::sleep(Duration::from_millis(300));
-        let text = io::read_to_string(reader).unwrap();
+        let text = std::io::read_to_string(std::fs::File::from(reader)).unwrap();
         let report = text.trim_start_matches('x');
         assert_eq!(report.matches("deleted\t").count(), 3, "{report}");
         assert_eq!(child.wait().unwrap().code(), Some(0));

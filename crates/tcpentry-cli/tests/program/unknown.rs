@@ -132,7 +132,7 @@ fn what_no_process_holds_is_no_named_process_s() {
     });
 }
 
-/// What io_uring holds beside all descriptors is deleted, and keeps no search for a process from its end.
+/// A socket that io_uring holds beside all descriptors is deleted, and keeps no search for a process from its end.
 #[test]
 fn what_only_io_uring_holds_is_no_process_s() {
     isolated(|| {

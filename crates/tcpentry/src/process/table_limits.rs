@@ -1,4 +1,4 @@
-//! How much is read of the tables of descriptors that threads have to themselves.
+//! The limits on what is read of the tables of descriptors that threads have to themselves.
 
 use std::collections::HashMap;
 

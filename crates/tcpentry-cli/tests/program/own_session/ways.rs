@@ -609,7 +609,7 @@ fn a_terminal_that_leads_nowhere_is_said_and_asked_about() {
     });
 }
 
-/// Where nobody can be asked, what may cut the operator off needs `--yes`.
+/// Requires `--yes` for what may cut the operator off where nobody can be asked.
 fn assert_asked_about(text: &str) {
     assert!(text.contains("this may cut you off: "), "{text}");
     assert!(text.contains("plain 3\n"), "{text}");
@@ -841,19 +841,17 @@ fn a_pipe_whose_other_end_is_out_of_sight_is_said_and_asked_about() {
         let (words, _holders) = somebody_elses();
         let said = Said::new("severed");
         // The only writer is in flight: no process has it.
-        let script = format!(
-            "import os, socket, array, sys, time\n\
+        let script = "import os, socket, array, sys, time\n\
              a, b = socket.socketpair()\n\
              r, w = os.pipe()\n\
              a.sendmsg([b'x'], [(1, 1, array.array('i', [w]))])\n\
              os.close(w)\n\
              os.dup2(r, 0)\n\
              os.close(r)\n\
-             os.system(sys.argv[1])\n"
-        );
+             os.system(sys.argv[1])\n";
         let mut command = Command::new("setsid");
         command
-            .args(["--fork", "python3", "-c", &script, &ask_about(&words)])
+            .args(["--fork", "python3", "-c", script, &ask_about(&words)])
             .env_remove("SSH_CONNECTION")
             .stdin(Stdio::null());
         said.take_from(&mut command).status().unwrap();
