@@ -40,7 +40,7 @@ pub(super) enum Held {
 
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "none depends on another")]
-struct Wanted {
+struct WantedEnd {
     reads: bool,
     writes: bool,
     is_named: bool,
@@ -57,7 +57,7 @@ const PIPEFS: rustix::fs::FsWord = 0x5049_5045;
 
 /// The pipes on the path.
 #[derive(Debug, Default)]
-pub(super) struct Pipes(HashMap<Pipe, Wanted>);
+pub(super) struct Pipes(HashMap<Pipe, WantedEnd>);
 
 /// Returns the end of a pipe that a descriptor of this process's own is. One whose other end nobody has leads
 /// nowhere: who wrote to it has ended.
@@ -106,7 +106,7 @@ impl Pipes {
 
     /// Adds a pipe of which a process on the path has this end, unless it is one already.
     pub(super) fn want(&mut self, end: PipeEnd, reach: Reach) {
-        self.0.entry(end.pipe).or_insert(Wanted {
+        self.0.entry(end.pipe).or_insert(WantedEnd {
             reads: end.reads,
             writes: end.writes,
             is_named: end.is_named,
