@@ -1,29 +1,35 @@
-//! No room of a crate imports another one that imports it, directly or through others.
+//! Imports run one way: none runs in a circle, and none runs back up to the root of a crate.
 //!
-//! A room is a file, or a folder with all that is in it, beside others in one folder. The `mod.rs` of a folder is its door,
-//! and no room of its own: it may call the rooms, and what it defines serves them. A name that it only re-exports is looked
-//! for in the room that has it.
+//! A room is a file, or a folder with all that is in it, beside others in one folder. The `mod.rs` of a folder is a room
+//! of it, too: it uses the others, or defines what they use. The root of a crate (`lib.rs`, `main.rs`) defines nothing
+//! that other files use. A name that a file only imports or re-exports is looked for in the room that defines it.
 #![allow(clippy::unwrap_used, reason = "in a test, unwrap is an assertion")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use syn::visit::{self, Visit};
-use syn::{Attribute, Item, ItemMod, ItemUse, UseTree};
+use syn::{Attribute, Item, ItemMod, ItemUse, Macro, UseTree};
 
 /// The names of modules from the root of a crate; the root itself has none.
 type ModulePath = Vec<String>;
+
+/// The rooms that each room of a folder imports, each with a name that it imports from there.
+type Arrows = BTreeMap<String, BTreeMap<String, String>>;
+
+/// The room of a folder that is its `mod.rs`.
+const DOOR: &str = "mod.rs";
 
 #[derive(Default)]
 struct Module {
     /// Each path that its code names, from the root of the crate.
     named: Vec<ModulePath>,
-    /// The paths of what it re-exports, by the name that it gives them; `*` for globs.
-    exports: Vec<(String, ModulePath)>,
+    /// The paths of what it imports and re-exports, by the name that it gives them.
+    imports: BTreeMap<String, ModulePath>,
 }
 
-#[derive(Default)]
 struct Crate(BTreeMap<ModulePath, Module>);
 
 impl Crate {
@@ -55,11 +61,11 @@ impl Crate {
                 waiting.push(([path.clone(), vec![child]].concat(), file));
             }
             let mut reader = Reader {
-                here: &path,
+                here: path.clone(),
                 module: Module::default(),
             };
             reader.visit_file(&syntax);
-            modules.insert(path.clone(), reader.module);
+            modules.insert(path, reader.module);
         }
         Self(modules)
     }
@@ -69,25 +75,27 @@ impl Crate {
         let mut depth = (0..=path.len()).rev();
         let depth = depth.find(|&it| self.0.contains_key(&path[..it])).unwrap();
         let (module, rest) = path.split_at(depth);
-        let Some(name) = rest.first() else {
-            return module.to_vec();
-        };
-        let mut exports = self.0[module].exports.iter();
-        match exports.find(|(exported, _)| exported == name) {
-            Some((_, from)) if from != path => self.defining(from),
+        let imported = rest.first().and_then(|it| self.0[module].imports.get(it));
+        match imported {
+            Some(from) if !from.starts_with(path) => self.defining(from),
             _ => module.to_vec(),
         }
     }
 
-    /// The arrows between rooms of one folder, by folder.
-    fn arrows(&self) -> BTreeMap<ModulePath, BTreeMap<&str, BTreeSet<String>>> {
-        let mut arrows = BTreeMap::<_, BTreeMap<_, BTreeSet<_>>>::new();
+    /// Returns the arrows between the rooms of each folder.
+    fn arrows(&self) -> BTreeMap<ModulePath, Arrows> {
+        let mut arrows = BTreeMap::<_, Arrows>::new();
         for (from, module) in &self.0 {
-            for to in module.named.iter().map(|path| self.defining(path)) {
+            for name in &module.named {
+                let to = self.defining(name);
                 let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
-                if let (Some(a), Some(b)) = (from.get(shared), to.get(shared)) {
+                if *from != to {
+                    let room = |path: &ModulePath| {
+                        path.get(shared).map_or(DOOR, String::as_str).to_owned()
+                    };
                     let folder = arrows.entry(from[..shared].to_vec()).or_default();
-                    folder.entry(a.as_str()).or_default().insert(b.clone());
+                    let rooms = folder.entry(room(from)).or_default();
+                    rooms.insert(room(&to), name.join("::"));
                 }
             }
         }
@@ -95,57 +103,59 @@ impl Crate {
     }
 }
 
-struct Reader<'a> {
-    here: &'a [String],
+struct Reader {
+    here: ModulePath,
     module: Module,
 }
 
-impl Reader<'_> {
-    /// Returns a path as seen from the root of the crate; nothing if it may be of another crate.
-    fn absolute(&self, path: &[String]) -> Option<ModulePath> {
+impl Reader {
+    /// Returns a path as seen from the root of the crate, as if a relative one began in this file.
+    fn absolute(&self, path: &[String]) -> ModulePath {
         let supers = path.iter().take_while(|it| *it == "super").count();
-        match path.first()?.as_str() {
-            "crate" => Some(path[1..].to_vec()),
-            "self" => Some([self.here, &path[1..]].concat()),
-            "super" => {
-                let above = self.here.len().checked_sub(supers)?;
-                Some([&self.here[..above], &path[supers..]].concat())
-            }
-            _ => None,
+        let (above, below) = match path[0].as_str() {
+            "crate" => (0, 1),
+            "self" => (self.here.len(), 1),
+            _ => (self.here.len() - supers, supers),
+        };
+        [&self.here[..above], &path[below..]].concat()
+    }
+
+    /// Reads the paths in the call of a macro.
+    fn read_tokens(&mut self, tokens: &str) {
+        let text = tokens.replace(" :: ", "::");
+        let words = text.split(|it: char| !(it.is_alphanumeric() || "_:".contains(it)));
+        for path in words.filter_map(|it| syn::parse_str::<syn::Path>(it).ok()) {
+            self.visit_path(&path);
         }
     }
 
-    fn read_use(&mut self, tree: &UseTree, before: &[String], is_exported: bool) {
+    fn read_use(&mut self, tree: &UseTree, before: &[String]) {
         let (name, alias) = match tree {
             UseTree::Path(path) => {
                 let path_so_far = [before, &[path.ident.to_string()]].concat();
-                return self.read_use(&path.tree, &path_so_far, is_exported);
+                return self.read_use(&path.tree, &path_so_far);
             }
             UseTree::Group(group) => {
                 let each = group.items.iter();
-                return each.for_each(|tree| self.read_use(tree, before, is_exported));
+                return each.for_each(|tree| self.read_use(tree, before));
             }
             UseTree::Name(name) => (name.ident.to_string(), name.ident.to_string()),
             UseTree::Rename(rename) => (rename.ident.to_string(), rename.rename.to_string()),
             UseTree::Glob(_) => ("*".to_owned(), "*".to_owned()),
         };
         let path = match name.as_str() {
-            "self" => before.to_vec(),
-            _ => [before, &[name]].concat(),
+            "self" => self.absolute(before),
+            _ => self.absolute(&[before, &[name]].concat()),
         };
-        // `use child::Name` in a file that declares `mod child`.
-        let path = self
-            .absolute(&path)
-            .unwrap_or_else(|| [self.here, &path].concat());
-        if is_exported {
-            self.module.exports.push((alias, path));
-        } else {
-            self.module.named.push(path);
-        }
+        let alias = match alias.as_str() {
+            "self" => before[before.len() - 1].clone(),
+            _ => alias,
+        };
+        self.module.imports.insert(alias, path);
     }
 }
 
-impl<'ast> Visit<'ast> for Reader<'_> {
+impl<'ast> Visit<'ast> for Reader {
     fn visit_item(&mut self, item: &'ast Item) {
         let attributes = match item {
             Item::Mod(it) => &it.attrs,
@@ -159,19 +169,45 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         }
     }
 
-    fn visit_item_use(&mut self, item: &'ast ItemUse) {
-        let is_exported = !matches!(item.vis, syn::Visibility::Inherited);
-        self.read_use(&item.tree, &[], is_exported);
+    fn visit_item_mod(&mut self, item: &'ast ItemMod) {
+        if item.content.is_some() {
+            self.here.push(item.ident.to_string());
+            visit::visit_item_mod(self, item);
+            self.here.pop();
+        }
     }
 
+    fn visit_item_use(&mut self, item: &'ast ItemUse) {
+        self.read_use(&item.tree, &[]);
+        if matches!(item.vis, syn::Visibility::Inherited) {
+            let mut named = Reader {
+                here: self.here.clone(),
+                module: Module::default(),
+            };
+            named.read_use(&item.tree, &[]);
+            self.module.named.extend(named.module.imports.into_values());
+        }
+    }
+
+    /// Passes by `pub(super)`, which imports nothing.
+    fn visit_visibility(&mut self, _: &'ast syn::Visibility) {}
+
     fn visit_path(&mut self, path: &'ast syn::Path) {
-        let names: Vec<_> = path
-            .segments
-            .iter()
-            .map(|it| it.ident.to_string())
-            .collect();
-        self.module.named.extend(self.absolute(&names));
+        let names = path.segments.iter().map(|it| it.ident.to_string());
+        let names: Vec<_> = names.collect();
+        self.module.named.push(self.absolute(&names));
         visit::visit_path(self, path);
+    }
+
+    fn visit_attribute(&mut self, attribute: &'ast Attribute) {
+        if let syn::Meta::List(list) = &attribute.meta {
+            self.read_tokens(&list.tokens.to_string());
+        }
+    }
+
+    fn visit_macro(&mut self, call: &'ast Macro) {
+        self.read_tokens(&call.tokens.to_string());
+        visit::visit_macro(self, call);
     }
 }
 
@@ -185,10 +221,10 @@ fn is_test(attributes: &[Attribute]) -> bool {
     })
 }
 
-/// Returns a way from a room back to itself.
-fn circle<'a>(arrows: &'a BTreeMap<&str, BTreeSet<String>>, way: &mut Vec<&'a str>) -> bool {
+/// Finds a way from a room back to itself.
+fn circle<'a>(arrows: &'a Arrows, way: &mut Vec<&'a str>) -> bool {
     let room = way[way.len() - 1];
-    for next in arrows.get(room).into_iter().flatten() {
+    for next in arrows.get(room).into_iter().flat_map(BTreeMap::keys) {
         way.push(next);
         if next == way[0] || !way[..way.len() - 1].contains(&next.as_str()) && circle(arrows, way) {
             return true;
@@ -198,31 +234,55 @@ fn circle<'a>(arrows: &'a BTreeMap<&str, BTreeSet<String>>, way: &mut Vec<&'a st
     false
 }
 
-#[test]
-fn no_imports_run_in_a_circle() {
-    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
-    let mut rooms = 0;
-    let mut circles = Vec::new();
-    for entry in fs::read_dir(crates).unwrap() {
-        let source = entry.unwrap().path().join("src");
-        let roots = ["lib.rs", "main.rs"].map(|it| source.join(it));
+/// Counts the imports between rooms of all crates, and fails with a table of those that a check finds in a folder.
+fn none(fault: &str, find: impl Fn(&ModulePath, &Arrows) -> Vec<[String; 2]>) {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let crates = fs::read_dir(workspace.join("crates")).unwrap();
+    let crates = crates.map(|entry| entry.unwrap().path());
+    let (mut count, mut table) = (0, String::new());
+    for place in crates.chain([workspace.join("xtask")]) {
+        let roots = ["src/lib.rs", "src/main.rs"].map(|it| place.join(it));
         for root in roots.iter().filter(|it| it.exists()) {
             for (folder, arrows) in Crate::read(root).arrows() {
-                rooms += arrows.len();
-                for room in arrows.keys() {
-                    let mut way = vec![*room];
-                    if circle(&arrows, &mut way) {
-                        let folder: PathBuf = folder.iter().collect();
-                        circles.push(format!(
-                            "{}: {}",
-                            source.join(folder).display(),
-                            way.join(" -> ")
-                        ));
-                    }
+                count += arrows.values().map(BTreeMap::len).sum::<usize>();
+                let name = place.strip_prefix(workspace).unwrap();
+                let name = name.join(folder.join("/")).display().to_string();
+                for [from, to] in find(&folder, &arrows) {
+                    let why = &arrows[&from][&to];
+                    writeln!(table, "{name:<36} {from:<14} -> {to:<14} {why}").unwrap();
                 }
             }
         }
     }
-    assert!(rooms > 100, "only {rooms} rooms with an arrow were found");
-    assert!(circles.is_empty(), "{}", circles.join("\n"));
+    let faults = table.lines().count();
+    println!("{count} imports between rooms; {faults} {fault}");
+    assert!(count > 500, "only {count} imports were found");
+    assert!(table.is_empty(), "these {fault}:\n{table}");
+}
+
+#[test]
+fn no_imports_run_in_a_circle() {
+    none("run in a circle", |_, arrows| {
+        let mut steps = Vec::new();
+        for room in arrows.keys() {
+            let mut way = vec![room.as_str()];
+            // Each circle once: from its first room.
+            if circle(arrows, &mut way) && way.iter().min() == way.first() {
+                let pairs = way.windows(2);
+                steps.extend(pairs.map(|it| [it[0].to_owned(), it[1].to_owned()]));
+            }
+        }
+        steps
+    });
+}
+
+#[test]
+fn no_import_runs_back_up() {
+    none("run back up", |folder, arrows| {
+        let upward = |(from, to): (&String, &BTreeMap<_, _>)| {
+            let is_upward = folder.is_empty() && to.contains_key(DOOR);
+            is_upward.then(|| [from.clone(), DOOR.to_owned()])
+        };
+        arrows.iter().filter_map(upward).collect()
+    });
 }

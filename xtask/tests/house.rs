@@ -1,40 +1,68 @@
-//! Two floors of the library keep apart from what stands above them: the wire and the language.
+//! The rules of the house that a compiler does not check: what two folders of the library may import, that one name stands
+//! for one thing, and the words of documentation.
 #![allow(clippy::unwrap_used, reason = "in a test, unwrap is an assertion")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// The workspace.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// Returns the sources below a folder, or of all of it.
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    let mut waiting = vec![root().join(folder)];
+    let mut sources = Vec::new();
+    while let Some(path) = waiting.pop() {
+        if path.is_dir() && !path.ends_with("target") {
+            let entries = fs::read_dir(&path).unwrap();
+            waiting.extend(entries.map(|entry| entry.unwrap().path()));
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            sources.push((path.strip_prefix(root()).unwrap().to_owned(), text));
+        }
+    }
+    assert!(!sources.is_empty(), "{folder} has been found");
+    sources
+}
+
+/// Returns the code below a folder without its tests.
+fn product(folder: &str) -> Vec<(PathBuf, String)> {
+    let of_tests = ["tests", "testing", "tests.rs", "fake.rs"];
+    let mut sources = sources(folder);
+    sources.retain(|(path, _)| {
+        path.iter()
+            .all(|part| !of_tests.iter().any(|it| part == *it))
+    });
+    for (_, text) in &mut sources {
+        text.truncate(text.find("#[cfg(test)]\nmod tests").unwrap_or(text.len()));
+    }
+    sources
+}
+
 /// The paths that the code of a folder of the library names beside its own, without its tests.
 fn named_in(folder: &str) -> Vec<(PathBuf, String)> {
-    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/tcpentry/src");
-    let mut waiting = vec![library.join(folder)];
     let mut named = Vec::new();
-    while let Some(path) = waiting.pop() {
-        if path.is_dir() {
-            waiting.extend(
-                fs::read_dir(&path)
-                    .unwrap()
-                    .map(|entry| entry.unwrap().path()),
-            );
-        } else if !path.components().any(|part| {
-            ["tests", "testing"]
-                .iter()
-                .any(|it| part.as_os_str() == *it)
-        }) && !path.ends_with("tests.rs")
-        {
-            let text = fs::read_to_string(&path).unwrap();
-            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
-            let lines = code.lines().map(|line| line.split("//").next().unwrap());
-            for line in lines {
-                for root in ["crate::", "std::", "rustix::", "libc::", "uzers::"] {
-                    let found = line.match_indices(root).map(|(at, _)| &line[at..]);
-                    named.extend(found.map(|it| (path.clone(), it.to_owned())));
-                }
+    for (path, text) in product(&format!("crates/tcpentry/src/{folder}")) {
+        for line in text.lines().map(|line| line.split("//").next().unwrap()) {
+            for root in ["crate::", "std::", "rustix::", "libc::", "uzers::"] {
+                let found = line.match_indices(root).map(|(at, _)| &line[at..]);
+                named.extend(found.map(|it| (path.clone(), it.to_owned())));
             }
         }
     }
     assert!(named.len() > 20, "{folder} has been found");
     named
+}
+
+/// A table of where something stands.
+fn table(rows: &[(String, String)]) -> String {
+    let lines = rows
+        .iter()
+        .map(|(what, place)| format!("{what:<24} {place}\n"));
+    lines.collect()
 }
 
 #[test]
@@ -49,7 +77,7 @@ fn the_wire_knows_only_connections() {
     }
 }
 
-/// Of processes and namespaces it has the values, which it was given.
+/// The filter language has values of processes and namespaces, which it was given.
 #[test]
 fn the_language_asks_no_system() {
     let values = [
@@ -81,4 +109,62 @@ fn the_language_asks_no_system() {
         let asks = system.iter().any(|it| path.starts_with(it));
         assert!(is_value || !asks, "{}: {path}", file.display());
     }
+}
+
+#[test]
+fn one_name_stands_for_one_type() {
+    let mut places = BTreeMap::<_, Vec<_>>::new();
+    for product_crate in ["tcpentry", "tcpentry-cli", "iphlpapi"] {
+        for (path, text) in product(&format!("crates/{product_crate}/src")) {
+            for line in text.lines().filter(|line| !line.starts_with(' ')) {
+                let mut words = line.split(|it: char| !it.is_alphanumeric() && it != '_');
+                let is_type = |word: &&str| ["struct", "enum", "type", "trait"].contains(word);
+                // Comments and macros have such words, too; a type begins its line but for `pub`.
+                let is_item = is_type(&words.clone().next().unwrap()) || line.starts_with("pub");
+                if is_item && words.any(|word| is_type(&word)) {
+                    let name = words.next().unwrap().to_owned();
+                    let place = path.display().to_string();
+                    places.entry(name).or_default().push(place);
+                }
+            }
+        }
+    }
+    assert!(places.len() > 300, "only {} types were found", places.len());
+    places.retain(|_, places| places.len() > 1);
+    let rows = places.into_iter();
+    let rows: Vec<_> = rows
+        .map(|(name, places)| (name, places.join(", ")))
+        .collect();
+    assert!(rows.is_empty(), "names of several types:\n{}", table(&rows));
+}
+
+#[test]
+fn documentation_begins_with_a_verb_or_a_noun() {
+    let wrong = [
+        "And", "How", "Of that", "That", "The same", "What", "When", "Where", "Whether", "Which",
+        "Who", "Why",
+    ];
+    let mut rows = Vec::new();
+    let mut count = 0;
+    for (path, text) in ["crates", "fuzz", "xtask"].into_iter().flat_map(sources) {
+        let mut is_inside = false;
+        for (line, number) in text.lines().zip(1..) {
+            let line = line.trim_start();
+            let doc = line
+                .strip_prefix("/// ")
+                .or_else(|| line.strip_prefix("//! "));
+            let summary = doc.filter(|_| !is_inside);
+            is_inside = line.starts_with("///") || line.starts_with("//!");
+            count += usize::from(summary.is_some());
+            let begins = |words: &str| {
+                let rest = summary.and_then(|it| it.strip_prefix(words));
+                rest.is_some_and(|it| !it.starts_with(char::is_alphanumeric))
+            };
+            if let Some(words) = wrong.into_iter().find(|it| begins(it)) {
+                rows.push((words.to_owned(), format!("{}:{number}", path.display())));
+            }
+        }
+    }
+    assert!(count > 4000, "only {count} summaries were found");
+    assert!(rows.is_empty(), "summaries begin with:\n{}", table(&rows));
 }

@@ -19,11 +19,11 @@ use crate::crowd::SERVICE_USER;
 /// They are made in repair mode (`TCP_REPAIR`): no peer, no packet, some microseconds each. It ends when it is
 /// dropped, and leaves nothing behind: the sockets are reset, not closed.
 pub(crate) struct Fixture {
-    holders: Vec<Holder>,
+    holders: Vec<HolderProcess>,
     sockets: u32,
 }
 
-struct Holder {
+struct HolderProcess {
     process: Child,
     commands: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
@@ -41,7 +41,7 @@ impl Fixture {
         let mut holders = Vec::new();
         for first in (0..sockets).step_by(EACH as usize) {
             let count = EACH.min(sockets - first);
-            holders.push(Holder::start(first, count)?);
+            holders.push(HolderProcess::start(first, count)?);
         }
         let mut fixture = Self { holders, sockets };
         fixture.wait()?;
@@ -91,7 +91,7 @@ impl Drop for Fixture {
     }
 }
 
-impl Holder {
+impl HolderProcess {
     fn start(first: u32, count: u32) -> Result<Self> {
         let mut process = Command::new(std::env::current_exe()?)
             .args(["hold", &first.to_string(), &count.to_string()])

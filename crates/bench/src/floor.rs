@@ -19,7 +19,7 @@ use crate::fixture::{self, MIDDLE_PORT, RARE_PORT};
 use crate::raw::{Filter, Raw, names};
 
 #[derive(Subcommand)]
-pub(crate) enum Operation {
+pub(crate) enum FloorOperation {
     /// Dumps sockets, and decodes nothing.
     Dump { which: Which, threads: Threads },
     /// Dumps sockets, and destroys them in batches by their cookies.
@@ -59,16 +59,16 @@ pub(crate) struct Exact {
     pub(crate) disconnect: u64,
 }
 
-pub(crate) fn run(operation: &Operation) -> Result<()> {
+pub(crate) fn run(operation: &FloorOperation) -> Result<()> {
     match *operation {
-        Operation::Dump { which, threads } => on_threads(which, threads, |raw, filter| {
+        FloorOperation::Dump { which, threads } => on_threads(which, threads, |raw, filter| {
             raw.dump(filter, |datagram| {
                 std::hint::black_box(datagram);
             })
         }),
-        Operation::Delete { which, threads } => on_threads(which, threads, delete),
-        Operation::Owners { threads } => owners(threads),
-        Operation::Exact { count } => {
+        FloorOperation::Delete { which, threads } => on_threads(which, threads, delete),
+        FloorOperation::Owners { threads } => owners(threads),
+        FloorOperation::Exact { count } => {
             println!("{}", serde_json::to_string(&exact(count)?)?);
             Ok(())
         }

@@ -2,6 +2,7 @@
 //!
 //! It is started by `cargo xtask bench`, in a network namespace of its own.
 
+mod args;
 mod crowd;
 mod fixture;
 mod floor;
@@ -13,10 +14,10 @@ mod run;
 mod sets;
 mod usage;
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+
+use args::RunArgs;
 
 #[derive(Parser)]
 #[command(about)]
@@ -34,30 +35,8 @@ enum Part {
     /// Does an operation in its rawest form (a process of its own of `run`).
     Floor {
         #[command(subcommand)]
-        operation: floor::Operation,
+        operation: floor::FloorOperation,
     },
-}
-
-#[derive(clap::Args)]
-pub(crate) struct RunArgs {
-    /// Number of sockets in the table, one run for each
-    #[arg(long, value_delimiter = ',', value_parser = sockets, default_value = "10k,100k")]
-    sockets: Vec<u32>,
-    /// Number of rounds in which each operation is measured
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
-    rounds: u32,
-    /// Measure only operations whose name contains this
-    #[arg(long)]
-    only: Option<String>,
-    /// Folder to write results.json to
-    #[arg(long)]
-    out: PathBuf,
-    /// Program to measure
-    #[arg(long)]
-    program: PathBuf,
-    /// Program that does nothing
-    #[arg(long)]
-    empty: PathBuf,
 }
 
 fn main() -> Result<()> {
@@ -65,36 +44,5 @@ fn main() -> Result<()> {
         Part::Run(args) => run::run(&args),
         Part::Hold { first, count } => fixture::hold(first, count),
         Part::Floor { operation } => floor::run(&operation),
-    }
-}
-
-/// Parses `100k`, `1M`, or a plain number.
-fn sockets(text: &str) -> Result<u32, String> {
-    let (digits, unit) = match text.strip_suffix(['k', 'K']) {
-        Some(digits) => (digits, 1_000),
-        None => match text.strip_suffix('M') {
-            Some(digits) => (digits, 1_000_000),
-            None => (text, 1),
-        },
-    };
-    let number: u32 = digits.parse().map_err(|_| "a number, as 10k or 1M")?;
-    match number.checked_mul(unit) {
-        Some(number @ 1_000..=fixture::MOST) => Ok(number),
-        _ => Err(format!("between 1k and {}", fixture::MOST)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_of_sockets() {
-        assert_eq!(sockets("10k"), Ok(10_000));
-        assert_eq!(sockets("1M"), Ok(1_000_000));
-        assert_eq!(sockets("1234"), Ok(1234));
-        for bad in ["", "k", "-1", "1", "999M", "1G", "5000000k"] {
-            assert!(sockets(bad).is_err(), "{bad}");
-        }
     }
 }

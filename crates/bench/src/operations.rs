@@ -1,4 +1,4 @@
-//! What is measured: each operation by the program, by `ss`, and in its rawest form.
+//! The workloads: each operation by the program, by `ss`, and in its rawest form.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
@@ -28,7 +28,7 @@ impl By {
     }
 }
 
-pub(crate) struct Operation {
+pub(crate) struct Workload {
     pub(crate) name: &'static str,
     kind: Kind,
     pinned: bool,
@@ -44,7 +44,7 @@ enum Kind {
     Version,
     Exact,
     /// One exactly, beside this many idle processes.
-    Beside(Owner, u32),
+    Beside(OwnerUser, u32),
     List(Rows),
     /// Nothing, by a filter that is evaluated by the program: a set of this many prefixes, if any.
     Here(Option<u32>),
@@ -56,7 +56,7 @@ enum Kind {
 
 /// The owner of a socket to be deleted: only root's can be an SSH server's.
 #[derive(Clone, Copy)]
-enum Owner {
+enum OwnerUser {
     Service,
     Root,
 }
@@ -76,8 +76,8 @@ enum Guard {
     Max,
 }
 
-pub(crate) fn all() -> Vec<Operation> {
-    let usual = |name, kind| Operation {
+pub(crate) fn all() -> Vec<Workload> {
+    let usual = |name, kind| Workload {
         name,
         kind,
         pinned: false,
@@ -85,19 +85,19 @@ pub(crate) fn all() -> Vec<Operation> {
         up_to: fixture::MOST,
         has_rival: true,
     };
-    let quick = |name, kind| Operation {
+    let quick = |name, kind| Workload {
         times: 4,
         ..usual(name, kind)
     };
-    let pinned = |name, kind| Operation {
+    let pinned = |name, kind| Workload {
         pinned: true,
         ..usual(name, kind)
     };
-    let alone = |name, kind| Operation {
+    let alone = |name, kind| Workload {
         has_rival: false,
         ..pinned(name, kind)
     };
-    let beside = |name, owner, processes| Operation {
+    let beside = |name, owner, processes| Workload {
         up_to: 10_000,
         ..quick(name, Kind::Beside(owner, processes))
     };
@@ -106,22 +106,30 @@ pub(crate) fn all() -> Vec<Operation> {
         quick("delete one, exactly", Kind::Exact),
         beside(
             "delete a service's, beside 100 processes",
-            Owner::Service,
+            OwnerUser::Service,
             100,
         ),
         beside(
             "delete a service's, beside 1,000 processes",
-            Owner::Service,
+            OwnerUser::Service,
             1_000,
         ),
         beside(
             "delete a service's, beside 5,000 processes",
-            Owner::Service,
+            OwnerUser::Service,
             5_000,
         ),
-        beside("delete root's, beside 100 processes", Owner::Root, 100),
-        beside("delete root's, beside 1,000 processes", Owner::Root, 1_000),
-        beside("delete root's, beside 5,000 processes", Owner::Root, 5_000),
+        beside("delete root's, beside 100 processes", OwnerUser::Root, 100),
+        beside(
+            "delete root's, beside 1,000 processes",
+            OwnerUser::Root,
+            1_000,
+        ),
+        beside(
+            "delete root's, beside 5,000 processes",
+            OwnerUser::Root,
+            5_000,
+        ),
         pinned("list all, on one processor", Kind::List(Rows::All)),
         usual("list all", Kind::List(Rows::All)),
         pinned("list 1 %, on one processor", Kind::List(Rows::Rare)),
@@ -144,18 +152,18 @@ pub(crate) fn all() -> Vec<Operation> {
             "judge all here beside a set of 150,000, on one processor",
             Kind::Read(sets::SIZES[1]),
         ),
-        Operation {
+        Workload {
             up_to: 200_000,
             ..pinned("list with processes, on one processor", Kind::Processes)
         },
-        Operation {
+        Workload {
             up_to: 200_000,
             ..usual("list with processes", Kind::Processes)
         },
         usual("delete 1 %", Kind::Delete(Rows::Rare, Guard::Yes)),
         usual("delete half", Kind::Delete(Rows::Half, Guard::Yes)),
         usual("delete all", Kind::Delete(Rows::All, Guard::Yes)),
-        Operation {
+        Workload {
             has_rival: false,
             ..usual("delete all, --max", Kind::Delete(Rows::All, Guard::Max))
         },
@@ -171,7 +179,7 @@ pub(crate) struct Programs<'a> {
     pub(crate) sets: &'a Path,
 }
 
-impl Operation {
+impl Workload {
     pub(crate) const fn deletes(&self) -> bool {
         matches!(self.kind, Kind::Delete(..) | Kind::Exact | Kind::Beside(..))
     }
@@ -258,12 +266,12 @@ impl Operation {
     }
 }
 
-impl Operation {
+impl Workload {
     /// Checks that each deletes the very socket that is named.
     fn check_exact(&self, programs: &Programs<'_>, fixture: &mut Fixture) -> Result<()> {
         let (contestants, owner) = match self.kind {
             Kind::Beside(owner, _) => (&[By::Tcpentry, By::Ss, By::Floor][..], owner),
-            _ => (&[By::Tcpentry, By::Ss][..], Owner::Root),
+            _ => (&[By::Tcpentry, By::Ss][..], OwnerUser::Root),
         };
         for (number, &by) in (1..).zip(contestants) {
             self.run(by, programs, number).sample()?;
@@ -320,7 +328,7 @@ impl FromIterator<Ends> for Ends {
     }
 }
 
-impl Owner {
+impl OwnerUser {
     /// Returns the number of a socket of this owner's.
     fn socket(self, number: u32) -> u32 {
         match self {

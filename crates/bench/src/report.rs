@@ -1,4 +1,4 @@
-//! What comes out: a table for people, JSON for whoever compares two runs.
+//! The report: a table for people, JSON for whoever compares two runs.
 
 use std::collections::BTreeMap;
 use std::fmt;

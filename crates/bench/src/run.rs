@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 
-use crate::RunArgs;
+use crate::args::RunArgs;
 use crate::crowd::Crowd;
 use crate::fixture::Fixture;
 use crate::floor::Exact;
 use crate::measure::{Run, Sample};
-use crate::operations::{self, By, Operation, Programs};
+use crate::operations::{self, By, Programs, Workload};
 use crate::report::{Figures, Machine, Measured, Report};
 use crate::sets;
 
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
             args.rounds
         );
         println!("{}", Measured::HEADER);
-        let is_wanted = |operation: &Operation| {
+        let is_wanted = |operation: &Workload| {
             let is_named = args
                 .only
                 .as_deref()
@@ -81,7 +81,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<()> {
 }
 
 fn measure(
-    operation: &Operation,
+    operation: &Workload,
     programs: &Programs<'_>,
     fixture: &mut Fixture,
     rounds: u32,

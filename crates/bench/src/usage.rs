@@ -1,4 +1,4 @@
-//! What a process used: the kernel's own account of it, when it has ended (`wait4(2)`).
+//! The resources that a process used: the kernel's own account of it, when it has ended (`wait4(2)`).
 #![allow(unsafe_code)]
 
 use std::io;

@@ -7,12 +7,12 @@ use crate::detail::Detail;
 
 /// Deletes the connection of a row (`SetTcpEntry`).
 pub(crate) fn set(row: &TcpRow) -> Detail {
-    Batch::open().row(row)
+    OpenedTable::open().row(row)
 }
 
 /// Deletes the connection of an IPv6 row (`SetTcp6Entry`).
 pub(crate) fn set6(row: &Tcp6Row) -> Detail {
-    Batch::open().row6(row)
+    OpenedTable::open().row6(row)
 }
 
 /// Returns the identity of the socket that has these ends now (`tcpentry_identify`).
@@ -29,13 +29,13 @@ pub(crate) fn identify(pair: Result<Pair, Error>) -> Result<String, Detail> {
 
 /// Deletes the socket of an identity (`tcpentry_delete_id`).
 pub(crate) fn delete_id(word: &str) -> Detail {
-    Batch::open().word(word)
+    OpenedTable::open().word(word)
 }
 
 /// A table for many deletions, or the error of opening it, which is the result of each.
-pub(crate) struct Batch(Result<TcpTable, Error>);
+pub(crate) struct OpenedTable(Result<TcpTable, Error>);
 
-impl Batch {
+impl OpenedTable {
     pub(crate) fn open() -> Self {
         Self(TcpTable::open())
     }

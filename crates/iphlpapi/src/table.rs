@@ -111,7 +111,7 @@ pub(crate) fn image(family: Family, class: Class, order: Order) -> Result<Vec<u8
         image.u32(0);
     }
     for row in &rows {
-        let owner = Owner::of(row, &owners);
+        let owner = RowOwner::of(row, &owners);
         match family {
             Family::V4 => image.row4(row, class.layout, owner),
             Family::V6 => image.row6(row, class.layout, owner),
@@ -173,12 +173,13 @@ fn owners(layout: Layout, rows: &[Connection]) -> Result<Owners, Code> {
 
 /// A row's process and its start time; both 0 for none, or none that the caller may see.
 #[derive(Clone, Copy, Default)]
-struct Owner {
-    pid: u32,
-    started: u64,
+pub(crate) struct RowOwner {
+    pub(crate) pid: u32,
+    /// The start time, which the table has in `OwningModuleInfo`.
+    pub(crate) started: u64,
 }
 
-impl Owner {
+impl RowOwner {
     /// Returns the process with the lowest pid of those that hold the socket.
     fn of(row: &Connection, owners: &Owners) -> Self {
         let first = row.inode.and_then(|inode| owners.of(inode).next());
@@ -225,7 +226,7 @@ impl Image {
         self.u32(u32::from(port.to_be()));
     }
 
-    fn row4(&mut self, row: &Connection, layout: Layout, owner: Owner) {
+    fn row4(&mut self, row: &Connection, layout: Layout, owner: RowOwner) {
         self.u32(mib_state(row.state));
         for end in [row.local(), row.peer()] {
             match end.address() {
@@ -248,7 +249,7 @@ impl Image {
         }
     }
 
-    fn row6(&mut self, row: &Connection, layout: Layout, owner: Owner) {
+    fn row6(&mut self, row: &Connection, layout: Layout, owner: RowOwner) {
         let state = mib_state(row.state);
         if layout == Layout::Basic {
             self.u32(state);

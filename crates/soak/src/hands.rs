@@ -18,7 +18,7 @@ use tcpentry::{
 };
 use tcpentry_testkit::hands::Hands;
 
-use crate::Plan;
+use crate::plan::Plan;
 
 /// The results beside two acceptors.
 #[derive(Clone, Copy, Debug, Default)]

@@ -7,16 +7,18 @@ mod deleters;
 mod hands;
 mod oracle;
 mod owner;
+mod plan;
 mod report;
 mod terms;
 mod tuples;
+mod world;
 
 use std::panic::resume_unwind;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub use plan::{Lie, Plan};
 pub use report::Figures;
 pub use terms::{By, How, Wrong};
 
@@ -24,47 +26,7 @@ use hands::Handovers;
 use oracle::Oracle;
 use tcpentry_testkit::Namespace;
 use tuples::Tuples;
-
-/// The parameters of a run.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// The time during which connections are deleted.
-    pub time: Duration,
-    /// Owners of connections, a thread and a listener each.
-    pub owners: u16,
-    /// The largest number of connections of each owner: its client ports.
-    pub ports: u16,
-    /// The number of deleters through each of the three products.
-    pub deleters: usize,
-    /// The program.
-    pub program: PathBuf,
-    /// The seed of all random choices.
-    pub seed: u64,
-    /// A fault of the deleters through the library, which the oracle has to find.
-    pub lie: Option<Lie>,
-}
-
-/// Faults that are made on purpose.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Lie {
-    /// Delete what nobody has named.
-    Unnamed,
-    /// Delete, and report "gone".
-    Unreported,
-    /// Report "deleted", and delete nothing.
-    Undone,
-}
-
-/// The state that all threads share.
-#[derive(Debug)]
-struct World {
-    oracle: Oracle,
-    tuples: Vec<Tuples>,
-    /// True once the deletions are over.
-    quiet: AtomicBool,
-    /// True once the owners are to close their connections, too.
-    over: AtomicBool,
-}
+use world::World;
 
 /// Runs the soak in this thread's network namespace, in which nothing else may be, and reports figures every ten seconds.
 pub fn run(plan: &Plan, mut say: impl FnMut(&Figures)) -> Figures {
@@ -87,7 +49,7 @@ pub fn run(plan: &Plan, mut say: impl FnMut(&Figures)) -> Figures {
     let handovers = thread::spawn(move || Namespace::fresh().run(move || hands::run(&beside)));
     thread::scope(|scope| {
         let owners: Vec<_> = (0..usize::from(plan.owners))
-            .map(|number| owner::Owner::new(&world, number, plan.seed))
+            .map(|number| owner::OwnerThread::new(&world, number, plan.seed))
             .collect();
         for mut owner in owners {
             scope.spawn(move || owner.run());

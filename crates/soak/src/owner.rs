@@ -16,12 +16,12 @@ use rustix::net::{
 };
 use tcpentry_testkit::random::Random;
 
-use crate::World;
 use crate::oracle::End;
 use crate::terms::Wrong;
 use crate::tuples::{Before, CLIENT, SERVER, Tuple, Tuples};
+use crate::world::World;
 
-pub(crate) struct Owner<'w> {
+pub(crate) struct OwnerThread<'w> {
     world: &'w World,
     tuples: &'w Tuples,
     listener: OwnedFd,
@@ -69,7 +69,7 @@ enum Fate {
     Missing,
 }
 
-impl<'w> Owner<'w> {
+impl<'w> OwnerThread<'w> {
     pub(crate) fn new(world: &'w World, number: usize, seed: u64) -> Self {
         let tuples = &world.tuples[number];
         let listener = socket(tuples.listener);

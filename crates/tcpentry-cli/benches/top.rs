@@ -1,6 +1,6 @@
-//! What `tcpentry top` does at each refresh, once the kernel has told its sockets: `cargo bench -p tcpentry-cli --bench top`.
+//! A refresh of `tcpentry top`, once the kernel has sent its sockets: `cargo bench -p tcpentry-cli --bench top`.
 //!
-//! What reading them costs is measured by `crates/bench`; docs/PERFORMANCE.md has the whole program on a real table.
+//! The cost of reading them is measured by `crates/bench`; docs/PERFORMANCE.md has the whole program on a real table.
 
 use std::time::Duration;
 

@@ -10,6 +10,7 @@ mod output;
 mod own_session;
 mod peer_reset;
 mod privilege;
+mod stream;
 mod tables;
 #[cfg(feature = "tui")]
 mod top;
@@ -29,7 +30,7 @@ pub use command::list::bench::rows_as_tabs;
 pub use manual::manual;
 #[cfg(all(feature = "bench-internals", feature = "tui"))]
 #[doc(hidden)]
-pub use top::bench::{Order, Refresh, Rows};
+pub use top::bench::{FrameOrder, Refresh, Rows};
 
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {

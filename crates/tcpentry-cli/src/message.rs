@@ -1,4 +1,4 @@
-//! What the program says on standard error: errors, what to do about them, and notices.
+//! The messages on standard error: errors, hints, and notices.
 
 use std::io::{self, Write as _};
 
@@ -6,6 +6,7 @@ use tcpentry::error::Guard;
 use tcpentry::{Error, ErrorKind};
 
 use crate::exit::Exit;
+use crate::stream::Stderr;
 
 /// Prints what went wrong, under the program's name.
 pub(crate) fn print_error(text: &str) {
@@ -19,7 +20,7 @@ pub(crate) fn notice(text: &str) {
 
 /// Prints what to do, below what went wrong.
 pub(crate) fn print_hint(hint: &str) {
-    let _ = writeln!(io::stderr(), "hint: {hint}");
+    write(&format!("hint: {hint}\n"));
 }
 
 /// Prints several hints.
@@ -68,6 +69,10 @@ pub(crate) fn without_controls(text: &str) -> String {
 }
 
 fn print(text: &str) {
+    write(&format!("tcpentry: {text}\n"));
+}
+
+fn write(line: &str) {
     // When standard error is closed there is nowhere left to report it.
-    let _ = writeln!(io::stderr(), "tcpentry: {text}");
+    let _ = Stderr.write_all(line.as_bytes());
 }

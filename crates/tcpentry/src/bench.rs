@@ -1,4 +1,4 @@
-//! What the benchmarks measure that is no part of the interface: how a dump is decoded, without the kernel that made it.
+//! The step that only the benchmarks measure by itself: the decoding of a dump, without the kernel that made it.
 //!
 //! It is there for `benches/` only, which see no more of this crate than others do, and only with the feature
 //! `bench-internals`. Nothing of it is stable.

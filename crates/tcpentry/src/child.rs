@@ -3,13 +3,18 @@
 //! A thread would not do. Who waits in a file system that does not answer (FUSE, NFS) sleeps beyond `SIGKILL`, and a
 //! process with such a thread never ends. A child that sleeps so is abandoned; it ends when that file system does.
 
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, retry_on_intr};
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, Shutdown, SocketFlags, SocketType,
+};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
 
 use crate::sys;
@@ -67,16 +72,38 @@ impl Child {
 
     /// Waits for a message of it: `ETIMEDOUT` where none comes in time, `EPIPE` where it has ended.
     pub(crate) fn receive(&self, message: &mut [u8], limit: Duration) -> Result<usize, Errno> {
+        let (length, _) = self.receive_with_descriptor(message, limit)?;
+        Ok(length)
+    }
+
+    /// Waits for a message as [`receive`](Self::receive) does, and for the descriptor that comes with it, if one does.
+    pub(crate) fn receive_with_descriptor(
+        &self,
+        message: &mut [u8],
+        limit: Duration,
+    ) -> Result<(usize, Option<OwnedFd>), Errno> {
         let channel = self.channel.as_fd();
         if !wait_for([channel, self.pidfd.as_fd()], limit)? {
             return Err(Errno::TIMEDOUT);
         }
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
         // Where it has ended, its last message is still there.
-        match retry_on_intr(|| rustix::net::recv(channel, &mut *message, RecvFlags::DONTWAIT)) {
-            Ok((0, _)) | Err(Errno::AGAIN) => Err(Errno::PIPE),
-            Ok((length, _)) => Ok(length),
-            Err(errno) => Err(errno),
-        }
+        let received = retry_on_intr(|| {
+            let mut parts = [IoSliceMut::new(message)];
+            rustix::net::recvmsg(channel, &mut parts, &mut control, flags)
+        });
+        let length = match received {
+            Ok(received) if received.bytes > 0 => received.bytes,
+            Ok(_) | Err(Errno::AGAIN) => return Err(Errno::PIPE),
+            Err(errno) => return Err(errno),
+        };
+        let descriptor = control.drain().find_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(mut rights) => rights.next(),
+            _ => None,
+        });
+        Ok((length, descriptor))
     }
 
     fn ends_within(&self, limit: Duration) -> bool {
@@ -111,6 +138,23 @@ pub(crate) fn next<'m>(channel: BorrowedFd<'_>, message: &'m mut [u8]) -> Option
 /// Sends a message.
 pub(crate) fn send(channel: BorrowedFd<'_>, message: &[u8]) -> Result<(), Errno> {
     retry_on_intr(|| rustix::net::send(channel, message, SendFlags::NOSIGNAL)).map(drop)
+}
+
+/// Sends a message with a descriptor.
+pub(crate) fn send_with_descriptor(
+    channel: BorrowedFd<'_>,
+    message: &[u8],
+    descriptor: impl AsFd,
+) -> Result<(), Errno> {
+    let descriptors = [descriptor.as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    if !control.push(SendAncillaryMessage::ScmRights(&descriptors)) {
+        return Err(Errno::NOBUFS);
+    }
+    let parts = [IoSlice::new(message)];
+    retry_on_intr(|| rustix::net::sendmsg(channel, &parts, &mut control, SendFlags::NOSIGNAL))
+        .map(drop)
 }
 
 /// Waits until one of two descriptors can be read; `false` where none can in time.

@@ -26,10 +26,10 @@ use crate::privilege::{is_administrator, more_rights};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Error(Box<Inner>);
+pub struct Error(Box<ErrorFields>);
 
 #[derive(Clone, Debug)]
-struct Inner {
+struct ErrorFields {
     operation: Operation,
     kind: ErrorKind,
     pair: Option<Pair>,
@@ -57,7 +57,7 @@ impl Error {
             | ErrorKind::Spared
             | ErrorKind::Os => None,
         };
-        Self(Box::new(Inner {
+        Self(Box::new(ErrorFields {
             operation,
             kind,
             pair: None,

@@ -75,6 +75,7 @@ pub mod filter;
 pub mod fuzz;
 mod netlink;
 pub mod netns;
+mod path;
 mod privilege;
 pub mod process;
 mod select;

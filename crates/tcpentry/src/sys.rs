@@ -287,7 +287,7 @@ fn last_errno() -> Errno {
 const NOTHING: *const libc::c_void = ptr::null();
 /// `__WCLONE` of `linux/wait.h`, in the type that flags have.
 const WCLONE: u32 = 0x8000_0000;
-/// Where there is no limit to descriptors.
+/// The number of descriptors that is assumed where there is no limit.
 const MANY_DESCRIPTORS: u32 = 1 << 20;
 
 /// `linux/kcmp.h`

@@ -1,4 +1,4 @@
-//! What the fuzz targets have found worth keeping, and what once made them fail, run as a test: see `fuzz/`.
+//! The corpus of the fuzz targets, and the inputs that once made them fail, run as a test: see `fuzz/`.
 
 use tcpentry_testkit::corpus::replay;
 

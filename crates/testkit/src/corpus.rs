@@ -1,4 +1,4 @@
-//! What the fuzz targets have found worth keeping, and what once made them fail, as tests run it: see `fuzz/`.
+//! The corpus of the fuzz targets, and the inputs that once made them fail, as tests run them: see `fuzz/`.
 
 use std::fs;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! A FUSE file system that answers only whom it likes: what an ordinary user can have.
 //!
-//! It has one file. What asks it to write, or to read from the middle on, is never answered; to flush (at a `close`)
+//! It has one file, and one name (`silent`) that is never found nor missing. What asks it to write, or to read from the middle on, is never answered; to flush (at a `close`)
 //! only the processes that have opened the file are.
 
 use std::fs::File;
@@ -92,7 +92,7 @@ fn serve(device: &OwnedFd, stop: &AtomicBool) {
             Err(Errno::INTR | Errno::AGAIN | Errno::NOENT) => continue,
             Err(_) => return,
         };
-        let request = Request::read(&buffer[..length]);
+        let request = FuseRequest::read(&buffer[..length]);
         if let Some(body) = answer(&request, &mut openers) {
             let (error, body) = match body {
                 Ok(body) => (0, body),
@@ -111,7 +111,7 @@ fn serve(device: &OwnedFd, stop: &AtomicBool) {
 }
 
 /// The fields of `struct fuse_in_header`, and of what follows, that are used.
-struct Request<'b> {
+struct FuseRequest<'b> {
     operation: u32,
     unique: u64,
     node: u64,
@@ -119,7 +119,7 @@ struct Request<'b> {
     body: &'b [u8],
 }
 
-impl<'b> Request<'b> {
+impl<'b> FuseRequest<'b> {
     fn read(message: &'b [u8]) -> Self {
         let u32_at = |at: usize| u32::from_ne_bytes(message[at..at + 4].try_into().expect("four"));
         let u64_at = |at: usize| u64::from_ne_bytes(message[at..at + 8].try_into().expect("eight"));
@@ -133,7 +133,7 @@ impl<'b> Request<'b> {
     }
 }
 
-fn answer(request: &Request<'_>, openers: &mut Vec<u32>) -> Option<Result<Vec<u8>, Errno>> {
+fn answer(request: &FuseRequest<'_>, openers: &mut Vec<u32>) -> Option<Result<Vec<u8>, Errno>> {
     Some(match request.operation {
         // FORGET, INTERRUPT, BATCH_FORGET have none; WRITE gets none.
         2 | 36 | 42 | 16 => return None,
@@ -156,6 +156,7 @@ fn answer(request: &Request<'_>, openers: &mut Vec<u32>) -> Option<Result<Vec<u8
             0,
         ])),
         // LOOKUP
+        1 if request.body == b"silent\0" => return None,
         1 if request.body == b"file\0" => {
             let entry = [FILE, 0, FOREVER, FOREVER, 0].map(u64::to_ne_bytes);
             Ok([entry.concat(), attributes(FILE)].concat())

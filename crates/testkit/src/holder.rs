@@ -50,6 +50,11 @@ impl Holder {
         holder
     }
 
+    /// Starts [such a process](Self::in_table_of_thread), in whose table there is room for 32,768 descriptors.
+    pub fn in_large_table_of_thread(socket: impl AsFd, user: Option<User>) -> Self {
+        Self::start(socket, user, HolderKind::InLargeTableOfThread)
+    }
+
     fn start(socket: impl AsFd, user: Option<User>, kind: HolderKind) -> Self {
         let (ready, tell) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).expect("pipe");
         let uid = user.map(|user| user.uid);

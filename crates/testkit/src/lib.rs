@@ -1,7 +1,8 @@
-//! What the tests against the real kernel have in common: network namespaces of their own, TCP
+//! Fixtures of the tests against the real kernel: network namespaces of their own, TCP
 //! sockets in every state, other users, and skips that are seen.
 //!
-//! No test may touch a connection of the machine it runs on: each runs inside [`isolated`].
+//! No test may touch a connection of the machine it runs on, or share a descriptor with another test: each runs inside
+//! [`isolated`].
 //!
 //! ```no_run
 //! use tcpentry_testkit::{isolated, skip, tcp};
@@ -21,7 +22,7 @@
     reason = "a fixture that can't be made fails its test"
 )]
 
-pub mod alone;
+mod alone;
 pub mod cgroup;
 pub mod corpus;
 pub mod fuse;
@@ -37,6 +38,7 @@ pub mod netns;
 pub mod proc_net;
 pub mod pty;
 pub mod random;
+pub mod ring;
 pub mod rootless;
 pub mod seccomp;
 pub mod signals;
@@ -51,6 +53,5 @@ pub mod varied;
 pub mod wait;
 pub mod world;
 
-pub use alone::alone;
 pub use netns::{Namespace, isolated};
 pub use wait::{Raised, until};

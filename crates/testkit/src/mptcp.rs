@@ -52,7 +52,8 @@ pub fn with_two_subflows() -> Result<(Ends, TcpListener), &'static str> {
         to.read_exact(&mut byte).expect("receive");
     }
     let port = listener.local_addr().expect("it is bound").port();
-    let is_subflow = |row: &proc_net::Row| row.local.port() == port && row.state == ESTABLISHED;
+    let is_subflow =
+        |row: &proc_net::ProcNetRow| row.local.port() == port && row.state == ESTABLISHED;
     for _ in 0..200 {
         if proc_net::rows().into_iter().filter(is_subflow).count() == 2 {
             return Ok((ends, listener));

@@ -87,7 +87,7 @@ impl Named {
 
 /// Copies a program, to be started at once.
 ///
-/// By another process: while this one writes a file, another test may start a process that has a copy of its descriptor, and a
+/// By another process: while this one writes a file, another thread may start a process that has a copy of its descriptor, and a
 /// file that somebody can write to is not executed.
 pub fn copy_program(from: &str, to: &Path) {
     let copied = Command::new("cp").arg("--").arg(from).arg(to).status();

@@ -14,6 +14,7 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 use rustix::process::{Resource, Rlimit};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
+use crate::alone;
 use crate::sys;
 use crate::wait::at_least;
 
@@ -34,11 +35,16 @@ pub fn refusal() -> Option<Errno> {
     tried.join().expect("it does not panic").err()
 }
 
-/// Runs the body of a test on a thread of its own in a fresh network namespace with `lo` up.
+/// Runs the body of a test on a thread of its own in a fresh network namespace with `lo` up, in a process that runs no
+/// other test: no child that another test starts has a copy of its descriptors.
 ///
-/// Threads and processes started from there inherit the namespace; it ends with the last of them.
+/// It has to be called on the thread on which libtest runs the test, which is called by the test's name; what the test does
+/// before is done in both processes. Threads and processes started from there inherit the namespace; it ends with the last of them.
 /// A panic of the body is the caller's. A body that takes longer than a minute fails.
 pub fn isolated(body: impl FnOnce() + Send + 'static) {
+    if alone::has_run_elsewhere() {
+        return;
+    }
     allow_many_descriptors();
     let (running, finished) = mpsc::channel::<()>();
     let test = spawn(move || {
@@ -57,7 +63,7 @@ pub fn isolated(body: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// Tests run side by side in one process, and some hold hundreds of sockets.
+/// Some tests hold thousands of sockets.
 pub fn allow_many_descriptors() {
     let limit = rustix::process::getrlimit(Resource::Nofile);
     let raised = Rlimit {
@@ -151,7 +157,8 @@ impl Drop for Namespace {
 }
 
 fn spawn(body: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
-    let name = thread::current().name().unwrap_or("test").to_owned();
+    let name = alone::name().or_else(|| thread::current().name().map(str::to_owned));
+    let name = name.unwrap_or_else(|| "test".to_owned());
     thread::Builder::new()
         .name(name)
         .spawn(body)

@@ -7,7 +7,7 @@ use crate::wait::until;
 
 /// A line of `/proc/net/tcp` or `tcp6`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Row {
+pub struct ProcNetRow {
     /// The local end; v4-mapped addresses are IPv4.
     pub local: SocketAddr,
     /// The peer's end.
@@ -25,7 +25,7 @@ pub struct Row {
 }
 
 /// Returns all lines of both families.
-pub fn rows() -> Vec<Row> {
+pub fn rows() -> Vec<ProcNetRow> {
     // Not /proc/net, which is that of the process's first thread.
     ["tcp", "tcp6"]
         .into_iter()
@@ -43,7 +43,7 @@ pub fn rows() -> Vec<Row> {
 }
 
 /// Returns the line of one connection.
-pub fn row(local: SocketAddr, peer: SocketAddr) -> Option<Row> {
+pub fn row(local: SocketAddr, peer: SocketAddr) -> Option<ProcNetRow> {
     let same = |one: SocketAddr, other: SocketAddr| {
         (one.ip().to_canonical(), one.port()) == (other.ip().to_canonical(), other.port())
     };
@@ -77,11 +77,11 @@ pub fn resets_sent() -> u64 {
     found.expect("it counts resets").expect("a number")
 }
 
-fn read(line: &str) -> Option<Row> {
+fn read(line: &str) -> Option<ProcNetRow> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let hex = |text| u32::from_str_radix(text, 16).ok();
     let (send, receive) = words.get(4)?.split_once(':')?;
-    Some(Row {
+    Some(ProcNetRow {
         local: address(words.get(1)?)?,
         peer: address(words.get(2)?)?,
         state: u8::from_str_radix(words.get(3)?, 16).ok()?,

@@ -17,9 +17,9 @@ macro_rules! skip {
 /// file that `TCPENTRY_SKIP_LOG` names. `here` is the path of a function inside the test.
 pub fn report(here: &str, reason: &str) {
     let test = here.trim_end_matches("::here").replace("::{{closure}}", "");
-    let line = format!("skipped: {test}: {reason}\n");
-    // One write, so that lines of tests that run side by side stay whole.
-    let _ = std::io::stderr().write_all(line.as_bytes());
+    let line = format!("skipped: {test}: {reason}");
+    print(&line);
+    let line = line + "\n";
     let Some(log) = std::env::var_os("TCPENTRY_SKIP_LOG") else {
         return;
     };
@@ -31,4 +31,10 @@ pub fn report(here: &str, reason: &str) {
     if let Err(error) = written {
         panic!("TCPENTRY_SKIP_LOG={log:?}: {error}");
     }
+}
+
+/// Prints the line of a skip to standard error.
+pub(crate) fn print(line: &str) {
+    // One write, so that lines of tests that run side by side stay whole.
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }

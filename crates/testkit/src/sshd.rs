@@ -192,7 +192,7 @@ const OPTIONS: [&str; 8] = [
     "PermitRootLogin=yes",
 ];
 const PORT: u16 = 22;
-/// Where it listens, too, on 127.0.0.1.
+/// The second port on which it listens, on 127.0.0.1.
 pub const OTHER_PORT: u16 = 2022;
 /// The kernel's number of the state.
 const LISTEN: u8 = 10;

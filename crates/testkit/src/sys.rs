@@ -260,6 +260,15 @@ fn hold(socket: i32, ready: i32, uid: Option<u32>, kind: HolderKind) -> ! {
     unsafe {
         let mut good = libc::dup2(socket, HELD) >= 0 && libc::dup2(ready, TELL) >= 0;
         good &= libc::close_range(2, u32::MAX, 0) == 0;
+        if kind == HolderKind::InLargeTableOfThread {
+            let limit = libc::rlimit {
+                rlim_cur: (1 << 14) + 1,
+                rlim_max: (1 << 14) + 1,
+            };
+            good &= libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) == 0;
+            // A copy of the table is as large as the highest number takes.
+            good &= libc::dup2(HELD, HIGH) == HIGH;
+        }
         if let Some(uid) = uid {
             let nothing = std::ptr::null::<libc::gid_t>();
             let (none, uid) = (0 as libc::c_ulong, libc::c_ulong::from(uid));
@@ -284,6 +293,7 @@ fn hold(socket: i32, ready: i32, uid: Option<u32>, kind: HolderKind) -> ! {
             }
             libc::close(HELD);
             libc::close(TELL);
+            libc::close(HIGH);
             if good {
                 loop {
                     libc::pause();
@@ -324,6 +334,8 @@ pub(crate) enum HolderKind {
     WithoutFirstThread,
     /// It holds it in the table that its second thread has to itself.
     InTableOfThread,
+    /// As before, and that table is large.
+    InLargeTableOfThread,
 }
 
 /// The attack of a hostile process.
@@ -573,54 +585,50 @@ fn is_aborted(socket: i32) -> bool {
 #[repr(C, align(8))]
 struct Control([u8; 24]);
 
-/// Sends a descriptor over a socket of `AF_UNIX`.
-fn send_descriptor(to: i32, descriptor: i32) {
+/// Calls a function with a message of one byte that has room for one descriptor.
+fn with_message<T>(call: impl FnOnce(&mut libc::msghdr) -> T) -> T {
     let (mut byte, mut control) = ([b'!'], Control([0; 24]));
     let mut piece = libc::iovec {
         iov_base: byte.as_mut_ptr().cast(),
         iov_len: 1,
     };
-    // SAFETY: all that the message points to lives in this frame; the control message has room for one descriptor.
-    unsafe {
-        let mut message: libc::msghdr = std::mem::zeroed();
-        message.msg_iov = &raw mut piece;
-        message.msg_iovlen = 1;
-        message.msg_control = control.0.as_mut_ptr().cast();
-        message.msg_controllen = control.0.len() as _;
-        let header = libc::CMSG_FIRSTHDR(&raw const message);
+    // SAFETY: a message of zeroes is one that points to nothing.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = &raw mut piece;
+    message.msg_iovlen = 1;
+    message.msg_control = control.0.as_mut_ptr().cast();
+    message.msg_controllen = control.0.len() as _;
+    call(&mut message)
+}
+
+/// Sends a descriptor over a socket of `AF_UNIX`.
+fn send_descriptor(to: i32, descriptor: i32) {
+    // SAFETY: all that the message points to outlives the call; the control message has room for one descriptor.
+    with_message(|message| unsafe {
+        let header = libc::CMSG_FIRSTHDR(message);
         (*header).cmsg_level = libc::SOL_SOCKET;
         (*header).cmsg_type = libc::SCM_RIGHTS;
         (*header).cmsg_len = libc::CMSG_LEN(4) as _;
         libc::CMSG_DATA(header)
             .cast::<i32>()
             .write_unaligned(descriptor);
-        libc::sendmsg(to, &raw const message, libc::MSG_NOSIGNAL);
-    }
+        libc::sendmsg(to, message, libc::MSG_NOSIGNAL);
+    });
 }
 
 /// Receives a descriptor; `None` where there is none.
 fn receive_descriptor(from: i32, flags: i32) -> Option<i32> {
-    let (mut byte, mut control) = ([0_u8], Control([0; 24]));
-    let mut piece = libc::iovec {
-        iov_base: byte.as_mut_ptr().cast(),
-        iov_len: 1,
-    };
-    // SAFETY: all that the message points to lives in this frame, and the kernel keeps to the lengths it is given.
-    unsafe {
-        let mut message: libc::msghdr = std::mem::zeroed();
-        message.msg_iov = &raw mut piece;
-        message.msg_iovlen = 1;
-        message.msg_control = control.0.as_mut_ptr().cast();
-        message.msg_controllen = control.0.len() as _;
-        if libc::recvmsg(from, &raw mut message, flags) <= 0 {
+    // SAFETY: all that the message points to outlives the call, and the kernel keeps to the lengths it is given.
+    with_message(|message| unsafe {
+        if libc::recvmsg(from, message, flags) <= 0 {
             return None;
         }
-        let header = libc::CMSG_FIRSTHDR(&raw const message);
+        let header = libc::CMSG_FIRSTHDR(message);
         if header.is_null() || (*header).cmsg_type != libc::SCM_RIGHTS {
             return None;
         }
         Some(libc::CMSG_DATA(header).cast::<i32>().read_unaligned())
-    }
+    })
 }
 
 /// Forks a process that enters a cgroup, makes TCP sockets in *this* process's table of descriptors,
@@ -670,6 +678,35 @@ pub(crate) fn made_for_us(number: i32) -> OwnedFd {
     unsafe { OwnedFd::from_raw_fd(number) }
 }
 
+/// Makes an io_uring and registers a file with it, which it holds beside all descriptors.
+pub(crate) fn ring_with(file: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    const IORING_REGISTER_FILES: libc::c_long = 2;
+    /// The size of `struct io_uring_params`.
+    const PARAMETERS: usize = 120;
+    let mut parameters = [0_u64; PARAMETERS / 8];
+    // SAFETY: the kernel reads and writes the parameters, which have the size that it knows.
+    let number = unsafe { libc::syscall(libc::SYS_io_uring_setup, 1, parameters.as_mut_ptr()) };
+    let number = i32::try_from(number).unwrap_or(-1);
+    if number < 0 {
+        return Err(last_errno());
+    }
+    // SAFETY: the kernel has just opened it for us alone.
+    let ring = unsafe { OwnedFd::from_raw_fd(number) };
+    let files = [file.as_raw_fd()];
+    // SAFETY: both descriptors are open during the call; the kernel reads one number, which is there.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_io_uring_register,
+            ring.as_raw_fd(),
+            IORING_REGISTER_FILES,
+            files.as_ptr(),
+            1,
+        )
+    };
+    check(result)?;
+    Ok(ring)
+}
+
 fn check(result: i64) -> Result<(), Errno> {
     if result == 0 {
         Ok(())
@@ -683,4 +720,6 @@ fn last_errno() -> Errno {
 }
 
 const HELD: i32 = 0;
+/// A number for which a table has room for 32,768 descriptors.
+const HIGH: i32 = 1 << 14;
 const TELL: i32 = 1;

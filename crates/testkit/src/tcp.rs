@@ -41,7 +41,7 @@ pub fn connected() -> Ends {
     ends
 }
 
-/// Closes a listener of a port that the kernel chose: it is gone at once, also where a process that another test is
+/// Closes a listener of a port that the kernel chose: it is gone at once, also where a process that another thread is
 /// starting has a copy of it until it is executed.
 pub fn end_listening(listener: TcpListener) {
     rustix::net::shutdown(&listener, rustix::net::Shutdown::Both).expect("it listens");
@@ -126,7 +126,7 @@ pub fn put_into_repair(socket: &TcpStream) {
     sys::set_tcp_option(socket, libc::TCP_REPAIR, 1).expect("TCP_REPAIR needs CAP_NET_ADMIN");
 }
 
-/// Returns true if this process may have this many sockets, and as many for the tests beside it.
+/// Returns true if this process may have this many sockets, and as many other descriptors.
 pub fn room_for(sockets: u64) -> bool {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     limit.current.is_none_or(|limit| limit / 2 >= sockets)

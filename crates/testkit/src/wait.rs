@@ -4,12 +4,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Waits until the condition holds; fails after ten seconds.
+/// Waits until the condition holds; fails after ten seconds and a thousand looks, of which a machine under load makes few in
+/// that time.
 pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let start = Instant::now();
+    let (start, limit) = (Instant::now(), limit());
+    let mut looks = 0;
     while !condition() {
-        let limit = limit();
-        assert!(start.elapsed() < limit, "not within {limit:?}: {what}");
+        looks += 1;
+        assert!(
+            looks < LOOKS || start.elapsed() < limit,
+            "not within {limit:?}: {what}"
+        );
         thread::sleep(Duration::from_millis(1));
     }
 }
@@ -34,3 +39,6 @@ pub(crate) fn at_least(time: Duration) -> Duration {
     let factor = std::env::var("TCPENTRY_PATIENCE").ok();
     time * factor.and_then(|factor| factor.parse().ok()).unwrap_or(1)
 }
+
+/// Looks, before which nothing is given up.
+const LOOKS: u32 = 1000;

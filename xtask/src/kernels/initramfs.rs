@@ -1,4 +1,4 @@
-//! What a kernel finds when it has booted: the tests, what they run, its modules, and `/init`.
+//! The files that a kernel finds when it has booted: the tests, what they run, its modules, and `/init`.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,4 @@
-//! What became of the tests on one kernel.
+//! The results of the tests on one kernel.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Whether what `cargo xtask install` installs can be used: a C program is compiled against it as its user would,
+//! A test of what `cargo xtask install` installs: a C program is compiled against it as its user would,
 //! shared and static, and run.
 
 use std::fs;

@@ -13,16 +13,8 @@ use anyhow::{Context, Result, bail};
 use crate::command::{self, cargo, program};
 use crate::namespace::Namespace;
 use crate::{generate, install};
+pub(crate) use needs::Missing;
 use skipped::SkipLog;
-
-/// The reaction to programs that the tests need and this machine lacks.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Missing {
-    /// Print them, and the command that installs them.
-    Report,
-    /// Install them.
-    Install,
-}
 
 /// Runs all steps, and stops at the first that fails.
 pub(crate) fn run(missing: Missing) -> Result<()> {

@@ -7,8 +7,16 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 
-use super::Missing;
 use crate::command;
+
+/// The reaction to programs that the tests need and this machine lacks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Missing {
+    /// Print them, and the command that installs them.
+    Report,
+    /// Install them.
+    Install,
+}
 
 /// One program, or file, that the tests need.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -23,16 +23,16 @@ use tcpentry::set_entry::{Tcp6Row, TcpRow};
 
 use crate::code::{Code, NO_ERROR, message};
 use crate::detail::Detail;
-use crate::entry::{self, Batch};
+use crate::entry::{self, OpenedTable};
 use crate::module;
 use crate::statistics;
-use crate::table::{self, Class, Family, Layout, Order};
+use crate::table::{self, Class, Family, Layout, Order, RowOwner};
 use boundary::{
     allocate, copy, deliver, deliver_text, guarded, guarded_result, read, read_at, release,
     write_at,
 };
-use structs::{Bool, Dword, RowOwner};
-pub use structs::{Id, LastDetail, Outcome, OwnerModule6Row, OwnerModuleRow};
+use structs::{Bool, Dword};
+pub use structs::{DeletionResult, Id, LastDetail, OwnerModule6Row, OwnerModuleRow};
 
 /// `SetTcpEntry(3)`
 #[unsafe(no_mangle)]
@@ -246,7 +246,7 @@ pub unsafe extern "C" fn tcpentry_delete_batch(
     kind: c_int,
     items: *const c_void,
     count: Dword,
-    results: *mut Outcome,
+    results: *mut DeletionResult,
 ) -> Dword {
     let has_room = count == 0 || !(items.is_null() || results.is_null());
     if !has_room || !(ROWS..=IDS).contains(&kind) {
@@ -259,10 +259,10 @@ pub unsafe extern "C" fn tcpentry_delete_batch(
     }
     for index in 0..count as usize {
         // SAFETY: the caller vouches for room for `count` results.
-        unsafe { write_at(results, index, Outcome::UNKNOWN) };
+        unsafe { write_at(results, index, DeletionResult::UNKNOWN) };
     }
     guarded(|| {
-        let mut batch = Batch::open();
+        let mut batch = OpenedTable::open();
         // The code to return: of the first failure, or of the last success.
         let mut answer: Option<Detail> = None;
         let all = 0..count as usize;
@@ -272,7 +272,7 @@ pub unsafe extern "C" fn tcpentry_delete_batch(
             let details = unsafe { delete_items(&mut batch, kind, items, some.clone()) };
             for (index, detail) in some.zip(details) {
                 // SAFETY: the caller vouches for room for `count` results.
-                unsafe { write_at(results, index, Outcome::of(&detail)) };
+                unsafe { write_at(results, index, DeletionResult::of(&detail)) };
                 if answer.as_ref().is_none_or(|it| it.code == NO_ERROR) {
                     answer = Some(detail);
                 }
@@ -287,7 +287,7 @@ pub unsafe extern "C" fn tcpentry_delete_batch(
 /// # Safety
 /// `items` must point to as many items of the kind as the range ends at.
 unsafe fn delete_items(
-    batch: &mut Batch,
+    batch: &mut OpenedTable,
     kind: c_int,
     items: *const c_void,
     range: Range<usize>,

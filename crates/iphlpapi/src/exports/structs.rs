@@ -6,6 +6,7 @@ use std::ffi::c_int;
 use super::boundary::fill;
 use crate::code::Code;
 use crate::detail::Detail;
+use crate::table::RowOwner;
 
 /// `DWORD`
 pub(super) type Dword = u32;
@@ -35,16 +36,15 @@ impl Id {
 
 /// `TCPENTRY_RESULT` of the header.
 #[derive(Clone, Copy)]
-#[expect(clippy::struct_field_names, reason = "the names of the header")]
 #[repr(C)]
-pub struct Outcome {
+pub struct DeletionResult {
     pub(super) code: Dword,
     outcome: Dword,
     method: Dword,
     error: c_int,
 }
 
-impl Outcome {
+impl DeletionResult {
     /// The result of items that a batch did not reach.
     pub(super) const UNKNOWN: Self = Self {
         code: Code::GEN_FAILURE.0,
@@ -67,14 +67,14 @@ impl Outcome {
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct LastDetail {
-    result: Outcome,
+    result: DeletionResult,
     text: [u8; TEXT],
 }
 
 impl LastDetail {
     pub(super) fn of(detail: &Detail) -> Self {
         let mut last = Self {
-            result: Outcome::of(detail),
+            result: DeletionResult::of(detail),
             text: [0; TEXT],
         };
         fill(&mut last.text, &detail.text);
@@ -100,14 +100,6 @@ pub struct OwnerModule6Row {
     pid: Dword,
     created: i64,
     info: [u64; 16],
-}
-
-/// The process of a row, as the caller hands it back.
-#[derive(Clone, Copy)]
-pub(super) struct RowOwner {
-    pub(super) pid: Dword,
-    /// Its start time, which the table wrote into `OwningModuleInfo`.
-    pub(super) started: u64,
 }
 
 impl From<OwnerModuleRow> for RowOwner {
@@ -136,6 +128,6 @@ const TEXT: usize = 512;
 const _: () = {
     assert!(size_of::<OwnerModuleRow>() == 160);
     assert!(size_of::<OwnerModule6Row>() == 192);
-    assert!(size_of::<Outcome>() == 16);
+    assert!(size_of::<DeletionResult>() == 16);
     assert!(size_of::<LastDetail>() == 16 + TEXT);
 };

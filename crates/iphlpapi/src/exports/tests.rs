@@ -125,7 +125,7 @@ fn an_identity_needs_an_end_and_to_be_text() {
 #[test]
 fn what_is_no_batch_touches_nothing() {
     let rows = [0_u8; 20];
-    let mut results = [Outcome::UNKNOWN];
+    let mut results = [DeletionResult::UNKNOWN];
     results[0].code = 7;
     let to = results.as_mut_ptr();
     let items: *const c_void = rows.as_ptr().cast();

@@ -8,7 +8,7 @@ use iphlpapi::exports;
 use tcpentry::Connection;
 use tcpentry::set_entry::{Tcp6Row, TcpRow};
 
-use super::{Hand, by_pair};
+use super::hand::{Hand, by_pair};
 use crate::terms::{By, How, Report};
 
 pub(super) fn act(hand: &mut Hand<'_>, how: How) {
@@ -65,9 +65,8 @@ impl Id {
 
 /// `TCPENTRY_RESULT`
 #[derive(Clone, Copy, Default)]
-#[expect(clippy::struct_field_names, reason = "the names of the header")]
 #[repr(C)]
-struct Outcome {
+struct DeletionResult {
     code: u32,
     outcome: u32,
     method: u32,
@@ -77,12 +76,12 @@ struct Outcome {
 /// `TCPENTRY_DETAIL`
 #[repr(C)]
 struct Detail {
-    result: Outcome,
+    result: DeletionResult,
     text: [u8; 512],
 }
 
 fn tell_batch(hand: &Hand<'_>, how: How, rows: &[Connection], identities: &[Id]) {
-    let mut outcomes = vec![Outcome::default(); rows.len()];
+    let mut outcomes = vec![DeletionResult::default(); rows.len()];
     let count = u32::try_from(rows.len()).expect("a table is small");
     // SAFETY: both arrays have `count` elements of the layouts in the header, whose sizes are compared below.
     unsafe {
@@ -125,7 +124,7 @@ fn set_entry(local: SocketAddr, peer: SocketAddr) -> Report {
 /// Returns the report that a code stands for: 317 has several causes.
 fn last(code: u32) -> Report {
     let mut detail = Detail {
-        result: Outcome::default(),
+        result: DeletionResult::default(),
         text: [0; 512],
     };
     // SAFETY: it has the layout in the header, whose size is compared below, and is alive until after the call.
@@ -135,7 +134,7 @@ fn last(code: u32) -> Report {
     report(code, detail.result, &text)
 }
 
-fn report(code: u32, detail: Outcome, text: &str) -> Report {
+fn report(code: u32, detail: DeletionResult, text: &str) -> Report {
     match (code, detail.outcome) {
         (0, DELETED) => Report::Deleted,
         (317, GONE) => Report::Gone,
@@ -155,6 +154,6 @@ const GONE: u32 = 2;
 
 const _: () = {
     assert!(size_of::<Id>() == size_of::<exports::Id>());
-    assert!(size_of::<Outcome>() == size_of::<exports::Outcome>());
+    assert!(size_of::<DeletionResult>() == size_of::<exports::DeletionResult>());
     assert!(size_of::<Detail>() == size_of::<exports::LastDetail>());
 };

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use tcpentry::{Action, Options, Query};
 
-use super::{Hand, report_of};
+use super::hand::{Hand, by_pair, report_of};
 use crate::terms::{By, How};
 
 pub(super) fn act(hand: &mut Hand<'_>, how: How) {
@@ -38,7 +38,7 @@ pub(super) fn act(hand: &mut Hand<'_>, how: How) {
                 let tuple = &world.tuples[owner].all[slot];
                 world.oracle.during(deleter, || {
                     let table = &mut hand.table;
-                    super::by_pair(&world.oracle, By::Library, tuple, side, || {
+                    by_pair(&world.oracle, By::Library, tuple, side, || {
                         let found =
                             table.find_and_delete(&tuple.pair(side).into(), &Options::default());
                         let cookie = found.as_ref().ok().map(|it| it.connection.cookie.value());

@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tcpentry::Identity;
 
-use super::{Hand, by_pair};
+use super::hand::{Hand, by_pair};
 use crate::terms::{By, How, Report};
 use crate::tuples::{CLIENT, Tuple};
 

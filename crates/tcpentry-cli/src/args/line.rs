@@ -2,8 +2,11 @@
 
 use std::ffi::OsString;
 
+use clap::CommandFactory as _;
 use tcpentry::Filter;
 use tcpentry::filter::FilterWords;
+
+use super::Args;
 
 /// A command line, taken apart.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -21,10 +24,10 @@ pub(crate) struct Line {
 impl Line {
     /// Returns true for a command that deletes.
     pub(crate) fn deletes(&self) -> bool {
-        matches!(
-            self.command.as_deref(),
-            Some("delete" | "del" | "rm" | "close" | "kill" | "drop")
-        )
+        let definition = Args::command();
+        let name = self.command.as_deref();
+        let command = name.and_then(|name| definition.find_subcommand(name));
+        command.is_some_and(|command| command.get_name() == "delete")
     }
 
     /// Returns true where a bare number is rather a pid than a port: behind `kill` and `-p`.
@@ -59,14 +62,14 @@ impl Line {
     /// Returns the line as a person types it into a shell; a deletion is a dry run. `None` where it can't be typed.
     pub(crate) fn for_shell(&self) -> Option<String> {
         let mut parts = vec!["tcpentry".to_owned()];
-        let command = self.command.as_deref();
-        let command = if self.deletes() {
+        let deletes = self.deletes();
+        let command = if deletes {
             Some("delete")
         } else {
-            command
+            self.command.as_deref()
         };
         parts.extend(command.filter(|name| *name != "list").map(str::to_owned));
-        if self.deletes() {
+        if deletes {
             let is_dry =
                 |word: &OsString| ["-n", "--dry-run", "--help"].iter().any(|it| word == it);
             if !self.options.iter().any(is_dry) {

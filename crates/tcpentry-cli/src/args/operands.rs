@@ -63,17 +63,49 @@ pub(crate) fn words(words: &[String], pids_first: bool) -> Result<Words, Answer>
 
 /// Parses both ends. Where names stand for numbers, a filter looks them up.
 fn ends(local: &str, peer: &str) -> Result<Words, Answer> {
+    let is_any = |word: &str| matches!(word, "*" | "*:*");
+    if is_any(local) && is_any(peer) {
+        return Err(every_connection(local));
+    }
+    // ss has it as the peer of a listener of either family; here a family has its own.
+    if is_any(peer)
+        && local
+            .parse::<ScopedEndpoint>()
+            .is_ok_and(|it| it.endpoint.address().is_ipv4())
+    {
+        return Err(Answer::new(format!(
+            "`{peer}` is no peer of an IPv4 socket; a listener has 0.0.0.0:*"
+        ))
+        .with_words("all of this end", &["src", local]));
+    }
     match (parse(local), parse(peer)) {
         (Ok(local), Ok(peer)) => Ok(Words::Ends(local, peer)),
         (Err(error), _) | (_, Err(error)) => {
             let answer = Answer::new(error);
             // netstat prints IPv6 without brackets.
-            Err(match (rows::end(local), rows::end(peer)) {
-                (Some(local), Some(peer)) => answer.with_words("", &[&local, &peer]),
-                _ => answer.with_words("", &["src", local, "dst", peer]),
-            })
+            if let (Some(local), Some(peer)) = (rows::end(local), rows::end(peer)) {
+                return Err(answer.with_words("", &[&local, &peer]));
+            }
+            let [src, dst] = [("src", "sport", local), ("dst", "dport", peer)].map(term);
+            Err(answer.with_words("", &[src, local, dst, peer]))
         }
     }
+}
+
+/// Returns the term for one end: a number alone is a port.
+fn term((address, port, end): (&'static str, &'static str, &str)) -> &'static str {
+    if end.parse::<u16>().is_ok() {
+        port
+    } else {
+        address
+    }
+}
+
+fn every_connection(word: &str) -> Answer {
+    Answer::new(format!(
+        "`{word}` does not stand for every connection; a filter says which are meant"
+    ))
+    .with_words("all connections", &["state", "connected"])
 }
 
 /// Answers a single word, which is neither both ends nor a filter.
@@ -95,10 +127,7 @@ fn one_word(word: &str, pids_first: bool) -> Answer {
         return answer;
     }
     if matches!(word, "*" | "*:*") {
-        return Answer::new(
-            "a `*` does not stand for every connection; a filter says which are meant",
-        )
-        .with_words("all connections", &["state", "connected"]);
+        return every_connection(word);
     }
     if word.bytes().all(|byte| byte.is_ascii_digit()) {
         let port = ("of the port", ["port", word]);

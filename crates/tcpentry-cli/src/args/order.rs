@@ -38,7 +38,8 @@ pub(crate) fn arrange(definition: &Command, typed: Vec<OsString>) -> Line {
         } else if text == "--" {
             line.words.extend(rest.by_ref());
         } else {
-            let has_value = takes_value(definition, &text);
+            let next = rest.as_slice().first().and_then(|it| it.to_str());
+            let has_value = takes_value(definition, &text, next);
             line.options.push(word);
             if has_value {
                 line.options.extend(rest.next());
@@ -54,7 +55,7 @@ fn take_command(definition: &Command, words: &mut Vec<OsString>) -> (Option<Stri
     let mut index = 0;
     while let Some(word) = words.get(index).map(|word| word.to_string_lossy()) {
         if !is_option(&word) {
-            if is_command(definition, &word) {
+            if definition.find_subcommand(&*word).is_some() {
                 return (
                     Some(words.remove(index).to_string_lossy().into_owned()),
                     false,
@@ -62,24 +63,15 @@ fn take_command(definition: &Command, words: &mut Vec<OsString>) -> (Option<Stri
             }
             return (Some("list".to_owned()), true);
         }
-        index += if takes_value(definition, &word) { 2 } else { 1 };
+        let next = words.get(index + 1).and_then(|it| it.to_str());
+        let has_value = takes_value(definition, &word, next);
+        index += if has_value { 2 } else { 1 };
     }
     (None, false)
 }
 
 fn is_option(word: &str) -> bool {
     word.starts_with('-') && word != "--"
-}
-
-/// Finds the command that has this name, or one of its other names.
-pub(crate) fn find_command<'d>(definition: &'d Command, word: &str) -> Option<&'d Command> {
-    definition.get_subcommands().find(|command| {
-        command.get_name() == word || command.get_all_aliases().any(|it| it == word)
-    })
-}
-
-pub(super) fn is_command(definition: &Command, word: &str) -> bool {
-    find_command(definition, word).is_some()
 }
 
 /// Returns true for an option that some command has.
@@ -95,7 +87,10 @@ fn has_option(definition: &Command, option: &str) -> bool {
 }
 
 /// Returns true for an option whose value is the next word, one of ours or of another tool.
-pub(super) fn takes_value(definition: &Command, word: &str) -> bool {
+pub(super) fn takes_value(definition: &Command, word: &str, next: Option<&str>) -> bool {
+    if options::before(word, next).is_some() {
+        return true;
+    }
     match options::takes_value(word) {
         Some(takes_value) if !has_option(definition, word) => takes_value,
         _ => option_before_value(definition, word).is_some(),
@@ -204,6 +199,20 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_value_behind_one_that_is_an_operator_is_no_option() {
+        for value in ["=", "==", "!=", "eq", "gt", "(", "!", "not", "or", "-n"] {
+            for second in ["process", "dst"] {
+                let words = ["tcpentry", "delete", "process", value, second, "-y"];
+                let expected = ["tcpentry", "delete", "--", "process", value, second, "-y"];
+                assert_eq!(arranged(&words), expected);
+            }
+        }
+        let words = ["tcpentry", "delete", "process", "=", "nginx", "-y"];
+        let expected = ["tcpentry", "delete", "-y", "--", "process", "=", "nginx"];
+        assert_eq!(arranged(&words), expected);
     }
 
     #[test]

@@ -3,12 +3,12 @@
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Command, CommandFactory as _, Parser as _};
+use clap::{Command, Parser as _};
 
 use super::answer::Answer;
 use super::habits::{commands, options};
 use super::line::Line;
-use super::{Args, order};
+use super::{Args, definition, order};
 
 /// The reason why there is nothing to run.
 pub(crate) enum Usage {
@@ -52,15 +52,9 @@ pub(crate) fn arranged(typed: Vec<OsString>) -> Result<Line, Answer> {
     let command = name.and_then(|name| definition.find_subcommand(name));
     let command = command.unwrap_or(&definition);
     let is_known = |option: &str| has_option(command, option);
-    options::read(line, is_known, |option| {
-        order::takes_value(&definition, option)
+    options::read(line, is_known, |option, next| {
+        order::takes_value(&definition, option, next)
     })
-}
-
-fn definition() -> Command {
-    let mut definition = Args::command();
-    definition.build();
-    definition
 }
 
 /// Returns the line that prints the help of a command, or of all.
@@ -73,7 +67,7 @@ fn help(definition: &Command, line: &Line) -> Result<Line, Answer> {
     let Some(topic) = line.words.get(1).map(|word| word.to_string_lossy()) else {
         return Ok(of_command(None));
     };
-    if order::is_command(definition, &topic) {
+    if definition.find_subcommand(&*topic).is_some() {
         return Ok(of_command(Some(&topic)));
     }
     let names = definition.get_subcommands().map(Command::get_name);

@@ -5,19 +5,20 @@ use clap::{Arg, Command};
 use tcpentry::Filter;
 use tcpentry::filter::{FilterWords, is_set_name};
 
-use super::{Candidate, values};
-use crate::args::order::{find_command, option_before_value};
+use super::candidate::Candidate;
+use super::values;
+use crate::args::order::option_before_value;
 
 /// Returns what may stand for the word that is being typed, behind these words.
 pub(super) fn candidates(definition: &Command, before: &[String], typed: &str) -> Vec<Candidate> {
-    let line = Line::read(definition, before);
+    let line = CursorContext::read(definition, before);
     let mut candidates = line.next(typed);
     candidates.retain(|candidate| candidate.word.starts_with(typed));
     candidates
 }
 
 /// The meaning of the words before the cursor.
-struct Line<'d> {
+struct CursorContext<'d> {
     definition: &'d Command,
     /// The command, once it is named; `list` where words begin that are none.
     command: Option<&'d Command>,
@@ -34,7 +35,7 @@ struct Line<'d> {
     by_identity: bool,
 }
 
-impl<'d> Line<'d> {
+impl<'d> CursorContext<'d> {
     fn read(definition: &'d Command, before: &'d [String]) -> Self {
         let mut line = Self {
             definition,
@@ -59,14 +60,14 @@ impl<'d> Line<'d> {
                 self.add_set(word);
             }
         } else if !self.may_be_option(word) {
-            let command = find_command(self.definition, word);
+            let command = self.definition.find_subcommand(word);
             if let (None, Some(command), false) = (self.command, command, self.no_options) {
                 self.command = Some(command);
                 return;
             }
             self.command = self
                 .command
-                .or_else(|| find_command(self.definition, "list"));
+                .or_else(|| self.definition.find_subcommand("list"));
             self.words.push(word);
             self.filter.push(word);
         } else if word == "--" {

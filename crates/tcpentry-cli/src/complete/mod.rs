@@ -3,6 +3,7 @@
 //! `tcpentry complete-words WORD...` takes the words behind the program's name, the last of which is being typed, and
 //! prints a candidate a line, with its meaning behind a tab. It follows the words as `args/order.rs` arranges them.
 
+mod candidate;
 mod line;
 mod values;
 
@@ -11,28 +12,13 @@ use std::io::{self, Write as _};
 
 use tcpentry::escape::is_plain;
 
+use candidate::Candidate;
+
 use crate::args::definition;
 use crate::exit::Exit;
 
 /// The word by which the scripts ask; no command for people.
 pub(crate) const COMPLETE: &str = "complete-words";
-
-/// A word that may stand where the cursor is.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Candidate {
-    pub(crate) word: String,
-    /// Its meaning in one line; it may be empty.
-    pub(crate) meaning: String,
-}
-
-impl Candidate {
-    pub(crate) fn new(word: impl Into<String>, meaning: impl Into<String>) -> Self {
-        Self {
-            word: word.into(),
-            meaning: meaning.into(),
-        }
-    }
-}
 
 /// Prints the candidates for the last of these words. It never fails: a shell has nowhere to show an error.
 pub(crate) fn run(words: impl Iterator<Item = OsString>) -> Exit {

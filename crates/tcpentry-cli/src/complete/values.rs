@@ -1,18 +1,22 @@
-//! Values that this system has now: connections' ends, users, processes, devices, network namespaces.
+//! Values that this system has now: connections' ends, users, processes, devices, network namespaces, cgroups.
 //!
 //! Each is a help, not an answer: what can't be read is left out.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use tcpentry::connection::Endpoint;
 use tcpentry::netns::Namespaces;
-use tcpentry::process::Process;
-use tcpentry::{Connection, Query, TcpTable};
+use tcpentry::process::{CgroupPath, Container, Process, Unit};
+use tcpentry::{Attribution, Connection, Query, TcpTable};
 use uzers::UsersCache;
 
-use super::Candidate;
+use super::candidate::Candidate;
 use crate::output;
 
 /// Returns the values that the keyword of a term can have here. An address or a port is one of a connection.
@@ -36,6 +40,9 @@ pub(super) fn of_term(keyword: &str) -> Vec<Candidate> {
         "pid" => processes(|process, name| Candidate::new(process.pid().to_string(), name)),
         "dev" => entries(Path::new("/sys/class/net"), ""),
         "netns" => namespaces(),
+        "unit" => in_cgroups(|path| Unit::from_cgroup(path).map(|it| it.to_string())),
+        "container" => in_cgroups(|path| Container::from_cgroup(path).map(|it| it.to_string())),
+        "cgroup" => in_cgroups(|path| Some(path.as_str().to_owned())),
         _ => Vec::new(),
     }
 }
@@ -71,6 +78,23 @@ pub(super) fn set_option(typed: &str) -> Vec<Candidate> {
     let folder = path.rfind('/').map_or("", |at| &path[..=at]);
     let read = if folder.is_empty() { "." } else { folder };
     entries(Path::new(read), &format!("{name}={folder}"))
+}
+
+/// Returns what the cgroups of connections say, where they are read in time.
+///
+/// By a thread that is left behind where a file system keeps it: what is typed goes on.
+fn in_cgroups(value: impl Fn(CgroupPath<'_>) -> Option<String> + Send + 'static) -> Vec<Candidate> {
+    let (found, values) = mpsc::channel();
+    thread::spawn(move || {
+        let attribution = RefCell::new(Attribution::new());
+        let candidates = of_connections(|row| {
+            let mut attribution = attribution.borrow_mut();
+            let path = attribution.cgroup(row).ok().flatten();
+            path.and_then(&value).into_iter().collect()
+        });
+        let _ = found.send(candidates);
+    });
+    values.recv_timeout(LONGEST).unwrap_or_default()
 }
 
 fn of_connections(values: impl Fn(&Connection) -> Vec<String>) -> Vec<Candidate> {
@@ -141,3 +165,6 @@ fn entries(folder: &Path, prefix: &str) -> Vec<Candidate> {
     found.sort_by(|a, b| a.word.cmp(&b.word));
     found
 }
+
+/// Nobody waits longer for a list.
+const LONGEST: Duration = Duration::from_secs(2);

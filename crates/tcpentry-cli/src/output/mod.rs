@@ -7,7 +7,7 @@ mod row;
 mod units;
 mod view;
 
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal};
 
 use anstyle::{AnsiColor, Style};
 use tcpentry::Outcome;
@@ -22,6 +22,7 @@ pub(crate) use units::{duration, exact_duration};
 pub(crate) use view::View;
 
 use crate::args::{ColorChoice, OutputArgs};
+use crate::stream::Stdout;
 
 /// Returns true when standard output is to be coloured.
 pub(crate) fn colored(choice: ColorChoice) -> bool {
@@ -68,19 +69,6 @@ impl Shape {
 /// Returns standard output, written 64 KiB at a time.
 pub(crate) fn stdout() -> BufWriter<Stdout> {
     BufWriter::with_capacity(64 * 1024, Stdout)
-}
-
-/// Standard output without the buffer of the standard library, which splits every write at its last newline.
-pub(crate) struct Stdout;
-
-impl Write for Stdout {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(rustix::io::write(rustix::stdio::stdout(), bytes)?)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 /// Returns the colour of an outcome.

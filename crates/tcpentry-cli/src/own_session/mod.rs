@@ -4,6 +4,7 @@
 //! `SSH_CONNECTION` can only add. Where the path is not known, every connection of an SSH server may be it.
 
 mod path;
+mod pipes;
 mod proc;
 mod servers;
 mod sockets;
@@ -17,13 +18,16 @@ use tcpentry::error::{CallerGuard, Guard};
 use tcpentry::{Connection, Error, Inode, Pair, State};
 
 use crate::message::print_error;
-use path::{Hidden, Path};
+use path::{Hidden, LooseEnd, Path};
 use servers::Servers;
 use sockets::Table;
 
 static SURELY: CallerGuard = guard("it carries your own session");
 static PERHAPS: CallerGuard = guard("it may carry your own session");
-static DECLINED: CallerGuard = guard("not confirmed, and it may carry your own session");
+static DECLINED: CallerGuard = CallerGuard {
+    hint: "--yes deletes it without asking",
+    ..guard("not confirmed, and it may carry your own session")
+};
 
 const fn guard(cause: &'static str) -> CallerGuard {
     CallerGuard {
@@ -198,7 +202,7 @@ impl OwnSession {
         let Some(inode) = found.inode else {
             return Carries::No;
         };
-        if self.path.carriers.contains(&inode) {
+        if self.path.carriers.contains(&inode) || self.path.feeders.contains(&inode) {
             return Carries::Surely;
         }
         if !self.may_be_a_servers(found.uid) {
@@ -264,18 +268,29 @@ impl OwnSession {
     }
 
     fn doubt(&self) -> Option<String> {
-        if !self.path.carriers.is_empty() || self.path.is_local || self.variable.is_some() {
-            return None;
-        }
-        if let Some(pid) = self.path.leaves_at {
-            return Some(format!(
-                "process {pid} has your terminal, and no connection of its own that could carry your session: this may cut you off"
-            ));
-        }
-        self.path.is_severed.then(|| {
-            "the process at the other end of your terminal can't be seen: this may cut you off"
-                .to_owned()
-        })
+        let why = self.path.loose_end.filter(|_| self.variable.is_none())?;
+        let why = match why {
+            LooseEnd::Terminal(pid) => format!(
+                "process {pid} controls your terminal, and no connection was found behind it"
+            ),
+            LooseEnd::SeveredTerminal => {
+                "the process that controls your terminal can't be seen".to_owned()
+            }
+            LooseEnd::Pipe(pid) => format!(
+                "process {pid} has the other end of a pipe, and no connection was found behind it"
+            ),
+            LooseEnd::SeveredPipe => {
+                "the process at the other end of a pipe can't be seen".to_owned()
+            }
+            LooseEnd::Socket => {
+                "standard input, output or error is a socket that can't be followed".to_owned()
+            }
+            LooseEnd::Orphan => {
+                "the process that started this one has ended, and nothing shows which connection you came by"
+                    .to_owned()
+            }
+        };
+        Some(format!("this may cut you off: {why}"))
     }
 }
 

@@ -11,7 +11,8 @@ use rustix::stdio::{stderr, stdin, stdout};
 use tcpentry::process::Owners;
 use tcpentry::{Inode, Pair};
 
-use super::proc::{self, File, Folder, Stat, Terminal};
+use super::pipes::{self, Held, Pipes, Reach};
+use super::proc::{self, File, Folder, PipeEnd, SessionStat, Terminal};
 use super::servers;
 use super::sockets::{self, Socket, Table};
 
@@ -20,14 +21,31 @@ use super::sockets::{self, Socket, Table};
 pub(super) struct Path {
     /// The connections on it.
     pub(super) carriers: HashSet<Inode>,
+    /// The connections of the other parts of this program's pipeline, which may bring data or commands.
+    pub(super) feeders: HashSet<Inode>,
     /// It ends at this machine's own keyboard and screen.
     pub(super) is_local: bool,
     /// It goes on where this caller can't look.
     pub(super) hidden: Option<Hidden>,
-    /// The pid of who holds the other end of the terminal, and leads no further.
-    pub(super) leaves_at: Option<i32>,
-    /// There is a terminal of which nobody holds the other end who can be seen.
-    pub(super) is_severed: bool,
+    /// The point where it leaves what can be followed, where nothing was found that carries the session.
+    pub(super) loose_end: Option<LooseEnd>,
+}
+
+/// The point where the path leaves what can be followed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum LooseEnd {
+    /// This process holds the other end of the terminal, and leads no further.
+    Terminal(i32),
+    /// Nobody holds the other end of a terminal who can be seen.
+    SeveredTerminal,
+    /// This process holds the other end of a pipe, and leads no further.
+    Pipe(i32),
+    /// Nobody holds the other end of a pipe who can be seen.
+    SeveredPipe,
+    /// A descriptor is a socket that is followed nowhere.
+    Socket,
+    /// Whoever started this program has ended, and nothing is left that leads to them.
+    Orphan,
 }
 
 /// The reason why something on the path can't be seen.
@@ -50,6 +68,10 @@ impl Path {
             path: Self::default(),
             own: None,
             user: Folder::own().ok().and_then(|own| own.user()),
+            unreadable: HashSet::new(),
+            pipes: Pipes::default(),
+            relays: Vec::new(),
+            has_foreign_socket: false,
             seen: HashSet::new(),
             holders: HashMap::new(),
             queue: VecDeque::new(),
@@ -70,6 +92,8 @@ enum Role {
     Through,
     /// So it does, and has come by this connection.
     Across(Inode),
+    /// It is another part of the same pipeline: what feeds it is guarded, and answers nothing.
+    Pipeline,
     /// It is the other end of a unix socket: only what it has accepted counts, as who serves there.
     Beside(u8),
 }
@@ -83,10 +107,17 @@ impl Role {
 struct Walk<'a> {
     table: &'a mut Table,
     path: Path,
-    own: Option<Stat>,
+    own: Option<SessionStat>,
     user: Option<u32>,
     seen: HashSet<i32>,
-    /// Which of those seen holds a connection.
+    /// Those whose descriptors may not be seen.
+    unreadable: HashSet<i32>,
+    pipes: Pipes,
+    /// Those that were found among all processes by the other end of a pipe, and nobody else.
+    relays: Vec<i32>,
+    /// One of this process's own descriptors is a socket that is followed nowhere.
+    has_foreign_socket: bool,
+    /// The process, of those seen, that holds each connection.
     holders: HashMap<Inode, i32>,
     queue: VecDeque<(i32, Role)>,
     /// The pseudo-terminals on the path.
@@ -114,9 +145,17 @@ impl Walk<'_> {
         ] {
             match socket {
                 Some(Socket::Tcp(inode, pair)) => self.carry(inode, pair),
-                Some(Socket::Unix { peer, .. }) => self.queue.push_back((peer, Role::Through)),
-                _ => {}
+                Some(Socket::Unix { peer, .. }) => {
+                    // Who made a pair of sockets may have left it to others, and ended.
+                    self.has_foreign_socket |= Folder::of(peer).is_err();
+                    self.queue.push_back((peer, Role::Through));
+                }
+                Some(Socket::Other) => self.has_foreign_socket = true,
+                Some(Socket::UnixListener) | None => {}
             }
+        }
+        for end in own_pipes().into_iter().flatten() {
+            self.pipes.want_own(end);
         }
         for terminal in [terminal(stdin()), terminal(stdout()), terminal(stderr())] {
             self.meet(terminal);
@@ -148,21 +187,66 @@ impl Walk<'_> {
             if !self.queue.is_empty() || !self.hops.is_empty() {
                 continue;
             }
-            if !self.look_for_controllers() {
+            if !self.look_beside() && !self.look_for_controllers() && !self.look_for_relays() {
                 break;
             }
         }
-        let path = &mut self.path;
-        let mut unanswered = self.pending.iter();
-        path.is_severed = unanswered.any(|number| !self.controlled.contains_key(number));
-        if path.carriers.is_empty() && !path.is_local {
-            let met = self
-                .pending
-                .iter()
-                .filter_map(|number| self.controlled.get(number));
-            let last = met.filter(|controller| !controller.is_server).last();
-            path.leaves_at = last.map(|controller| controller.pid);
+        if self.is_unanswered() {
+            self.path.loose_end = self.loose_end();
         }
+    }
+
+    /// Returns true while nothing was found that carries the session.
+    fn is_unanswered(&self) -> bool {
+        self.path.carriers.is_empty() && !self.path.is_local
+    }
+
+    fn loose_end(&self) -> Option<LooseEnd> {
+        let controllers = self
+            .pending
+            .iter()
+            .filter_map(|number| self.controlled.get(number));
+        let leading_nowhere = controllers.filter(|controller| !controller.is_server);
+        if let Some(controller) = leading_nowhere.last() {
+            return Some(LooseEnd::Terminal(controller.pid));
+        }
+        let mut terminals = self.pending.iter();
+        if terminals.any(|number| !self.controlled.contains_key(number)) {
+            return Some(LooseEnd::SeveredTerminal);
+        }
+        if let Some(relay) = self.relays.last() {
+            return Some(LooseEnd::Pipe(*relay));
+        }
+        // Where something on the path is out of sight, it is known that there is more, and what that may be.
+        if self.path.hidden.is_some() {
+            return None;
+        }
+        if self.is_family_readable() && self.pipes.are_severed() {
+            return Some(LooseEnd::SeveredPipe);
+        }
+        if self.has_foreign_socket {
+            return Some(LooseEnd::Socket);
+        }
+        self.is_orphan().then_some(LooseEnd::Orphan)
+    }
+
+    /// Says whether whoever started this program has ended: nobody above its session is left, and its leader is not
+    /// there any more, or somebody has logged in to it.
+    fn is_orphan(&self) -> bool {
+        let Some(own) = self.own else {
+            return false;
+        };
+        let family = self.family();
+        let highest = family.last().unwrap_or(&own);
+        if highest.parent > 1 || highest.session != own.session {
+            return false;
+        }
+        let leader = Folder::of(own.session)
+            .ok()
+            .and_then(|leader| leader.stat());
+        let is_led = leader.is_some_and(|leader| !leader.has_ended);
+        let has_logged_in = || Folder::own().is_ok_and(|own| own.login_user().is_some());
+        !is_led || has_logged_in()
     }
 
     fn meet(&mut self, terminal: Option<Terminal>) {
@@ -215,6 +299,7 @@ impl Walk<'_> {
             self.meet(stat.terminal);
         }
         let Ok(descriptors) = folder.descriptors() else {
+            self.unreadable.insert(pid);
             if role.is_through() && servers::is_one(&folder) {
                 self.hide(Hidden::Server);
             }
@@ -223,7 +308,13 @@ impl Walk<'_> {
         self.look_into(&folder, stat, role, &descriptors);
     }
 
-    fn look_into(&mut self, folder: &Folder, stat: Stat, role: Role, descriptors: &[(i32, File)]) {
+    fn look_into(
+        &mut self,
+        folder: &Folder,
+        stat: SessionStat,
+        role: Role,
+        descriptors: &[(i32, File)],
+    ) {
         let mut controls = Vec::new();
         let mut terminals = Vec::new();
         let mut held = Vec::new();
@@ -233,8 +324,11 @@ impl Walk<'_> {
                 File::Controller => controls.extend(folder.controls(number)),
                 File::Terminal(number) => terminals.push(number),
                 File::Seat => self.path.is_local = true,
+                File::Pipe(_) | File::Named => {}
             }
         }
+        let may_relay = role.is_through() || role == Role::Pipeline;
+        let is_relay = may_relay && self.pipes.held_by(folder, descriptors) != Held::None;
         let (found, is_all) = if held.is_empty() || !self.may_borrow_from(folder, role) {
             (Vec::new(), held.is_empty())
         } else {
@@ -248,6 +342,7 @@ impl Walk<'_> {
                 Socket::Tcp(inode, pair) => connections.push((inode, pair)),
                 Socket::Unix { peer, accepted } => peers.push((peer, accepted)),
                 Socket::UnixListener => is_server = true,
+                Socket::Other => {}
             }
         }
         if !is_all {
@@ -263,7 +358,11 @@ impl Walk<'_> {
             self.holders.entry(*inode).or_insert(stat.pid);
         }
         for (inode, pair) in self.that_carry(folder, stat, role, connections, &all) {
-            self.carry(inode, pair);
+            if role == Role::Pipeline {
+                self.path.feeders.insert(inode);
+            } else {
+                self.carry(inode, pair);
+            }
         }
         for &number in &controls {
             let controller = Controller {
@@ -281,7 +380,31 @@ impl Walk<'_> {
                     .filter(|number| !controls.contains(number)),
             );
         }
-        self.follow(&peers, role, controls_ours);
+        if is_relay || (controls_ours && role.is_through()) {
+            self.want_pipes(folder, stat, descriptors);
+        }
+        let is_met = controls_ours || self.relays.contains(&stat.pid);
+        self.follow(&peers, role, is_met);
+    }
+
+    /// Adds the pipes of a process that has the other end of a terminal or a pipe: what it relays may go on there.
+    fn want_pipes(&mut self, folder: &Folder, stat: SessionStat, descriptors: &[(i32, File)]) {
+        let is_near = self
+            .family()
+            .iter()
+            .any(|near| near.session == stat.session);
+        for &(number, file) in descriptors {
+            let Some(end) = folder.pipe_end(number, file) else {
+                continue;
+            };
+            // What has no name, and is neither input nor output, is between a process and its children.
+            let reach = if is_near && !end.is_named && number > 2 {
+                Reach::Near
+            } else {
+                Reach::Far
+            };
+            self.pipes.want(end, reach);
+        }
     }
 
     /// Says whether a process may be trusted with the close of what was borrowed from it: behind a number that was a
@@ -295,7 +418,7 @@ impl Walk<'_> {
     fn that_carry(
         &mut self,
         folder: &Folder,
-        stat: Stat,
+        stat: SessionStat,
         role: Role,
         connections: Vec<(Inode, Pair)>,
         all: &HashSet<Inode>,
@@ -333,10 +456,10 @@ impl Walk<'_> {
         connections
     }
 
-    /// Follows unix sockets: of who holds the terminal, to its clients and to its server; of others, to their clients.
-    fn follow(&mut self, peers: &[(i32, bool)], role: Role, controls_ours: bool) {
+    /// Follows unix sockets: of who has the other end of the terminal or of a pipe, to its clients and to its server; of others, to their clients.
+    fn follow(&mut self, peers: &[(i32, bool)], role: Role, is_met: bool) {
         for &(peer, accepted) in peers {
-            let next = match (role, controls_ours, accepted) {
+            let next = match (role, is_met, accepted) {
                 // A client on a terminal of its own is one in front of which somebody sits.
                 (Role::Through | Role::Across(_), true, true) => {
                     let stat = Folder::of(peer).ok().and_then(|folder| folder.stat());
@@ -345,7 +468,7 @@ impl Walk<'_> {
                         None => Role::Beside(1),
                     }
                 }
-                (Role::Through | Role::Across(_), controls, _) if controls || accepted => {
+                (Role::Through | Role::Across(_), is_met, _) if is_met || accepted => {
                     Role::Beside(1)
                 }
                 (Role::Beside(depth), _, true) if depth < DEEPEST => Role::Beside(depth + 1),
@@ -413,6 +536,107 @@ impl Walk<'_> {
         }
         any
     }
+
+    /// Looks who has the other ends of pipes among those seen, and among those whom the same shell has started: the rest of a
+    /// pipeline. Says whether there was one.
+    fn look_beside(&mut self) -> bool {
+        let least = if self.is_unanswered() {
+            Reach::Near
+        } else {
+            Reach::Own
+        };
+        if !self.pipes.begin_search(least, Reach::Near) {
+            return false;
+        }
+        for pid in self.seen.clone() {
+            self.other_end(pid);
+        }
+        let mut any = false;
+        for parent in self.family() {
+            if self.pipes.are_known(least) {
+                break;
+            }
+            let children = Folder::of(parent.pid).map(|folder| folder.children());
+            for pid in children.unwrap_or_default() {
+                let is_beside = || {
+                    let stat = Folder::of(pid).ok().and_then(|folder| folder.stat());
+                    stat.is_some_and(|stat| stat.session == parent.session)
+                };
+                if !self.seen.contains(&pid) && is_beside() && self.other_end(pid) != Held::None {
+                    self.queue.push_back((pid, Role::Pipeline));
+                    any = true;
+                }
+            }
+        }
+        any
+    }
+
+    /// Looks who has the other ends of pipes among all processes. Says whether there was one.
+    fn look_for_relays(&mut self) -> bool {
+        let least = if self.is_unanswered() {
+            Reach::Far
+        } else {
+            Reach::Own
+        };
+        if self.pipes.are_known(least) {
+            return false;
+        }
+        self.pipes.leave_out_closed(&own_pipes());
+        let own = self.is_family_readable() && self.pipes.begin_search(Reach::Own, Reach::Own);
+        let far = self.is_unanswered() && self.pipes.begin_search(Reach::Far, Reach::Far);
+        if !own && !far {
+            return false;
+        }
+        let mut any = false;
+        for pid in proc::pids().unwrap_or_default() {
+            let held = self.other_end(pid);
+            if held != Held::None && !self.seen.contains(&pid) {
+                if held == Held::Alone {
+                    self.relays.push(pid);
+                }
+                self.queue.push_back((pid, Role::Through));
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Says whether a process has the other end of a pipe on the path.
+    fn other_end(&mut self, pid: i32) -> Held {
+        let descriptors = Folder::of(pid).and_then(|folder| Ok((folder.descriptors()?, folder)));
+        match descriptors {
+            Ok((descriptors, folder)) if self.own.is_none_or(|own| own.pid != pid) => {
+                self.pipes.held_by(&folder, &descriptors)
+            }
+            _ => Held::None,
+        }
+    }
+
+    /// Returns this process and its ancestors, from below.
+    fn family(&self) -> Vec<SessionStat> {
+        let parent_of = |below: &SessionStat| {
+            let parent = Folder::of(below.parent).ok().filter(|_| below.parent > 1);
+            parent.and_then(|parent| parent.stat())
+        };
+        std::iter::successors(self.own, parent_of)
+            .take(MOST)
+            .collect()
+    }
+
+    /// Says whether the descriptors of all ancestors were seen: one of them may have the other end of a pipe.
+    fn is_family_readable(&self) -> bool {
+        let mut family = self.family().into_iter();
+        !family.any(|stat| self.unreadable.contains(&stat.pid))
+    }
+}
+
+/// Returns those of this process's own descriptors that are pipes.
+fn own_pipes() -> [Option<PipeEnd>; 3] {
+    [
+        pipes::own(stdin()),
+        pipes::own(stdout()),
+        pipes::own(stderr()),
+    ]
 }
 
 /// Returns the terminal that a descriptor of this process's own is.

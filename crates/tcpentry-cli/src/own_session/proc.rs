@@ -1,9 +1,12 @@
 //! `/proc/PID`, as far as the path to the operator is concerned: parent, session, terminal, descriptors.
 
+use std::io::Read as _;
 use std::os::fd::{AsFd, OwnedFd};
 use std::str;
 
-use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, readlinkat, statat};
+use rustix::fs::{
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, StatxFlags, makedev, readlinkat, statat, statx,
+};
 use rustix::io::{Errno, retry_on_intr};
 use tcpentry::Inode;
 
@@ -27,7 +30,7 @@ impl Folder {
     }
 
     /// Returns what `/proc/PID/stat` says.
-    pub(super) fn stat(&self) -> Option<Stat> {
+    pub(super) fn stat(&self) -> Option<SessionStat> {
         parse_stat(&self.read("stat")?)
     }
 
@@ -91,6 +94,58 @@ impl Folder {
         index.trim().parse().ok()
     }
 
+    /// Returns the end of a pipe that a descriptor is.
+    pub(super) fn pipe_end(&self, descriptor: i32, file: File) -> Option<PipeEnd> {
+        let path = format!("fd/{descriptor}");
+        // A file system of somebody else's (FUSE) is not asked: it need not answer.
+        let asked = StatxFlags::TYPE | StatxFlags::INO;
+        let stat = statx(&self.0, &path, AtFlags::STATX_DONT_SYNC, asked).ok()?;
+        if FileType::from_raw_mode(stat.stx_mode.into()) != FileType::Fifo {
+            return None;
+        }
+        // The link's own mode says how it was opened.
+        let link = statat(&self.0, &path, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        let mode = Mode::from_raw_mode(link.st_mode);
+        Some(PipeEnd {
+            pipe: Pipe {
+                device: makedev(stat.stx_dev_major, stat.stx_dev_minor),
+                inode: stat.stx_ino,
+            },
+            reads: mode.contains(Mode::RUSR),
+            writes: mode.contains(Mode::WUSR),
+            is_named: file == File::Named,
+        })
+    }
+
+    /// Returns the children of a process (`CONFIG_PROC_CHILDREN`), of each of its threads.
+    pub(super) fn children(&self) -> Vec<i32> {
+        let mut children = Vec::new();
+        let Ok(directory) = open(&self.0, "task", OFlags::DIRECTORY) else {
+            return children;
+        };
+        for entry in Dir::read_from(&directory).into_iter().flatten().flatten() {
+            let thread = entry.file_name().to_string_lossy();
+            if thread.starts_with('.') {
+                continue;
+            }
+            let list = self.read_all(&format!("task/{thread}/children"));
+            let list = list.unwrap_or_default();
+            let list = str::from_utf8(&list).unwrap_or_default();
+            children.extend(
+                list.split_ascii_whitespace()
+                    .filter_map(|pid| pid.parse::<i32>().ok()),
+            );
+        }
+        children
+    }
+
+    fn read_all(&self, file: &str) -> Option<Vec<u8>> {
+        let file = open(&self.0, file, OFlags::empty()).ok()?;
+        let mut text = Vec::new();
+        std::fs::File::from(file).read_to_end(&mut text).ok()?;
+        Some(text)
+    }
+
     fn read(&self, file: &str) -> Option<Vec<u8>> {
         let file = open(&self.0, file, OFlags::empty()).ok()?;
         let mut text = vec![0; ROOM];
@@ -108,13 +163,15 @@ impl Folder {
 
 /// The fields of `/proc/PID/stat` that are used.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Stat {
+pub(super) struct SessionStat {
     pub(super) pid: i32,
     /// 0 where its parent is in no namespace that this `/proc` shows.
     pub(super) parent: i32,
     /// The pid of the session's leader, who may have ended.
     pub(super) session: i32,
     pub(super) terminal: Option<Terminal>,
+    /// Its parent has not asked for its exit code yet.
+    pub(super) has_ended: bool,
 }
 
 /// A terminal, by its device.
@@ -143,6 +200,10 @@ pub(super) enum File {
     /// The controlling end of a pseudo-terminal.
     Controller,
     Terminal(u32),
+    /// A pipe without a name, by its inode.
+    Pipe(u64),
+    /// Anything with a name, which may be a pipe.
+    Named,
     /// Of keyboard and screen: a virtual console, an input or a graphics device.
     Seat,
 }
@@ -162,7 +223,13 @@ impl File {
             let inode = inode.strip_suffix(']')?.parse().ok()?;
             return Inode::new(inode).map(Self::Socket);
         }
-        match text.strip_prefix("/dev/")? {
+        if let Some(inode) = text.strip_prefix("pipe:[") {
+            return inode.strip_suffix(']')?.parse().ok().map(Self::Pipe);
+        }
+        let Some(device) = text.strip_prefix("/dev/") else {
+            return text.starts_with('/').then_some(Self::Named);
+        };
+        match device {
             "ptmx" | "pts/ptmx" => Some(Self::Controller),
             // Screen and keyboard, whichever program has them.
             device if device.starts_with("input/") || device.starts_with("dri/") => {
@@ -172,11 +239,31 @@ impl File {
                 if let Some(number) = device.strip_prefix("pts/") {
                     return number.parse().ok().map(Self::Terminal);
                 }
+                if device.contains('/') {
+                    return Some(Self::Named);
+                }
                 let console = device.strip_prefix("tty")?;
                 console.parse::<u8>().ok().map(|_| Self::Seat)
             }
         }
     }
+}
+
+/// A pipe, with a name in the file system or without.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(super) struct Pipe {
+    pub(super) device: u64,
+    pub(super) inode: u64,
+}
+
+/// One descriptor of a pipe.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct PipeEnd {
+    pub(super) pipe: Pipe,
+    pub(super) reads: bool,
+    pub(super) writes: bool,
+    /// It was opened by a name, so that its two ends need have no ancestor in common.
+    pub(super) is_named: bool,
 }
 
 /// Returns the pids that `/proc` shows.
@@ -218,23 +305,25 @@ fn open(at: impl AsFd, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
     retry_on_intr(|| rustix::fs::openat(&at, path, flags, Mode::empty()))
 }
 
-/// Fields 1, 4, 6 and 7 of `/proc/PID/stat`.
-fn parse_stat(text: &[u8]) -> Option<Stat> {
+/// Fields 1, 3, 4, 6 and 7 of `/proc/PID/stat`.
+fn parse_stat(text: &[u8]) -> Option<SessionStat> {
     let pid = text.split(|&byte| byte == b' ').next()?;
     // The name may hold anything; nothing behind its last parenthesis does.
     let behind = text.iter().rposition(|&byte| byte == b')')?;
     let fields = str::from_utf8(text.get(behind + 1..)?).ok()?;
-    let mut fields = fields.split_ascii_whitespace().skip(1);
+    let mut fields = fields.split_ascii_whitespace();
+    let state = fields.next()?;
     let mut field = || fields.next()?.parse::<i32>().ok();
     let (parent, _group, session, device) = (field()?, field()?, field()?, field()?);
     let device = u32::from_ne_bytes(device.to_ne_bytes());
     // `new_encode_dev` of the kernel.
     let (major, minor) = (device >> 8 & 0xfff, device & 0xff | device >> 12 & 0xf_ff00);
-    Some(Stat {
+    Some(SessionStat {
         pid: str::from_utf8(pid).ok()?.parse().ok()?,
         parent,
         session,
         terminal: (device != 0).then(|| Terminal::of_device(major, minor)),
+        has_ended: matches!(state, "Z" | "X"),
     })
 }
 
@@ -251,11 +340,12 @@ mod tests {
     fn the_fields_are_read_behind_any_name() {
         for name in ["sh", ") S 1 2 3 4", "a b", "((\n"] {
             let text = format!("17 ({name}) S 5 17 16 34817 17 4194560 0\n");
-            let stat = Stat {
+            let stat = SessionStat {
                 pid: 17,
                 parent: 5,
                 session: 16,
                 terminal: Some(Terminal::Pseudo(1)),
+                has_ended: false,
             };
             assert_eq!(parse_stat(text.as_bytes()), Some(stat), "{name:?}");
         }
@@ -266,6 +356,8 @@ mod tests {
         // /dev/pts/1000: the fourth of their major numbers.
         let high = parse_stat(b"17 (sh) S 5 17 17 35816 17 4194560").unwrap();
         assert_eq!(high.terminal, Some(Terminal::Pseudo(1000)));
+        let ended = parse_stat(b"17 (sh) Z 1 17 17 0 -1 4227084").unwrap();
+        assert!(ended.has_ended);
         assert_eq!(parse_stat(b"17 (sh"), None);
     }
 
@@ -278,12 +370,15 @@ mod tests {
         for seat in ["/dev/tty1", "/dev/dri/card0", "/dev/input/event3"] {
             assert_eq!(File::of(seat.as_bytes()), Some(File::Seat), "{seat}");
         }
+        assert_eq!(File::of(b"pipe:[17]"), Some(File::Pipe(17)));
+        for named in ["/tmp/socket:[1]", "/dev/shm/pipe", "/pipe (deleted)"] {
+            assert_eq!(File::of(named.as_bytes()), Some(File::Named), "{named}");
+        }
         for other in [
-            "pipe:[17]",
             "/dev/null",
             "/dev/tty",
-            "/tmp/socket:[1]",
             "socket:[0]",
+            "anon_inode:[eventfd]",
         ] {
             assert_eq!(File::of(other.as_bytes()), None, "{other}");
         }

@@ -1,4 +1,4 @@
-//! What a socket is that another process holds: its ends, or the process at its other end.
+//! The sockets that another process holds: their ends, or the process at the other end.
 //!
 //! Asked of a copy of the descriptor (`pidfd_getfd`, Linux 5.6), which is independent of how many sockets there are.
 //! Where that is not permitted, the table is read once.
@@ -27,6 +27,8 @@ pub(super) enum Socket {
     },
     /// One that waits for connections by a name: what makes a server.
     UnixListener,
+    /// One that is followed nowhere: of datagrams, or of another family.
+    Other,
 }
 
 /// Returns what a socket of this process's own is.
@@ -68,18 +70,23 @@ fn look(socket: impl AsFd, inode: Inode) -> Option<Socket> {
     let listens = || sockopt::socket_acceptconn(&socket).unwrap_or(false);
     match sockopt::socket_domain(&socket).ok()? {
         AddressFamily::INET | AddressFamily::INET6 => {
-            let is_stream = sockopt::socket_type(&socket).ok()? == SocketType::STREAM;
+            if sockopt::socket_type(&socket).ok()? != SocketType::STREAM {
+                return Some(Socket::Other);
+            }
             let local = endpoint(getsockname(&socket).ok()?.try_into().ok()?);
             let peer = endpoint(getpeername(&socket).ok()??.try_into().ok()?);
             let pair = Pair::new(local, peer).ok()?;
-            is_stream.then_some(Socket::Tcp(inode, pair))
+            Some(Socket::Tcp(inode, pair))
         }
         AddressFamily::UNIX if listens() => Some(Socket::UnixListener),
         AddressFamily::UNIX => {
+            // A datagram's sender need not be the peer.
+            if sockopt::socket_type(&socket).ok()? == SocketType::DGRAM {
+                return Some(Socket::Other);
+            }
             getpeername(&socket).ok()?;
-            let is_stream = sockopt::socket_type(&socket).ok()? == SocketType::STREAM;
-            // Who is in another pid namespace has no pid here, and a datagram's sender need not be the peer.
-            if !is_stream || !is_in_first_namespace() {
+            // Who is in another pid namespace has no pid here.
+            if !is_in_first_namespace() {
                 return None;
             }
             let peer = sockopt::socket_peercred(&socket).ok()?.pid;
@@ -90,7 +97,7 @@ fn look(socket: impl AsFd, inode: Inode) -> Option<Socket> {
                 accepted: usize::try_from(name.addr_len()).is_ok_and(|length| length > 2),
             })
         }
-        _ => None,
+        _ => Some(Socket::Other),
     }
 }
 

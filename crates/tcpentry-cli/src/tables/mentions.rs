@@ -97,6 +97,28 @@ pub(crate) fn hints(
     hints.collect()
 }
 
+/// Describes each process of which not all descriptors were read.
+pub(crate) fn partly_seen(attribution: &Attribution) -> impl Iterator<Item = String> {
+    attribution.partly_seen().iter().take(MAX_LISTED).map(|owner| {
+        let name = escape_for_terminal(&owner.name);
+        let user = owner.uid.map(|uid| format!(" of uid {uid}"));
+        format!(
+            "process {} (`{name}`{}) has more tables of descriptors than are read: no socket that only its threads hold is selected by its holder",
+            owner.process.pid(),
+            user.unwrap_or_default()
+        )
+    })
+}
+
+/// Returns the reason why nobody can tell in which unit or container a process is, where that may be why a socket is hidden.
+pub(crate) fn unseen_cgroups(attribution: &Attribution) -> Option<String> {
+    attribution.are_cgroup_owners_unseen().then(|| {
+        "the cgroups of processes are not mounted here, so that any user may have given them their names: \
+         run it where /sys/fs/cgroup shows them (on the host, with -N NAME instead of `ip netns exec`)"
+            .to_owned()
+    })
+}
+
 /// Returns a line for each name that a filter excludes and nothing has: a misspelt one spares nothing.
 pub(crate) fn empty_exclusions(filter: &Filter, attribution: &mut Attribution) -> Vec<String> {
     let excluded = filter.mentions().into_iter().filter(|it| it.is_negated);

@@ -1,5 +1,7 @@
 //! From filter words and options to a selection for each table.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -80,7 +82,7 @@ fn prepare(
     input: FilterInput<'_>,
     states: States,
     devices: DeviceScope,
-    hosts: Hosts,
+    lookups: &NameLookups,
     table: &mut TcpTable,
 ) -> Result<Selection, SelectionError> {
     let FilterInput { words, args, sets } = input;
@@ -92,10 +94,7 @@ fn prepare(
             DeviceScope::Here => names,
             DeviceScope::Elsewhere => names.with_absent_devices(),
         };
-        let parsed = match hosts {
-            Hosts::LookUp => Filter::parse_words(words, &names),
-            Hosts::Numbers => Filter::parse_words(words, &WithoutHosts(names)),
-        };
+        let parsed = Filter::parse_words(words, &NamesOfTable { names, lookups });
         parsed.map_err(|error| SelectionError::Filter {
             error,
             text: words.join(" "),
@@ -117,10 +116,11 @@ pub(crate) fn prepare_all(
     tables: &mut [NamespaceTable],
     hosts: Hosts,
 ) -> Result<Vec<Selection>, SelectionError> {
+    let lookups = NameLookups::of(hosts);
     let mut first_error = None;
     let mut prepared = Vec::new();
     for table in &mut *tables {
-        match prepare(input, states, DeviceScope::Here, hosts, &mut table.table) {
+        match prepare(input, states, DeviceScope::Here, &lookups, &mut table.table) {
             Ok(selection) => prepared.push(Some(selection)),
             Err(error @ SelectionError::Filter { .. }) => {
                 first_error = first_error.or(Some(error));
@@ -133,9 +133,10 @@ pub(crate) fn prepare_all(
         return Err(error);
     }
     let all = tables.iter_mut().zip(prepared);
-    let all = all.map(|(table, selection)| match selection {
-        Some(selection) => Ok(selection),
-        None => prepare_elsewhere(input, states, table),
+    let all = all.map(|(table, selection)| {
+        let table = &mut table.table;
+        let elsewhere = || prepare(input, states, DeviceScope::Elsewhere, &lookups, table);
+        selection.map_or_else(elsewhere, Ok)
     });
     all.collect()
 }
@@ -147,7 +148,13 @@ pub(crate) fn prepare_elsewhere(
     table: &mut NamespaceTable,
 ) -> Result<Selection, SelectionError> {
     let table = &mut table.table;
-    prepare(input, states, DeviceScope::Elsewhere, Hosts::LookUp, table)
+    prepare(
+        input,
+        states,
+        DeviceScope::Elsewhere,
+        &NameLookups::of(Hosts::LookUp),
+        table,
+    )
 }
 
 /// Returns the query of a selection, with the counters where they are to be shown.
@@ -178,48 +185,79 @@ pub(crate) fn canonical(selection: &Selection) -> String {
     escape_for_terminal(selection.filter().to_string().as_bytes())
 }
 
-/// The names of this system without those of hosts.
-struct WithoutHosts<'t>(SystemNames<'t>);
+/// The look-ups of the names in one filter, which is parsed for each table.
+struct NameLookups {
+    hosts: Hosts,
+    /// The network namespaces that were found: for one that is named by its inode all processes are looked into.
+    netns: RefCell<HashMap<String, u64>>,
+}
 
-impl Names for WithoutHosts<'_> {
+impl NameLookups {
+    fn of(hosts: Hosts) -> Self {
+        Self {
+            hosts,
+            netns: RefCell::default(),
+        }
+    }
+}
+
+/// The names of this system for the filter of one table.
+struct NamesOfTable<'t> {
+    names: SystemNames<'t>,
+    lookups: &'t NameLookups,
+}
+
+impl Names for NamesOfTable<'_> {
     fn service(&self, name: &str) -> Option<u16> {
-        self.0.service(name)
+        self.names.service(name)
     }
 
-    fn addresses(&self, _: &str) -> io::Result<Vec<IpAddr>> {
-        Err(io::Error::other("press Enter to look it up"))
+    fn addresses(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        match self.lookups.hosts {
+            Hosts::LookUp => self.names.addresses(host),
+            Hosts::Numbers => Err(io::Error::other("press Enter to look it up")),
+        }
     }
 
     fn device(&self, name: &str) -> Option<Interface> {
-        self.0.device(name)
+        self.names.device(name)
     }
 
     fn user(&self, name: &str) -> Option<u32> {
-        self.0.user(name)
+        self.names.user(name)
     }
 
     fn netns(&self, name: &str) -> io::Result<u64> {
-        self.0.netns(name)
+        let known = self.lookups.netns.borrow().get(name).copied();
+        if let Some(inode) = known {
+            return Ok(inode);
+        }
+        let inode = self.names.netns(name)?;
+        self.lookups
+            .netns
+            .borrow_mut()
+            .insert(name.to_owned(), inode);
+        Ok(inode)
     }
 
     fn process(&self, pid: i32) -> Option<Process> {
-        self.0.process(pid)
+        self.names.process(pid)
     }
 
-    fn executable(&self, path: &str) -> Option<String> {
-        self.0.executable(path)
+    fn executable(&self, path: &str) -> io::Result<Option<String>> {
+        self.names.executable(path)
     }
 
     fn cgroup(&self, path: &str) -> io::Result<u64> {
-        self.0.cgroup(path)
+        self.names.cgroup(path)
     }
 
     fn set(&self, name: &str) -> Option<Arc<PrefixSet>> {
-        self.0.set(name)
+        self.names.set(name)
     }
 
     fn set_names(&self) -> Vec<&str> {
-        self.0.set_names()
+        self.names.set_names()
     }
 }
 

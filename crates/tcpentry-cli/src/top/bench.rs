@@ -60,12 +60,12 @@ impl Refresh {
     }
 
     /// Sorts the frame, as the worker does.
-    pub fn arranged(&self) -> Order {
-        Order(Arranged::new(&self.frame, Arrangement::default()))
+    pub fn arranged(&self) -> FrameOrder {
+        FrameOrder(Arranged::new(&self.frame, Arrangement::default()))
     }
 
     /// Applies the worker's update; keys wait for it.
-    pub fn take(&mut self, order: Order) {
+    pub fn take(&mut self, order: FrameOrder) {
         let update = Update::Frame {
             frame: Arc::clone(&self.frame),
             arrangement: Arrangement::default(),
@@ -101,7 +101,7 @@ pub struct Rows(Vec<Row>);
 
 /// The order of a frame.
 #[derive(Clone, Debug)]
-pub struct Order(Arranged);
+pub struct FrameOrder(Arranged);
 
 fn row(number: u32, seen: Instant) -> Row {
     // Neighbours in the kernel's table are not neighbours by address.

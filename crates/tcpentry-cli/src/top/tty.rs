@@ -10,7 +10,8 @@ use ratatui::buffer::Cell;
 use ratatui::layout::{Position, Size};
 use rustix::stdio::stdout as descriptor;
 
-use crate::output::{Stdout, stdout};
+use crate::output::stdout;
+use crate::stream::Stdout;
 
 pub(super) struct Tty(CrosstermBackend<BufWriter<Stdout>>);
 

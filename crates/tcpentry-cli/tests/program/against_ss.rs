@@ -44,7 +44,7 @@ fn the_same_filter_selects_the_same_sockets() {
     });
 }
 
-/// What `ss` takes and tcpentry does not, and what it says. [`DIFFERENCES`] has what both take.
+/// Filters that `ss` takes and tcpentry does not, and its error. [`DIFFERENCES`] has what both take.
 const REFUSED: [(&str, &str); 20] = [
     ("src 2001:db8::/32", "an IPv6 address needs brackets"),
     ("src 10", "is only a part of an address"),
@@ -118,10 +118,10 @@ fn what_is_mixed_is_refused_and_the_reading_that_is_said_to_be_that_of_ss_is_it(
 }
 
 const FILTERS: usize = 400;
-/// Where each thread has a processor of its own.
+/// The number of threads; CI has a processor for each.
 const THREADS: usize = 2;
 
-/// The same every time, unless another is asked for to search for more.
+/// Returns the seed: always this one, unless another is given to search for more.
 fn seed() -> u64 {
     std::env::var("TCPENTRY_TEST_SEED").map_or(1, |seed| seed.parse().unwrap())
 }
@@ -164,9 +164,9 @@ fn by_us(options: &[&str], words: &[&str]) -> BTreeSet<String> {
 
 struct Comparison<'t> {
     table: &'t Table,
-    /// How often each of the differences was met.
+    /// The number of times that each of the differences was met.
     met: Vec<AtomicUsize>,
-    /// How many filters select some sockets, and not all.
+    /// The number of filters that select some sockets, and not all.
     divide: AtomicUsize,
 }
 
@@ -195,7 +195,7 @@ impl<'t> Comparison<'t> {
         );
     }
 
-    /// What is selected by one of them only, and is not listed as a difference.
+    /// Returns the sockets that only one of them selects for no listed reason.
     fn differing(&self, filter: &Filter) -> Vec<(Side, &table::Socket)> {
         let (theirs, ours) = (filter.words(), filter.words_of_ours());
         let words = |words: &'static str| words.split_whitespace();

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use tcpentry_testkit::cgroup::Cgroup;
 use tcpentry_testkit::user;
-use tcpentry_testkit::world::World;
+use tcpentry_testkit::world::{Inhabitant, World};
 use tcpentry_testkit::{isolated, skip, until};
 
 use crate::util::Run;
@@ -247,6 +247,193 @@ fn of_version_1_the_owner_tells_the_container_and_the_unit() {
     });
 }
 
+/// A cgroup that an ordinary user owns, and what that user makes below it.
+#[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "what is made takes long, and is looked at from all sides"
+)]
+fn of_version_1_a_name_below_a_users_directory_is_that_users() {
+    isolated(|| {
+        if !user::others() {
+            skip!("only one user is mapped here");
+        }
+        let own = std::process::id();
+        let id = format!("{own:064x}");
+        let tree = format!("left-{own}");
+        let names = [
+            format!("{tree}/docker-{id}.scope"),
+            format!("{tree}/nginx-{own}.service"),
+            format!("real-{own}/docker-{id}.scope"),
+        ];
+        let Some([docker, service, real]) = V1::make_all(&names.each_ref().map(String::as_str))
+        else {
+            skip!("no hierarchy of version 1 to make cgroups in");
+        };
+        for folder in [docker.0.parent().unwrap(), &docker.0, &service.0] {
+            std::os::unix::fs::chown(folder, Some(4021), Some(4021)).unwrap();
+        }
+        let world = match World::fresh() {
+            Ok(world) => world,
+            Err(reason) => skip!("{reason}"),
+        };
+        let _clients = [&docker, &service, &real].map(|cgroup| hold_in(&world, cgroup));
+        let listed = |words: &str| run_program(&world, words);
+        until("all are connected", || {
+            listed("dport = :8080").rows().len() == 3
+        });
+        let shown = listed("-c dport = :8080");
+        let mut names: Vec<_> = shown
+            .rows()
+            .iter()
+            .map(|row| (row[5].to_owned(), row[6].to_owned()))
+            .collect();
+        names.sort();
+        let short = &id[..12];
+        assert_eq!(
+            names,
+            [
+                ("-".to_owned(), format!("user:4021:nginx-{own}.service")),
+                (format!("docker:{short}"), format!("docker-{id}.scope")),
+                (
+                    format!("user:4021:docker:{short}"),
+                    format!("user:4021:docker-{id}.scope")
+                ),
+            ],
+            "{}",
+            shown.out
+        );
+        // As root, what the first process sees will do.
+        let unmounted = |as_user: &str, words: &str| -> Run {
+            let script = format!(
+                "unset SSH_CONNECTION; unshare --mount sh -c 'umount -l /sys/fs/cgroup; {as_user} /run/tcpentry {words}'"
+            );
+            world.shell(&script).into()
+        };
+        fs::copy(env!("CARGO_BIN_EXE_tcpentry"), world.path("/run/tcpentry")).unwrap();
+        let still = unmounted("", "-c dport = :8080");
+        assert_eq!(still.rows().len(), 3, "{}", still.err);
+        assert!(
+            still.out.contains(&format!("user:4021:docker:{short}")),
+            "{}",
+            still.out
+        );
+        // Where the owners of the directories can't be seen, nothing is believed, and that is said.
+        let as_user = "setpriv --reuid 4021 --regid 4021 --clear-groups";
+        let theirs = world.start_shell(&format!(
+            "echo $$ >{}/cgroup.procs && exec {as_user} bash -c 'exec 3<>/dev/tcp/127.0.0.1/8080; exec sleep 1000'",
+            real.0.display()
+        ));
+        let of_theirs = format!("user 4021 dport = :8080 container {id}");
+        until("it is connected", || listed(&of_theirs).rows().len() == 1);
+        let seen = unmounted("", &of_theirs);
+        assert_eq!((seen.code, seen.rows().len()), (0, 1), "{}", seen.err);
+        for not in ["", "not "] {
+            let words = format!("delete --own-session user 4021 dport = :8080 {not}container {id}");
+            let refused = unmounted(as_user, &words);
+            assert_eq!(refused.code, 4, "{}{}", refused.out, refused.err);
+            assert!(
+                refused.err.contains("are not mounted here"),
+                "{}",
+                refused.err
+            );
+        }
+        drop(theirs);
+        until("it has ended", || {
+            listed("dport = :8080 user 4021").rows().is_empty()
+        });
+        for (words, count) in [
+            (format!("unit nginx-{own}"), 0),
+            (format!("unit user:4021:nginx-{own}"), 1),
+            (format!("container {id}"), 1),
+            (format!("container user:4021:docker:{short}"), 1),
+            (format!("not container {id}"), 2),
+        ] {
+            let listed = listed(&format!("dport = :8080 {words}"));
+            assert_eq!(
+                listed.rows().len(),
+                count,
+                "{words}: {}{}",
+                listed.out,
+                listed.err
+            );
+        }
+        let deleted = listed(&format!(
+            "delete --own-session container {id} dport = :8080"
+        ));
+        assert_eq!(
+            (deleted.code, deleted.rows().len()),
+            (0, 1),
+            "{}{}",
+            deleted.out,
+            deleted.err
+        );
+        assert_eq!(listed("dport = :8080").rows().len(), 2);
+    });
+}
+
+/// A socket that was passed to a process of another unit is held in both.
+#[test]
+fn a_socket_of_two_units_is_in_both() {
+    isolated(|| {
+        let own = std::process::id();
+        let names = ["first", "second"].map(|name| format!("two-{own}/{name}-{own}.service"));
+        let Some([first, second]) = V1::make_all(&names.each_ref().map(String::as_str)) else {
+            skip!("no hierarchy of version 1 to make cgroups in");
+        };
+        let world = match World::fresh() {
+            Ok(world) => world,
+            Err(reason) => skip!("{reason}"),
+        };
+        // The child has the descriptors of its parent, and the lower or the higher pid.
+        let _client = world.start_shell(&format!(
+            "nc -lk 127.0.0.1 8080 >/dev/null & sleep 0.3
+             echo $$ >{}/cgroup.procs && exec bash -c '
+                exec 3<>/dev/tcp/127.0.0.1/8080
+                (echo $BASHPID >{}/cgroup.procs; exec sleep 1000) & exec sleep 1000'",
+            first.0.display(),
+            second.0.display(),
+        ));
+        let listed = |words: &str| run_program(&world, words);
+        let procs = second.0.join("cgroup.procs");
+        until("both hold it", || {
+            listed("dport = :8080").rows().len() == 1
+                && fs::read_to_string(&procs).is_ok_and(|it| !it.is_empty())
+        });
+        for (unit, not) in [("first", "second"), ("second", "first")] {
+            let rows = |words: &str| {
+                let listed = listed(&format!("dport = :8080 {words}"));
+                assert_eq!(listed.code, 0, "{}", listed.err);
+                listed.rows().len()
+            };
+            assert_eq!(rows(&format!("unit {unit}-{own}")), 1);
+            assert_eq!(rows(&format!("not unit {unit}-{own}")), 0);
+            assert_eq!(rows(&format!("unit {unit}-{own} unit {not}-{own}")), 1);
+            let spared = listed(&format!(
+                "delete --own-session --yes dport = :8080 not unit {unit}-{own}"
+            ));
+            assert_eq!(spared.code, 1, "{}{}", spared.out, spared.err);
+            let spared = listed(&format!(
+                "delete --own-session --yes dport = :8080 unit {unit}-{own} not unit {not}-{own}"
+            ));
+            assert_eq!(spared.code, 1, "{}{}", spared.out, spared.err);
+        }
+        let deleted = listed(&format!(
+            "delete --own-session dport = :8080 unit second-{own}"
+        ));
+        assert_eq!(deleted.code, 0, "{}{}", deleted.out, deleted.err);
+    });
+}
+
+/// Starts a client of a server of its own on port 8080, in that cgroup.
+fn hold_in(world: &World, cgroup: &V1) -> Inhabitant {
+    world.start_shell(&format!(
+        "nc -lk 127.0.0.1 8080 >/dev/null 2>&1 & sleep 0.3
+         echo $$ >{}/cgroup.procs && exec bash -c 'exec 3<>/dev/tcp/127.0.0.1/8080; exec sleep 1000'",
+        cgroup.0.display()
+    ))
+}
+
 /// A cgroup of version 1, gone when dropped.
 struct V1(PathBuf);
 
@@ -257,6 +444,11 @@ impl V1 {
         let folder = PathBuf::from(systemd.split(' ').nth(1)?).join(path);
         fs::create_dir_all(&folder).ok()?;
         Some(Self(folder))
+    }
+
+    fn make_all<const N: usize>(paths: &[&str; N]) -> Option<[Self; N]> {
+        let all: Vec<_> = paths.iter().filter_map(|path| Self::make(path)).collect();
+        all.try_into().ok()
     }
 }
 
@@ -296,7 +488,7 @@ fn world() -> Result<(Cgroup, World), String> {
     Ok((cgroup, world))
 }
 
-/// Who runs containers.
+/// A container engine.
 struct Engine<'w> {
     world: &'w World,
     as_user: &'static str,
@@ -373,7 +565,7 @@ struct Container<'w> {
 }
 
 impl Container<'_> {
-    /// What its client said.
+    /// Returns the output of its client.
     fn said(&self) -> String {
         fs::read_to_string(&self.said).unwrap()
     }

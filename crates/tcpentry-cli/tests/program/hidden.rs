@@ -1,4 +1,4 @@
-//! What this caller may not see counts as hidden, and not as absent: nothing is deleted where it could be meant.
+//! Processes that this caller may not see count as hidden, not as absent: nothing is deleted that could be theirs.
 
 use std::fs::{self, Permissions};
 use std::net::TcpListener;

@@ -85,7 +85,7 @@ fn tempfile() -> File {
     file
 }
 
-/// How many of them are not connected any more.
+/// Counts those that are no longer connected.
 fn gone(crowd: &[Socket]) -> usize {
     crowd
         .iter()
@@ -305,7 +305,7 @@ fn no_progress_among_the_outcomes() {
     });
 }
 
-/// What stands on a screen after this was written.
+/// Returns the lines of a screen after this was written to it.
 fn seen(written: &str) -> Vec<String> {
     let line = |text: &str| {
         let mut line = Vec::new();

@@ -346,3 +346,41 @@ fn an_exclusion_that_nothing_has_is_said() {
         assert!(!shown.err.contains("excludes nothing"), "{}", shown.err);
     });
 }
+
+#[test]
+fn containers_units_and_cgroups_of_connections_are_completed() {
+    isolated(|| {
+        let id = format!("{:08x}", std::process::id()).repeat(8);
+        let made = (|| {
+            Ok::<_, String>([
+                Inside::named(&format!("docker-{id}.scope"))?,
+                Inside::named("tcpentry-web.service")?,
+            ])
+        })();
+        let made = match made {
+            Ok(made) => made,
+            Err(reason) => skip!("{reason}"),
+        };
+        let words = |term: &str| {
+            let done = run(&format!("complete-words delete state established {term}"));
+            assert_eq!((done.code, done.err.as_str()), (0, ""));
+            let words = done.out.lines().filter_map(|line| line.split('\t').next());
+            words.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert!(words("container d").contains(&format!("docker:{}", &id[..12])));
+        assert!(words("unit tcp").contains(&"tcpentry-web.service".to_owned()));
+        let cgroups = words("cgroup /");
+        assert!(
+            cgroups
+                .iter()
+                .any(|it| it.ends_with("/tcpentry-web.service"))
+        );
+        // What is offered selects.
+        let offered = format!(
+            "cgroup {}",
+            cgroups.iter().find(|it| it.contains("web")).unwrap()
+        );
+        assert_eq!(locals(&offered), [local(&made[1].ends)]);
+        assert_eq!(locals("unit tcpentry-web.service"), [local(&made[1].ends)]);
+    });
+}

@@ -2,6 +2,7 @@
 //! seen, let alone deleted from.
 
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::process::{Command, Stdio};
 
 use rustix::io::Errno;
@@ -277,6 +278,41 @@ fn a_filter_selects_in_all_of_them_by_name_and_by_device() {
             rest.err
         );
         assert!(!is_alive(&in_green));
+    });
+}
+
+/// A number that no process and no namespace has selects nothing, and as an exclusion spares nothing.
+#[test]
+fn a_number_that_nothing_has_is_an_error_in_a_filter_too() {
+    isolated(|| {
+        for number in [
+            "0",
+            "4194303",
+            "4194305",
+            "4294967299",
+            "99999999999999999999",
+        ] {
+            for words in [
+                &["list", "netns", number][..],
+                &["list", "--all-netns", "netns", number],
+                &["delete", "--yes", "not", "netns", number],
+                &["list", "-N", number],
+            ] {
+                let run: Run = util::program().args(words).output().unwrap().into();
+                assert_eq!(run.code, 2, "{words:?}: {}{}", run.out, run.err);
+                assert!(run.err.contains("no process has this pid"), "{}", run.err);
+            }
+        }
+        let own = std::fs::metadata("/proc/thread-self/ns/net")
+            .unwrap()
+            .ino()
+            .to_string();
+        let run: Run = util::program()
+            .args(["list", "netns", &own])
+            .output()
+            .unwrap()
+            .into();
+        assert_eq!((run.code, run.err.as_str()), (0, ""));
     });
 }
 

@@ -280,7 +280,7 @@ fn server() -> Result<SshServer, String> {
 /// Sets `OWN` to both ends of the session's connection, as the program takes them.
 const OWN: &str = "set -- $SSH_CONNECTION; export OWN=\"$3:$4 $1:$2\";";
 
-/// What runs a command whose parent is not the session, and which is told nothing of it.
+/// A script that runs a command whose parent is not the session, and which knows nothing of it.
 const JOB: &str = "\
 #!/bin/sh
 unset SSH_CONNECTION
@@ -288,12 +288,12 @@ unset SSH_CONNECTION
 echo $? >$JOB.code
 ";
 
-/// Runs a command in a session of its own; what it says and its exit code come back all the same.
+/// Runs a command in a session of its own; its output and its exit code come back.
 fn detached(command: &str) -> String {
     awaited(command, "setsid --fork /run/job")
 }
 
-/// The same in a window of a tmux server of its own.
+/// Runs a command in a window of a tmux server of its own; its output and its exit code come back.
 fn in_tmux(command: &str) -> String {
     let tmux = "TMUX_TMPDIR=$HOME tmux -u -L $$ -f /dev/null new-session -d /run/job";
     awaited(command, tmux)
@@ -312,7 +312,7 @@ fn assert_guarded(output: &Output) {
     assert_eq!(code(output), 3);
 }
 
-/// Where the path to the operator is not known, a line says why more is guarded than their own session.
+/// Asserts that a line says why more is guarded than the own session where the path to the operator is unknown.
 fn assert_says_why(output: &Output) {
     let text = String::from_utf8_lossy(&output.stderr);
     let why = "every connection of an SSH server is spared: ";
@@ -333,7 +333,7 @@ fn allow(path: &str) {
     fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
 }
 
-/// Whether the stage has a program. Unpacked by an ordinary user, or where such bits count for nothing, sudo makes nobody root.
+/// Returns true if the stage has a program, with its set-uid bit: unpacked by an ordinary user, sudo makes nobody root.
 fn has(program: &str) -> bool {
     let file = fs::metadata(Path::new("/usr/bin").join(program));
     file.is_ok_and(|file| program != "sudo" || (file.uid() == 0 && file.mode() & 0o4000 != 0))

@@ -1,4 +1,4 @@
-//! What README.md and the pages below docs/ show of the program and say of `ss`, word by word. docs/PROMISES.md has the
+//! Transcripts of the program, and statements about `ss`, in README.md and docs/, word by word. docs/PROMISES.md has the
 //! rest.
 
 use std::collections::BTreeSet;

@@ -29,7 +29,7 @@ fn log() -> UnixDatagram {
     log
 }
 
-/// What has been written to it.
+/// Returns the lines that have been written to it.
 fn lines(log: &UnixDatagram) -> Vec<String> {
     let mut line = [0; 4096];
     std::iter::from_fn(|| {

@@ -31,13 +31,13 @@ impl Sitting {
         Self { terminal, child }
     }
 
-    /// The same, as far as the question, when the connections have been idle for so long.
+    /// Starts the program once the connections have been idle for so long, and waits for its question.
     pub(crate) fn asked_after(idle: Duration, words: &str) -> Self {
         thread::sleep(idle);
         Self::asked(words)
     }
 
-    /// The same, as far as the question.
+    /// Starts the program, and waits for its question.
     pub(crate) fn asked(words: &str) -> Self {
         let sitting = Self::down(words);
         sitting.terminal.await_text("[y/N] ");

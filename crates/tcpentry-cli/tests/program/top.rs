@@ -680,7 +680,7 @@ fn part_from(first: u32) -> std::process::Child {
         .unwrap()
 }
 
-/// Where the numbers of a part begin.
+/// The variable that has the first number of a part.
 const FIRST: &str = "TCPENTRY_TEST_FIRST";
 /// No process may hold all of them.
 const PART: u32 = 12_500;

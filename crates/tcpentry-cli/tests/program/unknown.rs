@@ -1,4 +1,4 @@
-//! What is unknown of a socket selects it neither way; who holds it may change at any time.
+//! Unknown facts about a socket select it neither way; its holders may change at any time.
 
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
@@ -9,8 +9,9 @@ use tcpentry_testkit::in_flight::InFlight;
 use tcpentry_testkit::named::Named;
 use tcpentry_testkit::proc_net::await_state;
 use tcpentry_testkit::pty::Terminal;
+use tcpentry_testkit::ring::Ring;
 use tcpentry_testkit::tcp::{self, Ends};
-use tcpentry_testkit::{alone, isolated, skip, until, user};
+use tcpentry_testkit::{isolated, skip, until, user};
 
 use crate::util::{Run, is_alive, run};
 
@@ -94,7 +95,7 @@ fn what_nobody_can_tell_selects_neither_with_not_nor_without() {
 /// A neighbour has one for as long as it likes: no process is looked for in vain because of it.
 #[test]
 fn what_no_process_holds_is_no_named_process_s() {
-    alone(|| {
+    isolated(|| {
         let listener = tcp::listen(tcp::loopback(0));
         let port = listener.local_addr().unwrap().port();
         let [meant, passed, spared] = [(); 3].map(|()| tcp::connect_to(&listener));
@@ -131,10 +132,52 @@ fn what_no_process_holds_is_no_named_process_s() {
     });
 }
 
+/// A socket that io_uring holds beside all descriptors is deleted, and keeps no search for a process from its end.
+#[test]
+fn what_only_io_uring_holds_is_no_process_s() {
+    isolated(|| {
+        let listener = tcp::listen(tcp::loopback(0));
+        let port = listener.local_addr().unwrap().port();
+        let [meant, registered] = [(); 2].map(|()| tcp::connect_to(&listener));
+        let ring = match Ring::holding(&registered.client) {
+            Ok(ring) => ring,
+            Err(error) => skip!("no io_uring here (kernel.io_uring_disabled?): {error}"),
+        };
+        let (registered_at, _) = tcp::addresses(&registered.client);
+        drop(registered.client);
+        if !user::sees_all_holders() {
+            skip!("{}", user::NOT_ALL_HOLDERS);
+        }
+        let held = Named::holding(&meant.client, b"meant");
+        drop(meant.client);
+        let listed = run(&format!("list -p src {registered_at}"));
+        assert_eq!(listed.rows()[0][5], "?", "{}", listed.out);
+        let count = |words: &str| run(&format!("list dport = :{port} {words}")).rows().len();
+        assert_eq!((count("process meant"), count("not process meant")), (1, 1));
+        assert_eq!(count(&format!("src {registered_at} process *")), 0);
+        let done = run(&format!(
+            "delete --yes --own-session dport = :{port} process meant"
+        ));
+        assert_eq!((done.code, done.rows().len()), (0, 1), "{}", done.err);
+        // There is nobody to borrow from, and no right would change it.
+        let exact = format!("{registered_at} 127.0.0.1:{port}");
+        let refused = run(&format!("delete --own-session --method borrow {exact}"));
+        assert_eq!(refused.code, 5, "{}", refused.err);
+        assert!(!refused.err.contains("sudo"), "{}", refused.err);
+        let done = run(&format!("delete --own-session {exact}"));
+        assert_eq!((done.code, done.rows().len()), (0, 1), "{}", done.err);
+        assert_eq!(
+            tcp::pending_error(&registered.server),
+            Some(rustix::io::Errno::CONNRESET)
+        );
+        drop((ring, held));
+    });
+}
+
 /// Others may hold it there, whom root does not see: the hint is about that.
 #[test]
 fn root_of_a_pid_namespace_is_sent_to_the_host() {
-    alone(|| {
+    isolated(|| {
         let listener = tcp::listen(tcp::loopback(0));
         let port = listener.local_addr().unwrap().port();
         let ends = tcp::connect_to(&listener);
@@ -159,7 +202,7 @@ fn root_of_a_pid_namespace_is_sent_to_the_host() {
 
 #[test]
 fn a_socket_of_several_processes_shows_and_matches_each() {
-    alone(|| {
+    isolated(|| {
         let ends = tcp::connected();
         let local = ends.client.local_addr().unwrap();
         let held = [
@@ -215,7 +258,7 @@ fn an_owner_that_becomes_another_program_is_called_as_that() {
     });
 }
 
-/// What was confirmed is deleted only if the filter still selects it: its owner runs another program by then.
+/// Deletes a confirmed connection only if the filter still selects it: its owner runs another program by then.
 #[test]
 fn what_changes_while_the_question_stands() {
     isolated(|| {
@@ -265,7 +308,7 @@ fn what_changes_while_the_question_stands() {
 struct Turning(Child);
 
 impl Turning {
-    /// And the local end of what it holds.
+    /// Starts one that holds this stream; returns the local end, too.
     fn holding(stream: TcpStream) -> (Self, String) {
         let local = stream.local_addr().unwrap().to_string();
         let child = Command::new("/bin/sh")

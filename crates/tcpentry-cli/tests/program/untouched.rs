@@ -1,4 +1,5 @@
-//! What the program leaves alone: it runs no other program, and opens no file to write to it. SECURITY.md promises it.
+//! The program leaves everything else alone: it runs no other program, and opens no file for writing. SECURITY.md
+//! promises it.
 
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use tcpentry_testkit::{isolated, skip, stage};
 
 use crate::util::{Run, connections, ends, identity, is_alive, local, program, run};
 
-/// What was watched, once the program has been seen to run nothing but itself and to open nothing to write to it; skips
+/// Asserts that the watched program ran nothing but itself, and opened nothing for writing; gives what was watched, or skips
 /// the test where nobody can watch.
 macro_rules! clean {
     ($watched:expr) => {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tcpentry_testkit::signals::none_ignored;
 use tcpentry_testkit::tcp::{self, Ends};
 
-/// What a run of the program left.
+/// The result of a run of the program.
 pub(crate) struct Run {
     pub(crate) code: i32,
     pub(crate) out: String,
@@ -129,7 +129,7 @@ pub(crate) fn local(ends: &Ends) -> String {
     ends.client.local_addr().unwrap().to_string()
 }
 
-/// Whether a connection still carries data.
+/// Returns true if a connection still carries data.
 pub(crate) fn is_alive(ends: &Ends) -> bool {
     use std::io::Read as _;
     let mut byte = [0];

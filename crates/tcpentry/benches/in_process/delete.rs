@@ -35,5 +35,5 @@ pub(crate) fn benches(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// How many are made before they are deleted one by one.
+/// The number of sockets that are made before they are deleted one by one.
 const SOCKETS: u64 = 64;

@@ -1,4 +1,4 @@
-//! What the library does in process, without the rest of a program around it: `cargo bench -p tcpentry`.
+//! The library in process, without the rest of a program around it: `cargo bench -p tcpentry`.
 //!
 //! It needs a network namespace of its own, for real sockets that nobody misses. How whole programs compare, which is what
 //! users wait for, is measured by `crates/bench`.

@@ -19,7 +19,7 @@ use crate::privilege::sees_by_right;
 use crate::process::Process;
 use crate::process::holder::Holder;
 
-/// Why there is nothing borrowed.
+/// The reason for which nothing is borrowed.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// No process holds it: an orphan, TIME_WAIT, a connection not yet accepted.

@@ -8,6 +8,7 @@ use crate::error::{Error, ErrorKind, Operation, Reason};
 use crate::escape::escape_for_terminal;
 use crate::privilege::{PtraceScope, sees_by_right};
 use crate::process::Process;
+use crate::table::refusal::FORBIDDEN;
 
 /// The reason to fall back on borrowing the descriptor.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +17,8 @@ pub(crate) enum Fallback {
     Asked,
     /// `SOCK_DESTROY` answered `EPERM`.
     NotPermitted,
+    /// `SOCK_DESTROY` is forbidden also to those who have the right: `EACCES` of a security module (the `nlmsg_write` of SELinux).
+    Forbidden,
     /// This kernel has no `SOCK_DESTROY`.
     NoDestroy,
     /// This kernel has `SOCK_DESTROY`, but not for a socket in this state.
@@ -31,7 +34,9 @@ impl Fallback {
     pub(crate) fn not_allowed_to_borrow(self) -> Error {
         let cause = self.cause().unwrap_or_default();
         match self {
-            Self::NotPermitted => Error::denied(Operation::Delete, cause).with_hint(self.right()),
+            Self::NotPermitted | Self::Forbidden => {
+                Error::denied(Operation::Delete, cause).with_hint(self.right())
+            }
             _ => Error::new(Operation::Delete, ErrorKind::NotSupported, cause)
                 .with_hint("leave the method open: borrowing its owner's descriptor may do it"),
         }
@@ -40,11 +45,10 @@ impl Fallback {
 
     /// Returns the error when borrowing did not help either.
     pub(crate) fn not_borrowed(self, connection: &Connection, failure: &Failure) -> Error {
-        if let (Failure::Os { doing, errno }, false) = (failure, matches!(self, Self::NotPermitted))
-        {
+        if let (Failure::Os { doing, errno }, false) = (failure, self.is_a_matter_of_rights()) {
             return Error::os(Operation::Delete, doing, *errno);
         }
-        if let (Some(cause), false) = (stuck(failure), matches!(self, Self::NotPermitted)) {
+        if let (Some(cause), false) = (stuck(failure), self.is_a_matter_of_rights()) {
             // No right would change it.
             return Error::new(Operation::Delete, ErrorKind::AccessDenied, cause)
                 .with_hint(END_THE_STUCK);
@@ -55,7 +59,7 @@ impl Fallback {
             None => obstacle,
         };
         let reason = self.reason().or_else(|| reason_of(failure));
-        if matches!(self, Self::NotPermitted) || is_a_matter_of_rights(connection, failure) {
+        if self.is_a_matter_of_rights() || is_a_matter_of_rights(connection, failure) {
             Error::denied(Operation::Delete, cause)
                 .with_hint(way_out)
                 .because(reason)
@@ -104,7 +108,7 @@ impl Fallback {
             ),
             (Errno::BUSY, _) => {
                 let way_out = match self {
-                    Self::NotPermitted => self.right(),
+                    Self::NotPermitted | Self::Forbidden => self.right(),
                     _ => "try again, or end the process that holds it",
                 };
                 // It was tried to wake the owner: see `borrow::disconnect`.
@@ -126,6 +130,7 @@ impl Fallback {
     pub(crate) fn in_repair(self) -> Error {
         let cause = "its socket is in the repair mode (TCP_REPAIR): disconnecting it would send nothing, and the peer would stay";
         let way_out = match self {
+            Self::Forbidden => FORBIDDEN,
             Self::Asked | Self::NotPermitted => {
                 "run it as root with all its rights (sudo): SOCK_DESTROY sends a reset"
             }
@@ -136,9 +141,15 @@ impl Fallback {
             .because(self.reason())
     }
 
+    /// Returns true where somebody else could destroy it.
+    const fn is_a_matter_of_rights(self) -> bool {
+        matches!(self, Self::NotPermitted | Self::Forbidden)
+    }
+
     /// Returns the way out when a holder may not be borrowed from.
     fn allowed_to_borrow(self, scope: PtraceScope) -> &'static str {
         match (scope, self) {
+            (_, Self::Forbidden) => FORBIDDEN,
             (PtraceScope::NoAttach, Self::Asked) => {
                 "kernel.yama.ptrace_scope is 3: nobody may borrow until the next boot; \
                  only SOCK_DESTROY can delete it: use the method sock-diag"
@@ -162,6 +173,7 @@ impl Fallback {
     /// Returns the right that would help.
     fn right(self) -> &'static str {
         match (self, rustix::process::geteuid().is_root()) {
+            (Self::Forbidden, _) => FORBIDDEN,
             (Self::NotPermitted, true) => RIGHT,
             (Self::NotPermitted, false) => SUDO,
             // SOCK_DESTROY is out of the question, whoever asks.
@@ -194,7 +206,7 @@ impl Fallback {
 
     const fn reason(self) -> Option<Reason> {
         Some(match self {
-            Self::Asked => return None,
+            Self::Asked | Self::Forbidden => return None,
             Self::NotPermitted => Reason::NoNetAdmin,
             Self::NoDestroy => Reason::NoSockDestroy,
             Self::NotInThisState => Reason::StateNotSupported,
@@ -207,6 +219,9 @@ impl Fallback {
         match self {
             Self::Asked => None,
             Self::NotPermitted => Some("the kernel lets only CAP_NET_ADMIN destroy sockets"),
+            Self::Forbidden => {
+                Some("a security module (SELinux) or a seccomp filter forbids SOCK_DESTROY")
+            }
             Self::NoDestroy => {
                 Some("this kernel has no SOCK_DESTROY (CONFIG_INET_DIAG_DESTROY is off)")
             }
@@ -303,7 +318,7 @@ fn diagnose_not_found(
     if suspects.is_empty() {
         let way_out = match fallback {
             // Wherever its owner lives.
-            Fallback::NotPermitted => right,
+            Fallback::NotPermitted | Fallback::Forbidden => right,
             _ if sees_by_right() => {
                 "it is on its way from one process to another, in io_uring, or the kernel's own: end what keeps it"
             }

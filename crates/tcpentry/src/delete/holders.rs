@@ -1,4 +1,4 @@
-//! Where borrowing learns who holds a socket: one walk over `/proc` for one, or one for many.
+//! The holders of sockets, for borrowing: one scan of `/proc` for one socket, or one for many.
 
 use std::ops::ControlFlow;
 
@@ -8,7 +8,7 @@ use crate::connection::Inode;
 use crate::process::Process;
 use crate::process::holder::{Holder, each_holder};
 
-/// Who holds which socket.
+/// The source of a socket's holders.
 pub(crate) enum HolderSource {
     /// A walk over `/proc` for each question, as far as the holder that will do: for one connection.
     EachTime,

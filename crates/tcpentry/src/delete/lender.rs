@@ -23,7 +23,7 @@ use crate::process::Process;
 use crate::process::holder::Holder;
 use crate::sys;
 
-/// Where descriptors are borrowed: a child process from the first on, for a run of deletions.
+/// The place where descriptors are borrowed: a child process from the first on, for a run of deletions.
 #[derive(Debug, Default)]
 pub(crate) struct Lender {
     child: Option<Child>,
@@ -33,7 +33,7 @@ pub(crate) struct Lender {
     stuck: Vec<(Process, Option<u32>)>,
 }
 
-/// Why a holder does not lend.
+/// The reason for which a holder does not lend.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum NotLent {
     /// `pidfd_open` or `pidfd_getfd` failed.
@@ -70,21 +70,21 @@ impl Lender {
             self.child = Some(child);
         }
         let wanted = Wanted::of(connection, inode);
-        let request = Request::Borrow {
+        let request = ChildRequest::Borrow {
             pid: holder.table(),
             descriptor: holder.descriptor.number,
             wanted,
         };
         match self.ask(&request) {
-            Ok(Answer::Yes) => Ok(true),
-            Ok(Answer::No | Answer::InRepair) => Ok(false),
-            Ok(Answer::Failed(Errno::PERM)) if is_near(holder) => {
+            Ok(ChildReply::Yes) => Ok(true),
+            Ok(ChildReply::No | ChildReply::InRepair) => Ok(false),
+            Ok(ChildReply::Failed(Errno::PERM)) if is_near(holder) => {
                 let taken = Pid::from_raw(holder.table()).ok_or(Errno::SRCH);
                 let taken = taken.and_then(|pid| take(pid, holder.descriptor.number));
                 self.here = prove(taken.map_err(NotLent::Refused)?, &wanted);
                 Ok(self.here.is_some())
             }
-            Ok(Answer::Failed(errno)) => Err(NotLent::Refused(errno)),
+            Ok(ChildReply::Failed(errno)) => Err(NotLent::Refused(errno)),
             Err(Errno::TIMEDOUT) => {
                 self.stuck.push((holder.process, holder.process.uid()));
                 Err(NotLent::Stuck)
@@ -93,7 +93,7 @@ impl Lender {
         }
     }
 
-    /// Why a process is not asked, after what others have done.
+    /// Returns the reason for which a process is not asked, after what others have done.
     fn distrusted(&self, process: Process) -> Option<NotLent> {
         if self.stuck.is_empty() {
             return None;
@@ -115,14 +115,14 @@ impl Lender {
     }
 
     /// Sends a request and waits for the answer. A child that does not give one is no longer ours.
-    fn ask(&mut self, request: &Request) -> Result<Answer, Errno> {
+    fn ask(&mut self, request: &ChildRequest) -> Result<ChildReply, Errno> {
         let child = self.child.as_ref().ok_or(Errno::PIPE)?;
         let mut message = [0; ANSWER];
         let answer = child.send(&request.to_bytes()).and_then(|()| {
             let length = child.receive(&mut message, DEADLINE)?;
             let whole = length == ANSWER;
             whole
-                .then(|| Answer::from_bytes(message))
+                .then(|| ChildReply::from_bytes(message))
                 .ok_or(Errno::PROTO)
         });
         if answer.is_err() {
@@ -139,10 +139,10 @@ impl Borrowed<'_> {
         if let Some(proven) = &mut self.lender.here {
             return proven.make_transparent();
         }
-        match self.lender.ask(&Request::MakeTransparent)? {
-            Answer::Yes => Ok(()),
-            Answer::No | Answer::InRepair => Err(Errno::PROTO),
-            Answer::Failed(errno) => Err(errno),
+        match self.lender.ask(&ChildRequest::MakeTransparent)? {
+            ChildReply::Yes => Ok(()),
+            ChildReply::No | ChildReply::InRepair => Err(Errno::PROTO),
+            ChildReply::Failed(errno) => Err(errno),
         }
     }
 
@@ -152,11 +152,11 @@ impl Borrowed<'_> {
         if let Some(proven) = self.lender.here.take() {
             return proven.disconnect();
         }
-        match self.lender.ask(&Request::Disconnect)? {
-            Answer::Yes => Ok(Disconnected::Done),
-            Answer::No => Ok(Disconnected::Gone),
-            Answer::InRepair => Ok(Disconnected::InRepair),
-            Answer::Failed(errno) => Err(errno),
+        match self.lender.ask(&ChildRequest::Disconnect)? {
+            ChildReply::Yes => Ok(Disconnected::Done),
+            ChildReply::No => Ok(Disconnected::Gone),
+            ChildReply::InRepair => Ok(Disconnected::InRepair),
+            ChildReply::Failed(errno) => Err(errno),
         }
     }
 }
@@ -165,7 +165,7 @@ impl Drop for Borrowed<'_> {
     fn drop(&mut self) {
         if self.is_held && self.lender.here.take().is_none() {
             // Where that fails the child is gone.
-            let _ = self.lender.ask(&Request::Release);
+            let _ = self.lender.ask(&ChildRequest::Release);
         }
     }
 }
@@ -181,11 +181,11 @@ fn serve(channel: BorrowedFd<'_>) {
     let mut held: Option<Proven> = None;
     let mut message = [0; REQUEST];
     while let Some(message) = child::next(channel, &mut message) {
-        let Some(request) = message.try_into().ok().and_then(Request::from_bytes) else {
+        let Some(request) = message.try_into().ok().and_then(ChildRequest::from_bytes) else {
             return;
         };
         let answer = match request {
-            Request::Borrow {
+            ChildRequest::Borrow {
                 pid,
                 descriptor,
                 wanted,
@@ -194,30 +194,30 @@ fn serve(channel: BorrowedFd<'_>) {
                     Ok(descriptor) => {
                         // What is not proved is closed here, before the answer.
                         held = prove(descriptor, &wanted);
-                        Answer::yes_or_no(held.is_some())
+                        ChildReply::yes_or_no(held.is_some())
                     }
-                    Err(errno) => Answer::Failed(errno),
+                    Err(errno) => ChildReply::Failed(errno),
                 },
-                Err(errno) => Answer::Failed(errno),
+                Err(errno) => ChildReply::Failed(errno),
             },
-            Request::MakeTransparent => match held.as_mut().map(Proven::make_transparent) {
-                Some(Ok(())) => Answer::Yes,
-                Some(Err(errno)) => Answer::Failed(errno),
-                None => Answer::Failed(Errno::BADF),
+            ChildRequest::MakeTransparent => match held.as_mut().map(Proven::make_transparent) {
+                Some(Ok(())) => ChildReply::Yes,
+                Some(Err(errno)) => ChildReply::Failed(errno),
+                None => ChildReply::Failed(Errno::BADF),
             },
-            Request::Disconnect => {
+            ChildRequest::Disconnect => {
                 let ended = held.as_ref().map(Proven::disconnect);
                 held = None;
                 match ended {
-                    Some(Ok(Disconnected::InRepair)) => Answer::InRepair,
-                    Some(Ok(ended)) => Answer::yes_or_no(ended == Disconnected::Done),
-                    Some(Err(errno)) => Answer::Failed(errno),
-                    None => Answer::Failed(Errno::BADF),
+                    Some(Ok(Disconnected::InRepair)) => ChildReply::InRepair,
+                    Some(Ok(ended)) => ChildReply::yes_or_no(ended == Disconnected::Done),
+                    Some(Err(errno)) => ChildReply::Failed(errno),
+                    None => ChildReply::Failed(Errno::BADF),
                 }
             }
-            Request::Release => {
+            ChildRequest::Release => {
                 held = None;
-                Answer::Yes
+                ChildReply::Yes
             }
         };
         if child::send(channel, &answer.to_bytes()).is_err() {
@@ -408,7 +408,7 @@ impl Wanted {
 
 /// A message to the child.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Request {
+enum ChildRequest {
     /// Take a descriptor and hold it, if it is the one.
     Borrow {
         pid: i32,
@@ -423,7 +423,7 @@ enum Request {
     Release,
 }
 
-impl Request {
+impl ChildRequest {
     fn to_bytes(self) -> [u8; REQUEST] {
         let mut bytes = [0; REQUEST];
         let mut rest = &mut bytes[..];
@@ -501,14 +501,14 @@ fn first<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 
 /// A message of the child.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Answer {
+enum ChildReply {
     Yes,
     No,
     InRepair,
     Failed(Errno),
 }
 
-impl Answer {
+impl ChildReply {
     const fn yes_or_no(yes: bool) -> Self {
         if yes { Self::Yes } else { Self::No }
     }
@@ -681,25 +681,25 @@ mod tests {
             };
             let (pid, descriptor) = (i32::MAX, 300);
             for request in [
-                Request::Borrow {
+                ChildRequest::Borrow {
                     pid,
                     descriptor,
                     wanted,
                 },
-                Request::MakeTransparent,
-                Request::Disconnect,
-                Request::Release,
+                ChildRequest::MakeTransparent,
+                ChildRequest::Disconnect,
+                ChildRequest::Release,
             ] {
-                assert_eq!(Request::from_bytes(request.to_bytes()), Some(request));
+                assert_eq!(ChildRequest::from_bytes(request.to_bytes()), Some(request));
             }
         }
         for answer in [
-            Answer::Yes,
-            Answer::No,
-            Answer::InRepair,
-            Answer::Failed(Errno::SRCH),
+            ChildReply::Yes,
+            ChildReply::No,
+            ChildReply::InRepair,
+            ChildReply::Failed(Errno::SRCH),
         ] {
-            assert_eq!(Answer::from_bytes(answer.to_bytes()), answer);
+            assert_eq!(ChildReply::from_bytes(answer.to_bytes()), answer);
         }
     }
 

@@ -5,21 +5,25 @@
 //! socket is held; afterwards one `readlink` shows that it still is. Only a socket that changed hands takes another scan,
 //! of all for a batch. A socket that moves during a scan is missed at both ends, so one that no process is seen to hold takes
 //! a second scan before that is believed. A process that comes by a socket which its first holder keeps is found by looking into the
-//! processes that the filter excludes: no other one can make it false.
+//! processes that the filter excludes: no other one can make it false. Where the cgroups of holders decide (version 1), who
+//! holds a socket counts for units and containers, too.
 
 use crate::connection::{Connection, Inode};
 use crate::error::{Error, Operation};
-use crate::filter::{Fact, Needs, Processes};
+use crate::filter::{Needs, Processes};
 use crate::process::Owners;
+use crate::process::cgroup::Cgroups;
 use crate::process::descriptors::Descriptors;
-use crate::select::facts::{Attribution, OfSocket};
+use crate::select::facts::{OfSocket, SocketCgroup};
 use crate::select::scan::Scan;
 use crate::select::{Nothing, Selection};
 
 /// The second evaluation of a selection.
 pub(super) struct Recheck<'t> {
     selection: &'t Selection,
-    attribution: Attribution,
+    cgroups: Cgroups,
+    /// Set where the cgroups of a socket's holders decide.
+    by_cgroups_of_holders: bool,
     /// The processes that decide, where not all may.
     only: Option<Processes>,
     excluded: Option<Processes>,
@@ -39,9 +43,10 @@ impl<'t> Recheck<'t> {
     pub(super) fn new(selection: &'t Selection) -> Self {
         Self {
             selection,
-            attribution: Attribution::new(),
+            cgroups: Cgroups::new(),
+            by_cgroups_of_holders: false,
             only: selection.processes(),
-            excluded: selection.excluded(),
+            excluded: selection.excluded(false),
             holders: None,
             newcomers: None,
             descriptors: Descriptors::default(),
@@ -50,7 +55,7 @@ impl<'t> Recheck<'t> {
 
     /// Returns true if the holders of a socket decide, which can change hands between two system calls.
     pub(super) fn is_about_holders(&self) -> bool {
-        self.selection.needs().owners
+        self.selection.needs().owners || self.by_cgroups_of_holders
     }
 
     /// Evaluates the filter for connections that were looked at just now: true for each that it still selects.
@@ -61,33 +66,39 @@ impl<'t> Recheck<'t> {
             let each = connections.iter();
             return Ok(each.map(|it| selection.still_holds(it, &Nothing)).collect());
         }
-        if needs.cgroups {
-            self.attribution.forget_owners();
+        if needs.cgroups && !self.by_cgroups_of_holders {
+            let mut each = connections.iter();
+            if each.any(|connection| self.cgroups.is_of_owner(connection)) {
+                self.by_cgroups_of_holders = true;
+                self.descriptors = Descriptors::with_cgroups();
+                self.only = None;
+                self.excluded = self.selection.excluded(true);
+                self.holders = None;
+                self.newcomers = None;
+            }
         }
-        if needs.owners {
+        if self.is_about_holders() {
             self.look_at_holders(connections)?;
         }
         let each = connections.iter();
-        each.map(|connection| self.evaluate_one(connection, needs))
-            .collect()
+        let each = each.map(|connection| self.evaluate_one(connection, needs));
+        Ok(each.collect())
     }
 
-    fn evaluate_one(&mut self, connection: &Connection, needs: Needs) -> Result<bool, Error> {
-        let cgroup = if needs.cgroups {
-            let only_cgroups = Needs {
-                owners: false,
-                ..needs
-            };
-            self.attribution.facts(connection, only_cgroups)?.cgroup
+    fn evaluate_one(&mut self, connection: &Connection, needs: Needs) -> bool {
+        let cgroup = if !needs.cgroups {
+            SocketCgroup::Itself(None)
+        } else if self.cgroups.is_of_owner(connection) {
+            SocketCgroup::OfHolders
         } else {
-            Fact::Absent
+            SocketCgroup::of_kernel(connection, &mut self.cgroups)
         };
         let facts = OfSocket {
             owners: self.holders.as_ref().map(|it| it.of(connection.inode)),
             newcomers: self.newcomers.as_ref().map(|scan| &scan.owners),
             cgroup,
         };
-        Ok(self.selection.still_holds(connection, &facts))
+        self.selection.still_holds(connection, &facts)
     }
 
     /// Brings the holders of these up to date.
@@ -95,13 +106,15 @@ impl<'t> Recheck<'t> {
         self.descriptors.clear();
         let mut inodes = connections.iter().filter_map(|it| it.inode);
         if self.holders.is_none() || !inodes.all(|inode| self.is_still_held(inode)) {
-            self.holders = Some(Holders::of_all(connections, self.only.as_ref())?);
+            let with_cgroups = self.by_cgroups_of_holders;
+            let only = self.only.as_ref();
+            self.holders = Some(Holders::of_all(connections, only, with_cgroups)?);
             self.descriptors.clear();
         }
         // A process with many descriptors takes long, and is not looked into all the time.
         if let Some(excluded) = &self.excluded {
             if !self.newcomers.as_ref().is_some_and(Scan::is_recent) {
-                self.newcomers = Some(scan(Some(excluded))?);
+                self.newcomers = Some(scan(Some(excluded), self.by_cgroups_of_holders)?);
             }
         }
         Ok(())
@@ -139,13 +152,17 @@ impl<'t> Recheck<'t> {
 
 impl Holders {
     /// Finds the holders of these, and looks twice for those of a socket that no process is seen to hold.
-    fn of_all(connections: &[&Connection], only: Option<&Processes>) -> Result<Self, Error> {
-        let first = scan(only)?.owners;
+    fn of_all(
+        connections: &[&Connection],
+        only: Option<&Processes>,
+        with_cgroups: bool,
+    ) -> Result<Self, Error> {
+        let first = scan(only, with_cgroups)?.owners;
         let mut inodes = connections.iter().filter_map(|it| it.inode);
         // Where only some were looked into, the others make no difference.
         let is_fact = only.is_none() && first.are_conclusive();
         let second = if is_fact && !inodes.all(|inode| first.hold(inode)) {
-            Some(scan(None)?.owners)
+            Some(scan(None, with_cgroups)?.owners)
         } else {
             None
         };
@@ -163,10 +180,14 @@ impl Holders {
 }
 
 /// Scans all processes, or these only.
-fn scan(only: Option<&Processes>) -> Result<Scan, Error> {
+fn scan(only: Option<&Processes>, with_cgroups: bool) -> Result<Scan, Error> {
     let accepts = |pid: i32, name: &[u8]| only.is_none_or(|only| only.contain(pid, name));
     Scan::run(Operation::Delete, || {
-        let search = Owners::search();
+        let search = if with_cgroups {
+            Owners::search().with_cgroups()
+        } else {
+            Owners::search()
+        };
         if only.is_some() {
             search.of_processes(&accepts).run()
         } else {

@@ -310,6 +310,7 @@ impl<'t> Deleter<'t> {
             }
             Ok(()) => Ok(Step::Done(Ending::foreseen(Method::SockDiag))),
             Err(Errno::PERM) => Ok(Step::TryBorrow(Fallback::NotPermitted)),
+            Err(Errno::ACCESS) => Ok(Step::TryBorrow(Fallback::Forbidden)),
             // Linux 5.15 and before says the same of a TIME_WAIT socket, after having found it (6.1
             // does not).
             Err(Errno::OPNOTSUPP) => Ok(Step::TryBorrow(

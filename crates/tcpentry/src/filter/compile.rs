@@ -288,7 +288,7 @@ struct Split {
     rest: Option<Expr>,
 }
 
-/// Which states are asked for in which a socket has no peer.
+/// The requested states in which a socket has no peer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Peerless {
     /// To the kernel their peer's port is 0; its address may be anything.

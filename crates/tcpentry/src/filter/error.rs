@@ -1,10 +1,10 @@
-//! What is wrong with a filter's text: where, what was expected, and the near miss.
+//! Errors in a filter's text: the place, what was expected, and the near miss.
 
 use std::fmt;
 
 use crate::escape::escape_for_terminal;
 
-/// Why a text is no filter.
+/// The error of a text that is not a filter.
 ///
 /// ```
 /// # use tcpentry::{Filter, SystemNames, TcpTable};
@@ -21,10 +21,10 @@ use crate::escape::escape_for_terminal;
 /// # Ok::<(), tcpentry::Error>(())
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct FilterError(Box<Inner>);
+pub struct FilterError(Box<FilterErrorFields>);
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-struct Inner {
+struct FilterErrorFields {
     span: Span,
     message: String,
     hint: Option<String>,
@@ -51,7 +51,7 @@ impl Span {
 
 impl FilterError {
     pub(super) fn new(span: Span, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner {
+        Self(Box::new(FilterErrorFields {
             span,
             message: message.into(),
             hint: None,
@@ -83,7 +83,7 @@ impl FilterError {
             .with_fix(span, replacement)
     }
 
-    /// Where the offending piece begins: characters before it.
+    /// Returns the number of characters before the offending piece.
     pub fn column(&self) -> usize {
         self.0.span.column
     }

@@ -10,7 +10,7 @@ use crate::connection::endpoint::Interface;
 use crate::connection::state::States;
 use crate::process::Process;
 
-/// Which sockets are meant: the states, and an expression over everything else.
+/// A selection of sockets: the states, and an expression over everything else.
 ///
 /// The language is that of `ss` for TCP with more terms. Two things differ: `or` mixed with `and`
 /// needs parentheses, and what is misspelt is an error, never a name to be looked up somewhere.
@@ -107,7 +107,7 @@ pub(crate) enum Term {
     ReceiveQueue(Comparison, u64),
 }
 
-/// Which end a term speaks of.
+/// The end that a term is about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum End {
     Local,

@@ -15,6 +15,8 @@
 //!   by it since the look, so `not process nginx` is hidden then. Where every process was looked into, and none holds
 //!   it, no process does: it is in flight in a unix socket, registered with io_uring, or the kernel's own (NFS).
 //!   Of what a sandbox hides even from the root of the host nobody could know more than the name, so that decides.
+//! - Of a process whose threads have very many descriptors not all are read. A socket that no process was seen to hold is
+//!   unknown, if that one is meant: it is left alone, and whatever else is selected is not.
 //!
 //! # Not all can be seen
 //!
@@ -65,10 +67,13 @@ pub(crate) struct Subject<'s> {
 pub(crate) trait Facts {
     /// Returns the processes that hold a socket, of those whose descriptors the caller may see.
     /// `None` where nobody has looked.
-    fn holders(&self, inode: Inode) -> Option<impl Iterator<Item = Holder<'_>>>;
+    fn holders(&self, inode: Inode) -> Option<impl Iterator<Item = NamedProcess<'_>>>;
 
     /// Returns the processes whose descriptors the caller may not see; without a name where that is hidden too.
-    fn hidden(&self) -> impl Iterator<Item = Holder<'_>>;
+    fn hidden(&self) -> impl Iterator<Item = NamedProcess<'_>>;
+
+    /// Returns the processes that may hold more than was read of them.
+    fn partly_seen(&self) -> impl Iterator<Item = NamedProcess<'_>>;
 
     /// Returns true if there may be others, of which the caller sees nothing at all.
     fn are_withheld(&self) -> bool;
@@ -76,13 +81,13 @@ pub(crate) trait Facts {
     /// Returns true if the names of the hidden are all that anybody could know.
     fn are_known_by_right(&self) -> bool;
 
-    /// Returns the path of a socket's cgroup.
-    fn cgroup(&self, connection: &Connection) -> Fact<CgroupPath<'_>>;
+    /// Returns the paths of a socket's cgroups: the one that it was made in, or those of the processes that hold it.
+    fn cgroups(&self, connection: &Connection) -> Fact<Vec<CgroupPath<'_>>>;
 }
 
 /// A process.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Holder<'k> {
+pub(crate) struct NamedProcess<'k> {
     pub(crate) process: Process,
     pub(crate) name: &'k [u8],
     /// The path of its executable, where the caller may see that.
@@ -166,12 +171,12 @@ impl<K: Facts> Judge<'_, K> {
                 }
             }
             Term::Pid { process, .. } => {
-                let is_meant = |holder: Holder<'_>| Some(holder.process) == *process;
+                let is_meant = |holder: NamedProcess<'_>| Some(holder.process) == *process;
                 self.held(connection, positive, is_meant, is_meant)
             }
             Term::Process(pattern) => {
                 // A process can call itself by a path, but not choose that of its executable.
-                let is_meant = |holder: Holder<'_>| {
+                let is_meant = |holder: NamedProcess<'_>| {
                     if pattern.is_of_executable() {
                         let path = holder.executable;
                         path.is_some_and(|path| pattern.matches_executable(path))
@@ -179,7 +184,7 @@ impl<K: Facts> Judge<'_, K> {
                         pattern.matches(holder.name)
                     }
                 };
-                let may_be_meant = |hidden: Holder<'_>| {
+                let may_be_meant = |hidden: NamedProcess<'_>| {
                     hidden.name.is_empty()
                         || is_meant(hidden)
                         || pattern.may_match_unseen(hidden.name)
@@ -191,10 +196,10 @@ impl<K: Facts> Judge<'_, K> {
                 Truth::known(connection.inode.map(|_| connection.uid == *uid))
             }
             Term::Netns { inode, .. } => Truth::from(*inode == self.netns),
-            Term::Unit(name) => self.in_cgroup(connection, |path| {
+            Term::Unit(name) => self.in_cgroup(connection, name, |path| {
                 Unit::from_cgroup(path).is_some_and(|unit| unit.matches_name(name))
             }),
-            Term::Container(pattern) => self.in_cgroup(connection, |path| {
+            Term::Container(pattern) => self.in_cgroup(connection, pattern.text(), |path| {
                 let container = Container::from_cgroup(path);
                 let is = |name: &str| pattern.matches(name.as_bytes());
                 container.is_some_and(|container| container.matches(pattern.text(), is))
@@ -213,13 +218,21 @@ impl<K: Facts> Judge<'_, K> {
         }
     }
 
+    /// Returns the truth of a term about the cgroups of the socket: it is in all of them.
     fn in_cgroup(
         &self,
         connection: &Connection,
+        name: &str,
         is_meant: impl Fn(CgroupPath<'_>) -> bool,
     ) -> Truth {
-        match self.facts.cgroup(connection) {
-            Fact::Known(path) => Truth::from(is_meant(path)),
+        let of_path = |path: CgroupPath<'_>| {
+            // Which user's it is then is not known either.
+            let may_be_users = path.is_ownership_unseen() && name.starts_with(OF_USER);
+            let holds = path.holds(&is_meant).filter(|_| !may_be_users);
+            holds.map_or(Truth::Hidden, Truth::from)
+        };
+        match self.facts.cgroups(connection) {
+            Fact::Known(paths) => Truth::any(paths.into_iter().map(of_path)),
             Fact::Absent => Truth::Unknown,
             Fact::Hidden => Truth::Hidden,
         }
@@ -230,8 +243,8 @@ impl<K: Facts> Judge<'_, K> {
         &self,
         connection: &Connection,
         positive: bool,
-        is_meant: impl Fn(Holder<'_>) -> bool,
-        may_be_meant: impl Fn(Holder<'_>) -> bool,
+        is_meant: impl Fn(NamedProcess<'_>) -> bool,
+        may_be_meant: impl Fn(NamedProcess<'_>) -> bool,
     ) -> Truth {
         let Some(inode) = connection.inode else {
             return Truth::Unknown;
@@ -247,16 +260,23 @@ impl<K: Facts> Judge<'_, K> {
             return Truth::Hidden;
         }
         let mut hidden = self.facts.hidden().peekable();
-        if hidden.peek().is_none() {
-            // Every process was looked into: it is in flight between two, io_uring's, or the kernel's own.
-            Truth::False
-        } else if hidden.any(may_be_meant) || !(positive || self.facts.are_known_by_right()) {
+        let are_all_seen = hidden.peek().is_none();
+        if !are_all_seen
+            && (hidden.any(&may_be_meant) || !(positive || self.facts.are_known_by_right()))
+        {
             Truth::Hidden
+        } else if self.facts.partly_seen().any(may_be_meant) {
+            // Not hidden: anybody could have such a process, and an action on others must go on.
+            Truth::Unknown
         } else {
+            // Every process was looked into: it is in flight between two, io_uring's, or the kernel's own.
             Truth::False
         }
     }
 }
+
+/// The beginning of a name that is a user's, as it is shown.
+const OF_USER: &str = "user:";
 
 fn of_ends(end: End, connection: &Connection, holds: impl Fn(Endpoint) -> bool) -> Truth {
     let (local, peer) = (connection.local(), connection.peer());

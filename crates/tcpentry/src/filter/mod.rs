@@ -25,7 +25,7 @@ pub use error::FilterError;
 pub(crate) use expr::Expr;
 pub use expr::Filter;
 pub use judge::Truth;
-pub(crate) use judge::{Fact, Facts, Holder, Judge, Subject};
+pub(crate) use judge::{Fact, Facts, Judge, NamedProcess, Subject};
 pub use mention::{Mention, Mentioned, NamePattern};
 pub(crate) use needs::Needs;
 pub use prefix::Prefix;

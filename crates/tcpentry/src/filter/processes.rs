@@ -24,22 +24,24 @@ impl Processes {
 
     /// Collects those that a filter excludes; `None` where it excludes none.
     ///
-    /// A process that comes by a socket can make the filter false only if it is one of these.
-    pub(crate) fn excluded(expr: &Expr) -> Option<Self> {
+    /// A process that comes by a socket can make the filter false only if it is one of these; with `by_cgroup` any, if it is
+    /// in a unit or container that the filter excludes.
+    pub(crate) fn excluded(expr: &Expr, by_cgroup: bool) -> Option<Self> {
         let mut processes = Self::default();
-        processes.collect_excluded(expr, true);
+        processes.collect_excluded(expr, true, by_cgroup);
         let some = processes.any || !processes.pids.is_empty() || !processes.names.is_empty();
         some.then_some(processes)
     }
 
-    fn collect_excluded(&mut self, expr: &Expr, positive: bool) {
+    fn collect_excluded(&mut self, expr: &Expr, positive: bool, by_cgroup: bool) {
         match expr {
             Expr::And(several) | Expr::Or(several) => {
                 for expr in several {
-                    self.collect_excluded(expr, positive);
+                    self.collect_excluded(expr, positive, by_cgroup);
                 }
             }
-            Expr::Not(expr) => self.collect_excluded(expr, !positive),
+            Expr::Not(expr) => self.collect_excluded(expr, !positive, by_cgroup),
+            Expr::Term(Term::Unit(_) | Term::Container(_)) if !positive => self.any |= by_cgroup,
             Expr::Term(Term::Pid { pid, .. }) if !positive => self.pids.push(*pid),
             Expr::Term(Term::Process(pattern)) if !positive => {
                 self.any |= pattern.is_of_executable();

@@ -1,4 +1,4 @@
-//! What the names in a filter mean: services, hosts, devices, users, processes, cgroups, sets. Others look them up.
+//! The meaning of the names in a filter: services, hosts, devices, users, processes, cgroups, sets. Others look them up.
 
 use std::io;
 use std::net::IpAddr;
@@ -29,8 +29,11 @@ pub trait Names {
     fn process(&self, pid: i32) -> Option<Process>;
 
     /// The path under which the kernel knows an executable: without links. `None` where there is none.
-    fn executable(&self, _path: &str) -> Option<String> {
-        None
+    ///
+    /// # Errors
+    /// Where nobody can say, as of a file system that does not answer.
+    fn executable(&self, _path: &str) -> io::Result<Option<String>> {
+        Ok(None)
     }
 
     /// The id of a cgroup (version 2): the inode of its directory.

@@ -1,4 +1,4 @@
-//! What reads bytes from outside, one function for each fuzz target: a panic in one is a finding.
+//! The readers of bytes from outside, one function for each fuzz target: a panic in one is a finding.
 //!
 //! It is there for `fuzz/` and for the test that replays the corpus, and only with the feature `fuzz-internals`. Nothing
 //! of it is stable.

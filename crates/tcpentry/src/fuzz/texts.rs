@@ -9,9 +9,9 @@ use crate::connection::notation::ScopedEndpoint;
 use crate::escape::escape_for_terminal;
 use crate::filter::{Filter, PrefixSet, parse_duration};
 use crate::netns::LocalPorts;
-use crate::process::cgroup_file;
 use crate::process::container::Container;
-use crate::process::mounts::mount_of;
+use crate::process::hierarchy::Hierarchies;
+use crate::process::mounts::{cgroup_mount_of, mount_of};
 use crate::process::proc;
 use crate::process::unit::Unit;
 use crate::set_entry::{Tcp6Row, TcpRow};
@@ -129,13 +129,16 @@ pub fn proc_text(data: &[u8]) {
             }
         }
         3 => {
-            if let Some(path) = cgroup_file::of_process(text) {
-                in_cgroup(&path);
+            if let Some(path) = Hierarchies::of_none().of_process(text) {
+                in_cgroup(path.as_path().as_str());
+                path.as_path()
+                    .holds(|path| Container::from_cgroup(path).is_some());
             }
         }
         4 => in_cgroup(&String::from_utf8_lossy(text)),
         5 => {
             for line in text.split(|&byte| byte == b'\n') {
+                let _ = cgroup_mount_of(line);
                 for kind in [&b"cgroup2"[..], b"nsfs"] {
                     if let Some(mount) = mount_of(line, kind) {
                         assert!(mount.root.len() + mount.point.len() < line.len());

@@ -16,7 +16,7 @@ pub fn words(data: &[u8]) {
         return;
     };
     let words: Vec<&str> = text.split('\0').collect();
-    let dues = Due::of_each(&words);
+    let dues = DueValue::of_each(&words);
     let filter = match Filter::parse_words(&words, &OneAddress) {
         Ok(filter) => filter,
         Err(error) => {
@@ -62,13 +62,13 @@ pub fn words(data: &[u8]) {
 }
 
 /// A value, or the operator before it, as it is due at a word.
-struct Due {
+struct DueValue {
     keyword: &'static str,
     /// Set where the word is an operator before a name, which could be that name.
     is_operator: bool,
 }
 
-impl Due {
+impl DueValue {
     /// Returns for each word what is due there; `None` where the language goes on.
     fn of_each(words: &[&str]) -> Vec<Option<Self>> {
         let mut followed = FilterWords::new();

@@ -18,10 +18,11 @@ use rustix::process::Pid;
 use crate::error::ran_out;
 use crate::error::{Error, ErrorKind, Operation};
 use crate::escape::escape_for_terminal;
+use crate::path;
 use crate::privilege::more_rights;
 use crate::process::Process;
-use crate::process::cgroup_file;
 use crate::process::container::Container;
+use crate::process::hierarchy::Hierarchies;
 use crate::process::mounts::Mounts;
 use crate::process::proc::{FIRST, Opened, Proc};
 
@@ -51,7 +52,7 @@ impl Namespace {
     /// # Errors
     /// When `/proc` is not mounted.
     pub fn own() -> Result<Self, Error> {
-        Self::at(Path::new(OWN))
+        Self::at(Path::new(OWN), open)
     }
 
     /// Finds one by its name: one of iproute2's (`ip netns`, a file in `/run/netns`), the pid of a process in it, or the
@@ -64,13 +65,13 @@ impl Namespace {
     /// that is there and not shown.
     pub fn named(name: &str) -> Result<Self, Error> {
         if name.contains('/') {
-            return Self::at(Path::new(name));
+            return Self::at(Path::new(name), open_in_time);
         }
         let is_pid = is_number(name) && !name.is_empty();
         let named = Path::new(IPROUTE2).join(name);
         let found = if is_pid {
-            let of_process = Self::at(Path::new(&format!("/proc/{name}/ns/net")));
-            if of_process.is_ok() && named.exists() {
+            let of_process = Self::at(Path::new(&format!("/proc/{name}/ns/net")), open);
+            if of_process.is_ok() && path::look_up(&named, None).is_ok() {
                 let cause = format!("`{name}` is a name of `ip netns` and a pid");
                 let paths = format!("say which: /run/netns/{name} or /proc/{name}/ns/net");
                 return Err(
@@ -79,7 +80,7 @@ impl Namespace {
                 );
             }
             of_process
-                .or_else(|error| Self::at(&named).map_err(|_| error))
+                .or_else(|error| Self::at(&named, open_in_time).map_err(|_| error))
                 .map_err(|error| match name.parse() {
                     Ok(pid) if error.kind() == ErrorKind::InvalidParameter && is_hidden(pid) => {
                         not_shown(name)
@@ -87,17 +88,19 @@ impl Namespace {
                     _ => error,
                 })
         } else {
-            Self::at(&named)
+            Self::at(&named, open_in_time)
         };
         match found {
             Err(error) if error.kind() == ErrorKind::InvalidParameter => {
-                let mut all = Namespaces::all()?.found;
-                all.retain(|it| it.matches_name(name));
-                if all.is_empty() {
-                    all = Namespaces::all()?.found;
-                    all.retain(|it| it.holds_container(name));
+                let all = Namespaces::all()?;
+                let mut meant = all.found.clone();
+                meant.retain(|it| it.matches_name(name));
+                if meant.is_empty() {
+                    meant = all.found;
+                    meant.retain(|it| it.holds_container(name));
                 }
-                match (all.pop(), all.pop()) {
+                match (meant.pop(), meant.pop()) {
+                    (None, _) if is_pid => Err(nothing_of_number(name, all.hidden.len())),
                     (None, _) => Err(error),
                     (Some(only), None) => Ok(only),
                     (Some(_), Some(_)) => Err(Error::new(
@@ -115,7 +118,7 @@ impl Namespace {
         }
     }
 
-    fn at(path: &Path) -> Result<Self, Error> {
+    fn at(path: &Path, open: fn(&Path) -> Result<OwnedFd, Errno>) -> Result<Self, Error> {
         let shown = escape_for_terminal(path.as_os_str().as_encoded_bytes());
         let file = open(path).map_err(|errno| match errno {
             Errno::NOENT | Errno::SRCH | Errno::NOTDIR => Error::new(
@@ -131,6 +134,18 @@ impl Namespace {
             )
             .with_errno(errno)
             .with_hint(more_rights()),
+            Errno::TIMEDOUT => Error::new(
+                Operation::Open,
+                ErrorKind::Os,
+                format!("the file system of `{shown}` does not answer"),
+            )
+            .with_errno(errno)
+            .with_hint("name the network namespace by the pid of a process in it"),
+            NOT_ONE => Error::new(
+                Operation::Open,
+                ErrorKind::InvalidParameter,
+                format!("`{shown}` is no network namespace"),
+            ),
             errno => Error::os(Operation::Open, &format!("open {shown}"), errno),
         })?;
         let inode = inode_of(&file).map_err(|errno| Error::os(Operation::Open, &shown, errno))?;
@@ -213,10 +228,11 @@ impl Namespace {
         let Ok(proc) = Proc::open() else {
             return false;
         };
-        let mut room = Vec::new();
+        let (mut room, mut hierarchies) = (Vec::new(), Hierarchies::default());
         let mut is_of = |process: &Process| {
             let opened = NonZeroI32::new(process.pid()).and_then(|pid| proc.enter(pid).ok());
-            let container = opened.and_then(|opened| container_of(&opened, &mut room));
+            let container =
+                opened.and_then(|opened| container_of(&opened, &mut hierarchies, &mut room));
             container.is_some_and(|container| container.matches_name(name))
         };
         !is_number(name) && self.processes.iter().any(&mut is_of)
@@ -282,7 +298,7 @@ impl Namespaces {
     /// # Errors
     /// When `/proc` can't be read, or descriptors or memory run out.
     pub fn all() -> Result<Self, Error> {
-        let mut search = Search::default();
+        let mut search = NamespaceSearch::default();
         search.look().map_err(|error| {
             let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
             Error::os(Operation::Open, "look for network namespaces", errno)
@@ -300,14 +316,15 @@ impl Namespaces {
 }
 
 #[derive(Default)]
-struct Search {
+struct NamespaceSearch {
     found: BTreeMap<u64, Namespace>,
     hidden: Vec<Process>,
     shows_first: bool,
+    hierarchies: Hierarchies,
     room: Vec<u8>,
 }
 
-impl Search {
+impl NamespaceSearch {
     fn look(&mut self) -> io::Result<()> {
         let proc = Proc::open()?;
         let each = |pid: NonZeroI32| -> Result<ControlFlow<()>, Errno> {
@@ -355,7 +372,7 @@ impl Search {
             let Some(inode) = inode_of(&file)? else {
                 continue;
             };
-            let container = container_of(opened, &mut self.room);
+            let container = container_of(opened, &mut self.hierarchies, &mut self.room);
             let namespace = self.add(inode, file);
             namespace.processes.push(process);
             namespace.container = namespace.container.take().or(container);
@@ -364,13 +381,20 @@ impl Search {
     }
 
     fn look_at_mounts(&mut self) -> io::Result<()> {
-        for mount in Mounts::read()?.of("nsfs") {
+        let mounts = Mounts::read()?;
+        for mount in mounts.of("nsfs") {
             if !mount.root.starts_with(b"net:[") {
                 continue;
             }
+            let may_not_answer = mounts.may_not_answer(&mount.point);
             let path = PathBuf::from(OsString::from_vec(mount.point));
+            let opened = if may_not_answer {
+                open_in_time(&path)
+            } else {
+                open(&path)
+            };
             // Another mount may lie over it, or it is gone by now.
-            let Ok(file) = open(&path) else { continue };
+            let Ok(file) = opened else { continue };
             if let Some(inode) = inode_of(&file)? {
                 let namespace = self.add(inode, file);
                 if !namespace.names.contains(&path) {
@@ -396,9 +420,18 @@ fn is_number(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn container_of(process: &Opened, room: &mut Vec<u8>) -> Option<Container> {
-    let path = cgroup_file::of_process(process.cgroups(room)?)?;
-    Container::from_cgroup(&*path)
+/// Returns the container of a process; `None` also where nobody can see who gave it its name.
+fn container_of(
+    process: &Opened,
+    hierarchies: &mut Hierarchies,
+    room: &mut Vec<u8>,
+) -> Option<Container> {
+    let path = hierarchies.of_process(process.cgroups(room)?)?;
+    let container = Container::from_cgroup(path.as_path())?;
+    let is_certain = path
+        .as_path()
+        .holds(|path| Container::from_cgroup(path).as_ref() == Some(&container));
+    (is_certain == Some(true)).then_some(container)
 }
 
 /// Returns true for a process that is there, but that this `/proc` does not show (`hidepid=2`): a signal would be refused.
@@ -429,19 +462,47 @@ fn inode_of(file: &OwnedFd) -> Result<Option<u64>, Errno> {
 /// Opens what may be a namespace's file. Anything else is only looked at: opening a device can have an effect (a
 /// watchdog starts to count), opening a pipe can wait, and root may have let others say which file it is.
 fn open(path: &Path) -> Result<OwnedFd, Errno> {
-    let opened = |path: &Path, flags| {
-        rustix::io::retry_on_intr(|| rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::empty()))
-    };
-    let seen = opened(path, OFlags::PATH)?;
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let seen = rustix::io::retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?;
     if rustix::fs::fstatfs(&seen)?.f_type != NSFS_MAGIC {
         return Ok(seen);
     }
-    let itself = format!("/proc/self/fd/{}", seen.as_raw_fd());
-    opened(Path::new(&itself), OFlags::RDONLY)
+    open_seen(&seen)
 }
 
+/// Opens what was only looked at.
+fn open_seen(seen: &OwnedFd) -> Result<OwnedFd, Errno> {
+    let itself = format!("/proc/self/fd/{}", seen.as_raw_fd());
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    rustix::io::retry_on_intr(|| rustix::fs::open(&*itself, flags, Mode::empty()))
+}
+
+/// Opens a namespace's file whose path may lead anywhere: `ETIMEDOUT` where a file system on the way does not answer,
+/// [`NOT_ONE`] for any other file.
+fn open_in_time(path: &Path) -> Result<OwnedFd, Errno> {
+    let seen = path::look_up(path, Some(NSFS_MAGIC))?.file;
+    open_seen(&seen.ok_or(NOT_ONE)?)
+}
+
+/// Makes the error of a number that nothing has.
+fn nothing_of_number(number: &str, hidden: usize) -> Error {
+    let cause = format!(
+        "no network namespace `{number}`: no process has this pid, and none that is shown has this name or inode"
+    );
+    let error = Error::new(Operation::Open, ErrorKind::InvalidParameter, cause);
+    match hidden {
+        0 => error.with_hint("`ip netns` lists the named ones, `lsns -t net` those of processes"),
+        1 => error.with_hint("1 process hides its network namespace from you"),
+        _ => error.with_hint(format!(
+            "{hidden} processes hide their network namespaces from you"
+        )),
+    }
+}
+
+/// A file that is no namespace.
+const NOT_ONE: Errno = Errno::NOTTY;
 const OWN: &str = "/proc/thread-self/ns/net";
-/// Where iproute2 mounts them.
+/// The folder in which iproute2 mounts them.
 const IPROUTE2: &str = "/run/netns";
 const IPROUTE2_OLD: &str = "/var/run/netns";
 /// `linux/magic.h`

@@ -17,7 +17,7 @@ use std::str;
 use rustix::fs::{CWD, FileType};
 
 use super::cgroup_file::memberships;
-use super::cgroup_path::{CgroupPath, Delegation};
+use super::cgroup_path::{CgroupPath, CgroupPathBuf, Delegation};
 use super::directory::{each_entry, open_directory};
 use super::mounts::{Mount, Mounts};
 use super::owners::Owners;
@@ -96,7 +96,8 @@ impl Cgroups {
     }
 
     /// Returns the path of a socket's cgroup; that of its first owner where the owner decides
-    /// ([`is_of_owner`](Self::is_of_owner)), which takes owners with cgroups.
+    /// ([`is_of_owner`](Self::is_of_owner)), which takes owners with cgroups. Several processes that hold the socket may
+    /// be in different ones.
     pub fn of<'a>(
         &'a mut self,
         connection: &Connection,
@@ -104,7 +105,7 @@ impl Cgroups {
     ) -> Option<CgroupPath<'a>> {
         if self.is_of_owner(connection) {
             let mut owners = owners.of(connection.inode?);
-            return owners.find_map(|owner| owner.cgroup.as_deref().map(CgroupPath::from));
+            return owners.find_map(|owner| owner.cgroup.as_ref().map(CgroupPathBuf::as_path));
         }
         self.path(connection.cgroup?)
     }
@@ -120,7 +121,7 @@ impl Cgroups {
     pub(crate) fn is_unified(&self) -> bool {
         *self.unified.get_or_init(|| {
             let text = fs::read("/proc/self/cgroup").unwrap_or_default();
-            memberships(&text).all(|member| member.is_of_version_2)
+            memberships(&text).all(|member| member.is_of_version_2())
         })
     }
 }

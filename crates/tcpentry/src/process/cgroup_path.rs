@@ -21,6 +21,15 @@ use std::fmt;
 pub struct CgroupPath<'p> {
     text: &'p str,
     left: Option<Delegation>,
+    is_unseen: bool,
+}
+
+/// The path of a cgroup that is kept: a [`CgroupPath`] that owns its text.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CgroupPathBuf {
+    text: String,
+    left: Option<Delegation>,
+    is_unseen: bool,
 }
 
 /// A part of the tree that was left to a user.
@@ -39,7 +48,30 @@ impl<'p> CgroupPath<'p> {
         Self {
             text,
             left: left.min_by_key(|it| it.end),
+            is_unseen: false,
         }
+    }
+
+    /// Returns true where nobody could see who owns the directories (their hierarchy is not mounted), so that any of the
+    /// names may be a user's.
+    pub const fn is_ownership_unseen(self) -> bool {
+        self.is_unseen
+    }
+
+    /// Returns true if a statement holds whoever owns the directories, false if it does not, and `None` if that decides
+    /// and could not be seen.
+    pub(crate) fn holds(self, statement: impl Fn(Self) -> bool) -> Option<bool> {
+        let seen = |left| Self::with_delegation(self.text, left);
+        if !self.is_unseen {
+            return Some(statement(self));
+        }
+        let as_roots = statement(seen(None));
+        let slashes = self.text.match_indices('/');
+        // A user that this program's is not, since that one's names are believed.
+        let mut as_users = slashes.map(|(end, _)| seen(Some(Delegation { end, uid: u32::MAX })));
+        as_users
+            .all(|path| statement(path) == as_roots)
+            .then_some(as_roots)
     }
 
     /// Returns the text.
@@ -66,10 +98,54 @@ impl<'p> CgroupPath<'p> {
     }
 }
 
+impl CgroupPathBuf {
+    /// Keeps a path of whose directories the owners were seen.
+    pub(super) fn seen(text: String, found: Option<Delegation>) -> Self {
+        let left = CgroupPath::with_delegation(&text, found).left;
+        Self {
+            text,
+            left,
+            is_unseen: false,
+        }
+    }
+
+    /// Keeps a path of whose directories they were not.
+    pub(super) fn unseen(text: String) -> Self {
+        Self {
+            is_unseen: true,
+            ..Self::seen(text, None)
+        }
+    }
+
+    /// Returns the path.
+    pub fn as_path(&self) -> CgroupPath<'_> {
+        CgroupPath {
+            text: &self.text,
+            left: self.left,
+            is_unseen: self.is_unseen,
+        }
+    }
+
+    /// Returns the length of the part in which all names are root's.
+    pub(super) fn made_by_root(&self) -> usize {
+        self.left.map_or(self.text.len(), |left| left.end)
+    }
+}
+
+impl fmt::Display for CgroupPathBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 impl<'p> From<&'p str> for CgroupPath<'p> {
     fn from(text: &'p str) -> Self {
         let left = manager_of_user(text).filter(|left| left.uid != 0);
-        Self { text, left }
+        Self {
+            text,
+            left,
+            is_unseen: false,
+        }
     }
 }
 
@@ -154,6 +230,23 @@ mod tests {
         let nested =
             "/user.slice/user-7.slice/user@7.service/user.slice/user-8.slice/user@8.service/x";
         assert_eq!(CgroupPath::from(nested).user(), Some(7));
+    }
+
+    #[test]
+    fn what_depends_on_owners_that_are_not_seen_is_not_known() {
+        let path = CgroupPathBuf::unseen("/a/docker/b".to_owned());
+        let has = |name: &'static str, user: Option<u32>| {
+            move |path: CgroupPath<'_>| path.names().any(|it| it == (name, user))
+        };
+        assert_eq!(path.as_path().holds(has("b", None)), None);
+        assert_eq!(path.as_path().holds(has("c", None)), Some(false));
+        assert_eq!(
+            path.as_path().holds(|path| path.as_str().len() == 11),
+            Some(true)
+        );
+        let seen = CgroupPathBuf::seen("/a/docker/b".to_owned(), None);
+        assert_eq!(seen.as_path().holds(has("b", None)), Some(true));
+        assert!(path.as_path().is_ownership_unseen() && !seen.as_path().is_ownership_unseen());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use rustix::io::Errno;
 
 use super::pid::Process;
 use super::proc::{Descriptor, Opened, Proc, is_denied};
+use super::table_limits::TableLimits;
 use crate::connection::Inode;
 
 /// A process that holds a socket, and the descriptor by which it does.
@@ -32,6 +33,7 @@ pub(crate) fn each_holder<B>(
     mut visit: impl FnMut(Inode, Holder) -> ControlFlow<B>,
 ) -> Result<Option<B>, Errno> {
     let (mut room, mut stat_room) = (Vec::new(), Vec::new());
+    let mut limits = TableLimits::new();
     each_process(|process| {
         let opened = match process {
             Ok(opened) => opened,
@@ -42,7 +44,7 @@ pub(crate) fn each_holder<B>(
         };
         // Most processes hold none of them: asked for with the first.
         let mut known = None;
-        let looked = opened.each_socket(&mut room, |descriptor, inode| {
+        let looked = opened.each_socket(&mut room, &mut limits, |descriptor, inode| {
             if !is_wanted(inode) {
                 return ControlFlow::Continue(());
             }
@@ -60,7 +62,12 @@ pub(crate) fn each_holder<B>(
             visit(inode, holder).map_break(Ok)
         });
         match looked {
-            Ok(None) => Ok(ControlFlow::Continue(())),
+            Ok(None) => {
+                if limits.has_left_out() {
+                    hidden.push(opened.stat(&mut stat_room)?.process);
+                }
+                Ok(ControlFlow::Continue(()))
+            }
             Ok(Some(result)) => result.map(ControlFlow::Break),
             Err(errno) if is_denied(errno) => {
                 hidden.push(opened.stat(&mut stat_room)?.process);

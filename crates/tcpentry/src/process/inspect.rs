@@ -1,4 +1,4 @@
-//! What `/proc` tells of processes: finding them, and what they are called, run as and hold.
+//! Processes in `/proc`: finding them, and their names, users and sockets.
 
 use std::io;
 use std::num::NonZeroI32;
@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use super::arguments;
 use super::pid::Process;
 use super::proc::{Opened, Proc};
+use super::table_limits::TableLimits;
 use crate::connection::Inode;
 use crate::error::ran_out;
 
@@ -144,17 +145,22 @@ impl Process {
         (uid != u32::MAX).then_some(uid)
     }
 
-    /// Returns the inodes of the sockets it holds.
+    /// Returns the inodes of the sockets it holds; where its threads have [very many](super::Owners::partly_seen), of some.
     ///
     /// # Errors
     /// `PermissionDenied` where its descriptors may not be seen; any other when it has ended.
     pub fn sockets(self) -> io::Result<Vec<Inode>> {
         let mut sockets = Vec::new();
         let opened = self.open()?;
-        opened.each_socket(&mut Vec::new(), |_, inode| -> ControlFlow<()> {
-            sockets.push(inode);
-            ControlFlow::Continue(())
-        })?;
+        let mut limits = TableLimits::new();
+        opened.each_socket(
+            &mut Vec::new(),
+            &mut limits,
+            |_, inode| -> ControlFlow<()> {
+                sockets.push(inode);
+                ControlFlow::Continue(())
+            },
+        )?;
         Ok(sockets)
     }
 

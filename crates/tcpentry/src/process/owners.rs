@@ -1,6 +1,6 @@
 //! The processes that hold sockets: a snapshot.
 
-use super::cgroup_path::CgroupPath;
+use super::cgroup_path::{CgroupPath, CgroupPathBuf};
 use super::pid::Process;
 use super::proc::Descriptor;
 use crate::connection::Inode;
@@ -20,8 +20,8 @@ pub struct Owner {
     /// Real user of the process.
     pub uid: Option<u32>,
     /// Cgroup of the process, where that was asked for ([`OwnerSearch::with_cgroups`](super::OwnerSearch::with_cgroups)): the path in version 2;
-    /// where nothing is managed in that, the one in the hierarchy of systemd; else the longest.
-    pub cgroup: Option<String>,
+    /// where nothing is managed in that, the one in the hierarchy of systemd; else that of which root has made most.
+    pub cgroup: Option<CgroupPathBuf>,
 }
 
 /// A socket, the place of a process that holds it, and one of the descriptors by which it does: 16 bytes.
@@ -55,6 +55,7 @@ pub struct Owners {
     pub(super) holdings: Vec<Holding>,
     pub(super) found: Vec<Owner>,
     pub(super) hidden: Vec<Owner>,
+    pub(super) partly_seen: Vec<Owner>,
     pub(super) withheld: bool,
     pub(super) by_right: bool,
 }
@@ -96,6 +97,13 @@ impl Owners {
         &self.hidden
     }
 
+    /// Returns the processes of whose threads so many have a table of descriptors to themselves (`unshare(CLONE_FILES)`)
+    /// that not all of these tables were read, so that any of these processes may hold any socket: those of users other
+    /// than root who have more than 65,536 descriptors in such tables.
+    pub fn partly_seen(&self) -> &[Owner] {
+        &self.partly_seen
+    }
+
     /// Returns true where there are processes that this `/proc` does not even show (`hidepid=2`, another pid namespace), so that the
     /// [`hidden`](Self::hidden) are not all that may hold something unseen.
     ///
@@ -128,6 +136,7 @@ impl Owners {
         }));
         self.found.extend(other.found);
         self.hidden.extend(other.hidden);
+        self.partly_seen.extend(other.partly_seen);
         self.hidden.sort_by_key(|owner| owner.process.pid());
         // The places are in the order of the pids.
         let mut order: Vec<_> = (0..self.found.len()).collect();
@@ -146,7 +155,7 @@ impl Owners {
     /// Returns the cgroups of those that hold a socket, where they were asked for.
     pub(crate) fn cgroups(&self) -> impl Iterator<Item = CgroupPath<'_>> {
         let owners = self.found.iter();
-        owners.filter_map(|owner| owner.cgroup.as_deref().map(CgroupPath::from))
+        owners.filter_map(|owner| owner.cgroup.as_ref().map(CgroupPathBuf::as_path))
     }
 
     /// Returns true where every process was looked into: none is [`hidden`](Self::hidden), and none is

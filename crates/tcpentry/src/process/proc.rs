@@ -17,6 +17,7 @@ use rustix::path::{Arg, DecInt};
 
 use super::directory::{ROOM, each_entry, open_directory};
 use super::pid::Process;
+use super::table_limits::TableLimits;
 use crate::connection::Inode;
 use crate::error::ran_out;
 
@@ -193,15 +194,22 @@ impl Opened {
     }
 
     /// Calls with each descriptor that is a socket, and its inode, until one breaks it off: those of the process, then
-    /// those of threads that have a table to themselves.
+    /// those of threads that have a table to themselves, as far as the limits allow.
     ///
     /// `EACCES` or `EPERM` where they may not be seen.
     pub(crate) fn each_socket<B>(
         &self,
         room: &mut Vec<u8>,
+        limits: &mut TableLimits,
         mut visit: impl FnMut(Descriptor, Inode) -> ControlFlow<B>,
     ) -> Result<Option<B>, Errno> {
-        match self.each_socket_of(c"fd", None, room, &mut visit) {
+        limits.next();
+        let mut is_empty = true;
+        let visited = self.each_socket_of(c"fd", None, room, &mut |descriptor, inode| {
+            is_empty = false;
+            visit(descriptor, inode)
+        });
+        match visited {
             Ok(None) => {}
             // The first thread has ended, and holds nothing any more.
             Err(errno) if is_denied(errno) && self.stat(room)?.has_ended => {}
@@ -209,7 +217,7 @@ impl Opened {
             Err(Errno::NOENT) => return Err(Errno::SRCH),
             visited => return visited,
         }
-        self.each_socket_of_threads(room, visit)
+        self.each_socket_of_threads(is_empty, room, limits, visit)
     }
 
     /// Calls with each socket in one of its directories of descriptors.
@@ -266,7 +274,10 @@ impl Opened {
             }
         };
         look(Path::new("ns/net"))?;
-        self.each_thread(room, |tid| look(Path::new(&format!("task/{tid}/ns/net"))))
+        self.each_thread(room, |tid| {
+            let looked = look(Path::new(&format!("task/{tid}/ns/net")));
+            self.unless_ended(tid, looked)
+        })
     }
 
     /// Opens one of its files.
@@ -275,7 +286,11 @@ impl Opened {
     }
 
     /// Reads one of its files.
-    pub(super) fn read<'a>(&self, file: &CStr, room: &'a mut Vec<u8>) -> Result<&'a [u8], Errno> {
+    pub(super) fn read<'a>(
+        &self,
+        file: impl Arg + Copy,
+        room: &'a mut Vec<u8>,
+    ) -> Result<&'a [u8], Errno> {
         let file = open_file(&self.directory, file)?;
         room.clear();
         room.reserve(ROOM);

@@ -10,10 +10,11 @@ use std::thread;
 
 use rustix::io::Errno;
 
-use super::cgroup_file;
+use super::hierarchy::Hierarchies;
 use super::owners::{Holding, Owner, Owners};
 use super::pid::Process;
 use super::proc::{FIRST, Opened, Proc, is_denied, look};
+use super::table_limits::TableLimits;
 use super::threads;
 use crate::connection::Inode;
 use crate::privilege::{is_initial_pid_namespace, sees_by_right};
@@ -111,7 +112,7 @@ impl<'a> OwnerSearch<'a> {
         let mut owners = if self.can_be_shared() {
             self.run_shared(&proc, &pids)?
         } else {
-            let mut scan = Scan::of(self);
+            let mut scan = RunningSearch::of(self);
             for &pid in &pids {
                 if scan.look_at(&proc, pid)?.is_break() {
                     break;
@@ -141,13 +142,13 @@ impl<'a> OwnerSearch<'a> {
             wanted, cgroups, ..
         } = self;
         let scan = || {
-            Scan::of(OwnerSearch {
+            RunningSearch::of(OwnerSearch {
                 wanted: wanted.clone(),
                 cgroups,
                 ..Owners::search()
             })
         };
-        let look = |scan: &mut Scan<'_>| -> Result<bool, Errno> {
+        let look = |scan: &mut RunningSearch<'_>| -> Result<bool, Errno> {
             let Some(&pid) = pids.get(next.fetch_add(1, Ordering::Relaxed)) else {
                 return Ok(false);
             };
@@ -189,16 +190,18 @@ impl fmt::Debug for OwnerSearch<'_> {
 }
 
 /// A search under way.
-struct Scan<'a> {
+struct RunningSearch<'a> {
     search: OwnerSearch<'a>,
     /// The wanted sockets that have a holder, and the number of those without one.
     found: Vec<bool>,
     missing: usize,
     owners: Owners,
+    limits: TableLimits,
+    hierarchies: Hierarchies,
     room: Vec<u8>,
 }
 
-impl<'a> Scan<'a> {
+impl<'a> RunningSearch<'a> {
     fn of(search: OwnerSearch<'a>) -> Self {
         let wanted = search.wanted.as_ref().map_or(0, Vec::len);
         Self {
@@ -206,6 +209,8 @@ impl<'a> Scan<'a> {
             found: vec![false; wanted],
             search,
             owners: Owners::default(),
+            limits: TableLimits::new(),
+            hierarchies: Hierarchies::default(),
             room: Vec::new(),
         }
     }
@@ -228,17 +233,26 @@ impl<'a> Scan<'a> {
                 return Ok(ControlFlow::Continue(()));
             }
         };
+        let mut accepted = None;
         if let Some(accepts) = self.search.accepts {
             let name = opened.name(&mut self.room)?;
             if !accepts(opened.pid(), &name) && !opened.is_name_cut(&name, &mut self.room) {
                 return Ok(ControlFlow::Continue(()));
             }
+            accepted = Some(name);
         }
         let before = self.owners.holdings.len();
         let looked = self.sockets(&opened).and_then(|()| {
-            if self.owners.holdings.len() > before {
-                let owner = self.owner(&opened)?;
-                self.owners.found.push(owner);
+            let holds_any = self.owners.holdings.len() > before;
+            let is_partly_seen = self.limits.has_left_out();
+            if holds_any || is_partly_seen {
+                let owner = self.owner(&opened, &mut accepted)?;
+                if is_partly_seen {
+                    self.owners.partly_seen.push(owner.clone());
+                }
+                if holds_any {
+                    self.owners.found.push(owner);
+                }
             }
             Ok(())
         });
@@ -249,7 +263,7 @@ impl<'a> Scan<'a> {
                 return Err(errno);
             }
             if !opened.stat(&mut self.room)?.is_kernel_thread {
-                let owner = self.owner(&opened)?;
+                let owner = self.owner(&opened, &mut accepted)?;
                 self.owners.hidden.push(owner);
             }
         }
@@ -264,31 +278,34 @@ impl<'a> Scan<'a> {
         let place = u32::try_from(self.owners.found.len()).map_err(|_| Errno::NOMEM)?;
         let holdings = &mut self.owners.holdings;
         let wanted = self.search.wanted.as_deref();
-        let failed = opened.each_socket(&mut self.room, |descriptor, inode| {
-            if wanted.is_none_or(|wanted| wanted.binary_search(&inode).is_ok()) {
-                if holdings.try_reserve(1).is_err() {
-                    return ControlFlow::Break(Errno::NOMEM);
+        let failed =
+            opened.each_socket(&mut self.room, &mut self.limits, |descriptor, inode| {
+                if wanted.is_none_or(|wanted| wanted.binary_search(&inode).is_ok()) {
+                    if holdings.try_reserve(1).is_err() {
+                        return ControlFlow::Break(Errno::NOMEM);
+                    }
+                    holdings.push(Holding {
+                        inode,
+                        place,
+                        descriptor,
+                    });
                 }
-                holdings.push(Holding {
-                    inode,
-                    place,
-                    descriptor,
-                });
-            }
-            ControlFlow::Continue(())
-        })?;
+                ControlFlow::Continue(())
+            })?;
         failed.map_or(Ok(()), Err)
     }
 
-    fn owner(&mut self, opened: &Opened) -> Result<Owner, Errno> {
+    /// Reads what is reported of a process. The name by which it was accepted is not read again: it may have changed.
+    fn owner(&mut self, opened: &Opened, accepted: &mut Option<Vec<u8>>) -> Result<Owner, Errno> {
         let room = &mut self.room;
         Ok(Owner {
             process: opened.stat(room)?.process,
-            name: opened.name(room)?,
+            name: accepted.take().map_or_else(|| opened.name(room), Ok)?,
             executable: opened.executable(room).ok().map(<[u8]>::to_vec),
             uid: opened.uid(room),
             cgroup: if self.search.cgroups {
-                opened.cgroups(room).and_then(cgroup_file::of_process)
+                let text = opened.cgroups(room);
+                text.and_then(|text| self.hierarchies.of_process(text))
             } else {
                 None
             },

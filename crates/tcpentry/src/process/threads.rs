@@ -12,7 +12,8 @@ use rustix::fs::AtFlags;
 use rustix::io::{Errno, retry_on_intr};
 
 use super::directory::{each_entry, open_directory};
-use super::proc::{Descriptor, Opened, number};
+use super::proc::{Descriptor, Opened, is_denied, number, status_field};
+use super::table_limits::TableLimits;
 use crate::connection::Inode;
 use crate::sys::share_descriptors;
 
@@ -49,10 +50,13 @@ impl Opened {
     }
 
     /// Calls with each socket in a table that is not the first thread's, until one breaks it off. Nothing is read where
-    /// tables can't be [compared](are_comparable).
+    /// tables can't be [compared](are_comparable), and no more than the limits allow; `is_empty` says that of the first
+    /// thread's: where that thread has ended, the next one's is the process's.
     pub(super) fn each_socket_of_threads<B>(
         &self,
+        is_empty: bool,
         room: &mut Vec<u8>,
+        limits: &mut TableLimits,
         mut visit: impl FnMut(Descriptor, Inode) -> ControlFlow<B>,
     ) -> Result<Option<B>, Errno> {
         let others = self.other_threads(room)?;
@@ -60,13 +64,28 @@ impl Opened {
             return Ok(None);
         }
         let mut tables = vec![self.pid()];
+        let mut uid = None;
         for tid in others {
             let is_read = |&other: &i32| share_descriptors(tid.get(), other) == Ok(true);
             // A process may give each of its threads a table: they are not all compared with each other.
             if tables.iter().take(MAX_COMPARED).any(is_read) {
                 continue;
             }
-            match self.each_socket_of(&*format!("task/{tid}/fd"), Some(tid), room, &mut visit) {
+            let may_be_main = is_empty && tables.len() == 1;
+            if !(may_be_main && self.stat(room)?.has_ended) {
+                let uid = *uid.get_or_insert_with(|| self.uid(room));
+                let Some(size) = self.table_size(tid, room) else {
+                    // It has ended meanwhile.
+                    continue;
+                };
+                if !limits.allow(uid, size) {
+                    limits.leave_out();
+                    break;
+                }
+            }
+            let looked =
+                self.each_socket_of(&*format!("task/{tid}/fd"), Some(tid), room, &mut visit);
+            match self.unless_ended(tid, looked) {
                 Ok(Some(value)) => return Ok(Some(value)),
                 Ok(None) => tables.push(tid.get()),
                 // It has ended meanwhile.
@@ -75,6 +94,32 @@ impl Opened {
             }
         }
         Ok(None)
+    }
+
+    /// Returns the number of descriptors that a thread's table has room for.
+    fn table_size(&self, tid: NonZeroI32, room: &mut Vec<u8>) -> Option<u64> {
+        let status = self.read(&*format!("task/{tid}/status"), room).ok()?;
+        status_field(status, "FDSize:")
+    }
+
+    /// Returns a result that concerns a thread, but no refusal where the thread has ended: the links of one that ends while
+    /// they are looked at are denied, whoever asks (Linux 6.18).
+    pub(super) fn unless_ended<T: Default>(
+        &self,
+        tid: NonZeroI32,
+        looked: Result<T, Errno>,
+    ) -> Result<T, Errno> {
+        match looked {
+            Err(errno) if is_denied(errno) => {
+                let path = format!("task/{tid}");
+                let there = rustix::fs::statat(&self.directory, &*path, AtFlags::empty());
+                match there {
+                    Err(Errno::NOENT | Errno::SRCH) => Ok(T::default()),
+                    _ => Err(errno),
+                }
+            }
+            looked => looked,
+        }
     }
 
     /// Returns the threads but the first, each once; none where that takes no list.
@@ -118,3 +163,37 @@ pub(super) fn are_comparable() -> bool {
 const THREAD_SCANS: usize = 8;
 /// The tables that a thread's is compared with.
 const MAX_COMPARED: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+
+    use super::*;
+    use crate::process::proc::Proc;
+
+    /// The link of a thread that ends between the look at its directory and the look at the link is denied, not missing.
+    #[test]
+    fn a_thread_that_ends_while_it_is_looked_at_hides_no_other() {
+        let over = AtomicBool::new(false);
+        let own = NonZeroI32::new(rustix::process::getpid().as_raw_pid()).unwrap();
+        let own = Proc::open().unwrap().enter(own).unwrap();
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    while !over.load(Ordering::Relaxed) {
+                        let _ = thread::spawn(|| ()).join();
+                    }
+                });
+            }
+            let mut room = Vec::new();
+            let looks = (0..LOOKS).map(|_| own.each_netns(&mut room, |_, _| {}));
+            let failed: Vec<_> = looks.filter_map(Result::err).collect();
+            over.store(true, Ordering::Relaxed);
+            assert_eq!(failed, []);
+        });
+    }
+
+    /// Of so many, some meet that moment.
+    const LOOKS: usize = 20_000;
+}

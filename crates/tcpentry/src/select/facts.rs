@@ -2,9 +2,9 @@
 
 use crate::connection::{Connection, Inode};
 use crate::error::{Error, Operation};
-use crate::filter::{Fact, Facts, Holder, Needs, Processes};
+use crate::filter::{Fact, Facts, NamedProcess, Needs, Processes};
 use crate::process::cgroup::Cgroups;
-use crate::process::cgroup_path::CgroupPath;
+use crate::process::cgroup_path::{CgroupPath, CgroupPathBuf};
 use crate::process::owners::{Owner, Owners};
 use crate::select::scan::Scan;
 
@@ -53,6 +53,13 @@ impl Attribution {
         self.read_owners(false)
     }
 
+    /// Returns the processes that may hold more than was read of them, as far as holders have been asked for:
+    /// [`Owners::partly_seen`].
+    pub fn partly_seen(&self) -> &[Owner] {
+        let owners = self.owners.as_ref();
+        owners.map(Owners::partly_seen).unwrap_or_default()
+    }
+
     /// Returns the path of the socket's cgroup, as in `/proc/PID/cgroup`: see [`Cgroups::of`].
     ///
     /// # Errors
@@ -66,6 +73,13 @@ impl Attribution {
             self.owners.as_ref(),
             &mut self.cgroups,
         ))
+    }
+
+    /// Returns true where a process is in a cgroup of which nobody can see who owns its directories here, as far as holders
+    /// have been asked for: see [`CgroupPath::is_ownership_unseen`].
+    pub fn are_cgroup_owners_unseen(&self) -> bool {
+        let owners = self.owners.as_ref();
+        owners.is_some_and(|owners| owners.cgroups().any(CgroupPath::is_ownership_unseen))
     }
 
     /// Returns the cgroups of this system: those of the mounted hierarchy, and where that manages nothing those of the
@@ -90,12 +104,6 @@ impl Attribution {
         self.cgroups = Cgroups::new();
     }
 
-    /// Forgets the holders alone.
-    pub(crate) fn forget_owners(&mut self) {
-        self.owners = None;
-        self.newcomers = None;
-    }
-
     /// Returns the facts with which a filter evaluates this socket.
     pub(crate) fn facts(
         &mut self,
@@ -106,8 +114,6 @@ impl Attribution {
         let by_owners = needs.owners || of_owner;
         if by_owners {
             self.read_owners(of_owner)?;
-        }
-        if needs.owners {
             self.look_for_newcomers(connection)?;
         }
         let Self {
@@ -117,17 +123,12 @@ impl Attribution {
             ..
         } = self;
         let owners = owners.as_ref().filter(|_| by_owners);
-        let cgroup = if needs.cgroups {
-            cgroup_of(connection, owners, cgroups)
+        let cgroup = if of_owner {
+            SocketCgroup::OfHolders
+        } else if needs.cgroups {
+            SocketCgroup::of_kernel(connection, cgroups)
         } else {
-            None
-        };
-        // Where its owner decides, that may be one of the hidden.
-        let hides = of_owner && owners.is_some_and(|owners| !owners.are_all_seen());
-        let cgroup = match cgroup {
-            Some(path) => Fact::Known(path),
-            None if hides && connection.inode.is_some() => Fact::Hidden,
-            None => Fact::Absent,
+            SocketCgroup::Itself(None)
         };
         // The first holder does not have to hold it still, but can't be distinguished from the one that does.
         let is_held = |owners: &Owners| connection.inode.is_some_and(|inode| owners.hold(inode));
@@ -146,7 +147,8 @@ impl Attribution {
             return Ok(());
         };
         // Where only some were looked into, the others make no difference.
-        let is_settled = self.only.is_some() || !owners.are_conclusive() || owners.hold(inode);
+        let are_only_some = self.only.is_some() && !self.with_cgroups;
+        let is_settled = are_only_some || !owners.are_conclusive() || owners.hold(inode);
         // A crowd of such sockets takes half of the time at most.
         let is_fresh = |scan: &Scan| scan.owners.hold(inode) || scan.is_recent();
         if is_settled || self.newcomers.as_ref().is_some_and(is_fresh) {
@@ -197,24 +199,49 @@ fn cgroup_of<'a>(
     }
 }
 
+/// The source of a socket's cgroup.
+pub(crate) enum SocketCgroup<'k> {
+    /// The kernel's word: its path, where it has one.
+    Itself(Option<CgroupPath<'k>>),
+    /// It is in those of its holders: [`Cgroups::is_of_owner`].
+    OfHolders,
+}
+
+impl<'k> SocketCgroup<'k> {
+    pub(crate) fn of_kernel(connection: &Connection, cgroups: &'k mut Cgroups) -> Self {
+        Self::Itself(connection.cgroup.and_then(|id| cgroups.path(id)))
+    }
+}
+
 /// The facts about one socket.
 pub(crate) struct OfSocket<'k> {
     pub(crate) owners: Option<&'k Owners>,
     /// The holders among all or some processes, looked at since.
     pub(crate) newcomers: Option<&'k Owners>,
-    pub(crate) cgroup: Fact<CgroupPath<'k>>,
+    pub(crate) cgroup: SocketCgroup<'k>,
+}
+
+impl OfSocket<'_> {
+    fn holders_of(&self, inode: Inode) -> impl Iterator<Item = &Owner> {
+        let scans = self.owners.into_iter().chain(self.newcomers);
+        scans.flat_map(move |owners| owners.of(inode))
+    }
 }
 
 impl Facts for OfSocket<'_> {
-    fn holders(&self, inode: Inode) -> Option<impl Iterator<Item = Holder<'_>>> {
-        let newcomers = self.newcomers.into_iter();
-        let newcomers = newcomers.flat_map(move |owners| owners.of(inode));
-        Some(self.owners?.of(inode).chain(newcomers).map(holder))
+    fn holders(&self, inode: Inode) -> Option<impl Iterator<Item = NamedProcess<'_>>> {
+        self.owners?;
+        Some(self.holders_of(inode).map(holder))
     }
 
-    fn hidden(&self) -> impl Iterator<Item = Holder<'_>> {
+    fn hidden(&self) -> impl Iterator<Item = NamedProcess<'_>> {
         let hidden = self.owners.map(Owners::hidden).unwrap_or_default();
         hidden.iter().map(holder)
+    }
+
+    fn partly_seen(&self) -> impl Iterator<Item = NamedProcess<'_>> {
+        let scans = self.owners.into_iter().chain(self.newcomers);
+        scans.flat_map(Owners::partly_seen).map(holder)
     }
 
     fn are_withheld(&self) -> bool {
@@ -225,13 +252,32 @@ impl Facts for OfSocket<'_> {
         self.owners.is_some_and(Owners::are_known_by_right)
     }
 
-    fn cgroup(&self, _: &Connection) -> Fact<CgroupPath<'_>> {
-        self.cgroup
+    fn cgroups(&self, connection: &Connection) -> Fact<Vec<CgroupPath<'_>>> {
+        match self.cgroup {
+            SocketCgroup::Itself(Some(path)) => Fact::Known(vec![path]),
+            SocketCgroup::Itself(None) => Fact::Absent,
+            SocketCgroup::OfHolders => {
+                let (Some(inode), Some(owners)) = (connection.inode, self.owners) else {
+                    return Fact::Absent;
+                };
+                let holders = self.holders_of(inode);
+                let paths = holders.filter_map(|it| it.cgroup.as_ref().map(CgroupPathBuf::as_path));
+                let paths: Vec<_> = paths.collect();
+                if !paths.is_empty() {
+                    Fact::Known(paths)
+                } else if owners.are_all_seen() {
+                    Fact::Absent
+                } else {
+                    // One of the hidden may hold it.
+                    Fact::Hidden
+                }
+            }
+        }
     }
 }
 
-fn holder(owner: &Owner) -> Holder<'_> {
-    Holder {
+fn holder(owner: &Owner) -> NamedProcess<'_> {
+    NamedProcess {
         process: owner.process,
         name: &owner.name,
         executable: owner.executable.as_deref(),

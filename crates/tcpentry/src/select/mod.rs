@@ -11,7 +11,7 @@ use crate::connection::state::States;
 use crate::connection::{Connection, Inode};
 use crate::error::Error;
 use crate::filter::{
-    Compiler, Fact, Facts, Filter, Holder, Judge, Needs, Plan, Processes, Subject, Truth,
+    Compiler, Fact, Facts, Filter, Judge, NamedProcess, Needs, Plan, Processes, Subject, Truth,
 };
 use crate::netns::LocalPorts;
 use crate::process::cgroup_path::CgroupPath;
@@ -150,9 +150,10 @@ impl Selection {
         self.filter.expr.as_ref().and_then(Processes::of)
     }
 
-    /// Returns the processes that the filter excludes.
-    pub(crate) fn excluded(&self) -> Option<Processes> {
-        self.filter.expr.as_ref().and_then(Processes::excluded)
+    /// Returns the processes that the filter excludes; where the cgroup of a socket is that of its holders, also those that it
+    /// excludes by their cgroups.
+    pub(crate) fn excluded(&self, by_cgroup: bool) -> Option<Processes> {
+        Processes::excluded(self.filter.expr.as_ref()?, by_cgroup)
     }
 
     /// Evaluates the filter again for a socket that it selected, with these facts.
@@ -210,11 +211,15 @@ impl Selection {
 pub(crate) struct Nothing;
 
 impl Facts for Nothing {
-    fn holders(&self, _: Inode) -> Option<impl Iterator<Item = Holder<'_>>> {
+    fn holders(&self, _: Inode) -> Option<impl Iterator<Item = NamedProcess<'_>>> {
         None::<iter::Empty<_>>
     }
 
-    fn hidden(&self) -> impl Iterator<Item = Holder<'_>> {
+    fn hidden(&self) -> impl Iterator<Item = NamedProcess<'_>> {
+        iter::empty()
+    }
+
+    fn partly_seen(&self) -> impl Iterator<Item = NamedProcess<'_>> {
         iter::empty()
     }
 
@@ -226,7 +231,7 @@ impl Facts for Nothing {
         false
     }
 
-    fn cgroup(&self, _: &Connection) -> Fact<CgroupPath<'_>> {
+    fn cgroups(&self, _: &Connection) -> Fact<Vec<CgroupPath<'_>>> {
         Fact::Hidden
     }
 }

@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
+use std::path::Path;
 use std::sync::Arc;
+
+use rustix::io::Errno;
 
 use crate::connection::endpoint::{Device, Interface};
 use crate::filter::{Names, PrefixSet};
 use crate::netns::Namespace;
+use crate::path;
 use crate::process::Process;
 use crate::process::cgroup::Cgroups;
 use crate::table::TcpTable;
@@ -72,6 +76,12 @@ impl<'t> SystemNames<'t> {
     }
 }
 
+impl SystemNames<'_> {
+    fn is_own(&self, inode: u64) -> bool {
+        self.table.inode().is_ok_and(|own| own == inode)
+    }
+}
+
 impl Names for SystemNames<'_> {
     fn service(&self, name: &str) -> Option<u16> {
         Self::service_port(name)
@@ -90,8 +100,8 @@ impl Names for SystemNames<'_> {
 
     fn netns(&self, name: &str) -> io::Result<u64> {
         Ok(match name.parse() {
-            // No pid is as large.
-            Ok(inode) if inode > LARGEST_PID => inode,
+            // No pid is as large. That of this table need not be found, nor be held by a process that is shown.
+            Ok(inode) if inode > LARGEST_PID && self.is_own(inode) => inode,
             _ => Namespace::named(name)
                 .map_err(|error| io::Error::other(error.cause().to_owned()))?
                 .inode(),
@@ -107,12 +117,13 @@ impl Names for SystemNames<'_> {
         Process::find(pid).ok().flatten()
     }
 
-    fn executable(&self, path: &str) -> Option<String> {
-        std::fs::canonicalize(path)
-            .ok()?
-            .into_os_string()
-            .into_string()
-            .ok()
+    fn executable(&self, path: &str) -> io::Result<Option<String>> {
+        let found = match path::look_up(Path::new(path), None) {
+            Err(errno @ Errno::TIMEDOUT) => return Err(errno.into()),
+            found => found.ok().map(|found| found.path.into_os_string()),
+        };
+        let path = found.and_then(|path| path.into_string().ok());
+        Ok(path.filter(|path| !path.is_empty()))
     }
 
     /// See [`Cgroups::id`].

@@ -287,7 +287,7 @@ mod tests {
         );
     }
 
-    /// What `connect`, `connect(AF_UNSPEC)`, `bind` and `listen` leave behind: everybody can make such
+    /// Reads what `connect`, `connect(AF_UNSPEC)`, `bind` and `listen` leave behind: everybody can make such
     /// sockets, and a table that failed over them could be hidden by anybody.
     #[test]
     fn the_stale_peer_of_a_disconnected_socket_is_none() {

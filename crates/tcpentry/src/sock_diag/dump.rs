@@ -261,7 +261,7 @@ impl Drop for Dump<'_> {
     }
 }
 
-/// Why a dump ended before its end.
+/// The reason for which a dump was cut short.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum DumpError {
     /// The kernel's word, or a failed system call.

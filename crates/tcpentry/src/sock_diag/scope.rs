@@ -1,4 +1,4 @@
-//! Which sockets a dump yields, and what is evaluated in the kernel.
+//! The scope of a dump: the sockets that it yields, and the part of a filter that the kernel evaluates.
 
 use super::bytecode::{Half, Program};
 use crate::connection::state::States;

@@ -27,7 +27,7 @@ struct Field {
     /// The offset in bytes.
     offset: usize,
     width: Width,
-    unit: Unit,
+    unit: FieldUnit,
 }
 
 #[derive(Clone, Copy)]
@@ -43,7 +43,7 @@ enum Width {
 }
 
 #[derive(Clone, Copy)]
-enum Unit {
+enum FieldUnit {
     Count,
     /// A count of which `TCP_INFINITE_SSTHRESH` is no limit.
     Threshold,
@@ -59,7 +59,7 @@ enum Unit {
     Nothing,
 }
 
-const fn field(name: &'static str, offset: usize, width: Width, unit: Unit) -> Field {
+const fn field(name: &'static str, offset: usize, width: Width, unit: FieldUnit) -> Field {
     Field {
         name,
         offset,
@@ -91,7 +91,7 @@ impl Field {
     }
 }
 
-impl Unit {
+impl FieldUnit {
     fn measure(self, raw: u64) -> Option<Measure> {
         Some(match self {
             Self::Threshold if raw >= TCP_INFINITE_SSTHRESH => Measure::Unlimited,
@@ -127,7 +127,7 @@ const FASTOPEN_FAILURES: &[&str] = &[
     "syn-retransmitted",
 ];
 
-use Unit::{Bytes, BytesPerSecond, Count, Flag, Micros, Millis, Nothing, Threshold, Words};
+use FieldUnit::{Bytes, BytesPerSecond, Count, Flag, Micros, Millis, Nothing, Threshold, Words};
 use Width::{Bit, Bits, U8, U16, U32, U64};
 
 /// Linux 6.18, field by field. Its last word, `accecn_fail_mode` and `accecn_opt_seen`, is left out: in Linux 7.0 the same

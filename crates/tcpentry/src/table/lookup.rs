@@ -1,4 +1,4 @@
-//! What is asked about single sockets of the table: whether one is still there, and what "no such
+//! Questions about single sockets of the table: whether one is still there, and what "no such
 //! socket" means.
 
 use rustix::io::Errno;

@@ -85,7 +85,8 @@ fn is_version_of_gvisor(version: &[u8]) -> bool {
     version == b"#1 SMP Sun Jan 10 15:06:54 PST 2016"
 }
 
-const FORBIDDEN: &str = "a seccomp filter or a security module forbids it, also to root: run it outside of the sandbox; \
+/// The way out where the kernel would do it, and something in front of it forbids it.
+pub(crate) const FORBIDDEN: &str = "a seccomp filter or a security module forbids it, also to root: run it outside of the sandbox; \
      a container: docker run --security-opt seccomp=unconfined; a unit of systemd: SystemCallFilter=, RestrictAddressFamilies= \
      with AF_NETLINK; SELinux: ausearch -m avc -ts recent";
 

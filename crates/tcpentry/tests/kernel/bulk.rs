@@ -16,7 +16,7 @@ use tcpentry::{
 };
 use tcpentry_testkit::proc_net::{await_orphan, await_state};
 use tcpentry_testkit::user::without_capabilities;
-use tcpentry_testkit::{Namespace, Raised, alone, isolated, kernel, netns, skip, tcp};
+use tcpentry_testkit::{Namespace, Raised, isolated, kernel, netns, skip, tcp};
 
 use crate::util::{
     assert_reset, assert_told, cookie, find, listener_at, lives, pair, pair_of, table,
@@ -24,7 +24,7 @@ use crate::util::{
 
 const TOO_FEW: &str = "too few descriptors (ulimit -Hn)";
 
-/// What was told of each, in order.
+/// The result for each, in order.
 type Fact = Vec<(Connection, Result<Method, Error>)>;
 
 fn delete_matching(
@@ -96,7 +96,7 @@ fn take_if(selected: bool) -> Action {
     }
 }
 
-/// What the owner of a destroyed socket is told.
+/// Returns true if the owner of the socket gets the error of a destroyed one.
 fn was_aborted(socket: impl AsFd) -> bool {
     tcp::pending_error(socket) == Some(Errno::CONNABORTED)
 }
@@ -399,7 +399,7 @@ fn assert_as_foreseen(
     }
 }
 
-/// What becomes of a socket in TIME_WAIT, or in FIN_WAIT2 without an owner.
+/// Returns the result for a socket in TIME_WAIT, or in FIN_WAIT2 without an owner.
 fn of_time_wait() -> Result<Method, ErrorKind> {
     if kernel::destroys_time_wait() {
         Ok(Method::SockDiag)
@@ -419,7 +419,7 @@ fn pair_of_ends(ends: &tcp::Ends) -> (Pair, Pair) {
 #[test]
 fn what_was_listed_long_ago_harms_nobody() {
     // What is dropped has to be closed.
-    alone(|| {
+    isolated(|| {
         let listener = tcp::listen(tcp::loopback(0));
         let mut ends: Vec<_> = (0..300).map(|_| tcp::connect_to(&listener)).collect();
         let servers: Vec<Pair> = ends.iter().map(|ends| pair_of(&ends.server)).collect();

@@ -124,8 +124,10 @@ fn where_nothing_is_managed_the_owner_decides() {
         let owners = Owners::search().with_cgroups().run().unwrap();
         let owner = owners.of(mine.inode.unwrap()).next().unwrap();
         let found = cgroups.of(&mine, &owners).map(CgroupPath::as_str);
-        assert_eq!(found, owner.cgroup.as_deref());
+        let path = owner.cgroup.as_ref().unwrap().as_path();
+        assert_eq!(found, Some(path.as_str()));
+        assert!(!path.is_ownership_unseen());
         let text = fs::read_to_string("/proc/self/cgroup").unwrap();
-        assert!(text.contains(&format!(":{}\n", owner.cgroup.as_deref().unwrap())));
+        assert!(text.contains(&format!(":{path}\n")));
     });
 }

@@ -1,4 +1,4 @@
-//! What the kernel tells of one connection, and that it is that one.
+//! The details of one connection, and that they are of that one.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv6Addr, Shutdown, SocketAddr, TcpStream};

@@ -1,4 +1,4 @@
-//! What fails for real: system calls that a sandbox refuses, or that are interrupted, and threads that can't be had. See
+//! Real failures: system calls that a sandbox refuses, or that are interrupted, and threads that can't be had. See
 //! docs/FAULTS.md.
 
 use std::ops::ControlFlow;

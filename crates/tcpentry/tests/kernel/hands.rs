@@ -11,7 +11,7 @@ use tcpentry::{
 };
 use tcpentry_testkit::holder::Holder;
 use tcpentry_testkit::in_flight::InFlight;
-use tcpentry_testkit::{alone, isolated, named::Named, skip, tcp, user};
+use tcpentry_testkit::{isolated, named::Named, skip, tcp, user};
 
 use crate::util::{lives, pair_of, table};
 
@@ -199,7 +199,7 @@ fn a_connection_in_another_state_is_spared_where_that_is_asked_for() {
 
 #[test]
 fn the_holder_of_a_descriptor_in_the_table_of_a_thread_is_looked_at_again_there() {
-    alone(|| {
+    isolated(|| {
         let mut table = table();
         let kinds: [fn(&TcpStream) -> Holder; 2] = [
             |socket| Holder::in_table_of_thread(socket, None),
@@ -225,7 +225,7 @@ fn the_holder_of_a_descriptor_in_the_table_of_a_thread_is_looked_at_again_there(
 
 #[test]
 fn what_no_process_holds_is_no_excluded_ones() {
-    alone(|| {
+    isolated(|| {
         if !user::sees_all_holders() {
             skip!("{}", user::NOT_ALL_HOLDERS);
         }

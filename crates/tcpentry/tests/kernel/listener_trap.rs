@@ -17,7 +17,7 @@ use crate::util::{cookie, delete, find, listener_at, lives, not_found, pair, tab
 struct Server {
     listener: TcpListener,
     bystander: tcp::Ends,
-    /// Where clients connect to, over IPv4 unless it is for IPv6 only.
+    /// The address to which clients connect, over IPv4 unless it is for IPv6 only.
     address: SocketAddr,
 }
 

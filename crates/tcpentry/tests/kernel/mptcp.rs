@@ -15,7 +15,7 @@ use tcpentry_testkit::holder::Holder;
 use tcpentry_testkit::in_flight::InFlight;
 use tcpentry_testkit::kernel::is_at_least;
 use tcpentry_testkit::mptcp::{self, socket};
-use tcpentry_testkit::{alone, isolated, skip, tcp, user};
+use tcpentry_testkit::{isolated, skip, tcp, user};
 
 use crate::util::{assert_reset, delete, find, lives, not_found, pair_of, table};
 
@@ -56,7 +56,7 @@ fn the_connection_really_ends() {
 
 #[test]
 fn one_that_only_a_thread_holds_ends_too() {
-    alone(|| {
+    isolated(|| {
         let Some(ends) = connected() else {
             skip!("this kernel has no MPTCP");
         };
@@ -77,7 +77,7 @@ fn one_that_only_a_thread_holds_ends_too() {
 
 #[test]
 fn of_one_that_no_process_holds_the_subflow_is_destroyed_and_the_rest_is_not_known() {
-    alone(|| {
+    isolated(|| {
         let Some(ends) = connected() else {
             skip!("this kernel has no MPTCP");
         };
@@ -290,7 +290,7 @@ fn a_subflow_is_deleted_by_a_filter_only_if_it_holds_for_all() {
 
 #[test]
 fn all_subflows_of_one_that_no_process_holds_are_destroyed_if_the_filter_holds_for_all() {
-    alone(|| {
+    isolated(|| {
         let (ends, _listener) = match mptcp::with_two_subflows() {
             Ok(made) => made,
             Err(reason) => skip!("{reason}"),

@@ -43,7 +43,9 @@ fn each_namespace_is_found_once_and_its_own_comes_first() {
 #[test]
 fn a_namespace_is_named_by_any_container_in_it() {
     isolated(|| {
-        let ids = ["a1", "b2"].map(|pair| pair.repeat(32));
+        // Another run of this on the same machine has others.
+        let id = |first: &str| format!("{first}{:06x}", std::process::id()).repeat(8);
+        let ids = ["a1", "b2"].map(id);
         let scope = |id: &String| Cgroup::fresh(&format!("docker-{id}.scope"));
         let cgroups: Vec<_> = match ids.iter().map(scope).collect() {
             Ok(cgroups) => cgroups,
@@ -74,7 +76,7 @@ fn a_namespace_is_named_by_any_container_in_it() {
             .iter()
             .flat_map(|id| [named(id), named(&id[..12])])
             .collect();
-        let none = named(&"c3".repeat(32)).unwrap_err();
+        let none = named(&id("c3")).unwrap_err();
         for process in &mut processes {
             process.kill().unwrap();
             process.wait().unwrap();
@@ -129,7 +131,14 @@ fn what_is_no_namespace_is_said_to_be_none() {
             "no-such-name",
             "no network namespace `/run/netns/no-such-name`",
         ),
-        ("4194305", "no network namespace `/proc/4194305/ns/net`"),
+        (
+            "4194305",
+            "no network namespace `4194305`: no process has this pid, and none that is shown has this name or inode",
+        ),
+        (
+            "4194303",
+            "no network namespace `4194303`: no process has this pid, and none that is shown has this name or inode",
+        ),
         ("/dev/null", "`/dev/null` is no network namespace"),
         (
             "/proc/self/ns/uts",

@@ -1,4 +1,4 @@
-//! Who holds a socket: names that lie, processes that come and go, and what others may see.
+//! Owners of sockets: names that lie, processes that come and go, and what others may see.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -21,7 +21,7 @@ use tcpentry::{Filter, Inode, Selection, States, SystemNames};
 use tcpentry_testkit::holder::Holder;
 use tcpentry_testkit::proc_net::await_orphan;
 use tcpentry_testkit::user::{self, User, without_capabilities};
-use tcpentry_testkit::{Raised, alone, isolated, skip, tcp, until};
+use tcpentry_testkit::{Raised, isolated, skip, tcp, until};
 
 use crate::util::{find, pair, pair_of, table};
 
@@ -101,13 +101,9 @@ fn a_shared_socket_has_all_its_owners_each_once() {
         ];
         let mut expected = vec![this().pid(), holders[0].pid(), holders[1].pid()];
         expected.sort_unstable();
-        let mut owners = Owners::of_all().unwrap();
-        // A child of a test beside this one holds everything until it becomes another program.
-        until("only they hold it", || {
-            owners = Owners::of_all().unwrap();
-            pids(&owners, &shared.server) == expected
-                && pids(&owners, &own.client) == [this().pid()]
-        });
+        let owners = Owners::of_all().unwrap();
+        assert_eq!(pids(&owners, &shared.server), expected);
+        assert_eq!(pids(&owners, &own.client), [this().pid()]);
         let owner = owners.of(inode(&own.client)).next().unwrap();
         assert_eq!(owner.process, this());
         assert_eq!(Some(&owner.name), this().name().as_ref());
@@ -119,7 +115,7 @@ fn a_shared_socket_has_all_its_owners_each_once() {
 
 #[test]
 fn a_thread_with_a_table_to_itself_and_one_that_outlives_the_first_hold_what_they_hold() {
-    alone(|| {
+    isolated(|| {
         let ends = tcp::connected();
         let holders = [
             Holder::without_first_thread(&ends.server, None),
@@ -141,6 +137,60 @@ fn a_thread_with_a_table_to_itself_and_one_that_outlives_the_first_hold_what_the
         let search = Owners::search().of_processes(&by_name).of_sockets(sockets);
         let owners = search.run().unwrap();
         assert!(sockets.iter().all(|it| owners.of(*it).count() == 1));
+    });
+}
+
+/// An ordinary user could keep whoever looks for holders for as long as it takes to read a table for each of many threads.
+#[test]
+fn what_the_threads_of_an_ordinary_user_hold_is_read_up_to_a_limit() {
+    isolated(|| {
+        if !user::others() {
+            skip!("only one user is mapped here");
+        }
+        let ends = tcp::connected();
+        let other = User::new(4021);
+        let roots = Holder::in_large_table_of_thread(&ends.server, None);
+        // As much as is read of one user; whoever has a higher pid is not.
+        let others = [(); 2].map(|()| Holder::in_large_table_of_thread(&ends.server, Some(other)));
+        let last = Holder::in_large_table_of_thread(&ends.client, Some(other));
+        let (server, client) = (inode(&ends.server), inode(&ends.client));
+        let name = Process::find(last.pid()).unwrap().unwrap().name();
+        let name = String::from_utf8(name.unwrap()).unwrap();
+        let local = ends.client.local_addr().unwrap().port();
+        drop(ends);
+        let owners = Owners::of_all().unwrap();
+        let pids_of = |socket| -> Vec<_> {
+            let owners = owners.of(socket);
+            owners.map(|owner| owner.process.pid()).collect()
+        };
+        let [first, second] = others.each_ref().map(Holder::pid);
+        assert_eq!(pids_of(server), [roots.pid(), first, second]);
+        assert_eq!(pids_of(client), []);
+        let partly_seen = owners.partly_seen().iter();
+        let partly_seen: Vec<_> = partly_seen.map(|it| it.process.pid()).collect();
+        assert_eq!(partly_seen, [last.pid()]);
+        assert!(
+            owners
+                .hidden()
+                .iter()
+                .all(|it| it.process.pid() != last.pid())
+        );
+
+        // By its holder's name it is left alone, and for its sake nothing else is.
+        let mut table = table();
+        let mut judged = |filter: &str| {
+            let filter = format!("sport = :{local} and {filter}");
+            let filter = Filter::parse(&filter, &SystemNames::new(&table)).unwrap();
+            let selection = Selection::new(filter, States::CONNECTIONS, &mut table).unwrap();
+            let mut attribution = selection.attribution();
+            let mut rows = table.connections(selection.query()).unwrap();
+            let row = rows.next().unwrap().unwrap();
+            selection.judge(&row, &mut attribution).unwrap()
+        };
+        assert_eq!(judged(&format!("process \"{name}\"")), Truth::Unknown);
+        assert_eq!(judged(&format!("not process \"{name}\"")), Truth::Unknown);
+        assert_eq!(judged("process another"), Truth::False);
+        assert_eq!(judged("not process another"), Truth::True);
     });
 }
 
@@ -188,7 +238,7 @@ fn a_search_for_some_sockets_tells_all_their_owners_but_no_others() {
 #[test]
 fn a_search_is_not_over_before_the_last_wanted_socket_has_an_owner() {
     // Nobody else may hold them.
-    alone(|| {
+    isolated(|| {
         let ends = tcp::connected();
         // Somebody who comes before or behind this process, whatever the pids are.
         let holder = Holder::of(&ends.server, None);
@@ -226,7 +276,7 @@ fn a_search_among_some_processes_looks_into_no_others() {
         let by_name = |_: i32, name: &[u8]| name == b"tcpentry-a-long-name";
         let owners = Owners::search().of_processes(&by_name).run().unwrap();
         assert_eq!(pids(&owners, &ends.client), [named.pid()]);
-        assert_eq!(pids(&owners, &ends.server), []);
+        assert_eq!(pids(&owners, &ends.server), [] as [i32; 0]);
         assert!(owners.hidden().is_empty());
     });
 }
@@ -390,6 +440,35 @@ fn the_hidden_are_told_by_name() {
             let nobody = |_: i32, _: &[u8]| false;
             let owners = Owners::search().of_processes(&nobody).run().unwrap();
             assert!(owners.hidden().iter().all(is_cut));
+        });
+    });
+}
+
+/// As every process does that executes a program, at a moment of the search.
+#[test]
+fn a_process_that_changes_its_name_has_the_one_by_which_it_was_accepted() {
+    isolated(|| {
+        let ends = tcp::connected();
+        let script = "while :; do printf exactly-fifteen > /proc/$$/comm; printf other > /proc/$$/comm; done";
+        let mut command = Command::new("bash");
+        let running = Running::start(command.args(["-c", script]), &ends.server);
+        let accepts = |_: i32, name: &[u8]| name == b"exactly-fifteen";
+        let (mut seen, mut hidden) = (0, 0);
+        until("it was met by that name", || {
+            let owners = Owners::search().of_processes(&accepts).run().unwrap();
+            for owner in owners.of(inode(&ends.server)) {
+                assert_eq!(owner.process.pid(), running.pid());
+                assert_eq!(owner.name, b"exactly-fifteen");
+                seen += 1;
+            }
+            without_capabilities(|| {
+                let owners = Owners::search().of_processes(&accepts).run().unwrap();
+                for owner in owners.hidden() {
+                    assert_eq!(owner.name.len(), 15, "{owner:?}");
+                    hidden += i32::from(owner.process.pid() == running.pid());
+                }
+            });
+            seen > 30 && hidden > 30
         });
     });
 }

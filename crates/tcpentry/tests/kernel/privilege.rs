@@ -1,4 +1,4 @@
-//! Who may delete what, and what those are told who may not.
+//! Privileges: which users may delete what, and the errors that the others get.
 
 use std::net::TcpStream;
 use std::process::Command;

@@ -14,7 +14,7 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, sendto, socket_with,
 };
 use tcpentry::{Connection, ErrorKind, Options, Pair};
-use tcpentry_testkit::{alone, skip, tcp};
+use tcpentry_testkit::{isolated, skip, tcp};
 
 use crate::util::{cookie, find, pair_of, table};
 
@@ -141,7 +141,7 @@ fn close_many(begin: impl Fn(&tcp::Ends), end: impl Fn(u32)) -> u32 {
 /// The kernel does this, and no fault of ours: were it not so, there would be nothing to guard against.
 #[test]
 fn a_look_up_misses_a_connection_whose_entry_is_being_replaced() {
-    alone(|| {
+    isolated(|| {
         if thread::available_parallelism().is_ok_and(|count| count.get() < 2) {
             skip!("one processor: nothing is looked up while another thing happens");
         }
@@ -195,7 +195,7 @@ fn a_look_up_misses_a_connection_whose_entry_is_being_replaced() {
 /// Every answer of the library, while the connection goes from ESTABLISHED to TIME_WAIT.
 #[test]
 fn gone_is_never_said_of_a_connection_that_becomes_time_wait() {
-    alone(|| {
+    isolated(|| {
         let (listed, queue) = mpsc::channel::<(u32, Connection)>();
         let done: &'static AtomicU32 = Box::leak(Box::default());
         let looker = thread::spawn(move || {
@@ -234,7 +234,7 @@ fn gone_is_never_said_of_a_connection_that_becomes_time_wait() {
 /// The deletion comes at any moment of that, and ends it: there was something to end the whole time.
 #[test]
 fn a_connection_that_becomes_time_wait_is_deleted_at_any_moment_of_it() {
-    alone(|| {
+    isolated(|| {
         let (listed, queue) = mpsc::channel::<(u32, Connection)>();
         let (deleted, results) = mpsc::channel::<Pair>();
         let deleter = thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! What the tests say often.
+//! Helpers that many of the tests use.
 
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
@@ -37,7 +37,7 @@ pub(crate) fn find(pair: Pair) -> Connection {
     table().find(&pair.into()).unwrap()
 }
 
-/// Why a look-up finds nothing.
+/// Returns the error of a look-up that finds nothing.
 pub(crate) fn not_found(pair: Pair) -> ErrorKind {
     table().find(&pair.into()).unwrap_err().kind()
 }
@@ -60,7 +60,7 @@ pub(crate) fn delete(pair: Pair, state: State) -> Connection {
     deleted.connection
 }
 
-/// The same for an orphan; `None` where an old kernel said yes and left it there, which was noticed.
+/// Deletes an orphan; `None` where an old kernel said yes and left it there, which was noticed.
 pub(crate) fn delete_orphan(pair: Pair, state: State) -> Option<Connection> {
     let connection = find(pair);
     assert_eq!((connection.state, connection.inode), (state, None));
@@ -83,7 +83,7 @@ pub(crate) fn cookie(socket: impl AsFd) -> u64 {
     rustix::net::sockopt::socket_cookie(socket).unwrap()
 }
 
-/// Whether data still goes from one end to the other.
+/// Returns true if data still goes from one end to the other.
 pub(crate) fn lives(from: &TcpStream, to: &TcpStream) -> bool {
     use std::io::{Read as _, Write as _};
     let (mut from, mut to) = (from, to);
@@ -96,7 +96,7 @@ pub(crate) fn assert_reset(peer: &TcpStream) {
     assert_told(peer, Errno::CONNRESET);
 }
 
-/// What an owner or a peer is told: the error once, then the end of the stream, and `EPIPE`.
+/// Asserts what an owner or a peer gets: the error once, then the end of the stream, and `EPIPE`.
 pub(crate) fn assert_told(stream: &TcpStream, errno: Errno) {
     use std::io::{Read as _, Write as _};
     let mut stream = stream;

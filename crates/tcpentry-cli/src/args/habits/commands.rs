@@ -27,6 +27,17 @@ pub(in super::super) fn answer(line: &Line, commands: &[String]) -> Option<Answe
             ..rest.with_words(words.chain(rest.words.iter().cloned()))
         }
     };
+    if first == "conntrack"
+        && rest
+            .options
+            .iter()
+            .any(|it| LISTS.iter().any(|of| it == of))
+    {
+        return Some(
+            Answer::new("there is no command `conntrack` here")
+                .with_meant("", as_command("list", &[])),
+        );
+    }
     if let Some((_, command, words)) = FOREIGN.iter().find(|(names, ..)| names.contains(&first)) {
         return Some(
             Answer::new(format!("there is no command `{first}` here"))
@@ -133,4 +144,9 @@ const NO_COMMANDS: [&str; 7] = [
     "close-wait",
     "listen",
     "estab",
+];
+
+/// The options with which conntrack only lists.
+const LISTS: [&str; 8] = [
+    "-L", "--list", "--dump", "-G", "--get", "-E", "--event", "--events",
 ];

@@ -1,13 +1,14 @@
 //! Options of other tools: taken where they can mean one thing only, answered with a line each where not.
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 
 use super::super::answer::Answer;
 use super::super::line::Line;
 
 /// The treatment of an option.
 #[derive(Clone, Copy, Debug)]
-enum Habit {
+pub(in super::super) enum Habit {
     /// It says what is done here anyway.
     Taken,
     /// An option of ours has another name.
@@ -242,7 +243,13 @@ const OPTIONS: &[(&[&str], Habit)] = &[
     (&["--pid", "--pids"], Term("pid")),
     (&["--port", "--ports"], Term("port")),
     (
-        &["--sport", "--lport", "--local-port", "--orig-port-src"],
+        &[
+            "--sport",
+            "--lport",
+            "--local-port",
+            "--orig-port-src",
+            "--reply-port-dst",
+        ],
         Term("sport"),
     ),
     (
@@ -252,11 +259,19 @@ const OPTIONS: &[(&[&str], Habit)] = &[
             "--peer-port",
             "--remote-port",
             "--orig-port-dst",
+            "--reply-port-src",
         ],
         Term("dport"),
     ),
     (
-        &["--src", "--source", "--local", "--orig-src", "--laddr"],
+        &[
+            "--src",
+            "--source",
+            "--local",
+            "--orig-src",
+            "--reply-dst",
+            "--laddr",
+        ],
         Term("src"),
     ),
     (
@@ -267,6 +282,7 @@ const OPTIONS: &[(&[&str], Habit)] = &[
             "--peer",
             "--remote",
             "--orig-dst",
+            "--reply-src",
             "--raddr",
         ],
         Term("dst"),
@@ -354,10 +370,30 @@ const OPTIONS: &[(&[&str], Habit)] = &[
 
 /// Returns true for an option of others whose value is the next word; `None` for one that is ours.
 pub(in super::super) fn takes_value(option: &str) -> Option<bool> {
-    if of_lsof(option).is_some() {
+    if glued_term(option).is_some() {
         return Some(false);
     }
     habit(option).map(|habit| matches!(habit, Term(_) | Value(_)))
+}
+
+/// Returns the treatment of an option of conntrack and of firewalls that is known by the word behind it: an address, a
+/// protocol, a family.
+pub(in super::super) fn before(option: &str, next: Option<&str>) -> Option<Habit> {
+    let next = next?;
+    match option {
+        "-s" if is_network(next) => Some(Term("src")),
+        // Of an answer it is the source.
+        "-d" | "-r" if is_network(next) => Some(Term("dst")),
+        "-p" if PROTOCOLS.contains(&next) => Some(Value("only TCP is listed here")),
+        "-f" if FAMILIES.contains(&next) => Some(Value("here -4 and -6 choose the family")),
+        _ => None,
+    }
+}
+
+/// Returns true for an address or a network, without a port.
+fn is_network(word: &str) -> bool {
+    let address = word.split_once('/').map_or(word, |(address, _)| address);
+    address.parse::<IpAddr>().is_ok()
 }
 
 fn habit(option: &str) -> Option<Habit> {
@@ -371,7 +407,7 @@ fn habit(option: &str) -> Option<Habit> {
 pub(in super::super) fn read(
     mut line: Line,
     is_known: impl Fn(&str) -> bool,
-    with_value: impl Fn(&str) -> bool,
+    with_value: impl Fn(&str, Option<&str>) -> bool,
 ) -> Result<Line, Answer> {
     let mut errors: Vec<String> = Vec::new();
     let mut options: Vec<OsString> = Vec::new();
@@ -381,19 +417,21 @@ pub(in super::super) fn read(
     let mut typed = split(std::mem::take(&mut line.options), &is_known, &with_value).into_iter();
     while let Some(option) = typed.next() {
         let text = option.to_string_lossy();
+        let next = typed.as_slice().first().and_then(|it| it.to_str());
         let (name, glued) = match text.split_once('=') {
             Some((name, value)) if name.starts_with("--") => (name, Some(value)),
             _ => (&*text, None),
         };
-        if let Some((term, value)) = of_lsof(&text) {
+        if let Some((term, value)) = glued_term(&text) {
             errors.push(format!(
                 "{text}: this is a term of the filter here, `{term}`"
             ));
             terms.extend([term.to_owned(), value].map(OsString::from));
             continue;
         }
-        let Some(habit) = (if is_known(name) { None } else { habit(name) }) else {
-            let has_value = with_value(&text);
+        let foreign = || (!is_known(name)).then(|| habit(name)).flatten();
+        let Some(habit) = before(name, next).or_else(foreign) else {
+            let has_value = with_value(&text, next);
             options.push(option);
             if has_value {
                 options.extend(typed.next());
@@ -470,7 +508,7 @@ pub(in super::super) fn read(
 fn split(
     options: Vec<OsString>,
     is_known: &impl Fn(&str) -> bool,
-    with_value: &impl Fn(&str) -> bool,
+    with_value: &impl Fn(&str, Option<&str>) -> bool,
 ) -> Vec<OsString> {
     let mut flags = Vec::new();
     let mut options = options.into_iter();
@@ -478,19 +516,20 @@ fn split(
         let text = option.to_string_lossy().into_owned();
         let letters = text.strip_prefix('-').unwrap_or_default();
         let is_cluster = letters.chars().count() > 1 && !letters.starts_with('-');
-        if with_value(&text) {
+        let next = options.as_slice().first().and_then(|it| it.to_str());
+        if with_value(&text, next) {
             flags.push(option);
             flags.extend(options.next());
             continue;
         }
-        if !is_cluster || habit(&text).is_some() || of_lsof(&text).is_some() {
+        if !is_cluster || habit(&text).is_some() || glued_term(&text).is_some() {
             flags.push(option);
             continue;
         }
         let mut rest = letters;
         while let Some(letter) = rest.chars().next() {
             let flag = format!("-{letter}");
-            if with_value(&flag) {
+            if with_value(&flag, None) {
                 // What stands behind it is its value.
                 flags.push(format!("-{rest}").into());
                 break;
@@ -505,6 +544,20 @@ fn split(
         }
     }
     flags
+}
+
+/// Returns the term that stands in one word with its option.
+fn glued_term(option: &str) -> Option<(&'static str, String)> {
+    let of_conntrack = || {
+        let term = match option.get(..2)? {
+            "-s" => "src",
+            "-d" => "dst",
+            _ => return None,
+        };
+        let network = &option[2..];
+        is_network(network).then(|| (term, network.to_owned()))
+    };
+    of_lsof(option).or_else(of_conntrack)
 }
 
 /// Returns the term of `-iTCP:22`, `-i:22`, `-i@192.0.2.1` and `-sTCP:ESTABLISHED`.
@@ -525,3 +578,9 @@ fn of_lsof(option: &str) -> Option<(&'static str, String)> {
     }
     Some(("port", rest.strip_prefix(':')?.to_owned()))
 }
+
+/// The protocols that stand behind `-p`, by their names: a number is rather a process.
+const PROTOCOLS: [&str; 10] = [
+    "tcp", "tcp4", "tcp6", "TCP", "udp", "UDP", "icmp", "icmpv6", "sctp", "all",
+];
+const FAMILIES: [&str; 4] = ["ipv4", "ipv6", "inet", "inet6"];

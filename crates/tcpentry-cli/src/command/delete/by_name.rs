@@ -58,7 +58,7 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, mut names: Vec<NamedTarget>
     }
     let attribution = RefCell::new(Attribution::new());
     let interrupt = Interrupt::install();
-    let mut deleter = Deleter {
+    let mut deleter = NamedDeletion {
         args,
         left_out,
         options,
@@ -101,7 +101,7 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, mut names: Vec<NamedTarget>
     if is_empty {
         notice("standard input names no connection");
     }
-    report.end()
+    interrupt.exit_or(report.end())
 }
 
 /// Refuses more than `--max`, with the other subflows of the MPTCP connections that would end.
@@ -160,7 +160,7 @@ fn count_other_subflows(tables: &mut [NamespaceTable], names: &[NamedTarget]) ->
 }
 
 /// The deletion of named connections under the guards.
-struct Deleter<'a> {
+struct NamedDeletion<'a> {
     args: &'a DeleteArgs,
     left_out: bool,
     options: Options,
@@ -183,7 +183,7 @@ static OTHER_NETNS: CallerGuard = CallerGuard {
 };
 
 /// The action on one name.
-enum Step {
+enum NameAction {
     /// There is nothing to be deleted.
     Report(Box<Attempt>),
     /// Deleted together with others.
@@ -199,7 +199,7 @@ struct Named {
     found: Connection,
 }
 
-impl Deleter<'_> {
+impl NamedDeletion<'_> {
     /// Finds some connections and deletes them, and reports on each in their order.
     ///
     /// Those that are gone share the wait of some milliseconds that it takes to be sure.
@@ -215,26 +215,35 @@ impl Deleter<'_> {
         for found in looked {
             // Nothing is deleted any more.
             if self.interrupt.is_set() {
-                steps.retain(|step| matches!(step, Step::Report(_)));
+                steps.retain(|step| matches!(step, NameAction::Report(_)));
                 break;
             }
             steps.push_back(self.decide(found, &subflows));
         }
-        if !steps.iter().all(|step| matches!(step, Step::Report(_))) {
+        if !steps
+            .iter()
+            .all(|step| matches!(step, NameAction::Report(_)))
+        {
             load_owners(&self.args.show, &mut self.attribution.borrow_mut());
         }
         while let Some(step) = steps.pop_front() {
             match step {
-                Step::Report(attempt) => report.add(&attempt, self.attribution),
+                NameAction::Report(attempt) => {
+                    report.add(&attempt, self.attribution);
+                    // Of one in thousands of identities nobody wants to know.
+                    if names.len() == 1 && self.args.id.is_empty() {
+                        report.describe_near_miss(&attempt, &mut tables[attempt.table].table);
+                    }
+                }
                 _ if self.interrupt.is_set() => return,
-                Step::DeleteSubflow(named) => {
+                NameAction::DeleteSubflow(named) => {
                     let table = &mut tables[named.table].table;
                     let attempt = self.delete_subflow(table, *named);
                     report.add(&attempt, self.attribution);
                 }
-                Step::Delete(named) => {
+                NameAction::Delete(named) => {
                     let table = named.table;
-                    steps.push_front(Step::Delete(named));
+                    steps.push_front(NameAction::Delete(named));
                     self.delete_run(&mut tables[table].table, table, &mut steps, report);
                 }
             }
@@ -246,23 +255,25 @@ impl Deleter<'_> {
         &self,
         table: &mut TcpTable,
         index: usize,
-        steps: &mut VecDeque<Step>,
+        steps: &mut VecDeque<NameAction>,
         report: &mut Report,
     ) {
         let run: Vec<_> = steps
             .iter()
             .map_while(|step| match step {
-                Step::Report(_) => Some(None),
-                Step::Delete(named) if named.table == index => Some(Some(named.found.clone())),
-                Step::Delete(_) | Step::DeleteSubflow(_) => None,
+                NameAction::Report(_) => Some(None),
+                NameAction::Delete(named) if named.table == index => {
+                    Some(Some(named.found.clone()))
+                }
+                NameAction::Delete(_) | NameAction::DeleteSubflow(_) => None,
             })
             .flatten()
             .collect();
         let mut on_result = |row: &Connection, result: Result<Ending, Error>| {
             while let Some(step) = steps.pop_front() {
                 match step {
-                    Step::Report(attempt) => report.add(&attempt, self.attribution),
-                    Step::Delete(named) | Step::DeleteSubflow(named) => {
+                    NameAction::Report(attempt) => report.add(&attempt, self.attribution),
+                    NameAction::Delete(named) | NameAction::DeleteSubflow(named) => {
                         let attempt = Attempt::on_target(index, named.target, row.clone(), result);
                         report.add(&attempt, self.attribution);
                         break;
@@ -343,7 +354,7 @@ impl Deleter<'_> {
     }
 
     /// Decides the step for what was found by one name in each of its tables.
-    fn decide(&mut self, looked: Vec<Looked>, subflows: &[Result<Subflows, Error>]) -> Step {
+    fn decide(&mut self, looked: Vec<Looked>, subflows: &[Result<Subflows, Error>]) -> NameAction {
         let mut found = Vec::new();
         let mut failure = None;
         for (index, target, result) in looked {
@@ -362,7 +373,7 @@ impl Deleter<'_> {
                 if let Some(ended) = self.ended_before(index, &target) {
                     let ending = Ending::foreseen(Method::Borrow);
                     let attempt = Attempt::on_target(index, target, ended, Ok(ending));
-                    return Step::Report(Box::new(attempt));
+                    return NameAction::Report(Box::new(attempt));
                 }
                 // It may be in a namespace that was left out.
                 let error = match error.kind() {
@@ -391,10 +402,10 @@ impl Deleter<'_> {
                     })
                 };
                 if has_others {
-                    return Step::DeleteSubflow(named(found));
+                    return NameAction::DeleteSubflow(named(found));
                 }
                 match self.admit(&found, &[]) {
-                    Ok(()) => return Step::Delete(named(found)),
+                    Ok(()) => return NameAction::Delete(named(found)),
                     Err(refusal) => Attempt::on_target(table, target, found, Err(refusal)),
                 }
             }
@@ -405,7 +416,7 @@ impl Deleter<'_> {
                 Attempt::not_found(index, target, error).with_candidates(found.collect())
             }
         };
-        Step::Report(Box::new(attempt))
+        NameAction::Report(Box::new(attempt))
     }
 
     /// Applies the guard of the own session to a connection and those that end with it, and asks where it can't know.
@@ -416,8 +427,9 @@ impl Deleter<'_> {
         }
         // A listener carries no session, and is refused or was asked for.
         let may_carry = found.state != State::Listening && self.session.is_in_doubt();
-        if !self.is_confirmed && may_carry && confirm::not_a_terminal().is_none() {
-            self.is_confirmed = confirm::confirm("Delete it anyway?", self.interrupt.flag());
+        if !self.is_confirmed && may_carry {
+            self.is_confirmed = confirm::not_a_terminal().is_none()
+                && confirm::confirm("Delete it anyway?", self.interrupt.flag());
             if !self.is_confirmed {
                 return Err(own_session::declined(found.pair));
             }

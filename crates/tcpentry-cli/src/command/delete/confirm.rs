@@ -8,6 +8,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::termios::{QueueSelector, tcflush};
 
+use crate::stream::Stderr;
+
 /// Returns the stream that keeps anybody from seeing the question and answering it, because it is not a terminal.
 pub(super) fn not_a_terminal() -> Option<&'static str> {
     if !io::stdin().is_terminal() {
@@ -22,7 +24,7 @@ pub(super) fn not_a_terminal() -> Option<&'static str> {
 /// Asks, and waits for a line. Anything but `y` or `yes` is a no: also the end of input, and Ctrl-C, which sets
 /// `interrupted`.
 pub(super) fn confirm(question: &str, interrupted: &AtomicBool) -> bool {
-    ask(question, io::stdin(), &mut io::stderr(), interrupted)
+    ask(question, io::stdin(), &mut Stderr, interrupted)
 }
 
 fn ask(

@@ -11,6 +11,7 @@ use signal_hook::consts::{
 };
 
 use crate::exit::Exit;
+use crate::stream;
 
 /// A flag that the handlers of these signals set: [`SIGNALS`], and those of real time.
 #[derive(Clone)]
@@ -40,6 +41,7 @@ impl Interrupt {
             let _ = signal_hook::flag::register_usize(signal, Arc::clone(&this.signal), number);
             let _ = signal_hook::flag::register(signal, Arc::clone(&this.flag));
         }
+        stream::give_up_after(&this.flag);
         this
     }
 
@@ -73,6 +75,11 @@ impl Interrupt {
             }
             thread::sleep(left.min(POLL_INTERVAL));
         }
+    }
+
+    /// Returns the exit code of a run: of the signal, where that has cut its report short.
+    pub(super) fn exit_or(&self, exit: Exit) -> Exit {
+        if stream::gave_up() { self.exit() } else { exit }
     }
 
     /// Returns the flag itself, for a loop that polls it.

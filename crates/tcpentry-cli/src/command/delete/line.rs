@@ -8,7 +8,7 @@ use crate::output::{Cells, DeletionObject, SocketObject, View, style_of};
 use crate::peer_reset;
 
 /// The report of one attempt.
-pub(super) struct Line {
+pub(super) struct ReportLine {
     /// The row of the table.
     pub(super) cells: Option<Cells>,
     /// The object of JSON.
@@ -33,7 +33,7 @@ pub(super) struct Complaint {
 
 /// The parts of a line that are wanted.
 #[derive(Clone, Copy)]
-pub(super) enum Wanted {
+pub(super) enum ReportForm {
     /// Nothing but the complaint.
     Complaint,
     Row,
@@ -42,11 +42,11 @@ pub(super) enum Wanted {
     },
 }
 
-impl Line {
+impl ReportLine {
     /// Makes the line of an attempt; `cells` is the row before, whose memory is used again.
     pub(super) fn new(
         attempt: &Attempt,
-        wanted: Wanted,
+        wanted: ReportForm,
         views: &mut [View],
         attribution: &mut Attribution,
         cells: Cells,
@@ -58,12 +58,12 @@ impl Line {
             subflows: None,
         };
         match wanted {
-            Wanted::Complaint => {}
-            Wanted::Row => {
+            ReportForm::Complaint => {}
+            ReportForm::Row => {
                 let view = &mut views[attempt.table];
                 line.cells = Some(fill(cells, attempt, view, attribution));
             }
-            Wanted::Object { dry_run } => {
+            ReportForm::Object { dry_run } => {
                 let object = object(attempt, dry_run, views, attribution);
                 line.object = Some(Box::new(object));
                 // The object has the reason.

@@ -9,6 +9,7 @@ mod confirm;
 pub(super) mod interrupt;
 mod line;
 mod matches;
+mod near_miss;
 mod pace;
 mod paced;
 mod peers;

@@ -1,6 +1,6 @@
 //! The question before several are deleted, and the table above it.
 
-use std::io::{self, Write as _};
+use std::io::{BufWriter, Write as _};
 
 use tcpentry::{Attribution, Connection, Error};
 
@@ -8,6 +8,7 @@ use super::pace;
 use super::report::Report;
 use crate::args::DeleteArgs;
 use crate::output::{Cells, ColumnSpec, Columns, Shape, exact_duration};
+use crate::stream::Stderr;
 
 /// Shows the first of so many connections on standard error: standard output is for the outcomes.
 pub(super) fn show(
@@ -26,7 +27,7 @@ pub(super) fn show(
     ];
     columns.extend(view.columns());
     let header = !args.output.no_header && !rows.is_empty();
-    let mut out = Columns::new(io::stderr(), shape, columns, header);
+    let mut out = Columns::new(BufWriter::new(Stderr), shape, columns, header);
     let mut cells = Cells::default();
     for (table, connection) in rows {
         let view = report.view(*table);
@@ -40,7 +41,7 @@ pub(super) fn show(
     }
     let _ = out.flush();
     if let Some(more @ 1..) = count.checked_sub(rows.len() as u64) {
-        let _ = writeln!(io::stderr(), "... and {more} more");
+        let _ = writeln!(Stderr, "... and {more} more");
     }
     Ok(())
 }

@@ -3,6 +3,8 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::stream::Stderr;
+
 /// A line that is overwritten again and again, and erased at the end.
 ///
 /// Anything else is written to the same terminal after a [`clear`](Self::clear).
@@ -14,13 +16,12 @@ pub(super) struct Progress<W: Write> {
     width: usize,
 }
 
-impl Progress<io::Stderr> {
+impl Progress<Stderr> {
     /// Shows progress to people who would see nothing else: standard error is a terminal, and standard output is not,
     /// or says little (`is_slow`).
     pub(super) fn on_terminal(is_slow: bool) -> Self {
-        let (out, err) = (io::stdout(), io::stderr());
-        let wanted = err.is_terminal() && (is_slow || !out.is_terminal());
-        Self::new(wanted.then_some(err), Instant::now())
+        let wanted = io::stderr().is_terminal() && (is_slow || !io::stdout().is_terminal());
+        Self::new(wanted.then_some(Stderr), Instant::now())
     }
 }
 

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::time::{Duration, Instant, SystemTime};
 
-use tcpentry::{Attribution, Outcome};
+use tcpentry::{Attribution, Outcome, TcpTable};
 
 use super::attempt::Attempt;
 use super::complaints::Complaints;
-use super::line::{Complaint, Line, Wanted, log_text};
+use super::line::{Complaint, ReportForm, ReportLine, log_text};
+use super::near_miss;
 use super::peers::{PeersNotTold, describe_peer};
 use super::progress::{Progress, describe_left};
 use super::syslog::SystemLog;
@@ -17,6 +18,7 @@ use crate::args::DeleteArgs;
 use crate::exit::{Exit, Tally};
 use crate::message::{notice, print_error, print_hint};
 use crate::output::{Cells, ColumnSpec, Columns, Shape, View, line, stdout};
+use crate::stream::Stderr;
 use crate::tables::NamespaceTable;
 
 /// Reports each attempt as soon as it is made, and counts them.
@@ -34,7 +36,7 @@ pub(super) struct Report {
     /// One for each table.
     views: Vec<View>,
     log: Option<SystemLog>,
-    progress: Progress<io::Stderr>,
+    progress: Progress<Stderr>,
     /// The number of those that wait for their turn, and the time of the last of them.
     left: Option<(usize, Instant)>,
     repeated: RepeatedCauses,
@@ -145,15 +147,15 @@ impl Report {
             return;
         }
         let wanted = match &self.sink {
-            _ if self.lost => Wanted::Complaint,
-            Sink::Lines(_) => Wanted::Row,
-            Sink::Json(_) => Wanted::Object {
+            _ if self.lost => ReportForm::Complaint,
+            Sink::Lines(_) => ReportForm::Row,
+            Sink::Json(_) => ReportForm::Object {
                 dry_run: self.dry_run,
             },
         };
         let cells = std::mem::take(&mut self.cells);
         let mut attribution = attribution.borrow_mut();
-        let line = Line::new(attempt, wanted, &mut self.views, &mut attribution, cells);
+        let line = ReportLine::new(attempt, wanted, &mut self.views, &mut attribution, cells);
         self.print(line);
         self.note_peer(attempt);
         // The first is not written alone: the widths of the columns come from those that follow at once.
@@ -164,7 +166,7 @@ impl Report {
     }
 
     /// Writes a line to standard output, and its complaint to standard error.
-    fn print(&mut self, reported: Line) {
+    fn print(&mut self, reported: ReportLine) {
         let written = match (&mut self.sink, &reported.cells, &reported.object) {
             (Sink::Lines(columns), Some(cells), _) => columns.row(cells),
             (Sink::Json(out), _, Some(object)) => line(out, object),
@@ -296,6 +298,17 @@ impl Report {
         let peers: Vec<_> = self.peers.take().collect();
         for text in peers {
             self.notice(&text);
+        }
+    }
+
+    /// Prints which connections there are between the addresses that an attempt has named in vain.
+    pub(super) fn describe_near_miss(&mut self, attempt: &Attempt, table: &mut TcpTable) {
+        if self.quiet || matches!(self.sink, Sink::Json(_)) {
+            return;
+        }
+        let view = &mut self.views[attempt.table];
+        if let Some(text) = near_miss::describe(attempt, table, view) {
+            print_hint(&text);
         }
     }
 

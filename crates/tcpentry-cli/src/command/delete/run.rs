@@ -12,7 +12,7 @@ use super::pace::{self, Pacer};
 use super::preview;
 use super::report::Report;
 use super::sample::{self, Sampler};
-use super::selector::{Scan, Selector};
+use super::selector::{SelectedTable, Selector};
 use super::stop::Stop;
 use crate::args::DeleteArgs;
 use crate::exit::Exit;
@@ -57,8 +57,8 @@ impl<'a> Run<'a> {
         let filter = selections.first().map(selection::canonical);
         let report = Report::new(args, tables.iter_mut())?;
         let scans = tables.into_iter().zip(selections).enumerate();
-        let scans =
-            scans.map(|(index, (table, selection))| Scan::new(args, index, table, selection));
+        let scans = scans
+            .map(|(index, (table, selection))| SelectedTable::new(args, index, table, selection));
         let seed = args.pace.seed.unwrap_or_else(|| fastrand::u64(..));
         let rng = fastrand::Rng::with_seed(seed);
         Ok(Self {
@@ -198,7 +198,7 @@ impl Run<'_> {
     }
 
     /// Returns the table of this index, and what is selected in it.
-    pub(super) fn scan(&mut self, table: usize) -> Option<&mut Scan> {
+    pub(super) fn scan(&mut self, table: usize) -> Option<&mut SelectedTable> {
         let mut scans = self.selector.scans.iter_mut();
         scans.find(|scan| scan.index == table)
     }
@@ -212,18 +212,17 @@ impl Run<'_> {
         }
         let one = matches.preview.first().filter(|_| count == 1);
         let of_a_server = one.is_some_and(|(_, row)| self.selector.session.is_of_a_server(row));
-        if count == 1 && !self.repeats() && !of_a_server {
-            let is_in_doubt = self.selector.session.is_in_doubt();
-            // Without a terminal the doubt has been printed, and nobody can be asked.
-            if !is_in_doubt || confirm::not_a_terminal().is_some() {
-                return Ok(());
-            }
+        let may_be_own = one.is_some() && self.selector.session.is_in_doubt();
+        if count == 1 && !self.repeats() && !of_a_server && !may_be_own {
+            return Ok(());
         }
         if let Some(stream) = confirm::not_a_terminal() {
             let many = if self.repeats() {
                 "repeated deletion may take more than one".to_owned()
             } else if of_a_server {
                 "1 connection matches, which an SSH server holds".to_owned()
+            } else if count == 1 {
+                "1 connection matches, which may carry your own session".to_owned()
             } else {
                 describe_matching(count)
             };
@@ -287,13 +286,22 @@ impl Run<'_> {
     }
 
     /// Prints why the run ended, and returns the code for all of it.
-    pub(super) fn finish(mut self, end: Result<(), Stop>) -> Exit {
+    pub(super) fn finish(self, end: Result<(), Stop>) -> Exit {
+        let interrupt = self.interrupt.clone();
+        interrupt.exit_or(self.print_end(end))
+    }
+
+    fn print_end(mut self, end: Result<(), Stop>) -> Exit {
         let nothing_done = self.report.is_empty();
         if self.args.dry_run && self.args.pace.is_paced() && self.attempted > 0 {
             let pace = pace::describe(&self.args.pace, self.attempted);
             self.report.end_round();
             self.report
                 .notice(&format!("without -n they are deleted{pace}"));
+        }
+        let attribution = self.selector.attribution.get_mut();
+        for line in mentions::partly_seen(attribution) {
+            self.report.notice(&line);
         }
         if let Some(needs_yes) = self.needs_yes.take() {
             self.report.end_round();
@@ -309,8 +317,14 @@ impl Run<'_> {
         if let Some(message) = stop.message(nothing_done) {
             self.report.notice(&message);
         }
-        if let Some(hint) = stop.hint() {
-            print_hint(&hint);
+        let unseen = mentions::unseen_cgroups(self.selector.attribution.get_mut());
+        match (&stop, unseen) {
+            (Stop::Hidden(_), Some(reason)) => print_hint(&reason),
+            _ => {
+                if let Some(hint) = stop.hint() {
+                    print_hint(&hint);
+                }
+            }
         }
         let is_refused = matches!(stop, Stop::Refused(_));
         if let Some((outcome, count)) = stop.outcome().filter(|_| !nothing_done) {

@@ -20,7 +20,7 @@ use crate::tables::selection::{self, FilterInput, SelectionError};
 use crate::tables::{self, NamespaceTable, rows};
 
 /// A table, and what a filter selects in it.
-pub(super) struct Scan {
+pub(super) struct SelectedTable {
     /// The index of the table in the report.
     pub(super) index: usize,
     pub(super) table: NamespaceTable,
@@ -33,7 +33,7 @@ pub(super) struct Scan {
     pub(super) subflows: Subflows,
 }
 
-impl Scan {
+impl SelectedTable {
     pub(super) fn new(
         args: &DeleteArgs,
         index: usize,
@@ -79,7 +79,7 @@ pub(super) enum Verdict {
 pub(super) struct Selector<'a> {
     pub(super) args: &'a DeleteArgs,
     input: FilterInput<'a>,
-    pub(super) scans: Vec<Scan>,
+    pub(super) scans: Vec<SelectedTable>,
     pub(super) attribution: RefCell<Attribution>,
     pub(super) session: SessionGuard,
     pub(super) condition: Option<Condition<'a>>,
@@ -92,10 +92,11 @@ impl<'a> Selector<'a> {
     pub(super) fn new(
         args: &'a DeleteArgs,
         input: FilterInput<'a>,
-        scans: Vec<Scan>,
+        scans: Vec<SelectedTable>,
         attribution: Attribution,
     ) -> Self {
-        let dumps_bound_inactive = |scan: &Scan| scan.query.states.contains(State::BoundInactive);
+        let dumps_bound_inactive =
+            |scan: &SelectedTable| scan.query.states.contains(State::BoundInactive);
         let do_not_retry = SkipList::new(scans.iter().any(dumps_bound_inactive));
         Self {
             args,
@@ -259,7 +260,7 @@ impl<'a> Selector<'a> {
                 Ok(selection) => {
                     let index = report.add_table(self.args, &mut table);
                     self.scans
-                        .push(Scan::new(self.args, index, table, selection));
+                        .push(SelectedTable::new(self.args, index, table, selection));
                 }
                 // A name that has lost its meaning, as that of a process that has ended: nothing can match it.
                 Err(SelectionError::Filter { .. }) => {}

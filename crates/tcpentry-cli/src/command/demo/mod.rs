@@ -35,11 +35,11 @@ pub(crate) fn run(args: &DemoArgs) -> Exit {
     };
     match demo.play() {
         Ok(()) => exit_after(demo.written, Exit::Done),
-        Err(Failure::Delete(error)) => {
+        Err(DemoError::Delete(error)) => {
             print_failure(&error);
             Exit::of_deletion(&error)
         }
-        Err(Failure::Stage(problem)) => {
+        Err(DemoError::Stage(problem)) => {
             print_error(&format!("the demo failed: {problem}"));
             print_hint("it needs the loopback device: `ip link set lo up`, as root");
             Exit::Failed
@@ -63,19 +63,19 @@ pub(crate) fn peer(server: Option<&str>) -> Exit {
     }
 }
 
-/// Why a demo ends early.
-enum Failure {
+/// The reason for which a demo ends early.
+enum DemoError {
     Delete(tcpentry::Error),
     Stage(String),
 }
 
-impl From<tcpentry::Error> for Failure {
+impl From<tcpentry::Error> for DemoError {
     fn from(error: tcpentry::Error) -> Self {
         Self::Delete(error)
     }
 }
 
-impl From<String> for Failure {
+impl From<String> for DemoError {
     fn from(problem: String) -> Self {
         Self::Stage(problem)
     }
@@ -89,7 +89,7 @@ struct Demo {
 }
 
 impl Demo {
-    fn play(&mut self) -> Result<(), Failure> {
+    fn play(&mut self) -> Result<(), DemoError> {
         let mut stage = Stage::start()?;
         self.print_title("A server and three clients on loopback, each a process of its own");
         self.print_line(&format!(

@@ -1,4 +1,4 @@
-//! What the benchmark measures that is no part of the interface: rows become text, without the table that they come from
+//! The step that only the benchmark measures by itself: rows become text, without the table that they come from
 //! and the pipe that they go to.
 //!
 //! It is there for `benches/` only, and only with the feature `bench-internals`. Nothing of it is stable.

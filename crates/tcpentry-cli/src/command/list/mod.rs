@@ -12,7 +12,8 @@ use super::explain;
 use crate::args::ListArgs;
 use crate::exit::Exit;
 use crate::message::{notice, print_error, print_failure, print_hint, print_hints};
-use crate::output::{Cells, ColumnSpec, Columns, Shape, Stdout, View, line, stdout};
+use crate::output::{Cells, ColumnSpec, Columns, Shape, View, line, stdout};
+use crate::stream::Stdout;
 use crate::tables::selection::{self, FilterInput, Hosts, SelectionError};
 use crate::tables::{self, mentions, rows, sets};
 use crate::usage;
@@ -108,9 +109,15 @@ fn list(args: &ListArgs) -> Result<Exit, ListError> {
         Ok::<_, ListError>(())
     })?;
     writer.flush()?;
+    for line in mentions::partly_seen(&attribution) {
+        print_error(&line);
+    }
     if hidden > 0 {
         print_error(&selection::describe_hidden(hidden, "they are not shown"));
-        print_hint(&selection::hidden_hint());
+        match mentions::unseen_cgroups(&attribution) {
+            Some(reason) => print_hint(&reason),
+            None => print_hint(&selection::hidden_hint()),
+        }
     } else if let Some(selection) = selections
         .first()
         .filter(|_| is_empty && shape != Shape::Json)

@@ -5,12 +5,13 @@ use std::time::Instant;
 use crossterm::event::{KeyCode, KeyEvent};
 
 use super::super::state::{TerminalRequest, Top};
+use super::scroll::scrolled;
 
 pub(super) fn press(top: &mut Top, key: KeyEvent, now: Instant) {
     let Some(pane) = &top.details else {
         return top.close_details();
     };
-    match (key.code, super::scrolled(key, top.table.height)) {
+    match (key.code, scrolled(key, top.table.height)) {
         (_, Some(lines)) => top.scroll(lines),
         (KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | 'i'), None) => top.close_details(),
         (KeyCode::Char('c'), None) => {

@@ -3,6 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent};
 
 use super::super::state::Top;
+use super::edit::edit;
 
 pub(super) fn press(top: &mut Top, key: KeyEvent) {
     match key.code {
@@ -12,7 +13,7 @@ pub(super) fn press(top: &mut Top, key: KeyEvent) {
         KeyCode::Up => top.table.move_by(-1),
         KeyCode::Down => top.table.move_by(1),
         _ => {
-            if super::edit(&mut top.filter.edit, key) == Some(true) {
+            if edit(&mut top.filter.edit, key) == Some(true) {
                 top.preview_filter();
             }
         }

@@ -3,9 +3,10 @@
 use crossterm::event::{KeyCode, KeyEvent};
 
 use super::super::state::{Focus, Top};
+use super::scroll::scrolled;
 
 pub(super) fn press(top: &mut Top, key: KeyEvent) {
-    match (key.code, super::scrolled(key, top.table.height)) {
+    match (key.code, scrolled(key, top.table.height)) {
         (_, Some(lines)) => top.scroll(lines),
         (KeyCode::Char('s'), None) if !top.log.entries.is_empty() => {
             top.log.propose_file_name();

@@ -2,12 +2,14 @@
 
 mod columns;
 mod details;
+mod edit;
 mod filter;
 mod help;
 mod log;
 mod mouse;
 mod preview;
 mod save;
+mod scroll;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -16,7 +18,7 @@ use std::time::Instant;
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use super::state::{Edit, Focus, TerminalRequest, Top};
+use super::state::{Focus, TerminalRequest, Top};
 use super::view::Areas;
 
 /// Handles an event of the terminal. `areas` says where the table was drawn.
@@ -73,40 +75,4 @@ fn paste(top: &mut Top, text: &str) {
         Focus::Save => text.chars().for_each(|c| top.log.file_name.insert(c)),
         _ => {}
     }
-}
-
-/// Handles a key of a line editor. Returns whether the text has changed, or `None` for any other key.
-fn edit(edit: &mut Edit, key: KeyEvent) -> Option<bool> {
-    let before = edit.text();
-    let control = key.modifiers.contains(KeyModifiers::CONTROL);
-    match key.code {
-        KeyCode::Char('a') if control => edit.home(),
-        KeyCode::Char('e') if control => edit.end(),
-        KeyCode::Char('u') if control => edit.clear(),
-        KeyCode::Char('w') if control => edit.delete_word(),
-        KeyCode::Char(_) if control => return None,
-        KeyCode::Char(c) => edit.insert(c),
-        KeyCode::Backspace => edit.delete_before(),
-        KeyCode::Delete => edit.delete_after(),
-        KeyCode::Left => edit.left(),
-        KeyCode::Right => edit.right(),
-        KeyCode::Home => edit.home(),
-        KeyCode::End => edit.end(),
-        _ => return None,
-    }
-    Some(edit.text() != before)
-}
-
-/// Returns the number of lines by which a key scrolls a page of this height.
-fn scrolled(key: KeyEvent, page: usize) -> Option<isize> {
-    let page = isize::try_from(page).unwrap_or(isize::MAX);
-    Some(match key.code {
-        KeyCode::Up | KeyCode::Char('k') => -1,
-        KeyCode::Down | KeyCode::Char('j') => 1,
-        KeyCode::PageUp => -page,
-        KeyCode::PageDown | KeyCode::Char(' ') => page,
-        KeyCode::Home | KeyCode::Char('g') => isize::MIN,
-        KeyCode::End | KeyCode::Char('G') => isize::MAX,
-        _ => return None,
-    })
 }

@@ -5,9 +5,10 @@ use std::time::Instant;
 use crossterm::event::{KeyCode, KeyEvent};
 
 use super::super::state::Top;
+use super::scroll::scrolled;
 
 pub(super) fn press(top: &mut Top, key: KeyEvent, now: Instant) {
-    match (key.code, super::scrolled(key, top.table.height)) {
+    match (key.code, scrolled(key, top.table.height)) {
         // Only `y` deletes: neither Enter, which is easily pressed twice, nor Space.
         (KeyCode::Char('y'), _) => top.confirm_deletion(now),
         (_, Some(lines)) => top.scroll(lines),

@@ -3,6 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent};
 
 use super::super::state::{Focus, TerminalRequest, Top};
+use super::edit::edit;
 
 pub(super) fn press(top: &mut Top, key: KeyEvent) {
     match key.code {
@@ -14,6 +15,6 @@ pub(super) fn press(top: &mut Top, key: KeyEvent) {
             top.focus = Focus::Log;
         }
         KeyCode::Esc => top.focus = Focus::Log,
-        _ => _ = super::edit(&mut top.log.file_name, key),
+        _ => _ = edit(&mut top.log.file_name, key),
     }
 }

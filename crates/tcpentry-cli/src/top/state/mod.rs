@@ -1,9 +1,12 @@
 //! The state behind the screen. Only keys and the worker's updates change it; it does no I/O.
 
 mod columns;
+mod confirmation;
 mod deletion;
 mod edit;
 mod filter;
+mod filter_entry;
+mod focus;
 mod log;
 mod lookups;
 mod marks;
@@ -27,6 +30,7 @@ use deletion::Deletions;
 pub(crate) use deletion::{Counts, Preview};
 pub(crate) use edit::Edit;
 pub(crate) use filter::FilterLine;
+pub(crate) use focus::Focus;
 pub(crate) use log::{DeletionLog, LogEntry};
 use lookups::Lookups;
 use marks::Marks;
@@ -61,20 +65,6 @@ pub(crate) struct Top {
     outbox: Outbox,
     /// A request that only the owner of the terminal can fulfil.
     pub(crate) request: Option<TerminalRequest>,
-}
-
-/// The part of the screen that keys go to.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum Focus {
-    #[default]
-    Table,
-    Filter,
-    Preview,
-    Details,
-    Help,
-    Columns,
-    Log,
-    Save,
 }
 
 /// A request to the owner of the terminal.

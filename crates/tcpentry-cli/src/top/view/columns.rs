@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::super::state::Top;
+use super::lines::draw_lines;
 use super::theme::{TITLE, under_cursor};
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top) {
@@ -41,5 +42,5 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top) {
         };
         Line::styled(text, style)
     });
-    super::draw_lines(frame, area, lines);
+    draw_lines(frame, area, lines);
 }

@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::super::state::Top;
 use super::Theme;
+use super::lines::draw_lines;
 use super::text::{Cut, fitted, width, wrapped};
 use super::theme::TITLE;
 
@@ -40,5 +41,5 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Them
             lines.extend(all.into_iter().skip(pane.scroll.offset));
         }
     }
-    super::draw_lines(frame, area, lines);
+    draw_lines(frame, area, lines);
 }

@@ -7,6 +7,7 @@ use ratatui::text::{Line, Span};
 use super::super::state::Top;
 use super::Theme;
 use super::help_text::HELP;
+use super::lines::draw_lines;
 use super::text::wrapped;
 use super::theme::TITLE;
 
@@ -27,7 +28,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Them
     });
     let lines: Vec<_> = lines.collect();
     top.help.scroll.lines = lines.len();
-    super::draw_lines(frame, area, lines.into_iter().skip(top.help.scroll.offset));
+    draw_lines(frame, area, lines.into_iter().skip(top.help.scroll.offset));
 }
 
 /// The width of the column of keys.

@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::super::state::{Focus, LogEntry, Top};
 use super::Theme;
+use super::lines::draw_lines;
 use super::theme::TITLE;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
@@ -36,7 +37,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
         height: area.height.saturating_sub(1),
         ..area
     };
-    super::draw_lines(frame, below, lines);
+    draw_lines(frame, below, lines);
 }
 
 fn entry_line(entry: &LogEntry, theme: Theme) -> Line<'static> {

@@ -1,10 +1,12 @@
 //! Drawing: a file for each part of the screen. The only state changed here is what depends on the size of the screen.
 
+mod areas;
 mod columns;
 mod details;
 mod filter;
 mod help;
 mod help_text;
+mod lines;
 mod log;
 mod preview;
 mod status;
@@ -17,32 +19,14 @@ mod theme;
 use std::time::Instant;
 
 use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout, Position, Rect};
-use ratatui::text::Line;
+use ratatui::layout::{Constraint, Layout};
 
+pub(crate) use areas::Areas;
 #[cfg(test)]
 pub(super) use help_text::HELP;
 pub(crate) use theme::Theme;
 
 use super::state::{Focus, Top};
-use crate::args::TopColumn;
-
-/// The areas of the table on the screen, for the mouse.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Areas {
-    pub(crate) rows: Rect,
-    header: Rect,
-    columns: Vec<(TopColumn, std::ops::Range<u16>)>,
-}
-
-impl Areas {
-    /// Returns the column whose title is at this position.
-    pub(crate) fn column_at(&self, at: Position) -> Option<TopColumn> {
-        let here = |(_, range): &&(TopColumn, std::ops::Range<u16>)| range.contains(&at.x);
-        let found = self.columns.iter().find(here)?;
-        self.header.contains(at).then_some(found.0)
-    }
-}
 
 /// Draws the screen. Sets in the state the number of lines that fit, and that a preview has been seen.
 pub(crate) fn draw(frame: &mut Frame<'_>, top: &mut Top, theme: Theme, now: Instant) -> Areas {
@@ -81,20 +65,6 @@ pub(crate) fn draw(frame: &mut Frame<'_>, top: &mut Top, theme: Theme, now: Inst
     }
     status::draw_bottom(frame, bottom, top, theme, now);
     areas
-}
-
-/// Draws as many of the lines as fit.
-fn draw_lines<'l>(frame: &mut Frame<'_>, area: Rect, lines: impl IntoIterator<Item = Line<'l>>) {
-    for (line, y) in lines.into_iter().zip(area.y..area.bottom()) {
-        frame.render_widget(
-            line,
-            Rect {
-                y,
-                height: 1,
-                ..area
-            },
-        );
-    }
 }
 
 /// The width from which a preview shows a whole end.

@@ -10,6 +10,7 @@ use super::super::message::PreviewItem;
 use super::super::model::Deletability;
 use super::super::state::{Counts, Preview, Top};
 use super::Theme;
+use super::lines::draw_lines;
 use super::theme::TITLE;
 
 /// Returns true if it has room for at least one of the connections.
@@ -45,7 +46,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) -
             ])
         }));
     }
-    super::draw_lines(frame, area, lines);
+    draw_lines(frame, area, lines);
     room > 0
 }
 

@@ -195,7 +195,8 @@ fn process(owner: &Owner) -> Vec<(String, String)> {
         lines.push(("user".to_owned(), uid.to_string()));
     }
     if let Some(cgroup) = &owner.cgroup {
-        lines.push(("cgroup".to_owned(), escape_for_terminal(cgroup.as_bytes())));
+        let path = cgroup.as_path().as_str();
+        lines.push(("cgroup".to_owned(), escape_for_terminal(path.as_bytes())));
     }
     lines
 }

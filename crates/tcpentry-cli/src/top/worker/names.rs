@@ -83,7 +83,7 @@ impl NameCache {
             if name.is_empty() {
                 name = escape_for_terminal(&owner.name);
             }
-            unit = unit.or_else(|| owner.cgroup.as_deref().and_then(|it| unit_of(it.into())));
+            unit = unit.or_else(|| owner.cgroup.as_ref().and_then(|it| unit_of(it.as_path())));
         }
         // It is held by a process that this user may not see.
         let text = if texts.is_empty() {

@@ -1,4 +1,4 @@
-//! Where `ss` (iproute2 6.1) and tcpentry select other sockets by the same filter, and why. The manual names them.
+//! Differences: cases in which `ss` (iproute2 6.1) and tcpentry select other sockets by one filter. The manual names them.
 //!
 //! One more is not met here, for lack of names: of those that a name means `ss` finds one address only.
 
@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use super::filters::{End, Family, Filter, Kind, Network};
 use super::table::Socket;
 
-/// Who selects a socket, and the other one does not.
+/// The only one of the two that selects a socket.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Side {
     Ss,
@@ -17,7 +17,7 @@ pub(super) enum Side {
 
 pub(super) struct Difference {
     pub(super) why: &'static str,
-    /// Whether this is why the socket is selected by one side only.
+    /// Returns true if this is why only one side selects the socket.
     pub(super) explains: fn(&Filter, &Socket, Side) -> bool,
 }
 
@@ -145,7 +145,7 @@ impl Network {
 }
 
 impl Filter {
-    /// Whether it has such a network for an end of the socket.
+    /// Returns true if it has such a network for an end of the socket.
     fn has_host(&self, socket: &Socket, is_such: impl Fn(&Network, IpAddr) -> bool) -> bool {
         self.has(|kind| match kind {
             Kind::Host(end, network) => {

@@ -9,7 +9,7 @@ use tcpentry_testkit::varied::{ADDRESSES, DEVICES, ELSEWHERE, MARKS, PORTS};
 
 /// An option, states, an expression.
 pub(crate) struct Filter {
-    /// What is listed where there is no clause.
+    /// The option that says which states are listed where there is no clause.
     pub(crate) option: &'static str,
     /// `state` or `exclude`, and the name.
     clauses: Vec<(&'static str, &'static str)>,
@@ -17,11 +17,11 @@ pub(crate) struct Filter {
     kinds: Vec<Kind>,
     family: Option<Family>,
     pub(super) has_not: bool,
-    /// How our words are put together; those of ss always stand apart.
+    /// The spacing of our words; those of ss always stand apart.
     spacing: Spacing,
 }
 
-/// What a term asks for, as far as it makes a difference.
+/// The kind of a term, as far as it makes a difference.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
     Host(End, Network),
@@ -112,7 +112,7 @@ impl Filter {
         Some(states)
     }
 
-    /// The same in any order: what the one clauses name without what the others do.
+    /// Returns the states that the clauses include, without those that others exclude, in any order.
     pub(super) fn states(&self) -> Option<BTreeSet<u8>> {
         let (mut included, excluded): (Vec<_>, Vec<_>) =
             self.clauses.iter().partition(|(word, _)| *word == "state");

@@ -19,7 +19,7 @@ pub(super) struct Socket {
     pub(super) peer: IpAddr,
     pub(super) has_owner: bool,
     pub(super) cgroup: Option<String>,
-    /// What `ss` says to `autobound`; `None` if it says neither that nor `not autobound`.
+    /// The answer of `ss` to `autobound`; `None` if it selects it neither by that nor by `not autobound`.
     pub(super) autobound: Option<bool>,
 }
 

@@ -10,7 +10,6 @@ use std::process::{Child, Command, Output, Stdio};
 
 use tcpentry_testkit::holder::Holder;
 use tcpentry_testkit::link::{HERE, Neighbour};
-use tcpentry_testkit::pty::Terminal;
 use tcpentry_testkit::sshd::{OTHER_PORT, Session, SshServer};
 use tcpentry_testkit::stage::{OPERATOR, OPERATOR_UID};
 use tcpentry_testkit::tcp::Ends;
@@ -402,7 +401,7 @@ fn a_terminal_that_only_the_program_itself_has_is_followed() {
     });
 }
 
-/// What the program has written to this file, which is removed, names the own session.
+/// Asserts that the program has named the own session in this file, and removes it.
 fn assert_session_named(said: &Path) {
     let read = || fs::read_to_string(said).unwrap_or_default();
     until("it has said something", || read().contains('\n'));
@@ -558,7 +557,7 @@ fn a_service_that_pretends_to_be_a_server_is_not_spared() {
         drop(service.server);
         // Whoever has the same login uid, where one can be set.
         let log_in = format!("echo {OPERATOR_UID} >/proc/self/loginuid 2>/dev/null");
-        let delete = format!("{log_in}; {} delete {words}", server.program());
+        let delete = format!("{log_in}; {} delete --yes {words}", server.program());
         let output = server.run("root", &detached(&delete));
         assert_eq!(code(&output), 0, "{output:?}");
     });
@@ -581,42 +580,369 @@ fn one_match_that_a_server_holds_is_asked_for() {
     });
 }
 
+/// A connection between two processes of their own, and its ends.
+fn somebody_elses() -> (String, [Holder; 2]) {
+    let held = tcp::connect_to(&tcp::listen(tcp::loopback(0)));
+    let holders = [
+        Holder::of(&held.client, None),
+        Holder::of(&held.server, None),
+    ];
+    (ends(&held.client), holders)
+}
+
 #[test]
 fn a_terminal_that_leads_nowhere_is_said_and_asked_about() {
     isolated(|| {
-        let held = tcp::connect_to(&tcp::listen(tcp::loopback(0)));
-        let words = ends(&held.client);
-        let _holders = (
-            Holder::of(&held.client, None),
-            Holder::of(&held.server, None),
+        let (words, _holders) = somebody_elses();
+        // What is typed comes by a pipe. None of it may be held by this process, which has the connections of other tests.
+        let said = Said::new("terminal");
+        let script = format!(
+            "(until grep -q 'y/N' {said}; do sleep 0.05; done; echo y; sleep 10) | \
+             script -qfc '{program} delete {words}; echo code $?' /dev/null",
+            program = env!("CARGO_BIN_EXE_tcpentry")
         );
-        drop(held);
-        // Another process has its other end, and brings what is typed by a pipe. It is no child of this one, which holds
-        // the connections of other tests.
-        let terminal = Terminal::open();
-        let mut script = Command::new("setsid");
-        script.args(["--fork", "script", "-qc"]).arg(format!(
-            "{} delete {words}; echo code $?",
-            env!("CARGO_BIN_EXE_tcpentry")
-        ));
-        script.arg("/dev/null").env_remove("SSH_CONNECTION");
-        let child = script
-            .stdin(Stdio::piped())
-            .stdout(terminal.inside())
-            .stderr(terminal.inside())
-            .spawn();
-        let mut child = child.unwrap();
-        let mut keyboard = child.stdin.take().unwrap();
-        let _child = Running(child);
-        terminal.await_text("Delete it anyway? [y/N] ");
-        assert!(
-            terminal.screen().contains("this may cut you off"),
-            "{}",
-            terminal.screen()
-        );
-        keyboard.write_all(b"y\n").unwrap();
-        terminal.await_text("code 0");
+        apart(&script, &said);
+        let text = said.await_text("code ");
+        assert_eq!(text.matches("this may cut you off: ").count(), 1, "{text}");
+        assert!(text.contains("Delete it anyway? [y/N] "), "{text}");
+        assert!(text.contains("code 0"), "{text}");
     });
+}
+
+/// Requires `--yes` for what may cut the operator off where nobody can be asked.
+fn assert_asked_about(text: &str) {
+    assert!(text.contains("this may cut you off: "), "{text}");
+    assert!(text.contains("plain 3\n"), "{text}");
+    assert!(text.contains("filter 3\n"), "{text}");
+    assert!(text.contains("rehearsed 0\n"), "{text}");
+    assert!(text.contains("yes 0\n"), "{text}");
+}
+
+/// Deletes a connection exactly and by a filter, without an answer and with one.
+fn ask_about(words: &str) -> String {
+    let program = env!("CARGO_BIN_EXE_tcpentry");
+    let (local, peer) = words.split_once(' ').unwrap();
+    format!(
+        "{program} delete {words}; echo plain $?; {program} delete src {local} dst {peer}; echo filter $?; \
+         {program} delete -n {words}; echo rehearsed $?; {program} delete --yes {words}; echo yes $?; echo end"
+    )
+}
+
+#[test]
+fn an_orphan_that_somebody_started_is_said_and_asked_about() {
+    isolated(|| {
+        let (words, _holders) = somebody_elses();
+        let said = Said::new("orphan");
+        // The leader of its session ends; what is left has neither terminal nor parent.
+        apart(&format!("(sleep 0.3; {}) & exit", ask_about(&words)), &said);
+        assert_asked_about(&said.await_text("end\n"));
+    });
+}
+
+#[test]
+fn a_login_that_has_left_a_program_behind_is_said_and_asked_about() {
+    isolated(|| {
+        let (words, _holders) = somebody_elses();
+        let said = Said::new("login");
+        let script = format!(
+            "echo {OPERATOR_UID} >/proc/self/loginuid && echo logged in; {}",
+            ask_about(&words)
+        );
+        apart(&script, &said);
+        let text = said.await_text("end\n");
+        if !text.contains("logged in") {
+            skip!("no login uid can be set here");
+        }
+        assert_asked_about(&text);
+    });
+}
+
+#[test]
+fn a_service_that_nobody_has_logged_in_to_is_not_asked_about() {
+    isolated(|| {
+        let (words, _holders) = somebody_elses();
+        let said = Said::new("service");
+        let program = env!("CARGO_BIN_EXE_tcpentry");
+        apart(&format!("{program} delete {words}; echo code $?"), &said);
+        let text = said.await_text("code ");
+        assert!(text.contains("code 0"), "{text}");
+        assert!(!text.contains("cut you off"), "{text}");
+    });
+}
+
+/// Accepts a connection, and brings it to a program that is nobody's child any more: by two pipes, by two FIFOs of
+/// another process, or by the socket of a multiplexer that has no name.
+const RELAY: &str = r#"
+import os, select, socket, sys, time
+way, folder, out, script = sys.argv[1:5]
+
+def apart(run):
+    if os.fork(): return
+    os.setsid()
+    if os.fork(): os._exit(0)
+    try: run()
+    finally: os._exit(0)
+
+def only(*kept):
+    kept = [os.dup2(one, 100 + at, False) for at, one in enumerate(kept)]
+    os.closerange(0, 3); os.closerange(3, 100)
+    null = os.open("/dev/null", os.O_RDWR)
+    for at in range(3): os.dup2(null, at)
+    return kept
+
+def relay(*pairs):
+    while True:
+        ready, _, _ = select.select([source for source, _ in pairs], [], [])
+        for source, sink in pairs:
+            if source in ready:
+                some = os.read(source, 4096)
+                if not some: return
+                os.write(sink, some)
+
+def program(number):
+    os.dup2(number, 0)
+    said = os.open(out, os.O_WRONLY | os.O_APPEND)
+    os.dup2(said, 1); os.dup2(said, 2)
+    os.closerange(3, 300)
+    os.execv("/bin/sh", ["sh", "-c", script, "sh"] + ends)
+
+def on_terminal(run):
+    import pty
+    child, terminal = pty.fork()
+    if child == 0: run()
+    return terminal
+
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+session, _ = listener.accept()
+listener.close()
+ends = ["%s:%d" % session.getsockname(), "%s:%d" % session.getpeername()]
+session = session.detach()
+if way == "pipes":
+    inner, outer = os.pipe()
+    apart(lambda: program(only(inner)[0]))
+    os.close(inner)
+    relay((session, outer))
+elif way == "shim":
+    # The program's parent has pipes to it, and FIFOs to the process with the connection.
+    first = folder + "/first"
+    os.mkfifo(first)
+    def shim():
+        only()
+        source = os.open(first, os.O_RDONLY)
+        inner, outer = os.pipe()
+        if os.fork() == 0:
+            os.setsid()
+            os.close(outer)
+            program(inner)
+        os.close(inner)
+        relay((source, outer))
+    apart(shim)
+    sink = os.open(first, os.O_WRONLY)
+    relay((session, sink))
+elif way == "fifos":
+    # A relay between: the connection's process writes to it by a FIFO.
+    first, second = folder + "/first", folder + "/second"
+    os.mkfifo(first); os.mkfifo(second)
+    def between():
+        only()
+        relay((os.open(first, os.O_RDONLY), os.open(second, os.O_WRONLY)))
+    def end():
+        only()
+        program(os.open(second, os.O_RDONLY))
+    apart(between)
+    apart(end)
+    sink = os.open(first, os.O_WRONLY)
+    relay((session, sink))
+else:
+    # A multiplexer, and its client on a terminal of the server's.
+    name, kind = folder + "/socket", {"stream": socket.SOCK_STREAM, "packets": socket.SOCK_SEQPACKET, "fifo": None}[way]
+    def multiplexer():
+        def inside():
+            program(os.dup(0))
+        if kind is None:
+            only()
+            source = os.open(name, os.O_RDONLY)
+        else:
+            kept = only(serving.fileno())[0]
+            source = socket.socket(fileno=kept).accept()[0].detach()
+        terminal = on_terminal(inside)
+        relay((source, terminal))
+    def client():
+        if kind is None:
+            sink = os.open(name, os.O_WRONLY)
+        else:
+            connected = socket.socket(socket.AF_UNIX, kind)
+            connected.connect(name)
+            sink = connected.detach()
+        relay((0, sink))
+    if kind is None:
+        os.mkfifo(name)
+    else:
+        serving = socket.socket(socket.AF_UNIX, kind)
+        serving.bind(name); serving.listen()
+    apart(multiplexer)
+    if kind is not None: serving.close()
+    def alone():
+        os.close(session)
+        client()
+    relay((session, on_terminal(alone)))
+"#;
+
+#[test]
+fn a_session_over_pipes_fifos_or_any_socket_of_a_multiplexer_is_guarded() {
+    isolated(|| {
+        for way in ["pipes", "shim", "fifos", "fifo", "stream", "packets"] {
+            let (words, _holders) = somebody_elses();
+            let program = env!("CARGO_BIN_EXE_tcpentry");
+            let said = Said::new(way);
+            let script = format!(
+                "{program} delete \"$@\"; echo own $?; {program} delete {words}; echo other $?; echo end; sleep 100"
+            );
+            let folder =
+                std::env::temp_dir().join(format!("tcpentry-relay-{}", std::process::id()));
+            let _ = fs::remove_dir_all(&folder);
+            fs::create_dir(&folder).unwrap();
+            let mut server = Command::new("python3")
+                .args(["-c", RELAY, way])
+                .arg(&folder)
+                .arg(&said.0)
+                .arg(&script)
+                .env_remove("SSH_CONNECTION")
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .process_group(0)
+                .spawn()
+                .unwrap();
+            let mut port = String::new();
+            let mut out = std::io::BufReader::new(server.stdout.take().unwrap());
+            std::io::BufRead::read_line(&mut out, &mut port).unwrap();
+            let server = Running(server);
+            let mut session = TcpStream::connect(format!("127.0.0.1:{}", port.trim())).unwrap();
+            session.write_all(b"\n").unwrap();
+            let text = said.await_text("end\n");
+            assert!(
+                text.contains("it carries your own session"),
+                "{way}: {text}"
+            );
+            assert!(text.contains("own 3\n"), "{way}: {text}");
+            assert!(text.contains("other 0\n"), "{way}: {text}");
+            assert!(!text.contains("cut you off"), "{way}: {text}");
+            assert!(tcp::pending_error(&session).is_none(), "{way}");
+            drop(server);
+            fs::remove_dir_all(&folder).unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_pipe_whose_other_end_is_out_of_sight_is_said_and_asked_about() {
+    isolated(|| {
+        let (words, _holders) = somebody_elses();
+        let said = Said::new("severed");
+        // The only writer is in flight: no process has it.
+        let script = "import os, socket, array, sys, time\n\
+             a, b = socket.socketpair()\n\
+             r, w = os.pipe()\n\
+             a.sendmsg([b'x'], [(1, 1, array.array('i', [w]))])\n\
+             os.close(w)\n\
+             os.dup2(r, 0)\n\
+             os.close(r)\n\
+             os.system(sys.argv[1])\n";
+        let mut command = Command::new("setsid");
+        command
+            .args(["--fork", "python3", "-c", script, &ask_about(&words)])
+            .env_remove("SSH_CONNECTION")
+            .stdin(Stdio::null());
+        said.take_from(&mut command).status().unwrap();
+        assert_asked_about(&said.await_text("end\n"));
+    });
+}
+
+/// Neither the rest of a pipeline nor who wants its output is anything to be said.
+#[test]
+fn an_ordinary_pipeline_is_not_asked_about() {
+    isolated(|| {
+        for pipeline in [
+            "sleep 1 | $DELETE",
+            "sleep 1 | cat | $DELETE | cat",
+            "echo | $DELETE",
+            "$DELETE | cat",
+            "x=$($DELETE 2>&1); code=$?; echo \"$x\"; test $code = 0",
+            "$DELETE > >(cat) 2> >(cat >&2)",
+            "$DELETE < <(sleep 1)",
+            "exec > >(cat) 2>&1; $DELETE",
+            "sleep 1 | (setsid -w $DELETE)",
+            "coproc cat; $DELETE <&${COPROC[0]} >&${COPROC[1]}",
+        ] {
+            let (words, _holders) = somebody_elses();
+            let said = Said::new("pipeline");
+            let program = env!("CARGO_BIN_EXE_tcpentry");
+            let script = format!(
+                "DELETE='{program} delete {words}'; set -o pipefail; {pipeline}; echo code $?; sleep 0.1; echo end"
+            );
+            let mut command = Command::new("setsid");
+            command
+                .args(["--fork", "bash", "-c", &script])
+                .env_remove("SSH_CONNECTION")
+                .stdin(Stdio::null());
+            said.take_from(&mut command).status().unwrap();
+            let text = said.await_text("end\n");
+            assert!(text.contains("code 0"), "{pipeline}: {text}");
+            assert!(!text.contains("cut you off"), "{pipeline}: {text}");
+        }
+    });
+}
+
+/// A file for what a program says that is nobody's child.
+struct Said(std::path::PathBuf);
+
+impl Said {
+    fn new(name: &str) -> Self {
+        let file = format!("tcpentry-said-{name}-{}", std::process::id());
+        let said = Self(std::env::temp_dir().join(file));
+        fs::write(&said.0, "").unwrap();
+        said
+    }
+
+    fn take_from<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        let open = || fs::File::options().append(true).open(&self.0).unwrap();
+        command.stdout(open()).stderr(open())
+    }
+
+    /// Waits until it says this, and returns all of it.
+    fn await_text(&self, text: &str) -> String {
+        let read = || fs::read_to_string(&self.0).unwrap_or_default();
+        let start = std::time::Instant::now();
+        while !read().contains(text) {
+            let waited = start.elapsed();
+            assert!(waited < std::time::Duration::from_secs(10), "{}", read());
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        read()
+    }
+}
+
+impl std::fmt::Display for Said {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.display().fmt(f)
+    }
+}
+
+impl Drop for Said {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Runs a script in a session of its own, as nobody's child.
+fn apart(script: &str, said: &Said) {
+    let mut command = Command::new("setsid");
+    command
+        .args(["--fork", "sh", "-c", script])
+        .env_remove("SSH_CONNECTION")
+        .stdin(Stdio::null());
+    said.take_from(&mut command).status().unwrap();
 }
 
 /// A process that ends with this.
@@ -629,7 +955,7 @@ impl Drop for Running {
     }
 }
 
-/// The same command in the namespace of a neighbour.
+/// Returns a command that runs this one in the namespace of a neighbour.
 fn inside(neighbour: &Neighbour, command: &Command) -> Command {
     let tid = neighbour.there.tid();
     let net = format!("--net=/proc/{}/task/{tid}/ns/net", std::process::id());
@@ -657,7 +983,7 @@ fn words(command: &Command) -> String {
 }
 
 fn is_listening(port: u16) -> bool {
-    let listens = |row: proc_net::Row| row.local.port() == port && row.state == 10;
+    let listens = |row: proc_net::ProcNetRow| row.local.port() == port && row.state == 10;
     proc_net::rows().into_iter().any(listens)
 }
 

@@ -25,7 +25,7 @@ pub enum Action {
 /// One that was selected.
 pub(super) struct Item {
     pub(super) connection: Connection,
-    pub(super) progress: Progress,
+    pub(super) progress: ItemState,
     /// Set when the kernel may have destroyed it, so that its fate has to be reported.
     pub(super) sent: bool,
     /// Set when a look-up or a deletion has missed it.
@@ -36,7 +36,7 @@ pub(super) struct Item {
     pub(super) reset: PeerReset,
 }
 
-pub(super) enum Progress {
+pub(super) enum ItemState {
     /// It was seen at some time.
     Named,
     /// It was seen just now.
@@ -49,7 +49,7 @@ impl Item {
     pub(super) fn named(connection: Connection) -> Self {
         Self {
             connection,
-            progress: Progress::Named,
+            progress: ItemState::Named,
             sent: false,
             missed: false,
             doubt: 0,
@@ -61,7 +61,7 @@ impl Item {
         let error = error.during(Operation::Delete).about(connection.pair);
         Self {
             connection,
-            progress: Progress::Decided(Err(error)),
+            progress: ItemState::Decided(Err(error)),
             sent: false,
             missed: false,
             doubt: 0,
@@ -85,8 +85,8 @@ impl Item {
 /// Marks what was seen just now as seen some time ago, so that it is looked at again.
 pub(super) fn invalidate(items: &mut [Item]) {
     for item in items {
-        if matches!(item.progress, Progress::Seen) {
-            item.progress = Progress::Named;
+        if matches!(item.progress, ItemState::Seen) {
+            item.progress = ItemState::Named;
         }
     }
 }
@@ -111,7 +111,7 @@ pub(super) fn may_be_accepted(connection: &Connection) -> bool {
 /// Returns true for one that a batch can destroy: a connection, known to be no part of a larger one.
 pub(super) fn is_ready(item: &Item, options: &Options) -> bool {
     let connection = &item.connection;
-    matches!(item.progress, Progress::Seen)
+    matches!(item.progress, ItemState::Seen)
         && connection.mptcp == Some(false)
         && may_be_plain(connection, options)
 }

@@ -17,7 +17,7 @@ use std::time::Instant;
 use rustix::io::Errno;
 
 use self::helper::{Batch, DestroyWorker, NotSent, Replies};
-use self::item::{Action, Item, Progress, invalidate, is_ready, may_be_accepted, may_be_plain};
+use self::item::{Action, Item, ItemState, invalidate, is_ready, may_be_accepted, may_be_plain};
 use self::queue::{DATAGRAM_LAG, PendingRows, ROW_MAX_AGE, Recent};
 use self::verdict::{Verdict, Verdicts};
 use super::holders::HolderSource;
@@ -411,7 +411,7 @@ impl<'t, R: FnMut(&Connection, Result<Ending, Error>) -> ControlFlow<()>> BatchR
         };
         let items = items.iter_mut();
         let mut items: Vec<_> = items
-            .filter(|item| matches!(item.progress, Progress::Seen))
+            .filter(|item| matches!(item.progress, ItemState::Seen))
             .collect();
         let rows: Vec<_> = items.iter().map(|item| &item.connection).collect();
         let evaluated = recheck.evaluate(&rows);
@@ -422,7 +422,7 @@ impl<'t, R: FnMut(&Connection, Result<Ending, Error>) -> ControlFlow<()>> BatchR
                 Ok(_) => spared(item.connection.pair),
                 Err(error) => error.clone().about(item.connection.pair),
             };
-            item.progress = Progress::Decided(Err(error));
+            item.progress = ItemState::Decided(Err(error));
         }
     }
 
@@ -439,7 +439,7 @@ impl<'t, R: FnMut(&Connection, Result<Ending, Error>) -> ControlFlow<()>> BatchR
             };
             if recheck.is_some_and(may_have_changed) {
                 // Looked at again and evaluated anew on the single way.
-                item.progress = Progress::Named;
+                item.progress = ItemState::Named;
                 replies.push(Err(Errno::STALE));
                 continue;
             }
@@ -582,7 +582,7 @@ impl<'t, R: FnMut(&Connection, Result<Ending, Error>) -> ControlFlow<()>> BatchR
             doubt,
             ..
         } = item;
-        if let Progress::Decided(result) = progress {
+        if let ItemState::Decided(result) = progress {
             return Some(Verdict {
                 connection,
                 result,
@@ -659,7 +659,7 @@ impl<'t, R: FnMut(&Connection, Result<Ending, Error>) -> ControlFlow<()>> BatchR
     fn look(&mut self, batch: &mut [Item]) {
         let options = self.deleter.options;
         let named = |item: &Item| {
-            matches!(item.progress, Progress::Named) && may_be_plain(&item.connection, options)
+            matches!(item.progress, ItemState::Named) && may_be_plain(&item.connection, options)
         };
         let mut items = self.select(batch, named);
         let names: Vec<_> = items.iter().map(|item| item.name()).collect();
@@ -669,8 +669,8 @@ impl<'t, R: FnMut(&Connection, Result<Ending, Error>) -> ControlFlow<()>> BatchR
             match found {
                 Ok(mut now) if now.cookie == was.cookie && now.pair.same_ends(&was.pair) => {
                     item.progress = match self.deleter.check_state(was, &now) {
-                        Ok(()) => Progress::Seen,
-                        Err(spared) => Progress::Decided(Err(spared)),
+                        Ok(()) => ItemState::Seen,
+                        Err(spared) => ItemState::Decided(Err(spared)),
                     };
                     now.autobound = was.autobound;
                     item.connection = now;
@@ -692,10 +692,10 @@ impl<'t, R: FnMut(&Connection, Result<Ending, Error>) -> ControlFlow<()>> BatchR
             match reply {
                 Ok(()) => {
                     let ending = Ending::with(Method::SockDiag, item.reset);
-                    item.progress = Progress::Decided(Ok(ending));
+                    item.progress = ItemState::Decided(Ok(ending));
                 }
                 // It is the same for all, and for all that follow.
-                Err(Errno::PERM) => self.together = false,
+                Err(Errno::PERM | Errno::ACCESS) => self.together = false,
                 // The single way looks again, and decides.
                 Err(_) => {}
             }
@@ -708,7 +708,7 @@ impl<'t, R: FnMut(&Connection, Result<Ending, Error>) -> ControlFlow<()>> BatchR
         let from_all = may_leave_orphans();
         let mut items: Vec<_> = items
             .iter_mut()
-            .filter(|item| item.sent && matches!(item.progress, Progress::Decided(Ok(_))))
+            .filter(|item| item.sent && matches!(item.progress, ItemState::Decided(Ok(_))))
             .filter(|item| from_all || item.connection.inode.is_none())
             .collect();
         let names: Vec<_> = items.iter().map(|item| item.name()).collect();
@@ -728,7 +728,7 @@ impl<'t, R: FnMut(&Connection, Result<Ending, Error>) -> ControlFlow<()>> BatchR
             item.doubt = doubt;
             if let Err(error) = confirmed {
                 let error = error.during(Operation::Delete).about(item.connection.pair);
-                item.progress = Progress::Decided(Err(error));
+                item.progress = ItemState::Decided(Err(error));
             }
         }
     }
@@ -744,7 +744,7 @@ impl<'t, R: FnMut(&Connection, Result<Ending, Error>) -> ControlFlow<()>> BatchR
                 return;
             }
             let ending = Ending::foreseen(Method::SockDiag);
-            item.progress = Progress::Decided(Ok(ending));
+            item.progress = ItemState::Decided(Ok(ending));
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::time::{Duration, Instant};
 
-use super::item::{Item, Progress};
+use super::item::{Item, ItemState};
 use crate::connection::state::State;
 use crate::connection::{Connection, Cookie};
 use crate::sock_diag::DESTROY_BATCH;
@@ -80,12 +80,12 @@ impl PendingRows {
         batch
             .map(|PendingRow { item, filled, .. }| match item.progress {
                 // Where MPTCP has not been ruled out, another look decides.
-                Progress::Named
+                ItemState::Named
                     if now.duration_since(filled) < ROW_MAX_AGE / 2
                         && item.connection.mptcp.is_some() =>
                 {
                     Item {
-                        progress: Progress::Seen,
+                        progress: ItemState::Seen,
                         ..item
                     }
                 }

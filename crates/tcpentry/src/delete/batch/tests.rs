@@ -39,7 +39,7 @@ fn table_of(kernel: &Shared) -> (TcpTable, Log) {
     table(move |asked| kernel.lock().unwrap().answer(asked))
 }
 
-/// The same, with a second processor.
+/// Returns a table of a machine with a second processor.
 fn table_with_help(kernel: &Shared) -> (TcpTable, Log) {
     let kernel = Arc::clone(kernel);
     let ([lookup, dumper, third], log) = diags(move |asked| kernel.lock().unwrap().answer(asked));
@@ -73,7 +73,7 @@ fn listed(rows: &[Row]) -> Vec<Connection> {
         .collect()
 }
 
-/// What was reported: the number of each socket, and what became of it.
+/// The report: the number of each socket, and its outcome.
 type Fact = Vec<(u64, Result<Method, ErrorKind>)>;
 
 fn teller(told: &mut Fact) -> impl FnMut(&Connection, Result<Ending, Error>) -> ControlFlow<()> {
@@ -110,7 +110,8 @@ fn deleted(numbers: impl IntoIterator<Item = u64>) -> Fact {
     numbers.into_iter().map(deleted).collect()
 }
 
-/// What nobody seen here holds may be a matter of rights, if some processes hide what they hold.
+/// Replaces a refusal by "not supported": where processes hide what they hold, a socket without a holder may be a matter of
+/// rights.
 fn without_rights(told: Fact) -> Fact {
     let kind = |result| match result {
         Err(ErrorKind::AccessDenied | ErrorKind::NotElevated) => Err(ErrorKind::NotSupported),
@@ -319,17 +320,44 @@ fn a_refusal_amid_a_batch_is_that_of_one_connection() {
 
 #[test]
 fn what_is_not_permitted_is_tried_in_one_batch_only() {
-    let kernel = shared(rows(1..=600));
-    kernel.lock().unwrap().refusal = Some(Errno::PERM);
-    let (mut table, log) = table_of(&kernel);
-    let told = delete_all(&mut table, listed(&rows(1..=600)));
-    assert_eq!(told.len(), 600);
-    assert!(told.iter().all(|(_, result)| matches!(
-        result,
-        Err(ErrorKind::AccessDenied | ErrorKind::NotElevated)
-    )));
-    assert_eq!(destroyed(&log).len(), 256 + 600);
-    assert_eq!(numbers_left(&kernel).len(), 600);
+    for errno in [Errno::PERM, Errno::ACCESS] {
+        let kernel = shared(rows(1..=600));
+        kernel.lock().unwrap().refusal = Some(errno);
+        let (mut table, log) = table_of(&kernel);
+        let told = delete_all(&mut table, listed(&rows(1..=600)));
+        assert_eq!(told.len(), 600);
+        assert!(told.iter().all(|(_, result)| matches!(
+            result,
+            Err(ErrorKind::AccessDenied | ErrorKind::NotElevated)
+        )));
+        assert_eq!(destroyed(&log).len(), 256 + 600);
+        assert_eq!(numbers_left(&kernel).len(), 600);
+    }
+}
+
+/// SELinux looks at the messages of a datagram before any of them is sent.
+#[test]
+fn where_a_security_module_forbids_destruction_each_is_denied() {
+    let kernel = shared(rows(1..=20));
+    let inner = Arc::clone(&kernel);
+    let (mut table, _) = table(move |asked| {
+        if asked.question == Question::Destroy {
+            return vec![Answer::Unsent(Errno::ACCESS)];
+        }
+        inner.lock().unwrap().answer(asked)
+    });
+    let told = delete_all(&mut table, listed(&rows(1..=20)));
+    assert_eq!(told.len(), 20);
+    for (number, result) in told {
+        assert!(
+            matches!(
+                result,
+                Err(ErrorKind::AccessDenied | ErrorKind::NotElevated)
+            ),
+            "{number}: {result:?}"
+        );
+    }
+    assert_eq!(numbers_left(&kernel).len(), 20);
 }
 
 #[test]
@@ -601,7 +629,7 @@ fn with_a_tiny_receive_buffer_each_is_still_told() {
     });
 }
 
-/// What happens to the answer of one request of a batch.
+/// A fault in the answer to one request of a batch.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
     None,
@@ -715,7 +743,7 @@ proptest! {
     }
 }
 
-/// What happens to a question of any kind.
+/// A fault in the answer to a question of any kind.
 #[derive(Clone, Copy, Debug)]
 enum Trouble {
     None,

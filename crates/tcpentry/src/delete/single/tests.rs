@@ -46,7 +46,7 @@ fn by(method: MethodChoice) -> Options {
     Options::default().with_method(method)
 }
 
-/// What a refusal for want of rights is called for whoever runs this.
+/// Returns the kind of a refusal for want of rights, for whoever runs this.
 fn denied() -> ErrorKind {
     if is_administrator() {
         ErrorKind::NotElevated
@@ -318,6 +318,34 @@ fn more_rights_are_advised_only_where_they_help() {
     }
     assert!(hint(Fallback::NotPermitted, Failure::NoDescriptor).contains("NET_ADMIN"));
     assert!(hint(Fallback::NotPermitted, Failure::Unavailable).contains("NET_ADMIN"));
+}
+
+/// SELinux's `nlmsg_write`: look-ups are answered, and the request for a deletion is not even taken.
+#[test]
+fn where_a_security_module_forbids_destruction_it_is_denied_and_that_is_named() {
+    let row = Row::new(ENDS, 7);
+    for unsent in [true, false] {
+        for method in [MethodChoice::Auto, MethodChoice::SockDiag] {
+            for dry in [true, false] {
+                let mut kernel = Kernel::of([row.clone()]);
+                let (mut table, _) = table(move |asked| match asked.question {
+                    Question::Destroy if unsent => vec![Answer::Unsent(Errno::ACCESS)],
+                    Question::Destroy => vec![asked.acknowledged(Some(Errno::ACCESS)).into()],
+                    _ => kernel.answer(asked),
+                });
+                let (connection, options) = (listed(&row), by(method));
+                let error = if dry {
+                    table.check(&connection, &options).unwrap_err()
+                } else {
+                    table.delete(&connection, &options).unwrap_err()
+                };
+                assert_eq!(error.outcome(), crate::Outcome::Denied, "{error}");
+                assert!(error.cause().contains("SELinux"), "{error}");
+                let hint = error.hint().unwrap();
+                assert!(hint.contains("seccomp") && hint.contains("SELinux: ausearch"));
+            }
+        }
+    }
 }
 
 /// A kernel that loses the answers to the first destructions.
@@ -633,7 +661,7 @@ fn the_checks_of_an_entry_come_in_their_order() {
     assert_eq!(not_permitted, (denied(), vec![7]));
 }
 
-/// What a hostile kernel says: most of it looks like an answer.
+/// A message of a hostile kernel: most of them look like an answer.
 #[derive(Clone, Debug)]
 enum Word {
     Acknowledged(i32),
@@ -756,7 +784,7 @@ proptest! {
         prop_assert!(destroyed(&log).iter().all(|cookie| [COOKIE, 0].contains(cookie)));
     }
 
-    /// The same of a row, whose cookie is the kernel's word.
+    /// Sets an entry by a row, whose cookie is the kernel's word.
     #[test]
     fn setting_an_entry_is_no_more_credulous(conversation in conversations()) {
         let (mut table, _, acknowledged) = hostile(conversation, Row::new(ENDS, COOKIE));
@@ -850,7 +878,7 @@ fn what_is_missed_while_its_entry_is_replaced_is_not_gone() {
     }
 }
 
-/// Who waits, and who need not.
+/// Sockets that may have been missed wait for a grace period, and no others.
 #[test]
 fn only_what_may_have_been_missed_costs_a_grace_period() {
     let row = Row::new(ENDS, 7).owned();

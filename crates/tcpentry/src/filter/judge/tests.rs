@@ -131,8 +131,7 @@ fn who_holds_it() {
     let process = |name: &str| Term::Process(Pattern::new(name));
     let hidden = Known {
         hidden: vec![(7, "nginx")],
-        withheld: false,
-        by_right: false,
+        ..Known::default()
     };
     for (inode, plain, by_hidden) in [
         // A holder who is seen settles it.
@@ -193,7 +192,7 @@ fn what_is_not_seen_is_not_ruled_out() {
     let known = |hidden, withheld| Known {
         hidden,
         withheld,
-        by_right: false,
+        ..Known::default()
     };
     // Its holder may have come by it since the look.
     assert_eq!(
@@ -212,6 +211,13 @@ fn what_is_not_seen_is_not_ruled_out() {
     assert_eq!(told(&by_right("sh"), process()), [False, True]);
     assert_eq!(told(&by_right("nginx"), process()), [Hidden; 2]);
     assert_eq!(told(&by_right(""), process()), [Hidden; 2]);
+    // Of one that was not read to the end the name decides, and nothing is refused.
+    let partly_seen = |name| Known {
+        partly_seen: vec![(7, name)],
+        ..Known::default()
+    };
+    assert_eq!(told(&partly_seen("nginx"), process()), [Unknown; 2]);
+    assert_eq!(told(&partly_seen("sh"), process()), [False, True]);
     // Not even the name is shown, nor the process at all.
     assert_eq!(told(&known(vec![(7, "")], false), process()), [Hidden; 2]);
     assert_eq!(told(&known(vec![(7, "")], false), pid(8)), [False, Hidden]);
@@ -243,6 +249,7 @@ fn what_the_kernel_may_keep_to_itself() {
         (2, [False; 3], [False, True, False]),
         (3, [Hidden; 3], [Hidden; 3]),
         (4, [Unknown; 3], [Unknown; 3]),
+        (5, [True, True, False], [False; 3]),
     ] {
         connection.cgroup = Some(id);
         assert_eq!(judged(cgroup(id), &connection), True);

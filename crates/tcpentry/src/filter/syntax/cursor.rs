@@ -74,7 +74,7 @@ impl<'t> Cursor<'t> {
     }
 
     /// Takes a value that may be any name, if need be in quotes.
-    pub(super) fn name(&mut self, what: &str) -> Result<Name<'t>, FilterError> {
+    pub(super) fn name(&mut self, what: &str) -> Result<ParsedName<'t>, FilterError> {
         let next = self.peek();
         let word = next.map_or("", |token| token.text);
         let piece = self.value(what).map_err(|error| {
@@ -90,7 +90,7 @@ impl<'t> Cursor<'t> {
             Some(token) if is_in_double_quotes(token) => unescaped(piece.text),
             _ => piece.text.to_owned(),
         };
-        Ok(Name { text, piece })
+        Ok(ParsedName { text, piece })
     }
 
     pub(super) fn value(&mut self, what: &str) -> Result<Piece<'t>, FilterError> {
@@ -156,7 +156,7 @@ impl<'t> Cursor<'t> {
 }
 
 /// A name as it was meant, and as it stands in the text.
-pub(super) struct Name<'t> {
+pub(super) struct ParsedName<'t> {
     pub(super) text: String,
     pub(super) piece: Piece<'t>,
 }

@@ -1,7 +1,7 @@
 //! Tokens to a filter, by recursive descent: the messages are the point.
 
 use super::cursor::{Cursor, piece};
-use super::junction::{Junction, Reading, Tree, mixed};
+use super::junction::{Junction, Precedence, Tree, mixed};
 use super::keywords::{is_clause, state_words, states_of};
 use super::lex::{Kind, Token};
 use super::term::{TermParser, is_implied, no_term};
@@ -49,7 +49,7 @@ pub(super) fn parse<'t>(
         let can_be_shown = tree.as_ref().is_some_and(|tree| tree.depth() <= DEEPEST);
         return Err(mixed(span, can_be_shown.then_some(filter)));
     }
-    let filter = filter(Reading::LeftToRight);
+    let filter = filter(Precedence::LeftToRight);
     if filter
         .expr
         .as_ref()
@@ -72,7 +72,7 @@ pub(super) fn too_long(whole: Span) -> FilterError {
 struct Parser<'t> {
     cursor: Cursor<'t>,
     names: &'t dyn Names,
-    /// Where a level has its first operator of the other kind.
+    /// The place of the first operator of the other kind on a level.
     mixed: Option<Span>,
 }
 

@@ -11,7 +11,7 @@ use crate::filter::prefix::Prefix;
 use crate::filter::resolve::Names;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Family {
+enum IpVersion {
     V4,
     V6,
 }
@@ -155,11 +155,11 @@ fn any_address(end: End, port: Option<u16>) -> Expr {
 }
 
 /// Takes the family off.
-fn family(piece: Piece<'_>) -> Result<(Option<Family>, Piece<'_>), FilterError> {
+fn family(piece: Piece<'_>) -> Result<(Option<IpVersion>, Piece<'_>), FilterError> {
     match piece.split_once(':') {
         Some((family, rest)) => match family.text {
-            "inet" => Ok((Some(Family::V4), rest)),
-            "inet6" => Ok((Some(Family::V6), rest)),
+            "inet" => Ok((Some(IpVersion::V4), rest)),
+            "inet6" => Ok((Some(IpVersion::V6), rest)),
             other if OTHER_FAMILIES.contains(&other) => Err(family
                 .error(format!("{} is not TCP", quoted(other)))
                 .with_hint("the families of TCP are inet: and inet6:")),
@@ -289,7 +289,7 @@ fn unbracketed(piece: Piece<'_>) -> FilterError {
 /// Returns the prefixes that an address means: several only for a host name.
 fn prefixes(
     address: Address<'_>,
-    family: Option<Family>,
+    family: Option<IpVersion>,
     names: &dyn Names,
 ) -> Result<Vec<Prefix>, FilterError> {
     let Address {
@@ -305,7 +305,7 @@ fn prefixes(
     if bracketed && text.text.parse::<Ipv4Addr>().is_err() {
         let prefix = ipv6(text, length)?;
         return match family {
-            Some(Family::V4) if prefix.address.is_ipv6() => Err(foreign("IPv4", "inet")),
+            Some(IpVersion::V4) if prefix.address.is_ipv6() => Err(foreign("IPv4", "inet")),
             _ => Ok(vec![prefix]),
         };
     }
@@ -319,7 +319,7 @@ fn prefixes(
             }
         })?;
         return match family {
-            Some(Family::V6) => Err(foreign("IPv6", "inet6")),
+            Some(IpVersion::V6) => Err(foreign("IPv6", "inet6")),
             _ => Ok(vec![prefix]),
         };
     }
@@ -356,8 +356,8 @@ fn prefixes(
     addresses.dedup();
     if addresses.is_empty() {
         let kind = match family {
-            Some(Family::V4) => "IPv4 ",
-            Some(Family::V6) => "IPv6 ",
+            Some(IpVersion::V4) => "IPv4 ",
+            Some(IpVersion::V6) => "IPv6 ",
             None => "",
         };
         return Err(text.error(format!(
@@ -391,6 +391,9 @@ pub(super) fn ipv4(text: Piece<'_>, length: Option<Piece<'_>>) -> Result<Prefix,
         let error = text.error(format!("{} is no IPv4 address", quoted(text.text)));
         match with_dotted_port(text.text) {
             Some(with_colon) if length.is_none() => error.meant(&with_colon),
+            _ if text.text.parse::<u16>().is_ok() => error
+                .with_hint(format!("a port alone is written `:{}`", text.text))
+                .with_fix(text.span(), format!(":{}", text.text)),
             _ => error,
         }
     })?;
@@ -398,13 +401,25 @@ pub(super) fn ipv4(text: Piece<'_>, length: Option<Piece<'_>>) -> Result<Prefix,
         Some(length) => prefix(length, 32, "IPv4")?,
         None if whole == 4 => 32,
         None => {
-            let short = text.text;
-            return Err(text
-                .error(format!("{} is only a part of an address", quoted(short)))
-                .meant(&format!("{short}/{}", whole * 8)));
+            return Err(incomplete(text, whole));
         }
     };
     Ok(Prefix::masked(address.into(), length))
+}
+
+/// Makes the error of an address with so few of its four numbers. A single one is rather a port.
+fn incomplete(text: Piece<'_>, numbers: usize) -> FilterError {
+    let short = text.text;
+    let error = text.error(format!("{} is only a part of an address", quoted(short)));
+    let network = format!("{short}/{}", numbers * 8);
+    if numbers > 1 {
+        return error.meant(&network);
+    }
+    error
+        .with_hint(format!(
+            "a port alone is written `:{short}`, a network `{network}`"
+        ))
+        .with_fix(text.span(), format!(":{short}"))
 }
 
 /// Reads the length of a prefix, or the netmask that says it.
@@ -515,7 +530,7 @@ pub(super) fn is_end(text: &str) -> bool {
     }
 }
 
-impl Family {
+impl IpVersion {
     const fn all(self) -> Prefix {
         match self {
             Self::V4 => Prefix::V4,

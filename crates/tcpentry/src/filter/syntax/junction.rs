@@ -1,4 +1,4 @@
-//! How `and` and `or` of one level bind: the tree before that is decided, and its readings.
+//! The precedence of `and` and `or` on one level: the tree before that is decided, and its readings.
 
 use crate::filter::error::{FilterError, Span, printable};
 use crate::filter::expr::{Expr, Filter, all_of, any_of, negated};
@@ -18,7 +18,7 @@ pub(super) enum Junction {
 
 /// A way to read a level that mixes `and` with `or`. Where it does not, all of them agree.
 #[derive(Clone, Copy)]
-pub(super) enum Reading {
+pub(super) enum Precedence {
     /// As ss 6.1 does.
     LeftToRight,
     /// As its manual says of `and`.
@@ -26,15 +26,15 @@ pub(super) enum Reading {
 }
 
 /// Makes the error that refuses to guess, with the readings to choose from.
-pub(super) fn mixed(span: Span, filter: Option<impl Fn(Reading) -> Filter>) -> FilterError {
+pub(super) fn mixed(span: Span, filter: Option<impl Fn(Precedence) -> Filter>) -> FilterError {
     let error = FilterError::new(span, "`and` and `or` are mixed without parentheses");
     let Some(filter) = filter else {
         return error.with_hint("put parentheses around what belongs together");
     };
-    let tight_and = filter(Reading::Tighter(Junction::And));
-    let left = filter(Reading::LeftToRight);
+    let tight_and = filter(Precedence::Tighter(Junction::And));
+    let left = filter(Precedence::LeftToRight);
     let hint = if left == tight_and {
-        let tight_or = filter(Reading::Tighter(Junction::Or));
+        let tight_or = filter(Precedence::Tighter(Junction::Or));
         format!("with `and` first, as ss reads it: `{left}`; with `or` first: `{tight_or}`")
     } else {
         format!(
@@ -58,7 +58,7 @@ impl Tree {
         }
     }
 
-    pub(super) fn read(&self, reading: Reading) -> Expr {
+    pub(super) fn read(&self, reading: Precedence) -> Expr {
         match self {
             Self::Leaf(expr) => expr.clone(),
             Self::Not(tree) => negated(tree.read(reading)),
@@ -66,10 +66,10 @@ impl Tree {
                 let first = first.read(reading);
                 let rest = rest.iter().map(|(how, tree)| (*how, tree.read(reading)));
                 match reading {
-                    Reading::LeftToRight => {
+                    Precedence::LeftToRight => {
                         rest.fold(first, |before, (how, next)| how.of(vec![before, next]))
                     }
-                    Reading::Tighter(tight) => {
+                    Precedence::Tighter(tight) => {
                         let mut groups = vec![vec![first]];
                         for (how, next) in rest {
                             match groups.last_mut() {

@@ -99,20 +99,20 @@ impl fmt::Display for Term {
                 port,
             } => write!(f, "{} {comparison} :{port}", end.port()),
             Self::Anything { end } => write!(f, "{} *", end.host()),
-            Self::Device { name, .. } => write!(f, "dev {}", Name(name)),
+            Self::Device { name, .. } => write!(f, "dev {}", QuotedName(name)),
             Self::Mark {
                 value,
                 mask: u32::MAX,
             } => write!(f, "fwmark {value:#x}"),
             Self::Mark { value, mask } => write!(f, "fwmark {value:#x}/{mask:#x}"),
-            Self::Cgroup { path, .. } => write!(f, "cgroup {}", Name(path)),
+            Self::Cgroup { path, .. } => write!(f, "cgroup {}", QuotedName(path)),
             Self::Autobound => f.write_str("autobound"),
             Self::Pid { pid, .. } => write!(f, "pid {pid}"),
-            Self::Process(pattern) => write!(f, "process {}", Name(pattern.text())),
-            Self::User { name, .. } => write!(f, "user {}", Name(name)),
-            Self::Netns { name, .. } => write!(f, "netns {}", Name(name)),
-            Self::Unit(name) => write!(f, "unit {}", Name(name)),
-            Self::Container(pattern) => write!(f, "container {}", Name(pattern.text())),
+            Self::Process(pattern) => write!(f, "process {}", QuotedName(pattern.text())),
+            Self::User { name, .. } => write!(f, "user {}", QuotedName(name)),
+            Self::Netns { name, .. } => write!(f, "netns {}", QuotedName(name)),
+            Self::Unit(name) => write!(f, "unit {}", QuotedName(name)),
+            Self::Container(pattern) => write!(f, "container {}", QuotedName(pattern.text())),
             Self::Idle(comparison, time) => write!(f, "idle {comparison} {}", Time(*time)),
             Self::Rtt(comparison, time) => write!(f, "rtt {comparison} {}", Time(*time)),
             Self::Retransmits(comparison, count) => write!(f, "retrans {comparison} {count}"),
@@ -172,9 +172,9 @@ impl fmt::Display for Comparison {
 }
 
 /// A name, in quotes where it would be read as something else.
-pub(super) struct Name<'n>(pub(super) &'n str);
+pub(super) struct QuotedName<'n>(pub(super) &'n str);
 
-impl fmt::Display for Name<'_> {
+impl fmt::Display for QuotedName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(name) = self;
         let bare = lex(name).is_ok_and(|tokens| {

@@ -2,7 +2,7 @@
 
 use std::net::Ipv6Addr;
 
-use super::cursor::{Cursor, Name};
+use super::cursor::{Cursor, ParsedName};
 use super::host::{self, OTHER_FAMILIES};
 use super::keywords::{is_clause, states_of, term_words};
 use super::lex::{Kind, Operator, Token};
@@ -170,7 +170,7 @@ impl<'t> TermParser<'_, 't> {
     }
 
     fn device(&mut self) -> Result<Term, FilterError> {
-        let Name { text: name, piece } = self.cursor.name("a device")?;
+        let ParsedName { text: name, piece } = self.cursor.name("a device")?;
         let interface = if looks_like_number(piece.text) {
             let index = number::number(piece, u32::MAX.into())?;
             let index = u32::try_from(index).unwrap_or_default();
@@ -199,7 +199,7 @@ impl<'t> TermParser<'_, 't> {
     }
 
     fn cgroup(&mut self) -> Result<Term, FilterError> {
-        let Name { text: path, piece } = self.cursor.name("a path")?;
+        let ParsedName { text: path, piece } = self.cursor.name("a path")?;
         let id = self.names.cgroup(&path).map_err(|error| {
             let why = printable(&error.to_string());
             piece.error(format!("no cgroup {}: {why}", quoted(&path)))
@@ -226,18 +226,26 @@ impl<'t> TermParser<'_, 't> {
     }
 
     fn process(&mut self) -> Result<Term, FilterError> {
-        let name = self.cursor.name("the name of a process")?;
-        let path = Some(&name.text).filter(|text| text.starts_with('/'));
+        let ParsedName { text, piece } = self.cursor.name("the name of a process")?;
         // One that is not there may have been removed while it runs.
-        let executable = path.and_then(|path| self.names.executable(path));
+        let executable = if text.starts_with('/') {
+            self.names.executable(&text).map_err(|_| {
+                piece.error(format!(
+                    "the file system of {} does not answer",
+                    quoted(&text)
+                ))
+            })?
+        } else {
+            None
+        };
         Ok(Term::Process(match executable {
             Some(path) => Pattern::exactly(&path),
-            None => Pattern::new(name.text),
+            None => Pattern::new(text),
         }))
     }
 
     fn user(&mut self) -> Result<Term, FilterError> {
-        let Name { text: name, piece } = self.cursor.name("a user")?;
+        let ParsedName { text: name, piece } = self.cursor.name("a user")?;
         // An account may be called 1000.
         let uid = match self.names.user(&name) {
             Some(uid) => uid,
@@ -252,7 +260,7 @@ impl<'t> TermParser<'_, 't> {
 
     /// Takes a name that is not a pattern, though somebody may take it for one.
     fn plain_name(&mut self, what: &str) -> Result<String, FilterError> {
-        let Name { text, piece } = self.cursor.name(what)?;
+        let ParsedName { text, piece } = self.cursor.name(what)?;
         if text.contains('*') {
             let name = quoted(&text);
             return Err(piece
@@ -269,7 +277,7 @@ impl<'t> TermParser<'_, 't> {
     }
 
     fn netns(&mut self) -> Result<Term, FilterError> {
-        let Name { text: name, piece } = self.cursor.name("a network namespace")?;
+        let ParsedName { text: name, piece } = self.cursor.name("a network namespace")?;
         let inode = self.names.netns(&name).map_err(|error| {
             let why = printable(&error.to_string());
             piece.error(format!("{}: {why}", quoted(&name))).with_hint(

@@ -3,7 +3,7 @@
 use super::grammar::{self, LONGEST, too_long};
 use super::keywords::{CLAUSES, Keyword, Operand, TERMS, is_word, keyword_of, state_words};
 use super::lex::{Kind, Operator, Token, WORDS, lex, lex_at};
-use super::print::Name;
+use super::print::QuotedName;
 use crate::filter::error::{FilterError, Span, quoted};
 use crate::filter::expr::Filter;
 use crate::filter::resolve::Names;
@@ -25,16 +25,21 @@ pub(crate) fn parse_words(words: &[&str], names: &dyn Names) -> Result<Filter, F
         Ok((
             grammar::parse(read.tokens, length, names),
             read.could_be_values,
+            read.could_have_options,
         ))
     };
-    let (filter, could_be_values) = parse(None)?;
+    let (filter, could_be_values, could_have_options) = parse(None)?;
     for operator in could_be_values {
-        let as_value = parse(Some(operator.word)).and_then(|(filter, _)| filter);
+        let as_value = parse(Some(operator.word)).and_then(|(filter, ..)| filter);
         let next = words.get(operator.word + 1);
         let hides_option = operator.negates && next.is_some_and(|next| next.starts_with('-'));
         match (&filter, as_value) {
             (Ok(_), Ok(_)) => return Err(two_readings(words, operator)),
             (Ok(_), Err(_)) if hides_option => return Err(two_readings(words, operator)),
+            // `process = process -y`: of a process called `process`, with an option, or of two names.
+            (Err(_), Ok(_)) if could_have_options && operator.compares_names => {
+                return Err(two_readings(words, operator));
+            }
             (Err(_), Ok(filter)) => return Ok(filter),
             (_, Err(_)) => {}
         }
@@ -56,8 +61,20 @@ pub(crate) fn parse_words(words: &[&str], names: &dyn Names) -> Result<Filter, F
 /// words.push("-y");
 /// assert!(!words.expects_value(), "and an option here");
 /// ```
+///
+/// An operator that stands where a value is due may be that value (`process "$NAME"` with the name `=`). Both readings
+/// are followed until one of them can't go on, and a word is a value as long as it is one in either.
 #[derive(Clone, Debug, Default)]
 pub struct FilterWords {
+    /// The reading in which an operator is an operator.
+    first: Position,
+    /// Those in which one of them is a value.
+    others: Vec<Position>,
+}
+
+/// A position among the parts of a filter: what may stand next.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Position {
     due: Due,
     place: Place,
     /// The keyword whose value is due.
@@ -101,29 +118,38 @@ impl FilterWords {
     /// Starts before the first word.
     pub const fn new() -> Self {
         Self {
-            due: Due::Term,
-            place: Place::Clauses,
-            keyword: None,
+            first: Position::START,
+            others: Vec::new(),
         }
     }
 
     /// Reads one word.
     pub fn push(&mut self, word: &str) {
-        // What is no language at all is an error for the parser; here the next word may begin a term again.
-        if self.read(word, 0).is_err() {
-            self.due = Due::Term;
+        let mut others = Vec::new();
+        let mut add = |position: Option<Position>| {
+            if let Some(position) = position.filter(|it| !others.contains(it)) {
+                others.push(position);
+            }
+        };
+        for position in &self.others {
+            add(position.behind(word));
+            add(position.behind_value(word));
         }
+        add(self.first.behind_value(word));
+        self.others = others;
+        self.first.push(word);
     }
 
     /// Returns `true` where the next word is a value (or the operator before one) and can't be an option.
-    pub const fn expects_value(&self) -> bool {
-        !matches!(self.due, Due::Term)
+    pub fn expects_value(&self) -> bool {
+        self.first.expects_value() || self.others.iter().any(Position::expects_value)
     }
 
     /// Returns the keyword whose value the next word may be.
     pub fn value_of(&self) -> Option<&'static str> {
-        let keyword = self.keyword.filter(|_| self.expects_value());
-        keyword.map(|keyword| keyword.word)
+        let mut all = std::iter::once(&self.first).chain(&self.others);
+        let expecting = all.find(|position| position.expects_value())?;
+        expecting.keyword.map(|keyword| keyword.word)
     }
 
     /// Returns the words of the language that may stand next, as a shell offers them: none needs quotes, and of several
@@ -151,7 +177,7 @@ impl FilterWords {
         let terms = TERMS.iter().map(Keyword::next);
         let junctions = || spelt(|kind| matches!(kind, Kind::And | Kind::Or));
         let not = spelt(|kind| kind == Kind::Not);
-        match (self.due, self.place) {
+        match (self.first.due, self.first.place) {
             (Due::Term, Place::Clauses) => {
                 let clauses = CLAUSES[..2].iter().map(Keyword::next);
                 clauses.chain(terms).chain(not).collect()
@@ -180,13 +206,13 @@ impl FilterWords {
     /// assert_eq!(FilterWords::text(&["process", "a or b", "port", "80"]), "process \"a or b\" port 80");
     /// ```
     pub fn text(words: &[impl AsRef<str>]) -> String {
-        let mut followed = Self::new();
+        let mut followed = Position::START;
         let joined = words.iter().map(AsRef::as_ref).map(|word| {
             let was_due = followed.expects_value();
             match followed.read(word, 0) {
                 Ok(tokens) if was_due => {
                     let shown = tokens.iter().map(|token| match token.kind {
-                        Kind::Value(value) => Name(value).to_string(),
+                        Kind::Value(value) => QuotedName(value).to_string(),
                         _ => token.text.to_owned(),
                     });
                     shown.collect::<Vec<_>>().join(" ")
@@ -199,6 +225,50 @@ impl FilterWords {
             }
         });
         joined.collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl Position {
+    const START: Self = Self {
+        due: Due::Term,
+        place: Place::Clauses,
+        keyword: None,
+    };
+
+    const fn expects_value(&self) -> bool {
+        !matches!(self.due, Due::Term)
+    }
+
+    /// Reads one word.
+    fn push(&mut self, word: &str) {
+        // What is no language at all is an error for the parser; here the next word may begin a term again.
+        if self.read(word, 0).is_err() {
+            self.due = Due::Term;
+        }
+    }
+
+    /// Returns the position behind a word; `None` where the word can't stand here.
+    fn behind(mut self, word: &str) -> Option<Self> {
+        // What begins like an option may be one where no value is due.
+        let is_option = || !self.expects_value() && word.starts_with('-');
+        if is_option() {
+            return Some(self);
+        }
+        let stands = self.expects_value() || may_begin_anything(word);
+        (stands && self.read(word, 0).is_ok()).then_some(self)
+    }
+
+    /// Returns the position behind an operator that is taken for the value which is due; `None` where it is none.
+    fn behind_value(self, word: &str) -> Option<Self> {
+        let Due::OperatorOrValue(operand) = self.due else {
+            return None;
+        };
+        let may_be_either = operand.has_operator() && is_operator(word).is_some();
+        may_be_either.then_some(Self {
+            due: Due::Term,
+            place: Place::Behind,
+            ..self
+        })
     }
 
     /// Turns one word, which begins at this column, into tokens.
@@ -263,15 +333,19 @@ struct Reading<'w> {
     tokens: Vec<Token<'w>>,
     /// Operators that stand where a name is due, so that each of them could be that name.
     could_be_values: Vec<Ambiguous>,
+    /// Set when a word begins like an option where no value is due.
+    could_have_options: bool,
 }
 
 #[derive(Clone, Copy)]
 struct Ambiguous {
     /// The place of the word.
     word: usize,
-    /// Where the word begins.
+    /// The column at which the word begins.
     column: usize,
     negates: bool,
+    /// Set for one that can stand between a keyword and a name: `=` or `!=`.
+    compares_names: bool,
 }
 
 impl<'w> Reading<'w> {
@@ -280,11 +354,13 @@ impl<'w> Reading<'w> {
         let mut reading = Self {
             tokens: Vec::new(),
             could_be_values: Vec::new(),
+            could_have_options: false,
         };
-        let mut followed = FilterWords::new();
+        let mut followed = Position::START;
         let mut column = 0;
         for (place, word) in words.iter().copied().enumerate() {
             let names = followed.due == Due::OperatorOrValue(Operand::Name);
+            reading.could_have_options |= !followed.expects_value() && word.starts_with('-');
             if names && as_value == Some(place) {
                 reading.tokens.push(value(word, column));
                 followed.due = Due::Term;
@@ -294,6 +370,7 @@ impl<'w> Reading<'w> {
                         word: place,
                         column,
                         negates: operator == Operator::NotEqual,
+                        compares_names: matches!(operator, Operator::Equal | Operator::NotEqual),
                     };
                     if words
                         .get(place + 1)

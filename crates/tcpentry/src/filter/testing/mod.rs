@@ -1,4 +1,4 @@
-//! What the tests of filters are made of.
+//! Generators and fixtures of the filters' tests.
 
 pub(crate) mod sockets;
 pub(crate) mod texts;

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::super::expr::{Comparison, End, Expr, Term};
-use super::super::judge::{Fact, Facts, Holder};
+use super::super::judge::{Fact, Facts, NamedProcess};
 use super::super::pattern::Pattern;
 use super::super::prefix::Prefix;
 use super::super::prefix_set::PrefixSet;
@@ -192,14 +192,14 @@ pub(crate) const LOCAL_PORTS: LocalPorts = LocalPorts {
 
 /// A socket: to the kernel's programs, and in its answers.
 #[derive(Clone, Debug)]
-pub(crate) struct Socket {
+pub(crate) struct TestSocket {
     pub(crate) entry: Entry,
     state: State,
     /// As it is in an answer where marks are told.
     connection: Connection,
 }
 
-impl Socket {
+impl TestSocket {
     pub(crate) fn is_in(&self, states: States) -> bool {
         states.contains(self.state)
     }
@@ -212,7 +212,7 @@ impl Socket {
     }
 }
 
-pub(crate) fn sockets(pool: &Pool) -> impl Strategy<Value = Socket> + use<> {
+pub(crate) fn sockets(pool: &Pool) -> impl Strategy<Value = TestSocket> + use<> {
     let (v4, v6): (Vec<IpAddr>, Vec<IpAddr>) =
         pool.addresses.iter().partition(|address| address.is_ipv4());
     let mapped: Vec<IpAddr> = v4
@@ -308,7 +308,7 @@ pub(crate) fn sockets(pool: &Pool) -> impl Strategy<Value = Socket> + use<> {
                     ..TcpInfo::default()
                 };
                 connection.info = (!mini).then(|| Box::new(info));
-                Socket {
+                TestSocket {
                     entry,
                     state,
                     connection,
@@ -346,12 +346,13 @@ fn read(entry: &Entry, state: State, [receive, send, uid, inode]: [u32; 4]) -> C
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
     pub(crate) hidden: Vec<(i32, &'static str)>,
+    pub(crate) partly_seen: Vec<(i32, &'static str)>,
     pub(crate) withheld: bool,
     pub(crate) by_right: bool,
 }
 
 impl Facts for Known {
-    fn holders(&self, inode: Inode) -> Option<impl Iterator<Item = Holder<'_>>> {
+    fn holders(&self, inode: Inode) -> Option<impl Iterator<Item = NamedProcess<'_>>> {
         let holders: &[(i32, &str)] = match inode.number() {
             1 => &[(1, "nginx")],
             2 => &[(1, "nginx"), (2, "sh")],
@@ -360,8 +361,14 @@ impl Facts for Known {
         Some(holders.iter().map(|&(pid, name)| holder(pid, name)))
     }
 
-    fn hidden(&self) -> impl Iterator<Item = Holder<'_>> {
+    fn hidden(&self) -> impl Iterator<Item = NamedProcess<'_>> {
         self.hidden.iter().map(|&(pid, name)| holder(pid, name))
+    }
+
+    fn partly_seen(&self) -> impl Iterator<Item = NamedProcess<'_>> {
+        self.partly_seen
+            .iter()
+            .map(|&(pid, name)| holder(pid, name))
     }
 
     fn are_withheld(&self) -> bool {
@@ -372,20 +379,25 @@ impl Facts for Known {
         self.by_right
     }
 
-    fn cgroup(&self, connection: &Connection) -> Fact<CgroupPath<'_>> {
+    fn cgroups(&self, connection: &Connection) -> Fact<Vec<CgroupPath<'_>>> {
         match connection.cgroup {
-            Some(1) => Fact::Known("/system.slice/nginx.service".into()),
-            Some(2) => Fact::Known("/lxc.payload.web-1".into()),
+            Some(1) => Fact::Known(vec!["/system.slice/nginx.service".into()]),
+            Some(2) => Fact::Known(vec!["/lxc.payload.web-1".into()]),
             Some(3) => Fact::Hidden,
+            // Two processes of two units hold it.
+            Some(5) => Fact::Known(vec![
+                "/system.slice/ssh.service".into(),
+                "/system.slice/nginx.service".into(),
+            ]),
             _ => Fact::Absent,
         }
     }
 }
 
-fn holder(pid: i32, name: &str) -> Holder<'_> {
+fn holder(pid: i32, name: &str) -> NamedProcess<'_> {
     let name = name.as_bytes();
     let process = process(pid);
-    Holder {
+    NamedProcess {
         process,
         name,
         executable: None,

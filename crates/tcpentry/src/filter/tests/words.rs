@@ -76,6 +76,11 @@ fn words_mean_what_they_mean_where_they_stand() {
         (&["not", "process", "not"], "not process \"not\""),
         (&["( process", ") or (", ")"], "process \") or (\""),
         (&["process", "état"], "process état"),
+        (&["process", "gt"], "process \"gt\""),
+        (
+            &["process", "gt", "process", "-y"],
+            "process \"gt\" and process -y",
+        ),
     ] {
         let read = parse_words(words);
         let shown = read.as_ref().map(ToString::to_string);
@@ -110,6 +115,15 @@ fn what_could_turn_a_filter_around_is_refused() {
             &["process", "!=", "-q"],
             "`!=` may be an operator or a name here",
         ),
+        (
+            &["process", "=", "process", "-y"],
+            "`=` may be an operator or a name here",
+        ),
+        (
+            &["not", "unit", "neq", "unit", "--own-session"],
+            "`neq` may be an operator or a name here",
+        ),
+        (&["dst", "=", "dst", "-y"], ""),
         (&["dst", "!=10.0.0.1"], "`!=` has to be a word of its own"),
         (&["dport", "!= :80"], "`!=` has to be a word of its own"),
         (&["dst", "10.0.0.1 or port > 0"], ""),
@@ -148,6 +162,7 @@ fn values() -> impl Strategy<Value = String> {
             ")",
             "!",
             "=",
+            "==",
             "!=",
             ">",
             "eq",
@@ -272,6 +287,67 @@ proptest! {
                 prop_assert!(!error.to_string().contains(char::is_control));
             }
         }
+    }
+}
+
+/// The words that a program takes for options as [`FilterWords`] tells it to are those that were typed as options, and
+/// the words of a filter that are left are of two terms, or an error.
+#[test]
+fn no_value_is_an_option_whatever_the_one_before_it_is() {
+    let operators = [
+        "=", "==", "!=", "<", ">", "eq", "ne", "neq", "gt", "le", "(", ")", "!", "not", "and",
+        "or", "&", "|", "x",
+    ];
+    for not in [&[][..], &["not"], &["("]] {
+        for term in NAMED {
+            for second in [term, "process", "dst", "port"] {
+                for value in operators {
+                    for option in ["-y", "--yes", "-n", "--"] {
+                        let values =
+                            [not, &[term, value, second, option, "port", "1"][..]].concat();
+                        let mut followed = FilterWords::new();
+                        let options: Vec<_> = values
+                            .iter()
+                            .filter(|word| {
+                                let is_option = word.starts_with('-') && !followed.expects_value();
+                                if !is_option {
+                                    followed.push(word);
+                                }
+                                is_option
+                            })
+                            .collect();
+                        assert!(options.is_empty(), "{values:?}: {options:?}");
+                    }
+                }
+            }
+        }
+    }
+    // An option that was typed is still one.
+    for words in [
+        &["process", "=", "nginx"][..],
+        &["process", "nginx"],
+        &["process", "!=", "nginx", "dport", "=", ":80"],
+        &["dport", "=", ":80"],
+        &["idle", "gt", "10m"],
+        &["process", "="],
+        &["(", "user", "=", "root", ")"],
+        &[
+            "state",
+            "established",
+            "process",
+            "=",
+            "a",
+            "and",
+            "port",
+            "80",
+        ],
+    ] {
+        let mut followed = FilterWords::new();
+        for word in words {
+            followed.push(word);
+        }
+        let is_operator_last = words.last() == Some(&"=");
+        assert_eq!(followed.expects_value(), is_operator_last, "{words:?}");
     }
 }
 

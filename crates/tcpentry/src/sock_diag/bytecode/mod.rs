@@ -1,4 +1,4 @@
-//! What the kernel judges sockets by: the program of a dump, `INET_DIAG_REQ_BYTECODE`.
+//! The program by which the kernel selects the sockets of a dump, `INET_DIAG_REQ_BYTECODE`.
 //!
 //! A program is a row of operations, each with two distances: how far to go on when it holds (`yes`)
 //! and when it doesn't (`no`). Whoever arrives exactly at the end is accepted; a rejection is a jump of
@@ -115,11 +115,11 @@ impl From<Check> for Condition {
 /// A condition as the kernel runs it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Program {
-    operations: Vec<Operation>,
+    operations: Vec<Instruction>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Operation {
+struct Instruction {
     /// `None` is `JMP`, which goes on at `no`.
     check: Option<Check>,
     /// The place of the operation and the one where it goes on when the check fails, as the distance to the place to which a
@@ -206,7 +206,7 @@ impl Half {
 #[derive(Default)]
 struct Assembler {
     /// The last one first.
-    operations: Vec<Operation>,
+    operations: Vec<Instruction>,
 }
 
 impl Assembler {
@@ -269,12 +269,12 @@ impl Assembler {
     }
 
     fn push(&mut self, check: Option<Check>, no: usize) {
-        let at = self.next() + usize::from(Operation::length_of(check));
-        self.operations.push(Operation { check, at, no });
+        let at = self.next() + usize::from(Instruction::length_of(check));
+        self.operations.push(Instruction { check, at, no });
     }
 }
 
-impl Operation {
+impl Instruction {
     /// Writes `struct inet_diag_bc_op` and its operands.
     fn encode(&self, out: &mut Vec<u8>) {
         let (code, _) = self.code();
@@ -362,7 +362,7 @@ impl fmt::Display for Program {
                 write!(f, "{no}")?;
                 continue;
             };
-            let next = operation.at - usize::from(Operation::length_of(operation.check));
+            let next = operation.at - usize::from(Instruction::length_of(operation.check));
             let yes = self.place(next);
             if *check != Check::Auto {
                 write!(f, "{check}  ")?;

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// What happens to the table of a kernel that answers.
+/// A change of the table of a kernel while it answers.
 type Change = Box<dyn FnMut(&Asked, &mut Kernel) + Send + Sync>;
 
 /// A kernel whose table changes before and after its answers.

@@ -1,4 +1,4 @@
-//! The same against the kernel of this machine: what it yields, and what its own rows say.
+//! Compiled filters against the kernel of this machine: the rows that it yields, and what they say.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -209,7 +209,7 @@ struct OwnCgroup {
 }
 
 impl OwnCgroup {
-    /// Where a cgroup can be made for a single thread.
+    /// Makes a cgroup for a single thread, where that is possible.
     fn new() -> io::Result<Self> {
         let mounts = fs::read_to_string("/proc/mounts")?;
         let mounted = mounts.lines().find_map(|line| {
@@ -260,7 +260,7 @@ impl Lookup {
         }
     }
 
-    /// What a dump yields, by cookie.
+    /// Returns the rows of a dump, by cookie.
     fn dump(&mut self, ports: (u16, u16), program: Option<Program>) -> Rows {
         let scope = Scope {
             states: self.compiler.states,
@@ -276,7 +276,7 @@ impl Lookup {
         rows
     }
 
-    /// Whether the kernel and the rest give what the whole gives.
+    /// Asserts that the kernel and the rest select what the whole does.
     fn compare<'e>(&mut self, exprs: impl IntoIterator<Item = &'e Expr>) {
         let all = self.dump((0, 0), None);
         let auto = self.dump((0, 0), Program::of(&Check::Auto.into()));

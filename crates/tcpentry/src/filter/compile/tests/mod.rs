@@ -2,14 +2,14 @@ use proptest::prelude::*;
 
 use super::super::judge::{Judge, Subject, Truth};
 use super::super::testing::sockets::{
-    Known, LOCAL_PORTS, Pool, SETS, Socket, exprs, network, pid, set, sockets,
+    Known, LOCAL_PORTS, Pool, SETS, TestSocket, exprs, network, pid, set, sockets,
 };
 use super::*;
 use crate::sock_diag::bytecode::interpreter;
 
 mod kernel;
 
-/// What may be done about a socket: all else is the same, namely nothing.
+/// The consequence of a truth for a socket: all that are neither yes nor hidden mean no.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Selected {
     Yes,
@@ -27,7 +27,7 @@ impl From<Truth> for Selected {
     }
 }
 
-fn yields(plan: &Plan, pass: &Pass, socket: &Socket) -> bool {
+fn yields(plan: &Plan, pass: &Pass, socket: &TestSocket) -> bool {
     let [local, peer] = socket.entry.ports;
     let is_port = |asked, port| asked == 0 || asked == port;
     let accepts = |program: &Program| interpreter::run(&program.bytes(), &socket.entry);
@@ -39,7 +39,7 @@ fn yields(plan: &Plan, pass: &Pass, socket: &Socket) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
-    /// What the kernel yields and the rest selects is what the whole expression selects here.
+    /// Compares what the kernel yields and the rest selects with what the whole expression selects here.
     #[test]
     fn kernel_and_rest_are_the_expression(
         expr in exprs(Pool::small().terms()),
@@ -59,7 +59,7 @@ proptest! {
         let facts = &Known {
             hidden,
             withheld,
-            by_right: false,
+            ..Known::default()
         };
         let judge = Judge { facts, marks, local_ports: LOCAL_PORTS, netns: 1, users: true };
         for socket in sockets.iter().filter(|socket| socket.is_in(states)) {

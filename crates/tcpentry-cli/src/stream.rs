@@ -1,0 +1,103 @@
+//! Standard output and standard error, without the buffers of the standard library; a signal ends a write that nobody
+//! reads.
+//!
+//! The handlers of `signal_hook` restart a call that they interrupt, so that a write to a full pipe would outlast every
+//! signal but KILL. Where signals only set a flag, a write waits for room first, and gives up soon after the flag is set.
+
+use std::io::{self, Write};
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::stdio::{stderr, stdout};
+
+/// Standard output. The standard library's would split every write at its last newline.
+pub(crate) struct Stdout;
+
+/// Standard error.
+pub(crate) struct Stderr;
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        write(stdout(), bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        write(stderr(), bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Makes writes to both give up soon after a flag is set that the handlers of signals set.
+pub(crate) fn give_up_after(flag: &Arc<AtomicBool>) {
+    // The handlers are installed once.
+    let _ = INTERRUPTED.set(Arc::clone(flag));
+}
+
+/// Returns true once a write has given up.
+pub(crate) fn gave_up() -> bool {
+    GAVE_UP.load(Ordering::Relaxed)
+}
+
+fn write(out: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    let Some(interrupted) = INTERRUPTED.get() else {
+        return Ok(rustix::io::write(out, bytes)?);
+    };
+    await_room(out, interrupted)?;
+    // A pipe that has room takes this much without waiting (PIPE_BUF), unless another process writes to it as well.
+    let some = &bytes[..bytes.len().min(AT_ONCE)];
+    Ok(rustix::io::write(out, some)?)
+}
+
+/// Waits until something can be written: without limit, or for a moment once the flag is set.
+fn await_room(out: BorrowedFd<'_>, interrupted: &AtomicBool) -> io::Result<()> {
+    loop {
+        let is_interrupted = interrupted.load(Ordering::Relaxed);
+        let patience = if is_interrupted {
+            // One moment for all that is left to be written, however much that is.
+            let since = *GIVES_UP.get_or_init(|| Instant::now() + LAST_MOMENT);
+            since.saturating_duration_since(Instant::now())
+        } else {
+            // A signal that comes before the call would not end it, so it has a time limit.
+            POLL_INTERVAL
+        };
+        let patience = Timespec {
+            tv_sec: 0,
+            tv_nsec: patience.subsec_nanos().into(),
+        };
+        match poll(
+            &mut [PollFd::from_borrowed_fd(out, PollFlags::OUT)],
+            Some(&patience),
+        ) {
+            Ok(0) if is_interrupted => {
+                GAVE_UP.store(true, Ordering::Relaxed);
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "nobody reads it"));
+            }
+            Ok(0) | Err(Errno::INTR) => {}
+            // There is room, or the write fails and says why.
+            Ok(_) | Err(_) => return Ok(()),
+        }
+    }
+}
+
+static INTERRUPTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+static GAVE_UP: AtomicBool = AtomicBool::new(false);
+static GIVES_UP: OnceLock<Instant> = OnceLock::new();
+
+const AT_ONCE: usize = 4096;
+/// The delay until an interruption is noticed.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// The time that a reader who is only slow has for the end of the report.
+const LAST_MOMENT: Duration = Duration::from_millis(300);

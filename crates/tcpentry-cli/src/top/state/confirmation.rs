@@ -1,0 +1,126 @@
+//! The steps of a deletion: preview, confirmation, outcomes. Exactly the sockets that were shown are deleted, by their
+//! identity.
+
+use std::collections::HashSet;
+use std::time::Instant;
+
+use tcpentry::{Ending, Outcome};
+
+use super::super::message::{SocketTarget, WorkerCommand};
+use super::super::model::{NotDeleted, RowKey};
+use super::{Counts, Focus, LogEntry, Preview, Top};
+
+impl Top {
+    /// Opens a preview of deleting the marked rows, or else those under the cursor.
+    pub(crate) fn preview_deletion(&mut self, now: Instant) {
+        let keys: HashSet<RowKey> = if self.marks.is_empty() {
+            self.table.current_keys().into_iter().collect()
+        } else {
+            self.marks.keys().clone()
+        };
+        let targets: Vec<_> = self
+            .table
+            .rows_in_order()
+            .filter(|row| keys.contains(&row.key) && row.is_present())
+            .map(SocketTarget::from)
+            .collect();
+        if targets.is_empty() {
+            self.notify("nothing to delete: it is gone", now);
+        } else {
+            self.preview_deletion_of(targets);
+        }
+    }
+
+    /// Opens a preview of deleting these sockets.
+    pub(crate) fn preview_deletion_of(&mut self, targets: Vec<SocketTarget>) {
+        let serial = self.outbox.next_serial();
+        self.deletion.preview = Some(Preview {
+            serial,
+            requested: targets.len(),
+            ..Preview::default()
+        });
+        self.focus = Focus::Preview;
+        self.outbox.push(WorkerCommand::Preview { serial, targets });
+    }
+
+    /// Deletes exactly what the preview shows as deletable, once it has been on the screen.
+    pub(crate) fn confirm_deletion(&mut self, now: Instant) {
+        let Some(preview) = &mut self.deletion.preview else {
+            return;
+        };
+        if preview.counts.is_some() || !preview.seen {
+            return;
+        }
+        let targets: Vec<_> = preview.deletable().cloned().collect();
+        if targets.is_empty() {
+            return;
+        }
+        let serial = preview.serial;
+        preview.counts = Some(Counts::default());
+        preview.scroll = 0;
+        // Refusals were shown; the log has them as well.
+        let refused = preview.refused();
+        let refused: Vec<_> = refused
+            .map(|(target, failure)| (target.clone(), failure.clone()))
+            .collect();
+        for (target, failure) in refused {
+            self.record_outcome(serial, &target, &Err(failure), now);
+        }
+        self.deletion.running = Some(serial);
+        self.outbox.push(WorkerCommand::Delete { serial, targets });
+    }
+
+    /// Closes the preview. Unless it was confirmed, nothing is deleted.
+    pub(crate) fn close_preview(&mut self, now: Instant) {
+        if let Some(preview) = self.deletion.preview.take() {
+            // A confirmed deletion goes on; the log and the rows show its outcome.
+            if preview.counts.is_none() {
+                self.notify("not confirmed: nothing was deleted", now);
+            }
+        }
+        self.focus = Focus::Table;
+    }
+
+    pub(super) fn record_outcome(
+        &mut self,
+        serial: u64,
+        target: &SocketTarget,
+        result: &Result<Ending, NotDeleted>,
+        now: Instant,
+    ) {
+        let outcome = match result {
+            Ok(_) => Outcome::Deleted,
+            Err(failure) => failure.outcome,
+        };
+        self.deletion.outcomes.insert(target.key, (outcome, now));
+        if matches!(outcome, Outcome::Deleted | Outcome::Gone) {
+            self.marks.remove(target.key);
+        }
+        self.log.push(LogEntry::of(target, result));
+        let preview = self.deletion.preview_of(serial);
+        if let Some(counts) = preview.and_then(|preview| preview.counts.as_mut()) {
+            counts.count(outcome);
+        }
+    }
+
+    pub(super) fn finish_deletion(&mut self, serial: u64, now: Instant) {
+        if self.deletion.running == Some(serial) {
+            self.deletion.running = None;
+        }
+        let Some(preview) = self.deletion.preview_of(serial) else {
+            return;
+        };
+        preview.done = true;
+        let counts = preview.counts.unwrap_or_default();
+        self.notify(counts.summary(), now);
+        // After a complete success the rows show it, and the preview closes.
+        if counts.not_deleted == 0 {
+            self.deletion.preview = None;
+            for mode in [&mut self.focus, &mut self.help.behind] {
+                if *mode == Focus::Preview {
+                    *mode = Focus::Table;
+                }
+            }
+        }
+    }
+}
