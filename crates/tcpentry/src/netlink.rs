@@ -15,7 +15,7 @@ pub(crate) struct Question {
     pub(crate) kind: u16,
     /// Everything is asked for (`NLM_F_DUMP`), not one thing.
     pub(crate) is_dump: bool,
-    pub(crate) body: Body,
+    pub(crate) body: Payload,
 }
 
 impl Conversation {
@@ -57,7 +57,7 @@ impl Conversation {
                 continue;
             }
             let mut rest = buffer.get(..datagram.length).ok_or(Errno::MSGSIZE)?;
-            while let Some(message) = Message::take(&mut rest).ok_or(Errno::PROTO)? {
+            while let Some(message) = AnswerPart::take(&mut rest).ok_or(Errno::PROTO)? {
                 if message.sequence != self.sequence {
                     continue;
                 }
@@ -102,9 +102,9 @@ impl Question {
 }
 
 /// A structure and attributes behind it.
-pub(crate) struct Body(Vec<u8>);
+pub(crate) struct Payload(Vec<u8>);
 
-impl Body {
+impl Payload {
     /// Begins with a structure whose length is a multiple of four.
     pub(crate) fn of(structure: &[u8]) -> Self {
         debug_assert!(structure.len() % 4 == 0);
@@ -129,14 +129,14 @@ impl Body {
 }
 
 /// One message of an answer.
-struct Message<'a> {
+struct AnswerPart<'a> {
     kind: u16,
     flags: u16,
     sequence: u32,
     payload: &'a [u8],
 }
 
-impl<'a> Message<'a> {
+impl<'a> AnswerPart<'a> {
     /// Takes the next message; `Some(None)` at the end, `None` where what is there is none.
     #[expect(clippy::option_option, reason = "the end is no error")]
     fn take(rest: &mut &'a [u8]) -> Option<Option<Self>> {
@@ -247,11 +247,13 @@ mod tests {
         bytes
     }
 
-    fn ask(answers: Vec<Vec<u8>>) -> (Result<(), Errno>, Vec<(u16, Vec<u8>)>) {
+    type Seen = Vec<(u16, Vec<u8>)>;
+
+    fn ask(answers: Vec<Vec<u8>>) -> (Result<(), Errno>, Seen) {
         let question = Question {
             kind: 1,
             is_dump: true,
-            body: Body::of(&[0; 4]),
+            body: Payload::of(&[0; 4]),
         };
         let mut seen = Vec::new();
         let result = Conversation::over(Canned(answers)).ask(&question, |kind, payload| {
@@ -308,7 +310,7 @@ mod tests {
 
     #[test]
     fn attributes_are_read_as_they_are_written() {
-        let mut body = Body::of(&[]);
+        let mut body = Payload::of(&[]);
         body.attribute(1, b"abc");
         body.nested(2, |inner| inner.attribute(7, &[9]));
         assert_eq!(body.0.len() % 4, 0);

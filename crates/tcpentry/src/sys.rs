@@ -228,7 +228,7 @@ fn clone_child(body: impl FnOnce()) -> Result<Pid, Errno> {
     let no_flags: libc::c_long = 0;
     // SAFETY: without any flag (no CLONE_VM) the child gets a copy of the memory, and without a stack it runs on its copy
     // of this one, as after fork(2). What it may do there is restricted as the documentation of `start_child` says, and
-    // each caller in this crate keeps to that. It never returns from here, not even by a panic: `Ending` sees to it.
+    // each caller in this crate keeps to that. It never returns from here, not even by a panic: `ExitOnDrop` sees to it.
     let child = unsafe {
         libc::syscall(
             libc::SYS_clone,
@@ -240,7 +240,7 @@ fn clone_child(body: impl FnOnce()) -> Result<Pid, Errno> {
         )
     };
     if child == 0 {
-        let _ending = Ending;
+        let _ending = ExitOnDrop;
         body();
         return Err(Errno::CHILD);
     }
@@ -254,9 +254,9 @@ fn clone_child(body: impl FnOnce()) -> Result<Pid, Errno> {
 }
 
 /// Ends the process when dropped: by `_exit(2)`, which runs no destructors and no exit handlers.
-struct Ending;
+struct ExitOnDrop;
 
-impl Drop for Ending {
+impl Drop for ExitOnDrop {
     fn drop(&mut self) {
         // SAFETY: it touches no memory.
         unsafe { libc::_exit(0) }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
-use super::OutputArgs;
+use super::duration::duration;
+use super::output::OutputArgs;
 use super::ports::PortList;
 
 /// End what banned peers hold: on this host, and behind its published ports
@@ -49,7 +50,7 @@ pub(crate) struct BanArgs {
     #[arg(long, requires = "port")]
     pub(crate) all_ports_in_containers: bool,
     /// Go on for this long in the background, and report to the system log
-    #[arg(long, value_name = "DURATION", value_parser = super::duration, conflicts_with = "stdin")]
+    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "stdin")]
     pub(crate) linger: Option<Duration>,
     /// Be the part of --linger in the background
     #[arg(long, hide = true, requires = "linger")]

@@ -2,10 +2,12 @@
 
 pub(crate) mod answer;
 mod ban;
+mod duration;
 pub(crate) mod habits;
 pub(crate) mod line;
 pub(crate) mod operands;
 pub(crate) mod order;
+mod output;
 pub(crate) mod pace;
 pub(crate) mod ports;
 mod read;
@@ -19,11 +21,13 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use tcpentry::{MethodChoice, Options, States};
 
+use duration::duration;
 use pace::PaceArgs;
 
 pub(crate) use ban::{BanArgs, Form};
+pub(crate) use output::{ColorArgs, ColorChoice, OutputArgs};
 pub(crate) use read::{Usage, arranged, read};
-pub(crate) use set_source::{Input, SetSource};
+pub(crate) use set_source::{SetInput, SetSource};
 
 #[cfg(feature = "tui")]
 pub(crate) use columns::{Grouping, TopColumn};
@@ -282,7 +286,7 @@ pub(crate) struct DemoArgs {
     pub(crate) color: ColorArgs,
 }
 
-/// What has to be deletable.
+/// The connections that have to be deletable.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Need {
     /// The connections of the caller's own processes
@@ -291,33 +295,6 @@ pub(crate) enum Need {
     All,
     /// Every connection of every network namespace
     AllNetns,
-}
-
-#[derive(Clone, Debug, ClapArgs)]
-pub(crate) struct OutputArgs {
-    /// Print one JSON object per line; the manual documents the fields
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Omit the header line
-    #[arg(long)]
-    pub(crate) no_header: bool,
-    #[command(flatten)]
-    pub(crate) color: ColorArgs,
-}
-
-#[derive(Clone, Debug, ClapArgs)]
-pub(crate) struct ColorArgs {
-    /// Choose when to colour; auto honours NO_COLOR and colours on a terminal only
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
-    pub(crate) color: ColorChoice,
-}
-
-/// The choice of colours.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub(crate) enum ColorChoice {
-    Auto,
-    Always,
-    Never,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -368,14 +345,6 @@ impl From<MethodArg> for MethodChoice {
             MethodArg::Borrow => Self::Borrow,
         }
     }
-}
-
-/// Parses a duration in the units that filters take.
-fn duration(text: &str) -> Result<Duration, String> {
-    tcpentry::filter::parse_duration(text).map_err(|error| match error.hint() {
-        Some(hint) => format!("{error}; {hint}"),
-        None => error.to_string(),
-    })
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 
+use super::duration::duration;
+
 /// The options for the pace of a deletion, and for a random sample of what is selected.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct PaceArgs {
@@ -13,7 +15,7 @@ pub(crate) struct PaceArgs {
     #[arg(long, value_name = "N/s", conflicts_with = "spread")]
     pub(crate) rate: Option<Rate>,
     /// Spread the deletions evenly over this long, in random order, at most 1s apart
-    #[arg(long, value_name = "DURATION", value_parser = super::duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) spread: Option<Duration>,
     /// Delete only a random sample of what is selected: so many, or this percentage
     #[arg(long, value_name = "N|N%")]

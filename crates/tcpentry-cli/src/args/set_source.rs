@@ -10,12 +10,12 @@ use tcpentry::filter::is_set_name;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct SetSource {
     pub(crate) name: String,
-    pub(crate) input: Input,
+    pub(crate) input: SetInput,
 }
 
 /// The text of a set.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Input {
+pub(crate) enum SetInput {
     Standard,
     File(PathBuf),
 }
@@ -39,14 +39,14 @@ impl FromStr for SetSource {
         Ok(Self {
             name: name.to_owned(),
             input: match file {
-                "-" => Input::Standard,
-                file => Input::File(file.into()),
+                "-" => SetInput::Standard,
+                file => SetInput::File(file.into()),
             },
         })
     }
 }
 
-impl fmt::Display for Input {
+impl fmt::Display for SetInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Standard => f.write_str("standard input"),
@@ -64,12 +64,12 @@ mod tests {
 
     #[test]
     fn a_set_has_a_name_and_a_file() {
-        let file = |path: &str| Input::File(path.into());
+        let file = |path: &str| SetInput::File(path.into());
         for (text, name, input) in [
             ("bad=list", "bad", file("list")),
             ("@bad=list", "bad", file("list")),
             ("a-b_1=/x=y", "a-b_1", file("/x=y")),
-            ("bad=-", "bad", Input::Standard),
+            ("bad=-", "bad", SetInput::Standard),
             ("bad=./-", "bad", file("./-")),
         ] {
             let name = name.to_owned();

@@ -56,22 +56,33 @@ pub(crate) fn declined(pair: Pair) -> Error {
 pub(crate) struct SessionGuard {
     /// Looked for when the first connection is found.
     session: Option<OwnSession>,
-    lifted: bool,
+    protects: Protection,
     /// Set while it may still report on standard error, once.
     speaks: bool,
     doubts: bool,
-    /// Set where only what certainly carries the session is refused.
-    is_certain: bool,
+}
+
+/// The connections that a guard protects.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Protection {
+    Nothing,
+    /// Those that carry the session for certain.
+    Certain,
+    /// Those too that may carry it.
+    Possible,
 }
 
 impl SessionGuard {
     pub(crate) const fn new(lifted: bool) -> Self {
         Self {
             session: None,
-            lifted,
+            protects: if lifted {
+                Protection::Nothing
+            } else {
+                Protection::Possible
+            },
             speaks: false,
             doubts: false,
-            is_certain: false,
         }
     }
 
@@ -90,7 +101,7 @@ impl SessionGuard {
     #[must_use]
     pub(crate) fn certain(self) -> Self {
         Self {
-            is_certain: true,
+            protects: Protection::Certain,
             ..self
         }
     }
@@ -101,7 +112,7 @@ impl SessionGuard {
     }
 
     pub(crate) fn admit(&mut self, found: &Connection) -> Result<(), Error> {
-        if self.lifted || found.state == State::Listening {
+        if self.protects == Protection::Nothing || found.state == State::Listening {
             return Ok(());
         }
         let session = self.session.get_or_insert_with(OwnSession::find);
@@ -114,7 +125,7 @@ impl SessionGuard {
                 Ok(())
             }
             Carries::Surely => Err(refused(found.pair)),
-            Carries::Maybe(_) if self.is_certain => Ok(()),
+            Carries::Maybe(_) if self.protects == Protection::Certain => Ok(()),
             Carries::Maybe(why) => {
                 if self.speaks {
                     print_error(&format!(
@@ -130,7 +141,7 @@ impl SessionGuard {
     /// Says whether a deletion may cut the operator off though nothing shows it: their path leads out of what can be
     /// followed.
     pub(crate) fn is_in_doubt(&mut self) -> bool {
-        if self.lifted {
+        if self.protects == Protection::Nothing {
             return false;
         }
         let session = self.session.get_or_insert_with(OwnSession::find);
@@ -139,7 +150,7 @@ impl SessionGuard {
 
     /// Says whether an SSH server holds a connection: it may be somebody's session.
     pub(crate) fn is_of_a_server(&mut self, found: &Connection) -> bool {
-        if self.lifted {
+        if self.protects == Protection::Nothing {
             return false;
         }
         let session = self.session.get_or_insert_with(OwnSession::find);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tcpentry::filter::PrefixSet;
 
-use crate::args::{Input, SetSource};
+use crate::args::{SetInput, SetSource};
 use crate::exit::Exit;
 use crate::message::{print_error, print_hint};
 
@@ -24,13 +24,13 @@ pub(crate) fn read(sources: &[SetSource]) -> Result<Sets, Exit> {
             print_error(&format!("--in: the set `{name}` is given twice"));
             return Err(Exit::Usage);
         }
-        if *input == Input::Standard && before.iter().any(|other| other.input == *input) {
+        if *input == SetInput::Standard && before.iter().any(|other| other.input == *input) {
             print_error("--in: standard input can be read once only");
             return Err(Exit::Usage);
         }
         let set = match input {
-            Input::Standard => read_from(input, io::stdin().lock()),
-            Input::File(path) => match File::open(path) {
+            SetInput::Standard => read_from(input, io::stdin().lock()),
+            SetInput::File(path) => match File::open(path) {
                 Ok(file) => read_from(input, BufReader::new(file)),
                 Err(error) => Err((format!("{input}: {error}"), None)),
             },
@@ -48,7 +48,7 @@ pub(crate) fn read(sources: &[SetSource]) -> Result<Sets, Exit> {
 }
 
 /// Reads a set, or returns the error and its hint.
-fn read_from(input: &Input, text: impl BufRead) -> Result<PrefixSet, (String, Option<String>)> {
+fn read_from(input: &SetInput, text: impl BufRead) -> Result<PrefixSet, (String, Option<String>)> {
     PrefixSet::read(text).map_err(|error| {
         let hint = error.hint().map(str::to_owned);
         let separator = if error.line().is_some() { "," } else { ":" };

@@ -23,7 +23,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal as _};
 use std::sync::mpsc::channel;
 
-use crate::args::{Input, TopArgs, TopColumn};
+use crate::args::{SetInput, TopArgs, TopColumn};
 use crate::exit::Exit;
 use crate::message::{print_error, print_hint};
 use crate::output::colored;
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &TopArgs) -> Exit {
         .select
         .sets
         .iter()
-        .any(|set| set.input == Input::Standard)
+        .any(|set| set.input == SetInput::Standard)
     {
         keys_from_the_terminal();
     }

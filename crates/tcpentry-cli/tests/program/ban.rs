@@ -13,7 +13,7 @@ use tcpentry_testkit::tcp::{self, Ends};
 use tcpentry_testkit::world::World;
 use tcpentry_testkit::{Namespace, isolated, skip, until};
 
-use crate::util::{self, Run, is_alive};
+use crate::util::{Run, is_alive};
 
 /// This host, a client's host beside it, and a container that it forwards to.
 struct Stage {
@@ -79,7 +79,7 @@ impl Stage {
     }
 
     /// Publishes ports of the container on this host.
-    fn publish(&self, port: u16, inside: u16) {
+    fn publish(port: u16, inside: u16) {
         nft("add table ip nat");
         nft("add chain ip nat pre { type nat hook prerouting priority -100 ; }");
         nft(&format!(
@@ -199,8 +199,8 @@ fn what_a_peer_holds_ends_on_its_ports_in_both_families_and_nothing_else_does() 
 #[test]
 fn behind_a_published_port_the_port_is_the_one_that_the_client_asked_for() {
     on_a_stage(|stage| {
-        stage.publish(8080, 80);
-        stage.publish(9090, 80);
+        Stage::publish(8080, 80);
+        Stage::publish(9090, 80);
         let listener = stage.listen_in_container(80);
         let asked_for_8080 = stage.connect(CLIENT, HERE, 8080, &listener);
         let asked_for_9090 = stage.connect(CLIENT, HERE, 9090, &listener);
@@ -402,9 +402,10 @@ fn twenty_thousand_decisions_are_some_walks_and_a_file_is_one() {
             } else {
                 address.to_string()
             };
-            decisions += &format!(
+            let decision = format!(
                 r#"{{"duration":"1h","id":{number},"origin":"lists","scenario":"x","scope":"Ip","type":"ban","value":"{value}","action":"add"}}"#
             );
+            decisions.push_str(&decision);
             decisions.push('\n');
         }
         let fed = stage.run_with_input("ban --stdin --format crowdsec", &decisions);
@@ -475,8 +476,6 @@ fn who_may_not_see_all_namespaces_is_told() {
             "ban",
             CLIENT,
         ];
-        let program = util::opened();
-        drop(program);
         let ban = stage.world.command("setpriv").args(words).output().unwrap();
         if String::from_utf8_lossy(&ban.stderr).contains("Permission denied") {
             skip!("the program can't be run by another user here");

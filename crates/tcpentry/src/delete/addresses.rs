@@ -1,4 +1,4 @@
-//! What the kernel has said about local addresses in one run of deletions.
+//! The kernel's answers about local addresses in one run of deletions.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;

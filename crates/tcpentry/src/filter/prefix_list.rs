@@ -113,7 +113,7 @@ fn element(line: &[u8], is_first: bool) -> Result<Option<Prefix>, FilterError> {
         .with_hint("one prefix a line; a comment begins with `#`"))
 }
 
-/// Why a text is no set of prefixes: the line, the column, and what was expected there; or the failure to read it.
+/// The reason why a text is no set of prefixes: the line, the column, and what was expected there; or the failure to read it.
 #[derive(Debug)]
 pub struct PrefixListError {
     place: Option<(u64, usize)>,
@@ -164,7 +164,7 @@ impl StdError for PrefixListError {
     }
 }
 
-/// What is longer is no list.
+/// A longer line is of no list.
 struct Limits {
     /// The bytes of a line.
     line: u64,

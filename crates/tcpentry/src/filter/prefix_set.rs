@@ -25,8 +25,8 @@ use super::prefix::Prefix;
 /// ```
 #[derive(Clone, Default, Eq, PartialEq)]
 pub struct PrefixSet {
-    v4: Family<u32, 32>,
-    v6: Family<u128, 128>,
+    v4: FamilySet<u32, 32>,
+    v6: FamilySet<u128, 128>,
 }
 
 /// The prefixes of one family, whose addresses have so many bits.
@@ -34,7 +34,7 @@ pub struct PrefixSet {
 /// Most of what lists contain are single addresses. Those are kept apart, because in a trie without path compression
 /// each of IPv6 has twenty nodes of its own: 150,000 of them would be 46 MB, and are 4.5 in a hash table.
 #[derive(Clone, Eq, PartialEq)]
-struct Family<B: Eq + Hash, const BITS: u8>
+struct FamilySet<B: Eq + Hash, const BITS: u8>
 where
     (B, u8): prefix_trie::Prefix,
 {
@@ -150,7 +150,7 @@ fn of_v6((bits, length): (u128, u8)) -> Prefix {
     Prefix::masked(Ipv6Addr::from_bits(bits).into(), length)
 }
 
-impl<B: Copy + Eq + Hash, const BITS: u8> Family<B, BITS>
+impl<B: Copy + Eq + Hash, const BITS: u8> FamilySet<B, BITS>
 where
     (B, u8): prefix_trie::Prefix,
 {
@@ -193,7 +193,7 @@ where
     }
 }
 
-impl<B: Eq + Hash, const BITS: u8> Default for Family<B, BITS>
+impl<B: Eq + Hash, const BITS: u8> Default for FamilySet<B, BITS>
 where
     (B, u8): prefix_trie::Prefix,
 {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use rustix::io::Errno;
 
 use crate::error::{Error, Operation};
-use crate::netlink::{Body, Conversation, Question, attribute, attributes};
+use crate::netlink::{Conversation, Payload, Question, attribute, attributes};
 use crate::sock_diag::NetlinkSocket;
 
 /// The addresses of this host, and of its default gateways, in the calling thread's network namespace.
@@ -29,7 +29,7 @@ pub struct HostAddresses {
 /// The part that an address has for this host.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Role {
+pub enum HostRole {
     /// A device of this host has it, or it is of the loopback network.
     Own,
     /// A default route leads over it.
@@ -52,7 +52,7 @@ impl HostAddresses {
         let everything = |kind, structure: &[u8]| Question {
             kind,
             is_dump: true,
-            body: Body::of(structure),
+            body: Payload::of(structure),
         };
         // struct ifaddrmsg, struct rtmsg: with the family left open.
         conversation.ask(
@@ -76,25 +76,25 @@ impl HostAddresses {
     }
 
     /// Returns the part that an address has for this host, if any. IPv4 mapped into IPv6 is IPv4.
-    pub fn role(&self, address: IpAddr) -> Option<Role> {
+    pub fn role(&self, address: IpAddr) -> Option<HostRole> {
         let address = address.to_canonical();
         if address.is_loopback() || address.is_unspecified() || self.own.contains(&address) {
-            Some(Role::Own)
+            Some(HostRole::Own)
         } else if self.gateways.contains(&address) {
-            Some(Role::Gateway)
+            Some(HostRole::Gateway)
         } else {
             None
         }
     }
 
     /// Returns all of them.
-    pub fn iter(&self) -> impl Iterator<Item = (IpAddr, Role)> + '_ {
-        let own = self.own.iter().map(|it| (*it, Role::Own));
-        own.chain(self.gateways.iter().map(|it| (*it, Role::Gateway)))
+    pub fn iter(&self) -> impl Iterator<Item = (IpAddr, HostRole)> + '_ {
+        let own = self.own.iter().map(|it| (*it, HostRole::Own));
+        own.chain(self.gateways.iter().map(|it| (*it, HostRole::Gateway)))
     }
 }
 
-impl fmt::Display for Role {
+impl fmt::Display for HostRole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Own => "an address of this host",
@@ -197,18 +197,18 @@ mod tests {
             ip("route add 203.0.113.0/24 via 198.51.100.7");
             let addresses = HostAddresses::read().unwrap();
             for (address, role) in [
-                ("127.9.9.9", Some(Role::Own)),
-                ("::1", Some(Role::Own)),
-                ("0.0.0.0", Some(Role::Own)),
-                ("198.51.100.1", Some(Role::Own)),
-                ("::ffff:198.51.100.1", Some(Role::Own)),
-                ("192.0.2.5", Some(Role::Own)),
-                ("2001:db8::5", Some(Role::Own)),
-                ("192.0.2.6", Some(Role::Gateway)),
-                ("198.51.100.254", Some(Role::Gateway)),
-                ("198.51.100.250", Some(Role::Gateway)),
-                ("2001:db8::1", Some(Role::Gateway)),
-                ("2001:db8::4", Some(Role::Gateway)),
+                ("127.9.9.9", Some(HostRole::Own)),
+                ("::1", Some(HostRole::Own)),
+                ("0.0.0.0", Some(HostRole::Own)),
+                ("198.51.100.1", Some(HostRole::Own)),
+                ("::ffff:198.51.100.1", Some(HostRole::Own)),
+                ("192.0.2.5", Some(HostRole::Own)),
+                ("2001:db8::5", Some(HostRole::Own)),
+                ("192.0.2.6", Some(HostRole::Gateway)),
+                ("198.51.100.254", Some(HostRole::Gateway)),
+                ("198.51.100.250", Some(HostRole::Gateway)),
+                ("2001:db8::1", Some(HostRole::Gateway)),
+                ("2001:db8::4", Some(HostRole::Gateway)),
                 ("198.51.100.7", None),
                 ("203.0.113.7", None),
             ] {

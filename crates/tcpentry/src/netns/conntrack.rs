@@ -7,7 +7,7 @@ use rustix::io::Errno;
 
 use crate::connection::endpoint::{Endpoint, Pair};
 use crate::error::{Error, Operation};
-use crate::netlink::{Body, Conversation, Question, attribute};
+use crate::netlink::{Conversation, Payload, Question, attribute};
 use crate::sock_diag::NetlinkSocket;
 
 /// The connection tracking of the calling thread's network namespace.
@@ -94,7 +94,7 @@ fn question(pair: &Pair) -> Question {
         AF_INET6
     };
     // struct nfgenmsg: family, version, resource id.
-    let mut body = Body::of(&[family, 0, 0, 0]);
+    let mut body = Payload::of(&[family, 0, 0, 0]);
     body.nested(CTA_TUPLE_REPLY, |tuple| {
         tuple.nested(CTA_TUPLE_IP, |ip| match (local.address(), peer.address()) {
             (IpAddr::V4(from), IpAddr::V4(to)) => {

@@ -9,7 +9,7 @@ mod local_address;
 mod local_ports;
 mod origin;
 
-pub use addresses::{HostAddresses, Role};
+pub use addresses::{HostAddresses, HostRole};
 pub use conntrack::Conntrack;
 pub(crate) use enter::{Inside, enter};
 pub use find::{Namespace, Namespaces};

@@ -15,7 +15,7 @@ use crate::args::Form;
 pub(super) struct Feed<R> {
     input: R,
     form: Form,
-    /// What has been read, and how much of it has been taken.
+    /// The bytes that have been read, and the number of those that have been taken.
     rest: Vec<u8>,
     taken: usize,
     /// Set while a line is passed over that is longer than any ban.
@@ -24,8 +24,8 @@ pub(super) struct Feed<R> {
     is_over: bool,
 }
 
-/// What has come of the input.
-pub(super) enum Batch {
+/// A step of the input.
+pub(super) enum FeedBatch {
     /// These are banned; empty where nothing came for a while.
     Bans(Vec<Prefix>),
     /// The input is over.
@@ -51,7 +51,7 @@ impl<R: Read + AsFd> Feed<R> {
         &mut self,
         most: usize,
         mut on_bad_line: impl FnMut(u64, &str),
-    ) -> io::Result<Batch> {
+    ) -> io::Result<FeedBatch> {
         let mut bans = Vec::new();
         let (mut begin, mut last) = (None::<Instant>, Instant::now());
         loop {
@@ -66,14 +66,14 @@ impl<R: Read + AsFd> Feed<R> {
                     Err(reason) => on_bad_line(self.lines, &reason),
                 }
                 if bans.len() >= most {
-                    return Ok(Batch::Bans(bans));
+                    return Ok(FeedBatch::Bans(bans));
                 }
             }
             if self.is_over {
                 return Ok(if bans.is_empty() {
-                    Batch::Over
+                    FeedBatch::Over
                 } else {
-                    Batch::Bans(bans)
+                    FeedBatch::Bans(bans)
                 });
             }
             let wait = match begin {
@@ -83,7 +83,7 @@ impl<R: Read + AsFd> Feed<R> {
                     .min(LONGEST.saturating_sub(begin.elapsed())),
             };
             if !self.fill(wait)? {
-                return Ok(Batch::Bans(bans));
+                return Ok(FeedBatch::Bans(bans));
             }
         }
     }
@@ -99,7 +99,7 @@ impl<R: Read + AsFd> Feed<R> {
             Ok(_) => {}
             Err(errno) => return Err(errno.into()),
         }
-        let mut buffer = [0; 64 * 1024];
+        let mut buffer = [0; 16 * 1024];
         match self.input.read(&mut buffer) {
             Ok(0) => self.is_over = true,
             Ok(count) => self.rest.extend(&buffer[..count]),
@@ -218,9 +218,9 @@ fn prefix(text: &str) -> Result<Prefix, String> {
         .map_err(|error: tcpentry::filter::FilterError| error.to_string())
 }
 
-/// As long as nothing comes: the batch is over.
+/// The time without a further ban after which a batch is over.
 const QUIET: Duration = Duration::from_millis(50);
-/// What trickles in is not held back for longer.
+/// The longest time for which bans that trickle in are held back.
 const LONGEST: Duration = Duration::from_millis(500);
 /// A signal that comes just before the wait is noticed after it.
 const IDLE: Duration = Duration::from_secs(1);
@@ -233,7 +233,7 @@ mod tests {
 
     use super::*;
 
-    fn text(parsed: Result<Option<Prefix>, String>) -> String {
+    fn text(parsed: &Result<Option<Prefix>, String>) -> String {
         match parsed {
             Ok(Some(prefix)) => prefix.to_string(),
             Ok(None) => "-".to_owned(),
@@ -261,7 +261,7 @@ mod tests {
             ("evil.example", "bad"),
             ("-y", "bad"),
         ] {
-            assert_eq!(text(plain(line)), expected, "{line}");
+            assert_eq!(text(&plain(line)), expected, "{line}");
         }
     }
 
@@ -269,7 +269,7 @@ mod tests {
     fn decisions_of_crowdsec() {
         let decision = |replaced: &str, by: &str| {
             let line = r#"{"duration":"59m58.7s","id":1,"origin":"cscli","scenario":"ban-me","scope":"Ip","type":"ban","value":"10.98.0.2","action":"add"}"#;
-            text(crowdsec(&line.replace(replaced, by)))
+            text(&crowdsec(&line.replace(replaced, by)))
         };
         assert_eq!(decision("", ""), "10.98.0.2");
         assert_eq!(decision(r#""Ip""#, r#""Range""#), "10.98.0.2");
@@ -304,7 +304,7 @@ mod tests {
             ("block 10.98.0.2 4 33", "bad"),
             ("blocks", "bad"),
         ] {
-            assert_eq!(text(sshguard(line)), expected, "{line}");
+            assert_eq!(text(&sshguard(line)), expected, "{line}");
         }
     }
 
@@ -317,9 +317,9 @@ mod tests {
         let (mut batches, mut bad) = (Vec::new(), Vec::new());
         loop {
             match feed.next(most, |line, _| bad.push(line)).unwrap() {
-                Batch::Bans(bans) if bans.is_empty() => {}
-                Batch::Bans(bans) => batches.push(bans.len()),
-                Batch::Over => break,
+                FeedBatch::Bans(bans) if bans.is_empty() => {}
+                FeedBatch::Bans(bans) => batches.push(bans.len()),
+                FeedBatch::Over => break,
             }
         }
         writing.join().unwrap().unwrap();
@@ -342,6 +342,6 @@ mod tests {
         assert_eq!(fed(&input, 1000), (vec![2], vec![1, 3]));
         // Cut in the middle of a line.
         assert_eq!(fed(b"add 203.0.113.7\nadd 203.0", 1000).1, [2]);
-        assert_eq!(fed(&[0; 100_000], 1000).1, [1]);
+        assert_eq!(fed(&vec![0; 100_000], 1000).1, [1]);
     }
 }

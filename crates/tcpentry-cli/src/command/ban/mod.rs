@@ -22,7 +22,7 @@ use crate::args::{BanArgs, Form};
 use crate::exit::Exit;
 use crate::message::{notice, print_error, print_failure, print_hint};
 use crate::own_session::SessionGuard;
-use feed::{Batch, Feed};
+use feed::{Feed, FeedBatch};
 use spared::Spared;
 
 /// Runs the command, and returns the exit code.
@@ -96,9 +96,9 @@ fn run_feed(args: &BanArgs, mut spared: Spared, input: impl Read + AsFd) -> Resu
             return Ok(interrupt.exit());
         }
         let bans = match batch {
-            Batch::Over => return Ok(Exit::Done),
-            Batch::Bans(bans) if bans.is_empty() => continue,
-            Batch::Bans(bans) => bans,
+            FeedBatch::Over => return Ok(Exit::Done),
+            FeedBatch::Bans(bans) if bans.is_empty() => continue,
+            FeedBatch::Bans(bans) => bans,
         };
         if let Ok(host) = HostAddresses::read() {
             spared.renew(host);
@@ -148,16 +148,9 @@ fn end(
     let mut output = args.output.clone();
     output.no_header |= has_header;
     let ban = Ban {
+        args,
         sets: &sets,
         words: words.split(' ').map(str::to_owned).collect(),
-        ports: args.port.as_ref(),
-        all_ports_elsewhere: args.all_ports_in_containers,
-        own_netns_only: args.own_netns_only,
-        period: args.linger.filter(|_| args.lingering),
-        dry_run: args.dry_run,
-        syslog: args.syslog,
-        quiet: args.quiet,
-        verbose: args.verbose,
         output,
     };
     banned::run(&ban, interrupt)
@@ -214,10 +207,10 @@ fn read_excepted(excepted: &[String]) -> Result<PrefixSet, Exit> {
 fn read_file(path: &std::path::Path) -> Result<Vec<Prefix>, Exit> {
     let failed = |error: &io::Error| usage_error(&format!("--file: {}: {error}", path.display()));
     let mut bans = Vec::new();
-    let mut read = |feed: &mut dyn FnMut() -> io::Result<Batch>| loop {
+    let mut read = |feed: &mut dyn FnMut() -> io::Result<FeedBatch>| loop {
         match feed().map_err(|error| failed(&error))? {
-            Batch::Bans(more) => bans.extend(more),
-            Batch::Over => return Ok(()),
+            FeedBatch::Bans(more) => bans.extend(more),
+            FeedBatch::Over => return Ok(()),
         }
     };
     if path.as_os_str() == "-" {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use tcpentry::filter::{Prefix, PrefixSet};
-use tcpentry::netns::{HostAddresses, Role};
+use tcpentry::netns::{HostAddresses, HostRole};
 
 /// The addresses that no ban takes in.
 pub(super) struct Spared {
@@ -48,12 +48,12 @@ impl Spared {
         if !covers(&self.set) {
             return None;
         }
-        let role = self.host.role(ban.address()).unwrap_or(Role::Own);
+        let role = self.host.role(ban.address()).unwrap_or(HostRole::Own);
         Some(format!("{ban} is {role}"))
     }
 
     /// Returns the addresses of this host and its gateways that a ban would take in.
-    pub(super) fn inside(&self, ban: Prefix) -> impl Iterator<Item = (IpAddr, Role)> + '_ {
+    pub(super) fn inside(&self, ban: Prefix) -> impl Iterator<Item = (IpAddr, HostRole)> + '_ {
         self.host
             .iter()
             .filter(move |(address, _)| ban.contains(*address))

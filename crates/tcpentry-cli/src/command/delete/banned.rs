@@ -1,16 +1,14 @@
 //! The deletion of what banned peers hold, for `ban`.
 
-use std::time::Duration;
-
 use tcpentry::netns::Conntrack;
 use tcpentry::{Attribution, Connection, Error};
 
 use super::interrupt::Interrupt;
 use super::run::Run;
-use super::selector::Verdict;
+use super::selector::RowVerdict;
 use crate::args::pace::PaceArgs;
 use crate::args::ports::PortList;
-use crate::args::{DeleteArgs, MethodArg, NetnsArgs, OutputArgs, SelectArgs, ShowArgs};
+use crate::args::{BanArgs, DeleteArgs, MethodArg, NetnsArgs, OutputArgs, SelectArgs, ShowArgs};
 use crate::exit::Exit;
 use crate::own_session::SessionGuard;
 use crate::tables::selection::{self, FilterInput, Hosts};
@@ -18,23 +16,13 @@ use crate::tables::sets::Sets;
 use crate::tables::{self, NamespaceTable, Tables};
 use crate::usage;
 
-/// What is to be ended, and how that is reported.
+/// A deletion of what banned peers hold.
 pub(in crate::command) struct Ban<'a> {
+    pub(in crate::command) args: &'a BanArgs,
     /// The sets that the words name.
     pub(in crate::command) sets: &'a Sets,
     /// The filter, but for the ports.
     pub(in crate::command) words: Vec<String>,
-    /// The ports of this host, or those that clients of a published port asked for; all where there are none.
-    pub(in crate::command) ports: Option<&'a PortList>,
-    /// In other network namespaces, the port does not matter.
-    pub(in crate::command) all_ports_elsewhere: bool,
-    pub(in crate::command) own_netns_only: bool,
-    /// The time for which what comes later is ended as well.
-    pub(in crate::command) period: Option<Duration>,
-    pub(in crate::command) dry_run: bool,
-    pub(in crate::command) syslog: bool,
-    pub(in crate::command) quiet: bool,
-    pub(in crate::command) verbose: bool,
     pub(in crate::command) output: OutputArgs,
 }
 
@@ -53,7 +41,7 @@ pub(in crate::command) fn run(ban: &Ban<'_>, interrupt: &Interrupt) -> Exit {
     let mut opened = opened;
     // In this program's own namespace, which is the first, the kernel evaluates the ports.
     let mut words_here = ban.words.clone();
-    words_here.extend(ban.ports.iter().flat_map(|ports| ports.words()));
+    words_here.extend(ban.args.port.iter().flat_map(PortList::words));
     let input = |words| FilterInput {
         words,
         args: &args.select,
@@ -90,13 +78,14 @@ pub(in crate::command) fn run(ban: &Ban<'_>, interrupt: &Interrupt) -> Exit {
     run.left_out = left_out;
     run.is_silent_if_none = true;
     run.selector.session = SessionGuard::new(false).certain();
-    if let Some(ports) = ban.ports.filter(|_| !ban.all_ports_elsewhere) {
+    let ports = ban.args.port.as_ref();
+    if let Some(ports) = ports.filter(|_| !ban.args.all_ports_in_containers) {
         let mut requested = RequestedPorts {
             ports,
             conntrack: Conntrack::open(),
         };
         run.selector.condition = Some(Box::new(move |table, row| match table {
-            0 => Verdict::Selected,
+            0 => RowVerdict::Selected,
             _ => requested.judge(row),
         }));
     }
@@ -106,6 +95,7 @@ pub(in crate::command) fn run(ban: &Ban<'_>, interrupt: &Interrupt) -> Exit {
 
 impl Ban<'_> {
     fn as_delete(&self) -> DeleteArgs {
+        let args = self.args;
         DeleteArgs {
             words: Vec::new(),
             id: Vec::new(),
@@ -119,21 +109,21 @@ impl Ban<'_> {
             explain: false,
             netns: NetnsArgs {
                 netns: Vec::new(),
-                all_netns: !self.own_netns_only,
+                all_netns: !args.own_netns_only,
             },
-            dry_run: self.dry_run,
+            dry_run: args.dry_run,
             yes: true,
             max: None,
             listeners: false,
             own_session: false,
             method: MethodArg::Auto,
-            period: self.period,
+            period: args.linger.filter(|_| args.lingering),
             until_quiet: None,
             pace: PaceArgs::default(),
             ok_if_none: false,
-            syslog: self.syslog,
-            quiet: self.quiet,
-            verbose: self.verbose,
+            syslog: args.syslog,
+            quiet: args.quiet,
+            verbose: args.verbose,
             show: ShowArgs {
                 process: false,
                 user: false,
@@ -152,21 +142,21 @@ struct RequestedPorts<'a> {
 }
 
 impl RequestedPorts<'_> {
-    fn judge(&mut self, row: &Connection) -> Verdict {
+    fn judge(&mut self, row: &Connection) -> RowVerdict {
         let unknown = |why: &str| {
             let cause = format!(
                 "it is in another network namespace, and which port its client asked for is not known: {why}"
             );
             let error = Error::spared(cause, row.pair);
-            Verdict::Unknown(
+            RowVerdict::Unknown(
                 error.with_hint(
                     "--all-ports-in-containers ends such connections whatever their port",
                 ),
             )
         };
         match self.conntrack.requested(&row.pair) {
-            Ok(Some(requested)) if self.ports.contains(requested.port()) => Verdict::Selected,
-            Ok(Some(_)) => Verdict::NotSelected,
+            Ok(Some(requested)) if self.ports.contains(requested.port()) => RowVerdict::Selected,
+            Ok(Some(_)) => RowVerdict::NotSelected,
             Ok(None) => unknown("the connection tracking of this host has no entry of it"),
             Err(error) => unknown(error.cause()),
         }

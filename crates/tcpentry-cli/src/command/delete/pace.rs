@@ -10,13 +10,13 @@ use crate::output::exact_duration;
 
 /// The times at which the deletions of a run are due.
 pub(super) struct Pacer {
-    pace: Pace,
+    pace: Schedule,
     rng: fastrand::Rng,
     /// The time before which nothing more is due.
     next: Option<Instant>,
 }
 
-enum Pace {
+enum Schedule {
     Rate {
         rate: Rate,
         /// The last deletions, as many as may be made in one period.
@@ -35,11 +35,11 @@ impl Pacer {
     /// Creates the pace that the options ask for; `None` where nothing has to wait.
     pub(super) fn new(args: &PaceArgs, rng: fastrand::Rng) -> Option<Self> {
         let pace = match (args.rate, args.spread) {
-            (Some(rate), _) => Pace::Rate {
+            (Some(rate), _) => Schedule::Rate {
                 rate,
                 recent: VecDeque::new(),
             },
-            (None, Some(over)) => Pace::Spread {
+            (None, Some(over)) => Schedule::Spread {
                 over,
                 end: None,
                 min_gap: Duration::ZERO,
@@ -55,7 +55,7 @@ impl Pacer {
 
     /// Begins a round of so many deletions, which a spread ends within `limit`.
     pub(super) fn begin(&mut self, now: Instant, count: usize, limit: Option<Duration>) {
-        let Pace::Spread { over, end, min_gap } = &mut self.pace else {
+        let Schedule::Spread { over, end, min_gap } = &mut self.pace else {
             return;
         };
         let over = limit.map_or(*over, |limit| limit.min(*over));
@@ -71,7 +71,7 @@ impl Pacer {
     ///
     /// The order depends on the seed and on the keys.
     pub(super) fn arrange<T, K: Ord>(&mut self, waiting: &mut [T], key: impl Fn(&T) -> K) {
-        if matches!(self.pace, Pace::Spread { .. }) {
+        if matches!(self.pace, Schedule::Spread { .. }) {
             waiting.sort_by_key(key);
             self.rng.shuffle(waiting);
         }
@@ -82,7 +82,7 @@ impl Pacer {
         let until = |time: Instant| time.saturating_duration_since(now);
         let gap = self.next.map_or(Duration::ZERO, until);
         match &self.pace {
-            Pace::Rate { rate, recent } if recent.len() >= rate.count as usize => {
+            Schedule::Rate { rate, recent } if recent.len() >= rate.count as usize => {
                 let oldest = recent
                     .front()
                     .map(|&oldest| until(oldest + rate_gap(*rate) * rate.count));
@@ -108,7 +108,7 @@ impl Pacer {
     /// Takes note of a deletion, after which so many are left.
     pub(super) fn took(&mut self, now: Instant, left: usize) {
         let gap = self.gap(now, left);
-        if let Pace::Rate { rate, recent } = &mut self.pace {
+        if let Schedule::Rate { rate, recent } = &mut self.pace {
             if recent.len() >= rate.count as usize {
                 recent.pop_front();
             }
@@ -125,8 +125,8 @@ impl Pacer {
     /// Returns the time at which so many more will have been deleted, if nothing holds them up.
     pub(super) fn end(&self, now: Instant, left: usize) -> Instant {
         match &self.pace {
-            Pace::Rate { rate, .. } => now + rate_gap(*rate) * divisor(left),
-            Pace::Spread { end, .. } => {
+            Schedule::Rate { rate, .. } => now + rate_gap(*rate) * divisor(left),
+            Schedule::Spread { end, .. } => {
                 let by_gaps = now + MAX_GAP * divisor(left);
                 end.map_or(by_gaps, |end| end.min(by_gaps)).max(now)
             }
@@ -136,8 +136,8 @@ impl Pacer {
     /// Returns the gap after a deletion, after which so many are left.
     fn gap(&mut self, now: Instant, left: usize) -> Duration {
         match &self.pace {
-            Pace::Rate { rate, .. } => rate_gap(*rate),
-            Pace::Spread { end, min_gap, .. } => {
+            Schedule::Rate { rate, .. } => rate_gap(*rate),
+            Schedule::Spread { end, min_gap, .. } => {
                 let time = end.map_or(Duration::ZERO, |end| end.saturating_duration_since(now));
                 let mean = (time / divisor(left)).max(*min_gap).min(MAX_GAP);
                 mean.mul_f64(0.5 + self.rng.f64()).min(MAX_GAP)

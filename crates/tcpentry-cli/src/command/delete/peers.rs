@@ -10,11 +10,11 @@ use crate::peer_reset::because;
 /// The peers since they were last reported, by the reason.
 #[derive(Default)]
 pub(super) struct PeersNotTold {
-    pending: BTreeMap<String, Pending>,
+    pending: BTreeMap<String, PendingNotice>,
 }
 
 /// Those of one reason.
-struct Pending {
+struct PendingNotice {
     first: String,
     count: u64,
 }
@@ -26,7 +26,7 @@ impl PeersNotTold {
             return;
         };
         let reason = because(reason);
-        let first = Pending {
+        let first = PendingNotice {
             first: not_told(attempt, &reason),
             count: 0,
         };
@@ -36,7 +36,7 @@ impl PeersNotTold {
     /// Takes a line for each reason.
     pub(super) fn take(&mut self) -> impl Iterator<Item = String> {
         let all = std::mem::take(&mut self.pending).into_iter();
-        all.map(|(reason, Pending { first, count })| match count {
+        all.map(|(reason, PendingNotice { first, count })| match count {
             1 => first,
             _ => format!(
                 "{count} peers were not told: their local addresses are no longer on this host, and {reason}"

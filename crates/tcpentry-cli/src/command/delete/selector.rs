@@ -65,10 +65,10 @@ impl SelectedTable {
 }
 
 /// A condition beside the filter, which looks at the row of a table of this index.
-pub(super) type Condition<'a> = Box<dyn FnMut(usize, &Connection) -> Verdict + 'a>;
+pub(super) type RowCondition<'a> = Box<dyn FnMut(usize, &Connection) -> RowVerdict + 'a>;
 
 /// The answer of a condition.
-pub(super) enum Verdict {
+pub(super) enum RowVerdict {
     Selected,
     NotSelected,
     /// It is not known, so that the connection is left alone.
@@ -82,7 +82,7 @@ pub(super) struct Selector<'a> {
     pub(super) scans: Vec<SelectedTable>,
     pub(super) attribution: RefCell<Attribution>,
     pub(super) session: SessionGuard,
-    pub(super) condition: Option<Condition<'a>>,
+    pub(super) condition: Option<RowCondition<'a>>,
     pub(super) do_not_retry: RefCell<SkipList>,
     /// The number of listeners that the last dump selected and that only `--listeners` deletes.
     pub(super) listeners: u64,
@@ -176,12 +176,11 @@ impl<'a> Selector<'a> {
             match selection.judge(&row, attribution)? {
                 Truth::True if is_protected_listener(&row, args) => *listeners += 1,
                 Truth::True => match admit(condition, session, index, &row) {
-                    Ok(false) => {}
                     Ok(true) => matches.push(index, row),
                     Err(refusal) if protected.insert((index, row.cookie)) => {
                         matches.protected.push((index, row, refusal));
                     }
-                    Err(_) => {}
+                    Ok(false) | Err(_) => {}
                 },
                 Truth::Hidden => {
                     matches.hidden.insert((index, row.cookie));
@@ -273,18 +272,18 @@ impl<'a> Selector<'a> {
 
 /// Applies the condition beside the filter, and the guard of the own session. Returns false for a row that is not selected.
 pub(super) fn admit(
-    condition: &mut Option<Condition<'_>>,
+    condition: &mut Option<RowCondition<'_>>,
     session: &mut SessionGuard,
     table: usize,
     row: &Connection,
 ) -> Result<bool, Error> {
     let verdict = condition
         .as_mut()
-        .map_or(Verdict::Selected, |holds| holds(table, row));
+        .map_or(RowVerdict::Selected, |holds| holds(table, row));
     match verdict {
-        Verdict::Selected => session.admit(row).map(|()| true),
-        Verdict::NotSelected => Ok(false),
-        Verdict::Unknown(error) => Err(error),
+        RowVerdict::Selected => session.admit(row).map(|()| true),
+        RowVerdict::NotSelected => Ok(false),
+        RowVerdict::Unknown(error) => Err(error),
     }
 }
 

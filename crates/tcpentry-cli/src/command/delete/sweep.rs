@@ -5,7 +5,7 @@ use tcpentry::{Action, Connection, DumpCompleteness, Ending, Error, Subflows};
 
 use super::attempt::Attempt;
 use super::run::Run;
-use super::selector::{self, Condition, is_protected_listener};
+use super::selector::{self, RowCondition, is_protected_listener};
 use super::stop::Stop;
 use crate::own_session::{self, SessionGuard};
 use crate::tables::selection;
@@ -121,7 +121,7 @@ impl Run<'_> {
 /// Admits a row that is selected, unless it carries the own session, or a subflow does that would end with it.
 fn admit(
     row: &Connection,
-    condition: &mut Option<Condition<'_>>,
+    condition: &mut Option<RowCondition<'_>>,
     session: &mut SessionGuard,
     table: usize,
     subflows: &Subflows,

@@ -89,7 +89,7 @@ impl fmt::Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Host { end, network, port } => {
-                write!(f, "{} {}", end.host(), Address(*network))?;
+                write!(f, "{} {}", end.host(), PrintedAddress(*network))?;
                 port.map_or(Ok(()), |port| write!(f, ":{port}"))
             }
             Self::Set { end, name, .. } => write!(f, "{} @{name}", end.host()),
@@ -145,9 +145,9 @@ impl End {
 }
 
 /// A prefix as it stands in a filter.
-struct Address(Prefix);
+struct PrintedAddress(Prefix);
 
-impl fmt::Display for Address {
+impl fmt::Display for PrintedAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(prefix) = self;
         if prefix.address().is_ipv4() {
