@@ -48,7 +48,9 @@ pub(crate) fn look_up(path: &Path, kind: Option<FsWord>) -> Result<OpenedPath, E
         received => received?,
     };
     match message[..length].split_first() {
-        Some((&FOUND, path)) => Ok(OpenedPath {
+        // The kernel drops what finds no room in the table of descriptors.
+        Some((&OPENED, _)) if file.is_none() => Err(Errno::MFILE),
+        Some((&(FOUND | OPENED), path)) => Ok(OpenedPath {
             path: OsString::from_vec(path.to_vec()).into(),
             file,
         }),
@@ -77,8 +79,9 @@ fn look_up_and_send(
 ) -> Result<(), Errno> {
     let mut message = [FOUND; MESSAGE];
     let (file, length, is_kind) = open(name, kind, &mut message[1..])?;
-    let message = &message[..=length];
+    let message = &mut message[..=length];
     if is_kind {
+        message[0] = OPENED;
         child::send_with_descriptor(channel, message, &file)
     } else {
         child::send(channel, message)
@@ -109,8 +112,9 @@ fn open(
     Ok((file, length.unwrap_or(0), is_kind))
 }
 
-/// The first byte of a message: the path, or an errno.
+/// The first byte of a message: the path, the path and a descriptor, or an errno.
 const FOUND: u8 = b'+';
+const OPENED: u8 = b'!';
 const FAILED: u8 = b'-';
 /// `PATH_MAX`
 const LONGEST: usize = 4096;

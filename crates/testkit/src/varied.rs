@@ -736,7 +736,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::isolated;
+    use crate::{Namespace, isolated};
 
     #[test]
     fn every_state_is_there_and_nothing_is_left() {
@@ -753,19 +753,19 @@ mod tests {
 
     #[test]
     fn a_seed_makes_the_same_again() {
-        let peers = |seed| {
-            let (tell, told) = std::sync::mpsc::channel();
-            isolated(move || {
-                let _varied = Varied::seeded(300, seed);
-                let mut rows = proc_net::rows();
-                rows.retain(|row| row.state == FIN_WAIT_1 && row.inode != 0);
-                let ends = rows.iter().map(|row| row.peer).filter(is_elsewhere);
-                tell.send(ends.collect::<BTreeSet<_>>()).unwrap();
-            });
-            told.recv().unwrap()
-        };
-        assert_eq!(peers(7), peers(7));
-        assert_ne!(peers(7), peers(8));
+        isolated(|| {
+            let peers = |seed| {
+                Namespace::fresh().run(move || {
+                    let _varied = Varied::seeded(300, seed);
+                    let mut rows = proc_net::rows();
+                    rows.retain(|row| row.state == FIN_WAIT_1 && row.inode != 0);
+                    let ends = rows.iter().map(|row| row.peer).filter(is_elsewhere);
+                    ends.collect::<BTreeSet<_>>()
+                })
+            };
+            assert_eq!(peers(7), peers(7));
+            assert_ne!(peers(7), peers(8));
+        });
     }
 
     fn is_elsewhere(address: &SocketAddr) -> bool {

@@ -137,18 +137,26 @@ fn library(folder: &str, names: &[&str]) -> PathBuf {
     folder
 }
 
-/// Returns a folder of this run.
+/// Returns a folder of this process: each test has one.
 fn folder(name: &str) -> PathBuf {
     static RUN: OnceLock<PathBuf> = OnceLock::new();
     let run = RUN.get_or_init(|| {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients");
-        // What an earlier run left.
-        let _ = fs::remove_dir_all(&path);
-        path
+        let all = Path::new(env!("CARGO_TARGET_TMPDIR")).join("clients");
+        remove_left_behind(&all);
+        all.join(std::process::id().to_string())
     });
     let path = run.join(name);
     fs::create_dir_all(&path).unwrap();
     path
+}
+
+/// Removes the folders of processes that have ended.
+fn remove_left_behind(all: &Path) {
+    for folder in fs::read_dir(all).into_iter().flatten().flatten() {
+        if !Path::new("/proc").join(folder.file_name()).exists() {
+            let _ = fs::remove_dir_all(folder.path());
+        }
+    }
 }
 
 fn examples() -> PathBuf {

@@ -393,8 +393,12 @@ impl NamespaceSearch {
             } else {
                 open(&path)
             };
-            // Another mount may lie over it, or it is gone by now.
-            let Ok(file) = opened else { continue };
+            let file = match opened {
+                Ok(file) => file,
+                Err(errno) if ran_out(errno) => return Err(errno.into()),
+                // Another mount may lie over it, or it is gone by now.
+                Err(_) => continue,
+            };
             if let Some(inode) = inode_of(&file)? {
                 let namespace = self.add(inode, file);
                 if !namespace.names.contains(&path) {
