@@ -31,3 +31,14 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
     measure.args(words);
     command::run(&mut Namespace::find()?.enter(&measure))
 }
+
+/// Builds and runs the chart of a spread deletion; the arguments are those of the harness.
+pub(crate) fn spread(words: &[&str]) -> Result<()> {
+    let build = "build --release --locked -p tcpentry-cli -p tcpentry-bench";
+    command::run(&mut cargo(build.split(' ')))?;
+    let built = command::target_folder()?.join("release");
+    let path = |name: &str| built.join(name).to_string_lossy().into_owned();
+    let mut measure = program([&*path("spread"), "--program", &path("tcpentry")]);
+    measure.args(words);
+    command::run(&mut Namespace::find()?.enter(&measure))
+}

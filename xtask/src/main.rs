@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         ["test"] => test::run(test::Missing::Report),
         ["test", "--install"] => test::run(test::Missing::Install),
         ["bench", ref words @ ..] => bench::run(words),
+        ["spread", ref words @ ..] => bench::spread(words),
         ["soak", ref words @ ..] => soak::run(words),
         ["kernels", ref words @ ..] => kernels::Options::parse(words)
             .map_err(|error| anyhow::anyhow!("{error:#}\n\n{HELP}"))
@@ -74,6 +75,9 @@ cargo xtask COMMAND
                     Measure the program against ss and against the kernel's floor, in a network
                     namespace of its own; write results.json (to target/bench).
                     A million sockets take 20 minutes and 6 GB
+  spread [--connections N] [--over SECONDS]
+                    Spread the deletion of real connections over two minutes, in a network namespace of
+                    its own, and print a chart of the times at which their peers see it
   soak [--minutes N] [--ports N] [--owners N] [--deleters N] [--seed N]
                     Open and close connections on few tuples while library, C library and program
                     delete them, in a network namespace of its own; fail if what was asked, what

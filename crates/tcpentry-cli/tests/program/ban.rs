@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -460,6 +461,31 @@ fn lingering_goes_on_in_the_background_and_is_logged() {
         let third = stage.connect(CLIENT, HERE, 22, &ssh);
         thread::sleep(Duration::from_millis(500));
         assert!(is_alive(&third), "it is over");
+    });
+}
+
+#[test]
+fn the_callers_own_session_is_spared_and_no_other_one_is() {
+    on_a_stage(|stage| {
+        let ssh = listen(HERE, 22);
+        let own = stage.connect(CLIENT, HERE, 22, &ssh);
+        let other = stage.connect(CLIENT, HERE, 22, &ssh);
+        let mut command = stage.command(&["ban", CLIENT, "--linger", "2s"]);
+        let input = OwnedFd::from(own.server.try_clone().unwrap());
+        let ban = Run::from(command.stdin(input).output().unwrap());
+        assert_eq!((ban.code, told(&other)), (6, RESET), "{}", ban.err);
+        assert!(
+            ban.err.contains("it carries your own session"),
+            "{}",
+            ban.err
+        );
+        assert!(
+            ban.err.contains("--linger leaves that address alone"),
+            "{}",
+            ban.err
+        );
+        thread::sleep(Duration::from_secs(1));
+        assert!(is_alive(&own));
     });
 }
 
