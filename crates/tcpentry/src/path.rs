@@ -3,7 +3,9 @@
 //! A path may lead into a file system that does not answer (a FUSE daemon that hangs, NFS), where who looks it up sleeps
 //! beyond `SIGKILL`. So a [child](Child) looks it up, and passes out what it has found.
 
+use std::borrow::Cow;
 use std::ffi::{CStr, CString, OsString};
+use std::fs;
 use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
@@ -28,6 +30,7 @@ pub(crate) struct OpenedPath {
 ///
 /// `ETIMEDOUT` where a file system on the way does not answer.
 pub(crate) fn look_up(path: &Path, kind: Option<FsWord>) -> Result<OpenedPath, Errno> {
+    let path = independent_of_process(path);
     let name = CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::INVAL)?;
     let child = Child::start(None, |channel| {
         // System calls only.
@@ -60,6 +63,27 @@ pub(crate) fn look_up(path: &Path, kind: Option<FsWord>) -> Result<OpenedPath, E
         }
         _ => Err(Errno::IO),
     }
+}
+
+/// Returns a path with what means the process that looks it up replaced by this process and thread: a child is another one.
+fn independent_of_process(path: &Path) -> Cow<'_, Path> {
+    for (folder, link) in [
+        ("/proc/self", "/proc/self"),
+        ("/proc/thread-self", "/proc/thread-self"),
+        // `/dev/fd` is a link to `/proc/self/fd`.
+        ("/dev/fd", "/proc/self"),
+    ] {
+        if let (Ok(rest), Ok(own)) = (path.strip_prefix(folder), fs::read_link(link)) {
+            let own = Path::new("/proc").join(own);
+            let own = if folder == "/dev/fd" {
+                own.join("fd")
+            } else {
+                own
+            };
+            return Cow::Owned(own.join(rest));
+        }
+    }
+    Cow::Borrowed(path)
 }
 
 fn look_up_here(name: &CStr, kind: Option<FsWord>) -> Result<OpenedPath, Errno> {
@@ -137,6 +161,21 @@ mod tests {
             look_up(Path::new("a\0b"), None).map(|it| it.path),
             Err(Errno::INVAL)
         );
+    }
+
+    #[test]
+    fn what_means_this_process_means_it_in_the_child_too() {
+        let file = fs::File::open("/proc/version").unwrap();
+        let number = file.as_raw_fd();
+        for path in [
+            format!("/proc/self/fd/{number}"),
+            format!("/proc/thread-self/fd/{number}"),
+            format!("/proc/self/task/{}/fd/{number}", rustix::thread::gettid()),
+            format!("/dev/fd/{number}"),
+        ] {
+            let found = look_up(Path::new(&path), None).unwrap();
+            assert_eq!(found.path, Path::new("/proc/version"), "{path}");
+        }
     }
 
     #[test]

@@ -55,7 +55,7 @@ fn the_example_in_rust_deletes_the_connection_it_names() {
 }
 
 #[test]
-fn the_library_has_four_dependencies() {
+fn the_library_has_five_dependencies() {
     let manifest = include_str!("../../Cargo.toml");
     let (_, dependencies) = manifest.split_once("\n[dependencies]\n").unwrap();
     let (dependencies, _) = dependencies.split_once("\n\n[").unwrap();
@@ -64,8 +64,8 @@ fn the_library_has_four_dependencies() {
         .map(|line| line.split(['.', ' ']).next().unwrap())
         .collect();
     names.sort_unstable();
-    assert_eq!(names, ["libc", "rustix", "strsim", "uzers"]);
-    assert!(README.contains("four dependencies (rustix, libc, strsim, uzers)"));
+    assert_eq!(names, ["libc", "prefix-trie", "rustix", "strsim", "uzers"]);
+    assert!(README.contains("five dependencies (rustix, libc, prefix-trie, strsim, uzers)"));
 }
 
 /// The descriptors of sock_diag of this network namespace, of which only this test makes any.
