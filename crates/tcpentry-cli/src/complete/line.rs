@@ -240,7 +240,7 @@ mod tests {
             ("kill -", &complete("delete --")),
             ("-", &complete("--")),
             ("doctor x", ""),
-            ("doctor --", "--json --no-header --color --help"),
+            ("doctor --", "--need --json --no-header --color --help"),
             ("demo --col", "--color"),
             ("delete -N", "-N"),
             ("delete st", "state"),
