@@ -79,7 +79,7 @@ impl Shell {
         if uses_package && !Path::new("/usr/share/bash-completion/bash_completion").exists() {
             return Err("no bash-completion".to_owned());
         }
-        let tmux = Tmux::start(120, 30)?;
+        let tmux = Tmux::start(120, 50)?;
         let write = |name: &str, text: &str| {
             let path = tmux.folder().join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
