@@ -112,11 +112,19 @@ impl Pacer {
     /// Returns the time at which so many more will have been deleted, if nothing holds them up.
     pub(crate) fn end(&self, now: Instant, left: usize) -> Instant {
         match &self.pace {
-            Schedule::Rate { rate, .. } => now + rate_gap(*rate) * divisor(left),
+            Schedule::Rate { .. } => now + self.length(left),
             Schedule::Spread { end, .. } => {
                 let by_gaps = now + MAX_GAP * divisor(left);
                 end.map_or(by_gaps, |end| end.min(by_gaps)).max(now)
             }
+        }
+    }
+
+    /// Returns the time that a round of so many takes, if nothing holds it up.
+    pub(crate) fn length(&self, count: usize) -> Duration {
+        match &self.pace {
+            Schedule::Rate { rate, .. } => rate_gap(*rate) * divisor(count),
+            Schedule::Spread { over, .. } => (*over).min(MAX_GAP * divisor(count)),
         }
     }
 

@@ -252,6 +252,8 @@ pub(crate) struct TopArgs {
     /// Group rows by this property
     #[arg(long, value_enum, value_name = "NAME")]
     pub(crate) group: Option<Grouping>,
+    #[command(flatten)]
+    pub(crate) pace: PaceArgs,
     /// Allow listeners to be deleted, which also ends every connection in their queue
     #[arg(long)]
     pub(crate) listeners: bool,

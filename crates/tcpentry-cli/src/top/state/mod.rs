@@ -13,6 +13,7 @@ mod marks;
 mod namespaces;
 mod outbox;
 mod pace;
+mod paced;
 mod suggest;
 mod table;
 #[cfg(test)]
@@ -38,6 +39,7 @@ use namespaces::ShownNamespaces;
 use outbox::Outbox;
 pub(crate) use pace::INTERVALS;
 use pace::Pace;
+pub(crate) use paced::describe_stopped;
 use table::TableView;
 use text_pane::{DetailsPane, HelpPane, Scroll};
 
@@ -153,7 +155,11 @@ impl Top {
                     pane.text = Some(details);
                 }
             }
-            Update::Preview { serial, items } => self.deletion.set_items(serial, items),
+            Update::Preview {
+                serial,
+                items,
+                basis,
+            } => self.deletion.set_items(serial, items, basis),
             Update::Outcome {
                 serial,
                 target,
