@@ -36,7 +36,7 @@ pub(crate) enum WorkerCommand {
     },
     /// Delete these, which were shown and confirmed.
     Delete {
-        /// That of the preview.
+        /// The number of the preview.
         serial: u64,
         targets: Vec<SocketTarget>,
         basis: Arc<PreviewBasis>,

@@ -8,6 +8,7 @@ use tcpentry::Outcome;
 
 use super::super::message::{PreviewBasis, PreviewItem, SocketTarget};
 use super::super::model::{Deletability, NotDeleted, RowKey};
+use super::counts::Counts;
 use super::paced::PacedDeletions;
 use crate::args::pace::PaceArgs;
 
@@ -37,14 +38,6 @@ pub(crate) struct Preview {
     /// The outcomes so far, once it was confirmed.
     pub(crate) counts: Option<Counts>,
     pub(crate) done: bool,
-}
-
-/// The number of a deletion's sockets by outcome.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Counts {
-    pub(crate) deleted: usize,
-    pub(crate) gone: usize,
-    pub(crate) not_deleted: usize,
 }
 
 impl Deletions {
@@ -159,30 +152,6 @@ impl Preview {
 
     pub(crate) fn count_deletable(&self) -> usize {
         self.deletable().count()
-    }
-}
-
-impl Counts {
-    pub(super) fn count(&mut self, outcome: Outcome) {
-        match outcome {
-            Outcome::Deleted => self.deleted += 1,
-            Outcome::Gone => self.gone += 1,
-            _ => self.not_deleted += 1,
-        }
-    }
-
-    /// Returns the counts other than zero, in words.
-    pub(super) fn summary(self) -> String {
-        let parts = [
-            (self.deleted, "deleted"),
-            (self.gone, "already gone"),
-            (self.not_deleted, "not deleted (l: log)"),
-        ];
-        let parts = parts.into_iter().filter(|(count, _)| *count > 0);
-        let parts: Vec<_> = parts
-            .map(|(count, what)| format!("{count} {what}"))
-            .collect();
-        parts.join(", ")
     }
 }
 

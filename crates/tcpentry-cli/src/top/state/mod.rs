@@ -2,6 +2,7 @@
 
 mod columns;
 mod confirmation;
+mod counts;
 mod deletion;
 mod edit;
 mod filter;
@@ -27,8 +28,9 @@ use std::time::{Duration, Instant};
 use tcpentry::Outcome;
 
 use columns::ColumnChooser;
+pub(crate) use counts::Counts;
 use deletion::Deletions;
-pub(crate) use deletion::{Counts, Preview};
+pub(crate) use deletion::Preview;
 pub(crate) use edit::Edit;
 pub(crate) use filter::FilterLine;
 pub(crate) use focus::Focus;

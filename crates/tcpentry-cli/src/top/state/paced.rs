@@ -8,7 +8,7 @@ use tcpentry::Outcome;
 
 use super::super::message::{PreviewBasis, SocketTarget, WorkerCommand};
 use super::super::model::RowKey;
-use super::Counts;
+use super::counts::Counts;
 use crate::args::pace::PaceArgs;
 use crate::output;
 use crate::pace::{self, Pacer};
@@ -28,7 +28,7 @@ pub(crate) struct PacedDeletions {
     stopped: usize,
 }
 
-/// What is left of one confirmed preview.
+/// The sockets of one confirmed preview that wait.
 #[derive(Clone, Debug)]
 struct ConfirmedDeletion {
     serial: u64,
