@@ -65,17 +65,19 @@ impl Top {
         let refused: Vec<_> = refused
             .map(|(target, failure)| (target.clone(), failure.clone()))
             .collect();
-        let is_paced = self.deletion.paced.is_some();
-        if let Some(paced) = &mut self.deletion.paced {
-            paced.add(serial, Arc::clone(&basis), targets.clone(), now);
-        }
+        let paced = self.deletion.paced.as_mut();
+        // The count begins anew before refusals are counted.
+        let added = paced.map(|paced| paced.add(serial, Arc::clone(&basis), targets.clone(), now));
         for (target, failure) in refused {
             self.record_outcome(serial, &target, &Err(failure), now);
         }
-        if is_paced {
+        if let Some(added) = added {
             // It may take hours; the table shows it.
             self.deletion.preview = None;
             self.leave_preview();
+            if added == 0 {
+                self.notify("these wait to be deleted already", now);
+            }
             self.send_due(now);
             return;
         }

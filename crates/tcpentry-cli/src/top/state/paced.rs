@@ -1,6 +1,6 @@
 //! Confirmed deletions that are made at a pace: those that are left, and the one that is due.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -61,14 +61,23 @@ impl PacedDeletions {
         pace::describe(&self.args, count as u64)
     }
 
-    /// Adds the sockets of a confirmed preview. They wait for those of the previews before it.
+    /// Adds the sockets of a confirmed preview, but those that wait already. They wait for those of the previews before it.
+    /// Returns the number of those that were added.
     pub(super) fn add(
         &mut self,
         serial: u64,
         basis: Arc<PreviewBasis>,
-        targets: Vec<SocketTarget>,
+        mut targets: Vec<SocketTarget>,
         now: Instant,
-    ) {
+    ) -> usize {
+        let waiting = self.queue.iter().flat_map(|it| &it.waiting);
+        let known = waiting.map(|target| target.key);
+        let known: HashSet<_> = known.chain(self.in_flight.map(|it| it.key)).collect();
+        targets.retain(|target| !known.contains(&target.key));
+        let added = targets.len();
+        if added == 0 {
+            return 0;
+        }
         if !self.is_running() {
             self.counts = Counts::default();
             self.stopped = 0;
@@ -81,6 +90,7 @@ impl PacedDeletions {
         if self.queue.len() == 1 {
             self.begin(now);
         }
+        added
     }
 
     /// Begins with the first of the queue.
@@ -423,6 +433,25 @@ mod tests {
         assert!(desk.top.deletion.delay(desk.now) > Some(Duration::from_millis(990)));
         assert_eq!(delete_next(&mut desk, Outcome::Deleted), 4);
         assert!(desk.draw(120, 24).contains("3 deleted"));
+    }
+
+    #[test]
+    fn one_that_waits_is_not_added_again() {
+        let mut desk = confirmed("--rate 1/s", 3);
+        answer_with(&mut desk, Outcome::Deleted);
+        assert_eq!(desk.marked(), [2, 3]);
+        desk.open_preview(&[]);
+        desk.type_in("y");
+        let shown = desk.draw(120, 24);
+        assert!(
+            shown.contains("these wait to be deleted already"),
+            "{shown}"
+        );
+        assert_eq!(desk.top.deletion.waiting(), 2);
+        for cookie in 2..=3 {
+            assert_eq!(delete_next(&mut desk, Outcome::Deleted), cookie);
+        }
+        assert!(!desk.top.deletion.is_running());
     }
 
     #[test]
