@@ -8,6 +8,7 @@ mod manual;
 mod message;
 mod output;
 mod own_session;
+mod pace;
 mod peer_reset;
 mod privilege;
 mod stream;

@@ -22,7 +22,7 @@ use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum}
 use tcpentry::{MethodChoice, Options, States};
 
 use duration::duration;
-use pace::PaceArgs;
+use pace::{PaceArgs, SampleArgs};
 
 pub(crate) use ban::{BanArgs, Form};
 pub(crate) use output::{ColorArgs, ColorChoice, OutputArgs};
@@ -206,6 +206,8 @@ pub(crate) struct DeleteArgs {
     pub(crate) until_quiet: Option<Duration>,
     #[command(flatten)]
     pub(crate) pace: PaceArgs,
+    #[command(flatten)]
+    pub(crate) sampling: SampleArgs,
     /// Succeed (exit with 0) where nothing matches: for scripts and hooks
     #[arg(long)]
     pub(crate) ok_if_none: bool,
@@ -250,6 +252,8 @@ pub(crate) struct TopArgs {
     /// Group rows by this property
     #[arg(long, value_enum, value_name = "NAME")]
     pub(crate) group: Option<Grouping>,
+    #[command(flatten)]
+    pub(crate) pace: PaceArgs,
     /// Allow listeners to be deleted, which also ends every connection in their queue
     #[arg(long)]
     pub(crate) listeners: bool,

@@ -8,7 +8,7 @@ use clap::Args as ClapArgs;
 
 use super::duration::duration;
 
-/// The options for the pace of a deletion, and for a random sample of what is selected.
+/// The options for the pace of a deletion.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct PaceArgs {
     /// Delete at this rate, evenly spaced and never faster (20/s, 5/m)
@@ -17,6 +17,11 @@ pub(crate) struct PaceArgs {
     /// Spread the deletions evenly over this long, in random order, at most 1s apart
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) spread: Option<Duration>,
+}
+
+/// The options for a random sample of what is selected.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub(crate) struct SampleArgs {
     /// Delete only a random sample of what is selected: so many, or this percentage
     #[arg(long, value_name = "N|N%")]
     pub(crate) sample: Option<Sample>,

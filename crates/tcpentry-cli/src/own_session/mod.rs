@@ -13,6 +13,7 @@ mod variable;
 use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::path::Path as FilePath;
+use std::time::{Duration, Instant};
 
 use tcpentry::error::{CallerGuard, Guard};
 use tcpentry::{Connection, Error, Inode, Pair, State};
@@ -38,6 +39,8 @@ const fn guard(cause: &'static str) -> CallerGuard {
     }
 }
 
+/// The time for which the connection that carries the session is taken to be the same.
+const MAX_SESSION_AGE: Duration = Duration::from_secs(1);
 /// `winerror.h`
 const ERROR_ACCESS_DENIED: u32 = 5;
 
@@ -56,6 +59,8 @@ pub(crate) fn declined(pair: Pair) -> Error {
 pub(crate) struct SessionGuard {
     /// Looked for when the first connection is found.
     session: Option<OwnSession>,
+    /// The time from which its age counts.
+    since: Option<Instant>,
     protects: Protection,
     /// Set while it may still report on standard error, once.
     speaks: bool,
@@ -76,6 +81,7 @@ impl SessionGuard {
     pub(crate) const fn new(lifted: bool) -> Self {
         Self {
             session: None,
+            since: None,
             protects: if lifted {
                 Protection::Nothing
             } else {
@@ -109,6 +115,15 @@ impl SessionGuard {
     /// Looks for the session again: who works in tmux may have come back by another connection.
     pub(crate) fn forget(&mut self) {
         self.session = None;
+    }
+
+    /// Looks for the session again unless that was just done: for deletions that are made one after the other.
+    pub(crate) fn forget_if_old(&mut self, now: Instant) {
+        let age = self.since.map(|since| now.saturating_duration_since(since));
+        if age.is_none_or(|age| age > MAX_SESSION_AGE) {
+            self.since = Some(now);
+            self.forget();
+        }
     }
 
     pub(crate) fn admit(&mut self, found: &Connection) -> Result<(), Error> {

@@ -38,8 +38,11 @@ pub(super) fn event_loop(
     let mut areas = Areas::default();
     let mut drawn = None;
     let mut warned = false;
+    let mut is_ending = false;
     loop {
-        let first = match events.recv_timeout(SIGNAL_CHECK_INTERVAL) {
+        let due = top.deletion.delay(Instant::now()).filter(|_| !is_ending);
+        let wait = due.map_or(SIGNAL_CHECK_INTERVAL, |due| due.min(SIGNAL_CHECK_INTERVAL));
+        let first = match events.recv_timeout(wait) {
             Ok(event) => Some(event),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => return Ok(Exit::Failed),
@@ -66,6 +69,11 @@ pub(super) fn event_loop(
             signal_hook::low_level::emulate_default_handler(signal)?;
             return Ok(Exit::Interrupted(u8::try_from(signal).unwrap_or_default()));
         }
+        // The outcome of a deletion that was due is part of the summary.
+        if is_ending && !top.deletion.is_paced_in_flight() {
+            return Ok(Exit::Done);
+        }
+        warned &= top.deletion.is_running();
         if signals.take_suspend() {
             top.request = Some(TerminalRequest::Suspend);
         }
@@ -81,6 +89,9 @@ pub(super) fn event_loop(
                 top.notify("a deletion is running: quit again to end it", now);
                 is_changed = true;
             }
+            Some(TerminalRequest::Quit) if top.deletion.is_paced_in_flight() && !is_ending => {
+                is_ending = true;
+            }
             Some(TerminalRequest::Quit) => return Ok(Exit::Done),
             Some(TerminalRequest::Suspend) => {
                 screen.suspend()?;
@@ -94,6 +105,9 @@ pub(super) fn event_loop(
             areas = screen.draw(top, theme, now)?;
             drawn = Some(now);
             top.request_unresolved();
+        }
+        if !is_ending {
+            top.send_due(Instant::now());
         }
         for command in top.take_commands() {
             // A worker that has ended is noticed below.

@@ -1,9 +1,10 @@
 //! The messages between the screen and the worker.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tcpentry::{Connection, Ending};
+use tcpentry::{Connection, Ending, Selection};
 
 use super::model::{Arranged, Arrangement, Deletability, Frame, NotDeleted, Resolved, Row, RowKey};
 
@@ -35,8 +36,12 @@ pub(crate) enum WorkerCommand {
     },
     /// Delete these, which were shown and confirmed.
     Delete {
+        /// The number of the preview.
         serial: u64,
         targets: Vec<SocketTarget>,
+        basis: Arc<PreviewBasis>,
+        /// Others of the same preview are deleted before or after these: meanwhile the table is read as ever.
+        paced: bool,
     },
 }
 
@@ -113,6 +118,7 @@ pub(crate) enum Update {
     Preview {
         serial: u64,
         items: Vec<PreviewItem>,
+        basis: Arc<PreviewBasis>,
     },
     /// The outcome for one target of a deletion.
     Outcome {
@@ -143,6 +149,17 @@ pub(crate) struct PreviewItem {
     pub(crate) holders: String,
     pub(crate) user: String,
     pub(crate) deletability: Deletability,
+}
+
+/// The knowledge behind a preview. Its sockets are deleted by it, whatever the filter is by then.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PreviewBasis {
+    /// The sockets that were shown as deletable.
+    pub(crate) deletable: HashSet<RowKey>,
+    /// The sockets that matched the filter.
+    pub(crate) selected: HashSet<RowKey>,
+    /// The filter in each network namespace, by its number.
+    pub(crate) selections: HashMap<u32, Arc<Selection>>,
 }
 
 /// The details of one connection, as text.

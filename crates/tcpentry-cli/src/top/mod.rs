@@ -31,7 +31,7 @@ use crate::tables::sets::{self, Sets};
 use event_loop::{LoopEvent, event_loop};
 use message::SocketKind;
 use model::Arrangement;
-use state::{INTERVALS, Top};
+use state::{INTERVALS, Top, describe_stopped};
 use tcpentry::filter::FilterWords;
 use view::Theme;
 use worker::{Settings, Worker};
@@ -82,6 +82,9 @@ pub(crate) fn run(args: &TopArgs) -> Exit {
     let tally = top.log.tally();
     if !tally.is_empty() {
         print_error(&tally.to_string());
+    }
+    if let Some(stopped) = describe_stopped(top.deletion.waiting()) {
+        print_error(&stopped);
     }
     match ended {
         Ok(exit) => exit,
@@ -144,6 +147,7 @@ fn initial_state(args: &TopArgs, settings: &Settings, filter: &str) -> Top {
     }
     let mut top = Top::new(columns, settings.arrangement, settings.interval);
     top.kind = settings.kind;
+    top.deletion.set_pace(&args.pace);
     filter.clone_into(&mut top.filter.applied);
     top
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use clap::Parser as _;
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -17,7 +18,7 @@ use super::model::{
 use super::once;
 use super::state::Top;
 use super::view::{self, Areas, Theme};
-use crate::args::TopColumn;
+use crate::args::{Args, Command, TopColumn};
 
 pub(super) struct Desk {
     pub(super) top: Top,
@@ -45,6 +46,15 @@ impl Desk {
         desk.top.table.set_height(20);
         desk.read(rows);
         desk
+    }
+
+    /// Deletes at the pace of these words of a command line from now on.
+    pub(super) fn set_pace(&mut self, words: &str) {
+        let words = format!("tcpentry top {words}");
+        let Some(Command::Top(args)) = Args::parse_from(words.split_whitespace()).command else {
+            panic!("{words}");
+        };
+        self.top.deletion.set_pace(&args.pace);
     }
 
     /// Delivers a new reading of the table.
@@ -199,6 +209,7 @@ pub(super) fn answer(serial: u64, targets: Vec<SocketTarget>, protected: &[u64])
     Update::Preview {
         serial,
         items: targets.into_iter().map(item).collect(),
+        basis: Arc::default(),
     }
 }
 

@@ -8,7 +8,7 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 use std::sync::PoisonError;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -230,6 +230,124 @@ fn the_other_subflows_are_previewed_and_end_with_the_one_under_the_cursor() {
             preview.contains("1 of them is another subflow") && preview.contains(mptcp::SECOND),
             "{preview}"
         );
+        assert!(is_alive(&ends));
+        tmux.types("y");
+        tmux.await_text("2 deleted");
+        assert!(!is_alive(&ends));
+    });
+}
+
+#[test]
+fn at_a_rate_the_table_is_usable_meanwhile_and_x_leaves_the_rest_alive() {
+    isolated(|| {
+        let tmux = terminal!(150, 40);
+        let (all, _listener, port) = connections(20);
+        let alive = || all.iter().filter(|ends| is_alive(ends)).count();
+        tmux.runs(&format!("{PROGRAM} top --rate 5/s sport = :{port}"));
+        tmux.await_text("20 selected");
+        tmux.types("*");
+        tmux.await_text("20 marked");
+        tmux.types("d");
+        tmux.await_text("Delete these 20 connections at 5/s, in some 3s?  y / n");
+        assert_eq!(alive(), 20);
+        tmux.types("y");
+        let begin = Instant::now();
+        let screen = tmux.await_text("left, another");
+        assert!(screen.contains("STATE"), "the table is there: {screen}");
+        until("some have ended", || alive() <= 16);
+        assert!(begin.elapsed() > Duration::from_millis(550));
+
+        // Keys answer, rows are read, and another filter changes nothing about those that were confirmed.
+        tmux.types(&format!("/\u{15}dport = :{port}"));
+        tmux.press("Enter");
+        tmux.await_screen("rows of the other filter", |screen| {
+            screen.contains(&format!("/ dport = :{port}")) && screen.contains("left, another")
+        });
+        let before = alive();
+        until("it goes on", || alive() < before);
+        tmux.types("x");
+        tmux.await_text("stopped: ");
+        let left = alive();
+        assert!((1..16).contains(&left), "{left}");
+        tmux.await_text(&format!(
+            "stopped: {left} were not deleted; before that: {} deleted",
+            20 - left
+        ));
+        std::thread::sleep(Duration::from_millis(600));
+        assert_eq!(alive(), left);
+        let log = log(&tmux, &format!("{} entries", 20 - left));
+        let is_entry = |line: &&str| line.contains(" deleted ") && line.contains("by sock-diag");
+        assert_eq!(log.lines().filter(is_entry).count(), 20 - left, "{log}");
+        tmux.press("Escape");
+        tmux.await_text("STATE");
+        tmux.types("q");
+        await_shell(&tmux);
+        // It is said once.
+        assert!(!tmux.screen().contains("stopped"), "{}", tmux.screen());
+    });
+}
+
+#[test]
+fn at_a_pace_all_are_deleted_in_their_time() {
+    isolated(|| {
+        for (pace, shortest) in [("--rate 10/s", 1850), ("--spread 2s", 1000)] {
+            let tmux = terminal!(150, 40);
+            let (all, _listener, port) = connections(20);
+            tmux.runs(&format!("{PROGRAM} top {pace} sport = :{port}"));
+            tmux.await_text("20 selected");
+            tmux.types("*");
+            tmux.await_text("20 marked");
+            tmux.types("d");
+            tmux.await_text("Delete these 20 connections");
+            let begin = Instant::now();
+            tmux.types("y");
+            tmux.await_text("20 deleted");
+            assert!(begin.elapsed() > Duration::from_millis(shortest), "{pace}");
+            assert!(all.iter().all(|ends| !is_alive(ends)));
+            tmux.await_text("0 selected");
+            tmux.types("q");
+            await_shell(&tmux);
+        }
+    });
+}
+
+#[test]
+fn quit_asks_while_a_deletion_is_made_at_a_pace_and_then_says_what_is_left() {
+    isolated(|| {
+        let tmux = terminal!(150, 20);
+        let (all, _listener, port) = connections(5);
+        tmux.runs(&format!("{PROGRAM} top --rate 2/m sport = :{port}"));
+        tmux.await_text("5 selected");
+        tmux.types("*");
+        tmux.await_text("5 marked");
+        tmux.types("d");
+        tmux.await_text("Delete these 5 connections at 2/m, in some 2m?");
+        tmux.types("y");
+        tmux.await_text("1 deleted, 4 left, another 2m (x: stop)");
+        tmux.types("q");
+        tmux.await_text("a deletion is running: quit again to end it");
+        tmux.types("q");
+        await_shell(&tmux);
+        let said = tmux.screen();
+        assert!(said.contains("tcpentry: 1 deleted"), "{said}");
+        assert!(said.contains("stopped: 4 were not deleted"), "{said}");
+        assert_eq!(all.iter().filter(|ends| is_alive(ends)).count(), 4);
+    });
+}
+
+#[test]
+fn at_a_rate_the_subflows_of_a_connection_end_in_one_turn() {
+    isolated(|| {
+        let tmux = terminal!(150, 20);
+        let (ends, listener) = match mptcp::with_two_subflows() {
+            Ok(made) => made,
+            Err(reason) => skip!("{reason}"),
+        };
+        let port = listener.local_addr().unwrap().port();
+        tmux.runs(&format!("{PROGRAM} top --rate 1/m 'sport = :{port}'"));
+        tmux.await_text("2 selected");
+        tmux.types("d");
+        tmux.await_text("Delete these 2 connections at 1/m");
         assert!(is_alive(&ends));
         tmux.types("y");
         tmux.await_text("2 deleted");

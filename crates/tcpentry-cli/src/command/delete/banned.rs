@@ -6,7 +6,7 @@ use tcpentry::{Attribution, Connection, Error};
 use super::interrupt::Interrupt;
 use super::run::Run;
 use super::selector::RowVerdict;
-use crate::args::pace::PaceArgs;
+use crate::args::pace::{PaceArgs, SampleArgs};
 use crate::args::ports::PortList;
 use crate::args::{BanArgs, DeleteArgs, MethodArg, NetnsArgs, OutputArgs, SelectArgs, ShowArgs};
 use crate::exit::Exit;
@@ -120,6 +120,7 @@ impl Ban<'_> {
             period: args.linger.filter(|_| args.lingering),
             until_quiet: None,
             pace: PaceArgs::default(),
+            sampling: SampleArgs::default(),
             ok_if_none: false,
             syslog: args.syslog,
             quiet: args.quiet,

@@ -13,14 +13,15 @@ use tcpentry::{
 use super::attempt::Attempt;
 use super::confirm;
 use super::interrupt::Interrupt;
-use super::pace::Pacer;
 use super::report::Report;
 use super::sample::{self, Sampler};
 use super::target::NamedTarget;
+use super::turn::await_turn;
 use crate::args::DeleteArgs;
 use crate::exit::Exit;
 use crate::message::{notice, print_error};
 use crate::own_session::{self, SessionGuard};
+use crate::pace::Pacer;
 use crate::tables::selection::load_owners;
 use crate::tables::{NamespaceTable, Tables};
 
@@ -32,9 +33,9 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, mut names: Vec<NamedTarget>
         ..
     } = tables;
     let is_empty = names.is_empty();
-    let seed = args.pace.seed.unwrap_or_else(|| fastrand::u64(..));
+    let seed = args.sampling.seed.unwrap_or_else(|| fastrand::u64(..));
     let rng = fastrand::Rng::with_seed(seed);
-    if let Some(size) = args.pace.sample {
+    if let Some(size) = args.sampling.sample {
         let of = names.len();
         let places: Vec<_> = (0..of).collect();
         let mut is_taken = Sampler::new(size, rng.clone()).choose(&places).into_iter();
@@ -79,7 +80,7 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, mut names: Vec<NamedTarget>
     let mut left = names.len();
     for some in names.chunks(at_once) {
         if let Some(pacer) = &pacer {
-            pacer.await_turn(left, &interrupt, &mut report);
+            await_turn(pacer, left, &interrupt, &mut report);
         }
         left -= some.len();
         let before = report.deleted();

@@ -10,7 +10,6 @@ pub(super) mod interrupt;
 mod line;
 mod matches;
 mod near_miss;
-mod pace;
 mod paced;
 mod peers;
 mod preview;
@@ -25,6 +24,7 @@ mod stop;
 mod sweep;
 pub(super) mod syslog;
 pub(super) mod target;
+mod turn;
 
 use tcpentry::ErrorKind;
 

@@ -8,6 +8,7 @@ use tcpentry::{Connection, Ending, Error, ErrorKind, Method, State};
 use super::matches::{Match, SocketKey};
 use super::run::Run;
 use super::stop::Stop;
+use super::turn::await_turn;
 
 impl Run<'_> {
     /// Deletes these one after the other, each when it is due. One that has ended by itself takes nobody's time.
@@ -82,7 +83,12 @@ impl Run<'_> {
             self.confirm_missed(paced);
         }
         if let Some(pacer) = &self.pacer {
-            pacer.await_turn(paced.waiting.len(), &self.interrupt, &mut self.report);
+            await_turn(
+                pacer,
+                paced.waiting.len(),
+                &self.interrupt,
+                &mut self.report,
+            );
         }
         if self.interrupt.is_set() {
             return Err(Stop::Interrupted);
@@ -93,11 +99,7 @@ impl Run<'_> {
     /// Applies the guard of the own session, which is looked for again where that was some time ago.
     fn admit_again(&mut self, row: &Connection) -> Result<(), Error> {
         let session = &mut self.selector.session;
-        let now = Instant::now();
-        if now.saturating_duration_since(self.session_found) > MAX_SESSION_AGE {
-            self.session_found = now;
-            session.forget();
-        }
+        session.forget_if_old(Instant::now());
         session.admit(row)
     }
 
@@ -162,5 +164,3 @@ struct Paced {
 const MAX_MISSED: usize = 256;
 /// A wait in which there is time for that.
 const WORTH_A_LOOK: Duration = Duration::from_millis(50);
-/// The time for which the connection that carries the operator's session is taken to be the same.
-const MAX_SESSION_AGE: Duration = Duration::from_secs(1);

@@ -4,10 +4,10 @@ use std::io::{BufWriter, Write as _};
 
 use tcpentry::{Attribution, Connection, Error};
 
-use super::pace;
 use super::report::Report;
 use crate::args::DeleteArgs;
 use crate::output::{Cells, ColumnSpec, Columns, Shape, exact_duration};
+use crate::pace;
 use crate::stream::Stderr;
 
 /// Shows the first of so many connections on standard error: standard output is for the outcomes.

@@ -1,6 +1,6 @@
 //! One run of `delete FILTER`: the guards over all matches, and their deletion.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tcpentry::{Attribution, Connection, Ending, Error, Selection};
 
@@ -8,7 +8,6 @@ use super::attempt::Attempt;
 use super::confirm;
 use super::interrupt::Interrupt;
 use super::matches::{Match, Matches};
-use super::pace::{self, Pacer};
 use super::preview;
 use super::report::Report;
 use super::sample::{self, Sampler};
@@ -17,6 +16,7 @@ use super::stop::Stop;
 use crate::args::DeleteArgs;
 use crate::exit::Exit;
 use crate::message::{print_error, print_hint, print_hints};
+use crate::pace::{self, Pacer};
 use crate::tables::selection::{self, FilterInput};
 use crate::tables::{NamespaceTable, mentions};
 
@@ -36,8 +36,6 @@ pub(super) struct Run<'a> {
     pub(super) needs_yes: Option<String>,
     /// Set where nothing is said of an empty selection.
     pub(super) is_silent_if_none: bool,
-    /// The time at which the connection that carries the operator's session was last looked for.
-    pub(super) session_found: Instant,
     pub(super) pacer: Option<Pacer>,
     pub(super) sampler: Option<Sampler>,
     /// The number that repeats the random choices.
@@ -59,7 +57,7 @@ impl<'a> Run<'a> {
         let scans = tables.into_iter().zip(selections).enumerate();
         let scans = scans
             .map(|(index, (table, selection))| SelectedTable::new(args, index, table, selection));
-        let seed = args.pace.seed.unwrap_or_else(|| fastrand::u64(..));
+        let seed = args.sampling.seed.unwrap_or_else(|| fastrand::u64(..));
         let rng = fastrand::Rng::with_seed(seed);
         Ok(Self {
             args,
@@ -71,8 +69,10 @@ impl<'a> Run<'a> {
             attempted: 0,
             needs_yes: None,
             is_silent_if_none: false,
-            session_found: Instant::now(),
-            sampler: args.pace.sample.map(|size| Sampler::new(size, rng.clone())),
+            sampler: args
+                .sampling
+                .sample
+                .map(|size| Sampler::new(size, rng.clone())),
             pacer: Pacer::new(&args.pace, rng),
             seed,
         })

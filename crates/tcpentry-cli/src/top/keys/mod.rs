@@ -50,6 +50,9 @@ fn press(top: &mut Top, key: KeyEvent, now: Instant) {
     match key.code {
         KeyCode::F(1) => return top.open_help(),
         KeyCode::Char('?') if !is_typing => return top.open_help(),
+        KeyCode::Char('x') if !is_typing && top.deletion.is_paced_running() => {
+            return top.stop_deletion(now);
+        }
         _ => {}
     }
     match top.focus {

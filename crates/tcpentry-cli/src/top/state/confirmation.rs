@@ -2,6 +2,7 @@
 //! identity.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Instant;
 
 use tcpentry::{Ending, Outcome};
@@ -56,6 +57,7 @@ impl Top {
             return;
         }
         let serial = preview.serial;
+        let basis = Arc::clone(&preview.basis);
         preview.counts = Some(Counts::default());
         preview.scroll = 0;
         // Refusals were shown; the log has them as well.
@@ -63,11 +65,47 @@ impl Top {
         let refused: Vec<_> = refused
             .map(|(target, failure)| (target.clone(), failure.clone()))
             .collect();
+        let paced = self.deletion.paced.as_mut();
+        // The count begins anew before refusals are counted.
+        let added = paced.map(|paced| paced.add(serial, Arc::clone(&basis), targets.clone(), now));
         for (target, failure) in refused {
             self.record_outcome(serial, &target, &Err(failure), now);
         }
+        if let Some(added) = added {
+            // It may take hours; the table shows it.
+            self.deletion.preview = None;
+            self.leave_preview();
+            if added == 0 {
+                self.notify("these wait to be deleted already", now);
+            }
+            self.send_due(now);
+            return;
+        }
         self.deletion.running = Some(serial);
-        self.outbox.push(WorkerCommand::Delete { serial, targets });
+        self.outbox.push(WorkerCommand::Delete {
+            serial,
+            targets,
+            basis,
+            paced: false,
+        });
+    }
+
+    /// Sends the deletion that is due.
+    pub(crate) fn send_due(&mut self, now: Instant) {
+        let paced = self.deletion.paced.as_mut();
+        if let Some(command) = paced.and_then(|paced| paced.take_due(now)) {
+            self.outbox.push(command);
+        }
+    }
+
+    /// Stops the deletions that are made at a pace: those that wait are not deleted.
+    pub(crate) fn stop_deletion(&mut self, now: Instant) {
+        if let Some(paced) = &mut self.deletion.paced
+            && paced.stop()
+        {
+            let summary = paced.summary();
+            self.notify(summary, now);
+        }
     }
 
     /// Closes the preview. Unless it was confirmed, nothing is deleted.
@@ -97,6 +135,9 @@ impl Top {
             self.marks.remove(target.key);
         }
         self.log.push(LogEntry::of(target, result));
+        if let Some(paced) = &mut self.deletion.paced {
+            paced.count(serial, target.key, outcome);
+        }
         let preview = self.deletion.preview_of(serial);
         if let Some(counts) = preview.and_then(|preview| preview.counts.as_mut()) {
             counts.count(outcome);
@@ -107,6 +148,16 @@ impl Top {
         if self.deletion.running == Some(serial) {
             self.deletion.running = None;
         }
+        if let Some(paced) = &mut self.deletion.paced
+            && paced.finish(serial, now)
+        {
+            if !paced.is_running() {
+                let summary = paced.summary();
+                self.notify(summary, now);
+                self.refresh();
+            }
+            return;
+        }
         let Some(preview) = self.deletion.preview_of(serial) else {
             return;
         };
@@ -116,10 +167,15 @@ impl Top {
         // After a complete success the rows show it, and the preview closes.
         if counts.not_deleted == 0 {
             self.deletion.preview = None;
-            for mode in [&mut self.focus, &mut self.help.behind] {
-                if *mode == Focus::Preview {
-                    *mode = Focus::Table;
-                }
+            self.leave_preview();
+        }
+    }
+
+    /// Shows the table where the preview was shown, or would be after the help.
+    fn leave_preview(&mut self) {
+        for mode in [&mut self.focus, &mut self.help.behind] {
+            if *mode == Focus::Preview {
+                *mode = Focus::Table;
             }
         }
     }

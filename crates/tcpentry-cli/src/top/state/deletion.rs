@@ -1,12 +1,16 @@
 //! The deletion on the screen, and the outcomes of those before it.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tcpentry::Outcome;
 
-use super::super::message::{PreviewItem, SocketTarget};
+use super::super::message::{PreviewBasis, PreviewItem, SocketTarget};
 use super::super::model::{Deletability, NotDeleted, RowKey};
+use super::counts::Counts;
+use super::paced::PacedDeletions;
+use crate::args::pace::PaceArgs;
 
 /// The deletion on the screen, the one that is running, and the outcomes that rows still show.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +18,8 @@ pub(crate) struct Deletions {
     pub(crate) preview: Option<Preview>,
     /// The serial number of the one that is running.
     pub(super) running: Option<u64>,
+    /// Those that are made at a pace, where the command line asks for one.
+    pub(super) paced: Option<PacedDeletions>,
     pub(super) outcomes: HashMap<RowKey, (Outcome, Instant)>,
 }
 
@@ -25,6 +31,7 @@ pub(crate) struct Preview {
     pub(crate) requested: usize,
     /// `None` until the worker has answered.
     pub(crate) items: Option<Vec<PreviewItem>>,
+    pub(super) basis: Arc<PreviewBasis>,
     /// The items have been on the screen: nobody confirms what was never shown.
     pub(crate) seen: bool,
     pub(crate) scroll: usize,
@@ -33,18 +40,47 @@ pub(crate) struct Preview {
     pub(crate) done: bool,
 }
 
-/// The number of a deletion's sockets by outcome.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Counts {
-    pub(crate) deleted: usize,
-    pub(crate) gone: usize,
-    pub(crate) not_deleted: usize,
-}
-
 impl Deletions {
     /// Returns true while outcomes are still to come.
     pub(crate) fn is_running(&self) -> bool {
-        self.running.is_some()
+        self.running.is_some() || self.is_paced_running()
+    }
+
+    /// Makes the deletions at this pace from now on.
+    pub(crate) fn set_pace(&mut self, args: &PaceArgs) {
+        self.paced = PacedDeletions::new(args);
+    }
+
+    /// Returns true while a deletion is made at a pace.
+    pub(crate) fn is_paced_running(&self) -> bool {
+        self.paced.as_ref().is_some_and(PacedDeletions::is_running)
+    }
+
+    /// Returns true while the outcome of one that is made at a pace is still to come.
+    pub(crate) fn is_paced_in_flight(&self) -> bool {
+        let paced = self.paced.as_ref();
+        paced.is_some_and(PacedDeletions::is_in_flight)
+    }
+
+    /// Returns the number of those that wait until they are due.
+    pub(crate) fn waiting(&self) -> usize {
+        self.paced.as_ref().map_or(0, PacedDeletions::waiting)
+    }
+
+    /// Returns the time until the next one is due.
+    pub(crate) fn delay(&self, now: Instant) -> Option<Duration> {
+        self.paced.as_ref()?.delay(now)
+    }
+
+    /// Describes the pace of so many, behind the words that say what is deleted; empty without one.
+    pub(crate) fn describe_pace(&self, count: usize) -> String {
+        let paced = self.paced.as_ref();
+        paced.map_or_else(String::new, |paced| paced.describe(count))
+    }
+
+    /// Describes how far a deletion at a pace has come.
+    pub(crate) fn progress(&self, now: Instant) -> Option<String> {
+        self.paced.as_ref()?.progress(now)
     }
 
     pub(super) fn outcome(&self, key: RowKey) -> Option<Outcome> {
@@ -63,9 +99,15 @@ impl Deletions {
     }
 
     /// Fills the preview. An answer to a preview that has been closed since is ignored.
-    pub(super) fn set_items(&mut self, serial: u64, items: Vec<PreviewItem>) {
+    pub(super) fn set_items(
+        &mut self,
+        serial: u64,
+        items: Vec<PreviewItem>,
+        basis: Arc<PreviewBasis>,
+    ) {
         if let Some(preview) = self.preview_of(serial) {
             preview.items = Some(items);
+            preview.basis = basis;
         }
     }
 
@@ -110,30 +152,6 @@ impl Preview {
 
     pub(crate) fn count_deletable(&self) -> usize {
         self.deletable().count()
-    }
-}
-
-impl Counts {
-    pub(super) fn count(&mut self, outcome: Outcome) {
-        match outcome {
-            Outcome::Deleted => self.deleted += 1,
-            Outcome::Gone => self.gone += 1,
-            _ => self.not_deleted += 1,
-        }
-    }
-
-    /// Returns the counts other than zero, in words.
-    pub(super) fn summary(self) -> String {
-        let parts = [
-            (self.deleted, "deleted"),
-            (self.gone, "already gone"),
-            (self.not_deleted, "not deleted (l: log)"),
-        ];
-        let parts = parts.into_iter().filter(|(count, _)| *count > 0);
-        let parts: Vec<_> = parts
-            .map(|(count, what)| format!("{count} {what}"))
-            .collect();
-        parts.join(", ")
     }
 }
 

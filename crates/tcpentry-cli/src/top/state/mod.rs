@@ -2,6 +2,7 @@
 
 mod columns;
 mod confirmation;
+mod counts;
 mod deletion;
 mod edit;
 mod filter;
@@ -13,6 +14,7 @@ mod marks;
 mod namespaces;
 mod outbox;
 mod pace;
+mod paced;
 mod suggest;
 mod table;
 #[cfg(test)]
@@ -26,8 +28,9 @@ use std::time::{Duration, Instant};
 use tcpentry::Outcome;
 
 use columns::ColumnChooser;
+pub(crate) use counts::Counts;
 use deletion::Deletions;
-pub(crate) use deletion::{Counts, Preview};
+pub(crate) use deletion::Preview;
 pub(crate) use edit::Edit;
 pub(crate) use filter::FilterLine;
 pub(crate) use focus::Focus;
@@ -38,6 +41,7 @@ use namespaces::ShownNamespaces;
 use outbox::Outbox;
 pub(crate) use pace::INTERVALS;
 use pace::Pace;
+pub(crate) use paced::describe_stopped;
 use table::TableView;
 use text_pane::{DetailsPane, HelpPane, Scroll};
 
@@ -153,7 +157,11 @@ impl Top {
                     pane.text = Some(details);
                 }
             }
-            Update::Preview { serial, items } => self.deletion.set_items(serial, items),
+            Update::Preview {
+                serial,
+                items,
+                basis,
+            } => self.deletion.set_items(serial, items, basis),
             Update::Outcome {
                 serial,
                 target,

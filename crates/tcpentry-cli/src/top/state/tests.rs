@@ -379,6 +379,8 @@ fn y_deletes_exactly_what_the_preview_allowed() {
         WorkerCommand::Delete {
             serial: of,
             targets,
+            paced: false,
+            ..
         },
     ] = &commands[..]
     else {

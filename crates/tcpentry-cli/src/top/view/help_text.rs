@@ -24,6 +24,10 @@ pub(crate) const HELP: &[(&str, &str)] = &[
         "d, Del",
         "Preview the deletion of the marked rows, or of the current one. Only y then deletes them",
     ),
+    (
+        "x",
+        "Stop a deletion that is made at a pace (--rate, --spread): those that are left stay alive",
+    ),
     ("l", "Show the log of deletions; s saves it to a new file"),
     ("", "Look"),
     (

@@ -40,7 +40,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, top: &mut Top, theme: Theme, now: Inst
         Constraint::Length(1),
     ];
     let [status, line, body, bottom] = Layout::vertical(parts).areas(frame.area());
-    status::draw(frame, status, top);
+    status::draw(frame, status, top, now);
     filter::draw(frame, line, top, theme);
     let mut areas = Areas::default();
     match top.focus {

@@ -24,7 +24,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) -
             "checking what deleting {} would do ...",
             counted(preview.requested)
         ))),
-        (Some(items), None) => question(preview, items, theme, &mut lines),
+        (Some(items), None) => question(top, preview, items, theme, &mut lines),
         (Some(items), Some(counts)) => progress(items, counts, preview, &mut lines),
     }
     let room = usize::from(area.height).saturating_sub(lines.len());
@@ -50,20 +50,37 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) -
     room > 0
 }
 
-fn question(preview: &Preview, items: &[PreviewItem], theme: Theme, lines: &mut Vec<Line<'_>>) {
+fn question(
+    top: &Top,
+    preview: &Preview,
+    items: &[PreviewItem],
+    theme: Theme,
+    lines: &mut Vec<Line<'_>>,
+) {
     let deletable = preview.count_deletable();
+    let pace = top.deletion.describe_pace(deletable);
     lines.push(match (deletable, items.len() - deletable) {
         (0, _) => Line::styled("Nothing here can be deleted:", theme.error()),
-        (_, 0) => Line::styled(format!("Delete {}?  y / n", these(deletable)), TITLE),
+        (_, 0) => Line::styled(format!("Delete {}{pace}?  y / n", these(deletable)), TITLE),
         (_, rest) => Line::styled(
             format!(
-                "Delete {} of {}, and leave {rest} alone?  y / n",
+                "Delete {} of {}{pace}, and leave {rest} alone?  y / n",
                 deletable,
                 counted(items.len())
             ),
             TITLE,
         ),
     });
+    let before = match top.deletion.waiting() {
+        0 => None,
+        1 => Some("1 that was confirmed before is deleted first".to_owned()),
+        more => Some(format!(
+            "{more} that were confirmed before are deleted first"
+        )),
+    };
+    if let Some(before) = before {
+        lines.push(Line::styled(before, theme.aside()));
+    }
     let others = match items.len().saturating_sub(preview.requested) {
         0 => None,
         1 => Some("1 of them is another subflow".to_owned()),

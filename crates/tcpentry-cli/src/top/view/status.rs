@@ -14,9 +14,12 @@ use super::{Theme, text};
 use crate::args::Grouping;
 use crate::output::duration;
 
-pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top) {
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, now: Instant) {
     let table = &top.table.frame;
     let mut parts = vec![format!("{} {}", table.present, kind(top, table.present))];
+    if let Some(progress) = top.deletion.progress(now) {
+        parts.push(format!("{progress} (x: stop)"));
+    }
     if !top.marks.is_empty() {
         parts.push(format!("{} marked", top.marks.count()));
     }

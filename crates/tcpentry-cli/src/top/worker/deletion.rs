@@ -3,12 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tcpentry::filter::Truth;
 use tcpentry::process::Owners;
 use tcpentry::{Connection, Ending, Error, Options, Outcome, Subflows};
 
-use super::super::message::{PreviewItem, SocketTarget, Update};
+use super::super::message::{PreviewBasis, PreviewItem, SocketTarget, Update};
 use super::super::model::{Deletability, NotDeleted, RowKey};
 use super::names::{NameCache, search};
 use super::{UpdateSender, Worker};
@@ -58,9 +59,10 @@ impl Worker {
     /// Sends the expected outcome of deleting these.
     pub(super) fn preview(&mut self, serial: u64, targets: Vec<SocketTarget>) {
         self.session.forget();
-        let subflows = self.subflows();
+        let subflows = self.subflows(&targets);
         let targets = self.with_other_subflows(targets, &subflows);
-        let mut refusals = self.refuse_torn(&targets, &subflows);
+        let keys = targets.iter().map(|target| target.key).collect();
+        let mut refusals = self.refuse_torn(&targets, &subflows, &keys);
         let wanted = targets
             .iter()
             .map(|target| (target.key, target.connection.clone()));
@@ -70,7 +72,7 @@ impl Worker {
                 *deletability = Deletability::No(refusal);
             }
         }
-        self.previewed = targets
+        let selected = targets
             .iter()
             .filter(|target| {
                 self.is_selected(target)
@@ -78,6 +80,20 @@ impl Worker {
             })
             .map(|target| target.key)
             .collect();
+        let deletable = targets
+            .iter()
+            .zip(&deletabilities)
+            .filter(|(_, deletability)| matches!(deletability, Deletability::By(_)))
+            .map(|(target, _)| target.key)
+            .collect();
+        let namespaces = self.namespaces.iter();
+        let basis = Arc::new(PreviewBasis {
+            deletable,
+            selected,
+            selections: namespaces
+                .map(|it| (it.number, Arc::clone(&it.selection)))
+                .collect(),
+        });
         // Rows on the screen have been looked up already; a scan of all processes takes long.
         let known = |target: &SocketTarget| self.resolved.get(&target.key)?.holders.clone();
         let unknown = targets.iter().filter(|target| known(target).is_none());
@@ -112,7 +128,11 @@ impl Worker {
                 }
             });
         let items = items.collect();
-        (self.send)(Update::Preview { serial, items });
+        (self.send)(Update::Preview {
+            serial,
+            items,
+            basis,
+        });
     }
 
     /// Returns true if the filter in force selects it as it is shown. (A row that was marked under another filter is
@@ -127,9 +147,11 @@ impl Worker {
         })
     }
 
-    /// Returns the subflows of the MPTCP connections of each namespace.
-    fn subflows(&mut self) -> HashMap<u32, Subflows> {
+    /// Returns the subflows of the MPTCP connections of each namespace of these.
+    fn subflows(&mut self, of: &[SocketTarget]) -> HashMap<u32, Subflows> {
+        let numbers: HashSet<_> = of.iter().map(|target| target.key.netns).collect();
         let namespaces = self.namespaces.iter_mut();
+        let namespaces = namespaces.filter(|it| numbers.contains(&it.number));
         // Where they can't be read now, each deletion reads them again.
         let each = namespaces.map(|it| (it.number, it.site.table.subflows().unwrap_or_default()));
         each.collect()
@@ -161,13 +183,13 @@ impl Worker {
     }
 
     /// Returns the reasons for which subflows must not be deleted: another one, which would end with it, is not among
-    /// these, or carries the own session.
+    /// those that are meant, or carries the own session.
     fn refuse_torn(
         &mut self,
         targets: &[SocketTarget],
         subflows: &HashMap<u32, Subflows>,
+        keys: &HashSet<RowKey>,
     ) -> HashMap<RowKey, NotDeleted> {
-        let keys: HashSet<_> = targets.iter().map(|target| target.key).collect();
         let mut refusals = HashMap::new();
         for target in targets {
             let pair = target.connection.pair;
@@ -188,12 +210,30 @@ impl Worker {
 
     /// Deletes these, each by its cookie, and sends the outcome of each.
     ///
-    /// Each must still be as it was shown: in its state, and selected by the filter, where that selected it.
-    pub(super) fn delete(&mut self, serial: u64, targets: Vec<SocketTarget>) {
+    /// Each must still be as it was shown: in its state, and selected by the filter of the preview, where that selected it.
+    /// A paced one takes along the other subflows of its MPTCP connection, which end with it.
+    pub(super) fn delete(
+        &mut self,
+        serial: u64,
+        mut targets: Vec<SocketTarget>,
+        basis: &PreviewBasis,
+        paced: bool,
+    ) {
         // The connection that carries the session may have changed since the preview.
-        self.session.forget();
-        let subflows = self.subflows();
-        let mut refusals = self.refuse_torn(&targets, &subflows);
+        if paced {
+            self.session.forget_if_old(Instant::now());
+        } else {
+            self.session.forget();
+        }
+        let subflows = self.subflows(&targets);
+        if paced {
+            let others = targets.iter().flat_map(|it| others_of(it, &subflows));
+            let others: Vec<_> = others
+                .filter(|other| basis.deletable.contains(&other.key))
+                .collect();
+            targets.extend(others);
+        }
+        let mut refusals = self.refuse_torn(&targets, &subflows, &basis.deletable);
         let mut by_namespace: HashMap<u32, Vec<SocketTarget>> = HashMap::new();
         for target in targets {
             let admitted = self.session.admit(&target.connection);
@@ -212,12 +252,12 @@ impl Worker {
                 continue;
             };
             let options = self.settings.options.clone().in_same_state();
-            let of_filter = options
-                .clone()
-                .while_selected(Arc::clone(&self.namespaces[place].selection));
+            let selection = basis.selections.get(&number);
+            let selection = selection.unwrap_or(&self.namespaces[place].selection);
+            let of_filter = options.clone().while_selected(Arc::clone(selection));
             let (selected, marked): (Vec<_>, Vec<_>) = here
                 .into_iter()
-                .partition(|target| self.previewed.contains(&target.key));
+                .partition(|target| basis.selected.contains(&target.key));
             self.delete_in(serial, place, selected, &of_filter);
             self.delete_in(serial, place, marked, &options);
         }

@@ -7,7 +7,7 @@ mod details;
 mod names;
 mod read;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::slice;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -72,8 +72,6 @@ pub(crate) struct Worker {
     resolved: HashMap<RowKey, Resolved>,
     session: SessionGuard,
     details: Option<SocketTarget>,
-    /// The sockets of the last preview that matched the filter then.
-    previewed: HashSet<RowKey>,
     frame: Arc<Frame>,
     baseline: Baseline,
     /// The time at which namespaces were last searched for.
@@ -107,7 +105,6 @@ impl Worker {
             resolved: HashMap::new(),
             session: SessionGuard::new(settings.own_session),
             details: None,
-            previewed: HashSet::new(),
             frame: Arc::default(),
             baseline: Baseline::Reset,
             searched_at: Instant::now(),
@@ -204,9 +201,14 @@ impl Worker {
                 self.send_details();
             }
             WorkerCommand::Preview { serial, targets } => self.preview(serial, targets),
-            WorkerCommand::Delete { serial, targets } => {
-                self.delete(serial, targets);
-                return true;
+            WorkerCommand::Delete {
+                serial,
+                targets,
+                basis,
+                paced,
+            } => {
+                self.delete(serial, targets, &basis, paced);
+                return !paced;
             }
         }
         false
@@ -395,7 +397,7 @@ const fn is_urgent(command: &WorkerCommand) -> bool {
             | WorkerCommand::AllNamespaces(_)
             | WorkerCommand::Details(Some(_))
             | WorkerCommand::Preview { .. }
-            | WorkerCommand::Delete { .. }
+            | WorkerCommand::Delete { paced: false, .. }
     )
 }
 

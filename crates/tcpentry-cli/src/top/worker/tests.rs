@@ -68,13 +68,21 @@ fn each_target_of_a_namespace_that_has_been_left_has_an_outcome() {
         let here = worker.namespaces[0].number;
         let targets = targets(here);
         worker.preview(1, targets.clone());
-        worker.delete(2, targets.clone());
+        let previewed: Vec<_> = sent.try_iter().collect();
+        let basis = previewed.iter().find_map(|update| match update {
+            Update::Preview { basis, .. } => Some(Arc::clone(basis)),
+            _ => None,
+        });
+        worker.delete(2, targets.clone(), &basis.unwrap(), false);
+        let sent = previewed.into_iter().chain(sent.try_iter());
         let mut previewed = 0;
         let mut outcomes = HashMap::new();
         let mut done = false;
-        for update in sent.try_iter() {
+        for update in sent {
             match update {
-                Update::Preview { serial: 1, items } => {
+                Update::Preview {
+                    serial: 1, items, ..
+                } => {
                     previewed = items.len();
                     for item in items {
                         let refused = match &item.deletability {

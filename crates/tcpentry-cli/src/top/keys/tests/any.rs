@@ -93,6 +93,8 @@ struct FakeWorker {
     previews: Vec<(u64, Vec<SocketTarget>)>,
     filters: Vec<u64>,
     deletions: Vec<(u64, Vec<SocketTarget>)>,
+    /// The cookies of all previews that were confirmed.
+    confirmed: HashSet<u64>,
     /// The deletable cookies of each preview, by serial.
     allowed: HashMap<u64, Vec<u64>>,
 }
@@ -102,7 +104,27 @@ impl FakeWorker {
         match command {
             WorkerCommand::Preview { serial, targets } => self.previews.push((serial, targets)),
             WorkerCommand::Filter { serial, .. } => self.filters.push(serial),
-            WorkerCommand::Delete { serial, targets } => {
+            WorkerCommand::Delete {
+                serial,
+                targets,
+                paced: true,
+                ..
+            } => {
+                // It was confirmed, and is deleted once.
+                let cookies = cookies(targets.iter());
+                let allowed = self.allowed.get_mut(&serial).expect("it was answered");
+                let place = allowed.iter().position(|it| [*it] == cookies[..]);
+                let cookie = allowed.remove(place.expect("it was allowed, and not deleted before"));
+                assert!(self.confirmed.contains(&cookie), "{cookie}");
+                assert!(self.deletions.is_empty(), "one after the other");
+                self.deletions.push((serial, targets));
+            }
+            WorkerCommand::Delete {
+                serial,
+                targets,
+                paced: false,
+                ..
+            } => {
                 // The preview was answered, was not confirmed before, and allowed exactly these.
                 let allowed = self.allowed.remove(&serial);
                 assert_eq!(Some(cookies(targets.iter())), allowed, "{serial}");
@@ -194,18 +216,25 @@ proptest! {
     #[test]
     fn whatever_the_keys_and_answers_only_what_a_preview_allowed_is_deleted(
         steps in vec(step(), 1..120),
+        pace in prop::sample::select(vec!["", "--rate 1/s", "--spread 3s"]),
     ) {
         let mut desk = Desk::with((1..12).map(row).collect());
+        desk.set_pace(pace);
         let mut worker = FakeWorker::default();
         for step in &steps {
             let confirms = matches!(step, Step::Press(KeyCode::Char('y'), KeyModifiers::NONE))
                 && desk.top.deletion.preview.as_ref().is_some_and(|preview| preview.seen);
+            if let Some(preview) = desk.top.deletion.preview.as_ref().filter(|_| confirms) {
+                let shown = preview.items().iter().map(|item| item.target.key.cookie.value());
+                worker.confirmed.extend(shown);
+            }
             take(&mut desk, step);
             for update in worker.answers(step) {
                 desk.receive(update);
             }
+            desk.top.send_due(desk.now);
             for command in desk.requested() {
-                assert!(confirms || !matches!(command, WorkerCommand::Delete { .. }));
+                assert!(confirms || !matches!(command, WorkerCommand::Delete { paced: false, .. }));
                 worker.take(command);
             }
             desk.top.request = None;

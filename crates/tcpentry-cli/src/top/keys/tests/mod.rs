@@ -116,6 +116,15 @@ const PROOFS: &[Proof] = &[
         desk.type_in("y");
         assert_eq!(desk.requested_deletions(), [[1]]);
     }),
+    ("x", |desk| {
+        desk.set_pace("--rate 1/s");
+        desk.type_in("*");
+        desk.open_preview(&[]);
+        desk.type_in("y");
+        assert!(desk.top.deletion.waiting() > 0);
+        desk.type_in("x");
+        assert_eq!(desk.top.deletion.waiting(), 0);
+    }),
     ("l", |desk| {
         *desk = with_a_log();
         desk.type_in("l");

@@ -1,21 +1,21 @@
-//! The times at which the deletions of a run are due.
+//! The times at which deletions are due. It never waits itself: the time is passed in.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::interrupt::Interrupt;
-use super::report::Report;
 use crate::args::pace::{PaceArgs, Rate};
-use crate::output::exact_duration;
+use crate::output::{duration, exact_duration};
 
-/// The times at which the deletions of a run are due.
-pub(super) struct Pacer {
+/// The times at which deletions are due.
+#[derive(Clone, Debug)]
+pub(crate) struct Pacer {
     pace: Schedule,
     rng: fastrand::Rng,
     /// The time before which nothing more is due.
     next: Option<Instant>,
 }
 
+#[derive(Clone, Debug)]
 enum Schedule {
     Rate {
         rate: Rate,
@@ -33,7 +33,7 @@ enum Schedule {
 
 impl Pacer {
     /// Creates the pace that the options ask for; `None` where nothing has to wait.
-    pub(super) fn new(args: &PaceArgs, rng: fastrand::Rng) -> Option<Self> {
+    pub(crate) fn new(args: &PaceArgs, rng: fastrand::Rng) -> Option<Self> {
         let pace = match (args.rate, args.spread) {
             (Some(rate), _) => Schedule::Rate {
                 rate,
@@ -54,7 +54,7 @@ impl Pacer {
     }
 
     /// Begins a round of so many deletions, which a spread ends within `limit`.
-    pub(super) fn begin(&mut self, now: Instant, count: usize, limit: Option<Duration>) {
+    pub(crate) fn begin(&mut self, now: Instant, count: usize, limit: Option<Duration>) {
         let Schedule::Spread { over, end, min_gap } = &mut self.pace else {
             return;
         };
@@ -70,7 +70,7 @@ impl Pacer {
     /// Puts those that are to be deleted into the order in which that is done: a random one for a spread.
     ///
     /// The order depends on the seed and on the keys.
-    pub(super) fn arrange<T, K: Ord>(&mut self, waiting: &mut [T], key: impl Fn(&T) -> K) {
+    pub(crate) fn arrange<T, K: Ord>(&mut self, waiting: &mut [T], key: impl Fn(&T) -> K) {
         if matches!(self.pace, Schedule::Spread { .. }) {
             waiting.sort_by_key(key);
             self.rng.shuffle(waiting);
@@ -78,7 +78,7 @@ impl Pacer {
     }
 
     /// Returns the time until the next deletion is due.
-    pub(super) fn delay(&self, now: Instant) -> Duration {
+    pub(crate) fn delay(&self, now: Instant) -> Duration {
         let until = |time: Instant| time.saturating_duration_since(now);
         let gap = self.next.map_or(Duration::ZERO, until);
         match &self.pace {
@@ -92,21 +92,8 @@ impl Pacer {
         }
     }
 
-    /// Waits until the next deletion of so many is due, or until there is an interruption, and shows how many are left.
-    pub(super) fn await_turn(&self, left: usize, interrupt: &Interrupt, report: &mut Report) {
-        while !interrupt.is_set() {
-            let now = Instant::now();
-            let delay = self.delay(now);
-            if delay.is_zero() {
-                return;
-            }
-            report.show_left(left, self.end(now, left));
-            interrupt.wait(delay.min(PROGRESS_INTERVAL));
-        }
-    }
-
     /// Takes note of a deletion, after which so many are left.
-    pub(super) fn took(&mut self, now: Instant, left: usize) {
+    pub(crate) fn took(&mut self, now: Instant, left: usize) {
         let gap = self.gap(now, left);
         if let Schedule::Rate { rate, recent } = &mut self.pace {
             if recent.len() >= rate.count as usize {
@@ -123,13 +110,21 @@ impl Pacer {
     }
 
     /// Returns the time at which so many more will have been deleted, if nothing holds them up.
-    pub(super) fn end(&self, now: Instant, left: usize) -> Instant {
+    pub(crate) fn end(&self, now: Instant, left: usize) -> Instant {
         match &self.pace {
-            Schedule::Rate { rate, .. } => now + rate_gap(*rate) * divisor(left),
+            Schedule::Rate { .. } => now + self.length(left),
             Schedule::Spread { end, .. } => {
                 let by_gaps = now + MAX_GAP * divisor(left);
                 end.map_or(by_gaps, |end| end.min(by_gaps)).max(now)
             }
+        }
+    }
+
+    /// Returns the time that a round of so many takes, if nothing holds it up.
+    pub(crate) fn length(&self, count: usize) -> Duration {
+        match &self.pace {
+            Schedule::Rate { rate, .. } => rate_gap(*rate) * divisor(count),
+            Schedule::Spread { over, .. } => (*over).min(MAX_GAP * divisor(count)),
         }
     }
 
@@ -147,7 +142,7 @@ impl Pacer {
 }
 
 /// Describes the pace of so many deletions, behind the words that say what is deleted; empty without one.
-pub(super) fn describe(args: &PaceArgs, count: u64) -> String {
+pub(crate) fn describe(args: &PaceArgs, count: u64) -> String {
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     match (args.rate, args.spread) {
         (Some(rate), _) => {
@@ -156,7 +151,7 @@ pub(super) fn describe(args: &PaceArgs, count: u64) -> String {
             if time.is_zero() || count < 2 {
                 format!(" at {rate}")
             } else {
-                format!(" at {rate}, in some {}", crate::output::duration(time))
+                format!(" at {rate}, in some {}", duration(time))
             }
         }
         (None, Some(over)) => {
@@ -188,8 +183,6 @@ fn divisor(count: usize) -> u32 {
 
 /// The longest gap of a spread: few end early.
 const MAX_GAP: Duration = Duration::from_secs(1);
-/// The time between two updates of what is left.
-const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 /// The time by which a rate may be behind and catch up.
 const SLACK: Duration = Duration::from_millis(20);
 
