@@ -7,7 +7,7 @@
 use std::io::{self, Write};
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -56,6 +56,8 @@ fn write(out: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
         return Ok(rustix::io::write(out, bytes)?);
     };
     await_room(out, interrupted)?;
+    // Somebody reads: there is another moment for the next.
+    *last_progress() = Some(Instant::now());
     // A pipe that has room takes this much without waiting (PIPE_BUF), unless another process writes to it as well.
     let some = &bytes[..bytes.len().min(AT_ONCE)];
     Ok(rustix::io::write(out, some)?)
@@ -66,9 +68,10 @@ fn await_room(out: BorrowedFd<'_>, interrupted: &AtomicBool) -> io::Result<()> {
     loop {
         let is_interrupted = interrupted.load(Ordering::Relaxed);
         let patience = if is_interrupted {
-            // One moment for all that is left to be written, however much that is.
-            let since = *GIVES_UP.get_or_init(|| Instant::now() + LAST_MOMENT);
-            since.saturating_duration_since(Instant::now())
+            let now = Instant::now();
+            let since = *INTERRUPTED_AT.get_or_init(|| now);
+            let since = last_progress().map_or(since, |last| last.max(since));
+            (since + LAST_MOMENT).saturating_duration_since(now)
         } else {
             // A signal that comes before the call would not end it, so it has a time limit.
             POLL_INTERVAL
@@ -94,10 +97,16 @@ fn await_room(out: BorrowedFd<'_>, interrupted: &AtomicBool) -> io::Result<()> {
 
 static INTERRUPTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 static GAVE_UP: AtomicBool = AtomicBool::new(false);
-static GIVES_UP: OnceLock<Instant> = OnceLock::new();
+static INTERRUPTED_AT: OnceLock<Instant> = OnceLock::new();
+static LAST_PROGRESS: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// The time at which something could last be written.
+fn last_progress() -> MutexGuard<'static, Option<Instant>> {
+    LAST_PROGRESS.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 const AT_ONCE: usize = 4096;
 /// The delay until an interruption is noticed.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// The time that a reader who is only slow has for the end of the report.
-const LAST_MOMENT: Duration = Duration::from_millis(300);
+/// The time within which a reader who is only slow makes some room for the end of the report.
+const LAST_MOMENT: Duration = Duration::from_millis(500);
