@@ -67,7 +67,9 @@ fn write(out: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
 fn await_room(out: BorrowedFd<'_>, interrupted: &AtomicBool) -> io::Result<()> {
     loop {
         let is_interrupted = interrupted.load(Ordering::Relaxed);
-        let patience = if is_interrupted {
+        let patience = if gave_up() {
+            Duration::ZERO
+        } else if is_interrupted {
             let now = Instant::now();
             let since = *INTERRUPTED_AT.get_or_init(|| now);
             let since = last_progress().map_or(since, |last| last.max(since));
