@@ -102,8 +102,7 @@ pub use select::facts::Attribution;
 pub use select::names::SystemNames;
 
 // Their end.
-pub use delete::batch::DumpCompleteness;
 pub use delete::batch::item::Action;
 pub use delete::subflows::Subflows;
-pub use delete::{Deleted, Ending, Method, MethodChoice, NoReset, Options, PeerReset};
+pub use delete::{Deleted, Ending, Method, MethodChoice, Options};
 pub use error::{Error, ErrorKind, Outcome, Reason};

@@ -153,7 +153,7 @@ impl SessionGuard {
         }
     }
 
-    /// Says whether a deletion may cut the operator off though nothing shows it: their path leads out of what can be
+    /// Returns true if a deletion may cut the operator off though nothing shows it: their path leads out of what can be
     /// followed.
     pub(crate) fn is_in_doubt(&mut self) -> bool {
         if self.protects == Protection::Nothing {
@@ -163,7 +163,7 @@ impl SessionGuard {
         session.doubt().is_some()
     }
 
-    /// Says whether an SSH server holds a connection: it may be somebody's session.
+    /// Returns true if an SSH server holds a connection: it may be somebody's session.
     pub(crate) fn is_of_a_server(&mut self, found: &Connection) -> bool {
         if self.protects == Protection::Nothing {
             return false;
@@ -264,7 +264,7 @@ impl OwnSession {
         }
     }
 
-    /// Says whether an SSH server may have accepted a connection of this user's: it is root's then, or of somebody
+    /// Returns true if an SSH server may have accepted a connection of this user's: it is root's then, or of somebody
     /// who is here, unless users are not mapped.
     fn may_be_a_servers(&self, uid: u32) -> bool {
         uid == 0
@@ -274,7 +274,7 @@ impl OwnSession {
             || FilePath::new(&format!("/run/systemd/users/{uid}")).exists()
     }
 
-    /// Says whether a connection may be that of a server whose descriptors can't be seen: root has accepted it, and
+    /// Returns true if a connection may be that of a server whose descriptors can't be seen: root has accepted it, and
     /// nobody else is seen to hold it.
     fn may_be_a_hidden_servers(&mut self, found: &Connection, inode: Inode) -> bool {
         let others = self.held_by_others.get_or_init(servers::held_by_others);

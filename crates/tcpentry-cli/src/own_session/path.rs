@@ -230,7 +230,7 @@ impl Walk<'_> {
         self.is_orphan().then_some(LooseEnd::Orphan)
     }
 
-    /// Says whether whoever started this program has ended: nobody above its session is left, and its leader is not
+    /// Returns true if whoever started this program has ended: nobody above its session is left, and its leader is not
     /// there any more, or somebody has logged in to it.
     fn is_orphan(&self) -> bool {
         let Some(own) = self.own else {
@@ -411,7 +411,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Says whether a process may be trusted with the close of what was borrowed from it: behind a number that was a
+    /// Returns true if a process may be trusted with the close of what was borrowed from it: behind a number that was a
     /// socket a moment ago it may have put a file whose close it never answers. An ancestor has better ways to stop us.
     fn may_borrow_from(&self, folder: &Folder, role: Role) -> bool {
         let is_ours = |user| user == 0 || Some(user) == self.user;
@@ -542,7 +542,7 @@ impl Walk<'_> {
     }
 
     /// Looks who has the other ends of pipes among those seen, and among those whom the same shell has started: the rest of a
-    /// pipeline. Says whether there was one.
+    /// pipeline. Returns true if there was one.
     fn look_beside(&mut self) -> bool {
         let least = if self.is_unanswered() {
             Reach::Near
@@ -575,7 +575,7 @@ impl Walk<'_> {
         any
     }
 
-    /// Looks who has the other ends of pipes among all processes. Says whether there was one.
+    /// Looks who has the other ends of pipes among all processes. Returns true if there was one.
     fn look_for_relays(&mut self) -> bool {
         let least = if self.is_unanswered() {
             Reach::Far
@@ -605,7 +605,7 @@ impl Walk<'_> {
         any
     }
 
-    /// Says whether a process has the other end of a pipe on the path.
+    /// Returns true if a process has the other end of a pipe on the path.
     fn other_end(&mut self, pid: i32) -> Held {
         let descriptors = Folder::of(pid).and_then(|folder| Ok((folder.descriptors()?, folder)));
         match descriptors {
@@ -627,7 +627,7 @@ impl Walk<'_> {
             .collect()
     }
 
-    /// Says whether the descriptors of all ancestors were seen: one of them may have the other end of a pipe.
+    /// Returns true if the descriptors of all ancestors were seen: one of them may have the other end of a pipe.
     fn is_family_readable(&self) -> bool {
         let mut family = self.family().into_iter();
         !family.any(|stat| self.unreadable.contains(&stat.pid))

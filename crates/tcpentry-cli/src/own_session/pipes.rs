@@ -117,7 +117,7 @@ impl Pipes {
         });
     }
 
-    /// Says whether a process has the other end of one of them, and remembers it.
+    /// Returns true if a process has the other end of one of them, and remembers it.
     pub(super) fn held_by(&mut self, folder: &Folder, descriptors: &[(i32, File)]) -> Held {
         let mut found = HashMap::new();
         for end in self.ends(folder, descriptors) {

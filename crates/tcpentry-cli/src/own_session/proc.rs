@@ -59,7 +59,7 @@ impl Folder {
         uid.ok().filter(|uid| *uid != u32::MAX)
     }
 
-    /// Says whether its executable belongs to root; `None` where that may not be seen.
+    /// Returns true if its executable belongs to root; `None` where that may not be seen.
     pub(super) fn has_executable_of_root(&self) -> Option<bool> {
         let file = statat(&self.0, "exe", AtFlags::empty()).ok()?;
         Some(file.st_uid == 0)
@@ -294,7 +294,7 @@ pub(super) fn name(pid: i32) -> Vec<u8> {
     name.strip_suffix(b"\n").unwrap_or(name).to_vec()
 }
 
-/// Says whether this process is in the host's pid namespace; so it is where nothing else is known.
+/// Returns true if this process is in the host's pid namespace; so it is where nothing else is known.
 pub(super) fn is_in_first_namespace() -> bool {
     let link = readlinkat(CWD, "/proc/self/ns/pid", Vec::new());
     link.is_ok_and(|link| link.as_bytes() == FIRST_NAMESPACE)

@@ -9,7 +9,7 @@ use tcpentry::{Inode, Pair};
 use super::proc::{self, Folder};
 use super::sockets::{self, Socket, Table};
 
-/// Says whether a process is an SSH server, or one that such a server has started for a session and that has become
+/// Returns true if a process is an SSH server, or one that such a server has started for a session and that has become
 /// the user's since.
 ///
 /// Where its executable may not be seen, the name and the user are all that is known.
@@ -111,12 +111,12 @@ impl Servers {
         servers
     }
 
-    /// Says whether one of them holds a socket.
+    /// Returns true if one of them holds a socket.
     pub(super) fn hold(&self, inode: Inode) -> bool {
         self.seen.iter().any(|server| server.holds(inode))
     }
 
-    /// Says whether a connection may carry a session of this user; of anybody, where none is named.
+    /// Returns true if a connection may carry a session of this user; of anybody, where none is named.
     pub(super) fn may_carry(&self, inode: Inode, user: Option<u32>, table: &mut Table) -> bool {
         let may_be_theirs = |server: &&Server| {
             // Only root can have set another's.

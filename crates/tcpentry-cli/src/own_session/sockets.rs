@@ -165,7 +165,7 @@ impl Table {
     }
 }
 
-/// Says whether an address is this host's own; so it is where that can't be known.
+/// Returns true if an address is this host's own; so it is where that can't be known.
 fn is_local(end: Endpoint) -> bool {
     let bound = UdpSocket::bind((end.address(), 0));
     !bound.is_err_and(|error| error.kind() == std::io::ErrorKind::AddrNotAvailable)

@@ -507,7 +507,7 @@ fn fifty_are_listed_and_few_descriptors_are_enough_or_an_error() {
 }
 
 #[test]
-fn whoever_is_not_root_is_told_what_he_does_not_see() {
+fn whoever_is_not_root_is_told_what_they_do_not_see() {
     isolated(|| {
         if !user::others() {
             skip!("only one user is mapped here");

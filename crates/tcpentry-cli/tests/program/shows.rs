@@ -48,7 +48,7 @@ fn the_doctor_of_root_is_content() {
 }
 
 #[test]
-fn the_doctor_tells_a_user_what_he_lacks_and_what_helps() {
+fn the_doctor_tells_a_user_what_they_lack_and_what_helps() {
     isolated(|| {
         if !user::others() {
             skip!("only one user is mapped here");

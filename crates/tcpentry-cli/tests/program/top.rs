@@ -44,6 +44,8 @@ fn a_list_from_a_pipe_leaves_the_keys_to_the_terminal() {
         // It is read once, and serves each filter.
         tmux.types(&format!("/\u{15}dst @bad dport = :{port}"));
         tmux.press("Enter");
+        // Entered, and not only shown while it is typed.
+        tmux.await_text("/ find  d delete");
         tmux.await_text("2 selected");
         tmux.types("/\u{15}dst @bda");
         tmux.await_text("no set is called `bda`");

@@ -15,6 +15,7 @@ pub(crate) mod subflows;
 use std::fmt;
 use std::sync::Arc;
 
+pub use self::batch::DumpCompleteness;
 pub use self::reset::{NoReset, PeerReset};
 use crate::connection::Connection;
 use crate::select::Selection;

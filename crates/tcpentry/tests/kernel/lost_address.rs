@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use socket2::SockRef;
+use tcpentry::delete::{NoReset, PeerReset};
 use tcpentry::netns::Namespace;
 use tcpentry::{
-    Action, Connection, Deleted, Filter, Method, MethodChoice, NoReset, Options, PeerReset, Query,
-    Selection, State, States, SystemNames, TcpTable,
+    Action, Connection, Deleted, Filter, Method, MethodChoice, Options, Query, Selection, State,
+    States, SystemNames, TcpTable,
 };
 use tcpentry_testkit::link::{Neighbour, ip};
 use tcpentry_testkit::proc_net::await_orphan;

@@ -474,7 +474,7 @@ fn a_process_that_changes_its_name_has_the_one_by_which_it_was_accepted() {
 }
 
 #[test]
-fn a_user_sees_the_owners_of_his_own_sockets_and_the_names_of_others() {
+fn a_user_sees_the_owners_of_their_own_sockets_and_the_names_of_others() {
     isolated(|| {
         if !user::others() {
             skip!("only one user is mapped here (unshare -Ur); run it as root");

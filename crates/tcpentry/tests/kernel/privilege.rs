@@ -95,7 +95,7 @@ fn root_deletes_everybodys_connections() {
 }
 
 #[test]
-fn a_user_deletes_the_connections_of_his_other_processes() {
+fn a_user_deletes_the_connections_of_their_other_processes() {
     isolated(|| {
         if !user::others() {
             skip!("{ONE_USER}");
@@ -108,7 +108,7 @@ fn a_user_deletes_the_connections_of_his_other_processes() {
 }
 
 #[test]
-fn one_without_capabilities_deletes_the_connections_of_his_other_processes() {
+fn one_without_capabilities_deletes_the_connections_of_their_other_processes() {
     isolated(|| {
         // The process that holds it has all capabilities: then it takes CAP_SYS_PTRACE. Both
         // without: the same rights.

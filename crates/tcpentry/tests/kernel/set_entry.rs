@@ -278,7 +278,7 @@ fn an_administrator_who_is_not_elevated_gets_317() {
 }
 
 #[test]
-fn an_unprivileged_caller_may_set_his_own() {
+fn an_unprivileged_caller_may_set_their_own() {
     isolated(|| {
         let ends = tcp::connected();
         let row = row_of(&ends.server);

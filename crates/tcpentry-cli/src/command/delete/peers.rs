@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tcpentry::PeerReset;
+use tcpentry::delete::PeerReset;
 
 use super::attempt::Attempt;
 use crate::peer_reset::because;

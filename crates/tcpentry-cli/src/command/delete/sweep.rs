@@ -1,7 +1,8 @@
 //! Deletion of matching rows while the dump that yields them goes on: nothing is held.
 
+use tcpentry::delete::DumpCompleteness;
 use tcpentry::filter::Truth;
-use tcpentry::{Action, Connection, DumpCompleteness, Ending, Error, Subflows};
+use tcpentry::{Action, Connection, Ending, Error, Subflows};
 
 use super::attempt::Attempt;
 use super::run::Run;

@@ -430,7 +430,7 @@ pub(super) fn verdict(found: &Support) -> (Finding, Exit) {
     }
 }
 
-/// Returns whether what `--need` asks for can be deleted, and the exit code.
+/// Returns the finding about what `--need` asks for, and the exit code.
 pub(super) fn need(need: Need, found: &Support, elsewhere: Elsewhere) -> (Finding, Exit) {
     const CHECK: &str = "need";
     let is_met = match need {

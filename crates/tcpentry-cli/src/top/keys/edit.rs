@@ -4,7 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::super::state::Edit;
 
-/// Handles a key of a line editor. Returns whether the text has changed, or `None` for any other key.
+/// Handles a key of a line editor. Returns true where the text has changed, `None` for any other key.
 pub(super) fn edit(edit: &mut Edit, key: KeyEvent) -> Option<bool> {
     let before = edit.text();
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
