@@ -66,6 +66,25 @@ pub(crate) fn set_transparent(socket: impl AsFd, value: bool) -> Result<(), Errn
     )
 }
 
+/// `close_range(CLOSE_RANGE_CLOEXEC)` (Linux 5.11): marks all descriptors from this number on to be closed by `exec`.
+pub(crate) fn close_on_exec_from(first: u32) -> Result<(), Errno> {
+    // SAFETY: with this flag the call closes nothing; it sets FD_CLOEXEC on descriptors, which no code here depends on being
+    // unset, and takes no pointer.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            first,
+            u32::MAX,
+            libc::CLOSE_RANGE_CLOEXEC,
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(last_errno())
+    }
+}
+
 /// Reads an option of a socket that is an `int`.
 fn get_option(
     socket: BorrowedFd<'_>,

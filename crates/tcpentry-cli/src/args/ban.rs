@@ -26,7 +26,7 @@ use super::ports::PortList;
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 pub(crate) struct BanArgs {
     /// Name the banned peers: addresses, or prefixes such as 203.0.113.0/24
-    #[arg(value_name = "ADDR|PREFIX", required_unless_present_any = ["file", "stdin"], conflicts_with_all = ["file", "stdin"])]
+    #[arg(value_name = "ADDR|PREFIX", required_unless_present_any = ["file", "stdin", "lingering"], conflicts_with_all = ["file", "stdin"])]
     pub(crate) peers: Vec<String>,
     /// Read the banned peers from a file, one a line, and end what they hold in one walk over the table; `-` is standard input
     #[arg(long, value_name = "LIST", conflicts_with = "stdin")]
@@ -43,6 +43,9 @@ pub(crate) struct BanArgs {
     /// Spare this address or prefix, or those of a file
     #[arg(long, value_name = "ADDR|PREFIX|@FILE")]
     pub(crate) except: Vec<String>,
+    /// End even the connection that carries your own session
+    #[arg(long)]
+    pub(crate) own_session: bool,
     /// Look into the program's own network namespace only
     #[arg(long)]
     pub(crate) own_netns_only: bool,

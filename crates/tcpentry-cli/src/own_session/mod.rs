@@ -102,6 +102,15 @@ impl SessionGuard {
         }
     }
 
+    /// Lets it say on standard error, once, that the session can't be followed.
+    #[must_use]
+    pub(crate) fn doubting(self) -> Self {
+        Self {
+            doubts: true,
+            ..self
+        }
+    }
+
     /// Admits every connection of which it is not certain that it carries the session: whoever bans a peer means its connections
     /// to an SSH server, too.
     #[must_use]

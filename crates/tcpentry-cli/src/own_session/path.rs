@@ -399,10 +399,6 @@ impl Walk<'_> {
             };
             // What has no name, and is neither input nor output, is between a process and its children.
             let reach = if is_near && !end.is_named && number > 2 {
-                if !end.reads {
-                    // What a child is only written to brings nobody's keys: the input of a server that was started here.
-                    continue;
-                }
                 Reach::Near
             } else {
                 Reach::Far

@@ -120,6 +120,8 @@ impl Pipes {
     /// Returns true if a process has the other end of one of them, and remembers it.
     pub(super) fn held_by(&mut self, folder: &Folder, descriptors: &[(i32, File)]) -> Held {
         let mut found = HashMap::new();
+        // A child that is only read, or only written to, relays nothing: a server whose output somebody collects.
+        let (mut writes_near, mut reads_near) = (false, false);
         for end in self.ends(folder, descriptors) {
             let Some(wanted) = self.0.get(&end.pipe) else {
                 continue;
@@ -127,10 +129,16 @@ impl Pipes {
             let (ours, theirs) = found.entry(end.pipe).or_insert((false, false));
             *ours |= (end.reads && wanted.reads) || (end.writes && wanted.writes);
             *theirs |= (end.reads && wanted.writes) || (end.writes && wanted.reads);
+            if wanted.reach == Reach::Near {
+                writes_near |= end.writes && wanted.reads;
+                reads_near |= end.reads && wanted.writes;
+            }
         }
+        let relays_near = writes_near && reads_near;
         let mut held = Held::None;
         for (pipe, (ours, theirs)) in found {
-            if let Some(wanted) = self.0.get_mut(&pipe).filter(|_| theirs) {
+            let is_relay = |wanted: &&mut WantedEnd| relays_near || wanted.reach != Reach::Near;
+            if let Some(wanted) = self.0.get_mut(&pipe).filter(|_| theirs).filter(is_relay) {
                 let known = if ours { Known::Both } else { Known::Other };
                 wanted.known = wanted.known.max(known);
                 held = held.max(if wanted.is_missing {

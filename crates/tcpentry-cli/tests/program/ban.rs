@@ -489,6 +489,71 @@ fn the_callers_own_session_is_spared_and_no_other_one_is() {
     });
 }
 
+/// By the tracking, a connection that a container has opened has the peer's port as the one that was asked for.
+#[test]
+fn what_a_container_has_opened_is_of_no_port_that_was_asked_for() {
+    on_a_stage(|stage| {
+        // Connections are tracked where something is translated.
+        Stage::publish(8080, 80);
+        let server = stage
+            .client
+            .run(|| tcp::listen(SocketAddr::new(CLIENT.parse().unwrap(), 443)));
+        let to = server.local_addr().unwrap();
+        let opened = stage.container.run(move || TcpStream::connect(to).unwrap());
+        let (accepted, _) = server.accept().unwrap();
+        let outgoing = Ends::new(opened, accepted);
+        let ban = stage.run(&format!("ban {CLIENT} --port 443,80"));
+        assert_eq!((ban.code, ban.out.as_str()), (0, ""), "{}", ban.err);
+        assert!(is_alive(&outgoing));
+        let ban = stage.run(&format!("ban {CLIENT}"));
+        assert_eq!((ban.code, ban.rows().len()), (0, 1), "{}", ban.err);
+    });
+}
+
+#[test]
+fn lingering_spares_what_was_read_and_keeps_nothing_of_its_caller() {
+    on_a_stage(|stage| {
+        let ssh = listen(HERE, 22);
+        let spared = stage.connect(OTHER, HERE, 22, &ssh);
+        let banned = stage.connect(CLIENT, HERE, 22, &ssh);
+        stage.world.must(&format!(
+            "echo {OTHER} >/run/spared; echo {CLIENT} >/run/list"
+        ));
+        // The list is a pipe, the other is emptied at once, and a lock is held across the command.
+        let script = format!(
+            "cat /run/list | flock /run/lock {} ban --file - --except @/run/spared --linger 4s; \
+             : >/run/spared; flock -n /run/lock true && echo free",
+            env!("CARGO_BIN_EXE_tcpentry")
+        );
+        let done = stage.world.shell(&script);
+        let text = String::from_utf8_lossy(&done.stdout);
+        assert!(text.ends_with("free\n"), "{done:?}");
+        assert_eq!(told(&banned), RESET);
+        let again = stage.connect(CLIENT, HERE, 22, &ssh);
+        until("who came back has been ended", || told(&again) == RESET);
+        assert!(is_alive(&spared));
+    });
+}
+
+#[test]
+fn what_goes_on_coming_holds_back_neither_a_ban_nor_a_signal() {
+    on_a_stage(|stage| {
+        let ssh = listen(HERE, 22);
+        let banned = stage.connect(CLIENT, HERE, 22, &ssh);
+        let program = env!("CARGO_BIN_EXE_tcpentry");
+        let flood = stage.world.start_shell(&format!(
+            "exec sh -c '(echo add {CLIENT}; exec yes del {OTHER}) | {program} ban --stdin; echo $? >/run/code'"
+        ));
+        until("it has ended", || told(&banned) == RESET);
+        stage.world.must("pkill -TERM -x tcpentry");
+        let code = stage.world.path("/run/code");
+        until("the signal has ended it", || {
+            std::fs::read_to_string(&code).is_ok_and(|code| code == "143\n")
+        });
+        drop(flood);
+    });
+}
+
 #[test]
 fn who_may_not_see_all_namespaces_is_told() {
     on_a_stage(|stage| {

@@ -8,8 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use tcpentry_testkit::isolated;
 use tcpentry_testkit::tcp::{self, Ends};
+use tcpentry_testkit::{isolated, mptcp, skip};
 
 use crate::util::{Run, connections, identity, is_alive, program, run, run_with_input};
 
@@ -219,6 +219,52 @@ fn one_that_ends_by_itself_takes_nobodys_turn() {
             "{:?}",
             begin.elapsed()
         );
+    });
+}
+
+#[test]
+fn a_rate_ends_with_the_time_that_it_is_for() {
+    isolated(|| {
+        let (all, _listener, port) = connections(20);
+        let begin = Instant::now();
+        let paced = run(&format!("delete --yes --for 2s --rate 2/s sport = :{port}"));
+        assert_eq!(paced.code, 0, "{}", paced.err);
+        assert!(
+            begin.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            begin.elapsed()
+        );
+        let deleted = paced.rows().len();
+        assert!((2..=5).contains(&deleted), "{}", paced.out);
+        assert_eq!(alive(&all), 20 - deleted);
+    });
+}
+
+#[test]
+fn a_sample_is_of_connections_and_not_of_subflows() {
+    isolated(|| {
+        let (ends, listener) = match mptcp::with_two_subflows() {
+            Ok(made) => made,
+            Err(reason) => skip!("{reason}"),
+        };
+        let port = listener.local_addr().unwrap().port();
+        let filter = format!("state established sport = :{port}");
+        // Two rows would end, whichever is drawn.
+        let refused = run(&format!("delete --yes --max 1 --sample 1 {filter}"));
+        assert_eq!(refused.code, 3, "{}", refused.err);
+        let sampled = run(&format!("delete --yes --max 2 --sample 1 {filter}"));
+        assert_eq!(
+            (sampled.code, sampled.rows().len()),
+            (0, 2),
+            "{}",
+            sampled.err
+        );
+        assert!(
+            sampled.err.contains("a random sample: 1 of 1;"),
+            "{}",
+            sampled.err
+        );
+        drop(ends);
     });
 }
 

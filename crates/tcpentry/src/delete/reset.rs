@@ -14,7 +14,8 @@ use crate::connection::state::State;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum PeerReset {
-    /// The kernel has sent it. Nothing acknowledges a reset, so nobody knows whether it has arrived.
+    /// The kernel has sent it, by its rules for the state and the local address. Nothing acknowledges a reset, so nobody knows whether
+    /// it has arrived; routes, devices that are down and firewalls are not looked at.
     Sent,
     /// The kernel has sent it from an IPv4 address that is no longer on this host.
     SentFromLostAddress,

@@ -115,7 +115,8 @@ fn gateways(payload: &[u8]) -> Vec<IpAddr> {
     let Some(attributes_of_route) = payload.get(RTMSG..) else {
         return Vec::new();
     };
-    let is_default = payload[1] == 0 && payload[7] == RTN_UNICAST;
+    // Half of all is the default of many tunnels: 0.0.0.0/1 and 128.0.0.0/1.
+    let is_default = payload[1] <= 1 && payload[7] == RTN_UNICAST;
     let mut found = Vec::new();
     for (kind, value) in attributes(attributes_of_route).filter(|_| is_default) {
         match kind {
@@ -194,6 +195,7 @@ mod tests {
             ip("route add default via 198.51.100.250 metric 9");
             ip("route add default via inet6 2001:db8::4 metric 11");
             ip("-6 route add default via 2001:db8::1");
+            ip("route add 128.0.0.0/1 via 198.51.100.8");
             ip("route add 203.0.113.0/24 via 198.51.100.7");
             let addresses = HostAddresses::read().unwrap();
             for (address, role) in [
@@ -209,6 +211,7 @@ mod tests {
                 ("198.51.100.250", Some(HostRole::Gateway)),
                 ("2001:db8::1", Some(HostRole::Gateway)),
                 ("2001:db8::4", Some(HostRole::Gateway)),
+                ("198.51.100.8", Some(HostRole::Gateway)),
                 ("198.51.100.7", None),
                 ("203.0.113.7", None),
             ] {

@@ -18,12 +18,12 @@ use crate::sock_diag::NetlinkSocket;
 ///
 /// ```
 /// use tcpentry::Pair;
-/// use tcpentry::netns::Conntrack;
+/// use tcpentry::netns::{Conntrack, RequestedEnd};
 /// let mut conntrack = Conntrack::open();
 /// let pair = Pair::new("172.17.0.2:80".parse()?, "203.0.113.7:51034".parse()?)?;
 /// match conntrack.requested(&pair) {
-///     Ok(Some(requested)) => println!("the client asked for {requested}"),
-///     Ok(None) => println!("there is no entry"),
+///     Ok(RequestedEnd::Known(requested)) => println!("the client asked for {requested}"),
+///     Ok(_) => println!("there is no entry, or the connection was opened from here"),
 ///     Err(error) => println!("{error}"),
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -31,6 +31,18 @@ use crate::sock_diag::NetlinkSocket;
 pub struct Conntrack {
     /// The errno with which the kernel has refused it.
     conversation: Result<Conversation, Errno>,
+}
+
+/// The destination that the peer of a connection asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum RequestedEnd {
+    /// This one, before it was translated.
+    Known(Endpoint),
+    /// The connection was opened from its local end: the peer has asked for nothing.
+    Outgoing,
+    /// There is no entry of it.
+    Untracked,
 }
 
 impl Conntrack {
@@ -43,7 +55,7 @@ impl Conntrack {
     }
 
     /// Returns the destination that the peer of a connection asked for, by the tracking entry whose replies go from the local end to
-    /// the peer; `None` where there is no such entry.
+    /// the peer.
     ///
     /// Without translation it is the local end. `IPCTNL_MSG_CT_GET` (Linux 6.18): needs `CAP_NET_ADMIN` in the user namespace that
     /// owns the network namespace.
@@ -51,10 +63,10 @@ impl Conntrack {
     /// # Errors
     /// `AccessDenied` (`EPERM`) without that right; `NotSupported` where the kernel has no connection tracking or no
     /// `nf_conntrack_netlink`.
-    pub fn requested(&mut self, pair: &Pair) -> Result<Option<Endpoint>, Error> {
+    pub fn requested(&mut self, pair: &Pair) -> Result<RequestedEnd, Error> {
         match self.ask(pair) {
             Ok(found) => Ok(found),
-            Err(Errno::NOENT) => Ok(None),
+            Err(Errno::NOENT) => Ok(RequestedEnd::Untracked),
             Err(errno) => Err(Error::os(
                 Operation::Find,
                 "ask the connection tracking",
@@ -63,16 +75,13 @@ impl Conntrack {
         }
     }
 
-    fn ask(&mut self, pair: &Pair) -> Result<Option<Endpoint>, Errno> {
+    fn ask(&mut self, pair: &Pair) -> Result<RequestedEnd, Errno> {
         let conversation = self.conversation.as_mut().map_err(|errno| *errno)?;
         let question = question(pair);
-        let mut found = None;
+        let mut found = RequestedEnd::Untracked;
         conversation.ask(&question, |kind, payload| {
-            if kind == CT_NEW {
-                found = payload
-                    .get(NFGENMSG..)
-                    .and_then(original_destination)
-                    .or(found);
+            if let Some(attributes) = payload.get(NFGENMSG..).filter(|_| kind == CT_NEW) {
+                found = read_entry(attributes, pair).unwrap_or(found);
             }
         })?;
         Ok(found)
@@ -119,15 +128,29 @@ fn question(pair: &Pair) -> Question {
     }
 }
 
-/// Reads the destination of the direction in which the connection was opened.
-fn original_destination(attributes: &[u8]) -> Option<Endpoint> {
-    let tuple = attribute(attributes, CTA_TUPLE_ORIG)?;
+/// Reads an entry, which the kernel finds by either of its directions.
+fn read_entry(attributes: &[u8], pair: &Pair) -> Option<RequestedEnd> {
+    let source = |tuple| end(tuple, [CTA_IP_V4_SRC, CTA_IP_V6_SRC], CTA_PROTO_SRC_PORT);
+    let destination = |tuple| end(tuple, [CTA_IP_V4_DST, CTA_IP_V6_DST], CTA_PROTO_DST_PORT);
+    let opened = attribute(attributes, CTA_TUPLE_ORIG)?;
+    let replies = attribute(attributes, CTA_TUPLE_REPLY)?;
+    let is_of =
+        |tuple| source(tuple) == Some(pair.local()) && destination(tuple) == Some(pair.peer());
+    if is_of(replies) {
+        destination(opened).map(RequestedEnd::Known)
+    } else {
+        is_of(opened).then_some(RequestedEnd::Outgoing)
+    }
+}
+
+/// Reads one end of a direction.
+fn end(tuple: &[u8], [kind_of_v4, kind_of_v6]: [u16; 2], kind_of_port: u16) -> Option<Endpoint> {
     let ip = attribute(tuple, CTA_TUPLE_IP)?;
     let proto = attribute(tuple, CTA_TUPLE_PROTO)?;
-    let v4 = attribute(ip, CTA_IP_V4_DST).and_then(|it| <[u8; 4]>::try_from(it).ok());
-    let v6 = attribute(ip, CTA_IP_V6_DST).and_then(|it| <[u8; 16]>::try_from(it).ok());
+    let v4 = attribute(ip, kind_of_v4).and_then(|it| <[u8; 4]>::try_from(it).ok());
+    let v6 = attribute(ip, kind_of_v6).and_then(|it| <[u8; 16]>::try_from(it).ok());
     let address = v4.map(IpAddr::from).or(v6.map(IpAddr::from))?;
-    let port = attribute(proto, CTA_PROTO_DST_PORT)?;
+    let port = attribute(proto, kind_of_port)?;
     let port = u16::from_be_bytes(port.try_into().ok()?);
     Some(Endpoint::new(address, port))
 }

@@ -10,7 +10,7 @@ mod local_ports;
 mod origin;
 
 pub use addresses::{HostAddresses, HostRole};
-pub use conntrack::Conntrack;
+pub use conntrack::{Conntrack, RequestedEnd};
 pub(crate) use enter::{Inside, enter};
 pub use find::{Namespace, Namespaces};
 pub(crate) use local_address::LocalAddresses;

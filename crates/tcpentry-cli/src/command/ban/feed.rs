@@ -50,6 +50,7 @@ impl<R: Read + AsFd> Feed<R> {
     pub(super) fn next(
         &mut self,
         most: usize,
+        is_interrupted: impl Fn() -> bool,
         mut on_bad_line: impl FnMut(u64, &str),
     ) -> io::Result<FeedBatch> {
         let mut bans = Vec::new();
@@ -75,6 +76,11 @@ impl<R: Read + AsFd> Feed<R> {
                 } else {
                     FeedBatch::Bans(bans)
                 });
+            }
+            // What goes on coming must not hold back what has come, nor a signal.
+            let is_due = begin.is_some_and(|begin| begin.elapsed() >= LONGEST);
+            if is_due || is_interrupted() {
+                return Ok(FeedBatch::Bans(bans));
             }
             let wait = match begin {
                 None => IDLE,
@@ -316,7 +322,7 @@ mod tests {
         let mut feed = Feed::new(theirs, Form::Plain);
         let (mut batches, mut bad) = (Vec::new(), Vec::new());
         loop {
-            match feed.next(most, |line, _| bad.push(line)).unwrap() {
+            match feed.next(most, || false, |line, _| bad.push(line)).unwrap() {
                 FeedBatch::Bans(bans) if bans.is_empty() => {}
                 FeedBatch::Bans(bans) => batches.push(bans.len()),
                 FeedBatch::Over => break,

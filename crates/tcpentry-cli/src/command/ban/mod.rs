@@ -11,24 +11,26 @@ use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
+use tcpentry::Query;
 use tcpentry::filter::{Prefix, PrefixSet};
 use tcpentry::netns::HostAddresses;
-use tcpentry::{Query, TcpTable};
 
 use super::delete::banned::{self, Ban};
 use super::delete::interrupt::Interrupt;
 use super::delete::syslog::SystemLog;
-use crate::args::{BanArgs, Form};
+use crate::args::{BanArgs, Form, NetnsArgs};
 use crate::exit::Exit;
 use crate::message::{notice, print_error, print_failure, print_hint};
 use crate::own_session::SessionGuard;
+use crate::tables;
 use feed::{Feed, FeedBatch};
+use linger::Handed;
 use spared::Spared;
 
 /// Runs the command, and returns the exit code.
 pub(crate) fn run(args: &BanArgs) -> Exit {
     if args.lingering {
-        linger::detach();
+        return run_lingering(args).unwrap_or_else(|exit| exit);
     }
     if args.format.is_some() && !args.stdin {
         return usage_error("--format needs --stdin");
@@ -47,6 +49,14 @@ pub(crate) fn run(args: &BanArgs) -> Exit {
     result.unwrap_or_else(|exit| exit)
 }
 
+/// Goes on in the background with what the foreground has read.
+fn run_lingering(args: &BanArgs) -> Result<Exit, Exit> {
+    linger::detach();
+    let handed = Handed::read(io::stdin().lock()).map_err(|_| Exit::Usage)?;
+    let spared = Spared::new(handed.excepted, read_host()?);
+    Ok(run_list(args, &spared, &handed.bans))
+}
+
 /// Ends what these peers hold, and with `--linger` starts the part in the background.
 fn run_list(args: &BanArgs, spared: &Spared, bans: &[Prefix]) -> Exit {
     let set = Arc::new(admit(args, spared, bans));
@@ -57,17 +67,22 @@ fn run_list(args: &BanArgs, spared: &Spared, bans: &[Prefix]) -> Exit {
     }
     let exit = end(args, spared, &set, false, &Interrupt::install());
     if let Some(period) = args.linger.filter(|_| !args.lingering && !args.dry_run) {
-        let session = peers_of_session(&set);
+        let session = peers_of_session(args, &set);
         for peer in &session {
             notice(&format!(
                 "your own session comes from {peer}: --linger leaves that address alone"
             ));
         }
+        let mut handed = Handed {
+            bans: set.iter().collect(),
+            excepted: spared.excepted.clone(),
+        };
+        handed.spare(&session);
         let is_logged = SystemLog::open().is_ok();
         if !is_logged {
             notice("there is no system log (/dev/log): what --linger ends is reported nowhere");
         }
-        if let Err(error) = linger::start(args, period, &session, is_logged) {
+        if let Err(error) = linger::start(args, period, &handed, is_logged) {
             print_error(&format!(
                 "--linger: cannot go on in the background: {error}"
             ));
@@ -88,10 +103,12 @@ fn run_feed(args: &BanArgs, mut spared: Spared, input: impl Read + AsFd) -> Resu
     let mut feed = Feed::new(input, args.format.unwrap_or(Form::Plain));
     let mut has_header = false;
     loop {
-        let batch = feed.next(BATCH, report_bad_line).map_err(|error| {
-            print_error(&format!("standard input: {error}"));
-            Exit::Failed
-        })?;
+        let batch = feed
+            .next(BATCH, || interrupt.is_set(), report_bad_line)
+            .map_err(|error| {
+                print_error(&format!("standard input: {error}"));
+                Exit::Failed
+            })?;
         if interrupt.is_set() {
             return Ok(interrupt.exit());
         }
@@ -157,24 +174,31 @@ fn end(
 }
 
 /// Returns the banned peers of the connections that carry the operator's session: the part in the background can't find them.
-fn peers_of_session(set: &PrefixSet) -> Vec<IpAddr> {
-    let mut session = SessionGuard::new(false).certain();
-    let Ok(mut table) = TcpTable::open() else {
-        return Vec::new();
-    };
-    let Ok(rows) = table.connections(&Query::default()) else {
-        return Vec::new();
-    };
-    let banned = rows
-        .filter_map(Result::ok)
-        .filter(|row| set.contains(row.peer().address()));
-    let mut peers: Vec<_> = banned
-        .filter(|row| session.admit(row).is_err())
-        .map(|row| row.peer().address())
-        .collect();
+fn peers_of_session(args: &BanArgs, set: &PrefixSet) -> Vec<IpAddr> {
+    let mut session = SessionGuard::new(args.own_session).certain();
+    let mut peers = Vec::new();
+    // Where they can't be opened, nothing is ended either.
+    let tables = tables::open_quietly(&netns(args)).map(|tables| tables.opened);
+    for table in &mut tables.unwrap_or_default() {
+        let Ok(rows) = table.table.connections(&Query::default()) else {
+            continue;
+        };
+        let rows = rows.filter_map(Result::ok);
+        let banned = rows.filter(|row| set.contains(row.peer().address()));
+        let carriers = banned.filter(|row| session.admit(row).is_err());
+        peers.extend(carriers.map(|row| row.peer().address()));
+    }
     peers.sort_unstable();
     peers.dedup();
     peers
+}
+
+/// Returns the network namespaces that are looked into.
+fn netns(args: &BanArgs) -> NetnsArgs {
+    NetnsArgs {
+        netns: Vec::new(),
+        all_netns: !args.own_netns_only,
+    }
 }
 
 fn read_host() -> Result<HostAddresses, Exit> {
@@ -215,11 +239,11 @@ fn read_file(path: &std::path::Path) -> Result<Vec<Prefix>, Exit> {
     };
     if path.as_os_str() == "-" {
         let mut feed = Feed::new(io::stdin(), Form::Plain);
-        read(&mut || feed.next(BATCH, report_bad_line))?;
+        read(&mut || feed.next(BATCH, || false, report_bad_line))?;
     } else {
         let file = File::open(path).map_err(|error| failed(&error))?;
         let mut feed = Feed::new(file, Form::Plain);
-        read(&mut || feed.next(BATCH, report_bad_line))?;
+        read(&mut || feed.next(BATCH, || false, report_bad_line))?;
     }
     Ok(bans)
 }

@@ -8,7 +8,7 @@ use tcpentry::netns::{HostAddresses, HostRole};
 /// The addresses that no ban takes in.
 pub(super) struct Spared {
     pub(super) set: PrefixSet,
-    excepted: PrefixSet,
+    pub(super) excepted: PrefixSet,
     host: HostAddresses,
 }
 

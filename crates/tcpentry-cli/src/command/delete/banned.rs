@@ -1,6 +1,6 @@
 //! The deletion of what banned peers hold, for `ban`.
 
-use tcpentry::netns::Conntrack;
+use tcpentry::netns::{Conntrack, RequestedEnd};
 use tcpentry::{Attribution, Connection, Error};
 
 use super::interrupt::Interrupt;
@@ -77,7 +77,15 @@ pub(in crate::command) fn run(ban: &Ban<'_>, interrupt: &Interrupt) -> Exit {
     };
     run.left_out = left_out;
     run.is_silent_if_none = true;
-    run.selector.session = SessionGuard::new(false).certain();
+    let guard = SessionGuard::new(ban.args.own_session).certain();
+    // Whoever feeds bans, and the background, have nobody who could be cut off.
+    run.selector.session = if ban.args.stdin || ban.args.lingering {
+        guard
+    } else {
+        guard.doubting()
+    };
+    // A peer must not escape by a second subflow from an address that is not banned.
+    run.selector.end_whole_connections();
     let ports = ban.args.port.as_ref();
     if let Some(ports) = ports.filter(|_| !ban.args.all_ports_in_containers) {
         let mut requested = RequestedPorts {
@@ -115,7 +123,7 @@ impl Ban<'_> {
             yes: true,
             max: None,
             listeners: false,
-            own_session: false,
+            own_session: args.own_session,
             method: MethodArg::Auto,
             period: args.linger.filter(|_| args.lingering),
             until_quiet: None,
@@ -156,9 +164,9 @@ impl RequestedPorts<'_> {
             )
         };
         match self.conntrack.requested(&row.pair) {
-            Ok(Some(requested)) if self.ports.contains(requested.port()) => RowVerdict::Selected,
-            Ok(Some(_)) => RowVerdict::NotSelected,
-            Ok(None) => unknown("the connection tracking of this host has no entry of it"),
+            Ok(RequestedEnd::Known(end)) if self.ports.contains(end.port()) => RowVerdict::Selected,
+            Ok(RequestedEnd::Known(_) | RequestedEnd::Outgoing) => RowVerdict::NotSelected,
+            Ok(_) => unknown("the connection tracking of this host has no entry of it"),
             Err(error) => unknown(error.cause()),
         }
     }

@@ -1,6 +1,6 @@
 //! The sockets that one dump of the tables selected, held until they may be deleted.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::sample::Sampler;
 use crate::own_session;
@@ -22,6 +22,13 @@ pub(super) struct Matches {
     pub(super) protected: Vec<(usize, Connection, Error)>,
     /// Sockets that may or may not match: this caller may not see what decides.
     pub(super) hidden: HashSet<SocketKey>,
+}
+
+/// The result of drawing a random sample: numbers of connections, and the sockets that were left out.
+pub(super) struct Sampled {
+    pub(super) taken: u64,
+    pub(super) of: u64,
+    pub(super) left_out: HashSet<SocketKey>,
 }
 
 /// A socket to be deleted once that has been allowed, in 64 bytes: there may be a million.
@@ -63,16 +70,29 @@ impl Matches {
         self.rows.len() as u64
     }
 
-    /// Keeps a random sample of those that are to be deleted, and returns the others.
-    pub(super) fn sample(&mut self, sampler: &mut Sampler) -> HashSet<SocketKey> {
-        let keys: Vec<_> = self.rows.iter().map(Match::key).collect();
-        let is_taken = sampler.choose(&keys);
-        let others = keys.iter().zip(is_taken).filter(|(_, is_taken)| !is_taken);
-        let others: HashSet<_> = others.map(|(key, _)| *key).collect();
-        self.rows.retain(|it| !others.contains(&it.key()));
+    /// Keeps a random sample of the connections that are to be deleted, and returns it: `connection_of` names the connection of
+    /// a row, of which MPTCP has several. The others are returned by their keys.
+    pub(super) fn sample(
+        &mut self,
+        sampler: &mut Sampler,
+        connection_of: impl Fn(&Match) -> SocketKey,
+    ) -> Sampled {
+        let of_rows: Vec<_> = self.rows.iter().map(connection_of).collect();
+        let all: BTreeSet<_> = of_rows.iter().copied().collect();
+        let all: Vec<_> = all.into_iter().collect();
+        let taken = all.iter().zip(sampler.choose(&all)).filter(|(_, it)| *it);
+        let taken: HashSet<_> = taken.map(|(key, _)| *key).collect();
+        let rows = self.rows.iter().zip(of_rows);
+        let left_out = rows.filter(|(_, connection)| !taken.contains(connection));
+        let left_out: HashSet<_> = left_out.map(|(row, _)| row.key()).collect();
+        self.rows.retain(|it| !left_out.contains(&it.key()));
         self.preview
-            .retain(|(table, row)| !others.contains(&(*table, row.cookie)));
-        others
+            .retain(|(table, row)| !left_out.contains(&(*table, row.cookie)));
+        Sampled {
+            taken: taken.len() as u64,
+            of: all.len() as u64,
+            left_out,
+        }
     }
 
     /// Protects each subflow of an MPTCP connection of which another subflow, which would end with it, was not selected

@@ -11,7 +11,8 @@ use super::stop::Stop;
 use super::turn::await_turn;
 
 impl Run<'_> {
-    /// Deletes these one after the other, each when it is due. One that has ended by itself takes nobody's time.
+    /// Deletes these one after the other, each when it is due, as many as are within the limit. One that has ended by itself
+    /// takes nobody's time.
     pub(super) fn delete_paced(
         &mut self,
         rows: Vec<Match>,
@@ -26,16 +27,26 @@ impl Run<'_> {
             return Ok(());
         };
         pacer.arrange(paced.waiting.make_contiguous(), Match::key);
-        pacer.begin(Instant::now(), paced.waiting.len(), limit);
-        let result = self.delete_each(&mut paced);
+        let now = Instant::now();
+        pacer.begin(now, paced.waiting.len(), limit);
+        let result = self.delete_each(&mut paced, limit.map(|limit| now + limit));
         // What has ended by itself is reported, however the run ends.
         self.confirm_missed(&mut paced);
         self.report.end_round();
         result
     }
 
-    fn delete_each(&mut self, paced: &mut Paced) -> Result<(), Stop> {
+    fn delete_each(&mut self, paced: &mut Paced, until: Option<Instant>) -> Result<(), Stop> {
         loop {
+            let due = Instant::now();
+            let due = due
+                + self
+                    .pacer
+                    .as_ref()
+                    .map_or(Duration::ZERO, |it| it.delay(due));
+            if until.is_some_and(|until| due >= until) {
+                return Ok(());
+            }
             if self.interrupt.is_set() {
                 return Err(Stop::Interrupted);
             }

@@ -25,7 +25,7 @@ impl Run<'_> {
         }
         let matches = self.find_all()?;
         self.allow(&matches)?;
-        self.delete(matches, None)
+        self.delete(matches)
     }
 
     /// Returns true where a round is about the connections that match at its start, which are counted, drawn from or waited for.
@@ -35,18 +35,15 @@ impl Run<'_> {
 
     /// Runs rounds until the time is over or nothing has matched for long enough.
     fn further_rounds(&mut self) -> Result<(), Stop> {
-        let start = Instant::now();
-        let mut last_match = start;
+        // A round at a pace is long.
+        let start = self.begun.unwrap_or_else(Instant::now);
+        let mut last_match = Instant::now();
         loop {
             let round = Instant::now();
             self.selector.forget();
             self.report.forget();
             self.selector.refresh_namespaces(&mut self.report)?;
-            let rest = self
-                .args
-                .period
-                .map(|period| period.saturating_sub(start.elapsed()));
-            if self.further_round(rest)? {
+            if self.further_round()? {
                 last_match = Instant::now();
             }
             let now = Instant::now();
@@ -65,15 +62,15 @@ impl Run<'_> {
         }
     }
 
-    /// Runs one more round, in the rest of the time. Returns true when there was anything new.
-    fn further_round(&mut self, rest: Option<Duration>) -> Result<bool, Stop> {
+    /// Runs one more round. Returns true when there was anything new.
+    fn further_round(&mut self) -> Result<bool, Stop> {
         if !self.is_fixed_first() && !self.selector.may_be_hidden()? {
             return self.sweep(1);
         }
         let matches = self.find_all()?;
         self.refuse_too_many(&matches)?;
         let anything = !matches.rows.is_empty() || !matches.protected.is_empty();
-        self.delete(matches, rest)?;
+        self.delete(matches)?;
         Ok(anything)
     }
 }

@@ -1,6 +1,6 @@
 //! One run of `delete FILTER`: the guards over all matches, and their deletion.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tcpentry::{Attribution, Connection, Ending, Error, Selection};
 
@@ -37,6 +37,8 @@ pub(super) struct Run<'a> {
     /// Set where nothing is said of an empty selection.
     pub(super) is_silent_if_none: bool,
     pub(super) pacer: Option<Pacer>,
+    /// The time of the first deletion at a pace, from which `--for` counts then.
+    pub(super) begun: Option<Instant>,
     pub(super) sampler: Option<Sampler>,
     /// The number that repeats the random choices.
     pub(super) seed: u64,
@@ -75,6 +77,7 @@ impl<'a> Run<'a> {
                 .map(|size| Sampler::new(size, rng.clone())),
             pacer: Pacer::new(&args.pace, rng),
             seed,
+            begun: None,
         })
     }
 }
@@ -84,11 +87,20 @@ impl Run<'_> {
     pub(super) fn find_all(&mut self) -> Result<Matches, Stop> {
         let mut matches = self.selector.find_all(&mut self.report, &self.interrupt)?;
         if let Some(sampler) = &mut self.sampler {
-            let before = matches.count();
-            let left_out = matches.sample(sampler);
-            self.selector.do_not_retry.get_mut().leave_out(left_out);
-            if before > 0 && !self.args.quiet {
-                let described = sample::describe(matches.count(), before, self.seed);
+            let scans = &self.selector.scans;
+            let sampled = matches.sample(sampler, |row| {
+                let (table, cookie) = row.key();
+                let scan = scans.iter().find(|scan| scan.index == table);
+                let subflows = scan.map(|scan| &scan.subflows).filter(|it| !it.is_empty());
+                let row = row.connection();
+                let others = subflows.into_iter().flat_map(|it| it.others_of(&row));
+                let first = others.map(|it| it.cookie).chain([cookie]).min();
+                (table, first.unwrap_or(cookie))
+            });
+            let do_not_retry = self.selector.do_not_retry.get_mut();
+            do_not_retry.leave_out(sampled.left_out);
+            if sampled.of > 0 && !self.args.quiet {
+                let described = sample::describe(sampled.taken, sampled.of, self.seed);
                 self.report.notice(&described);
             }
         }
@@ -100,8 +112,8 @@ impl Run<'_> {
         self.args.period.is_some() || self.args.until_quiet.is_some()
     }
 
-    /// Deletes what was found, by its identity, and reports what was protected. A spread is over within `limit`.
-    pub(super) fn delete(&mut self, matches: Matches, limit: Option<Duration>) -> Result<(), Stop> {
+    /// Deletes what was found, by its identity, and reports what was protected.
+    pub(super) fn delete(&mut self, matches: Matches) -> Result<(), Stop> {
         let Self {
             args,
             selector,
@@ -125,6 +137,11 @@ impl Run<'_> {
             selection::load_owners(&args.show, &mut attribution.borrow_mut());
         }
         if self.pacer.is_some() && !self.args.dry_run {
+            let begun = *self.begun.get_or_insert_with(Instant::now);
+            let limit = self
+                .args
+                .period
+                .map(|period| period.saturating_sub(begun.elapsed()));
             return self.delete_paced(matches.rows, limit);
         }
         let mut rows = matches.rows.into_iter().peekable();

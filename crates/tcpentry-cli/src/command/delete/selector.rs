@@ -42,14 +42,9 @@ impl SelectedTable {
     ) -> Self {
         let query = selection::query(&selection, &args.show);
         let selection = Arc::new(selection);
-        let mut options = args.method.options(args.listeners);
-        if args.syslog {
-            // The log has each batch before the next one is deleted.
-            options = options.with_prompt_reports();
-        }
         Self {
             index,
-            options: options.while_selected(Arc::clone(&selection)),
+            options: options(args).while_selected(Arc::clone(&selection)),
             table,
             selection,
             query,
@@ -83,6 +78,8 @@ pub(super) struct Selector<'a> {
     pub(super) attribution: RefCell<Attribution>,
     pub(super) session: SessionGuard,
     pub(super) condition: Option<RowCondition<'a>>,
+    /// Set where one subflow that is selected is enough for the end of its whole MPTCP connection.
+    ends_whole_connections: bool,
     pub(super) do_not_retry: RefCell<SkipList>,
     /// The number of listeners that the last dump selected and that only `--listeners` deletes.
     pub(super) listeners: u64,
@@ -105,8 +102,17 @@ impl<'a> Selector<'a> {
             attribution: RefCell::new(attribution),
             session: SessionGuard::new(args.own_session).speaking(),
             condition: None,
+            ends_whole_connections: false,
             do_not_retry: RefCell::new(do_not_retry),
             listeners: 0,
+        }
+    }
+
+    /// Ends an MPTCP connection by any of its subflows that is selected, not only where all are.
+    pub(super) fn end_whole_connections(&mut self) {
+        self.ends_whole_connections = true;
+        for scan in &mut self.scans {
+            scan.options = options(self.args);
         }
     }
 
@@ -149,6 +155,7 @@ impl<'a> Selector<'a> {
             scans,
             session,
             condition,
+            ends_whole_connections,
             listeners,
             ..
         } = self;
@@ -195,7 +202,9 @@ impl<'a> Selector<'a> {
         matches.remove_duplicates();
         for scan in scans {
             scan.read_subflows();
-            matches.protect_torn(scan.index, &scan.subflows);
+            if !*ends_whole_connections {
+                matches.protect_torn(scan.index, &scan.subflows);
+            }
         }
         if several {
             matches.sort_by_table();
@@ -267,6 +276,17 @@ impl<'a> Selector<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// Returns the options of a deletion, whatever is selected.
+fn options(args: &DeleteArgs) -> Options {
+    let options = args.method.options(args.listeners);
+    if args.syslog {
+        // The log has each batch before the next one is deleted.
+        options.with_prompt_reports()
+    } else {
+        options
     }
 }
 
