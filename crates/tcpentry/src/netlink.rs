@@ -2,12 +2,16 @@
 
 use rustix::io::Errno;
 
-use crate::sock_diag::Channel;
+use crate::sock_diag::{
+    Channel, HEADER_LENGTH, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR,
+    Reader, next_attribute, next_raw, result_of,
+};
 
 /// A conversation with the kernel over one socket.
 pub(crate) struct Conversation {
     channel: Box<dyn Channel>,
     sequence: u32,
+    buffer: Vec<u8>,
 }
 
 /// A question: the type of its message, and what stands behind the header.
@@ -23,10 +27,12 @@ impl Conversation {
         Self {
             channel: Box::new(channel),
             sequence: 0,
+            buffer: vec![0; BUFFER],
         }
     }
 
-    /// Asks, and hands over each message of the answer: its type, and what stands behind its header.
+    /// Asks, and hands over each message of the answer: its type, and what stands behind its header. The answer to a question
+    /// about one thing is one message, or an error.
     ///
     /// A dump among changes may lack what stays: it is repeated, so the same may be handed over again.
     pub(crate) fn ask(
@@ -50,14 +56,14 @@ impl Conversation {
         self.sequence = self.sequence.wrapping_add(1);
         self.channel.send(&question.encode(self.sequence))?;
         let mut completeness = Completeness::Whole;
-        let mut buffer = vec![0; BUFFER];
         loop {
-            let datagram = self.channel.receive(&mut buffer)?;
+            let datagram = self.channel.receive(&mut self.buffer)?;
             if !datagram.from_kernel {
                 continue;
             }
-            let mut rest = buffer.get(..datagram.length).ok_or(Errno::MSGSIZE)?;
-            while let Some(message) = AnswerPart::take(&mut rest).ok_or(Errno::PROTO)? {
+            let bytes = self.buffer.get(..datagram.length);
+            let mut rest = Reader::new(bytes.ok_or(Errno::MSGSIZE)?);
+            while let Some(message) = next_raw(&mut rest)? {
                 if message.sequence != self.sequence {
                     continue;
                 }
@@ -66,8 +72,14 @@ impl Conversation {
                 }
                 match message.kind {
                     NLMSG_DONE => return Ok(completeness),
-                    NLMSG_ERROR => return message.acknowledgement().map(|()| completeness),
+                    NLMSG_ERROR => {
+                        let result = result_of(message.payload).ok_or(Errno::PROTO)?;
+                        return result.map(|()| completeness);
+                    }
                     kind => on_message(kind, message.payload),
+                }
+                if !question.is_dump {
+                    return Ok(completeness);
                 }
             }
         }
@@ -83,8 +95,8 @@ enum Completeness {
 
 impl Question {
     fn encode(&self, sequence: u32) -> Vec<u8> {
-        let flags = NLM_F_REQUEST | if self.is_dump { NLM_F_DUMP } else { NLM_F_ACK };
-        let length = HEADER + self.body.0.len();
+        let flags = NLM_F_REQUEST | if self.is_dump { NLM_F_DUMP } else { 0 };
+        let length = HEADER_LENGTH + self.body.0.len();
         let mut bytes = Vec::with_capacity(length);
         bytes.extend(
             u32::try_from(length)
@@ -128,58 +140,10 @@ impl Payload {
     }
 }
 
-/// One message of an answer.
-struct AnswerPart<'a> {
-    kind: u16,
-    flags: u16,
-    sequence: u32,
-    payload: &'a [u8],
-}
-
-impl<'a> AnswerPart<'a> {
-    /// Takes the next message; `Some(None)` at the end, `None` where what is there is none.
-    #[expect(clippy::option_option, reason = "the end is no error")]
-    fn take(rest: &mut &'a [u8]) -> Option<Option<Self>> {
-        if rest.is_empty() {
-            return Some(None);
-        }
-        let (header, _) = rest.split_first_chunk::<HEADER>()?;
-        let word = |at: usize| {
-            u32::from_ne_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
-        };
-        let half = |at: usize| u16::from_ne_bytes([header[at], header[at + 1]]);
-        let length = usize::try_from(word(0)).ok()?;
-        let payload = rest.get(HEADER..length)?;
-        *rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
-        Some(Some(Self {
-            kind: half(4),
-            flags: half(6),
-            sequence: word(8),
-            payload,
-        }))
-    }
-
-    /// Reads `struct nlmsgerr`: 0 is success.
-    fn acknowledgement(&self) -> Result<(), Errno> {
-        let (number, _) = self.payload.split_first_chunk().ok_or(Errno::PROTO)?;
-        match i32::from_ne_bytes(*number) {
-            0 => Ok(()),
-            number @ -4095..0 => Err(Errno::from_raw_os_error(-number)),
-            _ => Err(Errno::PROTO),
-        }
-    }
-}
-
 /// Splits attributes into their types, without the flags of byte order and nesting, and values. Ends where something is no attribute.
-pub(crate) fn attributes(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
-    std::iter::from_fn(move || {
-        let (header, _) = rest.split_first_chunk::<ATTRIBUTE_HEADER>()?;
-        let length = usize::from(u16::from_ne_bytes([header[0], header[1]]));
-        let kind = u16::from_ne_bytes([header[2], header[3]]) & !NLA_FLAGS;
-        let value = rest.get(ATTRIBUTE_HEADER..length)?;
-        rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
-        Some((kind, value))
-    })
+pub(crate) fn attributes(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    let mut rest = Reader::new(bytes);
+    std::iter::from_fn(move || next_attribute(&mut rest).ok().flatten())
 }
 
 /// Finds the value of the first attribute of this type.
@@ -189,17 +153,8 @@ pub(crate) fn attribute(bytes: &[u8], kind: u16) -> Option<&[u8]> {
         .map(|(_, value)| value)
 }
 
-const HEADER: usize = 16;
 const ATTRIBUTE_HEADER: usize = 4;
-/// `linux/netlink.h`
-const NLMSG_ERROR: u16 = 2;
-const NLMSG_DONE: u16 = 3;
-const NLM_F_REQUEST: u16 = 1;
-const NLM_F_ACK: u16 = 4;
-const NLM_F_DUMP_INTR: u16 = 0x10;
-const NLM_F_DUMP: u16 = 0x300;
 const NLA_F_NESTED: u16 = 1 << 15;
-const NLA_FLAGS: u16 = NLA_F_NESTED | 1 << 14;
 /// The kernel fills no more into a datagram of a dump.
 const BUFFER: usize = 32 * 1024;
 /// Of a dump that others' changes interrupt each time, nothing better can be had.
@@ -216,7 +171,7 @@ mod tests {
     impl Channel for Canned {
         fn send(&mut self, datagram: &[u8]) -> Result<(), Errno> {
             for answer in &mut self.0 {
-                if answer.len() >= HEADER {
+                if answer.len() >= HEADER_LENGTH {
                     answer[8..12].copy_from_slice(&datagram[8..12]);
                 }
             }
@@ -238,7 +193,7 @@ mod tests {
     }
 
     fn message(kind: u16, flags: u16, payload: &[u8]) -> Vec<u8> {
-        let length = u32::try_from(HEADER + payload.len()).unwrap();
+        let length = u32::try_from(HEADER_LENGTH + payload.len()).unwrap();
         let mut bytes = length.to_ne_bytes().to_vec();
         bytes.extend(kind.to_ne_bytes());
         bytes.extend(flags.to_ne_bytes());
@@ -281,8 +236,8 @@ mod tests {
             message(NLMSG_ERROR, 0, &i32::MIN.to_ne_bytes()),
             message(NLMSG_ERROR, 0, &1_i32.to_ne_bytes()),
             vec![0; 3],
-            vec![0; HEADER],
-            vec![0xff; HEADER],
+            vec![0; HEADER_LENGTH],
+            vec![0xff; HEADER_LENGTH],
             vec![0; BUFFER + 1],
         ] {
             assert!(

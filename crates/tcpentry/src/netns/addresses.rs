@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use rustix::io::Errno;
 
+use super::local_address::{RTM_GETROUTE, RTM_NEWROUTE, RTMSG};
 use crate::error::{Error, Operation};
 use crate::netlink::{Conversation, Payload, Question, attribute, attributes};
 use crate::sock_diag::NetlinkSocket;
@@ -155,10 +156,7 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
 /// `linux/rtnetlink.h`, `linux/if_addr.h`
 const RTM_NEWADDR: u16 = 20;
 const RTM_GETADDR: u16 = 22;
-const RTM_NEWROUTE: u16 = 24;
-const RTM_GETROUTE: u16 = 26;
 const IFADDRMSG: usize = 8;
-const RTMSG: usize = 12;
 const RTNEXTHOP: usize = 8;
 const RTN_UNICAST: u8 = 1;
 const IFA_ADDRESS: u16 = 1;

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use crate::connection::endpoint::{Endpoint, Pair};
 use crate::error::{Error, Operation};
 use crate::netlink::{Conversation, Payload, Question, attribute};
-use crate::sock_diag::NetlinkSocket;
+use crate::sock_diag::{AF_INET, AF_INET6, NetlinkSocket};
 
 /// The connection tracking of the calling thread's network namespace.
 ///
@@ -162,8 +162,6 @@ fn as_ipv6(address: IpAddr) -> [u8; 16] {
     }
 }
 
-const AF_INET: u8 = 2;
-const AF_INET6: u8 = 10;
 const IPPROTO_TCP: u8 = 6;
 const NFGENMSG: usize = 4;
 /// `linux/netfilter/nfnetlink.h`, `nfnetlink_conntrack.h`: the subsystem in the upper byte.

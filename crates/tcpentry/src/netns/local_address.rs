@@ -12,12 +12,12 @@ use std::net::Ipv4Addr;
 use rustix::io::Errno;
 
 use crate::connection::endpoint::Interface;
-use crate::sock_diag::{Channel, NetlinkSocket};
+use crate::netlink::{Conversation, Payload, Question};
+use crate::sock_diag::{AF_INET, Channel, NetlinkSocket};
 
 /// Asks the kernel about routes of IPv4 packets, in one network namespace.
 pub(crate) struct LocalAddresses {
     source: Source,
-    sequence: u32,
     /// Set to false where this kernel refuses every source, so that a refusal means nothing.
     is_reliable: Option<bool>,
 }
@@ -29,7 +29,7 @@ type Open = dyn FnMut() -> Option<NetlinkSocket> + Send + Sync;
 enum Source {
     /// Opened with the first question.
     Closed(Box<Open>),
-    Open(Box<dyn Channel>),
+    Open(Conversation),
     None,
 }
 
@@ -52,13 +52,12 @@ impl LocalAddresses {
 
     /// Asks over a channel; without one, nothing is known.
     pub(crate) fn over(channel: Option<impl Channel + 'static>) -> Self {
-        Self::new(channel.map_or(Source::None, |channel| Source::Open(Box::new(channel))))
+        Self::new(Source::of(channel))
     }
 
     const fn new(source: Source) -> Self {
         Self {
             source,
-            sequence: 0,
             is_reliable: None,
         }
     }
@@ -107,28 +106,24 @@ impl LocalAddresses {
     /// Asks for the route of a packet: `Ok` where there is one.
     fn route(&mut self, packet: Packet) -> Result<(), Errno> {
         if let Source::Closed(open) = &mut self.source {
-            self.source = open().map_or(Source::None, |socket| Source::Open(Box::new(socket)));
+            self.source = Source::of(open());
         }
-        let Source::Open(channel) = &mut self.source else {
+        let Source::Open(conversation) = &mut self.source else {
             return Err(Errno::NOTCONN);
         };
-        self.sequence = self.sequence.wrapping_add(1);
-        channel.send(&packet.question(self.sequence))?;
-        let mut buffer = [0; BUFFER];
-        for _ in 0..DATAGRAMS {
-            let datagram = channel.receive(&mut buffer)?;
-            if !datagram.from_kernel {
-                continue;
-            }
-            // Of a route that does not fit, the beginning is enough.
-            let bytes = buffer.get(..datagram.length).unwrap_or(&buffer);
-            match read(bytes) {
-                Some((sequence, answer)) if sequence == self.sequence => return answer,
-                Some(_) => {}
-                None => return Err(Errno::PROTO),
-            }
-        }
-        Err(Errno::PROTO)
+        let mut is_route = false;
+        conversation.ask(&packet.question(), |kind, _| {
+            is_route = kind == RTM_NEWROUTE;
+        })?;
+        is_route.then_some(()).ok_or(Errno::PROTO)
+    }
+}
+
+impl Source {
+    fn of(channel: Option<impl Channel + 'static>) -> Self {
+        channel.map_or(Self::None, |channel| {
+            Self::Open(Conversation::over(channel))
+        })
     }
 }
 
@@ -148,69 +143,29 @@ impl Packet {
         }
     }
 
-    /// Encodes the question: `struct nlmsghdr`, `struct rtmsg` and attributes, all of which are multiples of four bytes.
-    fn question(self, sequence: u32) -> Vec<u8> {
-        let mut body = vec![AF_INET, WHOLE_ADDRESS];
-        body.push(self.from.map_or(0, |_| WHOLE_ADDRESS));
-        // Type of service, table, protocol, scope, type; flags.
-        body.extend([0; 9]);
-        let mut attribute = |kind: u16, value: [u8; 4]| {
-            body.extend(ATTRIBUTE_LENGTH.to_ne_bytes());
-            body.extend(kind.to_ne_bytes());
-            body.extend(value);
-        };
-        attribute(RTA_DST, self.to.octets());
+    /// Makes the question: `struct rtmsg`, and attributes.
+    fn question(self) -> Question {
+        let mut structure = [0; RTMSG];
+        structure[0] = AF_INET;
+        structure[1] = WHOLE_ADDRESS;
+        structure[2] = self.from.map_or(0, |_| WHOLE_ADDRESS);
+        let mut body = Payload::of(&structure);
+        body.attribute(RTA_DST, &self.to.octets());
         if let Some(from) = self.from {
-            attribute(RTA_SRC, from.octets());
+            body.attribute(RTA_SRC, &from.octets());
         }
         if let Some(interface) = self.interface {
-            attribute(RTA_OIF, interface.index().to_ne_bytes());
+            body.attribute(RTA_OIF, &interface.index().to_ne_bytes());
         }
         if let Some(mark) = self.mark {
-            attribute(RTA_MARK, mark.to_ne_bytes());
+            body.attribute(RTA_MARK, &mark.to_ne_bytes());
         }
-        let length = u32::try_from(HEADER_LENGTH + body.len()).unwrap_or(u32::MAX);
-        let mut question = Vec::with_capacity(HEADER_LENGTH + body.len());
-        question.extend(length.to_ne_bytes());
-        question.extend(RTM_GETROUTE.to_ne_bytes());
-        question.extend(NLM_F_REQUEST.to_ne_bytes());
-        question.extend(sequence.to_ne_bytes());
-        // The port is the kernel's to fill in.
-        question.extend([0; 4]);
-        question.extend(body);
-        question
+        Question {
+            kind: RTM_GETROUTE,
+            is_dump: false,
+            body,
+        }
     }
-}
-
-/// Reads the header of the kernel's answer: the number of the question, and whether there is a route.
-fn read(mut bytes: &[u8]) -> Option<(u32, Result<(), Errno>)> {
-    let _length: [u8; 4] = first(&mut bytes)?;
-    let kind = u16::from_ne_bytes(first(&mut bytes)?);
-    let _flags: [u8; 2] = first(&mut bytes)?;
-    let sequence = u32::from_ne_bytes(first(&mut bytes)?);
-    let _port: [u8; 4] = first(&mut bytes)?;
-    let answer = match kind {
-        RTM_NEWROUTE => Ok(()),
-        NLMSG_ERROR => {
-            let errno = i32::from_ne_bytes(first(&mut bytes)?).checked_neg()?;
-            // An acknowledgement was not asked for; the kernel's errors are below 4096.
-            let is_errno = (1..4096).contains(&errno);
-            Err(if is_errno {
-                Errno::from_raw_os_error(errno)
-            } else {
-                Errno::PROTO
-            })
-        }
-        _ => Err(Errno::PROTO),
-    };
-    Some((sequence, answer))
-}
-
-/// Takes the first bytes.
-fn first<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
-    let (first, after) = rest.split_first_chunk()?;
-    *rest = after;
-    Some(*first)
 }
 
 /// Returns true for the errors by which kernels say that a packet can't be sent so.
@@ -218,23 +173,15 @@ fn is_no_route(errno: Errno) -> bool {
     matches!(errno, Errno::NETUNREACH | Errno::HOSTUNREACH | Errno::INVAL)
 }
 
-const AF_INET: u8 = 2;
 const WHOLE_ADDRESS: u8 = 32;
-const HEADER_LENGTH: usize = 16;
-const ATTRIBUTE_LENGTH: u16 = 8;
-const NLMSG_ERROR: u16 = 2;
-const NLM_F_REQUEST: u16 = 1;
+pub(super) const RTMSG: usize = 12;
 /// `linux/rtnetlink.h`
-const RTM_NEWROUTE: u16 = 24;
-const RTM_GETROUTE: u16 = 26;
+pub(super) const RTM_NEWROUTE: u16 = 24;
+pub(super) const RTM_GETROUTE: u16 = 26;
 const RTA_DST: u16 = 1;
 const RTA_SRC: u16 = 2;
 const RTA_OIF: u16 = 4;
 const RTA_MARK: u16 = 16;
-/// A route has some hundred bytes.
-const BUFFER: usize = 1024;
-/// The answer is one datagram; late ones of questions whose answers got lost may come before it.
-const DATAGRAMS: usize = 16;
 
 #[cfg(test)]
 pub(super) mod tests;

@@ -140,7 +140,7 @@ fn pair_of(
 }
 
 /// Reads a `struct rtattr`: a length that counts itself, a number, the value, padding.
-pub(super) fn next_attribute<'a>(
+pub(crate) fn next_attribute<'a>(
     reader: &mut Reader<'a>,
 ) -> Result<Option<(u16, &'a [u8])>, Malformed> {
     if reader.is_empty() {

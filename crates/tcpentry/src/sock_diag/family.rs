@@ -3,8 +3,8 @@
 use rustix::net::AddressFamily;
 
 pub(super) const AF_UNSPEC: u8 = byte(AddressFamily::UNSPEC);
-pub(super) const AF_INET: u8 = byte(AddressFamily::INET);
-pub(super) const AF_INET6: u8 = byte(AddressFamily::INET6);
+pub(crate) const AF_INET: u8 = byte(AddressFamily::INET);
+pub(crate) const AF_INET6: u8 = byte(AddressFamily::INET6);
 
 const fn byte(family: AddressFamily) -> u8 {
     let [low, high] = family.as_raw().to_le_bytes();

@@ -224,12 +224,18 @@ pub(super) enum Body<'a> {
     Other,
 }
 
-/// Splits the next message off a datagram.
+/// A message of any netlink protocol: `struct nlmsghdr`, and what stands behind it.
+pub(crate) struct RawMessage<'a> {
+    pub(crate) kind: u16,
+    pub(crate) flags: u16,
+    pub(crate) sequence: u32,
+    pub(crate) payload: &'a [u8],
+}
+
+/// Splits the next message off a datagram, of whatever protocol.
 ///
 /// `Ok(None)` at its end; `Err` when what is there is no message.
-pub(super) fn next_message<'a>(
-    datagram: &mut Reader<'a>,
-) -> Result<Option<Message<'a>>, Malformed> {
+pub(crate) fn next_raw<'a>(datagram: &mut Reader<'a>) -> Result<Option<RawMessage<'a>>, Malformed> {
     if datagram.is_empty() {
         return Ok(None);
     }
@@ -241,6 +247,27 @@ pub(super) fn next_message<'a>(
     let whole = datagram.take(length).ok_or(Malformed)?;
     datagram.align(length);
     let payload = whole.get(HEADER_LENGTH..).ok_or(Malformed)?;
+    Ok(Some(RawMessage {
+        kind,
+        flags,
+        sequence,
+        payload,
+    }))
+}
+
+/// Splits the next message off a datagram, as [`next_raw`] does.
+pub(super) fn next_message<'a>(
+    datagram: &mut Reader<'a>,
+) -> Result<Option<Message<'a>>, Malformed> {
+    let Some(raw) = next_raw(datagram)? else {
+        return Ok(None);
+    };
+    let RawMessage {
+        kind,
+        flags,
+        sequence,
+        payload,
+    } = raw;
     let body = match kind {
         TCPDIAG_GETSOCK | SOCK_DIAG_BY_FAMILY => Body::Socket(payload),
         NLMSG_ERROR => Body::Acknowledged(result_of(payload).ok_or(Malformed)?),
@@ -256,7 +283,7 @@ pub(super) fn next_message<'a>(
 }
 
 /// Reads the result, an errno as a negative number.
-fn result_of(payload: &[u8]) -> Option<Result<(), Errno>> {
+pub(crate) fn result_of(payload: &[u8]) -> Option<Result<(), Errno>> {
     let number = Reader::new(payload).i32()?;
     Some(match number.checked_neg() {
         Some(0) => Ok(()),
@@ -284,13 +311,13 @@ const IPPROTO_RAW: u8 = 255;
 const IPPROTO_MPTCP: u32 = 262;
 const INET_DIAG_REQ_PROTOCOL: u16 = 3;
 
-const HEADER_LENGTH: usize = 16;
-const NLM_F_REQUEST: u16 = 0x01;
+pub(crate) const HEADER_LENGTH: usize = 16;
+pub(crate) const NLM_F_REQUEST: u16 = 0x01;
 const NLM_F_ACK: u16 = 0x04;
-const NLM_F_DUMP_INTR: u16 = 0x10;
-const NLM_F_DUMP: u16 = 0x300;
-const NLMSG_ERROR: u16 = 2;
-const NLMSG_DONE: u16 = 3;
+pub(crate) const NLM_F_DUMP_INTR: u16 = 0x10;
+pub(crate) const NLM_F_DUMP: u16 = 0x300;
+pub(crate) const NLMSG_ERROR: u16 = 2;
+pub(crate) const NLMSG_DONE: u16 = 3;
 
 const TCPDIAG_GETSOCK: u16 = 18;
 const SOCK_DIAG_BY_FAMILY: u16 = 20;

@@ -22,6 +22,7 @@ mod tcp_info;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use attribute::next_attribute;
 #[cfg(any(test, feature = "fuzz-internals"))]
 pub(crate) use attribute::read_socket;
 pub(crate) use batch::DESTROY_BATCH;
@@ -32,6 +33,12 @@ pub(crate) use channel::{Channel, NetlinkSocket};
 pub(crate) use details::read_details;
 pub(crate) use diag::Diag;
 pub(crate) use dump::{Dump, DumpError};
+pub(crate) use family::{AF_INET, AF_INET6};
 #[cfg(test)]
 pub(crate) use message::testing;
+pub(crate) use message::{
+    HEADER_LENGTH, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, next_raw,
+    result_of,
+};
+pub(crate) use reader::Reader;
 pub(crate) use scope::{Pass, Scope};

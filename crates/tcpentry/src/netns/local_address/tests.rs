@@ -1,7 +1,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::sock_diag::Datagram;
+use crate::sock_diag::{Datagram, HEADER_LENGTH, NLMSG_ERROR};
 
 /// A kernel that gives its answers one after the other, whatever it is asked.
 struct Fake {
