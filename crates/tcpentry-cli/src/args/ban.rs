@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::duration::duration;
-use super::output::OutputArgs;
+use super::output::{OutputArgs, ReportArgs};
 use super::ports::PortList;
 
 /// End what banned peers hold: on this host, and behind its published ports
@@ -61,15 +61,8 @@ pub(crate) struct BanArgs {
     /// Do everything but the deletion: the same output, and the exit code to expect
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,
-    /// Report each deletion to the system log too
-    #[arg(long)]
-    pub(crate) syslog: bool,
-    /// Report only what was not deleted
-    #[arg(short, long, conflicts_with = "verbose")]
-    pub(crate) quiet: bool,
-    /// Report on standard error what is being done
-    #[arg(short, long)]
-    pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

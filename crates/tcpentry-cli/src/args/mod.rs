@@ -22,6 +22,7 @@ use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum}
 use tcpentry::{MethodChoice, Options, States};
 
 use duration::duration;
+use output::ReportArgs;
 use pace::{PaceArgs, SampleArgs};
 
 pub(crate) use ban::{BanArgs, Form};
@@ -90,7 +91,7 @@ pub(crate) struct ListArgs {
 }
 
 /// The options that select sockets, beside the filter.
-#[derive(Clone, Debug, ClapArgs)]
+#[derive(Clone, Debug, Default, ClapArgs)]
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 pub(crate) struct SelectArgs {
     /// Select IPv4 only, including that of dual-stack sockets (::ffff:a.b.c.d)
@@ -112,7 +113,7 @@ pub(crate) struct SelectArgs {
 }
 
 /// The options that select network namespaces.
-#[derive(Clone, Debug, ClapArgs)]
+#[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct NetnsArgs {
     /// Read this network namespace: a name of `ip netns`, the PID of a process in it, the path of its file, or what the column
     /// NETNS shows; also a container's name or id (digits alone are a pid)
@@ -124,7 +125,7 @@ pub(crate) struct NetnsArgs {
 }
 
 /// The options for columns beside the connection.
-#[derive(Clone, Debug, ClapArgs)]
+#[derive(Clone, Debug, Default, ClapArgs)]
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 pub(crate) struct ShowArgs {
     /// Show the processes that hold a socket
@@ -151,7 +152,7 @@ pub(crate) struct ShowArgs {
 ///
 /// Where a filter selects more than one, it asks first; --yes answers. Listeners and the connection that carries your
 /// own session are protected. Without root it deletes connections of your own processes.
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Default, ClapArgs)]
 #[command(
     visible_alias = "close",
     visible_alias = "kill",
@@ -211,15 +212,8 @@ pub(crate) struct DeleteArgs {
     /// Succeed (exit with 0) where nothing matches: for scripts and hooks
     #[arg(long)]
     pub(crate) ok_if_none: bool,
-    /// Report each deletion to the system log too
-    #[arg(long)]
-    pub(crate) syslog: bool,
-    /// Report only what was not deleted
-    #[arg(short, long, conflicts_with = "verbose")]
-    pub(crate) quiet: bool,
-    /// Report on standard error what is being done
-    #[arg(short, long)]
-    pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
     #[command(flatten)]
     pub(crate) show: ShowArgs,
     #[command(flatten)]
@@ -301,8 +295,9 @@ pub(crate) enum Need {
     AllNetns,
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
 pub(crate) enum MethodArg {
+    #[default]
     /// Try SOCK_DESTROY first, then the owner's borrowed descriptor
     Auto,
     /// Use only the kernel's SOCK_DESTROY (needs CAP_NET_ADMIN)
@@ -325,6 +320,29 @@ impl SelectArgs {
             (true, _) => States::ALL_ACTIVE.union(States::BOUND_INACTIVE),
             (false, true) => States::LISTENING,
             (false, false) => States::CONNECTIONS,
+        }
+    }
+}
+
+impl From<&BanArgs> for NetnsArgs {
+    /// Makes those into which a ban looks.
+    fn from(args: &BanArgs) -> Self {
+        Self {
+            all_netns: !args.own_netns_only,
+            ..Self::default()
+        }
+    }
+}
+
+impl DeleteArgs {
+    /// Returns the options of a deletion, whatever is selected.
+    pub(crate) fn options(&self) -> Options {
+        let options = self.method.options(self.listeners);
+        if self.report.syslog {
+            // The log has each batch before the next one is deleted.
+            options.with_prompt_reports()
+        } else {
+            options
         }
     }
 }

@@ -3,7 +3,7 @@
 use clap::{Args as ClapArgs, ValueEnum};
 
 /// The form of what goes to standard output.
-#[derive(Clone, Debug, ClapArgs)]
+#[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct OutputArgs {
     /// Print one JSON object per line; the manual documents the fields
     #[arg(long)]
@@ -15,7 +15,7 @@ pub(crate) struct OutputArgs {
     pub(crate) color: ColorArgs,
 }
 
-#[derive(Clone, Debug, ClapArgs)]
+#[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct ColorArgs {
     /// Choose when to colour; auto honours NO_COLOR and colours on a terminal only
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
@@ -23,9 +23,24 @@ pub(crate) struct ColorArgs {
 }
 
 /// The choice of colours.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
 pub(crate) enum ColorChoice {
+    #[default]
     Auto,
     Always,
     Never,
+}
+
+/// The options of a report of deletions.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub(crate) struct ReportArgs {
+    /// Report each deletion to the system log too
+    #[arg(long)]
+    pub(crate) syslog: bool,
+    /// Report only what was not deleted
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Report on standard error what is being done
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
 }

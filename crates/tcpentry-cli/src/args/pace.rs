@@ -37,6 +37,15 @@ impl PaceArgs {
     }
 }
 
+impl SampleArgs {
+    /// Returns the number that repeats the random choices of a run, which is a random one itself if none was given, and
+    /// makes their source.
+    pub(crate) fn random(&self) -> (u64, fastrand::Rng) {
+        let seed = self.seed.unwrap_or_else(|| fastrand::u64(..));
+        (seed, fastrand::Rng::with_seed(seed))
+    }
+}
+
 /// A number of deletions in each period of this length.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Rate {

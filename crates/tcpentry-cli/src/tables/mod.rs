@@ -174,7 +174,7 @@ fn is_out_of_resources(error: &Error) -> bool {
         .is_some_and(|errno| exhausted.contains(&errno))
 }
 
-/// Raises the limit of descriptors: each namespace takes three while they are opened, and the usual limit is 1024.
+/// Raises the limit of descriptors: each namespace takes four while they are opened, and the usual limit is 1024.
 pub(crate) fn raise_descriptor_limit() {
     let limit = rustix::process::getrlimit(Resource::Nofile);
     let raised = Rlimit {

@@ -98,7 +98,7 @@ pub(super) fn start(
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     let child = command.spawn()?;
-    if args.verbose {
+    if args.report.verbose {
         notice(&format!(
             "process {} goes on for {}",
             child.id(),

@@ -36,7 +36,7 @@ pub(crate) fn run(args: &BanArgs) -> Exit {
         return usage_error("--format needs --stdin");
     }
     let result = read_excepted(&args.except).and_then(|excepted| {
-        let spared = Spared::new(excepted, read_host()?);
+        let spared = Spared::new(Arc::new(excepted), read_host()?);
         if args.stdin {
             return run_feed(args, spared, io::stdin());
         }
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &BanArgs) -> Exit {
 fn run_lingering(args: &BanArgs) -> Result<Exit, Exit> {
     linger::detach();
     let handed = Handed::read(io::stdin().lock()).map_err(|_| Exit::Usage)?;
-    let spared = Spared::new(handed.excepted, read_host()?);
+    let spared = Spared::new(Arc::new(handed.excepted), read_host()?);
     Ok(run_list(args, &spared, &handed.bans))
 }
 
@@ -75,7 +75,7 @@ fn run_list(args: &BanArgs, spared: &Spared, bans: &[Prefix]) -> Exit {
         }
         let mut handed = Handed {
             bans: set.iter().collect(),
-            excepted: spared.excepted.clone(),
+            excepted: (*spared.excepted).clone(),
         };
         handed.spare(&session);
         let is_logged = SystemLog::open().is_ok();
@@ -139,7 +139,7 @@ fn admit(args: &BanArgs, spared: &Spared, bans: &[Prefix]) -> PrefixSet {
             print_error(&format!("refused: {reason}"));
             continue;
         }
-        if set.insert(ban) && !args.quiet {
+        if set.insert(ban) && !args.report.quiet {
             for (address, role) in spared.inside(ban) {
                 notice(&format!("{ban}: {address} is {role}, and is spared"));
             }
@@ -158,10 +158,12 @@ fn end(
 ) -> Exit {
     let sets = BTreeMap::from([
         ("banned".to_owned(), Arc::clone(set)),
-        ("spared".to_owned(), Arc::new(spared.set.clone())),
+        ("excepted".to_owned(), Arc::clone(&spared.excepted)),
+        ("own".to_owned(), Arc::clone(&spared.own)),
     ]);
     // TIME_WAIT is nothing that a peer holds.
-    let words = "state connected exclude time-wait dst @banned and not dst @spared";
+    let words =
+        "state connected exclude time-wait dst @banned and not dst @excepted and not dst @own";
     let mut output = args.output.clone();
     output.no_header |= has_header;
     let ban = Ban {
@@ -178,7 +180,7 @@ fn peers_of_session(args: &BanArgs, set: &PrefixSet) -> Vec<IpAddr> {
     let mut session = SessionGuard::new(args.own_session).certain();
     let mut peers = Vec::new();
     // Where they can't be opened, nothing is ended either.
-    let tables = tables::open_quietly(&netns(args)).map(|tables| tables.opened);
+    let tables = tables::open_quietly(&NetnsArgs::from(args)).map(|tables| tables.opened);
     for table in &mut tables.unwrap_or_default() {
         let Ok(rows) = table.table.connections(&Query::default()) else {
             continue;
@@ -191,14 +193,6 @@ fn peers_of_session(args: &BanArgs, set: &PrefixSet) -> Vec<IpAddr> {
     peers.sort_unstable();
     peers.dedup();
     peers
-}
-
-/// Returns the network namespaces that are looked into.
-fn netns(args: &BanArgs) -> NetnsArgs {
-    NetnsArgs {
-        netns: Vec::new(),
-        all_netns: !args.own_netns_only,
-    }
 }
 
 fn read_host() -> Result<HostAddresses, Exit> {
@@ -230,22 +224,20 @@ fn read_excepted(excepted: &[String]) -> Result<PrefixSet, Exit> {
 /// Reads a whole list, so that it takes one walk over the table; a bad line is reported, and the others stand.
 fn read_file(path: &std::path::Path) -> Result<Vec<Prefix>, Exit> {
     let failed = |error: &io::Error| usage_error(&format!("--file: {}: {error}", path.display()));
-    let mut bans = Vec::new();
-    let mut read = |feed: &mut dyn FnMut() -> io::Result<FeedBatch>| loop {
-        match feed().map_err(|error| failed(&error))? {
-            FeedBatch::Bans(more) => bans.extend(more),
-            FeedBatch::Over => return Ok(()),
-        }
-    };
-    if path.as_os_str() == "-" {
-        let mut feed = Feed::new(io::stdin(), Form::Plain);
-        read(&mut || feed.next(BATCH, || false, report_bad_line))?;
+    let input = if path.as_os_str() == "-" {
+        io::stdin().as_fd().try_clone_to_owned().map(File::from)
     } else {
-        let file = File::open(path).map_err(|error| failed(&error))?;
-        let mut feed = Feed::new(file, Form::Plain);
-        read(&mut || feed.next(BATCH, || false, report_bad_line))?;
+        File::open(path)
+    };
+    let mut feed = Feed::new(input.map_err(|error| failed(&error))?, Form::Plain);
+    let mut bans = Vec::new();
+    loop {
+        let batch = feed.next(BATCH, || false, report_bad_line);
+        match batch.map_err(|error| failed(&error))? {
+            FeedBatch::Bans(more) => bans.extend(more),
+            FeedBatch::Over => return Ok(bans),
+        }
     }
-    Ok(bans)
 }
 
 fn parse_peers(peers: &[String]) -> Result<Vec<Prefix>, Exit> {

@@ -1,36 +1,35 @@
 //! The addresses that no ban takes in: this host's, its gateways', and those that were excepted.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use tcpentry::filter::{Prefix, PrefixSet};
 use tcpentry::netns::{HostAddresses, HostRole};
 
 /// The addresses that no ban takes in.
 pub(super) struct Spared {
-    pub(super) set: PrefixSet,
-    pub(super) excepted: PrefixSet,
+    /// Those that were excepted: perhaps a long list.
+    pub(super) excepted: Arc<PrefixSet>,
+    /// Those of this host and of its gateways.
+    pub(super) own: Arc<PrefixSet>,
     host: HostAddresses,
 }
 
 impl Spared {
-    pub(super) fn new(excepted: PrefixSet, host: HostAddresses) -> Self {
-        let mut set = excepted.clone();
-        set.extend(host.iter().map(|(address, _)| Prefix::from(address)));
-        set.extend(
-            LOOPBACK
-                .iter()
-                .filter_map(|(address, length)| Prefix::new(*address, *length)),
-        );
+    pub(super) fn new(excepted: Arc<PrefixSet>, host: HostAddresses) -> Self {
+        let of_host = host.iter().map(|(address, _)| Prefix::from(address));
+        let loopback = LOOPBACK.iter();
+        let loopback = loopback.filter_map(|(address, length)| Prefix::new(*address, *length));
         Self {
-            set,
             excepted,
+            own: Arc::new(of_host.chain(loopback).collect()),
             host,
         }
     }
 
     /// Takes the addresses that this host has now.
     pub(super) fn renew(&mut self, host: HostAddresses) {
-        *self = Self::new(std::mem::take(&mut self.excepted), host);
+        *self = Self::new(Arc::clone(&self.excepted), host);
     }
 
     /// Returns why a ban is refused as a whole; `None` where at least some of it stands.
@@ -45,7 +44,7 @@ impl Spared {
         if covers(&self.excepted) {
             return Some(format!("--except spares {ban}"));
         }
-        if !covers(&self.set) {
+        if !covers(&self.own) {
             return None;
         }
         let role = self.host.role(ban.address()).unwrap_or(HostRole::Own);
@@ -71,7 +70,7 @@ mod tests {
 
     fn spared(excepted: &[&str]) -> Spared {
         let excepted = excepted.iter().map(|it| it.parse().unwrap()).collect();
-        Spared::new(excepted, HostAddresses::default())
+        Spared::new(Arc::new(excepted), HostAddresses::default())
     }
 
     #[test]

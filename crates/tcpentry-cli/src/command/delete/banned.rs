@@ -6,9 +6,8 @@ use tcpentry::{Attribution, Connection, Error};
 use super::interrupt::Interrupt;
 use super::run::Run;
 use super::selector::RowVerdict;
-use crate::args::pace::{PaceArgs, SampleArgs};
 use crate::args::ports::PortList;
-use crate::args::{BanArgs, DeleteArgs, MethodArg, NetnsArgs, OutputArgs, SelectArgs, ShowArgs};
+use crate::args::{BanArgs, DeleteArgs, NetnsArgs, OutputArgs};
 use crate::exit::Exit;
 use crate::own_session::SessionGuard;
 use crate::tables::selection::{self, FilterInput, Hosts};
@@ -105,41 +104,14 @@ impl Ban<'_> {
     fn as_delete(&self) -> DeleteArgs {
         let args = self.args;
         DeleteArgs {
-            words: Vec::new(),
-            id: Vec::new(),
-            select: SelectArgs {
-                ipv4: false,
-                ipv6: false,
-                listening: false,
-                all: false,
-                sets: Vec::new(),
-            },
-            explain: false,
-            netns: NetnsArgs {
-                netns: Vec::new(),
-                all_netns: !args.own_netns_only,
-            },
+            netns: NetnsArgs::from(args),
             dry_run: args.dry_run,
             yes: true,
-            max: None,
-            listeners: false,
             own_session: args.own_session,
-            method: MethodArg::Auto,
             period: args.linger.filter(|_| args.lingering),
-            until_quiet: None,
-            pace: PaceArgs::default(),
-            sampling: SampleArgs::default(),
-            ok_if_none: false,
-            syslog: args.syslog,
-            quiet: args.quiet,
-            verbose: args.verbose,
-            show: ShowArgs {
-                process: false,
-                user: false,
-                info: false,
-                container: false,
-            },
+            report: args.report.clone(),
             output: self.output.clone(),
+            ..DeleteArgs::default()
         }
     }
 }

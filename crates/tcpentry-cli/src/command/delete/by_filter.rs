@@ -36,7 +36,7 @@ pub(super) fn run(args: &DeleteArgs, sets: &Sets, tables: Tables, words: &[Strin
         return explain::run(&tables, &selections);
     }
     let filter = selection::canonical(first);
-    if args.verbose {
+    if args.report.verbose {
         notice(&format!("selects {filter}"));
     }
     let mut attribution = selection::attribution(first, &args.show);

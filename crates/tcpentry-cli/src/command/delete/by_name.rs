@@ -33,14 +33,13 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, mut names: Vec<NamedTarget>
         ..
     } = tables;
     let is_empty = names.is_empty();
-    let seed = args.sampling.seed.unwrap_or_else(|| fastrand::u64(..));
-    let rng = fastrand::Rng::with_seed(seed);
+    let (seed, rng) = args.sampling.random();
     if let Some(size) = args.sampling.sample {
         let of = names.len();
         let places: Vec<_> = (0..of).collect();
         let mut is_taken = Sampler::new(size, rng.clone()).choose(&places).into_iter();
         names.retain(|_| is_taken.next() == Some(true));
-        if !args.quiet {
+        if !args.report.quiet {
             notice(&sample::describe(names.len() as u64, of as u64, seed));
         }
     }
@@ -52,17 +51,12 @@ pub(super) fn run(args: &DeleteArgs, tables: Tables, mut names: Vec<NamedTarget>
         Ok(report) => report,
         Err(exit) => return exit,
     };
-    let mut options = args.method.options(args.listeners);
-    if args.syslog {
-        // The log has each batch before the next one is deleted.
-        options = options.with_prompt_reports();
-    }
     let attribution = RefCell::new(Attribution::new());
     let interrupt = Interrupt::install();
     let mut deleter = NamedDeletion {
         args,
         left_out,
-        options,
+        options: args.options(),
         session: SessionGuard::new(args.own_session).speaking(),
         is_confirmed: args.yes || args.dry_run,
         interrupt: &interrupt,

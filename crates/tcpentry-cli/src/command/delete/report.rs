@@ -73,12 +73,12 @@ impl Report {
         let sink = if shape == Shape::Json {
             Sink::Json(out)
         } else {
-            let header = !args.output.no_header && !args.quiet;
+            let header = !args.output.no_header && !args.report.quiet;
             let mut columns = columns(args.dry_run);
             columns.extend(views.first().map(View::columns).unwrap_or_default());
             Sink::Lines(Columns::new(out, shape, columns, header))
         };
-        let log = if args.syslog && !args.dry_run {
+        let log = if args.report.syslog && !args.dry_run {
             Some(SystemLog::open().map_err(|error| {
                 print_error(&format!(
                     "--syslog: cannot reach /dev/log: {error}; nothing was deleted"
@@ -96,18 +96,18 @@ impl Report {
             flushed: None,
             views,
             log,
-            progress: Progress::on_terminal(args.quiet || args.pace.is_paced()),
+            progress: Progress::on_terminal(args.report.quiet || args.pace.is_paced()),
             left: None,
-            repeated: RepeatedCauses::new(args.verbose),
+            repeated: RepeatedCauses::new(args.report.verbose),
             complaints: Complaints::default(),
             peers: PeersNotTold::default(),
-            explains_each: args.verbose,
-            verbose: args.verbose,
+            explains_each: args.report.verbose,
+            verbose: args.report.verbose,
             hints: BTreeSet::new(),
             tally: Tally::default(),
-            sums_up: !args.quiet && shape != Shape::Json,
+            sums_up: !args.report.quiet && shape != Shape::Json,
             dry_run: args.dry_run,
-            quiet: args.quiet,
+            quiet: args.report.quiet,
         })
     }
 

@@ -59,8 +59,7 @@ impl<'a> Run<'a> {
         let scans = tables.into_iter().zip(selections).enumerate();
         let scans = scans
             .map(|(index, (table, selection))| SelectedTable::new(args, index, table, selection));
-        let seed = args.sampling.seed.unwrap_or_else(|| fastrand::u64(..));
-        let rng = fastrand::Rng::with_seed(seed);
+        let (seed, rng) = args.sampling.random();
         Ok(Self {
             args,
             selector: Selector::new(args, input, scans.collect(), attribution),
@@ -99,7 +98,7 @@ impl Run<'_> {
             });
             let do_not_retry = self.selector.do_not_retry.get_mut();
             do_not_retry.leave_out(sampled.left_out);
-            if sampled.of > 0 && !self.args.quiet {
+            if sampled.of > 0 && !self.args.report.quiet {
                 let described = sample::describe(sampled.taken, sampled.of, self.seed);
                 self.report.notice(&described);
             }
@@ -388,7 +387,7 @@ impl Run<'_> {
         } else {
             self.selector.count_listeners()
         };
-        if !self.args.quiet {
+        if !self.args.report.quiet {
             let text = match listeners {
                 0 => format!("no connection matches: {}", self.filter),
                 1 => "only a listener matches, which needs --listeners".to_owned(),

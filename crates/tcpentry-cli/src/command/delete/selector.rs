@@ -44,7 +44,7 @@ impl SelectedTable {
         let selection = Arc::new(selection);
         Self {
             index,
-            options: options(args).while_selected(Arc::clone(&selection)),
+            options: args.options().while_selected(Arc::clone(&selection)),
             table,
             selection,
             query,
@@ -112,7 +112,7 @@ impl<'a> Selector<'a> {
     pub(super) fn end_whole_connections(&mut self) {
         self.ends_whole_connections = true;
         for scan in &mut self.scans {
-            scan.options = options(self.args);
+            scan.options = self.args.options();
         }
     }
 
@@ -276,17 +276,6 @@ impl<'a> Selector<'a> {
             }
         }
         Ok(())
-    }
-}
-
-/// Returns the options of a deletion, whatever is selected.
-fn options(args: &DeleteArgs) -> Options {
-    let options = args.method.options(args.listeners);
-    if args.syslog {
-        // The log has each batch before the next one is deleted.
-        options.with_prompt_reports()
-    } else {
-        options
     }
 }
 

@@ -11,17 +11,8 @@ use super::*;
 /// A worker of this thread's namespace, and what it sends.
 fn worker() -> (Worker, Receiver<Update>) {
     let settings = Settings {
-        netns: NetnsArgs {
-            netns: Vec::new(),
-            all_netns: false,
-        },
-        select: SelectArgs {
-            ipv4: false,
-            ipv6: false,
-            listening: false,
-            all: false,
-            sets: Vec::new(),
-        },
+        netns: NetnsArgs::default(),
+        select: SelectArgs::default(),
         sets: Sets::new(),
         kind: SocketKind::Connections,
         options: Options::default(),
