@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use crate::command::{self, cargo, program};
+use crate::command::{self, program};
 use crate::namespace::Namespace;
 
 /// Builds and runs the benchmark; the arguments are those of the harness.
@@ -15,10 +15,7 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
             bail!("{name} is missing, which {purpose}: apt-get install iproute2");
         }
     }
-    let build = "build --release --locked -p tcpentry-cli -p tcpentry-bench";
-    command::run(&mut cargo(build.split(' ')))?;
-    let built = command::target_folder()?.join("release");
-    let path = |name: &str| built.join(name).to_string_lossy().into_owned();
+    let path = command::built_beside_program("tcpentry-bench")?;
     let mut measure = program([&*path("tcpentry-bench"), "run"]);
     measure.args(["--program", &path("tcpentry"), "--empty", &path("empty")]);
     if !words.iter().any(|word| word.starts_with("--out")) {
@@ -34,10 +31,7 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
 
 /// Builds and runs the chart of a spread deletion; the arguments are those of the harness.
 pub(crate) fn spread(words: &[&str]) -> Result<()> {
-    let build = "build --release --locked -p tcpentry-cli -p tcpentry-bench";
-    command::run(&mut cargo(build.split(' ')))?;
-    let built = command::target_folder()?.join("release");
-    let path = |name: &str| built.join(name).to_string_lossy().into_owned();
+    let path = command::built_beside_program("tcpentry-bench")?;
     let mut measure = program([&*path("spread"), "--program", &path("tcpentry")]);
     measure.args(words);
     command::run(&mut Namespace::find()?.enter(&measure))

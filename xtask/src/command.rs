@@ -66,6 +66,22 @@ pub(crate) fn cargo_program() -> std::ffi::OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
+/// Builds a release of the program and of a package that measures it, and returns the paths of what was built, by name.
+pub(crate) fn built_beside_program(package: &str) -> Result<impl Fn(&str) -> String> {
+    let build = [
+        "build",
+        "--release",
+        "--locked",
+        "-p",
+        "tcpentry-cli",
+        "-p",
+        package,
+    ];
+    run(&mut cargo(build))?;
+    let built = target_folder()?.join("release");
+    Ok(move |name: &str| built.join(name).to_string_lossy().into_owned())
+}
+
 /// Returns cargo's target folder: this program is in the folder of one of its profiles.
 pub(crate) fn target_folder() -> Result<PathBuf> {
     let own = std::env::current_exe().context("where this program is")?;

@@ -14,7 +14,7 @@ use tcpentry_testkit::tcp::{self, Ends};
 use tcpentry_testkit::world::World;
 use tcpentry_testkit::{Namespace, isolated, skip, until};
 
-use crate::util::{Run, is_alive};
+use crate::util::{Run, is_alive, with_input};
 
 /// This host, a client's host beside it, and a container that it forwards to.
 struct Stage {
@@ -121,19 +121,7 @@ impl Stage {
 
     fn run_with_input(&self, words: &str, input: &str) -> Run {
         let words: Vec<_> = words.split_whitespace().collect();
-        let mut command = self.command(&words);
-        let command = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(input.as_bytes())
-            .unwrap();
-        child.wait_with_output().unwrap().into()
+        with_input(&mut self.command(&words), input)
     }
 }
 

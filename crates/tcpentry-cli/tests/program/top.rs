@@ -111,6 +111,14 @@ fn three_marked_of_fifty_are_deleted_and_nothing_else() {
     });
 }
 
+/// Marks all rows, of which there are so many, and opens the preview of their deletion.
+fn preview_all(tmux: &Tmux, count: usize, question: &str) {
+    tmux.types("*");
+    tmux.await_text(&format!("{count} marked"));
+    tmux.types("d");
+    tmux.await_text(question);
+}
+
 #[test]
 fn whatever_is_pressed_but_y_deletes_nothing() {
     isolated(|| {
@@ -119,10 +127,7 @@ fn whatever_is_pressed_but_y_deletes_nothing() {
         tmux.runs(&format!("{PROGRAM} top sport = :{port}"));
         tmux.await_text("2 selected");
         for key in ["n", "Enter", "Escape", "q"] {
-            tmux.types("*");
-            tmux.await_text("2 marked");
-            tmux.types("d");
-            tmux.await_text("Delete these 2 connections?");
+            preview_all(&tmux, 2, "Delete these 2 connections?");
             tmux.press(key);
             tmux.await_screen("the table is back", |screen| {
                 screen.contains("not confirmed: nothing was deleted") && screen.contains("STATE")
@@ -178,10 +183,7 @@ fn what_no_longer_matches_after_the_confirmation_is_spared() {
             "{PROGRAM} top 'state established recvq = 0 and sport = :{port}'"
         ));
         tmux.await_text("2 selected");
-        tmux.types("*");
-        tmux.await_text("2 marked");
-        tmux.types("d");
-        tmux.await_text("Delete these 2 connections?  y / n");
+        preview_all(&tmux, 2, "Delete these 2 connections?  y / n");
         (&ends[0].client).write_all(b"a query").unwrap();
         let (server, client) = tcp::addresses(&ends[0].server);
         until("the query has arrived", || {
@@ -247,10 +249,11 @@ fn at_a_rate_the_table_is_usable_meanwhile_and_x_leaves_the_rest_alive() {
         let alive = || all.iter().filter(|ends| is_alive(ends)).count();
         tmux.runs(&format!("{PROGRAM} top --rate 5/s sport = :{port}"));
         tmux.await_text("20 selected");
-        tmux.types("*");
-        tmux.await_text("20 marked");
-        tmux.types("d");
-        tmux.await_text("Delete these 20 connections at 5/s, in some 3s?  y / n");
+        preview_all(
+            &tmux,
+            20,
+            "Delete these 20 connections at 5/s, in some 3s?  y / n",
+        );
         assert_eq!(alive(), 20);
         tmux.types("y");
         let begin = Instant::now();
@@ -297,10 +300,7 @@ fn at_a_pace_all_are_deleted_in_their_time() {
             let (all, _listener, port) = connections(20);
             tmux.runs(&format!("{PROGRAM} top {pace} sport = :{port}"));
             tmux.await_text("20 selected");
-            tmux.types("*");
-            tmux.await_text("20 marked");
-            tmux.types("d");
-            tmux.await_text("Delete these 20 connections");
+            preview_all(&tmux, 20, "Delete these 20 connections");
             let begin = Instant::now();
             tmux.types("y");
             tmux.await_text("20 deleted");
@@ -320,10 +320,7 @@ fn quit_asks_while_a_deletion_is_made_at_a_pace_and_then_says_what_is_left() {
         let (all, _listener, port) = connections(5);
         tmux.runs(&format!("{PROGRAM} top --rate 2/m sport = :{port}"));
         tmux.await_text("5 selected");
-        tmux.types("*");
-        tmux.await_text("5 marked");
-        tmux.types("d");
-        tmux.await_text("Delete these 5 connections at 2/m, in some 2m?");
+        preview_all(&tmux, 5, "Delete these 5 connections at 2/m, in some 2m?");
         tmux.types("y");
         tmux.await_text("1 deleted, 4 left, another 2m (x: stop)");
         tmux.types("q");

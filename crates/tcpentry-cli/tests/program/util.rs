@@ -67,8 +67,12 @@ pub(crate) fn run(words: &str) -> Run {
 
 /// Runs it with something on standard input.
 pub(crate) fn run_with_input(words: &str, input: &str) -> Run {
-    let mut child = program()
-        .args(words.split_whitespace())
+    with_input(program().args(words.split_whitespace()), input)
+}
+
+/// Runs a command with something on standard input.
+pub(crate) fn with_input(command: &mut Command, input: &str) -> Run {
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

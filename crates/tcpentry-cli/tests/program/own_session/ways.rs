@@ -446,8 +446,12 @@ fn who_has_the_other_end_of_the_standard_input_is_followed() {
 
 /// Starts [`TERMINAL_SERVER`] with a script, and connects to it.
 fn terminal_server(script: &str) -> (Running, TcpStream) {
-    let mut server = Command::new("python3")
-        .args(["-c", TERMINAL_SERVER, script])
+    connected_to(Command::new("python3").args(["-c", TERMINAL_SERVER, script]))
+}
+
+/// Starts a server that prints its port, and connects to it.
+fn connected_to(server: &mut Command) -> (Running, TcpStream) {
+    let mut server = server
         .env_remove("SSH_CONNECTION")
         .stdout(Stdio::piped())
         .process_group(0)
@@ -803,22 +807,10 @@ fn a_session_over_pipes_fifos_or_any_socket_of_a_multiplexer_is_guarded() {
                 std::env::temp_dir().join(format!("tcpentry-relay-{}", std::process::id()));
             let _ = fs::remove_dir_all(&folder);
             fs::create_dir(&folder).unwrap();
-            let mut server = Command::new("python3")
-                .args(["-c", RELAY, way])
-                .arg(&folder)
-                .arg(&said.0)
-                .arg(&script)
-                .env_remove("SSH_CONNECTION")
-                .stdin(Stdio::null())
-                .stdout(Stdio::piped())
-                .process_group(0)
-                .spawn()
-                .unwrap();
-            let mut port = String::new();
-            let mut out = std::io::BufReader::new(server.stdout.take().unwrap());
-            std::io::BufRead::read_line(&mut out, &mut port).unwrap();
-            let server = Running(server);
-            let mut session = TcpStream::connect(format!("127.0.0.1:{}", port.trim())).unwrap();
+            let mut relay = Command::new("python3");
+            relay.args(["-c", RELAY, way]).arg(&folder).arg(&said.0);
+            let relay = relay.arg(&script).stdin(Stdio::null());
+            let (server, mut session) = connected_to(relay);
             session.write_all(b"\n").unwrap();
             let text = said.await_text("end\n");
             assert!(
