@@ -105,7 +105,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The manual pages of the C library, from the repository's root.
+/// Returns the manual pages of the C library, from the repository's root.
 pub(crate) fn manual_pages() -> Result<Vec<PathBuf>> {
     let mut pages = Vec::new();
     for entry in fs::read_dir(MANUALS).context(MANUALS)? {

@@ -102,7 +102,7 @@ static GAVE_UP: AtomicBool = AtomicBool::new(false);
 static INTERRUPTED_AT: OnceLock<Instant> = OnceLock::new();
 static LAST_PROGRESS: Mutex<Option<Instant>> = Mutex::new(None);
 
-/// The time at which something could last be written.
+/// Returns the time at which something could last be written.
 fn last_progress() -> MutexGuard<'static, Option<Instant>> {
     LAST_PROGRESS.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -56,7 +56,7 @@ pub fn more_rights() -> &'static str {
 /// Returns true where no other caller would be shown more of `/proc`: one with the capabilities that it takes, in the user
 /// and pid namespaces of the host.
 ///
-/// What such a caller does not see in `/proc` (processes, network namespaces), nobody sees.
+/// A process or network namespace that such a caller does not see in `/proc` is seen by nobody.
 pub fn sees_by_right() -> bool {
     is_initial_pid_namespace() && is_namespace("user", INITIAL_USER) && may_read_descriptors()
 }

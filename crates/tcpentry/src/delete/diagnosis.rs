@@ -350,7 +350,7 @@ fn diagnose_not_found(
     )
 }
 
-/// The cause where a child process was abandoned because of its holder.
+/// Returns the cause where a child process was abandoned because of its holder.
 fn stuck(failure: &Failure) -> Option<String> {
     Some(match failure {
         Failure::Stuck { holder } => format!(

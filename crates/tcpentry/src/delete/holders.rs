@@ -31,12 +31,12 @@ struct Seen {
 }
 
 impl HolderSource {
-    /// For many connections, in batches.
+    /// Makes one for many connections, in batches.
     pub(crate) fn for_many() -> Self {
         Self::Remembered(Remembered::default())
     }
 
-    /// From now on, what is not found is worth another walk once more.
+    /// Allows one more search for what is not found.
     pub(crate) fn next_batch(&mut self) {
         if let Self::Remembered(remembered) = self {
             remembered.is_new = false;

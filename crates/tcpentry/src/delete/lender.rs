@@ -106,7 +106,7 @@ impl Lender {
         (others >= MOST_ABANDONED).then_some(NotLent::OfSuchUser)
     }
 
-    /// The descriptor that the last call has borrowed.
+    /// Returns the descriptor that the last call has borrowed.
     pub(crate) const fn borrowed(&mut self) -> Borrowed<'_> {
         Borrowed {
             lender: self,
@@ -361,11 +361,11 @@ fn disconnect(
     result
 }
 
-/// The proof: the cookie of the descriptor is the cookie of the connection.
+/// Proves that the descriptor is the connection's: their cookies are one.
 ///
 /// The descriptor of an MPTCP connection is another socket than its subflow, which the table shows:
 /// there the subflow names the descriptor by its inode, which nobody else can have while we hold it.
-/// Whether the connection is one may be unknown; the descriptor knows it of itself. What is no socket is not asked anything: a
+/// It may be unknown that the connection is one; the descriptor knows it of itself. What is no socket is not asked anything: a
 /// question to a file may wait for its file system.
 fn prove(descriptor: OwnedFd, wanted: &Wanted) -> Option<Proven> {
     let is_itself = sockopt::socket_cookie(&descriptor) == Ok(wanted.cookie);

@@ -59,7 +59,7 @@ pub(crate) struct Compiler {
 }
 
 impl Plan {
-    /// For a filter that is only states.
+    /// Makes the plan of a filter that is only states.
     pub(crate) fn over_all() -> Self {
         Self {
             passes: vec![Pass::OVER_ALL],
@@ -99,7 +99,7 @@ impl Compiler {
         parts.into_iter().filter_map(pass).collect()
     }
 
-    /// The question for one part of the sockets, of which the kernel says this to `autobound`.
+    /// Makes the question for one part of the sockets, of which the kernel says this to `autobound`.
     fn pass(&self, expr: &Expr, autobound: Option<bool>, part: &Condition) -> Option<Pass> {
         let condition = Condition::all([part.clone(), self.at_least(expr, true, autobound)]);
         // What is too long is asked without the condition, but never of another part.
@@ -389,7 +389,7 @@ fn demands_not_autobound(expr: &Expr, positive: bool) -> bool {
     .is_some()
 }
 
-/// The port without which nothing is meant.
+/// Returns the port without which nothing is meant.
 fn demanded_port(at: End, expr: &Expr, positive: bool) -> Option<u16> {
     demanded(expr, positive, &|term, positive| match *term {
         Term::Host {

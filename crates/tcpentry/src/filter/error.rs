@@ -88,17 +88,17 @@ impl FilterError {
         self.0.span.column
     }
 
-    /// The number of its characters; 0 where something is missing.
+    /// Returns the number of its characters; 0 where something is missing.
     pub fn length(&self) -> usize {
         self.0.span.length
     }
 
-    /// The way out.
+    /// Returns the way out.
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
 
-    /// The text as it was probably meant; `None` where that is not known. It may have another error.
+    /// Returns the text as it was probably meant; `None` where that is not known. It may have another error.
     ///
     /// ```
     /// # use tcpentry::{Filter, SystemNames, TcpTable};
@@ -126,7 +126,7 @@ impl FilterError {
         Some(corrected)
     }
 
-    /// The text that was parsed, and a second line with carets below the offending piece.
+    /// Returns the text that was parsed, and a second line with carets below the offending piece.
     ///
     /// Control characters are [escaped](crate::escape) and the carets moved accordingly. A wide character counts
     /// as one. Of a long text only the neighbourhood is shown.
@@ -157,7 +157,7 @@ impl FilterError {
 const NEIGHBOURHOOD: usize = 200;
 
 impl fmt::Display for FilterError {
-    /// One line, without the hint.
+    /// Writes one line, without the hint.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.message)
     }
@@ -203,7 +203,7 @@ impl Piece<'_> {
     }
 }
 
-/// A piece of the text as it is cited in a message: harmless to a terminal, and not too long.
+/// Returns a piece of the text as it is cited in a message: harmless to a terminal, and not too long.
 pub(super) fn quoted(piece: &str) -> String {
     let mut shown: String = piece.chars().take(LONGEST_CITED).collect();
     if shown.len() < piece.len() {
@@ -212,7 +212,7 @@ pub(super) fn quoted(piece: &str) -> String {
     format!("`{}`", printable(&shown))
 }
 
-/// A piece of the text as it stands in a hint.
+/// Returns a piece of the text as it stands in a hint.
 pub(super) fn printable(piece: &str) -> String {
     escape_for_terminal(piece.as_bytes())
 }

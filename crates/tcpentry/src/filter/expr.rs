@@ -126,7 +126,7 @@ pub(crate) enum Comparison {
 }
 
 impl Expr {
-    /// The depth to which its canonical text is nested, at most.
+    /// Returns the depth to which its canonical text is nested, at most.
     pub(super) fn depth(&self) -> usize {
         match self {
             Self::And(exprs) | Self::Or(exprs) => {
@@ -138,7 +138,7 @@ impl Expr {
     }
 }
 
-/// All of these, at least one, without an `and` within the `and`.
+/// Joins all of these, at least one, by `and`, without an `and` within the `and`.
 pub(super) fn all_of(exprs: Vec<Expr>) -> Expr {
     joined(exprs, Expr::And, |expr| match expr {
         Expr::And(inner) => Ok(inner),
@@ -146,7 +146,7 @@ pub(super) fn all_of(exprs: Vec<Expr>) -> Expr {
     })
 }
 
-/// One of these, likewise.
+/// Joins them by `or`, likewise.
 pub(super) fn any_of(exprs: Vec<Expr>) -> Expr {
     joined(exprs, Expr::Or, |expr| match expr {
         Expr::Or(inner) => Ok(inner),
@@ -174,7 +174,7 @@ fn joined(
     }
 }
 
-/// The opposite; twice, it is the thing itself.
+/// Returns the opposite; that of an opposite is the thing itself.
 pub(super) fn negated(expr: Expr) -> Expr {
     match expr {
         Expr::Not(inner) => *inner,

@@ -76,7 +76,7 @@ impl Filter {
         syntax::parse_words(&words, names)
     }
 
-    /// The filter that every socket passes which is in a state that is asked for.
+    /// Returns the filter that every socket passes which is in a state that is asked for.
     pub const fn any() -> Self {
         Self {
             states: None,
@@ -127,7 +127,7 @@ impl Filter {
         }
     }
 
-    /// The states that its `state` and `exclude` clauses name; `None` where it has none.
+    /// Returns the states that its `state` and `exclude` clauses name; `None` where it has none.
     pub const fn states(&self) -> Option<States> {
         self.states
     }

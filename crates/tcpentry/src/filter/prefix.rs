@@ -84,14 +84,14 @@ impl Prefix {
 }
 
 impl From<IpAddr> for Prefix {
-    /// The prefix of this address alone.
+    /// Makes the prefix of this address alone.
     fn from(address: IpAddr) -> Self {
         Self::masked(address, bits(address))
     }
 }
 
 impl fmt::Display for Prefix {
-    /// An address alone as an address, any other with its length.
+    /// Writes an address alone as an address, any other with its length.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { address, length } = self;
         if *length == bits(*address) {

@@ -132,24 +132,24 @@ impl PrefixListError {
         }
     }
 
-    /// The line, counted from 1; `None` where reading failed.
+    /// Returns the line, counted from 1; `None` where reading failed.
     pub fn line(&self) -> Option<u64> {
         self.place.map(|(line, _)| line)
     }
 
-    /// The column, in characters, counted from 1.
+    /// Returns the column, in characters, counted from 1.
     pub fn column(&self) -> Option<usize> {
         self.place.map(|(_, column)| column)
     }
 
-    /// The way out.
+    /// Returns the way out.
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
     }
 }
 
 impl fmt::Display for PrefixListError {
-    /// One line, without the hint.
+    /// Writes one line, without the hint.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some((line, column)) = self.place {
             write!(f, "line {line}, column {column}: ")?;

@@ -10,25 +10,25 @@ use crate::process::Process;
 
 /// Looks up the names in a filter. Of numbers only pids are looked up, because they are reused.
 pub trait Names {
-    /// The TCP port of a service.
+    /// Returns the TCP port of a service.
     fn service(&self, name: &str) -> Option<u16>;
 
-    /// The addresses of a host.
+    /// Returns the addresses of a host.
     fn addresses(&self, host: &str) -> io::Result<Vec<IpAddr>>;
 
-    /// The interface of a network device.
+    /// Returns the interface of a network device.
     fn device(&self, name: &str) -> Option<Interface>;
 
-    /// The number of a user.
+    /// Returns the number of a user.
     fn user(&self, name: &str) -> Option<u32>;
 
-    /// The inode of a network namespace.
+    /// Returns the inode of a network namespace.
     fn netns(&self, name: &str) -> io::Result<u64>;
 
-    /// The process that has this pid now.
+    /// Returns the process that has this pid now.
     fn process(&self, pid: i32) -> Option<Process>;
 
-    /// The path under which the kernel knows an executable: without links. `None` where there is none.
+    /// Returns the path under which the kernel knows an executable: without links. `None` where there is none.
     ///
     /// # Errors
     /// Where nobody can say, as of a file system that does not answer.
@@ -36,15 +36,15 @@ pub trait Names {
         Ok(None)
     }
 
-    /// The id of a cgroup (version 2): the inode of its directory.
+    /// Returns the id of a cgroup (version 2): the inode of its directory.
     fn cgroup(&self, path: &str) -> io::Result<u64>;
 
-    /// The set of prefixes that `@NAME` means.
+    /// Returns the set of prefixes that `@NAME` means.
     fn set(&self, _name: &str) -> Option<Arc<PrefixSet>> {
         None
     }
 
-    /// The names of all sets, to suggest one for a misspelt one.
+    /// Returns the names of all sets, to suggest one for a misspelt one.
     fn set_names(&self) -> Vec<&str> {
         Vec::new()
     }

@@ -190,7 +190,7 @@ impl Names for AnyNames {
         number(path).map(u64::from).ok_or_else(not_found)
     }
 
-    /// One, two or a hundred prefixes: a small set is the kernel's, a large one is looked up here.
+    /// Makes one, two or a hundred prefixes: a small set is the kernel's, a large one is looked up here.
     fn set(&self, name: &str) -> Option<Arc<PrefixSet>> {
         let mut set = PrefixSet::new();
         set.insert(Prefix::new([10, 0, 0, 0].into(), 8)?);

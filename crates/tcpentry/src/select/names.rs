@@ -29,7 +29,7 @@ pub struct SystemNames<'t> {
 }
 
 impl<'t> SystemNames<'t> {
-    /// The names for filters over this table.
+    /// Makes the names for filters over this table.
     pub const fn new(table: &'t TcpTable) -> Self {
         Self {
             table,
@@ -112,7 +112,7 @@ impl Names for SystemNames<'_> {
         uzers::get_user_by_name(name).map(|user| user.uid())
     }
 
-    /// Nobody where `/proc` can't be read: who asks for the holders of sockets then gets that error.
+    /// Finds nobody where `/proc` can't be read: who asks for the holders of sockets then gets that error.
     fn process(&self, pid: i32) -> Option<Process> {
         Process::find(pid).ok().flatten()
     }

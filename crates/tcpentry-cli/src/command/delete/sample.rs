@@ -1,7 +1,5 @@
 //! A random sample of what is selected, over all rounds.
 
-use std::hash::Hash;
-
 use crate::args::pace::Sample;
 
 /// A random sample of what is selected, over all rounds.
@@ -27,7 +25,7 @@ impl Sampler {
     /// Chooses some of these, which are new: returns true for each that is taken, in their order.
     ///
     /// The choice depends on the seed and on the keys, not on their order.
-    pub(super) fn choose<K: Ord + Hash>(&mut self, keys: &[K]) -> Vec<bool> {
+    pub(super) fn choose<K: Ord>(&mut self, keys: &[K]) -> Vec<bool> {
         self.seen += keys.len() as u64;
         let count = (self.size_of(self.seen).saturating_sub(self.taken)).min(keys.len() as u64);
         self.taken += count;

@@ -251,7 +251,7 @@ impl<'a> Selector<'a> {
         self.do_not_retry.get_mut().forget_spared();
     }
 
-    /// With `--all-netns`, adds the namespaces that have appeared, and drops those that only this program still
+    /// Adds, with `--all-netns`, the namespaces that have appeared, and drops those that only this program still
     /// holds.
     pub(super) fn refresh_namespaces(&mut self, report: &mut Report) -> Result<(), Error> {
         if !self.args.netns.all_netns {

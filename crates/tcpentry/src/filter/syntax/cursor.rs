@@ -29,7 +29,7 @@ impl<'t> Cursor<'t> {
         self.tokens.get(self.next).copied()
     }
 
-    /// The next two tokens, where there are so many.
+    /// Returns the next two tokens, where there are so many.
     pub(super) fn next_two(&self) -> Option<[Token<'t>; 2]> {
         let [first, second] = self.tokens.get(self.next..self.next + 2)? else {
             return None;

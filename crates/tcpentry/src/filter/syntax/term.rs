@@ -83,7 +83,7 @@ impl<'t> TermParser<'_, 't> {
         })
     }
 
-    /// The error of `dst port 80` and `src host 192.0.2.1`, as filters of pcap have them.
+    /// Makes the error of `dst port 80` and `src host 192.0.2.1`, as filters of pcap have them.
     fn of_pcap(&self, end: End, start: Span) -> Option<FilterError> {
         let [second, value] = self.cursor.next_two()?;
         let begins_value = |word: &str| host::is_end(word) || looks_like_number(word);
@@ -96,7 +96,7 @@ impl<'t> TermParser<'_, 't> {
         Some(FilterError::new(start.to(second.span), format!("`{theirs}` is of pcap")).meant(ours))
     }
 
-    /// The error of `dport in 80,443`.
+    /// Makes the error of `dport in 80,443`.
     fn list_of_ports(&mut self, end: End, start: Span) -> Option<FilterError> {
         let word = self.cursor.peek().filter(|token| token.text == "in")?;
         self.cursor.advance();
