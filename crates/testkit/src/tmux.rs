@@ -149,9 +149,12 @@ impl Tmux {
     }
 
     /// Returns a command of tmux that ignores any tmux around this process.
+    ///
+    /// It has no terminal, also where the tests have one: somebody would seem to sit in front of it.
     fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new("tmux");
+        let mut command = Command::new("setsid");
         command
+            .arg("tmux")
             .arg("-u")
             .arg("-S")
             .arg(self.folder.join("server"))

@@ -230,23 +230,19 @@ impl Walk<'_> {
         self.is_orphan().then_some(LooseEnd::Orphan)
     }
 
-    /// Returns true if whoever started this program has ended: nobody above its session is left, and its leader is not
-    /// there any more, or somebody has logged in to it.
+    /// Returns true if somebody has logged in, and whoever started this program for them has ended.
+    ///
+    /// Without a login it is a daemon: daemon(7) tells one to leave its parent and its session's leader. The shell of a
+    /// login is that leader, so that once it has ended the login is over.
     fn is_orphan(&self) -> bool {
         let Some(own) = self.own else {
             return false;
         };
         let family = self.family();
         let highest = family.last().unwrap_or(&own);
-        if highest.parent > 1 || highest.session != own.session {
-            return false;
-        }
-        let leader = Folder::of(own.session)
-            .ok()
-            .and_then(|leader| leader.stat());
-        let is_led = leader.is_some_and(|leader| !leader.has_ended);
-        let has_logged_in = || Folder::own().is_ok_and(|own| own.login_user().is_some());
-        !is_led || has_logged_in()
+        highest.parent <= 1
+            && highest.session == own.session
+            && Folder::own().is_ok_and(|own| own.login_user().is_some())
     }
 
     fn meet(&mut self, terminal: Option<Terminal>) {

@@ -170,8 +170,6 @@ pub(super) struct SessionStat {
     /// The pid of the session's leader, who may have ended.
     pub(super) session: i32,
     pub(super) terminal: Option<Terminal>,
-    /// Its parent has not asked for its exit code yet.
-    pub(super) has_ended: bool,
 }
 
 /// A terminal, by its device.
@@ -305,14 +303,14 @@ fn open(at: impl AsFd, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
     retry_on_intr(|| rustix::fs::openat(&at, path, flags, Mode::empty()))
 }
 
-/// Fields 1, 3, 4, 6 and 7 of `/proc/PID/stat`.
+/// Fields 1, 4, 6 and 7 of `/proc/PID/stat`.
 fn parse_stat(text: &[u8]) -> Option<SessionStat> {
     let pid = text.split(|&byte| byte == b' ').next()?;
     // The name may hold anything; nothing behind its last parenthesis does.
     let behind = text.iter().rposition(|&byte| byte == b')')?;
     let fields = str::from_utf8(text.get(behind + 1..)?).ok()?;
     let mut fields = fields.split_ascii_whitespace();
-    let state = fields.next()?;
+    let _state = fields.next()?;
     let mut field = || fields.next()?.parse::<i32>().ok();
     let (parent, _group, session, device) = (field()?, field()?, field()?, field()?);
     let device = u32::from_ne_bytes(device.to_ne_bytes());
@@ -323,7 +321,6 @@ fn parse_stat(text: &[u8]) -> Option<SessionStat> {
         parent,
         session,
         terminal: (device != 0).then(|| Terminal::of_device(major, minor)),
-        has_ended: matches!(state, "Z" | "X"),
     })
 }
 
@@ -345,7 +342,6 @@ mod tests {
                 parent: 5,
                 session: 16,
                 terminal: Some(Terminal::Pseudo(1)),
-                has_ended: false,
             };
             assert_eq!(parse_stat(text.as_bytes()), Some(stat), "{name:?}");
         }
@@ -356,8 +352,6 @@ mod tests {
         // /dev/pts/1000: the fourth of their major numbers.
         let high = parse_stat(b"17 (sh) S 5 17 17 35816 17 4194560").unwrap();
         assert_eq!(high.terminal, Some(Terminal::Pseudo(1000)));
-        let ended = parse_stat(b"17 (sh) Z 1 17 17 0 -1 4227084").unwrap();
-        assert!(ended.has_ended);
         assert_eq!(parse_stat(b"17 (sh"), None);
     }
 

@@ -14,7 +14,7 @@ use tcpentry_testkit::tcp::{self, Ends};
 use tcpentry_testkit::world::World;
 use tcpentry_testkit::{Namespace, isolated, skip, until};
 
-use crate::util::{Run, is_alive, with_input};
+use crate::util::{ELSEWHERE, Run, is_alive, with_input};
 
 /// This host, a client's host beside it, and a container that it forwards to.
 struct Stage {
@@ -109,7 +109,7 @@ impl Stage {
 
     fn command(&self, words: &[&str]) -> Command {
         let mut command = self.world.command(env!("CARGO_BIN_EXE_tcpentry"));
-        command.args(words).env_remove("SSH_CONNECTION");
+        command.args(words).env("SSH_CONNECTION", ELSEWHERE);
         command
     }
 

@@ -9,7 +9,7 @@ use tcpentry_testkit::user;
 use tcpentry_testkit::world::{Inhabitant, World};
 use tcpentry_testkit::{isolated, skip, until};
 
-use crate::util::Run;
+use crate::util::{ELSEWHERE, Run};
 
 #[test]
 fn of_three_that_serve_one_address_the_right_one_loses_a_connection() {
@@ -306,7 +306,7 @@ fn of_version_1_a_name_below_a_users_directory_is_that_users() {
         // As root, what the first process sees will do.
         let unmounted = |as_user: &str, words: &str| -> Run {
             let script = format!(
-                "unset SSH_CONNECTION; unshare --mount sh -c 'umount -l /sys/fs/cgroup; {as_user} /run/tcpentry {words}'"
+                "export SSH_CONNECTION='{ELSEWHERE}'; unshare --mount sh -c 'umount -l /sys/fs/cgroup; {as_user} /run/tcpentry {words}'"
             );
             world.shell(&script).into()
         };
@@ -469,7 +469,7 @@ impl Drop for V1 {
 
 fn run_program(world: &World, words: &str) -> Run {
     let script = format!(
-        "unset SSH_CONNECTION; {} {words}",
+        "export SSH_CONNECTION='{ELSEWHERE}'; {} {words}",
         env!("CARGO_BIN_EXE_tcpentry")
     );
     world.shell(&script).into()
@@ -587,7 +587,7 @@ impl Drop for Container<'_> {
 fn program(world: &World, as_user: &str, words: &str) -> Run {
     world
         .shell(&format!(
-            "unset SSH_CONNECTION; {as_user} /run/tcpentry {words}"
+            "export SSH_CONNECTION='{ELSEWHERE}'; {as_user} /run/tcpentry {words}"
         ))
         .into()
 }

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt as _;
 use std::process::Command;
 
-use tcpentry_testkit::isolated;
+use tcpentry_testkit::{isolated, skip};
 
 use crate::util::{Run, connections, is_alive, local, program};
 
@@ -37,6 +37,9 @@ fn no_variable_changes_what_is_listed_or_would_be_deleted() {
         ];
         let plain = questions.each_ref().map(|words| run(words, []));
         assert_eq!(plain.each_ref().map(|it| it.code), [0, 0, 3]);
+        if plain[1].err.contains("this may cut you off") {
+            skip!("what runs the tests leads nowhere, which SSH_CONNECTION answers");
+        }
         let same = |variables: &[(&str, &OsStr)]| {
             for (words, plain) in questions.iter().zip(&plain) {
                 let done = run(words, variables.iter().copied());

@@ -5,7 +5,9 @@ use std::process::Command;
 
 use tcpentry_testkit::{isolated, seccomp, tcp};
 
-use crate::util::{Run, connections, ends, is_alive, local, opened, program, run_opened};
+use crate::util::{
+    ELSEWHERE, Run, connections, ends, is_alive, local, opened, program, run_opened,
+};
 
 /// Runs the program with words where it may have so few descriptors.
 fn with_descriptors(limit: u32, words: &str) -> Run {
@@ -15,7 +17,7 @@ fn with_descriptors(limit: u32, words: &str) -> Run {
         .args(["-c", script, &limit.to_string()])
         .arg(env!("CARGO_BIN_EXE_tcpentry"))
         .args(words)
-        .env_remove("SSH_CONNECTION")
+        .env("SSH_CONNECTION", ELSEWHERE)
         .output();
     output.unwrap().into()
 }

@@ -9,7 +9,7 @@ use tcpentry_testkit::isolated;
 use tcpentry_testkit::named::Named;
 use tcpentry_testkit::tcp;
 
-use crate::util::Run;
+use crate::util::{ELSEWHERE, Run};
 
 /// The expectation of a habit.
 #[derive(Clone, Copy, Debug)]
@@ -343,7 +343,7 @@ impl Stage {
                 "PATH",
                 format!("{}:{path}", program.parent().unwrap().display()),
             )
-            .env_remove("SSH_CONNECTION")
+            .env("SSH_CONNECTION", ELSEWHERE)
             .stdin(Stdio::null())
             .output();
         output.unwrap().into()

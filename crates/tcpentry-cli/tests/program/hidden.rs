@@ -11,7 +11,7 @@ use tcpentry_testkit::tcp::{self, Ends};
 use tcpentry_testkit::user::{self, User};
 use tcpentry_testkit::{isolated, skip};
 
-use crate::util::{Run, run};
+use crate::util::{ELSEWHERE, Run, run};
 
 /// The program where everybody may run it.
 struct Program(PathBuf);
@@ -39,7 +39,7 @@ impl Program {
         );
         Command::new("unshare")
             .args(["--mount", "sh", "-ec", &script])
-            .env_remove("SSH_CONNECTION")
+            .env("SSH_CONNECTION", ELSEWHERE)
             .stdin(Stdio::null())
             .output()
             .unwrap()
@@ -143,7 +143,7 @@ fn who_is_in_another_pid_namespace_may_hold_it() {
             );
             let within: Run = Command::new("unshare")
                 .args(["--pid", "--fork", "--mount-proc", "bash", "-c", &script])
-                .env_remove("SSH_CONNECTION")
+                .env("SSH_CONNECTION", ELSEWHERE)
                 .stdin(Stdio::null())
                 .output()
                 .unwrap()

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use tcpentry_testkit::{isolated, tcp};
 
-use crate::util::{connections, ends, is_alive, run};
+use crate::util::{ELSEWHERE, connections, ends, is_alive, run};
 
 #[test]
 fn a_socket_of_the_table() {
@@ -246,7 +246,7 @@ fn what_has_ended_during_the_question_shows_no_queues() {
         let mut child = terminal
             .command(env!("CARGO_BIN_EXE_tcpentry"))
             .args(words.split(' '))
-            .env_remove("SSH_CONNECTION")
+            .env("SSH_CONNECTION", ELSEWHERE)
             .spawn()
             .unwrap();
         terminal.await_text("[y/N] ");

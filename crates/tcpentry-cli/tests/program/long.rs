@@ -13,7 +13,7 @@ use socket2::Socket;
 use tcpentry_testkit::pty::Terminal;
 use tcpentry_testkit::{Raised, isolated, skip, stage, tcp, until};
 
-use crate::util::{Run, program, run};
+use crate::util::{ELSEWHERE, Run, program, run};
 
 /// Runs a test among that many connections, or skips it.
 macro_rules! with_crowd {
@@ -70,7 +70,7 @@ fn with_a_small_file(more: &str) -> Run {
         .args(["-c", "ulimit -c 0; ulimit -f 1; exec \"$@\"", "sh"])
         .arg(program().get_program())
         .args(format!("{DELETE}{more}").split(' '))
-        .env_remove("SSH_CONNECTION")
+        .env("SSH_CONNECTION", ELSEWHERE)
         .stdout(file)
         .stderr(Stdio::piped())
         .output();

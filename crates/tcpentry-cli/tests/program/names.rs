@@ -9,7 +9,7 @@ use tcpentry_testkit::named::Named;
 use tcpentry_testkit::tcp::{self, Ends};
 use tcpentry_testkit::{isolated, skip, user};
 
-use crate::util::{Run, is_alive, local, run};
+use crate::util::{ELSEWHERE, Run, is_alive, local, run};
 
 /// A connection whose client's socket was made in a cgroup of this name.
 struct Inside {
@@ -171,7 +171,7 @@ fn run_with_accounts(accounts: &str, words: &str) -> Run {
     let all = fs::read_to_string("/etc/passwd").unwrap() + accounts;
     fs::write(&file, all).unwrap();
     let script = format!(
-        "mount --bind {} /etc/passwd && unset SSH_CONNECTION && exec {} {words}",
+        "mount --bind {} /etc/passwd && export SSH_CONNECTION='{ELSEWHERE}' && exec {} {words}",
         file.display(),
         env!("CARGO_BIN_EXE_tcpentry")
     );

@@ -12,7 +12,7 @@ use tcpentry_testkit::user::{self, User};
 use tcpentry_testkit::world::World;
 use tcpentry_testkit::{Namespace, isolated, link, skip};
 
-use crate::util::{self, Run, is_alive, opened, run_opened};
+use crate::util::{self, ELSEWHERE, Run, is_alive, opened, run_opened};
 
 /// Runs a test in a world of its own, or skips it.
 macro_rules! in_a_world {
@@ -128,7 +128,7 @@ fn namespaces_that_are_made_meanwhile_are_looked_at_and_those_that_ended_are_let
         let mut child = world
             .command(PROGRAM)
             .args("delete --yes --for 1h --all-netns dport = :8080".split(' '))
-            .env_remove("SSH_CONNECTION")
+            .env("SSH_CONNECTION", ELSEWHERE)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -715,7 +715,7 @@ fn run(world: &World, text: &str) -> Run {
 /// Runs the program in a world, with words that may have blanks.
 fn words(world: &World, words: &[&str]) -> Run {
     let mut command = world.command(PROGRAM);
-    command.args(words).env_remove("SSH_CONNECTION");
+    command.args(words).env("SSH_CONNECTION", ELSEWHERE);
     command.output().unwrap().into()
 }
 

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use tcpentry_testkit::pty::Terminal;
 use tcpentry_testkit::{isolated, skip, until};
 
-use crate::util::{connections, is_alive, program, run};
+use crate::util::{ELSEWHERE, connections, is_alive, program, run};
 
 /// The numbers of linux/capability.h.
 const DAC_READ_SEARCH: u64 = 1 << 2;
@@ -97,7 +97,7 @@ fn when_it_asks_it_has_given_up_what_it_does_not_need() {
         let mut child = terminal
             .command(env!("CARGO_BIN_EXE_tcpentry"))
             .args(["delete", "--own-session", "dport", "=", &format!(":{port}")])
-            .env_remove("SSH_CONNECTION")
+            .env("SSH_CONNECTION", ELSEWHERE)
             .spawn()
             .unwrap();
         terminal.await_text("[y/N] ");

@@ -10,7 +10,7 @@ use tcpentry_testkit::pty::Terminal;
 use tcpentry_testkit::user::{self, User};
 use tcpentry_testkit::{isolated, kernel, link, skip, tcp, until};
 
-use crate::util::{connections, is_alive, opened, run, run_opened};
+use crate::util::{ELSEWHERE, connections, is_alive, opened, run, run_opened};
 
 const README: &str = include_str!("../../../../README.md");
 const ENDS: &str = include_str!("../../../../docs/ENDS.md");
@@ -66,7 +66,7 @@ fn at_a_terminal(words: &str) -> (String, i32) {
     let mut child = terminal
         .command(env!("CARGO_BIN_EXE_tcpentry"))
         .args(words.split_whitespace())
-        .env_remove("SSH_CONNECTION")
+        .env("SSH_CONNECTION", ELSEWHERE)
         .env("NO_COLOR", "1")
         .spawn()
         .unwrap();
@@ -193,7 +193,7 @@ fn every_command_of_the_pages_is_understood() {
             };
             let script = format!("tcpentry() {{ {program} \"$@\" {harmless}; }}; {command}");
             let mut shell = Command::new("sh");
-            shell.args(["-c", &script]).env_remove("SSH_CONNECTION");
+            shell.args(["-c", &script]).env("SSH_CONNECTION", ELSEWHERE);
             shell.current_dir(&folder);
             let output = shell.stdin(Stdio::null()).output().unwrap();
             let said = String::from_utf8_lossy(&output.stderr);

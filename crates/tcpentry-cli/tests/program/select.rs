@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 use tcpentry_testkit::holder::Holder;
+use tcpentry_testkit::signals::none_ignored;
 use tcpentry_testkit::user::{self, User};
 use tcpentry_testkit::{Raised, isolated, skip, tcp, until};
 
@@ -558,7 +559,8 @@ fn max_is_reached_by_those_that_come_later() {
 fn a_signal_that_nohup_ignores_ends_nothing() {
     isolated(|| {
         let (ends, listener, port) = connections(1);
-        let mut child = Command::new("sh")
+        let mut shell = Command::new("sh");
+        let mut child = none_ignored(&mut shell)
             .args(["-c", "trap '' HUP; exec \"$@\"", "sh"])
             .arg(program().get_program())
             .args(format!("delete --yes --for 1h dport = :{port}").split(' '))

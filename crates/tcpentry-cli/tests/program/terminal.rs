@@ -8,7 +8,7 @@ use std::time::Duration;
 use tcpentry_testkit::pty::Terminal;
 use tcpentry_testkit::{isolated, tcp, until};
 
-use crate::util::{connections, ends, is_alive, local, program, run};
+use crate::util::{ELSEWHERE, connections, ends, is_alive, local, program, run};
 
 /// The program at a terminal of its own.
 pub(crate) struct Sitting {
@@ -24,7 +24,7 @@ impl Sitting {
             .args(words.split(' '))
             // Who has both the connections and the other end of the terminal carries a session.
             .arg("--own-session")
-            .env_remove("SSH_CONNECTION")
+            .env("SSH_CONNECTION", ELSEWHERE)
             .env("NO_COLOR", "1")
             .spawn()
             .unwrap();

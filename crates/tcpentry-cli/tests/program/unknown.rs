@@ -13,7 +13,7 @@ use tcpentry_testkit::ring::Ring;
 use tcpentry_testkit::tcp::{self, Ends};
 use tcpentry_testkit::{isolated, skip, until, user};
 
-use crate::util::{Run, is_alive, run};
+use crate::util::{ELSEWHERE, Run, is_alive, run};
 
 #[test]
 fn what_nobody_can_tell_selects_neither_with_not_nor_without() {
@@ -185,7 +185,9 @@ fn root_of_a_pid_namespace_is_sent_to_the_host() {
             let mut command = Command::new("unshare");
             command.args(["--pid", "--fork", "--kill-child", "--mount-proc"]);
             command.arg(env!("CARGO_BIN_EXE_tcpentry"));
-            command.args(words.split(' ')).env_remove("SSH_CONNECTION");
+            command
+                .args(words.split(' '))
+                .env("SSH_CONNECTION", ELSEWHERE);
             command.output().unwrap().into()
         };
         let refused = inside(&format!("delete --yes dport = :{port} process meant"));
@@ -274,7 +276,7 @@ fn what_changes_while_the_question_stands() {
             .command(env!("CARGO_BIN_EXE_tcpentry"))
             .args(words)
             .arg(port)
-            .env_remove("SSH_CONNECTION")
+            .env("SSH_CONNECTION", ELSEWHERE)
             .spawn()
             .unwrap();
         terminal.await_text("Delete these 2 connections?");

@@ -45,11 +45,15 @@ impl From<Output> for Run {
     }
 }
 
+/// `SSH_CONNECTION` of somebody whose connection is in no table. With it nothing is asked about the terminal or the
+/// pipes of whoever runs the tests, which may lead nowhere.
+pub(crate) const ELSEWHERE: &str = "192.0.2.1 49152 192.0.2.2 22";
+
 /// The program, for a caller who adds words and more.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tcpentry"));
     command
-        .env_remove("SSH_CONNECTION")
+        .env("SSH_CONNECTION", ELSEWHERE)
         .env_remove("NO_COLOR")
         .stdin(Stdio::null());
     none_ignored(&mut command);
@@ -96,7 +100,7 @@ pub(crate) fn opened() -> File {
 pub(crate) fn run_opened(program: &File, words: &str) -> Run {
     Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()))
         .args(words.split_whitespace())
-        .env_remove("SSH_CONNECTION")
+        .env("SSH_CONNECTION", ELSEWHERE)
         .stdin(Stdio::null())
         .output()
         .unwrap()

@@ -17,7 +17,7 @@ use tcpentry_testkit::user::User;
 use tcpentry_testkit::{isolated, proc_net, skip, tcp, until};
 
 use super::{OWN, assert_guarded, assert_says_why, code, detached, has, server};
-use crate::util::{Run, ends, program, run};
+use crate::util::{ELSEWHERE, Run, ends, program, run};
 
 #[test]
 fn a_jump_over_the_same_host_guards_both_its_connections() {
@@ -170,6 +170,7 @@ fn in_an_own_pid_namespace_what_a_service_is_seen_to_hold_is_no_session() {
         );
         let shown: Run = Command::new("unshare")
             .args(["-pf", "--mount-proc", "sh", "-c", &script])
+            .env("SSH_CONNECTION", ELSEWHERE)
             .stdin(OwnedFd::from(server.try_clone().unwrap()))
             .output()
             .unwrap()
@@ -633,17 +634,6 @@ fn ask_about(words: &str) -> String {
 }
 
 #[test]
-fn an_orphan_that_somebody_started_is_said_and_asked_about() {
-    isolated(|| {
-        let (words, _holders) = somebody_elses();
-        let said = Said::new("orphan");
-        // The leader of its session ends; what is left has neither terminal nor parent.
-        apart(&format!("(sleep 0.3; {}) & exit", ask_about(&words)), &said);
-        assert_asked_about(&said.await_text("end\n"));
-    });
-}
-
-#[test]
 fn a_login_that_has_left_a_program_behind_is_said_and_asked_about() {
     isolated(|| {
         let (words, _holders) = somebody_elses();
@@ -664,13 +654,17 @@ fn a_login_that_has_left_a_program_behind_is_said_and_asked_about() {
 #[test]
 fn a_service_that_nobody_has_logged_in_to_is_not_asked_about() {
     isolated(|| {
-        let (words, _holders) = somebody_elses();
-        let said = Said::new("service");
         let program = env!("CARGO_BIN_EXE_tcpentry");
-        apart(&format!("{program} delete {words}; echo code $?"), &said);
-        let text = said.await_text("code ");
-        assert!(text.contains("code 0"), "{text}");
-        assert!(!text.contains("cut you off"), "{text}");
+        // As systemd starts a service, and as daemon(7) tells a daemon to leave whoever has started it.
+        for (kind, behind) in [("service", "; "), ("daemon", " & exit")] {
+            let (words, _holders) = somebody_elses();
+            let said = Said::new(kind);
+            let script = format!("(sleep 0.3; {program} delete {words}; echo code $?){behind}");
+            apart(&script, &said);
+            let text = said.await_text("code ");
+            assert!(text.contains("code 0"), "{kind}: {text}");
+            assert!(!text.contains("cut you off"), "{kind}: {text}");
+        }
     });
 }
 
