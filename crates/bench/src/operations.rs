@@ -418,7 +418,7 @@ fn exactly_by_ss(number: u32) -> Vec<String> {
 
 fn floor(kind: Kind, pinned: bool) -> Vec<String> {
     let two = if pinned { "1" } else { "2" };
-    // To look at every socket twice is no floor where few are shown.
+    // To look at every socket twice is not a floor where few are shown.
     let threads = match kind {
         Kind::List(Rows::Rare | Rows::None) | Kind::Delete(Rows::Rare, _) => "1",
         _ => two,

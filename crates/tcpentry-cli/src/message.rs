@@ -13,7 +13,7 @@ pub(crate) fn print_error(text: &str) {
     print(text);
 }
 
-/// Prints something that is no error, under the program's name.
+/// Prints something that is not an error, under the program's name.
 pub(crate) fn notice(text: &str) {
     print(text);
 }

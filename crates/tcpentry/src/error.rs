@@ -323,7 +323,7 @@ pub enum ErrorKind {
     /// Evaluated again before its deletion, it was no longer what had been selected: see
     /// [`Options::while_selected`](crate::Options::while_selected).
     Spared,
-    /// The caller may not, and is no administrator.
+    /// The caller may not, and is not an administrator.
     AccessDenied,
     /// The caller may not, but is an administrator who is not elevated.
     NotElevated,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// Makes a name from outside fit for a terminal: control characters, what changes the direction of text, what nobody
-/// sees, and what is no UTF-8 become escapes.
+/// sees, and what is not UTF-8 become escapes.
 ///
 /// ```
 /// assert_eq!(tcpentry::escape::escape_for_terminal(b"nginx"), "nginx");

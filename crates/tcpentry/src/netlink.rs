@@ -140,7 +140,7 @@ impl Payload {
     }
 }
 
-/// Splits attributes into their types, without the flags of byte order and nesting, and values. Ends where something is no attribute.
+/// Splits attributes into their types, without the flags of byte order and nesting, and values. Ends where something is not an attribute.
 pub(crate) fn attributes(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     let mut rest = Reader::new(bytes);
     std::iter::from_fn(move || next_attribute(&mut rest).ok().flatten())

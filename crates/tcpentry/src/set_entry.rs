@@ -286,7 +286,7 @@ impl TcpTable {
             Err(error) if error.candidates().iter().any(is_listener) => {
                 Err(Error::refused(Guard::Listener, pair))
             }
-            // A bound socket is no connection, whether or not this kernel shows it.
+            // A bound socket is not a connection, whether or not this kernel shows it.
             Ok(connection) if connection.state == State::BoundInactive => {
                 Err(self.lookup.missing().about(pair))
             }

@@ -36,7 +36,7 @@ pub(crate) fn netns_cookie(socket: impl AsFd) -> Result<u64, Errno> {
 }
 
 /// `getsockopt(TCP_REPAIR)`: returns true where a socket is in the repair mode of checkpoints, in which nothing is sent. False
-/// of what is no socket of TCP.
+/// of what is not a socket of TCP.
 pub(crate) fn is_in_repair(socket: impl AsFd) -> bool {
     get_option(socket.as_fd(), libc::IPPROTO_TCP, libc::TCP_REPAIR).is_ok_and(|mode| mode != 0)
 }

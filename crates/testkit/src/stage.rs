@@ -100,7 +100,7 @@ fn keep_mounts_here() -> io::Result<()> {
         "/",
         MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
     ) {
-        // In a chroot the root is no mount. Mounts reach nobody all the same, where none is shared.
+        // In a chroot the root is not a mount. Mounts reach nobody all the same, where none is shared.
         Err(Errno::INVAL) if none_shared => {}
         other => other?,
     }

@@ -215,7 +215,7 @@ pub(crate) fn reset_signals_of(command: &mut Command) {
             libc::SIGUSR2,
             libc::SIGALRM,
         ] {
-            // SAFETY: the default action is no function that could be called; signal is async-signal-safe.
+            // SAFETY: the default action is not a function that could be called; signal is async-signal-safe.
             if unsafe { libc::signal(signal, libc::SIG_DFL) } == libc::SIG_ERR {
                 return Err(std::io::Error::last_os_error());
             }

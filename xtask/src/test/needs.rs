@@ -382,7 +382,7 @@ To install them (`cargo xtask test --install` does it):
     #[test]
     fn a_file_is_present_by_its_path() {
         assert!(is_present("/proc/self/stat"));
-        assert!(!is_present("/proc/self"), "a folder is no file");
+        assert!(!is_present("/proc/self"), "a folder is not a file");
         assert!(!is_present("/no/such/file/of/tcpentry"));
     }
 
@@ -390,6 +390,6 @@ To install them (`cargo xtask test --install` does it):
     fn only_programs_in_path_are_present() {
         assert!(command::is_in_path("sh"));
         assert!(!command::is_in_path("no-such-program-of-tcpentry"));
-        assert!(!command::is_in_path("."), "a folder is no program");
+        assert!(!command::is_in_path("."), "a folder is not a program");
     }
 }

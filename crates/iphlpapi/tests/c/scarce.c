@@ -1,4 +1,4 @@
-/* What can't be looked up for want of something is a code, never a zero; and the end of a program is no failure. */
+/* What can't be looked up for want of something is a code, never a zero; and the end of a program is not a failure. */
 #define _GNU_SOURCE
 #include "check.h"
 

@@ -118,7 +118,7 @@ fn lists_and_deletes(client: &Client) -> (String, String) {
     assert!(gone.out.starts_with("317: "), "{gone:?}");
     let no_connection = client.run(&self::words(&at, "0.0.0.0:0"));
     assert!(no_connection.out.starts_with("317: "), "{no_connection:?}");
-    assert!(accepts(&listener), "a listener is no connection");
+    assert!(accepts(&listener), "a listener is not a connection");
 
     for nonsense in [
         &["127.0.0.1"][..],

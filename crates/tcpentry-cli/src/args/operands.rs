@@ -1,4 +1,4 @@
-//! The words of `delete` that are no identities: both ends of a connection, or a filter.
+//! The words of `delete` that are not identities: both ends of a connection, or a filter.
 
 use tcpentry::{Filter, Identity, ScopedEndpoint};
 
@@ -74,7 +74,7 @@ fn ends(local: &str, peer: &str) -> Result<Words, Answer> {
             .is_ok_and(|it| it.endpoint.address().is_ipv4())
     {
         return Err(Answer::new(format!(
-            "`{peer}` is no peer of an IPv4 socket; a listener has 0.0.0.0:*"
+            "`{peer}` can't be the peer of an IPv4 socket; a listener has 0.0.0.0:*"
         ))
         .with_words("all of this end", &["src", local]));
     }
@@ -157,7 +157,7 @@ fn redirected(word: &str) -> Option<Answer> {
     let answer = Answer::new(format!(
         "`{word}` is what a shell leaves of `{local}->PEER`: it writes standard output to a file"
     ))
-    .with_hint("quote it: '->' in quotes is no redirection");
+    .with_hint("quote it: the shell does not redirect with '->' in quotes");
     let file = std::fs::read_link("/proc/self/fd/1").ok();
     let peer = file.as_deref().and_then(|file| file.file_name()?.to_str());
     let peer = peer.filter(|peer| peer.parse::<ScopedEndpoint>().is_ok());

@@ -10,7 +10,7 @@ use super::line::Line;
 
 /// Takes a command line apart: the command, its options, and the words that are none.
 ///
-/// A value of a filter is no option, even if it begins with `-`: `process "$NAME"` has to mean that process.
+/// A value of a filter is not an option, even if it begins with `-`: `process "$NAME"` has to mean that process.
 pub(crate) fn arrange(definition: &Command, typed: Vec<OsString>) -> Line {
     let mut words = typed.into_iter().skip(1).collect();
     let (command, is_implied) = take_command(definition, &mut words);
@@ -50,7 +50,7 @@ pub(crate) fn arrange(definition: &Command, typed: Vec<OsString>) -> Line {
 }
 
 /// Takes the command out of the words, behind the options that stand before it: `tcpentry --json list`. Where words begin
-/// that are no command, they are a filter for `list`, which is implied.
+/// that are not a command, they are a filter for `list`, which is implied.
 fn take_command(definition: &Command, words: &mut Vec<OsString>) -> (Option<String>, bool) {
     let mut index = 0;
     while let Some(word) = words.get(index).map(|word| word.to_string_lossy()) {

@@ -122,14 +122,14 @@ fn of_parser(error: &clap::Error, line: &Line) -> Answer {
         }
         ErrorKind::InvalidValue => {
             let valid = text(ContextKind::ValidValue);
-            Answer::new(format!("`{value}` is no value of {option}"))
+            Answer::new(format!("`{value}` is not a value of {option}"))
                 .with_hint(format!("it takes one of: {valid}"))
         }
         ErrorKind::ValueValidation => {
             let cause = std::error::Error::source(error).map(ToString::to_string);
             match (option, cause) {
                 ("--max", _) | (_, None) => {
-                    Answer::new(format!("{option} takes a number, and `{value}` is none"))
+                    Answer::new(format!("{option} takes a number, not `{value}`"))
                 }
                 (_, Some(cause)) => Answer::new(format!("{option}: {cause}")),
             }

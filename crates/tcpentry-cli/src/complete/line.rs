@@ -26,7 +26,7 @@ struct CursorContext<'d> {
     option: Option<&'d Arg>,
     /// The names of the sets that `--in` gives.
     sets: Vec<&'d str>,
-    /// The words that are no options and no command, and the filter that they make.
+    /// The words that are neither options nor a command, and the filter that they make.
     words: Vec<&'d str>,
     filter: FilterWords,
     /// Set behind `--`.

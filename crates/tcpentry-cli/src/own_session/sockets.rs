@@ -93,7 +93,7 @@ fn look(socket: impl AsFd, inode: Inode) -> Option<Socket> {
             let name = getsockname(&socket).ok()?;
             Some(Socket::Unix {
                 peer: peer.as_raw_nonzero().get(),
-                // A family alone is no name.
+                // A family alone is not a name.
                 accepted: usize::try_from(name.addr_len()).is_ok_and(|length| length > 2),
             })
         }

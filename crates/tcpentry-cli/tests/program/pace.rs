@@ -338,7 +338,7 @@ fn nothing_to_do_is_a_success_where_that_is_asked_for() {
                 run(&format!("delete --yes --ok-if-none {words}")),
             );
             assert_eq!(plain.err, ok.err);
-            // A guard is no success.
+            // A guard is not a success.
             let expected = if plain.code == 1 { 0 } else { plain.code };
             assert_eq!(ok.code, expected, "{words}: {}", ok.err);
         }

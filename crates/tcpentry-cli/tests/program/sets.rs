@@ -215,7 +215,7 @@ fn nothing_is_done_with_half_a_list() {
         for (text, error) in [
             (
                 &b"127.0.0.1\n127.0.0.256\n"[..],
-                "line 2, column 1: `127.0.0.256` is no IPv4 address",
+                "line 2, column 1: `127.0.0.256` is not an IPv4 address",
             ),
             (
                 b"127.0.0.1\n\0",

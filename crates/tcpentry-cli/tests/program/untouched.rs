@@ -155,7 +155,11 @@ fn what_is_no_namespace_is_looked_at_and_not_opened() {
                 Err(errno) => skip!("no filter can be listened to: {errno}"),
             };
             assert_eq!(done.code, 2, "{}", done.err);
-            assert!(done.err.contains("is no network namespace"), "{}", done.err);
+            assert!(
+                done.err.contains("is not a network namespace"),
+                "{}",
+                done.err
+            );
             let mut seen = touched.iter().filter(|it| it.path == Path::new(file));
             let looked = seen.all(|it| it.flags & libc::O_PATH != 0);
             assert!(looked && !touched.is_empty(), "{touched:?}");

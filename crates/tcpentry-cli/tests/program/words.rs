@@ -32,7 +32,7 @@ fn a_hostile_name_selects_nothing_and_changes_nothing() {
             let deleted = run_words(&turned);
             assert_eq!(deleted.code, 2, "{name}: {}", deleted.err);
         }
-        // The second name is no option, whatever the first one is.
+        // The second name is not an option, whatever the first one is.
         for first in ["=", "==", "!=", "eq", "gt", "(", "!", "not", "or"] {
             let words = ["delete", "not", "process", first, "process", "--yes"];
             let deleted = run_words(&words);

@@ -365,7 +365,7 @@ fn disconnect(
 ///
 /// The descriptor of an MPTCP connection is another socket than its subflow, which the table shows:
 /// there the subflow names the descriptor by its inode, which nobody else can have while we hold it.
-/// It may be unknown that the connection is one; the descriptor knows it of itself. What is no socket is not asked anything: a
+/// It may be unknown that the connection is one; the descriptor knows it of itself. What is not a socket is not asked anything: a
 /// question to a file may wait for its file system.
 fn prove(descriptor: OwnedFd, wanted: &Wanted) -> Option<Proven> {
     let is_itself = sockopt::socket_cookie(&descriptor) == Ok(wanted.cookie);

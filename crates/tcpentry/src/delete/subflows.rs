@@ -36,7 +36,7 @@ impl TcpTable {
 
     /// Returns the other subflows of the MPTCP connection that this one is a subflow of: they end with it.
     ///
-    /// None for one that is no subflow, or not known to be one.
+    /// None for one that is not a subflow, or not known to be one.
     ///
     /// # Errors
     /// Fails as [`subflows`](Self::subflows) does.

@@ -31,7 +31,7 @@ use crate::process::Process;
 ///
 /// let error = Filter::parse("state close_wait", &names).unwrap_err();
 /// assert_eq!(error.column(), 6);
-/// assert_eq!(error.to_string(), "`close_wait` is no state");
+/// assert_eq!(error.to_string(), "`close_wait` is not a state");
 /// assert_eq!(error.hint(), Some("did you mean `close-wait`?"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

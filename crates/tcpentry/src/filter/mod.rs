@@ -47,7 +47,7 @@ impl Filter {
     /// The words of a command line are read by [`parse_words`](Self::parse_words).
     ///
     /// # Errors
-    /// The first thing that is wrong with it. An empty text is no filter: "everything" is
+    /// The first thing that is wrong with it. An empty text is not a filter: "everything" is
     /// `state all`.
     pub fn parse(text: &str, names: &dyn Names) -> Result<Self, FilterError> {
         syntax::parse(text, names)

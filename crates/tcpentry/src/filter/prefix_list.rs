@@ -24,12 +24,12 @@ impl PrefixSet {
     /// assert_eq!(set.len(), 3);
     ///
     /// let error = PrefixSet::read("192.0.2.7\n192.0.2.256\n".as_bytes()).unwrap_err();
-    /// assert_eq!(error.to_string(), "line 2, column 1: `192.0.2.256` is no IPv4 address");
+    /// assert_eq!(error.to_string(), "line 2, column 1: `192.0.2.256` is not an IPv4 address");
     /// # Ok::<(), tcpentry::filter::PrefixListError>(())
     /// ```
     ///
     /// # Errors
-    /// Fails at the first line that is no prefix, and where reading fails. So that input that never ends is an error, too,
+    /// Fails at the first line that is not a prefix, and where reading fails. So that input that never ends is an error, too,
     /// a line has at most 4096 bytes, a set 4,194,304 prefixes, and the whole text 256 MiB.
     pub fn read(input: impl BufRead) -> Result<Self, PrefixListError> {
         Self::read_within(&LIMITS, input)
@@ -113,7 +113,7 @@ fn element(line: &[u8], is_first: bool) -> Result<Option<Prefix>, FilterError> {
         .with_hint("one prefix a line; a comment begins with `#`"))
 }
 
-/// The reason why a text is no set of prefixes: the line, the column, and what was expected there; or the failure to read it.
+/// The reason why a text is not a set of prefixes: the line, the column, and what was expected there; or the failure to read it.
 #[derive(Debug)]
 pub struct PrefixListError {
     place: Option<(u64, usize)>,
@@ -237,7 +237,7 @@ mod tests {
         for (text, error) in [
             (
                 "192.0.2.1\n192.0.2.256",
-                "line 2, column 1: `192.0.2.256` is no IPv4 address",
+                "line 2, column 1: `192.0.2.256` is not an IPv4 address",
             ),
             (
                 "\n  192.0.2.0/33 # x",

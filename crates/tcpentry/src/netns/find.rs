@@ -144,7 +144,7 @@ impl Namespace {
             NOT_ONE => Error::new(
                 Operation::Open,
                 ErrorKind::InvalidParameter,
-                format!("`{shown}` is no network namespace"),
+                format!("`{shown}` is not a network namespace"),
             ),
             errno => Error::os(Operation::Open, &format!("open {shown}"), errno),
         })?;
@@ -153,7 +153,7 @@ impl Namespace {
             return Err(Error::new(
                 Operation::Open,
                 ErrorKind::InvalidParameter,
-                format!("`{shown}` is no network namespace"),
+                format!("`{shown}` is not a network namespace"),
             ));
         };
         let names = if path.starts_with("/proc") {
@@ -503,7 +503,7 @@ fn nothing_of_number(number: &str, hidden: usize) -> Error {
     }
 }
 
-/// A file that is no namespace.
+/// A file that is not a namespace.
 const NOT_ONE: Errno = Errno::NOTTY;
 const OWN: &str = "/proc/thread-self/ns/net";
 /// The folder in which iproute2 mounts them.

@@ -201,7 +201,7 @@ impl Container {
             .and_then(|unit| unit.strip_prefix("systemd-nspawn@"))
             .or_else(|| scope?.strip_prefix("machine-"))
             .map(unescape_hex)?;
-        // A virtual machine of libvirt is no container.
+        // A virtual machine of libvirt is not a container.
         if machine.starts_with("qemu-") {
             return None;
         }
@@ -681,7 +681,7 @@ mod tests {
         }
         assert!(lxc("c1").matches_name("c1") && lxc("c1").matches_name("lxc:c1"));
         assert!(!lxc("c10").matches_name("c1") && !lxc("101").matches_name("10"));
-        assert!(!lxc("abcdef").matches_name("abcd"), "that is no id");
+        assert!(!lxc("abcdef").matches_name("abcd"), "that is not an id");
         // As it is shown on a terminal.
         assert!(lxc("\u{1b}").matches_name(r"lxc:\u{1b}"));
     }

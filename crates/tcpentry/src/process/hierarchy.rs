@@ -129,7 +129,7 @@ impl Mounted {
             // It has been removed, and with it the process, or is hidden.
             let uid = retry_on_intr(stat).ok()?.st_uid;
             if left.is_none() && uid != self.owner && uid != 0 {
-                // Lossily read the path may be longer: bytes that are no text are three then.
+                // Lossily read the path may be longer: bytes that are not text are three then.
                 let end = String::from_utf8_lossy(path.get(..end)?).len();
                 left = Some(Delegation { end, uid });
             }

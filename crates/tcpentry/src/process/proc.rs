@@ -411,7 +411,7 @@ const LONGEST_PATH: usize = 4096;
 const DELETED: &[u8] = b" (deleted)";
 /// `NAME_MAX`
 const LONGEST_FILE_NAME: usize = 255;
-/// `socket:[4294967295]` is 19 bytes; whatever is longer is no socket.
+/// `socket:[4294967295]` is 19 bytes; whatever is longer is not a socket.
 const LONGEST_LINK: usize = 32;
 /// `task/2147483647/fd/2147483647` and a NUL, with room to spare.
 const LONGEST_DESCRIPTOR: usize = 32;

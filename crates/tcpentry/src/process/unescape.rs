@@ -18,7 +18,7 @@ fn unescape(text: &[u8], mark: &[u8], digits: usize, radix: u32) -> Vec<u8> {
         let code = rest
             .strip_prefix(mark)
             .and_then(|behind| behind.split_at_checked(digits))
-            // A sign is no digit.
+            // A sign is not a digit.
             .filter(|(code, _)| code.iter().all(u8::is_ascii_hexdigit))
             .and_then(|(code, behind)| {
                 let code = std::str::from_utf8(code).ok()?;

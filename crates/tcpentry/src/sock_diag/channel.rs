@@ -20,7 +20,7 @@ pub(crate) trait Channel: Send + Sync {
     /// of a dump before it hands out the one before: where nothing is queued, nothing will come.
     fn receive(&mut self, buffer: &mut [u8]) -> Result<Datagram, Errno>;
 
-    /// Waits for the changes of the table that are under way. What is no kernel has none.
+    /// Waits for the changes of the table that are under way. What is not a kernel has none.
     fn await_grace_period(&mut self) {}
 }
 

@@ -137,7 +137,7 @@ impl Diag {
         }
     }
 
-    /// Reads the answer to a request that is no dump: a socket, or an acknowledgement.
+    /// Reads the answer to a request that is not a dump: a socket, or an acknowledgement.
     pub(super) fn answer(&mut self) -> Result<Reply<Connection>, Errno> {
         self.read_answer(&|bytes: &[u8]| read_socket(bytes, true))
     }
@@ -183,7 +183,7 @@ impl Diag {
     }
 }
 
-/// The kernel's answer to a request that is no dump.
+/// The kernel's answer to a request that is not a dump.
 pub(super) enum Reply<T> {
     Socket(T),
     Done,

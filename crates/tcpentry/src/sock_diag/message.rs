@@ -292,7 +292,7 @@ pub(crate) fn result_of(payload: &[u8]) -> Option<Result<(), Errno>> {
     })
 }
 
-/// The error of bytes that are no netlink message, or no socket.
+/// The error of bytes that are neither a netlink message nor a socket.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Malformed;
 

@@ -321,7 +321,7 @@ impl TcpTable {
     /// namespace (`if_nametoindex(3)`).
     ///
     /// # Errors
-    /// `InvalidParameter` when they are no pair, or when there is no such device.
+    /// `InvalidParameter` when they are not a pair, or when there is no such device.
     pub fn resolve(&self, local: &ScopedEndpoint, peer: &ScopedEndpoint) -> Result<Pair, Error> {
         let invalid =
             |cause: String| Error::new(Operation::Find, ErrorKind::InvalidParameter, cause);

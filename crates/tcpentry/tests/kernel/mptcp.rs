@@ -1,4 +1,4 @@
-//! MPTCP: destroying a subflow is no deletion, the connection outlives it.
+//! MPTCP: destroying a subflow is not a deletion, the connection outlives it.
 
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};

@@ -139,10 +139,10 @@ fn what_is_no_namespace_is_said_to_be_none() {
             "4194303",
             "no network namespace `4194303`: no process has this pid, and none that is shown has this name or inode",
         ),
-        ("/dev/null", "`/dev/null` is no network namespace"),
+        ("/dev/null", "`/dev/null` is not a network namespace"),
         (
             "/proc/self/ns/uts",
-            "`/proc/self/ns/uts` is no network namespace",
+            "`/proc/self/ns/uts` is not a network namespace",
         ),
         ("/\u{1b}[2J", "no network namespace `/\\u{1b}[2J`"),
     ] {

@@ -5,7 +5,7 @@ use tcpentry::Filter;
 use super::super::answer::Answer;
 use super::super::line::Line;
 
-/// Answers a first word that is no command and begins no filter; `None` where it may be a word of another kind.
+/// Answers a first word that is not a command and begins no filter; `None` where it may be a word of another kind.
 pub(in super::super) fn answer(line: &Line, commands: &[String]) -> Option<Answer> {
     let first = line.words.first()?.to_str()?;
     if Filter::starts_with_keyword(first) {

@@ -535,7 +535,7 @@ fn split(
                 break;
             }
             if !is_known(&flag) && habit(&flag).is_none() {
-                // The whole of it is no cluster.
+                // The whole of it is not a cluster.
                 flags.push(option.clone());
                 break;
             }

@@ -46,7 +46,7 @@ impl<R: Read + AsFd> Feed<R> {
     }
 
     /// Reads the next batch: until `most` have come, or none for [`QUIET`], or for [`LONGEST`] in all. Calls `on_bad_line` for each line
-    /// that is no ban and should be.
+    /// that is not a ban and should be.
     pub(super) fn next(
         &mut self,
         most: usize,
@@ -147,7 +147,7 @@ impl<R: Read + AsFd> Feed<R> {
     }
 }
 
-/// Parses a line; `None` where it is no ban, such as the end of one.
+/// Parses a line; `None` where it is not a ban, such as the end of one.
 fn parse(form: Form, line: &str) -> Result<Option<Prefix>, String> {
     match form {
         Form::Plain => plain(line),

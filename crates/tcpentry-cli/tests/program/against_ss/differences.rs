@@ -33,7 +33,7 @@ pub(super) const DIFFERENCES: [Difference; 10] = [
         },
     },
     Difference {
-        why: "to ss clauses that leave no state are no clauses at all, so that it takes its default; here no socket \
+        why: "to ss clauses that leave no state are not clauses at all, so that it takes its default; here no socket \
               is in none of the states",
         explains: |filter, _, side| {
             side == Side::Ss

@@ -115,7 +115,7 @@ impl<'t> Parser<'t> {
             .with_fix(token.span, "")),
             Some(token) if any && token.kind == Kind::Or => Err(FilterError::new(
                 token.span,
-                "a state is no alternative to a term: the states bound the whole filter",
+                "a state can't be an alternative to a term: the states bound the whole filter",
             )),
             _ => Ok(()),
         }?;
@@ -135,7 +135,7 @@ impl<'t> Parser<'t> {
         self.cursor.advance();
         let piece = piece(token);
         states_of(piece.text).ok_or_else(|| {
-            let error = piece.error(format!("{} is no state", quoted(piece.text)));
+            let error = piece.error(format!("{} is not a state", quoted(piece.text)));
             if piece.text.contains(',') {
                 let states: Vec<_> = piece.text.split(',').filter(|it| !it.is_empty()).collect();
                 return error

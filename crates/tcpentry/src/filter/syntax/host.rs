@@ -282,7 +282,7 @@ fn unbracketed(piece: Piece<'_>) -> FilterError {
             ))
             .with_fix(piece.span(), alone),
         (false, Some(with_port)) => error.meant(&with_port),
-        (false, None) => piece.error(format!("{} is no address", quoted(text))),
+        (false, None) => piece.error(format!("{} is not an address", quoted(text))),
     }
 }
 
@@ -298,7 +298,7 @@ fn prefixes(
         length,
     } = address;
     let foreign = |name: &str, other: &str| {
-        text.error(format!("{} is no {name} address", quoted(text.text)))
+        text.error(format!("{} is not an {name} address", quoted(text.text)))
             .with_hint(format!("leave `{other}:` out"))
     };
     // Some programs put every address into brackets, and so does ss take them.
@@ -326,7 +326,7 @@ fn prefixes(
     // To ss they are every address. Whoever copied them from there did not mean a host.
     if let "any" | "all" | "default" = text.text {
         return Err(text
-            .error(format!("{} is no address", quoted(text.text)))
+            .error(format!("{} is not an address", quoted(text.text)))
             .with_hint("every address is `*`")
             .with_fix(text.span(), "*"));
     }
@@ -371,7 +371,7 @@ fn prefixes(
 /// Parses an IPv6 address, with the length of a prefix of it.
 pub(super) fn ipv6(text: Piece<'_>, length: Option<Piece<'_>>) -> Result<Prefix, FilterError> {
     let address: Ipv6Addr = text.text.parse().map_err(|_| {
-        let error = text.error(format!("{} is no IPv6 address", quoted(text.text)));
+        let error = text.error(format!("{} is not an IPv6 address", quoted(text.text)));
         if looks_like_address(text.text) {
             error.with_hint("an IPv4 address in brackets has four numbers")
         } else {
@@ -388,7 +388,7 @@ pub(super) fn ipv6(text: Piece<'_>, length: Option<Piece<'_>>) -> Result<Prefix,
 /// Parses an IPv4 address, with the length of a prefix of it, which may then be only a part: `10/8`.
 pub(super) fn ipv4(text: Piece<'_>, length: Option<Piece<'_>>) -> Result<Prefix, FilterError> {
     let (address, whole) = short_ipv4(text.text).ok_or_else(|| {
-        let error = text.error(format!("{} is no IPv4 address", quoted(text.text)));
+        let error = text.error(format!("{} is not an IPv4 address", quoted(text.text)));
         match with_dotted_port(text.text) {
             Some(with_colon) if length.is_none() => error.meant(&with_colon),
             _ if text.text.parse::<u16>().is_ok() => error
@@ -456,7 +456,7 @@ fn netmask(piece: Piece<'_>, mask: u32, longest: u8) -> Result<u8, FilterError> 
                 quoted(piece.text)
             ))
             .meant(&bits.to_string())),
-        _ => Err(piece.error(format!("{} is no netmask", quoted(piece.text)))),
+        _ => Err(piece.error(format!("{} is not a netmask", quoted(piece.text)))),
     }
 }
 

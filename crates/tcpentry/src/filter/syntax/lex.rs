@@ -155,9 +155,9 @@ fn strange(text: &str, span: Span) -> FilterError {
         "<>" | "!==" => "!=",
         "===" => "=",
         _ => {
-            return FilterError::new(span, format!("{} is no operator", quoted(text)))
+            return FilterError::new(span, format!("{} is not an operator", quoted(text)))
                 .with_hint("operators are = != < <= > >= & | !");
         }
     };
-    FilterError::new(span, format!("{} is no operator", quoted(text))).meant(meant)
+    FilterError::new(span, format!("{} is not an operator", quoted(text))).meant(meant)
 }

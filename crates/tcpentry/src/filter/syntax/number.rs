@@ -33,7 +33,7 @@ pub(super) fn number(piece: Piece<'_>, limit: u64) -> Result<u64, FilterError> {
         return Err(piece.error("expected a number"));
     }
     if !looks_like_number(text) {
-        return Err(piece.error(format!("{} is no number", quoted(text))));
+        return Err(piece.error(format!("{} is not a number", quoted(text))));
     }
     if text.starts_with(['-', '+']) {
         return Err(piece.error(format!(
@@ -75,7 +75,7 @@ pub(crate) fn time(piece: Piece<'_>) -> Result<Duration, FilterError> {
             Some(factor) => factor,
             None => {
                 return Err(unit
-                    .error(format!("{} is no unit of time", quoted(unknown)))
+                    .error(format!("{} is not a unit of time", quoted(unknown)))
                     .with_hint("one number with one unit: us ms s m h d, as in 90m"));
             }
         },
@@ -96,7 +96,7 @@ pub(super) fn size(piece: Piece<'_>) -> Result<u64, FilterError> {
             Some(factor) => factor,
             None => {
                 return Err(unit
-                    .error(format!("{} is no unit of size", quoted(unknown)))
+                    .error(format!("{} is not a unit of size", quoted(unknown)))
                     .with_hint("units are k M G, of 1024; without one it is bytes"));
             }
         },
@@ -120,11 +120,11 @@ fn split(piece: Piece<'_>) -> Result<(u64, Piece<'_>), FilterError> {
     let (digits, unit) = piece.split_at(digits);
     if digits.text.len() > signs && unit.text.starts_with(['.', ',']) {
         return Err(piece
-            .error(format!("{} is no whole number", quoted(piece.text)))
+            .error(format!("{} is not a whole number", quoted(piece.text)))
             .with_hint("take the next smaller unit"));
     }
     if digits.text.len() == signs {
-        return Err(piece.error(format!("{} is no number", quoted(piece.text))));
+        return Err(piece.error(format!("{} is not a number", quoted(piece.text))));
     }
     Ok((number(digits, u64::MAX)?, unit))
 }

@@ -111,7 +111,7 @@ impl<'t> TermParser<'_, 't> {
             list.push(text);
             self.cursor.advance();
         }
-        let error = FilterError::new(word.span, "`in` is no operator");
+        let error = FilterError::new(word.span, "`in` is not an operator");
         Some(match list.iter().find(|text| !text.is_empty()) {
             None => error.with_hint(host::SEVERAL_PORTS),
             Some(first) => {

@@ -241,7 +241,7 @@ impl Position {
 
     /// Reads one word.
     fn push(&mut self, word: &str) {
-        // What is no language at all is an error for the parser; here the next word may begin a term again.
+        // What is not part of the language is an error for the parser; here the next word may begin a term again.
         if self.read(word, 0).is_err() {
             self.due = Due::Term;
         }

@@ -255,7 +255,7 @@ fn count() -> impl Strategy<Value = u64> {
     prop_oneof![number, any::<u64>()]
 }
 
-/// Names that are no patterns.
+/// Names that are not patterns.
 fn plain() -> impl Strategy<Value = String> {
     name().prop_map(|name| name.replace('*', "x"))
 }

@@ -1,4 +1,4 @@
-//! Texts that are no filters: what is said of each, and where it points.
+//! Texts that are not filters: what is said of each, and where it points.
 
 use super::parse;
 use crate::escape::escape_for_terminal;
@@ -48,19 +48,19 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         "state estblished",
         "      ^^^^^^^^^^",
-        "`estblished` is no state",
+        "`estblished` is not a state",
         "did you mean `established`?",
     ),
     (
         "state Close_Wait",
         "      ^^^^^^^^^^",
-        "`Close_Wait` is no state",
+        "`Close_Wait` is not a state",
         "did you mean `close-wait`?",
     ),
     (
         "state established,syn-sent",
         "      ^^^^^^^^^^^^^^^^^^^^",
-        "`established,syn-sent` is no state",
+        "`established,syn-sent` is not a state",
         "one state to a clause: state established state syn-sent",
     ),
     (
@@ -72,13 +72,13 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         "state state-40",
         "      ^^^^^^^^",
-        "`state-40` is no state",
+        "`state-40` is not a state",
         "states are established syn-sent syn-recv fin-wait-1 fin-wait-2 time-wait closed close-wait last-ack listening closing bound-inactive all connected synchronized bucket big",
     ),
     (
         "state foo",
         "      ^^^",
-        "`foo` is no state",
+        "`foo` is not a state",
         "states are established syn-sent syn-recv fin-wait-1 fin-wait-2 time-wait closed close-wait last-ack listening closing bound-inactive all connected synchronized bucket big",
     ),
     (
@@ -96,7 +96,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         "state established or dport = :80",
         "                  ^^",
-        "a state is no alternative to a term: the states bound the whole filter",
+        "a state can't be an alternative to a term: the states bound the whole filter",
         "",
     ),
     (
@@ -296,19 +296,19 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         "dport => 80",
         "      ^^",
-        "`=>` is no operator",
+        "`=>` is not an operator",
         "did you mean `>=`?",
     ),
     (
         "dport <> 80",
         "      ^^",
-        "`<>` is no operator",
+        "`<>` is not an operator",
         "did you mean `!=`?",
     ),
     (
         "dport &&& sport",
         "      ^^^",
-        "`&&&` is no operator",
+        "`&&&` is not an operator",
         "operators are = != < <= > >= & | !",
     ),
     (
@@ -418,7 +418,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         "src a:b:c",
         "    ^^^^^",
-        "`a:b:c` is no address",
+        "`a:b:c` is not an address",
         "",
     ),
     (
@@ -448,13 +448,13 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         "src [10.0.1]",
         "     ^^^^^^",
-        "`10.0.1` is no IPv6 address",
+        "`10.0.1` is not an IPv6 address",
         "an IPv4 address in brackets has four numbers",
     ),
     (
         "src [foo]",
         "     ^^^",
-        "`foo` is no IPv6 address",
+        "`foo` is not an IPv6 address",
         "",
     ),
     (
@@ -490,13 +490,13 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         "src 300.1.1.1",
         "    ^^^^^^^^^",
-        "`300.1.1.1` is no IPv4 address",
+        "`300.1.1.1` is not an IPv4 address",
         "",
     ),
     (
         "src 010.1.2.3",
         "    ^^^^^^^^^",
-        "`010.1.2.3` is no IPv4 address",
+        "`010.1.2.3` is not an IPv4 address",
         "",
     ),
     (
@@ -514,13 +514,13 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         "src inet:[::1]",
         "          ^^^",
-        "`::1` is no IPv4 address",
+        "`::1` is not an IPv4 address",
         "leave `inet:` out",
     ),
     (
         "src inet6:10.0.0.1",
         "          ^^^^^^^^",
-        "`10.0.0.1` is no IPv6 address",
+        "`10.0.0.1` is not an IPv6 address",
         "leave `inet6:` out",
     ),
     (
@@ -532,7 +532,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         "dst any",
         "    ^^^",
-        "`any` is no address",
+        "`any` is not an address",
         "every address is `*`",
     ),
     (
@@ -726,7 +726,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         "fwmark x",
         "       ^",
-        "`x` is no number",
+        "`x` is not a number",
         "",
     ),
     (
@@ -769,13 +769,13 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         "pid nginx",
         "    ^^^^^",
-        "`nginx` is no number",
+        "`nginx` is not a number",
         "a process is selected by its name with `process NAME`",
     ),
     (
         "dst 8080",
         "    ^^^^",
-        "`8080` is no IPv4 address",
+        "`8080` is not an IPv4 address",
         "a port alone is written `:8080`",
     ),
     (
@@ -866,25 +866,25 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         "idle gt 10min",
         "          ^^^",
-        "`min` is no unit of time",
+        "`min` is not a unit of time",
         "one number with one unit: us ms s m h d, as in 90m",
     ),
     (
         "idle gt 1.5h",
         "        ^^^^",
-        "`1.5h` is no whole number",
+        "`1.5h` is not a whole number",
         "take the next smaller unit",
     ),
     (
         "idle gt 1h30m",
         "         ^^^^",
-        "`h30m` is no unit of time",
+        "`h30m` is not a unit of time",
         "one number with one unit: us ms s m h d, as in 90m",
     ),
     (
         "idle gt m",
         "        ^",
-        "`m` is no number",
+        "`m` is not a number",
         "",
     ),
     (
@@ -914,13 +914,13 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         "retrans gt 3k",
         "           ^^",
-        "`3k` is no number",
+        "`3k` is not a number",
         "",
     ),
     (
         "sendq gt 1m",
         "          ^",
-        "`m` is no unit of size",
+        "`m` is not a unit of size",
         "units are k M G, of 1024; without one it is bytes",
     ),
     (
@@ -932,7 +932,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         "recvq gt all",
         "         ^^^",
-        "`all` is no number",
+        "`all` is not a number",
         "",
     ),
     // What could be read in two ways.

@@ -41,7 +41,7 @@ fn a_request_in_a_batch_may_become_mptcp_and_is_looked_at() {
     assert_eq!(without_rights(told), expected);
     assert!(
         !destroyed(&log).contains(&7),
-        "a part of MPTCP is no connection"
+        "a part of MPTCP is not a connection"
     );
     assert_eq!(numbers_left(&kernel), [7]);
     // What is a connection already can't become one, and is not looked at.
