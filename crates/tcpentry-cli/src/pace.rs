@@ -93,20 +93,19 @@ impl Pacer {
     }
 
     /// Takes note of a deletion, after which so many are left.
+    ///
+    /// The gaps are those between the times that were due, unless it is far behind: sleep returns late, and a deletion
+    /// takes its time.
     pub(crate) fn took(&mut self, now: Instant, left: usize) {
-        let gap = self.gap(now, left);
         if let Schedule::Rate { rate, recent } = &mut self.pace {
             if recent.len() >= rate.count as usize {
                 recent.pop_front();
             }
             recent.push_back(now);
-            // The gaps are those between the times that were due, unless it is far behind: sleep returns late.
-            let earliest = now.checked_sub(SLACK.min(gap)).unwrap_or(now);
-            let due = self.next.map_or(now, |due| due.max(earliest));
-            self.next = Some(due + gap);
-        } else {
-            self.next = Some(now + gap);
         }
+        let earliest = now.checked_sub(SLACK).unwrap_or(now);
+        let due = self.next.map_or(now, |due| due.max(earliest));
+        self.next = Some(due + self.gap(due, left));
     }
 
     /// Returns the time at which so many more will have been deleted, if nothing holds them up.
@@ -128,12 +127,12 @@ impl Pacer {
         }
     }
 
-    /// Returns the gap after a deletion, after which so many are left.
-    fn gap(&mut self, now: Instant, left: usize) -> Duration {
+    /// Returns the gap after a deletion that was due at a time, after which so many are left.
+    fn gap(&mut self, due: Instant, left: usize) -> Duration {
         match &self.pace {
             Schedule::Rate { rate, .. } => rate_gap(*rate),
             Schedule::Spread { end, min_gap, .. } => {
-                let time = end.map_or(Duration::ZERO, |end| end.saturating_duration_since(now));
+                let time = end.map_or(Duration::ZERO, |end| end.saturating_duration_since(due));
                 let mean = (time / divisor(left)).max(*min_gap).min(MAX_GAP);
                 mean.mul_f64(0.5 + self.rng.f64()).min(MAX_GAP)
             }
@@ -183,7 +182,7 @@ fn divisor(count: usize) -> u32 {
 
 /// The longest gap of a spread: few end early.
 const MAX_GAP: Duration = Duration::from_secs(1);
-/// The time by which a rate may be behind and catch up.
+/// The time by which it may be behind and catch up.
 const SLACK: Duration = Duration::from_millis(20);
 
 #[cfg(test)]
@@ -263,7 +262,14 @@ mod tests {
     #[test]
     fn a_spread_takes_its_time_with_even_gaps() {
         let over = Duration::from_secs(120);
-        let times = times(&spread(over), 10_000, Duration::from_micros(80));
+        for late in [80, 3000] {
+            let times = times(&spread(over), 10_000, Duration::from_micros(late));
+            assert_even(&times, over);
+            assert!(longest_gap(&times) <= Duration::from_millis(19) + Duration::from_micros(late));
+        }
+    }
+
+    fn assert_even(times: &[Duration], over: Duration) {
         let end = times[9_999].as_secs_f64();
         assert!((117.0..=121.0).contains(&end), "{end}");
         // In each twelfth of the time a twelfth of them.
@@ -272,12 +278,15 @@ mod tests {
             let count = times.iter().filter(|it| bounds.contains(it)).count();
             assert!((760..=910).contains(&count), "{part}: {count}");
         }
-        let gaps: Vec<_> = times
-            .windows(2)
-            .map(|two| two[1].saturating_sub(two[0]))
-            .collect();
-        assert!(gaps.iter().any(|gap| *gap != gaps[0]), "no jitter");
-        assert!(*gaps.iter().max().unwrap() <= Duration::from_millis(19));
+        assert!(
+            times[9_999] - times[9_998] != times[1] - times[0],
+            "no jitter"
+        );
+    }
+
+    fn longest_gap(times: &[Duration]) -> Duration {
+        let gaps = times.windows(2).map(|two| two[1].saturating_sub(two[0]));
+        gaps.max().unwrap()
     }
 
     #[test]
