@@ -44,6 +44,13 @@ const MAX_SESSION_AGE: Duration = Duration::from_secs(1);
 /// `winerror.h`
 const ERROR_ACCESS_DENIED: u32 = 5;
 
+static OF_A_SERVER: CallerGuard = CallerGuard {
+    name: "ssh-session",
+    cause: "an SSH server holds it",
+    hint: "ssh-sessions = true in the rule deletes it",
+    win32: ERROR_ACCESS_DENIED,
+};
+
 /// Makes the error of a connection that carries the own session.
 pub(crate) fn refused(pair: Pair) -> Error {
     Error::refused(Guard::Caller(&SURELY), pair)
@@ -75,6 +82,8 @@ enum Protection {
     Certain,
     /// Those too that may carry it.
     Possible,
+    /// Every connection of an SSH server: whoever has no session of its own protects everybody's.
+    Servers,
 }
 
 impl SessionGuard {
@@ -121,6 +130,15 @@ impl SessionGuard {
         }
     }
 
+    /// Protects every connection of an SSH server, whoever's session it carries.
+    #[must_use]
+    pub(crate) fn of_servers(self) -> Self {
+        Self {
+            protects: Protection::Servers,
+            ..self
+        }
+    }
+
     /// Looks for the session again: who works in tmux may have come back by another connection.
     pub(crate) fn forget(&mut self) {
         self.session = None;
@@ -140,6 +158,13 @@ impl SessionGuard {
             return Ok(());
         }
         let session = self.session.get_or_insert_with(OwnSession::find);
+        if self.protects == Protection::Servers {
+            return if session.is_a_servers(found) {
+                Err(Error::refused(Guard::Caller(&OF_A_SERVER), found.pair))
+            } else {
+                Ok(())
+            };
+        }
         match session.carries(found) {
             Carries::No => {
                 if let Some(doubt) = session.doubt().filter(|_| self.doubts) {
@@ -271,6 +296,14 @@ impl OwnSession {
         } else {
             Carries::No
         }
+    }
+
+    /// Returns true if an SSH server holds a connection, or one whose descriptors may not be seen may do so.
+    fn is_a_servers(&mut self, found: &Connection) -> bool {
+        found.inode.is_some_and(|inode| {
+            let hidden = self.servers().hidden;
+            self.servers().hold(inode) || (hidden && self.may_be_a_hidden_servers(found, inode))
+        })
     }
 
     /// Returns true if an SSH server may have accepted a connection of this user's: it is root's then, or of somebody

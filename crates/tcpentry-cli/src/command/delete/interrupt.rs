@@ -51,7 +51,7 @@ impl Interrupt {
     }
 
     /// Returns `Break` once a signal has arrived.
-    pub(super) fn control_flow(&self) -> ControlFlow<()> {
+    pub(in crate::command) fn control_flow(&self) -> ControlFlow<()> {
         if self.is_set() {
             ControlFlow::Break(())
         } else {

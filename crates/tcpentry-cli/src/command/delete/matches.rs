@@ -10,52 +10,54 @@ use tcpentry::{Connection, Cookie, Error, Subflows};
 /// A socket as all tables together know it: the index of its table and its cookie.
 ///
 /// (Before Linux 5.10 each network namespace counts its own cookies.)
-pub(super) type SocketKey = (usize, Cookie);
+pub(in crate::command) type SocketKey = (usize, Cookie);
 
 /// The sockets that one dump of the tables selected.
 #[derive(Default)]
-pub(super) struct Matches {
-    pub(super) rows: Vec<Match>,
+pub(in crate::command) struct Matches {
+    pub(in crate::command) rows: Vec<Match>,
     /// The first of them, to be shown.
-    pub(super) preview: Vec<(usize, Connection)>,
+    pub(in crate::command) preview: Vec<(usize, Connection)>,
     /// Sockets that match, but that a guard of the program protects.
-    pub(super) protected: Vec<(usize, Connection, Error)>,
+    pub(in crate::command) protected: Vec<(usize, Connection, Error)>,
+    /// The errors of tables, of several, that could not be dumped.
+    pub(in crate::command) failures: Vec<Error>,
     /// Sockets that may or may not match: this caller may not see what decides.
-    pub(super) hidden: HashSet<SocketKey>,
+    pub(in crate::command) hidden: HashSet<SocketKey>,
 }
 
 /// The result of drawing a random sample: numbers of connections, and the sockets that were left out.
-pub(super) struct Sampled {
-    pub(super) taken: u64,
-    pub(super) of: u64,
-    pub(super) left_out: HashSet<SocketKey>,
+pub(in crate::command) struct Sampled {
+    pub(in crate::command) taken: u64,
+    pub(in crate::command) of: u64,
+    pub(in crate::command) left_out: HashSet<SocketKey>,
 }
 
 /// A socket to be deleted once that has been allowed, in 64 bytes: there may be a million.
 #[derive(Clone)]
-pub(super) struct Match {
+pub(in crate::command) struct Match {
     /// The index of its table.
     table: u32,
     connection: CompactConnection,
 }
 
 impl Match {
-    pub(super) fn table(&self) -> usize {
+    pub(in crate::command) fn table(&self) -> usize {
         self.table as usize
     }
 
-    pub(super) fn connection(&self) -> Connection {
+    pub(in crate::command) fn connection(&self) -> Connection {
         Connection::from(&self.connection)
     }
 
-    pub(super) fn key(&self) -> SocketKey {
+    pub(in crate::command) fn key(&self) -> SocketKey {
         (self.table(), self.connection.cookie())
     }
 }
 
 impl Matches {
     /// Adds a row that is to be deleted.
-    pub(super) fn push(&mut self, table: usize, row: Connection) {
+    pub(in crate::command) fn push(&mut self, table: usize, row: Connection) {
         self.rows.push(Match {
             table: u32::try_from(table).expect("there are not so many namespaces"),
             connection: CompactConnection::from(&row),
@@ -66,13 +68,13 @@ impl Matches {
     }
 
     /// Returns the number of sockets that are to be deleted.
-    pub(super) fn count(&self) -> u64 {
+    pub(in crate::command) fn count(&self) -> u64 {
         self.rows.len() as u64
     }
 
     /// Keeps a random sample of the connections that are to be deleted, and returns it: `connection_of` names the connection of
     /// a row, of which MPTCP has several. The others are returned by their keys.
-    pub(super) fn sample(
+    pub(in crate::command) fn sample(
         &mut self,
         sampler: &mut Sampler,
         connection_of: impl Fn(&Match) -> SocketKey,
@@ -97,7 +99,7 @@ impl Matches {
 
     /// Protects each subflow of an MPTCP connection of which another subflow, which would end with it, was not selected
     /// or is protected. `subflows` are those of the table of this index.
-    pub(super) fn protect_torn(&mut self, table: usize, subflows: &Subflows) {
+    pub(in crate::command) fn protect_torn(&mut self, table: usize, subflows: &Subflows) {
         if subflows.is_empty() {
             return;
         }
@@ -137,7 +139,7 @@ impl Matches {
     }
 
     /// Removes repeated sockets: while others come and go, a dump may yield one twice.
-    pub(super) fn remove_duplicates(&mut self) {
+    pub(in crate::command) fn remove_duplicates(&mut self) {
         let cookies = self.rows.iter().map(|it| it.connection.cookie());
         let mut cookies: Vec<_> = cookies.collect();
         cookies.sort_unstable();
@@ -153,7 +155,7 @@ impl Matches {
     }
 
     /// Sorts by table: dumps that ran side by side are mixed, while the rows of each are in order.
-    pub(super) fn sort_by_table(&mut self) {
+    pub(in crate::command) fn sort_by_table(&mut self) {
         self.rows.sort_by_key(|it| it.table);
         self.preview.sort_by_key(|(table, _)| *table);
     }

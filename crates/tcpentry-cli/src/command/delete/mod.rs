@@ -18,7 +18,7 @@ mod report;
 mod rounds;
 mod run;
 mod sample;
-mod selector;
+pub(super) mod selector;
 mod skip_list;
 mod stop;
 mod sweep;

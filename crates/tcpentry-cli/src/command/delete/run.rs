@@ -84,7 +84,10 @@ impl<'a> Run<'a> {
 impl Run<'_> {
     /// Dumps the tables and returns what is selected, or a random sample of it, unless some of it is hidden.
     pub(super) fn find_all(&mut self) -> Result<Matches, Stop> {
-        let mut matches = self.selector.find_all(&mut self.report, &self.interrupt)?;
+        let mut matches = self.selector.find_all(&self.interrupt)?;
+        for error in &matches.failures {
+            self.report.count_together(error.outcome(), 1);
+        }
         if let Some(sampler) = &mut self.sampler {
             let scans = &self.selector.scans;
             let sampled = matches.sample(sampler, |row| {

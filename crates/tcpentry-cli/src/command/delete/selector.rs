@@ -20,21 +20,21 @@ use crate::tables::selection::{self, FilterInput, SelectionError};
 use crate::tables::{self, NamespaceTable, rows};
 
 /// A table, and what a filter selects in it.
-pub(super) struct SelectedTable {
+pub(in crate::command) struct SelectedTable {
     /// The index of the table in the report.
-    pub(super) index: usize,
-    pub(super) table: NamespaceTable,
-    pub(super) selection: Arc<Selection>,
+    pub(in crate::command) index: usize,
+    pub(in crate::command) table: NamespaceTable,
+    pub(in crate::command) selection: Arc<Selection>,
     /// The query of the selection, with what is to be shown.
-    pub(super) query: Query,
+    pub(in crate::command) query: Query,
     /// The options of a deletion in it: the selection must still hold then.
-    pub(super) options: Options,
+    pub(in crate::command) options: Options,
     /// The subflows of MPTCP connections in it, as they were at the last dump.
-    pub(super) subflows: Subflows,
+    pub(in crate::command) subflows: Subflows,
 }
 
 impl SelectedTable {
-    pub(super) fn new(
+    pub(in crate::command) fn new(
         args: &DeleteArgs,
         index: usize,
         table: NamespaceTable,
@@ -53,17 +53,18 @@ impl SelectedTable {
     }
 
     /// Reads the subflows of MPTCP connections anew.
-    pub(super) fn read_subflows(&mut self) {
+    pub(in crate::command) fn read_subflows(&mut self) {
         // Where the table can't be read, its dump fails, too, and says so; each deletion reads them again.
         self.subflows = self.table.table.subflows().unwrap_or_default();
     }
 }
 
 /// A condition beside the filter, which looks at the row of a table of this index.
-pub(super) type RowCondition<'a> = Box<dyn FnMut(usize, &Connection) -> RowVerdict + 'a>;
+pub(in crate::command) type RowCondition<'a> =
+    Box<dyn FnMut(usize, &Connection) -> RowVerdict + 'a>;
 
 /// The answer of a condition.
-pub(super) enum RowVerdict {
+pub(in crate::command) enum RowVerdict {
     Selected,
     NotSelected,
     /// It is not known, so that the connection is left alone.
@@ -71,22 +72,22 @@ pub(super) enum RowVerdict {
 }
 
 /// The sockets that a filter selects in all tables, without those that a guard protects.
-pub(super) struct Selector<'a> {
-    pub(super) args: &'a DeleteArgs,
+pub(in crate::command) struct Selector<'a> {
+    pub(in crate::command) args: &'a DeleteArgs,
     input: FilterInput<'a>,
-    pub(super) scans: Vec<SelectedTable>,
-    pub(super) attribution: RefCell<Attribution>,
-    pub(super) session: SessionGuard,
-    pub(super) condition: Option<RowCondition<'a>>,
+    pub(in crate::command) scans: Vec<SelectedTable>,
+    pub(in crate::command) attribution: RefCell<Attribution>,
+    pub(in crate::command) session: SessionGuard,
+    pub(in crate::command) condition: Option<RowCondition<'a>>,
     /// Set where one subflow that is selected is enough for the end of its whole MPTCP connection.
     ends_whole_connections: bool,
-    pub(super) do_not_retry: RefCell<SkipList>,
+    pub(in crate::command) do_not_retry: RefCell<SkipList>,
     /// The number of listeners that the last dump selected and that only `--listeners` deletes.
-    pub(super) listeners: u64,
+    pub(in crate::command) listeners: u64,
 }
 
 impl<'a> Selector<'a> {
-    pub(super) fn new(
+    pub(in crate::command) fn new(
         args: &'a DeleteArgs,
         input: FilterInput<'a>,
         scans: Vec<SelectedTable>,
@@ -109,7 +110,7 @@ impl<'a> Selector<'a> {
     }
 
     /// Ends an MPTCP connection by any of its subflows that is selected, not only where all are.
-    pub(super) fn end_whole_connections(&mut self) {
+    pub(in crate::command) fn end_whole_connections(&mut self) {
         self.ends_whole_connections = true;
         for scan in &mut self.scans {
             scan.options = self.args.options();
@@ -117,7 +118,7 @@ impl<'a> Selector<'a> {
     }
 
     /// Returns true when this caller may not see what the filter asks for, of some socket at least.
-    pub(super) fn may_be_hidden(&self) -> Result<bool, Error> {
+    pub(in crate::command) fn may_be_hidden(&self) -> Result<bool, Error> {
         // The filter is one; only the right to see marks differs between namespaces.
         let mut attribution = self.attribution.borrow_mut();
         for scan in &self.scans {
@@ -129,18 +130,14 @@ impl<'a> Selector<'a> {
     }
 
     /// Dumps the tables and returns what is selected, unless some of it is hidden.
-    pub(super) fn find_all(
-        &mut self,
-        report: &mut Report,
-        interrupt: &Interrupt,
-    ) -> Result<Matches, Stop> {
-        let first = self.find(report, interrupt)?;
+    pub(in crate::command) fn find_all(&mut self, interrupt: &Interrupt) -> Result<Matches, Stop> {
+        let first = self.find(interrupt)?;
         if first.hidden.is_empty() {
             return Ok(first);
         }
         // A process that got a socket after the processes were read seems to hide it: read them again.
         self.attribution.get_mut().forget();
-        let second = self.find(report, interrupt)?;
+        let second = self.find(interrupt)?;
         match first.hidden.intersection(&second.hidden).count() {
             // Whatever else is hidden came after the first dump, and might as well have come after both.
             0 => Ok(second),
@@ -149,7 +146,7 @@ impl<'a> Selector<'a> {
     }
 
     /// Dumps the tables and returns what is selected.
-    fn find(&mut self, report: &mut Report, interrupt: &Interrupt) -> Result<Matches, Stop> {
+    fn find(&mut self, interrupt: &Interrupt) -> Result<Matches, Stop> {
         let Self {
             args,
             scans,
@@ -172,7 +169,7 @@ impl<'a> Selector<'a> {
                 (dump, (scan.index, &*scan.selection))
             })
             .unzip();
-        let failures = rows::each_row(dumps, |number, row| {
+        matches.failures = rows::each_row(dumps, |number, row| {
             let (index, selection) = selections[number];
             if interrupt.is_set() {
                 return Err(Stop::Interrupted);
@@ -196,9 +193,6 @@ impl<'a> Selector<'a> {
             }
             Ok(())
         })?;
-        for error in failures {
-            report.count_together(error.outcome(), 1);
-        }
         matches.remove_duplicates();
         for scan in scans {
             scan.read_subflows();
@@ -213,7 +207,7 @@ impl<'a> Selector<'a> {
     }
 
     /// Returns true where the options or the filter's own states ask for listeners, which `--listeners` deletes.
-    pub(super) fn are_listeners_asked_for(&self) -> bool {
+    pub(in crate::command) fn are_listeners_asked_for(&self) -> bool {
         let named = self
             .scans
             .first()
@@ -223,7 +217,7 @@ impl<'a> Selector<'a> {
     }
 
     /// Counts the listeners that the filter would select if it asked for them, each once; what can't be read counts for none.
-    pub(super) fn count_listeners(&mut self) -> u64 {
+    pub(in crate::command) fn count_listeners(&mut self) -> u64 {
         let attribution = self.attribution.get_mut();
         let mut found = HashSet::new();
         for scan in &mut self.scans {
@@ -245,7 +239,7 @@ impl<'a> Selector<'a> {
     }
 
     /// Forgets what was read about processes and the own session, before another round.
-    pub(super) fn forget(&mut self) {
+    pub(in crate::command) fn forget(&mut self) {
         self.attribution.get_mut().forget();
         self.session.forget();
         self.do_not_retry.get_mut().forget_spared();
@@ -253,7 +247,10 @@ impl<'a> Selector<'a> {
 
     /// Adds, with `--all-netns`, the namespaces that have appeared, and drops those that only this program still
     /// holds.
-    pub(super) fn refresh_namespaces(&mut self, report: &mut Report) -> Result<(), Error> {
+    pub(in crate::command) fn refresh_namespaces(
+        &mut self,
+        report: &mut Report,
+    ) -> Result<(), Error> {
         if !self.args.netns.all_netns {
             return Ok(());
         }
@@ -280,7 +277,7 @@ impl<'a> Selector<'a> {
 }
 
 /// Applies the condition beside the filter, and the guard of the own session. Returns false for a row that is not selected.
-pub(super) fn admit(
+pub(in crate::command) fn admit(
     condition: &mut Option<RowCondition<'_>>,
     session: &mut SessionGuard,
     table: usize,
@@ -297,7 +294,7 @@ pub(super) fn admit(
 }
 
 /// Returns the states where the filter names none; listeners only where they may be deleted.
-pub(super) fn default_states(args: &DeleteArgs) -> States {
+pub(in crate::command) fn default_states(args: &DeleteArgs) -> States {
     let states = args.select.states();
     if args.listeners {
         states.union(States::LISTENING)
@@ -307,6 +304,6 @@ pub(super) fn default_states(args: &DeleteArgs) -> States {
 }
 
 /// Returns true for a listener, unless `--listeners` was given.
-pub(super) fn is_protected_listener(row: &Connection, args: &DeleteArgs) -> bool {
+pub(in crate::command) fn is_protected_listener(row: &Connection, args: &DeleteArgs) -> bool {
     row.state == State::Listening && !args.listeners
 }

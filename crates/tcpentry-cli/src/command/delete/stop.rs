@@ -10,7 +10,7 @@ use crate::message::hint_of;
 use crate::tables::selection::{describe_hidden, hidden_hint};
 
 /// The reason why a run ends early.
-pub(super) enum Stop {
+pub(in crate::command) enum Stop {
     /// A guard refused so many together, or they were not confirmed; that has been said.
     Refused(u64),
     /// For so many sockets this caller may not see what decides.
@@ -27,7 +27,7 @@ impl From<Error> for Stop {
 
 impl Stop {
     /// Returns what is left to be said; `nothing_done` when nothing has been reported before.
-    pub(super) fn message(&self, nothing_done: bool) -> Option<String> {
+    pub(in crate::command) fn message(&self, nothing_done: bool) -> Option<String> {
         let rest = if nothing_done {
             "nothing"
         } else {
@@ -42,7 +42,7 @@ impl Stop {
     }
 
     /// Returns what to do about it.
-    pub(super) fn hint(&self) -> Option<Cow<'_, str>> {
+    pub(in crate::command) fn hint(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Hidden(_) => Some(hidden_hint().into()),
             Self::Failed(error) => hint_of(error).map(Cow::from),
@@ -51,7 +51,7 @@ impl Stop {
     }
 
     /// Returns the exit code of a run in which nothing else has been reported; `interrupt` has that of a signal.
-    pub(super) fn exit(&self, interrupt: &Interrupt) -> Exit {
+    pub(in crate::command) fn exit(&self, interrupt: &Interrupt) -> Exit {
         match self {
             Self::Refused(_) => Exit::Guarded,
             Self::Hidden(_) => Exit::Denied,
@@ -61,7 +61,7 @@ impl Stop {
     }
 
     /// Returns the outcome of the sockets that it concerns, and their number.
-    pub(super) fn outcome(&self) -> Option<(Outcome, u64)> {
+    pub(in crate::command) fn outcome(&self) -> Option<(Outcome, u64)> {
         match self {
             Self::Refused(count) => Some((Outcome::Guarded, *count)),
             Self::Hidden(count) => Some((Outcome::Denied, *count)),

@@ -59,7 +59,7 @@ pub(super) enum Trigger {
 }
 
 /// The family of a table of nftables.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) enum SetFamily {
     Ip,
     Ip6,

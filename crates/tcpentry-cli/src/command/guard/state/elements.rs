@@ -1,0 +1,112 @@
+//! Prefixes that are named for a time: the elements of a set, or bans.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use tcpentry::filter::Prefix;
+
+/// Prefixes, each with the time at which it expires, if it does.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Elements {
+    known: BTreeMap<Prefix, Option<Instant>>,
+    /// The first time at which one may expire.
+    next: Option<Instant>,
+}
+
+impl Elements {
+    /// Adds one, or gives it another time. Returns true if it was not there: what is announced again is nothing new.
+    pub(crate) fn add(&mut self, prefix: Prefix, lasts: Option<Duration>, now: Instant) -> bool {
+        self.expire(now);
+        // A time that no clock has is for ever.
+        let end = lasts.and_then(|lasts| now.checked_add(lasts));
+        if let Some(end) = end {
+            self.next = Some(self.next.map_or(end, |next| next.min(end)));
+        }
+        self.known.insert(prefix, end).is_none()
+    }
+
+    pub(crate) fn remove(&mut self, prefix: Prefix) -> bool {
+        self.known.remove(&prefix).is_some()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Takes these as all that there are, and returns those that were not there.
+    pub(crate) fn replace(
+        &mut self,
+        all: impl IntoIterator<Item = (Prefix, Option<Duration>)>,
+        now: Instant,
+    ) -> Vec<Prefix> {
+        self.expire(now);
+        let before = std::mem::take(self);
+        let mut new = Vec::new();
+        for (prefix, lasts) in all {
+            if self.add(prefix, lasts, now) && !before.known.contains_key(&prefix) {
+                new.push(prefix);
+            }
+        }
+        new
+    }
+
+    /// Drops those whose time is over.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        if self.next.is_none_or(|next| next > now) {
+            return;
+        }
+        self.known.retain(|_, end| end.is_none_or(|end| end > now));
+        self.next = self.known.values().copied().flatten().min();
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Returns each with the time that is left to it.
+    pub(crate) fn iter(
+        &self,
+        now: Instant,
+    ) -> impl Iterator<Item = (Prefix, Option<Duration>)> + '_ {
+        let left = move |end: &Option<Instant>| end.map(|end| end.saturating_duration_since(now));
+        self.known
+            .iter()
+            .map(move |(prefix, end)| (*prefix, left(end)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prefix(text: &str) -> Prefix {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn what_is_announced_again_is_not_new_until_it_has_expired() {
+        let now = Instant::now();
+        let minute = Duration::from_secs(60);
+        let mut elements = Elements::default();
+        assert!(elements.add(prefix("192.0.2.1"), Some(minute), now));
+        assert!(!elements.add(prefix("192.0.2.1"), Some(minute * 2), now + minute / 2));
+        assert!(!elements.add(prefix("192.0.2.1"), None, now + minute));
+        assert!(elements.remove(prefix("192.0.2.1")));
+        assert!(elements.add(prefix("192.0.2.1"), Some(minute), now));
+        assert!(elements.add(prefix("192.0.2.1"), Some(minute), now + minute));
+        assert_eq!(elements.len(), 1);
+        elements.expire(now + minute * 2);
+        assert_eq!(elements.len(), 0);
+    }
+
+    #[test]
+    fn of_a_whole_set_the_new_ones_are_found() {
+        let now = Instant::now();
+        let mut elements = Elements::default();
+        elements.add(prefix("192.0.2.1"), None, now);
+        elements.add(prefix("192.0.2.2"), None, now);
+        let all = ["192.0.2.2", "192.0.2.3"].map(|it| (prefix(it), None));
+        assert_eq!(elements.replace(all, now), [prefix("192.0.2.3")]);
+        assert_eq!(elements.len(), 2);
+    }
+}

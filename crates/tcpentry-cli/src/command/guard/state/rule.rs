@@ -1,0 +1,395 @@
+//! The state of one rule: what an event has brought, the look that is under way, and what waits for its deletion.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tcpentry::Outcome;
+use tcpentry::filter::Prefix;
+
+use super::elements::Elements;
+use super::entry::{Entry, Weight};
+use super::matched::Matched;
+use super::name::NameHistory;
+use super::taken::Never;
+use super::{Command, Done, Found, Looked, SetKey, SocketKey, matches_glob};
+use crate::args::pace::PaceArgs;
+use crate::command::guard::rules::{Rule, Trigger};
+use crate::pace::Pacer;
+use crate::tables::sets::Sets;
+
+/// The numbers that a rule is reported with.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Counts {
+    pub(crate) looks: u64,
+    pub(crate) matched: u64,
+    pub(crate) deleted: u64,
+    pub(crate) gone: u64,
+    pub(crate) spared: u64,
+    pub(crate) guarded: u64,
+    pub(crate) denied: u64,
+    pub(crate) failed: u64,
+    pub(crate) fuse_blown: u64,
+}
+
+/// The state of one rule.
+#[derive(Debug)]
+pub(crate) struct RuleState {
+    pub(crate) id: u64,
+    pub(crate) rule: Arc<Rule>,
+    pub(crate) is_dry_run: bool,
+    pub(crate) is_paused: bool,
+    pub(crate) counts: Counts,
+    /// The last event, and when that was.
+    pub(crate) last_event: Option<(Instant, String)>,
+    /// The elements of each set of nftables that it is about.
+    pub(crate) sets: BTreeMap<SetKey, Elements>,
+    pub(crate) bans: Elements,
+    pub(crate) name: Option<NameHistory>,
+    /// What events have brought that no look was made for so far.
+    pending: Vec<Prefix>,
+    /// The time of the next look without an event.
+    next_look: Option<Instant>,
+    /// The number of the last look.
+    round: u64,
+    stage: Stage,
+    matched: Matched,
+    /// What is protected has been reported, and is reported again only after it has not been there for a look.
+    reported: HashSet<SocketKey>,
+    pacer: Option<Pacer>,
+}
+
+/// What a rule is at.
+#[derive(Debug)]
+enum Stage {
+    Idle,
+    Looking,
+    /// Deletes what a look has found: some are with the worker, others wait for their turn.
+    Deleting {
+        waiting: VecDeque<Found>,
+        in_flight: usize,
+    },
+}
+
+impl RuleState {
+    pub(crate) fn new(id: u64, rule: Rule, dry_run: bool, now: Instant) -> Self {
+        let name = match &rule.trigger {
+            Trigger::NameChanged { absent_for, .. } => Some(NameHistory::new(*absent_for)),
+            _ => None,
+        };
+        Self {
+            next_look: matches!(rule.trigger, Trigger::Every(_)).then_some(now),
+            pacer: pacer(&rule),
+            is_dry_run: rule.dry_run || dry_run,
+            rule: Arc::new(rule),
+            id,
+            is_paused: false,
+            counts: Counts::default(),
+            last_event: None,
+            sets: BTreeMap::new(),
+            bans: Elements::default(),
+            name,
+            pending: Vec::new(),
+            round: 0,
+            stage: Stage::Idle,
+            matched: Matched::default(),
+            reported: HashSet::new(),
+        }
+    }
+
+    /// Returns true if another rule is this one, in a configuration that may have changed how it acts, not on what.
+    pub(crate) fn is_about(&self, other: &Rule) -> bool {
+        let its = &self.rule;
+        its.name == other.name
+            && its.trigger == other.trigger
+            && its.delete == other.delete
+            && its.except == other.except
+            && its.netns == other.netns
+    }
+
+    /// Goes on as this rule.
+    pub(crate) fn with_rule(self, rule: Rule, dry_run: bool, now: Instant) -> Self {
+        Self {
+            counts: self.counts,
+            last_event: self.last_event,
+            is_paused: self.is_paused,
+            sets: self.sets,
+            bans: self.bans,
+            name: self.name,
+            pending: self.pending,
+            next_look: self.next_look,
+            round: self.round,
+            stage: self.stage,
+            matched: self.matched,
+            reported: self.reported,
+            ..Self::new(self.id, rule, dry_run, now)
+        }
+    }
+
+    pub(crate) fn is_about_set(&self, key: &SetKey) -> bool {
+        let Trigger::Set { family, table, set } = &self.rule.trigger else {
+            return false;
+        };
+        *family == key.family && matches_glob(table, &key.table) && matches_glob(set, &key.set)
+    }
+
+    /// Takes what an event has brought, without what is never taken.
+    pub(crate) fn take(
+        &mut self,
+        new: &[Prefix],
+        never: &Never,
+        now: Instant,
+        log: &mut Vec<Entry>,
+    ) {
+        if !self.rule.enabled || new.is_empty() {
+            return;
+        }
+        for prefix in new {
+            match never.take(*prefix) {
+                Ok(parts) => self.pending.extend(parts),
+                Err(reason) => log.push(Entry::of_rule(
+                    Weight::Warning,
+                    &self.rule.name,
+                    format!("not taken: {reason}"),
+                )),
+            }
+        }
+        let text = match new {
+            [one] => one.to_string(),
+            [first, more @ ..] => format!("{first} and {} more", more.len()),
+            [] => String::new(),
+        };
+        self.last_event = Some((now, text));
+    }
+
+    /// Takes what a look has found, and decides what of it is deleted.
+    pub(crate) fn looked(
+        &mut self,
+        round: u64,
+        looked: Looked,
+        now: Instant,
+        log: &mut Vec<Entry>,
+    ) {
+        if round != self.round || !matches!(self.stage, Stage::Looking) {
+            return;
+        }
+        let name = self.rule.name.clone();
+        let say = |weight, text: String| Entry::of_rule(weight, &name, text);
+        self.counts.looks += 1;
+        for failure in &looked.failures {
+            self.counts.failed += 1;
+            log.push(say(Weight::Error, failure.clone()));
+        }
+        if looked.hidden > 0 {
+            self.counts.denied += looked.hidden;
+            log.push(say(
+                Weight::Warning,
+                format!(
+                    "{} connections may match, and it can't be seen whether they do: nothing is deleted",
+                    looked.hidden
+                ),
+            ));
+        }
+        let reported = std::mem::take(&mut self.reported);
+        for done in looked.protected {
+            let key = (done.netns, done.connection.cookie);
+            self.reported.insert(key);
+            if !reported.contains(&key) {
+                self.count(done.outcome);
+                log.push(Entry::of_connection(&name, done, self.is_dry_run));
+            }
+        }
+        self.stage = Stage::Idle;
+        let long = self.rule.matched_for.unwrap_or_default();
+        let keys = looked.found.iter().map(Found::key);
+        let is_due = self.matched.look(keys, now, long);
+        let due = looked.found.into_iter().zip(is_due);
+        let due: VecDeque<_> = due
+            .filter(|(_, is_due)| *is_due)
+            .map(|(it, _)| it)
+            .collect();
+        self.counts.matched += due.len() as u64;
+        if due.is_empty() || looked.hidden > 0 {
+            return;
+        }
+        if let Some(max) = self.rule.max.filter(|max| due.len() as u64 > *max) {
+            self.counts.fuse_blown += 1;
+            let text = format!(
+                "{} connections match, more than max = {max}: nothing is deleted in this round",
+                due.len()
+            );
+            log.push(say(Weight::Warning, text));
+            return;
+        }
+        let mut waiting = due;
+        if let Some(pacer) = &mut self.pacer {
+            pacer.arrange(waiting.make_contiguous(), |it| it.connection.cookie);
+            pacer.begin(now, waiting.len(), None);
+        }
+        self.stage = Stage::Deleting {
+            waiting,
+            in_flight: 0,
+        };
+    }
+
+    /// Takes what became of deletions.
+    pub(crate) fn done(&mut self, round: u64, done: &[Done], now: Instant) {
+        for one in done {
+            self.count(one.outcome);
+            if round == self.round
+                && let Stage::Deleting { waiting, in_flight } = &mut self.stage
+            {
+                *in_flight = in_flight.saturating_sub(1);
+                // One that had ended by itself takes nobody's time.
+                let took = one.outcome == Outcome::Deleted;
+                if let Some(pacer) = self.pacer.as_mut().filter(|_| took) {
+                    pacer.took(now, waiting.len());
+                }
+            }
+        }
+    }
+
+    fn count(&mut self, outcome: Outcome) {
+        let counts = &mut self.counts;
+        *match outcome {
+            Outcome::Deleted => &mut counts.deleted,
+            Outcome::Gone => &mut counts.gone,
+            Outcome::Spared => &mut counts.spared,
+            Outcome::Guarded => &mut counts.guarded,
+            Outcome::Denied => &mut counts.denied,
+            _ => &mut counts.failed,
+        } += 1;
+    }
+
+    /// Adds what is to be done now.
+    pub(crate) fn commands(
+        &mut self,
+        all_paused: bool,
+        now: Instant,
+        commands: &mut Vec<Command>,
+        log: &mut Vec<Entry>,
+    ) {
+        for elements in self.sets.values_mut() {
+            elements.expire(now);
+        }
+        self.bans.expire(now);
+        let (id, round, is_dry_run) = (self.id, self.round, self.is_dry_run);
+        if let Stage::Deleting { waiting, in_flight } = &mut self.stage {
+            if all_paused || self.is_paused {
+                let left = waiting.len();
+                if left > 0 {
+                    let text = format!("paused: {left} of this round are left alone");
+                    log.push(Entry::of_rule(Weight::Notice, &self.rule.name, text));
+                    waiting.clear();
+                }
+            }
+            let at_once = match &self.pacer {
+                None => waiting.len(),
+                Some(pacer) if *in_flight == 0 && pacer.delay(now).is_zero() => 1,
+                Some(_) => 0,
+            };
+            let these: Vec<_> = waiting.drain(..at_once.min(waiting.len())).collect();
+            *in_flight += these.len();
+            let is_over = waiting.is_empty() && *in_flight == 0;
+            if !these.is_empty() {
+                commands.push(Command::Delete {
+                    id,
+                    round,
+                    these,
+                    is_dry_run,
+                });
+            }
+            if is_over {
+                self.stage = Stage::Idle;
+                commands.push(Command::Forget { id, round });
+            }
+        }
+        if !matches!(self.stage, Stage::Idle) || !self.may_look(all_paused) {
+            return;
+        }
+        let is_time = self.next_look.is_some_and(|next| next <= now);
+        if !is_time && self.pending.is_empty() {
+            return;
+        }
+        if let Trigger::Every(every) = self.rule.trigger {
+            // From the time that was due, unless that is long past: the looks keep their distance.
+            let due = self
+                .next_look
+                .map_or(now, |next| next.max(now.checked_sub(every).unwrap_or(now)));
+            self.next_look = Some((due + every).max(now));
+        }
+        let mut sets = Sets::new();
+        if let Some(variable) = self.rule.trigger.variable() {
+            let brought = std::mem::take(&mut self.pending).into_iter().collect();
+            sets.insert(variable.to_owned(), Arc::new(brought));
+        }
+        self.round += 1;
+        self.stage = Stage::Looking;
+        commands.push(Command::Look {
+            id,
+            round: self.round,
+            rule: Arc::clone(&self.rule),
+            sets,
+        });
+    }
+
+    fn may_look(&self, all_paused: bool) -> bool {
+        self.rule.enabled && !self.is_paused && !all_paused
+    }
+
+    /// Returns the time at which there is something to do without an event.
+    pub(crate) fn due(&self, all_paused: bool, now: Instant) -> Option<Instant> {
+        match &self.stage {
+            Stage::Deleting {
+                waiting,
+                in_flight: 0,
+            } if !waiting.is_empty() => {
+                let delay = self
+                    .pacer
+                    .as_ref()
+                    .map_or(Duration::ZERO, |it| it.delay(now));
+                Some(now + delay)
+            }
+            Stage::Idle if self.may_look(all_paused) && !self.pending.is_empty() => Some(now),
+            Stage::Idle if self.may_look(all_paused) => self.next_look,
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_busy(&self) -> bool {
+        !matches!(self.stage, Stage::Idle)
+    }
+
+    /// Returns the number of those that wait for their turn.
+    pub(crate) fn waiting(&self) -> usize {
+        match &self.stage {
+            Stage::Deleting { waiting, in_flight } => waiting.len() + in_flight,
+            _ => 0,
+        }
+    }
+
+    /// Gives up what is under way: the worker has forgotten it.
+    pub(crate) fn give_up(&mut self) {
+        self.stage = Stage::Idle;
+    }
+}
+
+fn pacer(rule: &Rule) -> Option<Pacer> {
+    let pace = PaceArgs {
+        rate: rule.rate,
+        spread: rule.spread,
+    };
+    Pacer::new(&pace, fastrand::Rng::new())
+}
+
+impl Trigger {
+    /// Returns the name of the set that its event fills.
+    pub(crate) const fn variable(&self) -> Option<&'static str> {
+        match self {
+            Self::Every(_) => None,
+            Self::AddressRemoved { .. } => Some("address"),
+            Self::Set { .. } | Self::Ban => Some("elements"),
+            Self::NameChanged { .. } => Some("former"),
+        }
+    }
+}
