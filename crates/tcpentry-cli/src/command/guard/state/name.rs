@@ -23,6 +23,10 @@ impl NameHistory {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.seen.len()
+    }
+
     /// Takes an answer, and returns the addresses that are former from now on. They are forgotten.
     pub(crate) fn answer(&mut self, addresses: &[IpAddr], now: Instant) -> Vec<IpAddr> {
         if addresses.is_empty() {

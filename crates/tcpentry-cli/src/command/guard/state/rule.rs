@@ -368,9 +368,9 @@ impl RuleState {
         }
     }
 
-    /// Gives up what is under way: the worker has forgotten it.
-    pub(crate) fn give_up(&mut self) {
-        self.stage = Stage::Idle;
+    /// Returns the number of connections that are watched for how long they match.
+    pub(crate) fn matched_count(&self) -> usize {
+        self.matched.len()
     }
 }
 
