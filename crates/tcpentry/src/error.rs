@@ -275,6 +275,10 @@ pub enum Operation {
     SetEntry,
     /// [`Support::probe`](crate::support::Support::probe)
     Probe,
+    /// [`AddressWatch`](crate::watch::AddressWatch), [`HostWatch`](crate::watch::HostWatch)
+    WatchAddresses,
+    /// [`SetWatch`](crate::watch::SetWatch)
+    ReadSets,
 }
 
 impl fmt::Display for Operation {
@@ -286,6 +290,8 @@ impl fmt::Display for Operation {
             Self::Delete => "delete",
             Self::SetEntry => "set the TCP entry",
             Self::Probe => "find out what can be deleted here",
+            Self::WatchAddresses => "watch the addresses of this host",
+            Self::ReadSets => "read the sets of nftables",
         })
     }
 }
@@ -365,6 +371,8 @@ pub enum Reason {
     BorrowDenied,
     /// The kernel has no `pidfd_getfd` (Linux 5.6), or a seccomp filter forbids it.
     NoPidfdGetfd,
+    /// `NotSupported`: the kernel has no `nf_tables`, so that there are no sets.
+    NoNfTables,
 }
 
 /// Returns true where a call failed for want of descriptors or memory, and so says nothing about what it was to see.

@@ -41,6 +41,7 @@
 //!   out. More in [`mod@error`].
 //! - Processes, units and containers: [`process`]. Network namespaces: [`netns`]. The abilities of this system:
 //!   [`support`].
+//! - Events: addresses that leave this host, elements that come into sets of nftables. More in [`watch`].
 //! - The contract of `SetTcpEntry` itself, with rows of Windows' layout: [`set_entry`].
 //!
 //! # Guarantees
@@ -84,6 +85,7 @@ mod sock_diag;
 pub mod support;
 mod sys;
 pub mod table;
+pub mod watch;
 
 // The table.
 pub use table::TcpTable;

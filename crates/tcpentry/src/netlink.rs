@@ -1,4 +1,5 @@
-//! Questions over netlink protocols other than that of `sock_diag`, and their answers: routes, addresses, connection tracking.
+//! Questions over netlink protocols other than that of `sock_diag`, and their answers: routes, addresses, connection tracking,
+//! sets of nftables; and the messages that the kernel sends unasked.
 
 use rustix::io::Errno;
 
@@ -48,6 +49,24 @@ impl Conversation {
         Err(Errno::AGAIN)
     }
 
+    /// Asks, and collects what is read of the messages of the answer. Where a dump is repeated, what was read before is dropped.
+    pub(crate) fn collect<T>(
+        &mut self,
+        question: &Question,
+        mut read: impl FnMut(&mut Vec<T>, u16, &[u8]),
+    ) -> Result<Vec<T>, Errno> {
+        for _ in 0..DUMPS {
+            let mut collected = Vec::new();
+            let once = self.ask_once(question, &mut |kind, body: &[u8]| {
+                read(&mut collected, kind, body)
+            });
+            if once? == Completeness::Whole {
+                return Ok(collected);
+            }
+        }
+        Err(Errno::AGAIN)
+    }
+
     fn ask_once(
         &mut self,
         question: &Question,
@@ -83,6 +102,76 @@ impl Conversation {
                 }
             }
         }
+    }
+}
+
+/// The messages that come to a socket which has joined multicast groups.
+pub(crate) struct Subscription {
+    channel: Box<dyn Channel>,
+    buffer: Vec<u8>,
+    /// Set where messages were lost, until that has been reported.
+    has_lost: bool,
+}
+
+/// The state of a queue after it has been read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Queue {
+    /// Nothing is left in it.
+    Empty,
+    /// Nothing is left in it, but messages did not get into it, or could not be read.
+    Overrun,
+    /// There may be more in it.
+    Unfinished,
+}
+
+impl Subscription {
+    pub(crate) fn over(channel: impl Channel + 'static) -> Self {
+        Self {
+            channel: Box::new(channel),
+            buffer: vec![0; BUFFER],
+            has_lost: false,
+        }
+    }
+
+    /// Hands over each queued message of the kernel, its type and what stands behind its header, without waiting.
+    ///
+    /// After an overrun (`ENOBUFS`) the kernel drops everything until the queue has been emptied, and reports it no second time: so it
+    /// is reported here when the queue is empty.
+    pub(crate) fn drain(&mut self, mut on_message: impl FnMut(u16, &[u8])) -> Result<Queue, Errno> {
+        for _ in 0..DATAGRAMS {
+            let datagram = match self.channel.receive(&mut self.buffer) {
+                Ok(datagram) => datagram,
+                Err(Errno::NOBUFS) => {
+                    self.has_lost = true;
+                    continue;
+                }
+                Err(Errno::AGAIN) if std::mem::take(&mut self.has_lost) => {
+                    return Ok(Queue::Overrun);
+                }
+                Err(Errno::AGAIN) => return Ok(Queue::Empty),
+                Err(errno) => return Err(errno),
+            };
+            if !datagram.from_kernel {
+                continue;
+            }
+            // What is cut off or no message is as good as lost.
+            let Some(bytes) = self.buffer.get(..datagram.length) else {
+                self.has_lost = true;
+                continue;
+            };
+            let mut rest = Reader::new(bytes);
+            loop {
+                match next_raw(&mut rest) {
+                    Ok(Some(message)) => on_message(message.kind, message.payload),
+                    Ok(None) => break,
+                    Err(_) => {
+                        self.has_lost = true;
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(Queue::Unfinished)
     }
 }
 
@@ -159,6 +248,8 @@ const NLA_F_NESTED: u16 = 1 << 15;
 const BUFFER: usize = 32 * 1024;
 /// Of a dump that others' changes interrupt each time, nothing better can be had.
 const DUMPS: usize = 5;
+/// So many datagrams are read before the caller may do something else.
+const DATAGRAMS: usize = 10_000;
 
 #[cfg(test)]
 mod tests {
@@ -261,6 +352,77 @@ mod tests {
             ask((0..DUMPS).map(|_| interrupted()).collect()).0,
             Err(Errno::AGAIN)
         );
+    }
+
+    #[test]
+    fn what_an_interrupted_dump_brought_is_dropped() {
+        let question = Question {
+            kind: 1,
+            is_dump: true,
+            body: Payload::of(&[0; 4]),
+        };
+        let answers = vec![
+            message(20, NLM_F_DUMP_INTR, b"gone"),
+            message(NLMSG_DONE, 0, &[0; 4]),
+            message(20, 0, b"here"),
+            message(NLMSG_DONE, 0, &[0; 4]),
+        ];
+        let mut conversation = Conversation::over(Canned(answers));
+        let read = conversation.collect(&question, |read, _, body| read.push(body.to_vec()));
+        assert_eq!(read, Ok(vec![b"here".to_vec()]));
+    }
+
+    /// Yields these results, and then nothing.
+    struct Queued(Vec<Result<(Vec<u8>, bool), Errno>>);
+
+    impl Channel for Queued {
+        fn send(&mut self, _: &[u8]) -> Result<(), Errno> {
+            unreachable!("it only listens")
+        }
+
+        fn receive(&mut self, buffer: &mut [u8]) -> Result<Datagram, Errno> {
+            if self.0.is_empty() {
+                return Err(Errno::AGAIN);
+            }
+            let (bytes, from_kernel) = self.0.remove(0)?;
+            let shown = bytes.len().min(buffer.len());
+            buffer[..shown].copy_from_slice(&bytes[..shown]);
+            Ok(Datagram {
+                length: bytes.len(),
+                from_kernel,
+            })
+        }
+    }
+
+    #[test]
+    fn what_is_lost_or_no_message_is_an_overrun_once_the_queue_is_empty() {
+        let good = || Ok((message(20, 0, b"abcd"), true));
+        let forged = || Ok((message(20, 0, b"evil"), false));
+        let drain = |queued: Vec<_>| {
+            let mut subscription = Subscription::over(Queued(queued));
+            let mut seen = Vec::new();
+            let queue = subscription.drain(|kind, body| seen.push((kind, body.to_vec())));
+            assert_eq!(subscription.drain(|_, _| {}), Ok(Queue::Empty));
+            (queue, seen)
+        };
+        let seen = |count| vec![(20, b"abcd".to_vec()); count];
+        assert_eq!(drain(vec![]), (Ok(Queue::Empty), seen(0)));
+        assert_eq!(drain(vec![forged(), good()]), (Ok(Queue::Empty), seen(1)));
+        let overrun = vec![Err(Errno::NOBUFS), good(), Err(Errno::NOBUFS), good()];
+        assert_eq!(drain(overrun), (Ok(Queue::Overrun), seen(2)));
+        assert_eq!(drain(vec![Err(Errno::IO)]), (Err(Errno::IO), seen(0)));
+        for hostile in [vec![0; BUFFER + 1], vec![0; 3], vec![0xff; HEADER_LENGTH]] {
+            let queued = vec![Ok((hostile, true)), good()];
+            assert_eq!(drain(queued), (Ok(Queue::Overrun), seen(1)));
+        }
+    }
+
+    #[test]
+    fn a_flood_does_not_keep_the_caller() {
+        let flood = (0..=DATAGRAMS).map(|_| Ok((Vec::new(), false))).collect();
+        let mut subscription = Subscription::over(Queued(flood));
+        assert_eq!(subscription.drain(|_, _| {}), Ok(Queue::Unfinished));
+        assert_eq!(subscription.drain(|_, _| {}), Ok(Queue::Empty));
     }
 
     #[test]

@@ -105,7 +105,7 @@ impl fmt::Display for HostRole {
 }
 
 /// Reads the address of a device: of a point-to-point link the local one.
-fn own_address(payload: &[u8]) -> Option<IpAddr> {
+pub(crate) fn own_address(payload: &[u8]) -> Option<IpAddr> {
     let attributes = payload.get(IFADDRMSG..)?;
     let local = attribute(attributes, IFA_LOCAL).or_else(|| attribute(attributes, IFA_ADDRESS));
     address(local?)
@@ -116,8 +116,7 @@ fn gateways(payload: &[u8]) -> Vec<IpAddr> {
     let Some(attributes_of_route) = payload.get(RTMSG..) else {
         return Vec::new();
     };
-    // Half of all is the default of many tunnels: 0.0.0.0/1 and 128.0.0.0/1.
-    let is_default = payload[1] <= 1 && payload[7] == RTN_UNICAST;
+    let is_default = is_default_route(payload);
     let mut found = Vec::new();
     for (kind, value) in attributes(attributes_of_route).filter(|_| is_default) {
         match kind {
@@ -129,6 +128,14 @@ fn gateways(payload: &[u8]) -> Vec<IpAddr> {
         }
     }
     found
+}
+
+/// Returns true for the message of a route whose gateways count.
+pub(crate) fn is_default_route(payload: &[u8]) -> bool {
+    // Half of all is the default of many tunnels: 0.0.0.0/1 and 128.0.0.0/1.
+    payload
+        .get(..RTMSG)
+        .is_some_and(|it| it[1] <= 1 && it[7] == RTN_UNICAST)
 }
 
 /// Reads the gateways of several paths: `struct rtnexthop`, each with attributes.
@@ -154,9 +161,9 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
 }
 
 /// `linux/rtnetlink.h`, `linux/if_addr.h`
-const RTM_NEWADDR: u16 = 20;
-const RTM_GETADDR: u16 = 22;
-const IFADDRMSG: usize = 8;
+pub(crate) const RTM_NEWADDR: u16 = 20;
+pub(crate) const RTM_GETADDR: u16 = 22;
+pub(crate) const IFADDRMSG: usize = 8;
 const RTNEXTHOP: usize = 8;
 const RTN_UNICAST: u8 = 1;
 const IFA_ADDRESS: u16 = 1;

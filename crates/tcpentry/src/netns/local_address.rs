@@ -176,7 +176,7 @@ fn is_no_route(errno: Errno) -> bool {
 const WHOLE_ADDRESS: u8 = 32;
 pub(super) const RTMSG: usize = 12;
 /// `linux/rtnetlink.h`
-pub(super) const RTM_NEWROUTE: u16 = 24;
+pub(crate) const RTM_NEWROUTE: u16 = 24;
 pub(super) const RTM_GETROUTE: u16 = 26;
 const RTA_DST: u16 = 1;
 const RTA_SRC: u16 = 2;

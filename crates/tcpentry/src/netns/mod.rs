@@ -10,12 +10,13 @@ mod local_ports;
 mod origin;
 
 pub use addresses::{HostAddresses, HostRole};
+pub(crate) use addresses::{IFADDRMSG, RTM_GETADDR, RTM_NEWADDR, is_default_route, own_address};
 pub use conntrack::{Conntrack, RequestedEnd};
 pub(crate) use enter::{Inside, enter};
 pub use find::{Namespace, Namespaces};
-pub(crate) use local_address::LocalAddresses;
 #[cfg(test)]
 pub(crate) use local_address::tests::without_local_addresses;
+pub(crate) use local_address::{LocalAddresses, RTM_NEWROUTE};
 
 pub use crate::connection::identity::{BootId, NetnsId, Origin};
 pub(crate) use local_ports::LocalPorts;

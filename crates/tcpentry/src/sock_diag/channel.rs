@@ -58,6 +58,23 @@ impl NetlinkSocket {
         connect(Some(netlink::NETFILTER)).map(Self::from)
     }
 
+    /// Joins multicast groups, named as `nl_groups` does: a bit for each of the first 32. `EPERM` of groups that take
+    /// `CAP_NET_ADMIN` over the network namespace.
+    ///
+    /// Messages of other namespaces don't come: that would take `NETLINK_LISTEN_ALL_NSID`.
+    pub(crate) fn join(&self, groups: u32) -> Result<(), Errno> {
+        let own = SocketAddrNetlink::try_from(rustix::net::getsockname(&self.0)?)?;
+        // A second bind keeps the port, which it has to name, and that only the kernel is heard.
+        rustix::net::bind(&self.0, &SocketAddrNetlink::new(own.pid(), groups))
+    }
+
+    /// Makes the receive buffer hold so many bytes: `SO_RCVBUFFORCE`, and where that takes a right that is missing, as many as
+    /// `net.core.rmem_max` allows.
+    pub(crate) fn set_receive_buffer(&self, bytes: usize) -> Result<(), Errno> {
+        rustix::net::sockopt::set_socket_recv_buffer_size_force(&self.0, bytes)
+            .or_else(|_| rustix::net::sockopt::set_socket_recv_buffer_size(&self.0, bytes))
+    }
+
     /// Makes the bare socket of that, as [`make`](Self::make) does.
     pub(crate) fn make_for_routes() -> Result<OwnedFd, Errno> {
         // Its number is 0.
