@@ -2,7 +2,8 @@
 
 pub(crate) mod answer;
 mod ban;
-mod duration;
+pub(crate) mod duration;
+mod guard;
 pub(crate) mod habits;
 pub(crate) mod line;
 pub(crate) mod operands;
@@ -26,6 +27,7 @@ use output::ReportArgs;
 use pace::{PaceArgs, SampleArgs};
 
 pub(crate) use ban::{BanArgs, Form};
+pub(crate) use guard::{GuardArgs, GuardCheckArgs, GuardCommand};
 pub(crate) use output::{ColorArgs, ColorChoice, OutputArgs};
 pub(crate) use read::{Usage, arranged, read};
 pub(crate) use set_source::{SetInput, SetSource};
@@ -57,6 +59,7 @@ pub(crate) enum Command {
     List(ListArgs),
     Delete(DeleteArgs),
     Ban(BanArgs),
+    Guard(GuardArgs),
     #[cfg(feature = "tui")]
     Top(TopArgs),
     Doctor(DoctorArgs),

@@ -18,6 +18,7 @@ pub(crate) fn run(args: Args) -> Exit {
         Some(Command::List(args)) => list::run(&args),
         Some(Command::Delete(args)) => delete::run(&args),
         Some(Command::Ban(args)) => ban::run(&args),
+        Some(Command::Guard(args)) => guard::run(args),
         #[cfg(feature = "tui")]
         Some(Command::Top(args)) => crate::top::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),

@@ -60,11 +60,8 @@ enum DeviceScope {
 #[derive(Clone, Copy)]
 pub(crate) enum Hosts {
     LookUp,
-    /// A name is an error: the filter is being typed, and the resolver must not be asked for every prefix of a name.
-    #[cfg_attr(
-        not(feature = "tui"),
-        expect(dead_code, reason = "only a terminal types")
-    )]
+    /// A name is an error: the filter is being typed, and the resolver must not be asked for every prefix of a name; or it is
+    /// that of a rule, which has none.
     Numbers,
 }
 

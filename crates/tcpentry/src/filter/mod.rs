@@ -7,6 +7,7 @@ mod error;
 mod expr;
 mod judge;
 mod mention;
+mod narrow;
 mod needs;
 mod pattern;
 mod prefix;

@@ -60,10 +60,7 @@ pub(in super::super) fn answer(line: &Line, commands: &[String]) -> Option<Answe
 }
 
 /// Returns the word of ours that a finger may have missed.
-pub(in super::super) fn nearest<'w>(
-    typed: &str,
-    words: impl Iterator<Item = &'w str>,
-) -> Option<&'w str> {
+pub(crate) fn nearest<'w>(typed: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
     let typed = typed.to_lowercase().replace('_', "-");
     let letters = typed.chars().count();
     words

@@ -1,5 +1,5 @@
 //! Habits of those who come from `ss`, `netstat`, `lsof`, `kill`: understood where they can mean one thing only.
 
-pub(super) mod commands;
+pub(crate) mod commands;
 pub(super) mod options;
 pub(crate) mod rows;

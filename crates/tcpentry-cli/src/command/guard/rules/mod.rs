@@ -1,5 +1,16 @@
 //! The rules of a configuration: when, which, and how much at most.
 
+mod canonical;
+mod document;
+mod error;
+mod file;
+mod filter;
+mod read;
+mod rule;
+mod section;
+mod trigger;
+mod variables;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,8 +18,11 @@ use tcpentry::filter::PrefixSet;
 
 use crate::args::pace::Rate;
 
+pub(super) use filter::parse_filter;
+pub(super) use read::read;
+
 /// A whole configuration that is in order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Rules {
     /// In the order of the files and of their places in them.
     pub(super) rules: Vec<Rule>,
@@ -24,10 +38,12 @@ pub(super) struct Rules {
 pub(super) struct Rule {
     pub(super) name: String,
     pub(super) trigger: Trigger,
-    /// The filter; what the event brings is a set of prefixes in it: `dst @elements`.
+    /// The filter, in its canonical form; what the event brings is a set of prefixes in it: `dst @elements`.
     pub(super) delete: String,
-    /// The filter of what is spared.
+    /// The filter of what is spared, likewise.
     pub(super) except: Option<String>,
+    /// Set where the filter may be true of nearly everything.
+    pub(super) everything: bool,
     pub(super) netns: NetnsScope,
     pub(super) matched_for: Option<Duration>,
     pub(super) max: Option<u64>,

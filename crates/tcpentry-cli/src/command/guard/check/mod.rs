@@ -1,0 +1,65 @@
+//! `guard check`: the rules in canonical form, each with what it would delete now. Nothing is deleted.
+
+mod forecast;
+mod rights;
+
+use std::io::{self, Write as _};
+
+use super::rules::{self, Rule, Rules};
+use crate::args::GuardCheckArgs;
+use crate::exit::Exit;
+use crate::message::{exit_after, print_error, print_hint};
+use crate::output::stdout;
+use forecast::Forecast;
+use rights::{Caller, Rights};
+
+/// Runs the command, and returns the exit code.
+pub(super) fn run(args: &GuardCheckArgs) -> Exit {
+    match rules::read(args.config.config.as_deref()) {
+        Ok(rules) => exit_after(print(&rules), Exit::Done),
+        Err(errors) => {
+            for error in &errors {
+                print_error(&error.to_string());
+                if let Some(hint) = error.hint() {
+                    print_hint(hint);
+                }
+            }
+            Exit::Usage
+        }
+    }
+}
+
+/// Prints the rules; what is said of them is in comments, so that all of it is a configuration.
+fn print(rules: &Rules) -> io::Result<()> {
+    let mut out = stdout();
+    let guard = rules.canonical_guard();
+    if !guard.is_empty() {
+        writeln!(out, "{guard}")?;
+    }
+    let caller = Caller::probe();
+    let mut all = Rights::NONE;
+    for rule in &rules.rules {
+        write!(out, "{rule}")?;
+        for line in comments(rule, &caller) {
+            writeln!(out, "# {line}")?;
+        }
+        writeln!(out)?;
+        all = all.with(Rights::of(rule));
+    }
+    for line in caller.lines() {
+        writeln!(out, "# {line}")?;
+    }
+    writeln!(
+        out,
+        "# a unit for all of them has AmbientCapabilities={all}"
+    )?;
+    out.flush()
+}
+
+fn comments(rule: &Rule, caller: &Caller) -> Vec<String> {
+    let mut lines = Forecast::of(rule).lines(rule);
+    let rights = Rights::of(rule);
+    lines.push(format!("needs {rights}"));
+    lines.extend(caller.lacking(rights));
+    lines
+}
