@@ -5,6 +5,7 @@ mod delete;
 pub(crate) mod demo;
 mod doctor;
 mod explain;
+mod guard;
 pub(crate) mod list;
 
 use crate::args::{Args, Command};

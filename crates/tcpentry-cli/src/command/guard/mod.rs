@@ -1,0 +1,3 @@
+//! `tcpentry guard`: connections that end by rule.
+
+mod service;
