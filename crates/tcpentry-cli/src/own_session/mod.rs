@@ -20,6 +20,7 @@ use tcpentry::{Connection, Error, Inode, Pair, State};
 
 use crate::message::print_error;
 use path::{Hidden, LooseEnd, Path};
+pub(crate) use proc::is_in_first_namespace;
 use servers::Servers;
 use sockets::Table;
 

@@ -293,7 +293,7 @@ pub(super) fn name(pid: i32) -> Vec<u8> {
 }
 
 /// Returns true if this process is in the host's pid namespace; so it is where nothing else is known.
-pub(super) fn is_in_first_namespace() -> bool {
+pub(crate) fn is_in_first_namespace() -> bool {
     let link = readlinkat(CWD, "/proc/self/ns/pid", Vec::new());
     link.is_ok_and(|link| link.as_bytes() == FIRST_NAMESPACE)
 }

@@ -1,0 +1,31 @@
+//! The control socket of the service: `guard status`, `pause` and `resume` ask it, and `ban` hands over what it bans.
+//!
+//! A connection carries one request and its reply. A request is a line, `status`, `pause [RULE]` or `resume [RULE]`; or the
+//! line `ban` and behind it a line for each change, up to an empty line. The reply is a line of JSON.
+
+mod caller;
+mod client;
+mod request;
+mod server;
+
+use std::path::{Path, PathBuf};
+
+pub(crate) use caller::Caller;
+pub(crate) use client::{AskError, ask};
+pub(crate) use request::{BanChange, ControlReply, RequestKind};
+pub(crate) use server::{Control, ControlRequest, ReplyTo};
+
+/// Returns the path at which the service listens: in the folder that systemd has made for it, if there is one.
+pub(crate) fn server_path() -> PathBuf {
+    // Several folders are separated by colons.
+    let folders = std::env::var("RUNTIME_DIRECTORY").unwrap_or_default();
+    match folders.split(':').next() {
+        None | Some("") => PathBuf::from(SOCKET),
+        Some(folder) => Path::new(folder).join("guard.sock"),
+    }
+}
+
+/// The path at which the service is asked.
+pub(crate) const SOCKET: &str = "/run/tcpentry/guard.sock";
+/// The users of this group may ask the service.
+const GROUP: &str = "tcpentry";

@@ -1,0 +1,280 @@
+//! The state of the service in the text format of Prometheus, for the textfile collector of node_exporter.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use super::status::{GuardStatus, RuleStatus};
+
+/// Returns the metrics as text.
+pub(crate) fn text(status: &GuardStatus) -> String {
+    let mut text = String::new();
+    let mut of_service = |name: &str, kind: &str, help: &str, value: u64| {
+        let _ = writeln!(
+            text,
+            "# HELP {PREFIX}_{name} {help}\n# TYPE {PREFIX}_{name} {kind}\n{PREFIX}_{name} {value}"
+        );
+    };
+    let reload = u64::from(status.last_reload_error.is_none());
+    of_service(
+        "start_time_seconds",
+        GAUGE,
+        "Start of the service since 1970.",
+        status.started,
+    );
+    of_service(
+        "dry_run",
+        GAUGE,
+        "1 where nothing is deleted.",
+        status.dry_run.into(),
+    );
+    of_service(
+        "paused",
+        GAUGE,
+        "1 where all rules are paused.",
+        status.paused.into(),
+    );
+    of_service(
+        "config_last_reload_successful",
+        GAUGE,
+        "1 unless the last reload failed.",
+        reload,
+    );
+    of_service(
+        "lost_log_records_total",
+        COUNTER,
+        "Log records that nobody read in time.",
+        status.lost_log_records,
+    );
+    for (name, kind, help, value) in RULE_METRICS {
+        let _ = writeln!(
+            text,
+            "# HELP {PREFIX}_{name} {help}\n# TYPE {PREFIX}_{name} {kind}"
+        );
+        for rule in &status.rules {
+            if let Some(value) = value(rule) {
+                let rule = label(&rule.name);
+                let _ = writeln!(text, "{PREFIX}_{name}{{rule=\"{rule}\"}} {value}");
+            }
+        }
+    }
+    text
+}
+
+/// Replaces a file by this text, at once: a reader sees the old one or the new one. The file is readable by all.
+///
+/// # Errors
+/// When the folder is not there or can't be written to.
+pub(crate) fn write_file(path: &Path, text: &str) -> io::Result<()> {
+    let Some(name) = path.file_name() else {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "it names no file"));
+    };
+    // The collector reads what ends with .prom: not this.
+    let mut beside = OsString::from(".");
+    beside.push(name);
+    beside.push(".new");
+    let beside = path.with_file_name(beside);
+    let written = write_new(&beside, text).and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    written
+}
+
+/// Writes a file that was not there before, whoever made one of that name.
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    let create = || {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o644).open(path)
+    };
+    let mut file: File = match create() {
+        // An earlier run ended before its rename. A link is not followed, but removed.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            fs::remove_file(path)?;
+            create()?
+        }
+        created => created?,
+    };
+    // Whatever the mask of the service is.
+    file.set_permissions(fs::Permissions::from_mode(0o644))?;
+    file.write_all(text.as_bytes())
+}
+
+/// Escapes the value of a label.
+fn label(value: &str) -> String {
+    value
+        .replace('\\', r"\\")
+        .replace('"', "\\\"")
+        .replace('\n', r"\n")
+}
+
+type RuleMetric = (
+    &'static str,
+    &'static str,
+    &'static str,
+    fn(&RuleStatus) -> Option<u64>,
+);
+
+/// The metrics of each rule: name, type, help and value.
+const RULE_METRICS: [RuleMetric; 15] = [
+    ("looks_total", COUNTER, "Looks at the table.", |rule| {
+        Some(rule.looks)
+    }),
+    (
+        "matched_total",
+        COUNTER,
+        "Connections that matched.",
+        |rule| Some(rule.matched),
+    ),
+    ("deleted_total", COUNTER, "Connections deleted.", |rule| {
+        Some(rule.deleted)
+    }),
+    (
+        "gone_total",
+        COUNTER,
+        "Connections that had ended by themselves.",
+        |rule| Some(rule.gone),
+    ),
+    (
+        "spared_total",
+        COUNTER,
+        "Connections that matched no longer.",
+        |rule| Some(rule.spared),
+    ),
+    (
+        "guarded_total",
+        COUNTER,
+        "Connections that a guard protects.",
+        |rule| Some(rule.guarded),
+    ),
+    (
+        "denied_total",
+        COUNTER,
+        "Deletions that were not permitted.",
+        |rule| Some(rule.denied),
+    ),
+    (
+        "failed_total",
+        COUNTER,
+        "Deletions that failed otherwise.",
+        |rule| Some(rule.failed),
+    ),
+    (
+        "fuse_blown_total",
+        COUNTER,
+        "Rounds in which more than max matched.",
+        |rule| Some(rule.fuse_blown),
+    ),
+    ("waiting", GAUGE, "Deletions that are due later.", |rule| {
+        Some(rule.waiting)
+    }),
+    ("bans", GAUGE, "Prefixes that are banned.", |rule| rule.bans),
+    (
+        "rule_enabled",
+        GAUGE,
+        "1 where the rule is enabled.",
+        |rule| Some(rule.enabled.into()),
+    ),
+    (
+        "rule_paused",
+        GAUGE,
+        "1 where the rule is paused.",
+        |rule| Some(rule.paused.into()),
+    ),
+    (
+        "rule_dry_run",
+        GAUGE,
+        "1 where the rule deletes nothing.",
+        |rule| Some(rule.dry_run.into()),
+    ),
+    (
+        "last_event_timestamp_seconds",
+        GAUGE,
+        "Last event of the rule since 1970.",
+        |rule| rule.last_event,
+    ),
+];
+
+const PREFIX: &str = "tcpentry_guard";
+const COUNTER: &str = "counter";
+const GAUGE: &str = "gauge";
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::path::PathBuf;
+
+    use super::super::status::tests::example;
+    use super::*;
+
+    /// Returns an empty folder of this test.
+    fn folder(name: &str) -> PathBuf {
+        let name = format!("tcpentry-metrics-{name}-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir(&folder).unwrap();
+        folder
+    }
+
+    #[test]
+    fn each_metric_has_its_help_and_type() {
+        let mut status = example();
+        status.rules[0].name = "a\"b\\c\nd".to_owned();
+        let text = text(&status);
+        assert!(text.contains(
+            "# HELP tcpentry_guard_deleted_total Connections deleted.\n\
+             # TYPE tcpentry_guard_deleted_total counter\n\
+             tcpentry_guard_deleted_total{rule=\"a\\\"b\\\\c\\nd\"} 1\n\
+             tcpentry_guard_deleted_total{rule=\"bans\"} 0\n"
+        ));
+        assert!(text.contains("\ntcpentry_guard_bans{rule=\"bans\"} 150000\n"));
+        assert!(!text.contains("tcpentry_guard_bans{rule=\"a"));
+        assert!(text.contains("\ntcpentry_guard_config_last_reload_successful 0\n"));
+        // Every sample stands below the type of its metric, and every line is complete.
+        let mut metric = "";
+        for line in text.lines() {
+            match line.strip_prefix("# TYPE ") {
+                Some(of) => metric = of.split(' ').next().unwrap(),
+                None if line.starts_with('#') => assert!(line.starts_with("# HELP "), "{line}"),
+                None => {
+                    let (name, value) = line.rsplit_once(' ').unwrap();
+                    assert_eq!(name.split('{').next(), Some(metric));
+                    value.parse::<u64>().unwrap();
+                }
+            }
+        }
+        assert!(text.ends_with('\n'));
+    }
+
+    #[test]
+    fn a_file_is_replaced_and_never_followed() {
+        let folder = folder("file");
+        let (path, other) = (folder.join("guard.prom"), folder.join("other"));
+        fs::write(&other, "untouched").unwrap();
+        symlink(&other, &path).unwrap();
+        symlink(&other, folder.join(".guard.prom.new")).unwrap();
+        for text in ["one\n", "two\n"] {
+            write_file(&path, text).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
+        assert_eq!(fs::read_to_string(&other).unwrap(), "untouched");
+        let mode = fs::symlink_metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o170_777, 0o100_644);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_failed_write_leaves_nothing_behind() {
+        let folder = folder("failed");
+        assert!(write_file(&folder.join("none/guard.prom"), "x").is_err());
+        fs::create_dir_all(folder.join("guard.prom/full")).unwrap();
+        assert!(write_file(&folder.join("guard.prom"), "x").is_err());
+        assert!(write_file(Path::new("/"), "x").is_err());
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        fs::remove_dir_all(folder).unwrap();
+    }
+}
