@@ -27,7 +27,7 @@ use output::ReportArgs;
 use pace::{PaceArgs, SampleArgs};
 
 pub(crate) use ban::{BanArgs, Form};
-pub(crate) use guard::{GuardArgs, GuardCheckArgs, GuardCommand};
+pub(crate) use guard::{GuardArgs, GuardCheckArgs, GuardCommand, GuardRunArgs, GuardStatusArgs};
 pub(crate) use output::{ColorArgs, ColorChoice, OutputArgs};
 pub(crate) use read::{Usage, arranged, read};
 pub(crate) use set_source::{SetInput, SetSource};

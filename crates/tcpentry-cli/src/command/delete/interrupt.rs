@@ -24,6 +24,15 @@ pub(in crate::command) struct Interrupt {
 impl Interrupt {
     /// Installs the handlers.
     pub(in crate::command) fn install() -> Self {
+        Self::but_for(None)
+    }
+
+    /// Installs the handlers but for that of HUP, by which a service reads its configuration again.
+    pub(in crate::command) fn for_service() -> Self {
+        Self::but_for(Some(SIGHUP))
+    }
+
+    fn but_for(except: Option<i32>) -> Self {
         let this = Self {
             flag: Arc::default(),
             signal: Arc::default(),
@@ -32,7 +41,7 @@ impl Interrupt {
         let ignored = ignored.map_or(0, |status| ignored_signals(&status));
         for signal in SIGNALS.into_iter().chain(REAL_TIME) {
             // nohup, or a script that runs this in the background, ignores the signal on purpose.
-            if ignored & (1 << (signal - 1)) != 0 {
+            if ignored & (1 << (signal - 1)) != 0 || except == Some(signal) {
                 continue;
             }
             // Where no handler can be installed, the signal ends the program at once. The number is stored before the

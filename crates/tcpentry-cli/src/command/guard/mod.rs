@@ -1,21 +1,26 @@
 //! `tcpentry guard`: connections that end by rule.
 
+mod ask;
+mod ban_file;
 mod check;
+mod resolver;
 mod rules;
+mod run;
 mod service;
 mod state;
 mod worker;
 
 use crate::args::{GuardArgs, GuardCommand};
 use crate::exit::Exit;
+use service::control::RequestKind;
 
 /// Runs the command, and returns the exit code.
 pub(super) fn run(args: GuardArgs) -> Exit {
     match args.command {
         GuardCommand::Check(args) => check::run(&args),
-        GuardCommand::Run(_args) => unreachable!("run::run(&args)"),
-        GuardCommand::Status(_args) => unreachable!("service::status(&args)"),
-        GuardCommand::Pause(_args) => unreachable!("service::pause(&args)"),
-        GuardCommand::Resume(_args) => unreachable!("service::resume(&args)"),
+        GuardCommand::Run(args) => run::run(&args),
+        GuardCommand::Status(args) => ask::status(&args),
+        GuardCommand::Pause(args) => ask::change(&RequestKind::Pause(args.rule)),
+        GuardCommand::Resume(args) => ask::change(&RequestKind::Resume(args.rule)),
     }
 }

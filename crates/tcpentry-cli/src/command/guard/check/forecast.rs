@@ -279,7 +279,7 @@ fn event(trigger: &Trigger) -> String {
             device: Some(device),
         } => format!("for an address to leave a device {device}"),
         Trigger::Set { family, table, set } => {
-            format!("for elements of the set {} {table} {set}", family.name())
+            format!("for elements of the set {} {table} {set}", family)
         }
         Trigger::NameChanged { name, .. } => format!("for other addresses of {name}"),
         Trigger::Ban => "for what `tcpentry ban` hands over".to_owned(),

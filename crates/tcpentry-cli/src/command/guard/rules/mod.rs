@@ -15,11 +15,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tcpentry::filter::PrefixSet;
+use tcpentry::watch::TableFamily;
 
 use crate::args::pace::Rate;
 
 pub(super) use filter::parse_filter;
-pub(super) use read::read;
+pub(super) use read::{FOLDER, read};
 
 /// A whole configuration that is in order.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -64,7 +65,7 @@ pub(super) enum Trigger {
     AddressRemoved { device: Option<String> },
     /// Elements of a set of nftables: `table` and `set` are globs.
     Set {
-        family: SetFamily,
+        family: TableFamily,
         table: String,
         set: String,
     },
@@ -72,17 +73,6 @@ pub(super) enum Trigger {
     NameChanged { name: String, absent_for: Duration },
     /// `tcpentry ban` has handed it over.
     Ban,
-}
-
-/// The family of a table of nftables.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(super) enum SetFamily {
-    Ip,
-    Ip6,
-    Inet,
-    Arp,
-    Bridge,
-    Netdev,
 }
 
 /// The network namespaces that a rule looks into.

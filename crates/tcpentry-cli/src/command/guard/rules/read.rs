@@ -14,7 +14,7 @@ use super::{Rules, rule};
 use crate::args::habits::commands::nearest;
 
 /// The folder of the rules.
-const FOLDER: &str = "/etc/tcpentry/guard.d";
+pub(in crate::command::guard) const FOLDER: &str = "/etc/tcpentry/guard.d";
 
 /// Reads a file or a folder of rules; without one, those of this host.
 ///

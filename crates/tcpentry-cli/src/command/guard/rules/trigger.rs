@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use tcpentry::ScopedEndpoint;
+use tcpentry::watch::{TableFamily, UnknownFamily};
 
+use super::Trigger;
 use super::section::cited;
-use super::{SetFamily, Trigger};
 use crate::args::habits::commands::nearest;
+use crate::output::exact_duration;
 
 /// The error of a word of `when`.
 #[derive(Debug, PartialEq)]
@@ -19,16 +21,6 @@ pub(super) struct WordError {
 
 /// The time in which an address of a name has to be in no answer, if nothing else is asked for.
 pub(super) const ABSENT_FOR: Duration = Duration::from_secs(600);
-
-/// The families of tables of nftables, as `nft` names them.
-const FAMILIES: [(&str, SetFamily); 6] = [
-    ("ip", SetFamily::Ip),
-    ("ip6", SetFamily::Ip6),
-    ("inet", SetFamily::Inet),
-    ("arp", SetFamily::Arp),
-    ("bridge", SetFamily::Bridge),
-    ("netdev", SetFamily::Netdev),
-];
 
 /// The events: their words, and the form of `when`.
 const EVENTS: [(&str, &str); 4] = [
@@ -97,12 +89,20 @@ impl Trigger {
         }
     }
 
+    /// Returns the words of `when`, or of `every`.
+    pub(in crate::command::guard) fn text(&self) -> String {
+        match self {
+            Self::Every(time) => format!("every {}", exact_duration(*time)),
+            event => event.when().unwrap_or_default(),
+        }
+    }
+
     /// Returns the words of `when`; `None` where the rule has `every`.
     pub(super) fn when(&self) -> Option<String> {
         Some(match self {
             Self::Every(_) => return None,
             Self::AddressRemoved { .. } => "address-removed".to_owned(),
-            Self::Set { family, table, set } => format!("set {} {table} {set}", family.name()),
+            Self::Set { family, table, set } => format!("set {family} {table} {set}"),
             Self::NameChanged { name, .. } => format!("name-changed {name}"),
             Self::Ban => "ban".to_owned(),
         })
@@ -116,15 +116,6 @@ impl Trigger {
             Self::Set { .. } | Self::Ban => Some("elements"),
             Self::NameChanged { .. } => Some("former"),
         }
-    }
-}
-
-impl SetFamily {
-    /// Returns its name, as `nft` has it.
-    pub(in crate::command::guard) fn name(self) -> &'static str {
-        let mut all = FAMILIES.iter();
-        let found = all.find(|(_, family)| *family == self);
-        found.map_or("inet", |(name, _)| name)
     }
 }
 
@@ -152,15 +143,11 @@ pub(super) fn glob((column, word): (usize, &str), longest: usize) -> Result<Stri
     Ok(word.to_owned())
 }
 
-fn family((column, word): (usize, &str)) -> Result<SetFamily, WordError> {
-    let found = FAMILIES.iter().find(|(name, _)| *name == word);
-    found.map(|(_, family)| *family).ok_or_else(|| {
-        let names: Vec<_> = FAMILIES.iter().map(|(name, _)| *name).collect();
-        WordError {
-            column,
-            cause: format!("{} is not a family of tables", cited(word)),
-            hint: Some(format!("families are {}", names.join(" "))),
-        }
+fn family((column, word): (usize, &str)) -> Result<TableFamily, WordError> {
+    word.parse().map_err(|error: UnknownFamily| WordError {
+        column,
+        cause: format!("{} is not a family of tables", cited(word)),
+        hint: Some(error.to_string()),
     })
 }
 

@@ -1,6 +1,5 @@
 //! The edges of the service `tcpentry guard run`: what it says to the service manager, to the log, to whoever asks, and to
 //! a monitoring system. Nothing here waits for another process, and nothing knows how a rule is evaluated.
-#![allow(dead_code, unused_imports, reason = "for the loop of `guard run`")]
 
 pub(crate) mod control;
 pub(crate) mod journal;

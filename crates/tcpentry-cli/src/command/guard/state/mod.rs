@@ -16,9 +16,10 @@ use std::time::{Duration, Instant};
 
 use tcpentry::filter::{Prefix, PrefixSet};
 use tcpentry::netns::{HostAddresses, NetnsId};
+use tcpentry::watch::SetName;
 use tcpentry::{Connection, Cookie, Outcome};
 
-use super::rules::{Rule, Rules, SetFamily, Trigger};
+use super::rules::{Rule, Rules, Trigger};
 use crate::tables::sets::Sets;
 use entry::Entry;
 use rule::RuleState;
@@ -67,14 +68,6 @@ pub(crate) struct Done {
     pub(crate) place: Option<String>,
 }
 
-/// A set of nftables.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) struct SetKey {
-    pub(crate) family: SetFamily,
-    pub(crate) table: String,
-    pub(crate) set: String,
-}
-
 /// A change of the bans.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum BanChange {
@@ -91,13 +84,13 @@ pub(crate) enum Event {
     /// Local addresses of connections that were on no device at the start.
     AddressesMissing(Vec<IpAddr>),
     /// Elements of a set were added.
-    Elements(SetKey, Vec<(Prefix, Option<Duration>)>),
+    Elements(SetName, Vec<(Prefix, Option<Duration>)>),
     /// An element was removed.
-    ElementsGone(SetKey, Vec<Prefix>),
+    ElementsGone(SetName, Vec<Prefix>),
     /// A set was read: all of its elements.
-    SetRead(SetKey, Vec<(Prefix, Option<Duration>)>),
+    SetRead(SetName, Vec<(Prefix, Option<Duration>)>),
     /// A set is no more.
-    SetGone(SetKey),
+    SetGone(SetName),
     /// The answer of the resolver; empty where it failed.
     Name(String, Vec<IpAddr>),
     Bans(Vec<BanChange>),
@@ -226,7 +219,10 @@ impl Guard {
                 }
             }
             Event::Elements(key, added) => {
-                for rule in rules.iter_mut().filter(|it| it.is_about_set(&key)) {
+                for rule in rules
+                    .iter_mut()
+                    .filter(|it| it.rule.trigger.is_about_set(&key))
+                {
                     let known = rule.sets.entry(key.clone()).or_default();
                     let new = added
                         .iter()
@@ -236,7 +232,10 @@ impl Guard {
                 }
             }
             Event::ElementsGone(key, gone) => {
-                for rule in rules.iter_mut().filter(|it| it.is_about_set(&key)) {
+                for rule in rules
+                    .iter_mut()
+                    .filter(|it| it.rule.trigger.is_about_set(&key))
+                {
                     let known = rule.sets.entry(key.clone()).or_default();
                     for prefix in &gone {
                         known.remove(*prefix);
@@ -244,7 +243,10 @@ impl Guard {
                 }
             }
             Event::SetRead(key, all) => {
-                for rule in rules.iter_mut().filter(|it| it.is_about_set(&key)) {
+                for rule in rules
+                    .iter_mut()
+                    .filter(|it| it.rule.trigger.is_about_set(&key))
+                {
                     let known = rule.sets.entry(key.clone()).or_default();
                     let new = known.replace(all.iter().copied(), now);
                     rule.take(&new, never, now, log);

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use tcpentry::Outcome;
 use tcpentry::filter::Prefix;
+use tcpentry::watch::SetName;
 
 use super::elements::Elements;
 use super::entry::{Entry, Weight};
 use super::matched::Matched;
 use super::name::NameHistory;
 use super::taken::Never;
-use super::{Command, Done, Found, Looked, SetKey, SocketKey, matches_glob};
+use super::{Command, Done, Found, Looked, SocketKey, matches_glob};
 use crate::args::pace::PaceArgs;
 use crate::command::guard::rules::{Rule, Trigger};
 use crate::pace::Pacer;
@@ -43,7 +44,7 @@ pub(crate) struct RuleState {
     /// The last event, and when that was.
     pub(crate) last_event: Option<(Instant, String)>,
     /// The elements of each set of nftables that it is about.
-    pub(crate) sets: BTreeMap<SetKey, Elements>,
+    pub(crate) sets: BTreeMap<SetName, Elements>,
     pub(crate) bans: Elements,
     pub(crate) name: Option<NameHistory>,
     /// What events have brought that no look was made for so far.
@@ -124,13 +125,6 @@ impl RuleState {
             reported: self.reported,
             ..Self::new(self.id, rule, dry_run, now)
         }
-    }
-
-    pub(crate) fn is_about_set(&self, key: &SetKey) -> bool {
-        let Trigger::Set { family, table, set } = &self.rule.trigger else {
-            return false;
-        };
-        *family == key.family && matches_glob(table, &key.table) && matches_glob(set, &key.set)
     }
 
     /// Takes what an event has brought, without what is never taken.
@@ -383,13 +377,11 @@ fn pacer(rule: &Rule) -> Option<Pacer> {
 }
 
 impl Trigger {
-    /// Returns the name of the set that its event fills.
-    pub(crate) const fn variable(&self) -> Option<&'static str> {
-        match self {
-            Self::Every(_) => None,
-            Self::AddressRemoved { .. } => Some("address"),
-            Self::Set { .. } | Self::Ban => Some("elements"),
-            Self::NameChanged { .. } => Some("former"),
-        }
+    /// Returns true if it is about the elements of a set of nftables.
+    pub(crate) fn is_about_set(&self, name: &SetName) -> bool {
+        let Self::Set { family, table, set } = self else {
+            return false;
+        };
+        *family == name.family && matches_glob(table, &name.table) && matches_glob(set, &name.set)
     }
 }

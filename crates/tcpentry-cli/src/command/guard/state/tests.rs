@@ -7,9 +7,9 @@ use tcpentry::filter::Prefix;
 use tcpentry::netns::{HostAddresses, NetnsId};
 use tcpentry::{Connection, Cookie, Endpoint, Outcome, Pair, State};
 
-use super::{BanChange, Command, Done, Event, Found, Guard, Looked, SetKey};
+use super::{BanChange, Command, Done, Event, Found, Guard, Looked, SetName};
 use crate::args::pace::Rate;
-use crate::command::guard::rules::{NetnsScope, Rule, Rules, SetFamily, Trigger};
+use crate::command::guard::rules::{NetnsScope, Rule, Rules, TableFamily, Trigger};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -252,14 +252,14 @@ fn a_rate_is_kept_and_what_has_ended_takes_nobodys_time() {
     );
 }
 
-fn of_set() -> (Rule, SetKey) {
+fn of_set() -> (Rule, SetName) {
     let trigger = Trigger::Set {
-        family: SetFamily::Inet,
+        family: TableFamily::Inet,
         table: "f2b-table".to_owned(),
         set: "addr*-set-*".to_owned(),
     };
-    let key = SetKey {
-        family: SetFamily::Inet,
+    let key = SetName {
+        family: TableFamily::Inet,
         table: "f2b-table".to_owned(),
         set: "addr-set-sshd".to_owned(),
     };
@@ -270,7 +270,7 @@ fn of_set() -> (Rule, SetKey) {
 fn an_element_is_looked_for_once_however_often_it_is_announced() {
     let (banned, key) = of_set();
     let mut story = Story::of(vec![banned]);
-    let other = SetKey {
+    let other = SetName {
         set: "other".to_owned(),
         ..key.clone()
     };

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use tcpentry::filter::{FilterError, Prefix};
 
 use crate::command::guard::service::status::GuardStatus;
+pub(crate) use crate::command::guard::state::BanChange;
 
 /// What is asked for.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -18,14 +19,6 @@ pub(crate) enum RequestKind {
     Resume(Option<String>),
     /// Change the bans, in this order.
     Ban(Vec<BanChange>),
-}
-
-/// A change of the bans.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum BanChange {
-    Add(Prefix, Option<Duration>),
-    Del(Prefix),
-    Flush,
 }
 
 /// The reply: `{"status":{...}}`, `{"done":"..."}` or `{"error":"..."}`.

@@ -1,0 +1,104 @@
+//! The bans, as they are kept over a restart of the service: a prefix a line, and the second since 1970 at which it expires.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use tcpentry::filter::Prefix;
+
+/// Returns the path of the file: in the folder that systemd has made for the service, if there is one.
+pub(super) fn path() -> PathBuf {
+    let folders = std::env::var("STATE_DIRECTORY").unwrap_or_default();
+    let first = folders.split(':').next().filter(|it| !it.is_empty());
+    Path::new(first.unwrap_or(FOLDER)).join("guard-bans")
+}
+
+/// Reads those that have not expired; of a line that is not understood nothing is known, and the others stand.
+pub(super) fn read(path: &Path) -> io::Result<Vec<(Prefix, Option<Duration>)>> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let now = now();
+    let bans = text.lines().filter_map(|line| {
+        let (prefix, end) = line
+            .split_once(' ')
+            .map_or((line, None), |(it, end)| (it, Some(end)));
+        let prefix = prefix.parse().ok()?;
+        let Some(end) = end else {
+            return Some((prefix, None));
+        };
+        let end = Duration::from_secs(end.parse().ok()?);
+        Some((
+            prefix,
+            Some(end.checked_sub(now).filter(|it| !it.is_zero())?),
+        ))
+    });
+    Ok(bans.collect())
+}
+
+/// Writes them, whole or not at all.
+pub(super) fn write(
+    path: &Path,
+    bans: impl Iterator<Item = (Prefix, Option<Duration>)>,
+) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let beside = path.with_extension("new");
+    let mut file = io::BufWriter::new(fs::File::create(&beside)?);
+    let now = now();
+    for (prefix, left) in bans {
+        match left.and_then(|left| now.checked_add(left)) {
+            Some(end) => writeln!(file, "{prefix} {}", end.as_secs())?,
+            None => writeln!(file, "{prefix}")?,
+        }
+    }
+    let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+    file.sync_all()?;
+    fs::rename(beside, path)
+}
+
+fn now() -> Duration {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+}
+
+/// The folder of a service that systemd has given none.
+const FOLDER: &str = "/var/lib/tcpentry";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_but_for_what_has_expired() {
+        let folder = std::env::temp_dir().join(format!("tcpentry-bans-{}", std::process::id()));
+        let path = folder.join("guard-bans");
+        assert!(read(&path).unwrap().is_empty());
+        let hour = Duration::from_secs(3600);
+        let bans: [(Prefix, _); 3] = [
+            ("192.0.2.0/24".parse().unwrap(), None),
+            ("192.0.2.1".parse().unwrap(), Some(hour)),
+            ("2001:db8::1".parse().unwrap(), Some(Duration::ZERO)),
+        ];
+        write(&path, bans.into_iter()).unwrap();
+        fs::write(
+            &path,
+            fs::read_to_string(&path).unwrap() + "nonsense\n192.0.2.2 x\n",
+        )
+        .unwrap();
+        let read = read(&path).unwrap();
+        assert_eq!(read.len(), 2);
+        assert_eq!(read[0], bans[0]);
+        let left = read[1].1.unwrap();
+        assert!(
+            left <= hour && left > hour - Duration::from_secs(10),
+            "{left:?}"
+        );
+        fs::remove_dir_all(folder).unwrap();
+    }
+}

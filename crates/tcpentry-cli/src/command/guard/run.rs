@@ -1,0 +1,546 @@
+//! `guard run`: the loop of the service. It waits in one place, for all that can happen, and hands it to the state.
+
+mod sources;
+
+use std::collections::VecDeque;
+use std::io::{self, Read as _};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use signal_hook::consts::{SIGHUP, SIGTERM};
+use tcpentry::Outcome;
+use tcpentry::netns::HostAddresses;
+
+use super::ban_file;
+use super::resolver::{self, WatchedName};
+use super::rules::{self, Rules, Trigger};
+use super::service::control::{self, Control, ControlReply, ControlRequest, RequestKind};
+use super::service::journal::{EventLog, LogField, LogRecord, Priority};
+use super::service::metrics;
+use super::service::notify::Notifier;
+use super::service::status::{GuardStatus, RuleStatus};
+use super::state::entry::{Entry, Weight};
+use super::state::rule::RuleState;
+use super::state::{BanChange, Command, Event, Guard};
+use super::worker::{self, Task};
+use crate::args::GuardRunArgs;
+use crate::command::delete::interrupt::Interrupt;
+use crate::exit::Exit;
+use crate::message::{print_error, print_failure, print_hint};
+use sources::Sources;
+
+/// Runs the command, and returns the exit code.
+pub(super) fn run(args: &GuardRunArgs) -> Exit {
+    let rules = match rules::read(args.config.config.as_deref()) {
+        Ok(rules) => rules,
+        Err(errors) => {
+            for error in &errors {
+                print_error(&error.to_string());
+                if let Some(hint) = error.hint() {
+                    print_hint(hint);
+                }
+            }
+            return Exit::Usage;
+        }
+    };
+    let host = match HostAddresses::read() {
+        Ok(host) => host,
+        Err(error) => {
+            print_failure(&error);
+            return Exit::of_deletion(&error);
+        }
+    };
+    match Service::start(args, rules, host) {
+        Ok(mut service) => service.run(),
+        Err(error) => {
+            print_error(&format!("guard: {error}"));
+            Exit::Failed
+        }
+    }
+}
+
+/// The service, and all that it waits for.
+struct Service {
+    config: Option<PathBuf>,
+    guard: Guard,
+    sources: Sources,
+    control: Control,
+    log: EventLog,
+    notifier: Notifier,
+    interrupt: Interrupt,
+    /// The ends of pipes that are written to by a signal to end, by one to reload, and by the threads.
+    ending: UnixStream,
+    reloading: UnixStream,
+    answered: UnixStream,
+    tasks: Option<Sender<Task>>,
+    answers: Receiver<Event>,
+    names: Sender<Vec<WatchedName>>,
+    worker: Option<JoinHandle<()>>,
+    started: SystemTime,
+    last_reload_error: Option<String>,
+    /// The next time at which the service manager hears that the loop goes on.
+    watchdog: Option<(Duration, Instant)>,
+    /// What the metrics said when they were written last, and the time from which they may be written again.
+    metrics: (String, Instant),
+    /// The bans have changed since they were written, and the time from which they may be written again.
+    bans: (bool, Instant),
+}
+
+impl Service {
+    fn start(args: &GuardRunArgs, rules: Rules, host: HostAddresses) -> io::Result<Self> {
+        let now = Instant::now();
+        let mut log = EventLog::open();
+        let mut control = Control::open(&control::server_path())?;
+        if let Some(warning) = control.take_warning() {
+            log.write(&LogRecord::new(Priority::Warning, warning));
+        }
+        let interrupt = Interrupt::for_service();
+        let (ending, by_signal) = UnixStream::pair()?;
+        signal_hook::low_level::pipe::register(SIGTERM, by_signal.try_clone()?)?;
+        signal_hook::low_level::pipe::register(signal_hook::consts::SIGINT, by_signal)?;
+        let (reloading, by_hangup) = UnixStream::pair()?;
+        signal_hook::low_level::pipe::register(SIGHUP, by_hangup)?;
+        let (answered, by_answer) = UnixStream::pair()?;
+        for end in [&ending, &reloading, &answered, &by_answer] {
+            end.set_nonblocking(true)?;
+        }
+        let by_answer = Arc::new(by_answer);
+        let wake = || {
+            let stream = Arc::clone(&by_answer);
+            // Where it is full, the loop is about to wake up anyway.
+            move || drop(io::Write::write(&mut &*stream, &[0]))
+        };
+        let (tasks, from_loop) = mpsc::channel();
+        let (send_answer, answers) = mpsc::channel();
+        let worker = worker::start(from_loop, send_answer.clone(), interrupt.clone(), wake())?;
+        let (names, lists) = mpsc::channel();
+        resolver::start(lists, send_answer, wake())?;
+        let notifier = Notifier::from_environment()?;
+        let watchdog = notifier
+            .watchdog_interval()
+            .map(|it| (it / 2, now + it / 2));
+        let mut service = Self {
+            config: args.config.config.clone(),
+            guard: Guard::new(rules, host, args.dry_run, now),
+            sources: Sources::default(),
+            control,
+            log,
+            notifier,
+            interrupt,
+            ending,
+            reloading,
+            answered,
+            tasks: Some(tasks),
+            answers,
+            names,
+            worker: Some(worker),
+            started: SystemTime::now(),
+            last_reload_error: None,
+            watchdog,
+            metrics: (String::new(), now),
+            bans: (false, now),
+        };
+        service.begin(now);
+        Ok(service)
+    }
+
+    /// Looks at what is there already: elements of sets, bans, connections on addresses that have gone.
+    fn begin(&mut self, now: Instant) {
+        let count = self.guard.states().len();
+        let text = match count {
+            1 => "1 rule".to_owned(),
+            _ => format!("{count} rules"),
+        };
+        self.say(Priority::Notice, &format!("runs {text}"));
+        match ban_file::read(&ban_file::path()) {
+            Ok(bans) => {
+                let bans = bans
+                    .into_iter()
+                    .map(|(prefix, left)| BanChange::Add(prefix, left));
+                self.guard.apply(Event::Bans(bans.collect()), now);
+            }
+            Err(error) => self.say(
+                Priority::Warning,
+                &format!(
+                    "{}: {error}: earlier bans are not known",
+                    ban_file::path().display()
+                ),
+            ),
+        }
+        self.watch(now);
+        self.act(now);
+        self.notifier.ready(&text);
+    }
+
+    /// Waits for what the rules are about.
+    fn watch(&mut self, now: Instant) {
+        let rules = self.guard.states().iter().map(|it| &*it.rule);
+        let rules: Vec<_> = rules.filter(|rule| rule.enabled).collect();
+        let names = rules.iter().filter_map(|rule| match &rule.trigger {
+            Trigger::NameChanged { name, absent_for } => Some(WatchedName::new(name, *absent_for)),
+            _ => None,
+        });
+        let mut names: Vec<_> = names.collect();
+        names.sort_by(|a, b| (&a.name, a.every).cmp(&(&b.name, b.every)));
+        names.dedup_by(|a, b| a.name == b.name);
+        // The thread is there as long as the service is.
+        let _ = self.names.send(names);
+        let opened = self.sources.watch(&rules, now);
+        for warning in opened.warnings {
+            self.say(Priority::Warning, &warning);
+        }
+        for event in opened.events {
+            self.guard.apply(event, now);
+        }
+        if opened.find_missing {
+            self.send(Task::FindMissing);
+        }
+    }
+
+    fn run(&mut self) -> Exit {
+        while !self.interrupt.is_set() {
+            if let Err(error) = self.wait() {
+                self.say(Priority::Error, &format!("poll: {error}"));
+                self.end();
+                return Exit::Failed;
+            }
+            let now = Instant::now();
+            if drain(&self.reloading) {
+                self.reload(now);
+            }
+            drain(&self.answered);
+            drain(&self.ending);
+            while let Ok(event) = self.answers.try_recv() {
+                self.guard.apply(event, now);
+            }
+            self.hear(now);
+            for request in self.control.serve(now) {
+                self.serve(request, now);
+            }
+            self.act(now);
+            self.log.flush();
+            self.notifier.flush();
+            if let Some((every, due)) = &mut self.watchdog
+                && *due <= now
+            {
+                *due = now + *every;
+                self.notifier.alive();
+            }
+        }
+        self.end();
+        let exit = self.interrupt.exit();
+        // Who manages services ends them so: it is not a failure.
+        if exit == Exit::Interrupted(SIGTERM as u8) {
+            Exit::Done
+        } else {
+            exit
+        }
+    }
+
+    /// Waits until something has happened, or something is due.
+    fn wait(&self) -> io::Result<()> {
+        let now = Instant::now();
+        let due = [
+            self.guard.next_due(now),
+            self.sources.due(),
+            self.control.deadline(),
+            self.watchdog.map(|(_, due)| due),
+            self.bans.0.then_some(self.bans.1),
+        ];
+        let due = due.into_iter().flatten().min();
+        let wait = due.map(|due| due.saturating_duration_since(now));
+        let wait = wait.and_then(|wait| Timespec::try_from(wait).ok());
+        let mut fds = Vec::new();
+        for end in [&self.ending, &self.reloading, &self.answered] {
+            fds.push(PollFd::new(end, PollFlags::IN));
+        }
+        self.sources.add_fds(&mut fds);
+        self.control.add_fds(now, &mut fds);
+        let room: [Option<BorrowedFd<'_>>; 2] = [self.log.waits_for(), self.notifier.waits_for()];
+        fds.extend(
+            room.into_iter()
+                .flatten()
+                .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::OUT)),
+        );
+        match poll(&mut fds, wait.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Hears what the kernel has announced.
+    fn hear(&mut self, now: Instant) {
+        let heard = self.sources.read(self.guard.states(), now);
+        for warning in heard.warnings {
+            self.say(Priority::Warning, &warning);
+        }
+        for event in heard.events {
+            self.guard.apply(event, now);
+        }
+        if heard.find_missing {
+            self.send(Task::FindMissing);
+        }
+    }
+
+    /// Does what the state asks for.
+    fn act(&mut self, now: Instant) {
+        for command in self.guard.commands(now) {
+            match command {
+                Command::Log(entry) => self.log.write(&record(&entry)),
+                command => self.send(Task::Do(command)),
+            }
+        }
+        self.keep_bans(now);
+        self.write_metrics(now);
+    }
+
+    fn send(&self, task: Task) {
+        if let Some(tasks) = &self.tasks {
+            // It ends only with the service.
+            let _ = tasks.send(task);
+        }
+    }
+
+    /// Reads the configuration again, and keeps the old one where the new one is wrong.
+    fn reload(&mut self, now: Instant) {
+        self.notifier.reloading();
+        match rules::read(self.config.as_deref()) {
+            Ok(rules) => {
+                self.last_reload_error = None;
+                let bans = self.known_bans(now);
+                self.guard.reload(rules, now);
+                // A rule that was not there before takes what is there.
+                let bans = bans
+                    .into_iter()
+                    .map(|(prefix, left)| BanChange::Add(prefix, left));
+                self.guard.apply(Event::Bans(bans.collect()), now);
+                self.watch(now);
+                self.say(Priority::Notice, "has read its configuration again");
+            }
+            Err(errors) => {
+                for error in &errors {
+                    self.say(Priority::Error, &error.to_string());
+                }
+                self.say(
+                    Priority::Error,
+                    "the new configuration is wrong: the rules that were there stay",
+                );
+                self.last_reload_error = errors.first().map(ToString::to_string);
+            }
+        }
+        let count = self.guard.states().len();
+        self.notifier.ready(&format!("{count} rules"));
+    }
+
+    fn serve(&mut self, request: ControlRequest, now: Instant) {
+        let reply = match request.kind {
+            RequestKind::Status => ControlReply::Status(Box::new(self.status(now))),
+            RequestKind::Pause(ref rule) => self.pause(rule.as_deref(), true, &request),
+            RequestKind::Resume(ref rule) => self.pause(rule.as_deref(), false, &request),
+            RequestKind::Ban(changes) => self.ban(changes, now),
+        };
+        self.control.reply(&request.reply, &reply, now);
+    }
+
+    fn pause(
+        &mut self,
+        rule: Option<&str>,
+        pauses: bool,
+        request: &ControlRequest,
+    ) -> ControlReply {
+        if !self.guard.pause(rule, pauses) {
+            let name = rule.unwrap_or_default();
+            return ControlReply::Error(format!("there is no rule `{name}`"));
+        }
+        let verb = if pauses { "paused" } else { "resumed" };
+        let text = match rule {
+            Some(rule) => format!("{verb} the rule {rule}"),
+            None => format!("{verb} all rules"),
+        };
+        let record = LogRecord::new(Priority::Notice, text.clone())
+            .with_some(LogField::Rule, rule)
+            .with_some(LogField::CallerPid, request.caller.pid)
+            .with_some(LogField::CallerUid, request.caller.uid);
+        self.log.write(&record);
+        ControlReply::Done(text)
+    }
+
+    fn ban(&mut self, changes: Vec<BanChange>, now: Instant) -> ControlReply {
+        let takes_bans = |it: &RuleState| it.rule.enabled && it.rule.trigger == Trigger::Ban;
+        if !self.guard.states().iter().any(takes_bans) {
+            return ControlReply::Error("no rule has `when = \"ban\"`".to_owned());
+        }
+        let count = changes.len();
+        self.hear(now);
+        self.guard.apply(Event::Bans(changes), now);
+        self.bans.0 = true;
+        ControlReply::Done(match count {
+            1 => "1 change of the bans was taken".to_owned(),
+            _ => format!("{count} changes of the bans were taken"),
+        })
+    }
+
+    fn known_bans(&self, now: Instant) -> Vec<(tcpentry::filter::Prefix, Option<Duration>)> {
+        let mut rules = self.guard.states().iter();
+        let with_bans = rules.find(|it| it.rule.trigger == Trigger::Ban);
+        with_bans.map_or_else(Vec::new, |it| it.bans.iter(now).collect())
+    }
+
+    /// Writes the bans down once they have changed, at most once a second.
+    fn keep_bans(&mut self, now: Instant) {
+        if !self.bans.0 || self.bans.1 > now {
+            return;
+        }
+        self.bans = (false, now + Duration::from_secs(1));
+        let path = ban_file::path();
+        if let Err(error) = ban_file::write(&path, self.known_bans(now).into_iter()) {
+            let path = path.display();
+            self.say(
+                Priority::Error,
+                &format!("{path}: {error}: the bans will not be known after a restart"),
+            );
+        }
+    }
+
+    /// Writes the metrics once they have changed, at most once a second.
+    fn write_metrics(&mut self, now: Instant) {
+        let Some(path) = self.guard.metrics.clone() else {
+            return;
+        };
+        if self.metrics.1 > now {
+            return;
+        }
+        let text = metrics::text(&self.status(now));
+        if text == self.metrics.0 {
+            return;
+        }
+        if let Err(error) = metrics::write_file(&path, &text) {
+            let path = path.display();
+            self.say(Priority::Error, &format!("{path}: {error}"));
+        }
+        self.metrics = (text, now + Duration::from_secs(1));
+    }
+
+    fn status(&self, now: Instant) -> GuardStatus {
+        let unix = |time: SystemTime| {
+            let since = time.duration_since(SystemTime::UNIX_EPOCH);
+            since.unwrap_or_default().as_secs()
+        };
+        let at = |instant: Instant| {
+            let ago = now.saturating_duration_since(instant);
+            unix(SystemTime::now()) - ago.as_secs()
+        };
+        let rules = self.guard.states().iter().map(|it| RuleStatus {
+            name: it.rule.name.clone(),
+            trigger: it.rule.trigger.text(),
+            enabled: it.rule.enabled,
+            paused: it.is_paused || self.guard.is_paused(),
+            dry_run: it.is_dry_run,
+            last_event: it.last_event.as_ref().map(|(time, _)| at(*time)),
+            last_event_text: it.last_event.as_ref().map(|(_, text)| text.clone()),
+            looks: it.counts.looks,
+            matched: it.counts.matched,
+            deleted: it.counts.deleted,
+            gone: it.counts.gone,
+            spared: it.counts.spared,
+            guarded: it.counts.guarded,
+            denied: it.counts.denied,
+            failed: it.counts.failed,
+            fuse_blown: it.counts.fuse_blown,
+            waiting: it.waiting() as u64,
+            bans: (it.rule.trigger == Trigger::Ban).then(|| it.bans.len() as u64),
+        });
+        GuardStatus {
+            pid: std::process::id(),
+            started: unix(self.started),
+            dry_run: self.guard.is_dry_run(),
+            paused: self.guard.is_paused(),
+            config: vec![
+                self.config
+                    .as_deref()
+                    .unwrap_or(Path::new(rules::FOLDER))
+                    .display()
+                    .to_string(),
+            ],
+            last_reload_error: self.last_reload_error.clone(),
+            lost_log_records: self.log.lost(),
+            rules: rules.collect(),
+        }
+    }
+
+    /// Ends between two deletions: what was done is in the log.
+    fn end(&mut self) {
+        self.notifier.stopping("ends");
+        self.tasks = None;
+        if let Some(worker) = self.worker.take() {
+            let _ = worker.join();
+        }
+        let now = Instant::now();
+        while let Ok(event) = self.answers.try_recv() {
+            self.guard.apply(event, now);
+        }
+        for command in self.guard.commands(now) {
+            if let Command::Log(entry) = command {
+                self.log.write(&record(&entry));
+            }
+        }
+        self.bans.1 = now;
+        self.keep_bans(now);
+        self.say(Priority::Notice, "has ended");
+        self.log.drain(Duration::from_secs(1));
+    }
+
+    fn say(&mut self, priority: Priority, text: &str) {
+        self.log.write(&LogRecord::new(priority, text));
+    }
+}
+
+/// Makes the record of an entry.
+fn record(entry: &Entry) -> LogRecord {
+    let priority = match entry.weight {
+        Weight::Error => Priority::Error,
+        Weight::Warning => Priority::Warning,
+        Weight::Notice => Priority::Notice,
+        Weight::Info => Priority::Info,
+    };
+    let record = LogRecord::new(priority, format!("rule {}: {}", entry.rule, entry.text));
+    let record = record.with(LogField::Rule, &entry.rule);
+    let Some(done) = &entry.done else {
+        return record;
+    };
+    let record = record
+        .with(LogField::Id, &done.identity)
+        .with(LogField::Outcome, done.outcome)
+        .with(LogField::Local, done.connection.local())
+        .with(LogField::Peer, done.connection.peer())
+        .with_some(LogField::Netns, done.place.as_ref())
+        .with_some(LogField::Errno, done.errno)
+        .with_some(
+            LogField::Cause,
+            done.cause
+                .as_ref()
+                .filter(|_| done.outcome != Outcome::Deleted),
+        );
+    if entry.is_dry_run {
+        record.with(LogField::DryRun, 1)
+    } else {
+        record
+    }
+}
+
+/// Takes what has been written to a pipe; returns true if there was something.
+fn drain(mut stream: &UnixStream) -> bool {
+    let mut room = [0; 64];
+    let mut any = false;
+    while stream.read(&mut room).is_ok_and(|read| read > 0) {
+        any = true;
+    }
+    any
+}

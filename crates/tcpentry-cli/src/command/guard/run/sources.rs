@@ -1,0 +1,282 @@
+//! What the kernel announces: addresses that leave the host, and elements of sets of nftables.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags};
+use tcpentry::Error;
+use tcpentry::netns::{HostAddresses, HostRole};
+use tcpentry::watch::{
+    AddressChange, AddressWatch, HostWatch, SetChange, SetContent, SetElement, SetInfo, SetName,
+    SetWatch,
+};
+
+use crate::command::guard::rules::{Rule, Trigger};
+use crate::command::guard::state::Event;
+use crate::command::guard::state::rule::RuleState;
+
+/// The watches that the rules need.
+#[derive(Default)]
+pub(super) struct Sources {
+    addresses: Option<AddressWatch>,
+    host: Option<HostWatch>,
+    sets: Option<SetWatch>,
+    /// Addresses that have left a device, and the time at which it is asked whether they are on another.
+    removed: Vec<(IpAddr, String)>,
+    removed_due: Option<Instant>,
+    /// Sets that rules of the firewall fill, of which nothing is announced, and the time of the next look at them.
+    polled: BTreeSet<SetName>,
+    poll_due: Option<Instant>,
+    /// Sets of which it has been said that their elements are no addresses.
+    refused: BTreeSet<SetName>,
+}
+
+/// What was heard.
+#[derive(Default)]
+pub(super) struct Heard {
+    pub(super) events: Vec<Event>,
+    pub(super) warnings: Vec<String>,
+    /// Set where it is not known which addresses have gone.
+    pub(super) find_missing: bool,
+}
+
+impl Sources {
+    /// Watches what these rules are about, from what is there now on.
+    pub(super) fn watch(&mut self, rules: &[&Rule], now: Instant) -> Heard {
+        let mut heard = Heard::default();
+        let any = |is_it: fn(&Trigger) -> bool| rules.iter().any(|rule| is_it(&rule.trigger));
+        let wants_addresses = any(|it| matches!(it, Trigger::AddressRemoved { .. }));
+        let is_new = self.addresses.is_none();
+        keep(
+            &mut self.addresses,
+            wants_addresses,
+            AddressWatch::open,
+            &mut heard,
+        );
+        heard.find_missing = wants_addresses && is_new;
+        let wants_sets = any(|it| matches!(it, Trigger::Set { .. }));
+        keep(&mut self.sets, wants_sets, SetWatch::open, &mut heard);
+        let wants_host = any(|it| !matches!(it, Trigger::Every(_)));
+        keep(&mut self.host, wants_host, HostWatch::open, &mut heard);
+        self.refused.clear();
+        self.read_all_sets(
+            |name| rules.iter().any(|rule| is_of(rule, name)),
+            now,
+            &mut heard,
+        );
+        heard
+    }
+
+    pub(super) fn add_fds<'s>(&'s self, fds: &mut Vec<PollFd<'s>>) {
+        if let Some(addresses) = &self.addresses {
+            fds.push(PollFd::new(addresses, PollFlags::IN));
+        }
+        if let Some(sets) = &self.sets {
+            fds.push(PollFd::from_borrowed_fd(sets.as_fd(), PollFlags::IN));
+        }
+    }
+
+    /// Returns the time at which there is something to read though nothing is announced.
+    pub(super) fn due(&self) -> Option<Instant> {
+        [self.removed_due, self.poll_due]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Reads what has come.
+    pub(super) fn read(&mut self, rules: &[RuleState], now: Instant) -> Heard {
+        let mut heard = Heard::default();
+        self.read_host(&mut heard);
+        self.read_addresses(now, &mut heard);
+        let is_wanted = |name: &SetName| {
+            rules
+                .iter()
+                .any(|it| it.rule.enabled && is_of(&it.rule, name))
+        };
+        self.read_sets(is_wanted, now, &mut heard);
+        heard
+    }
+
+    /// Reads the addresses of this host where they have changed, before anything is decided by them.
+    fn read_host(&mut self, heard: &mut Heard) {
+        let changed = self.host.as_mut().map(HostWatch::has_changed);
+        if !matches!(changed, Some(Ok(true) | Err(_))) {
+            return;
+        }
+        match HostAddresses::read() {
+            Ok(host) => heard.events.push(Event::Host(host)),
+            Err(error) => heard.warnings.push(error.to_string()),
+        }
+    }
+
+    fn read_addresses(&mut self, now: Instant, heard: &mut Heard) {
+        let Some(watch) = &mut self.addresses else {
+            return;
+        };
+        match watch.read() {
+            Ok(changes) => {
+                for change in changes {
+                    match change {
+                        AddressChange::Removed { address, name, .. } => {
+                            self.removed.push((address, name.unwrap_or_default()));
+                            self.removed_due.get_or_insert(now + MOVE);
+                        }
+                        AddressChange::Lost => heard.find_missing = true,
+                        _ => {}
+                    }
+                }
+            }
+            Err(error) => heard.warnings.push(error.to_string()),
+        }
+        if self.removed_due.is_none_or(|due| due > now) {
+            return;
+        }
+        self.removed_due = None;
+        let mut removed = std::mem::take(&mut self.removed);
+        match HostAddresses::read() {
+            Ok(host) => removed.retain(|(address, _)| host.role(*address) != Some(HostRole::Own)),
+            // Nothing is ended by an address that may be there.
+            Err(error) => {
+                heard.warnings.push(error.to_string());
+                removed.clear();
+            }
+        }
+        if !removed.is_empty() {
+            heard.events.push(Event::AddressesRemoved(removed));
+        }
+    }
+
+    fn read_sets(&mut self, is_wanted: impl Fn(&SetName) -> bool, now: Instant, heard: &mut Heard) {
+        let Some(watch) = &mut self.sets else {
+            return;
+        };
+        let changes = match watch.read() {
+            Ok(changes) => changes,
+            Err(error) => {
+                heard.warnings.push(error.to_string());
+                return;
+            }
+        };
+        let mut unclear = BTreeSet::new();
+        for change in changes {
+            match change {
+                SetChange::Added { set, elements } if is_wanted(&set) => {
+                    heard.events.push(Event::Elements(set, parts(elements)));
+                }
+                SetChange::Removed { set, elements } if is_wanted(&set) => {
+                    let prefixes = elements.into_iter().map(|it| it.prefix).collect();
+                    heard.events.push(Event::ElementsGone(set, prefixes));
+                }
+                SetChange::Deleted { set } => {
+                    self.polled.remove(&set);
+                    heard.events.push(Event::SetGone(set));
+                }
+                SetChange::Unclear { set } if is_wanted(&set) => {
+                    unclear.insert(set);
+                }
+                SetChange::Created(info) if is_wanted(&info.name) => {
+                    if self.is_readable(&info, now, heard) {
+                        unclear.insert(info.name);
+                    }
+                }
+                SetChange::Lost => return self.read_all_sets(is_wanted, now, heard),
+                _ => {}
+            }
+        }
+        if self.poll_due.is_some_and(|due| due <= now) {
+            self.poll_due = (!self.polled.is_empty()).then_some(now + POLL);
+            unclear.extend(self.polled.iter().cloned());
+        }
+        for set in unclear {
+            self.read_set(set, heard);
+        }
+    }
+
+    fn read_all_sets(
+        &mut self,
+        is_wanted: impl Fn(&SetName) -> bool,
+        now: Instant,
+        heard: &mut Heard,
+    ) {
+        let Some(watch) = &mut self.sets else {
+            return;
+        };
+        self.polled.clear();
+        self.poll_due = None;
+        match watch.sets() {
+            Ok(all) => {
+                for info in all.into_iter().filter(|info| is_wanted(&info.name)) {
+                    if self.is_readable(&info, now, heard) {
+                        self.read_set(info.name, heard);
+                    }
+                }
+            }
+            Err(error) => heard.warnings.push(error.to_string()),
+        }
+    }
+
+    /// Returns true for a set of addresses, and looks at it again and again where nothing is announced of it.
+    fn is_readable(&mut self, info: &SetInfo, now: Instant, heard: &mut Heard) -> bool {
+        let is_of_addresses = matches!(info.content, SetContent::Ipv4 | SetContent::Ipv6);
+        if !is_of_addresses && self.refused.insert(info.name.clone()) {
+            heard.warnings.push(format!(
+                "the set {} is not one of addresses: its elements end nothing",
+                info.name
+            ));
+        }
+        if is_of_addresses && info.is_filled_by_rules {
+            self.polled.insert(info.name.clone());
+            self.poll_due.get_or_insert(now + POLL);
+        }
+        is_of_addresses
+    }
+
+    fn read_set(&mut self, set: SetName, heard: &mut Heard) {
+        let Some(watch) = &mut self.sets else {
+            return;
+        };
+        match watch.elements(&set) {
+            Ok(elements) => heard.events.push(Event::SetRead(set, parts(elements))),
+            // It may have gone since it was named.
+            Err(error) if error.errno() == Some(ENOENT) => heard.events.push(Event::SetGone(set)),
+            Err(error) => heard.warnings.push(error.to_string()),
+        }
+    }
+}
+
+/// Opens a watch that is wanted, or lets it go.
+fn keep<T>(
+    watch: &mut Option<T>,
+    is_wanted: bool,
+    open: fn() -> Result<T, Error>,
+    heard: &mut Heard,
+) {
+    if !is_wanted {
+        *watch = None;
+    } else if watch.is_none() {
+        match open() {
+            Ok(opened) => *watch = Some(opened),
+            Err(error) => heard
+                .warnings
+                .push(format!("{error}: rules about what it announces do nothing")),
+        }
+    }
+}
+
+fn is_of(rule: &Rule, name: &SetName) -> bool {
+    rule.trigger.is_about_set(name)
+}
+
+fn parts(elements: Vec<SetElement>) -> Vec<(tcpentry::filter::Prefix, Option<Duration>)> {
+    let parts = elements.into_iter();
+    parts.map(|it| (it.prefix, it.expires_in)).collect()
+}
+
+/// An address that moves to another device leaves the first one before it comes to the other.
+const MOVE: Duration = Duration::from_millis(20);
+/// The time between two looks at a set that rules of the firewall fill.
+const POLL: Duration = Duration::from_secs(5);
+const ENOENT: i32 = 2;
