@@ -444,6 +444,11 @@ mod tests {
         socket
     }
 
+    fn pipe() -> (File, OwnedFd) {
+        let (reader, writer) = rustix::pipe::pipe().unwrap();
+        (reader.into(), writer)
+    }
+
     fn deleted() -> LogRecord {
         let message = "rule leak: deleted 192.0.2.1:8080 198.51.100.7:41234";
         LogRecord::new(Priority::Notice, message)
@@ -530,10 +535,10 @@ mod tests {
 
     #[test]
     fn without_a_journal_there_are_lines() {
-        let (mut reader, writer) = io::pipe().unwrap();
+        let (mut reader, writer) = pipe();
         let stdin_of_another = Some(OsStr::new("1:2"));
         let nowhere = Path::new("/no/such/folder/of/tcpentry");
-        let mut log = EventLog::choose(stdin_of_another, Some(writer.into()), nowhere);
+        let mut log = EventLog::choose(stdin_of_another, Some(writer), nowhere);
         log.write(&deleted());
         log.write(&LogRecord::new(Priority::Info, "a\u{1b}[2J\nb"));
         drop(log);
@@ -545,8 +550,8 @@ mod tests {
 
     #[test]
     fn a_pipe_that_nobody_reads_holds_nothing_up() {
-        let (mut reader, writer) = io::pipe().unwrap();
-        let mut log = EventLog::choose(None, Some(writer.into()), Path::new(JOURNAL));
+        let (mut reader, writer) = pipe();
+        let mut log = EventLog::choose(None, Some(writer), Path::new(JOURNAL));
         while log.lost() == 0 {
             log.write(&deleted());
         }
@@ -570,8 +575,8 @@ mod tests {
 
     #[test]
     fn a_reader_that_is_gone_loses_records_and_that_is_all() {
-        let (reader, writer) = io::pipe().unwrap();
-        let mut log = EventLog::choose(None, Some(writer.into()), Path::new(JOURNAL));
+        let (reader, writer) = pipe();
+        let mut log = EventLog::choose(None, Some(writer), Path::new(JOURNAL));
         drop(reader);
         log.write(&deleted());
         assert_eq!((log.lost(), log.pending_bytes), (1, 0));
