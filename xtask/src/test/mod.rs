@@ -4,7 +4,7 @@ mod installed;
 mod needs;
 mod skipped;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
