@@ -20,7 +20,7 @@ use tcpentry::escape::escape_for_terminal;
 /// The log.
 #[derive(Debug)]
 pub(crate) struct EventLog {
-    sink: Sink,
+    sink: LogSink,
     /// The records that have not been taken so far, as they are written, and their size in all.
     pending: VecDeque<Vec<u8>>,
     pending_bytes: usize,
@@ -31,7 +31,7 @@ pub(crate) struct EventLog {
 
 /// A place that takes records.
 #[derive(Debug)]
-enum Sink {
+enum LogSink {
     Journal {
         socket: UnixDatagram,
         path: PathBuf,
@@ -181,23 +181,23 @@ impl EventLog {
 
     fn choose(stream: Option<&OsStr>, stderr: Option<OwnedFd>, journal: &Path) -> Self {
         let Some(stderr) = stderr else {
-            return Self::of(Sink::Nowhere);
+            return Self::of(LogSink::Nowhere);
         };
         let is_journal = stream.is_some_and(|stream| {
             let stat = rustix::fs::fstat(&stderr);
             stat.is_ok_and(|stat| *stream == *format!("{}:{}", stat.st_dev, stat.st_ino))
         });
         match is_journal.then(|| connect(journal)) {
-            Some(Ok(socket)) => Self::of(Sink::Journal {
+            Some(Ok(socket)) => Self::of(LogSink::Journal {
                 socket,
                 path: journal.to_owned(),
             }),
             // Lines on standard error are better than nothing, also where they end up in the journal.
-            _ => Self::of(Sink::Lines(stderr)),
+            _ => Self::of(LogSink::Lines(stderr)),
         }
     }
 
-    const fn of(sink: Sink) -> Self {
+    const fn of(sink: LogSink) -> Self {
         Self {
             sink,
             pending: VecDeque::new(),
@@ -232,9 +232,9 @@ impl EventLog {
             return None;
         }
         match &self.sink {
-            Sink::Journal { socket, .. } => Some(socket.as_fd()),
-            Sink::Lines(out) => Some(out.as_fd()),
-            Sink::Nowhere => None,
+            LogSink::Journal { socket, .. } => Some(socket.as_fd()),
+            LogSink::Lines(out) => Some(out.as_fd()),
+            LogSink::Nowhere => None,
         }
     }
 
@@ -279,14 +279,14 @@ impl EventLog {
 
     fn push(&mut self, record: &LogRecord) {
         let bytes = match &self.sink {
-            Sink::Journal { .. } => record.datagram(),
-            Sink::Lines(_) => record
+            LogSink::Journal { .. } => record.datagram(),
+            LogSink::Lines(_) => record
                 .escaped()
                 .into_bytes()
                 .into_iter()
                 .chain(*b"\n")
                 .collect(),
-            Sink::Nowhere => return,
+            LogSink::Nowhere => return,
         };
         self.pending_bytes += bytes.len();
         self.pending.push_back(bytes);
@@ -305,7 +305,7 @@ impl EventLog {
     }
 }
 
-impl Sink {
+impl LogSink {
     /// Writes some of it without waiting, and returns how much.
     fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         match self {
@@ -556,7 +556,7 @@ mod tests {
             log.write(&deleted());
         }
         let mut text = String::new();
-        let mut buffer = [0; 65536];
+        let mut buffer = [0; 16384];
         while log.waits_for().is_some() {
             let length = reader.read(&mut buffer).unwrap();
             text += std::str::from_utf8(&buffer[..length]).unwrap();
