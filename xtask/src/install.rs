@@ -203,6 +203,20 @@ fn files(built: &Built, prefix: &Path) -> Result<Vec<(PathBuf, File)>> {
         "share/man/man1/tcpentry.1",
         File::Copy(generate::MANUAL.into()),
     );
+    for page in tcpentry_cli::manual_pages() {
+        let (name, number) = (page.name, page.section.0);
+        add(
+            &format!("share/man/man{number}/{name}.{number}"),
+            File::Copy(generate::prose_path(page).into()),
+        );
+    }
+    let unit = fs::read_to_string(UNIT).context(UNIT)?;
+    let program = prefix.join("bin/tcpentry").display().to_string();
+    add(
+        "lib/systemd/system/tcpentry-guard.service",
+        File::Text(unit.replace("/usr/bin/tcpentry", &program)),
+    );
+    add("lib/sysusers.d/tcpentry.conf", File::Copy(USER.into()));
     for page in manual_pages()? {
         let text = fs::read_to_string(&page).with_context(|| page.display().to_string())?;
         let stem = page.file_stem().unwrap_or_default().to_string_lossy();
@@ -222,6 +236,9 @@ fn files(built: &Built, prefix: &Path) -> Result<Vec<(PathBuf, File)>> {
     Ok(files)
 }
 
+/// The service, and its user.
+const UNIT: &str = "packaging/systemd/tcpentry-guard.service";
+const USER: &str = "packaging/sysusers.d/tcpentry.conf";
 /// The completions, and where each shell finds its own.
 const COMPLETIONS: [(&str, &str); 3] = [
     (

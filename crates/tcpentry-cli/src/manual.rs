@@ -1,4 +1,5 @@
-//! The sections of tcpentry(1) that the definition of the options can't hold: text files in `manual/`.
+//! The sections of tcpentry(1) that the definition of the options can't hold, and the pages that are prose alone: text files
+//! in `manual/`.
 //!
 //! Their form is plain text, which `cargo xtask generate` turns into roff:
 //!
@@ -32,4 +33,52 @@ pub fn manual() -> &'static [(&'static str, &'static str)] {
         ("ENVIRONMENT", include_str!("../manual/environment.txt")),
         ("SEE ALSO", include_str!("../manual/see_also.txt")),
     ]
+}
+
+/// A page of the manual that is prose alone.
+#[derive(Clone, Copy, Debug)]
+pub struct ManualPage {
+    /// The name: `tcpentry-guard`.
+    pub name: &'static str,
+    /// The number of its section of the manual, and that section's title.
+    pub section: (u8, &'static str),
+    /// The words behind its name, in its section NAME.
+    pub about: &'static str,
+    /// The other sections as heading and text, in the order of the page.
+    pub sections: &'static [(&'static str, &'static str)],
+}
+
+/// Returns the pages beside tcpentry(1).
+pub fn manual_pages() -> &'static [ManualPage] {
+    &[ManualPage {
+        name: "tcpentry-guard",
+        section: (8, "System Administration"),
+        about: "end TCP connections by rule",
+        sections: &[
+            ("SYNOPSIS", include_str!("../manual/guard/synopsis.txt")),
+            (
+                "DESCRIPTION",
+                include_str!("../manual/guard/description.txt"),
+            ),
+            ("COMMANDS", include_str!("../manual/guard/commands.txt")),
+            ("SIGNALS", include_str!("../manual/guard/signals.txt")),
+            (
+                "PERMISSIONS",
+                include_str!("../manual/guard/permissions.txt"),
+            ),
+            ("FILES", include_str!("../manual/guard/files.txt")),
+            ("SOCKET", include_str!("../manual/guard/socket.txt")),
+            ("LOG", include_str!("../manual/guard/log.txt")),
+            ("METRICS", include_str!("../manual/guard/metrics.txt")),
+            (
+                "EXIT STATUS",
+                include_str!("../manual/guard/exit_status.txt"),
+            ),
+            (
+                "ENVIRONMENT",
+                include_str!("../manual/guard/environment.txt"),
+            ),
+            ("SEE ALSO", include_str!("../manual/guard/see_also.txt")),
+        ],
+    }]
 }

@@ -1,8 +1,9 @@
-//! One manual page for the whole program: what its definition knows, then what only prose can say.
+//! One manual page for the whole program: what its definition knows, then what only prose can say. And pages of prose alone.
 
 use clap::{Arg, Command};
 use clap_mangen::Man;
 use roff::{Roff, bold, italic, roman};
+use tcpentry_cli::ManualPage;
 
 use super::prose;
 
@@ -30,6 +31,26 @@ pub(super) fn page(command: Command, manual: &[(&str, &str)]) -> String {
         text += &subsection(subcommand, &command);
     }
     text + &sections(&rest)
+}
+
+/// Returns a page of prose alone as roff.
+pub(super) fn prose_page(page: &ManualPage, version: &str) -> String {
+    let ManualPage {
+        name,
+        section: (number, manual),
+        about,
+        ..
+    } = page;
+    let title = format!(
+        ".TH {} {number} \"\" \"tcpentry {version}\" \"{manual}\"\n",
+        name.to_uppercase()
+    );
+    let mut heading = Roff::new();
+    heading.control("SH", ["NAME"]);
+    // Roff's own dash between the two is what the index of the manual looks for.
+    let names = format!("{} \\- {about}\n", name.replace('-', "\\-"));
+    let rest: Vec<_> = page.sections.iter().collect();
+    preamble() + &title + &body(&heading) + &names + &sections(&rest)
 }
 
 /// Returns sections of prose, each with its heading.
@@ -245,6 +266,26 @@ mod tests {
                     .arg(max),
             )
             .subcommand(Command::new("secret").hide(true).about("Hidden"))
+    }
+
+    #[test]
+    fn a_page_of_prose() {
+        let page = ManualPage {
+            name: "prog-d",
+            section: (8, "Administration"),
+            about: "does things",
+            sections: &[("FILES", "/x -- a file")],
+        };
+        let page = prose_page(&page, "1.2.3");
+        let expected = r#".TH PROG-D 8 "" "tcpentry 1.2.3" "Administration"
+.SH NAME
+prog\-d \- does things
+.SH FILES
+.TP
+\fB/x\fR
+a file
+"#;
+        assert_eq!(page.strip_prefix(&preamble()), Some(expected), "{page}");
     }
 
     const MANUAL: &[(&str, &str)] = &[

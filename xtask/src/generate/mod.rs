@@ -9,17 +9,18 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use tcpentry_cli::ManualPage;
 
-/// The manual page, from the repository's root.
+/// The manual page of the program, from the repository's root.
 pub(crate) const MANUAL: &str = "crates/tcpentry-cli/man/tcpentry.1";
 
 /// Writes every generated file.
 pub(crate) fn write() -> Result<()> {
     for Generated { path, text } in generated() {
-        let folder = Path::new(path).parent().expect("it is in a folder");
+        let folder = Path::new(&path).parent().expect("it is in a folder");
         fs::create_dir_all(folder)
             .with_context(|| format!("cannot create {}", folder.display()))?;
-        fs::write(path, text).with_context(|| format!("cannot write {path}"))?;
+        fs::write(&path, text).with_context(|| format!("cannot write {path}"))?;
         println!("{path}");
     }
     Ok(())
@@ -29,7 +30,7 @@ pub(crate) fn write() -> Result<()> {
 pub(crate) fn check() -> Result<()> {
     let mut stale = Vec::new();
     for Generated { path, text } in generated() {
-        match fs::read_to_string(path) {
+        match fs::read_to_string(&path) {
             Ok(found) if found == text => {}
             Ok(_) => stale.push(format!("{path}: not what the program's definition says")),
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -48,13 +49,27 @@ pub(crate) fn check() -> Result<()> {
 }
 
 struct Generated {
-    path: &'static str,
+    path: String,
     text: String,
 }
 
 fn generated() -> Vec<Generated> {
-    vec![Generated {
-        path: MANUAL,
+    let mut generated = vec![Generated {
+        path: MANUAL.to_owned(),
         text: man::page(tcpentry_cli::command(), tcpentry_cli::manual()),
-    }]
+    }];
+    let command = tcpentry_cli::command();
+    let version = command.get_version().unwrap_or_default();
+    for page in tcpentry_cli::manual_pages() {
+        generated.push(Generated {
+            path: prose_path(page),
+            text: man::prose_page(page, version),
+        });
+    }
+    generated
+}
+
+/// Returns the path of a page that is prose alone, from the repository's root.
+pub(crate) fn prose_path(page: &ManualPage) -> String {
+    format!("crates/tcpentry-cli/man/{}.{}", page.name, page.section.0)
 }

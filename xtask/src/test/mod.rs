@@ -4,7 +4,7 @@ mod installed;
 mod needs;
 mod skipped;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
@@ -70,11 +70,14 @@ fn tests(steps: &mut Steps, namespace: Namespace) -> Result<()> {
 /// Checks the manual pages with groff, which always exits with success, so that its warnings are the answer.
 fn manual_pages_are_well_formed() -> Result<()> {
     let written = install::manual_pages()?;
-    for page in
-        std::iter::once(Path::new(generate::MANUAL)).chain(written.iter().map(PathBuf::as_path))
+    let prose = tcpentry_cli::manual_pages().iter();
+    let prose = prose.map(|page| PathBuf::from(generate::prose_path(page)));
+    for page in std::iter::once(PathBuf::from(generate::MANUAL))
+        .chain(prose)
+        .chain(written)
     {
         let mut groff = program(["groff", "-man", "-Tutf8", "-ww", "-z"]);
-        groff.arg(page);
+        groff.arg(&page);
         println!("+ {}", command::shown(&groff));
         let output = groff.output().context("cannot run groff")?;
         if !output.status.success() || !output.stderr.is_empty() {

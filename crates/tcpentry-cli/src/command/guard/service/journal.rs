@@ -20,7 +20,7 @@ use tcpentry::escape::escape_for_terminal;
 /// The log.
 #[derive(Debug)]
 pub(crate) struct EventLog {
-    sink: Sink,
+    sink: LogSink,
     /// The records that have not been taken so far, as they are written, and their size in all.
     pending: VecDeque<Vec<u8>>,
     pending_bytes: usize,
@@ -31,7 +31,7 @@ pub(crate) struct EventLog {
 
 /// A place that takes records.
 #[derive(Debug)]
-enum Sink {
+enum LogSink {
     Journal {
         socket: UnixDatagram,
         path: PathBuf,
@@ -181,23 +181,23 @@ impl EventLog {
 
     fn choose(stream: Option<&OsStr>, stderr: Option<OwnedFd>, journal: &Path) -> Self {
         let Some(stderr) = stderr else {
-            return Self::of(Sink::Nowhere);
+            return Self::of(LogSink::Nowhere);
         };
         let is_journal = stream.is_some_and(|stream| {
             let stat = rustix::fs::fstat(&stderr);
             stat.is_ok_and(|stat| *stream == *format!("{}:{}", stat.st_dev, stat.st_ino))
         });
         match is_journal.then(|| connect(journal)) {
-            Some(Ok(socket)) => Self::of(Sink::Journal {
+            Some(Ok(socket)) => Self::of(LogSink::Journal {
                 socket,
                 path: journal.to_owned(),
             }),
             // Lines on standard error are better than nothing, also where they end up in the journal.
-            _ => Self::of(Sink::Lines(stderr)),
+            _ => Self::of(LogSink::Lines(stderr)),
         }
     }
 
-    const fn of(sink: Sink) -> Self {
+    const fn of(sink: LogSink) -> Self {
         Self {
             sink,
             pending: VecDeque::new(),
@@ -232,9 +232,9 @@ impl EventLog {
             return None;
         }
         match &self.sink {
-            Sink::Journal { socket, .. } => Some(socket.as_fd()),
-            Sink::Lines(out) => Some(out.as_fd()),
-            Sink::Nowhere => None,
+            LogSink::Journal { socket, .. } => Some(socket.as_fd()),
+            LogSink::Lines(out) => Some(out.as_fd()),
+            LogSink::Nowhere => None,
         }
     }
 
@@ -279,14 +279,14 @@ impl EventLog {
 
     fn push(&mut self, record: &LogRecord) {
         let bytes = match &self.sink {
-            Sink::Journal { .. } => record.datagram(),
-            Sink::Lines(_) => record
+            LogSink::Journal { .. } => record.datagram(),
+            LogSink::Lines(_) => record
                 .escaped()
                 .into_bytes()
                 .into_iter()
                 .chain(*b"\n")
                 .collect(),
-            Sink::Nowhere => return,
+            LogSink::Nowhere => return,
         };
         self.pending_bytes += bytes.len();
         self.pending.push_back(bytes);
@@ -305,7 +305,7 @@ impl EventLog {
     }
 }
 
-impl Sink {
+impl LogSink {
     /// Writes some of it without waiting, and returns how much.
     fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         match self {
@@ -444,6 +444,11 @@ mod tests {
         socket
     }
 
+    fn pipe() -> (File, OwnedFd) {
+        let (reader, writer) = rustix::pipe::pipe().unwrap();
+        (reader.into(), writer)
+    }
+
     fn deleted() -> LogRecord {
         let message = "rule leak: deleted 192.0.2.1:8080 198.51.100.7:41234";
         LogRecord::new(Priority::Notice, message)
@@ -530,10 +535,10 @@ mod tests {
 
     #[test]
     fn without_a_journal_there_are_lines() {
-        let (mut reader, writer) = io::pipe().unwrap();
+        let (mut reader, writer) = pipe();
         let stdin_of_another = Some(OsStr::new("1:2"));
         let nowhere = Path::new("/no/such/folder/of/tcpentry");
-        let mut log = EventLog::choose(stdin_of_another, Some(writer.into()), nowhere);
+        let mut log = EventLog::choose(stdin_of_another, Some(writer), nowhere);
         log.write(&deleted());
         log.write(&LogRecord::new(Priority::Info, "a\u{1b}[2J\nb"));
         drop(log);
@@ -545,13 +550,13 @@ mod tests {
 
     #[test]
     fn a_pipe_that_nobody_reads_holds_nothing_up() {
-        let (mut reader, writer) = io::pipe().unwrap();
-        let mut log = EventLog::choose(None, Some(writer.into()), Path::new(JOURNAL));
+        let (mut reader, writer) = pipe();
+        let mut log = EventLog::choose(None, Some(writer), Path::new(JOURNAL));
         while log.lost() == 0 {
             log.write(&deleted());
         }
         let mut text = String::new();
-        let mut buffer = [0; 65536];
+        let mut buffer = [0; 16384];
         while log.waits_for().is_some() {
             let length = reader.read(&mut buffer).unwrap();
             text += std::str::from_utf8(&buffer[..length]).unwrap();
@@ -570,8 +575,8 @@ mod tests {
 
     #[test]
     fn a_reader_that_is_gone_loses_records_and_that_is_all() {
-        let (reader, writer) = io::pipe().unwrap();
-        let mut log = EventLog::choose(None, Some(writer.into()), Path::new(JOURNAL));
+        let (reader, writer) = pipe();
+        let mut log = EventLog::choose(None, Some(writer), Path::new(JOURNAL));
         drop(reader);
         log.write(&deleted());
         assert_eq!((log.lost(), log.pending_bytes), (1, 0));

@@ -28,7 +28,6 @@ pub(crate) struct GuardStatus {
 
 /// The state of a rule. The numbers are those since the start of the service.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-#[expect(clippy::struct_excessive_bools, reason = "they are independent")]
 pub(crate) struct RuleStatus {
     pub(crate) name: String,
     /// The event or the interval, as the configuration has it.

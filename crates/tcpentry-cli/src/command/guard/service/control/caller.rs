@@ -1,4 +1,4 @@
-//! Who is at the other end of a connection to the socket.
+//! The process and the user at the other end of a connection to the socket.
 
 use std::fmt;
 use std::os::fd::AsFd;
@@ -7,7 +7,7 @@ use rustix::net::sockopt::socket_peercred;
 
 use crate::own_session::is_in_first_namespace;
 
-/// The process and the user at the other end, as far as they have numbers here.
+/// A process and its user, as far as they have numbers here.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Caller {
     pub(crate) pid: Option<i32>,

@@ -9,7 +9,7 @@ use tcpentry::filter::{FilterError, Prefix};
 use crate::command::guard::service::status::GuardStatus;
 pub(crate) use crate::command::guard::state::BanChange;
 
-/// What is asked for.
+/// An order to the service, or a question.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum RequestKind {
     Status,

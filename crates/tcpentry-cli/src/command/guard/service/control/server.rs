@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -137,6 +137,7 @@ impl Control {
     /// Goes on with all clients as far as possible without waiting, and returns the requests that are whole.
     pub(crate) fn serve(&mut self, now: Instant) -> Vec<ControlRequest> {
         let mut requests = Vec::new();
+        self.accept_after = self.accept_after.filter(|after| *after > now);
         self.advance(0, now, &mut requests);
         // A loop that was busy must not be held against a client that has sent or read in the meantime.
         self.clients.retain(|client| now < client.end());
@@ -161,7 +162,7 @@ impl Control {
         for client in &mut self.clients[first..] {
             let before = client.held();
             // Of all clients together.
-            let room = MAX_HELD.saturating_sub(held - before).min(MAX_CHANGES);
+            let room = MAX_HELD.saturating_sub(held - before);
             match client.advance(room, now) {
                 Ok(Some(kind)) => requests.push(ControlRequest {
                     kind,
@@ -182,7 +183,6 @@ impl Control {
 
     fn accept(&mut self, now: Instant) {
         while self.accepts(now) {
-            self.accept_after = None;
             match self.listener.accept() {
                 Ok((stream, _)) if stream.set_nonblocking(true).is_ok() => {
                     self.next += 1;
@@ -285,7 +285,7 @@ impl ControlClient {
             if line.len() > MAX_LINE {
                 return Err(TOO_LONG.to_owned());
             }
-            let line = str::from_utf8(&line).map_err(|_| "a line is not UTF-8".to_owned())?;
+            let line = std::str::from_utf8(&line).map_err(|_| "a line is not UTF-8".to_owned())?;
             let line = line.trim();
             match changes {
                 None => match RequestKind::parse(line)? {
@@ -295,12 +295,12 @@ impl ControlClient {
                 Some(changes) if line.is_empty() => {
                     return Ok(Some(RequestKind::Ban(std::mem::take(changes))));
                 }
-                Some(changes) if changes.len() >= room => {
+                Some(changes) if changes.len() >= MAX_CHANGES => {
                     return Err(format!(
-                        "too many at once: {} lines at most, in this request or in all of them",
-                        changes.len()
+                        "a request is {MAX_CHANGES} lines at most: send several"
                     ));
                 }
+                Some(changes) if changes.len() >= room => return Err(TOO_MANY.to_owned()),
                 Some(changes) => {
                     let number = changes.len() + 2;
                     let change = BanChange::parse(line).map_err(|reason| {
@@ -352,10 +352,8 @@ impl ControlClient {
 fn lock(path: &Path) -> io::Result<OwnedFd> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(false).mode(0o600);
-    options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
-    let file = OwnedFd::from(options.open(name)?);
+    let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::open(name, flags, Mode::RUSR | Mode::WUSR)?;
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
         Err(Errno::WOULDBLOCK) => Err(in_use(path, connect(path).ok().as_ref())),
@@ -407,16 +405,20 @@ fn in_use(path: &Path, socket: Option<&OwnedFd>) -> io::Error {
 fn give_to_group(path: &Path) -> io::Result<Option<String>> {
     let warning = match uzers::get_group_by_name(GROUP) {
         None => Some(format!("there is no group {GROUP}")),
-        Some(group) => {
-            let given = std::os::unix::fs::chown(path, None, Some(group.gid()));
-            given
-                .err()
-                .map(|error| format!("cannot give it to the group {GROUP}: {error}"))
-        }
+        // As under systemd, which starts the service with this group, and without the right to give anything away.
+        Some(group) if fs::symlink_metadata(path)?.gid() == group.gid() => None,
+        Some(group) => std::os::unix::fs::chown(path, None, Some(group.gid()))
+            .err()
+            .map(|error| format!("cannot give it to the group {GROUP}: {error}")),
     };
-    // Without the group, that is for the service's own.
+    // Without that group, it is for the service's own.
     fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;
-    Ok(warning)
+    Ok(warning.map(|reason| {
+        format!(
+            "{} is for the service's own group: {reason}",
+            path.display()
+        )
+    }))
 }
 
 const MAX_CLIENTS: usize = 16;
@@ -427,6 +429,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 /// No name of a rule, and no prefix, is so long.
 const MAX_LINE: usize = 1024;
+const TOO_MANY: &str = "too much comes in at once from all clients together: try again";
 const TOO_LONG: &str = "a line is too long";
 /// The changes of one request, and those of all clients at once: 40 bytes each.
 const MAX_CHANGES: usize = 200_000;
@@ -562,10 +565,7 @@ mod tests {
         assert_eq!(service.ask(&request).unwrap(), done("150000 changes"));
         let many = RequestKind::Ban(vec![BanChange::Flush; MAX_CHANGES + 1]);
         let refused = service.ask(&many).unwrap_err().to_string();
-        assert!(
-            refused.starts_with("too many at once: 200000 lines at most"),
-            "{refused}"
-        );
+        assert_eq!(refused, "a request is 200000 lines at most: send several");
     }
 
     #[test]
@@ -695,7 +695,7 @@ mod tests {
         let request = control.serve(now).pop().unwrap();
         assert_eq!(request.kind, RequestKind::Status);
         if let Some(pid) = request.caller.pid {
-            assert_eq!(pid.cast_unsigned(), std::process::id());
+            assert_eq!(u32::try_from(pid), Ok(std::process::id()));
         }
         let long = ControlReply::Done("x".repeat(4 << 20));
         control.reply(&request.reply, &long, now);
@@ -740,10 +740,7 @@ mod tests {
             .collect();
         let all = || clients.iter().all(thread::JoinHandle::is_finished);
         service.run_until(|| all().then_some(()));
-        let refused = clients
-            .into_iter()
-            .filter(|_| true)
-            .map(|it| it.join().unwrap());
+        let refused = clients.into_iter().map(|it| it.join().unwrap());
         assert!(refused.filter(|it| *it).count() >= 1);
     }
 
