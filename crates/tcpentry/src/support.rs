@@ -46,7 +46,7 @@ pub struct Support {
     /// The table can be read: `tcp_diag` is there.
     pub tcp_diag: bool,
     /// Both families are read in one dump.
-    pub one_walk: bool,
+    pub one_dump: bool,
     /// The kernel has `SOCK_DESTROY` (`CONFIG_INET_DIAG_DESTROY`, Linux 4.5).
     pub destroy: bool,
     /// The caller may use it here: `CAP_NET_ADMIN` in the user namespace that owns the
@@ -126,7 +126,7 @@ impl Support {
         let tcp_diag = yes_unless(Errno::NOENT, diag.probe())?;
         Ok(Support {
             tcp_diag,
-            one_walk: tcp_diag && diag.probe_one_walk().is_ok(),
+            one_dump: tcp_diag && diag.probe_one_dump().is_ok(),
             destroy: tcp_diag && yes_unless(Errno::OPNOTSUPP, destroy(diag))?,
             net_admin: tcp_diag && yes_unless(Errno::PERM, diag.probe_right())?,
             borrow: borrow::available()

@@ -141,7 +141,7 @@ const NAMES: &[&str] = &[
     "XDG_RUNTIME_DIR",
 ];
 
-/// Values of all kinds; none is that of a connection which is to be deleted, for `SSH_CONNECTION` protects that.
+/// Returns values of all kinds; none is that of a connection which is to be deleted, for `SSH_CONNECTION` protects that.
 fn values(port: u16) -> Vec<OsString> {
     let mut values: Vec<OsString> = [
         "",

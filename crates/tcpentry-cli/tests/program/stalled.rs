@@ -13,7 +13,7 @@ use tcpentry_testkit::{isolated, tcp, until};
 
 use crate::util::{connections, program};
 
-/// A pipe that takes nothing more. Its reader has to be kept.
+/// Creates a pipe that takes nothing more. Its reader has to be kept.
 fn full_pipe() -> (OwnedFd, OwnedFd) {
     let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).unwrap();
     rustix::io::ioctl_fionbio(&writer, true).unwrap();

@@ -469,7 +469,7 @@ impl<'t> Deleter<'t> {
         }
         match self.current(connection, after_success(connection))? {
             None => Ok(()),
-            Some(_) => Err(still_there()),
+            Some(_) => Err(still_there_error()),
         }
     }
 
@@ -656,7 +656,7 @@ pub(super) fn is_connection(now: &Connection) -> bool {
 }
 
 /// Creates the error of a deletion that was acknowledged and did not happen.
-pub(super) fn still_there() -> Error {
+pub(super) fn still_there_error() -> Error {
     Error::new(
         Operation::Delete,
         ErrorKind::Os,

@@ -46,7 +46,7 @@ use crate::sock_diag::{Diag, NetlinkSocket};
 pub struct TcpTable {
     pub(crate) lookup: Lookup,
     pub(crate) dumper: Diag,
-    /// For a second processor.
+    /// The netlink socket of a second processor.
     pub(crate) another: Box<Another>,
     socket: NetlinkSocket,
     netns: NetnsId,
@@ -206,11 +206,11 @@ impl TcpTable {
 
     /// Returns the identity of a connection of this table, to be carried to another process.
     pub fn identity(&mut self, connection: &Connection) -> Result<Identity, Error> {
-        Ok(self.place()?.identity(connection))
+        Ok(self.origin()?.identity(connection))
     }
 
     /// Returns the boot and the namespace of the table, which make [`Identity`] out of a connection while the table is streamed.
-    pub fn place(&mut self) -> Result<Origin, Error> {
+    pub fn origin(&mut self) -> Result<Origin, Error> {
         Ok(Origin {
             boot: self.boot()?,
             netns: self.netns,

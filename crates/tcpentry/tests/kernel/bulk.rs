@@ -52,8 +52,8 @@ fn delete_all(table: &mut TcpTable, connections: Vec<Connection>, options: &Opti
     told
 }
 
-/// The table, without what is only bound: a socket whose owner chose its port keeps it when it is
-/// destroyed. Each once: one is shown again where another comes into the hash chain in which the walk has paused.
+/// Lists the table, without what is only bound: a socket whose owner chose its port keeps it when it is destroyed. Each once:
+/// one is shown again where another comes into the hash chain in which the dump has paused.
 fn rows(table: &mut TcpTable) -> Vec<Connection> {
     let query = Query::in_states(States::ALL_ACTIVE).with_info();
     let mut seen = HashSet::new();
@@ -101,7 +101,7 @@ fn was_aborted(socket: impl AsFd) -> bool {
     tcp::pending_error(socket) == Some(Errno::CONNABORTED)
 }
 
-/// Five hundred sockets in each chain: a walk that pauses in a chain of which sockets are destroyed
+/// Five hundred sockets in each chain: a dump that pauses in a chain of which sockets are destroyed
 /// skips as many others.
 ///
 /// A datagram has some 75 rows with their counters, and 300 without. So only with counters are as many as a chain has
@@ -243,7 +243,7 @@ fn while_others_come_and_go_both_ends_see_what_is_told() {
                     .collect();
                 let is_selected = |row: &Connection| selected.contains(&row.cookie.value());
                 let mut table = table();
-                // As the program does: where others go, a walk may miss one that stays.
+                // As the program does: where others go, a dump may miss one that stays.
                 let told = (0..3).flat_map(|_| {
                     if named_earlier {
                         let named = rows(&mut table).into_iter().filter(is_selected).collect();
@@ -408,7 +408,7 @@ fn of_time_wait() -> Result<Method, ErrorKind> {
     }
 }
 
-/// Both names of a connection whose ends may be reset already.
+/// Returns both names of a connection whose ends may be reset already.
 fn pair_of_ends(ends: &tcp::Ends) -> (Pair, Pair) {
     // A destroyed socket keeps its own address; the peer's is the other one's.
     let client = ends.client.local_addr().unwrap();
@@ -594,7 +594,7 @@ fn it_stops_where_it_is_told_to() {
         for socket in &crowd {
             assert_eq!(was_aborted(socket), told.contains(&cookie(socket)));
         }
-        // The table can be walked and asked as before.
+        // The table can be dumped and asked as before.
         assert_eq!(rows(&mut table).len(), crowd.len() - told.len());
         assert_eq!(find(rows(&mut table)[0].pair).state, State::Established);
     });

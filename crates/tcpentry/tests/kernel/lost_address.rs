@@ -28,7 +28,7 @@ const FLOATING: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 50);
 const FLOATING6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 0x50);
 const FIN_WAIT_1: u8 = 4;
 
-/// The namespace next to this one, to which an address of this one is shown that others here do not depend on.
+/// Creates a namespace next to this one, which reaches addresses of this one that others here do not depend on.
 fn neighbour() -> Neighbour {
     let neighbour = Neighbour::new();
     ip(&[
@@ -346,8 +346,8 @@ fn among_many_each_peer_is_told() {
                 }
                 "matching" => {
                     let take = |_: &Connection| Action::Delete;
-                    let walked = table.delete_matching(&query, &options, take, &mut report);
-                    walked.unwrap();
+                    let deleted = table.delete_matching(&query, &options, take, &mut report);
+                    deleted.unwrap();
                 }
                 _ => {
                     let pid = std::process::id();
@@ -356,8 +356,8 @@ fn among_many_each_peer_is_told() {
                     let selection = Selection::new(filter, States::CONNECTIONS, &mut table);
                     let options = options.while_selected(Arc::new(selection.unwrap()));
                     let take = |_: &Connection| Action::Delete;
-                    let walked = table.delete_matching(&query, &options, take, &mut report);
-                    walked.unwrap();
+                    let deleted = table.delete_matching(&query, &options, take, &mut report);
+                    deleted.unwrap();
                 }
             }
             assert_eq!(resets.len(), many.len());

@@ -23,7 +23,7 @@ struct Held {
 }
 
 impl Held {
-    /// Made and held by this user, or by the caller.
+    /// Opens a connection that is made and held by this user, or by the caller.
     fn by(user: Option<User>, hold: impl Fn(TcpStream, Option<User>) -> Holder) -> Self {
         let ends = match user {
             Some(user) => user.run(tcp::connected),
@@ -402,7 +402,7 @@ fn a_sandbox_is_not_taken_for_the_owners_will() {
 fn the_survey_says_what_holds_here() {
     isolated(|| {
         let all = Support::probe(&mut table()).unwrap();
-        assert!(all.tcp_diag && all.one_walk && all.destroy && all.net_admin && all.borrow);
+        assert!(all.tcp_diag && all.one_dump && all.destroy && all.net_admin && all.borrow);
         assert!(all.all() && all.own());
         let less = without_capabilities(|| Support::probe(&mut table()).unwrap());
         assert!(less.tcp_diag && less.destroy && less.borrow);

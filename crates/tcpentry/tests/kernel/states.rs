@@ -303,7 +303,7 @@ fn fin_wait_1_its_fin_was_lost() {
     });
 }
 
-/// The peer does not read, its window is closed: a FIN of the server waits behind the data.
+/// Opens a connection whose client does not read, so that its window is closed: a FIN of the server waits behind the data.
 fn ends_that_close_behind_queued_data() -> tcp::Ends {
     let ends = tcp::connected();
     tcp::fill(&ends.server);
@@ -391,7 +391,7 @@ fn in_close_wait() -> tcp::Ends {
     ends
 }
 
-/// A connection whose server is in CLOSING: both ends have sent a FIN, and nothing that this one sends since arrives.
+/// Opens a connection whose server is in CLOSING: both ends have sent a FIN, and nothing that this one sends since arrives.
 fn closing() -> (Neighbour, tcp::Ends) {
     let neighbour = Neighbour::new();
     let ends = neighbour.connected();
@@ -577,7 +577,8 @@ fn a_socket_that_is_only_bound_can_not_be_deleted() {
     });
 }
 
-/// It had read the end of the stream: it may go on sending until it is told that nobody reads.
+/// Asserts that a peer that had read the end of the stream learns of the reset: it may go on sending until it is told that
+/// nobody reads.
 fn assert_peer_in_close_wait_is_told(mut peer: &TcpStream) {
     until("the reset arrives", || tcp::events(peer) & 0x18 == 0x18);
     assert_eq!(tcp::errno(peer.write(b"x")), Errno::PIPE);

@@ -510,7 +510,7 @@ fn bound_sockets_are_shown_when_they_are_asked_for() {
     });
 }
 
-/// More connections than fit into one of the kernel's datagrams.
+/// Opens more connections than fit into one of the kernel's datagrams.
 fn many() -> Vec<tcp::Ends> {
     let listener = tcp::listen(tcp::loopback(0));
     (0..300).map(|_| tcp::connect_to(&listener)).collect()
@@ -540,19 +540,19 @@ fn a_table_of_many_datagrams_shows_each_socket_once() {
 }
 
 #[test]
-fn an_abandoned_walk_does_not_disturb_the_next_question() {
+fn an_abandoned_dump_does_not_disturb_the_next_question() {
     isolated(|| {
         let ends = many();
         let mut table = table();
         for taken in [0, 1, 3, 250, 500, 599, 600] {
-            let walk = table.connections(&Query::default()).unwrap();
-            assert_eq!(walk.take(taken).map(Result::unwrap).count(), taken);
+            let dump = table.connections(&Query::default()).unwrap();
+            assert_eq!(dump.take(taken).map(Result::unwrap).count(), taken);
             let pair = pair_of(&ends[taken % ends.len()].server);
             let found = table.find(&pair.into()).unwrap();
             assert_eq!(found.pair, pair);
             assert_eq!(cookies(&mut table).len(), 2 * ends.len());
         }
-        // A deletion right behind an abandoned walk, of a row of that walk.
+        // A deletion right behind an abandoned dump, of a row of that dump.
         let first = table
             .connections(&Query::default())
             .unwrap()

@@ -159,5 +159,5 @@ impl Matches {
     }
 }
 
-/// As many as fill a screen or two.
+/// The number of rows of a preview: as many as fill a screen or two.
 const PREVIEW_ROWS: usize = 60;

@@ -121,7 +121,7 @@ impl<'a> Selector<'a> {
         // The filter is one; only the right to see marks differs between namespaces.
         let mut attribution = self.attribution.borrow_mut();
         for scan in &self.scans {
-            if scan.selection.may_be_unseen(&mut attribution)? {
+            if scan.selection.may_be_hidden(&mut attribution)? {
                 return Ok(true);
             }
         }

@@ -35,7 +35,7 @@ impl Varied {
         varied
     }
 
-    /// Established ones whose peers are nowhere.
+    /// Adds established ones whose peers are nowhere.
     fn imagined(&mut self) {
         // A connection has to have a route, even where nothing is sent.
         link::ip(&["route add default dev lo", "route add ::/0 dev lo"]);
@@ -70,7 +70,7 @@ impl Varied {
         }
     }
 
-    /// Those that the kernel has made, and what becomes of them.
+    /// Adds those that the kernel has made, and what becomes of them.
     fn real(&mut self) {
         for address in [
             IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -120,7 +120,7 @@ impl Varied {
         }
     }
 
-    /// SYN_RECV and SYN_SENT
+    /// Adds those in SYN_RECV and SYN_SENT.
     fn half_open(&mut self) {
         let (listener, client) = tcp::half_open();
         self.streams.push(client);
@@ -140,7 +140,7 @@ impl Varied {
         self.listeners.push(full);
     }
 
-    /// Listeners and bound sockets; some had a peer once.
+    /// Adds listeners and bound sockets; some had a peer once.
     fn peerless(&mut self) {
         let mapped = Ipv4Addr::LOCALHOST.to_ipv6_mapped();
         for address in [
@@ -329,7 +329,7 @@ impl Lookup {
     }
 }
 
-/// Some hundred expressions of terms that meet the sockets, for several sets of states.
+/// Compares some hundred expressions of terms that meet the sockets, for several sets of states.
 fn compare_all(marks: bool, pool: &Pool) {
     let count = 40;
     let samples = samples(SETS.len() * count, &exprs(pool.kernel_terms()));
