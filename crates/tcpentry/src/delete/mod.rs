@@ -7,6 +7,7 @@ mod diagnosis;
 mod holders;
 pub(crate) mod kernel;
 mod lender;
+mod lender_message;
 mod recheck;
 mod reset;
 mod single;
