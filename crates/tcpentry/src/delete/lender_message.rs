@@ -163,7 +163,6 @@ pub(super) const REQUEST: usize = 3 + 3 * 4 + 8 + 2 * (16 + 2);
 pub(super) const ANSWER: usize = 4;
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "in a test, unwrap is an assertion")]
 mod tests {
     use super::*;
 

@@ -9,12 +9,12 @@ use std::thread;
 
 use rustix::io::Errno;
 use socket2::Socket;
+use tcpentry::delete::Ending;
 use tcpentry::error::Guard;
 use tcpentry::{
-    Action, Connection, Ending, Error, ErrorKind, Method, MethodChoice, Options, Pair, Query,
-    State, States, TcpTable,
+    Action, Connection, Error, ErrorKind, Method, MethodChoice, Options, Pair, Query, State,
+    States, TcpTable,
 };
-use tcpentry_testkit::proc_net::{await_orphan, await_state};
 use tcpentry_testkit::user::without_capabilities;
 use tcpentry_testkit::{Namespace, Raised, isolated, kernel, netns, skip, tcp};
 
@@ -282,16 +282,10 @@ fn every_kind_of_socket_in_one_run() {
         let plain: Vec<_> = (0..100).map(|_| tcp::connect_to(&listener)).collect();
         // A TIME_WAIT and a FIN_WAIT2 that nobody holds.
         let waits = tcp::connect_to(&listener);
-        let (local, peer) = tcp::addresses(&waits.client);
-        drop(waits.client);
-        await_orphan(local, peer, 5);
-        drop(waits.server);
-        await_state(local, peer, 6);
+        let (local, peer) = tcp::time_wait(waits.client, waits.server);
         let time_wait = pair(local, peer);
         let orphaned = tcp::connect_to(&listener);
-        let (local, peer) = tcp::addresses(&orphaned.client);
-        drop(orphaned.client);
-        await_orphan(local, peer, 5);
+        let (local, peer) = tcp::orphan(orphaned.client);
         let orphan = pair(local, peer);
         // One that connects to nobody.
         let full = tcp::listen_from(tcp::socket(tcp::loopback(0)), tcp::loopback(0), 0);

@@ -62,11 +62,7 @@ fn a_bound_socket_in_time_wait() {
             skip!("{}", kernel::NO_TIME_WAIT);
         }
         let ends = bound_to_lo();
-        let (local, peer) = tcp::addresses(&ends.server);
-        drop(ends.server);
-        tcpentry_testkit::proc_net::await_orphan(local, peer, 5);
-        drop(ends.client);
-        tcpentry_testkit::proc_net::await_state(local, peer, 6);
+        let (local, peer) = tcp::time_wait(ends.server, ends.client);
         let deleted = delete(pair(local, peer), State::TimeWait);
         assert_eq!(deleted.interface(), Some(lo()));
     });

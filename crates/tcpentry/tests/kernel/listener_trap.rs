@@ -8,7 +8,7 @@ use tcpentry::set_entry::TcpRow;
 use tcpentry::{
     Connection, ErrorKind, MethodChoice, Options, Pair, Query, State, States, TcpTable,
 };
-use tcpentry_testkit::proc_net::{self, await_orphan};
+use tcpentry_testkit::proc_net;
 use tcpentry_testkit::{isolated, kernel, skip, tcp, until};
 
 use crate::util::{cookie, delete, find, listener_at, lives, not_found, pair, table};
@@ -411,9 +411,7 @@ fn an_orphan_of_a_live_server_is_deleted_and_the_server_lives() {
         }
         let server = Server::new(tcp::listen(tcp::loopback(0)));
         let ends = tcp::connect_to(&server.listener);
-        let (local, peer) = tcp::addresses(&ends.server);
-        drop(ends.server);
-        await_orphan(local, peer, 5);
+        let (local, peer) = tcp::orphan(ends.server);
         delete(pair(local, peer), State::FinWait2);
         server.assert_unharmed();
     });

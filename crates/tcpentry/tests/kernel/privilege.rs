@@ -224,9 +224,7 @@ fn a_member_of_sudo_is_not_elevated() {
 fn what_nobody_holds_takes_the_right() {
     isolated(|| {
         let ends = tcp::connected();
-        let (local, peer) = tcp::addresses(&ends.client);
-        drop(ends.client);
-        await_orphan(local, peer, 5);
+        let (local, peer) = tcp::orphan(ends.client);
         let orphan = pair(local, peer);
         let denied = |name: Pair| {
             without_capabilities(|| {
@@ -291,11 +289,7 @@ fn time_wait_is_denied_to_a_user() {
             skip!("{ONE_USER}");
         }
         let ends = tcp::connected();
-        let (local, peer) = tcp::addresses(&ends.client);
-        drop(ends.client);
-        await_orphan(local, peer, 5);
-        drop(ends.server);
-        await_state(local, peer, 6);
+        let (local, peer) = tcp::time_wait(ends.client, ends.server);
         let error = User::new(60108).run(|| {
             let mut table = table();
             let connection = table.find(&pair(local, peer).into()).unwrap();

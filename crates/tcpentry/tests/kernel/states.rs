@@ -331,9 +331,7 @@ fn fin_wait_2_without_owner_ends_and_the_peer_hears_nothing() {
             skip!("{}", kernel::NO_TIME_WAIT);
         }
         let ends = tcp::connected();
-        let (local, peer) = tcp::addresses(&ends.server);
-        drop(ends.server);
-        await_orphan(local, peer, 5);
+        let (local, peer) = tcp::orphan(ends.server);
         let deleted = delete_sending(0, pair(local, peer), State::FinWait2);
         assert_eq!(deleted.inode, None);
         assert_eq!(tcp::pending_error(&ends.client), None);
@@ -520,11 +518,7 @@ fn time_wait_frees_its_four_tuple() {
         }
         let listener = tcp::listen(tcp::loopback(0));
         let ends = tcp::connect_to(&listener);
-        let (local, peer) = tcp::addresses(&ends.client);
-        drop(ends.client);
-        await_orphan(local, peer, 5);
-        drop(ends.server);
-        await_state(local, peer, 6);
+        let (local, peer) = tcp::time_wait(ends.client, ends.server);
         let deleted = delete_sending(0, pair(local, peer), State::TimeWait);
         assert_eq!((deleted.inode, deleted.uid), (None, 0));
         let socket = tcp::socket(local);
@@ -683,9 +677,7 @@ fn borrowing_ends_every_state_that_has_an_owner() {
 fn borrowing_can_not_end_what_has_no_owner() {
     isolated(|| {
         let ends = tcp::connected();
-        let (local, peer) = tcp::addresses(&ends.server);
-        drop(ends.server);
-        await_orphan(local, peer, 5);
+        let (local, peer) = tcp::orphan(ends.server);
         let mut table = table();
         let orphan = table.find(&pair(local, peer).into()).unwrap();
         let options = Options::default().with_method(MethodChoice::Borrow);

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use tcpentry::{Connection, ErrorKind, Inode, Options, Query, State, States, TcpTable};
-use tcpentry_testkit::proc_net::{self, await_orphan, await_state};
+use tcpentry_testkit::proc_net::{self, await_state};
 use tcpentry_testkit::user::{self, User, without_capabilities};
 use tcpentry_testkit::{isolated, kernel, seccomp, skip, tcp, until};
 
@@ -89,16 +89,10 @@ impl Varied {
 
     fn ownerless(&mut self) {
         let ends = tcp::connected();
-        let (local, peer) = tcp::addresses(&ends.client);
-        drop(ends.client);
-        await_orphan(local, peer, 5);
+        tcp::orphan(ends.client);
         self.streams.push(ends.server);
         let ends = tcp::connected();
-        let (local, peer) = tcp::addresses(&ends.client);
-        drop(ends.client);
-        await_orphan(local, peer, 5);
-        drop(ends.server);
-        await_state(local, peer, 6);
+        tcp::time_wait(ends.client, ends.server);
     }
 
     fn half_open(&mut self) {

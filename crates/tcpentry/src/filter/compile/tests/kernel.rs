@@ -8,7 +8,7 @@ use std::{fs, io};
 
 use rustix::net::sockopt::socket_cookie;
 use socket2::Socket;
-use tcpentry_testkit::proc_net::{await_orphan, await_state};
+use tcpentry_testkit::proc_net::await_state;
 use tcpentry_testkit::user::without_capabilities;
 use tcpentry_testkit::{isolated, link, skip, tcp, until};
 
@@ -107,16 +107,10 @@ impl Varied {
             self.streams.extend([ends.client, ends.server]);
             // The same without owner, and TIME_WAIT
             let (_, ends) = connect(3);
-            let (local, peer) = tcp::addresses(&ends.client);
-            drop(ends.client);
-            await_orphan(local, peer, 5);
+            tcp::orphan(ends.client);
             self.streams.push(ends.server);
             let (_, ends) = connect(4);
-            let (local, peer) = tcp::addresses(&ends.client);
-            drop(ends.client);
-            await_orphan(local, peer, 5);
-            drop(ends.server);
-            await_state(local, peer, 6);
+            tcp::time_wait(ends.client, ends.server);
         }
     }
 
