@@ -11,10 +11,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tcpentry::delete::Ending;
 use tcpentry::filter::Truth;
 use tcpentry::{
-    Action, Connection, Ending, Error, Filter, Options, Outcome, Selection, States, SystemNames,
-    TcpTable,
+    Action, Connection, Error, Filter, Options, Outcome, Selection, States, SystemNames, TcpTable,
 };
 use tcpentry_testkit::hands::Hands;
 

@@ -103,6 +103,5 @@ pub use select::names::SystemNames;
 
 // Their end.
 pub use delete::batch::item::Action;
-pub use delete::subflows::Subflows;
-pub use delete::{Deleted, Ending, Method, MethodChoice, Options};
+pub use delete::{Deleted, Method, MethodChoice, Options};
 pub use error::{Error, ErrorKind, Outcome, Reason};

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 pub use self::batch::DumpCompleteness;
 pub use self::reset::{NoReset, PeerReset};
+pub use self::subflows::Subflows;
 use crate::connection::Connection;
 use crate::select::Selection;
 

@@ -4,10 +4,11 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use tcpentry::delete::Ending;
 use tcpentry::netns::{Namespace, Namespaces};
 use tcpentry::process::Owners;
 use tcpentry::{
-    Action, Connection, Ending, Error, ErrorKind, Method, MethodChoice, Options, Query, TcpTable,
+    Action, Connection, Error, ErrorKind, Method, MethodChoice, Options, Query, TcpTable,
 };
 use tcpentry_testkit::{isolated, seccomp, skip, tcp};
 

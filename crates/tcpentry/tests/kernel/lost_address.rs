@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use socket2::SockRef;
-use tcpentry::delete::{NoReset, PeerReset};
+use tcpentry::delete::{Ending, NoReset, PeerReset};
 use tcpentry::netns::Namespace;
 use tcpentry::{
     Action, Connection, Deleted, Filter, Method, MethodChoice, Options, Query, Selection, State,
@@ -332,7 +332,7 @@ fn among_many_each_peer_is_told() {
             lose_address();
             let mut table = table();
             let mut resets = Vec::new();
-            let mut report = |row: &Connection, result: Result<tcpentry::Ending, _>| {
+            let mut report = |row: &Connection, result: Result<Ending, _>| {
                 resets.push((row.local().address(), result.unwrap().reset));
                 ControlFlow::Continue(())
             };

@@ -4,8 +4,9 @@ use std::fs;
 use std::net::TcpStream;
 use std::ops::ControlFlow;
 
+use tcpentry::delete::Ending;
 use tcpentry::netns::Namespace;
-use tcpentry::{Action, Connection, Ending, Error, Method, Options, Query, TcpTable};
+use tcpentry::{Action, Connection, Error, Method, Options, Query, TcpTable};
 use tcpentry_testkit::{isolated, skip, tcp, until};
 
 use crate::util::{assert_reset, table};

@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashSet};
 use super::sample::Sampler;
 use crate::own_session;
 use tcpentry::connection::CompactConnection;
-use tcpentry::{Connection, Cookie, Error, Subflows};
+use tcpentry::delete::Subflows;
+use tcpentry::{Connection, Cookie, Error};
 
 /// A socket as all tables together know it: the index of its table and its cookie.
 ///

@@ -3,7 +3,8 @@
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use tcpentry::{Connection, Ending, Error, ErrorKind, Method, State};
+use tcpentry::delete::Ending;
+use tcpentry::{Connection, Error, ErrorKind, Method, State};
 
 use super::matches::{Match, SocketKey};
 use super::run::Run;

@@ -4,10 +4,9 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use tcpentry::delete::Subflows;
 use tcpentry::filter::Truth;
-use tcpentry::{
-    Attribution, Connection, Error, Options, Query, Selection, State, States, Subflows,
-};
+use tcpentry::{Attribution, Connection, Error, Options, Query, Selection, State, States};
 
 use super::interrupt::Interrupt;
 use super::matches::Matches;

@@ -5,9 +5,10 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
+use tcpentry::delete::{Ending, Subflows};
 use tcpentry::filter::Truth;
 use tcpentry::process::Owners;
-use tcpentry::{Connection, Ending, Error, Options, Outcome, Subflows};
+use tcpentry::{Connection, Error, Options, Outcome};
 
 use super::super::message::{PreviewBasis, PreviewItem, SocketTarget, Update};
 use super::super::model::{Deletability, NotDeleted, RowKey};
