@@ -54,7 +54,7 @@ fn no_variable_changes_what_is_listed_or_would_be_deleted() {
                 .collect();
             same(&all);
         }
-        // Each alone, lest one hides what another does.
+        // Each alone, so that none hides what another does.
         for (name, value) in NAMES.iter().zip(values.iter().cycle()) {
             same(&[(*name, value)]);
         }

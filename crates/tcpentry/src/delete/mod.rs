@@ -30,7 +30,7 @@ pub struct Options {
     pub method: MethodChoice,
     /// The rule for listeners.
     pub listeners: Listeners,
-    /// Each batch of a bulk deletion is reported before the next one is sent.
+    /// True to report each batch of a bulk deletion before the next one is sent.
     pub prompt_reports: bool,
     /// The selection that must still hold.
     pub(crate) selection: Option<Arc<Selection>>,

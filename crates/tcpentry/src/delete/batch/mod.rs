@@ -40,10 +40,10 @@ pub enum DumpCompleteness {
 impl TcpTable {
     /// Deletes all connections of the table that are selected, while the table is dumped.
     ///
-    /// `select` sees each row of the query, and each socket is selected at most once. `report` is called for each that was taken or refused, in the order of the
-    /// table, with the connection as it was last seen and what became of it; `Ok` only after the
-    /// kernel has confirmed it. When it returns `Break`, nothing more is deleted, but what the
-    /// kernel may already have done is still found out and reported.
+    /// `select` sees each row of the query, and each socket is selected at most once. `report` is called for each that was
+    /// selected or refused, in the order of the table, with the connection as it was last seen and what became of it; `Ok` only
+    /// after the kernel has confirmed it. When it returns `Break`, nothing more is deleted, but what the kernel may already have
+    /// done is still found out and reported.
     ///
     /// A row is deleted some milliseconds after it was seen; after a twentieth of a second it is
     /// looked at again first. Its cookie protects every other socket in that time. What it can't tell is
@@ -107,7 +107,7 @@ impl TcpTable {
     /// the kernel may already have done is still found out and reported.
     ///
     /// One that is missed is `NotFound` only after some 10 milliseconds and another look, as in [`find`](Self::find). Those
-    /// that are missed wait together, at most once in 50 milliseconds; till then it and what was done after it are not reported.
+    /// that are missed wait together, at most once in 50 milliseconds; until then it and what was done after it are not reported.
     pub fn delete_all(
         &mut self,
         connections: impl IntoIterator<Item = Connection>,
