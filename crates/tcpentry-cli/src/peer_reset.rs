@@ -1,7 +1,7 @@
 //! The words for what the peer of a deleted connection learned: of `delete`, its log, and the log of `top`.
 
-use tcpentry::delete::{NoReset, PeerReset};
-use tcpentry::{Ending, Endpoint};
+use tcpentry::Endpoint;
+use tcpentry::delete::{Ending, NoReset, PeerReset};
 
 /// Describes the way in which a connection was ended: the method, and its peer where that is out of the ordinary.
 pub(crate) fn describe(ending: Ending, local: Endpoint) -> String {

@@ -118,8 +118,8 @@ impl Error {
         self
     }
 
-    /// Returns the error as the failure of a larger operation: a look-up that fails is a deletion that
-    /// fails, to whoever asked for the deletion.
+    /// Returns the error as the failure of a larger operation: for a caller that asked for a deletion, a look-up that fails is
+    /// a deletion that fails.
     #[must_use]
     pub fn during(mut self, operation: Operation) -> Self {
         self.0.operation = operation;

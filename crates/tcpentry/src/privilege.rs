@@ -82,7 +82,7 @@ fn is_namespace(kind: &str, name: &str) -> bool {
 struct Standing {
     sees_all_pids: bool,
     is_root: bool,
-    /// Its user namespace is that of the host.
+    /// True where its user namespace is that of the host.
     is_of_host: bool,
     is_capable: bool,
 }

@@ -128,7 +128,7 @@ impl fmt::Display for Sample {
     }
 }
 
-/// One in a microsecond is more than this can do.
+/// The most deletions in a second: one in a microsecond is more than this can do.
 const MAX_COUNT: u32 = 1_000_000;
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ pub(crate) fn declined(pair: Pair) -> Error {
 /// The guard that only the program can keep.
 #[derive(Debug)]
 pub(crate) struct SessionGuard {
-    /// Looked for when the first connection is found.
+    /// The session, which is looked for when the first connection is found.
     session: Option<OwnSession>,
     /// The time from which its age counts.
     since: Option<Instant>,
@@ -202,7 +202,7 @@ struct OwnSession {
     login: Option<u32>,
     users: [u32; 2],
     table: Table,
-    /// Looked for where the path is not known.
+    /// The servers, which are looked for where the path is not known.
     servers: OnceCell<Servers>,
     held_by_others: OnceCell<HashSet<Inode>>,
 }

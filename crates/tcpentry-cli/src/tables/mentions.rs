@@ -334,7 +334,7 @@ fn list(names: impl ExactSizeIterator<Item = String>) -> String {
     }
 }
 
-/// As many as are read.
+/// The number of names that are listed: as many as are read.
 const MAX_LISTED: usize = 5;
 /// `TASK_COMM_LEN` without its NUL.
 const LONGEST_NAME: usize = 15;

@@ -185,5 +185,5 @@ pub(crate) fn raise_descriptor_limit() {
     let _ = rustix::process::setrlimit(Resource::Nofile, raised);
 }
 
-/// Namespaces that can't be entered are reported one by one up to this many.
+/// The number of namespaces up to which those that can't be entered are reported one by one.
 const MAX_LISTED: usize = 5;

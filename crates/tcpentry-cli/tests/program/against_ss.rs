@@ -126,7 +126,7 @@ fn seed() -> u64 {
     std::env::var("TCPENTRY_TEST_SEED").map_or(1, |seed| seed.parse().unwrap())
 }
 
-/// `ss utility, iproute2-6.1.0`; `None` where there is none.
+/// Returns the version of `ss`, as `ss utility, iproute2-6.1.0`; `None` where there is no `ss`.
 fn version() -> Option<String> {
     let said: Run = Command::new("ss").arg("-V").output().ok()?.into();
     Some(said.out)
@@ -136,7 +136,7 @@ fn folder(cgroup: &Cgroup) -> String {
     cgroup.folder().to_str().unwrap().to_owned()
 }
 
-/// The cookies of what `ss` selects.
+/// Returns the cookies of what `ss` selects.
 fn by_ss(words: &[&str]) -> BTreeSet<String> {
     let done: Run = Command::new("ss")
         .args(["-tnHeO"])
@@ -148,7 +148,7 @@ fn by_ss(words: &[&str]) -> BTreeSet<String> {
     done.out.lines().map(table::cookie).collect()
 }
 
-/// The cookies of what `tcpentry` selects.
+/// Returns the cookies of what `tcpentry` selects.
 fn by_us(options: &[&str], words: &[&str]) -> BTreeSet<String> {
     let done: Run = program()
         .args(["list", "--id", "--no-header"])

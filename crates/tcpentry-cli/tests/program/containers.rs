@@ -475,8 +475,8 @@ fn run_program(world: &World, words: &str) -> Run {
     world.shell(&script).into()
 }
 
-/// A world whose cgroups begin at a fresh one, with the program in `/run`; or why there is none. The cgroup has to
-/// outlive it.
+/// Creates a world whose cgroups begin at a fresh one, with the program in `/run`; the error says why there is none. The
+/// cgroup has to outlive it.
 fn world() -> Result<(Cgroup, World), String> {
     if !user::others() {
         return Err("only one user is mapped here".to_owned());

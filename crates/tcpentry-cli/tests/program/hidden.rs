@@ -78,7 +78,7 @@ impl Held {
     }
 }
 
-/// Nothing was deleted, and what decides is said to be hidden, of so many.
+/// Asserts that nothing was deleted, and that what decides is said to be hidden, of so many.
 fn assert_hidden(run: &Run, count: usize, about: &str) {
     let said = format!("{about}: {}{}", run.out, run.err);
     assert_eq!(run.code, 4, "{said}");

@@ -30,7 +30,7 @@ impl Inside {
         Self::of(Cgroup::fresh(name))
     }
 
-    /// In a cgroup of this name that was made where this user may make any.
+    /// Opens a connection in a cgroup of this name that was made where this user may make any.
     fn named_by(uid: u32, name: &str) -> Result<Self, String> {
         let inside = Self::named(name)?;
         let tree = inside.cgroup.folder().parent().unwrap();

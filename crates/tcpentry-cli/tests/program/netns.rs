@@ -700,7 +700,7 @@ fn the_own_container_needs_no_root() {
     });
 }
 
-/// Identical in every namespace.
+/// Opens a connection whose ends are identical in every namespace.
 fn connect() -> Ends {
     let listener = tcp::listen(tcp::loopback(8080));
     let socket = tcp::socket(tcp::loopback(0));

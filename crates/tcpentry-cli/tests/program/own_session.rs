@@ -253,7 +253,7 @@ fn spared(program: &str) -> String {
     )
 }
 
-/// The others were deleted, the own one was spared, in each form of the report.
+/// Asserts that the others were deleted and the own one was spared, in each form of the report.
 fn assert_spared(output: &Output) {
     assert_eq!(code(output), 6, "{output:?}");
     let text = String::from_utf8_lossy(&output.stderr);

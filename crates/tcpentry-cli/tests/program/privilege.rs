@@ -51,7 +51,7 @@ impl Rights {
         }
     }
 
-    /// Those of this test, which tell what can be given up.
+    /// Returns those of this test, which tell what can be given up.
     fn ours() -> u64 {
         Self::of(std::process::id()).effective
     }

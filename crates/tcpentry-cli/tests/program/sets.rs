@@ -35,7 +35,7 @@ impl List {
         &self.0
     }
 
-    /// The options that make it the set `bad`.
+    /// Returns the options that make it the set `bad`.
     fn option(&self) -> String {
         format!("--in bad={}", self.0.display())
     }
@@ -47,13 +47,13 @@ impl Drop for List {
     }
 }
 
-/// Prefixes, one a line, that no socket of a test has.
+/// Returns prefixes, one a line, that no socket of a test has.
 fn others(count: u32) -> String {
     let line = |number: u32| format!("{}\n", Ipv4Addr::from_bits(0xc000_0000 + number * 7));
     (0..count).map(line).collect()
 }
 
-/// A connection from this address to a listener, over its own family.
+/// Opens a connection from this address to a listener, over its own family.
 fn from(address: &str, listener: &TcpListener) -> Ends {
     let at: SocketAddr = (address.parse::<IpAddr>().unwrap(), 0).into();
     let mut to = match at {

@@ -23,7 +23,7 @@ fn port_of(listener: &TcpListener) -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-/// Both ends of the second subflow, as the server's end has them.
+/// Returns both ends of the second subflow, as the server's end has them.
 fn second(port: u16) -> String {
     let listed = run(&format!("list --json sport = :{port} and dst {SECOND}"));
     let row = &listed.objects()[0];

@@ -21,7 +21,7 @@ macro_rules! without_log {
     };
 }
 
-/// A log that everybody may write to.
+/// Creates a log that everybody may write to.
 fn log() -> UnixDatagram {
     let log = UnixDatagram::bind("/dev/log").unwrap();
     fs::set_permissions("/dev/log", Permissions::from_mode(0o666)).unwrap();

@@ -799,7 +799,7 @@ fn part_from(first: u32) -> std::process::Child {
 
 /// The variable that has the first number of a part.
 const FIRST: &str = "TCPENTRY_TEST_FIRST";
-/// No process may hold all of them.
+/// The number of connections that one process holds, for none may hold all of them.
 const PART: u32 = 12_500;
 const PARTS: u32 = 8;
 
@@ -917,7 +917,8 @@ fn await_shell(tmux: &Tmux) {
     });
 }
 
-/// The screen of the shell, its cursor and no mouse; and the settings of the line are those of the file `before`.
+/// Asserts that the screen is the shell's, with its cursor and no mouse, and that the settings of the line are those of the file
+/// `before`.
 fn assert_as_before(tmux: &Tmux, end: &str) {
     for (name, value) in [
         ("alternate_on", "0"),

@@ -207,7 +207,7 @@ fn receive(from: BorrowedFd<'_>) -> Result<Inside, Errno> {
     Err(number.map_or(Errno::IO, Errno::from_raw_os_error))
 }
 
-/// One for questions, one for walks.
+/// The number of netlink sockets: one for questions, one for dumps.
 const SOCKETS: usize = 2;
 const MARK: &[u8] = b"inside:";
 const LONGEST_TEXT: usize = 64;

@@ -12,7 +12,7 @@ use tcpentry_testkit::{isolated, seccomp, skip, tcp, until};
 
 use crate::util::{lives, pair_of, table};
 
-/// So long it is tried to meet a process at the right moment: less than its file system lives.
+/// The time for which it is tried to meet a process at the right moment: less than its file system lives.
 const LONG_ENOUGH: Duration = Duration::from_secs(30);
 
 /// Returns the pids and states of the child processes of this one that are called as the library calls its own. One that

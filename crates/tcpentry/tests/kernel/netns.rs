@@ -450,7 +450,7 @@ fn is_alive(ends: &tcp::Ends) -> bool {
     (&ends.client).write_all(b"x").is_ok() && (&ends.server).read_exact(&mut byte).is_ok()
 }
 
-/// Identical in every namespace.
+/// Opens a connection whose ends are identical in every namespace.
 fn connect() -> tcp::Ends {
     let listener = tcp::listen(tcp::loopback(8080));
     let socket = tcp::socket(tcp::loopback(0));

@@ -77,7 +77,7 @@ pub(in super::super) fn nearest<'w>(
         .map(|(_, word)| word)
 }
 
-/// No word of ours is longer.
+/// The most letters that a word of ours has.
 const MAX_LETTERS: usize = 20;
 
 /// The commands of other tools: their names, the command that is meant, and the words before theirs.

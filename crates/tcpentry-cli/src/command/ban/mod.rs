@@ -221,7 +221,7 @@ fn read_excepted(excepted: &[String]) -> Result<PrefixSet, Exit> {
     Ok(set)
 }
 
-/// Reads a whole list, so that it takes one walk over the table; a bad line is reported, and the others stand.
+/// Reads a whole list, so that it takes one dump of the table; a bad line is reported, and the others stand.
 fn read_file(path: &std::path::Path) -> Result<Vec<Prefix>, Exit> {
     let failed = |error: &io::Error| usage_error(&format!("--file: {}: {error}", path.display()));
     let input = if path.as_os_str() == "-" {
@@ -263,5 +263,5 @@ fn report_bad_line(number: u64, reason: &str) {
     print_error(&format!("line {number}: {reason}; it is passed over"));
 }
 
-/// As many are ended in one walk over the table.
+/// The number of bans that are ended in one dump of the table.
 const BATCH: usize = 1000;

@@ -80,7 +80,7 @@ pub(super) fn describe_left(left: usize, time: Duration, now: SystemTime) -> Str
 
 /// A run that ends within a second needs no progress.
 const PROGRESS_DELAY: Duration = Duration::from_secs(1);
-/// Five times a second is as much as can be read.
+/// The time between two lines of progress: five times a second is as much as can be read.
 const INTERVAL: Duration = Duration::from_millis(200);
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use tcpentry::{Attribution, Connection, Ending, Error, Selection};
+use tcpentry::delete::Ending;
+use tcpentry::{Attribution, Connection, Error, Selection};
 
 use super::attempt::Attempt;
 use super::confirm;

@@ -146,7 +146,7 @@ fn from_json(text: &str) -> Result<Target, String> {
     }
 }
 
-/// More than any identity or object of this program takes.
+/// The longest line that is read: more than any identity or object of this program takes.
 const MAX_LINE: u64 = 64 * 1024;
 
 /// Returns standard input, for [`read`].

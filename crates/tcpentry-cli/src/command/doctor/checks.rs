@@ -177,7 +177,7 @@ fn release() -> Option<(u32, u32)> {
 /// Checks whether sockets can be named by their identities.
 fn identities(table: &mut TcpTable) -> Finding {
     const CHECK: &str = "identities";
-    match table.place() {
+    match table.origin() {
         Ok(_) => Finding::ok(
             CHECK,
             "there is a boot id: list --id shows them, delete --id takes them",
@@ -205,7 +205,7 @@ fn tcp_diag(found: &Support) -> Finding {
     } else {
         "built in or loaded"
     };
-    let dumps = if found.one_walk {
+    let dumps = if found.one_dump {
         "one dump"
     } else {
         "two dumps"

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tcpentry::{Ending, Outcome};
+use tcpentry::Outcome;
+use tcpentry::delete::Ending;
 
 use super::super::message::{SocketTarget, WorkerCommand};
 use super::super::model::{NotDeleted, RowKey};

@@ -225,7 +225,8 @@ pub(crate) fn describe_stopped(count: usize) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use crossterm::event::KeyCode;
-    use tcpentry::{Ending, Method};
+    use tcpentry::Method;
+    use tcpentry::delete::Ending;
 
     use super::super::super::message::Update;
     use super::super::super::model::NotDeleted;

@@ -150,7 +150,7 @@ impl<'t> Parser<'t> {
         })
     }
 
-    /// Operands and what joins them, up to a `)` or the end.
+    /// Parses operands and what joins them, up to a `)` or the end.
     fn level(&mut self, depth: usize) -> Result<Tree, FilterError> {
         let first = self.operand(depth, false)?;
         let mut rest: Vec<(Junction, Tree)> = Vec::new();

@@ -502,7 +502,7 @@ fn port_number(piece: Piece<'_>, names: &dyn Names) -> Result<Option<u16>, Filte
 pub(super) const SEVERAL_PORTS: &str =
     "a list is `( dport 80 or dport 443 )`, a range `dport ge 80 and dport le 90`";
 
-/// Digits and dots, perhaps without dots: right or wrong, no name of a host.
+/// Returns true of digits and dots, perhaps without dots: a right or a wrong address, but no name of a host.
 pub(super) fn looks_like_address(text: &str) -> bool {
     dotted(text) || looks_like_number(text)
 }

@@ -151,7 +151,7 @@ fn a_muddle_of_operators_ends() {
     assert!(parse_words(&words).is_err());
 }
 
-/// Values of every shape, the hostile ones above all.
+/// Generates values of every shape, the hostile ones above all.
 fn values() -> impl Strategy<Value = String> {
     let odd = proptest::sample::select(
         &[
