@@ -106,8 +106,8 @@ pub(crate) struct SelectArgs {
     /// Select all states, including listening, TIME_WAIT, SYN_RECV and bound-inactive
     #[arg(short, long)]
     pub(crate) all: bool,
-    /// Read a set of prefixes, one a line, for `dst @NAME`, `src @NAME` and `host @NAME` in the filter; `-` is standard
-    /// input
+    /// Read a set of prefixes, one per line, for `dst @NAME`, `src @NAME` and `host @NAME` in the filter; `-` is
+    /// standard input
     #[arg(long = "in", value_name = "NAME=FILE|-")]
     pub(crate) sets: Vec<SetSource>,
 }
@@ -115,8 +115,8 @@ pub(crate) struct SelectArgs {
 /// The options that select network namespaces.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct NetnsArgs {
-    /// Read this network namespace: a name of `ip netns`, the PID of a process in it, the path of its file, or what the column
-    /// NETNS shows; also a container's name or id (digits alone are a pid)
+    /// Read this network namespace: a name in `ip netns`, the PID of a process in it, the path of its file, what the
+    /// column NETNS shows, or a container's name or id (digits alone are a PID)
     #[arg(short = 'N', long, value_name = "NAME|PID|PATH|CELL")]
     pub(crate) netns: Vec<String>,
     /// Read every network namespace that a process or a name holds
@@ -145,13 +145,13 @@ pub(crate) struct ShowArgs {
 /// Delete connections: exactly what is named, or report why not
 ///
 /// The connection is aborted: its peer gets a reset, its owner an error, and its socket leaves the
-/// table at once. It is named by both its ends, in any notation that tools print
+/// table at once. Name it by both its ends, in any notation that tools print
 /// (127.0.0.1:80, [::1]:80, [fe80::1%eth0]:80, 10.0.0.1%eth0:80, [::ffff:10.0.0.1]:80) or as
-/// tcpdrop's four words; by the identity that `list --id` shows, which never means another one;
+/// tcpdrop's four words; by the identity that `list --id` shows, which never means another connection;
 /// or by a filter in the language of ss, as `list` takes it.
 ///
-/// Where a filter selects more than one, it asks first; --yes answers. Listeners and the connection that carries your
-/// own session are protected. Without root it deletes connections of your own processes.
+/// If a filter selects more than one connection, it asks first, unless --yes is given. Listeners and the connection
+/// that carries your own session are protected. Without root it deletes only connections of your own processes.
 #[derive(Debug, Default, ClapArgs)]
 #[command(
     visible_alias = "close",
@@ -164,7 +164,7 @@ pub(crate) struct ShowArgs {
         tcpentry delete [OPTIONS] --id ID...\n       \
         tcpentry delete [OPTIONS] FILTER...",
     after_help = "Exit codes: 0 deleted, 1 nothing there, 2 usage, 3 guarded, 4 not permitted, \
-        5 no way on this system, 6 mixed, 7 system error, 130 interrupted."
+        5 not supported on this system, 6 mixed, 7 system error, 130 interrupted."
 )]
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 pub(crate) struct DeleteArgs {
@@ -209,7 +209,7 @@ pub(crate) struct DeleteArgs {
     pub(crate) pace: PaceArgs,
     #[command(flatten)]
     pub(crate) sampling: SampleArgs,
-    /// Succeed (exit with 0) where nothing matches: for scripts and hooks
+    /// Exit with 0 if nothing matches, for scripts and hooks
     #[arg(long)]
     pub(crate) ok_if_none: bool,
     #[command(flatten)]
@@ -270,7 +270,7 @@ pub(crate) struct TopArgs {
 /// it. Exits with 0 if at least the connections of your own processes can be deleted, or what --need asks for.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct DoctorArgs {
-    /// Succeed only if so much can be deleted: else exit with 4 (not permitted) or 5 (not on this system)
+    /// Require that these can be deleted; otherwise exit with 4 (not permitted) or 5 (not supported on this system)
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Need::Mine)]
     pub(crate) need: Need,
     #[command(flatten)]

@@ -181,7 +181,7 @@ fn a_set_comes_from_standard_input_too_but_once_only() {
         let twice = run_with_input(&format!("list --in bad=- --in x=- {words}"), "127.0.0.1\n");
         assert_eq!(twice.code, 2);
         assert!(
-            twice.err.contains("standard input can be read once only"),
+            twice.err.contains("standard input can be read only once"),
             "{}",
             twice.err
         );
