@@ -20,7 +20,7 @@ use super::ports::PortList;
     override_usage = "tcpentry ban [OPTIONS] ADDR|PREFIX...\n       \
         tcpentry ban [OPTIONS] --file LIST\n       \
         tcpentry ban [OPTIONS] --stdin [--format plain|crowdsec|sshguard]",
-    after_help = "Exit codes: 0 ended, or nothing there, 2 usage, 3 refused, 4 not permitted, \
+    after_help = "Exit codes: 0 ended or nothing there, 2 usage, 3 refused, 4 not permitted, \
         5 not supported on this system, 6 mixed, 7 system error, 128+N ended by signal N."
 )]
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag")]

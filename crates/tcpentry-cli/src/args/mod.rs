@@ -134,7 +134,7 @@ pub(crate) struct ShowArgs {
     /// Show the user that a socket belongs to
     #[arg(short, long)]
     pub(crate) user: bool,
-    /// Show counters: idle time, round-trip time, retransmits
+    /// Show the counters: idle time, round-trip time, retransmits
     #[arg(short, long)]
     pub(crate) info: bool,
     /// Show the container and the systemd unit that a socket belongs to
@@ -142,7 +142,7 @@ pub(crate) struct ShowArgs {
     pub(crate) container: bool,
 }
 
-/// Delete connections: exactly what is named, or report why not
+/// Delete connections: exactly those you name, or report why not
 ///
 /// The connection is aborted: its peer gets a reset, its owner an error, and its socket leaves the
 /// table at once. Name it by both its ends, in any notation that tools print
@@ -184,10 +184,10 @@ pub(crate) struct DeleteArgs {
     /// Do everything but the deletion: the same output, and the exit code to expect
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,
-    /// Delete what a filter selects without asking, even when it is more than one
+    /// Delete what a filter selects without asking, even if it is more than one
     #[arg(short, long)]
     pub(crate) yes: bool,
-    /// Delete nothing when more than N are selected
+    /// Delete nothing if more than N are selected
     #[arg(long, value_name = "N")]
     pub(crate) max: Option<u64>,
     /// Select listeners too; deleting one also ends every connection in its queue
@@ -196,7 +196,7 @@ pub(crate) struct DeleteArgs {
     /// Delete even the connection that carries your own session
     #[arg(long)]
     pub(crate) own_session: bool,
-    /// Choose the method
+    /// Choose the method of deletion
     #[arg(long, value_enum, default_value_t = MethodArg::Auto)]
     pub(crate) method: MethodArg,
     /// Keep deleting whatever matches for this long (500ms, 30s, 10m, 2h, 1d)
@@ -254,7 +254,7 @@ pub(crate) struct TopArgs {
     /// Allow the connection that carries your own session to be deleted
     #[arg(long)]
     pub(crate) own_session: bool,
-    /// Choose the method
+    /// Choose the method of deletion
     #[arg(long, value_enum, default_value_t = MethodArg::Auto)]
     pub(crate) method: MethodArg,
     /// Print one frame as text and exit

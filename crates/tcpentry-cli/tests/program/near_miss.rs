@@ -39,7 +39,7 @@ fn a_single_one_is_named_without_a_number() {
         let (local, peer) = tcp::addresses(&ends.server);
         let wrong = run(&format!("delete {local} {}:1", peer.ip()));
         let expected = format!(
-            "{NONE}hint: between these addresses there is another connection: {local} {peer}\n"
+            "{NONE}hint: there is another connection between these addresses: {local} {peer}\n"
         );
         assert!(wrong.err.contains(&expected), "{}", wrong.err);
     });

@@ -44,7 +44,9 @@ fn an_identity_of_another_boot_id_is_guarded_while_its_connection_lives() {
         let refused = run(&format!("delete --id {of_the_host}"));
         assert!(refused.err.contains("boot id"), "{}", refused.err);
         assert!(
-            refused.err.contains("\nhint: list it here (list --id)"),
+            refused
+                .err
+                .contains("\nhint: list it here with `tcpentry list --id`"),
             "{}",
             refused.err
         );

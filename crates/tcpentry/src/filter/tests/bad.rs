@@ -188,7 +188,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "tcp state established",
         "^^^",
         "everything here is TCP",
-        "leave `tcp` out",
+        "leave out `tcp`",
     ),
     (
         "udp",
@@ -340,7 +340,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "dst @office",
         "     ^^^^^^",
         "no set is called `office`",
-        "--in office=FILE gives it; there are bad spared no-one",
+        "define it with --in office=FILE; sets are bad spared no-one",
     ),
     (
         "dst @",
@@ -509,19 +509,19 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "src [fe80::1%eth0]:80",
         "             ^^^^^^^^",
         "an address can't name a device here",
-        "the device that a socket is bound to is a term of its own: dev eth0",
+        "write the device that the socket is bound to as a term of its own: dev eth0",
     ),
     (
         "src inet:[::1]",
         "          ^^^",
         "`::1` is not an IPv4 address",
-        "leave `inet:` out",
+        "leave out `inet:`",
     ),
     (
         "src inet6:10.0.0.1",
         "          ^^^^^^^^",
         "`10.0.0.1` is not an IPv6 address",
-        "leave `inet6:` out",
+        "leave out `inet6:`",
     ),
     (
         "src inet6:four.example",
@@ -544,7 +544,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         "src nowhere.example",
         "    ^^^^^^^^^^^^^^^",
-        "the host `nowhere.example` is not known: Name or service not known",
+        "cannot look up the host `nowhere.example`: Name or service not known",
         "",
     ),
     (
