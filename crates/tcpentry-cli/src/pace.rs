@@ -150,7 +150,7 @@ pub(crate) fn describe(args: &PaceArgs, count: u64) -> String {
             if time.is_zero() || count < 2 {
                 format!(" at {rate}")
             } else {
-                format!(" at {rate}, in some {}", duration(time))
+                format!(" at {rate}, in about {}", duration(time))
             }
         }
         (None, Some(over)) => {
@@ -314,7 +314,7 @@ mod tests {
     #[test]
     fn the_words_say_how_long_it_takes() {
         for (args, count, text) in [
-            (rate("20/s"), 200, " at 20/s, in some 10s"),
+            (rate("20/s"), 200, " at 20/s, in about 10s"),
             (rate("20/s"), 1, " at 20/s"),
             (spread(Duration::from_secs(120)), 10_000, " over 2m"),
             (

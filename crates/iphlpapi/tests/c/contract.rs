@@ -329,7 +329,7 @@ fn an_administrator_who_is_not_elevated_gets_317() {
         let answer = Row::of(&ends.server).set_without_capabilities();
         answer.is(317, "TCPENTRY_NOT_ELEVATED", Errno::PERM.raw_os_error());
         assert!(
-            answer.text.contains("with all its rights"),
+            answer.text.contains("with all capabilities"),
             "{}",
             answer.text
         );

@@ -153,7 +153,7 @@ impl SessionGuard {
             Carries::Maybe(why) => {
                 if self.speaks {
                     print_error(&format!(
-                        "every connection of an SSH server is spared: {why}"
+                        "every connection of an SSH server is protected: {why}"
                     ));
                     self.speaks = false;
                 }
@@ -244,7 +244,7 @@ impl OwnSession {
             return Carries::No;
         }
         let why = match self.path.hidden {
-            Some(Hidden::Server) => "the descriptors of yours may not be seen",
+            Some(Hidden::Server) => "the descriptors of your session's server are hidden",
             Some(hidden) if self.path.carriers.is_empty() => match hidden {
                 Hidden::NoProc => "there is no /proc that shows your session",
                 Hidden::PidNamespace => "your session may be in another pid namespace",
@@ -321,7 +321,7 @@ impl OwnSession {
                 "standard input, output or error is a socket that can't be followed".to_owned()
             }
             LooseEnd::Orphan => {
-                "the process that started this one has ended, and nothing shows which connection you came by"
+                "the process that started this one has ended, and nothing shows which connection carries your session"
                     .to_owned()
             }
         };

@@ -126,8 +126,8 @@ pub(crate) const WITHHELD: &str = "processes of other users are not visible here
 /// Describes the processes whose namespaces can't be seen.
 pub(crate) fn describe_hidden(count: usize) -> String {
     match count {
-        1 => "1 process hides its network namespace".to_owned(),
-        _ => format!("{count} processes hide their network namespaces"),
+        1 => "the network namespace of 1 process is hidden".to_owned(),
+        _ => format!("the network namespaces of {count} processes are hidden"),
     }
 }
 

@@ -47,8 +47,8 @@ fn the_same_filter_selects_the_same_sockets() {
 /// Filters that `ss` takes and tcpentry does not, and its error. [`DIFFERENCES`] has what both take.
 const REFUSED: [(&str, &str); 20] = [
     ("src 2001:db8::/32", "an IPv6 address needs brackets"),
-    ("src 10", "is only a part of an address"),
-    ("src 127.1", "is only a part of an address"),
+    ("src 10", "is only part of an address"),
+    ("src 127.1", "is only part of an address"),
     ("src 010.0.0.1", "is not an IPv4 address"),
     ("src any", "is not an address"),
     ("src all", "is not an address"),

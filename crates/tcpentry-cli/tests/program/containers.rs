@@ -152,13 +152,7 @@ fn a_rootless_one_is_its_users_to_list_and_delete_in() {
             panic!("{}{}", listed.out, listed.err);
         };
         assert_eq!(object["netns_name"], format!("pid:{}", container.pid));
-        assert!(
-            listed
-                .err
-                .contains("hide their network namespaces from you"),
-            "{}",
-            listed.err
-        );
+        assert!(listed.err.contains("are hidden from you"), "{}", listed.err);
         let refused = program(&world, as_user, &format!("-N {}", other.pid));
         assert_eq!(refused.code, 4, "{}", refused.err);
         let deleted = program(&world, as_user, "delete --all-netns dport = :8080");

@@ -314,7 +314,7 @@ fn assert_guarded(output: &Output) {
 /// Asserts that a line says why more is guarded than the own session where the path to the operator is unknown.
 fn assert_says_why(output: &Output) {
     let text = String::from_utf8_lossy(&output.stderr);
-    let why = "every connection of an SSH server is spared: ";
+    let why = "every connection of an SSH server is protected: ";
     assert_eq!(text.matches(why).count(), 1, "{output:?}");
 }
 

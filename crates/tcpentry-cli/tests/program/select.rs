@@ -548,8 +548,8 @@ fn max_is_reached_by_those_that_come_later() {
         let later = tcp::connect_to(&listener);
         let ended: Run = child.wait_with_output().unwrap().into();
         assert_eq!(ended.code, 6, "{}", ended.err);
-        let said = "tcpentry: refused: 1 connection matches, after 2 before, more than --max 2; \
-                    nothing was deleted\n";
+        let said = "tcpentry: refused: 1 connection matches, after 2 earlier, more than --max 2; \
+                    nothing more was deleted\n";
         assert!(ended.err.starts_with(said), "{}", ended.err);
         assert!(is_alive(&later));
     });

@@ -181,14 +181,14 @@ fn a_set_comes_from_standard_input_too_but_once_only() {
         let twice = run_with_input(&format!("list --in bad=- --in x=- {words}"), "127.0.0.1\n");
         assert_eq!(twice.code, 2);
         assert!(
-            twice.err.contains("standard input can be read once only"),
+            twice.err.contains("standard input can be read only once"),
             "{}",
             twice.err
         );
         let ids = run_with_input("delete --id - --in bad=-", "127.0.0.1\n");
         assert_eq!(ids.code, 2);
         assert!(
-            ids.err.contains("--id and --in exclude each other"),
+            ids.err.contains("--id can't be combined with --in"),
             "{}",
             ids.err
         );
@@ -259,7 +259,7 @@ fn nothing_is_done_with_half_a_list() {
                 "the set `bad` is given twice",
             ),
             ("--in bed=/dev/null", "hint: did you mean `bed`?"),
-            ("-n", "hint: --in bad=FILE gives it"),
+            ("-n", "hint: define it with --in bad=FILE"),
         ] {
             let refused = run(&format!("delete --yes {option} dst @bad"));
             assert_eq!(refused.code, 2, "{option}: {}", refused.err);
@@ -285,7 +285,7 @@ fn a_list_does_not_mean_everybody() {
             let list = List::new(text);
             let refused = run(&format!("delete --yes {} dst @bad", list.option()));
             assert_eq!(refused.code, 3, "{}", refused.err);
-            let said = format!("the set @bad has {address}, which is every");
+            let said = format!("the set @bad contains {address}, which is every");
             assert!(refused.err.contains(&said), "{}", refused.err);
             let listed = run(&format!("list {} dst @bad", list.option()));
             assert_eq!(listed.code, 0, "to look is no harm");

@@ -143,7 +143,7 @@ fn both_ends_of_one_subflow_name_the_others_with_it() {
         assert_eq!(refused.code, 3, "{}", refused.err);
         let why = "1 is named, and another subflow of an MPTCP connection would end with it, more than --max 1";
         assert!(refused.err.contains(why), "{}", refused.err);
-        let also = format!("ends with all its subflows: also {FIRST}:");
+        let also = format!("ends with all its subflows, including {FIRST}:");
         let rehearsed = run(&format!("delete --dry-run {pair}"));
         assert_eq!(rehearsed.code, 0, "{}", rehearsed.err);
         assert!(rehearsed.err.contains(&also), "{}", rehearsed.err);

@@ -660,7 +660,7 @@ pub(super) fn still_there_error() -> Error {
     Error::new(
         Operation::Delete,
         ErrorKind::Os,
-        "the kernel acknowledged it, but a socket of this cookie and these ends is still in the table",
+        "the kernel acknowledged it, but a socket with this cookie and these ends is still in the table",
     )
     .with_hint(
         "kernels before 6.11 can leave such orphans; they end with their timers or at the next boot",

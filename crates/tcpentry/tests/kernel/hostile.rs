@@ -55,7 +55,7 @@ fn is_denied_in_time(table: &mut TcpTable, pair: Pair, options: &Options) {
         }
     };
     assert_eq!(error.outcome(), Outcome::Denied, "{error}");
-    assert!(error.cause().contains("did not let go"), "{error}");
+    assert!(error.cause().contains("did not release"), "{error}");
     let stuck: Vec<_> = children();
     let stuck: Vec<_> = stuck.iter().filter(|it| !before.contains(it)).collect();
     assert!(stuck.iter().any(|(_, state)| *state == 'D'), "{stuck:?}");

@@ -133,11 +133,11 @@ fn what_is_no_namespace_is_said_to_be_none() {
         ),
         (
             "4194305",
-            "no network namespace `4194305`: no process has this pid, and none that is shown has this name or inode",
+            "no network namespace `4194305`: there is no process with this pid, and no visible namespace with this name or inode",
         ),
         (
             "4194303",
-            "no network namespace `4194303`: no process has this pid, and none that is shown has this name or inode",
+            "no network namespace `4194303`: there is no process with this pid, and no visible namespace with this name or inode",
         ),
         ("/dev/null", "`/dev/null` is not a network namespace"),
         (

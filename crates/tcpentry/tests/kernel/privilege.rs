@@ -78,7 +78,7 @@ fn assert_not_elevated(error: &Error) {
     assert_eq!(error.win32(), 317);
     assert_eq!(error.errno(), Some(Errno::PERM.raw_os_error()));
     let hint = error.hint().unwrap();
-    assert!(hint.contains("with all its rights"), "{error:?}");
+    assert!(hint.contains("with all capabilities"), "{error:?}");
 }
 
 #[test]

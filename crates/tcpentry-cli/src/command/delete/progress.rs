@@ -73,7 +73,7 @@ pub(super) fn describe_left(left: usize, time: Duration, now: SystemTime) -> Str
     let (hours, minutes, seconds) = (end / 3600 % 24, end / 60 % 60, end % 60);
     let time = Duration::from_secs(time.as_secs() + 1);
     format!(
-        "{left} left, for another {} (until {hours:02}:{minutes:02}:{seconds:02} UTC)",
+        "{left} left, {} to go (until {hours:02}:{minutes:02}:{seconds:02} UTC)",
         crate::output::duration(time)
     )
 }
@@ -139,7 +139,7 @@ mod tests {
         let now = UNIX_EPOCH + Duration::from_secs(86_400 * 20_000 + 12 * 3600 + 34 * 60 + 50);
         assert_eq!(
             describe_left(80, Duration::from_millis(5900), now),
-            "80 left, for another 6s (until 12:34:55 UTC)"
+            "80 left, 6s to go (until 12:34:55 UTC)"
         );
     }
 

@@ -248,7 +248,7 @@ mod tests {
                 "192.0.2.1",
                 "`192.0.2.1` names one end; a connection has two",
             ),
-            (ID, "this is an identity, which is the value of --id"),
+            (ID, "this is an identity; write it after --id"),
             ("1 2 3", "3 words; expected two endpoints"),
             (
                 "127.0.0.1:1 [::1]:2",

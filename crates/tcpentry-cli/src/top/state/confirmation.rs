@@ -77,7 +77,7 @@ impl Top {
             self.deletion.preview = None;
             self.leave_preview();
             if added == 0 {
-                self.notify("these wait to be deleted already", now);
+                self.notify("these are already waiting to be deleted", now);
             }
             self.send_due(now);
             return;

@@ -36,7 +36,7 @@ impl Worker {
             format!("tcpentry delete {all}--id {id}")
         });
         let mut sections = vec![Section {
-            title: "delete this connection, and never another",
+            title: "delete this connection, and no other",
             lines: vec![(
                 String::new(),
                 command.clone().unwrap_or_else(|| {

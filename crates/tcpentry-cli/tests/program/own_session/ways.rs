@@ -577,7 +577,7 @@ fn one_match_that_a_server_holds_is_asked_for() {
         let output = server.run("root", &delete);
         assert_eq!(code(&output), 3, "{output:?}");
         let text = String::from_utf8_lossy(&output.stderr);
-        assert!(text.contains("which an SSH server holds"), "{output:?}");
+        assert!(text.contains("held by an SSH server"), "{output:?}");
         assert!(other.is_alive());
         let output = server.run("root", &format!("{delete} --yes"));
         assert_eq!(code(&output), 0, "{output:?}");
