@@ -355,7 +355,7 @@ fn processes(found: &Support) -> Finding {
     if seen.own_hidden > 0 {
         let _ = write!(
             detail,
-            ", and those of {} of your own {}: not dumpable, with more capabilities, or in another user namespace",
+            ", including {} of your own {}: not dumpable, with more capabilities, or in another user namespace",
             seen.own_hidden, seen.own
         );
     }
