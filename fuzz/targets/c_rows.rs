@@ -15,7 +15,7 @@ fn leave_the_network() {
             || libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNET) == 0
     };
     assert!(left, "no network namespace can be made here");
-    // Another one inside, with a small hash table of its own: every walk goes through all of it. Where that is refused it is
+    // Another one inside, with a small hash table of its own: every dump goes through all of it. Where that is refused it is
     // slower (30 inputs a second with the table of a machine).
     if std::fs::write("/proc/sys/net/ipv4/tcp_child_ehash_entries", "1024").is_ok() {
         // SAFETY: as above.

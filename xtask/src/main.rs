@@ -88,7 +88,7 @@ cargo xtask COMMAND
   miri              Run the unit tests that need no kernel under Miri, which a nightly toolchain has; slow.
                     Without a nightly toolchain it says so and does nothing
   generate          Write the manual page from the program's definition
-  generate --check  Fail if one of them is not up to date
+  generate --check  Fail if it is not up to date
   install --prefix P [--destdir D]
                     Build a release and install program, C library, headers, pkg-config file,
                     manual pages and completions under P, an absolute path; with D, under D/P

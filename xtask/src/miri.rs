@@ -46,7 +46,7 @@ fn miri(package: &str) -> Command {
 const FLAGS: &str = "-Zmiri-isolation-error=hide -Zmiri-env-set=PROPTEST_CASES=2";
 
 const MISSING: &str = "\
-Miri is not here, and nothing has been run. It is part of a nightly toolchain:
+Miri is not installed, and nothing has been run. It is part of a nightly toolchain:
   rustup toolchain install nightly --component miri,rust-src";
 
 /// Tests of `tcpentry` that are left out, by the beginning of their names or the whole of them, each with the reason.

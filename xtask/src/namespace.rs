@@ -69,8 +69,7 @@ const SETUP: &str = "ip link set lo up || exit; \
 
 fn refused(refusals: &str, restricted: bool) -> String {
     let mut text = format!(
-        "this system lets you make no network namespace, which is needed so that the host's connections \
-         can't be touched:\n  {refusals}\n"
+        "this system does not let you make a network namespace, without which the tests could touch the host's connections:\n  {refusals}\n"
     );
     if restricted {
         text += "AppArmor keeps user namespaces from normal users here \

@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The workspace.
+use syn::visit::{self, Visit};
+use syn::{Attribute, Expr, ForeignItemFn, ImplItemFn, ItemFn, Lit, Meta, Signature, TraitItemFn};
+
+/// Returns the folder of the workspace.
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
@@ -42,7 +45,7 @@ fn product(folder: &str) -> Vec<(PathBuf, String)> {
     sources
 }
 
-/// The paths that the code of a folder of the library names beside its own, without its tests.
+/// Returns the paths that the code of a folder of the library names beside its own, without its tests.
 fn named_in(folder: &str) -> Vec<(PathBuf, String)> {
     let mut named = Vec::new();
     for (path, text) in product(&format!("crates/tcpentry/src/{folder}")) {
@@ -57,7 +60,7 @@ fn named_in(folder: &str) -> Vec<(PathBuf, String)> {
     named
 }
 
-/// A table of where something stands.
+/// Formats a table of where something stands.
 fn table(rows: &[(String, String)]) -> String {
     let lines = rows
         .iter()
@@ -166,5 +169,109 @@ fn documentation_begins_with_a_verb_or_a_noun() {
         }
     }
     assert!(count > 4000, "only {count} summaries were found");
+    assert!(rows.is_empty(), "summaries begin with:\n{}", table(&rows));
+}
+
+/// The summary of each function that has one, but of tests: those say in their name what holds, and in words why.
+#[derive(Default)]
+struct Summaries(Vec<(String, String)>);
+
+impl Summaries {
+    fn add(&mut self, attributes: &[Attribute], signature: &Signature) {
+        let is_test = attributes.iter().any(|it| it.path().is_ident("test"));
+        if let Some(summary) = attributes.iter().find_map(documentation) {
+            if !is_test {
+                self.0.push((signature.ident.to_string(), summary));
+            }
+        }
+    }
+}
+
+impl<'ast> Visit<'ast> for Summaries {
+    fn visit_item_fn(&mut self, item: &'ast ItemFn) {
+        self.add(&item.attrs, &item.sig);
+        visit::visit_item_fn(self, item);
+    }
+
+    fn visit_impl_item_fn(&mut self, item: &'ast ImplItemFn) {
+        self.add(&item.attrs, &item.sig);
+        visit::visit_impl_item_fn(self, item);
+    }
+
+    fn visit_trait_item_fn(&mut self, item: &'ast TraitItemFn) {
+        self.add(&item.attrs, &item.sig);
+        visit::visit_trait_item_fn(self, item);
+    }
+
+    fn visit_foreign_item_fn(&mut self, item: &'ast ForeignItemFn) {
+        self.add(&item.attrs, &item.sig);
+    }
+}
+
+/// Returns the text of an attribute that is a line of documentation.
+fn documentation(attribute: &Attribute) -> Option<String> {
+    match &attribute.meta {
+        Meta::NameValue(it) if it.path.is_ident("doc") => match &it.value {
+            Expr::Lit(literal) => match &literal.lit {
+                Lit::Str(text) => Some(text.value().trim().to_owned()),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Returns true of a word as "Returns": of a plural, too, but for those that have begun a summary before.
+fn is_verb(word: &str) -> bool {
+    let plurals = [
+        "Addresses",
+        "Always",
+        "Bytes",
+        "Conditions",
+        "Connections",
+        "Digits",
+        "Fields",
+        "Its",
+        "Lines",
+        "Listeners",
+        "Names",
+        "Operands",
+        "Options",
+        "Pairs",
+        "Ports",
+        "Prefixes",
+        "Processes",
+        "Rows",
+        "Sockets",
+        "States",
+        "Terms",
+        "Texts",
+        "This",
+        "Values",
+        "Words",
+    ];
+    let stem = word.strip_suffix('s').unwrap_or_default();
+    let is_word = stem.len() > 1 && stem.chars().skip(1).all(|it| it.is_ascii_lowercase());
+    is_word && stem.starts_with(char::is_uppercase) && !plurals.contains(&word)
+}
+
+#[test]
+fn the_summary_of_a_function_begins_with_a_verb() {
+    let mut rows = Vec::new();
+    let mut count = 0;
+    for (path, text) in ["crates", "fuzz", "xtask"].into_iter().flat_map(sources) {
+        let mut summaries = Summaries::default();
+        summaries.visit_file(&syn::parse_file(&text).unwrap());
+        count += summaries.0.len();
+        for (name, summary) in summaries.0 {
+            let end = summary.find(|it: char| it.is_whitespace() || ",:".contains(it));
+            let word = &summary[..end.unwrap_or(summary.len())];
+            if !is_verb(word) {
+                rows.push((word.to_owned(), format!("{} {name}", path.display())));
+            }
+        }
+    }
+    assert!(count > 2000, "only {count} summaries were found");
     assert!(rows.is_empty(), "summaries begin with:\n{}", table(&rows));
 }

@@ -59,7 +59,7 @@ typedef union _LARGE_INTEGER {
 } LARGE_INTEGER, *PLARGE_INTEGER;
 #endif
 
-/* Whoever defined them: with other sizes every row would be misread. */
+/* No matter who defined them: with other sizes every row would be misread. */
 typedef char TCPENTRY_DWORD_HAS_32_BITS[sizeof(DWORD) == 4 && sizeof(ULONG) == 4 ? 1 : -1];
 typedef char TCPENTRY_BOOL_HAS_32_BITS[sizeof(BOOL) == 4 && sizeof(INT) == 4 ? 1 : -1];
 typedef char TCPENTRY_WCHAR_HAS_16_BITS[sizeof(WCHAR) == 2 && sizeof(USHORT) == 2 ? 1 : -1];

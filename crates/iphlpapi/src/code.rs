@@ -61,10 +61,10 @@ pub(crate) const fn message(code: u32) -> &'static str {
         122 => "The buffer is too small; the size needed has been stored.",
         170 => "The socket is busy.",
         317 => {
-            "No such connection, a listener, or an administrator who is not elevated: tcpentry_last_detail tells which."
+            "No such connection, a listener, or an administrator who is not elevated: tcpentry_last_detail says which."
         }
         1168 => {
-            "Not found, or several sockets have the four-tuple of the row: tcpentry_last_detail tells which."
+            "Not found, or several sockets have the four-tuple of the row: tcpentry_last_detail says which."
         }
         _ => "",
     }

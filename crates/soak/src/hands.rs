@@ -11,10 +11,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tcpentry::delete::Ending;
 use tcpentry::filter::Truth;
 use tcpentry::{
-    Action, Connection, Ending, Error, Filter, Options, Outcome, Selection, States, SystemNames,
-    TcpTable,
+    Action, Connection, Error, Filter, Options, Outcome, Selection, States, SystemNames, TcpTable,
 };
 use tcpentry_testkit::hands::Hands;
 
@@ -154,5 +154,5 @@ fn by_program(program: &Path, filter: &str, counts: &Counts) {
 /// long enough for some to be.
 const PAUSES: [Duration; 2] = [Duration::from_micros(500), Duration::from_millis(5)];
 const FILTERS: [&str; 2] = ["process acceptor", "not process worker"];
-/// One in so many deletions may come too late.
+/// The number of deletions of which one may come too late.
 const TOLERATED: u64 = 10;

@@ -158,11 +158,11 @@ impl<'w> OwnerThread<'w> {
             }
         }
         oracle.counts.opened.fetch_add(1, SeqCst);
-        let Some(server) = self.accept(tuple, PATIENCE) else {
+        let Some(server) = self.accept(tuple, MAX_WAIT) else {
             // Its request was deleted by a pair; the client learns it when it sends.
             oracle.counts.unaccepted.fetch_add(1, SeqCst);
             let _ = send(&client, &[0], SendFlags::NOSIGNAL);
-            let fates = [fate(&client, None, PATIENCE), Fate::Missing];
+            let fates = [fate(&client, None, MAX_WAIT), Fate::Missing];
             self.retire(slot, self.number, [Some(end), None], fates, before);
             return;
         };
@@ -211,7 +211,7 @@ impl<'w> OwnerThread<'w> {
         if self.exchange(&live, &mut seen).is_err() {
             self.let_go(slot);
             let fates =
-                [CLIENT, SERVER].map(|side| fate(&live.sockets[side], seen[side], PATIENCE));
+                [CLIENT, SERVER].map(|side| fate(&live.sockets[side], seen[side], MAX_WAIT));
             if fates.contains(&Fate::Unnotified) {
                 let [client, server] = &live.ends;
                 let detail = || {
@@ -262,7 +262,7 @@ impl<'w> OwnerThread<'w> {
             }
             let mut got = [0; 8];
             let mut result = recv(&live.sockets[to], &mut got, RecvFlags::DONTWAIT);
-            if result == Err(Errno::AGAIN) && wait(&live.sockets[to], PollFlags::IN, PATIENCE) {
+            if result == Err(Errno::AGAIN) && wait(&live.sockets[to], PollFlags::IN, MAX_WAIT) {
                 result = recv(&live.sockets[to], &mut got, RecvFlags::DONTWAIT);
             }
             match result {
@@ -502,4 +502,4 @@ fn port_of(address: Option<&SocketAddrAny>) -> Option<u16> {
 }
 
 /// The time limit for data: on the loopback device it is there at once, except for what another processor still handles.
-const PATIENCE: Duration = Duration::from_secs(3);
+const MAX_WAIT: Duration = Duration::from_secs(3);

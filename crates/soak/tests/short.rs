@@ -48,7 +48,7 @@ fn is_found(lie: Lie, wrong: Wrong) {
 }
 
 fn soak(program: PathBuf, time: Duration, lie: Option<Lie>) -> Figures {
-    // The walks of a test look at its own sockets only.
+    // The dumps of a test look at its own sockets only.
     netns::hash_of_the_next(1024);
     let plan = Plan {
         time,

@@ -32,7 +32,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// Rows are only made by a table: of one that is there, others with these ends.
+/// Makes rows with these ends of one that is there, for only a table makes rows.
 fn rows(ends: fn(u32) -> Pair) -> Vec<Connection> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("listen");
     let local = Endpoint::from(listener.local_addr().expect("it is bound"));
@@ -75,10 +75,10 @@ fn pair(local: Endpoint, peer: Endpoint) -> Pair {
     Pair::new(local, peer).expect("they are of one family")
 }
 
-/// Of those that systems choose for clients.
+/// Returns a port of those that systems choose for clients.
 fn port(number: u32) -> u16 {
     32_768 + u16::try_from(number % 28_000).expect("it is a small number")
 }
 
-/// So many that what is done once does not count.
+/// The number of rows: so many that what is done once does not count.
 const ROWS: u32 = 16_384;

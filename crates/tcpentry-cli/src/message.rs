@@ -55,7 +55,7 @@ pub(crate) fn hint_of(error: &Error) -> Option<&str> {
     match error.kind() {
         ErrorKind::Refused(Guard::Listener) => Some("--listeners allows listeners to be deleted"),
         ErrorKind::Refused(Guard::OtherBoot) => {
-            Some("list it here (list --id), and delete it by the identity that it has here")
+            Some("list it here with `tcpentry list --id`, and delete it by the identity shown")
         }
         _ => error.hint(),
     }

@@ -1,7 +1,7 @@
 //! The words for what the peer of a deleted connection learned: of `delete`, its log, and the log of `top`.
 
-use tcpentry::delete::{NoReset, PeerReset};
-use tcpentry::{Ending, Endpoint};
+use tcpentry::Endpoint;
+use tcpentry::delete::{Ending, NoReset, PeerReset};
 
 /// Describes the way in which a connection was ended: the method, and its peer where that is out of the ordinary.
 pub(crate) fn describe(ending: Ending, local: Endpoint) -> String {
@@ -11,11 +11,13 @@ pub(crate) fn describe(ending: Ending, local: Endpoint) -> String {
         (_, Some(reason)) => {
             let because = because(reason);
             format!(
-                "by {method}, but its peer was not told: {address} is no longer on this host, and {because}"
+                "by {method}, but its peer was not notified: {address} is no longer on this host, and {because}"
             )
         }
         (PeerReset::SentFromLostAddress, None) => {
-            format!("by {method}, and its peer was told though {address} is no longer on this host")
+            format!(
+                "by {method}, and its peer was notified although {address} is no longer on this host"
+            )
         }
         (_, None) => format!("by {method}"),
     }
@@ -52,11 +54,11 @@ mod tests {
         }
         assert_eq!(
             said(PeerReset::SentFromLostAddress),
-            "by sock-diag, and its peer was told though 10.0.0.50 is no longer on this host"
+            "by sock-diag, and its peer was notified although 10.0.0.50 is no longer on this host"
         );
         assert_eq!(
             said(PeerReset::NotSent(NoReset::NoRoute)),
-            "by sock-diag, but its peer was not told: 10.0.0.50 is no longer on this host, and there is no route to the peer"
+            "by sock-diag, but its peer was not notified: 10.0.0.50 is no longer on this host, and there is no route to the peer"
         );
     }
 }

@@ -30,7 +30,7 @@ pub(crate) fn drop_for(args: &Args) {
     };
     if let Err(errno) = keep(needed) {
         print_error(&format!(
-            "cannot drop the capabilities that are not needed ({}); going on with them",
+            "cannot drop the capabilities that are not needed ({}); continuing with them",
             std::io::Error::from(errno)
         ));
     }

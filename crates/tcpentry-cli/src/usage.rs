@@ -51,10 +51,10 @@ pub(crate) fn print_refusal(
     };
     let words = line.texts();
     let exit = if rows::ends(&words).or_else(|| pair(&words)).is_some() {
-        print_error("these words name both ends of a connection, and a filter is expected");
+        print_error("these words name both ends of a connection, but a filter is expected");
         Exit::Usage
     } else if rows::is_foreign(&words) {
-        print_error("this row is not of TCP, and a filter is expected");
+        print_error("this row is not a TCP connection, and a filter is expected");
         Exit::Usage
     } else {
         refusal.report(of_error)

@@ -45,7 +45,7 @@ impl Recording {
         self.datagrams.iter().map(Vec::len).sum()
     }
 
-    /// Walks over it, as over a table, and hands over each row.
+    /// Dumps it, as a table, and hands over each row.
     pub fn replay(&self, mut take: impl FnMut(Connection)) -> Result<(), Error> {
         let mut diag = Diag::new(Replay {
             datagrams: Arc::clone(&self.datagrams),

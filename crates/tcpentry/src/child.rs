@@ -187,7 +187,7 @@ fn abandoned(change: impl FnOnce(&mut Vec<Pid>)) {
     }
 }
 
-/// As `ps` shows it, of at most 15 bytes.
+/// The name of the child as `ps` shows it, of at most 15 bytes.
 const NAME: &std::ffi::CStr = c"tcpentry-helper";
 /// The time that a child which has nothing left to do, or was killed, is given to end.
 const GRACE: Duration = Duration::from_millis(200);

@@ -118,8 +118,8 @@ impl Error {
         self
     }
 
-    /// Returns the error as the failure of a larger operation: a look-up that fails is a deletion that
-    /// fails, to whoever asked for the deletion.
+    /// Returns the error as the failure of a larger operation: for a caller that asked for a deletion, a look-up that fails is
+    /// a deletion that fails.
     #[must_use]
     pub fn during(mut self, operation: Operation) -> Self {
         self.0.operation = operation;
@@ -211,7 +211,7 @@ impl Error {
 
     /// Creates the error of a connection that is in none of the network namespaces that were read, while others were left out.
     pub fn in_unseen_netns(pair: Pair) -> Self {
-        let cause = "it is in none of the network namespaces that you may look at, and others were left out";
+        let cause = "it is in none of the network namespaces that you are permitted to read, and others were left out";
         Self::denied(Operation::Delete, cause)
             .with_hint(more_rights())
             .about(pair)
@@ -219,7 +219,7 @@ impl Error {
 
     /// Creates the error of ends that sockets in several network namespaces have.
     pub fn ambiguous_netns(pair: Pair, count: usize) -> Self {
-        let cause = format!("{count} network namespaces have a socket of these ends");
+        let cause = format!("{count} network namespaces have a socket with these ends");
         Self::new(Operation::Delete, ErrorKind::Ambiguous, cause)
             .with_hint("name the network namespace, or one of the sockets by its identity")
             .about(pair)
@@ -429,7 +429,7 @@ impl Guard {
             Self::Listener => "it is a listening socket, not a connection",
             Self::Caller(guard) => guard.cause,
             Self::OtherBoot => {
-                "its identity was made under another boot id, but such a socket is here: the boot id may be that of a container"
+                "its identity was made under another boot id, but this system has a socket like it: the boot id may be a container's"
             }
             Self::Subflow => {
                 "it is a subflow of an MPTCP connection, which ends with all its subflows"
@@ -439,10 +439,10 @@ impl Guard {
 
     const fn hint(self) -> &'static str {
         match self {
-            Self::Listener => "listeners are deleted only where that is asked for",
+            Self::Listener => "listeners are deleted only if that is requested",
             Self::Caller(guard) => guard.hint,
             Self::Subflow => "select all subflows of the connection, or name one of them exactly",
-            Self::OtherBoot => "list it here, and delete it by the identity that it has here",
+            Self::OtherBoot => "list it here, and delete it by the identity shown",
         }
     }
 }

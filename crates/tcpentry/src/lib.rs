@@ -48,7 +48,7 @@
 //!
 //! - No request without a cookie is ever sent: it may hit the *listener* of a port when the connection has just ended
 //!   (measured, Linux 6.18).
-//! - "Deleted" is never said before the kernel has confirmed it, nor "gone" when the kernel merely could not look
+//! - "Deleted" is never reported before the kernel has confirmed it, nor "gone" when the kernel merely could not look
 //!   (`tcp_diag` missing).
 //! - Unknown states and attributes are kept, as numbers.
 //! - No thread and no process outlives a call. It starts one to enter another network namespace, to borrow a descriptor,
@@ -105,6 +105,5 @@ pub use select::names::SystemNames;
 
 // Their end.
 pub use delete::batch::item::Action;
-pub use delete::subflows::Subflows;
-pub use delete::{Deleted, Ending, Method, MethodChoice, Options};
+pub use delete::{Deleted, Method, MethodChoice, Options};
 pub use error::{Error, ErrorKind, Outcome, Reason};

@@ -244,9 +244,9 @@ pub(crate) fn attribute(bytes: &[u8], kind: u16) -> Option<&[u8]> {
 
 const ATTRIBUTE_HEADER: usize = 4;
 const NLA_F_NESTED: u16 = 1 << 15;
-/// The kernel fills no more into a datagram of a dump.
+/// The size of a buffer: the kernel fills no more into a datagram of a dump.
 const BUFFER: usize = 32 * 1024;
-/// Of a dump that others' changes interrupt each time, nothing better can be had.
+/// The number of tries of a dump that others' changes interrupt each time; nothing better can be had then.
 const DUMPS: usize = 5;
 /// So many datagrams are read before the caller may do something else.
 const DATAGRAMS: usize = 10_000;

@@ -143,7 +143,7 @@ const FAILED: u8 = b'-';
 /// `PATH_MAX`
 const LONGEST: usize = 4096;
 const MESSAGE: usize = 1 + LONGEST;
-/// Longer than a file system takes that answers at all.
+/// The time limit: longer than a file system takes that answers at all.
 const DEADLINE: Duration = Duration::from_secs(5);
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ fn is_namespace(kind: &str, name: &str) -> bool {
 struct Standing {
     sees_all_pids: bool,
     is_root: bool,
-    /// Its user namespace is that of the host.
+    /// True where its user namespace is that of the host.
     is_of_host: bool,
     is_capable: bool,
 }
@@ -94,16 +94,16 @@ impl Standing {
                 sees_all_pids: false,
                 ..
             } => {
-                "this pid namespace (of a container?) does not show the processes of others: run it as root on the host"
+                "this pid namespace (a container's?) does not show the processes outside of it: run it as root on the host"
             }
             Self { is_root: false, .. } => "run it as root (sudo)",
             Self {
                 is_of_host: false, ..
-            } => "this is the root of a user namespace: run it as that of the host",
+            } => "this is root of a user namespace: run it as root of the host",
             Self {
                 is_capable: false, ..
             } => {
-                "this root lacks some of CAP_NET_ADMIN, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH: run it with all its rights"
+                "root lacks some of CAP_NET_ADMIN, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH here: run it with all capabilities"
             }
             _ => {
                 "something hides it even from root: a security module (SELinux, AppArmor), or a kernel without kcmp(2)"

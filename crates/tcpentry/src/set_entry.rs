@@ -182,10 +182,9 @@ impl TcpTable {
             .map_err(|error| error.during(Operation::SetEntry).about(pair))
     }
 
-    /// Sets the state of an IPv6 connection: the twin of [`set_entry`](Self::set_entry) that Windows
-    /// never had.
+    /// Sets the state of an IPv6 connection: [`set_entry`](Self::set_entry) for IPv6, which Windows does not have.
     ///
-    /// Makes those checks in that order, for IPv6; a row that names no pair (see [`Tcp6Row::pair`])
+    /// Makes the same checks in the same order, for IPv6; a row that names no pair (see [`Tcp6Row::pair`])
     /// is `InvalidParameter`, after its state has been looked at. A v4-mapped row names the IPv4
     /// connection.
     #[doc(alias = "SetTcp6Entry")]

@@ -43,18 +43,17 @@ pub fn close_descriptors_on_exec() {
     reason = "independent answers to independent questions"
 )]
 pub struct Support {
-    /// The table can be read: `tcp_diag` is there.
+    /// True where the table can be read: `tcp_diag` is there.
     pub tcp_diag: bool,
-    /// Both families are read in one dump.
-    pub one_walk: bool,
-    /// The kernel has `SOCK_DESTROY` (`CONFIG_INET_DIAG_DESTROY`, Linux 4.5).
+    /// True where both families are read in one dump.
+    pub one_dump: bool,
+    /// True where the kernel has `SOCK_DESTROY` (`CONFIG_INET_DIAG_DESTROY`, Linux 4.5).
     pub destroy: bool,
-    /// The caller may use it here: `CAP_NET_ADMIN` in the user namespace that owns the
-    /// network namespace.
+    /// True where the caller may use it here: `CAP_NET_ADMIN` in the user namespace that owns the network namespace.
     pub net_admin: bool,
-    /// Descriptors can be borrowed at all (`pidfd_getfd`, Linux 5.6, no seccomp filter).
+    /// True where descriptors can be borrowed at all (`pidfd_getfd`, Linux 5.6, no seccomp filter).
     pub borrow: bool,
-    /// The caller holds `CAP_SYS_PTRACE`, over whichever user namespace.
+    /// True where the caller holds `CAP_SYS_PTRACE`, over whichever user namespace.
     pub sys_ptrace: bool,
     /// The restriction by Yama.
     pub ptrace_scope: PtraceScope,
@@ -126,7 +125,7 @@ impl Support {
         let tcp_diag = yes_unless(Errno::NOENT, diag.probe())?;
         Ok(Support {
             tcp_diag,
-            one_walk: tcp_diag && diag.probe_one_walk().is_ok(),
+            one_dump: tcp_diag && diag.probe_one_dump().is_ok(),
             destroy: tcp_diag && yes_unless(Errno::OPNOTSUPP, destroy(diag))?,
             net_admin: tcp_diag && yes_unless(Errno::PERM, diag.probe_right())?,
             borrow: borrow::available()

@@ -35,27 +35,28 @@ pub(crate) fn netns_cookie(socket: impl AsFd) -> Result<u64, Errno> {
     Ok(unsafe { cookie.assume_init() })
 }
 
-/// `getsockopt(TCP_REPAIR)`: returns true where a socket is in the repair mode of checkpoints, in which nothing is sent. False
+/// Returns true where a socket is in the repair mode of checkpoints, in which nothing is sent: `getsockopt(TCP_REPAIR)`. False
 /// of what is not a socket of TCP.
 pub(crate) fn is_in_repair(socket: impl AsFd) -> bool {
     get_option(socket.as_fd(), libc::IPPROTO_TCP, libc::TCP_REPAIR).is_ok_and(|mode| mode != 0)
 }
 
-/// `setsockopt(TCP_REPAIR, TCP_REPAIR_OFF_NO_WP)`: ends the repair mode of a socket, and sends nothing. `EPERM` without
+/// Ends the repair mode of a socket, and sends nothing: `setsockopt(TCP_REPAIR, TCP_REPAIR_OFF_NO_WP)`. `EPERM` without
 /// `CAP_NET_ADMIN` over its network namespace.
 pub(crate) fn leave_repair(socket: impl AsFd) -> Result<(), Errno> {
     set_option(socket.as_fd(), libc::IPPROTO_TCP, libc::TCP_REPAIR, -1)
 }
 
-/// `getsockopt(IP_TRANSPARENT)`: returns true where the packets of a socket may leave with a source that is not local.
+/// Returns true where the packets of a socket may leave with a source that is not local: `getsockopt(IP_TRANSPARENT)`.
 pub(crate) fn is_transparent(socket: impl AsFd) -> Result<bool, Errno> {
     // Of an AF_INET6 socket it is the same option as IPV6_TRANSPARENT (Linux 6.18).
     let value = get_option(socket.as_fd(), libc::IPPROTO_IP, libc::IP_TRANSPARENT)?;
     Ok(value != 0)
 }
 
-/// `setsockopt(IP_TRANSPARENT)`. To set it takes `CAP_NET_ADMIN` or `CAP_NET_RAW` over the socket's network namespace (`EPERM`);
-/// to clear it takes nothing. `EINVAL` of a connected MPTCP socket (Linux 6.18).
+/// Lets the packets of a socket leave with a source that is not local, or no more: `setsockopt(IP_TRANSPARENT)`. To set it takes
+/// `CAP_NET_ADMIN` or `CAP_NET_RAW` over the socket's network namespace (`EPERM`); to clear it takes nothing. `EINVAL` of a
+/// connected MPTCP socket (Linux 6.18).
 pub(crate) fn set_transparent(socket: impl AsFd, value: bool) -> Result<(), Errno> {
     let value = libc::c_int::from(value);
     set_option(
@@ -66,7 +67,7 @@ pub(crate) fn set_transparent(socket: impl AsFd, value: bool) -> Result<(), Errn
     )
 }
 
-/// `close_range(CLOSE_RANGE_CLOEXEC)` (Linux 5.11): marks all descriptors from this number on to be closed by `exec`.
+/// Marks all descriptors from this number on to be closed by `exec`: `close_range(CLOSE_RANGE_CLOEXEC)` (Linux 5.11).
 pub(crate) fn close_on_exec_from(first: u32) -> Result<(), Errno> {
     // SAFETY: with this flag the call closes nothing; it sets FD_CLOEXEC on descriptors, which no code here depends on being
     // unset, and takes no pointer.

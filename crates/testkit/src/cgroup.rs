@@ -65,12 +65,12 @@ impl Cgroup {
         let procs = File::options()
             .write(true)
             .open(self.folder.join("cgroup.procs"))?;
-        let (numbers, tell) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
-        let child = sys::fork_maker(procs.as_fd(), tell.as_fd(), domain.into(), count)?;
+        let (numbers, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+        let child = sys::fork_maker(procs.as_fd(), writer.as_fd(), domain.into(), count)?;
         // It has ended before this end of the pipe is closed, which is its own too. What it says
         // fits: a pipe holds the numbers of 16384 sockets.
         rustix::process::waitpid(Some(child), WaitOptions::empty())?;
-        drop(tell);
+        drop(writer);
         let mut bytes = Vec::new();
         File::from(numbers).read_to_end(&mut bytes)?;
         let sockets: Vec<Socket> = bytes

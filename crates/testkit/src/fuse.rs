@@ -208,10 +208,10 @@ fn numbers(numbers: &[u32]) -> Vec<u8> {
         .collect()
 }
 
-/// Less than a test may take.
+/// The life of a file system: less than a test may take.
 const LIFE: Duration = Duration::from_secs(40);
 const INIT: u32 = 26;
-/// From here on nothing is read.
+/// The offset from which on nothing is read.
 const SILENT: u64 = 1 << 19;
 /// The node of the file; that of the root is 1.
 const FILE: u64 = 2;

@@ -56,11 +56,11 @@ impl Holder {
     }
 
     fn start(socket: impl AsFd, user: Option<User>, kind: HolderKind) -> Self {
-        let (ready, tell) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).expect("pipe");
+        let (ready, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).expect("pipe");
         let uid = user.map(|user| user.uid);
-        let pid = sys::fork_holder(socket.as_fd(), tell.as_fd(), uid, kind).expect("fork");
+        let pid = sys::fork_holder(socket.as_fd(), writer.as_fd(), uid, kind).expect("fork");
         let holder = Self { pid };
-        drop(tell);
+        drop(writer);
         File::from(ready)
             .read_exact(&mut [0])
             .expect("the process could not become what it should be");

@@ -38,15 +38,15 @@ impl Hostile {
     }
 
     fn start(socket: impl AsFd, fuse: Fuse, attack: Attack) -> Self {
-        let (ready, tell): (OwnedFd, OwnedFd) =
+        let (ready, writer): (OwnedFd, OwnedFd) =
             rustix::pipe::pipe_with(PipeFlags::CLOEXEC).expect("pipe");
         let file = CString::new(fuse.file().as_os_str().as_bytes()).expect("it has no NUL");
-        let pid = sys::fork_hostile(socket.as_fd(), tell.as_fd(), &file, attack).expect("fork");
+        let pid = sys::fork_hostile(socket.as_fd(), writer.as_fd(), &file, attack).expect("fork");
         let hostile = Self {
             pid,
             fuse: Some(fuse),
         };
-        drop(tell);
+        drop(writer);
         File::from(ready)
             .read_exact(&mut [0])
             .expect("the process could not become what it should be");

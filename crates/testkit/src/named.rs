@@ -24,7 +24,7 @@ pub const HOSTILE: [&[u8]; 8] = [
     b"fifteen-bytes-x",
 ];
 
-/// So much of a name the kernel keeps.
+/// The number of bytes of a name that the kernel keeps.
 const KEPT: usize = 15;
 
 /// A process of this name that holds one socket as its standard input and does nothing; killed when

@@ -63,7 +63,7 @@ pub fn isolated(body: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// Some tests hold thousands of sockets.
+/// Raises the limit of descriptors as far as this user may, for tests that hold thousands of sockets.
 pub fn allow_many_descriptors() {
     let limit = rustix::process::getrlimit(Resource::Nofile);
     let raised = Rlimit {

@@ -17,7 +17,7 @@ use crate::wait::until;
 #[derive(Debug)]
 pub struct Terminal {
     master: OwnedFd,
-    /// Kept open, so that the screen stays readable when a program has ended.
+    /// The program's end, kept open so that the screen stays readable when a program has ended.
     slave: OwnedFd,
     screen: Mutex<Vec<u8>>,
 }

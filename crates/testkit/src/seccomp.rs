@@ -62,7 +62,7 @@ pub fn interrupting<T: Send>(
             )
         });
         let result = on_a_thread(move || {
-            let rules: Vec<_> = calls.iter().map(|&call| told(call)).collect();
+            let rules: Vec<_> = calls.iter().map(|&call| notified(call)).collect();
             give.send(sys::restrict_and_listen(&rules).ok()?).ok()?;
             // Without this end nobody would be left to tell that there will be no filter.
             drop(give);
@@ -84,10 +84,10 @@ fn interrupt_by_turns(listener: &OwnedFd) -> BTreeMap<libc::c_long, u32> {
             return counts;
         }
         // A thread that has ended meanwhile is answered by nobody.
-        let Ok(told) = sys::next_told(listener) else {
+        let Ok(notification) = sys::next_notification(listener) else {
             continue;
         };
-        let turn = (told.pid, libc::c_long::from(told.data.nr));
+        let turn = (notification.pid, libc::c_long::from(notification.data.nr));
         let errno = if interrupted.remove(&turn) {
             None
         } else {
@@ -95,7 +95,7 @@ fn interrupt_by_turns(listener: &OwnedFd) -> BTreeMap<libc::c_long, u32> {
             *counts.entry(turn.1).or_default() += 1;
             Some(libc::EINTR)
         };
-        let _ = sys::answer_told(listener, &told, errno);
+        let _ = sys::answer_notification(listener, &notification, errno);
     }
 }
 
@@ -103,11 +103,11 @@ fn interrupt_by_turns(listener: &OwnedFd) -> BTreeMap<libc::c_long, u32> {
 /// interrupts. Returns its result, and the number of signals.
 pub fn amid_signals<T: Send>(body: impl FnOnce() -> T + Send) -> (T, u64) {
     sys::handle_without_restart(libc::SIGUSR1).expect("sigaction");
-    let (tell, told) = mpsc::channel();
+    let (started, start) = mpsc::channel();
     let is_over = &AtomicBool::new(false);
     thread::scope(|scope| {
         let sender = scope.spawn(move || {
-            let tid = told.recv().expect("the thread starts");
+            let tid = start.recv().expect("the thread starts");
             let mut sent = 0;
             while !is_over.load(Ordering::Relaxed) {
                 sys::signal_thread(tid, libc::SIGUSR1).expect("tgkill");
@@ -117,7 +117,9 @@ pub fn amid_signals<T: Send>(body: impl FnOnce() -> T + Send) -> (T, u64) {
             sent
         });
         let value = on_a_thread(|| {
-            tell.send(rustix::thread::gettid()).expect("it is awaited");
+            started
+                .send(rustix::thread::gettid())
+                .expect("it is awaited");
             let over = Raised(is_over);
             let value = body();
             drop(over);
@@ -156,12 +158,12 @@ impl Touched {
 ///
 /// The error says why this kernel can't do it: before Linux 5.5, or if somebody listens already.
 pub fn watching<T: Send>(body: impl FnOnce() -> T + Send) -> Result<(T, Vec<Touched>), Errno> {
-    let told = TOLD.iter().map(|&call| told(call));
+    let watched = WATCHED.iter().map(|&call| notified(call));
     let deadly = DEADLY.iter().map(|&call| Rule {
         fate: Fate::Deadly,
-        ..self::told(call)
+        ..notified(call)
     });
-    let rules: Vec<Rule> = told.chain(deadly).collect();
+    let rules: Vec<Rule> = watched.chain(deadly).collect();
     let (sender, receiver) = mpsc::channel();
     thread::scope(|scope| {
         let watched = scope.spawn(move || {
@@ -182,11 +184,11 @@ pub fn watching<T: Send>(body: impl FnOnce() -> T + Send) -> Result<(T, Vec<Touc
     })
 }
 
-const fn told(call: libc::c_long) -> Rule {
+const fn notified(call: libc::c_long) -> Rule {
     Rule {
         call,
         first_argument: None,
-        fate: Fate::Told,
+        fate: Fate::Notified,
     }
 }
 
@@ -199,18 +201,18 @@ fn hear(listener: &OwnedFd) -> Option<Touched> {
     if poll(&mut [PollFd::new(listener, PollFlags::IN)], Some(&tick)) != Ok(1) {
         return None;
     }
-    let told = sys::next_told(listener).ok()?;
+    let notification = sys::next_notification(listener).ok()?;
     // What this process does itself is of no interest.
-    let own = format!("/proc/self/task/{}", told.pid);
-    let touched = (!Path::new(&own).exists()).then(|| of(&told));
+    let own = format!("/proc/self/task/{}", notification.pid);
+    let touched = (!Path::new(&own).exists()).then(|| of(&notification));
     // It may have been killed meanwhile.
-    let _ = sys::answer_told(listener, &told, None);
+    let _ = sys::answer_notification(listener, &notification, None);
     touched
 }
 
-fn of(told: &libc::seccomp_notif) -> Touched {
-    let call = libc::c_long::from(told.data.nr);
-    let [first, second, third, ..] = told.data.args;
+fn of(notification: &libc::seccomp_notif) -> Touched {
+    let call = libc::c_long::from(notification.data.nr);
+    let [first, second, third, ..] = notification.data.args;
     let (run, path, flags) = match call {
         libc::SYS_execve => (true, first, 0),
         libc::SYS_execveat => (true, second, 0),
@@ -222,7 +224,7 @@ fn of(told: &libc::seccomp_notif) -> Touched {
     let flags = i32::try_from(flags & 0x7fff_ffff).expect("it has 31 bits");
     Touched {
         run,
-        path: text_of(told.pid, path),
+        path: text_of(notification.pid, path),
         flags,
     }
 }
@@ -237,7 +239,8 @@ fn text_of(pid: u32, address: u64) -> PathBuf {
     PathBuf::from(OsStr::from_bytes(text.unwrap_or_default()))
 }
 
-const TOLD: &[libc::c_long] = &[
+/// The calls that run a program or open a file.
+const WATCHED: &[libc::c_long] = &[
     libc::SYS_execve,
     libc::SYS_execveat,
     libc::SYS_openat,
@@ -328,7 +331,7 @@ mod tests {
     fn what_is_run_and_opened_is_told() {
         let (status, touched) =
             match shell("read -r it </proc/version; echo it >/dev/null; exec /bin/true") {
-                Ok(told) => told,
+                Ok(result) => result,
                 Err(errno) => skip!("no filter can be listened to: {errno}"),
             };
         assert!(status.success());

@@ -71,7 +71,7 @@ pub(crate) enum Fate {
     /// Fail.
     Refused(i32),
     /// Wait until the listener has been notified.
-    Told,
+    Notified,
     /// End the process.
     Deadly,
 }
@@ -89,7 +89,7 @@ pub(crate) fn restrict(rules: &[Rule]) -> Result<(), Errno> {
     install(rules, 0).map(drop)
 }
 
-/// Puts this thread and its children under a filter, and returns the descriptor from which [`next_told`] reads the calls that are `Told`.
+/// Puts this thread and its children under a filter, and returns the descriptor from which [`next_notification`] reads the calls that are `Notified`.
 pub(crate) fn restrict_and_listen(rules: &[Rule]) -> Result<OwnedFd, Errno> {
     let number = install(rules, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER)?;
     let number = i32::try_from(number).map_err(|_| Errno::PROTO)?;
@@ -131,7 +131,7 @@ fn compile(rules: &[Rule]) -> Vec<libc::sock_filter> {
         let call = u32::try_from(rule.call).expect("numbers of calls are small");
         let fate = match rule.fate {
             Fate::Refused(errno) => libc::SECCOMP_RET_ERRNO | errno.unsigned_abs(),
-            Fate::Told => libc::SECCOMP_RET_USER_NOTIF,
+            Fate::Notified => libc::SECCOMP_RET_USER_NOTIF,
             Fate::Deadly => libc::SECCOMP_RET_KILL_PROCESS,
         };
         program.push(step(load, 0, 0));
@@ -149,30 +149,30 @@ fn compile(rules: &[Rule]) -> Vec<libc::sock_filter> {
 }
 
 /// Waits for the next notification of a call. `ENOENT` if its caller has been killed meanwhile.
-pub(crate) fn next_told(listener: &OwnedFd) -> Result<libc::seccomp_notif, Errno> {
-    let mut told = MaybeUninit::<libc::seccomp_notif>::zeroed();
+pub(crate) fn next_notification(listener: &OwnedFd) -> Result<libc::seccomp_notif, Errno> {
+    let mut notification = MaybeUninit::<libc::seccomp_notif>::zeroed();
     // SAFETY: the number of this request says how large the structure is, and the kernel writes one where the pointer is
     // to room for one, full of zeros as it demands.
     let result = unsafe {
         libc::ioctl(
             listener.as_raw_fd(),
             libc::SECCOMP_IOCTL_NOTIF_RECV,
-            told.as_mut_ptr(),
+            notification.as_mut_ptr(),
         )
     };
     check(result.into())?;
     // SAFETY: it is all integers, of which zeros are some as well as what the kernel wrote.
-    Ok(unsafe { told.assume_init() })
+    Ok(unsafe { notification.assume_init() })
 }
 
 /// Lets a call fail with this errno after its notification, or go on as if nobody had listened.
-pub(crate) fn answer_told(
+pub(crate) fn answer_notification(
     listener: &OwnedFd,
-    told: &libc::seccomp_notif,
+    notification: &libc::seccomp_notif,
     errno: Option<i32>,
 ) -> Result<(), Errno> {
     let mut answer = libc::seccomp_notif_resp {
-        id: told.id,
+        id: notification.id,
         val: 0,
         error: errno.map_or(0, |errno| -errno),
         flags: match errno {
@@ -369,7 +369,7 @@ pub(crate) fn fork_hostile(
 /// Attacks, as the child of [`fork_hostile`]: system calls and nothing else.
 fn attack(socket: i32, ready: i32, path: &CStr, attack: Attack) -> ! {
     const ROOM: i32 = 200;
-    let tell = || {
+    let notify = || {
         // SAFETY: it reads one byte that is there.
         unsafe { libc::write(ROOM + 2, b"!".as_ptr().cast(), 1) == 1 }
     };
@@ -387,7 +387,7 @@ fn attack(socket: i32, ready: i32, path: &CStr, attack: Attack) -> ! {
         good &= libc::prctl(libc::PR_SET_DUMPABLE, 1 as libc::c_ulong) == 0;
         match attack {
             Attack::Flip => {
-                good &= libc::dup2(ROOM, 3) == 3 && tell();
+                good &= libc::dup2(ROOM, 3) == 3 && notify();
                 while good {
                     good &= libc::dup2(ROOM + 1, 3) == 3;
                     // It is the socket for as long as the file's close takes.
@@ -398,7 +398,7 @@ fn attack(socket: i32, ready: i32, path: &CStr, attack: Attack) -> ! {
             Attack::LockSocket => {
                 let (access, nowhere) = (libc::PROT_READ, std::ptr::null_mut());
                 let memory = libc::mmap(nowhere, 4096, access, libc::MAP_SHARED, file, 1 << 19);
-                if good && memory != libc::MAP_FAILED && tell() {
+                if good && memory != libc::MAP_FAILED && notify() {
                     // What is sent has to be read first, with the lock held: nobody answers.
                     libc::send(ROOM, memory, 4096, 0);
                 }
@@ -412,7 +412,7 @@ fn attack(socket: i32, ready: i32, path: &CStr, attack: Attack) -> ! {
                 good &= memory != libc::MAP_FAILED;
                 if good {
                     memory.cast::<u8>().write_volatile(1);
-                    tell();
+                    notify();
                     // What is mapped there has to be written first, with the lock held: nobody answers.
                     let over = shared | libc::MAP_FIXED;
                     libc::mmap(memory, page, access, over, file, 0);
@@ -632,14 +632,14 @@ fn receive_descriptor(from: i32, flags: i32) -> Option<i32> {
 }
 
 /// Forks a process that enters a cgroup, makes TCP sockets in *this* process's table of descriptors,
-/// writes their numbers to `tell` and ends.
+/// writes their numbers to `numbers` and ends.
 pub(crate) fn fork_maker(
     cgroup_procs: BorrowedFd<'_>,
-    tell: BorrowedFd<'_>,
+    numbers: BorrowedFd<'_>,
     domain: i32,
     count: usize,
 ) -> Result<Pid, Errno> {
-    let (cgroup_procs, tell) = (cgroup_procs.as_raw_fd(), tell.as_raw_fd());
+    let (cgroup_procs, numbers) = (cgroup_procs.as_raw_fd(), numbers.as_raw_fd());
     let nothing = std::ptr::null::<libc::c_void>();
     // SAFETY: as fork does it, with a copy of the memory (no CLONE_VM) on the same stack (none is
     // given); the child runs nothing but `make`, bare system calls, and never returns. That the
@@ -649,20 +649,20 @@ pub(crate) fn fork_maker(
         libc::syscall(libc::SYS_clone, flags, nothing, nothing, nothing, nothing)
     };
     match i32::try_from(pid) {
-        Ok(0) => make(cgroup_procs, tell, domain, count),
+        Ok(0) => make(cgroup_procs, numbers, domain, count),
         Ok(pid) if pid > 0 => Ok(Pid::from_raw(pid).expect("a child's pid is positive")),
         _ => Err(last_errno()),
     }
 }
 
 /// Runs the child of [`fork_maker`]: system calls and nothing else.
-fn make(cgroup_procs: i32, tell: i32, domain: i32, count: usize) -> ! {
+fn make(cgroup_procs: i32, numbers: i32, domain: i32, count: usize) -> ! {
     // SAFETY: each is a bare system call that touches no memory but the bytes it is given.
     unsafe {
         if libc::write(cgroup_procs, b"0".as_ptr().cast(), 1) == 1 {
             for _ in 0..count {
                 let socket = libc::socket(domain, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0);
-                if socket < 0 || libc::write(tell, (&raw const socket).cast(), 4) != 4 {
+                if socket < 0 || libc::write(numbers, (&raw const socket).cast(), 4) != 4 {
                     break;
                 }
             }

@@ -98,6 +98,25 @@ pub fn reachable(listener: &TcpListener) -> SocketAddr {
     address
 }
 
+/// Closes one end of a connection and waits until it is an orphan in FIN_WAIT2; returns its address and the peer's.
+pub fn orphan(end: TcpStream) -> (SocketAddr, SocketAddr) {
+    const FIN_WAIT_2: u8 = 5;
+    let (local, peer) = addresses(&end);
+    drop(end);
+    proc_net::await_orphan(local, peer, FIN_WAIT_2);
+    (local, peer)
+}
+
+/// Closes one end of a connection and then the other, and waits until the first is in TIME_WAIT; returns its address and the
+/// peer's.
+pub fn time_wait(first: TcpStream, second: TcpStream) -> (SocketAddr, SocketAddr) {
+    const TIME_WAIT: u8 = 6;
+    let (local, peer) = orphan(first);
+    drop(second);
+    proc_net::await_state(local, peer, TIME_WAIT);
+    (local, peer)
+}
+
 /// Returns both addresses of a connected socket: its own and its peer's.
 pub fn addresses(stream: &TcpStream) -> (SocketAddr, SocketAddr) {
     (

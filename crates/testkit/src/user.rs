@@ -96,7 +96,7 @@ pub fn group(name: &str) -> Option<u32> {
     })
 }
 
-/// A change of credentials makes the whole process undumpable.
+/// Makes the process dumpable again: a change of credentials ends that for the whole process.
 fn stay_dumpable() {
     rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable).expect("PR_SET_DUMPABLE");
 }

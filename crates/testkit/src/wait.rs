@@ -40,5 +40,5 @@ pub(crate) fn at_least(time: Duration) -> Duration {
     time * factor.and_then(|factor| factor.parse().ok()).unwrap_or(1)
 }
 
-/// Looks, before which nothing is given up.
+/// The number of looks before which nothing is given up.
 const LOOKS: u32 = 1000;

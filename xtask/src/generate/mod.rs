@@ -41,7 +41,7 @@ pub(crate) fn check() -> Result<()> {
     }
     if !stale.is_empty() {
         bail!(
-            "generated files are not current:\n  {}\nTo fix it:\n  cargo xtask generate",
+            "generated files are not up to date:\n  {}\nTo fix it:\n  cargo xtask generate",
             stale.join("\n  ")
         );
     }

@@ -34,7 +34,7 @@ impl Machine<'_> {
         let console = self.folder.join("console-first.log");
         fs::rename(self.console(), &console)?;
         println!(
-            "ended before the first test, and is booted once more; its first console is in {}",
+            "ended before the first test and is booted once more; its first console output is in {}",
             console.display()
         );
         Ok(Said {
@@ -81,7 +81,7 @@ impl Machine<'_> {
                 child.wait()?;
                 ended = false;
                 println!(
-                    "not finished after {:?}; its console is in {}",
+                    "not finished after {:?}; its console output is in {}",
                     self.patience,
                     console.display()
                 );
@@ -90,7 +90,7 @@ impl Machine<'_> {
             thread::sleep(Duration::from_millis(200));
         }
         if let Some(panic) = text(&console)?.lines().find(|line| is_panic(line)) {
-            println!("{panic}\nits console is in {}", console.display());
+            println!("{panic}\nits console output is in {}", console.display());
         }
         Ok(Boot {
             said: text(&results)?,

@@ -55,7 +55,7 @@ impl Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     if !cfg!(target_arch = "x86_64") {
         bail!(
-            "only x86-64 so far: the machine that QEMU is to be, and the names of the packages, are its"
+            "only x86-64 is supported so far: the QEMU machine and the names of the packages are specific to it"
         );
     }
     let missing: Vec<&str> = NEEDS
@@ -65,7 +65,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         .collect();
     if !missing.is_empty() {
         bail!(
-            "not here yet: apt-get install --no-install-recommends {}",
+            "not installed yet: apt-get install --no-install-recommends {}",
             missing.join(" ")
         );
     }

@@ -167,7 +167,7 @@ fn own_mirror() -> Result<String> {
     let text = String::from_utf8_lossy(&output.stdout);
     match mirror_in(&text) {
         Some(mirror) => Ok(mirror.to_owned()),
-        None => bail!("apt has no source of Debian here; name one: --mirror URI"),
+        None => bail!("apt has no Debian source here; name one: --mirror URI"),
     }
 }
 

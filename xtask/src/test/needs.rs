@@ -73,11 +73,11 @@ const NEEDS: &[Need] = &[
     need("groff",        Debian("groff-base"),     "checks the manual pages"),
     need("gcc",          Debian("gcc"),            "compiles programs that use the C library"),
     need("g++",          Debian("g++"),            "compiles its headers as C++"),
-    need("nm",           Debian("binutils"),       "tells what it exports"),
-    need("readelf",      Debian("binutils"),       "tells what it is called"),
-    need("valgrind",     Debian("valgrind"),       "looks for mistakes with memory in it"),
+    need("nm",           Debian("binutils"),       "lists what it exports"),
+    need("readelf",      Debian("binutils"),       "shows its soname"),
+    need("valgrind",     Debian("valgrind"),       "checks its use of memory"),
     need(MINGW_HEADER,   Debian("mingw-w64-common"), "is what its layouts are compared with"),
-    need("pkg-config",   Debian("pkgconf"),        "tells gcc where the C library is installed"),
+    need("pkg-config",   Debian("pkgconf"),        "says where the C library is installed"),
     need("python3",      Debian("python3"),        "runs the Python program that uses the C library"),
     need("mcs",          Debian("mono-mcs"),       "compiles the C# program that uses the C library"),
     need("mono",         Debian("mono-runtime"),   "runs the C# program"),
@@ -272,7 +272,7 @@ fn report(lacking: &[Need], commands: &[Vec<String>]) -> String {
         format!("  {}\n", command::shown(&command))
     });
     format!(
-        "the tests need programs that are not here:\n{}\
+        "the tests need programs that are not installed:\n{}\
          To install them (`cargo xtask test --install` does it):\n{}",
         programs.collect::<String>(),
         commands.collect::<String>()
@@ -305,7 +305,7 @@ mod tests {
         assert_eq!(
             report(&lacking, &user.installation(&lacking)),
             "\
-the tests need programs that are not here:
+the tests need programs that are not installed:
   ss           is compared with (Debian package iproute2)
   ip           brings up loopback (Debian package iproute2)
   nc           is foreign (Debian package netcat-openbsd)

@@ -34,7 +34,7 @@ use boundary::{
 use structs::{Bool, Dword};
 pub use structs::{DeletionResult, Id, LastDetail, OwnerModule6Row, OwnerModuleRow};
 
-/// `SetTcpEntry(3)`
+/// Deletes the IPv4 connection of a row: `SetTcpEntry(3)`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SetTcpEntry(row: *const TcpRow) -> Dword {
     // SAFETY: the caller gives NULL or a row, which is copied here.
@@ -48,7 +48,7 @@ pub unsafe extern "C" fn SetTcpEntry(row: *const TcpRow) -> Dword {
     })
 }
 
-/// `SetTcp6Entry(3)`
+/// Deletes the IPv6 connection of a row: `SetTcp6Entry(3)`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn SetTcp6Entry(row: *const Tcp6Row) -> Dword {
     // SAFETY: the caller gives NULL or a row, which is copied here.
@@ -62,35 +62,35 @@ pub unsafe extern "C" fn SetTcp6Entry(row: *const Tcp6Row) -> Dword {
     })
 }
 
-/// `GetTcpTable(3)`
+/// Copies the IPv4 table: `GetTcpTable(3)`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn GetTcpTable(table: *mut c_void, size: *mut Dword, order: Bool) -> Dword {
     // SAFETY: the caller vouches for the buffer and its size.
     unsafe { get_table(table, size, order, Family::V4, Class::all(Layout::Basic)) }
 }
 
-/// `GetTcpTable2(3)`
+/// Copies the IPv4 table, with owners: `GetTcpTable2(3)`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn GetTcpTable2(table: *mut c_void, size: *mut Dword, order: Bool) -> Dword {
     // SAFETY: the caller vouches for the buffer and its size.
     unsafe { get_table(table, size, order, Family::V4, Class::all(Layout::Two)) }
 }
 
-/// `GetTcp6Table(3)`
+/// Copies the IPv6 table: `GetTcp6Table(3)`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn GetTcp6Table(table: *mut c_void, size: *mut Dword, order: Bool) -> Dword {
     // SAFETY: the caller vouches for the buffer and its size.
     unsafe { get_table(table, size, order, Family::V6, Class::all(Layout::Basic)) }
 }
 
-/// `GetTcp6Table2(3)`
+/// Copies the IPv6 table, with owners: `GetTcp6Table2(3)`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn GetTcp6Table2(table: *mut c_void, size: *mut Dword, order: Bool) -> Dword {
     // SAFETY: the caller vouches for the buffer and its size.
     unsafe { get_table(table, size, order, Family::V6, Class::all(Layout::Two)) }
 }
 
-/// `GetExtendedTcpTable(3)`
+/// Copies a class of the table of a family: `GetExtendedTcpTable(3)`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn GetExtendedTcpTable(
     table: *mut c_void,
@@ -115,7 +115,7 @@ pub unsafe extern "C" fn GetExtendedTcpTable(
     unsafe { get_table(table, size, order, family, class) }
 }
 
-/// `AllocateAndGetTcpExTableFromStack(3)`
+/// Allocates the IPv4 table, with owners: `AllocateAndGetTcpExTableFromStack(3)`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn AllocateAndGetTcpExTableFromStack(
     table: *mut *mut c_void,
@@ -145,21 +145,21 @@ pub unsafe extern "C" fn AllocateAndGetTcpExTableFromStack(
     NO_ERROR
 }
 
-/// `tcpentry_free(3)`
+/// Frees an allocated table: `tcpentry_free(3)`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tcpentry_free(memory: *mut c_void) {
     // SAFETY: the caller gives NULL or what `AllocateAndGetTcpExTableFromStack` has allocated, once.
     unsafe { release(memory) }
 }
 
-/// `GetTcpStatistics(3)`
+/// Copies the counters of TCP over IPv4: `GetTcpStatistics(3)`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn GetTcpStatistics(statistics: *mut c_void) -> Dword {
     // SAFETY: as below.
     unsafe { GetTcpStatisticsEx(statistics, 2) }
 }
 
-/// `GetTcpStatisticsEx(3)`
+/// Copies the counters of TCP over a family: `GetTcpStatisticsEx(3)`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn GetTcpStatisticsEx(statistics: *mut c_void, family: Dword) -> Dword {
     if statistics.is_null() {
@@ -179,7 +179,7 @@ pub unsafe extern "C" fn GetTcpStatisticsEx(statistics: *mut c_void, family: Dwo
     }
 }
 
-/// `GetOwnerModuleFromTcpEntry(3)`
+/// Describes the owner of an IPv4 row: `GetOwnerModuleFromTcpEntry(3)`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn GetOwnerModuleFromTcpEntry(
     row: *const OwnerModuleRow,
@@ -193,7 +193,7 @@ pub unsafe extern "C" fn GetOwnerModuleFromTcpEntry(
     unsafe { get_module(owner, class, buffer, size) }
 }
 
-/// `GetOwnerModuleFromTcp6Entry(3)`
+/// Describes the owner of an IPv6 row: `GetOwnerModuleFromTcp6Entry(3)`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn GetOwnerModuleFromTcp6Entry(
     row: *const OwnerModule6Row,
@@ -207,7 +207,7 @@ pub unsafe extern "C" fn GetOwnerModuleFromTcp6Entry(
     unsafe { get_module(owner, class, buffer, size) }
 }
 
-/// `tcpentry_identify(3)`
+/// Finds the identity of an IPv4 connection: `tcpentry_identify(3)`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tcpentry_identify(row: *const TcpRow, id: *mut Id) -> Dword {
     // SAFETY: the caller gives NULL or a row, which is copied here.
@@ -216,7 +216,7 @@ pub unsafe extern "C" fn tcpentry_identify(row: *const TcpRow, id: *mut Id) -> D
     unsafe { identify(row.map(|row| Ok(row.pair())), id) }
 }
 
-/// `tcpentry_identify6(3)`
+/// Finds the identity of an IPv6 connection: `tcpentry_identify6(3)`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tcpentry_identify6(row: *const Tcp6Row, id: *mut Id) -> Dword {
     // SAFETY: the caller gives NULL or a row, which is copied here.
@@ -225,7 +225,7 @@ pub unsafe extern "C" fn tcpentry_identify6(row: *const Tcp6Row, id: *mut Id) ->
     unsafe { identify(row.map(|row| row.pair()), id) }
 }
 
-/// `tcpentry_delete_id(3)`
+/// Deletes the connection of an identity: `tcpentry_delete_id(3)`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tcpentry_delete_id(id: *const Id) -> Dword {
     // SAFETY: the caller gives NULL or an identity, which is copied here.
@@ -240,7 +240,7 @@ pub unsafe extern "C" fn tcpentry_delete_id(id: *const Id) -> Dword {
     })
 }
 
-/// `tcpentry_delete_batch(3)`
+/// Deletes many connections, by rows or identities: `tcpentry_delete_batch(3)`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tcpentry_delete_batch(
     kind: c_int,
@@ -315,7 +315,7 @@ unsafe fn delete_items(
 /// The number of items that are looked for, and then deleted, together.
 const AT_ONCE: usize = 8192;
 
-/// `tcpentry_last_detail(3)`
+/// Copies the detail of this thread's last deletion: `tcpentry_last_detail(3)`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tcpentry_last_detail(detail: *mut LastDetail) -> Dword {
     if detail.is_null() {
@@ -332,7 +332,7 @@ pub unsafe extern "C" fn tcpentry_last_detail(detail: *mut LastDetail) -> Dword 
     }
 }
 
-/// `tcpentry_message(3)`
+/// Copies the text of a code: `tcpentry_message(3)`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tcpentry_message(code: Dword, buffer: *mut c_char, size: Dword) -> Dword {
     let text = message(code);

@@ -6,7 +6,8 @@ use super::boundary::{cut, fill};
 use super::structs::ID;
 use super::*;
 
-/// A buffer of the caller's, with a byte before and behind that nobody may touch.
+/// Delivers an image into a buffer of a caller, who says how large it is. Asserts that the bytes before and behind it are not
+/// touched; returns the code, the size that is needed, and the buffer.
 fn delivered(room: usize, said: Dword, image: &[u8]) -> (Dword, Dword, Vec<u8>) {
     let mut buffer = vec![0x5a; room + 2];
     let mut size = [0; 5];

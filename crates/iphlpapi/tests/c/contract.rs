@@ -6,7 +6,7 @@ use rustix::io::Errno;
 use rustix::net::AddressFamily;
 use socket2::{Domain, Protocol, Socket, Type};
 use tcpentry_testkit::holder::Holder;
-use tcpentry_testkit::proc_net::{await_orphan, await_state};
+use tcpentry_testkit::proc_net::await_state;
 use tcpentry_testkit::user::{self, User};
 use tcpentry_testkit::{isolated, link, seccomp, skip, tcp};
 
@@ -329,7 +329,7 @@ fn an_administrator_who_is_not_elevated_gets_317() {
         let answer = Row::of(&ends.server).set_without_capabilities();
         answer.is(317, "TCPENTRY_NOT_ELEVATED", Errno::PERM.raw_os_error());
         assert!(
-            answer.text.contains("with all its rights"),
+            answer.text.contains("with all capabilities"),
             "{}",
             answer.text
         );
@@ -510,11 +510,7 @@ fn time_wait_is_settable() {
     isolated(|| {
         let ends = tcp::connected();
         let row = Row::of(&ends.client);
-        let (local, peer) = tcp::addresses(&ends.client);
-        drop(ends.client);
-        await_orphan(local, peer, 5);
-        drop(ends.server);
-        await_state(local, peer, 6);
+        tcp::time_wait(ends.client, ends.server);
         row.set().is_deleted(SOCK_DIAG);
         row.set()
             .is(317, "TCPENTRY_GONE", Errno::NOENT.raw_os_error());

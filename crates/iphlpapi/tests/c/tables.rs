@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpStream};
 use std::process::Command;
 
 use tcpentry_testkit::holder::Holder;
-use tcpentry_testkit::proc_net::{await_orphan, await_state};
+use tcpentry_testkit::proc_net::await_state;
 use tcpentry_testkit::user::{self, User};
 use tcpentry_testkit::{isolated, link, seccomp, skip, tcp};
 
@@ -404,11 +404,7 @@ impl Fixture {
         rest.push(Box::new(half));
         for listening in ["127.0.0.1:0", "[::1]:0"] {
             let done = tcp::connect_to(&tcp::listen(at(listening)));
-            let (local, peer) = tcp::addresses(&done.client);
-            drop(done.client);
-            await_orphan(local, peer, 5);
-            drop(done.server);
-            await_state(local, peer, 6);
+            tcp::time_wait(done.client, done.server);
         }
         // SYN_RECV: a request that has not become a connection.
         let lazy = tcp::listen(tcp::loopback(0));

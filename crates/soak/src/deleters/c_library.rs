@@ -18,10 +18,10 @@ pub(super) fn act(hand: &mut Hand<'_>, how: How) {
             // It has no filters.
             let how = if how == How::Filter { How::Fresh } else { how };
             let rows = hand.rows(how);
-            let place = hand.table.place().expect("this machine tells its boot id");
+            let origin = hand.table.origin().expect("this machine has a boot id");
             let identities: Vec<Id> = rows
                 .iter()
-                .map(|row| Id::of(&place.identity(row).to_string()))
+                .map(|row| Id::of(&origin.identity(row).to_string()))
                 .collect();
             world.oracle.during(deleter, || {
                 hand.name(&rows);

@@ -65,13 +65,13 @@ pub(super) fn act(hand: &mut Hand<'_>, how: How) {
                     oracle.record(By::Library, how, row.cookie.value(), &report_of(&result));
                     ControlFlow::Continue(())
                 };
-                let walked = hand.table.delete_matching(
+                let result = hand.table.delete_matching(
                     &Query::default(),
                     &Options::default(),
                     select,
                     report,
                 );
-                walked.expect("the table can be walked");
+                result.expect("the table can be dumped");
             });
         }
     }

@@ -20,8 +20,8 @@ pub(super) fn act(hand: &mut Hand<'_>, how: How, program: &Path) {
             if rows.is_empty() {
                 return;
             }
-            let place = hand.table.place().expect("this machine tells its boot id");
-            let words = rows.iter().map(|row| place.identity(row).to_string());
+            let origin = hand.table.origin().expect("this machine has a boot id");
+            let words = rows.iter().map(|row| origin.identity(row).to_string());
             let words: Vec<_> = words.collect();
             oracle.during(deleter, || {
                 hand.name(&rows);

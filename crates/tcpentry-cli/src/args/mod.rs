@@ -109,8 +109,8 @@ pub(crate) struct SelectArgs {
     /// Select all states, including listening, TIME_WAIT, SYN_RECV and bound-inactive
     #[arg(short, long)]
     pub(crate) all: bool,
-    /// Read a set of prefixes, one a line, for `dst @NAME`, `src @NAME` and `host @NAME` in the filter; `-` is standard
-    /// input
+    /// Read a set of prefixes, one per line, for `dst @NAME`, `src @NAME` and `host @NAME` in the filter; `-` is
+    /// standard input
     #[arg(long = "in", value_name = "NAME=FILE|-")]
     pub(crate) sets: Vec<SetSource>,
 }
@@ -118,8 +118,8 @@ pub(crate) struct SelectArgs {
 /// The options that select network namespaces.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct NetnsArgs {
-    /// Read this network namespace: a name of `ip netns`, the PID of a process in it, the path of its file, or what the column
-    /// NETNS shows; also a container's name or id (digits alone are a pid)
+    /// Read this network namespace: a name in `ip netns`, the PID of a process in it, the path of its file, what the
+    /// column NETNS shows, or a container's name or id (digits alone are a PID)
     #[arg(short = 'N', long, value_name = "NAME|PID|PATH|CELL")]
     pub(crate) netns: Vec<String>,
     /// Read every network namespace that a process or a name holds
@@ -137,7 +137,7 @@ pub(crate) struct ShowArgs {
     /// Show the user that a socket belongs to
     #[arg(short, long)]
     pub(crate) user: bool,
-    /// Show counters: idle time, round-trip time, retransmits
+    /// Show the counters: idle time, round-trip time, retransmits
     #[arg(short, long)]
     pub(crate) info: bool,
     /// Show the container and the systemd unit that a socket belongs to
@@ -145,16 +145,16 @@ pub(crate) struct ShowArgs {
     pub(crate) container: bool,
 }
 
-/// Delete connections: exactly what is named, or report why not
+/// Delete connections: exactly those you name, or report why not
 ///
 /// The connection is aborted: its peer gets a reset, its owner an error, and its socket leaves the
-/// table at once. It is named by both its ends, in any notation that tools print
+/// table at once. Name it by both its ends, in any notation that tools print
 /// (127.0.0.1:80, [::1]:80, [fe80::1%eth0]:80, 10.0.0.1%eth0:80, [::ffff:10.0.0.1]:80) or as
-/// tcpdrop's four words; by the identity that `list --id` shows, which never means another one;
+/// tcpdrop's four words; by the identity that `list --id` shows, which never means another connection;
 /// or by a filter in the language of ss, as `list` takes it.
 ///
-/// Where a filter selects more than one, it asks first; --yes answers. Listeners and the connection that carries your
-/// own session are protected. Without root it deletes connections of your own processes.
+/// If a filter selects more than one connection, it asks first, unless --yes is given. Listeners and the connection
+/// that carries your own session are protected. Without root it deletes only connections of your own processes.
 #[derive(Debug, Default, ClapArgs)]
 #[command(
     visible_alias = "close",
@@ -167,7 +167,7 @@ pub(crate) struct ShowArgs {
         tcpentry delete [OPTIONS] --id ID...\n       \
         tcpentry delete [OPTIONS] FILTER...",
     after_help = "Exit codes: 0 deleted, 1 nothing there, 2 usage, 3 guarded, 4 not permitted, \
-        5 no way on this system, 6 mixed, 7 system error, 130 interrupted."
+        5 not supported on this system, 6 mixed, 7 system error, 130 interrupted."
 )]
 #[expect(clippy::struct_excessive_bools, reason = "one for each flag")]
 pub(crate) struct DeleteArgs {
@@ -187,10 +187,10 @@ pub(crate) struct DeleteArgs {
     /// Do everything but the deletion: the same output, and the exit code to expect
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,
-    /// Delete what a filter selects without asking, even when it is more than one
+    /// Delete what a filter selects without asking, even if it is more than one
     #[arg(short, long)]
     pub(crate) yes: bool,
-    /// Delete nothing when more than N are selected
+    /// Delete nothing if more than N are selected
     #[arg(long, value_name = "N")]
     pub(crate) max: Option<u64>,
     /// Select listeners too; deleting one also ends every connection in its queue
@@ -199,7 +199,7 @@ pub(crate) struct DeleteArgs {
     /// Delete even the connection that carries your own session
     #[arg(long)]
     pub(crate) own_session: bool,
-    /// Choose the method
+    /// Choose the method of deletion
     #[arg(long, value_enum, default_value_t = MethodArg::Auto)]
     pub(crate) method: MethodArg,
     /// Keep deleting whatever matches for this long (500ms, 30s, 10m, 2h, 1d)
@@ -212,7 +212,7 @@ pub(crate) struct DeleteArgs {
     pub(crate) pace: PaceArgs,
     #[command(flatten)]
     pub(crate) sampling: SampleArgs,
-    /// Succeed (exit with 0) where nothing matches: for scripts and hooks
+    /// Exit with 0 if nothing matches, for scripts and hooks
     #[arg(long)]
     pub(crate) ok_if_none: bool,
     #[command(flatten)]
@@ -257,7 +257,7 @@ pub(crate) struct TopArgs {
     /// Allow the connection that carries your own session to be deleted
     #[arg(long)]
     pub(crate) own_session: bool,
-    /// Choose the method
+    /// Choose the method of deletion
     #[arg(long, value_enum, default_value_t = MethodArg::Auto)]
     pub(crate) method: MethodArg,
     /// Print one frame as text and exit
@@ -273,7 +273,7 @@ pub(crate) struct TopArgs {
 /// it. Exits with 0 if at least the connections of your own processes can be deleted, or what --need asks for.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct DoctorArgs {
-    /// Succeed only if so much can be deleted: else exit with 4 (not permitted) or 5 (not on this system)
+    /// Require that these can be deleted; otherwise exit with 4 (not permitted) or 5 (not supported on this system)
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Need::Mine)]
     pub(crate) need: Need,
     #[command(flatten)]

@@ -26,13 +26,13 @@ pub(crate) fn words(words: &[String], pids_first: bool) -> Result<Words, Answer>
     }
     if let Some([one, other]) = rows::either_way(words) {
         return Err(
-            Answer::new("of an entry of conntrack it is not known which end is here")
+            Answer::new("a conntrack entry does not say which end is on this host")
                 .with_words("", &["host", &one, "host", &other]),
         );
     }
     if rows::is_foreign(words) {
         return Err(Answer::new(
-            "this row is not of TCP, and only TCP connections can be ended",
+            "this row is not a TCP connection; only TCP connections can be deleted",
         ));
     }
     match words {
@@ -74,9 +74,9 @@ fn ends(local: &str, peer: &str) -> Result<Words, Answer> {
             .is_ok_and(|it| it.endpoint.address().is_ipv4())
     {
         return Err(Answer::new(format!(
-            "`{peer}` can't be the peer of an IPv4 socket; a listener has 0.0.0.0:*"
+            "`{peer}` can't be the peer of an IPv4 socket; that of a listener is 0.0.0.0:*"
         ))
-        .with_words("all of this end", &["src", local]));
+        .with_words("all with this end", &["src", local]));
     }
     match (parse(local), parse(peer)) {
         (Ok(local), Ok(peer)) => Ok(Words::Ends(local, peer)),
@@ -103,7 +103,7 @@ fn term((address, port, end): (&'static str, &'static str, &str)) -> &'static st
 
 fn every_connection(word: &str) -> Answer {
     Answer::new(format!(
-        "`{word}` does not stand for every connection; a filter says which are meant"
+        "`{word}` does not mean every connection; select connections with a filter"
     ))
     .with_words("all connections", &["state", "connected"])
 }
@@ -117,7 +117,7 @@ fn one_word(word: &str, pids_first: bool) -> Answer {
             options: vec!["--id".into(), word.into()],
             ..Line::default()
         };
-        let answer = Answer::new("this is an identity, which is the value of --id");
+        let answer = Answer::new("this is an identity; write it after --id");
         return match line.for_shell() {
             Some(line) => answer.with_hint(line),
             None => answer,
@@ -130,13 +130,11 @@ fn one_word(word: &str, pids_first: bool) -> Answer {
         return every_connection(word);
     }
     if word.bytes().all(|byte| byte.is_ascii_digit()) {
-        let port = ("of the port", ["port", word]);
-        let pid = ("of the process", ["pid", word]);
+        let port = ("the port", ["port", word]);
+        let pid = ("the process", ["pid", word]);
         let order = if pids_first { [pid, port] } else { [port, pid] };
         return order.iter().fold(
-            Answer::new(format!(
-                "`{word}` alone may be a port or a process; say which"
-            )),
+            Answer::new(format!("`{word}` alone may be a port or a pid; say which")),
             |answer, (label, words)| answer.with_words(label, words),
         );
     }
@@ -144,10 +142,10 @@ fn one_word(word: &str, pids_first: bool) -> Answer {
     let of_fuser = word.strip_suffix("/tcp");
     if let Some(port) = port.or(of_fuser) {
         return Answer::new(format!("`{shown}` names a port; a connection has two ends"))
-            .with_words("all of the port", &["port", port]);
+            .with_words("all with this port", &["port", port]);
     }
     Answer::new(format!("`{shown}` names one end; a connection has two"))
-        .with_words("all of this end", &["host", word])
+        .with_words("all with this end", &["host", word])
 }
 
 /// Answers `A->B` without quotes, of which the shell left `A-` and made a file `B`.
@@ -157,7 +155,7 @@ fn redirected(word: &str) -> Option<Answer> {
     let answer = Answer::new(format!(
         "`{word}` is what a shell leaves of `{local}->PEER`: it writes standard output to a file"
     ))
-    .with_hint("quote it: the shell does not redirect with '->' in quotes");
+    .with_hint("quote it: the shell does not redirect inside quotes");
     let file = std::fs::read_link("/proc/self/fd/1").ok();
     let peer = file.as_deref().and_then(|file| file.file_name()?.to_str());
     let peer = peer.filter(|peer| peer.parse::<ScopedEndpoint>().is_ok());

@@ -34,7 +34,7 @@ pub(crate) enum ColorChoice {
 /// The options of a report of deletions.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct ReportArgs {
-    /// Report each deletion to the system log too
+    /// Report each outcome to the system log, too
     #[arg(long)]
     pub(crate) syslog: bool,
     /// Report only what was not deleted

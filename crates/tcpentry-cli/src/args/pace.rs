@@ -22,10 +22,10 @@ pub(crate) struct PaceArgs {
 /// The options for a random sample of what is selected.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct SampleArgs {
-    /// Delete only a random sample of what is selected: so many, or this percentage
+    /// Delete only a random sample of what is selected: N connections, or N percent of them
     #[arg(long, value_name = "N|N%")]
     pub(crate) sample: Option<Sample>,
-    /// Make the random choices of the earlier run that printed this number
+    /// Repeat the random choices of the earlier run that printed this number
     #[arg(long, value_name = "NUMBER")]
     pub(crate) seed: Option<u64>,
 }
@@ -64,7 +64,7 @@ impl FromStr for Rate {
             "s" => 1,
             "m" => 60,
             "h" => 3600,
-            _ => return Err("the unit of time is s, m or h, such as in 20/s".to_owned()),
+            _ => return Err("the unit of time is s, m or h, as in 20/s".to_owned()),
         };
         let count = count.parse().ok().filter(|it| (1..=MAX_COUNT).contains(it));
         Ok(Self {
@@ -128,7 +128,7 @@ impl fmt::Display for Sample {
     }
 }
 
-/// One in a microsecond is more than this can do.
+/// The most deletions in a second: one in a microsecond is more than this can do.
 const MAX_COUNT: u32 = 1_000_000;
 
 #[cfg(test)]

@@ -64,11 +64,11 @@ fn range(text: &str) -> Result<RangeInclusive<u16>, String> {
     match ends {
         Some((Some(first), Some(last))) if first <= last => Ok(first..=last),
         Some((Some(first), Some(last))) => Err(format!(
-            "the range {first}:{last} is empty: the smaller port stands first"
+            "the range {first}:{last} is empty: the smaller port comes first"
         )),
         _ if text.is_empty() => Err("expected a port between the commas".to_owned()),
         _ => Err(format!(
-            "`{}` is neither a port, nor a range, nor a service of TCP in /etc/services",
+            "`{}` is not a port, a range of ports, or a TCP service in /etc/services",
             text.escape_debug()
         )),
     }

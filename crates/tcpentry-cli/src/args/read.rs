@@ -72,7 +72,7 @@ fn help(definition: &Command, line: &Line) -> Result<Line, Answer> {
     }
     let names = definition.get_subcommands().map(Command::get_name);
     Err(Answer::new(format!("there is no command `{topic}`"))
-        .with_hint("`man tcpentry` has all about filters, guards and output")
+        .with_hint("`man tcpentry` documents filters, guards and output")
         .with_meant("", of_command(commands::nearest(&topic, names))))
 }
 
@@ -105,8 +105,10 @@ fn of_parser(error: &clap::Error, line: &Line) -> Answer {
         ErrorKind::UnknownArgument if option.starts_with('-') => unknown_option(option, line, help),
         ErrorKind::UnknownArgument => {
             let command = command.unwrap_or("list");
-            Answer::new(format!("`{command}` takes no words, and `{option}` is one"))
-                .with_meant("", line.with_words(Vec::<OsString>::new()))
+            Answer::new(format!(
+                "`{command}` takes no arguments, but got `{option}`"
+            ))
+            .with_meant("", line.with_words(Vec::<OsString>::new()))
         }
         ErrorKind::ArgumentConflict => {
             let other = text(ContextKind::PriorArg);
@@ -114,7 +116,7 @@ fn of_parser(error: &clap::Error, line: &Line) -> Answer {
             if other == option || other.is_empty() {
                 Answer::new(format!("{option} is given twice"))
             } else {
-                Answer::new(format!("{option} and {other} exclude each other"))
+                Answer::new(format!("{option} can't be combined with {other}"))
             }
         }
         ErrorKind::InvalidValue if value.is_empty() => {
@@ -136,7 +138,7 @@ fn of_parser(error: &clap::Error, line: &Line) -> Answer {
         }
         ErrorKind::MissingRequiredArgument => {
             let needs = if option.starts_with('-') {
-                format!("an option here is of use only together with {option}")
+                format!("an option here works only together with {option}")
             } else {
                 let name = command.unwrap_or("list");
                 let argument = argument.split(',').next().unwrap_or_default();

@@ -32,7 +32,7 @@ impl FromStr for SetSource {
         let name = name.strip_prefix('@').unwrap_or(name);
         if !is_set_name(name) {
             return Err(format!(
-                "a set has a name of letters, digits, `_` and `-`, found `{}`",
+                "the name of a set consists of letters, digits, `_` and `-`, found `{}`",
                 name.escape_debug()
             ));
         }
@@ -80,11 +80,11 @@ mod tests {
             ("bad=", "expected NAME=FILE, found `bad=`"),
             (
                 "=list",
-                "a set has a name of letters, digits, `_` and `-`, found ``",
+                "the name of a set consists of letters, digits, `_` and `-`, found ``",
             ),
             (
                 "a b=list",
-                "a set has a name of letters, digits, `_` and `-`, found `a b`",
+                "the name of a set consists of letters, digits, `_` and `-`, found `a b`",
             ),
         ] {
             assert_eq!(text.parse::<SetSource>(), Err(error.to_owned()), "{text}");

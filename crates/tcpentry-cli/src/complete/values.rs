@@ -166,5 +166,5 @@ fn entries(folder: &Path, prefix: &str) -> Vec<Candidate> {
     found
 }
 
-/// Nobody waits longer for a list.
+/// The longest time for which somebody waits for a list.
 const LONGEST: Duration = Duration::from_secs(2);

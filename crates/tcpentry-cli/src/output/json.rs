@@ -7,11 +7,12 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use serde::Serialize;
+use tcpentry::delete::Ending;
 use tcpentry::escape::is_plain;
 use tcpentry::netns::Origin;
 use tcpentry::process::{CgroupPath, Container, Owner, Unit};
 use tcpentry::table::Devices;
-use tcpentry::{Connection, Ending, Error, ErrorKind, Inode, Outcome, Pair, Target};
+use tcpentry::{Connection, Error, ErrorKind, Inode, Outcome, Pair, Target};
 
 use super::row;
 use crate::message::hint_of;

@@ -39,7 +39,7 @@ impl View {
     /// Creates the view of a table; without identities where the machine has no readable boot id.
     pub(crate) fn new(show: &ShowArgs, id: bool, shape: Shape, table: &mut NamespaceTable) -> Self {
         Self {
-            origin: table.table.place().ok(),
+            origin: table.table.origin().ok(),
             ..Self::without_identities(show, id, shape, table)
         }
     }

@@ -65,7 +65,7 @@ pub(crate) fn declined(pair: Pair) -> Error {
 /// The guard that only the program can keep.
 #[derive(Debug)]
 pub(crate) struct SessionGuard {
-    /// Looked for when the first connection is found.
+    /// The session, which is looked for when the first connection is found.
     session: Option<OwnSession>,
     /// The time from which its age counts.
     since: Option<Instant>,
@@ -179,7 +179,7 @@ impl SessionGuard {
             Carries::Maybe(why) => {
                 if self.speaks {
                     print_error(&format!(
-                        "every connection of an SSH server is spared: {why}"
+                        "every connection of an SSH server is protected: {why}"
                     ));
                     self.speaks = false;
                 }
@@ -228,7 +228,7 @@ struct OwnSession {
     login: Option<u32>,
     users: [u32; 2],
     table: Table,
-    /// Looked for where the path is not known.
+    /// The servers, which are looked for where the path is not known.
     servers: OnceCell<Servers>,
     held_by_others: OnceCell<HashSet<Inode>>,
 }
@@ -270,7 +270,7 @@ impl OwnSession {
             return Carries::No;
         }
         let why = match self.path.hidden {
-            Some(Hidden::Server) => "the descriptors of yours may not be seen",
+            Some(Hidden::Server) => "the descriptors of your session's server are hidden",
             Some(hidden) if self.path.carriers.is_empty() => match hidden {
                 Hidden::NoProc => "there is no /proc that shows your session",
                 Hidden::PidNamespace => "your session may be in another pid namespace",
@@ -355,7 +355,7 @@ impl OwnSession {
                 "standard input, output or error is a socket that can't be followed".to_owned()
             }
             LooseEnd::Orphan => {
-                "the process that started this one has ended, and nothing shows which connection you came by"
+                "the process that started this one has ended, and nothing shows which connection carries your session"
                     .to_owned()
             }
         };

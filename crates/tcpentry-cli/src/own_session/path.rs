@@ -23,9 +23,9 @@ pub(super) struct Path {
     pub(super) carriers: HashSet<Inode>,
     /// The connections of the other parts of this program's pipeline, which may bring data or commands.
     pub(super) feeders: HashSet<Inode>,
-    /// It ends at this machine's own keyboard and screen.
+    /// True where it ends at this machine's own keyboard and screen.
     pub(super) is_local: bool,
-    /// It goes on where this caller can't look.
+    /// The part in which it goes on, where this caller can't look there.
     pub(super) hidden: Option<Hidden>,
     /// The point where it leaves what can be followed, where nothing was found that carries the session.
     pub(super) loose_end: Option<LooseEnd>,
@@ -131,7 +131,7 @@ struct Walk<'a> {
 #[derive(Clone, Copy, Debug)]
 struct Controller {
     pid: i32,
-    /// It listens on a unix socket, as a multiplexer does: who has nobody attached is on no path.
+    /// True where it listens on a unix socket, as a multiplexer does: who has nobody attached is on no path.
     is_server: bool,
 }
 
@@ -649,7 +649,7 @@ fn terminal(descriptor: impl std::os::fd::AsFd) -> Option<Terminal> {
     is_device.then(|| Terminal::of_device(major, minor))
 }
 
-/// No path is this long; who pretends to one is not followed for ever.
+/// The number of steps that no path has; who pretends to more is not followed for ever.
 const MOST: usize = 1000;
-/// From a terminal's program over its display server to who shows that elsewhere.
+/// The number of steps from a terminal's program over its display server to who shows that elsewhere.
 const DEEPEST: u8 = 2;

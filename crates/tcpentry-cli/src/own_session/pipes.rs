@@ -46,7 +46,7 @@ struct WantedEnd {
     is_named: bool,
     reach: Reach,
     known: Known,
-    /// Nobody nearer had its other end when it was looked for among all processes.
+    /// True where nobody nearer had its other end when it was looked for among all processes.
     is_missing: bool,
     /// The widest search that was made for it.
     searched: Option<Reach>,

@@ -260,7 +260,7 @@ pub(super) struct PipeEnd {
     pub(super) pipe: Pipe,
     pub(super) reads: bool,
     pub(super) writes: bool,
-    /// It was opened by a name, so that its two ends need have no ancestor in common.
+    /// True where it was opened by a name, so that its two ends need have no ancestor in common.
     pub(super) is_named: bool,
 }
 
@@ -303,7 +303,7 @@ fn open(at: impl AsFd, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
     retry_on_intr(|| rustix::fs::openat(&at, path, flags, Mode::empty()))
 }
 
-/// Fields 1, 4, 6 and 7 of `/proc/PID/stat`.
+/// Parses the fields 1, 4, 6 and 7 of `/proc/PID/stat`.
 fn parse_stat(text: &[u8]) -> Option<SessionStat> {
     let pid = text.split(|&byte| byte == b' ').next()?;
     // The name may hold anything; nothing behind its last parenthesis does.
@@ -326,7 +326,7 @@ fn parse_stat(text: &[u8]) -> Option<SessionStat> {
 
 /// `PROC_PID_INIT_INO` of the kernel.
 const FIRST_NAMESPACE: &[u8] = b"pid:[4026531836]";
-/// For `status`, the longest of the files that are read.
+/// The room for `status`, the longest of the files that are read.
 const ROOM: usize = 8192;
 
 #[cfg(test)]

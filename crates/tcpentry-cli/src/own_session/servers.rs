@@ -69,7 +69,7 @@ pub(super) fn sessions_of(
 #[derive(Debug, Default)]
 pub(super) struct Servers {
     seen: Vec<Server>,
-    /// There is one whose descriptors may not be seen.
+    /// True where there is one whose descriptors may not be seen.
     pub(super) hidden: bool,
 }
 

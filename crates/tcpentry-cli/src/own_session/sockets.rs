@@ -22,7 +22,7 @@ pub(super) enum Socket {
     /// A unix socket, and the process at its other end.
     Unix {
         peer: i32,
-        /// It was accepted from a listener that has a name; else it has connected to one, or is one of a pair.
+        /// True where it was accepted from a listener that has a name; else it has connected to one, or is one of a pair.
         accepted: bool,
     },
     /// One that waits for connections by a name: what makes a server.

@@ -39,8 +39,10 @@ fn ambiguous_user(name: &str, uid: u32) -> Option<(String, String)> {
     let other = uzers::get_user_by_uid(number)?;
     let other = shown(&other.name().to_string_lossy());
     Some((
-        format!("`{name}` is the name of an account (uid {uid}), and the uid of `{other}`"),
-        format!("`user {other}` means that one, `user {uid}` the other"),
+        format!("`{name}` is both the name of an account (uid {uid}) and the uid of `{other}`"),
+        format!(
+            "write `user {uid}` for the account with that name, `user {other}` for the one with that uid"
+        ),
     ))
 }
 
@@ -54,8 +56,10 @@ fn everybody(name: &str, set: &PrefixSet) -> Option<(String, String)> {
         .into_iter()
         .find(|(prefix, ..)| set.contains_prefix(*prefix))?;
     Some((
-        format!("the set @{name} has {prefix}, which is every {family} address"),
-        format!("take it out of the list; a filter that means it says so itself: {term}"),
+        format!("the set @{name} contains {prefix}, which is every {family} address"),
+        format!(
+            "remove it from the list; to select every address, write {term} in the filter itself"
+        ),
     ))
 }
 
@@ -79,7 +83,7 @@ fn ambiguous_container(
             shown(name.as_str()),
             list(meant.iter().map(full_name))
         ),
-        "say which: `container` takes the whole id, and the name as the column CONTAINER shows it"
+        "name one of them: `container` takes the full id, or the name as the column CONTAINER shows it"
             .to_owned(),
     )))
 }
@@ -101,9 +105,9 @@ pub(crate) fn hints(
 pub(crate) fn partly_seen(attribution: &Attribution) -> impl Iterator<Item = String> {
     attribution.partly_seen().iter().take(MAX_LISTED).map(|owner| {
         let name = escape_for_terminal(&owner.name);
-        let user = owner.uid.map(|uid| format!(" of uid {uid}"));
+        let user = owner.uid.map(|uid| format!(", uid {uid}"));
         format!(
-            "process {} (`{name}`{}) has more tables of descriptors than are read: no socket that only its threads hold is selected by its holder",
+            "process {} (`{name}`{}) has more descriptor tables than are read: a socket that only its threads hold is not selected by its holder",
             owner.process.pid(),
             user.unwrap_or_default()
         )
@@ -113,8 +117,7 @@ pub(crate) fn partly_seen(attribution: &Attribution) -> impl Iterator<Item = Str
 /// Returns the reason why nobody can tell in which unit or container a process is, where that may be why a socket is hidden.
 pub(crate) fn unseen_cgroups(attribution: &Attribution) -> Option<String> {
     attribution.are_cgroup_owners_unseen().then(|| {
-        "the cgroups of processes are not mounted here, so that any user may have given them their names: \
-         run it where /sys/fs/cgroup shows them (on the host, with -N NAME instead of `ip netns exec`)"
+        "the cgroups of these processes are not mounted here, so any user may have named them: run this where /sys/fs/cgroup shows them (on the host, with -N NAME instead of `ip netns exec`)"
             .to_owned()
     })
 }
@@ -160,7 +163,7 @@ fn hint_of_container(
     if let Some(meant) = all.iter().find(|it| name.matches_container(it)) {
         let meant = shown(&meant.to_string());
         return reads_one.then(|| {
-            format!("{meant} is here, and its connections are as a rule in a network namespace of its own: add --all-netns")
+            format!("{meant} is running here, but its connections are usually in a network namespace of their own: add --all-netns")
         });
     }
     let is_like = |it: &&Container| {
@@ -172,11 +175,11 @@ fn hint_of_container(
     let word = shown(word);
     Some(if like.is_empty() {
         format!(
-            "no container `{word}` is here: `tcpentry --all-netns -c` shows those that have connections"
+            "no container `{word}` is running here: `tcpentry --all-netns -c` shows those that have connections"
         )
     } else {
         let like = list(like.into_iter().map(Container::to_string));
-        format!("no container `{word}` is here; there are, as `container` takes them: {like}")
+        format!("no container `{word}` is running here; similar names: {like}")
     })
 }
 
@@ -203,10 +206,10 @@ fn hint_of_unit(name: &str, attribution: &mut Attribution) -> Option<String> {
     like.dedup();
     let name = shown(name);
     Some(if like.is_empty() {
-        format!("no unit `{name}` is running here: `systemctl list-units` shows them")
+        format!("no unit `{name}` is running here: `systemctl list-units` shows those that are")
     } else {
         let like = list(like.into_iter());
-        format!("no unit `{name}` is running here; there are, as `unit` takes them: {like}")
+        format!("no unit `{name}` is running here; similar names: {like}")
     })
 }
 
@@ -249,7 +252,7 @@ fn hint_of_process(name: NamePattern<'_>, reads_one: bool) -> Option<String> {
         Some((_, like)) if !cut.is_empty() => {
             let like = shown(&String::from_utf8_lossy(&like));
             format!(
-                "no process is called `{word}`; there is: process {}",
+                "no process is called `{word}`; did you mean: process {}",
                 quoted(&like)
             )
         }
@@ -334,7 +337,7 @@ fn list(names: impl ExactSizeIterator<Item = String>) -> String {
     }
 }
 
-/// As many as are read.
+/// The number of names that are listed: as many as are read.
 const MAX_LISTED: usize = 5;
 /// `TASK_COMM_LEN` without its NUL.
 const LONGEST_NAME: usize = 15;

@@ -126,8 +126,8 @@ pub(crate) const WITHHELD: &str = "processes of other users are not visible here
 /// Describes the processes whose namespaces can't be seen.
 pub(crate) fn describe_hidden(count: usize) -> String {
     match count {
-        1 => "1 process hides its network namespace".to_owned(),
-        _ => format!("{count} processes hide their network namespaces"),
+        1 => "the network namespace of 1 process is hidden".to_owned(),
+        _ => format!("the network namespaces of {count} processes are hidden"),
     }
 }
 
@@ -185,5 +185,5 @@ pub(crate) fn raise_descriptor_limit() {
     let _ = rustix::process::setrlimit(Resource::Nofile, raised);
 }
 
-/// Namespaces that can't be entered are reported one by one up to this many.
+/// The number of namespaces up to which those that can't be entered are reported one by one.
 const MAX_LISTED: usize = 5;

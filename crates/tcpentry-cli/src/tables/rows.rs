@@ -70,5 +70,5 @@ fn sockets_in_use() -> u64 {
     counts.into_iter().flatten().sum()
 }
 
-/// From this many sockets on, a thread and two more netlink sockets cost little beside the dump.
+/// The number of sockets from which on a thread and two more netlink sockets cost little beside the dump.
 const LARGE: u64 = 10_000;

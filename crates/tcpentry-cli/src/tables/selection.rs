@@ -280,12 +280,12 @@ fn explain_error(error: &FilterError, text: &str) -> String {
 pub(crate) fn describe_hidden(count: u64, consequence: &str) -> String {
     let sockets = if count == 1 { "socket" } else { "sockets" };
     format!(
-        "of {count} {sockets} you may not see what the filter asks for (processes of other users, or marks): {consequence}"
+        "for {count} {sockets} you are not permitted to see what the filter asks for (processes of other users, or marks): {consequence}"
     )
 }
 
 /// Returns the hint for hidden sockets.
 pub(crate) fn hidden_hint() -> String {
     let rights = more_rights();
-    format!("{rights}; or add a term that leaves them out, as `user NAME`")
+    format!("{rights}; or add a term that leaves them out, such as `user NAME`")
 }

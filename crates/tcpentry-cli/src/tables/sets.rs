@@ -25,7 +25,7 @@ pub(crate) fn read(sources: &[SetSource]) -> Result<Sets, Exit> {
             return Err(Exit::Usage);
         }
         if *input == SetInput::Standard && before.iter().any(|other| other.input == *input) {
-            print_error("--in: standard input can be read once only");
+            print_error("--in: standard input can be read only once");
             return Err(Exit::Usage);
         }
         let set = match input {

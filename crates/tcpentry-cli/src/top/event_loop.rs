@@ -115,7 +115,7 @@ pub(super) fn event_loop(
         }
         if worker.is_finished() {
             drop(screen);
-            print_error("the thread that reads the table has ended; nothing more is deleted");
+            print_error("the thread that reads the table has ended; nothing more will be deleted");
             return Ok(Exit::Failed);
         }
     }

@@ -50,5 +50,5 @@ fn await_input() -> io::Result<()> {
     Ok(())
 }
 
-/// With a timeout of zero crossterm does not read at all.
+/// The shortest timeout: with zero, crossterm does not read at all.
 const POLL_TIMEOUT: Duration = Duration::from_millis(1);

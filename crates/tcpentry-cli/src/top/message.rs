@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tcpentry::{Connection, Ending, Selection};
+use tcpentry::delete::Ending;
+use tcpentry::{Connection, Selection};
 
 use super::model::{Arranged, Arrangement, Deletability, Frame, NotDeleted, Resolved, Row, RowKey};
 

@@ -47,8 +47,8 @@ fn the_same_filter_selects_the_same_sockets() {
 /// Filters that `ss` takes and tcpentry does not, and its error. [`DIFFERENCES`] has what both take.
 const REFUSED: [(&str, &str); 20] = [
     ("src 2001:db8::/32", "an IPv6 address needs brackets"),
-    ("src 10", "is only a part of an address"),
-    ("src 127.1", "is only a part of an address"),
+    ("src 10", "is only part of an address"),
+    ("src 127.1", "is only part of an address"),
     ("src 010.0.0.1", "is not an IPv4 address"),
     ("src any", "is not an address"),
     ("src all", "is not an address"),
@@ -126,7 +126,7 @@ fn seed() -> u64 {
     std::env::var("TCPENTRY_TEST_SEED").map_or(1, |seed| seed.parse().unwrap())
 }
 
-/// `ss utility, iproute2-6.1.0`; `None` where there is none.
+/// Returns the version of `ss`, as `ss utility, iproute2-6.1.0`; `None` where there is no `ss`.
 fn version() -> Option<String> {
     let said: Run = Command::new("ss").arg("-V").output().ok()?.into();
     Some(said.out)
@@ -136,7 +136,7 @@ fn folder(cgroup: &Cgroup) -> String {
     cgroup.folder().to_str().unwrap().to_owned()
 }
 
-/// The cookies of what `ss` selects.
+/// Returns the cookies of what `ss` selects.
 fn by_ss(words: &[&str]) -> BTreeSet<String> {
     let done: Run = Command::new("ss")
         .args(["-tnHeO"])
@@ -148,7 +148,7 @@ fn by_ss(words: &[&str]) -> BTreeSet<String> {
     done.out.lines().map(table::cookie).collect()
 }
 
-/// The cookies of what `tcpentry` selects.
+/// Returns the cookies of what `tcpentry` selects.
 fn by_us(options: &[&str], words: &[&str]) -> BTreeSet<String> {
     let done: Run = program()
         .args(["list", "--id", "--no-header"])

@@ -238,7 +238,7 @@ fn where_the_port_cannot_be_known_the_connection_is_spared_and_that_is_said() {
         assert_eq!(spared["outcome"], "spared", "{spared}");
         let error = spared["error"].as_str().unwrap();
         assert!(
-            error.contains("which port its client asked for is not known"),
+            error.contains("the port that its client asked for is not known"),
             "{error}"
         );
         assert!(is_alive(&unknown));
@@ -264,8 +264,8 @@ fn this_host_its_gateways_and_the_excepted_are_refused_or_spared() {
             ("127.0.0.1", "127.0.0.1 is an address of this host"),
             ("::1", "::1 is an address of this host"),
             (HERE_V6, "fd98::1 is an address of this host"),
-            ("0.0.0.0/0", "0.0.0.0/0 is everybody"),
-            ("::/0", "::/0 is everybody"),
+            ("0.0.0.0/0", "0.0.0.0/0 is every address"),
+            ("::/0", "::/0 is every address"),
             (
                 "10.98.0.3 --except 10.98.0.0/24",
                 "--except spares 10.98.0.3",
@@ -345,7 +345,7 @@ fn lines_on_standard_input_are_bans_and_a_bad_one_ends_nothing() {
             let fed = stage.run_with_input(&format!("ban --stdin --format {form}"), &input);
             assert_eq!((fed.code, told(&banned)), (0, RESET), "{form}: {}", fed.err);
             assert_eq!(
-                fed.err.matches("it is passed over").count(),
+                fed.err.matches("the line is skipped").count(),
                 1,
                 "{}",
                 fed.err

@@ -32,7 +32,7 @@ const BASH: Shell = Shell {
     presses: 2,
 };
 
-/// With the package bash-completion, which loads the file when the first word is completed.
+/// Bash with the package bash-completion, which loads the file when the first word is completed.
 const BASH_COMPLETION: Shell = Shell {
     settings: (
         "bashrc",

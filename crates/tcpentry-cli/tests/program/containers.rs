@@ -152,13 +152,7 @@ fn a_rootless_one_is_its_users_to_list_and_delete_in() {
             panic!("{}{}", listed.out, listed.err);
         };
         assert_eq!(object["netns_name"], format!("pid:{}", container.pid));
-        assert!(
-            listed
-                .err
-                .contains("hide their network namespaces from you"),
-            "{}",
-            listed.err
-        );
+        assert!(listed.err.contains("are hidden from you"), "{}", listed.err);
         let refused = program(&world, as_user, &format!("-N {}", other.pid));
         assert_eq!(refused.code, 4, "{}", refused.err);
         let deleted = program(&world, as_user, "delete --all-netns dport = :8080");
@@ -475,8 +469,8 @@ fn run_program(world: &World, words: &str) -> Run {
     world.shell(&script).into()
 }
 
-/// A world whose cgroups begin at a fresh one, with the program in `/run`; or why there is none. The cgroup has to
-/// outlive it.
+/// Creates a world whose cgroups begin at a fresh one, with the program in `/run`; the error says why there is none. The
+/// cgroup has to outlive it.
 fn world() -> Result<(Cgroup, World), String> {
     if !user::others() {
         return Err("only one user is mapped here".to_owned());

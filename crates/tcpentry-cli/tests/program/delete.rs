@@ -315,7 +315,7 @@ fn names_that_are_none() {
             ("::1:80 ::1:81", "`::1:80`: an IPv6 address needs brackets"),
             (
                 "192.0.2.1:99999 192.0.2.1:1",
-                "`192.0.2.1:99999`: the port is beyond 65535",
+                "`192.0.2.1:99999`: the port is above 65535",
             ),
             ("192.0.2.1:http 192.0.2.1:1", "the port must be a number"),
             ("example.org:80 192.0.2.1:1", "expected a numeric address"),

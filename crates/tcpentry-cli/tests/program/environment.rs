@@ -54,7 +54,7 @@ fn no_variable_changes_what_is_listed_or_would_be_deleted() {
                 .collect();
             same(&all);
         }
-        // Each alone, lest one hides what another does.
+        // Each alone, so that none hides what another does.
         for (name, value) in NAMES.iter().zip(values.iter().cycle()) {
             same(&[(*name, value)]);
         }
@@ -141,7 +141,7 @@ const NAMES: &[&str] = &[
     "XDG_RUNTIME_DIR",
 ];
 
-/// Values of all kinds; none is that of a connection which is to be deleted, for `SSH_CONNECTION` protects that.
+/// Returns values of all kinds; none is that of a connection which is to be deleted, for `SSH_CONNECTION` protects that.
 fn values(port: u16) -> Vec<OsString> {
     let mut values: Vec<OsString> = [
         "",

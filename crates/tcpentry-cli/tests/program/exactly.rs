@@ -50,7 +50,7 @@ fn what_matched_is_gone_and_nothing_else() {
     });
 }
 
-/// Every third or so, and what comes and goes beside them.
+/// Returns a filter of every third or so, and of what comes and goes beside them.
 fn some_of(living: &[(Ends, [String; 2])], random: &mut Random) -> Vec<String> {
     let mut some: Vec<_> = living.iter().filter(|_| random.one_in(3)).collect();
     some.truncate(30);
@@ -111,7 +111,7 @@ fn round(words: &[String]) -> Option<HashSet<String>> {
         assert!(matched, "{filter}: deleted and did not match: {socket}");
     }
     for (cookie, socket) in &before {
-        // A walk among sockets that come and go can miss one that stays: the kernel counts those of a hash chain.
+        // A dump of sockets that come and go can miss one that stays: the kernel counts those of a hash chain.
         let is_still_there = || (0..5).any(|_| sockets(&of_all()).contains_key(cookie));
         let accounted = after.contains_key(cookie)
             || deleted.contains_key(cookie)
@@ -160,7 +160,7 @@ fn while_others_come_and_go(job: impl FnOnce()) -> u32 {
     cut.into_inner()
 }
 
-/// Connections whose owners look after them, with the names of both ends.
+/// Opens connections whose owners look after them; returns with each the names of both its ends.
 fn living(count: usize) -> Vec<(Ends, [String; 2])> {
     let listener = tcp::listen(tcp::loopback(0));
     let connect = |_| {
@@ -176,7 +176,7 @@ fn of_all() -> Run {
     program().args(words).output().unwrap().into()
 }
 
-/// By cookie, without listeners and what is only bound.
+/// Returns the sockets by cookie, without listeners and what is only bound.
 fn sockets(listed: &Run) -> HashMap<String, Value> {
     assert_eq!(listed.code, 0, "{}", listed.err);
     let is_connection = |it: &Value| it["state"] != "listening" && it["state"] != "bound-inactive";
@@ -196,7 +196,7 @@ fn name_of_peer(socket: &Value) -> String {
     format!("{} {}", end(&socket["peer"]), end(&socket["local"]))
 }
 
-/// Without the device.
+/// Returns an end without its device.
 fn end(end: &Value) -> String {
     let end = end.as_str().unwrap();
     match (end.split_once('%'), end.rsplit_once(':')) {
@@ -211,5 +211,5 @@ fn comes_and_goes(socket: &Value) -> bool {
 
 const SEED: u64 = 4;
 const ROUNDS: usize = 9;
-/// No address of `Varied`.
+/// The address of connections that come and go, which is none of `Varied`.
 const COMING: &str = "127.0.0.33";

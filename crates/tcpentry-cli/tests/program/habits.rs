@@ -182,7 +182,7 @@ const HABITS: &[(&str, Expected)] = &[
     ("tcpentry delete -n tcp4 0 0 127.0.0.1.{cp} 127.0.0.1.{sp} ESTABLISHED", Finds),
     ("tcpentry delete -n 'sh 9 root 3u IPv4 4711 0t0 TCP {c}->{s} (ESTABLISHED)'", Finds),
     ("tcpentry delete -n root sshd 123 3 tcp4 {c} {s}", Finds),
-    ("tcpentry delete udp 0 0 {c} {s}", Says("not of TCP")),
+    ("tcpentry delete udp 0 0 {c} {s}", Says("not a TCP connection")),
     ("tcpentry ESTAB 0 0 {c} {s}", Answered),
     ("tcpentry tcp 0 0 {c} {s} ESTABLISHED", Answered),
     ("tcpentry delete tcp 6 431999 ESTABLISHED src=127.0.0.1 dst=127.0.0.1 sport={cp} dport={sp} src=1.1.1.1", Answered),
@@ -266,7 +266,7 @@ const HABITS: &[(&str, Expected)] = &[
     ("tcpentry delete --dryrun {c} {s}", Finds),
     ("tcpentry delete --max few port {sp}", Says("--max takes a number")),
     ("tcpentry --frobnicate", Says("there is no option --frobnicate")),
-    ("tcpentry doctor now", Says("`doctor` takes no words")),
+    ("tcpentry doctor now", Says("`doctor` takes no arguments")),
 ];
 
 #[test]

@@ -78,13 +78,14 @@ impl Held {
     }
 }
 
-/// Nothing was deleted, and what decides is said to be hidden, of so many.
+/// Asserts that nothing was deleted, and that what decides is said to be hidden, of so many.
 fn assert_hidden(run: &Run, count: usize, about: &str) {
     let said = format!("{about}: {}{}", run.out, run.err);
     assert_eq!(run.code, 4, "{said}");
     assert!(!run.out.contains("deleted\t"), "{said}");
     let sockets = if count == 1 { "socket" } else { "sockets" };
-    let counted = format!("of {count} {sockets} you may not see what the filter asks for");
+    let counted =
+        format!("for {count} {sockets} you are not permitted to see what the filter asks for");
     assert!(run.err.contains(&counted), "{counted}: {said}");
 }
 

@@ -170,7 +170,7 @@ fn a_unit_and_a_container_of_any_name_are_shown_and_selected() {
     });
 }
 
-/// Beside the hostile ones: longer than the kernel keeps, and one that looks like a list of processes.
+/// The hostile names, and two more: longer than the kernel keeps, and one that looks like a list of processes.
 const NAMES: [&[u8]; 15] = {
     let [a, b, c, d, e, f, g, h] = HOSTILE;
     [

@@ -9,10 +9,10 @@ use tcpentry_testkit::{isolated, skip, tcp};
 use crate::long::ONE_CROWD;
 use crate::util::{Run, run};
 
-/// From so many on the program makes two walks.
+/// The number of sockets from which on the program makes two dumps.
 const LARGE: u32 = 10_000;
 
-/// The two ends of each row, in columns from this one on.
+/// Returns the two ends of each row, in columns from this one on.
 fn ends(run: &Run, column: usize) -> Vec<String> {
     let rows = run.rows();
     let ends = rows.iter().map(|row| row[column..column + 2].join(" "));

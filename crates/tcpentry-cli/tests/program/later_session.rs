@@ -9,7 +9,7 @@ use tcpentry_testkit::{isolated, tcp};
 
 use crate::util::{Run, ends, is_alive};
 
-/// Rounds are made while the table is dumped, or, with a limit, after it.
+/// The ways in which rounds are made: while the table is dumped, or, with a limit, after it.
 const WAYS: [&str; 4] = [
     "--for 20s",
     "--for 20s --max 100",
@@ -65,7 +65,7 @@ fn outcomes(run: &Run, outcome: &str) -> usize {
     run.out.lines().filter(begins).count()
 }
 
-/// A round comes the later the longer the last one took.
+/// Waits for what a round does: it comes the later the longer the last one took.
 fn wait_for(what: &str, is_over: impl Fn() -> bool) {
     let start = Instant::now();
     while !is_over() {
@@ -125,7 +125,7 @@ os.kill(keeper, 9)
             Self { tmux, session }
         }
 
-        /// From now on the connection is that of a process above `top`.
+        /// Gives the connection to a process above `top`.
         fn take(&self) {
             fs::write(self.tmux.folder().join("take"), "").unwrap();
             until("it is taken", || self.tmux.folder().join("taken").exists());

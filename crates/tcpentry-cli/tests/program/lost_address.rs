@@ -72,7 +72,7 @@ fn peers_that_were_not_told_are_counted() {
         assert_eq!(deleted.code, 0);
         assert_eq!(
             deleted.err,
-            "tcpentry: 3 peers were not told: their local addresses are no longer on this host, and no process was \
+            "tcpentry: 3 peers were not notified: their local addresses are no longer on this host, and no process was \
              found to borrow the descriptor from\ntcpentry: 4 deleted\n"
         );
     });
@@ -88,12 +88,15 @@ fn one_is_named_and_with_v_also_that_it_was_told() {
         assert_eq!((quiet.code, quiet.err.as_str()), (0, ""));
         let loud = run(&format!("delete -v {}", ends(&second.server)));
         let peer = |ends: &Ends| ends.client.local_addr().unwrap();
-        let told = format!("the peer {} was told although {FLOATING} is", peer(&second));
+        let told = format!(
+            "the peer {} was notified although {FLOATING} is",
+            peer(&second)
+        );
         assert!(loud.err.contains(&told), "{}", loud.err);
         let words = ends(&third.server);
         let not = run(&format!("delete --method sock-diag {words}"));
         let not_told = format!(
-            "tcpentry: the peer {} was not told: its local address {FLOATING} is no longer on this host, and --method \
+            "tcpentry: the peer {} was not notified: the local address {FLOATING} is no longer on this host, and --method \
              sock-diag borrows no descriptor\n",
             peer(&third)
         );

@@ -30,7 +30,7 @@ impl Inside {
         Self::of(Cgroup::fresh(name))
     }
 
-    /// In a cgroup of this name that was made where this user may make any.
+    /// Opens a connection in a cgroup of this name that was made where this user may make any.
     fn named_by(uid: u32, name: &str) -> Result<Self, String> {
         let inside = Self::named(name)?;
         let tree = inside.cgroup.folder().parent().unwrap();
@@ -205,7 +205,7 @@ fn an_account_that_is_called_by_a_number_comes_before_the_number() {
 
         let refused = run_with_accounts(&other, &format!("delete src {socket} user 7501"));
         assert_eq!(refused.code, 3, "{}", refused.err);
-        let both = "`7501` is the name of an account (uid 0), and the uid of `bob`";
+        let both = "`7501` is both the name of an account (uid 0) and the uid of `bob`";
         assert!(refused.err.contains(both), "{}", refused.err);
         assert!(is_alive(&ends));
         let done = run_with_accounts(called, &format!("delete src {socket} user 7501"));
@@ -222,27 +222,24 @@ fn a_name_that_selects_nothing_is_explained_in_a_line() {
         let made = Inside::named("lxc.payload.c10")
             .and_then(|it| Ok([it, Inside::named("session-77.scope")?]));
         let mut asked = vec![
-            ("container no-such", "no container `no-such` is here: `tcpentry --all-netns -c`".to_owned()),
+            ("container no-such", "no container `no-such` is running here: `tcpentry --all-netns -c`".to_owned()),
             ("unit no-such", "no unit `no-such` is running here".to_owned()),
             ("pid 4194303", "no process has the pid 4194303".to_owned()),
             ("process no-such", "no process is called `no-such`".to_owned()),
             ("process no-such*", "no process has a name like `no-such*`".to_owned()),
             (
                 "process /usr/bin/tcpentry-long-name-of",
-                "no process is called `/usr/bin/tcpentry-long-name-of`; there is: process tcpentry-long-n".to_owned(),
+                "no process is called `/usr/bin/tcpentry-long-name-of`; did you mean: process tcpentry-long-n".to_owned(),
             ),
         ];
         if made.is_ok() {
-            asked.push((
-                "container c1",
-                "there are, as `container` takes them: lxc:c10".to_owned(),
-            ));
+            asked.push(("container c1", "similar names: lxc:c10".to_owned()));
             asked.push((
                 "unit session-77",
-                "there are, as `unit` takes them: session-77.scope".to_owned(),
+                "similar names: session-77.scope".to_owned(),
             ));
             // It is here, in another network namespace as a rule.
-            asked.push(("container c10 dport = :1", "lxc:c10 is here, and its connections are as a rule in a network namespace of its own: add --all-netns".to_owned()));
+            asked.push(("container c10 dport = :1", "lxc:c10 is running here, but its connections are usually in a network namespace of their own: add --all-netns".to_owned()));
         }
         for (words, line) in &asked {
             let listed = run(&format!("list {words}"));
@@ -330,7 +327,10 @@ fn an_exclusion_that_nothing_has_is_said() {
             ("process ngnix-2", "no process is called `ngnix-2`"),
             ("pid 4194300", "4194300"),
             ("unit no-such-unit", "no-such-unit"),
-            ("container ngnix-2", "no container `ngnix-2` is here"),
+            (
+                "container ngnix-2",
+                "no container `ngnix-2` is running here",
+            ),
         ] {
             let shown = run(&format!("delete -n dport = :{port} and not {excluded}"));
             let said = "tcpentry: `not` excludes nothing here: ";

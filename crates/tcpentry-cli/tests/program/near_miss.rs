@@ -14,15 +14,19 @@ fn a_wrong_port_gets_the_connection_between_the_same_addresses() {
         let listener = tcp::listen(tcp::loopback(7001));
         let ends = tcp::connect_to(&listener);
         let (client, server) = tcp::addresses(&ends.client);
-        let found = "hint: between these addresses there ";
+        let found = "hint: there ";
         for dry in ["", "-n "] {
             let wrong = run(&format!("delete {dry}{server} 127.0.0.1:1"));
-            let expected = format!("{NONE}{found}are others: {server} {client}, and 1 more\n");
+            let expected = format!(
+                "{NONE}{found}are other connections between these addresses: {server} {client}, and 1 more\n"
+            );
             assert_eq!(wrong.code, 1);
             assert!(wrong.err.contains(&expected), "{}", wrong.err);
         }
         let wrong = run(&format!("delete 127.0.0.1:1 {server}"));
-        let expected = format!("{NONE}{found}are others: {client} {server}, and 1 more\n");
+        let expected = format!(
+            "{NONE}{found}are other connections between these addresses: {client} {server}, and 1 more\n"
+        );
         assert!(wrong.err.contains(&expected), "{}", wrong.err);
     });
 }
@@ -35,7 +39,7 @@ fn a_single_one_is_named_without_a_number() {
         let (local, peer) = tcp::addresses(&ends.server);
         let wrong = run(&format!("delete {local} {}:1", peer.ip()));
         let expected = format!(
-            "{NONE}hint: between these addresses there is another connection: {local} {peer}\n"
+            "{NONE}hint: there is another connection between these addresses: {local} {peer}\n"
         );
         assert!(wrong.err.contains(&expected), "{}", wrong.err);
     });

@@ -300,7 +300,11 @@ fn a_number_that_nothing_has_is_an_error_in_a_filter_too() {
             ] {
                 let run: Run = util::program().args(words).output().unwrap().into();
                 assert_eq!(run.code, 2, "{words:?}: {}{}", run.out, run.err);
-                assert!(run.err.contains("no process has this pid"), "{}", run.err);
+                assert!(
+                    run.err.contains("there is no process with this pid"),
+                    "{}",
+                    run.err
+                );
             }
         }
         let own = std::fs::metadata("/proc/thread-self/ns/net")
@@ -517,20 +521,14 @@ fn whoever_is_not_root_is_told_what_they_do_not_see() {
         User::new(4031).run(|| {
             let listed = run_opened(&program, "--all-netns dport = :1");
             assert_eq!(listed.code, 0, "{}", listed.err);
-            assert!(
-                listed
-                    .err
-                    .contains("hide their network namespaces from you"),
-                "{}",
-                listed.err
-            );
+            assert!(listed.err.contains("are hidden from you"), "{}", listed.err);
             assert!(listed.err.contains("sudo"), "{}", listed.err);
             let named = run_opened(&program, "list -N 1");
             assert_eq!(named.code, 4, "{}", named.err);
             assert!(named.err.contains("sudo"), "{}", named.err);
             let doctor = run_opened(&program, "doctor");
             assert!(
-                doctor.out.contains("hide their network namespaces"),
+                doctor.out.contains("processes are hidden"),
                 "{}",
                 doctor.out
             );
@@ -700,7 +698,7 @@ fn the_own_container_needs_no_root() {
     });
 }
 
-/// Identical in every namespace.
+/// Opens a connection whose ends are identical in every namespace.
 fn connect() -> Ends {
     let listener = tcp::listen(tcp::loopback(8080));
     let socket = tcp::socket(tcp::loopback(0));

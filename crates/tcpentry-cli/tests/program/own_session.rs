@@ -253,7 +253,7 @@ fn spared(program: &str) -> String {
     )
 }
 
-/// The others were deleted, the own one was spared, in each form of the report.
+/// Asserts that the others were deleted and the own one was spared, in each form of the report.
 fn assert_spared(output: &Output) {
     assert_eq!(code(output), 6, "{output:?}");
     let text = String::from_utf8_lossy(&output.stderr);
@@ -314,7 +314,7 @@ fn assert_guarded(output: &Output) {
 /// Asserts that a line says why more is guarded than the own session where the path to the operator is unknown.
 fn assert_says_why(output: &Output) {
     let text = String::from_utf8_lossy(&output.stderr);
-    let why = "every connection of an SSH server is spared: ";
+    let why = "every connection of an SSH server is protected: ";
     assert_eq!(text.matches(why).count(), 1, "{output:?}");
 }
 

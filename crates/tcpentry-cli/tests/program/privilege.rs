@@ -51,7 +51,7 @@ impl Rights {
         }
     }
 
-    /// Those of this test, which tell what can be given up.
+    /// Returns those of this test, which tell what can be given up.
     fn ours() -> u64 {
         Self::of(std::process::id()).effective
     }
@@ -193,7 +193,7 @@ fn a_sandbox_that_refuses_it_is_told_and_stops_nothing() {
         assert_eq!(
             listed.err,
             "tcpentry: cannot drop the capabilities that are not needed (Operation not permitted (os error 1)); \
-             going on with them\n"
+             continuing with them\n"
         );
     });
 }

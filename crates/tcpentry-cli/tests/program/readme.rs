@@ -23,7 +23,7 @@ fn between<'p>(page: &'p str, before: &str, behind: &str) -> &'p str {
     text.split_once(behind).unwrap().0
 }
 
-/// With one blank for many, and one sign for the numbers that differ from run to run.
+/// Puts one space for many, and one sign for the numbers that differ from run to run.
 fn general(text: &str) -> String {
     let mut lines = String::new();
     for line in text.lines() {

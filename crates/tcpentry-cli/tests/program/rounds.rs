@@ -33,7 +33,7 @@ fn await_round(what: &str, is_over: impl Fn() -> bool) {
     }
 }
 
-/// Rounds are made while the table is dumped, or, with a limit, after it.
+/// The ways in which rounds are made: while the table is dumped, or, with a limit, after it.
 const WAYS: [&str; 2] = ["", "--max 100"];
 
 #[test]

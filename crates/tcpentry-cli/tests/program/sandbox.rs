@@ -44,7 +44,9 @@ fn an_identity_of_another_boot_id_is_guarded_while_its_connection_lives() {
         let refused = run(&format!("delete --id {of_the_host}"));
         assert!(refused.err.contains("boot id"), "{}", refused.err);
         assert!(
-            refused.err.contains("\nhint: list it here (list --id)"),
+            refused
+                .err
+                .contains("\nhint: list it here with `tcpentry list --id`"),
             "{}",
             refused.err
         );
@@ -100,7 +102,7 @@ fn without_proc_or_with_processes_only_it_lists_and_deletes_and_says_what_is_mis
             let mptcp = match is_mptcp_here.as_deref().map(str::trim) {
                 Ok("1") => "enabled",
                 Ok(_) => "not enabled",
-                Err(_) => "this kernel has none",
+                Err(_) => "not supported by this kernel",
             };
             assert!(of("MPTCP").1.starts_with(mptcp), "{findings:?}");
             let (status, detail) = of("/proc");

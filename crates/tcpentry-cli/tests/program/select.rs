@@ -473,7 +473,7 @@ fn a_client_that_reconnects_is_held_off() {
             scope.spawn(|| {
                 use std::io::Read as _;
                 while !over.load(Ordering::Relaxed) {
-                    // So that no walk finds the next one which is still busy with the last.
+                    // So that no dump finds the next one which is still busy with the last.
                     std::thread::sleep(Duration::from_millis(100));
                     let mut client = std::net::TcpStream::connect(at).unwrap();
                     let _server = listener.accept().unwrap();
@@ -548,8 +548,8 @@ fn max_is_reached_by_those_that_come_later() {
         let later = tcp::connect_to(&listener);
         let ended: Run = child.wait_with_output().unwrap().into();
         assert_eq!(ended.code, 6, "{}", ended.err);
-        let said = "tcpentry: refused: 1 connection matches, after 2 before, more than --max 2; \
-                    nothing was deleted\n";
+        let said = "tcpentry: refused: 1 connection matches, after 2 earlier, more than --max 2; \
+                    nothing more was deleted\n";
         assert!(ended.err.starts_with(said), "{}", ended.err);
         assert!(is_alive(&later));
     });
@@ -598,7 +598,7 @@ fn an_interruption_ends_the_rounds_with_what_was_done() {
     }
 }
 
-/// The program, deleting for an hour, when it has reported the first two.
+/// Starts the program, which deletes for an hour, and returns when it has reported the first two.
 fn repeating(words: &str) -> std::process::Child {
     let mut child = program()
         .args(format!("delete --yes --for 1h {words}").split(' '))

@@ -35,7 +35,7 @@ impl List {
         &self.0
     }
 
-    /// The options that make it the set `bad`.
+    /// Returns the options that make it the set `bad`.
     fn option(&self) -> String {
         format!("--in bad={}", self.0.display())
     }
@@ -47,13 +47,13 @@ impl Drop for List {
     }
 }
 
-/// Prefixes, one a line, that no socket of a test has.
+/// Returns prefixes, one a line, that no socket of a test has.
 fn others(count: u32) -> String {
     let line = |number: u32| format!("{}\n", Ipv4Addr::from_bits(0xc000_0000 + number * 7));
     (0..count).map(line).collect()
 }
 
-/// A connection from this address to a listener, over its own family.
+/// Opens a connection from this address to a listener, over its own family.
 fn from(address: &str, listener: &TcpListener) -> Ends {
     let at: SocketAddr = (address.parse::<IpAddr>().unwrap(), 0).into();
     let mut to = match at {
@@ -181,14 +181,14 @@ fn a_set_comes_from_standard_input_too_but_once_only() {
         let twice = run_with_input(&format!("list --in bad=- --in x=- {words}"), "127.0.0.1\n");
         assert_eq!(twice.code, 2);
         assert!(
-            twice.err.contains("standard input can be read once only"),
+            twice.err.contains("standard input can be read only once"),
             "{}",
             twice.err
         );
         let ids = run_with_input("delete --id - --in bad=-", "127.0.0.1\n");
         assert_eq!(ids.code, 2);
         assert!(
-            ids.err.contains("--id and --in exclude each other"),
+            ids.err.contains("--id can't be combined with --in"),
             "{}",
             ids.err
         );
@@ -259,7 +259,7 @@ fn nothing_is_done_with_half_a_list() {
                 "the set `bad` is given twice",
             ),
             ("--in bed=/dev/null", "hint: did you mean `bed`?"),
-            ("-n", "hint: --in bad=FILE gives it"),
+            ("-n", "hint: define it with --in bad=FILE"),
         ] {
             let refused = run(&format!("delete --yes {option} dst @bad"));
             assert_eq!(refused.code, 2, "{option}: {}", refused.err);
@@ -285,7 +285,7 @@ fn a_list_does_not_mean_everybody() {
             let list = List::new(text);
             let refused = run(&format!("delete --yes {} dst @bad", list.option()));
             assert_eq!(refused.code, 3, "{}", refused.err);
-            let said = format!("the set @bad has {address}, which is every");
+            let said = format!("the set @bad contains {address}, which is every");
             assert!(refused.err.contains(&said), "{}", refused.err);
             let listed = run(&format!("list {} dst @bad", list.option()));
             assert_eq!(listed.code, 0, "to look is no harm");

@@ -13,11 +13,11 @@ use tcpentry_testkit::{isolated, tcp, until};
 
 use crate::util::{connections, program};
 
-/// A pipe that takes nothing more. Its reader has to be kept.
+/// Creates a pipe that takes nothing more. Its reader has to be kept.
 fn full_pipe() -> (OwnedFd, OwnedFd) {
     let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).unwrap();
     rustix::io::ioctl_fionbio(&writer, true).unwrap();
-    // A page at a time, lest there is room for a byte in each.
+    // A page at a time, so that no page has room for another byte.
     let full = loop {
         if let Err(errno) = rustix::io::write(&writer, &[b'x'; 4096]) {
             break errno;

@@ -23,7 +23,7 @@ fn port_of(listener: &TcpListener) -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-/// Both ends of the second subflow, as the server's end has them.
+/// Returns both ends of the second subflow, as the server's end has them.
 fn second(port: u16) -> String {
     let listed = run(&format!("list --json sport = :{port} and dst {SECOND}"));
     let row = &listed.objects()[0];
@@ -143,7 +143,7 @@ fn both_ends_of_one_subflow_name_the_others_with_it() {
         assert_eq!(refused.code, 3, "{}", refused.err);
         let why = "1 is named, and another subflow of an MPTCP connection would end with it, more than --max 1";
         assert!(refused.err.contains(why), "{}", refused.err);
-        let also = format!("ends with all its subflows: also {FIRST}:");
+        let also = format!("ends with all its subflows, including {FIRST}:");
         let rehearsed = run(&format!("delete --dry-run {pair}"));
         assert_eq!(rehearsed.code, 0, "{}", rehearsed.err);
         assert!(rehearsed.err.contains(&also), "{}", rehearsed.err);

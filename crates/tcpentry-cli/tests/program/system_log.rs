@@ -21,7 +21,7 @@ macro_rules! without_log {
     };
 }
 
-/// A log that everybody may write to.
+/// Creates a log that everybody may write to.
 fn log() -> UnixDatagram {
     let log = UnixDatagram::bind("/dev/log").unwrap();
     fs::set_permissions("/dev/log", Permissions::from_mode(0o666)).unwrap();
@@ -128,7 +128,7 @@ fn a_daemon_that_does_not_read_holds_nothing_up_for_long() {
         assert!(start.elapsed() < Duration::from_secs(10));
         assert_eq!((done.code, done.rows().len()), (0, 40), "{}", done.err);
         assert!(doomed.iter().all(|ends| !is_alive(ends)));
-        let said = "cannot write to the system log: its daemon does not read";
+        let said = "cannot write to the system log: its daemon is not reading";
         let heard = done
             .err
             .matches(&format!("tcpentry: {said}: deleted "))

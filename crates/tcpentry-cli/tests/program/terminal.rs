@@ -53,7 +53,7 @@ impl Sitting {
         screen.split("\r\n").map(str::to_owned).collect()
     }
 
-    /// The exit code, and the lines of the screen then.
+    /// Waits for its end; returns the exit code, and the lines of the screen then.
     pub(crate) fn end(mut self) -> (i32, Vec<String>) {
         let mut code = None;
         until("it ends", || {

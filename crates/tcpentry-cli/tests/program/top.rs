@@ -252,12 +252,12 @@ fn at_a_rate_the_table_is_usable_meanwhile_and_x_leaves_the_rest_alive() {
         preview_all(
             &tmux,
             20,
-            "Delete these 20 connections at 5/s, in some 3s?  y / n",
+            "Delete these 20 connections at 5/s, in about 3s?  y / n",
         );
         assert_eq!(alive(), 20);
         tmux.types("y");
         let begin = Instant::now();
-        let screen = tmux.await_text("left, another");
+        let screen = tmux.await_text("to go (x: stop)");
         assert!(screen.contains("STATE"), "the table is there: {screen}");
         until("some have ended", || alive() <= 16);
         assert!(begin.elapsed() > Duration::from_millis(550));
@@ -266,7 +266,7 @@ fn at_a_rate_the_table_is_usable_meanwhile_and_x_leaves_the_rest_alive() {
         tmux.types(&format!("/\u{15}dport = :{port}"));
         tmux.press("Enter");
         tmux.await_screen("rows of the other filter", |screen| {
-            screen.contains(&format!("/ dport = :{port}")) && screen.contains("left, another")
+            screen.contains(&format!("/ dport = :{port}")) && screen.contains("to go (x: stop)")
         });
         let before = alive();
         until("it goes on", || alive() < before);
@@ -320,9 +320,9 @@ fn quit_asks_while_a_deletion_is_made_at_a_pace_and_then_says_what_is_left() {
         let (all, _listener, port) = connections(5);
         tmux.runs(&format!("{PROGRAM} top --rate 2/m sport = :{port}"));
         tmux.await_text("5 selected");
-        preview_all(&tmux, 5, "Delete these 5 connections at 2/m, in some 2m?");
+        preview_all(&tmux, 5, "Delete these 5 connections at 2/m, in about 2m?");
         tmux.types("y");
-        tmux.await_text("1 deleted, 4 left, another 2m (x: stop)");
+        tmux.await_text("1 deleted, 4 left, 2m to go (x: stop)");
         tmux.types("q");
         tmux.await_text("a deletion is running: quit again to end it");
         tmux.types("q");
@@ -799,7 +799,7 @@ fn part_from(first: u32) -> std::process::Child {
 
 /// The variable that has the first number of a part.
 const FIRST: &str = "TCPENTRY_TEST_FIRST";
-/// No process may hold all of them.
+/// The number of connections that one process holds, for none may hold all of them.
 const PART: u32 = 12_500;
 const PARTS: u32 = 8;
 
@@ -917,7 +917,8 @@ fn await_shell(tmux: &Tmux) {
     });
 }
 
-/// The screen of the shell, its cursor and no mouse; and the settings of the line are those of the file `before`.
+/// Asserts that the screen is the shell's, with its cursor and no mouse, and that the settings of the line are those of the file
+/// `before`.
 fn assert_as_before(tmux: &Tmux, end: &str) {
     for (name, value) in [
         ("alternate_on", "0"),

@@ -19,7 +19,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Standard output without the line of column names, each line split at its tabs.
+    /// Returns standard output without the line of column names, each line split at its tabs.
     pub(crate) fn rows(&self) -> Vec<Vec<&str>> {
         self.out
             .lines()
@@ -28,7 +28,7 @@ impl Run {
             .collect()
     }
 
-    /// Standard output as JSON lines.
+    /// Parses standard output as JSON lines.
     pub(crate) fn objects(&self) -> Vec<Value> {
         let parse = |line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}"));
         self.out.lines().map(parse).collect()
@@ -49,7 +49,7 @@ impl From<Output> for Run {
 /// pipes of whoever runs the tests, which may lead nowhere.
 pub(crate) const ELSEWHERE: &str = "192.0.2.1 49152 192.0.2.2 22";
 
-/// The program, for a caller who adds words and more.
+/// Returns a command of the program, for a caller who adds words and more.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tcpentry"));
     command
@@ -107,7 +107,7 @@ pub(crate) fn run_opened(program: &File, words: &str) -> Run {
         .into()
 }
 
-/// Both ends of a stream as the program takes them, its own first.
+/// Returns both ends of a stream as the program takes them, its own first.
 pub(crate) fn ends(stream: &TcpStream) -> String {
     format!(
         "{} {}",
@@ -116,7 +116,7 @@ pub(crate) fn ends(stream: &TcpStream) -> String {
     )
 }
 
-/// The identity of the socket with this local end, from `list -a --id`.
+/// Returns the identity of the socket with this local end, from `list -a --id`.
 pub(crate) fn identity(local: SocketAddr) -> String {
     let listed = run("list -a --id");
     let rows = listed.rows();
@@ -124,7 +124,7 @@ pub(crate) fn identity(local: SocketAddr) -> String {
     row.unwrap_or_else(|| panic!("{local} is not in\n{}", listed.out))[5].to_owned()
 }
 
-/// Some connections to a listener, and its port.
+/// Opens connections to a listener; returns both, and its port.
 pub(crate) fn connections(count: usize) -> (Vec<Ends>, TcpListener, u16) {
     let listener = tcp::listen(tcp::loopback(0));
     let port = listener.local_addr().unwrap().port();
@@ -132,7 +132,7 @@ pub(crate) fn connections(count: usize) -> (Vec<Ends>, TcpListener, u16) {
     (all, listener, port)
 }
 
-/// The client's own end.
+/// Returns the client's own end.
 pub(crate) fn local(ends: &Ends) -> String {
     ends.client.local_addr().unwrap().to_string()
 }
@@ -144,7 +144,7 @@ pub(crate) fn is_alive(ends: &Ends) -> bool {
     (&ends.client).write_all(b"x").is_ok() && (&ends.server).read_exact(&mut byte).is_ok()
 }
 
-/// The index of a device of this thread's namespace.
+/// Returns the index of a device of this thread's namespace.
 pub(crate) fn index_of(device: &str) -> u32 {
     let socket = rustix::net::socket(AddressFamily::INET, SocketType::DGRAM, None).unwrap();
     rustix::net::netdevice::name_to_index(socket, device).unwrap()

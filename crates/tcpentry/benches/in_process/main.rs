@@ -41,7 +41,7 @@ fn main() {
     });
 }
 
-/// A socket that is connected to nobody, and both of its ends; other ones for each number up to that of ports.
+/// Creates a socket that is connected to nobody; returns both its ends, too, which are others for each number of a port.
 fn another(number: u16) -> (Socket, SocketAddr, SocketAddr) {
     let local = SocketAddr::from(([127, 2, 0, 1], number.max(1)));
     let peer = SocketAddr::from(([127, 200, 0, 2], 443));
@@ -50,5 +50,5 @@ fn another(number: u16) -> (Socket, SocketAddr, SocketAddr) {
     (socket, local, peer)
 }
 
-/// As many established sockets the table has.
+/// The number of established sockets that the table has.
 const CROWD: u32 = 4096;

@@ -127,21 +127,21 @@ impl fmt::Display for TimerKind {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Memory {
-    /// Taken by what was received and not yet read (`RMEM_ALLOC`, r).
+    /// The memory of what was received and not yet read (`RMEM_ALLOC`, r).
     pub receive: u32,
     /// The limit of that (`RCVBUF`, rb).
     pub receive_limit: u32,
-    /// Taken by what was handed to the layers below (`WMEM_ALLOC`, t).
+    /// The memory of what was handed to the layers below (`WMEM_ALLOC`, t).
     pub transmit: u32,
     /// The limit of what waits to be sent or acknowledged (`SNDBUF`, tb).
     pub send_limit: u32,
-    /// Set aside and not yet used (`FWD_ALLOC`, f).
+    /// The memory that is set aside and not yet used (`FWD_ALLOC`, f).
     pub forward: u32,
-    /// Taken by what waits to be sent or acknowledged (`WMEM_QUEUED`, w).
+    /// The memory of what waits to be sent or acknowledged (`WMEM_QUEUED`, w).
     pub send: u32,
-    /// Taken by options and filters (`OPTMEM`, o).
+    /// The memory of options and filters (`OPTMEM`, o).
     pub options: u32,
-    /// Taken by what came in while the owner was at it, and is not yet processed (`BACKLOG`, bl).
+    /// The memory of what came in while the owner was at it, and is not yet processed (`BACKLOG`, bl).
     pub backlog: u32,
     /// Packets dropped (`DROPS`, d): no bytes. `None` from a kernel that does not count them.
     pub drops: Option<u32>,
@@ -151,9 +151,9 @@ pub struct Memory {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Shutdown {
-    /// Nothing more will be received: the peer has closed, or the owner has by `SHUT_RD`.
+    /// True where nothing more will be received: the peer has closed, or the owner has by `SHUT_RD`.
     pub receive: bool,
-    /// Nothing more can be sent: the owner has closed, or shut down by `SHUT_WR`.
+    /// True where nothing more can be sent: the owner has closed, or shut down by `SHUT_WR`.
     pub send: bool,
 }
 

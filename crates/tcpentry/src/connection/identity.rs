@@ -109,7 +109,7 @@ impl FromStr for Identity {
             .map_err(|()| fail("the namespace is not `c` or `i` and a number"))?;
         let cookie = hexadecimal(cookie)
             .and_then(Cookie::new)
-            .ok_or(fail("the cookie is not the cookie of a socket"))?;
+            .ok_or(fail("the cookie is not a socket's"))?;
         let interface = decimal(interface).ok_or(fail("the interface is not an index"))?;
         let local = endpoint(local).ok_or(fail("the local end is not ADDRESS,PORT"))?;
         let peer = endpoint(peer).ok_or(fail("the peer is not ADDRESS,PORT"))?;
@@ -248,10 +248,7 @@ mod tests {
             broken("c1", "c+1"),
             "the namespace is not `c` or `i` and a number"
         );
-        assert_eq!(
-            broken("3001", "g"),
-            "the cookie is not the cookie of a socket"
-        );
+        assert_eq!(broken("3001", "g"), "the cookie is not a socket's");
         assert_eq!(broken("/0/", "/-1/"), "the interface is not an index");
         assert_eq!(broken(",80", ":80"), "the local end is not ADDRESS,PORT");
         assert_eq!(broken(",51034", ",99999"), "the peer is not ADDRESS,PORT");
@@ -271,7 +268,7 @@ mod tests {
         let any = WORD.replace("3001", "ffffffffffffffff");
         assert_eq!(
             any.parse::<Identity>().unwrap_err().reason,
-            "the cookie is not the cookie of a socket"
+            "the cookie is not a socket's"
         );
     }
 

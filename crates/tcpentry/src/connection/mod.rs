@@ -30,7 +30,7 @@ pub struct Connection {
     pub cookie: Cookie,
     /// The state (`idiag_state`).
     pub state: State,
-    /// An IPv4 connection in an `AF_INET6` socket (a dual-stack server's): `::ffff:a.b.c.d`.
+    /// True for an IPv4 connection in an `AF_INET6` socket (a dual-stack server's): `::ffff:a.b.c.d`.
     pub mapped: bool,
     /// Bytes received but not yet read (`idiag_rqueue`); for a listener, connections not yet accepted.
     pub recv_queue: u32,

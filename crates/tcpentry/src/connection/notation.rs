@@ -67,14 +67,14 @@ impl ScopedEndpoint {
         let port = match port {
             "*" => 0,
             digits if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-                digits.parse().map_err(|_| "the port is beyond 65535")?
+                digits.parse().map_err(|_| "the port is above 65535")?
             }
             _ => return Err("the port must be a number from 0 to 65535 (ss prints it with -n)"),
         };
         let mut named = devices.iter().copied().flatten();
         let device = named
             .next()
-            .map(|text| Device::parse(text).ok_or("the device after % has no possible name"))
+            .map(|text| Device::parse(text).ok_or("what follows % can't be the name of a device"))
             .transpose()?;
         if named.next().is_some() {
             return Err("the device is named twice");
@@ -169,7 +169,7 @@ impl FromStr for Endpoint {
         let scoped: ScopedEndpoint = text.parse()?;
         match scoped.device {
             None => Ok(scoped.endpoint),
-            Some(_) => Err(EndpointError::new(text, "a device has no place here")),
+            Some(_) => Err(EndpointError::new(text, "a device can't be named here")),
         }
     }
 }
@@ -252,7 +252,7 @@ mod tests {
                 "127.0.0.1:http",
                 "the port must be a number from 0 to 65535 (ss prints it with -n)",
             ),
-            ("127.0.0.1:65536", "the port is beyond 65535"),
+            ("127.0.0.1:65536", "the port is above 65535"),
             (
                 "127.0.0.01:80",
                 "expected a numeric address, as in 192.0.2.1:80 or [::1]:80",
@@ -271,17 +271,23 @@ mod tests {
                 "an IPv6 address needs brackets before its port: [::1]:80",
             ),
             ("1.2.3.80", NO_PORT),
-            ("10.0.0.1.65536", "the port is beyond 65535"),
+            ("10.0.0.1.65536", "the port is above 65535"),
             (
                 "[::1]x:80",
                 "expected `:PORT` or `%DEVICE:PORT` after the bracket",
             ),
             ("[fe80::1%a]%b:80", "the device is named twice"),
-            ("[fe80::1%]:80", "the device after % has no possible name"),
-            ("10.0.0.1%0:80", "the device after % has no possible name"),
+            (
+                "[fe80::1%]:80",
+                "what follows % can't be the name of a device",
+            ),
+            (
+                "10.0.0.1%0:80",
+                "what follows % can't be the name of a device",
+            ),
             (
                 "10.0.0.1%sixteen-letters-:80",
-                "the device after % has no possible name",
+                "what follows % can't be the name of a device",
             ),
         ] {
             assert_eq!(read(text), format!("`{text}`: {reason}"));

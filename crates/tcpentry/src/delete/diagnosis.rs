@@ -38,7 +38,7 @@ impl Fallback {
                 Error::denied(Operation::Delete, cause).with_hint(self.right())
             }
             _ => Error::new(Operation::Delete, ErrorKind::NotSupported, cause)
-                .with_hint("leave the method open: borrowing its owner's descriptor may do it"),
+                .with_hint("use the method auto: borrowing its owner's descriptor may work"),
         }
         .because(self.reason())
     }
@@ -81,7 +81,7 @@ impl Fallback {
         };
         let cause = format!(
             "it is an MPTCP connection that no process holds: its {subflows} destroyed, \
-             but if the connection has ended can't be known"
+             but whether the connection itself has ended can't be known"
         );
         Error::new(Operation::Delete, ErrorKind::NotSupported, cause)
             .because(Reason::Mptcp)
@@ -118,7 +118,7 @@ impl Fallback {
                     ""
                 };
                 error.with_hint(format!(
-                    "this kernel does not do it while the owner waits in a call{meanwhile}; {way_out}"
+                    "this kernel does not disconnect a socket while its owner waits in a system call{meanwhile}; {way_out}"
                 ))
             }
             _ => error,
@@ -128,13 +128,13 @@ impl Fallback {
     /// Creates the error of a socket in the repair mode (CRIU), in which `connect(AF_UNSPEC)` sends no reset: the peer would
     /// never hear of it. `SOCK_DESTROY` sends one (Linux 6.18).
     pub(crate) fn in_repair(self) -> Error {
-        let cause = "its socket is in the repair mode (TCP_REPAIR): disconnecting it would send nothing, and the peer would stay";
+        let cause = "its socket is in repair mode (TCP_REPAIR): disconnecting it would send no reset, and the peer would stay connected";
         let way_out = match self {
             Self::Forbidden => FORBIDDEN,
             Self::Asked | Self::NotPermitted => {
-                "run it as root with all its rights (sudo): SOCK_DESTROY sends a reset"
+                "run it as root with all capabilities (sudo): SOCK_DESTROY sends a reset"
             }
-            _ => "run it as root with all its rights (sudo), which can end that mode first",
+            _ => "run it as root with all capabilities (sudo), which can end that mode first",
         };
         Error::denied(Operation::Delete, cause)
             .with_hint(way_out)
@@ -189,7 +189,7 @@ impl Fallback {
                 "only SOCK_DESTROY can delete it: use the method sock-diag"
             }
             (Self::Unreachable, Failure::NoDescriptor | Failure::Unavailable) => {
-                "it can be deleted when that other socket has ended"
+                "it can be deleted once that other socket has ended"
             }
             (Self::NoDestroy | Self::NotInThisState, Failure::NoDescriptor) => {
                 "only another kernel can delete it; its timers will end it"
@@ -226,7 +226,7 @@ impl Fallback {
                 Some("this kernel has no SOCK_DESTROY (CONFIG_INET_DIAG_DESTROY is off)")
             }
             Self::NotInThisState => {
-                Some("the SOCK_DESTROY of this kernel does not do sockets in this state")
+                Some("this kernel's SOCK_DESTROY does not support sockets in this state")
             }
             Self::Mptcp => {
                 Some("it is an MPTCP connection, which outlives the destruction of its subflow")
@@ -278,14 +278,14 @@ fn diagnose(connection: &Connection, failure: &Failure, fallback: Fallback) -> (
         ),
         Failure::NotFound { hidden } => diagnose_not_found(connection, hidden, fallback),
         Failure::Refused { holder } => (
-            format!("{} may not be borrowed from", describe(*holder)),
+            format!("you are not permitted to borrow from {}", describe(*holder)),
             fallback.allowed_to_borrow(PtraceScope::read()).to_owned(),
         ),
         Failure::Stuck { .. } | Failure::OfSuchUser { .. } => {
             (stuck(failure).unwrap_or_default(), right.to_owned())
         }
         Failure::Unavailable => (
-            "there is no pidfd_getfd here (Linux 5.6; or a seccomp filter forbids it)".to_owned(),
+            "pidfd_getfd is not available: the kernel is older than Linux 5.6, or a seccomp filter forbids it".to_owned(),
             right.to_owned(),
         ),
         Failure::Os { doing, errno } => (
@@ -320,11 +320,9 @@ fn diagnose_not_found(
             // Wherever its owner lives.
             Fallback::NotPermitted | Fallback::Forbidden => right,
             _ if sees_by_right() => {
-                "it is on its way from one process to another, in io_uring, or the kernel's own: end what keeps it"
+                "it is on its way from one process to another, in io_uring, or the kernel's own: end whatever holds it"
             }
-            _ => {
-                "its owner may live in another pid namespace: run it there, or in that of the host"
-            }
+            _ => "its owner may be in another pid namespace: run it there, or on the host",
         };
         return (
             "no process seen here holds it".to_owned(),
@@ -354,12 +352,11 @@ fn diagnose_not_found(
 fn stuck(failure: &Failure) -> Option<String> {
     Some(match failure {
         Failure::Stuck { holder } => format!(
-            "{} did not let go what was borrowed from it: closing that waited for a file system that does not answer, \
-             or for a lock on the socket; a child process waits there and was abandoned",
+            "{} did not release the borrowed descriptor: closing it waits for a file system that does not answer, or for a lock on the socket; the child process that waits was abandoned",
             describe(*holder)
         ),
         Failure::OfSuchUser { holder } => format!(
-            "{} was not borrowed from: too many processes of its user did not let go what was",
+            "nothing was borrowed from {}: too many processes of its user did not release what was borrowed",
             describe(*holder)
         ),
         _ => return None,
@@ -371,18 +368,17 @@ fn describe(process: Process) -> String {
     format!("pid {} ({})", process.pid(), escape_for_terminal(&name))
 }
 
-const SUDO: &str =
-    "run it as root with all its rights (sudo), or with CAP_NET_ADMIN over this network namespace";
+const SUDO: &str = "run it as root with all capabilities (sudo), or with CAP_NET_ADMIN over this network namespace";
 const SUDO_TO_BORROW: &str =
-    "run it as root with all its rights (sudo), or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH";
+    "run it as root with all capabilities (sudo), or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH";
 const RIGHT: &str =
-    "this root lacks CAP_NET_ADMIN over this network namespace: run it with all its rights";
+    "root lacks CAP_NET_ADMIN over this network namespace: run it with all capabilities";
 const RIGHT_TO_BORROW: &str =
-    "this root lacks CAP_SYS_PTRACE or CAP_DAC_READ_SEARCH: run it with all its rights";
+    "root lacks CAP_SYS_PTRACE or CAP_DAC_READ_SEARCH here: run it with all capabilities";
 const OTHER_CREDENTIALS: &str = "its owner runs with other user or group ids or more capabilities than you, \
      or is not dumpable; run it as root (sudo)";
 const OTHER_CREDENTIALS_THAN_ROOT: &str =
-    "its owner has more capabilities than this root: run it with all its rights";
+    "its owner has more capabilities than root has here: run it with all capabilities";
 const END_THE_STUCK: &str =
     "end its processes and what serves its files (FUSE), which also ends the child processes";
 /// The number of processes that a message names.

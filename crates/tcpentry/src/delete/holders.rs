@@ -10,9 +10,9 @@ use crate::process::holder::{Holder, each_holder};
 
 /// The source of a socket's holders.
 pub(crate) enum HolderSource {
-    /// A walk over `/proc` for each question, as far as the holder that will do: for one connection.
+    /// A scan of `/proc` for each question, as far as the holder that will do: for one connection.
     EachTime,
-    /// A walk for many.
+    /// A scan for many.
     Remembered(Remembered),
 }
 
@@ -25,7 +25,7 @@ pub(crate) struct Remembered {
 }
 
 struct Seen {
-    /// In the order of the inodes.
+    /// The sockets and their holders, in the order of the inodes.
     sockets: Vec<(Inode, Holder)>,
     hidden: Vec<Process>,
 }
@@ -63,7 +63,7 @@ impl HolderSource {
         }
     }
 
-    /// Forgets what was seen, so that the next question makes a new walk; `false` where that can't
+    /// Forgets what was seen, so that the next question makes a new scan; `false` where that can't
     /// tell anything new.
     pub(crate) fn renew(&mut self) -> bool {
         match self {
@@ -140,8 +140,8 @@ mod tests {
         source.next_batch();
         assert!(knows(&mut source, &first));
         let second = listen();
-        assert!(!knows(&mut source, &second), "it is newer than the walk");
-        assert!(!source.renew(), "the walk is of this batch");
+        assert!(!knows(&mut source, &second), "it is newer than the scan");
+        assert!(!source.renew(), "the scan is of this batch");
         source.next_batch();
         assert!(source.renew());
         assert!(knows(&mut source, &second) && knows(&mut source, &first));

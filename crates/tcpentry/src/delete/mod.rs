@@ -7,6 +7,7 @@ mod diagnosis;
 mod holders;
 pub(crate) mod kernel;
 mod lender;
+mod lender_message;
 mod recheck;
 mod reset;
 mod single;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 pub use self::batch::DumpCompleteness;
 pub use self::reset::{NoReset, PeerReset};
+pub use self::subflows::Subflows;
 use crate::connection::Connection;
 use crate::select::Selection;
 
@@ -28,7 +30,7 @@ pub struct Options {
     pub method: MethodChoice,
     /// The rule for listeners.
     pub listeners: Listeners,
-    /// Each batch of a bulk deletion is reported before the next one is sent.
+    /// True to report each batch of a bulk deletion before the next one is sent.
     pub prompt_reports: bool,
     /// The selection that must still hold.
     pub(crate) selection: Option<Arc<Selection>>,

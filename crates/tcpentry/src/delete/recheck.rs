@@ -28,14 +28,14 @@ pub(super) struct Recheck<'t> {
     only: Option<Processes>,
     excluded: Option<Processes>,
     holders: Option<Holders>,
-    newcomers: Option<Scan>,
+    later: Option<Scan>,
     descriptors: Descriptors,
 }
 
 /// The holders of sockets as one scan has shown them, or two.
 struct Holders {
     first: Owners,
-    /// For sockets that no process was seen to hold in the first one.
+    /// The scan for sockets that no process was seen to hold in the first one.
     second: Option<Owners>,
 }
 
@@ -48,7 +48,7 @@ impl<'t> Recheck<'t> {
             only: selection.processes(),
             excluded: selection.excluded(false),
             holders: None,
-            newcomers: None,
+            later: None,
             descriptors: Descriptors::default(),
         }
     }
@@ -74,7 +74,7 @@ impl<'t> Recheck<'t> {
                 self.only = None;
                 self.excluded = self.selection.excluded(true);
                 self.holders = None;
-                self.newcomers = None;
+                self.later = None;
             }
         }
         if self.is_about_holders() {
@@ -95,7 +95,7 @@ impl<'t> Recheck<'t> {
         };
         let facts = OfSocket {
             owners: self.holders.as_ref().map(|it| it.of(connection.inode)),
-            newcomers: self.newcomers.as_ref().map(|scan| &scan.owners),
+            later: self.later.as_ref().map(|scan| &scan.owners),
             cgroup,
         };
         self.selection.still_holds(connection, &facts)
@@ -113,8 +113,8 @@ impl<'t> Recheck<'t> {
         }
         // A process with many descriptors takes long, and is not looked into all the time.
         if let Some(excluded) = &self.excluded {
-            if !self.newcomers.as_ref().is_some_and(Scan::is_recent) {
-                self.newcomers = Some(scan(Some(excluded), self.by_cgroups_of_holders)?);
+            if !self.later.as_ref().is_some_and(Scan::is_recent) {
+                self.later = Some(scan(Some(excluded), self.by_cgroups_of_holders)?);
             }
         }
         Ok(())

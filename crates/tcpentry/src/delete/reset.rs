@@ -122,7 +122,7 @@ impl fmt::Display for NoReset {
             Self::State => "the kernel sends no reset from this state",
             Self::NoHolder => "no process was found to borrow the descriptor from",
             Self::NotLent => "the descriptor could not be borrowed",
-            Self::NotPermitted => "to set IP_TRANSPARENT takes CAP_NET_ADMIN",
+            Self::NotPermitted => "setting IP_TRANSPARENT takes CAP_NET_ADMIN",
             Self::Method => "--method sock-diag borrows no descriptor",
             Self::Mptcp => "MPTCP refuses IP_TRANSPARENT",
             Self::NoRoute => "there is no route to the peer",

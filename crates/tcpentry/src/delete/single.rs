@@ -35,8 +35,8 @@ impl TcpTable {
     /// SYN_RECV, CLOSING, LAST_ACK and TIME_WAIT, where none is sent (Linux 6.18). Where the local IPv4 address has left the
     /// host, it leaves only by way of the holder's borrowed descriptor: [`Deleted::reset`] says what became of it.
     ///
-    /// `NotFound` may take some 10 milliseconds, or twice that, as in [`find`](Self::find). Who has many that may have ended
-    /// gives them to [`delete_all`](Self::delete_all), which waits once for two thousand.
+    /// `NotFound` may take some 10 milliseconds, or twice that, as in [`find`](Self::find). For many that may have ended, use
+    /// [`delete_all`](Self::delete_all), which waits once for two thousand.
     ///
     /// # Errors
     /// See [`ErrorKind`]. `Ok` only after the kernel has confirmed it.
@@ -44,7 +44,7 @@ impl TcpTable {
         Deleter::of_one(&mut self.lookup, options, Mode::Act).run(connection)
     }
 
-    /// Finds and deletes in one go: [`find`](Self::find) and [`delete`](Self::delete), with a single look between them.
+    /// Finds and deletes a connection: [`find`](Self::find) and [`delete`](Self::delete), with a single look between them.
     ///
     /// Two questions to the kernel instead of three, of some microseconds each.
     ///
@@ -469,7 +469,7 @@ impl<'t> Deleter<'t> {
         }
         match self.current(connection, after_success(connection))? {
             None => Ok(()),
-            Some(_) => Err(still_there()),
+            Some(_) => Err(still_there_error()),
         }
     }
 
@@ -656,11 +656,11 @@ pub(super) fn is_connection(now: &Connection) -> bool {
 }
 
 /// Creates the error of a deletion that was acknowledged and did not happen.
-pub(super) fn still_there() -> Error {
+pub(super) fn still_there_error() -> Error {
     Error::new(
         Operation::Delete,
         ErrorKind::Os,
-        "the kernel acknowledged it, but a socket of this cookie and these ends is still in the table",
+        "the kernel acknowledged it, but a socket with this cookie and these ends is still in the table",
     )
     .with_hint(
         "kernels before 6.11 can leave such orphans; they end with their timers or at the next boot",

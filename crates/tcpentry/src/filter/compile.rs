@@ -46,7 +46,7 @@ pub(crate) struct Plan {
     pub(crate) needs: Needs,
 }
 
-/// Under which circumstances the kernel is asked.
+/// The circumstances under which the kernel is asked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Compiler {
     /// The states that are asked for.

@@ -7,7 +7,7 @@ use crate::process::Process;
 /// Any other backslash stands for itself.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Pattern {
-    /// As written, with its escapes.
+    /// The text as written, with its escapes.
     text: String,
     /// The literal text before, between and behind the stars: one more piece than there are stars.
     pieces: Vec<String>,

@@ -110,7 +110,7 @@ fn element(line: &[u8], is_first: bool) -> Result<Option<Prefix>, FilterError> {
             quoted(first.text),
             quoted(rest.text)
         ))
-        .with_hint("one prefix a line; a comment begins with `#`"))
+        .with_hint("one prefix per line; a comment begins with `#`"))
 }
 
 /// The reason why a text is not a set of prefixes: the line, the column, and what was expected there; or the failure to read it.
@@ -257,7 +257,7 @@ mod tests {
             ),
             (
                 "10.0.0",
-                "line 1, column 1: `10.0.0` is only a part of an address (did you mean `10.0.0/24`?)",
+                "line 1, column 1: `10.0.0` is only part of an address (did you mean `10.0.0/24`?)",
             ),
             (
                 "example.org",
@@ -293,7 +293,7 @@ mod tests {
             ),
             (
                 "192.0.2.1  192.0.2.2\n",
-                "line 1, column 12: expected the end of the line after `192.0.2.1`, found `192.0.2.2` (one prefix a line; a comment begins with `#`)",
+                "line 1, column 12: expected the end of the line after `192.0.2.1`, found `192.0.2.2` (one prefix per line; a comment begins with `#`)",
             ),
             (
                 "192.0.2.1; x",

@@ -103,7 +103,7 @@ impl PrefixSet {
 }
 
 impl fmt::Debug for PrefixSet {
-    /// Its size: it may be of 100,000 lines.
+    /// Writes its size: it may be of 100,000 lines.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PrefixSet")
             .field("len", &self.len())

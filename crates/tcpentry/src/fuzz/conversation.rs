@@ -35,11 +35,11 @@ pub fn dump(data: &[u8]) {
     };
     match question % 12 {
         0 => ask(&mut diag()),
-        1 => walk(&mut diag(), None, None),
-        2 => walk(&mut diag(), None, Some(Half::First)),
+        1 => dump_twice(&mut diag(), None, None),
+        2 => dump_twice(&mut diag(), None, Some(Half::First)),
         3 => {
             let program = Program::of(&Check::AtLeast(Side::Peer, 5000).into());
-            walk(&mut diag(), program, Some(Half::Second));
+            dump_twice(&mut diag(), program, Some(Half::Second));
         }
         4 => look_up_many(&mut diag()),
         5 => destroy_many(&mut diag(), &script),
@@ -58,7 +58,7 @@ fn ask(diag: &mut Diag) {
     let _ = diag.get(&name(), Some(cookie(1)));
 }
 
-fn walk(diag: &mut Diag, program: Option<Program>, half: Option<Half>) {
+fn dump_twice(diag: &mut Diag, program: Option<Program>, half: Option<Half>) {
     let scope = Scope {
         states: States::ALL,
         info: half.is_none(),
@@ -93,7 +93,7 @@ fn destroy_many(diag: &mut Diag, script: &Mutex<Script>) {
 }
 
 fn probe(diag: &mut Diag) {
-    let _ = diag.probe_one_walk();
+    let _ = diag.probe_one_dump();
     let _ = diag.probe_right();
     let _ = diag.probe_destroy(&name());
     let _ = diag.has_mptcp();

@@ -205,7 +205,7 @@ impl Names for AnyNames {
     }
 }
 
-/// Always the same for a name.
+/// Returns a number that is always the same for a name.
 fn number(name: &str) -> Option<u32> {
     let sum = |sum: u32, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte));
     let is_there = !name.starts_with("no-");

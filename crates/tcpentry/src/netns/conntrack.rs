@@ -12,7 +12,7 @@ use crate::sock_diag::{AF_INET, AF_INET6, NetlinkSocket};
 
 /// The connection tracking of the calling thread's network namespace.
 ///
-/// Who publishes a container's port translates the destination of the clients' packets (DNAT): the connection is in the
+/// A host that publishes a container's port translates the destination of the clients' packets (DNAT): the connection is in the
 /// container's namespace, with the container's port, and only the tracking of the namespace that translates knows the port
 /// that the client asked for.
 ///

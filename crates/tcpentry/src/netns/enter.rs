@@ -82,13 +82,13 @@ fn failed(namespace: &Namespace, errno: Errno) -> Error {
         Errno::PERM | Errno::ACCESS => Error::new(
             Operation::Open,
             ErrorKind::AccessDenied,
-            format!("you may not enter the network namespace {namespace}"),
+            format!("you are not permitted to enter the network namespace {namespace}"),
         )
         .with_errno(errno)
         .with_hint(if rustix::process::geteuid().is_root() {
-            "it takes CAP_SYS_ADMIN over it: run it with all rights of root, outside of containers and user namespaces"
+            "that takes CAP_SYS_ADMIN over it: run it as root with all capabilities, outside of containers and user namespaces"
         } else {
-            "run it as root (sudo); or as the user whose (rootless) container it is, from outside of it"
+            "run it as root (sudo), or as the user whose (rootless) container it is, from outside of the container"
         }),
         errno => {
             let doing = format!("enter the network namespace {namespace}");
@@ -207,7 +207,7 @@ fn receive(from: BorrowedFd<'_>) -> Result<Inside, Errno> {
     Err(number.map_or(Errno::IO, Errno::from_raw_os_error))
 }
 
-/// One for questions, one for walks.
+/// The number of netlink sockets: one for questions, one for dumps.
 const SOCKETS: usize = 2;
 const MARK: &[u8] = b"inside:";
 const LONGEST_TEXT: usize = 64;

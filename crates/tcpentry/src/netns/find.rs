@@ -72,8 +72,9 @@ impl Namespace {
         let found = if is_pid {
             let of_process = Self::at(Path::new(&format!("/proc/{name}/ns/net")), open);
             if of_process.is_ok() && path::look_up(&named, None).is_ok() {
-                let cause = format!("`{name}` is a name of `ip netns` and a pid");
-                let paths = format!("say which: /run/netns/{name} or /proc/{name}/ns/net");
+                let cause = format!("`{name}` is both a name in `ip netns` and a pid");
+                let paths =
+                    format!("write the path instead: /run/netns/{name} or /proc/{name}/ns/net");
                 return Err(
                     Error::new(Operation::Open, ErrorKind::InvalidParameter, cause)
                         .with_hint(paths),
@@ -126,11 +127,11 @@ impl Namespace {
                 ErrorKind::InvalidParameter,
                 format!("no network namespace `{shown}`"),
             )
-            .with_hint("`ip netns` lists the named ones; a pid or the path of a file will do, too"),
+            .with_hint("`ip netns` lists the named ones; a pid or the path of a file works, too"),
             Errno::ACCESS | Errno::PERM => Error::new(
                 Operation::Open,
                 ErrorKind::AccessDenied,
-                format!("you may not look at `{shown}`"),
+                format!("you are not permitted to look at `{shown}`"),
             )
             .with_errno(errno)
             .with_hint(more_rights()),
@@ -491,14 +492,14 @@ fn open_in_time(path: &Path) -> Result<OwnedFd, Errno> {
 /// Makes the error of a number that nothing has.
 fn nothing_of_number(number: &str, hidden: usize) -> Error {
     let cause = format!(
-        "no network namespace `{number}`: no process has this pid, and none that is shown has this name or inode"
+        "no network namespace `{number}`: there is no process with this pid, and no visible namespace with this name or inode"
     );
     let error = Error::new(Operation::Open, ErrorKind::InvalidParameter, cause);
     match hidden {
         0 => error.with_hint("`ip netns` lists the named ones, `lsns -t net` those of processes"),
-        1 => error.with_hint("1 process hides its network namespace from you"),
+        1 => error.with_hint("the network namespace of 1 process is hidden from you"),
         _ => error.with_hint(format!(
-            "{hidden} processes hide their network namespaces from you"
+            "the network namespaces of {hidden} processes are hidden from you"
         )),
     }
 }

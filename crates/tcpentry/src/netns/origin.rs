@@ -40,7 +40,7 @@ pub(crate) fn inode_of_this_thread() -> Result<u64, Error> {
 pub(crate) fn boot_id() -> Result<BootId, Error> {
     let path = "/proc/sys/kernel/random/boot_id";
     let fail = |errno| {
-        let doing = format!("an identity takes the boot id: {path}");
+        let doing = format!("identities need the boot id: {path}");
         let error = Error::os(Operation::List, &doing, errno);
         match errno {
             Errno::MFILE => error,
@@ -54,4 +54,4 @@ pub(crate) fn boot_id() -> Result<BootId, Error> {
 
 /// The way out where `/proc/sys` is missing.
 pub(crate) const ALL_OF_PROC: &str =
-    "as root: mount -t proc proc /proc; in a unit of systemd: ProcSubset=all";
+    "as root: mount -t proc proc /proc; in a systemd unit: ProcSubset=all";

@@ -52,7 +52,7 @@ fn send_all(directory: BorrowedFd<'_>, channel: BorrowedFd<'_>) -> Result<(), Er
 const MORE: u8 = b'+';
 const END: u8 = b'.';
 const PART: usize = 4096;
-/// So many bytes are enough.
+/// The number of bytes that are read, which are enough.
 const LIMIT: usize = 1 << 16;
 const DEADLINE: Duration = Duration::from_secs(1);
 

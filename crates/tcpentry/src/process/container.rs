@@ -363,7 +363,7 @@ impl fmt::Display for Runtime {
 const ID: usize = 64;
 /// The fewest digits that are taken for the beginning of an id.
 const SHORTEST_PREFIX: usize = 4;
-/// As `docker ps` prints it.
+/// The length of an id as `docker ps` prints it.
 const SHORT_ID: usize = 12;
 
 #[cfg(test)]

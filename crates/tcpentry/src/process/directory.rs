@@ -35,5 +35,5 @@ pub(crate) fn each_entry<B>(
     Ok(None)
 }
 
-/// For some hundred entries, or the longest file of `/proc/PID` that is read: a list of cgroups.
+/// The room for some hundred entries, or for the longest file of `/proc/PID` that is read: a list of cgroups.
 pub(crate) const ROOM: usize = 64 * 1024;

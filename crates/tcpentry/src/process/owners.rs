@@ -63,7 +63,7 @@ pub struct Owners {
 impl Owners {
     /// Returns all processes that hold a socket, each once, in the order of their pids.
     ///
-    /// Nobody means: nobody who was seen. It may be held by one of the [`hidden`](Self::hidden), or by a
+    /// None means that none was seen: the socket may be held by one of the [`hidden`](Self::hidden), or by a
     /// process that this `/proc` does not show (another pid namespace, `hidepid=2`). Where
     /// [all are seen](Self::are_all_seen), no process holds it: it came after the search, is on its way from one process to
     /// another (`SCM_RIGHTS`), registered with io_uring, or the kernel's own (NFS).

@@ -306,9 +306,9 @@ impl Opened {
 /// The fields of `/proc/PID/stat` that are used.
 pub(crate) struct Stat {
     pub(crate) process: Process,
-    /// It has no descriptors, whether they may be seen or not.
+    /// True of a thread of the kernel: it has no descriptors, whether they may be seen or not.
     pub(crate) is_kernel_thread: bool,
-    /// Its first thread has ended; others may go on.
+    /// True where its first thread has ended; others may go on.
     pub(crate) has_ended: bool,
 }
 
@@ -387,7 +387,7 @@ pub(crate) fn socket_inode(link: &[u8]) -> Option<Inode> {
 
 /// Parses the fields 3, 9 and 22 of `/proc/PID/stat`.
 pub(crate) fn state_flags_and_start(stat: &[u8]) -> Option<(&str, u32, u64)> {
-    // The name may hold blanks, parentheses and newlines; nothing behind its last parenthesis does.
+    // The name may hold spaces, parentheses and newlines; nothing behind its last parenthesis does.
     let behind = stat.iter().rposition(|&byte| byte == b')')?;
     let fields = str::from_utf8(stat.get(behind + 1..)?).ok()?;
     let mut fields = fields.split_ascii_whitespace();

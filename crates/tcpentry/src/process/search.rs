@@ -79,8 +79,7 @@ impl<'a> OwnerSearch<'a> {
     /// Ends the search as soon as one holder of each wanted socket is found: with the process that holds the
     /// last of them.
     ///
-    /// Other holders of a shared socket, and hidden processes, are then reported or not, as chance will
-    /// have it.
+    /// Other holders of a shared socket, and hidden processes, may be reported or not.
     pub fn one_holder_each(self) -> Self {
         Self {
             one_each: true,

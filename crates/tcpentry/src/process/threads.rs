@@ -194,6 +194,6 @@ mod tests {
         });
     }
 
-    /// Of so many, some meet that moment.
+    /// The number of looks, of which some meet that moment.
     const LOOKS: usize = 20_000;
 }

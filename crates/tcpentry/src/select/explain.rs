@@ -69,7 +69,7 @@ impl fmt::Display for Explanation<'_> {
             let Some(program) = &pass.program else {
                 continue;
             };
-            writeln!(f, "program  of the kernel (INET_DIAG_REQ_BYTECODE):")?;
+            writeln!(f, "program  for the kernel (INET_DIAG_REQ_BYTECODE):")?;
             for line in program.to_string().lines() {
                 writeln!(f, "  {line}")?;
             }

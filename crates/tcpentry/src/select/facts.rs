@@ -24,7 +24,7 @@ use crate::select::scan::Scan;
 pub struct Attribution {
     owners: Option<Owners>,
     /// A later scan, for sockets that nobody held in the first one.
-    newcomers: Option<Scan>,
+    later: Option<Scan>,
     with_cgroups: bool,
     /// The processes that have to be looked into, where not all have to.
     only: Option<Processes>,
@@ -100,7 +100,7 @@ impl Attribution {
     /// Forgets it, so that it is read again when it is asked for.
     pub fn forget(&mut self) {
         self.owners = None;
-        self.newcomers = None;
+        self.later = None;
         self.cgroups = Cgroups::new();
     }
 
@@ -118,7 +118,7 @@ impl Attribution {
         }
         let Self {
             owners,
-            newcomers,
+            later,
             cgroups,
             ..
         } = self;
@@ -132,10 +132,10 @@ impl Attribution {
         };
         // The first holder does not have to hold it still, but can't be distinguished from the one that does.
         let is_held = |owners: &Owners| connection.inode.is_some_and(|inode| owners.hold(inode));
-        let newcomers = newcomers.as_ref().map(|scan| &scan.owners);
+        let later = later.as_ref().map(|scan| &scan.owners);
         Ok(OfSocket {
             owners,
-            newcomers: newcomers.filter(|_| !owners.is_some_and(is_held)),
+            later: later.filter(|_| !owners.is_some_and(is_held)),
             cgroup,
         })
     }
@@ -151,10 +151,10 @@ impl Attribution {
         let is_settled = are_only_some || !owners.are_conclusive() || owners.hold(inode);
         // A crowd of such sockets takes half of the time at most.
         let is_fresh = |scan: &Scan| scan.owners.hold(inode) || scan.is_recent();
-        if is_settled || self.newcomers.as_ref().is_some_and(is_fresh) {
+        if is_settled || self.later.as_ref().is_some_and(is_fresh) {
             return Ok(());
         }
-        self.newcomers = Some(Scan::run(Operation::List, || self.search())?);
+        self.later = Some(Scan::run(Operation::List, || self.search())?);
         Ok(())
     }
 
@@ -217,13 +217,13 @@ impl<'k> SocketCgroup<'k> {
 pub(crate) struct OfSocket<'k> {
     pub(crate) owners: Option<&'k Owners>,
     /// The holders among all or some processes, looked at since.
-    pub(crate) newcomers: Option<&'k Owners>,
+    pub(crate) later: Option<&'k Owners>,
     pub(crate) cgroup: SocketCgroup<'k>,
 }
 
 impl OfSocket<'_> {
     fn holders_of(&self, inode: Inode) -> impl Iterator<Item = &Owner> {
-        let scans = self.owners.into_iter().chain(self.newcomers);
+        let scans = self.owners.into_iter().chain(self.later);
         scans.flat_map(move |owners| owners.of(inode))
     }
 }
@@ -240,7 +240,7 @@ impl Facts for OfSocket<'_> {
     }
 
     fn partly_seen(&self) -> impl Iterator<Item = NamedProcess<'_>> {
-        let scans = self.owners.into_iter().chain(self.newcomers);
+        let scans = self.owners.into_iter().chain(self.later);
         scans.flat_map(Owners::partly_seen).map(holder)
     }
 

@@ -200,7 +200,7 @@ impl Selection {
     ///
     /// # Errors
     /// Fails as [`judge`](Self::judge) does.
-    pub fn may_be_unseen(&self, attribution: &mut Attribution) -> Result<bool, Error> {
+    pub fn may_be_hidden(&self, attribution: &mut Attribution) -> Result<bool, Error> {
         let needs = self.plan.needs;
         let hidden = (needs.owners || needs.cgroups) && !attribution.owners()?.are_all_seen();
         Ok(hidden || (needs.marks && !self.marks) || (needs.users && !self.users))

@@ -126,7 +126,7 @@ impl Names for SystemNames<'_> {
         Ok(path.filter(|path| !path.is_empty()))
     }
 
-    /// See [`Cgroups::id`].
+    /// Returns the id of a cgroup, as [`Cgroups::id`] does.
     fn cgroup(&self, path: &str) -> io::Result<u64> {
         Cgroups::new().id(path)
     }

@@ -38,7 +38,7 @@ pub(crate) fn read_details(bytes: &[u8], connection: Connection) -> Result<Detai
     Ok(details)
 }
 
-/// The timer in `struct inet_diag_msg`, which is taken off the reader.
+/// Reads the timer of `struct inet_diag_msg`.
 #[allow(
     clippy::option_option,
     reason = "too short, no timer, and a timer are three things"

@@ -88,7 +88,7 @@ impl DumpRequest {
 }
 
 /// A running dump. When the kernel has to be asked again, it yields what it has not yielded yet; a
-/// socket that moves during one walk can be seen twice in it.
+/// socket that moves during one dump can be seen twice in it.
 pub(crate) struct Dump<'d> {
     diag: &'d mut Diag,
     request: DumpRequest,
@@ -129,7 +129,7 @@ impl Iterator for Dump<'_> {
 
 impl Dump<'_> {
     /// Returns the number of the datagram that the last socket came with. The kernel fills one datagram ahead:
-    /// its walk stands at the end of the next one.
+    /// it stands at the end of the next one.
     pub(crate) fn datagram(&self) -> u64 {
         self.datagrams
     }
@@ -221,7 +221,7 @@ impl Dump<'_> {
     }
 
     /// Repeats a refused request without what was refused: a kernel that does not run the program yields everything, and one that does not do both families
-    /// in one walk does one after the other.
+    /// in one dump does one after the other.
     fn refused(&mut self, errno: Errno) -> Result<(), DumpError> {
         let of_programs = [Errno::INVAL, Errno::PERM].contains(&errno);
         if of_programs && self.seen.is_empty() && self.request.program.take().is_some() {

@@ -315,7 +315,7 @@ pub(crate) struct Row {
     pub(crate) cookie: u64,
     pub(crate) inode: u32,
     pub(crate) mptcp: bool,
-    /// Its local port was not given by `bind`.
+    /// True where its local port was not given by `bind`.
     pub(crate) auto: bool,
 }
 
@@ -379,11 +379,11 @@ impl Row {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Kernel {
     pub(crate) rows: Vec<Row>,
-    /// Built without `CONFIG_INET_DIAG_DESTROY`.
+    /// True where it was built without `CONFIG_INET_DIAG_DESTROY`.
     pub(crate) no_destroy: bool,
     /// The answer to the destruction of a socket that it has found.
     pub(crate) refusal: Option<Errno>,
-    /// It acknowledges the destruction and does nothing.
+    /// True where it acknowledges the destruction and does nothing.
     pub(crate) lies: bool,
     /// The number of sockets in one datagram of a dump; 0 for as many as fit.
     pub(crate) in_datagram: usize,

@@ -19,5 +19,5 @@ pub(super) fn await_grace_period() {
     }
 }
 
-/// Longer than any moment seen: 30 look-ups in a row missed a connection for some 60 microseconds.
+/// The wait instead, longer than any moment seen: 30 look-ups in a row missed a connection for some 60 microseconds.
 const INSTEAD: Duration = Duration::from_millis(20);

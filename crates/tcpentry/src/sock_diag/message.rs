@@ -69,7 +69,7 @@ impl Extent {
 /// The families that one dump covers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Families {
-    /// Both in one walk: the legacy `TCPDIAG_GETSOCK`, the only request that has `AF_UNSPEC`.
+    /// Both in one dump: the legacy `TCPDIAG_GETSOCK`, the only request that has `AF_UNSPEC`.
     Both,
     V4,
     V6,

@@ -51,7 +51,7 @@ impl Diag {
     }
 
     /// Probes a dump of both families in one.
-    pub(crate) fn probe_one_walk(&mut self) -> Result<(), Errno> {
+    pub(crate) fn probe_one_dump(&mut self) -> Result<(), Errno> {
         self.dump_of_nothing(Families::Both, None)
     }
 

@@ -7,13 +7,13 @@ use crate::connection::state::States;
 #[derive(Clone, Debug)]
 pub(crate) struct Scope {
     pub(crate) states: States,
-    /// With `struct tcp_info` and the knowledge of what is MPTCP; about 1.5 times the cost.
+    /// True to ask for `struct tcp_info`, and for what is MPTCP, too: about 1.5 times the cost.
     pub(crate) info: bool,
     /// Local and peer port, judged by the kernel; 0 leaves one open.
     pub(crate) ports: (u16, u16),
     /// The program that the kernel runs on each socket.
     pub(crate) program: Option<Program>,
-    /// Only this half of them.
+    /// The half of them that is asked for; `None` for all.
     pub(crate) half: Option<Half>,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Pass {
 }
 
 impl Pass {
-    /// Yields every socket.
+    /// The pass that yields every socket.
     pub(crate) const OVER_ALL: Self = Self {
         program: None,
         autobound: None,

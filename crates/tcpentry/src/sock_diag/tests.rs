@@ -109,7 +109,7 @@ fn a_table_that_never_rests_is_an_error_after_eight_rounds() {
 }
 
 #[test]
-fn a_kernel_that_refuses_one_walk_is_asked_by_family() {
+fn a_kernel_that_refuses_one_dump_is_asked_by_family() {
     for refusal in [Errno::OPNOTSUPP, Errno::INVAL] {
         for by_done in [true, false] {
             let (cookies, error, log) = dump_of(move |asked| {
@@ -212,7 +212,7 @@ fn a_kernel_is_believed_to_run_programs_when_it_rejects_all() {
 }
 
 #[test]
-fn by_family_the_program_goes_with_each_walk() {
+fn by_family_the_program_goes_with_each_dump() {
     let (mut diag, log) = diag(|asked| {
         let refusal = (asked.question == Question::Both).then_some(Errno::OPNOTSUPP);
         vec![asked.done(refusal).into()]
@@ -232,12 +232,12 @@ fn by_family_the_program_goes_with_each_walk() {
 }
 
 #[test]
-fn by_family_each_walk_is_repeated_on_its_own() {
-    let mut walks = 0;
+fn by_family_each_dump_is_repeated_on_its_own() {
+    let mut dumps = 0;
     let (cookies, error, log) = dump_of(move |asked| {
-        walks += 1;
+        dumps += 1;
         let done = asked.done(None);
-        let answer = match (asked.question, walks) {
+        let answer = match (asked.question, dumps) {
             (Question::Both, _) => asked.done(Some(Errno::OPNOTSUPP)),
             (_, 2) => [asked.rows(&numbered([1])), interrupted(done)].concat(),
             (Question::V4, _) => [asked.rows(&numbered([1, 2])), done].concat(),
@@ -665,7 +665,7 @@ fn the_probes_destroy_nothing() {
         let (mut diag, log) = diag(move |asked| kernel.answer(asked));
         let answers = (
             diag.probe(),
-            diag.probe_one_walk(),
+            diag.probe_one_dump(),
             diag.probe_right(),
             diag.probe_destroy(&pair(ENDS)),
         );

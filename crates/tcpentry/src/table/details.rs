@@ -10,7 +10,7 @@ impl TcpTable {
     ///
     /// The connection comes from [`connections`](Self::connections) or [`find`](Self::find). Its cookie decides: what has
     /// the same ends by now is not it. One question to the kernel; of listeners, bound sockets, and those that another
-    /// one hides, a walk over the table.
+    /// one hides, a dump of the table.
     ///
     /// Needs no privilege.
     ///
@@ -109,14 +109,14 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_and_one_behind_another_are_found_by_a_walk() {
+    fn a_listener_and_one_behind_another_are_found_by_a_dump() {
         let listener = Row::new(LISTENER, 7).state(State::Listening);
         let (found, asked) = details([Row::new(ENDS, 1), listener], pair(LISTENER), 7);
         assert_eq!((found, asked), (Ok(7), vec![(Question::Both, ALL)]));
         let rows = [Row::new(ENDS, 1), Row::new(ENDS, 7).bound_to(3)];
         let bound = pair(ENDS).on(crate::Interface::new(3));
         let (found, asked) = details(rows, bound, 7);
-        let walked = vec![(Question::Get, ALL), (Question::Both, ALL)];
-        assert_eq!((found, asked), (Ok(7), walked));
+        let dumped = vec![(Question::Get, ALL), (Question::Both, ALL)];
+        assert_eq!((found, asked), (Ok(7), dumped));
     }
 }

@@ -27,7 +27,7 @@ impl<'t> Dumps<'t> {
         {
             passes = vec![Pass::OVER_ALL];
         }
-        let mut walk = Self {
+        let mut dumps = Self {
             dump: None,
             scope: Scope {
                 states: query.states,
@@ -39,10 +39,10 @@ impl<'t> Dumps<'t> {
             autobound: None,
             passes: passes.into_iter(),
         };
-        if let Some(scope) = walk.next_pass() {
-            walk.dump = Some(dumper.dump(scope).map_err(dump_error)?);
+        if let Some(scope) = dumps.next_pass() {
+            dumps.dump = Some(dumper.dump(scope).map_err(dump_error)?);
         }
-        Ok(walk)
+        Ok(dumps)
     }
 
     fn next_pass(&mut self) -> Option<Scope> {

@@ -143,7 +143,7 @@ impl TcpTable {
                     if error.kind() == ErrorKind::NotFound && self.is_there(&pair.mirrored()) =>
                 {
                     error.with_hint(
-                        "the two ends are here the other way round: the local one comes first",
+                        "here the two ends are the other way round: the local one comes first",
                     )
                 }
                 _ => error,
@@ -262,7 +262,7 @@ impl TcpTable {
         }
         if candidates.is_empty() && on_another_device {
             return Err(self.lookup.missing().with_hint(
-                "a socket of these ends is bound to another device or to none; name it without the device",
+                "a socket with these ends is bound to another device, or to none; name it without the device",
             ));
         }
         if candidates.len() > 1 {

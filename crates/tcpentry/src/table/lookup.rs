@@ -14,7 +14,7 @@ use crate::sock_diag::{Diag, Scope};
 
 /// The half of a table that is asked about single sockets and destroys them.
 ///
-/// It has a netlink socket of its own: the other half may be in the middle of a walk, whose answers
+/// It has a netlink socket of its own: the other half may be in the middle of a dump, whose answers
 /// must not mix with these.
 pub(crate) struct Lookup {
     pub(crate) diag: Diag,
@@ -243,7 +243,7 @@ impl Lookup {
             .filter(same_ends)
             .collect();
         let mut found = found?;
-        // A walk over a busy chain of the table may show a socket twice.
+        // A dump of a busy chain of the table may show a socket twice.
         found.sort_unstable_by_key(|found| found.cookie);
         found.dedup_by_key(|found| found.cookie);
         Ok(found)

@@ -25,14 +25,14 @@ use crate::sock_diag::{Diag, NetlinkSocket};
 
 /// The TCP table of a network namespace.
 ///
-/// It is two netlink sockets (`NETLINK_SOCK_DIAG`), one for dumps and one for everything else, made in
-/// the namespace of the thread that opened it, and stays with that namespace whatever the thread does. While many are
-/// deleted there is a third, for a second processor, where the thread is in that namespace. One of rtnetlink, which is asked
-/// for the addresses there, is made with the first deletion under the same condition, or when another namespace is entered.
-/// Nothing is read before it is asked for.
+/// It has two netlink sockets (`NETLINK_SOCK_DIAG`), one for dumps and one for everything else. They are opened in the
+/// namespace of the calling thread and stay in it, whatever the thread does later. While many connections are deleted there
+/// is a third, for a second processor, if the thread is still in that namespace. Under the same condition the first deletion
+/// opens one of rtnetlink, to ask for the addresses there; entering another namespace opens that at once. Nothing is read
+/// before it is asked for.
 ///
-/// It is `Send` and `Sync`, and takes two descriptors, of which a deletion makes three, and half a KiB; each of the sockets gets a buffer of 32 KiB with the
-/// first answer. An agent can hold one for each network namespace.
+/// It is `Send` and `Sync`. It takes two descriptors (three after a deletion) and half a KiB, and a buffer of 32 KiB for each
+/// socket from the first answer on, so that an agent can hold one for each network namespace.
 ///
 /// ```
 /// use tcpentry::{Query, TcpTable};
@@ -46,7 +46,7 @@ use crate::sock_diag::{Diag, NetlinkSocket};
 pub struct TcpTable {
     pub(crate) lookup: Lookup,
     pub(crate) dumper: Diag,
-    /// For a second processor.
+    /// The netlink socket of a second processor.
     pub(crate) another: Box<Another>,
     socket: NetlinkSocket,
     netns: NetnsId,
@@ -160,8 +160,7 @@ impl TcpTable {
         !self.foreign_users
     }
 
-    /// Streams the table: `SOCK_DIAG_BY_FAMILY` (in truth its elder `TCPDIAG_GETSOCK`, the only one
-    /// that dumps both families at once).
+    /// Streams the table: `TCPDIAG_GETSOCK`, which dumps both families at once, or else `SOCK_DIAG_BY_FAMILY` for each.
     ///
     /// The order is the kernel's. A dump that the kernel marks as interrupted
     /// (`NLM_F_DUMP_INTR`) is repeated, and what was already yielded is not yielded again. Under
@@ -206,11 +205,11 @@ impl TcpTable {
 
     /// Returns the identity of a connection of this table, to be carried to another process.
     pub fn identity(&mut self, connection: &Connection) -> Result<Identity, Error> {
-        Ok(self.place()?.identity(connection))
+        Ok(self.origin()?.identity(connection))
     }
 
     /// Returns the boot and the namespace of the table, which make [`Identity`] out of a connection while the table is streamed.
-    pub fn place(&mut self) -> Result<Origin, Error> {
+    pub fn origin(&mut self) -> Result<Origin, Error> {
         Ok(Origin {
             boot: self.boot()?,
             netns: self.netns,

@@ -10,7 +10,8 @@ use crate::sock_diag::bytecode::Half;
 pub struct Query {
     /// The states; by default those that `ss` shows.
     pub states: States,
-    /// With [`Connection::info`](crate::Connection::info) and [`Connection::mptcp`](crate::Connection::mptcp), which cost about half as much again.
+    /// True to ask for [`Connection::info`](crate::Connection::info) and [`Connection::mptcp`](crate::Connection::mptcp), too, which
+    /// cost about half as much again.
     pub info: bool,
     /// The programs that the kernel evaluates, in one pass over the table or two: those of a [`Selection`].
     ///

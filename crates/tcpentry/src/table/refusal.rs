@@ -13,7 +13,7 @@ pub(crate) fn dump_error(error: DumpError) -> Error {
         DumpError::Interrupted => Error::new(
             Operation::List,
             ErrorKind::Os,
-            "the table changed during each of several walks",
+            "the table changed during each of several dumps",
         )
         .with_errno(Errno::INTR)
         .with_hint("try again"),
@@ -60,15 +60,15 @@ pub(super) fn no_socket(errno: Errno) -> Error {
     match errno {
         Errno::PROTONOSUPPORT | Errno::AFNOSUPPORT if is_gvisor() => unsupported(
             "this is gVisor, whose kernel has no NETLINK_SOCK_DIAG: its connections can't be looked up",
-            "end the process that holds the connection; or run the container by another runtime (runc)",
+            "end the process that holds the connection; or run the container with another runtime (runc)",
         ),
         Errno::AFNOSUPPORT => unsupported(
             "this sandbox or this kernel has no netlink sockets",
-            "in a unit of systemd: RestrictAddressFamilies= with AF_NETLINK; or run it outside of the sandbox",
+            "in a systemd unit, add AF_NETLINK to RestrictAddressFamilies=; or run it outside of the sandbox",
         ),
         Errno::PROTONOSUPPORT => unsupported(
             "this kernel (or a seccomp filter) has no NETLINK_SOCK_DIAG",
-            "run it outside of the sandbox, on a kernel of Linux",
+            "run it outside of the sandbox, on a Linux kernel",
         ),
         errno => refused(Operation::Open, "socket(NETLINK_SOCK_DIAG)", errno).because(
             (errno == Errno::PERM || errno == Errno::ACCESS).then_some(Reason::NoSockDiag),
@@ -86,9 +86,7 @@ fn is_version_of_gvisor(version: &[u8]) -> bool {
 }
 
 /// The way out where the kernel would do it, and something in front of it forbids it.
-pub(crate) const FORBIDDEN: &str = "a seccomp filter or a security module forbids it, also to root: run it outside of the sandbox; \
-     a container: docker run --security-opt seccomp=unconfined; a unit of systemd: SystemCallFilter=, RestrictAddressFamilies= \
-     with AF_NETLINK; SELinux: ausearch -m avc -ts recent";
+pub(crate) const FORBIDDEN: &str = "a seccomp filter or a security module forbids it, even to root: run it outside of the sandbox; in a container: docker run --security-opt seccomp=unconfined; in a systemd unit: see SystemCallFilter=, and add AF_NETLINK to RestrictAddressFamilies=; with SELinux: ausearch -m avc -ts recent";
 
 #[cfg(test)]
 mod tests {

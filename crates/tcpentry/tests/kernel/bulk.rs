@@ -9,12 +9,12 @@ use std::thread;
 
 use rustix::io::Errno;
 use socket2::Socket;
+use tcpentry::delete::Ending;
 use tcpentry::error::Guard;
 use tcpentry::{
-    Action, Connection, Ending, Error, ErrorKind, Method, MethodChoice, Options, Pair, Query,
-    State, States, TcpTable,
+    Action, Connection, Error, ErrorKind, Method, MethodChoice, Options, Pair, Query, State,
+    States, TcpTable,
 };
-use tcpentry_testkit::proc_net::{await_orphan, await_state};
 use tcpentry_testkit::user::without_capabilities;
 use tcpentry_testkit::{Namespace, Raised, isolated, kernel, netns, skip, tcp};
 
@@ -52,8 +52,8 @@ fn delete_all(table: &mut TcpTable, connections: Vec<Connection>, options: &Opti
     told
 }
 
-/// The table, without what is only bound: a socket whose owner chose its port keeps it when it is
-/// destroyed. Each once: one is shown again where another comes into the hash chain in which the walk has paused.
+/// Lists the table, without what is only bound: a socket whose owner chose its port keeps it when it is destroyed. Each once:
+/// one is shown again where another comes into the hash chain in which the dump has paused.
 fn rows(table: &mut TcpTable) -> Vec<Connection> {
     let query = Query::in_states(States::ALL_ACTIVE).with_info();
     let mut seen = HashSet::new();
@@ -101,7 +101,7 @@ fn was_aborted(socket: impl AsFd) -> bool {
     tcp::pending_error(socket) == Some(Errno::CONNABORTED)
 }
 
-/// Five hundred sockets in each chain: a walk that pauses in a chain of which sockets are destroyed
+/// Five hundred sockets in each chain: a dump that pauses in a chain of which sockets are destroyed
 /// skips as many others.
 ///
 /// A datagram has some 75 rows with their counters, and 300 without. So only with counters are as many as a chain has
@@ -243,7 +243,7 @@ fn while_others_come_and_go_both_ends_see_what_is_told() {
                     .collect();
                 let is_selected = |row: &Connection| selected.contains(&row.cookie.value());
                 let mut table = table();
-                // As the program does: where others go, a walk may miss one that stays.
+                // As the program does: where others go, a dump may miss one that stays.
                 let told = (0..3).flat_map(|_| {
                     if named_earlier {
                         let named = rows(&mut table).into_iter().filter(is_selected).collect();
@@ -282,16 +282,10 @@ fn every_kind_of_socket_in_one_run() {
         let plain: Vec<_> = (0..100).map(|_| tcp::connect_to(&listener)).collect();
         // A TIME_WAIT and a FIN_WAIT2 that nobody holds.
         let waits = tcp::connect_to(&listener);
-        let (local, peer) = tcp::addresses(&waits.client);
-        drop(waits.client);
-        await_orphan(local, peer, 5);
-        drop(waits.server);
-        await_state(local, peer, 6);
+        let (local, peer) = tcp::time_wait(waits.client, waits.server);
         let time_wait = pair(local, peer);
         let orphaned = tcp::connect_to(&listener);
-        let (local, peer) = tcp::addresses(&orphaned.client);
-        drop(orphaned.client);
-        await_orphan(local, peer, 5);
+        let (local, peer) = tcp::orphan(orphaned.client);
         let orphan = pair(local, peer);
         // One that connects to nobody.
         let full = tcp::listen_from(tcp::socket(tcp::loopback(0)), tcp::loopback(0), 0);
@@ -408,7 +402,7 @@ fn of_time_wait() -> Result<Method, ErrorKind> {
     }
 }
 
-/// Both names of a connection whose ends may be reset already.
+/// Returns both names of a connection whose ends may be reset already.
 fn pair_of_ends(ends: &tcp::Ends) -> (Pair, Pair) {
     // A destroyed socket keeps its own address; the peer's is the other one's.
     let client = ends.client.local_addr().unwrap();
@@ -594,7 +588,7 @@ fn it_stops_where_it_is_told_to() {
         for socket in &crowd {
             assert_eq!(was_aborted(socket), told.contains(&cookie(socket)));
         }
-        // The table can be walked and asked as before.
+        // The table can be dumped and asked as before.
         assert_eq!(rows(&mut table).len(), crowd.len() - told.len());
         assert_eq!(find(rows(&mut table)[0].pair).state, State::Established);
     });

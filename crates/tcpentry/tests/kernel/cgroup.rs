@@ -18,7 +18,7 @@ struct Made {
 }
 
 impl Made {
-    /// `None` where this caller may not make one.
+    /// Creates a cgroup; `None` where this caller may not make one.
     fn new(name: &str) -> Option<Self> {
         let name = format!("tcpentry-{name}-{}", std::process::id());
         ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]

@@ -14,7 +14,7 @@ use tcpentry_testkit::{isolated, kernel, skip, tcp, until};
 
 use crate::util::{cookie, delete, find, listener_at, pair, pair_of, table};
 
-/// All that is told of a socket that is there.
+/// Returns all that the kernel reports of a socket that is there.
 fn details(connection: &Connection) -> Details {
     let details = table().details(connection).unwrap();
     assert_eq!(details.connection.cookie, connection.cookie);

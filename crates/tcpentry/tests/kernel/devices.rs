@@ -62,11 +62,7 @@ fn a_bound_socket_in_time_wait() {
             skip!("{}", kernel::NO_TIME_WAIT);
         }
         let ends = bound_to_lo();
-        let (local, peer) = tcp::addresses(&ends.server);
-        drop(ends.server);
-        tcpentry_testkit::proc_net::await_orphan(local, peer, 5);
-        drop(ends.client);
-        tcpentry_testkit::proc_net::await_state(local, peer, 6);
+        let (local, peer) = tcp::time_wait(ends.server, ends.client);
         let deleted = delete(pair(local, peer), State::TimeWait);
         assert_eq!(deleted.interface(), Some(lo()));
     });
@@ -102,7 +98,7 @@ const LOCAL: ([u8; 4], u16) = ([10, 1, 0, 1], 4000);
 const PEER: ([u8; 4], u16) = ([10, 1, 0, 2], 5000);
 
 impl Twins {
-    /// Each bound to its device, or to none.
+    /// Creates two of the same four-tuple, each bound to its device, or to none.
     fn on(first: Option<&[u8]>, second: Option<&[u8]>) -> Self {
         link::ip(&[
             "link add one type veth peer name two",
@@ -124,19 +120,19 @@ impl Twins {
         }
     }
 
-    /// The first is bound, the second is not: the order in which the kernel lets them be.
+    /// Creates the first bound, the second not: the order in which the kernel lets them be.
     fn bound_and_unbound() -> Self {
         Self::on(Some(b"one"), None)
     }
 }
 
-/// Two sockets of the same four-tuple, the first bound to a device, the second to none.
+/// Creates two sockets of the same four-tuple, the first bound to a device, the second to none.
 pub(crate) fn twins() -> (Socket, Socket) {
     let twins = Twins::bound_and_unbound();
     (twins.first, twins.second)
 }
 
-/// The device a socket is bound to, by its own word.
+/// Returns the device a socket is bound to, by its own word.
 fn interface(name: &str) -> Interface {
     let socket = tcp::socket(tcp::loopback(0));
     Interface::new(rustix::net::netdevice::name_to_index(&socket, name).unwrap()).unwrap()

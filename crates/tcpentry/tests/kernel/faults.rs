@@ -4,16 +4,17 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use tcpentry::delete::Ending;
 use tcpentry::netns::{Namespace, Namespaces};
 use tcpentry::process::Owners;
 use tcpentry::{
-    Action, Connection, Ending, Error, ErrorKind, Method, MethodChoice, Options, Query, TcpTable,
+    Action, Connection, Error, ErrorKind, Method, MethodChoice, Options, Query, TcpTable,
 };
 use tcpentry_testkit::{isolated, seccomp, skip, tcp};
 
 use crate::util::{find, lives, pair_of, table};
 
-/// The errors of everything that can be asked of a table.
+/// Returns the errors of everything that can be asked of a table.
 fn errors(table: &mut TcpTable, connection: &Connection) -> Vec<Error> {
     let options = Options::default();
     let mut told = Vec::new();
@@ -24,7 +25,7 @@ fn errors(table: &mut TcpTable, connection: &Connection) -> Vec<Error> {
     table.delete_all([connection.clone()], &options, &mut tell);
     table.check_all([connection.clone()], &options, &mut tell);
     let take = |_: &Connection| Action::Delete;
-    let walked = table.delete_matching(&Query::default(), &options, take, &mut tell);
+    let deleted = table.delete_matching(&Query::default(), &options, take, &mut tell);
     assert_eq!(told.len(), 2, "each that was named is told");
     let listed = table
         .connections(&Query::default())
@@ -33,7 +34,7 @@ fn errors(table: &mut TcpTable, connection: &Connection) -> Vec<Error> {
         table.find(&connection.pair.into()).unwrap_err(),
         table.delete(connection, &options).unwrap_err(),
         table.check(connection, &options).unwrap_err(),
-        walked.unwrap_err(),
+        deleted.unwrap_err(),
         listed.unwrap_err(),
     ]);
     told

@@ -12,7 +12,7 @@ use tcpentry_testkit::{isolated, tcp};
 
 use crate::util::{pair_of, table};
 
-/// The ports of the sockets of `NETLINK_SOCK_DIAG` in this thread's namespace, as every process there sees them.
+/// Returns the ports of the sockets of `NETLINK_SOCK_DIAG` in this thread's namespace, as every process there sees them.
 fn ports() -> Vec<u32> {
     let table = fs::read_to_string("/proc/thread-self/net/netlink").unwrap();
     let rows = table.lines().skip(1);

@@ -5,9 +5,10 @@ use std::net::TcpStream;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use tcpentry::delete::Ending;
 use tcpentry::{
-    Action, Connection, Ending, Error, ErrorKind, Filter, Options, Outcome, Query, Selection,
-    States, SystemNames, TcpTable,
+    Action, Connection, Error, ErrorKind, Filter, Options, Outcome, Query, Selection, States,
+    SystemNames, TcpTable,
 };
 use tcpentry_testkit::holder::Holder;
 use tcpentry_testkit::in_flight::InFlight;

@@ -12,7 +12,7 @@ use tcpentry_testkit::{isolated, seccomp, skip, tcp, until};
 
 use crate::util::{lives, pair_of, table};
 
-/// So long it is tried to meet a process at the right moment: less than its file system lives.
+/// The time for which it is tried to meet a process at the right moment: less than its file system lives.
 const LONG_ENOUGH: Duration = Duration::from_secs(30);
 
 /// Returns the pids and states of the child processes of this one that are called as the library calls its own. One that
@@ -55,7 +55,7 @@ fn is_denied_in_time(table: &mut TcpTable, pair: Pair, options: &Options) {
         }
     };
     assert_eq!(error.outcome(), Outcome::Denied, "{error}");
-    assert!(error.cause().contains("did not let go"), "{error}");
+    assert!(error.cause().contains("did not release"), "{error}");
     let stuck: Vec<_> = children();
     let stuck: Vec<_> = stuck.iter().filter(|it| !before.contains(it)).collect();
     assert!(stuck.iter().any(|(_, state)| *state == 'D'), "{stuck:?}");

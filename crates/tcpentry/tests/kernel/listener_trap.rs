@@ -8,7 +8,7 @@ use tcpentry::set_entry::TcpRow;
 use tcpentry::{
     Connection, ErrorKind, MethodChoice, Options, Pair, Query, State, States, TcpTable,
 };
-use tcpentry_testkit::proc_net::{self, await_orphan};
+use tcpentry_testkit::proc_net;
 use tcpentry_testkit::{isolated, kernel, skip, tcp, until};
 
 use crate::util::{cookie, delete, find, listener_at, lives, not_found, pair, table};
@@ -31,7 +31,7 @@ impl Server {
         }
     }
 
-    /// A dual-stack server, reached over IPv4.
+    /// Starts a dual-stack server, reached over IPv4.
     fn dual_stack() -> Self {
         let listener = tcp::listen((Ipv6Addr::UNSPECIFIED, 0).into());
         let address = tcp::loopback(listener.local_addr().unwrap().port());
@@ -44,7 +44,7 @@ impl Server {
         }
     }
 
-    /// The pair of a connection that has been and is no more, as its server saw it.
+    /// Returns the pair and the row of a connection that has been and is no more, as its server saw it.
     fn dead_connection(&self) -> (Pair, Connection) {
         let client = TcpStream::connect(self.address).unwrap();
         let peer = client.local_addr().unwrap();
@@ -65,7 +65,7 @@ impl Server {
         assert!(lives(&next.client, &next.server));
     }
 
-    /// Everything that names no connection of this server is "gone", by every way there is.
+    /// Asserts that everything that names no connection of this server is "gone", by every way there is.
     fn assert_trap_is_avoided(&self) {
         let (dead, connection) = self.dead_connection();
         let identity = table().identity(&connection).unwrap();
@@ -111,7 +111,7 @@ impl Server {
         self.assert_guarded();
     }
 
-    /// The listener itself is found by its own name only, and refused.
+    /// Asserts that the listener itself is found by its own name, and refused.
     fn assert_guarded(&self) {
         let name = listener_at(self.listener.local_addr().unwrap());
         let found = find(name);
@@ -411,9 +411,7 @@ fn an_orphan_of_a_live_server_is_deleted_and_the_server_lives() {
         }
         let server = Server::new(tcp::listen(tcp::loopback(0)));
         let ends = tcp::connect_to(&server.listener);
-        let (local, peer) = tcp::addresses(&ends.server);
-        drop(ends.server);
-        await_orphan(local, peer, 5);
+        let (local, peer) = tcp::orphan(ends.server);
         delete(pair(local, peer), State::FinWait2);
         server.assert_unharmed();
     });

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use socket2::SockRef;
-use tcpentry::delete::{NoReset, PeerReset};
+use tcpentry::delete::{Ending, NoReset, PeerReset};
 use tcpentry::netns::Namespace;
 use tcpentry::{
     Action, Connection, Deleted, Filter, Method, MethodChoice, Options, Query, Selection, State,
@@ -28,7 +28,7 @@ const FLOATING: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 50);
 const FLOATING6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 0x50);
 const FIN_WAIT_1: u8 = 4;
 
-/// The namespace next to this one, to which an address of this one is shown that others here do not depend on.
+/// Creates a namespace next to this one, which reaches addresses of this one that others here do not depend on.
 fn neighbour() -> Neighbour {
     let neighbour = Neighbour::new();
     ip(&[
@@ -332,7 +332,7 @@ fn among_many_each_peer_is_told() {
             lose_address();
             let mut table = table();
             let mut resets = Vec::new();
-            let mut report = |row: &Connection, result: Result<tcpentry::Ending, _>| {
+            let mut report = |row: &Connection, result: Result<Ending, _>| {
                 resets.push((row.local().address(), result.unwrap().reset));
                 ControlFlow::Continue(())
             };
@@ -346,8 +346,8 @@ fn among_many_each_peer_is_told() {
                 }
                 "matching" => {
                     let take = |_: &Connection| Action::Delete;
-                    let walked = table.delete_matching(&query, &options, take, &mut report);
-                    walked.unwrap();
+                    let deleted = table.delete_matching(&query, &options, take, &mut report);
+                    deleted.unwrap();
                 }
                 _ => {
                     let pid = std::process::id();
@@ -356,8 +356,8 @@ fn among_many_each_peer_is_told() {
                     let selection = Selection::new(filter, States::CONNECTIONS, &mut table);
                     let options = options.while_selected(Arc::new(selection.unwrap()));
                     let take = |_: &Connection| Action::Delete;
-                    let walked = table.delete_matching(&query, &options, take, &mut report);
-                    walked.unwrap();
+                    let deleted = table.delete_matching(&query, &options, take, &mut report);
+                    deleted.unwrap();
                 }
             }
             assert_eq!(resets.len(), many.len());

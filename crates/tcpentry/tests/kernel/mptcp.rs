@@ -213,7 +213,7 @@ fn a_row_from_before_the_accept_is_not_taken_for_plain_tcp() {
     });
 }
 
-/// The rows of the server's end.
+/// Returns the rows of the server's end.
 fn subflows_on(port: u16) -> Vec<Connection> {
     let mut table = table();
     let rows = table.connections(&Query::default().with_info()).unwrap();

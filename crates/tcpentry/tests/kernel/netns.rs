@@ -133,11 +133,11 @@ fn what_is_no_namespace_is_said_to_be_none() {
         ),
         (
             "4194305",
-            "no network namespace `4194305`: no process has this pid, and none that is shown has this name or inode",
+            "no network namespace `4194305`: there is no process with this pid, and no visible namespace with this name or inode",
         ),
         (
             "4194303",
-            "no network namespace `4194303`: no process has this pid, and none that is shown has this name or inode",
+            "no network namespace `4194303`: there is no process with this pid, and no visible namespace with this name or inode",
         ),
         ("/dev/null", "`/dev/null` is not a network namespace"),
         (
@@ -450,7 +450,7 @@ fn is_alive(ends: &tcp::Ends) -> bool {
     (&ends.client).write_all(b"x").is_ok() && (&ends.server).read_exact(&mut byte).is_ok()
 }
 
-/// Identical in every namespace.
+/// Opens a connection whose ends are identical in every namespace.
 fn connect() -> tcp::Ends {
     let listener = tcp::listen(tcp::loopback(8080));
     let socket = tcp::socket(tcp::loopback(0));

@@ -8,7 +8,7 @@ use tcpentry_testkit::{isolated, tcp};
 
 use crate::util::{assert_reset, cookie, delete, find, pair_of, table};
 
-/// A client over IPv4 and its end in a dual-stack server.
+/// Opens a connection from a client over IPv4 to a dual-stack server.
 fn dual_stack() -> tcp::Ends {
     let listener = tcp::listen((Ipv6Addr::UNSPECIFIED, 0).into());
     let port = listener.local_addr().unwrap().port();

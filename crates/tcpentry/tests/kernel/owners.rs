@@ -71,7 +71,7 @@ impl Folder {
         Self(path)
     }
 
-    /// `sleep` by another name.
+    /// Returns a command that runs `sleep` by another name.
     fn program(&self, name: &[u8]) -> Command {
         let path = self.0.join(OsStr::from_bytes(name));
         // A copy, since a long name is that of the executable.
@@ -580,7 +580,7 @@ fn a_pid_that_is_used_again_is_another_process() {
     });
 }
 
-/// A process of this pid, later.
+/// Starts a process of this pid, later; `None` where pids can't be chosen.
 fn again(pid: i32, socket: &TcpListener) -> Option<Holder> {
     // The time of a start is kept in hundredths of a second.
     thread::sleep(Duration::from_millis(30));

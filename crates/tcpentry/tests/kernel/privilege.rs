@@ -23,7 +23,7 @@ struct Held {
 }
 
 impl Held {
-    /// Made and held by this user, or by the caller.
+    /// Opens a connection that is made and held by this user, or by the caller.
     fn by(user: Option<User>, hold: impl Fn(TcpStream, Option<User>) -> Holder) -> Self {
         let ends = match user {
             Some(user) => user.run(tcp::connected),
@@ -78,7 +78,7 @@ fn assert_not_elevated(error: &Error) {
     assert_eq!(error.win32(), 317);
     assert_eq!(error.errno(), Some(Errno::PERM.raw_os_error()));
     let hint = error.hint().unwrap();
-    assert!(hint.contains("with all its rights"), "{error:?}");
+    assert!(hint.contains("with all capabilities"), "{error:?}");
 }
 
 #[test]
@@ -224,9 +224,7 @@ fn a_member_of_sudo_is_not_elevated() {
 fn what_nobody_holds_takes_the_right() {
     isolated(|| {
         let ends = tcp::connected();
-        let (local, peer) = tcp::addresses(&ends.client);
-        drop(ends.client);
-        await_orphan(local, peer, 5);
+        let (local, peer) = tcp::orphan(ends.client);
         let orphan = pair(local, peer);
         let denied = |name: Pair| {
             without_capabilities(|| {
@@ -291,11 +289,7 @@ fn time_wait_is_denied_to_a_user() {
             skip!("{ONE_USER}");
         }
         let ends = tcp::connected();
-        let (local, peer) = tcp::addresses(&ends.client);
-        drop(ends.client);
-        await_orphan(local, peer, 5);
-        drop(ends.server);
-        await_state(local, peer, 6);
+        let (local, peer) = tcp::time_wait(ends.client, ends.server);
         let error = User::new(60108).run(|| {
             let mut table = table();
             let connection = table.find(&pair(local, peer).into()).unwrap();
@@ -402,7 +396,7 @@ fn a_sandbox_is_not_taken_for_the_owners_will() {
 fn the_survey_says_what_holds_here() {
     isolated(|| {
         let all = Support::probe(&mut table()).unwrap();
-        assert!(all.tcp_diag && all.one_walk && all.destroy && all.net_admin && all.borrow);
+        assert!(all.tcp_diag && all.one_dump && all.destroy && all.net_admin && all.borrow);
         assert!(all.all() && all.own());
         let less = without_capabilities(|| Support::probe(&mut table()).unwrap());
         assert!(less.tcp_diag && less.destroy && less.borrow);

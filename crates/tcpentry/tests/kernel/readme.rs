@@ -4,8 +4,9 @@ use std::fs;
 use std::net::TcpStream;
 use std::ops::ControlFlow;
 
+use tcpentry::delete::Ending;
 use tcpentry::netns::Namespace;
-use tcpentry::{Action, Connection, Ending, Error, Method, Options, Query, TcpTable};
+use tcpentry::{Action, Connection, Error, Method, Options, Query, TcpTable};
 use tcpentry_testkit::{isolated, skip, tcp, until};
 
 use crate::util::{assert_reset, table};
@@ -68,7 +69,7 @@ fn the_library_has_five_dependencies() {
     assert!(README.contains("five dependencies (rustix, libc, prefix-trie, strsim, uzers)"));
 }
 
-/// The descriptors of sock_diag of this network namespace, of which only this test makes any.
+/// Counts the descriptors of sock_diag of this network namespace, of which only this test makes any.
 fn diag_sockets() -> usize {
     const NETLINK_SOCK_DIAG: &str = "4";
     let text = fs::read_to_string("/proc/thread-self/net/netlink").unwrap();
@@ -95,7 +96,7 @@ fn a_handle_is_two_descriptors() {
     });
 }
 
-/// The threads of this process in the network namespace of this test: its own, and those that it started.
+/// Counts the threads of this process in the network namespace of this test: its own, and those that it started.
 fn threads_here() -> usize {
     let own = fs::read_link("/proc/thread-self/ns/net").unwrap();
     let tasks = fs::read_dir("/proc/self/task").unwrap();

@@ -3,7 +3,7 @@
 use std::net::Shutdown;
 
 use tcpentry::{ErrorKind, MethodChoice, Options, Pair, State};
-use tcpentry_testkit::proc_net::{await_orphan, await_state};
+use tcpentry_testkit::proc_net::await_state;
 use tcpentry_testkit::user::without_capabilities;
 use tcpentry_testkit::{isolated, kernel, skip, tcp};
 
@@ -62,9 +62,7 @@ fn of_one_that_nobody_holds() {
             skip!("{}", kernel::NO_TIME_WAIT);
         }
         let ends = tcp::connected();
-        let (local, peer) = tcp::addresses(&ends.server);
-        drop(ends.server);
-        await_orphan(local, peer, 5);
+        let (local, peer) = tcp::orphan(ends.server);
         rehearse(pair(local, peer), State::FinWait2);
     });
 }
@@ -76,11 +74,7 @@ fn of_time_wait() {
             skip!("{}", kernel::NO_TIME_WAIT);
         }
         let ends = tcp::connected();
-        let (local, peer) = tcp::addresses(&ends.server);
-        drop(ends.server);
-        await_orphan(local, peer, 5);
-        drop(ends.client);
-        await_state(local, peer, 6);
+        let (local, peer) = tcp::time_wait(ends.server, ends.client);
         rehearse(pair(local, peer), State::TimeWait);
     });
 }

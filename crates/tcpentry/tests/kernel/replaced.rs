@@ -57,7 +57,7 @@ impl Looker {
         }
     }
 
-    /// `SOCK_DIAG_BY_FAMILY` without `NLM_F_DUMP`, of an IPv4 connection.
+    /// Looks an IPv4 connection up: `SOCK_DIAG_BY_FAMILY` without `NLM_F_DUMP`.
     fn look(&mut self, name: Name) -> Shown {
         let (SocketAddr::V4(local), SocketAddr::V4(peer)) = (name.local, name.peer) else {
             unreachable!("both are IPv4");
@@ -200,13 +200,13 @@ fn gone_is_never_said_of_a_connection_that_becomes_time_wait() {
         let done: &'static AtomicU32 = Box::leak(Box::default());
         let looker = thread::spawn(move || {
             let mut table = table();
-            let place = table.place().unwrap();
+            let origin = table.origin().unwrap();
             while let Some((turn, connection)) = next(&queue) {
                 let pair = connection.pair;
                 while done.load(SeqCst) < turn {
                     let by_pair = table.find(&pair.into());
                     assert_eq!(by_pair.unwrap().cookie, connection.cookie);
-                    let by_identity = table.find(&place.identity(&connection).into());
+                    let by_identity = table.find(&origin.identity(&connection).into());
                     assert_eq!(by_identity.unwrap().cookie, connection.cookie);
                     let checked = table.check(&connection, &Options::default());
                     assert!(checked.is_ok(), "{checked:?}");
@@ -282,7 +282,7 @@ fn spin(turns: u32) {
     }
 }
 
-/// The next of a queue, without sleeping: what happens at once would be missed.
+/// Returns the next of a queue, without sleeping: what happens at once would be missed.
 fn next<T>(queue: &mpsc::Receiver<T>) -> Option<T> {
     loop {
         match queue.try_recv() {

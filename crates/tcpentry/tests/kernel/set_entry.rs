@@ -6,7 +6,6 @@ use tcpentry::error::{Guard, Operation};
 use tcpentry::set_entry::{MIB_TCP_STATE_DELETE_TCB, Tcp6Row, TcpRow};
 use tcpentry::{Error, ErrorKind, Outcome, State};
 use tcpentry_testkit::holder::Holder;
-use tcpentry_testkit::proc_net::{await_orphan, await_state};
 use tcpentry_testkit::user::{self, User, without_capabilities};
 use tcpentry_testkit::{isolated, kernel, link, seccomp, skip, tcp};
 
@@ -321,11 +320,7 @@ fn time_wait_is_settable() {
     isolated(|| {
         let ends = tcp::connected();
         let row = row_of(&ends.client);
-        let (local, peer) = tcp::addresses(&ends.client);
-        drop(ends.client);
-        await_orphan(local, peer, 5);
-        drop(ends.server);
-        await_state(local, peer, 6);
+        tcp::time_wait(ends.client, ends.server);
         if !kernel::destroys_time_wait() {
             assert_eq!(set(&row), Err((ErrorKind::NotSupported, 50)));
             return;

@@ -303,7 +303,7 @@ fn fin_wait_1_its_fin_was_lost() {
     });
 }
 
-/// The peer does not read, its window is closed: a FIN of the server waits behind the data.
+/// Opens a connection whose client does not read, so that its window is closed: a FIN of the server waits behind the data.
 fn ends_that_close_behind_queued_data() -> tcp::Ends {
     let ends = tcp::connected();
     tcp::fill(&ends.server);
@@ -331,9 +331,7 @@ fn fin_wait_2_without_owner_ends_and_the_peer_hears_nothing() {
             skip!("{}", kernel::NO_TIME_WAIT);
         }
         let ends = tcp::connected();
-        let (local, peer) = tcp::addresses(&ends.server);
-        drop(ends.server);
-        await_orphan(local, peer, 5);
+        let (local, peer) = tcp::orphan(ends.server);
         let deleted = delete_sending(0, pair(local, peer), State::FinWait2);
         assert_eq!(deleted.inode, None);
         assert_eq!(tcp::pending_error(&ends.client), None);
@@ -391,7 +389,7 @@ fn in_close_wait() -> tcp::Ends {
     ends
 }
 
-/// A connection whose server is in CLOSING: both ends have sent a FIN, and nothing that this one sends since arrives.
+/// Opens a connection whose server is in CLOSING: both ends have sent a FIN, and nothing that this one sends since arrives.
 fn closing() -> (Neighbour, tcp::Ends) {
     let neighbour = Neighbour::new();
     let ends = neighbour.connected();
@@ -520,11 +518,7 @@ fn time_wait_frees_its_four_tuple() {
         }
         let listener = tcp::listen(tcp::loopback(0));
         let ends = tcp::connect_to(&listener);
-        let (local, peer) = tcp::addresses(&ends.client);
-        drop(ends.client);
-        await_orphan(local, peer, 5);
-        drop(ends.server);
-        await_state(local, peer, 6);
+        let (local, peer) = tcp::time_wait(ends.client, ends.server);
         let deleted = delete_sending(0, pair(local, peer), State::TimeWait);
         assert_eq!((deleted.inode, deleted.uid), (None, 0));
         let socket = tcp::socket(local);
@@ -577,7 +571,8 @@ fn a_socket_that_is_only_bound_can_not_be_deleted() {
     });
 }
 
-/// It had read the end of the stream: it may go on sending until it is told that nobody reads.
+/// Asserts that a peer that had read the end of the stream learns of the reset: it may go on sending until it is told that
+/// nobody reads.
 fn assert_peer_in_close_wait_is_told(mut peer: &TcpStream) {
     until("the reset arrives", || tcp::events(peer) & 0x18 == 0x18);
     assert_eq!(tcp::errno(peer.write(b"x")), Errno::PIPE);
@@ -682,9 +677,7 @@ fn borrowing_ends_every_state_that_has_an_owner() {
 fn borrowing_can_not_end_what_has_no_owner() {
     isolated(|| {
         let ends = tcp::connected();
-        let (local, peer) = tcp::addresses(&ends.server);
-        drop(ends.server);
-        await_orphan(local, peer, 5);
+        let (local, peer) = tcp::orphan(ends.server);
         let mut table = table();
         let orphan = table.find(&pair(local, peer).into()).unwrap();
         let options = Options::default().with_method(MethodChoice::Borrow);

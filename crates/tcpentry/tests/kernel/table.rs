@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use tcpentry::{Connection, ErrorKind, Inode, Options, Query, State, States, TcpTable};
-use tcpentry_testkit::proc_net::{self, await_orphan, await_state};
+use tcpentry_testkit::proc_net::{self, await_state};
 use tcpentry_testkit::user::{self, User, without_capabilities};
 use tcpentry_testkit::{isolated, kernel, seccomp, skip, tcp, until};
 
@@ -89,16 +89,10 @@ impl Varied {
 
     fn ownerless(&mut self) {
         let ends = tcp::connected();
-        let (local, peer) = tcp::addresses(&ends.client);
-        drop(ends.client);
-        await_orphan(local, peer, 5);
+        tcp::orphan(ends.client);
         self.streams.push(ends.server);
         let ends = tcp::connected();
-        let (local, peer) = tcp::addresses(&ends.client);
-        drop(ends.client);
-        await_orphan(local, peer, 5);
-        drop(ends.server);
-        await_state(local, peer, 6);
+        tcp::time_wait(ends.client, ends.server);
     }
 
     fn half_open(&mut self) {
@@ -510,7 +504,7 @@ fn bound_sockets_are_shown_when_they_are_asked_for() {
     });
 }
 
-/// More connections than fit into one of the kernel's datagrams.
+/// Opens more connections than fit into one of the kernel's datagrams.
 fn many() -> Vec<tcp::Ends> {
     let listener = tcp::listen(tcp::loopback(0));
     (0..300).map(|_| tcp::connect_to(&listener)).collect()
@@ -540,19 +534,19 @@ fn a_table_of_many_datagrams_shows_each_socket_once() {
 }
 
 #[test]
-fn an_abandoned_walk_does_not_disturb_the_next_question() {
+fn an_abandoned_dump_does_not_disturb_the_next_question() {
     isolated(|| {
         let ends = many();
         let mut table = table();
         for taken in [0, 1, 3, 250, 500, 599, 600] {
-            let walk = table.connections(&Query::default()).unwrap();
-            assert_eq!(walk.take(taken).map(Result::unwrap).count(), taken);
+            let dump = table.connections(&Query::default()).unwrap();
+            assert_eq!(dump.take(taken).map(Result::unwrap).count(), taken);
             let pair = pair_of(&ends[taken % ends.len()].server);
             let found = table.find(&pair.into()).unwrap();
             assert_eq!(found.pair, pair);
             assert_eq!(cookies(&mut table).len(), 2 * ends.len());
         }
-        // A deletion right behind an abandoned walk, of a row of that walk.
+        // A deletion right behind an abandoned dump, of a row of that dump.
         let first = table
             .connections(&Query::default())
             .unwrap()

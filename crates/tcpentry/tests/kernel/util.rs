@@ -7,18 +7,18 @@ use rustix::io::Errno;
 use tcpentry::{Connection, Endpoint, ErrorKind, Method, Options, Pair, State, TcpTable};
 use tcpentry_testkit::{kernel, tcp};
 
-/// The pair of two addresses.
+/// Returns the pair of two addresses.
 pub(crate) fn pair(local: SocketAddr, peer: SocketAddr) -> Pair {
     Pair::new(local.into(), peer.into()).unwrap()
 }
 
-/// The pair of a connected socket.
+/// Returns the pair of a connected socket.
 pub(crate) fn pair_of(stream: &TcpStream) -> Pair {
     let (local, peer) = tcp::addresses(stream);
     pair(local, peer)
 }
 
-/// The name of a listener: no peer.
+/// Returns the name of a listener: no peer.
 pub(crate) fn listener_at(local: SocketAddr) -> Pair {
     let nobody = match local {
         SocketAddr::V4(_) => "0.0.0.0:0",
@@ -27,7 +27,7 @@ pub(crate) fn listener_at(local: SocketAddr) -> Pair {
     Pair::new(Endpoint::from(local), nobody.parse().unwrap()).unwrap()
 }
 
-/// The table of this thread's namespace.
+/// Opens the table of this thread's namespace.
 pub(crate) fn table() -> TcpTable {
     TcpTable::open().unwrap()
 }
@@ -78,7 +78,7 @@ pub(crate) fn delete_orphan(pair: Pair, state: State) -> Option<Connection> {
     }
 }
 
-/// Its cookie, as its owner sees it.
+/// Returns the cookie of a socket, as its owner sees it.
 pub(crate) fn cookie(socket: impl AsFd) -> u64 {
     rustix::net::sockopt::socket_cookie(socket).unwrap()
 }
@@ -91,7 +91,7 @@ pub(crate) fn lives(from: &TcpStream, to: &TcpStream) -> bool {
     from.write_all(b"x").is_ok() && to.read_exact(&mut byte).is_ok() && byte == *b"x"
 }
 
-/// The end of a connection that was reset: told once, then it is at its end.
+/// Asserts that a peer was reset: it is told once, then it is at its end.
 pub(crate) fn assert_reset(peer: &TcpStream) {
     assert_told(peer, Errno::CONNRESET);
 }

@@ -74,7 +74,7 @@ pub(crate) fn nearest<'w>(typed: &str, words: impl Iterator<Item = &'w str>) -> 
         .map(|(_, word)| word)
 }
 
-/// No word of ours is longer.
+/// The most letters that a word of ours has.
 const MAX_LETTERS: usize = 20;
 
 /// The commands of other tools: their names, the command that is meant, and the words before theirs.

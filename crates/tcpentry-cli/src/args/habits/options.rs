@@ -94,7 +94,7 @@ const OPTIONS: &[(&[&str], Habit)] = &[
     (
         &["-r", "--resolve"],
         Answered(
-            "names of hosts are not looked up: every address is shown as a number",
+            "host names are not looked up: every address is shown as a number",
             &[],
         ),
     ),
@@ -115,28 +115,28 @@ const OPTIONS: &[(&[&str], Habit)] = &[
     (
         &["-m", "--memory"],
         Answered(
-            "the memory of a socket is not shown; RECV-Q and SEND-Q are its queues",
+            "socket memory is not shown; RECV-Q and SEND-Q show the queues",
             &[],
         ),
     ),
     (
         &["-s", "--summary", "--statistics", "--stats"],
         Answered(
-            "there is no summary; this lists the connections, one a line",
+            "there is no summary; this lists the connections, one per line",
             &[],
         ),
     ),
     (
         &["--cgroup"],
         Answered(
-            "the column of cgroups is -c here: container and unit",
+            "cgroups are shown by -c here, as container and unit",
             &["-c"],
         ),
     ),
     (
         &["-B", "--bound-inactive"],
         Answered(
-            "sockets that are only bound are among those of -a, in the state bound-inactive",
+            "-a includes sockets that are only bound, in the state bound-inactive",
             &["-a"],
         ),
     ),
@@ -151,7 +151,7 @@ const OPTIONS: &[(&[&str], Habit)] = &[
             "--tipcinfo",
         ],
         Answered(
-            "this is not shown here; --json has all that is known of a connection",
+            "this is not shown here; --json shows everything that is known about a connection",
             &["--json"],
         ),
     ),
@@ -189,7 +189,7 @@ const OPTIONS: &[(&[&str], Habit)] = &[
     (
         &["-R"],
         Answered(
-            "an option -R does not exist; `tcpentry delete` ends connections",
+            "there is no option -R; `tcpentry delete` ends connections",
             &[],
         ),
     ),
@@ -233,7 +233,7 @@ const OPTIONS: &[(&[&str], Habit)] = &[
     ),
     (
         &["-F", "--filter"],
-        Value("a filter is given as words; `$(cat FILE)` puts one from a file there"),
+        Value("a filter is given as words; `$(cat FILE)` takes them from a file"),
     ),
     (
         &["--diag", "--interval", "--timeout"],
@@ -302,14 +302,14 @@ const OPTIONS: &[(&[&str], Habit)] = &[
     (
         &["-f"],
         Answered(
-            "here -4 and -6 choose the family, and --yes answers the question of a deletion",
+            "here -4 and -6 choose the family, and --yes deletes without asking",
             &[],
         ),
     ),
     (
         &["--force"],
         Answered(
-            "there is no --force: --yes answers the question before several are deleted, and each guard has an option of its own",
+            "there is no --force: --yes deletes several without asking, and each guard has an option of its own",
             &[],
         ),
     ),
@@ -333,17 +333,17 @@ const OPTIONS: &[(&[&str], Habit)] = &[
             "--sigterm",
         ],
         Answered(
-            "no process is killed here and no signal is sent: the connection is ended, and its process goes on",
+            "no process is killed here and no signal is sent: the connection is ended, and its process keeps running",
             &[],
         ),
     ),
     (
         &["--signal", "--sig"],
-        Value("no signal is sent here: the connection is ended, and its process goes on"),
+        Value("no signal is sent here: the connection is ended, and its process keeps running"),
     ),
     (
         &["-L", "--list", "--dump"],
-        Answered("listing is what happens without a command", &[]),
+        Answered("without a command, tcpentry lists the connections", &[]),
     ),
     (
         &["--flush"],
@@ -355,14 +355,14 @@ const OPTIONS: &[(&[&str], Habit)] = &[
     (
         &["--quick", "--graceful", "--gracefully", "--wait", "--retry"],
         Answered(
-            "a connection is ended at once, with a reset; `--for 10s` goes on with those that come back",
+            "a connection is ended at once, with a reset; `--for 10s` keeps deleting those that come back",
             &[],
         ),
     ),
     (
         &["--interactive", "--ask", "--confirm"],
         Answered(
-            "a question comes by itself where more than one is to be deleted, on a terminal",
+            "on a terminal, it asks by itself before it deletes more than one",
             &[],
         ),
     ),
@@ -423,9 +423,7 @@ pub(in super::super) fn read(
             _ => (&*text, None),
         };
         if let Some((term, value)) = glued_term(&text) {
-            errors.push(format!(
-                "{text}: this is a term of the filter here, `{term}`"
-            ));
+            errors.push(format!("{text}: this is a filter term here: `{term}`"));
             terms.extend([term.to_owned(), value].map(OsString::from));
             continue;
         }
@@ -451,9 +449,7 @@ pub(in super::super) fn read(
                 replacements.extend(new.filter(|it| is_known(it)));
             }
             Term(term) => {
-                errors.push(format!(
-                    "{name}: this is a term of the filter here, `{term}`"
-                ));
+                errors.push(format!("{name}: this is a filter term here: `{term}`"));
                 terms.push(term.into());
                 terms.extend(value());
             }
@@ -462,9 +458,7 @@ pub(in super::super) fn read(
                 value();
             }
             Deletes => {
-                errors.push(format!(
-                    "{name}: connections are ended by the command `delete`"
-                ));
+                errors.push(format!("{name}: the command `delete` ends connections"));
                 deletes = true;
             }
         }

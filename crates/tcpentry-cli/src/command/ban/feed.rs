@@ -192,7 +192,7 @@ fn crowdsec(line: &str) -> Result<Option<Prefix>, String> {
         return Ok(None);
     }
     let decision: Decision =
-        serde_json::from_str(line).map_err(|error| format!("no decision of CrowdSec: {error}"))?;
+        serde_json::from_str(line).map_err(|error| format!("not a CrowdSec decision: {error}"))?;
     let is_ban = decision.kind.eq_ignore_ascii_case("ban")
         && decision.action.is_none_or(|action| action == "add")
         && ["ip", "range"].iter().any(|scope| decision.scope.eq_ignore_ascii_case(scope))

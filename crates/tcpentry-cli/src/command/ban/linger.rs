@@ -100,7 +100,7 @@ pub(super) fn start(
     let child = command.spawn()?;
     if args.report.verbose {
         notice(&format!(
-            "process {} goes on for {}",
+            "process {} continues for {}",
             child.id(),
             exact_duration(linger)
         ));

@@ -80,11 +80,11 @@ fn run_list(args: &BanArgs, spared: &Spared, bans: &[Prefix]) -> Exit {
         handed.spare(&session);
         let is_logged = SystemLog::open().is_ok();
         if !is_logged {
-            notice("there is no system log (/dev/log): what --linger ends is reported nowhere");
+            notice("there is no system log (/dev/log): deletions by --linger will not be reported");
         }
         if let Err(error) = linger::start(args, period, &handed, is_logged) {
             print_error(&format!(
-                "--linger: cannot go on in the background: {error}"
+                "--linger: cannot continue in the background: {error}"
             ));
             return Exit::Failed;
         }
@@ -198,7 +198,7 @@ fn peers_of_session(args: &BanArgs, set: &PrefixSet) -> Vec<IpAddr> {
 fn read_host() -> Result<HostAddresses, Exit> {
     HostAddresses::read().map_err(|error| {
         print_failure(&error);
-        print_hint("without them it can't be told whether a ban would cut this host off");
+        print_hint("without them it is not known whether a ban would cut this host off");
         Exit::of_deletion(&error)
     })
 }
@@ -221,7 +221,7 @@ fn read_excepted(excepted: &[String]) -> Result<PrefixSet, Exit> {
     Ok(set)
 }
 
-/// Reads a whole list, so that it takes one walk over the table; a bad line is reported, and the others stand.
+/// Reads a whole list, so that it takes one dump of the table; a bad line is reported, and the others stand.
 fn read_file(path: &std::path::Path) -> Result<Vec<Prefix>, Exit> {
     let failed = |error: &io::Error| usage_error(&format!("--file: {}: {error}", path.display()));
     let input = if path.as_os_str() == "-" {
@@ -260,8 +260,8 @@ fn usage_error(text: &str) -> Exit {
 }
 
 fn report_bad_line(number: u64, reason: &str) {
-    print_error(&format!("line {number}: {reason}; it is passed over"));
+    print_error(&format!("line {number}: {reason}; the line is skipped"));
 }
 
-/// As many are ended in one walk over the table.
+/// The number of bans that are ended in one dump of the table.
 const BATCH: usize = 1000;

@@ -35,7 +35,7 @@ impl Spared {
     /// Returns why a ban is refused as a whole; `None` where at least some of it stands.
     pub(super) fn refuse(&self, ban: Prefix) -> Option<String> {
         if ban.length() == 0 {
-            return Some(format!("{ban} is everybody"));
+            return Some(format!("{ban} is every address"));
         }
         let covers = |set: &PrefixSet| {
             let beginnings = (0..=ban.length()).filter_map(|it| Prefix::new(ban.address(), it));

@@ -1,6 +1,7 @@
 //! One attempt to delete a connection, and its result.
 
-use tcpentry::{Connection, Ending, Error, Outcome, Pair, Target};
+use tcpentry::delete::Ending;
+use tcpentry::{Connection, Error, Outcome, Pair, Target};
 
 /// The connection that was found under a name, and the result of deleting it.
 pub(super) struct Attempt {

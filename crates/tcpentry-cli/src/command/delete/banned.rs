@@ -126,7 +126,7 @@ impl RequestedPorts<'_> {
     fn judge(&mut self, row: &Connection) -> RowVerdict {
         let unknown = |why: &str| {
             let cause = format!(
-                "it is in another network namespace, and which port its client asked for is not known: {why}"
+                "it is in another network namespace, and the port that its client asked for is not known: {why}"
             );
             let error = Error::spared(cause, row.pair);
             RowVerdict::Unknown(
@@ -138,7 +138,7 @@ impl RequestedPorts<'_> {
         match self.conntrack.requested(&row.pair) {
             Ok(RequestedEnd::Known(end)) if self.ports.contains(end.port()) => RowVerdict::Selected,
             Ok(RequestedEnd::Known(_) | RequestedEnd::Outgoing) => RowVerdict::NotSelected,
-            Ok(_) => unknown("the connection tracking of this host has no entry of it"),
+            Ok(_) => unknown("the connection tracking of this host has no entry for it"),
             Err(error) => unknown(error.cause()),
         }
     }

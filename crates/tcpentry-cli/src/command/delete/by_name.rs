@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::collections::{HashSet, VecDeque};
 use std::time::Instant;
 
+use tcpentry::delete::{Ending, Subflows};
 use tcpentry::error::{CallerGuard, Guard, Operation};
 use tcpentry::{
-    Attribution, Connection, Ending, Error, ErrorKind, Method, Options, State, Subflows, Target,
-    TcpTable,
+    Attribution, Connection, Error, ErrorKind, Method, Options, State, Target, TcpTable,
 };
 
 use super::attempt::Attempt;

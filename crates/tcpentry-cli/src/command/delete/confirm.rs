@@ -81,11 +81,10 @@ mod tests {
 
     use super::*;
 
-    /// Returns the answer when this is typed after the question, and the screen then.
-    fn answered(typed: &str) -> (bool, String) {
-        let terminal = Terminal::open();
+    /// Asks on this terminal, and returns the answer when this is typed after the question.
+    fn answer_on(terminal: &Terminal, typed: &str) -> bool {
         let interrupted = AtomicBool::new(false);
-        let yes = thread::scope(|scope| {
+        thread::scope(|scope| {
             let asking = scope.spawn(|| {
                 let mut output = terminal.inside();
                 ask(
@@ -98,7 +97,13 @@ mod tests {
             terminal.await_text("connections? [y/N] ");
             terminal.type_in(typed);
             asking.join().unwrap()
-        });
+        })
+    }
+
+    /// Returns the answer when this is typed after the question, and the screen then.
+    fn answered(typed: &str) -> (bool, String) {
+        let terminal = Terminal::open();
+        let yes = answer_on(&terminal, typed);
         (yes, terminal.screen())
     }
 
@@ -155,22 +160,7 @@ mod tests {
         let terminal = Terminal::open();
         terminal.type_in("y\n");
         terminal.await_text("y\r\n");
-        let interrupted = AtomicBool::new(false);
-        let yes = thread::scope(|scope| {
-            let asking = scope.spawn(|| {
-                let mut output = terminal.inside();
-                ask(
-                    "Delete 2 connections?",
-                    terminal.inside(),
-                    &mut output,
-                    &interrupted,
-                )
-            });
-            terminal.await_text("[y/N] ");
-            terminal.type_in("n\n");
-            asking.join().unwrap()
-        });
-        assert!(!yes);
+        assert!(!answer_on(&terminal, "n\n"));
     }
 
     #[test]

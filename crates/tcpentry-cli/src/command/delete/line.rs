@@ -151,7 +151,7 @@ fn describe_subflows(attempt: &Attempt, view: &mut View) -> Option<String> {
     let all = names.join(", ");
     (!names.is_empty()).then(|| {
         format!(
-            "it is a subflow of an MPTCP connection, which ends with all its subflows: also {all}"
+            "it is a subflow of an MPTCP connection, which ends with all its subflows, including {all}"
         )
     })
 }

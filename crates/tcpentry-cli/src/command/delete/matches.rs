@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashSet};
 use super::sample::Sampler;
 use crate::own_session;
 use tcpentry::connection::CompactConnection;
-use tcpentry::{Connection, Cookie, Error, Subflows};
+use tcpentry::delete::Subflows;
+use tcpentry::{Connection, Cookie, Error};
 
 /// A socket as all tables together know it: the index of its table and its cookie.
 ///
@@ -161,5 +162,5 @@ impl Matches {
     }
 }
 
-/// As many as fill a screen or two.
+/// The number of rows of a preview: as many as fill a screen or two.
 const PREVIEW_ROWS: usize = 60;

@@ -20,8 +20,10 @@ pub(super) fn describe(attempt: &Attempt, table: &mut TcpTable, view: &mut View)
     let first = rows.first()?;
     let name = format!("{} {}", view.local(&first.pair), first.peer());
     Some(match rows.len() - 1 {
-        0 => format!("between these addresses there is another connection: {name}"),
-        more => format!("between these addresses there are others: {name}, and {more} more"),
+        0 => format!("there is another connection between these addresses: {name}"),
+        more => {
+            format!("there are other connections between these addresses: {name}, and {more} more")
+        }
     })
 }
 

@@ -3,7 +3,8 @@
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use tcpentry::{Connection, Ending, Error, ErrorKind, Method, State};
+use tcpentry::delete::Ending;
+use tcpentry::{Connection, Error, ErrorKind, Method, State};
 
 use super::matches::{Match, SocketKey};
 use super::run::Run;
@@ -146,17 +147,17 @@ impl Run<'_> {
             for row in ended {
                 self.report_one(table, &row, Ok(Ending::foreseen(Method::Borrow)));
             }
-            let mut still_there = HashSet::new();
+            let mut present = HashSet::new();
             self.delete_here(table, here, true, |row, result| {
                 let has_ended = result
                     .as_ref()
                     .is_err_and(|error| error.kind() == ErrorKind::NotFound);
                 if !has_ended {
-                    still_there.insert((table, row.cookie));
+                    present.insert((table, row.cookie));
                 }
                 has_ended
             });
-            let back = missed.iter().filter(|it| still_there.contains(&it.key()));
+            let back = missed.iter().filter(|it| present.contains(&it.key()));
             paced.waiting.extend(back.cloned());
         }
     }

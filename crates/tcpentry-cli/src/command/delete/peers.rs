@@ -39,7 +39,7 @@ impl PeersNotTold {
         all.map(|(reason, PendingNotice { first, count })| match count {
             1 => first,
             _ => format!(
-                "{count} peers were not told: their local addresses are no longer on this host, and {reason}"
+                "{count} peers were not notified: their local addresses are no longer on this host, and {reason}"
             ),
         })
     }
@@ -54,7 +54,7 @@ pub(super) fn describe_peer(attempt: &Attempt) -> Option<String> {
     (reset == PeerReset::SentFromLostAddress).then(|| {
         let pair = attempt.pair();
         format!(
-            "the peer {} was told although {} is no longer on this host: the reset left by IP_TRANSPARENT on the borrowed descriptor",
+            "the peer {} was notified although {} is no longer on this host: the reset left through the borrowed descriptor (IP_TRANSPARENT)",
             pair.peer(),
             pair.local().address()
         )
@@ -64,7 +64,7 @@ pub(super) fn describe_peer(attempt: &Attempt) -> Option<String> {
 fn not_told(attempt: &Attempt, reason: &str) -> String {
     let pair = attempt.pair();
     format!(
-        "the peer {} was not told: its local address {} is no longer on this host, and {reason}",
+        "the peer {} was not notified: the local address {} is no longer on this host, and {reason}",
         pair.peer(),
         pair.local().address()
     )

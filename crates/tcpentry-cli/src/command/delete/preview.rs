@@ -89,7 +89,7 @@ mod tests {
             (
                 "--rate 20/s",
                 200,
-                "Delete these 200 connections at 20/s, in some 10s?",
+                "Delete these 200 connections at 20/s, in about 10s?",
             ),
             (
                 "--for 10m",

@@ -73,14 +73,14 @@ pub(super) fn describe_left(left: usize, time: Duration, now: SystemTime) -> Str
     let (hours, minutes, seconds) = (end / 3600 % 24, end / 60 % 60, end % 60);
     let time = Duration::from_secs(time.as_secs() + 1);
     format!(
-        "{left} left, for another {} (until {hours:02}:{minutes:02}:{seconds:02} UTC)",
+        "{left} left, {} to go (until {hours:02}:{minutes:02}:{seconds:02} UTC)",
         crate::output::duration(time)
     )
 }
 
 /// A run that ends within a second needs no progress.
 const PROGRESS_DELAY: Duration = Duration::from_secs(1);
-/// Five times a second is as much as can be read.
+/// The time between two lines of progress: five times a second is as much as can be read.
 const INTERVAL: Duration = Duration::from_millis(200);
 
 #[cfg(test)]
@@ -139,7 +139,7 @@ mod tests {
         let now = UNIX_EPOCH + Duration::from_secs(86_400 * 20_000 + 12 * 3600 + 34 * 60 + 50);
         assert_eq!(
             describe_left(80, Duration::from_millis(5900), now),
-            "80 left, for another 6s (until 12:34:55 UTC)"
+            "80 left, 6s to go (until 12:34:55 UTC)"
         );
     }
 

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use tcpentry::{Attribution, Connection, Ending, Error, Selection};
+use tcpentry::delete::Ending;
+use tcpentry::{Attribution, Connection, Error, Selection};
 
 use super::attempt::Attempt;
 use super::confirm;
@@ -237,11 +238,11 @@ impl Run<'_> {
         }
         if let Some(stream) = confirm::not_a_terminal() {
             let many = if self.repeats() {
-                "repeated deletion may take more than one".to_owned()
+                "repeating may delete more than one connection".to_owned()
             } else if of_a_server {
-                "1 connection matches, which an SSH server holds".to_owned()
+                "1 connection matches, held by an SSH server".to_owned()
             } else if count == 1 {
-                "1 connection matches, which may carry your own session".to_owned()
+                "1 connection matches, and it may carry your own session".to_owned()
             } else {
                 describe_matching(count)
             };
@@ -284,13 +285,13 @@ impl Run<'_> {
         let Some(max) = self.args.max.filter(|&max| self.attempted + count > max) else {
             return Ok(());
         };
-        let before = match self.attempted {
-            0 => String::new(),
-            before => format!(", after {before} before"),
+        let (before, rest) = match self.attempted {
+            0 => (String::new(), "nothing"),
+            before => (format!(", after {before} earlier"), "nothing more"),
         };
         let matching = describe_matching(count);
         self.report.notice(&format!(
-            "refused: {matching}{before}, more than --max {max}; nothing was deleted"
+            "refused: {matching}{before}, more than --max {max}; {rest} was deleted"
         ));
         Err(Stop::Refused(count))
     }
@@ -316,7 +317,7 @@ impl Run<'_> {
             let pace = pace::describe(&self.args.pace, self.attempted);
             self.report.end_round();
             self.report
-                .notice(&format!("without -n they are deleted{pace}"));
+                .notice(&format!("without -n they would be deleted{pace}"));
         }
         let attribution = self.selector.attribution.get_mut();
         for line in mentions::partly_seen(attribution) {
@@ -376,7 +377,7 @@ impl Run<'_> {
     fn finish_empty(mut self) -> Exit {
         if self.left_out {
             self.report.notice(&format!(
-                "no connection that you may see matches: {}",
+                "no connection that you are permitted to see matches: {}",
                 self.filter
             ));
             return Exit::Denied;
@@ -393,8 +394,8 @@ impl Run<'_> {
         if !self.args.report.quiet {
             let text = match listeners {
                 0 => format!("no connection matches: {}", self.filter),
-                1 => "only a listener matches, which needs --listeners".to_owned(),
-                many => format!("only {many} listeners match, which need --listeners"),
+                1 => "only a listener matches; deleting it takes --listeners".to_owned(),
+                many => format!("only {many} listeners match; deleting them takes --listeners"),
             };
             self.report.notice(&text);
             if listeners == 0 {

@@ -4,10 +4,9 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use tcpentry::delete::Subflows;
 use tcpentry::filter::Truth;
-use tcpentry::{
-    Attribution, Connection, Error, Options, Query, Selection, State, States, Subflows,
-};
+use tcpentry::{Attribution, Connection, Error, Options, Query, Selection, State, States};
 
 use super::interrupt::Interrupt;
 use super::matches::Matches;
@@ -122,7 +121,7 @@ impl<'a> Selector<'a> {
         // The filter is one; only the right to see marks differs between namespaces.
         let mut attribution = self.attribution.borrow_mut();
         for scan in &self.scans {
-            if scan.selection.may_be_unseen(&mut attribution)? {
+            if scan.selection.may_be_hidden(&mut attribution)? {
                 return Ok(true);
             }
         }

@@ -1,8 +1,8 @@
 //! Deletion of matching rows while the dump that yields them goes on: nothing is held.
 
-use tcpentry::delete::DumpCompleteness;
+use tcpentry::delete::{DumpCompleteness, Ending, Subflows};
 use tcpentry::filter::Truth;
-use tcpentry::{Action, Connection, Ending, Error, Subflows};
+use tcpentry::{Action, Connection, Error};
 
 use super::attempt::Attempt;
 use super::run::Run;

@@ -59,7 +59,7 @@ impl SystemLog {
                 self.socket.set_nonblocking(true)?;
                 Err(io::Error::new(
                     ErrorKind::TimedOut,
-                    "its daemon does not read",
+                    "its daemon is not reading",
                 ))
             }
             Err(_) => {
@@ -194,7 +194,7 @@ mod tests {
         let mut log = daemon.log();
         let start = Instant::now();
         let full = (0..100_000).find_map(|_| log.record(Outcome::Deleted, "it").err());
-        assert_eq!(full.unwrap().to_string(), "its daemon does not read");
+        assert_eq!(full.unwrap().to_string(), "its daemon is not reading");
         assert!(start.elapsed() >= BRIEF);
         let start = Instant::now();
         for _ in 0..1000 {

@@ -146,7 +146,7 @@ fn from_json(text: &str) -> Result<Target, String> {
     }
 }
 
-/// More than any identity or object of this program takes.
+/// The longest line that is read: more than any identity or object of this program takes.
 const MAX_LINE: u64 = 64 * 1024;
 
 /// Returns standard input, for [`read`].
@@ -248,7 +248,7 @@ mod tests {
                 "192.0.2.1",
                 "`192.0.2.1` names one end; a connection has two",
             ),
-            (ID, "this is an identity, which is the value of --id"),
+            (ID, "this is an identity; write it after --id"),
             ("1 2 3", "3 words; expected two endpoints"),
             (
                 "127.0.0.1:1 [::1]:2",

@@ -34,7 +34,7 @@ pub(super) fn examine(found: &Support, table: &mut TcpTable) -> (Vec<Finding>, E
         Finding::note(
             "namespace",
             format!(
-                "network namespace {}; those of others are seen with --all-netns",
+                "network namespace {}; --all-netns shows the others",
                 table.netns()
             ),
         ),
@@ -131,7 +131,7 @@ fn kernel_differences(release: Option<(u32, u32)>) -> impl Iterator<Item = Findi
         (
             (6, 1),
             "TIME_WAIT",
-            "kernels like 5.10 don't destroy these sockets, nor those in FIN_WAIT2 without owner (6.1 does); \
+            "kernels like 5.10 don't destroy these sockets, nor those in FIN_WAIT2 without an owner (6.1 does); \
              their timers end them",
         ),
         (
@@ -142,8 +142,7 @@ fn kernel_differences(release: Option<(u32, u32)>) -> impl Iterator<Item = Findi
         (
             (6, 11),
             "orphans",
-            "kernels before 6.11 may confirm the end of a socket without owner and leave it there; \
-             that is noticed and reported",
+            "kernels before 6.11 may confirm the deletion of a socket without an owner but leave it in the table; that is noticed and reported",
         ),
     ];
     differences
@@ -158,7 +157,7 @@ fn exceptions(release: Option<(u32, u32)>) -> &'static str {
         .map(|finding| finding.check)
         .collect();
     if differences.contains(&"TIME_WAIT") {
-        ", except in TIME_WAIT or in FIN_WAIT2 without owner, and maybe other orphans"
+        ", except in TIME_WAIT or in FIN_WAIT2 without an owner, and maybe other orphans"
     } else if differences.contains(&"orphans") {
         ", except maybe orphans"
     } else {
@@ -177,7 +176,7 @@ fn release() -> Option<(u32, u32)> {
 /// Checks whether sockets can be named by their identities.
 fn identities(table: &mut TcpTable) -> Finding {
     const CHECK: &str = "identities";
-    match table.place() {
+    match table.origin() {
         Ok(_) => Finding::ok(
             CHECK,
             "there is a boot id: list --id shows them, delete --id takes them",
@@ -194,7 +193,7 @@ fn tcp_diag(found: &Support) -> Finding {
     if !found.tcp_diag {
         return Finding::missing(
             "tcp_diag",
-            "the kernel answers no question about TCP sockets; it could not load its module either",
+            "the kernel does not answer queries about TCP sockets, and could not load its module for them",
             "as root, outside of any container: modprobe tcp_diag",
         );
     }
@@ -205,7 +204,7 @@ fn tcp_diag(found: &Support) -> Finding {
     } else {
         "built in or loaded"
     };
-    let dumps = if found.one_walk {
+    let dumps = if found.one_dump {
         "one dump"
     } else {
         "two dumps"
@@ -226,7 +225,7 @@ fn destroy(found: &Support) -> Finding {
         Finding::missing(
             "SOCK_DESTROY",
             "this kernel was built without CONFIG_INET_DIAG_DESTROY",
-            "run a kernel with it; until then only borrowed descriptors delete",
+            "run a kernel that has it; until then connections can be deleted only by borrowing descriptors",
         )
     }
 }
@@ -235,12 +234,12 @@ fn net_admin(found: &Support) -> Finding {
     if found.net_admin {
         Finding::ok(
             "CAP_NET_ADMIN",
-            "held over this network namespace: any connection may be destroyed",
+            "held over this network namespace: any connection can be deleted",
         )
     } else {
         Finding::missing(
             "CAP_NET_ADMIN",
-            "not held over this network namespace: only connections of your own processes",
+            "not held over this network namespace: only connections of your own processes can be deleted",
             as_root(),
         )
     }
@@ -289,10 +288,13 @@ fn mptcp(found: &Support) -> Finding {
             "enabled; such connections can't be deleted without borrowing",
         ),
         Err(Errno::NOPROTOOPT) => Finding::note("MPTCP", "not enabled"),
-        Err(Errno::PROTONOSUPPORT) => Finding::note("MPTCP", "this kernel has none"),
+        Err(Errno::PROTONOSUPPORT) => Finding::note("MPTCP", "not supported by this kernel"),
         Err(errno) => Finding::note(
             "MPTCP",
-            format!("unknown: a socket of it: {}", io::Error::from(errno)),
+            format!(
+                "unknown: cannot create an MPTCP socket: {}",
+                io::Error::from(errno)
+            ),
         ),
     }
 }
@@ -319,7 +321,7 @@ fn sys_ptrace(found: &Support) -> Finding {
     match (found.sys_ptrace, found.from_all()) {
         (_, true) => Finding::ok(
             CHECK,
-            "held: descriptors of everybody's processes may be borrowed",
+            "held: descriptors can be borrowed from every process",
         ),
         (true, false) if !may_attach(found) => {
             Finding::note(CHECK, "held, but Yama makes it useless")
@@ -329,12 +331,11 @@ fn sys_ptrace(found: &Support) -> Finding {
         }
         (true, false) => Finding::note(
             CHECK,
-            "held, but not over everybody's processes: it is that of another user namespace, \
-             or there is no CAP_DAC_READ_SEARCH",
+            "held, but not over every process: it is that of another user namespace, or CAP_DAC_READ_SEARCH is missing",
         ),
         (false, _) => Finding::note(
             CHECK,
-            "not held: only descriptors of your own processes may be borrowed",
+            "not held: descriptors can be borrowed only from your own processes",
         ),
     }
 }
@@ -343,7 +344,7 @@ fn processes(found: &Support) -> Finding {
     let Some(seen) = found.processes else {
         return Finding::missing(
             "/proc",
-            "shows no process: no descriptor can be found to borrow",
+            "shows no processes, so there is none to borrow a descriptor from",
             MOUNT_PROC,
         );
     };
@@ -354,14 +355,14 @@ fn processes(found: &Support) -> Finding {
     if seen.own_hidden > 0 {
         let _ = write!(
             detail,
-            ", and of {} of your own {}: not dumpable, more capable, or of another user namespace",
+            ", including {} of your own {}: not dumpable, with more capabilities, or in another user namespace",
             seen.own_hidden, seen.own
         );
     }
     // There is no /proc/mounts with subset=pid.
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     if !Path::new("/proc/sys").exists() {
-        detail.push_str("; only processes (subset=pid), and nothing of the kernel's settings");
+        detail.push_str("; it shows only processes (subset=pid), not the kernel's settings");
     }
     match hidepid(&mounts) {
         Some(option) if !found.from_all() => Finding::missing(
@@ -407,11 +408,9 @@ pub(super) fn verdict(found: &Support) -> (Finding, Exit) {
     }
     if found.own() {
         let detail = if found.from_all() {
-            "every connection that a process seen here holds can be deleted, by borrowing; \
-             none without owner (TIME_WAIT, orphans)"
+            "every connection held by a process seen here can be deleted, by borrowing; those without an owner (TIME_WAIT, orphans) can't"
         } else if found.processes.is_some_and(|seen| seen.own_hidden > 0) {
-            "the connections of those of your own processes that show their descriptors \
-             can be deleted, by borrowing; nobody else's"
+            "the connections of your own processes can be deleted, by borrowing, where their descriptors are shown; nobody else's"
         } else {
             "the connections of your own processes can be deleted, by borrowing; nobody else's"
         };
@@ -449,7 +448,7 @@ pub(super) fn need(need: Need, found: &Support, elsewhere: Elsewhere) -> (Findin
             Exit::Done,
         );
     }
-    let detail = format!("{what} is needed, and not all can be deleted");
+    let detail = format!("{what}: not all of them can be deleted");
     if found.tcp_diag && found.destroy {
         (Finding::missing(CHECK, detail, more_rights()), Exit::Denied)
     } else {

@@ -86,7 +86,7 @@ fn list(args: &ListArgs) -> Result<Exit, ListError> {
     for table in &mut tables {
         if args.id {
             // The reason why there are none is what was asked for.
-            table.table.place()?;
+            table.table.origin()?;
         }
         views.push(View::new(&args.show, args.id, shape, table));
     }

@@ -199,9 +199,9 @@ fn word(text: Option<&str>) -> String {
     text.unwrap_or(NONE).to_owned()
 }
 
-/// Shown where there is no value.
+/// The text where there is no value.
 const NONE: &str = "-";
-/// Shown where the value has not been looked up yet.
+/// The text where the value has not been looked up yet.
 const NOT_LOOKED_UP: &str = "...";
 
 #[cfg(test)]

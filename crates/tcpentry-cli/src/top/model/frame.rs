@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_that_the_walk_met_twice_is_there_once() {
+    fn a_socket_that_the_dump_met_twice_is_there_once() {
         let now = Instant::now();
         let frame = Frame::default().followed_by(vec![row(1), row(1)], Baseline::Previous, now);
         assert_eq!(frame.rows.len(), 1);

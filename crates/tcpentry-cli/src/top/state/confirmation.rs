@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tcpentry::{Ending, Outcome};
+use tcpentry::Outcome;
+use tcpentry::delete::Ending;
 
 use super::super::message::{SocketTarget, WorkerCommand};
 use super::super::model::{NotDeleted, RowKey};
@@ -76,7 +77,7 @@ impl Top {
             self.deletion.preview = None;
             self.leave_preview();
             if added == 0 {
-                self.notify("these wait to be deleted already", now);
+                self.notify("these are already waiting to be deleted", now);
             }
             self.send_due(now);
             return;

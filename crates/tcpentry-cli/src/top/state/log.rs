@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use tcpentry::{Ending, Outcome};
+use tcpentry::Outcome;
+use tcpentry::delete::Ending;
 
 use super::super::message::SocketTarget;
 use super::super::model::NotDeleted;

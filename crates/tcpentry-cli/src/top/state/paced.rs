@@ -207,7 +207,7 @@ impl PacedDeletions {
         let counts = Some(self.counts.summary()).filter(|counts| !counts.is_empty());
         let parts = counts.into_iter();
         let parts: Vec<_> = parts
-            .chain([format!("{left} left, another {time}")])
+            .chain([format!("{left} left, {time} to go")])
             .collect();
         Some(parts.join(", "))
     }
@@ -225,7 +225,8 @@ pub(crate) fn describe_stopped(count: usize) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use crossterm::event::KeyCode;
-    use tcpentry::{Ending, Method};
+    use tcpentry::Method;
+    use tcpentry::delete::Ending;
 
     use super::super::super::message::Update;
     use super::super::super::model::NotDeleted;
@@ -363,7 +364,7 @@ mod tests {
         delete_next(&mut desk, Outcome::Deleted);
         let shown = desk.draw(120, 24);
         assert!(
-            shown.contains("2 deleted, 3 left, another 4s (x: stop)"),
+            shown.contains("2 deleted, 3 left, 4s to go (x: stop)"),
             "{shown}"
         );
         // On every screen but where text is typed.
@@ -426,7 +427,7 @@ mod tests {
         let (serial, targets) = desk.requested_preview();
         desk.receive(answer(serial, targets, &[]));
         let shown = desk.draw(120, 24);
-        assert!(shown.contains("1 that was confirmed before"), "{shown}");
+        assert!(shown.contains("1 confirmed earlier"), "{shown}");
         desk.type_in("y");
         assert!(desk.requested_deletions().is_empty());
         assert_eq!(delete_next(&mut desk, Outcome::Deleted), 2);
@@ -444,7 +445,7 @@ mod tests {
         desk.type_in("y");
         let shown = desk.draw(120, 24);
         assert!(
-            shown.contains("these wait to be deleted already"),
+            shown.contains("these are already waiting to be deleted"),
             "{shown}"
         );
         assert_eq!(desk.top.deletion.waiting(), 2);
@@ -485,7 +486,7 @@ mod tests {
             ("", "Delete these 30 connections?  y / n"),
             (
                 "--rate 5/s",
-                "Delete these 30 connections at 5/s, in some 5s?  y / n",
+                "Delete these 30 connections at 5/s, in about 5s?  y / n",
             ),
             (
                 "--spread 20s",
@@ -508,7 +509,7 @@ mod tests {
         desk.type_in("*");
         desk.open_preview(&[2]);
         let shown = desk.draw(120, 24);
-        let question = "Delete 2 of 3 connections at 1/s, in some 1s, and leave 1 alone?  y / n";
+        let question = "Delete 2 of 3 connections at 1/s, in about 1s, and leave 1 alone?  y / n";
         assert!(shown.contains(question), "{shown}");
         desk.type_in("y");
         let allowed = desk.requested_deletions();

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::KeyCode;
-use tcpentry::{Ending, Method, Outcome, State};
+use tcpentry::delete::Ending;
+use tcpentry::{Method, Outcome, State};
 
 use super::super::message::{DetailText, SocketKind, SocketTarget, Update, WorkerCommand};
 use super::super::model::testing::{key, row, row_of};

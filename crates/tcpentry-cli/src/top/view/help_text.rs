@@ -26,7 +26,7 @@ pub(crate) const HELP: &[(&str, &str)] = &[
     ),
     (
         "x",
-        "Stop a deletion that is made at a pace (--rate, --spread): those that are left stay alive",
+        "Stop a paced deletion (--rate, --spread); the remaining connections stay open",
     ),
     ("l", "Show the log of deletions; s saves it to a new file"),
     ("", "Look"),

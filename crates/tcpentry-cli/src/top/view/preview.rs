@@ -73,10 +73,8 @@ fn question(
     });
     let before = match top.deletion.waiting() {
         0 => None,
-        1 => Some("1 that was confirmed before is deleted first".to_owned()),
-        more => Some(format!(
-            "{more} that were confirmed before are deleted first"
-        )),
+        1 => Some("1 confirmed earlier is deleted first".to_owned()),
+        more => Some(format!("{more} confirmed earlier are deleted first")),
     };
     if let Some(before) = before {
         lines.push(Line::styled(before, theme.aside()));
@@ -88,7 +86,7 @@ fn question(
     };
     if let Some(others) = others {
         lines.push(Line::styled(
-            format!("{others} of an MPTCP connection, which ends with all of its own"),
+            format!("{others} of an MPTCP connection, which ends with all its subflows"),
             theme.aside(),
         ));
     }

@@ -5,9 +5,10 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
+use tcpentry::delete::{Ending, Subflows};
 use tcpentry::filter::Truth;
 use tcpentry::process::Owners;
-use tcpentry::{Connection, Ending, Error, Options, Outcome, Subflows};
+use tcpentry::{Connection, Error, Options, Outcome};
 
 use super::super::message::{PreviewBasis, PreviewItem, SocketTarget, Update};
 use super::super::model::{Deletability, NotDeleted, RowKey};
@@ -45,7 +46,7 @@ impl Worker {
                 ControlFlow::Continue(())
             };
             namespace
-                .site
+                .opened
                 .table
                 .check_all(connections, &self.settings.options, record);
         }
@@ -118,7 +119,7 @@ impl Worker {
                     .iter()
                     .find(|namespace| namespace.number == target.key.netns);
                 let has_users =
-                    namespace.is_some_and(|namespace| namespace.site.table.has_local_users());
+                    namespace.is_some_and(|namespace| namespace.opened.table.has_local_users());
                 let user = self.names.user(&target.connection, has_users);
                 PreviewItem {
                     holders,
@@ -153,7 +154,7 @@ impl Worker {
         let namespaces = self.namespaces.iter_mut();
         let namespaces = namespaces.filter(|it| numbers.contains(&it.number));
         // Where they can't be read now, each deletion reads them again.
-        let each = namespaces.map(|it| (it.number, it.site.table.subflows().unwrap_or_default()));
+        let each = namespaces.map(|it| (it.number, it.opened.table.subflows().unwrap_or_default()));
         each.collect()
     }
 
@@ -287,7 +288,7 @@ impl Worker {
             }
             ControlFlow::Continue(())
         };
-        let table = &mut self.namespaces[place].site.table;
+        let table = &mut self.namespaces[place].opened.table;
         table.delete_all(connections, options, report_each);
     }
 }

@@ -29,14 +29,14 @@ impl Worker {
         let Some(namespace) = self.namespaces.iter_mut().find(is_it) else {
             return DetailText::default();
         };
-        let place = namespace.site.table.place().ok();
-        let id = place.map(|place| place.identity(&target.connection));
+        let origin = namespace.opened.table.origin().ok();
+        let id = origin.map(|origin| origin.identity(&target.connection));
         let command = id.map(|id| {
             let all = if all { "--all-netns " } else { "" };
             format!("tcpentry delete {all}--id {id}")
         });
         let mut sections = vec![Section {
-            title: "delete this connection, and never another",
+            title: "delete this connection, and no other",
             lines: vec![(
                 String::new(),
                 command.clone().unwrap_or_else(|| {
@@ -59,7 +59,7 @@ impl Worker {
 
 /// Asks the kernel for the details of the connection.
 fn kernel_sections(namespace: &mut WatchedNamespace, target: &SocketTarget) -> Vec<Section> {
-    let details = match namespace.site.table.details(&target.connection) {
+    let details = match namespace.opened.table.details(&target.connection) {
         Ok(details) => details,
         Err(error) => {
             return vec![Section {

@@ -45,7 +45,7 @@ pub(crate) struct Settings {
 struct WatchedNamespace {
     /// Its number in row keys.
     number: u32,
-    site: NamespaceTable,
+    opened: NamespaceTable,
     selection: Arc<Selection>,
     devices: Devices,
 }
@@ -110,8 +110,8 @@ impl Worker {
             searched_at: Instant::now(),
             settings,
         };
-        let sites = tables::open_quietly(&worker.netns()).map_err(SelectionError::Table)?;
-        let notes = worker.take_sites(sites, Hosts::LookUp)?;
+        let tables = tables::open_quietly(&worker.netns()).map_err(SelectionError::Table)?;
+        let notes = worker.take_tables(tables, Hosts::LookUp)?;
         let all = worker.all_netns;
         (worker.send)(Update::Namespaces { all, notes });
         Ok(worker)
@@ -242,31 +242,31 @@ impl Worker {
     }
 
     /// Shows these namespaces instead. Returns messages about those that are left out.
-    fn take_sites(&mut self, sites: Tables, hosts: Hosts) -> Result<Vec<String>, SelectionError> {
+    fn take_tables(&mut self, tables: Tables, hosts: Hosts) -> Result<Vec<String>, SelectionError> {
         let Tables {
-            opened: mut sites,
+            opened: mut tables,
             notes,
             ..
-        } = sites;
+        } = tables;
         let selections =
-            selection::prepare_all(self.filter_input(), self.states(), &mut sites, hosts)?;
-        let namespaces: Vec<_> = sites
+            selection::prepare_all(self.filter_input(), self.states(), &mut tables, hosts)?;
+        let namespaces: Vec<_> = tables
             .into_iter()
             .zip(selections)
-            .map(|(site, selection)| self.namespace(site, selection))
+            .map(|(opened, selection)| self.namespace(opened, selection))
             .collect();
         self.namespaces = namespaces;
         self.searched_at = Instant::now();
         Ok(notes)
     }
 
-    fn namespace(&mut self, site: NamespaceTable, selection: Selection) -> WatchedNamespace {
+    fn namespace(&mut self, opened: NamespaceTable, selection: Selection) -> WatchedNamespace {
         let count = u32::try_from(self.numbers.len()).expect("there are not so many namespaces");
-        let number = *self.numbers.entry(site.table.netns()).or_insert(count);
+        let number = *self.numbers.entry(opened.table.netns()).or_insert(count);
         WatchedNamespace {
             number,
-            devices: site.table.devices(),
-            site,
+            devices: opened.table.devices(),
+            opened,
             selection: Arc::new(selection),
         }
     }
@@ -291,30 +291,30 @@ impl Worker {
     /// Compiles the filter for each table.
     fn select(&mut self, hosts: Hosts) -> Result<(), SelectionError> {
         let namespaces = std::mem::take(&mut self.namespaces);
-        let (mut sites, rest): (Vec<_>, Vec<_>) = namespaces
+        let (mut tables, rest): (Vec<_>, Vec<_>) = namespaces
             .into_iter()
             .map(|namespace| {
                 (
-                    namespace.site,
+                    namespace.opened,
                     (namespace.number, namespace.devices, namespace.selection),
                 )
             })
             .unzip();
         let selections =
-            selection::prepare_all(self.filter_input(), self.states(), &mut sites, hosts);
+            selection::prepare_all(self.filter_input(), self.states(), &mut tables, hosts);
         let (selections, result) = match selections {
             Ok(selections) => (selections.into_iter().map(Some).collect(), Ok(())),
             Err(refusal) => (Vec::new(), Err(refusal)),
         };
         let selections = selections.into_iter().chain(std::iter::repeat(None));
-        self.namespaces = sites
+        self.namespaces = tables
             .into_iter()
             .zip(rest)
             .zip(selections)
             .map(
-                |((site, (number, devices, before)), selection)| WatchedNamespace {
+                |((opened, (number, devices, before)), selection)| WatchedNamespace {
                     number,
-                    site,
+                    opened,
                     devices,
                     selection: selection.map_or(before, Arc::new),
                 },
@@ -335,8 +335,8 @@ impl Worker {
 
     fn change_namespaces(&mut self, all: bool) {
         let before = std::mem::replace(&mut self.all_netns, all);
-        let sites = tables::open_quietly(&self.netns()).map_err(SelectionError::Table);
-        let notes = match sites.and_then(|sites| self.take_sites(sites, Hosts::LookUp)) {
+        let tables = tables::open_quietly(&self.netns()).map_err(SelectionError::Table);
+        let notes = match tables.and_then(|tables| self.take_tables(tables, Hosts::LookUp)) {
             Ok(notes) => {
                 self.baseline = Baseline::Reset;
                 notes
@@ -359,19 +359,19 @@ impl Worker {
         let known = self
             .namespaces
             .iter()
-            .filter_map(|namespace| namespace.site.inode);
+            .filter_map(|namespace| namespace.opened.inode);
         let Ok((new, present)) = tables::new_namespaces(&known.collect()) else {
             // The known ones stay.
             return;
         };
         let is_present = |inode: &u64| present.contains(inode);
         self.namespaces
-            .retain(|namespace| namespace.site.inode.as_ref().is_none_or(is_present));
-        for mut site in new {
+            .retain(|namespace| namespace.opened.inode.as_ref().is_none_or(is_present));
+        for mut opened in new {
             let (input, states) = (self.filter_input(), self.states());
-            let selection = selection::prepare_elsewhere(input, states, &mut site);
+            let selection = selection::prepare_elsewhere(input, states, &mut opened);
             if let Ok(selection) = selection {
-                let namespace = self.namespace(site, selection);
+                let namespace = self.namespace(opened, selection);
                 self.namespaces.push(namespace);
             }
         }

@@ -67,14 +67,14 @@ impl Worker {
         } = self;
         let WatchedNamespace {
             number,
-            site,
+            opened,
             selection,
             devices,
         } = &mut namespaces[place];
-        let netns = site.name.as_deref().filter(|_| several).map(Arc::from);
-        let has_users = site.table.has_local_users();
+        let netns = opened.name.as_deref().filter(|_| several).map(Arc::from);
+        let has_users = opened.table.has_local_users();
         let query = selection.query().clone().with_info();
-        let rows = site.table.connections(&query)?;
+        let rows = opened.table.connections(&query)?;
         for (count, connection) in rows.enumerate() {
             if count % ROWS_PER_CHECK == ROWS_PER_CHECK - 1 {
                 pending.extend(commands.try_iter());
@@ -177,7 +177,7 @@ struct PartialFrame {
 impl PartialFrame {
     fn fail(&mut self, namespace: &WatchedNamespace, error: &Error) {
         self.failed += 1;
-        self.notes.push(match &namespace.site.name {
+        self.notes.push(match &namespace.opened.name {
             Some(name) => format!("{name}: {error}"),
             None => error.to_string(),
         });

@@ -8,7 +8,7 @@ use tcpentry_testkit::{isolated, tcp};
 use super::super::model::{Deletability, NotDeleted};
 use super::*;
 
-/// A worker of this thread's namespace, and what it sends.
+/// Makes a worker of this thread's namespace; returns with it what it sends.
 fn worker() -> (Worker, Receiver<Update>) {
     let settings = Settings {
         netns: NetnsArgs::default(),
@@ -27,7 +27,7 @@ fn worker() -> (Worker, Receiver<Update>) {
     (worker.ok().expect("a table of this namespace"), sent)
 }
 
-/// Both ends of a connection, one as a row of this namespace and one as that of a namespace that is no longer shown.
+/// Returns both ends of a connection, one as a row of this namespace and one as that of a namespace that is no longer shown.
 fn targets(here: u32) -> Vec<SocketTarget> {
     let mut table = TcpTable::open().unwrap();
     let rows = table.connections(&Query::default()).unwrap();

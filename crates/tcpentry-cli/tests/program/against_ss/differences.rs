@@ -128,7 +128,7 @@ fn is_mapped(address: IpAddr) -> bool {
     address.is_ipv6() && address.to_canonical().is_ipv4()
 }
 
-/// The first bits as they lie in memory, zeros behind those of IPv4.
+/// Returns the first bits as they lie in memory, zeros behind those of IPv4.
 fn leading(address: IpAddr, length: u8) -> u128 {
     let bits = match address {
         IpAddr::V4(address) => u128::from(address.to_bits()) << 96,

@@ -95,7 +95,7 @@ impl Filter {
         self.family
     }
 
-    /// The states that are left when the clauses are taken in turn, each adding or taking away; `None` without any.
+    /// Returns the states that are left when the clauses are taken in turn, each adding or taking away; `None` without any.
     pub(super) fn states_in_turn(&self) -> Option<BTreeSet<u8>> {
         let (first, _) = self.clauses.first()?;
         let mut states = BTreeSet::new();
@@ -154,7 +154,7 @@ fn is_of_word(character: char) -> bool {
 pub(crate) struct Maker<'c> {
     random: Random,
     cgroups: &'c [String],
-    /// Of the filter that is being made.
+    /// The family of the filter that is being made.
     family: Option<Family>,
     named_family: bool,
     kinds: Vec<Kind>,
@@ -217,7 +217,7 @@ impl<'c> Maker<'c> {
         (0..count).map(|_| clause(&mut self.random)).collect()
     }
 
-    /// Terms and what joins them, all in one way.
+    /// Generates terms and what joins them, all in one way.
     fn level(&mut self, depth: usize) -> Vec<String> {
         let joints: &[&str] = match self.random.below(3) {
             0 => &["or", "|", "||"],
@@ -409,7 +409,7 @@ impl<'c> Maker<'c> {
     }
 }
 
-/// The words that are there.
+/// Returns those of the words that are not empty.
 fn apart(words: &[&str]) -> Vec<String> {
     let words = words.iter().filter(|word| !word.is_empty());
     words.map(|word| (*word).to_owned()).collect()

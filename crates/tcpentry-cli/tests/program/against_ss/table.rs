@@ -7,7 +7,7 @@ use super::by_ss;
 use crate::util::Run;
 
 pub(super) struct Table {
-    /// By cookie.
+    /// The sockets by cookie.
     pub(super) sockets: HashMap<String, Socket>,
 }
 
@@ -75,7 +75,7 @@ impl Socket {
         self.is_v6() && self.local.to_canonical().is_ipv4()
     }
 
-    /// Neither a listener nor a connection: a request, or what is left of a connection.
+    /// Returns true of what is neither a listener nor a connection: a request, or what is left of a connection.
     pub(super) fn is_mini(&self) -> bool {
         match self.state {
             TIME_WAIT => true,
@@ -102,7 +102,7 @@ fn number(state: &str) -> u8 {
     u8::try_from(at + 1).expect("they are few")
 }
 
-/// Without device and port; `*` is that of a listener for both families.
+/// Returns the address of an end, without device and port; `*` is that of a listener for both families.
 fn address(end: &str) -> IpAddr {
     let (address, _) = end.rsplit_once(':').unwrap_or_else(|| panic!("{end}"));
     let address = address.split('%').next().unwrap_or_default();
@@ -111,7 +111,7 @@ fn address(end: &str) -> IpAddr {
     address.parse().unwrap_or_else(|_| panic!("{end}"))
 }
 
-/// As `ss` names them, from number 1 on.
+/// The states as `ss` names them, from number 1 on.
 const STATES: [&str; 11] = [
     "ESTAB",
     "SYN-SENT",

@@ -577,7 +577,7 @@ fn one_match_that_a_server_holds_is_asked_for() {
         let output = server.run("root", &delete);
         assert_eq!(code(&output), 3, "{output:?}");
         let text = String::from_utf8_lossy(&output.stderr);
-        assert!(text.contains("which an SSH server holds"), "{output:?}");
+        assert!(text.contains("held by an SSH server"), "{output:?}");
         assert!(other.is_alive());
         let output = server.run("root", &format!("{delete} --yes"));
         assert_eq!(code(&output), 0, "{output:?}");
@@ -585,7 +585,7 @@ fn one_match_that_a_server_holds_is_asked_for() {
     });
 }
 
-/// A connection between two processes of their own, and its ends.
+/// Opens a connection between two processes of their own; returns its ends with them.
 fn somebody_elses() -> (String, [Holder; 2]) {
     let held = tcp::connect_to(&tcp::listen(tcp::loopback(0)));
     let holders = [
@@ -956,7 +956,7 @@ fn inside(neighbour: &Neighbour, command: &Command) -> Command {
     inside
 }
 
-/// A command as a shell takes it.
+/// Formats a command as a shell takes it.
 fn words(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let words: Vec<_> = words

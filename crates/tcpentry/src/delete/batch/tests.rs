@@ -5,9 +5,12 @@ mod worker;
 use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
+use rustix::io::Errno;
 
+use super::queue::ROW_MAX_AGE;
 use super::*;
 use crate::connection::state::{State, States};
+use crate::delete::{Method, MethodChoice};
 use crate::error::{CallerGuard, ErrorKind, Guard};
 use crate::sock_diag::fake::{
     Answer, Asked, Kernel, Log, Question, Row, destroyed, diag, diags, interrupted,
@@ -52,7 +55,7 @@ fn helped_by(mut table: TcpTable, diag: Diag) -> TcpTable {
     table
 }
 
-/// The socket of this number, with an owner whom nobody finds.
+/// Makes the socket of this number, with an owner whom nobody finds.
 fn row(number: u64) -> Row {
     let (high, low) = (number / 60_000, number % 60_000);
     Row::new(&format!("10.0.0.1:80 10.0.{high}.2:{}", 1 + low), number).owned()
@@ -62,7 +65,7 @@ fn rows(numbers: impl IntoIterator<Item = u64>) -> Vec<Row> {
     numbers.into_iter().map(row).collect()
 }
 
-/// The rows as they are listed.
+/// Lists the rows.
 fn listed(rows: &[Row]) -> Vec<Connection> {
     let (mut table, _) = table_of(&shared(rows));
     let query = Query::in_states(States::ALL).with_info();
@@ -151,7 +154,7 @@ fn all_that_are_named_are_deleted_in_their_order() {
 }
 
 #[test]
-fn all_that_are_selected_are_deleted_while_the_table_is_walked() {
+fn all_that_are_selected_are_deleted_while_the_table_is_dumped() {
     for in_datagram in [0, 1, 7, 75] {
         let kernel = shared(rows(1..=1000));
         kernel.lock().unwrap().in_datagram = in_datagram;
@@ -257,7 +260,7 @@ fn after_a_stop_what_was_sent_is_told() {
 }
 
 #[test]
-fn nothing_is_destroyed_near_the_place_where_the_walk_has_paused() {
+fn nothing_is_destroyed_near_the_place_where_the_dump_has_paused() {
     let kernel = shared(rows(1..=100));
     kernel.lock().unwrap().in_datagram = 5;
     let (mut table, log) = table_of(&kernel);
@@ -435,7 +438,7 @@ fn one_that_is_named_twice_is_told_twice() {
 }
 
 #[test]
-fn one_that_the_walk_shows_twice_is_told_once() {
+fn one_that_the_dump_shows_twice_is_told_once() {
     let mut twice = rows(1..=30);
     twice.insert(20, row(3));
     let kernel = shared(twice);
@@ -687,7 +690,7 @@ proptest! {
     fn no_outcome_is_lost_or_guessed(
         faults in prop::collection::vec(faults(), 80),
         gone in prop::collection::btree_set(1_u64..30, 0..5),
-        walk: bool,
+        dump: bool,
     ) {
         let kernel = shared(rows(1..=60));
         let inner = Arc::clone(&kernel);
@@ -714,7 +717,7 @@ proptest! {
             }
             spoil(asked, fault, honest)
         });
-        let told = if walk {
+        let told = if dump {
             let (told, result) = delete_matching(&mut table, |row| match row.cookie.value() {
                 1..=30 => Action::Delete,
                 _ => Action::Skip,
@@ -798,7 +801,7 @@ fn troubles() -> impl Strategy<Value = Trouble> {
     ]
 }
 
-/// A kernel that has these troubles one after the other, with its questions to it; then none.
+/// Returns a kernel that has these troubles with its questions, one after the other; then none.
 fn troubled(
     kernel: &Shared,
     troubles: Vec<Trouble>,
@@ -853,12 +856,12 @@ fn troubled(
     }
 }
 
-/// Only what a test may have: nothing of this machine is borrowed, nor even looked for.
+/// Returns the options that a test may have: nothing of this machine is borrowed, nor even looked for.
 fn by_sock_diag() -> Options {
     Options::default().with_method(MethodChoice::SockDiag)
 }
 
-/// The cookies that the kernel has destroyed are those that it no longer has.
+/// Asserts that what was reported as deleted or gone has left the kernel's table, and by which method.
 fn assert_truthful(told: &Fact, left: &[u64]) -> Result<(), TestCaseError> {
     for (number, result) in told {
         match result {
@@ -927,7 +930,7 @@ proptest! {
         // Each question has a chance, also those of which there are hundreds in a datagram.
         places in prop::collection::btree_map(0_usize..4000, troubles(), 0..60),
         in_datagram in prop::sample::select(vec![20_usize, 75, 300]),
-        walk: bool,
+        dump: bool,
     ) {
         const SELECTED: u64 = 1500;
         let kernel = shared(rows(1..=SELECTED + 100));
@@ -941,7 +944,7 @@ proptest! {
         let mut told = Fact::new();
         let mut taken = Vec::new();
         let options = by_sock_diag();
-        if walk {
+        if dump {
             let select = |row: &Connection| match row.cookie.value() {
                 number @ 1..=SELECTED => {
                     taken.push(number);

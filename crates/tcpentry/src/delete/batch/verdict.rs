@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::connection::Connection;
 use crate::delete::Ending;
-use crate::delete::single::{Deleter, is_connection, still_there};
+use crate::delete::single::{Deleter, is_connection, still_there_error};
 use crate::error::{Error, Operation};
 use crate::table::lookup::Sought;
 
@@ -13,7 +13,7 @@ use crate::table::lookup::Sought;
 pub(super) struct Verdict {
     pub(super) connection: Connection,
     pub(super) result: Result<Ending, Error>,
-    /// After so many grace periods the connection must be missed again, or the result is wrong; 0 where it is certain.
+    /// The number of grace periods after which the connection must be missed again, or the result is wrong; 0 where it is certain.
     pub(super) doubt: u32,
 }
 
@@ -99,7 +99,7 @@ impl Verdict {
             Ok(Sought::Missed(left)) => (connection, result, left.min(doubt - 1)),
             Ok(Sought::There(now)) if !is_connection(&now) => (connection, result, 0),
             Ok(Sought::There(_)) if result.is_ok() => {
-                let result = failed(still_there());
+                let result = failed(still_there_error());
                 (connection, result, 0)
             }
             Ok(Sought::There(_)) if !may_delete => return None,
@@ -123,7 +123,7 @@ impl Verdict {
     }
 }
 
-/// As many as wait in batches, of a quarter KiB each.
+/// The most that are held: as many as wait in batches, of a quarter KiB each.
 const MAX_HELD: usize = 2048;
-/// So a grace period is at most a third of the time.
+/// The longest time for which one is held, so that a grace period is at most a third of the time.
 const MAX_AGE: Duration = Duration::from_millis(50);

@@ -27,7 +27,7 @@ fn table_of(mut kernel: Kernel) -> (TcpTable, Log) {
     table(move |asked| kernel.answer(asked))
 }
 
-/// The socket of these ends as a table of it shows it: what was listed a moment ago.
+/// Returns the socket as a table of it alone shows it: what was listed a moment ago.
 fn listed(row: &Row) -> Connection {
     let (mut table, _) = table_of(Kernel::of([row.clone()]));
     let query = Query::in_states(crate::States::ALL).with_info();
@@ -348,7 +348,7 @@ fn where_a_security_module_forbids_destruction_it_is_denied_and_that_is_named() 
     }
 }
 
-/// A kernel that loses the answers to the first destructions.
+/// Opens a table whose kernel loses the answers to the first destructions.
 fn losing(mut kernel: Kernel, mut losses: usize, lost: Vec<Answer>) -> (TcpTable, Log) {
     table(move |asked| {
         let answer = kernel.answer(asked);
@@ -720,8 +720,8 @@ fn say(asked: &Asked, word: &Word) -> Answer {
     }
 }
 
-/// A kernel of which every other answer is the right one, and the record of the cookies whose
-/// destruction it has acknowledged.
+/// Opens a table whose kernel gives the right answer where the conversation has none of its own; returns with it the record of
+/// the cookies whose destruction it has acknowledged.
 fn hostile(
     conversation: Vec<Option<Vec<Word>>>,
     row: Row,
@@ -826,7 +826,7 @@ fn the_version_of_a_kernel() {
     assert_eq!((version("linux"), version("7")), (None, None));
 }
 
-/// A kernel that misses its sockets from now on until so many grace periods have passed.
+/// Opens a table whose kernel misses its sockets from now on until so many grace periods have passed.
 fn replacing(mut kernel: Kernel, graces: usize) -> (TcpTable, Log) {
     let mut missing = graces;
     table(move |asked| match asked.question {
@@ -939,7 +939,7 @@ fn what_was_listed_while_it_left_the_table_is_looked_for_again() {
     }
 }
 
-/// A real socket and a made-up kernel, which says what it saw of the socket's option and answers a deletion so.
+/// Deletes a real socket from a made-up kernel, which answers so; returns what it saw of the socket's option.
 fn delete_from_lost_address(
     refusal: Option<Errno>,
     options: &Options,

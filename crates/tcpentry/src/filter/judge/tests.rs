@@ -9,7 +9,8 @@ use crate::connection::endpoint::Interface;
 
 const ALL: [Truth; 4] = [True, False, Unknown, Hidden];
 
-/// Socket 1 is held by nginx (pid 1), 2 by it and sh (pid 2), 3 by nobody who is seen.
+/// Judges a connection of which all is known: socket 1 is held by nginx (pid 1), 2 by it and sh (pid 2), 3 by nobody who is
+/// seen.
 fn judged(term: Term, connection: &Connection) -> Truth {
     with(&Known::default(), true, term, connection)
 }

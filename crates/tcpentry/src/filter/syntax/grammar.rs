@@ -109,13 +109,13 @@ impl<'t> Parser<'t> {
                 "expected a term after the states",
             )
             .with_hint(format!(
-                "leave `{}` out: the states bound the whole filter",
+                "leave out `{}`: states limit the whole filter",
                 token.text
             ))
             .with_fix(token.span, "")),
             Some(token) if any && token.kind == Kind::Or => Err(FilterError::new(
                 token.span,
-                "a state can't be an alternative to a term: the states bound the whole filter",
+                "a state can't be an alternative to a term: states limit the whole filter",
             )),
             _ => Ok(()),
         }?;
@@ -139,7 +139,7 @@ impl<'t> Parser<'t> {
             if piece.text.contains(',') {
                 let states: Vec<_> = piece.text.split(',').filter(|it| !it.is_empty()).collect();
                 return error
-                    .with_hint("one state to a clause: state established state syn-sent")
+                    .with_hint("one state per clause: state established state syn-sent")
                     .with_fix(piece.span(), states.join(" state "));
             }
             let valid: Vec<_> = state_words().collect();
@@ -150,7 +150,7 @@ impl<'t> Parser<'t> {
         })
     }
 
-    /// Operands and what joins them, up to a `)` or the end.
+    /// Parses operands and what joins them, up to a `)` or the end.
     fn level(&mut self, depth: usize) -> Result<Tree, FilterError> {
         let first = self.operand(depth, false)?;
         let mut rest: Vec<(Junction, Tree)> = Vec::new();

@@ -57,7 +57,7 @@ pub(super) fn port(
         return Err(match operator {
             Operator::Equal => instead_of_term(error, term, &several),
             Operator::NotEqual => instead_of_term(error, term, &format!("not {several}")),
-            _ => error.with_hint("compare with one port"),
+            _ => error.with_hint("compare with a single port"),
         });
     }
     let (family, rest) = family(piece)?;
@@ -191,9 +191,9 @@ fn split(piece: Piece<'_>) -> Result<(Option<Address<'_>>, Option<Piece<'_>>), F
         let rest = zone.text.strip_prefix(name).unwrap_or_default();
         let address = text.split('%').next().unwrap_or_default();
         return Err(zone
-            .error("a device has no place in an address here")
+            .error("an address can't name a device here")
             .with_hint(format!(
-                "the device that a socket is bound to is a term of its own: dev {}",
+                "write the device that the socket is bound to as a term of its own: dev {}",
                 printable(name)
             ))
             .with_fix(piece.span(), format!("{address}{rest} dev {name}")));
@@ -208,7 +208,7 @@ fn split(piece: Piece<'_>) -> Result<(Option<Address<'_>>, Option<Piece<'_>>), F
     };
     if let Some((number, length)) = port.and_then(|port| port.split_once('/')) {
         return Err(piece
-            .error("the prefix stands before the port")
+            .error("the prefix length comes before the port")
             .meant(&format!("{}/{}:{}", address.text, length.text, number.text)));
     }
     if address.text.is_empty() || address.text == "*" {
@@ -299,7 +299,7 @@ fn prefixes(
     } = address;
     let foreign = |name: &str, other: &str| {
         text.error(format!("{} is not an {name} address", quoted(text.text)))
-            .with_hint(format!("leave `{other}:` out"))
+            .with_hint(format!("leave out `{other}:`"))
     };
     // Some programs put every address into brackets, and so does ss take them.
     if bracketed && text.text.parse::<Ipv4Addr>().is_err() {
@@ -327,7 +327,7 @@ fn prefixes(
     if let "any" | "all" | "default" = text.text {
         return Err(text
             .error(format!("{} is not an address", quoted(text.text)))
-            .with_hint("every address is `*`")
+            .with_hint("write `*` for every address")
             .with_fix(text.span(), "*"));
     }
     if !looks_like_host_name(text.text) {
@@ -341,7 +341,7 @@ fn prefixes(
     }
     let found = names.addresses(text.text).map_err(|error| {
         text.error(format!(
-            "the host {} is not known: {}",
+            "cannot look up the host {}: {}",
             quoted(text.text),
             printable(&error.to_string())
         ))
@@ -410,7 +410,7 @@ pub(super) fn ipv4(text: Piece<'_>, length: Option<Piece<'_>>) -> Result<Prefix,
 /// Makes the error of an address with so few of its four numbers. A single one is rather a port.
 fn incomplete(text: Piece<'_>, numbers: usize) -> FilterError {
     let short = text.text;
-    let error = text.error(format!("{} is only a part of an address", quoted(short)));
+    let error = text.error(format!("{} is only part of an address", quoted(short)));
     let network = format!("{short}/{}", numbers * 8);
     if numbers > 1 {
         return error.meant(&network);
@@ -492,17 +492,17 @@ fn port_number(piece: Piece<'_>, names: &dyn Names) -> Result<Option<u16>, Filte
     if let Some(port) = names.service(text) {
         return Ok(Some(port));
     }
-    let error = piece.error(format!("no service of TCP is called {}", quoted(text)));
+    let error = piece.error(format!("no TCP service is called {}", quoted(text)));
     Err(match text.split_once(['-', ',']) {
         Some((first, _)) if looks_like_number(first) => error.with_hint(SEVERAL_PORTS),
-        _ => error.with_hint("/etc/services has the names"),
+        _ => error.with_hint("/etc/services lists the names"),
     })
 }
 
 pub(super) const SEVERAL_PORTS: &str =
-    "a list is `( dport 80 or dport 443 )`, a range `dport ge 80 and dport le 90`";
+    "write a list as `( dport 80 or dport 443 )`, a range as `dport ge 80 and dport le 90`";
 
-/// Digits and dots, perhaps without dots: right or wrong, no name of a host.
+/// Returns true of digits and dots, perhaps without dots: a right or a wrong address, but no name of a host.
 pub(super) fn looks_like_address(text: &str) -> bool {
     dotted(text) || looks_like_number(text)
 }

@@ -64,14 +64,14 @@ pub(super) const TERMS: [Keyword; 21] = [
         operand: None,
         meaning: "local port chosen by the kernel",
     },
-    keyword("pid", Operand::Plain, "held by the process of this number"),
-    keyword("process", Operand::Name, "held by a process of this name"),
+    keyword("pid", Operand::Plain, "held by the process with this pid"),
+    keyword("process", Operand::Name, "held by a process with this name"),
     keyword("user", Operand::Name, "owned by this user"),
     keyword("unit", Operand::Name, "in this systemd unit"),
     keyword(
         "container",
         Operand::Name,
-        "in the container of this name or id",
+        "in the container with this name or id",
     ),
     keyword("netns", Operand::Name, "in this network namespace"),
     keyword("idle", Operand::Counter, "time since data last moved"),
@@ -79,7 +79,7 @@ pub(super) const TERMS: [Keyword; 21] = [
     keyword(
         "retrans",
         Operand::Counter,
-        "retransmissions of the waiting segment",
+        "retransmissions of the segment in flight",
     ),
     keyword(
         "sendq",

@@ -1,4 +1,4 @@
-//! Text to tokens. Words need no blanks around operators and parentheses: `(dport>=80|!src=10/8)`.
+//! Text to tokens. Words need no spaces around operators and parentheses: `(dport>=80|!src=10/8)`.
 
 use crate::filter::error::{FilterError, Span, quoted};
 use crate::filter::expr::Comparison;
@@ -6,7 +6,7 @@ use crate::filter::expr::Comparison;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Token<'t> {
     pub(super) kind: Kind<'t>,
-    /// As it stands in the text.
+    /// The token as it stands in the text.
     pub(super) text: &'t str,
     pub(super) span: Span,
 }

@@ -97,7 +97,7 @@ pub(super) fn size(piece: Piece<'_>) -> Result<u64, FilterError> {
             None => {
                 return Err(unit
                     .error(format!("{} is not a unit of size", quoted(unknown)))
-                    .with_hint("units are k M G, of 1024; without one it is bytes"));
+                    .with_hint("units are k M G, powers of 1024; without a unit, bytes"));
             }
         },
     };

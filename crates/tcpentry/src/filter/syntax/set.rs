@@ -11,7 +11,7 @@ pub(super) fn set(end: End, piece: Piece<'_>, names: &dyn Names) -> Result<Term,
         let (host, port_of) = (end.host(), end.port());
         let meant = format!("( {host} @{} and {port_of} = :{} )", set.text, port.text);
         return Err(piece
-            .error("a set has addresses, and no ports")
+            .error("a set contains addresses, not ports")
             .with_hint(format!("did you mean `{}`?", printable(&meant))));
     }
     if !is_set_name(name.text) {
@@ -29,9 +29,9 @@ pub(super) fn set(end: End, piece: Piece<'_>, names: &dyn Names) -> Result<Term,
         let all = names.set_names();
         return Err(match near_miss(text, &all) {
             Some(near) => error.meant(near),
-            None if all.is_empty() => error.with_hint(format!("--in {text}=FILE gives it")),
+            None if all.is_empty() => error.with_hint(format!("define it with --in {text}=FILE")),
             None => error.with_hint(format!(
-                "--in {text}=FILE gives it; there are {}",
+                "define it with --in {text}=FILE; sets are {}",
                 all.join(" ")
             )),
         });

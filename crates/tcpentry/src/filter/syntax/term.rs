@@ -93,7 +93,13 @@ impl<'t> TermParser<'_, 't> {
             _ => return None,
         };
         let theirs = format!("{} {}", end.host(), second.text);
-        Some(FilterError::new(start.to(second.span), format!("`{theirs}` is of pcap")).meant(ours))
+        Some(
+            FilterError::new(
+                start.to(second.span),
+                format!("`{theirs}` is the language of pcap"),
+            )
+            .meant(ours),
+        )
     }
 
     /// Makes the error of `dport in 80,443`.
@@ -314,15 +320,15 @@ pub(super) fn no_term(token: Token<'_>, behind: bool) -> FilterError {
     };
     match word {
         _ if is_clause(word) => {
-            FilterError::new(span, format!("`{word}` stands first, before every term"))
-                .with_hint("states bound the whole filter, as in ss")
+            FilterError::new(span, format!("`{word}` comes first, before all terms"))
+                .with_hint("states limit the whole filter, as in ss")
         }
         "inet" | "inet4" | "inet6" => {
             FilterError::new(span, format!("`{word}` is a family, not a term"))
                 .with_hint("-4 selects IPv4, -6 IPv6")
         }
         _ if is_implied(word) => FilterError::new(span, "everything here is TCP")
-            .with_hint(format!("leave `{word}` out")),
+            .with_hint(format!("leave out `{word}`")),
         _ if OTHER_FAMILIES.contains(&word) => {
             FilterError::new(span, format!("`{word}` is not TCP"))
         }

@@ -411,7 +411,7 @@ fn two_readings(words: &[&str], operator: Ambiguous) -> FilterError {
     };
     FilterError::new(
         span,
-        format!("{} may be an operator or a name here", quoted(word)),
+        format!("{} could be an operator or a name here", quoted(word)),
     )
     .with_hint(
         "put the whole term into one word: 'process \"!=\"' is a name, 'process != nginx' an operator",

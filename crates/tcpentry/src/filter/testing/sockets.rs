@@ -79,7 +79,7 @@ impl Pool {
         pool
     }
 
-    /// Terms that the kernel judges, with `autobound`.
+    /// Generates terms that the kernel judges, with `autobound`.
     pub(crate) fn kernel_terms(&self) -> BoxedStrategy<Term> {
         let end = select(vec![End::Local, End::Peer, End::Either]);
         let ports = select(self.ports.clone());
@@ -195,7 +195,7 @@ pub(crate) const LOCAL_PORTS: LocalPorts = LocalPorts {
 pub(crate) struct TestSocket {
     pub(crate) entry: Entry,
     state: State,
-    /// As it is in an answer where marks are told.
+    /// The row as it is in an answer where the kernel reports marks.
     connection: Connection,
 }
 

@@ -101,7 +101,7 @@ fn set(name: &str) -> Arc<PrefixSet> {
     Arc::new(PrefixSet::read(list.as_bytes()).unwrap())
 }
 
-/// Always the same for a name.
+/// Returns a number that is always the same for a name.
 fn number(name: &str) -> u32 {
     let mut hasher = DefaultHasher::new();
     name.hash(&mut hasher);
@@ -215,7 +215,7 @@ fn comparison() -> impl Strategy<Value = Comparison> + Clone {
     )
 }
 
-/// Prefixes of every length, also of mapped addresses.
+/// Generates prefixes of every length, also of mapped addresses.
 fn network() -> impl Strategy<Value = Prefix> {
     let v4 = prop_oneof![Just(u32::from(Ipv4Addr::LOCALHOST)), any::<u32>()];
     let v6 = prop_oneof![
@@ -255,7 +255,7 @@ fn count() -> impl Strategy<Value = u64> {
     prop_oneof![number, any::<u64>()]
 }
 
-/// Names that are not patterns.
+/// Generates names that are not patterns.
 fn plain() -> impl Strategy<Value = String> {
     name().prop_map(|name| name.replace('*', "x"))
 }

@@ -61,7 +61,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "state established,syn-sent",
         "      ^^^^^^^^^^^^^^^^^^^^",
         "`established,syn-sent` is not a state",
-        "one state to a clause: state established state syn-sent",
+        "one state per clause: state established state syn-sent",
     ),
     (
         "state = established",
@@ -91,31 +91,31 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "state established and dport = :80",
         "                  ^^^",
         "expected a term after the states",
-        "leave `and` out: the states bound the whole filter",
+        "leave out `and`: states limit the whole filter",
     ),
     (
         "state established or dport = :80",
         "                  ^^",
-        "a state can't be an alternative to a term: the states bound the whole filter",
+        "a state can't be an alternative to a term: states limit the whole filter",
         "",
     ),
     (
         "dport = :80 state established",
         "            ^^^^^",
-        "`state` stands first, before every term",
-        "states bound the whole filter, as in ss",
+        "`state` comes first, before all terms",
+        "states limit the whole filter, as in ss",
     ),
     (
         "( state established )",
         "  ^^^^^",
-        "`state` stands first, before every term",
-        "states bound the whole filter, as in ss",
+        "`state` comes first, before all terms",
+        "states limit the whole filter, as in ss",
     ),
     (
         "not exclude time-wait",
         "    ^^^^^^^",
-        "`exclude` stands first, before every term",
-        "states bound the whole filter, as in ss",
+        "`exclude` comes first, before all terms",
+        "states limit the whole filter, as in ss",
     ),
     (
         "established",
@@ -188,7 +188,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "tcp state established",
         "^^^",
         "everything here is TCP",
-        "leave `tcp` out",
+        "leave out `tcp`",
     ),
     (
         "udp",
@@ -340,7 +340,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "dst @office",
         "     ^^^^^^",
         "no set is called `office`",
-        "--in office=FILE gives it; there are bad spared no-one",
+        "define it with --in office=FILE; sets are bad spared no-one",
     ),
     (
         "dst @",
@@ -357,7 +357,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         "src @bad:443",
         "    ^^^^^^^^",
-        "a set has addresses, and no ports",
+        "a set contains addresses, not ports",
         "did you mean `( src @bad and sport = :443 )`?",
     ),
     (
@@ -478,13 +478,13 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         "src 10.0.0.1:80/8",
         "    ^^^^^^^^^^^^^",
-        "the prefix stands before the port",
+        "the prefix length comes before the port",
         "did you mean `10.0.0.1/8:80`?",
     ),
     (
         "src 10.1",
         "    ^^^^",
-        "`10.1` is only a part of an address",
+        "`10.1` is only part of an address",
         "did you mean `10.1/16`?",
     ),
     (
@@ -508,20 +508,20 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         "src [fe80::1%eth0]:80",
         "             ^^^^^^^^",
-        "a device has no place in an address here",
-        "the device that a socket is bound to is a term of its own: dev eth0",
+        "an address can't name a device here",
+        "write the device that the socket is bound to as a term of its own: dev eth0",
     ),
     (
         "src inet:[::1]",
         "          ^^^",
         "`::1` is not an IPv4 address",
-        "leave `inet:` out",
+        "leave out `inet:`",
     ),
     (
         "src inet6:10.0.0.1",
         "          ^^^^^^^^",
         "`10.0.0.1` is not an IPv6 address",
-        "leave `inet6:` out",
+        "leave out `inet6:`",
     ),
     (
         "src inet6:four.example",
@@ -533,7 +533,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "dst any",
         "    ^^^",
         "`any` is not an address",
-        "every address is `*`",
+        "write `*` for every address",
     ),
     (
         "src none.example",
@@ -544,7 +544,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         "src nowhere.example",
         "    ^^^^^^^^^^^^^^^",
-        "the host `nowhere.example` is not known: Name or service not known",
+        "cannot look up the host `nowhere.example`: Name or service not known",
         "",
     ),
     (
@@ -647,8 +647,8 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         "dport = :htpp",
         "         ^^^^",
-        "no service of TCP is called `htpp`",
-        "/etc/services has the names",
+        "no TCP service is called `htpp`",
+        "/etc/services lists the names",
     ),
     (
         "dport = 80,443",
@@ -921,7 +921,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "sendq gt 1m",
         "          ^",
         "`m` is not a unit of size",
-        "units are k M G, of 1024; without one it is bytes",
+        "units are k M G, powers of 1024; without a unit, bytes",
     ),
     (
         "sendq gt 99999999999G",

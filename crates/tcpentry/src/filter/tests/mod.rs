@@ -32,7 +32,7 @@ proptest! {
     }
 }
 
-/// Words of the language, and what is near to them, in any order.
+/// Generates words of the language, and what is near to them, in any order.
 fn words() -> impl Strategy<Value = String> {
     let others = [
         "state",

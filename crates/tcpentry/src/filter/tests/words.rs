@@ -101,27 +101,27 @@ fn what_could_turn_a_filter_around_is_refused() {
     for (words, message) in [
         (
             &["process", "!=", "and", "sport = :80"][..],
-            "`!=` may be an operator or a name here",
+            "`!=` could be an operator or a name here",
         ),
         (
             &["process", "=", "autobound"],
-            "`=` may be an operator or a name here",
+            "`=` could be an operator or a name here",
         ),
         (
             &["process", "!=", "( port 80 )"],
-            "`!=` may be an operator or a name here",
+            "`!=` could be an operator or a name here",
         ),
         (
             &["process", "!=", "-q"],
-            "`!=` may be an operator or a name here",
+            "`!=` could be an operator or a name here",
         ),
         (
             &["process", "=", "process", "-y"],
-            "`=` may be an operator or a name here",
+            "`=` could be an operator or a name here",
         ),
         (
             &["not", "unit", "neq", "unit", "--own-session"],
-            "`neq` may be an operator or a name here",
+            "`neq` could be an operator or a name here",
         ),
         (&["dst", "=", "dst", "-y"], ""),
         (&["dst", "!=10.0.0.1"], "`!=` has to be a word of its own"),
@@ -151,7 +151,7 @@ fn a_muddle_of_operators_ends() {
     assert!(parse_words(&words).is_err());
 }
 
-/// Values of every shape, the hostile ones above all.
+/// Generates values of every shape, the hostile ones above all.
 fn values() -> impl Strategy<Value = String> {
     let odd = proptest::sample::select(
         &[

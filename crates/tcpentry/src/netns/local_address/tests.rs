@@ -54,7 +54,7 @@ impl Channel for Abandoned {
     }
 }
 
-/// Addresses none of which is local, for tests of what follows from that.
+/// Returns addresses none of which is local, for tests of what follows from that.
 pub(crate) fn without_local_addresses() -> LocalAddresses {
     LocalAddresses::over(Some(Abandoned(None)))
 }

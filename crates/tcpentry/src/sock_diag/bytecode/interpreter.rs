@@ -15,7 +15,7 @@ pub(crate) struct Entry {
     pub(crate) interface: u32,
     pub(crate) mark: u32,
     pub(crate) cgroup: u64,
-    /// No `SOCK_BINDPORT_LOCK`.
+    /// True without `SOCK_BINDPORT_LOCK`: the kernel chose the port.
     pub(crate) auto: bool,
 }
 

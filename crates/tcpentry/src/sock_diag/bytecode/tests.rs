@@ -189,7 +189,7 @@ fn nothing_to_judge_needs_no_program_and_never_is_one() {
     assert_eq!(never.bytes(), [1, 4, 8, 0]);
 }
 
-/// Conditions on different addresses, so that none is simplified away.
+/// Joins conditions on different addresses, so that none is simplified away.
 fn many(count: usize) -> Condition {
     let address = |number| IpAddr::from(u32::to_be_bytes(number));
     let check = |number| Check::Host {
@@ -278,7 +278,7 @@ fn asked(program: &[u8], both: bool) -> Result<(), Errno> {
     }
 }
 
-/// Values of a strategy, the same ones every time.
+/// Generates values of a strategy, the same ones every time.
 pub(crate) fn samples<T: std::fmt::Debug>(
     count: usize,
     strategy: &impl Strategy<Value = T>,

@@ -8,7 +8,7 @@ use crate::select::names::SystemNames;
 use crate::sock_diag::fake::{Kernel, Programs, Row, diags};
 use crate::table::TcpTable;
 
-/// The truth of a filter for each row that a dump yields, by cookie.
+/// Returns the truth of a filter for each row that a dump yields, by cookie.
 fn judged(programs: Programs, filter: &str) -> Vec<(u64, Truth)> {
     // The ports 50001 and 50002 are of the range, one was chosen by the kernel; 1003 is not.
     let row = |port: u16, number| Row::new(&format!("10.0.0.1:{port} 10.0.0.2:80"), number);
@@ -41,7 +41,7 @@ fn judged(programs: Programs, filter: &str) -> Vec<(u64, Truth)> {
     judged
 }
 
-/// The cookies of what is selected.
+/// Returns the cookies of what is selected.
 fn selected(programs: Programs, filter: &str) -> Vec<u64> {
     let judged = judged(programs, filter).into_iter();
     let selected = judged.filter(|(_, truth)| *truth == Truth::True);

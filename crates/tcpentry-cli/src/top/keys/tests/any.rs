@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use crossterm::event::{Event, KeyCode, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use tcpentry::{Ending, Method, State};
+use tcpentry::delete::Ending;
+use tcpentry::{Method, State};
 
 use super::super::super::message::{DetailText, SocketTarget, Update, WorkerCommand};
 use super::super::super::model::Row;

@@ -5,7 +5,8 @@ mod any;
 use crossterm::event::{
     Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
-use tcpentry::{Ending, Method, State};
+use tcpentry::delete::Ending;
+use tcpentry::{Method, State};
 
 use super::super::message::{SocketKind, Update, WorkerCommand};
 use super::super::model::testing::{row, row_of};

@@ -5,7 +5,7 @@ use crate::filter::Filter;
 use crate::select::Selection;
 use crate::select::names::SystemNames;
 
-/// The number of waits. On a slow machine there are more, because nothing is held back for long.
+/// Counts the waits. On a slow machine there are more, because nothing is held back for long.
 fn graces(log: &Log) -> usize {
     let log = log.lock().unwrap();
     let graces = log.iter().filter(|asked| asked.question == Question::Grace);
@@ -17,7 +17,7 @@ fn gone(numbers: impl IntoIterator<Item = u64>) -> Fact {
     numbers.into_iter().map(gone).collect()
 }
 
-/// A table whose kernel misses its sockets until so many grace periods have passed.
+/// Opens a table whose kernel misses its sockets until so many grace periods have passed.
 fn missing(kernel: &Shared, graces: u32) -> (TcpTable, Log) {
     let kernel = Arc::clone(kernel);
     let mut left = graces;

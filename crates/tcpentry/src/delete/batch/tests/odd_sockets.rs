@@ -5,7 +5,7 @@ use super::*;
 /// A change of the table of a kernel while it answers.
 type Change = Box<dyn FnMut(&Asked, &mut Kernel) + Send + Sync>;
 
-/// A kernel whose table changes before and after its answers.
+/// Opens a table that changes before and after each answer of its kernel.
 fn changing(kernel: &Shared, mut before: Change, mut after: Change) -> (TcpTable, Log) {
     let kernel = Arc::clone(kernel);
     table(move |asked| {

@@ -1,13 +1,15 @@
 //! The second processor: batches that it is late with, that it must not begin any more, and its death.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tcpentry_testkit::{skip, until};
 
 use super::*;
+use crate::delete::batch::helper::{DestroyWorker, NotSent};
+use crate::delete::batch::run::Help;
 
-/// A kernel for the worker alone, before each of whose answers something happens.
+/// Opens a conversation for the worker alone, with a kernel before each of whose answers something happens.
 fn worker_of(
     kernel: &Shared,
     mut before: impl FnMut(&Asked) + Send + Sync + 'static,

@@ -6,7 +6,7 @@ use tcpentry_testkit::tcp::{self, Ends};
 
 use super::*;
 
-/// Both ends of a connection, and the server's as a kernel shows it.
+/// Opens a connection; returns with its ends the server's row as a kernel shows it.
 fn connection() -> (Ends, Row) {
     let ends = tcp::connected();
     let row = row_of(&ends.server);
@@ -25,7 +25,7 @@ fn row_of(stream: &TcpStream) -> Row {
     }
 }
 
-/// A kernel that shows these to one look after the other, and the last of them to all that follow.
+/// Opens a table whose kernel shows these to one look after the other, and the last of them to all that follow.
 fn showing(looks: Vec<Option<Row>>) -> TcpTable {
     let mut looks = looks.into_iter();
     let mut kernel = Kernel::default();

@@ -8,7 +8,7 @@ use std::{fs, io};
 
 use rustix::net::sockopt::socket_cookie;
 use socket2::Socket;
-use tcpentry_testkit::proc_net::{await_orphan, await_state};
+use tcpentry_testkit::proc_net::await_state;
 use tcpentry_testkit::user::without_capabilities;
 use tcpentry_testkit::{isolated, link, skip, tcp, until};
 
@@ -35,7 +35,7 @@ impl Varied {
         varied
     }
 
-    /// Established ones whose peers are nowhere.
+    /// Adds established ones whose peers are nowhere.
     fn imagined(&mut self) {
         // A connection has to have a route, even where nothing is sent.
         link::ip(&["route add default dev lo", "route add ::/0 dev lo"]);
@@ -70,7 +70,7 @@ impl Varied {
         }
     }
 
-    /// Those that the kernel has made, and what becomes of them.
+    /// Adds those that the kernel has made, and what becomes of them.
     fn real(&mut self) {
         for address in [
             IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -107,20 +107,14 @@ impl Varied {
             self.streams.extend([ends.client, ends.server]);
             // The same without owner, and TIME_WAIT
             let (_, ends) = connect(3);
-            let (local, peer) = tcp::addresses(&ends.client);
-            drop(ends.client);
-            await_orphan(local, peer, 5);
+            tcp::orphan(ends.client);
             self.streams.push(ends.server);
             let (_, ends) = connect(4);
-            let (local, peer) = tcp::addresses(&ends.client);
-            drop(ends.client);
-            await_orphan(local, peer, 5);
-            drop(ends.server);
-            await_state(local, peer, 6);
+            tcp::time_wait(ends.client, ends.server);
         }
     }
 
-    /// SYN_RECV and SYN_SENT
+    /// Adds those in SYN_RECV and SYN_SENT.
     fn half_open(&mut self) {
         let (listener, client) = tcp::half_open();
         self.streams.push(client);
@@ -140,7 +134,7 @@ impl Varied {
         self.listeners.push(full);
     }
 
-    /// Listeners and bound sockets; some had a peer once.
+    /// Adds listeners and bound sockets; some had a peer once.
     fn peerless(&mut self) {
         let mapped = Ipv4Addr::LOCALHOST.to_ipv6_mapped();
         for address in [
@@ -329,7 +323,7 @@ impl Lookup {
     }
 }
 
-/// Some hundred expressions of terms that meet the sockets, for several sets of states.
+/// Compares some hundred expressions of terms that meet the sockets, for several sets of states.
 fn compare_all(marks: bool, pool: &Pool) {
     let count = 40;
     let samples = samples(SETS.len() * count, &exprs(pool.kernel_terms()));
