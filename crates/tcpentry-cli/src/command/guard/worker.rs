@@ -6,10 +6,11 @@ use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread::{Builder, JoinHandle};
 
+use tcpentry::delete::Ending;
 use tcpentry::filter::Truth;
 use tcpentry::netns::HostAddresses;
 use tcpentry::{
-    Attribution, Connection, Ending, Error, Outcome, Query, Selection, States, TcpTable,
+    Attribution, Connection, Error, Outcome, Query, Selection, States, TcpTable,
 };
 
 use super::rules::{NetnsScope, Rule, Trigger};
@@ -239,7 +240,7 @@ fn describe(
     let table = &mut scan.table;
     let identity = table
         .table
-        .place()
+        .origin()
         .map(|origin| origin.identity(&connection).to_string());
     Done {
         netns: table.table.netns(),

@@ -10,10 +10,9 @@ mod server;
 
 use std::path::{Path, PathBuf};
 
-pub(crate) use caller::Caller;
-pub(crate) use client::{AskError, ask};
-pub(crate) use request::{BanChange, ControlReply, RequestKind};
-pub(crate) use server::{Control, ControlRequest, ReplyTo};
+pub(crate) use client::ask;
+pub(crate) use request::{ControlReply, RequestKind};
+pub(crate) use server::{Control, ControlRequest};
 
 /// Returns the path at which the service listens: in the folder that systemd has made for it, if there is one.
 pub(crate) fn server_path() -> PathBuf {
