@@ -41,4 +41,4 @@ pub use host::HostWatch;
 pub use nftables::SetWatch;
 pub use nftables::change::SetChange;
 pub use nftables::element::SetElement;
-pub use nftables::set::{SetContent, SetInfo, SetName, TableFamily};
+pub use nftables::set::{SetContent, SetInfo, SetName, TableFamily, UnknownFamily};
