@@ -7,7 +7,7 @@ use std::net::{IpAddr, UdpSocket};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use rustix::net::sockopt::set_socket_recv_buffer_size_force;
+use rustix::net::sockopt::set_socket_recv_buffer_size;
 use serde_json::Value;
 use tcpentry::filter::Prefix;
 use tcpentry::watch::{SetChange, SetContent, SetElement, SetName, SetWatch, TableFamily};
@@ -40,6 +40,11 @@ fn missing() -> Option<String> {
 
 /// Runs commands of nft in one transaction.
 fn nft(commands: &str) {
+    try_nft(commands).unwrap();
+}
+
+/// Runs them where nft may refuse them.
+fn try_nft(commands: &str) -> Result<(), String> {
     let mut child = Command::new("nft")
         .args(["-f", "-"])
         .stdin(Stdio::piped())
@@ -52,7 +57,10 @@ fn nft(commands: &str) {
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     let shown = &commands[..commands.len().min(200)];
-    assert!(output.status.success(), "nft: {shown}: {said}");
+    let is_done = output.status.success();
+    is_done
+        .then_some(())
+        .ok_or_else(|| format!("nft: {shown}: {said}"))
 }
 
 fn name(set: &str) -> SetName {
@@ -556,7 +564,12 @@ fn many(count: u32) -> String {
 fn sixty_thousand_elements_of_one_transaction_are_one_change() {
     with_table(|| {
         let mut watch = SetWatch::open().unwrap();
-        nft(&many(60_000));
+        match try_nft(&many(60_000)) {
+            Err(error) if error.contains("Message too long") => {
+                skip!("nft can't send so many at once here (SO_SNDBUFFORCE)");
+            }
+            done => done.unwrap(),
+        }
         let changes = watch.read().unwrap();
         if changes.contains(&SetChange::Lost) {
             skip!("the receive buffer can't be made large here (SO_RCVBUFFORCE)");
@@ -577,13 +590,13 @@ fn sixty_thousand_elements_of_one_transaction_are_one_change() {
 fn what_does_not_fit_is_lost_and_the_dump_has_it() {
     with_table(|| {
         let mut watch = SetWatch::open().unwrap();
-        set_socket_recv_buffer_size_force(&watch, 1).unwrap();
-        nft(&many(60_000));
+        set_socket_recv_buffer_size(&watch, 1).unwrap();
+        nft(&many(3000));
         let changes = watch.read().unwrap();
         assert_eq!(changes.last(), Some(&SetChange::Lost));
         let lost = changes.iter().filter(|it| **it == SetChange::Lost);
         assert_eq!(lost.count(), 1);
-        assert_eq!(watch.elements(&name("p")).unwrap().len(), 60_000);
+        assert_eq!(watch.elements(&name("p")).unwrap().len(), 3000);
         assert!(!is_readable(&watch) && watch.read().unwrap().is_empty());
         // The set, whose message may have been lost, is known.
         nft("add element inet t p { 192.0.2.1 }");

@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use rustix::io::Errno;
 
 use self::change::{Decoder, SetChange};
-use self::element::{Extent, RawElement, SetElement, gather};
+use self::element::{Coverage, RawElement, SetElement, gather};
 use self::set::{KnownSet, SetContent, SetInfo, SetName};
 use crate::error::{Error, ErrorKind, Operation, Reason};
 use crate::netlink::{Conversation, Queue, Subscription};
@@ -145,7 +145,7 @@ impl SetWatch {
             let elements = dump_elements(&mut self.conversation, set, bits)?;
             // Another set may have had this name when the elements were read.
             if find_set(&mut self.conversation, set)? == known {
-                return Ok(gather(elements, bits, known.is_interval, Extent::Set).elements);
+                return Ok(gather(elements, bits, known.is_interval, Coverage::Set).elements);
             }
         }
         Err(failed("read the elements", Errno::AGAIN))
