@@ -58,7 +58,7 @@ impl Conversation {
         for _ in 0..DUMPS {
             let mut collected = Vec::new();
             let once = self.ask_once(question, &mut |kind, body: &[u8]| {
-                read(&mut collected, kind, body)
+                read(&mut collected, kind, body);
             });
             if once? == Completeness::Whole {
                 return Ok(collected);

@@ -69,7 +69,7 @@ const NEEDS: &[Need] = &[
     need("unshare",      Debian("util-linux"),     "makes the tests' namespace"),
     need("setpriv",      Debian("util-linux"),     "runs tests as another user"),
     need("nc",           Debian("netcat-openbsd"), "is a foreign process whose connections are deleted"),
-    need("nft",          Debian("nftables"),       "publishes a port of another network namespace"),
+    need("nft",          Debian("nftables"),       "publishes a port of another network namespace, fills sets"),
     need("groff",        Debian("groff-base"),     "checks the manual pages"),
     need("gcc",          Debian("gcc"),            "compiles programs that use the C library"),
     need("g++",          Debian("g++"),            "compiles its headers as C++"),

@@ -15,7 +15,8 @@ use crate::sock_diag::NetlinkSocket;
 ///
 /// It need not be waited for, and so costs a service no wake-up: ask it before the addresses are used. What has come until then lies in
 /// the receive buffer, and what did not fit counts as a change. On a router with a million routes that keep changing, `poll(2)` of it would
-/// wake up for each of them.
+/// wake up for each of them. The kernel does not announce the IPv4 routes that a device loses when it is set down, so a gateway may count
+/// as one for longer than it is (Linux 6.18).
 ///
 /// ```
 /// use tcpentry::netns::HostAddresses;

@@ -24,3 +24,5 @@ mod set_entry;
 mod states;
 mod table;
 mod util;
+mod watch_addresses;
+mod watch_sets;

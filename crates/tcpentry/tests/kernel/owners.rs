@@ -165,7 +165,7 @@ fn what_the_threads_of_an_ordinary_user_hold_is_read_up_to_a_limit() {
         };
         let [first, second] = others.each_ref().map(Holder::pid);
         assert_eq!(pids_of(server), [roots.pid(), first, second]);
-        assert_eq!(pids_of(client), []);
+        assert!(pids_of(client).is_empty());
         let partly_seen = owners.partly_seen().iter();
         let partly_seen: Vec<_> = partly_seen.map(|it| it.process.pid()).collect();
         assert_eq!(partly_seen, [last.pid()]);

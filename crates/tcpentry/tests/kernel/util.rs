@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use tcpentry::{Connection, Endpoint, ErrorKind, Method, Options, Pair, State, TcpTable};
 use tcpentry_testkit::{kernel, tcp};
@@ -103,4 +104,11 @@ pub(crate) fn assert_told(stream: &TcpStream, errno: Errno) {
     assert_eq!(tcp::errno(stream.read(&mut [0])), errno);
     assert_eq!(stream.read(&mut [0]).unwrap(), 0, "then it is at its end");
     assert_eq!(tcp::errno(stream.write(b"x")), Errno::PIPE);
+}
+
+/// Returns true where there is something to read.
+pub(crate) fn is_readable(socket: impl AsFd) -> bool {
+    let mut polled = [PollFd::new(&socket, PollFlags::IN)];
+    let now = Timespec::default();
+    poll(&mut polled, Some(&now)).unwrap() == 1
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::element::{Extent, RawElement, SetElement, gather};
+use super::element::{Coverage, RawElement, SetElement, gather};
 use super::set::{KnownSet, SetInfo, SetName, TableFamily, set_name};
 use super::wire;
 use crate::netlink::attribute;
@@ -51,18 +51,18 @@ pub enum SetChange {
 pub(super) struct Decoder {
     known: HashMap<SetName, KnownSet>,
     /// The elements of the last messages, while all are of one set and one direction in one transaction.
-    run: Option<Run>,
+    run: Option<ElementRun>,
     changes: Vec<SetChange>,
 }
 
-struct Run {
+struct ElementRun {
     set: SetName,
     is_removal: bool,
     /// `None` for a set whose elements are not read.
-    content: Option<RunContent>,
+    content: Option<RunElements>,
 }
 
-struct RunContent {
+struct RunElements {
     bits: u8,
     is_interval: bool,
     elements: Vec<RawElement>,
@@ -148,7 +148,7 @@ impl Decoder {
             self.end_run();
             self.begin_run(SetName::new(family, table, set), is_removal);
         }
-        let Some(RunContent {
+        let Some(RunElements {
             bits,
             elements,
             is_unclear,
@@ -168,7 +168,7 @@ impl Decoder {
     fn begin_run(&mut self, set: SetName, is_removal: bool) {
         let content = match self.known.get(&set) {
             Some(known) if known.is_anonymous => None,
-            Some(known) => known.info.content.bits().map(|bits| RunContent {
+            Some(known) => known.info.content.bits().map(|bits| RunElements {
                 bits,
                 is_interval: known.is_interval,
                 elements: Vec::new(),
@@ -179,7 +179,7 @@ impl Decoder {
                 None
             }
         };
-        self.run = Some(Run {
+        self.run = Some(ElementRun {
             set,
             is_removal,
             content,
@@ -187,7 +187,7 @@ impl Decoder {
     }
 
     fn end_run(&mut self) {
-        let Some(Run {
+        let Some(ElementRun {
             set,
             is_removal,
             content: Some(content),
@@ -195,13 +195,13 @@ impl Decoder {
         else {
             return;
         };
-        let RunContent {
+        let RunElements {
             bits,
             is_interval,
             elements,
             is_unclear,
         } = content;
-        let gathered = gather(elements, bits, is_interval, Extent::Changes);
+        let gathered = gather(elements, bits, is_interval, Coverage::Changes);
         let is_unclear = is_unclear || !gathered.is_complete;
         let elements = gathered.elements;
         if !elements.is_empty() {

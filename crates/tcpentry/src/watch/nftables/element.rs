@@ -85,9 +85,9 @@ pub(super) struct Gathered {
     pub(super) is_complete: bool,
 }
 
-/// The extent of what was read of a set of intervals.
+/// The part of a set of intervals that was read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Extent {
+pub(super) enum Coverage {
     /// The whole set: an interval ends where the next one begins, or at the last of all addresses.
     Set,
     /// Changes, whose other boundary may be in the set already: `nft add element` of an interval that is there, with another timeout,
@@ -100,7 +100,7 @@ pub(super) fn gather(
     mut raw: Vec<RawElement>,
     bits: u8,
     is_interval: bool,
-    extent: Extent,
+    coverage: Coverage,
 ) -> Gathered {
     let mut gathered = Gathered {
         elements: Vec::with_capacity(raw.len()),
@@ -128,7 +128,7 @@ pub(super) fn gather(
                 address,
                 is_start: true,
             } => {
-                let last = match (rest.peek().map(|next| next.key), extent) {
+                let last = match (rest.peek().map(|next| next.key), coverage) {
                     (
                         Some(Key::At {
                             address: next,
@@ -139,9 +139,9 @@ pub(super) fn gather(
                         is_open = true;
                         next.checked_sub(1)
                     }
-                    (Some(Key::At { address: next, .. }), Extent::Set) => next.checked_sub(1),
-                    (_, Extent::Set) => Some(top),
-                    (_, Extent::Changes) => None,
+                    (Some(Key::At { address: next, .. }), Coverage::Set) => next.checked_sub(1),
+                    (_, Coverage::Set) => Some(top),
+                    (_, Coverage::Changes) => None,
                 };
                 match last {
                     Some(last) => push(address, last, *expires_in),
@@ -151,7 +151,7 @@ pub(super) fn gather(
             // The end of the interval before. nft also puts one at the beginning of all addresses.
             Key::At { address, .. } => {
                 let is_expected = std::mem::take(&mut is_open) || address == 0;
-                gathered.is_complete &= is_expected || extent == Extent::Set;
+                gathered.is_complete &= is_expected || coverage == Coverage::Set;
             }
         }
     }
@@ -245,8 +245,8 @@ mod tests {
 
     #[test]
     fn a_set_of_intervals_is_read_in_any_order() {
-        let read = |raw: Vec<RawElement>, extent| {
-            let gathered = gather(raw, 32, true, extent);
+        let read = |raw: Vec<RawElement>, coverage| {
+            let gathered = gather(raw, 32, true, coverage);
             let prefixes = gathered.elements.iter().map(|it| it.prefix.to_string());
             (prefixes.collect::<Vec<_>>(), gathered.is_complete)
         };
@@ -261,23 +261,26 @@ mod tests {
             at(0, false),
         ];
         let all = words(&["10.0.0.0/8", "11.0.0.0/8", "240.0.0.0/4"]);
-        assert_eq!(read(dumped.clone(), Extent::Set), (all, true));
+        assert_eq!(read(dumped.clone(), Coverage::Set), (all, true));
         let certain = words(&["10.0.0.0/8", "11.0.0.0/8"]);
-        assert_eq!(read(dumped, Extent::Changes), (certain, false));
+        assert_eq!(read(dumped, Coverage::Changes), (certain, false));
         let whole = vec![at(4, false), at(0, true)];
-        for extent in [Extent::Set, Extent::Changes] {
-            assert_eq!(read(whole.clone(), extent), (words(&["0.0.0.0/30"]), true));
+        for coverage in [Coverage::Set, Coverage::Changes] {
+            assert_eq!(
+                read(whole.clone(), coverage),
+                (words(&["0.0.0.0/30"]), true)
+            );
         }
         // A start alone is an interval whose timeout has changed, or one without an end.
-        assert_eq!(read(vec![at(5, true)], Extent::Changes), (vec![], false));
-        assert_eq!(read(vec![at(5, false)], Extent::Changes), (vec![], false));
-        assert_eq!(read(vec![at(0, false)], Extent::Changes), (vec![], true));
+        assert_eq!(read(vec![at(5, true)], Coverage::Changes), (vec![], false));
+        assert_eq!(read(vec![at(5, false)], Coverage::Changes), (vec![], false));
+        assert_eq!(read(vec![at(0, false)], Coverage::Changes), (vec![], true));
         // An interval may end where the next one begins.
         let joined = vec![at(0, true), at(4, true), at(8, false)];
         let both = words(&["0.0.0.0/30", "0.0.0.4/30"]);
-        assert_eq!(read(joined.clone(), Extent::Set), (both, true));
+        assert_eq!(read(joined.clone(), Coverage::Set), (both, true));
         assert_eq!(
-            read(joined, Extent::Changes),
+            read(joined, Coverage::Changes),
             (words(&["0.0.0.4/30"]), false)
         );
     }
@@ -288,7 +291,7 @@ mod tests {
             expires_in: Some(Duration::from_secs(seconds)),
             ..at(1, true)
         };
-        let gathered = gather(vec![of(1), of(2)], 32, false, Extent::Changes);
+        let gathered = gather(vec![of(1), of(2)], 32, false, Coverage::Changes);
         let rest: Vec<_> = gathered.elements.iter().map(|it| it.expires_in).collect();
         assert_eq!(rest, [Some(Duration::from_secs(2))]);
     }
@@ -299,7 +302,7 @@ mod tests {
             key,
             expires_in: None,
         });
-        let gathered = gather(raw.to_vec(), 128, false, Extent::Changes);
+        let gathered = gather(raw.to_vec(), 128, false, Coverage::Changes);
         let prefixes: Vec<_> = gathered
             .elements
             .iter()
@@ -344,7 +347,7 @@ mod tests {
             boundaries in prop::collection::btree_map(0_u128..64, any::<bool>(), 0..12),
         ) {
             let raw = boundaries.iter().map(|(address, is_start)| at(*address, *is_start)).collect();
-            let gathered = gather(raw, 32, true, Extent::Set);
+            let gathered = gather(raw, 32, true, Coverage::Set);
             let contained = |address: u128| {
                 let mut elements = gathered.elements.iter().map(|it| ends(it.prefix));
                 elements.any(|(first, last)| (first..=last).contains(&address))

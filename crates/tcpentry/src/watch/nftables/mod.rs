@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use rustix::io::Errno;
 
 use self::change::{Decoder, SetChange};
-use self::element::{Extent, RawElement, SetElement, gather};
+use self::element::{Coverage, RawElement, SetElement, gather};
 use self::set::{KnownSet, SetContent, SetInfo, SetName};
 use crate::error::{Error, ErrorKind, Operation, Reason};
 use crate::netlink::{Conversation, Queue, Subscription};
@@ -63,6 +63,9 @@ pub struct SetWatch {
 impl SetWatch {
     /// Opens a socket of `NETLINK_NETFILTER` that hears of `NFNLGRP_NFTABLES`.
     ///
+    /// Its receive buffer is 16 MiB (`SO_RCVBUFFORCE`), which the kernel takes only as far as events lie in it: enough for
+    /// 250,000 elements in one transaction (Linux 6.18). Without `CAP_NET_ADMIN` over the host it is as large as `net.core.rmem_max` allows.
+    ///
     /// # Errors
     /// `AccessDenied` ([`Reason::NoNetAdmin`]) without `CAP_NET_ADMIN`; `NotSupported` ([`Reason::NoNfTables`]) where the
     /// kernel has no nf_tables.
@@ -86,15 +89,6 @@ impl SetWatch {
         };
         this.catch_up()?;
         Ok(this)
-    }
-
-    /// Changes the size of the receive buffer, in bytes; the kernel doubles it for its own data. Without
-    /// `CAP_NET_ADMIN` over the host it is no larger than `net.core.rmem_max`.
-    ///
-    /// At first it is 16 MiB, which the kernel takes only as far as events lie in it: enough for 150,000 elements in one transaction.
-    pub fn set_receive_buffer(&self, bytes: usize) -> Result<(), Error> {
-        let done = self.socket.set_receive_buffer(bytes);
-        done.map_err(|errno| failed("set the receive buffer", errno))
     }
 
     /// Reads the changes that have come, without waiting; none where nothing has happened. Those of a transaction come when all of it is
@@ -151,7 +145,7 @@ impl SetWatch {
             let elements = dump_elements(&mut self.conversation, set, bits)?;
             // Another set may have had this name when the elements were read.
             if find_set(&mut self.conversation, set)? == known {
-                return Ok(gather(elements, bits, known.is_interval, Extent::Set).elements);
+                return Ok(gather(elements, bits, known.is_interval, Coverage::Set).elements);
             }
         }
         Err(failed("read the elements", Errno::AGAIN))
@@ -192,7 +186,7 @@ impl fmt::Debug for SetWatch {
 fn dump_sets(conversation: &mut Conversation) -> Result<Vec<KnownSet>, Error> {
     let question = wire::question(wire::GETSET, 0, None);
     let sets = conversation.collect(&question, |sets, kind, body| {
-        sets.extend(read_set(kind, body))
+        sets.extend(read_set(kind, body));
     });
     sets.map_err(|errno| match errno {
         // So nfnetlink refuses a subsystem that it does not have.
@@ -213,7 +207,7 @@ fn find_set(conversation: &mut Conversation, set: &SetName) -> Result<KnownSet, 
     let names = [(wire::SET_TABLE, &*set.table), (wire::SET_NAME, &*set.set)];
     let question = wire::question(wire::GETSET, set.family.number(), Some(names));
     let found = conversation.collect(&question, |sets, kind, body| {
-        sets.extend(read_set(kind, body))
+        sets.extend(read_set(kind, body));
     });
     match found {
         Ok(found) => found.into_iter().next().ok_or_else(missing),
