@@ -203,6 +203,10 @@ fn files(built: &Built, prefix: &Path) -> Result<Vec<(PathBuf, File)>> {
         "share/man/man1/tcpentry.1",
         File::Copy(generate::MANUAL.into()),
     );
+    add(
+        "share/man/man5/guard.d.5",
+        File::Copy(generate::MANUAL_OF_RULES.into()),
+    );
     for page in manual_pages()? {
         let text = fs::read_to_string(&page).with_context(|| page.display().to_string())?;
         let stem = page.file_stem().unwrap_or_default().to_string_lossy();

@@ -28,7 +28,7 @@ use command::demo;
 #[cfg(feature = "bench-internals")]
 #[doc(hidden)]
 pub use command::list::bench::rows_as_tabs;
-pub use manual::manual;
+pub use manual::{guard_manual, manual};
 #[cfg(all(feature = "bench-internals", feature = "tui"))]
 #[doc(hidden)]
 pub use top::bench::{FrameOrder, Refresh, Rows};

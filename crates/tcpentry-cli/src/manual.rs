@@ -1,4 +1,4 @@
-//! The sections of tcpentry(1) that the definition of the options can't hold: text files in `manual/`.
+//! The sections of tcpentry(1) that the definition of the options can't hold, and all of guard.d(5): text files in `manual/`.
 //!
 //! Their form is plain text, which `cargo xtask generate` turns into roff:
 //!
@@ -31,5 +31,30 @@ pub fn manual() -> &'static [(&'static str, &'static str)] {
         ("EXIT STATUS", include_str!("../manual/exit_status.txt")),
         ("ENVIRONMENT", include_str!("../manual/environment.txt")),
         ("SEE ALSO", include_str!("../manual/see_also.txt")),
+    ]
+}
+
+/// Returns the sections of guard.d(5), likewise. The examples are files, which are shown as they are.
+pub fn guard_manual() -> Vec<(&'static str, String)> {
+    let examples = [
+        include_str!("../examples/guard.d/10-left-address.toml"),
+        include_str!("../examples/guard.d/20-banned.toml"),
+        include_str!("../examples/guard.d/30-moved.toml"),
+        include_str!("../examples/guard.d/40-leak.toml"),
+        include_str!("../examples/guard.d/50-bans.toml"),
+    ];
+    let examples = examples.map(|text| text.lines().map(|line| format!("  {line}\n")).collect());
+    let examples: [String; 5] = examples;
+    let prose = |heading, text: &str| (heading, text.to_owned());
+    vec![
+        prose("NAME", include_str!("../manual/guard.d/name.txt")),
+        prose(
+            "DESCRIPTION",
+            include_str!("../manual/guard.d/description.txt"),
+        ),
+        prose("RULES", include_str!("../manual/guard.d/rules.txt")),
+        prose("GUARD", include_str!("../manual/guard.d/guard.txt")),
+        ("EXAMPLES", examples.join("\n")),
+        prose("SEE ALSO", include_str!("../manual/guard.d/see_also.txt")),
     ]
 }

@@ -32,25 +32,45 @@ pub(super) fn page(command: Command, manual: &[(&str, &str)]) -> String {
     text + &sections(&rest)
 }
 
+/// Returns the page of a kind of file, in section 5: prose alone. NAME is one line, `NAME - what it is`.
+pub(super) fn of_files(name: &str, program: &Command, manual: &[(&str, String)]) -> String {
+    let mut text = preamble();
+    text += &header(name, 5, program, "File Formats");
+    for (heading, prose) in manual {
+        if *heading == "NAME" {
+            text += &format!(".SH NAME\n{}\n", prose.trim().replacen(" - ", " \\- ", 1));
+        } else {
+            text += &section(heading, prose);
+        }
+    }
+    text
+}
+
 /// Returns sections of prose, each with its heading.
 fn sections(sections: &[&(&str, &str)]) -> String {
-    let section = |(heading, text): &&(&str, &str)| {
-        let mut roff = Roff::new();
-        roff.control("SH", [*heading]);
-        prose::render(&mut roff, text);
-        body(&roff)
-    };
+    let section = |(heading, text): &&(&str, &str)| section(heading, text);
     sections.iter().map(section).collect()
+}
+
+fn section(heading: &str, text: &str) -> String {
+    let mut roff = Roff::new();
+    roff.control("SH", [heading]);
+    prose::render(&mut roff, text);
+    body(&roff)
 }
 
 /// Returns the page's header and footer, without a date. (roff's own writer would leave out the empty argument, and
 /// the version would take its place.)
 fn title(command: &Command) -> String {
-    let name = command.get_name();
-    let version = command.get_version().unwrap_or_default();
+    header(command.get_name(), 1, command, "User Commands")
+}
+
+fn header(page: &str, section: u8, program: &Command, title: &str) -> String {
+    let name = program.get_name();
+    let version = program.get_version().unwrap_or_default();
     format!(
-        ".TH {} 1 \"\" \"{name} {version}\" \"User Commands\"\n",
-        name.to_uppercase()
+        ".TH {} {section} \"\" \"{name} {version}\" \"{title}\"\n",
+        page.to_uppercase()
     )
 }
 

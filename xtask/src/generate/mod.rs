@@ -13,6 +13,9 @@ use anyhow::{Context, Result, bail};
 /// The manual page, from the repository's root.
 pub(crate) const MANUAL: &str = "crates/tcpentry-cli/man/tcpentry.1";
 
+/// The manual page of the rules of `guard`.
+pub(crate) const MANUAL_OF_RULES: &str = "crates/tcpentry-cli/man/guard.d.5";
+
 /// Writes every generated file.
 pub(crate) fn write() -> Result<()> {
     for Generated { path, text } in generated() {
@@ -53,8 +56,16 @@ struct Generated {
 }
 
 fn generated() -> Vec<Generated> {
-    vec![Generated {
-        path: MANUAL,
-        text: man::page(tcpentry_cli::command(), tcpentry_cli::manual()),
-    }]
+    let command = tcpentry_cli::command();
+    let rules = man::of_files("guard.d", &command, &tcpentry_cli::guard_manual());
+    vec![
+        Generated {
+            path: MANUAL,
+            text: man::page(command, tcpentry_cli::manual()),
+        },
+        Generated {
+            path: MANUAL_OF_RULES,
+            text: rules,
+        },
+    ]
 }

@@ -56,13 +56,14 @@ fn compile(prefix: &Path, flags: &[&str], options: &[&str], to: &Path) -> Result
 }
 
 /// One file of each kind that README.md lists.
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 11] = [
     "bin/tcpentry",
     "lib/libiphlpapi.so",
     "lib/libiphlpapi.a",
     "include/iphlpapi.h",
     "lib/pkgconfig/iphlpapi.pc",
     "share/man/man1/tcpentry.1",
+    "share/man/man5/guard.d.5",
     "share/man/man3/SetTcpEntry.3",
     "share/bash-completion/completions/tcpentry",
     "share/zsh/site-functions/_tcpentry",

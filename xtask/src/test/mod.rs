@@ -70,8 +70,10 @@ fn tests(steps: &mut Steps, namespace: Namespace) -> Result<()> {
 /// Checks the manual pages with groff, which always exits with success, so that its warnings are the answer.
 fn manual_pages_are_well_formed() -> Result<()> {
     let written = install::manual_pages()?;
-    for page in
-        std::iter::once(Path::new(generate::MANUAL)).chain(written.iter().map(PathBuf::as_path))
+    for page in [generate::MANUAL, generate::MANUAL_OF_RULES]
+        .map(Path::new)
+        .into_iter()
+        .chain(written.iter().map(PathBuf::as_path))
     {
         let mut groff = program(["groff", "-man", "-Tutf8", "-ww", "-z"]);
         groff.arg(page);

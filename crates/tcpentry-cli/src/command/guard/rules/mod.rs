@@ -8,6 +8,8 @@ mod filter;
 mod read;
 mod rule;
 mod section;
+#[cfg(test)]
+mod tests;
 mod trigger;
 mod variables;
 
