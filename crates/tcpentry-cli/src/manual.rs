@@ -43,8 +43,8 @@ pub fn guard_manual() -> Vec<(&'static str, String)> {
         include_str!("../examples/guard.d/40-leak.toml"),
         include_str!("../examples/guard.d/50-bans.toml"),
     ];
-    let examples = examples.map(|text| text.lines().map(|line| format!("  {line}\n")).collect());
-    let examples: [String; 5] = examples;
+    let shown = |text: &str| format!("  {}\n", text.trim_end().replace('\n', "\n  "));
+    let examples = examples.map(shown);
     let prose = |heading, text: &str| (heading, text.to_owned());
     vec![
         prose("NAME", include_str!("../manual/guard.d/name.txt")),

@@ -1,6 +1,7 @@
 //! The connections that a rule would delete now.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use tcpentry::filter::{Prefix, PrefixSet, Truth};
@@ -108,7 +109,7 @@ impl Matches {
         }
         let mut line = format!("would delete {count} {connections} now");
         if let Some(time) = rule.matched_for {
-            line += &format!(", if they match for {}", exact_duration(time));
+            let _ = write!(line, ", if they match for {}", exact_duration(time));
         }
         let spared = [
             (self.excepted, "by `except`"),
@@ -120,7 +121,7 @@ impl Matches {
             .map(|(count, why)| format!("{count} {why}"))
             .collect();
         if !spared.is_empty() {
-            line += &format!("; spares {}", spared.join(", "));
+            let _ = write!(line, "; spares {}", spared.join(", "));
         }
         if rule.dry_run {
             line += "; dry-run: it only says so";
@@ -132,7 +133,7 @@ impl Matches {
         let shown = self.namespaces.len().min(MAX_LISTED);
         let mut line = format!("in {}", self.namespaces[..shown].join(" "));
         if let more @ 1.. = self.namespaces.len() - shown {
-            line += &format!(" and {more} more");
+            let _ = write!(line, " and {more} more");
         }
         line
     }

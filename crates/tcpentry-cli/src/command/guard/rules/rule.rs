@@ -41,18 +41,14 @@ pub(super) fn read(reader: &mut KeyReader<'_>, name: &str) -> Option<Rule> {
     } else {
         Demand::Choice
     };
-    let delete = match reader.text("delete", EXAMPLE) {
-        Some(text) => filter::read(reader, &text, known, demand),
-        None => {
-            if !reader.has("delete") {
-                reader.fail(
-                    format!("the rule {} has no `delete`", cited(name)),
-                    format!("it is the filter of what ends: `delete = {EXAMPLE}`"),
-                );
-            }
-            None
-        }
-    };
+    if !reader.has("delete") {
+        reader.fail(
+            format!("the rule {} has no `delete`", cited(name)),
+            format!("it is the filter of what ends: `delete = {EXAMPLE}`"),
+        );
+    }
+    let delete = reader.text("delete", EXAMPLE);
+    let delete = delete.and_then(|text| filter::read(reader, &text, known, demand));
     let except = reader.text("except", "\"sport = :22\"");
     let except = except.and_then(|text| filter::read(reader, &text, known, Demand::None));
     let rule = Rule {
