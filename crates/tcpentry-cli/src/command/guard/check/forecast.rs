@@ -21,14 +21,14 @@ pub(super) enum Forecast {
     /// None: its event has brought nothing yet.
     Waits(String),
     /// The filter was evaluated.
-    Matches(Matches),
+    Matches(MatchCount),
     /// The filter can't be evaluated, for this reason.
     Unknown(String),
 }
 
 /// The connections that a filter selects.
 #[derive(Default)]
-pub(super) struct Matches {
+pub(super) struct MatchCount {
     selected: u64,
     excepted: u64,
     /// Held by an SSH server.
@@ -94,7 +94,7 @@ impl Forecast {
     }
 }
 
-impl Matches {
+impl MatchCount {
     fn line(&self, rule: &Rule) -> String {
         let connections = if self.selected == 1 {
             "connection"
@@ -184,7 +184,7 @@ fn lost_addresses(table: &mut NamespaceTable) -> Result<PrefixSet, Error> {
     Ok(lost)
 }
 
-fn count(rule: &Rule, sets: &Sets, tables: &mut [NamespaceTable]) -> Result<Matches, Forecast> {
+fn count(rule: &Rule, sets: &Sets, tables: &mut [NamespaceTable]) -> Result<MatchCount, Forecast> {
     let states = if rule.listeners {
         States::CONNECTIONS.union(States::LISTENING)
     } else {
@@ -202,7 +202,7 @@ fn count(rule: &Rule, sets: &Sets, tables: &mut [NamespaceTable]) -> Result<Matc
     let mut holders = attribution(&selections);
     let mut holders_of_excepted = attribution(excepted.as_deref().unwrap_or_default());
     let mut ssh = SessionGuard::new(rule.ssh_sessions || is_of_bans(&rule.trigger));
-    let mut matches = Matches::default();
+    let mut matches = MatchCount::default();
     let dumps = tables
         .iter_mut()
         .zip(selections.iter().map(Selection::query));
