@@ -207,7 +207,7 @@ fn files(built: &Built, prefix: &Path) -> Result<Vec<(PathBuf, File)>> {
         let (name, number) = (page.name, page.section.0);
         add(
             &format!("share/man/man{number}/{name}.{number}"),
-            File::Copy(generate::prose_path(page).into()),
+            File::Copy(generate::prose_path(&page).into()),
         );
     }
     let unit = fs::read_to_string(UNIT).context(UNIT)?;

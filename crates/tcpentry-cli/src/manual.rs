@@ -8,6 +8,8 @@
 //! - `term -- description` is an entry of a list; it goes on in the lines that follow, up to a blank line or the
 //!   next entry.
 
+use std::borrow::Cow;
+
 /// Returns the sections as heading and text, in the order of the page; EXAMPLES goes before the options.
 pub fn manual() -> &'static [(&'static str, &'static str)] {
     &[
@@ -36,7 +38,7 @@ pub fn manual() -> &'static [(&'static str, &'static str)] {
 }
 
 /// A page of the manual that is prose alone.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ManualPage {
     /// The name: `tcpentry-guard`.
     pub name: &'static str,
@@ -45,40 +47,79 @@ pub struct ManualPage {
     /// The words behind its name, in its section NAME.
     pub about: &'static str,
     /// The other sections as heading and text, in the order of the page.
-    pub sections: &'static [(&'static str, &'static str)],
+    pub sections: Vec<(&'static str, Cow<'static, str>)>,
 }
 
 /// Returns the pages beside tcpentry(1).
-pub fn manual_pages() -> &'static [ManualPage] {
-    &[ManualPage {
-        name: "tcpentry-guard",
-        section: (8, "System Administration"),
-        about: "end TCP connections by rule",
-        sections: &[
-            ("SYNOPSIS", include_str!("../manual/guard/synopsis.txt")),
-            (
-                "DESCRIPTION",
-                include_str!("../manual/guard/description.txt"),
-            ),
-            ("COMMANDS", include_str!("../manual/guard/commands.txt")),
-            ("SIGNALS", include_str!("../manual/guard/signals.txt")),
-            (
-                "PERMISSIONS",
-                include_str!("../manual/guard/permissions.txt"),
-            ),
-            ("FILES", include_str!("../manual/guard/files.txt")),
-            ("SOCKET", include_str!("../manual/guard/socket.txt")),
-            ("LOG", include_str!("../manual/guard/log.txt")),
-            ("METRICS", include_str!("../manual/guard/metrics.txt")),
-            (
-                "EXIT STATUS",
-                include_str!("../manual/guard/exit_status.txt"),
-            ),
-            (
-                "ENVIRONMENT",
-                include_str!("../manual/guard/environment.txt"),
-            ),
-            ("SEE ALSO", include_str!("../manual/guard/see_also.txt")),
-        ],
-    }]
+pub fn manual_pages() -> Vec<ManualPage> {
+    vec![
+        ManualPage {
+            name: "tcpentry-guard",
+            section: (8, "System Administration"),
+            about: "end TCP connections by rule",
+            sections: prose(&[
+                ("SYNOPSIS", include_str!("../manual/guard/synopsis.txt")),
+                (
+                    "DESCRIPTION",
+                    include_str!("../manual/guard/description.txt"),
+                ),
+                ("COMMANDS", include_str!("../manual/guard/commands.txt")),
+                ("SIGNALS", include_str!("../manual/guard/signals.txt")),
+                (
+                    "PERMISSIONS",
+                    include_str!("../manual/guard/permissions.txt"),
+                ),
+                ("FILES", include_str!("../manual/guard/files.txt")),
+                ("SOCKET", include_str!("../manual/guard/socket.txt")),
+                ("LOG", include_str!("../manual/guard/log.txt")),
+                ("METRICS", include_str!("../manual/guard/metrics.txt")),
+                (
+                    "EXIT STATUS",
+                    include_str!("../manual/guard/exit_status.txt"),
+                ),
+                (
+                    "ENVIRONMENT",
+                    include_str!("../manual/guard/environment.txt"),
+                ),
+                ("SEE ALSO", include_str!("../manual/guard/see_also.txt")),
+            ]),
+        },
+        ManualPage {
+            name: "guard.d",
+            section: (5, "File Formats"),
+            about: "rules of tcpentry guard: when connections end, which, and how much at most",
+            sections: rules_sections(),
+        },
+    ]
+}
+
+/// Returns the sections of guard.d(5). The examples are files, which are shown as they are.
+fn rules_sections() -> Vec<(&'static str, Cow<'static, str>)> {
+    let examples = [
+        include_str!("../examples/guard.d/10-left-address.toml"),
+        include_str!("../examples/guard.d/20-banned.toml"),
+        include_str!("../examples/guard.d/30-moved.toml"),
+        include_str!("../examples/guard.d/40-leak.toml"),
+        include_str!("../examples/guard.d/50-bans.toml"),
+    ];
+    let shown = |text: &str| format!("  {}\n", text.trim_end().replace('\n', "\n  "));
+    let mut sections = prose(&[
+        (
+            "DESCRIPTION",
+            include_str!("../manual/guard.d/description.txt"),
+        ),
+        ("RULES", include_str!("../manual/guard.d/rules.txt")),
+        ("GUARD", include_str!("../manual/guard.d/guard.txt")),
+        ("SEE ALSO", include_str!("../manual/guard.d/see_also.txt")),
+    ]);
+    let examples = examples.map(shown).join("\n");
+    sections.insert(3, ("EXAMPLES", examples.into()));
+    sections
+}
+
+fn prose(sections: &[(&'static str, &'static str)]) -> Vec<(&'static str, Cow<'static, str>)> {
+    let sections = sections.iter();
+    sections
+        .map(|(heading, text)| (*heading, Cow::Borrowed(*text)))
+        .collect()
 }

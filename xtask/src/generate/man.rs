@@ -49,7 +49,12 @@ pub(super) fn prose_page(page: &ManualPage, version: &str) -> String {
     heading.control("SH", ["NAME"]);
     // Roff's own dash between the two is what the index of the manual looks for.
     let names = format!("{} \\- {about}\n", name.replace('-', "\\-"));
-    let rest: Vec<_> = page.sections.iter().collect();
+    let rest = page
+        .sections
+        .iter()
+        .map(|(heading, text)| (*heading, &**text));
+    let rest: Vec<_> = rest.collect();
+    let rest: Vec<_> = rest.iter().collect();
     preamble() + &title + &body(&heading) + &names + &sections(&rest)
 }
 

@@ -62,8 +62,8 @@ fn generated() -> Vec<Generated> {
     let version = command.get_version().unwrap_or_default();
     for page in tcpentry_cli::manual_pages() {
         generated.push(Generated {
-            path: prose_path(page),
-            text: man::prose_page(page, version),
+            path: prose_path(&page),
+            text: man::prose_page(&page, version),
         });
     }
     generated

@@ -56,7 +56,7 @@ fn compile(prefix: &Path, flags: &[&str], options: &[&str], to: &Path) -> Result
 }
 
 /// One file of each kind that README.md lists.
-const PARTS: [&str; 12] = [
+const PARTS: [&str; 13] = [
     "bin/tcpentry",
     "lib/libiphlpapi.so",
     "lib/libiphlpapi.a",
@@ -64,6 +64,7 @@ const PARTS: [&str; 12] = [
     "lib/pkgconfig/iphlpapi.pc",
     "share/man/man1/tcpentry.1",
     "share/man/man3/SetTcpEntry.3",
+    "share/man/man5/guard.d.5",
     "share/man/man8/tcpentry-guard.8",
     "lib/systemd/system/tcpentry-guard.service",
     "share/bash-completion/completions/tcpentry",

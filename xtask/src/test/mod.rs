@@ -70,8 +70,8 @@ fn tests(steps: &mut Steps, namespace: Namespace) -> Result<()> {
 /// Checks the manual pages with groff, which always exits with success, so that its warnings are the answer.
 fn manual_pages_are_well_formed() -> Result<()> {
     let written = install::manual_pages()?;
-    let prose = tcpentry_cli::manual_pages().iter();
-    let prose = prose.map(|page| PathBuf::from(generate::prose_path(page)));
+    let prose = tcpentry_cli::manual_pages().into_iter();
+    let prose = prose.map(|page| PathBuf::from(generate::prose_path(&page)));
     for page in std::iter::once(PathBuf::from(generate::MANUAL))
         .chain(prose)
         .chain(written)

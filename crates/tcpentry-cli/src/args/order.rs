@@ -76,8 +76,8 @@ fn is_option(word: &str) -> bool {
 
 /// Returns true for an option that some command has.
 fn has_option(definition: &Command, option: &str) -> bool {
-    let commands = std::iter::once(definition).chain(definition.get_subcommands());
-    let mut arguments = commands.flat_map(Command::get_arguments);
+    let own = std::iter::once(definition).flat_map(Command::get_arguments);
+    let mut arguments = own.chain(arguments_of_commands(definition));
     arguments.any(|argument| match option.strip_prefix("--") {
         Some(long) => argument.get_long() == Some(long),
         None => argument
@@ -99,12 +99,9 @@ pub(super) fn takes_value(definition: &Command, word: &str, next: Option<&str>) 
 
 /// Finds the option whose value is the next word: behind `--max` and `-lN`, but neither behind `--max=3` nor `-n`.
 pub(crate) fn option_before_value<'d>(definition: &'d Command, word: &str) -> Option<&'d Arg> {
-    let of_commands = definition
-        .get_subcommands()
-        .flat_map(Command::get_arguments);
     let mut with_value = definition
         .get_arguments()
-        .chain(of_commands)
+        .chain(arguments_of_commands(definition))
         // --id takes any number of words: the first of them is not a command.
         .filter(|argument| {
             argument
@@ -123,6 +120,13 @@ pub(crate) fn option_before_value<'d>(definition: &'d Command, word: &str) -> Op
         .find_map(|(at, flag)| Some((at, option(flag)?)))?;
     // What stands behind a flag with a value is that value.
     (flags[at..].chars().count() == 1).then_some(option)
+}
+
+/// Returns the arguments of all commands, and of the commands below them.
+fn arguments_of_commands(definition: &Command) -> impl Iterator<Item = &Arg> {
+    let commands = definition.get_subcommands();
+    let all = commands.flat_map(|it| std::iter::once(it).chain(it.get_subcommands()));
+    all.flat_map(Command::get_arguments)
 }
 
 #[cfg(test)]

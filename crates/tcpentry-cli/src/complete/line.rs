@@ -65,6 +65,11 @@ impl<'d> CursorContext<'d> {
                 self.command = Some(command);
                 return;
             }
+            let below = self.command.and_then(|it| it.find_subcommand(word));
+            if let (Some(command), false) = (below, self.no_options) {
+                self.command = Some(command);
+                return;
+            }
             self.command = self
                 .command
                 .or_else(|| self.definition.find_subcommand("list"));
@@ -102,11 +107,15 @@ impl<'d> CursorContext<'d> {
             };
         }
         let mut found = Vec::new();
-        if self.command.is_none() && !self.no_options {
-            found.extend(commands(self.definition, typed));
+        let above = self.command.unwrap_or(self.definition);
+        if !self.no_options {
+            found.extend(commands(above, typed));
         }
-        let takes_words =
-            |command: &Command| command.get_positionals().next().is_some() && !self.by_identity;
+        let takes_words = |command: &Command| {
+            let first = command.get_positionals().next();
+            // That of a rule is known to the service alone.
+            first.is_some_and(|it| it.get_id() != "rule") && !self.by_identity
+        };
         if self.command.is_none_or(takes_words) {
             found.extend(self.filter_words(typed));
         }
@@ -240,6 +249,11 @@ mod tests {
             ("kill -", &complete("delete --")),
             ("-", &complete("--")),
             ("doctor x", ""),
+            ("gu", "guard"),
+            ("guard ", "check run status pause resume"),
+            ("guard r", "run resume"),
+            ("guard run --", "--config --dry-run --help"),
+            ("guard pause ", ""),
             ("doctor --", "--need --json --no-header --color --help"),
             ("demo --col", "--color"),
             ("delete -N", "-N"),

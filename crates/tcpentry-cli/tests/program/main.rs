@@ -11,6 +11,7 @@ mod environment;
 mod exactly;
 mod exit_codes;
 mod faults;
+mod guard_check;
 mod guards;
 mod habits;
 mod hands;

@@ -75,7 +75,7 @@ impl Matches {
 
     /// Keeps a random sample of the connections that are to be deleted, and returns it: `connection_of` names the connection of
     /// a row, of which MPTCP has several. The others are returned by their keys.
-    pub(in crate::command) fn sample(
+    pub(super) fn sample(
         &mut self,
         sampler: &mut Sampler,
         connection_of: impl Fn(&Match) -> SocketKey,

@@ -80,7 +80,7 @@ pub(in crate::command) struct Selector<'a> {
     pub(in crate::command) condition: Option<RowCondition<'a>>,
     /// Set where one subflow that is selected is enough for the end of its whole MPTCP connection.
     ends_whole_connections: bool,
-    pub(in crate::command) do_not_retry: RefCell<SkipList>,
+    pub(super) do_not_retry: RefCell<SkipList>,
     /// The number of listeners that the last dump selected and that only `--listeners` deletes.
     pub(in crate::command) listeners: u64,
 }
@@ -246,7 +246,7 @@ impl<'a> Selector<'a> {
 
     /// Adds, with `--all-netns`, the namespaces that have appeared, and drops those that only this program still
     /// holds.
-    pub(in crate::command) fn refresh_namespaces(
+    pub(super) fn refresh_namespaces(
         &mut self,
         report: &mut Report,
     ) -> Result<(), Error> {

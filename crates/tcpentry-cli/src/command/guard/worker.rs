@@ -9,9 +9,7 @@ use std::thread::{Builder, JoinHandle};
 use tcpentry::delete::Ending;
 use tcpentry::filter::Truth;
 use tcpentry::netns::HostAddresses;
-use tcpentry::{
-    Attribution, Connection, Error, Outcome, Query, Selection, States, TcpTable,
-};
+use tcpentry::{Attribution, Connection, Error, Outcome, Query, Selection, States, TcpTable};
 
 use super::rules::{NetnsScope, Rule, Trigger};
 use super::state::{Command, Done, Event, Found, Looked};

@@ -1,6 +1,7 @@
 //! The connections that a rule would delete now.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use tcpentry::filter::{Prefix, PrefixSet, Truth};
@@ -20,14 +21,14 @@ pub(super) enum Forecast {
     /// None: its event has brought nothing yet.
     Waits(String),
     /// The filter was evaluated.
-    Matches(Matches),
+    Matches(MatchCount),
     /// The filter can't be evaluated, for this reason.
     Unknown(String),
 }
 
 /// The connections that a filter selects.
 #[derive(Default)]
-pub(super) struct Matches {
+pub(super) struct MatchCount {
     selected: u64,
     excepted: u64,
     /// Held by an SSH server.
@@ -93,7 +94,7 @@ impl Forecast {
     }
 }
 
-impl Matches {
+impl MatchCount {
     fn line(&self, rule: &Rule) -> String {
         let connections = if self.selected == 1 {
             "connection"
@@ -108,7 +109,7 @@ impl Matches {
         }
         let mut line = format!("would delete {count} {connections} now");
         if let Some(time) = rule.matched_for {
-            line += &format!(", if they match for {}", exact_duration(time));
+            let _ = write!(line, ", if they match for {}", exact_duration(time));
         }
         let spared = [
             (self.excepted, "by `except`"),
@@ -120,7 +121,7 @@ impl Matches {
             .map(|(count, why)| format!("{count} {why}"))
             .collect();
         if !spared.is_empty() {
-            line += &format!("; spares {}", spared.join(", "));
+            let _ = write!(line, "; spares {}", spared.join(", "));
         }
         if rule.dry_run {
             line += "; dry-run: it only says so";
@@ -132,7 +133,7 @@ impl Matches {
         let shown = self.namespaces.len().min(MAX_LISTED);
         let mut line = format!("in {}", self.namespaces[..shown].join(" "));
         if let more @ 1.. = self.namespaces.len() - shown {
-            line += &format!(" and {more} more");
+            let _ = write!(line, " and {more} more");
         }
         line
     }
@@ -183,7 +184,7 @@ fn lost_addresses(table: &mut NamespaceTable) -> Result<PrefixSet, Error> {
     Ok(lost)
 }
 
-fn count(rule: &Rule, sets: &Sets, tables: &mut [NamespaceTable]) -> Result<Matches, Forecast> {
+fn count(rule: &Rule, sets: &Sets, tables: &mut [NamespaceTable]) -> Result<MatchCount, Forecast> {
     let states = if rule.listeners {
         States::CONNECTIONS.union(States::LISTENING)
     } else {
@@ -201,7 +202,7 @@ fn count(rule: &Rule, sets: &Sets, tables: &mut [NamespaceTable]) -> Result<Matc
     let mut holders = attribution(&selections);
     let mut holders_of_excepted = attribution(excepted.as_deref().unwrap_or_default());
     let mut ssh = SessionGuard::new(rule.ssh_sessions || is_of_bans(&rule.trigger));
-    let mut matches = Matches::default();
+    let mut matches = MatchCount::default();
     let dumps = tables
         .iter_mut()
         .zip(selections.iter().map(Selection::query));

@@ -29,7 +29,8 @@ impl Rights {
             rights |= OWNERS;
         }
         if rule.netns != NetnsScope::Own {
-            rights |= CapabilitySet::SYS_ADMIN;
+            // That of a process is entered over its folder in /proc.
+            rights |= CapabilitySet::SYS_ADMIN | CapabilitySet::SYS_PTRACE;
         }
         Self(rights)
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use tcpentry::escape::escape_for_terminal;
 use toml::de::DeTable;
 
 use super::error::ConfigError;
@@ -28,13 +29,14 @@ pub(super) fn parse<'t>(file: &'t ConfigFile, errors: &mut Vec<ConfigError>) -> 
         let span = error.span().unwrap_or(0..0);
         if error.message() != DUPLICATE {
             is_whole = false;
-            errors.push(file.error(span.start, format!("not TOML: {}", error.message())));
+            let made = file.error(span.start, format!("not TOML: {}", error.message()));
+            errors.push(made.with_any_hint(way_out(error.message())));
         } else if let Some(header) = header_at(&file.text, &span) {
             let name = header.name;
             repeated_lines = span.start..next_header(&file.text, span.end);
             let cause = match (header.is_rule, name) {
                 (true, name) => format!("the rule {} is named twice", cited(name)),
-                (false, name) => format!("[{name}] is there twice"),
+                (false, name) => format!("[{}] is there twice", shown(name)),
             };
             let error = file.error(span.start, cause);
             let hint = header
@@ -51,6 +53,17 @@ pub(super) fn parse<'t>(file: &'t ConfigFile, errors: &mut Vec<ConfigError>) -> 
     TomlDocument {
         root: is_whole.then(|| root.into_inner()),
         repeated,
+    }
+}
+
+/// Returns what to do about what is not TOML.
+fn way_out(message: &str) -> Option<&'static str> {
+    if message.starts_with("string values must be quoted") {
+        Some("times and filters are strings, which stand in quotes: `every = \"30s\"`")
+    } else if message.contains("escape") || message.starts_with("invalid basic string") {
+        Some("between '...' nothing is an escape; a string ends in its line")
+    } else {
+        None
     }
 }
 
@@ -95,6 +108,10 @@ fn next_header(text: &str, from: usize) -> usize {
     let mut headers =
         next.filter(|at| rest[*at..].trim_start_matches([' ', '\t']).starts_with('['));
     headers.next().map_or(text.len(), |at| from + at)
+}
+
+fn shown(name: &str) -> String {
+    escape_for_terminal(name.as_bytes())
 }
 
 /// The message of the parser for a key or a table that is there twice.

@@ -117,7 +117,7 @@ fn place(text: &[u8], offset: usize) -> LineColumn {
     let begin = before.iter().rposition(|byte| *byte == b'\n');
     let begin = begin.map_or(0, |newline| newline + 1);
     LineColumn {
-        line: 1 + before.iter().filter(|byte| **byte == b'\n').count(),
+        line: before.split(|byte| *byte == b'\n').count(),
         column: 1 + String::from_utf8_lossy(&before[begin..]).chars().count(),
     }
 }

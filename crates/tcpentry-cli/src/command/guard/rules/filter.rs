@@ -32,6 +32,12 @@ pub(super) fn read(
     trigger: Option<&Trigger>,
     demand: Demand,
 ) -> Option<String> {
+    if text.text.trim().is_empty() {
+        let hint =
+            "it says which connections, as for `tcpentry list`: `state close-wait process java`";
+        reader.fail_in(text, 0, "the filter is empty", Some(hint.to_owned()));
+        return None;
+    }
     let (sets, variables) = to_sets(text.text);
     let mut are_variables_right = true;
     for variable in variables {

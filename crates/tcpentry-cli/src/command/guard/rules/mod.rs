@@ -8,6 +8,8 @@ mod filter;
 mod read;
 mod rule;
 mod section;
+#[cfg(test)]
+mod tests;
 mod trigger;
 mod variables;
 
@@ -24,6 +26,7 @@ pub(super) use read::{FOLDER, read};
 
 /// A whole configuration that is in order.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[expect(clippy::struct_field_names, reason = "they are what it has")]
 pub(super) struct Rules {
     /// In the order of the files and of their places in them.
     pub(super) rules: Vec<Rule>,

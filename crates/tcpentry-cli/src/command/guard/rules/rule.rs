@@ -41,18 +41,14 @@ pub(super) fn read(reader: &mut KeyReader<'_>, name: &str) -> Option<Rule> {
     } else {
         Demand::Choice
     };
-    let delete = match reader.text("delete", EXAMPLE) {
-        Some(text) => filter::read(reader, &text, known, demand),
-        None => {
-            if !reader.has("delete") {
-                reader.fail(
-                    format!("the rule {} has no `delete`", cited(name)),
-                    format!("it is the filter of what ends: `delete = {EXAMPLE}`"),
-                );
-            }
-            None
-        }
-    };
+    if !reader.has("delete") {
+        reader.fail(
+            format!("the rule {} has no `delete`", cited(name)),
+            format!("it is the filter of what ends: `delete = {EXAMPLE}`"),
+        );
+    }
+    let delete = reader.text("delete", EXAMPLE);
+    let delete = delete.and_then(|text| filter::read(reader, &text, known, demand));
     let except = reader.text("except", "\"sport = :22\"");
     let except = except.and_then(|text| filter::read(reader, &text, known, Demand::None));
     let rule = Rule {
@@ -152,38 +148,16 @@ fn device(reader: &mut KeyReader<'_>) -> Option<String> {
 /// Reads a duration that is not 0.
 fn period(reader: &mut KeyReader<'_>, key: &str, example: &str) -> Option<Duration> {
     let text = reader.text(key, example)?;
-    match duration(text.text) {
-        Ok(time) if time.is_zero() => {
-            let cause = format!("`{key}` is 0");
-            reader.fail_in(
-                &text,
-                0,
-                cause,
-                Some(format!("such as `{key} = {example}`")),
-            );
-            None
-        }
-        Ok(time) if time > LONGEST => {
-            let cause = format!("`{key}` is longer than ten years");
-            reader.fail_in(
-                &text,
-                0,
-                cause,
-                Some(format!("such as `{key} = {example}`")),
-            );
-            None
-        }
-        Ok(time) => Some(time),
-        Err(cause) => {
-            reader.fail_in(
-                &text,
-                0,
-                cause,
-                Some(format!("such as `{key} = {example}`")),
-            );
-            None
-        }
-    }
+    let cause = match duration(text.text) {
+        _ if text.text.is_empty() => format!("`{key}` is empty"),
+        Ok(time) if time.is_zero() => format!("`{key}` is 0"),
+        Ok(time) if time > LONGEST => format!("`{key}` is longer than ten years"),
+        Ok(time) => return Some(time),
+        Err(cause) => cause,
+    };
+    let hint = format!("such as `{key} = {example}`");
+    reader.fail_in(&text, 0, cause, Some(hint));
+    None
 }
 
 fn rate(reader: &mut KeyReader<'_>) -> Option<Rate> {

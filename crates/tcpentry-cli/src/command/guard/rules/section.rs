@@ -163,7 +163,7 @@ impl<'t> KeyReader<'t> {
             return None;
         };
         let mut texts = Vec::new();
-        for item in items.iter() {
+        for item in items {
             match item.get_ref() {
                 DeValue::String(text) => texts.push(LocatedText {
                     text,

@@ -132,7 +132,11 @@ pub(super) fn glob((column, word): (usize, &str), longest: usize) -> Result<Stri
             Some("only `*` is special here: it stands for anything".to_owned()),
         ));
     }
-    if word.chars().any(|it| it.is_control() || it.is_whitespace()) || word.is_empty() {
+    if word.is_empty() {
+        let hint = "`*` stands for any".to_owned();
+        return Err(error("the name is empty".to_owned(), Some(hint)));
+    }
+    if word.chars().any(|it| it.is_control() || it.is_whitespace()) {
         return Err(error(format!("{} is not a name", cited(word)), None));
     }
     let literal = word.bytes().filter(|byte| *byte != b'*').count();

@@ -48,9 +48,9 @@ pub(super) fn from_sets(text: &str) -> String {
             // The name of a process: in quotes it is no variable.
             None if piece.starts_with('$') && piece.contains('\'') => {
                 let escaped = piece.replace('\\', r"\\").replace('"', "\\\"");
-                variables.push_str(&format!("\"{escaped}\""));
+                variables.extend(["\"", &escaped, "\""]);
             }
-            None if piece.starts_with('$') => variables.push_str(&format!("'{piece}'")),
+            None if piece.starts_with('$') => variables.extend(["'", piece, "'"]),
             None => variables.push_str(piece),
         }
         if !piece.chars().all(char::is_whitespace) {

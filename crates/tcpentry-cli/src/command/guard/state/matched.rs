@@ -10,7 +10,7 @@ use super::SocketKey;
 pub(crate) struct Matched(HashMap<SocketKey, Instant>);
 
 impl Matched {
-    /// Takes what a look found, and forgets what it did not. Returns whether each has matched for so long.
+    /// Takes what a look found, and forgets what it did not. Returns for each if it has matched for so long.
     pub(crate) fn look(
         &mut self,
         found: impl Iterator<Item = SocketKey>,
@@ -26,6 +26,7 @@ impl Matched {
         found.map(since).collect()
     }
 
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

@@ -345,11 +345,6 @@ impl Guard {
         rule.map(|it| it.is_paused = pauses).is_some()
     }
 
-    /// Returns true while a look or a deletion of any rule is under way.
-    pub(crate) fn is_busy(&self) -> bool {
-        self.rules.iter().any(RuleState::is_busy)
-    }
-
     pub(crate) fn states(&self) -> &[RuleState] {
         &self.rules
     }

@@ -23,6 +23,7 @@ impl NameHistory {
         }
     }
 
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.seen.len()
     }

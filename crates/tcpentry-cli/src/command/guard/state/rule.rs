@@ -350,10 +350,6 @@ impl RuleState {
         }
     }
 
-    pub(crate) fn is_busy(&self) -> bool {
-        !matches!(self.stage, Stage::Idle)
-    }
-
     /// Returns the number of those that wait for their turn.
     pub(crate) fn waiting(&self) -> usize {
         match &self.stage {
@@ -363,6 +359,7 @@ impl RuleState {
     }
 
     /// Returns the number of connections that are watched for how long they match.
+    #[cfg(test)]
     pub(crate) fn matched_count(&self) -> usize {
         self.matched.len()
     }
