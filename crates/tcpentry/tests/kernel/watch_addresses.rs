@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
+use rustix::io::Errno;
+use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::sockopt::set_socket_recv_buffer_size;
+use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType};
 use tcpentry::netns::{HostAddresses, HostRole};
 use tcpentry::watch::{AddressChange, AddressWatch, HostWatch};
 use tcpentry_testkit::link::ip;
@@ -163,6 +166,36 @@ fn what_does_not_fit_is_lost_and_said_to_be() {
         // What comes afterwards arrives.
         ip(&["addr del 10.0.1.200/32 dev d0"]);
         assert_eq!(read(&mut watch), [change("removed", "10.0.1.200", "d0")]);
+    });
+}
+
+#[test]
+fn nobody_but_the_kernel_is_believed() {
+    isolated(|| {
+        let mut watch = watch();
+        let own = rustix::net::getsockname(&watch).unwrap();
+        let own = SocketAddrNetlink::try_from(own).unwrap();
+        let forger = rustix::net::socket_with(
+            AddressFamily::NETLINK,
+            SocketType::RAW,
+            SocketFlags::CLOEXEC,
+            None, // NETLINK_ROUTE is 0
+        )
+        .unwrap();
+        // RTM_DELADDR without NLM_F_REQUEST, which the kernel itself does not act upon: 127.0.0.1 of the first device.
+        let mut forged = Vec::new();
+        forged.extend(32_u32.to_ne_bytes());
+        forged.extend(21_u16.to_ne_bytes());
+        forged.extend([0; 10]);
+        forged.extend([2, 8, 0x80, 254, 1, 0, 0, 0]);
+        forged.extend([8, 0, 2, 0, 127, 0, 0, 1]);
+        let send = |to| rustix::net::sendto(&forger, &forged, SendFlags::empty(), &to);
+        let to_its_port = SocketAddrNetlink::new(own.pid(), 0);
+        assert_eq!(send(to_its_port), Err(Errno::CONNREFUSED));
+        assert_eq!(own.groups(), 0x110, "it listens to both families");
+        assert_eq!(send(SocketAddrNetlink::new(0, own.groups())), Ok(32));
+        assert!(is_readable(&watch), "to the group it came");
+        assert_eq!(read(&mut watch), [], "and was no event");
     });
 }
 
