@@ -93,10 +93,7 @@ netns = ["no-such-namespace"]
                 "fuse",
                 "would do nothing now: 6 connections match, and `max` is 5",
             ),
-            (
-                "rests",
-                "is not enabled, and does nothing until `guard resume`",
-            ),
+            ("rests", "is not enabled: set `enabled = true`, and reload"),
             (
                 "listener",
                 "would delete 0 connections now; spares 1 in LISTEN",

@@ -32,6 +32,14 @@ impl Interrupt {
         Self::but_for(Some(SIGHUP))
     }
 
+    /// Returns a flag that nothing sets: for what only looks.
+    pub(in crate::command) fn never() -> Self {
+        Self {
+            flag: Arc::default(),
+            signal: Arc::default(),
+        }
+    }
+
     fn but_for(except: Option<i32>) -> Self {
         let this = Self {
             flag: Arc::default(),

@@ -246,10 +246,7 @@ impl<'a> Selector<'a> {
 
     /// Adds, with `--all-netns`, the namespaces that have appeared, and drops those that only this program still
     /// holds.
-    pub(super) fn refresh_namespaces(
-        &mut self,
-        report: &mut Report,
-    ) -> Result<(), Error> {
+    pub(super) fn refresh_namespaces(&mut self, report: &mut Report) -> Result<(), Error> {
         if !self.args.netns.all_netns {
             return Ok(());
         }

@@ -3,6 +3,7 @@
 mod ask;
 mod ban_file;
 mod check;
+mod look;
 mod resolver;
 mod rules;
 mod run;

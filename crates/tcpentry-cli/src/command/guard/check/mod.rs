@@ -40,7 +40,7 @@ fn print(rules: &Rules) -> io::Result<()> {
     let mut all = Rights::NONE;
     for rule in &rules.rules {
         write!(out, "{rule}")?;
-        for line in comments(rule, &caller) {
+        for line in comments(rule, rules, &caller) {
             writeln!(out, "# {line}")?;
         }
         writeln!(out)?;
@@ -56,8 +56,8 @@ fn print(rules: &Rules) -> io::Result<()> {
     out.flush()
 }
 
-fn comments(rule: &Rule, caller: &Caller) -> Vec<String> {
-    let mut lines = Forecast::of(rule).lines(rule);
+fn comments(rule: &Rule, rules: &Rules, caller: &Caller) -> Vec<String> {
+    let mut lines = Forecast::of(rule, rules).lines(rule);
     let rights = Rights::of(rule);
     lines.push(format!("needs {rights}"));
     lines.extend(caller.lacking(rights));

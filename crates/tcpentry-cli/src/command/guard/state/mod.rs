@@ -47,6 +47,10 @@ pub(crate) struct Looked {
     pub(crate) found: Vec<Found>,
     /// Those that match and that a guard protects.
     pub(crate) protected: Vec<Done>,
+    /// The number of listeners that match and that only `listeners = true` deletes.
+    pub(crate) listeners: u64,
+    /// The number of those that `except` spares.
+    pub(crate) excepted: u64,
     /// The number of those of which it can't be seen whether they match.
     pub(crate) hidden: u64,
     /// What of it failed, if anything.

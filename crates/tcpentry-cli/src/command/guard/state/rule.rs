@@ -57,6 +57,8 @@ pub(crate) struct RuleState {
     matched: Matched,
     /// What is protected has been reported, and is reported again only after it has not been there for a look.
     reported: HashSet<SocketKey>,
+    /// What of the last look failed.
+    failures: Vec<String>,
     pacer: Option<Pacer>,
 }
 
@@ -95,6 +97,7 @@ impl RuleState {
             stage: Stage::Idle,
             matched: Matched::default(),
             reported: HashSet::new(),
+            failures: Vec::new(),
         }
     }
 
@@ -123,6 +126,7 @@ impl RuleState {
             stage: self.stage,
             matched: self.matched,
             reported: self.reported,
+            failures: self.failures,
             ..Self::new(self.id, rule, dry_run, now)
         }
     }
@@ -171,9 +175,13 @@ impl RuleState {
         let say = |weight, text: String| Entry::of_rule(weight, &name, text);
         self.counts.looks += 1;
         for failure in &looked.failures {
-            self.counts.failed += 1;
-            log.push(say(Weight::Error, failure.clone()));
+            // Said once, while it lasts.
+            if !self.failures.contains(failure) {
+                self.counts.failed += 1;
+                log.push(say(Weight::Error, failure.clone()));
+            }
         }
+        self.failures = looked.failures;
         if looked.hidden > 0 {
             self.counts.denied += looked.hidden;
             log.push(say(

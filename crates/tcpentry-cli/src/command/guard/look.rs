@@ -1,0 +1,192 @@
+//! A look at the tables: what a rule selects in them, under its guards.
+
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use tcpentry::delete::Ending;
+use tcpentry::filter::Truth;
+use tcpentry::netns::{HostAddresses, HostRole};
+use tcpentry::{Attribution, Connection, Error, Outcome, Query, Selection, States, TcpTable};
+
+use super::rules::{NetnsScope, Rule, Trigger};
+use super::state::{Done, Found, Looked};
+use crate::args::{DeleteArgs, NetnsArgs};
+use crate::command::delete::interrupt::Interrupt;
+use crate::command::delete::selector::{self, RowVerdict, SelectedTable, Selector};
+use crate::own_session::SessionGuard;
+use crate::tables::selection::{self, FilterInput, Hosts, SelectionError};
+use crate::tables::sets::Sets;
+use crate::tables::{self, NamespaceTable};
+
+/// Looks what a rule selects, and returns it with the tables in which that was. `sets` has what its event brought.
+pub(super) fn look(
+    rule: &Rule,
+    sets: &Sets,
+    interrupt: &Interrupt,
+) -> Result<(Looked, Vec<SelectedTable>), String> {
+    let excepted = Cell::new(0);
+    let args = args_of(rule);
+    let tables = tables::open_quietly(&args.netns).map_err(|error| error.to_string())?;
+    let mut opened = tables.opened;
+    let words = [rule.delete.clone()];
+    let input = FilterInput {
+        words: &words,
+        args: &args.select,
+        sets,
+    };
+    let states = selector::default_states(&args);
+    let selections = prepare(input, states, &mut opened)?;
+    let except = match &rule.except {
+        Some(except) => {
+            let words = [except.clone()];
+            let input = FilterInput {
+                words: &words,
+                ..input
+            };
+            prepare(input, States::ALL, &mut opened)?
+        }
+        None => Vec::new(),
+    };
+    let holders = attribution(&selections);
+    let scans = opened.into_iter().zip(selections).enumerate();
+    let scans =
+        scans.map(|(index, (table, selection))| SelectedTable::new(&args, index, table, selection));
+    let mut selector = Selector::new(&args, input, scans.collect(), holders);
+    let is_ban = matches!(rule.trigger, Trigger::Ban | Trigger::Set { .. });
+    let lifted = is_ban || rule.ssh_sessions;
+    selector.session = match SessionGuard::new(lifted) {
+        nothing if lifted => nothing,
+        guard => guard.of_servers(),
+    };
+    if is_ban {
+        // A peer must not escape by a second subflow from an address that is not named.
+        selector.end_whole_connections();
+    }
+    if !except.is_empty() {
+        let mut holders = attribution(&except);
+        let excepted = &excepted;
+        selector.condition = Some(Box::new(move |table, row| {
+            let verdict = verdict(&except[table], row, &mut holders);
+            if matches!(verdict, RowVerdict::NotSelected) {
+                excepted.set(excepted.get() + 1);
+            }
+            verdict
+        }));
+    }
+    let matches = selector.find_all(interrupt);
+    let matches = matches.map_err(|stop| stop.message(true).unwrap_or_default())?;
+    let (listeners, mut scans) = (selector.listeners, selector.scans);
+    let mut failures = tables.notes;
+    failures.extend(matches.failures.iter().map(ToString::to_string));
+    let protected = matches.protected.into_iter();
+    let protected =
+        protected.map(|(table, row, refusal)| describe(&mut scans[table], row, Err(refusal)));
+    let protected = protected.collect();
+    let found = matches.rows.iter().map(|one| Found {
+        netns: scans[one.table()].table.table.netns(),
+        connection: one.connection(),
+    });
+    let looked = Looked {
+        found: found.collect(),
+        protected,
+        listeners,
+        excepted: excepted.get(),
+        hidden: matches.hidden.len() as u64,
+        failures,
+    };
+    Ok((looked, scans))
+}
+
+fn attribution(selections: &[Selection]) -> Attribution {
+    let first = selections.first();
+    first.map_or_else(Attribution::new, Selection::attribution)
+}
+
+/// Describes what became of a connection.
+pub(super) fn describe(
+    scan: &mut SelectedTable,
+    connection: Connection,
+    result: Result<Ending, Error>,
+) -> Done {
+    let table = &mut scan.table;
+    let identity = table
+        .table
+        .origin()
+        .map(|origin| origin.identity(&connection).to_string());
+    Done {
+        netns: table.table.netns(),
+        outcome: match &result {
+            Ok(_) => Outcome::Deleted,
+            Err(error) => error.outcome(),
+        },
+        errno: result.as_ref().err().and_then(Error::errno),
+        cause: match &result {
+            Ok(ending) => ending
+                .reset
+                .kept_back()
+                .map(|why| format!("its peer was not told: {why}")),
+            Err(error) => Some(error.cause().to_owned()),
+        },
+        identity: identity.unwrap_or_default(),
+        place: table.name.clone(),
+        connection,
+    }
+}
+
+/// Selects only what the exception does not spare for certain.
+fn verdict(except: &Selection, row: &Connection, holders: &mut Attribution) -> RowVerdict {
+    let unknown = |why: &str| {
+        let cause = format!("whether `except` spares it is not known: {why}");
+        RowVerdict::Unknown(Error::spared(cause, row.pair))
+    };
+    match except.judge(row, holders) {
+        Ok(Truth::False) => RowVerdict::Selected,
+        Ok(Truth::True | Truth::Unknown) => RowVerdict::NotSelected,
+        Ok(Truth::Hidden) => unknown("the service may not see what decides"),
+        Err(error) => unknown(error.cause()),
+    }
+}
+
+fn prepare(
+    input: FilterInput<'_>,
+    states: States,
+    tables: &mut [NamespaceTable],
+) -> Result<Vec<Selection>, String> {
+    // A host name would be looked up here, and keep everything else waiting.
+    selection::prepare_all(input, states, tables, Hosts::Numbers).map_err(|error| match error {
+        SelectionError::Filter { error, .. } => error.to_string(),
+        SelectionError::Table(error) => error.to_string(),
+    })
+}
+
+/// Returns the options of `delete` that do what a rule says.
+fn args_of(rule: &Rule) -> DeleteArgs {
+    let (all_netns, netns) = match &rule.netns {
+        NetnsScope::Own => (false, Vec::new()),
+        NetnsScope::All => (true, Vec::new()),
+        NetnsScope::Named(names) => (false, names.clone()),
+    };
+    DeleteArgs {
+        netns: NetnsArgs { netns, all_netns },
+        yes: true,
+        listeners: rule.listeners,
+        ..DeleteArgs::default()
+    }
+}
+
+/// Returns the local addresses of connections that are on no device of this network namespace.
+pub(super) fn find_missing() -> Result<Vec<IpAddr>, Error> {
+    let mut table = TcpTable::open()?;
+    let mut addresses = HashSet::new();
+    for row in table.connections(&Query::default())? {
+        addresses.insert(row?.local().address().to_canonical());
+    }
+    let host = HostAddresses::read()?;
+    let missing = addresses
+        .into_iter()
+        .filter(|it| host.role(*it) != Some(HostRole::Own));
+    let mut missing: Vec<_> = missing.collect();
+    missing.sort_unstable();
+    Ok(missing)
+}
