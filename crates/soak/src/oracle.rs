@@ -69,12 +69,26 @@ pub(crate) struct Oracle {
     details: Mutex<Vec<String>>,
 }
 
-/// A part of the records. Entries that nobody has touched for a generation are forgotten.
+/// A part of the records. Entries that nobody holds, or has touched for a generation, are forgotten.
 #[derive(Debug)]
 struct Shard {
     now: HashMap<u64, Arc<End>>,
     before: HashMap<u64, Arc<End>>,
     since: Instant,
+}
+
+impl Shard {
+    /// Forgets the entries that nobody has touched for a generation. Those that their owner holds stay: on a busy machine a
+    /// connection may wait for its next use for longer, and would have two records.
+    fn begin_generation(&mut self) {
+        let now = std::mem::take(&mut self.now);
+        let before = std::mem::replace(&mut self.before, now);
+        let held = before
+            .into_iter()
+            .filter(|(_, end)| Arc::strong_count(end) > 1);
+        self.before.extend(held);
+        self.since = Instant::now();
+    }
 }
 
 impl Oracle {
@@ -105,8 +119,7 @@ impl Oracle {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         if shard.since.elapsed() > GENERATION {
-            shard.before = std::mem::take(&mut shard.now);
-            shard.since = Instant::now();
+            shard.begin_generation();
         }
         if let Some(end) = shard.now.get(&cookie) {
             return Arc::clone(end);
@@ -209,3 +222,22 @@ const SHARDS: u64 = 64;
 /// A time longer than a stale table is kept, and than a tuple stays unused.
 const GENERATION: Duration = Duration::from_secs(20);
 const DETAILS: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_its_owner_holds_is_never_forgotten() {
+        let oracle = Oracle::new(0);
+        let held = oracle.end(1);
+        oracle.end(65).named.store(true, SeqCst);
+        for _ in 0..3 {
+            for shard in &oracle.shards {
+                shard.lock().unwrap().begin_generation();
+            }
+        }
+        assert!(Arc::ptr_eq(&held, &oracle.end(1)));
+        assert!(!oracle.end(65).named.load(SeqCst), "it is a new one");
+    }
+}

@@ -209,20 +209,16 @@ impl Error {
         }
     }
 
-    /// Creates the error of a connection that is in none of the network namespaces that were read, while others were left out.
-    pub fn in_unseen_netns(pair: Pair) -> Self {
-        let cause = "it is in none of the network namespaces that you are permitted to read, and others were left out";
+    /// Creates the error of a connection that this caller is not permitted to delete, or to see.
+    pub fn not_permitted(cause: impl Into<Cow<'static, str>>, pair: Pair) -> Self {
         Self::denied(Operation::Delete, cause)
             .with_hint(more_rights())
             .about(pair)
     }
 
-    /// Creates the error of ends that sockets in several network namespaces have.
-    pub fn ambiguous_netns(pair: Pair, count: usize) -> Self {
-        let cause = format!("{count} network namespaces have a socket with these ends");
-        Self::new(Operation::Delete, ErrorKind::Ambiguous, cause)
-            .with_hint("name the network namespace, or one of the sockets by its identity")
-            .about(pair)
+    /// Creates the error of ends that several sockets have, between which nothing decides.
+    pub fn ambiguous(cause: impl Into<Cow<'static, str>>, pair: Pair) -> Self {
+        Self::new(Operation::Delete, ErrorKind::Ambiguous, cause).about(pair)
     }
 
     /// Creates the error of a connection that is left alone because it no longer is, or is not known to be, what was selected.

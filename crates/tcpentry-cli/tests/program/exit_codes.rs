@@ -76,7 +76,7 @@ fn three_for_a_guard() {
         assert_eq!(refused.code, 3);
         assert!(refused.err.contains("--listeners"), "{}", refused.err);
         assert!(is_alive(&tcp::connect_to(&listener)));
-        // The own session alone is in `own_session.rs`, a question declined in `terminal.rs`.
+        // The own session alone is in `own_session/`, a question declined in `terminal.rs`.
         let (ends, _listener, port) = connections(2);
         for options in [
             "",

@@ -1,5 +1,5 @@
 //! The guards: listeners, ambiguous names, the operator's own session without an SSH server
-//! (with one: `own_session.rs`).
+//! (with one: `own_session/`).
 
 use std::fs;
 use std::process::{Command, Stdio};

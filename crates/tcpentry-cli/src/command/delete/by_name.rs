@@ -169,6 +169,7 @@ struct NamedDeletion<'a> {
 }
 
 /// The guard against identities of network namespaces that are not being read.
+const NOT_SEEN: &str = "it is in none of the network namespaces that you are permitted to read, and others were left out";
 static OTHER_NETNS: CallerGuard = CallerGuard {
     name: "other-netns",
     cause: "it belongs to another network namespace",
@@ -373,7 +374,7 @@ impl NamedDeletion<'_> {
                 // It may be in a namespace that was left out.
                 let error = match error.kind() {
                     ErrorKind::NotFound | ErrorKind::OtherNetns if self.left_out => {
-                        Error::in_unseen_netns(target.pair())
+                        Error::not_permitted(NOT_SEEN, target.pair())
                     }
                     ErrorKind::OtherNetns => {
                         Error::refused(Guard::Caller(&OTHER_NETNS), target.pair())
@@ -406,7 +407,9 @@ impl NamedDeletion<'_> {
             }
             (_, count) => {
                 let (index, target, _) = found[0];
-                let error = Error::ambiguous_netns(target.pair(), count);
+                let cause = format!("{count} network namespaces have a socket with these ends");
+                let error = Error::ambiguous(cause, target.pair())
+                    .with_hint("name the network namespace, or one of the sockets by its identity");
                 let found = found.into_iter().map(|(index, _, found)| (index, found));
                 Attempt::not_found(index, target, error).with_candidates(found.collect())
             }
