@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use tcpentry::filter::Prefix;
 use tcpentry::netns::{HostAddresses, NetnsId};
+use tcpentry::watch::{SetName, TableFamily};
 use tcpentry::{Connection, Cookie, Endpoint, Outcome, Pair, State};
 
-use super::{BanChange, Command, Done, Event, Found, Guard, Looked, SetName};
+use super::{BanChange, Command, Done, Event, Found, Guard, Looked};
 use crate::args::pace::Rate;
-use crate::command::guard::rules::{NetnsScope, Rule, Rules, TableFamily, Trigger};
+use crate::command::guard::rules::{NetnsScope, Rule, Rules, Trigger};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -28,6 +29,7 @@ fn rule(name: &str, trigger: Trigger) -> Rule {
         dry_run: false,
         listeners: false,
         ssh_sessions: false,
+        everything: false,
     }
 }
 
@@ -258,11 +260,7 @@ fn of_set() -> (Rule, SetName) {
         table: "f2b-table".to_owned(),
         set: "addr*-set-*".to_owned(),
     };
-    let key = SetName {
-        family: TableFamily::Inet,
-        table: "f2b-table".to_owned(),
-        set: "addr-set-sshd".to_owned(),
-    };
+    let key = SetName::new(TableFamily::Inet, "f2b-table", "addr-set-sshd");
     (rule("banned", trigger), key)
 }
 
@@ -270,10 +268,7 @@ fn of_set() -> (Rule, SetName) {
 fn an_element_is_looked_for_once_however_often_it_is_announced() {
     let (banned, key) = of_set();
     let mut story = Story::of(vec![banned]);
-    let other = SetName {
-        set: "other".to_owned(),
-        ..key.clone()
-    };
+    let other = SetName::new(TableFamily::Inet, "f2b-table", "other");
     story.event(Event::Elements(other, vec![(prefix("192.0.2.9"), None)]));
     assert!(story.looks.is_empty());
     let added = vec![(prefix("192.0.2.7"), Some(SECOND * 10))];

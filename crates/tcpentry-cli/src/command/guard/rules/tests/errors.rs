@@ -186,7 +186,7 @@ a.toml:3:25: there is no variable `$`
 when = "ban"
 delete = "dst $elements:443"
 "#,
-        "a.toml:3:15: a set has addresses, and no ports
+        "a.toml:3:15: a set contains addresses, not ports
   did you mean `( dst $elements and dport = :443 )`?
 ",
     ),
@@ -413,7 +413,7 @@ when = "set net f2b-table x"
 delete = "dst $elements"
 "#,
         "a.toml:2:13: `net` is not a family of tables
-  families are ip ip6 inet arp bridge netdev
+  the families of tables are inet, ip, ip6, arp, bridge and netdev
 ",
     ),
     (

@@ -7,11 +7,12 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tcpentry::watch::TableFamily;
 
 use super::error::ConfigError;
 use super::file::ConfigFile;
 use super::read::{read, read_files};
-use super::{NetnsScope, Rules, SetFamily, Trigger};
+use super::{NetnsScope, Rules, Trigger};
 
 /// Reads texts as if they were files.
 fn read_texts(texts: &[(&str, &str)]) -> Result<Rules, Vec<ConfigError>> {
@@ -79,7 +80,7 @@ fn the_examples_are_the_rules_of_the_manual() {
     assert_eq!(left.trigger, Trigger::AddressRemoved { device: None });
     assert_eq!(left.delete, "src @address");
     let set = Trigger::Set {
-        family: SetFamily::Inet,
+        family: TableFamily::Inet,
         table: "f2b-table".to_owned(),
         set: "addr*-set-*".to_owned(),
     };

@@ -8,9 +8,10 @@ use proptest::collection::{btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+use tcpentry::watch::TableFamily;
 use tcpentry::{Filter, SystemNames, TcpTable};
 
-use super::super::{NetnsScope, Rule, Rules, SetFamily, Trigger};
+use super::super::{NetnsScope, Rule, Rules, Trigger};
 use super::{listed, read_texts, said};
 use crate::args::pace::Rate;
 
@@ -23,12 +24,12 @@ fn time() -> impl Strategy<Value = Duration> {
 
 fn trigger() -> impl Strategy<Value = Trigger> {
     let family = select(vec![
-        SetFamily::Ip,
-        SetFamily::Ip6,
-        SetFamily::Inet,
-        SetFamily::Arp,
-        SetFamily::Bridge,
-        SetFamily::Netdev,
+        TableFamily::Ip,
+        TableFamily::Ip6,
+        TableFamily::Inet,
+        TableFamily::Arp,
+        TableFamily::Bridge,
+        TableFamily::Netdev,
     ]);
     prop_oneof![
         time().prop_map(Trigger::Every),
