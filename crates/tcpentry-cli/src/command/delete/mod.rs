@@ -20,7 +20,7 @@ mod run;
 mod sample;
 pub(super) mod selector;
 mod skip_list;
-mod stop;
+pub(super) mod stop;
 mod sweep;
 pub(super) mod syslog;
 pub(super) mod target;

@@ -7,13 +7,16 @@ use std::net::IpAddr;
 use tcpentry::delete::Ending;
 use tcpentry::filter::Truth;
 use tcpentry::netns::{HostAddresses, HostRole};
-use tcpentry::{Attribution, Connection, Error, Outcome, Query, Selection, States, TcpTable};
+use tcpentry::{
+    Attribution, Connection, Error, ErrorKind, Outcome, Query, Selection, States, TcpTable,
+};
 
 use super::rules::{NetnsScope, Rule, Trigger};
-use super::state::{Done, Found, Looked};
+use super::state::{Done, Found, LookFailure, Looked};
 use crate::args::{DeleteArgs, NetnsArgs};
 use crate::command::delete::interrupt::Interrupt;
 use crate::command::delete::selector::{self, RowVerdict, SelectedTable, Selector};
+use crate::command::delete::stop::Stop;
 use crate::own_session::SessionGuard;
 use crate::tables::selection::{self, FilterInput, Hosts, SelectionError};
 use crate::tables::sets::Sets;
@@ -24,10 +27,10 @@ pub(super) fn look(
     rule: &Rule,
     sets: &Sets,
     interrupt: &Interrupt,
-) -> Result<(Looked, Vec<SelectedTable>), String> {
+) -> Result<(Looked, Vec<SelectedTable>), LookFailure> {
     let excepted = Cell::new(0);
     let args = args_of(rule);
-    let tables = tables::open_quietly(&args.netns).map_err(|error| error.to_string())?;
+    let tables = tables::open_quietly(&args.netns)?;
     let mut opened = tables.opened;
     let words = [rule.delete.clone()];
     let input = FilterInput {
@@ -74,8 +77,10 @@ pub(super) fn look(
             verdict
         }));
     }
-    let matches = selector.find_all(interrupt);
-    let matches = matches.map_err(|stop| stop.message(true).unwrap_or_default())?;
+    let matches = selector.find_all(interrupt).map_err(|stop| LookFailure {
+        may_pass: !matches!(stop, Stop::Hidden(_)),
+        reason: stop.message(true).unwrap_or_default(),
+    })?;
     let (listeners, mut scans) = (selector.listeners, selector.scans);
     let mut failures = tables.notes;
     failures.extend(matches.failures.iter().map(ToString::to_string));
@@ -152,12 +157,25 @@ fn prepare(
     input: FilterInput<'_>,
     states: States,
     tables: &mut [NamespaceTable],
-) -> Result<Vec<Selection>, String> {
+) -> Result<Vec<Selection>, LookFailure> {
     // A host name would be looked up here, and keep everything else waiting.
-    selection::prepare_all(input, states, tables, Hosts::Numbers).map_err(|error| match error {
-        SelectionError::Filter { error, .. } => error.to_string(),
-        SelectionError::Table(error) => error.to_string(),
+    let prepared = selection::prepare_all(input, states, tables, Hosts::Numbers);
+    prepared.map_err(|error| match error {
+        SelectionError::Filter { error, .. } => LookFailure {
+            reason: error.to_string(),
+            may_pass: false,
+        },
+        SelectionError::Table(error) => error.into(),
     })
+}
+
+impl From<Error> for LookFailure {
+    fn from(error: Error) -> Self {
+        Self {
+            reason: error.to_string(),
+            may_pass: error.kind() == ErrorKind::Os,
+        }
+    }
 }
 
 /// Returns the options of `delete` that do what a rule says.

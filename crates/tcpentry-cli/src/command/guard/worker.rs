@@ -9,7 +9,7 @@ use tcpentry::delete::Ending;
 use tcpentry::{Connection, Error};
 
 use super::look::{describe, find_missing, look};
-use super::state::{Command, Done, Event, Found, Looked};
+use super::state::{Command, Done, Event, Found};
 use crate::command::delete::interrupt::Interrupt;
 use crate::command::delete::selector::SelectedTable;
 
@@ -67,17 +67,11 @@ impl Worker {
                 rule,
                 sets,
             }) => {
-                let looked = match look(&rule, &sets, &self.interrupt) {
-                    Ok((looked, scans)) => {
-                        let rule = rule.name.clone();
-                        self.rounds.insert((id, round), Round { rule, scans });
-                        looked
-                    }
-                    Err(reason) => Looked {
-                        failures: vec![reason],
-                        ..Looked::default()
-                    },
-                };
+                let looked = look(&rule, &sets, &self.interrupt).map(|(looked, scans)| {
+                    let rule = rule.name.clone();
+                    self.rounds.insert((id, round), Round { rule, scans });
+                    looked
+                });
                 Some(Event::Looked { id, round, looked })
             }
             Task::Do(Command::Delete {

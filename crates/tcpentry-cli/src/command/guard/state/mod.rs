@@ -57,6 +57,14 @@ pub(crate) struct Looked {
     pub(crate) failures: Vec<String>,
 }
 
+/// Why a look found nothing out.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct LookFailure {
+    pub(crate) reason: String,
+    /// Set where another look may succeed.
+    pub(crate) may_pass: bool,
+}
+
 /// What became of a connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Done {
@@ -102,7 +110,7 @@ pub(crate) enum Event {
     Looked {
         id: u64,
         round: u64,
-        looked: Looked,
+        looked: Result<Looked, LookFailure>,
     },
     /// Deletions are over.
     Done {
@@ -156,6 +164,8 @@ pub(crate) struct Guard {
     dry_run: bool,
     is_paused: bool,
     log: Vec<Entry>,
+    /// Looks of rules that are no more, which the worker has to forget.
+    abandoned: Vec<(u64, u64)>,
 }
 
 impl Guard {
@@ -173,6 +183,7 @@ impl Guard {
             dry_run,
             is_paused: false,
             log: Vec::new(),
+            abandoned: Vec::new(),
         }
     }
 
@@ -190,6 +201,8 @@ impl Guard {
             };
             self.rules.push(state);
         }
+        let abandoned = before.iter().filter_map(|it| Some((it.id, it.round()?)));
+        self.abandoned.extend(abandoned);
         self.configured = rules.never;
         self.metrics = rules.metrics;
         self.never = Never::new(&self.configured, self.host.clone());
@@ -324,6 +337,9 @@ impl Guard {
         let mut commands = Vec::new();
         for rule in &mut self.rules {
             rule.commands(self.is_paused, now, &mut commands, &mut self.log);
+        }
+        for (id, round) in self.abandoned.drain(..) {
+            commands.push(Command::Forget { id, round });
         }
         let log = std::mem::take(&mut self.log);
         commands.extend(log.into_iter().map(Command::Log));

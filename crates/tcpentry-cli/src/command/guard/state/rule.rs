@@ -13,7 +13,7 @@ use super::entry::{Entry, Weight};
 use super::matched::Matched;
 use super::name::NameHistory;
 use super::taken::Never;
-use super::{Command, Done, Found, Looked, SocketKey, matches_glob};
+use super::{Command, Done, Found, LookFailure, Looked, SocketKey, matches_glob};
 use crate::args::pace::PaceArgs;
 use crate::command::guard::rules::{Rule, Trigger};
 use crate::pace::Pacer;
@@ -49,6 +49,10 @@ pub(crate) struct RuleState {
     pub(crate) name: Option<NameHistory>,
     /// What events have brought that no look was made for so far.
     pending: Vec<Prefix>,
+    /// What the look that is under way is about.
+    brought: Vec<Prefix>,
+    /// The time before which a look that failed is not made again.
+    retry: Option<Instant>,
     /// The time of the next look without an event.
     next_look: Option<Instant>,
     /// The number of the last look.
@@ -93,6 +97,8 @@ impl RuleState {
             bans: Elements::default(),
             name,
             pending: Vec::new(),
+            brought: Vec::new(),
+            retry: None,
             round: 0,
             stage: Stage::Idle,
             matched: Matched::default(),
@@ -121,6 +127,8 @@ impl RuleState {
             bans: self.bans,
             name: self.name,
             pending: self.pending,
+            brought: self.brought,
+            retry: self.retry,
             next_look: self.next_look,
             round: self.round,
             stage: self.stage,
@@ -164,7 +172,7 @@ impl RuleState {
     pub(crate) fn looked(
         &mut self,
         round: u64,
-        looked: Looked,
+        looked: Result<Looked, LookFailure>,
         now: Instant,
         log: &mut Vec<Entry>,
     ) {
@@ -174,24 +182,38 @@ impl RuleState {
         let name = self.rule.name.clone();
         let say = |weight, text: String| Entry::of_rule(weight, &name, text);
         self.counts.looks += 1;
-        for failure in &looked.failures {
+        let looked = match looked {
+            Ok(looked) => {
+                self.brought.clear();
+                looked
+            }
+            Err(failure) => {
+                if failure.may_pass {
+                    // What the event has brought is looked for again.
+                    self.pending.append(&mut self.brought);
+                    self.retry = Some(now + RETRY);
+                }
+                Looked {
+                    failures: vec![failure.reason],
+                    ..Looked::default()
+                }
+            }
+        };
+        let mut failures = looked.failures;
+        if looked.hidden > 0 {
+            failures.push(format!(
+                "{} connections may match, and it can't be seen whether they do: nothing is deleted",
+                looked.hidden
+            ));
+        }
+        for failure in &failures {
             // Said once, while it lasts.
             if !self.failures.contains(failure) {
                 self.counts.failed += 1;
                 log.push(say(Weight::Error, failure.clone()));
             }
         }
-        self.failures = looked.failures;
-        if looked.hidden > 0 {
-            self.counts.denied += looked.hidden;
-            log.push(say(
-                Weight::Warning,
-                format!(
-                    "{} connections may match, and it can't be seen whether they do: nothing is deleted",
-                    looked.hidden
-                ),
-            ));
-        }
+        self.failures = failures;
         let reported = std::mem::take(&mut self.reported);
         for done in looked.protected {
             let key = (done.netns, done.connection.cookie);
@@ -201,33 +223,31 @@ impl RuleState {
                 log.push(Entry::of_connection(&name, done, self.is_dry_run));
             }
         }
-        self.stage = Stage::Idle;
         let long = self.rule.matched_for.unwrap_or_default();
         let keys = looked.found.iter().map(Found::key);
         let is_due = self.matched.look(keys, now, long);
         let due = looked.found.into_iter().zip(is_due);
-        let due: VecDeque<_> = due
+        let mut waiting: VecDeque<_> = due
             .filter(|(_, is_due)| *is_due)
             .map(|(it, _)| it)
             .collect();
-        self.counts.matched += due.len() as u64;
-        if due.is_empty() || looked.hidden > 0 {
-            return;
-        }
-        if let Some(max) = self.rule.max.filter(|max| due.len() as u64 > *max) {
+        let count = waiting.len() as u64;
+        self.counts.matched += count;
+        if looked.hidden > 0 {
+            waiting.clear();
+        } else if let Some(max) = self.rule.max.filter(|max| count > *max) {
             self.counts.fuse_blown += 1;
             let text = format!(
-                "{} connections match, more than max = {max}: nothing is deleted in this round",
-                due.len()
+                "{count} connections match, more than max = {max}: nothing is deleted in this round"
             );
             log.push(say(Weight::Warning, text));
-            return;
+            waiting.clear();
         }
-        let mut waiting = due;
         if let Some(pacer) = &mut self.pacer {
             pacer.arrange(waiting.make_contiguous(), |it| it.connection.cookie);
             pacer.begin(now, waiting.len(), None);
         }
+        // Where nothing waits, that is over at once, and the worker forgets the look.
         self.stage = Stage::Deleting {
             waiting,
             in_flight: 0,
@@ -310,9 +330,11 @@ impl RuleState {
             return;
         }
         let is_time = self.next_look.is_some_and(|next| next <= now);
-        if !is_time && self.pending.is_empty() {
+        let has_event = !self.pending.is_empty() && self.retry.is_none_or(|retry| retry <= now);
+        if !is_time && !has_event {
             return;
         }
+        self.retry = None;
         if let Trigger::Every(every) = self.rule.trigger {
             // From the time that was due, unless that is long past: the looks keep their distance.
             let due = self
@@ -322,7 +344,8 @@ impl RuleState {
         }
         let mut sets = Sets::new();
         if let Some(variable) = self.rule.trigger.variable() {
-            let brought = std::mem::take(&mut self.pending).into_iter().collect();
+            self.brought = std::mem::take(&mut self.pending);
+            let brought = self.brought.iter().copied().collect();
             sets.insert(variable.to_owned(), Arc::new(brought));
         }
         self.round += 1;
@@ -352,9 +375,19 @@ impl RuleState {
                     .map_or(Duration::ZERO, |it| it.delay(now));
                 Some(now + delay)
             }
-            Stage::Idle if self.may_look(all_paused) && !self.pending.is_empty() => Some(now),
+            Stage::Idle if self.may_look(all_paused) && !self.pending.is_empty() => {
+                Some(self.retry.map_or(now, |retry| retry.max(now)))
+            }
             Stage::Idle if self.may_look(all_paused) => self.next_look,
             _ => None,
+        }
+    }
+
+    /// Returns the number of its last look, if the worker may still have it.
+    pub(crate) const fn round(&self) -> Option<u64> {
+        match self.stage {
+            Stage::Idle => None,
+            Stage::Looking | Stage::Deleting { .. } => Some(self.round),
         }
     }
 
@@ -372,6 +405,9 @@ impl RuleState {
         self.matched.len()
     }
 }
+
+/// The time after which a look that failed is made again.
+const RETRY: Duration = Duration::from_secs(1);
 
 fn pacer(rule: &Rule) -> Option<Pacer> {
     let pace = PaceArgs {

@@ -8,7 +8,7 @@ use tcpentry::netns::{HostAddresses, NetnsId};
 use tcpentry::watch::{SetName, TableFamily};
 use tcpentry::{Connection, Cookie, Endpoint, Outcome, Pair, State};
 
-use super::{BanChange, Command, Done, Event, Found, Guard, Looked};
+use super::{BanChange, Command, Done, Event, Found, Guard, LookFailure, Looked};
 use crate::args::pace::Rate;
 use crate::command::guard::rules::{NetnsScope, Rule, Rules, Trigger};
 
@@ -60,6 +60,10 @@ struct Story {
     log: Vec<String>,
     /// What the looks were about.
     looks: Vec<Vec<String>>,
+    /// The looks that the worker keeps.
+    kept: HashSet<(u64, u64)>,
+    /// Looks fail.
+    fails: Option<LookFailure>,
 }
 
 impl Story {
@@ -79,6 +83,8 @@ impl Story {
             start: now,
             log: Vec::new(),
             looks: Vec::new(),
+            kept: HashSet::new(),
+            fails: None,
         }
     }
 
@@ -120,6 +126,11 @@ impl Story {
                     found: found.collect(),
                     ..Looked::default()
                 };
+                let looked = self.fails.clone().map_or(Ok(looked), Err);
+                if looked.is_ok() {
+                    assert!(self.kept.insert((id, round)));
+                    assert!(self.kept.iter().filter(|(it, _)| *it == id).count() == 1);
+                }
                 Some(Event::Looked { id, round, looked })
             }
             Command::Delete {
@@ -160,7 +171,10 @@ impl Story {
                     done,
                 })
             }
-            Command::Forget { .. } => None,
+            Command::Forget { id, round } => {
+                assert!(self.kept.remove(&(id, round)) || self.fails.is_some());
+                None
+            }
             Command::Log(entry) => {
                 self.log.push(entry.text);
                 None
@@ -444,6 +458,47 @@ fn an_answer_about_a_rule_that_is_no_more_is_logged() {
 }
 
 #[test]
+fn what_an_event_has_brought_is_looked_for_again_where_the_look_failed() {
+    let (banned, key) = of_set();
+    let mut story = Story::of(vec![banned]);
+    let failure = |may_pass| LookFailure {
+        reason: "no descriptors are left".to_owned(),
+        may_pass,
+    };
+    story.fails = Some(failure(true));
+    let added = |text| vec![(prefix(text), None)];
+    story.event(Event::Elements(key.clone(), added("192.0.2.7")));
+    story.pass(SECOND * 5);
+    story.event(Event::Elements(key.clone(), added("192.0.2.8")));
+    assert_eq!(story.looks.len(), 6, "once a second");
+    assert_eq!(story.log, ["no descriptors are left"], "said once");
+    story.fails = None;
+    story.there = vec![1];
+    story.pass(SECOND);
+    story.looks[6].sort();
+    assert_eq!(story.looks[6], ["192.0.2.7", "192.0.2.8"]);
+    assert_eq!(story.deleted, [1]);
+    // What will fail again is not tried again.
+    story.fails = Some(failure(false));
+    story.event(Event::Elements(key, added("192.0.2.9")));
+    story.pass(SECOND * 5);
+    assert_eq!(story.looks.len(), 8);
+}
+
+#[test]
+fn a_look_of_a_rule_that_is_removed_is_forgotten() {
+    let mut slow = rule("slow", Trigger::Every(SECOND * 30));
+    slow.spread = Some(SECOND * 60);
+    let mut story = Story::of(vec![slow]);
+    story.there = (1..100).collect();
+    story.pass(SECOND);
+    assert_eq!(story.kept.len(), 1);
+    story.guard.reload(Rules::default(), story.now);
+    story.settle();
+    assert!(story.kept.is_empty());
+}
+
+#[test]
 fn a_dry_run_deletes_nothing_and_says_so() {
     let mut leak = rule("leak", Trigger::Every(SECOND * 30));
     leak.dry_run = true;
@@ -491,6 +546,7 @@ fn two_weeks_leave_no_more_than_a_day() {
         story.log.clear();
         story.looks.clear();
     }
+    assert!(story.kept.is_empty());
     let states = story.guard.states();
     assert!(states[0].sets.values().map(|it| it.len()).sum::<usize>() <= 11);
     assert!(states[3].bans.len() <= 11);
