@@ -140,8 +140,10 @@ impl<'a> OwnerSearch<'a> {
         let OwnerSearch {
             wanted, cgroups, ..
         } = self;
-        let scan = || {
-            RunningSearch::of(OwnerSearch {
+        let limits = TableLimits::new();
+        let scan = || RunningSearch {
+            limits: limits.for_another_thread(),
+            ..RunningSearch::of(OwnerSearch {
                 wanted: wanted.clone(),
                 cgroups,
                 ..Owners::search()

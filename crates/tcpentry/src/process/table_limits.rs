@@ -1,6 +1,7 @@
 //! The limits on what is read of the tables of descriptors that threads have to themselves.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The limits of what one search reads in tables that threads have to themselves.
 ///
@@ -9,16 +10,33 @@ use std::collections::HashMap;
 /// [partly seen](super::Owners::partly_seen).
 #[derive(Debug)]
 pub(crate) struct TableLimits {
+    left: Arc<Mutex<Left>>,
+    has_left_out: bool,
+}
+
+/// What is left of the limits, for all threads that search.
+#[derive(Debug)]
+struct Left {
     of_user: HashMap<Option<u32>, u64>,
     of_all: u64,
-    has_left_out: bool,
 }
 
 impl TableLimits {
     pub(crate) fn new() -> Self {
-        Self {
+        let left = Left {
             of_user: HashMap::new(),
             of_all: LIMIT_OF_ALL,
+        };
+        Self {
+            left: Arc::new(Mutex::new(left)),
+            has_left_out: false,
+        }
+    }
+
+    /// Returns the limits for another thread of the same search.
+    pub(super) fn for_another_thread(&self) -> Self {
+        Self {
+            left: Arc::clone(&self.left),
             has_left_out: false,
         }
     }
@@ -43,13 +61,15 @@ impl TableLimits {
         if uid == Some(0) {
             return true;
         }
-        let left = self.of_user.entry(uid).or_insert(LIMIT_OF_USER);
-        if size > *left || size > self.of_all {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_all = left.of_all;
+        let of_user = left.of_user.entry(uid).or_insert(LIMIT_OF_USER);
+        if size > *of_user || size > of_all {
             return false;
         }
-        *left -= size;
+        *of_user -= size;
         // Who has a range of users for containers has many.
-        self.of_all -= size;
+        left.of_all -= size;
         true
     }
 }
@@ -69,7 +89,8 @@ mod tests {
         assert!(limits.allow(Some(0), u64::MAX));
         assert!(limits.allow(Some(1), LIMIT_OF_USER - 64));
         assert!(!limits.allow(Some(1), 65));
-        assert!(limits.allow(Some(1), 64) && !limits.allow(Some(1), 1));
+        let mut other = limits.for_another_thread();
+        assert!(other.allow(Some(1), 64) && !limits.allow(Some(1), 1));
         for uid in 2..5 {
             assert!(limits.allow(Some(uid), LIMIT_OF_USER));
         }
