@@ -130,8 +130,8 @@ fn one_word(word: &str, pids_first: bool) -> Answer {
         return every_connection(word);
     }
     if word.bytes().all(|byte| byte.is_ascii_digit()) {
-        let port = ("the port", ["port", word]);
-        let pid = ("the process", ["pid", word]);
+        let port = ("as a port", ["port", word]);
+        let pid = ("as a pid", ["pid", word]);
         let order = if pids_first { [pid, port] } else { [port, pid] };
         return order.iter().fold(
             Answer::new(format!("`{word}` alone may be a port or a pid; say which")),

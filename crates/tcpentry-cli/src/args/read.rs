@@ -124,7 +124,7 @@ fn of_parser(error: &clap::Error, line: &Line) -> Answer {
         }
         ErrorKind::InvalidValue => {
             let valid = text(ContextKind::ValidValue);
-            Answer::new(format!("`{value}` is not a value of {option}"))
+            Answer::new(format!("`{value}` is not a valid {option}"))
                 .with_hint(format!("it takes one of: {valid}"))
         }
         ErrorKind::ValueValidation => {
