@@ -233,8 +233,7 @@ impl View {
         object.netns_name.clone_from(&self.plain_netns);
         object.uid = object.uid.filter(|_| self.has_local_users);
         if self.show.process {
-            let owners = owners(connection, attribution)?;
-            object.processes = Some(owners.iter().map(HolderObject::new).collect());
+            object.processes = Some(holders(connection, attribution)?);
         }
         if self.show.user {
             let name = user_name(connection, &self.users).filter(|_| self.has_local_users);
@@ -251,11 +250,17 @@ impl View {
 }
 
 /// Returns the processes that hold a socket.
-fn owners(connection: &Connection, attribution: &mut Attribution) -> Result<Vec<Owner>, Error> {
+fn holders(
+    connection: &Connection,
+    attribution: &mut Attribution,
+) -> Result<Vec<HolderObject>, Error> {
     let Some(inode) = connection.inode else {
         return Ok(Vec::new());
     };
-    Ok(attribution.owners()?.of(inode).cloned().collect())
+    let holders = attribution.owners()?.with_descriptors(inode);
+    let objects =
+        holders.map(|(owner, descriptors)| HolderObject::new(owner, descriptors.collect()));
+    Ok(objects.collect())
 }
 
 /// The label of a process.

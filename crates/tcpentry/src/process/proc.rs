@@ -312,12 +312,12 @@ pub(crate) struct Stat {
     pub(crate) has_ended: bool,
 }
 
-/// A descriptor of a process.
+/// A descriptor of a process. In order, those of one table are together, and the process's are first.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Descriptor {
-    pub(crate) number: i32,
     /// The thread in whose table it is; `None` in that of the first, which most share.
     pub(crate) thread: Option<NonZeroI32>,
+    pub(crate) number: i32,
 }
 
 impl Descriptor {
