@@ -237,7 +237,7 @@ impl Opened {
             }
             match retry_on_intr(|| readlinkat_raw(&descriptors, name, &mut link[..])) {
                 Ok(length) => match (number(name), socket_inode(&link[..length])) {
-                    (Some(number), Some(inode)) => Ok(visit(Descriptor { number, thread }, inode)),
+                    (Some(number), Some(inode)) => Ok(visit(Descriptor { thread, number }, inode)),
                     _ => Ok(ControlFlow::Continue(())),
                 },
                 // Its owner may list the descriptors of a process that has more capabilities than the owner,
@@ -427,7 +427,7 @@ mod tests {
         let path = |number, thread| {
             let mut room = [0; LONGEST_DESCRIPTOR];
             let thread = NonZeroI32::new(thread);
-            let descriptor = Descriptor { number, thread };
+            let descriptor = Descriptor { thread, number };
             descriptor.path(&mut room).map(CStr::to_owned)
         };
         assert_eq!(path(0, 0).as_deref(), Some(c"fd/0"));
