@@ -6,9 +6,10 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 use tcpentry_testkit::holder::Holder;
-use tcpentry_testkit::{isolated, tcp};
+use tcpentry_testkit::user::{self, User};
+use tcpentry_testkit::{isolated, skip, tcp};
 
-use crate::util::{ELSEWHERE, connections, ends, is_alive, run};
+use crate::util::{ELSEWHERE, connections, ends, is_alive, local, opened, run, run_opened};
 
 #[test]
 fn a_socket_of_the_table() {
@@ -164,6 +165,32 @@ fn a_holder_is_shown_with_the_numbers_of_its_descriptors() {
             let of_thread = of(in_thread.pid());
             assert_eq!(of_thread.as_array().map(Vec::len), Some(1), "{words}");
         }
+    });
+}
+
+/// No process is not the same as one that is out of sight.
+#[test]
+fn holders_that_may_not_be_seen_are_null() {
+    isolated(|| {
+        if !user::others() {
+            skip!("only one user is mapped here");
+        }
+        let connection = tcp::connected();
+        let words = format!("list --json -p src {}", local(&connection));
+        let (program, holders) = (opened(), "/processes");
+        let seen = run_opened(&program, &words).objects();
+        assert_eq!(seen[0].pointer(holders).unwrap()[0]["uid"], 0);
+        let unseen = User::new(4019).run(|| run_opened(&program, &words).objects());
+        assert_eq!(unseen[0].pointer(holders), Some(&Value::Null));
+        // It is without an owner, which everybody sees.
+        let waiting = tcp::connected();
+        let ended = local(&waiting);
+        drop(waiting.client);
+        drop(waiting.server);
+        let words = format!("list --json -a -p src {ended}");
+        let unseen = User::new(4019).run(|| run_opened(&program, &words).objects());
+        assert_eq!(unseen[0]["state"], "time-wait");
+        assert_eq!(unseen[0].pointer(holders), Some(&Value::Array(Vec::new())));
     });
 }
 
