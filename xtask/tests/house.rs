@@ -141,6 +141,45 @@ fn one_name_stands_for_one_type() {
     assert!(rows.is_empty(), "names of several types:\n{}", table(&rows));
 }
 
+/// An example runs with the tests, in whatever network namespace `cargo test` was started.
+#[test]
+fn examples_that_run_delete_only_what_they_have_made() {
+    let mut count = 0;
+    for (path, text) in sources("crates") {
+        let mut fence: Option<(bool, String)> = None;
+        for line in text.lines() {
+            let line = line.trim_start();
+            let doc = line
+                .strip_prefix("///")
+                .or_else(|| line.strip_prefix("//!"));
+            let Some(doc) = doc.map(str::trim) else {
+                fence = None;
+                continue;
+            };
+            match (&mut fence, doc.strip_prefix("```")) {
+                (None, Some(words)) => fence = Some((words.is_empty(), String::new())),
+                (Some((runs, body)), Some(_)) => {
+                    let deletes = body.contains(".delete") || body.contains("set_tcp_entry(");
+                    let is_its_own = body.contains("TcpListener::bind");
+                    count += usize::from(*runs);
+                    assert!(
+                        !*runs || !deletes || is_its_own,
+                        "{}: an example without `no_run` deletes what it has not made:\n{body}",
+                        path.display()
+                    );
+                    fence = None;
+                }
+                (Some((_, body)), None) => {
+                    body.push_str(doc);
+                    body.push('\n');
+                }
+                (None, None) => {}
+            }
+        }
+    }
+    assert!(count > 20, "only {count} examples were found");
+}
+
 #[test]
 fn documentation_begins_with_a_verb_or_a_noun() {
     let wrong = [

@@ -1,5 +1,7 @@
 //! The words of `delete` that are not identities: both ends of a connection, or a filter.
 
+use std::net::Ipv4Addr;
+
 use tcpentry::{Filter, Identity, ScopedEndpoint};
 
 use super::answer::Answer;
@@ -38,7 +40,7 @@ pub(crate) fn words(words: &[String], pids_first: bool) -> Result<Words, Answer>
     match words {
         [first, ..] if is_filter(first) => Ok(Words::Filter(words.to_vec())),
         [local, peer] => ends(local, peer),
-        [laddr, lport, paddr, pport] => {
+        [laddr, lport, paddr, pport] if !words.iter().any(|it| is_keyword(it)) => {
             let local = parse_words(laddr, lport).map_err(Answer::new)?;
             Ok(Words::Ends(
                 local,
@@ -46,19 +48,40 @@ pub(crate) fn words(words: &[String], pids_first: bool) -> Result<Words, Answer>
             ))
         }
         [one] => Err(one_word(one, pids_first)),
-        more => {
-            let answer = Answer::new(format!(
-                "{} words; expected two endpoints, or tcpdrop's four words\n{NAME_IT}",
-                more.len()
-            ));
-            let filter = more.iter().position(|it| Filter::starts_with_keyword(it));
-            let filter: Vec<_> = more[filter.unwrap_or(more.len())..]
-                .iter()
-                .map(String::as_str)
-                .collect();
-            Err(answer.with_words("", &filter))
-        }
+        more => Err(too_many(more)),
     }
+}
+
+/// Answers words that are neither two ends nor a filter: each end before a filter is a term of that, and without a filter
+/// the first one is all that is meant for certain.
+fn too_many(words: &[String]) -> Answer {
+    let answer = Answer::new(format!(
+        "{} words; expected two endpoints, or tcpdrop's four words\n{NAME_IT}",
+        words.len()
+    ));
+    let filter = words.iter().position(|it| is_keyword(it));
+    let (ends, filter) = words.split_at(filter.unwrap_or(words.len()));
+    let filter = filter.iter().map(String::as_str);
+    let are_ends = ends.iter().all(|end| is_end(end));
+    match ends {
+        [first, ..] if filter.len() == 0 && are_ends => {
+            answer.with_words("all with this end", &["host", first])
+        }
+        [_] | [_, _] if are_ends => {
+            let hosts = ends.iter().flat_map(|end| ["host", end]);
+            answer.with_words("", &hosts.chain(filter).collect::<Vec<_>>())
+        }
+        _ => answer.with_words("", &filter.collect::<Vec<_>>()),
+    }
+}
+
+fn is_keyword(word: &str) -> bool {
+    Filter::starts_with_keyword(word)
+}
+
+/// Returns true for an end, or the address of one.
+fn is_end(word: &str) -> bool {
+    word.parse::<ScopedEndpoint>().is_ok() || word.parse::<Ipv4Addr>().is_ok()
 }
 
 /// Parses both ends. Where names stand for numbers, a filter looks them up.
@@ -130,8 +153,8 @@ fn one_word(word: &str, pids_first: bool) -> Answer {
         return every_connection(word);
     }
     if word.bytes().all(|byte| byte.is_ascii_digit()) {
-        let port = ("the port", ["port", word]);
-        let pid = ("the process", ["pid", word]);
+        let port = ("as a port", ["port", word]);
+        let pid = ("as a pid", ["pid", word]);
         let order = if pids_first { [pid, port] } else { [port, pid] };
         return order.iter().fold(
             Answer::new(format!("`{word}` alone may be a port or a pid; say which")),

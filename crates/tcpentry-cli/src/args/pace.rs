@@ -101,7 +101,11 @@ impl FromStr for Sample {
         let expected =
             || "expected a number of connections, or a percentage such as 10%".to_owned();
         let Some(percent) = text.strip_suffix('%') else {
-            return Ok(Self::Count(text.parse().map_err(|_| expected())?));
+            let count = text.parse().map_err(|_| expected())?;
+            return match count {
+                0 => Err(EMPTY.to_owned()),
+                count => Ok(Self::Count(count)),
+            };
         };
         // No sign, no exponent, no "inf".
         let is_plain = percent
@@ -114,6 +118,9 @@ impl FromStr for Sample {
             .ok_or_else(expected)?;
         if percent > 100.0 {
             return Err("a percentage is at most 100%".to_owned());
+        }
+        if percent == 0.0 {
+            return Err(EMPTY.to_owned());
         }
         Ok(Self::Part(percent / 100.0))
     }
@@ -128,6 +135,7 @@ impl fmt::Display for Sample {
     }
 }
 
+const EMPTY: &str = "a sample of 0 deletes nothing; -n shows what matches";
 /// The most deletions in a second: one in a microsecond is more than this can do.
 const MAX_COUNT: u32 = 1_000_000;
 
@@ -167,7 +175,6 @@ mod tests {
     fn a_sample_is_a_number_or_a_percentage() {
         for (text, sample) in [
             ("3", Sample::Count(3)),
-            ("0", Sample::Count(0)),
             ("10%", Sample::Part(0.1)),
             ("0.5%", Sample::Part(0.005)),
             ("100%", Sample::Part(1.0)),
@@ -175,7 +182,8 @@ mod tests {
             assert_eq!(text.parse(), Ok(sample), "{text}");
         }
         for text in [
-            "", "%", ".%", "-1", "1.5", "101%", "-1%", "1e1%", "inf%", "nan%", "+5%", "10 %", "1%%",
+            "", "0", "0%", "0.0%", "%", ".%", "-1", "1.5", "101%", "-1%", "1e1%", "inf%", "nan%",
+            "+5%", "10 %", "1%%",
         ] {
             assert!(text.parse::<Sample>().is_err(), "{text}");
         }

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Command, Parser as _};
+use clap::{ArgAction, Command, CommandFactory as _, FromArgMatches as _};
 
 use super::answer::Answer;
 use super::habits::{commands, options};
@@ -21,13 +21,29 @@ pub(crate) enum Usage {
 /// Reads the arguments of the process, the program's name first.
 pub(crate) fn read(typed: Vec<OsString>) -> Result<Args, Usage> {
     let line = arranged(typed).map_err(Usage::Answer)?;
-    Args::try_parse_from(line.clone().into_arguments()).map_err(|error| {
+    let mut parser = with_repeatable_flags(Args::command());
+    let matches = parser.try_get_matches_from_mut(line.clone().into_arguments());
+    let args = matches.and_then(|matches| Args::from_arg_matches(&matches));
+    args.map_err(|error| {
         if error.use_stderr() {
             Usage::Answer(of_parser(&error, &line))
         } else {
             Usage::Help(error)
         }
     })
+}
+
+/// Makes a flag that is given twice mean what it means once, as with ss: an alias of a shell may hold one. Values are not
+/// taken from the last of several: what deletes does not guess.
+fn with_repeatable_flags(command: Command) -> Command {
+    let command = command.mut_args(|option| {
+        let id = option.get_id().clone();
+        match option.get_action() {
+            ArgAction::SetTrue => option.overrides_with(id),
+            _ => option,
+        }
+    });
+    command.mut_subcommands(with_repeatable_flags)
 }
 
 /// Takes the arguments of the process apart, and puts what is ours in the place of what is others'.
@@ -124,7 +140,7 @@ fn of_parser(error: &clap::Error, line: &Line) -> Answer {
         }
         ErrorKind::InvalidValue => {
             let valid = text(ContextKind::ValidValue);
-            Answer::new(format!("`{value}` is not a value of {option}"))
+            Answer::new(format!("`{value}` is not a valid {option}"))
                 .with_hint(format!("it takes one of: {valid}"))
         }
         ErrorKind::ValueValidation => {

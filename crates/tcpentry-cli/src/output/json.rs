@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use tcpentry::delete::Ending;
@@ -76,6 +77,8 @@ pub(crate) struct HolderObject {
     start: u64,
     name: String,
     uid: Option<u32>,
+    /// The numbers of the descriptors by which it holds the socket.
+    descriptors: Vec<i32>,
 }
 
 #[derive(Debug, Serialize)]
@@ -220,12 +223,13 @@ impl SocketObject {
 }
 
 impl HolderObject {
-    pub(crate) fn new(owner: &Owner) -> Self {
+    pub(crate) fn new(owner: &Owner, descriptors: Vec<i32>) -> Self {
         Self {
             pid: owner.process.pid(),
             start: owner.process.start(),
             name: String::from_utf8_lossy(&owner.name).into_owned(),
             uid: owner.uid,
+            descriptors,
         }
     }
 }
@@ -236,6 +240,8 @@ pub(crate) struct DeletionObject {
     #[serde(flatten)]
     socket: SocketObject,
     outcome: String,
+    /// The time in which the outcome became known.
+    time: String,
     dry_run: bool,
     method: Option<String>,
     /// True where a reset was sent to the peer, false where none could leave.
@@ -251,10 +257,16 @@ pub(crate) struct DeletionObject {
 }
 
 impl DeletionObject {
-    pub(crate) fn deleted(socket: SocketObject, ending: Ending, dry_run: bool) -> Self {
+    pub(crate) fn deleted(
+        socket: SocketObject,
+        ending: Ending,
+        at: SystemTime,
+        dry_run: bool,
+    ) -> Self {
         Self {
             socket,
             outcome: Outcome::Deleted.to_string(),
+            time: utc(at),
             dry_run,
             method: Some(ending.method.to_string()),
             peer_told: ending.reset.is_sent(),
@@ -268,7 +280,12 @@ impl DeletionObject {
         }
     }
 
-    pub(crate) fn not_deleted(socket: SocketObject, error: &Error, dry_run: bool) -> Self {
+    pub(crate) fn not_deleted(
+        socket: SocketObject,
+        error: &Error,
+        at: SystemTime,
+        dry_run: bool,
+    ) -> Self {
         let guard = match error.kind() {
             ErrorKind::Refused(guard) => Some(guard.to_string()),
             ErrorKind::Ambiguous => Some("ambiguous".to_owned()),
@@ -277,6 +294,7 @@ impl DeletionObject {
         Self {
             socket,
             outcome: error.outcome().to_string(),
+            time: utc(at),
             dry_run,
             method: None,
             peer_told: None,
@@ -323,6 +341,11 @@ impl serde_json::ser::Formatter for Escaping {
         }
         Ok(())
     }
+}
+
+/// Returns a time as in RFC 3339, UTC, to the microsecond. A clock before 1970 is shown as 1970.
+fn utc(at: SystemTime) -> String {
+    humantime::format_rfc3339_micros(at.max(UNIX_EPOCH)).to_string()
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -233,8 +233,7 @@ impl View {
         object.netns_name.clone_from(&self.plain_netns);
         object.uid = object.uid.filter(|_| self.has_local_users);
         if self.show.process {
-            let owners = owners(connection, attribution)?;
-            object.processes = Some(owners.iter().map(HolderObject::new).collect());
+            object.processes = holders(connection, attribution)?;
         }
         if self.show.user {
             let name = user_name(connection, &self.users).filter(|_| self.has_local_users);
@@ -250,12 +249,21 @@ impl View {
     }
 }
 
-/// Returns the processes that hold a socket.
-fn owners(connection: &Connection, attribution: &mut Attribution) -> Result<Vec<Owner>, Error> {
+/// Returns the processes that hold a socket; `None` where none is seen, and one that this caller may not look into may.
+fn holders(
+    connection: &Connection,
+    attribution: &mut Attribution,
+) -> Result<Option<Vec<HolderObject>>, Error> {
     let Some(inode) = connection.inode else {
-        return Ok(Vec::new());
+        return Ok(Some(Vec::new()));
     };
-    Ok(attribution.owners()?.of(inode).cloned().collect())
+    let owners = attribution.owners()?;
+    let holders = owners.with_descriptors(inode);
+    let objects: Vec<_> = holders
+        .map(|(owner, descriptors)| HolderObject::new(owner, descriptors.collect()))
+        .collect();
+    let is_known = !objects.is_empty() || owners.are_all_seen();
+    Ok(is_known.then_some(objects))
 }
 
 /// The label of a process.

@@ -16,6 +16,7 @@ use std::path::Path as FilePath;
 use std::time::{Duration, Instant};
 
 use tcpentry::error::{CallerGuard, Guard};
+use tcpentry::escape::escape_for_terminal;
 use tcpentry::{Connection, Error, Inode, Pair, State};
 
 use crate::message::print_error;
@@ -340,13 +341,15 @@ impl OwnSession {
         let why = self.path.loose_end.filter(|_| self.variable.is_none())?;
         let why = match why {
             LooseEnd::Terminal(pid) => format!(
-                "process {pid} controls your terminal, and no connection was found behind it"
+                "process {} controls your terminal, and no connection was found behind it",
+                named(pid)
             ),
             LooseEnd::SeveredTerminal => {
                 "the process that controls your terminal can't be seen".to_owned()
             }
             LooseEnd::Pipe(pid) => format!(
-                "process {pid} has the other end of a pipe, and no connection was found behind it"
+                "process {} has the other end of a pipe, and no connection was found behind it",
+                named(pid)
             ),
             LooseEnd::SeveredPipe => {
                 "the process at the other end of a pipe can't be seen".to_owned()
@@ -360,6 +363,14 @@ impl OwnSession {
             }
         };
         Some(format!("this may cut you off: {why}"))
+    }
+}
+
+/// Returns the pid of a process and its name.
+fn named(pid: i32) -> String {
+    match proc::name(pid).as_slice() {
+        [] => pid.to_string(),
+        name => format!("{pid} ({})", escape_for_terminal(name)),
     }
 }
 

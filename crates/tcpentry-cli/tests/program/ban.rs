@@ -179,6 +179,7 @@ fn what_a_peer_holds_ends_on_its_ports_in_both_families_and_nothing_else_does() 
         let ban = stage.run(&format!("ban {CLIENT} [{CLIENT_V6}] --json"));
         assert_eq!((ban.code, told(&other_port)), (0, RESET), "{}", ban.err);
         assert_eq!(ban.objects()[0]["outcome"], "deleted");
+        assert!(ban.objects()[0]["time"].is_string());
         assert!(is_alive(&other_peer));
         // The listeners go on.
         assert!(is_alive(&stage.connect(CLIENT, HERE, 22, &ssh)));

@@ -324,7 +324,7 @@ fn names_that_are_none() {
             ("--nonsense", "there is no option --nonsense"),
             (
                 "--method magic 192.0.2.1:1 192.0.2.1:2",
-                "`magic` is not a value of --method",
+                "`magic` is not a valid --method",
             ),
         ] {
             let refused = run(&format!("delete {words}"));

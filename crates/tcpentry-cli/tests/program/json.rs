@@ -1,11 +1,15 @@
 //! JSON lines, and that the manual documents exactly their fields.
 
 use std::collections::BTreeSet;
+use std::os::fd::AsRawFd as _;
+use std::time::SystemTime;
 
 use serde_json::Value;
-use tcpentry_testkit::{isolated, tcp};
+use tcpentry_testkit::holder::Holder;
+use tcpentry_testkit::user::{self, User};
+use tcpentry_testkit::{isolated, skip, tcp};
 
-use crate::util::{ELSEWHERE, connections, ends, is_alive, run};
+use crate::util::{ELSEWHERE, connections, ends, is_alive, local, opened, run, run_opened};
 
 #[test]
 fn a_socket_of_the_table() {
@@ -138,6 +142,98 @@ fn a_deletion_by_a_filter_shows_what_is_asked_for() {
 }
 
 #[test]
+fn a_holder_is_shown_with_the_numbers_of_its_descriptors() {
+    isolated(|| {
+        let connection = tcp::connected();
+        let copy = connection.client.try_clone().unwrap();
+        let in_thread = Holder::in_table_of_thread(&connection.client, None);
+        let words = ends(&connection.client);
+        let local = words.split(' ').next().unwrap();
+        let list = format!("list --json -p src {local}");
+        for words in [list, format!("delete --json -p {words}")] {
+            let objects = run(&words).objects();
+            assert_eq!(objects.len(), 1, "{words}");
+            let holders = objects[0]["processes"].as_array().unwrap();
+            let of = |pid: i32| {
+                let holder = holders.iter().find(|holder| holder["pid"] == pid).unwrap();
+                holder["descriptors"].clone()
+            };
+            let mut own = [connection.client.as_raw_fd(), copy.as_raw_fd()];
+            own.sort_unstable();
+            let this = i32::try_from(std::process::id()).unwrap();
+            assert_eq!(of(this), Value::from(own.to_vec()), "{words}");
+            let of_thread = of(in_thread.pid());
+            assert_eq!(of_thread.as_array().map(Vec::len), Some(1), "{words}");
+        }
+    });
+}
+
+/// No process is not the same as one that is out of sight.
+#[test]
+fn holders_that_may_not_be_seen_are_null() {
+    isolated(|| {
+        if !user::others() {
+            skip!("only one user is mapped here");
+        }
+        let connection = tcp::connected();
+        let words = format!("list --json -p src {}", local(&connection));
+        let (program, holders) = (opened(), "/processes");
+        let seen = run_opened(&program, &words).objects();
+        assert_eq!(seen[0].pointer(holders).unwrap()[0]["uid"], 0);
+        let unseen = User::new(4019).run(|| run_opened(&program, &words).objects());
+        assert_eq!(unseen[0].pointer(holders), Some(&Value::Null));
+        // It is without an owner, which everybody sees.
+        let waiting = tcp::connected();
+        let ended = local(&waiting);
+        drop(waiting.client);
+        drop(waiting.server);
+        let words = format!("list --json -a -p src {ended}");
+        let unseen = User::new(4019).run(|| run_opened(&program, &words).objects());
+        assert_eq!(unseen[0]["state"], "time-wait");
+        assert_eq!(unseen[0].pointer(holders), Some(&Value::Array(Vec::new())));
+    });
+}
+
+/// Each object of a deletion has the moment of its outcome, in a form that sorts as it passes.
+#[test]
+fn an_outcome_has_its_time() {
+    isolated(|| {
+        let (pairs, _listener, port) = connections(3);
+        let now = || humantime::format_rfc3339_micros(SystemTime::now()).to_string();
+        let gone = ends(&pairs[0].client);
+        for (words, outcome, count) in [
+            (
+                format!("delete --yes --rate 10/s --json dport = :{port}"),
+                "deleted",
+                3,
+            ),
+            (format!("delete --json {gone}"), "gone", 1),
+            (format!("delete -n --json {gone}"), "gone", 1),
+            (
+                format!("delete --json 127.0.0.1:{port} 0.0.0.0:0"),
+                "guarded",
+                1,
+            ),
+        ] {
+            let before = now();
+            let objects = run(&words).objects();
+            let after = now();
+            assert_eq!(objects.len(), count, "{words}");
+            let mut last = before.clone();
+            for object in &objects {
+                assert_eq!(object["outcome"], outcome, "{words}");
+                let time = object["time"].as_str().unwrap();
+                assert_eq!(time.len(), "2026-01-02T03:04:05.678901Z".len(), "{time}");
+                assert!(*last <= *time && *time <= *after, "{last} {time} {after}");
+                last = time.to_owned();
+            }
+            let first = objects[0]["time"].as_str().unwrap();
+            assert!(count == 1 || *first < *last, "each has its own");
+        }
+    });
+}
+
+#[test]
 fn no_key_is_missing() {
     isolated(|| {
         let connection = tcp::connected();
@@ -206,7 +302,7 @@ fn the_manual_documents_exactly_the_fields() {
             .collect();
         // Those of the doctor stand in a sentence.
         // Those of processes and containers as well.
-        for field in ["pid", "start", "name", "uid", "runtime"] {
+        for field in ["pid", "start", "name", "uid", "descriptors", "runtime"] {
             assert!(text.contains(field));
         }
         for field in ["check", "status", "detail", "fix"] {

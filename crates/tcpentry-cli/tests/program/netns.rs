@@ -646,8 +646,17 @@ fn a_name_of_several_is_nobodys_choice() {
             assert_eq!(refused.code, 2, "{words}: {}{}", refused.out, refused.err);
             let cause = format!("several network namespaces are called `pid:{pid}`");
             assert!(refused.err.contains(&cause), "{words}: {}", refused.err);
+            let files = [format!("/proc/{pid}/ns/net"), thread.clone()];
+            assert!(
+                files.iter().all(|file| refused.err.contains(file)),
+                "{words}: {}",
+                refused.err
+            );
         }
         assert!(ends.iter().all(is_alive));
+        let hinted = run(world, &format!("delete --yes -N {thread} dport = :8080"));
+        assert_eq!(hinted.code, 0, "{}{}", hinted.out, hinted.err);
+        assert!(is_alive(&ends[0]) && !is_alive(&ends[1]));
     });
 }
 

@@ -139,6 +139,22 @@ fn few_are_spread_with_a_second_between_them_at_most() {
 }
 
 #[test]
+fn an_empty_sample_is_said_to_be_one() {
+    isolated(|| {
+        let (all, _listener, port) = connections(4);
+        let nothing = run(&format!("delete --yes --sample 10% sport = :{port}"));
+        assert_eq!((nothing.code, &*nothing.out), (1, ""), "{}", nothing.err);
+        let said = "tcpentry: the random sample is empty: nothing was deleted\n";
+        assert!(nothing.err.ends_with(said), "{}", nothing.err);
+        assert_eq!(alive(&all), 4);
+        for size in ["0", "0%"] {
+            let none = run(&format!("delete --yes --sample {size} sport = :{port}"));
+            assert_eq!(none.code, 2, "{}", none.err);
+        }
+    });
+}
+
+#[test]
 fn a_sample_is_as_large_as_was_asked_for_and_a_seed_repeats_it() {
     isolated(|| {
         let (all, _listener, port) = connections(50);
@@ -163,8 +179,6 @@ fn a_sample_is_as_large_as_was_asked_for_and_a_seed_repeats_it() {
         let refused = run(&format!("delete --yes --max 4 --sample 5 sport = :{port}"));
         assert_eq!(refused.code, 3, "{}", refused.err);
         assert_eq!(alive(&all), 45);
-        let none = run(&format!("delete --yes --sample 0 sport = :{port}"));
-        assert_eq!(none.code, 1, "{}", none.err);
         let rest = run(&format!(
             "delete --yes --sample 100% --rate 1000/s sport = :{port}"
         ));

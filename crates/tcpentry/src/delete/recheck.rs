@@ -127,7 +127,7 @@ impl<'t> Recheck<'t> {
         };
         let descriptors = &mut self.descriptors;
         let owners = holders.of(Some(inode));
-        let mut holders = owners.with_descriptors(inode).peekable();
+        let mut holders = owners.with_one_descriptor(inode).peekable();
         holders.peek().is_some()
             && holders.all(|(owner, descriptor)| {
                 descriptors.holds(owner.process, descriptor, inode)

@@ -241,15 +241,15 @@ mod tests {
             ),
             (
                 "\n  192.0.2.0/33 # x",
-                "line 2, column 13: expected a number of bits from 0 to 32, the prefix of IPv4, found `33`",
+                "line 2, column 13: expected the length of an IPv4 prefix, from 0 to 32, found `33`",
             ),
             (
                 "::/129",
-                "line 1, column 4: expected a number of bits from 0 to 128, the prefix of IPv6, found `129`",
+                "line 1, column 4: expected the length of an IPv6 prefix, from 0 to 128, found `129`",
             ),
             (
                 "10.0.0.0/",
-                "line 1, column 10: expected a number of bits from 0 to 32, the prefix of IPv4",
+                "line 1, column 10: expected the length of an IPv4 prefix, from 0 to 32",
             ),
             (
                 "10.0.0.0/0.0.0.255",

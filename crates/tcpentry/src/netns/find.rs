@@ -44,6 +44,8 @@ pub struct Namespace {
     names: Vec<PathBuf>,
     processes: Vec<Process>,
     container: Option<Container>,
+    /// The file of a process, or of a thread alone, by which it was found.
+    of_process: Option<PathBuf>,
 }
 
 impl Namespace {
@@ -100,19 +102,13 @@ impl Namespace {
                     meant = all.found;
                     meant.retain(|it| it.holds_container(name));
                 }
-                match (meant.pop(), meant.pop()) {
-                    (None, _) if is_pid => Err(nothing_of_number(name, all.hidden.len())),
-                    (None, _) => Err(error),
-                    (Some(only), None) => Ok(only),
-                    (Some(_), Some(_)) => Err(Error::new(
-                        Operation::Open,
-                        ErrorKind::InvalidParameter,
-                        format!(
-                            "several network namespaces are called `{}`",
-                            escape_for_terminal(name.as_bytes())
-                        ),
-                    )
-                    .with_hint("name one by the pid of a process in it")),
+                if meant.len() > 1 {
+                    return Err(several(name, &meant));
+                }
+                match meant.pop() {
+                    None if is_pid => Err(nothing_of_number(name, all.hidden.len())),
+                    None => Err(error),
+                    Some(only) => Ok(only),
                 }
             }
             found => found,
@@ -168,6 +164,7 @@ impl Namespace {
             names,
             processes: Vec::new(),
             container: None,
+            of_process: None,
         })
     }
 
@@ -376,6 +373,10 @@ impl NamespaceSearch {
             let container = container_of(opened, &mut self.hierarchies, &mut self.room);
             let namespace = self.add(inode, file);
             namespace.processes.push(process);
+            let file = Path::new("/proc")
+                .join(process.pid().to_string())
+                .join(path);
+            namespace.of_process.get_or_insert(file);
             namespace.container = namespace.container.take().or(container);
         }
         Ok(())
@@ -417,9 +418,31 @@ impl NamespaceSearch {
             names: Vec::new(),
             processes: Vec::new(),
             container: None,
+            of_process: None,
         })
     }
 }
+
+/// Makes the error of a name that several network namespaces have. Each has a file that no other has: of two threads of one
+/// process each has its own.
+fn several(name: &str, meant: &[Namespace]) -> Error {
+    let cause = format!(
+        "several network namespaces are called `{}`",
+        escape_for_terminal(name.as_bytes())
+    );
+    let files = meant
+        .iter()
+        .filter_map(|it| it.names.first().or(it.of_process.as_ref()));
+    let files: Vec<_> = files
+        .take(MOST_NAMED)
+        .map(|file| escape_for_terminal(file.as_os_str().as_encoded_bytes()))
+        .collect();
+    Error::new(Operation::Open, ErrorKind::InvalidParameter, cause)
+        .with_hint(format!("name one by its file: {}", files.join(" or ")))
+}
+
+/// As many files of network namespaces are named in a hint.
+const MOST_NAMED: usize = 3;
 
 fn is_number(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_digit())

@@ -24,7 +24,7 @@ pub struct Owner {
     pub cgroup: Option<CgroupPathBuf>,
 }
 
-/// A socket, the place of a process that holds it, and one of the descriptors by which it does: 16 bytes.
+/// A socket, the place of a process that holds it, and a descriptor by which it does: 16 bytes.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Holding {
     pub(super) inode: Inode,
@@ -51,7 +51,7 @@ pub(super) struct Holding {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Owners {
-    /// Each socket with the place of its owner in `found`, sorted. A host has a million sockets.
+    /// Each descriptor of a socket with the place of its owner in `found`, sorted. A host has a million sockets.
     pub(super) holdings: Vec<Holding>,
     pub(super) found: Vec<Owner>,
     pub(super) hidden: Vec<Owner>,
@@ -68,22 +68,63 @@ impl Owners {
     /// [all are seen](Self::are_all_seen), no process holds it: it came after the search, is on its way from one process to
     /// another (`SCM_RIGHTS`), registered with io_uring, or the kernel's own (NFS).
     pub fn of(&self, inode: Inode) -> impl Iterator<Item = &Owner> {
-        self.with_descriptors(inode).map(|(owner, _)| owner)
+        self.held(inode).map(|(owner, _)| owner)
+    }
+
+    /// Returns the processes as [`of`](Self::of) does, each with the numbers of the descriptors by which it holds the
+    /// socket, in ascending order.
+    ///
+    /// They are those of one table of descriptors: the process's (`/proc/PID/fd`), or where only threads hold it which
+    /// have a table to themselves (`unshare(CLONE_FILES)`), that of the first of these (`/proc/PID/task/TID/fd`).
+    ///
+    /// ```
+    /// # use std::os::fd::AsRawFd;
+    /// use tcpentry::process::Owners;
+    /// # use tcpentry::Inode;
+    /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # let inode = rustix::fs::fstat(&listener)?.st_ino;
+    /// # let inode = Inode::new(u32::try_from(inode).unwrap()).unwrap();
+    /// let copy = listener.try_clone()?;
+    /// let owners = Owners::of_all()?;
+    /// for (owner, descriptors) in owners.with_descriptors(inode) {
+    ///     let numbers: Vec<i32> = descriptors.collect();
+    ///     println!("{} {numbers:?}", owner.process.pid());
+    /// #   assert_eq!(numbers, [listener.as_raw_fd(), copy.as_raw_fd()]);
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn with_descriptors(
+        &self,
+        inode: Inode,
+    ) -> impl Iterator<Item = (&Owner, impl Iterator<Item = i32>)> {
+        self.held(inode).map(|(owner, holdings)| {
+            let table = holdings[0].descriptor.thread;
+            let of_table = holdings.iter().map(|it| it.descriptor);
+            let of_table = of_table.take_while(move |it| it.thread == table);
+            (owner, of_table.map(|it| it.number))
+        })
     }
 
     /// Returns the processes as [`of`](Self::of) does, each with one of the descriptors by which it holds the socket.
-    pub(crate) fn with_descriptors(
+    pub(crate) fn with_one_descriptor(
         &self,
         inode: Inode,
     ) -> impl Iterator<Item = (&Owner, Descriptor)> {
+        let held = self.held(inode);
+        held.map(|(owner, holdings)| (owner, holdings[0].descriptor))
+    }
+
+    /// Returns the processes that hold a socket, each with its entries, of which there is at least one.
+    fn held(&self, inode: Inode) -> impl Iterator<Item = (&Owner, &[Holding])> {
         let first = self.holdings.partition_point(|it| it.inode < inode);
-        self.holdings[first..]
-            .iter()
-            .take_while(move |it| it.inode == inode)
-            .filter_map(|it| {
-                let owner = self.found.get(usize::try_from(it.place).ok()?)?;
-                Some((owner, it.descriptor))
-            })
+        let rest = &self.holdings[first..];
+        let is_other = |it: &Holding| it.inode != inode;
+        let end = rest.iter().position(is_other).unwrap_or(rest.len());
+        let of_process = rest[..end].chunk_by(|one, next| one.place == next.place);
+        of_process.filter_map(|holdings| {
+            let place = usize::try_from(holdings[0].place).ok()?;
+            Some((self.found.get(place)?, holdings))
+        })
     }
 
     /// Returns true if any process was seen to hold the socket.
@@ -188,8 +229,8 @@ mod tests {
             inode: inode(number),
             place,
             descriptor: Descriptor {
-                number: 3,
                 thread: None,
+                number: 3,
             },
         };
         let one = Owners {

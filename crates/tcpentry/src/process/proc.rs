@@ -237,7 +237,7 @@ impl Opened {
             }
             match retry_on_intr(|| readlinkat_raw(&descriptors, name, &mut link[..])) {
                 Ok(length) => match (number(name), socket_inode(&link[..length])) {
-                    (Some(number), Some(inode)) => Ok(visit(Descriptor { number, thread }, inode)),
+                    (Some(number), Some(inode)) => Ok(visit(Descriptor { thread, number }, inode)),
                     _ => Ok(ControlFlow::Continue(())),
                 },
                 // Its owner may list the descriptors of a process that has more capabilities than the owner,
@@ -312,12 +312,12 @@ pub(crate) struct Stat {
     pub(crate) has_ended: bool,
 }
 
-/// A descriptor of a process.
+/// A descriptor of a process. In order, those of one table are together, and the process's are first.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Descriptor {
-    pub(crate) number: i32,
     /// The thread in whose table it is; `None` in that of the first, which most share.
     pub(crate) thread: Option<NonZeroI32>,
+    pub(crate) number: i32,
 }
 
 impl Descriptor {
@@ -427,7 +427,7 @@ mod tests {
         let path = |number, thread| {
             let mut room = [0; LONGEST_DESCRIPTOR];
             let thread = NonZeroI32::new(thread);
-            let descriptor = Descriptor { number, thread };
+            let descriptor = Descriptor { thread, number };
             descriptor.path(&mut room).map(CStr::to_owned)
         };
         assert_eq!(path(0, 0).as_deref(), Some(c"fd/0"));

@@ -122,8 +122,6 @@ impl<'a> OwnerSearch<'a> {
         owners.withheld = withheld;
         owners.by_right = !withheld && sees_by_right();
         owners.holdings.sort_unstable();
-        // A process can hold a socket by several descriptors.
-        owners.holdings.dedup_by_key(|it| (it.inode, it.place));
         Ok(owners)
     }
 
@@ -342,7 +340,6 @@ mod tests {
         let pids = proc.pids().unwrap();
         let mut owners = Owners::search().run_shared(&proc, &pids).unwrap();
         owners.holdings.sort_unstable();
-        owners.holdings.dedup_by_key(|it| (it.inode, it.place));
         let this = Process::current().unwrap();
         assert!(owners.of(inode).any(|owner| owner.process == this));
         assert!(owners.found.is_sorted_by_key(|owner| owner.process.pid()));

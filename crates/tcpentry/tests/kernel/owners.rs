@@ -140,6 +140,54 @@ fn a_thread_with_a_table_to_itself_and_one_that_outlives_the_first_hold_what_the
     });
 }
 
+/// Returns the numbers in a directory of descriptors that are this socket, in ascending order.
+fn numbers(directory: &str, socket: Inode) -> Vec<i32> {
+    let link = format!("socket:[{}]", socket.number());
+    let entries = fs::read_dir(directory).unwrap().map(Result::unwrap);
+    let is_socket = |path: &PathBuf| fs::read_link(path).is_ok_and(|it| it.as_os_str() == &*link);
+    let paths = entries.map(|entry| entry.path()).filter(is_socket);
+    let name = |path: PathBuf| path.file_name().unwrap().to_str().unwrap().parse().unwrap();
+    let mut numbers: Vec<_> = paths.map(name).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+#[test]
+fn each_descriptor_of_a_holder_is_known_by_its_number() {
+    isolated(|| {
+        let ends = tcp::connected();
+        let copies = [(); 3].map(|()| ends.client.try_clone().unwrap());
+        let plain = Holder::of(&ends.client, None);
+        let in_thread = Holder::in_table_of_thread(&ends.client, None);
+        let (client, server) = (inode(&ends.client), inode(&ends.server));
+        let owners = Owners::of_all().unwrap();
+        let found = |socket: Inode| -> Vec<(i32, Vec<i32>)> {
+            let holders = owners.with_descriptors(socket);
+            holders
+                .map(|(owner, numbers)| (owner.process.pid(), numbers.collect()))
+                .collect()
+        };
+        let threads = fs::read_dir(format!("/proc/{}/task", in_thread.pid())).unwrap();
+        let threads = threads.map(|entry| entry.unwrap().path().join("fd"));
+        let tables: Vec<_> = threads
+            .map(|table| numbers(table.to_str().unwrap(), client))
+            .filter(|numbers| !numbers.is_empty())
+            .collect();
+        assert_eq!(tables.len(), 1, "{tables:?}");
+        let of = |pid: i32, socket| numbers(&format!("/proc/{pid}/fd"), socket);
+        let mut expected = vec![
+            (this().pid(), of(this().pid(), client)),
+            (plain.pid(), of(plain.pid(), client)),
+            (in_thread.pid(), tables[0].clone()),
+        ];
+        expected.sort_unstable();
+        assert_eq!(found(client), expected);
+        assert_eq!(expected.len(), 3);
+        assert_eq!(of(this().pid(), client).len(), 1 + copies.len());
+        assert_eq!(found(server), [(this().pid(), of(this().pid(), server))]);
+    });
+}
+
 /// An ordinary user could keep whoever looks for holders for as long as it takes to read a table for each of many threads.
 #[test]
 fn what_the_threads_of_an_ordinary_user_hold_is_read_up_to_a_limit() {

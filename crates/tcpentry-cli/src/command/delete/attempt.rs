@@ -1,5 +1,7 @@
 //! One attempt to delete a connection, and its result.
 
+use std::time::SystemTime;
+
 use tcpentry::delete::Ending;
 use tcpentry::{Connection, Error, Outcome, Pair, Target};
 
@@ -10,6 +12,8 @@ pub(super) struct Attempt {
     pub(super) target: Target,
     pub(super) found: Option<Connection>,
     pub(super) result: Result<Ending, Error>,
+    /// The time in which that became known.
+    pub(super) at: SystemTime,
     /// The sockets in several tables that the name means, each with the index of its table.
     elsewhere: Vec<(usize, Connection)>,
     /// The other subflows of its MPTCP connection.
@@ -31,6 +35,7 @@ impl Attempt {
             target,
             found: Some(found),
             result,
+            at: SystemTime::now(),
             elsewhere: Vec::new(),
             subflows: Vec::new(),
             names_subflows: false,
@@ -49,6 +54,7 @@ impl Attempt {
             target,
             found: None,
             result: Err(error),
+            at: SystemTime::now(),
             elsewhere: Vec::new(),
             subflows: Vec::new(),
             names_subflows: false,

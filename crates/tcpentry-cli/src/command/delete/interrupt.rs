@@ -123,5 +123,6 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// `signal(7)`, x86, Arm and most others.
 const SIGPWR: i32 = 30;
 const SIGSTKFLT: i32 = 16;
-/// The signals of real time that the C library leaves to programs: `SIGRTMIN` of glibc to `SIGRTMAX`.
-const REAL_TIME: std::ops::RangeInclusive<i32> = 35..=64;
+/// The signals of real time that the C library leaves to programs: `SIGRTMIN` of glibc to `SIGRTMAX`. musl, which keeps the
+/// first for itself, installs no handler for that.
+const REAL_TIME: std::ops::RangeInclusive<i32> = 34..=64;

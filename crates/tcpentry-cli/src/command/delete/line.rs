@@ -125,9 +125,9 @@ fn object(
     };
     let subflows = name_subflows(attempt, view);
     let mut object = match &attempt.result {
-        Ok(ending) => DeletionObject::deleted(socket, *ending, dry_run),
+        Ok(ending) => DeletionObject::deleted(socket, *ending, attempt.at, dry_run),
         Err(error) => {
-            let mut object = DeletionObject::not_deleted(socket, error, dry_run);
+            let mut object = DeletionObject::not_deleted(socket, error, attempt.at, dry_run);
             object.candidates = attempt
                 .candidates()
                 .filter_map(|(table, candidate)| views[table].identity(candidate))

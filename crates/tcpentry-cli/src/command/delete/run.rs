@@ -37,6 +37,8 @@ pub(super) struct Run<'a> {
     pub(super) needs_yes: Option<String>,
     /// Set where nothing is said of an empty selection.
     pub(super) is_silent_if_none: bool,
+    /// Set where connections match, and the random sample of them is empty.
+    pub(super) is_sample_empty: bool,
     pub(super) pacer: Option<Pacer>,
     /// The time of the first deletion at a pace, from which `--for` counts then.
     pub(super) begun: Option<Instant>,
@@ -71,6 +73,7 @@ impl<'a> Run<'a> {
             attempted: 0,
             needs_yes: None,
             is_silent_if_none: false,
+            is_sample_empty: false,
             sampler: args
                 .sampling
                 .sample
@@ -100,6 +103,7 @@ impl Run<'_> {
                 let first = others.map(|it| it.cookie).chain([cookie]).min();
                 (table, first.unwrap_or(cookie))
             });
+            self.is_sample_empty = sampled.of > 0 && sampled.taken == 0;
             let do_not_retry = self.selector.do_not_retry.get_mut();
             do_not_retry.leave_out(sampled.left_out);
             if sampled.of > 0 && !self.args.report.quiet {
@@ -385,6 +389,11 @@ impl Run<'_> {
         if self.is_silent_if_none {
             return Exit::Nothing;
         }
+        if self.is_sample_empty {
+            self.report
+                .notice("the random sample is empty: nothing was deleted");
+            return Exit::Nothing;
+        }
         let are_asked_for = self.selector.are_listeners_asked_for();
         let listeners = if are_asked_for {
             self.selector.listeners
@@ -394,8 +403,8 @@ impl Run<'_> {
         if !self.args.report.quiet {
             let text = match listeners {
                 0 => format!("no connection matches: {}", self.filter),
-                1 => "only a listener matches; deleting it takes --listeners".to_owned(),
-                many => format!("only {many} listeners match; deleting them takes --listeners"),
+                1 => "only a listener matches; use --listeners to delete it".to_owned(),
+                many => format!("only {many} listeners match; use --listeners to delete them"),
             };
             self.report.notice(&text);
             if listeners == 0 {

@@ -533,38 +533,39 @@ fn dropbear_guards_its_session() {
 #[test]
 fn a_service_that_pretends_to_be_a_server_is_not_spared() {
     with_server!(|server: &SshServer| {
-        let listener = tcp::listen(tcp::loopback(0));
-        let service = tcp::connect_to(&listener);
-        let words = ends(&service.client);
-        fs::copy("/bin/sleep", "/run/operator/sshd").unwrap();
-        super::allow("/run/operator/sshd");
-        // As a user may, from a file of root's: with the name, and with a login uid of their own.
-        let pretender = Command::new("setpriv")
-            .args([
-                "--reuid",
-                &OPERATOR_UID.to_string(),
-                "--clear-groups",
-                "sh",
-                "-c",
-            ])
-            .arg(format!(
-                "echo {OPERATOR_UID} >/proc/self/loginuid; exec /run/operator/sshd 1000"
-            ))
-            .stdin(OwnedFd::from(service.client))
-            .spawn()
-            .map(Running);
-        let pretender = pretender.unwrap();
-        let comm = format!("/proc/{}/comm", pretender.0.id());
-        until("it is called so", || {
-            fs::read_to_string(&comm).is_ok_and(|name| name == "sshd\n")
-        });
-        let _held = Holder::of(&service.server, None);
-        drop(service.server);
-        // Whoever has the same login uid, where one can be set.
-        let log_in = format!("echo {OPERATOR_UID} >/proc/self/loginuid 2>/dev/null");
-        let delete = format!("{log_in}; {} delete --yes {words}", server.program());
-        let output = server.run("root", &detached(&delete));
-        assert_eq!(code(&output), 0, "{output:?}");
+        // As a user may, from a file of root's: with the name, and with a login uid of their own; and as root, from a
+        // file that a user may change.
+        for (number, uid, owner) in [(1, OPERATOR_UID, 0), (2, 0, OPERATOR_UID)] {
+            let listener = tcp::listen(tcp::loopback(0));
+            let service = tcp::connect_to(&listener);
+            let words = ends(&service.client);
+            let folder = format!("/run/operator/{number}");
+            fs::create_dir(&folder).unwrap();
+            let program = format!("{folder}/sshd");
+            fs::copy("/bin/sleep", &program).unwrap();
+            super::allow(&program);
+            std::os::unix::fs::chown(&program, Some(owner), None).unwrap();
+            let pretender = Command::new("setpriv")
+                .args(["--reuid", &uid.to_string(), "--clear-groups", "sh", "-c"])
+                .arg(format!(
+                    "echo {OPERATOR_UID} >/proc/self/loginuid; exec {program} 1000"
+                ))
+                .stdin(OwnedFd::from(service.client))
+                .spawn()
+                .map(Running);
+            let pretender = pretender.unwrap();
+            let comm = format!("/proc/{}/comm", pretender.0.id());
+            until("it is called so", || {
+                fs::read_to_string(&comm).is_ok_and(|name| name == "sshd\n")
+            });
+            let _held = Holder::of(&service.server, None);
+            drop(service.server);
+            // Whoever has the same login uid, where one can be set.
+            let log_in = format!("echo {OPERATOR_UID} >/proc/self/loginuid 2>/dev/null");
+            let delete = format!("{log_in}; {} delete --yes {words}", server.program());
+            let output = server.run("root", &detached(&delete));
+            assert_eq!(code(&output), 0, "uid {uid}: {output:?}");
+        }
     });
 }
 

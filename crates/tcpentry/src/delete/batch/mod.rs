@@ -56,7 +56,7 @@ impl TcpTable {
     /// Apart from eight bytes for each row it needs no more memory for a million connections than for
     /// a thousand; a caller that may only borrow also remembers the sockets of all processes that it may see.
     ///
-    /// ```
+    /// ```no_run
     /// use std::ops::ControlFlow;
     /// use tcpentry::{Options, Query, TcpTable, Action};
     ///

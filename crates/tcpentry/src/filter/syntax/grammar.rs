@@ -115,8 +115,9 @@ impl<'t> Parser<'t> {
             .with_fix(token.span, "")),
             Some(token) if any && token.kind == Kind::Or => Err(FilterError::new(
                 token.span,
-                "a state can't be an alternative to a term: states limit the whole filter",
-            )),
+                "a state can't be an alternative: states limit the whole filter",
+            )
+            .with_hint("repeat `state` for several: `state established state close-wait`")),
             _ => Ok(()),
         }?;
         let all = included.unwrap_or(States::ALL_ACTIVE);

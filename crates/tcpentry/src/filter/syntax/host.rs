@@ -432,7 +432,7 @@ fn prefix(piece: Piece<'_>, longest: u8, family: &str) -> Result<u8, FilterError
             return Ok(u8::try_from(length).unwrap_or(longest));
         }
     }
-    let expected = format!("expected a number of bits from 0 to {longest}, the prefix of {family}");
+    let expected = format!("expected the length of an {family} prefix, from 0 to {longest}");
     Err(piece.error(match piece.text {
         "" => expected,
         text => format!("{expected}, found {}", quoted(text)),

@@ -96,8 +96,8 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         "state established or dport = :80",
         "                  ^^",
-        "a state can't be an alternative to a term: states limit the whole filter",
-        "",
+        "a state can't be an alternative: states limit the whole filter",
+        "repeat `state` for several: `state established state close-wait`",
     ),
     (
         "dport = :80 state established",
@@ -442,7 +442,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         "src [::1]/129",
         "          ^^^",
-        "expected a number of bits from 0 to 128, the prefix of IPv6, found `129`",
+        "expected the length of an IPv6 prefix, from 0 to 128, found `129`",
         "",
     ),
     (
@@ -460,7 +460,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         "src 10.0.0.1/33",
         "             ^^",
-        "expected a number of bits from 0 to 32, the prefix of IPv4, found `33`",
+        "expected the length of an IPv4 prefix, from 0 to 32, found `33`",
         "",
     ),
     (
@@ -472,7 +472,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         "src 10.0.0.1/",
         "             ^",
-        "expected a number of bits from 0 to 32, the prefix of IPv4",
+        "expected the length of an IPv4 prefix, from 0 to 32",
         "",
     ),
     (
