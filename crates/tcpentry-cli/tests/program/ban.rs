@@ -564,3 +564,177 @@ fn who_may_not_see_all_namespaces_is_told() {
         assert!(is_alive(&banned));
     });
 }
+
+impl Stage {
+    /// Starts the service with rules, and returns once it can be asked.
+    fn guard(&self, rules: &str) -> Guard<'_> {
+        let path = self.world.path("/run/rules.toml");
+        std::fs::write(&path, rules).unwrap();
+        let log = std::fs::File::create(self.world.path("/run/guard.log")).unwrap();
+        let mut command = self.command(&["guard", "run", "--config", "/run/rules.toml"]);
+        command.env("STATE_DIRECTORY", "/run").stderr(log);
+        let guard = Guard {
+            child: command.spawn().unwrap(),
+            stage: self,
+        };
+        until(|| self.run("guard status").code == 0);
+        guard
+    }
+}
+
+/// A running service, which ends with the test.
+struct Guard<'s> {
+    child: std::process::Child,
+    stage: &'s Stage,
+}
+
+impl Guard<'_> {
+    /// Returns the number of bans that a rule has, and the text of what happened to it last.
+    fn bans(&self, rule: &str) -> (u64, String) {
+        let status = self.stage.run("guard status --json").objects();
+        let rules = status[0]["rules"].as_array().unwrap().clone();
+        let rule = rules.iter().find(|it| it["name"] == rule).unwrap();
+        let last = rule["last_event_text"].as_str().unwrap_or_default();
+        (rule["bans"].as_u64().unwrap(), last.to_owned())
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.stage.world.path("/run/guard.log")).unwrap()
+    }
+
+    fn signal(&self, name: &str) {
+        self.stage.world.must(&format!(
+            "kill -{name} $(cat /run/tcpentry/guard.pid 2>/dev/null || pgrep -f 'guard run')"
+        ));
+    }
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+const RULE: &str = "[rule.bans]\nwhen = \"ban\"\ndelete = \"dst $elements\"\n";
+
+#[test]
+fn bans_go_to_the_service_where_it_has_a_rule_for_them() {
+    on_a_stage(|stage| {
+        let listener = listen(HERE, 22);
+        let guard = stage.guard(RULE);
+        let banned = stage.connect(CLIENT, HERE, 22, &listener);
+        let other = stage.connect(OTHER, HERE, 22, &listener);
+        let input = format!("add {CLIENT} 600\nadd {HERE}\n203.0.113.0/24\n");
+        let ban = stage.run_with_input("ban --stdin", &input);
+        assert_eq!((ban.code, ban.out.as_str()), (0, ""), "{}", ban.err);
+        assert!(
+            ban.err.contains("handed over to tcpentry guard: 2 bans"),
+            "{}",
+            ban.err
+        );
+        assert!(ban.err.contains("refused:"), "{}", ban.err);
+        assert_eq!(told(&banned), RESET, "{}", guard.log());
+        assert!(is_alive(&other));
+        assert_eq!(guard.bans("bans").0, 2);
+        // Who bans again means what has come since.
+        let again = stage.connect(CLIENT, HERE, 22, &listener);
+        let ban = stage.run_with_input("ban --stdin -q", &input);
+        assert!(!ban.err.contains("handed over"), "{}", ban.err);
+        assert_eq!(told(&again), RESET, "{}", guard.log());
+        let decision = format!(
+            r#"{{"duration":"-1s","scope":"Ip","type":"ban","value":"{CLIENT}","action":"del"}}"#
+        );
+        let ban = stage.run_with_input("ban --stdin --format crowdsec", &decision);
+        assert_eq!((ban.code, ban.err.as_str()), (0, ""));
+        assert_eq!(guard.bans("bans").0, 1);
+        let ban = stage.run_with_input("ban --stdin --format sshguard", "flush\n");
+        assert_eq!((ban.code, guard.bans("bans").0), (0, 0), "{}", ban.err);
+        // A file, of which a part is refused.
+        let list = stage.run_with_input("ban --file -", &input);
+        assert_eq!(list.code, 6, "{}", list.err);
+        let list = stage.run_with_input("ban --file -", &format!("{HERE}\n"));
+        assert_eq!(list.code, 3, "{}", list.err);
+        let list = stage.run_with_input("ban --file -", &format!("{OTHER}\n"));
+        assert_eq!(list.code, 0, "{}", list.err);
+        assert_eq!(told(&other), RESET, "{}", guard.log());
+        assert!(is_alive(&stage.connect(OTHER, HERE, 22, &listener)));
+    });
+}
+
+#[test]
+fn where_no_rule_is_about_bans_or_an_option_asks_for_more_they_act_here() {
+    on_a_stage(|stage| {
+        let (listener, web) = (listen(HERE, 22), listen(HERE, 8000));
+        let guard = stage.guard(RULE);
+        let banned = stage.connect(CLIENT, HERE, 22, &listener);
+        let spared = stage.connect(CLIENT, HERE, 8000, &web);
+        let input = format!("add {CLIENT}\ndel {CLIENT}\nflush\n");
+        let ban = stage.run_with_input("ban --stdin --port 22", &input);
+        assert_eq!((ban.code, ban.rows().len()), (0, 1), "{}", ban.err);
+        assert_eq!((told(&banned), guard.bans("bans").0), (RESET, 0));
+        assert!(is_alive(&spared));
+        drop(guard);
+        let _guard = stage.guard("[rule.leak]\nevery = \"1h\"\ndelete = \"state close-wait\"\n");
+        let ban = stage.run_with_input("ban --stdin", &input);
+        assert_eq!((ban.code, ban.rows().len()), (0, 1), "{}", ban.err);
+        assert!(!ban.err.contains("guard"), "{}", ban.err);
+        assert_eq!(told(&spared), RESET);
+    });
+}
+
+#[test]
+fn a_service_that_does_not_answer_keeps_no_ban_waiting() {
+    on_a_stage(|stage| {
+        let listener = listen(HERE, 22);
+        let guard = stage.guard(RULE);
+        guard.signal("STOP");
+        let (first, second) = (
+            stage.connect(CLIENT, HERE, 22, &listener),
+            stage.connect(OTHER, HERE, 22, &listener),
+        );
+        let mut command = stage.command(&["ban", "--stdin"]);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        let begin = Instant::now();
+        writeln!(input, "add {CLIENT}").unwrap();
+        until(|| told(&first) == RESET);
+        assert!(begin.elapsed() < Duration::from_secs(10));
+        writeln!(input, "add {OTHER}").unwrap();
+        until(|| told(&second) == RESET);
+        drop(input);
+        let run = Run::from(child.wait_with_output().unwrap());
+        assert_eq!(run.code, 0, "{}", run.err);
+        let said = run.err.matches("does not answer").count();
+        assert_eq!(said, 1, "{}", run.err);
+        assert_eq!(run.rows().len(), 2, "{}", run.out);
+        guard.signal("CONT");
+    });
+}
+
+#[test]
+fn a_blocklist_goes_to_the_service_as_a_whole() {
+    on_a_stage(|stage| {
+        let guard = stage.guard(RULE);
+        let mut list = String::new();
+        for number in 0..150_000_u32 {
+            let address = std::net::Ipv4Addr::from_bits(0x0b00_0000 + number * 7);
+            list.push_str(&format!("{address}\n"));
+        }
+        let begin = Instant::now();
+        let ban = stage.run_with_input("ban --file -", &list);
+        let lasted = begin.elapsed();
+        assert_eq!((ban.code, ban.out.as_str()), (0, ""), "{}", ban.err);
+        assert_eq!(
+            ban.err,
+            "tcpentry: handed over to tcpentry guard: 150000 bans\n"
+        );
+        assert_eq!(guard.bans("bans").0, 150_000);
+        eprintln!("150,000 bans were handed over in {lasted:?}");
+    });
+}
