@@ -573,11 +573,16 @@ impl Stage {
         let log = std::fs::File::create(self.world.path("/run/guard.log")).unwrap();
         let mut command = self.command(&["guard", "run", "--config", "/run/rules.toml"]);
         command.env("STATE_DIRECTORY", "/run").stderr(log);
-        let guard = Guard {
-            child: command.spawn().unwrap(),
+        let child = command.spawn().unwrap();
+        until("the service can be asked", || {
+            self.run("guard status").code == 0
+        });
+        let mut guard = Guard {
+            child,
             stage: self,
+            pid: 0,
         };
-        until(|| self.run("guard status").code == 0);
+        guard.pid = guard.status()["pid"].as_u64().unwrap();
         guard
     }
 }
@@ -586,16 +591,19 @@ impl Stage {
 struct Guard<'s> {
     child: std::process::Child,
     stage: &'s Stage,
+    /// Its number in the world.
+    pid: u64,
 }
 
 impl Guard<'_> {
-    /// Returns the number of bans that a rule has, and the text of what happened to it last.
-    fn bans(&self, rule: &str) -> (u64, String) {
-        let status = self.stage.run("guard status --json").objects();
-        let rules = status[0]["rules"].as_array().unwrap().clone();
-        let rule = rules.iter().find(|it| it["name"] == rule).unwrap();
-        let last = rule["last_event_text"].as_str().unwrap_or_default();
-        (rule["bans"].as_u64().unwrap(), last.to_owned())
+    fn status(&self) -> serde_json::Value {
+        self.stage.run("guard status --json").objects().remove(0)
+    }
+
+    /// Returns the number of bans that its rule has.
+    fn bans(&self) -> u64 {
+        let status = self.status();
+        status["rules"][0]["bans"].as_u64().unwrap()
     }
 
     fn log(&self) -> String {
@@ -603,16 +611,13 @@ impl Guard<'_> {
     }
 
     fn signal(&self, name: &str) {
-        self.stage.world.must(&format!(
-            "kill -{name} $(cat /run/tcpentry/guard.pid 2>/dev/null || pgrep -f 'guard run')"
-        ));
+        self.stage.world.must(&format!("kill -{name} {}", self.pid));
     }
-}
 
-impl Drop for Guard<'_> {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    /// Ends it as a service manager does.
+    fn end(mut self) {
+        self.signal("TERM");
+        assert!(self.child.wait().unwrap().success());
     }
 }
 
@@ -636,7 +641,7 @@ fn bans_go_to_the_service_where_it_has_a_rule_for_them() {
         assert!(ban.err.contains("refused:"), "{}", ban.err);
         assert_eq!(told(&banned), RESET, "{}", guard.log());
         assert!(is_alive(&other));
-        assert_eq!(guard.bans("bans").0, 2);
+        assert_eq!(guard.bans(), 2);
         // Who bans again means what has come since.
         let again = stage.connect(CLIENT, HERE, 22, &listener);
         let ban = stage.run_with_input("ban --stdin -q", &input);
@@ -647,9 +652,9 @@ fn bans_go_to_the_service_where_it_has_a_rule_for_them() {
         );
         let ban = stage.run_with_input("ban --stdin --format crowdsec", &decision);
         assert_eq!((ban.code, ban.err.as_str()), (0, ""));
-        assert_eq!(guard.bans("bans").0, 1);
+        assert_eq!(guard.bans(), 1);
         let ban = stage.run_with_input("ban --stdin --format sshguard", "flush\n");
-        assert_eq!((ban.code, guard.bans("bans").0), (0, 0), "{}", ban.err);
+        assert_eq!((ban.code, guard.bans()), (0, 0), "{}", ban.err);
         // A file, of which a part is refused.
         let list = stage.run_with_input("ban --file -", &input);
         assert_eq!(list.code, 6, "{}", list.err);
@@ -672,10 +677,10 @@ fn where_no_rule_is_about_bans_or_an_option_asks_for_more_they_act_here() {
         let input = format!("add {CLIENT}\ndel {CLIENT}\nflush\n");
         let ban = stage.run_with_input("ban --stdin --port 22", &input);
         assert_eq!((ban.code, ban.rows().len()), (0, 1), "{}", ban.err);
-        assert_eq!((told(&banned), guard.bans("bans").0), (RESET, 0));
+        assert_eq!((told(&banned), guard.bans()), (RESET, 0));
         assert!(is_alive(&spared));
-        drop(guard);
-        let _guard = stage.guard("[rule.leak]\nevery = \"1h\"\ndelete = \"state close-wait\"\n");
+        guard.end();
+        stage.guard("[rule.leak]\nevery = \"1h\"\ndelete = \"state close-wait\"\n");
         let ban = stage.run_with_input("ban --stdin", &input);
         assert_eq!((ban.code, ban.rows().len()), (0, 1), "{}", ban.err);
         assert!(!ban.err.contains("guard"), "{}", ban.err);
@@ -703,10 +708,10 @@ fn a_service_that_does_not_answer_keeps_no_ban_waiting() {
         let mut input = child.stdin.take().unwrap();
         let begin = Instant::now();
         writeln!(input, "add {CLIENT}").unwrap();
-        until(|| told(&first) == RESET);
+        until("the first ends", || told(&first) == RESET);
         assert!(begin.elapsed() < Duration::from_secs(10));
         writeln!(input, "add {OTHER}").unwrap();
-        until(|| told(&second) == RESET);
+        until("the second ends", || told(&second) == RESET);
         drop(input);
         let run = Run::from(child.wait_with_output().unwrap());
         assert_eq!(run.code, 0, "{}", run.err);
@@ -734,7 +739,7 @@ fn a_blocklist_goes_to_the_service_as_a_whole() {
             ban.err,
             "tcpentry: handed over to tcpentry guard: 150000 bans\n"
         );
-        assert_eq!(guard.bans("bans").0, 150_000);
+        assert_eq!(guard.bans(), 150_000);
         eprintln!("150,000 bans were handed over in {lasted:?}");
     });
 }
