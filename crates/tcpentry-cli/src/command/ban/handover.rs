@@ -82,6 +82,6 @@ impl Handover {
 
 /// The longest wait for the service: a ban daemon waits for `ban` to read on. Those of a long list have more.
 const LIMIT: Duration = Duration::from_secs(1);
-const PER_LINE: Duration = Duration::from_micros(20);
+const PER_LINE: Duration = Duration::from_micros(100);
 /// The time for which a service that has failed is left alone.
 const RETRY: Duration = Duration::from_secs(30);
