@@ -9,6 +9,7 @@ pub(crate) mod taken;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -268,12 +269,12 @@ impl Guard {
                     .iter_mut()
                     .filter(|it| it.rule.trigger == Trigger::Ban)
                 {
-                    let mut new = Vec::new();
+                    let mut new = BTreeSet::new();
                     for change in &changes {
                         match *change {
                             BanChange::Add(prefix, lasts) => {
                                 rule.bans.add(prefix, lasts, now);
-                                new.push(prefix);
+                                new.insert(prefix);
                             }
                             BanChange::Del(prefix) => {
                                 rule.bans.remove(prefix);
@@ -281,20 +282,7 @@ impl Guard {
                             BanChange::Flush => rule.bans.clear(),
                         }
                     }
-                    new.sort_unstable();
-                    new.dedup();
-                    rule.take(&new, never, now, log);
-                }
-            }
-            Event::KnownBans(known) => {
-                for rule in rules
-                    .iter_mut()
-                    .filter(|it| it.rule.trigger == Trigger::Ban)
-                {
-                    let new = known
-                        .iter()
-                        .filter(|(prefix, lasts)| rule.bans.add(*prefix, *lasts, now));
-                    let new: Vec<_> = new.map(|(prefix, _)| *prefix).collect();
+                    let new: Vec<_> = new.into_iter().collect();
                     rule.take(&new, never, now, log);
                 }
             }
@@ -321,6 +309,18 @@ impl Guard {
             Event::Host(host) => {
                 self.never = Never::new(&self.configured, host.clone());
                 self.host = host;
+            }
+            Event::KnownBans(known) => {
+                for rule in rules
+                    .iter_mut()
+                    .filter(|it| it.rule.trigger == Trigger::Ban)
+                {
+                    let new = known
+                        .iter()
+                        .filter(|(prefix, lasts)| rule.bans.add(*prefix, *lasts, now));
+                    let new: Vec<_> = new.map(|(prefix, _)| *prefix).collect();
+                    rule.take(&new, never, now, log);
+                }
             }
         }
     }
