@@ -692,6 +692,36 @@ fn bans_go_to_the_service_where_it_has_a_rule_for_them() {
 }
 
 #[test]
+fn the_ban_of_ones_own_address_is_not_handed_over() {
+    on_a_stage(|stage| {
+        let guard = stage.guard(RULE);
+        let ssh = listen(HERE, 22);
+        let own = stage.connect(CLIENT, HERE, 22, &ssh);
+        let beside = stage.connect(CLIENT, HERE, 22, &ssh);
+        let other = stage.connect(OTHER, HERE, 22, &ssh);
+        let list = format!("{CLIENT}/31\n{OTHER}\n");
+        std::fs::write(stage.world.path("/run/list"), list).unwrap();
+        let mut command = stage.command(&["ban", "--file", "/run/list"]);
+        let input = OwnedFd::from(own.server.try_clone().unwrap());
+        let ban = Run::from(command.stdin(input).output().unwrap());
+        assert_eq!(ban.code, 6, "{}", ban.err);
+        assert!(
+            ban.err.contains("its ban is not handed over"),
+            "{}",
+            ban.err
+        );
+        assert!(
+            ban.err.contains("it carries your own session"),
+            "{}",
+            ban.err
+        );
+        assert_eq!((told(&beside), told(&other)), (RESET, RESET), "{}", ban.err);
+        assert_eq!(guard.bans(), 1);
+        assert!(is_alive(&own));
+    });
+}
+
+#[test]
 fn where_no_rule_is_about_bans_or_an_option_asks_for_more_they_act_here() {
     on_a_stage(|stage| {
         let (listener, web) = (listen(HERE, 22), listen(HERE, 8000));
