@@ -9,7 +9,6 @@ pub(crate) mod taken;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -269,12 +268,12 @@ impl Guard {
                     .iter_mut()
                     .filter(|it| it.rule.trigger == Trigger::Ban)
                 {
-                    let mut new = BTreeSet::new();
+                    let mut new = Vec::new();
                     for change in &changes {
                         match *change {
                             BanChange::Add(prefix, lasts) => {
                                 rule.bans.add(prefix, lasts, now);
-                                new.insert(prefix);
+                                new.push(prefix);
                             }
                             BanChange::Del(prefix) => {
                                 rule.bans.remove(prefix);
@@ -282,7 +281,10 @@ impl Guard {
                             BanChange::Flush => rule.bans.clear(),
                         }
                     }
-                    let new: Vec<_> = new.into_iter().collect();
+                    // What was taken back in the same breath ends nothing.
+                    new.retain(|it| rule.bans.contains(*it));
+                    new.sort_unstable();
+                    new.dedup();
                     rule.take(&new, never, now, log);
                 }
             }
