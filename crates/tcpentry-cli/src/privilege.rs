@@ -19,7 +19,7 @@ pub(crate) fn drop_for(args: &Args) {
         Some(Command::Delete(args)) => TABLE.union(of_namespaces(&args.netns)),
         Some(Command::Ban(args)) if args.own_netns_only => TABLE,
         Some(Command::Ban(_)) => TABLE.union(CapabilitySet::SYS_ADMIN),
-        // A rule may be about other namespaces; the service drops the rest itself, once it knows its rules.
+        // A rule may be about other namespaces, even one that comes with a reload.
         Some(Command::Guard(_)) => TABLE.union(CapabilitySet::SYS_ADMIN),
         // One key shows all namespaces.
         #[cfg(feature = "tui")]

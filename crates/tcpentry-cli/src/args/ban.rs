@@ -28,11 +28,11 @@ pub(crate) struct BanArgs {
     /// Name the banned peers: addresses, or prefixes such as 203.0.113.0/24
     #[arg(value_name = "ADDR|PREFIX", required_unless_present_any = ["file", "stdin", "lingering"], conflicts_with_all = ["file", "stdin"])]
     pub(crate) peers: Vec<String>,
-    /// Read the banned peers from a file, one per line, and end their connections in one pass over the table; `-` is
-    /// standard input
+    /// Read the banned peers from a file, one per line, and end their connections in one pass over the table, or hand them
+    /// over to `tcpentry guard`; `-` is standard input
     #[arg(long, value_name = "LIST", conflicts_with = "stdin")]
     pub(crate) file: Option<PathBuf>,
-    /// Read bans from standard input until it ends, and act on them as they come
+    /// Read bans from standard input until it ends, and act on them as they come, or hand them over to `tcpentry guard`
     #[arg(long)]
     pub(crate) stdin: bool,
     /// Choose the format of the lines of --stdin; the default is plain
@@ -71,7 +71,7 @@ pub(crate) struct BanArgs {
 /// The form of the lines that name banned peers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Form {
-    /// `add PREFIX [SECONDS]` or PREFIX alone; `del PREFIX` and `flush` are ignored
+    /// `add PREFIX [SECONDS]` or PREFIX alone; `del PREFIX` and `flush` end bans that were handed over
     Plain,
     /// The JSON that a custom bouncer of CrowdSec writes to its program (feed_via_stdin)
     Crowdsec,

@@ -1,6 +1,7 @@
 //! The commands, one file each: arguments in, an exit code out.
 
 mod ban;
+mod bans;
 mod delete;
 pub(crate) mod demo;
 mod doctor;

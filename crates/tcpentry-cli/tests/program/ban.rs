@@ -1,7 +1,9 @@
 //! `tcpentry ban`: what banned peers hold ends, here and behind published ports, and nothing else.
 
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
@@ -563,5 +565,258 @@ fn who_may_not_see_all_namespaces_is_told() {
         let ban = Run::from(ban);
         assert_eq!(ban.code, 4, "{}", ban.err);
         assert!(is_alive(&banned));
+    });
+}
+
+impl Stage {
+    /// Starts the service with rules, and returns once it can be asked.
+    fn guard(&self, rules: &str) -> Guard<'_> {
+        let path = self.world.path("/run/rules.toml");
+        std::fs::write(&path, rules).unwrap();
+        let log = std::fs::File::create(self.world.path("/run/guard.log")).unwrap();
+        let mut command = self.command(&["guard", "run", "--config", "/run/rules.toml"]);
+        // As the packaged unit has it.
+        command
+            .env("STATE_DIRECTORY", "/run")
+            .env("MALLOC_MMAP_THRESHOLD_", "131072")
+            .env("MALLOC_ARENA_MAX", "1")
+            .stderr(log);
+        let child = command.spawn().unwrap();
+        until("the service can be asked", || {
+            self.run("guard status").code == 0
+        });
+        let mut guard = Guard {
+            child,
+            stage: self,
+            pid: 0,
+        };
+        guard.pid = guard.status()["pid"].as_u64().unwrap();
+        guard
+    }
+}
+
+/// A running service, which ends with the test.
+struct Guard<'s> {
+    child: std::process::Child,
+    stage: &'s Stage,
+    /// Its number in the world.
+    pid: u64,
+}
+
+impl Guard<'_> {
+    fn status(&self) -> serde_json::Value {
+        self.stage.run("guard status --json").objects().remove(0)
+    }
+
+    /// Returns the number of bans that its rule has.
+    fn bans(&self) -> u64 {
+        let status = self.status();
+        status["rules"][0]["bans"].as_u64().unwrap()
+    }
+
+    /// Returns the memory of its own that it uses, in bytes.
+    fn memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.pid);
+        let status = std::fs::read_to_string(self.stage.world.path(&path)).unwrap();
+        let (_, behind) = status.split_once("RssAnon:").unwrap();
+        let kilobytes = behind.split_whitespace().next().unwrap();
+        kilobytes.parse::<u64>().unwrap() * 1024
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.stage.world.path("/run/guard.log")).unwrap()
+    }
+
+    fn signal(&self, name: &str) {
+        self.stage.world.must(&format!("kill -{name} {}", self.pid));
+    }
+
+    /// Ends it as a service manager does.
+    fn end(mut self) {
+        self.signal("TERM");
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        // nsenter stops together with what it has started.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+const RULE: &str = "[rule.bans]\nwhen = \"ban\"\ndelete = \"dst $elements\"\n";
+
+#[test]
+fn bans_go_to_the_service_where_it_has_a_rule_for_them() {
+    on_a_stage(|stage| {
+        let listener = listen(HERE, 22);
+        let guard = stage.guard(RULE);
+        let banned = stage.connect(CLIENT, HERE, 22, &listener);
+        let other = stage.connect(OTHER, HERE, 22, &listener);
+        let input = format!("add {CLIENT} 600\nadd {HERE}\n203.0.113.0/24\n");
+        let ban = stage.run_with_input("ban --stdin", &input);
+        assert_eq!((ban.code, ban.out.as_str()), (0, ""), "{}", ban.err);
+        assert!(
+            ban.err.contains("handed over to tcpentry guard: 2 bans"),
+            "{}",
+            ban.err
+        );
+        assert!(ban.err.contains("refused:"), "{}", ban.err);
+        assert_eq!(told(&banned), RESET, "{}", guard.log());
+        assert!(is_alive(&other));
+        assert_eq!(guard.bans(), 2);
+        // Who bans again means what has come since.
+        let again = stage.connect(CLIENT, HERE, 22, &listener);
+        let ban = stage.run_with_input("ban --stdin -q", &input);
+        assert!(!ban.err.contains("handed over"), "{}", ban.err);
+        assert_eq!(told(&again), RESET, "{}", guard.log());
+        let decision = format!(
+            r#"{{"duration":"-1s","scope":"Ip","type":"ban","value":"{CLIENT}","action":"del"}}"#
+        );
+        let ban = stage.run_with_input("ban --stdin --format crowdsec", &decision);
+        assert_eq!((ban.code, ban.err.as_str()), (0, ""));
+        assert_eq!(guard.bans(), 1);
+        let ban = stage.run_with_input("ban --stdin --format sshguard", "flush\n");
+        assert_eq!((ban.code, guard.bans()), (0, 0), "{}", ban.err);
+        // A file, of which a part is refused.
+        let list = stage.run_with_input("ban --file -", &input);
+        assert_eq!(list.code, 6, "{}", list.err);
+        let list = stage.run_with_input("ban --file -", &format!("{HERE}\n"));
+        assert_eq!(list.code, 3, "{}", list.err);
+        let list = stage.run_with_input("ban --file -", &format!("{OTHER}\n"));
+        assert_eq!(list.code, 0, "{}", list.err);
+        assert_eq!(told(&other), RESET, "{}", guard.log());
+        assert!(is_alive(&stage.connect(OTHER, HERE, 22, &listener)));
+    });
+}
+
+#[test]
+fn the_ban_of_ones_own_address_is_not_handed_over() {
+    on_a_stage(|stage| {
+        let guard = stage.guard(RULE);
+        let ssh = listen(HERE, 22);
+        let own = stage.connect(CLIENT, HERE, 22, &ssh);
+        let beside = stage.connect(CLIENT, HERE, 22, &ssh);
+        let other = stage.connect(OTHER, HERE, 22, &ssh);
+        let list = format!("{CLIENT}/31\n{OTHER}\n");
+        std::fs::write(stage.world.path("/run/list"), list).unwrap();
+        let mut command = stage.command(&["ban", "--file", "/run/list"]);
+        let input = OwnedFd::from(own.server.try_clone().unwrap());
+        let ban = Run::from(command.stdin(input).output().unwrap());
+        assert_eq!(ban.code, 6, "{}", ban.err);
+        assert!(
+            ban.err.contains("its ban is not handed over"),
+            "{}",
+            ban.err
+        );
+        assert!(
+            ban.err.contains("it carries your own session"),
+            "{}",
+            ban.err
+        );
+        assert_eq!((told(&beside), told(&other)), (RESET, RESET), "{}", ban.err);
+        assert_eq!(guard.bans(), 1);
+        assert!(is_alive(&own));
+    });
+}
+
+#[test]
+fn where_no_rule_is_about_bans_or_an_option_asks_for_more_they_act_here() {
+    on_a_stage(|stage| {
+        let (listener, web) = (listen(HERE, 22), listen(HERE, 8000));
+        let guard = stage.guard(RULE);
+        let banned = stage.connect(CLIENT, HERE, 22, &listener);
+        let spared = stage.connect(CLIENT, HERE, 8000, &web);
+        let input = format!("add {CLIENT}\ndel {CLIENT}\nflush\n");
+        let ban = stage.run_with_input("ban --stdin --port 22", &input);
+        assert_eq!((ban.code, ban.rows().len()), (0, 1), "{}", ban.err);
+        assert_eq!((told(&banned), guard.bans()), (RESET, 0));
+        assert!(is_alive(&spared));
+        guard.end();
+        stage.guard("[rule.leak]\nevery = \"1h\"\ndelete = \"state close-wait\"\n");
+        let ban = stage.run_with_input("ban --stdin", &input);
+        assert_eq!((ban.code, ban.rows().len()), (0, 1), "{}", ban.err);
+        assert!(!ban.err.contains("guard"), "{}", ban.err);
+        assert_eq!(told(&spared), RESET);
+    });
+}
+
+#[test]
+fn a_service_that_does_not_answer_keeps_no_ban_waiting() {
+    on_a_stage(|stage| {
+        let listener = listen(HERE, 22);
+        let guard = stage.guard(RULE);
+        guard.signal("STOP");
+        let (first, second) = (
+            stage.connect(CLIENT, HERE, 22, &listener),
+            stage.connect(OTHER, HERE, 22, &listener),
+        );
+        let mut command = stage.command(&["ban", "--stdin"]);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        let begin = Instant::now();
+        writeln!(input, "add {CLIENT}").unwrap();
+        until("the first ends", || told(&first) == RESET);
+        assert!(begin.elapsed() < Duration::from_secs(10));
+        writeln!(input, "add {OTHER}").unwrap();
+        until("the second ends", || told(&second) == RESET);
+        drop(input);
+        let run = Run::from(child.wait_with_output().unwrap());
+        assert_eq!(run.code, 0, "{}", run.err);
+        let said = run.err.matches("does not answer").count();
+        assert_eq!(said, 1, "{}", run.err);
+        assert_eq!(run.rows().len(), 2, "{}", run.out);
+    });
+}
+
+#[test]
+fn a_blocklist_goes_to_the_service_as_a_whole_and_takes_15_mb_at_most() {
+    on_a_stage(|stage| {
+        let guard = stage.guard(RULE);
+        let before = guard.memory();
+        // As far apart as those of a real list, a fifth of IPv6.
+        let mut random = 1_u64;
+        let mut next = || {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            random >> 33
+        };
+        let mut list = BTreeSet::new();
+        while list.len() < 150_000 {
+            let (first, second) = (u128::from(next()), u128::from(next()));
+            let address: IpAddr = if first % 5 == 0 {
+                Ipv6Addr::from_bits((0x2001 << 112) | (first << 64) | second).into()
+            } else {
+                let offset = u32::try_from(second % (100 << 24)).unwrap();
+                Ipv4Addr::from_bits(0x0b00_0000 + offset).into()
+            };
+            list.insert(address);
+        }
+        let mut lines = String::new();
+        for address in &list {
+            writeln!(lines, "add {address} 86400").unwrap();
+        }
+        let ban = stage.run_with_input("ban --file -", &lines);
+        assert_eq!((ban.code, ban.out.as_str()), (0, ""), "{}", ban.err);
+        assert_eq!(
+            ban.err,
+            "tcpentry: handed over to tcpentry guard: 150000 bans\n"
+        );
+        assert_eq!(guard.bans(), 150_000);
+        until("what the bans take is at most 15 MB", || {
+            guard.memory().saturating_sub(before) <= 15_000_000
+        });
+        until("they are written down", || {
+            let written = std::fs::read_to_string(stage.world.path("/run/guard-bans"));
+            written.is_ok_and(|it| it.lines().count() == 150_000)
+        });
     });
 }

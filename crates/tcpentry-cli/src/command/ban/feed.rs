@@ -10,8 +10,9 @@ use serde::Deserialize;
 use tcpentry::filter::Prefix;
 
 use crate::args::Form;
+use crate::command::bans::BanChange;
 
-/// The bans that an input names, gathered into batches.
+/// The changes of the bans that an input names, gathered into batches.
 pub(super) struct Feed<R> {
     input: R,
     form: Form,
@@ -26,8 +27,8 @@ pub(super) struct Feed<R> {
 
 /// A step of the input.
 pub(super) enum FeedBatch {
-    /// These are banned; empty where nothing came for a while.
-    Bans(Vec<Prefix>),
+    /// The bans change so; empty where nothing came for a while.
+    Changes(Vec<BanChange>),
     /// The input is over.
     Over,
 }
@@ -46,41 +47,41 @@ impl<R: Read + AsFd> Feed<R> {
     }
 
     /// Reads the next batch: until `most` have come, or none for [`QUIET`], or for [`LONGEST`] in all. Calls `on_bad_line` for each line
-    /// that is not a ban and should be.
+    /// that should change a ban and does not.
     pub(super) fn next(
         &mut self,
         most: usize,
         is_interrupted: impl Fn() -> bool,
         mut on_bad_line: impl FnMut(u64, &str),
     ) -> io::Result<FeedBatch> {
-        let mut bans = Vec::new();
+        let mut changes = Vec::new();
         let (mut begin, mut last) = (None::<Instant>, Instant::now());
         loop {
             while let Some(line) = self.take_line() {
                 match parse(self.form, &line) {
-                    Ok(Some(ban)) => {
-                        bans.push(ban);
+                    Ok(Some(change)) => {
+                        changes.push(change);
                         last = Instant::now();
                         begin = begin.or(Some(last));
                     }
                     Ok(None) => {}
                     Err(reason) => on_bad_line(self.lines, &reason),
                 }
-                if bans.len() >= most {
-                    return Ok(FeedBatch::Bans(bans));
+                if changes.len() >= most {
+                    return Ok(FeedBatch::Changes(changes));
                 }
             }
             if self.is_over {
-                return Ok(if bans.is_empty() {
+                return Ok(if changes.is_empty() {
                     FeedBatch::Over
                 } else {
-                    FeedBatch::Bans(bans)
+                    FeedBatch::Changes(changes)
                 });
             }
             // What goes on coming must not hold back what has come, nor a signal.
             let is_due = begin.is_some_and(|begin| begin.elapsed() >= LONGEST);
             if is_due || is_interrupted() {
-                return Ok(FeedBatch::Bans(bans));
+                return Ok(FeedBatch::Changes(changes));
             }
             let wait = match begin {
                 None => IDLE,
@@ -89,7 +90,7 @@ impl<R: Read + AsFd> Feed<R> {
                     .min(LONGEST.saturating_sub(begin.elapsed())),
             };
             if !self.fill(wait)? {
-                return Ok(FeedBatch::Bans(bans));
+                return Ok(FeedBatch::Changes(changes));
             }
         }
     }
@@ -147,8 +148,8 @@ impl<R: Read + AsFd> Feed<R> {
     }
 }
 
-/// Parses a line; `None` where it is not a ban, such as the end of one.
-fn parse(form: Form, line: &str) -> Result<Option<Prefix>, String> {
+/// Parses a line; `None` where it changes no ban.
+fn parse(form: Form, line: &str) -> Result<Option<BanChange>, String> {
     match form {
         Form::Plain => plain(line),
         Form::Crowdsec => crowdsec(line),
@@ -157,21 +158,28 @@ fn parse(form: Form, line: &str) -> Result<Option<Prefix>, String> {
 }
 
 /// Parses `add PREFIX [SECONDS]`, `del PREFIX`, `flush`, or a prefix alone.
-fn plain(line: &str) -> Result<Option<Prefix>, String> {
+fn plain(line: &str) -> Result<Option<BanChange>, String> {
     let line = line.split('#').next().unwrap_or_default();
     let line = line.trim_start_matches('\u{feff}');
     let words: Vec<_> = line.split_whitespace().collect();
-    match words[..] {
-        [] | ["flush"] => Ok(None),
-        ["del", text] => prefix(text).map(|_| None),
-        ["add", text] | [text] => prefix(text).map(Some),
-        ["add", text, seconds] if seconds.parse::<f64>().is_ok_and(f64::is_finite) => {
-            prefix(text).map(Some)
-        }
-        _ => Err(
-            "expected `add PREFIX [SECONDS]`, `del PREFIX`, `flush` or a prefix alone".to_owned(),
-        ),
-    }
+    let change = match words[..] {
+        [] => return Ok(None),
+        ["flush"] => BanChange::Flush,
+        ["del", text] => BanChange::Del(prefix(text)?),
+        ["add", text] | [text] => BanChange::Add(prefix(text)?, None),
+        ["add", text, seconds] => match seconds.parse::<f64>() {
+            Ok(seconds) if seconds.is_finite() => BanChange::Add(prefix(text)?, expiry(seconds)),
+            _ => return Err(EXPECTED_PLAIN.to_owned()),
+        },
+        _ => return Err(EXPECTED_PLAIN.to_owned()),
+    };
+    Ok(Some(change))
+}
+
+/// Returns the time for which a ban lasts; firewalls write a permanent one with 0, fail2ban with -1.
+fn expiry(seconds: f64) -> Option<Duration> {
+    let lasts = Duration::try_from_secs_f64(seconds).ok()?;
+    (!lasts.is_zero()).then_some(lasts)
 }
 
 /// A decision of CrowdSec, as a custom bouncer hands it over (1.4.6, `feed_via_stdin`).
@@ -187,35 +195,68 @@ struct Decision {
     duration: String,
 }
 
-fn crowdsec(line: &str) -> Result<Option<Prefix>, String> {
+fn crowdsec(line: &str) -> Result<Option<BanChange>, String> {
     if line.is_empty() {
         return Ok(None);
     }
     let decision: Decision =
         serde_json::from_str(line).map_err(|error| format!("not a CrowdSec decision: {error}"))?;
     let is_ban = decision.kind.eq_ignore_ascii_case("ban")
-        && decision.action.is_none_or(|action| action == "add")
-        && ["ip", "range"].iter().any(|scope| decision.scope.eq_ignore_ascii_case(scope))
+        && ["ip", "range"]
+            .iter()
+            .any(|scope| decision.scope.eq_ignore_ascii_case(scope));
+    let change = match decision.action.as_deref() {
+        _ if !is_ban => return Ok(None),
+        Some("del") => BanChange::Del(prefix(&decision.value)?),
         // The end of one is announced with what is left of it.
-        && !decision.duration.starts_with('-');
-    if is_ban {
-        prefix(&decision.value).map(Some)
-    } else {
-        Ok(None)
-    }
+        None | Some("add") if !decision.duration.starts_with('-') => BanChange::Add(
+            prefix(&decision.value)?,
+            go_duration(&decision.duration).and_then(expiry),
+        ),
+        _ => return Ok(None),
+    };
+    Ok(Some(change))
 }
 
-/// Parses `block ADDRESS 4|6 LENGTH`, `release ...`, `flush` and `flushonexit` (sshguard 2.4).
-fn sshguard(line: &str) -> Result<Option<Prefix>, String> {
+/// Parses a duration as Go writes it (`3h59m58.7s`), in seconds.
+fn go_duration(text: &str) -> Option<f64> {
+    let mut rest = text;
+    let mut seconds = 0.0;
+    while !rest.is_empty() {
+        let end = rest.find(|it: char| !it.is_ascii_digit() && it != '.')?;
+        let (number, behind) = rest.split_at(end);
+        let end = behind.find(|it: char| it.is_ascii_digit());
+        let (unit, behind) = behind.split_at(end.unwrap_or(behind.len()));
+        let unit = match unit {
+            "h" => 3600.0,
+            "m" => 60.0,
+            "s" => 1.0,
+            "ms" => 1e-3,
+            "us" | "\u{b5}s" | "\u{3bc}s" => 1e-6,
+            "ns" => 1e-9,
+            _ => return None,
+        };
+        seconds += number.parse::<f64>().ok()? * unit;
+        rest = behind;
+    }
+    Some(seconds)
+}
+
+/// Parses `block ADDRESS 4|6 LENGTH`, `release ADDRESS 4|6 LENGTH`, `flush` and `flushonexit` (sshguard 2.4).
+fn sshguard(line: &str) -> Result<Option<BanChange>, String> {
     let words: Vec<_> = line.split_whitespace().collect();
-    match words[..] {
-        [] | ["flush" | "flushonexit"] | ["release", ..] => Ok(None),
-        ["block", address, "4" | "6", length] => prefix(&format!("{address}/{length}")).map(Some),
-        ["block", address, "4" | "6"] => prefix(address).map(Some),
-        _ => Err(
-            "expected `block ADDRESS 4|6 LENGTH`, `release ...`, `flush` or `flushonexit`"
-                .to_owned(),
-        ),
+    let (word, prefix) = match words[..] {
+        // The second is an announcement.
+        [] | ["flushonexit"] => return Ok(None),
+        ["flush"] => return Ok(Some(BanChange::Flush)),
+        [word, address, "4" | "6", length] => (word, prefix(&format!("{address}/{length}"))),
+        [word, address, "4" | "6"] => (word, prefix(address)),
+        _ => return Err(EXPECTED_SSHGUARD.to_owned()),
+    };
+    match word {
+        "block" => Ok(Some(BanChange::Add(prefix?, None))),
+        "release" => Ok(Some(BanChange::Del(prefix?))),
+        _ => Err(EXPECTED_SSHGUARD.to_owned()),
     }
 }
 
@@ -224,6 +265,10 @@ fn prefix(text: &str) -> Result<Prefix, String> {
         .map_err(|error: tcpentry::filter::FilterError| error.to_string())
 }
 
+const EXPECTED_PLAIN: &str =
+    "expected `add PREFIX [SECONDS]`, `del PREFIX`, `flush` or a prefix alone";
+const EXPECTED_SSHGUARD: &str =
+    "expected `block ADDRESS 4|6 LENGTH`, `release ADDRESS 4|6 LENGTH`, `flush` or `flushonexit`";
 /// The time without a further ban after which a batch is over.
 const QUIET: Duration = Duration::from_millis(50);
 /// The longest time for which bans that trickle in are held back.
@@ -239,9 +284,9 @@ mod tests {
 
     use super::*;
 
-    fn text(parsed: &Result<Option<Prefix>, String>) -> String {
+    fn text(parsed: &Result<Option<BanChange>, String>) -> String {
         match parsed {
-            Ok(Some(prefix)) => prefix.to_string(),
+            Ok(Some(change)) => change.to_string(),
             Ok(None) => "-".to_owned(),
             Err(_) => "bad".to_owned(),
         }
@@ -250,16 +295,21 @@ mod tests {
     #[test]
     fn plain_lines() {
         for (line, expected) in [
-            ("add 203.0.113.7", "203.0.113.7"),
-            ("add 203.0.113.0/24 600", "203.0.113.0/24"),
-            ("203.0.113.7 # scanner", "203.0.113.7"),
-            ("2001:db8::/32", "2001:db8::/32"),
-            ("del 203.0.113.7", "-"),
-            ("flush", "-"),
+            ("add 203.0.113.7", "add 203.0.113.7"),
+            ("add 203.0.113.0/24 600", "add 203.0.113.0/24 600"),
+            ("add 203.0.113.7 0.5", "add 203.0.113.7 0.5"),
+            ("add 203.0.113.7 0", "add 203.0.113.7"),
+            ("add 203.0.113.7 -1", "add 203.0.113.7"),
+            ("add 203.0.113.7 1e300", "add 203.0.113.7"),
+            ("203.0.113.7 # scanner", "add 203.0.113.7"),
+            ("2001:db8::/32", "add 2001:db8::/32"),
+            ("del 203.0.113.7", "del 203.0.113.7"),
+            ("flush", "flush"),
             ("", "-"),
             ("# nothing", "-"),
             ("add", "bad"),
             ("add 203.0.113.7 soon", "bad"),
+            ("add 203.0.113.7 nan", "bad"),
             ("del nobody", "bad"),
             ("ban 203.0.113.7", "bad"),
             ("203.0.113.7 203.0.113.8", "bad"),
@@ -277,12 +327,18 @@ mod tests {
             let line = r#"{"duration":"59m58.7s","id":1,"origin":"cscli","scenario":"ban-me","scope":"Ip","type":"ban","value":"10.98.0.2","action":"add"}"#;
             text(&crowdsec(&line.replace(replaced, by)))
         };
-        assert_eq!(decision("", ""), "10.98.0.2");
-        assert_eq!(decision(r#""Ip""#, r#""Range""#), "10.98.0.2");
-        assert_eq!(decision("10.98.0.2", "fd98::/64"), "fd98::/64");
+        assert_eq!(decision("", ""), "add 10.98.0.2 3598.7");
+        assert_eq!(decision(r#""Ip""#, r#""Range""#), "add 10.98.0.2 3598.7");
+        assert_eq!(decision("10.98.0.2", "fd98::/64"), "add fd98::/64 3598.7");
+        assert_eq!(decision("59m58.7s", "3h0m0s"), "add 10.98.0.2 10800");
+        assert_eq!(decision("59m58.7s", "1.5h2ms"), "add 10.98.0.2 5400.002");
+        // How long is not known: until its end is announced.
+        assert_eq!(decision("59m58.7s", "a while"), "add 10.98.0.2");
+        assert_eq!(decision("59m58.7s", ""), "add 10.98.0.2");
+        assert_eq!(decision(r#""add""#, r#""del""#), "del 10.98.0.2");
         for (replaced, by) in [
             (r#""ban""#, r#""captcha""#),
-            (r#""add""#, r#""del""#),
+            (r#""add""#, r#""keep""#),
             (r#""Ip""#, r#""Country""#),
             ("59m", "-59m"),
         ] {
@@ -301,11 +357,13 @@ mod tests {
     fn lines_of_sshguard() {
         for (line, expected) in [
             ("flushonexit", "-"),
-            ("block 10.98.0.2 4 32", "10.98.0.2"),
-            ("block fd98::2 6 128", "fd98::2"),
-            ("block 10.98.0.2 4 24", "10.98.0.0/24"),
-            ("release 10.98.0.2 4 32", "-"),
-            ("flush", "-"),
+            ("block 10.98.0.2 4 32", "add 10.98.0.2"),
+            ("block fd98::2 6 128", "add fd98::2"),
+            ("block 10.98.0.2 4 24", "add 10.98.0.0/24"),
+            ("release 10.98.0.2 4 32", "del 10.98.0.2"),
+            ("flush", "flush"),
+            ("release 10.98.0.2", "bad"),
+            ("banish 10.98.0.2 4 32", "bad"),
             ("block 10.98.0.2", "bad"),
             ("block 10.98.0.2 4 33", "bad"),
             ("blocks", "bad"),
@@ -323,8 +381,8 @@ mod tests {
         let (mut batches, mut bad) = (Vec::new(), Vec::new());
         loop {
             match feed.next(most, || false, |line, _| bad.push(line)).unwrap() {
-                FeedBatch::Bans(bans) if bans.is_empty() => {}
-                FeedBatch::Bans(bans) => batches.push(bans.len()),
+                FeedBatch::Changes(changes) if changes.is_empty() => {}
+                FeedBatch::Changes(changes) => batches.push(changes.len()),
                 FeedBatch::Over => break,
             }
         }

@@ -1,6 +1,7 @@
 //! `tcpentry ban`: what banned peers hold ends, on this host and behind its published ports.
 
 mod feed;
+mod handover;
 mod linger;
 mod spared;
 
@@ -15,6 +16,7 @@ use tcpentry::Query;
 use tcpentry::filter::{Prefix, PrefixSet};
 use tcpentry::netns::HostAddresses;
 
+use super::bans::BanChange;
 use super::delete::banned::{self, Ban};
 use super::delete::interrupt::Interrupt;
 use super::delete::syslog::SystemLog;
@@ -24,6 +26,7 @@ use crate::message::{notice, print_error, print_failure, print_hint};
 use crate::own_session::SessionGuard;
 use crate::tables;
 use feed::{Feed, FeedBatch};
+use handover::Handover;
 use linger::Handed;
 use spared::Spared;
 
@@ -40,11 +43,11 @@ pub(crate) fn run(args: &BanArgs) -> Exit {
         if args.stdin {
             return run_feed(args, spared, io::stdin());
         }
-        let bans = match &args.file {
+        let changes = match &args.file {
             Some(path) => read_file(path)?,
-            None => parse_peers(&args.peers)?,
+            None => added(parse_peers(&args.peers)?),
         };
-        Ok(run_list(args, &spared, &bans))
+        Ok(run_list(args, &spared, &changes))
     });
     result.unwrap_or_else(|exit| exit)
 }
@@ -54,17 +57,35 @@ fn run_lingering(args: &BanArgs) -> Result<Exit, Exit> {
     linger::detach();
     let handed = Handed::read(io::stdin().lock()).map_err(|_| Exit::Usage)?;
     let spared = Spared::new(Arc::new(handed.excepted), read_host()?);
-    Ok(run_list(args, &spared, &handed.bans))
+    Ok(run_list(args, &spared, &added(handed.bans)))
 }
 
-/// Ends what these peers hold, and with `--linger` starts the part in the background.
-fn run_list(args: &BanArgs, spared: &Spared, bans: &[Prefix]) -> Exit {
-    let set = Arc::new(admit(args, spared, bans));
-    let is_refused = set.is_empty() && !bans.is_empty();
-    let some_refused = bans.iter().any(|ban| !set.contains_prefix(*ban));
-    if is_refused {
+/// Ends what these peers hold or hands them over, and with `--linger` starts the part in the background.
+fn run_list(args: &BanArgs, spared: &Spared, changes: &[BanChange]) -> Exit {
+    let set = admit(args, spared, changes);
+    let mut bans = bans_of(changes);
+    let some_refused = bans.any(|ban| !set.contains_prefix(ban));
+    let mut handover = Handover::of(args);
+    let handed_over = handover
+        .as_mut()
+        .and_then(|it| hand_over(args, it, changes, &set));
+    if some_refused && set.is_empty() {
         return Exit::Guarded;
     }
+    if let Some(rest) = handed_over {
+        let exit = if rest.is_empty() {
+            Exit::Done
+        } else {
+            end(args, spared, &Arc::new(rest), false, &Interrupt::install())
+        };
+        return match exit {
+            // What became of the others is not known.
+            Exit::Done | Exit::Nothing if !some_refused => Exit::Done,
+            Exit::Interrupted(signal) => Exit::Interrupted(signal),
+            _ => Exit::Mixed,
+        };
+    }
+    let set = Arc::new(set);
     let exit = end(args, spared, &set, false, &Interrupt::install());
     if let Some(period) = args.linger.filter(|_| !args.lingering && !args.dry_run) {
         let session = peers_of_session(args, &set);
@@ -101,6 +122,7 @@ fn run_list(args: &BanArgs, spared: &Spared, bans: &[Prefix]) -> Exit {
 fn run_feed(args: &BanArgs, mut spared: Spared, input: impl Read + AsFd) -> Result<Exit, Exit> {
     let interrupt = Interrupt::install();
     let mut feed = Feed::new(input, args.format.unwrap_or(Form::Plain));
+    let mut handover = Handover::of(args);
     let mut has_header = false;
     loop {
         let batch = feed
@@ -112,15 +134,21 @@ fn run_feed(args: &BanArgs, mut spared: Spared, input: impl Read + AsFd) -> Resu
         if interrupt.is_set() {
             return Ok(interrupt.exit());
         }
-        let bans = match batch {
+        let changes = match batch {
             FeedBatch::Over => return Ok(Exit::Done),
-            FeedBatch::Bans(bans) if bans.is_empty() => continue,
-            FeedBatch::Bans(bans) => bans,
+            FeedBatch::Changes(changes) if changes.is_empty() => continue,
+            FeedBatch::Changes(changes) => changes,
         };
-        if let Ok(host) = HostAddresses::read() {
+        if bans_of(&changes).next().is_some()
+            && let Ok(host) = HostAddresses::read()
+        {
             spared.renew(host);
         }
-        let set = Arc::new(admit(args, &spared, &bans));
+        let set = admit(args, &spared, &changes);
+        let handed_over = handover
+            .as_mut()
+            .and_then(|it| hand_over(args, it, &changes, &set));
+        let set = Arc::new(handed_over.unwrap_or(set));
         // What could not be ended has been said; the next ban is another matter.
         if !set.is_empty() {
             has_header |= end(args, &spared, &set, has_header, &interrupt) != Exit::Nothing;
@@ -131,10 +159,61 @@ fn run_feed(args: &BanArgs, mut spared: Spared, input: impl Read + AsFd) -> Resu
     }
 }
 
+/// Hands the changes over to the service, if it takes them, and returns the bans that are left to this process: those of the
+/// operator's own address, because the service knows nothing of their session.
+fn hand_over(
+    args: &BanArgs,
+    handover: &mut Handover,
+    changes: &[BanChange],
+    set: &PrefixSet,
+) -> Option<PrefixSet> {
+    if !handover.may_take(changes) {
+        return None;
+    }
+    let session = if set.is_empty() {
+        Vec::new()
+    } else {
+        peers_of_session(args, set)
+    };
+    let mut rest = PrefixSet::new();
+    let mut changes = changes.to_vec();
+    changes.retain(|change| match *change {
+        BanChange::Add(ban, _) if session.iter().any(|peer| ban.contains(*peer)) => {
+            if set.contains_prefix(ban) {
+                rest.insert(ban);
+            }
+            false
+        }
+        BanChange::Add(ban, _) => set.contains_prefix(ban),
+        BanChange::Del(_) | BanChange::Flush => true,
+    });
+    if !handover.offer(&changes) {
+        return None;
+    }
+    for peer in &session {
+        notice(&format!(
+            "your own session comes from {peer}: its ban is not handed over"
+        ));
+    }
+    Some(rest)
+}
+
+fn added(bans: Vec<Prefix>) -> Vec<BanChange> {
+    let changes = bans.into_iter().map(|ban| BanChange::Add(ban, None));
+    changes.collect()
+}
+
+fn bans_of(changes: &[BanChange]) -> impl Iterator<Item = Prefix> {
+    changes.iter().filter_map(|change| match change {
+        BanChange::Add(ban, _) => Some(*ban),
+        BanChange::Del(_) | BanChange::Flush => None,
+    })
+}
+
 /// Returns the bans that stand, and says why others don't.
-fn admit(args: &BanArgs, spared: &Spared, bans: &[Prefix]) -> PrefixSet {
+fn admit(args: &BanArgs, spared: &Spared, changes: &[BanChange]) -> PrefixSet {
     let mut set = PrefixSet::new();
-    for &ban in bans {
+    for ban in bans_of(changes) {
         if let Some(reason) = spared.refuse(ban) {
             print_error(&format!("refused: {reason}"));
             continue;
@@ -222,7 +301,7 @@ fn read_excepted(excepted: &[String]) -> Result<PrefixSet, Exit> {
 }
 
 /// Reads a whole list, so that it takes one dump of the table; a bad line is reported, and the others stand.
-fn read_file(path: &std::path::Path) -> Result<Vec<Prefix>, Exit> {
+fn read_file(path: &std::path::Path) -> Result<Vec<BanChange>, Exit> {
     let failed = |error: &io::Error| usage_error(&format!("--file: {}: {error}", path.display()));
     let input = if path.as_os_str() == "-" {
         io::stdin().as_fd().try_clone_to_owned().map(File::from)
@@ -230,12 +309,12 @@ fn read_file(path: &std::path::Path) -> Result<Vec<Prefix>, Exit> {
         File::open(path)
     };
     let mut feed = Feed::new(input.map_err(|error| failed(&error))?, Form::Plain);
-    let mut bans = Vec::new();
+    let mut changes = Vec::new();
     loop {
         let batch = feed.next(BATCH, || false, report_bad_line);
         match batch.map_err(|error| failed(&error))? {
-            FeedBatch::Bans(more) => bans.extend(more),
-            FeedBatch::Over => return Ok(bans),
+            FeedBatch::Changes(more) => changes.extend(more),
+            FeedBatch::Over => return Ok(changes),
         }
     }
 }
@@ -263,5 +342,5 @@ fn report_bad_line(number: u64, reason: &str) {
     print_error(&format!("line {number}: {reason}; the line is skipped"));
 }
 
-/// The number of bans that are ended in one dump of the table.
+/// The number of changes that are acted on at once, so that bans share a dump of the table.
 const BATCH: usize = 1000;

@@ -15,7 +15,7 @@ use crate::output::{Shape, stdout};
 pub(super) fn status(args: &GuardStatusArgs) -> Exit {
     match ask(&RequestKind::Status) {
         Ok(ControlReply::Status(status)) => exit_after(print(args, &status), Exit::Done),
-        Ok(ControlReply::Done(_) | ControlReply::Error(_)) => Exit::Failed,
+        Ok(_) => Exit::Failed,
         Err(exit) => exit,
     }
 }
@@ -27,7 +27,7 @@ pub(super) fn change(request: &RequestKind) -> Exit {
             notice(&text);
             Exit::Done
         }
-        Ok(ControlReply::Status(_) | ControlReply::Error(_)) => Exit::Failed,
+        Ok(_) => Exit::Failed,
         Err(exit) => exit,
     }
 }

@@ -7,7 +7,7 @@ mod look;
 mod resolver;
 mod rules;
 mod run;
-mod service;
+pub(super) mod service;
 mod state;
 mod worker;
 

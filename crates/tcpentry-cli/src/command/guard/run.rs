@@ -27,9 +27,10 @@ use super::service::notify::Notifier;
 use super::service::status::{GuardStatus, RuleStatus};
 use super::state::entry::{Entry, Weight};
 use super::state::rule::RuleState;
-use super::state::{BanChange, Command, Event, Guard};
+use super::state::{Command, Event, Guard};
 use super::worker::{self, Task};
 use crate::args::GuardRunArgs;
+use crate::command::bans::BanChange;
 use crate::command::delete::interrupt::Interrupt;
 use crate::exit::Exit;
 use crate::message::{print_error, print_failure, print_hint};
@@ -160,10 +161,7 @@ impl Service {
         self.say(Priority::Notice, &format!("runs {text}"));
         match ban_file::read(&ban_file::path()) {
             Ok(bans) => {
-                let bans = bans
-                    .into_iter()
-                    .map(|(prefix, left)| BanChange::Add(prefix, left));
-                self.guard.apply(Event::Bans(bans.collect()), now);
+                self.guard.apply(Event::KnownBans(bans), now);
             }
             Err(error) => self.say(
                 Priority::Warning,
@@ -316,10 +314,7 @@ impl Service {
                 let bans = self.known_bans(now);
                 self.guard.reload(rules, now);
                 // A rule that was not there before takes what is there.
-                let bans = bans
-                    .into_iter()
-                    .map(|(prefix, left)| BanChange::Add(prefix, left));
-                self.guard.apply(Event::Bans(bans.collect()), now);
+                self.guard.apply(Event::KnownBans(bans), now);
                 self.watch(now);
                 self.say(Priority::Notice, "has read its configuration again");
             }
@@ -374,7 +369,7 @@ impl Service {
     fn ban(&mut self, changes: Vec<BanChange>, now: Instant) -> ControlReply {
         let takes_bans = |it: &RuleState| it.rule.enabled && it.rule.trigger == Trigger::Ban;
         if !self.guard.states().iter().any(takes_bans) {
-            return ControlReply::Error("no rule has `when = \"ban\"`".to_owned());
+            return ControlReply::Unwanted("no rule has `when = \"ban\"`".to_owned());
         }
         let count = changes.len();
         self.hear(now);

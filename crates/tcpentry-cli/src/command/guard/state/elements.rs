@@ -8,9 +8,29 @@ use tcpentry::filter::Prefix;
 /// Prefixes, each with the time at which it expires, if it does.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Elements {
-    known: BTreeMap<Prefix, Option<Instant>>,
+    known: BTreeMap<Prefix, Expiry>,
     /// The first time at which one may expire.
     next: Option<Instant>,
+    /// The time from which those of expiry count.
+    base: Option<Instant>,
+}
+
+/// The time at which one expires, in nanoseconds from a base: half as long as an [`Instant`], and there are many.
+#[derive(Clone, Copy, Debug)]
+struct Expiry(u64);
+
+impl Expiry {
+    const NEVER: Self = Self(u64::MAX);
+
+    fn new(end: Instant, base: Instant) -> Self {
+        // In five hundred years.
+        u64::try_from(end.saturating_duration_since(base).as_nanos()).map_or(Self::NEVER, Self)
+    }
+
+    fn at(self, base: Option<Instant>) -> Option<Instant> {
+        let lasts = (self.0 != u64::MAX).then_some(Duration::from_nanos(self.0));
+        base?.checked_add(lasts?)
+    }
 }
 
 impl Elements {
@@ -22,11 +42,17 @@ impl Elements {
         if let Some(end) = end {
             self.next = Some(self.next.map_or(end, |next| next.min(end)));
         }
-        self.known.insert(prefix, end).is_none()
+        let base = *self.base.get_or_insert(now);
+        let expiry = end.map_or(Expiry::NEVER, |end| Expiry::new(end, base));
+        self.known.insert(prefix, expiry).is_none()
     }
 
     pub(crate) fn remove(&mut self, prefix: Prefix) -> bool {
         self.known.remove(&prefix).is_some()
+    }
+
+    pub(crate) fn contains(&self, prefix: Prefix) -> bool {
+        self.known.contains_key(&prefix)
     }
 
     pub(crate) fn clear(&mut self) {
@@ -55,8 +81,10 @@ impl Elements {
         if self.next.is_none_or(|next| next > now) {
             return;
         }
-        self.known.retain(|_, end| end.is_none_or(|end| end > now));
-        self.next = self.known.values().copied().flatten().min();
+        let base = self.base;
+        self.known
+            .retain(|_, end| end.at(base).is_none_or(|end| end > now));
+        self.next = self.known.values().filter_map(|end| end.at(base)).min();
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -68,7 +96,11 @@ impl Elements {
         &self,
         now: Instant,
     ) -> impl Iterator<Item = (Prefix, Option<Duration>)> + '_ {
-        let left = move |end: &Option<Instant>| end.map(|end| end.saturating_duration_since(now));
+        let base = self.base;
+        let left = move |end: &Expiry| {
+            let end = end.at(base)?;
+            Some(end.saturating_duration_since(now))
+        };
         self.known
             .iter()
             .map(move |(prefix, end)| (*prefix, left(end)))

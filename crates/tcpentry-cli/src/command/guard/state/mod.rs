@@ -20,6 +20,7 @@ use tcpentry::watch::SetName;
 use tcpentry::{Connection, Cookie, Outcome};
 
 use super::rules::{Rule, Rules, Trigger};
+use crate::command::bans::BanChange;
 use crate::tables::sets::Sets;
 use entry::Entry;
 use rule::RuleState;
@@ -80,14 +81,6 @@ pub(crate) struct Done {
     pub(crate) place: Option<String>,
 }
 
-/// A change of the bans.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum BanChange {
-    Add(Prefix, Option<Duration>),
-    Del(Prefix),
-    Flush,
-}
-
 /// What has happened.
 #[derive(Debug)]
 pub(crate) enum Event {
@@ -105,7 +98,10 @@ pub(crate) enum Event {
     SetGone(SetName),
     /// The answer of the resolver; empty where it failed.
     Name(String, Vec<IpAddr>),
+    /// Changes of the bans were handed over. Who bans again means what has come since, too.
     Bans(Vec<BanChange>),
+    /// Bans that are known from before; new only to a rule that does not have them.
+    KnownBans(Vec<(Prefix, Option<Duration>)>),
     /// A look is over.
     Looked {
         id: u64,
@@ -292,16 +288,20 @@ impl Guard {
                     let mut new = Vec::new();
                     for change in &changes {
                         match *change {
-                            BanChange::Add(prefix, lasts) if rule.bans.add(prefix, lasts, now) => {
+                            BanChange::Add(prefix, lasts) => {
+                                rule.bans.add(prefix, lasts, now);
                                 new.push(prefix);
                             }
-                            BanChange::Add(..) => {}
                             BanChange::Del(prefix) => {
                                 rule.bans.remove(prefix);
                             }
                             BanChange::Flush => rule.bans.clear(),
                         }
                     }
+                    // What was taken back in the same breath ends nothing.
+                    new.retain(|it| rule.bans.contains(*it));
+                    new.sort_unstable();
+                    new.dedup();
                     rule.take(&new, never, now, log);
                 }
             }
@@ -328,6 +328,18 @@ impl Guard {
             Event::Host(host) => {
                 self.never = Never::new(&self.configured, host.clone());
                 self.host = host;
+            }
+            Event::KnownBans(known) => {
+                for rule in rules
+                    .iter_mut()
+                    .filter(|it| it.rule.trigger == Trigger::Ban)
+                {
+                    let new = known
+                        .iter()
+                        .filter(|(prefix, lasts)| rule.bans.add(*prefix, *lasts, now));
+                    let new: Vec<_> = new.map(|(prefix, _)| *prefix).collect();
+                    rule.take(&new, never, now, log);
+                }
             }
         }
     }

@@ -30,6 +30,7 @@ pub(crate) fn ask(
     let reply = reply.map_err(|error| AskError::of(path, error))?;
     match serde_json::from_slice(&reply) {
         Ok(ControlReply::Error(reason)) => Err(AskError::Refused(reason)),
+        Ok(ControlReply::Unwanted(reason)) => Err(AskError::Unwanted(reason)),
         Ok(reply) => Ok(reply),
         Err(error) => Err(AskError::of(
             path,
@@ -74,7 +75,7 @@ fn exchange(path: &Path, text: &str, end: Instant) -> io::Result<Vec<u8>> {
     Err(ErrorKind::UnexpectedEof.into())
 }
 
-/// Connects; where the service has not accepted for long, no longer than until then.
+/// Connects to the service; where its queue is full, waits no longer than until then.
 fn connect(path: &Path, end: Instant) -> io::Result<UnixStream> {
     let socket = rustix::net::socket_with(
         AddressFamily::UNIX,
@@ -112,7 +113,7 @@ fn left(end: Instant) -> io::Result<Duration> {
     Ok(left)
 }
 
-/// A time limit of a socket ends a call as if it did not wait.
+/// Makes the error of a time limit, which ends a call as if it did not wait.
 fn timed_out(error: io::Error) -> io::Error {
     match error.kind() {
         ErrorKind::WouldBlock => ErrorKind::TimedOut.into(),
@@ -129,6 +130,8 @@ pub(crate) enum AskError {
     Denied(PathBuf),
     /// There was no reply in time.
     TimedOut(PathBuf),
+    /// The service has no rule for it, and says for what.
+    Unwanted(String),
     /// The service has said why.
     Refused(String),
     Failed(PathBuf, io::Error),
@@ -158,7 +161,7 @@ impl AskError {
             Self::TimedOut(_) => {
                 Some("`journalctl -u tcpentry-guard` has what it is at".to_owned())
             }
-            Self::Refused(_) | Self::Failed(..) => None,
+            Self::Unwanted(_) | Self::Refused(_) | Self::Failed(..) => None,
         }
     }
 
@@ -167,7 +170,7 @@ impl AskError {
         match self {
             Self::NotRunning(_) => Exit::Nothing,
             Self::Denied(_) => Exit::Denied,
-            Self::Refused(_) => Exit::Usage,
+            Self::Unwanted(_) | Self::Refused(_) => Exit::Usage,
             Self::TimedOut(_) | Self::Failed(..) => Exit::Failed,
         }
     }
@@ -197,7 +200,7 @@ impl fmt::Display for AskError {
                     path.display()
                 )
             }
-            Self::Refused(reason) => f.write_str(reason),
+            Self::Unwanted(reason) | Self::Refused(reason) => f.write_str(reason),
             Self::Failed(path, error) => write!(
                 f,
                 "cannot ask the running `tcpentry guard` ({}): {error}",

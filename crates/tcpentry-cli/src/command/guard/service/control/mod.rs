@@ -10,9 +10,9 @@ mod server;
 
 use std::path::{Path, PathBuf};
 
-pub(crate) use client::ask;
+pub(crate) use client::{AskError, ask};
 pub(crate) use request::{ControlReply, RequestKind};
-pub(crate) use server::{Control, ControlRequest};
+pub(crate) use server::{Control, ControlRequest, MAX_CHANGES};
 
 /// Returns the path at which the service listens: in the folder that systemd has made for it, if there is one.
 pub(crate) fn server_path() -> PathBuf {

@@ -17,7 +17,8 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use super::GROUP;
 use super::caller::Caller;
-use super::request::{BanChange, ControlReply, RequestKind};
+use super::request::{ControlReply, RequestKind};
+use crate::command::bans::BanChange;
 
 /// The socket and its clients.
 #[derive(Debug)]
@@ -432,7 +433,7 @@ const MAX_LINE: usize = 1024;
 const TOO_MANY: &str = "too much comes in at once from all clients together: try again";
 const TOO_LONG: &str = "a line is too long";
 /// The changes of one request, and those of all clients at once: 40 bytes each.
-const MAX_CHANGES: usize = 200_000;
+pub(crate) const MAX_CHANGES: usize = 200_000;
 const MAX_HELD: usize = 400_000;
 const READS_AT_ONCE: usize = 4;
 
@@ -494,6 +495,9 @@ mod tests {
                         RequestKind::Ban(changes) => {
                             ControlReply::Done(format!("{} changes", changes.len()))
                         }
+                        RequestKind::Resume(Some(_)) => {
+                            ControlReply::Unwanted("no rule is about that".to_owned())
+                        }
                         RequestKind::Pause(Some(rule)) if rule == "none" => {
                             ControlReply::Error("there is no rule none".to_owned())
                         }
@@ -546,6 +550,8 @@ mod tests {
             .unwrap_err();
         assert_eq!(refused.to_string(), "there is no rule none");
         assert_eq!(refused.exit(), crate::exit::Exit::Usage);
+        let unwanted = service.ask(&RequestKind::Resume(Some("x".to_owned())));
+        assert!(matches!(unwanted, Err(AskError::Unwanted(_))));
         let two_lines = RequestKind::Pause(Some("a\nresume".to_owned()));
         assert!(matches!(service.ask(&two_lines), Err(AskError::Refused(_))));
         assert!(service.control().clients.is_empty());
