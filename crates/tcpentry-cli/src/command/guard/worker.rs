@@ -46,6 +46,9 @@ pub(super) fn start(
             interrupt,
         };
         for task in tasks {
+            if worker.interrupt.is_set() {
+                return;
+            }
             let sent = match worker.answer(task) {
                 Some(event) => answers.send(event),
                 None => continue,
@@ -86,11 +89,13 @@ impl Worker {
                 these,
                 is_dry_run,
             }) => {
-                let Some(kept) = self.rounds.get_mut(&(id, round)) else {
-                    return None;
+                let (rule, done) = match self.rounds.get_mut(&(id, round)) {
+                    Some(kept) => {
+                        let done = delete(kept, these, is_dry_run, &self.interrupt);
+                        (kept.rule.clone(), done)
+                    }
+                    None => Default::default(),
                 };
-                let rule = kept.rule.clone();
-                let done = delete(kept, these, is_dry_run, &self.interrupt);
                 Some(Event::Done {
                     id,
                     round,

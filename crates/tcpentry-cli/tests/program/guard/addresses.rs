@@ -73,7 +73,7 @@ fn when_an_address_has_left_both_ends_know_in_both_families() {
 fn an_address_that_moves_to_another_device_ends_nothing() {
     beside_a_neighbour(|neighbour| {
         ip(&[
-            "link add other type dummy",
+            "link add other type veth peer name beyond",
             "link set other up",
             "addr add 10.0.0.50/32 dev veth0",
             "addr add 10.0.0.51/32 dev veth0",
@@ -102,17 +102,17 @@ fn an_address_that_moves_to_another_device_ends_nothing() {
 fn only_the_devices_that_a_rule_names_matter() {
     beside_a_neighbour(|neighbour| {
         ip(&[
-            "link add dummy7 type dummy",
-            "link set dummy7 up",
+            "link add other7 type veth peer name beyond",
+            "link set other7 up",
             "addr add 10.0.0.50/32 dev veth0",
-            "addr add 10.0.0.51/32 dev dummy7",
+            "addr add 10.0.0.51/32 dev other7",
         ]);
         let kept = connect(neighbour, &listen("10.0.0.50"));
         let witness = connect(neighbour, &listen("10.0.0.51"));
-        let service = Service::start(program(), &format!("{RULE}device = \"dummy*\"\n"));
+        let service = Service::start(program(), &format!("{RULE}device = \"other*\"\n"));
         ip(&[
             "addr del 10.0.0.50/32 dev veth0",
-            "addr del 10.0.0.51/32 dev dummy7",
+            "addr del 10.0.0.51/32 dev other7",
         ]);
         both_know(&witness);
         service.logs("deleted: ");

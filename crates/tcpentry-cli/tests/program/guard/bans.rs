@@ -15,7 +15,8 @@ const RULE: &str = "[rule.bans]\nwhen = \"ban\"\ndelete = \"dst $elements\"\nnet
 /// Hands lines over, and returns the reply.
 fn ban(stage: &Stage, lines: &str) -> String {
     let mut socket = UnixStream::connect(stage.world.path("/run/tcpentry/guard.sock")).unwrap();
-    write!(socket, "ban\n{lines}\n").unwrap();
+    let request = format!("ban\n{lines}\n");
+    socket.write_all(request.as_bytes()).unwrap();
     let mut reply = String::new();
     socket.read_to_string(&mut reply).unwrap();
     let _ = socket.shutdown(Shutdown::Both);
@@ -57,12 +58,19 @@ fn bans_and_their_expiry_survive_a_reload_and_a_restart() {
     on_a_stage(|stage| {
         let ssh = listen(HERE, 22);
         let service = Service::start(stage.command(&[]), RULE);
-        ban(stage, &format!("add {CLIENT} 600\nadd 192.0.2.1 1\nadd 192.0.2.2\n"));
+        ban(
+            stage,
+            &format!("add {CLIENT} 600\nadd 192.0.2.1 1\nadd 192.0.2.2\n"),
+        );
+        until("it has looked", || number(stage, "looks") > 0);
         let later = stage.connect(CLIENT, HERE, 22, &ssh);
         service.reload(&format!("{RULE}max = 10\n"));
         assert!(number(stage, "bans") >= 2);
         until("the short one has expired", || number(stage, "bans") == 2);
-        assert!(is_alive(&later), "what was taken is nothing new after a reload");
+        assert!(
+            is_alive(&later),
+            "what was taken is nothing new after a reload"
+        );
         let folder = service.end_for_another();
         let written = std::fs::read_to_string(folder.path("guard-bans")).unwrap();
         assert!(written.contains("10.98.0.2 "), "{written}");

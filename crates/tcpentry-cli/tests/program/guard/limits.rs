@@ -35,7 +35,8 @@ fn alive(all: &[Ends]) -> usize {
 fn more_than_max_is_left_alone_until_it_is_less() {
     alone(|| {
         let (mut all, _listener, port) = connections(4);
-        let rules = format!("[rule.fuse]\nevery = \"100ms\"\ndelete = \"dport = :{port}\"\nmax = 3\n");
+        let rules =
+            format!("[rule.fuse]\nevery = \"100ms\"\ndelete = \"dport = :{port}\"\nmax = 3\n");
         let service = Service::start(program(), &rules);
         service.logs_times(
             "rule fuse: 4 connections match, more than max = 3: nothing is deleted in this round",
@@ -53,7 +54,8 @@ fn more_than_max_is_left_alone_until_it_is_less() {
 fn the_pace_is_kept_also_over_reloads() {
     alone(|| {
         let (all, _listener, port) = connections(7);
-        let rules = format!("[rule.slow]\nevery = \"1s\"\ndelete = \"dport = :{port}\"\nrate = \"4/s\"\n");
+        let rules =
+            format!("[rule.slow]\nevery = \"1s\"\ndelete = \"dport = :{port}\"\nrate = \"4/s\"\n");
         let service = Service::start(program(), &rules);
         let begin = Instant::now();
         until("the first has ended", || number("slow", "deleted") >= 1);
@@ -62,7 +64,11 @@ fn the_pace_is_kept_also_over_reloads() {
         }
         until("all have ended", || number("slow", "deleted") == 7);
         // The seventh of four a second: six gaps of 250 ms.
-        assert!(begin.elapsed() > Duration::from_millis(1400), "{:?}", begin.elapsed());
+        assert!(
+            begin.elapsed() > Duration::from_millis(1400),
+            "{:?}",
+            begin.elapsed()
+        );
         assert_eq!(alive(&all), 0);
         assert_eq!(service.counts("deleted: "), 7);
     });
@@ -72,7 +78,9 @@ fn the_pace_is_kept_also_over_reloads() {
 fn a_spread_round_takes_its_time() {
     alone(|| {
         let (all, _listener, port) = connections(10);
-        let rules = format!("[rule.even]\nevery = \"10s\"\ndelete = \"dport = :{port}\"\nspread = \"2s\"\n");
+        let rules = format!(
+            "[rule.even]\nevery = \"10s\"\ndelete = \"dport = :{port}\"\nspread = \"2s\"\n"
+        );
         let _service = Service::start(program(), &rules);
         let begin = Instant::now();
         until("some have ended", || number("even", "deleted") > 0);
@@ -99,12 +107,26 @@ fn a_rehearsal_a_disabled_rule_and_a_pause_delete_nothing() {
         assert_eq!(rule(&state, "rehearsed")["dry_run"], true);
         assert_eq!(rule(&state, "disabled")["enabled"], false);
         assert_eq!(rule(&state, "disabled")["looks"], 0);
+        assert_eq!(
+            rule(&state, "rehearsed")["deleted"],
+            0,
+            "a rehearsal counts as none"
+        );
         assert_eq!(alive(&all), 1);
         // Paused, a rule does not even look.
         let paused = run("guard pause rehearsed");
-        assert_eq!((paused.code, paused.out.as_str()), (0, ""), "{}", paused.err);
+        assert_eq!(
+            (paused.code, paused.out.as_str()),
+            (0, ""),
+            "{}",
+            paused.err
+        );
         service.reload(&text("rehearsed", ""));
-        assert_eq!(rule(&status(), "rehearsed")["paused"], true, "a reload keeps the pause");
+        assert_eq!(
+            rule(&status(), "rehearsed")["paused"],
+            true,
+            "a reload keeps the pause"
+        );
         let looks = number("rehearsed", "looks");
         std::thread::sleep(Duration::from_millis(300));
         assert!(number("rehearsed", "looks") <= looks + 1);
@@ -116,7 +138,11 @@ fn a_rehearsal_a_disabled_rule_and_a_pause_delete_nothing() {
         assert_eq!(alive(&all), 1);
         let unknown = run("guard pause nothing");
         assert_eq!(unknown.code, 2, "{}", unknown.err);
-        assert!(unknown.err.contains("there is no rule `nothing`"), "{}", unknown.err);
+        assert!(
+            unknown.err.contains("there is no rule `nothing`"),
+            "{}",
+            unknown.err
+        );
         assert_eq!(run("guard resume").code, 0);
         until("it has ended", || number("rehearsed", "deleted") == 1);
         service.logs("paused the rule rehearsed");
@@ -132,7 +158,11 @@ fn the_whole_service_can_be_rehearsed() {
         let folder = super::ServiceFolder::new(&rules);
         let mut words = std::process::Command::new("sh");
         // The option stands behind the words that start the service.
-        words.args(["-c", "exec \"$0\" \"$@\" --dry-run", env!("CARGO_BIN_EXE_tcpentry")]);
+        words.args([
+            "-c",
+            "exec \"$0\" \"$@\" --dry-run",
+            env!("CARGO_BIN_EXE_tcpentry"),
+        ]);
         let service = Service::start_in(folder, words);
         service.logs("rule all: would be deleted: ");
         assert_eq!(status()["dry_run"], true);

@@ -15,7 +15,8 @@ fn a_wrong_file_keeps_the_rules_that_were_there_and_the_status_says_so() {
             skip!("no mounts of a test's own: {error}");
         }
         let (all, _listener, port) = connections(2);
-        let right = format!("[rule.one]\nevery = \"100ms\"\ndelete = \"dport = :{port}\"\nmax = 1\n");
+        let right =
+            format!("[rule.one]\nevery = \"100ms\"\ndelete = \"dport = :{port}\"\nmax = 1\n");
         let service = Service::start(program(), &right);
         service.logs("more than max = 1");
         service.reload(&right.replace("max", "maxx"));
@@ -24,14 +25,21 @@ fn a_wrong_file_keeps_the_rules_that_were_there_and_the_status_says_so() {
         let status = run("guard status --json").objects().remove(0);
         let error = status["last_reload_error"].as_str().unwrap();
         assert!(error.contains("no key `maxx`"), "{error}");
-        assert!(run("guard status --metrics").out.contains("reload_successful 0\n"));
+        assert!(
+            run("guard status --metrics")
+                .out
+                .contains("reload_successful 0\n")
+        );
         let before = rule(&status, "one")["looks"].as_u64().unwrap();
         assert!(all.iter().all(is_alive));
         service.reload(&right.replace("max = 1", "max = 2"));
         service.logs_times("rule one: deleted: ", 2);
         let status = run("guard status --json").objects().remove(0);
         assert!(status["last_reload_error"].is_null(), "{status}");
-        assert!(rule(&status, "one")["looks"].as_u64().unwrap() > before, "the numbers go on");
+        assert!(
+            rule(&status, "one")["looks"].as_u64().unwrap() > before,
+            "the numbers go on"
+        );
     });
 }
 
@@ -76,8 +84,15 @@ fn reloads_while_connections_come_and_go_lose_no_state_and_no_descriptors() {
             assert!(reloads > 10, "{reloads}");
             let status = run("guard status --json").objects().remove(0);
             assert_eq!(rule(&status, "held")["deleted"], 1, "{status}");
-            assert!(rule(&status, "nothing")["looks"].as_u64().unwrap() > 100, "{status}");
-            assert!(descriptors() < at_first + 10, "{} and {at_first}", descriptors());
+            assert!(
+                rule(&status, "nothing")["looks"].as_u64().unwrap() > 100,
+                "{status}"
+            );
+            assert!(
+                descriptors() < at_first + 10,
+                "{} and {at_first}",
+                descriptors()
+            );
             drop(over);
         });
         assert_eq!(service.counts(KEPT), 0);

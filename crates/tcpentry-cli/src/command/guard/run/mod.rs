@@ -1,5 +1,6 @@
 //! `guard run`: the loop of the service. It waits in one place, for all that can happen, and hands it to the state.
 
+mod reports;
 mod sources;
 
 use std::io::{self, Read as _};
@@ -33,6 +34,7 @@ use crate::args::GuardRunArgs;
 use crate::command::delete::interrupt::Interrupt;
 use crate::exit::Exit;
 use crate::message::{print_error, print_failure, print_hint};
+use reports::Reports;
 use sources::Sources;
 
 /// Runs the command, and returns the exit code.
@@ -86,8 +88,7 @@ struct Service {
     last_reload_error: Option<String>,
     /// The next time at which the service manager hears that the loop goes on.
     watchdog: Option<(Duration, Instant)>,
-    /// What the metrics said when they were written last, and the time from which they may be written again.
-    metrics: (String, Instant),
+    reports: Reports,
     /// The bans have changed since they were written, and the time from which they may be written again.
     bans: (bool, Instant),
 }
@@ -96,7 +97,13 @@ impl Service {
     fn start(args: &GuardRunArgs, rules: Rules, host: HostAddresses) -> io::Result<Self> {
         let now = Instant::now();
         let mut log = EventLog::open();
-        let mut control = Control::open(&control::server_path())?;
+        let path = control::server_path();
+        let control = Control::open(&path);
+        let mut control = control.map_err(|error| match error.raw_os_error() {
+            // The system's errors name no file.
+            Some(_) => io::Error::new(error.kind(), format!("{}: {error}", path.display())),
+            None => error,
+        })?;
         if let Some(warning) = control.take_warning() {
             log.write(&LogRecord::new(Priority::Warning, warning));
         }
@@ -124,7 +131,7 @@ impl Service {
         let notifier = Notifier::from_environment()?;
         let watchdog = notifier
             .watchdog_interval()
-            .map(|it| (it / 2, now + it / 2));
+            .map(|interval| (interval, now + interval));
         let mut service = Self {
             config: args.config.config.clone(),
             guard: Guard::new(rules, host, args.dry_run, now),
@@ -143,7 +150,7 @@ impl Service {
             started: SystemTime::now(),
             last_reload_error: None,
             watchdog,
-            metrics: (String::new(), now),
+            reports: Reports::new(now),
             bans: (false, now),
         };
         service.begin(now);
@@ -152,12 +159,8 @@ impl Service {
 
     /// Looks at what is there already: elements of sets, bans, connections on addresses that have gone.
     fn begin(&mut self, now: Instant) {
-        let count = self.guard.states().len();
-        let text = match count {
-            1 => "1 rule".to_owned(),
-            _ => format!("{count} rules"),
-        };
-        self.say(Priority::Notice, &format!("runs {text}"));
+        let text = format!("runs {}", self.summary());
+        self.say(Priority::Notice, &text);
         match ban_file::read(&ban_file::path()) {
             Ok(bans) => {
                 let bans = bans
@@ -175,7 +178,7 @@ impl Service {
         }
         self.watch(now);
         self.act(now);
-        self.notifier.ready(&text);
+        self.notifier.ready(&self.summary());
     }
 
     /// Waits for what the rules are about.
@@ -216,10 +219,11 @@ impl Service {
             }
             drain(&self.answered);
             drain(&self.ending);
+            // First of all, which addresses are this host's.
+            self.hear(now);
             while let Ok(event) = self.answers.try_recv() {
                 self.guard.apply(event, now);
             }
-            self.hear(now);
             for request in self.control.serve(now) {
                 self.serve(request, now);
             }
@@ -252,6 +256,7 @@ impl Service {
             self.control.deadline(),
             self.watchdog.map(|(_, due)| due),
             self.bans.0.then_some(self.bans.1),
+            self.reports.due(),
         ];
         let due = due.into_iter().flatten().min();
         let wait = due.map(|due| due.saturating_duration_since(now));
@@ -297,7 +302,7 @@ impl Service {
             }
         }
         self.keep_bans(now);
-        self.write_metrics(now);
+        self.report(now);
     }
 
     fn send(&self, task: Task) {
@@ -334,8 +339,7 @@ impl Service {
                 self.last_reload_error = errors.first().map(ToString::to_string);
             }
         }
-        let count = self.guard.states().len();
-        self.notifier.ready(&format!("{count} rules"));
+        self.notifier.ready(&self.summary());
     }
 
     fn serve(&mut self, request: ControlRequest, now: Instant) {
@@ -408,23 +412,45 @@ impl Service {
         }
     }
 
-    /// Writes the metrics once they have changed, at most once a second.
-    fn write_metrics(&mut self, now: Instant) {
+    /// Reports to the manager and in the file of metrics what has changed, at most once a second.
+    fn report(&mut self, now: Instant) {
+        if !self.reports.may_begin(now) {
+            return;
+        }
+        let summary = self.summary();
+        if self.reports.summary.replace(&summary) {
+            self.notifier.status(&summary);
+            self.reports.pause(now);
+        }
         let Some(path) = self.guard.metrics.clone() else {
             return;
         };
-        if self.metrics.1 > now {
-            return;
-        }
         let text = metrics::text(&self.status(now));
-        if text == self.metrics.0 {
+        if !self.reports.metrics.replace(&text) {
             return;
         }
+        self.reports.pause(now);
         if let Err(error) = metrics::write_file(&path, &text) {
             let path = path.display();
             self.say(Priority::Error, &format!("{path}: {error}"));
         }
-        self.metrics = (text, now + Duration::from_secs(1));
+    }
+
+    /// Returns the line about the service that its manager shows.
+    fn summary(&self) -> String {
+        let rules = self.guard.states();
+        let deleted: u64 = rules.iter().map(|it| it.counts.deleted).sum();
+        let mut text = match rules.len() {
+            1 => "1 rule".to_owned(),
+            count => format!("{count} rules"),
+        };
+        if deleted > 0 {
+            text = format!("{text}, {deleted} deleted");
+        }
+        if self.guard.is_paused() {
+            text.push_str(", paused");
+        }
+        text
     }
 
     fn status(&self, now: Instant) -> GuardStatus {

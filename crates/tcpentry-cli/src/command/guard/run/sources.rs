@@ -1,17 +1,18 @@
 //! What the kernel announces: addresses that leave the host, and elements of sets of nftables.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
-use tcpentry::Error;
+use tcpentry::filter::Prefix;
 use tcpentry::netns::{HostAddresses, HostRole};
 use tcpentry::watch::{
     AddressChange, AddressWatch, HostWatch, SetChange, SetContent, SetElement, SetInfo, SetName,
     SetWatch,
 };
+use tcpentry::{Error, ErrorKind};
 
 use crate::command::guard::rules::{Rule, Trigger};
 use crate::command::guard::state::Event;
@@ -23,9 +24,8 @@ pub(super) struct Sources {
     addresses: Option<AddressWatch>,
     host: Option<HostWatch>,
     sets: Option<SetWatch>,
-    /// Addresses that have left a device, and the time at which it is asked whether they are on another.
-    removed: Vec<(IpAddr, String)>,
-    removed_due: Option<Instant>,
+    /// Addresses that have left a device, each with the time at which it is asked whether it is on another.
+    removed: VecDeque<(Instant, IpAddr, String)>,
     /// Sets that rules of the firewall fill, of which nothing is announced, and the time of the next look at them.
     polled: BTreeSet<SetName>,
     poll_due: Option<Instant>,
@@ -48,14 +48,14 @@ impl Sources {
         let mut heard = Heard::default();
         let any = |is_it: fn(&Trigger) -> bool| rules.iter().any(|rule| is_it(&rule.trigger));
         let wants_addresses = any(|it| matches!(it, Trigger::AddressRemoved { .. }));
-        let is_new = self.addresses.is_none();
         keep(
             &mut self.addresses,
             wants_addresses,
             AddressWatch::open,
             &mut heard,
         );
-        heard.find_missing = wants_addresses && is_new;
+        // Also for a rule that was not there before.
+        heard.find_missing = wants_addresses;
         let wants_sets = any(|it| matches!(it, Trigger::Set { .. }));
         keep(&mut self.sets, wants_sets, SetWatch::open, &mut heard);
         let wants_host = any(|it| !matches!(it, Trigger::Every(_)));
@@ -80,10 +80,8 @@ impl Sources {
 
     /// Returns the time at which there is something to read though nothing is announced.
     pub(super) fn due(&self) -> Option<Instant> {
-        [self.removed_due, self.poll_due]
-            .into_iter()
-            .flatten()
-            .min()
+        let removed = self.removed.front().map(|(due, ..)| *due);
+        removed.into_iter().chain(self.poll_due).min()
     }
 
     /// Reads what has come.
@@ -121,8 +119,8 @@ impl Sources {
                 for change in changes {
                     match change {
                         AddressChange::Removed { address, name, .. } => {
-                            self.removed.push((address, name.unwrap_or_default()));
-                            self.removed_due.get_or_insert(now + MOVE);
+                            let name = name.unwrap_or_default();
+                            self.removed.push_back((now + MOVE, address, name));
                         }
                         AddressChange::Lost => heard.find_missing = true,
                         _ => {}
@@ -131,11 +129,12 @@ impl Sources {
             }
             Err(error) => heard.warnings.push(error.to_string()),
         }
-        if self.removed_due.is_none_or(|due| due > now) {
+        let due = self.removed.partition_point(|(due, ..)| *due <= now);
+        if due == 0 {
             return;
         }
-        self.removed_due = None;
-        let mut removed = std::mem::take(&mut self.removed);
+        let removed = self.removed.drain(..due);
+        let mut removed: Vec<_> = removed.map(|(_, address, name)| (address, name)).collect();
         match HostAddresses::read() {
             Ok(host) => removed.retain(|(address, _)| host.role(*address) != Some(HostRole::Own)),
             // Nothing is ended by an address that may be there.
@@ -157,6 +156,8 @@ impl Sources {
             Ok(changes) => changes,
             Err(error) => {
                 heard.warnings.push(error.to_string());
+                // What it could not read is read later, also where nothing more is announced.
+                self.poll_due = Some(now + POLL);
                 return;
             }
         };
@@ -193,6 +194,7 @@ impl Sources {
         for set in unclear {
             self.read_set(set, heard);
         }
+        forget_what_came_back(&mut heard.events);
     }
 
     fn read_all_sets(
@@ -241,7 +243,9 @@ impl Sources {
         match watch.elements(&set) {
             Ok(elements) => heard.events.push(Event::SetRead(set, parts(elements))),
             // It may have gone since it was named.
-            Err(error) if error.errno() == Some(ENOENT) => heard.events.push(Event::SetGone(set)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                heard.events.push(Event::SetGone(set));
+            }
             Err(error) => heard.warnings.push(error.to_string()),
         }
     }
@@ -266,11 +270,42 @@ fn keep<T>(
     }
 }
 
+/// Forgets that elements have gone which are there again: a firewall that is loaded anew takes its sets away and brings them back
+/// in one transaction.
+fn forget_what_came_back(events: &mut Vec<Event>) {
+    let mut back: BTreeMap<SetName, BTreeSet<Prefix>> = BTreeMap::new();
+    let mut read = BTreeSet::new();
+    for event in events.iter_mut().rev() {
+        match event {
+            Event::SetRead(set, _) => {
+                read.insert(set.clone());
+            }
+            Event::Elements(set, added) => {
+                let prefixes = added.iter().map(|(prefix, _)| *prefix);
+                back.entry(set.clone()).or_default().extend(prefixes);
+            }
+            Event::ElementsGone(set, gone) => {
+                if let Some(back) = back.get(set) {
+                    gone.retain(|it| !back.contains(it));
+                }
+            }
+            _ => {}
+        }
+    }
+    // What is read as a whole needs no other event to say what is no longer there, nor what is new.
+    events.retain(|event| match event {
+        Event::Elements(set, _) | Event::ElementsGone(set, _) | Event::SetGone(set) => {
+            !read.contains(set)
+        }
+        _ => true,
+    });
+}
+
 fn is_of(rule: &Rule, name: &SetName) -> bool {
     rule.trigger.is_about_set(name)
 }
 
-fn parts(elements: Vec<SetElement>) -> Vec<(tcpentry::filter::Prefix, Option<Duration>)> {
+fn parts(elements: Vec<SetElement>) -> Vec<(Prefix, Option<Duration>)> {
     let parts = elements.into_iter();
     parts.map(|it| (it.prefix, it.expires_in)).collect()
 }
@@ -279,4 +314,3 @@ fn parts(elements: Vec<SetElement>) -> Vec<(tcpentry::filter::Prefix, Option<Dur
 const MOVE: Duration = Duration::from_millis(20);
 /// The time between two looks at a set that rules of the firewall fill.
 const POLL: Duration = Duration::from_secs(5);
-const ENOENT: i32 = 2;

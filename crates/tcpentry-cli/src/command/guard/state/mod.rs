@@ -9,6 +9,7 @@ pub(crate) mod taken;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -156,6 +157,8 @@ pub(crate) struct Guard {
     dry_run: bool,
     is_paused: bool,
     log: Vec<Entry>,
+    /// The looks of rules that are no more.
+    over: Vec<Command>,
 }
 
 impl Guard {
@@ -173,6 +176,7 @@ impl Guard {
             dry_run,
             is_paused: false,
             log: Vec::new(),
+            over: Vec::new(),
         }
     }
 
@@ -190,6 +194,7 @@ impl Guard {
             };
             self.rules.push(state);
         }
+        self.over.extend(before.iter().map(RuleState::forget));
         self.configured = rules.never;
         self.metrics = rules.metrics;
         self.never = Never::new(&self.configured, self.host.clone());
@@ -223,10 +228,7 @@ impl Guard {
                 }
             }
             Event::Elements(key, added) => {
-                for rule in rules
-                    .iter_mut()
-                    .filter(|it| it.rule.trigger.is_about_set(&key))
-                {
+                for rule in about(rules, &key) {
                     let known = rule.sets.entry(key.clone()).or_default();
                     let new = added
                         .iter()
@@ -236,21 +238,17 @@ impl Guard {
                 }
             }
             Event::ElementsGone(key, gone) => {
-                for rule in rules
-                    .iter_mut()
-                    .filter(|it| it.rule.trigger.is_about_set(&key))
-                {
-                    let known = rule.sets.entry(key.clone()).or_default();
+                for rule in about(rules, &key) {
                     for prefix in &gone {
-                        known.remove(*prefix);
+                        if let Some(known) = rule.sets.get_mut(&key) {
+                            known.remove(*prefix);
+                        }
+                        rule.take_back(*prefix);
                     }
                 }
             }
             Event::SetRead(key, all) => {
-                for rule in rules
-                    .iter_mut()
-                    .filter(|it| it.rule.trigger.is_about_set(&key))
-                {
+                for rule in about(rules, &key) {
                     let known = rule.sets.entry(key.clone()).or_default();
                     let new = known.replace(all.iter().copied(), now);
                     rule.take(&new, never, now, log);
@@ -276,19 +274,26 @@ impl Guard {
                     .iter_mut()
                     .filter(|it| it.rule.trigger == Trigger::Ban)
                 {
-                    let mut new = Vec::new();
+                    let mut new = BTreeSet::new();
                     for change in &changes {
                         match *change {
                             BanChange::Add(prefix, lasts) if rule.bans.add(prefix, lasts, now) => {
-                                new.push(prefix);
+                                new.insert(prefix);
                             }
                             BanChange::Add(..) => {}
                             BanChange::Del(prefix) => {
                                 rule.bans.remove(prefix);
+                                rule.take_back(prefix);
+                                new.remove(&prefix);
                             }
-                            BanChange::Flush => rule.bans.clear(),
+                            BanChange::Flush => {
+                                rule.bans.clear();
+                                rule.take_all_back();
+                                new.clear();
+                            }
                         }
                     }
+                    let new: Vec<_> = new.into_iter().collect();
                     rule.take(&new, never, now, log);
                 }
             }
@@ -305,7 +310,7 @@ impl Guard {
                 done,
             } => {
                 if let Some(rule) = rules.iter_mut().find(|it| it.id == id) {
-                    rule.done(round, &done, now);
+                    rule.done(round, &done, is_dry_run, now);
                 }
                 let entries = done
                     .into_iter()
@@ -321,7 +326,7 @@ impl Guard {
 
     /// Returns what is to be done now.
     pub(crate) fn commands(&mut self, now: Instant) -> Vec<Command> {
-        let mut commands = Vec::new();
+        let mut commands = std::mem::take(&mut self.over);
         for rule in &mut self.rules {
             rule.commands(self.is_paused, now, &mut commands, &mut self.log);
         }
@@ -360,6 +365,12 @@ impl Guard {
     pub(crate) const fn is_dry_run(&self) -> bool {
         self.dry_run
     }
+}
+
+/// Returns the rules about a set.
+fn about<'r>(rules: &'r mut [RuleState], set: &SetName) -> impl Iterator<Item = &'r mut RuleState> {
+    let rules = rules.iter_mut();
+    rules.filter(move |it| it.rule.trigger.is_about_set(set))
 }
 
 /// Returns true if a text is as a pattern says, in which `*` is anything.

@@ -1,6 +1,6 @@
 //! The state of one rule: what an event has brought, the look that is under way, and what waits for its deletion.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -48,7 +48,7 @@ pub(crate) struct RuleState {
     pub(crate) bans: Elements,
     pub(crate) name: Option<NameHistory>,
     /// What events have brought that no look was made for so far.
-    pending: Vec<Prefix>,
+    pending: BTreeSet<Prefix>,
     /// The time of the next look without an event.
     next_look: Option<Instant>,
     /// The number of the last look.
@@ -59,6 +59,8 @@ pub(crate) struct RuleState {
     reported: HashSet<SocketKey>,
     /// What of the last look failed.
     failures: Vec<String>,
+    /// It has been reported that something can't be seen, and it still can't.
+    is_blind: bool,
     pacer: Option<Pacer>,
 }
 
@@ -92,12 +94,13 @@ impl RuleState {
             sets: BTreeMap::new(),
             bans: Elements::default(),
             name,
-            pending: Vec::new(),
+            pending: BTreeSet::new(),
             round: 0,
             stage: Stage::Idle,
             matched: Matched::default(),
             reported: HashSet::new(),
             failures: Vec::new(),
+            is_blind: false,
         }
     }
 
@@ -113,22 +116,61 @@ impl RuleState {
 
     /// Goes on as this rule.
     pub(crate) fn with_rule(self, rule: Rule, dry_run: bool, now: Instant) -> Self {
-        Self {
+        let is_new_pace = (self.rule.rate, self.rule.spread) != (rule.rate, rule.spread);
+        let was_enabled = self.rule.enabled;
+        let new = Self {
             counts: self.counts,
             last_event: self.last_event,
             is_paused: self.is_paused,
+            round: self.round,
+            stage: self.stage,
+            reported: self.reported,
+            failures: self.failures,
+            is_blind: self.is_blind,
+            ..Self::new(self.id, rule, dry_run, now)
+        };
+        if !was_enabled {
+            // What was there before is new to it.
+            return new;
+        }
+        let pacer = if is_new_pace {
+            let mut pacer = new.pacer.clone();
+            if let (Some(pacer), Stage::Deleting { waiting, .. }) = (&mut pacer, &new.stage) {
+                pacer.begin(now, waiting.len(), None);
+            }
+            pacer
+        } else {
+            // Its last deletions are known to it.
+            self.pacer
+        };
+        Self {
             sets: self.sets,
             bans: self.bans,
             name: self.name,
             pending: self.pending,
             next_look: self.next_look,
-            round: self.round,
-            stage: self.stage,
             matched: self.matched,
-            reported: self.reported,
-            failures: self.failures,
-            ..Self::new(self.id, rule, dry_run, now)
+            pacer,
+            ..new
         }
+    }
+
+    /// Ends the rule: nothing more comes of its look.
+    pub(crate) const fn forget(&self) -> Command {
+        Command::Forget {
+            id: self.id,
+            round: self.round,
+        }
+    }
+
+    /// Forgets what has been taken back before a look was made for it.
+    pub(crate) fn take_back(&mut self, prefix: Prefix) {
+        self.pending.remove(&prefix);
+    }
+
+    /// Forgets all that no look was made for so far.
+    pub(crate) fn take_all_back(&mut self) {
+        self.pending.clear();
     }
 
     /// Takes what an event has brought, without what is never taken.
@@ -182,7 +224,7 @@ impl RuleState {
             }
         }
         self.failures = looked.failures;
-        if looked.hidden > 0 {
+        if looked.hidden > 0 && !self.is_blind {
             self.counts.denied += looked.hidden;
             log.push(say(
                 Weight::Warning,
@@ -192,6 +234,7 @@ impl RuleState {
                 ),
             ));
         }
+        self.is_blind = looked.hidden > 0;
         let reported = std::mem::take(&mut self.reported);
         for done in looked.protected {
             let key = (done.netns, done.connection.cookie);
@@ -201,7 +244,11 @@ impl RuleState {
                 log.push(Entry::of_connection(&name, done, self.is_dry_run));
             }
         }
-        self.stage = Stage::Idle;
+        // Whatever comes of it, the look is over once nothing of it waits.
+        self.stage = Stage::Deleting {
+            waiting: VecDeque::new(),
+            in_flight: 0,
+        };
         let long = self.rule.matched_for.unwrap_or_default();
         let keys = looked.found.iter().map(Found::key);
         let is_due = self.matched.look(keys, now, long);
@@ -235,13 +282,20 @@ impl RuleState {
     }
 
     /// Takes what became of deletions.
-    pub(crate) fn done(&mut self, round: u64, done: &[Done], now: Instant) {
+    pub(crate) fn done(&mut self, round: u64, done: &[Done], is_dry_run: bool, now: Instant) {
+        // They were one command, and one that has ended by a signal answers for fewer.
+        if round == self.round
+            && let Stage::Deleting { in_flight, .. } = &mut self.stage
+        {
+            *in_flight = 0;
+        }
         for one in done {
-            self.count(one.outcome);
+            if !is_dry_run || one.outcome != Outcome::Deleted {
+                self.count(one.outcome);
+            }
             if round == self.round
-                && let Stage::Deleting { waiting, in_flight } = &mut self.stage
+                && let Stage::Deleting { waiting, .. } = &mut self.stage
             {
-                *in_flight = in_flight.saturating_sub(1);
                 // One that had ended by itself takes nobody's time.
                 let took = one.outcome == Outcome::Deleted;
                 if let Some(pacer) = self.pacer.as_mut().filter(|_| took) {
@@ -276,14 +330,22 @@ impl RuleState {
         }
         self.bans.expire(now);
         let (id, round, is_dry_run) = (self.id, self.round, self.is_dry_run);
+        let may_look = self.may_look(all_paused);
+        if !may_look {
+            // There are no looks in which anything could go on matching.
+            self.matched = Matched::default();
+        }
         if let Stage::Deleting { waiting, in_flight } = &mut self.stage {
-            if all_paused || self.is_paused {
+            if !may_look && !waiting.is_empty() {
+                let why = if self.rule.enabled {
+                    "paused"
+                } else {
+                    "no longer enabled"
+                };
                 let left = waiting.len();
-                if left > 0 {
-                    let text = format!("paused: {left} of this round are left alone");
-                    log.push(Entry::of_rule(Weight::Notice, &self.rule.name, text));
-                    waiting.clear();
-                }
+                let text = format!("{why}: {left} of this round are left alone");
+                log.push(Entry::of_rule(Weight::Notice, &self.rule.name, text));
+                waiting.clear();
             }
             let at_once = match &self.pacer {
                 None => waiting.len(),
@@ -306,7 +368,7 @@ impl RuleState {
                 commands.push(Command::Forget { id, round });
             }
         }
-        if !matches!(self.stage, Stage::Idle) || !self.may_look(all_paused) {
+        if !matches!(self.stage, Stage::Idle) || !may_look {
             return;
         }
         let is_time = self.next_look.is_some_and(|next| next <= now);

@@ -88,6 +88,7 @@ prop_compose! {
         (everything, enabled, dry_run, listeners, ssh_sessions) in any::<(bool, bool, bool, bool, bool)>(),
     ) -> Rule {
         let rate = pace.and_then(Result::ok);
+        let matched_for = matched_for.filter(|_| matches!(trigger, Trigger::Every(_)));
         Rule {
             name,
             trigger,
