@@ -134,6 +134,7 @@ fn this_host_its_gateways_never_and_except_end_nothing() {
         // What holds one of them is taken without it.
         nft("add element inet f2b-table addr-set-wide { 10.98.0.0/24 }");
         until("the rest of the prefix is taken", || told(&ends) == RESET);
+        service.logs("deleted: ");
         assert!(is_alive(&by_gateway) && is_alive(&by_exception));
         assert_eq!(service.counts("deleted: "), 1, "{}", service.log());
     });

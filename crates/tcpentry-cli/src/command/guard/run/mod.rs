@@ -222,7 +222,10 @@ impl Service {
             // First of all, which addresses are this host's.
             self.hear(now);
             while let Ok(event) = self.answers.try_recv() {
-                self.guard.apply(event, now);
+                match event {
+                    Event::AddressesMissing(missing) => self.sources.missing(missing, now),
+                    event => self.guard.apply(event, now),
+                }
             }
             for request in self.control.serve(now) {
                 self.serve(request, now);

@@ -24,13 +24,21 @@ pub(super) struct Sources {
     addresses: Option<AddressWatch>,
     host: Option<HostWatch>,
     sets: Option<SetWatch>,
-    /// Addresses that have left a device, each with the time at which it is asked whether it is on another.
-    removed: VecDeque<(Instant, IpAddr, String)>,
+    /// Addresses that have left a device, or that were on none: each with the time at which it is asked whether it is on one.
+    gone: VecDeque<GoneAddress>,
     /// Sets that rules of the firewall fill, of which nothing is announced, and the time of the next look at them.
     polled: BTreeSet<SetName>,
     poll_due: Option<Instant>,
     /// Sets of which it has been said that their elements are no addresses.
     refused: BTreeSet<SetName>,
+}
+
+/// An address that was on no device when it was looked for, or that has left one.
+struct GoneAddress {
+    address: IpAddr,
+    /// The device that it has left, if that is known.
+    device: Option<String>,
+    due: Instant,
 }
 
 /// What was heard.
@@ -80,8 +88,8 @@ impl Sources {
 
     /// Returns the time at which there is something to read though nothing is announced.
     pub(super) fn due(&self) -> Option<Instant> {
-        let removed = self.removed.front().map(|(due, ..)| *due);
-        removed.into_iter().chain(self.poll_due).min()
+        let gone = self.gone.front().map(|gone| gone.due);
+        gone.into_iter().chain(self.poll_due).min()
     }
 
     /// Reads what has come.
@@ -119,8 +127,11 @@ impl Sources {
                 for change in changes {
                     match change {
                         AddressChange::Removed { address, name, .. } => {
-                            let name = name.unwrap_or_default();
-                            self.removed.push_back((now + MOVE, address, name));
+                            self.gone.push_back(GoneAddress {
+                                address,
+                                device: Some(name.unwrap_or_default()),
+                                due: now + MOVE,
+                            });
                         }
                         AddressChange::Lost => heard.find_missing = true,
                         _ => {}
@@ -129,23 +140,45 @@ impl Sources {
             }
             Err(error) => heard.warnings.push(error.to_string()),
         }
-        let due = self.removed.partition_point(|(due, ..)| *due <= now);
+        let due = self.gone.partition_point(|gone| gone.due <= now);
         if due == 0 {
             return;
         }
-        let removed = self.removed.drain(..due);
-        let mut removed: Vec<_> = removed.map(|(_, address, name)| (address, name)).collect();
+        let mut gone: Vec<_> = self.gone.drain(..due).collect();
         match HostAddresses::read() {
-            Ok(host) => removed.retain(|(address, _)| host.role(*address) != Some(HostRole::Own)),
+            Ok(host) => gone.retain(|gone| host.role(gone.address) != Some(HostRole::Own)),
             // Nothing is ended by an address that may be there.
             Err(error) => {
                 heard.warnings.push(error.to_string());
-                removed.clear();
+                gone.clear();
+            }
+        }
+        let (mut removed, mut missing) = (Vec::new(), Vec::new());
+        for GoneAddress {
+            address, device, ..
+        } in gone
+        {
+            match device {
+                Some(device) => removed.push((address, device)),
+                None => missing.push(address),
             }
         }
         if !removed.is_empty() {
             heard.events.push(Event::AddressesRemoved(removed));
         }
+        if !missing.is_empty() {
+            heard.events.push(Event::AddressesMissing(missing));
+        }
+    }
+
+    /// Takes local addresses of connections that were on no device: one of them may have been on its way to another.
+    pub(super) fn missing(&mut self, addresses: Vec<IpAddr>, now: Instant) {
+        let gone = addresses.into_iter().map(|address| GoneAddress {
+            address,
+            device: None,
+            due: now + MOVE,
+        });
+        self.gone.extend(gone);
     }
 
     fn read_sets(&mut self, is_wanted: impl Fn(&SetName) -> bool, now: Instant, heard: &mut Heard) {

@@ -60,6 +60,8 @@ struct Story {
     log: Vec<String>,
     /// What the looks were about.
     looks: Vec<Vec<String>>,
+    /// The number of looks that are over.
+    forgotten: usize,
 }
 
 impl Story {
@@ -79,6 +81,7 @@ impl Story {
             start: now,
             log: Vec::new(),
             looks: Vec::new(),
+            forgotten: 0,
         }
     }
 
@@ -160,7 +163,10 @@ impl Story {
                     done,
                 })
             }
-            Command::Forget { .. } => None,
+            Command::Forget { .. } => {
+                self.forgotten += 1;
+                None
+            }
             Command::Log(entry) => {
                 self.log.push(entry.text);
                 None
@@ -498,4 +504,75 @@ fn two_weeks_leave_no_more_than_a_day() {
     assert!(states[2].name.as_ref().unwrap().len() <= 15);
     let distinct: HashSet<_> = story.deleted.iter().collect();
     assert!(distinct.len() > 19_000);
+}
+
+#[test]
+fn a_look_is_forgotten_whatever_comes_of_it() {
+    let mut leak = rule("leak", Trigger::Every(SECOND));
+    leak.max = Some(1);
+    let mut story = Story::of(vec![leak]);
+    for there in [vec![], vec![1, 2, 3], vec![1]] {
+        story.there = there;
+        story.pass(SECOND);
+    }
+    assert!(story.looks.len() >= 3);
+    assert_eq!(story.forgotten, story.looks.len());
+    // So is that of a rule which a reload takes away.
+    story.guard.apply(
+        Event::Bans(vec![BanChange::Add(prefix("192.0.2.7"), None)]),
+        story.now,
+    );
+    story.guard.reload(Rules::default(), story.now);
+    story.settle();
+    assert_eq!(story.forgotten, story.looks.len() + 1);
+}
+
+#[test]
+fn what_is_taken_back_before_a_look_is_not_looked_for() {
+    let mut story = Story::of(vec![rule("bans", Trigger::Ban)]);
+    story.guard.pause(None, true);
+    let add = |it: &str| BanChange::Add(prefix(it), None);
+    story.event(Event::Bans(vec![add("192.0.2.7"), add("192.0.2.8")]));
+    story.event(Event::Bans(vec![BanChange::Del(prefix("192.0.2.7"))]));
+    story.guard.pause(None, false);
+    story.settle();
+    assert_eq!(story.looks, [["192.0.2.8"]]);
+    story.event(Event::Bans(vec![add("192.0.2.9"), BanChange::Flush]));
+    assert_eq!(story.looks.len(), 1);
+}
+
+#[test]
+fn time_in_which_nothing_was_looked_at_is_no_time_of_matching() {
+    let mut leak = rule("leak", Trigger::Every(SECOND * 10));
+    leak.matched_for = Some(SECOND * 60);
+    let mut story = Story::of(vec![leak]);
+    story.there = vec![1];
+    story.pass(SECOND * 5);
+    story.guard.pause(Some("leak"), true);
+    story.pass(SECOND * 600);
+    story.guard.pause(Some("leak"), false);
+    story.pass(SECOND * 50);
+    assert!(story.deleted.is_empty(), "{:?}", story.times);
+    story.pass(SECOND * 20);
+    assert_eq!(story.deleted, [1]);
+}
+
+#[test]
+fn a_rule_that_is_enabled_by_a_reload_takes_what_is_there() {
+    let (banned, key) = of_set();
+    let with = |enabled| Rules {
+        rules: vec![Rule {
+            enabled,
+            ..banned.clone()
+        }],
+        ..Rules::default()
+    };
+    let mut story = Story::of(with(true).rules);
+    let all = vec![(prefix("192.0.2.7"), None)];
+    story.event(Event::SetRead(key.clone(), all.clone()));
+    for enabled in [true, false, true] {
+        story.guard.reload(with(enabled), story.now);
+        story.event(Event::SetRead(key.clone(), all.clone()));
+    }
+    assert_eq!(story.looks, [["192.0.2.7"], ["192.0.2.7"]]);
 }
