@@ -71,12 +71,14 @@ fn bans_and_their_expiry_survive_a_reload_and_a_restart() {
             is_alive(&later),
             "what was taken is nothing new after a reload"
         );
+        // One that is handed over just before the end is written, too.
+        ban(stage, "add 192.0.2.3\n");
         let folder = service.end_for_another();
         let written = std::fs::read_to_string(folder.path("guard-bans")).unwrap();
         assert!(written.contains("10.98.0.2 "), "{written}");
         let service = Service::start_in(folder, stage.command(&[]));
         until("it is taken at the start", || told(&later) == RESET);
-        assert_eq!(number(stage, "bans"), 2);
+        assert_eq!(number(stage, "bans"), 3);
         // A rule that comes with a reload takes the bans as well.
         let again = stage.connect(CLIENT, HERE, 22, &ssh);
         service.reload(&RULE.replace("[rule.bans]", "[rule.others]"));

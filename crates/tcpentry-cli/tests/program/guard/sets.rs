@@ -1,9 +1,11 @@
 //! Sets of nftables: whoever fills them, and whatever they hold, what their elements name ends once.
 
+use std::time::Duration;
+
 use tcpentry_testkit::link::ip;
 use tcpentry_testkit::until;
 
-use super::{Service, rule};
+use super::{Service, rule, wake_ups};
 use crate::lab::{
     CLIENT, CLIENT_V6, HERE, HERE_V6, OTHER, RESET, Stage, listen, nft, nft_file, on_a_stage, told,
 };
@@ -161,5 +163,21 @@ fn behind_a_published_port_only_a_rule_of_all_namespaces_finds_it() {
         until("it has ended", || told(&banned) == RESET);
         assert!(is_alive(&kept));
         service.logs(" in container");
+    });
+}
+
+#[test]
+fn a_rule_that_a_reload_takes_away_costs_nothing_more() {
+    on_a_stage(|stage| {
+        add_set("addr-set-dyn", "type ipv4_addr ; flags dynamic ; size 100");
+        let left = "[rule.left]\nwhen = \"address-removed\"\ndelete = \"src $address\"\n";
+        let service = start(stage, &format!("{RULE}{left}"));
+        ip(&["addr del 10.97.0.1/24 dev h1"]);
+        service.reload("[rule.bans]\nwhen = \"ban\"\ndelete = \"dst $elements\"\n");
+        // Longer than the time between two looks at the set.
+        std::thread::sleep(Duration::from_secs(6));
+        let before = wake_ups(service.pid);
+        std::thread::sleep(Duration::from_secs(1));
+        assert_eq!(wake_ups(service.pid), before);
     });
 }

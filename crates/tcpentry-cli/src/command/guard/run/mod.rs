@@ -3,6 +3,7 @@
 mod reports;
 mod sources;
 
+use std::collections::HashMap;
 use std::io::{self, Read as _};
 use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
@@ -89,6 +90,9 @@ struct Service {
     /// The next time at which the service manager hears that the loop goes on.
     watchdog: Option<(Duration, Instant)>,
     reports: Reports,
+    /// The last event of each rule, by its number, and the second since 1970 at which it was: converted once, so that it stays
+    /// the same.
+    event_times: HashMap<u64, (Instant, u64)>,
     /// The bans have changed since they were written, and the time from which they may be written again.
     bans: (bool, Instant),
 }
@@ -151,6 +155,7 @@ impl Service {
             last_reload_error: None,
             watchdog,
             reports: Reports::new(now),
+            event_times: HashMap::new(),
             bans: (false, now),
         };
         service.begin(now);
@@ -456,22 +461,32 @@ impl Service {
         text
     }
 
-    fn status(&self, now: Instant) -> GuardStatus {
+    fn status(&mut self, now: Instant) -> GuardStatus {
         let unix = |time: SystemTime| {
             let since = time.duration_since(SystemTime::UNIX_EPOCH);
             since.unwrap_or_default().as_secs()
         };
-        let at = |instant: Instant| {
-            let ago = now.saturating_duration_since(instant);
-            unix(SystemTime::now()) - ago.as_secs()
-        };
+        let mut known = std::mem::take(&mut self.event_times);
+        for rule in self.guard.states() {
+            let Some((last, _)) = &rule.last_event else {
+                continue;
+            };
+            let known = known
+                .remove(&rule.id)
+                .filter(|(instant, _)| instant == last);
+            let time = known.unwrap_or_else(|| {
+                let ago = now.saturating_duration_since(*last);
+                (*last, unix(SystemTime::now()).saturating_sub(ago.as_secs()))
+            });
+            self.event_times.insert(rule.id, time);
+        }
         let rules = self.guard.states().iter().map(|it| RuleStatus {
             name: it.rule.name.clone(),
             trigger: it.rule.trigger.text(),
             enabled: it.rule.enabled,
             paused: it.is_paused || self.guard.is_paused(),
             dry_run: it.is_dry_run,
-            last_event: it.last_event.as_ref().map(|(time, _)| at(*time)),
+            last_event: self.event_times.get(&it.id).map(|(_, time)| *time),
             last_event_text: it.last_event.as_ref().map(|(_, text)| text.clone()),
             looks: it.counts.looks,
             matched: it.counts.matched,

@@ -119,11 +119,9 @@ impl Sources {
     }
 
     fn read_addresses(&mut self, now: Instant, heard: &mut Heard) {
-        let Some(watch) = &mut self.addresses else {
-            return;
-        };
-        match watch.read() {
-            Ok(changes) => {
+        match self.addresses.as_mut().map(AddressWatch::read) {
+            None => {}
+            Some(Ok(changes)) => {
                 for change in changes {
                     match change {
                         AddressChange::Removed { address, name, .. } => {
@@ -138,7 +136,7 @@ impl Sources {
                     }
                 }
             }
-            Err(error) => heard.warnings.push(error.to_string()),
+            Some(Err(error)) => heard.warnings.push(error.to_string()),
         }
         let due = self.gone.partition_point(|gone| gone.due <= now);
         if due == 0 {
@@ -236,11 +234,11 @@ impl Sources {
         now: Instant,
         heard: &mut Heard,
     ) {
+        self.polled.clear();
+        self.poll_due = None;
         let Some(watch) = &mut self.sets else {
             return;
         };
-        self.polled.clear();
-        self.poll_due = None;
         match watch.sets() {
             Ok(all) => {
                 for info in all.into_iter().filter(|info| is_wanted(&info.name)) {
