@@ -81,7 +81,7 @@ pub(super) fn look(
     failures.extend(matches.failures.iter().map(ToString::to_string));
     let protected = matches.protected.into_iter();
     let protected =
-        protected.map(|(table, row, refusal)| describe(&mut scans[table], row, Err(refusal)));
+        protected.map(|(table, row, refusal)| describe(&mut scans[table], row, &Err(refusal)));
     let protected = protected.collect();
     let found = matches.rows.iter().map(|one| Found {
         netns: scans[one.table()].table.table.netns(),
@@ -107,7 +107,7 @@ fn attribution(selections: &[Selection]) -> Attribution {
 pub(super) fn describe(
     scan: &mut SelectedTable,
     connection: Connection,
-    result: Result<Ending, Error>,
+    result: &Result<Ending, Error>,
 ) -> Done {
     let table = &mut scan.table;
     let identity = table
@@ -116,12 +116,12 @@ pub(super) fn describe(
         .map(|origin| origin.identity(&connection).to_string());
     Done {
         netns: table.table.netns(),
-        outcome: match &result {
+        outcome: match result {
             Ok(_) => Outcome::Deleted,
             Err(error) => error.outcome(),
         },
         errno: result.as_ref().err().and_then(Error::errno),
-        cause: match &result {
+        cause: match result {
             Ok(ending) => ending
                 .reset
                 .kept_back()

@@ -147,7 +147,7 @@ fn delete(
         done.extend(
             results
                 .into_iter()
-                .map(|(row, result)| describe(scan, row, result)),
+                .map(|(row, result)| describe(scan, row, &result)),
         );
     }
     done

@@ -1,12 +1,8 @@
 //! The life of a service: what its manager hears, how it ends, what it may, and what it costs when nothing happens.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixDatagram;
-use std::process::Command;
 use std::time::Duration;
 
-use tcpentry_testkit::user::others;
 use tcpentry_testkit::{isolated, skip, stage};
 
 use super::{Service, ServiceFolder, wake_ups};
@@ -113,63 +109,18 @@ fn nothing_wakes_it_up_that_no_rule_has_asked_for() {
 }
 
 #[test]
-fn as_its_own_user_it_has_exactly_the_rights_that_check_names() {
+fn a_signal_within_a_batch_leaves_no_deletion_out_of_the_log() {
     alone(|| {
-        if !others() {
-            skip!("only one user is mapped here");
+        for delay in [2, 10, 30] {
+            let (all, _listener, port) = connections(800);
+            let rules = format!("[rule.all]\nevery = \"1h\"\ndelete = \"dport = :{port}\"\n");
+            let service = Service::start(program(), &rules);
+            std::thread::sleep(Duration::from_millis(delay));
+            let (status, log) = service.end();
+            assert!(status.success(), "{status}");
+            let gone = all.iter().filter(|it| !is_alive(it)).count();
+            assert_eq!(log.matches("rule all: deleted: ").count(), gone, "{delay}");
         }
-        let (all, _listener, port) = connections(2);
-        let rules = format!("[rule.one]\nevery = \"200ms\"\ndelete = \"dport = :{port}\"\n");
-        let folder = ServiceFolder::new(&rules);
-        let checked = run(&format!(
-            "guard check --config {}",
-            folder.path("rules.toml").display()
-        ));
-        let unit = checked
-            .out
-            .lines()
-            .find_map(|it| it.split_once("AmbientCapabilities="));
-        let (_, named) = unit.unwrap_or_else(|| panic!("{}", checked.out));
-        let named = named.to_lowercase();
-        let rights: Vec<_> = named
-            .split_whitespace()
-            .map(|it| format!("+{}", it.strip_prefix("cap_").unwrap()))
-            .collect();
-        let rights = rights.join(",");
-        let copy = "/run/program";
-        fs::copy(env!("CARGO_BIN_EXE_tcpentry"), copy).unwrap();
-        fs::set_permissions(copy, fs::Permissions::from_mode(0o755)).unwrap();
-        let as_user = |rights: &str| {
-            let mut command = Command::new("setpriv");
-            command
-                .args(["--reuid=4005", "--regid=4005", "--clear-groups"])
-                .args([
-                    format!("--inh-caps=-all{rights}"),
-                    format!("--ambient-caps=-all{rights}"),
-                ])
-                .arg(copy)
-                .env("RUNTIME_DIRECTORY", "/run/of-the-service");
-            command
-        };
-        for path in [folder.0.as_path(), "/run/of-the-service".as_ref()] {
-            fs::create_dir_all(path).unwrap();
-            std::os::unix::fs::chown(path, Some(4005), Some(4005)).unwrap();
-        }
-        let service = Service::start_in(folder, as_user(&format!(",{rights}")));
-        service.logs_times("rule one: deleted: ", 2);
-        assert!(all.iter().all(|it| !is_alive(it)));
-        assert!(!service.log().contains("can't"), "{}", service.log());
-        let folder = service.end_for_another();
-        // Without them it says what fails, and goes on.
-        let (all, _listener, port) = connections(1);
-        let rules = format!(
-            "[rule.one]\nevery = \"200ms\"\ndelete = \"dport = :{port}\"\nssh-sessions = true\n"
-        );
-        fs::write(folder.path("rules.toml"), rules).unwrap();
-        let service = Service::start_in(folder, as_user(""));
-        service.logs("rule one: denied: ");
-        assert!(all.iter().all(is_alive));
-        drop(service);
     });
 }
 

@@ -7,6 +7,7 @@ mod life;
 mod limits;
 mod names;
 mod reload;
+mod rights;
 mod sets;
 mod ssh;
 
@@ -118,14 +119,8 @@ impl Service {
 
     /// Waits until the log has this text so many times.
     fn logs_times(&self, text: &str, times: usize) {
-        let mut looks = 0_u32;
         until(&format!("the log has `{text}`, {times} times"), || {
-            looks += 1;
-            let log = self.log();
-            if looks.is_multiple_of(500) {
-                eprintln!("so far: {log}");
-            }
-            log.matches(text).count() >= times
+            self.counts(text) >= times
         });
     }
 

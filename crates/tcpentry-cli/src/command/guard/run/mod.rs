@@ -246,12 +246,10 @@ impl Service {
             }
         }
         self.end();
-        let exit = self.interrupt.exit();
-        // Who manages services ends them so: it is not a failure.
-        if exit == Exit::Interrupted(SIGTERM as u8) {
-            Exit::Done
-        } else {
-            exit
+        match self.interrupt.exit() {
+            // Who manages services ends them so: it is not a failure.
+            Exit::Interrupted(signal) if i32::from(signal) == SIGTERM => Exit::Done,
+            exit => exit,
         }
     }
 

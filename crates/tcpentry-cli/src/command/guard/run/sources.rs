@@ -209,10 +209,10 @@ impl Sources {
                 SetChange::Unclear { set } if is_wanted(&set) => {
                     unclear.insert(set);
                 }
-                SetChange::Created(info) if is_wanted(&info.name) => {
-                    if self.is_readable(&info, now, heard) {
-                        unclear.insert(info.name);
-                    }
+                SetChange::Created(info)
+                    if is_wanted(&info.name) && self.is_readable(&info, now, heard) =>
+                {
+                    unclear.insert(info.name);
                 }
                 SetChange::Lost => return self.read_all_sets(is_wanted, now, heard),
                 _ => {}

@@ -9,7 +9,6 @@ pub(crate) mod taken;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -140,7 +139,7 @@ pub(crate) enum Command {
         id: u64,
         round: u64,
     },
-    Log(Entry),
+    Log(Box<Entry>),
 }
 
 /// The whole state of the service.
@@ -185,12 +184,12 @@ impl Guard {
         let mut before = std::mem::take(&mut self.rules);
         for rule in rules.rules {
             let known = before.iter().position(|it| it.is_about(&rule));
-            let state = match known.map(|index| before.swap_remove(index)) {
-                Some(state) => state.with_rule(rule, self.dry_run, now),
-                None => {
-                    self.next_id += 1;
-                    RuleState::new(self.next_id - 1, rule, self.dry_run, now)
-                }
+            let state = if let Some(index) = known {
+                let state = before.swap_remove(index);
+                state.with_rule(rule, self.dry_run, now)
+            } else {
+                self.next_id += 1;
+                RuleState::new(self.next_id - 1, rule, self.dry_run, now)
             };
             self.rules.push(state);
         }
@@ -274,27 +273,7 @@ impl Guard {
                     .iter_mut()
                     .filter(|it| it.rule.trigger == Trigger::Ban)
                 {
-                    let mut new = BTreeSet::new();
-                    for change in &changes {
-                        match *change {
-                            BanChange::Add(prefix, lasts) if rule.bans.add(prefix, lasts, now) => {
-                                new.insert(prefix);
-                            }
-                            BanChange::Add(..) => {}
-                            BanChange::Del(prefix) => {
-                                rule.bans.remove(prefix);
-                                rule.take_back(prefix);
-                                new.remove(&prefix);
-                            }
-                            BanChange::Flush => {
-                                rule.bans.clear();
-                                rule.take_all_back();
-                                new.clear();
-                            }
-                        }
-                    }
-                    let new: Vec<_> = new.into_iter().collect();
-                    rule.take(&new, never, now, log);
+                    rule.change_bans(&changes, never, now, log);
                 }
             }
             Event::Looked { id, round, looked } => {
@@ -331,7 +310,7 @@ impl Guard {
             rule.commands(self.is_paused, now, &mut commands, &mut self.log);
         }
         let log = std::mem::take(&mut self.log);
-        commands.extend(log.into_iter().map(Command::Log));
+        commands.extend(log.into_iter().map(Box::new).map(Command::Log));
         commands
     }
 

@@ -13,7 +13,7 @@ use super::entry::{Entry, Weight};
 use super::matched::Matched;
 use super::name::NameHistory;
 use super::taken::Never;
-use super::{Command, Done, Found, Looked, SocketKey, matches_glob};
+use super::{BanChange, Command, Done, Found, Looked, SocketKey, matches_glob};
 use crate::args::pace::PaceArgs;
 use crate::command::guard::rules::{Rule, Trigger};
 use crate::pace::Pacer;
@@ -168,11 +168,6 @@ impl RuleState {
         self.pending.remove(&prefix);
     }
 
-    /// Forgets all that no look was made for so far.
-    pub(crate) fn take_all_back(&mut self) {
-        self.pending.clear();
-    }
-
     /// Takes what an event has brought, without what is never taken.
     pub(crate) fn take(
         &mut self,
@@ -200,6 +195,38 @@ impl RuleState {
             [] => String::new(),
         };
         self.last_event = Some((now, text));
+    }
+
+    /// Changes the bans, and takes those that are new.
+    pub(crate) fn change_bans(
+        &mut self,
+        changes: &[BanChange],
+        never: &Never,
+        now: Instant,
+        log: &mut Vec<Entry>,
+    ) {
+        let mut new = BTreeSet::new();
+        for change in changes {
+            match *change {
+                BanChange::Add(prefix, lasts) => {
+                    if self.bans.add(prefix, lasts, now) {
+                        new.insert(prefix);
+                    }
+                }
+                BanChange::Del(prefix) => {
+                    self.bans.remove(prefix);
+                    self.take_back(prefix);
+                    new.remove(&prefix);
+                }
+                BanChange::Flush => {
+                    self.bans.clear();
+                    self.pending.clear();
+                    new.clear();
+                }
+            }
+        }
+        let new: Vec<_> = new.into_iter().collect();
+        self.take(&new, never, now, log);
     }
 
     /// Takes what a look has found, and decides what of it is deleted.

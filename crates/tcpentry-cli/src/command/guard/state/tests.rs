@@ -8,6 +8,7 @@ use tcpentry::netns::{HostAddresses, NetnsId};
 use tcpentry::watch::{SetName, TableFamily};
 use tcpentry::{Connection, Cookie, Endpoint, Outcome, Pair, State};
 
+use super::elements::Elements;
 use super::{BanChange, Command, Done, Event, Found, Guard, Looked};
 use crate::args::pace::Rate;
 use crate::command::guard::rules::{NetnsScope, Rule, Rules, Trigger};
@@ -251,7 +252,10 @@ fn a_rate_is_kept_and_what_has_ended_takes_nobodys_time() {
     let left = story.there.len();
     story.pass(SECOND * 60);
     assert_eq!(story.deleted.len(), 1 + left);
-    let gaps = story.times.windows(2).map(|two| two[1] - two[0]);
+    let gaps = story
+        .times
+        .windows(2)
+        .map(|two| two[1].saturating_sub(two[0]));
     assert!(gaps.min().unwrap() >= SECOND);
     assert!(
         *story.times.last().unwrap() < SECOND * 8,
@@ -498,7 +502,7 @@ fn two_weeks_leave_no_more_than_a_day() {
         story.looks.clear();
     }
     let states = story.guard.states();
-    assert!(states[0].sets.values().map(|it| it.len()).sum::<usize>() <= 11);
+    assert!(states[0].sets.values().map(Elements::len).sum::<usize>() <= 11);
     assert!(states[3].bans.len() <= 11);
     assert!(states[1].matched_count() <= 4);
     assert!(states[2].name.as_ref().unwrap().len() <= 15);
