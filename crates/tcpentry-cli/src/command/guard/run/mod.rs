@@ -164,8 +164,6 @@ impl Service {
 
     /// Looks at what is there already: elements of sets, bans, connections on addresses that have gone.
     fn begin(&mut self, now: Instant) {
-        let text = format!("runs {}", self.summary());
-        self.say(Priority::Notice, &text);
         match ban_file::read(&ban_file::path()) {
             Ok(bans) => {
                 let bans = bans
@@ -182,6 +180,9 @@ impl Service {
             ),
         }
         self.watch(now);
+        // From here on nothing that happens is missed.
+        let text = format!("runs {}", self.summary());
+        self.say(Priority::Notice, &text);
         self.act(now);
         self.notifier.ready(&self.summary());
     }

@@ -67,7 +67,12 @@ impl Sources {
         let wants_sets = any(|it| matches!(it, Trigger::Set { .. }));
         keep(&mut self.sets, wants_sets, SetWatch::open, &mut heard);
         let wants_host = any(|it| !matches!(it, Trigger::Every(_)));
+        let is_new = self.host.is_none();
         keep(&mut self.host, wants_host, HostWatch::open, &mut heard);
+        if wants_host && is_new {
+            // What has changed since they were read last was not announced to it.
+            read_host(&mut heard);
+        }
         self.refused.clear();
         self.read_all_sets(
             |name| rules.iter().any(|rule| is_of(rule, name)),
@@ -109,12 +114,8 @@ impl Sources {
     /// Reads the addresses of this host where they have changed, before anything is decided by them.
     fn read_host(&mut self, heard: &mut Heard) {
         let changed = self.host.as_mut().map(HostWatch::has_changed);
-        if !matches!(changed, Some(Ok(true) | Err(_))) {
-            return;
-        }
-        match HostAddresses::read() {
-            Ok(host) => heard.events.push(Event::Host(host)),
-            Err(error) => heard.warnings.push(error.to_string()),
+        if matches!(changed, Some(Ok(true) | Err(_))) {
+            read_host(heard);
         }
     }
 
@@ -144,7 +145,11 @@ impl Sources {
         }
         let mut gone: Vec<_> = self.gone.drain(..due).collect();
         match HostAddresses::read() {
-            Ok(host) => gone.retain(|gone| host.role(gone.address) != Some(HostRole::Own)),
+            Ok(host) => {
+                gone.retain(|gone| host.role(gone.address) != Some(HostRole::Own));
+                // By the same addresses it is decided what is taken.
+                heard.events.push(Event::Host(host));
+            }
             // Nothing is ended by an address that may be there.
             Err(error) => {
                 heard.warnings.push(error.to_string());
@@ -279,6 +284,14 @@ impl Sources {
             }
             Err(error) => heard.warnings.push(error.to_string()),
         }
+    }
+}
+
+/// Reads the addresses of this host.
+fn read_host(heard: &mut Heard) {
+    match HostAddresses::read() {
+        Ok(host) => heard.events.push(Event::Host(host)),
+        Err(error) => heard.warnings.push(error.to_string()),
     }
 }
 
