@@ -279,7 +279,7 @@ mod tests {
             name: "prog-d",
             section: (8, "Administration"),
             about: "does things",
-            sections: &[("FILES", "/x -- a file")],
+            sections: vec![("FILES", "/x -- a file".into())],
         };
         let page = prose_page(&page, "1.2.3");
         let expected = r#".TH PROG-D 8 "" "tcpentry 1.2.3" "Administration"

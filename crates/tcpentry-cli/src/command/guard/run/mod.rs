@@ -166,10 +166,7 @@ impl Service {
     fn begin(&mut self, now: Instant) {
         match ban_file::read(&ban_file::path()) {
             Ok(bans) => {
-                let bans = bans
-                    .into_iter()
-                    .map(|(prefix, left)| BanChange::Add(prefix, left));
-                self.guard.apply(Event::Bans(bans.collect()), now);
+                self.guard.apply(Event::KnownBans(bans), now);
             }
             Err(error) => self.say(
                 Priority::Warning,
@@ -328,10 +325,7 @@ impl Service {
                 let bans = self.known_bans(now);
                 self.guard.reload(rules, now);
                 // A rule that was not there before takes what is there.
-                let bans = bans
-                    .into_iter()
-                    .map(|(prefix, left)| BanChange::Add(prefix, left));
-                self.guard.apply(Event::Bans(bans.collect()), now);
+                self.guard.apply(Event::KnownBans(bans), now);
                 self.watch(now);
                 self.say(Priority::Notice, "has read its configuration again");
             }

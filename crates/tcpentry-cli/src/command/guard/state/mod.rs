@@ -97,13 +97,12 @@ pub(crate) enum Event {
     SetGone(SetName),
     /// The answer of the resolver; empty where it failed.
     Name(String, Vec<IpAddr>),
+    /// Changes of the bans were handed over. Who bans again means what has come since, too.
     Bans(Vec<BanChange>),
+    /// Bans that are known from before; new only to a rule that does not have them.
+    KnownBans(Vec<(Prefix, Option<Duration>)>),
     /// A look is over.
-    Looked {
-        id: u64,
-        round: u64,
-        looked: Looked,
-    },
+    Looked { id: u64, round: u64, looked: Looked },
     /// Deletions are over.
     Done {
         id: u64,
@@ -269,11 +268,13 @@ impl Guard {
                 }
             }
             Event::Bans(changes) => {
-                for rule in rules
-                    .iter_mut()
-                    .filter(|it| it.rule.trigger == Trigger::Ban)
-                {
+                for rule in of_bans(rules) {
                     rule.change_bans(&changes, never, now, log);
+                }
+            }
+            Event::KnownBans(known) => {
+                for rule in of_bans(rules) {
+                    rule.know_bans(&known, never, now, log);
                 }
             }
             Event::Looked { id, round, looked } => {
@@ -350,6 +351,12 @@ impl Guard {
 fn about<'r>(rules: &'r mut [RuleState], set: &SetName) -> impl Iterator<Item = &'r mut RuleState> {
     let rules = rules.iter_mut();
     rules.filter(move |it| it.rule.trigger.is_about_set(set))
+}
+
+/// Returns the rules about bans.
+fn of_bans(rules: &mut [RuleState]) -> impl Iterator<Item = &mut RuleState> {
+    let rules = rules.iter_mut();
+    rules.filter(|it| it.rule.trigger == Trigger::Ban)
 }
 
 /// Returns true if a text is as a pattern says, in which `*` is anything.

@@ -197,7 +197,22 @@ impl RuleState {
         self.last_event = Some((now, text));
     }
 
-    /// Changes the bans, and takes those that are new.
+    /// Takes bans that are known from before, as far as the rule does not have them.
+    pub(crate) fn know_bans(
+        &mut self,
+        known: &[(Prefix, Option<Duration>)],
+        never: &Never,
+        now: Instant,
+        log: &mut Vec<Entry>,
+    ) {
+        let new = known
+            .iter()
+            .filter(|(prefix, lasts)| self.bans.add(*prefix, *lasts, now));
+        let new: Vec<_> = new.map(|(prefix, _)| *prefix).collect();
+        self.take(&new, never, now, log);
+    }
+
+    /// Changes the bans, and takes those that were handed over.
     pub(crate) fn change_bans(
         &mut self,
         changes: &[BanChange],
@@ -209,9 +224,8 @@ impl RuleState {
         for change in changes {
             match *change {
                 BanChange::Add(prefix, lasts) => {
-                    if self.bans.add(prefix, lasts, now) {
-                        new.insert(prefix);
-                    }
+                    self.bans.add(prefix, lasts, now);
+                    new.insert(prefix);
                 }
                 BanChange::Del(prefix) => {
                     self.bans.remove(prefix);

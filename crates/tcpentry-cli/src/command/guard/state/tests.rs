@@ -372,6 +372,14 @@ fn bans_come_and_go_and_expire() {
         add("192.0.2.1", 60),
     ]));
     assert_eq!(story.looks.len(), 2);
+    // Who bans again means what has come since; a reload does not.
+    story.event(Event::Bans(vec![add("192.0.2.1", 60)]));
+    assert_eq!(story.looks.len(), 3);
+    let known = vec![(prefix("192.0.2.1"), Some(SECOND * 60))];
+    story.event(Event::KnownBans(known));
+    assert_eq!(story.looks.len(), 3);
+    story.event(Event::KnownBans(vec![(prefix("192.0.2.9"), None)]));
+    assert_eq!(story.looks.len(), 4);
     story.event(Event::Bans(vec![BanChange::Flush]));
     assert_eq!(story.guard.states()[0].bans.len(), 0);
 }
