@@ -1,6 +1,6 @@
 //! A record of what the service did, for the journal.
 
-use super::Done;
+use super::found::Done;
 use tcpentry::Outcome;
 
 /// The weight of a record, as syslog(3) counts it.

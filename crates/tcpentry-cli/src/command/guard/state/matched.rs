@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::SocketKey;
+use super::found::SocketKey;
 
 /// The connections that matched in the last look, each with the first look from which on it has matched in every one.
 #[derive(Clone, Debug, Default)]

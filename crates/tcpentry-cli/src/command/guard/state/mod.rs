@@ -2,6 +2,9 @@
 
 pub(crate) mod elements;
 pub(crate) mod entry;
+mod event;
+mod found;
+mod glob;
 pub(crate) mod matched;
 pub(crate) mod name;
 pub(crate) mod rule;
@@ -9,137 +12,20 @@ pub(crate) mod taken;
 #[cfg(test)]
 mod tests;
 
-use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tcpentry::filter::{Prefix, PrefixSet};
-use tcpentry::netns::{HostAddresses, NetnsId};
+use tcpentry::netns::HostAddresses;
 use tcpentry::watch::SetName;
-use tcpentry::{Connection, Cookie, Outcome};
 
-use super::rules::{Rule, Rules, Trigger};
-use crate::tables::sets::Sets;
+use super::rules::{Rules, Trigger};
 use entry::Entry;
+pub(crate) use event::{BanChange, Command, Event};
+pub(crate) use found::{Done, Found, Looked};
+use glob::matches_glob;
 use rule::RuleState;
 use taken::Never;
-
-/// A socket as all tables together know it: the namespace, and the cookie in it.
-pub(crate) type SocketKey = (NetnsId, Cookie);
-
-/// A connection that a look has found.
-#[derive(Clone, Debug)]
-pub(crate) struct Found {
-    pub(crate) netns: NetnsId,
-    pub(crate) connection: Connection,
-}
-
-impl Found {
-    pub(crate) fn key(&self) -> SocketKey {
-        (self.netns, self.connection.cookie)
-    }
-}
-
-/// What a look at the tables found.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Looked {
-    pub(crate) found: Vec<Found>,
-    /// Those that match and that a guard protects.
-    pub(crate) protected: Vec<Done>,
-    /// The number of listeners that match and that only `listeners = true` deletes.
-    pub(crate) listeners: u64,
-    /// The number of those that `except` spares.
-    pub(crate) excepted: u64,
-    /// The number of those of which it can't be seen whether they match.
-    pub(crate) hidden: u64,
-    /// What of it failed, if anything.
-    pub(crate) failures: Vec<String>,
-}
-
-/// What became of a connection.
-#[derive(Clone, Debug)]
-pub(crate) struct Done {
-    pub(crate) netns: NetnsId,
-    pub(crate) connection: Connection,
-    pub(crate) outcome: Outcome,
-    pub(crate) errno: Option<i32>,
-    /// The identity, for `delete --id`.
-    pub(crate) identity: String,
-    /// Why it was not deleted.
-    pub(crate) cause: Option<String>,
-    /// The name of the network namespace, where it is not the service's own.
-    pub(crate) place: Option<String>,
-}
-
-/// A change of the bans.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum BanChange {
-    Add(Prefix, Option<Duration>),
-    Del(Prefix),
-    Flush,
-}
-
-/// What has happened.
-#[derive(Debug)]
-pub(crate) enum Event {
-    /// Addresses have left the host, each from a device; they are on no other.
-    AddressesRemoved(Vec<(IpAddr, String)>),
-    /// Local addresses of connections that were on no device at the start.
-    AddressesMissing(Vec<IpAddr>),
-    /// Elements of a set were added.
-    Elements(SetName, Vec<(Prefix, Option<Duration>)>),
-    /// An element was removed.
-    ElementsGone(SetName, Vec<Prefix>),
-    /// A set was read: all of its elements.
-    SetRead(SetName, Vec<(Prefix, Option<Duration>)>),
-    /// A set is no more.
-    SetGone(SetName),
-    /// The answer of the resolver; empty where it failed.
-    Name(String, Vec<IpAddr>),
-    /// Changes of the bans were handed over. Who bans again means what has come since, too.
-    Bans(Vec<BanChange>),
-    /// Bans that are known from before; new only to a rule that does not have them.
-    KnownBans(Vec<(Prefix, Option<Duration>)>),
-    /// A look is over.
-    Looked { id: u64, round: u64, looked: Looked },
-    /// Deletions are over.
-    Done {
-        id: u64,
-        round: u64,
-        /// The name of the rule, which a reload may have removed.
-        rule: String,
-        is_dry_run: bool,
-        done: Vec<Done>,
-    },
-    /// The addresses of this host are these now.
-    Host(HostAddresses),
-}
-
-/// What is to be done.
-#[derive(Debug)]
-pub(crate) enum Command {
-    /// Look which connections a rule selects.
-    Look {
-        id: u64,
-        round: u64,
-        rule: Arc<Rule>,
-        sets: Sets,
-    },
-    /// Delete these, which the rule's look has found, if they still match.
-    Delete {
-        id: u64,
-        round: u64,
-        these: Vec<Found>,
-        is_dry_run: bool,
-    },
-    /// Nothing more comes of this look.
-    Forget {
-        id: u64,
-        round: u64,
-    },
-    Log(Box<Entry>),
-}
 
 /// The whole state of the service.
 #[derive(Debug)]
@@ -259,12 +145,7 @@ impl Guard {
             }
             Event::Name(name, addresses) => {
                 for rule in rules {
-                    let is_its = matches!(&rule.rule.trigger, Trigger::NameChanged { name: its, .. } if *its == name);
-                    if let Some(history) = rule.name.as_mut().filter(|_| is_its) {
-                        let former = history.answer(&addresses, now);
-                        let former: Vec<_> = former.into_iter().map(Prefix::from).collect();
-                        rule.take(&former, never, now, log);
-                    }
+                    rule.take_answer(&name, &addresses, never, now, log);
                 }
             }
             Event::Bans(changes) => {
@@ -357,17 +238,4 @@ fn about<'r>(rules: &'r mut [RuleState], set: &SetName) -> impl Iterator<Item = 
 fn of_bans(rules: &mut [RuleState]) -> impl Iterator<Item = &mut RuleState> {
     let rules = rules.iter_mut();
     rules.filter(|it| it.rule.trigger == Trigger::Ban)
-}
-
-/// Returns true if a text is as a pattern says, in which `*` is anything.
-pub(crate) fn matches_glob(pattern: &str, text: &str) -> bool {
-    let Some((first, rest)) = pattern.split_once('*') else {
-        return pattern == text;
-    };
-    let Some(text) = text.strip_prefix(first) else {
-        return false;
-    };
-    (0..=text.len())
-        .filter(|at| text.is_char_boundary(*at))
-        .any(|at| matches_glob(rest, &text[at..]))
 }

@@ -1,6 +1,7 @@
 //! The state of one rule: what an event has brought, the look that is under way, and what waits for its deletion.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,10 +11,12 @@ use tcpentry::watch::SetName;
 
 use super::elements::Elements;
 use super::entry::{Entry, Weight};
+use super::event::{BanChange, Command};
+use super::found::{Done, Found, Looked, SocketKey};
+use super::glob::matches_glob;
 use super::matched::Matched;
 use super::name::NameHistory;
 use super::taken::Never;
-use super::{BanChange, Command, Done, Found, Looked, SocketKey, matches_glob};
 use crate::args::pace::PaceArgs;
 use crate::command::guard::rules::{Rule, Trigger};
 use crate::pace::Pacer;
@@ -195,6 +198,24 @@ impl RuleState {
             [] => String::new(),
         };
         self.last_event = Some((now, text));
+    }
+
+    /// Takes the addresses of a name, and what they make former where the rule is about it.
+    pub(crate) fn take_answer(
+        &mut self,
+        name: &str,
+        addresses: &[IpAddr],
+        never: &Never,
+        now: Instant,
+        log: &mut Vec<Entry>,
+    ) {
+        let is_its =
+            matches!(&self.rule.trigger, Trigger::NameChanged { name: its, .. } if its == name);
+        if let Some(history) = self.name.as_mut().filter(|_| is_its) {
+            let former = history.answer(addresses, now);
+            let former: Vec<_> = former.into_iter().map(Prefix::from).collect();
+            self.take(&former, never, now, log);
+        }
     }
 
     /// Takes bans that are known from before, as far as the rule does not have them.

@@ -1,0 +1,51 @@
+//! What looks and deletions have found.
+
+use tcpentry::netns::NetnsId;
+use tcpentry::{Connection, Cookie, Outcome};
+
+/// A socket as all tables together know it: the namespace, and the cookie in it.
+pub(crate) type SocketKey = (NetnsId, Cookie);
+
+/// A connection that a look has found.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) netns: NetnsId,
+    pub(crate) connection: Connection,
+}
+
+impl Found {
+    pub(crate) fn key(&self) -> SocketKey {
+        (self.netns, self.connection.cookie)
+    }
+}
+
+/// What a look at the tables found.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Looked {
+    pub(crate) found: Vec<Found>,
+    /// Those that match and that a guard protects.
+    pub(crate) protected: Vec<Done>,
+    /// The number of listeners that match and that only `listeners = true` deletes.
+    pub(crate) listeners: u64,
+    /// The number of those that `except` spares.
+    pub(crate) excepted: u64,
+    /// The number of those of which it can't be seen whether they match.
+    pub(crate) hidden: u64,
+    /// What of it failed, if anything.
+    pub(crate) failures: Vec<String>,
+}
+
+/// What became of a connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Done {
+    pub(crate) netns: NetnsId,
+    pub(crate) connection: Connection,
+    pub(crate) outcome: Outcome,
+    pub(crate) errno: Option<i32>,
+    /// The identity, for `delete --id`.
+    pub(crate) identity: String,
+    /// Why it was not deleted.
+    pub(crate) cause: Option<String>,
+    /// The name of the network namespace, where it is not the service's own.
+    pub(crate) place: Option<String>,
+}
