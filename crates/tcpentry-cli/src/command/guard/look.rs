@@ -10,7 +10,7 @@ use tcpentry::netns::{HostAddresses, HostRole};
 use tcpentry::{Attribution, Connection, Error, Outcome, Query, Selection, States, TcpTable};
 
 use super::rules::{NetnsScope, Rule, Trigger};
-use super::state::{Done, Found, Looked};
+use super::state::{Done, FoundConnection, LookResult};
 use crate::args::{DeleteArgs, NetnsArgs};
 use crate::command::delete::interrupt::Interrupt;
 use crate::command::delete::selector::{self, RowVerdict, SelectedTable, Selector};
@@ -24,7 +24,7 @@ pub(super) fn look(
     rule: &Rule,
     sets: &Sets,
     interrupt: &Interrupt,
-) -> Result<(Looked, Vec<SelectedTable>), String> {
+) -> Result<(LookResult, Vec<SelectedTable>), String> {
     let excepted = Cell::new(0);
     let args = args_of(rule);
     let tables = tables::open_quietly(&args.netns).map_err(|error| error.to_string())?;
@@ -83,11 +83,11 @@ pub(super) fn look(
     let protected =
         protected.map(|(table, row, refusal)| describe(&mut scans[table], row, &Err(refusal)));
     let protected = protected.collect();
-    let found = matches.rows.iter().map(|one| Found {
+    let found = matches.rows.iter().map(|one| FoundConnection {
         netns: scans[one.table()].table.table.netns(),
         connection: one.connection(),
     });
-    let looked = Looked {
+    let looked = LookResult {
         found: found.collect(),
         protected,
         listeners,

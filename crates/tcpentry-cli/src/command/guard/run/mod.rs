@@ -27,10 +27,10 @@ use super::service::journal::{EventLog, LogField, LogRecord, Priority};
 use super::service::metrics;
 use super::service::notify::Notifier;
 use super::service::status::{GuardStatus, RuleStatus};
-use super::state::entry::{Entry, Weight};
+use super::state::entry::{GuardEntry, Weight};
 use super::state::rule::RuleState;
-use super::state::{BanChange, Command, Event, Guard};
-use super::worker::{self, Task};
+use super::state::{BanChange, Event, Guard, StateCommand};
+use super::worker::{self, WorkerTask};
 use crate::args::GuardRunArgs;
 use crate::command::delete::interrupt::Interrupt;
 use crate::exit::Exit;
@@ -81,7 +81,7 @@ struct Service {
     ending: UnixStream,
     reloading: UnixStream,
     answered: UnixStream,
-    tasks: Option<Sender<Task>>,
+    tasks: Option<Sender<WorkerTask>>,
     answers: Receiver<Event>,
     names: Sender<Vec<WatchedName>>,
     worker: Option<JoinHandle<()>>,
@@ -205,7 +205,7 @@ impl Service {
             self.guard.apply(event, now);
         }
         if opened.find_missing {
-            self.send(Task::FindMissing);
+            self.send(WorkerTask::FindMissing);
         }
     }
 
@@ -293,7 +293,7 @@ impl Service {
             self.guard.apply(event, now);
         }
         if heard.find_missing {
-            self.send(Task::FindMissing);
+            self.send(WorkerTask::FindMissing);
         }
     }
 
@@ -301,15 +301,15 @@ impl Service {
     fn act(&mut self, now: Instant) {
         for command in self.guard.commands(now) {
             match command {
-                Command::Log(entry) => self.log.write(&record(&entry)),
-                command => self.send(Task::Do(command)),
+                StateCommand::Log(entry) => self.log.write(&record(&entry)),
+                command => self.send(WorkerTask::Do(command)),
             }
         }
         self.keep_bans(now);
         self.report(now);
     }
 
-    fn send(&self, task: Task) {
+    fn send(&self, task: WorkerTask) {
         if let Some(tasks) = &self.tasks {
             // It ends only with the service.
             let _ = tasks.send(task);
@@ -523,7 +523,7 @@ impl Service {
             self.guard.apply(event, now);
         }
         for command in self.guard.commands(now) {
-            if let Command::Log(entry) = command {
+            if let StateCommand::Log(entry) = command {
                 self.log.write(&record(&entry));
             }
         }
@@ -539,7 +539,7 @@ impl Service {
 }
 
 /// Makes the record of an entry.
-fn record(entry: &Entry) -> LogRecord {
+fn record(entry: &GuardEntry) -> LogRecord {
     let priority = match entry.weight {
         Weight::Error => Priority::Error,
         Weight::Warning => Priority::Warning,

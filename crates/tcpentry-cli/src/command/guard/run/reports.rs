@@ -1,4 +1,4 @@
-//! What the service says of itself again whenever it has changed: not more often than anybody reads it.
+//! Reports of the service about itself, made again whenever they have changed: not more often than anybody reads it.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What the kernel announces: addresses that leave the host, and elements of sets of nftables.
+//! Announcements of the kernel: addresses that leave the host, and elements of sets of nftables.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -41,7 +41,7 @@ struct GoneAddress {
     due: Instant,
 }
 
-/// What was heard.
+/// Events and warnings that were heard.
 #[derive(Default)]
 pub(super) struct Heard {
     pub(super) events: Vec<Event>,

@@ -14,7 +14,7 @@ pub(crate) enum Weight {
 
 /// A record: of one connection, or of a rule.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct GuardEntry {
     pub(crate) weight: Weight,
     pub(crate) rule: String,
     pub(crate) text: String,
@@ -23,7 +23,7 @@ pub(crate) struct Entry {
     pub(crate) is_dry_run: bool,
 }
 
-impl Entry {
+impl GuardEntry {
     pub(crate) fn of_rule(weight: Weight, rule: &str, text: impl Into<String>) -> Self {
         Self {
             weight,

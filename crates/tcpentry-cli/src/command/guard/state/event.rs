@@ -8,8 +8,8 @@ use tcpentry::filter::Prefix;
 use tcpentry::netns::HostAddresses;
 use tcpentry::watch::SetName;
 
-use super::entry::Entry;
-use super::found::{Done, Found, Looked};
+use super::entry::GuardEntry;
+use super::found::{Done, FoundConnection, LookResult};
 use crate::command::guard::rules::Rule;
 use crate::tables::sets::Sets;
 
@@ -43,7 +43,11 @@ pub(crate) enum Event {
     /// Bans that are known from before; new only to a rule that does not have them.
     KnownBans(Vec<(Prefix, Option<Duration>)>),
     /// A look is over.
-    Looked { id: u64, round: u64, looked: Looked },
+    Looked {
+        id: u64,
+        round: u64,
+        looked: LookResult,
+    },
     /// Deletions are over.
     Done {
         id: u64,
@@ -59,7 +63,7 @@ pub(crate) enum Event {
 
 /// What is to be done.
 #[derive(Debug)]
-pub(crate) enum Command {
+pub(crate) enum StateCommand {
     /// Look which connections a rule selects.
     Look {
         id: u64,
@@ -71,7 +75,7 @@ pub(crate) enum Command {
     Delete {
         id: u64,
         round: u64,
-        these: Vec<Found>,
+        these: Vec<FoundConnection>,
         is_dry_run: bool,
     },
     /// Nothing more comes of this look.
@@ -79,5 +83,5 @@ pub(crate) enum Command {
         id: u64,
         round: u64,
     },
-    Log(Box<Entry>),
+    Log(Box<GuardEntry>),
 }

@@ -4,25 +4,25 @@ use tcpentry::netns::NetnsId;
 use tcpentry::{Connection, Cookie, Outcome};
 
 /// A socket as all tables together know it: the namespace, and the cookie in it.
-pub(crate) type SocketKey = (NetnsId, Cookie);
+pub(crate) type NamespacedKey = (NetnsId, Cookie);
 
 /// A connection that a look has found.
 #[derive(Clone, Debug)]
-pub(crate) struct Found {
+pub(crate) struct FoundConnection {
     pub(crate) netns: NetnsId,
     pub(crate) connection: Connection,
 }
 
-impl Found {
-    pub(crate) fn key(&self) -> SocketKey {
+impl FoundConnection {
+    pub(crate) fn key(&self) -> NamespacedKey {
         (self.netns, self.connection.cookie)
     }
 }
 
 /// What a look at the tables found.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Looked {
-    pub(crate) found: Vec<Found>,
+pub(crate) struct LookResult {
+    pub(crate) found: Vec<FoundConnection>,
     /// Those that match and that a guard protects.
     pub(crate) protected: Vec<Done>,
     /// The number of listeners that match and that only `listeners = true` deletes.

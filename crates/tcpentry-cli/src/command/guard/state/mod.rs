@@ -20,9 +20,9 @@ use tcpentry::netns::HostAddresses;
 use tcpentry::watch::SetName;
 
 use super::rules::{Rules, Trigger};
-use entry::Entry;
-pub(crate) use event::{BanChange, Command, Event};
-pub(crate) use found::{Done, Found, Looked};
+use entry::GuardEntry;
+pub(crate) use event::{BanChange, Event, StateCommand};
+pub(crate) use found::{Done, FoundConnection, LookResult};
 use glob::matches_glob;
 use rule::RuleState;
 use taken::Never;
@@ -40,9 +40,9 @@ pub(crate) struct Guard {
     /// Nothing is deleted, whatever the rules say.
     dry_run: bool,
     is_paused: bool,
-    log: Vec<Entry>,
+    log: Vec<GuardEntry>,
     /// The looks of rules that are no more.
-    over: Vec<Command>,
+    over: Vec<StateCommand>,
 }
 
 impl Guard {
@@ -175,7 +175,7 @@ impl Guard {
                 }
                 let entries = done
                     .into_iter()
-                    .map(|done| Entry::of_connection(&name, done, is_dry_run));
+                    .map(|done| GuardEntry::of_connection(&name, done, is_dry_run));
                 log.extend(entries);
             }
             Event::Host(host) => {
@@ -186,13 +186,13 @@ impl Guard {
     }
 
     /// Returns what is to be done now.
-    pub(crate) fn commands(&mut self, now: Instant) -> Vec<Command> {
+    pub(crate) fn commands(&mut self, now: Instant) -> Vec<StateCommand> {
         let mut commands = std::mem::take(&mut self.over);
         for rule in &mut self.rules {
             rule.commands(self.is_paused, now, &mut commands, &mut self.log);
         }
         let log = std::mem::take(&mut self.log);
-        commands.extend(log.into_iter().map(Box::new).map(Command::Log));
+        commands.extend(log.into_iter().map(Box::new).map(StateCommand::Log));
         commands
     }
 

@@ -10,9 +10,9 @@ use tcpentry::filter::Prefix;
 use tcpentry::watch::SetName;
 
 use super::elements::Elements;
-use super::entry::{Entry, Weight};
-use super::event::{BanChange, Command};
-use super::found::{Done, Found, Looked, SocketKey};
+use super::entry::{GuardEntry, Weight};
+use super::event::{BanChange, StateCommand};
+use super::found::{Done, FoundConnection, LookResult, NamespacedKey};
 use super::glob::matches_glob;
 use super::matched::Matched;
 use super::name::NameHistory;
@@ -24,7 +24,7 @@ use crate::tables::sets::Sets;
 
 /// The numbers that a rule is reported with.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Counts {
+pub(crate) struct RuleCounts {
     pub(crate) looks: u64,
     pub(crate) matched: u64,
     pub(crate) deleted: u64,
@@ -43,7 +43,7 @@ pub(crate) struct RuleState {
     pub(crate) rule: Arc<Rule>,
     pub(crate) is_dry_run: bool,
     pub(crate) is_paused: bool,
-    pub(crate) counts: Counts,
+    pub(crate) counts: RuleCounts,
     /// The last event, and when that was.
     pub(crate) last_event: Option<(Instant, String)>,
     /// The elements of each set of nftables that it is about.
@@ -56,10 +56,10 @@ pub(crate) struct RuleState {
     next_look: Option<Instant>,
     /// The number of the last look.
     round: u64,
-    stage: Stage,
+    stage: RoundStage,
     matched: Matched,
     /// What is protected has been reported, and is reported again only after it has not been there for a look.
-    reported: HashSet<SocketKey>,
+    reported: HashSet<NamespacedKey>,
     /// What of the last look failed.
     failures: Vec<String>,
     /// It has been reported that something can't be seen, and it still can't.
@@ -69,12 +69,12 @@ pub(crate) struct RuleState {
 
 /// What a rule is at.
 #[derive(Debug)]
-enum Stage {
+enum RoundStage {
     Idle,
     Looking,
     /// Deletes what a look has found: some are with the worker, others wait for their turn.
     Deleting {
-        waiting: VecDeque<Found>,
+        waiting: VecDeque<FoundConnection>,
         in_flight: usize,
     },
 }
@@ -92,14 +92,14 @@ impl RuleState {
             rule: Arc::new(rule),
             id,
             is_paused: false,
-            counts: Counts::default(),
+            counts: RuleCounts::default(),
             last_event: None,
             sets: BTreeMap::new(),
             bans: Elements::default(),
             name,
             pending: BTreeSet::new(),
             round: 0,
-            stage: Stage::Idle,
+            stage: RoundStage::Idle,
             matched: Matched::default(),
             reported: HashSet::new(),
             failures: Vec::new(),
@@ -138,7 +138,7 @@ impl RuleState {
         }
         let pacer = if is_new_pace {
             let mut pacer = new.pacer.clone();
-            if let (Some(pacer), Stage::Deleting { waiting, .. }) = (&mut pacer, &new.stage) {
+            if let (Some(pacer), RoundStage::Deleting { waiting, .. }) = (&mut pacer, &new.stage) {
                 pacer.begin(now, waiting.len(), None);
             }
             pacer
@@ -159,8 +159,8 @@ impl RuleState {
     }
 
     /// Ends the rule: nothing more comes of its look.
-    pub(crate) const fn forget(&self) -> Command {
-        Command::Forget {
+    pub(crate) const fn forget(&self) -> StateCommand {
+        StateCommand::Forget {
             id: self.id,
             round: self.round,
         }
@@ -177,7 +177,7 @@ impl RuleState {
         new: &[Prefix],
         never: &Never,
         now: Instant,
-        log: &mut Vec<Entry>,
+        log: &mut Vec<GuardEntry>,
     ) {
         if !self.rule.enabled || new.is_empty() {
             return;
@@ -185,7 +185,7 @@ impl RuleState {
         for prefix in new {
             match never.take(*prefix) {
                 Ok(parts) => self.pending.extend(parts),
-                Err(reason) => log.push(Entry::of_rule(
+                Err(reason) => log.push(GuardEntry::of_rule(
                     Weight::Warning,
                     &self.rule.name,
                     format!("not taken: {reason}"),
@@ -207,7 +207,7 @@ impl RuleState {
         addresses: &[IpAddr],
         never: &Never,
         now: Instant,
-        log: &mut Vec<Entry>,
+        log: &mut Vec<GuardEntry>,
     ) {
         let is_its =
             matches!(&self.rule.trigger, Trigger::NameChanged { name: its, .. } if its == name);
@@ -224,7 +224,7 @@ impl RuleState {
         known: &[(Prefix, Option<Duration>)],
         never: &Never,
         now: Instant,
-        log: &mut Vec<Entry>,
+        log: &mut Vec<GuardEntry>,
     ) {
         let new = known
             .iter()
@@ -239,7 +239,7 @@ impl RuleState {
         changes: &[BanChange],
         never: &Never,
         now: Instant,
-        log: &mut Vec<Entry>,
+        log: &mut Vec<GuardEntry>,
     ) {
         let mut new = BTreeSet::new();
         for change in changes {
@@ -268,15 +268,15 @@ impl RuleState {
     pub(crate) fn looked(
         &mut self,
         round: u64,
-        looked: Looked,
+        looked: LookResult,
         now: Instant,
-        log: &mut Vec<Entry>,
+        log: &mut Vec<GuardEntry>,
     ) {
-        if round != self.round || !matches!(self.stage, Stage::Looking) {
+        if round != self.round || !matches!(self.stage, RoundStage::Looking) {
             return;
         }
         let name = self.rule.name.clone();
-        let say = |weight, text: String| Entry::of_rule(weight, &name, text);
+        let say = |weight, text: String| GuardEntry::of_rule(weight, &name, text);
         self.counts.looks += 1;
         for failure in &looked.failures {
             // Said once, while it lasts.
@@ -303,16 +303,16 @@ impl RuleState {
             self.reported.insert(key);
             if !reported.contains(&key) {
                 self.count(done.outcome);
-                log.push(Entry::of_connection(&name, done, self.is_dry_run));
+                log.push(GuardEntry::of_connection(&name, done, self.is_dry_run));
             }
         }
         // Whatever comes of it, the look is over once nothing of it waits.
-        self.stage = Stage::Deleting {
+        self.stage = RoundStage::Deleting {
             waiting: VecDeque::new(),
             in_flight: 0,
         };
         let long = self.rule.matched_for.unwrap_or_default();
-        let keys = looked.found.iter().map(Found::key);
+        let keys = looked.found.iter().map(FoundConnection::key);
         let is_due = self.matched.look(keys, now, long);
         let due = looked.found.into_iter().zip(is_due);
         let due: VecDeque<_> = due
@@ -337,7 +337,7 @@ impl RuleState {
             pacer.arrange(waiting.make_contiguous(), |it| it.connection.cookie);
             pacer.begin(now, waiting.len(), None);
         }
-        self.stage = Stage::Deleting {
+        self.stage = RoundStage::Deleting {
             waiting,
             in_flight: 0,
         };
@@ -347,7 +347,7 @@ impl RuleState {
     pub(crate) fn done(&mut self, round: u64, done: &[Done], is_dry_run: bool, now: Instant) {
         // They were one command, and one that has ended by a signal answers for fewer.
         if round == self.round
-            && let Stage::Deleting { in_flight, .. } = &mut self.stage
+            && let RoundStage::Deleting { in_flight, .. } = &mut self.stage
         {
             *in_flight = 0;
         }
@@ -356,7 +356,7 @@ impl RuleState {
                 self.count(one.outcome);
             }
             if round == self.round
-                && let Stage::Deleting { waiting, .. } = &mut self.stage
+                && let RoundStage::Deleting { waiting, .. } = &mut self.stage
             {
                 // One that had ended by itself takes nobody's time.
                 let took = one.outcome == Outcome::Deleted;
@@ -384,8 +384,8 @@ impl RuleState {
         &mut self,
         all_paused: bool,
         now: Instant,
-        commands: &mut Vec<Command>,
-        log: &mut Vec<Entry>,
+        commands: &mut Vec<StateCommand>,
+        log: &mut Vec<GuardEntry>,
     ) {
         for elements in self.sets.values_mut() {
             elements.expire(now);
@@ -397,7 +397,7 @@ impl RuleState {
             // There are no looks in which anything could go on matching.
             self.matched = Matched::default();
         }
-        if let Stage::Deleting { waiting, in_flight } = &mut self.stage {
+        if let RoundStage::Deleting { waiting, in_flight } = &mut self.stage {
             if !may_look && !waiting.is_empty() {
                 let why = if self.rule.enabled {
                     "paused"
@@ -406,7 +406,7 @@ impl RuleState {
                 };
                 let left = waiting.len();
                 let text = format!("{why}: {left} of this round are left alone");
-                log.push(Entry::of_rule(Weight::Notice, &self.rule.name, text));
+                log.push(GuardEntry::of_rule(Weight::Notice, &self.rule.name, text));
                 waiting.clear();
             }
             let at_once = match &self.pacer {
@@ -418,7 +418,7 @@ impl RuleState {
             *in_flight += these.len();
             let is_over = waiting.is_empty() && *in_flight == 0;
             if !these.is_empty() {
-                commands.push(Command::Delete {
+                commands.push(StateCommand::Delete {
                     id,
                     round,
                     these,
@@ -426,11 +426,11 @@ impl RuleState {
                 });
             }
             if is_over {
-                self.stage = Stage::Idle;
-                commands.push(Command::Forget { id, round });
+                self.stage = RoundStage::Idle;
+                commands.push(StateCommand::Forget { id, round });
             }
         }
-        if !matches!(self.stage, Stage::Idle) || !may_look {
+        if !matches!(self.stage, RoundStage::Idle) || !may_look {
             return;
         }
         let is_time = self.next_look.is_some_and(|next| next <= now);
@@ -450,8 +450,8 @@ impl RuleState {
             sets.insert(variable.to_owned(), Arc::new(brought));
         }
         self.round += 1;
-        self.stage = Stage::Looking;
-        commands.push(Command::Look {
+        self.stage = RoundStage::Looking;
+        commands.push(StateCommand::Look {
             id,
             round: self.round,
             rule: Arc::clone(&self.rule),
@@ -466,7 +466,7 @@ impl RuleState {
     /// Returns the time at which there is something to do without an event.
     pub(crate) fn due(&self, all_paused: bool, now: Instant) -> Option<Instant> {
         match &self.stage {
-            Stage::Deleting {
+            RoundStage::Deleting {
                 waiting,
                 in_flight: 0,
             } if !waiting.is_empty() => {
@@ -476,8 +476,8 @@ impl RuleState {
                     .map_or(Duration::ZERO, |it| it.delay(now));
                 Some(now + delay)
             }
-            Stage::Idle if self.may_look(all_paused) && !self.pending.is_empty() => Some(now),
-            Stage::Idle if self.may_look(all_paused) => self.next_look,
+            RoundStage::Idle if self.may_look(all_paused) && !self.pending.is_empty() => Some(now),
+            RoundStage::Idle if self.may_look(all_paused) => self.next_look,
             _ => None,
         }
     }
@@ -485,7 +485,7 @@ impl RuleState {
     /// Returns the number of those that wait for their turn.
     pub(crate) fn waiting(&self) -> usize {
         match &self.stage {
-            Stage::Deleting { waiting, in_flight } => waiting.len() + in_flight,
+            RoundStage::Deleting { waiting, in_flight } => waiting.len() + in_flight,
             _ => 0,
         }
     }

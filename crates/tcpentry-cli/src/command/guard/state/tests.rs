@@ -9,7 +9,7 @@ use tcpentry::watch::{SetName, TableFamily};
 use tcpentry::{Connection, Cookie, Endpoint, Outcome, Pair, State};
 
 use super::elements::Elements;
-use super::{BanChange, Command, Done, Event, Found, Guard, Looked};
+use super::{BanChange, Done, Event, FoundConnection, Guard, LookResult, StateCommand};
 use crate::args::pace::Rate;
 use crate::command::guard::rules::{NetnsScope, Rule, Rules, Trigger};
 
@@ -108,25 +108,25 @@ impl Story {
         }
     }
 
-    fn work(&mut self, command: Command) -> Option<Event> {
+    fn work(&mut self, command: StateCommand) -> Option<Event> {
         let netns = NetnsId::Cookie(1);
         match command {
-            Command::Look {
+            StateCommand::Look {
                 id, round, sets, ..
             } => {
                 let brought = sets.values().flat_map(|set| set.iter());
                 self.looks.push(brought.map(|it| it.to_string()).collect());
-                let found = self.there.iter().map(|number| Found {
+                let found = self.there.iter().map(|number| FoundConnection {
                     netns,
                     connection: connection(*number),
                 });
-                let looked = Looked {
+                let looked = LookResult {
                     found: found.collect(),
-                    ..Looked::default()
+                    ..LookResult::default()
                 };
                 Some(Event::Looked { id, round, looked })
             }
-            Command::Delete {
+            StateCommand::Delete {
                 id,
                 round,
                 these,
@@ -164,11 +164,11 @@ impl Story {
                     done,
                 })
             }
-            Command::Forget { .. } => {
+            StateCommand::Forget { .. } => {
                 self.forgotten += 1;
                 None
             }
-            Command::Log(entry) => {
+            StateCommand::Log(entry) => {
                 self.log.push(entry.text);
                 None
             }
