@@ -14,7 +14,7 @@ pub(crate) struct TableLimits {
     has_left_out: bool,
 }
 
-/// What is left of the limits, for all threads that search.
+/// Rest of the limits, for all threads that search.
 #[derive(Debug)]
 struct Left {
     of_user: HashMap<Option<u32>, u64>,

@@ -13,7 +13,7 @@ use super::state::{Done, Event, FoundConnection, LookResult, StateCommand};
 use crate::command::delete::interrupt::Interrupt;
 use crate::command::delete::selector::SelectedTable;
 
-/// What the worker is asked for.
+/// Request to the worker.
 pub(super) enum WorkerTask {
     Do(StateCommand),
     /// Look which local addresses of connections are on no device.

@@ -1,4 +1,4 @@
-//! How much a rule does at most: the fuse, the pace, rehearsals and pauses; and what the service says of it.
+//! Limits of a rule: the fuse, the pace, rehearsals and pauses; and what the service says of them.
 
 use std::time::{Duration, Instant};
 

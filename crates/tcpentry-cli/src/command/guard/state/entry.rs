@@ -18,7 +18,7 @@ pub(crate) struct GuardEntry {
     pub(crate) weight: Weight,
     pub(crate) rule: String,
     pub(crate) text: String,
-    /// What became of a connection.
+    /// Outcome of one connection, where the record is of one.
     pub(crate) done: Option<Done>,
     pub(crate) is_dry_run: bool,
 }

@@ -1,4 +1,4 @@
-//! What the state hears, and what it asks for.
+//! Events that the state hears, and commands that it gives.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub(crate) enum BanChange {
     Flush,
 }
 
-/// What has happened.
+/// Event that the state hears.
 #[derive(Debug)]
 pub(crate) enum Event {
     /// Addresses have left the host, each from a device; they are on no other.

@@ -1,4 +1,4 @@
-//! What looks and deletions have found.
+//! Findings of looks and deletions.
 
 use tcpentry::netns::NetnsId;
 use tcpentry::{Connection, Cookie, Outcome};
@@ -19,7 +19,7 @@ impl FoundConnection {
     }
 }
 
-/// What a look at the tables found.
+/// Result of a look at the tables.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LookResult {
     pub(crate) found: Vec<FoundConnection>,
@@ -31,11 +31,11 @@ pub(crate) struct LookResult {
     pub(crate) excepted: u64,
     /// The number of those of which it can't be seen whether they match.
     pub(crate) hidden: u64,
-    /// What of it failed, if anything.
+    /// Failures of the look.
     pub(crate) failures: Vec<String>,
 }
 
-/// What became of a connection.
+/// Outcome of one connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Done {
     pub(crate) netns: NetnsId,
@@ -44,7 +44,7 @@ pub(crate) struct Done {
     pub(crate) errno: Option<i32>,
     /// The identity, for `delete --id`.
     pub(crate) identity: String,
-    /// Why it was not deleted.
+    /// Reason why it was not deleted.
     pub(crate) cause: Option<String>,
     /// The name of the network namespace, where it is not the service's own.
     pub(crate) place: Option<String>,

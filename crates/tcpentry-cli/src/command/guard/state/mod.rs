@@ -1,4 +1,4 @@
-//! What the service knows and decides: events in, commands out, without a system call. The time is passed in.
+//! Knowledge and decisions of the service: events in, commands out, without a system call. The time is passed in.
 
 pub(crate) mod elements;
 pub(crate) mod entry;

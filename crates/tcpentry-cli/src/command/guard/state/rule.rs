@@ -50,7 +50,7 @@ pub(crate) struct RuleState {
     pub(crate) sets: BTreeMap<SetName, Elements>,
     pub(crate) bans: Elements,
     pub(crate) name: Option<NameHistory>,
-    /// What events have brought that no look was made for so far.
+    /// Prefixes that events have brought, and that no look was made for so far.
     pending: BTreeSet<Prefix>,
     /// The time of the next look without an event.
     next_look: Option<Instant>,
@@ -58,16 +58,16 @@ pub(crate) struct RuleState {
     round: u64,
     stage: RoundStage,
     matched: Matched,
-    /// What is protected has been reported, and is reported again only after it has not been there for a look.
+    /// Protected connections that have been reported; each is reported again only after a look without it.
     reported: HashSet<NamespacedKey>,
-    /// What of the last look failed.
+    /// Failures of the last look.
     failures: Vec<String>,
     /// It has been reported that something can't be seen, and it still can't.
     is_blind: bool,
     pacer: Option<Pacer>,
 }
 
-/// What a rule is at.
+/// Present work of a rule.
 #[derive(Debug)]
 enum RoundStage {
     Idle,

@@ -59,7 +59,7 @@ struct Story {
     times: Vec<Duration>,
     start: Instant,
     log: Vec<String>,
-    /// What the looks were about.
+    /// Prefixes that each look was about.
     looks: Vec<Vec<String>>,
     /// The number of looks that are over.
     forgotten: usize,

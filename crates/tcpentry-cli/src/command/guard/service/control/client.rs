@@ -74,7 +74,7 @@ fn exchange(path: &Path, text: &str, end: Instant) -> io::Result<Vec<u8>> {
     Err(ErrorKind::UnexpectedEof.into())
 }
 
-/// Connects; where the service has not accepted for long, no longer than until then.
+/// Connects to the service; where the service has not accepted for long, no longer than until then.
 fn connect(path: &Path, end: Instant) -> io::Result<UnixStream> {
     let socket = rustix::net::socket_with(
         AddressFamily::UNIX,
@@ -112,7 +112,7 @@ fn left(end: Instant) -> io::Result<Duration> {
     Ok(left)
 }
 
-/// A time limit of a socket ends a call as if it did not wait.
+/// Names the end of a time limit, which a socket reports as if it did not wait.
 fn timed_out(error: io::Error) -> io::Error {
     match error.kind() {
         ErrorKind::WouldBlock => ErrorKind::TimedOut.into(),
