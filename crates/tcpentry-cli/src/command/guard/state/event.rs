@@ -61,7 +61,7 @@ pub(crate) enum Event {
     Host(HostAddresses),
 }
 
-/// What is to be done.
+/// Command of the state to the loop.
 #[derive(Debug)]
 pub(crate) enum StateCommand {
     /// Look which connections a rule selects.

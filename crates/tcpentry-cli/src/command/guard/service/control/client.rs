@@ -112,7 +112,7 @@ fn left(end: Instant) -> io::Result<Duration> {
     Ok(left)
 }
 
-/// Names the end of a time limit, which a socket reports as if it did not wait.
+/// Returns an error that says that a time limit is over, which a socket reports as if it did not wait.
 fn timed_out(error: io::Error) -> io::Error {
     match error.kind() {
         ErrorKind::WouldBlock => ErrorKind::TimedOut.into(),
