@@ -550,7 +550,7 @@ fn sets_of_other_kinds_are_named_and_not_read() {
     });
 }
 
-/// A set, and so many elements in one transaction.
+/// Returns a set, and so many elements in one transaction.
 fn many(count: u32) -> String {
     let mut commands = "add set inet t p { type ipv4_addr; }\nadd element inet t p { ".to_owned();
     for number in 0..count {

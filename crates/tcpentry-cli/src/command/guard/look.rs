@@ -12,7 +12,7 @@ use tcpentry::{
 };
 
 use super::rules::{NetnsScope, Rule, Trigger};
-use super::state::{Done, Found, LookFailure, Looked};
+use super::state::{Done, FoundConnection, LookFailure, LookResult};
 use crate::args::{DeleteArgs, NetnsArgs};
 use crate::command::delete::interrupt::Interrupt;
 use crate::command::delete::selector::{self, RowVerdict, SelectedTable, Selector};
@@ -27,7 +27,7 @@ pub(super) fn look(
     rule: &Rule,
     sets: &Sets,
     interrupt: &Interrupt,
-) -> Result<(Looked, Vec<SelectedTable>), LookFailure> {
+) -> Result<(LookResult, Vec<SelectedTable>), LookFailure> {
     let excepted = Cell::new(0);
     let args = args_of(rule);
     let tables = tables::open_quietly(&args.netns)?;
@@ -86,13 +86,13 @@ pub(super) fn look(
     failures.extend(matches.failures.iter().map(ToString::to_string));
     let protected = matches.protected.into_iter();
     let protected =
-        protected.map(|(table, row, refusal)| describe(&mut scans[table], row, Err(refusal)));
+        protected.map(|(table, row, refusal)| describe(&mut scans[table], row, &Err(refusal)));
     let protected = protected.collect();
-    let found = matches.rows.iter().map(|one| Found {
+    let found = matches.rows.iter().map(|one| FoundConnection {
         netns: scans[one.table()].table.table.netns(),
         connection: one.connection(),
     });
-    let looked = Looked {
+    let looked = LookResult {
         found: found.collect(),
         protected,
         listeners,
@@ -112,7 +112,7 @@ fn attribution(selections: &[Selection]) -> Attribution {
 pub(super) fn describe(
     scan: &mut SelectedTable,
     connection: Connection,
-    result: Result<Ending, Error>,
+    result: &Result<Ending, Error>,
 ) -> Done {
     let table = &mut scan.table;
     let identity = table
@@ -121,12 +121,12 @@ pub(super) fn describe(
         .map(|origin| origin.identity(&connection).to_string());
     Done {
         netns: table.table.netns(),
-        outcome: match &result {
+        outcome: match result {
             Ok(_) => Outcome::Deleted,
             Err(error) => error.outcome(),
         },
         errno: result.as_ref().err().and_then(Error::errno),
-        cause: match &result {
+        cause: match result {
             Ok(ending) => ending
                 .reset
                 .kept_back()

@@ -9,19 +9,19 @@ use tcpentry::delete::Ending;
 use tcpentry::{Connection, Error};
 
 use super::look::{describe, find_missing, look};
-use super::state::{Command, Done, Event, Found};
+use super::state::{Done, Event, FoundConnection, StateCommand};
 use crate::command::delete::interrupt::Interrupt;
 use crate::command::delete::selector::SelectedTable;
 
-/// What the worker is asked for.
-pub(super) enum Task {
-    Do(Command),
+/// Request to the worker.
+pub(super) enum WorkerTask {
+    Do(StateCommand),
     /// Look which local addresses of connections are on no device.
     FindMissing,
 }
 
 /// The worker: it owns the tables of the looks that are under way.
-struct Worker {
+struct TableWorker {
     rounds: HashMap<(u64, u64), Round>,
     interrupt: Interrupt,
 }
@@ -34,18 +34,21 @@ struct Round {
 
 /// Starts the thread. It ends with the channel of its tasks; `wake` is called after each answer.
 pub(super) fn start(
-    tasks: Receiver<Task>,
+    tasks: Receiver<WorkerTask>,
     answers: Sender<Event>,
     interrupt: Interrupt,
     wake: impl Fn() + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
     let builder = Builder::new().name("tcpentry-table".to_owned());
     builder.spawn(move || {
-        let mut worker = Worker {
+        let mut worker = TableWorker {
             rounds: HashMap::new(),
             interrupt,
         };
         for task in tasks {
+            if worker.interrupt.is_set() {
+                return;
+            }
             let sent = match worker.answer(task) {
                 Some(event) => answers.send(event),
                 None => continue,
@@ -58,10 +61,10 @@ pub(super) fn start(
     })
 }
 
-impl Worker {
-    fn answer(&mut self, task: Task) -> Option<Event> {
+impl TableWorker {
+    fn answer(&mut self, task: WorkerTask) -> Option<Event> {
         match task {
-            Task::Do(Command::Look {
+            WorkerTask::Do(StateCommand::Look {
                 id,
                 round,
                 rule,
@@ -74,17 +77,19 @@ impl Worker {
                 });
                 Some(Event::Looked { id, round, looked })
             }
-            Task::Do(Command::Delete {
+            WorkerTask::Do(StateCommand::Delete {
                 id,
                 round,
                 these,
                 is_dry_run,
             }) => {
-                let Some(kept) = self.rounds.get_mut(&(id, round)) else {
-                    return None;
+                let (rule, done) = match self.rounds.get_mut(&(id, round)) {
+                    Some(kept) => {
+                        let done = delete(kept, these, is_dry_run, &self.interrupt);
+                        (kept.rule.clone(), done)
+                    }
+                    None => Default::default(),
                 };
-                let rule = kept.rule.clone();
-                let done = delete(kept, these, is_dry_run, &self.interrupt);
                 Some(Event::Done {
                     id,
                     round,
@@ -93,12 +98,12 @@ impl Worker {
                     done,
                 })
             }
-            Task::Do(Command::Forget { id, round }) => {
+            WorkerTask::Do(StateCommand::Forget { id, round }) => {
                 self.rounds.remove(&(id, round));
                 None
             }
-            Task::Do(Command::Log(_)) => None,
-            Task::FindMissing => {
+            WorkerTask::Do(StateCommand::Log(_)) => None,
+            WorkerTask::FindMissing => {
                 // Where the table can't be read, the next look of a rule says so.
                 find_missing().ok().map(Event::AddressesMissing)
             }
@@ -109,7 +114,7 @@ impl Worker {
 /// Deletes these, where they still match, or only checks that.
 fn delete(
     round: &mut Round,
-    these: Vec<Found>,
+    these: Vec<FoundConnection>,
     is_dry_run: bool,
     interrupt: &Interrupt,
 ) -> Vec<Done> {
@@ -136,7 +141,7 @@ fn delete(
         done.extend(
             results
                 .into_iter()
-                .map(|(row, result)| describe(scan, row, result)),
+                .map(|(row, result)| describe(scan, row, &result)),
         );
     }
     done

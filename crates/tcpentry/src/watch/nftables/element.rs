@@ -202,7 +202,7 @@ mod tests {
         }
     }
 
-    /// The first and the last address of a prefix.
+    /// Returns the first and the last address of a prefix.
     fn ends(prefix: Prefix) -> (u128, u128) {
         let (first, bits) = match prefix.address() {
             IpAddr::V4(address) => (address.to_bits().into(), 32),

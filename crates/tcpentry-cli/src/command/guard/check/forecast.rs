@@ -12,7 +12,7 @@ use tcpentry::watch::SetWatch;
 use crate::command::delete::interrupt::Interrupt;
 use crate::command::guard::look::{find_missing, look};
 use crate::command::guard::rules::{Rule, Rules, Trigger};
-use crate::command::guard::state::Looked;
+use crate::command::guard::state::LookResult;
 use crate::command::guard::state::taken::Never;
 use crate::output::exact_duration;
 use crate::tables::selection;
@@ -23,7 +23,7 @@ pub(super) enum Forecast {
     /// None: its event has brought nothing yet.
     Waits(String),
     /// The filter was evaluated, in these namespaces; in none that has a name where only the program's own was read.
-    Matches(Looked, Vec<String>),
+    Matches(LookResult, Vec<String>),
     /// The filter can't be evaluated, for this reason.
     Unknown(String),
 }
@@ -64,7 +64,7 @@ impl Forecast {
     }
 }
 
-fn matches(looked: &Looked, rule: &Rule) -> String {
+fn matches(looked: &LookResult, rule: &Rule) -> String {
     let count = looked.found.len() as u64;
     let connections = if count == 1 {
         "connection"

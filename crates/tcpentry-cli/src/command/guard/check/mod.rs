@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::message::{exit_after, print_error, print_hint};
 use crate::output::stdout;
 use forecast::Forecast;
-use rights::{Caller, Rights};
+use rights::{CallerRights, Rights};
 
 /// Runs the command, and returns the exit code.
 pub(super) fn run(args: &GuardCheckArgs) -> Exit {
@@ -36,7 +36,7 @@ fn print(rules: &Rules) -> io::Result<()> {
     if !guard.is_empty() {
         writeln!(out, "{guard}")?;
     }
-    let caller = Caller::probe();
+    let caller = CallerRights::probe();
     let mut all = Rights::NONE;
     for rule in &rules.rules {
         write!(out, "{rule}")?;
@@ -56,7 +56,7 @@ fn print(rules: &Rules) -> io::Result<()> {
     out.flush()
 }
 
-fn comments(rule: &Rule, rules: &Rules, caller: &Caller) -> Vec<String> {
+fn comments(rule: &Rule, rules: &Rules, caller: &CallerRights) -> Vec<String> {
     let mut lines = Forecast::of(rule, rules).lines(rule);
     let rights = Rights::of(rule);
     lines.push(format!("needs {rights}"));

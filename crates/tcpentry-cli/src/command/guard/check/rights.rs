@@ -14,7 +14,7 @@ use super::super::rules::{self, NetnsScope, Rule, Trigger};
 pub(super) struct Rights(CapabilitySet);
 
 /// The caller, and the system, as far as rules can act here.
-pub(super) struct Caller {
+pub(super) struct CallerRights {
     held: CapabilitySet,
     /// `None` where the kernel could not be asked.
     support: Option<Support>,
@@ -49,7 +49,7 @@ impl fmt::Display for Rights {
     }
 }
 
-impl Caller {
+impl CallerRights {
     /// Asks the kernel, without deleting anything.
     pub(super) fn probe() -> Self {
         let held = rustix::thread::capabilities(None).map(|sets| sets.effective);

@@ -49,6 +49,15 @@ pub(super) fn read(reader: &mut KeyReader<'_>, name: &str) -> Option<Rule> {
     }
     let delete = reader.text("delete", EXAMPLE);
     let delete = delete.and_then(|text| filter::read(reader, &text, known, demand));
+    if reader.has("matched-for")
+        && matches!(known, Some(event) if !matches!(event, Trigger::Every(_)))
+    {
+        reader.fail_at_key(
+            "matched-for",
+            "`matched-for` needs `every`: an event is followed by one look",
+            "leave it out, or let the rule look again and again",
+        );
+    }
     let except = reader.text("except", "\"sport = :22\"");
     let except = except.and_then(|text| filter::read(reader, &text, known, Demand::None));
     let rule = Rule {

@@ -1,17 +1,18 @@
-//! What the kernel announces: addresses that leave the host, and elements of sets of nftables.
+//! Announcements of the kernel: addresses that leave the host, and elements of sets of nftables.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
-use tcpentry::Error;
+use tcpentry::filter::Prefix;
 use tcpentry::netns::{HostAddresses, HostRole};
 use tcpentry::watch::{
     AddressChange, AddressWatch, HostWatch, SetChange, SetContent, SetElement, SetInfo, SetName,
     SetWatch,
 };
+use tcpentry::{Error, ErrorKind};
 
 use crate::command::guard::rules::{Rule, Trigger};
 use crate::command::guard::state::Event;
@@ -23,9 +24,8 @@ pub(super) struct Sources {
     addresses: Option<AddressWatch>,
     host: Option<HostWatch>,
     sets: Option<SetWatch>,
-    /// Addresses that have left a device, and the time at which it is asked whether they are on another.
-    removed: Vec<(IpAddr, String)>,
-    removed_due: Option<Instant>,
+    /// Addresses that have left a device, or that were on none: each with the time at which it is asked whether it is on one.
+    gone: VecDeque<GoneAddress>,
     /// Sets that rules of the firewall fill, of which nothing is announced, and the time of the next look at them.
     polled: BTreeSet<SetName>,
     poll_due: Option<Instant>,
@@ -33,7 +33,15 @@ pub(super) struct Sources {
     refused: BTreeSet<SetName>,
 }
 
-/// What was heard.
+/// An address that was on no device when it was looked for, or that has left one.
+struct GoneAddress {
+    address: IpAddr,
+    /// The device that it has left, if that is known.
+    device: Option<String>,
+    due: Instant,
+}
+
+/// Events and warnings that were heard.
 #[derive(Default)]
 pub(super) struct Heard {
     pub(super) events: Vec<Event>,
@@ -48,18 +56,23 @@ impl Sources {
         let mut heard = Heard::default();
         let any = |is_it: fn(&Trigger) -> bool| rules.iter().any(|rule| is_it(&rule.trigger));
         let wants_addresses = any(|it| matches!(it, Trigger::AddressRemoved { .. }));
-        let is_new = self.addresses.is_none();
         keep(
             &mut self.addresses,
             wants_addresses,
             AddressWatch::open,
             &mut heard,
         );
-        heard.find_missing = wants_addresses && is_new;
+        // Also for a rule that was not there before.
+        heard.find_missing = wants_addresses;
         let wants_sets = any(|it| matches!(it, Trigger::Set { .. }));
         keep(&mut self.sets, wants_sets, SetWatch::open, &mut heard);
         let wants_host = any(|it| !matches!(it, Trigger::Every(_)));
+        let is_new = self.host.is_none();
         keep(&mut self.host, wants_host, HostWatch::open, &mut heard);
+        if wants_host && is_new {
+            // What has changed since they were read last was not announced to it.
+            read_host(&mut heard);
+        }
         self.refused.clear();
         self.read_all_sets(
             |name| rules.iter().any(|rule| is_of(rule, name)),
@@ -80,10 +93,8 @@ impl Sources {
 
     /// Returns the time at which there is something to read though nothing is announced.
     pub(super) fn due(&self) -> Option<Instant> {
-        [self.removed_due, self.poll_due]
-            .into_iter()
-            .flatten()
-            .min()
+        let gone = self.gone.front().map(|gone| gone.due);
+        gone.into_iter().chain(self.poll_due).min()
     }
 
     /// Reads what has come.
@@ -103,50 +114,74 @@ impl Sources {
     /// Reads the addresses of this host where they have changed, before anything is decided by them.
     fn read_host(&mut self, heard: &mut Heard) {
         let changed = self.host.as_mut().map(HostWatch::has_changed);
-        if !matches!(changed, Some(Ok(true) | Err(_))) {
-            return;
-        }
-        match HostAddresses::read() {
-            Ok(host) => heard.events.push(Event::Host(host)),
-            Err(error) => heard.warnings.push(error.to_string()),
+        if matches!(changed, Some(Ok(true) | Err(_))) {
+            read_host(heard);
         }
     }
 
     fn read_addresses(&mut self, now: Instant, heard: &mut Heard) {
-        let Some(watch) = &mut self.addresses else {
-            return;
-        };
-        match watch.read() {
-            Ok(changes) => {
+        match self.addresses.as_mut().map(AddressWatch::read) {
+            None => {}
+            Some(Ok(changes)) => {
                 for change in changes {
                     match change {
                         AddressChange::Removed { address, name, .. } => {
-                            self.removed.push((address, name.unwrap_or_default()));
-                            self.removed_due.get_or_insert(now + MOVE);
+                            self.gone.push_back(GoneAddress {
+                                address,
+                                device: Some(name.unwrap_or_default()),
+                                due: now + MOVE,
+                            });
                         }
                         AddressChange::Lost => heard.find_missing = true,
                         _ => {}
                     }
                 }
             }
-            Err(error) => heard.warnings.push(error.to_string()),
+            Some(Err(error)) => heard.warnings.push(error.to_string()),
         }
-        if self.removed_due.is_none_or(|due| due > now) {
+        let due = self.gone.partition_point(|gone| gone.due <= now);
+        if due == 0 {
             return;
         }
-        self.removed_due = None;
-        let mut removed = std::mem::take(&mut self.removed);
+        let mut gone: Vec<_> = self.gone.drain(..due).collect();
         match HostAddresses::read() {
-            Ok(host) => removed.retain(|(address, _)| host.role(*address) != Some(HostRole::Own)),
+            Ok(host) => {
+                gone.retain(|gone| host.role(gone.address) != Some(HostRole::Own));
+                // By the same addresses it is decided what is taken.
+                heard.events.push(Event::Host(host));
+            }
             // Nothing is ended by an address that may be there.
             Err(error) => {
                 heard.warnings.push(error.to_string());
-                removed.clear();
+                gone.clear();
+            }
+        }
+        let (mut removed, mut missing) = (Vec::new(), Vec::new());
+        for GoneAddress {
+            address, device, ..
+        } in gone
+        {
+            match device {
+                Some(device) => removed.push((address, device)),
+                None => missing.push(address),
             }
         }
         if !removed.is_empty() {
             heard.events.push(Event::AddressesRemoved(removed));
         }
+        if !missing.is_empty() {
+            heard.events.push(Event::AddressesMissing(missing));
+        }
+    }
+
+    /// Takes local addresses of connections that were on no device: one of them may have been on its way to another.
+    pub(super) fn missing(&mut self, addresses: Vec<IpAddr>, now: Instant) {
+        let gone = addresses.into_iter().map(|address| GoneAddress {
+            address,
+            device: None,
+            due: now + MOVE,
+        });
+        self.gone.extend(gone);
     }
 
     fn read_sets(&mut self, is_wanted: impl Fn(&SetName) -> bool, now: Instant, heard: &mut Heard) {
@@ -157,6 +192,8 @@ impl Sources {
             Ok(changes) => changes,
             Err(error) => {
                 heard.warnings.push(error.to_string());
+                // What it could not read is read later, also where nothing more is announced.
+                self.poll_due = Some(now + POLL);
                 return;
             }
         };
@@ -177,10 +214,10 @@ impl Sources {
                 SetChange::Unclear { set } if is_wanted(&set) => {
                     unclear.insert(set);
                 }
-                SetChange::Created(info) if is_wanted(&info.name) => {
-                    if self.is_readable(&info, now, heard) {
-                        unclear.insert(info.name);
-                    }
+                SetChange::Created(info)
+                    if is_wanted(&info.name) && self.is_readable(&info, now, heard) =>
+                {
+                    unclear.insert(info.name);
                 }
                 SetChange::Lost => return self.read_all_sets(is_wanted, now, heard),
                 _ => {}
@@ -193,6 +230,7 @@ impl Sources {
         for set in unclear {
             self.read_set(set, heard);
         }
+        forget_what_came_back(&mut heard.events);
     }
 
     fn read_all_sets(
@@ -201,11 +239,11 @@ impl Sources {
         now: Instant,
         heard: &mut Heard,
     ) {
+        self.polled.clear();
+        self.poll_due = None;
         let Some(watch) = &mut self.sets else {
             return;
         };
-        self.polled.clear();
-        self.poll_due = None;
         match watch.sets() {
             Ok(all) => {
                 for info in all.into_iter().filter(|info| is_wanted(&info.name)) {
@@ -241,9 +279,19 @@ impl Sources {
         match watch.elements(&set) {
             Ok(elements) => heard.events.push(Event::SetRead(set, parts(elements))),
             // It may have gone since it was named.
-            Err(error) if error.errno() == Some(ENOENT) => heard.events.push(Event::SetGone(set)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                heard.events.push(Event::SetGone(set));
+            }
             Err(error) => heard.warnings.push(error.to_string()),
         }
+    }
+}
+
+/// Reads the addresses of this host.
+fn read_host(heard: &mut Heard) {
+    match HostAddresses::read() {
+        Ok(host) => heard.events.push(Event::Host(host)),
+        Err(error) => heard.warnings.push(error.to_string()),
     }
 }
 
@@ -266,11 +314,42 @@ fn keep<T>(
     }
 }
 
+/// Forgets that elements have gone which are there again: a firewall that is loaded anew takes its sets away and brings them back
+/// in one transaction.
+fn forget_what_came_back(events: &mut Vec<Event>) {
+    let mut back: BTreeMap<SetName, BTreeSet<Prefix>> = BTreeMap::new();
+    let mut read = BTreeSet::new();
+    for event in events.iter_mut().rev() {
+        match event {
+            Event::SetRead(set, _) => {
+                read.insert(set.clone());
+            }
+            Event::Elements(set, added) => {
+                let prefixes = added.iter().map(|(prefix, _)| *prefix);
+                back.entry(set.clone()).or_default().extend(prefixes);
+            }
+            Event::ElementsGone(set, gone) => {
+                if let Some(back) = back.get(set) {
+                    gone.retain(|it| !back.contains(it));
+                }
+            }
+            _ => {}
+        }
+    }
+    // What is read as a whole needs no other event to say what is no longer there, nor what is new.
+    events.retain(|event| match event {
+        Event::Elements(set, _) | Event::ElementsGone(set, _) | Event::SetGone(set) => {
+            !read.contains(set)
+        }
+        _ => true,
+    });
+}
+
 fn is_of(rule: &Rule, name: &SetName) -> bool {
     rule.trigger.is_about_set(name)
 }
 
-fn parts(elements: Vec<SetElement>) -> Vec<(tcpentry::filter::Prefix, Option<Duration>)> {
+fn parts(elements: Vec<SetElement>) -> Vec<(Prefix, Option<Duration>)> {
     let parts = elements.into_iter();
     parts.map(|it| (it.prefix, it.expires_in)).collect()
 }
@@ -279,4 +358,3 @@ fn parts(elements: Vec<SetElement>) -> Vec<(tcpentry::filter::Prefix, Option<Dur
 const MOVE: Duration = Duration::from_millis(20);
 /// The time between two looks at a set that rules of the firewall fill.
 const POLL: Duration = Duration::from_secs(5);
-const ENOENT: i32 = 2;

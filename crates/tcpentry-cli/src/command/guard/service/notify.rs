@@ -154,7 +154,7 @@ fn unsupported(name: &[u8]) -> io::Error {
     io::Error::new(ErrorKind::Unsupported, text)
 }
 
-/// A line break would begin another assignment.
+/// Escapes line breaks, which would begin another assignment.
 fn one_line(text: &str) -> String {
     escape_for_terminal(text.as_bytes())
 }
@@ -169,7 +169,7 @@ mod tests {
 
     use super::*;
 
-    /// A manager at an abstract name of its own.
+    /// Returns a manager at an abstract name of its own.
     fn manager(name: &str) -> (UnixDatagram, OsString) {
         let name = format!("tcpentry-notify-{name}-{}", std::process::id());
         let address = SocketAddr::from_abstract_name(&name).unwrap();

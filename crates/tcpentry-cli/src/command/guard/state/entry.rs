@@ -1,6 +1,6 @@
 //! A record of what the service did, for the journal.
 
-use super::Done;
+use super::found::Done;
 use tcpentry::Outcome;
 
 /// The weight of a record, as syslog(3) counts it.
@@ -14,16 +14,16 @@ pub(crate) enum Weight {
 
 /// A record: of one connection, or of a rule.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct GuardEntry {
     pub(crate) weight: Weight,
     pub(crate) rule: String,
     pub(crate) text: String,
-    /// What became of a connection.
+    /// Outcome of one connection, where the record is of one.
     pub(crate) done: Option<Done>,
     pub(crate) is_dry_run: bool,
 }
 
-impl Entry {
+impl GuardEntry {
     pub(crate) fn of_rule(weight: Weight, rule: &str, text: impl Into<String>) -> Self {
         Self {
             weight,

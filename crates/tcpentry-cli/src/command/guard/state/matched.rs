@@ -3,17 +3,17 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::SocketKey;
+use super::found::NamespacedKey;
 
 /// The connections that matched in the last look, each with the first look from which on it has matched in every one.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Matched(HashMap<SocketKey, Instant>);
+pub(crate) struct Matched(HashMap<NamespacedKey, Instant>);
 
 impl Matched {
     /// Takes what a look found, and forgets what it did not. Returns for each if it has matched for so long.
     pub(crate) fn look(
         &mut self,
-        found: impl Iterator<Item = SocketKey>,
+        found: impl Iterator<Item = NamespacedKey>,
         at: Instant,
         long: Duration,
     ) -> Vec<bool> {

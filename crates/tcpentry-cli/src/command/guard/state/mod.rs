@@ -1,7 +1,10 @@
-//! What the service knows and decides: events in, commands out, without a system call. The time is passed in.
+//! Knowledge and decisions of the service: events in, commands out, without a system call. The time is passed in.
 
 pub(crate) mod elements;
 pub(crate) mod entry;
+mod event;
+mod found;
+mod glob;
 pub(crate) mod matched;
 pub(crate) mod name;
 pub(crate) mod rule;
@@ -9,142 +12,20 @@ pub(crate) mod taken;
 #[cfg(test)]
 mod tests;
 
-use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tcpentry::filter::{Prefix, PrefixSet};
-use tcpentry::netns::{HostAddresses, NetnsId};
+use tcpentry::netns::HostAddresses;
 use tcpentry::watch::SetName;
-use tcpentry::{Connection, Cookie, Outcome};
 
-use super::rules::{Rule, Rules, Trigger};
-use crate::command::bans::BanChange;
-use crate::tables::sets::Sets;
-use entry::Entry;
+use super::rules::{Rules, Trigger};
+use entry::GuardEntry;
+pub(crate) use event::{Event, StateCommand};
+pub(crate) use found::{Done, FoundConnection, LookFailure, LookResult};
+use glob::matches_glob;
 use rule::RuleState;
 use taken::Never;
-
-/// A socket as all tables together know it: the namespace, and the cookie in it.
-pub(crate) type SocketKey = (NetnsId, Cookie);
-
-/// A connection that a look has found.
-#[derive(Clone, Debug)]
-pub(crate) struct Found {
-    pub(crate) netns: NetnsId,
-    pub(crate) connection: Connection,
-}
-
-impl Found {
-    pub(crate) fn key(&self) -> SocketKey {
-        (self.netns, self.connection.cookie)
-    }
-}
-
-/// What a look at the tables found.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Looked {
-    pub(crate) found: Vec<Found>,
-    /// Those that match and that a guard protects.
-    pub(crate) protected: Vec<Done>,
-    /// The number of listeners that match and that only `listeners = true` deletes.
-    pub(crate) listeners: u64,
-    /// The number of those that `except` spares.
-    pub(crate) excepted: u64,
-    /// The number of those of which it can't be seen whether they match.
-    pub(crate) hidden: u64,
-    /// What of it failed, if anything.
-    pub(crate) failures: Vec<String>,
-}
-
-/// Why a look found nothing out.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct LookFailure {
-    pub(crate) reason: String,
-    /// Set where another look may succeed.
-    pub(crate) may_pass: bool,
-}
-
-/// What became of a connection.
-#[derive(Clone, Debug)]
-pub(crate) struct Done {
-    pub(crate) netns: NetnsId,
-    pub(crate) connection: Connection,
-    pub(crate) outcome: Outcome,
-    pub(crate) errno: Option<i32>,
-    /// The identity, for `delete --id`.
-    pub(crate) identity: String,
-    /// Why it was not deleted.
-    pub(crate) cause: Option<String>,
-    /// The name of the network namespace, where it is not the service's own.
-    pub(crate) place: Option<String>,
-}
-
-/// What has happened.
-#[derive(Debug)]
-pub(crate) enum Event {
-    /// Addresses have left the host, each from a device; they are on no other.
-    AddressesRemoved(Vec<(IpAddr, String)>),
-    /// Local addresses of connections that were on no device at the start.
-    AddressesMissing(Vec<IpAddr>),
-    /// Elements of a set were added.
-    Elements(SetName, Vec<(Prefix, Option<Duration>)>),
-    /// An element was removed.
-    ElementsGone(SetName, Vec<Prefix>),
-    /// A set was read: all of its elements.
-    SetRead(SetName, Vec<(Prefix, Option<Duration>)>),
-    /// A set is no more.
-    SetGone(SetName),
-    /// The answer of the resolver; empty where it failed.
-    Name(String, Vec<IpAddr>),
-    /// Changes of the bans were handed over. Who bans again means what has come since, too.
-    Bans(Vec<BanChange>),
-    /// Bans that are known from before; new only to a rule that does not have them.
-    KnownBans(Vec<(Prefix, Option<Duration>)>),
-    /// A look is over.
-    Looked {
-        id: u64,
-        round: u64,
-        looked: Result<Looked, LookFailure>,
-    },
-    /// Deletions are over.
-    Done {
-        id: u64,
-        round: u64,
-        /// The name of the rule, which a reload may have removed.
-        rule: String,
-        is_dry_run: bool,
-        done: Vec<Done>,
-    },
-    /// The addresses of this host are these now.
-    Host(HostAddresses),
-}
-
-/// What is to be done.
-#[derive(Debug)]
-pub(crate) enum Command {
-    /// Look which connections a rule selects.
-    Look {
-        id: u64,
-        round: u64,
-        rule: Arc<Rule>,
-        sets: Sets,
-    },
-    /// Delete these, which the rule's look has found, if they still match.
-    Delete {
-        id: u64,
-        round: u64,
-        these: Vec<Found>,
-        is_dry_run: bool,
-    },
-    /// Nothing more comes of this look.
-    Forget {
-        id: u64,
-        round: u64,
-    },
-    Log(Entry),
-}
 
 /// The whole state of the service.
 #[derive(Debug)]
@@ -159,9 +40,9 @@ pub(crate) struct Guard {
     /// Nothing is deleted, whatever the rules say.
     dry_run: bool,
     is_paused: bool,
-    log: Vec<Entry>,
-    /// Looks of rules that are no more, which the worker has to forget.
-    abandoned: Vec<(u64, u64)>,
+    log: Vec<GuardEntry>,
+    /// The looks of rules that are no more.
+    over: Vec<StateCommand>,
 }
 
 impl Guard {
@@ -179,7 +60,7 @@ impl Guard {
             dry_run,
             is_paused: false,
             log: Vec::new(),
-            abandoned: Vec::new(),
+            over: Vec::new(),
         }
     }
 
@@ -188,17 +69,16 @@ impl Guard {
         let mut before = std::mem::take(&mut self.rules);
         for rule in rules.rules {
             let known = before.iter().position(|it| it.is_about(&rule));
-            let state = match known.map(|index| before.swap_remove(index)) {
-                Some(state) => state.with_rule(rule, self.dry_run, now),
-                None => {
-                    self.next_id += 1;
-                    RuleState::new(self.next_id - 1, rule, self.dry_run, now)
-                }
+            let state = if let Some(index) = known {
+                let state = before.swap_remove(index);
+                state.with_rule(rule, self.dry_run, now)
+            } else {
+                self.next_id += 1;
+                RuleState::new(self.next_id - 1, rule, self.dry_run, now)
             };
             self.rules.push(state);
         }
-        let abandoned = before.iter().filter_map(|it| Some((it.id, it.round()?)));
-        self.abandoned.extend(abandoned);
+        self.over.extend(before.iter().map(RuleState::forget));
         self.configured = rules.never;
         self.metrics = rules.metrics;
         self.never = Never::new(&self.configured, self.host.clone());
@@ -232,10 +112,7 @@ impl Guard {
                 }
             }
             Event::Elements(key, added) => {
-                for rule in rules
-                    .iter_mut()
-                    .filter(|it| it.rule.trigger.is_about_set(&key))
-                {
+                for rule in about(rules, &key) {
                     let known = rule.sets.entry(key.clone()).or_default();
                     let new = added
                         .iter()
@@ -245,21 +122,17 @@ impl Guard {
                 }
             }
             Event::ElementsGone(key, gone) => {
-                for rule in rules
-                    .iter_mut()
-                    .filter(|it| it.rule.trigger.is_about_set(&key))
-                {
-                    let known = rule.sets.entry(key.clone()).or_default();
+                for rule in about(rules, &key) {
                     for prefix in &gone {
-                        known.remove(*prefix);
+                        if let Some(known) = rule.sets.get_mut(&key) {
+                            known.remove(*prefix);
+                        }
+                        rule.take_back(*prefix);
                     }
                 }
             }
             Event::SetRead(key, all) => {
-                for rule in rules
-                    .iter_mut()
-                    .filter(|it| it.rule.trigger.is_about_set(&key))
-                {
+                for rule in about(rules, &key) {
                     let known = rule.sets.entry(key.clone()).or_default();
                     let new = known.replace(all.iter().copied(), now);
                     rule.take(&new, never, now, log);
@@ -272,37 +145,17 @@ impl Guard {
             }
             Event::Name(name, addresses) => {
                 for rule in rules {
-                    let is_its = matches!(&rule.rule.trigger, Trigger::NameChanged { name: its, .. } if *its == name);
-                    if let Some(history) = rule.name.as_mut().filter(|_| is_its) {
-                        let former = history.answer(&addresses, now);
-                        let former: Vec<_> = former.into_iter().map(Prefix::from).collect();
-                        rule.take(&former, never, now, log);
-                    }
+                    rule.take_answer(&name, &addresses, never, now, log);
                 }
             }
             Event::Bans(changes) => {
-                for rule in rules
-                    .iter_mut()
-                    .filter(|it| it.rule.trigger == Trigger::Ban)
-                {
-                    let mut new = Vec::new();
-                    for change in &changes {
-                        match *change {
-                            BanChange::Add(prefix, lasts) => {
-                                rule.bans.add(prefix, lasts, now);
-                                new.push(prefix);
-                            }
-                            BanChange::Del(prefix) => {
-                                rule.bans.remove(prefix);
-                            }
-                            BanChange::Flush => rule.bans.clear(),
-                        }
-                    }
-                    // What was taken back in the same breath ends nothing.
-                    new.retain(|it| rule.bans.contains(*it));
-                    new.sort_unstable();
-                    new.dedup();
-                    rule.take(&new, never, now, log);
+                for rule in of_bans(rules) {
+                    rule.change_bans(&changes, never, now, log);
+                }
+            }
+            Event::KnownBans(known) => {
+                for rule in of_bans(rules) {
+                    rule.know_bans(&known, never, now, log);
                 }
             }
             Event::Looked { id, round, looked } => {
@@ -318,43 +171,28 @@ impl Guard {
                 done,
             } => {
                 if let Some(rule) = rules.iter_mut().find(|it| it.id == id) {
-                    rule.done(round, &done, now);
+                    rule.done(round, &done, is_dry_run, now);
                 }
                 let entries = done
                     .into_iter()
-                    .map(|done| Entry::of_connection(&name, done, is_dry_run));
+                    .map(|done| GuardEntry::of_connection(&name, done, is_dry_run));
                 log.extend(entries);
             }
             Event::Host(host) => {
                 self.never = Never::new(&self.configured, host.clone());
                 self.host = host;
             }
-            Event::KnownBans(known) => {
-                for rule in rules
-                    .iter_mut()
-                    .filter(|it| it.rule.trigger == Trigger::Ban)
-                {
-                    let new = known
-                        .iter()
-                        .filter(|(prefix, lasts)| rule.bans.add(*prefix, *lasts, now));
-                    let new: Vec<_> = new.map(|(prefix, _)| *prefix).collect();
-                    rule.take(&new, never, now, log);
-                }
-            }
         }
     }
 
     /// Returns what is to be done now.
-    pub(crate) fn commands(&mut self, now: Instant) -> Vec<Command> {
-        let mut commands = Vec::new();
+    pub(crate) fn commands(&mut self, now: Instant) -> Vec<StateCommand> {
+        let mut commands = std::mem::take(&mut self.over);
         for rule in &mut self.rules {
             rule.commands(self.is_paused, now, &mut commands, &mut self.log);
         }
-        for (id, round) in self.abandoned.drain(..) {
-            commands.push(Command::Forget { id, round });
-        }
         let log = std::mem::take(&mut self.log);
-        commands.extend(log.into_iter().map(Command::Log));
+        commands.extend(log.into_iter().map(Box::new).map(StateCommand::Log));
         commands
     }
 
@@ -390,15 +228,14 @@ impl Guard {
     }
 }
 
-/// Returns true if a text is as a pattern says, in which `*` is anything.
-pub(crate) fn matches_glob(pattern: &str, text: &str) -> bool {
-    let Some((first, rest)) = pattern.split_once('*') else {
-        return pattern == text;
-    };
-    let Some(text) = text.strip_prefix(first) else {
-        return false;
-    };
-    (0..=text.len())
-        .filter(|at| text.is_char_boundary(*at))
-        .any(|at| matches_glob(rest, &text[at..]))
+/// Returns the rules about a set.
+fn about<'r>(rules: &'r mut [RuleState], set: &SetName) -> impl Iterator<Item = &'r mut RuleState> {
+    let rules = rules.iter_mut();
+    rules.filter(move |it| it.rule.trigger.is_about_set(set))
+}
+
+/// Returns the rules about bans.
+fn of_bans(rules: &mut [RuleState]) -> impl Iterator<Item = &mut RuleState> {
+    let rules = rules.iter_mut();
+    rules.filter(|it| it.rule.trigger == Trigger::Ban)
 }

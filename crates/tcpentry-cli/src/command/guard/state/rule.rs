@@ -1,6 +1,7 @@
 //! The state of one rule: what an event has brought, the look that is under way, and what waits for its deletion.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,19 +10,22 @@ use tcpentry::filter::Prefix;
 use tcpentry::watch::SetName;
 
 use super::elements::Elements;
-use super::entry::{Entry, Weight};
+use super::entry::{GuardEntry, Weight};
+use super::event::StateCommand;
+use super::found::{Done, FoundConnection, LookFailure, LookResult, NamespacedKey};
+use super::glob::matches_glob;
 use super::matched::Matched;
 use super::name::NameHistory;
 use super::taken::Never;
-use super::{Command, Done, Found, LookFailure, Looked, SocketKey, matches_glob};
 use crate::args::pace::PaceArgs;
+use crate::command::bans::BanChange;
 use crate::command::guard::rules::{Rule, Trigger};
 use crate::pace::Pacer;
 use crate::tables::sets::Sets;
 
 /// The numbers that a rule is reported with.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Counts {
+pub(crate) struct RuleCounts {
     pub(crate) looks: u64,
     pub(crate) matched: u64,
     pub(crate) deleted: u64,
@@ -40,15 +44,15 @@ pub(crate) struct RuleState {
     pub(crate) rule: Arc<Rule>,
     pub(crate) is_dry_run: bool,
     pub(crate) is_paused: bool,
-    pub(crate) counts: Counts,
+    pub(crate) counts: RuleCounts,
     /// The last event, and when that was.
     pub(crate) last_event: Option<(Instant, String)>,
     /// The elements of each set of nftables that it is about.
     pub(crate) sets: BTreeMap<SetName, Elements>,
     pub(crate) bans: Elements,
     pub(crate) name: Option<NameHistory>,
-    /// What events have brought that no look was made for so far.
-    pending: Vec<Prefix>,
+    /// Prefixes that events have brought, and that no look was made for so far.
+    pending: BTreeSet<Prefix>,
     /// What the look that is under way is about.
     brought: Vec<Prefix>,
     /// The time before which a look that failed is not made again.
@@ -57,23 +61,25 @@ pub(crate) struct RuleState {
     next_look: Option<Instant>,
     /// The number of the last look.
     round: u64,
-    stage: Stage,
+    stage: RoundStage,
     matched: Matched,
-    /// What is protected has been reported, and is reported again only after it has not been there for a look.
-    reported: HashSet<SocketKey>,
-    /// What of the last look failed.
+    /// Protected connections that have been reported; each is reported again only after a look without it.
+    reported: HashSet<NamespacedKey>,
+    /// Failures of the last look.
     failures: Vec<String>,
+    /// It has been reported that something can't be seen, and it still can't.
+    is_blind: bool,
     pacer: Option<Pacer>,
 }
 
-/// What a rule is at.
+/// Present work of a rule.
 #[derive(Debug)]
-enum Stage {
+enum RoundStage {
     Idle,
     Looking,
     /// Deletes what a look has found: some are with the worker, others wait for their turn.
     Deleting {
-        waiting: VecDeque<Found>,
+        waiting: VecDeque<FoundConnection>,
         in_flight: usize,
     },
 }
@@ -91,19 +97,20 @@ impl RuleState {
             rule: Arc::new(rule),
             id,
             is_paused: false,
-            counts: Counts::default(),
+            counts: RuleCounts::default(),
             last_event: None,
             sets: BTreeMap::new(),
             bans: Elements::default(),
             name,
-            pending: Vec::new(),
+            pending: BTreeSet::new(),
             brought: Vec::new(),
             retry: None,
             round: 0,
-            stage: Stage::Idle,
+            stage: RoundStage::Idle,
             matched: Matched::default(),
             reported: HashSet::new(),
             failures: Vec::new(),
+            is_blind: false,
         }
     }
 
@@ -119,10 +126,34 @@ impl RuleState {
 
     /// Goes on as this rule.
     pub(crate) fn with_rule(self, rule: Rule, dry_run: bool, now: Instant) -> Self {
-        Self {
+        let is_new_pace = (self.rule.rate, self.rule.spread) != (rule.rate, rule.spread);
+        let was_enabled = self.rule.enabled;
+        let new = Self {
             counts: self.counts,
             last_event: self.last_event,
             is_paused: self.is_paused,
+            round: self.round,
+            stage: self.stage,
+            reported: self.reported,
+            failures: self.failures,
+            is_blind: self.is_blind,
+            ..Self::new(self.id, rule, dry_run, now)
+        };
+        if !was_enabled {
+            // What was there before is new to it.
+            return new;
+        }
+        let pacer = if is_new_pace {
+            let mut pacer = new.pacer.clone();
+            if let (Some(pacer), RoundStage::Deleting { waiting, .. }) = (&mut pacer, &new.stage) {
+                pacer.begin(now, waiting.len(), None);
+            }
+            pacer
+        } else {
+            // Its last deletions are known to it.
+            self.pacer
+        };
+        Self {
             sets: self.sets,
             bans: self.bans,
             name: self.name,
@@ -130,13 +161,23 @@ impl RuleState {
             brought: self.brought,
             retry: self.retry,
             next_look: self.next_look,
-            round: self.round,
-            stage: self.stage,
             matched: self.matched,
-            reported: self.reported,
-            failures: self.failures,
-            ..Self::new(self.id, rule, dry_run, now)
+            pacer,
+            ..new
         }
+    }
+
+    /// Ends the rule: nothing more comes of its look.
+    pub(crate) const fn forget(&self) -> StateCommand {
+        StateCommand::Forget {
+            id: self.id,
+            round: self.round,
+        }
+    }
+
+    /// Forgets what has been taken back before a look was made for it.
+    pub(crate) fn take_back(&mut self, prefix: Prefix) {
+        self.pending.remove(&prefix);
     }
 
     /// Takes what an event has brought, without what is never taken.
@@ -145,7 +186,7 @@ impl RuleState {
         new: &[Prefix],
         never: &Never,
         now: Instant,
-        log: &mut Vec<Entry>,
+        log: &mut Vec<GuardEntry>,
     ) {
         if !self.rule.enabled || new.is_empty() {
             return;
@@ -153,7 +194,7 @@ impl RuleState {
         for prefix in new {
             match never.take(*prefix) {
                 Ok(parts) => self.pending.extend(parts),
-                Err(reason) => log.push(Entry::of_rule(
+                Err(reason) => log.push(GuardEntry::of_rule(
                     Weight::Warning,
                     &self.rule.name,
                     format!("not taken: {reason}"),
@@ -168,100 +209,177 @@ impl RuleState {
         self.last_event = Some((now, text));
     }
 
+    /// Takes the addresses of a name, and what they make former where the rule is about it.
+    pub(crate) fn take_answer(
+        &mut self,
+        name: &str,
+        addresses: &[IpAddr],
+        never: &Never,
+        now: Instant,
+        log: &mut Vec<GuardEntry>,
+    ) {
+        let is_its =
+            matches!(&self.rule.trigger, Trigger::NameChanged { name: its, .. } if its == name);
+        if let Some(history) = self.name.as_mut().filter(|_| is_its) {
+            let former = history.answer(addresses, now);
+            let former: Vec<_> = former.into_iter().map(Prefix::from).collect();
+            self.take(&former, never, now, log);
+        }
+    }
+
+    /// Takes bans that are known from before, as far as the rule does not have them.
+    pub(crate) fn know_bans(
+        &mut self,
+        known: &[(Prefix, Option<Duration>)],
+        never: &Never,
+        now: Instant,
+        log: &mut Vec<GuardEntry>,
+    ) {
+        let new = known
+            .iter()
+            .filter(|(prefix, lasts)| self.bans.add(*prefix, *lasts, now));
+        let new: Vec<_> = new.map(|(prefix, _)| *prefix).collect();
+        self.take(&new, never, now, log);
+    }
+
+    /// Changes the bans, and takes those that were handed over.
+    pub(crate) fn change_bans(
+        &mut self,
+        changes: &[BanChange],
+        never: &Never,
+        now: Instant,
+        log: &mut Vec<GuardEntry>,
+    ) {
+        let mut new = Vec::new();
+        for change in changes {
+            match *change {
+                BanChange::Add(prefix, lasts) => {
+                    self.bans.add(prefix, lasts, now);
+                    new.push(prefix);
+                }
+                BanChange::Del(prefix) => {
+                    self.bans.remove(prefix);
+                    self.take_back(prefix);
+                }
+                BanChange::Flush => {
+                    self.bans.clear();
+                    self.pending.clear();
+                }
+            }
+        }
+        // What was taken back in the same request ends nothing.
+        new.retain(|it| self.bans.contains(*it));
+        new.sort_unstable();
+        new.dedup();
+        self.take(&new, never, now, log);
+    }
+
     /// Takes what a look has found, and decides what of it is deleted.
     pub(crate) fn looked(
         &mut self,
         round: u64,
-        looked: Result<Looked, LookFailure>,
+        looked: Result<LookResult, LookFailure>,
         now: Instant,
-        log: &mut Vec<Entry>,
+        log: &mut Vec<GuardEntry>,
     ) {
-        if round != self.round || !matches!(self.stage, Stage::Looking) {
+        if round != self.round || !matches!(self.stage, RoundStage::Looking) {
             return;
         }
         let name = self.rule.name.clone();
-        let say = |weight, text: String| Entry::of_rule(weight, &name, text);
+        let say = |weight, text: String| GuardEntry::of_rule(weight, &name, text);
         self.counts.looks += 1;
-        let looked = match looked {
-            Ok(looked) => {
-                self.brought.clear();
-                looked
+        let brought = std::mem::take(&mut self.brought);
+        let looked = looked.unwrap_or_else(|failure| {
+            if failure.may_pass {
+                // What the event has brought is looked for again.
+                self.pending.extend(brought);
+                self.retry = Some(now + RETRY);
             }
-            Err(failure) => {
-                if failure.may_pass {
-                    // What the event has brought is looked for again.
-                    self.pending.append(&mut self.brought);
-                    self.retry = Some(now + RETRY);
-                }
-                Looked {
-                    failures: vec![failure.reason],
-                    ..Looked::default()
-                }
+            LookResult {
+                failures: vec![failure.reason],
+                ..LookResult::default()
             }
-        };
-        let mut failures = looked.failures;
-        if looked.hidden > 0 {
-            failures.push(format!(
-                "{} connections may match, and it can't be seen whether they do: nothing is deleted",
-                looked.hidden
-            ));
-        }
-        for failure in &failures {
+        });
+        for failure in &looked.failures {
             // Said once, while it lasts.
             if !self.failures.contains(failure) {
                 self.counts.failed += 1;
                 log.push(say(Weight::Error, failure.clone()));
             }
         }
-        self.failures = failures;
+        self.failures = looked.failures;
+        if looked.hidden > 0 && !self.is_blind {
+            self.counts.denied += looked.hidden;
+            log.push(say(
+                Weight::Warning,
+                format!(
+                    "{} connections may match, and it can't be seen whether they do: nothing is deleted",
+                    looked.hidden
+                ),
+            ));
+        }
+        self.is_blind = looked.hidden > 0;
         let reported = std::mem::take(&mut self.reported);
         for done in looked.protected {
             let key = (done.netns, done.connection.cookie);
             self.reported.insert(key);
             if !reported.contains(&key) {
                 self.count(done.outcome);
-                log.push(Entry::of_connection(&name, done, self.is_dry_run));
+                log.push(GuardEntry::of_connection(&name, done, self.is_dry_run));
             }
         }
+        // Whatever comes of it, the look is over once nothing of it waits.
+        self.stage = RoundStage::Deleting {
+            waiting: VecDeque::new(),
+            in_flight: 0,
+        };
         let long = self.rule.matched_for.unwrap_or_default();
-        let keys = looked.found.iter().map(Found::key);
+        let keys = looked.found.iter().map(FoundConnection::key);
         let is_due = self.matched.look(keys, now, long);
         let due = looked.found.into_iter().zip(is_due);
-        let mut waiting: VecDeque<_> = due
+        let due: VecDeque<_> = due
             .filter(|(_, is_due)| *is_due)
             .map(|(it, _)| it)
             .collect();
-        let count = waiting.len() as u64;
-        self.counts.matched += count;
-        if looked.hidden > 0 {
-            waiting.clear();
-        } else if let Some(max) = self.rule.max.filter(|max| count > *max) {
+        self.counts.matched += due.len() as u64;
+        if due.is_empty() || looked.hidden > 0 {
+            return;
+        }
+        if let Some(max) = self.rule.max.filter(|max| due.len() as u64 > *max) {
             self.counts.fuse_blown += 1;
             let text = format!(
-                "{count} connections match, more than max = {max}: nothing is deleted in this round"
+                "{} connections match, more than max = {max}: nothing is deleted in this round",
+                due.len()
             );
             log.push(say(Weight::Warning, text));
-            waiting.clear();
+            return;
         }
+        let mut waiting = due;
         if let Some(pacer) = &mut self.pacer {
             pacer.arrange(waiting.make_contiguous(), |it| it.connection.cookie);
             pacer.begin(now, waiting.len(), None);
         }
-        // Where nothing waits, that is over at once, and the worker forgets the look.
-        self.stage = Stage::Deleting {
+        self.stage = RoundStage::Deleting {
             waiting,
             in_flight: 0,
         };
     }
 
     /// Takes what became of deletions.
-    pub(crate) fn done(&mut self, round: u64, done: &[Done], now: Instant) {
+    pub(crate) fn done(&mut self, round: u64, done: &[Done], is_dry_run: bool, now: Instant) {
+        // They were one command, and one that has ended by a signal answers for fewer.
+        if round == self.round
+            && let RoundStage::Deleting { in_flight, .. } = &mut self.stage
+        {
+            *in_flight = 0;
+        }
         for one in done {
-            self.count(one.outcome);
+            if !is_dry_run || one.outcome != Outcome::Deleted {
+                self.count(one.outcome);
+            }
             if round == self.round
-                && let Stage::Deleting { waiting, in_flight } = &mut self.stage
+                && let RoundStage::Deleting { waiting, .. } = &mut self.stage
             {
-                *in_flight = in_flight.saturating_sub(1);
                 // One that had ended by itself takes nobody's time.
                 let took = one.outcome == Outcome::Deleted;
                 if let Some(pacer) = self.pacer.as_mut().filter(|_| took) {
@@ -288,22 +406,30 @@ impl RuleState {
         &mut self,
         all_paused: bool,
         now: Instant,
-        commands: &mut Vec<Command>,
-        log: &mut Vec<Entry>,
+        commands: &mut Vec<StateCommand>,
+        log: &mut Vec<GuardEntry>,
     ) {
         for elements in self.sets.values_mut() {
             elements.expire(now);
         }
         self.bans.expire(now);
         let (id, round, is_dry_run) = (self.id, self.round, self.is_dry_run);
-        if let Stage::Deleting { waiting, in_flight } = &mut self.stage {
-            if all_paused || self.is_paused {
+        let may_look = self.may_look(all_paused);
+        if !may_look {
+            // There are no looks in which anything could go on matching.
+            self.matched = Matched::default();
+        }
+        if let RoundStage::Deleting { waiting, in_flight } = &mut self.stage {
+            if !may_look && !waiting.is_empty() {
+                let why = if self.rule.enabled {
+                    "paused"
+                } else {
+                    "no longer enabled"
+                };
                 let left = waiting.len();
-                if left > 0 {
-                    let text = format!("paused: {left} of this round are left alone");
-                    log.push(Entry::of_rule(Weight::Notice, &self.rule.name, text));
-                    waiting.clear();
-                }
+                let text = format!("{why}: {left} of this round are left alone");
+                log.push(GuardEntry::of_rule(Weight::Notice, &self.rule.name, text));
+                waiting.clear();
             }
             let at_once = match &self.pacer {
                 None => waiting.len(),
@@ -314,7 +440,7 @@ impl RuleState {
             *in_flight += these.len();
             let is_over = waiting.is_empty() && *in_flight == 0;
             if !these.is_empty() {
-                commands.push(Command::Delete {
+                commands.push(StateCommand::Delete {
                     id,
                     round,
                     these,
@@ -322,11 +448,11 @@ impl RuleState {
                 });
             }
             if is_over {
-                self.stage = Stage::Idle;
-                commands.push(Command::Forget { id, round });
+                self.stage = RoundStage::Idle;
+                commands.push(StateCommand::Forget { id, round });
             }
         }
-        if !matches!(self.stage, Stage::Idle) || !self.may_look(all_paused) {
+        if !matches!(self.stage, RoundStage::Idle) || !may_look {
             return;
         }
         let is_time = self.next_look.is_some_and(|next| next <= now);
@@ -344,13 +470,13 @@ impl RuleState {
         }
         let mut sets = Sets::new();
         if let Some(variable) = self.rule.trigger.variable() {
-            self.brought = std::mem::take(&mut self.pending);
+            self.brought = std::mem::take(&mut self.pending).into_iter().collect();
             let brought = self.brought.iter().copied().collect();
             sets.insert(variable.to_owned(), Arc::new(brought));
         }
         self.round += 1;
-        self.stage = Stage::Looking;
-        commands.push(Command::Look {
+        self.stage = RoundStage::Looking;
+        commands.push(StateCommand::Look {
             id,
             round: self.round,
             rule: Arc::clone(&self.rule),
@@ -365,7 +491,7 @@ impl RuleState {
     /// Returns the time at which there is something to do without an event.
     pub(crate) fn due(&self, all_paused: bool, now: Instant) -> Option<Instant> {
         match &self.stage {
-            Stage::Deleting {
+            RoundStage::Deleting {
                 waiting,
                 in_flight: 0,
             } if !waiting.is_empty() => {
@@ -375,26 +501,18 @@ impl RuleState {
                     .map_or(Duration::ZERO, |it| it.delay(now));
                 Some(now + delay)
             }
-            Stage::Idle if self.may_look(all_paused) && !self.pending.is_empty() => {
+            RoundStage::Idle if self.may_look(all_paused) && !self.pending.is_empty() => {
                 Some(self.retry.map_or(now, |retry| retry.max(now)))
             }
-            Stage::Idle if self.may_look(all_paused) => self.next_look,
+            RoundStage::Idle if self.may_look(all_paused) => self.next_look,
             _ => None,
-        }
-    }
-
-    /// Returns the number of its last look, if the worker may still have it.
-    pub(crate) const fn round(&self) -> Option<u64> {
-        match self.stage {
-            Stage::Idle => None,
-            Stage::Looking | Stage::Deleting { .. } => Some(self.round),
         }
     }
 
     /// Returns the number of those that wait for their turn.
     pub(crate) fn waiting(&self) -> usize {
         match &self.stage {
-            Stage::Deleting { waiting, in_flight } => waiting.len() + in_flight,
+            RoundStage::Deleting { waiting, in_flight } => waiting.len() + in_flight,
             _ => 0,
         }
     }

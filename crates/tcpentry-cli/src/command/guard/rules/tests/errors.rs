@@ -46,6 +46,16 @@ const CASES: &[(&str, &str)] = &[
         r#"[rule.a]
 when = "ban"
 delete = "dst $elements"
+matched-for = "60s"
+"#,
+        "a.toml:4:1: `matched-for` needs `every`: an event is followed by one look
+  leave it out, or let the rule look again and again
+",
+    ),
+    (
+        r#"[rule.a]
+when = "ban"
+delete = "dst $elements"
 dry_run = true
 "#,
         "a.toml:4:1: the rule `a` has no key `dry_run`

@@ -42,7 +42,7 @@ fn trigger() -> impl Strategy<Value = Trigger> {
     ]
 }
 
-/// The canonical form of a filter that chooses.
+/// Returns the canonical form of a filter that chooses.
 fn filter(trigger: &Trigger) -> impl Strategy<Value = String> + use<> {
     let variable = trigger.variable().map(|name| format!("dst @{name}"));
     let fixed = [
@@ -62,7 +62,7 @@ fn filter(trigger: &Trigger) -> impl Strategy<Value = String> + use<> {
     ]
 }
 
-/// The term for a process of this name.
+/// Returns the term for a process of this name.
 fn process(name: &str) -> String {
     let table = TcpTable::open().unwrap();
     let parsed = Filter::parse_words(&["process", name], &SystemNames::new(&table));
@@ -88,6 +88,7 @@ prop_compose! {
         (everything, enabled, dry_run, listeners, ssh_sessions) in any::<(bool, bool, bool, bool, bool)>(),
     ) -> Rule {
         let rate = pace.and_then(Result::ok);
+        let matched_for = matched_for.filter(|_| matches!(trigger, Trigger::Every(_)));
         Rule {
             name,
             trigger,

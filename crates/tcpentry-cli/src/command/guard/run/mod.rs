@@ -1,7 +1,9 @@
 //! `guard run`: the loop of the service. It waits in one place, for all that can happen, and hands it to the state.
 
+mod reports;
 mod sources;
 
+use std::collections::HashMap;
 use std::io::{self, Read as _};
 use std::os::fd::BorrowedFd;
 use std::os::unix::net::UnixStream;
@@ -25,15 +27,16 @@ use super::service::journal::{EventLog, LogField, LogRecord, Priority};
 use super::service::metrics;
 use super::service::notify::Notifier;
 use super::service::status::{GuardStatus, RuleStatus};
-use super::state::entry::{Entry, Weight};
+use super::state::entry::{GuardEntry, Weight};
 use super::state::rule::RuleState;
-use super::state::{Command, Event, Guard};
-use super::worker::{self, Task};
+use super::state::{Event, Guard, StateCommand};
+use super::worker::{self, WorkerTask};
 use crate::args::GuardRunArgs;
 use crate::command::bans::BanChange;
 use crate::command::delete::interrupt::Interrupt;
 use crate::exit::Exit;
 use crate::message::{print_error, print_failure, print_hint};
+use reports::Reports;
 use sources::Sources;
 
 /// Runs the command, and returns the exit code.
@@ -79,7 +82,7 @@ struct Service {
     ending: UnixStream,
     reloading: UnixStream,
     answered: UnixStream,
-    tasks: Option<Sender<Task>>,
+    tasks: Option<Sender<WorkerTask>>,
     answers: Receiver<Event>,
     names: Sender<Vec<WatchedName>>,
     worker: Option<JoinHandle<()>>,
@@ -87,8 +90,10 @@ struct Service {
     last_reload_error: Option<String>,
     /// The next time at which the service manager hears that the loop goes on.
     watchdog: Option<(Duration, Instant)>,
-    /// What the metrics said when they were written last, and the time from which they may be written again.
-    metrics: (String, Instant),
+    reports: Reports,
+    /// The last event of each rule, by its number, and the second since 1970 at which it was: converted once, so that it stays
+    /// the same.
+    event_times: HashMap<u64, (Instant, u64)>,
     /// The bans have changed since they were written, and the time from which they may be written again.
     bans: (bool, Instant),
 }
@@ -97,7 +102,13 @@ impl Service {
     fn start(args: &GuardRunArgs, rules: Rules, host: HostAddresses) -> io::Result<Self> {
         let now = Instant::now();
         let mut log = EventLog::open();
-        let mut control = Control::open(&control::server_path())?;
+        let path = control::server_path();
+        let control = Control::open(&path);
+        let mut control = control.map_err(|error| match error.raw_os_error() {
+            // The system's errors name no file.
+            Some(_) => io::Error::new(error.kind(), format!("{}: {error}", path.display())),
+            None => error,
+        })?;
         if let Some(warning) = control.take_warning() {
             log.write(&LogRecord::new(Priority::Warning, warning));
         }
@@ -125,7 +136,7 @@ impl Service {
         let notifier = Notifier::from_environment()?;
         let watchdog = notifier
             .watchdog_interval()
-            .map(|it| (it / 2, now + it / 2));
+            .map(|interval| (interval, now + interval));
         let mut service = Self {
             config: args.config.config.clone(),
             guard: Guard::new(rules, host, args.dry_run, now),
@@ -144,7 +155,8 @@ impl Service {
             started: SystemTime::now(),
             last_reload_error: None,
             watchdog,
-            metrics: (String::new(), now),
+            reports: Reports::new(now),
+            event_times: HashMap::new(),
             bans: (false, now),
         };
         service.begin(now);
@@ -153,12 +165,6 @@ impl Service {
 
     /// Looks at what is there already: elements of sets, bans, connections on addresses that have gone.
     fn begin(&mut self, now: Instant) {
-        let count = self.guard.states().len();
-        let text = match count {
-            1 => "1 rule".to_owned(),
-            _ => format!("{count} rules"),
-        };
-        self.say(Priority::Notice, &format!("runs {text}"));
         match ban_file::read(&ban_file::path()) {
             Ok(bans) => {
                 self.guard.apply(Event::KnownBans(bans), now);
@@ -172,8 +178,11 @@ impl Service {
             ),
         }
         self.watch(now);
+        // From here on nothing that happens is missed.
+        let text = format!("runs {}", self.summary());
+        self.say(Priority::Notice, &text);
         self.act(now);
-        self.notifier.ready(&text);
+        self.notifier.ready(&self.summary());
     }
 
     /// Waits for what the rules are about.
@@ -197,7 +206,7 @@ impl Service {
             self.guard.apply(event, now);
         }
         if opened.find_missing {
-            self.send(Task::FindMissing);
+            self.send(WorkerTask::FindMissing);
         }
     }
 
@@ -214,10 +223,14 @@ impl Service {
             }
             drain(&self.answered);
             drain(&self.ending);
-            while let Ok(event) = self.answers.try_recv() {
-                self.guard.apply(event, now);
-            }
+            // First of all, which addresses are this host's.
             self.hear(now);
+            while let Ok(event) = self.answers.try_recv() {
+                match event {
+                    Event::AddressesMissing(missing) => self.sources.missing(missing, now),
+                    event => self.guard.apply(event, now),
+                }
+            }
             for request in self.control.serve(now) {
                 self.serve(request, now);
             }
@@ -232,12 +245,10 @@ impl Service {
             }
         }
         self.end();
-        let exit = self.interrupt.exit();
-        // Who manages services ends them so: it is not a failure.
-        if exit == Exit::Interrupted(SIGTERM as u8) {
-            Exit::Done
-        } else {
-            exit
+        match self.interrupt.exit() {
+            // Who manages services ends them so: it is not a failure.
+            Exit::Interrupted(signal) if i32::from(signal) == SIGTERM => Exit::Done,
+            exit => exit,
         }
     }
 
@@ -250,6 +261,7 @@ impl Service {
             self.control.deadline(),
             self.watchdog.map(|(_, due)| due),
             self.bans.0.then_some(self.bans.1),
+            self.reports.due(),
         ];
         let due = due.into_iter().flatten().min();
         let wait = due.map(|due| due.saturating_duration_since(now));
@@ -282,7 +294,7 @@ impl Service {
             self.guard.apply(event, now);
         }
         if heard.find_missing {
-            self.send(Task::FindMissing);
+            self.send(WorkerTask::FindMissing);
         }
     }
 
@@ -290,15 +302,15 @@ impl Service {
     fn act(&mut self, now: Instant) {
         for command in self.guard.commands(now) {
             match command {
-                Command::Log(entry) => self.log.write(&record(&entry)),
-                command => self.send(Task::Do(command)),
+                StateCommand::Log(entry) => self.log.write(&record(&entry)),
+                command => self.send(WorkerTask::Do(command)),
             }
         }
         self.keep_bans(now);
-        self.write_metrics(now);
+        self.report(now);
     }
 
-    fn send(&self, task: Task) {
+    fn send(&self, task: WorkerTask) {
         if let Some(tasks) = &self.tasks {
             // It ends only with the service.
             let _ = tasks.send(task);
@@ -329,8 +341,7 @@ impl Service {
                 self.last_reload_error = errors.first().map(ToString::to_string);
             }
         }
-        let count = self.guard.states().len();
-        self.notifier.ready(&format!("{count} rules"));
+        self.notifier.ready(&self.summary());
     }
 
     fn serve(&mut self, request: ControlRequest, now: Instant) {
@@ -403,41 +414,73 @@ impl Service {
         }
     }
 
-    /// Writes the metrics once they have changed, at most once a second.
-    fn write_metrics(&mut self, now: Instant) {
+    /// Reports to the manager and in the file of metrics what has changed, at most once a second.
+    fn report(&mut self, now: Instant) {
+        if !self.reports.may_begin(now) {
+            return;
+        }
+        let summary = self.summary();
+        if self.reports.summary.replace(&summary) {
+            self.notifier.status(&summary);
+            self.reports.pause(now);
+        }
         let Some(path) = self.guard.metrics.clone() else {
             return;
         };
-        if self.metrics.1 > now {
-            return;
-        }
         let text = metrics::text(&self.status(now));
-        if text == self.metrics.0 {
+        if !self.reports.metrics.replace(&text) {
             return;
         }
+        self.reports.pause(now);
         if let Err(error) = metrics::write_file(&path, &text) {
             let path = path.display();
             self.say(Priority::Error, &format!("{path}: {error}"));
         }
-        self.metrics = (text, now + Duration::from_secs(1));
     }
 
-    fn status(&self, now: Instant) -> GuardStatus {
+    /// Returns the line about the service that its manager shows.
+    fn summary(&self) -> String {
+        let rules = self.guard.states();
+        let deleted: u64 = rules.iter().map(|it| it.counts.deleted).sum();
+        let mut text = match rules.len() {
+            1 => "1 rule".to_owned(),
+            count => format!("{count} rules"),
+        };
+        if deleted > 0 {
+            text = format!("{text}, {deleted} deleted");
+        }
+        if self.guard.is_paused() {
+            text.push_str(", paused");
+        }
+        text
+    }
+
+    fn status(&mut self, now: Instant) -> GuardStatus {
         let unix = |time: SystemTime| {
             let since = time.duration_since(SystemTime::UNIX_EPOCH);
             since.unwrap_or_default().as_secs()
         };
-        let at = |instant: Instant| {
-            let ago = now.saturating_duration_since(instant);
-            unix(SystemTime::now()) - ago.as_secs()
-        };
+        let mut known = std::mem::take(&mut self.event_times);
+        for rule in self.guard.states() {
+            let Some((last, _)) = &rule.last_event else {
+                continue;
+            };
+            let known = known
+                .remove(&rule.id)
+                .filter(|(instant, _)| instant == last);
+            let time = known.unwrap_or_else(|| {
+                let ago = now.saturating_duration_since(*last);
+                (*last, unix(SystemTime::now()).saturating_sub(ago.as_secs()))
+            });
+            self.event_times.insert(rule.id, time);
+        }
         let rules = self.guard.states().iter().map(|it| RuleStatus {
             name: it.rule.name.clone(),
             trigger: it.rule.trigger.text(),
             enabled: it.rule.enabled,
             paused: it.is_paused || self.guard.is_paused(),
             dry_run: it.is_dry_run,
-            last_event: it.last_event.as_ref().map(|(time, _)| at(*time)),
+            last_event: self.event_times.get(&it.id).map(|(_, time)| *time),
             last_event_text: it.last_event.as_ref().map(|(_, text)| text.clone()),
             looks: it.counts.looks,
             matched: it.counts.matched,
@@ -481,7 +524,7 @@ impl Service {
             self.guard.apply(event, now);
         }
         for command in self.guard.commands(now) {
-            if let Command::Log(entry) = command {
+            if let StateCommand::Log(entry) = command {
                 self.log.write(&record(&entry));
             }
         }
@@ -497,7 +540,7 @@ impl Service {
 }
 
 /// Makes the record of an entry.
-fn record(entry: &Entry) -> LogRecord {
+fn record(entry: &GuardEntry) -> LogRecord {
     let priority = match entry.weight {
         Weight::Error => Priority::Error,
         Weight::Warning => Priority::Warning,

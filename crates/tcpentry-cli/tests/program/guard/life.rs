@@ -1,0 +1,138 @@
+//! The life of a service: what its manager hears, how it ends, what it may, and what it costs when nothing happens.
+
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
+use tcpentry_testkit::{isolated, skip, stage};
+
+use super::{Service, ServiceFolder, wake_ups};
+use crate::util::{connections, is_alive, program, run};
+
+/// Runs a test with a `/run` of its own, or skips it.
+fn alone(body: impl FnOnce() + Send + 'static) {
+    isolated(|| match stage::bare() {
+        Ok(()) => body(),
+        Err(error) => skip!("no mounts of a test's own: {error}"),
+    });
+}
+
+const WAITS: &str = "[rule.bans]\nwhen = \"ban\"\ndelete = \"dst $elements\"\n";
+
+#[test]
+fn its_manager_hears_of_its_start_its_reloads_its_health_and_its_end() {
+    alone(|| {
+        let (_all, _listener, port) = connections(1);
+        let manager = UnixDatagram::bind("/run/notify").unwrap();
+        manager
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        let next = |what: &str| {
+            let mut text = [0; 4096];
+            loop {
+                let length = manager
+                    .recv(&mut text)
+                    .unwrap_or_else(|it| panic!("{what}: {it}"));
+                let text = String::from_utf8_lossy(&text[..length]).into_owned();
+                if text.contains(what) {
+                    return text;
+                }
+            }
+        };
+        let mut command = program();
+        command
+            .env("NOTIFY_SOCKET", "/run/notify")
+            .env("WATCHDOG_USEC", "400000");
+        let rules = format!("[rule.one]\nevery = \"1h\"\ndelete = \"dport = :{port}\"\n{WAITS}");
+        let service = Service::start(command, &rules);
+        assert_eq!(next("READY=1"), "READY=1\nSTATUS=2 rules");
+        assert_eq!(next(" deleted"), "STATUS=2 rules, 1 deleted");
+        for _ in 0..3 {
+            assert_eq!(next("WATCHDOG=1"), "WATCHDOG=1");
+        }
+        service.reload(WAITS);
+        assert!(next("RELOADING=1").contains("\nMONOTONIC_USEC="));
+        assert!(next("READY=1").contains("\nSTATUS=1 rule"));
+        let (status, log) = service.end();
+        assert!(status.success(), "{status}");
+        next("STOPPING=1");
+        assert!(log.ends_with("has ended\n"), "{log}");
+    });
+}
+
+#[test]
+fn it_ends_between_two_deletions_and_all_that_was_done_is_in_the_log() {
+    alone(|| {
+        let (all, _listener, port) = connections(20);
+        let rules = format!(
+            "[rule.slow]\nevery = \"1h\"\ndelete = \"dport = :{port}\"\nrate = \"10/s\"\n\
+             [rule.later]\nevery = \"1h\"\ndelete = \"dport = :1\"\n"
+        );
+        let service = Service::start(program(), &rules);
+        service.logs_times("rule slow: deleted: ", 3);
+        let (status, log) = service.end();
+        assert!(status.success(), "{status}");
+        let gone = all.iter().filter(|it| !is_alive(it)).count();
+        assert_eq!(log.matches("deleted: ").count(), gone, "{log}");
+        assert!((3..10).contains(&gone), "{gone}");
+        assert!(log.ends_with("has ended\n"), "{log}");
+    });
+}
+
+#[test]
+fn a_second_service_is_refused_with_the_pid_of_the_first() {
+    alone(|| {
+        let first = Service::start(program(), WAITS);
+        let second = ServiceFolder::new(WAITS);
+        let mut refused = ServiceFolder(second.0.clone()).start(program());
+        let status = refused.child.wait().unwrap();
+        let log = second.log();
+        assert_eq!(status.code(), Some(7), "{log}");
+        let said = format!("already runs (pid {})", first.pid);
+        assert!(log.contains(&said), "{log}");
+        assert_eq!(run("guard status").code, 0, "the first goes on");
+    });
+}
+
+#[test]
+fn nothing_wakes_it_up_that_no_rule_has_asked_for() {
+    alone(|| {
+        let rules = "[rule.left]\nwhen = \"address-removed\"\ndelete = \"src $address\"\n\
+                     [rule.banned]\nwhen = \"set inet t s\"\ndelete = \"dst $elements\"\n";
+        let service = Service::start(program(), &format!("{rules}{WAITS}"));
+        // What was asked at the start is over once this is answered, and what it has changed a second later.
+        assert_eq!(run("guard status").code, 0);
+        std::thread::sleep(Duration::from_secs(2));
+        let before = wake_ups(service.pid);
+        std::thread::sleep(Duration::from_secs(5));
+        assert_eq!(wake_ups(service.pid), before);
+    });
+}
+
+#[test]
+fn a_signal_within_a_batch_leaves_no_deletion_out_of_the_log() {
+    alone(|| {
+        for delay in [2, 10, 30] {
+            let (all, _listener, port) = connections(800);
+            let rules = format!("[rule.all]\nevery = \"1h\"\ndelete = \"dport = :{port}\"\n");
+            let service = Service::start(program(), &rules);
+            std::thread::sleep(Duration::from_millis(delay));
+            let (status, log) = service.end();
+            assert!(status.success(), "{status}");
+            let gone = all.iter().filter(|it| !is_alive(it)).count();
+            assert_eq!(log.matches("rule all: deleted: ").count(), gone, "{delay}");
+        }
+    });
+}
+
+#[test]
+fn where_there_is_no_folder_for_its_socket_it_says_so() {
+    alone(|| {
+        let folder = ServiceFolder::new(WAITS);
+        let mut command = program();
+        command.env("RUNTIME_DIRECTORY", "/run/no/such/folder");
+        let shared = ServiceFolder(folder.0.clone());
+        let mut refused = shared.start(command);
+        assert_eq!(refused.child.wait().unwrap().code(), Some(7));
+        assert!(folder.log().contains("/run/no/such"), "{}", folder.log());
+    });
+}
