@@ -262,8 +262,8 @@ fn assert_spared(output: &Output) {
     assert!(text.contains("\ndeleted\testablished\t"), "{text}");
     assert!(names_the_session(&text), "{text}");
     assert!(text.contains("hint: --own-session deletes it"), "{text}");
-    let outcome = "\"outcome\":\"guarded\",\"dry_run\":false";
-    let guard = "\"method\":null,\"peer_told\":null,\"guard\":\"own-session\"";
+    let outcome = "\"outcome\":\"guarded\"";
+    let guard = "\"dry_run\":false,\"method\":null,\"peer_told\":null,\"guard\":\"own-session\"";
     assert!(text.contains(outcome) && text.contains(guard), "{text}");
     assert!(text.contains("again 3\n"), "only that one is left: {text}");
 }
