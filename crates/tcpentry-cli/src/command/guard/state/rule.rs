@@ -53,7 +53,7 @@ pub(crate) struct RuleState {
     pub(crate) name: Option<NameHistory>,
     /// Prefixes that events have brought, and that no look was made for so far.
     pending: BTreeSet<Prefix>,
-    /// What the look that is under way is about.
+    /// Prefixes that the look under way is about.
     brought: Vec<Prefix>,
     /// The time before which a look that failed is not made again.
     retry: Option<Instant>,
