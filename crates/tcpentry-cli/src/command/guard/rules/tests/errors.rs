@@ -587,7 +587,7 @@ nevr=1
 when = "ban"
 delete = "dst $elements"
 "#,
-        r#"a.toml:2:20: expected a number of bits from 0 to 32, the prefix of IPv4, found `33`
+        r#"a.toml:2:20: expected the length of an IPv4 prefix, from 0 to 32, found `33`
 a.toml:2:26: expected an address or a prefix, found `x`
 a.toml:2:30: `never` takes a list of strings, found an integer
   such as `never = ["192.0.2.0/24"]`
