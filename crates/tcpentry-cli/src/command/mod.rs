@@ -8,6 +8,7 @@ mod doctor;
 mod explain;
 mod guard;
 pub(crate) mod list;
+mod own_prefixes;
 
 use crate::args::{Args, Command};
 use crate::exit::Exit;

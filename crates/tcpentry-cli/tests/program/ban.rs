@@ -10,10 +10,12 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use tcpentry_testkit::link::ip;
 use tcpentry_testkit::tcp::{self, Ends};
 use tcpentry_testkit::{skip, until};
 
+use crate::guard::Service;
 use crate::lab::{
     CLIENT, CLIENT_V6, CONTAINER, HERE, HERE_V6, OTHER, RESET, Stage, listen, on_a_stage, told,
 };
@@ -437,80 +439,40 @@ fn who_may_not_see_all_namespaces_is_told() {
 }
 
 impl Stage {
-    /// Starts the service with rules, and returns once it can be asked.
+    /// Starts the service with rules, and returns once it runs.
     fn guard(&self, rules: &str) -> Guard<'_> {
-        let path = self.world.path("/run/rules.toml");
-        std::fs::write(&path, rules).unwrap();
-        let log = std::fs::File::create(self.world.path("/run/guard.log")).unwrap();
-        let mut command = self.command(&["guard", "run", "--config", "/run/rules.toml"]);
+        let mut command = self.command(&[]);
         // As the packaged unit has it.
         command
-            .env("STATE_DIRECTORY", "/run")
             .env("MALLOC_MMAP_THRESHOLD_", "131072")
-            .env("MALLOC_ARENA_MAX", "1")
-            .stderr(log);
-        let child = command.spawn().unwrap();
-        until("the service can be asked", || {
-            self.run("guard status").code == 0
-        });
-        let mut guard = Guard {
-            child,
+            .env("MALLOC_ARENA_MAX", "1");
+        Guard {
+            service: Service::start(command, rules),
             stage: self,
-            pid: 0,
-        };
-        guard.pid = guard.status()["pid"].as_u64().unwrap();
-        guard
+        }
     }
 }
 
-/// A running service, which ends with the test.
+/// A running service that can be asked on this stage.
 struct Guard<'s> {
-    child: std::process::Child,
+    service: Service,
     stage: &'s Stage,
-    /// Its number in the world.
-    pid: u64,
 }
 
 impl Guard<'_> {
-    fn status(&self) -> serde_json::Value {
-        self.stage.run("guard status --json").objects().remove(0)
-    }
-
     /// Returns the number of bans that its rule has.
     fn bans(&self) -> u64 {
-        let status = self.status();
+        let status = self.stage.run("guard status --json").objects().remove(0);
         status["rules"][0]["bans"].as_u64().unwrap()
     }
 
     /// Returns the memory of its own that it uses, in bytes.
     fn memory(&self) -> u64 {
-        let path = format!("/proc/{}/status", self.pid);
-        let status = std::fs::read_to_string(self.stage.world.path(&path)).unwrap();
+        let path = format!("/proc/{}/status", self.service.pid());
+        let status = std::fs::read_to_string(path).unwrap();
         let (_, behind) = status.split_once("RssAnon:").unwrap();
         let kilobytes = behind.split_whitespace().next().unwrap();
         kilobytes.parse::<u64>().unwrap() * 1024
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.stage.world.path("/run/guard.log")).unwrap()
-    }
-
-    fn signal(&self, name: &str) {
-        self.stage.world.must(&format!("kill -{name} {}", self.pid));
-    }
-
-    /// Ends it as a service manager does.
-    fn end(mut self) {
-        self.signal("TERM");
-        assert!(self.child.wait().unwrap().success());
-    }
-}
-
-impl Drop for Guard<'_> {
-    fn drop(&mut self) {
-        // nsenter stops together with what it has started.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -532,14 +494,14 @@ fn bans_go_to_the_service_where_it_has_a_rule_for_them() {
             ban.err
         );
         assert!(ban.err.contains("refused:"), "{}", ban.err);
-        assert_eq!(told(&banned), RESET, "{}", guard.log());
+        assert_eq!(told(&banned), RESET, "{}", guard.service.log());
         assert!(is_alive(&other));
         assert_eq!(guard.bans(), 2);
         // Who bans again means what has come since.
         let again = stage.connect(CLIENT, HERE, 22, &listener);
         let ban = stage.run_with_input("ban --stdin -q", &input);
         assert!(!ban.err.contains("handed over"), "{}", ban.err);
-        assert_eq!(told(&again), RESET, "{}", guard.log());
+        assert_eq!(told(&again), RESET, "{}", guard.service.log());
         let decision = format!(
             r#"{{"duration":"-1s","scope":"Ip","type":"ban","value":"{CLIENT}","action":"del"}}"#
         );
@@ -555,7 +517,7 @@ fn bans_go_to_the_service_where_it_has_a_rule_for_them() {
         assert_eq!(list.code, 3, "{}", list.err);
         let list = stage.run_with_input("ban --file -", &format!("{OTHER}\n"));
         assert_eq!(list.code, 0, "{}", list.err);
-        assert_eq!(told(&other), RESET, "{}", guard.log());
+        assert_eq!(told(&other), RESET, "{}", guard.service.log());
         assert!(is_alive(&stage.connect(OTHER, HERE, 22, &listener)));
     });
 }
@@ -602,7 +564,7 @@ fn where_no_rule_is_about_bans_or_an_option_asks_for_more_they_act_here() {
         assert_eq!((ban.code, ban.rows().len()), (0, 1), "{}", ban.err);
         assert_eq!((told(&banned), guard.bans()), (RESET, 0));
         assert!(is_alive(&spared));
-        guard.end();
+        assert!(guard.service.end().0.success());
         stage.guard("[rule.leak]\nevery = \"1h\"\ndelete = \"state close-wait\"\n");
         let ban = stage.run_with_input("ban --stdin", &input);
         assert_eq!((ban.code, ban.rows().len()), (0, 1), "{}", ban.err);
@@ -616,7 +578,7 @@ fn a_service_that_does_not_answer_keeps_no_ban_waiting() {
     on_a_stage(|stage| {
         let listener = listen(HERE, 22);
         let guard = stage.guard(RULE);
-        guard.signal("STOP");
+        guard.service.send(Signal::STOP);
         let (first, second) = (
             stage.connect(CLIENT, HERE, 22, &listener),
             stage.connect(OTHER, HERE, 22, &listener),
@@ -683,7 +645,7 @@ fn a_blocklist_goes_to_the_service_as_a_whole_and_takes_15_mb_at_most() {
             guard.memory().saturating_sub(before) <= 15_000_000
         });
         until("they are written down", || {
-            let written = std::fs::read_to_string(stage.world.path("/run/guard-bans"));
+            let written = std::fs::read_to_string(guard.service.path("guard-bans"));
             written.is_ok_and(|it| it.lines().count() == 150_000)
         });
     });

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use tcpentry::Query;
 use tcpentry::filter::{Prefix, PrefixSet};
 use tcpentry::netns::HostAddresses;
+use tcpentry::watch::HostWatch;
 
 use super::bans::BanChange;
 use super::delete::banned::{self, Ban};
@@ -124,6 +125,9 @@ fn run_feed(args: &BanArgs, mut spared: Spared, input: impl Read + AsFd) -> Resu
     let mut feed = Feed::new(input, args.format.unwrap_or(Form::Plain));
     let mut handover = Handover::of(args);
     let mut has_header = false;
+    // Without a watch, they are read for each batch.
+    let mut watch = HostWatch::open().ok();
+    let mut is_outdated = true;
     loop {
         let batch = feed
             .next(BATCH, || interrupt.is_set(), report_bad_line)
@@ -139,10 +143,14 @@ fn run_feed(args: &BanArgs, mut spared: Spared, input: impl Read + AsFd) -> Resu
             FeedBatch::Changes(changes) if changes.is_empty() => continue,
             FeedBatch::Changes(changes) => changes,
         };
-        if bans_of(&changes).next().is_some()
+        let has_changed = watch.as_mut().map(HostWatch::has_changed);
+        is_outdated |= !matches!(has_changed, Some(Ok(false)));
+        if is_outdated
+            && bans_of(&changes).next().is_some()
             && let Ok(host) = HostAddresses::read()
         {
             spared.renew(host);
+            is_outdated = false;
         }
         let set = admit(args, &spared, &changes);
         let handed_over = handover

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use tcpentry::filter::{Prefix, PrefixSet};
 use tcpentry::netns::{HostAddresses, HostRole};
 
+use crate::command::own_prefixes::{covering, of_host};
+
 /// The addresses that no ban takes in.
 pub(super) struct Spared {
     /// Those that were excepted: perhaps a long list.
@@ -17,12 +19,9 @@ pub(super) struct Spared {
 
 impl Spared {
     pub(super) fn new(excepted: Arc<PrefixSet>, host: HostAddresses) -> Self {
-        let of_host = host.iter().map(|(address, _)| Prefix::from(address));
-        let loopback = LOOPBACK.iter();
-        let loopback = loopback.filter_map(|(address, length)| Prefix::new(*address, *length));
         Self {
             excepted,
-            own: Arc::new(of_host.chain(loopback).collect()),
+            own: Arc::new(of_host(&host).collect()),
             host,
         }
     }
@@ -37,16 +36,10 @@ impl Spared {
         if ban.length() == 0 {
             return Some(format!("{ban} is every address"));
         }
-        let covers = |set: &PrefixSet| {
-            let beginnings = (0..=ban.length()).filter_map(|it| Prefix::new(ban.address(), it));
-            beginnings.into_iter().any(|it| set.contains_prefix(it))
-        };
-        if covers(&self.excepted) {
+        if covering(&self.excepted, ban).is_some() {
             return Some(format!("--except spares {ban}"));
         }
-        if !covers(&self.own) {
-            return None;
-        }
+        covering(&self.own, ban)?;
         let role = self.host.role(ban.address()).unwrap_or(HostRole::Own);
         Some(format!("{ban} is {role}"))
     }
@@ -58,11 +51,6 @@ impl Spared {
             .filter(move |(address, _)| ban.contains(*address))
     }
 }
-
-const LOOPBACK: [(IpAddr, u8); 2] = [
-    (IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8),
-    (IpAddr::V6(std::net::Ipv6Addr::LOCALHOST), 128),
-];
 
 #[cfg(test)]
 mod tests {

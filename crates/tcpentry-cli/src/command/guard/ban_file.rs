@@ -7,11 +7,11 @@ use std::time::{Duration, SystemTime};
 
 use tcpentry::filter::Prefix;
 
+use super::service::folder;
+
 /// Returns the path of the file: in the folder that systemd has made for the service, if there is one.
 pub(super) fn path() -> PathBuf {
-    let folders = std::env::var("STATE_DIRECTORY").unwrap_or_default();
-    let first = folders.split(':').next().filter(|it| !it.is_empty());
-    Path::new(first.unwrap_or(FOLDER)).join("guard-bans")
+    folder::of_variable("STATE_DIRECTORY", FOLDER).join("guard-bans")
 }
 
 /// Reads those that have not expired; of a line that is not understood nothing is known, and the others stand.

@@ -21,7 +21,7 @@ use serde_json::Value;
 use tcpentry_testkit::until;
 
 /// A running service, with its rules, its state and its log in a folder of its own.
-struct Service {
+pub(crate) struct Service {
     child: Child,
     /// The service, which a child that entered a world has started.
     pid: Pid,
@@ -79,7 +79,7 @@ impl Drop for ServiceFolder {
 
 impl Service {
     /// Starts the service with these rules, and waits until it runs.
-    fn start(program: Command, rules: &str) -> Self {
+    pub(crate) fn start(program: Command, rules: &str) -> Self {
         Self::start_in(ServiceFolder::new(rules), program)
     }
 
@@ -108,7 +108,17 @@ impl Service {
         Pid::from_raw(children.trim().parse().unwrap()).unwrap()
     }
 
-    fn log(&self) -> String {
+    /// Returns the service's pid, as this process sees it.
+    pub(crate) fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Returns the path of a file in the service's folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path(name)
+    }
+
+    pub(crate) fn log(&self) -> String {
         self.folder.log()
     }
 
@@ -128,7 +138,7 @@ impl Service {
         self.log().matches(text).count()
     }
 
-    fn send(&self, signal: Signal) {
+    pub(crate) fn send(&self, signal: Signal) {
         kill_process(self.pid, signal).unwrap();
     }
 
@@ -144,7 +154,7 @@ impl Service {
     }
 
     /// Ends the service as its manager does, and returns its status and its log.
-    fn end(mut self) -> (ExitStatus, String) {
+    pub(crate) fn end(mut self) -> (ExitStatus, String) {
         self.send(Signal::TERM);
         let status = self.child.wait().unwrap();
         (status, self.log())

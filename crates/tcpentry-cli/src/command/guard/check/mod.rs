@@ -8,7 +8,7 @@ use std::io::{self, Write as _};
 use super::rules::{self, Rule, Rules};
 use crate::args::GuardCheckArgs;
 use crate::exit::Exit;
-use crate::message::{exit_after, print_error, print_hint};
+use crate::message::exit_after;
 use crate::output::stdout;
 use forecast::Forecast;
 use rights::{CallerRights, Rights};
@@ -17,15 +17,7 @@ use rights::{CallerRights, Rights};
 pub(super) fn run(args: &GuardCheckArgs) -> Exit {
     match rules::read(args.config.config.as_deref()) {
         Ok(rules) => exit_after(print(&rules), Exit::Done),
-        Err(errors) => {
-            for error in &errors {
-                print_error(&error.to_string());
-                if let Some(hint) = error.hint() {
-                    print_hint(hint);
-                }
-            }
-            Exit::Usage
-        }
+        Err(errors) => rules::report(&errors),
     }
 }
 

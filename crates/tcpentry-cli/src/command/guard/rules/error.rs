@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use tcpentry::escape::escape_for_terminal;
 
+use crate::exit::Exit;
+use crate::message::{print_error, print_hint};
+
 /// The error of a configuration, with its place.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(in crate::command::guard) struct ConfigError {
@@ -21,6 +24,17 @@ pub(in crate::command::guard) struct ConfigError {
 pub(super) struct LineColumn {
     pub(super) line: usize,
     pub(super) column: usize,
+}
+
+/// Prints the errors of a configuration, and returns the exit code.
+pub(in crate::command::guard) fn report(errors: &[ConfigError]) -> Exit {
+    for error in errors {
+        print_error(&error.to_string());
+        if let Some(hint) = error.hint() {
+            print_hint(hint);
+        }
+    }
+    Exit::Usage
 }
 
 impl ConfigError {

@@ -21,6 +21,7 @@ use tcpentry::watch::TableFamily;
 
 use crate::args::pace::Rate;
 
+pub(super) use error::report;
 pub(super) use filter::parse_filter;
 pub(super) use read::{FOLDER, read};
 

@@ -35,23 +35,15 @@ use crate::args::GuardRunArgs;
 use crate::command::bans::BanChange;
 use crate::command::delete::interrupt::Interrupt;
 use crate::exit::Exit;
-use crate::message::{print_error, print_failure, print_hint};
+use crate::message::{print_error, print_failure};
 use reports::Reports;
-use sources::Sources;
+use sources::{Heard, Sources};
 
 /// Runs the command, and returns the exit code.
 pub(super) fn run(args: &GuardRunArgs) -> Exit {
     let rules = match rules::read(args.config.config.as_deref()) {
         Ok(rules) => rules,
-        Err(errors) => {
-            for error in &errors {
-                print_error(&error.to_string());
-                if let Some(hint) = error.hint() {
-                    print_hint(hint);
-                }
-            }
-            return Exit::Usage;
-        }
+        Err(errors) => return rules::report(&errors),
     };
     let host = match HostAddresses::read() {
         Ok(host) => host,
@@ -198,16 +190,8 @@ impl Service {
         names.dedup_by(|a, b| a.name == b.name);
         // The thread is there as long as the service is.
         let _ = self.names.send(names);
-        let opened = self.sources.watch(&rules, now);
-        for warning in opened.warnings {
-            self.say(Priority::Warning, &warning);
-        }
-        for event in opened.events {
-            self.guard.apply(event, now);
-        }
-        if opened.find_missing {
-            self.send(WorkerTask::FindMissing);
-        }
+        let heard = self.sources.watch(&rules, now);
+        self.take(heard, now);
     }
 
     fn run(&mut self) -> Exit {
@@ -287,6 +271,10 @@ impl Service {
     /// Hears what the kernel has announced.
     fn hear(&mut self, now: Instant) {
         let heard = self.sources.read(self.guard.states(), now);
+        self.take(heard, now);
+    }
+
+    fn take(&mut self, heard: Heard, now: Instant) {
         for warning in heard.warnings {
             self.say(Priority::Warning, &warning);
         }
@@ -482,15 +470,7 @@ impl Service {
             dry_run: it.is_dry_run,
             last_event: self.event_times.get(&it.id).map(|(_, time)| *time),
             last_event_text: it.last_event.as_ref().map(|(_, text)| text.clone()),
-            looks: it.counts.looks,
-            matched: it.counts.matched,
-            deleted: it.counts.deleted,
-            gone: it.counts.gone,
-            spared: it.counts.spared,
-            guarded: it.counts.guarded,
-            denied: it.counts.denied,
-            failed: it.counts.failed,
-            fuse_blown: it.counts.fuse_blown,
+            counts: it.counts,
             waiting: it.waiting() as u64,
             bans: (it.rule.trigger == Trigger::Ban).then(|| it.bans.len() as u64),
         });

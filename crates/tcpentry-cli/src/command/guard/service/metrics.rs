@@ -121,52 +121,52 @@ type RuleMetric = (
 /// The metrics of each rule: name, type, help and value.
 const RULE_METRICS: [RuleMetric; 15] = [
     ("looks_total", COUNTER, "Looks at the table.", |rule| {
-        Some(rule.looks)
+        Some(rule.counts.looks)
     }),
     (
         "matched_total",
         COUNTER,
         "Connections that matched.",
-        |rule| Some(rule.matched),
+        |rule| Some(rule.counts.matched),
     ),
     ("deleted_total", COUNTER, "Connections deleted.", |rule| {
-        Some(rule.deleted)
+        Some(rule.counts.deleted)
     }),
     (
         "gone_total",
         COUNTER,
         "Connections that had ended by themselves.",
-        |rule| Some(rule.gone),
+        |rule| Some(rule.counts.gone),
     ),
     (
         "spared_total",
         COUNTER,
         "Connections that matched no longer.",
-        |rule| Some(rule.spared),
+        |rule| Some(rule.counts.spared),
     ),
     (
         "guarded_total",
         COUNTER,
         "Connections that a guard protects.",
-        |rule| Some(rule.guarded),
+        |rule| Some(rule.counts.guarded),
     ),
     (
         "denied_total",
         COUNTER,
         "Deletions that were not permitted.",
-        |rule| Some(rule.denied),
+        |rule| Some(rule.counts.denied),
     ),
     (
         "failed_total",
         COUNTER,
         "Deletions that failed otherwise.",
-        |rule| Some(rule.failed),
+        |rule| Some(rule.counts.failed),
     ),
     (
         "fuse_blown_total",
         COUNTER,
         "Rounds in which more than max matched.",
-        |rule| Some(rule.fuse_blown),
+        |rule| Some(rule.counts.fuse_blown),
     ),
     ("waiting", GAUGE, "Deletions that are due later.", |rule| {
         Some(rule.waiting)

@@ -2,6 +2,7 @@
 //! a monitoring system. Nothing here waits for another process, and nothing knows how a rule is evaluated.
 
 pub(crate) mod control;
+pub(crate) mod folder;
 pub(crate) mod journal;
 pub(crate) mod metrics;
 pub(crate) mod notify;

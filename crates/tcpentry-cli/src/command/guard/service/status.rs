@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tcpentry::escape::escape_for_terminal;
 
+use crate::command::guard::state::rule::RuleCounts;
 use crate::output::{Cells, ColumnSpec, Columns, Shape, duration, line};
 
 /// The state of the service.
@@ -38,16 +39,8 @@ pub(crate) struct RuleStatus {
     /// The time of the last event, in seconds since 1970; null where there was none.
     pub(crate) last_event: Option<u64>,
     pub(crate) last_event_text: Option<String>,
-    pub(crate) looks: u64,
-    pub(crate) matched: u64,
-    pub(crate) deleted: u64,
-    pub(crate) gone: u64,
-    pub(crate) spared: u64,
-    pub(crate) guarded: u64,
-    pub(crate) denied: u64,
-    pub(crate) failed: u64,
-    /// The number of rounds in which more than `max` matched.
-    pub(crate) fuse_blown: u64,
+    #[serde(flatten)]
+    pub(crate) counts: RuleCounts,
     /// The number of deletions that are due later.
     pub(crate) waiting: u64,
     /// The number of prefixes that are banned; null for a rule without any.
@@ -106,15 +99,15 @@ fn put(rule: &RuleStatus, shape: Shape, now: u64, cells: &mut Cells) {
     cells.put(rule.state());
     cells.put(escape_for_terminal(rule.trigger.as_bytes()));
     let numbers = [
-        rule.looks,
-        rule.matched,
-        rule.deleted,
-        rule.gone,
-        rule.spared,
-        rule.guarded,
-        rule.denied,
-        rule.failed,
-        rule.fuse_blown,
+        rule.counts.looks,
+        rule.counts.matched,
+        rule.counts.deleted,
+        rule.counts.gone,
+        rule.counts.spared,
+        rule.counts.guarded,
+        rule.counts.denied,
+        rule.counts.failed,
+        rule.counts.fuse_blown,
         rule.waiting,
     ];
     for number in numbers {
@@ -183,9 +176,12 @@ pub(super) mod tests {
                     enabled: true,
                     last_event: Some(1_000_060),
                     last_event_text: Some("2 matched".to_owned()),
-                    looks: 2,
-                    matched: 3,
-                    deleted: 1,
+                    counts: RuleCounts {
+                        looks: 2,
+                        matched: 3,
+                        deleted: 1,
+                        ..RuleCounts::default()
+                    },
                     ..RuleStatus::default()
                 },
                 RuleStatus {

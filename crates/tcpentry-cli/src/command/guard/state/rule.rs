@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
 use tcpentry::Outcome;
 use tcpentry::filter::Prefix;
 use tcpentry::watch::SetName;
@@ -24,7 +25,7 @@ use crate::pace::Pacer;
 use crate::tables::sets::Sets;
 
 /// The numbers that a rule is reported with.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct RuleCounts {
     pub(crate) looks: u64,
     pub(crate) matched: u64,
@@ -34,6 +35,7 @@ pub(crate) struct RuleCounts {
     pub(crate) guarded: u64,
     pub(crate) denied: u64,
     pub(crate) failed: u64,
+    /// The number of rounds in which more than `max` matched.
     pub(crate) fuse_blown: u64,
 }
 

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use tcpentry::filter::{Prefix, PrefixSet};
 use tcpentry::netns::HostAddresses;
 
+use crate::command::own_prefixes::{covering, of_host};
+
 /// The addresses that are never taken from an event.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Never {
@@ -15,11 +17,7 @@ pub(crate) struct Never {
 
 impl Never {
     pub(crate) fn new(configured: &PrefixSet, host: HostAddresses) -> Self {
-        let of_host = host.iter().map(|(address, _)| Prefix::from(address));
-        let loopback = LOOPBACK
-            .iter()
-            .filter_map(|(address, length)| Prefix::new(*address, *length));
-        let mut prefixes: Vec<_> = configured.iter().chain(of_host).chain(loopback).collect();
+        let mut prefixes: Vec<_> = configured.iter().chain(of_host(&host)).collect();
         prefixes.sort_unstable_by_key(|it| (it.length(), it.address()));
         prefixes.dedup();
         Self {
@@ -34,7 +32,7 @@ impl Never {
         if prefix.length() == 0 {
             return Err(format!("{prefix} is everybody"));
         }
-        if let Some(by) = self.covers(prefix) {
+        if let Some(by) = covering(&self.set, prefix) {
             let role = self.host.role(prefix.address());
             return Err(role.map_or_else(
                 || format!("{prefix} is in {by}, which is never taken from an event"),
@@ -50,13 +48,6 @@ impl Never {
                 .collect();
         }
         Ok(parts)
-    }
-
-    /// Returns the one of these that a prefix lies in as a whole.
-    fn covers(&self, prefix: Prefix) -> Option<Prefix> {
-        (0..=prefix.length())
-            .filter_map(|length| Prefix::new(prefix.address(), length))
-            .find(|it| self.set.contains_prefix(*it))
     }
 }
 
@@ -88,11 +79,6 @@ fn flip(address: IpAddr, length: u8) -> IpAddr {
         IpAddr::V6(address) => IpAddr::V6((address.to_bits() ^ 1 << (128 - length)).into()),
     }
 }
-
-const LOOPBACK: [(IpAddr, u8); 2] = [
-    (IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8),
-    (IpAddr::V6(std::net::Ipv6Addr::LOCALHOST), 128),
-];
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,9 @@ mod client;
 mod request;
 mod server;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use super::folder;
 
 pub(crate) use client::{AskError, ask};
 pub(crate) use request::{ControlReply, RequestKind};
@@ -16,15 +18,11 @@ pub(crate) use server::{Control, ControlRequest, MAX_CHANGES};
 
 /// Returns the path at which the service listens: in the folder that systemd has made for it, if there is one.
 pub(crate) fn server_path() -> PathBuf {
-    // Several folders are separated by colons.
-    let folders = std::env::var("RUNTIME_DIRECTORY").unwrap_or_default();
-    match folders.split(':').next() {
-        None | Some("") => PathBuf::from(SOCKET),
-        Some(folder) => Path::new(folder).join("guard.sock"),
-    }
+    folder::of_variable("RUNTIME_DIRECTORY", FOLDER).join("guard.sock")
 }
 
 /// The path at which the service is asked.
 pub(crate) const SOCKET: &str = "/run/tcpentry/guard.sock";
+const FOLDER: &str = "/run/tcpentry";
 /// The users of this group may ask the service.
 const GROUP: &str = "tcpentry";
