@@ -27,12 +27,15 @@ use super::prefix::Prefix;
 pub struct PrefixSet {
     v4: FamilySet<u32, 32>,
     v6: FamilySet<u128, 128>,
+    /// The networks of IPv6 of 64 bits, by these: what is banned of an attacker who has one.
+    v6_networks: HashSet<u64>,
 }
 
 /// The prefixes of one family, whose addresses have so many bits.
 ///
-/// Most of what lists contain are single addresses. Those are kept apart, because in a trie without path compression
-/// each of IPv6 has twenty nodes of its own: 150,000 of them would be 46 MB, and are 4.5 in a hash table.
+/// Most of what lists contain are single addresses, or IPv6 networks of 64 bits. Those are kept apart, because in a trie
+/// without path compression each of IPv6 has up to twenty nodes of its own: 150,000 addresses would be 46 MB, and are 4.5
+/// in a hash table.
 #[derive(Clone, Eq, PartialEq)]
 struct FamilySet<B: Eq + Hash, const BITS: u8>
 where
@@ -52,6 +55,7 @@ impl PrefixSet {
     pub fn insert(&mut self, prefix: Prefix) -> bool {
         match Bits::of(prefix) {
             Bits::V4(bits) => self.v4.insert(bits),
+            Bits::V6Network(network) => self.v6_networks.insert(network),
             Bits::V6(bits) => self.v6.insert(bits),
         }
     }
@@ -60,6 +64,7 @@ impl PrefixSet {
     pub fn remove(&mut self, prefix: Prefix) -> bool {
         match Bits::of(prefix) {
             Bits::V4(bits) => self.v4.remove(bits),
+            Bits::V6Network(network) => self.v6_networks.remove(&network),
             Bits::V6(bits) => self.v6.remove(bits),
         }
     }
@@ -73,6 +78,7 @@ impl PrefixSet {
     pub fn contains_prefix(&self, prefix: Prefix) -> bool {
         match Bits::of(prefix) {
             Bits::V4(bits) => self.v4.contains(bits),
+            Bits::V6Network(network) => self.v6_networks.contains(&network),
             Bits::V6(bits) => self.v6.contains(bits),
         }
     }
@@ -81,13 +87,21 @@ impl PrefixSet {
     pub fn longest_match(&self, address: IpAddr) -> Option<Prefix> {
         match address.to_canonical() {
             IpAddr::V4(address) => self.v4.longest_match(address.to_bits()).map(of_v4),
-            IpAddr::V6(address) => self.v6.longest_match(address.to_bits()).map(of_v6),
+            IpAddr::V6(address) => {
+                let bits = address.to_bits();
+                let network = first_half(bits);
+                match self.v6.longest_match(bits) {
+                    Some(longer @ (_, 65..)) => Some(of_v6(longer)),
+                    _ if self.v6_networks.contains(&network) => Some(of_network(network)),
+                    other => other.map(of_v6),
+                }
+            }
         }
     }
 
     /// Returns the number of its prefixes.
     pub fn len(&self) -> usize {
-        self.v4.len() + self.v6.len()
+        self.v4.len() + self.v6.len() + self.v6_networks.len()
     }
 
     /// Returns true where it has no prefix, so that it contains no address.
@@ -98,7 +112,8 @@ impl PrefixSet {
     /// Returns its prefixes, in no order.
     pub fn iter(&self) -> impl Iterator<Item = Prefix> + '_ {
         let v4 = self.v4.iter().map(of_v4);
-        v4.chain(self.v6.iter().map(of_v6))
+        let networks = self.v6_networks.iter().copied().map(of_network);
+        v4.chain(networks).chain(self.v6.iter().map(of_v6))
     }
 }
 
@@ -130,6 +145,8 @@ impl FromIterator<Prefix> for PrefixSet {
 /// A prefix as the bits of its first address, and its length.
 enum Bits {
     V4((u32, u8)),
+    /// The bits of a network of 64.
+    V6Network(u64),
     V6((u128, u8)),
 }
 
@@ -137,13 +154,24 @@ impl Bits {
     const fn of(prefix: Prefix) -> Self {
         match prefix.address() {
             IpAddr::V4(address) => Self::V4((address.to_bits(), prefix.length())),
-            IpAddr::V6(address) => Self::V6((address.to_bits(), prefix.length())),
+            IpAddr::V6(address) => match (address.to_bits(), prefix.length()) {
+                (bits, 64) => Self::V6Network(first_half(bits)),
+                other => Self::V6(other),
+            },
         }
     }
 }
 
 fn of_v4((bits, length): (u32, u8)) -> Prefix {
     Prefix::masked(Ipv4Addr::from_bits(bits).into(), length)
+}
+
+const fn first_half(bits: u128) -> u64 {
+    (bits >> 64) as u64
+}
+
+fn of_network(bits: u64) -> Prefix {
+    of_v6((u128::from(bits) << 64, 64))
 }
 
 fn of_v6((bits, length): (u128, u8)) -> Prefix {
@@ -217,8 +245,8 @@ mod tests {
             let address = Ipv4Addr::from_bits(bits << 29 | bits << 15 | bits);
             Prefix::masked(address.into(), length)
         });
-        let v6 = (0..8_u128, 0..=128_u8).prop_map(|(bits, length)| {
-            let address = Ipv6Addr::from_bits(bits << 125 | bits << 64 | bits);
+        let v6 = (0..8_u128, prop_oneof![0..=128_u8, 62..=66_u8]).prop_map(|(bits, length)| {
+            let address = Ipv6Addr::from_bits(bits << 125 | bits << 63 | bits);
             Prefix::masked(address.into(), length)
         });
         prop::collection::vec(prop_oneof![v4, v6], 0..40)
@@ -228,7 +256,7 @@ mod tests {
         let v4 = (0..8_u32, 0..8_u32, 0..8_u32)
             .prop_map(|(a, b, c)| IpAddr::from(Ipv4Addr::from_bits(a << 29 | b << 15 | c)));
         let v6 = (0..8_u128, 0..8_u128, 0..8_u128)
-            .prop_map(|(a, b, c)| IpAddr::from(Ipv6Addr::from_bits(a << 125 | b << 64 | c)));
+            .prop_map(|(a, b, c)| IpAddr::from(Ipv6Addr::from_bits(a << 125 | b << 63 | c)));
         let mapped = v4.clone().prop_map(|address| match address {
             IpAddr::V4(address) => address.to_ipv6_mapped().into(),
             other @ IpAddr::V6(_) => other,
