@@ -1,13 +1,15 @@
 //! The operator's session is looked for again: by `top` when it deletes, and in each round of `--for` and
-//! `--until-quiet`.
+//! `--until-quiet`, and once a second of a deletion at a pace.
 
+use std::fs;
 use std::io::Write as _;
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tcpentry_testkit::{isolated, tcp};
+use tcpentry_testkit::{isolated, tcp, until};
 
-use crate::util::{Run, ends, is_alive};
+use crate::util::{ELSEWHERE, Run, ends, is_alive};
 
 /// The ways in which rounds are made: while the table is dumped, or, with a limit, after it.
 const WAYS: [&str; 4] = [
@@ -46,23 +48,18 @@ fn a_connection_that_comes_to_carry_the_session_is_spared_in_the_next_round() {
             std::thread::sleep(Duration::from_secs(2));
             let alive = tcp::pending_error(&carrier).is_none() && tcp::events(&carrier) == 0;
             keyboard.write_all(b"\n").unwrap();
-            let output = shell.wait_with_output().unwrap();
-            let run = Run {
-                code: 0,
-                out: String::from_utf8(output.stdout).unwrap(),
-                err: String::from_utf8(output.stderr).unwrap(),
-            };
+            let run = Run::from(shell.wait_with_output().unwrap());
             let said = format!("{way}: {words}\n{}{}", run.out, run.err);
             assert!(alive, "{said}");
-            assert_eq!(outcomes(&run, "deleted"), 1, "{said}");
-            assert_eq!(outcomes(&run, "guarded"), 1, "{said}");
+            assert_eq!(count(&run.out, "deleted"), 1, "{said}");
+            assert_eq!(count(&run.out, "guarded"), 1, "{said}");
         });
     }
 }
 
-fn outcomes(run: &Run, outcome: &str) -> usize {
+fn count(out: &str, outcome: &str) -> usize {
     let begins = |line: &&str| line.starts_with(&format!("{outcome}\t"));
-    run.out.lines().filter(begins).count()
+    out.lines().filter(begins).count()
 }
 
 /// Waits for what a round does: it comes the later the longer the last one took.
@@ -76,6 +73,67 @@ fn wait_for(what: &str, is_over: impl Fn() -> bool) {
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tcpentry");
 
+/// Starts a program while another process has connections, and takes these to itself once there is a file `take`.
+const TAKER: &str = r#"
+import ctypes, os, socket, subprocess, sys, time
+port, count, program = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+sessions = [socket.create_connection(("127.0.0.1", port)) for _ in range(count)]
+keeper = os.fork()
+if keeper == 0:
+    time.sleep(1000)
+    os._exit(0)
+numbers = [session.fileno() for session in sessions]
+del sessions
+running = subprocess.Popen(program)
+while running.poll() is None:
+    if os.path.exists("take"):
+        pidfd = os.pidfd_open(keeper)
+        taken = [ctypes.CDLL(None).syscall(438, pidfd, number, 0) for number in numbers]
+        os.rename("take", "taken" if min(taken) >= 0 else "failed")
+    time.sleep(0.02)
+os.kill(keeper, 9)
+"#;
+
+#[test]
+fn at_a_pace_the_session_is_looked_for_again() {
+    isolated(|| {
+        let name = format!("tcpentry-later-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        let listener = tcp::listen(tcp::loopback(0));
+        let port = listener.local_addr().unwrap().port().to_string();
+        let filter = format!("dport = :{port}");
+        // The test, which has the other ends, is no ancestor of the program.
+        let started = Command::new("setsid")
+            .args(["--fork", "python3", "-c", TAKER, &port, "3", PROGRAM])
+            .args(["delete", "--yes", "--rate", "30/m", &filter])
+            .current_dir(&folder)
+            .env("SSH_CONNECTION", ELSEWHERE)
+            .stdin(Stdio::null())
+            .stdout(fs::File::create(folder.join("out")).unwrap())
+            .stderr(fs::File::create(folder.join("err")).unwrap())
+            .status();
+        assert!(started.unwrap().success());
+        let servers: Vec<_> = (0..3).map(|_| listener.accept().unwrap().0).collect();
+        let lives = |server: &&TcpStream| {
+            tcp::pending_error(*server).is_none() && tcp::events(*server) == 0
+        };
+        wait_for("the first is deleted", || {
+            servers.iter().filter(lives).count() == 2
+        });
+        fs::write(folder.join("take"), "").unwrap();
+        until("they are taken", || folder.join("taken").exists());
+        let err = || fs::read_to_string(folder.join("err")).unwrap();
+        wait_for("the program ends", || err().contains("1 deleted, 2 guarded"));
+        let out = fs::read_to_string(folder.join("out")).unwrap();
+        let said = format!("{out}{}", err());
+        assert_eq!(servers.iter().filter(lives).count(), 2, "{said}");
+        assert_eq!(count(&out, "deleted"), 1, "{said}");
+        assert_eq!(count(&out, "guarded"), 2, "{said}");
+        fs::remove_dir_all(&folder).unwrap();
+    });
+}
+
 #[cfg(feature = "tui")]
 mod top {
     use std::fs;
@@ -84,27 +142,7 @@ mod top {
     use tcpentry_testkit::tmux::Tmux;
     use tcpentry_testkit::{isolated, skip, tcp, until};
 
-    use super::PROGRAM;
-
-    /// Starts a program while another process has the connection, and takes that to itself once there is a file `take`.
-    const TAKER: &str = r#"
-import ctypes, os, socket, subprocess, sys, time
-port, program = int(sys.argv[1]), sys.argv[2:]
-session = socket.create_connection(("127.0.0.1", port))
-keeper = os.fork()
-if keeper == 0:
-    time.sleep(1000)
-    os._exit(0)
-number = session.fileno()
-session.close()
-running = subprocess.Popen(program)
-while running.poll() is None:
-    if os.path.exists("take"):
-        taken = ctypes.CDLL(None).syscall(438, os.pidfd_open(keeper), number, 0)
-        os.rename("take", "taken" if taken >= 0 else "failed")
-    time.sleep(0.02)
-os.kill(keeper, 9)
-"#;
+    use super::{PROGRAM, TAKER};
 
     struct Desk {
         tmux: Tmux,
@@ -117,7 +155,7 @@ os.kill(keeper, 9)
             let port = listener.local_addr().unwrap().port();
             fs::write(tmux.folder().join("taker"), TAKER).unwrap();
             tmux.runs(&format!(
-                "cd {}; python3 taker {port} {PROGRAM} top dport = :{port}",
+                "cd {}; python3 taker {port} 1 {PROGRAM} top dport = :{port}",
                 tmux.folder().display()
             ));
             let (session, _) = listener.accept().unwrap();
