@@ -36,3 +36,20 @@ pub(crate) fn spread(words: &[&str]) -> Result<()> {
     measure.args(words);
     command::run(&mut Namespace::find()?.enter(&measure))
 }
+
+/// Builds and runs the measurement of `ban` and `guard`; the arguments are those of the harness.
+pub(crate) fn service(words: &[&str]) -> Result<()> {
+    for (name, package) in [
+        ("nft", "nftables"),
+        ("ss", "iproute2"),
+        ("nsenter", "util-linux"),
+    ] {
+        if !command::is_in_path(name) {
+            bail!("{name} is missing: apt-get install {package}");
+        }
+    }
+    let path = command::built_beside_program("tcpentry-bench")?;
+    let mut measure = program([&*path("service"), "run", "--program", &path("tcpentry")]);
+    measure.args(words);
+    command::run(&mut Namespace::find()?.enter(&measure))
+}

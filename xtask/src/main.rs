@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         ["test", "--install"] => test::run(test::Missing::Install),
         ["bench", ref words @ ..] => bench::run(words),
         ["spread", ref words @ ..] => bench::spread(words),
+        ["service", ref words @ ..] => bench::service(words),
         ["soak", ref words @ ..] => soak::run(words),
         ["kernels", ref words @ ..] => kernels::Options::parse(words)
             .map_err(|error| anyhow::anyhow!("{error:#}\n\n{HELP}"))
@@ -78,6 +79,9 @@ cargo xtask COMMAND
   spread [--connections N] [--over SECONDS]
                     Spread the deletion of real connections over two minutes, in a network namespace of
                     its own, and print a chart of the times at which their peers see it
+  service [--sockets N] [--namespaces N] [--rounds N]
+                    Measure `tcpentry ban` across many network namespaces, and `tcpentry guard run` beside
+                    a large table: from an event to the last deletion, a round of `every`, and idle
   soak [--minutes N] [--ports N] [--owners N] [--deleters N] [--seed N]
                     Open and close connections on few tuples while library, C library and program
                     delete them, in a network namespace of its own; fail if what was asked, what

@@ -49,6 +49,8 @@ fn main() -> Result<()> {
             "delete",
             "--yes",
             "--quiet",
+            // They are those of its parent.
+            "--own-session",
             "--spread",
             &format!("{}s", args.over),
         ])

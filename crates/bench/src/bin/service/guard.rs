@@ -1,0 +1,234 @@
+//! The service beside a large table: from an event to the last deletion, a round of `every`, and idle.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use tcpentry_testkit::Namespace;
+use tcpentry_testkit::link::ip;
+use tcpentry_testkit::tcp;
+
+use crate::{Args, crowd, summary};
+
+pub(crate) fn measure(args: &Args) -> Result<()> {
+    let _crowd = crowd::here(args.sockets)?;
+    let clients = Namespace::fresh();
+    link(&clients);
+    println!("\n`guard run` beside {} connections", args.sockets);
+    let service = Service::start(&args.program, BY_EVENT)?;
+    events(&service, &clients, args.rounds)?;
+    let idle = service.usage_over(IDLE)?;
+    println!(
+        "  idle, two rules of events        {:.2} ms of CPU and {} wake-ups in {} s; {:.1} MB resident",
+        millis(idle.cpu),
+        idle.switches,
+        IDLE.as_secs(),
+        service.resident()? / 1024.0
+    );
+    drop(service);
+    let service = Service::start(&args.program, BY_TIME)?;
+    let rounds = service.usage_over(IDLE)?;
+    println!(
+        "  a round of `every`               {:.1} ms of CPU",
+        millis(rounds.cpu) / f64::from(u32::try_from(IDLE.as_secs())?)
+    );
+    drop(service);
+    let mut times = Vec::new();
+    for _ in 0..args.rounds {
+        let (start, mut list) = (Instant::now(), Command::new(&args.program));
+        let list = list.args(["list", "--json", FILTER]).stdout(Stdio::null());
+        ensure!(list.status()?.success(), "list failed");
+        times.push(start.elapsed());
+    }
+    println!("  `list` with its filter           {}", summary(&mut times));
+    Ok(())
+}
+
+/// Joins this namespace and that of the clients.
+fn link(clients: &Namespace) {
+    let tid = clients.tid();
+    ip(&[
+        &format!("link add v0 type veth peer name v0 netns {tid}"),
+        "addr add 10.98.0.1/24 dev v0",
+        "link set v0 up",
+    ]);
+    clients.run(|| ip(&["addr add 10.98.0.2/24 dev v0", "link set v0 up"]));
+}
+
+fn events(_service: &Service, clients: &Namespace, rounds: u32) -> Result<()> {
+    let (mut left, mut banned) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        ip(&["addr add 10.98.0.9/24 dev v0"]);
+        let ends = connections(clients, "10.98.0.9:7000".parse()?)?;
+        left.push(time_of(
+            &ends,
+            &mut words("ip addr del 10.98.0.9/24 dev v0"),
+        )?);
+        let ends = connections(clients, "10.98.0.1:7001".parse()?)?;
+        let add = &mut words("nft add element inet bench banned { 10.98.0.2 }");
+        banned.push(time_of(&ends, add)?);
+        run(&mut words("nft flush set inet bench banned"))?;
+        thread::sleep(Duration::from_millis(100));
+    }
+    for (name, mut times) in [
+        ("address removed", left),
+        ("element added to a set", banned),
+    ] {
+        println!(
+            "  {name}, {CONNECTIONS} connections: {}, from the start of the command to the last peer's reset",
+            summary(&mut times)
+        );
+    }
+    Ok(())
+}
+
+/// Runs the command, and returns the time until all these connections have ended.
+fn time_of(ends: &[(TcpStream, TcpStream)], command: &mut Command) -> Result<Duration> {
+    let start = Instant::now();
+    run(command)?;
+    let flags = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR;
+    let limit = Timespec {
+        tv_sec: 10,
+        tv_nsec: 0,
+    };
+    for (client, _) in ends {
+        let ended = poll(&mut [PollFd::new(client, flags)], Some(&limit))?;
+        ensure!(
+            ended == 1,
+            "a connection lives, ten seconds after {command:?}"
+        );
+    }
+    Ok(start.elapsed())
+}
+
+/// Makes connections from the clients' namespace: both ends of each, the client's first.
+fn connections(clients: &Namespace, to: SocketAddr) -> Result<Vec<(TcpStream, TcpStream)>> {
+    let listener: TcpListener = tcp::listen(to);
+    (0..CONNECTIONS)
+        .map(|_| {
+            let client = clients.run(move || TcpStream::connect(to))?;
+            Ok((client, listener.accept()?.0))
+        })
+        .collect()
+}
+
+fn words(line: &str) -> Command {
+    let mut words = line.split_whitespace();
+    let mut command = Command::new(words.next().unwrap_or_default());
+    command.args(words);
+    command
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("{command:?}"))?;
+    ensure!(status.success(), "{command:?}: {status}");
+    Ok(())
+}
+
+/// A running service; dropping it ends it.
+struct Service(Child);
+
+/// What a service has used.
+struct Usage {
+    cpu: Duration,
+    switches: u64,
+}
+
+impl Service {
+    /// Starts it, and waits until it has read the table.
+    fn start(program: &Path, rules: &str) -> Result<Self> {
+        run(&mut words("nft flush ruleset"))?;
+        run(&mut words("nft add table inet bench"))?;
+        run(&mut words(
+            "nft add set inet bench banned { type ipv4_addr ; }",
+        ))?;
+        let folder = Path::new("/run/guard");
+        fs::create_dir_all(folder)?;
+        let file = folder.join("rules.toml");
+        fs::write(&file, rules)?;
+        let child = Command::new(program)
+            .args(["guard", "run", "--config"])
+            .arg(&file)
+            .env("STATE_DIRECTORY", folder)
+            .stdin(Stdio::null())
+            .stderr(fs::File::create(folder.join("log"))?)
+            .spawn()?;
+        let service = Self(child);
+        for _ in 0..100 {
+            thread::sleep(Duration::from_millis(100));
+            if fs::read_to_string(folder.join("log"))?.contains("runs ") {
+                thread::sleep(Duration::from_secs(1));
+                return Ok(service);
+            }
+        }
+        anyhow::bail!(
+            "the service does not run: {}",
+            fs::read_to_string(folder.join("log"))?
+        )
+    }
+
+    fn usage_over(&self, time: Duration) -> Result<Usage> {
+        let before = self.usage()?;
+        thread::sleep(time);
+        let after = self.usage()?;
+        Ok(Usage {
+            cpu: after.cpu.saturating_sub(before.cpu),
+            switches: after.switches - before.switches,
+        })
+    }
+
+    /// Returns the sums over its threads: `schedstat`, and voluntary context switches, one for each wake-up.
+    fn usage(&self) -> Result<Usage> {
+        let (mut nanos, mut switches) = (0, 0);
+        for task in fs::read_dir(format!("/proc/{}/task", self.0.id()))? {
+            let task = task?.path();
+            let stat = fs::read_to_string(task.join("schedstat"))?;
+            nanos += stat.split(' ').next().unwrap_or_default().parse::<u64>()?;
+            switches += number(
+                &fs::read_to_string(task.join("status"))?,
+                "voluntary_ctxt_switches:",
+            )?;
+        }
+        Ok(Usage {
+            cpu: Duration::from_nanos(nanos),
+            switches,
+        })
+    }
+
+    fn resident(&self) -> Result<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
+        Ok(f64::from(u32::try_from(number(&status, "VmRSS:")?)?))
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Returns the number of a line of `/proc/PID/status`.
+fn number(status: &str, name: &str) -> Result<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let text = line.with_context(|| format!("no {name}"))?;
+    let digits = text.split_whitespace().next().unwrap_or_default();
+    Ok(digits.parse()?)
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+const CONNECTIONS: usize = 100;
+const IDLE: Duration = Duration::from_secs(30);
+const FILTER: &str = "dport = :9";
+const BY_EVENT: &str = "\
+[rule.left]\nwhen = \"address-removed\"\ndelete = \"src $address\"\n
+[rule.banned]\nwhen = \"set inet bench banned\"\ndelete = \"dst $elements\"\n";
+const BY_TIME: &str = "[rule.look]\nevery = \"1s\"\ndelete = \"dport = :9\"\n";
