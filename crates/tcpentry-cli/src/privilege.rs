@@ -25,9 +25,7 @@ pub(crate) fn drop_for(args: &Args) {
         Some(Command::Ban(_)) => TABLE.union(CapabilitySet::SYS_ADMIN),
         Some(Command::Guard(args)) => match args.command {
             // A rule may be about other namespaces, even one that comes with a reload.
-            GuardCommand::Check(_) | GuardCommand::Run(_) => {
-                TABLE.union(CapabilitySet::SYS_ADMIN)
-            }
+            GuardCommand::Check(_) | GuardCommand::Run(_) => TABLE.union(CapabilitySet::SYS_ADMIN),
             GuardCommand::Status(_) | GuardCommand::Pause(_) | GuardCommand::Resume(_) => ASK,
         },
         // One key shows all namespaces.

@@ -70,9 +70,11 @@ pub(super) fn make(
     let mut names = Vec::new();
     for (name, path) in &built.tests {
         tree.stripped(path, &Path::new("/tests").join(name))?;
+        tree.libraries(path)?;
         names.push(name.as_str());
     }
     tree.stripped(&built.program, Path::new("/usr/bin/tcpentry"))?;
+    tree.libraries(&built.program)?;
     tree.program("busybox", Some("/bin/busybox"))?;
     std::os::unix::fs::symlink("/bin/busybox", tree.at("/sbin/modprobe"))?;
     for program in PROGRAMS {

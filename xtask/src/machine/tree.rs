@@ -40,7 +40,7 @@ impl Tree {
         if !strip.status()?.success() {
             bail!("{} can't be stripped", from.display());
         }
-        self.libraries(from)
+        Ok(())
     }
 
     /// Adds a file of this machine.
@@ -52,7 +52,8 @@ impl Tree {
         Ok(())
     }
 
-    fn libraries(&self, program: &Path) -> Result<()> {
+    /// Adds the libraries of a program that this machine has.
+    pub(crate) fn libraries(&self, program: &Path) -> Result<()> {
         // Fails for what is linked statically and needs none.
         let output = Command::new("ldd").arg(program).output().context("ldd")?;
         let text = String::from_utf8_lossy(&output.stdout);

@@ -125,7 +125,7 @@ a_reload_of_wrong_rules_fails_and_the_old_ones_stay() {
     journalctl --no-pager -o cat -n 12 -u "$UNIT"
     journalctl --no-pager -o cat -u "$UNIT" | grep -q '30-wrong.toml:3:' || return
     tcpentry guard status | tee /tmp/status
-    grep -q '^leak ' /tmp/status && grep -q '^bans ' /tmp/status
+    grep -q '^leak\b' /tmp/status && grep -q '^bans\b' /tmp/status
 }
 
 the_signal_alone_keeps_the_old_ones_too() {
@@ -142,7 +142,7 @@ a_reload_ends_when_the_rules_are_read() {
     before=$(property MainPID)
     seconds_of systemctl reload "$UNIT" || return
     tcpentry guard status | tee /tmp/status
-    grep -q '^banned ' /tmp/status && is MainPID "$(property MainPID)" "$before"
+    grep -q '^banned\b' /tmp/status && is MainPID "$(property MainPID)" "$before"
 }
 
 an_element_of_a_set_ends_its_connection() {
@@ -215,7 +215,8 @@ a_stop_takes_less_than_a_second() {
     is Result "$(property Result)" success &&
         is ExecMainStatus "$(property ExecMainStatus)" 0 &&
         is ActiveState "$(property ActiveState)" inactive || return
-    journalctl --no-pager -o cat -n 4 -u "$UNIT"
+    journalctl --no-pager -o cat -n 6 -u "$UNIT"
+    journalctl --no-pager -o json -n 1 -t "$UNIT" | grep -oE '"(MESSAGE|_SYSTEMD_UNIT|_PID|_SYSTEMD_CGROUP)":"[^"]*"'
     ! journalctl --no-pager -o cat -n 4 -u "$UNIT" | grep -q 'Main process exited'
 }
 

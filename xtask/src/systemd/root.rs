@@ -66,6 +66,7 @@ pub(super) fn archive(
             .current_dir(&stage.0);
         command::run(&mut copy)?;
     }
+    // Its libraries are those of the Debian there.
     tree.stripped(&stage.0.join(PROGRAM), &Path::new("/").join(PROGRAM))?;
     tree.modules(kernel, MODULES)?;
     for (path, text) in [("/checks.sh", CHECKS), (CHECKS_UNIT, SERVICE)] {
@@ -73,6 +74,9 @@ pub(super) fn archive(
         fs::create_dir_all(path.parent().context("a file is in a folder")?)?;
         fs::write(path, text)?;
     }
+    let wanted = tree.at("/etc/systemd/system/multi-user.target.wants");
+    fs::create_dir(&wanted)?;
+    symlink("../checks.service", wanted.join("checks.service"))?;
     let ours = tree.pack(&ours)?;
     let archive = folder.join("initramfs.cpio");
     let mut to = File::create(&archive)?;
@@ -104,8 +108,8 @@ const PACK: &str = r#"cd "$1" && find . -xdev \( -path './dev/*' -o -path './pro
 /// The modules that are loaded by the kernel itself when they are asked for.
 const MODULES: &[&str] = &["inet_diag", "tcp_diag", "nf_tables"];
 const CHECKS: &str = include_str!("checks.sh");
-/// The service that runs the checks; as if it were enabled.
-const CHECKS_UNIT: &str = "/etc/systemd/system/multi-user.target.wants/checks.service";
+/// The service that runs the checks.
+const CHECKS_UNIT: &str = "/etc/systemd/system/checks.service";
 const SERVICE: &str = "\
 [Unit]
 Description=Checks of the packaged service
