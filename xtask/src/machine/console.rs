@@ -3,13 +3,13 @@
 /// The output of one machine.
 #[derive(Debug, Default)]
 pub(crate) struct Said {
-    /// The lines that `/init` wrote to the second serial port.
+    /// The lines that were written to the second serial port.
     pub(crate) results: String,
     /// True where the machine was booted twice, the first time in vain.
     pub(crate) again: bool,
 }
 
-/// The prefix of the line that `/init` prints before the tests of an executable.
+/// The prefix of the line that a machine writes before the tests of an executable, or before its checks.
 pub(crate) const SUITE: &str = "suite ";
 
 /// Returns true once a test executable has been started.

@@ -86,7 +86,7 @@ fn one(target: &Path, suite: &str, mirror: Option<&str>, stage: &Stage) -> Resul
 const SUITES: [&str; 2] = ["bookworm", "trixie"];
 /// The programs that make the root of a Debian system, each with its package.
 const NEEDS: &[(&str, &str)] = &[("mmdebstrap", "mmdebstrap")];
-/// Without udev, whom nobody tells of the serial port, a login there would be waited for.
+/// The options for the kernel. There is no udev: nobody announces the serial port, and a login there would be waited for.
 const KERNEL_OPTIONS: &str =
     "rdinit=/sbin/init systemd.log_color=0 systemd.mask=serial-getty@ttyS0.service";
 /// The time limit of a machine, all its checks included.

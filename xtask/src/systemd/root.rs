@@ -60,7 +60,7 @@ pub(super) fn archive(
     // As in Debian: a folder of this name would take the place of its link.
     symlink("usr/lib", tree.at("/lib"))?;
     for folder in STAGED {
-        let mut copy = command::program(["cp", "-r", "--parents", "--no-preserve=mode,ownership"]);
+        let mut copy = command::program(["cp", "-r", "--parents"]);
         copy.arg(folder)
             .arg(fs::canonicalize(tree.at("/"))?)
             .current_dir(&stage.0);
@@ -77,6 +77,9 @@ pub(super) fn archive(
     let wanted = tree.at("/etc/systemd/system/multi-user.target.wants");
     fs::create_dir(&wanted)?;
     symlink("../checks.service", wanted.join("checks.service"))?;
+    // Whatever the umask here, the service's user may read there.
+    let mut readable = command::program(["chmod", "-R", "u=rwX,go=rX"]);
+    command::run(readable.arg(tree.at("/")))?;
     let ours = tree.pack(&ours)?;
     let archive = folder.join("initramfs.cpio");
     let mut to = File::create(&archive)?;
@@ -95,7 +98,7 @@ const STAGED: [&str; 3] = [
 ];
 /// The packages beside the essential ones.
 const PACKAGES: &str = "systemd,systemd-sysv,iproute2,nftables,busybox-static,kmod";
-/// What nobody reads there.
+/// The files that nobody reads there.
 const EXCLUDED: [&str; 4] = [
     "/usr/share/doc/*",
     "/usr/share/man/*",
