@@ -1,4 +1,4 @@
-//! `cargo xtask install`: program, C library, headers and manuals in a prefix of the user's choice.
+//! `cargo xtask install`: program, service, C library, headers and manuals in a prefix of the user's choice.
 //!
 //! One list says what goes where; the same files are written by every run. Each is written beside its place and moved
 //! there, so that a program which runs, or has the library loaded, keeps the file it has.

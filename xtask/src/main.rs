@@ -98,9 +98,9 @@ cargo xtask COMMAND
   generate          Write the manual page from the program's definition
   generate --check  Fail if it is not up to date
   install --prefix P [--destdir D]
-                    Build a release and install program, C library, headers, pkg-config file,
-                    manual pages and completions under P, an absolute path; with D, under D/P
-                    for a package that will be unpacked at P
+                    Build a release and install program, C library, headers, pkg-config file, manual pages,
+                    completions, and the service's unit, user and examples under P, an absolute path;
+                    with D, under D/P for a package that will be unpacked at P
   screenshot        Take a picture of `tcpentry top`, in a network namespace of its own: docs/top.svg
   help              Show this list
 ";
