@@ -1,4 +1,4 @@
-//! `cargo xtask install`: program, C library, headers and manuals in a prefix of the user's choice.
+//! `cargo xtask install`: program, service, C library, headers and manuals in a prefix of the user's choice.
 //!
 //! One list says what goes where; the same files are written by every run. Each is written beside its place and moved
 //! there, so that a program which runs, or has the library loaded, keeps the file it has.
@@ -60,6 +60,14 @@ impl Options {
         }
     }
 
+    /// Returns the destination below a folder, from which a package is made that will be unpacked at this prefix.
+    pub(crate) fn below(folder: &Path, prefix: &Path) -> Self {
+        Self {
+            prefix: prefix.to_owned(),
+            destdir: Some(folder.to_owned()),
+        }
+    }
+
     /// Returns the path to write for a file that is used at this path.
     fn destination(&self, path: &Path) -> PathBuf {
         match &self.destdir {
@@ -107,15 +115,20 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 /// Returns the manual pages of the C library, from the repository's root.
 pub(crate) fn manual_pages() -> Result<Vec<PathBuf>> {
-    let mut pages = Vec::new();
-    for entry in fs::read_dir(MANUALS).context(MANUALS)? {
+    sorted_files(MANUALS, "3")
+}
+
+/// Returns the files of a folder with this extension, in the order of their names.
+fn sorted_files(folder: &str, extension: &str) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| folder.to_owned())? {
         let path = entry?.path();
-        if path.extension() == Some(OsStr::new("3")) {
-            pages.push(path);
+        if path.extension() == Some(OsStr::new(extension)) {
+            files.push(path);
         }
     }
-    pages.sort();
-    Ok(pages)
+    files.sort();
+    Ok(files)
 }
 
 /// The results of the release build.
@@ -217,6 +230,16 @@ fn files(built: &Built, prefix: &Path) -> Result<Vec<(PathBuf, File)>> {
         File::Text(unit.replace("/usr/bin/tcpentry", &program)),
     );
     add("lib/sysusers.d/tcpentry.conf", File::Copy(USER.into()));
+    // Examples: what is used of them is copied to /etc.
+    add(
+        &format!("{EXAMPLES}/tcpentry-guard-netns.conf"),
+        File::Copy(NETNS_DROP_IN.into()),
+    );
+    for rules in sorted_files(RULES, "toml")? {
+        let name = rules.file_name().unwrap_or_default().to_string_lossy();
+        let place = format!("{EXAMPLES}/guard.d/{name}");
+        add(&place, File::Copy(rules.clone()));
+    }
     for page in manual_pages()? {
         let text = fs::read_to_string(&page).with_context(|| page.display().to_string())?;
         let stem = page.file_stem().unwrap_or_default().to_string_lossy();
@@ -236,9 +259,13 @@ fn files(built: &Built, prefix: &Path) -> Result<Vec<(PathBuf, File)>> {
     Ok(files)
 }
 
-/// The service, and its user.
+/// The service, its drop-in for other namespaces, and its user.
 const UNIT: &str = "packaging/systemd/tcpentry-guard.service";
+const NETNS_DROP_IN: &str = "packaging/systemd/tcpentry-guard-netns.conf";
 const USER: &str = "packaging/sysusers.d/tcpentry.conf";
+/// The folder of the examples in the prefix, and that of the rules in the repository.
+const EXAMPLES: &str = "share/doc/tcpentry/examples";
+const RULES: &str = "crates/tcpentry-cli/examples/guard.d";
 /// The completions, and where each shell finds its own.
 const COMPLETIONS: [(&str, &str); 3] = [
     (

@@ -7,10 +7,12 @@ mod command;
 mod generate;
 mod install;
 mod kernels;
+mod machine;
 mod miri;
 mod namespace;
 mod screenshot;
 mod soak;
+mod systemd;
 mod test;
 
 use std::path::Path;
@@ -34,6 +36,9 @@ fn main() -> ExitCode {
         ["kernels", ref words @ ..] => kernels::Options::parse(words)
             .map_err(|error| anyhow::anyhow!("{error:#}\n\n{HELP}"))
             .and_then(|options| kernels::run(&options)),
+        ["systemd", ref words @ ..] => systemd::Options::parse(words)
+            .map_err(|error| anyhow::anyhow!("{error:#}\n\n{HELP}"))
+            .and_then(|options| systemd::run(&options)),
         ["miri"] => miri::run(),
         ["screenshot"] => screenshot::run(),
         ["screenshot", screenshot::INSIDE] => screenshot::take(),
@@ -89,14 +94,17 @@ cargo xtask COMMAND
   kernels [SUITE...] [--only NAME] [--mirror URI]
                     Boot Debian's kernels (5.10, 6.1, 6.12 and the newest, or those of the suites
                     named) under QEMU and run the tests there; downloads go to target/kernels
+  systemd [SUITE...] [--mirror URI]
+                    Boot Debian (12 and 13, or the suites named) with systemd under QEMU, install a release there,
+                    and check the packaged service: start, rights, reload, journal, watchdog, stop
   miri              Run the unit tests that need no kernel under Miri, which a nightly toolchain has; slow.
                     Without a nightly toolchain it says so and does nothing
   generate          Write the manual page from the program's definition
   generate --check  Fail if it is not up to date
   install --prefix P [--destdir D]
-                    Build a release and install program, C library, headers, pkg-config file,
-                    manual pages and completions under P, an absolute path; with D, under D/P
-                    for a package that will be unpacked at P
+                    Build a release and install program, C library, headers, pkg-config file, manual pages,
+                    completions, and the service's unit, user and examples under P, an absolute path;
+                    with D, under D/P for a package that will be unpacked at P
   screenshot        Take a picture of `tcpentry top`, in a network namespace of its own: docs/top.svg
   help              Show this list
 ";

@@ -6,7 +6,7 @@
 use rustix::io::Errno;
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
-use crate::args::{Args, Command, NetnsArgs};
+use crate::args::{Args, Command, GuardCommand, NetnsArgs};
 use crate::message::print_error;
 
 /// Drops the capabilities that the command does not need.
@@ -18,9 +18,16 @@ pub(crate) fn drop_for(args: &Args) {
         Some(Command::List(args)) => TABLE.union(of_namespaces(&args.netns)),
         Some(Command::Delete(args)) => TABLE.union(of_namespaces(&args.netns)),
         Some(Command::Ban(args)) if args.own_netns_only => TABLE,
+        // A list may be handed over.
+        Some(Command::Ban(args)) if args.stdin || args.file.is_some() => {
+            TABLE.union(CapabilitySet::SYS_ADMIN).union(ASK)
+        }
         Some(Command::Ban(_)) => TABLE.union(CapabilitySet::SYS_ADMIN),
-        // A rule may be about other namespaces, even one that comes with a reload.
-        Some(Command::Guard(_)) => TABLE.union(CapabilitySet::SYS_ADMIN),
+        Some(Command::Guard(args)) => match args.command {
+            // A rule may be about other namespaces, even one that comes with a reload.
+            GuardCommand::Check(_) | GuardCommand::Run(_) => TABLE.union(CapabilitySet::SYS_ADMIN),
+            GuardCommand::Status(_) | GuardCommand::Pause(_) | GuardCommand::Resume(_) => ASK,
+        },
         // One key shows all namespaces.
         #[cfg(feature = "tui")]
         Some(Command::Top(_)) => TABLE.union(CapabilitySet::SYS_ADMIN),
@@ -98,6 +105,8 @@ fn kept(needed: CapabilitySet, held: CapabilitySet) -> Option<CapabilitySet> {
 const TABLE: CapabilitySet = CapabilitySet::NET_ADMIN
     .union(CapabilitySet::SYS_PTRACE)
     .union(CapabilitySet::DAC_READ_SEARCH);
+/// The capability by which root connects to the socket of a service that runs as another user: that takes the right to write.
+const ASK: CapabilitySet = CapabilitySet::DAC_OVERRIDE;
 
 #[cfg(test)]
 mod tests {

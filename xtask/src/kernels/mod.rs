@@ -2,20 +2,15 @@
 //!
 //! docs/KERNELS.md describes the differences that this finds.
 
-mod boot;
-mod console;
 mod initramfs;
-mod package;
-mod results;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
 use crate::command;
-use boot::Machine;
-use results::Results;
+use crate::machine::{self, Machine, Results};
 
 /// The options of the command line.
 #[derive(Debug, Default, Eq, PartialEq)]
@@ -53,22 +48,7 @@ impl Options {
 
 /// Boots the kernel of each suite, runs the tests there, and prints the results.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    if !cfg!(target_arch = "x86_64") {
-        bail!(
-            "only x86-64 is supported so far: the QEMU machine and the names of the packages are specific to it"
-        );
-    }
-    let missing: Vec<&str> = NEEDS
-        .iter()
-        .filter(|(program, _)| !is_there(program))
-        .map(|&(_, package)| package)
-        .collect();
-    if !missing.is_empty() {
-        bail!(
-            "not installed yet: apt-get install --no-install-recommends {}",
-            missing.join(" ")
-        );
-    }
+    machine::check(&[machine::NEEDS, NEEDS])?;
     let folder = command::target_folder()?.join("kernels");
     let built = initramfs::build_tests()?;
     let mirror = options.mirror.as_deref();
@@ -80,7 +60,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         println!("{results}");
         all.push(results);
     }
-    println!("\n{}", results::table(&all));
+    println!("\n{}", machine::table(&all));
     let failed = all.iter().filter(|results| !results.are_good()).count();
     if failed > 0 {
         bail!("{failed} of {} kernels failed", all.len());
@@ -95,38 +75,25 @@ fn one(
     built: &initramfs::Built,
     only: Option<&str>,
 ) -> Result<Results> {
-    let kernel = package::unpacked(folder, suite, mirror)?;
+    let kernel = machine::unpacked(folder, suite, mirror)?;
     println!("{suite}: Linux {}", kernel.release);
     let archive = initramfs::make(&folder.join("initramfs"), &kernel, built, only)?;
     let machine = Machine {
         folder,
         image: &kernel.image,
         archive: &archive,
+        options: "",
+        processors: 2,
         patience: PATIENCE,
     };
     Ok(Results::read(&kernel.release, &machine.run()?))
 }
 
-/// Returns true if a program is there, also in the folders of root, which a user's PATH lacks.
-fn is_there(program: &str) -> bool {
-    command::is_in_path(program) || sbin(program).is_some()
-}
-
-fn sbin(program: &str) -> Option<PathBuf> {
-    let path = Path::new("/usr/sbin").join(program);
-    command::is_executable(&path).then_some(path)
-}
-
 /// Debian 11, 12, 13, and the newest.
 const SUITES: [&str; 4] = ["bullseye", "bookworm", "trixie", "trixie-backports"];
-/// Programs, each with its package.
+/// The programs that the tests run, each with its package.
 const NEEDS: &[(&str, &str)] = &[
-    ("qemu-system-x86_64", "qemu-system-x86"),
-    ("cpio", "cpio"),
     ("busybox", "busybox-static"),
-    ("depmod", "kmod"),
-    ("xz", "xz-utils"),
-    ("strip", "binutils"),
     ("ip", "iproute2"),
     ("setpriv", "util-linux"),
     ("bash", "bash"),

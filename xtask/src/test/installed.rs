@@ -56,7 +56,7 @@ fn compile(prefix: &Path, flags: &[&str], options: &[&str], to: &Path) -> Result
 }
 
 /// One file of each kind that README.md lists.
-const PARTS: [&str; 13] = [
+const PARTS: [&str; 16] = [
     "bin/tcpentry",
     "lib/libiphlpapi.so",
     "lib/libiphlpapi.a",
@@ -67,6 +67,9 @@ const PARTS: [&str; 13] = [
     "share/man/man5/guard.d.5",
     "share/man/man8/tcpentry-guard.8",
     "lib/systemd/system/tcpentry-guard.service",
+    "lib/sysusers.d/tcpentry.conf",
+    "share/doc/tcpentry/examples/tcpentry-guard-netns.conf",
+    "share/doc/tcpentry/examples/guard.d/40-leak.toml",
     "share/bash-completion/completions/tcpentry",
     "share/zsh/site-functions/_tcpentry",
     "share/fish/vendor_completions.d/tcpentry.fish",

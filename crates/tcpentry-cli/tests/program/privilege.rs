@@ -9,6 +9,7 @@ use tcpentry_testkit::{isolated, skip, until};
 use crate::util::{ELSEWHERE, connections, is_alive, program, run};
 
 /// The numbers of linux/capability.h.
+const DAC_OVERRIDE: u64 = 1 << 1;
 const DAC_READ_SEARCH: u64 = 1 << 2;
 const NET_ADMIN: u64 = 1 << 12;
 const SYS_PTRACE: u64 = 1 << 19;
@@ -122,6 +123,25 @@ fn only_where_namespaces_are_to_be_entered_it_keeps_the_right_to() {
             let words = format!("delete --yes --for 1m sport = :1 and dport = :1 {netns}");
             let running = Running::words(words.trim_end());
             running.await_rights(Rights::only(kept));
+        }
+    });
+}
+
+/// A service of another user is asked with the right to write to its socket.
+#[test]
+fn lists_of_bans_keep_the_right_to_hand_them_over() {
+    isolated(|| {
+        let all = TABLE | SYS_ADMIN | DAC_OVERRIDE;
+        if Rights::ours() & all != all {
+            skip!("these are not all rights of root");
+        }
+        for (words, kept) in [
+            ("ban --stdin", all),
+            ("ban --stdin --own-netns-only", TABLE),
+        ] {
+            let mut command = program();
+            command.args(words.split(' ')).stdin(Stdio::piped());
+            Running::start(command).await_rights(Rights::only(kept));
         }
     });
 }

@@ -52,6 +52,9 @@ fn its_manager_hears_of_its_start_its_reloads_its_health_and_its_end() {
         service.reload(WAITS);
         assert!(next("RELOADING=1").contains("\nMONOTONIC_USEC="));
         assert!(next("READY=1").contains("\nSTATUS=1 rule"));
+        service.reload("no rule");
+        next("RELOADING=1");
+        assert!(next("READY=1").contains("; the new configuration is wrong"));
         let (status, log) = service.end();
         assert!(status.success(), "{status}");
         next("STOPPING=1");

@@ -120,3 +120,33 @@ fn a_rule_of_all_namespaces_takes_what_check_names_and_says_what_fails_without()
         assert!(is_alive(&kept));
     });
 }
+
+#[test]
+fn root_may_ask_a_service_that_runs_as_another_user() {
+    isolated(|| {
+        if let Err(error) = stage::bare() {
+            skip!("no mounts of a test's own: {error}");
+        }
+        if !others() {
+            skip!("only one user is mapped here");
+        }
+        let folder =
+            ServiceFolder::new("[rule.bans]\nwhen = \"ban\"\ndelete = \"dst $elements\"\n");
+        prepare(Path::new("/run"), &folder);
+        fs::create_dir("/run/tcpentry").unwrap();
+        chown("/run/tcpentry", Some(4005), Some(4005)).unwrap();
+        let mut setpriv = as_user(Command::new("setpriv"), ",+net_admin");
+        setpriv.env_remove("RUNTIME_DIRECTORY");
+        let service = Service::start_in(folder, setpriv);
+        for request in ["guard status", "guard pause bans", "guard resume bans"] {
+            let asked = run(request);
+            assert_eq!(asked.code, 0, "{request}: {}", asked.err);
+        }
+        let listed = service.path("list");
+        fs::write(&listed, "192.0.2.0/24\n").unwrap();
+        let banned = run(&format!("ban --file {}", listed.display()));
+        assert!(banned.err.contains("handed over"), "{}", banned.err);
+        let status = run("guard status --json").out;
+        assert!(status.contains("\"bans\":1"), "{status}");
+    });
+}

@@ -440,6 +440,9 @@ impl Service {
         if self.guard.is_paused() {
             text.push_str(", paused");
         }
+        if self.last_reload_error.is_some() {
+            text.push_str("; the new configuration is wrong");
+        }
         text
     }
 

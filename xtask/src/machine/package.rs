@@ -12,16 +12,16 @@ use anyhow::{Context, Result, bail};
 use crate::command;
 
 /// A kernel that can be booted.
-pub(super) struct Kernel {
+pub(crate) struct Kernel {
     /// The release, as in `uname -r`.
-    pub(super) release: String,
-    pub(super) image: PathBuf,
+    pub(crate) release: String,
+    pub(crate) image: PathBuf,
     /// The folder that contains `lib/modules`.
-    pub(super) root: PathBuf,
+    pub(crate) root: PathBuf,
 }
 
 /// Returns the kernel of a suite, from the folder if it has been unpacked there before.
-pub(super) fn unpacked(folder: &Path, suite: &str, mirror: Option<&str>) -> Result<Kernel> {
+pub(crate) fn unpacked(folder: &Path, suite: &str, mirror: Option<&str>) -> Result<Kernel> {
     let root = folder.join("root");
     if let Ok(kernel) = found(&root) {
         return Ok(kernel);
@@ -90,15 +90,8 @@ impl Apt {
         for part in ["lists/partial", "cache", "archives"] {
             fs::create_dir_all(folder.join(part))?;
         }
-        let mirror = match mirror {
-            Some(mirror) => mirror.to_owned(),
-            None => own_mirror()?,
-        };
         let sources = folder.join("sources.list");
-        fs::write(
-            &sources,
-            format!("deb [signed-by={KEYRING}] {mirror} {suite} main\n"),
-        )?;
+        fs::write(&sources, source(suite, mirror)? + "\n")?;
         let set = |name: &str, value: String| ["-o".to_owned(), format!("{name}={value}")];
         let at = |part: &str| folder.join(part).display().to_string();
         let options = [
@@ -157,6 +150,15 @@ impl Apt {
 fn names(depends: &str) -> Vec<String> {
     let name = |one: &str| one.split_whitespace().next().map(str::to_owned);
     depends.split(',').filter_map(name).collect()
+}
+
+/// Returns the line of a list of sources for a suite, from a mirror or from that of this machine.
+pub(crate) fn source(suite: &str, mirror: Option<&str>) -> Result<String> {
+    let mirror = match mirror {
+        Some(mirror) => mirror.to_owned(),
+        None => own_mirror()?,
+    };
+    Ok(format!("deb [signed-by={KEYRING}] {mirror} {suite} main"))
 }
 
 /// Returns the mirror of this machine's Debian packages, from apt, which reads all its formats.

@@ -2,18 +2,18 @@
 
 /// The output of one machine.
 #[derive(Debug, Default)]
-pub(super) struct Said {
-    /// The lines that `/init` wrote to the second serial port.
-    pub(super) results: String,
+pub(crate) struct Said {
+    /// The lines that were written to the second serial port.
+    pub(crate) results: String,
     /// True where the machine was booted twice, the first time in vain.
-    pub(super) again: bool,
+    pub(crate) again: bool,
 }
 
-/// The prefix of the line that `/init` prints before the tests of an executable.
-pub(super) const SUITE: &str = "suite ";
+/// The prefix of the line that a machine writes before the tests of an executable, or before its checks.
+pub(crate) const SUITE: &str = "suite ";
 
 /// Returns true once a test executable has been started.
-pub(super) fn have_begun(said: &str) -> bool {
+pub(crate) fn have_begun(said: &str) -> bool {
     said.lines().any(|line| line.starts_with(SUITE))
 }
 

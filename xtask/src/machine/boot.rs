@@ -12,18 +12,21 @@ use super::console::{Said, have_begun};
 use crate::command;
 
 /// A kernel to boot, and the folder for its logs.
-pub(super) struct Machine<'a> {
-    pub(super) folder: &'a Path,
-    pub(super) image: &'a Path,
-    pub(super) archive: &'a Path,
+pub(crate) struct Machine<'a> {
+    pub(crate) folder: &'a Path,
+    pub(crate) image: &'a Path,
+    pub(crate) archive: &'a Path,
+    /// The options for the kernel's command line beside those that every machine gets.
+    pub(crate) options: &'a str,
+    pub(crate) processors: u8,
     /// The time limit of one boot, tests included.
-    pub(super) patience: Duration,
+    pub(crate) patience: Duration,
 }
 
 impl Machine<'_> {
     /// Boots the kernel, and once more if it ends before the first test: an emulated machine sometimes panics
     /// while it starts, which says nothing about the kernel. One that ends later, or a second time, has ended.
-    pub(super) fn run(&self) -> Result<Said> {
+    pub(crate) fn run(&self) -> Result<Said> {
         let first = self.boot()?;
         if !first.ended || have_begun(&first.said) {
             return Ok(Said {
@@ -53,23 +56,25 @@ impl Machine<'_> {
         // instruction and the operation of an older one, so that a part of an address may become EFLAGS. Where that
         // sets VM, the next interrupt is a double fault. Linux allocates memory by this instruction, 6.12 so that it
         // panicked within a minute; where the processor lacks it, it has another way.
-        let words = "qemu-system-x86_64 -machine pc -accel tcg -cpu max,-cx16 -smp 2 -m 1024 \
+        let words = "qemu-system-x86_64 -machine pc -accel tcg -cpu max,-cx16 -m 1024 \
                      -display none -nic none -no-reboot";
         let mut qemu = command::program(words.split_whitespace());
+        qemu.arg("-smp").arg(self.processors.to_string());
         // An emulated timer that comes late on a busy machine would be a panic at the start.
-        qemu.args([
-            "-append",
-            "console=ttyS0 loglevel=3 panic=-1 no_timer_check",
-        ])
-        .arg("-kernel")
-        .arg(self.image)
-        .arg("-initrd")
-        .arg(self.archive)
-        .arg("-serial")
-        .arg(format!("file:{}", console.display()))
-        .arg("-serial")
-        .arg(format!("file:{}", results.display()))
-        .stdin(Stdio::null());
+        let options = format!(
+            "console=ttyS0 loglevel=3 panic=-1 no_timer_check {}",
+            self.options
+        );
+        qemu.args(["-append", options.trim_end()])
+            .arg("-kernel")
+            .arg(self.image)
+            .arg("-initrd")
+            .arg(self.archive)
+            .arg("-serial")
+            .arg(format!("file:{}", console.display()))
+            .arg("-serial")
+            .arg(format!("file:{}", results.display()))
+            .stdin(Stdio::null());
         println!("+ {}", command::shown(&qemu));
         let mut child = qemu.spawn().context("cannot run QEMU")?;
         let start = Instant::now();

@@ -6,7 +6,7 @@ use super::console::{SUITE, Said};
 
 /// The results of all tests on one kernel.
 #[derive(Debug, Default)]
-pub(super) struct Results {
+pub(crate) struct Results {
     release: String,
     passed: usize,
     failed: Vec<String>,
@@ -19,7 +19,7 @@ pub(super) struct Results {
 }
 
 impl Results {
-    pub(super) fn read(release: &str, said: &Said) -> Self {
+    pub(crate) fn read(release: &str, said: &Said) -> Self {
         let mut results = Self {
             release: release.to_owned(),
             again: said.again,
@@ -51,7 +51,7 @@ impl Results {
         results
     }
 
-    pub(super) fn are_good(&self) -> bool {
+    pub(crate) fn are_good(&self) -> bool {
         self.finished && self.failed.is_empty() && self.passed > 0
     }
 }
@@ -83,7 +83,7 @@ impl fmt::Display for Results {
 }
 
 /// Returns the table of docs/KERNELS.md.
-pub(super) fn table(all: &[Results]) -> String {
+pub(crate) fn table(all: &[Results]) -> String {
     let line = |results: &Results| {
         let Results {
             release,

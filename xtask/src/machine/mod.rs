@@ -1,0 +1,60 @@
+//! Machines under QEMU in software emulation: Debian's kernels, the files that they find when they have booted, and what
+//! the tests there have said.
+
+mod boot;
+mod console;
+mod package;
+mod results;
+mod tree;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+use crate::command;
+
+pub(crate) use boot::Machine;
+pub(crate) use package::{Kernel, source, unpacked};
+pub(crate) use results::{Results, table};
+pub(crate) use tree::Tree;
+
+/// Fails where machines can't be booted: on another architecture, or for lack of programs, which are named with their packages.
+pub(crate) fn check(needs: &[&[(&str, &str)]]) -> Result<()> {
+    if !cfg!(target_arch = "x86_64") {
+        bail!(
+            "only x86-64 is supported so far: the QEMU machine and the names of the packages are specific to it"
+        );
+    }
+    let missing: Vec<&str> = needs
+        .concat()
+        .into_iter()
+        .filter(|(program, _)| !is_there(program))
+        .map(|(_, package)| package)
+        .collect();
+    if !missing.is_empty() {
+        bail!(
+            "not installed yet: apt-get install --no-install-recommends {}",
+            missing.join(" ")
+        );
+    }
+    Ok(())
+}
+
+/// Returns true if a program is there, also in the folders of root, which a user's PATH lacks.
+fn is_there(program: &str) -> bool {
+    command::is_in_path(program) || sbin(program).is_some()
+}
+
+fn sbin(program: &str) -> Option<PathBuf> {
+    let path = Path::new("/usr/sbin").join(program);
+    command::is_executable(&path).then_some(path)
+}
+
+/// The programs that make and boot any machine, each with its package.
+pub(crate) const NEEDS: &[(&str, &str)] = &[
+    ("qemu-system-x86_64", "qemu-system-x86"),
+    ("cpio", "cpio"),
+    ("depmod", "kmod"),
+    ("xz", "xz-utils"),
+    ("strip", "binutils"),
+];
