@@ -22,6 +22,7 @@ pub(super) struct Integration {
 pub(super) const INTEGRATIONS: &[Integration] = &[
     quick("fail2ban",    90, &[PYTHON, NFT, ("fail2ban-server", "fail2ban"), ("iptables-nft", "iptables")]),
     quick("sshguard",    60, &[PYTHON, NFT, ("sshguard", "sshguard")]),
+    quick("nftables",    60, &[PYTHON, NFT]),
     slow("crowdsec",    120, &[PYTHON, NFT, ("crowdsec", "crowdsec"), ("crowdsec-custom-bouncer", "crowdsec-custom-bouncer"),
         ("crowdsec-firewall-bouncer", "crowdsec-firewall-bouncer")]),
 ];
