@@ -23,6 +23,7 @@ pub(super) const INTEGRATIONS: &[Integration] = &[
     quick("fail2ban",    90, &[PYTHON, NFT, ("fail2ban-server", "fail2ban"), ("iptables-nft", "iptables")]),
     quick("sshguard",    60, &[PYTHON, NFT, ("sshguard", "sshguard")]),
     quick("nftables",    60, &[PYTHON, NFT]),
+    quick("wazuh",       60, &[PYTHON]),
     slow("crowdsec",    120, &[PYTHON, NFT, ("crowdsec", "crowdsec"), ("crowdsec-custom-bouncer", "crowdsec-custom-bouncer"),
         ("crowdsec-firewall-bouncer", "crowdsec-firewall-bouncer")]),
 ];

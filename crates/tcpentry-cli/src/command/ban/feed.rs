@@ -154,6 +154,7 @@ fn parse(form: Form, line: &str) -> Result<Option<BanChange>, String> {
         Form::Plain => plain(line),
         Form::Crowdsec => crowdsec(line),
         Form::Sshguard => sshguard(line),
+        Form::Wazuh => wazuh(line),
     }
 }
 
@@ -260,6 +261,60 @@ fn sshguard(line: &str) -> Result<Option<BanChange>, String> {
     }
 }
 
+/// A message of Wazuh to an active response: 4.2 and later have the alert in it, 5.0 has the event's own fields.
+#[derive(Deserialize)]
+struct Message {
+    command: String,
+    parameters: Option<Parameters>,
+    source: Option<Source>,
+}
+
+#[derive(Deserialize)]
+struct Parameters {
+    alert: Option<Alert>,
+}
+
+#[derive(Deserialize)]
+struct Alert {
+    data: Option<AlertData>,
+}
+
+#[derive(Deserialize)]
+struct AlertData {
+    srcip: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Source {
+    ip: Option<String>,
+}
+
+fn wazuh(line: &str) -> Result<Option<BanChange>, String> {
+    if line.is_empty() {
+        return Ok(None);
+    }
+    let message: Message = serde_json::from_str(line)
+        .map_err(|error| format!("not a message to an active response: {error}"))?;
+    let starts = match &*message.command {
+        "add" | "enable" => true,
+        "delete" | "disable" => false,
+        // The answers to a stateful response's question.
+        _ => return Ok(None),
+    };
+    let alert = message.parameters.and_then(|it| it.alert);
+    let address = alert
+        .and_then(|it| it.data)
+        .and_then(|it| it.srcip)
+        .or_else(|| message.source.and_then(|it| it.ip))
+        .ok_or("the alert has no source address (data.srcip, source.ip)")?;
+    let ban = prefix(&address)?;
+    Ok(Some(if starts {
+        BanChange::Add(ban, Some(STATELESS))
+    } else {
+        BanChange::Del(ban)
+    }))
+}
+
 fn prefix(text: &str) -> Result<Prefix, String> {
     text.parse()
         .map_err(|error: tcpentry::filter::FilterError| error.to_string())
@@ -269,6 +324,8 @@ const EXPECTED_PLAIN: &str =
     "expected `add PREFIX [SECONDS]`, `del PREFIX`, `flush` or a prefix alone";
 const EXPECTED_SSHGUARD: &str =
     "expected `block ADDRESS 4|6 LENGTH`, `release ADDRESS 4|6 LENGTH`, `flush` or `flushonexit`";
+/// The time for which a ban of Wazuh lasts where it is handed over: nothing ends that of a stateless response.
+const STATELESS: Duration = Duration::from_secs(60);
 /// The time without a further ban after which a batch is over.
 const QUIET: Duration = Duration::from_millis(50);
 /// The longest time for which bans that trickle in are held back.
@@ -350,6 +407,26 @@ mod tests {
             (r#""value":"10.98.0.2","#, ""),
         ] {
             assert_eq!(decision(replaced, by), "bad", "{by}");
+        }
+    }
+
+    #[test]
+    fn messages_of_wazuh() {
+        let of_4 = r#"{"version":1,"origin":{"name":"node01","module":"wazuh-execd"},"command":"add","parameters":{"extra_args":[],"alert":{"timestamp":"2021-02-01T20:58:44.830+0000","rule":{"level":5,"id":"5710"},"full_log":"\"srcip\":\"10.98.0.9\"","data":{"srcip":"10.98.0.2","srcuser":"x"},"location":"/var/log/auth.log"},"program":"active-response/bin/tcpentry"}}"#;
+        let of_5 = r#"{"wazuh":{"active_response":{"name":"tcpentry","type":"stateless"},"agent":{"id":"001"}},"source":{"ip":"fd98::2"},"user":{"name":"root"},"command":"enable"}"#;
+        for (line, replaced, by, expected) in [
+            (of_4, "", "", "add 10.98.0.2 60"),
+            (of_4, r#""add""#, r#""delete""#, "del 10.98.0.2"),
+            (of_4, r#""add""#, r#""continue""#, "-"),
+            (of_4, "10.98.0.2", "a.host.example", "bad"),
+            (of_4, r#""srcip":"#, r#""dstip":"#, "bad"),
+            (of_5, "", "", "add fd98::2 60"),
+            (of_5, r#""enable""#, r#""disable""#, "del fd98::2"),
+            (of_5, r#""ip":"#, r#""port":"#, "bad"),
+            (of_5, "{", "[", "bad"),
+        ] {
+            let line = line.replace(replaced, by);
+            assert_eq!(text(&wazuh(&line)), expected, "{line}");
         }
     }
 
