@@ -100,8 +100,8 @@ cargo xtask COMMAND
   generate --check  Fail if it is not up to date
   install --prefix P [--destdir D]
                     Build a release and install program, C library, headers, pkg-config file,
-                    manual pages and completions under P, an absolute path; with D, under D/P
-                    for a package that will be unpacked at P
+                    manual pages, completions and the integrations' files under P, an absolute path;
+                    with D, under D/P for a package that will be unpacked at P
   screenshot        Take a picture of `tcpentry top`, in a network namespace of its own: docs/top.svg
   help              Show this list
 ";
