@@ -41,7 +41,8 @@ EOF
 serve 22 7000 9000
 serve -n container 80
 # The alternatives of a package that is not installed.
-for name in iptables ip6tables; do [ -e /usr/sbin/$name ] || ln -s $name-nft /usr/sbin/$name; done
+for name in ip{,6}tables{,-save,-restore}; do [ -e /usr/sbin/$name ] || ln -s xtables-nft-multi /usr/sbin/$name; done
+cp /usr/share/ufw/iptables/*.rules /usr/share/ufw/ufw.conf /etc/ufw/
 
 # As README.md has it; but other processes than those of this test can't be seen here.
 install -m 644 "$here/tcpentry.conf" /etc/fail2ban/action.d/
@@ -57,6 +58,8 @@ printf '[Definition]\nfailregex = ^\s*failure from <HOST>$\n' >/etc/fail2ban/fil
     jail udp 'port = 7000' 'protocol = udp'
     jail all 'port = 7000' 'protocol = all' 'banaction = iptables-allports'
     jail iptables 'port = 7000' 'banaction = iptables-multiport'
+    jail stock-ufw 'port = 7000' 'action = ufw'
+    jail ufw 'port = 7000' 'banaction = ufw'
     jail log 'port = 0:65535'
     jail prefix 'port = 7000' 'action = tcpentry[port="%(port)s", need=all]'
     jail checked 'port = 7000' 'action = tcpentry[port="%(port)s"]'
@@ -136,6 +139,21 @@ ban prefix 192.0.2.0/24 2001:db8::/32
 within 20 eval '[ $(grep -cE "\] Ban (192.0.2|2001:db8:)" /var/log/fail2ban.log) = 42 ]' || fail "42 bans have not been made"
 say "42 bans in 5 jails, none with a connection: $(since) s"
 unban
+
+# Its rules accept what is established before any ban.
+ufw default allow incoming >/dev/null && ufw --force enable >/dev/null || fail "ufw enable"
+connect IPv4 10.98.0.1 7000
+connect IPv6 fd98::1 7000
+ban stock-ufw
+within 10 eval '[ $(ufw status | grep -c REJECT) = 2 ]' || fail "ufw has not banned"
+sleep 1
+expect_open "stock ufw" IPv4 IPv6
+unban
+mark
+ban ufw
+expect_ended "after ufw" IPv4 IPv6
+unban
+ufw --force disable >/dev/null
 
 # A ban that a restart restores acts on what came while the firewall was open.
 ban host
