@@ -117,11 +117,14 @@ is_open() { [[ $(client_end "$1") == open* && $(server_end "$1") == open* ]]; }
 # Succeeds if neither end is.
 has_ended() { [[ $(client_end "$1") == ended* && $(server_end "$1") == ended* ]]; }
 
-# Succeeds if an echo comes back within a second.
+# Succeeds if an echo comes back within half a second.
 talks_on() {
-    local before
+    local before _
     before=$(client_end "$1")
-    sleep 0.5
+    for _ in {1..10}; do
+        sleep 0.05
+        [[ $(client_end "$1") == "$before" ]] || break
+    done
     [[ $(client_end "$1") == open* && $(client_end "$1") != "$before" ]]
 }
 

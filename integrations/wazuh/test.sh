@@ -7,10 +7,10 @@ mkdir -p $ossec/active-response/bin $ossec/logs
 install -m 750 "$here/tcpentry" $ossec/active-response/bin/
 log $ossec/logs/active-responses.log
 
-# Runs it as the agent does, from the agent's folder. Standard input stays open for a while.
+# Runs it as the agent does, from the agent's folder; standard input may stay open for some seconds: respond MESSAGE [SECONDS]
 respond() {
-    { printf '%s\n' "$1"; sleep 1.5; } | (cd $ossec && timeout 1 active-response/bin/tcpentry) ||
-        fail "it has not ended with 0 within a second"
+    { printf '%s\n' "$1"; sleep "${2:-0}"; } | (cd $ossec && timeout 2 active-response/bin/tcpentry) ||
+        fail "it has not ended with 0 within two seconds"
 }
 of_4() {
     printf '{"version":1,"origin":{"name":"node01","module":"wazuh-execd"},"command":"%s","parameters":{"extra_args":[],' "$1"
@@ -36,7 +36,7 @@ for version in 4 5; do
     respond "$(of_$version $command 10.98.0.2)"
     expect_ended "message of $version.x" IPv4
     mark
-    respond "$(of_$version $command fd98::2)"
+    respond "$(of_$version $command fd98::2)" 3
     expect_ended "message of $version.x" IPv6
 done
 grep -q 'deleted.*10.98.0.1:22.10.98.0.2' $ossec/logs/active-responses.log || fail "the agent's log has nothing"

@@ -20,9 +20,10 @@ pub(super) struct Integration {
 /// A further integration is a line here, and a folder with `README.md` and `test.sh`.
 #[rustfmt::skip]
 pub(super) const INTEGRATIONS: &[Integration] = &[
-    quick("fail2ban",    90, &[PYTHON, NFT, ("fail2ban-server", "fail2ban"), ("iptables-nft", "iptables"), ("ufw", "ufw")]),
-    quick("sshguard",    60, &[PYTHON, NFT, ("sshguard", "sshguard")]),
-    quick("nftables",    60, &[PYTHON, NFT]),
+    quick("fail2ban",   150, &[PYTHON, NFT, ("fail2ban-server", "fail2ban"), ("iptables-nft", "iptables"), ("ufw", "ufw"),
+        ("firewalld", "firewalld")]),
+    slow("sshguard",     90, &[PYTHON, NFT, ("sshguard", "sshguard")]),
+    quick("nftables",    90, &[PYTHON, NFT]),
     quick("wazuh",       60, &[PYTHON]),
     slow("crowdsec",    120, &[PYTHON, NFT, ("crowdsec", "crowdsec"), ("crowdsec-custom-bouncer", "crowdsec-custom-bouncer"),
         ("crowdsec-firewall-bouncer", "crowdsec-firewall-bouncer")]),
