@@ -240,6 +240,9 @@ fn files(built: &Built, prefix: &Path) -> Result<Vec<(PathBuf, File)>> {
         let place = format!("{EXAMPLES}/guard.d/{name}");
         add(&place, File::Copy(rules.clone()));
     }
+    for (path, from) in integrations()? {
+        add(&path, File::Copy(from));
+    }
     for page in manual_pages()? {
         let text = fs::read_to_string(&page).with_context(|| page.display().to_string())?;
         let stem = page.file_stem().unwrap_or_default().to_string_lossy();
@@ -259,6 +262,26 @@ fn files(built: &Built, prefix: &Path) -> Result<Vec<(PathBuf, File)>> {
     Ok(files)
 }
 
+/// Returns the files of the integrations without their tests, each with its path from the prefix.
+fn integrations() -> Result<Vec<(String, PathBuf)>> {
+    let mut files = Vec::new();
+    for folder in fs::read_dir(INTEGRATIONS).context(INTEGRATIONS)? {
+        let folder = folder?.path();
+        if folder.ends_with("test") {
+            continue;
+        }
+        for file in fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
+            let path = file?.path();
+            if !path.ends_with("test.sh") {
+                files.push((format!("share/tcpentry/{}", path.display()), path));
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+const INTEGRATIONS: &str = "integrations";
 /// The service, its drop-in for other namespaces, and its user.
 const UNIT: &str = "packaging/systemd/tcpentry-guard.service";
 const NETNS_DROP_IN: &str = "packaging/systemd/tcpentry-guard-netns.conf";

@@ -56,7 +56,7 @@ fn compile(prefix: &Path, flags: &[&str], options: &[&str], to: &Path) -> Result
 }
 
 /// One file of each kind that README.md lists.
-const PARTS: [&str; 16] = [
+const PARTS: [&str; 17] = [
     "bin/tcpentry",
     "lib/libiphlpapi.so",
     "lib/libiphlpapi.a",
@@ -73,6 +73,7 @@ const PARTS: [&str; 16] = [
     "share/bash-completion/completions/tcpentry",
     "share/zsh/site-functions/_tcpentry",
     "share/fish/vendor_completions.d/tcpentry.fish",
+    "share/tcpentry/integrations/fail2ban/tcpentry.conf",
 ];
 
 const EXAMPLE: &str = "crates/iphlpapi/examples/c/closeconn.c";

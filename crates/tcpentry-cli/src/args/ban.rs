@@ -19,7 +19,7 @@ use super::ports::PortList;
 #[command(
     override_usage = "tcpentry ban [OPTIONS] ADDR|PREFIX...\n       \
         tcpentry ban [OPTIONS] --file LIST\n       \
-        tcpentry ban [OPTIONS] --stdin [--format plain|crowdsec|sshguard]",
+        tcpentry ban [OPTIONS] --stdin [--format plain|crowdsec|sshguard|wazuh]",
     after_help = "Exit codes: 0 ended or nothing there, 2 usage, 3 refused, 4 not permitted, \
         5 not supported on this system, 6 mixed, 7 system error, 128+N ended by signal N."
 )]
@@ -77,4 +77,6 @@ pub(crate) enum Form {
     Crowdsec,
     /// The lines that sshguard writes to its backend
     Sshguard,
+    /// The message that Wazuh (4.2 or later) writes to an active response
+    Wazuh,
 }

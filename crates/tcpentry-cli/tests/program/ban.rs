@@ -212,6 +212,15 @@ fn lines_on_standard_input_are_bans_and_a_bad_one_ends_nothing() {
                 "sshguard",
                 format!("flushonexit\nrelease {OTHER} 4 32\nblock\nblock {CLIENT} 4 32\n"),
             ),
+            (
+                "wazuh",
+                format!(
+                    r#"{{"command":"delete","parameters":{{"alert":{{"data":{{"srcip":"{OTHER}"}}}}}}}}
+{{"command":"enable","source":{{}}}}
+{{"command":"add","parameters":{{"alert":{{"data":{{"srcip":"{CLIENT}"}}}}}}}}
+"#
+                ),
+            ),
         ] {
             let banned = stage.connect(CLIENT, HERE, 22, &ssh);
             let kept = stage.connect(OTHER, HERE, 22, &ssh);

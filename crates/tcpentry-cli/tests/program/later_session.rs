@@ -124,7 +124,9 @@ fn at_a_pace_the_session_is_looked_for_again() {
         fs::write(folder.join("take"), "").unwrap();
         until("they are taken", || folder.join("taken").exists());
         let err = || fs::read_to_string(folder.join("err")).unwrap();
-        wait_for("the program ends", || err().contains("1 deleted, 2 guarded"));
+        wait_for("the program ends", || {
+            err().contains("1 deleted, 2 guarded")
+        });
         let out = fs::read_to_string(folder.join("out")).unwrap();
         let said = format!("{out}{}", err());
         assert_eq!(servers.iter().filter(lives).count(), 2, "{said}");

@@ -52,7 +52,10 @@ fn ban(program: &Path) -> Command {
 }
 
 fn ss_in(file: &Path) -> String {
-    format!("nsenter --net={} ss -HnK dst {PEER} 2>/dev/null", file.display())
+    format!(
+        "nsenter --net={} ss -HnK dst {PEER} 2>/dev/null",
+        file.display()
+    )
 }
 
 fn shell(script: &str) -> Command {

@@ -2,6 +2,7 @@
 
 mod feed;
 mod handover;
+mod line;
 mod linger;
 mod spared;
 
