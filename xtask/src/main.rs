@@ -4,8 +4,10 @@
 
 mod bench;
 mod command;
+mod debian;
 mod generate;
 mod install;
+mod integrations;
 mod kernels;
 mod miri;
 mod namespace;
@@ -30,6 +32,9 @@ fn main() -> ExitCode {
         ["bench", ref words @ ..] => bench::run(words),
         ["spread", ref words @ ..] => bench::spread(words),
         ["soak", ref words @ ..] => soak::run(words),
+        ["integrations", ref words @ ..] => integrations::Options::parse(words)
+            .map_err(|error| anyhow::anyhow!("{error:#}\n\n{HELP}"))
+            .and_then(|options| integrations::run(&options)),
         ["kernels", ref words @ ..] => kernels::Options::parse(words)
             .map_err(|error| anyhow::anyhow!("{error:#}\n\n{HELP}"))
             .and_then(|options| kernels::run(&options)),
@@ -82,6 +87,10 @@ cargo xtask COMMAND
                     Open and close connections on few tuples while library, C library and program
                     delete them, in a network namespace of its own; fail if what was asked, what
                     was reported and what happened differ. Takes five minutes by default
+  integrations [NAME...] [--install]
+                    Test each folder of integrations/, or those named, with the real program that it plugs
+                    into, as root in namespaces of its own. --install gets missing Debian packages through
+                    apt-get and unpacks them below target/integrations; nothing is installed
   kernels [SUITE...] [--only NAME] [--mirror URI]
                     Boot Debian's kernels (5.10, 6.1, 6.12 and the newest, or those of the suites
                     named) under QEMU and run the tests there; downloads go to target/kernels

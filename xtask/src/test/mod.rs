@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::command::{self, cargo, program};
 use crate::namespace::Namespace;
-use crate::{generate, install};
+use crate::{generate, install, integrations};
 pub(crate) use needs::Missing;
 use skipped::SkipLog;
 
@@ -46,6 +46,10 @@ fn run_steps(steps: &mut Steps, missing: Missing) -> Result<()> {
     )?;
     tests(steps, namespace)?;
     steps.run("installation", || installed::works(namespace))?;
+    steps.run("integrations", || {
+        let options = integrations::Options::quick(missing == Missing::Install);
+        integrations::run(&options)
+    })?;
     steps.command("documentation", {
         let mut doc = cargo("doc --workspace --no-deps --locked".split(' '));
         doc.env("RUSTDOCFLAGS", "-D warnings");

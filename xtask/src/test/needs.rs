@@ -1,13 +1,13 @@
 //! The programs that the tests run besides cargo, and where each comes from.
 
 use std::fmt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 
 use crate::command;
+use crate::debian::{self, words};
 
 /// The reaction to programs that the tests need and this machine lacks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -162,7 +162,7 @@ impl Machine {
     fn look(unpacked: PathBuf) -> Self {
         Self {
             unpacked,
-            is_root: is_root(),
+            is_root: debian::is_root(),
             has_rustup: std::env::var_os("RUSTUP_TOOLCHAIN").is_some_and(|name| !name.is_empty()),
         }
     }
@@ -203,61 +203,23 @@ impl Machine {
 
         let mut commands = Vec::new();
         if !packages.is_empty() || !unpacked.is_empty() {
-            commands.push(self.as_root("apt-get update", &[]));
+            commands.push(debian::as_root(self.is_root, "apt-get update", &[]));
         }
         if !packages.is_empty() {
-            commands.push(self.as_root(
+            commands.push(debian::as_root(
+                self.is_root,
                 "env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends",
                 &packages,
             ));
         }
         if !unpacked.is_empty() {
-            commands.push(self.unpacking(&unpacked));
+            commands.push(debian::unpacking(&self.unpacked, &unpacked));
         }
         if !components.is_empty() {
             commands.push(words("rustup component add", &components));
         }
         commands
     }
-
-    /// Returns the packages with their dependencies that this machine lacks.
-    fn unpacking(&self, packages: &[&str]) -> Vec<String> {
-        let mut words = words("sh -c", &[UNPACK, "sh"]);
-        words.push(self.unpacked.display().to_string());
-        words.extend(packages.iter().map(|&package| package.to_owned()));
-        words
-    }
-
-    fn as_root(&self, command: &str, args: &[&str]) -> Vec<String> {
-        let mut words = words(command, args);
-        if !self.is_root {
-            words.insert(0, "sudo".to_owned());
-        }
-        words
-    }
-}
-
-/// The script that unpacks packages: the first argument is the folder, the others are packages. If an old package has a
-/// `/lib` of its own, the files belong into `/usr`, as on a merged system.
-const UNPACK: &str = "\
-set -e; cd / && mkdir -p \"$1/archives/partial\" && cd \"$1\" && shift
-apt-get install -y --no-install-recommends --download-only -o Dir::Cache::archives=\"$PWD/archives\" \"$@\"
-for package in archives/*.deb; do dpkg-deb -x \"$package\" root; done
-for folder in bin sbin lib; do
-  if [ -d root/$folder ]; then mkdir -p root/usr/$folder; cp -a root/$folder/. root/usr/$folder; fi
-done";
-
-/// Returns true if this process is root, by the owner of its entry in /proc: std has no getuid().
-fn is_root() -> bool {
-    std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
-}
-
-fn words(command: &str, args: &[&str]) -> Vec<String> {
-    command
-        .split(' ')
-        .chain(args.iter().copied())
-        .map(str::to_owned)
-        .collect()
 }
 
 fn report(lacking: &[Need], commands: &[Vec<String>]) -> String {
@@ -364,14 +326,14 @@ To install them (`cargo xtask test --install` does it):
         let words = [
             "sh",
             "-c",
-            UNPACK,
+            debian::UNPACK,
             "sh",
             "/target/unpacked",
             "openssh-server",
             "tmux",
         ];
         assert_eq!(commands[1], words);
-        assert!(UNPACK.contains("--download-only"));
+        assert!(debian::UNPACK.contains("--download-only"));
     }
 
     #[test]
