@@ -2,7 +2,8 @@
 . "$(dirname "$0")/../test/lib.sh"
 
 jail() {
-    printf '[%s]\nenabled = true\nfilter = test\nlogpath = /var/log/app.log\n' "$1"
+    printf '[%s]\nenabled = true\nfilter = test\nlogpath = /var/log/%s.log\n' "$1" "$1"
+    : >"/var/log/$1.log"
     shift
     printf '%s\n' "$@"
 }
@@ -17,9 +18,15 @@ ban() {
 
 unban() { fail2ban-client unban --all >/dev/null; }
 
-log /var/log/fail2ban.log
-# Other processes than those of this test can't be seen here.
-ours='tcpentry[port="%(port)s", protocol="%(protocol)s", need=all]'
+start() {
+    # It warns of a setting that its own configuration lacks.
+    fail2ban-client -x start >/run/start.log 2>&1 || fail "fail2ban-client start"
+    within 10 fail2ban-client ping || fail "no server"
+}
+
+in_log() { grep -qE -- "$1" /var/log/fail2ban.log; }
+
+log /run/start.log /var/log/fail2ban.log
 
 make_network
 nft -f - <<'EOF'
@@ -33,29 +40,46 @@ table inet published {
 EOF
 serve 22 7000 9000
 serve -n container 80
+# The alternatives of a package that is not installed.
+for name in iptables ip6tables; do [ -e /usr/sbin/$name ] || ln -s $name-nft /usr/sbin/$name; done
 
-# As README.md has it.
-install -m 644 "$here/tcpentry.conf" /etc/fail2ban/action.d/tcpentry.conf
-: >/var/log/app.log
+# As README.md has it; but other processes than those of this test can't be seen here.
+install -m 644 "$here/tcpentry.conf" /etc/fail2ban/action.d/
 rm -f /etc/fail2ban/jail.d/*
-printf '[Definition]\nfailregex = ^failure from <HOST>$\n' >/etc/fail2ban/filter.d/test.conf
+printf '[Definition]\nfailregex = ^\s*failure from <HOST>$\n' >/etc/fail2ban/filter.d/test.conf
 {
-    printf '[DEFAULT]\nbackend = polling\nbantime = 1h\nmaxretry = 1\nbanaction = nftables-multiport\nusedns = no\n'
-    jail stock 'port = 7000,8080' 'action = %(action_)s'
-    jail host 'port = 7000' 'action = %(action_)s' "         $ours"
-    jail published 'port = 8080' 'action = %(action_)s' "         $ours"
-    jail names 'port = ssh, 8000-8010' 'action = %(action_)s' "         $ours"
+    sed -n '/^```ini/,/^```$/p' "$here/README.md" | grep -v '^```' | sed 's/tcpentry\[/tcpentry[need=all, /'
+    printf 'backend = polling\nbantime = 1h\nmaxretry = 1\nusedns = no\nbanaction = nftables-multiport\n'
+    jail stock 'port = 7000,8080' 'action = nftables-multiport[port="%(port)s", protocol="%(protocol)s"]'
+    jail host 'port = 7000'
+    jail published 'port = http-alt'
+    jail names 'port = ssh, 8000-8010'
+    jail udp 'port = 7000' 'protocol = udp'
+    jail all 'port = 7000' 'protocol = all' 'banaction = iptables-allports'
+    jail iptables 'port = 7000' 'banaction = iptables-multiport'
+    jail log 'port = 0:65535'
+    jail prefix 'port = 7000' 'action = tcpentry[port="%(port)s", need=all]'
+    jail checked 'port = 7000' 'action = tcpentry[port="%(port)s"]'
+    jail absent 'port = 7000' 'action = tcpentry[port="%(port)s", tcpentry=no-such-program]'
 } >/etc/fail2ban/jail.local
-sed -i 's/^\(enabled = \)true/\1false/' /etc/fail2ban/jail.conf
 mkdir -p /run/fail2ban
-fail2ban-client -x start >/dev/null || fail "fail2ban-client start"
+start
 
 connect IPv4 10.98.0.1 7000
 connect IPv6 fd98::1 7000
 connect published-IPv4 10.98.0.1 8080 80
 connect published-IPv6 fd98::1 8080 80
-connect other-IPv4 10.98.0.1 9000
-connect ssh-IPv4 10.98.0.1 22
+connect other 10.98.0.1 9000
+connect ssh 10.98.0.1 22
+
+# The start check has one jail that asks for more than can be seen here, and one without the program.
+in_log "ERROR.*missing.*need.*every network namespace" || fail "the start check is not in the log"
+in_log "ERROR.*no-such-program: not found" || fail "a missing program is not in the log"
+say "start: what may not be deleted is in the log, and so is a missing program"
+fail2ban-client stop >/dev/null
+sed -i -e '/^\[checked\]/,/^$/d' -e '/^\[absent\]/,$d' /etc/fail2ban/jail.local
+: >/var/log/fail2ban.log
+start
 
 mark
 ban stock
@@ -65,16 +89,71 @@ unban
 within 5 talks_on IPv4 || fail "the session does not go on after the unban"
 say "stock, IPv4: goes on after the unban"
 
+ban udp
+in_log '\[udp\] Ban fd98::2' || within 5 in_log '\[udp\] Ban fd98::2' || fail "no ban of the jail with UDP"
+sleep 0.5
+expect_open "protocol = udp" IPv4 IPv6
+unban
+
 mark
 ban host
 expect_ended "with tcpentry" IPv4 IPv6
 mark
 ban published
 expect_ended "with tcpentry" published-IPv4 published-IPv6
-expect_open "with tcpentry, another port" other-IPv4 ssh-IPv4
+expect_open "with tcpentry, another port" other ssh
 mark
 ban names
-expect_ended "with tcpentry, port = ssh" ssh-IPv4
+expect_ended "port = ssh, 8000-8010" ssh
+unban
 
-! grep -q ERROR /var/log/fail2ban.log || fail "an error in the log"
-say "no error in the log"
+connect IPv4 10.98.0.1 7000
+connect IPv6 fd98::1 7000
+mark
+ban iptables
+expect_ended "after iptables-multiport" IPv4 IPv6
+iptables -S | grep -q 'REJECT' || fail "iptables has not banned"
+unban
+connect IPv4 10.98.0.1 7000
+mark
+ban all
+expect_ended "protocol = all" IPv4
+unban
+
+connect IPv4 10.98.0.1 7000
+connect published-IPv4 10.98.0.1 8080 80
+mark
+echo "$(date "+%F %T") failure from 10.98.0.2" >>/var/log/log.log
+expect_ended "from the line in the log" IPv4 published-IPv4
+unban
+
+# Addresses with no connection, in all jails at once: what they take is what other bans wait.
+mark
+for jail in host published names iptables; do
+    ban $jail 192.0.2.{1..5} 2001:db8::{1..5} &
+done
+ban prefix 192.0.2.0/24 2001:db8::/32
+within 20 eval '[ $(grep -cE "\] Ban (192.0.2|2001:db8:)" /var/log/fail2ban.log) = 42 ]' || fail "42 bans have not been made"
+say "42 bans in 5 jails, none with a connection: $(since "${EPOCHREALTIME/,/.}") s"
+unban
+
+# A ban that a restart restores acts on what came while the firewall was open.
+ban host
+within 5 in_log '\[host\] Ban fd98::2' || fail "no ban"
+fail2ban-client stop >/dev/null
+connect IPv4 10.98.0.1 7000
+connect IPv6 fd98::1 7000
+mark
+start
+expect_ended "restored at a restart" IPv4 IPv6
+in_log 'Restore Ban fd98::2' || fail "it was not restored"
+unban
+
+! in_log 'ERROR|CRITICAL|Traceback' || fail "an error in the log"
+say "the log has no error"
+
+# A refusal is one.
+ban host 10.98.0.1
+within 5 in_log "stderr: .tcpentry: refused: 10.98.0.1" || fail "the refusal is not in the log"
+say "a ban of this host's own address is refused: $(sed -n "s/.*stderr: .\(tcpentry: refused: .*\).$/\1/p" /var/log/fail2ban.log | head -n 1)"
+fail2ban-client stop >/dev/null

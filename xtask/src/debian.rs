@@ -36,7 +36,7 @@ pub(crate) fn is_root() -> bool {
 /// `/lib` of its own, the files belong into `/usr`, as on a merged system.
 pub(crate) const UNPACK: &str = "\
 set -e; cd / && mkdir -p \"$1/archives/partial\" && cd \"$1\" && shift
-apt-get install -y --no-install-recommends --download-only -o Dir::Cache::archives=\"$PWD/archives\" \"$@\"
+apt-get install -y --no-install-recommends --download-only -o DPkg::Lock::Timeout=120 -o Dir::Cache::archives=\"$PWD/archives\" \"$@\"
 for package in archives/*.deb; do dpkg-deb -x \"$package\" root; done
 for folder in bin sbin lib; do
   if [ -d root/$folder ]; then mkdir -p root/usr/$folder; cp -a root/$folder/. root/usr/$folder; fi
