@@ -41,13 +41,15 @@ skip() {
     exit 77
 }
 
+# The time in microseconds.
+now() { printf '%s' "${EPOCHREALTIME/[.,]/}"; }
+
 # Waits until a command succeeds: within SECONDS COMMAND...
 within() {
-    local until
-    until=$(awk "BEGIN { print ${EPOCHREALTIME/,/.} + $1 }")
+    local until=$(($(now) + $1 * 1000000))
     shift
     until "$@" >/dev/null 2>&1; do
-        awk "BEGIN { exit !(${EPOCHREALTIME/,/.} < $until) }" || return 1
+        [ "$(now)" -lt "$until" ] || return 1
         sleep 0.02
     done
 }
@@ -118,7 +120,10 @@ talks_on() {
 }
 
 # Takes the time from which ends are measured.
-mark() { marked=${EPOCHREALTIME/,/.}; }
+mark() { marked=$(now); }
+
+# The seconds since then until a time, or until now.
+since() { awk "BEGIN { printf \"%.2f\", ${1:-$(now) / 1000000} - $marked / 1000000 }"; }
 
 # Checks that connections are still there, and prints it: expect_open WHAT NAME...
 expect_open() {
@@ -146,5 +151,3 @@ expect_ended() {
         say "$what, $name: ended; server $server after $(since "$server_time") s, client $client after $(since "$client_time") s"
     done
 }
-
-since() { awk "BEGIN { printf \"%.2f\", $1 - $marked }"; }

@@ -21,6 +21,7 @@ pub(super) struct Integration {
 #[rustfmt::skip]
 pub(super) const INTEGRATIONS: &[Integration] = &[
     quick("fail2ban",    90, &[PYTHON, NFT, ("fail2ban-server", "fail2ban"), ("iptables-nft", "iptables")]),
+    quick("sshguard",    60, &[PYTHON, NFT, ("sshguard", "sshguard")]),
 ];
 
 const PYTHON: (&str, &str) = ("/usr/bin/python3", "python3-minimal");
