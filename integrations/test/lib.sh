@@ -101,6 +101,12 @@ connect() {
     within 10 talks_on "$1" || fail "$1: no echo"
 }
 
+# Writes what is sent to a system log's socket into a file: receive_log SOCKET FILE
+receive_log() {
+    /usr/bin/python3 "$peer" log "$1" "$2" &
+    within 10 test -S "$1" || fail "no socket $1"
+}
+
 # The lines of both ends.
 client_end() { cat "$LAB/clients/$1"; }
 server_end() { cat "$(cat "$LAB/clients/$1.server")"; }

@@ -2,6 +2,7 @@
 
 peer.py serve PORT...          echoes what comes, over IPv4 and IPv6
 peer.py connect NAME HOST PORT sends a byte every 100 ms and reads the echo
+peer.py log SOCKET FILE        is a system log
 
 Each end of a connection is a file below $LAB: `served/PORT/PEER:PORT` and `clients/NAME`. It has one line: `open ECHOES`, or
 `ended ERRNO TIME`.
@@ -91,7 +92,18 @@ def connect(name, host, port):
             return end(path, error)
 
 
+def log(path, file):
+    received = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    received.bind(path)
+    while True:
+        message = received.recv(65536)
+        with open(file, "ab") as lines:
+            lines.write(message.rstrip(b"\0\n") + b"\n")
+
+
 if sys.argv[1] == "serve":
     serve(sys.argv[2:])
+elif sys.argv[1] == "log":
+    log(*sys.argv[2:])
 else:
     connect(*sys.argv[2:])

@@ -22,6 +22,8 @@ pub(super) struct Integration {
 pub(super) const INTEGRATIONS: &[Integration] = &[
     quick("fail2ban",    90, &[PYTHON, NFT, ("fail2ban-server", "fail2ban"), ("iptables-nft", "iptables")]),
     quick("sshguard",    60, &[PYTHON, NFT, ("sshguard", "sshguard")]),
+    slow("crowdsec",    120, &[PYTHON, NFT, ("crowdsec", "crowdsec"), ("crowdsec-custom-bouncer", "crowdsec-custom-bouncer"),
+        ("crowdsec-firewall-bouncer", "crowdsec-firewall-bouncer")]),
 ];
 
 const PYTHON: (&str, &str) = ("/usr/bin/python3", "python3-minimal");
@@ -37,6 +39,17 @@ const fn quick(
         seconds,
         is_quick: true,
         needs,
+    }
+}
+
+const fn slow(
+    name: &'static str,
+    seconds: u32,
+    needs: &'static [(&'static str, &'static str)],
+) -> Integration {
+    Integration {
+        is_quick: false,
+        ..quick(name, seconds, needs)
     }
 }
 
