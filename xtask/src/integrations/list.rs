@@ -24,6 +24,8 @@ pub(super) const INTEGRATIONS: &[Integration] = &[
     quick("sshguard",    60, &[PYTHON, NFT, ("sshguard", "sshguard")]),
     slow("crowdsec",    120, &[PYTHON, NFT, ("crowdsec", "crowdsec"), ("crowdsec-custom-bouncer", "crowdsec-custom-bouncer"),
         ("crowdsec-firewall-bouncer", "crowdsec-firewall-bouncer")]),
+    slow("pacemaker",   300, &[PYTHON, ("pacemakerd", "pacemaker"), ("crm_resource", "pacemaker-cli-utils"), ("corosync", "corosync"),
+        ("ocf-tester", "resource-agents"), ("xmllint", "libxml2-utils")]),
 ];
 
 const PYTHON: (&str, &str) = ("/usr/bin/python3", "python3-minimal");
