@@ -26,6 +26,7 @@ pub(super) const INTEGRATIONS: &[Integration] = &[
         ("crowdsec-firewall-bouncer", "crowdsec-firewall-bouncer")]),
     slow("pacemaker",   300, &[PYTHON, ("pacemakerd", "pacemaker"), ("crm_resource", "pacemaker-cli-utils"), ("corosync", "corosync"),
         ("ocf-tester", "resource-agents"), ("xmllint", "libxml2-utils")]),
+    slow("ctdb",        200, &[PYTHON, ("ctdbd", "ctdb"), ("ethtool", "ethtool"), ("iptables-nft", "iptables")]),
 ];
 
 const PYTHON: (&str, &str) = ("/usr/bin/python3", "python3-minimal");
