@@ -27,6 +27,7 @@ pub(super) const INTEGRATIONS: &[Integration] = &[
     slow("pacemaker",   300, &[PYTHON, ("pacemakerd", "pacemaker"), ("crm_resource", "pacemaker-cli-utils"), ("corosync", "corosync"),
         ("ocf-tester", "resource-agents"), ("xmllint", "libxml2-utils")]),
     slow("ctdb",        200, &[PYTHON, ("ctdbd", "ctdb"), ("ethtool", "ethtool"), ("iptables-nft", "iptables")]),
+    slow("keepalived",  150, &[PYTHON, ("keepalived", "keepalived")]),
 ];
 
 const PYTHON: (&str, &str) = ("/usr/bin/python3", "python3-minimal");
