@@ -124,6 +124,10 @@ refused releaseip client 10.98.0.0/24 24
 refused releaseip client "::1] or src [::" 24
 refused releaseip client "\$(touch $LAB/hacked)" 24
 [ ! -e "$LAB/hacked" ] || fail "a word was run as a command"
+echo "TCPENTRY=(" >"${script%.script}.options"
+$script releaseip client $vip4 24 2>/dev/null || fail "options with a syntax error: exit code $?"
+say "options with a syntax error: exit code 0"
+rm "${script%.script}.options"
 for event in monitor takeip startup shutdown ""; do
     [ -z "$($script $event client $vip4 24 2>&1)" ] || fail "event '$event' does something"
 done

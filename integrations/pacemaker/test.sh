@@ -142,18 +142,8 @@ ln -s "$TCPENTRY" $LAB/hangs
 make_group broken "$addresses$(primitive end4 tcpentry tcpentry ip=$vip4 program=$LAB/fails)$(
     primitive end6 tcpentry tcpentry ip=$vip6 program=$LAB/hangs
 )"
-# Each still explains a filter, so that the parameters are valid.
-cat >"$LAB/broken" <<'END'
-#!/bin/sh
-[ "$2" != --explain ] || exit 0
-echo broken >&2
-exit 7
-END
-cat >"$LAB/stuck" <<'END'
-#!/bin/sh
-[ "$2" != --explain ] || exit 0
-exec sleep 1000
-END
+printf '#!/bin/sh\necho broken >&2\nexit 7\n' >"$LAB/broken"
+printf '#!/bin/sh\nexec sleep 1000\n' >"$LAB/stuck"
 chmod 755 $LAB/broken $LAB/stuck
 mv $LAB/broken $LAB/fails
 mv $LAB/stuck $LAB/hangs
