@@ -128,12 +128,12 @@ remove_group
 make_group ended "$addresses$(primitive end4 tcpentry tcpentry ip=$vip4)$(
     primitive end6 tcpentry tcpentry ip=$vip6 until_quiet=300ms
 )"
+queue_one
+mark
 stop_group
 expect_ended "with the agent" ipv4 ipv6
+queued_ends "with the agent"
 addresses_left "with the agent"
-ended_before $vip4 ipv4
-ended_before $vip6 ipv6
-say "with the agent: both ended before their addresses left"
 remove_group
 
 # A program that fails, and one that hangs, in a stop that may take 20 s.

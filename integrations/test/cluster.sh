@@ -15,11 +15,20 @@ has_addresses() {
     [ "$("${node[@]}" ip -o address show dev "$device" -tentative | grep -cE " ($vip4|$vip6)/")" = 2 ]
 }
 
+# Starts a client that waits on a connection, in place of the one of that name: start_client NAME ADDRESS PORT [half-closed]
+start_client() {
+    [ -z "${clients[$1]-}" ] || kill -KILL "${clients[$1]}" 2>/dev/null || true
+    rm -f "$LAB/clients/$1"*
+    ip netns exec client /usr/bin/python3 "$peer" wait "$@" &
+    clients[$1]=$!
+    disown
+    within 10 test -e "$LAB/clients/$1.port" || fail "$1: no connection to $2 port $3"
+}
+declare -A clients
+
 # Opens a connection from the client, on which it waits and says nothing: wait_on NAME ADDRESS PORT
 wait_on() {
-    rm -f "$LAB/clients/$1"*
-    ip netns exec client /usr/bin/python3 "$peer" wait "$1" "$2" "$3" &
-    within 10 test -e "$LAB/clients/$1.port" || fail "$1: no connection to $2 port $3"
+    start_client "$@"
     local from=10.98.0.2
     [[ $2 != *:* ]] || from=fd98::2
     printf '%s\n' "$LAB/served/$3/$from:$(cat "$LAB/clients/$1.port")" >"$LAB/clients/$1.server"
@@ -51,19 +60,34 @@ addresses_left() {
     for address in $vip4 $vip6; do
         within 30 grep -q "Deleted.* $address/" "$LAB/addresses" || fail "$1: $address has not left"
         stamp=$(grep "Deleted.* $address/" "$LAB/addresses" | tail -n 1 | sed 's/^\[\([^]]*\)\].*/\1/')
-        left[$address]=$(date -d "$stamp" +%s.%N)
-        say "$1, $address: gone after $(since "${left[$address]}") s"
+        say "$1, $address: gone after $(since "$(date -d "$stamp" +%s.%N)") s"
     done
     kill "$watcher"
 }
-declare -A left
 
-# Checks that connections ended while the address was here: ended_before ADDRESS NAME...
-ended_before() {
-    local address=$1 name time
-    shift
-    for name; do
-        read -r _ _ time < <(client_end "$name")
-        awk "BEGIN { exit !($time < ${left[$address]}) }" || fail "$name: ended after $address had left"
-    done
+# Starts a server on port 9000 that accepts nothing, and opens a connection to it: no process holds it, so that its client
+# can be reset only while the IPv4 address is still here.
+queue_one() {
+    "${node[@]}" /usr/bin/python3 "$peer" hold 9000 &
+    holder=$!
+    disown
+    within 10 is_held || fail "no server on port 9000"
+    kill -STOP "$holder"
+    start_client queued "$vip4" 9000
+}
+is_held() { [ "$("${node[@]}" ss -Hltn sport = :9000 | wc -l)" = 1 ]; }
+
+# Checks that its client learns of the end, or that it does not: queued_ends WHAT, queued_hangs WHAT
+queued_ends() {
+    local error time
+    within 5 grep -q ended "$LAB/clients/queued" || fail "$1, not accepted: client $(client_end queued)"
+    read -r _ error time <"$LAB/clients/queued"
+    say "$1, not accepted by the server: ended; client $error after $(since "$time") s, so the address was here"
+    kill -KILL "$holder"
+}
+queued_hangs() {
+    sleep 1
+    [[ $(client_end queued) == open* ]] || fail "$1, not accepted: client $(client_end queued)"
+    say "$1, not accepted by the server: client waits, $(since) s later"
+    kill -KILL "$holder"
 }
