@@ -3,6 +3,10 @@
 peer.py serve PORT...          echoes what comes, over IPv4 and IPv6
 peer.py connect NAME HOST PORT sends a byte every 100 ms and reads the echo
 peer.py log SOCKET FILE        is a system log
+peer.py wait NAME HOST PORT    waits for bytes, and sends none
+peer.py wait NAME HOST PORT half-closed
+                               does so after it has said that it will send none
+peer.py hold PORT              takes connections, and never reads
 
 Each end of a connection is a file below $LAB: `served/PORT/PEER:PORT` and `clients/NAME`. It has one line: `open ECHOES`, or
 `ended ERRNO TIME`.
@@ -101,9 +105,36 @@ def log(path, file):
             lines.write(message.rstrip(b"\0\n") + b"\n")
 
 
+def wait(name, host, port, half_closed=None):
+    path = f"{LAB}/clients/{name}"
+    connection = socket.create_connection((host, int(port)), timeout=5)
+    note(path + ".port", str(connection.getsockname()[1]))
+    connection.settimeout(None)
+    if half_closed:
+        connection.shutdown(socket.SHUT_WR)
+    note(path, "open 0")
+    try:
+        while connection.recv(4096):
+            pass
+        end(path, None)
+    except OSError as error:
+        end(path, error)
+
+
+def hold(port):
+    listener = socket.create_server(("::", int(port)), family=socket.AF_INET6, dualstack_ipv6=True)
+    held = []
+    while True:
+        held.append(listener.accept())
+
+
 if sys.argv[1] == "serve":
     serve(sys.argv[2:])
 elif sys.argv[1] == "log":
     log(*sys.argv[2:])
+elif sys.argv[1] == "wait":
+    wait(*sys.argv[2:])
+elif sys.argv[1] == "hold":
+    hold(*sys.argv[2:])
 else:
     connect(*sys.argv[2:])

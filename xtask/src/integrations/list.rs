@@ -27,6 +27,11 @@ pub(super) const INTEGRATIONS: &[Integration] = &[
     quick("wazuh",       60, &[PYTHON]),
     slow("crowdsec",    120, &[PYTHON, NFT, ("crowdsec", "crowdsec"), ("crowdsec-custom-bouncer", "crowdsec-custom-bouncer"),
         ("crowdsec-firewall-bouncer", "crowdsec-firewall-bouncer")]),
+    slow("pacemaker",   300, &[PYTHON, ("pacemakerd", "pacemaker"), ("crm_resource", "pacemaker-cli-utils"), ("corosync", "corosync"),
+        ("ocf-tester", "resource-agents"), ("xmllint", "libxml2-utils")]),
+    slow("ctdb",        200, &[PYTHON, ("ctdbd", "ctdb"), ("ethtool", "ethtool"), ("iptables-nft", "iptables")]),
+    slow("keepalived",  150, &[PYTHON, ("keepalived", "keepalived")]),
+    slow("systemd",      90, &[PYTHON, ("keepalived", "keepalived"), ("/lib/systemd/systemd", "systemd")]),
 ];
 
 const PYTHON: (&str, &str) = ("/usr/bin/python3", "python3-minimal");
