@@ -225,8 +225,8 @@ struct OwnSession {
     path: Path,
     /// The connection that `SSH_CONNECTION` names.
     variable: Option<Pair>,
-    /// The user who logged in to this session.
-    login: Option<u32>,
+    /// The user who logged in to this session, who is asked for where the path is not known.
+    login: OnceCell<Option<u32>>,
     users: [u32; 2],
     table: Table,
     /// The servers, which are looked for where the path is not known.
@@ -238,17 +238,20 @@ impl OwnSession {
     fn find() -> Self {
         let mut table = Table::default();
         let path = Path::find(&mut table);
-        let login = proc::Folder::own().ok().and_then(|own| own.login_user());
         Self {
             path,
             variable: variable::connection(),
-            login,
+            login: OnceCell::new(),
             users: [rustix::process::getuid(), rustix::process::geteuid()]
                 .map(rustix::process::Uid::as_raw),
             table,
             servers: OnceCell::new(),
             held_by_others: OnceCell::new(),
         }
+    }
+
+    fn login(&self) -> Option<u32> {
+        *self.login.get_or_init(proc::own_login_user)
     }
 
     fn servers(&self) -> &Servers {
@@ -267,9 +270,6 @@ impl OwnSession {
         if self.path.carriers.contains(&inode) || self.path.feeders.contains(&inode) {
             return Carries::Surely;
         }
-        if !self.may_be_a_servers(found.uid) {
-            return Carries::No;
-        }
         let why = match self.path.hidden {
             Some(Hidden::Server) => "the descriptors of your session's server are hidden",
             Some(hidden) if self.path.carriers.is_empty() => match hidden {
@@ -282,6 +282,9 @@ impl OwnSession {
             }
             _ => return Carries::No,
         };
+        if !self.may_be_a_servers(found.uid) {
+            return Carries::No;
+        }
         let by_port = match self.path.hidden {
             Some(_) => true,
             None => self.servers().hidden,
@@ -291,7 +294,7 @@ impl OwnSession {
         }
         // Taken out, so that the table can be asked meanwhile.
         let servers = self.servers.take().unwrap_or_else(Servers::find);
-        let carries = servers.may_carry(inode, self.login, &mut self.table);
+        let carries = servers.may_carry(inode, self.login(), &mut self.table);
         self.servers = OnceCell::from(servers);
         if carries {
             Carries::Maybe(why)
@@ -314,7 +317,7 @@ impl OwnSession {
         uid == 0
             || uid == OVERFLOW
             || self.users.contains(&uid)
-            || self.login == Some(uid)
+            || self.login() == Some(uid)
             || FilePath::new(&format!("/run/systemd/users/{uid}")).exists()
     }
 

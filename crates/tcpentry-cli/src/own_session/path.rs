@@ -67,12 +67,12 @@ impl Path {
             table,
             path: Self::default(),
             own: None,
-            user: Folder::own().ok().and_then(|own| own.user()),
             unreadable: HashSet::new(),
             pipes: Pipes::default(),
             relays: Vec::new(),
             has_foreign_socket: false,
             seen: HashSet::new(),
+            met: HashMap::new(),
             holders: HashMap::new(),
             queue: VecDeque::new(),
             pending: HashSet::new(),
@@ -108,8 +108,9 @@ struct Walk<'a> {
     table: &'a mut Table,
     path: Path,
     own: Option<SessionStat>,
-    user: Option<u32>,
     seen: HashSet<i32>,
+    /// Those of them that could be looked at.
+    met: HashMap<i32, Met>,
     /// Those whose descriptors may not be seen.
     unreadable: HashSet<i32>,
     pipes: Pipes,
@@ -126,6 +127,13 @@ struct Walk<'a> {
     controlled: HashMap<u32, Controller>,
     /// Connections whose other end has not been looked for.
     hops: Vec<(Inode, Pair)>,
+}
+
+/// A process, as it was when the path led to it: each is read once.
+#[derive(Debug)]
+struct Met {
+    stat: SessionStat,
+    descriptors: Vec<(i32, File)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -240,9 +248,7 @@ impl Walk<'_> {
         };
         let family = self.family();
         let highest = family.last().unwrap_or(&own);
-        highest.parent <= 1
-            && highest.session == own.session
-            && Folder::own().is_ok_and(|own| own.login_user().is_some())
+        highest.parent <= 1 && highest.session == own.session && proc::own_login_user().is_some()
     }
 
     fn meet(&mut self, terminal: Option<Terminal>) {
@@ -294,14 +300,17 @@ impl Walk<'_> {
             self.climb(stat.parent);
             self.meet(stat.terminal);
         }
-        let Ok(descriptors) = folder.descriptors() else {
+        let descriptors = folder.descriptors();
+        if let Ok(descriptors) = &descriptors {
+            self.look_into(&folder, stat, role, descriptors);
+        } else {
             self.unreadable.insert(pid);
             if role.is_through() && servers::is_one(&folder) {
                 self.hide(Hidden::Server);
             }
-            return;
-        };
-        self.look_into(&folder, stat, role, &descriptors);
+        }
+        let descriptors = descriptors.unwrap_or_default();
+        self.met.insert(pid, Met { stat, descriptors });
     }
 
     fn look_into(
@@ -406,7 +415,8 @@ impl Walk<'_> {
     /// Returns true if a process may be trusted with the close of what was borrowed from it: behind a number that was a
     /// socket a moment ago it may have put a file whose close it never answers. An ancestor has better ways to stop us.
     fn may_borrow_from(&self, folder: &Folder, role: Role) -> bool {
-        let is_ours = |user| user == 0 || Some(user) == self.user;
+        let own = rustix::process::geteuid().as_raw();
+        let is_ours = |user| user == 0 || user == own;
         role == Role::Through || folder.user().is_some_and(is_ours)
     }
 
@@ -599,20 +609,30 @@ impl Walk<'_> {
 
     /// Returns true if a process has the other end of a pipe on the path.
     fn other_end(&mut self, pid: i32) -> Held {
-        let descriptors = Folder::of(pid).and_then(|folder| Ok((folder.descriptors()?, folder)));
-        match descriptors {
-            Ok((descriptors, folder)) if self.own.is_none_or(|own| own.pid != pid) => {
-                self.pipes.held_by(&folder, &descriptors)
-            }
-            _ => Held::None,
+        if self.own.is_some_and(|own| own.pid == pid) {
+            return Held::None;
         }
+        if let Some(met) = self.met.get(&pid) {
+            if !self.pipes.may_be_among(&met.descriptors) {
+                return Held::None;
+            }
+            let folder = Folder::of(pid);
+            return folder.map_or(Held::None, |folder| {
+                self.pipes.held_by(&folder, &met.descriptors)
+            });
+        }
+        let found = Folder::of(pid).and_then(|folder| Ok((folder.descriptors()?, folder)));
+        found.map_or(Held::None, |(descriptors, folder)| {
+            self.pipes.held_by(&folder, &descriptors)
+        })
     }
 
     /// Returns this process and its ancestors, from below.
     fn family(&self) -> Vec<SessionStat> {
-        let parent_of = |below: &SessionStat| {
-            let parent = Folder::of(below.parent).ok().filter(|_| below.parent > 1);
-            parent.and_then(|parent| parent.stat())
+        let parent_of = |below: &SessionStat| match self.met.get(&below.parent) {
+            _ if below.parent <= 1 => None,
+            Some(met) => Some(met.stat),
+            None => Folder::of(below.parent).ok()?.stat(),
         };
         std::iter::successors(self.own, parent_of)
             .take(MOST)

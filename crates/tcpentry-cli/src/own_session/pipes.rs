@@ -151,14 +151,22 @@ impl Pipes {
         held
     }
 
-    /// Returns the descriptors of a process that are of these pipes.
-    fn ends(&self, folder: &Folder, descriptors: &[(i32, File)]) -> Vec<PipeEnd> {
-        let may_be = |file: File| match file {
+    /// Returns true if some of these descriptors may be of these pipes.
+    pub(super) fn may_be_among(&self, descriptors: &[(i32, File)]) -> bool {
+        descriptors.iter().any(|(_, file)| self.may_be(*file))
+    }
+
+    fn may_be(&self, file: File) -> bool {
+        match file {
             File::Pipe(inode) => self.0.keys().any(|pipe| pipe.inode == inode),
             File::Named => self.0.values().any(|wanted| wanted.is_named),
             _ => false,
-        };
-        let descriptors = descriptors.iter().filter(|(_, file)| may_be(*file));
+        }
+    }
+
+    /// Returns the descriptors of a process that are of these pipes.
+    fn ends(&self, folder: &Folder, descriptors: &[(i32, File)]) -> Vec<PipeEnd> {
+        let descriptors = descriptors.iter().filter(|(_, file)| self.may_be(*file));
         descriptors
             .filter_map(|(number, file)| folder.pipe_end(*number, *file))
             .collect()
