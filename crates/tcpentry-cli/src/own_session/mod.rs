@@ -357,6 +357,10 @@ impl OwnSession {
             LooseEnd::SeveredPipe => {
                 "the process at the other end of a pipe can't be seen".to_owned()
             }
+            LooseEnd::Datagrams(pid) => format!(
+                "process {} has the other end of your terminal or of a pipe, and receives datagrams, whose senders can't be followed",
+                named(pid)
+            ),
             LooseEnd::Socket => {
                 "standard input, output or error is a socket that can't be followed".to_owned()
             }

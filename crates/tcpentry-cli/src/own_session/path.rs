@@ -42,6 +42,8 @@ pub(super) enum LooseEnd {
     Pipe(i32),
     /// Nobody holds the other end of a pipe who can be seen.
     SeveredPipe,
+    /// This process holds the other end of a terminal or a pipe, and may have what comes there by datagrams.
+    Datagrams(i32),
     /// A descriptor is a socket that is followed nowhere.
     Socket,
     /// Whoever started this program has ended, and nothing is left that leads to them.
@@ -70,6 +72,7 @@ impl Path {
             unreadable: HashSet::new(),
             pipes: Pipes::default(),
             relays: Vec::new(),
+            by_datagrams: None,
             has_foreign_socket: false,
             seen: HashSet::new(),
             met: HashMap::new(),
@@ -116,6 +119,8 @@ struct Walk<'a> {
     pipes: Pipes,
     /// Those that were found among all processes by the other end of a pipe, and nobody else.
     relays: Vec<i32>,
+    /// The last of those with the other end of a terminal or a pipe that receives datagrams of a unix socket.
+    by_datagrams: Option<i32>,
     /// One of this process's own descriptors is a socket that is followed nowhere.
     has_foreign_socket: bool,
     /// The process, of those seen, that holds each connection.
@@ -158,7 +163,9 @@ impl Walk<'_> {
                     self.has_foreign_socket |= Folder::of(peer).is_err();
                     self.queue.push_back((peer, Role::Through));
                 }
-                Some(Socket::Other) => self.has_foreign_socket = true,
+                Some(Socket::UnixDatagrams { .. } | Socket::Other) => {
+                    self.has_foreign_socket = true;
+                }
                 Some(Socket::UnixListener) | None => {}
             }
         }
@@ -224,6 +231,9 @@ impl Walk<'_> {
         }
         if let Some(relay) = self.relays.last() {
             return Some(LooseEnd::Pipe(*relay));
+        }
+        if let Some(relay) = self.by_datagrams {
+            return Some(LooseEnd::Datagrams(relay));
         }
         // Where something on the path is out of sight, it is known that there is more, and what that may be.
         if self.path.hidden.is_some() {
@@ -342,11 +352,13 @@ impl Walk<'_> {
         let mut connections = Vec::new();
         let mut peers = Vec::new();
         let mut is_server = false;
+        let mut receives_datagrams = false;
         for socket in found {
             match socket {
                 Socket::Tcp(inode, pair) => connections.push((inode, pair)),
                 Socket::Unix { peer, accepted } => peers.push((peer, accepted)),
                 Socket::UnixListener => is_server = true,
+                Socket::UnixDatagrams { receives } => receives_datagrams |= receives,
                 Socket::Other => {}
             }
         }
@@ -387,6 +399,9 @@ impl Walk<'_> {
         }
         if is_relay || (controls_ours && role.is_through()) {
             self.want_pipes(folder, stat, descriptors);
+            if receives_datagrams {
+                self.by_datagrams = Some(stat.pid);
+            }
         }
         let is_met = controls_ours || self.relays.contains(&stat.pid);
         self.follow(&peers, role, is_met);
