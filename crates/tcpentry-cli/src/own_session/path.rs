@@ -4,6 +4,7 @@
 //! are left out.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::os::fd::BorrowedFd;
 
 use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
@@ -151,29 +152,20 @@ struct Controller {
 impl Walk<'_> {
     /// Starts with this process: its own descriptors, its terminal, its parent, its session's leader.
     fn start(&mut self) {
-        for socket in [
-            sockets::own(stdin()),
-            sockets::own(stdout()),
-            sockets::own(stderr()),
-        ] {
-            match socket {
-                Some(Socket::Tcp(inode, pair)) => self.carry(inode, pair),
-                Some(Socket::Unix { peer, .. }) => {
-                    // Who made a pair of sockets may have left it to others, and ended.
-                    self.has_foreign_socket |= Folder::of(peer).is_err();
-                    self.queue.push_back((peer, Role::Through));
+        for stream in [stdin(), stdout(), stderr()] {
+            let Ok(stat) = fstat(stream) else {
+                continue;
+            };
+            match FileType::from_raw_mode(stat.st_mode) {
+                FileType::Socket => self.start_with_socket(stream),
+                FileType::Fifo => {
+                    if let Some(end) = pipes::own(stream) {
+                        self.pipes.want_own(end);
+                    }
                 }
-                Some(Socket::UnixDatagrams { .. } | Socket::Other) => {
-                    self.has_foreign_socket = true;
-                }
-                Some(Socket::UnixListener) | None => {}
+                FileType::CharacterDevice => self.meet(terminal(stream, stat.st_rdev)),
+                _ => {}
             }
-        }
-        for end in own_pipes().into_iter().flatten() {
-            self.pipes.want_own(end);
-        }
-        for terminal in [terminal(stdin()), terminal(stdout()), terminal(stderr())] {
-            self.meet(terminal);
         }
         let own = Folder::own().ok().and_then(|own| own.stat());
         let Some(own) = own else {
@@ -187,6 +179,19 @@ impl Walk<'_> {
         // Who has lost their parent may be in the session still.
         if own.session > 1 && own.session != own.pid {
             self.queue.push_back((own.session, Role::Through));
+        }
+    }
+
+    fn start_with_socket(&mut self, stream: BorrowedFd<'_>) {
+        match sockets::own(stream) {
+            Some(Socket::Tcp(inode, pair)) => self.carry(inode, pair),
+            Some(Socket::Unix { peer, .. }) => {
+                // Who made a pair of sockets may have left it to others, and ended.
+                self.has_foreign_socket |= Folder::of(peer).is_err();
+                self.queue.push_back((peer, Role::Through));
+            }
+            Some(Socket::UnixDatagrams { .. } | Socket::Other) => self.has_foreign_socket = true,
+            Some(Socket::UnixListener) | None => {}
         }
     }
 
@@ -670,18 +675,10 @@ fn own_pipes() -> [Option<PipeEnd>; 3] {
     ]
 }
 
-/// Returns the terminal that a descriptor of this process's own is.
-fn terminal(descriptor: impl std::os::fd::AsFd) -> Option<Terminal> {
-    if !rustix::termios::isatty(&descriptor) {
-        return None;
-    }
-    let stat = fstat(&descriptor).ok()?;
-    let is_device = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice;
-    let (major, minor) = (
-        rustix::fs::major(stat.st_rdev),
-        rustix::fs::minor(stat.st_rdev),
-    );
-    is_device.then(|| Terminal::of_device(major, minor))
+/// Returns the terminal that a character device is.
+fn terminal(stream: BorrowedFd<'_>, device: u64) -> Option<Terminal> {
+    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+    rustix::termios::isatty(stream).then(|| Terminal::of_device(major, minor))
 }
 
 /// The number of steps that no path has; who pretends to more is not followed for ever.

@@ -92,7 +92,8 @@ impl Folder {
 
     /// Returns the number of the pseudo-terminal whose controlling end a descriptor is (Linux 4.14).
     pub(super) fn controls(&self, descriptor: i32) -> Option<u32> {
-        let text = self.read(&format!("fdinfo/{descriptor}"))?;
+        // Locks come first, of which there may be any number.
+        let text = self.read_all(&format!("fdinfo/{descriptor}"))?;
         let mut lines = str::from_utf8(&text).ok()?.lines();
         let index = lines.find_map(|line| line.strip_prefix("tty-index:"))?;
         index.trim().parse().ok()
@@ -306,13 +307,12 @@ fn open(at: impl AsFd, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
     retry_on_intr(|| rustix::fs::openat(&at, path, flags, Mode::empty()))
 }
 
-/// Reads a file that the kernel makes as a whole when it is first read: what does not fill the room is all of it.
+/// Reads what is used of a file that the kernel makes as a whole when it is first read.
 fn read(at: impl AsFd, file: &str) -> Option<Vec<u8>> {
     let file = open(at, file, OFlags::empty()).ok()?;
-    let mut text = vec![0; ROOM];
-    let length = retry_on_intr(|| rustix::io::read(&file, &mut *text)).ok()?;
-    text.truncate(length);
-    Some(text)
+    let mut room = [0; ROOM];
+    let length = retry_on_intr(|| rustix::io::read(&file, &mut room)).ok()?;
+    Some(room[..length].to_vec())
 }
 
 fn parse_login_user(text: &[u8]) -> Option<u32> {
@@ -343,10 +343,10 @@ fn parse_stat(text: &[u8]) -> Option<SessionStat> {
 
 /// `PROC_PID_INIT_INO` of the kernel.
 const FIRST_NAMESPACE: &[u8] = b"pid:[4026531836]";
-/// The room for `status`, the longest of the files that are read.
-const ROOM: usize = 8192;
-/// The room for some hundred entries of `/proc/PID/fd`.
-const DIRECTORY_ROOM: usize = 8192;
+/// The room for the beginning of `stat` and of `status`, where the fields are that are used.
+const ROOM: usize = 512;
+/// The room for some ninety entries of `/proc/PID/fd` at once.
+const DIRECTORY_ROOM: usize = 2048;
 /// The room for a link: what it cuts off is a file's name, which is asked for nowhere.
 const LINK_ROOM: usize = 256;
 
