@@ -167,8 +167,7 @@ impl Walk<'_> {
                 _ => {}
             }
         }
-        let own = Folder::own().ok().and_then(|own| own.stat());
-        let Some(own) = own else {
+        let Some(own) = proc::own_stat() else {
             self.path.hidden = Some(Hidden::NoProc);
             return;
         };
@@ -315,16 +314,14 @@ impl Walk<'_> {
             self.climb(stat.parent);
             self.meet(stat.terminal);
         }
-        let descriptors = folder.descriptors();
-        if let Ok(descriptors) = &descriptors {
-            self.look_into(&folder, stat, role, descriptors);
-        } else {
+        let Ok(descriptors) = folder.descriptors() else {
             self.unreadable.insert(pid);
             if role.is_through() && servers::is_one(&folder) {
                 self.hide(Hidden::Server);
             }
-        }
-        let descriptors = descriptors.unwrap_or_default();
+            return;
+        };
+        self.look_into(&folder, stat, role, &descriptors);
         self.met.insert(pid, Met { stat, descriptors });
     }
 
@@ -414,22 +411,29 @@ impl Walk<'_> {
 
     /// Adds the pipes of a process that has the other end of a terminal or a pipe: what it relays may go on there.
     fn want_pipes(&mut self, folder: &Folder, stat: SessionStat, descriptors: &[(i32, File)]) {
-        let is_near = self
-            .family()
-            .iter()
-            .any(|near| near.session == stat.session);
+        let mut is_near = None;
         for &(number, file) in descriptors {
+            if !matches!(file, File::Pipe(_) | File::Named) {
+                continue;
+            }
             let Some(end) = folder.pipe_end(number, file) else {
                 continue;
             };
+            let mut is_near = || *is_near.get_or_insert_with(|| self.is_near(stat));
             // What has no name, and is neither input nor output, is between a process and its children.
-            let reach = if is_near && !end.is_named && number > 2 {
+            let reach = if !end.is_named && number > 2 && is_near() {
                 Reach::Near
             } else {
                 Reach::Far
             };
             self.pipes.want(end, reach);
         }
+    }
+
+    /// Returns true if a process is in the session of this one or of an ancestor.
+    fn is_near(&self, stat: SessionStat) -> bool {
+        let mut family = self.family().into_iter();
+        family.any(|near| near.session == stat.session)
     }
 
     /// Returns true if a process may be trusted with the close of what was borrowed from it: behind a number that was a
@@ -449,7 +453,10 @@ impl Walk<'_> {
         connections: Vec<(Inode, Pair)>,
         all: &HashSet<Inode>,
     ) -> Vec<(Inode, Pair)> {
-        if connections.is_empty() {
+        let is_of_own_session = self.own.is_some_and(|own| own.session == stat.session);
+        // Of one there is nothing to be told apart, whoever holds it.
+        let is_only = connections.len() == 1 && role.is_through() && !is_of_own_session;
+        if connections.is_empty() || is_only {
             return connections;
         }
         if servers::is_one(folder) {
@@ -469,7 +476,7 @@ impl Walk<'_> {
             return connections.into_iter().filter(is_accepted).collect();
         }
         // On this side of every terminal a connection of a process to itself brings nothing from elsewhere.
-        if self.own.is_some_and(|own| own.session == stat.session) {
+        if is_of_own_session {
             let pairs: HashSet<Pair> = connections.iter().map(|(_, pair)| *pair).collect();
             let is_loop = |pair: Pair| {
                 Pair::new(pair.peer(), pair.local()).is_ok_and(|mirrored| pairs.contains(&mirrored))

@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::str;
+use std::sync::OnceLock;
 
 use rustix::fs::{
     AtFlags, CWD, Dir, FileType, Mode, OFlags, RawDir, StatxFlags, makedev, readlinkat_raw, statat,
@@ -19,16 +20,7 @@ pub(super) struct Folder(OwnedFd);
 impl Folder {
     /// Opens the directory of a process; `NOENT` where `/proc` shows none of that pid.
     pub(super) fn of(pid: i32) -> Result<Self, Errno> {
-        Self::open(&format!("/proc/{pid}"))
-    }
-
-    /// Opens that of this process, by the pid that this `/proc` has for it.
-    pub(super) fn own() -> Result<Self, Errno> {
-        Self::open("/proc/self")
-    }
-
-    fn open(path: &str) -> Result<Self, Errno> {
-        open(CWD, path, OFlags::DIRECTORY).map(Self)
+        open(CWD, &format!("/proc/{pid}"), OFlags::DIRECTORY).map(Self)
     }
 
     /// Returns what `/proc/PID/stat` says.
@@ -92,8 +84,12 @@ impl Folder {
 
     /// Returns the number of the pseudo-terminal whose controlling end a descriptor is (Linux 4.14).
     pub(super) fn controls(&self, descriptor: i32) -> Option<u32> {
+        let path = format!("fdinfo/{descriptor}");
+        let mut text = self.read(&path)?;
         // Locks come first, of which there may be any number.
-        let text = self.read_all(&format!("fdinfo/{descriptor}"))?;
+        if text.len() == ROOM {
+            text = self.read_all(&path)?;
+        }
         let mut lines = str::from_utf8(&text).ok()?.lines();
         let index = lines.find_map(|line| line.strip_prefix("tty-index:"))?;
         index.trim().parse().ok()
@@ -290,6 +286,11 @@ pub(super) fn name(pid: i32) -> Vec<u8> {
     name.strip_suffix(b"\n").unwrap_or(name).to_vec()
 }
 
+/// Returns what `/proc/PID/stat` says of this process, with the pid that this `/proc` has for it.
+pub(super) fn own_stat() -> Option<SessionStat> {
+    parse_stat(&read(CWD, "/proc/self/stat")?)
+}
+
 /// Returns the user who logged in to this session, where one is set.
 pub(super) fn own_login_user() -> Option<u32> {
     parse_login_user(&read(CWD, "/proc/self/loginuid")?)
@@ -297,9 +298,13 @@ pub(super) fn own_login_user() -> Option<u32> {
 
 /// Returns true if this process is in the host's pid namespace; so it is where nothing else is known.
 pub(crate) fn is_in_first_namespace() -> bool {
-    let mut room = [MaybeUninit::uninit(); LINK_ROOM];
-    let link = readlinkat_raw(CWD, "/proc/self/ns/pid", &mut room);
-    link.is_ok_and(|(link, _)| link == FIRST_NAMESPACE)
+    // A process never leaves its own.
+    static IS_FIRST: OnceLock<bool> = OnceLock::new();
+    *IS_FIRST.get_or_init(|| {
+        let mut room = [MaybeUninit::uninit(); LINK_ROOM];
+        let link = readlinkat_raw(CWD, "/proc/self/ns/pid", &mut room);
+        link.is_ok_and(|(link, _)| link == FIRST_NAMESPACE)
+    })
 }
 
 fn open(at: impl AsFd, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
@@ -401,7 +406,7 @@ mod tests {
 
     #[test]
     fn this_process_is_there() {
-        let own = Folder::own().unwrap().stat().unwrap();
+        let own = own_stat().unwrap();
         assert_eq!(own.pid.unsigned_abs(), std::process::id());
         assert!(pids().unwrap().contains(&own.pid));
     }
