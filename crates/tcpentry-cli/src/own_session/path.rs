@@ -4,7 +4,7 @@
 //! are left out.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd as _, BorrowedFd};
 
 use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
@@ -75,6 +75,7 @@ impl Path {
             relays: Vec::new(),
             by_datagrams: None,
             has_foreign_socket: false,
+            has_foreign_input: false,
             seen: HashSet::new(),
             met: HashMap::new(),
             holders: HashMap::new(),
@@ -124,6 +125,8 @@ struct Walk<'a> {
     by_datagrams: Option<i32>,
     /// One of this process's own descriptors is a socket that is followed nowhere.
     has_foreign_socket: bool,
+    /// Its standard input is a socket of which it can't be seen who has the other end.
+    has_foreign_input: bool,
     /// The process, of those seen, that holds each connection.
     holders: HashMap<Inode, i32>,
     queue: VecDeque<(i32, Role)>,
@@ -157,7 +160,12 @@ impl Walk<'_> {
                 continue;
             };
             match FileType::from_raw_mode(stat.st_mode) {
-                FileType::Socket => self.start_with_socket(stream),
+                FileType::Socket => {
+                    let found = sockets::own(stream);
+                    let is_input = stream.as_raw_fd() == stdin().as_raw_fd();
+                    self.has_foreign_input |= is_input && found.is_none();
+                    self.start_with_socket(found);
+                }
                 FileType::Fifo => {
                     if let Some(end) = pipes::own(stream) {
                         self.pipes.want_own(end);
@@ -181,8 +189,8 @@ impl Walk<'_> {
         }
     }
 
-    fn start_with_socket(&mut self, stream: BorrowedFd<'_>) {
-        match sockets::own(stream) {
+    fn start_with_socket(&mut self, found: Option<Socket>) {
+        match found {
             Some(Socket::Tcp(inode, pair)) => self.carry(inode, pair),
             Some(Socket::Unix { peer, .. }) => {
                 // Who made a pair of sockets may have left it to others, and ended.
@@ -239,9 +247,15 @@ impl Walk<'_> {
         if let Some(relay) = self.by_datagrams {
             return Some(LooseEnd::Datagrams(relay));
         }
-        // Where something on the path is out of sight, it is known that there is more, and what that may be.
-        if self.path.hidden.is_some() {
-            return None;
+        match self.path.hidden {
+            None => {}
+            // Into a container somebody may speak who has no terminal. Its output is collected of any.
+            Some(Hidden::PidNamespace) if self.pipes.is_input_severed() => {
+                return Some(LooseEnd::SeveredPipe);
+            }
+            Some(Hidden::PidNamespace) if self.has_foreign_input => return Some(LooseEnd::Socket),
+            // Of what is out of sight it is known what it may be.
+            Some(_) => return None,
         }
         if self.is_family_readable() && self.pipes.are_severed() {
             return Some(LooseEnd::SeveredPipe);

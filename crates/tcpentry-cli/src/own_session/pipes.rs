@@ -52,6 +52,12 @@ struct WantedEnd {
     searched: Option<Reach>,
 }
 
+impl WantedEnd {
+    fn is_severed(&self) -> bool {
+        self.reach == Reach::Own && self.known == Known::Nobody
+    }
+}
+
 /// `PIPEFS_MAGIC` of the kernel: where the pipes are that have no name.
 const PIPEFS: rustix::fs::FsWord = 0x5049_5045;
 
@@ -196,7 +202,12 @@ impl Pipes {
 
     /// Returns true when nobody was seen who has the other end of one of this program's own.
     pub(super) fn are_severed(&self) -> bool {
+        self.0.values().any(WantedEnd::is_severed)
+    }
+
+    /// Returns true when nobody was seen who writes to one from which this program reads.
+    pub(super) fn is_input_severed(&self) -> bool {
         let mut all = self.0.values();
-        all.any(|wanted| wanted.reach == Reach::Own && wanted.known == Known::Nobody)
+        all.any(|wanted| wanted.reads && wanted.is_severed())
     }
 }

@@ -896,6 +896,55 @@ fn a_pipe_whose_other_end_is_out_of_sight_is_said_and_asked_about() {
     });
 }
 
+/// As with `docker exec` and `kubectl exec` into a container that shares the host's network.
+#[test]
+fn what_speaks_into_a_pid_namespace_from_outside_is_said_and_asked_about() {
+    isolated(|| {
+        for (kind, from_outside) in [
+            ("pipe", "sleep 10 | $INSIDE"),
+            ("socket", "python3 -c \"$SOCKET\""),
+            (
+                "terminal",
+                "script -qfc 'exec $INSIDE </dev/null >>$SAID 2>&1' /dev/null",
+            ),
+        ] {
+            let (words, _holders) = somebody_elses();
+            let said = Said::new(kind);
+            let socket = "import os, socket\n\
+                 a, b = socket.socketpair()\n\
+                 if os.fork() == 0:\n    \
+                     os.dup2(b.fileno(), 0); a.close(); os.system(os.environ['INSIDE'])\n";
+            let inside = said.0.with_extension("sh");
+            fs::write(&inside, ask_about(&words)).unwrap();
+            let script = format!(
+                "export SAID={said} SOCKET=\"{socket}\" INSIDE='unshare -pf --mount-proc sh {}'; {from_outside}",
+                inside.display()
+            );
+            apart(&script, &said);
+            let text = said.await_text("end\n");
+            fs::remove_file(&inside).unwrap();
+            assert_asked_about(&text);
+        }
+    });
+}
+
+/// A container's output is collected of any.
+#[test]
+fn a_service_in_a_pid_namespace_is_not_asked_about() {
+    isolated(|| {
+        let (words, _holders) = somebody_elses();
+        let said = Said::new("contained");
+        let script = format!(
+            "unshare -pf --mount-proc {} delete {words} 2>&1 | cat; echo end",
+            env!("CARGO_BIN_EXE_tcpentry")
+        );
+        apart(&script, &said);
+        let text = said.await_text("end\n");
+        assert!(text.contains("deleted"), "{text}");
+        assert!(!text.contains("cut you off"), "{text}");
+    });
+}
+
 /// Neither the rest of a pipeline nor who wants its output is anything to be said.
 #[test]
 fn an_ordinary_pipeline_is_not_asked_about() {
