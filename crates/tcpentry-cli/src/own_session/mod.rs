@@ -8,6 +8,7 @@ mod pipes;
 mod proc;
 mod servers;
 mod sockets;
+mod unix_peer;
 mod variable;
 
 use std::cell::OnceCell;

@@ -16,6 +16,7 @@ use super::pipes::{self, Held, Pipes, Reach};
 use super::proc::{self, File, Folder, PipeEnd, SessionStat, Terminal};
 use super::servers;
 use super::sockets::{self, Socket, Table};
+use super::unix_peer;
 
 /// The connections on the path, and its end.
 #[derive(Debug, Default)]
@@ -75,6 +76,7 @@ impl Path {
             relays: Vec::new(),
             by_datagrams: None,
             has_foreign_socket: false,
+            pairs: HashSet::new(),
             has_foreign_input: false,
             seen: HashSet::new(),
             met: HashMap::new(),
@@ -125,6 +127,8 @@ struct Walk<'a> {
     by_datagrams: Option<i32>,
     /// One of this process's own descriptors is a socket that is followed nowhere.
     has_foreign_socket: bool,
+    /// Those of them that are one of a pair.
+    pairs: HashSet<Inode>,
     /// Its standard input is a socket of which it can't be seen who has the other end.
     has_foreign_input: bool,
     /// The process, of those seen, that holds each connection.
@@ -192,9 +196,10 @@ impl Walk<'_> {
     fn start_with_socket(&mut self, found: Option<Socket>) {
         match found {
             Some(Socket::Tcp(inode, pair)) => self.carry(inode, pair),
-            Some(Socket::Unix { peer, .. }) => {
+            Some(Socket::Unix { peer, of_pair, .. }) => {
                 // Who made a pair of sockets may have left it to others, and ended.
                 self.has_foreign_socket |= Folder::of(peer).is_err();
+                self.pairs.extend(of_pair);
                 self.queue.push_back((peer, Role::Through));
             }
             Some(Socket::UnixDatagrams { .. } | Socket::Other) => self.has_foreign_socket = true,
@@ -214,7 +219,11 @@ impl Walk<'_> {
             if !self.queue.is_empty() || !self.hops.is_empty() {
                 continue;
             }
-            if !self.look_beside() && !self.look_for_controllers() && !self.look_for_relays() {
+            if !self.look_beside()
+                && !self.look_for_controllers()
+                && !self.look_for_relays()
+                && !self.look_for_pairs()
+            {
                 break;
             }
         }
@@ -372,7 +381,7 @@ impl Walk<'_> {
         for socket in found {
             match socket {
                 Socket::Tcp(inode, pair) => connections.push((inode, pair)),
-                Socket::Unix { peer, accepted } => peers.push((peer, accepted)),
+                Socket::Unix { peer, accepted, .. } => peers.push((peer, accepted)),
                 Socket::UnixListener => is_server = true,
                 Socket::UnixDatagrams { receives } => receives_datagrams |= receives,
                 Socket::Other => {}
@@ -641,6 +650,29 @@ impl Walk<'_> {
                 if held == Held::Alone {
                     self.relays.push(pid);
                 }
+                self.queue.push_back((pid, Role::Through));
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Looks who has the other ends of this program's own sockets among all processes, where whoever made them leads
+    /// nowhere. Returns true if there was one.
+    fn look_for_pairs(&mut self) -> bool {
+        let pairs = std::mem::take(&mut self.pairs);
+        if !self.is_unanswered() || pairs.is_empty() {
+            return false;
+        }
+        let ends: Vec<Inode> = pairs.into_iter().filter_map(unix_peer::of).collect();
+        let Ok(owners) = Owners::search().of_sockets(ends.iter().copied()).run() else {
+            return false;
+        };
+        let mut any = false;
+        for owner in ends.iter().flat_map(|&end| owners.of(end)) {
+            let pid = owner.process.pid();
+            if !self.seen.contains(&pid) {
+                self.has_foreign_socket = true;
                 self.queue.push_back((pid, Role::Through));
                 any = true;
             }

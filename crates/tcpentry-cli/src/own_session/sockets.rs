@@ -24,6 +24,8 @@ pub(super) enum Socket {
         peer: i32,
         /// True where it was accepted from a listener that has a name; else it has connected to one, or is one of a pair.
         accepted: bool,
+        /// Its inode, where it is one of a pair: the process is the one that made the pair.
+        of_pair: Option<Inode>,
     },
     /// One that waits for connections by a name: what makes a server.
     UnixListener,
@@ -98,15 +100,17 @@ fn look(socket: impl AsFd, inode: Inode) -> Option<Socket> {
                 let receives = is_named(&getsockname(&socket).ok()?) || is_pair();
                 return Some(Socket::UnixDatagrams { receives });
             }
-            getpeername(&socket).ok()?;
+            let peer_name = getpeername(&socket).ok()?;
             // Who is in another pid namespace has no pid here.
             if !is_in_first_namespace() {
                 return None;
             }
             let peer = sockopt::socket_peercred(&socket).ok()?.pid;
+            let accepted = is_named(&getsockname(&socket).ok()?);
             Some(Socket::Unix {
                 peer: peer.as_raw_nonzero().get(),
-                accepted: is_named(&getsockname(&socket).ok()?),
+                accepted,
+                of_pair: (!accepted && !peer_name.is_some_and(|it| is_named(&it))).then_some(inode),
             })
         }
         _ => Some(Socket::Other),

@@ -757,6 +757,23 @@ elif way == "fifos":
     apart(end)
     sink = os.open(first, os.O_WRONLY)
     relay((session, sink))
+elif way == "pair":
+    # Who makes the sockets leaves both ends to others, and is the program's parent.
+    def maker():
+        outer, inner = socket.socketpair()
+        if os.fork() == 0:
+            inner.close()
+            relay((session, outer.detach()))
+            os._exit(0)
+        os.close(session)
+        outer.close()
+        if os.fork() == 0:
+            program(inner.detach())
+        inner.close()
+        os.wait()
+    apart(maker)
+    os.close(session)
+    time.sleep(100)
 elif way in ("datagrams", "datagrams and pipe"):
     # A multiplexer, or a program's parent, that hears from the connection's process by datagrams.
     serving = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -817,7 +834,9 @@ else:
 #[test]
 fn a_session_over_pipes_fifos_or_any_socket_of_a_multiplexer_is_guarded() {
     isolated(|| {
-        for way in ["pipes", "shim", "fifos", "fifo", "stream", "packets"] {
+        for way in [
+            "pipes", "pair", "shim", "fifos", "fifo", "stream", "packets",
+        ] {
             let (words, _holders) = somebody_elses();
             let program = env!("CARGO_BIN_EXE_tcpentry");
             let script = format!(
