@@ -394,6 +394,8 @@ mod tests {
         for named in ["/tmp/socket:[1]", "/dev/shm/pipe", "/pipe (deleted)"] {
             assert_eq!(File::of(named.as_bytes()), Some(File::Named), "{named}");
         }
+        // A FIFO's name need not be text.
+        assert_eq!(File::of(b"/tmp/\xff"), Some(File::Named));
         for other in [
             "/dev/null",
             "/dev/tty",
