@@ -915,6 +915,26 @@ fn a_pipe_whose_other_end_is_out_of_sight_is_said_and_asked_about() {
     });
 }
 
+/// As on the terminal of a web server: nobody has logged in, and the shell is gone.
+#[test]
+fn what_is_left_behind_on_a_terminal_is_said_and_asked_about() {
+    isolated(|| {
+        let (words, _holders) = somebody_elses();
+        let said = Said::new("left");
+        let left = said.0.with_extension("sh");
+        fs::write(&left, ask_about(&words)).unwrap();
+        let script = format!(
+            "(while sleep 0.1; do echo n; done) | \
+             script -qfc 'setsid --fork sh {} >>{said} 2>&1; until grep -q end {said}; do sleep 0.1; done' /dev/null",
+            left.display()
+        );
+        apart(&script, &said);
+        let text = said.await_text("end\n");
+        fs::remove_file(&left).unwrap();
+        assert_asked_about(&text);
+    });
+}
+
 /// As with `docker exec` and `kubectl exec` into a container that shares the host's network.
 #[test]
 fn what_speaks_into_a_pid_namespace_from_outside_is_said_and_asked_about() {
