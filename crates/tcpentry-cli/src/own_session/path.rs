@@ -369,7 +369,7 @@ impl Walk<'_> {
         }
         let may_relay = role.is_through() || role == Role::Pipeline;
         let is_relay = may_relay && self.pipes.held_by(folder, descriptors) != Held::None;
-        let (found, is_all) = if held.is_empty() || !self.may_borrow_from(folder, role) {
+        let (found, is_all) = if held.is_empty() || !may_borrow_from(folder, role) {
             (Vec::new(), held.is_empty())
         } else {
             sockets::of_process(stat.pid, &held)
@@ -457,14 +457,6 @@ impl Walk<'_> {
     fn is_near(&self, stat: SessionStat) -> bool {
         let mut family = self.family().into_iter();
         family.any(|near| near.session == stat.session)
-    }
-
-    /// Returns true if a process may be trusted with the close of what was borrowed from it: behind a number that was a
-    /// socket a moment ago it may have put a file whose close it never answers. An ancestor has better ways to stop us.
-    fn may_borrow_from(&self, folder: &Folder, role: Role) -> bool {
-        let own = rustix::process::geteuid().as_raw();
-        let is_ours = |user| user == 0 || user == own;
-        role == Role::Through || folder.user().is_some_and(is_ours)
     }
 
     /// Returns those of a process's connections that may carry the path.
@@ -717,6 +709,14 @@ impl Walk<'_> {
         let mut family = self.family().into_iter();
         !family.any(|stat| self.unreadable.contains(&stat.pid))
     }
+}
+
+/// Returns true if a process may be trusted with the close of what was borrowed from it: behind a number that was a
+/// socket a moment ago it may have put a file whose close it never answers. An ancestor has better ways to stop us.
+fn may_borrow_from(folder: &Folder, role: Role) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    let is_ours = |user| user == 0 || user == own;
+    role == Role::Through || folder.user().is_some_and(is_ours)
 }
 
 /// Returns those of this process's own descriptors that are pipes.
