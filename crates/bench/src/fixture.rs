@@ -1,9 +1,11 @@
 //! The table that is measured: established sockets without peers, held by processes of their own.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::{Ipv6Addr, Shutdown, SocketAddr};
 use std::ops::Range;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -25,8 +27,8 @@ pub(crate) struct Fixture {
 
 struct HolderProcess {
     process: Child,
-    commands: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
+    commands: UnixStream,
+    answers: BufReader<UnixStream>,
 }
 
 impl Fixture {
@@ -61,8 +63,7 @@ impl Fixture {
     /// Recreates the sockets that have been deleted.
     pub(crate) fn restore(&mut self) -> Result<()> {
         for holder in &mut self.holders {
-            let commands = holder.commands.as_mut().context("it has not ended")?;
-            commands.write_all(b"restore\n")?;
+            holder.commands.write_all(b"restore\n")?;
         }
         self.wait()
     }
@@ -83,7 +84,7 @@ impl Drop for Fixture {
     fn drop(&mut self) {
         // The end of their input is the end of them.
         for holder in &mut self.holders {
-            holder.commands = None;
+            let _ = holder.commands.shutdown(Shutdown::Write);
         }
         for holder in &mut self.holders {
             let _ = holder.process.wait();
@@ -93,18 +94,19 @@ impl Drop for Fixture {
 
 impl HolderProcess {
     fn start(first: u32, count: u32) -> Result<Self> {
-        let mut process = Command::new(std::env::current_exe()?)
+        // By two pipes it would be a relay to the guard of the own session, as the helper of an SSH client is, and its
+        // sockets would be guarded.
+        let (ours, theirs) = UnixStream::pair()?;
+        let process = Command::new(std::env::current_exe()?)
             .args(["hold", &first.to_string(), &count.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+            .stdin(OwnedFd::from(theirs.try_clone()?))
+            .stdout(OwnedFd::from(theirs))
             .spawn()
             .context("start a process of the fixture")?;
-        let commands = process.stdin.take();
-        let answers = process.stdout.take().context("it is a pipe")?;
         Ok(Self {
             process,
-            commands,
-            answers: BufReader::new(answers),
+            commands: ours.try_clone()?,
+            answers: BufReader::new(ours),
         })
     }
 }

@@ -8,6 +8,7 @@ mod pipes;
 mod proc;
 mod servers;
 mod sockets;
+mod unix_peer;
 mod variable;
 
 use std::cell::OnceCell;
@@ -225,8 +226,8 @@ struct OwnSession {
     path: Path,
     /// The connection that `SSH_CONNECTION` names.
     variable: Option<Pair>,
-    /// The user who logged in to this session.
-    login: Option<u32>,
+    /// The user who logged in to this session, who is asked for where the path is not known.
+    login: OnceCell<Option<u32>>,
     users: [u32; 2],
     table: Table,
     /// The servers, which are looked for where the path is not known.
@@ -238,17 +239,20 @@ impl OwnSession {
     fn find() -> Self {
         let mut table = Table::default();
         let path = Path::find(&mut table);
-        let login = proc::Folder::own().ok().and_then(|own| own.login_user());
         Self {
             path,
             variable: variable::connection(),
-            login,
+            login: OnceCell::new(),
             users: [rustix::process::getuid(), rustix::process::geteuid()]
                 .map(rustix::process::Uid::as_raw),
             table,
             servers: OnceCell::new(),
             held_by_others: OnceCell::new(),
         }
+    }
+
+    fn login(&self) -> Option<u32> {
+        *self.login.get_or_init(proc::own_login_user)
     }
 
     fn servers(&self) -> &Servers {
@@ -267,9 +271,6 @@ impl OwnSession {
         if self.path.carriers.contains(&inode) || self.path.feeders.contains(&inode) {
             return Carries::Surely;
         }
-        if !self.may_be_a_servers(found.uid) {
-            return Carries::No;
-        }
         let why = match self.path.hidden {
             Some(Hidden::Server) => "the descriptors of your session's server are hidden",
             Some(hidden) if self.path.carriers.is_empty() => match hidden {
@@ -282,6 +283,9 @@ impl OwnSession {
             }
             _ => return Carries::No,
         };
+        if !self.may_be_a_servers(found.uid) {
+            return Carries::No;
+        }
         let by_port = match self.path.hidden {
             Some(_) => true,
             None => self.servers().hidden,
@@ -291,7 +295,7 @@ impl OwnSession {
         }
         // Taken out, so that the table can be asked meanwhile.
         let servers = self.servers.take().unwrap_or_else(Servers::find);
-        let carries = servers.may_carry(inode, self.login, &mut self.table);
+        let carries = servers.may_carry(inode, self.login(), &mut self.table);
         self.servers = OnceCell::from(servers);
         if carries {
             Carries::Maybe(why)
@@ -314,7 +318,7 @@ impl OwnSession {
         uid == 0
             || uid == OVERFLOW
             || self.users.contains(&uid)
-            || self.login == Some(uid)
+            || self.login() == Some(uid)
             || FilePath::new(&format!("/run/systemd/users/{uid}")).exists()
     }
 
@@ -354,6 +358,10 @@ impl OwnSession {
             LooseEnd::SeveredPipe => {
                 "the process at the other end of a pipe can't be seen".to_owned()
             }
+            LooseEnd::Datagrams(pid) => format!(
+                "process {} has the other end of your terminal or of a pipe, and receives datagrams, whose senders can't be followed",
+                named(pid)
+            ),
             LooseEnd::Socket => {
                 "standard input, output or error is a socket that can't be followed".to_owned()
             }

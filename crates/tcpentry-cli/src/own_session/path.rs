@@ -4,6 +4,7 @@
 //! are left out.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::os::fd::{AsRawFd as _, BorrowedFd};
 
 use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
@@ -15,6 +16,7 @@ use super::pipes::{self, Held, Pipes, Reach};
 use super::proc::{self, File, Folder, PipeEnd, SessionStat, Terminal};
 use super::servers;
 use super::sockets::{self, Socket, Table};
+use super::unix_peer;
 
 /// The connections on the path, and its end.
 #[derive(Debug, Default)]
@@ -42,6 +44,8 @@ pub(super) enum LooseEnd {
     Pipe(i32),
     /// Nobody holds the other end of a pipe who can be seen.
     SeveredPipe,
+    /// This process holds the other end of a terminal or a pipe, and may have what comes there by datagrams.
+    Datagrams(i32),
     /// A descriptor is a socket that is followed nowhere.
     Socket,
     /// Whoever started this program has ended, and nothing is left that leads to them.
@@ -67,12 +71,15 @@ impl Path {
             table,
             path: Self::default(),
             own: None,
-            user: Folder::own().ok().and_then(|own| own.user()),
             unreadable: HashSet::new(),
             pipes: Pipes::default(),
             relays: Vec::new(),
+            by_datagrams: None,
             has_foreign_socket: false,
+            pairs: HashSet::new(),
+            has_foreign_input: false,
             seen: HashSet::new(),
+            met: HashMap::new(),
             holders: HashMap::new(),
             queue: VecDeque::new(),
             pending: HashSet::new(),
@@ -108,15 +115,22 @@ struct Walk<'a> {
     table: &'a mut Table,
     path: Path,
     own: Option<SessionStat>,
-    user: Option<u32>,
     seen: HashSet<i32>,
+    /// Those of them that could be looked at.
+    met: HashMap<i32, Met>,
     /// Those whose descriptors may not be seen.
     unreadable: HashSet<i32>,
     pipes: Pipes,
     /// Those that were found among all processes by the other end of a pipe, and nobody else.
     relays: Vec<i32>,
+    /// The last of those with the other end of a terminal or a pipe that receives datagrams of a unix socket.
+    by_datagrams: Option<i32>,
     /// One of this process's own descriptors is a socket that is followed nowhere.
     has_foreign_socket: bool,
+    /// Those of them that are one of a pair.
+    pairs: HashSet<Inode>,
+    /// Its standard input is a socket of which it can't be seen who has the other end.
+    has_foreign_input: bool,
     /// The process, of those seen, that holds each connection.
     holders: HashMap<Inode, i32>,
     queue: VecDeque<(i32, Role)>,
@@ -126,6 +140,13 @@ struct Walk<'a> {
     controlled: HashMap<u32, Controller>,
     /// Connections whose other end has not been looked for.
     hops: Vec<(Inode, Pair)>,
+}
+
+/// A process, as it was when the path led to it: each is read once.
+#[derive(Debug)]
+struct Met {
+    stat: SessionStat,
+    descriptors: Vec<(i32, File)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -138,30 +159,27 @@ struct Controller {
 impl Walk<'_> {
     /// Starts with this process: its own descriptors, its terminal, its parent, its session's leader.
     fn start(&mut self) {
-        for socket in [
-            sockets::own(stdin()),
-            sockets::own(stdout()),
-            sockets::own(stderr()),
-        ] {
-            match socket {
-                Some(Socket::Tcp(inode, pair)) => self.carry(inode, pair),
-                Some(Socket::Unix { peer, .. }) => {
-                    // Who made a pair of sockets may have left it to others, and ended.
-                    self.has_foreign_socket |= Folder::of(peer).is_err();
-                    self.queue.push_back((peer, Role::Through));
+        for stream in [stdin(), stdout(), stderr()] {
+            let Ok(stat) = fstat(stream) else {
+                continue;
+            };
+            match FileType::from_raw_mode(stat.st_mode) {
+                FileType::Socket => {
+                    let found = sockets::own(stream);
+                    let is_input = stream.as_raw_fd() == stdin().as_raw_fd();
+                    self.has_foreign_input |= is_input && found.is_none();
+                    self.start_with_socket(found);
                 }
-                Some(Socket::Other) => self.has_foreign_socket = true,
-                Some(Socket::UnixListener) | None => {}
+                FileType::Fifo => {
+                    if let Some(end) = pipes::own(stream) {
+                        self.pipes.want_own(end);
+                    }
+                }
+                FileType::CharacterDevice => self.meet(terminal(stream, stat.st_rdev)),
+                _ => {}
             }
         }
-        for end in own_pipes().into_iter().flatten() {
-            self.pipes.want_own(end);
-        }
-        for terminal in [terminal(stdin()), terminal(stdout()), terminal(stderr())] {
-            self.meet(terminal);
-        }
-        let own = Folder::own().ok().and_then(|own| own.stat());
-        let Some(own) = own else {
+        let Some(own) = proc::own_stat() else {
             self.path.hidden = Some(Hidden::NoProc);
             return;
         };
@@ -172,6 +190,20 @@ impl Walk<'_> {
         // Who has lost their parent may be in the session still.
         if own.session > 1 && own.session != own.pid {
             self.queue.push_back((own.session, Role::Through));
+        }
+    }
+
+    fn start_with_socket(&mut self, found: Option<Socket>) {
+        match found {
+            Some(Socket::Tcp(inode, pair)) => self.carry(inode, pair),
+            Some(Socket::Unix { peer, of_pair, .. }) => {
+                // Who made a pair of sockets may have left it to others, and ended.
+                self.has_foreign_socket |= Folder::of(peer).is_err();
+                self.pairs.extend(of_pair);
+                self.queue.push_back((peer, Role::Through));
+            }
+            Some(Socket::UnixDatagrams { .. } | Socket::Other) => self.has_foreign_socket = true,
+            Some(Socket::UnixListener) | None => {}
         }
     }
 
@@ -187,7 +219,11 @@ impl Walk<'_> {
             if !self.queue.is_empty() || !self.hops.is_empty() {
                 continue;
             }
-            if !self.look_beside() && !self.look_for_controllers() && !self.look_for_relays() {
+            if !self.look_beside()
+                && !self.look_for_controllers()
+                && !self.look_for_relays()
+                && !self.look_for_pairs()
+            {
                 break;
             }
         }
@@ -217,9 +253,18 @@ impl Walk<'_> {
         if let Some(relay) = self.relays.last() {
             return Some(LooseEnd::Pipe(*relay));
         }
-        // Where something on the path is out of sight, it is known that there is more, and what that may be.
-        if self.path.hidden.is_some() {
-            return None;
+        if let Some(relay) = self.by_datagrams {
+            return Some(LooseEnd::Datagrams(relay));
+        }
+        match self.path.hidden {
+            None => {}
+            // Into a container somebody may speak who has no terminal. Its output is collected of any.
+            Some(Hidden::PidNamespace) if self.pipes.is_input_severed() => {
+                return Some(LooseEnd::SeveredPipe);
+            }
+            Some(Hidden::PidNamespace) if self.has_foreign_input => return Some(LooseEnd::Socket),
+            // Of what is out of sight it is known what it may be.
+            Some(_) => return None,
         }
         if self.is_family_readable() && self.pipes.are_severed() {
             return Some(LooseEnd::SeveredPipe);
@@ -240,9 +285,7 @@ impl Walk<'_> {
         };
         let family = self.family();
         let highest = family.last().unwrap_or(&own);
-        highest.parent <= 1
-            && highest.session == own.session
-            && Folder::own().is_ok_and(|own| own.login_user().is_some())
+        highest.parent <= 1 && highest.session == own.session && proc::own_login_user().is_some()
     }
 
     fn meet(&mut self, terminal: Option<Terminal>) {
@@ -302,6 +345,7 @@ impl Walk<'_> {
             return;
         };
         self.look_into(&folder, stat, role, &descriptors);
+        self.met.insert(pid, Met { stat, descriptors });
     }
 
     fn look_into(
@@ -325,7 +369,7 @@ impl Walk<'_> {
         }
         let may_relay = role.is_through() || role == Role::Pipeline;
         let is_relay = may_relay && self.pipes.held_by(folder, descriptors) != Held::None;
-        let (found, is_all) = if held.is_empty() || !self.may_borrow_from(folder, role) {
+        let (found, is_all) = if held.is_empty() || !may_borrow_from(folder, role) {
             (Vec::new(), held.is_empty())
         } else {
             sockets::of_process(stat.pid, &held)
@@ -333,11 +377,13 @@ impl Walk<'_> {
         let mut connections = Vec::new();
         let mut peers = Vec::new();
         let mut is_server = false;
+        let mut receives_datagrams = false;
         for socket in found {
             match socket {
                 Socket::Tcp(inode, pair) => connections.push((inode, pair)),
-                Socket::Unix { peer, accepted } => peers.push((peer, accepted)),
+                Socket::Unix { peer, accepted, .. } => peers.push((peer, accepted)),
                 Socket::UnixListener => is_server = true,
+                Socket::UnixDatagrams { receives } => receives_datagrams |= receives,
                 Socket::Other => {}
             }
         }
@@ -378,6 +424,9 @@ impl Walk<'_> {
         }
         if is_relay || (controls_ours && role.is_through()) {
             self.want_pipes(folder, stat, descriptors);
+            if receives_datagrams {
+                self.by_datagrams = Some(stat.pid);
+            }
         }
         let is_met = controls_ours || self.relays.contains(&stat.pid);
         self.follow(&peers, role, is_met);
@@ -385,16 +434,17 @@ impl Walk<'_> {
 
     /// Adds the pipes of a process that has the other end of a terminal or a pipe: what it relays may go on there.
     fn want_pipes(&mut self, folder: &Folder, stat: SessionStat, descriptors: &[(i32, File)]) {
-        let is_near = self
-            .family()
-            .iter()
-            .any(|near| near.session == stat.session);
+        let mut is_near = None;
         for &(number, file) in descriptors {
+            if !matches!(file, File::Pipe(_) | File::Named) {
+                continue;
+            }
             let Some(end) = folder.pipe_end(number, file) else {
                 continue;
             };
+            let mut is_near = || *is_near.get_or_insert_with(|| self.is_near(stat));
             // What has no name, and is neither input nor output, is between a process and its children.
-            let reach = if is_near && !end.is_named && number > 2 {
+            let reach = if !end.is_named && number > 2 && is_near() {
                 Reach::Near
             } else {
                 Reach::Far
@@ -403,11 +453,10 @@ impl Walk<'_> {
         }
     }
 
-    /// Returns true if a process may be trusted with the close of what was borrowed from it: behind a number that was a
-    /// socket a moment ago it may have put a file whose close it never answers. An ancestor has better ways to stop us.
-    fn may_borrow_from(&self, folder: &Folder, role: Role) -> bool {
-        let is_ours = |user| user == 0 || Some(user) == self.user;
-        role == Role::Through || folder.user().is_some_and(is_ours)
+    /// Returns true if a process is in the session of this one or of an ancestor.
+    fn is_near(&self, stat: SessionStat) -> bool {
+        let mut family = self.family().into_iter();
+        family.any(|near| near.session == stat.session)
     }
 
     /// Returns those of a process's connections that may carry the path.
@@ -419,7 +468,10 @@ impl Walk<'_> {
         connections: Vec<(Inode, Pair)>,
         all: &HashSet<Inode>,
     ) -> Vec<(Inode, Pair)> {
-        if connections.is_empty() {
+        let is_of_own_session = self.own.is_some_and(|own| own.session == stat.session);
+        // Of one there is nothing to be told apart, whoever holds it.
+        let is_only = connections.len() == 1 && role.is_through() && !is_of_own_session;
+        if connections.is_empty() || is_only {
             return connections;
         }
         if servers::is_one(folder) {
@@ -439,7 +491,7 @@ impl Walk<'_> {
             return connections.into_iter().filter(is_accepted).collect();
         }
         // On this side of every terminal a connection of a process to itself brings nothing from elsewhere.
-        if self.own.is_some_and(|own| own.session == stat.session) {
+        if is_of_own_session {
             let pairs: HashSet<Pair> = connections.iter().map(|(_, pair)| *pair).collect();
             let is_loop = |pair: Pair| {
                 Pair::new(pair.peer(), pair.local()).is_ok_and(|mirrored| pairs.contains(&mirrored))
@@ -597,22 +649,55 @@ impl Walk<'_> {
         any
     }
 
+    /// Looks who has the other ends of this program's own sockets among all processes, where whoever made them leads
+    /// nowhere. Returns true if there was one.
+    fn look_for_pairs(&mut self) -> bool {
+        let pairs = std::mem::take(&mut self.pairs);
+        if !self.is_unanswered() || pairs.is_empty() {
+            return false;
+        }
+        let ends: Vec<Inode> = pairs.into_iter().filter_map(unix_peer::of).collect();
+        let Ok(owners) = Owners::search().of_sockets(ends.iter().copied()).run() else {
+            return false;
+        };
+        let mut any = false;
+        for owner in ends.iter().flat_map(|&end| owners.of(end)) {
+            let pid = owner.process.pid();
+            if !self.seen.contains(&pid) {
+                self.has_foreign_socket = true;
+                self.queue.push_back((pid, Role::Through));
+                any = true;
+            }
+        }
+        any
+    }
+
     /// Returns true if a process has the other end of a pipe on the path.
     fn other_end(&mut self, pid: i32) -> Held {
-        let descriptors = Folder::of(pid).and_then(|folder| Ok((folder.descriptors()?, folder)));
-        match descriptors {
-            Ok((descriptors, folder)) if self.own.is_none_or(|own| own.pid != pid) => {
-                self.pipes.held_by(&folder, &descriptors)
-            }
-            _ => Held::None,
+        if self.own.is_some_and(|own| own.pid == pid) {
+            return Held::None;
         }
+        if let Some(met) = self.met.get(&pid) {
+            if !self.pipes.may_be_among(&met.descriptors) {
+                return Held::None;
+            }
+            let folder = Folder::of(pid);
+            return folder.map_or(Held::None, |folder| {
+                self.pipes.held_by(&folder, &met.descriptors)
+            });
+        }
+        let found = Folder::of(pid).and_then(|folder| Ok((folder.descriptors()?, folder)));
+        found.map_or(Held::None, |(descriptors, folder)| {
+            self.pipes.held_by(&folder, &descriptors)
+        })
     }
 
     /// Returns this process and its ancestors, from below.
     fn family(&self) -> Vec<SessionStat> {
-        let parent_of = |below: &SessionStat| {
-            let parent = Folder::of(below.parent).ok().filter(|_| below.parent > 1);
-            parent.and_then(|parent| parent.stat())
+        let parent_of = |below: &SessionStat| match self.met.get(&below.parent) {
+            _ if below.parent <= 1 => None,
+            Some(met) => Some(met.stat),
+            None => Folder::of(below.parent).ok()?.stat(),
         };
         std::iter::successors(self.own, parent_of)
             .take(MOST)
@@ -626,6 +711,14 @@ impl Walk<'_> {
     }
 }
 
+/// Returns true if a process may be trusted with the close of what was borrowed from it: behind a number that was a
+/// socket a moment ago it may have put a file whose close it never answers. An ancestor has better ways to stop us.
+fn may_borrow_from(folder: &Folder, role: Role) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    let is_ours = |user| user == 0 || user == own;
+    role == Role::Through || folder.user().is_some_and(is_ours)
+}
+
 /// Returns those of this process's own descriptors that are pipes.
 fn own_pipes() -> [Option<PipeEnd>; 3] {
     [
@@ -635,18 +728,10 @@ fn own_pipes() -> [Option<PipeEnd>; 3] {
     ]
 }
 
-/// Returns the terminal that a descriptor of this process's own is.
-fn terminal(descriptor: impl std::os::fd::AsFd) -> Option<Terminal> {
-    if !rustix::termios::isatty(&descriptor) {
-        return None;
-    }
-    let stat = fstat(&descriptor).ok()?;
-    let is_device = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice;
-    let (major, minor) = (
-        rustix::fs::major(stat.st_rdev),
-        rustix::fs::minor(stat.st_rdev),
-    );
-    is_device.then(|| Terminal::of_device(major, minor))
+/// Returns the terminal that a character device is.
+fn terminal(stream: BorrowedFd<'_>, device: u64) -> Option<Terminal> {
+    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+    rustix::termios::isatty(stream).then(|| Terminal::of_device(major, minor))
 }
 
 /// The number of steps that no path has; who pretends to more is not followed for ever.

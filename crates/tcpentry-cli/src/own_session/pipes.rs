@@ -52,6 +52,12 @@ struct WantedEnd {
     searched: Option<Reach>,
 }
 
+impl WantedEnd {
+    fn is_severed(&self) -> bool {
+        self.reach == Reach::Own && self.known == Known::Nobody
+    }
+}
+
 /// `PIPEFS_MAGIC` of the kernel: where the pipes are that have no name.
 const PIPEFS: rustix::fs::FsWord = 0x5049_5045;
 
@@ -151,14 +157,22 @@ impl Pipes {
         held
     }
 
-    /// Returns the descriptors of a process that are of these pipes.
-    fn ends(&self, folder: &Folder, descriptors: &[(i32, File)]) -> Vec<PipeEnd> {
-        let may_be = |file: File| match file {
+    /// Returns true if some of these descriptors may be of these pipes.
+    pub(super) fn may_be_among(&self, descriptors: &[(i32, File)]) -> bool {
+        descriptors.iter().any(|(_, file)| self.may_be(*file))
+    }
+
+    fn may_be(&self, file: File) -> bool {
+        match file {
             File::Pipe(inode) => self.0.keys().any(|pipe| pipe.inode == inode),
             File::Named => self.0.values().any(|wanted| wanted.is_named),
             _ => false,
-        };
-        let descriptors = descriptors.iter().filter(|(_, file)| may_be(*file));
+        }
+    }
+
+    /// Returns the descriptors of a process that are of these pipes.
+    fn ends(&self, folder: &Folder, descriptors: &[(i32, File)]) -> Vec<PipeEnd> {
+        let descriptors = descriptors.iter().filter(|(_, file)| self.may_be(*file));
         descriptors
             .filter_map(|(number, file)| folder.pipe_end(*number, *file))
             .collect()
@@ -188,7 +202,12 @@ impl Pipes {
 
     /// Returns true when nobody was seen who has the other end of one of this program's own.
     pub(super) fn are_severed(&self) -> bool {
+        self.0.values().any(WantedEnd::is_severed)
+    }
+
+    /// Returns true when nobody was seen who writes to one from which this program reads.
+    pub(super) fn is_input_severed(&self) -> bool {
         let mut all = self.0.values();
-        all.any(|wanted| wanted.reach == Reach::Own && wanted.known == Known::Nobody)
+        all.any(|wanted| wanted.reads && wanted.is_severed())
     }
 }

@@ -1,11 +1,14 @@
 //! `/proc/PID`, as far as the path to the operator is concerned: parent, session, terminal, descriptors.
 
 use std::io::Read as _;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::str;
+use std::sync::OnceLock;
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Mode, OFlags, StatxFlags, makedev, readlinkat, statat, statx,
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, RawDir, StatxFlags, makedev, readlinkat_raw, statat,
+    statx,
 };
 use rustix::io::{Errno, retry_on_intr};
 use tcpentry::Inode;
@@ -17,16 +20,7 @@ pub(super) struct Folder(OwnedFd);
 impl Folder {
     /// Opens the directory of a process; `NOENT` where `/proc` shows none of that pid.
     pub(super) fn of(pid: i32) -> Result<Self, Errno> {
-        Self::open(&format!("/proc/{pid}"))
-    }
-
-    /// Opens that of this process, by the pid that this `/proc` has for it.
-    pub(super) fn own() -> Result<Self, Errno> {
-        Self::open("/proc/self")
-    }
-
-    fn open(path: &str) -> Result<Self, Errno> {
-        open(CWD, path, OFlags::DIRECTORY).map(Self)
+        open(CWD, &format!("/proc/{pid}"), OFlags::DIRECTORY).map(Self)
     }
 
     /// Returns what `/proc/PID/stat` says.
@@ -55,8 +49,7 @@ impl Folder {
 
     /// Returns the user who logged in to its session, where one is set.
     pub(super) fn login_user(&self) -> Option<u32> {
-        let uid = str::from_utf8(&self.read("loginuid")?).ok()?.trim().parse();
-        uid.ok().filter(|uid| *uid != u32::MAX)
+        parse_login_user(&self.read("loginuid")?)
     }
 
     /// Returns true if its executable belongs to root; `None` where that may not be seen.
@@ -68,15 +61,18 @@ impl Folder {
     /// Returns those of its descriptors that may lead further. `ACCESS` where they may not be seen.
     pub(super) fn descriptors(&self) -> Result<Vec<(i32, File)>, Errno> {
         let directory = open(&self.0, "fd", OFlags::DIRECTORY)?;
+        let mut room = [MaybeUninit::uninit(); DIRECTORY_ROOM];
+        let mut link_room = [MaybeUninit::uninit(); LINK_ROOM];
+        let mut entries = RawDir::new(&directory, &mut room);
         let mut found = Vec::new();
-        for entry in Dir::read_from(&directory)? {
+        while let Some(entry) = entries.next() {
             let entry = entry?;
             let name = entry.file_name();
             let Some(number) = name.to_str().ok().and_then(|name| name.parse().ok()) else {
                 continue;
             };
-            match readlinkat(&directory, name, Vec::new()) {
-                Ok(link) => found.extend(File::of(link.as_bytes()).map(|file| (number, file))),
+            match readlinkat_raw(&directory, name, &mut link_room) {
+                Ok((link, _)) => found.extend(File::of(link).map(|file| (number, file))),
                 // To list them takes less than to look at them.
                 Err(errno @ (Errno::ACCESS | Errno::PERM)) => return Err(errno),
                 // Closed meanwhile.
@@ -88,7 +84,12 @@ impl Folder {
 
     /// Returns the number of the pseudo-terminal whose controlling end a descriptor is (Linux 4.14).
     pub(super) fn controls(&self, descriptor: i32) -> Option<u32> {
-        let text = self.read(&format!("fdinfo/{descriptor}"))?;
+        let path = format!("fdinfo/{descriptor}");
+        let mut text = self.read(&path)?;
+        // Locks come first, of which there may be any number.
+        if text.len() == ROOM {
+            text = self.read_all(&path)?;
+        }
         let mut lines = str::from_utf8(&text).ok()?.lines();
         let index = lines.find_map(|line| line.strip_prefix("tty-index:"))?;
         index.trim().parse().ok()
@@ -123,7 +124,7 @@ impl Folder {
         let Ok(directory) = open(&self.0, "task", OFlags::DIRECTORY) else {
             return children;
         };
-        for entry in Dir::read_from(&directory).into_iter().flatten().flatten() {
+        for entry in Dir::new(directory).into_iter().flatten().flatten() {
             let thread = entry.file_name().to_string_lossy();
             if thread.starts_with('.') {
                 continue;
@@ -147,17 +148,7 @@ impl Folder {
     }
 
     fn read(&self, file: &str) -> Option<Vec<u8>> {
-        let file = open(&self.0, file, OFlags::empty()).ok()?;
-        let mut text = vec![0; ROOM];
-        let mut length = 0;
-        while length < text.len() {
-            match retry_on_intr(|| rustix::io::read(&file, &mut text[length..])).ok()? {
-                0 => break,
-                more => length += more,
-            }
-        }
-        text.truncate(length);
-        Some(text)
+        read(&self.0, file)
     }
 }
 
@@ -216,7 +207,10 @@ impl File {
     }
 
     fn of(link: &[u8]) -> Option<Self> {
-        let text = str::from_utf8(link).ok()?;
+        // A name may hold anything, and may have been cut off.
+        let Ok(text) = str::from_utf8(link) else {
+            return link.starts_with(b"/").then_some(Self::Named);
+        };
         if let Some(inode) = text.strip_prefix("socket:[") {
             let inode = inode.strip_suffix(']')?.parse().ok()?;
             return Inode::new(inode).map(Self::Socket);
@@ -268,7 +262,7 @@ pub(super) struct PipeEnd {
 pub(super) fn pids() -> Result<Vec<i32>, Errno> {
     let directory = open(CWD, "/proc", OFlags::DIRECTORY)?;
     let mut pids = Vec::new();
-    for entry in Dir::read_from(&directory)? {
+    for entry in Dir::new(directory)? {
         let entry = entry?;
         let name = entry.file_name().to_str().ok();
         pids.extend(name.and_then(|name| name.parse::<i32>().ok()));
@@ -292,15 +286,43 @@ pub(super) fn name(pid: i32) -> Vec<u8> {
     name.strip_suffix(b"\n").unwrap_or(name).to_vec()
 }
 
+/// Returns what `/proc/PID/stat` says of this process, with the pid that this `/proc` has for it.
+pub(super) fn own_stat() -> Option<SessionStat> {
+    parse_stat(&read(CWD, "/proc/self/stat")?)
+}
+
+/// Returns the user who logged in to this session, where one is set.
+pub(super) fn own_login_user() -> Option<u32> {
+    parse_login_user(&read(CWD, "/proc/self/loginuid")?)
+}
+
 /// Returns true if this process is in the host's pid namespace; so it is where nothing else is known.
 pub(crate) fn is_in_first_namespace() -> bool {
-    let link = readlinkat(CWD, "/proc/self/ns/pid", Vec::new());
-    link.is_ok_and(|link| link.as_bytes() == FIRST_NAMESPACE)
+    // A process never leaves its own.
+    static IS_FIRST: OnceLock<bool> = OnceLock::new();
+    *IS_FIRST.get_or_init(|| {
+        let mut room = [MaybeUninit::uninit(); LINK_ROOM];
+        let link = readlinkat_raw(CWD, "/proc/self/ns/pid", &mut room);
+        link.is_ok_and(|(link, _)| link == FIRST_NAMESPACE)
+    })
 }
 
 fn open(at: impl AsFd, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
     let flags = flags | OFlags::RDONLY | OFlags::CLOEXEC;
     retry_on_intr(|| rustix::fs::openat(&at, path, flags, Mode::empty()))
+}
+
+/// Reads what is used of a file that the kernel makes as a whole when it is first read.
+fn read(at: impl AsFd, file: &str) -> Option<Vec<u8>> {
+    let file = open(at, file, OFlags::empty()).ok()?;
+    let mut room = [0; ROOM];
+    let length = retry_on_intr(|| rustix::io::read(&file, &mut room)).ok()?;
+    Some(room[..length].to_vec())
+}
+
+fn parse_login_user(text: &[u8]) -> Option<u32> {
+    let uid = str::from_utf8(text).ok()?.trim().parse();
+    uid.ok().filter(|uid| *uid != u32::MAX)
 }
 
 /// Parses the fields 1, 4, 6 and 7 of `/proc/PID/stat`.
@@ -326,8 +348,12 @@ fn parse_stat(text: &[u8]) -> Option<SessionStat> {
 
 /// `PROC_PID_INIT_INO` of the kernel.
 const FIRST_NAMESPACE: &[u8] = b"pid:[4026531836]";
-/// The room for `status`, the longest of the files that are read.
-const ROOM: usize = 8192;
+/// The room for the beginning of `stat` and of `status`, where the fields are that are used.
+const ROOM: usize = 512;
+/// The room for some ninety entries of `/proc/PID/fd` at once.
+const DIRECTORY_ROOM: usize = 2048;
+/// The room for a link: what it cuts off is a file's name, which is asked for nowhere.
+const LINK_ROOM: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -368,6 +394,8 @@ mod tests {
         for named in ["/tmp/socket:[1]", "/dev/shm/pipe", "/pipe (deleted)"] {
             assert_eq!(File::of(named.as_bytes()), Some(File::Named), "{named}");
         }
+        // A FIFO's name need not be text.
+        assert_eq!(File::of(b"/tmp/\xff"), Some(File::Named));
         for other in [
             "/dev/null",
             "/dev/tty",
@@ -380,7 +408,7 @@ mod tests {
 
     #[test]
     fn this_process_is_there() {
-        let own = Folder::own().unwrap().stat().unwrap();
+        let own = own_stat().unwrap();
         assert_eq!(own.pid.unsigned_abs(), std::process::id());
         assert!(pids().unwrap().contains(&own.pid));
     }

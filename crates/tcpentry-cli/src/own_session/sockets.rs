@@ -8,7 +8,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 
 use rustix::fs::{FileType, fstat};
-use rustix::net::{AddressFamily, SocketType, getpeername, getsockname, sockopt};
+use rustix::net::{AddressFamily, SocketAddrAny, SocketType, getpeername, getsockname, sockopt};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 use tcpentry::{Connection, Endpoint, Inode, Pair, Query, State, States, Target, TcpTable};
 
@@ -24,10 +24,17 @@ pub(super) enum Socket {
         peer: i32,
         /// True where it was accepted from a listener that has a name; else it has connected to one, or is one of a pair.
         accepted: bool,
+        /// Its inode, where it is one of a pair: the process is the one that made the pair.
+        of_pair: Option<Inode>,
     },
     /// One that waits for connections by a name: what makes a server.
     UnixListener,
-    /// One that is followed nowhere: of datagrams, or of another family.
+    /// A unix socket of datagrams, whose senders are not followed.
+    UnixDatagrams {
+        /// True where somebody can send to it: it has a name, or is one of a pair. What only logs has neither.
+        receives: bool,
+    },
+    /// One that is followed nowhere: of another protocol or family.
     Other,
 }
 
@@ -80,21 +87,30 @@ fn look(socket: impl AsFd, inode: Inode) -> Option<Socket> {
         }
         AddressFamily::UNIX if listens() => Some(Socket::UnixListener),
         AddressFamily::UNIX => {
+            let is_named = |address: &SocketAddrAny| {
+                // A family alone is not a name.
+                usize::try_from(address.addr_len()).is_ok_and(|length| length > 2)
+            };
             // A datagram's sender need not be the peer.
             if sockopt::socket_type(&socket).ok()? == SocketType::DGRAM {
-                return Some(Socket::Other);
+                let is_pair = || {
+                    let peer = getpeername(&socket).ok().flatten();
+                    peer.is_some_and(|peer| !is_named(&peer))
+                };
+                let receives = is_named(&getsockname(&socket).ok()?) || is_pair();
+                return Some(Socket::UnixDatagrams { receives });
             }
-            getpeername(&socket).ok()?;
+            let peer_name = getpeername(&socket).ok()?;
             // Who is in another pid namespace has no pid here.
             if !is_in_first_namespace() {
                 return None;
             }
             let peer = sockopt::socket_peercred(&socket).ok()?.pid;
-            let name = getsockname(&socket).ok()?;
+            let accepted = is_named(&getsockname(&socket).ok()?);
             Some(Socket::Unix {
                 peer: peer.as_raw_nonzero().get(),
-                // A family alone is not a name.
-                accepted: usize::try_from(name.addr_len()).is_ok_and(|length| length > 2),
+                accepted,
+                of_pair: (!accepted && !peer_name.is_some_and(|it| is_named(&it))).then_some(inode),
             })
         }
         _ => Some(Socket::Other),

@@ -676,7 +676,11 @@ import os, select, socket, sys, time
 way, folder, out, script = sys.argv[1:5]
 
 def apart(run):
-    if os.fork(): return
+    child = os.fork()
+    if child:
+        # The session's leader would lead to this process even when it has ended.
+        os.waitpid(child, 0)
+        return
     os.setsid()
     if os.fork(): os._exit(0)
     try: run()
@@ -753,6 +757,45 @@ elif way == "fifos":
     apart(end)
     sink = os.open(first, os.O_WRONLY)
     relay((session, sink))
+elif way == "pair":
+    # Who makes the sockets leaves both ends to others, and is the program's parent.
+    def maker():
+        outer, inner = socket.socketpair()
+        if os.fork() == 0:
+            inner.close()
+            relay((session, outer.detach()))
+            os._exit(0)
+        os.close(session)
+        outer.close()
+        if os.fork() == 0:
+            program(inner.detach())
+        inner.close()
+        os.wait()
+    apart(maker)
+    os.close(session)
+    time.sleep(100)
+elif way in ("datagrams", "datagrams and pipe"):
+    # A multiplexer, or a program's parent, that hears from the connection's process by datagrams.
+    serving = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    serving.bind(folder + "/socket")
+    control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    control.bind(folder + "/control"); control.listen()
+    def multiplexer():
+        source = only(serving.fileno(), control.fileno())[0]
+        if way == "datagrams":
+            sink = on_terminal(lambda: program(os.dup(0)))
+        else:
+            inner, sink = os.pipe()
+            if os.fork() == 0:
+                os.close(sink)
+                program(inner)
+            os.close(inner)
+        relay((source, sink))
+    apart(multiplexer)
+    serving.close(); control.close()
+    connected = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    connected.connect(folder + "/socket")
+    relay((session, connected.detach()))
 else:
     # A multiplexer, and its client on a terminal of the server's.
     name, kind = folder + "/socket", {"stream": socket.SOCK_STREAM, "packets": socket.SOCK_SEQPACKET, "fifo": None}[way]
@@ -791,23 +834,15 @@ else:
 #[test]
 fn a_session_over_pipes_fifos_or_any_socket_of_a_multiplexer_is_guarded() {
     isolated(|| {
-        for way in ["pipes", "shim", "fifos", "fifo", "stream", "packets"] {
+        for way in [
+            "pipes", "pair", "shim", "fifos", "fifo", "stream", "packets",
+        ] {
             let (words, _holders) = somebody_elses();
             let program = env!("CARGO_BIN_EXE_tcpentry");
-            let said = Said::new(way);
             let script = format!(
                 "{program} delete \"$@\"; echo own $?; {program} delete {words}; echo other $?; echo end; sleep 100"
             );
-            let folder =
-                std::env::temp_dir().join(format!("tcpentry-relay-{}", std::process::id()));
-            let _ = fs::remove_dir_all(&folder);
-            fs::create_dir(&folder).unwrap();
-            let mut relay = Command::new("python3");
-            relay.args(["-c", RELAY, way]).arg(&folder).arg(&said.0);
-            let relay = relay.arg(&script).stdin(Stdio::null());
-            let (server, mut session) = connected_to(relay);
-            session.write_all(b"\n").unwrap();
-            let text = said.await_text("end\n");
+            let text = relayed(way, &script);
             assert!(
                 text.contains("it carries your own session"),
                 "{way}: {text}"
@@ -815,11 +850,45 @@ fn a_session_over_pipes_fifos_or_any_socket_of_a_multiplexer_is_guarded() {
             assert!(text.contains("own 3\n"), "{way}: {text}");
             assert!(text.contains("other 0\n"), "{way}: {text}");
             assert!(!text.contains("cut you off"), "{way}: {text}");
-            assert!(tcp::pending_error(&session).is_none(), "{way}");
-            drop(server);
-            fs::remove_dir_all(&folder).unwrap();
         }
     });
+}
+
+#[test]
+fn a_session_over_datagrams_is_said_and_asked_about() {
+    isolated(|| {
+        for way in ["datagrams", "datagrams and pipe"] {
+            let (words, _holders) = somebody_elses();
+            let program = env!("CARGO_BIN_EXE_tcpentry");
+            let script = format!(
+                "{program} delete \"$@\"; echo own $?; {}; sleep 100",
+                ask_about(&words)
+            );
+            let text = relayed(way, &script);
+            assert!(text.contains("own 3\n"), "{way}: {text}");
+            assert!(text.contains("receives datagrams"), "{way}: {text}");
+            assert_asked_about(&text);
+        }
+    });
+}
+
+/// Runs a script behind a relay that has accepted a connection, whose ends are its arguments, until it says that it has
+/// ended. Returns what it said; the connection must have outlived it.
+fn relayed(way: &str, script: &str) -> String {
+    let said = Said::new(way);
+    let folder = std::env::temp_dir().join(format!("tcpentry-relay-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir(&folder).unwrap();
+    let mut relay = Command::new("python3");
+    relay.args(["-c", RELAY, way]).arg(&folder).arg(&said.0);
+    let relay = relay.arg(script).stdin(Stdio::null());
+    let (server, mut session) = connected_to(relay);
+    session.write_all(b"\n").unwrap();
+    let text = said.await_text("end\n");
+    assert!(tcp::pending_error(&session).is_none(), "{way}: {text}");
+    drop(server);
+    fs::remove_dir_all(&folder).unwrap();
+    text
 }
 
 #[test]
@@ -843,6 +912,75 @@ fn a_pipe_whose_other_end_is_out_of_sight_is_said_and_asked_about() {
             .stdin(Stdio::null());
         said.take_from(&mut command).status().unwrap();
         assert_asked_about(&said.await_text("end\n"));
+    });
+}
+
+/// As on the terminal of a web server: nobody has logged in, and the shell is gone.
+#[test]
+fn what_is_left_behind_on_a_terminal_is_said_and_asked_about() {
+    isolated(|| {
+        let (words, _holders) = somebody_elses();
+        let said = Said::new("left");
+        let left = said.0.with_extension("sh");
+        fs::write(&left, ask_about(&words)).unwrap();
+        let script = format!(
+            "(while sleep 0.1; do echo n; done) | \
+             script -qfc 'setsid --fork sh {} >>{said} 2>&1; until grep -q end {said}; do sleep 0.1; done' /dev/null",
+            left.display()
+        );
+        apart(&script, &said);
+        let text = said.await_text("end\n");
+        fs::remove_file(&left).unwrap();
+        assert_asked_about(&text);
+    });
+}
+
+/// As with `docker exec` and `kubectl exec` into a container that shares the host's network.
+#[test]
+fn what_speaks_into_a_pid_namespace_from_outside_is_said_and_asked_about() {
+    isolated(|| {
+        for (kind, from_outside) in [
+            ("pipe", "sleep 10 | $INSIDE"),
+            ("socket", "python3 -c \"$SOCKET\""),
+            (
+                "terminal",
+                "script -qfc 'exec $INSIDE </dev/null >>$SAID 2>&1' /dev/null",
+            ),
+        ] {
+            let (words, _holders) = somebody_elses();
+            let said = Said::new(kind);
+            let socket = "import os, socket\n\
+                 a, b = socket.socketpair()\n\
+                 if os.fork() == 0:\n    \
+                     os.dup2(b.fileno(), 0); a.close(); os.system(os.environ['INSIDE'])\n";
+            let inside = said.0.with_extension("sh");
+            fs::write(&inside, ask_about(&words)).unwrap();
+            let script = format!(
+                "export SAID={said} SOCKET=\"{socket}\" INSIDE='unshare -pf --mount-proc sh {}'; {from_outside}",
+                inside.display()
+            );
+            apart(&script, &said);
+            let text = said.await_text("end\n");
+            fs::remove_file(&inside).unwrap();
+            assert_asked_about(&text);
+        }
+    });
+}
+
+/// A container's output is collected of any.
+#[test]
+fn a_service_in_a_pid_namespace_is_not_asked_about() {
+    isolated(|| {
+        let (words, _holders) = somebody_elses();
+        let said = Said::new("contained");
+        let script = format!(
+            "unshare -pf --mount-proc {} delete {words} 2>&1 | cat; echo end",
+            env!("CARGO_BIN_EXE_tcpentry")
+        );
+        apart(&script, &said);
+        let text = said.await_text("end\n");
+        assert!(text.contains("deleted"), "{text}");
+        assert!(!text.contains("cut you off"), "{text}");
     });
 }
 
