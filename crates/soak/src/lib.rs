@@ -1,5 +1,5 @@
-//! The soak: connections open and close on few tuples while library, C library and program delete them, and an oracle
-//! that owns both ends of each compares what was asked, what was reported and what happened.
+//! The soak: connections open and close on few tuples while library, C library, program and service delete them, and an
+//! oracle that owns both ends of each compares what was asked, what was reported and what happened.
 //!
 //! It is started by `cargo xtask soak`; its short form runs in the tests. docs/RELIABILITY.md says what is counted.
 
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 pub use plan::{Lie, Plan};
 pub use report::Figures;
-pub use terms::{By, How, Wrong};
+pub use terms::{By, GuardRule, How, Wrong};
 
 use hands::Handovers;
 use oracle::Oracle;
@@ -32,13 +32,16 @@ use world::World;
 pub fn run(plan: &Plan, mut say: impl FnMut(&Figures)) -> Figures {
     prepare();
     let world = World {
-        oracle: Oracle::new(3 * plan.deleters),
+        oracle: Oracle::new(3 * plan.deleters + 1),
         tuples: (0..plan.owners)
             .map(|number| Tuples::of_owner(number, plan.ports))
             .collect(),
         quiet: AtomicBool::new(false),
         over: AtomicBool::new(false),
     };
+    // The reports of the service come when it writes them.
+    let guard = 3 * plan.deleters;
+    world.oracle.begin_reports(guard);
     let started = Instant::now();
     let figures = |handovers| {
         let counts = &world.oracle.counts;
@@ -54,12 +57,13 @@ pub fn run(plan: &Plan, mut say: impl FnMut(&Figures)) -> Figures {
         for mut owner in owners {
             scope.spawn(move || owner.run());
         }
-        let deleters: Vec<_> = (0..3 * plan.deleters)
+        let mut deleters: Vec<_> = (0..3 * plan.deleters)
             .map(|number| {
                 let world = &world;
                 scope.spawn(move || deleters::run(world, number, plan))
             })
             .collect();
+        deleters.push(scope.spawn(|| deleters::guard::run(&world, guard, plan)));
         let mut said = started;
         while started.elapsed() < plan.time {
             thread::sleep(Duration::from_millis(50));
@@ -79,8 +83,10 @@ pub fn run(plan: &Plan, mut say: impl FnMut(&Figures)) -> Figures {
     figures(handovers.unwrap_or_else(|panic| resume_unwind(panic)))
 }
 
-/// Lets TIME_WAIT give its tuple to the next connection; if the delay can't be set (before Linux 6.14), after a second.
+/// Adds the addresses of the clients, and lets TIME_WAIT give its tuple to the next connection; if the delay can't be set
+/// (before Linux 6.14), after a second.
 fn prepare() {
+    tuples::add_addresses();
     for (name, value) in [("tcp_tw_reuse", "1"), ("tcp_tw_reuse_delay", "1")] {
         let _ = std::fs::write(format!("/proc/sys/net/ipv4/{name}"), value);
     }

@@ -138,6 +138,20 @@ impl Oracle {
         result
     }
 
+    /// Begins an operation that goes on, and of which [`Oracle::reported_until`] says how far its reports are in.
+    pub(crate) fn begin_reports(&self, deleter: usize) {
+        self.busy[deleter].store(0, SeqCst);
+    }
+
+    /// Notes that all reports are in of what such an operation did before that tick.
+    pub(crate) fn reported_until(&self, deleter: usize, time: u64) {
+        self.busy[deleter].store(time, SeqCst);
+    }
+
+    pub(crate) fn end_reports(&self, deleter: usize) {
+        self.busy[deleter].store(IDLE, SeqCst);
+    }
+
     /// Returns true if all reports of operations that began before that tick are in.
     pub(crate) fn has_all_reports_until(&self, time: u64) -> bool {
         self.busy.iter().all(|since| since.load(SeqCst) > time)

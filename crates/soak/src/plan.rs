@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::terms::By;
+
 /// The parameters of a run.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -18,8 +20,8 @@ pub struct Plan {
     pub program: PathBuf,
     /// The seed of all random choices.
     pub seed: u64,
-    /// A fault of the deleters through the library, which the oracle has to find.
-    pub lie: Option<Lie>,
+    /// A fault of the deleters through the library, or of the service, which the oracle has to find.
+    pub lie: Option<(By, Lie)>,
 }
 
 /// Faults that are made on purpose.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
 use crate::hands::Handovers;
-use crate::terms::{By, How, Report, Wrong};
+use crate::terms::{By, GuardRule, How, Report, Wrong};
 
 /// The counters of a running soak.
 #[derive(Debug, Default)]
@@ -19,10 +19,12 @@ pub(crate) struct Counts {
     pub(crate) busy: AtomicU64,
     /// Connections whose server's end never came to be accepted.
     pub(crate) unaccepted: AtomicU64,
-    deleted: [[AtomicU64; 4]; 3],
-    gone: [[AtomicU64; 4]; 3],
-    spared: [[AtomicU64; 4]; 3],
-    other: [[AtomicU64; 4]; 3],
+    deleted: [[AtomicU64; 4]; PRODUCTS],
+    gone: [[AtomicU64; 4]; PRODUCTS],
+    spared: [[AtomicU64; 4]; PRODUCTS],
+    other: [[AtomicU64; 4]; PRODUCTS],
+    /// Reports of the service by rule: deleted, gone, and spared.
+    pub(crate) rules: [[AtomicU64; 3]; RULES],
     /// Reports of "gone" for a tuple that another connection had by then.
     pub(crate) outlived: AtomicU64,
     /// Connections reported deleted whose owner got ECONNABORTED.
@@ -53,12 +55,8 @@ impl Counts {
         details: Vec<String>,
     ) -> Figures {
         let one = |counter: &AtomicU64| counter.load(SeqCst);
-        let many = |counter: &[[AtomicU64; 4]; 3]| {
-            let [library, c_library, program] = counter;
-            [library, c_library, program].map(|hows| {
-                let [fresh, stale, pair, filter] = hows;
-                [fresh, stale, pair, filter].map(one)
-            })
+        let many = |counter: &[[AtomicU64; 4]; PRODUCTS]| {
+            counter.each_ref().map(|hows| hows.each_ref().map(one))
         };
         Figures {
             time,
@@ -72,6 +70,10 @@ impl Counts {
             gone: many(&self.gone),
             spared: many(&self.spared),
             other: many(&self.other),
+            rules: self
+                .rules
+                .each_ref()
+                .map(|reports| reports.each_ref().map(one)),
             outlived: one(&self.outlived),
             proven: one(&self.proven),
             ownerless: one(&self.ownerless) + one(&self.late),
@@ -92,10 +94,11 @@ pub struct Figures {
     exchanges: u64,
     busy: u64,
     unaccepted: u64,
-    deleted: [[u64; 4]; 3],
-    gone: [[u64; 4]; 3],
-    spared: [[u64; 4]; 3],
-    other: [[u64; 4]; 3],
+    deleted: [[u64; 4]; PRODUCTS],
+    gone: [[u64; 4]; PRODUCTS],
+    spared: [[u64; 4]; PRODUCTS],
+    other: [[u64; 4]; PRODUCTS],
+    rules: [[u64; 3]; RULES],
     outlived: u64,
     proven: u64,
     ownerless: u64,
@@ -120,6 +123,11 @@ impl Figures {
     /// Returns the number of deletions through one of the products.
     pub fn deleted_by(&self, by: By) -> u64 {
         self.deleted[by as usize].iter().sum()
+    }
+
+    /// Returns the number of deletions by a rule of the service.
+    pub fn deleted_by_rule(&self, rule: GuardRule) -> u64 {
+        self.rules[rule as usize][0]
     }
 
     /// Returns the number of faults of a kind.
@@ -179,12 +187,20 @@ impl fmt::Display for Figures {
             "\n{:<20}{:>12}{:>12}{:>12}{:>12}",
             "deleted", "fresh", "stale", "pair", "filter"
         )?;
-        for (name, hows) in ["library", "C library", "program"].iter().zip(self.deleted) {
+        for ((_, name), hows) in By::WORDS.iter().zip(self.deleted) {
             write!(f, "{name:<20}")?;
             for count in hows {
                 write!(f, "{count:>12}")?;
             }
             writeln!(f)?;
+        }
+        writeln!(
+            f,
+            "\n{:<20}{:>12}{:>12}{:>12}",
+            "rule of guard", "deleted", "gone", "spared"
+        )?;
+        for ((_, name), [deleted, gone, spared]) in GuardRule::WORDS.iter().zip(self.rules) {
+            writeln!(f, "{name:<20}{deleted:>12}{gone:>12}{spared:>12}")?;
         }
         writeln!(f, "\nmust be 0")?;
         for ((_, what), count) in Wrong::WORDS.iter().zip(self.wrong) {
@@ -208,6 +224,9 @@ impl fmt::Display for Figures {
     }
 }
 
-fn sum(counts: &[[u64; 4]; 3]) -> u64 {
+fn sum(counts: &[[u64; 4]; PRODUCTS]) -> u64 {
     counts.iter().flatten().sum()
 }
+
+const PRODUCTS: usize = By::WORDS.len();
+const RULES: usize = GuardRule::WORDS.len();

@@ -9,6 +9,44 @@ pub enum By {
     CLibrary,
     /// The program.
     Program,
+    /// The service: `tcpentry guard run`.
+    Guard,
+}
+
+impl By {
+    /// All of them, with the text of the final table.
+    pub const WORDS: [(Self, &str); 4] = [
+        (Self::Library, "library"),
+        (Self::CLibrary, "C library"),
+        (Self::Program, "program"),
+        (Self::Guard, "guard"),
+    ];
+}
+
+/// A rule of the service, which is about tuples of its own.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum GuardRule {
+    /// `every`, at a rate.
+    Paced,
+    /// `every`, of what has matched for a while.
+    Lasting,
+    /// `when = "ban"`.
+    Bans,
+    /// `when = "set ..."`.
+    Set,
+    /// `when = "address-removed"`.
+    Removed,
+}
+
+impl GuardRule {
+    /// All of them, with their names in the configuration.
+    pub const WORDS: [(Self, &str); 5] = [
+        (Self::Paced, "paced"),
+        (Self::Lasting, "lasting"),
+        (Self::Bans, "bans"),
+        (Self::Set, "set"),
+        (Self::Removed, "removed"),
+    ];
 }
 
 /// The way in which the connection is named.

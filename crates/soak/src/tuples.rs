@@ -6,6 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 use tcpentry::Pair;
+use tcpentry_testkit::link::ip;
+
+use crate::terms::GuardRule;
 
 /// The tuples of one owner: one listener, and as many client ports as it may have connections.
 #[derive(Debug)]
@@ -20,6 +23,8 @@ pub(crate) struct Tuple {
     pub(crate) client: SocketAddr,
     pub(crate) server: SocketAddr,
     pub(crate) sides: [Side; 2],
+    /// The rule of the service that is about it.
+    pub(crate) rule: Option<GuardRule>,
 }
 
 /// The state of one end's pair; [`CLIENT`] or [`SERVER`].
@@ -41,6 +46,8 @@ pub(crate) struct Before {
     unknown: u64,
 }
 
+/// The number of addresses that bans are about, and of those that a set is about.
+pub(crate) const GUESTS: u16 = 64;
 pub(crate) const CLIENT: usize = 0;
 pub(crate) const SERVER: usize = 1;
 
@@ -58,19 +65,82 @@ impl Tuples {
         };
         let port = 7000 + number;
         let first = 10_000 + number * ports;
-        let tuple = |port_of_client| Tuple {
-            client: SocketAddr::new(address, port_of_client),
-            server: SocketAddr::new(address, port),
-            sides: Default::default(),
+        let tuple = |slot: u16| {
+            let rule = rule_of(slot, ports, address.is_ipv4());
+            let client = match rule {
+                Some(GuardRule::Bans) => guest(slot % GUESTS),
+                Some(GuardRule::Set) => guest(GUESTS + slot % GUESTS),
+                Some(GuardRule::Removed) => removed(address.is_ipv4()),
+                _ => address,
+            };
+            Tuple {
+                client: SocketAddr::new(client, first + slot),
+                server: SocketAddr::new(address, port),
+                sides: Default::default(),
+                rule,
+            }
         };
         Self {
             listener: SocketAddr::new(listening, port),
-            all: (first..first + ports).map(tuple).collect(),
+            all: (0..ports).map(tuple).collect(),
         }
     }
 }
 
+/// Returns the rule that is about a client port: about none in the first half, and so in it all that dies was named otherwise.
+fn rule_of(slot: u16, ports: u16, is_ipv4: bool) -> Option<GuardRule> {
+    match slot * 16 / ports {
+        8..10 => Some(GuardRule::Paced),
+        10..12 => Some(GuardRule::Lasting),
+        // An IPv6 address that no device has can't be bound.
+        12 if is_ipv4 => Some(GuardRule::Bans),
+        13 if is_ipv4 => Some(GuardRule::Set),
+        14..16 => Some(GuardRule::Removed),
+        _ => None,
+    }
+}
+
+/// Returns an address that this host accepts and no device has: an event may bring it.
+pub(crate) fn guest(number: u16) -> IpAddr {
+    let [high, low] = number.to_be_bytes();
+    assert_eq!(high, 0, "there are {} guests", 2 * GUESTS);
+    IpAddr::V4(Ipv4Addr::new(198, 51, 100, low))
+}
+
+/// Returns the address that is removed and put back.
+fn removed(is_ipv4: bool) -> IpAddr {
+    if is_ipv4 {
+        IpAddr::V4(Ipv4Addr::new(198, 18, 0, 1))
+    } else {
+        IpAddr::V6(Ipv6Addr::new(0xfd98, 0, 0, 0, 0, 0, 0, 1))
+    }
+}
+
+/// Adds the addresses of the clients to this namespace.
+pub(crate) fn add_addresses() {
+    ip(&["route add local 198.51.100.0/24 dev lo"]);
+    change_removed("add");
+}
+
+/// Removes the addresses that are removed, or adds them.
+pub(crate) fn change_removed(verb: &str) {
+    let commands = [true, false].map(|is_ipv4| {
+        let length = if is_ipv4 { 32 } else { 128 };
+        format!("addr {verb} {}/{length} dev lo", removed(is_ipv4))
+    });
+    ip(&commands.each_ref().map(String::as_str));
+}
+
 impl Tuple {
+    /// Returns the side that the rule about it names.
+    pub(crate) fn named_side(&self) -> Option<&Side> {
+        let side = match self.rule? {
+            GuardRule::Bans | GuardRule::Set => SERVER,
+            _ => CLIENT,
+        };
+        Some(&self.sides[side])
+    }
+
     /// Returns both ends, the local one of this side first.
     pub(crate) fn ends(&self, side: usize) -> [SocketAddr; 2] {
         match side {

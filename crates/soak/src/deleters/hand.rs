@@ -89,21 +89,21 @@ impl<'w> Hand<'w> {
     }
 
     /// Commits the fault that the oracle has to find.
-    pub(super) fn lie(&mut self, lie: Option<Lie>) {
+    pub(super) fn lie(&mut self, lie: Lie) {
         let (rows, oracle) = (self.list(), &self.world.oracle);
         oracle.during(self.number, || {
             for row in rows.iter().take(3) {
                 let cookie = row.cookie.value();
-                if lie != Some(Lie::Unnamed) {
+                if lie != Lie::Unnamed {
                     oracle.name(cookie);
                 }
                 let is_deleted =
-                    lie != Some(Lie::Undone) && self.table.delete(row, &Options::default()).is_ok();
+                    lie != Lie::Undone && self.table.delete(row, &Options::default()).is_ok();
                 match lie {
-                    Some(Lie::Undone) => {
+                    Lie::Undone => {
                         oracle.record(self.by, How::Fresh, cookie, &Report::Deleted);
                     }
-                    Some(Lie::Unreported) if is_deleted => {
+                    Lie::Unreported if is_deleted => {
                         oracle.record(self.by, How::Fresh, cookie, &Report::Gone);
                     }
                     _ => {}

@@ -1,6 +1,7 @@
 //! The deleters: each names sockets to the oracle before, and hands it each report after.
 
 mod c_library;
+pub(crate) mod guard;
 mod hand;
 mod library;
 mod program;
@@ -18,6 +19,8 @@ use crate::world::World;
 pub(crate) fn run(world: &World, number: usize, plan: &Plan) {
     let seed = plan.seed.wrapping_mul(2000) + u64::try_from(number).expect("it is small");
     let by = [By::Library, By::CLibrary, By::Program][number % 3];
+    let lie = plan.lie.filter(|(by, _)| *by == By::Library);
+    let lie = lie.map(|(_, lie)| lie);
     let mut hand = Hand::new(world, number, by, seed);
     while !world.quiet.load(SeqCst) {
         let how = hand.random.choose(&[
@@ -29,10 +32,13 @@ pub(crate) fn run(world: &World, number: usize, plan: &Plan) {
             How::Filter,
         ]);
         match hand.by {
-            By::Library if plan.lie.is_some() => hand.lie(plan.lie),
-            By::Library => library::act(&mut hand, how),
+            By::Library => match lie {
+                Some(lie) => hand.lie(lie),
+                None => library::act(&mut hand, how),
+            },
             By::CLibrary => c_library::act(&mut hand, how),
             By::Program => program::act(&mut hand, how, &plan.program),
+            By::Guard => unreachable!("the service is one process, and has a thread of its own"),
         }
         thread::sleep(Duration::from_micros(500));
     }

@@ -70,7 +70,12 @@ impl TableWorker {
                 rule,
                 sets,
             }) => {
-                let looked = look(&rule, &sets, &self.interrupt).map(|(looked, scans)| {
+                let looked = look(&rule, &sets, &self.interrupt);
+                if self.interrupt.is_set() {
+                    // The service ends, which is no failure of the rule.
+                    return None;
+                }
+                let looked = looked.map(|(looked, scans)| {
                     let rule = rule.name.clone();
                     self.rounds.insert((id, round), Round { rule, scans });
                     looked
