@@ -392,3 +392,17 @@ fn is_either_end(session: &Pair, other: &Pair) -> bool {
 const SSH: u16 = 22;
 /// The uid of a user that this user namespace does not map (`/proc/sys/kernel/overflowuid`).
 const OVERFLOW: u32 = 65534;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_whom_this_namespace_does_not_map_may_be_anybody() {
+        let session = OwnSession::find();
+        assert!(session.may_be_a_servers(0));
+        assert!(session.may_be_a_servers(OVERFLOW));
+        // Nobody logs in as this one.
+        assert!(!session.may_be_a_servers(u32::MAX - 7));
+    }
+}
