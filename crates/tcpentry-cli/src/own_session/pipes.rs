@@ -181,9 +181,11 @@ impl Pipes {
     /// Returns true while there is one of at least this reach whose other end has not been looked for so far and is not
     /// known; from now on it has been.
     pub(super) fn begin_search(&mut self, least: Reach, reach: Reach) -> bool {
+        let may_relay = self.may_relay_near();
         let mut any = false;
         for wanted in self.0.values_mut() {
-            let is_due = wanted.searched.is_none_or(|searched| searched < reach);
+            let is_of_use = may_relay || wanted.reach != Reach::Near;
+            let is_due = is_of_use && wanted.searched.is_none_or(|searched| searched < reach);
             if wanted.known < Known::Other && wanted.reach >= least && is_due {
                 let is_far = reach >= Reach::Far && (wanted.reach == Reach::Own || wanted.is_named);
                 wanted.is_missing = is_far && wanted.known == Known::Nobody;
@@ -196,8 +198,18 @@ impl Pipes {
 
     /// Returns true when the other end of each of at least this reach is known.
     pub(super) fn are_known(&self, least: Reach) -> bool {
-        let mut all = self.0.values();
-        all.all(|wanted| wanted.reach < least || wanted.known == Known::Other)
+        let may_relay = self.may_relay_near();
+        self.0.values().all(|wanted| {
+            let is_of_use = may_relay || wanted.reach != Reach::Near;
+            wanted.reach < least || wanted.known == Known::Other || !is_of_use
+        })
+    }
+
+    /// Returns true if there are pipes in both directions by which a child may relay: one that was only left to whoever
+    /// is near, as that of a job server is, leads nowhere.
+    fn may_relay_near(&self) -> bool {
+        let near = || self.0.values().filter(|wanted| wanted.reach == Reach::Near);
+        near().any(|wanted| wanted.reads) && near().any(|wanted| wanted.writes)
     }
 
     /// Returns true when nobody was seen who has the other end of one of this program's own.
