@@ -1,5 +1,5 @@
-//! `cargo xtask soak`: connections come and go, all three products delete, an oracle compares; in a network namespace of
-//! its own.
+//! `cargo xtask soak`: connections come and go, the products and the service delete, an oracle compares; in a network
+//! namespace of its own.
 
 use anyhow::Result;
 

@@ -14,18 +14,34 @@ fn all_delete_what_they_say_and_nothing_else() {
             Ok(program) => program,
             Err(reason) => skip!("{reason}"),
         };
-        let figures = soak(program, Duration::from_secs(4), None);
-        assert!(figures.is_clean(), "{figures}");
-        for (by, name) in By::WORDS {
-            assert!(figures.deleted_by(by) > 0, "{name}: {figures}");
-        }
-        let rules = GuardRule::WORDS.iter();
+        let mut missing: Vec<&str> = GuardRule::WORDS.map(|(_, name)| name).into();
+        missing.extend(By::WORDS.map(|(_, name)| name));
         // Without nft(8) there is no set.
-        for (rule, name) in rules.filter(|(rule, _)| *rule != GuardRule::Set) {
-            assert!(figures.deleted_by_rule(*rule) > 0, "{name}: {figures}");
+        if std::process::Command::new("nft")
+            .arg("-v")
+            .output()
+            .is_err()
+        {
+            missing.retain(|name| *name != "set");
         }
-        assert!(figures.proven() > 0, "{figures}");
-        assert!(figures.handed_over().0 > 0, "{figures}");
+        // On a busy machine the service gets to all of its rules after a while.
+        for _ in 0..6 {
+            let figures = soak(program.clone(), Duration::from_secs(5), None);
+            assert!(figures.is_clean(), "{figures}");
+            assert!(figures.proven() > 0, "{figures}");
+            assert!(figures.handed_over().0 > 0, "{figures}");
+            missing.retain(|name| {
+                let is_by = |(by, its): &(By, &str)| its == name && figures.deleted_by(*by) > 0;
+                let is_of = |(rule, its): &(GuardRule, &str)| {
+                    its == name && figures.deleted_by_rule(*rule) > 0
+                };
+                !By::WORDS.iter().any(is_by) && !GuardRule::WORDS.iter().any(is_of)
+            });
+            if missing.is_empty() {
+                return;
+            }
+        }
+        panic!("nothing was deleted by {missing:?}");
     });
 }
 
@@ -59,9 +75,14 @@ fn is_found(by: By, lie: Lie, wrong: Wrong) {
         Ok(program) => program,
         Err(reason) => skip!("{reason}"),
     };
-    let figures = soak(program, Duration::from_secs(2), Some((by, lie)));
-    assert!(figures.wrong(wrong) > 0, "{figures}");
-    assert!(!figures.is_clean());
+    // On a busy machine the service gets to its rules after a while.
+    let found = (0..6).any(|_| {
+        let figures = soak(program.clone(), Duration::from_secs(2), Some((by, lie)));
+        let is_found = figures.wrong(wrong) > 0;
+        assert!(!is_found || !figures.is_clean());
+        is_found
+    });
+    assert!(found, "{lie:?} is not found");
 }
 
 fn soak(program: PathBuf, time: Duration, lie: Option<(By, Lie)>) -> Figures {

@@ -31,6 +31,8 @@ struct GuardHand<'w> {
     /// The blocks of addresses that are in the set; empty where there is no nftables.
     blocks: Vec<bool>,
     is_removed: bool,
+    /// The number of events.
+    turn: u64,
 }
 
 /// A question how far the reports are in.
@@ -64,6 +66,7 @@ pub(crate) fn run(world: &World, number: usize, plan: &Plan) {
         barrier: None,
         blocks: vec![false; if has_sets { BLOCKS } else { 0 }],
         is_removed: false,
+        turn: 0,
     };
     hand.run();
     world.oracle.end_reports(number);
@@ -135,13 +138,14 @@ impl GuardHand<'_> {
             self.is_removed = false;
             return;
         }
-        match self.random.below(16) {
-            0 => {
+        self.turn += 1;
+        match self.turn % 16 {
+            1 => {
                 change_removed("del");
                 self.is_removed = true;
             }
-            1 => self.service.signal(Signal::HUP),
-            2..8 => self.ban(),
+            15 => self.service.signal(Signal::HUP),
+            turn if turn % 2 == 0 => self.ban(),
             _ if !self.blocks.is_empty() => self.change_set(),
             _ => {}
         }
@@ -152,7 +156,9 @@ impl GuardHand<'_> {
         let mut guest =
             || guest(u16::try_from(self.random.below(usize::from(GUESTS))).expect("it is small"));
         let (one, other, third) = (guest(), guest(), guest());
-        let request = format!("ban\nadd {one} 1\nadd {other}/30 2\nadd {third}\ndel {third}\n\n");
+        let length = self.random.choose(&[26, 28, 30]);
+        let request =
+            format!("ban\nadd {one} 1\nadd {other}/{length} 2\nadd {third}\ndel {third}\n\n");
         let reply = self.service.ask(&request).unwrap_or_default();
         if reply["done"].is_null() {
             self.complain(&format!("{request}: {reply}"));
