@@ -54,6 +54,7 @@ printf '[Definition]\nfailregex = ^\s*failure from <HOST>$\n' >/etc/fail2ban/fil
     jail stock 'port = 7000,8080' 'action = nftables-multiport[port="%(port)s", protocol="%(protocol)s"]'
     jail host 'port = 7000'
     jail published 'port = http-alt'
+    jail own 'port = http-alt' 'action = tcpentry[port="%(port)s", need=all, options="--own-netns-only"]'
     jail names 'port = ssh, 8000-8010'
     jail udp 'port = 7000' 'protocol = udp'
     jail all 'port = 7000' 'protocol = all' 'banaction = iptables-allports'
@@ -103,6 +104,10 @@ unban
 mark
 ban host
 expect_ended "with tcpentry" IPv4 IPv6
+ban own
+within 5 in_log '\[own\] Ban fd98::2' || fail "no ban"
+sleep 0.5
+expect_open "options=--own-netns-only" published-IPv4
 mark
 ban published
 expect_ended "with tcpentry" published-IPv4 published-IPv6
