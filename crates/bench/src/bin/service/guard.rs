@@ -133,7 +133,7 @@ fn run(command: &mut Command) -> Result<()> {
 /// A running service; dropping it ends it.
 struct Service(Child);
 
-/// What a service has used.
+/// The resources that a service has used.
 struct Usage {
     cpu: Duration,
     switches: u64,

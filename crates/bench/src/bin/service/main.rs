@@ -23,7 +23,7 @@ struct Words {
 enum Part {
     /// Measures everything, in processes and mounts of its own.
     Run(Args),
-    /// The same, once it is there.
+    /// Measures it there.
     Inside(Args),
     /// Holds some of the connections (a process of its own).
     Hold { first: u32, count: u32 },

@@ -86,7 +86,7 @@ impl GuardHand<'_> {
                 }
             }
             if let Some(status) = self.service.ended() {
-                self.complain(&format!("ended: {status}: {}", self.service.last_words()));
+                self.complain(&format!("ended: {status}: {}", Service::last_words()));
                 break;
             }
             self.act();
@@ -122,7 +122,7 @@ impl GuardHand<'_> {
             match ended {
                 Some(status) if status.success() => return,
                 Some(status) => {
-                    let words = self.service.last_words();
+                    let words = Service::last_words();
                     return self.complain(&format!("{status}: {words}"));
                 }
                 None if start.elapsed() > MAX_END => return self.complain("does not end"),
@@ -159,7 +159,7 @@ impl GuardHand<'_> {
         let length = self.random.choose(&[26, 28, 30]);
         let request =
             format!("ban\nadd {one} 1\nadd {other}/{length} 2\nadd {third}\ndel {third}\n\n");
-        let reply = self.service.ask(&request).unwrap_or_default();
+        let reply = Service::ask(&request).unwrap_or_default();
         if reply["done"].is_null() {
             self.complain(&format!("{request}: {reply}"));
         }
@@ -184,7 +184,7 @@ impl GuardHand<'_> {
         let time = self.world.oracle.tick();
         let looks = match &self.barrier {
             Some(barrier) if barrier.is_marked => return,
-            _ => self.looks(),
+            _ => Self::looks(),
         };
         let Some(looks) = looks else {
             return;
@@ -202,15 +202,15 @@ impl GuardHand<'_> {
             Some(barrier) if looks >= barrier.looks + 3 => {
                 barrier.is_marked = true;
                 let (_, name) = GuardRule::WORDS[CLOCK as usize];
-                let _ = self.service.ask(&format!("resume {name}\n"));
+                let _ = Service::ask(&format!("resume {name}\n"));
             }
             Some(_) => {}
         }
     }
 
     /// Returns the number of looks of a rule that is never held up by its pace.
-    fn looks(&self) -> Option<u64> {
-        let status = self.service.ask("status\n")?;
+    fn looks() -> Option<u64> {
+        let status = Service::ask("status\n")?;
         let (_, name) = GuardRule::WORDS[CLOCK as usize];
         let rules = status["status"]["rules"].as_array()?;
         rules.iter().find(|rule| rule["name"] == name)?["looks"].as_u64()

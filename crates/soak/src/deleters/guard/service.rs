@@ -54,7 +54,7 @@ impl Service {
     }
 
     /// Asks it on its socket, and returns the reply; `None` where it does not answer.
-    pub(super) fn ask(&self, request: &str) -> Option<Value> {
+    pub(super) fn ask(request: &str) -> Option<Value> {
         let mut socket = UnixStream::connect("/run/tcpentry/guard.sock").ok()?;
         socket.set_read_timeout(Some(MAX_WAIT)).ok()?;
         socket.write_all(request.as_bytes()).ok()?;
@@ -73,7 +73,7 @@ impl Service {
     }
 
     /// Returns what it has written beside its records: nothing, unless it could not go on.
-    pub(super) fn last_words(&self) -> String {
+    pub(super) fn last_words() -> String {
         fs::read_to_string(STDERR).unwrap_or_default()
     }
 }
