@@ -18,6 +18,7 @@ use crate::command::delete::interrupt::Interrupt;
 use crate::command::delete::selector::{self, RowVerdict, SelectedTable, Selector};
 use crate::command::delete::stop::Stop;
 use crate::own_session::SessionGuard;
+use crate::peer_reset::because;
 use crate::tables::selection::{self, FilterInput, Hosts, SelectionError};
 use crate::tables::sets::Sets;
 use crate::tables::{self, NamespaceTable};
@@ -127,10 +128,13 @@ pub(super) fn describe(
         },
         errno: result.as_ref().err().and_then(Error::errno),
         cause: match result {
-            Ok(ending) => ending
-                .reset
-                .kept_back()
-                .map(|why| format!("its peer was not told: {why}")),
+            Ok(ending) => ending.reset.kept_back().map(|reason| {
+                let address = connection.local().address();
+                let because = because(reason);
+                format!(
+                    "its peer was not notified: {address} is no longer on this host, and {because}"
+                )
+            }),
             Err(error) => Some(error.cause().to_owned()),
         },
         identity: identity.unwrap_or_default(),

@@ -9,6 +9,7 @@ mod rules;
 mod run;
 pub(super) mod service;
 mod state;
+mod thread;
 mod worker;
 
 use crate::args::{GuardArgs, GuardCommand};

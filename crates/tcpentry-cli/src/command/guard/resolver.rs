@@ -3,10 +3,10 @@
 use std::io;
 use std::net::ToSocketAddrs as _;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use super::state::Event;
+use super::thread::ServiceThread;
 
 /// A name that is looked up again and again.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -31,9 +31,8 @@ pub(super) fn start(
     lists: Receiver<Vec<WatchedName>>,
     answers: Sender<Event>,
     wake: impl Fn() + Send + 'static,
-) -> io::Result<()> {
-    let builder = Builder::new().name("tcpentry-names".to_owned());
-    builder.spawn(move || {
+) -> io::Result<ServiceThread> {
+    ServiceThread::start("tcpentry-names", wake, move |wake| {
         let mut due: Vec<(WatchedName, Instant)> = Vec::new();
         loop {
             let next = due.iter().map(|(_, due)| *due).min();
@@ -64,8 +63,7 @@ pub(super) fn start(
                 wake();
             }
         }
-    })?;
-    Ok(())
+    })
 }
 
 const SHORTEST: Duration = Duration::from_secs(1);

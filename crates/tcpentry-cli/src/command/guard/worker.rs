@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::mpsc::{Receiver, Sender};
-use std::thread::{Builder, JoinHandle};
 
 use tcpentry::delete::Ending;
 use tcpentry::{Connection, Error};
 
 use super::look::{describe, find_missing, look};
 use super::state::{Done, Event, FoundConnection, StateCommand};
+use super::thread::ServiceThread;
 use crate::command::delete::interrupt::Interrupt;
 use crate::command::delete::selector::SelectedTable;
 
@@ -38,9 +38,8 @@ pub(super) fn start(
     answers: Sender<Event>,
     interrupt: Interrupt,
     wake: impl Fn() + Send + 'static,
-) -> io::Result<JoinHandle<()>> {
-    let builder = Builder::new().name("tcpentry-table".to_owned());
-    builder.spawn(move || {
+) -> io::Result<ServiceThread> {
+    ServiceThread::start("tcpentry-table", wake, move |wake| {
         let mut worker = TableWorker {
             rounds: HashMap::new(),
             interrupt,

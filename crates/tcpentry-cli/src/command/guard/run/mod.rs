@@ -10,7 +10,6 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -30,6 +29,7 @@ use super::service::status::{GuardStatus, RuleStatus};
 use super::state::entry::{GuardEntry, Weight};
 use super::state::rule::RuleState;
 use super::state::{Event, Guard, StateCommand};
+use super::thread::ServiceThread;
 use super::worker::{self, WorkerTask};
 use crate::args::GuardRunArgs;
 use crate::command::bans::BanChange;
@@ -77,7 +77,8 @@ struct Service {
     tasks: Option<Sender<WorkerTask>>,
     answers: Receiver<Event>,
     names: Sender<Vec<WatchedName>>,
-    worker: Option<JoinHandle<()>>,
+    worker: Option<ServiceThread>,
+    resolver: ServiceThread,
     started: SystemTime,
     last_reload_error: Option<String>,
     /// The next time at which the service manager hears that the loop goes on.
@@ -124,7 +125,7 @@ impl Service {
         let (send_answer, answers) = mpsc::channel();
         let worker = worker::start(from_loop, send_answer.clone(), interrupt.clone(), wake())?;
         let (names, lists) = mpsc::channel();
-        resolver::start(lists, send_answer, wake())?;
+        let resolver = resolver::start(lists, send_answer, wake())?;
         let notifier = Notifier::from_environment()?;
         let watchdog = notifier
             .watchdog_interval()
@@ -144,6 +145,7 @@ impl Service {
             answers,
             names,
             worker: Some(worker),
+            resolver,
             started: SystemTime::now(),
             last_reload_error: None,
             watchdog,
@@ -202,6 +204,14 @@ impl Service {
                 return Exit::Failed;
             }
             let now = Instant::now();
+            if let Some(name) = self.dead_thread() {
+                self.say(
+                    Priority::Error,
+                    &format!("the thread {name} has died, and the service ends: it can't do its work without it"),
+                );
+                self.end();
+                return Exit::Failed;
+            }
             if drain(&self.reloading) {
                 self.reload(now);
             }
@@ -234,6 +244,14 @@ impl Service {
             Exit::Interrupted(signal) if i32::from(signal) == SIGTERM => Exit::Done,
             exit => exit,
         }
+    }
+
+    /// Returns the name of a thread that has ended before the service does.
+    fn dead_thread(&self) -> Option<&'static str> {
+        let threads = self.worker.iter().chain([&self.resolver]);
+        let mut dead = threads.filter_map(ServiceThread::ended);
+        // By a signal the worker ends, too.
+        dead.next().filter(|_| !self.interrupt.is_set())
     }
 
     /// Waits until something has happened, or something is due.
@@ -500,7 +518,7 @@ impl Service {
         self.notifier.stopping("ends");
         self.tasks = None;
         if let Some(worker) = self.worker.take() {
-            let _ = worker.join();
+            worker.join();
         }
         let now = Instant::now();
         while let Ok(event) = self.answers.try_recv() {
