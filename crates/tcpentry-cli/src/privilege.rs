@@ -24,7 +24,7 @@ pub(crate) fn drop_for(args: &Args) {
         }
         Some(Command::Ban(_)) => TABLE.union(CapabilitySet::SYS_ADMIN),
         Some(Command::Guard(args)) => match args.command {
-            // A rule may be about other namespaces, even one that comes with a reload.
+            // A rule may be about other namespaces; where none is, the service drops it when it has read them.
             GuardCommand::Check(_) | GuardCommand::Run(_) => TABLE.union(CapabilitySet::SYS_ADMIN),
             GuardCommand::Status(_) | GuardCommand::Pause(_) | GuardCommand::Resume(_) => ASK,
         },
@@ -41,6 +41,19 @@ pub(crate) fn drop_for(args: &Args) {
             std::io::Error::from(errno)
         ));
     }
+}
+
+/// Drops the capability to enter other network namespaces, and returns true if this process had it. Threads that exist keep
+/// theirs.
+pub(crate) fn drop_namespaces() -> bool {
+    let Ok(held) = rustix::thread::capabilities(None) else {
+        return false;
+    };
+    let namespaces = CapabilitySet::SYS_ADMIN;
+    // As in `kept`: who borrows by having as many has to keep all.
+    held.effective.contains(CapabilitySet::SYS_PTRACE)
+        && held.permitted.contains(namespaces)
+        && set(held.effective - namespaces, held.permitted - namespaces).is_ok()
 }
 
 /// Drops all capabilities: the demo's peers only talk to each other. Where that is refused they are no worse off.

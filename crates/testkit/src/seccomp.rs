@@ -34,9 +34,25 @@ pub fn refusing<T: Send>(
     errno: i32,
     body: impl FnOnce() -> T + Send,
 ) -> T {
+    refusing_with(call, first_argument.map(|value| (0, value)), errno, body)
+}
+
+/// Runs the body on a thread for which `socket(AF_NETLINK, ..., NETLINK_NETFILTER)` fails with `EPROTONOSUPPORT`, as in a
+/// kernel without nftables.
+pub fn without_nftables<T: Send>(body: impl FnOnce() -> T + Send) -> T {
+    let netfilter = Some((2, libc::NETLINK_NETFILTER.unsigned_abs()));
+    refusing_with(libc::SYS_socket, netfilter, libc::EPROTONOSUPPORT, body)
+}
+
+fn refusing_with<T: Send>(
+    call: libc::c_long,
+    argument: Option<(u32, u32)>,
+    errno: i32,
+    body: impl FnOnce() -> T + Send,
+) -> T {
     let rule = Rule {
         call,
-        first_argument,
+        argument,
         fate: Fate::Refused(errno),
     };
     on_a_thread(move || {
@@ -187,7 +203,7 @@ pub fn watching<T: Send>(body: impl FnOnce() -> T + Send) -> Result<(T, Vec<Touc
 const fn notified(call: libc::c_long) -> Rule {
     Rule {
         call,
-        first_argument: None,
+        argument: None,
         fate: Fate::Notified,
     }
 }

@@ -80,7 +80,8 @@ pub(crate) enum Fate {
 #[derive(Clone, Copy)]
 pub(crate) struct Rule {
     pub(crate) call: libc::c_long,
-    pub(crate) first_argument: Option<u32>,
+    /// The number of an argument, and its value.
+    pub(crate) argument: Option<(u32, u32)>,
     pub(crate) fate: Fate,
 }
 
@@ -135,10 +136,10 @@ fn compile(rules: &[Rule]) -> Vec<libc::sock_filter> {
             Fate::Deadly => libc::SECCOMP_RET_KILL_PROCESS,
         };
         program.push(step(load, 0, 0));
-        if let Some(argument) = rule.first_argument {
+        if let Some((number, value)) = rule.argument {
             program.push(step(jump, call, 3));
-            program.push(step(load, low_half, 0));
-            program.push(step(jump, argument, 1));
+            program.push(step(load, low_half + 8 * number, 0));
+            program.push(step(jump, value, 1));
         } else {
             program.push(step(jump, call, 1));
         }

@@ -193,11 +193,16 @@ impl SessionGuard {
     /// Returns true if a deletion may cut the operator off though nothing shows it: their path leads out of what can be
     /// followed.
     pub(crate) fn is_in_doubt(&mut self) -> bool {
+        self.doubt().is_some()
+    }
+
+    /// Returns why a deletion may do so, in words.
+    pub(crate) fn doubt(&mut self) -> Option<String> {
         if self.protects == Protection::Nothing {
-            return false;
+            return None;
         }
         let session = self.session.get_or_insert_with(OwnSession::find);
-        session.doubt().is_some()
+        session.doubt()
     }
 
     /// Returns true if an SSH server holds a connection: it may be somebody's session.

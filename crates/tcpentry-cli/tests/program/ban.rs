@@ -532,6 +532,34 @@ fn bans_go_to_the_service_where_it_has_a_rule_for_them() {
 }
 
 #[test]
+fn a_list_that_is_handed_over_says_where_the_own_session_cannot_be_followed() {
+    on_a_stage(|stage| {
+        let guard = stage.guard(RULE);
+        let ssh = listen(HERE, 22);
+        let banned = stage.connect(OTHER, HERE, 22, &ssh);
+        std::fs::write(stage.world.path("/run/list"), format!("{OTHER}\n")).unwrap();
+        let mut command = stage.command(&["ban", "--file", "/run/list"]);
+        // As with `kubectl exec -i`: it comes from outside its pid namespace.
+        let (input, _speaker) = std::io::pipe().unwrap();
+        command.env_remove("SSH_CONNECTION").stdin(input);
+        let ban = Run::from(command.output().unwrap());
+        assert_eq!(ban.code, 0, "{}", ban.err);
+        assert!(
+            ban.err.contains("handed over to tcpentry guard: 1 ban"),
+            "{}",
+            ban.err
+        );
+        assert_eq!(
+            ban.err.matches("this may cut you off: ").count(),
+            1,
+            "{}",
+            ban.err
+        );
+        assert_eq!(told(&banned), RESET, "{}", guard.service.log());
+    });
+}
+
+#[test]
 fn the_ban_of_ones_own_address_is_not_handed_over() {
     on_a_stage(|stage| {
         let guard = stage.guard(RULE);

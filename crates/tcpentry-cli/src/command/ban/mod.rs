@@ -90,7 +90,7 @@ fn run_list(args: &BanArgs, spared: &Spared, changes: &[BanChange]) -> Exit {
     let set = Arc::new(set);
     let exit = end(args, spared, &set, false, &Interrupt::install());
     if let Some(period) = args.linger.filter(|_| !args.lingering && !args.dry_run) {
-        let session = peers_of_session(args, &set);
+        let (session, _) = peers_of_session(args, &set);
         for peer in &session {
             notice(&format!(
                 "your own session comes from {peer}: --linger leaves that address alone"
@@ -179,8 +179,8 @@ fn hand_over(
     if !handover.may_take(changes) {
         return None;
     }
-    let session = if set.is_empty() {
-        Vec::new()
+    let (session, doubt) = if set.is_empty() {
+        (Vec::new(), None)
     } else {
         peers_of_session(args, set)
     };
@@ -198,6 +198,10 @@ fn hand_over(
     });
     if !handover.offer(&changes) {
         return None;
+    }
+    // Whoever feeds bans has nobody who could be cut off.
+    if let Some(doubt) = doubt.filter(|_| !args.stdin) {
+        print_error(&doubt);
     }
     for peer in &session {
         notice(&format!(
@@ -263,10 +267,12 @@ fn end(
     banned::run(&ban, interrupt)
 }
 
-/// Returns the banned peers of the connections that carry the operator's session: the part in the background can't find them.
-fn peers_of_session(args: &BanArgs, set: &PrefixSet) -> Vec<IpAddr> {
+/// Returns the banned peers of the connections that carry the operator's session, which only this process can find; and why
+/// another banned connection may carry it, too, if that is not known.
+fn peers_of_session(args: &BanArgs, set: &PrefixSet) -> (Vec<IpAddr>, Option<String>) {
     let mut session = SessionGuard::new(args.own_session).certain();
     let mut peers = Vec::new();
+    let mut has_others = false;
     // Where they can't be opened, nothing is ended either.
     let tables = tables::open_quietly(&NetnsArgs::from(args)).map(|tables| tables.opened);
     for table in &mut tables.unwrap_or_default() {
@@ -274,13 +280,16 @@ fn peers_of_session(args: &BanArgs, set: &PrefixSet) -> Vec<IpAddr> {
             continue;
         };
         let rows = rows.filter_map(Result::ok);
-        let banned = rows.filter(|row| set.contains(row.peer().address()));
-        let carriers = banned.filter(|row| session.admit(row).is_err());
-        peers.extend(carriers.map(|row| row.peer().address()));
+        for row in rows.filter(|row| set.contains(row.peer().address())) {
+            match session.admit(&row) {
+                Ok(()) => has_others = true,
+                Err(_) => peers.push(row.peer().address()),
+            }
+        }
     }
     peers.sort_unstable();
     peers.dedup();
-    peers
+    (peers, has_others.then(|| session.doubt()).flatten())
 }
 
 fn read_host() -> Result<HostAddresses, Exit> {

@@ -5,6 +5,7 @@ mod ban_file;
 mod check;
 mod look;
 mod resolver;
+mod rights;
 mod rules;
 mod run;
 pub(super) mod service;

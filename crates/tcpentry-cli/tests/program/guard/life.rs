@@ -3,6 +3,8 @@
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
+use tcpentry_testkit::link::sysctl;
+use tcpentry_testkit::seccomp::without_nftables;
 use tcpentry_testkit::{isolated, skip, stage};
 
 use super::{Service, ServiceFolder, wake_ups};
@@ -108,6 +110,42 @@ fn nothing_wakes_it_up_that_no_rule_has_asked_for() {
         let before = wake_ups(service.pid);
         std::thread::sleep(Duration::from_secs(5));
         assert_eq!(wake_ups(service.pid), before);
+    });
+}
+
+#[test]
+fn without_nftables_the_other_rules_act_and_that_of_a_set_is_said_to_do_nothing() {
+    alone(|| {
+        let (all, _listener, port) = connections(2);
+        let rules = format!(
+            "[rule.banned]\nwhen = \"set inet t s\"\ndelete = \"dst $elements\"\n\
+             [rule.look]\nevery = \"200ms\"\ndelete = \"dport = :{port}\"\n{WAITS}"
+        );
+        let service = without_nftables(|| Service::start(program(), &rules));
+        service.logs_times("rule look: deleted: ", 2);
+        service.logs("rules about what it announces do nothing");
+        assert!(all.iter().all(|it| !is_alive(it)));
+        assert!(service.end().0.success());
+    });
+}
+
+#[test]
+fn without_ipv6_it_works() {
+    alone(|| {
+        sysctl("net/ipv6/conf/all/disable_ipv6", "1");
+        let (all, _listener, port) = connections(2);
+        let rules = format!(
+            "[rule.left]\nwhen = \"address-removed\"\ndelete = \"src $address\"\n\
+             [rule.look]\nevery = \"200ms\"\ndelete = \"dport = :{port}\"\n{WAITS}"
+        );
+        let service = Service::start(program(), &rules);
+        service.logs_times("rule look: deleted: ", 2);
+        assert!(all.iter().all(|it| !is_alive(it)));
+        let (_, log) = service.end();
+        assert!(
+            !log.contains("can't") && !log.contains("do nothing"),
+            "{log}"
+        );
     });
 }
 

@@ -5,6 +5,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::Path;
 use std::process::Command;
 
+use rustix::process::{Signal, kill_process};
 use tcpentry_testkit::user::others;
 use tcpentry_testkit::{isolated, skip, stage, until};
 
@@ -79,6 +80,7 @@ fn a_rule_that_looks_takes_what_check_names_and_says_what_fails_without() {
         );
         fs::write(folder.path("rules.toml"), rules).unwrap();
         let service = Service::start_in(folder, as_user(Command::new("setpriv"), ""));
+        service.logs("rule one: whoever runs this lacks CAP_NET_ADMIN: ");
         service.logs("rule one: denied: ");
         assert!(all.iter().all(is_alive));
     });
@@ -118,6 +120,42 @@ fn a_rule_of_all_namespaces_takes_what_check_names_and_says_what_fails_without()
         until("it has ended", || told(&banned) == RESET);
         service.logs("deleted: ");
         assert!(is_alive(&kept));
+    });
+}
+
+#[test]
+fn the_right_to_enter_namespaces_is_dropped_where_no_rule_needs_it() {
+    isolated(|| {
+        if let Err(error) = stage::bare() {
+            skip!("no mounts of a test's own: {error}");
+        }
+        if !others() {
+            skip!("only one user is mapped here");
+        }
+        let rules = "[rule.bans]\nwhen = \"ban\"\ndelete = \"dst $elements\"\n";
+        let folder = ServiceFolder::new(rules);
+        prepare(Path::new("/run"), &folder);
+        let rights = ",+net_admin,+sys_ptrace,+dac_read_search,+sys_admin";
+        let service = Service::start_in(folder, as_user(Command::new("setpriv"), rights));
+        for task in fs::read_dir(format!("/proc/{}/task", service.pid())).unwrap() {
+            let status = fs::read_to_string(task.unwrap().path().join("status")).unwrap();
+            for set in ["CapPrm", "CapEff", "CapAmb"] {
+                let expected = if set == "CapAmb" { 0 } else { 0x81004 };
+                assert!(
+                    status.contains(&format!("{set}:\t{expected:016x}\n")),
+                    "{status}"
+                );
+            }
+        }
+        assert!(!service.log().contains("namespaces"), "{}", service.log());
+        fs::write(
+            service.path("rules.toml"),
+            format!("{rules}netns = \"all\"\n"),
+        )
+        .unwrap();
+        kill_process(service.pid(), Signal::HUP).unwrap();
+        service.logs("rule bans: it can't enter other network namespaces: ");
+        service.logs("restart the service");
     });
 }
 

@@ -1,17 +1,16 @@
 //! `guard check`: the rules in canonical form, each with what it would delete now. Nothing is deleted.
 
 mod forecast;
-mod rights;
 
 use std::io::{self, Write as _};
 
+use super::rights::{CallerRights, Rights};
 use super::rules::{self, Rule, Rules};
 use crate::args::GuardCheckArgs;
 use crate::exit::Exit;
 use crate::message::exit_after;
 use crate::output::stdout;
 use forecast::Forecast;
-use rights::{CallerRights, Rights};
 
 /// Runs the command, and returns the exit code.
 pub(super) fn run(args: &GuardCheckArgs) -> Exit {

@@ -20,6 +20,7 @@ use tcpentry::netns::HostAddresses;
 
 use super::ban_file;
 use super::resolver::{self, WatchedName};
+use super::rights::{CallerRights, Rights};
 use super::rules::{self, Rules, Trigger};
 use super::service::control::{self, Control, ControlReply, ControlRequest, RequestKind};
 use super::service::journal::{EventLog, LogField, LogRecord, Priority};
@@ -36,6 +37,7 @@ use crate::command::bans::BanChange;
 use crate::command::delete::interrupt::Interrupt;
 use crate::exit::Exit;
 use crate::message::{print_error, print_failure};
+use crate::privilege;
 use reports::Reports;
 use sources::{Heard, Sources};
 
@@ -79,6 +81,8 @@ struct Service {
     names: Sender<Vec<WatchedName>>,
     worker: Option<ServiceThread>,
     resolver: ServiceThread,
+    /// Set once the right to enter other network namespaces was dropped, because no rule needed it.
+    has_dropped_namespaces: bool,
     started: SystemTime,
     last_reload_error: Option<String>,
     /// The next time at which the service manager hears that the loop goes on.
@@ -94,6 +98,12 @@ struct Service {
 impl Service {
     fn start(args: &GuardRunArgs, rules: Rules, host: HostAddresses) -> io::Result<Self> {
         let now = Instant::now();
+        // Before there are other threads.
+        let needs_namespaces = rules
+            .rules
+            .iter()
+            .any(|it| Rights::of(it).enter_namespaces());
+        let has_dropped_namespaces = !needs_namespaces && privilege::drop_namespaces();
         let mut log = EventLog::open();
         let path = control::server_path();
         let control = Control::open(&path);
@@ -146,6 +156,7 @@ impl Service {
             names,
             worker: Some(worker),
             resolver,
+            has_dropped_namespaces,
             started: SystemTime::now(),
             last_reload_error: None,
             watchdog,
@@ -175,8 +186,28 @@ impl Service {
         // From here on nothing that happens is missed.
         let text = format!("runs {}", self.summary());
         self.say(Priority::Notice, &text);
+        self.say_what_is_lacking();
         self.act(now);
         self.notifier.ready(&self.summary());
+    }
+
+    /// Says for each rule what can't be done for it here.
+    fn say_what_is_lacking(&mut self) {
+        let caller = CallerRights::probe();
+        let mut lines = caller.lines();
+        for RuleState { rule, .. } in self.guard.states() {
+            let rights = Rights::of(rule);
+            let lacking = if self.has_dropped_namespaces && rights.enter_namespaces() {
+                vec![DROPPED.to_owned()]
+            } else {
+                caller.lacking(rights)
+            };
+            let of_rule = lacking.iter().filter(|_| rule.enabled);
+            lines.extend(of_rule.map(|line| format!("rule {}: {line}", rule.name)));
+        }
+        for line in lines {
+            self.say(Priority::Warning, &line);
+        }
     }
 
     /// Waits for what the rules are about.
@@ -335,6 +366,7 @@ impl Service {
                 self.guard.apply(Event::KnownBans(bans), now);
                 self.watch(now);
                 self.say(Priority::Notice, "has read its configuration again");
+                self.say_what_is_lacking();
             }
             Err(errors) => {
                 for error in &errors {
@@ -539,6 +571,9 @@ impl Service {
         self.log.write(&LogRecord::new(priority, text));
     }
 }
+
+const DROPPED: &str = "it can't enter other network namespaces: that right was dropped at the start, when no rule needed it; \
+    restart the service";
 
 /// Makes the record of an entry.
 fn record(entry: &GuardEntry) -> LogRecord {

@@ -7,7 +7,7 @@ use tcpentry::TcpTable;
 use tcpentry::filter::Mentioned;
 use tcpentry::support::Support;
 
-use super::super::rules::{self, NetnsScope, Rule, Trigger};
+use super::rules::{self, NetnsScope, Rule, Trigger};
 
 /// The capabilities that a rule needs.
 #[derive(Clone, Copy)]
@@ -33,6 +33,11 @@ impl Rights {
             rights |= CapabilitySet::SYS_ADMIN | CapabilitySet::SYS_PTRACE;
         }
         Self(rights)
+    }
+
+    /// Returns true where the rule is about other network namespaces.
+    pub(super) fn enter_namespaces(self) -> bool {
+        self.0.contains(CapabilitySet::SYS_ADMIN)
     }
 
     pub(super) fn with(self, other: Self) -> Self {
