@@ -160,14 +160,15 @@ impl SessionGuard {
         if self.protects == Protection::Nothing || found.state == State::Listening {
             return Ok(());
         }
-        let session = self.session.get_or_insert_with(OwnSession::find);
         if self.protects == Protection::Servers {
+            let session = self.session.get_or_insert_with(OwnSession::of_a_service);
             return if session.is_a_servers(found) {
                 Err(Error::refused(Guard::Caller(&OF_A_SERVER), found.pair))
             } else {
                 Ok(())
             };
         }
+        let session = self.session.get_or_insert_with(OwnSession::find);
         match session.carries(found) {
             Carries::No => {
                 if let Some(doubt) = session.doubt().filter(|_| self.doubts) {
@@ -198,7 +199,7 @@ impl SessionGuard {
 
     /// Returns why a deletion may do so, in words.
     pub(crate) fn doubt(&mut self) -> Option<String> {
-        if self.protects == Protection::Nothing {
+        if matches!(self.protects, Protection::Nothing | Protection::Servers) {
             return None;
         }
         let session = self.session.get_or_insert_with(OwnSession::find);
@@ -244,6 +245,15 @@ impl OwnSession {
     fn find() -> Self {
         let mut table = Table::default();
         let path = Path::find(&mut table);
+        Self::on(path, table)
+    }
+
+    /// Returns the session of a service, which has none: only the sessions of others are asked about.
+    fn of_a_service() -> Self {
+        Self::on(Path::default(), Table::default())
+    }
+
+    fn on(path: Path, table: Table) -> Self {
         Self {
             path,
             variable: variable::connection(),
