@@ -17,8 +17,8 @@ use rustix::net::{
 use tcpentry_testkit::random::Random;
 
 use crate::oracle::End;
-use crate::terms::Wrong;
-use crate::tuples::{Before, CLIENT, SERVER, Tuple, Tuples};
+use crate::terms::{GuardRule, Wrong};
+use crate::tuples::{Before, CLIENT, SERVER, Tuple, Tuples, removals};
 use crate::world::World;
 
 pub(crate) struct OwnerThread<'w> {
@@ -39,6 +39,8 @@ struct Live {
     sockets: [OwnedFd; 2],
     ends: [Arc<End>; 2],
     before: [Before; 2],
+    /// The number of removals of addresses before it.
+    removals: u64,
     /// True once the client has shut down its direction.
     half: bool,
 }
@@ -65,6 +67,8 @@ enum Fate {
     Reset,
     /// Not notified.
     Unnotified,
+    /// Not notified, and its address had been removed: no reset of the other end can come to it.
+    OutOfReach,
     /// Never opened.
     Missing,
 }
@@ -122,6 +126,7 @@ impl<'w> OwnerThread<'w> {
         let tuple = self.tuple(slot);
         self.number += 1;
         let before = [CLIENT, SERVER].map(|side| tuple.sides[side].now());
+        let removals = removals();
         let client = socket(tuple.client);
         if bind(&client, &tuple.client).is_err() {
             oracle.counts.busy.fetch_add(1, SeqCst);
@@ -172,6 +177,7 @@ impl<'w> OwnerThread<'w> {
             sockets: [client, server],
             ends: [end, oracle.end(cookies[SERVER])],
             before,
+            removals,
             half: false,
         };
         for (side, cookie) in cookies.into_iter().enumerate() {
@@ -210,8 +216,13 @@ impl<'w> OwnerThread<'w> {
         let mut seen = [None; 2];
         if self.exchange(&live, &mut seen).is_err() {
             self.let_go(slot);
-            let fates =
+            let mut fates =
                 [CLIENT, SERVER].map(|side| fate(&live.sockets[side], seen[side], MAX_WAIT));
+            let had_left = self.tuples.all[slot].rule == Some(GuardRule::Removed)
+                && removals() > live.removals;
+            if fates[CLIENT] == Fate::Unnotified && had_left {
+                fates[CLIENT] = Fate::OutOfReach;
+            }
             if fates.contains(&Fate::Unnotified) {
                 let [client, server] = &live.ends;
                 let detail = || {

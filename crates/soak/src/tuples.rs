@@ -124,12 +124,22 @@ pub(crate) fn add_addresses() {
 
 /// Removes the addresses that are removed, or adds them.
 pub(crate) fn change_removed(verb: &str) {
+    if verb == "del" {
+        REMOVALS.fetch_add(1, SeqCst);
+    }
     let commands = [true, false].map(|is_ipv4| {
         let length = if is_ipv4 { 32 } else { 128 };
         format!("addr {verb} {}/{length} dev lo", removed(is_ipv4))
     });
     ip(&commands.each_ref().map(String::as_str));
 }
+
+/// Returns the number of times that they were removed.
+pub(crate) fn removals() -> u64 {
+    REMOVALS.load(SeqCst)
+}
+
+static REMOVALS: AtomicU64 = AtomicU64::new(0);
 
 impl Tuple {
     /// Returns the side that the rule about it names.
