@@ -67,7 +67,8 @@ enum Fate {
     Reset,
     /// Not notified.
     Unnotified,
-    /// Not notified, and its address had been removed: no reset of the other end can come to it.
+    /// Not notified, while its address or its peer's was removed: none comes to an address that has gone, and one from there
+    /// leaves only where the descriptor could be borrowed in time.
     OutOfReach,
     /// Never opened.
     Missing,
@@ -220,8 +221,11 @@ impl<'w> OwnerThread<'w> {
                 [CLIENT, SERVER].map(|side| fate(&live.sockets[side], seen[side], MAX_WAIT));
             let had_left = self.tuples.all[slot].rule == Some(GuardRule::Removed)
                 && removals() > live.removals;
-            if fates[CLIENT] == Fate::Unnotified && had_left {
-                fates[CLIENT] = Fate::OutOfReach;
+            for fate in &mut fates {
+                if *fate == Fate::Unnotified && had_left {
+                    *fate = Fate::OutOfReach;
+                    oracle.counts.out_of_reach.fetch_add(1, SeqCst);
+                }
             }
             if fates.contains(&Fate::Unnotified) {
                 let [client, server] = &live.ends;
@@ -421,7 +425,9 @@ impl Retired {
                 ends.join(" / ")
             )
         };
-        let has_died = self.fates != [Fate::Closed; 2];
+        // Where both are out of each other's reach, neither need have died.
+        let may_live = |fate: &Fate| matches!(fate, Fate::Closed | Fate::OutOfReach);
+        let has_died = !self.fates.iter().all(may_live);
         // What was never accepted had a cookie that its owner never learnt.
         let is_whole = !self.fates.contains(&Fate::Missing);
         if has_died {

@@ -19,6 +19,8 @@ pub(crate) struct Counts {
     pub(crate) busy: AtomicU64,
     /// Connections whose server's end never came to be accepted.
     pub(crate) unaccepted: AtomicU64,
+    /// Ends that were not notified, where one of the addresses had been removed meanwhile.
+    pub(crate) out_of_reach: AtomicU64,
     deleted: [[AtomicU64; 4]; PRODUCTS],
     gone: [[AtomicU64; 4]; PRODUCTS],
     spared: [[AtomicU64; 4]; PRODUCTS],
@@ -66,6 +68,7 @@ impl Counts {
             exchanges: one(&self.exchanges),
             busy: one(&self.busy),
             unaccepted: one(&self.unaccepted),
+            out_of_reach: one(&self.out_of_reach),
             deleted: many(&self.deleted),
             gone: many(&self.gone),
             spared: many(&self.spared),
@@ -94,6 +97,7 @@ pub struct Figures {
     exchanges: u64,
     busy: u64,
     unaccepted: u64,
+    out_of_reach: u64,
     deleted: [[u64; 4]; PRODUCTS],
     gone: [[u64; 4]; PRODUCTS],
     spared: [[u64; 4]; PRODUCTS],
@@ -113,6 +117,12 @@ impl Figures {
         self.wrong.iter().all(|&count| count == 0)
             && sum(&self.other) == 0
             && self.handovers.are_clean()
+            && self.is_reset_sent()
+    }
+
+    /// Returns true if nearly all peers are told although the address has gone, which `address-removed` is for.
+    fn is_reset_sent(&self) -> bool {
+        self.out_of_reach * 20 <= self.deleted_by_rule(GuardRule::Removed).max(100)
     }
 
     /// Returns the number of deletions that were reported.
@@ -172,6 +182,7 @@ impl fmt::Display for Figures {
             ("exchanges of data in both directions", self.exchanges),
             ("tuple still busy", self.busy),
             ("server's end never accepted", self.unaccepted),
+            ("not notified, as an address had gone", self.out_of_reach),
             ("reported deleted", self.deleted()),
             ("  of them the owner got ECONNABORTED", self.proven),
             ("  of them orphans and TIME_WAIT", self.ownerless),
