@@ -409,12 +409,21 @@ impl<'t, R: FnMut(&Connection, Result<Ending, Error>) -> ControlFlow<()>> BatchR
                 let destroyed = self.deleter.error_of_destroyed(connection);
                 Err(destroyed.unwrap_or(error))
             }
+            Ok(ending) if ending.reset == PeerReset::Sent && self.has_left(connection) => {
+                Ok(Ending::with(ending.method, PeerReset::Unknown))
+            }
             result => result,
         };
         let reported = (self.report)(connection, result);
         if reported.is_break() {
             self.flow = reported;
         }
+    }
+
+    /// Returns true where the local address has left the host since the kernel was asked about it: nobody knows whether the
+    /// reset left before.
+    fn has_left(&mut self, connection: &Connection) -> bool {
+        self.deleter.is_address_local(connection) == Some(false)
     }
 
     /// Waits until the result of each is certain, and reports it.
