@@ -174,6 +174,20 @@ for count in "" 08 99999999999999999999 "1 2" x; do
     [ $code = 3 ] || fail "check: exit code $code of a command that exits with 3, with '$count' failures before"
 done
 
+# An address that has come back keeps its connections.
+ip -n n1 address add $vip4/24 dev eth0
+ip -n client neigh flush dev eth0
+wait_on ipv4 $vip4 8080
+"${node[@]}" $hook left $vip4 $vip6 2>$LAB/said || fail "left: exit code $?: $(cat $LAB/said)"
+grep -q "$vip4 is here again" $LAB/said || fail "left says nothing of an address that is here"
+sleep 1
+is_open ipv4 || fail "left: ends the connections of an address that is here"
+say "left, but the address is here again: server established, client waits"
+ip -n n1 address del $vip4/24 dev eth0
+mark
+"${node[@]}" $hook left $vip4 $vip6 || fail "left: exit code $?"
+expect_ended "left" ipv4
+
 # What is refused, without a deletion.
 refused() {
     local said code=0
