@@ -69,6 +69,17 @@ kill -CONT "$(pgrep -f crowdsec-firewall-bouncer)"
 undecide
 within 10 eval '! pgrep -f "^sleep 3"' || fail "a repetition is still to come"
 
+# What comes after the program has been killed.
+connect IPv4 10.98.0.1 22
+kill -KILL "$(pgrep -f '^tcpentry ban --stdin')"
+mark
+decide 10.98.0.2
+within 10 has_ended IPv4 || fail "the program was killed: the next decision ends nothing"
+say "the program was killed: the next decision ended the connection after $(since) s"
+undecide
+within 10 eval '! pgrep -f "^sleep 3"' || fail "a repetition is still to come"
+within 10 pgrep -f '^tcpentry ban --stdin' || fail "the bouncer has not started it anew"
+
 # A captcha is no ban; a range is one.
 connect IPv4 10.98.0.1 22
 connect IPv6 fd98::1 22

@@ -110,12 +110,14 @@ refused() {
     local said
     said=$($script "$@") || fail "refused: ${*@Q}: exit code $?"
     say "refused: ${*@Q}: $said"
-    [[ $said == *"no connection was ended" ]] || fail "not refused"
+    [[ $said == *"no connection was ended" && $said != *$'\n'* ]] || fail "not refused, or not in one line"
 }
 refused releaseip
 refused releaseip client "" 24
 refused releaseip client 10.98.0.0/24 24
 refused releaseip client "::1] or src [::" 24
+refused releaseip client dead.beef 24
+refused releaseip client '10.98.0.100\nended' 24
 refused releaseip client "\$(touch $LAB/hacked)" 24
 [ ! -e "$LAB/hacked" ] || fail "a word was run as a command"
 echo "TCPENTRY=(" >"${script%.script}.options"

@@ -65,6 +65,7 @@ printf '[Definition]\nfailregex = ^\s*failure from <HOST>$\n' >/etc/fail2ban/fil
     jail firewalld 'port = 7000' 'banaction = firewallcmd-rich-rules'
     jail log 'port = 0:65535'
     jail prefix 'port = 7000' 'action = tcpentry[port="%(port)s", need=all]'
+    jail users 'port = 7000' 'action = tcpentry[port="%(port)s", need=all]'
     jail checked 'port = 7000' 'action = tcpentry[port="%(port)s"]'
     jail absent 'port = 7000' 'action = tcpentry[port="%(port)s", tcpentry=no-such-program]'
 } >/etc/fail2ban/jail.local
@@ -104,6 +105,9 @@ unban
 mark
 ban host
 expect_ended "with tcpentry" IPv4 IPv6
+# What is no address has no connections, and is no error.
+ban users root 'a user' "' \$(id) \""
+within 5 in_log '\[users\] Ban .*id' || fail "no ban of a user"
 ban own
 within 5 in_log '\[own\] Ban fd98::2' || fail "no ban"
 sleep 0.5

@@ -140,6 +140,22 @@ grep -q "now returning 0" "$LAB/n1.log" && fail "the check did not hand on a fai
 stop n1
 stop n2
 
+# A health check that hangs is ended by keepalived, and has failed.
+printf '#!/bin/sh\n[ ! -e %s ] || exec sleep 1000\n' "$LAB/ill.n1" >$LAB/health
+chmod 755 $LAB/health
+start n2
+check="$hook check --fall 2 $vip4 $vip6 -- $LAB/health"
+configure n1 MASTER 100 ""
+start n1
+open_both
+queue_one
+touch "$LAB/ill.n1"
+expect_ended "check script that hangs" ipv4 ipv6
+queued_ends "check script that hangs"
+addresses_left "check script that hangs"
+stop n1
+stop n2
+
 grep -hiE "error|unsafe|insecure" "$LAB"/n?.log && fail "keepalived complains"
 
 # The command's exit code is handed on, at the failure that ends connections as at any other.
@@ -149,6 +165,28 @@ for fall in 1 2; do
     [ $code = 3 ] || fail "check --fall $fall: exit code $code of a command that exits with 3"
 done
 $hook check $vip4 -- true || fail "check: exit code $? of a command that succeeds"
+# What is counted may be anything.
+for count in "" 08 99999999999999999999 "1 2" x; do
+    $hook check --fall 3 $vip4 -- false || true
+    for file in /run/tcpentry-keepalived/*; do printf '%s\n' "$count" >"$file"; done
+    code=0
+    $hook check --fall 3 $vip4 -- sh -c "exit 3" || code=$?
+    [ $code = 3 ] || fail "check: exit code $code of a command that exits with 3, with '$count' failures before"
+done
+
+# An address that has come back keeps its connections.
+ip -n n1 address add $vip4/24 dev eth0
+ip -n client neigh flush dev eth0
+wait_on ipv4 $vip4 8080
+"${node[@]}" $hook left $vip4 $vip6 2>$LAB/said || fail "left: exit code $?: $(cat $LAB/said)"
+grep -q "$vip4 is here again" $LAB/said || fail "left says nothing of an address that is here"
+sleep 1
+is_open ipv4 || fail "left: ends the connections of an address that is here"
+say "left, but the address is here again: server established, client waits"
+ip -n n1 address del $vip4/24 dev eth0
+mark
+"${node[@]}" $hook left $vip4 $vip6 || fail "left: exit code $?"
+expect_ended "left" ipv4
 
 # What is refused, without a deletion.
 refused() {

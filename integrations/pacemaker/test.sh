@@ -45,7 +45,24 @@ refused 6 $ip OCF_RESKEY_until_quiet=-1
 refused 6 $ip OCF_RESKEY_until_quiet=5
 refused 6 $ip OCF_RESKEY_program=
 refused 5 $ip OCF_RESKEY_program=/nowhere
+printf '#!/bin/sh\necho broken >&2\nexit 7\n' >"$LAB/broken"
+printf '#!/bin/sh\ntrap "" TERM\nwhile :; do sleep 1; done\n' >"$LAB/stuck"
+chmod 755 $LAB/broken $LAB/stuck
+refused 5 $ip OCF_RESKEY_program=$LAB/broken
 [ ! -e "$LAB/hacked" ] || fail "a parameter was run as a command"
+
+# A stop succeeds in time whatever its time is, also with a program that does not even end when it is told to.
+for timeout in 1 1500 3000; do
+    mark
+    env OCF_RESOURCE_INSTANCE=test $ip OCF_RESKEY_program=$LAB/stuck OCF_RESKEY_CRM_meta_timeout=$timeout \
+        $agent stop >/dev/null 2>&1 || fail "stop within $timeout ms: exit code $?"
+    say "a program that hangs, stop within $timeout ms: over after $(since) s"
+    [ $timeout = 1 ] || [ $(($(now) - marked)) -lt $((timeout * 1000)) ] || fail "it took too long"
+done
+for timeout in 08 -1 1e3 99999999999999999999; do
+    env OCF_RESOURCE_INSTANCE=test $ip OCF_RESKEY_CRM_meta_timeout=$timeout $agent stop >/dev/null 2>&1 ||
+        fail "stop within $timeout ms: exit code $?"
+done
 
 # The cluster.
 cat >/etc/corosync/corosync.conf <<END
@@ -142,9 +159,6 @@ ln -s "$TCPENTRY" $LAB/hangs
 make_group broken "$addresses$(primitive end4 tcpentry tcpentry ip=$vip4 program=$LAB/fails)$(
     primitive end6 tcpentry tcpentry ip=$vip6 program=$LAB/hangs
 )"
-printf '#!/bin/sh\necho broken >&2\nexit 7\n' >"$LAB/broken"
-printf '#!/bin/sh\nexec sleep 1000\n' >"$LAB/stuck"
-chmod 755 $LAB/broken $LAB/stuck
 mv $LAB/broken $LAB/fails
 mv $LAB/stuck $LAB/hangs
 stop_group

@@ -68,3 +68,25 @@ grep -q 'tcpentry: .*not found' /var/log/sshguard.log || fail "nothing says that
 expect_open "without the program" IPv4
 say "without the program: the firewall goes on blocking, and the log says what is missing"
 stop
+
+# A blacklist comes all at once; and what is blocked just before the end stays released after it.
+printf '#!/bin/sh\nexec cat >%s\n' $LAB/told >/usr/bin/tcpentry
+chmod 755 /usr/bin/tcpentry
+sed 's|^firewall=.*|firewall=cat|' "$here/sshg-fw-tcpentry" >$LAB/backend
+{
+    for number in {1..5000}; do echo "block 192.0.2.$number 4 32"; done
+    sleep 2.5
+    printf 'block 192.0.2.0 4 32\nflush\n'
+} | bash $LAB/backend >/dev/null &
+most=0
+for _ in {1..30}; do
+    sleep 0.05
+    count=$(pgrep -c bash)
+    [ "$count" -lt "$most" ] || most=$count
+done
+wait $!
+sleep 1.2
+[ "$most" -lt 50 ] || fail "$most processes for a blacklist"
+[ "$(wc -l <$LAB/told)" = 10002 ] || fail "told of $(wc -l <$LAB/told) lines"
+[ "$(tail -n 1 $LAB/told)" = flush ] || fail "a block is repeated after the end"
+say "a blacklist of 5000: $most processes at most; after the flush at the end, no block is repeated"

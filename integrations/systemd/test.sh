@@ -112,3 +112,18 @@ ctl stop keepalived
 addresses_left "with a bad list of addresses"
 grep "^tcpentry: " $LAB/service.log | tail -n 1
 say "with a bad list of addresses: the service stopped with success"
+
+# Nor is a program that hangs, or none. systemd would end it, and call that a failure.
+printf '%s\n' $vip4 $vip6 >/etc/tcpentry/addresses
+rm /usr/bin/tcpentry
+printf '#!/bin/sh\nexec sleep 1000\n' >$LAB/hangs
+chmod 755 $LAB/hangs
+for program in $LAB/hangs ""; do
+    [ -z "$program" ] || ln -s "$program" /usr/local/bin/tcpentry
+    open_both
+    ctl stop keepalived
+    [ "$(ctl show -P Result keepalived)" = success ] || fail "the service failed: $(ctl status keepalived)"
+    addresses_left "program '$program'"
+    rm -f /usr/local/bin/tcpentry
+done
+tail -n 1 $LAB/service.log

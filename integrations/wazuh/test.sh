@@ -44,5 +44,13 @@ respond "$(of_4 add 10.98.0.1)"
 grep -q 'refused: 10.98.0.1 is an address of this host' $ossec/logs/active-responses.log || fail "a refusal is not in the agent's log"
 respond '{"command":"add","parameters":{"alert":{"data":{}}}}'
 grep -q 'no source address' $ossec/logs/active-responses.log || fail "an alert without an address is not in the agent's log"
+respond "$(of_4 add 10.98.0.0/24)"
+grep -q 'not one address: 10.98.0.0/24' $ossec/logs/active-responses.log || fail "a prefix is not refused"
 say "the agent's log has what was ended, what was refused, and alerts without an address"
+
+connect IPv4 10.98.0.1 22
+mv $ossec/logs $ossec/logs.moved
+mark
+respond "$(of_4 add 10.98.0.2)"
+expect_ended "without a log" IPv4
 say "only the messages are tested: no agent of Wazuh has run"

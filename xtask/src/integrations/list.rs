@@ -31,7 +31,7 @@ pub(super) const INTEGRATIONS: &[Integration] = &[
         ("ocf-tester", "resource-agents"), ("xmllint", "libxml2-utils")]),
     slow("ctdb",        200, &[PYTHON, ("ctdbd", "ctdb"), ("ethtool", "ethtool"), ("iptables-nft", "iptables")]),
     slow("keepalived",  150, &[PYTHON, ("keepalived", "keepalived")]),
-    slow("systemd",      90, &[PYTHON, ("keepalived", "keepalived"), ("/lib/systemd/systemd", "systemd")]),
+    slow("systemd",     120, &[PYTHON, ("keepalived", "keepalived"), ("/lib/systemd/systemd", "systemd")]),
 ];
 
 const PYTHON: (&str, &str) = ("/usr/bin/python3", "python3-minimal");

@@ -17,6 +17,11 @@ impl PortList {
         self.ranges.iter().any(|range| range.contains(&port))
     }
 
+    /// Returns true where no connection has another port.
+    pub(crate) fn is_every(&self) -> bool {
+        (1..=u16::MAX).all(|port| self.contains(port))
+    }
+
     /// Returns the words of a filter for connections to these ports of this host.
     pub(crate) fn words(&self) -> Vec<String> {
         let mut words = vec!["(".to_owned()];
@@ -104,6 +109,14 @@ mod tests {
             let list: PortList = text.parse().unwrap();
             assert!(inside.iter().all(|port| list.contains(*port)), "{text}");
             assert!(!outside.iter().any(|port| list.contains(*port)), "{text}");
+        }
+        for (text, is_every) in [
+            ("0:65535", true),
+            ("1:1024,1025-65535", true),
+            ("2:65535", false),
+            ("1:1024,1026:65535", false),
+        ] {
+            assert_eq!(text.parse::<PortList>().unwrap().is_every(), is_every);
         }
         for text in [
             "",

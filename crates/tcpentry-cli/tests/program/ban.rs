@@ -119,6 +119,10 @@ fn where_the_port_cannot_be_known_the_connection_is_spared_and_that_is_said() {
             "ban {CLIENT} --port 8080 --all-ports-in-containers"
         ));
         assert_eq!((ban.code, told(&unknown)), (0, RESET), "{}", ban.err);
+        // Where it is one of all, it need not be known.
+        let unknown = stage.connect(CLIENT, CONTAINER, 80, &listener);
+        let ban = stage.run(&format!("ban {CLIENT} --port 0:65535"));
+        assert_eq!((ban.code, told(&unknown)), (0, RESET), "{}", ban.err);
     });
 }
 

@@ -168,6 +168,10 @@ fn wazuh(line: &str) -> Result<Option<BanChange>, String> {
         .or_else(|| message.source.and_then(|it| it.ip))
         .ok_or("the alert has no source address (data.srcip, source.ip)")?;
     let ban = prefix(&address)?;
+    // It is what a decoder has found in a log, where whoever is logged may write: `128.0.0.0/1`, for instance.
+    if ban != Prefix::from(ban.address()) {
+        return Err(format!("the alert's source is not one address: {address}"));
+    }
     Ok(Some(if starts {
         BanChange::Add(ban, Some(STATELESS))
     } else {
@@ -269,9 +273,13 @@ mod tests {
             (of_4, r#""add""#, r#""delete""#, "del 10.98.0.2"),
             (of_4, r#""add""#, r#""continue""#, "-"),
             (of_4, "10.98.0.2", "a.host.example", "bad"),
+            (of_4, "10.98.0.2", "128.0.0.0/1", "bad"),
+            (of_4, "10.98.0.2", "10.98.0.2/32", "add 10.98.0.2 60"),
+            (of_4, "10.98.0.2", "::ffff:10.98.0.2", "add 10.98.0.2 60"),
             (of_4, r#""srcip":"#, r#""dstip":"#, "bad"),
             (of_5, "", "", "add fd98::2 60"),
             (of_5, r#""enable""#, r#""disable""#, "del fd98::2"),
+            (of_5, "fd98::2", "fd98::/16", "bad"),
             (of_5, r#""ip":"#, r#""port":"#, "bad"),
             (of_5, "{", "[", "bad"),
         ] {

@@ -86,7 +86,8 @@ pub(in crate::command) fn run(ban: &Ban<'_>, interrupt: &Interrupt) -> Exit {
     // A peer must not escape by a second subflow from an address that is not banned.
     run.selector.end_whole_connections();
     let ports = ban.args.port.as_ref();
-    if let Some(ports) = ports.filter(|_| !ban.args.all_ports_in_containers) {
+    // Of every port (fail2ban's own default), none has to be known.
+    if let Some(ports) = ports.filter(|it| !ban.args.all_ports_in_containers && !it.is_every()) {
         let mut requested = RequestedPorts {
             ports,
             conntrack: Conntrack::open(),
