@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt as _, chown, symlink};
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 use std::sync::PoisonError;
@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tcpentry_testkit::holder::Holder;
 use tcpentry_testkit::named::{HOSTILE, Named};
+use tcpentry_testkit::pty;
 use tcpentry_testkit::tcp::{self, Ends};
 use tcpentry_testkit::tmux::{PROMPT, Tmux};
 use tcpentry_testkit::user::{self, User};
@@ -435,6 +436,119 @@ fn without_its_terminal_it_ends() {
             tmux.breaks();
             until("it ends", || matches!(state(pid), None | Some('Z')));
         }
+    });
+}
+
+#[test]
+fn a_closed_terminal_ends_it_as_a_hangup_does_and_silently() {
+    isolated(|| {
+        let _ends = tcp::connected();
+        // Where standard error is the terminal as well, a message about it can't be written anywhere.
+        for is_apart in [false, true] {
+            let terminal = pty::Terminal::open();
+            // It is not in the terminal's session, so that no signal comes.
+            let mut child = program()
+                .arg("top")
+                .stdin(terminal.inside())
+                .stdout(terminal.inside())
+                .stderr(if is_apart {
+                    Stdio::piped()
+                } else {
+                    terminal.inside().into()
+                })
+                .spawn()
+                .unwrap();
+            until("it is drawn", || terminal.screen().contains("STATE"));
+            drop(terminal);
+            let mut code = None;
+            until("it ends", || {
+                code = child.try_wait().unwrap().map(|status| status.code());
+                code.is_some()
+            });
+            assert_eq!(code, Some(Some(129)));
+            let said = child.wait_with_output().unwrap().stderr;
+            assert_eq!(String::from_utf8_lossy(&said), "");
+        }
+    });
+}
+
+#[test]
+fn a_terminal_that_cannot_place_its_cursor_is_refused() {
+    isolated(|| {
+        let tmux = terminal!(100, 10);
+        tmux.runs(&format!("TERM=dumb {PROGRAM} top; echo code $?"));
+        let screen = tmux.await_text("code 2");
+        assert!(
+            screen.contains("TERM=dumb") && screen.contains("hint: --once"),
+            "{screen}"
+        );
+        assert_eq!(tmux.knows("alternate_on"), "0");
+    });
+}
+
+#[test]
+fn signs_are_of_the_locale() {
+    isolated(|| {
+        let tmux = terminal!(100, 20);
+        let _ends = tcp::connected();
+        for (locale, arrows) in [
+            ("LANG=C.UTF-8", "↑↓ scroll"),
+            ("LC_ALL=C LANG=C.UTF-8", "Up/Down scroll"),
+        ] {
+            tmux.runs(&format!("{locale} {PROGRAM} top"));
+            tmux.await_text("2 connections");
+            tmux.types("l");
+            let screen = tmux.await_text(arrows);
+            assert_eq!(screen.is_ascii(), arrows.is_ascii(), "{screen}");
+            tmux.press("Escape");
+            tmux.await_text("STATE");
+            tmux.types("q");
+            await_shell(&tmux);
+        }
+    });
+}
+
+#[test]
+fn under_sudo_the_log_is_saved_as_who_called_it() {
+    isolated(|| {
+        if !user::others() {
+            skip!("only one user is mapped here");
+        }
+        let tmux = terminal!(100, 20);
+        let (_all, _listener, port) = connections(1);
+        // They own one folder, and may not write to the other.
+        for name in ["theirs", "roots"] {
+            fs::create_dir(tmux.folder().join(name)).unwrap();
+        }
+        let theirs = tmux.folder().join("theirs");
+        chown(&theirs, Some(4033), Some(4033)).unwrap();
+        tmux.runs(&format!(
+            "SUDO_UID=4033 SUDO_GID=4033 {PROGRAM} top sport = :{port}"
+        ));
+        tmux.await_text("1 selected");
+        tmux.types("d");
+        tmux.await_text("y / n");
+        tmux.types("y");
+        tmux.await_text("1 deleted");
+        tmux.types("l");
+        tmux.await_text("1 entry");
+        for (folder, said) in [
+            ("roots", "cannot save to roots/log"),
+            ("theirs", "saved to theirs/log"),
+        ] {
+            tmux.types("s");
+            tmux.await_text("save to a new file");
+            tmux.press("C-u");
+            tmux.types(&format!("{folder}/log"));
+            tmux.press("Enter");
+            tmux.await_text(said);
+        }
+        let saved = fs::metadata(theirs.join("log")).unwrap();
+        assert_eq!(
+            (saved.uid(), saved.gid(), saved.mode() & 0o777),
+            (4033, 4033, 0o600)
+        );
+        assert!(!tmux.folder().join("roots/log").exists());
     });
 }
 

@@ -28,7 +28,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Them
                 for (name, value) in &section.lines {
                     for (place, text) in wrapped(value, room).into_iter().enumerate() {
                         let name = if place == 0 { name } else { "" };
-                        let name = fitted(name, widest, false, Cut::End);
+                        let name = fitted(name, widest, false, Cut::End, theme.signs);
                         all.push(Line::from(vec![
                             Span::styled(format!("  {name}  "), theme.aside()),
                             Span::raw(text),

@@ -9,6 +9,7 @@ mod help_text;
 mod lines;
 mod log;
 mod preview;
+mod signs;
 mod status;
 mod table;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use ratatui::layout::{Constraint, Layout};
 pub(crate) use areas::Areas;
 #[cfg(test)]
 pub(super) use help_text::HELP;
+pub(crate) use signs::Signs;
 pub(crate) use theme::Theme;
 
 use super::state::{Focus, Top};

@@ -10,7 +10,7 @@ use super::super::message::SocketKind;
 use super::super::model::{Deletability, bytes};
 use super::super::state::{Focus, Top};
 use super::theme::TITLE;
-use super::{Theme, text};
+use super::{Signs, Theme, text};
 use crate::args::Grouping;
 use crate::output::duration;
 
@@ -97,7 +97,7 @@ pub(super) fn draw_bottom(
                 Span::raw(" help  "),
                 Span::styled(why, theme.error()),
             ]),
-            None => keys(top, area.width.into()),
+            None => keys(top, area.width.into(), theme.signs),
         },
     };
     frame.render_widget(line, area);
@@ -120,7 +120,7 @@ fn refusal(top: &Top) -> Option<String> {
 }
 
 /// Returns the keys of the focused part, as many as fit.
-fn keys(top: &Top, room: usize) -> Line<'static> {
+fn keys(top: &Top, room: usize, signs: Signs) -> Line<'static> {
     let keys: &[(&str, &str)] = match top.focus {
         Focus::Table if !top.marks.is_empty() => &[
             ("d", "delete the marked rows"),
@@ -156,16 +156,16 @@ fn keys(top: &Top, room: usize) -> Line<'static> {
             ("d", "delete"),
             ("c", "copy the command"),
             ("Esc", "close"),
-            ("↑↓", "scroll"),
+            (signs.up_down, "scroll"),
         ],
-        Focus::Help => &[("Esc", "close"), ("↑↓", "scroll")],
+        Focus::Help => &[("Esc", "close"), (signs.up_down, "scroll")],
         Focus::Columns => &[
             ("Space", "show or hide"),
-            ("←→", "move"),
+            (signs.left_right, "move"),
             ("s", "sort by"),
             ("Esc", "close"),
         ],
-        Focus::Log => &[("s", "save"), ("Esc", "close"), ("↑↓", "scroll")],
+        Focus::Log => &[("s", "save"), ("Esc", "close"), (signs.up_down, "scroll")],
         Focus::Save => &[("Enter", "save"), ("Esc", "back")],
     };
     let mut spans = Vec::new();

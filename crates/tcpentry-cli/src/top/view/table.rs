@@ -33,7 +33,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Them
         header,
         columns: Vec::new(),
     };
-    frame.render_widget(titles(top, &laid_out, &mut areas), header);
+    frame.render_widget(titles(top, &laid_out, &mut areas, theme), header);
     // The body is empty where only the titles fit.
     let shown = top.table.visible().iter().take(body.height.into());
     for (place, line) in shown.enumerate() {
@@ -48,7 +48,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Them
                 is_current,
                 theme,
             ),
-            TableLine::Group(group) => drawn_group(top, top.table.group(*group), is_current),
+            TableLine::Group(group) => drawn_group(top, top.table.group(*group), is_current, theme),
         };
         let row = Rect {
             y,
@@ -182,7 +182,7 @@ fn lay_out(
     placed
 }
 
-fn titles<'t>(top: &Top, placed: &[PlacedColumn], areas: &mut Areas) -> Line<'t> {
+fn titles<'t>(top: &Top, placed: &[PlacedColumn], areas: &mut Areas, theme: Theme) -> Line<'t> {
     let mut spans = vec![Span::styled(" ".repeat(GUTTER), HEADER)];
     let mut x = areas.header.x + u16::try_from(GUTTER).unwrap_or(0);
     for it in placed {
@@ -194,8 +194,8 @@ fn titles<'t>(top: &Top, placed: &[PlacedColumn], areas: &mut Areas) -> Line<'t>
             (true, true) => "v",
         };
         let room = it.width.saturating_sub(arrow.len());
-        let title = clipped(format.title, room, Cut::End) + arrow;
-        let text = fitted(&title, it.width, format.align_right, Cut::End);
+        let title = clipped(format.title, room, Cut::End, theme.signs) + arrow;
+        let text = fitted(&title, it.width, format.align_right, Cut::End, theme.signs);
         let style = if is_sorted { SORTED } else { HEADER };
         spans.push(Span::styled(text, style));
         spans.push(Span::styled(" ".repeat(GAP), HEADER));
@@ -241,7 +241,13 @@ fn drawn_row<'t>(
             TopColumn::Local | TopColumn::Peer => Cut::Start,
             _ => Cut::End,
         };
-        let text = fitted(&cells[it.place], it.width, format.align_right, cut);
+        let text = fitted(
+            &cells[it.place],
+            it.width,
+            format.align_right,
+            cut,
+            theme.signs,
+        );
         let style = match (it.column, outcome) {
             (TopColumn::State, Some(outcome)) => theme.outcome(outcome),
             _ => style,
@@ -252,12 +258,12 @@ fn drawn_row<'t>(
     Line::from(spans)
 }
 
-fn drawn_group<'t>(top: &Top, group: &Group, is_current: bool) -> Line<'t> {
+fn drawn_group<'t>(top: &Top, group: &Group, is_current: bool, theme: Theme) -> Line<'t> {
     let is_marked = |place: &u32| top.marks.contains(top.table.row(*place).key);
     let sign = if top.table.is_expanded(group) {
-        '▾'
+        theme.signs.expanded
     } else {
-        '▸'
+        theme.signs.collapsed
     };
     let cursor = if is_current { '>' } else { ' ' };
     let mark = if group.rows.iter().any(is_marked) {

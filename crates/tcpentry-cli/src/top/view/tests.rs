@@ -532,7 +532,10 @@ fn the_only_column_is_cut_and_not_left_out() {
 #[test]
 fn without_colours_signs_say_the_same() {
     for mut desk in in_all_parts() {
-        desk.theme = Theme { color: false };
+        desk.theme = Theme {
+            color: false,
+            ..desk.theme
+        };
         for cell in desk.buffer(120, 30).content() {
             let plain = (Color::Reset, Color::Reset);
             assert_eq!((cell.fg, cell.bg), plain, "{cell:?}");
@@ -540,7 +543,10 @@ fn without_colours_signs_say_the_same() {
     }
     let mut desk = moving();
     desk.type_in(" ");
-    desk.theme = Theme { color: false };
+    desk.theme = Theme {
+        color: false,
+        ..desk.theme
+    };
     let drawn = desk.draw(120, 20);
     let signs: Vec<_> = drawn
         .lines()

@@ -2,6 +2,8 @@
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
+use super::Signs;
+
 /// The part of a text that is left out where it is too long.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Cut {
@@ -16,10 +18,16 @@ pub(super) fn width(text: &str) -> usize {
 }
 
 /// Pads or truncates the text to exactly this many columns.
-pub(super) fn fitted(text: &str, columns: usize, right: bool, cut: Cut) -> String {
-    let text = clipped(text, columns, cut);
+pub(super) fn fitted(
+    text: &str,
+    columns: usize,
+    align_right: bool,
+    cut: Cut,
+    signs: Signs,
+) -> String {
+    let text = clipped(text, columns, cut, signs);
     let padding = " ".repeat(columns.saturating_sub(text.width()));
-    if right {
+    if align_right {
         padding + &text
     } else {
         text + &padding
@@ -27,7 +35,7 @@ pub(super) fn fitted(text: &str, columns: usize, right: bool, cut: Cut) -> Strin
 }
 
 /// Truncates the text to at most this many columns.
-pub(super) fn clipped(text: &str, columns: usize, cut: Cut) -> String {
+pub(super) fn clipped(text: &str, columns: usize, cut: Cut, signs: Signs) -> String {
     if text.width() <= columns {
         return text.to_owned();
     }
@@ -40,10 +48,17 @@ pub(super) fn clipped(text: &str, columns: usize, cut: Cut) -> String {
         taken <= room
     };
     match cut {
-        Cut::End => text.chars().take_while(|c| fits(c)).chain(['…']).collect(),
+        Cut::End => text
+            .chars()
+            .take_while(|c| fits(c))
+            .chain([signs.ellipsis])
+            .collect(),
         Cut::Start => {
             let kept: Vec<_> = text.chars().rev().take_while(|c| fits(c)).collect();
-            ['…'].into_iter().chain(kept.into_iter().rev()).collect()
+            [signs.ellipsis]
+                .into_iter()
+                .chain(kept.into_iter().rev())
+                .collect()
         }
     }
 }
@@ -91,10 +106,18 @@ mod tests {
             ("abc", 0, Cut::End, ""),
             ("abc", 1, Cut::End, "…"),
         ] {
-            assert_eq!(fitted(text, columns, false, cut), shown, "{text}");
-            assert_eq!(width(&fitted(text, columns, false, cut)), columns, "{text}");
+            assert_eq!(
+                fitted(text, columns, false, cut, Signs::UTF_8),
+                shown,
+                "{text}"
+            );
+            assert_eq!(
+                width(&fitted(text, columns, false, cut, Signs::UTF_8)),
+                columns,
+                "{text}"
+            );
         }
-        assert_eq!(fitted("7", 3, true, Cut::End), "  7");
+        assert_eq!(fitted("7", 3, true, Cut::End, Signs::UTF_8), "  7");
     }
 
     #[test]

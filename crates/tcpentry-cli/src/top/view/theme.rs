@@ -4,6 +4,7 @@ use ratatui::style::{Color, Modifier, Style};
 use tcpentry::Outcome;
 
 use super::super::model::Change;
+use super::Signs;
 
 /// Text that stands out.
 pub(super) const TITLE: Style = Style::new().add_modifier(Modifier::BOLD);
@@ -26,10 +27,11 @@ pub(super) const fn sign(change: Change) -> char {
     }
 }
 
-/// The colours, on or off.
+/// The colours, on or off, and the signs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Theme {
     pub(crate) color: bool,
+    pub(crate) signs: Signs,
 }
 
 impl Theme {
