@@ -16,6 +16,7 @@ impl Top {
     /// Opens a preview of deleting the marked rows, or else those under the cursor.
     pub(crate) fn preview_deletion(&mut self, now: Instant) {
         let keys: HashSet<RowKey> = if self.marks.is_empty() {
+            self.table.hold();
             self.table.current_keys().into_iter().collect()
         } else {
             self.marks.keys().clone()

@@ -239,6 +239,7 @@ impl Top {
     }
 
     fn open_details(&mut self) {
+        self.table.hold();
         let Some(row) = self.table.current_row() else {
             return;
         };
@@ -309,12 +310,14 @@ impl Top {
     /// Shows sockets in other states.
     pub(crate) fn show_kind(&mut self, kind: SocketKind, now: Instant) {
         self.kind = kind;
+        self.table.show_top();
         self.notify(format!("showing {}", kind.name()), now);
         self.outbox.push(WorkerCommand::ShowKind(kind));
     }
 
     pub(crate) fn toggle_namespaces(&mut self, now: Instant) {
         let all = self.namespaces.toggle();
+        self.table.show_top();
         if all {
             self.notify("looking for network namespaces", now);
         }

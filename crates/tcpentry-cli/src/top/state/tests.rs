@@ -61,10 +61,110 @@ fn the_cursor_stays_on_its_connection_while_rows_come_and_go() {
     assert_eq!((desk.lines(), desk.top.table.cursor), (vec![5, 7], 0));
 }
 
+/// Returns the cookie under the cursor, the line of the cursor and the first line on the screen.
+fn place(desk: &Desk) -> (Option<u64>, usize, usize) {
+    let table = &desk.top.table;
+    (desk.current(), table.cursor, table.first)
+}
+
 #[test]
-fn the_cursor_stays_on_its_connection_whatever_it_is_sorted_by() {
+fn until_the_cursor_is_moved_the_top_is_shown_whatever_comes_there() {
+    let mut desk = Desk::with(rows(50..=99));
+    assert_eq!(place(&desk), (Some(50), 0, 0));
+    desk.read(rows(30..=99));
+    assert_eq!(place(&desk), (Some(30), 0, 0));
+    // Home gives it back.
+    desk.press(KeyCode::Down);
+    desk.press(KeyCode::Home);
+    desk.read(rows(20..=99));
+    assert_eq!(place(&desk), (Some(20), 0, 0));
+}
+
+#[test]
+fn a_change_of_what_is_shown_shows_the_top() {
+    let changes: [fn(&mut Desk); 6] = [
+        |desk| desk.type_in("r"),
+        |desk| desk.type_in(">"),
+        |desk| desk.press(KeyCode::Tab),
+        |desk| desk.type_in("s"),
+        |desk| desk.type_in("a"),
+        |desk| desk.apply_filter("port = :443"),
+    ];
+    for change in changes {
+        let mut desk = Desk::with(rows(1..=99));
+        desk.top.table.move_to(50);
+        change(&mut desk);
+        desk.show_again();
+        let (_, cursor, first) = place(&desk);
+        assert_eq!((cursor, first), (0, 0));
+        // It stays there until somebody moves the cursor.
+        desk.read(rows(1..=120));
+        let (_, cursor, first) = place(&desk);
+        assert_eq!((cursor, first), (0, 0));
+    }
+    // The filter that is in effect already changes nothing.
+    let mut desk = Desk::with(rows(1..=99));
+    desk.apply_filter("port = :443");
+    desk.top.table.move_to(50);
+    desk.apply_filter("port = :443");
+    assert_eq!(desk.top.table.cursor, 50);
+}
+
+#[test]
+fn the_screen_does_not_scroll_after_the_row_under_the_cursor() {
+    let mut desk = Desk::with(rows(50..=99));
+    desk.top.table.set_height(10);
+    desk.top.table.move_to(20);
+    let (_, _, first) = place(&desk);
+    assert_eq!(first, 11);
+    // It moves on the screen, and the cursor with it.
+    desk.read(rows([50, 51].into_iter().chain(55..=99)));
+    desk.wait(10);
+    desk.read(rows([50, 51].into_iter().chain(55..=99)));
+    assert_eq!(place(&desk), (Some(70), 17, 11));
+    // It leaves the screen: the cursor stays.
+    desk.read(rows(30..=99));
+    assert_eq!(place(&desk), (Some(47), 17, 11));
+}
+
+#[test]
+fn what_is_followed_takes_the_screen_along_until_the_cursor_is_moved() {
+    let mut desk = Desk::with(rows(50..=99));
+    desk.top.table.set_height(10);
+    desk.top.table.move_to(20);
+    desk.type_in("F");
+    assert!(desk.draw(120, 12).contains("following"));
+    desk.top.table.set_height(10);
+    let on_screen = desk.top.table.cursor - desk.top.table.first;
+    desk.read(rows(30..=99));
+    assert_eq!((desk.current(), desk.top.table.cursor), (Some(70), 40));
+    assert_eq!(desk.top.table.cursor - desk.top.table.first, on_screen);
+    desk.type_in("r");
+    assert_eq!(desk.current(), Some(70), "another order, too");
+    desk.press(KeyCode::Down);
+    assert!(!desk.draw(120, 12).contains("following"));
+    desk.type_in("F");
+    desk.type_in("F");
+    assert!(!desk.draw(120, 12).contains("following"));
+}
+
+#[test]
+fn what_has_left_is_no_longer_followed() {
+    let mut desk = Desk::with(rows([1, 2, 3]));
+    desk.press(KeyCode::Down);
+    desk.type_in("F");
+    desk.read(rows([1, 3]));
+    desk.wait(10);
+    desk.read(rows([1, 3]));
+    assert_eq!(place(&desk), (Some(3), 1, 0));
+    assert!(!desk.draw(120, 12).contains("following"));
+}
+
+#[test]
+fn what_is_followed_stays_under_the_cursor_whatever_it_is_sorted_by() {
     let mut desk = Desk::with(rows(1..=9));
     desk.top.table.move_to(2);
+    desk.type_in("F");
     desk.press(KeyCode::Char('r'));
     assert_eq!((desk.current(), desk.top.table.cursor), (Some(3), 6));
     for column in TopColumn::all() {
@@ -115,17 +215,6 @@ fn where_the_connection_has_left_the_cursor_stays_in_its_place() {
     assert_eq!((desk.current(), desk.top.table.cursor), (None, 0));
     desk.read(rows([4]));
     assert_eq!(desk.current(), Some(4));
-}
-
-#[test]
-fn the_row_of_the_cursor_keeps_its_place_on_the_screen() {
-    let mut desk = Desk::with(rows(50..=99));
-    desk.top.table.set_height(10);
-    desk.top.table.move_to(20);
-    let before = desk.top.table.cursor - desk.top.table.first;
-    desk.read(rows(30..=99));
-    assert_eq!((desk.current(), desk.top.table.cursor), (Some(70), 40));
-    assert_eq!(desk.top.table.cursor - desk.top.table.first, before);
 }
 
 #[test]

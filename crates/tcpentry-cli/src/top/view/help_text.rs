@@ -35,6 +35,10 @@ pub(crate) const HELP: &[(&str, &str)] = &[
         "Move. Also PageUp, PageDown, Home, End, g, G, the mouse wheel and a click (hold Shift to select text)",
     ),
     (
+        "F",
+        "Follow the row under the cursor wherever it goes; any move of the cursor ends that. Otherwise the screen stays, and the cursor on its row while that is on it",
+    ),
+    (
         "Enter  i",
         "Show all details of the row, and the command that deletes it; expand a group",
     ),

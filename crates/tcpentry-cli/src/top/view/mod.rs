@@ -42,7 +42,6 @@ pub(crate) fn draw(frame: &mut Frame<'_>, top: &mut Top, theme: Theme, now: Inst
         Constraint::Length(1),
     ];
     let [status, line, body, bottom] = Layout::vertical(parts).areas(frame.area());
-    status::draw(frame, status, top, now);
     filter::draw(frame, line, top, theme);
     let mut areas = Areas::default();
     match top.focus {
@@ -65,6 +64,8 @@ pub(crate) fn draw(frame: &mut Frame<'_>, top: &mut Top, theme: Theme, now: Inst
             }
         }
     }
+    // The position depends on the height of the table.
+    status::draw(frame, status, top, now);
     status::draw_bottom(frame, bottom, top, theme, now);
     areas
 }

@@ -7,48 +7,17 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::super::message::SocketKind;
-use super::super::model::{Deletability, bytes};
+use super::super::model::{Arrangement, Deletability, bytes};
 use super::super::state::{Focus, Top};
 use super::theme::TITLE;
-use super::{Signs, Theme, text};
+use super::{Signs, Theme, text, theme};
 use crate::args::Grouping;
 use crate::output::duration;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, now: Instant) {
-    let table = &top.table.frame;
-    let mut parts = vec![format!("{} {}", table.present, kind(top, table.present))];
-    if let Some(progress) = top.deletion.progress(now) {
-        parts.push(format!("{progress} (x: stop)"));
-    }
-    if !top.marks.is_empty() {
-        parts.push(format!("{} marked", top.marks.count()));
-    }
-    parts.push(if top.pace.paused {
-        "paused".to_owned()
-    } else {
-        format!(
-            "every {} (took {})",
-            duration(top.pace.interval),
-            duration(table.read_time)
-        )
-    });
-    parts.push(format!(
-        "in {}/s out {}/s",
-        bytes(table.rates.received),
-        bytes(table.rates.sent)
-    ));
-    if top.namespaces.all {
-        parts.push("all namespaces".to_owned());
-    }
-    if top.table.arrangement.grouping != Grouping::None {
-        parts.push(format!("by {}", top.table.arrangement.grouping.name()));
-    }
-    if table.hidden > 0 {
-        parts.push(format!("{} hidden", table.hidden));
-    }
     let mut spans = vec![Span::styled("tcpentry", TITLE)];
     let mut taken = text::width("tcpentry");
-    for part in parts {
+    for part in parts(top, now) {
         taken += text::width(&part) + 2;
         // A number that is cut off would mislead.
         if taken > area.width.into() && spans.len() > 1 {
@@ -57,6 +26,62 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, now: Instant) {
         spans.push(Span::raw(format!("  {part}")));
     }
     frame.render_widget(Line::from(spans), area);
+}
+
+/// Returns the parts of the first line, the most important first.
+fn parts(top: &Top, now: Instant) -> Vec<String> {
+    let (table, frame) = (&top.table, &top.table.frame);
+    let mut parts = vec![format!("{} {}", frame.present, kind(top, frame.present))];
+    if let Some(progress) = top.deletion.progress(now) {
+        parts.push(format!("{progress} (x: stop)"));
+    }
+    if !top.marks.is_empty() {
+        parts.push(format!("{} marked", top.marks.count()));
+    }
+    let shown = table.visible().len();
+    if shown > 0 && matches!(top.focus, Focus::Table | Focus::Filter) {
+        let last = table.first + shown;
+        parts.push(format!(
+            "{}-{last} of {}",
+            table.first + 1,
+            table.lines.len()
+        ));
+    }
+    if frame.hidden > 0 {
+        parts.push(format!("{} hidden", frame.hidden));
+    }
+    if table.is_following() {
+        parts.push("following".to_owned());
+    }
+    let Arrangement {
+        by,
+        descending,
+        grouping,
+    } = table.arrangement;
+    let arrow = theme::arrow(descending);
+    parts.push(format!("sort: {} {arrow}", by.format().title));
+    if grouping != Grouping::None {
+        parts.push(format!("group: {}", grouping.name()));
+    }
+    if top.namespaces.all {
+        parts.push("all namespaces".to_owned());
+    }
+    parts.push(if top.pace.paused {
+        "paused".to_owned()
+    } else {
+        let interval = format!("every {}", duration(top.pace.interval));
+        if frame.read_time >= NOTABLE_READ_TIME {
+            format!("{interval} (took {})", duration(frame.read_time))
+        } else {
+            interval
+        }
+    });
+    parts.push(format!(
+        "in {}/s out {}/s",
+        bytes(frame.rates.received),
+        bytes(frame.rates.sent)
+    ));
+    parts
 }
 
 fn kind(top: &Top, count: usize) -> &'static str {
@@ -181,5 +206,7 @@ fn keys(top: &Top, room: usize, signs: Signs) -> Line<'static> {
     Line::from(spans)
 }
 
+/// The time from which reading the table is noticed.
+const NOTABLE_READ_TIME: Duration = Duration::from_millis(100);
 /// The time for which a notice is shown.
 const NOTICE_SHOWN_FOR: Duration = Duration::from_secs(6);

@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use super::super::model::{Group, Row, TableLine, bytes};
 use super::super::state::Top;
 use super::text::{Cut, clipped, fitted, width};
-use super::theme::{HEADER, SORTED, TITLE, sign, under_cursor};
+use super::theme::{HEADER, SORTED, TITLE, arrow, sign, under_cursor};
 use super::{Areas, Theme};
 use crate::args::TopColumn;
 
@@ -188,13 +188,10 @@ fn titles<'t>(top: &Top, placed: &[PlacedColumn], areas: &mut Areas, theme: Them
     for it in placed {
         let format = it.column.format();
         let is_sorted = top.table.arrangement.by == it.column;
-        let arrow = match (is_sorted, top.table.arrangement.descending) {
-            (false, _) => "",
-            (true, false) => "^",
-            (true, true) => "v",
-        };
-        let room = it.width.saturating_sub(arrow.len());
-        let title = clipped(format.title, room, Cut::End, theme.signs) + arrow;
+        let arrow = is_sorted.then(|| arrow(top.table.arrangement.descending));
+        let room = it.width.saturating_sub(usize::from(is_sorted));
+        let mut title = clipped(format.title, room, Cut::End, theme.signs);
+        title.extend(arrow);
         let text = fitted(&title, it.width, format.align_right, Cut::End, theme.signs);
         let style = if is_sorted { SORTED } else { HEADER };
         spans.push(Span::styled(text, style));

@@ -123,7 +123,7 @@ fn a_wide_terminal_has_as_many_columns_as_there_is_room_for() {
     assert_reads(
         &moving().draw(120, 20),
         &[
-            "tcpentry  3 connections  every 1s (took 0us)  in 0/s out 0/s",
+            "tcpentry  3 connections  1-4 of 4  sort: PEER ^  every 1s  in 0/s out 0/s",
             "    STATE       LOCAL         PEER^              PROCESS    IDLE  RECV-Q SEND-Q  IN/s OUT/s RETRANS USER UNIT",
             "> ~ fin-wait-1  192.0.2.1:443 198.51.100.1:50000 7 nginx     0us       0      0     0     0     0/0 root nginx.service",
             "  - time-wait   192.0.2.1:443 198.51.100.2:50000 -             -       0      0     -     -       - -    -",
@@ -139,7 +139,7 @@ fn a_usual_terminal_leaves_out_what_is_on_the_right() {
     assert_reads(
         &moving().draw(80, 24),
         &[
-            "tcpentry  3 connections  every 1s (took 0us)  in 0/s out 0/s",
+            "tcpentry  3 connections  1-4 of 4  sort: PEER ^  every 1s  in 0/s out 0/s",
             "    STATE       LOCAL         PEER^              PROCESS    IDLE  RECV-Q SEND-Q",
             "> ~ fin-wait-1  192.0.2.1:443 198.51.100.1:50000 7 nginx     0us       0      0",
             "  - time-wait   192.0.2.1:443 198.51.100.2:50000 -             -       0      0",
@@ -151,11 +151,29 @@ fn a_usual_terminal_leaves_out_what_is_on_the_right() {
 }
 
 #[test]
+fn the_first_line_has_the_position_and_the_order() {
+    let mut desk = Desk::with((1..=99).map(row).collect());
+    let first = |desk: &mut Desk| desk.draw(80, 24).lines().next().unwrap().to_owned();
+    assert_eq!(
+        first(&mut desk),
+        "tcpentry  99 connections  1-21 of 99  sort: PEER ^  every 1s  in 0/s out 0/s"
+    );
+    desk.press(KeyCode::End);
+    desk.type_in("F");
+    assert_eq!(
+        first(&mut desk),
+        "tcpentry  99 connections  79-99 of 99  following  sort: PEER ^  every 1s"
+    );
+    desk.type_in("Fr");
+    assert!(first(&mut desk).contains("  1-21 of 99  sort: PEER v"));
+}
+
+#[test]
 fn a_small_terminal_has_what_names_a_connection() {
     assert_reads(
         &moving().draw(40, 10),
         &[
-            "tcpentry  3 connections",
+            "tcpentry  3 connections  1-4 of 4",
             "    STATE       PEER^",
             "> ~ fin-wait-1  198.51.100.1:50000",
             "  - time-wait   198.51.100.2:50000",
@@ -205,7 +223,7 @@ fn groups_are_counted_and_opened() {
     assert_reads(
         &desk.draw(80, 12),
         &[
-            "tcpentry  3 connections  every 1s (took 0us)  in 0/s out 0/s  by process",
+            "tcpentry  3 connections  1-5 of 5  sort: PEER ^  group: process  every 1s",
             "    STATE       LOCAL         PEER^              PROCESS  IDLE RECV-Q SEND-Q",
             "> ▾       2  nginx  in 0/s out 0/s",
             "  ~ fin-wait-1  192.0.2.1:443 198.51.100.1:50000 7 nginx   0us      0      0",
@@ -225,7 +243,7 @@ fn a_preview_shows_count_holders_methods_and_what_is_protected_and_why() {
     assert_reads(
         &desk.draw(100, 12),
         &[
-            "tcpentry  3 connections  3 marked  every 1s (took 0us)  in 0/s out 0/s",
+            "tcpentry  3 connections  3 marked  sort: PEER ^  every 1s  in 0/s out 0/s",
             "Delete 2 of 3 connections, and leave 1 alone?  y / n",
             "held by  7 nginx (2)",
             "by       sock-diag (2)",
@@ -241,7 +259,7 @@ fn a_preview_shows_count_holders_methods_and_what_is_protected_and_why() {
     assert_reads(
         &desk.draw(100, 6),
         &[
-            "tcpentry  3 connections  3 marked  every 1s (took 0us)  in 0/s out 0/s",
+            "tcpentry  3 connections  3 marked  sort: PEER ^  every 1s  in 0/s out 0/s",
             "0 deleted, 0 already gone, 1 not deleted, of 3 ...",
             "guarded  192.0.2.1:443 198.51.100.3:50000 (close-wait) because it carries your own session",
             "Esc close",
@@ -278,7 +296,7 @@ fn details_stand_in_two_columns() {
     assert_reads(
         &desk.draw(80, 12),
         &[
-            "tcpentry  3 connections  every 1s (took 0us)  in 0/s out 0/s",
+            "tcpentry  3 connections  sort: PEER ^  every 1s  in 0/s out 0/s",
             "192.0.2.1:443 198.51.100.1:50000 (fin-wait-1)",
             "delete it",
             "    tcpentry delete --id 7",
@@ -310,7 +328,7 @@ fn the_choice_shows_what_is_chosen_and_sorted_by() {
     assert_reads(
         &desk.draw(60, 8),
         &[
-            "tcpentry  3 connections  every 1s (took 0us)  in 0/s out 0/s",
+            "tcpentry  3 connections  sort: PEER ^  every 1s",
             " [x] STATE      TCP state",
             ">[x] LOCAL      Local end",
             " [x] PEER       Peer's end (sorted)",

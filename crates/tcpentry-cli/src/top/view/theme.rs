@@ -17,6 +17,11 @@ pub(super) fn under_cursor(style: Style) -> Style {
     style.add_modifier(Modifier::REVERSED)
 }
 
+/// Returns the sign of an order.
+pub(super) const fn arrow(descending: bool) -> char {
+    if descending { 'v' } else { '^' }
+}
+
 /// Returns the sign of a change, which is shown with or without colour.
 pub(super) const fn sign(change: Change) -> char {
     match change {
