@@ -8,6 +8,7 @@ use std::os::unix::fs::{MetadataExt as _, chown, symlink};
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 use std::sync::PoisonError;
+use std::sync::mpsc::{self, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -1007,6 +1008,71 @@ fn once_prints_a_frame_as_text() {
             small.out
         );
         assert!(small.out.lines().count() <= 10, "{}", small.out);
+    });
+}
+
+#[test]
+fn once_reads_twice_where_rates_are_shown() {
+    isolated(|| {
+        let (all, _listener, port) = connections(2);
+        let mut busy = all[1].client.try_clone().unwrap();
+        let (stop, stopped) = mpsc::channel::<()>();
+        let sender = thread::spawn(move || {
+            while stopped.try_recv() == Err(TryRecvError::Empty) {
+                busy.write_all(&[0; 1000]).unwrap();
+                thread::sleep(Duration::from_millis(10));
+            }
+        });
+        let frame = run(&format!(
+            "top --once --interval 500ms --columns peer,in --sort in sport = :{port}"
+        ));
+        let rows: Vec<_> = frame.out.lines().skip(3).collect();
+        assert!(
+            rows[0].contains(&local(&all[1])) && rows[0].ends_with('k'),
+            "{rows:?}"
+        );
+        assert!(
+            rows[1].contains(&local(&all[0])) && rows[1].ends_with(" 0"),
+            "{rows:?}"
+        );
+        assert!(frame.out.contains("k/s out 0/s"), "{}", frame.out);
+        drop(stop);
+        sender.join().unwrap();
+
+        // Without them once is enough, and nothing is said to be 0.
+        let start = Instant::now();
+        let frame = run(&format!(
+            "top --once --interval 60s --columns peer sport = :{port}"
+        ));
+        assert!(start.elapsed() < Duration::from_secs(30));
+        assert!(frame.out.contains("in - out -"), "{}", frame.out);
+    });
+}
+
+#[test]
+fn rates_are_unknown_until_two_readings() {
+    isolated(|| {
+        let tmux = terminal!(150, 20);
+        let (_all, _listener, port) = connections(2);
+        tmux.runs(&format!("{PROGRAM} top --interval 2s sport = :{port}"));
+        // A pause, and another selection.
+        for change in ["", "pp", "s"] {
+            tmux.types(change);
+            tmux.await_text("in - out -");
+            tmux.await_text("in 0/s out 0/s");
+        }
+        tmux.types("ss");
+        // A group is no exception.
+        tmux.press("Tab");
+        tmux.await_text("program-");
+        tmux.types("pp");
+        tmux.await_screen("a group of unknown rates", |screen| {
+            screen
+                .lines()
+                .any(|line| line.starts_with('>') && line.contains("in - out -"))
+        });
+        tmux.types("q");
+        await_shell(&tmux);
     });
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tcpentry::connection::Device;
 use tcpentry::{Endpoint, Method, ScopedEndpoint, State};
 
-use super::row::{Deletability, Resolved, Row};
+use super::row::{Deletability, Rates, Resolved, Row};
 use crate::args::TopColumn;
 use crate::output::duration;
 
@@ -163,7 +163,7 @@ fn local(row: &Row) -> String {
 }
 
 /// Formats a number of bytes in at most four characters.
-pub(crate) fn bytes(bytes: f64) -> String {
+fn bytes(bytes: f64) -> String {
     let mut value = bytes;
     for unit in ["", "k", "M", "G"] {
         if value < 999.5 {
@@ -176,6 +176,16 @@ pub(crate) fn bytes(bytes: f64) -> String {
         value /= 1000.0;
     }
     format!("{value:.0}T")
+}
+
+/// Formats the rates of several connections.
+pub(crate) fn describe_rates(rates: Option<Rates>) -> String {
+    match rates {
+        Some(Rates { received, sent }) => {
+            format!("in {}/s out {}/s", bytes(received), bytes(sent))
+        }
+        None => format!("in {NONE} out {NONE}"),
+    }
 }
 
 /// Ranks states by how likely somebody is looking for them: stuck connections before healthy ones.

@@ -119,6 +119,14 @@ impl Top {
         }
     }
 
+    /// Returns true where rates are shown of each row or decide its place, which takes two readings.
+    pub(crate) fn shows_rates(&self) -> bool {
+        let shown = self.columns.shown.iter();
+        shown
+            .chain([&self.table.arrangement.by])
+            .any(|column| matches!(column, TopColumn::Received | TopColumn::Sent))
+    }
+
     /// Takes the commands to be sent to the worker.
     pub(crate) fn take_commands(&mut self) -> Vec<WorkerCommand> {
         self.outbox.take()

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::super::message::SocketKind;
-use super::super::model::{Arrangement, Deletability, bytes};
+use super::super::model::{Arrangement, Deletability, describe_rates};
 use super::super::state::{Focus, Top};
 use super::theme::TITLE;
 use super::{Signs, Theme, text, theme};
@@ -76,11 +76,7 @@ fn parts(top: &Top, now: Instant) -> Vec<String> {
             interval
         }
     });
-    parts.push(format!(
-        "in {}/s out {}/s",
-        bytes(frame.rates.received),
-        bytes(frame.rates.sent)
-    ));
+    parts.push(describe_rates(frame.rates));
     parts
 }
 

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::super::model::{Group, Row, TableLine, bytes};
+use super::super::model::{Group, Row, TableLine, describe_rates};
 use super::super::state::Top;
 use super::text::{Cut, clipped, fitted, width};
 use super::theme::{HEADER, SORTED, TITLE, arrow, sign, under_cursor};
@@ -268,11 +268,7 @@ fn drawn_group<'t>(top: &Top, group: &Group, is_current: bool, theme: Theme) -> 
     } else {
         ' '
     };
-    let rates = format!(
-        "in {}/s out {}/s",
-        bytes(group.rates.received),
-        bytes(group.rates.sent)
-    );
+    let rates = describe_rates(group.rates);
     let text = format!(
         "{cursor}{mark}{sign} {:>7}  {}  {rates}",
         group.present, group.name

@@ -156,7 +156,7 @@ fn the_first_line_has_the_position_and_the_order() {
     let first = |desk: &mut Desk| desk.draw(80, 24).lines().next().unwrap().to_owned();
     assert_eq!(
         first(&mut desk),
-        "tcpentry  99 connections  1-21 of 99  sort: PEER ^  every 1s  in 0/s out 0/s"
+        "tcpentry  99 connections  1-21 of 99  sort: PEER ^  every 1s  in - out -"
     );
     desk.press(KeyCode::End);
     desk.type_in("F");
