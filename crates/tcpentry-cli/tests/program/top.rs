@@ -764,8 +764,8 @@ fn the_busiest_is_at_the_top_until_the_cursor_is_moved() {
         let (all, _listener, port) = connections(30);
         let sends = |ends: &Ends| {
             let (mut from, mut to) = (&ends.client, &ends.server);
-            from.write_all(&[0; 50_000]).unwrap();
-            to.read_exact(&mut [0; 50_000]).unwrap();
+            from.write_all(&[0; 16_000]).unwrap();
+            to.read_exact(&mut [0; 16_000]).unwrap();
         };
         let is_chosen = |screen: &str, ends: &Ends| {
             let peer = local(ends);

@@ -58,6 +58,7 @@ impl Top {
         if targets.is_empty() {
             return;
         }
+        self.messages.notice = None;
         let serial = preview.serial;
         let basis = Arc::clone(&preview.basis);
         preview.counts = Some(Counts::default());

@@ -9,7 +9,9 @@ use tcpentry::{Method, Outcome, State};
 
 use super::super::message::{DetailText, SocketKind, SocketTarget, Update, WorkerCommand};
 use super::super::model::testing::{key, row, row_of};
-use super::super::model::{Arranged, Arrangement, Baseline, NotDeleted, Row};
+use super::super::model::{
+    Arranged, Arrangement, Baseline, Deletability, NotDeleted, Resolved, Row,
+};
 use super::super::testing::{Desk, answer, cookies, guarded, problem};
 use super::{Focus, INTERVALS};
 use crate::args::{Grouping, TopColumn};
@@ -673,6 +675,99 @@ fn an_outcome_vanishes_with_its_row() {
     desk.wait(10);
     desk.read(Vec::new());
     assert_eq!(desk.top.outcome(key(1)), None);
+}
+
+// Notices.
+
+/// Returns the last line of a screen.
+fn last_line(desk: &mut Desk, columns: u16) -> String {
+    let drawn = desk.draw(columns, 12);
+    drawn.lines().last().unwrap().to_owned()
+}
+
+#[test]
+fn a_notice_ends_with_what_it_is_about() {
+    let said = "not confirmed";
+    // Another part of the screen, another notice, and time.
+    let ends: [fn(&mut Desk); 4] = [
+        |desk| desk.type_in("l"),
+        |desk| desk.type_in("?"),
+        |desk| desk.type_in("s"),
+        |desk| desk.wait(6),
+    ];
+    for end in ends {
+        let mut desk = Desk::with(rows([1, 2]));
+        desk.open_preview(&[]);
+        desk.press(KeyCode::Esc);
+        assert!(desk.draw(80, 24).contains(said));
+        desk.press(KeyCode::Down);
+        assert!(desk.draw(80, 24).contains(said), "it is still about this");
+        end(&mut desk);
+        assert!(!desk.draw(80, 24).contains(said));
+        desk.press(KeyCode::Esc);
+        assert!(!desk.draw(80, 24).contains(said), "nor does it come back");
+    }
+}
+
+#[test]
+fn a_deletion_and_its_refusal_are_not_said_beside_each_other() {
+    let mut desk = Desk::with(rows([1, 2]));
+    desk.type_in("d");
+    let (serial, targets) = desk.requested_preview();
+    desk.receive(answer(serial, targets.clone(), &[]));
+    desk.draw(80, 24);
+    desk.type_in("y");
+    report(&mut desk, serial, &targets, &[Outcome::Deleted]);
+    desk.receive(Update::Done { serial });
+    assert!(last_line(&mut desk, 80).contains("1 deleted"));
+    desk.press(KeyCode::Down);
+    desk.open_preview(&[]);
+    assert!(!desk.draw(80, 24).contains("1 deleted"));
+    desk.press(KeyCode::Esc);
+    let drawn = desk.draw(80, 24);
+    assert!(drawn.contains("nothing was deleted") && !drawn.contains("1 deleted"));
+}
+
+#[test]
+fn the_keys_of_a_dialog_are_never_covered() {
+    for columns in [40, 80, 120] {
+        let mut desk = Desk::with(rows([1]));
+        desk.open_preview(&[]);
+        desk.receive(Update::Trouble("the kernel is away".repeat(9)));
+        assert!(last_line(&mut desk, columns).starts_with("y delete  n cancel  the kernel"));
+        desk.press(KeyCode::Esc);
+        desk.type_in("l");
+        desk.top.notify("saved to x", desk.now);
+        assert_eq!(
+            last_line(&mut desk, columns),
+            "s save  Esc close  ↑↓ scroll  saved to x"
+        );
+    }
+}
+
+#[test]
+fn the_reason_why_not_leaves_the_keys_of_the_table() {
+    let mut desk = Desk::with(rows([1]));
+    desk.receive(Update::Resolved(vec![(
+        key(1),
+        Resolved {
+            deletability: Some(Deletability::No(guarded())),
+            ..Resolved::default()
+        },
+    )]));
+    let why = "guarded: it carries your own session";
+    let keys = "/ find  d delete  ? help  q quit  ";
+    let line = last_line(&mut desk, 120);
+    assert!(
+        line.starts_with(&format!("{keys}Enter details"))
+            || line.starts_with(&format!("{keys}{why}"))
+    );
+    assert!(line.contains(why) && !line.ends_with('…'), "{line}");
+    assert!(last_line(&mut desk, 80).starts_with(&format!("{keys}{why}")));
+    assert!(last_line(&mut desk, 40).starts_with("/ find  guarded: it carries"));
+    // What is said in the table leaves them as well.
+    desk.top.notify("x".repeat(200), desk.now);
+    assert!(last_line(&mut desk, 80).starts_with(&format!("{keys}xxx")));
 }
 
 // Details.

@@ -1,6 +1,7 @@
 //! Drawing: a file for each part of the screen. The only state changed here is what depends on the size of the screen.
 
 mod areas;
+mod bottom;
 mod columns;
 mod details;
 mod filter;
@@ -66,7 +67,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, top: &mut Top, theme: Theme, now: Inst
     }
     // The position depends on the height of the table.
     status::draw(frame, status, top, now);
-    status::draw_bottom(frame, bottom, top, theme, now);
+    bottom::draw(frame, bottom, top, theme, now);
     areas
 }
 
