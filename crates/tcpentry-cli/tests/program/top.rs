@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt as _, chown, symlink};
 use std::os::unix::net::UnixStream;
@@ -567,7 +567,7 @@ fn a_small_screen_has_the_state_and_the_peer() {
         let small = tmux.await_screen("the peers are shown on 40 columns", |screen| {
             let row = |peer: &String| {
                 let row = screen.lines().find(|line| line.contains(peer.as_str()));
-                row.is_some_and(|row| row.contains("established"))
+                row.is_some_and(|row| row.contains(" estb "))
             };
             !screen.contains("RETRANS") && peers.iter().all(row)
         });
@@ -815,6 +815,68 @@ fn the_busiest_is_at_the_top_until_the_cursor_is_moved() {
         assert!(is_chosen(&screen, &all[7]), "{screen}");
         tmux.types("q");
         await_shell(&tmux);
+    });
+}
+
+#[test]
+fn with_long_addresses_process_and_rates_are_shown_on_80_columns() {
+    isolated(|| {
+        let tmux = terminal!(80, 24);
+        let (local, peer) = (
+            "2001:db8:aaaa:bbbb:cccc:dddd:1:1",
+            "2001:db8:aaaa:bbbb:cccc:dddd:1:2",
+        );
+        let ip = |words: &str| {
+            let ran = std::process::Command::new("ip")
+                .args(words.split_whitespace())
+                .status();
+            ran.is_ok_and(|status| status.success())
+        };
+        let added = [local, peer].map(|end| ip(&format!("addr add {end}/64 dev lo nodad")));
+        if added != [true, true] {
+            skip!("there is no IPv6 here");
+        }
+        let listener = tcp::listen(format!("[{local}]:0").parse().unwrap());
+        let at = listener.local_addr().unwrap();
+        let from = tcp::socket(at);
+        from.bind(&format!("[{peer}]:0").parse::<SocketAddr>().unwrap().into())
+            .unwrap();
+        let ends = tcp::connect_from(from, &listener);
+        let (client, _) = tcp::addresses(&ends.client);
+        let pid = std::process::id();
+        tmux.runs(&format!(
+            "LANG=C.UTF-8 {PROGRAM} top dport = :{}",
+            at.port()
+        ));
+        let screen = tmux.await_text(&format!(" {pid} "));
+        for shown in ["PROCESS", "IN/s", "OUT/s", "estb"] {
+            assert!(screen.contains(shown), "{shown}: {screen}");
+        }
+        let shown = format!(":1:1]:{}", at.port());
+        assert!(screen.contains(&shown), "{shown}: {screen}");
+        tmux.press_often("Right", 20);
+        tmux.await_screen("other columns", |screen| {
+            screen.contains("RECV-Q") && screen.contains("UNIT")
+        });
+        // The preview has all of both ends, and the process.
+        tmux.types("d");
+        let preview = tmux.await_text("Delete this connection?");
+        for shown in [
+            at.to_string(),
+            client.to_string(),
+            format!("{pid} program-"),
+        ] {
+            assert!(preview.contains(&shown), "{shown}: {preview}");
+        }
+        tmux.resize(40, 10);
+        let screen = tmux.await_screen("the preview on 40 columns", |screen| {
+            screen.contains("y / n") && screen.contains(&format!("{pid} program-"))
+        });
+        assert!(
+            screen.contains(&format!(":1:2]:{}", client.port())),
+            "{screen}"
+        );
+        assert!(is_alive(&ends));
     });
 }
 

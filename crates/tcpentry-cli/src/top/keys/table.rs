@@ -16,6 +16,8 @@ pub(super) fn press(top: &mut Top, key: KeyEvent, now: Instant) {
         KeyCode::PageDown => top.table.move_by(page),
         KeyCode::Home | KeyCode::Char('g') => top.table.move_to_top(),
         KeyCode::End | KeyCode::Char('G') => top.table.move_to(usize::MAX),
+        KeyCode::Left => top.columns.scroll(-1),
+        KeyCode::Right => top.columns.scroll(1),
         KeyCode::Char('F') => top.table.toggle_follow(),
         KeyCode::Char(' ') => top.toggle_mark(),
         KeyCode::Char('*') => top.mark_all(),

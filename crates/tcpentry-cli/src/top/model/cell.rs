@@ -188,6 +188,26 @@ pub(crate) fn describe_rates(rates: Option<Rates>) -> String {
     }
 }
 
+/// Returns the name of a state in four letters.
+pub(crate) fn short_state(state: State) -> String {
+    let name = match state {
+        State::Established => "estb",
+        State::SynSent => "syns",
+        State::SynRecv => "synr",
+        State::FinWait1 => "fin1",
+        State::FinWait2 => "fin2",
+        State::TimeWait => "timw",
+        State::Closed => "clsd",
+        State::CloseWait => "clsw",
+        State::LastAck => "lack",
+        State::Listening => "lstn",
+        State::Closing => "clsg",
+        State::BoundInactive => "bnd",
+        _ => return state.to_string(),
+    };
+    name.to_owned()
+}
+
 /// Ranks states by how likely somebody is looking for them: stuck connections before healthy ones.
 fn rank(state: State) -> (u8, u8) {
     let rank = match state {

@@ -14,7 +14,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Them
     let Some(pane) = &mut top.details else {
         return;
     };
-    let mut lines = vec![Line::styled(pane.target.connection.to_string(), TITLE)];
+    let title = wrapped(&pane.target.connection.to_string(), area.width.into()).into_iter();
+    let mut lines: Vec<_> = title.map(|text| Line::styled(text, TITLE)).collect();
     match &pane.text {
         None => lines.push(Line::raw("asking the kernel ...")),
         Some(details) => {

@@ -7,6 +7,7 @@ mod details;
 mod filter;
 mod help;
 mod help_text;
+mod layout;
 mod lines;
 mod log;
 mod preview;

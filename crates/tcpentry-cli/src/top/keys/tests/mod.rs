@@ -159,6 +159,13 @@ const PROOFS: &[Proof] = &[
         desk.happen(&mouse(MouseEventKind::ScrollUp, 0, 0));
         assert_eq!(desk.top.table.cursor, 0);
     }),
+    ("Left Right", |desk| {
+        desk.draw(80, 20);
+        desk.press(KeyCode::Right);
+        assert_eq!(desk.top.columns.offset(), 1);
+        desk.press(KeyCode::Left);
+        assert_eq!(desk.top.columns.offset(), 0);
+    }),
     ("F", |desk| {
         desk.type_in("F");
         assert!(desk.top.table.is_following());
