@@ -12,6 +12,8 @@ mod pace;
 mod peer_reset;
 mod privilege;
 mod stream;
+#[cfg(feature = "tui")]
+mod sudo;
 mod tables;
 #[cfg(feature = "tui")]
 mod top;

@@ -8,6 +8,8 @@ use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use crate::args::{Args, Command, GuardCommand, NetnsArgs};
 use crate::message::print_error;
+#[cfg(feature = "tui")]
+use crate::sudo::Caller;
 
 /// Drops the capabilities that the command does not need.
 ///
@@ -28,9 +30,13 @@ pub(crate) fn drop_for(args: &Args) {
             GuardCommand::Check(_) | GuardCommand::Run(_) => TABLE.union(CapabilitySet::SYS_ADMIN),
             GuardCommand::Status(_) | GuardCommand::Pause(_) | GuardCommand::Resume(_) => ASK,
         },
-        // One key shows all namespaces.
+        // One key shows all namespaces, and another saves the log as the user who called sudo.
         #[cfg(feature = "tui")]
-        Some(Command::Top(_)) => TABLE.union(CapabilitySet::SYS_ADMIN),
+        Some(Command::Top(args)) => {
+            let caller = Caller::find().filter(|_| !args.once);
+            let of_caller = caller.map_or(CapabilitySet::empty(), |_| Caller::CAPABILITIES);
+            TABLE.union(CapabilitySet::SYS_ADMIN).union(of_caller)
+        }
         // It tries which other namespaces can be entered.
         Some(Command::Doctor(_)) => TABLE.union(CapabilitySet::SYS_ADMIN),
         Some(Command::Demo(_)) => TABLE,

@@ -11,7 +11,7 @@ use tcpentry::{Connection, Cookie, Inode, Pair, State};
 use super::message::Update;
 use super::model::{Arranged, Arrangement, Baseline, Frame, Row, RowKey};
 use super::state::Top;
-use super::view::{self, Theme};
+use super::view::{self, Signs, Theme};
 use crate::args::TopColumn;
 
 /// A table in which each step of a refresh can be repeated.
@@ -79,7 +79,10 @@ impl Refresh {
         let Self {
             terminal, top, now, ..
         } = self;
-        let theme = Theme { color: true };
+        let theme = Theme {
+            color: true,
+            signs: Signs::UTF_8,
+        };
         let Ok(_) = terminal.draw(|frame| _ = view::draw(frame, top, theme, *now));
     }
 

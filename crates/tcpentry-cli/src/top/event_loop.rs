@@ -1,8 +1,6 @@
 //! The loop: keys and updates in, screen and commands out.
 
-use std::fs::OpenOptions;
-use std::io::{self, BufWriter, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
@@ -10,6 +8,7 @@ use crossterm::event::Event;
 
 use super::keys;
 use super::message::{Update, WorkerCommand};
+use super::save::save_new;
 use super::screen::{Screen, Signals};
 use super::state::{TerminalRequest, Top};
 use super::view::{Areas, Theme};
@@ -121,18 +120,9 @@ pub(super) fn event_loop(
     }
 }
 
-/// Writes the log to a new file that only its owner may read; never overwrites a file.
+/// Saves the log, and says so.
 fn save_log(top: &mut Top, name: &str, now: Instant) {
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(name);
-    let written = file.and_then(|file| {
-        let mut file = BufWriter::new(file);
-        write!(file, "{}", top.log)?;
-        file.flush()
-    });
+    let written = save_new(name, &top.log);
     let shown = tcpentry::escape::escape_for_terminal(name.as_bytes());
     match written {
         Ok(()) => top.notify(format!("saved to {shown}"), now),

@@ -11,6 +11,7 @@ mod keys;
 mod message;
 mod model;
 mod once;
+mod save;
 mod screen;
 mod state;
 #[cfg(test)]
@@ -31,9 +32,10 @@ use crate::tables::sets::{self, Sets};
 use event_loop::{LoopEvent, event_loop};
 use message::SocketKind;
 use model::Arrangement;
+use rustix::io::Errno;
 use state::{INTERVALS, Top, describe_stopped};
 use tcpentry::filter::FilterWords;
-use view::Theme;
+use view::{Signs, Theme};
 use worker::{Settings, Worker};
 
 pub(crate) fn run(args: &TopArgs) -> Exit {
@@ -47,6 +49,7 @@ pub(crate) fn run(args: &TopArgs) -> Exit {
     let mut top = initial_state(args, &settings, &text);
     let theme = Theme {
         color: colored(args.color.color),
+        signs: Signs::of_locale(locale().as_deref()),
     };
     if args.once {
         return once::run(settings, &text, top, theme);
@@ -61,7 +64,12 @@ pub(crate) fn run(args: &TopArgs) -> Exit {
     }
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         print_error("top needs a terminal for input and output");
-        print_hint("--once prints one frame as text; `tcpentry list` is for scripts");
+        print_hint(WITHOUT_TERMINAL);
+        return Exit::Usage;
+    }
+    if std::env::var_os("TERM").is_some_and(|name| name == "dumb") {
+        print_error("this terminal can't place its cursor (TERM=dumb)");
+        print_hint(WITHOUT_TERMINAL);
         return Exit::Usage;
     }
     let (event_sender, events) = channel();
@@ -88,11 +96,26 @@ pub(crate) fn run(args: &TopArgs) -> Exit {
     }
     match ended {
         Ok(exit) => exit,
+        // As if the hangup had come as a signal, which only reaches the processes in the terminal's session.
+        Err(error) if is_hangup(&error) => Exit::Interrupted(SIGHUP),
         Err(error) => {
             print_error(&format!("the terminal is no longer usable: {error}"));
             Exit::Failed
         }
     }
+}
+
+/// Returns true for the error of a terminal that is gone.
+fn is_hangup(error: &io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    error.kind() == io::ErrorKind::BrokenPipe || errno == Some(Errno::IO)
+}
+
+/// Returns the locale of text, as setlocale(3) chooses it.
+fn locale() -> Option<String> {
+    let names = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter();
+    let mut set = names.filter_map(|name| std::env::var(name).ok());
+    set.find(|name| !name.is_empty())
 }
 
 /// Puts the terminal in the place of standard input, which was a list and has been read.
@@ -151,3 +174,7 @@ fn initial_state(args: &TopArgs, settings: &Settings, filter: &str) -> Top {
     filter.clone_into(&mut top.filter.applied);
     top
 }
+
+const WITHOUT_TERMINAL: &str = "--once prints one frame as text; `tcpentry list` is for scripts";
+/// The number of the signal of a terminal that is gone, which is the same everywhere.
+const SIGHUP: u8 = 1;

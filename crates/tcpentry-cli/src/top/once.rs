@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::mpsc::channel;
+use std::thread;
 use std::time::Instant;
 
 use ratatui::Terminal;
@@ -21,12 +22,17 @@ pub(super) fn run(settings: Settings, filter: &str, mut top: Top, theme: Theme) 
     let (sender, updates) = channel();
     let send = move |update: Update| sender.send(update).is_ok();
     let (_command_sender, commands) = channel();
+    let interval = settings.interval;
     let mut worker = match Worker::new(settings, filter, commands, Box::new(send)) {
         Ok(worker) => worker,
         Err(refusal) => return crate::usage::print_refusal(&refusal, Exit::of_listing),
     };
-    let now = Instant::now();
     worker.read_table();
+    if top.shows_rates() {
+        thread::sleep(interval);
+        worker.read_table();
+    }
+    let now = Instant::now();
     for update in updates.try_iter() {
         top.update(update, now);
     }

@@ -17,7 +17,7 @@ use super::model::{
 };
 use super::once;
 use super::state::Top;
-use super::view::{self, Areas, Theme};
+use super::view::{self, Areas, Signs, Theme};
 use crate::args::{Args, Command, TopColumn};
 
 pub(super) struct Desk {
@@ -39,7 +39,10 @@ impl Desk {
         let mut desk = Self {
             top: Top::new(columns, arrangement, Duration::from_secs(1)),
             now: Instant::now(),
-            theme: Theme { color: true },
+            theme: Theme {
+                color: true,
+                signs: Signs::UTF_8,
+            },
             areas: Areas::default(),
             frame: Arc::default(),
         };

@@ -40,8 +40,13 @@ impl Backend for Tty {
         self.0.hide_cursor()
     }
 
+    /// Shows the cursor, and never fails.
+    ///
+    /// `Terminal` shows it when it is dropped, and prints a failure to standard error with `eprintln!`. Where that is the
+    /// terminal too, and gone, that panics.
     fn show_cursor(&mut self) -> io::Result<()> {
-        self.0.show_cursor()
+        let _ = self.0.show_cursor();
+        Ok(())
     }
 
     /// Returns the origin: each frame sets the cursor anyway.

@@ -2,18 +2,21 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt as _, chown, symlink};
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 use std::sync::PoisonError;
+use std::sync::mpsc::{self, TryRecvError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tcpentry_testkit::holder::Holder;
 use tcpentry_testkit::named::{HOSTILE, Named};
+use tcpentry_testkit::pty;
 use tcpentry_testkit::tcp::{self, Ends};
 use tcpentry_testkit::tmux::{PROMPT, Tmux};
 use tcpentry_testkit::user::{self, User};
@@ -278,7 +281,7 @@ fn at_a_rate_the_table_is_usable_meanwhile_and_x_leaves_the_rest_alive() {
             "stopped: {left} were not deleted; before that: {} deleted",
             20 - left
         ));
-        std::thread::sleep(Duration::from_millis(600));
+        thread::sleep(Duration::from_millis(600));
         assert_eq!(alive(), left);
         let log = log(&tmux, &format!("{} entries", 20 - left));
         let is_entry = |line: &&str| line.contains(" deleted ") && line.contains("by sock-diag");
@@ -439,6 +442,119 @@ fn without_its_terminal_it_ends() {
 }
 
 #[test]
+fn a_closed_terminal_ends_it_as_a_hangup_does_and_silently() {
+    isolated(|| {
+        let _ends = tcp::connected();
+        // Where standard error is the terminal as well, a message about it can't be written anywhere.
+        for is_apart in [false, true] {
+            let terminal = pty::Terminal::open();
+            // It is not in the terminal's session, so that no signal comes.
+            let mut child = program()
+                .arg("top")
+                .stdin(terminal.inside())
+                .stdout(terminal.inside())
+                .stderr(if is_apart {
+                    Stdio::piped()
+                } else {
+                    terminal.inside().into()
+                })
+                .spawn()
+                .unwrap();
+            until("it is drawn", || terminal.screen().contains("STATE"));
+            drop(terminal);
+            let mut code = None;
+            until("it ends", || {
+                code = child.try_wait().unwrap().map(|status| status.code());
+                code.is_some()
+            });
+            assert_eq!(code, Some(Some(129)));
+            let said = child.wait_with_output().unwrap().stderr;
+            assert_eq!(String::from_utf8_lossy(&said), "");
+        }
+    });
+}
+
+#[test]
+fn a_terminal_that_cannot_place_its_cursor_is_refused() {
+    isolated(|| {
+        let tmux = terminal!(100, 10);
+        tmux.runs(&format!("TERM=dumb {PROGRAM} top; echo code $?"));
+        let screen = tmux.await_text("code 2");
+        assert!(
+            screen.contains("TERM=dumb") && screen.contains("hint: --once"),
+            "{screen}"
+        );
+        assert_eq!(tmux.knows("alternate_on"), "0");
+    });
+}
+
+#[test]
+fn signs_are_of_the_locale() {
+    isolated(|| {
+        let tmux = terminal!(100, 20);
+        let _ends = tcp::connected();
+        for (locale, arrows) in [
+            ("LANG=C.UTF-8", "↑↓ scroll"),
+            ("LC_ALL=C LANG=C.UTF-8", "Up/Down scroll"),
+        ] {
+            tmux.runs(&format!("{locale} {PROGRAM} top"));
+            tmux.await_text("2 connections");
+            tmux.types("l");
+            let screen = tmux.await_text(arrows);
+            assert_eq!(screen.is_ascii(), arrows.is_ascii(), "{screen}");
+            tmux.press("Escape");
+            tmux.await_text("STATE");
+            tmux.types("q");
+            await_shell(&tmux);
+        }
+    });
+}
+
+#[test]
+fn under_sudo_the_log_is_saved_as_who_called_it() {
+    isolated(|| {
+        if !user::others() {
+            skip!("only one user is mapped here");
+        }
+        let tmux = terminal!(100, 20);
+        let (_all, _listener, port) = connections(1);
+        // They own one folder, and may not write to the other.
+        for name in ["theirs", "roots"] {
+            fs::create_dir(tmux.folder().join(name)).unwrap();
+        }
+        let theirs = tmux.folder().join("theirs");
+        chown(&theirs, Some(4033), Some(4033)).unwrap();
+        tmux.runs(&format!(
+            "SUDO_UID=4033 SUDO_GID=4033 {PROGRAM} top sport = :{port}"
+        ));
+        tmux.await_text("1 selected");
+        tmux.types("d");
+        tmux.await_text("y / n");
+        tmux.types("y");
+        tmux.await_text("1 deleted");
+        tmux.types("l");
+        tmux.await_text("1 entry");
+        for (folder, said) in [
+            ("roots", "cannot save to roots/log"),
+            ("theirs", "saved to theirs/log"),
+        ] {
+            tmux.types("s");
+            tmux.await_text("save to a new file");
+            tmux.press("C-u");
+            tmux.types(&format!("{folder}/log"));
+            tmux.press("Enter");
+            tmux.await_text(said);
+        }
+        let saved = fs::metadata(theirs.join("log")).unwrap();
+        assert_eq!(
+            (saved.uid(), saved.gid(), saved.mode() & 0o777),
+            (4033, 4033, 0o600)
+        );
+        assert!(!tmux.folder().join("roots/log").exists());
+    });
+}
+
+#[test]
 fn a_small_screen_has_the_state_and_the_peer() {
     isolated(|| {
         let tmux = terminal!(150, 30);
@@ -451,7 +567,7 @@ fn a_small_screen_has_the_state_and_the_peer() {
         let small = tmux.await_screen("the peers are shown on 40 columns", |screen| {
             let row = |peer: &String| {
                 let row = screen.lines().find(|line| line.contains(peer.as_str()));
-                row.is_some_and(|row| row.contains("established"))
+                row.is_some_and(|row| row.contains(" estb "))
             };
             !screen.contains("RETRANS") && peers.iter().all(row)
         });
@@ -642,6 +758,129 @@ fn the_own_session_is_protected() {
 }
 
 #[test]
+fn the_busiest_is_at_the_top_until_the_cursor_is_moved() {
+    isolated(|| {
+        let tmux = terminal!(120, 12);
+        let (all, _listener, port) = connections(30);
+        let sends = |ends: &Ends| {
+            let (mut from, mut to) = (&ends.client, &ends.server);
+            from.write_all(&[0; 16_000]).unwrap();
+            to.read_exact(&mut [0; 16_000]).unwrap();
+        };
+        let is_chosen = |screen: &str, ends: &Ends| {
+            let peer = local(ends);
+            let mut lines = screen.lines();
+            lines.any(|line| line.starts_with('>') && line.contains(&peer))
+        };
+        // Sends until the screen is as wanted.
+        let send_until = |senders: &[Ends], is_so: &dyn Fn(&str) -> bool| {
+            let start = Instant::now();
+            loop {
+                let screen = tmux.screen();
+                if is_so(&screen) {
+                    return;
+                }
+                assert!(start.elapsed() < Duration::from_secs(20), "{screen}");
+                senders.iter().for_each(sends);
+                thread::sleep(Duration::from_millis(20));
+            }
+        };
+        tmux.runs(&format!(
+            "{PROGRAM} top --interval 250ms --sort in sport = :{port}"
+        ));
+        tmux.await_text("30 selected  1-8 of 30  sort: IN/s v");
+        send_until(&all[20..21], &|screen| is_chosen(screen, &all[20]));
+        send_until(&all[7..8], &|screen| is_chosen(screen, &all[7]));
+
+        // The one that was chosen leaves the screen; neither the screen nor the cursor leaves its place.
+        tmux.press("Down");
+        tmux.press("Up");
+        send_until(&all[7..8], &|screen| is_chosen(screen, &all[7]));
+        tmux.press("Enter");
+        tmux.await_text("held by");
+        tmux.press("Escape");
+        let is_away = |screen: &str| screen.contains(" STATE") && !screen.contains(&local(&all[7]));
+        send_until(&all[10..25], &is_away);
+        let screen = tmux.screen();
+        assert!(screen.contains("  1-8 of 30  "), "{screen}");
+
+        // Following, the screen goes along.
+        tmux.types("g");
+        send_until(&all[7..8], &|screen| is_chosen(screen, &all[7]));
+        tmux.types("F");
+        send_until(&all[10..25], &|screen| {
+            screen.contains("following") && !screen.contains("  1-8 of 30  ")
+        });
+        let screen = tmux.screen();
+        assert!(is_chosen(&screen, &all[7]), "{screen}");
+        tmux.types("q");
+        await_shell(&tmux);
+    });
+}
+
+#[test]
+fn with_long_addresses_process_and_rates_are_shown_on_80_columns() {
+    isolated(|| {
+        let tmux = terminal!(80, 24);
+        let (local, peer) = (
+            "2001:db8:aaaa:bbbb:cccc:dddd:1:1",
+            "2001:db8:aaaa:bbbb:cccc:dddd:1:2",
+        );
+        let ip = |words: &str| {
+            let ran = std::process::Command::new("ip")
+                .args(words.split_whitespace())
+                .status();
+            ran.is_ok_and(|status| status.success())
+        };
+        let added = [local, peer].map(|end| ip(&format!("addr add {end}/64 dev lo nodad")));
+        if added != [true, true] {
+            skip!("there is no IPv6 here");
+        }
+        let listener = tcp::listen(format!("[{local}]:0").parse().unwrap());
+        let at = listener.local_addr().unwrap();
+        let from = tcp::socket(at);
+        from.bind(&format!("[{peer}]:0").parse::<SocketAddr>().unwrap().into())
+            .unwrap();
+        let ends = tcp::connect_from(from, &listener);
+        let (client, _) = tcp::addresses(&ends.client);
+        let pid = std::process::id();
+        tmux.runs(&format!(
+            "LANG=C.UTF-8 {PROGRAM} top dport = :{}",
+            at.port()
+        ));
+        let screen = tmux.await_text(&format!(" {pid} "));
+        for shown in ["PROCESS", "IN/s", "OUT/s", "estb"] {
+            assert!(screen.contains(shown), "{shown}: {screen}");
+        }
+        let shown = format!(":1:1]:{}", at.port());
+        assert!(screen.contains(&shown), "{shown}: {screen}");
+        tmux.press_often("Right", 20);
+        tmux.await_screen("other columns", |screen| {
+            screen.contains("RECV-Q") && screen.contains("UNIT")
+        });
+        // The preview has all of both ends, and the process.
+        tmux.types("d");
+        let preview = tmux.await_text("Delete this connection?");
+        for shown in [
+            at.to_string(),
+            client.to_string(),
+            format!("{pid} program-"),
+        ] {
+            assert!(preview.contains(&shown), "{shown}: {preview}");
+        }
+        tmux.resize(40, 10);
+        let screen = tmux.await_screen("the preview on 40 columns", |screen| {
+            screen.contains("y / n") && screen.contains(&format!("{pid} program-"))
+        });
+        assert!(
+            screen.contains(&format!(":1:2]:{}", client.port())),
+            "{screen}"
+        );
+        assert!(is_alive(&ends));
+    });
+}
+
+#[test]
 fn an_invalid_filter_is_marked_at_its_place_and_the_table_stays() {
     isolated(|| {
         let tmux = terminal!(120, 20);
@@ -695,13 +934,7 @@ fn of_a_large_table_another_order_comes_and_any_row_is_one_key_away() {
         tmux.await_text("LOCAL^");
         tmux.types("r");
         tmux.await_text("LOCALv");
-        // The cursor stays on its row, which is the last one now.
-        let second = format!("{} ", locals[1]);
-        tmux.await_screen("the order is turned round", |screen| {
-            let mut lines = screen.lines().skip_while(|line| !line.contains(&second));
-            lines.next().is_some() && lines.next().is_some_and(|line| line.starts_with('>'))
-        });
-        tmux.types("g");
+        // Another order shows its top.
         under_cursor(&last);
         tmux.types("G");
         under_cursor(&first);
@@ -837,6 +1070,71 @@ fn once_prints_a_frame_as_text() {
             small.out
         );
         assert!(small.out.lines().count() <= 10, "{}", small.out);
+    });
+}
+
+#[test]
+fn once_reads_twice_where_rates_are_shown() {
+    isolated(|| {
+        let (all, _listener, port) = connections(2);
+        let mut busy = all[1].client.try_clone().unwrap();
+        let (stop, stopped) = mpsc::channel::<()>();
+        let sender = thread::spawn(move || {
+            while stopped.try_recv() == Err(TryRecvError::Empty) {
+                busy.write_all(&[0; 1000]).unwrap();
+                thread::sleep(Duration::from_millis(10));
+            }
+        });
+        let frame = run(&format!(
+            "top --once --interval 500ms --columns peer,in --sort in sport = :{port}"
+        ));
+        let rows: Vec<_> = frame.out.lines().skip(3).collect();
+        assert!(
+            rows[0].contains(&local(&all[1])) && rows[0].ends_with('k'),
+            "{rows:?}"
+        );
+        assert!(
+            rows[1].contains(&local(&all[0])) && rows[1].ends_with(" 0"),
+            "{rows:?}"
+        );
+        assert!(frame.out.contains("k/s out 0/s"), "{}", frame.out);
+        drop(stop);
+        sender.join().unwrap();
+
+        // Without them once is enough, and nothing is said to be 0.
+        let start = Instant::now();
+        let frame = run(&format!(
+            "top --once --interval 60s --columns peer sport = :{port}"
+        ));
+        assert!(start.elapsed() < Duration::from_secs(30));
+        assert!(frame.out.contains("in - out -"), "{}", frame.out);
+    });
+}
+
+#[test]
+fn rates_are_unknown_until_two_readings() {
+    isolated(|| {
+        let tmux = terminal!(150, 20);
+        let (_all, _listener, port) = connections(2);
+        tmux.runs(&format!("{PROGRAM} top --interval 2s sport = :{port}"));
+        // A pause, and another selection.
+        for change in ["", "pp", "s"] {
+            tmux.types(change);
+            tmux.await_text("in - out -");
+            tmux.await_text("in 0/s out 0/s");
+        }
+        tmux.types("ss");
+        // A group is no exception.
+        tmux.press("Tab");
+        tmux.await_text("program-");
+        tmux.types("pp");
+        tmux.await_screen("a group of unknown rates", |screen| {
+            screen
+                .lines()
+                .any(|line| line.starts_with('>') && line.contains("in - out -"))
+        });
+        tmux.types("q");
+        await_shell(&tmux);
     });
 }
 

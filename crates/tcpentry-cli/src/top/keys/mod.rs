@@ -24,7 +24,14 @@ use super::view::Areas;
 /// Handles an event of the terminal. `areas` says where the table was drawn.
 pub(crate) fn handle(top: &mut Top, event: &Event, areas: &Areas, now: Instant) {
     match event {
-        Event::Key(key) if key.kind != KeyEventKind::Release => press(top, *key, now),
+        Event::Key(key) if key.kind != KeyEventKind::Release => {
+            let (focus, notice) = (top.focus, top.messages.notice.clone());
+            press(top, *key, now);
+            // What was said about another part of the screen is over, unless it was said just now.
+            if top.focus != focus && top.messages.notice == notice {
+                top.messages.notice = None;
+            }
+        }
         Event::Mouse(mouse) => mouse::handle(top, *mouse, areas),
         Event::Paste(text) => paste(top, text),
         // A new size is taken into account when drawing.

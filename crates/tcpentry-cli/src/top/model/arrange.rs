@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashSet};
 
 use super::frame::Frame;
-use super::row::{Rates, Row};
+use super::row::{RateSum, Rates, Row};
 use crate::args::{Grouping, TopColumn};
 
 /// The order and the grouping that the user has chosen.
@@ -98,7 +98,8 @@ pub(crate) struct Group {
     pub(crate) name: String,
     /// The number of rows that are present.
     pub(crate) present: usize,
-    pub(crate) rates: Rates,
+    /// The sum of their rates, where it is known.
+    pub(crate) rates: Option<Rates>,
     pub(crate) rows: Vec<u32>,
 }
 
@@ -131,14 +132,18 @@ impl Arranged {
             let group = groups.entry(name.clone()).or_insert_with(|| Group {
                 name,
                 present: 0,
-                rates: Rates::default(),
+                rates: None,
                 rows: Vec::new(),
             });
             group.present += usize::from(row.is_present());
-            group.rates += row.rates.unwrap_or_default();
             group.rows.push(place);
         }
         let mut groups: Vec<_> = groups.into_values().collect();
+        for group in &mut groups {
+            let mut sum = RateSum::default();
+            group.rows.iter().for_each(|place| sum.add(row(*place)));
+            group.rates = sum.get();
+        }
         // The map was in the order of names, and a stable sort keeps it among equal counts.
         groups.sort_by_key(|group| std::cmp::Reverse(group.present));
         Self {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tcpentry::connection::Device;
 use tcpentry::{Endpoint, Method, ScopedEndpoint, State};
 
-use super::row::{Deletability, Resolved, Row};
+use super::row::{Deletability, Rates, Resolved, Row};
 use crate::args::TopColumn;
 use crate::output::duration;
 
@@ -163,7 +163,7 @@ fn local(row: &Row) -> String {
 }
 
 /// Formats a number of bytes in at most four characters.
-pub(crate) fn bytes(bytes: f64) -> String {
+fn bytes(bytes: f64) -> String {
     let mut value = bytes;
     for unit in ["", "k", "M", "G"] {
         if value < 999.5 {
@@ -176,6 +176,36 @@ pub(crate) fn bytes(bytes: f64) -> String {
         value /= 1000.0;
     }
     format!("{value:.0}T")
+}
+
+/// Formats the rates of several connections.
+pub(crate) fn describe_rates(rates: Option<Rates>) -> String {
+    match rates {
+        Some(Rates { received, sent }) => {
+            format!("in {}/s out {}/s", bytes(received), bytes(sent))
+        }
+        None => format!("in {NONE} out {NONE}"),
+    }
+}
+
+/// Returns the name of a state in four letters.
+pub(crate) fn short_state(state: State) -> String {
+    let name = match state {
+        State::Established => "estb",
+        State::SynSent => "syns",
+        State::SynRecv => "synr",
+        State::FinWait1 => "fin1",
+        State::FinWait2 => "fin2",
+        State::TimeWait => "timw",
+        State::Closed => "clsd",
+        State::CloseWait => "clsw",
+        State::LastAck => "lack",
+        State::Listening => "lstn",
+        State::Closing => "clsg",
+        State::BoundInactive => "bnd",
+        _ => return state.to_string(),
+    };
+    name.to_owned()
 }
 
 /// Ranks states by how likely somebody is looking for them: stuck connections before healthy ones.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use super::row::{Change, Rates, Row, RowKey};
+use super::row::{Change, RateSum, Rates, Row, RowKey};
 
 /// One reading of the table.
 #[derive(Clone, Debug, Default)]
@@ -20,8 +20,8 @@ pub(crate) struct Frame {
     pub(crate) notes: Vec<String>,
     /// The time that reading took.
     pub(crate) read_time: Duration,
-    /// The sum of all rows' rates.
-    pub(crate) rates: Rates,
+    /// The sum of all rows' rates, where it is known.
+    pub(crate) rates: Option<Rates>,
 }
 
 /// The frame with which a new reading is compared.
@@ -29,6 +29,8 @@ pub(crate) struct Frame {
 pub(crate) enum Baseline {
     /// The previous one: rows that came, changed or left are shown as such.
     Previous,
+    /// The previous one, of before a pause: rates since then are not those of now.
+    BeforePause,
     /// None: filter, states or namespaces differ, so that a row missing now has not left.
     Reset,
 }
@@ -49,21 +51,23 @@ impl Frame {
             serial: self.serial + 1,
             ..Self::default()
         };
+        let mut rates = RateSum::default();
         let mut seen = HashSet::with_capacity(rows.len());
         for mut row in rows {
             if !seen.insert(row.key) {
                 continue;
             }
             match before.remove(&row.key) {
-                Some(old) => row.follow(old, now),
+                Some(old) => row.follow(old, baseline, now),
                 None if is_first || baseline == Baseline::Reset => {}
                 None => row.change = Change::New { since: now },
             }
-            next.rates += row.rates.unwrap_or_default();
+            rates.add(&row);
             next.rows.push(row);
         }
+        next.rates = rates.get();
         next.present = next.rows.len();
-        if baseline == Baseline::Previous {
+        if baseline != Baseline::Reset {
             let left = before.into_values().filter_map(|row| row.leaving(now));
             next.rows.extend(left);
         }
@@ -73,9 +77,11 @@ impl Frame {
 
 impl Row {
     /// Takes over what is known from the previous reading of this socket, and notes what has changed.
-    fn follow(&mut self, old: &Self, now: Instant) {
+    fn follow(&mut self, old: &Self, baseline: Baseline, now: Instant) {
         self.resolved = self.resolved.or(&old.resolved);
-        self.rates = self.rates_since(old);
+        self.rates = self
+            .rates_since(old)
+            .filter(|_| baseline != Baseline::BeforePause);
         self.change = match old.change {
             _ if old.connection.state != self.connection.state => Change::State {
                 since: now,
@@ -205,15 +211,48 @@ mod tests {
             row
         };
         let first = Frame::default().followed_by(vec![with(1000, 0)], Baseline::Previous, start);
-        assert_eq!(first.rows[0].rates, None);
+        assert_eq!((first.rows[0].rates, first.rates), (None, None));
         let next = first.followed_by(vec![with(2000, 500)], Baseline::Previous, start);
         let rates = Rates {
             received: 2000.0,
             sent: 4000.0,
         };
-        assert_eq!((next.rows[0].rates, next.rates), (Some(rates), rates));
+        assert_eq!((next.rows[0].rates, next.rates), (Some(rates), Some(rates)));
         // A counter can't run backwards; where it seems to, nothing has moved.
         let next = next.followed_by(vec![with(0, 1000)], Baseline::Previous, start);
-        assert_eq!(next.rates, Rates::default());
+        assert_eq!(next.rates, Some(Rates::default()));
+    }
+
+    #[test]
+    fn a_sum_is_unknown_until_all_that_were_there_have_been_read_twice() {
+        let start = Instant::now();
+        let read = |cookies: &[u64], second: u64| {
+            let read_at = start + Duration::from_secs(second);
+            let row = |cookie: &u64| Row {
+                read_at,
+                ..row(*cookie)
+            };
+            cookies.iter().map(row).collect::<Vec<_>>()
+        };
+        let none = Some(Rates::default());
+        let first = Frame::default().followed_by(read(&[1], 0), Baseline::Reset, start);
+        assert_eq!(first.rates, None);
+        // One has just come.
+        let next = first.followed_by(read(&[1, 2], 1), Baseline::Previous, start);
+        assert_eq!((next.rates, next.rows[1].rates), (none, None));
+        // A filter that selects more was entered.
+        let wider = next.followed_by(read(&[1, 2, 3], 2), Baseline::Reset, start);
+        assert_eq!((wider.rates, wider.rows[0].rates), (None, none));
+        let next = wider.followed_by(read(&[1, 2, 3], 3), Baseline::Previous, start);
+        assert_eq!(next.rates, none);
+        let next = next.followed_by(read(&[1, 2, 3], 90), Baseline::BeforePause, start);
+        assert_eq!((next.rates, next.rows[0].rates), (None, None));
+        let next = next.followed_by(read(&[1, 2, 3], 91), Baseline::Previous, start);
+        assert_eq!(next.rates, none);
+        // A socket without counters.
+        let mut closed = read(&[4], 0);
+        closed[0].connection.info = None;
+        let only = Frame::default().followed_by(closed, Baseline::Reset, start);
+        assert_eq!(only.rates, none);
     }
 }

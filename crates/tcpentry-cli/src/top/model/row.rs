@@ -148,9 +148,28 @@ pub(crate) struct Rates {
     pub(crate) sent: f64,
 }
 
-impl std::ops::AddAssign for Rates {
-    fn add_assign(&mut self, other: Self) {
-        self.received += other.received;
-        self.sent += other.sent;
+/// The sum of the rates of rows, unknown while that of one of them is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct RateSum {
+    sum: Rates,
+    is_unknown: bool,
+}
+
+impl RateSum {
+    pub(super) fn add(&mut self, row: &Row) {
+        match (row.rates, row.change) {
+            (Some(rates), _) => {
+                self.sum.received += rates.received;
+                self.sum.sent += rates.sent;
+            }
+            // What has just come has moved next to nothing, and what has left moves nothing.
+            (None, Change::New { .. } | Change::Left { .. }) => {}
+            // A socket without counters moves no data any more.
+            (None, _) => self.is_unknown |= row.connection.info.is_some(),
+        }
+    }
+
+    pub(super) fn get(self) -> Option<Rates> {
+        (!self.is_unknown).then_some(self.sum)
     }
 }

@@ -8,11 +8,39 @@ pub(crate) struct ColumnChooser {
     pub(crate) shown: Vec<TopColumn>,
     /// The line of the cursor in the chooser.
     pub(crate) cursor: usize,
+    /// The number of columns that are scrolled away; 0 shows those of most use.
+    offset: usize,
+    /// The offset from which all columns to the right are on the screen, once it has been drawn.
+    last_offset: usize,
 }
 
 impl ColumnChooser {
     pub(super) const fn new(shown: Vec<TopColumn>) -> Self {
-        Self { shown, cursor: 0 }
+        Self {
+            shown,
+            cursor: 0,
+            offset: 0,
+            last_offset: 0,
+        }
+    }
+
+    /// Returns the number of columns that are scrolled away.
+    pub(crate) const fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// Scrolls the columns to the right, or to the left.
+    pub(crate) fn scroll(&mut self, columns: isize) {
+        self.offset = self
+            .offset
+            .saturating_add_signed(columns)
+            .min(self.last_offset);
+    }
+
+    /// Sets the offset from which all columns to the right are on the screen.
+    pub(crate) fn limit_offset(&mut self, last: usize) {
+        self.last_offset = last;
+        self.offset = self.offset.min(last);
     }
 
     /// Returns all columns as the chooser lists them: the visible ones in their order, then the others.

@@ -16,6 +16,7 @@ impl Top {
     /// Opens a preview of deleting the marked rows, or else those under the cursor.
     pub(crate) fn preview_deletion(&mut self, now: Instant) {
         let keys: HashSet<RowKey> = if self.marks.is_empty() {
+            self.table.hold();
             self.table.current_keys().into_iter().collect()
         } else {
             self.marks.keys().clone()
@@ -57,6 +58,7 @@ impl Top {
         if targets.is_empty() {
             return;
         }
+        self.messages.notice = None;
         let serial = preview.serial;
         let basis = Arc::clone(&preview.basis);
         preview.counts = Some(Counts::default());

@@ -71,7 +71,11 @@ impl Top {
         let requested = self.filter.requested.take();
         match result {
             Ok(()) => {
-                self.filter.applied = requested.unwrap_or_default();
+                let applied = requested.unwrap_or_default();
+                if applied != self.filter.applied {
+                    self.table.show_top();
+                }
+                self.filter.applied = applied;
                 self.filter.problem = None;
                 if self.filter.entered && self.focus == Focus::Filter {
                     self.focus = Focus::Table;

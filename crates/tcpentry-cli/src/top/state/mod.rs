@@ -119,6 +119,14 @@ impl Top {
         }
     }
 
+    /// Returns true where rates are shown of each row or decide its place, which takes two readings.
+    pub(crate) fn shows_rates(&self) -> bool {
+        let shown = self.columns.shown.iter();
+        shown
+            .chain([&self.table.arrangement.by])
+            .any(|column| matches!(column, TopColumn::Received | TopColumn::Sent))
+    }
+
     /// Takes the commands to be sent to the worker.
     pub(crate) fn take_commands(&mut self) -> Vec<WorkerCommand> {
         self.outbox.take()
@@ -239,6 +247,7 @@ impl Top {
     }
 
     fn open_details(&mut self) {
+        self.table.hold();
         let Some(row) = self.table.current_row() else {
             return;
         };
@@ -309,12 +318,14 @@ impl Top {
     /// Shows sockets in other states.
     pub(crate) fn show_kind(&mut self, kind: SocketKind, now: Instant) {
         self.kind = kind;
+        self.table.show_top();
         self.notify(format!("showing {}", kind.name()), now);
         self.outbox.push(WorkerCommand::ShowKind(kind));
     }
 
     pub(crate) fn toggle_namespaces(&mut self, now: Instant) {
         let all = self.namespaces.toggle();
+        self.table.show_top();
         if all {
             self.notify("looking for network namespaces", now);
         }

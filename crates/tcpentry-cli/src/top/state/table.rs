@@ -1,4 +1,7 @@
-//! The table on the screen: its lines, and a cursor that stays on its row wherever that moves.
+//! The table on the screen: its lines, the part of them that is seen, and the cursor.
+//!
+//! The screen stays in its place while rows move. Once the cursor was moved it stays on its row while that is on the screen;
+//! only a row that is followed takes the screen along.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,8 +17,10 @@ pub(crate) struct TableView {
     /// The names of the groups that are expanded.
     expanded: HashSet<String>,
     pub(crate) lines: Vec<TableLine>,
-    /// The row or group that the cursor is on.
-    current: Option<LineId>,
+    /// The row or group that the cursor was moved to. `None` where it keeps its place, whatever comes there.
+    held: Option<LineId>,
+    /// The screen scrolls after the line that is held.
+    is_following: bool,
     /// The line of the cursor.
     pub(crate) cursor: usize,
     /// The first line on the screen.
@@ -62,7 +67,6 @@ impl TableView {
     pub(super) fn arrange(&mut self, arrangement: Arrangement) {
         if arrangement.grouping != self.arrangement.grouping {
             self.expanded.clear();
-            self.first = 0;
         }
         let is_known = self.arrangement.needs_holders() || !arrangement.needs_holders();
         self.arrangement = arrangement;
@@ -70,6 +74,41 @@ impl TableView {
             self.arranged = Arranged::new(&self.frame, arrangement);
             self.lay_out();
         }
+        self.show_top();
+    }
+
+    /// Shows the first lines, as after a change of what is shown; not where a line is followed.
+    pub(super) fn show_top(&mut self) {
+        if !self.is_following {
+            self.move_to_top();
+        }
+    }
+
+    /// Moves the cursor to the first line, whatever that will be.
+    pub(crate) fn move_to_top(&mut self) {
+        self.held = None;
+        self.is_following = false;
+        (self.cursor, self.first) = (0, 0);
+    }
+
+    /// Follows the line under the cursor, or no longer.
+    pub(crate) fn toggle_follow(&mut self) {
+        let is_following = !self.is_following;
+        self.hold();
+        self.is_following = is_following && self.held.is_some();
+    }
+
+    /// Returns true while a line is followed.
+    pub(crate) const fn is_following(&self) -> bool {
+        self.is_following
+    }
+
+    /// Keeps the cursor on its line.
+    pub(super) fn hold(&mut self) {
+        self.held = self.lines.get(self.cursor).map(|line| match line {
+            TableLine::Row(place) => LineId::Row(self.row(*place).key),
+            TableLine::Group(place) => LineId::Group(self.group(*place).name.clone()),
+        });
     }
 
     /// Expands a group, or collapses it.
@@ -78,26 +117,40 @@ impl TableView {
         if !self.expanded.remove(&name) {
             self.expanded.insert(name);
         }
+        self.hold();
         self.lay_out();
     }
 
-    /// Rebuilds the lines, and keeps the cursor on its line.
+    /// Rebuilds the lines. The screen stays, and the cursor on it.
     fn lay_out(&mut self) {
         self.lines = self.arranged.lines(&self.expanded);
-        let found = self.current.as_ref().and_then(|current| {
-            let is_it = |line: &TableLine| self.has_id(*line, current);
-            match self.lines.get(self.cursor) {
-                Some(line) if is_it(line) => Some(self.cursor),
-                _ => self.lines.iter().position(is_it),
+        match self.find_held() {
+            Some(line) if self.is_following => {
+                let on_screen = self.cursor.saturating_sub(self.first);
+                self.first = line.saturating_sub(on_screen);
+                self.cursor = line;
             }
-        });
-        // Where the line has gone, the cursor stays in its place on the screen.
-        let line = found.unwrap_or(self.cursor);
-        if found.is_some() && line != self.cursor {
-            let on_screen = self.cursor.saturating_sub(self.first);
-            self.first = line.saturating_sub(on_screen);
+            Some(line) if (self.first..self.first + self.height).contains(&line) => {
+                self.cursor = line;
+            }
+            // It has gone, or left the screen.
+            Some(_) | None => {
+                self.held = None;
+                self.is_following = false;
+            }
         }
-        self.move_to(line);
+        self.cursor = self.cursor.min(self.lines.len().saturating_sub(1));
+        self.scroll_to_cursor();
+    }
+
+    /// Returns the line of what is held.
+    fn find_held(&self) -> Option<usize> {
+        let held = self.held.as_ref()?;
+        let is_it = |line: &TableLine| self.has_id(*line, held);
+        match self.lines.get(self.cursor) {
+            Some(line) if is_it(line) => Some(self.cursor),
+            _ => self.lines.iter().position(is_it),
+        }
     }
 
     fn has_id(&self, line: TableLine, id: &LineId) -> bool {
@@ -111,10 +164,8 @@ impl TableView {
     /// Moves the cursor to a line, and scrolls to it.
     pub(crate) fn move_to(&mut self, line: usize) {
         self.cursor = line.min(self.lines.len().saturating_sub(1));
-        self.current = self.lines.get(self.cursor).map(|line| match line {
-            TableLine::Row(place) => LineId::Row(self.row(*place).key),
-            TableLine::Group(place) => LineId::Group(self.group(*place).name.clone()),
-        });
+        self.is_following = false;
+        self.hold();
         self.scroll_to_cursor();
     }
 

@@ -9,7 +9,9 @@ use tcpentry::{Method, Outcome, State};
 
 use super::super::message::{DetailText, SocketKind, SocketTarget, Update, WorkerCommand};
 use super::super::model::testing::{key, row, row_of};
-use super::super::model::{Arranged, Arrangement, Baseline, NotDeleted, Row};
+use super::super::model::{
+    Arranged, Arrangement, Baseline, Deletability, NotDeleted, Resolved, Row,
+};
 use super::super::testing::{Desk, answer, cookies, guarded, problem};
 use super::{Focus, INTERVALS};
 use crate::args::{Grouping, TopColumn};
@@ -61,10 +63,110 @@ fn the_cursor_stays_on_its_connection_while_rows_come_and_go() {
     assert_eq!((desk.lines(), desk.top.table.cursor), (vec![5, 7], 0));
 }
 
+/// Returns the cookie under the cursor, the line of the cursor and the first line on the screen.
+fn place(desk: &Desk) -> (Option<u64>, usize, usize) {
+    let table = &desk.top.table;
+    (desk.current(), table.cursor, table.first)
+}
+
 #[test]
-fn the_cursor_stays_on_its_connection_whatever_it_is_sorted_by() {
+fn until_the_cursor_is_moved_the_top_is_shown_whatever_comes_there() {
+    let mut desk = Desk::with(rows(50..=99));
+    assert_eq!(place(&desk), (Some(50), 0, 0));
+    desk.read(rows(30..=99));
+    assert_eq!(place(&desk), (Some(30), 0, 0));
+    // Home gives it back.
+    desk.press(KeyCode::Down);
+    desk.press(KeyCode::Home);
+    desk.read(rows(20..=99));
+    assert_eq!(place(&desk), (Some(20), 0, 0));
+}
+
+#[test]
+fn a_change_of_what_is_shown_shows_the_top() {
+    let changes: [fn(&mut Desk); 6] = [
+        |desk| desk.type_in("r"),
+        |desk| desk.type_in(">"),
+        |desk| desk.press(KeyCode::Tab),
+        |desk| desk.type_in("s"),
+        |desk| desk.type_in("a"),
+        |desk| desk.apply_filter("port = :443"),
+    ];
+    for change in changes {
+        let mut desk = Desk::with(rows(1..=99));
+        desk.top.table.move_to(50);
+        change(&mut desk);
+        desk.show_again();
+        let (_, cursor, first) = place(&desk);
+        assert_eq!((cursor, first), (0, 0));
+        // It stays there until somebody moves the cursor.
+        desk.read(rows(1..=120));
+        let (_, cursor, first) = place(&desk);
+        assert_eq!((cursor, first), (0, 0));
+    }
+    // The filter that is in effect already changes nothing.
+    let mut desk = Desk::with(rows(1..=99));
+    desk.apply_filter("port = :443");
+    desk.top.table.move_to(50);
+    desk.apply_filter("port = :443");
+    assert_eq!(desk.top.table.cursor, 50);
+}
+
+#[test]
+fn the_screen_does_not_scroll_after_the_row_under_the_cursor() {
+    let mut desk = Desk::with(rows(50..=99));
+    desk.top.table.set_height(10);
+    desk.top.table.move_to(20);
+    let (_, _, first) = place(&desk);
+    assert_eq!(first, 11);
+    // It moves on the screen, and the cursor with it.
+    desk.read(rows([50, 51].into_iter().chain(55..=99)));
+    desk.wait(10);
+    desk.read(rows([50, 51].into_iter().chain(55..=99)));
+    assert_eq!(place(&desk), (Some(70), 17, 11));
+    // It leaves the screen: the cursor stays.
+    desk.read(rows(30..=99));
+    assert_eq!(place(&desk), (Some(47), 17, 11));
+}
+
+#[test]
+fn what_is_followed_takes_the_screen_along_until_the_cursor_is_moved() {
+    let mut desk = Desk::with(rows(50..=99));
+    desk.top.table.set_height(10);
+    desk.top.table.move_to(20);
+    desk.type_in("F");
+    assert!(desk.draw(120, 12).contains("following"));
+    desk.top.table.set_height(10);
+    let on_screen = desk.top.table.cursor - desk.top.table.first;
+    desk.read(rows(30..=99));
+    assert_eq!((desk.current(), desk.top.table.cursor), (Some(70), 40));
+    assert_eq!(desk.top.table.cursor - desk.top.table.first, on_screen);
+    desk.type_in("r");
+    assert_eq!(desk.current(), Some(70), "another order, too");
+    desk.press(KeyCode::Down);
+    assert!(!desk.draw(120, 12).contains("following"));
+    desk.type_in("F");
+    desk.type_in("F");
+    assert!(!desk.draw(120, 12).contains("following"));
+}
+
+#[test]
+fn what_has_left_is_no_longer_followed() {
+    let mut desk = Desk::with(rows([1, 2, 3]));
+    desk.press(KeyCode::Down);
+    desk.type_in("F");
+    desk.read(rows([1, 3]));
+    desk.wait(10);
+    desk.read(rows([1, 3]));
+    assert_eq!(place(&desk), (Some(3), 1, 0));
+    assert!(!desk.draw(120, 12).contains("following"));
+}
+
+#[test]
+fn what_is_followed_stays_under_the_cursor_whatever_it_is_sorted_by() {
     let mut desk = Desk::with(rows(1..=9));
     desk.top.table.move_to(2);
+    desk.type_in("F");
     desk.press(KeyCode::Char('r'));
     assert_eq!((desk.current(), desk.top.table.cursor), (Some(3), 6));
     for column in TopColumn::all() {
@@ -115,17 +217,6 @@ fn where_the_connection_has_left_the_cursor_stays_in_its_place() {
     assert_eq!((desk.current(), desk.top.table.cursor), (None, 0));
     desk.read(rows([4]));
     assert_eq!(desk.current(), Some(4));
-}
-
-#[test]
-fn the_row_of_the_cursor_keeps_its_place_on_the_screen() {
-    let mut desk = Desk::with(rows(50..=99));
-    desk.top.table.set_height(10);
-    desk.top.table.move_to(20);
-    let before = desk.top.table.cursor - desk.top.table.first;
-    desk.read(rows(30..=99));
-    assert_eq!((desk.current(), desk.top.table.cursor), (Some(70), 40));
-    assert_eq!(desk.top.table.cursor - desk.top.table.first, before);
 }
 
 #[test]
@@ -584,6 +675,99 @@ fn an_outcome_vanishes_with_its_row() {
     desk.wait(10);
     desk.read(Vec::new());
     assert_eq!(desk.top.outcome(key(1)), None);
+}
+
+// Notices.
+
+/// Returns the last line of a screen.
+fn last_line(desk: &mut Desk, columns: u16) -> String {
+    let drawn = desk.draw(columns, 12);
+    drawn.lines().last().unwrap().to_owned()
+}
+
+#[test]
+fn a_notice_ends_with_what_it_is_about() {
+    let said = "not confirmed";
+    // Another part of the screen, another notice, and time.
+    let ends: [fn(&mut Desk); 4] = [
+        |desk| desk.type_in("l"),
+        |desk| desk.type_in("?"),
+        |desk| desk.type_in("s"),
+        |desk| desk.wait(6),
+    ];
+    for end in ends {
+        let mut desk = Desk::with(rows([1, 2]));
+        desk.open_preview(&[]);
+        desk.press(KeyCode::Esc);
+        assert!(desk.draw(80, 24).contains(said));
+        desk.press(KeyCode::Down);
+        assert!(desk.draw(80, 24).contains(said), "it is still about this");
+        end(&mut desk);
+        assert!(!desk.draw(80, 24).contains(said));
+        desk.press(KeyCode::Esc);
+        assert!(!desk.draw(80, 24).contains(said), "nor does it come back");
+    }
+}
+
+#[test]
+fn a_deletion_and_its_refusal_are_not_said_beside_each_other() {
+    let mut desk = Desk::with(rows([1, 2]));
+    desk.type_in("d");
+    let (serial, targets) = desk.requested_preview();
+    desk.receive(answer(serial, targets.clone(), &[]));
+    desk.draw(80, 24);
+    desk.type_in("y");
+    report(&mut desk, serial, &targets, &[Outcome::Deleted]);
+    desk.receive(Update::Done { serial });
+    assert!(last_line(&mut desk, 80).contains("1 deleted"));
+    desk.press(KeyCode::Down);
+    desk.open_preview(&[]);
+    assert!(!desk.draw(80, 24).contains("1 deleted"));
+    desk.press(KeyCode::Esc);
+    let drawn = desk.draw(80, 24);
+    assert!(drawn.contains("nothing was deleted") && !drawn.contains("1 deleted"));
+}
+
+#[test]
+fn the_keys_of_a_dialog_are_never_covered() {
+    for columns in [40, 80, 120] {
+        let mut desk = Desk::with(rows([1]));
+        desk.open_preview(&[]);
+        desk.receive(Update::Trouble("the kernel is away".repeat(9)));
+        assert!(last_line(&mut desk, columns).starts_with("y delete  n cancel  the kernel"));
+        desk.press(KeyCode::Esc);
+        desk.type_in("l");
+        desk.top.notify("saved to x", desk.now);
+        assert_eq!(
+            last_line(&mut desk, columns),
+            "s save  Esc close  ↑↓ scroll  saved to x"
+        );
+    }
+}
+
+#[test]
+fn the_reason_why_not_leaves_the_keys_of_the_table() {
+    let mut desk = Desk::with(rows([1]));
+    desk.receive(Update::Resolved(vec![(
+        key(1),
+        Resolved {
+            deletability: Some(Deletability::No(guarded())),
+            ..Resolved::default()
+        },
+    )]));
+    let why = "guarded: it carries your own session";
+    let keys = "/ find  d delete  ? help  q quit  ";
+    let line = last_line(&mut desk, 120);
+    assert!(
+        line.starts_with(&format!("{keys}Enter details"))
+            || line.starts_with(&format!("{keys}{why}"))
+    );
+    assert!(line.contains(why) && !line.ends_with('…'), "{line}");
+    assert!(last_line(&mut desk, 80).starts_with(&format!("{keys}{why}")));
+    assert!(last_line(&mut desk, 40).starts_with("/ find  guarded: it carries"));
+    // What is said in the table leaves them as well.
+    desk.top.notify("x".repeat(200), desk.now);
+    assert!(last_line(&mut desk, 80).starts_with(&format!("{keys}xxx")));
 }
 
 // Details.

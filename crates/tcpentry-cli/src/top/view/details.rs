@@ -14,7 +14,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Them
     let Some(pane) = &mut top.details else {
         return;
     };
-    let mut lines = vec![Line::styled(pane.target.connection.to_string(), TITLE)];
+    let title = wrapped(&pane.target.connection.to_string(), area.width.into()).into_iter();
+    let mut lines: Vec<_> = title.map(|text| Line::styled(text, TITLE)).collect();
     match &pane.text {
         None => lines.push(Line::raw("asking the kernel ...")),
         Some(details) => {
@@ -28,7 +29,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Them
                 for (name, value) in &section.lines {
                     for (place, text) in wrapped(value, room).into_iter().enumerate() {
                         let name = if place == 0 { name } else { "" };
-                        let name = fitted(name, widest, false, Cut::End);
+                        let name = fitted(name, widest, false, Cut::End, theme.signs);
                         all.push(Line::from(vec![
                             Span::styled(format!("  {name}  "), theme.aside()),
                             Span::raw(text),

@@ -35,6 +35,14 @@ pub(crate) const HELP: &[(&str, &str)] = &[
         "Move. Also PageUp, PageDown, Home, End, g, G, the mouse wheel and a click (hold Shift to select text)",
     ),
     (
+        "Left Right",
+        "Scroll the columns; < and > in the line of titles stand for some that are not shown. State, peer and the sorted one stay",
+    ),
+    (
+        "F",
+        "Follow the row under the cursor wherever it goes; any move of the cursor ends that. Otherwise the screen stays, and the cursor on its row while that is on it",
+    ),
+    (
         "Enter  i",
         "Show all details of the row, and the command that deletes it; expand a group",
     ),
@@ -55,5 +63,9 @@ pub(crate) const HELP: &[(&str, &str)] = &[
     ("~ yellow", "its state has changed"),
     ("- red", "it has ended, or is no longer selected"),
     ("*", "marked"),
+    (
+        "estb clsw",
+        "established, close-wait. Also, where the screen is narrow: syns synr fin1 fin2 timw lack clsg clsd lstn bnd",
+    ),
     ("...", "not looked up yet"),
 ];

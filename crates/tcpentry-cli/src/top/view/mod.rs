@@ -1,14 +1,17 @@
 //! Drawing: a file for each part of the screen. The only state changed here is what depends on the size of the screen.
 
 mod areas;
+mod bottom;
 mod columns;
 mod details;
 mod filter;
 mod help;
 mod help_text;
+mod layout;
 mod lines;
 mod log;
 mod preview;
+mod signs;
 mod status;
 mod table;
 #[cfg(test)]
@@ -24,6 +27,7 @@ use ratatui::layout::{Constraint, Layout};
 pub(crate) use areas::Areas;
 #[cfg(test)]
 pub(super) use help_text::HELP;
+pub(crate) use signs::Signs;
 pub(crate) use theme::Theme;
 
 use super::state::{Focus, Top};
@@ -40,7 +44,6 @@ pub(crate) fn draw(frame: &mut Frame<'_>, top: &mut Top, theme: Theme, now: Inst
         Constraint::Length(1),
     ];
     let [status, line, body, bottom] = Layout::vertical(parts).areas(frame.area());
-    status::draw(frame, status, top, now);
     filter::draw(frame, line, top, theme);
     let mut areas = Areas::default();
     match top.focus {
@@ -63,7 +66,9 @@ pub(crate) fn draw(frame: &mut Frame<'_>, top: &mut Top, theme: Theme, now: Inst
             }
         }
     }
-    status::draw_bottom(frame, bottom, top, theme, now);
+    // The position depends on the height of the table.
+    status::draw(frame, status, top, now);
+    bottom::draw(frame, bottom, top, theme, now);
     areas
 }
 

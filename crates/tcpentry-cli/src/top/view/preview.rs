@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::super::message::PreviewItem;
 use super::super::model::Deletability;
-use super::super::state::{Counts, Preview, Top};
+use super::super::state::{Counts, LogEntry, Preview, Top};
 use super::Theme;
 use super::lines::draw_lines;
+use super::text::{Cut, clipped, width, wrapped};
 use super::theme::TITLE;
 
 /// Returns true if it has room for at least one of the connections.
@@ -18,66 +20,98 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) -
     let Some(preview) = &top.deletion.preview else {
         return false;
     };
-    let mut lines = Vec::new();
-    match (&preview.items, preview.counts) {
-        (None, _) => lines.push(Line::raw(format!(
-            "checking what deleting {} would do ...",
-            counted(preview.requested)
-        ))),
-        (Some(items), None) => question(top, preview, items, theme, &mut lines),
-        (Some(items), Some(counts)) => progress(items, counts, preview, &mut lines),
-    }
-    let room = usize::from(area.height).saturating_sub(lines.len());
-    if preview.counts.is_none() {
+    let columns = usize::from(area.width);
+    let height = usize::from(area.height);
+    let (asked, mut about) = match (&preview.items, preview.counts) {
+        (None, _) => {
+            let count = counted(preview.requested);
+            let text = format!("checking what deleting {count} would do ...");
+            (paragraph(&text, Style::new(), columns), Vec::new())
+        }
+        (Some(items), None) => (
+            question(top, preview, items, theme, columns),
+            summary(top, preview, items, theme, columns),
+        ),
+        (Some(items), Some(counts)) => (progress(items, counts, preview, columns), Vec::new()),
+    };
+    let mut below = if preview.counts.is_none() {
         let items = preview.items.iter().flatten();
-        lines.extend(
-            items
-                .skip(preview.scroll)
-                .take(room)
-                .map(|item| described(item, theme)),
-        );
+        let shown = items.skip(preview.scroll).take(height);
+        shown.map(|item| described(item, theme, columns)).collect()
     } else {
-        let entries = top.log.entries.iter().rev().take(room);
-        lines.extend(entries.map(|entry| {
-            let outcome = Span::styled(entry.outcome.to_string(), theme.outcome(entry.outcome));
-            Line::from(vec![
-                outcome,
-                Span::raw(format!("  {} {}", entry.name, entry.reason)),
-            ])
-        }));
-    }
+        let entries = top.log.entries.iter().rev().take(height);
+        entries
+            .map(|entry| outcome(entry, theme, columns))
+            .collect::<Vec<_>>()
+    };
+    // The first connection has room, whatever else is to be said.
+    let first = below.first().map_or(0, Vec::len);
+    about.truncate(height.saturating_sub(asked.len() + first));
+    let has_room = asked.len() + first <= height;
+    let lines = asked
+        .into_iter()
+        .chain(about)
+        .chain(below.drain(..).flatten());
     draw_lines(frame, area, lines);
-    room > 0
+    has_room
 }
 
+/// Returns a text in lines.
+fn paragraph(text: &str, style: Style, columns: usize) -> Vec<Line<'static>> {
+    let lines = wrapped(text, columns).into_iter();
+    lines.map(|line| Line::styled(line, style)).collect()
+}
+
+/// Returns a text behind a word of nine characters, in lines.
+fn labelled(label: &str, text: &str, styles: [Style; 2], columns: usize) -> Vec<Line<'static>> {
+    let lines = wrapped(text, columns.saturating_sub(LABEL_WIDTH)).into_iter();
+    let line = |(place, text)| {
+        let label = if place == 0 { label } else { "" };
+        let label = Span::styled(format!("{label:<LABEL_WIDTH$}"), styles[0]);
+        Line::from(vec![label, Span::styled(text, styles[1])])
+    };
+    lines.enumerate().map(line).collect()
+}
+
+/// Returns the question, in lines.
 fn question(
     top: &Top,
     preview: &Preview,
     items: &[PreviewItem],
     theme: Theme,
-    lines: &mut Vec<Line<'_>>,
-) {
+    columns: usize,
+) -> Vec<Line<'static>> {
     let deletable = preview.count_deletable();
     let pace = top.deletion.describe_pace(deletable);
-    lines.push(match (deletable, items.len() - deletable) {
-        (0, _) => Line::styled("Nothing here can be deleted:", theme.error()),
-        (_, 0) => Line::styled(format!("Delete {}{pace}?  y / n", these(deletable)), TITLE),
-        (_, rest) => Line::styled(
-            format!(
-                "Delete {} of {}{pace}, and leave {rest} alone?  y / n",
-                deletable,
-                counted(items.len())
-            ),
-            TITLE,
-        ),
-    });
+    let (text, style) = match (deletable, items.len() - deletable) {
+        (0, _) => ("Nothing here can be deleted:".to_owned(), theme.error()),
+        (_, 0) => (format!("Delete {}{pace}?  y / n", these(deletable)), TITLE),
+        (_, rest) => {
+            let all = counted(items.len());
+            let text = format!("Delete {deletable} of {all}{pace}, and leave {rest} alone?  y / n");
+            (text, TITLE)
+        }
+    };
+    paragraph(&text, style, columns)
+}
+
+/// Returns what is to be known for the answer, in lines.
+fn summary(
+    top: &Top,
+    preview: &Preview,
+    items: &[PreviewItem],
+    theme: Theme,
+    columns: usize,
+) -> Vec<Line<'static>> {
+    let deletable = preview.count_deletable();
+    let mut lines = Vec::new();
     let before = match top.deletion.waiting() {
         0 => None,
         1 => Some("1 confirmed earlier is deleted first".to_owned()),
         more => Some(format!("{more} confirmed earlier are deleted first")),
     };
     if let Some(before) = before {
-        lines.push(Line::styled(before, theme.aside()));
+        lines.extend(paragraph(&before, theme.aside(), columns));
     }
     let others = match items.len().saturating_sub(preview.requested) {
         0 => None,
@@ -85,10 +119,8 @@ fn question(
         more => Some(format!("{more} of them are other subflows")),
     };
     if let Some(others) = others {
-        lines.push(Line::styled(
-            format!("{others} of an MPTCP connection, which ends with all its subflows"),
-            theme.aside(),
-        ));
+        let text = format!("{others} of an MPTCP connection, which ends with all its subflows");
+        lines.extend(paragraph(&text, theme.aside(), columns));
     }
     let mut holders: BTreeMap<&str, usize> = BTreeMap::new();
     let mut methods: BTreeMap<String, usize> = BTreeMap::new();
@@ -111,29 +143,29 @@ fn question(
     }
     if deletable > 0 {
         let whose = listed(holders.iter().map(|(name, count)| (*name, *count)));
-        lines.push(Line::from(vec![
-            Span::styled("held by  ", theme.aside()),
-            Span::raw(whose),
-        ]));
+        let styles = [theme.aside(), Style::new()];
+        lines.extend(labelled("held by", &whose, styles, columns));
         let methods = listed(methods.iter().map(|(name, count)| (name.as_str(), *count)));
-        lines.push(Line::from(vec![
-            Span::styled("by       ", theme.aside()),
-            Span::raw(methods),
-        ]));
+        lines.extend(labelled("by", &methods, styles, columns));
     }
     for ((outcome, cause, hint), count) in refusals {
-        lines.push(Line::styled(
-            format!("{outcome:<8} {count}: {cause}"),
-            theme.error(),
-        ));
+        let text = format!("{count}: {cause}");
+        lines.extend(labelled(&outcome, &text, [theme.error(); 2], columns));
         if let Some(hint) = hint {
-            lines.push(Line::styled(format!("         {hint}"), theme.aside()));
+            lines.extend(labelled("", hint, [theme.aside(); 2], columns));
         }
     }
     lines.push(Line::raw(""));
+    lines
 }
 
-fn progress(items: &[PreviewItem], counts: Counts, preview: &Preview, lines: &mut Vec<Line<'_>>) {
+/// Returns how far the deletion has come, in lines.
+fn progress(
+    items: &[PreviewItem],
+    counts: Counts,
+    preview: &Preview,
+    columns: usize,
+) -> Vec<Line<'static>> {
     let Counts {
         deleted,
         gone,
@@ -144,34 +176,57 @@ fn progress(items: &[PreviewItem], counts: Counts, preview: &Preview, lines: &mu
     let text = format!(
         "{deleted} deleted, {gone} already gone, {not_deleted} not deleted, of {of}{still}"
     );
-    lines.push(Line::styled(text, TITLE));
+    let mut lines = paragraph(&text, TITLE, columns);
     lines.push(Line::raw(""));
+    lines
 }
 
-fn described(item: &PreviewItem, theme: Theme) -> Line<'static> {
-    let outcome = match &item.deletability {
-        Deletability::By(method) => Span::raw(format!("{method:<10}")),
-        Deletability::No(refusal) => Span::styled(
-            format!("{:<10}", refusal.outcome),
-            theme.outcome(refusal.outcome),
-        ),
+/// Returns the outcome for one connection, in lines.
+fn outcome(entry: &LogEntry, theme: Theme, columns: usize) -> Vec<Line<'static>> {
+    let text = format!("{} {}", entry.name, entry.reason);
+    let styles = [theme.outcome(entry.outcome), Style::new()];
+    labelled(&entry.outcome.to_string(), &text, styles, columns)
+}
+
+/// Describes a connection, in as many lines as it takes: an end that is longer than a line is shortened in the middle.
+fn described(item: &PreviewItem, theme: Theme, columns: usize) -> Vec<Line<'static>> {
+    let (outcome, style) = match &item.deletability {
+        Deletability::By(method) => (method.to_string(), Style::new()),
+        Deletability::No(refusal) => {
+            let outcome = refusal.outcome;
+            (outcome.to_string(), theme.outcome(outcome))
+        }
     };
     let connection = &item.target.connection;
-    let netns = item
-        .target
-        .netns
-        .as_ref()
-        .map(|name| format!("  in {name}"))
-        .unwrap_or_default();
-    let text = format!(
-        "{:<11}  {}  {}  {}  {}{netns}",
-        connection.state,
-        connection.local(),
-        connection.peer(),
-        item.holders,
-        item.user,
-    );
-    Line::from(vec![outcome, Span::raw(text)])
+    let netns = item.target.netns.as_ref();
+    let fields = [
+        (format!("{:<11}", connection.state), Cut::End),
+        (connection.local().to_string(), Cut::Middle),
+        (connection.peer().to_string(), Cut::Middle),
+        (item.holders.clone(), Cut::End),
+        (item.user.clone(), Cut::End),
+    ];
+    let netns = netns.map(|name| (format!("in {name}"), Cut::End));
+    let room = columns.saturating_sub(LABEL_WIDTH + 1).max(1);
+    let mut texts = vec![String::new()];
+    for (field, cut) in fields.into_iter().chain(netns) {
+        let field = clipped(&field, room, cut, theme.signs);
+        let line = texts.last_mut().expect("there is one");
+        if line.is_empty() {
+            line.push_str(&field);
+        } else if width(line) + 2 + width(field.trim_end()) <= room {
+            line.push_str("  ");
+            line.push_str(&field);
+        } else {
+            texts.push(field);
+        }
+    }
+    let line = |(place, text): (usize, String)| {
+        let outcome = if place == 0 { &*outcome } else { "" };
+        let label = Span::styled(format!("{outcome:<LABEL_WIDTH$} "), style);
+        Line::from(vec![label, Span::raw(text)])
+    };
+    texts.into_iter().enumerate().map(line).collect()
 }
 
 /// Lists the most frequent names with their counts.
@@ -207,5 +262,7 @@ fn these(count: usize) -> String {
     }
 }
 
+/// The width of the words at the left.
+const LABEL_WIDTH: usize = 9;
 /// The number of names in a list.
 const MAX_LISTED: usize = 6;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crossterm::event::KeyCode;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
-use tcpentry::{Method, State};
+use tcpentry::{Method, Pair, State};
 
 use super::super::message::{DetailText, FilterProblem, Section, Update};
 use super::super::model::testing::{row, row_of};
@@ -56,6 +56,22 @@ fn moving() -> Desk {
         held_by(row(4), "nginx"),
     ]);
     desk
+}
+
+/// Returns the connections between full addresses of IPv6.
+fn long_ends() -> Vec<Row> {
+    let pair = |cookie: u64| {
+        let local = "[2001:db8:aaaa:bbbb:cccc:dddd:1:1]:443".parse().unwrap();
+        let peer = format!("[2001:db8:1111:2222:3333:4444:5555:{cookie}]:50000");
+        Pair::new(local, peer.parse().unwrap()).unwrap()
+    };
+    let rows = [(11, "nginx"), (12, "python3")].into_iter();
+    rows.map(|(cookie, name)| {
+        let mut row = held_by(row(cookie), name);
+        row.connection.pair = pair(cookie);
+        row
+    })
+    .collect()
 }
 
 /// Asserts the lines of a screen other than empty ones.
@@ -123,7 +139,7 @@ fn a_wide_terminal_has_as_many_columns_as_there_is_room_for() {
     assert_reads(
         &moving().draw(120, 20),
         &[
-            "tcpentry  3 connections  every 1s (took 0us)  in 0/s out 0/s",
+            "tcpentry  3 connections  1-4 of 4  sort: PEER ^  every 1s  in 0/s out 0/s",
             "    STATE       LOCAL         PEER^              PROCESS    IDLE  RECV-Q SEND-Q  IN/s OUT/s RETRANS USER UNIT",
             "> ~ fin-wait-1  192.0.2.1:443 198.51.100.1:50000 7 nginx     0us       0      0     0     0     0/0 root nginx.service",
             "  - time-wait   192.0.2.1:443 198.51.100.2:50000 -             -       0      0     -     -       - -    -",
@@ -135,19 +151,37 @@ fn a_wide_terminal_has_as_many_columns_as_there_is_room_for() {
 }
 
 #[test]
-fn a_usual_terminal_leaves_out_what_is_on_the_right() {
+fn a_usual_terminal_leaves_out_what_is_of_least_use() {
     assert_reads(
         &moving().draw(80, 24),
         &[
-            "tcpentry  3 connections  every 1s (took 0us)  in 0/s out 0/s",
-            "    STATE       LOCAL         PEER^              PROCESS    IDLE  RECV-Q SEND-Q",
-            "> ~ fin-wait-1  192.0.2.1:443 198.51.100.1:50000 7 nginx     0us       0      0",
-            "  - time-wait   192.0.2.1:443 198.51.100.2:50000 -             -       0      0",
-            "    close-wait  192.0.2.1:443 198.51.100.3:50000 7 python3   11m 1234567      0",
-            "  + established 192.0.2.1:443 198.51.100.4:50000 7 nginx     0us       0      0",
+            "tcpentry  3 connections  1-4 of 4  sort: PEER ^  every 1s  in 0/s out 0/s",
+            "    STATE       LOCAL         PEER^              PROCESS    IDLE  IN/s OUT/s   >",
+            "> ~ fin-wait-1  192.0.2.1:443 198.51.100.1:50000 7 nginx     0us     0     0",
+            "  - time-wait   192.0.2.1:443 198.51.100.2:50000 -             -     -     -",
+            "    close-wait  192.0.2.1:443 198.51.100.3:50000 7 python3   11m     0     0",
+            "  + established 192.0.2.1:443 198.51.100.4:50000 7 nginx     0us     -     -",
             "/ find  d delete  ? help  q quit  Enter details  Space mark  Tab group  <> sort",
         ],
     );
+}
+
+#[test]
+fn the_first_line_has_the_position_and_the_order() {
+    let mut desk = Desk::with((1..=99).map(row).collect());
+    let first = |desk: &mut Desk| desk.draw(80, 24).lines().next().unwrap().to_owned();
+    assert_eq!(
+        first(&mut desk),
+        "tcpentry  99 connections  1-21 of 99  sort: PEER ^  every 1s  in - out -"
+    );
+    desk.press(KeyCode::End);
+    desk.type_in("F");
+    assert_eq!(
+        first(&mut desk),
+        "tcpentry  99 connections  79-99 of 99  following  sort: PEER ^  every 1s"
+    );
+    desk.type_in("Fr");
+    assert!(first(&mut desk).contains("  1-21 of 99  sort: PEER v"));
 }
 
 #[test]
@@ -155,12 +189,12 @@ fn a_small_terminal_has_what_names_a_connection() {
     assert_reads(
         &moving().draw(40, 10),
         &[
-            "tcpentry  3 connections",
-            "    STATE       PEER^",
-            "> ~ fin-wait-1  198.51.100.1:50000",
-            "  - time-wait   198.51.100.2:50000",
-            "    close-wait  198.51.100.3:50000",
-            "  + established 198.51.100.4:50000",
+            "tcpentry  3 connections  1-4 of 4",
+            "    STATE PEER^              PROCESS   >",
+            "> ~ fin1  198.51.100.1:50000 7 nginx",
+            "  - timw  198.51.100.2:50000 -",
+            "    clsw  198.51.100.3:50000 7 python3",
+            "  + estb  198.51.100.4:50000 7 nginx",
             "/ find  d delete  ? help  q quit",
         ],
     );
@@ -172,12 +206,79 @@ fn a_tiny_terminal_has_a_peer_and_its_state() {
         &moving().draw(20, 5),
         &[
             "tcpentry  3 connecti",
-            "    STATE   PEER^",
-            "> ~ fin-wa… …1:50000",
-            "  - time-w… …2:50000",
+            "    STATE PEER^",
+            "> ~ fin1  …0.1:50000",
+            "  - timw  …0.2:50000",
             "/ find  d delete",
         ],
     );
+}
+
+#[test]
+fn long_addresses_are_shortened_in_the_middle_before_a_process_or_rates_are_left_out() {
+    let mut desk = Desk::with(long_ends());
+    assert_reads(
+        &desk.draw(80, 24),
+        &[
+            "tcpentry  2 connections  1-2 of 2  sort: PEER ^  every 1s  in - out -",
+            "    STATE LOCAL            PEER^                     PROCESS    IDLE  IN/s OUT/s",
+            ">   estb  [2001:d…1:1]:443 [2001:db8:11…55:11]:50000 7 nginx     0us     -     -",
+            "    estb  [2001:d…1:1]:443 [2001:db8:11…55:12]:50000 7 python3   0us     -     -",
+            "/ find  d delete  ? help  q quit  Enter details  Space mark  Tab group  <> sort",
+        ],
+    );
+    assert!(
+        desk.draw(160, 24)
+            .contains("[2001:db8:1111:2222:3333:4444:5555:11]:50000")
+    );
+}
+
+#[test]
+fn the_column_of_the_order_is_shown_before_others() {
+    let mut desk = moving();
+    desk.top.sort_by(TopColumn::RecvQueue);
+    let drawn = desk.draw(40, 10);
+    assert!(
+        drawn.contains("RECV-Qv") && drawn.contains("PEER"),
+        "{drawn}"
+    );
+    let drawn = desk.draw(80, 10);
+    assert!(
+        drawn.contains("RECV-Qv") && drawn.contains("OUT/s"),
+        "{drawn}"
+    );
+}
+
+#[test]
+fn columns_are_scrolled_while_state_peer_and_order_stay() {
+    let mut desk = moving();
+    let titles = |desk: &mut Desk| {
+        let drawn = desk.draw(80, 24);
+        drawn.lines().nth(1).unwrap().trim_end().to_owned()
+    };
+    let unscrolled = titles(&mut desk);
+    let mut seen = HashSet::new();
+    for _ in 0..20 {
+        let shown = titles(&mut desk);
+        assert!(
+            shown.contains("STATE") && shown.contains("PEER^"),
+            "{shown}"
+        );
+        seen.extend(shown.split_whitespace().map(str::to_owned));
+        desk.press(KeyCode::Right);
+    }
+    assert!(seen.contains("UNIT") && seen.contains("RECV-Q"), "{seen:?}");
+    let last = titles(&mut desk);
+    assert!(last.starts_with('<') && last.ends_with("UNIT"), "{last}");
+    for _ in 0..20 {
+        desk.press(KeyCode::Left);
+        titles(&mut desk);
+    }
+    assert_eq!(titles(&mut desk), unscrolled);
+    // Where all columns fit, there is nothing to be scrolled.
+    desk.draw(200, 24);
+    desk.press(KeyCode::Right);
+    assert!(desk.draw(200, 24).contains("LOCAL"));
 }
 
 #[test]
@@ -205,16 +306,48 @@ fn groups_are_counted_and_opened() {
     assert_reads(
         &desk.draw(80, 12),
         &[
-            "tcpentry  3 connections  every 1s (took 0us)  in 0/s out 0/s  by process",
-            "    STATE       LOCAL         PEER^              PROCESS  IDLE RECV-Q SEND-Q",
+            "tcpentry  3 connections  1-5 of 5  sort: PEER ^  group: process  every 1s",
+            "    STATE       LOCAL         PEER^              PROCESS  IDLE  IN/s OUT/s USER",
             "> ▾       2  nginx  in 0/s out 0/s",
-            "  ~ fin-wait-1  192.0.2.1:443 198.51.100.1:50000 7 nginx   0us      0      0",
-            "  + established 192.0.2.1:443 198.51.100.4:50000 7 nginx   0us      0      0",
+            "  ~ fin-wait-1  192.0.2.1:443 198.51.100.1:50000 7 nginx   0us     0     0 root",
+            "  + established 192.0.2.1:443 198.51.100.4:50000 7 nginx   0us     -     - root",
             "  ▸       1  python3  in 0/s out 0/s",
             "  ▸       0  -  in 0/s out 0/s",
             "/ find  d delete  ? help  q quit  Enter details  Space mark  Tab group  <> sort",
         ],
     );
+}
+
+#[test]
+fn a_preview_takes_more_lines_rather_than_hide_a_peer_or_a_process() {
+    let mut desk = Desk::with(long_ends());
+    desk.type_in("*");
+    desk.open_preview(&[12]);
+    assert_reads(
+        &desk.draw(80, 24),
+        &[
+            "tcpentry  2 connections  2 marked  sort: PEER ^  every 1s  in - out -",
+            "Delete 1 of 2 connections, and leave 1 alone?  y / n",
+            "held by  7 nginx",
+            "by       sock-diag",
+            "guarded  1: it carries your own session",
+            "         --own-session takes that guard away",
+            "sock-diag established  [2001:db8:aaaa:bbbb:cccc:dddd:1:1]:443",
+            "          [2001:db8:1111:2222:3333:4444:5555:11]:50000  7 nginx  root",
+            "guarded   established  [2001:db8:aaaa:bbbb:cccc:dddd:1:1]:443",
+            "          [2001:db8:1111:2222:3333:4444:5555:12]:50000  7 nginx  root",
+            "y delete  n cancel",
+        ],
+    );
+    let drawn = desk.draw(40, 10);
+    assert!(
+        drawn.contains("alone?") && drawn.contains("y / n"),
+        "{drawn}"
+    );
+    assert!(drawn.contains("[2001:db8:11"), "{drawn}");
+    assert!(drawn.contains(":11]:50000"), "{drawn}");
+    desk.type_in("y");
+    assert_eq!(desk.requested_deletions(), [[11]], "it has been shown");
 }
 
 #[test]
@@ -225,7 +358,7 @@ fn a_preview_shows_count_holders_methods_and_what_is_protected_and_why() {
     assert_reads(
         &desk.draw(100, 12),
         &[
-            "tcpentry  3 connections  3 marked  every 1s (took 0us)  in 0/s out 0/s",
+            "tcpentry  3 connections  3 marked  sort: PEER ^  every 1s  in 0/s out 0/s",
             "Delete 2 of 3 connections, and leave 1 alone?  y / n",
             "held by  7 nginx (2)",
             "by       sock-diag (2)",
@@ -241,7 +374,7 @@ fn a_preview_shows_count_holders_methods_and_what_is_protected_and_why() {
     assert_reads(
         &desk.draw(100, 6),
         &[
-            "tcpentry  3 connections  3 marked  every 1s (took 0us)  in 0/s out 0/s",
+            "tcpentry  3 connections  3 marked  sort: PEER ^  every 1s  in 0/s out 0/s",
             "0 deleted, 0 already gone, 1 not deleted, of 3 ...",
             "guarded  192.0.2.1:443 198.51.100.3:50000 (close-wait) because it carries your own session",
             "Esc close",
@@ -278,7 +411,7 @@ fn details_stand_in_two_columns() {
     assert_reads(
         &desk.draw(80, 12),
         &[
-            "tcpentry  3 connections  every 1s (took 0us)  in 0/s out 0/s",
+            "tcpentry  3 connections  sort: PEER ^  every 1s  in 0/s out 0/s",
             "192.0.2.1:443 198.51.100.1:50000 (fin-wait-1)",
             "delete it",
             "    tcpentry delete --id 7",
@@ -310,7 +443,7 @@ fn the_choice_shows_what_is_chosen_and_sorted_by() {
     assert_reads(
         &desk.draw(60, 8),
         &[
-            "tcpentry  3 connections  every 1s (took 0us)  in 0/s out 0/s",
+            "tcpentry  3 connections  sort: PEER ^  every 1s",
             " [x] STATE      TCP state",
             ">[x] LOCAL      Local end",
             " [x] PEER       Peer's end (sorted)",
@@ -532,7 +665,10 @@ fn the_only_column_is_cut_and_not_left_out() {
 #[test]
 fn without_colours_signs_say_the_same() {
     for mut desk in in_all_parts() {
-        desk.theme = Theme { color: false };
+        desk.theme = Theme {
+            color: false,
+            ..desk.theme
+        };
         for cell in desk.buffer(120, 30).content() {
             let plain = (Color::Reset, Color::Reset);
             assert_eq!((cell.fg, cell.bg), plain, "{cell:?}");
@@ -540,7 +676,10 @@ fn without_colours_signs_say_the_same() {
     }
     let mut desk = moving();
     desk.type_in(" ");
-    desk.theme = Theme { color: false };
+    desk.theme = Theme {
+        color: false,
+        ..desk.theme
+    };
     let drawn = desk.draw(120, 20);
     let signs: Vec<_> = drawn
         .lines()

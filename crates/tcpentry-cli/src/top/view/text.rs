@@ -2,13 +2,15 @@
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
+use super::Signs;
+
 /// The part of a text that is left out where it is too long.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Cut {
     /// For words.
     End,
-    /// For endpoints, whose port is at the end.
-    Start,
+    /// For endpoints, whose port stays: what tells addresses apart is at both their ends.
+    Middle,
 }
 
 pub(super) fn width(text: &str) -> usize {
@@ -16,10 +18,16 @@ pub(super) fn width(text: &str) -> usize {
 }
 
 /// Pads or truncates the text to exactly this many columns.
-pub(super) fn fitted(text: &str, columns: usize, right: bool, cut: Cut) -> String {
-    let text = clipped(text, columns, cut);
+pub(super) fn fitted(
+    text: &str,
+    columns: usize,
+    align_right: bool,
+    cut: Cut,
+    signs: Signs,
+) -> String {
+    let text = clipped(text, columns, cut, signs);
     let padding = " ".repeat(columns.saturating_sub(text.width()));
-    if right {
+    if align_right {
         padding + &text
     } else {
         text + &padding
@@ -27,25 +35,37 @@ pub(super) fn fitted(text: &str, columns: usize, right: bool, cut: Cut) -> Strin
 }
 
 /// Truncates the text to at most this many columns.
-pub(super) fn clipped(text: &str, columns: usize, cut: Cut) -> String {
+pub(super) fn clipped(text: &str, columns: usize, cut: Cut, signs: Signs) -> String {
     if text.width() <= columns {
         return text.to_owned();
     }
     let Some(room) = columns.checked_sub(1) else {
         return String::new();
     };
-    let mut taken = 0;
-    let mut fits = |c: &char| {
-        taken += c.width().unwrap_or(0);
-        taken <= room
-    };
+    let ellipsis = signs.ellipsis;
     match cut {
-        Cut::End => text.chars().take_while(|c| fits(c)).chain(['…']).collect(),
-        Cut::Start => {
-            let kept: Vec<_> = text.chars().rev().take_while(|c| fits(c)).collect();
-            ['…'].into_iter().chain(kept.into_iter().rev()).collect()
+        Cut::End => format!("{}{ellipsis}", start(text, room)),
+        Cut::Middle => {
+            let port = text.rfind(':').map_or(0, |at| text[at..].width());
+            // A part of the address stands before the port, or else it would be nobody's.
+            let tail = (port + 2).max(room.div_ceil(2)).min(room);
+            // One or two characters of the start would only mislead.
+            let tail = if room - tail < 3 { room } else { tail };
+            let reversed: String = text.chars().rev().collect();
+            let tail: String = start(&reversed, tail).chars().rev().collect();
+            format!("{}{ellipsis}{tail}", start(text, room - tail.width()))
         }
     }
+}
+
+/// Returns the characters that fit in this many columns.
+fn start(text: &str, columns: usize) -> &str {
+    let mut taken = 0;
+    let too_much = text.char_indices().find(|(_, c)| {
+        taken += c.width().unwrap_or(0);
+        taken > columns
+    });
+    &text[..too_much.map_or(text.len(), |(at, _)| at)]
 }
 
 /// Breaks the text into lines of at most this many columns, at spaces where possible.
@@ -85,16 +105,32 @@ mod tests {
         for (text, columns, cut, shown) in [
             ("abc", 5, Cut::End, "abc  "),
             ("abcdef", 4, Cut::End, "abc…"),
-            ("10.0.0.1:443", 6, Cut::Start, "…1:443"),
+            ("10.0.0.1:443", 6, Cut::Middle, "…1:443"),
+            ("198.51.100.1:50000", 11, Cut::Middle, "…00.1:50000"),
+            ("198.51.100.1:50000", 14, Cut::Middle, "198.5….1:50000"),
+            (
+                "[2001:db8:85a3::8a2e:370:7334]:443",
+                22,
+                Cut::Middle,
+                "[2001:db8:…0:7334]:443",
+            ),
             ("日本語", 4, Cut::End, "日… "),
             ("日本語", 6, Cut::End, "日本語"),
             ("abc", 0, Cut::End, ""),
             ("abc", 1, Cut::End, "…"),
         ] {
-            assert_eq!(fitted(text, columns, false, cut), shown, "{text}");
-            assert_eq!(width(&fitted(text, columns, false, cut)), columns, "{text}");
+            assert_eq!(
+                fitted(text, columns, false, cut, Signs::UTF_8),
+                shown,
+                "{text}"
+            );
+            assert_eq!(
+                width(&fitted(text, columns, false, cut, Signs::UTF_8)),
+                columns,
+                "{text}"
+            );
         }
-        assert_eq!(fitted("7", 3, true, Cut::End), "  7");
+        assert_eq!(fitted("7", 3, true, Cut::End, Signs::UTF_8), "  7");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use ratatui::style::{Color, Modifier, Style};
 use tcpentry::Outcome;
 
 use super::super::model::Change;
+use super::Signs;
 
 /// Text that stands out.
 pub(super) const TITLE: Style = Style::new().add_modifier(Modifier::BOLD);
@@ -16,6 +17,11 @@ pub(super) fn under_cursor(style: Style) -> Style {
     style.add_modifier(Modifier::REVERSED)
 }
 
+/// Returns the sign of an order.
+pub(super) const fn arrow(descending: bool) -> char {
+    if descending { 'v' } else { '^' }
+}
+
 /// Returns the sign of a change, which is shown with or without colour.
 pub(super) const fn sign(change: Change) -> char {
     match change {
@@ -26,10 +32,11 @@ pub(super) const fn sign(change: Change) -> char {
     }
 }
 
-/// The colours, on or off.
+/// The colours, on or off, and the signs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Theme {
     pub(crate) color: bool,
+    pub(crate) signs: Signs,
 }
 
 impl Theme {

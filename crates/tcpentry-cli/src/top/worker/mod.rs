@@ -160,6 +160,10 @@ impl Worker {
         match command {
             WorkerCommand::Refresh => return true,
             WorkerCommand::Every(interval) => {
+                let is_resumed = self.interval.is_none() && interval.is_some();
+                if is_resumed && self.baseline == Baseline::Previous {
+                    self.baseline = Baseline::BeforePause;
+                }
                 self.interval = interval;
                 return interval.is_some();
             }

@@ -159,6 +159,19 @@ const PROOFS: &[Proof] = &[
         desk.happen(&mouse(MouseEventKind::ScrollUp, 0, 0));
         assert_eq!(desk.top.table.cursor, 0);
     }),
+    ("Left Right", |desk| {
+        desk.draw(80, 20);
+        desk.press(KeyCode::Right);
+        assert_eq!(desk.top.columns.offset(), 1);
+        desk.press(KeyCode::Left);
+        assert_eq!(desk.top.columns.offset(), 0);
+    }),
+    ("F", |desk| {
+        desk.type_in("F");
+        assert!(desk.top.table.is_following());
+        desk.type_in("F");
+        assert!(!desk.top.table.is_following());
+    }),
     ("Enter  i", |desk| {
         for key in [KeyCode::Enter, KeyCode::Char('i')] {
             desk.press(key);
@@ -602,6 +615,13 @@ fn a_click_on_nothing_does_nothing() {
     assert!(desk.requested().is_empty());
 }
 
+/// Returns the place of a column's title; the first line may name the column as well.
+fn title_of(desk: &mut Desk, title: &str) -> (u16, u16) {
+    let drawn = desk.draw(120, 20);
+    let at = drawn.lines().nth(1).unwrap().find(title).unwrap();
+    (u16::try_from(at).unwrap(), 1)
+}
+
 #[test]
 fn a_click_on_a_title_sorts_and_another_turns_round() {
     let mut desk = desk();
@@ -611,12 +631,12 @@ fn a_click_on_a_title_sorts_and_another_turns_round() {
         ("IDLE", TopColumn::Idle),
         ("UNIT", TopColumn::Unit),
     ] {
-        let (x, y) = place_of(&mut desk, title);
+        let (x, y) = title_of(&mut desk, title);
         click(&mut desk, x, y);
         assert_eq!(desk.top.table.arrangement.by, column);
         let first = desk.top.table.arrangement.descending;
         assert_eq!(first, column.format().largest_first);
-        let (x, y) = place_of(&mut desk, title);
+        let (x, y) = title_of(&mut desk, title);
         click(&mut desk, x, y);
         assert_eq!(desk.top.table.arrangement.descending, !first, "{title}");
     }

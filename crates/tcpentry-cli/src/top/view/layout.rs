@@ -1,0 +1,306 @@
+//! The columns that fit on the screen, and their widths.
+
+use super::super::model::{TableLine, short_state};
+use super::super::state::Top;
+use super::text::width;
+use crate::args::TopColumn;
+
+/// The texts of the rows on the screen.
+pub(super) struct RowTexts {
+    pub(super) rows: Vec<RowText>,
+}
+
+/// The texts of a row; of a group, none.
+#[derive(Default)]
+pub(super) struct RowText {
+    /// The text of each visible column.
+    pub(super) cells: Vec<String>,
+    /// The text of the state on a narrow screen.
+    pub(super) short_state: String,
+}
+
+impl RowTexts {
+    pub(super) fn of(top: &Top) -> Self {
+        let texts = |line: &TableLine| match line {
+            TableLine::Group(_) => RowText::default(),
+            TableLine::Row(place) => {
+                let row = top.table.row(*place);
+                let (resolved, outcome) = (top.resolved(row), top.outcome(row.key));
+                let outcome = outcome.map(|outcome| outcome.to_string());
+                let text = |column: &TopColumn| match (column, &outcome) {
+                    (TopColumn::State, Some(outcome)) => outcome.clone(),
+                    _ => column.text(row, &resolved),
+                };
+                let cells = top.columns.shown.iter().map(text).collect();
+                let short_state = outcome.unwrap_or_else(|| short_state(row.connection.state));
+                RowText { cells, short_state }
+            }
+        };
+        Self {
+            rows: top.table.visible().iter().map(texts).collect(),
+        }
+    }
+
+    /// Returns the width of the widest text of a column.
+    fn widest(&self, place: usize) -> usize {
+        let cells = self.rows.iter().filter_map(|row| row.cells.get(place));
+        cells.map(|text| width(text)).max().unwrap_or(0)
+    }
+
+    fn widest_short_state(&self) -> usize {
+        let texts = self.rows.iter().map(|row| width(&row.short_state));
+        texts.max().unwrap_or(0)
+    }
+}
+
+/// A column on the screen: its index among the visible ones, and its width.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct PlacedColumn {
+    pub(super) place: usize,
+    pub(super) column: TopColumn,
+    pub(super) width: usize,
+}
+
+/// The columns on the screen.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Layout {
+    pub(super) columns: Vec<PlacedColumn>,
+    /// States are shown in four letters.
+    pub(super) has_short_states: bool,
+    /// Columns are left out.
+    pub(super) is_cut: bool,
+}
+
+impl Layout {
+    /// Chooses the columns that fit.
+    ///
+    /// Where not all do, those of most use are shown (`USE`), the ends of connections shortened for the first of them. An
+    /// offset scrolls instead: behind the column of the order, state and peer come the others from that one on.
+    pub(super) fn of(
+        columns: &[TopColumn],
+        cells: &RowTexts,
+        sorted: TopColumn,
+        room: usize,
+        offset: usize,
+    ) -> Self {
+        let widths = Widths {
+            columns,
+            cells,
+            sorted,
+            room,
+        };
+        let mut fit = Fit {
+            chosen: Vec::new(),
+            // The gap behind the last column may be off the screen.
+            left: room + GAP,
+        };
+        let wanted: Vec<TopColumn> = if offset == 0 {
+            let by_use = USE.iter().filter(|column| columns.contains(column));
+            let fixed = [sorted].into_iter().filter(|it| columns.contains(it));
+            let by_use = by_use.filter(|column| **column != sorted).copied();
+            fixed.chain(by_use).collect()
+        } else {
+            let (fixed, others) = split(columns, sorted);
+            fixed
+                .into_iter()
+                .chain(others.into_iter().skip(offset))
+                .collect()
+        };
+        let is_main = |column: &TopColumn| offset > 0 || *column == sorted || MAIN.contains(column);
+        let (main, others): (Vec<_>, Vec<_>) = wanted.iter().partition(|it| is_main(it));
+        for column in main {
+            let fits = fit.add(widths.place(column), widths.least(column));
+            // Scrolled, no column is passed over.
+            if !fits && offset > 0 {
+                break;
+            }
+        }
+        for column in [
+            TopColumn::Peer,
+            TopColumn::Local,
+            TopColumn::Process,
+            TopColumn::Unit,
+        ] {
+            fit.grow(widths.place(column), widths.full(column));
+        }
+        let state = widths.place(TopColumn::State);
+        let full_state = widths.full(TopColumn::State);
+        let has_short_states = !fit.grow_at_once(state, full_state);
+        for column in others {
+            fit.add(widths.place(column), widths.full(column));
+        }
+        let is_cut = fit.chosen.len() < columns.len();
+        fit.chosen.sort_unstable();
+        let columns = fit.chosen.into_iter().map(|(place, width)| PlacedColumn {
+            place,
+            column: columns[place],
+            width,
+        });
+        Self {
+            columns: columns.collect(),
+            has_short_states,
+            is_cut,
+        }
+    }
+
+    /// Returns the offset from which all columns to the right are on the screen.
+    pub(super) fn last_offset(
+        columns: &[TopColumn],
+        cells: &RowTexts,
+        sorted: TopColumn,
+        room: usize,
+    ) -> usize {
+        if !Self::of(columns, cells, sorted, room, 0).is_cut {
+            return 0;
+        }
+        let (fixed, others) = split(columns, sorted);
+        let is_whole = |offset: &usize| {
+            let shown = Self::of(columns, cells, sorted, room, *offset)
+                .columns
+                .len();
+            shown == fixed.len() + others.len() - offset
+        };
+        let last = others.len().saturating_sub(1);
+        (1..=last).find(is_whole).unwrap_or(last)
+    }
+}
+
+/// Splits the columns into those that stay while the others are scrolled, and the others.
+fn split(columns: &[TopColumn], sorted: TopColumn) -> (Vec<TopColumn>, Vec<TopColumn>) {
+    let is_fixed = |column: &TopColumn| {
+        *column == sorted || matches!(column, TopColumn::State | TopColumn::Peer)
+    };
+    columns.iter().copied().partition(is_fixed)
+}
+
+/// The widths of the columns, by their content.
+struct Widths<'w> {
+    columns: &'w [TopColumn],
+    cells: &'w RowTexts,
+    sorted: TopColumn,
+    room: usize,
+}
+
+impl Widths<'_> {
+    fn place(&self, column: TopColumn) -> Option<usize> {
+        self.columns.iter().position(|it| *it == column)
+    }
+
+    /// Returns the width in which a column shows all.
+    fn full(&self, column: TopColumn) -> usize {
+        let format = column.format();
+        let content = self
+            .place(column)
+            .map_or(0, |place| self.cells.widest(place));
+        content.min(format.max_width).max(self.title(column))
+    }
+
+    /// Returns the width from which a column is of use.
+    fn least(&self, column: TopColumn) -> usize {
+        let full = self.full(column);
+        match column {
+            TopColumn::State => full.min(self.cells.widest_short_state().max(self.title(column))),
+            // The state has room beside it.
+            TopColumn::Peer => {
+                let left = self.room.saturating_sub(self.least(TopColumn::State) + GAP);
+                full.min(22).min(left.max(MIN_END_WIDTH))
+            }
+            TopColumn::Local => full.min(16),
+            TopColumn::Process | TopColumn::Unit => full.min(12),
+            _ => full,
+        }
+    }
+
+    /// Returns the width of the title with the arrow of the order. A minimum for numbers keeps the other columns in place
+    /// while they change.
+    fn title(&self, column: TopColumn) -> usize {
+        let format = column.format();
+        let title = width(format.title) + usize::from(column == self.sorted);
+        if format.align_right {
+            title.max(MIN_NUMBER_WIDTH)
+        } else {
+            title
+        }
+    }
+}
+
+/// The columns chosen so far, by their place, with their widths, and the room that is left.
+struct Fit {
+    chosen: Vec<(usize, usize)>,
+    left: usize,
+}
+
+impl Fit {
+    /// Adds a column if there is room; the first two are cut where there is none. Returns true where it was added.
+    fn add(&mut self, place: Option<usize>, width: usize) -> bool {
+        let Some(place) = place else { return true };
+        let room = self.left.saturating_sub(GAP);
+        let width = match self.chosen.len() {
+            0 => width.min(room.max(1)),
+            1 if room >= MIN_END_WIDTH => width.min(room),
+            _ if width <= room => width,
+            _ => return false,
+        };
+        self.left = self.left.saturating_sub(width + GAP);
+        self.chosen.push((place, width));
+        true
+    }
+
+    /// Widens a column as far as there is room.
+    fn grow(&mut self, place: Option<usize>, full: usize) {
+        if let Some((_, width)) = self.chosen.iter_mut().find(|(it, _)| Some(*it) == place) {
+            let more = full.saturating_sub(*width).min(self.left);
+            *width += more;
+            self.left -= more;
+        }
+    }
+
+    /// Widens a column if there is room for all of it. Returns true where it is that wide.
+    fn grow_at_once(&mut self, place: Option<usize>, full: usize) -> bool {
+        let width = self.chosen.iter().find(|(it, _)| Some(*it) == place);
+        match width {
+            Some((_, width)) if full.saturating_sub(*width) > self.left => false,
+            _ => {
+                self.grow(place, full);
+                true
+            }
+        }
+    }
+}
+
+/// The columns that are shown also where that shortens the ends, those of most use first.
+const MAIN: [TopColumn; 9] = [
+    TopColumn::Peer,
+    TopColumn::State,
+    TopColumn::Process,
+    TopColumn::Received,
+    TopColumn::Sent,
+    TopColumn::DeleteBy,
+    TopColumn::Netns,
+    TopColumn::Local,
+    TopColumn::Idle,
+];
+/// All columns, those of most use first.
+const USE: [TopColumn; 15] = [
+    TopColumn::Peer,
+    TopColumn::State,
+    TopColumn::Process,
+    TopColumn::Received,
+    TopColumn::Sent,
+    TopColumn::DeleteBy,
+    TopColumn::Netns,
+    TopColumn::Local,
+    TopColumn::Idle,
+    TopColumn::User,
+    TopColumn::Retransmits,
+    TopColumn::Rtt,
+    TopColumn::RecvQueue,
+    TopColumn::SendQueue,
+    TopColumn::Unit,
+];
+/// The number of spaces between two columns.
+pub(super) const GAP: usize = 1;
+/// The minimum width of a column of numbers.
+const MIN_NUMBER_WIDTH: usize = 5;
+/// The width below which nothing is to be read of an end.
+const MIN_END_WIDTH: usize = 8;
