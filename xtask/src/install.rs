@@ -265,14 +265,19 @@ fn files(built: &Built, prefix: &Path) -> Result<Vec<(PathBuf, File)>> {
 /// Returns the files of the integrations without their tests, each with its path from the prefix.
 fn integrations() -> Result<Vec<(String, PathBuf)>> {
     let mut files = Vec::new();
-    for folder in fs::read_dir(INTEGRATIONS).context(INTEGRATIONS)? {
-        let folder = folder?.path();
-        if folder.ends_with("test") {
-            continue;
-        }
-        for file in fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
-            let path = file?.path();
-            if !path.ends_with("test.sh") {
+    let mut waiting = vec![PathBuf::from(INTEGRATIONS)];
+    while let Some(folder) = waiting.pop() {
+        for entry in fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
+            let path = entry?.path();
+            if ["test", "tests", "test.sh"]
+                .iter()
+                .any(|it| path.ends_with(it))
+            {
+                continue;
+            }
+            if path.is_dir() {
+                waiting.push(path);
+            } else {
                 files.push((format!("share/tcpentry/{}", path.display()), path));
             }
         }

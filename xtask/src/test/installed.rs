@@ -56,7 +56,7 @@ fn compile(prefix: &Path, flags: &[&str], options: &[&str], to: &Path) -> Result
 }
 
 /// One file of each kind that README.md lists.
-const PARTS: [&str; 17] = [
+const PARTS: [&str; 18] = [
     "bin/tcpentry",
     "lib/libiphlpapi.so",
     "lib/libiphlpapi.a",
@@ -74,6 +74,7 @@ const PARTS: [&str; 17] = [
     "share/zsh/site-functions/_tcpentry",
     "share/fish/vendor_completions.d/tcpentry.fish",
     "share/tcpentry/integrations/fail2ban/tcpentry.conf",
+    "share/tcpentry/integrations/ansible/plugins/modules/delete.py",
 ];
 
 const EXAMPLE: &str = "crates/iphlpapi/examples/c/closeconn.c";
