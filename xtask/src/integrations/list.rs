@@ -31,7 +31,7 @@ pub(super) const INTEGRATIONS: &[Integration] = &[
         ("ocf-tester", "resource-agents"), ("xmllint", "libxml2-utils")]),
     slow("ctdb",        200, &[PYTHON, ("ctdbd", "ctdb"), ("ethtool", "ethtool"), ("iptables-nft", "iptables")]),
     slow("keepalived",  150, &[PYTHON, ("keepalived", "keepalived")]),
-    slow("ansible",     400, &[PYTHON, ("ansible-playbook", "ansible-core"), ("sshd", "openssh-server"), ("sudo", "sudo")]),
+    slow("ansible",     600, &[PYTHON, ("ansible-playbook", "ansible-core"), ("sshd", "openssh-server"), ("sudo", "sudo")]),
     slow("systemd",      90, &[PYTHON, ("keepalived", "keepalived"), ("/lib/systemd/systemd", "systemd")]),
 ];
 
