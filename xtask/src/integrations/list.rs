@@ -32,7 +32,7 @@ pub(super) const INTEGRATIONS: &[Integration] = &[
     slow("ctdb",        200, &[PYTHON, ("ctdbd", "ctdb"), ("ethtool", "ethtool"), ("iptables-nft", "iptables")]),
     slow("keepalived",  150, &[PYTHON, ("keepalived", "keepalived")]),
     slow("systemd",     120, &[PYTHON, ("keepalived", "keepalived"), ("/lib/systemd/systemd", "systemd")]),
-    slow("ansible",     400, &[PYTHON, ("ansible-playbook", "ansible-core"), ("sshd", "openssh-server"), ("sudo", "sudo")]),
+    slow("ansible",     600, &[PYTHON, ("ansible-playbook", "ansible-core"), ("sshd", "openssh-server"), ("sudo", "sudo")]),
 ];
 
 const PYTHON: (&str, &str) = ("/usr/bin/python3", "python3-minimal");
