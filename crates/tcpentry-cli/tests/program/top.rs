@@ -906,10 +906,7 @@ fn short_connections_do_not_bury_those_that_live() {
             let screen = tmux.screen();
             let rows: Vec<_> = screen.lines().skip(3).collect();
             let is_left = |line: &&str| line.starts_with("  - ") || line.starts_with("> - ");
-            let first = rows
-                .iter()
-                .position(|line| is_left(line))
-                .unwrap_or(rows.len());
+            let first = rows.iter().position(&is_left).unwrap_or(rows.len());
             let behind = rows[first..]
                 .iter()
                 .filter(|line| line.contains(" established "));
