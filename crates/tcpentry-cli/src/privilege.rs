@@ -9,7 +9,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets};
 use crate::args::{Args, Command, GuardCommand, NetnsArgs};
 use crate::message::print_error;
 #[cfg(feature = "tui")]
-use crate::sudo::SudoCaller;
+use crate::sudo::SudoUser;
 
 /// Drops the capabilities that the command does not need.
 ///
@@ -33,8 +33,8 @@ pub(crate) fn drop_for(args: &Args) {
         // One key shows all namespaces, and another saves the log as the user who called sudo.
         #[cfg(feature = "tui")]
         Some(Command::Top(args)) => {
-            let caller = SudoCaller::find().filter(|_| !args.once);
-            let of_caller = caller.map_or(CapabilitySet::empty(), |_| SudoCaller::CAPABILITIES);
+            let caller = SudoUser::find().filter(|_| !args.once);
+            let of_caller = caller.map_or(CapabilitySet::empty(), |_| SudoUser::CAPABILITIES);
             TABLE.union(CapabilitySet::SYS_ADMIN).union(of_caller)
         }
         // It tries which other namespaces can be entered.

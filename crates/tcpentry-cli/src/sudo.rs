@@ -7,12 +7,12 @@ use rustix::thread::{CapabilitySet, set_thread_groups, set_thread_res_gid, set_t
 
 /// The user who called sudo(8).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct SudoCaller {
+pub(crate) struct SudoUser {
     user: Uid,
     group: Gid,
 }
 
-impl SudoCaller {
+impl SudoUser {
     /// Returns the user of the environment where this is root by sudo(8).
     pub(crate) fn find() -> Option<Self> {
         let variable = |name| std::env::var(name).ok();
@@ -52,8 +52,8 @@ mod tests {
     #[test]
     fn the_caller_of_sudo_is_believed_only_where_it_is_a_user() {
         let of =
-            |user: &str, group: &str| SudoCaller::of(Some(user.to_owned()), Some(group.to_owned()));
-        let expected = SudoCaller {
+            |user: &str, group: &str| SudoUser::of(Some(user.to_owned()), Some(group.to_owned()));
+        let expected = SudoUser {
             user: Uid::from_raw(1000),
             group: Gid::from_raw(100),
         };
@@ -67,6 +67,6 @@ mod tests {
         ] {
             assert_eq!(of(user, group), None, "{user} {group}");
         }
-        assert_eq!(SudoCaller::of(None, None), None);
+        assert_eq!(SudoUser::of(None, None), None);
     }
 }

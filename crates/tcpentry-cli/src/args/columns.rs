@@ -64,6 +64,12 @@ impl TopColumn {
         Self::value_variants()
     }
 
+    /// Returns the name that `--sort` takes.
+    pub(crate) fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
     /// Returns the description that the help gives.
     pub(crate) fn description(self) -> String {
         let value = self.to_possible_value();

@@ -6,14 +6,14 @@ use std::io::{self, BufWriter, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::thread;
 
-use crate::sudo::SudoCaller;
+use crate::sudo::SudoUser;
 
 /// Writes a text to a new file that only its owner may read; never overwrites a file.
 ///
 /// Under sudo(8) that is done with the rights of the user who called it: the file is theirs, and a name can't lead to a
 /// place where only root may write.
 pub(super) fn save_new(name: &str, text: &(impl fmt::Display + Sync)) -> io::Result<()> {
-    let caller = SudoCaller::find();
+    let caller = SudoUser::find();
     let save = || {
         if let Some(caller) = caller {
             caller.assume()?;

@@ -107,7 +107,7 @@ fn three_marked_of_fifty_are_deleted_and_nothing_else() {
         assert_eq!(log.matches("by sock-diag").count(), 3, "{log}");
         tmux.press("Escape");
         tmux.await_screen("only the others are left", |screen| {
-            screen.contains("47 selected") && !screen.contains("marked")
+            screen.contains("STATE") && screen.contains("47 selected") && !screen.contains("marked")
         });
         tmux.types("q");
         await_shell(&tmux);
@@ -767,52 +767,51 @@ fn the_busiest_is_at_the_top_until_the_cursor_is_moved() {
             from.write_all(&[0; 16_000]).unwrap();
             to.read_exact(&mut [0; 16_000]).unwrap();
         };
-        let is_chosen = |screen: &str, ends: &Ends| {
-            let peer = local(ends);
-            let mut lines = screen.lines();
-            lines.any(|line| line.starts_with('>') && line.contains(&peer))
-        };
-        // Sends until the screen is as wanted.
-        let send_until = |senders: &[Ends], is_so: &dyn Fn(&str) -> bool| {
+        // Sends until the screen is as wanted, and returns it.
+        let send_until = |is_sender: &dyn Fn(&Ends) -> bool, is_so: &dyn Fn(&str) -> bool| {
             let start = Instant::now();
             loop {
                 let screen = tmux.screen();
                 if is_so(&screen) {
-                    return;
+                    return screen;
                 }
-                assert!(start.elapsed() < Duration::from_secs(20), "{screen}");
-                senders.iter().for_each(sends);
+                assert!(start.elapsed() < Duration::from_secs(40), "{screen}");
+                all.iter().filter(|ends| is_sender(ends)).for_each(sends);
                 thread::sleep(Duration::from_millis(20));
             }
+        };
+        let chosen = |screen: &str| {
+            let row = screen.lines().find(|line| line.starts_with('>'))?;
+            let ends = all.iter().find(|ends| row.contains(&local(ends)));
+            ends.map(local)
         };
         tmux.runs(&format!(
             "{PROGRAM} top --interval 250ms --sort in sport = :{port}"
         ));
-        tmux.await_text("30 selected  1-8 of 30  sort: IN/s v");
-        send_until(&all[20..21], &|screen| is_chosen(screen, &all[20]));
-        send_until(&all[7..8], &|screen| is_chosen(screen, &all[7]));
+        tmux.await_text("30 selected  1-8 of 30  sort: in v");
+        for busy in [&all[20], &all[7]] {
+            let busy = local(busy);
+            send_until(&|ends| local(ends) == busy, &|screen| {
+                chosen(screen).as_ref() == Some(&busy)
+            });
+        }
 
-        // The one that was chosen leaves the screen; neither the screen nor the cursor leaves its place.
-        tmux.press("Down");
-        tmux.press("Up");
-        send_until(&all[7..8], &|screen| is_chosen(screen, &all[7]));
+        // The one that is chosen now leaves the screen; neither the screen nor the cursor leaves its place.
+        tmux.types("FF");
         tmux.press("Enter");
         tmux.await_text("held by");
         tmux.press("Escape");
-        let is_away = |screen: &str| screen.contains(" STATE") && !screen.contains(&local(&all[7]));
-        send_until(&all[10..25], &is_away);
-        let screen = tmux.screen();
+        let one = chosen(&tmux.await_text(" STATE")).unwrap();
+        let screen = send_until(&|ends| local(ends) != one, &|screen| !screen.contains(&one));
         assert!(screen.contains("  1-8 of 30  "), "{screen}");
 
         // Following, the screen goes along.
-        tmux.types("g");
-        send_until(&all[7..8], &|screen| is_chosen(screen, &all[7]));
-        tmux.types("F");
-        send_until(&all[10..25], &|screen| {
+        tmux.types("gF");
+        let one = chosen(&tmux.await_text("following")).unwrap();
+        let screen = send_until(&|ends| local(ends) != one, &|screen| {
             screen.contains("following") && !screen.contains("  1-8 of 30  ")
         });
-        let screen = tmux.screen();
-        assert!(is_chosen(&screen, &all[7]), "{screen}");
+        assert_eq!(chosen(&screen), Some(one), "{screen}");
         tmux.types("q");
         await_shell(&tmux);
     });
@@ -877,6 +876,63 @@ fn with_long_addresses_process_and_rates_are_shown_on_80_columns() {
             "{screen}"
         );
         assert!(is_alive(&ends));
+    });
+}
+
+#[test]
+fn short_connections_do_not_bury_those_that_live() {
+    isolated(|| {
+        let tmux = terminal!(110, 16);
+        let (all, listener, port) = connections(5);
+        tmux.runs(&format!(
+            "{PROGRAM} top --interval 250ms --sort local sport = :{port}"
+        ));
+        tmux.await_text("5 selected");
+        let (stop, stopped) = mpsc::channel::<()>();
+        // About fifty a second, closed by their client with a reset.
+        let churn = thread::spawn(move || {
+            while stopped.try_recv() == Err(TryRecvError::Empty) {
+                let Ends { client, server } = tcp::connect_to(&listener);
+                let reset = socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO));
+                reset.unwrap();
+                thread::sleep(Duration::from_millis(15));
+                drop((client, server));
+            }
+        });
+        tmux.await_screen("some have left", |screen| {
+            screen.lines().any(|line| line.starts_with("  - "))
+        });
+        for _ in 0..20 {
+            let screen = tmux.screen();
+            let rows: Vec<_> = screen.lines().skip(3).collect();
+            let is_left = |line: &&str| line.starts_with("  - ") || line.starts_with("> - ");
+            let first = rows.iter().position(&is_left).unwrap_or(rows.len());
+            let behind = rows[first..]
+                .iter()
+                .filter(|line| line.contains(" established "));
+            let behind = behind.filter(|line| !is_left(line));
+            assert_eq!(behind.count(), 0, "{screen}");
+            for ends in &all {
+                assert!(
+                    rows[..first].iter().any(|row| row.contains(&local(ends))),
+                    "{screen}"
+                );
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        tmux.types("e");
+        tmux.await_screen("they are hidden", |screen| {
+            !screen.lines().any(|line| line.starts_with("  - "))
+        });
+        drop(stop);
+        churn.join().unwrap();
+        tmux.types("E");
+        let screen = tmux.await_text("that left: ended, or no longer selected");
+        assert!(screen.contains(" ago  127.0.0.1:"), "{screen}");
+        tmux.press("Escape");
+        tmux.await_text("STATE");
+        tmux.types("q");
+        await_shell(&tmux);
     });
 }
 

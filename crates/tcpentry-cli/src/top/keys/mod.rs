@@ -5,6 +5,7 @@ mod details;
 mod edit;
 mod filter;
 mod help;
+mod left;
 mod log;
 mod mouse;
 mod preview;
@@ -69,6 +70,7 @@ fn press(top: &mut Top, key: KeyEvent, now: Instant) {
         Focus::Details => details::press(top, key, now),
         Focus::Help => help::press(top, key),
         Focus::Columns => columns::press(top, key),
+        Focus::Left => left::press(top, key),
         Focus::Log => log::press(top, key),
         Focus::Save => save::press(top, key),
     }

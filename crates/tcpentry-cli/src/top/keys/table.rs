@@ -36,6 +36,11 @@ pub(super) fn press(top: &mut Top, key: KeyEvent, now: Instant) {
         KeyCode::Char('s') => top.show_kind(top.kind.next(), now),
         KeyCode::Char('a') => top.toggle_namespaces(now),
         KeyCode::Char('c') => top.focus = Focus::Columns,
+        KeyCode::Char('e') => top.table.toggle_left(),
+        KeyCode::Char('E') => {
+            top.left.scroll.offset = 0;
+            top.focus = Focus::Left;
+        }
         KeyCode::Char('l') => top.focus = Focus::Log,
         KeyCode::Char('p') => top.toggle_pause(),
         KeyCode::Char('+') => top.lengthen_interval(),

@@ -152,20 +152,30 @@ impl Arranged {
         }
     }
 
-    /// Returns the lines of the table where these groups are expanded.
-    pub(crate) fn lines(&self, open: &HashSet<String>) -> Vec<TableLine> {
+    /// Returns the lines of the table where these groups are expanded: of the rows that are present, and of those to keep.
+    pub(crate) fn lines(
+        &self,
+        frame: &Frame,
+        expanded: &HashSet<String>,
+        keep: impl Fn(&Row) -> bool,
+    ) -> Vec<TableLine> {
+        let is_shown = |place: &&u32| {
+            let row = &frame.rows[**place as usize];
+            row.is_present() || keep(row)
+        };
+        let line = |place: &u32| TableLine::Row(*place);
         if self.groups.is_empty() {
-            return self
-                .order
-                .iter()
-                .map(|place| TableLine::Row(*place))
-                .collect();
+            return self.order.iter().filter(is_shown).map(line).collect();
         }
         let mut lines = Vec::new();
         for (place, group) in (0..).zip(&self.groups) {
+            let is_expanded = expanded.contains(&group.name);
+            if group.present == 0 && !(is_expanded && group.rows.iter().any(|it| is_shown(&it))) {
+                continue;
+            }
             lines.push(TableLine::Group(place));
-            if open.contains(&group.name) {
-                lines.extend(group.rows.iter().map(|place| TableLine::Row(*place)));
+            if is_expanded {
+                lines.extend(group.rows.iter().filter(is_shown).map(line));
             }
         }
         lines
@@ -236,9 +246,9 @@ mod tests {
             .map(|group| (&*group.name, group.present))
             .collect();
         assert_eq!(counts, [("established", 2), ("close-wait", 1)]);
-        assert_eq!(arranged.lines(&HashSet::new()).len(), 2);
+        assert_eq!(arranged.lines(&frame, &HashSet::new(), |_| false).len(), 2);
         let open = HashSet::from(["established".to_owned()]);
-        let lines = arranged.lines(&open);
+        let lines = arranged.lines(&frame, &open, |_| false);
         assert_eq!(lines.len(), 4);
         assert!(matches!(lines[1], TableLine::Row(_)) && matches!(lines[3], TableLine::Group(1)));
     }

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use tcpentry::connection::Device;
+use tcpentry::connection::{Device, TcpInfo};
 use tcpentry::{Endpoint, Method, ScopedEndpoint, State};
 
 use super::row::{Deletability, Rates, Resolved, Row};
@@ -176,6 +176,17 @@ fn bytes(bytes: f64) -> String {
         value /= 1000.0;
     }
     format!("{value:.0}T")
+}
+
+/// Formats the bytes that a connection has moved.
+pub(crate) fn describe_total(info: &TcpInfo) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "it is a number for people")]
+    let text = |count: u64| bytes(count as f64);
+    format!(
+        "in {} out {}",
+        text(info.bytes_received),
+        text(info.bytes_acked)
+    )
 }
 
 /// Formats the rates of several connections.

@@ -41,6 +41,11 @@ impl Frame {
         self.rows.len() > LARGE_TABLE
     }
 
+    /// Returns true where rows are kept that have left.
+    pub(crate) fn has_left_rows(&self) -> bool {
+        self.present < self.rows.len()
+    }
+
     /// Returns the frame after this one, made of newly read rows. Duplicates, which a dump may contain, are removed.
     pub(crate) fn followed_by(&self, rows: Vec<Row>, baseline: Baseline, now: Instant) -> Self {
         let mut before: HashMap<RowKey, &Row> =
@@ -60,7 +65,10 @@ impl Frame {
             match before.remove(&row.key) {
                 Some(old) => row.follow(old, baseline, now),
                 None if is_first || baseline == Baseline::Reset => {}
-                None => row.change = Change::New { since: now },
+                None => {
+                    row.change = Change::New { since: now };
+                    row.has_come = true;
+                }
             }
             rates.add(&row);
             next.rows.push(row);
@@ -79,6 +87,8 @@ impl Row {
     /// Takes over what is known from the previous reading of this socket, and notes what has changed.
     fn follow(&mut self, old: &Self, baseline: Baseline, now: Instant) {
         self.resolved = self.resolved.or(&old.resolved);
+        self.first_read_at = old.first_read_at;
+        self.has_come = old.has_come;
         self.rates = self
             .rates_since(old)
             .filter(|_| baseline != Baseline::BeforePause);

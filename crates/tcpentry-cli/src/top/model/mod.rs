@@ -8,6 +8,6 @@ mod row;
 pub(crate) mod testing;
 
 pub(crate) use arrange::{Arranged, Arrangement, Group, TableLine};
-pub(crate) use cell::{describe_rates, short_state};
+pub(crate) use cell::{describe_rates, describe_total, short_state};
 pub(crate) use frame::{Baseline, Frame};
 pub(crate) use row::{Change, Deletability, HolderNames, NotDeleted, Resolved, Row, RowKey};

@@ -34,6 +34,10 @@ pub(crate) struct Row {
     pub(crate) rates: Option<Rates>,
     /// The time at which it was read.
     pub(crate) read_at: Instant,
+    /// The time at which it was read first.
+    pub(crate) first_read_at: Instant,
+    /// It came while the table was watched, so that its age is known.
+    pub(crate) has_come: bool,
 }
 
 impl Row {
@@ -50,6 +54,8 @@ impl Row {
             change: Change::None,
             rates: None,
             read_at,
+            first_read_at: read_at,
+            has_come: false,
         }
     }
 

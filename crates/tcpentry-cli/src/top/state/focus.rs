@@ -10,6 +10,7 @@ pub(crate) enum Focus {
     Details,
     Help,
     Columns,
+    Left,
     Log,
     Save,
 }

@@ -8,6 +8,7 @@ mod edit;
 mod filter;
 mod filter_entry;
 mod focus;
+mod left;
 mod log;
 mod lookups;
 mod marks;
@@ -34,6 +35,8 @@ pub(crate) use deletion::Preview;
 pub(crate) use edit::Edit;
 pub(crate) use filter::FilterLine;
 pub(crate) use focus::Focus;
+pub(crate) use left::LeftRow;
+use left::LeftRows;
 pub(crate) use log::{DeletionLog, LogEntry};
 use lookups::Lookups;
 use marks::Marks;
@@ -64,6 +67,7 @@ pub(crate) struct Top {
     pub(crate) deletion: Deletions,
     pub(crate) details: Option<DetailsPane>,
     pub(crate) help: HelpPane,
+    pub(crate) left: LeftRows,
     pub(crate) log: DeletionLog,
     pub(crate) messages: Messages,
     outbox: Outbox,
@@ -112,6 +116,7 @@ impl Top {
             deletion: Deletions::default(),
             details: None,
             help: HelpPane::default(),
+            left: LeftRows::default(),
             log: DeletionLog::default(),
             messages: Messages::default(),
             outbox: Outbox::default(),
@@ -188,6 +193,13 @@ impl Top {
         now: Instant,
     ) {
         self.messages.trouble = None;
+        let Self {
+            left,
+            lookups,
+            deletion,
+            ..
+        } = self;
+        left.add(&frame, |row| (lookups.of(row), deletion.outcome(row.key)));
         self.lookups.clear();
         let present: HashSet<RowKey> = if self.marks.is_empty() && !self.deletion.has_outcomes() {
             HashSet::new()
@@ -343,6 +355,7 @@ impl Top {
                 }
             }
             Focus::Help => self.help.scroll.by(lines, height),
+            Focus::Left => self.left.scroll.by(lines, height),
             // Upwards is back in time.
             Focus::Log => self.log.scroll(lines.saturating_neg()),
             Focus::Table | Focus::Filter => self.table.move_by(lines),

@@ -17,6 +17,10 @@ pub(crate) struct TableView {
     /// The names of the groups that are expanded.
     expanded: HashSet<String>,
     pub(crate) lines: Vec<TableLine>,
+    /// The number of lines before those of rows that have left.
+    living: usize,
+    /// Rows that have left are not shown.
+    pub(crate) hides_left: bool,
     /// The row or group that the cursor was moved to. `None` where it keeps its place, whatever comes there.
     held: Option<LineId>,
     /// The screen scrolls after the line that is held.
@@ -123,7 +127,24 @@ impl TableView {
 
     /// Rebuilds the lines. The screen stays, and the cursor on it.
     fn lay_out(&mut self) {
-        self.lines = self.arranged.lines(&self.expanded);
+        // The row that was chosen stays where it was seen to leave; others are at the end, as many as there is room for.
+        let held = match self.held {
+            Some(LineId::Row(key)) if self.cursor < self.living => Some(key),
+            _ => None,
+        };
+        let keep = |row: &Row| held == Some(row.key);
+        self.lines = self.arranged.lines(&self.frame, &self.expanded, keep);
+        self.living = self.lines.len();
+        let room = self.height.saturating_sub(self.living);
+        if !self.hides_left && room > 0 && self.frame.has_left_rows() {
+            let has_left = |place: &&u32| {
+                let row = self.row(**place);
+                !row.is_present() && !keep(row)
+            };
+            let left = self.arranged.order.iter().filter(has_left).take(room);
+            let left: Vec<_> = left.map(|place| TableLine::Row(*place)).collect();
+            self.lines.extend(left);
+        }
         match self.find_held() {
             Some(line) if self.is_following => {
                 let on_screen = self.cursor.saturating_sub(self.first);
@@ -176,8 +197,20 @@ impl TableView {
 
     /// Sets the number of lines that fit on the screen.
     pub(crate) fn set_height(&mut self, height: usize) {
-        self.height = height.max(1);
+        let height = height.max(1);
+        if height != self.height {
+            self.height = height;
+            if self.frame.has_left_rows() {
+                self.lay_out();
+            }
+        }
         self.scroll_to_cursor();
+    }
+
+    /// Hides the rows that have left, or shows them.
+    pub(crate) fn toggle_left(&mut self) {
+        self.hides_left = !self.hides_left;
+        self.lay_out();
     }
 
     fn scroll_to_cursor(&mut self) {

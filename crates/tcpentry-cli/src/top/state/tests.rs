@@ -234,6 +234,71 @@ fn the_cursor_is_always_visible() {
     }
 }
 
+// What has left.
+
+#[test]
+fn what_has_left_is_at_the_end_as_far_as_there_is_room_beside_the_living() {
+    let mut desk = Desk::with(rows(1..=60));
+    desk.top.table.set_height(26);
+    desk.read(rows(31..=60));
+    assert_eq!(desk.lines(), (31..=60).collect::<Vec<_>>(), "there is none");
+    desk.read(rows(40..=60));
+    let living: Vec<_> = (40..=60).collect();
+    assert_eq!(desk.lines()[..21], living);
+    assert_eq!(desk.lines().len(), 26);
+    desk.top.table.set_height(23);
+    assert_eq!(desk.lines().len(), 23);
+    desk.top.table.set_height(10);
+    assert_eq!(desk.lines(), living);
+    // A key hides them.
+    desk.top.table.set_height(26);
+    desk.type_in("e");
+    assert_eq!(desk.lines(), living);
+}
+
+#[test]
+fn what_has_left_is_never_under_a_cursor_that_nobody_has_moved() {
+    let mut desk = Desk::with(rows([1, 2, 3]));
+    desk.read(rows([2, 3]));
+    assert_eq!((desk.current(), desk.lines()), (Some(2), vec![2, 3, 1]));
+    // The one that was chosen is seen to leave in its place.
+    desk.press(KeyCode::Down);
+    desk.press(KeyCode::Up);
+    desk.read(rows([3]));
+    assert_eq!((desk.current(), desk.lines()), (Some(2), vec![2, 3, 1]));
+}
+
+#[test]
+fn a_group_of_which_all_have_left_is_gone() {
+    let mut desk = Desk::with(two_groups());
+    by_state(&mut desk);
+    assert_eq!(desk.lines(), [0, 0]);
+    desk.read(rows([1]));
+    assert_eq!(desk.lines(), [0]);
+    desk.press(KeyCode::Enter);
+    assert_eq!(desk.lines(), [0, 1]);
+}
+
+#[test]
+fn the_last_thousand_that_left_are_kept_once() {
+    let mut desk = Desk::with(Vec::new());
+    desk.read(rows(1..=200));
+    for _ in 0..3 {
+        desk.wait(1);
+        desk.read(rows(3..=200));
+    }
+    let left = |desk: &Desk| desk.top.left.entries.len();
+    assert_eq!(left(&desk), 2);
+    // Another selection is no end.
+    desk.read_after(rows([7]), Baseline::Reset);
+    assert_eq!(left(&desk), 2);
+    for round in 0..20 {
+        desk.wait(10);
+        desk.read(rows(if round % 2 == 0 { 1..=254 } else { 7..=7 }));
+    }
+    assert_eq!(left(&desk), 1000);
+}
+
 // Marks.
 
 #[test]

@@ -113,7 +113,7 @@ fn keys(top: &Top, signs: Signs) -> Vec<(&'static str, &'static str)> {
             ("Esc", "close"),
             (signs.up_down, "scroll"),
         ],
-        Focus::Help => &[("Esc", "close"), (signs.up_down, "scroll")],
+        Focus::Help | Focus::Left => &[("Esc", "close"), (signs.up_down, "scroll")],
         Focus::Columns => &[
             ("Space", "show or hide"),
             (signs.left_right, "move"),

@@ -53,6 +53,10 @@ pub(crate) const HELP: &[(&str, &str)] = &[
     ),
     ("r", "Reverse the order"),
     ("c", "Choose the columns and their order"),
+    (
+        "e  E",
+        "Hide rows that have left, or show them again: at the end, where there is room; list the last 1,000 of them",
+    ),
     ("p", "Pause, and resume"),
     ("+  -", "Refresh less often, more often; F5 refreshes now"),
     ("Ctrl-Z", "Suspend; fg resumes"),

@@ -63,7 +63,7 @@ pub(super) struct PlacedColumn {
 
 /// The columns on the screen.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct ColumnLayout {
+pub(super) struct TableLayout {
     pub(super) columns: Vec<PlacedColumn>,
     /// States are shown in four letters.
     pub(super) has_short_states: bool,
@@ -71,7 +71,7 @@ pub(super) struct ColumnLayout {
     pub(super) is_cut: bool,
 }
 
-impl ColumnLayout {
+impl TableLayout {
     /// Chooses the columns that fit.
     ///
     /// Where not all do, those of most use are shown (`USE`), the ends of connections shortened for the first of them. An

@@ -8,6 +8,7 @@ mod filter;
 mod help;
 mod help_text;
 mod layout;
+mod left;
 mod lines;
 mod log;
 mod preview;
@@ -61,6 +62,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, top: &mut Top, theme: Theme, now: Inst
                 }
                 Focus::Details => details::draw(frame, body, top, theme),
                 Focus::Help => help::draw(frame, body, top, theme),
+                Focus::Left => left::draw(frame, body, top, theme, now),
                 Focus::Columns => columns::draw(frame, body, top),
                 _ => log::draw(frame, body, top, theme),
             }

@@ -12,7 +12,7 @@ use super::super::model::Deletability;
 use super::super::state::{Counts, LogEntry, Preview, Top};
 use super::Theme;
 use super::lines::draw_lines;
-use super::text::{Cut, clipped, width, wrapped};
+use super::text::{Cut, packed, wrapped};
 use super::theme::TITLE;
 
 /// Returns true if it has room for at least one of the connections.
@@ -207,20 +207,8 @@ fn described(item: &PreviewItem, theme: Theme, columns: usize) -> Vec<Line<'stat
         (item.user.clone(), Cut::End),
     ];
     let netns = netns.map(|name| (format!("in {name}"), Cut::End));
-    let room = columns.saturating_sub(LABEL_WIDTH + 1).max(1);
-    let mut texts = vec![String::new()];
-    for (field, cut) in fields.into_iter().chain(netns) {
-        let field = clipped(&field, room, cut, theme.signs);
-        let line = texts.last_mut().expect("there is one");
-        if line.is_empty() {
-            line.push_str(&field);
-        } else if width(line) + 2 + width(field.trim_end()) <= room {
-            line.push_str("  ");
-            line.push_str(&field);
-        } else {
-            texts.push(field);
-        }
-    }
+    let room = columns.saturating_sub(LABEL_WIDTH + 1);
+    let texts = packed(fields.into_iter().chain(netns), room, theme.signs);
     let line = |(place, text): (usize, String)| {
         let outcome = if place == 0 { &*outcome } else { "" };
         let label = Span::styled(format!("{outcome:<LABEL_WIDTH$} "), style);

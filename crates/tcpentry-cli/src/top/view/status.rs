@@ -59,7 +59,7 @@ fn parts(top: &Top, now: Instant) -> Vec<String> {
         grouping,
     } = table.arrangement;
     let arrow = theme::arrow(descending);
-    parts.push(format!("sort: {} {arrow}", by.format().title));
+    parts.push(format!("sort: {} {arrow}", by.name()));
     if grouping != Grouping::None {
         parts.push(format!("group: {}", grouping.name()));
     }

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 
 use super::super::model::{Group, Row, TableLine, describe_rates};
 use super::super::state::Top;
-use super::layout::{ColumnLayout, GAP, RowText, RowTexts};
+use super::layout::{GAP, RowText, RowTexts, TableLayout};
 use super::text::{Cut, clipped, fitted};
 use super::theme::{HEADER, SORTED, TITLE, arrow, sign, under_cursor};
 use super::{Areas, Theme};
@@ -29,13 +29,13 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Them
     let room = usize::from(area.width).saturating_sub(GUTTER);
     let cells = RowTexts::of(top);
     let sorted = top.table.arrangement.by;
-    top.columns.limit_offset(ColumnLayout::last_offset(
+    top.columns.limit_offset(TableLayout::last_offset(
         &top.columns.shown,
         &cells,
         sorted,
         room,
     ));
-    let laid_out = ColumnLayout::of(
+    let laid_out = TableLayout::of(
         &top.columns.shown,
         &cells,
         sorted,
@@ -85,7 +85,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Them
     areas
 }
 
-fn titles<'t>(top: &Top, layout: &ColumnLayout, areas: &mut Areas, theme: Theme) -> Line<'t> {
+fn titles<'t>(top: &Top, layout: &TableLayout, areas: &mut Areas, theme: Theme) -> Line<'t> {
     let left = if top.columns.offset() > 0 { "<" } else { "" };
     let mut spans = vec![Span::styled(format!("{left:GUTTER$}"), HEADER)];
     let mut x = areas.header.x + u16::try_from(GUTTER).unwrap_or(0);
@@ -117,7 +117,7 @@ fn drawn_row<'t>(
     top: &Top,
     row: &Row,
     cells: &RowText,
-    layout: &ColumnLayout,
+    layout: &TableLayout,
     is_current: bool,
     theme: Theme,
 ) -> Line<'t> {

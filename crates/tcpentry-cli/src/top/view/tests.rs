@@ -139,12 +139,12 @@ fn a_wide_terminal_has_as_many_columns_as_there_is_room_for() {
     assert_reads(
         &moving().draw(120, 20),
         &[
-            "tcpentry  3 connections  1-4 of 4  sort: PEER ^  every 1s  in 0/s out 0/s",
+            "tcpentry  3 connections  1-4 of 4  sort: peer ^  every 1s  in 0/s out 0/s",
             "    STATE       LOCAL         PEER^              PROCESS    IDLE  RECV-Q SEND-Q  IN/s OUT/s RETRANS USER UNIT",
             "> ~ fin-wait-1  192.0.2.1:443 198.51.100.1:50000 7 nginx     0us       0      0     0     0     0/0 root nginx.service",
-            "  - time-wait   192.0.2.1:443 198.51.100.2:50000 -             -       0      0     -     -       - -    -",
             "    close-wait  192.0.2.1:443 198.51.100.3:50000 7 python3   11m 1234567      0     0     0     0/4 root nginx.service",
             "  + established 192.0.2.1:443 198.51.100.4:50000 7 nginx     0us       0      0     -     -     0/0 root nginx.service",
+            "  - time-wait   192.0.2.1:443 198.51.100.2:50000 -             -       0      0     -     -       - -    -",
             "/ find  d delete  ? help  q quit  Enter details  Space mark  Tab group  <> sort  a all namespaces  c columns  p pause",
         ],
     );
@@ -155,12 +155,12 @@ fn a_usual_terminal_leaves_out_what_is_of_least_use() {
     assert_reads(
         &moving().draw(80, 24),
         &[
-            "tcpentry  3 connections  1-4 of 4  sort: PEER ^  every 1s  in 0/s out 0/s",
+            "tcpentry  3 connections  1-4 of 4  sort: peer ^  every 1s  in 0/s out 0/s",
             "    STATE       LOCAL         PEER^              PROCESS    IDLE  IN/s OUT/s   >",
             "> ~ fin-wait-1  192.0.2.1:443 198.51.100.1:50000 7 nginx     0us     0     0",
-            "  - time-wait   192.0.2.1:443 198.51.100.2:50000 -             -     -     -",
             "    close-wait  192.0.2.1:443 198.51.100.3:50000 7 python3   11m     0     0",
             "  + established 192.0.2.1:443 198.51.100.4:50000 7 nginx     0us     -     -",
+            "  - time-wait   192.0.2.1:443 198.51.100.2:50000 -             -     -     -",
             "/ find  d delete  ? help  q quit  Enter details  Space mark  Tab group  <> sort",
         ],
     );
@@ -172,16 +172,16 @@ fn the_first_line_has_the_position_and_the_order() {
     let first = |desk: &mut Desk| desk.draw(80, 24).lines().next().unwrap().to_owned();
     assert_eq!(
         first(&mut desk),
-        "tcpentry  99 connections  1-21 of 99  sort: PEER ^  every 1s  in - out -"
+        "tcpentry  99 connections  1-21 of 99  sort: peer ^  every 1s  in - out -"
     );
     desk.press(KeyCode::End);
     desk.type_in("F");
     assert_eq!(
         first(&mut desk),
-        "tcpentry  99 connections  79-99 of 99  following  sort: PEER ^  every 1s"
+        "tcpentry  99 connections  79-99 of 99  following  sort: peer ^  every 1s"
     );
     desk.type_in("Fr");
-    assert!(first(&mut desk).contains("  1-21 of 99  sort: PEER v"));
+    assert!(first(&mut desk).contains("  1-21 of 99  sort: peer v"));
 }
 
 #[test]
@@ -192,9 +192,9 @@ fn a_small_terminal_has_what_names_a_connection() {
             "tcpentry  3 connections  1-4 of 4",
             "    STATE PEER^              PROCESS   >",
             "> ~ fin1  198.51.100.1:50000 7 nginx",
-            "  - timw  198.51.100.2:50000 -",
             "    clsw  198.51.100.3:50000 7 python3",
             "  + estb  198.51.100.4:50000 7 nginx",
+            "  - timw  198.51.100.2:50000 -",
             "/ find  d delete  ? help  q quit",
         ],
     );
@@ -208,7 +208,7 @@ fn a_tiny_terminal_has_a_peer_and_its_state() {
             "tcpentry  3 connecti",
             "    STATE PEER^",
             "> ~ fin1  …0.1:50000",
-            "  - timw  …0.2:50000",
+            "    clsw  …0.3:50000",
             "/ find  d delete",
         ],
     );
@@ -220,7 +220,7 @@ fn long_addresses_are_shortened_in_the_middle_before_a_process_or_rates_are_left
     assert_reads(
         &desk.draw(80, 24),
         &[
-            "tcpentry  2 connections  1-2 of 2  sort: PEER ^  every 1s  in - out -",
+            "tcpentry  2 connections  1-2 of 2  sort: peer ^  every 1s  in - out -",
             "    STATE LOCAL            PEER^                     PROCESS    IDLE  IN/s OUT/s",
             ">   estb  [2001:d…1:1]:443 [2001:db8:11…55:11]:50000 7 nginx     0us     -     -",
             "    estb  [2001:d…1:1]:443 [2001:db8:11…55:12]:50000 7 python3   0us     -     -",
@@ -306,13 +306,12 @@ fn groups_are_counted_and_opened() {
     assert_reads(
         &desk.draw(80, 12),
         &[
-            "tcpentry  3 connections  1-5 of 5  sort: PEER ^  group: process  every 1s",
+            "tcpentry  3 connections  1-4 of 4  sort: peer ^  group: process  every 1s",
             "    STATE       LOCAL         PEER^              PROCESS  IDLE  IN/s OUT/s USER",
             "> ▾       2  nginx  in 0/s out 0/s",
             "  ~ fin-wait-1  192.0.2.1:443 198.51.100.1:50000 7 nginx   0us     0     0 root",
             "  + established 192.0.2.1:443 198.51.100.4:50000 7 nginx   0us     -     - root",
             "  ▸       1  python3  in 0/s out 0/s",
-            "  ▸       0  -  in 0/s out 0/s",
             "/ find  d delete  ? help  q quit  Enter details  Space mark  Tab group  <> sort",
         ],
     );
@@ -326,7 +325,7 @@ fn a_preview_takes_more_lines_rather_than_hide_a_peer_or_a_process() {
     assert_reads(
         &desk.draw(80, 24),
         &[
-            "tcpentry  2 connections  2 marked  sort: PEER ^  every 1s  in - out -",
+            "tcpentry  2 connections  2 marked  sort: peer ^  every 1s  in - out -",
             "Delete 1 of 2 connections, and leave 1 alone?  y / n",
             "held by  7 nginx",
             "by       sock-diag",
@@ -358,7 +357,7 @@ fn a_preview_shows_count_holders_methods_and_what_is_protected_and_why() {
     assert_reads(
         &desk.draw(100, 12),
         &[
-            "tcpentry  3 connections  3 marked  sort: PEER ^  every 1s  in 0/s out 0/s",
+            "tcpentry  3 connections  3 marked  sort: peer ^  every 1s  in 0/s out 0/s",
             "Delete 2 of 3 connections, and leave 1 alone?  y / n",
             "held by  7 nginx (2)",
             "by       sock-diag (2)",
@@ -374,7 +373,7 @@ fn a_preview_shows_count_holders_methods_and_what_is_protected_and_why() {
     assert_reads(
         &desk.draw(100, 6),
         &[
-            "tcpentry  3 connections  3 marked  sort: PEER ^  every 1s  in 0/s out 0/s",
+            "tcpentry  3 connections  3 marked  sort: peer ^  every 1s  in 0/s out 0/s",
             "0 deleted, 0 already gone, 1 not deleted, of 3 ...",
             "guarded  192.0.2.1:443 198.51.100.3:50000 (close-wait) because it carries your own session",
             "Esc close",
@@ -411,7 +410,7 @@ fn details_stand_in_two_columns() {
     assert_reads(
         &desk.draw(80, 12),
         &[
-            "tcpentry  3 connections  sort: PEER ^  every 1s  in 0/s out 0/s",
+            "tcpentry  3 connections  sort: peer ^  every 1s  in 0/s out 0/s",
             "192.0.2.1:443 198.51.100.1:50000 (fin-wait-1)",
             "delete it",
             "    tcpentry delete --id 7",
@@ -443,7 +442,7 @@ fn the_choice_shows_what_is_chosen_and_sorted_by() {
     assert_reads(
         &desk.draw(60, 8),
         &[
-            "tcpentry  3 connections  sort: PEER ^  every 1s",
+            "tcpentry  3 connections  sort: peer ^  every 1s",
             " [x] STATE      TCP state",
             ">[x] LOCAL      Local end",
             " [x] PEER       Peer's end (sorted)",
@@ -458,6 +457,36 @@ fn the_choice_shows_what_is_chosen_and_sorted_by() {
         desk.press(KeyCode::Down);
         assert!(desk.draw(60, 8).contains("\n>["), "the cursor is seen");
     }
+}
+
+#[test]
+fn what_has_left_is_listed_with_who_had_it_how_long_and_who_ended_it() {
+    let old = row_of(2, State::CloseWait);
+    let mut desk = Desk::with(vec![old.clone()]);
+    let mut come = held_by(row(1), "nginx");
+    let info = come.connection.info.as_mut().unwrap();
+    (info.bytes_received, info.bytes_acked) = (1_500, 20_000_000);
+    desk.read(vec![old, come.clone()]);
+    let closing = Row {
+        read_at: come.read_at + Duration::from_secs(12),
+        ..come
+    };
+    desk.read(vec![closing]);
+    desk.wait(1);
+    desk.read(Vec::new());
+    desk.wait(2);
+    desk.type_in("E");
+    let drawn = desk.draw(120, 10);
+    assert_reads(
+        &drawn,
+        &[
+            "tcpentry  0 connections  sort: peer ^  every 1s  in 0/s out 0/s",
+            "the last 2 that left: ended, or no longer selected",
+            "  2s ago  198.51.100.1:50000  192.0.2.1:443  7 nginx  root  for 12s  in 1.5k out 20M",
+            "  3s ago  198.51.100.2:50000  192.0.2.1:443  ...  root  for more than 0us  in 0 out 0  closed by the peer",
+            "Esc close  ↑↓ scroll",
+        ],
+    );
 }
 
 #[test]
@@ -687,7 +716,7 @@ fn without_colours_signs_say_the_same() {
         .take(4)
         .map(|line| &line[..3])
         .collect();
-    assert_eq!(signs, [" *~", "> -", "   ", "  +"], "{drawn}");
+    assert_eq!(signs, [" *~", ">  ", "  +", "  -"], "{drawn}");
 }
 
 #[test]
@@ -708,7 +737,7 @@ fn colours_are_those_that_every_terminal_has() {
 #[test]
 fn what_has_changed_has_its_colour_and_only_there() {
     let buffer = moving().buffer(120, 20);
-    let colors = [Color::Yellow, Color::Red, Color::Reset, Color::Green];
+    let colors = [Color::Yellow, Color::Reset, Color::Green, Color::Red];
     for (y, color) in (2..).zip(colors) {
         let cells = || (0..120).map(|x| &buffer[(x, y)]);
         let inked: Vec<_> = cells().filter(|cell| cell.symbol() != " ").collect();

@@ -68,6 +68,29 @@ fn start(text: &str, columns: usize) -> &str {
     &text[..too_much.map_or(text.len(), |(at, _)| at)]
 }
 
+/// Joins fields by two spaces, in as many lines as it takes. A field that is longer than a line is cut.
+pub(super) fn packed(
+    fields: impl IntoIterator<Item = (String, Cut)>,
+    columns: usize,
+    signs: Signs,
+) -> Vec<String> {
+    let columns = columns.max(1);
+    let mut lines = vec![String::new()];
+    for (field, cut) in fields {
+        let field = clipped(&field, columns, cut, signs);
+        let line = lines.last_mut().expect("there is one");
+        if line.is_empty() {
+            line.push_str(&field);
+        } else if line.width() + 2 + field.trim_end().width() <= columns {
+            line.push_str("  ");
+            line.push_str(&field);
+        } else {
+            lines.push(field);
+        }
+    }
+    lines
+}
+
 /// Breaks the text into lines of at most this many columns, at spaces where possible.
 pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(1);

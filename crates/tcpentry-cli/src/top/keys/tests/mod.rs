@@ -227,6 +227,19 @@ const PROOFS: &[Proof] = &[
         desk.press(KeyCode::Esc);
         assert_eq!(desk.top.focus, Focus::Table);
     }),
+    ("e  E", |desk| {
+        desk.read((1..=4).map(row).collect());
+        assert_eq!(desk.lines(), [1, 2, 3, 4, 5]);
+        desk.type_in("e");
+        assert_eq!(desk.lines(), [1, 2, 3, 4]);
+        desk.type_in("e");
+        assert_eq!(desk.lines(), [1, 2, 3, 4, 5]);
+        desk.type_in("E");
+        assert_eq!(desk.top.focus, Focus::Left);
+        assert!(desk.draw(120, 20).contains("the last 1 that left"));
+        desk.press(KeyCode::Esc);
+        assert_eq!(desk.top.focus, Focus::Table);
+    }),
     ("p", |desk| {
         desk.type_in("p");
         assert!(matches!(
