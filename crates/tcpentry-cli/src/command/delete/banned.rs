@@ -85,6 +85,10 @@ pub(in crate::command) fn run(ban: &Ban<'_>, interrupt: &Interrupt) -> Exit {
     };
     // A peer must not escape by a second subflow from an address that is not banned.
     run.selector.end_whole_connections();
+    // But one that holds an address that was excepted is not ended by another.
+    if let Some(excepted) = ban.sets.get("excepted") {
+        run.selector.spares = Some(Box::new(|_, row| excepted.contains(row.peer().address())));
+    }
     let ports = ban.args.port.as_ref();
     if let Some(ports) = ports.filter(|_| !ban.args.all_ports_in_containers) {
         let mut requested = RequestedPorts {
