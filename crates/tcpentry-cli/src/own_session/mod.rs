@@ -286,6 +286,11 @@ impl OwnSession {
         if self.path.carriers.contains(&inode) || self.path.feeders.contains(&inode) {
             return Carries::Surely;
         }
+        // In this namespace the other end was looked for; one in another namespace of this host carries the session as well.
+        let seen_from_there = path::ends(found.pair.local(), found.pair.peer());
+        if self.path.far_ends.contains(&seen_from_there) {
+            return Carries::Surely;
+        }
         let why = match self.path.hidden {
             Some(Hidden::Server) => "the descriptors of your session's server are hidden",
             Some(hidden) if self.path.carriers.is_empty() => match hidden {

@@ -4,13 +4,14 @@
 //! are left out.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::IpAddr;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
 use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 use rustix::stdio::{stderr, stdin, stdout};
 use tcpentry::process::Owners;
-use tcpentry::{Inode, Pair};
+use tcpentry::{Endpoint, Inode, Pair};
 
 use super::pipes::{self, Held, Pipes, Reach};
 use super::proc::{self, File, Folder, PipeEnd, SessionStat, Terminal};
@@ -23,6 +24,8 @@ use super::unix_peer;
 pub(super) struct Path {
     /// The connections on it.
     pub(super) carriers: HashSet<Inode>,
+    /// What they look like from the other end, which may be a socket of another network namespace of this host.
+    pub(super) far_ends: HashSet<Ends>,
     /// The connections of the other parts of this program's pipeline, which may bring data or commands.
     pub(super) feeders: HashSet<Inode>,
     /// True where it ends at this machine's own keyboard and screen.
@@ -31,6 +34,14 @@ pub(super) struct Path {
     pub(super) hidden: Option<Hidden>,
     /// The point where it leaves what can be followed, where nothing was found that carries the session.
     pub(super) loose_end: Option<LooseEnd>,
+}
+
+/// The ends of a connection without their interfaces, a v4-mapped address as IPv4.
+pub(super) type Ends = [(IpAddr, u16); 2];
+
+/// Returns the ends of a connection that has these, the local one first.
+pub(super) fn ends(local: Endpoint, peer: Endpoint) -> Ends {
+    [local, peer].map(|end| (end.address().to_canonical(), end.port()))
 }
 
 /// The point where the path leaves what can be followed.
@@ -318,6 +329,10 @@ impl Walk<'_> {
 
     fn carry(&mut self, inode: Inode, pair: Pair) {
         if self.path.carriers.insert(inode) {
+            // The loopback of each namespace is its own.
+            if !pair.peer().address().to_canonical().is_loopback() {
+                self.path.far_ends.insert(ends(pair.peer(), pair.local()));
+            }
             self.hops.push((inode, pair));
         }
     }

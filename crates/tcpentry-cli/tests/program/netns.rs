@@ -452,6 +452,29 @@ fn the_own_session_is_guarded_from_another_namespace() {
 }
 
 #[test]
+fn the_far_end_of_the_own_session_is_guarded_in_another_namespace() {
+    isolated(|| {
+        let neighbour = link::Neighbour::new();
+        let own = neighbour.connected();
+        let filter = format!("dport = :{}", own.server.local_addr().unwrap().port());
+        let there = neighbour.there.tid();
+        let command = || {
+            let mut command = util::program();
+            command.args(["delete", "--json", "--yes", "-N", &there.to_string()]);
+            command.arg(&filter).stdout(Stdio::piped());
+            command.stdin(std::os::fd::OwnedFd::from(own.server.try_clone().unwrap()));
+            command
+        };
+        let run: Run = command().output().unwrap().into();
+        assert_eq!(run.code, 3, "{}{}", run.out, run.err);
+        assert_eq!(run.objects()[0]["guard"], "own-session");
+        assert!(is_alive(&own));
+        let run: Run = command().arg("--own-session").output().unwrap().into();
+        assert_eq!(run.code, 0, "{}{}", run.out, run.err);
+    });
+}
+
+#[test]
 fn the_doctor_tells_of_each_what_can_be_deleted_there() {
     in_a_world!(|world: &World| {
         let _named = world.named("blue");

@@ -67,8 +67,8 @@ impl Unit {
         self.user
     }
 
-    /// Returns true when this is its exact name, with or without its escapes; a name without the suffix of a unit means
-    /// the service. That of another user's takes the user before it, as it is shown: `user:1000:syncthing`.
+    /// Returns true when this is its exact name; a name without the suffix of a unit means the service. A name that no
+    /// unit has, such as one with a blank, is compared without escapes: `a-b` and `a\x2db` are two units. That of another user's takes the user before it, as it is shown: `user:1000:syncthing`.
     pub fn matches_name(&self, name: &str) -> bool {
         let plain = match self.user {
             Some(uid) => name.strip_prefix(&format!("user:{uid}:")),
@@ -79,7 +79,7 @@ impl Unit {
         };
         let is = |name: &str| {
             self.name == name
-                || unescape_hex(&self.name) == name
+                || (!name.chars().all(is_of_a_unit) && unescape_hex(&self.name) == name)
                 || escape_for_terminal(self.name.as_bytes()) == name
         };
         if UNITS.into_iter().any(|suffix| name.ends_with(suffix)) {
@@ -88,6 +88,11 @@ impl Unit {
             is(&format!("{name}{SERVICE}"))
         }
     }
+}
+
+/// Returns true for a character that stands for itself in the name of a unit (systemd.unit(5)).
+fn is_of_a_unit(c: char) -> bool {
+    c.is_ascii_alphanumeric() || ":-_.\\@".contains(c)
 }
 
 impl fmt::Display for Unit {
@@ -188,6 +193,11 @@ mod tests {
         let escaped = unit("/system.slice/my\\x2dapp@a\\x20b.service");
         for name in ["my-app@a b", "my\\x2dapp@a\\x20b", "my-app@a b.service"] {
             assert!(escaped.matches_name(name), "{name}");
+        }
+        let literal = unit("/system.slice/a\\x2db.service");
+        assert!(literal.matches_name("a\\x2db") && literal.matches_name("a\\x2db.service"));
+        for other in ["a-b", "a-b.service"] {
+            assert!(!literal.matches_name(other), "{other} is another unit");
         }
         let dotted = unit("/system.slice/org.example.Daemon.service");
         assert!(dotted.matches_name("org.example.Daemon"));

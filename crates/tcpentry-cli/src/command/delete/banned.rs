@@ -85,6 +85,10 @@ pub(in crate::command) fn run(ban: &Ban<'_>, interrupt: &Interrupt) -> Exit {
     };
     // A peer must not escape by a second subflow from an address that is not banned.
     run.selector.end_whole_connections();
+    // But one that holds an address that was excepted is not ended by another.
+    if let Some(excepted) = ban.sets.get("excepted") {
+        run.selector.spares = Some(Box::new(|_, row| excepted.contains(row.peer().address())));
+    }
     let ports = ban.args.port.as_ref();
     // Of every port (fail2ban's own default), none has to be known.
     if let Some(ports) = ports.filter(|it| !ban.args.all_ports_in_containers && !it.is_every()) {

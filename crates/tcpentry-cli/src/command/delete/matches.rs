@@ -98,6 +98,31 @@ impl Matches {
         }
     }
 
+    /// Protects what would take along another subflow of its MPTCP connection that is spared.
+    pub(in crate::command) fn protect_beside(
+        &mut self,
+        table: usize,
+        subflows: &Subflows,
+        spares: &mut dyn FnMut(usize, &Connection) -> bool,
+    ) {
+        if subflows.is_empty() {
+            return;
+        }
+        let mut refused = HashSet::new();
+        for one in self.rows.iter().filter(|it| it.table() == table) {
+            let row = one.connection();
+            let spared = subflows.others_of(&row).find(|it| spares(table, it));
+            if let Some(other) = spared.map(|it| it.pair) {
+                let refusal = Error::subflow_not_selected(row.pair, &other);
+                refused.insert(one.key());
+                self.protected.push((table, row, refusal));
+            }
+        }
+        self.rows.retain(|it| !refused.contains(&it.key()));
+        self.preview
+            .retain(|(of, row)| !refused.contains(&(*of, row.cookie)));
+    }
+
     /// Protects each subflow of an MPTCP connection of which another subflow, which would end with it, was not selected
     /// or is protected. `subflows` are those of the table of this index.
     pub(in crate::command) fn protect_torn(&mut self, table: usize, subflows: &Subflows) {

@@ -62,6 +62,9 @@ impl SelectedTable {
 pub(in crate::command) type RowCondition<'a> =
     Box<dyn FnMut(usize, &Connection) -> RowVerdict + 'a>;
 
+/// An exception, which looks at the row of a table of this index.
+pub(in crate::command) type Exception<'a> = Box<dyn FnMut(usize, &Connection) -> bool + 'a>;
+
 /// The answer of a condition.
 pub(in crate::command) enum RowVerdict {
     Selected,
@@ -80,6 +83,8 @@ pub(in crate::command) struct Selector<'a> {
     pub(in crate::command) condition: Option<RowCondition<'a>>,
     /// Set where one subflow that is selected is enough for the end of its whole MPTCP connection.
     ends_whole_connections: bool,
+    /// What is spared by its own row: no other subflow of its MPTCP connection is ended either.
+    pub(in crate::command) spares: Option<Exception<'a>>,
     pub(super) do_not_retry: RefCell<SkipList>,
     /// The number of listeners that the last dump selected and that only `--listeners` deletes.
     pub(in crate::command) listeners: u64,
@@ -103,6 +108,7 @@ impl<'a> Selector<'a> {
             session: SessionGuard::new(args.own_session).speaking(),
             condition: None,
             ends_whole_connections: false,
+            spares: None,
             do_not_retry: RefCell::new(do_not_retry),
             listeners: 0,
         }
@@ -152,6 +158,7 @@ impl<'a> Selector<'a> {
             session,
             condition,
             ends_whole_connections,
+            spares,
             listeners,
             ..
         } = self;
@@ -197,6 +204,8 @@ impl<'a> Selector<'a> {
             scan.read_subflows();
             if !*ends_whole_connections {
                 matches.protect_torn(scan.index, &scan.subflows);
+            } else if let Some(spares) = spares {
+                matches.protect_beside(scan.index, &scan.subflows, spares);
             }
         }
         if several {

@@ -6,7 +6,7 @@ use tcpentry::{Action, Connection, Error};
 
 use super::attempt::Attempt;
 use super::run::Run;
-use super::selector::{self, RowCondition, is_protected_listener};
+use super::selector::{self, Exception, RowCondition, is_protected_listener};
 use super::stop::Stop;
 use crate::own_session::{self, SessionGuard};
 use crate::tables::selection;
@@ -59,7 +59,7 @@ impl Run<'_> {
         scan.read_subflows();
         let subflows = &scan.subflows;
         let (attribution, session) = (&selector.attribution, &mut selector.session);
-        let condition = &mut selector.condition;
+        let (condition, spares) = (&mut selector.condition, &mut selector.spares);
         let (do_not_retry, listeners) = (&selector.do_not_retry, &mut selector.listeners);
         let index = scan.index;
         let (mut anything, mut failure, mut hidden) = (false, None, 0);
@@ -76,7 +76,7 @@ impl Run<'_> {
                     *listeners += 1;
                     Action::Skip
                 }
-                Ok(Truth::True) => match admit(row, condition, session, index, subflows) {
+                Ok(Truth::True) => match admit(row, condition, spares, session, index, subflows) {
                     Ok(false) => Action::Skip,
                     Ok(true) => {
                         selection::load_owners(&args.show, &mut attribution.borrow_mut());
@@ -119,10 +119,11 @@ impl Run<'_> {
     }
 }
 
-/// Admits a row that is selected, unless it carries the own session, or a subflow does that would end with it.
+/// Admits a row that is selected, unless it carries the own session, or a subflow does that would end with it, or one is spared.
 fn admit(
     row: &Connection,
     condition: &mut Option<RowCondition<'_>>,
+    spares: &mut Option<Exception<'_>>,
     session: &mut SessionGuard,
     table: usize,
     subflows: &Subflows,
@@ -133,6 +134,12 @@ fn admit(
     let mut others = subflows.others_of(row);
     if others.any(|other| session.admit(other).is_err()) {
         return Err(own_session::refused(row.pair));
+    }
+    if let Some(spares) = spares {
+        let spared = subflows.others_of(row).find(|other| spares(table, other));
+        if let Some(other) = spared {
+            return Err(Error::subflow_not_selected(row.pair, &other.pair));
+        }
     }
     Ok(true)
 }

@@ -69,6 +69,12 @@ pub(super) fn look(
     }
     if !except.is_empty() {
         let mut holders = attribution(&except);
+        let mut holders_beside = attribution(&except);
+        let except = &except;
+        selector.spares = Some(Box::new(move |table, row| {
+            let verdict = verdict(&except[table], row, &mut holders_beside);
+            !matches!(verdict, RowVerdict::Selected)
+        }));
         let excepted = &excepted;
         selector.condition = Some(Box::new(move |table, row| {
             let verdict = verdict(&except[table], row, &mut holders);
