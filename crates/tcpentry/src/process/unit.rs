@@ -68,7 +68,8 @@ impl Unit {
     }
 
     /// Returns true when this is its exact name; a name without the suffix of a unit means the service. A name that no
-    /// unit has, such as one with a blank, is compared without escapes: `a-b` and `a\x2db` are two units. That of another user's takes the user before it, as it is shown: `user:1000:syncthing`.
+    /// unit has, such as one with a blank, is compared without escapes: `a-b` and `a\x2db` are two units. That of another
+    /// user's takes the user before it, as it is shown: `user:1000:syncthing`.
     pub fn matches_name(&self, name: &str) -> bool {
         let plain = match self.user {
             Some(uid) => name.strip_prefix(&format!("user:{uid}:")),
