@@ -24,8 +24,8 @@ use super::unix_peer;
 pub(super) struct Path {
     /// The connections on it.
     pub(super) carriers: HashSet<Inode>,
-    /// What they look like from the other end, which may be a socket of another network namespace of this host.
-    pub(super) far_ends: HashSet<Ends>,
+    /// Their ends as seen from the other one, which may be a socket of another network namespace of this host.
+    pub(super) far_ends: HashSet<SeenEnds>,
     /// The connections of the other parts of this program's pipeline, which may bring data or commands.
     pub(super) feeders: HashSet<Inode>,
     /// True where it ends at this machine's own keyboard and screen.
@@ -37,10 +37,10 @@ pub(super) struct Path {
 }
 
 /// The ends of a connection without their interfaces, a v4-mapped address as IPv4.
-pub(super) type Ends = [(IpAddr, u16); 2];
+pub(super) type SeenEnds = [(IpAddr, u16); 2];
 
 /// Returns the ends of a connection that has these, the local one first.
-pub(super) fn ends(local: Endpoint, peer: Endpoint) -> Ends {
+pub(super) fn ends(local: Endpoint, peer: Endpoint) -> SeenEnds {
     [local, peer].map(|end| (end.address().to_canonical(), end.port()))
 }
 

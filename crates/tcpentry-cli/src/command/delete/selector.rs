@@ -83,7 +83,7 @@ pub(in crate::command) struct Selector<'a> {
     pub(in crate::command) condition: Option<RowCondition<'a>>,
     /// Set where one subflow that is selected is enough for the end of its whole MPTCP connection.
     ends_whole_connections: bool,
-    /// What is spared by its own row: no other subflow of its MPTCP connection is ended either.
+    /// The exception of connections that are spared by their own row: no other subflow of theirs is ended either.
     pub(in crate::command) spares: Option<Exception<'a>>,
     pub(super) do_not_retry: RefCell<SkipList>,
     /// The number of listeners that the last dump selected and that only `--listeners` deletes.
