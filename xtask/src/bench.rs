@@ -31,10 +31,7 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
 
 /// Builds and runs the chart of a spread deletion; the arguments are those of the harness.
 pub(crate) fn spread(words: &[&str]) -> Result<()> {
-    let path = command::built_beside_program("tcpentry-bench")?;
-    let mut measure = program([&*path("spread"), "--program", &path("tcpentry")]);
-    measure.args(words);
-    command::run(&mut Namespace::find()?.enter(&measure))
+    run_harness("spread", &[], words)
 }
 
 /// Builds and runs the measurement of `ban` and `guard`; the arguments are those of the harness.
@@ -48,8 +45,13 @@ pub(crate) fn service(words: &[&str]) -> Result<()> {
             bail!("{name} is missing: apt-get install {package}");
         }
     }
+    run_harness("service", &["run"], words)
+}
+
+fn run_harness(name: &str, part: &[&str], words: &[&str]) -> Result<()> {
     let path = command::built_beside_program("tcpentry-bench")?;
-    let mut measure = program([&*path("service"), "run", "--program", &path("tcpentry")]);
+    let mut measure = program([&*path(name)]);
+    measure.args(part).args(["--program", &path("tcpentry")]);
     measure.args(words);
     command::run(&mut Namespace::find()?.enter(&measure))
 }

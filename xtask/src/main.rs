@@ -36,13 +36,13 @@ fn main() -> ExitCode {
         ["service", ref words @ ..] => bench::service(words),
         ["soak", ref words @ ..] => soak::run(words),
         ["integrations", ref words @ ..] => integrations::Options::parse(words)
-            .map_err(|error| anyhow::anyhow!("{error:#}\n\n{HELP}"))
+            .map_err(with_help)
             .and_then(|options| integrations::run(&options)),
-        ["kernels", ref words @ ..] => kernels::Options::parse(words)
-            .map_err(|error| anyhow::anyhow!("{error:#}\n\n{HELP}"))
+        ["kernels", ref words @ ..] => kernels::parse(words)
+            .map_err(with_help)
             .and_then(|options| kernels::run(&options)),
-        ["systemd", ref words @ ..] => systemd::Options::parse(words)
-            .map_err(|error| anyhow::anyhow!("{error:#}\n\n{HELP}"))
+        ["systemd", ref words @ ..] => systemd::parse(words)
+            .map_err(with_help)
             .and_then(|options| systemd::run(&options)),
         ["miri"] => miri::run(),
         ["screenshot"] => screenshot::run(),
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
         ["generate"] => generate::write(),
         ["generate", "--check"] => generate::check(),
         ["install", ref options @ ..] => install::Options::parse(options)
-            .map_err(|error| anyhow::anyhow!("{error:#}\n\n{HELP}"))
+            .map_err(with_help)
             .and_then(|options| install::run(&options)),
         _ => Err(anyhow::anyhow!(
             "no such command: {}\n\n{HELP}",
@@ -65,6 +65,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Adds the help to the error of words that are not understood.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` takes")]
+fn with_help(error: anyhow::Error) -> anyhow::Error {
+    anyhow::anyhow!("{error:#}\n\n{HELP}")
 }
 
 /// Changes to the repository's root, from which every path of this program is named.

@@ -10,40 +10,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::command;
-use crate::machine::{self, Machine, Results};
+use crate::machine::{self, Machine, Options, Results};
 
-/// The options of the command line.
-#[derive(Debug, Default, Eq, PartialEq)]
-pub(crate) struct Options {
-    /// Debian's suites, each of which has a kernel.
-    suites: Vec<String>,
-    /// A part of the names of the tests to run.
-    only: Option<String>,
-    /// The mirror of Debian's packages, if not that of this machine.
-    mirror: Option<String>,
-}
-
-impl Options {
-    pub(crate) fn parse(words: &[&str]) -> Result<Self> {
-        let mut options = Self::default();
-        let mut words = words.iter();
-        while let Some(&word) = words.next() {
-            let mut value = || {
-                let value = words.next().map(|&value| value.to_owned());
-                value.with_context(|| format!("{word} needs a value"))
-            };
-            match word {
-                "--only" => options.only = Some(value()?),
-                "--mirror" => options.mirror = Some(value()?),
-                _ if word.starts_with('-') => bail!("no such option: {word}"),
-                suite => options.suites.push(suite.to_owned()),
-            }
-        }
-        if options.suites.is_empty() {
-            options.suites = SUITES.map(str::to_owned).to_vec();
-        }
-        Ok(options)
-    }
+/// Parses the words of the command line.
+pub(crate) fn parse(words: &[&str]) -> Result<Options> {
+    Options::parse(words, &SUITES, true)
 }
 
 /// Boots the kernel of each suite, runs the tests there, and prints the results.
@@ -107,11 +78,11 @@ mod tests {
 
     #[test]
     fn without_words_all_kernels_are_booted() {
-        assert_eq!(Options::parse(&[]).unwrap().suites, SUITES);
-        let options = Options::parse(&["sid", "--only", "mptcp"]).unwrap();
+        assert_eq!(parse(&[]).unwrap().suites, SUITES);
+        let options = parse(&["sid", "--only", "mptcp"]).unwrap();
         assert_eq!(options.suites, ["sid"]);
         assert_eq!(options.only.as_deref(), Some("mptcp"));
-        assert!(Options::parse(&["--only"]).is_err());
-        assert!(Options::parse(&["--fast"]).is_err());
+        assert!(parse(&["--only"]).is_err());
+        assert!(parse(&["--fast"]).is_err());
     }
 }

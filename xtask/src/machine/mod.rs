@@ -3,6 +3,7 @@
 
 mod boot;
 mod console;
+mod options;
 mod package;
 mod results;
 mod tree;
@@ -14,6 +15,7 @@ use anyhow::{Result, bail};
 use crate::command;
 
 pub(crate) use boot::Machine;
+pub(crate) use options::Options;
 pub(crate) use package::{Kernel, source, unpacked};
 pub(crate) use results::{Results, table};
 pub(crate) use tree::Tree;

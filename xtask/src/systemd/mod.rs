@@ -12,37 +12,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::command;
-use crate::machine::{self, Machine, Results};
+use crate::machine::{self, Machine, Options, Results};
 use root::Stage;
 
-/// The options of the command line.
-#[derive(Debug, Default, Eq, PartialEq)]
-pub(crate) struct Options {
-    /// Debian's suites, each of which has a systemd.
-    suites: Vec<String>,
-    /// The mirror of Debian's packages, if not that of this machine.
-    mirror: Option<String>,
-}
-
-impl Options {
-    pub(crate) fn parse(words: &[&str]) -> Result<Self> {
-        let mut options = Self::default();
-        let mut words = words.iter();
-        while let Some(&word) = words.next() {
-            match word {
-                "--mirror" => {
-                    let mirror = words.next().context("--mirror needs a value")?;
-                    options.mirror = Some((*mirror).to_owned());
-                }
-                _ if word.starts_with('-') => bail!("no such option: {word}"),
-                suite => options.suites.push(suite.to_owned()),
-            }
-        }
-        if options.suites.is_empty() {
-            options.suites = SUITES.map(str::to_owned).to_vec();
-        }
-        Ok(options)
-    }
+/// Parses the words of the command line.
+pub(crate) fn parse(words: &[&str]) -> Result<Options> {
+    Options::parse(words, &SUITES, false)
 }
 
 /// Boots a machine of each suite, and prints what its checks have said.
@@ -98,11 +73,11 @@ mod tests {
 
     #[test]
     fn without_words_both_machines_are_booted() {
-        assert_eq!(Options::parse(&[]).unwrap().suites, SUITES);
-        let options = Options::parse(&["sid", "--mirror", "m:/"]).unwrap();
+        assert_eq!(parse(&[]).unwrap().suites, SUITES);
+        let options = parse(&["sid", "--mirror", "m:/"]).unwrap();
         assert_eq!(options.suites, ["sid"]);
         assert_eq!(options.mirror.as_deref(), Some("m:/"));
-        assert!(Options::parse(&["--mirror"]).is_err());
-        assert!(Options::parse(&["--fast"]).is_err());
+        assert!(parse(&["--mirror"]).is_err());
+        assert!(parse(&["--fast"]).is_err());
     }
 }

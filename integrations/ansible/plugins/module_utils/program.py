@@ -183,3 +183,15 @@ def rows_for(parameters: Dict[str, Any], matters: Callable[[Dict[str, Any]], boo
     if parameters["report"] < 0:
         raise Refused("report: a number of rows is 0 or more")
     return Rows(parameters["report"], matters)
+
+
+def report_of(run: Run, rows: Rows) -> Dict[str, Any]:
+    """Returns what the results of both modules have, once all rows have been read."""
+    return {
+        "exit_code": run.exit_code,
+        "matched": rows.total,
+        "connections": rows.reported(),
+        "truncated": rows.is_truncated(),
+        "messages": run.messages,
+        "command": run.command,
+    }

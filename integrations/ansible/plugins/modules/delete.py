@@ -85,45 +85,6 @@ options:
       - Report each outcome to the host's system log, too.
     type: bool
     default: false
-  all_netns:
-    description:
-      - Act in every network namespace of the host, and so in its containers.
-    type: bool
-    default: false
-  netns:
-    description:
-      - Act in these network namespaces only, each by name, process id, path or container.
-    type: list
-    elements: str
-    default: []
-  family:
-    description:
-      - Select one family only. IPv4 is also that of dual-stack sockets.
-    type: str
-    choices: [ipv4, ipv6]
-  sets:
-    description:
-      - Sets of prefixes for C(dst @NAME), C(src @NAME) and C(host @NAME) in the filter, each a name and the absolute path of a file
-        on the host.
-    type: dict
-    default: {}
-  details:
-    description:
-      - Further facts in I(connections), which are null otherwise.
-    type: list
-    elements: str
-    choices: [process, user, info, container]
-    default: []
-  report:
-    description:
-      - Return at most this many rows in I(connections). Where there are more, what was not deleted comes first.
-    type: int
-    default: 1000
-  program:
-    description:
-      - The program's name or path on the host.
-    type: path
-    default: tcpentry
 attributes:
   check_mode:
     description: Does everything but the deletion, with the result to be expected.
@@ -131,6 +92,7 @@ attributes:
   diff_mode:
     description: Shows the connections before and after, as many as I(report) allows.
     support: full
+extends_documentation_fragment: tcpentry.tcpentry.connections
 author:
   - the developers of tcpentry (@tcpentry)
 seealso:
@@ -314,14 +276,9 @@ def delete(module: AnsibleModule, path: str) -> None:
         rows.add(row)
     result: Dict[str, Any] = {
         "changed": counts["deleted"] > 0,
-        "exit_code": run.exit_code,
-        "matched": rows.total,
         "counts": counts,
-        "connections": rows.reported(),
-        "truncated": rows.is_truncated(),
-        "messages": run.messages,
-        "command": run.command,
     }
+    result.update(program.report_of(run, rows))
     if getattr(module, "_diff", False):
         result["diff"] = diff_of(rows.reported())
     if run.exit_code not in (0, 1):

@@ -44,44 +44,6 @@ options:
         host's network namespace, C(all-netns) those of all its network namespaces.
     type: str
     choices: [mine, all, all-netns]
-  all_netns:
-    description:
-      - Look into every network namespace of the host, and so into its containers.
-    type: bool
-    default: false
-  netns:
-    description:
-      - Look into these network namespaces only, each by name, process id, path or container.
-    type: list
-    elements: str
-    default: []
-  family:
-    description:
-      - Select one family only. IPv4 is also that of dual-stack sockets.
-    type: str
-    choices: [ipv4, ipv6]
-  sets:
-    description:
-      - Sets of prefixes for the filter, as M(tcpentry.tcpentry.delete) takes them.
-    type: dict
-    default: {}
-  details:
-    description:
-      - Further facts in I(connections), which are null otherwise.
-    type: list
-    elements: str
-    choices: [process, user, info, container]
-    default: []
-  report:
-    description:
-      - Return at most this many rows in I(connections).
-    type: int
-    default: 1000
-  program:
-    description:
-      - The program's name or path on the host.
-    type: path
-    default: tcpentry
 attributes:
   check_mode:
     description: Changes nothing, with or without it.
@@ -89,6 +51,7 @@ attributes:
   diff_mode:
     description: Changes nothing, and so has no difference to show.
     support: none
+extends_documentation_fragment: tcpentry.tcpentry.connections
 author:
   - the developers of tcpentry (@tcpentry)
 seealso:
@@ -202,15 +165,10 @@ def list_connections(module: AnsibleModule, path: str) -> None:
     is_complete = run.exit_code == 0 and not run.messages
     result: Dict[str, Any] = {
         "changed": False,
-        "exit_code": run.exit_code,
-        "matched": rows.total,
         "states": dict(states),
-        "connections": rows.reported(),
-        "truncated": rows.is_truncated(),
         "complete": is_complete,
-        "messages": run.messages,
-        "command": run.command,
     }
+    result.update(program.report_of(run, rows))
     if run.exit_code != 0:
         module.fail_json(msg=run.complaint(), **result)
     most = parameters["max"]

@@ -21,7 +21,7 @@ pub(crate) fn measure(args: &Args) -> Result<()> {
     link(&clients);
     println!("\n`guard run` beside {} connections", args.sockets);
     let service = Service::start(&args.program, BY_EVENT)?;
-    events(&service, &clients, args.rounds)?;
+    events(&clients, args.rounds)?;
     let idle = service.usage_over(IDLE)?;
     println!(
         "  idle, two rules of events        {:.2} ms of CPU and {} wake-ups in {} s; {:.1} MB resident",
@@ -60,7 +60,7 @@ fn link(clients: &Namespace) {
     clients.run(|| ip(&["addr add 10.98.0.2/24 dev v0", "link set v0 up"]));
 }
 
-fn events(_service: &Service, clients: &Namespace, rounds: u32) -> Result<()> {
+fn events(clients: &Namespace, rounds: u32) -> Result<()> {
     let (mut left, mut banned) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         ip(&["addr add 10.98.0.9/24 dev v0"]);

@@ -56,6 +56,9 @@ impl Match {
     }
 }
 
+/// An exception, which looks at the row of a table of this index.
+pub(super) type Exception<'a> = Box<dyn FnMut(usize, &Connection) -> bool + 'a>;
+
 impl Matches {
     /// Adds a row that is to be deleted.
     pub(in crate::command) fn push(&mut self, table: usize, row: Connection) {
@@ -103,7 +106,7 @@ impl Matches {
         &mut self,
         table: usize,
         subflows: &Subflows,
-        spares: &mut dyn FnMut(usize, &Connection) -> bool,
+        spares: &mut Exception<'_>,
     ) {
         if subflows.is_empty() {
             return;
@@ -111,9 +114,7 @@ impl Matches {
         let mut refused = HashSet::new();
         for one in self.rows.iter().filter(|it| it.table() == table) {
             let row = one.connection();
-            let spared = subflows.others_of(&row).find(|it| spares(table, it));
-            if let Some(other) = spared.map(|it| it.pair) {
-                let refusal = Error::subflow_not_selected(row.pair, &other);
+            if let Some(refusal) = refuse_beside(spares, table, &row, subflows) {
                 refused.insert(one.key());
                 self.protected.push((table, row, refusal));
             }
@@ -189,3 +190,14 @@ impl Matches {
 
 /// The number of rows of a preview: as many as fill a screen or two.
 const PREVIEW_ROWS: usize = 60;
+
+/// Returns the refusal of a row that would take along another subflow of its MPTCP connection that is spared.
+pub(super) fn refuse_beside(
+    spares: &mut Exception<'_>,
+    table: usize,
+    row: &Connection,
+    subflows: &Subflows,
+) -> Option<Error> {
+    let spared = subflows.others_of(row).find(|it| spares(table, it));
+    spared.map(|other| Error::subflow_not_selected(row.pair, &other.pair))
+}

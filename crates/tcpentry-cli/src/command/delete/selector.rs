@@ -9,7 +9,7 @@ use tcpentry::filter::Truth;
 use tcpentry::{Attribution, Connection, Error, Options, Query, Selection, State, States};
 
 use super::interrupt::Interrupt;
-use super::matches::Matches;
+use super::matches::{Exception, Matches};
 use super::report::Report;
 use super::skip_list::SkipList;
 use super::stop::Stop;
@@ -61,9 +61,6 @@ impl SelectedTable {
 /// A condition beside the filter, which looks at the row of a table of this index.
 pub(in crate::command) type RowCondition<'a> =
     Box<dyn FnMut(usize, &Connection) -> RowVerdict + 'a>;
-
-/// An exception, which looks at the row of a table of this index.
-pub(in crate::command) type Exception<'a> = Box<dyn FnMut(usize, &Connection) -> bool + 'a>;
 
 /// The answer of a condition.
 pub(in crate::command) enum RowVerdict {

@@ -5,8 +5,9 @@ use tcpentry::filter::Truth;
 use tcpentry::{Action, Connection, Error};
 
 use super::attempt::Attempt;
+use super::matches::{self, Exception};
 use super::run::Run;
-use super::selector::{self, Exception, RowCondition, is_protected_listener};
+use super::selector::{self, RowCondition, is_protected_listener};
 use super::stop::Stop;
 use crate::own_session::{self, SessionGuard};
 use crate::tables::selection;
@@ -135,11 +136,8 @@ fn admit(
     if others.any(|other| session.admit(other).is_err()) {
         return Err(own_session::refused(row.pair));
     }
-    if let Some(spares) = spares {
-        let spared = subflows.others_of(row).find(|other| spares(table, other));
-        if let Some(other) = spared {
-            return Err(Error::subflow_not_selected(row.pair, &other.pair));
-        }
-    }
-    Ok(true)
+    let refusal = spares
+        .as_mut()
+        .and_then(|spares| matches::refuse_beside(spares, table, row, subflows));
+    refusal.map_or(Ok(true), Err)
 }

@@ -1,6 +1,6 @@
 //! A look at the tables: what a rule selects in them, under its guards.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::net::IpAddr;
 
@@ -52,6 +52,9 @@ pub(super) fn look(
         }
         None => Vec::new(),
     };
+    let excepting = RefCell::new(attribution(&except));
+    let judge =
+        |table: usize, row: &Connection| verdict(&except[table], row, &mut excepting.borrow_mut());
     let holders = attribution(&selections);
     let scans = opened.into_iter().zip(selections).enumerate();
     let scans =
@@ -68,16 +71,11 @@ pub(super) fn look(
         selector.end_whole_connections();
     }
     if !except.is_empty() {
-        let mut holders = attribution(&except);
-        let mut holders_beside = attribution(&except);
-        let except = &except;
-        selector.spares = Some(Box::new(move |table, row| {
-            let verdict = verdict(&except[table], row, &mut holders_beside);
-            !matches!(verdict, RowVerdict::Selected)
+        selector.spares = Some(Box::new(|table, row| {
+            !matches!(judge(table, row), RowVerdict::Selected)
         }));
-        let excepted = &excepted;
-        selector.condition = Some(Box::new(move |table, row| {
-            let verdict = verdict(&except[table], row, &mut holders);
+        selector.condition = Some(Box::new(|table, row| {
+            let verdict = judge(table, row);
             if matches!(verdict, RowVerdict::NotSelected) {
                 excepted.set(excepted.get() + 1);
             }

@@ -106,7 +106,8 @@ impl TableLayout {
                 .chain(others.into_iter().skip(offset))
                 .collect()
         };
-        let is_main = |column: &TopColumn| offset > 0 || *column == sorted || MAIN.contains(column);
+        let is_main =
+            |column: &TopColumn| offset > 0 || *column == sorted || USE[..MAIN].contains(column);
         let (main, others): (Vec<_>, Vec<_>) = wanted.iter().partition(|it| is_main(it));
         for column in main {
             let fits = fit.add(widths.place(column), widths.least(column));
@@ -268,18 +269,6 @@ impl Fit {
     }
 }
 
-/// The columns that are shown also where that shortens the ends, those of most use first.
-const MAIN: [TopColumn; 9] = [
-    TopColumn::Peer,
-    TopColumn::State,
-    TopColumn::Process,
-    TopColumn::Received,
-    TopColumn::Sent,
-    TopColumn::DeleteBy,
-    TopColumn::Netns,
-    TopColumn::Local,
-    TopColumn::Idle,
-];
 /// All columns, those of most use first.
 const USE: [TopColumn; 15] = [
     TopColumn::Peer,
@@ -304,3 +293,5 @@ pub(super) const GAP: usize = 1;
 const MIN_NUMBER_WIDTH: usize = 5;
 /// The width below which nothing is to be read of an end.
 const MIN_END_WIDTH: usize = 8;
+/// The number of those that are shown also where that shortens the ends.
+const MAIN: usize = 9;
