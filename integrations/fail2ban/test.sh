@@ -29,15 +29,7 @@ in_log() { grep -qE -- "$1" /var/log/fail2ban.log; }
 log /run/start.log /var/log/fail2ban.log
 
 make_network
-nft -f - <<'EOF'
-table inet published {
-    chain prerouting {
-        type nat hook prerouting priority dstnat;
-        ip daddr 10.98.0.1 tcp dport 8080 dnat ip to 10.97.0.2:80
-        ip6 daddr fd98::1 tcp dport 8080 dnat ip6 to [fd97::2]:80
-    }
-}
-EOF
+publish
 serve 22 7000 9000
 serve -n container 80
 # The alternatives of a package that is not installed.

@@ -17,14 +17,8 @@ table inet filter {
         ip6 saddr @banned6 drop
     }
 }
-table inet published {
-    chain prerouting {
-        type nat hook prerouting priority dstnat;
-        ip daddr 10.98.0.1 tcp dport 8080 dnat ip to 10.97.0.2:80
-        ip6 daddr fd98::1 tcp dport 8080 dnat ip6 to [fd97::2]:80
-    }
-}
 EOF
+publish
 serve 22
 serve -n container 80
 connect IPv4 10.98.0.1 22

@@ -29,10 +29,7 @@ declare -A clients
 # Opens a connection from the client, on which it waits and says nothing: wait_on NAME ADDRESS PORT
 wait_on() {
     start_client "$@"
-    local from=10.98.0.2
-    [[ $2 != *:* ]] || from=fd98::2
-    printf '%s\n' "$LAB/served/$3/$from:$(cat "$LAB/clients/$1.port")" >"$LAB/clients/$1.server"
-    within 10 test -e "$(cat "$LAB/clients/$1.server")" || fail "$1: the server has not seen it"
+    find_server "$1" "$2" "$3"
     within 10 is_open "$1" || fail "$1: not open"
 }
 

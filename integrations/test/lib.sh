@@ -74,6 +74,19 @@ make_network() {
     sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 }
 
+# Publishes port 80 of the container as port 8080 of the host.
+publish() {
+    nft -f - <<'EOF'
+table inet published {
+    chain prerouting {
+        type nat hook prerouting priority dstnat;
+        ip daddr 10.98.0.1 tcp dport 8080 dnat ip to 10.97.0.2:80
+        ip6 daddr fd98::1 tcp dport 8080 dnat ip6 to [fd97::2]:80
+    }
+}
+EOF
+}
+
 # Starts a server in the host's namespace, or in another: serve PORT... | serve -n NAMESPACE PORT...
 serve() {
     local inside=()
@@ -94,11 +107,16 @@ connect() {
     rm -f "$LAB/clients/$1"*
     ip netns exec client /usr/bin/python3 "$peer" connect "$1" "$2" "$3" &
     within 10 test -e "$LAB/clients/$1.port" || fail "$1: no connection to $2 port $3"
+    find_server "$@"
+    within 10 talks_on "$1" || fail "$1: no echo"
+}
+
+# Waits until the server has seen a client, and notes where it writes of it: find_server NAME ADDRESS PORT [PORT OF THE SERVER]
+find_server() {
     local from=10.98.0.2
     [[ $2 != *:* ]] || from=fd98::2
     printf '%s\n' "$LAB/served/${4:-$3}/$from:$(cat "$LAB/clients/$1.port")" >"$LAB/clients/$1.server"
     within 10 test -e "$(cat "$LAB/clients/$1.server")" || fail "$1: the server has not seen it"
-    within 10 talks_on "$1" || fail "$1: no echo"
 }
 
 # Writes what is sent to a system log's socket into a file: receive_log SOCKET FILE

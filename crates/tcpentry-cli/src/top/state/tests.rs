@@ -683,8 +683,8 @@ fn outcomes_are_counted_and_shown_in_their_rows() {
     assert!(!shown.contains("not confirmed"));
 }
 
-#[test]
-fn a_deletion_that_went_well_closes_its_preview() {
+/// Returns a desk at which one of two connections has just been deleted.
+fn after_a_deletion() -> Desk {
     let mut desk = Desk::with(rows([1, 2]));
     desk.type_in("d");
     let (serial, targets) = desk.requested_preview();
@@ -693,6 +693,12 @@ fn a_deletion_that_went_well_closes_its_preview() {
     desk.type_in("y");
     report(&mut desk, serial, &targets, &[Outcome::Deleted]);
     desk.receive(Update::Done { serial });
+    desk
+}
+
+#[test]
+fn a_deletion_that_went_well_closes_its_preview() {
+    let mut desk = after_a_deletion();
     assert_eq!(
         (desk.top.focus, desk.top.log.entries.len()),
         (Focus::Table, 1)
@@ -776,14 +782,7 @@ fn a_notice_ends_with_what_it_is_about() {
 
 #[test]
 fn a_deletion_and_its_refusal_are_not_said_beside_each_other() {
-    let mut desk = Desk::with(rows([1, 2]));
-    desk.type_in("d");
-    let (serial, targets) = desk.requested_preview();
-    desk.receive(answer(serial, targets.clone(), &[]));
-    desk.draw(80, 24);
-    desk.type_in("y");
-    report(&mut desk, serial, &targets, &[Outcome::Deleted]);
-    desk.receive(Update::Done { serial });
+    let mut desk = after_a_deletion();
     assert!(last_line(&mut desk, 80).contains("1 deleted"));
     desk.press(KeyCode::Down);
     desk.open_preview(&[]);

@@ -95,6 +95,15 @@ fn question(
     paragraph(&text, style, columns)
 }
 
+/// Returns a number and what is said of one or of several; nothing of none.
+fn number_of(count: usize, one: &str, several: &str) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        more => Some(format!("{more} {several}")),
+    }
+}
+
 /// Returns what is to be known for the answer, in lines.
 fn summary(
     top: &Top,
@@ -105,19 +114,19 @@ fn summary(
 ) -> Vec<Line<'static>> {
     let deletable = preview.count_deletable();
     let mut lines = Vec::new();
-    let before = match top.deletion.waiting() {
-        0 => None,
-        1 => Some("1 confirmed earlier is deleted first".to_owned()),
-        more => Some(format!("{more} confirmed earlier are deleted first")),
-    };
+    let before = number_of(
+        top.deletion.waiting(),
+        "confirmed earlier is deleted first",
+        "confirmed earlier are deleted first",
+    );
     if let Some(before) = before {
         lines.extend(paragraph(&before, theme.aside(), columns));
     }
-    let others = match items.len().saturating_sub(preview.requested) {
-        0 => None,
-        1 => Some("1 of them is another subflow".to_owned()),
-        more => Some(format!("{more} of them are other subflows")),
-    };
+    let others = number_of(
+        items.len().saturating_sub(preview.requested),
+        "of them is another subflow",
+        "of them are other subflows",
+    );
     if let Some(others) = others {
         let text = format!("{others} of an MPTCP connection, which ends with all its subflows");
         lines.extend(paragraph(&text, theme.aside(), columns));

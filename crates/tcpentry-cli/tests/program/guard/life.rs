@@ -5,18 +5,9 @@ use std::time::Duration;
 
 use tcpentry_testkit::link::sysctl;
 use tcpentry_testkit::seccomp::without_nftables;
-use tcpentry_testkit::{isolated, skip, stage};
 
-use super::{Service, ServiceFolder, wake_ups};
+use super::{Service, ServiceFolder, alone, wake_ups};
 use crate::util::{connections, is_alive, program, run};
-
-/// Runs a test with a `/run` of its own, or skips it.
-fn alone(body: impl FnOnce() + Send + 'static) {
-    isolated(|| match stage::bare() {
-        Ok(()) => body(),
-        Err(error) => skip!("no mounts of a test's own: {error}"),
-    });
-}
 
 const WAITS: &str = "[rule.bans]\nwhen = \"ban\"\ndelete = \"dst $elements\"\n";
 

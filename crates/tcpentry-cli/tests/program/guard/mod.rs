@@ -18,7 +18,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use tcpentry_testkit::until;
+use tcpentry_testkit::{isolated, skip, stage, until};
+
+/// Runs a test with a `/run` of its own, or skips it.
+fn alone(body: impl FnOnce() + Send + 'static) {
+    isolated(|| match stage::bare() {
+        Ok(()) => body(),
+        Err(error) => skip!("no mounts of a test's own: {error}"),
+    });
+}
 
 /// A running service, with its rules, its state and its log in a folder of its own.
 pub(crate) struct Service {

@@ -7,9 +7,9 @@ use std::process::Command;
 
 use rustix::process::{Signal, kill_process};
 use tcpentry_testkit::user::others;
-use tcpentry_testkit::{isolated, skip, stage, until};
+use tcpentry_testkit::{skip, until};
 
-use super::{Service, ServiceFolder};
+use super::{Service, ServiceFolder, alone};
 use crate::lab::{CLIENT, HERE, OTHER, RESET, Stage, nft, on_a_stage, told};
 use crate::util::{Run, connections, is_alive, run};
 
@@ -46,6 +46,16 @@ fn prepare(run: &Path, folder: &ServiceFolder) {
     }
 }
 
+/// Runs a test with a `/run` of its own in which there are other users, or skips it.
+fn with_other_users(body: impl FnOnce() + Send + 'static) {
+    alone(|| {
+        if !others() {
+            skip!("only one user is mapped here");
+        }
+        body();
+    });
+}
+
 fn check(folder: &ServiceFolder) -> String {
     format!(
         "guard check --config {}",
@@ -55,13 +65,7 @@ fn check(folder: &ServiceFolder) -> String {
 
 #[test]
 fn a_rule_that_looks_takes_what_check_names_and_says_what_fails_without() {
-    isolated(|| {
-        if let Err(error) = stage::bare() {
-            skip!("no mounts of a test's own: {error}");
-        }
-        if !others() {
-            skip!("only one user is mapped here");
-        }
+    with_other_users(|| {
         let (all, _listener, port) = connections(2);
         let rules = format!("[rule.one]\nevery = \"200ms\"\ndelete = \"dport = :{port}\"\n");
         let folder = ServiceFolder::new(&rules);
@@ -125,13 +129,7 @@ fn a_rule_of_all_namespaces_takes_what_check_names_and_says_what_fails_without()
 
 #[test]
 fn the_right_to_enter_namespaces_is_dropped_where_no_rule_needs_it() {
-    isolated(|| {
-        if let Err(error) = stage::bare() {
-            skip!("no mounts of a test's own: {error}");
-        }
-        if !others() {
-            skip!("only one user is mapped here");
-        }
+    with_other_users(|| {
         let rules = "[rule.bans]\nwhen = \"ban\"\ndelete = \"dst $elements\"\n";
         let folder = ServiceFolder::new(rules);
         prepare(Path::new("/run"), &folder);
@@ -161,13 +159,7 @@ fn the_right_to_enter_namespaces_is_dropped_where_no_rule_needs_it() {
 
 #[test]
 fn root_may_ask_a_service_that_runs_as_another_user() {
-    isolated(|| {
-        if let Err(error) = stage::bare() {
-            skip!("no mounts of a test's own: {error}");
-        }
-        if !others() {
-            skip!("only one user is mapped here");
-        }
+    with_other_users(|| {
         let folder =
             ServiceFolder::new("[rule.bans]\nwhen = \"ban\"\ndelete = \"dst $elements\"\n");
         prepare(Path::new("/run"), &folder);
