@@ -75,7 +75,10 @@ fn with_help(error: anyhow::Error) -> anyhow::Error {
 
 /// Changes to the repository's root, from which every path of this program is named.
 fn at_root() -> anyhow::Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+    // As cargo sets it when it runs this: of two checkouts that share a target folder, one runs what the other built.
+    let this = std::env::var_os("CARGO_MANIFEST_DIR");
+    let this = this.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let root = Path::new(&this)
         .parent()
         .expect("xtask is a folder of the workspace");
     Ok(std::env::set_current_dir(root)?)

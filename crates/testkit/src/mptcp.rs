@@ -27,24 +27,39 @@ pub fn socket() -> Option<Socket> {
 /// Makes a connection with two subflows: the second one is from [`SECOND`]. Returns the reason where that is not to
 /// be had here. It changes the addresses of this thread's namespace.
 pub fn with_two_subflows() -> Result<(Ends, TcpListener), &'static str> {
-    for words in [
-        format!("address replace {FIRST}/32 dev lo"),
-        format!("address replace {SECOND}/32 dev lo"),
-        "mptcp limits set subflow 2 add_addr_accepted 2".to_owned(),
-        "mptcp endpoint flush".to_owned(),
-        format!("mptcp endpoint add {SECOND} subflow"),
-    ] {
-        let done = Command::new("ip").args(words.split(' ')).output();
-        if !done.is_ok_and(|output| output.status.success()) {
-            return Err("ip can't set up a second subflow of MPTCP here");
-        }
+    for address in [FIRST, SECOND] {
+        ip(&format!("address replace {address}/32 dev lo"))?;
     }
+    add_subflows_from(SECOND)?;
     let (Some(listener), Some(client)) = (socket(), socket()) else {
-        return Err("this kernel has no MPTCP");
+        return Err(NO_MPTCP);
     };
     let at = format!("{FIRST}:0").parse().expect("an address");
     let listener = tcp::listen_from(listener, at, 8);
     let ends = tcp::connect_from(client, &listener);
+    wait_for_second(&ends, &listener)?;
+    Ok((ends, listener))
+}
+
+/// Has each connection that begins in this thread's namespace get a second subflow from this address, and lets those
+/// that come in have one.
+pub fn add_subflows_from(address: &str) -> Result<(), &'static str> {
+    ip("mptcp limits set subflow 2 add_addr_accepted 2")?;
+    ip("mptcp endpoint flush")?;
+    ip(&format!("mptcp endpoint add {address} subflow"))
+}
+
+fn ip(words: &str) -> Result<(), &'static str> {
+    let done = Command::new("ip").args(words.split(' ')).output();
+    if done.is_ok_and(|output| output.status.success()) {
+        Ok(())
+    } else {
+        Err("ip can't set up a second subflow of MPTCP here")
+    }
+}
+
+/// Waits until this namespace, that of the listener, shows the second subflow of a connection.
+pub fn wait_for_second(ends: &Ends, listener: &TcpListener) -> Result<(), &'static str> {
     // A subflow joins once data has gone both ways.
     let mut byte = [0];
     for (mut from, mut to) in [(&ends.client, &ends.server), (&ends.server, &ends.client)] {
@@ -56,13 +71,15 @@ pub fn with_two_subflows() -> Result<(Ends, TcpListener), &'static str> {
         |row: &proc_net::ProcNetRow| row.local.port() == port && row.state == ESTABLISHED;
     for _ in 0..200 {
         if proc_net::rows().into_iter().filter(is_subflow).count() == 2 {
-            return Ok((ends, listener));
+            return Ok(());
         }
         thread::sleep(Duration::from_millis(10));
     }
     Err("no second subflow comes to be here")
 }
 
+/// The reason to skip a test of MPTCP.
+pub const NO_MPTCP: &str = "this kernel has no MPTCP";
 /// The address of the server, and of the client's first subflow.
 pub const FIRST: &str = "10.99.1.1";
 /// The address of the client's second subflow.

@@ -16,7 +16,7 @@ macro_rules! skip {
 /// Prints `skipped: TEST: reason` to standard error, past libtest's capture, and appends it to the
 /// file that `TCPENTRY_SKIP_LOG` names. `here` is the path of a function inside the test.
 pub fn report(here: &str, reason: &str) {
-    let test = here.trim_end_matches("::here").replace("::{{closure}}", "");
+    let test = test_of(here);
     let line = format!("skipped: {test}: {reason}");
     print(&line);
     let line = line + "\n";
@@ -30,6 +30,16 @@ pub fn report(here: &str, reason: &str) {
         .and_then(|mut file| file.write_all(line.as_bytes()));
     if let Err(error) = written {
         panic!("TCPENTRY_SKIP_LOG={log:?}: {error}");
+    }
+}
+
+/// Returns the name of the test, that of its thread: a skip may stand in a fixture, which many tests call.
+fn test_of(here: &str) -> String {
+    let this = std::thread::current();
+    let named = this.name().filter(|name| name.contains("::"));
+    match (named, here.split_once("::")) {
+        (Some(name), Some((suite, _))) => format!("{suite}::{name}"),
+        _ => here.trim_end_matches("::here").replace("::{{closure}}", ""),
     }
 }
 

@@ -146,7 +146,7 @@ const FILES: &[(&str, &str)] = &[
 ];
 /// The programs that the tests run; the rest is busybox.
 const PROGRAMS: &[&str] = &[
-    "ip", "ss", "unshare", "setpriv", "nsenter", "setsid", "bash", "sleep", "cat",
+    "ip", "ss", "nft", "unshare", "setpriv", "nsenter", "setsid", "bash", "sleep", "cat",
 ];
 /// The modules that `/init` loads: `inet_diag` and the like have to be loaded by the kernel itself, as on any machine.
 const MODULES: &[&str] = &[
@@ -159,6 +159,9 @@ const MODULES: &[&str] = &[
     "unix",
     "unix_diag",
     "netlink_diag",
+    "fuse",
+    "nfnetlink",
+    "nf_tables",
 ];
 /// The script `/init`. Results go to the second serial port, so that no output of the kernel or a test gets between them.
 const INIT: &str = r#"#!/bin/busybox sh

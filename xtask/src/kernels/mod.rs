@@ -66,6 +66,7 @@ const SUITES: [&str; 4] = ["bullseye", "bookworm", "trixie", "trixie-backports"]
 const NEEDS: &[(&str, &str)] = &[
     ("busybox", "busybox-static"),
     ("ip", "iproute2"),
+    ("nft", "nftables"),
     ("setpriv", "util-linux"),
     ("bash", "bash"),
 ];

@@ -1,5 +1,6 @@
 //! The results of the tests on one kernel.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::console::{SUITE, Said};
@@ -27,12 +28,13 @@ impl Results {
         };
         let mut suite = "";
         let mut suites = 0;
-        let mut ended = 0;
+        // By name: a failed test may show the output of a test run of its own.
+        let mut ended = BTreeSet::new();
         for line in said.results.lines() {
             if let Some(name) = line.strip_prefix(SUITE) {
                 (suite, suites) = (name, suites + 1);
             } else if line.starts_with("test result: ") {
-                ended += 1;
+                ended.insert(suite);
             } else if let Some(rest) = line.strip_prefix("test ") {
                 match rest.rsplit_once(" ... ") {
                     Some((_, "ok")) => results.passed += 1,
@@ -42,7 +44,7 @@ impl Results {
             } else if let Some(skip) = line.strip_prefix("skipped: ") {
                 results.skipped.push(skip.to_owned());
             } else if line == "end" {
-                results.finished = ended == suites && suites > 0;
+                results.finished = ended.len() == suites && suites > 0;
             }
         }
         results.passed = results.passed.saturating_sub(results.skipped.len());
@@ -120,6 +122,13 @@ mod tests {
         assert_eq!(results.failed, ["kernel: d"]);
         assert!(results.finished && !results.are_good());
         assert!(table(&[results]).ends_with("| 6.1 | 1 | 1 | 1 |"));
+    }
+
+    #[test]
+    fn a_run_within_a_failed_test_is_no_suite() {
+        let said = "suite kernel\ntest a ... FAILED\nfailures:\ntest result: FAILED. 0 passed\n\
+                    test result: FAILED. 0 passed\nskips\nend\n";
+        assert!(read(said).finished);
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! A small network of real parts: this host, a client's host beside it, and a container that it forwards to.
 
+use std::fs;
 use std::io::Read as _;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::process::Command;
 use std::time::Duration;
 
@@ -9,7 +11,7 @@ use socket2::Socket;
 use tcpentry_testkit::link::{ip, sysctl};
 use tcpentry_testkit::tcp::{self, Ends};
 use tcpentry_testkit::world::World;
-use tcpentry_testkit::{Namespace, isolated, skip};
+use tcpentry_testkit::{Namespace, isolated, mptcp, skip, until};
 
 use crate::util::{ELSEWHERE, Run, with_input};
 
@@ -97,6 +99,42 @@ impl Stage {
         });
         let (server, _) = listener.accept().unwrap();
         Ends::new(client, server)
+    }
+
+    /// Makes an MPTCP connection to this host, whose subflows come from two addresses of the client: [`CLIENT`] and
+    /// [`OTHER`]. Returns the reason where that is not to be had.
+    pub(crate) fn connect_by_two_subflows(
+        &self,
+        port: u16,
+    ) -> Result<(Ends, TcpListener), &'static str> {
+        mptcp::add_subflows_from(HERE)?;
+        self.client.run(|| mptcp::add_subflows_from(OTHER))?;
+        let at = SocketAddr::new(HERE.parse().unwrap(), port);
+        let listener = mptcp::socket().ok_or(mptcp::NO_MPTCP)?;
+        let listener = tcp::listen_from(listener, at, 8);
+        let client = self.client.run(move || {
+            let socket = mptcp::socket().unwrap();
+            socket
+                .bind(&SocketAddr::new(CLIENT.parse().unwrap(), 0).into())
+                .unwrap();
+            socket.connect(&at.into()).unwrap();
+            TcpStream::from(socket)
+        });
+        let (server, _) = listener.accept().unwrap();
+        let ends = Ends::new(client, server);
+        mptcp::wait_for_second(&ends, &listener)?;
+        Ok((ends, listener))
+    }
+
+    /// Has a process of this world hold an end, too: what no process holds that one can see can't be borrowed.
+    pub(crate) fn hold(&self, end: &TcpStream) {
+        let end = OwnedFd::from(end.try_clone().unwrap());
+        let mut holder = self.world.command("sleep");
+        let holder = holder.arg("1000").stdin(end).spawn().unwrap();
+        let comm = format!("/proc/{0}/task/{0}/children", holder.id());
+        until("a process of this world holds it", || {
+            fs::read_to_string(&comm).is_ok_and(|it| !it.is_empty())
+        });
     }
 
     pub(crate) fn listen_in_container(&self, port: u16) -> TcpListener {

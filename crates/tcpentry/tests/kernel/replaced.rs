@@ -14,7 +14,7 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, bind, recv, sendto, socket_with,
 };
 use tcpentry::{Connection, ErrorKind, Options, Pair};
-use tcpentry_testkit::{isolated, skip, tcp};
+use tcpentry_testkit::{isolated, kernel, skip, tcp};
 
 use crate::util::{cookie, find, pair_of, table};
 
@@ -235,6 +235,9 @@ fn gone_is_never_said_of_a_connection_that_becomes_time_wait() {
 #[test]
 fn a_connection_that_becomes_time_wait_is_deleted_at_any_moment_of_it() {
     isolated(|| {
+        if !kernel::destroys_time_wait() {
+            skip!("{}", kernel::NO_TIME_WAIT);
+        }
         let (listed, queue) = mpsc::channel::<(u32, Connection)>();
         let (deleted, results) = mpsc::channel::<Pair>();
         let deleter = thread::spawn(move || {

@@ -75,9 +75,13 @@ impl Attempt {
         }
     }
 
-    /// Adds the other subflows of its MPTCP connection, each of which has a report of its own.
-    pub(super) fn beside(self, subflows: Vec<Connection>) -> Self {
-        Self { subflows, ..self }
+    /// Adds the other subflows of its MPTCP connection; a message names them where not each has a report of its own.
+    pub(super) fn beside(self, subflows: Vec<Connection>, names_subflows: bool) -> Self {
+        Self {
+            subflows,
+            names_subflows,
+            ..self
+        }
     }
 
     pub(super) fn outcome(&self) -> Outcome {

@@ -181,6 +181,10 @@ fn describe_candidate(candidate: &Connection, view: &mut View) -> Option<String>
     Some(format!("{local} {}{netns} is --id {id}", candidate.peer()))
 }
 
+/// Introduces the subflows that ended with a connection, in a log.
+pub(in crate::command) const WITH_SUBFLOWS: &str =
+    ", with the other subflows of its MPTCP connection: ";
+
 /// Describes an attempt for the system log: the connection, and the method or the reason.
 pub(super) fn log_text(attempt: &Attempt, view: &mut View) -> String {
     let pair = attempt.pair();
@@ -197,7 +201,7 @@ pub(super) fn log_text(attempt: &Attempt, view: &mut View) -> String {
     let mut text = format!("{local} {}{state}{netns} {result}", pair.peer());
     if attempt.names_subflows && attempt.result.is_ok() && !attempt.subflows.is_empty() {
         let all = name_subflows(attempt, view).join(", ");
-        text.push_str(", with the other subflows of its MPTCP connection: ");
+        text.push_str(WITH_SUBFLOWS);
         text.push_str(&all);
     }
     text

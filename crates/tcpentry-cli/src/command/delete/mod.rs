@@ -7,7 +7,7 @@ mod by_name;
 mod complaints;
 mod confirm;
 pub(super) mod interrupt;
-mod line;
+pub(super) mod line;
 mod matches;
 mod near_miss;
 mod paced;

@@ -136,7 +136,7 @@ impl Run<'_> {
             let scan = scans.find(|scan| scan.index == table);
             let others = scan.into_iter().flat_map(|it| it.subflows.others_of(&row));
             let others = others.cloned().collect();
-            let attempt = Attempt::on_row(table, row, Err(refusal)).beside(others);
+            let attempt = Attempt::on_row(table, row, Err(refusal)).beside(others, false);
             do_not_retry.remember(&attempt, key);
             report.add(&attempt, attribution);
         }
@@ -190,12 +190,14 @@ impl Run<'_> {
             return 0;
         };
         let subflows = &scan.subflows;
+        let names_subflows = selector.ends_whole_connections;
         let mut deleted = 0;
         let on_result = |row: &Connection, result: Result<Ending, Error>| {
             if wanted(row, &result) {
                 deleted += u64::from(result.is_ok());
                 let others = subflows.others_of(row).cloned().collect();
-                let attempt = Attempt::on_row(table, row.clone(), result).beside(others);
+                let attempt = Attempt::on_row(table, row.clone(), result);
+                let attempt = attempt.beside(others, names_subflows);
                 do_not_retry.remember(&attempt, (table, row.cookie));
                 report.add(&attempt, attribution);
             }

@@ -79,7 +79,7 @@ pub(in crate::command) struct Selector<'a> {
     pub(in crate::command) session: SessionGuard,
     pub(in crate::command) condition: Option<RowCondition<'a>>,
     /// Set where one subflow that is selected is enough for the end of its whole MPTCP connection.
-    ends_whole_connections: bool,
+    pub(super) ends_whole_connections: bool,
     /// The exception of connections that are spared by their own row: no other subflow of theirs is ended either.
     pub(in crate::command) spares: Option<Exception<'a>>,
     pub(super) do_not_retry: RefCell<SkipList>,

@@ -62,6 +62,7 @@ impl Run<'_> {
         let (attribution, session) = (&selector.attribution, &mut selector.session);
         let (condition, spares) = (&mut selector.condition, &mut selector.spares);
         let (do_not_retry, listeners) = (&selector.do_not_retry, &mut selector.listeners);
+        let names_subflows = selector.ends_whole_connections;
         let index = scan.index;
         let (mut anything, mut failure, mut hidden) = (false, None, 0);
         let decide = |row: &Connection| {
@@ -100,7 +101,8 @@ impl Run<'_> {
         let on_result = |row: &Connection, result: Result<Ending, Error>| {
             anything = true;
             let others = subflows.others_of(row).cloned().collect();
-            let attempt = Attempt::on_row(index, row.clone(), result).beside(others);
+            let attempt = Attempt::on_row(index, row.clone(), result);
+            let attempt = attempt.beside(others, names_subflows);
             do_not_retry
                 .borrow_mut()
                 .remember(&attempt, (index, row.cookie));

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 use tcpentry::delete::Ending;
-use tcpentry::filter::Truth;
+use tcpentry::filter::{PrefixSet, Truth};
 use tcpentry::netns::{HostAddresses, HostRole};
 use tcpentry::{
     Attribution, Connection, Error, ErrorKind, Outcome, Query, Selection, States, TcpTable,
@@ -23,10 +23,12 @@ use crate::tables::selection::{self, FilterInput, Hosts, SelectionError};
 use crate::tables::sets::Sets;
 use crate::tables::{self, NamespaceTable};
 
-/// Looks what a rule selects, and returns it with the tables in which that was. `sets` has what its event brought.
+/// Looks what a rule selects, and returns it with the tables in which that was. `sets` has what its event brought, from
+/// which `never` was not taken.
 pub(super) fn look(
     rule: &Rule,
     sets: &Sets,
+    never: &PrefixSet,
     interrupt: &Interrupt,
 ) -> Result<(LookResult, Vec<SelectedTable>), LookFailure> {
     let excepted = Cell::new(0);
@@ -70,10 +72,12 @@ pub(super) fn look(
         // A peer must not escape by a second subflow from an address that is not named.
         selector.end_whole_connections();
     }
+    selector.spares = Some(Box::new(|table, row| {
+        let is_excepted =
+            || !except.is_empty() && !matches!(judge(table, row), RowVerdict::Selected);
+        never.contains(row.peer().address()) || is_excepted()
+    }));
     if !except.is_empty() {
-        selector.spares = Some(Box::new(|table, row| {
-            !matches!(judge(table, row), RowVerdict::Selected)
-        }));
         selector.condition = Some(Box::new(|table, row| {
             let verdict = judge(table, row);
             if matches!(verdict, RowVerdict::NotSelected) {
@@ -124,6 +128,7 @@ pub(super) fn describe(
         .table
         .origin()
         .map(|origin| origin.identity(&connection).to_string());
+    let subflows = scan.subflows.others_of(&connection);
     Done {
         netns: table.table.netns(),
         outcome: match result {
@@ -142,6 +147,7 @@ pub(super) fn describe(
             Err(error) => Some(error.cause().to_owned()),
         },
         identity: identity.unwrap_or_default(),
+        subflows: subflows.map(|it| it.pair).collect(),
         place: table.name.clone(),
         connection,
     }

@@ -68,8 +68,9 @@ impl TableWorker {
                 round,
                 rule,
                 sets,
+                never,
             }) => {
-                let looked = look(&rule, &sets, &self.interrupt);
+                let looked = look(&rule, &sets, &never, &self.interrupt);
                 if self.interrupt.is_set() {
                     // The service ends, which is no failure of the rule.
                     return None;

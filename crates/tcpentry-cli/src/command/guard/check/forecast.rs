@@ -122,7 +122,7 @@ fn evaluate(rule: &Rule, rules: &Rules) -> Result<Forecast, String> {
         }
         sets.insert(variable.to_owned(), Arc::new(taken));
     }
-    let looked = look(rule, &sets, &Interrupt::never());
+    let looked = look(rule, &sets, &rules.never, &Interrupt::never());
     let (looked, scans) = looked.map_err(|failure| failure.reason)?;
     let names = scans.iter().filter_map(|scan| scan.table.name.clone());
     Ok(Forecast::Matches(looked, names.collect()))

@@ -1,6 +1,7 @@
 //! A record of what the service did, for the journal.
 
 use super::found::Done;
+use crate::command::delete::line::WITH_SUBFLOWS;
 use tcpentry::Outcome;
 
 /// The weight of a record, as syslog(3) counts it.
@@ -48,6 +49,10 @@ impl GuardEntry {
         }
         if let Some(cause) = &done.cause {
             text = format!("{text}: {cause}");
+        }
+        if outcome == Outcome::Deleted && !done.subflows.is_empty() {
+            let others: Vec<_> = done.subflows.iter().map(ToString::to_string).collect();
+            text = format!("{text}{WITH_SUBFLOWS}{}", others.join(", "));
         }
         Self {
             weight,

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tcpentry::filter::Prefix;
+use tcpentry::filter::{Prefix, PrefixSet};
 use tcpentry::netns::HostAddresses;
 use tcpentry::watch::SetName;
 
@@ -63,6 +63,8 @@ pub(crate) enum StateCommand {
         round: u64,
         rule: Arc<Rule>,
         sets: Sets,
+        /// The peers whose connections no other subflow takes along.
+        never: Arc<PrefixSet>,
     },
     /// Delete these, which the rule's look has found, if they still match.
     Delete {

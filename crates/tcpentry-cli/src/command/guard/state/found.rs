@@ -1,7 +1,7 @@
 //! Findings of looks and deletions.
 
 use tcpentry::netns::NetnsId;
-use tcpentry::{Connection, Cookie, Outcome};
+use tcpentry::{Connection, Cookie, Outcome, Pair};
 
 /// A socket as all tables together know it: the namespace, and the cookie in it.
 pub(crate) type NamespacedKey = (NetnsId, Cookie);
@@ -54,6 +54,8 @@ pub(crate) struct Done {
     pub(crate) identity: String,
     /// Reason why it was not deleted.
     pub(crate) cause: Option<String>,
+    /// The other subflows of its MPTCP connection, which end with it.
+    pub(crate) subflows: Vec<Pair>,
     /// The name of the network namespace, where it is not the service's own.
     pub(crate) place: Option<String>,
 }

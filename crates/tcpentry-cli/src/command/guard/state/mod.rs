@@ -13,6 +13,7 @@ pub(crate) mod taken;
 mod tests;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use tcpentry::filter::{Prefix, PrefixSet};
@@ -33,7 +34,8 @@ pub(crate) struct Guard {
     rules: Vec<RuleState>,
     /// The number of the next rule: none is given twice, so that an answer of the worker is about the rule that it was for.
     next_id: u64,
-    configured: PrefixSet,
+    /// The prefixes that the configuration never takes from an event.
+    configured: Arc<PrefixSet>,
     never: Never,
     host: HostAddresses,
     pub(crate) metrics: Option<PathBuf>,
@@ -54,7 +56,7 @@ impl Guard {
             next_id: rules_now.len() as u64,
             rules: rules_now,
             never: Never::new(&rules.never, host.clone()),
-            configured: rules.never,
+            configured: Arc::new(rules.never),
             host,
             metrics: rules.metrics,
             dry_run,
@@ -79,7 +81,7 @@ impl Guard {
             self.rules.push(state);
         }
         self.over.extend(before.iter().map(RuleState::forget));
-        self.configured = rules.never;
+        self.configured = Arc::new(rules.never);
         self.metrics = rules.metrics;
         self.never = Never::new(&self.configured, self.host.clone());
     }
@@ -189,7 +191,13 @@ impl Guard {
     pub(crate) fn commands(&mut self, now: Instant) -> Vec<StateCommand> {
         let mut commands = std::mem::take(&mut self.over);
         for rule in &mut self.rules {
-            rule.commands(self.is_paused, now, &mut commands, &mut self.log);
+            rule.commands(
+                self.is_paused,
+                &self.configured,
+                now,
+                &mut commands,
+                &mut self.log,
+            );
         }
         let log = std::mem::take(&mut self.log);
         commands.extend(log.into_iter().map(Box::new).map(StateCommand::Log));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tcpentry::Outcome;
-use tcpentry::filter::Prefix;
+use tcpentry::filter::{Prefix, PrefixSet};
 use tcpentry::watch::SetName;
 
 use super::elements::Elements;
@@ -407,6 +407,7 @@ impl RuleState {
     pub(crate) fn commands(
         &mut self,
         all_paused: bool,
+        never: &Arc<PrefixSet>,
         now: Instant,
         commands: &mut Vec<StateCommand>,
         log: &mut Vec<GuardEntry>,
@@ -483,6 +484,7 @@ impl RuleState {
             round: self.round,
             rule: Arc::clone(&self.rule),
             sets,
+            never: Arc::clone(never),
         });
     }
 

@@ -158,6 +158,7 @@ impl Story {
                         errno: None,
                         identity: String::new(),
                         cause: None,
+                        subflows: Vec::new(),
                         place: None,
                     });
                 }
