@@ -359,6 +359,9 @@ impl<'w> Reading<'w> {
         let mut followed = Position::START;
         let mut column = 0;
         for (place, word) in words.iter().copied().enumerate() {
+            if is_blank(word) && !followed.expects_value() && !words.iter().all(|it| is_blank(it)) {
+                return Err(empty_word(word, column));
+            }
             let names = followed.due == Due::OperatorOrValue(Operand::Name);
             reading.could_have_options |= !followed.expects_value() && word.starts_with('-');
             if names && as_value == Some(place) {
@@ -388,6 +391,20 @@ impl<'w> Reading<'w> {
         }
         Ok(reading)
     }
+}
+
+fn is_blank(word: &str) -> bool {
+    word.trim().is_empty()
+}
+
+/// Refuses a word of nothing beside others: without that term the filter would select more than was meant.
+fn empty_word(word: &str, column: usize) -> FilterError {
+    let span = Span {
+        column,
+        length: word.chars().count(),
+    };
+    FilterError::new(span, "expected a term, found an empty word".to_owned())
+        .with_hint("is a variable empty? without that term the filter would select more")
 }
 
 /// Returns `true` for a word that can stand behind a complete term, or be an option: only then an operator before

@@ -127,6 +127,18 @@ fn what_could_turn_a_filter_around_is_refused() {
         (&["dst", "!=10.0.0.1"], "`!=` has to be a word of its own"),
         (&["dport", "!= :80"], "`!=` has to be a word of its own"),
         (&["dst", "10.0.0.1 or port > 0"], ""),
+        (
+            &["state", "established", ""],
+            "expected a term, found an empty word",
+        ),
+        (
+            &["", "port", "80"],
+            "expected a term, found an empty word",
+        ),
+        (
+            &["not", " ", "port", "80"],
+            "expected a term, found an empty word",
+        ),
         (&["process", ""], "the name of a process can't be empty"),
         (&["dport", ":80 or port > 0"], ""),
         (&["dport", "= :80 | port > 0"], ""),
