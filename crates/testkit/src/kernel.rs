@@ -34,6 +34,11 @@ pub fn destroys_time_wait() -> bool {
     is_at_least(6, 1)
 }
 
+/// Returns true if a set of nftables may have a catch-all element (`*`). Measured: 5.10 refuses it, 6.1 has it.
+pub fn has_catch_all_elements() -> bool {
+    is_at_least(5, 13)
+}
+
 /// The reason to skip a test of TIME_WAIT.
 pub const NO_TIME_WAIT: &str = "this kernel destroys no socket in TIME_WAIT (Linux 6.1 does)";
 

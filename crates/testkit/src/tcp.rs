@@ -76,6 +76,20 @@ pub fn listen_from(socket: Socket, at: SocketAddr, backlog: i32) -> TcpListener 
     socket.into()
 }
 
+/// Makes a listener whose queue is full, and the connection in it: the next one that connects stays in SYN_SENT.
+pub fn full_listener() -> (TcpListener, TcpStream) {
+    let listener = listen_from(socket(loopback(0)), loopback(0), 0);
+    let address = listener.local_addr().expect("it is bound");
+    let first = TcpStream::connect(address).expect("connect");
+    // Its client is connected before it is in the queue; until then another one would be let in.
+    until("the queue is full", || {
+        let rows = proc_net::rows();
+        rows.iter()
+            .any(|row| row.local == address && row.state == LISTEN && row.recv_queue == 1)
+    });
+    (listener, first)
+}
+
 /// Creates a TCP socket for an address.
 pub fn socket(of: SocketAddr) -> Socket {
     Socket::new(Domain::for_address(of), Type::STREAM, Some(Protocol::TCP)).expect("socket")
@@ -196,6 +210,7 @@ pub fn half_open() -> (TcpListener, TcpStream) {
 
 /// The kernel's number of the state.
 const SYN_RECV: u8 = 3;
+const LISTEN: u8 = 10;
 
 /// Sends until nothing more fits into the queues of either end.
 pub fn fill(mut stream: &TcpStream) {

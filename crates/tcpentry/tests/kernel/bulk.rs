@@ -288,8 +288,7 @@ fn every_kind_of_socket_in_one_run() {
         let (local, peer) = tcp::orphan(orphaned.client);
         let orphan = pair(local, peer);
         // One that connects to nobody.
-        let full = tcp::listen_from(tcp::socket(tcp::loopback(0)), tcp::loopback(0), 0);
-        let _in_queue = TcpStream::connect(full.local_addr().unwrap()).unwrap();
+        let (full, _in_queue) = tcp::full_listener();
         let connecting = tcp::socket(tcp::loopback(0));
         connecting.set_nonblocking(true).unwrap();
         connecting.bind(&tcp::loopback(0).into()).unwrap();

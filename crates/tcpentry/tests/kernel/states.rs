@@ -1,7 +1,7 @@
 //! Deleting from every state, and who is told what.
 
 use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -158,13 +158,14 @@ fn established_with_its_device_down() {
 #[test]
 fn syn_sent_connect_fails() {
     isolated(|| {
-        let full = FullListener::new();
+        let (listener, _in_queue) = tcp::full_listener();
+        let full = tcp::reachable(&listener);
         let socket = tcp::socket(tcp::loopback(0));
         socket.bind(&tcp::loopback(0).into()).unwrap();
         let local = socket.local_addr().unwrap().as_socket().unwrap();
-        let connecting = tcp::blocked_in_connect(socket, full.address);
-        await_state(local, full.address, 2);
-        delete_sending(0, pair(local, full.address), State::SynSent);
+        let connecting = tcp::blocked_in_connect(socket, full);
+        await_state(local, full, 2);
+        delete_sending(0, pair(local, full), State::SynSent);
         let (_socket, result) = connecting.result();
         assert_eq!(tcp::errno(result), Errno::CONNABORTED);
     });
@@ -173,41 +174,18 @@ fn syn_sent_connect_fails() {
 #[test]
 fn syn_sent_epoll_shows_it_to_the_owner() {
     isolated(|| {
-        let full = FullListener::new();
+        let (listener, _in_queue) = tcp::full_listener();
+        let full = tcp::reachable(&listener);
         let socket = tcp::socket(tcp::loopback(0));
         socket.set_nonblocking(true).unwrap();
-        let started = socket.connect(&full.address.into());
+        let started = socket.connect(&full.into());
         assert_eq!(tcp::errno(started), Errno::INPROGRESS);
         let local = socket.local_addr().unwrap().as_socket().unwrap();
-        delete(pair(local, full.address), State::SynSent);
+        delete(pair(local, full), State::SynSent);
         // EPOLLOUT was not asked for.
         assert_eq!(tcp::events(&socket), IN_ERR_HUP_RDHUP);
         assert_eq!(tcp::pending_error(&socket), Some(Errno::CONNABORTED));
     });
-}
-
-/// A listener whose queue is full: whoever connects stays in SYN_SENT.
-struct FullListener {
-    address: SocketAddr,
-    _listener: std::net::TcpListener,
-    _first: TcpStream,
-}
-
-impl FullListener {
-    fn new() -> Self {
-        let socket = tcp::socket(tcp::loopback(0));
-        let listener = tcp::listen_from(socket, tcp::loopback(0), 0);
-        let address = listener.local_addr().unwrap();
-        let first = TcpStream::connect(address).unwrap();
-        until("the first is in the queue", || {
-            find(listener_at(address)).recv_queue == 1
-        });
-        Self {
-            address,
-            _listener: listener,
-            _first: first,
-        }
-    }
 }
 
 #[test]
@@ -663,13 +641,14 @@ fn borrowing_ends_every_state_that_has_an_owner() {
         ends.server.shutdown(Shutdown::Write).unwrap();
         await_state(local, peer, 5);
         borrow(pair(local, peer)); // FIN_WAIT2
-        let full = FullListener::new();
+        let (listener, _in_queue) = tcp::full_listener();
+        let full = tcp::reachable(&listener);
         let socket = tcp::socket(tcp::loopback(0));
         socket.set_nonblocking(true).unwrap();
-        let started = socket.connect(&full.address.into());
+        let started = socket.connect(&full.into());
         assert_eq!(tcp::errno(started), Errno::INPROGRESS);
         let local = socket.local_addr().unwrap().as_socket().unwrap();
-        borrow(pair(local, full.address)); // SYN_SENT
+        borrow(pair(local, full)); // SYN_SENT
     });
 }
 

@@ -131,10 +131,7 @@ fn what_could_turn_a_filter_around_is_refused() {
             &["state", "established", ""],
             "expected a term, found an empty word",
         ),
-        (
-            &["", "port", "80"],
-            "expected a term, found an empty word",
-        ),
+        (&["", "port", "80"], "expected a term, found an empty word"),
         (
             &["not", " ", "port", "80"],
             "expected a term, found an empty word",

@@ -119,9 +119,9 @@ impl Varied {
         let (listener, client) = tcp::half_open();
         self.streams.push(client);
         self.listeners.push(listener);
-        let full = tcp::listen_from(tcp::socket(tcp::loopback(0)), tcp::loopback(0), 0);
+        let (full, in_queue) = tcp::full_listener();
         let to = full.local_addr().unwrap();
-        self.streams.push(TcpStream::connect(to).unwrap());
+        self.streams.push(in_queue);
         for bound in [false, true] {
             let socket = tcp::socket(to);
             socket.set_nonblocking(true).unwrap();
