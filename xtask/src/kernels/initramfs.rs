@@ -148,7 +148,7 @@ const FILES: &[(&str, &str)] = &[
 const PROGRAMS: &[&str] = &[
     "ip", "ss", "nft", "unshare", "setpriv", "nsenter", "setsid", "bash", "sleep", "cat",
 ];
-/// The modules that `/init` loads: `inet_diag` and the like have to be loaded by the kernel itself, as on any machine.
+/// The modules that the kernel finds: `inet_diag` and the like it has to load itself, as on any machine.
 const MODULES: &[&str] = &[
     "inet_diag",
     "tcp_diag",
@@ -177,6 +177,9 @@ mount -t tmpfs tmpfs /run
 mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 ip link set lo up
+# What udev loads on any machine; busybox's modprobe also says that it is done while another one is at it.
+modprobe fuse
+modprobe nf_tables
 ulimit -n 20000
 stty raw -echo </dev/ttyS1
 # Tests that are run as users write there too.

@@ -466,6 +466,57 @@ fn connected_to(server: &mut Command) -> (Running, TcpStream) {
     (server, session)
 }
 
+/// A server of terminals in two processes, as some on the web: one accepts, and is itself a client of a database; the
+/// other, which nobody's parent has to do with, has the terminal, and a unix socket to the first.
+const SERVER_BESIDE: &str = r#"
+import os, pty, select, socket, sys
+database = socket.create_connection(("127.0.0.1", int(sys.argv[2])))
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+session, _ = listener.accept()
+ends = ["%s:%d" % end for held in (session, database) for end in (held.getsockname(), held.getpeername())]
+def relay(one, other):
+    while True:
+        for source in select.select([one, other], [], [])[0]:
+            try: some = os.read(source, 4096)
+            except OSError: return
+            if not some: return
+            os.write(other if source == one else one, some)
+ours, theirs = socket.socketpair()
+child = os.fork()
+if child == 0:
+    os.setsid()
+    if os.fork(): os._exit(0)
+    for held in (session, database, listener, ours): held.close()
+    inside, terminal = pty.fork()
+    if inside == 0: os.execv("/bin/sh", ["sh", "-c", sys.argv[1], "sh"] + ends)
+    relay(theirs.fileno(), terminal)
+    os._exit(0)
+os.waitpid(child, 0)
+theirs.close()
+relay(session.fileno(), ours.fileno())
+"#;
+
+#[test]
+fn a_server_beside_the_terminal_guards_whom_it_has_accepted_and_not_where_it_is_a_client() {
+    isolated(|| {
+        let database = tcp::listen(tcp::loopback(0));
+        let port = database.local_addr().unwrap().port().to_string();
+        let script = format!(
+            "{program} delete $1 $2; echo own $?; {program} delete $3 $4; echo other $?; echo end; sleep 100",
+            program = env!("CARGO_BIN_EXE_tcpentry")
+        );
+        let mut server = Command::new("python3");
+        let server = server.args(["-c", SERVER_BESIDE, &script, &port]);
+        let (server, mut session) = connected_to(server);
+        let said = read_until(&mut session, "end\r\n");
+        assert!(said.contains("it carries your own session"), "{said}");
+        assert!(said.contains("own 3"), "{said}");
+        assert!(said.contains("other 0"), "{said}");
+        drop(server);
+    });
+}
+
 #[test]
 fn telnetd_is_followed_through_its_terminal() {
     with_server!(|server: &SshServer| {
