@@ -167,6 +167,8 @@ struct Monitor {
 
 impl Monitor {
     fn start() -> Self {
+        // Before it starts: of a set that comes between its reading of the sets and its listening it knows nothing.
+        nft("add set inet t sentinel { type ipv4_addr; }");
         let before = listeners();
         let mut child = Command::new("nft")
             .args(["-j", "monitor", "new", "elements"])
@@ -174,7 +176,6 @@ impl Monitor {
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
-        nft("add set inet t sentinel { type ipv4_addr; }");
         until("nft monitor listens", || listeners() > before);
         Self { child, lines }
     }
