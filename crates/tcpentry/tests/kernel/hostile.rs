@@ -147,16 +147,18 @@ fn a_process_that_locks_its_memory_keeps_nobody_who_looks_at_it() {
         let hostile = Hostile::with_locked_memory(&ends.server, fuse);
         let stat = || std::fs::read_to_string(format!("/proc/{}/stat", hostile.pid())).unwrap();
         until("it waits", || stat().contains("(fifteen-bytes-x) D"));
+        // Its memory is gone where it waits in exit.
+        if stat().split(' ').nth(22) == Some("0") {
+            skip!(
+                "this kernel keeps no lock of memory while a file system does not answer (Linux 6.12)"
+            );
+        }
         let faults = faults_of_children();
         let owners = Owners::search().with_cgroups().run().unwrap();
         let inode = rustix::fs::fstat(&ends.server).unwrap().st_ino;
         let inode = tcpentry::Inode::new(u32::try_from(inode).unwrap()).unwrap();
-        let names = owners.of(inode).map(|owner| owner.name.clone());
-        assert!(
-            names
-                .collect::<Vec<_>>()
-                .contains(&b"fifteen-bytes-x".to_vec())
-        );
+        let mut names = owners.of(inode).map(|owner| &*owner.name);
+        assert!(names.any(|name| name == b"fifteen-bytes-x"), "{owners:?}");
         // Others may run this test too.
         let mut found = Process::of_names(&[b"fifteen-bytes-x"]).unwrap();
         found.retain(|process| process.pid() == hostile.pid());
