@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use rustix::io::Errno;
 
 use crate::connection::Inode;
-use crate::process::Process;
 use crate::process::holder::{Holder, each_holder};
+use crate::process::{Owners, Process};
 
 /// The source of a socket's holders.
 pub(crate) enum HolderSource {
@@ -16,18 +16,12 @@ pub(crate) enum HolderSource {
     Remembered(Remembered),
 }
 
-/// The holders that a scan of `/proc` has shown: 24 bytes for every descriptor of a socket on the machine.
+/// The holders that a scan of `/proc` has shown: 16 bytes for every descriptor of a socket on the machine.
 #[derive(Default)]
 pub(crate) struct Remembered {
-    seen: Option<Seen>,
+    seen: Option<Owners>,
     /// Set when a scan has been made for the running batch.
     is_new: bool,
-}
-
-struct Seen {
-    /// The sockets and their holders, in the order of the inodes.
-    sockets: Vec<(Inode, Holder)>,
-    hidden: Vec<Process>,
 }
 
 impl HolderSource {
@@ -52,13 +46,12 @@ impl HolderSource {
         mut visit: impl FnMut(Holder) -> ControlFlow<B>,
     ) -> Result<Option<B>, Errno> {
         match self {
-            Self::EachTime => each_holder(|held| held == inode, hidden, |_, it| visit(it)),
+            Self::EachTime => each_holder(inode, hidden, visit),
             Self::Remembered(remembered) => {
                 let seen = remembered.seen()?;
-                hidden.extend(&seen.hidden);
-                Ok(seen
-                    .of(inode)
-                    .find_map(|holder| visit(holder).break_value()))
+                hidden.extend(seen.may_hold_unseen());
+                let mut holders = seen.holders(inode);
+                Ok(holders.find_map(|holder| visit(holder).break_value()))
             }
         }
     }
@@ -80,33 +73,14 @@ impl HolderSource {
 }
 
 impl Remembered {
-    fn seen(&mut self) -> Result<&Seen, Errno> {
+    fn seen(&mut self) -> Result<&Owners, Errno> {
         if self.seen.is_none() {
-            self.seen = Some(Seen::now()?);
+            let seen = Owners::of_all();
+            self.seen =
+                Some(seen.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?);
             self.is_new = true;
         }
         self.seen.as_ref().ok_or(Errno::NOENT)
-    }
-}
-
-impl Seen {
-    fn now() -> Result<Self, Errno> {
-        let (mut sockets, mut hidden) = (Vec::new(), Vec::new());
-        let remember = |inode, holder| -> ControlFlow<()> {
-            sockets.push((inode, holder));
-            ControlFlow::Continue(())
-        };
-        each_holder(|_| true, &mut hidden, remember)?;
-        sockets.sort_by_key(|(inode, _)| *inode);
-        Ok(Self { sockets, hidden })
-    }
-
-    fn of(&self, inode: Inode) -> impl Iterator<Item = Holder> {
-        let start = self.sockets.partition_point(|(held, _)| *held < inode);
-        self.sockets[start..]
-            .iter()
-            .take_while(move |(held, _)| *held == inode)
-            .map(|(_, holder)| *holder)
     }
 }
 

@@ -25,12 +25,12 @@ impl Holder {
     }
 }
 
-/// Calls with each descriptor of a wanted socket, until one breaks it off, and collects the processes
+/// Calls with each descriptor of a socket, until one breaks it off, and collects the processes
 /// whose descriptors may not be seen.
 pub(crate) fn each_holder<B>(
-    is_wanted: impl Fn(Inode) -> bool,
+    wanted: Inode,
     hidden: &mut Vec<Process>,
-    mut visit: impl FnMut(Inode, Holder) -> ControlFlow<B>,
+    mut visit: impl FnMut(Holder) -> ControlFlow<B>,
 ) -> Result<Option<B>, Errno> {
     let (mut room, mut stat_room) = (Vec::new(), Vec::new());
     let mut limits = TableLimits::new();
@@ -45,7 +45,7 @@ pub(crate) fn each_holder<B>(
         // Most processes hold none of them: asked for with the first.
         let mut known = None;
         let looked = opened.each_socket(&mut room, &mut limits, |descriptor, inode| {
-            if !is_wanted(inode) {
+            if inode != wanted {
                 return ControlFlow::Continue(());
             }
             let process = match known {
@@ -59,7 +59,7 @@ pub(crate) fn each_holder<B>(
                 process,
                 descriptor,
             };
-            visit(inode, holder).map_break(Ok)
+            visit(holder).map_break(Ok)
         });
         match looked {
             Ok(None) => {

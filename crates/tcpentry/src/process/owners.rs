@@ -1,6 +1,7 @@
 //! The processes that hold sockets: a snapshot.
 
 use super::cgroup_path::{CgroupPath, CgroupPathBuf};
+use super::holder::Holder;
 use super::pid::Process;
 use super::proc::Descriptor;
 use crate::connection::Inode;
@@ -112,6 +113,23 @@ impl Owners {
     ) -> impl Iterator<Item = (&Owner, Descriptor)> {
         let held = self.held(inode);
         held.map(|(owner, holdings)| (owner, holdings[0].descriptor))
+    }
+
+    /// Returns the holders of a socket, one for each descriptor.
+    pub(crate) fn holders(&self, inode: Inode) -> impl Iterator<Item = Holder> {
+        let held = self.held(inode);
+        held.flat_map(|(owner, holdings)| {
+            holdings.iter().map(|holding| Holder {
+                process: owner.process,
+                descriptor: holding.descriptor,
+            })
+        })
+    }
+
+    /// Returns the processes that may hold sockets by descriptors that were not seen.
+    pub(crate) fn may_hold_unseen(&self) -> impl Iterator<Item = Process> {
+        let unseen = self.hidden.iter().chain(&self.partly_seen);
+        unseen.map(|owner| owner.process)
     }
 
     /// Returns the processes that hold a socket, each with its entries, of which there is at least one.

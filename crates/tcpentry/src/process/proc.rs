@@ -11,7 +11,7 @@ use std::path::Path;
 use std::str;
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, readlinkat_raw};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, SeekFrom, readlinkat_raw};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::path::{Arg, DecInt};
 
@@ -230,22 +230,41 @@ impl Opened {
     ) -> Result<Option<B>, Errno> {
         let descriptors = open_directory(&self.directory, path)?;
         let mut link = [0; LONGEST_LINK];
-        each_entry(&descriptors, room, |entry| {
-            let name = entry.file_name();
-            if entry.file_type() != FileType::Symlink {
-                return Ok(ControlFlow::Continue(()));
-            }
+        let mut look = |number: i32, name: &CStr| {
             match retry_on_intr(|| readlinkat_raw(&descriptors, name, &mut link[..])) {
-                Ok(length) => match (number(name), socket_inode(&link[..length])) {
-                    (Some(number), Some(inode)) => Ok(visit(Descriptor { thread, number }, inode)),
-                    _ => Ok(ControlFlow::Continue(())),
-                },
+                Ok(length) => Ok(match socket_inode(&link[..length]) {
+                    Some(inode) => visit(Descriptor { thread, number }, inode),
+                    None => ControlFlow::Continue(()),
+                }),
                 // Its owner may list the descriptors of a process that has more capabilities than the owner,
                 // but not look at them.
                 Err(errno @ (Errno::ACCESS | Errno::PERM)) => Err(errno),
                 Err(errno) if ran_out(errno) => Err(errno),
-                // A descriptor that is closed meanwhile holds nothing.
+                // A number that is not open, or no longer, holds nothing.
                 Err(_) => Ok(ControlFlow::Continue(())),
+            }
+        };
+        // A list of many costs as much again as to look at each, and numbers are given out from the lowest on: so many
+        // as are open are tried without one.
+        let open = rustix::fs::fstat(&descriptors)?.st_size;
+        let tried = i32::try_from(open)
+            .ok()
+            .filter(|open| *open >= WORTH_TRYING);
+        for number in 0..tried.unwrap_or(0) {
+            if let ControlFlow::Break(value) = look(number, DecInt::new(number).as_c_str())? {
+                return Ok(Some(value));
+            }
+        }
+        // The rest is listed: the place of number N in the directory is N + 2, behind `.` and `..`.
+        if let Some(tried) = tried {
+            let place = u64::from(tried.unsigned_abs()) + 2;
+            rustix::fs::seek(&descriptors, SeekFrom::Start(place))?;
+        }
+        each_entry(&descriptors, room, |entry| {
+            let name = entry.file_name();
+            match number(name) {
+                Some(number) if entry.file_type() == FileType::Symlink => look(number, name),
+                _ => Ok(ControlFlow::Continue(())),
             }
         })
     }
@@ -415,11 +434,16 @@ const LONGEST_FILE_NAME: usize = 255;
 const LONGEST_LINK: usize = 32;
 /// `task/2147483647/fd/2147483647` and a NUL, with room to spare.
 const LONGEST_DESCRIPTOR: usize = 32;
+/// The number of open descriptors from which on they are tried instead of listed. `st_size` of `/proc/PID/fd` has it
+/// since Linux 6.2; before, that is 0.
+const WORTH_TRYING: i32 = 64;
 /// `linux/sched.h`
 const PF_KTHREAD: u32 = 0x0020_0000;
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsRawFd;
+
     use super::*;
 
     #[test]
@@ -434,6 +458,39 @@ mod tests {
         assert_eq!(path(7, 4711).as_deref(), Some(c"task/4711/fd/7"));
         let longest = path(i32::MAX, i32::MAX);
         assert_eq!(longest.as_deref(), Some(c"task/2147483647/fd/2147483647"));
+    }
+
+    /// Wherever it stands in a table of few or of many, with gaps or without.
+    #[test]
+    fn each_socket_is_found_once_by_its_number() {
+        let own = NonZeroI32::new(rustix::process::getpid().as_raw_pid()).unwrap();
+        let own = Proc::open().unwrap().enter(own).unwrap();
+        let (mut room, mut limits) = (Vec::new(), TableLimits::new());
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let inode = rustix::fs::fstat(&socket).unwrap().st_ino;
+        let inode = Inode::new(u32::try_from(inode).unwrap()).unwrap();
+        let mut copies = vec![OwnedFd::from(socket)];
+        // From the first that is free, and some from far above.
+        for (count, lowest) in [(0, 0), (1, 700), (100, 0), (1, 900), (100, 300)] {
+            for _ in 0..count {
+                copies.push(rustix::io::fcntl_dupfd_cloexec(&copies[0], lowest).unwrap());
+            }
+            let mut found = Vec::new();
+            own.each_socket(
+                &mut room,
+                &mut limits,
+                |descriptor, it| -> ControlFlow<()> {
+                    if it == inode {
+                        found.push(descriptor.number);
+                    }
+                    ControlFlow::Continue(())
+                },
+            )
+            .unwrap();
+            let mut expected: Vec<_> = copies.iter().map(AsRawFd::as_raw_fd).collect();
+            expected.sort_unstable();
+            assert_eq!(found, expected);
+        }
     }
 
     #[test]

@@ -163,9 +163,12 @@ fn what_does_not_fit_is_lost_and_said_to_be() {
         assert_eq!(read_first.last().unwrap().0, "lost");
         assert_eq!(read(&mut watch), []);
         assert_eq!(role("10.0.1.200"), Some(HostRole::Own));
-        // What comes afterwards arrives.
+        // What comes afterwards arrives, perhaps beside an address of IPv6 that is ready by now.
+        set_socket_recv_buffer_size(&watch, 1 << 16).unwrap();
         ip(&["addr del 10.0.1.200/32 dev d0"]);
-        assert_eq!(read(&mut watch), [change("removed", "10.0.1.200", "d0")]);
+        let changes = read(&mut watch);
+        let removed = change("removed", "10.0.1.200", "d0");
+        assert!(changes.contains(&removed), "{changes:?}");
     });
 }
 
