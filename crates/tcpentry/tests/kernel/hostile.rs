@@ -150,7 +150,7 @@ fn a_process_that_locks_its_memory_keeps_nobody_who_looks_at_it() {
         // Its memory is gone where it waits in exit.
         if stat().split(' ').nth(22) == Some("0") {
             skip!(
-                "this kernel keeps no lock of memory while a file system does not answer (Linux 6.12)"
+                "this kernel keeps no lock of memory while a file system does not answer (6.12 does not, 6.18 does)"
             );
         }
         let faults = faults_of_children();
