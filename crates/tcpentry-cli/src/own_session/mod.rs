@@ -127,19 +127,22 @@ impl SessionGuard {
     /// to an SSH server, too.
     #[must_use]
     pub(crate) fn certain(self) -> Self {
-        Self {
-            protects: Protection::Certain,
-            ..self
-        }
+        self.protecting(Protection::Certain)
     }
 
     /// Protects every connection of an SSH server, whoever's session it carries.
     #[must_use]
     pub(crate) fn of_servers(self) -> Self {
-        Self {
-            protects: Protection::Servers,
-            ..self
-        }
+        self.protecting(Protection::Servers)
+    }
+
+    /// Protects others than before, unless that is lifted.
+    fn protecting(self, others: Protection) -> Self {
+        let protects = match self.protects {
+            Protection::Nothing => Protection::Nothing,
+            _ => others,
+        };
+        Self { protects, ..self }
     }
 
     /// Looks for the session again: who works in tmux may have come back by another connection.
@@ -169,7 +172,12 @@ impl SessionGuard {
             };
         }
         let session = self.session.get_or_insert_with(OwnSession::find);
-        match session.carries(found) {
+        let carries = match self.protects {
+            // What would be admitted all the same is not looked for: that takes a look at every process.
+            Protection::Certain if !session.surely_carries(found) => Carries::No,
+            _ => session.carries(found),
+        };
+        match carries {
             Carries::No => {
                 if let Some(doubt) = session.doubt().filter(|_| self.doubts) {
                     print_error(&doubt);
@@ -178,7 +186,6 @@ impl SessionGuard {
                 Ok(())
             }
             Carries::Surely => Err(refused(found.pair)),
-            Carries::Maybe(_) if self.protects == Protection::Certain => Ok(()),
             Carries::Maybe(why) => {
                 if self.speaks {
                     print_error(&format!(
@@ -274,23 +281,29 @@ impl OwnSession {
         self.servers.get_or_init(Servers::find)
     }
 
-    fn carries(&mut self, found: &Connection) -> Carries {
+    fn surely_carries(&self, found: &Connection) -> bool {
         let is_named = |pair: Pair| is_either_end(&pair, &found.pair);
         if self.variable.is_some_and(is_named) {
-            return Carries::Surely;
+            return true;
         }
         // Nobody holds it who could read or write it.
         let Some(inode) = found.inode else {
-            return Carries::No;
+            return false;
         };
-        if self.path.carriers.contains(&inode) || self.path.feeders.contains(&inode) {
-            return Carries::Surely;
-        }
         // In this namespace the other end was looked for; one in another namespace of this host carries the session as well.
         let seen_from_there = path::ends(found.pair.local(), found.pair.peer());
-        if self.path.far_ends.contains(&seen_from_there) {
+        self.path.carriers.contains(&inode)
+            || self.path.feeders.contains(&inode)
+            || self.path.far_ends.contains(&seen_from_there)
+    }
+
+    fn carries(&mut self, found: &Connection) -> Carries {
+        if self.surely_carries(found) {
             return Carries::Surely;
         }
+        let Some(inode) = found.inode else {
+            return Carries::No;
+        };
         let why = match self.path.hidden {
             Some(Hidden::Server) => "the descriptors of your session's server are hidden",
             Some(hidden) if self.path.carriers.is_empty() => match hidden {

@@ -360,6 +360,10 @@ fn the_callers_own_session_is_spared_and_no_other_one_is() {
         );
         thread::sleep(Duration::from_secs(1));
         assert!(is_alive(&own));
+        let mut command = stage.command(&["ban", CLIENT, "--own-session"]);
+        let input = OwnedFd::from(own.server.try_clone().unwrap());
+        let ban = Run::from(command.stdin(input).output().unwrap());
+        assert_eq!((ban.code, told(&own)), (0, RESET), "{}", ban.err);
     });
 }
 

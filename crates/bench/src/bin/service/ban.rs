@@ -23,7 +23,12 @@ pub(crate) fn measure(args: &Args) -> Result<()> {
         args.namespaces
     );
     let of_ss = files.iter().map(|file| ss_in(file)).collect::<Vec<_>>();
-    let contestants: [(&str, usize, Command); 3] = [
+    // The pid namespace of this measurement hides where it was started, so that each descriptor of every process is asked
+    // whether it may be a session's. On a host, and with the option, the ancestors answer.
+    let mut like_a_host = ban(&args.program);
+    like_a_host.arg("--own-session");
+    let contestants: [(&str, usize, Command); 4] = [
+        ("tcpentry ban --own-session", PEERS, like_a_host),
         ("tcpentry ban", PEERS, ban(&args.program)),
         ("tcpentry ban, nothing there", 0, ban(&args.program)),
         ("ss -K in each by nsenter", PEERS, shell(&of_ss.join("; "))),

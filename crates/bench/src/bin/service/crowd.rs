@@ -20,7 +20,7 @@ pub(crate) struct Holder {
 impl Holder {
     /// Starts one in this namespace.
     pub(crate) fn here(first: u32, count: u32) -> Result<Self> {
-        Self::start(Command::new(own_path()?), first, count)
+        Self::start(&Command::new(own_path()?), first, count)
     }
 
     /// Starts one in a network namespace of its own.
@@ -34,10 +34,13 @@ impl Holder {
             "sh",
         ]);
         command.arg(own_path()?);
-        Self::start(command, 0, count)
+        Self::start(&command, 0, count)
     }
 
-    fn start(mut command: Command, first: u32, count: u32) -> Result<Self> {
+    fn start(what: &Command, first: u32, count: u32) -> Result<Self> {
+        // In a session of its own, as services are: what is beside this program in its session is looked at more closely.
+        let mut command = Command::new("setsid");
+        command.arg(what.get_program()).args(what.get_args());
         command.args(["hold", &first.to_string(), &count.to_string()]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().context("start a holder of connections")?;

@@ -64,10 +64,7 @@ pub(super) fn look(
     let mut selector = Selector::new(&args, input, scans.collect(), holders);
     let is_ban = matches!(rule.trigger, Trigger::Ban | Trigger::Set { .. });
     let lifted = is_ban || rule.ssh_sessions;
-    selector.session = match SessionGuard::new(lifted) {
-        nothing if lifted => nothing,
-        guard => guard.of_servers(),
-    };
+    selector.session = SessionGuard::new(lifted).of_servers();
     if is_ban {
         // A peer must not escape by a second subflow from an address that is not named.
         selector.end_whole_connections();
