@@ -42,17 +42,21 @@ impl Holder {
     /// Starts such a process of two threads, of which the second has a table of descriptors to itself, and the first
     /// holds nothing.
     pub fn in_table_of_thread(socket: impl AsFd, user: Option<User>) -> Self {
-        let holder = Self::start(socket, user, HolderKind::InTableOfThread);
+        Self::in_thread(socket, user, HolderKind::InTableOfThread)
+    }
+
+    /// Starts [such a process](Self::in_table_of_thread), in whose table there is room for 32,768 descriptors.
+    pub fn in_large_table_of_thread(socket: impl AsFd, user: Option<User>) -> Self {
+        Self::in_thread(socket, user, HolderKind::InLargeTableOfThread)
+    }
+
+    fn in_thread(socket: impl AsFd, user: Option<User>, kind: HolderKind) -> Self {
+        let holder = Self::start(socket, user, kind);
         let table = format!("/proc/{}/fd", holder.pid());
         until("its first thread holds nothing", || {
             std::fs::read_dir(&table).is_ok_and(|table| table.count() == 0)
         });
         holder
-    }
-
-    /// Starts [such a process](Self::in_table_of_thread), in whose table there is room for 32,768 descriptors.
-    pub fn in_large_table_of_thread(socket: impl AsFd, user: Option<User>) -> Self {
-        Self::start(socket, user, HolderKind::InLargeTableOfThread)
     }
 
     fn start(socket: impl AsFd, user: Option<User>, kind: HolderKind) -> Self {
