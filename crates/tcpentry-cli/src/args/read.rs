@@ -66,8 +66,10 @@ pub(crate) fn arranged(typed: Vec<OsString>) -> Result<Line, Answer> {
     }
     let name = line.command.clone();
     let command = name.and_then(|name| definition.find_subcommand(name));
-    let command = command.unwrap_or(&definition);
-    let is_known = |option: &str| has_option(command, option);
+    // `guard run` has options of its own: what one of its commands knows is none of another tool's.
+    let nested = command.into_iter().flat_map(Command::get_subcommands);
+    let commands: Vec<_> = nested.chain([command.unwrap_or(&definition)]).collect();
+    let is_known = |option: &str| commands.iter().any(|it| has_option(it, option));
     options::read(line, is_known, |option, next| {
         order::takes_value(&definition, option, next)
     })

@@ -112,7 +112,7 @@ fn evaluate(rule: &Rule, rules: &Rules) -> Result<Forecast, String> {
     if let Some(variable) = rule.trigger.variable() {
         let present = present(rule).map_err(|error| error.to_string())?;
         let host = HostAddresses::read().map_err(|error| error.to_string())?;
-        let never = Never::new(&rules.never, host);
+        let never = Never::new(Arc::new(rules.never.clone()), host);
         let taken = present
             .into_iter()
             .filter_map(|prefix| never.take(prefix).ok());

@@ -1,6 +1,6 @@
 //! Announcements of the kernel: addresses that leave the host, and elements of sets of nftables.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -120,33 +120,22 @@ impl Sources {
     }
 
     fn read_addresses(&mut self, now: Instant, heard: &mut Heard) {
-        match self.addresses.as_mut().map(AddressWatch::read) {
-            None => {}
-            Some(Ok(changes)) => {
-                for change in changes {
-                    match change {
-                        AddressChange::Removed { address, name, .. } => {
-                            self.gone.push_back(GoneAddress {
-                                address,
-                                device: Some(name.unwrap_or_default()),
-                                due: now + MOVE,
-                            });
-                        }
-                        AddressChange::Lost => heard.find_missing = true,
-                        _ => {}
-                    }
-                }
-            }
-            Some(Err(error)) => heard.warnings.push(error.to_string()),
-        }
+        self.hear_addresses(now, heard);
         let due = self.gone.partition_point(|gone| gone.due <= now);
         if due == 0 {
             return;
         }
         let mut gone: Vec<_> = self.gone.drain(..due).collect();
-        match HostAddresses::read() {
+        let host = HostAddresses::read();
+        // One that has come back and left again is on its way again.
+        self.hear_addresses(now, heard);
+        let leaving: HashSet<_> = self.gone.iter().map(|gone| gone.address).collect();
+        match host {
             Ok(host) => {
-                gone.retain(|gone| host.role(gone.address) != Some(HostRole::Own));
+                gone.retain(|gone| {
+                    let is_here = host.role(gone.address) == Some(HostRole::Own);
+                    !is_here && !leaving.contains(&gone.address)
+                });
                 // By the same addresses it is decided what is taken.
                 heard.events.push(Event::Host(host));
             }
@@ -171,6 +160,31 @@ impl Sources {
         }
         if !missing.is_empty() {
             heard.events.push(Event::AddressesMissing(missing));
+        }
+    }
+
+    /// Takes note of addresses that have left a device.
+    fn hear_addresses(&mut self, now: Instant, heard: &mut Heard) {
+        let changes = match self.addresses.as_mut().map(AddressWatch::read) {
+            None => return,
+            Some(Ok(changes)) => changes,
+            Some(Err(error)) => {
+                heard.warnings.push(error.to_string());
+                return;
+            }
+        };
+        for change in changes {
+            match change {
+                AddressChange::Removed { address, name, .. } => {
+                    self.gone.push_back(GoneAddress {
+                        address,
+                        device: Some(name.unwrap_or_default()),
+                        due: now + MOVE,
+                    });
+                }
+                AddressChange::Lost => heard.find_missing = true,
+                _ => {}
+            }
         }
     }
 

@@ -55,6 +55,16 @@ impl Elements {
         self.known.contains_key(&prefix)
     }
 
+    /// Returns true if one of them has this whole prefix in it.
+    pub(crate) fn cover(&self, prefix: Prefix) -> bool {
+        // Most are asked for as they were named.
+        let mut lengths = (0..=prefix.length()).rev();
+        lengths.any(|length| {
+            let wider = Prefix::new(prefix.address(), length);
+            wider.is_some_and(|wider| self.contains(wider))
+        })
+    }
+
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
@@ -129,6 +139,20 @@ mod tests {
         assert_eq!(elements.len(), 1);
         elements.expire(now + minute * 2);
         assert_eq!(elements.len(), 0);
+    }
+
+    #[test]
+    fn a_part_of_one_is_covered_by_it() {
+        let now = Instant::now();
+        let mut elements = Elements::default();
+        elements.add(prefix("192.0.2.0/25"), None, now);
+        elements.add(prefix("2001:db8::/32"), None, now);
+        for inside in ["192.0.2.0/25", "192.0.2.64/26", "192.0.2.1", "2001:db8::1"] {
+            assert!(elements.cover(prefix(inside)), "{inside}");
+        }
+        for outside in ["192.0.2.128", "192.0.2.0/24", "2001:db9::1", "0.0.0.0/0"] {
+            assert!(!elements.cover(prefix(outside)), "{outside}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tcpentry::filter::{Prefix, PrefixSet};
+use tcpentry::filter::Prefix;
 use tcpentry::netns::HostAddresses;
 use tcpentry::watch::SetName;
 
@@ -34,10 +34,7 @@ pub(crate) struct Guard {
     rules: Vec<RuleState>,
     /// The number of the next rule: none is given twice, so that an answer of the worker is about the rule that it was for.
     next_id: u64,
-    /// The prefixes that the configuration never takes from an event.
-    configured: Arc<PrefixSet>,
     never: Never,
-    host: HostAddresses,
     pub(crate) metrics: Option<PathBuf>,
     /// Nothing is deleted, whatever the rules say.
     dry_run: bool,
@@ -55,9 +52,7 @@ impl Guard {
         Self {
             next_id: rules_now.len() as u64,
             rules: rules_now,
-            never: Never::new(&rules.never, host.clone()),
-            configured: Arc::new(rules.never),
-            host,
+            never: Never::new(Arc::new(rules.never), host),
             metrics: rules.metrics,
             dry_run,
             is_paused: false,
@@ -81,9 +76,16 @@ impl Guard {
             self.rules.push(state);
         }
         self.over.extend(before.iter().map(RuleState::forget));
-        self.configured = Arc::new(rules.never);
         self.metrics = rules.metrics;
-        self.never = Never::new(&self.configured, self.host.clone());
+        self.change_never(self.never.with(rules.never));
+    }
+
+    /// Changes what is never taken from an event, also of what has been and waits.
+    fn change_never(&mut self, never: Never) {
+        self.never = never;
+        for rule in &mut self.rules {
+            rule.take_again(&self.never);
+        }
     }
 
     /// Takes note of what has happened.
@@ -180,10 +182,7 @@ impl Guard {
                     .map(|done| GuardEntry::of_connection(&name, done, is_dry_run));
                 log.extend(entries);
             }
-            Event::Host(host) => {
-                self.never = Never::new(&self.configured, host.clone());
-                self.host = host;
-            }
+            Event::Host(host) => self.change_never(self.never.on(host)),
         }
     }
 
@@ -193,7 +192,7 @@ impl Guard {
         for rule in &mut self.rules {
             rule.commands(
                 self.is_paused,
-                &self.configured,
+                &self.never,
                 now,
                 &mut commands,
                 &mut self.log,

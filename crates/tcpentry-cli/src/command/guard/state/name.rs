@@ -28,6 +28,11 @@ impl NameHistory {
         self.seen.len()
     }
 
+    /// Returns true if an address has been in an answer, and is not former.
+    pub(crate) fn has(&self, address: IpAddr) -> bool {
+        self.seen.contains_key(&address)
+    }
+
     /// Takes an answer, and returns the addresses that are former from now on. They are forgotten.
     pub(crate) fn answer(&mut self, addresses: &[IpAddr], now: Instant) -> Vec<IpAddr> {
         if addresses.is_empty() {

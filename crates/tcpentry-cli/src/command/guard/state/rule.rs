@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use tcpentry::Outcome;
 use tcpentry::filter::{Prefix, PrefixSet};
 use tcpentry::watch::SetName;
+use tcpentry::{Connection, Outcome};
 
 use super::elements::Elements;
 use super::entry::{GuardEntry, Weight};
@@ -55,8 +55,8 @@ pub(crate) struct RuleState {
     pub(crate) name: Option<NameHistory>,
     /// Prefixes that events have brought, and that no look was made for so far.
     pending: BTreeSet<Prefix>,
-    /// Prefixes that the look under way is about.
-    brought: Vec<Prefix>,
+    /// Prefixes that the look under way, or the round that came of it, is about.
+    brought: Arc<PrefixSet>,
     /// The time before which a look that failed is not made again.
     retry: Option<Instant>,
     /// The time of the next look without an event.
@@ -105,7 +105,7 @@ impl RuleState {
             bans: Elements::default(),
             name,
             pending: BTreeSet::new(),
-            brought: Vec::new(),
+            brought: Arc::default(),
             retry: None,
             round: 0,
             stage: RoundStage::Idle,
@@ -175,6 +175,13 @@ impl RuleState {
             id: self.id,
             round: self.round,
         }
+    }
+
+    /// Takes anew what waits for a look: something else is never taken now.
+    pub(crate) fn take_again(&mut self, never: &Never) {
+        let pending = std::mem::take(&mut self.pending);
+        let taken = pending.into_iter().filter_map(|it| never.take(it).ok());
+        self.pending = taken.flatten().collect();
     }
 
     /// Forgets what has been taken back before a look was made for it.
@@ -290,11 +297,10 @@ impl RuleState {
         let name = self.rule.name.clone();
         let say = |weight, text: String| GuardEntry::of_rule(weight, &name, text);
         self.counts.looks += 1;
-        let brought = std::mem::take(&mut self.brought);
         let looked = looked.unwrap_or_else(|failure| {
             if failure.may_pass {
                 // What the event has brought is looked for again.
-                self.pending.extend(brought);
+                self.pending.extend(self.brought.iter());
                 self.retry = Some(now + RETRY);
             }
             LookResult {
@@ -407,7 +413,7 @@ impl RuleState {
     pub(crate) fn commands(
         &mut self,
         all_paused: bool,
-        never: &Arc<PrefixSet>,
+        never: &Never,
         now: Instant,
         commands: &mut Vec<StateCommand>,
         log: &mut Vec<GuardEntry>,
@@ -422,6 +428,7 @@ impl RuleState {
             // There are no looks in which anything could go on matching.
             self.matched = Matched::default();
         }
+        self.leave_taken_back(never, now, log);
         if let RoundStage::Deleting { waiting, in_flight } = &mut self.stage {
             if !may_look && !waiting.is_empty() {
                 let why = if self.rule.enabled {
@@ -473,9 +480,14 @@ impl RuleState {
         }
         let mut sets = Sets::new();
         if let Some(variable) = self.rule.trigger.variable() {
-            self.brought = std::mem::take(&mut self.pending).into_iter().collect();
-            let brought = self.brought.iter().copied().collect();
-            sets.insert(variable.to_owned(), Arc::new(brought));
+            // What has expired, or has been taken back otherwise, meanwhile is not looked for.
+            let mut pending = std::mem::take(&mut self.pending);
+            pending.retain(|prefix| self.stands(*prefix));
+            if pending.is_empty() {
+                return;
+            }
+            self.brought = Arc::new(pending.into_iter().collect());
+            sets.insert(variable.to_owned(), Arc::clone(&self.brought));
         }
         self.round += 1;
         self.stage = RoundStage::Looking;
@@ -484,8 +496,54 @@ impl RuleState {
             round: self.round,
             rule: Arc::clone(&self.rule),
             sets,
-            never: Arc::clone(never),
+            never: Arc::clone(&never.configured),
         });
+    }
+
+    /// Leaves those at the head of a paced round alone whose turn has come, and by whose address none is to be ended any
+    /// more.
+    fn leave_taken_back(&mut self, never: &Never, now: Instant, log: &mut Vec<GuardEntry>) {
+        let is_turn = self
+            .pacer
+            .as_ref()
+            .is_some_and(|it| it.delay(now).is_zero());
+        let mut left = 0;
+        while is_turn
+            && let RoundStage::Deleting { waiting, .. } = &self.stage
+            && let Some(next) = waiting.front()
+            && self.is_taken_back(&next.connection, never)
+            && let RoundStage::Deleting { waiting, .. } = &mut self.stage
+        {
+            waiting.pop_front();
+            left += 1;
+        }
+        if left > 0 {
+            let text = format!("no longer named: {left} of this round are left alone");
+            log.push(GuardEntry::of_rule(Weight::Notice, &self.rule.name, text));
+        }
+    }
+
+    /// Returns true if no address of a connection is named any more, by which the round has found it.
+    fn is_taken_back(&self, found: &Connection, never: &Never) -> bool {
+        let ends = [found.local(), found.peer()].map(|end| end.address().to_canonical());
+        let named = ends.into_iter().filter(|it| self.brought.contains(*it));
+        let named: Vec<_> = named.collect();
+        let stands = |it: &IpAddr| !never.has(*it) && self.stands(Prefix::from(*it));
+        !named.is_empty() && !named.iter().any(stands)
+    }
+
+    /// Returns true while what an event has brought has neither expired nor been taken back.
+    fn stands(&self, prefix: Prefix) -> bool {
+        match &self.rule.trigger {
+            Trigger::Ban => self.bans.cover(prefix),
+            Trigger::Set { .. } => self.sets.values().any(|set| set.cover(prefix)),
+            Trigger::NameChanged { .. } => {
+                let name = self.name.as_ref();
+                name.is_none_or(|name| !name.has(prefix.address()))
+            }
+            // Of an address that this host has again, nothing is taken anyway.
+            Trigger::AddressRemoved { .. } | Trigger::Every(_) => true,
+        }
     }
 
     fn may_look(&self, all_paused: bool) -> bool {

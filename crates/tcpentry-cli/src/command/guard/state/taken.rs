@@ -1,6 +1,7 @@
 //! The part of an event's addresses that may be taken from it: never those of this host, of its gateways, or in `never`.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use tcpentry::filter::{Prefix, PrefixSet};
 use tcpentry::netns::HostAddresses;
@@ -10,21 +11,38 @@ use crate::command::own_prefixes::{covering, of_host};
 /// The addresses that are never taken from an event.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Never {
+    /// Those that the configuration names.
+    pub(crate) configured: Arc<PrefixSet>,
     prefixes: Vec<Prefix>,
     set: PrefixSet,
     host: HostAddresses,
 }
 
 impl Never {
-    pub(crate) fn new(configured: &PrefixSet, host: HostAddresses) -> Self {
+    pub(crate) fn new(configured: Arc<PrefixSet>, host: HostAddresses) -> Self {
         let mut prefixes: Vec<_> = configured.iter().chain(of_host(&host)).collect();
         prefixes.sort_unstable_by_key(|it| (it.length(), it.address()));
         prefixes.dedup();
         Self {
             set: prefixes.iter().copied().collect(),
             prefixes,
+            configured,
             host,
         }
+    }
+
+    /// Returns the same with other addresses of this host.
+    pub(crate) fn on(&self, host: HostAddresses) -> Self {
+        Self::new(Arc::clone(&self.configured), host)
+    }
+
+    /// Returns the same with other prefixes in the configuration.
+    pub(crate) fn with(&self, configured: PrefixSet) -> Self {
+        Self::new(Arc::new(configured), self.host.clone())
+    }
+
+    pub(crate) fn has(&self, address: IpAddr) -> bool {
+        self.set.contains(address)
     }
 
     /// Returns what may be taken of a prefix, or why none of it.
@@ -86,7 +104,7 @@ mod tests {
 
     fn never(prefixes: &[&str]) -> Never {
         let set = prefixes.iter().map(|it| it.parse().unwrap()).collect();
-        Never::new(&set, HostAddresses::default())
+        Never::new(Arc::new(set), HostAddresses::default())
     }
 
     fn taken(never: &Never, prefix: &str) -> Vec<String> {
