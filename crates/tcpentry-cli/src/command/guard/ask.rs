@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::service::control::{self, ControlReply, RequestKind};
 use super::service::metrics;
-use super::service::status::{GuardStatus, write_status};
+use super::service::status::{GuardStatus, warnings, write_status};
 use crate::args::{GuardStatusArgs, OutputArgs};
 use crate::exit::Exit;
 use crate::message::{exit_after, notice, print_error, print_hint};
@@ -45,6 +45,17 @@ fn print(args: &GuardStatusArgs, status: &GuardStatus) -> std::io::Result<()> {
         ..OutputArgs::default()
     };
     let shape = Shape::of(&output);
+    // Where the table is for a program, a person reads this.
+    if !shape.is_human() && !args.json {
+        warnings(status).iter().for_each(|it| print_error(it));
+        let all = [
+            (status.dry_run, "dry run: nothing is deleted"),
+            (status.paused, "all rules are paused"),
+        ];
+        all.iter()
+            .filter(|(is_so, _)| *is_so)
+            .for_each(|(_, text)| notice(text));
+    }
     write_status(status, shape, true, now.unwrap_or_default().as_secs(), out)
 }
 

@@ -1,6 +1,7 @@
 //! Addresses that leave the host: both ends of what was on them hear of it, and one that only moves ends nothing.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
 
 use tcpentry_testkit::link::{Neighbour, ip};
 use tcpentry_testkit::tcp::{self, Ends};
@@ -132,5 +133,68 @@ fn an_address_that_has_gone_before_the_start_is_found() {
         both_know(&gone);
         service.logs("deleted: ");
         assert!(is_alive(&kept));
+    });
+}
+
+#[test]
+fn an_address_that_is_back_before_its_look_ends_nothing() {
+    beside_a_neighbour(|neighbour| {
+        ip(&["addr add 10.0.0.50/24 dev veth0"]);
+        let ends = connect(neighbour, &listen("10.0.0.50"));
+        let service = Service::start(program(), RULE);
+        let guard = |words: &[&str]| {
+            let done = program().arg("guard").args(words).output().unwrap();
+            assert!(done.status.success(), "{done:?}");
+            String::from_utf8(done.stderr).unwrap()
+        };
+        guard(&["pause", "left"]);
+        ip(&["addr del 10.0.0.50/24 dev veth0"]);
+        // Longer than an address may take to another device.
+        std::thread::sleep(Duration::from_millis(300));
+        ip(&["addr add 10.0.0.50/24 dev veth0"]);
+        guard(&["pause"]);
+        let still = guard(&["resume", "left"]);
+        assert!(still.contains("all rules are paused"), "{still}");
+        guard(&["resume"]);
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(is_alive(&ends), "{}", service.log());
+        ip(&["addr del 10.0.0.50/24 dev veth0"]);
+        both_know(&ends);
+    });
+}
+
+#[test]
+fn an_address_that_flaps_ends_nothing() {
+    beside_a_neighbour(|neighbour| {
+        ip(&["addr add 10.0.0.50/32 dev veth0"]);
+        let ends = connect(neighbour, &listen("10.0.0.50"));
+        let service = Service::start(program(), RULE);
+        let turns: Vec<_> = (0..60)
+            .flat_map(|_| {
+                [
+                    "addr del 10.0.0.50/32 dev veth0",
+                    "addr add 10.0.0.50/32 dev veth0",
+                ]
+            })
+            .collect();
+        for _ in 0..5 {
+            ip(&turns);
+        }
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(is_alive(&ends), "{}", service.log());
+        assert_eq!(service.counts("deleted: "), 0, "{}", service.log());
+    });
+}
+
+#[test]
+fn a_dry_run_by_either_name_ends_nothing() {
+    beside_a_neighbour(|neighbour| {
+        let ends = connect(neighbour, &listen("10.0.0.1"));
+        let rule = "[rule.all]\nevery = \"100ms\"\ndelete = \"src 10.0.0.1\"\n";
+        for option in ["-n", "--dry-run"] {
+            let service = Service::start_with(program(), rule, &[option]);
+            service.logs("would be deleted: ");
+            assert!(is_alive(&ends), "{option}: {}", service.log());
+        }
     });
 }

@@ -61,11 +61,16 @@ impl ServiceFolder {
     }
 
     /// Starts the service by a command of the program, and returns at once.
-    fn start(self, mut program: Command) -> Service {
+    fn start(self, program: Command) -> Service {
+        self.start_with(program, &[])
+    }
+
+    fn start_with(self, mut program: Command, options: &[&str]) -> Service {
         let log = fs::OpenOptions::new().append(true).open(self.path("log"));
         program
             .args(["guard", "run", "--config"])
             .arg(self.path("rules.toml"))
+            .args(options)
             .env("STATE_DIRECTORY", &self.0)
             .stdin(Stdio::null())
             .stderr(log.unwrap());
@@ -91,10 +96,21 @@ impl Service {
         Self::start_in(ServiceFolder::new(rules), program)
     }
 
+    /// Starts the service with these rules and options.
+    fn start_with(program: Command, rules: &str, options: &[&str]) -> Self {
+        let service = ServiceFolder::new(rules).start_with(program, options);
+        service.awaited(0)
+    }
+
     /// Starts the service in a folder that is prepared, and waits until it runs.
     fn start_in(folder: ServiceFolder, program: Command) -> Self {
         let before = folder.log().len();
-        let mut service = folder.start(program);
+        folder.start(program).awaited(before)
+    }
+
+    /// Waits until it runs: the log has said so behind that many bytes.
+    fn awaited(self, before: usize) -> Self {
+        let mut service = self;
         until("the service runs", || {
             let ended = service.child.try_wait().unwrap();
             assert!(ended.is_none(), "{ended:?}: {}", service.log());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tcpentry::Error;
 use tcpentry::filter::{Prefix, PrefixSet};
 use tcpentry::netns::HostAddresses;
-use tcpentry::watch::SetWatch;
+use tcpentry::watch::{SetContent, SetWatch};
 
 use crate::command::delete::interrupt::Interrupt;
 use crate::command::guard::look::{find_missing, look};
@@ -139,7 +139,9 @@ fn present(rule: &Rule) -> Result<Vec<Prefix>, Error> {
             let mut watch = SetWatch::open()?;
             let mut present = Vec::new();
             for set in watch.sets()? {
-                if rule.trigger.is_about_set(&set.name) {
+                // Of a set of something else the service says so, and takes nothing.
+                let is_of_addresses = matches!(set.content, SetContent::Ipv4 | SetContent::Ipv6);
+                if is_of_addresses && rule.trigger.is_about_set(&set.name) {
                     let elements = watch.elements(&set.name)?;
                     present.extend(elements.into_iter().map(|it| it.prefix));
                 }

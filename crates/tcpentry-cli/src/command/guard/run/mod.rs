@@ -403,10 +403,19 @@ impl Service {
             return ControlReply::Error(format!("there is no rule `{name}`"));
         }
         let verb = if pauses { "paused" } else { "resumed" };
-        let text = match rule {
+        let mut text = match rule {
             Some(rule) => format!("{verb} the rule {rule}"),
             None => format!("{verb} all rules"),
         };
+        let mut states = self.guard.states().iter();
+        let named = states.find(|it| rule == Some(&*it.rule.name));
+        if let Some(named) = named.filter(|_| !pauses) {
+            if !named.rule.enabled {
+                text.push_str(", which the configuration does not enable");
+            } else if self.guard.is_paused() {
+                text.push_str("; all rules are paused (tcpentry guard resume)");
+            }
+        }
         let record = LogRecord::new(Priority::Notice, text.clone())
             .with_some(LogField::Rule, rule)
             .with_some(LogField::CallerPid, request.caller.pid)

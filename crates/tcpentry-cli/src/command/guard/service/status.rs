@@ -140,17 +140,25 @@ fn write_summary(status: &GuardStatus, now: u64, out: &mut impl Write) -> io::Re
             escape_for_terminal(file.as_bytes())
         )?;
     }
-    if let Some(error) = &status.last_reload_error {
-        let error = escape_for_terminal(error.as_bytes());
-        writeln!(
-            out,
-            "the last reload failed, the configuration before it is kept: {error}"
-        )?;
-    }
-    if status.lost_log_records > 0 {
-        writeln!(out, "{} log records are lost", status.lost_log_records)?;
+    for warning in warnings(status) {
+        writeln!(out, "{warning}")?;
     }
     writeln!(out)
+}
+
+/// Returns what is wrong with the service as a whole.
+pub(crate) fn warnings(status: &GuardStatus) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if let Some(error) = &status.last_reload_error {
+        let error = escape_for_terminal(error.as_bytes());
+        warnings.push(format!(
+            "the last reload failed, the configuration before it is kept: {error}"
+        ));
+    }
+    if status.lost_log_records > 0 {
+        warnings.push(format!("{} log records are lost", status.lost_log_records));
+    }
+    warnings
 }
 
 fn age(last: u64, now: u64) -> String {

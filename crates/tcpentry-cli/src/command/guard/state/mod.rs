@@ -216,6 +216,10 @@ impl Guard {
     pub(crate) fn pause(&mut self, name: Option<&str>, pauses: bool) -> bool {
         let Some(name) = name else {
             self.is_paused = pauses;
+            // All means each, also one that was paused by its name.
+            if !pauses {
+                self.rules.iter_mut().for_each(|it| it.is_paused = false);
+            }
             return true;
         };
         let rule = self.rules.iter_mut().find(|it| it.rule.name == name);

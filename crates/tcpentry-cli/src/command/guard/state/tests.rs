@@ -391,6 +391,66 @@ fn bans_come_and_go_and_expire() {
 }
 
 #[test]
+fn what_expires_or_is_taken_back_while_it_waits_is_not_looked_for() {
+    let (banned, key) = of_set();
+    let mut story = Story::of(vec![rule("bans", Trigger::Ban), banned]);
+    assert!(story.guard.pause(None, true));
+    let second = Some(SECOND);
+    story.event(Event::Bans(vec![
+        BanChange::Add(prefix("192.0.2.1"), second),
+        BanChange::Add(prefix("192.0.2.2"), None),
+        BanChange::Add(prefix("203.0.113.4/31"), None),
+    ]));
+    let added = vec![(prefix("192.0.2.3"), second), (prefix("192.0.2.4"), None)];
+    story.event(Event::Elements(key.clone(), added));
+    story.event(Event::Bans(vec![BanChange::Del(prefix("192.0.2.2"))]));
+    story.pass(SECOND * 2);
+    story.guard.pause(None, false);
+    story.settle();
+    // A part that was taken of a prefix stands as long as that.
+    assert_eq!(story.looks, [["203.0.113.4"], ["192.0.2.4"]]);
+}
+
+#[test]
+fn what_is_taken_back_stops_the_rest_of_a_paced_round() {
+    let peer = prefix("198.51.100.7");
+    for takes_back in ["del", "flush", "expiry", "never"] {
+        let mut bans = rule("bans", Trigger::Ban);
+        bans.rate = Some(Rate {
+            count: 1,
+            period: SECOND,
+        });
+        let mut story = Story::of(vec![bans.clone()]);
+        story.there = (1..=10).collect();
+        let lasts = (takes_back == "expiry").then_some(SECOND * 3 + SECOND / 2);
+        story.event(Event::Bans(vec![BanChange::Add(peer, lasts)]));
+        story.pass(SECOND * 3 + SECOND / 4);
+        let deleted = story.deleted.len();
+        assert!((3..=4).contains(&deleted), "{takes_back}: {deleted}");
+        match takes_back {
+            "del" => story.event(Event::Bans(vec![BanChange::Del(peer)])),
+            "flush" => story.event(Event::Bans(vec![BanChange::Flush])),
+            "never" => {
+                let rules = Rules {
+                    rules: vec![bans],
+                    never: [peer].into_iter().collect(),
+                    metrics: None,
+                };
+                story.guard.reload(rules, story.now);
+            }
+            _ => {}
+        }
+        story.pass(SECOND * 30);
+        assert_eq!(story.deleted.len(), deleted, "{takes_back}");
+        let left = format!(
+            "no longer named: {} of this round are left alone",
+            10 - deleted
+        );
+        assert!(story.log.contains(&left), "{takes_back}: {:?}", story.log);
+    }
+}
+
+#[test]
 fn who_pauses_stops_the_rest_and_who_resumes_gets_what_has_come_meanwhile() {
     let (mut banned, key) = of_set();
     banned.rate = Some(Rate {
