@@ -165,6 +165,22 @@ fn of_parser(error: &clap::Error, line: &Line) -> Answer {
             };
             Answer::new(needs).with_hint(help)
         }
+        ErrorKind::MissingSubcommand
+        | ErrorKind::InvalidSubcommand
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let name = command.unwrap_or("tcpentry");
+            let definition = definition();
+            let nested = definition.find_subcommand(name).unwrap_or(&definition);
+            let names: Vec<_> = nested.get_subcommands().map(Command::get_name).collect();
+            let typed = text(ContextKind::InvalidSubcommand);
+            let all = names.join(", ");
+            Answer::new(if typed.is_empty() {
+                format!("`{name}` needs one of {all}")
+            } else {
+                format!("`{name}` has no command `{typed}`, but {all}")
+            })
+            .with_hint(help)
+        }
         ErrorKind::InvalidUtf8 => Answer::new("an argument is not UTF-8"),
         _ => Answer::new(format!("{option} can't be used like this")).with_hint(help),
     }

@@ -57,7 +57,7 @@ impl<R: Read + AsFd> Feed<R> {
         let (mut begin, mut last) = (None::<Instant>, Instant::now());
         loop {
             while let Some(line) = self.take_line() {
-                match parse(self.form, &line) {
+                match line.and_then(|line| parse(self.form, &line)) {
                     Ok(Some(change)) => {
                         changes.push(change);
                         last = Instant::now();
@@ -117,7 +117,7 @@ impl<R: Read + AsFd> Feed<R> {
     }
 
     /// Takes the next line; the last one may lack its end.
-    fn take_line(&mut self) -> Option<String> {
+    fn take_line(&mut self) -> Option<Result<String, String>> {
         let rest = &self.rest[self.taken..];
         let length = match rest.iter().position(|byte| *byte == b'\n') {
             Some(end) => end + 1,
@@ -134,13 +134,11 @@ impl<R: Read + AsFd> Feed<R> {
         };
         let line = &rest[..length];
         let is_too_long = std::mem::take(&mut self.skips_line) || length > LONGEST_LINE;
-        // Where it is too long, something that is reported in any form.
         let line = if is_too_long {
-            "\u{fffd}".into()
+            Err(format!("it is longer than {LONGEST_LINE} bytes"))
         } else {
-            String::from_utf8_lossy(line)
+            Ok(String::from_utf8_lossy(line).trim().to_owned())
         };
-        let line = line.trim().to_owned();
         self.taken += length;
         self.lines += 1;
         Some(line)

@@ -13,6 +13,8 @@ pub(crate) struct NameHistory {
     absent_for: Duration,
     /// Each address with the answers that have lacked it since it was in one: the first, and their number.
     seen: HashMap<IpAddr, Option<(Instant, u32)>>,
+    /// Set while answers fail or are empty.
+    is_unanswered: bool,
 }
 
 impl NameHistory {
@@ -20,7 +22,14 @@ impl NameHistory {
         Self {
             absent_for,
             seen: HashMap::new(),
+            is_unanswered: false,
         }
+    }
+
+    /// Returns true for the first answer without an address, until there is one again.
+    pub(crate) fn is_newly_unanswered(&mut self, addresses: &[IpAddr]) -> bool {
+        let before = std::mem::replace(&mut self.is_unanswered, addresses.is_empty());
+        self.is_unanswered && !before
     }
 
     #[cfg(test)]

@@ -230,6 +230,13 @@ impl RuleState {
         let is_its =
             matches!(&self.rule.trigger, Trigger::NameChanged { name: its, .. } if its == name);
         if let Some(history) = self.name.as_mut().filter(|_| is_its) {
+            if history.is_newly_unanswered(addresses) {
+                log.push(GuardEntry::of_rule(
+                    Weight::Warning,
+                    &self.rule.name,
+                    format!("{name} has no address now: until it has one, none is former"),
+                ));
+            }
             let former = history.answer(addresses, now);
             let former: Vec<_> = former.into_iter().map(Prefix::from).collect();
             self.take(&former, never, now, log);

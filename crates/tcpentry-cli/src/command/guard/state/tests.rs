@@ -571,6 +571,21 @@ fn a_dry_run_deletes_nothing_and_says_so() {
 }
 
 #[test]
+fn a_name_without_an_address_is_said_once_until_it_has_one() {
+    let trigger = Trigger::NameChanged {
+        name: "db".to_owned(),
+        absent_for: SECOND,
+    };
+    let mut story = Story::of(vec![rule("moved", trigger)]);
+    let said = "db has no address now: until it has one, none is former";
+    for (addresses, times) in [("", 1), ("", 1), ("192.0.2.1", 1), ("", 2), ("", 2)] {
+        let addresses = addresses.parse().into_iter().collect();
+        story.event(Event::Name("db".to_owned(), addresses));
+        assert_eq!(story.log, vec![said; times]);
+    }
+}
+
+#[test]
 fn two_weeks_leave_no_more_than_a_day() {
     let (banned, key) = of_set();
     let mut leak = rule("leak", Trigger::Every(SECOND * 30));
