@@ -8,6 +8,7 @@ mod help;
 mod left;
 mod log;
 mod mouse;
+mod order;
 mod preview;
 mod save;
 mod scroll;
@@ -71,6 +72,7 @@ fn press(top: &mut Top, key: KeyEvent, now: Instant) {
         Focus::Help => help::press(top, key),
         Focus::Columns => columns::press(top, key),
         Focus::Left => left::press(top, key),
+        Focus::Order => order::press(top, key),
         Focus::Log => log::press(top, key),
         Focus::Save => save::press(top, key),
     }

@@ -1,10 +1,11 @@
 //! The order of rows, and their groups.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use super::frame::Frame;
-use super::row::{RateSum, Rates, Row};
+use super::group::{Group, GroupKey};
+use super::row::Row;
 use crate::args::{Grouping, TopColumn};
 
 /// The order and the grouping that the user has chosen.
@@ -46,6 +47,21 @@ impl Arrangement {
         }
     }
 
+    /// Returns the same rows in other groups.
+    ///
+    /// Groups are sorted by their size, unless rows were sorted by a number: that is what the groups are sorted by then.
+    pub(crate) fn grouped_by(self, grouping: Grouping) -> Self {
+        let is_by_number = self.by.format().largest_first;
+        if grouping == Grouping::None || is_by_number {
+            return Self { grouping, ..self };
+        }
+        Self {
+            by: TopColumn::Count,
+            descending: true,
+            grouping,
+        }
+    }
+
     fn compare(self, a: &Row, b: &Row) -> Ordering {
         let ends = |row: &Row| {
             let (local, peer) = (row.connection.local(), row.connection.peer());
@@ -64,43 +80,13 @@ impl Arrangement {
     }
 }
 
-impl Grouping {
-    /// Returns the name of the group that a row belongs to.
-    fn group_of(self, row: &Row) -> String {
-        let name = match self {
-            Self::None => None,
-            Self::Process => match &row.resolved.holders {
-                Some(holders) if holders.first.is_empty() => Some(holders.text.clone()),
-                Some(holders) => Some(holders.first.clone()),
-                None if row.connection.inode.is_some() => Some("...".to_owned()),
-                None => None,
-            },
-            Self::Peer => Some(row.peer_address().to_string()),
-            Self::Unit => row.unit().map(str::to_owned),
-            Self::State => Some(row.connection.state.to_string()),
-        };
-        name.unwrap_or_else(|| "-".to_owned())
-    }
-}
-
 /// The order of a frame, as indices of its rows.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Arranged {
     /// All rows, where they are not grouped.
     pub(crate) order: Vec<u32>,
-    /// The groups, the largest first.
+    /// The groups, in their order.
     pub(crate) groups: Vec<Group>,
-}
-
-/// Rows with a property in common.
-#[derive(Clone, Debug)]
-pub(crate) struct Group {
-    pub(crate) name: String,
-    /// The number of rows that are present.
-    pub(crate) present: usize,
-    /// The sum of their rates, where it is known.
-    pub(crate) rates: Option<Rates>,
-    pub(crate) rows: Vec<u32>,
 }
 
 /// A line of the table.
@@ -125,27 +111,16 @@ impl Arranged {
                 groups: Vec::new(),
             };
         }
-        let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+        let mut places: HashMap<GroupKey, Vec<u32>> = HashMap::new();
         for place in order {
-            let row = row(place);
-            let name = arrangement.grouping.group_of(row);
-            let group = groups.entry(name.clone()).or_insert_with(|| Group {
-                name,
-                present: 0,
-                rates: None,
-                rows: Vec::new(),
-            });
-            group.present += usize::from(row.is_present());
-            group.rows.push(place);
+            let key = GroupKey::of(row(place), arrangement.grouping);
+            places.entry(key).or_default().push(place);
         }
-        let mut groups: Vec<_> = groups.into_values().collect();
-        for group in &mut groups {
-            let mut sum = RateSum::default();
-            group.rows.iter().for_each(|place| sum.add(row(*place)));
-            group.rates = sum.get();
-        }
-        // The map was in the order of names, and a stable sort keeps it among equal counts.
-        groups.sort_by_key(|group| std::cmp::Reverse(group.present));
+        let groups = places.into_iter();
+        let mut groups: Vec<_> = groups
+            .map(|(key, places)| Group::of(key, places, row))
+            .collect();
+        groups.sort_unstable_by(|a, b| a.compare(b, arrangement));
         Self {
             order: Vec::new(),
             groups,
@@ -156,7 +131,7 @@ impl Arranged {
     pub(crate) fn lines(
         &self,
         frame: &Frame,
-        expanded: &HashSet<String>,
+        expanded: &HashSet<GroupKey>,
         keep: impl Fn(&Row) -> bool,
     ) -> Vec<TableLine> {
         let is_shown = |place: &&u32| {
@@ -169,7 +144,7 @@ impl Arranged {
         }
         let mut lines = Vec::new();
         for (place, group) in (0..).zip(&self.groups) {
-            let is_expanded = expanded.contains(&group.name);
+            let is_expanded = expanded.contains(&group.key);
             if group.present == 0 && !(is_expanded && group.rows.iter().any(|it| is_shown(&it))) {
                 continue;
             }
@@ -236,18 +211,20 @@ mod tests {
         let arranged = Arranged::new(
             &frame,
             Arrangement {
+                by: TopColumn::Count,
+                descending: true,
                 grouping: Grouping::State,
-                ..Arrangement::default()
             },
         );
         let counts: Vec<_> = arranged
             .groups
             .iter()
-            .map(|group| (&*group.name, group.present))
+            .map(|group| (group.key.text(), group.present))
             .collect();
-        assert_eq!(counts, [("established", 2), ("close-wait", 1)]);
+        let expected = [("established".to_owned(), 2), ("close-wait".to_owned(), 1)];
+        assert_eq!(counts, expected);
         assert_eq!(arranged.lines(&frame, &HashSet::new(), |_| false).len(), 2);
-        let open = HashSet::from(["established".to_owned()]);
+        let open = HashSet::from([arranged.groups[0].key.clone()]);
         let lines = arranged.lines(&frame, &open, |_| false);
         assert_eq!(lines.len(), 4);
         assert!(matches!(lines[1], TableLine::Row(_)) && matches!(lines[3], TableLine::Group(1)));

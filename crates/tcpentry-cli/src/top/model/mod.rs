@@ -3,11 +3,13 @@
 mod arrange;
 mod cell;
 mod frame;
+mod group;
 mod row;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub(crate) use arrange::{Arranged, Arrangement, Group, TableLine};
+pub(crate) use arrange::{Arranged, Arrangement, TableLine};
 pub(crate) use cell::{describe_rates, describe_total, short_state};
 pub(crate) use frame::{Baseline, Frame};
+pub(crate) use group::{Group, GroupKey};
 pub(crate) use row::{Change, Deletability, HolderNames, NotDeleted, Resolved, Row, RowKey};

@@ -28,6 +28,8 @@ pub(crate) struct Row {
     pub(crate) user: Option<Arc<str>>,
     /// Its container or unit, where the kernel reports the socket's cgroup.
     pub(crate) unit: Option<Arc<str>>,
+    /// The name of the service of its local port.
+    pub(crate) service: Option<Arc<str>>,
     /// The results of look-ups; only rows on the screen are looked up.
     pub(crate) resolved: Resolved,
     pub(crate) change: Change,
@@ -50,6 +52,7 @@ impl Row {
             device: None,
             user: None,
             unit: None,
+            service: None,
             resolved: Resolved::default(),
             change: Change::None,
             rates: None,
@@ -100,8 +103,10 @@ impl Resolved {
 pub(crate) struct HolderNames {
     /// Pids and names, escaped; empty where no process holds it.
     pub(crate) text: String,
-    /// The name of the first one, for sorting and grouping.
-    pub(crate) first: String,
+    /// The name of the first one, for sorting and grouping; empty where none is seen.
+    pub(crate) first: Arc<str>,
+    /// The first of the ancestors of that one which have its name.
+    pub(crate) tree: i32,
 }
 
 /// The answer to "can it be deleted from here?".

@@ -50,7 +50,7 @@ use text_pane::{DetailsPane, HelpPane, Scroll};
 
 use super::message::{SocketKind, SocketTarget, Update, WorkerCommand};
 use super::model::{Arranged, Arrangement, Frame, Resolved, Row, RowKey, TableLine};
-use crate::args::TopColumn;
+use crate::args::{Grouping, TopColumn};
 
 /// Everything between keys and screen.
 #[derive(Debug)]
@@ -294,6 +294,28 @@ impl Top {
         });
     }
 
+    /// Groups the rows by another property, or no longer.
+    pub(crate) fn group_by(&mut self, grouping: Grouping) {
+        let arrangement = self.table.regrouped(grouping);
+        self.arrange(arrangement);
+    }
+
+    /// Returns the columns of the table, in their order.
+    pub(crate) fn visible_columns(&self) -> Vec<TopColumn> {
+        self.columns.visible(self.table.arrangement.grouping)
+    }
+
+    /// Returns the columns that the table can be sorted by: those of most use first are those on the screen.
+    pub(crate) fn order_choices(&self) -> Vec<TopColumn> {
+        let mut choices = self.visible_columns();
+        let is_grouped = self.table.arrangement.grouping != Grouping::None;
+        let others = TopColumn::all().iter().copied();
+        let others = others.filter(|column| is_grouped || *column != TopColumn::Count);
+        let others: Vec<_> = others.filter(|column| !choices.contains(column)).collect();
+        choices.extend(others);
+        choices
+    }
+
     /// Reverses the order.
     pub(crate) fn reverse(&mut self) {
         let arrangement = self.table.arrangement;
@@ -359,7 +381,7 @@ impl Top {
             // Upwards is back in time.
             Focus::Log => self.log.scroll(lines.saturating_neg()),
             Focus::Table | Focus::Filter => self.table.move_by(lines),
-            Focus::Columns | Focus::Save => {}
+            Focus::Columns | Focus::Order | Focus::Save => {}
         }
     }
 

@@ -6,7 +6,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::super::model::{Arranged, Arrangement, Frame, Group, Row, RowKey, TableLine};
+use super::super::model::{Arranged, Arrangement, Frame, Group, GroupKey, Row, RowKey, TableLine};
+use crate::args::{Grouping, TopColumn};
 
 /// The lines of the table, the part of them that is on the screen, and the cursor.
 #[derive(Debug, Default)]
@@ -14,8 +15,10 @@ pub(crate) struct TableView {
     pub(crate) frame: Arc<Frame>,
     pub(crate) arrangement: Arrangement,
     arranged: Arranged,
-    /// The names of the groups that are expanded.
-    expanded: HashSet<String>,
+    /// The groups that are expanded.
+    expanded: HashSet<GroupKey>,
+    /// The column and the direction that rows were sorted by before they were grouped.
+    ungrouped: Option<(TopColumn, bool)>,
     pub(crate) lines: Vec<TableLine>,
     /// The number of lines before those of rows that have left.
     living: usize,
@@ -39,7 +42,7 @@ pub(crate) struct TableView {
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum LineId {
     Row(RowKey),
-    Group(String),
+    Group(GroupKey),
 }
 
 impl TableView {
@@ -81,6 +84,24 @@ impl TableView {
         self.show_top();
     }
 
+    /// Returns the arrangement in other groups. Without any, rows are sorted as they were before.
+    pub(super) fn regrouped(&mut self, grouping: Grouping) -> Arrangement {
+        let before = self.arrangement;
+        if before.grouping == Grouping::None {
+            self.ungrouped = Some((before.by, before.descending));
+        }
+        let next = before.grouped_by(grouping);
+        if grouping != Grouping::None || next.by != TopColumn::Count {
+            return next;
+        }
+        let (by, descending) = self.ungrouped.unwrap_or((TopColumn::State, false));
+        Arrangement {
+            by,
+            descending,
+            grouping,
+        }
+    }
+
     /// Shows the first lines, as after a change of what is shown; not where a line is followed.
     pub(super) fn show_top(&mut self) {
         if !self.is_following {
@@ -111,15 +132,15 @@ impl TableView {
     pub(super) fn hold(&mut self) {
         self.held = self.lines.get(self.cursor).map(|line| match line {
             TableLine::Row(place) => LineId::Row(self.row(*place).key),
-            TableLine::Group(place) => LineId::Group(self.group(*place).name.clone()),
+            TableLine::Group(place) => LineId::Group(self.group(*place).key.clone()),
         });
     }
 
     /// Expands a group, or collapses it.
     pub(super) fn toggle_group(&mut self, group: u32) {
-        let name = self.group(group).name.clone();
-        if !self.expanded.remove(&name) {
-            self.expanded.insert(name);
+        let key = self.group(group).key.clone();
+        if !self.expanded.remove(&key) {
+            self.expanded.insert(key);
         }
         self.hold();
         self.lay_out();
@@ -177,7 +198,7 @@ impl TableView {
     fn has_id(&self, line: TableLine, id: &LineId) -> bool {
         match (line, id) {
             (TableLine::Row(place), LineId::Row(key)) => self.row(place).key == *key,
-            (TableLine::Group(place), LineId::Group(name)) => self.group(place).name == *name,
+            (TableLine::Group(place), LineId::Group(key)) => self.group(place).key == *key,
             _ => false,
         }
     }
@@ -245,7 +266,7 @@ impl TableView {
     }
 
     pub(crate) fn is_expanded(&self, group: &Group) -> bool {
-        self.expanded.contains(&group.name)
+        self.expanded.contains(&group.key)
     }
 
     /// Returns the line under the cursor.

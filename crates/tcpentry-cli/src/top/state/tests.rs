@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use crossterm::event::KeyCode;
 use tcpentry::delete::Ending;
-use tcpentry::{Method, Outcome, State};
+use tcpentry::{Method, Outcome, Pair, State};
 
 use super::super::message::{DetailText, SocketKind, SocketTarget, Update, WorkerCommand};
 use super::super::model::testing::{key, row, row_of};
 use super::super::model::{
-    Arranged, Arrangement, Baseline, Deletability, NotDeleted, Resolved, Row,
+    Arranged, Arrangement, Baseline, Deletability, HolderNames, NotDeleted, Resolved, Row,
 };
 use super::super::testing::{Desk, answer, cookies, guarded, problem};
 use super::{Focus, INTERVALS};
@@ -353,10 +353,7 @@ fn a_deletion_of_what_has_left_asks_nothing() {
 // Groups.
 
 fn by_state(desk: &mut Desk) {
-    desk.top.arrange(Arrangement {
-        grouping: Grouping::State,
-        ..desk.top.table.arrangement
-    });
+    desk.top.group_by(Grouping::State);
 }
 
 fn two_groups() -> Vec<Row> {
@@ -416,6 +413,116 @@ fn the_cursor_stays_on_its_group_and_groups_stay_open() {
     desk.press(KeyCode::Up);
     desk.press(KeyCode::Enter);
     assert_eq!(desk.lines(), [0, 0]);
+}
+
+#[test]
+fn groups_are_sorted_by_their_size_or_by_the_number_that_rows_were_sorted_by() {
+    let order = |desk: &Desk| {
+        let arrangement = desk.top.table.arrangement;
+        (arrangement.by, arrangement.descending)
+    };
+    let mut desk = Desk::with(two_groups());
+    desk.press(KeyCode::Tab);
+    assert_eq!(order(&desk), (TopColumn::Count, true));
+    desk.press(KeyCode::BackTab);
+    assert_eq!(order(&desk), (TopColumn::Peer, false), "as before");
+    desk.type_in("od");
+    desk.press(KeyCode::Tab);
+    assert_eq!(order(&desk), (TopColumn::Idle, true));
+    // An order of groups is one of rows.
+    desk.type_in("or");
+    desk.press(KeyCode::BackTab);
+    assert_eq!(order(&desk), (TopColumn::Process, false));
+}
+
+#[test]
+fn groups_are_sorted_by_any_column() {
+    let mut rows = two_groups();
+    for (row, seconds) in rows.iter_mut().zip([5, 90, 5, 60, 60]) {
+        let info = row.connection.info.as_mut().unwrap();
+        info.last_data_sent = Duration::from_secs(seconds);
+        info.last_data_received = Duration::from_secs(seconds);
+        info.rtt = Duration::from_millis(200 - seconds);
+        row.connection.recv_queue = u32::try_from(100 - seconds).unwrap();
+    }
+    let mut desk = Desk::with(rows);
+    by_state(&mut desk);
+    let first = |desk: &Desk| desk.top.table.group(0).key.text();
+    for (column, descending, expected) in [
+        (TopColumn::Count, true, "established"),
+        (TopColumn::Count, false, "close-wait"),
+        (TopColumn::State, false, "close-wait"),
+        // 90 s, though the others are idle for longer together.
+        (TopColumn::Idle, true, "established"),
+        (TopColumn::Rtt, true, "established"),
+        (TopColumn::Rtt, false, "close-wait"),
+        // 95 + 10 + 95, and 40 + 40.
+        (TopColumn::RecvQueue, true, "established"),
+        (TopColumn::RecvQueue, false, "close-wait"),
+        // Both are several.
+        (TopColumn::Peer, true, "established"),
+    ] {
+        desk.top.arrange(Arrangement {
+            by: column,
+            descending,
+            grouping: Grouping::State,
+        });
+        assert_eq!(first(&desk), expected, "{column:?} {descending}");
+    }
+}
+
+#[test]
+fn rows_are_grouped_by_any_property() {
+    let held = |mut row: Row, name: &str, tree: i32| {
+        row.resolved.holders = Some(Arc::new(HolderNames {
+            text: format!("{} {name}", tree + 1),
+            first: name.into(),
+            tree,
+        }));
+        row
+    };
+    let mut rows = vec![
+        held(row(1), "nginx", 100),
+        held(row(2), "nginx", 100),
+        // Another service of that name.
+        held(row(3), "nginx", 200),
+    ];
+    rows[0].netns = Some("blue".into());
+    rows[1].user = Some("www".into());
+    rows[2].service = Some("https".into());
+    rows[2].unit = Some("nginx.service".into());
+    let mut mapped = row(4);
+    let ends = ("[::ffff:10.0.0.1]:80", "[::ffff:198.51.100.9]:1");
+    mapped.connection.pair = Pair::new(ends.0.parse().unwrap(), ends.1.parse().unwrap()).unwrap();
+    let mut sixth = row(5);
+    let ends = ("[::1]:80", "[2001:db8:1:2:3::4]:1");
+    sixth.connection.pair = Pair::new(ends.0.parse().unwrap(), ends.1.parse().unwrap()).unwrap();
+    sixth.connection.inode = None;
+    sixth.user = None;
+    rows.extend([mapped, sixth]);
+    let mut desk = Desk::with(rows);
+    for (grouping, expected) in [
+        (Grouping::Process, "2 100 nginx, 1 200 nginx, 1 ..., 1 -"),
+        (Grouping::User, "3 root, 1 www, 1 -"),
+        (
+            Grouping::Network,
+            "4 198.51.100.0/24, 1 [2001:db8:1:2::]/64",
+        ),
+        (Grouping::Port, "2 :80, 2 :443, 1 :443 https"),
+        (Grouping::Unit, "4 -, 1 nginx.service"),
+        (Grouping::Netns, "4 -, 1 blue"),
+        (Grouping::State, "5 established"),
+    ] {
+        desk.top.group_by(grouping);
+        desk.show_again();
+        let groups = 0..u32::try_from(desk.top.table.lines.len()).unwrap();
+        let groups = groups.map(|place| {
+            let group = desk.top.table.group(place);
+            format!("{} {}", group.present, group.key.text())
+        });
+        let groups: Vec<_> = groups.collect();
+        assert_eq!(groups.join(", "), expected, "{grouping:?}");
+    }
 }
 
 // The filter.

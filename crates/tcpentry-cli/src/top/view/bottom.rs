@@ -91,7 +91,7 @@ fn keys(top: &Top, signs: Signs) -> Vec<(&'static str, &'static str)> {
             ("Enter", "details"),
             ("Space", "mark"),
             ("Tab", "group"),
-            ("<>", "sort"),
+            ("o", "sort"),
             ("a", "all namespaces"),
             ("c", "columns"),
             ("p", "pause"),
@@ -114,6 +114,7 @@ fn keys(top: &Top, signs: Signs) -> Vec<(&'static str, &'static str)> {
             (signs.up_down, "scroll"),
         ],
         Focus::Help | Focus::Left => &[("Esc", "close"), (signs.up_down, "scroll")],
+        Focus::Order => &[("a letter", "sort by it"), ("Esc", "close")],
         Focus::Columns => &[
             ("Space", "show or hide"),
             (signs.left_right, "move"),

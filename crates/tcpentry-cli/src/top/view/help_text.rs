@@ -46,7 +46,18 @@ pub(crate) const HELP: &[(&str, &str)] = &[
         "Enter  i",
         "Show all details of the row, and the command that deletes it; expand a group",
     ),
-    ("Tab", "Group by process, peer, container or state; ungroup"),
+    (
+        "Tab",
+        "Group by process, user, peer, its network, local port, container, network namespace, state; ungroup. Shift-Tab goes back",
+    ),
+    (
+        " ",
+        "A group is a line with the number of its connections, their states, sums of rates and queues, the worst round-trip time and the longest idle time",
+    ),
+    (
+        "o",
+        "Sort by a column: each has a letter. Groups, too; the column that is sorted by already: reverse",
+    ),
     (
         "<  >",
         "Sort by the column to the left or right; a click on a title sorts too",

@@ -4,6 +4,7 @@
 
 mod deletion;
 mod details;
+mod holders;
 mod names;
 mod read;
 
@@ -25,6 +26,7 @@ use crate::own_session::SessionGuard;
 use crate::tables::selection::{self, FilterInput, Hosts, SelectionError};
 use crate::tables::sets::Sets;
 use crate::tables::{self, NamespaceTable, Tables};
+use holders::HolderCache;
 use names::NameCache;
 
 /// The settings of the whole run, from the command line.
@@ -69,6 +71,7 @@ pub(crate) struct Worker {
     arrangement: Arrangement,
     attribution: Attribution,
     names: NameCache,
+    holders: HolderCache,
     resolved: HashMap<RowKey, Resolved>,
     session: SessionGuard,
     details: Option<SocketTarget>,
@@ -102,6 +105,7 @@ impl Worker {
             arrangement: settings.arrangement,
             attribution: Attribution::new(),
             names: NameCache::default(),
+            holders: HolderCache::default(),
             resolved: HashMap::new(),
             session: SessionGuard::new(settings.own_session),
             details: None,

@@ -3,13 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use tcpentry::Error;
 use tcpentry::filter::Truth;
-use tcpentry::process::Owners;
-use tcpentry::{Connection, Error};
 
 use super::super::message::Update;
 use super::super::model::{Baseline, Frame, Resolved, Row, RowKey};
-use super::names::{NameCache, search};
 use super::{WatchedNamespace, Worker};
 
 impl Worker {
@@ -101,6 +99,7 @@ impl Worker {
                 device: interface.map(|interface| devices.name(interface).to_string().into()),
                 user: names.user(&connection, has_users),
                 unit: names.unit(&connection),
+                service: names.service(connection.local().port()),
                 resolved: resolved.get(&key).cloned().unwrap_or_default(),
                 ..Row::new(key, connection, Instant::now())
             });
@@ -112,15 +111,12 @@ impl Worker {
     fn resolve_all_holders(&mut self, rows: &mut [Row]) {
         let is_unknown =
             |row: &Row| row.resolved.holders.is_none() && row.connection.inode.is_some();
-        if !rows.iter().any(is_unknown) {
-            return;
-        }
-        let Ok(owners) = search(Owners::search()) else {
-            // The rows are shown as not looked up.
-            return;
-        };
-        for row in rows.iter_mut().filter(|row| is_unknown(row)) {
-            let known = NameCache::from_owners(&row.connection, &owners);
+        let unknown = rows.iter().filter(|row| is_unknown(row));
+        let sockets = unknown.filter_map(|row| Some((row.connection.inode?, row.first_read_at)));
+        self.holders.look_for(sockets);
+        let unknown = rows.iter_mut().filter(|row| is_unknown(row));
+        for row in unknown {
+            let known = self.holders.of(row.connection.inode, row.first_read_at);
             let resolved = known.or(&row.resolved);
             self.resolved.insert(row.key, resolved.clone());
             row.resolved = resolved;
@@ -142,24 +138,21 @@ impl Worker {
         let wanted: std::collections::HashSet<RowKey> = keys.iter().copied().collect();
         let frame = Arc::clone(&self.frame);
         let rows = frame.rows.iter().filter(|row| wanted.contains(&row.key));
-        let rows: Vec<(RowKey, Connection)> =
-            rows.map(|row| (row.key, row.connection.clone())).collect();
-        let inodes = rows.iter().filter_map(|(_, connection)| connection.inode);
-        // Where processes can't be read, no holder is known.
-        let owners = search(Owners::search().of_sockets(inodes)).unwrap_or_default();
-        let deletabilities = self.deletabilities(
-            rows.iter()
-                .map(|(key, connection)| (*key, connection.clone())),
-        );
+        let rows: Vec<&Row> = rows.collect();
+        let sockets = rows.iter();
+        let sockets = sockets.filter_map(|row| Some((row.connection.inode?, row.first_read_at)));
+        self.holders.look_for(sockets);
+        let deletabilities =
+            self.deletabilities(rows.iter().map(|row| (row.key, row.connection.clone())));
         let mut answer = Vec::new();
-        for ((key, connection), deletability) in rows.iter().zip(deletabilities) {
+        for (row, deletability) in rows.iter().zip(deletabilities) {
             let resolved = Resolved {
                 deletability: Some(deletability),
-                ..NameCache::from_owners(connection, &owners)
+                ..self.holders.of(row.connection.inode, row.first_read_at)
             };
-            let known = self.resolved.entry(*key).or_default();
+            let known = self.resolved.entry(row.key).or_default();
             *known = resolved.or(known);
-            answer.push((*key, known.clone()));
+            answer.push((row.key, known.clone()));
         }
         (self.send)(Update::Resolved(answer));
     }

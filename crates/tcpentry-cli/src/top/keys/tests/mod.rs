@@ -185,12 +185,33 @@ const PROOFS: &[Proof] = &[
         assert_eq!(desk.lines(), [0, 1, 2, 3, 4, 5]);
     }),
     ("Tab", |desk| {
-        use Grouping::{None, Peer, Process, State, Unit};
-        for grouping in [Process, Peer, Unit, State, None] {
+        use Grouping::{Netns, Network, None, Peer, Port, Process, State, Unit, User};
+        for grouping in [Process, User, Peer, Network, Port, Unit, Netns, State, None] {
             desk.press(KeyCode::Tab);
             desk.show_again();
             assert_eq!(desk.top.table.arrangement.grouping, grouping);
         }
+        desk.press(KeyCode::BackTab);
+        assert_eq!(desk.top.table.arrangement.grouping, State);
+    }),
+    ("o", |desk| {
+        desk.type_in("o");
+        let drawn = desk.draw(80, 24);
+        assert!(
+            drawn.contains(" d  IDLE") && !drawn.contains("COUNT"),
+            "{drawn}"
+        );
+        desk.type_in("d");
+        let by = |desk: &Desk| {
+            let arrangement = desk.top.table.arrangement;
+            (arrangement.by, arrangement.descending)
+        };
+        assert_eq!(by(desk), (TopColumn::Idle, true));
+        desk.type_in("od");
+        assert_eq!(by(desk), (TopColumn::Idle, false), "the other way round");
+        desk.type_in("o");
+        desk.press(KeyCode::Esc);
+        assert_eq!(desk.top.focus, Focus::Table);
     }),
     ("<  >", |desk| {
         desk.type_in("<");
