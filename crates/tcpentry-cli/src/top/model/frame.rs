@@ -20,6 +20,8 @@ pub(crate) struct Frame {
     pub(crate) notes: Vec<String>,
     /// The time that reading took.
     pub(crate) read_time: Duration,
+    /// The time at which it was begun.
+    pub(crate) read_at: Option<Instant>,
     /// The sum of all rows' rates, where it is known.
     pub(crate) rates: Option<Rates>,
 }
@@ -54,6 +56,7 @@ impl Frame {
         let mut next = Self {
             rows: Vec::with_capacity(rows.len()),
             serial: self.serial + 1,
+            read_at: Some(now),
             ..Self::default()
         };
         let mut rates = RateSum::default();

@@ -1001,9 +1001,41 @@ fn each_row_on_the_screen_is_looked_up_once_a_reading() {
     assert_eq!(look(&mut desk), [key(1), key(2)]);
     assert!(look(&mut desk).is_empty());
     desk.top.table.move_to(2);
-    assert_eq!(look(&mut desk), [key(3)]);
+    // A request that waits is dropped for the next, which has all that is still needed.
+    assert_eq!(look(&mut desk), [key(2), key(3)]);
+    let known = Resolved {
+        holders: Some(Arc::default()),
+        deletability: Some(Deletability::By(Method::SockDiag)),
+        ..Resolved::default()
+    };
+    desk.receive(Update::Resolved(vec![(key(2), known)]));
+    assert!(look(&mut desk).is_empty());
+    desk.top.table.move_to(0);
+    assert_eq!(look(&mut desk), [key(1)]);
+    desk.top.table.move_to(2);
     desk.read(rows([1, 2, 3]));
     assert_eq!(look(&mut desk), [key(2), key(3)]);
+}
+
+#[test]
+fn the_age_of_a_table_older_than_two_intervals_is_shown() {
+    let mut desk = Desk::with(rows([1]));
+    let first = |desk: &mut Desk| desk.draw(120, 24).lines().next().unwrap().to_owned();
+    desk.wait(2);
+    assert!(first(&mut desk).contains("every 1s"), "it is not older");
+    desk.wait(3);
+    let old = first(&mut desk);
+    assert!(old.starts_with("tcpentry  1 connection  5s old  "), "{old}");
+    assert!(!old.contains("every"), "{old}");
+    desk.read(rows([1]));
+    assert!(first(&mut desk).contains("every 1s"));
+    // Of a longer interval it is as old as it should be; a pause says for how long.
+    desk.type_in("+++");
+    desk.wait(12);
+    assert!(first(&mut desk).contains("every 10s"));
+    desk.type_in("p");
+    let paused = first(&mut desk);
+    assert!(paused.contains("paused, 12s old"), "{paused}");
 }
 
 #[test]

@@ -32,6 +32,12 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, now: Instant) {
 fn parts(top: &Top, now: Instant) -> Vec<String> {
     let (table, frame) = (&top.table, &top.table.frame);
     let mut parts = vec![format!("{} {}", frame.present, kind(top, frame.present))];
+    let age = frame.read_at.map(|at| now.saturating_duration_since(at));
+    let age = age.unwrap_or_default();
+    let is_old = !top.pace.paused && age > 2 * top.pace.interval;
+    if is_old {
+        parts.push(format!("{} old", duration(age)));
+    }
     if let Some(progress) = top.deletion.progress(now) {
         parts.push(format!("{progress} (x: stop)"));
     }
@@ -66,15 +72,17 @@ fn parts(top: &Top, now: Instant) -> Vec<String> {
     if top.namespaces.all {
         parts.push("all namespaces".to_owned());
     }
-    parts.push(if top.pace.paused {
-        "paused".to_owned()
+    parts.extend(if top.pace.paused {
+        Some(format!("paused, {} old", duration(age)))
+    } else if is_old {
+        None
     } else {
         let interval = format!("every {}", duration(top.pace.interval));
-        if frame.read_time >= NOTABLE_READ_TIME {
+        Some(if frame.read_time >= NOTABLE_READ_TIME {
             format!("{interval} (took {})", duration(frame.read_time))
         } else {
             interval
-        }
+        })
     });
     parts.push(describe_rates(frame.rates));
     parts

@@ -133,3 +133,38 @@ const PAUSE_PER_SCAN: u32 = 5;
 const MAX_ANCESTORS: usize = 32;
 /// The number of processes whose ancestors are remembered.
 const MAX_KNOWN: usize = 100_000;
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    fn listener() -> (TcpListener, Inode) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let inode = rustix::fs::fstat(&listener).unwrap().st_ino;
+        (listener, Inode::new(u32::try_from(inode).unwrap()).unwrap())
+    }
+
+    #[test]
+    fn a_scan_remembers_every_holder_it_met() {
+        let ((_one, one), (_two, two)) = (listener(), listener());
+        let mut cache = HolderCache::default();
+        let since = Instant::now();
+        assert!(cache.of(Some(one), since).holders.is_none());
+        cache.look_for([(one, since)]);
+        let pid = std::process::id();
+        for inode in [one, two] {
+            let names = cache.of(Some(inode), Instant::now()).holders.unwrap();
+            assert!(names.text.starts_with(&format!("{pid} ")), "{names:?}");
+        }
+        // What nobody was seen to hold is not asked about again, and what has come since is unknown until it is.
+        let nobodys = Inode::new(u32::MAX).unwrap();
+        assert_eq!(cache.of(Some(nobodys), since).holders.unwrap().text, "?");
+        let (_new, new) = listener();
+        let since = Instant::now();
+        assert!(cache.of(Some(new), since).holders.is_none());
+        cache.look_for_at_once([(new, since)]);
+        assert!(cache.of(Some(new), since).holders.is_some());
+    }
+}

@@ -6,9 +6,10 @@ mod deletion;
 mod details;
 mod holders;
 mod names;
+mod queue;
 mod read;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::slice;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -28,6 +29,7 @@ use crate::tables::sets::Sets;
 use crate::tables::{self, NamespaceTable, Tables};
 use holders::HolderCache;
 use names::NameCache;
+use queue::CommandQueue;
 
 /// The settings of the whole run, from the command line.
 #[derive(Clone, Debug)]
@@ -57,9 +59,7 @@ pub(crate) type UpdateSender = Box<dyn Fn(Update) -> bool + Send>;
 
 pub(crate) struct Worker {
     settings: Settings,
-    commands: Receiver<WorkerCommand>,
-    /// Commands that came while something else was done.
-    pending: VecDeque<WorkerCommand>,
+    queue: CommandQueue,
     send: UpdateSender,
     namespaces: Vec<WatchedNamespace>,
     /// The numbers of all namespaces ever shown.
@@ -93,8 +93,7 @@ impl Worker {
         send: UpdateSender,
     ) -> Result<Self, SelectionError> {
         let mut worker = Self {
-            commands,
-            pending: VecDeque::new(),
+            queue: CommandQueue::new(commands),
             send,
             namespaces: Vec::new(),
             numbers: HashMap::new(),
@@ -130,7 +129,7 @@ impl Worker {
     fn run(mut self) {
         let mut next = Instant::now();
         loop {
-            match self.next_command(next) {
+            match self.queue.next(next) {
                 Ok(command) => {
                     if self.execute(command) {
                         next = Instant::now();
@@ -150,15 +149,6 @@ impl Worker {
         }
     }
 
-    /// Waits for a command until it is time to read the table.
-    fn next_command(&mut self, next: Instant) -> Result<WorkerCommand, RecvTimeoutError> {
-        if let Some(command) = self.pending.pop_front() {
-            return Ok(command);
-        }
-        let left = next.saturating_duration_since(Instant::now());
-        self.commands.recv_timeout(left)
-    }
-
     /// Executes a command. Returns true where the table is to be read at once.
     pub(super) fn execute(&mut self, command: WorkerCommand) -> bool {
         match command {
@@ -176,13 +166,7 @@ impl Worker {
                 text,
                 typing,
             } => {
-                self.pending.extend(self.commands.try_iter());
-                // Typing may be faster than filters are compiled.
-                let is_outdated = self
-                    .pending
-                    .iter()
-                    .any(|it| matches!(it, WorkerCommand::Filter { .. }));
-                return !is_outdated && self.change_filter(serial, text, typing);
+                return !self.queue.has_filter() && self.change_filter(serial, text, typing);
             }
             WorkerCommand::ShowKind(kind) => {
                 self.kind = kind;
@@ -394,19 +378,6 @@ impl Worker {
             arranged,
         });
     }
-}
-
-/// Returns true for a command that the user waits for.
-const fn is_urgent(command: &WorkerCommand) -> bool {
-    matches!(
-        command,
-        WorkerCommand::Filter { .. }
-            | WorkerCommand::ShowKind(_)
-            | WorkerCommand::AllNamespaces(_)
-            | WorkerCommand::Details(Some(_))
-            | WorkerCommand::Preview { .. }
-            | WorkerCommand::Delete { paced: false, .. }
-    )
 }
 
 fn problem(refusal: SelectionError) -> FilterProblem {

@@ -7,7 +7,7 @@ use tcpentry::Error;
 use tcpentry::filter::Truth;
 
 use super::super::message::Update;
-use super::super::model::{Baseline, Frame, Resolved, Row, RowKey};
+use super::super::model::{Baseline, Frame, Row, RowKey};
 use super::{WatchedNamespace, Worker};
 
 impl Worker {
@@ -43,6 +43,7 @@ impl Worker {
             hidden: reading.hidden,
             notes: reading.notes,
             read_time: start.elapsed(),
+            read_at: Some(start),
             ..frame
         });
         self.prune_resolved();
@@ -59,8 +60,7 @@ impl Worker {
             attribution,
             names,
             resolved,
-            commands,
-            pending,
+            queue,
             ..
         } = self;
         let WatchedNamespace {
@@ -74,11 +74,8 @@ impl Worker {
         let query = selection.query().clone().with_info();
         let rows = opened.table.connections(&query)?;
         for (count, connection) in rows.enumerate() {
-            if count % ROWS_PER_CHECK == ROWS_PER_CHECK - 1 {
-                pending.extend(commands.try_iter());
-                if pending.iter().any(super::is_urgent) {
-                    return Ok(false);
-                }
+            if count % ROWS_PER_CHECK == ROWS_PER_CHECK - 1 && queue.has_urgent() {
+                return Ok(false);
             }
             let connection = connection?;
             match selection.judge(&connection, attribution)? {
@@ -142,16 +139,26 @@ impl Worker {
         let sockets = rows.iter();
         let sockets = sockets.filter_map(|row| Some((row.connection.inode?, row.first_read_at)));
         self.holders.look_for(sockets);
-        let deletabilities =
-            self.deletabilities(rows.iter().map(|row| (row.key, row.connection.clone())));
+        // Those that scrolled away before an answer came may be asked about twice.
+        let is_unchecked = |row: &&&Row| {
+            let known = self.resolved.get(&row.key);
+            known.is_none_or(|known| known.deletability.is_none())
+        };
+        let unchecked = rows.iter().filter(is_unchecked);
+        let unchecked: Vec<_> = unchecked
+            .map(|row| (row.key, row.connection.clone()))
+            .collect();
+        let deletabilities = self.deletabilities(unchecked.iter().cloned());
+        for ((key, _), deletability) in unchecked.into_iter().zip(deletabilities) {
+            self.resolved.entry(key).or_default().deletability = Some(deletability);
+        }
         let mut answer = Vec::new();
-        for (row, deletability) in rows.iter().zip(deletabilities) {
-            let resolved = Resolved {
-                deletability: Some(deletability),
-                ..self.holders.of(row.connection.inode, row.first_read_at)
-            };
+        for row in rows {
             let known = self.resolved.entry(row.key).or_default();
-            *known = resolved.or(known);
+            if known.holders.is_none() {
+                let found = self.holders.of(row.connection.inode, row.first_read_at);
+                *known = known.or(&found);
+            }
             answer.push((row.key, known.clone()));
         }
         (self.send)(Update::Resolved(answer));
