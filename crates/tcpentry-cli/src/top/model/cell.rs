@@ -89,7 +89,7 @@ impl TopColumn {
             Self::Peer => connection.peer().to_string(),
             Self::Process => match &resolved.holders {
                 Some(holders) if holders.text.is_empty() => NONE.to_owned(),
-                Some(holders) => holders.text.clone(),
+                Some(holders) => holders.short(),
                 None if connection.inode.is_none() => NONE.to_owned(),
                 None => NOT_LOOKED_UP.to_owned(),
             },

@@ -476,6 +476,7 @@ fn rows_are_grouped_by_any_property() {
     let held = |mut row: Row, name: &str, tree: i32| {
         row.resolved.holders = Some(Arc::new(HolderNames {
             text: format!("{} {name}", tree + 1),
+            others: 0,
             first: name.into(),
             tree,
         }));

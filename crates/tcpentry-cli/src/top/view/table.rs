@@ -163,6 +163,7 @@ impl LineLook {
             let (text, cut) = match it.column {
                 TopColumn::State if layout.has_short_states => (&texts.short_state, Cut::End),
                 TopColumn::Local | TopColumn::Peer => (&texts.cells[it.place], Cut::Middle),
+                TopColumn::Process => (&texts.cells[it.place], Cut::Name),
                 _ => (&texts.cells[it.place], Cut::End),
             };
             let text = fitted(text, it.width, format.align_right, cut, theme.signs);

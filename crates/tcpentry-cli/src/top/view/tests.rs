@@ -21,6 +21,7 @@ fn held_by(mut row: Row, name: &str) -> Row {
     row.resolved = Resolved {
         holders: Some(Arc::new(HolderNames {
             text: format!("7 {name}"),
+            others: 0,
             first: name.into(),
             tree: 7,
         })),
@@ -596,6 +597,33 @@ fn wide_names_are_cut_between_characters() {
     assert!(drawn.contains("7 日本語日本語日本語日本語…"), "{drawn}");
     // As wide as it is, where there is room.
     assert!(desk.draw(120, 6).contains(&format!("7 {name} ")));
+}
+
+#[test]
+fn the_number_of_other_holders_stays_where_a_name_is_cut() {
+    let shared = |name: &str| {
+        let mut row = held_by(row(1), name);
+        row.resolved.holders = Some(Arc::new(HolderNames {
+            text: format!("7 {name}, 8 {name}, 9 sh"),
+            others: 2,
+            first: name.into(),
+            tree: 7,
+        }));
+        row
+    };
+    let mut desk = Desk::with(vec![shared("nginx")]);
+    assert!(desk.draw(80, 6).contains(" 7 nginx +2 "));
+    // In the details, the preview and the list of those that left there is room for all.
+    let mut desk = Desk::with(vec![shared("a-long-name-of-a-process")]);
+    let drawn = desk.draw(60, 6);
+    assert!(drawn.contains(" 7 a-long-… +2 "), "{drawn}");
+    assert!(
+        desk.draw(160, 6)
+            .contains(" 7 a-long-name-of-a-process +2 ")
+    );
+    desk.top.columns.shown = vec![TopColumn::Process];
+    let drawn = desk.draw(10, 6);
+    assert!(drawn.contains("\n>   7 a-l…\n"), "{drawn}");
 }
 
 // The filter.

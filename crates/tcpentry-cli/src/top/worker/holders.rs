@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tcpentry::Inode;
-use tcpentry::escape::escape_for_terminal;
 use tcpentry::process::{Owner, Owners, Process};
 
 use super::super::model::{HolderNames, Resolved};
 use super::names::{search, unit_of};
-use crate::output::{BETWEEN_HOLDERS, holder};
+use crate::output::{BETWEEN_HOLDERS, holder, holder_name};
 
 /// The holders of sockets by the last scan.
 #[derive(Default)]
@@ -90,9 +89,10 @@ fn describe<'o>(
     let mut unit = None;
     for owner in owners {
         if names.text.is_empty() {
-            names.first = escape_for_terminal(&owner.name).into();
+            names.first = holder_name(owner).into();
             names.tree = tree(owner, trees);
         } else {
+            names.others += 1;
             names.text.push_str(BETWEEN_HOLDERS);
         }
         names.text.push_str(&holder(owner));
