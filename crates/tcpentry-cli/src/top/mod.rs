@@ -179,7 +179,7 @@ fn initial_state(args: &TopArgs, settings: &Settings, filter: &str) -> Top {
     let mut top = Top::new(columns, settings.arrangement, settings.interval);
     top.kind = settings.kind;
     top.deletion.set_pace(&args.pace);
-    filter.clone_into(&mut top.filter.applied);
+    top.filter.start_with(filter);
     top
 }
 

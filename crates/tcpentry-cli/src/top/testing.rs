@@ -73,10 +73,12 @@ impl Desk {
     /// Delivers the frame in the order chosen by now.
     pub(super) fn show_again(&mut self) {
         let arrangement = self.top.table.arrangement;
+        let find = self.top.table.find().clone();
         self.receive(Update::Frame {
             frame: Arc::clone(&self.frame),
             arrangement,
-            arranged: Arranged::new(&self.frame, arrangement),
+            arranged: Arranged::new(&self.frame, arrangement, &find),
+            find,
         });
     }
 

@@ -949,15 +949,68 @@ fn an_invalid_filter_is_marked_at_its_place_and_the_table_stays() {
         tmux.press("Enter");
         tmux.press("C-u");
         tmux.types(&port.to_string());
-        // A bare port is offered as a filter.
-        tmux.await_text(&format!("port = :{port}"));
+        // A port is found as it stands, and offered as a filter.
+        tmux.await_text("4 match  Tab: port 4");
         tmux.press("Tab");
+        tmux.await_text(&format!("/ port = :{port}"));
         tmux.press("Enter");
         tmux.await_text("4 selected");
         tmux.press("Escape");
         tmux.await_text("4 connections");
         tmux.types("q");
         await_shell(&tmux);
+    });
+}
+
+#[test]
+fn a_word_finds_all_that_has_it_on_its_row_and_its_exact_readings_are_offered() {
+    isolated(|| {
+        let tmux = terminal!(120, 20);
+        let (all, listener, _port) = connections(3);
+        let other = tcp::connect_to(&listener);
+        let named = Named::holding(&other.client, b"findable");
+        let (at, _) = tcp::addresses(&other.client);
+        let Ends { client, server } = other;
+        drop(client);
+        tmux.runs(&format!("{PROGRAM} top"));
+        tmux.await_text("8 connections");
+        // Some is marked, which stays so.
+        tmux.press("Space");
+        tmux.await_text("1 marked");
+        tmux.types("/ndabl");
+        let screen = tmux.await_text("1 match");
+        assert!(
+            screen.contains(&format!("{} findable", named.pid())),
+            "{screen}"
+        );
+        tmux.press("BSpace");
+        tmux.press("C-u");
+        tmux.types("findable");
+        tmux.await_text("1 match  Tab: process 1");
+        tmux.press("Tab");
+        tmux.await_text("/ process findable");
+        tmux.press("Enter");
+        let screen = tmux.await_text("1 selected  1 marked (1 not shown)");
+        assert!(screen.contains(&at.to_string()), "{screen}");
+        // Its pid, and its end; and what was entered before.
+        for word in [named.pid().to_string(), at.port().to_string()] {
+            tmux.types(&format!("/{word}"));
+            tmux.await_text("Tab: p");
+            tmux.press("Enter");
+            tmux.await_screen("it is found", |screen| {
+                screen.contains(&format!("/ {word}")) && screen.contains(&at.to_string())
+            });
+        }
+        tmux.types("/");
+        tmux.await_text("Tab: ");
+        tmux.press_often("Up", 3);
+        tmux.await_text("/ process findable");
+        tmux.press("Escape");
+        tmux.await_text(&format!("/ {}", at.port()));
+        tmux.types("q");
+        await_shell(&tmux);
+        assert!(all.iter().all(is_alive));
+        drop(server);
     });
 }
 

@@ -3,9 +3,10 @@
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
+use super::find::{Find, Finder};
 use super::frame::Frame;
 use super::group::{Group, GroupKey};
-use super::row::Row;
+use super::row::{RateSum, Rates, Row};
 use crate::args::{Grouping, TopColumn};
 
 /// The order and the grouping that the user has chosen.
@@ -28,8 +29,9 @@ impl Default for Arrangement {
 
 impl Arrangement {
     /// Returns true where the holders of all rows are needed, not only of those on the screen.
-    pub(crate) fn needs_holders(self) -> bool {
-        matches!(self.by, TopColumn::Process | TopColumn::Unit)
+    pub(crate) fn needs_holders(self, find: &Find) -> bool {
+        !find.is_empty()
+            || matches!(self.by, TopColumn::Process | TopColumn::Unit)
             || matches!(self.grouping, Grouping::Process | Grouping::Unit)
     }
 
@@ -83,7 +85,11 @@ impl Arrangement {
 /// The order of a frame, as indices of its rows.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Arranged {
-    /// All rows, where they are not grouped.
+    /// The number of rows that were found and are present.
+    pub(crate) present: usize,
+    /// The sum of their rates, where it is known.
+    pub(crate) rates: Option<Rates>,
+    /// All rows that were found, where they are not grouped.
     pub(crate) order: Vec<u32>,
     /// The groups, in their order.
     pub(crate) groups: Vec<Group>,
@@ -99,14 +105,24 @@ pub(crate) enum TableLine {
 }
 
 impl Arranged {
-    /// Sorts and groups the rows of a frame.
-    pub(crate) fn new(frame: &Frame, arrangement: Arrangement) -> Self {
+    /// Sorts and groups the rows of a frame that are found.
+    pub(crate) fn new(frame: &Frame, arrangement: Arrangement, find: &Find) -> Self {
         let count = u32::try_from(frame.rows.len()).expect("a table has no 2^32 sockets");
-        let mut order: Vec<u32> = (0..count).collect();
         let row = |place: u32| &frame.rows[place as usize];
+        let mut finder = Finder::of(find);
+        let mut order: Vec<u32> = (0..count)
+            .filter(|place| finder.finds(row(*place)))
+            .collect();
+        let mut sum = RateSum::default();
+        order.iter().for_each(|place| sum.add(row(*place)));
+        let rates = sum.get();
+        let is_present = |place: &&u32| row(**place).is_present();
+        let present = order.iter().filter(is_present).count();
         order.sort_unstable_by(|a, b| arrangement.compare(row(*a), row(*b)));
         if arrangement.grouping == Grouping::None {
             return Self {
+                present,
+                rates,
                 order,
                 groups: Vec::new(),
             };
@@ -122,6 +138,8 @@ impl Arranged {
             .collect();
         groups.sort_unstable_by(|a, b| a.compare(b, arrangement));
         Self {
+            present,
+            rates,
             order: Vec::new(),
             groups,
         }
@@ -172,7 +190,7 @@ mod tests {
     }
 
     fn cookies(frame: &Frame, arrangement: Arrangement) -> Vec<u64> {
-        let arranged = Arranged::new(frame, arrangement);
+        let arranged = Arranged::new(frame, arrangement, &Find::default());
         let row = |place: &u32| frame.rows[*place as usize].key.cookie.value();
         arranged.order.iter().map(row).collect()
     }
@@ -206,6 +224,40 @@ mod tests {
     }
 
     #[test]
+    fn all_words_are_on_a_row_that_is_found() {
+        let mut held = row_of(2, State::CloseWait);
+        held.netns = Some("blue".into());
+        held.unit = Some("Nginx.service".into());
+        held.resolved.holders = Some(std::sync::Arc::new(super::super::HolderNames {
+            text: "77 nginx, 78 日本語Ä".to_owned(),
+            ..Default::default()
+        }));
+        let frame = frame(vec![row(1), held, row(3)]);
+        for (text, found) in [
+            ("", &[1, 2, 3][..]),
+            ("198.51.100.2:50", &[2]),
+            ("443", &[1, 2, 3]),
+            ("NGINX", &[2]),
+            ("78", &[2]),
+            ("本語ä", &[2]),
+            ("estab", &[1, 3]),
+            ("CLOSE_WAIT", &[2]),
+            ("clsw blue root nginx.s", &[2]),
+            ("blue 100.3", &[]),
+            // No word is on two fields.
+            ("rootblue", &[]),
+            ("2.1:443198", &[]),
+        ] {
+            let arranged = Arranged::new(&frame, Arrangement::default(), &Find::of(text));
+            let row = |place: &u32| frame.rows[*place as usize].key.cookie.value();
+            let mut is: Vec<_> = arranged.order.iter().map(row).collect();
+            is.sort_unstable();
+            assert_eq!(is, found, "{text}");
+            assert_eq!(arranged.present, found.len());
+        }
+    }
+
+    #[test]
     fn groups_are_counted_and_open_one_by_one() {
         let frame = frame(vec![row(1), row_of(2, State::CloseWait), row(3)]);
         let arranged = Arranged::new(
@@ -215,6 +267,7 @@ mod tests {
                 descending: true,
                 grouping: Grouping::State,
             },
+            &Find::default(),
         );
         let counts: Vec<_> = arranged
             .groups

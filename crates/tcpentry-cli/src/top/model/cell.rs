@@ -186,7 +186,7 @@ fn deletability_rank(row: &Row) -> Option<u8> {
 }
 
 /// Returns the local end with the device that the socket is bound to, as `delete` takes it.
-fn local(row: &Row) -> String {
+pub(super) fn local(row: &Row) -> String {
     let device = row.device.as_deref();
     let device = device.map(|name| Device::Name(name.to_owned()));
     ScopedEndpoint::new(row.connection.local(), device).to_string()

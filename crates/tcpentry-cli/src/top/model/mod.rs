@@ -2,6 +2,7 @@
 
 mod arrange;
 mod cell;
+mod find;
 mod frame;
 mod group;
 mod row;
@@ -10,6 +11,7 @@ pub(crate) mod testing;
 
 pub(crate) use arrange::{Arranged, Arrangement, TableLine};
 pub(crate) use cell::{describe_rates, describe_total, short_state};
+pub(crate) use find::Find;
 pub(crate) use frame::{Baseline, Frame};
 pub(crate) use group::{Group, GroupKey};
-pub(crate) use row::{Change, Deletability, HolderNames, NotDeleted, Resolved, Row, RowKey};
+pub(crate) use row::{Change, Deletability, HolderNames, NotDeleted, Rates, Resolved, Row, RowKey};

@@ -16,7 +16,7 @@ mod namespaces;
 mod outbox;
 mod pace;
 mod paced;
-mod suggest;
+mod reading;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -49,7 +49,7 @@ use table::TableView;
 use text_pane::{DetailsPane, HelpPane, Scroll};
 
 use super::message::{SocketKind, SocketTarget, Update, WorkerCommand};
-use super::model::{Arranged, Arrangement, Frame, Resolved, Row, RowKey, TableLine};
+use super::model::{Arranged, Arrangement, Find, Frame, Resolved, Row, RowKey, TableLine};
 use crate::args::{Grouping, TopColumn};
 
 /// Everything between keys and screen.
@@ -150,8 +150,9 @@ impl Top {
             Update::Frame {
                 frame,
                 arrangement,
+                find,
                 arranged,
-            } => self.set_frame(frame, arrangement, arranged, now),
+            } => self.set_frame(frame, (arrangement, &find), arranged, now),
             Update::Resolved(resolved) => self.lookups.add(resolved),
             Update::Filter { serial, result } => self.apply_filter_result(serial, result),
             Update::Namespaces { all, notes } => {
@@ -188,7 +189,7 @@ impl Top {
     fn set_frame(
         &mut self,
         frame: Arc<Frame>,
-        arrangement: Arrangement,
+        by: (Arrangement, &Find),
         arranged: Arranged,
         now: Instant,
     ) {
@@ -206,10 +207,9 @@ impl Top {
         } else {
             frame.rows.iter().map(|row| row.key).collect()
         };
-        // No row is marked that can't be seen.
-        self.marks.retain(&present);
+        self.marks.take_frame(&present, &self.table.frame, &frame);
         self.deletion.retain_outcomes(&present, now);
-        self.table.set_frame(frame, arrangement, arranged);
+        self.table.set_frame(frame, by, arranged);
     }
 
     // Lookups.
@@ -242,9 +242,19 @@ impl Top {
         }
     }
 
+    /// Returns the number of marked rows that the filter does not select.
+    pub(crate) fn count_hidden_marks(&self) -> usize {
+        if self.table.find().is_empty() {
+            return self.marks.hidden().len();
+        }
+        let rows = self.table.rows_in_order();
+        let shown = rows.filter(|row| self.marks.contains(row.key)).count();
+        self.marks.count().saturating_sub(shown)
+    }
+
     /// Marks all rows that the filter selects.
     pub(crate) fn mark_all(&mut self) {
-        let rows = self.table.frame.rows.iter();
+        let rows = self.table.rows_in_order();
         let present = rows.filter(|row| row.is_present());
         self.marks.add(present.map(|row| row.key));
     }
@@ -282,7 +292,21 @@ impl Top {
 
     pub(crate) fn arrange(&mut self, arrangement: Arrangement) {
         self.table.arrange(arrangement);
-        self.outbox.push(WorkerCommand::Arrange(arrangement));
+        self.send_arrangement();
+    }
+
+    fn send_arrangement(&mut self) {
+        let find = self.table.find().clone();
+        let command = WorkerCommand::Arrange(self.table.arrangement, find);
+        self.outbox.push(command);
+    }
+
+    /// Shows only the rows that have these words.
+    pub(super) fn find(&mut self, find: Find) {
+        if *self.table.find() != find {
+            self.table.set_find(find);
+            self.send_arrangement();
+        }
     }
 
     /// Sorts by a column, in its natural direction.

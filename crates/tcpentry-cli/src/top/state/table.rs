@@ -6,7 +6,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::super::model::{Arranged, Arrangement, Frame, Group, GroupKey, Row, RowKey, TableLine};
+use super::super::model::{
+    Arranged, Arrangement, Find, Frame, Group, GroupKey, Rates, Row, RowKey, TableLine,
+};
 use crate::args::{Grouping, TopColumn};
 
 /// The lines of the table, the part of them that is on the screen, and the cursor.
@@ -14,6 +16,8 @@ use crate::args::{Grouping, TopColumn};
 pub(crate) struct TableView {
     pub(crate) frame: Arc<Frame>,
     pub(crate) arrangement: Arrangement,
+    /// The words that are searched for.
+    find: Find,
     arranged: Arranged,
     /// The groups that are expanded.
     expanded: HashSet<GroupKey>,
@@ -58,14 +62,15 @@ impl TableView {
     pub(super) fn set_frame(
         &mut self,
         frame: Arc<Frame>,
-        arrangement: Arrangement,
+        (arrangement, find): (Arrangement, &Find),
         arranged: Arranged,
     ) {
         self.frame = frame;
-        self.arranged = if arrangement == self.arrangement || self.frame.is_large() {
+        let is_wanted = arrangement == self.arrangement && *find == self.find;
+        self.arranged = if is_wanted || self.frame.is_large() {
             arranged
         } else {
-            Arranged::new(&self.frame, self.arrangement)
+            Arranged::new(&self.frame, self.arrangement, &self.find)
         };
         self.lay_out();
     }
@@ -75,13 +80,41 @@ impl TableView {
         if arrangement.grouping != self.arrangement.grouping {
             self.expanded.clear();
         }
-        let is_known = self.arrangement.needs_holders() || !arrangement.needs_holders();
+        let is_known =
+            self.arrangement.needs_holders(&self.find) || !arrangement.needs_holders(&self.find);
         self.arrangement = arrangement;
-        if is_known && !self.frame.is_large() {
-            self.arranged = Arranged::new(&self.frame, arrangement);
-            self.lay_out();
+        if is_known {
+            self.rearrange();
         }
         self.show_top();
+    }
+
+    /// Searches for other words. Rows whose holders are not known yet are found once the worker sends them.
+    pub(super) fn set_find(&mut self, find: Find) {
+        self.find = find;
+        self.rearrange();
+        self.show_top();
+    }
+
+    fn rearrange(&mut self) {
+        if !self.frame.is_large() {
+            self.arranged = Arranged::new(&self.frame, self.arrangement, &self.find);
+            self.lay_out();
+        }
+    }
+
+    pub(crate) const fn find(&self) -> &Find {
+        &self.find
+    }
+
+    /// Returns the number of rows that are selected and found, and present.
+    pub(crate) const fn present(&self) -> usize {
+        self.arranged.present
+    }
+
+    /// Returns the sum of their rates, where it is known.
+    pub(crate) const fn rates(&self) -> Option<Rates> {
+        self.arranged.rates
     }
 
     /// Returns the arrangement in other groups. Without any, rows are sorted as they were before.

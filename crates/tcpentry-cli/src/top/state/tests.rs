@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossterm::event::KeyCode;
+use crossterm::event::{KeyCode, KeyModifiers};
 use tcpentry::delete::Ending;
 use tcpentry::{Method, Outcome, Pair, State};
 
 use super::super::message::{DetailText, SocketKind, SocketTarget, Update, WorkerCommand};
 use super::super::model::testing::{key, row, row_of};
 use super::super::model::{
-    Arranged, Arrangement, Baseline, Deletability, HolderNames, NotDeleted, Resolved, Row,
+    Arranged, Arrangement, Baseline, Deletability, Find, HolderNames, NotDeleted, Resolved, Row,
 };
 use super::super::testing::{Desk, answer, cookies, guarded, problem};
 use super::{Focus, INTERVALS};
@@ -104,12 +104,6 @@ fn a_change_of_what_is_shown_shows_the_top() {
         let (_, cursor, first) = place(&desk);
         assert_eq!((cursor, first), (0, 0));
     }
-    // The filter that is in effect already changes nothing.
-    let mut desk = Desk::with(rows(1..=99));
-    desk.apply_filter("port = :443");
-    desk.top.table.move_to(50);
-    desk.apply_filter("port = :443");
-    assert_eq!(desk.top.table.cursor, 50);
 }
 
 #[test]
@@ -302,7 +296,7 @@ fn the_last_thousand_that_left_are_kept_once() {
 // Marks.
 
 #[test]
-fn marks_vanish_with_their_rows_and_with_what_is_not_selected() {
+fn marks_vanish_with_their_rows_and_stay_on_what_another_filter_hides() {
     let mut desk = Desk::with(rows([1, 2, 3]));
     desk.type_in("*");
     assert_eq!(desk.marked(), [1, 2, 3]);
@@ -311,9 +305,26 @@ fn marks_vanish_with_their_rows_and_with_what_is_not_selected() {
     desk.read(rows([1, 2]));
     assert_eq!(desk.marked(), [1, 2]);
     desk.read_after(rows([2]), Baseline::Reset);
-    assert_eq!(desk.marked(), [2]);
+    assert_eq!(desk.marked(), [1, 2]);
+    assert!(desk.draw(80, 24).contains("  2 marked (1 not shown)  "));
+    // They are previewed as well, after the others.
+    desk.type_in("d");
+    let (_, targets) = desk.requested_preview();
+    assert_eq!(cookies(targets.iter()), [2, 1]);
+    desk.press(KeyCode::Esc);
     desk.read_after(rows([1, 2]), Baseline::Reset);
-    assert_eq!(desk.marked(), [2], "what comes back is not marked");
+    assert_eq!(desk.marked(), [1, 2]);
+    assert!(desk.draw(80, 24).contains("  2 marked  "));
+    desk.read(rows([2]));
+    desk.wait(10);
+    desk.read(rows([2]));
+    assert_eq!(desk.marked(), [2]);
+    // What has left before is no longer there to be hidden.
+    desk.read_after(Vec::new(), Baseline::Reset);
+    desk.read(Vec::new());
+    assert_eq!(desk.marked(), [2]);
+    desk.press(KeyCode::Esc);
+    assert!(desk.marked().is_empty());
 }
 
 #[test]
@@ -531,7 +542,9 @@ fn rows_are_grouped_by_any_property() {
 #[test]
 fn an_answer_to_an_old_text_is_ignored() {
     let mut desk = Desk::with(rows([1]));
-    desk.type_in("/port");
+    desk.type_in("/not ");
+    desk.requested();
+    desk.type_in("port");
     let asked = desk.requested();
     let serials: Vec<_> = asked
         .iter()
@@ -549,9 +562,9 @@ fn an_answer_to_an_old_text_is_ignored() {
     desk.receive(old(serials[2], Err(problem(0, 3))));
     desk.receive(old(serials[1], Ok(())));
     assert_eq!(desk.top.filter.problem, None);
-    assert_eq!(desk.top.filter.applied, "");
+    assert_eq!(desk.top.filter.applied, "not", "words are found at once");
     desk.receive(old(serials[3], Ok(())));
-    assert_eq!(desk.top.filter.applied, "port");
+    assert_eq!(desk.top.filter.applied, "not port");
     assert_eq!(desk.top.focus, Focus::Filter, "it is being typed");
 }
 
@@ -560,21 +573,22 @@ fn a_filter_that_makes_no_sense_keeps_the_line_open_with_the_error() {
     let mut desk = Desk::with(rows([1]));
     desk.apply_filter("port = :443");
     assert_eq!(desk.top.focus, Focus::Table);
-    desk.type_in("/ nonsense");
+    desk.type_in("/not nonsense");
     desk.press(KeyCode::Enter);
     let (serial, _) = desk.requested_filter();
     let result = Err(problem(12, 8));
     desk.receive(Update::Filter { serial, result });
     assert_eq!(desk.top.focus, Focus::Filter);
     assert_eq!(desk.top.filter.problem, Some(problem(12, 8)));
-    assert_eq!(desk.top.filter.applied, "port = :443", "it still is");
+    assert_eq!(desk.top.filter.applied, "not", "the last that made sense");
+    assert!(desk.lines().is_empty(), "no row has it");
 }
 
 #[test]
 fn esc_goes_back_to_the_filter_before() {
     let mut desk = Desk::with(rows([1]));
     desk.apply_filter("port = :443");
-    desk.type_in("/ x");
+    desk.type_in("/not x");
     let (serial, _) = desk.requested_filter();
     let result = Err(problem(12, 1));
     desk.receive(Update::Filter { serial, result });
@@ -622,13 +636,157 @@ fn a_late_answer_neither_closes_the_line_that_is_open_anew_nor_changes_what_it_s
 fn a_late_error_does_not_open_the_line_over_a_preview() {
     let mut desk = Desk::with(rows([1]));
     desk.apply_filter("host example.org");
-    desk.type_in("/x");
+    desk.type_in("/not x");
     desk.press(KeyCode::Esc);
     let (serial, _) = desk.requested_filter();
+    assert_eq!(desk.top.focus, Focus::Table);
     desk.type_in("d");
     let result = Err(problem(0, 4));
     desk.receive(Update::Filter { serial, result });
     assert_eq!(desk.top.focus, Focus::Preview);
+}
+
+#[test]
+fn words_are_found_on_the_rows_while_they_are_typed() {
+    let mut desk = Desk::with(two_groups());
+    desk.top.table.move_to(3);
+    desk.type_in("/");
+    for (key, found) in [
+        ('c', &[4, 5][..]),
+        ('l', &[4, 5]),
+        (' ', &[4, 5]),
+        ('5', &[4, 5]),
+    ] {
+        desk.press(KeyCode::Char(key));
+        assert_eq!(desk.lines(), found, "{key:?}");
+        assert_eq!(desk.top.table.cursor, 0);
+    }
+    let drawn = desk.draw(80, 12);
+    assert!(
+        drawn.contains("/ cl 5\n") && drawn.contains("\n2 match\n"),
+        "{drawn}"
+    );
+    assert!(
+        drawn.starts_with("tcpentry  2 selected  1-2 of 2"),
+        "{drawn}"
+    );
+    // The worker looks up the holders of all, and sends large tables in order.
+    let asked = desk.requested();
+    assert!(
+        matches!(asked.last(), Some(WorkerCommand::Arrange(_, find)) if *find == Find::of("cl 5")),
+        "{asked:?}"
+    );
+    assert!(
+        !asked
+            .iter()
+            .any(|it| matches!(it, WorkerCommand::Filter { .. }))
+    );
+    desk.press(KeyCode::Enter);
+    assert_eq!((desk.top.focus, desk.lines()), (Focus::Table, vec![4, 5]));
+    // It goes on finding, in groups, too.
+    desk.read(
+        [
+            row(1),
+            row_of(6, State::CloseWait),
+            row_of(15, State::CloseWait),
+        ]
+        .into(),
+    );
+    assert_eq!(desk.lines()[..2], [6, 15]);
+    by_state(&mut desk);
+    assert_eq!(desk.lines(), [0]);
+    desk.press(KeyCode::Esc);
+    assert_eq!(desk.lines(), [0, 0]);
+}
+
+#[test]
+fn marks_survive_what_is_found() {
+    let mut desk = Desk::with(two_groups());
+    desk.type_in("/close-wait");
+    desk.press(KeyCode::Enter);
+    desk.type_in("*");
+    desk.type_in("/100.1");
+    desk.press(KeyCode::Enter);
+    assert_eq!((desk.lines(), desk.marked()), (vec![1], vec![4, 5]));
+    assert!(desk.draw(80, 12).contains("2 marked (2 not shown)"));
+    desk.type_in(" d");
+    let (_, targets) = desk.requested_preview();
+    assert_eq!(cookies(targets.iter()), [1, 4, 5]);
+}
+
+#[test]
+fn tab_shows_one_exact_reading_after_the_other() {
+    let mut rows = rows([1, 2, 3]);
+    rows[0].user = Some("blue".into());
+    rows[1].netns = Some("blue".into());
+    rows[2].netns = Some("blueish".into());
+    let mut desk = Desk::with(rows);
+    desk.type_in("/blue");
+    assert_eq!(desk.lines(), [1, 2, 3]);
+    let drawn = desk.draw(80, 12);
+    assert!(
+        drawn.contains("\n3 match  Tab: user 1 · netns 1\n"),
+        "{drawn}"
+    );
+    let mut tab = |next: &str| {
+        desk.press(KeyCode::Tab);
+        let drawn = desk.draw(80, 12);
+        assert!(drawn.contains(&format!("Tab: {next}\n")), "{drawn}");
+        desk.top.filter.edit.text()
+    };
+    assert_eq!(tab("netns blue"), "user blue");
+    assert_eq!(tab("blue"), "netns blue");
+    assert_eq!(tab("user blue"), "blue");
+    assert_eq!(tab("netns blue"), "user blue");
+    assert_eq!(desk.requested_filter().1, "user blue");
+    // What is edited is another word.
+    desk.press(KeyCode::Backspace);
+    assert!(desk.top.filter.next_reading().is_none());
+}
+
+#[test]
+fn a_word_that_is_on_no_row_is_entered_as_what_it_stands_for() {
+    let mut sixth = row(1);
+    let ends = ("[2001:db8::1]:80", "[2001:db8::2]:1");
+    sixth.connection.pair = Pair::new(ends.0.parse().unwrap(), ends.1.parse().unwrap()).unwrap();
+    let mut desk = Desk::with(vec![sixth, row(2)]);
+    desk.type_in("/2001:DB8:0:0::2");
+    assert!(desk.lines().is_empty());
+    assert!(desk.draw(80, 12).contains("0 match  Tab: host 1"));
+    desk.press(KeyCode::Enter);
+    assert_eq!(desk.requested_filter().1, "host [2001:db8::2]");
+}
+
+#[test]
+fn what_was_entered_before_comes_back() {
+    let mut desk = Desk::with(two_groups());
+    for text in ["100.1", "close-wait", "100.1"] {
+        desk.type_in("/");
+        desk.type_in(text);
+        desk.press(KeyCode::Enter);
+    }
+    desk.press(KeyCode::Esc);
+    desk.type_in("/");
+    let text = |desk: &Desk| desk.top.filter.edit.text();
+    desk.press(KeyCode::Down);
+    assert_eq!(text(&desk), "");
+    for (key, expected, found) in [
+        (KeyCode::Up, "100.1", 1),
+        (KeyCode::Up, "close-wait", 2),
+        (KeyCode::Up, "close-wait", 2),
+        (KeyCode::Down, "100.1", 1),
+        (KeyCode::Down, "", 5),
+        (KeyCode::Up, "100.1", 1),
+    ] {
+        desk.press(key);
+        assert_eq!((&*text(&desk), desk.lines().len()), (expected, found));
+    }
+    // Edited, it is another text, beside which the rows are looked at.
+    desk.press(KeyCode::Backspace);
+    desk.press(KeyCode::Down);
+    assert_eq!((&*text(&desk), desk.top.table.cursor), ("100.", 1));
+    desk.press_with(KeyCode::Char('p'), KeyModifiers::CONTROL);
+    assert_eq!(text(&desk), "100.1");
 }
 
 // Deletion.
@@ -1045,10 +1203,11 @@ fn a_frame_in_another_order_is_put_in_the_order_that_is_wanted() {
     let old = desk.top.table.arrangement;
     desk.type_in("r");
     let frame = Arc::clone(&desk.top.table.frame);
-    let arranged = Arranged::new(&frame, old);
+    let arranged = Arranged::new(&frame, old, &Find::default());
     desk.receive(Update::Frame {
         frame,
         arrangement: old,
+        find: Find::default(),
         arranged,
     });
     assert_eq!(desk.lines(), [3, 2, 1]);

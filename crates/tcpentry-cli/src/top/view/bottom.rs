@@ -97,11 +97,7 @@ fn keys(top: &Top, signs: Signs) -> Vec<(&'static str, &'static str)> {
             ("p", "pause"),
             ("l", "log"),
         ],
-        Focus::Filter => &[
-            ("Enter", "apply"),
-            ("Esc", "back"),
-            ("Tab", "accept the suggestion"),
-        ],
+        Focus::Filter => &[("Enter", "apply"), ("Esc", "back"), ("Tab", "exactly")],
         Focus::Preview => match &top.deletion.preview {
             Some(preview) if preview.counts.is_some() => &[("Esc", "close")],
             Some(preview) if preview.count_deletable() > 0 => &[("y", "delete"), ("n", "cancel")],

@@ -95,7 +95,7 @@ fn cells(buffer: &Buffer, y: u16) -> Vec<&str> {
 fn in_all_parts() -> Vec<Desk> {
     let mut desks: Vec<_> = (0..15).map(|_| moving()).collect();
     desks[1].type_in("/port = :443 日本語");
-    desks[2].type_in("/x");
+    desks[2].type_in("/not x");
     let (serial, _) = desks[2].requested_filter();
     let result = Err(problem(500, 500));
     desks[2].receive(Update::Filter { serial, result });
@@ -652,13 +652,13 @@ fn an_error_is_pointed_at_below_its_place() {
         "wide characters before it"
     );
     assert_eq!(
-        filtered("日本 x", problem(0, 2), 80)[..2],
-        ["/ 日本 x", "  ^^^^ what is that?"],
+        filtered("not 日本 x", problem(4, 2), 80)[..2],
+        ["/ not 日本 x", "      ^^^^ what is that?"],
         "wide characters above it"
     );
     assert_eq!(
-        filtered("port", problem(4, 0), 80)[..2],
-        ["/ port", "      ^ what is that?"],
+        filtered("not port", problem(8, 0), 80)[..2],
+        ["/ not port", "          ^ what is that?"],
         "something is missing at the end"
     );
 }
@@ -701,14 +701,14 @@ fn what_is_typed_is_visible_on_a_terminal_of_few_lines() {
     for error in [false, true] {
         for lines in 4..8 {
             let mut desk = Desk::with(vec![row(1)]);
-            desk.type_in("/nginx");
+            desk.type_in("/not nginx");
             if error {
                 let (serial, _) = desk.requested_filter();
                 let result = Err(problem(0, 5));
                 desk.receive(Update::Filter { serial, result });
             }
             let drawn = desk.draw(40, lines);
-            assert!(drawn.contains("/ nginx\n"), "{lines}:\n{drawn}");
+            assert!(drawn.contains("/ not nginx\n"), "{lines}:\n{drawn}");
         }
     }
 }

@@ -21,7 +21,7 @@ use tcpentry::table::Devices;
 use tcpentry::{Attribution, Options, Selection, States};
 
 use super::message::{FilterProblem, SocketKind, SocketTarget, Update, WorkerCommand};
-use super::model::{Arranged, Arrangement, Baseline, Frame, Resolved, RowKey};
+use super::model::{Arranged, Arrangement, Baseline, Find, Frame, Resolved, RowKey};
 use crate::args::{NetnsArgs, SelectArgs};
 use crate::own_session::SessionGuard;
 use crate::tables::selection::{self, FilterInput, Hosts, SelectionError};
@@ -69,6 +69,7 @@ pub(crate) struct Worker {
     all_netns: bool,
     interval: Option<Duration>,
     arrangement: Arrangement,
+    find: Find,
     attribution: Attribution,
     names: NameCache,
     holders: HolderCache,
@@ -102,6 +103,7 @@ impl Worker {
             all_netns: settings.netns.all_netns,
             interval: Some(settings.interval),
             arrangement: settings.arrangement,
+            find: Find::default(),
             attribution: Attribution::new(),
             names: NameCache::default(),
             holders: HolderCache::default(),
@@ -141,7 +143,7 @@ impl Worker {
                     let start = Instant::now();
                     self.read_table();
                     // Reading a large table takes at most half of the time.
-                    let pause = self.interval.unwrap_or(PAUSE).max(start.elapsed());
+                    let pause = self.interval.unwrap_or(PAUSE).max(2 * start.elapsed());
                     next = start + pause;
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -177,10 +179,10 @@ impl Worker {
                 self.change_namespaces(all);
                 return true;
             }
-            WorkerCommand::Arrange(arrangement) => {
-                let before = self.arrangement;
-                self.arrangement = arrangement;
-                if arrangement.needs_holders() && !before.needs_holders() {
+            WorkerCommand::Arrange(arrangement, find) => {
+                let knew_holders = self.needs_holders();
+                (self.arrangement, self.find) = (arrangement, find);
+                if self.needs_holders() && !knew_holders {
                     return true;
                 }
                 if self.frame.is_large() {
@@ -369,12 +371,18 @@ impl Worker {
         }
     }
 
+    /// Returns true where the holders of all rows have to be known.
+    fn needs_holders(&self) -> bool {
+        self.arrangement.needs_holders(&self.find)
+    }
+
     /// Sends the frame in the chosen order.
     fn send_frame(&self) {
-        let arranged = Arranged::new(&self.frame, self.arrangement);
+        let arranged = Arranged::new(&self.frame, self.arrangement, &self.find);
         (self.send)(Update::Frame {
             frame: Arc::clone(&self.frame),
             arrangement: self.arrangement,
+            find: self.find.clone(),
             arranged,
         });
     }

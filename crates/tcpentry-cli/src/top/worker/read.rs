@@ -32,7 +32,7 @@ impl Worker {
             (self.send)(Update::Trouble(trouble.clone()));
             return;
         }
-        if self.arrangement.needs_holders() {
+        if self.needs_holders() {
             self.resolve_all_holders(&mut reading.rows);
         }
         let baseline = std::mem::replace(&mut self.baseline, Baseline::Previous);
