@@ -51,10 +51,11 @@ impl Arrangement {
 
     /// Returns the same rows in other groups.
     ///
-    /// Groups are sorted by their size, unless rows were sorted by a number: that is what the groups are sorted by then.
+    /// Groups are sorted by their size, unless rows were sorted by a number or by what they are grouped by.
     pub(crate) fn grouped_by(self, grouping: Grouping) -> Self {
         let is_by_number = self.by.format().largest_first;
-        if grouping == Grouping::None || is_by_number {
+        let is_by_name = grouping.column() == Some(self.by);
+        if grouping == Grouping::None || is_by_number || is_by_name {
             return Self { grouping, ..self };
         }
         Self {
@@ -114,7 +115,9 @@ impl Arranged {
             .filter(|place| finder.finds(row(*place)))
             .collect();
         let mut sum = RateSum::default();
-        order.iter().for_each(|place| sum.add(row(*place)));
+        for place in &order {
+            sum.add(row(*place));
+        }
         let rates = sum.get();
         let is_present = |place: &&u32| row(**place).is_present();
         let present = order.iter().filter(is_present).count();

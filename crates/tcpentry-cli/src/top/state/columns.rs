@@ -50,7 +50,12 @@ impl ColumnChooser {
         };
         let first = [name, TopColumn::Count];
         let others = self.shown.iter().filter(|column| !first.contains(column));
-        first.iter().chain(others).copied().collect()
+        let mut columns: Vec<_> = first.iter().chain(others).copied().collect();
+        // The worst of a group is worth a look where that of each row is not.
+        if !columns.contains(&TopColumn::Rtt) {
+            columns.push(TopColumn::Rtt);
+        }
+        columns
     }
 
     /// Returns all columns as the chooser lists them: the visible ones in their order, then the others.

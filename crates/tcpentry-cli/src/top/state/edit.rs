@@ -18,7 +18,7 @@ impl Edit {
         self.text.iter().collect()
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
 

@@ -61,7 +61,7 @@ impl FilterLine {
     }
 
     /// Returns true where the keys that move go through the history: nothing has been typed.
-    pub(crate) const fn is_recalling(&self) -> bool {
+    pub(crate) fn is_recalling(&self) -> bool {
         self.recalled.is_some() || self.edit.is_empty()
     }
 
@@ -80,7 +80,7 @@ impl FilterLine {
         true
     }
 
-    pub(crate) const fn has_history(&self) -> bool {
+    pub(crate) fn has_history(&self) -> bool {
         !self.history.is_empty()
     }
 

@@ -97,9 +97,9 @@ impl Top {
 
     /// Enters the text. A word that is on no row is what it may stand for. On an error the line stays open.
     pub(crate) fn enter_filter(&mut self) {
-        if self.table.present() == 0
-            && let Some(meant) = self.offered().first()
-        {
+        let is_found = self.table.present() > 0;
+        let meant = self.offered().into_iter().next();
+        if let Some(meant) = meant.filter(|_| !is_found) {
             self.filter.edit = Edit::of(&meant.filter);
         }
         let text = self.filter.edit.text();

@@ -97,7 +97,7 @@ fn keys(top: &Top, signs: Signs) -> Vec<(&'static str, &'static str)> {
             ("p", "pause"),
             ("l", "log"),
         ],
-        Focus::Filter => &[("Enter", "apply"), ("Esc", "back"), ("Tab", "exactly")],
+        Focus::Filter => &[("Enter", "apply"), ("Esc", "back"), ("Tab", "exact filter")],
         Focus::Preview => match &top.deletion.preview {
             Some(preview) if preview.counts.is_some() => &[("Esc", "close")],
             Some(preview) if preview.count_deletable() > 0 => &[("y", "delete"), ("n", "cancel")],
@@ -110,7 +110,7 @@ fn keys(top: &Top, signs: Signs) -> Vec<(&'static str, &'static str)> {
             (signs.up_down, "scroll"),
         ],
         Focus::Help | Focus::Left => &[("Esc", "close"), (signs.up_down, "scroll")],
-        Focus::Order => &[("a letter", "sort by it"), ("Esc", "close")],
+        Focus::Order => &[("letter", "sort by it"), ("Esc", "close")],
         Focus::Columns => &[
             ("Space", "show or hide"),
             (signs.left_right, "move"),

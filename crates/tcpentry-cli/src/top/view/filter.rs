@@ -83,10 +83,10 @@ fn hint(top: &Top, theme: Theme) -> String {
     let offered = top.offered().into_iter();
     let offered = offered.map(|it| format!("{} {}", it.label(), it.count));
     let offered: Vec<_> = offered.collect();
-    match offered.is_empty() {
-        true => count,
-        false => format!("{count}  Tab: {}", offered.join(theme.signs.between)),
+    if offered.is_empty() {
+        return count;
     }
+    format!("{count}  Tab: {}", offered.join(theme.signs.between))
 }
 
 /// Returns carets for the place of an error, and its message beside them. `skip` characters of the text are not shown.

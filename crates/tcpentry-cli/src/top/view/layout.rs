@@ -136,8 +136,10 @@ impl TableLayout {
                 .chain(others.into_iter().skip(offset))
                 .collect()
         };
+        let name = cells.grouping.column();
+        let main = name.map_or(MAIN, |_| MAIN_OF_GROUPS);
         let is_main =
-            |column: &TopColumn| offset > 0 || *column == sorted || by_use[..MAIN].contains(column);
+            |column: &TopColumn| offset > 0 || *column == sorted || by_use[..main].contains(column);
         let (main, others): (Vec<_>, Vec<_>) = wanted.iter().partition(|it| is_main(it));
         for column in main {
             let fits = fit.add(widths.place(column), widths.least(column));
@@ -146,12 +148,13 @@ impl TableLayout {
                 break;
             }
         }
-        for column in [
+        let ends_and_names = [
             TopColumn::Peer,
             TopColumn::Local,
             TopColumn::Process,
             TopColumn::Unit,
-        ] {
+        ];
+        for column in name.into_iter().chain(ends_and_names) {
             fit.grow(widths.place(column), widths.full(column));
         }
         let state = widths.place(TopColumn::State);
@@ -335,9 +338,9 @@ const USE_OF_GROUPS: [TopColumn; 16] = [
     TopColumn::Received,
     TopColumn::Sent,
     TopColumn::Idle,
+    TopColumn::Peer,
     TopColumn::Rtt,
     TopColumn::Process,
-    TopColumn::Peer,
     TopColumn::Local,
     TopColumn::Netns,
     TopColumn::User,
@@ -355,5 +358,6 @@ pub(super) const GAP: usize = 1;
 const MIN_NUMBER_WIDTH: usize = 5;
 /// The width below which nothing is to be read of an end.
 const MIN_END_WIDTH: usize = 8;
-/// The number of those that are shown also where that shortens the ends.
+/// The number of those that are shown also where that shortens the ends; of groups, their names.
 const MAIN: usize = 9;
+const MAIN_OF_GROUPS: usize = 7;

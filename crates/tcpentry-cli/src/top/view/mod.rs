@@ -13,6 +13,8 @@ mod lines;
 mod log;
 mod order;
 mod preview;
+#[cfg(test)]
+mod screens;
 mod signs;
 mod status;
 mod table;

@@ -310,11 +310,11 @@ fn groups_are_counted_and_opened() {
         &desk.draw(80, 12),
         &[
             "tcpentry  3 connections  1-4 of 4  sort: count v  group: process  every 1s",
-            "    PROCESS   COUNTv STATE         PEER                IDLE  IN/s OUT/s USER   >",
-            "> ▾ 7 nginx        2 1 fin1 1 estb several              0us     0     0 root",
-            "  ~ 7 nginx          fin-wait-1    198.51.100.1:50000   0us     0     0 root",
-            "  + 7 nginx          established   198.51.100.4:50000   0us     -     - root",
-            "  ▸ 7 python3      1 1 clsw        198.51.100.3:50000   11m     0     0 root",
+            "    PROCESS   COUNTv STATE         PEER                IDLE  IN/s OUT/s   RTT  >",
+            "> ▾ 7 nginx        2 1 fin1 1 estb several              0us     0     0   0us",
+            "  ~ 7 nginx          fin-wait-1    198.51.100.1:50000   0us     0     0   0us",
+            "  + 7 nginx          established   198.51.100.4:50000   0us     -     -   0us",
+            "  ▸ 7 python3      1 1 clsw        198.51.100.3:50000   11m     0     0   0us",
             "/ find  d delete  ? help  q quit  Enter details  Space mark  Tab group  o sort",
         ],
     );
