@@ -19,6 +19,8 @@ pub(crate) struct FilterLine {
     pub(super) requested: Option<String>,
     /// True if that text was entered, not only typed.
     pub(super) entered: bool,
+    /// The worker looks for the words of that text.
+    pub(crate) is_finding: bool,
     /// What was entered before, the latest last.
     history: Vec<String>,
     /// The line of the history that is shown.
@@ -41,6 +43,11 @@ impl FilterLine {
         self.forget_choice();
         self.entered = false;
         self.problem = None;
+    }
+
+    /// Returns true where a text was entered that is not yet in effect: keys are about what it will show.
+    pub(crate) const fn is_awaited(&self) -> bool {
+        self.entered && self.requested.is_some()
     }
 
     /// Forgets the readings and the line of the history that were shown: the text has been edited.

@@ -72,20 +72,20 @@ impl Top {
         self.filter.serial = serial;
         self.filter.entered = !typing;
         let text = self.filter.edit.text();
-        let filter = match Reading::of(&text) {
+        let (filter, is_complete) = match Reading::of(&text) {
             // What is shown stays until it is known to be one.
-            Reading::Filter(filter) => filter,
-            Reading::Find(find) => {
-                self.find(find);
-                String::new()
-            }
+            Reading::Filter(filter) => (filter, true),
+            Reading::Find(find) => (String::new(), self.find(find)),
         };
+        self.filter.is_finding = !is_complete;
         self.filter.requested = Some(text);
         let is_in_effect = filter.is_empty() && self.filter.sent.is_empty();
         self.filter.sent.clone_from(&filter);
         if is_in_effect {
-            // The table has all rows.
-            self.apply_filter_result(serial, Ok(()));
+            // The table has all rows; but not all that is to be known of them.
+            if is_complete {
+                self.apply_filter_result(serial, Ok(()));
+            }
             return;
         }
         self.outbox.push(WorkerCommand::Filter {
@@ -95,13 +95,36 @@ impl Top {
         });
     }
 
-    /// Enters the text. A word that is on no row is what it may stand for. On an error the line stays open.
-    pub(crate) fn enter_filter(&mut self) {
-        let is_found = self.table.present() > 0;
-        let meant = self.offered().into_iter().next();
-        if let Some(meant) = meant.filter(|_| !is_found) {
+    /// Takes the rows that the worker has found.
+    pub(super) fn finish_find(&mut self) {
+        if !std::mem::take(&mut self.filter.is_finding) {
+            return;
+        }
+        if self.filter.entered && self.focus == Focus::Filter && self.take_meaning() {
+            self.send_filter(false);
+        } else if self.filter.sent.is_empty() {
+            self.apply_filter_result(self.filter.serial, Ok(()));
+        }
+    }
+
+    /// Replaces a word that is on no row by what it may stand for. Returns false where there is nothing.
+    fn take_meaning(&mut self) -> bool {
+        let is_found = self.table.present() > 0 || self.filter.is_finding;
+        let meant = if is_found {
+            None
+        } else {
+            self.offered().into_iter().next()
+        };
+        let is_taken = meant.is_some();
+        if let Some(meant) = meant {
             self.filter.edit = Edit::of(&meant.filter);
         }
+        is_taken
+    }
+
+    /// Enters the text. A word that is on no row is what it may stand for. On an error the line stays open.
+    pub(crate) fn enter_filter(&mut self) {
+        self.take_meaning();
         let text = self.filter.edit.text();
         self.filter.remember(&text);
         self.filter.forget_choice();
@@ -125,14 +148,16 @@ impl Top {
     }
 
     pub(super) fn apply_filter_result(&mut self, serial: u64, result: Result<(), FilterProblem>) {
-        if serial != self.filter.serial {
-            // The text has changed since.
+        // The text has changed since, or there is more to it than no filter.
+        if serial != self.filter.serial || (self.filter.is_finding && result.is_ok()) {
             return;
         }
+        self.filter.is_finding = false;
         let requested = self.filter.requested.take();
         match result {
             Ok(()) => {
-                let applied = requested.unwrap_or_default();
+                // Its words were found before the filter was out of effect.
+                let Some(applied) = requested else { return };
                 if matches!(Reading::of(&applied), Reading::Filter(_)) {
                     self.find(Find::default());
                 }

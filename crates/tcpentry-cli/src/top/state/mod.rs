@@ -209,7 +209,11 @@ impl Top {
         };
         self.marks.take_frame(&present, &self.table.frame, &frame);
         self.deletion.retain_outcomes(&present, now);
+        let is_found = by.1 == self.table.find();
         self.table.set_frame(frame, by, arranged);
+        if is_found {
+            self.finish_find();
+        }
     }
 
     // Lookups.
@@ -301,12 +305,14 @@ impl Top {
         self.outbox.push(command);
     }
 
-    /// Shows only the rows that have these words.
-    pub(super) fn find(&mut self, find: Find) {
-        if *self.table.find() != find {
-            self.table.set_find(find);
-            self.send_arrangement();
+    /// Shows only the rows that have these words. Returns false where the worker has to send them.
+    pub(super) fn find(&mut self, find: Find) -> bool {
+        if *self.table.find() == find {
+            return !self.filter.is_finding;
         }
+        let is_complete = self.table.set_find(find);
+        self.send_arrangement();
+        is_complete
     }
 
     /// Sorts by a column, in its natural direction.

@@ -18,6 +18,8 @@ pub(crate) struct TableView {
     pub(crate) arrangement: Arrangement,
     /// The words that are searched for.
     find: Find,
+    /// The holders of all rows of the frame are known, as far as they can be.
+    has_holders: bool,
     arranged: Arranged,
     /// The groups that are expanded.
     expanded: HashSet<GroupKey>,
@@ -66,6 +68,7 @@ impl TableView {
         arranged: Arranged,
     ) {
         self.frame = frame;
+        self.has_holders = arrangement.needs_holders(find);
         let is_wanted = arrangement == self.arrangement && *find == self.find;
         self.arranged = if is_wanted || self.frame.is_large() {
             arranged
@@ -80,8 +83,7 @@ impl TableView {
         if arrangement.grouping != self.arrangement.grouping {
             self.expanded.clear();
         }
-        let is_known =
-            self.arrangement.needs_holders(&self.find) || !arrangement.needs_holders(&self.find);
+        let is_known = self.has_holders || !arrangement.needs_holders(&self.find);
         self.arrangement = arrangement;
         if is_known {
             self.rearrange();
@@ -89,11 +91,13 @@ impl TableView {
         self.show_top();
     }
 
-    /// Searches for other words. Rows whose holders are not known yet are found once the worker sends them.
-    pub(super) fn set_find(&mut self, find: Find) {
+    /// Searches for other words. Returns false where the worker has to send what is found: the table is large, or holders are
+    /// not known yet.
+    pub(super) fn set_find(&mut self, find: Find) -> bool {
         self.find = find;
         self.rearrange();
         self.show_top();
+        !self.frame.is_large() && (self.has_holders || self.find.is_empty())
     }
 
     fn rearrange(&mut self) {

@@ -700,6 +700,34 @@ fn words_are_found_on_the_rows_while_they_are_typed() {
 }
 
 #[test]
+fn words_that_were_entered_are_awaited_and_keys_wait_for_them() {
+    let mut desk = Desk::with(two_groups());
+    desk.finds = false;
+    desk.type_in("/close");
+    assert_eq!(desk.lines(), [4, 5], "what is known is shown");
+    assert!(!desk.waits(KeyCode::Char('-')), "it is typed");
+    desk.press(KeyCode::Enter);
+    assert_eq!(desk.top.focus, Focus::Filter);
+    assert!(desk.waits(KeyCode::Char('d')));
+    assert!(!desk.waits(KeyCode::Esc));
+    // A frame of before says nothing about them.
+    let frame = Arc::clone(&desk.top.table.frame);
+    let arrangement = desk.top.table.arrangement;
+    let find = Find::default();
+    desk.receive(Update::Frame {
+        arranged: Arranged::new(&frame, arrangement, &find),
+        frame,
+        arrangement,
+        find,
+    });
+    assert_eq!((desk.top.focus, desk.lines()), (Focus::Filter, vec![4, 5]));
+    desk.show_again();
+    assert_eq!((desk.top.focus, desk.lines()), (Focus::Table, vec![4, 5]));
+    assert!(!desk.waits(KeyCode::Char('d')));
+    assert_eq!(desk.top.filter.applied, "close");
+}
+
+#[test]
 fn marks_survive_what_is_found() {
     let mut desk = Desk::with(two_groups());
     desk.type_in("/close-wait");
