@@ -1,5 +1,5 @@
-//! What people open `tcpentry top` for, on 80 columns and 24 lines: each task in at most as many keys as it takes to type what
-//! is looked for, and four.
+//! The tasks for which people open `tcpentry top`, on 80 columns and 24 lines: each in at most as many keys as it takes to type
+//! what is looked for, and four.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -127,6 +127,8 @@ fn each_task_takes_as_many_keys_as_what_is_looked_for_and_four() {
         all[0].server.shutdown(Shutdown::Write).unwrap();
         let endless = "while printf %01000d 0 >&3; do :; done";
         let busy = Client::start(&tmux, "busy", &listener, 1, endless);
+        let (_, deleted) = tcp::addresses(&busy.servers[0]);
+        let deleted = deleted.to_string();
         let mut reader = busy.servers[0].try_clone().unwrap();
         let reader = thread::spawn(move || {
             while reader.read(&mut [0; 1000]).is_ok_and(|count| count > 0) {
@@ -203,8 +205,6 @@ fn each_task_takes_as_many_keys_as_what_is_looked_for_and_four() {
         tmux.await_text("1 deleted");
         press(&tmux, &["l", "s", "Enter"], "");
         tmux.await_text("saved to ");
-        let (_, deleted) = tcp::addresses(&busy.servers[0]);
-        let deleted = deleted.to_string();
         let files = fs::read_dir(tmux.folder()).unwrap().map(Result::unwrap);
         let logs = files.filter(|it| it.file_name().to_string_lossy().starts_with("tcpentry-"));
         let logs: Vec<_> = logs

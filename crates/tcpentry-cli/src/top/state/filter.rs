@@ -21,7 +21,7 @@ pub(crate) struct FilterLine {
     pub(super) entered: bool,
     /// The worker looks for the words of that text.
     pub(crate) is_finding: bool,
-    /// What was entered before, the latest last.
+    /// The texts that were entered before, the latest last.
     history: Vec<String>,
     /// The line of the history that is shown.
     recalled: Option<usize>,

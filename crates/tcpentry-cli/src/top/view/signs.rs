@@ -13,7 +13,7 @@ pub(crate) struct Signs {
     pub(super) up_down: &'static str,
     /// The name of the keys that go to the left and to the right.
     pub(super) left_right: &'static str,
-    /// What stands between two things that are offered.
+    /// The separator of two things that are offered.
     pub(super) between: &'static str,
 }
 

@@ -15,7 +15,7 @@ use crate::output::{BETWEEN_HOLDERS, holder, holder_name};
 #[derive(Default)]
 pub(super) struct HolderCache {
     scan: Option<Scan>,
-    /// What is shown of sockets with the same holders, by the pids of these.
+    /// The names shown for sockets with the same holders, by the pids of these.
     shown: HashMap<Vec<i32>, Resolved>,
     /// The first ancestor of the same name of each process.
     trees: HashMap<Process, i32>,
