@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tcpentry::State;
 
-use super::arrange::Arrangement;
+use super::arrangement::Arrangement;
 use super::cell::{NONE, NOT_LOOKED_UP, bytes, known_first, rank, short_state, way};
 use super::row::{RateSum, Rates, Row};
 use crate::args::{Grouping, TopColumn};
