@@ -2,7 +2,7 @@
 
 use super::super::message::{FilterProblem, WorkerCommand};
 use super::super::model::Find;
-use super::reading::{ExactReading, Reading, exact_readings};
+use super::reading::{ExactReading, TypedText, exact_readings};
 use super::{Edit, Focus, Top};
 
 impl Top {
@@ -23,9 +23,9 @@ impl Top {
     /// Returns the filters that the word may stand for, and that select rows which are there.
     pub(crate) fn offered(&self) -> Vec<ExactReading> {
         let text = self.filter.edit.text();
-        match Reading::of(&text) {
-            Reading::Find(_) => exact_readings(&text, self.table.frame.rows.iter()),
-            Reading::Filter(_) => Vec::new(),
+        match TypedText::of(&text) {
+            TypedText::Find(_) => exact_readings(&text, self.table.frame.rows.iter()),
+            TypedText::Filter(_) => Vec::new(),
         }
     }
 
@@ -72,10 +72,10 @@ impl Top {
         self.filter.serial = serial;
         self.filter.entered = !typing;
         let text = self.filter.edit.text();
-        let (filter, is_complete) = match Reading::of(&text) {
+        let (filter, is_complete) = match TypedText::of(&text) {
             // What is shown stays until it is known to be one.
-            Reading::Filter(filter) => (filter, true),
-            Reading::Find(find) => (String::new(), self.find(find)),
+            TypedText::Filter(filter) => (filter, true),
+            TypedText::Find(find) => (String::new(), self.find(find)),
         };
         self.filter.is_finding = !is_complete;
         self.filter.requested = Some(text);
@@ -158,7 +158,7 @@ impl Top {
             Ok(()) => {
                 // Its words were found before the filter was out of effect.
                 let Some(applied) = requested else { return };
-                if matches!(Reading::of(&applied), Reading::Filter(_)) {
+                if matches!(TypedText::of(&applied), TypedText::Filter(_)) {
                     self.find(Find::default());
                 }
                 if applied != self.filter.applied {

@@ -10,14 +10,14 @@ use crate::output::BETWEEN_HOLDERS;
 
 /// A text as it is understood.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Reading {
+pub(crate) enum TypedText {
     /// A filter in the language of `tcpentry list`.
     Filter(String),
     /// Words that are on the row.
     Find(Find),
 }
 
-impl Reading {
+impl TypedText {
     /// Reads a text: a filter begins with one of its words and goes on; anything else is searched for as it stands.
     pub(crate) fn of(text: &str) -> Self {
         let trimmed = text.trim();
@@ -101,10 +101,10 @@ pub(crate) fn exact_readings<'r>(
 }
 
 /// A filter, the rows that it selects, and their number so far.
-type Candidate = (String, Box<dyn Fn(&Row) -> bool>, usize);
+type CountedFilter = (String, Box<dyn Fn(&Row) -> bool>, usize);
 
-fn candidates(word: &str) -> Vec<Candidate> {
-    let mut all: Vec<Candidate> = Vec::new();
+fn candidates(word: &str) -> Vec<CountedFilter> {
+    let mut all: Vec<CountedFilter> = Vec::new();
     let mut add = |filter: String, is_of: Box<dyn Fn(&Row) -> bool>| all.push((filter, is_of, 0));
     let addresses = |row: &Row| {
         let connection = &row.connection;
@@ -210,8 +210,8 @@ mod tests {
             "autobound",
         ] {
             assert_eq!(
-                Reading::of(text),
-                Reading::Filter(text.to_owned()),
+                TypedText::of(text),
+                TypedText::Filter(text.to_owned()),
                 "{text}"
             );
         }
@@ -222,8 +222,8 @@ mod tests {
             ("192.0.2.1:443 [::1]:9", "src 192.0.2.1:443 and dst [::1]:9"),
         ] {
             assert_eq!(
-                Reading::of(text),
-                Reading::Filter(filter.to_owned()),
+                TypedText::of(text),
+                TypedText::Filter(filter.to_owned()),
                 "{text}"
             );
         }
@@ -241,7 +241,11 @@ mod tests {
             "port-proxy",
             "close-wait",
         ] {
-            assert_eq!(Reading::of(text), Reading::Find(Find::of(text)), "{text}");
+            assert_eq!(
+                TypedText::of(text),
+                TypedText::Find(Find::of(text)),
+                "{text}"
+            );
         }
     }
 

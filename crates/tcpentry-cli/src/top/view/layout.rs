@@ -331,7 +331,7 @@ const USE: [TopColumn; 16] = [
     TopColumn::Unit,
     TopColumn::Count,
 ];
-/// The same where rows are grouped; the column of the groups' names is before them.
+/// All columns where rows are grouped; the column of the groups' names is before them.
 const USE_OF_GROUPS: [TopColumn; 16] = [
     TopColumn::Count,
     TopColumn::State,

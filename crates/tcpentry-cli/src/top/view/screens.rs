@@ -17,7 +17,7 @@ use super::super::testing::Desk;
 use crate::args::TopColumn;
 
 /// A service with its connections.
-struct Service {
+struct SampleService {
     name: &'static str,
     user: &'static str,
     unit: &'static str,
@@ -30,8 +30,8 @@ struct Service {
     state: fn(u64) -> State,
 }
 
-const SERVICES: &[Service] = &[
-    Service {
+const SERVICES: &[SampleService] = &[
+    SampleService {
         name: "nginx",
         user: "www-data",
         unit: "nginx.service",
@@ -52,7 +52,7 @@ const SERVICES: &[Service] = &[
             _ => State::Established,
         },
     },
-    Service {
+    SampleService {
         name: "nginx",
         user: "www-data",
         unit: "nginx.service",
@@ -68,7 +68,7 @@ const SERVICES: &[Service] = &[
         count: 30,
         state: |_| State::Established,
     },
-    Service {
+    SampleService {
         name: "postgres",
         user: "postgres",
         unit: "postgresql@16-main.service",
@@ -79,7 +79,7 @@ const SERVICES: &[Service] = &[
         count: 24,
         state: |_| State::Established,
     },
-    Service {
+    SampleService {
         name: "python3",
         user: "app",
         unit: "docker:3f9c1a675236",
@@ -93,7 +93,7 @@ const SERVICES: &[Service] = &[
             _ => State::Established,
         },
     },
-    Service {
+    SampleService {
         name: "sshd-session",
         user: "root",
         unit: "ssh.service",

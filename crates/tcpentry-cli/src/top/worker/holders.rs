@@ -14,14 +14,14 @@ use crate::output::{BETWEEN_HOLDERS, holder, holder_name};
 /// The holders of sockets by the last scan.
 #[derive(Default)]
 pub(super) struct HolderCache {
-    scan: Option<Scan>,
+    scan: Option<HolderScan>,
     /// The names shown for sockets with the same holders, by the pids of these.
     shown: HashMap<Vec<i32>, Resolved>,
     /// The first ancestor of the same name of each process.
     trees: HashMap<Process, i32>,
 }
 
-struct Scan {
+struct HolderScan {
     owners: Owners,
     began: Instant,
     took: Duration,
@@ -33,7 +33,7 @@ impl HolderCache {
     ///
     /// Among sockets that come and go, only a part of the time is spent on scans: some stay unknown for a while.
     pub(super) fn look_for(&mut self, sockets: impl IntoIterator<Item = (Inode, Instant)>) {
-        let is_recent = |scan: &Scan| scan.began.elapsed() < scan.took * PAUSE_PER_SCAN;
+        let is_recent = |scan: &HolderScan| scan.began.elapsed() < scan.took * PAUSE_PER_SCAN;
         if self.scan.as_ref().is_none_or(|scan| !is_recent(scan)) {
             self.look_for_at_once(sockets);
         }
@@ -49,7 +49,7 @@ impl HolderCache {
         let began = Instant::now();
         // Where processes can't be read, no holder is known.
         let owners = search(Owners::search()).unwrap_or_default();
-        self.scan = Some(Scan {
+        self.scan = Some(HolderScan {
             owners,
             began,
             took: began.elapsed(),
@@ -73,7 +73,7 @@ impl HolderCache {
     }
 }
 
-impl Scan {
+impl HolderScan {
     /// Returns true where a socket without holders may have come since.
     fn is_older(&self, inode: Inode, since: Instant) -> bool {
         since >= self.began && self.owners.of(inode).next().is_none()
