@@ -97,6 +97,11 @@ impl World {
         command
     }
 
+    /// Returns the beginning of a line for a shell that runs a program in this world, in the network namespace of that shell.
+    pub fn prefix(&self) -> String {
+        format!("nsenter --mount --pid --wd=/ --target {}", self.first)
+    }
+
     /// Runs a script of the shell.
     pub fn shell(&self, script: &str) -> Output {
         let output = self.command("sh").args(["-c", script]).output();

@@ -40,6 +40,8 @@ pub(crate) enum TopColumn {
     Sent,
     /// Method by which you may delete it, or why not
     DeleteBy,
+    /// Connections of the group
+    Count,
 }
 
 impl TopColumn {
@@ -83,11 +85,18 @@ impl TopColumn {
 pub(crate) enum Grouping {
     #[default]
     None,
+    /// Process, with those of its children that have its name
     Process,
+    User,
     Peer,
+    /// Network of the peer: 24 bits of IPv4, 64 of IPv6
+    Network,
+    /// Local port, with its service
+    Port,
     /// Container or systemd unit
     #[value(name = "container")]
     Unit,
+    Netns,
     State,
 }
 
@@ -98,11 +107,34 @@ impl Grouping {
         value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
+    /// Returns the column that shows the names of the groups.
+    pub(crate) const fn column(self) -> Option<TopColumn> {
+        Some(match self {
+            Self::None => return None,
+            Self::Process => TopColumn::Process,
+            Self::User => TopColumn::User,
+            Self::Peer | Self::Network => TopColumn::Peer,
+            Self::Port => TopColumn::Local,
+            Self::Unit => TopColumn::Unit,
+            Self::Netns => TopColumn::Netns,
+            Self::State => TopColumn::State,
+        })
+    }
+
     /// Returns the grouping after this one, cyclically.
     pub(crate) fn next(self) -> Self {
         let all = Self::value_variants();
         let place = all.iter().position(|it| *it == self).unwrap_or_default();
         all[(place + 1) % all.len()]
+    }
+
+    /// Returns the grouping before this one, cyclically.
+    pub(crate) fn previous(self) -> Self {
+        let mut grouping = self;
+        while grouping.next() != self {
+            grouping = grouping.next();
+        }
+        grouping
     }
 }
 
@@ -122,6 +154,7 @@ mod tests {
         let mut grouping = Grouping::None;
         for _ in Grouping::value_variants() {
             assert_eq!(Grouping::from_str(&grouping.name(), false), Ok(grouping));
+            assert_eq!(grouping.next().previous(), grouping);
             grouping = grouping.next();
         }
         assert_eq!(grouping, Grouping::None);

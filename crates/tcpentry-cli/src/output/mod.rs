@@ -16,7 +16,7 @@ pub(crate) use cells::Cells;
 pub(crate) use columns::{ColumnSpec, Columns};
 pub(crate) use json::{DeletionObject, SocketObject, line};
 #[cfg(feature = "tui")]
-pub(crate) use row::{BETWEEN_HOLDERS, holder};
+pub(crate) use row::{BETWEEN_HOLDERS, holder, holder_name};
 pub(crate) use row::{user, user_name};
 pub(crate) use units::{duration, exact_duration};
 pub(crate) use view::View;

@@ -34,8 +34,12 @@ pub(crate) fn user(connection: &Connection, users: &UsersCache) -> Option<String
 /// Returns a process as it is shown: its pid, a space, and its name. No name imitates a second process, because what
 /// stands between two has a space ([`BETWEEN_HOLDERS`]), and those of a name are escaped.
 pub(crate) fn holder(owner: &Owner) -> String {
-    let name = escape_for_terminal(&owner.name).replace(' ', r"\x20");
-    format!("{} {name}", owner.process.pid())
+    format!("{} {}", owner.process.pid(), holder_name(owner))
+}
+
+/// Returns the name of a process as it is shown behind its pid.
+pub(crate) fn holder_name(owner: &Owner) -> String {
+    escape_for_terminal(&owner.name).replace(' ', r"\x20")
 }
 
 /// The separator between two processes that hold one socket.

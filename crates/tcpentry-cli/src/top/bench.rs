@@ -9,7 +9,7 @@ use tcpentry::connection::TcpInfo;
 use tcpentry::{Connection, Cookie, Inode, Pair, State};
 
 use super::message::Update;
-use super::model::{Arranged, Arrangement, Baseline, Frame, Row, RowKey};
+use super::model::{Arranged, Arrangement, Baseline, Find, Frame, Row, RowKey};
 use super::state::Top;
 use super::view::{self, Signs, Theme};
 use crate::args::TopColumn;
@@ -61,7 +61,11 @@ impl Refresh {
 
     /// Sorts the frame, as the worker does.
     pub fn arranged(&self) -> FrameOrder {
-        FrameOrder(Arranged::new(&self.frame, Arrangement::default()))
+        FrameOrder(Arranged::new(
+            &self.frame,
+            Arrangement::default(),
+            &Find::default(),
+        ))
     }
 
     /// Applies the worker's update; keys wait for it.
@@ -69,6 +73,7 @@ impl Refresh {
         let update = Update::Frame {
             frame: Arc::clone(&self.frame),
             arrangement: Arrangement::default(),
+            find: Find::default(),
             arranged: order.0,
         };
         self.top.update(update, self.now);

@@ -1,5 +1,6 @@
 //! The loop: keys and updates in, screen and commands out.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -38,6 +39,7 @@ pub(super) fn event_loop(
     let mut drawn = None;
     let mut warned = false;
     let mut is_ending = false;
+    let mut ahead = VecDeque::new();
     loop {
         let due = top.deletion.delay(Instant::now()).filter(|_| !is_ending);
         let wait = due.map_or(SIGNAL_CHECK_INTERVAL, |due| due.min(SIGNAL_CHECK_INTERVAL));
@@ -53,8 +55,23 @@ pub(super) fn event_loop(
         let events = first.into_iter().chain(events.try_iter());
         for event in events.take(MAX_EVENTS_PER_DRAW) {
             match event {
-                LoopEvent::Terminal(event) => keys::handle(top, &event, &areas, now),
-                LoopEvent::Update(update) => top.update(*update, now),
+                // Keys that were typed ahead are about what is being looked for.
+                LoopEvent::Terminal(event) if keys::has_to_wait(top, &event) => {
+                    ahead.push_back(event);
+                }
+                LoopEvent::Terminal(event) => {
+                    ahead.clear();
+                    keys::handle(top, &event, &areas, now);
+                }
+                LoopEvent::Update(update) => {
+                    top.update(*update, now);
+                    while !top.filter.is_awaited() && top.request.is_none() {
+                        let Some(event) = ahead.pop_front() else {
+                            break;
+                        };
+                        keys::handle(top, &event, &areas, now);
+                    }
+                }
                 LoopEvent::TerminalLost(error) => return Err(error),
             }
             // A request to the terminal is carried out before another event can replace it.

@@ -7,7 +7,9 @@ use std::time::Duration;
 use tcpentry::delete::Ending;
 use tcpentry::{Connection, Selection};
 
-use super::model::{Arranged, Arrangement, Deletability, Frame, NotDeleted, Resolved, Row, RowKey};
+use super::model::{
+    Arranged, Arrangement, Deletability, Find, Frame, NotDeleted, Resolved, Row, RowKey,
+};
 
 /// A request to the worker.
 #[derive(Clone, Debug)]
@@ -25,7 +27,8 @@ pub(crate) enum WorkerCommand {
     ShowKind(SocketKind),
     /// Show all network namespaces, or those named on the command line.
     AllNamespaces(bool),
-    Arrange(Arrangement),
+    /// Sort, group and find rows like this.
+    Arrange(Arrangement, Find),
     /// Look up what is not known of these rows, which are on the screen.
     Resolve(Vec<RowKey>),
     /// Send the details of this socket now and after each reading.
@@ -100,6 +103,7 @@ pub(crate) enum Update {
     Frame {
         frame: Arc<Frame>,
         arrangement: Arrangement,
+        find: Find,
         arranged: Arranged,
     },
     /// Properties that were looked up.

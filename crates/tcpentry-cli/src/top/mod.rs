@@ -24,7 +24,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal as _};
 use std::sync::mpsc::channel;
 
-use crate::args::{SetInput, TopArgs, TopColumn};
+use crate::args::{Grouping, SetInput, TopArgs, TopColumn};
 use crate::exit::Exit;
 use crate::message::{print_error, print_hint};
 use crate::output::colored;
@@ -129,6 +129,12 @@ fn keys_from_the_terminal() {
 /// Returns the settings of the worker.
 fn settings(args: &TopArgs, sets: Sets) -> Settings {
     let by = args.sort.unwrap_or(TopColumn::State);
+    let arrangement = Arrangement {
+        by,
+        descending: by.format().largest_first,
+        grouping: Grouping::None,
+    };
+    let grouping = args.group.unwrap_or_default();
     Settings {
         netns: args.netns.clone(),
         select: args.select.clone(),
@@ -141,10 +147,12 @@ fn settings(args: &TopArgs, sets: Sets) -> Settings {
         options: args.method.options(args.listeners),
         own_session: args.own_session,
         interval: args.interval.max(INTERVALS[0]),
-        arrangement: Arrangement {
-            by,
-            descending: by.format().largest_first,
-            grouping: args.group.unwrap_or_default(),
+        arrangement: match args.sort {
+            Some(_) => Arrangement {
+                grouping,
+                ..arrangement
+            },
+            None => arrangement.grouped_by(grouping),
         },
     }
 }
@@ -171,7 +179,7 @@ fn initial_state(args: &TopArgs, settings: &Settings, filter: &str) -> Top {
     let mut top = Top::new(columns, settings.arrangement, settings.interval);
     top.kind = settings.kind;
     top.deletion.set_pace(&args.pace);
-    filter.clone_into(&mut top.filter.applied);
+    top.filter.start_with(filter);
     top
 }
 

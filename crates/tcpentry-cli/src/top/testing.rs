@@ -25,6 +25,8 @@ pub(super) struct Desk {
     pub(super) now: Instant,
     pub(super) theme: Theme,
     pub(super) areas: Areas,
+    /// Words are found at once.
+    pub(super) finds: bool,
     frame: Arc<Frame>,
 }
 
@@ -44,6 +46,7 @@ impl Desk {
                 signs: Signs::UTF_8,
             },
             areas: Areas::default(),
+            finds: true,
             frame: Arc::default(),
         };
         desk.top.table.set_height(20);
@@ -73,10 +76,12 @@ impl Desk {
     /// Delivers the frame in the order chosen by now.
     pub(super) fn show_again(&mut self) {
         let arrangement = self.top.table.arrangement;
+        let find = self.top.table.find().clone();
         self.receive(Update::Frame {
             frame: Arc::clone(&self.frame),
             arrangement,
-            arranged: Arranged::new(&self.frame, arrangement),
+            arranged: Arranged::new(&self.frame, arrangement, &find),
+            find,
         });
     }
 
@@ -90,6 +95,10 @@ impl Desk {
 
     pub(super) fn happen(&mut self, event: &Event) {
         keys::handle(&mut self.top, event, &self.areas, self.now);
+        // The worker sends what it has found.
+        if self.finds && self.top.filter.is_finding {
+            self.show_again();
+        }
     }
 
     pub(super) fn press(&mut self, code: KeyCode) {
@@ -98,6 +107,12 @@ impl Desk {
 
     pub(super) fn press_with(&mut self, code: KeyCode, modifiers: KeyModifiers) {
         self.happen(&Event::Key(KeyEvent::new(code, modifiers)));
+    }
+
+    /// Returns true where a key has to wait for what was entered.
+    pub(super) fn waits(&self, code: KeyCode) -> bool {
+        let event = Event::Key(KeyEvent::new(code, KeyModifiers::NONE));
+        keys::has_to_wait(&self.top, &event)
     }
 
     pub(super) fn type_in(&mut self, text: &str) {

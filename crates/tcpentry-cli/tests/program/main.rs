@@ -43,6 +43,8 @@ mod system_log;
 mod terminal;
 #[cfg(feature = "tui")]
 mod top;
+#[cfg(feature = "tui")]
+mod top_tasks;
 mod unknown;
 mod untouched;
 mod util;

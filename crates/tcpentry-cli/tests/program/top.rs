@@ -949,15 +949,68 @@ fn an_invalid_filter_is_marked_at_its_place_and_the_table_stays() {
         tmux.press("Enter");
         tmux.press("C-u");
         tmux.types(&port.to_string());
-        // A bare port is offered as a filter.
-        tmux.await_text(&format!("port = :{port}"));
+        // A port is found as it stands, and offered as a filter.
+        tmux.await_text("4 match  Tab: port 4");
         tmux.press("Tab");
+        tmux.await_text(&format!("/ port = :{port}"));
         tmux.press("Enter");
         tmux.await_text("4 selected");
         tmux.press("Escape");
         tmux.await_text("4 connections");
         tmux.types("q");
         await_shell(&tmux);
+    });
+}
+
+#[test]
+fn a_word_finds_all_that_has_it_on_its_row_and_its_exact_readings_are_offered() {
+    isolated(|| {
+        let tmux = terminal!(120, 20);
+        let (all, listener, _port) = connections(3);
+        let other = tcp::connect_to(&listener);
+        let named = Named::holding(&other.client, b"findable");
+        let (at, _) = tcp::addresses(&other.client);
+        let Ends { client, server } = other;
+        drop(client);
+        tmux.runs(&format!("{PROGRAM} top"));
+        tmux.await_text("8 connections");
+        // Some is marked, which stays so.
+        tmux.press("Space");
+        tmux.await_text("1 marked");
+        tmux.types("/ndabl");
+        let screen = tmux.await_text("1 match");
+        assert!(
+            screen.contains(&format!("{} findable", named.pid())),
+            "{screen}"
+        );
+        tmux.press("BSpace");
+        tmux.press("C-u");
+        tmux.types("findable");
+        tmux.await_text("1 match  Tab: process 1");
+        tmux.press("Tab");
+        tmux.await_text("/ process findable");
+        tmux.press("Enter");
+        let screen = tmux.await_text("1 selected  1 marked (1 not shown)");
+        assert!(screen.contains(&at.to_string()), "{screen}");
+        // Its pid, and its end; and what was entered before.
+        for word in [named.pid().to_string(), at.port().to_string()] {
+            tmux.types(&format!("/{word}"));
+            tmux.await_text("Tab: p");
+            tmux.press("Enter");
+            tmux.await_screen("it is found", |screen| {
+                screen.contains(&format!("/ {word}")) && screen.contains(&at.to_string())
+            });
+        }
+        tmux.types("/");
+        tmux.await_text("Tab: ");
+        tmux.press_often("Up", 3);
+        tmux.await_text("/ process findable");
+        tmux.press("Escape");
+        tmux.await_text(&format!("/ {}", at.port()));
+        tmux.types("q");
+        await_shell(&tmux);
+        assert!(all.iter().all(is_alive));
+        drop(server);
     });
 }
 
@@ -994,6 +1047,47 @@ fn of_a_large_table_another_order_comes_and_any_row_is_one_key_away() {
         under_cursor(&last);
         tmux.types("G");
         under_cursor(&first);
+        tmux.types("q");
+        await_shell(&tmux);
+        drop(tmux);
+        // They would stay for minutes, waiting for a peer that does not answer.
+        run("delete --yes dst 127.200.0.1:80");
+        drop(crowd);
+    });
+}
+
+#[test]
+fn sixty_pages_are_answered_at_once_and_the_table_stays_fresh() {
+    let _alone = ONE_CROWD.lock().unwrap_or_else(PoisonError::into_inner);
+    isolated(|| {
+        if !tcp::room_for(LARGE.into()) {
+            skip!("too few descriptors for {LARGE} connections (ulimit -n)");
+        }
+        let tmux = terminal!(120, 20);
+        let crowd = tcp::imagined_crowd(LARGE);
+        tmux.runs(&format!("{PROGRAM} top"));
+        tmux.await_text(&format!("{LARGE} connections"));
+        let begin = Instant::now();
+        tmux.press_often("PageDown", 60);
+        // Sixty times sixteen lines, with the names of those that are on the screen then.
+        tmux.await_screen("the sixty-first page", |screen| {
+            screen.contains("  945-961 of 5001  ")
+                && screen.contains(" program-")
+                && !screen.contains(" ... ")
+        });
+        let took = begin.elapsed();
+        assert!(took < Duration::from_secs(3), "{took:?}");
+        // Without a pause: the table is read in between.
+        let (mut seen, mut old) = (0, 0);
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_secs(5) {
+            for key in ["PageDown", "PageUp"] {
+                tmux.press_often(key, 30);
+                seen += 1;
+                old += u32::from(tmux.screen().contains("s old"));
+            }
+        }
+        assert!(old * 10 <= seen, "{old} of {seen}");
         tmux.types("q");
         await_shell(&tmux);
         drop(tmux);
@@ -1187,7 +1281,7 @@ fn rates_are_unknown_until_two_readings() {
         tmux.await_screen("a group of unknown rates", |screen| {
             screen
                 .lines()
-                .any(|line| line.starts_with('>') && line.contains("in - out -"))
+                .any(|line| line.starts_with('>') && line.contains("     -     - "))
         });
         tmux.types("q");
         await_shell(&tmux);

@@ -65,6 +65,12 @@ impl<'t> SystemNames<'t> {
         service_in(&fs::read_to_string("/etc/services").ok()?, name)
     }
 
+    /// Returns the ports of all services of TCP in `/etc/services`, each with its name; nothing where that can't be read.
+    pub fn services() -> Vec<(u16, String)> {
+        let text = fs::read_to_string("/etc/services").unwrap_or_default();
+        named_ports(&text)
+    }
+
     /// Takes a device that is not there for one to which no socket is bound, not for a mistake: for a filter
     /// over several network namespaces, in one of which there is such a device.
     #[must_use]
@@ -141,19 +147,30 @@ impl Names for SystemNames<'_> {
     }
 }
 
-/// Finds a service of TCP, by its name or an alias: services(5).
+/// Finds a service of TCP, by its name or an alias.
 fn service_in(services: &str, wanted: &str) -> Option<u16> {
-    services.lines().find_map(|line| {
+    services_in(services)
+        .find_map(|(port, mut names)| names.any(|name| name == wanted).then_some(port))
+}
+
+/// Returns each port with its name: that of its first line, as getservbyport(3) finds it.
+fn named_ports(services: &str) -> Vec<(u16, String)> {
+    let mut named: Vec<_> = services_in(services)
+        .filter_map(|(port, mut names)| Some((port, names.next()?.to_owned())))
+        .collect();
+    named.sort_by_key(|(port, _)| *port);
+    named.dedup_by_key(|(port, _)| *port);
+    named
+}
+
+/// Returns the services of TCP with their name and their aliases: services(5).
+fn services_in(services: &str) -> impl Iterator<Item = (u16, impl Iterator<Item = &str>)> {
+    services.lines().filter_map(|line| {
         let entry = line.split_once('#').map_or(line, |(entry, _)| entry);
         let mut words = entry.split_whitespace();
         let name = words.next()?;
-        let port = words.next()?.strip_suffix("/tcp")?;
-        let mut names = std::iter::once(name).chain(words);
-        names
-            .any(|name| name == wanted)
-            .then_some(port)?
-            .parse()
-            .ok()
+        let port = words.next()?.strip_suffix("/tcp")?.parse().ok()?;
+        Some((port, std::iter::once(name).chain(words)))
     })
 }
 
@@ -177,6 +194,13 @@ mod tests {
         ] {
             assert_eq!(service_in(services, name), port, "{name}");
         }
+    }
+
+    #[test]
+    fn a_port_has_the_name_of_its_first_line() {
+        let services = "https 443/tcp\nssh 22/tcp x\nshell 22/udp\nother 22/tcp\n";
+        let expected = [(22, "ssh".to_owned()), (443, "https".to_owned())];
+        assert_eq!(named_ports(services), expected);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod help;
 mod left;
 mod log;
 mod mouse;
+mod order;
 mod preview;
 mod save;
 mod scroll;
@@ -21,6 +22,14 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::state::{Focus, TerminalRequest, Top};
 use super::view::Areas;
+
+/// Returns true for a key that has to wait until what was entered is shown. Those that go back or end it do not.
+pub(crate) fn has_to_wait(top: &Top, event: &Event) -> bool {
+    let Event::Key(key) = event else { return false };
+    let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
+    let is_awaited = top.focus == Focus::Filter && top.filter.is_awaited();
+    is_awaited && key.code != KeyCode::Esc && !is_control
+}
 
 /// Handles an event of the terminal. `areas` says where the table was drawn.
 pub(crate) fn handle(top: &mut Top, event: &Event, areas: &Areas, now: Instant) {
@@ -71,6 +80,7 @@ fn press(top: &mut Top, key: KeyEvent, now: Instant) {
         Focus::Help => help::press(top, key),
         Focus::Columns => columns::press(top, key),
         Focus::Left => left::press(top, key),
+        Focus::Order => order::press(top, key),
         Focus::Log => log::press(top, key),
         Focus::Save => save::press(top, key),
     }

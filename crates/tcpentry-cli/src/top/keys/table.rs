@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use crossterm::event::{KeyCode, KeyEvent};
 
-use super::super::model::Arrangement;
 use super::super::state::{Focus, TerminalRequest, Top};
 
 pub(super) fn press(top: &mut Top, key: KeyEvent, now: Instant) {
@@ -26,10 +25,9 @@ pub(super) fn press(top: &mut Top, key: KeyEvent, now: Instant) {
         KeyCode::Enter | KeyCode::Char('i') => top.enter(),
         KeyCode::Char('/') => top.open_filter(),
         KeyCode::Esc => escape(top),
-        KeyCode::Tab => top.arrange(Arrangement {
-            grouping: top.table.arrangement.grouping.next(),
-            ..top.table.arrangement
-        }),
+        KeyCode::Tab => top.group_by(top.table.arrangement.grouping.next()),
+        KeyCode::BackTab => top.group_by(top.table.arrangement.grouping.previous()),
+        KeyCode::Char('o') => top.focus = Focus::Order,
         KeyCode::Char('<') => sort_by_neighbour(top, -1),
         KeyCode::Char('>') => sort_by_neighbour(top, 1),
         KeyCode::Char('r') => top.reverse(),
@@ -61,8 +59,15 @@ fn escape(top: &mut Top) {
     }
 }
 
-/// Sorts by the visible column beside the current one.
+/// Sorts by the visible column beside the current one, cyclically.
 fn sort_by_neighbour(top: &mut Top, step: isize) {
-    let column = top.columns.neighbour(top.table.arrangement.by, step);
-    top.sort_by(column);
+    let columns = top.visible_columns();
+    let count = columns.len();
+    let place = columns
+        .iter()
+        .position(|it| *it == top.table.arrangement.by);
+    let next = place.map_or(0, |place| {
+        (place + count).saturating_add_signed(step) % count
+    });
+    top.sort_by(columns[next]);
 }

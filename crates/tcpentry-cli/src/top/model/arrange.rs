@@ -1,106 +1,25 @@
 //! The order of rows, and their groups.
 
-use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
+use super::arrangement::Arrangement;
+use super::find::{Find, Finder};
 use super::frame::Frame;
+use super::group::{Group, GroupKey};
 use super::row::{RateSum, Rates, Row};
-use crate::args::{Grouping, TopColumn};
-
-/// The order and the grouping that the user has chosen.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Arrangement {
-    pub(crate) by: TopColumn,
-    pub(crate) descending: bool,
-    pub(crate) grouping: Grouping,
-}
-
-impl Default for Arrangement {
-    fn default() -> Self {
-        Self {
-            by: TopColumn::State,
-            descending: false,
-            grouping: Grouping::None,
-        }
-    }
-}
-
-impl Arrangement {
-    /// Returns true where the holders of all rows are needed, not only of those on the screen.
-    pub(crate) fn needs_holders(self) -> bool {
-        matches!(self.by, TopColumn::Process | TopColumn::Unit)
-            || matches!(self.grouping, Grouping::Process | Grouping::Unit)
-    }
-
-    /// Sorts by another column, or reverses the order if it is the current one.
-    pub(crate) fn sorted_by(self, column: TopColumn) -> Self {
-        let descending = if self.by == column {
-            !self.descending
-        } else {
-            column.format().largest_first
-        };
-        Self {
-            by: column,
-            descending,
-            ..self
-        }
-    }
-
-    fn compare(self, a: &Row, b: &Row) -> Ordering {
-        let ends = |row: &Row| {
-            let (local, peer) = (row.connection.local(), row.connection.peer());
-            (
-                local.address(),
-                local.port(),
-                peer.address(),
-                peer.port(),
-                row.key,
-            )
-        };
-        self.by
-            .compare(a, b, self.descending)
-            // Equal rows are ordered by their ends, so that they keep their places.
-            .then_with(|| ends(a).cmp(&ends(b)))
-    }
-}
-
-impl Grouping {
-    /// Returns the name of the group that a row belongs to.
-    fn group_of(self, row: &Row) -> String {
-        let name = match self {
-            Self::None => None,
-            Self::Process => match &row.resolved.holders {
-                Some(holders) if holders.first.is_empty() => Some(holders.text.clone()),
-                Some(holders) => Some(holders.first.clone()),
-                None if row.connection.inode.is_some() => Some("...".to_owned()),
-                None => None,
-            },
-            Self::Peer => Some(row.peer_address().to_string()),
-            Self::Unit => row.unit().map(str::to_owned),
-            Self::State => Some(row.connection.state.to_string()),
-        };
-        name.unwrap_or_else(|| "-".to_owned())
-    }
-}
+use crate::args::Grouping;
 
 /// The order of a frame, as indices of its rows.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Arranged {
-    /// All rows, where they are not grouped.
-    pub(crate) order: Vec<u32>,
-    /// The groups, the largest first.
-    pub(crate) groups: Vec<Group>,
-}
-
-/// Rows with a property in common.
-#[derive(Clone, Debug)]
-pub(crate) struct Group {
-    pub(crate) name: String,
-    /// The number of rows that are present.
+    /// The number of rows that were found and are present.
     pub(crate) present: usize,
     /// The sum of their rates, where it is known.
     pub(crate) rates: Option<Rates>,
-    pub(crate) rows: Vec<u32>,
+    /// All rows that were found, where they are not grouped.
+    pub(crate) order: Vec<u32>,
+    /// The groups, in their order.
+    pub(crate) groups: Vec<Group>,
 }
 
 /// A line of the table.
@@ -113,40 +32,43 @@ pub(crate) enum TableLine {
 }
 
 impl Arranged {
-    /// Sorts and groups the rows of a frame.
-    pub(crate) fn new(frame: &Frame, arrangement: Arrangement) -> Self {
+    /// Sorts and groups the rows of a frame that are found.
+    pub(crate) fn new(frame: &Frame, arrangement: Arrangement, find: &Find) -> Self {
         let count = u32::try_from(frame.rows.len()).expect("a table has no 2^32 sockets");
-        let mut order: Vec<u32> = (0..count).collect();
         let row = |place: u32| &frame.rows[place as usize];
+        let mut finder = Finder::of(find);
+        let mut order: Vec<u32> = (0..count)
+            .filter(|place| finder.finds(row(*place)))
+            .collect();
+        let mut sum = RateSum::default();
+        for place in &order {
+            sum.add(row(*place));
+        }
+        let rates = sum.get();
+        let is_present = |place: &&u32| row(**place).is_present();
+        let present = order.iter().filter(is_present).count();
         order.sort_unstable_by(|a, b| arrangement.compare(row(*a), row(*b)));
         if arrangement.grouping == Grouping::None {
             return Self {
+                present,
+                rates,
                 order,
                 groups: Vec::new(),
             };
         }
-        let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+        let mut places: HashMap<GroupKey, Vec<u32>> = HashMap::new();
         for place in order {
-            let row = row(place);
-            let name = arrangement.grouping.group_of(row);
-            let group = groups.entry(name.clone()).or_insert_with(|| Group {
-                name,
-                present: 0,
-                rates: None,
-                rows: Vec::new(),
-            });
-            group.present += usize::from(row.is_present());
-            group.rows.push(place);
+            let key = GroupKey::of(row(place), arrangement.grouping);
+            places.entry(key).or_default().push(place);
         }
-        let mut groups: Vec<_> = groups.into_values().collect();
-        for group in &mut groups {
-            let mut sum = RateSum::default();
-            group.rows.iter().for_each(|place| sum.add(row(*place)));
-            group.rates = sum.get();
-        }
-        // The map was in the order of names, and a stable sort keeps it among equal counts.
-        groups.sort_by_key(|group| std::cmp::Reverse(group.present));
+        let groups = places.into_iter();
+        let mut groups: Vec<_> = groups
+            .map(|(key, places)| Group::of(key, places, row))
+            .collect();
+        groups.sort_unstable_by(|a, b| a.compare(b, arrangement));
         Self {
+            present,
+            rates,
             order: Vec::new(),
             groups,
         }
@@ -156,7 +78,7 @@ impl Arranged {
     pub(crate) fn lines(
         &self,
         frame: &Frame,
-        expanded: &HashSet<String>,
+        expanded: &HashSet<GroupKey>,
         keep: impl Fn(&Row) -> bool,
     ) -> Vec<TableLine> {
         let is_shown = |place: &&u32| {
@@ -169,7 +91,7 @@ impl Arranged {
         }
         let mut lines = Vec::new();
         for (place, group) in (0..).zip(&self.groups) {
-            let is_expanded = expanded.contains(&group.name);
+            let is_expanded = expanded.contains(&group.key);
             if group.present == 0 && !(is_expanded && group.rows.iter().any(|it| is_shown(&it))) {
                 continue;
             }
@@ -191,13 +113,14 @@ mod tests {
     use super::super::frame::Baseline;
     use super::super::testing::{row, row_of};
     use super::*;
+    use crate::args::TopColumn;
 
     fn frame(rows: Vec<Row>) -> Frame {
         Frame::default().followed_by(rows, Baseline::Previous, Instant::now())
     }
 
     fn cookies(frame: &Frame, arrangement: Arrangement) -> Vec<u64> {
-        let arranged = Arranged::new(frame, arrangement);
+        let arranged = Arranged::new(frame, arrangement, &Find::default());
         let row = |place: &u32| frame.rows[*place as usize].key.cookie.value();
         arranged.order.iter().map(row).collect()
     }
@@ -222,12 +145,37 @@ mod tests {
     }
 
     #[test]
-    fn the_same_column_again_turns_the_order_round() {
-        let by_state = Arrangement::default();
-        assert!(by_state.sorted_by(TopColumn::State).descending);
-        let by_idle = by_state.sorted_by(TopColumn::Idle);
-        assert!(by_idle.descending, "the longest first");
-        assert!(!by_idle.sorted_by(TopColumn::Idle).descending);
+    fn all_words_are_on_a_row_that_is_found() {
+        let mut held = row_of(2, State::CloseWait);
+        held.netns = Some("blue".into());
+        held.unit = Some("Nginx.service".into());
+        held.resolved.holders = Some(std::sync::Arc::new(super::super::HolderNames {
+            text: "77 nginx, 78 日本語Ä".to_owned(),
+            ..Default::default()
+        }));
+        let frame = frame(vec![row(1), held, row(3)]);
+        for (text, found) in [
+            ("", &[1, 2, 3][..]),
+            ("198.51.100.2:50", &[2]),
+            ("443", &[1, 2, 3]),
+            ("NGINX", &[2]),
+            ("78", &[2]),
+            ("本語ä", &[2]),
+            ("estab", &[1, 3]),
+            ("CLOSE_WAIT", &[2]),
+            ("clsw blue root nginx.s", &[2]),
+            ("blue 100.3", &[]),
+            // No word is on two fields.
+            ("rootblue", &[]),
+            ("2.1:443198", &[]),
+        ] {
+            let arranged = Arranged::new(&frame, Arrangement::default(), &Find::of(text));
+            let row = |place: &u32| frame.rows[*place as usize].key.cookie.value();
+            let mut is: Vec<_> = arranged.order.iter().map(row).collect();
+            is.sort_unstable();
+            assert_eq!(is, found, "{text}");
+            assert_eq!(arranged.present, found.len());
+        }
     }
 
     #[test]
@@ -236,18 +184,21 @@ mod tests {
         let arranged = Arranged::new(
             &frame,
             Arrangement {
+                by: TopColumn::Count,
+                descending: true,
                 grouping: Grouping::State,
-                ..Arrangement::default()
             },
+            &Find::default(),
         );
         let counts: Vec<_> = arranged
             .groups
             .iter()
-            .map(|group| (&*group.name, group.present))
+            .map(|group| (group.key.text(), group.present))
             .collect();
-        assert_eq!(counts, [("established", 2), ("close-wait", 1)]);
+        let expected = [("established".to_owned(), 2), ("close-wait".to_owned(), 1)];
+        assert_eq!(counts, expected);
         assert_eq!(arranged.lines(&frame, &HashSet::new(), |_| false).len(), 2);
-        let open = HashSet::from(["established".to_owned()]);
+        let open = HashSet::from([arranged.groups[0].key.clone()]);
         let lines = arranged.lines(&frame, &open, |_| false);
         assert_eq!(lines.len(), 4);
         assert!(matches!(lines[1], TableLine::Row(_)) && matches!(lines[3], TableLine::Group(1)));

@@ -50,6 +50,29 @@ impl TopColumn {
             Self::Received => numbers("IN/s"),
             Self::Sent => numbers("OUT/s"),
             Self::DeleteBy => words("DELETE-BY", 12),
+            Self::Count => numbers("COUNT"),
+        }
+    }
+
+    /// Returns the letter by which the column is chosen for the order: one of its title.
+    pub(crate) const fn letter(self) -> char {
+        match self {
+            Self::State => 's',
+            Self::Local => 'l',
+            Self::Peer => 'p',
+            Self::Process => 'r',
+            Self::User => 'e',
+            Self::Unit => 'u',
+            Self::Netns => 'n',
+            Self::RecvQueue => 'v',
+            Self::SendQueue => 'q',
+            Self::Rtt => 't',
+            Self::Retransmits => 'a',
+            Self::Idle => 'd',
+            Self::Received => 'i',
+            Self::Sent => 'o',
+            Self::DeleteBy => 'b',
+            Self::Count => 'c',
         }
     }
 
@@ -66,7 +89,7 @@ impl TopColumn {
             Self::Peer => connection.peer().to_string(),
             Self::Process => match &resolved.holders {
                 Some(holders) if holders.text.is_empty() => NONE.to_owned(),
-                Some(holders) => holders.text.clone(),
+                Some(holders) => holders.short(),
                 None if connection.inode.is_none() => NONE.to_owned(),
                 None => NOT_LOOKED_UP.to_owned(),
             },
@@ -89,12 +112,13 @@ impl TopColumn {
                 Some(Deletability::No(refusal)) => format!("no: {}", refusal.outcome),
                 None => NOT_LOOKED_UP.to_owned(),
             },
+            Self::Count => String::new(),
         }
     }
 
     /// Compares two rows by this column. Unknown values come last in both directions.
     pub(super) fn compare(self, a: &Row, b: &Row, descending: bool) -> Ordering {
-        let way = |order: Ordering| if descending { order.reverse() } else { order };
+        let way = |order| way(order, descending);
         match self {
             Self::State => way(rank(a.connection.state).cmp(&rank(b.connection.state))),
             Self::Local => way(end(a.connection.local()).cmp(&end(b.connection.local()))),
@@ -115,12 +139,18 @@ impl TopColumn {
             ),
             Self::Sent => known_first(a.rates.map(|it| it.sent), b.rates.map(|it| it.sent), way),
             Self::DeleteBy => known_first(deletability_rank(a), deletability_rank(b), way),
+            Self::Count => Ordering::Equal,
         }
     }
 }
 
+/// Returns the order, or its reverse.
+pub(super) fn way(order: Ordering, descending: bool) -> Ordering {
+    if descending { order.reverse() } else { order }
+}
+
 /// Compares two values, unknown ones last in both directions.
-fn known_first<T: PartialOrd>(
+pub(super) fn known_first<T: PartialOrd>(
     a: Option<T>,
     b: Option<T>,
     way: impl Fn(Ordering) -> Ordering,
@@ -156,14 +186,14 @@ fn deletability_rank(row: &Row) -> Option<u8> {
 }
 
 /// Returns the local end with the device that the socket is bound to, as `delete` takes it.
-fn local(row: &Row) -> String {
+pub(super) fn local(row: &Row) -> String {
     let device = row.device.as_deref();
     let device = device.map(|name| Device::Name(name.to_owned()));
     ScopedEndpoint::new(row.connection.local(), device).to_string()
 }
 
 /// Formats a number of bytes in at most four characters.
-fn bytes(bytes: f64) -> String {
+pub(super) fn bytes(bytes: f64) -> String {
     let mut value = bytes;
     for unit in ["", "k", "M", "G"] {
         if value < 999.5 {
@@ -220,7 +250,7 @@ pub(crate) fn short_state(state: State) -> String {
 }
 
 /// Ranks states by how likely somebody is looking for them: stuck connections before healthy ones.
-fn rank(state: State) -> (u8, u8) {
+pub(super) fn rank(state: State) -> (u8, u8) {
     let rank = match state {
         State::CloseWait => 0,
         State::SynSent | State::SynRecv => 1,
@@ -241,13 +271,23 @@ fn word(text: Option<&str>) -> String {
 }
 
 /// The text where there is no value.
-const NONE: &str = "-";
+pub(super) const NONE: &str = "-";
 /// The text where the value has not been looked up yet.
-const NOT_LOOKED_UP: &str = "...";
+pub(super) const NOT_LOOKED_UP: &str = "...";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_column_has_a_letter_of_its_own_in_its_title() {
+        let mut seen = std::collections::HashSet::new();
+        for column in TopColumn::all() {
+            let (letter, title) = (column.letter(), column.format().title);
+            assert!(title.to_ascii_lowercase().contains(letter), "{title}");
+            assert!(seen.insert(letter), "{title}");
+        }
+    }
 
     #[test]
     fn bytes_take_four_characters() {

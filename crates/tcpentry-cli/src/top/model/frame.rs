@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use super::row::{Change, RateSum, Rates, Row, RowKey};
+use super::row::{Change, Rates, Row, RowKey};
 
 /// One reading of the table.
 #[derive(Clone, Debug, Default)]
@@ -20,8 +20,10 @@ pub(crate) struct Frame {
     pub(crate) notes: Vec<String>,
     /// The time that reading took.
     pub(crate) read_time: Duration,
-    /// The sum of all rows' rates, where it is known.
-    pub(crate) rates: Option<Rates>,
+    /// The time at which it was begun.
+    pub(crate) read_at: Option<Instant>,
+    /// Rows that the frame before had are missing because something else is shown, not because they have left.
+    pub(crate) is_reset: bool,
 }
 
 /// The frame with which a new reading is compared.
@@ -54,9 +56,10 @@ impl Frame {
         let mut next = Self {
             rows: Vec::with_capacity(rows.len()),
             serial: self.serial + 1,
+            read_at: Some(now),
+            is_reset: baseline == Baseline::Reset,
             ..Self::default()
         };
-        let mut rates = RateSum::default();
         let mut seen = HashSet::with_capacity(rows.len());
         for mut row in rows {
             if !seen.insert(row.key) {
@@ -70,10 +73,8 @@ impl Frame {
                     row.has_come = true;
                 }
             }
-            rates.add(&row);
             next.rows.push(row);
         }
-        next.rates = rates.get();
         next.present = next.rows.len();
         if baseline != Baseline::Reset {
             let left = before.into_values().filter_map(|row| row.leaving(now));
@@ -143,9 +144,16 @@ const CHANGE_SHOWN_FOR: Duration = Duration::from_secs(3);
 
 #[cfg(test)]
 mod tests {
+    use super::super::row::RateSum;
     use super::super::testing::{key, row, row_of};
     use super::*;
     use tcpentry::State;
+
+    fn sum(frame: &Frame) -> Option<Rates> {
+        let mut sum = RateSum::default();
+        frame.rows.iter().for_each(|row| sum.add(row));
+        sum.get()
+    }
 
     fn changes(frame: &Frame) -> Vec<(u64, Change)> {
         let mut all: Vec<_> = frame
@@ -221,16 +229,16 @@ mod tests {
             row
         };
         let first = Frame::default().followed_by(vec![with(1000, 0)], Baseline::Previous, start);
-        assert_eq!((first.rows[0].rates, first.rates), (None, None));
+        assert_eq!((first.rows[0].rates, sum(&first)), (None, None));
         let next = first.followed_by(vec![with(2000, 500)], Baseline::Previous, start);
         let rates = Rates {
             received: 2000.0,
             sent: 4000.0,
         };
-        assert_eq!((next.rows[0].rates, next.rates), (Some(rates), Some(rates)));
+        assert_eq!((next.rows[0].rates, sum(&next)), (Some(rates), Some(rates)));
         // A counter can't run backwards; where it seems to, nothing has moved.
         let next = next.followed_by(vec![with(0, 1000)], Baseline::Previous, start);
-        assert_eq!(next.rates, Some(Rates::default()));
+        assert_eq!(sum(&next), Some(Rates::default()));
     }
 
     #[test]
@@ -246,23 +254,23 @@ mod tests {
         };
         let none = Some(Rates::default());
         let first = Frame::default().followed_by(read(&[1], 0), Baseline::Reset, start);
-        assert_eq!(first.rates, None);
+        assert_eq!(sum(&first), None);
         // One has just come.
         let next = first.followed_by(read(&[1, 2], 1), Baseline::Previous, start);
-        assert_eq!((next.rates, next.rows[1].rates), (none, None));
+        assert_eq!((sum(&next), next.rows[1].rates), (none, None));
         // A filter that selects more was entered.
         let wider = next.followed_by(read(&[1, 2, 3], 2), Baseline::Reset, start);
-        assert_eq!((wider.rates, wider.rows[0].rates), (None, none));
+        assert_eq!((sum(&wider), wider.rows[0].rates), (None, none));
         let next = wider.followed_by(read(&[1, 2, 3], 3), Baseline::Previous, start);
-        assert_eq!(next.rates, none);
+        assert_eq!(sum(&next), none);
         let next = next.followed_by(read(&[1, 2, 3], 90), Baseline::BeforePause, start);
-        assert_eq!((next.rates, next.rows[0].rates), (None, None));
+        assert_eq!((sum(&next), next.rows[0].rates), (None, None));
         let next = next.followed_by(read(&[1, 2, 3], 91), Baseline::Previous, start);
-        assert_eq!(next.rates, none);
+        assert_eq!(sum(&next), none);
         // A socket without counters.
         let mut closed = read(&[4], 0);
         closed[0].connection.info = None;
         let only = Frame::default().followed_by(closed, Baseline::Reset, start);
-        assert_eq!(only.rates, none);
+        assert_eq!(sum(&only), none);
     }
 }

@@ -1,13 +1,19 @@
 //! The table as data: rows, the frame of one reading, its order, and the text of its cells. No I/O.
 
 mod arrange;
+mod arrangement;
 mod cell;
+mod find;
 mod frame;
+mod group;
 mod row;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub(crate) use arrange::{Arranged, Arrangement, Group, TableLine};
+pub(crate) use arrange::{Arranged, TableLine};
+pub(crate) use arrangement::Arrangement;
 pub(crate) use cell::{describe_rates, describe_total, short_state};
+pub(crate) use find::Find;
 pub(crate) use frame::{Baseline, Frame};
-pub(crate) use row::{Change, Deletability, HolderNames, NotDeleted, Resolved, Row, RowKey};
+pub(crate) use group::{Group, GroupKey};
+pub(crate) use row::{Change, Deletability, HolderNames, NotDeleted, Rates, Resolved, Row, RowKey};

@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use tcpentry::{Connection, Cookie, Method, Outcome, State};
 
+use crate::output::BETWEEN_HOLDERS;
+
 /// The identity of a row's socket: its cookie, in its network namespace.
 ///
 /// (Before Linux 5.10 each network namespace counts cookies by itself.)
@@ -28,6 +30,8 @@ pub(crate) struct Row {
     pub(crate) user: Option<Arc<str>>,
     /// Its container or unit, where the kernel reports the socket's cgroup.
     pub(crate) unit: Option<Arc<str>>,
+    /// The name of the service of its local port.
+    pub(crate) service: Option<Arc<str>>,
     /// The results of look-ups; only rows on the screen are looked up.
     pub(crate) resolved: Resolved,
     pub(crate) change: Change,
@@ -50,6 +54,7 @@ impl Row {
             device: None,
             user: None,
             unit: None,
+            service: None,
             resolved: Resolved::default(),
             change: Change::None,
             rates: None,
@@ -100,8 +105,24 @@ impl Resolved {
 pub(crate) struct HolderNames {
     /// Pids and names, escaped; empty where no process holds it.
     pub(crate) text: String,
-    /// The name of the first one, for sorting and grouping.
-    pub(crate) first: String,
+    /// The number of those after the first.
+    pub(crate) others: usize,
+    /// The name of the first one, for sorting and grouping; empty where none is seen.
+    pub(crate) first: Arc<str>,
+    /// The first of the ancestors of that one which have its name.
+    pub(crate) tree: i32,
+}
+
+impl HolderNames {
+    /// Returns the first holder, and the number of others.
+    pub(crate) fn short(&self) -> String {
+        let first = self.text.split(BETWEEN_HOLDERS).next();
+        let first = first.unwrap_or_default();
+        match self.others {
+            0 => first.to_owned(),
+            others => format!("{first} +{others}"),
+        }
+    }
 }
 
 /// The answer to "can it be deleted from here?".

@@ -1,6 +1,6 @@
 //! The columns that are shown, and the chooser in which they are changed.
 
-use crate::args::TopColumn;
+use crate::args::{Grouping, TopColumn};
 
 #[derive(Clone, Debug)]
 pub(crate) struct ColumnChooser {
@@ -41,6 +41,21 @@ impl ColumnChooser {
     pub(crate) fn limit_offset(&mut self, last: usize) {
         self.last_offset = last;
         self.offset = self.offset.min(last);
+    }
+
+    /// Returns the columns of the table: of groups, their names and sizes come first.
+    pub(super) fn visible(&self, grouping: Grouping) -> Vec<TopColumn> {
+        let Some(name) = grouping.column() else {
+            return self.shown.clone();
+        };
+        let first = [name, TopColumn::Count];
+        let others = self.shown.iter().filter(|column| !first.contains(column));
+        let mut columns: Vec<_> = first.iter().chain(others).copied().collect();
+        // The worst of a group is worth a look where that of each row is not.
+        if !columns.contains(&TopColumn::Rtt) {
+            columns.push(TopColumn::Rtt);
+        }
+        columns
     }
 
     /// Returns all columns as the chooser lists them: the visible ones in their order, then the others.
@@ -88,15 +103,6 @@ impl ColumnChooser {
             self.shown.swap(self.cursor, self.cursor + 1);
             self.cursor += 1;
         }
-    }
-
-    /// Returns the visible column that is this many places to the right of a column, cyclically.
-    pub(crate) fn neighbour(&self, column: TopColumn, step: isize) -> TopColumn {
-        let count = self.shown.len();
-        let next = self.place_of(column).map_or(0, |place| {
-            (place + count).saturating_add_signed(step) % count
-        });
-        self.shown[next]
     }
 
     fn place_of(&self, column: TopColumn) -> Option<usize> {

@@ -9,7 +9,7 @@ use tcpentry::Outcome;
 use tcpentry::delete::Ending;
 
 use super::super::message::{SocketTarget, WorkerCommand};
-use super::super::model::{NotDeleted, RowKey};
+use super::super::model::{NotDeleted, Row, RowKey};
 use super::{Counts, Focus, LogEntry, Preview, Top};
 
 impl Top {
@@ -21,12 +21,17 @@ impl Top {
         } else {
             self.marks.keys().clone()
         };
-        let targets: Vec<_> = self
-            .table
-            .rows_in_order()
-            .filter(|row| keys.contains(&row.key) && row.is_present())
-            .map(SocketTarget::from)
-            .collect();
+        let is_meant = |row: &&Row| keys.contains(&row.key) && row.is_present();
+        let rows = self.table.rows_in_order().filter(is_meant);
+        let mut targets: Vec<_> = rows.map(SocketTarget::from).collect();
+        // Those that are marked and not shown come last.
+        if targets.len() < keys.len() && !self.marks.is_empty() {
+            let shown: HashSet<RowKey> = targets.iter().map(|target| target.key).collect();
+            let rows = self.table.frame.rows.iter().filter(is_meant);
+            let rows = rows.filter(|row| !shown.contains(&row.key));
+            targets.extend(rows.map(SocketTarget::from));
+            targets.extend(self.marks.hidden().cloned());
+        }
         if targets.is_empty() {
             self.notify("nothing to delete: it is gone", now);
         } else {

@@ -18,6 +18,10 @@ impl Edit {
         self.text.iter().collect()
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
     /// Returns the number of characters before the cursor.
     pub(crate) const fn cursor(&self) -> usize {
         self.cursor

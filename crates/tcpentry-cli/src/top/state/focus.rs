@@ -10,6 +10,7 @@ pub(crate) enum Focus {
     Details,
     Help,
     Columns,
+    Order,
     Left,
     Log,
     Save,

@@ -7,6 +7,7 @@ use super::super::model::{Resolved, Row, RowKey};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lookups {
     resolved: HashMap<RowKey, Resolved>,
+    /// Those of the last request, the only one that is sure to be answered.
     requested: HashSet<RowKey>,
 }
 
@@ -29,19 +30,19 @@ impl Lookups {
         }
     }
 
-    /// Returns those of the rows that have to be looked up, each once.
+    /// Returns those of the rows that have to be looked up, if one of them is not among those of the last request.
     pub(super) fn request<'r>(&mut self, rows: impl Iterator<Item = &'r Row>) -> Vec<RowKey> {
         let is_known = |row: &Row| {
             let resolved = self.of(row);
             let has_holders = resolved.holders.is_some() || row.connection.inode.is_none();
             has_holders && resolved.deletability.is_some()
         };
-        let unknown: Vec<_> = rows
-            .filter(|row| row.is_present() && !is_known(row))
-            .map(|row| row.key)
-            .filter(|key| !self.requested.contains(key))
-            .collect();
-        self.requested.extend(&unknown);
+        let unknown = rows.filter(|row| row.is_present() && !is_known(row));
+        let unknown: Vec<_> = unknown.map(|row| row.key).collect();
+        if unknown.iter().all(|key| self.requested.contains(key)) {
+            return Vec::new();
+        }
+        self.requested = unknown.iter().copied().collect();
         unknown
     }
 }

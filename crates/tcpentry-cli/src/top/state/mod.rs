@@ -16,7 +16,7 @@ mod namespaces;
 mod outbox;
 mod pace;
 mod paced;
-mod suggest;
+mod reading;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -49,8 +49,8 @@ use table::TableView;
 use text_pane::{DetailsPane, HelpPane, Scroll};
 
 use super::message::{SocketKind, SocketTarget, Update, WorkerCommand};
-use super::model::{Arranged, Arrangement, Frame, Resolved, Row, RowKey, TableLine};
-use crate::args::TopColumn;
+use super::model::{Arranged, Arrangement, Find, Frame, Resolved, Row, RowKey, TableLine};
+use crate::args::{Grouping, TopColumn};
 
 /// Everything between keys and screen.
 #[derive(Debug)]
@@ -150,8 +150,9 @@ impl Top {
             Update::Frame {
                 frame,
                 arrangement,
+                find,
                 arranged,
-            } => self.set_frame(frame, arrangement, arranged, now),
+            } => self.set_frame(frame, (arrangement, &find), arranged, now),
             Update::Resolved(resolved) => self.lookups.add(resolved),
             Update::Filter { serial, result } => self.apply_filter_result(serial, result),
             Update::Namespaces { all, notes } => {
@@ -188,7 +189,7 @@ impl Top {
     fn set_frame(
         &mut self,
         frame: Arc<Frame>,
-        arrangement: Arrangement,
+        by: (Arrangement, &Find),
         arranged: Arranged,
         now: Instant,
     ) {
@@ -206,10 +207,13 @@ impl Top {
         } else {
             frame.rows.iter().map(|row| row.key).collect()
         };
-        // No row is marked that can't be seen.
-        self.marks.retain(&present);
+        self.marks.take_frame(&present, &self.table.frame, &frame);
         self.deletion.retain_outcomes(&present, now);
-        self.table.set_frame(frame, arrangement, arranged);
+        let is_found = by.1 == self.table.find();
+        self.table.set_frame(frame, by, arranged);
+        if is_found {
+            self.finish_find();
+        }
     }
 
     // Lookups.
@@ -242,9 +246,19 @@ impl Top {
         }
     }
 
+    /// Returns the number of marked rows that the filter does not select.
+    pub(crate) fn count_hidden_marks(&self) -> usize {
+        if self.table.find().is_empty() {
+            return self.marks.hidden().len();
+        }
+        let rows = self.table.rows_in_order();
+        let shown = rows.filter(|row| self.marks.contains(row.key)).count();
+        self.marks.count().saturating_sub(shown)
+    }
+
     /// Marks all rows that the filter selects.
     pub(crate) fn mark_all(&mut self) {
-        let rows = self.table.frame.rows.iter();
+        let rows = self.table.rows_in_order();
         let present = rows.filter(|row| row.is_present());
         self.marks.add(present.map(|row| row.key));
     }
@@ -282,7 +296,23 @@ impl Top {
 
     pub(crate) fn arrange(&mut self, arrangement: Arrangement) {
         self.table.arrange(arrangement);
-        self.outbox.push(WorkerCommand::Arrange(arrangement));
+        self.send_arrangement();
+    }
+
+    fn send_arrangement(&mut self) {
+        let find = self.table.find().clone();
+        let command = WorkerCommand::Arrange(self.table.arrangement, find);
+        self.outbox.push(command);
+    }
+
+    /// Shows only the rows that have these words. Returns false where the worker has to send them.
+    pub(super) fn find(&mut self, find: Find) -> bool {
+        if *self.table.find() == find {
+            return !self.filter.is_finding;
+        }
+        let is_complete = self.table.set_find(find);
+        self.send_arrangement();
+        is_complete
     }
 
     /// Sorts by a column, in its natural direction.
@@ -292,6 +322,28 @@ impl Top {
             descending: column.format().largest_first,
             ..self.table.arrangement
         });
+    }
+
+    /// Groups the rows by another property, or no longer.
+    pub(crate) fn group_by(&mut self, grouping: Grouping) {
+        let arrangement = self.table.regrouped(grouping);
+        self.arrange(arrangement);
+    }
+
+    /// Returns the columns of the table, in their order.
+    pub(crate) fn visible_columns(&self) -> Vec<TopColumn> {
+        self.columns.visible(self.table.arrangement.grouping)
+    }
+
+    /// Returns the columns that the table can be sorted by: those of most use first are those on the screen.
+    pub(crate) fn order_choices(&self) -> Vec<TopColumn> {
+        let mut choices = self.visible_columns();
+        let is_grouped = self.table.arrangement.grouping != Grouping::None;
+        let others = TopColumn::all().iter().copied();
+        let others = others.filter(|column| is_grouped || *column != TopColumn::Count);
+        let others: Vec<_> = others.filter(|column| !choices.contains(column)).collect();
+        choices.extend(others);
+        choices
     }
 
     /// Reverses the order.
@@ -359,7 +411,7 @@ impl Top {
             // Upwards is back in time.
             Focus::Log => self.log.scroll(lines.saturating_neg()),
             Focus::Table | Focus::Filter => self.table.move_by(lines),
-            Focus::Columns | Focus::Save => {}
+            Focus::Columns | Focus::Order | Focus::Save => {}
         }
     }
 

@@ -6,16 +6,25 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::super::model::{Arranged, Arrangement, Frame, Group, Row, RowKey, TableLine};
+use super::super::model::{
+    Arranged, Arrangement, Find, Frame, Group, GroupKey, Rates, Row, RowKey, TableLine,
+};
+use crate::args::{Grouping, TopColumn};
 
 /// The lines of the table, the part of them that is on the screen, and the cursor.
 #[derive(Debug, Default)]
 pub(crate) struct TableView {
     pub(crate) frame: Arc<Frame>,
     pub(crate) arrangement: Arrangement,
+    /// The words that are searched for.
+    find: Find,
+    /// The holders of all rows of the frame are known, as far as they can be.
+    has_holders: bool,
     arranged: Arranged,
-    /// The names of the groups that are expanded.
-    expanded: HashSet<String>,
+    /// The groups that are expanded.
+    expanded: HashSet<GroupKey>,
+    /// The column and the direction that rows were sorted by before they were grouped.
+    ungrouped: Option<(TopColumn, bool)>,
     pub(crate) lines: Vec<TableLine>,
     /// The number of lines before those of rows that have left.
     living: usize,
@@ -39,7 +48,7 @@ pub(crate) struct TableView {
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum LineId {
     Row(RowKey),
-    Group(String),
+    Group(GroupKey),
 }
 
 impl TableView {
@@ -55,14 +64,16 @@ impl TableView {
     pub(super) fn set_frame(
         &mut self,
         frame: Arc<Frame>,
-        arrangement: Arrangement,
+        (arrangement, find): (Arrangement, &Find),
         arranged: Arranged,
     ) {
         self.frame = frame;
-        self.arranged = if arrangement == self.arrangement || self.frame.is_large() {
+        self.has_holders = arrangement.needs_holders(find);
+        let is_wanted = arrangement == self.arrangement && *find == self.find;
+        self.arranged = if is_wanted || self.frame.is_large() {
             arranged
         } else {
-            Arranged::new(&self.frame, self.arrangement)
+            Arranged::new(&self.frame, self.arrangement, &self.find)
         };
         self.lay_out();
     }
@@ -72,13 +83,60 @@ impl TableView {
         if arrangement.grouping != self.arrangement.grouping {
             self.expanded.clear();
         }
-        let is_known = self.arrangement.needs_holders() || !arrangement.needs_holders();
+        let is_known = self.has_holders || !arrangement.needs_holders(&self.find);
         self.arrangement = arrangement;
-        if is_known && !self.frame.is_large() {
-            self.arranged = Arranged::new(&self.frame, arrangement);
-            self.lay_out();
+        if is_known {
+            self.rearrange();
         }
         self.show_top();
+    }
+
+    /// Searches for other words. Returns false where the worker has to send what is found: the table is large, or holders are
+    /// not known yet.
+    pub(super) fn set_find(&mut self, find: Find) -> bool {
+        self.find = find;
+        self.rearrange();
+        self.show_top();
+        !self.frame.is_large() && (self.has_holders || self.find.is_empty())
+    }
+
+    fn rearrange(&mut self) {
+        if !self.frame.is_large() {
+            self.arranged = Arranged::new(&self.frame, self.arrangement, &self.find);
+            self.lay_out();
+        }
+    }
+
+    pub(crate) const fn find(&self) -> &Find {
+        &self.find
+    }
+
+    /// Returns the number of rows that are selected and found, and present.
+    pub(crate) const fn present(&self) -> usize {
+        self.arranged.present
+    }
+
+    /// Returns the sum of their rates, where it is known.
+    pub(crate) const fn rates(&self) -> Option<Rates> {
+        self.arranged.rates
+    }
+
+    /// Returns the arrangement in other groups. Without any, rows are sorted as they were before.
+    pub(super) fn regrouped(&mut self, grouping: Grouping) -> Arrangement {
+        let before = self.arrangement;
+        if before.grouping == Grouping::None {
+            self.ungrouped = Some((before.by, before.descending));
+        }
+        let next = before.grouped_by(grouping);
+        if grouping != Grouping::None || next.by != TopColumn::Count {
+            return next;
+        }
+        let (by, descending) = self.ungrouped.unwrap_or((TopColumn::State, false));
+        Arrangement {
+            by,
+            descending,
+            grouping,
+        }
     }
 
     /// Shows the first lines, as after a change of what is shown; not where a line is followed.
@@ -111,15 +169,15 @@ impl TableView {
     pub(super) fn hold(&mut self) {
         self.held = self.lines.get(self.cursor).map(|line| match line {
             TableLine::Row(place) => LineId::Row(self.row(*place).key),
-            TableLine::Group(place) => LineId::Group(self.group(*place).name.clone()),
+            TableLine::Group(place) => LineId::Group(self.group(*place).key.clone()),
         });
     }
 
     /// Expands a group, or collapses it.
     pub(super) fn toggle_group(&mut self, group: u32) {
-        let name = self.group(group).name.clone();
-        if !self.expanded.remove(&name) {
-            self.expanded.insert(name);
+        let key = self.group(group).key.clone();
+        if !self.expanded.remove(&key) {
+            self.expanded.insert(key);
         }
         self.hold();
         self.lay_out();
@@ -177,7 +235,7 @@ impl TableView {
     fn has_id(&self, line: TableLine, id: &LineId) -> bool {
         match (line, id) {
             (TableLine::Row(place), LineId::Row(key)) => self.row(place).key == *key,
-            (TableLine::Group(place), LineId::Group(name)) => self.group(place).name == *name,
+            (TableLine::Group(place), LineId::Group(key)) => self.group(place).key == *key,
             _ => false,
         }
     }
@@ -245,7 +303,7 @@ impl TableView {
     }
 
     pub(crate) fn is_expanded(&self, group: &Group) -> bool {
-        self.expanded.contains(&group.name)
+        self.expanded.contains(&group.key)
     }
 
     /// Returns the line under the cursor.

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossterm::event::KeyCode;
+use crossterm::event::{KeyCode, KeyModifiers};
 use tcpentry::delete::Ending;
-use tcpentry::{Method, Outcome, State};
+use tcpentry::{Method, Outcome, Pair, State};
 
 use super::super::message::{DetailText, SocketKind, SocketTarget, Update, WorkerCommand};
 use super::super::model::testing::{key, row, row_of};
 use super::super::model::{
-    Arranged, Arrangement, Baseline, Deletability, NotDeleted, Resolved, Row,
+    Arranged, Arrangement, Baseline, Deletability, Find, HolderNames, NotDeleted, Resolved, Row,
 };
 use super::super::testing::{Desk, answer, cookies, guarded, problem};
 use super::{Focus, INTERVALS};
@@ -104,12 +104,6 @@ fn a_change_of_what_is_shown_shows_the_top() {
         let (_, cursor, first) = place(&desk);
         assert_eq!((cursor, first), (0, 0));
     }
-    // The filter that is in effect already changes nothing.
-    let mut desk = Desk::with(rows(1..=99));
-    desk.apply_filter("port = :443");
-    desk.top.table.move_to(50);
-    desk.apply_filter("port = :443");
-    assert_eq!(desk.top.table.cursor, 50);
 }
 
 #[test]
@@ -302,7 +296,7 @@ fn the_last_thousand_that_left_are_kept_once() {
 // Marks.
 
 #[test]
-fn marks_vanish_with_their_rows_and_with_what_is_not_selected() {
+fn marks_vanish_with_their_rows_and_stay_on_what_another_filter_hides() {
     let mut desk = Desk::with(rows([1, 2, 3]));
     desk.type_in("*");
     assert_eq!(desk.marked(), [1, 2, 3]);
@@ -311,9 +305,26 @@ fn marks_vanish_with_their_rows_and_with_what_is_not_selected() {
     desk.read(rows([1, 2]));
     assert_eq!(desk.marked(), [1, 2]);
     desk.read_after(rows([2]), Baseline::Reset);
-    assert_eq!(desk.marked(), [2]);
+    assert_eq!(desk.marked(), [1, 2]);
+    assert!(desk.draw(80, 24).contains("  2 marked (1 not shown)  "));
+    // They are previewed as well, after the others.
+    desk.type_in("d");
+    let (_, targets) = desk.requested_preview();
+    assert_eq!(cookies(targets.iter()), [2, 1]);
+    desk.press(KeyCode::Esc);
     desk.read_after(rows([1, 2]), Baseline::Reset);
-    assert_eq!(desk.marked(), [2], "what comes back is not marked");
+    assert_eq!(desk.marked(), [1, 2]);
+    assert!(desk.draw(80, 24).contains("  2 marked  "));
+    desk.read(rows([2]));
+    desk.wait(10);
+    desk.read(rows([2]));
+    assert_eq!(desk.marked(), [2]);
+    // What has left before is no longer there to be hidden.
+    desk.read_after(Vec::new(), Baseline::Reset);
+    desk.read(Vec::new());
+    assert_eq!(desk.marked(), [2]);
+    desk.press(KeyCode::Esc);
+    assert!(desk.marked().is_empty());
 }
 
 #[test]
@@ -353,10 +364,7 @@ fn a_deletion_of_what_has_left_asks_nothing() {
 // Groups.
 
 fn by_state(desk: &mut Desk) {
-    desk.top.arrange(Arrangement {
-        grouping: Grouping::State,
-        ..desk.top.table.arrangement
-    });
+    desk.top.group_by(Grouping::State);
 }
 
 fn two_groups() -> Vec<Row> {
@@ -418,12 +426,125 @@ fn the_cursor_stays_on_its_group_and_groups_stay_open() {
     assert_eq!(desk.lines(), [0, 0]);
 }
 
+#[test]
+fn groups_are_sorted_by_their_size_or_by_the_number_that_rows_were_sorted_by() {
+    let order = |desk: &Desk| {
+        let arrangement = desk.top.table.arrangement;
+        (arrangement.by, arrangement.descending)
+    };
+    let mut desk = Desk::with(two_groups());
+    desk.press(KeyCode::Tab);
+    assert_eq!(order(&desk), (TopColumn::Count, true));
+    desk.press(KeyCode::BackTab);
+    assert_eq!(order(&desk), (TopColumn::Peer, false), "as before");
+    desk.type_in("od");
+    desk.press(KeyCode::Tab);
+    assert_eq!(order(&desk), (TopColumn::Idle, true));
+    // An order of groups is one of rows.
+    desk.type_in("or");
+    desk.press(KeyCode::BackTab);
+    assert_eq!(order(&desk), (TopColumn::Process, false));
+}
+
+#[test]
+fn groups_are_sorted_by_any_column() {
+    let mut rows = two_groups();
+    for (row, seconds) in rows.iter_mut().zip([5, 90, 5, 60, 60]) {
+        let info = row.connection.info.as_mut().unwrap();
+        info.last_data_sent = Duration::from_secs(seconds);
+        info.last_data_received = Duration::from_secs(seconds);
+        info.rtt = Duration::from_millis(200 - seconds);
+        row.connection.recv_queue = u32::try_from(100 - seconds).unwrap();
+    }
+    let mut desk = Desk::with(rows);
+    by_state(&mut desk);
+    let first = |desk: &Desk| desk.top.table.group(0).key.text();
+    for (column, descending, expected) in [
+        (TopColumn::Count, true, "established"),
+        (TopColumn::Count, false, "close-wait"),
+        (TopColumn::State, false, "close-wait"),
+        // 90 s, though the others are idle for longer together.
+        (TopColumn::Idle, true, "established"),
+        (TopColumn::Rtt, true, "established"),
+        (TopColumn::Rtt, false, "close-wait"),
+        // 95 + 10 + 95, and 40 + 40.
+        (TopColumn::RecvQueue, true, "established"),
+        (TopColumn::RecvQueue, false, "close-wait"),
+        // Both are several.
+        (TopColumn::Peer, true, "established"),
+    ] {
+        desk.top.arrange(Arrangement {
+            by: column,
+            descending,
+            grouping: Grouping::State,
+        });
+        assert_eq!(first(&desk), expected, "{column:?} {descending}");
+    }
+}
+
+#[test]
+fn rows_are_grouped_by_any_property() {
+    let held = |mut row: Row, name: &str, tree: i32| {
+        row.resolved.holders = Some(Arc::new(HolderNames {
+            text: format!("{} {name}", tree + 1),
+            others: 0,
+            first: name.into(),
+            tree,
+        }));
+        row
+    };
+    let mut rows = vec![
+        held(row(1), "nginx", 100),
+        held(row(2), "nginx", 100),
+        // Another service of that name.
+        held(row(3), "nginx", 200),
+    ];
+    rows[0].netns = Some("blue".into());
+    rows[1].user = Some("www".into());
+    rows[2].service = Some("https".into());
+    rows[2].unit = Some("nginx.service".into());
+    let mut mapped = row(4);
+    let ends = ("[::ffff:10.0.0.1]:80", "[::ffff:198.51.100.9]:1");
+    mapped.connection.pair = Pair::new(ends.0.parse().unwrap(), ends.1.parse().unwrap()).unwrap();
+    let mut sixth = row(5);
+    let ends = ("[::1]:80", "[2001:db8:1:2:3::4]:1");
+    sixth.connection.pair = Pair::new(ends.0.parse().unwrap(), ends.1.parse().unwrap()).unwrap();
+    sixth.connection.inode = None;
+    sixth.user = None;
+    rows.extend([mapped, sixth]);
+    let mut desk = Desk::with(rows);
+    for (grouping, expected) in [
+        (Grouping::Process, "2 100 nginx, 1 200 nginx, 1 ..., 1 -"),
+        (Grouping::User, "3 root, 1 www, 1 -"),
+        (
+            Grouping::Network,
+            "4 198.51.100.0/24, 1 [2001:db8:1:2::]/64",
+        ),
+        (Grouping::Port, "2 :80, 2 :443, 1 :443 https"),
+        (Grouping::Unit, "4 -, 1 nginx.service"),
+        (Grouping::Netns, "4 -, 1 blue"),
+        (Grouping::State, "5 established"),
+    ] {
+        desk.top.group_by(grouping);
+        desk.show_again();
+        let groups = 0..u32::try_from(desk.top.table.lines.len()).unwrap();
+        let groups = groups.map(|place| {
+            let group = desk.top.table.group(place);
+            format!("{} {}", group.present, group.key.text())
+        });
+        let groups: Vec<_> = groups.collect();
+        assert_eq!(groups.join(", "), expected, "{grouping:?}");
+    }
+}
+
 // The filter.
 
 #[test]
 fn an_answer_to_an_old_text_is_ignored() {
     let mut desk = Desk::with(rows([1]));
-    desk.type_in("/port");
+    desk.type_in("/not ");
+    desk.requested();
+    desk.type_in("port");
     let asked = desk.requested();
     let serials: Vec<_> = asked
         .iter()
@@ -441,9 +562,9 @@ fn an_answer_to_an_old_text_is_ignored() {
     desk.receive(old(serials[2], Err(problem(0, 3))));
     desk.receive(old(serials[1], Ok(())));
     assert_eq!(desk.top.filter.problem, None);
-    assert_eq!(desk.top.filter.applied, "");
+    assert_eq!(desk.top.filter.applied, "not", "words are found at once");
     desk.receive(old(serials[3], Ok(())));
-    assert_eq!(desk.top.filter.applied, "port");
+    assert_eq!(desk.top.filter.applied, "not port");
     assert_eq!(desk.top.focus, Focus::Filter, "it is being typed");
 }
 
@@ -452,21 +573,22 @@ fn a_filter_that_makes_no_sense_keeps_the_line_open_with_the_error() {
     let mut desk = Desk::with(rows([1]));
     desk.apply_filter("port = :443");
     assert_eq!(desk.top.focus, Focus::Table);
-    desk.type_in("/ nonsense");
+    desk.type_in("/not nonsense");
     desk.press(KeyCode::Enter);
     let (serial, _) = desk.requested_filter();
     let result = Err(problem(12, 8));
     desk.receive(Update::Filter { serial, result });
     assert_eq!(desk.top.focus, Focus::Filter);
     assert_eq!(desk.top.filter.problem, Some(problem(12, 8)));
-    assert_eq!(desk.top.filter.applied, "port = :443", "it still is");
+    assert_eq!(desk.top.filter.applied, "not", "the last that made sense");
+    assert!(desk.lines().is_empty(), "no row has it");
 }
 
 #[test]
 fn esc_goes_back_to_the_filter_before() {
     let mut desk = Desk::with(rows([1]));
     desk.apply_filter("port = :443");
-    desk.type_in("/ x");
+    desk.type_in("/not x");
     let (serial, _) = desk.requested_filter();
     let result = Err(problem(12, 1));
     desk.receive(Update::Filter { serial, result });
@@ -514,13 +636,185 @@ fn a_late_answer_neither_closes_the_line_that_is_open_anew_nor_changes_what_it_s
 fn a_late_error_does_not_open_the_line_over_a_preview() {
     let mut desk = Desk::with(rows([1]));
     desk.apply_filter("host example.org");
-    desk.type_in("/x");
+    desk.type_in("/not x");
     desk.press(KeyCode::Esc);
     let (serial, _) = desk.requested_filter();
+    assert_eq!(desk.top.focus, Focus::Table);
     desk.type_in("d");
     let result = Err(problem(0, 4));
     desk.receive(Update::Filter { serial, result });
     assert_eq!(desk.top.focus, Focus::Preview);
+}
+
+#[test]
+fn words_are_found_on_the_rows_while_they_are_typed() {
+    let mut desk = Desk::with(two_groups());
+    desk.top.table.move_to(3);
+    desk.type_in("/");
+    for (key, found) in [
+        ('c', &[4, 5][..]),
+        ('l', &[4, 5]),
+        (' ', &[4, 5]),
+        ('5', &[4, 5]),
+    ] {
+        desk.press(KeyCode::Char(key));
+        assert_eq!(desk.lines(), found, "{key:?}");
+        assert_eq!(desk.top.table.cursor, 0);
+    }
+    let drawn = desk.draw(80, 12);
+    assert!(
+        drawn.contains("/ cl 5\n") && drawn.contains("\n2 match\n"),
+        "{drawn}"
+    );
+    assert!(
+        drawn.starts_with("tcpentry  2 selected  1-2 of 2"),
+        "{drawn}"
+    );
+    // The worker looks up the holders of all, and sends large tables in order.
+    let asked = desk.requested();
+    assert!(
+        matches!(asked.last(), Some(WorkerCommand::Arrange(_, find)) if *find == Find::of("cl 5")),
+        "{asked:?}"
+    );
+    assert!(
+        !asked
+            .iter()
+            .any(|it| matches!(it, WorkerCommand::Filter { .. }))
+    );
+    desk.press(KeyCode::Enter);
+    assert_eq!((desk.top.focus, desk.lines()), (Focus::Table, vec![4, 5]));
+    // It goes on finding, in groups, too.
+    desk.read(
+        [
+            row(1),
+            row_of(6, State::CloseWait),
+            row_of(15, State::CloseWait),
+        ]
+        .into(),
+    );
+    assert_eq!(desk.lines()[..2], [6, 15]);
+    by_state(&mut desk);
+    assert_eq!(desk.lines(), [0]);
+    desk.press(KeyCode::Esc);
+    assert_eq!(desk.lines(), [0, 0]);
+}
+
+#[test]
+fn words_that_were_entered_are_awaited_and_keys_wait_for_them() {
+    let mut desk = Desk::with(two_groups());
+    desk.finds = false;
+    desk.type_in("/close");
+    assert_eq!(desk.lines(), [4, 5], "what is known is shown");
+    assert!(!desk.waits(KeyCode::Char('-')), "it is typed");
+    desk.press(KeyCode::Enter);
+    assert_eq!(desk.top.focus, Focus::Filter);
+    assert!(desk.waits(KeyCode::Char('d')));
+    assert!(!desk.waits(KeyCode::Esc));
+    // A frame of before says nothing about them.
+    let frame = Arc::clone(&desk.top.table.frame);
+    let arrangement = desk.top.table.arrangement;
+    let find = Find::default();
+    desk.receive(Update::Frame {
+        arranged: Arranged::new(&frame, arrangement, &find),
+        frame,
+        arrangement,
+        find,
+    });
+    assert_eq!((desk.top.focus, desk.lines()), (Focus::Filter, vec![4, 5]));
+    desk.show_again();
+    assert_eq!((desk.top.focus, desk.lines()), (Focus::Table, vec![4, 5]));
+    assert!(!desk.waits(KeyCode::Char('d')));
+    assert_eq!(desk.top.filter.applied, "close");
+}
+
+#[test]
+fn marks_survive_what_is_found() {
+    let mut desk = Desk::with(two_groups());
+    desk.type_in("/close-wait");
+    desk.press(KeyCode::Enter);
+    desk.type_in("*");
+    desk.type_in("/100.1");
+    desk.press(KeyCode::Enter);
+    assert_eq!((desk.lines(), desk.marked()), (vec![1], vec![4, 5]));
+    assert!(desk.draw(80, 12).contains("2 marked (2 not shown)"));
+    desk.type_in(" d");
+    let (_, targets) = desk.requested_preview();
+    assert_eq!(cookies(targets.iter()), [1, 4, 5]);
+}
+
+#[test]
+fn tab_shows_one_exact_reading_after_the_other() {
+    let mut rows = rows([1, 2, 3]);
+    rows[0].user = Some("blue".into());
+    rows[1].netns = Some("blue".into());
+    rows[2].netns = Some("blueish".into());
+    let mut desk = Desk::with(rows);
+    desk.type_in("/blue");
+    assert_eq!(desk.lines(), [1, 2, 3]);
+    let drawn = desk.draw(80, 12);
+    assert!(
+        drawn.contains("\n3 match  Tab: user 1 · netns 1\n"),
+        "{drawn}"
+    );
+    let mut tab = |next: &str| {
+        desk.press(KeyCode::Tab);
+        let drawn = desk.draw(80, 12);
+        assert!(drawn.contains(&format!("Tab: {next}\n")), "{drawn}");
+        desk.top.filter.edit.text()
+    };
+    assert_eq!(tab("netns blue"), "user blue");
+    assert_eq!(tab("blue"), "netns blue");
+    assert_eq!(tab("user blue"), "blue");
+    assert_eq!(tab("netns blue"), "user blue");
+    assert_eq!(desk.requested_filter().1, "user blue");
+    // What is edited is another word.
+    desk.press(KeyCode::Backspace);
+    assert!(desk.top.filter.next_reading().is_none());
+}
+
+#[test]
+fn a_word_that_is_on_no_row_is_entered_as_what_it_stands_for() {
+    let mut sixth = row(1);
+    let ends = ("[2001:db8::1]:80", "[2001:db8::2]:1");
+    sixth.connection.pair = Pair::new(ends.0.parse().unwrap(), ends.1.parse().unwrap()).unwrap();
+    let mut desk = Desk::with(vec![sixth, row(2)]);
+    desk.type_in("/2001:DB8:0:0::2");
+    assert!(desk.lines().is_empty());
+    assert!(desk.draw(80, 12).contains("0 match  Tab: host 1"));
+    desk.press(KeyCode::Enter);
+    assert_eq!(desk.requested_filter().1, "host [2001:db8::2]");
+}
+
+#[test]
+fn what_was_entered_before_comes_back() {
+    let mut desk = Desk::with(two_groups());
+    for text in ["100.1", "close-wait", "100.1"] {
+        desk.type_in("/");
+        desk.type_in(text);
+        desk.press(KeyCode::Enter);
+    }
+    desk.press(KeyCode::Esc);
+    desk.type_in("/");
+    let text = |desk: &Desk| desk.top.filter.edit.text();
+    desk.press(KeyCode::Down);
+    assert_eq!(text(&desk), "");
+    for (key, expected, found) in [
+        (KeyCode::Up, "100.1", 1),
+        (KeyCode::Up, "close-wait", 2),
+        (KeyCode::Up, "close-wait", 2),
+        (KeyCode::Down, "100.1", 1),
+        (KeyCode::Down, "", 5),
+        (KeyCode::Up, "100.1", 1),
+    ] {
+        desk.press(key);
+        assert_eq!((&*text(&desk), desk.lines().len()), (expected, found));
+    }
+    // Edited, it is another text, beside which the rows are looked at.
+    desk.press(KeyCode::Backspace);
+    desk.press(KeyCode::Down);
+    assert_eq!((&*text(&desk), desk.top.table.cursor), ("100.", 1));
+    desk.press_with(KeyCode::Char('p'), KeyModifiers::CONTROL);
+    assert_eq!(text(&desk), "100.1");
 }
 
 // Deletion.
@@ -894,9 +1188,41 @@ fn each_row_on_the_screen_is_looked_up_once_a_reading() {
     assert_eq!(look(&mut desk), [key(1), key(2)]);
     assert!(look(&mut desk).is_empty());
     desk.top.table.move_to(2);
-    assert_eq!(look(&mut desk), [key(3)]);
+    // A request that waits is dropped for the next, which has all that is still needed.
+    assert_eq!(look(&mut desk), [key(2), key(3)]);
+    let known = Resolved {
+        holders: Some(Arc::default()),
+        deletability: Some(Deletability::By(Method::SockDiag)),
+        ..Resolved::default()
+    };
+    desk.receive(Update::Resolved(vec![(key(2), known)]));
+    assert!(look(&mut desk).is_empty());
+    desk.top.table.move_to(0);
+    assert_eq!(look(&mut desk), [key(1)]);
+    desk.top.table.move_to(2);
     desk.read(rows([1, 2, 3]));
     assert_eq!(look(&mut desk), [key(2), key(3)]);
+}
+
+#[test]
+fn the_age_of_a_table_older_than_two_intervals_is_shown() {
+    let mut desk = Desk::with(rows([1]));
+    let first = |desk: &mut Desk| desk.draw(120, 24).lines().next().unwrap().to_owned();
+    desk.wait(2);
+    assert!(first(&mut desk).contains("every 1s"), "it is not older");
+    desk.wait(3);
+    let old = first(&mut desk);
+    assert!(old.starts_with("tcpentry  1 connection  5s old  "), "{old}");
+    assert!(!old.contains("every"), "{old}");
+    desk.read(rows([1]));
+    assert!(first(&mut desk).contains("every 1s"));
+    // Of a longer interval it is as old as it should be; a pause says for how long.
+    desk.type_in("+++");
+    desk.wait(12);
+    assert!(first(&mut desk).contains("every 10s"));
+    desk.type_in("p");
+    let paused = first(&mut desk);
+    assert!(paused.contains("paused, 12s old"), "{paused}");
 }
 
 #[test]
@@ -905,10 +1231,11 @@ fn a_frame_in_another_order_is_put_in_the_order_that_is_wanted() {
     let old = desk.top.table.arrangement;
     desk.type_in("r");
     let frame = Arc::clone(&desk.top.table.frame);
-    let arranged = Arranged::new(&frame, old);
+    let arranged = Arranged::new(&frame, old, &Find::default());
     desk.receive(Update::Frame {
         frame,
         arrangement: old,
+        find: Find::default(),
         arranged,
     });
     assert_eq!(desk.lines(), [3, 2, 1]);

@@ -91,17 +91,13 @@ fn keys(top: &Top, signs: Signs) -> Vec<(&'static str, &'static str)> {
             ("Enter", "details"),
             ("Space", "mark"),
             ("Tab", "group"),
-            ("<>", "sort"),
+            ("o", "sort"),
             ("a", "all namespaces"),
             ("c", "columns"),
             ("p", "pause"),
             ("l", "log"),
         ],
-        Focus::Filter => &[
-            ("Enter", "apply"),
-            ("Esc", "back"),
-            ("Tab", "accept the suggestion"),
-        ],
+        Focus::Filter => &[("Enter", "apply"), ("Esc", "back"), ("Tab", "exact filter")],
         Focus::Preview => match &top.deletion.preview {
             Some(preview) if preview.counts.is_some() => &[("Esc", "close")],
             Some(preview) if preview.count_deletable() > 0 => &[("y", "delete"), ("n", "cancel")],
@@ -114,6 +110,7 @@ fn keys(top: &Top, signs: Signs) -> Vec<(&'static str, &'static str)> {
             (signs.up_down, "scroll"),
         ],
         Focus::Help | Focus::Left => &[("Esc", "close"), (signs.up_down, "scroll")],
+        Focus::Order => &[("letter", "sort by it"), ("Esc", "close")],
         Focus::Columns => &[
             ("Space", "show or hide"),
             (signs.left_right, "move"),

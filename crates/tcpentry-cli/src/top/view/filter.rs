@@ -48,21 +48,13 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
     let column = |characters: usize| PROMPT.len() + before(skip).min(characters);
     let at = u16::try_from(column(usize::MAX)).unwrap_or(area.width - 1);
     frame.set_cursor_position(Position::new(area.x + at.min(area.width - 1), area.y));
-    let suggestion = top.filter.suggestion();
-    let hint = match (&filter.problem, suggestion) {
-        (Some(problem), suggestion) => {
-            if area.height > 1 {
-                let line = pointed(problem, &typed, skip, area.width.into());
-                frame.render_widget(Line::styled(line, theme.error()), row(1));
-            }
-            match suggestion {
-                Some(suggestion) => format!("Tab: {suggestion}"),
-                None => problem.hint.clone().unwrap_or_default(),
-            }
-        }
-        (None, Some(suggestion)) => format!("Tab: {suggestion}"),
-        (None, None) if typed.is_empty() => EXAMPLES.to_owned(),
-        (None, None) => format!("{} match", top.table.frame.present),
+    if let (Some(problem), true) = (&filter.problem, area.height > 1) {
+        let line = pointed(problem, &typed, skip, area.width.into());
+        frame.render_widget(Line::styled(line, theme.error()), row(1));
+    }
+    let hint = match &filter.problem {
+        Some(problem) => problem.hint.clone().unwrap_or_default(),
+        None => hint(top, theme),
     };
     // On fewer than three lines, the hint is left out.
     let below = match filter.problem {
@@ -72,6 +64,29 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, theme: Theme) {
     if (1..area.height).contains(&below) {
         frame.render_widget(Line::styled(hint, theme.aside()), row(below));
     }
+}
+
+/// Returns the number of rows that match, and what Tab shows: the readings of a word with the number of rows of each.
+fn hint(top: &Top, theme: Theme) -> String {
+    let filter = &top.filter;
+    if filter.edit.is_empty() {
+        return match (top.filter_before(), filter.has_history()) {
+            (Some(before), _) => format!("Tab: {before}"),
+            (None, true) => format!("{}: what was entered before", theme.signs.up_down),
+            (None, false) => EXAMPLES.to_owned(),
+        };
+    }
+    let count = format!("{} match", top.table.present());
+    if let Some(next) = filter.next_reading() {
+        return format!("{count}  Tab: {next}");
+    }
+    let offered = top.offered().into_iter();
+    let offered = offered.map(|it| format!("{} {}", it.label(), it.count));
+    let offered: Vec<_> = offered.collect();
+    if offered.is_empty() {
+        return count;
+    }
+    format!("{count}  Tab: {}", offered.join(theme.signs.between))
 }
 
 /// Returns carets for the place of an error, and its message beside them. `skip` characters of the text are not shown.
@@ -93,5 +108,4 @@ fn pointed(problem: &FilterProblem, typed: &[char], skip: usize, columns: usize)
 }
 
 const PROMPT: &str = "/ ";
-const EXAMPLES: &str =
-    "an address, a port or a program; or a filter: state close-wait and idle gt 10m";
+const EXAMPLES: &str = "anything on the row: part of an address, a name; or a filter: state close-wait and idle gt 10m";

@@ -5,11 +5,11 @@ pub(crate) const HELP: &[(&str, &str)] = &[
     ("", "Find"),
     (
         "/",
-        "Type a filter, as for `tcpentry list`: port = :443, state close-wait, dst 10.0.0.0/8, process nginx, idle gt 10m",
+        "Find what has these words on its row: parts of ends, states and names. Or type a filter, as for `tcpentry list`: state close-wait, idle gt 10m",
     ),
     (
         " ",
-        "A bare address, port or program is offered as a filter: Tab or Enter takes it. Esc goes back. On an empty line, Tab brings back the current filter",
+        "Tab shows what one word may stand for exactly, such as process or user; Enter keeps, Esc goes back; Up on an empty line shows what was entered before",
     ),
     ("Esc", "Clear the marks, then the filter"),
     ("s", "Switch between connections, listeners and all states"),
@@ -46,7 +46,18 @@ pub(crate) const HELP: &[(&str, &str)] = &[
         "Enter  i",
         "Show all details of the row, and the command that deletes it; expand a group",
     ),
-    ("Tab", "Group by process, peer, container or state; ungroup"),
+    (
+        "Tab",
+        "Group by process, user, peer, its network, local port, container, network namespace, state; ungroup. Shift-Tab goes back",
+    ),
+    (
+        " ",
+        "A group is a line with the number of its connections, their states, sums of rates and queues, the worst round-trip time and the longest idle time",
+    ),
+    (
+        "o",
+        "Sort by a column: each has a letter. Groups, too; the column that is sorted by already: reverse",
+    ),
     (
         "<  >",
         "Sort by the column to the left or right; a click on a title sorts too",

@@ -3,15 +3,16 @@
 use super::super::model::{TableLine, short_state};
 use super::super::state::Top;
 use super::text::width;
-use crate::args::TopColumn;
+use crate::args::{Grouping, TopColumn};
 
-/// The texts of the rows on the screen.
+/// The texts of the lines on the screen, in the visible columns.
 pub(super) struct RowTexts {
+    pub(super) columns: Vec<TopColumn>,
     pub(super) rows: Vec<RowText>,
+    grouping: Grouping,
 }
 
-/// The texts of a row; of a group, none.
-#[derive(Default)]
+/// The texts of a row, or of a group.
 pub(super) struct RowText {
     /// The text of each visible column.
     pub(super) cells: Vec<String>,
@@ -21,23 +22,36 @@ pub(super) struct RowText {
 
 impl RowTexts {
     pub(super) fn of(top: &Top) -> Self {
-        let texts = |line: &TableLine| match line {
-            TableLine::Group(_) => RowText::default(),
-            TableLine::Row(place) => {
-                let row = top.table.row(*place);
-                let (resolved, outcome) = (top.resolved(row), top.outcome(row.key));
-                let outcome = outcome.map(|outcome| outcome.to_string());
-                let text = |column: &TopColumn| match (column, &outcome) {
-                    (TopColumn::State, Some(outcome)) => outcome.clone(),
-                    _ => column.text(row, &resolved),
-                };
-                let cells = top.columns.shown.iter().map(text).collect();
-                let short_state = outcome.unwrap_or_else(|| short_state(row.connection.state));
-                RowText { cells, short_state }
+        let columns = top.visible_columns();
+        let grouping = top.table.arrangement.grouping;
+        let of_group = |place: u32| {
+            let group = top.table.group(place);
+            let text = |column: &TopColumn| group.text(*column, grouping);
+            RowText {
+                cells: columns.iter().map(text).collect(),
+                short_state: text(&TopColumn::State),
             }
+        };
+        let of_row = |place: u32| {
+            let row = top.table.row(place);
+            let (resolved, outcome) = (top.resolved(row), top.outcome(row.key));
+            let outcome = outcome.map(|outcome| outcome.to_string());
+            let text = |column: &TopColumn| match (column, &outcome) {
+                (TopColumn::State, Some(outcome)) => outcome.clone(),
+                _ => column.text(row, &resolved),
+            };
+            let cells = columns.iter().map(text).collect();
+            let short_state = outcome.unwrap_or_else(|| short_state(row.connection.state));
+            RowText { cells, short_state }
+        };
+        let texts = |line: &TableLine| match line {
+            TableLine::Group(place) => of_group(*place),
+            TableLine::Row(place) => of_row(*place),
         };
         Self {
             rows: top.table.visible().iter().map(texts).collect(),
+            columns,
+            grouping,
         }
     }
 
@@ -45,6 +59,23 @@ impl RowTexts {
     fn widest(&self, place: usize) -> usize {
         let cells = self.rows.iter().filter_map(|row| row.cells.get(place));
         cells.map(|text| width(text)).max().unwrap_or(0)
+    }
+
+    /// Returns the columns that stay while others are scrolled.
+    fn fixed(&self, sorted: TopColumn) -> [TopColumn; 3] {
+        match self.grouping.column() {
+            Some(name) => [sorted, name, TopColumn::Count],
+            None => [sorted, TopColumn::State, TopColumn::Peer],
+        }
+    }
+
+    /// Returns all columns, those of most use first.
+    fn by_use(&self) -> Vec<TopColumn> {
+        let Some(name) = self.grouping.column() else {
+            return USE.to_vec();
+        };
+        let others = USE_OF_GROUPS.into_iter().filter(|column| *column != name);
+        [name].into_iter().chain(others).collect()
     }
 
     fn widest_short_state(&self) -> usize {
@@ -76,13 +107,10 @@ impl TableLayout {
     ///
     /// Where not all do, those of most use are shown (`USE`), the ends of connections shortened for the first of them. An
     /// offset scrolls instead: behind the column of the order, state and peer come the others from that one on.
-    pub(super) fn of(
-        columns: &[TopColumn],
-        cells: &RowTexts,
-        sorted: TopColumn,
-        room: usize,
-        offset: usize,
-    ) -> Self {
+    pub(super) fn of(cells: &RowTexts, sorted: TopColumn, room: usize, offset: usize) -> Self {
+        let columns = &*cells.columns;
+        let fixed = cells.fixed(sorted);
+        let by_use = cells.by_use();
         let widths = Widths {
             columns,
             cells,
@@ -95,19 +123,23 @@ impl TableLayout {
             left: room + GAP,
         };
         let wanted: Vec<TopColumn> = if offset == 0 {
-            let by_use = USE.iter().filter(|column| columns.contains(column));
-            let fixed = [sorted].into_iter().filter(|it| columns.contains(it));
-            let by_use = by_use.filter(|column| **column != sorted).copied();
-            fixed.chain(by_use).collect()
+            let is_shown = |column: &TopColumn| columns.contains(column);
+            let first = [sorted].into_iter().filter(is_shown);
+            let by_use = by_use.iter().copied().filter(is_shown);
+            first
+                .chain(by_use.filter(|column| *column != sorted))
+                .collect()
         } else {
-            let (fixed, others) = split(columns, sorted);
+            let (fixed, others) = split(columns, &fixed);
             fixed
                 .into_iter()
                 .chain(others.into_iter().skip(offset))
                 .collect()
         };
+        let name = cells.grouping.column();
+        let main = name.map_or(MAIN, |_| MAIN_OF_GROUPS);
         let is_main =
-            |column: &TopColumn| offset > 0 || *column == sorted || USE[..MAIN].contains(column);
+            |column: &TopColumn| offset > 0 || *column == sorted || by_use[..main].contains(column);
         let (main, others): (Vec<_>, Vec<_>) = wanted.iter().partition(|it| is_main(it));
         for column in main {
             let fits = fit.add(widths.place(column), widths.least(column));
@@ -116,12 +148,13 @@ impl TableLayout {
                 break;
             }
         }
-        for column in [
+        let ends_and_names = [
             TopColumn::Peer,
             TopColumn::Local,
             TopColumn::Process,
             TopColumn::Unit,
-        ] {
+        ];
+        for column in name.into_iter().chain(ends_and_names) {
             fit.grow(widths.place(column), widths.full(column));
         }
         let state = widths.place(TopColumn::State);
@@ -129,6 +162,14 @@ impl TableLayout {
         let has_short_states = !fit.grow_at_once(state, full_state);
         for column in others {
             fit.add(widths.place(column), widths.full(column));
+        }
+        // Names that are longer than usual take what is left.
+        let is_of_names = |column: &TopColumn| match column {
+            TopColumn::State => widths.is_grouped(),
+            column => !matches!(column, TopColumn::Local | TopColumn::Peer),
+        };
+        for column in by_use.into_iter().filter(is_of_names) {
+            fit.grow(widths.place(column), widths.content(column));
         }
         let is_cut = fit.chosen.len() < columns.len();
         fit.chosen.sort_unstable();
@@ -145,20 +186,13 @@ impl TableLayout {
     }
 
     /// Returns the offset from which all columns to the right are on the screen.
-    pub(super) fn last_offset(
-        columns: &[TopColumn],
-        cells: &RowTexts,
-        sorted: TopColumn,
-        room: usize,
-    ) -> usize {
-        if !Self::of(columns, cells, sorted, room, 0).is_cut {
+    pub(super) fn last_offset(cells: &RowTexts, sorted: TopColumn, room: usize) -> usize {
+        if !Self::of(cells, sorted, room, 0).is_cut {
             return 0;
         }
-        let (fixed, others) = split(columns, sorted);
+        let (fixed, others) = split(&cells.columns, &cells.fixed(sorted));
         let is_whole = |offset: &usize| {
-            let shown = Self::of(columns, cells, sorted, room, *offset)
-                .columns
-                .len();
+            let shown = Self::of(cells, sorted, room, *offset).columns.len();
             shown == fixed.len() + others.len() - offset
         };
         let last = others.len().saturating_sub(1);
@@ -167,11 +201,9 @@ impl TableLayout {
 }
 
 /// Splits the columns into those that stay while the others are scrolled, and the others.
-fn split(columns: &[TopColumn], sorted: TopColumn) -> (Vec<TopColumn>, Vec<TopColumn>) {
-    let is_fixed = |column: &TopColumn| {
-        *column == sorted || matches!(column, TopColumn::State | TopColumn::Peer)
-    };
-    columns.iter().copied().partition(is_fixed)
+fn split(columns: &[TopColumn], fixed: &[TopColumn]) -> (Vec<TopColumn>, Vec<TopColumn>) {
+    let columns = columns.iter().copied();
+    columns.partition(|column| fixed.contains(column))
 }
 
 /// The widths of the columns, by their content.
@@ -189,17 +221,28 @@ impl Widths<'_> {
 
     /// Returns the width in which a column shows all.
     fn full(&self, column: TopColumn) -> usize {
-        let format = column.format();
-        let content = self
-            .place(column)
-            .map_or(0, |place| self.cells.widest(place));
-        content.min(format.max_width).max(self.title(column))
+        let most = match column {
+            TopColumn::State if self.is_grouped() => MAX_STATES_WIDTH,
+            _ => column.format().max_width,
+        };
+        self.content(column).min(most).max(self.title(column))
+    }
+
+    /// Returns the width of the widest text.
+    fn content(&self, column: TopColumn) -> usize {
+        let place = self.place(column);
+        place.map_or(0, |place| self.cells.widest(place))
+    }
+
+    fn is_grouped(&self) -> bool {
+        self.cells.grouping != Grouping::None
     }
 
     /// Returns the width from which a column is of use.
     fn least(&self, column: TopColumn) -> usize {
         let full = self.full(column);
         match column {
+            TopColumn::State if self.is_grouped() => full.min(14),
             TopColumn::State => full.min(self.cells.widest_short_state().max(self.title(column))),
             // The state has room beside it.
             TopColumn::Peer => {
@@ -270,7 +313,7 @@ impl Fit {
 }
 
 /// All columns, those of most use first.
-const USE: [TopColumn; 15] = [
+const USE: [TopColumn; 16] = [
     TopColumn::Peer,
     TopColumn::State,
     TopColumn::Process,
@@ -286,12 +329,35 @@ const USE: [TopColumn; 15] = [
     TopColumn::RecvQueue,
     TopColumn::SendQueue,
     TopColumn::Unit,
+    TopColumn::Count,
 ];
+/// All columns where rows are grouped; the column of the groups' names is before them.
+const USE_OF_GROUPS: [TopColumn; 16] = [
+    TopColumn::Count,
+    TopColumn::State,
+    TopColumn::Received,
+    TopColumn::Sent,
+    TopColumn::Idle,
+    TopColumn::Peer,
+    TopColumn::Rtt,
+    TopColumn::Process,
+    TopColumn::Local,
+    TopColumn::Netns,
+    TopColumn::User,
+    TopColumn::Unit,
+    TopColumn::Retransmits,
+    TopColumn::RecvQueue,
+    TopColumn::SendQueue,
+    TopColumn::DeleteBy,
+];
+/// The width up to which the states of a group are shown before other columns.
+const MAX_STATES_WIDTH: usize = 24;
 /// The number of spaces between two columns.
 pub(super) const GAP: usize = 1;
 /// The minimum width of a column of numbers.
 const MIN_NUMBER_WIDTH: usize = 5;
 /// The width below which nothing is to be read of an end.
 const MIN_END_WIDTH: usize = 8;
-/// The number of those that are shown also where that shortens the ends.
+/// The number of those that are shown also where that shortens the ends; of groups, their names.
 const MAIN: usize = 9;
+const MAIN_OF_GROUPS: usize = 7;

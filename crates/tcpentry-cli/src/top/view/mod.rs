@@ -11,7 +11,10 @@ mod layout;
 mod left;
 mod lines;
 mod log;
+mod order;
 mod preview;
+#[cfg(test)]
+mod screens;
 mod signs;
 mod status;
 mod table;
@@ -64,6 +67,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, top: &mut Top, theme: Theme, now: Inst
                 Focus::Help => help::draw(frame, body, top, theme),
                 Focus::Left => left::draw(frame, body, top, theme, now),
                 Focus::Columns => columns::draw(frame, body, top),
+                Focus::Order => order::draw(frame, body, top, theme),
                 _ => log::draw(frame, body, top, theme),
             }
         }

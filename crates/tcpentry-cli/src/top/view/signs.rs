@@ -13,6 +13,8 @@ pub(crate) struct Signs {
     pub(super) up_down: &'static str,
     /// The name of the keys that go to the left and to the right.
     pub(super) left_right: &'static str,
+    /// The separator of two things that are offered.
+    pub(super) between: &'static str,
 }
 
 impl Signs {
@@ -20,6 +22,7 @@ impl Signs {
         ellipsis: '…',
         expanded: '▾',
         collapsed: '▸',
+        between: " · ",
         up_down: "↑↓",
         left_right: "←→",
     };
@@ -27,6 +30,7 @@ impl Signs {
         ellipsis: '~',
         expanded: 'v',
         collapsed: '>',
+        between: " | ",
         up_down: "Up/Down",
         left_right: "Left/Right",
     };

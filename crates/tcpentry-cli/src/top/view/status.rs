@@ -31,12 +31,23 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &Top, now: Instant) {
 /// Returns the parts of the first line, the most important first.
 fn parts(top: &Top, now: Instant) -> Vec<String> {
     let (table, frame) = (&top.table, &top.table.frame);
-    let mut parts = vec![format!("{} {}", frame.present, kind(top, frame.present))];
+    let present = table.present();
+    let mut parts = vec![format!("{present} {}", kind(top, present))];
+    let age = frame.read_at.map(|at| now.saturating_duration_since(at));
+    let age = age.unwrap_or_default();
+    let is_old = !top.pace.paused && age > 2 * top.pace.interval;
+    if is_old {
+        parts.push(format!("{} old", duration(age)));
+    }
     if let Some(progress) = top.deletion.progress(now) {
         parts.push(format!("{progress} (x: stop)"));
     }
     if !top.marks.is_empty() {
-        parts.push(format!("{} marked", top.marks.count()));
+        let hidden = match top.count_hidden_marks() {
+            0 => String::new(),
+            hidden => format!(" ({hidden} not shown)"),
+        };
+        parts.push(format!("{} marked{hidden}", top.marks.count()));
     }
     let shown = table.visible().len();
     if shown > 0 && matches!(top.focus, Focus::Table | Focus::Filter) {
@@ -66,17 +77,19 @@ fn parts(top: &Top, now: Instant) -> Vec<String> {
     if top.namespaces.all {
         parts.push("all namespaces".to_owned());
     }
-    parts.push(if top.pace.paused {
-        "paused".to_owned()
+    parts.extend(if top.pace.paused {
+        Some(format!("paused, {} old", duration(age)))
+    } else if is_old {
+        None
     } else {
         let interval = format!("every {}", duration(top.pace.interval));
-        if frame.read_time >= NOTABLE_READ_TIME {
+        Some(if frame.read_time >= NOTABLE_READ_TIME {
             format!("{interval} (took {})", duration(frame.read_time))
         } else {
             interval
-        }
+        })
     });
-    parts.push(describe_rates(frame.rates));
+    parts.push(describe_rates(table.rates()));
     parts
 }
 

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::super::model::{Group, Row, TableLine, describe_rates};
+use super::super::model::{Group, Row, TableLine};
 use super::super::state::Top;
 use super::layout::{GAP, RowText, RowTexts, TableLayout};
 use super::text::{Cut, clipped, fitted};
@@ -29,19 +29,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Them
     let room = usize::from(area.width).saturating_sub(GUTTER);
     let cells = RowTexts::of(top);
     let sorted = top.table.arrangement.by;
-    top.columns.limit_offset(TableLayout::last_offset(
-        &top.columns.shown,
-        &cells,
-        sorted,
-        room,
-    ));
-    let laid_out = TableLayout::of(
-        &top.columns.shown,
-        &cells,
-        sorted,
-        room,
-        top.columns.offset(),
-    );
+    top.columns
+        .limit_offset(TableLayout::last_offset(&cells, sorted, room));
+    let laid_out = TableLayout::of(&cells, sorted, room, top.columns.offset());
     let mut areas = Areas {
         rows: body,
         header,
@@ -53,17 +43,11 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, top: &mut Top, theme: Them
     for (place, line) in shown.enumerate() {
         let y = body.y + u16::try_from(place).expect("it is on the screen");
         let is_current = top.table.first + place == top.table.cursor;
-        let drawn = match line {
-            TableLine::Row(row) => drawn_row(
-                top,
-                top.table.row(*row),
-                &cells.rows[place],
-                &laid_out,
-                is_current,
-                theme,
-            ),
-            TableLine::Group(group) => drawn_group(top, top.table.group(*group), is_current, theme),
+        let look = match line {
+            TableLine::Row(row) => LineLook::of_row(top, top.table.row(*row), theme),
+            TableLine::Group(group) => LineLook::of_group(top, top.table.group(*group), theme),
         };
+        let drawn = look.draw(&cells.rows[place], &laid_out, is_current, theme);
         let row = Rect {
             y,
             height: 1,
@@ -113,75 +97,85 @@ fn titles<'t>(top: &Top, layout: &TableLayout, areas: &mut Areas, theme: Theme) 
     Line::from(spans)
 }
 
-fn drawn_row<'t>(
-    top: &Top,
-    row: &Row,
-    cells: &RowText,
-    layout: &TableLayout,
-    is_current: bool,
-    theme: Theme,
-) -> Line<'t> {
-    let outcome = top.outcome(row.key);
-    let style = theme.change(row.change);
-    let styled = |style: Style| {
-        if is_current {
-            under_cursor(style)
-        } else {
-            style
-        }
-    };
-    let marked = top.marks.contains(row.key);
-    let gutter = [
-        if is_current { '>' } else { ' ' },
-        if marked { '*' } else { ' ' },
-        sign(row.change),
-        ' ',
-    ];
-    let gutter: String = gutter.iter().collect();
-    let gutter_style = if marked { theme.mark() } else { style };
-    let mut spans = vec![Span::styled(gutter, styled(gutter_style))];
-    for it in &layout.columns {
-        let format = it.column.format();
-        let (text, cut) = match it.column {
-            TopColumn::State if layout.has_short_states => (&cells.short_state, Cut::End),
-            TopColumn::Local | TopColumn::Peer => (&cells.cells[it.place], Cut::Middle),
-            _ => (&cells.cells[it.place], Cut::End),
-        };
-        let text = fitted(text, it.width, format.align_right, cut, theme.signs);
-        let style = match (it.column, outcome) {
-            (TopColumn::State, Some(outcome)) => theme.outcome(outcome),
-            _ => style,
-        };
-        spans.push(Span::styled(text, styled(style)));
-        spans.push(Span::styled(" ".repeat(GAP), styled(Style::new())));
-    }
-    Line::from(spans)
+/// The signs and colours of a line.
+struct LineLook {
+    is_marked: bool,
+    sign: char,
+    style: Style,
+    state_style: Style,
 }
 
-fn drawn_group<'t>(top: &Top, group: &Group, is_current: bool, theme: Theme) -> Line<'t> {
-    let is_marked = |place: &u32| top.marks.contains(top.table.row(*place).key);
-    let sign = if top.table.is_expanded(group) {
-        theme.signs.expanded
-    } else {
-        theme.signs.collapsed
-    };
-    let cursor = if is_current { '>' } else { ' ' };
-    let mark = if group.rows.iter().any(is_marked) {
-        '*'
-    } else {
-        ' '
-    };
-    let rates = describe_rates(group.rates);
-    let text = format!(
-        "{cursor}{mark}{sign} {:>7}  {}  {rates}",
-        group.present, group.name
-    );
-    let style = if is_current {
-        under_cursor(TITLE)
-    } else {
-        TITLE
-    };
-    Line::styled(text, style)
+impl LineLook {
+    fn of_row(top: &Top, row: &Row, theme: Theme) -> Self {
+        let style = theme.change(row.change);
+        let outcome = top.outcome(row.key);
+        Self {
+            is_marked: top.marks.contains(row.key),
+            sign: sign(row.change),
+            style,
+            state_style: outcome.map_or(style, |outcome| theme.outcome(outcome)),
+        }
+    }
+
+    fn of_group(top: &Top, group: &Group, theme: Theme) -> Self {
+        let is_marked = |place: &u32| top.marks.contains(top.table.row(*place).key);
+        Self {
+            is_marked: !top.marks.is_empty() && group.rows.iter().any(is_marked),
+            sign: if top.table.is_expanded(group) {
+                theme.signs.expanded
+            } else {
+                theme.signs.collapsed
+            },
+            style: TITLE,
+            state_style: TITLE,
+        }
+    }
+
+    fn draw<'t>(
+        &self,
+        texts: &RowText,
+        layout: &TableLayout,
+        is_current: bool,
+        theme: Theme,
+    ) -> Line<'t> {
+        let styled = |style: Style| {
+            if is_current {
+                under_cursor(style)
+            } else {
+                style
+            }
+        };
+        let gutter = [
+            if is_current { '>' } else { ' ' },
+            if self.is_marked { '*' } else { ' ' },
+            self.sign,
+            ' ',
+        ];
+        let gutter: String = gutter.iter().collect();
+        let gutter_style = if self.is_marked {
+            theme.mark()
+        } else {
+            self.style
+        };
+        let mut spans = vec![Span::styled(gutter, styled(gutter_style))];
+        for it in &layout.columns {
+            let format = it.column.format();
+            let (text, cut) = match it.column {
+                TopColumn::State if layout.has_short_states => (&texts.short_state, Cut::End),
+                TopColumn::Local | TopColumn::Peer => (&texts.cells[it.place], Cut::Middle),
+                TopColumn::Process => (&texts.cells[it.place], Cut::Name),
+                _ => (&texts.cells[it.place], Cut::End),
+            };
+            let text = fitted(text, it.width, format.align_right, cut, theme.signs);
+            let style = match it.column {
+                TopColumn::State => self.state_style,
+                _ => self.style,
+            };
+            spans.push(Span::styled(text, styled(style)));
+            spans.push(Span::styled(" ".repeat(GAP), styled(Style::new())));
+        }
+        Line::from(spans)
+    }
 }
 
 /// The width of the cursor, the mark, the sign of a change and a space.

@@ -21,7 +21,9 @@ fn held_by(mut row: Row, name: &str) -> Row {
     row.resolved = Resolved {
         holders: Some(Arc::new(HolderNames {
             text: format!("7 {name}"),
-            first: name.to_owned(),
+            others: 0,
+            first: name.into(),
+            tree: 7,
         })),
         unit: Some("nginx.service".into()),
         deletability: Some(Deletability::By(Method::SockDiag)),
@@ -91,9 +93,9 @@ fn cells(buffer: &Buffer, y: u16) -> Vec<&str> {
 
 /// Returns screens with the focus on each part, and much in them.
 fn in_all_parts() -> Vec<Desk> {
-    let mut desks: Vec<_> = (0..14).map(|_| moving()).collect();
+    let mut desks: Vec<_> = (0..15).map(|_| moving()).collect();
     desks[1].type_in("/port = :443 日本語");
-    desks[2].type_in("/x");
+    desks[2].type_in("/not x");
     let (serial, _) = desks[2].requested_filter();
     let result = Err(problem(500, 500));
     desks[2].receive(Update::Filter { serial, result });
@@ -115,6 +117,7 @@ fn in_all_parts() -> Vec<Desk> {
     desks[10].press(KeyCode::Enter);
     desks[11].top.columns.shown = TopColumn::all().to_vec();
     desks[12].apply_filter("state established");
+    desks[14].type_in("o");
     desks[13].receive(Update::Trouble("日本語".repeat(50)));
     desks
 }
@@ -145,7 +148,7 @@ fn a_wide_terminal_has_as_many_columns_as_there_is_room_for() {
             "    close-wait  192.0.2.1:443 198.51.100.3:50000 7 python3   11m 1234567      0     0     0     0/4 root nginx.service",
             "  + established 192.0.2.1:443 198.51.100.4:50000 7 nginx     0us       0      0     -     -     0/0 root nginx.service",
             "  - time-wait   192.0.2.1:443 198.51.100.2:50000 -             -       0      0     -     -       - -    -",
-            "/ find  d delete  ? help  q quit  Enter details  Space mark  Tab group  <> sort  a all namespaces  c columns  p pause",
+            "/ find  d delete  ? help  q quit  Enter details  Space mark  Tab group  o sort  a all namespaces  c columns  p pause",
         ],
     );
 }
@@ -161,7 +164,7 @@ fn a_usual_terminal_leaves_out_what_is_of_least_use() {
             "    close-wait  192.0.2.1:443 198.51.100.3:50000 7 python3   11m     0     0",
             "  + established 192.0.2.1:443 198.51.100.4:50000 7 nginx     0us     -     -",
             "  - time-wait   192.0.2.1:443 198.51.100.2:50000 -             -     -     -",
-            "/ find  d delete  ? help  q quit  Enter details  Space mark  Tab group  <> sort",
+            "/ find  d delete  ? help  q quit  Enter details  Space mark  Tab group  o sort",
         ],
     );
 }
@@ -224,7 +227,7 @@ fn long_addresses_are_shortened_in_the_middle_before_a_process_or_rates_are_left
             "    STATE LOCAL            PEER^                     PROCESS    IDLE  IN/s OUT/s",
             ">   estb  [2001:d…1:1]:443 [2001:db8:11…55:11]:50000 7 nginx     0us     -     -",
             "    estb  [2001:d…1:1]:443 [2001:db8:11…55:12]:50000 7 python3   0us     -     -",
-            "/ find  d delete  ? help  q quit  Enter details  Space mark  Tab group  <> sort",
+            "/ find  d delete  ? help  q quit  Enter details  Space mark  Tab group  o sort",
         ],
     );
     assert!(
@@ -306,13 +309,13 @@ fn groups_are_counted_and_opened() {
     assert_reads(
         &desk.draw(80, 12),
         &[
-            "tcpentry  3 connections  1-4 of 4  sort: peer ^  group: process  every 1s",
-            "    STATE       LOCAL         PEER^              PROCESS  IDLE  IN/s OUT/s USER",
-            "> ▾       2  nginx  in 0/s out 0/s",
-            "  ~ fin-wait-1  192.0.2.1:443 198.51.100.1:50000 7 nginx   0us     0     0 root",
-            "  + established 192.0.2.1:443 198.51.100.4:50000 7 nginx   0us     -     - root",
-            "  ▸       1  python3  in 0/s out 0/s",
-            "/ find  d delete  ? help  q quit  Enter details  Space mark  Tab group  <> sort",
+            "tcpentry  3 connections  1-4 of 4  sort: count v  group: process  every 1s",
+            "    PROCESS   COUNTv STATE         PEER                IDLE  IN/s OUT/s   RTT  >",
+            "> ▾ 7 nginx        2 1 fin1 1 estb several              0us     0     0   0us",
+            "  ~ 7 nginx          fin-wait-1    198.51.100.1:50000   0us     0     0   0us",
+            "  + 7 nginx          established   198.51.100.4:50000   0us     -     -   0us",
+            "  ▸ 7 python3      1 1 clsw        198.51.100.3:50000   11m     0     0   0us",
+            "/ find  d delete  ? help  q quit  Enter details  Space mark  Tab group  o sort",
         ],
     );
 }
@@ -590,8 +593,37 @@ fn a_name_stays_in_its_cell_and_in_its_row() {
 fn wide_names_are_cut_between_characters() {
     let name = "日本語".repeat(5);
     let mut desk = Desk::with(vec![held_by(row(1), &name), held_by(row(2), "x")]);
-    let drawn = desk.draw(120, 6);
+    let drawn = desk.draw(100, 6);
     assert!(drawn.contains("7 日本語日本語日本語日本語…"), "{drawn}");
+    // As wide as it is, where there is room.
+    assert!(desk.draw(120, 6).contains(&format!("7 {name} ")));
+}
+
+#[test]
+fn the_number_of_other_holders_stays_where_a_name_is_cut() {
+    let shared = |name: &str| {
+        let mut row = held_by(row(1), name);
+        row.resolved.holders = Some(Arc::new(HolderNames {
+            text: format!("7 {name}, 8 {name}, 9 sh"),
+            others: 2,
+            first: name.into(),
+            tree: 7,
+        }));
+        row
+    };
+    let mut desk = Desk::with(vec![shared("nginx")]);
+    assert!(desk.draw(80, 6).contains(" 7 nginx +2 "));
+    // In the details, the preview and the list of those that left there is room for all.
+    let mut desk = Desk::with(vec![shared("a-long-name-of-a-process")]);
+    let drawn = desk.draw(60, 6);
+    assert!(drawn.contains(" 7 a-long-… +2 "), "{drawn}");
+    assert!(
+        desk.draw(160, 6)
+            .contains(" 7 a-long-name-of-a-process +2 ")
+    );
+    desk.top.columns.shown = vec![TopColumn::Process];
+    let drawn = desk.draw(10, 6);
+    assert!(drawn.contains("\n>   7 a-l…\n"), "{drawn}");
 }
 
 // The filter.
@@ -620,13 +652,13 @@ fn an_error_is_pointed_at_below_its_place() {
         "wide characters before it"
     );
     assert_eq!(
-        filtered("日本 x", problem(0, 2), 80)[..2],
-        ["/ 日本 x", "  ^^^^ what is that?"],
+        filtered("not 日本 x", problem(4, 2), 80)[..2],
+        ["/ not 日本 x", "      ^^^^ what is that?"],
         "wide characters above it"
     );
     assert_eq!(
-        filtered("port", problem(4, 0), 80)[..2],
-        ["/ port", "      ^ what is that?"],
+        filtered("not port", problem(8, 0), 80)[..2],
+        ["/ not port", "          ^ what is that?"],
         "something is missing at the end"
     );
 }
@@ -669,14 +701,14 @@ fn what_is_typed_is_visible_on_a_terminal_of_few_lines() {
     for error in [false, true] {
         for lines in 4..8 {
             let mut desk = Desk::with(vec![row(1)]);
-            desk.type_in("/nginx");
+            desk.type_in("/not nginx");
             if error {
                 let (serial, _) = desk.requested_filter();
                 let result = Err(problem(0, 5));
                 desk.receive(Update::Filter { serial, result });
             }
             let drawn = desk.draw(40, lines);
-            assert!(drawn.contains("/ nginx\n"), "{lines}:\n{drawn}");
+            assert!(drawn.contains("/ not nginx\n"), "{lines}:\n{drawn}");
         }
     }
 }

@@ -9,6 +9,8 @@ use super::Signs;
 pub(super) enum Cut {
     /// For words.
     End,
+    /// For holders: the number of others stays, and the name before it is cut.
+    Name,
     /// For endpoints, whose port stays: what tells addresses apart is at both their ends.
     Middle,
 }
@@ -45,6 +47,17 @@ pub(super) fn clipped(text: &str, columns: usize, cut: Cut, signs: Signs) -> Str
     let ellipsis = signs.ellipsis;
     match cut {
         Cut::End => format!("{}{ellipsis}", start(text, room)),
+        Cut::Name => {
+            // A name has no space.
+            let others = text.rfind(" +").unwrap_or(text.len());
+            let (name, others) = text.split_at(others);
+            match room.checked_sub(others.width()) {
+                Some(room) if room >= MIN_NAME_WIDTH => {
+                    format!("{}{ellipsis}{others}", start(name, room))
+                }
+                _ => format!("{}{ellipsis}", start(text, room)),
+            }
+        }
         Cut::Middle => {
             let port = text.rfind(':').map_or(0, |at| text[at..].width());
             // A part of the address stands before the port, or else it would be nobody's.
@@ -119,6 +132,9 @@ pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
+/// The width below which nothing is to be read of a holder.
+const MIN_NAME_WIDTH: usize = 3;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,6 +155,10 @@ mod tests {
             ),
             ("日本語", 4, Cut::End, "日… "),
             ("日本語", 6, Cut::End, "日本語"),
+            ("7 nginx +12", 11, Cut::Name, "7 nginx +12"),
+            ("7 nginx +12", 10, Cut::Name, "7 ngi… +12"),
+            ("7 nginx +12", 7, Cut::Name, "7 ngin…"),
+            ("7 nginx", 5, Cut::Name, "7 ng…"),
             ("abc", 0, Cut::End, ""),
             ("abc", 1, Cut::End, "…"),
         ] {

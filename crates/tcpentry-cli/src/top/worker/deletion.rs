@@ -7,12 +7,10 @@ use std::time::Instant;
 
 use tcpentry::delete::{Ending, Subflows};
 use tcpentry::filter::Truth;
-use tcpentry::process::Owners;
 use tcpentry::{Connection, Error, Options, Outcome};
 
 use super::super::message::{PreviewBasis, PreviewItem, SocketTarget, Update};
 use super::super::model::{Deletability, NotDeleted, RowKey};
-use super::names::{NameCache, search};
 use super::{UpdateSender, Worker};
 use crate::own_session;
 
@@ -98,21 +96,16 @@ impl Worker {
         // Rows on the screen have been looked up already; a scan of all processes takes long.
         let known = |target: &SocketTarget| self.resolved.get(&target.key)?.holders.clone();
         let unknown = targets.iter().filter(|target| known(target).is_none());
-        let inodes: Vec<_> = unknown
-            .filter_map(|target| target.connection.inode)
-            .collect();
-        let owners = if inodes.is_empty() {
-            Owners::default()
-        } else {
-            search(Owners::search().of_sockets(inodes)).unwrap_or_default()
-        };
+        let now = Instant::now();
+        let inodes = unknown.filter_map(|target| Some((target.connection.inode?, now)));
+        self.holders.look_for_at_once(inodes);
         let items = targets
             .into_iter()
             .zip(deletabilities)
             .map(|(target, deletability)| {
-                let known = known(&target);
-                let known =
-                    known.or_else(|| NameCache::from_owners(&target.connection, &owners).holders);
+                let known = self.resolved.get(&target.key);
+                let known = known.and_then(|known| known.holders.clone());
+                let known = known.or_else(|| self.holders.of(target.connection.inode, now).holders);
                 let holders = known.map_or("-".to_owned(), |holders| holders.text.clone());
                 let namespace = self
                     .namespaces

@@ -4,10 +4,12 @@
 
 mod deletion;
 mod details;
+mod holders;
 mod names;
+mod queue;
 mod read;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::slice;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -19,13 +21,15 @@ use tcpentry::table::Devices;
 use tcpentry::{Attribution, Options, Selection, States};
 
 use super::message::{FilterProblem, SocketKind, SocketTarget, Update, WorkerCommand};
-use super::model::{Arranged, Arrangement, Baseline, Frame, Resolved, RowKey};
+use super::model::{Arranged, Arrangement, Baseline, Find, Frame, Resolved, RowKey};
 use crate::args::{NetnsArgs, SelectArgs};
 use crate::own_session::SessionGuard;
 use crate::tables::selection::{self, FilterInput, Hosts, SelectionError};
 use crate::tables::sets::Sets;
 use crate::tables::{self, NamespaceTable, Tables};
+use holders::HolderCache;
 use names::NameCache;
+use queue::CommandQueue;
 
 /// The settings of the whole run, from the command line.
 #[derive(Clone, Debug)]
@@ -55,9 +59,7 @@ pub(crate) type UpdateSender = Box<dyn Fn(Update) -> bool + Send>;
 
 pub(crate) struct Worker {
     settings: Settings,
-    commands: Receiver<WorkerCommand>,
-    /// Commands that came while something else was done.
-    pending: VecDeque<WorkerCommand>,
+    queue: CommandQueue,
     send: UpdateSender,
     namespaces: Vec<WatchedNamespace>,
     /// The numbers of all namespaces ever shown.
@@ -67,8 +69,10 @@ pub(crate) struct Worker {
     all_netns: bool,
     interval: Option<Duration>,
     arrangement: Arrangement,
+    find: Find,
     attribution: Attribution,
     names: NameCache,
+    holders: HolderCache,
     resolved: HashMap<RowKey, Resolved>,
     session: SessionGuard,
     details: Option<SocketTarget>,
@@ -90,8 +94,7 @@ impl Worker {
         send: UpdateSender,
     ) -> Result<Self, SelectionError> {
         let mut worker = Self {
-            commands,
-            pending: VecDeque::new(),
+            queue: CommandQueue::new(commands),
             send,
             namespaces: Vec::new(),
             numbers: HashMap::new(),
@@ -100,8 +103,10 @@ impl Worker {
             all_netns: settings.netns.all_netns,
             interval: Some(settings.interval),
             arrangement: settings.arrangement,
+            find: Find::default(),
             attribution: Attribution::new(),
             names: NameCache::default(),
+            holders: HolderCache::default(),
             resolved: HashMap::new(),
             session: SessionGuard::new(settings.own_session),
             details: None,
@@ -126,7 +131,7 @@ impl Worker {
     fn run(mut self) {
         let mut next = Instant::now();
         loop {
-            match self.next_command(next) {
+            match self.queue.next(next) {
                 Ok(command) => {
                     if self.execute(command) {
                         next = Instant::now();
@@ -138,21 +143,12 @@ impl Worker {
                     let start = Instant::now();
                     self.read_table();
                     // Reading a large table takes at most half of the time.
-                    let pause = self.interval.unwrap_or(PAUSE).max(start.elapsed());
+                    let pause = self.interval.unwrap_or(PAUSE).max(2 * start.elapsed());
                     next = start + pause;
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
-    }
-
-    /// Waits for a command until it is time to read the table.
-    fn next_command(&mut self, next: Instant) -> Result<WorkerCommand, RecvTimeoutError> {
-        if let Some(command) = self.pending.pop_front() {
-            return Ok(command);
-        }
-        let left = next.saturating_duration_since(Instant::now());
-        self.commands.recv_timeout(left)
     }
 
     /// Executes a command. Returns true where the table is to be read at once.
@@ -172,13 +168,7 @@ impl Worker {
                 text,
                 typing,
             } => {
-                self.pending.extend(self.commands.try_iter());
-                // Typing may be faster than filters are compiled.
-                let is_outdated = self
-                    .pending
-                    .iter()
-                    .any(|it| matches!(it, WorkerCommand::Filter { .. }));
-                return !is_outdated && self.change_filter(serial, text, typing);
+                return !self.queue.has_filter() && self.change_filter(serial, text, typing);
             }
             WorkerCommand::ShowKind(kind) => {
                 self.kind = kind;
@@ -189,10 +179,10 @@ impl Worker {
                 self.change_namespaces(all);
                 return true;
             }
-            WorkerCommand::Arrange(arrangement) => {
-                let before = self.arrangement;
-                self.arrangement = arrangement;
-                if arrangement.needs_holders() && !before.needs_holders() {
+            WorkerCommand::Arrange(arrangement, find) => {
+                let knew_holders = self.needs_holders();
+                (self.arrangement, self.find) = (arrangement, find);
+                if self.needs_holders() && !knew_holders {
                     return true;
                 }
                 if self.frame.is_large() {
@@ -381,28 +371,21 @@ impl Worker {
         }
     }
 
+    /// Returns true where the holders of all rows have to be known.
+    fn needs_holders(&self) -> bool {
+        self.arrangement.needs_holders(&self.find)
+    }
+
     /// Sends the frame in the chosen order.
     fn send_frame(&self) {
-        let arranged = Arranged::new(&self.frame, self.arrangement);
+        let arranged = Arranged::new(&self.frame, self.arrangement, &self.find);
         (self.send)(Update::Frame {
             frame: Arc::clone(&self.frame),
             arrangement: self.arrangement,
+            find: self.find.clone(),
             arranged,
         });
     }
-}
-
-/// Returns true for a command that the user waits for.
-const fn is_urgent(command: &WorkerCommand) -> bool {
-    matches!(
-        command,
-        WorkerCommand::Filter { .. }
-            | WorkerCommand::ShowKind(_)
-            | WorkerCommand::AllNamespaces(_)
-            | WorkerCommand::Details(Some(_))
-            | WorkerCommand::Preview { .. }
-            | WorkerCommand::Delete { paced: false, .. }
-    )
 }
 
 fn problem(refusal: SelectionError) -> FilterProblem {

@@ -1,16 +1,13 @@
-//! The names of users, units and processes, each looked up once.
+//! The names of users, units and services, each looked up once.
 
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
-use tcpentry::Connection;
 use tcpentry::escape::escape_for_terminal;
 use tcpentry::process::{CgroupPath, Cgroups, Container, OwnerSearch, Owners, Unit};
+use tcpentry::{Connection, SystemNames};
 use uzers::UsersCache;
-
-use super::super::model::{HolderNames, Resolved};
-use crate::output::{BETWEEN_HOLDERS, holder};
 
 #[derive(Default)]
 pub(super) struct NameCache {
@@ -18,6 +15,8 @@ pub(super) struct NameCache {
     known_users: HashMap<u32, Arc<str>>,
     cgroups: Cgroups,
     units: HashMap<u64, Option<Arc<str>>>,
+    /// The names of services, by port; `None` until the first port was asked about.
+    services: Option<HashMap<u16, Arc<str>>>,
     /// A cgroup was found that has no name yet; it may be new.
     has_unknown: bool,
 }
@@ -70,32 +69,15 @@ impl NameCache {
             .map(CgroupPath::as_str)
     }
 
-    /// Returns what the owners show about a socket.
-    pub(super) fn from_owners(connection: &Connection, owners: &Owners) -> Resolved {
-        let Some(inode) = connection.inode else {
-            return Resolved::default();
-        };
-        let mut texts = Vec::new();
-        let mut name = String::new();
-        let mut unit = None;
-        for owner in owners.of(inode) {
-            texts.push(holder(owner));
-            if name.is_empty() {
-                name = escape_for_terminal(&owner.name);
-            }
-            unit = unit.or_else(|| owner.cgroup.as_ref().and_then(|it| unit_of(it.as_path())));
-        }
-        // It is held by a process that this user may not see.
-        let text = if texts.is_empty() {
-            "?".to_owned()
-        } else {
-            texts.join(BETWEEN_HOLDERS)
-        };
-        Resolved {
-            holders: Some(Arc::new(HolderNames { text, first: name })),
-            unit,
-            deletability: None,
-        }
+    /// Returns the name of the service of a port.
+    pub(super) fn service(&mut self, port: u16) -> Option<Arc<str>> {
+        let services = self.services.get_or_insert_with(|| {
+            let services = SystemNames::services().into_iter();
+            services
+                .map(|(port, name)| (port, escape_for_terminal(name.as_bytes()).into()))
+                .collect()
+        });
+        services.get(&port).cloned()
     }
 }
 
@@ -105,7 +87,7 @@ pub(super) fn search(search: OwnerSearch<'_>) -> io::Result<Owners> {
 }
 
 /// Returns the container of a cgroup, or else its unit.
-fn unit_of(path: CgroupPath<'_>) -> Option<Arc<str>> {
+pub(super) fn unit_of(path: CgroupPath<'_>) -> Option<Arc<str>> {
     let container = Container::from_cgroup(path).map(|container| container.to_string());
     let name = container.or_else(|| Unit::from_cgroup(path).map(|unit| unit.to_string()))?;
     Some(escape_for_terminal(name.as_bytes()).into())

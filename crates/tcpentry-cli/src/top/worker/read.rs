@@ -3,13 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use tcpentry::Error;
 use tcpentry::filter::Truth;
-use tcpentry::process::Owners;
-use tcpentry::{Connection, Error};
 
 use super::super::message::Update;
-use super::super::model::{Baseline, Frame, Resolved, Row, RowKey};
-use super::names::{NameCache, search};
+use super::super::model::{Baseline, Frame, Row, RowKey};
 use super::{WatchedNamespace, Worker};
 
 impl Worker {
@@ -34,7 +32,7 @@ impl Worker {
             (self.send)(Update::Trouble(trouble.clone()));
             return;
         }
-        if self.arrangement.needs_holders() {
+        if self.needs_holders() {
             self.resolve_all_holders(&mut reading.rows);
         }
         let baseline = std::mem::replace(&mut self.baseline, Baseline::Previous);
@@ -45,6 +43,7 @@ impl Worker {
             hidden: reading.hidden,
             notes: reading.notes,
             read_time: start.elapsed(),
+            read_at: Some(start),
             ..frame
         });
         self.prune_resolved();
@@ -61,8 +60,7 @@ impl Worker {
             attribution,
             names,
             resolved,
-            commands,
-            pending,
+            queue,
             ..
         } = self;
         let WatchedNamespace {
@@ -76,11 +74,8 @@ impl Worker {
         let query = selection.query().clone().with_info();
         let rows = opened.table.connections(&query)?;
         for (count, connection) in rows.enumerate() {
-            if count % ROWS_PER_CHECK == ROWS_PER_CHECK - 1 {
-                pending.extend(commands.try_iter());
-                if pending.iter().any(super::is_urgent) {
-                    return Ok(false);
-                }
+            if count % ROWS_PER_CHECK == ROWS_PER_CHECK - 1 && queue.has_urgent() {
+                return Ok(false);
             }
             let connection = connection?;
             match selection.judge(&connection, attribution)? {
@@ -101,6 +96,7 @@ impl Worker {
                 device: interface.map(|interface| devices.name(interface).to_string().into()),
                 user: names.user(&connection, has_users),
                 unit: names.unit(&connection),
+                service: names.service(connection.local().port()),
                 resolved: resolved.get(&key).cloned().unwrap_or_default(),
                 ..Row::new(key, connection, Instant::now())
             });
@@ -112,15 +108,12 @@ impl Worker {
     fn resolve_all_holders(&mut self, rows: &mut [Row]) {
         let is_unknown =
             |row: &Row| row.resolved.holders.is_none() && row.connection.inode.is_some();
-        if !rows.iter().any(is_unknown) {
-            return;
-        }
-        let Ok(owners) = search(Owners::search()) else {
-            // The rows are shown as not looked up.
-            return;
-        };
-        for row in rows.iter_mut().filter(|row| is_unknown(row)) {
-            let known = NameCache::from_owners(&row.connection, &owners);
+        let unknown = rows.iter().filter(|row| is_unknown(row));
+        let sockets = unknown.filter_map(|row| Some((row.connection.inode?, row.first_read_at)));
+        self.holders.look_for(sockets);
+        let unknown = rows.iter_mut().filter(|row| is_unknown(row));
+        for row in unknown {
+            let known = self.holders.of(row.connection.inode, row.first_read_at);
             let resolved = known.or(&row.resolved);
             self.resolved.insert(row.key, resolved.clone());
             row.resolved = resolved;
@@ -142,24 +135,31 @@ impl Worker {
         let wanted: std::collections::HashSet<RowKey> = keys.iter().copied().collect();
         let frame = Arc::clone(&self.frame);
         let rows = frame.rows.iter().filter(|row| wanted.contains(&row.key));
-        let rows: Vec<(RowKey, Connection)> =
-            rows.map(|row| (row.key, row.connection.clone())).collect();
-        let inodes = rows.iter().filter_map(|(_, connection)| connection.inode);
-        // Where processes can't be read, no holder is known.
-        let owners = search(Owners::search().of_sockets(inodes)).unwrap_or_default();
-        let deletabilities = self.deletabilities(
-            rows.iter()
-                .map(|(key, connection)| (*key, connection.clone())),
-        );
+        let rows: Vec<&Row> = rows.collect();
+        let sockets = rows.iter();
+        let sockets = sockets.filter_map(|row| Some((row.connection.inode?, row.first_read_at)));
+        self.holders.look_for(sockets);
+        // Those that scrolled away before an answer came may be asked about twice.
+        let is_unchecked = |row: &&&Row| {
+            let known = self.resolved.get(&row.key);
+            known.is_none_or(|known| known.deletability.is_none())
+        };
+        let unchecked = rows.iter().filter(is_unchecked);
+        let unchecked: Vec<_> = unchecked
+            .map(|row| (row.key, row.connection.clone()))
+            .collect();
+        let deletabilities = self.deletabilities(unchecked.iter().cloned());
+        for ((key, _), deletability) in unchecked.into_iter().zip(deletabilities) {
+            self.resolved.entry(key).or_default().deletability = Some(deletability);
+        }
         let mut answer = Vec::new();
-        for ((key, connection), deletability) in rows.iter().zip(deletabilities) {
-            let resolved = Resolved {
-                deletability: Some(deletability),
-                ..NameCache::from_owners(connection, &owners)
-            };
-            let known = self.resolved.entry(*key).or_default();
-            *known = resolved.or(known);
-            answer.push((*key, known.clone()));
+        for row in rows {
+            let known = self.resolved.entry(row.key).or_default();
+            if known.holders.is_none() {
+                let found = self.holders.of(row.connection.inode, row.first_read_at);
+                *known = known.or(&found);
+            }
+            answer.push((row.key, known.clone()));
         }
         (self.send)(Update::Resolved(answer));
     }

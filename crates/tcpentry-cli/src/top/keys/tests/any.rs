@@ -33,7 +33,7 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let letters = "/*  dddyyyyyuirsacpl+-<>hjkgGFn?qxeE".chars();
+    let letters = "/*  dddyyyyyuirsacpl+-<>hjkgGFn?qxeEoto".chars();
     let letters: Vec<_> = letters.map(KeyCode::Char).collect();
     let others = vec![
         KeyCode::Enter,
@@ -41,6 +41,7 @@ fn step() -> impl Strategy<Value = Step> {
         KeyCode::Esc,
         KeyCode::Esc,
         KeyCode::Tab,
+        KeyCode::BackTab,
         KeyCode::Up,
         KeyCode::Down,
         KeyCode::Left,

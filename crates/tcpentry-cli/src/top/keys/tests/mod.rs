@@ -55,21 +55,23 @@ type Proof = (&'static str, fn(&mut Desk));
 /// The checks for each line of the help, in its order.
 const PROOFS: &[Proof] = &[
     ("/", |desk| {
-        desk.type_in("/nginx");
-        desk.press(KeyCode::Tab);
-        assert_eq!(desk.requested_filter().1, "process nginx*");
+        desk.type_in("/100.3");
+        assert_eq!(desk.lines(), [3], "while it is typed");
         desk.press(KeyCode::Enter);
-        let (serial, _) = desk.requested_filter();
-        desk.receive(Update::Filter {
-            serial,
-            result: Ok(()),
-        });
-        assert_eq!(desk.top.filter.applied, "process nginx*");
-        assert_eq!(desk.top.focus, Focus::Table);
-        desk.type_in("/x");
+        assert_eq!((desk.lines(), desk.top.focus), (vec![3], Focus::Table));
+        desk.type_in("/443");
+        assert_eq!(desk.lines(), [1, 2, 3, 4, 5]);
+        desk.press(KeyCode::Tab);
+        assert_eq!(desk.requested_filter().1, "port = :443");
         desk.press(KeyCode::Esc);
-        assert_eq!(desk.requested_filter().1, "process nginx*");
-        assert_eq!(desk.top.focus, Focus::Table);
+        assert_eq!(
+            (desk.requested_filter().1, desk.top.focus),
+            (String::new(), Focus::Table)
+        );
+        assert_eq!(desk.lines(), [3], "the one before");
+        desk.type_in("/");
+        desk.press(KeyCode::Up);
+        assert_eq!(desk.top.filter.edit.text(), "100.3");
     }),
     ("Esc", |desk| {
         desk.apply_filter("port = :1");
@@ -185,12 +187,33 @@ const PROOFS: &[Proof] = &[
         assert_eq!(desk.lines(), [0, 1, 2, 3, 4, 5]);
     }),
     ("Tab", |desk| {
-        use Grouping::{None, Peer, Process, State, Unit};
-        for grouping in [Process, Peer, Unit, State, None] {
+        use Grouping::{Netns, Network, None, Peer, Port, Process, State, Unit, User};
+        for grouping in [Process, User, Peer, Network, Port, Unit, Netns, State, None] {
             desk.press(KeyCode::Tab);
             desk.show_again();
             assert_eq!(desk.top.table.arrangement.grouping, grouping);
         }
+        desk.press(KeyCode::BackTab);
+        assert_eq!(desk.top.table.arrangement.grouping, State);
+    }),
+    ("o", |desk| {
+        desk.type_in("o");
+        let drawn = desk.draw(80, 24);
+        assert!(
+            drawn.contains(" d  IDLE") && !drawn.contains("COUNT"),
+            "{drawn}"
+        );
+        desk.type_in("d");
+        let by = |desk: &Desk| {
+            let arrangement = desk.top.table.arrangement;
+            (arrangement.by, arrangement.descending)
+        };
+        assert_eq!(by(desk), (TopColumn::Idle, true));
+        desk.type_in("od");
+        assert_eq!(by(desk), (TopColumn::Idle, false), "the other way round");
+        desk.type_in("o");
+        desk.press(KeyCode::Esc);
+        assert_eq!(desk.top.focus, Focus::Table);
     }),
     ("<  >", |desk| {
         desk.type_in("<");
@@ -433,11 +456,8 @@ fn what_is_pasted_is_text_and_never_keys() {
     let mut desk = desk();
     desk.type_in("/");
     desk.happen(&paste);
-    assert_eq!(
-        desk.requested_filter().1,
-        "*dyq  d y[2J",
-        "without controls"
-    );
+    let typed = desk.top.filter.edit.text();
+    assert_eq!(typed, "*dyq  d y[2J", "without controls");
     assert_eq!(desk.top.focus, Focus::Filter, "a line's end does not enter");
 }
 
@@ -473,14 +493,15 @@ fn keys_of_the_table_are_text_in_the_filter() {
     assert_eq!(desk.top.filter.edit.text(), "dyq*? ");
     assert_eq!(desk.top.request, None);
     assert!(desk.requested_deletions().is_empty());
+    assert!(desk.lines().is_empty());
     desk.press_with(KeyCode::Char('u'), KeyModifiers::CONTROL);
-    assert_eq!(desk.requested_filter().1, "");
+    assert_eq!(desk.lines(), [1, 2, 3, 4, 5]);
 }
 
 #[test]
 fn to_move_in_the_text_asks_nothing() {
     let mut desk = desk();
-    desk.type_in("/port");
+    desk.type_in("/443");
     desk.requested();
     for key in [KeyCode::Left, KeyCode::Home, KeyCode::Right, KeyCode::End] {
         desk.press(key);
@@ -494,7 +515,7 @@ fn to_move_in_the_text_asks_nothing() {
 #[test]
 fn an_error_is_forgotten_with_the_line() {
     let mut desk = desk();
-    desk.type_in("/x");
+    desk.type_in("/not x");
     let (serial, _) = desk.requested_filter();
     let result = Err(problem(0, 1));
     desk.receive(Update::Filter { serial, result });

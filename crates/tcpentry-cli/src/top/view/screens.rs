@@ -1,0 +1,239 @@
+//! Whole screens of several sizes, as text in the files of `screens`, to be looked at.
+//!
+//! A change of what is drawn changes them: run this test with `TCPENTRY_WRITE_SCREENS=1`, and look at the difference.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::event::KeyCode;
+use tcpentry::{Method, Pair, State};
+
+use super::super::model::testing::{key, row_of};
+use super::super::model::{Deletability, HolderNames, Resolved, Row};
+use super::super::testing::Desk;
+use crate::args::TopColumn;
+
+/// A service with its connections.
+struct SampleService {
+    name: &'static str,
+    user: &'static str,
+    unit: &'static str,
+    /// The first process, and the number of those that it has forked.
+    pid: i32,
+    workers: i32,
+    local: &'static str,
+    peers: fn(u64) -> String,
+    count: u64,
+    state: fn(u64) -> State,
+}
+
+const SERVICES: &[SampleService] = &[
+    SampleService {
+        name: "nginx",
+        user: "www-data",
+        unit: "nginx.service",
+        pid: 812,
+        workers: 4,
+        local: "203.0.113.10:443",
+        peers: |number| {
+            format!(
+                "198.51.{}.{}:{}",
+                number % 5,
+                number % 250 + 1,
+                40_000 + number
+            )
+        },
+        count: 140,
+        state: |number| match number % 20 {
+            7 => State::FinWait2,
+            _ => State::Established,
+        },
+    },
+    SampleService {
+        name: "nginx",
+        user: "www-data",
+        unit: "nginx.service",
+        pid: 812,
+        workers: 4,
+        local: "[2001:db8:aaaa:bbbb:cccc:dddd:1:1]:443",
+        peers: |number| {
+            format!(
+                "[2001:db8:{number:x}:22:333:4444:5555:6666]:{}",
+                50_000 + number
+            )
+        },
+        count: 30,
+        state: |_| State::Established,
+    },
+    SampleService {
+        name: "postgres",
+        user: "postgres",
+        unit: "postgresql@16-main.service",
+        pid: 1033,
+        workers: 24,
+        local: "10.0.0.5:5432",
+        peers: |number| format!("10.0.0.{}:{}", 20 + number % 3, 33_000 + number),
+        count: 24,
+        state: |_| State::Established,
+    },
+    SampleService {
+        name: "python3",
+        user: "app",
+        unit: "docker:3f9c1a675236",
+        pid: 20_417,
+        workers: 0,
+        local: "10.0.0.5:38112",
+        peers: |number| format!("10.0.9.{}:8080", 1 + number),
+        count: 31,
+        state: |number| match number {
+            0..26 => State::CloseWait,
+            _ => State::Established,
+        },
+    },
+    SampleService {
+        name: "sshd-session",
+        user: "root",
+        unit: "ssh.service",
+        pid: 733,
+        workers: 2,
+        local: "203.0.113.10:22",
+        peers: |number| format!("192.0.2.{}:51{number}22", 4 + number),
+        count: 2,
+        state: |_| State::Established,
+    },
+];
+
+/// Returns the rows after so many seconds.
+fn population(start: &[Row], seconds: u64) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for service in SERVICES {
+        for number in 0..service.count {
+            let cookie = 1 + rows.len() as u64;
+            let mut row = row_of(cookie.min(200), (service.state)(number));
+            row.key = key(cookie);
+            row.connection.cookie = row.key.cookie;
+            let peer = (service.peers)(number).parse().unwrap();
+            row.connection.pair = Pair::new(service.local.parse().unwrap(), peer).unwrap();
+            let pid = match service.workers {
+                0 => service.pid,
+                workers => service.pid + 1 + i32::try_from(number).unwrap() % workers,
+            };
+            let text = format!("{pid} {}", service.name);
+            row.user = Some(service.user.into());
+            row.unit = Some(service.unit.into());
+            row.resolved = Resolved {
+                holders: Some(Arc::new(match number {
+                    // Inherited by another one.
+                    3 => HolderNames {
+                        text: format!("{text}, {} logger", pid + 90),
+                        others: 1,
+                        first: service.name.into(),
+                        tree: service.pid,
+                    },
+                    _ => HolderNames {
+                        text,
+                        others: 0,
+                        first: service.name.into(),
+                        tree: service.pid,
+                    },
+                })),
+                unit: None,
+                deletability: Some(Deletability::By(Method::SockDiag)),
+            };
+            let info = row.connection.info.as_mut().unwrap();
+            info.rtt = Duration::from_micros(180 + 977 * (cookie % 40));
+            let idle = match row.connection.state {
+                State::CloseWait => Duration::from_secs(600 + 311 * number),
+                _ => Duration::from_millis(15 * cookie),
+            };
+            (info.last_data_sent, info.last_data_received) = (idle, idle);
+            info.bytes_received = seconds * 170 * (cookie * cookie % 97);
+            info.bytes_acked = seconds * 9_100 * (cookie * cookie % 89);
+            info.total_retransmits = u32::try_from(cookie % 7 / 5).unwrap();
+            if let Some(first) = start.first() {
+                row.read_at = first.read_at + Duration::from_secs(seconds);
+            }
+            rows.push(row);
+        }
+    }
+    let read_at = rows[0].read_at;
+    for row in &mut rows {
+        row.read_at = read_at;
+    }
+    rows
+}
+
+/// Returns a screen on which they were read twice.
+fn desk() -> Desk {
+    let start = population(&[], 0);
+    let mut desk = Desk::with(start.clone());
+    desk.wait(1);
+    let mut next = population(&start, 1);
+    // One has left, and one has come.
+    next.remove(40);
+    let last = next.len() - 1;
+    next[last].key = key(900);
+    desk.read(next);
+    desk.top.sort_by(TopColumn::State);
+    desk
+}
+
+/// A screen, and how it is reached.
+type Scene = (&'static str, fn(&mut Desk));
+
+const SCENES: &[Scene] = &[
+    ("table", |_| {}),
+    ("sorted by throughput, three marked", |desk| {
+        desk.type_in("oo");
+        desk.type_in("   ");
+    }),
+    ("grouped by process, one expanded", |desk| {
+        desk.press(KeyCode::Tab);
+        desk.show_again();
+        desk.press(KeyCode::Down);
+        desk.press(KeyCode::Down);
+        desk.press(KeyCode::Enter);
+    }),
+    ("grouped by local port", |desk| {
+        for _ in 0..5 {
+            desk.press(KeyCode::Tab);
+        }
+        desk.show_again();
+    }),
+    ("finding", |desk| desk.type_in("/postgres")),
+    ("an order is chosen", |desk| desk.type_in("o")),
+    ("preview", |desk| {
+        desk.type_in("/python clsw");
+        desk.press(KeyCode::Enter);
+        desk.type_in("*");
+        desk.open_preview(&[172]);
+    }),
+];
+
+#[test]
+fn screens_are_as_they_were_looked_at() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/top/view/screens");
+    let writes = std::env::var_os("TCPENTRY_WRITE_SCREENS").is_some();
+    for (columns, lines) in [(40, 10), (80, 24), (120, 40), (200, 60)] {
+        let mut drawn = String::new();
+        for (name, reach) in SCENES {
+            let mut desk = desk();
+            desk.draw(columns, lines);
+            reach(&mut desk);
+            let screen = desk.draw(columns, lines);
+            for line in screen.lines() {
+                assert!(super::text::width(line) <= columns.into(), "{name}: {line}");
+            }
+            let _ = write!(drawn, "-- {name}\n{screen}\n");
+        }
+        let file = folder.join(format!("{columns}x{lines}.txt"));
+        if writes {
+            fs::write(&file, &drawn).unwrap();
+        }
+        let expected = fs::read_to_string(&file).unwrap();
+        assert_eq!(drawn, expected, "{}:\n{drawn}", file.display());
+    }
+}
