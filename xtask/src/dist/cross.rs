@@ -5,7 +5,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
@@ -62,8 +62,11 @@ pub(super) fn build(
         ),
     )?;
     fs::set_permissions(&linker, Permissions::from_mode(0o755))?;
-    // The tree has no network.
-    command::run(&mut command::cargo(["fetch", "--locked"]))?;
+    // The tree has no network. Std's own dependencies are those of its source there.
+    for manifest in [Path::new("Cargo.toml"), &tree.at(STD)] {
+        let mut fetch = command::cargo(["fetch", "--locked", "--manifest-path"]);
+        command::run(fetch.arg(manifest).env("RUSTC_BOOTSTRAP", "1"))?;
+    }
 
     let sources = std::env::current_dir()?;
     let registry = super::release::cargo_home()?.join("registry");
@@ -88,7 +91,7 @@ pub(super) fn build(
 }
 
 /// Returns the folder with zig's compiler for C, from its package for Python.
-fn zig(release: &Release) -> Result<PathBuf> {
+pub(super) fn zig(release: &Release) -> Result<PathBuf> {
     let folder = release.folder.join("zig");
     if !folder.join("ziglang/zig").exists() {
         let mut install = command::program(["python3", "-m", "pip", "install", "--no-deps", ZIG]);
@@ -107,6 +110,8 @@ const RUST: Kind = Kind {
     architectures: "amd64",
     packages: "rustc-web,cargo-web,rust-web-src",
 };
+
+const STD: &str = "usr/lib/rustlib/src/rust/library/Cargo.toml";
 
 /// The script that builds; its arguments are the target, `+` for a static program, and `library` where that is wanted, too,
 /// which is built alone, lest it get the features of what the program needs.

@@ -9,8 +9,9 @@ use serde_json::Value;
 
 use crate::command;
 
-/// Returns the crates that program and C library contain, and the texts of their licences, each once.
-pub(super) fn third_party() -> Result<String> {
+/// Returns the crates that program and C library contain, and the texts of their licences, each once; the folder is that of
+/// zig, with which the programs for other systems are linked.
+pub(super) fn third_party(zig: &Path) -> Result<String> {
     let mut ask = command::cargo([
         "metadata",
         "--format-version=1",
@@ -36,9 +37,18 @@ pub(super) fn third_party() -> Result<String> {
     let mut texts: Vec<(String, Vec<String>)> = texts.into_iter().collect();
     texts.sort_by(|(_, a), (_, b)| a.cmp(b));
     for (text, names) in texts {
-        list += &format!("\n\n==== {}\n\n{}\n", names.join(", "), text.trim_end());
+        list += &section(&names.join(", "), &text);
+    }
+    for (name, path) in LINKED {
+        let path = zig.join(path);
+        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        list += &section(name, &text);
     }
     Ok(list)
+}
+
+fn section(title: &str, text: &str) -> String {
+    format!("\n\n==== {title}\n\n{}\n", text.trim_end())
 }
 
 /// Returns the packages of other authors that end in program or C library, in the order of their names.
@@ -101,6 +111,15 @@ fn texts_beside(manifest: &Path) -> Result<Vec<String>> {
 
 /// The beginnings of the names of files with licences.
 const NAMES: [&str; 5] = ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE"];
+
+/// What the linker adds, and the files with the licences in zig's folder.
+const LINKED: [(&str, &str); 2] = [
+    ("musl, in static programs", "lib/libc/musl/COPYRIGHT"),
+    (
+        "LLVM's libunwind and compiler-rt, in static programs and in those for arm64",
+        "lib/libunwind/LICENSE.TXT",
+    ),
+];
 
 const HEAD: &str = "\
 The program tcpentry and the library libiphlpapi contain Rust's standard library (MIT OR Apache-2.0; the Rust project,

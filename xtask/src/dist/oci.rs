@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use super::architecture::Architecture;
 use super::cross;
-use super::licences;
 use super::release::Release;
 use super::tree::Kind;
 use super::{sums, tar};
@@ -22,7 +21,7 @@ pub(super) fn make(release: &Release) -> Result<()> {
         let name = format!("tcpentry-{}-oci-{architecture}", release.version);
         let work = release.work(&name)?;
         let root = work.join("root");
-        fill(&root, &built.program)?;
+        fill(release, &root, &built.program)?;
         let layout = work.join("layout");
         write_layout(release, &work, &layout, architecture)?;
         let archive = release.out.join(format!("{name}.tar"));
@@ -38,7 +37,7 @@ pub(super) fn make(release: &Release) -> Result<()> {
 }
 
 /// Lays out the root of the image: the program, the folders that `guard` writes to, and names for root.
-fn fill(root: &Path, program: &Path) -> Result<()> {
+fn fill(release: &Release, root: &Path, program: &Path) -> Result<()> {
     for folder in [
         "etc/tcpentry/guard.d",
         "run/tcpentry",
@@ -55,7 +54,7 @@ fn fill(root: &Path, program: &Path) -> Result<()> {
         ("etc/group", "root:x:0:\n"),
         (
             "usr/share/doc/tcpentry/third-party.txt",
-            &licences::third_party()?,
+            &release.third_party()?,
         ),
     ] {
         fs::write(root.join(path), text)?;

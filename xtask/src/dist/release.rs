@@ -91,8 +91,13 @@ impl Release {
         let options = install::Options::below(folder, Path::new(to.prefix));
         place(built, &options.with_libdir(Path::new(to.libdir)))?;
         let documents = folder.join(&to.prefix[1..]).join("share/doc/tcpentry");
-        fs::write(documents.join("third-party.txt"), licences::third_party()?)?;
+        fs::write(documents.join("third-party.txt"), self.third_party()?)?;
         Ok(())
+    }
+
+    /// Returns the licences of all that program and C library contain.
+    pub(super) fn third_party(&self) -> Result<String> {
+        licences::third_party(&cross::zig(self)?.join("ziglang"))
     }
 
     fn recipe(&self) -> Result<Recipe> {

@@ -57,6 +57,11 @@ impl Tree {
         Ok(Self(root))
     }
 
+    /// Returns the path here of a file of the tree.
+    pub(super) fn at(&self, path: &str) -> PathBuf {
+        self.0.join(path)
+    }
+
     /// Runs a command in the tree, without a network. Its changes are lost when it ends: what is to be kept is written into a
     /// folder of this machine, each of which stands before its place in the tree. The title is what is printed of it.
     pub(super) fn run(&self, title: &str, folders: &[(&Path, &str)], words: &[&str]) -> Result<()> {
