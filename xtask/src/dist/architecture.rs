@@ -1,12 +1,9 @@
-//! The architectures that packages are for.
-
-use super::cross::{ARM64, MUSL_AMD64, MUSL_ARM64, Target};
-use super::release::Place;
+//! The architectures that packages are for, with the systems that Rust and zig build for, and the folders of the packages.
 
 /// An architecture.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Architecture {
-    /// That of the machine that builds.
+    /// The architecture of the machine that builds.
     Amd64,
     Arm64,
 }
@@ -57,3 +54,38 @@ impl Architecture {
         }
     }
 }
+
+/// The folders for which a package is made.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) prefix: &'static str,
+    pub(super) libdir: &'static str,
+}
+
+/// A system to build for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Target {
+    /// Rust's name of it.
+    pub(super) triple: &'static str,
+    /// Zig's name, with the oldest glibc that will do.
+    pub(super) zig: &'static str,
+    /// True for programs that contain their C library.
+    pub(super) is_static: bool,
+}
+
+const MUSL_AMD64: Target = Target {
+    triple: "x86_64-unknown-linux-musl",
+    zig: "x86_64-linux-musl",
+    is_static: true,
+};
+const MUSL_ARM64: Target = Target {
+    triple: "aarch64-unknown-linux-musl",
+    zig: "aarch64-linux-musl",
+    is_static: true,
+};
+/// Debian 12's glibc is 2.36; what Rust itself asks for is older.
+const ARM64: Target = Target {
+    triple: "aarch64-unknown-linux-gnu",
+    zig: "aarch64-linux-gnu.2.34",
+    is_static: false,
+};

@@ -9,38 +9,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use super::architecture::Target;
 use super::release::Release;
 use super::tree::Kind;
 use crate::command;
 use crate::install::build::Built;
-
-/// A system to build for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Target {
-    /// Rust's name of it.
-    pub(super) triple: &'static str,
-    /// Zig's name, with the oldest glibc that will do.
-    zig: &'static str,
-    /// True for programs that contain their C library.
-    is_static: bool,
-}
-
-pub(super) const MUSL_AMD64: Target = Target {
-    triple: "x86_64-unknown-linux-musl",
-    zig: "x86_64-linux-musl",
-    is_static: true,
-};
-pub(super) const MUSL_ARM64: Target = Target {
-    triple: "aarch64-unknown-linux-musl",
-    zig: "aarch64-linux-musl",
-    is_static: true,
-};
-/// Debian 12's glibc is 2.36; what Rust itself asks for is older.
-pub(super) const ARM64: Target = Target {
-    triple: "aarch64-unknown-linux-gnu",
-    zig: "aarch64-linux-gnu.2.34",
-    is_static: false,
-};
 
 /// Builds the program for this system, and with `native_libraries`, which rustc names for this machine's, the C library.
 pub(super) fn build(

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 
 use super::architecture::Architecture;
 use super::release::Release;
+use super::stage;
 use super::tree::Kind;
 use crate::command;
 
@@ -37,9 +38,9 @@ pub(super) fn build(
     let work = release.work(folder)?;
     let source = work.join("source");
     fs::create_dir(&source)?;
-    let built = release.build(architecture)?;
+    let built = stage::build(release, architecture)?;
     let stage = source.join("stage");
-    release.stage(&built, &stage, architecture.debian_place())?;
+    stage::install(release, &built, &stage, architecture.debian_place())?;
     let mut copy = command::program(["cp", "-r", "packaging/debian", "CHANGELOG.md"]);
     command::run(copy.arg(&source))?;
     let tree = release.tree(&TOOLS)?;

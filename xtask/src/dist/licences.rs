@@ -112,7 +112,7 @@ fn texts_beside(manifest: &Path) -> Result<Vec<String>> {
 /// The beginnings of the names of files with licences.
 const NAMES: [&str; 5] = ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE"];
 
-/// What the linker adds, and the files with the licences in zig's folder.
+/// The parts that the linker adds, and the files with the licences in zig's folder.
 const LINKED: [(&str, &str); 2] = [
     ("musl, in static programs", "lib/libc/musl/COPYRIGHT"),
     (

@@ -11,6 +11,7 @@ mod oci;
 mod release;
 mod rpm;
 mod sbom;
+mod stage;
 mod sums;
 mod tar;
 mod tree;

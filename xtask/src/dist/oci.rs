@@ -7,10 +7,9 @@ use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
 use super::architecture::Architecture;
-use super::cross;
 use super::release::Release;
 use super::tree::Kind;
-use super::{sums, tar};
+use super::{cross, stage, sums, tar};
 use crate::command;
 
 /// Makes an image for each architecture.
@@ -54,7 +53,7 @@ fn fill(release: &Release, root: &Path, program: &Path) -> Result<()> {
         ("etc/group", "root:x:0:\n"),
         (
             "usr/share/doc/tcpentry/third-party.txt",
-            &release.third_party()?,
+            &stage::third_party(release)?,
         ),
     ] {
         fs::write(root.join(path), text)?;

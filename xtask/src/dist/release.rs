@@ -5,12 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::architecture::Architecture;
 use super::tree::{Kind, Tree};
-use super::{cross, licences};
 use crate::command;
-use crate::install::build::{self, Built, Recipe};
-use crate::install::{self, place};
+use crate::install;
 
 /// A release that is being made.
 pub(super) struct Release {
@@ -22,13 +19,6 @@ pub(super) struct Release {
     /// The folder of the finished files.
     pub(super) out: PathBuf,
     mirror: Option<String>,
-}
-
-/// The folders for which a package is made.
-#[derive(Clone, Copy)]
-pub(super) struct Place {
-    pub(super) prefix: &'static str,
-    pub(super) libdir: &'static str,
 }
 
 impl Release {
@@ -74,44 +64,6 @@ impl Release {
         Ok(folder)
     }
 
-    /// Builds program and C library, for this machine with its own Rust.
-    pub(super) fn build(&self, architecture: Architecture) -> Result<Built> {
-        let built = build::run(&self.recipe()?)?;
-        match architecture.cross() {
-            None => Ok(built),
-            Some(target) => {
-                let library = built.library.context("it has been built")?;
-                cross::build(self, target, Some(library.native_libraries))
-            }
-        }
-    }
-
-    /// Installs a build into a folder of which a package is made.
-    pub(super) fn stage(&self, built: &Built, folder: &Path, to: Place) -> Result<()> {
-        let options = install::Options::below(folder, Path::new(to.prefix));
-        place(built, &options.with_libdir(Path::new(to.libdir)))?;
-        let documents = folder.join(&to.prefix[1..]).join("share/doc/tcpentry");
-        fs::write(documents.join("third-party.txt"), self.third_party()?)?;
-        Ok(())
-    }
-
-    /// Returns the licences of all that program and C library contain.
-    pub(super) fn third_party(&self) -> Result<String> {
-        licences::third_party(&cross::zig(self)?.join("ziglang"))
-    }
-
-    fn recipe(&self) -> Result<Recipe> {
-        let tools = self.tools(&["cargo-auditable@0.7.7"])?;
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let path =
-            std::env::join_paths(std::iter::once(tools).chain(std::env::split_paths(&path)))?;
-        Ok(Recipe {
-            is_auditable: true,
-            target: Some(self.folder.join("build")),
-            variables: vec![("PATH", path), ("RUSTFLAGS", remapping()?.into())],
-        })
-    }
-
     /// Returns the folder of these programs of cargo's, installed there unless they are.
     pub(super) fn tools(&self, crates: &[&str]) -> Result<PathBuf> {
         let root = self.folder.join("tools");
@@ -125,15 +77,6 @@ impl Release {
         }
         Ok(folder)
     }
-}
-
-/// Returns the flags that keep this machine's paths out of what is built.
-fn remapping() -> Result<String> {
-    Ok(format!(
-        "--remap-path-prefix={}=/cargo --remap-path-prefix={}=/tcpentry",
-        cargo_home()?.display(),
-        std::env::current_dir()?.display()
-    ))
 }
 
 /// Returns cargo's own folder, which has the sources of all crates.

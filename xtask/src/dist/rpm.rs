@@ -5,9 +5,10 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::architecture::Architecture;
+use super::architecture::{Architecture, Place};
 use super::deb::TOOLS;
-use super::release::{Place, Release};
+use super::release::Release;
+use super::stage;
 
 /// Makes the packages.
 pub(super) fn make(release: &Release) -> Result<()> {
@@ -19,8 +20,8 @@ pub(super) fn make(release: &Release) -> Result<()> {
 
 fn build(release: &Release, architecture: Architecture) -> Result<()> {
     let work = release.work(&format!("rpm-{}", architecture.debian()))?;
-    let built = release.build(architecture)?;
-    release.stage(&built, &work.join("stage"), PLACE)?;
+    let built = stage::build(release, architecture)?;
+    stage::install(release, &built, &work.join("stage"), PLACE)?;
     fs::copy(SPEC, work.join("tcpentry.spec"))?;
     let tree = release.tree(&TOOLS)?;
     let date = release.date.to_string();

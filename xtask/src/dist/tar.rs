@@ -6,9 +6,9 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::architecture::Architecture;
-use super::cross;
-use super::release::{Place, Release};
+use super::architecture::{Architecture, Place};
+use super::release::Release;
+use super::{cross, stage};
 use crate::command;
 
 /// Makes an archive for each architecture.
@@ -24,7 +24,7 @@ fn archive(release: &Release, architecture: Architecture) -> Result<()> {
     let name = name(release, architecture);
     let work = release.work(&name)?;
     let stage = work.join("stage");
-    release.stage(&built, &stage, PLACE)?;
+    stage::install(release, &built, &stage, PLACE)?;
     let top = work.join(&name);
     fs::rename(stage.join(&PLACE.prefix[1..]), &top)?;
     // With all else, so that /usr/local gets what belongs there.
