@@ -133,7 +133,7 @@ cargo xtask COMMAND
   api [--write]     Compare the library's public interface with crates/tcpentry/public-api.txt, or write that;
                     takes a nightly toolchain and cargo-public-api
   package           Pack each published crate, and build it from its package alone
-  dist [deb|rpm|tar|oci|sbom ...] [--test] [--mirror URI]
+  dist [deb|rpm|tar|oci|sbom ...] [--arch amd64|arm64] [--test] [--mirror URI]
                     Make the files of a release, or the kinds that are named, in target/dist, as root: Debian
                     packages, RPMs, archives of the static program, container images, lists of components.
                     With --test, install, use, upgrade and remove them in fresh Debian trees

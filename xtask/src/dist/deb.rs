@@ -13,7 +13,7 @@ use crate::command;
 
 /// Makes the packages, which have to pass lintian without an error.
 pub(super) fn make(release: &Release) -> Result<()> {
-    for architecture in Architecture::ALL {
+    for &architecture in &release.architectures {
         let folder = format!("deb-{}", architecture.debian());
         let debs = build(release, architecture, &folder, REVISION)?;
         let names: Vec<String> = debs.iter().map(|deb| name(deb)).collect();

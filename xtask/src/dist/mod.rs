@@ -20,6 +20,7 @@ mod trial;
 use anyhow::{Result, bail};
 
 use crate::debian;
+use architecture::Architecture;
 use release::Release;
 
 /// The words of the command line.
@@ -28,6 +29,8 @@ pub(crate) struct Options {
     artefacts: Vec<Artefact>,
     /// Set if each is installed and used afterwards, in trees that have nothing of ours.
     tests: bool,
+    /// The architectures to make them for.
+    architectures: Vec<Architecture>,
     /// The mirror of Debian's packages, if not that of this machine.
     mirror: Option<String>,
 }
@@ -83,12 +86,21 @@ impl Options {
         let mut options = Self {
             artefacts: Vec::new(),
             tests: false,
+            architectures: Vec::new(),
             mirror: None,
         };
         let mut words = words.iter();
         while let Some(&word) = words.next() {
             match word {
                 "--test" => options.tests = true,
+                "--arch" => {
+                    let word = words.next().copied().unwrap_or_default();
+                    let found = Architecture::ALL.into_iter().find(|it| it.debian() == word);
+                    match found {
+                        Some(architecture) => options.architectures.push(architecture),
+                        None => bail!("dist: --arch takes amd64 or arm64"),
+                    }
+                }
                 "--mirror" => match words.next() {
                     Some(&mirror) => options.mirror = Some(mirror.to_owned()),
                     None => bail!("dist: --mirror takes a URI"),
@@ -102,6 +114,9 @@ impl Options {
                 },
             }
         }
+        if options.architectures.is_empty() {
+            options.architectures = Architecture::ALL.into();
+        }
         if options.artefacts.is_empty() {
             options.artefacts = Artefact::ALL.into();
         }
@@ -114,7 +129,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if !debian::is_root() {
         bail!("dist: only root can make Debian trees and work in them");
     }
-    let release = Release::open(options.mirror.clone())?;
+    let release = Release::open(options.architectures.clone(), options.mirror.clone())?;
     for artefact in &options.artefacts {
         println!("\n{}", artefact.name());
         artefact.make(&release)?;
@@ -138,17 +153,21 @@ mod tests {
     fn without_words_all_is_made() {
         let options = Options::parse(&[]).unwrap();
         assert_eq!(options.artefacts, Artefact::ALL);
+        assert_eq!(options.architectures, Architecture::ALL);
         assert!(!options.tests);
     }
 
     #[test]
     fn words_are_artefacts_and_options() {
-        let options = Options::parse(&["deb", "--test", "--mirror", "m:/"]).unwrap();
+        let options =
+            Options::parse(&["deb", "--test", "--mirror", "m:/", "--arch", "arm64"]).unwrap();
         assert_eq!(options.artefacts, [Artefact::Deb]);
         assert!(options.tests);
         assert_eq!(options.mirror.as_deref(), Some("m:/"));
         let error = Options::parse(&["msi"]).unwrap_err().to_string();
         assert!(error.contains("none of deb"), "{error}");
+        assert_eq!(options.architectures, [Architecture::Arm64]);
         assert!(Options::parse(&["--mirror"]).is_err());
+        assert!(Options::parse(&["--arch", "mips"]).is_err());
     }
 }

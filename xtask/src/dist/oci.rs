@@ -6,7 +6,6 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use super::architecture::Architecture;
 use super::release::Release;
 use super::tree::Kind;
 use super::{cross, stage, sums, tar};
@@ -14,7 +13,7 @@ use crate::command;
 
 /// Makes an image for each architecture.
 pub(super) fn make(release: &Release) -> Result<()> {
-    for architecture in Architecture::ALL {
+    for &architecture in &release.architectures {
         let built = cross::build(release, architecture.musl(), None)?;
         let architecture = architecture.debian();
         let name = format!("tcpentry-{}-oci-{architecture}", release.version);

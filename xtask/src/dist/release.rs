@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
+use super::architecture::Architecture;
 use super::tree::{Kind, Tree};
 use crate::command;
 use crate::install;
@@ -14,6 +15,7 @@ pub(super) struct Release {
     pub(super) version: String,
     /// The time that files get, in seconds since 1970: that of the last commit, or of `SOURCE_DATE_EPOCH`.
     pub(super) date: u64,
+    pub(super) architectures: Vec<Architecture>,
     /// The folder of all work.
     pub(super) folder: PathBuf,
     /// The folder of the finished files.
@@ -23,7 +25,7 @@ pub(super) struct Release {
 
 impl Release {
     /// Prepares the folder for the files of the version that the sources have.
-    pub(super) fn open(mirror: Option<String>) -> Result<Self> {
+    pub(super) fn open(architectures: Vec<Architecture>, mirror: Option<String>) -> Result<Self> {
         // Builds run with other folders as their own.
         let target = fs::canonicalize(command::target_folder()?)?;
         let folder = target.join("dist");
@@ -33,6 +35,7 @@ impl Release {
         Ok(Self {
             version,
             date: date()?,
+            architectures,
             folder,
             out,
             mirror,

@@ -12,7 +12,7 @@ use super::stage;
 
 /// Makes the packages.
 pub(super) fn make(release: &Release) -> Result<()> {
-    for architecture in Architecture::ALL {
+    for &architecture in &release.architectures {
         build(release, architecture)?;
     }
     Ok(())
@@ -71,19 +71,19 @@ const BUILD: &str = r#"cd /build
 released=$(LC_ALL=C date -u -d "@$2" '+%a %b %d %Y')
 SOURCE_DATE_EPOCH=$2 rpmbuild -bb --quiet --define "_topdir /build/top" --define "_rpmdir /build/out" \
   --define "_rpmfilename %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm" --define "_libdir /usr/lib64" \
-  --define "_buildhost tcpentry" --define "use_source_date_epoch_as_buildtime 1" --define "clamp_mtime_to_source_date_epoch 1" \
+  --define "_buildhost tcpentry" --define "use_source_date_epoch_as_buildtime 1" --define "build_mtime_policy clamp_to_source_date_epoch" \
   --define "_binary_payload w7.xzdio" --define "stage /build/stage" --define "released $released" \
   --define "upstream_version $1" --target "$3" tcpentry.spec
 for package in out/*.rpm; do rpm -qp --queryformat '%{NAME} needs: [%{REQUIRENAME} ]\n' "$package"; done
 rpmlint out/*.rpm || :"#;
 
-/// The script of the test. There is no distribution with rpm here: what they depend on is not looked up.
+/// The script of the test. The tree is Debian's: what the packages depend on is not looked up.
 const TRIAL: &str = r#"
-mkdir /root/fresh
-rpm --root /root/fresh --nodeps -ivh /new/*.x86_64.rpm
-rpm --root /root/fresh --nodeps -V tcpentry libiphlpapi libiphlpapi-devel
-/root/fresh/usr/bin/tcpentry --version
-/root/fresh/usr/bin/tcpentry demo
-rpm --root /root/fresh --nodeps -Uvh --replacepkgs /new/*.x86_64.rpm
-rpm --root /root/fresh -e tcpentry libiphlpapi libiphlpapi-devel
-left=$(find /root/fresh -name '*tcpentry*' -o -name '*iphlpapi*'); [ -z "$left" ]"#;
+rpm="rpm --nodeps"
+$rpm -ivh /new/*.x86_64.rpm
+$rpm -V tcpentry libiphlpapi libiphlpapi-devel
+tcpentry --version
+tcpentry demo
+$rpm -Uvh --replacepkgs /new/*.x86_64.rpm
+$rpm -e tcpentry libiphlpapi libiphlpapi-devel
+left=$(find /usr /etc -name '*tcpentry*' -o -name '*iphlpapi*'); [ -z "$left" ]"#;

@@ -13,7 +13,7 @@ use crate::command;
 
 /// Makes an archive for each architecture.
 pub(super) fn make(release: &Release) -> Result<()> {
-    for architecture in Architecture::ALL {
+    for &architecture in &release.architectures {
         archive(release, architecture)?;
     }
     Ok(())

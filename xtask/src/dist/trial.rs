@@ -40,6 +40,9 @@ pub(super) fn tars(release: &Release) -> Result<()> {
         let words = ["bash", "-euxc", UNPACK, "bash", &name];
         tree.run("tar", &[(&release.out, "/new")], &words)?;
     }
+    if !release.architectures.contains(&Architecture::Arm64) {
+        return Ok(());
+    }
     let name = tar::name(release, Architecture::Arm64);
     let program = release.folder.join("work").join(&name).join(&name);
     if !command::is_in_path(EMULATOR) {
