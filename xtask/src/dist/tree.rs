@@ -107,5 +107,9 @@ mount --rbind /dev /run/tree/dev
 mount -t sysfs sysfs /run/tree/sys
 hostname tcpentry; echo 127.0.0.1 localhost tcpentry >/run/tree/etc/hosts
 ip link set lo up
-exec chroot /run/tree env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+# Not chroot: what runs containers in the tree changes the root itself.
+cd /run/tree
+pivot_root . mnt
+umount -l /mnt
+exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
   HOME=/root LC_ALL=C.UTF-8 TERM=dumb DEBIAN_FRONTEND=noninteractive "$@""#;
