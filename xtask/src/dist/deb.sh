@@ -25,7 +25,7 @@ ours() {
 
 step "install one package, as README.md says"
 cd /new
-says apt-get install -y --no-install-recommends ./tcpentry_*.deb
+says apt-get install -y --no-install-recommends ./tcpentry_*_amd64.deb
 says tcpentry --version
 says dpkg -V tcpentry
 getent passwd tcpentry || fail "no user for the service"
@@ -68,7 +68,7 @@ says fish -c 'complete -C "tcpentry del"'
 has delete
 
 step "the C library"
-says apt-get install -y --no-install-recommends ./libiphlpapi1_*.deb ./libiphlpapi-dev_*.deb
+says apt-get install -y --no-install-recommends ./libiphlpapi1_*_amd64.deb ./libiphlpapi-dev_*_amd64.deb
 says dpkg -V libiphlpapi1 libiphlpapi-dev
 for page in SetTcpEntry SetTcp6Entry GetExtendedTcpTable; do says man -w 3 $page; done
 ldconfig -p | grep libiphlpapi.so.1 || fail "the loader does not know it"
@@ -90,7 +90,7 @@ says dpkg -i /old/*.deb
 echo '# mine' >>/etc/fail2ban/action.d/tcpentry.conf
 printf '[rule.mine]\nevery = "30s"\ndelete = "state close-wait process java"\n' >/etc/tcpentry/guard.d/10-mine.toml
 mkdir -p /var/lib/tcpentry && touch /var/lib/tcpentry/guard-bans
-says dpkg -i /new/*.deb
+says dpkg -i /new/*_amd64.deb
 says dpkg-query -W tcpentry libiphlpapi1 libiphlpapi-dev
 lacks '~0'
 tail -1 /etc/fail2ban/action.d/tcpentry.conf | grep -qx '# mine' || fail "an upgrade takes the administrator's words"

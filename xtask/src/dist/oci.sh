@@ -24,3 +24,4 @@ while read -r line; do
 done </test/lines
 [ -z "$(ss -Htn sport = :41812)" ]
 podman rm -f -t 3 tcpentry-guard
+find /sys/fs/cgroup/libpod_parent -depth -type d -exec rmdir {} + || :

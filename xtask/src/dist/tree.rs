@@ -33,17 +33,16 @@ impl Tree {
         if fs::read_to_string(&contents).is_ok_and(|made| made == wanted) {
             return Ok(Self(root));
         }
-        if root.exists() {
-            fs::remove_dir_all(&root).with_context(|| root.display().to_string())?;
-        }
+        remove(&root)?;
         fs::create_dir_all(folder)?;
         // Where its half has come, it comes whole.
         let half = folder.join(format!("{}.new", kind.name));
-        if half.exists() {
-            fs::remove_dir_all(&half).with_context(|| half.display().to_string())?;
-        }
-        let mut make = command::program(["mmdebstrap", "--variant=minbase"]);
-        make.arg(format!("--architectures={}", kind.architectures))
+        remove(&half)?;
+        let mut make = command::program(["unshare", "-m", "mmdebstrap"]);
+        // It binds this machine's /dev and /sys into the tree: in a namespace of its own, so that none is left there if it is
+        // interrupted, for a removal to go into.
+        make.arg("--variant=minbase")
+            .arg(format!("--architectures={}", kind.architectures))
             .arg(format!("--include={}", kind.packages))
             .arg(kind.suite)
             .arg(&half)
@@ -78,6 +77,12 @@ impl Tree {
         }
         Ok(())
     }
+}
+
+/// Removes a tree, but nothing of what might be mounted in it.
+fn remove(root: &Path) -> Result<()> {
+    let mut remove = command::program(["rm", "-rf", "--one-file-system", "--"]);
+    command::run(remove.arg(root))
 }
 
 const UNSHARE: [&str; 9] = [
