@@ -34,14 +34,16 @@ pub(crate) fn run(writes: bool) -> Result<()> {
 
 /// Returns the lines that only one of the two has, each with its sign.
 fn changes(before: &str, now: &str) -> String {
-    let only = |sign: &str, these: &str, others: &str| {
+    let mut changes = String::new();
+    for (sign, these, others) in [('-', before, now), ('+', now, before)] {
         let others: Vec<&str> = others.lines().collect();
-        let lines = these.lines().filter(|line| !others.contains(line));
-        lines.map(|line| format!("{sign}{line}\n")).collect()
-    };
-    let gone: String = only("-", before, now);
-    let new: String = only("+", now, before);
-    gone + &new
+        for line in these.lines().filter(|line| !others.contains(line)) {
+            changes.push(sign);
+            changes.push_str(line);
+            changes.push('\n');
+        }
+    }
+    changes
 }
 
 const BASELINE: &str = "crates/tcpentry/public-api.txt";

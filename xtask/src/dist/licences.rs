@@ -28,7 +28,7 @@ pub(super) fn third_party(zig: &Path) -> Result<String> {
     for package in compiled_in(&metadata)? {
         let of = |key: &str| package[key].as_str().unwrap_or("?");
         let name = format!("{} {}", of("name"), of("version"));
-        list += &format!("{name}: {}\n", of("license"));
+        list += &[&name, ": ", of("license"), "\n"].concat();
         let manifest = Path::new(of("manifest_path"));
         for text in texts_beside(manifest)? {
             texts.entry(text).or_default().push(name.clone());

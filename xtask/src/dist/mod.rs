@@ -96,22 +96,23 @@ impl Options {
                 "--arch" => {
                     let word = words.next().copied().unwrap_or_default();
                     let found = Architecture::ALL.into_iter().find(|it| it.debian() == word);
-                    match found {
-                        Some(architecture) => options.architectures.push(architecture),
-                        None => bail!("dist: --arch takes amd64 or arm64"),
-                    }
+                    let Some(architecture) = found else {
+                        bail!("dist: --arch takes amd64 or arm64");
+                    };
+                    options.architectures.push(architecture);
                 }
                 "--mirror" => match words.next() {
                     Some(&mirror) => options.mirror = Some(mirror.to_owned()),
                     None => bail!("dist: --mirror takes a URI"),
                 },
-                _ => match Artefact::ALL.into_iter().find(|it| it.name() == word) {
-                    Some(artefact) => options.artefacts.push(artefact),
-                    None => {
+                _ => {
+                    let found = Artefact::ALL.into_iter().find(|it| it.name() == word);
+                    let Some(artefact) = found else {
                         let names = Artefact::ALL.map(Artefact::name).join(", ");
-                        bail!("dist: {word} is none of {names}")
-                    }
-                },
+                        bail!("dist: {word} is none of {names}");
+                    };
+                    options.artefacts.push(artefact);
+                }
             }
         }
         if options.architectures.is_empty() {
@@ -126,6 +127,9 @@ impl Options {
 
 /// Makes the artefacts, then tests them if that is asked for.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    if !cfg!(target_arch = "x86_64") {
+        bail!("dist: only x86-64 is supported so far as the machine that builds");
+    }
     if !debian::is_root() {
         bail!("dist: only root can make Debian trees and work in them");
     }

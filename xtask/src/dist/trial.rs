@@ -65,13 +65,13 @@ const EMULATED_TAR: &str = r#"
 tar -xJf "/new/$1.tar.xz" -C /usr/local --strip-components=1 --no-same-owner
 qemu-aarch64-static /usr/local/bin/tcpentry --version
 qemu-aarch64-static /usr/local/bin/tcpentry delete --help | head -3"#;
-const EMULATED_DEBS: &str = r#"
+const EMULATED_DEBS: &str = r"
 dpkg -i /new/*_arm64.deb
 dpkg -V tcpentry:arm64 libiphlpapi1:arm64 libiphlpapi-dev:arm64
 qemu-aarch64-static /usr/bin/tcpentry --version
 ldconfig -p | grep libiphlpapi.so.1
 man -w 3 SetTcpEntry
-dpkg --purge tcpentry libiphlpapi1:arm64 libiphlpapi-dev:arm64"#;
+dpkg --purge tcpentry libiphlpapi1:arm64 libiphlpapi-dev:arm64";
 
 /// The script that installs the archive as it says. A look-up of a user that is not there reads nsswitch.conf, in which a
 /// static program of glibc would die.
