@@ -2,7 +2,6 @@
 //!
 //! CI calls these commands and holds no logic of its own, so whatever it does can be repeated by hand.
 
-mod api;
 mod bench;
 mod command;
 mod debian;
@@ -48,8 +47,6 @@ fn main() -> ExitCode {
             .map_err(with_help)
             .and_then(|options| systemd::run(&options)),
         ["miri"] => miri::run(),
-        ["api"] => api::run(false),
-        ["api", "--write"] => api::run(true),
         ["package"] => package::run(),
         ["screenshot"] => screenshot::run(),
         ["screenshot", screenshot::INSIDE] => screenshot::take(),
@@ -130,8 +127,6 @@ cargo xtask COMMAND
                     completions, the service's unit, user and examples, and the integrations' files under P,
                     an absolute path, the C library in L (P/lib); with D, under D/P for a package that will be
                     unpacked at P
-  api [--write]     Compare the library's public interface with crates/tcpentry/public-api.txt, or write that;
-                    takes a nightly toolchain and cargo-public-api
   package           Pack each published crate, and build it from its package alone
   dist [deb|rpm|tar|oci|sbom ...] [--arch amd64|arm64] [--test] [--mirror URI]
                     Make the files of a release, or the kinds that are named, in target/dist, as root: Debian
