@@ -5,6 +5,7 @@
 mod bench;
 mod command;
 mod debian;
+mod dist;
 mod generate;
 mod install;
 mod integrations;
@@ -12,6 +13,7 @@ mod kernels;
 mod machine;
 mod miri;
 mod namespace;
+mod package;
 mod screenshot;
 mod soak;
 mod systemd;
@@ -45,10 +47,14 @@ fn main() -> ExitCode {
             .map_err(with_help)
             .and_then(|options| systemd::run(&options)),
         ["miri"] => miri::run(),
+        ["package"] => package::run(),
         ["screenshot"] => screenshot::run(),
         ["screenshot", screenshot::INSIDE] => screenshot::take(),
         ["generate"] => generate::write(),
         ["generate", "--check"] => generate::check(),
+        ["dist", ref words @ ..] => dist::Options::parse(words)
+            .map_err(with_help)
+            .and_then(|options| dist::run(&options)),
         ["install", ref options @ ..] => install::Options::parse(options)
             .map_err(with_help)
             .and_then(|options| install::run(&options)),
@@ -119,10 +125,16 @@ cargo xtask COMMAND
                     Without a nightly toolchain it says so and does nothing
   generate          Write the manual page from the program's definition
   generate --check  Fail if it is not up to date
-  install --prefix P [--destdir D]
+  install --prefix P [--libdir L] [--destdir D]
                     Build a release and install program, C library, headers, pkg-config file, manual pages,
                     completions, the service's unit, user and examples, and the integrations' files under P,
-                    an absolute path; with D, under D/P for a package that will be unpacked at P
+                    an absolute path, the C library in L (P/lib); with D, under D/P for a package that will be
+                    unpacked at P
+  package           Pack each published crate, and build it from its package alone
+  dist [deb|rpm|tar|oci|sbom ...] [--arch amd64|arm64] [--test] [--mirror URI]
+                    Make the files of a release, or the kinds that are named, in target/dist, as root: Debian
+                    packages, RPMs, archives of the static program, container images, lists of components.
+                    With --test, install, use, upgrade and remove them in fresh Debian trees
   screenshot        Take a picture of `tcpentry top`, in a network namespace of its own: docs/top.svg
   help              Show this list
 ";

@@ -16,7 +16,7 @@ use crate::command;
 
 pub(crate) use boot::Machine;
 pub(crate) use options::Options;
-pub(crate) use package::{Kernel, source, unpacked};
+pub(crate) use package::{Kernel, security_source, source, unpacked};
 pub(crate) use results::{Results, table};
 pub(crate) use tree::Tree;
 

@@ -154,11 +154,24 @@ fn names(depends: &str) -> Vec<String> {
 
 /// Returns the line of a list of sources for a suite, from a mirror or from that of this machine.
 pub(crate) fn source(suite: &str, mirror: Option<&str>) -> Result<String> {
-    let mirror = match mirror {
-        Some(mirror) => mirror.to_owned(),
-        None => own_mirror()?,
-    };
+    let mirror = mirror_or_own(mirror)?;
     Ok(format!("deb [signed-by={KEYRING}] {mirror} {suite} main"))
+}
+
+/// Returns the line for a suite's security updates, which mirrors have beside the suites.
+pub(crate) fn security_source(suite: &str, mirror: Option<&str>) -> Result<String> {
+    let mirror = mirror_or_own(mirror)?;
+    let mirror = mirror.trim_end_matches('/');
+    Ok(format!(
+        "deb [signed-by={KEYRING}] {mirror}-security {suite}-security main"
+    ))
+}
+
+fn mirror_or_own(mirror: Option<&str>) -> Result<String> {
+    match mirror {
+        Some(mirror) => Ok(mirror.to_owned()),
+        None => own_mirror(),
+    }
 }
 
 /// Returns the mirror of this machine's Debian packages, from apt, which reads all its formats.

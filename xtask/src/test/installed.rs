@@ -56,7 +56,7 @@ fn compile(prefix: &Path, flags: &[&str], options: &[&str], to: &Path) -> Result
 }
 
 /// One file of each kind that README.md lists.
-const PARTS: [&str; 18] = [
+const PARTS: [&str; 19] = [
     "bin/tcpentry",
     "lib/libiphlpapi.so",
     "lib/libiphlpapi.a",
@@ -70,6 +70,7 @@ const PARTS: [&str; 18] = [
     "lib/sysusers.d/tcpentry.conf",
     "share/doc/tcpentry/examples/tcpentry-guard-netns.conf",
     "share/doc/tcpentry/examples/guard.d/40-leak.toml",
+    "share/doc/tcpentry/examples/apparmor/tcpentry-guard",
     "share/bash-completion/completions/tcpentry",
     "share/zsh/site-functions/_tcpentry",
     "share/fish/vendor_completions.d/tcpentry.fish",

@@ -3,16 +3,18 @@
 //! One list says what goes where; the same files are written by every run. Each is written beside its place and moved
 //! there, so that a program which runs, or has the library loaded, keeps the file it has.
 
+pub(crate) mod build;
+
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 
-use crate::command::{self, cargo};
+use crate::command;
 use crate::generate;
+use build::{Built, Library};
 
 /// The destination of an installation.
 #[derive(Debug, Eq, PartialEq)]
@@ -21,6 +23,8 @@ pub(crate) struct Options {
     prefix: PathBuf,
     /// The folder before the prefix when writing: the root of a package.
     destdir: Option<PathBuf>,
+    /// The folder of the C library, if not `lib` in the prefix.
+    libdir: Option<PathBuf>,
 }
 
 impl Options {
@@ -28,6 +32,7 @@ impl Options {
     pub(crate) fn parse(words: &[&str]) -> Result<Self> {
         let mut prefix = None;
         let mut destdir = None;
+        let mut libdir = None;
         let mut words = words.iter().copied();
         while let Some(word) = words.next() {
             let (name, value) = match word.split_once('=') {
@@ -37,6 +42,7 @@ impl Options {
             let place = match name {
                 "--prefix" => &mut prefix,
                 "--destdir" => &mut destdir,
+                "--libdir" => &mut libdir,
                 _ => bail!("install: {word} is not one of its options"),
             };
             let Some(value) = value.or_else(|| words.next()) else {
@@ -49,7 +55,11 @@ impl Options {
         let Some(prefix) = prefix else {
             bail!("install: --prefix is missing; for example --prefix /usr/local");
         };
-        Ok(Self { prefix, destdir })
+        Ok(Self {
+            prefix,
+            destdir,
+            libdir,
+        })
     }
 
     /// Returns the destination at this prefix, without a package.
@@ -57,6 +67,7 @@ impl Options {
         Self {
             prefix: prefix.to_owned(),
             destdir: None,
+            libdir: None,
         }
     }
 
@@ -65,6 +76,15 @@ impl Options {
         Self {
             prefix: prefix.to_owned(),
             destdir: Some(folder.to_owned()),
+            libdir: None,
+        }
+    }
+
+    /// Puts the C library into this folder.
+    pub(crate) fn with_libdir(self, libdir: &Path) -> Self {
+        Self {
+            libdir: Some(libdir.to_owned()),
+            ..self
         }
     }
 
@@ -77,7 +97,8 @@ impl Options {
     }
 
     fn library_folder(&self) -> PathBuf {
-        self.prefix.join("lib")
+        let libdir = self.libdir.clone();
+        libdir.unwrap_or_else(|| self.prefix.join("lib"))
     }
 }
 
@@ -99,8 +120,15 @@ fn path(name: &str, value: &str) -> Result<PathBuf> {
 
 /// Builds, and installs every file.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let built = build()?;
-    let files = files(&built, &options.prefix)?;
+    let built = build::run(&build::Recipe::default())?;
+    place(&built, options)?;
+    print!("{}", hints(options, is_searched_by_the_loader));
+    Ok(())
+}
+
+/// Installs every file of a build.
+pub(crate) fn place(built: &Built, options: &Options) -> Result<()> {
+    let files = files(built, options)?;
     for (path, file) in &files {
         let to = options.destination(&options.prefix.join(path));
         write(&to, file).with_context(|| format!("cannot install {}", to.display()))?;
@@ -109,7 +137,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             _ => println!("{}", to.display()),
         }
     }
-    print!("{}", hints(options, is_searched_by_the_loader));
     Ok(())
 }
 
@@ -131,51 +158,6 @@ fn sorted_files(folder: &str, extension: &str) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The results of the release build.
-struct Built {
-    folder: PathBuf,
-    native_libraries: String,
-}
-
-fn build() -> Result<Built> {
-    command::run(&mut cargo(
-        "build --release --locked --package tcpentry-cli".split(' '),
-    ))?;
-    let mut library = cargo(
-        "rustc --release --locked --package iphlpapi --lib -- --print native-static-libs"
-            .split(' '),
-    );
-    // What rustc prints is repeated by cargo when there is nothing to compile; colours would hide it.
-    library.env("CARGO_TERM_COLOR", "never");
-    println!("+ {}", command::shown(&library));
-    let output = library
-        .stdout(Stdio::inherit())
-        .output()
-        .context("cannot run cargo")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    if !output.status.success() {
-        bail!("{}", said.trim_end());
-    }
-    let native = said
-        .lines()
-        .find_map(|line| line.split_once("native-static-libs:"))
-        .context("rustc did not say what the static library needs")?;
-
-    Ok(Built {
-        folder: command::target_folder()?.join("release"),
-        native_libraries: beside_the_compilers(native.1),
-    })
-}
-
-/// Leaves out what every compiler links by itself, in the form that fits: the shared libgcc_s would keep a program from
-/// being linked with `-static`.
-fn beside_the_compilers(libraries: &str) -> String {
-    let others = libraries
-        .split_whitespace()
-        .filter(|word| !["-lgcc_s", "-lc"].contains(word));
-    others.collect::<Vec<_>>().join(" ")
-}
-
 /// One file to be installed.
 #[derive(Debug, Eq, PartialEq)]
 enum File {
@@ -186,32 +168,15 @@ enum File {
     Link(&'static str),
 }
 
-/// Returns everything that is installed, with paths from the prefix.
-fn files(built: &Built, prefix: &Path) -> Result<Vec<(PathBuf, File)>> {
-    let mut files: Vec<(PathBuf, File)> = Vec::new();
+/// Returns everything that is installed, with paths from the prefix, or absolute ones.
+fn files(built: &Built, options: &Options) -> Result<Vec<(PathBuf, File)>> {
+    let mut files = match &built.library {
+        Some(library) => library_files(library, options)?,
+        None => Vec::new(),
+    };
     let mut add = |path: &str, file| files.push((path.into(), file));
 
-    add("bin/tcpentry", File::Program(built.folder.join("tcpentry")));
-    add(
-        &format!("lib/{LIBRARY}"),
-        File::Copy(built.folder.join("libiphlpapi.so")),
-    );
-    add("lib/libiphlpapi.so.1", File::Link(LIBRARY));
-    add("lib/libiphlpapi.so", File::Link("libiphlpapi.so.1"));
-    // What Mono and .NET make of the name that Windows has for it.
-    add("lib/libiphlpapi.dll.so", File::Link("libiphlpapi.so.1"));
-    add(
-        "lib/libiphlpapi.a",
-        File::Copy(built.folder.join("libiphlpapi.a")),
-    );
-    add(
-        "lib/pkgconfig/iphlpapi.pc",
-        File::Text(pkg_config(prefix, &built.native_libraries)),
-    );
-    for header in ["iphlpapi.h", "tcpmib.h"] {
-        let from = Path::new(HEADERS).join(header);
-        add(&format!("include/{header}"), File::Copy(from));
-    }
+    add("bin/tcpentry", File::Program(built.program.clone()));
     add(
         "share/man/man1/tcpentry.1",
         File::Copy(generate::MANUAL.into()),
@@ -224,7 +189,7 @@ fn files(built: &Built, prefix: &Path) -> Result<Vec<(PathBuf, File)>> {
         );
     }
     let unit = fs::read_to_string(UNIT).context(UNIT)?;
-    let program = prefix.join("bin/tcpentry").display().to_string();
+    let program = options.prefix.join("bin/tcpentry").display().to_string();
     add(
         "lib/systemd/system/tcpentry-guard.service",
         File::Text(unit.replace("/usr/bin/tcpentry", &program)),
@@ -240,8 +205,44 @@ fn files(built: &Built, prefix: &Path) -> Result<Vec<(PathBuf, File)>> {
         let place = format!("{EXAMPLES}/guard.d/{name}");
         add(&place, File::Copy(rules.clone()));
     }
+    add(
+        &format!("{EXAMPLES}/apparmor/tcpentry-guard"),
+        File::Copy(APPARMOR.into()),
+    );
     for (path, from) in integrations()? {
-        add(&path, File::Copy(from));
+        // Other programs run the scripts among them.
+        let file = if command::is_executable(&from) {
+            File::Program(from)
+        } else {
+            File::Copy(from)
+        };
+        add(&path, file);
+    }
+    for (name, place) in COMPLETIONS {
+        let from = Path::new("crates/tcpentry-cli/completions").join(name);
+        add(place, File::Copy(from));
+    }
+    Ok(files)
+}
+
+/// Returns the C library with its links, headers and manual pages, and the file that pkg-config reads.
+fn library_files(library: &Library, options: &Options) -> Result<Vec<(PathBuf, File)>> {
+    let pkg_config = pkg_config(options, &library.native_libraries);
+    let mut files: Vec<(PathBuf, File)> = [
+        (LIBRARY, File::Copy(library.shared.clone())),
+        ("libiphlpapi.so.1", File::Link(LIBRARY)),
+        ("libiphlpapi.so", File::Link("libiphlpapi.so.1")),
+        // What Mono and .NET make of the name that Windows has for it.
+        ("libiphlpapi.dll.so", File::Link("libiphlpapi.so.1")),
+        ("libiphlpapi.a", File::Copy(library.archive.clone())),
+        ("pkgconfig/iphlpapi.pc", File::Text(pkg_config)),
+    ]
+    .map(|(name, file)| (options.library_folder().join(name), file))
+    .into();
+    let mut add = |path: &str, file| files.push((path.into(), file));
+    for header in ["iphlpapi.h", "tcpmib.h"] {
+        let from = Path::new(HEADERS).join(header);
+        add(&format!("include/{header}"), File::Copy(from));
     }
     for page in manual_pages()? {
         let text = fs::read_to_string(&page).with_context(|| page.display().to_string())?;
@@ -254,10 +255,6 @@ fn files(built: &Built, prefix: &Path) -> Result<Vec<(PathBuf, File)>> {
             let text = format!(".so man3/{stem}.3\n");
             add(&format!("share/man/man3/{name}.3"), File::Text(text));
         }
-    }
-    for (name, place) in COMPLETIONS {
-        let from = Path::new("crates/tcpentry-cli/completions").join(name);
-        add(place, File::Copy(from));
     }
     Ok(files)
 }
@@ -291,6 +288,7 @@ const INTEGRATIONS: &str = "integrations";
 const UNIT: &str = "packaging/systemd/tcpentry-guard.service";
 const NETNS_DROP_IN: &str = "packaging/systemd/tcpentry-guard-netns.conf";
 const USER: &str = "packaging/sysusers.d/tcpentry.conf";
+const APPARMOR: &str = "packaging/apparmor/tcpentry-guard";
 /// The folder of the examples in the prefix, and that of the rules in the repository.
 const EXAMPLES: &str = "share/doc/tcpentry/examples";
 const RULES: &str = "crates/tcpentry-cli/examples/guard.d";
@@ -314,24 +312,36 @@ fn names(page: &str) -> impl Iterator<Item = &str> {
     list.split([',', '\n', ' ']).filter(|name| !name.is_empty())
 }
 
-fn pkg_config(prefix: &Path, native_libraries: &str) -> String {
-    let command = tcpentry_cli::command();
-    let version = command.get_version().expect("the program has a version");
+fn pkg_config(options: &Options, native_libraries: &str) -> String {
+    let prefix = &options.prefix;
+    let folder = options.library_folder();
+    let libdir = match folder.strip_prefix(prefix) {
+        Ok(inside) => format!("${{prefix}}/{}", inside.display()),
+        Err(_) => folder.display().to_string(),
+    };
     format!(
         "\
 prefix={}
-libdir=${{prefix}}/lib
+libdir={libdir}
 includedir=${{prefix}}/include
 
 Name: iphlpapi
 Description: SetTcpEntry and the TCP functions around it, for Linux, with the layouts of Windows
-Version: {version}
+Version: {}
 Libs: -L${{libdir}} -liphlpapi
 Libs.private: {native_libraries}
 Cflags: -I${{includedir}}
 ",
-        prefix.display()
+        prefix.display(),
+        version()
     )
+}
+
+/// Returns the version of the program, which is that of all packages.
+pub(crate) fn version() -> String {
+    let command = tcpentry_cli::command();
+    let version = command.get_version();
+    version.expect("the program has a version").to_owned()
 }
 
 fn write(to: &Path, file: &File) -> Result<()> {
@@ -421,10 +431,7 @@ mod tests {
 
     #[test]
     fn options_in_both_notations() {
-        let options = Options {
-            prefix: "/opt/x".into(),
-            destdir: Some("/tmp/root".into()),
-        };
+        let options = Options::below(Path::new("/tmp/root"), Path::new("/opt/x"));
         let words = ["--prefix", "/opt//x/", "--destdir=/tmp/root"];
         assert_eq!(Options::parse(&words).unwrap(), options);
         let library = options.destination(&options.library_folder());
@@ -453,12 +460,17 @@ mod tests {
     }
 
     #[test]
-    fn a_static_program_needs_no_shared_library() {
-        let printed = " -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc";
+    fn the_library_goes_into_its_own_folder() {
+        let words = ["--prefix=/usr", "--libdir=/usr/lib/x86_64-linux-gnu"];
+        let options = Options::parse(&words).unwrap();
         assert_eq!(
-            beside_the_compilers(printed),
-            "-lutil -lrt -lpthread -lm -ldl"
+            options.library_folder(),
+            Path::new("/usr/lib/x86_64-linux-gnu")
         );
+        let text = pkg_config(&options, "");
+        assert!(text.contains("\nlibdir=${prefix}/lib/x86_64-linux-gnu\n"));
+        let elsewhere = Options::at(Path::new("/opt/x")).with_libdir(Path::new("/srv/lib"));
+        assert!(pkg_config(&elsewhere, "").contains("\nlibdir=/srv/lib\n"));
     }
 
     #[test]

@@ -1,0 +1,101 @@
+//! Builds for other systems than this one: in a Debian tree with Debian's Rust, std compiled from its source, linked by zig.
+//!
+//! A static program is musl's. One of glibc dies in the first look-up of a user where nsswitch.conf names a service that is
+//! loaded at run time, as Debian's does.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use super::architecture::Target;
+use super::release::Release;
+use super::tree::Kind;
+use crate::command;
+use crate::install::build::Built;
+
+/// Builds the program for this system, and with `native_libraries`, which rustc names for this machine's, the C library.
+pub(super) fn build(
+    release: &Release,
+    target: Target,
+    native_libraries: Option<String>,
+) -> Result<Built> {
+    let tree = release.tree(&RUST)?;
+    let tools = release.tools(&["cargo-auditable@0.7.7"])?;
+    let zig = zig(release)?;
+    let folder = release.folder.join("cross");
+    fs::create_dir_all(&folder)?;
+    let linker = folder.join(format!("{}-cc", target.triple));
+    fs::write(
+        &linker,
+        format!(
+            "#!/bin/sh\nexec /zig/ziglang/zig cc -target {} \"$@\"\n",
+            target.zig
+        ),
+    )?;
+    fs::set_permissions(&linker, Permissions::from_mode(0o755))?;
+    // The tree has no network. Std's own dependencies are those of its source there.
+    for manifest in [Path::new("Cargo.toml"), &tree.at(STD)] {
+        let mut fetch = command::cargo(["fetch", "--locked", "--manifest-path"]);
+        command::run(fetch.arg(manifest).env("RUSTC_BOOTSTRAP", "1"))?;
+    }
+
+    let sources = std::env::current_dir()?;
+    let registry = super::release::cargo_home()?.join("registry");
+    let folders = [
+        (sources.as_path(), "/tcpentry"),
+        (registry.as_path(), "/root/.cargo/registry"),
+        (folder.as_path(), "/target"),
+        (zig.as_path(), "/zig"),
+        (tools.as_path(), "/tools"),
+    ];
+    let is_static = if target.is_static { "+" } else { "-" };
+    let what = if native_libraries.is_some() {
+        "library"
+    } else {
+        "program"
+    };
+    let words = ["sh", "-ec", BUILD, "sh", target.triple, is_static, what];
+    let title = format!("cargo build --target {}", target.triple);
+    tree.run(&title, &folders, &words)?;
+    let built = folder.join(target.triple).join("release");
+    Ok(Built::in_folder(&built, native_libraries))
+}
+
+/// Returns the folder with zig's compiler for C, from its package for Python.
+pub(super) fn zig(release: &Release) -> Result<PathBuf> {
+    let folder = release.folder.join("zig");
+    if !folder.join("ziglang/zig").exists() {
+        let mut install = command::program(["python3", "-m", "pip", "install", "--no-deps", ZIG]);
+        command::run(install.arg("--target").arg(&folder)).context("zig, by pip")?;
+    }
+    Ok(folder)
+}
+
+const ZIG: &str = "ziglang==0.17.1";
+
+/// Debian's newest Rust for its release 12, which browsers are built with, and the source of std. It is in the security archive.
+const RUST: Kind = Kind {
+    name: "rust",
+    suite: "bookworm",
+    has_security: true,
+    architectures: "amd64",
+    packages: "rustc-web,cargo-web,rust-web-src",
+};
+
+const STD: &str = "usr/lib/rustlib/src/rust/library/Cargo.toml";
+
+/// The script that builds; its arguments are the target, `+` for a static program, and `library` where that is wanted, too,
+/// which is built alone, lest it get the features of what the program needs.
+const BUILD: &str = r#"cd /tcpentry
+triple=$1
+export PATH=/tools:$PATH CARGO_TARGET_DIR=/target ZIG_GLOBAL_CACHE_DIR=/target/zig CARGO_INCREMENTAL=0 RUSTC_BOOTSTRAP=1
+export "CARGO_TARGET_$(echo "$triple" | tr a-z- A-Z_)_LINKER=/target/$triple-cc"
+export RUSTFLAGS="-C link-self-contained=no -C target-feature=${2}crt-static"
+build() {
+  cargo auditable "$@" --release --locked --offline --config profile.release.strip=true \
+    -Z build-std=std,panic_unwind --target "$triple"
+}
+build build --package tcpentry-cli
+[ "$3" != library ] || build rustc --package iphlpapi --lib"#;

@@ -1,0 +1,177 @@
+//! `cargo xtask dist`: the files of a release, all of them made from one build and its installation.
+//!
+//! Debian's tools come from trees of their own below the target folder: nothing is installed on this machine, and each of
+//! its Debian releases gives the same packages. Only root can enter such a tree.
+
+mod architecture;
+mod cross;
+mod deb;
+mod licences;
+mod oci;
+mod release;
+mod rpm;
+mod sbom;
+mod stage;
+mod sums;
+mod tar;
+mod tree;
+mod trial;
+
+use anyhow::{Result, bail};
+
+use crate::debian;
+use architecture::Architecture;
+use release::Release;
+
+/// The words of the command line.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) struct Options {
+    artefacts: Vec<Artefact>,
+    /// Set if each is installed and used afterwards, in trees that have nothing of ours.
+    tests: bool,
+    /// The architectures to make them for.
+    architectures: Vec<Architecture>,
+    /// The mirror of Debian's packages, if not that of this machine.
+    mirror: Option<String>,
+}
+
+/// A kind of file that a release has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Artefact {
+    Deb,
+    Rpm,
+    Tar,
+    Oci,
+    Sbom,
+}
+
+impl Artefact {
+    const ALL: [Self; 5] = [Self::Deb, Self::Rpm, Self::Tar, Self::Oci, Self::Sbom];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Deb => "deb",
+            Self::Rpm => "rpm",
+            Self::Tar => "tar",
+            Self::Oci => "oci",
+            Self::Sbom => "sbom",
+        }
+    }
+
+    fn make(self, release: &Release) -> Result<()> {
+        match self {
+            Self::Deb => deb::make(release),
+            Self::Rpm => rpm::make(release),
+            Self::Tar => tar::make(release),
+            Self::Oci => oci::make(release),
+            Self::Sbom => sbom::make(release),
+        }
+    }
+
+    fn test(self, release: &Release) -> Result<()> {
+        match self {
+            Self::Deb => trial::debs(release),
+            Self::Rpm => rpm::test(release),
+            Self::Tar => trial::tars(release),
+            Self::Oci => oci::test(release),
+            // It is data.
+            Self::Sbom => Ok(()),
+        }
+    }
+}
+
+impl Options {
+    /// Parses the words: artefacts, all if there is none, `--test` and `--mirror`.
+    pub(crate) fn parse(words: &[&str]) -> Result<Self> {
+        let mut options = Self {
+            artefacts: Vec::new(),
+            tests: false,
+            architectures: Vec::new(),
+            mirror: None,
+        };
+        let mut words = words.iter();
+        while let Some(&word) = words.next() {
+            match word {
+                "--test" => options.tests = true,
+                "--arch" => {
+                    let word = words.next().copied().unwrap_or_default();
+                    let found = Architecture::ALL.into_iter().find(|it| it.debian() == word);
+                    let Some(architecture) = found else {
+                        bail!("dist: --arch takes amd64 or arm64");
+                    };
+                    options.architectures.push(architecture);
+                }
+                "--mirror" => match words.next() {
+                    Some(&mirror) => options.mirror = Some(mirror.to_owned()),
+                    None => bail!("dist: --mirror takes a URI"),
+                },
+                _ => {
+                    let found = Artefact::ALL.into_iter().find(|it| it.name() == word);
+                    let Some(artefact) = found else {
+                        let names = Artefact::ALL.map(Artefact::name).join(", ");
+                        bail!("dist: {word} is none of {names}");
+                    };
+                    options.artefacts.push(artefact);
+                }
+            }
+        }
+        if options.architectures.is_empty() {
+            options.architectures = Architecture::ALL.into();
+        }
+        if options.artefacts.is_empty() {
+            options.artefacts = Artefact::ALL.into();
+        }
+        Ok(options)
+    }
+}
+
+/// Makes the artefacts, then tests them if that is asked for.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    if !cfg!(target_arch = "x86_64") {
+        bail!("dist: only x86-64 is supported so far as the machine that builds");
+    }
+    if !debian::is_root() {
+        bail!("dist: only root can make Debian trees and work in them");
+    }
+    let release = Release::open(options.architectures.clone(), options.mirror.clone())?;
+    for artefact in &options.artefacts {
+        println!("\n{}", artefact.name());
+        artefact.make(&release)?;
+    }
+    sums::write(&release)?;
+    if options.tests {
+        for artefact in &options.artefacts {
+            println!("\ntest of {}", artefact.name());
+            artefact.test(&release)?;
+        }
+    }
+    println!("\n{}", release.out.display());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_words_all_is_made() {
+        let options = Options::parse(&[]).unwrap();
+        assert_eq!(options.artefacts, Artefact::ALL);
+        assert_eq!(options.architectures, Architecture::ALL);
+        assert!(!options.tests);
+    }
+
+    #[test]
+    fn words_are_artefacts_and_options() {
+        let options =
+            Options::parse(&["deb", "--test", "--mirror", "m:/", "--arch", "arm64"]).unwrap();
+        assert_eq!(options.artefacts, [Artefact::Deb]);
+        assert!(options.tests);
+        assert_eq!(options.mirror.as_deref(), Some("m:/"));
+        let error = Options::parse(&["msi"]).unwrap_err().to_string();
+        assert!(error.contains("none of deb"), "{error}");
+        assert_eq!(options.architectures, [Architecture::Arm64]);
+        assert!(Options::parse(&["--mirror"]).is_err());
+        assert!(Options::parse(&["--arch", "mips"]).is_err());
+    }
+}

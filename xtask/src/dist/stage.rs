@@ -1,0 +1,58 @@
+//! The folder of which a package is made: a build, installed into it.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
+use super::architecture::{Architecture, Place};
+use super::release::{Release, cargo_home};
+use super::{cross, licences};
+use crate::install::build::{self, Built, Recipe};
+use crate::install::{self, place};
+
+/// Builds program and C library, for this machine with its own Rust.
+pub(super) fn build(release: &Release, architecture: Architecture) -> Result<Built> {
+    let built = build::run(&recipe(release)?)?;
+    match architecture.cross() {
+        None => Ok(built),
+        Some(target) => {
+            let library = built.library.context("it has been built")?;
+            cross::build(release, target, Some(library.native_libraries))
+        }
+    }
+}
+
+/// Installs a build into a folder of which a package is made.
+pub(super) fn install(release: &Release, built: &Built, folder: &Path, to: Place) -> Result<()> {
+    let options = install::Options::below(folder, Path::new(to.prefix));
+    place(built, &options.with_libdir(Path::new(to.libdir)))?;
+    let documents = folder.join(&to.prefix[1..]).join("share/doc/tcpentry");
+    fs::write(documents.join("third-party.txt"), third_party(release)?)?;
+    Ok(())
+}
+
+/// Returns the licences of all that program and C library contain.
+pub(super) fn third_party(release: &Release) -> Result<String> {
+    licences::third_party(&cross::zig(release)?.join("ziglang"))
+}
+
+fn recipe(release: &Release) -> Result<Recipe> {
+    let tools = release.tools(&["cargo-auditable@0.7.7"])?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(std::iter::once(tools).chain(std::env::split_paths(&path)))?;
+    Ok(Recipe {
+        is_auditable: true,
+        target: Some(release.folder.join("build")),
+        variables: vec![("PATH", path), ("RUSTFLAGS", remapping()?.into())],
+    })
+}
+
+/// Returns the flags that keep this machine's paths out of what is built.
+fn remapping() -> Result<String> {
+    Ok(format!(
+        "--remap-path-prefix={}=/cargo --remap-path-prefix={}=/tcpentry",
+        cargo_home()?.display(),
+        std::env::current_dir()?.display()
+    ))
+}

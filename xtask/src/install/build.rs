@@ -1,0 +1,113 @@
+//! The release build that an installation copies.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::command::{self, cargo};
+
+/// The results of a release build.
+pub(crate) struct Built {
+    pub(crate) program: PathBuf,
+    /// The C library, where it has been built, too.
+    pub(crate) library: Option<Library>,
+}
+
+/// The two forms of the C library.
+pub(crate) struct Library {
+    pub(crate) shared: PathBuf,
+    pub(crate) archive: PathBuf,
+    /// The words with which a program is linked with the archive.
+    pub(crate) native_libraries: String,
+}
+
+impl Built {
+    /// Returns the results in a folder of cargo's.
+    pub(crate) fn in_folder(folder: &Path, native_libraries: Option<String>) -> Self {
+        Self {
+            program: folder.join("tcpentry"),
+            library: native_libraries.map(|native_libraries| Library {
+                shared: folder.join("libiphlpapi.so"),
+                archive: folder.join("libiphlpapi.a"),
+                native_libraries,
+            }),
+        }
+    }
+}
+
+/// The difference between a release for this machine and one for others.
+#[derive(Default)]
+pub(crate) struct Recipe {
+    /// Set for cargo's `auditable`, which writes the list of dependencies into what is built.
+    pub(crate) is_auditable: bool,
+    /// The target folder, if not cargo's.
+    pub(crate) target: Option<PathBuf>,
+    /// Further variables of the environment.
+    pub(crate) variables: Vec<(&'static str, OsString)>,
+}
+
+impl Recipe {
+    fn cargo(&self, words: &str) -> Command {
+        let subcommand = self.is_auditable.then_some("auditable");
+        let mut command = cargo(subcommand.into_iter().chain(words.split(' ')));
+        if let Some(target) = &self.target {
+            command.env("CARGO_TARGET_DIR", target);
+        }
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
+    }
+}
+
+/// Builds the program and the C library.
+pub(crate) fn run(recipe: &Recipe) -> Result<Built> {
+    command::run(&mut recipe.cargo("build --release --locked --package tcpentry-cli"))?;
+    let mut library = recipe
+        .cargo("rustc --release --locked --package iphlpapi --lib -- --print native-static-libs");
+    // What rustc prints is repeated by cargo when there is nothing to compile; colours would hide it.
+    library.env("CARGO_TERM_COLOR", "never");
+    println!("+ {}", command::shown(&library));
+    let output = library
+        .stdout(Stdio::inherit())
+        .output()
+        .context("cannot run cargo")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        bail!("{}", said.trim_end());
+    }
+    let native = said
+        .lines()
+        .find_map(|line| line.split_once("native-static-libs:"))
+        .context("rustc did not say what the static library needs")?;
+
+    let target = match &recipe.target {
+        Some(target) => target.clone(),
+        None => command::target_folder()?,
+    };
+    let native = beside_the_compilers(native.1);
+    Ok(Built::in_folder(&target.join("release"), Some(native)))
+}
+
+/// Leaves out what every compiler links by itself, in the form that fits: the shared libgcc_s would keep a program from
+/// being linked with `-static`.
+fn beside_the_compilers(libraries: &str) -> String {
+    let others = libraries
+        .split_whitespace()
+        .filter(|word| !["-lgcc_s", "-lc"].contains(word));
+    others.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_static_program_needs_no_shared_library() {
+        let printed = " -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc";
+        assert_eq!(
+            beside_the_compilers(printed),
+            "-lutil -lrt -lpthread -lm -ldl"
+        );
+    }
+}
