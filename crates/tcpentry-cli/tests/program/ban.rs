@@ -704,7 +704,7 @@ fn an_mptcp_connection_ends_by_any_subflow_but_not_beside_an_excepted_one() {
             Ok(made) => made,
             Err(reason) => skip!("{reason}"),
         };
-        stage.hold(&ends.server);
+        let _held = stage.hold(&ends.server);
         let refused = stage.run(&format!("ban {CLIENT} --except {OTHER}"));
         assert_eq!(refused.code, 3, "{} {}", refused.out, refused.err);
         let why = "ends with all its subflows";

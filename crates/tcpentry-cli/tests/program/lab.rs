@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Read as _;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
-use std::process::Command;
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use socket2::Socket;
@@ -20,6 +20,16 @@ pub(crate) struct Stage {
     pub(crate) world: World,
     pub(crate) client: Namespace,
     pub(crate) container: Namespace,
+}
+
+/// The process that waits for one that holds an end.
+pub(crate) struct Held(Child);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// An address of this host, of its clients (two), and of the container.
@@ -126,15 +136,17 @@ impl Stage {
         Ok((ends, listener))
     }
 
-    /// Has a process of this world hold an end, too: what no process holds that one can see can't be borrowed.
-    pub(crate) fn hold(&self, end: &TcpStream) {
+    /// Has a process of this world hold an end, too, until it is dropped: what no process holds that one can see can't be
+    /// borrowed.
+    pub(crate) fn hold(&self, end: &TcpStream) -> Held {
         let end = OwnedFd::from(end.try_clone().unwrap());
         let mut holder = self.world.command("sleep");
-        let holder = holder.arg("1000").stdin(end).spawn().unwrap();
-        let comm = format!("/proc/{0}/task/{0}/children", holder.id());
+        let holder = Held(holder.arg("1000").stdin(end).spawn().unwrap());
+        let comm = format!("/proc/{0}/task/{0}/children", holder.0.id());
         until("a process of this world holds it", || {
             fs::read_to_string(&comm).is_ok_and(|it| !it.is_empty())
         });
+        holder
     }
 
     pub(crate) fn listen_in_container(&self, port: u16) -> TcpListener {

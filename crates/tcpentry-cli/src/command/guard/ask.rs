@@ -47,14 +47,15 @@ fn print(args: &GuardStatusArgs, status: &GuardStatus) -> std::io::Result<()> {
     let shape = Shape::of(&output);
     // Where the table is for a program, a person reads this.
     if !shape.is_human() && !args.json {
-        warnings(status).iter().for_each(|it| print_error(it));
-        let all = [
-            (status.dry_run, "dry run: nothing is deleted"),
-            (status.paused, "all rules are paused"),
-        ];
-        all.iter()
-            .filter(|(is_so, _)| *is_so)
-            .for_each(|(_, text)| notice(text));
+        for warning in warnings(status) {
+            print_error(&warning);
+        }
+        if status.dry_run {
+            notice("dry run: nothing is deleted");
+        }
+        if status.paused {
+            notice("all rules are paused");
+        }
     }
     write_status(status, shape, true, now.unwrap_or_default().as_secs(), out)
 }

@@ -77,7 +77,7 @@ fn the_subflows_that_end_with_a_banned_one_are_named() {
             Ok(made) => made,
             Err(reason) => skip!("{reason}"),
         };
-        stage.hold(&ends.server);
+        let _held = stage.hold(&ends.server);
         let service = Service::start(stage.command(&[]), RULE);
         ban(stage, &format!("add {CLIENT}\n"));
         service.logs(&format!("deleted: {HERE}:8080 {CLIENT}:"));
