@@ -326,7 +326,7 @@ impl Drop for Ended {
     }
 }
 
-/// What has left its cgroup behind is not running.
+/// A cgroup that its processes have left is nothing that runs.
 #[test]
 fn an_empty_cgroup_is_no_container_that_runs() {
     isolated(|| {
