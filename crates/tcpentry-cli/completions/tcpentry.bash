@@ -2,7 +2,7 @@
 # stand for the last WORD, a line each, with their meaning behind a tab.
 
 _tcpentry() {
-    local line=${COMP_LINE:0:COMP_POINT} part word typed glued
+    local line=${COMP_LINE:0:COMP_POINT} part word typed glued quote= opened= at
     local -a words=()
     # bash splits a word at : = and others, too. Here only blanks part them.
     for part in "${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
@@ -20,17 +20,43 @@ _tcpentry() {
     for part in "${!words[@]}"; do
         words[part]=${words[part]//[\\\'\"]/}
     done
-    # What bash replaces begins behind the last of its separators, or behind the quote.
-    glued=
-    if [[ $typed != [\'\"]* ]]; then
-        glued=${words[-1]%"${words[-1]##*[$COMP_WORDBREAKS]}"}
+    # What bash replaces begins behind the last of its separators, or behind the quote that is open.
+    glued=${words[-1]%"${words[-1]##*[$COMP_WORDBREAKS]}"}
+    for ((at = 0; at < ${#typed}; at++)); do
+        part=${typed:at:1}
+        if [[ $part == '\' && $quote != "'" ]]; then
+            ((at++))
+        elif [[ $quote == "$part" ]]; then
+            quote=
+        elif [[ -z $quote && $part == [\'\"] ]]; then
+            quote=$part
+            opened=${typed:0:at}
+        fi
+    done
+    if [[ $quote ]]; then
+        glued=${opened//[\\\'\"]/}
     fi
     COMPREPLY=()
     while IFS=$'\t' read -r word _; do
         word=${word#"$glued"}
-        # What needs no quotes gets none; printf would give a comma one.
-        if [[ $typed != [\'\"]* && $word == *[!A-Za-z0-9_.,:/@%+=-]* ]]; then
-            printf -v word %q "$word"
+        # Names come from outside: each is quoted for where it is put, so that it is only a name. What needs no quotes
+        # gets none; printf would give a comma one.
+        if [[ $word == *[!A-Za-z0-9_.,:/@%+=-]* ]]; then
+            case $quote in
+                "'")
+                    # Nothing can be escaped there, and in $'...' a backslash escapes.
+                    [[ $word != *"'"* && $opened != *\$ ]] || continue
+                    ;;
+                '"')
+                    # The history is expanded there, too, and that can't be escaped.
+                    [[ $word != *'!'* ]] || continue
+                    word=${word//'\'/'\\'}
+                    word=${word//'"'/'\"'}
+                    word=${word//'$'/'\$'}
+                    word=${word//'`'/'\`'}
+                    ;;
+                *) printf -v word %q "$word" ;;
+            esac
         fi
         COMPREPLY+=("$word")
     done < <("${words[0]/#\~/$HOME}" complete-words "${words[@]:1}" 2>/dev/null)

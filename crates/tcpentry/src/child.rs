@@ -19,6 +19,10 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
 
 use crate::sys;
 
+/// The way out where none can be started: `EAGAIN` of `RLIMIT_NPROC` or of a cgroup's `pids.max`.
+pub(crate) const MORE_PROCESSES: &str =
+    "allow this user more processes: ulimit -u; in a systemd unit: TasksMax=";
+
 /// A child process and a channel of messages to it. Dropped, it ends, or is abandoned.
 #[derive(Debug)]
 pub(crate) struct Child {

@@ -121,6 +121,27 @@ impl Support {
     /// # Errors
     /// `Os` when the kernel answers something that means neither yes nor no.
     pub fn probe(table: &mut TcpTable) -> Result<Self, Error> {
+        let anywhere = Support {
+            tcp_diag: false,
+            one_dump: false,
+            destroy: false,
+            net_admin: false,
+            borrow: borrow::available()
+                .map_err(|errno| Error::os(Operation::Probe, "pidfd_getfd", errno))?,
+            sys_ptrace: has_sys_ptrace(),
+            ptrace_scope: PtraceScope::read(),
+            release: kernel::release(),
+            processes: visibility()?,
+        };
+        anywhere.probe_another(table)
+    }
+
+    /// Asks the kernel what can be deleted in the network namespace of another table, and takes from this what does not
+    /// depend on that: among it the processes, of which all descriptors are looked at. Nothing is deleted.
+    ///
+    /// # Errors
+    /// As of [`probe`](Self::probe).
+    pub fn probe_another(&self, table: &mut TcpTable) -> Result<Self, Error> {
         let diag = &mut table.lookup.diag;
         let tcp_diag = yes_unless(Errno::NOENT, diag.probe())?;
         Ok(Support {
@@ -128,12 +149,7 @@ impl Support {
             one_dump: tcp_diag && diag.probe_one_dump().is_ok(),
             destroy: tcp_diag && yes_unless(Errno::OPNOTSUPP, destroy(diag))?,
             net_admin: tcp_diag && yes_unless(Errno::PERM, diag.probe_right())?,
-            borrow: borrow::available()
-                .map_err(|errno| Error::os(Operation::Probe, "pidfd_getfd", errno))?,
-            sys_ptrace: has_sys_ptrace(),
-            ptrace_scope: PtraceScope::read(),
-            release: kernel::release(),
-            processes: visibility()?,
+            ..self.clone()
         })
     }
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 
 use tcpentry::escape::escape_for_terminal;
 use tcpentry::filter::{Mentioned, NamePattern, Prefix, PrefixSet};
-use tcpentry::process::{Container, Process, Unit};
+use tcpentry::process::{CgroupPath, Container, Process, Unit};
 use tcpentry::{Attribution, Error, Filter};
 
 use crate::args::NetnsArgs;
@@ -158,7 +158,11 @@ fn hint_of_container(
     reads_one: bool,
     attribution: &mut Attribution,
 ) -> Option<String> {
-    let all = containers(attribution).ok()?;
+    let running = attribution
+        .populated_cgroups()
+        .ok()
+        .filter(|them| !them.is_empty())?;
+    let all = distinct_containers(running);
     let word = name.as_str();
     if let Some(meant) = all.iter().find(|it| name.matches_container(it)) {
         let meant = shown(&meant.to_string());
@@ -171,6 +175,9 @@ fn hint_of_container(
         let mut names = names.map(String::as_str);
         !word.is_empty() && names.any(|name| name.starts_with(word))
     };
+    if !sees_all_processes() {
+        return None;
+    }
     let like: Vec<_> = all.iter().filter(is_like).collect();
     let word = shown(word);
     Some(if like.is_empty() {
@@ -184,9 +191,12 @@ fn hint_of_container(
 }
 
 fn hint_of_unit(name: &str, attribution: &mut Attribution) -> Option<String> {
-    let cgroups = attribution.cgroups().ok()?;
+    let cgroups = attribution.populated_cgroups().ok()?;
+    if cgroups.is_empty() {
+        return None;
+    }
     let units: Vec<_> = cgroups.into_iter().filter_map(Unit::from_cgroup).collect();
-    if units.iter().any(|unit| unit.matches_name(name)) {
+    if units.iter().any(|unit| unit.matches_name(name)) || !sees_all_processes() {
         return None;
     }
     let stem = |unit: &str| {
@@ -215,7 +225,7 @@ fn hint_of_unit(name: &str, attribution: &mut Attribution) -> Option<String> {
 
 fn hint_of_pid(pid: i32, process: Option<Process>, reads_one: bool) -> Option<String> {
     if process.is_none() {
-        return Some(format!("no process has the pid {pid}"));
+        return sees_all_processes().then(|| format!("no process has the pid {pid}"));
     }
     is_elsewhere(pid, reads_one)
         .then(|| format!("process {pid} is in another network namespace: add -N {pid}"))
@@ -235,6 +245,9 @@ fn hint_of_process(name: NamePattern<'_>, reads_one: bool) -> Option<String> {
                 shown(word)
             )
         });
+    }
+    if !sees_all_processes() {
+        return None;
     }
     if name.has_wildcard() {
         return Some(format!("no process has a name like `{}`", shown(word)));
@@ -262,7 +275,10 @@ fn hint_of_process(name: NamePattern<'_>, reads_one: bool) -> Option<String> {
 
 /// Returns the containers of this system, each once.
 fn containers(attribution: &mut Attribution) -> Result<Vec<Container>, Error> {
-    let cgroups = attribution.cgroups()?;
+    Ok(distinct_containers(attribution.cgroups()?))
+}
+
+fn distinct_containers(cgroups: Vec<CgroupPath<'_>>) -> Vec<Container> {
     let mut found: Vec<_> = cgroups
         .into_iter()
         .filter_map(Container::from_cgroup)
@@ -274,7 +290,7 @@ fn containers(attribution: &mut Attribution) -> Result<Vec<Container>, Error> {
             && (is_same(&one.id, &other.id)
                 || (is_same(&one.name, &other.name) && one.runtime == other.runtime))
     });
-    Ok(found)
+    found
 }
 
 /// Returns what `container` takes for this one and no other: the whole id.
@@ -288,6 +304,12 @@ fn full_name(container: &Container) -> String {
         }
         None => short,
     }
+}
+
+/// Returns true where a process that is not shown is not there: without `/proc`, or where it hides those of other users
+/// (`hidepid`), nobody can say that nothing has a name.
+fn sees_all_processes() -> bool {
+    fs::read("/proc/1/comm").is_ok()
 }
 
 /// Returns the pids and names of all processes that may be seen.

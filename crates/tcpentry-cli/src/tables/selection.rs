@@ -9,6 +9,7 @@ use std::sync::Arc;
 use clap::{Command, CommandFactory as _};
 use tcpentry::escape::escape_for_terminal;
 use tcpentry::filter::{FilterError, Names, PrefixSet};
+use tcpentry::netns::Namespace;
 use tcpentry::process::Process;
 use tcpentry::support::more_rights;
 use tcpentry::{
@@ -92,9 +93,13 @@ fn prepare(
             DeviceScope::Elsewhere => names.with_absent_devices(),
         };
         let parsed = Filter::parse_words(words, &NamesOfTable { names, lookups });
-        parsed.map_err(|error| SelectionError::Filter {
-            error,
-            text: words.join(" "),
+        parsed.map_err(|error| match lookups.failure.take() {
+            // The filter is right, and what it names can't be looked at.
+            Some(failure) => SelectionError::Table(failure),
+            None => SelectionError::Filter {
+                error,
+                text: words.join(" "),
+            },
         })?
     };
     let filter = match (args.ipv4, args.ipv6) {
@@ -187,6 +192,8 @@ struct NameLookups {
     hosts: Hosts,
     /// The network namespaces that were found: for one that is named by its inode all processes are looked into.
     netns: RefCell<HashMap<String, u64>>,
+    /// The error of a network namespace that may not be looked at, or can't be.
+    failure: RefCell<Option<Error>>,
 }
 
 impl NameLookups {
@@ -194,6 +201,7 @@ impl NameLookups {
         Self {
             hosts,
             netns: RefCell::default(),
+            failure: RefCell::default(),
         }
     }
 }
@@ -229,7 +237,12 @@ impl Names for NamesOfTable<'_> {
         if let Some(inode) = known {
             return Ok(inode);
         }
-        let inode = self.names.netns(name)?;
+        let found = self.names.netns(name).inspect_err(|error| {
+            if error.kind() != io::ErrorKind::InvalidInput {
+                *self.lookups.failure.borrow_mut() = Namespace::named(name).err();
+            }
+        });
+        let inode = found?;
         self.lookups
             .netns
             .borrow_mut()

@@ -275,6 +275,79 @@ fn fish_completes() {
     a_shell_completes(&FISH);
 }
 
+/// Names that end an open quote, or that a shell acts upon inside of one, and the quote.
+const QUOTED: [(&[u8], char); 6] = [
+    (b"qq$(>pwn)", '"'),
+    (b"qq`>pwn`", '"'),
+    (b"qq\";>pwn;#", '"'),
+    (b"qq\\\";>pwn;#", '"'),
+    (b"qq!!$(>pwn)", '"'),
+    (b"qq';>pwn;#", '\''),
+];
+
+/// Completes such names behind an open quote, one that is closed, and one inside of the word, and runs the line.
+fn a_shell_quotes(shell: &'static Shell) {
+    isolated(|| {
+        let tmux = match shell.open() {
+            Ok(tmux) => tmux,
+            Err(reason) => skip!("{reason}"),
+        };
+        tmux.runs(&format!("cd {}", tmux.folder().display()));
+        discard(&tmux);
+        for (name, quote) in QUOTED {
+            let ends = tcp::connected();
+            let _named = Named::holding(ends.server, name);
+            for typed in [
+                format!("{quote}qq"),
+                format!("{quote}qq{quote}"),
+                format!("q{quote}q"),
+                "$'qq".to_owned(),
+            ] {
+                let line = format!("tcpentry list process {typed}");
+                tmux.types(&line);
+                tmux.press("Tab");
+                std::thread::sleep(std::time::Duration::from_millis(300));
+                let shown = tmux.screen();
+                tmux.press("Enter");
+                std::thread::sleep(std::time::Duration::from_millis(200));
+                discard(&tmux);
+                assert!(!tmux.folder().join("pwn").exists(), "{line}: {shown}");
+            }
+        }
+        // What can be quoted is still offered.
+        let ends = tcp::connected();
+        let _named = Named::holding(ends.server, b"rr $(>pwn)`x`");
+        tmux.types("tcpentry list --json process \"rr");
+        tmux.press("Tab");
+        tmux.await_text("pwn");
+        tmux.press("Enter");
+        tmux.await_screen("the connection of that process", |screen| {
+            screen.contains("\"state\"")
+        });
+        assert!(!tmux.folder().join("pwn").exists(), "the name has been run");
+    });
+}
+
+#[test]
+fn bash_quotes_names_inside_quotes() {
+    a_shell_quotes(&BASH);
+}
+
+#[test]
+fn bash_with_its_package_quotes_names_inside_quotes() {
+    a_shell_quotes(&BASH_COMPLETION);
+}
+
+#[test]
+fn zsh_quotes_names_inside_quotes() {
+    a_shell_quotes(&ZSH);
+}
+
+#[test]
+fn fish_quotes_names_inside_quotes() {
+    a_shell_quotes(&FISH);
+}
+
 #[test]
 fn what_can_not_be_typed_is_not_offered() {
     isolated(|| {

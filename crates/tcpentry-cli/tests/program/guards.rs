@@ -26,6 +26,23 @@ fn a_listener_needs_to_be_named_and_allowed() {
     });
 }
 
+/// A refusal is said however little is to be said.
+#[test]
+fn listeners_that_are_all_that_matches_are_refused_aloud() {
+    isolated(|| {
+        let listener = tcp::listen(tcp::loopback(0));
+        let port = listener.local_addr().unwrap().port();
+        for option in ["", "-q", "--json", "-q --json"] {
+            let refused = run(&format!("delete -y {option} -l sport = :{port}"));
+            assert_eq!(refused.code, 3, "{option}: {}", refused.err);
+            let text = "only a listener matches; use --listeners to delete it";
+            assert!(refused.err.contains(text), "{option}: {}", refused.err);
+        }
+        let quiet = run("delete -y -q -l sport = :1");
+        assert_eq!((quiet.code, quiet.err.as_str()), (1, ""));
+    });
+}
+
 #[test]
 fn an_ambiguous_name_deletes_nothing_and_shows_the_identities() {
     isolated(|| {

@@ -188,7 +188,54 @@ fn where_proc_shows_less_nobody_is_ruled_out() {
                 assert_hidden(&run, 2, &format!("{what} are hidden: {words}"));
             }
         }
+        // Nor is an exclusion said to exclude nothing.
+        for hidepid in [1, 2] {
+            let mount = format!("mount -t proc -o hidepid={hidepid} proc /proc");
+            for excluded in ["process init-x", "pid 4194300", "unit x-1", "container x-1"] {
+                let words = format!("delete -n --yes not {excluded} dport = :{port}");
+                let run = program.run(&mount, ",+net_admin", &words);
+                assert!(
+                    !run.err.contains("excludes nothing"),
+                    "{words}: {}",
+                    run.err
+                );
+            }
+        }
         assert!(mine.is_there() && theirs.iter().all(Held::is_there));
+    });
+}
+
+/// No right helps against a limit.
+#[test]
+fn where_no_process_can_be_started_that_is_the_reason() {
+    if !user::others() {
+        skip!("there is no other user here");
+    }
+    isolated(|| {
+        let program = Program::new("nproc");
+        let listener = tcp::listen(tcp::loopback(0));
+        let port = listener.local_addr().unwrap().port();
+        let mine = Held::by(&listener, "same-one", Some(User::new(CALLER)));
+        let client = mine.server.peer_addr().unwrap();
+        for words in [
+            format!("delete --yes dport = :{port}"),
+            format!("delete {client} 127.0.0.1:{port}"),
+        ] {
+            let limited = format!("prlimit --nproc=1 {} {words}", program.0.display());
+            let run: Run = Command::new("setpriv")
+                .arg(format!("--reuid={CALLER}"))
+                .arg(format!("--regid={CALLER}"))
+                .arg("--clear-groups")
+                .args(limited.split(' '))
+                .env("SSH_CONNECTION", ELSEWHERE)
+                .stdin(Stdio::null())
+                .output()
+                .unwrap()
+                .into();
+            assert_eq!(run.code, 7, "{words}: {}{}", run.out, run.err);
+            assert!(run.err.contains("ulimit -u"), "{words}: {}", run.err);
+        }
+        assert!(mine.is_there());
     });
 }
 

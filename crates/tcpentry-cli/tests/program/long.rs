@@ -36,8 +36,8 @@ pub(crate) static ONE_CROWD: Mutex<()> = Mutex::new(());
 const MANY: u32 = 6000;
 const DELETE: &str = "delete --own-session --yes dst 127.200.0.1:80";
 
-/// The signals that end a process and are no fault of its own.
-const ENDING: [Signal; 10] = [
+/// The signals that end a process and do not stand for a fault that would come again.
+const ENDING: [Signal; 12] = [
     Signal::INT,
     Signal::TERM,
     Signal::HUP,
@@ -48,6 +48,8 @@ const ENDING: [Signal; 10] = [
     Signal::VTALARM,
     Signal::PROF,
     Signal::XCPU,
+    Signal::ABORT,
+    Signal::TRAP,
 ];
 
 fn start(stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) -> Child {

@@ -30,6 +30,14 @@ impl Inside {
         Self::of(Cgroup::fresh(name))
     }
 
+    /// Starts a process in it, so that it is running.
+    fn resident(&self) -> Ended {
+        let process = Ended(Command::new("sleep").arg("1000").spawn().unwrap());
+        let file = self.cgroup.folder().join("cgroup.procs");
+        fs::write(file, process.0.id().to_string()).unwrap();
+        process
+    }
+
     /// Opens a connection in a cgroup of this name that was made where this user may make any.
     fn named_by(uid: u32, name: &str) -> Result<Self, String> {
         let inside = Self::named(name)?;
@@ -221,6 +229,7 @@ fn a_name_that_selects_nothing_is_explained_in_a_line() {
         let holder = Named::holding(&ends.client, b"tcpentry-long-n");
         let made = Inside::named("lxc.payload.c10")
             .and_then(|it| Ok([it, Inside::named("session-77.scope")?]));
+        let _residents: Vec<_> = made.iter().flatten().map(Inside::resident).collect();
         let mut asked = vec![
             ("container no-such", "no container `no-such` is running here: `tcpentry --all-netns -c`".to_owned()),
             ("unit no-such", "no unit `no-such` is running here".to_owned()),
@@ -315,6 +324,23 @@ impl Drop for Ended {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// A cgroup that its processes have left is nothing that runs.
+#[test]
+fn an_empty_cgroup_is_no_container_that_runs() {
+    isolated(|| {
+        let id = "5eed".repeat(16);
+        let cgroup = match Cgroup::fresh(&format!("docker-{id}.scope")) {
+            Ok(cgroup) => cgroup,
+            Err(error) => skip!("no cgroup can be made here: {error}"),
+        };
+        assert!(cgroup.folder().exists());
+        let listed = run("list container 5eed5eed");
+        let said = "no container `5eed5eed` is running here";
+        assert!(listed.err.contains(said), "{}", listed.err);
+        assert!(!listed.err.contains("similar"), "{}", listed.err);
+    });
 }
 
 /// A misspelt exclusion selects everything: that is said before it is deleted.

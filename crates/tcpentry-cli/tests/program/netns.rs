@@ -644,6 +644,84 @@ fn a_number_that_is_a_name_and_a_pid_is_nobodys_choice() {
 }
 
 #[test]
+fn a_name_by_which_another_is_shown_is_nobodys_choice() {
+    in_a_world!(|world: &World| {
+        // The column NETNS has it for the world's own.
+        let named = world.named("pid:1");
+        let ends = named.run(connect);
+        for words in [
+            "delete -N pid:1 127.0.0.1:40000 127.0.0.1:8080",
+            "delete --yes --all-netns netns pid:1",
+        ] {
+            let refused = run(world, words);
+            assert_eq!(refused.code, 2, "{words}: {}", refused.err);
+            let cause = "both a name in `ip netns` and that of another network namespace";
+            assert!(refused.err.contains(cause), "{words}: {}", refused.err);
+        }
+        let refused = run(world, "list -N pid:1");
+        let files = "/run/netns/pid:1 or /proc/1/ns/net";
+        assert!(refused.err.contains(files), "{}", refused.err);
+        assert!(is_alive(&ends));
+        let by_path = run(world, "delete -N /run/netns/pid:1 dport = :8080");
+        assert_eq!(by_path.code, 0, "{}", by_path.err);
+        assert!(!is_alive(&ends));
+    });
+}
+
+#[test]
+fn a_filter_may_not_look_at_another_users_process_either() {
+    in_a_world!(|world: &World| {
+        if !user::others() {
+            skip!("only one user is mapped here");
+        }
+        let process = world.start_shell("exec unshare --net sleep 1000");
+        let copy = format!("/tmp/tcpentry-netns-pid-{}", std::process::id());
+        world.must(&format!("install -m 755 {PROGRAM} {copy}"));
+        let user = "setpriv --reuid 4035 --regid 4035 --clear-groups";
+        let as_user = |words: &str| -> Run {
+            let words = format!("{words} {}", process.pid);
+            world.shell(&format!("{user} {copy} {words}")).into()
+        };
+        let words = ["list -N", "list netns", "delete --yes netns"];
+        let runs = words.map(|words| (words, as_user(words)));
+        world.must(&format!("rm {copy}"));
+        for (words, run) in runs {
+            assert_eq!(run.code, 4, "{words}: {}", run.err);
+            assert!(run.err.contains("not permitted"), "{words}: {}", run.err);
+            assert!(run.err.contains("\nhint: "), "{words}: {}", run.err);
+        }
+    });
+}
+
+/// The descriptors of all processes are looked at once, not for each network namespace.
+#[test]
+fn the_doctors_work_does_not_grow_with_namespaces_times_descriptors() {
+    in_a_world!(|world: &World| {
+        let holder = "import os, time; x = [os.dup(0) for _ in range(4000)]; time.sleep(1000)";
+        let _holders = [(); 6]
+            .map(|()| world.start_shell(&format!("ulimit -n 4100; exec python3 -c '{holder}'")));
+        let count = "ls /proc/[0-9]*/fd | wc -l";
+        tcpentry_testkit::until("they hold them", || {
+            world.must(count).trim().parse::<u32>().unwrap() > 24_000
+        });
+        let time = || {
+            let times = [(); 2].map(|()| {
+                let start = std::time::Instant::now();
+                assert_eq!(run(world, "doctor").code, 0);
+                start.elapsed()
+            });
+            times.into_iter().min().unwrap()
+        };
+        let few = time();
+        let names: Vec<_> = (0..40).map(|number| format!("n{number}")).collect();
+        let _many: Vec<_> = names.iter().map(|name| world.named(name)).collect();
+        let many = time();
+        let limit = 6 * few + std::time::Duration::from_millis(400);
+        assert!(many < limit, "{few:?} without them, {many:?} with 40");
+    });
+}
+
+#[test]
 fn a_name_of_several_is_nobodys_choice() {
     in_a_world!(|world: &World| {
         // A process with a thread elsewhere gives both namespaces its name.

@@ -89,6 +89,31 @@ fn without_proc_or_with_processes_only_it_lists_and_deletes_and_says_what_is_mis
                 assert!(refused.err.contains("mount -t proc"), "{}", refused.err);
             }
 
+            let needy = [
+                "list -p",
+                "list process x",
+                "list pid 1",
+                "list unit x",
+                "list container abcd",
+                "list netns x",
+                "list -N x",
+                "list -N 5",
+                "list -N /run/netns/x",
+                "list --all-netns",
+                "delete --yes process x",
+                "delete --yes not pid 1",
+                "ban 192.0.2.1",
+            ];
+            for words in needy.iter().filter(|_| !subset) {
+                let refused = run(words);
+                assert_eq!(refused.code, 7, "{words}: {}", refused.err);
+                assert!(
+                    refused.err.contains("hint: as root: mount -t proc"),
+                    "{words}: {}",
+                    refused.err
+                );
+            }
+
             let findings = run("doctor --json").objects();
             let of = |check: &str| {
                 let found = findings.iter().find(|it| it["check"] == check);
@@ -131,6 +156,7 @@ fn a_sandbox_that_forbids_the_socket_is_denied_or_named() {
             (libc::EACCES, 4, "SELinux"),
             (libc::EAFNOSUPPORT, 5, "RestrictAddressFamilies="),
             (libc::EPROTONOSUPPORT, 5, "sandbox"),
+            (libc::ENOSYS, 5, "sandbox"),
         ] {
             for words in ["list", "delete --yes dport = :1", "doctor"] {
                 let refused = seccomp::refusing(libc::SYS_socket, Some(family), errno, || {

@@ -3,8 +3,9 @@
 use rustix::io::Errno;
 
 use super::borrow::Failure;
+use crate::child::MORE_PROCESSES;
 use crate::connection::Connection;
-use crate::error::{Error, ErrorKind, Operation, Reason};
+use crate::error::{Error, ErrorKind, Operation, Reason, ran_out};
 use crate::escape::escape_for_terminal;
 use crate::privilege::{PtraceScope, sees_by_right};
 use crate::process::Process;
@@ -45,8 +46,13 @@ impl Fallback {
 
     /// Returns the error when borrowing did not help either.
     pub(crate) fn not_borrowed(self, connection: &Connection, failure: &Failure) -> Error {
-        if let (Failure::Os { doing, errno }, false) = (failure, self.is_a_matter_of_rights()) {
-            return Error::os(Operation::Delete, doing, *errno);
+        if let Failure::Os { doing, errno } = failure {
+            let error = Error::os(Operation::Delete, doing, *errno);
+            match *errno {
+                Errno::AGAIN => return error.with_hint(MORE_PROCESSES),
+                errno if ran_out(errno) || !self.is_a_matter_of_rights() => return error,
+                _ => {}
+            }
         }
         if let (Some(cause), false) = (stuck(failure), self.is_a_matter_of_rights()) {
             // No right would change it.

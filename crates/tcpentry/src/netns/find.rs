@@ -15,6 +15,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
 
+use crate::child::MORE_PROCESSES;
 use crate::error::ran_out;
 use crate::error::{Error, ErrorKind, Operation};
 use crate::escape::escape_for_terminal;
@@ -24,7 +25,7 @@ use crate::process::Process;
 use crate::process::container::Container;
 use crate::process::hierarchy::Hierarchies;
 use crate::process::mounts::Mounts;
-use crate::process::proc::{FIRST, Opened, Proc};
+use crate::process::proc::{FIRST, Opened, Proc, look_failed};
 
 /// A network namespace, kept alive by this: its file of `nsfs` is open, so that its inode can't come to mean
 /// another one.
@@ -111,13 +112,29 @@ impl Namespace {
                     Some(only) => Ok(only),
                 }
             }
+            Ok(found) if !is_pid => match found.other_meaning(name) {
+                Some(other) => Err(two_meanings(name, &other)),
+                None => Ok(found),
+            },
             found => found,
         }
+    }
+
+    /// Returns another namespace that is called as the name of `ip netns` is by which this was found. Where others can't be
+    /// looked for, there is none.
+    fn other_meaning(&self, name: &str) -> Option<Self> {
+        let all = Namespaces::all().ok()?.found;
+        let mut others = all.into_iter().filter(|it| it.inode != self.inode);
+        others.find(|it| it.matches_name(name))
     }
 
     fn at(path: &Path, open: fn(&Path) -> Result<OwnedFd, Errno>) -> Result<Self, Error> {
         let shown = escape_for_terminal(path.as_os_str().as_encoded_bytes());
         let file = open(path).map_err(|errno| match errno {
+            // The files of namespaces are opened through it.
+            Errno::NOENT if !Path::new("/proc/self").exists() => {
+                look_failed(Operation::Open, &format!("open {shown}"), errno)
+            }
             Errno::NOENT | Errno::SRCH | Errno::NOTDIR => Error::new(
                 Operation::Open,
                 ErrorKind::InvalidParameter,
@@ -143,6 +160,8 @@ impl Namespace {
                 ErrorKind::InvalidParameter,
                 format!("`{shown}` is not a network namespace"),
             ),
+            Errno::AGAIN => Error::os(Operation::Open, &format!("open {shown}"), errno)
+                .with_hint(MORE_PROCESSES),
             errno => Error::os(Operation::Open, &format!("open {shown}"), errno),
         })?;
         let inode = inode_of(&file).map_err(|errno| Error::os(Operation::Open, &shown, errno))?;
@@ -299,7 +318,7 @@ impl Namespaces {
         let mut search = NamespaceSearch::default();
         search.look().map_err(|error| {
             let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
-            Error::os(Operation::Open, "look for network namespaces", errno)
+            look_failed(Operation::Open, "look for network namespaces", errno)
         })?;
         let own = Namespace::own()?.inode;
         let mut found: Vec<_> = search.found.into_values().collect();
@@ -439,6 +458,23 @@ fn several(name: &str, meant: &[Namespace]) -> Error {
         .collect();
     Error::new(Operation::Open, ErrorKind::InvalidParameter, cause)
         .with_hint(format!("name one by its file: {}", files.join(" or ")))
+}
+
+/// Makes the error of a name in `ip netns` by which another namespace is shown, or a container in it is known.
+fn two_meanings(name: &str, other: &Namespace) -> Error {
+    let name = escape_for_terminal(name.as_bytes());
+    let cause = format!(
+        "`{name}` is both a name in `ip netns` and that of another network namespace, `{other}`"
+    );
+    let file = other.names.first().or(other.of_process.as_ref());
+    let or_other = file.map(|file| {
+        let file = escape_for_terminal(file.as_os_str().as_encoded_bytes());
+        format!(" or {file}")
+    });
+    Error::new(Operation::Open, ErrorKind::InvalidParameter, cause).with_hint(format!(
+        "write the path instead: {IPROUTE2}/{name}{}",
+        or_other.unwrap_or_default()
+    ))
 }
 
 /// As many files of network namespaces are named in a hint.

@@ -20,4 +20,4 @@ pub(crate) use local_address::{LocalAddresses, RTM_NEWROUTE};
 
 pub use crate::connection::identity::{BootId, NetnsId, Origin};
 pub(crate) use local_ports::LocalPorts;
-pub(crate) use origin::{ALL_OF_PROC, boot_id, inode_of_this_thread, of_socket};
+pub(crate) use origin::{boot_id, inode_of_this_thread, of_socket};

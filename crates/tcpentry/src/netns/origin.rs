@@ -8,6 +8,7 @@ use rustix::io::Errno;
 
 use crate::connection::identity::{BootId, NetnsId};
 use crate::error::{Error, Operation};
+use crate::process::proc::{MOUNT_PROC, look_failed};
 use crate::sys;
 
 /// Returns the network namespace of a socket; `inode` finds that of its file, for kernels before Linux 5.14.
@@ -33,7 +34,7 @@ pub(crate) fn inode_of_this_thread() -> Result<u64, Error> {
     rustix::io::retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))
         .and_then(rustix::fs::fstat)
         .map(|file| file.st_ino)
-        .map_err(|errno| Error::os(Operation::Open, path, errno))
+        .map_err(|errno| look_failed(Operation::Open, path, errno))
 }
 
 /// Reads the id of this boot.
@@ -44,14 +45,10 @@ pub(crate) fn boot_id() -> Result<BootId, Error> {
         let error = Error::os(Operation::List, &doing, errno);
         match errno {
             Errno::MFILE => error,
-            _ => error.with_hint(ALL_OF_PROC),
+            _ => error.with_hint(MOUNT_PROC),
         }
     };
     let text = fs::read_to_string(path)
         .map_err(|error| fail(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
     text.trim().parse().map_err(|()| fail(Errno::PROTO))
 }
-
-/// The way out where `/proc/sys` is missing.
-pub(crate) const ALL_OF_PROC: &str =
-    "as root: mount -t proc proc /proc; in a systemd unit: ProcSubset=all";

@@ -69,6 +69,17 @@ impl Cgroups {
         self.paths.values().map(Found::path)
     }
 
+    /// Returns those of [all](Self::all) that have a process, in themselves or below: `populated` in `cgroup.events`.
+    pub fn populated(&mut self) -> impl Iterator<Item = CgroupPath<'_>> {
+        if self.paths.is_empty() {
+            self.path(u64::MAX);
+        }
+        let hierarchy = self.hierarchy();
+        let is_populated =
+            move |found: &&Found| hierarchy.is_none_or(|it| it.is_populated(&found.path));
+        self.paths.values().filter(is_populated).map(Found::path)
+    }
+
     /// Returns the id of a cgroup, by its path as in `/proc/PID/cgroup` or by that of its directory
     /// (`/sys/fs/cgroup/system.slice`).
     ///
@@ -216,6 +227,16 @@ impl Hierarchy {
         (uid != self.owner && uid != 0).then_some(Delegation {
             end: shown.len(),
             uid,
+        })
+    }
+
+    /// Returns true unless the kernel says that a cgroup is empty. The root has no file that says it.
+    fn is_populated(&self, path: &str) -> bool {
+        let below = path.strip_prefix(&self.prefix).unwrap_or(path);
+        let events = self.mount.join(below.trim_start_matches('/'));
+        let events = fs::read_to_string(events.join("cgroup.events"));
+        events.map_or(true, |events| {
+            !events.lines().any(|line| line == "populated 0")
         })
     }
 

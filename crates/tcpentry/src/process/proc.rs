@@ -19,7 +19,21 @@ use super::directory::{ROOM, each_entry, open_directory};
 use super::pid::Process;
 use super::table_limits::TableLimits;
 use crate::connection::Inode;
-use crate::error::ran_out;
+use crate::error::{Error, Operation, ran_out};
+
+/// Creates the error of a look through `/proc` that failed: where there is none, with what brings it.
+pub(crate) fn look_failed(operation: Operation, doing: &str, errno: Errno) -> Error {
+    let error = Error::os(operation, doing, errno);
+    if Path::new("/proc/self").exists() {
+        error
+    } else {
+        error.with_hint(MOUNT_PROC)
+    }
+}
+
+/// The way out where no `/proc` is mounted, or a part of it only.
+pub(crate) const MOUNT_PROC: &str =
+    "as root: mount -t proc proc /proc; in a systemd unit: ProcSubset=all";
 
 /// `/proc`, opened.
 pub(crate) struct Proc(OwnedFd);

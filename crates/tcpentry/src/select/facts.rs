@@ -88,13 +88,30 @@ impl Attribution {
     /// # Errors
     /// As of [`owners`](Self::owners), where these have to be asked.
     pub fn cgroups(&mut self) -> Result<Vec<CgroupPath<'_>>, Error> {
+        let by_owners = self.read_owners_for_cgroups()?;
+        let owners = self.owners.as_ref().filter(|_| by_owners);
+        let of_owners = owners.map(Owners::cgroups).into_iter().flatten();
+        Ok(self.cgroups.all().chain(of_owners).collect())
+    }
+
+    /// Returns those of the [cgroups](Self::cgroups) that have a process, in themselves or below.
+    ///
+    /// # Errors
+    /// As of [`owners`](Self::owners), where these have to be asked.
+    pub fn populated_cgroups(&mut self) -> Result<Vec<CgroupPath<'_>>, Error> {
+        let by_owners = self.read_owners_for_cgroups()?;
+        let owners = self.owners.as_ref().filter(|_| by_owners);
+        let of_owners = owners.map(Owners::cgroups).into_iter().flatten();
+        Ok(self.cgroups.populated().chain(of_owners).collect())
+    }
+
+    /// Reads the owners where the mounted hierarchy manages nothing, and returns true then.
+    fn read_owners_for_cgroups(&mut self) -> Result<bool, Error> {
         let by_owners = !self.cgroups.is_unified();
         if by_owners {
             self.read_owners(true)?;
         }
-        let owners = self.owners.as_ref().filter(|_| by_owners);
-        let of_owners = owners.map(Owners::cgroups).into_iter().flatten();
-        Ok(self.cgroups.all().chain(of_owners).collect())
+        Ok(by_owners)
     }
 
     /// Forgets it, so that it is read again when it is asked for.

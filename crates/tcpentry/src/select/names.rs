@@ -10,6 +10,7 @@ use std::sync::Arc;
 use rustix::io::Errno;
 
 use crate::connection::endpoint::{Device, Interface};
+use crate::error::ErrorKind;
 use crate::filter::{Names, PrefixSet};
 use crate::netns::Namespace;
 use crate::path;
@@ -109,7 +110,14 @@ impl Names for SystemNames<'_> {
             // No pid is as large. That of this table need not be found, nor be held by a process that is shown.
             Ok(inode) if inode > LARGEST_PID && self.is_own(inode) => inode,
             _ => Namespace::named(name)
-                .map_err(|error| io::Error::other(error.cause().to_owned()))?
+                .map_err(|error| {
+                    let kind = match error.kind() {
+                        ErrorKind::InvalidParameter => io::ErrorKind::InvalidInput,
+                        ErrorKind::AccessDenied => io::ErrorKind::PermissionDenied,
+                        _ => io::ErrorKind::Other,
+                    };
+                    io::Error::new(kind, error.cause().to_owned())
+                })?
                 .inode(),
         })
     }

@@ -7,6 +7,7 @@ use rustix::io::Errno;
 
 use crate::error::{Error, Operation};
 use crate::process::owners::Owners;
+use crate::process::proc::look_failed;
 
 /// The owners that a scan has found, its end, and the time that it took.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ impl Scan {
         let start = Instant::now();
         let owners = search().map_err(|error| {
             let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
-            Error::os(operation, "look through /proc", errno)
+            look_failed(operation, "look through /proc", errno)
         })?;
         let end = Instant::now();
         Ok(Self {

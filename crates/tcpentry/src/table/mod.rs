@@ -21,6 +21,7 @@ use crate::connection::Connection;
 use crate::connection::identity::{BootId, Identity, NetnsId, Origin};
 use crate::error::{Error, Operation};
 use crate::netns::{self, Inside, LocalAddresses, LocalPorts, Namespace};
+use crate::process::proc::MOUNT_PROC;
 use crate::sock_diag::{Diag, NetlinkSocket};
 
 /// The TCP table of a network namespace.
@@ -187,7 +188,7 @@ impl TcpTable {
             None => LocalPorts::read().map_err(|error| {
                 let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
                 Error::os(Operation::List, "read net.ipv4.ip_local_port_range", errno)
-                    .with_hint(netns::ALL_OF_PROC)
+                    .with_hint(MOUNT_PROC)
             }),
         }
     }

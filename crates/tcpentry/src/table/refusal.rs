@@ -66,7 +66,7 @@ pub(super) fn no_socket(errno: Errno) -> Error {
             "this sandbox or this kernel has no netlink sockets",
             "in a systemd unit, add AF_NETLINK to RestrictAddressFamilies=; or run it outside of the sandbox",
         ),
-        Errno::PROTONOSUPPORT => unsupported(
+        Errno::PROTONOSUPPORT | Errno::NOSYS => unsupported(
             "this kernel (or a seccomp filter) has no NETLINK_SOCK_DIAG",
             "run it outside of the sandbox, on a Linux kernel",
         ),

@@ -7,7 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use signal_hook::consts::{
-    SIGALRM, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM, SIGXCPU,
+    SIGABRT, SIGALRM, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGQUIT, SIGTERM, SIGTRAP, SIGUSR1, SIGUSR2,
+    SIGVTALRM, SIGXCPU,
 };
 
 use crate::exit::Exit;
@@ -24,12 +25,13 @@ pub(in crate::command) struct Interrupt {
 impl Interrupt {
     /// Installs the handlers.
     pub(in crate::command) fn install() -> Self {
-        Self::but_for(None)
+        Self::but_for(&[])
     }
 
-    /// Installs the handlers but for that of HUP, by which a service reads its configuration again.
+    /// Installs the handlers but for those of HUP, by which a service reads its configuration again, and ABRT, by which
+    /// systemd's watchdog ends one that hangs.
     pub(in crate::command) fn for_service() -> Self {
-        Self::but_for(Some(SIGHUP))
+        Self::but_for(&[SIGHUP, SIGABRT])
     }
 
     /// Returns a flag that nothing sets: for what only looks.
@@ -40,7 +42,7 @@ impl Interrupt {
         }
     }
 
-    fn but_for(except: Option<i32>) -> Self {
+    fn but_for(except: &[i32]) -> Self {
         let this = Self {
             flag: Arc::default(),
             signal: Arc::default(),
@@ -49,7 +51,7 @@ impl Interrupt {
         let ignored = ignored.map_or(0, |status| ignored_signals(&status));
         for signal in SIGNALS.into_iter().chain(REAL_TIME) {
             // nohup, or a script that runs this in the background, ignores the signal on purpose.
-            if ignored & (1 << (signal - 1)) != 0 || except == Some(signal) {
+            if ignored & (1 << (signal - 1)) != 0 || except.contains(&signal) {
                 continue;
             }
             // Where no handler can be installed, the signal ends the program at once. The number is stored before the
@@ -112,11 +114,14 @@ fn ignored_signals(status: &str) -> u64 {
         .unwrap_or(0)
 }
 
-/// The signals that end a process by default and do not stand for a fault of its own; those of a write that fails (PIPE,
-/// XFSZ) are errors of that write: see [`write_errors`](crate::write_errors).
-const SIGNALS: [i32; 13] = [
+/// The signals that end a process by default; those of a write that fails (PIPE, XFSZ) are errors of that write: see
+/// [`write_errors`](crate::write_errors).
+///
+/// ILL, FPE, SEGV, BUS and SYS have no handler that returns: the first four would be raised again for ever where they stand
+/// for a fault, and behind SYS of a seccomp filter the call that it has refused would seem to have been done.
+const SIGNALS: [i32; 15] = [
     SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU,
-    SIGIO, SIGPWR, SIGSTKFLT,
+    SIGIO, SIGPWR, SIGSTKFLT, SIGABRT, SIGTRAP,
 ];
 /// The delay until an interruption is noticed.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);

@@ -402,7 +402,9 @@ impl Run<'_> {
         } else {
             self.selector.count_listeners()
         };
-        if !self.args.report.quiet {
+        // A refusal is said in any case: nothing was deleted although something matches.
+        let is_refused = are_asked_for && listeners > 0;
+        if !self.args.report.quiet || is_refused {
             let text = match listeners {
                 0 => format!("no connection matches: {}", self.filter),
                 1 => "only a listener matches; use --listeners to delete it".to_owned(),
@@ -414,7 +416,7 @@ impl Run<'_> {
             }
         }
         match self.report.end() {
-            Exit::Nothing if are_asked_for && listeners > 0 => Exit::Guarded,
+            Exit::Nothing if is_refused => Exit::Guarded,
             exit => exit,
         }
     }

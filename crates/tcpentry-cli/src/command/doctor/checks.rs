@@ -47,13 +47,13 @@ pub(super) fn examine(found: &Support, table: &mut TcpTable) -> (Vec<Finding>, E
     findings.extend(kernel_differences(release()));
     findings.extend([borrowing(found), yama(found), mptcp(found)]);
     findings.extend([sys_ptrace(found), processes(found)]);
-    let (others, elsewhere) = other_namespaces();
+    let (others, elsewhere) = other_namespaces(found);
     findings.extend(others);
     (findings, elsewhere)
 }
 
 /// Checks what can be deleted in the other network namespaces, and by which right.
-fn other_namespaces() -> (Vec<Finding>, Elsewhere) {
+fn other_namespaces(here: &Support) -> (Vec<Finding>, Elsewhere) {
     tables::raise_descriptor_limit();
     let all = match Namespaces::all() {
         Ok(all) => all,
@@ -67,7 +67,7 @@ fn other_namespaces() -> (Vec<Finding>, Elsewhere) {
         }
     };
     let others = all.found.get(1..).unwrap_or_default();
-    let mut findings = parallel::map(others, other_namespace);
+    let mut findings = parallel::map(others, |other| other_namespace(here, other));
     if !all.hidden.is_empty() {
         let hide = describe_hidden(all.hidden.len());
         // Only a more capable process hides from root: sudo would not help.
@@ -91,8 +91,8 @@ fn other_namespaces() -> (Vec<Finding>, Elsewhere) {
     (findings, elsewhere)
 }
 
-fn other_namespace(namespace: &Namespace) -> Finding {
-    let found = TcpTable::open_in(namespace).and_then(|mut table| Support::probe(&mut table));
+fn other_namespace(here: &Support, namespace: &Namespace) -> Finding {
+    let found = TcpTable::open_in(namespace).and_then(|mut table| here.probe_another(&mut table));
     match found {
         Ok(found) if found.all() => Finding::ok(
             "netns",
