@@ -74,9 +74,11 @@ pub(crate) fn time(piece: Piece<'_>) -> Result<Duration, FilterError> {
         unknown => match unit_of(unknown, &TIME_UNITS) {
             Some(factor) => factor,
             None => {
-                return Err(unit
-                    .error(format!("{} is not a unit of time", quoted(unknown)))
-                    .with_hint("one number with one unit: us ms s m h d, as in 90m"));
+                let error = unit.error(format!("{} is not a unit of time", quoted(unknown)));
+                return Err(match spelt_out(unknown) {
+                    Some(meant) => error.meant(meant),
+                    None => error.with_hint("one number with one unit: us ms s m h d, as in 90m"),
+                });
             }
         },
     };
@@ -104,6 +106,19 @@ pub(super) fn size(piece: Piece<'_>) -> Result<u64, FilterError> {
     number
         .checked_mul(factor)
         .ok_or_else(|| piece.error(format!("{} is too large", quoted(piece.text))))
+}
+
+/// Returns the unit of time that a longer name means.
+fn spelt_out(unit: &str) -> Option<&'static str> {
+    Some(match unit {
+        "usec" | "usecs" => "us",
+        "msec" | "msecs" => "ms",
+        "sec" | "secs" | "second" | "seconds" => "s",
+        "min" | "mins" | "minute" | "minutes" => "m",
+        "hr" | "hrs" | "hour" | "hours" => "h",
+        "day" | "days" => "d",
+        _ => return None,
+    })
 }
 
 fn unit_of(text: &str, units: &[(&str, u64)]) -> Option<u64> {
