@@ -284,6 +284,8 @@ const HABITS: &[(&str, Expected)] = &[
     ("tcpentry pkill -u root", HintedAs("-n user root")),
     ("tcpentry pkill -9 -u root habitual", HintedAs("user root process habitual")),
     ("tcpentry pkill -P 1", SaysAlone("selects connections by this")),
+    ("tcpentry pkill --cgroup x habitual", SaysAlone("no command `pkill`")),
+    ("tcpentry ban --pid 1", SaysAlone("`pid`")),
     ("tcpentry killall -s KILL habitual", Answered),
     ("tcpentry killall habitual other", HintedAs("'( process habitual or process other )'")),
     ("tcpentry conntrack -D -p 6 --dport {sp}", HintedAs("-n dport {sp}")),

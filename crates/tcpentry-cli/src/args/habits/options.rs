@@ -405,9 +405,7 @@ pub(in super::super) fn before(option: &str, next: Option<&str>) -> Option<Habit
         "-s" if is_signal(next) => Some(Value(
             "no signal is sent here: the connection is ended, and its process keeps running",
         )),
-        "-o" | "--output" | "--format" if matches!(next, "json" | "ndjson" | "jsonl") => {
-            Some(Ours("--json"))
-        }
+        "-o" | "--output" if matches!(next, "json" | "ndjson" | "jsonl") => Some(Ours("--json")),
         "-d" if next.bytes().all(|byte| byte.is_ascii_digit()) => Some(Seconds),
         "-j" if TARGETS.contains(&next) => Some(Target),
         "--container" if is_bare_name(next) => Some(Term("container")),
@@ -558,7 +556,8 @@ pub(in super::super) fn read(
             *term = either.into();
         }
     }
-    if !terms.is_empty() {
+    let has_terms = !terms.is_empty();
+    if has_terms {
         terms.append(&mut line.words);
         line.words = terms;
     }
@@ -574,11 +573,17 @@ pub(in super::super) fn read(
         line.words.splice(..0, clause);
     }
     errors.dedup();
-    Err(Answer {
+    let answer = Answer {
         errors,
         ..Answer::default()
-    }
-    .with_meant("", line))
+    };
+    let takes_filter =
+        line.deletes() || matches!(line.command.as_deref(), None | Some("list" | "ls" | "top"));
+    Err(if takes_filter || !has_terms {
+        answer.with_meant("", line)
+    } else {
+        answer
+    })
 }
 
 /// Splits `-tnp` into its flags, and turns what lsof has glued into words of a filter.

@@ -326,7 +326,9 @@ pub(in super::super) fn answer(typed: &[OsString]) -> Option<Answer> {
         Err(Some(option)) => Some(answer.with_error(format!(
             "{option}: nothing here selects connections by this"
         ))),
-        Err(None) => None,
+        // All at once: what is answered for another command, too.
+        Err(None) if matches!(words[..], ["-F" | "--flush"]) => None,
+        Err(None) => Some(answer),
     }
 }
 

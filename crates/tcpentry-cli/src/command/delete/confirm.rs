@@ -113,14 +113,13 @@ mod tests {
 
     #[test]
     fn only_a_yes_is_a_yes() {
-        for typed in ["y\n", "yes\n", " y \n"] {
+        for typed in ["y\n", "yes\n", " y \n", "Y\n", "YES\n", "Yes\n"] {
             assert!(answered(typed).0, "{typed:?}");
         }
         for typed in [
             "\n",
             "n\n",
             "no\n",
-            "Y\n",
             "yes please\n",
             "ye\n",
             "y\x04\x04",

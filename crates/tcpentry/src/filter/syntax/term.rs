@@ -399,8 +399,10 @@ pub(super) fn may_be_value_of(keyword: &str, word: &str) -> bool {
     match keyword {
         "port" | "sport" | "dport" | "pid" => looks_like_number(word),
         "src" | "dst" => host::is_end(word),
-        "process" | "user" | "unit" | "container" => {
+        "process" | "unit" | "container" => {
             word.starts_with(|c: char| c.is_ascii_alphabetic())
+                && !word.contains('.')
+                && word != "localhost"
                 && !is_clause(word)
                 && !is_implied(word)
                 && state_name(word).is_none()
