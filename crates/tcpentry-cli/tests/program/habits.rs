@@ -325,7 +325,6 @@ const HABITS: &[(&str, Expected)] = &[
     ("tcpentry delete -n dport 443 {sp} 80", Answered),
     ("tcpentry dst 127.0.0.1 192.0.2.1", HintedAs("'( dst 127.0.0.1 or dst 192.0.2.1 )'")),
     ("tcpentry pid 123 {pid}", Answered),
-    ("tcpentry process habitual nginx", HintedAs("'( process habitual or process nginx )'")),
     ("tcpentry user 00", HintedAs("tcpentry user 0")),
     // States.
     ("tcpentry delete close_wait", HintedAs("-n state close-wait")),

@@ -399,7 +399,8 @@ pub(super) fn may_be_value_of(keyword: &str, word: &str) -> bool {
     match keyword {
         "port" | "sport" | "dport" | "pid" => looks_like_number(word),
         "src" | "dst" => host::is_end(word),
-        "process" | "unit" | "container" => {
+        // The name of a process may have blanks.
+        "unit" | "container" => {
             word.starts_with(|c: char| c.is_ascii_alphabetic())
                 && !word.contains('.')
                 && word != "localhost"
