@@ -8,7 +8,7 @@ use tcpentry::filter::{FilterError, FilterWords};
 use tcpentry::{Error, Filter, ScopedEndpoint, SystemNames, TcpTable};
 
 use crate::args::answer::{Answer, Meant};
-use crate::args::habits::rows;
+use crate::args::habits::{options, rows};
 use crate::args::line::Line;
 use crate::args::operands::{self, Words};
 use crate::args::{Args, Command, Usage, arranged, read};
@@ -168,6 +168,14 @@ fn of_filter(line: &Line, error: &FilterError, text: &str) -> Vec<Meant> {
     if let Some([one, other]) = rows::either_way(&words) {
         return vec![meant(&["host", &one, "host", &other])];
     }
+    if let Some([local, peer]) = rows::named_ends(&words) {
+        return vec![meant(&["src", &local, "dst", &peer])];
+    }
+    if let Some((term, end)) = rows::listener(&words) {
+        let mut meant = meant(&[term, &end]);
+        meant.line.options.push("-l".into());
+        return vec![meant];
+    }
     if rows::is_foreign(&words) {
         return Vec::new();
     }
@@ -186,14 +194,17 @@ fn of_filter(line: &Line, error: &FilterError, text: &str) -> Vec<Meant> {
     };
     let mut texts = Vec::new();
     if let Some(corrected) = error.corrected(text) {
-        texts.push(("", corrected));
-        if !piece.is_empty() && piece.bytes().all(|byte| byte.is_ascii_digit()) {
+        texts.push(("", corrected.clone()));
+        let is_number = !piece.is_empty() && piece.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number && corrected == replaced(&format!("port {piece}")) {
             texts[0].0 = "the port";
             let pid = ("the process", replaced(&format!("pid {piece}")));
             texts.insert(usize::from(!line.is_about_processes()), pid);
         }
     } else if let Some(port) = port_of_fuser(&piece) {
         texts.push(("", replaced(&format!("port {port}"))));
+    } else if let Some((term, value)) = of_lsof(&piece) {
+        texts.push(("", replaced(&format!("{term} {value}"))));
     } else if is_name(&piece) && begins_term(text, error) {
         let sets = named_sets(line);
         let may_be_host = piece == "localhost" || piece.contains('.');
@@ -246,6 +257,15 @@ fn port_of_fuser(text: &str) -> Option<&str> {
         .or_else(|| text.strip_prefix("tcp:"));
     let port = port.or_else(|| text.strip_prefix("tcp/"))?;
     (!port.is_empty() && port.bytes().all(|byte| byte.is_ascii_alphanumeric())).then_some(port)
+}
+
+/// Returns the term of `TCP:8080` and `tcp@192.0.2.1:80`, as lsof has them behind `-i`.
+fn of_lsof(text: &str) -> Option<(&'static str, String)> {
+    let protocol = text.get(..3)?;
+    let is_tcp = protocol.eq_ignore_ascii_case("tcp");
+    is_tcp
+        .then(|| options::of_lsof(&format!("-i{text}")))
+        .flatten()
 }
 
 /// Returns true where the offending piece stands where a term begins, and not its value.

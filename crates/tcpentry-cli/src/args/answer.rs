@@ -29,6 +29,11 @@ impl Answer {
         }
     }
 
+    pub(crate) fn with_error(mut self, error: impl Into<String>) -> Self {
+        self.errors.push(error.into());
+        self
+    }
+
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
@@ -44,10 +49,13 @@ impl Answer {
         self.with_meant(label, Line::default().with_words(words))
     }
 
-    /// Gives the command and the options of the line that is answered to what was probably meant.
+    /// Gives the command and the options of the line that is answered to what was probably meant, before its own options.
     pub(crate) fn on_line(mut self, line: &Line) -> Self {
         for meant in &mut self.meant {
-            meant.line = line.with_words(std::mem::take(&mut meant.line.words));
+            let words = std::mem::take(&mut meant.line.words);
+            let options = std::mem::take(&mut meant.line.options);
+            meant.line = line.with_words(words);
+            meant.line.options.extend(options);
         }
         self
     }

@@ -26,9 +26,21 @@ pub(crate) fn words(words: &[String], pids_first: bool) -> Result<Words, Answer>
     if let Some([local, peer]) = rows::ends(words) {
         return ends(&local, &peer);
     }
+    if let Some([local, peer]) = rows::named_ends(words) {
+        return Err(Answer::new("this row has names in the place of numbers")
+            .with_words("", &["src", &local, "dst", &peer]));
+    }
+    if let Some((term, end)) = rows::listener(words) {
+        let line = Line {
+            options: vec!["--listeners".into()],
+            ..Line::default()
+        };
+        return Err(Answer::new("this row is a listener, which is protected")
+            .with_meant("", line.with_words(["state", "listening", term, &end])));
+    }
     if let Some([one, other]) = rows::either_way(words) {
         return Err(
-            Answer::new("a conntrack entry does not say which end is on this host")
+            Answer::new("this row does not say which end is on this host")
                 .with_words("", &["host", &one, "host", &other]),
         );
     }
@@ -37,7 +49,18 @@ pub(crate) fn words(words: &[String], pids_first: bool) -> Result<Words, Answer>
             "this row is not a TCP connection; only TCP connections can be deleted",
         ));
     }
+    let are_numbers = words
+        .iter()
+        .all(|word| word.bytes().all(|byte| byte.is_ascii_digit()));
+    if pids_first && words.len() > 1 && are_numbers {
+        let pids: Vec<_> = words.iter().map(|pid| ["pid", pid]).collect();
+        return Err(Answer::new(
+            "no process is killed here; a filter selects the connections that one holds",
+        )
+        .with_words("as pids", &pids.join(&"or")));
+    }
     match words {
+        [first] if names_term(first) => Ok(Words::Filter(words.to_vec())),
         [first, ..] if is_filter(first) => Ok(Words::Filter(words.to_vec())),
         [local, peer] => ends(local, peer),
         [laddr, lport, paddr, pport] if !words.iter().any(|it| is_keyword(it)) => {
@@ -193,6 +216,12 @@ fn redirected(word: &str) -> Option<Answer> {
 fn is_filter(word: &str) -> bool {
     let no_address = |byte: u8| byte.is_ascii_alphabetic() || byte == b'-';
     Filter::starts_with_keyword(word) || word.trim().bytes().all(no_address)
+}
+
+/// Returns true for a term with a colon, as in `dport:80`, and for a state of netstat's.
+fn names_term(word: &str) -> bool {
+    let keyword = word.split_once(':').map(|(keyword, _)| keyword);
+    keyword.is_some_and(Filter::starts_with_keyword) || rows::is_state(word)
 }
 
 fn nothing_named() -> Answer {

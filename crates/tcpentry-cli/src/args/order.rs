@@ -32,7 +32,10 @@ pub(crate) fn arrange(definition: &Command, typed: Vec<OsString>) -> Line {
     let mut followed = FilterWords::new();
     while let Some(word) = rest.next() {
         let text = word.to_string_lossy();
-        if followed.expects_value() || !text.starts_with('-') || text == "-" {
+        if followed.expects_value()
+            || !text.starts_with('-')
+            || matches!(&*text, "-" | "->" | "-->")
+        {
             followed.push(&text);
             line.words.push(word);
         } else if text == "--" {

@@ -6,7 +6,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Command, CommandFactory as _, FromArgMatches as _};
 
 use super::answer::Answer;
-use super::habits::{commands, options};
+use super::habits::{commands, options, tools};
 use super::line::Line;
 use super::{Args, definition, order};
 
@@ -49,8 +49,17 @@ fn with_repeatable_flags(command: Command) -> Command {
 /// Takes the arguments of the process apart, and puts what is ours in the place of what is others'.
 pub(crate) fn arranged(typed: Vec<OsString>) -> Result<Line, Answer> {
     let definition = definition();
+    if let Some(answer) = tools::answer(&typed) {
+        return Err(answer);
+    }
     let line = order::arrange(&definition, typed);
     if line.is_implied {
+        if line.words == ["version"] {
+            return Ok(Line {
+                options: vec!["--version".into()],
+                ..Line::default()
+            });
+        }
         if line.words.first().is_some_and(|word| word == "help") {
             return help(&definition, &line);
         }

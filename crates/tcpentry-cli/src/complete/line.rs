@@ -302,7 +302,10 @@ mod tests {
     fn values_of_the_options_of_top() {
         for (typed, offered) in [
             ("top --sort r", "recvq rtt retrans"),
-            ("top --group ", "none process user peer network port container netns state"),
+            (
+                "top --group ",
+                "none process user peer network port container netns state",
+            ),
             ("top --columns s", "state sendq"),
             ("top --columns state,pe", "state,peer"),
             ("top --columns state,sendq,s", ""),

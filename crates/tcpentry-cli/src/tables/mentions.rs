@@ -259,7 +259,8 @@ fn hint_of_process(name: NamePattern<'_>, reads_one: bool) -> Option<String> {
         cut -= 1;
     }
     let cut = &file[..cut];
-    let begins = |(_, name): &(i32, Vec<u8>)| name.starts_with(cut.as_bytes());
+    let begins =
+        |(_, name): &(i32, Vec<u8>)| name.starts_with(cut.as_bytes()) && is_typed_as_shown(name);
     let word = shown(word);
     Some(match processes().find(begins) {
         Some((_, like)) if !cut.is_empty() => {
@@ -271,6 +272,11 @@ fn hint_of_process(name: NamePattern<'_>, reads_one: bool) -> Option<String> {
         }
         _ => format!("no process is called `{word}`"),
     })
+}
+
+/// Returns true for a name that means itself where it is pasted as it is shown.
+fn is_typed_as_shown(name: &[u8]) -> bool {
+    escape_for_terminal(name).as_bytes() == name && !name.contains(&b'*')
 }
 
 /// Returns the containers of this system, each once.

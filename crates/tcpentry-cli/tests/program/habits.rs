@@ -22,11 +22,17 @@ enum Expected {
     Answered,
     /// It is answered with commands that work.
     Hinted,
+    /// It is answered with commands, and this is at the end of the first of them.
+    HintedAs(&'static str),
     /// It is answered in words, with this among them.
     Says(&'static str),
+    /// It is answered in words, with this among them, and without a command.
+    SaysAlone(&'static str),
+    /// It prints this first.
+    Prints(&'static str),
 }
 
-use Expected::{Answered, Finds, Hinted, Says, Works};
+use Expected::{Answered, Finds, Hinted, HintedAs, Prints, Says, SaysAlone, Works};
 
 /// A habit as it stands in a shell, with the ends of the connection as {c} and {s}, their ports as {cp} and {sp}, and the
 /// process that holds {c} as {pid}; the ports of one over IPv6 are {c6} and {s6}.
@@ -274,6 +280,117 @@ const HABITS: &[(&str, Expected)] = &[
     ("tcpentry delete --max few port {sp}", Says("--max takes a number")),
     ("tcpentry --frobnicate", Says("there is no option --frobnicate")),
     ("tcpentry doctor now", Says("`doctor` takes no arguments")),
+    // What other tools mean by their options.
+    ("tcpentry pkill -u root", HintedAs("-n user root")),
+    ("tcpentry pkill -9 -u root habitual", HintedAs("user root process habitual")),
+    ("tcpentry pkill -P 1", SaysAlone("selects connections by this")),
+    ("tcpentry pkill --cgroup x habitual", SaysAlone("no command `pkill`")),
+    ("tcpentry ban --pid 1", SaysAlone("`pid`")),
+    ("tcpentry killall -s KILL habitual", Answered),
+    ("tcpentry killall habitual other", HintedAs("'( process habitual or process other )'")),
+    ("tcpentry conntrack -D -p 6 --dport {sp}", HintedAs("-n dport {sp}")),
+    ("tcpentry conntrack -D -p 17 --dport {sp}", SaysAlone("selects connections by this")),
+    ("tcpentry conntrack -D -m 1", SaysAlone("selects connections by this")),
+    ("tcpentry conntrack -D -f ipv6 -d ::1", HintedAs("-n -6 'dst [::1]'")),
+    ("tcpentry conntrack -D -p tcp --state TIME_WAIT --dport {sp}", HintedAs("state time-wait dport {sp}")),
+    ("tcpentry tcpdrop -C cubic", SaysAlone("selects connections by this")),
+    ("tcpentry tcpdrop -s ESTABLISHED", Answered),
+    ("tcpentry delete -s 127.0.0.1 -p tcp --dport {sp} -j DROP", HintedAs("host 127.0.0.1 port {sp}")),
+    ("tcpentry iptables -A INPUT -s 127.0.0.1 -p tcp --dport {sp} -j DROP", HintedAs("dst 127.0.0.1 sport {sp}")),
+    ("tcpentry iptables -I OUTPUT -d 127.0.0.1 -p tcp --dport {sp} -j REJECT", Answered),
+    ("tcpentry iptables -A INPUT -s 127.0.0.1 -m conntrack --ctstate NEW -j DROP", SaysAlone("no command `iptables`")),
+    ("tcpentry --container web", HintedAs("tcpentry container web")),
+    ("tcpentry --process habitual", Answered),
+    ("tcpentry --user root", HintedAs("tcpentry user root")),
+    ("tcpentry --container list", Finds),
+    ("tcpentry --process dport = :{sp}", Finds),
+    ("tcpentry -o json", Finds),
+    ("tcpentry --output json", Finds),
+    ("tcpentry --output=json dport = :{sp}", Finds),
+    ("tcpentry top -d 2 --once", HintedAs("tcpentry top --interval=2s --once")),
+    ("tcpentry --watch --once", HintedAs("tcpentry top --once")),
+    ("tcpentry kill 123 {pid}", HintedAs("-n pid 123 or pid {pid}")),
+    ("tcpentry kill 123 456 {pid}", Answered),
+    ("tcpentry kill -s KILL {pid}", HintedAs("-n pid {pid}")),
+    ("tcpentry kill -s 9 {pid}", HintedAs("-n pid {pid}")),
+    ("tcpentry kill -0 {pid}", HintedAs("-n pid {pid}")),
+    ("tcpentry kill -USR1 {pid}", HintedAs("-n pid {pid}")),
+    ("tcpentry man", SaysAlone("man tcpentry")),
+    ("tcpentry docker ps", SaysAlone("no command `docker`")),
+    ("tcpentry docker web", HintedAs("container web")),
+    ("tcpentry nft list ruleset", SaysAlone("no command `nft`")),
+    ("tcpentry version", Prints("tcpentry ")),
+    // Several of a kind.
+    ("tcpentry port {sp} 443", HintedAs("'( port {sp} or port 443 )'")),
+    ("tcpentry delete -n dport 443 {sp} 80", Answered),
+    ("tcpentry dst 127.0.0.1 192.0.2.1", HintedAs("'( dst 127.0.0.1 or dst 192.0.2.1 )'")),
+    ("tcpentry pid 123 {pid}", Answered),
+    ("tcpentry user 00", HintedAs("tcpentry user 0")),
+    // States.
+    ("tcpentry delete close_wait", HintedAs("-n state close-wait")),
+    ("tcpentry delete CLOSE_WAIT", HintedAs("-n state close-wait")),
+    ("tcpentry delete TIME_WAIT", HintedAs("-n state time-wait")),
+    ("tcpentry delete FIN_WAIT1", HintedAs("-n state fin-wait-1")),
+    ("tcpentry CLOSE_WAIT", HintedAs("tcpentry state close-wait")),
+    ("tcpentry dport {sp} TIME_WAIT", HintedAs("state time-wait dport {sp}")),
+    ("tcpentry state=established", HintedAs("tcpentry state established")),
+    ("tcpentry state = established", Answered),
+    ("tcpentry 'state = established'", Answered),
+    ("tcpentry state != time-wait", HintedAs("tcpentry exclude time-wait")),
+    ("tcpentry delete -n state=established dport = :{sp}", Answered),
+    // With a colon, or glued.
+    ("tcpentry dport:{sp}", HintedAs("tcpentry dport {sp}")),
+    ("tcpentry delete dport:{sp}", HintedAs("-n dport {sp}")),
+    ("tcpentry state:established", Answered),
+    ("tcpentry delete state:established", Answered),
+    ("tcpentry pid:{pid}", Answered),
+    ("tcpentry port={sp}", Finds),
+    ("tcpentry delete -n port={sp}", Finds),
+    ("tcpentry dports {sp}", HintedAs("tcpentry dport {sp}")),
+    ("tcpentry sports {cp}", Answered),
+    // Addresses, times.
+    ("tcpentry dst '127.*'", HintedAs("tcpentry dst 127/8")),
+    ("tcpentry dst '127.0.*'", HintedAs("tcpentry dst 127.0/16")),
+    ("tcpentry dst 127.0.0.1,192.0.2.1", HintedAs("'( dst 127.0.0.1 or dst 192.0.2.1 )'")),
+    ("tcpentry dst != 127.0.0.1,192.0.2.1", HintedAs("'not ( dst 127.0.0.1 or dst 192.0.2.1 )'")),
+    ("tcpentry dst 127.0.0.0-127.0.0.255", HintedAs("tcpentry dst 127.0.0.0/24")),
+    ("tcpentry dst 127.0.0.1-127.0.0.2", HintedAs("'( dst 127.0.0.1 or dst 127.0.0.2 )'")),
+    ("tcpentry dst 127.0.0.1-3", HintedAs("'( dst 127.0.0.1 or dst 127.0.0.2/31 )'")),
+    ("tcpentry idle 10m", HintedAs("tcpentry idle gt 10m")),
+    ("tcpentry idle gt 600", HintedAs("tcpentry idle gt 600s")),
+    ("tcpentry idle gt 10min", HintedAs("tcpentry idle gt 10m")),
+    ("tcpentry rtt gt 200", HintedAs("tcpentry rtt gt 200ms")),
+    // lsof, fuser, killport, and what Windows has.
+    ("tcpentry lsof -i TCP:{sp}", Answered),
+    ("tcpentry lsof -ti:{sp}", Answered),
+    ("tcpentry lsof -i tcp@127.0.0.1:{sp}", HintedAs("host 127.0.0.1:{sp}")),
+    ("tcpentry -i TCP:{sp}", Answered),
+    ("tcpentry fuser -k -n tcp {sp}", HintedAs("-n port {sp}")),
+    ("tcpentry fuser -kn tcp {sp}", HintedAs("-n port {sp}")),
+    ("tcpentry fuser {sp}/tcp", HintedAs("tcpentry port {sp}")),
+    ("tcpentry killport -s SIGTERM {sp}", HintedAs("-n port {sp}")),
+    ("tcpentry killport {sp} 443", Answered),
+    ("tcpentry taskkill /PID {pid} /F", HintedAs("-n pid {pid}")),
+    ("tcpentry taskkill /F /IM habitual", Answered),
+    ("tcpentry Get-NetTCPConnection -LocalPort {sp} -State Established", HintedAs("state established sport {sp}")),
+    ("tcpentry Get-NetTCPConnection -State CloseWait", HintedAs("tcpentry state close-wait")),
+    ("tcpentry /close 127.0.0.1 {cp} 127.0.0.1 {sp}", HintedAs("-n src {c} dst {s}")),
+    ("tcpentry /close '*' '*' 127.0.0.1 {sp}", HintedAs("-n dst {s}")),
+    ("tcpentry /close '*' {cp} '*' '*' habitual", HintedAs("-n sport {cp} process habitual")),
+    ("tcpentry cutter 127.0.0.1 {sp}", HintedAs("-n host {s}")),
+    ("tcpentry cutter 127.0.0.1 {sp} 127.0.0.1 {cp}", Answered),
+    // Both ends.
+    ("tcpentry delete -n '{c} -> {s}'", Finds),
+    ("tcpentry delete -n {c} '->' {s}", Finds),
+    ("tcpentry delete -n {c} to {s}", Finds),
+    ("tcpentry delete -n from {c} to {s}", Finds),
+    ("tcpentry delete -n {c}, {s}", Finds),
+    ("tcpentry {c} to {s}", Answered),
+    ("tcpentry delete '127.0.0.1.{cp} > 127.0.0.1.{sp}'", HintedAs("-n host {c} host {s}")),
+    ("tcpentry delete '12:00:00.1 IP 127.0.0.1.{cp} > 127.0.0.1.{sp}: Flags [.]'", HintedAs("-n host {c} host {s}")),
+    ("tcpentry delete -n 'sh 9 root 3u IPv4 4711 0t0 TCP localhost:{cp}->localhost:{sp} (ESTABLISHED)'", Answered),
+    ("tcpentry delete 'sh 9 root 3u IPv4 4711 0t0 TCP 127.0.0.1:{sp} (LISTEN)'", Hinted),
+    ("tcpentry 'sh 9 root 3u IPv4 4711 0t0 TCP *:{sp} (LISTEN)'", HintedAs("tcpentry -l sport {sp}")),
 ];
 
 #[test]
@@ -382,7 +499,12 @@ impl Stage {
         match expected {
             Finds if understood && self.is_found(&run) => return Ok(()),
             Works if understood => return Ok(()),
+            Prints(text) if understood && run.out.starts_with(text) => return Ok(()),
             Says(text) if run.code == 2 && run.err.contains(text) => {}
+            SaysAlone(text) if run.code == 2 && hinted.is_empty() && run.err.contains(text) => {}
+            HintedAs(end)
+                if run.code == 2
+                    && (hinted.first()).is_some_and(|hint| hint.ends_with(&self.fill(end))) => {}
             Answered | Hinted if run.code == 2 && !hinted.is_empty() => {}
             _ => return fail(&format!("{expected:?}")),
         }

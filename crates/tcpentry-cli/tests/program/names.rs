@@ -343,6 +343,35 @@ fn an_empty_cgroup_is_no_container_that_runs() {
     });
 }
 
+#[test]
+fn no_name_is_offered_that_finds_nothing_when_pasted() {
+    isolated(|| {
+        let ends = tcp::connected();
+        let _holder = Named::holding(&ends.client, b"tcpentry-a\nX");
+        let listed = run("list process tcpentry-a");
+        assert!(
+            listed.err.contains("no process is called `tcpentry-a`"),
+            "{}",
+            listed.err
+        );
+        assert!(!listed.err.contains("did you mean"), "{}", listed.err);
+    });
+}
+
+#[test]
+fn a_namespace_is_found_by_what_its_link_in_proc_shows() {
+    isolated(|| {
+        let _ends = tcp::connected();
+        let link = std::fs::read_link("/proc/thread-self/ns/net").unwrap();
+        let link = link.to_str().unwrap();
+        for words in [format!("list -N {link}"), format!("list netns {link}")] {
+            let listed = run(&words);
+            assert_eq!(listed.code, 0, "{words}: {}", listed.err);
+            assert_eq!(listed.rows().len(), 2, "{words}: {}", listed.err);
+        }
+    });
+}
+
 /// A misspelt exclusion selects everything: that is said before it is deleted.
 #[test]
 fn an_exclusion_that_nothing_has_is_said() {

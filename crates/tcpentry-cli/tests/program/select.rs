@@ -191,6 +191,29 @@ fn listeners_are_selected_only_when_allowed() {
 }
 
 #[test]
+fn a_listing_says_that_only_a_listener_matches() {
+    isolated(|| {
+        let listener = tcp::listen(tcp::loopback(0));
+        let port = listener.local_addr().unwrap().port();
+        let listed = run(&format!("list sport = :{port}"));
+        assert_eq!(listed.code, 0);
+        assert_eq!(
+            listed.err,
+            "tcpentry: only a listener matches; use -l to list it\n"
+        );
+        assert_eq!(run(&format!("list -l sport = :{port}")).rows().len(), 1);
+        for words in [
+            "state established sport = :",
+            "--json sport = :",
+            "-l dport = :",
+        ] {
+            let other = run(&format!("list {words}{port}"));
+            assert_eq!((other.code, &*other.err), (0, ""), "{words}");
+        }
+    });
+}
+
+#[test]
 fn a_filter_that_makes_no_sense_shows_the_place_and_deletes_nothing() {
     isolated(|| {
         let (ends, _listener, port) = connections(1);

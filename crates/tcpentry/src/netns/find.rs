@@ -67,7 +67,8 @@ impl Namespace {
     /// `InvalidParameter` where there is no such thing, `AccessDenied` where it may not be looked at, or belongs to a process
     /// that is there and not shown.
     pub fn named(name: &str) -> Result<Self, Error> {
-        if name.contains('/') {
+        // `docker://ID` is a container of kubectl's.
+        if name.contains('/') && !name.contains("://") {
             return Self::at(Path::new(name), open_in_time);
         }
         let is_pid = is_number(name) && !name.is_empty();
@@ -218,7 +219,7 @@ impl Namespace {
         })
     }
 
-    /// Returns true when this names it: the text that is shown, the name of iproute2's, the inode, the pid of one of
+    /// Returns true when this names it: the text that is shown, the name of iproute2's, the inode (also as `net:[INODE]`), the pid of one of
     /// its processes, the path of one of its files, or the [container](Container::matches_name) in it. Digits alone are
     /// no container's.
     pub fn matches_name(&self, name: &str) -> bool {
@@ -232,6 +233,7 @@ impl Namespace {
         };
         self.name() == Some(name)
             || self.inode.to_string() == name
+            || format!("net:[{}]", self.inode) == name
             || self.names.iter().any(|path| path == Path::new(name))
             || pid()
             || self.to_string() == name

@@ -112,8 +112,8 @@ impl Container {
         innermost
     }
 
-    /// Returns true when this names it: its name; its id, or the first 4 or more hexadecimal digits of that; the UID of
-    /// its pod; or the text that is shown, whose id may be cut, too. Of a container in another user's tree only the text
+    /// Returns true when this names it: its name, also with the slash of `docker inspect`; its id, or the first 4 or more
+    /// hexadecimal digits of that, also as `kubectl` has it (`containerd://ID`); the UID of its pod; or the text that is shown, whose id may be cut, too. Of a container in another user's tree only the text
     /// that is shown counts.
     pub fn matches_name(&self, name: &str) -> bool {
         self.matches(name, |it| it == name)
@@ -124,7 +124,8 @@ impl Container {
         let shown = self.to_string();
         let begins_id = |text: &str| {
             let id = self.id.as_deref().unwrap_or_default();
-            text.len() >= SHORTEST_PREFIX && text.bytes().all(is_hex) && id.starts_with(text)
+            let text = text.to_ascii_lowercase();
+            text.len() >= SHORTEST_PREFIX && text.bytes().all(is_hex) && id.starts_with(&text)
         };
         let of_id = text.strip_prefix(&*self.qualifier());
         if is(&shown) || is(&escape_for_terminal(shown.as_bytes())) || of_id.is_some_and(begins_id)
@@ -137,7 +138,13 @@ impl Container {
                 .flatten()
                 .any(|it| is(it))
         };
-        is_believed(self.user) && (begins_id(text) || is_named() || self.is_of_pod(text))
+        // `docker inspect` prints a name with a slash before it.
+        let is_inspected = || self.name.as_ref().is_some_and(|it| is(&format!("/{it}")));
+        is_believed(self.user)
+            && (begins_id(without_scheme(text))
+                || is_named()
+                || is_inspected()
+                || self.is_of_pod(text))
     }
 
     /// Returns true when this is the UID of its pod.
@@ -250,6 +257,14 @@ struct Above<'p> {
     name: &'p str,
     /// Set below the cgroup of the agent of ECS.
     is_ecs: bool,
+}
+
+/// Returns the id in `containerd://ID`, as kubectl has it.
+fn without_scheme(text: &str) -> &str {
+    match text.split_once("://") {
+        Some(("docker" | "containerd" | "cri-o" | "podman", id)) => id,
+        _ => text,
+    }
 }
 
 fn is_hex(byte: u8) -> bool {
@@ -655,6 +670,9 @@ mod tests {
             A,
             "docker:3c6d1e0b9f8a",
             "docker:3c6d",
+            "3C6D1E0B9F8A",
+            &format!("docker://{A}"),
+            &format!("containerd://{A}"),
         ] {
             assert!(docker.matches_name(name), "{name}");
         }
@@ -668,6 +686,8 @@ mod tests {
             "docker:",
             "docker:3c6",
             "podman:3c6d",
+            "http://3c6d",
+            "/3c6d",
             &longer,
         ] {
             assert!(!docker.matches_name(name), "{name}");
@@ -680,6 +700,7 @@ mod tests {
             );
         }
         assert!(lxc("c1").matches_name("c1") && lxc("c1").matches_name("lxc:c1"));
+        assert!(lxc("c1").matches_name("/c1") && !lxc("c1").matches_name("//c1"));
         assert!(!lxc("c10").matches_name("c1") && !lxc("101").matches_name("10"));
         assert!(!lxc("abcdef").matches_name("abcd"), "that is not an id");
         // As it is shown on a terminal.

@@ -106,7 +106,12 @@ impl Names for SystemNames<'_> {
     }
 
     fn netns(&self, name: &str) -> io::Result<u64> {
-        Ok(match name.parse() {
+        // As the link in /proc shows it.
+        let inode = name
+            .strip_prefix("net:[")
+            .and_then(|it| it.strip_suffix(']'))
+            .unwrap_or(name);
+        Ok(match inode.parse() {
             // No pid is as large. That of this table need not be found, nor be held by a process that is shown.
             Ok(inode) if inode > LARGEST_PID && self.is_own(inode) => inode,
             _ => Namespace::named(name)

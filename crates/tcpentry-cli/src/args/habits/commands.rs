@@ -51,6 +51,26 @@ pub(in super::super) fn answer(line: &Line, commands: &[String]) -> Option<Answe
     if is_state || NO_COMMANDS.contains(&first) {
         return None;
     }
+    let is_of_docker = |it: &&str| CONTAINER_COMMANDS.contains(it);
+    match first {
+        "man" => {
+            return Some(
+                Answer::new("there is no command `man` here")
+                    .with_hint("`man tcpentry` documents filters, guards and output"),
+            );
+        }
+        "docker" | "podman" => {
+            // Else it is the container that is meant.
+            let second = line.words.get(1).and_then(|it| it.to_str());
+            return second
+                .filter(is_of_docker)
+                .map(|_| Answer::new(format!("there is no command `{first}` here")));
+        }
+        _ if PROGRAMS.contains(&first) => {
+            return Some(Answer::new(format!("there is no command `{first}` here")));
+        }
+        _ => {}
+    }
     let near = nearest(first, commands.iter().map(String::as_str))?;
     Some(
         Answer::new(format!("there is no command `{first}`"))
@@ -130,6 +150,38 @@ const FOREIGN: &[(&[&str], &str, &[&str])] = &[
         &[],
     ),
     (&["test", "example", "try"], "demo", &[]),
+];
+
+/// Other programs whose command lines mean nothing here, though their names are near a word of ours.
+const PROGRAMS: [&str; 10] = [
+    "nft",
+    "ip",
+    "tc",
+    "ufw",
+    "firewall-cmd",
+    "kubectl",
+    "tcpdump",
+    "iptables",
+    "ip6tables",
+    "taskkill",
+];
+
+/// The commands of docker and podman.
+const CONTAINER_COMMANDS: [&str; 14] = [
+    "ps",
+    "kill",
+    "stop",
+    "exec",
+    "run",
+    "logs",
+    "inspect",
+    "rm",
+    "start",
+    "restart",
+    "container",
+    "network",
+    "compose",
+    "port",
 ];
 
 /// Words near a command that mean something else.

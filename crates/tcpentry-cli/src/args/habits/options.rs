@@ -3,8 +3,14 @@
 use std::ffi::OsString;
 use std::net::IpAddr;
 
+use clap::CommandFactory as _;
+use tcpentry::Filter;
+
+use super::super::Args;
 use super::super::answer::Answer;
 use super::super::line::Line;
+use super::signals::is_signal;
+use super::tools::state;
 
 /// The treatment of an option.
 #[derive(Clone, Copy, Debug)]
@@ -19,11 +25,19 @@ pub(in super::super) enum Habit {
     Term(&'static str),
     /// It takes a value, which has no meaning here, and is answered with this line.
     Value(&'static str),
+    /// It takes a value, with which an option of ours means this.
+    Ours(&'static str),
+    /// It takes the seconds between two frames.
+    Seconds,
+    /// It takes the target of a firewall's rule, whose addresses may be of either end.
+    Target,
     /// It asks for a deletion.
     Deletes,
+    /// It asks for the table again and again.
+    Watches,
 }
 
-use Habit::{Answered, Deletes, Is, Taken, Term, Value};
+use Habit::{Answered, Deletes, Is, Ours, Seconds, Taken, Target, Term, Value, Watches};
 
 /// The options of other tools that this program does not define itself.
 const OPTIONS: &[(&[&str], Habit)] = &[
@@ -90,6 +104,7 @@ const OPTIONS: &[(&[&str], Habit)] = &[
         ],
         Deletes,
     ),
+    (&["--watch", "--follow", "--continuous"], Watches),
     // What ss and netstat show beside the table.
     (
         &["-r", "--resolve"],
@@ -215,10 +230,7 @@ const OPTIONS: &[(&[&str], Habit)] = &[
             "--mptcp",
             "--netlink",
         ],
-        Answered(
-            "only TCP is listed here; UDP, UNIX and other sockets are not",
-            &[],
-        ),
+        Answered(NO_OTHERS, &[]),
     ),
     (
         &[
@@ -332,10 +344,7 @@ const OPTIONS: &[(&[&str], Habit)] = &[
             "--sigkill",
             "--sigterm",
         ],
-        Answered(
-            "no process is killed here and no signal is sent: the connection is ended, and its process keeps running",
-            &[],
-        ),
+        NO_SIGNAL,
     ),
     (
         &["--signal", "--sig"],
@@ -368,6 +377,13 @@ const OPTIONS: &[(&[&str], Habit)] = &[
     ),
 ];
 
+const NO_OTHERS: &str = "only TCP is listed here; UDP, UNIX and other sockets are not";
+
+const NO_SIGNAL: Habit = Answered(
+    "no process is killed here and no signal is sent: the connection is ended, and its process keeps running",
+    &[],
+);
+
 /// Returns true for an option of others whose value is the next word; `None` for one that is ours.
 pub(in super::super) fn takes_value(option: &str) -> Option<bool> {
     if glued_term(option).is_some() {
@@ -386,8 +402,27 @@ pub(in super::super) fn before(option: &str, next: Option<&str>) -> Option<Habit
         "-d" | "-r" if is_network(next) => Some(Term("dst")),
         "-p" if PROTOCOLS.contains(&next) => Some(Value("only TCP is listed here")),
         "-f" if FAMILIES.contains(&next) => Some(Value("here -4 and -6 choose the family")),
+        "-s" if is_signal(next) => Some(Value(
+            "no signal is sent here: the connection is ended, and its process keeps running",
+        )),
+        "-o" | "--output" if matches!(next, "json" | "ndjson" | "jsonl") => Some(Ours("--json")),
+        "-d" if next.bytes().all(|byte| byte.is_ascii_digit()) => Some(Seconds),
+        "-j" if TARGETS.contains(&next) => Some(Target),
+        "--container" if is_bare_name(next) => Some(Term("container")),
+        "--process" if is_bare_name(next) => Some(Term("process")),
+        "--user" if is_bare_name(next) => Some(Term("user")),
         _ => None,
     }
+}
+
+/// Returns true for a word behind an option that can be nothing but its value.
+fn is_bare_name(word: &str) -> bool {
+    let in_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.*".contains(&byte);
+    word.starts_with(|first: char| first.is_ascii_alphabetic())
+        && word.bytes().all(in_name)
+        && !Filter::starts_with_keyword(word)
+        && state(word).is_none()
+        && Args::command().find_subcommand(word).is_none()
 }
 
 /// Returns true for an address or a network, without a port.
@@ -398,7 +433,11 @@ fn is_network(word: &str) -> bool {
 
 fn habit(option: &str) -> Option<Habit> {
     let known = OPTIONS.iter().find(|(names, _)| names.contains(&option));
-    known.map(|(_, habit)| *habit)
+    let signal = || {
+        let name = option.strip_prefix('-')?;
+        is_signal(name).then_some(NO_SIGNAL)
+    };
+    known.map(|(_, habit)| *habit).or_else(signal)
 }
 
 /// Puts options of ours in the place of those of other tools, or answers them.
@@ -413,7 +452,7 @@ pub(in super::super) fn read(
     let mut options: Vec<OsString> = Vec::new();
     let mut terms: Vec<OsString> = Vec::new();
     let mut replacements: Vec<&str> = Vec::new();
-    let mut deletes = false;
+    let (mut deletes, mut watches, mut is_rule) = (false, false, false);
     let mut typed = split(std::mem::take(&mut line.options), &is_known, &with_value).into_iter();
     while let Some(option) = typed.next() {
         let text = option.to_string_lossy();
@@ -428,7 +467,10 @@ pub(in super::super) fn read(
             continue;
         }
         let foreign = || (!is_known(name)).then(|| habit(name)).flatten();
-        let Some(habit) = before(name, next).or_else(foreign) else {
+        let tests =
+            || (name == "-0" && line.command.as_deref() == Some("kill")).then_some(NO_SIGNAL);
+        let habit = before(name, glued.or(next)).or_else(tests);
+        let Some(habit) = habit.or_else(foreign) else {
             let has_value = with_value(&text, next);
             options.push(option);
             if has_value {
@@ -457,6 +499,32 @@ pub(in super::super) fn read(
                 errors.push(format!("{name}: {error}"));
                 value();
             }
+            Ours(ours) => {
+                value();
+                options.push(ours.into());
+            }
+            Seconds => {
+                let seconds = value();
+                if is_known("--interval") {
+                    errors.push(format!(
+                        "{name}: --interval sets the time between two frames"
+                    ));
+                    let seconds = seconds.unwrap_or_default();
+                    options.push(format!("--interval={}s", seconds.to_string_lossy()).into());
+                } else {
+                    errors.push(format!("{name}: {NO_OTHERS}"));
+                    line.words.extend(seconds);
+                }
+            }
+            Target => {
+                errors.push(format!("{name}: no rule of a firewall is made here"));
+                value();
+                is_rule = true;
+            }
+            Watches => {
+                errors.push(format!("{name}: the command `top` watches the table"));
+                watches = true;
+            }
             Deletes => {
                 errors.push(format!("{name}: the command `delete` ends connections"));
                 deletes = true;
@@ -475,7 +543,21 @@ pub(in super::super) fn read(
     if deletes && !line.deletes() {
         line.command = Some("delete".to_owned());
     }
-    if !terms.is_empty() {
+    if watches && !line.deletes() {
+        line.command = Some("top".to_owned());
+    }
+    if is_rule {
+        for term in &mut terms {
+            let either = match term.to_str() {
+                Some("src" | "dst") => "host",
+                Some("sport" | "dport") => "port",
+                _ => continue,
+            };
+            *term = either.into();
+        }
+    }
+    let has_terms = !terms.is_empty();
+    if has_terms {
         terms.append(&mut line.words);
         line.words = terms;
     }
@@ -491,11 +573,17 @@ pub(in super::super) fn read(
         line.words.splice(..0, clause);
     }
     errors.dedup();
-    Err(Answer {
+    let answer = Answer {
         errors,
         ..Answer::default()
-    }
-    .with_meant("", line))
+    };
+    let takes_filter =
+        line.deletes() || matches!(line.command.as_deref(), None | Some("list" | "ls" | "top"));
+    Err(if takes_filter || !has_terms {
+        answer.with_meant("", line)
+    } else {
+        answer
+    })
 }
 
 /// Splits `-tnp` into its flags, and turns what lsof has glued into words of a filter.
@@ -523,6 +611,11 @@ fn split(
         let mut rest = letters;
         while let Some(letter) = rest.chars().next() {
             let flag = format!("-{letter}");
+            // As in `-ti:8080`.
+            if of_lsof(&format!("-{rest}")).is_some() {
+                flags.push(format!("-{rest}").into());
+                break;
+            }
             if with_value(&flag, None) {
                 // What stands behind it is its value.
                 flags.push(format!("-{rest}").into());
@@ -555,7 +648,7 @@ fn glued_term(option: &str) -> Option<(&'static str, String)> {
 }
 
 /// Returns the term of `-iTCP:22`, `-i:22`, `-i@192.0.2.1` and `-sTCP:ESTABLISHED`.
-fn of_lsof(option: &str) -> Option<(&'static str, String)> {
+pub(crate) fn of_lsof(option: &str) -> Option<(&'static str, String)> {
     let letters = option.strip_prefix('-')?;
     let upper = letters.to_ascii_uppercase();
     if let Some(states) = upper.strip_prefix("STCP:") {
@@ -577,4 +670,5 @@ fn of_lsof(option: &str) -> Option<(&'static str, String)> {
 const PROTOCOLS: [&str; 10] = [
     "tcp", "tcp4", "tcp6", "TCP", "udp", "UDP", "icmp", "icmpv6", "sctp", "all",
 ];
+const TARGETS: [&str; 3] = ["DROP", "REJECT", "ACCEPT"];
 const FAMILIES: [&str; 4] = ["ipv4", "ipv6", "inet", "inet6"];

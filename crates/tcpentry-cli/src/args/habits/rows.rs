@@ -11,6 +11,9 @@ pub(crate) fn ends(words: &[String]) -> Option<Ends> {
         .iter()
         .flat_map(|word| word.split_whitespace())
         .collect();
+    if let Some(ends) = joined(&split) {
+        return Some(ends);
+    }
     if let Some(ends) = split.iter().find_map(|word| of_arrow(word)) {
         return (split.len() == 1 || split.contains(&"TCP")).then_some(ends);
     }
@@ -34,12 +37,15 @@ pub(crate) fn ends(words: &[String]) -> Option<Ends> {
     }
 }
 
-/// Returns both ends of what conntrack prints, where it is not known which of them is here.
+/// Returns both ends of what conntrack and tcpdump print, where it is not known which of them is here.
 pub(crate) fn either_way(words: &[String]) -> Option<Ends> {
     let split: Vec<&str> = words
         .iter()
         .flat_map(|word| word.split_whitespace())
         .collect();
+    if let Some(ends) = of_tcpdump(&split) {
+        return Some(ends);
+    }
     let first = |key: &str| split.iter().find_map(|word| word.strip_prefix(key));
     let one = endpoint(first("src=")?, first("sport=")?);
     let other = endpoint(first("dst=")?, first("dport=")?);
@@ -47,6 +53,62 @@ pub(crate) fn either_way(words: &[String]) -> Option<Ends> {
     ends.iter()
         .all(|end| end.parse::<ScopedEndpoint>().is_ok())
         .then_some(ends)
+}
+
+/// Returns both ends of `A -> B` in several words, of `A to B`, of `A, B`.
+fn joined(words: &[&str]) -> Option<Ends> {
+    let (local, peer) = match words {
+        ["from", local, "to", peer] => (*local, *peer),
+        [local, "->" | "-->" | "<->" | "→" | "=>" | "to" | ",", peer] => (*local, *peer),
+        [local, peer] => (local.strip_suffix(',')?, *peer),
+        [both] => both.split_once(',')?,
+        _ => return None,
+    };
+    Some([plain(local)?, plain(peer)?])
+}
+
+/// Returns both ends of `IP 192.0.2.1.80 > 198.51.100.7.51034: Flags [.]`.
+fn of_tcpdump(words: &[&str]) -> Option<Ends> {
+    let at = words.iter().position(|word| *word == ">")?;
+    let end = |word: &str| {
+        let end = word.parse::<ScopedEndpoint>().ok()?;
+        Some(end.to_string())
+    };
+    let from = words.get(at.checked_sub(1)?)?;
+    let to = words.get(at + 1)?;
+    Some([end(from)?, end(to.strip_suffix(':').unwrap_or(to))?])
+}
+
+/// Returns both ends of a row of lsof without `-n` or `-P`: names where others have numbers.
+pub(crate) fn named_ends(words: &[String]) -> Option<Ends> {
+    let split: Vec<&str> = words
+        .iter()
+        .flat_map(|word| word.split_whitespace())
+        .collect();
+    let (local, peer) = split.iter().find_map(|word| word.split_once("->"))?;
+    let is_named = |end: &str| {
+        let in_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:[]%".contains(&byte);
+        end.rsplit_once(':')
+            .is_some_and(|(host, port)| !host.is_empty() && !port.is_empty())
+            && end.bytes().all(in_name)
+    };
+    let is_row = split.len() == 1 || split.contains(&"TCP");
+    (is_row && is_named(local) && is_named(peer)).then(|| [local, peer].map(str::to_owned))
+}
+
+/// Returns the term that selects the listener of a row of lsof, and its value.
+pub(crate) fn listener(words: &[String]) -> Option<(&'static str, String)> {
+    let split: Vec<&str> = words
+        .iter()
+        .flat_map(|word| word.split_whitespace())
+        .collect();
+    let [.., "TCP", end, "(LISTEN)"] = &split[..] else {
+        return None;
+    };
+    Some(match end.strip_prefix("*:") {
+        Some(port) => ("sport", port.to_owned()),
+        None => ("src", (*end).to_owned()),
+    })
 }
 
 /// Returns true for a row of UDP or another protocol.
@@ -68,7 +130,7 @@ fn begins_row(words: &[&str]) -> bool {
     }
 }
 
-fn is_state(word: &str) -> bool {
+pub(crate) fn is_state(word: &str) -> bool {
     let word = word.to_ascii_lowercase();
     word.parse::<State>().is_ok() || FOREIGN_STATES.contains(&word.as_str())
 }

@@ -21,7 +21,7 @@ pub(super) fn not_a_terminal() -> Option<&'static str> {
     }
 }
 
-/// Asks, and waits for a line. Anything but `y` or `yes` is a no: also the end of input, and Ctrl-C, which sets
+/// Asks, and waits for a line. Anything but `y` or `yes`, in any case, is a no: also the end of input, and Ctrl-C, which sets
 /// `interrupted`.
 pub(super) fn confirm(question: &str, interrupted: &AtomicBool) -> bool {
     ask(question, io::stdin(), &mut Stderr, interrupted)
@@ -44,7 +44,11 @@ fn ask(
         // The cursor is still behind the question.
         let _ = writeln!(output);
     }
-    answer.is_some_and(|answer| matches!(answer.trim_ascii(), b"y" | b"yes"))
+    let is_yes = |answer: &[u8]| {
+        let answer = answer.trim_ascii();
+        answer.eq_ignore_ascii_case(b"y") || answer.eq_ignore_ascii_case(b"yes")
+    };
+    answer.is_some_and(|answer| is_yes(&answer))
 }
 
 /// Reads the next line, which a terminal gives in one piece.
@@ -109,14 +113,13 @@ mod tests {
 
     #[test]
     fn only_a_yes_is_a_yes() {
-        for typed in ["y\n", "yes\n", " y \n"] {
+        for typed in ["y\n", "yes\n", " y \n", "Y\n", "YES\n", "Yes\n"] {
             assert!(answered(typed).0, "{typed:?}");
         }
         for typed in [
             "\n",
             "n\n",
             "no\n",
-            "Y\n",
             "yes please\n",
             "ye\n",
             "y\x04\x04",

@@ -6,7 +6,7 @@ pub(crate) mod bench;
 use std::io::{self, BufWriter, Write};
 
 use tcpentry::filter::Truth;
-use tcpentry::{Attribution, Connection, Error};
+use tcpentry::{Attribution, Connection, Error, State, States};
 
 use super::explain;
 use crate::args::ListArgs;
@@ -15,7 +15,7 @@ use crate::message::{notice, print_error, print_failure, print_hint, print_hints
 use crate::output::{Cells, ColumnSpec, Columns, Shape, View, line, stdout};
 use crate::stream::Stdout;
 use crate::tables::selection::{self, FilterInput, Hosts, SelectionError};
-use crate::tables::{self, mentions, rows, sets};
+use crate::tables::{self, NamespaceTable, mentions, rows, sets};
 use crate::usage;
 
 pub(crate) fn run(args: &ListArgs) -> Exit {
@@ -122,14 +122,47 @@ fn list(args: &ListArgs) -> Result<Exit, ListError> {
         .first()
         .filter(|_| is_empty && shape != Shape::Json)
     {
-        // A program that reads the rows sees that there are none.
-        if shape.is_human() {
-            notice("no connection matches");
-        }
         let hints = mentions::hints(selection.filter(), &args.netns, &mut attribution);
-        print_hints(&hints);
+        let listeners = if input.words.is_empty() || states.contains(State::Listening) {
+            0
+        } else {
+            count_listeners(input, &mut tables, &mut attribution)
+        };
+        match listeners {
+            // A program that reads the rows sees that there are none.
+            0 if shape.is_human() => notice("no connection matches"),
+            0 => {}
+            1 => notice("only a listener matches; use -l to list it"),
+            many => notice(&format!("only {many} listeners match; use -l to list them")),
+        }
+        if listeners == 0 {
+            print_hints(&hints);
+        }
     }
     Ok(failures.first().map_or(Exit::Done, Exit::of_listing))
+}
+
+/// Counts the listeners that the filter would select if it asked for them; what can't be read counts for none.
+fn count_listeners(
+    input: FilterInput<'_>,
+    tables: &mut [NamespaceTable],
+    attribution: &mut Attribution,
+) -> usize {
+    let mut count = 0;
+    for table in tables {
+        let prepared = selection::prepare_elsewhere(input, States::LISTENING, table);
+        let Ok(selection) = prepared else {
+            continue;
+        };
+        let Ok(rows) = table.table.connections(selection.query()) else {
+            continue;
+        };
+        let selected = rows
+            .filter_map(Result::ok)
+            .filter(|row| matches!(selection.judge(row, attribution), Ok(Truth::True)));
+        count += selected.count();
+    }
+    count
 }
 
 /// The form in which rows are written.

@@ -37,6 +37,11 @@ impl<'t> Cursor<'t> {
         Some([*first, *second])
     }
 
+    /// Returns the tokens that were taken, in their order.
+    pub(super) fn taken(&self) -> &[Token<'t>] {
+        &self.tokens[..self.next]
+    }
+
     pub(super) fn advance(&mut self) {
         self.next += 1;
     }

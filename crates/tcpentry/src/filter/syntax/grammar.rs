@@ -1,12 +1,13 @@
 //! Tokens to a filter, by recursive descent: the messages are the point.
 
 use super::cursor::{Cursor, piece};
+use super::host::instead_of_term;
 use super::junction::{Junction, Precedence, Tree, mixed};
-use super::keywords::{is_clause, state_words, states_of};
-use super::lex::{Kind, Token};
-use super::term::{TermParser, is_implied, no_term};
+use super::keywords::{is_clause, state_name, state_words, states_of};
+use super::lex::{Kind, Operator, Token};
+use super::term::{TermParser, is_implied, may_be_value_of, no_term};
 use crate::connection::state::States;
-use crate::filter::error::{FilterError, Span, near_miss, quoted};
+use crate::filter::error::{FilterError, Span, near_miss, printable, quoted};
 use crate::filter::expr::Filter;
 use crate::filter::resolve::Names;
 
@@ -96,6 +97,9 @@ impl<'t> Parser<'t> {
             };
             self.cursor.advance();
             any = true;
+            if let Some(error) = self.compared_state(clause) {
+                return Err(error);
+            }
             let states = self.state()?;
             if word == "state" {
                 included = Some(included.unwrap_or(States::NONE).union(states));
@@ -124,6 +128,29 @@ impl<'t> Parser<'t> {
         Ok(any.then(|| all.difference(excluded)))
     }
 
+    /// Makes the error of `state = established`.
+    fn compared_state(&self, clause: Token<'t>) -> Option<FilterError> {
+        let [sign, state] = self.cursor.next_two()?;
+        let negates = match sign.text {
+            "=" | "==" | "eq" => false,
+            "!=" | "ne" | "neq" => true,
+            _ => return None,
+        };
+        let word = if negates == (clause.text == "state") {
+            "exclude"
+        } else {
+            "state"
+        };
+        let is_glued = sign.span.column + sign.span.length == state.span.column;
+        let blank = if is_glued { " " } else { "" };
+        let error = FilterError::new(sign.span, "a state is named without an operator");
+        Some(
+            error
+                .with_hint(format!("did you mean `{word} {}`?", printable(state.text)))
+                .with_fix(clause.span.to(sign.span), format!("{word}{blank}")),
+        )
+    }
+
     fn state(&mut self) -> Result<States, FilterError> {
         let token = match self.cursor.peek() {
             Some(token)
@@ -142,6 +169,9 @@ impl<'t> Parser<'t> {
                 return error
                     .with_hint("one state per clause: state established state syn-sent")
                     .with_fix(piece.span(), states.join(" state "));
+            }
+            if let Some(state) = piece.text.strip_prefix('=').filter(|it| !it.is_empty()) {
+                return error.meant(state);
             }
             let valid: Vec<_> = state_words().collect();
             match near_miss(piece.text, &valid) {
@@ -228,6 +258,9 @@ impl<'t> Parser<'t> {
 
     /// Makes the error of a token that begins no term; a state behind terms is moved to the front by its fix.
     fn no_term(&mut self, token: Token<'t>, depth: usize, behind: bool) -> FilterError {
+        if let Some(error) = self.another_value(token).filter(|_| behind) {
+            return error;
+        }
         let error = no_term(token, behind);
         let before = self.cursor.before_last();
         let can_move =
@@ -241,14 +274,16 @@ impl<'t> Parser<'t> {
         let start = joined.map_or(token.span, |it| it.span);
         let clause = match self.cursor.peek() {
             _ if depth > 0 || !can_move => return error,
-            _ if states_of(token.text).is_some() => format!("state {}", token.text),
+            _ if state_name(token.text).is_some() => {
+                format!("state {}", state_name(token.text).unwrap_or_default())
+            }
             Some(state) if states_of(state.text).is_some() => {
                 self.cursor.advance();
                 format!("{} {}", token.text, state.text)
             }
             _ => return error,
         };
-        if !matches!(token.text, "state" | "exclude" | "excl") && states_of(token.text).is_none() {
+        if !matches!(token.text, "state" | "exclude" | "excl") && state_name(token.text).is_none() {
             return error;
         }
         let first = Span {
@@ -259,6 +294,54 @@ impl<'t> Parser<'t> {
             .without_fix()
             .with_fix(first, format!("{clause} "))
             .with_fix(self.cursor.taken_since(start), "")
+    }
+
+    /// Makes the error of `port 80 443`: another value for the term that has just ended, and whatever follows of its kind.
+    fn another_value(&mut self, token: Token<'t>) -> Option<FilterError> {
+        let taken = self.cursor.taken();
+        let (_, before) = taken.split_last()?;
+        let (keyword, value) = match before {
+            [
+                ..,
+                keyword,
+                Token {
+                    kind: Kind::Operator(Operator::Equal),
+                    ..
+                },
+                value,
+            ]
+            | [.., keyword, value] => (*keyword, *value),
+            _ => return None,
+        };
+        let Kind::Word(word) = keyword.kind else {
+            return None;
+        };
+        let mut values = vec![value.text];
+        let is_more = |token: &Token<'_>| {
+            matches!(token.kind, Kind::Word(_)) && may_be_value_of(word, token.text)
+        };
+        if !is_more(&token) || value.text.contains(char::is_whitespace) {
+            return None;
+        }
+        values.push(token.text);
+        while let Some(more) = self.cursor.peek().filter(is_more) {
+            values.push(more.text);
+            self.cursor.advance();
+        }
+        let terms: Vec<_> = values.iter().map(|it| format!("{word} {it}")).collect();
+        let error = FilterError::new(
+            token.span,
+            format!(
+                "`{word}` takes one value, and {} is another",
+                quoted(token.text)
+            ),
+        );
+        let term = self.cursor.taken_since(keyword.span);
+        Some(instead_of_term(
+            error,
+            term,
+            &format!("( {} )", terms.join(" or ")),
+        ))
     }
 }
 

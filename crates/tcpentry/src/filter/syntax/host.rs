@@ -143,6 +143,64 @@ pub(super) fn several(end: End, text: &str, names: &dyn Names) -> Option<String>
     }
 }
 
+/// Returns the filter that a list or a range of addresses means: `10.0.0.1,10.0.0.2`, `10.0.0.1-10.0.0.9`.
+pub(super) fn several_hosts(end: End, text: &str) -> Option<String> {
+    let parts: Vec<_> = text.split(',').filter(|part| !part.is_empty()).collect();
+    let mut hosts = Vec::new();
+    for part in &parts {
+        match part.split_once('-').and_then(range) {
+            Some(networks) => hosts.extend(networks),
+            None if parts.len() > 1 && is_end(part) => hosts.push((*part).to_owned()),
+            None => return None,
+        }
+    }
+    let terms = hosts.iter().map(|host| format!("{} {host}", end.host()));
+    let terms: Vec<_> = terms.collect();
+    match &terms[..] {
+        [] => None,
+        [only] => Some(only.clone()),
+        several => Some(format!("( {} )", several.join(" or "))),
+    }
+}
+
+/// Returns the fewest networks that are this range of IPv4 addresses, of which the second may be its last number alone;
+/// `None` where they are more than a person reads.
+fn range((first, last): (&str, &str)) -> Option<Vec<String>> {
+    let first: Ipv4Addr = first.parse().ok()?;
+    let last = last.parse().ok().or_else(|| {
+        let [a, b, c, _] = first.octets();
+        Some(Ipv4Addr::new(a, b, c, last.parse().ok()?))
+    })?;
+    let (mut next, last) = (u64::from(u32::from(first)), u64::from(u32::from(last)));
+    let mut networks = Vec::new();
+    while next <= last {
+        if networks.len() == MAX_NETWORKS {
+            return None;
+        }
+        let bits = next.trailing_zeros().min((last - next + 1).ilog2()).min(32);
+        let address = Ipv4Addr::from(u32::try_from(next).ok()?);
+        networks.push(match bits {
+            0 => address.to_string(),
+            bits => format!("{address}/{}", 32 - bits),
+        });
+        next += 1 << bits;
+    }
+    Some(networks)
+}
+
+/// The most networks into which a range is taken apart.
+const MAX_NETWORKS: usize = 16;
+
+/// Returns the network that `10.0.*` means.
+fn wildcard(text: &str) -> Option<String> {
+    let mut fixed = text;
+    while let Some(before) = fixed.strip_suffix(".*") {
+        fixed = before;
+    }
+    let (_, numbers) = short_ipv4(fixed).filter(|_| fixed.len() < text.len())?;
+    (numbers < 4).then(|| format!("{fixed}/{}", numbers * 8))
+}
+
 fn any_address(end: End, port: Option<u16>) -> Expr {
     Expr::Term(match port {
         Some(port) => Term::Port {
@@ -329,6 +387,11 @@ fn prefixes(
             .error(format!("{} is not an address", quoted(text.text)))
             .with_hint("write `*` for every address")
             .with_fix(text.span(), "*"));
+    }
+    if let Some(network) = wildcard(text.text).filter(|_| length.is_none()) {
+        return Err(text
+            .error(format!("{} is a pattern, not a network", quoted(text.text)))
+            .meant(&network));
     }
     if !looks_like_host_name(text.text) {
         return Err(text.error(format!(

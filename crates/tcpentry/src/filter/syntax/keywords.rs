@@ -149,6 +149,21 @@ pub(super) fn states_of(word: &str) -> Option<States> {
     Some(States::NONE.with(state)).filter(|states| states.contains(state))
 }
 
+/// Returns the name here of a state that netstat, BSD or conntrack write otherwise: `CLOSE_WAIT`, `FIN_WAIT1`.
+pub(super) fn state_name(word: &str) -> Option<String> {
+    if states_of(word).is_some() {
+        return Some(word.to_owned());
+    }
+    let name = word.to_ascii_lowercase().replace('_', "-");
+    let name = match &*name {
+        "fin-wait1" => "fin-wait-1",
+        "fin-wait2" => "fin-wait-2",
+        "syn-rcvd" | "syn-received" => "syn-recv",
+        name => name,
+    };
+    states_of(name).map(|_| name.to_owned())
+}
+
 /// Returns the names of states and of their groups.
 pub(super) fn state_words() -> impl Iterator<Item = &'static str> {
     let states = State::NAMED.into_iter().filter_map(State::name);

@@ -71,14 +71,13 @@ pub(crate) fn time(piece: Piece<'_>) -> Result<Duration, FilterError> {
                 .error(format!("{} has no unit", quoted(piece.text)))
                 .with_hint("units of time are us ms s m h d"));
         }
-        unknown => match unit_of(unknown, &TIME_UNITS) {
-            Some(factor) => factor,
-            None => {
-                return Err(unit
-                    .error(format!("{} is not a unit of time", quoted(unknown)))
-                    .with_hint("one number with one unit: us ms s m h d, as in 90m"));
+        text => unit_of(text, &TIME_UNITS).ok_or_else(|| {
+            let error = unit.error(format!("{} is not a unit of time", quoted(text)));
+            match spelt_out(text) {
+                Some(meant) => error.meant(meant),
+                None => error.with_hint("one number with one unit: us ms s m h d, as in 90m"),
             }
-        },
+        })?,
     };
     let micros = number
         .checked_mul(factor)
@@ -104,6 +103,19 @@ pub(super) fn size(piece: Piece<'_>) -> Result<u64, FilterError> {
     number
         .checked_mul(factor)
         .ok_or_else(|| piece.error(format!("{} is too large", quoted(piece.text))))
+}
+
+/// Returns the unit of time that a longer name means.
+fn spelt_out(unit: &str) -> Option<&'static str> {
+    Some(match unit {
+        "usec" | "usecs" => "us",
+        "msec" | "msecs" => "ms",
+        "sec" | "secs" | "second" | "seconds" => "s",
+        "min" | "mins" | "minute" | "minutes" => "m",
+        "hr" | "hrs" | "hour" | "hours" => "h",
+        "day" | "days" => "d",
+        _ => return None,
+    })
 }
 
 fn unit_of(text: &str, units: &[(&str, u64)]) -> Option<u64> {

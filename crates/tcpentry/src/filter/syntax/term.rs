@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use super::cursor::{Cursor, ParsedName};
 use super::host::{self, OTHER_FAMILIES};
-use super::keywords::{is_clause, states_of, term_words};
+use super::keywords::{is_clause, keyword_of, state_name, term_words};
 use super::lex::{Kind, Operator, Token};
 use super::number::{self, looks_like_number};
 use super::set::is_set_name;
@@ -75,6 +75,20 @@ impl<'t> TermParser<'_, 't> {
         ) = self.cursor.peek()
         {
             return Err(no_term(token, true));
+        }
+        if let Some(several) = host::several_hosts(end, value.text) {
+            let not = if operator == Operator::NotEqual {
+                "not "
+            } else {
+                ""
+            };
+            let term = self.cursor.taken_since(start);
+            let error = value.error(format!("{} is more than one address", quoted(value.text)));
+            return Err(host::instead_of_term(
+                error,
+                term,
+                &format!("{not}{several}"),
+            ));
         }
         let expr = host::host(end, value, self.names)?;
         Ok(match operator {
@@ -161,17 +175,33 @@ impl<'t> TermParser<'_, 't> {
         term: impl FnOnce(Comparison, T) -> Term,
     ) -> Result<Expr, FilterError> {
         let word = self.cursor.before();
+        // The unit of a bare number, where everybody means the same.
+        let unit = match word {
+            "idle" => Some("s"),
+            "rtt" => Some("ms"),
+            _ => None,
+        };
         let Some(operator) = self.cursor.operator() else {
-            let value = self.cursor.peek().map(|token| token.text);
-            let value = value.filter(|text| text.starts_with(|c: char| c.is_ascii_digit()));
-            return Err(self.cursor.expected("a comparison").with_hint(redirection(
-                word,
-                &value.map_or(example.to_owned(), printable),
-            )));
+            let value = self.cursor.peek();
+            let value = value.filter(|it| it.text.starts_with(|c: char| c.is_ascii_digit()));
+            let shown = value.map_or(example.to_owned(), |it| printable(it.text));
+            let error = self.cursor.expected("a comparison");
+            let error = error.with_hint(redirection(word, &shown));
+            return Err(match value.filter(|_| unit.is_some()) {
+                Some(value) => error.with_fix(value.span, format!("gt {}", value.text)),
+                None => error,
+            });
         };
         let value = self.cursor.value(&format!("a number such as {example}"))?;
         let (comparison, not) = operator.comparison();
-        let expr = Expr::Term(term(comparison, read(value)?));
+        let number = read(value).map_err(|error| {
+            let is_bare = value.text.bytes().all(|byte| byte.is_ascii_digit());
+            match unit.filter(|_| is_bare && error.corrected("").is_none()) {
+                Some(unit) => error.with_fix(value.span(), format!("{}{unit}", value.text)),
+                None => error,
+            }
+        })?;
+        let expr = Expr::Term(term(comparison, number));
         Ok(if not { negated(expr) } else { expr })
     }
 
@@ -332,7 +362,10 @@ pub(super) fn no_term(token: Token<'_>, behind: bool) -> FilterError {
         _ if OTHER_FAMILIES.contains(&word) => {
             FilterError::new(span, format!("`{word}` is not TCP"))
         }
-        _ if states_of(word).is_some() => error.meant(&format!("state {word}")),
+        _ if with_colon(word).is_some() => error.meant(&with_colon(word).unwrap_or_default()),
+        _ if state_name(word).is_some() => {
+            error.meant(&format!("state {}", state_name(word).unwrap_or_default()))
+        }
         _ if word.starts_with(':') && !word.starts_with("::") => {
             error.meant(&format!("port = {word}"))
         }
@@ -352,6 +385,37 @@ pub(super) fn no_term(token: Token<'_>, behind: bool) -> FilterError {
     }
 }
 
+/// Returns the term that `dport:8080` means.
+fn with_colon(word: &str) -> Option<String> {
+    let (keyword, value) = word.split_once(':')?;
+    let is_value = !value.is_empty() && !value.starts_with(':');
+    let ours = keyword_of(keyword).map(|it| it.word);
+    let ours = ours.or_else(|| foreign_term(keyword))?;
+    is_value.then(|| format!("{ours} {value}"))
+}
+
+/// Returns true for a word behind a complete term that may be another value of that.
+pub(super) fn may_be_value_of(keyword: &str, word: &str) -> bool {
+    match keyword {
+        "port" | "sport" | "dport" | "pid" => looks_like_number(word),
+        "src" | "dst" => host::is_end(word),
+        // The name of a process may have blanks.
+        "unit" | "container" => {
+            word.starts_with(|c: char| c.is_ascii_alphabetic())
+                && !word.contains('.')
+                && word != "localhost"
+                && !is_clause(word)
+                && !is_implied(word)
+                && state_name(word).is_none()
+                && with_colon(word).is_none()
+                && !OTHER_FAMILIES.contains(&word)
+                && keyword_of(word).is_none()
+                && keyword_for(word, true).is_none()
+        }
+        _ => false,
+    }
+}
+
 /// Returns true for a protocol or a family, which says nothing in a filter.
 pub(super) fn is_implied(word: &str) -> bool {
     matches!(word, "tcp" | "tcp4" | "tcp6" | "inet" | "inet4" | "inet6")
@@ -359,9 +423,7 @@ pub(super) fn is_implied(word: &str) -> bool {
 
 /// Returns the keyword that a word stands for: another tool's word, or a misspelt one.
 fn keyword_for(word: &str, behind: bool) -> Option<&'static str> {
-    let foreign = FOREIGN_TERMS.iter();
-    let mut foreign = foreign.flat_map(|(ours, theirs)| theirs.iter().map(move |it| (*ours, *it)));
-    if let Some((ours, _)) = foreign.find(|(_, theirs)| word.eq_ignore_ascii_case(theirs)) {
+    if let Some(ours) = foreign_term(word) {
         return Some(ours);
     }
     let mut valid: Vec<_> = term_words().collect();
@@ -370,6 +432,13 @@ fn keyword_for(word: &str, behind: bool) -> Option<&'static str> {
         valid.extend(["and", "or"]);
     }
     near_miss(word, &valid)
+}
+
+fn foreign_term(word: &str) -> Option<&'static str> {
+    let is_it = |theirs: &&str| word.eq_ignore_ascii_case(theirs);
+    let mut foreign = FOREIGN_TERMS.iter();
+    let found = foreign.find(|(_, theirs)| theirs.iter().any(|it| is_it(it)));
+    found.map(|(ours, _)| *ours)
 }
 
 /// The words of other tools for our terms.

@@ -66,8 +66,8 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     (
         "state = established",
         "      ^",
-        "expected a state after `state`, found `=`",
-        "",
+        "a state is named without an operator",
+        "did you mean `state established`?",
     ),
     (
         "state state-40",
@@ -867,7 +867,7 @@ const BAD: &[(&str, &str, &str, &str)] = &[
         "idle gt 10min",
         "          ^^^",
         "`min` is not a unit of time",
-        "one number with one unit: us ms s m h d, as in 90m",
+        "did you mean `m`?",
     ),
     (
         "idle gt 1.5h",
