@@ -440,6 +440,18 @@ fn habit(option: &str) -> Option<Habit> {
     known.map(|(_, habit)| *habit).or_else(signal)
 }
 
+/// Turns terms about one end into those about either: what comes in at one end of a rule goes out at the other.
+fn name_either_end(terms: &mut [OsString]) {
+    for term in terms {
+        let either = match term.to_str() {
+            Some("src" | "dst") => "host",
+            Some("sport" | "dport") => "port",
+            _ => continue,
+        };
+        *term = either.into();
+    }
+}
+
 /// Puts options of ours in the place of those of other tools, or answers them.
 ///
 /// `is_known` says which options the command has itself, `with_value` of which the next word is the value.
@@ -448,11 +460,9 @@ pub(in super::super) fn read(
     is_known: impl Fn(&str) -> bool,
     with_value: impl Fn(&str, Option<&str>) -> bool,
 ) -> Result<Line, Answer> {
-    let mut errors: Vec<String> = Vec::new();
+    let mut read = ForeignOptions::default();
     let mut options: Vec<OsString> = Vec::new();
-    let mut terms: Vec<OsString> = Vec::new();
     let mut replacements: Vec<&str> = Vec::new();
-    let (mut deletes, mut watches, mut is_rule) = (false, false, false);
     let mut typed = split(std::mem::take(&mut line.options), &is_known, &with_value).into_iter();
     while let Some(option) = typed.next() {
         let text = option.to_string_lossy();
@@ -462,8 +472,10 @@ pub(in super::super) fn read(
             _ => (&*text, None),
         };
         if let Some((term, value)) = glued_term(&text) {
-            errors.push(format!("{text}: this is a filter term here: `{term}`"));
-            terms.extend([term.to_owned(), value].map(OsString::from));
+            read.errors
+                .push(format!("{text}: this is a filter term here: `{term}`"));
+            read.terms
+                .extend([term.to_owned(), value].map(OsString::from));
             continue;
         }
         let foreign = || (!is_known(name)).then(|| habit(name)).flatten();
@@ -486,17 +498,18 @@ pub(in super::super) fn read(
                 None => ours.into(),
             }),
             Answered(error, instead) => {
-                errors.push(format!("{name}: {error}"));
+                read.errors.push(format!("{name}: {error}"));
                 let new = instead.iter().copied();
                 replacements.extend(new.filter(|it| is_known(it)));
             }
             Term(term) => {
-                errors.push(format!("{name}: this is a filter term here: `{term}`"));
-                terms.push(term.into());
-                terms.extend(value());
+                read.errors
+                    .push(format!("{name}: this is a filter term here: `{term}`"));
+                read.terms.push(term.into());
+                read.terms.extend(value());
             }
             Value(error) => {
-                errors.push(format!("{name}: {error}"));
+                read.errors.push(format!("{name}: {error}"));
                 value();
             }
             Ours(ours) => {
@@ -506,28 +519,31 @@ pub(in super::super) fn read(
             Seconds => {
                 let seconds = value();
                 if is_known("--interval") {
-                    errors.push(format!(
+                    read.errors.push(format!(
                         "{name}: --interval sets the time between two frames"
                     ));
                     let seconds = seconds.unwrap_or_default();
                     options.push(format!("--interval={}s", seconds.to_string_lossy()).into());
                 } else {
-                    errors.push(format!("{name}: {NO_OTHERS}"));
+                    read.errors.push(format!("{name}: {NO_OTHERS}"));
                     line.words.extend(seconds);
                 }
             }
             Target => {
-                errors.push(format!("{name}: no rule of a firewall is made here"));
+                read.errors
+                    .push(format!("{name}: no rule of a firewall is made here"));
                 value();
-                is_rule = true;
+                read.is_rule = true;
             }
             Watches => {
-                errors.push(format!("{name}: the command `top` watches the table"));
-                watches = true;
+                read.errors
+                    .push(format!("{name}: the command `top` watches the table"));
+                read.watches = true;
             }
             Deletes => {
-                errors.push(format!("{name}: the command `delete` ends connections"));
-                deletes = true;
+                read.errors
+                    .push(format!("{name}: the command `delete` ends connections"));
+                read.deletes = true;
             }
         }
     }
@@ -537,53 +553,72 @@ pub(in super::super) fn read(
         }
     }
     line.options = options;
-    if errors.is_empty() {
+    if read.errors.is_empty() {
         return Ok(line);
     }
-    if deletes && !line.deletes() {
-        line.command = Some("delete".to_owned());
-    }
-    if watches && !line.deletes() {
-        line.command = Some("top".to_owned());
-    }
-    if is_rule {
-        for term in &mut terms {
-            let either = match term.to_str() {
-                Some("src" | "dst") => "host",
-                Some("sport" | "dport") => "port",
-                _ => continue,
-            };
-            *term = either.into();
+    Err(read.answer(line))
+}
+
+/// The options of other tools in a line, as far as they have to be answered.
+#[derive(Default)]
+struct ForeignOptions {
+    errors: Vec<String>,
+    /// The terms that some of them are here.
+    terms: Vec<OsString>,
+    deletes: bool,
+    watches: bool,
+    /// Set for a rule of a firewall.
+    is_rule: bool,
+}
+
+impl ForeignOptions {
+    /// Returns the answer, with the line that they mean.
+    fn answer(self, mut line: Line) -> Answer {
+        let Self {
+            mut errors,
+            mut terms,
+            deletes,
+            watches,
+            is_rule,
+        } = self;
+        if deletes && !line.deletes() {
+            line.command = Some("delete".to_owned());
+        }
+        if watches && !line.deletes() {
+            line.command = Some("top".to_owned());
+        }
+        if is_rule {
+            name_either_end(&mut terms);
+        }
+        let has_terms = !terms.is_empty();
+        if has_terms {
+            terms.append(&mut line.words);
+            line.words = terms;
+        }
+        // A state stands first.
+        if let Some(at) = line
+            .words
+            .iter()
+            .position(|word| word == "state")
+            .filter(|at| *at > 0)
+        {
+            let end = line.words.len().min(at + 2);
+            let clause: Vec<_> = line.words.drain(at..end).collect();
+            line.words.splice(..0, clause);
+        }
+        errors.dedup();
+        let answer = Answer {
+            errors,
+            ..Answer::default()
+        };
+        let takes_filter =
+            line.deletes() || matches!(line.command.as_deref(), None | Some("list" | "ls" | "top"));
+        if takes_filter || !has_terms {
+            answer.with_meant("", line)
+        } else {
+            answer
         }
     }
-    let has_terms = !terms.is_empty();
-    if has_terms {
-        terms.append(&mut line.words);
-        line.words = terms;
-    }
-    // A state stands first.
-    if let Some(at) = line
-        .words
-        .iter()
-        .position(|word| word == "state")
-        .filter(|at| *at > 0)
-    {
-        let end = line.words.len().min(at + 2);
-        let clause: Vec<_> = line.words.drain(at..end).collect();
-        line.words.splice(..0, clause);
-    }
-    errors.dedup();
-    let answer = Answer {
-        errors,
-        ..Answer::default()
-    };
-    let takes_filter =
-        line.deletes() || matches!(line.command.as_deref(), None | Some("list" | "ls" | "top"));
-    Err(if takes_filter || !has_terms {
-        answer.with_meant("", line)
-    } else {
-        answer
-    })
 }
 
 /// Splits `-tnp` into its flags, and turns what lsof has glued into words of a filter.

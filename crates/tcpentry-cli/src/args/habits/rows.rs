@@ -58,8 +58,8 @@ pub(crate) fn either_way(words: &[String]) -> Option<Ends> {
 /// Returns both ends of `A -> B` in several words, of `A to B`, of `A, B`.
 fn joined(words: &[&str]) -> Option<Ends> {
     let (local, peer) = match words {
-        ["from", local, "to", peer] => (*local, *peer),
-        [local, "->" | "-->" | "<->" | "→" | "=>" | "to" | ",", peer] => (*local, *peer),
+        ["from", local, "to", peer]
+        | [local, "->" | "-->" | "<->" | "→" | "=>" | "to" | ",", peer] => (*local, *peer),
         [local, peer] => (local.strip_suffix(',')?, *peer),
         [both] => both.split_once(',')?,
         _ => return None,

@@ -437,7 +437,7 @@ fn keyword_for(word: &str, behind: bool) -> Option<&'static str> {
 fn foreign_term(word: &str) -> Option<&'static str> {
     let is_it = |theirs: &&str| word.eq_ignore_ascii_case(theirs);
     let mut foreign = FOREIGN_TERMS.iter();
-    let found = foreign.find(|(_, theirs)| theirs.iter().any(|it| is_it(it)));
+    let found = foreign.find(|(_, theirs)| theirs.iter().any(&is_it));
     found.map(|(ours, _)| *ours)
 }
 
