@@ -14,12 +14,12 @@ use tcpentry::Outcome;
 
 pub(crate) use cells::Cells;
 pub(crate) use columns::{ColumnSpec, Columns};
-pub(crate) use json::{DeletionObject, SocketObject, line};
+pub(crate) use json::{DeletionObject, SocketObject, line, put_escaped};
 #[cfg(feature = "tui")]
-pub(crate) use row::{BETWEEN_HOLDERS, holder};
-pub(crate) use row::{user, user_name};
+pub(crate) use row::holder;
+pub(crate) use row::{BETWEEN_HOLDERS, holder_of, user, user_name};
 pub(crate) use units::{duration, exact_duration};
-pub(crate) use view::View;
+pub(crate) use view::{View, columns_asked_for};
 
 use crate::args::{ColorChoice, OutputArgs};
 use crate::stream::Stdout;
@@ -69,6 +69,25 @@ impl Shape {
 /// Returns standard output, written 64 KiB at a time.
 pub(crate) fn stdout() -> BufWriter<Stdout> {
     BufWriter::with_capacity(64 * 1024, Stdout)
+}
+
+/// Returns the columns that every listing has.
+pub(crate) fn columns_of_list() -> Vec<ColumnSpec> {
+    vec![
+        ColumnSpec::left("STATE"),
+        ColumnSpec::right("RECV-Q"),
+        ColumnSpec::right("SEND-Q"),
+        ColumnSpec::left("LOCAL"),
+        ColumnSpec::left("PEER"),
+    ]
+}
+
+/// Returns the columns that every report of deletions has; the name of the first marks a dry run.
+pub(crate) fn columns_of_delete(dry_run: bool) -> Vec<ColumnSpec> {
+    let outcome = if dry_run { "DRY-RUN" } else { "OUTCOME" };
+    [outcome, "STATE", "LOCAL", "PEER", "METHOD"]
+        .map(ColumnSpec::left)
+        .to_vec()
 }
 
 /// Returns the colour of an outcome.

@@ -34,8 +34,13 @@ pub(crate) fn user(connection: &Connection, users: &UsersCache) -> Option<String
 /// Returns a process as it is shown: its pid, a space, and its name. No name imitates a second process, because what
 /// stands between two has a space ([`BETWEEN_HOLDERS`]), and those of a name are escaped.
 pub(crate) fn holder(owner: &Owner) -> String {
-    let name = escape_for_terminal(&owner.name).replace(' ', r"\x20");
-    format!("{} {name}", owner.process.pid())
+    holder_of(owner.process.pid(), &owner.name)
+}
+
+/// Returns the process of this pid and name as [`holder`] does.
+pub(crate) fn holder_of(pid: i32, name: &[u8]) -> String {
+    let name = escape_for_terminal(name).replace(' ', r"\x20");
+    format!("{pid} {name}")
 }
 
 /// The separator between two processes that hold one socket.
