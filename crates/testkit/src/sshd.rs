@@ -61,6 +61,7 @@ impl SshServer {
     }
 
     /// Starts one more server with the same keys and users, in another network namespace that was created on the stage.
+    #[must_use]
     pub fn another_in(&self, namespace: &Namespace) -> Self {
         Self {
             daemon: namespace.run(start_daemon),

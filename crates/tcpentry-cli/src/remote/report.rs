@@ -69,6 +69,7 @@ impl RemoteComplaint {
 }
 
 /// The report.
+#[expect(clippy::struct_excessive_bools, reason = "none depends on another")]
 pub(super) struct FleetReport {
     writer: RowWriter<BufWriter<Stdout>>,
     /// Set once standard output could not be written.
@@ -111,7 +112,8 @@ impl FleetReport {
             complaint,
         } = reported;
         self.count(outcome);
-        if !(self.is_quiet && outcome == Outcome::Deleted) && !self.is_lost {
+        let is_left_out = self.is_quiet && outcome == Outcome::Deleted;
+        if !is_left_out && !self.is_lost {
             let written = self.writer.write(&row);
             self.check_written(written);
         }

@@ -118,7 +118,7 @@ impl FleetTally {
             Exit::Denied => self.counted.count(Outcome::Denied),
             Exit::Unsupported => self.counted.count(Outcome::Unsupported),
             Exit::Mixed | Exit::Failed | Exit::Interrupted(_) => {
-                self.counted.count(Outcome::Failed)
+                self.counted.count(Outcome::Failed);
             }
         }
     }

@@ -64,7 +64,8 @@ impl Fleet {
                     "link set eth0 up",
                 ]);
             });
-            config.push_str(&format!("Host h{number}\n HostName 10.99.{number}.2\n"));
+            let host = format!("Host h{number}\n HostName 10.99.{number}.2\n");
+            config.push_str(&host);
             let server = here.another_in(&there);
             Host {
                 there,
@@ -99,6 +100,7 @@ impl Fleet {
         command
     }
 
+    #[expect(clippy::unused_self, reason = "the hosts have to be there")]
     fn run(&self, words: &str) -> Run {
         Self::command(words).output().unwrap().into()
     }
@@ -608,14 +610,14 @@ fn nothing_that_a_host_sends_reaches_the_terminal_as_it_is() {
 #[test]
 fn output_without_end_takes_neither_memory_nor_the_other_hosts() {
     let ssh = FakeSsh::new(&format!(
-        r#"
+        r"
         case $host in
             line) exec cat /dev/zero ;;
             noise) exec yes Welcome ;;
             errors) yes error | head -n 100000 >&2; exit 0 ;;
             *) echo '{ROW}' ;;
         esac
-        "#
+        "
     ));
     let listed = ssh.run("--on line,noise,errors,good list");
     assert_eq!((listed.code, listed.rows().len()), (7, 1), "{}", listed.err);

@@ -1,6 +1,7 @@
 //! `delete --id HOST/ID`: each identity goes to its host, and to no other.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{self, BufRead, Read as _};
 
 use serde::Deserialize;
@@ -62,7 +63,11 @@ impl FleetDeletion<'_> {
         options.extend(self.options(&OF_FILTERS));
         let words = remote_words("delete", options, &[]);
         let tasks = routed.iter().map(|(index, identities)| {
-            let lines: String = identities.iter().map(|it| format!("{it}\n")).collect();
+            let mut lines = String::new();
+            for identity in identities {
+                // Writing to memory can't fail.
+                let _ = writeln!(lines, "{identity}");
+            }
             task(
                 &self.hosts[*index],
                 &Supervised::new(&words, lines.as_bytes()),
@@ -70,7 +75,7 @@ impl FleetDeletion<'_> {
         });
         let indices: Vec<_> = routed.keys().copied().collect();
         self.delete(tasks.collect(), report, |report, task| {
-            before(report, indices[task])
+            before(report, indices[task]);
         })
     }
 }
@@ -113,9 +118,10 @@ fn split(word: &str, hosts: &[String]) -> Result<(usize, Identity), String> {
                 word.strip_prefix(host.as_str())
                     .is_some_and(|it| it.starts_with('/'))
             });
-            Err(match named {
-                true => format!("`{shown}` is not HOST/ID: {error}"),
-                false => format!("`{shown}` is not HOST/ID of one of the hosts of --on"),
+            Err(if named {
+                format!("`{shown}` is not HOST/ID: {error}")
+            } else {
+                format!("`{shown}` is not HOST/ID of one of the hosts of --on")
             })
         }
     }
