@@ -13,7 +13,7 @@ use anstyle::{AnsiColor, Style};
 use tcpentry::Outcome;
 
 pub(crate) use cells::Cells;
-pub(crate) use columns::{ColumnSpec, Columns};
+pub(crate) use columns::{ColumnSpec, Columns, columns_of_delete, columns_of_list};
 pub(crate) use json::{DeletionObject, SocketObject, line, put_escaped};
 #[cfg(feature = "tui")]
 pub(crate) use row::holder;
@@ -69,25 +69,6 @@ impl Shape {
 /// Returns standard output, written 64 KiB at a time.
 pub(crate) fn stdout() -> BufWriter<Stdout> {
     BufWriter::with_capacity(64 * 1024, Stdout)
-}
-
-/// Returns the columns that every listing has.
-pub(crate) fn columns_of_list() -> Vec<ColumnSpec> {
-    vec![
-        ColumnSpec::left("STATE"),
-        ColumnSpec::right("RECV-Q"),
-        ColumnSpec::right("SEND-Q"),
-        ColumnSpec::left("LOCAL"),
-        ColumnSpec::left("PEER"),
-    ]
-}
-
-/// Returns the columns that every report of deletions has; the name of the first marks a dry run.
-pub(crate) fn columns_of_delete(dry_run: bool) -> Vec<ColumnSpec> {
-    let outcome = if dry_run { "DRY-RUN" } else { "OUTCOME" };
-    [outcome, "STATE", "LOCAL", "PEER", "METHOD"]
-        .map(ColumnSpec::left)
-        .to_vec()
 }
 
 /// Returns the colour of an outcome.

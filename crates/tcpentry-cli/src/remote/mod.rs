@@ -37,6 +37,3 @@ pub(crate) fn run(args: &Args, hosts: &HostList) -> Exit {
         Some(Command::Ban(_) | Command::Guard(_) | Command::Demo(_)) => Exit::Usage,
     }
 }
-
-/// The options that say how this program writes, or where it runs: the remote one gets none of them.
-const OF_THIS_PROGRAM: [&str; 5] = ["--on", "--json", "--no-header", "--color", "--in"];

@@ -4,14 +4,14 @@ use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use super::check;
 use super::fleet::{self, HostEvent, Stopped, Task, TaskInput};
 use super::input::SetInputs;
 use super::object::RemoteObject;
 use super::rows::{Row, RowForm, RowKind, RowWriter};
 use super::ssh::Ssh;
 use super::verdict::{judge, worst_of_reports};
-use super::words::{options_without, quoted, remote_words};
-use super::{OF_THIS_PROGRAM, check};
+use super::words::{OF_THIS_PROGRAM, options_without, quoted, remote_words};
 use crate::args::line::Line;
 use crate::args::{DoctorArgs, HostList, ListArgs, NetnsArgs, OutputArgs, ShowArgs};
 use crate::command::delete::interrupt::Interrupt;

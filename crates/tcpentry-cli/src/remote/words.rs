@@ -39,6 +39,9 @@ fn name_of(text: &str) -> &str {
     second.map_or(text, |(end, _)| &text[..end])
 }
 
+/// The options that say how this program writes, or where it runs: the remote one gets none of them.
+pub(super) const OF_THIS_PROGRAM: [&str; 5] = ["--on", "--json", "--no-header", "--color", "--in"];
+
 /// Returns the words of the remote program: `command`, options, and the words behind them.
 pub(super) fn remote_words(command: &str, options: Vec<String>, words: &[String]) -> Vec<String> {
     let mut all = vec!["tcpentry".to_owned(), command.to_owned()];

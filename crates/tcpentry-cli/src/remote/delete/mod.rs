@@ -6,6 +6,7 @@ mod plan;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use super::check;
 use super::fleet::{self, HostEvent, Stopped, Task, TaskInput};
 use super::input::SetInputs;
 use super::object::RemoteObject;
@@ -14,8 +15,7 @@ use super::reports::{refuse_explain, shows_netns};
 use super::rows::{RowForm, RowKind};
 use super::ssh::Ssh;
 use super::verdict::judge;
-use super::words::{Supervised, options_without, quoted, remote_words};
-use super::{OF_THIS_PROGRAM, check};
+use super::words::{OF_THIS_PROGRAM, Supervised, options_without, quoted, remote_words};
 use crate::args::line::Line;
 use crate::args::operands::{self, Words};
 use crate::args::{DeleteArgs, HostList};
