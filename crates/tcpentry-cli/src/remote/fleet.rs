@@ -22,7 +22,7 @@ use crate::message::print_error;
 
 /// The work of one host.
 #[derive(Debug)]
-pub(super) struct Task {
+pub(super) struct HostTask {
     pub(super) host: String,
     /// The line for the remote shell.
     pub(super) command: String,
@@ -39,10 +39,10 @@ pub(super) enum TaskInput {
     Held(Arc<Vec<u8>>),
 }
 
-/// What comes from a host.
+/// Something that comes from a host.
 #[derive(Debug)]
 pub(super) enum HostEvent<T> {
-    /// What was made of some of its lines.
+    /// Things that were made of some of its lines.
     Some(Vec<T>),
     /// The last of it.
     Ended(HostEnd),
@@ -51,7 +51,7 @@ pub(super) enum HostEvent<T> {
 /// The end of a host's work.
 #[derive(Debug)]
 pub(super) struct HostEnd {
-    /// What ssh ended with, or why it could not be run.
+    /// The status of ssh, or the reason why it could not be run.
     pub(super) status: io::Result<ExitStatus>,
     /// Lines that are none of the program's.
     pub(super) unreadable: Option<Unreadable>,
@@ -81,7 +81,7 @@ pub(super) type Make<T> = Arc<dyn Fn(&str, &str) -> Option<T> + Send + Sync>;
 /// Runs the tasks, and calls `take` with what comes of each, by its index, in their order.
 pub(super) fn run<T: Send + 'static>(
     ssh: &Ssh,
-    tasks: Vec<Task>,
+    tasks: Vec<HostTask>,
     make: &Make<T>,
     interrupt: &Interrupt,
     mut take: impl FnMut(usize, HostEvent<T>) -> ControlFlow<()>,
@@ -175,14 +175,14 @@ struct HostRun<'a, T> {
 }
 
 impl<T> HostRun<'_, T> {
-    fn run(&self, task: Task) {
+    fn run(&self, task: HostTask) {
         let (status, unreadable) = self.run_ssh(task);
         // Nobody wants it where it can't be sent.
         self.outlet
             .send(0, HostEvent::Ended(HostEnd { status, unreadable }));
     }
 
-    fn run_ssh(&self, task: Task) -> (io::Result<ExitStatus>, Option<Unreadable>) {
+    fn run_ssh(&self, task: HostTask) -> (io::Result<ExitStatus>, Option<Unreadable>) {
         let mut command = self.ssh.command(&task.host, &task.command);
         let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let command = match task.input {
@@ -339,20 +339,20 @@ struct Running {
 }
 
 /// The ends of a child's pipes.
-struct Pipes {
+struct ChildPipes {
     input: Option<std::process::ChildStdin>,
     output: Option<std::process::ChildStdout>,
     errors: Option<std::process::ChildStderr>,
 }
 
 impl Children {
-    fn start(&self, command: &mut std::process::Command) -> io::Result<(u32, Pipes)> {
+    fn start(&self, command: &mut std::process::Command) -> io::Result<(u32, ChildPipes)> {
         let mut running = lock(&self.0);
         if running.is_over {
             return Err(io::ErrorKind::Interrupted.into());
         }
         let mut child = command.spawn()?;
-        let pipes = Pipes {
+        let pipes = ChildPipes {
             input: child.stdin.take(),
             output: child.stdout.take(),
             errors: child.stderr.take(),

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Read as _};
 
-/// What was read.
+/// The result of a read.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum LineRead {
     /// A line, without its newline.

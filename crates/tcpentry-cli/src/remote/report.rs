@@ -7,20 +7,20 @@ use tcpentry::Outcome;
 use tcpentry::escape::escape_for_terminal;
 
 use super::object::RemoteObject;
-use super::rows::{Row, RowForm, RowWriter};
-use super::verdict::{FleetTally, Verdict};
+use super::rows::{MergedRow, RowForm, RowWriter};
+use super::verdict::{FleetTally, HostVerdict};
 use crate::args::DeleteArgs;
 use crate::exit::{Exit, Tally};
 use crate::message::{notice, print_error, print_hint};
 use crate::output::{Shape, stdout};
 use crate::stream::Stdout;
 
-/// What a host has reported of one connection.
+/// The report of a host of one connection.
 #[derive(Debug)]
 pub(super) struct Reported {
-    pub(super) row: Row,
+    pub(super) row: MergedRow,
     pub(super) outcome: Outcome,
-    /// Why it was not deleted, for a table.
+    /// The reason why it was not deleted, for a table.
     complaint: Option<RemoteComplaint>,
 }
 
@@ -80,7 +80,7 @@ pub(super) struct FleetReport {
     sums_up: bool,
     dry_run: bool,
     tally: FleetTally,
-    /// What the host whose turn it is has reported.
+    /// The outcomes on the host whose turn it is.
     of_host: Tally,
     /// The reasons on that host, each with the number of connections, and the first of them.
     complaints: BTreeMap<String, (u64, RemoteComplaint)>,
@@ -132,7 +132,7 @@ impl FleetReport {
     }
 
     /// Ends the part of a host: says why something was not deleted there.
-    pub(super) fn end_host(&mut self, host: &str, verdict: Verdict) {
+    pub(super) fn end_host(&mut self, host: &str, verdict: HostVerdict) {
         self.flush();
         for (_, (count, first)) in std::mem::take(&mut self.complaints) {
             let RemoteComplaint { cause, ends, hint } = first;
@@ -155,7 +155,7 @@ impl FleetReport {
     /// Counts that all of it was refused.
     pub(super) fn refuse(&mut self) {
         self.tally
-            .count_host(Verdict::Ended(Exit::Guarded), &Tally::default());
+            .count_host(HostVerdict::Ended(Exit::Guarded), &Tally::default());
     }
 
     /// Returns the number of connections that were deleted.

@@ -5,10 +5,10 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::check;
-use super::fleet::{self, HostEvent, Stopped, Task, TaskInput};
+use super::fleet::{self, HostEvent, HostTask, Stopped, TaskInput};
 use super::input::SetInputs;
 use super::object::RemoteObject;
-use super::rows::{Row, RowForm, RowKind, RowWriter};
+use super::rows::{MergedRow, RowForm, RowKind, RowWriter};
 use super::ssh::Ssh;
 use super::verdict::{judge, worst_of_reports};
 use super::words::{OF_THIS_PROGRAM, options_without, quoted, remote_words};
@@ -82,7 +82,7 @@ fn report(
     output: &OutputArgs,
 ) -> Exit {
     let command = quoted(words);
-    let tasks = hosts.names().iter().map(|host| Task {
+    let tasks = hosts.names().iter().map(|host| HostTask {
         host: host.clone(),
         command: command.clone(),
         input: input.clone(),
@@ -91,7 +91,7 @@ fn report(
     let ssh = Ssh::of_environment();
     let mut writer = RowWriter::new(stdout(), &form, !output.no_header);
     let (kind, shape) = (form.kind, form.shape);
-    let make: fleet::Make<Row> = Arc::new(move |host, line| {
+    let make: fleet::Make<MergedRow> = Arc::new(move |host, line| {
         let object = RemoteObject::parse(line)?;
         let is_finding = object.check.is_some();
         (is_finding == (form.kind == RowKind::Doctor)).then(|| form.row(host, &object, line))

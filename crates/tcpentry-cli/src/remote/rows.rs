@@ -21,7 +21,7 @@ pub(super) enum RowKind {
     Delete {
         dry_run: bool,
     },
-    /// What is about to be deleted.
+    /// Connections that are about to be deleted.
     Preview,
     Doctor,
 }
@@ -39,7 +39,7 @@ pub(super) struct RowForm {
 
 /// A row, ready to be written.
 #[derive(Clone, Debug)]
-pub(super) enum Row {
+pub(super) enum MergedRow {
     Cells(Cells),
     Json(Vec<u8>),
 }
@@ -63,11 +63,11 @@ impl RowForm {
     }
 
     /// Makes the row of an object that a host has sent as this line.
-    pub(super) fn row(&self, host: &str, object: &RemoteObject, line: &str) -> Row {
+    pub(super) fn row(&self, host: &str, object: &RemoteObject, line: &str) -> MergedRow {
         if self.shape == Shape::Json {
-            Row::Json(object.line_with_host(host, line))
+            MergedRow::Json(object.line_with_host(host, line))
         } else {
-            Row::Cells(self.cells(host, object))
+            MergedRow::Cells(self.cells(host, object))
         }
     }
 
@@ -217,10 +217,10 @@ impl<W: Write> RowWriter<W> {
         }
     }
 
-    pub(super) fn write(&mut self, row: &Row) -> io::Result<()> {
+    pub(super) fn write(&mut self, row: &MergedRow) -> io::Result<()> {
         match (self, row) {
-            (Self::Lines(columns), Row::Cells(cells)) => columns.row(cells),
-            (Self::Json(out), Row::Json(line)) => out.write_all(line),
+            (Self::Lines(columns), MergedRow::Cells(cells)) => columns.row(cells),
+            (Self::Json(out), MergedRow::Json(line)) => out.write_all(line),
             // A form makes rows of one kind.
             _ => Ok(()),
         }

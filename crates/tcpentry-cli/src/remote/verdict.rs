@@ -1,4 +1,4 @@
-//! What the end of a host's work means: a line that says what to do, and its part in the exit code of all.
+//! The meaning of the end of a host's work: a line that says what to do, and its part in the exit code of all.
 
 use std::os::unix::process::ExitStatusExt as _;
 
@@ -11,7 +11,7 @@ use crate::message::print_error;
 
 /// The verdict over one host.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Verdict {
+pub(super) enum HostVerdict {
     /// The remote program has ended with this code.
     Ended(Exit),
     /// It could not be run, did not end by itself, or did not say what was understood.
@@ -19,7 +19,7 @@ pub(super) enum Verdict {
 }
 
 /// Judges the end of a host's work, and prints what went wrong there.
-pub(super) fn judge(host: &str, end: &HostEnd, ssh: &Ssh) -> Verdict {
+pub(super) fn judge(host: &str, end: &HostEnd, ssh: &Ssh) -> HostVerdict {
     let (verdict, problem) = of_end(end, ssh.program(), host);
     if let Some(problem) = problem {
         print_error(&format!("{host}: {problem}"));
@@ -27,8 +27,8 @@ pub(super) fn judge(host: &str, end: &HostEnd, ssh: &Ssh) -> Verdict {
     verdict
 }
 
-fn of_end(end: &HostEnd, ssh: &str, host: &str) -> (Verdict, Option<String>) {
-    let failed = |problem: String| (Verdict::Failed, Some(problem));
+fn of_end(end: &HostEnd, ssh: &str, host: &str) -> (HostVerdict, Option<String>) {
+    let failed = |problem: String| (HostVerdict::Failed, Some(problem));
     if let Some(unreadable) = &end.unreadable {
         let lines = match unreadable.count {
             1 => "a line of its output is".to_owned(),
@@ -52,7 +52,7 @@ fn of_end(end: &HostEnd, ssh: &str, host: &str) -> (Verdict, Option<String>) {
         }
     };
     match status.code().map(|code| (code, u8::try_from(code).ok().and_then(Exit::from_code))) {
-        Some((_, Some(exit))) => (Verdict::Ended(exit), None),
+        Some((_, Some(exit))) => (HostVerdict::Ended(exit), None),
         Some((255, _)) => failed(format!(
             "the connection of ssh has failed or ended; `{ssh} {host} true` shows why"
         )),
@@ -69,11 +69,11 @@ fn of_end(end: &HostEnd, ssh: &str, host: &str) -> (Verdict, Option<String>) {
 }
 
 /// Returns the exit code of a command that only reports, over all hosts: the worst.
-pub(super) fn worst_of_reports(verdicts: &[Verdict]) -> Exit {
+pub(super) fn worst_of_reports(verdicts: &[HostVerdict]) -> Exit {
     let order = [Exit::Failed, Exit::Denied, Exit::Unsupported, Exit::Usage];
-    let of_verdict = |verdict: &Verdict| match verdict {
-        Verdict::Ended(Exit::Done) => Exit::Done,
-        Verdict::Ended(exit) if order.contains(exit) => *exit,
+    let of_verdict = |verdict: &HostVerdict| match verdict {
+        HostVerdict::Ended(Exit::Done) => Exit::Done,
+        HostVerdict::Ended(exit) if order.contains(exit) => *exit,
         _ => Exit::Failed,
     };
     let has = |exit: &Exit| verdicts.iter().any(|it| of_verdict(it) == *exit);
@@ -83,9 +83,9 @@ pub(super) fn worst_of_reports(verdicts: &[Verdict]) -> Exit {
 /// The outcomes of a deletion on all hosts.
 #[derive(Debug, Default)]
 pub(super) struct FleetTally {
-    /// What was reported of connections.
+    /// The outcomes that were reported.
     reported: Tally,
-    /// What counts for the exit code: the same, and the hosts that say less than their code does.
+    /// The outcomes that count for the exit code: the same, and the hosts that say less than their code does.
     counted: Tally,
     /// Set where a remote program did not understand its words.
     has_usage_error: bool,
@@ -104,11 +104,11 @@ impl FleetTally {
     }
 
     /// Counts the end of a host of which so much was reported.
-    pub(super) fn count_host(&mut self, verdict: Verdict, of_host: &Tally) {
+    pub(super) fn count_host(&mut self, verdict: HostVerdict, of_host: &Tally) {
         let exit = match verdict {
-            Verdict::Ended(exit) if exit == of_host.exit() => return,
-            Verdict::Ended(exit) => exit,
-            Verdict::Failed => Exit::Failed,
+            HostVerdict::Ended(exit) if exit == of_host.exit() => return,
+            HostVerdict::Ended(exit) => exit,
+            HostVerdict::Failed => Exit::Failed,
         };
         match exit {
             // It has deleted what it has reported, and nothing else.
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
     use Outcome::{Deleted, Denied, Gone, Guarded};
 
-    fn ended(status: i32) -> (Verdict, String) {
+    fn ended(status: i32) -> (HostVerdict, String) {
         let end = HostEnd {
             status: Ok(ExitStatus::from_raw(status)),
             unreadable: None,
@@ -158,7 +158,7 @@ mod tests {
             let exit = Exit::from_code(code).unwrap();
             assert_eq!(
                 ended(i32::from(code) << 8),
-                (Verdict::Ended(exit), String::new())
+                (HostVerdict::Ended(exit), String::new())
             );
         }
         for (status, part) in [
@@ -171,7 +171,7 @@ mod tests {
         ] {
             let (verdict, problem) = ended(status);
             assert!(
-                verdict == Verdict::Failed && problem.contains(part),
+                verdict == HostVerdict::Failed && problem.contains(part),
                 "{problem}"
             );
         }
@@ -194,12 +194,12 @@ mod tests {
             }),
         };
         let (verdict, problem) = of_end(&end, "ssh", "h");
-        assert!(verdict == Verdict::Failed && problem.unwrap().contains("2 lines"));
+        assert!(verdict == HostVerdict::Failed && problem.unwrap().contains("2 lines"));
     }
 
     #[test]
     fn the_worst_report_counts() {
-        use Verdict::{Ended, Failed};
+        use HostVerdict::{Ended, Failed};
         for (verdicts, expected) in [
             (&[][..], Exit::Done),
             (&[Ended(Exit::Done)], Exit::Done),
@@ -222,8 +222,8 @@ mod tests {
 
     #[test]
     fn the_codes_of_a_deletion_on_all_hosts() {
-        use Verdict::{Ended, Failed};
-        let host = |verdict: Verdict, outcomes: &'static [Outcome]| (verdict, outcomes);
+        use HostVerdict::{Ended, Failed};
+        let host = |verdict: HostVerdict, outcomes: &'static [Outcome]| (verdict, outcomes);
         for (hosts, expected) in [
             (&[][..], Exit::Nothing),
             (&[host(Ended(Exit::Nothing), &[])], Exit::Nothing),

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::check;
-use super::fleet::{self, HostEvent, Stopped, Task, TaskInput};
+use super::fleet::{self, HostEvent, HostTask, Stopped, TaskInput};
 use super::input::SetInputs;
 use super::object::RemoteObject;
 use super::report::{FleetReport, Reported};
@@ -140,7 +140,7 @@ impl FleetDeletion<'_> {
     /// what comes of that task.
     fn delete(
         &self,
-        tasks: Vec<Task>,
+        tasks: Vec<HostTask>,
         report: &mut FleetReport,
         mut before: impl FnMut(&mut FleetReport, usize),
     ) -> Result<(), Exit> {
@@ -186,8 +186,8 @@ impl FleetDeletion<'_> {
 }
 
 /// Makes the task of a host, which ends there when it is ended here.
-fn task(host: &str, supervised: &Supervised) -> Task {
-    Task {
+fn task(host: &str, supervised: &Supervised) -> HostTask {
+    HostTask {
         host: host.to_owned(),
         command: supervised.command.clone(),
         input: TaskInput::Held(Arc::clone(&supervised.input)),
@@ -195,8 +195,8 @@ fn task(host: &str, supervised: &Supervised) -> Task {
 }
 
 /// Makes the task of a host on which nothing is deleted.
-fn harmless_task(host: &str, words: &[String], input: TaskInput) -> Task {
-    Task {
+fn harmless_task(host: &str, words: &[String], input: TaskInput) -> HostTask {
+    HostTask {
         host: host.to_owned(),
         command: quoted(words),
         input,

@@ -17,11 +17,11 @@ use crate::remote::input::SetInputs;
 use crate::remote::object::RemoteObject;
 use crate::remote::report::{FleetReport, Reported};
 use crate::remote::rows::{RowForm, RowKind};
-use crate::remote::verdict::{Verdict, judge};
+use crate::remote::verdict::{HostVerdict, judge};
 use crate::remote::words::remote_words;
 use crate::stream::Stderr;
 
-/// What a host says in the dry run of one connection.
+/// The answer of a host in the dry run of one connection.
 enum Planned {
     /// It would be deleted: its identity, and its row for the question.
     Would(Identity, Box<Cells>),
@@ -31,9 +31,9 @@ enum Planned {
     WouldNot(Box<Reported>),
 }
 
-/// What all hosts have said.
+/// The answers of all hosts.
 #[derive(Default)]
-struct Plan {
+struct FleetPlan {
     routed: Routed,
     /// The first rows.
     preview: Vec<Cells>,
@@ -41,13 +41,13 @@ struct Plan {
     hosts: Vec<PlanOfHost>,
 }
 
-/// What a host has said.
+/// The answers of one host.
 struct PlanOfHost {
     would_not: Vec<Reported>,
     /// Those that are counted only, for there are too many.
     others: Vec<Outcome>,
     nameless: u64,
-    verdict: Verdict,
+    verdict: HostVerdict,
 }
 
 impl Default for PlanOfHost {
@@ -57,7 +57,7 @@ impl Default for PlanOfHost {
             others: Vec::new(),
             nameless: 0,
             // Until its end is known.
-            verdict: Verdict::Failed,
+            verdict: HostVerdict::Failed,
         }
     }
 }
@@ -102,7 +102,7 @@ impl FleetDeletion<'_> {
     }
 
     /// Runs the dry run on all hosts.
-    fn plan(&self, sets: &SetInputs) -> Result<Plan, Exit> {
+    fn plan(&self, sets: &SetInputs) -> Result<FleetPlan, Exit> {
         let mut options = ["--json", "--dry-run", "--yes"].map(str::to_owned).to_vec();
         options.extend(sets.option());
         options.extend(self.options(&PACE));
@@ -123,7 +123,7 @@ impl FleetDeletion<'_> {
                 _ => Planned::WouldNot(Box::new(Reported::new(&form, host, &object, line)?)),
             })
         });
-        let mut plan = Plan::default();
+        let mut plan = FleetPlan::default();
         plan.hosts
             .resize_with(self.hosts.len(), PlanOfHost::default);
         let mut held = 0;
@@ -168,7 +168,7 @@ impl FleetDeletion<'_> {
     }
 
     /// Applies `--max`, and asks.
-    fn allow(&self, plan: &Plan) -> Result<(), Exit> {
+    fn allow(&self, plan: &FleetPlan) -> Result<(), Exit> {
         let count = plan.count;
         let matching = describe_matching(count, plan.routed.len());
         if let Some(max) = self.args.max.filter(|max| count > *max) {
@@ -206,7 +206,7 @@ impl FleetDeletion<'_> {
     }
 
     /// Shows the first of what would be deleted on standard error: standard output is for the outcomes.
-    fn show(&self, plan: &Plan) {
+    fn show(&self, plan: &FleetPlan) {
         let form = self.preview_form();
         let header = !self.args.output.no_header;
         let mut out = Columns::new(BufWriter::new(Stderr), form.shape, form.columns(), header);
@@ -254,7 +254,7 @@ impl FleetDeletion<'_> {
     }
 }
 
-impl Plan {
+impl FleetPlan {
     fn add(&mut self, host: usize, planned: Planned, held: &mut usize) {
         let of_host = &mut self.hosts[host];
         match planned {
@@ -275,9 +275,9 @@ impl Plan {
     }
 
     /// Notes the end of a host. One that has not said everything takes no part: what it has said may be half of it.
-    fn end(&mut self, host: usize, verdict: Verdict) {
+    fn end(&mut self, host: usize, verdict: HostVerdict) {
         self.hosts[host].verdict = verdict;
-        if verdict == Verdict::Failed {
+        if verdict == HostVerdict::Failed {
             let left_out = self.routed.remove(&host).unwrap_or_default();
             self.count -= left_out.len() as u64;
         }
@@ -286,9 +286,11 @@ impl Plan {
 
 impl PlanOfHost {
     /// Returns what counts of the dry run: its failure, and not the code that it expects.
-    fn failure(&self) -> Verdict {
+    fn failure(&self) -> HostVerdict {
         match self.verdict {
-            Verdict::Ended(Exit::Done | Exit::Mixed) => Verdict::Ended(Tally::default().exit()),
+            HostVerdict::Ended(Exit::Done | Exit::Mixed) => {
+                HostVerdict::Ended(Tally::default().exit())
+            }
             verdict => verdict,
         }
     }
