@@ -1,41 +1,27 @@
 # Three hosts with sshd and processes of their own; on this one, the database, the clients, and ansible-core.
 # shellcheck source=integrations/test/lib.sh
 . "$(dirname "$0")/../test/lib.sh"
+# shellcheck source=integrations/test/hosts.sh
+. "$here/../test/hosts.sh"
 set -E
 
 hosts=(h1 h2 h3)
 export HOME=$LAB/home ANSIBLE_COLLECTIONS_PATH=$LAB/collections ANSIBLE_INVENTORY=$LAB/inventory ANSIBLE_NOCOLOR=1 \
     ANSIBLE_RETRY_FILES_ENABLED=0 LC_ALL=C.UTF-8
-mkdir -p "$HOME" /run/sshd
-touch /run/utmp /var/log/wtmp /var/log/lastlog
 log $LAB/result $LAB/play
 address_of() { printf '10.99.0.1%s' "${1#h}"; }
 
-# What the packages' scripts do at their installation, and an account that Ansible logs in to.
-getent passwd sshd >/dev/null || useradd -r -d /run/sshd -s /usr/sbin/nologin sshd
+# An account that Ansible logs in to.
+prepare_ssh
 useradd -m -d $LAB/ops -s /bin/bash -p '*' ops
 mkdir -p /etc/sudoers.d
 printf 'ops ALL=(ALL) NOPASSWD: ALL\n' >/etc/sudoers.d/ops
 grep -q includedir /etc/sudoers || printf '@includedir /etc/sudoers.d\n' >>/etc/sudoers
 chmod 440 /etc/sudoers /etc/sudoers.d/ops
 
-# Keys and known hosts are checked, as everywhere.
-ssh-keygen -q -t ed25519 -N '' -f $LAB/host_key
-ssh-keygen -q -t ed25519 -N '' -f $LAB/key
-chmod 755 $LAB
-install -m 644 $LAB/key.pub $LAB/authorized_keys
-cat >$LAB/sshd_config <<END
-HostKey $LAB/host_key
-AuthorizedKeysFile $LAB/authorized_keys
-StrictModes no
-UsePAM no
-PidFile none
-Subsystem sftp internal-sftp
-END
 printf '[web:children]\napp\n[app]\n' >$LAB/inventory
 for host in "${hosts[@]}"; do
     printf '%s ansible_host=%s\n' "$host" "$(address_of "$host")" >>$LAB/inventory
-    printf '%s %s\n' "$(address_of "$host")" "$(cat $LAB/host_key.pub)" >>$LAB/known_hosts
 done
 cat >>$LAB/inventory <<END
 [all:vars]
@@ -44,40 +30,13 @@ ansible_python_interpreter=${ANSIBLE_TARGET_PYTHON:-/usr/bin/python3}
 ansible_ssh_common_args="-F none -i $LAB/key -o UserKnownHostsFile=$LAB/known_hosts -o StrictHostKeyChecking=yes"
 END
 
-# The hosts.
-ip link add name lan type bridge
-ip address add 10.99.0.1/24 dev lan
+# The hosts, which have IPv6, too.
+make_lan
 ip address add fd99::1/64 dev lan nodad
-ip link set lan up
 for host in "${hosts[@]}"; do
-    ip netns add "$host"
-    ip link add "$host" master lan type veth peer name eth0 netns "$host"
-    ip link set "$host" up
-    ip -n "$host" address add "$(address_of "$host")/24" dev eth0
     ip -n "$host" address add "fd99::1${host#h}/64" dev eth0 nodad
-    ip -n "$host" link set eth0 up
-    ip -n "$host" link set lo up
 done
-
-# Starts a host: processes and names of network namespaces that it sees are its own.
-start_host() {
-    log "$LAB/sshd.$1"
-    ip netns exec "$1" unshare -p -f -m -u --mount-proc --kill-child bash -c "
-        hostname $1
-        mount -t tmpfs tmpfs /run/netns
-        exec /usr/sbin/sshd -D -e -f $LAB/sshd_config" 2>"$LAB/sshd.$1" &
-    local outer=$!
-    within 10 grep -q . /proc/$outer/task/$outer/children || fail "$1: not started"
-    inside[${1#h}]=$(tr -d ' ' </proc/$outer/task/$outer/children)
-    within 10 bash -c "exec 3<>/dev/tcp/$(address_of "$1")/22" || fail "$1: no sshd"
-}
-inside=()
-for host in "${hosts[@]}"; do
-    start_host "$host"
-done
-
-# Runs a command on a host: on HOST COMMAND...
-on() { nsenter --all -t "${inside[${1#h}]}" -- "${@:2}"; }
+start_hosts
 
 # Opens a connection: open_from HOST NAME ADDRESS PORT [FOLDER OF THE SERVER]
 open_from() {

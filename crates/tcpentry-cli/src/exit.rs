@@ -62,6 +62,21 @@ impl Exit {
         }
     }
 
+    /// Returns the exit code of this number; `None` for those of signals, and for what is none.
+    pub(crate) fn from_code(code: u8) -> Option<Self> {
+        let all = [
+            Self::Done,
+            Self::Nothing,
+            Self::Usage,
+            Self::Guarded,
+            Self::Denied,
+            Self::Unsupported,
+            Self::Mixed,
+            Self::Failed,
+        ];
+        all.into_iter().find(|exit| exit.code() == code)
+    }
+
     /// Returns the code of an error that ends a listing.
     pub(crate) fn of_listing(error: &Error) -> Self {
         match error.kind() {

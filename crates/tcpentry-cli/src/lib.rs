@@ -11,6 +11,7 @@ mod own_session;
 mod pace;
 mod peer_reset;
 mod privilege;
+mod remote;
 mod stream;
 #[cfg(feature = "tui")]
 mod sudo;
@@ -51,7 +52,11 @@ pub fn main() -> ExitCode {
     match args::read(words) {
         Ok(args) => {
             privilege::drop_for(&args);
-            command::run(args).into()
+            let exit = match args.hosts() {
+                Some(hosts) => remote::run(&args, hosts),
+                None => command::run(args),
+            };
+            exit.into()
         }
         Err(usage) => {
             privilege::drop_all();

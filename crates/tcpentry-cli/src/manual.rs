@@ -22,6 +22,7 @@ pub fn manual() -> &'static [(&'static str, &'static str)] {
         ("FILTER", include_str!("../manual/filter.txt")),
         ("HABITS", include_str!("../manual/habits.txt")),
         ("NAMESPACES", include_str!("../manual/namespaces.txt")),
+        ("REMOTE HOSTS", include_str!("../manual/remote.txt")),
         #[cfg(feature = "tui")]
         ("TOP", include_str!("../manual/top.txt")),
         ("GUARDS", include_str!("../manual/guards.txt")),

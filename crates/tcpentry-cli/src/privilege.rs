@@ -15,6 +15,10 @@ use crate::sudo::SudoUser;
 ///
 /// Where a sandbox refuses that, it is only reported: there is still a connection to be ended.
 pub(crate) fn drop_for(args: &Args) {
+    if args.hosts().is_some() {
+        drop_for_ssh();
+        return;
+    }
     let needed = match &args.command {
         None => TABLE.union(of_namespaces(&args.list.netns)),
         Some(Command::List(args)) => TABLE.union(of_namespaces(&args.netns)),
@@ -66,6 +70,18 @@ pub(crate) fn drop_namespaces() -> bool {
 pub(crate) fn drop_all() {
     let _ = rustix::thread::set_no_new_privs(true);
     let _ = set(CapabilitySet::empty(), CapabilitySet::empty());
+}
+
+/// Drops the capabilities that ssh is run without, but for those to read a file that is to be sent. Neither ssh nor what its
+/// configuration runs is restricted: root's programs have all again, and those of other users may gain theirs.
+fn drop_for_ssh() {
+    let readers = CapabilitySet::DAC_READ_SEARCH.union(CapabilitySet::DAC_OVERRIDE);
+    let dropped = rustix::thread::capabilities(None).and_then(|held| {
+        let kept = |set: CapabilitySet| set.intersection(readers);
+        set(kept(held.effective), kept(held.permitted))
+    });
+    // This program itself does nothing but read what other hosts send.
+    let _ = dropped;
 }
 
 fn of_namespaces(args: &NetnsArgs) -> CapabilitySet {

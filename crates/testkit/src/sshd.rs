@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 
+use crate::netns::Namespace;
 use crate::wait::until;
 use crate::{proc_net, stage, user};
 
@@ -55,20 +56,17 @@ impl SshServer {
         }
         // It jails itself there.
         fs::create_dir("/run/sshd").expect("create a folder");
-        let daemon = Command::new("/usr/sbin/sshd")
-            .args(["-D", "-e", "-f", "/dev/null"])
-            .args(OPTIONS.iter().flat_map(|option| ["-o", option]))
-            .stdin(Stdio::null())
-            .stderr(fs::File::create("/run/sshd.log").expect("create a file"))
-            .spawn()
-            .expect("start sshd");
-        let server = Self { daemon, program };
-        until("sshd listens", || {
-            let rows = proc_net::rows();
-            rows.iter()
-                .any(|row| row.local.port() == PORT && row.state == LISTEN)
-        });
-        Ok(server)
+        let daemon = start_daemon();
+        Ok(Self { daemon, program })
+    }
+
+    /// Starts one more server with the same keys and users, in another network namespace that was created on the stage.
+    #[must_use]
+    pub fn another_in(&self, namespace: &Namespace) -> Self {
+        Self {
+            daemon: namespace.run(start_daemon),
+            program: self.program.clone(),
+        }
     }
 
     /// Returns the path at which every user of the stage can run the program.
@@ -160,6 +158,27 @@ impl Drop for Session {
     }
 }
 
+/// Starts sshd in this thread's network namespace.
+fn start_daemon() -> Child {
+    let log = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open("/run/sshd.log");
+    let daemon = Command::new("/usr/sbin/sshd")
+        .args(["-D", "-e", "-f", "/dev/null"])
+        .args(OPTIONS.iter().flat_map(|option| ["-o", option]))
+        .stdin(Stdio::null())
+        .stderr(log.expect("create a file"))
+        .spawn()
+        .expect("start sshd");
+    until("sshd listens", || {
+        let rows = proc_net::rows();
+        rows.iter()
+            .any(|row| row.local.port() == PORT && row.state == LISTEN)
+    });
+    daemon
+}
+
 fn ssh(user: &str, options: &[&str], command: &str) -> Command {
     client(&format!("{user}@127.0.0.1"), options, command)
 }
@@ -181,7 +200,9 @@ fn allow(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("chmod");
 }
 
-const OPTIONS: [&str; 8] = [
+const OPTIONS: [&str; 9] = [
+    // A command without a path is found on the stage, too.
+    "SetEnv=PATH=/run:/usr/bin:/bin:/usr/sbin:/sbin",
     "ListenAddress=0.0.0.0",
     "ListenAddress=127.0.0.1:2022",
     "HostKey=/run/host",

@@ -259,14 +259,14 @@ fn library_files(library: &Library, options: &Options) -> Result<Vec<(PathBuf, F
     Ok(files)
 }
 
-/// Returns the files of the integrations without their tests, each with its path from the prefix.
+/// Returns the files of the integrations without their tests and the simulation of a fleet, each with its path from the prefix.
 fn integrations() -> Result<Vec<(String, PathBuf)>> {
     let mut files = Vec::new();
     let mut waiting = vec![PathBuf::from(INTEGRATIONS)];
     while let Some(folder) = waiting.pop() {
         for entry in fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
             let path = entry?.path();
-            if ["test", "tests", "test.sh"]
+            if ["test", "tests", "test.sh", "fleet"]
                 .iter()
                 .any(|it| path.ends_with(it))
             {

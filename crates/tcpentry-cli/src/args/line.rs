@@ -97,7 +97,7 @@ impl Line {
 }
 
 /// Quotes a word for a shell, where it has to be.
-fn for_shell(word: &str) -> String {
+pub(crate) fn for_shell(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(&byte);
     // zsh takes `=name` at the beginning of a word for the path of a command.
     let is_path = word.len() > 1 && word.starts_with('=');

@@ -5,6 +5,7 @@ mod ban;
 pub(crate) mod duration;
 mod guard;
 pub(crate) mod habits;
+mod hosts;
 pub(crate) mod line;
 pub(crate) mod operands;
 pub(crate) mod order;
@@ -28,6 +29,7 @@ use pace::{PaceArgs, SampleArgs};
 
 pub(crate) use ban::{BanArgs, Form};
 pub(crate) use guard::{GuardArgs, GuardCheckArgs, GuardCommand, GuardRunArgs, GuardStatusArgs};
+pub(crate) use hosts::{HostList, OnArgs};
 pub(crate) use output::{ColorArgs, ColorChoice, OutputArgs};
 pub(crate) use read::{Usage, arranged, read};
 pub(crate) use set_source::{SetInput, SetSource};
@@ -89,6 +91,8 @@ pub(crate) struct ListArgs {
     /// Show the identity of each socket, for `delete --id`
     #[arg(long)]
     pub(crate) id: bool,
+    #[command(flatten)]
+    pub(crate) on: OnArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
@@ -220,6 +224,8 @@ pub(crate) struct DeleteArgs {
     #[command(flatten)]
     pub(crate) show: ShowArgs,
     #[command(flatten)]
+    pub(crate) on: OnArgs,
+    #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
 
@@ -264,6 +270,8 @@ pub(crate) struct TopArgs {
     #[arg(long)]
     pub(crate) once: bool,
     #[command(flatten)]
+    pub(crate) on: OnArgs,
+    #[command(flatten)]
     pub(crate) color: ColorArgs,
 }
 
@@ -276,6 +284,8 @@ pub(crate) struct DoctorArgs {
     /// Require that these can be deleted; otherwise exit with 4 (not permitted) or 5 (not supported on this system)
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Need::Mine)]
     pub(crate) need: Need,
+    #[command(flatten)]
+    pub(crate) on: OnArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
@@ -314,6 +324,22 @@ pub(crate) fn definition() -> clap::Command {
     let mut definition = Args::command();
     definition.build();
     definition
+}
+
+impl Args {
+    /// Returns the other hosts on which the command runs.
+    pub(crate) fn hosts(&self) -> Option<&HostList> {
+        let on = match &self.command {
+            None => &self.list.on,
+            Some(Command::List(args)) => &args.on,
+            Some(Command::Delete(args)) => &args.on,
+            #[cfg(feature = "tui")]
+            Some(Command::Top(args)) => &args.on,
+            Some(Command::Doctor(args)) => &args.on,
+            Some(Command::Ban(_) | Command::Guard(_) | Command::Demo(_)) => return None,
+        };
+        on.on.as_ref()
+    }
 }
 
 impl SelectArgs {

@@ -2,7 +2,7 @@
 
 mod ban;
 mod bans;
-mod delete;
+pub(crate) mod delete;
 pub(crate) mod demo;
 mod doctor;
 mod explain;

@@ -32,6 +32,25 @@ impl ColumnSpec {
     }
 }
 
+/// Returns the columns that every listing has.
+pub(crate) fn columns_of_list() -> Vec<ColumnSpec> {
+    vec![
+        ColumnSpec::left("STATE"),
+        ColumnSpec::right("RECV-Q"),
+        ColumnSpec::right("SEND-Q"),
+        ColumnSpec::left("LOCAL"),
+        ColumnSpec::left("PEER"),
+    ]
+}
+
+/// Returns the columns that every report of deletions has; the name of the first marks a dry run.
+pub(crate) fn columns_of_delete(dry_run: bool) -> Vec<ColumnSpec> {
+    let outcome = if dry_run { "DRY-RUN" } else { "OUTCOME" };
+    [outcome, "STATE", "LOCAL", "PEER", "METHOD"]
+        .map(ColumnSpec::left)
+        .to_vec()
+}
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Align {
     Left,

@@ -327,20 +327,25 @@ impl serde_json::ser::Formatter for Escaping {
         out: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        let mut units = [0; 2];
-        for part in fragment.split_inclusive(|c| !is_plain(c)) {
-            let harmful = part.chars().next_back().filter(|c| !is_plain(*c));
-            let harmless = &part[..part.len() - harmful.map_or(0, char::len_utf8)];
-            out.write_all(harmless.as_bytes())?;
-            for unit in harmful
-                .iter()
-                .flat_map(|c| c.encode_utf16(&mut units).to_vec())
-            {
-                write!(out, "\\u{unit:04x}")?;
-            }
-        }
-        Ok(())
+        put_escaped(out, fragment)
     }
+}
+
+/// Writes a text of JSON with such characters as escapes, which stand in strings only.
+pub(crate) fn put_escaped<W: ?Sized + Write>(out: &mut W, text: &str) -> io::Result<()> {
+    let mut units = [0; 2];
+    for part in text.split_inclusive(|c| !is_plain(c)) {
+        let harmful = part.chars().next_back().filter(|c| !is_plain(*c));
+        let harmless = &part[..part.len() - harmful.map_or(0, char::len_utf8)];
+        out.write_all(harmless.as_bytes())?;
+        for unit in harmful
+            .iter()
+            .flat_map(|c| c.encode_utf16(&mut units).to_vec())
+        {
+            write!(out, "\\u{unit:04x}")?;
+        }
+    }
+    Ok(())
 }
 
 /// Returns a time as in RFC 3339, UTC, to the microsecond. A clock before 1970 is shown as 1970.

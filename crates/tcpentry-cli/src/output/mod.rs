@@ -13,13 +13,13 @@ use anstyle::{AnsiColor, Style};
 use tcpentry::Outcome;
 
 pub(crate) use cells::Cells;
-pub(crate) use columns::{ColumnSpec, Columns};
-pub(crate) use json::{DeletionObject, SocketObject, line};
+pub(crate) use columns::{ColumnSpec, Columns, columns_of_delete, columns_of_list};
+pub(crate) use json::{DeletionObject, SocketObject, line, put_escaped};
+pub(crate) use row::{BETWEEN_HOLDERS, holder_of, user, user_name};
 #[cfg(feature = "tui")]
-pub(crate) use row::{BETWEEN_HOLDERS, holder, holder_name};
-pub(crate) use row::{user, user_name};
+pub(crate) use row::{holder, holder_name};
 pub(crate) use units::{duration, exact_duration};
-pub(crate) use view::View;
+pub(crate) use view::{View, columns_asked_for};
 
 use crate::args::{ColorChoice, OutputArgs};
 use crate::stream::Stdout;

@@ -34,12 +34,22 @@ pub(crate) fn user(connection: &Connection, users: &UsersCache) -> Option<String
 /// Returns a process as it is shown: its pid, a space, and its name. No name imitates a second process, because what
 /// stands between two has a space ([`BETWEEN_HOLDERS`]), and those of a name are escaped.
 pub(crate) fn holder(owner: &Owner) -> String {
-    format!("{} {}", owner.process.pid(), holder_name(owner))
+    holder_of(owner.process.pid(), &owner.name)
+}
+
+/// Returns the process of this pid and name as [`holder`] does.
+pub(crate) fn holder_of(pid: i32, name: &[u8]) -> String {
+    format!("{pid} {}", shown_name(name))
 }
 
 /// Returns the name of a process as it is shown behind its pid.
+#[cfg(feature = "tui")]
 pub(crate) fn holder_name(owner: &Owner) -> String {
-    escape_for_terminal(&owner.name).replace(' ', r"\x20")
+    shown_name(&owner.name)
+}
+
+fn shown_name(name: &[u8]) -> String {
+    escape_for_terminal(name).replace(' ', r"\x20")
 }
 
 /// The separator between two processes that hold one socket.

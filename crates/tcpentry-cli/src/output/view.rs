@@ -96,31 +96,7 @@ impl View {
 
     /// Returns the columns that were asked for.
     pub(crate) fn columns(&self) -> Vec<ColumnSpec> {
-        let mut columns = Vec::new();
-        if self.netns.is_some() {
-            columns.push(ColumnSpec::left("NETNS"));
-        }
-        if self.show.process {
-            columns.push(ColumnSpec::left("PROCESS"));
-        }
-        if self.show.user {
-            columns.push(ColumnSpec::left("USER"));
-        }
-        if self.show.container {
-            columns.extend(["CONTAINER", "UNIT"].map(ColumnSpec::left));
-        }
-        if self.show.info {
-            let names = if self.shape.is_human() {
-                ["IDLE", "RTT", "RETRANS", "TOTAL"]
-            } else {
-                ["IDLE_MS", "RTT_US", "RETRANS", "TOTAL"]
-            };
-            columns.extend(names.map(ColumnSpec::right));
-        }
-        if self.id {
-            columns.push(ColumnSpec::left("ID"));
-        }
-        columns
+        columns_asked_for(&self.show, self.netns.is_some(), self.id, self.shape)
     }
 
     /// Adds the cells of these columns; without a socket, empty ones.
@@ -247,6 +223,40 @@ impl View {
         }
         Ok(object)
     }
+}
+
+/// Returns the columns that options ask for, beside those that every row has.
+pub(crate) fn columns_asked_for(
+    show: &ShowArgs,
+    netns: bool,
+    id: bool,
+    shape: Shape,
+) -> Vec<ColumnSpec> {
+    let mut columns = Vec::new();
+    if netns {
+        columns.push(ColumnSpec::left("NETNS"));
+    }
+    if show.process {
+        columns.push(ColumnSpec::left("PROCESS"));
+    }
+    if show.user {
+        columns.push(ColumnSpec::left("USER"));
+    }
+    if show.container {
+        columns.extend(["CONTAINER", "UNIT"].map(ColumnSpec::left));
+    }
+    if show.info {
+        let names = if shape.is_human() {
+            ["IDLE", "RTT", "RETRANS", "TOTAL"]
+        } else {
+            ["IDLE_MS", "RTT_US", "RETRANS", "TOTAL"]
+        };
+        columns.extend(names.map(ColumnSpec::right));
+    }
+    if id {
+        columns.push(ColumnSpec::left("ID"));
+    }
+    columns
 }
 
 /// Returns the processes that hold a socket; `None` where none is seen, and one that this caller may not look into may.

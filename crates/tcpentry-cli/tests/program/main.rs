@@ -32,6 +32,7 @@ mod own_session;
 mod pace;
 mod privilege;
 mod readme;
+mod remote;
 mod rounds;
 mod sandbox;
 mod select;

@@ -11,7 +11,7 @@ use rustix::termios::{QueueSelector, tcflush};
 use crate::stream::Stderr;
 
 /// Returns the stream that keeps anybody from seeing the question and answering it, because it is not a terminal.
-pub(super) fn not_a_terminal() -> Option<&'static str> {
+pub(crate) fn not_a_terminal() -> Option<&'static str> {
     if !io::stdin().is_terminal() {
         Some("stdin")
     } else if !io::stderr().is_terminal() {
@@ -23,7 +23,7 @@ pub(super) fn not_a_terminal() -> Option<&'static str> {
 
 /// Asks, and waits for a line. Anything but `y` or `yes`, in any case, is a no: also the end of input, and Ctrl-C, which sets
 /// `interrupted`.
-pub(super) fn confirm(question: &str, interrupted: &AtomicBool) -> bool {
+pub(crate) fn confirm(question: &str, interrupted: &AtomicBool) -> bool {
     ask(question, io::stdin(), &mut Stderr, interrupted)
 }
 

@@ -16,7 +16,7 @@ use crate::stream;
 
 /// A flag that the handlers of these signals set: [`SIGNALS`], and those of real time.
 #[derive(Clone)]
-pub(in crate::command) struct Interrupt {
+pub(crate) struct Interrupt {
     flag: Arc<AtomicBool>,
     /// The number of the signal that came last.
     signal: Arc<AtomicUsize>,
@@ -24,18 +24,18 @@ pub(in crate::command) struct Interrupt {
 
 impl Interrupt {
     /// Installs the handlers.
-    pub(in crate::command) fn install() -> Self {
+    pub(crate) fn install() -> Self {
         Self::but_for(&[])
     }
 
     /// Installs the handlers but for those of HUP, by which a service reads its configuration again, and ABRT, by which
     /// systemd's watchdog ends one that hangs.
-    pub(in crate::command) fn for_service() -> Self {
+    pub(crate) fn for_service() -> Self {
         Self::but_for(&[SIGHUP, SIGABRT])
     }
 
     /// Returns a flag that nothing sets: for what only looks.
-    pub(in crate::command) fn never() -> Self {
+    pub(crate) fn never() -> Self {
         Self {
             flag: Arc::default(),
             signal: Arc::default(),
@@ -65,12 +65,12 @@ impl Interrupt {
     }
 
     /// Returns true once a signal has arrived.
-    pub(in crate::command) fn is_set(&self) -> bool {
+    pub(crate) fn is_set(&self) -> bool {
         self.flag.load(Ordering::Relaxed)
     }
 
     /// Returns `Break` once a signal has arrived.
-    pub(in crate::command) fn control_flow(&self) -> ControlFlow<()> {
+    pub(crate) fn control_flow(&self) -> ControlFlow<()> {
         if self.is_set() {
             ControlFlow::Break(())
         } else {
@@ -79,7 +79,7 @@ impl Interrupt {
     }
 
     /// Returns the exit code of a run that a signal has ended.
-    pub(in crate::command) fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         let signal = self.signal.load(Ordering::SeqCst);
         Exit::Interrupted(u8::try_from(signal).unwrap_or_default())
     }
@@ -102,7 +102,7 @@ impl Interrupt {
     }
 
     /// Returns the flag itself, for a loop that polls it.
-    pub(super) fn flag(&self) -> &AtomicBool {
+    pub(crate) fn flag(&self) -> &AtomicBool {
         &self.flag
     }
 }

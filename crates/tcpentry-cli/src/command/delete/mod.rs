@@ -5,8 +5,8 @@ pub(super) mod banned;
 mod by_filter;
 mod by_name;
 mod complaints;
-mod confirm;
-pub(super) mod interrupt;
+pub(crate) mod confirm;
+pub(crate) mod interrupt;
 pub(super) mod line;
 mod matches;
 mod near_miss;
@@ -84,7 +84,7 @@ fn delete(args: &DeleteArgs) -> Exit {
 }
 
 /// Returns an option that was given and means nothing without a filter.
-fn only_for_filters(args: &DeleteArgs) -> Option<&'static str> {
+pub(crate) fn only_for_filters(args: &DeleteArgs) -> Option<&'static str> {
     let given = [
         (args.period.is_some(), "--for"),
         (args.until_quiet.is_some(), "--until-quiet"),

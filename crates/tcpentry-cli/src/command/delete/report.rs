@@ -17,7 +17,7 @@ use super::syslog::SystemLog;
 use crate::args::DeleteArgs;
 use crate::exit::{Exit, Tally};
 use crate::message::{notice, print_error, print_hint};
-use crate::output::{Cells, ColumnSpec, Columns, Shape, View, line, stdout};
+use crate::output::{Cells, Columns, Shape, View, columns_of_delete, line, stdout};
 use crate::stream::Stderr;
 use crate::tables::NamespaceTable;
 
@@ -74,7 +74,7 @@ impl Report {
             Sink::Json(out)
         } else {
             let header = !args.output.no_header && !args.report.quiet;
-            let mut columns = columns(args.dry_run);
+            let mut columns = columns_of_delete(args.dry_run);
             columns.extend(views.first().map(View::columns).unwrap_or_default());
             Sink::Lines(Columns::new(out, shape, columns, header))
         };
@@ -384,14 +384,6 @@ impl RepeatedCauses {
             }
         }
     }
-}
-
-/// Returns the columns of every report; the name of the first marks a dry run.
-fn columns(dry_run: bool) -> Vec<ColumnSpec> {
-    let outcome = if dry_run { "DRY-RUN" } else { "OUTCOME" };
-    [outcome, "STATE", "LOCAL", "PEER", "METHOD"]
-        .map(ColumnSpec::left)
-        .to_vec()
 }
 
 /// The longest time that a report is held back while others follow.

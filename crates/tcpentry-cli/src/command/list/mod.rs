@@ -12,7 +12,7 @@ use super::explain;
 use crate::args::ListArgs;
 use crate::exit::Exit;
 use crate::message::{notice, print_error, print_failure, print_hint, print_hints};
-use crate::output::{Cells, ColumnSpec, Columns, Shape, View, line, stdout};
+use crate::output::{Cells, ColumnSpec, Columns, Shape, View, columns_of_list, line, stdout};
 use crate::stream::Stdout;
 use crate::tables::selection::{self, FilterInput, Hosts, SelectionError};
 use crate::tables::{self, NamespaceTable, mentions, rows, sets};
@@ -215,13 +215,7 @@ impl<W: Write> ListWriter<W> {
 }
 
 fn columns(view: Option<&View>) -> Vec<ColumnSpec> {
-    let mut columns = vec![
-        ColumnSpec::left("STATE"),
-        ColumnSpec::right("RECV-Q"),
-        ColumnSpec::right("SEND-Q"),
-        ColumnSpec::left("LOCAL"),
-        ColumnSpec::left("PEER"),
-    ];
+    let mut columns = columns_of_list();
     columns.extend(view.map(View::columns).unwrap_or_default());
     columns
 }

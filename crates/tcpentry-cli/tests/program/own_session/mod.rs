@@ -268,7 +268,7 @@ fn assert_spared(output: &Output) {
     assert!(text.contains("again 3\n"), "only that one is left: {text}");
 }
 
-fn server() -> Result<SshServer, String> {
+pub(crate) fn server() -> Result<SshServer, String> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
     let unpacked = target.expect("it has a parent").join("unpacked/root");
     let server = SshServer::start(Path::new(env!("CARGO_BIN_EXE_tcpentry")), &unpacked)?;

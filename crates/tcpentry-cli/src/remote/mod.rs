@@ -1,0 +1,39 @@
+//! `--on HOST,...`: the command on other hosts, each over an ssh of its own, and one report of all.
+//!
+//! Nothing listens there and nothing is kept: the remote program writes JSON, which is merged here. What a host sends is not
+//! trusted: neither to be short, nor to end, nor to be fit for a terminal.
+
+mod check;
+mod delete;
+mod fleet;
+mod input;
+mod lines;
+mod object;
+mod outlet;
+mod report;
+mod reports;
+mod rows;
+mod ssh;
+#[cfg(feature = "tui")]
+mod top;
+mod verdict;
+mod words;
+
+use crate::args::{Args, Command, HostList};
+use crate::exit::Exit;
+use crate::usage;
+
+/// Runs the command on these hosts, and returns the exit code for all of them.
+pub(crate) fn run(args: &Args, hosts: &HostList) -> Exit {
+    let line = usage::typed().unwrap_or_default();
+    match &args.command {
+        None => reports::list(&args.list, &line, hosts),
+        Some(Command::List(args)) => reports::list(args, &line, hosts),
+        Some(Command::Delete(args)) => delete::run(args, &line, hosts),
+        #[cfg(feature = "tui")]
+        Some(Command::Top(args)) => top::run(args, &line, hosts),
+        Some(Command::Doctor(args)) => reports::doctor(args, &line, hosts),
+        // They have no such option.
+        Some(Command::Ban(_) | Command::Guard(_) | Command::Demo(_)) => Exit::Usage,
+    }
+}
