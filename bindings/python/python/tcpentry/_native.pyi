@@ -10,6 +10,18 @@ from typing import Literal, Optional, Union, final
 from tcpentry.endpoint import Endpoint
 from tcpentry.errors import Error
 
+__all__ = [
+    "Connection",
+    "Filter",
+    "Identity",
+    "Outcome",
+    "Support",
+    "TcpInfo",
+    "connections",
+    "delete",
+    "doctor",
+]
+
 _End = Union[str, tuple[str, int], tuple[str, int, int, int]]
 _Identity = Union[Identity, Connection, str]
 
