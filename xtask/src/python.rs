@@ -1,11 +1,11 @@
-//! `cargo xtask python`: builds the Python package, and tests what was built in a network namespace of its own.
+//! `cargo xtask python`: checks and builds the Python package, and tests what was built in a network namespace of its own.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::command::{self, program};
+use crate::command::{self, cargo, program};
 use crate::namespace::Namespace;
 
 /// The folder of the package.
@@ -23,6 +23,16 @@ pub(crate) enum Tools {
 /// Builds the package, then runs its tests and compares its types with what it has.
 pub(crate) fn run(tools: Tools) -> Result<()> {
     let environment = Environment::find(tools)?;
+    let manifest = format!("{PACKAGE}/Cargo.toml");
+    command::run(&mut cargo(["fmt", "--check", "--manifest-path", &manifest]))?;
+    let mut lints = cargo([
+        "clippy",
+        "--quiet",
+        "--locked",
+        "--manifest-path",
+        &manifest,
+    ]);
+    command::run(lints.args(["--", "-D", "warnings"]))?;
     let folder = environment.folder.join("wheel");
     if folder.exists() {
         std::fs::remove_dir_all(&folder)?;

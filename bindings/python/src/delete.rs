@@ -27,8 +27,6 @@ use crate::values;
     all_netns=false, netns=None
 ))]
 #[expect(
-    clippy::fn_params_excessive_bools,
-    clippy::needless_pass_by_value,
     clippy::too_many_arguments,
     reason = "they are the keywords of a Python function"
 )]
@@ -58,7 +56,7 @@ pub(crate) fn delete(
             options
         },
         listeners,
-        dry_run,
+        rehearses: dry_run,
         max,
         scope: Scope::read(all_netns, netns)?,
         done: Vec::new(),
@@ -112,13 +110,13 @@ struct Done {
 struct Run {
     options: Options,
     listeners: bool,
-    dry_run: bool,
+    rehearses: bool,
     max: Option<usize>,
     scope: Scope,
     done: Vec<Done>,
     /// Sentences about what is left out.
     notes: Vec<String>,
-    /// What a signal handler raised, which ends the run.
+    /// The exception of a signal handler, which ends the run.
     raised: Option<PyErr>,
 }
 
@@ -213,7 +211,7 @@ impl Run {
         options: &Options,
         mut add: impl FnMut(&mut Self, Done),
     ) {
-        let dry_run = self.dry_run;
+        let rehearses = self.rehearses;
         let home = Arc::clone(&site.home);
         let report = |row: &Row, result: Result<Ending, Error>| {
             let done = Done {
@@ -230,7 +228,7 @@ impl Run {
                 }
             }
         };
-        if dry_run {
+        if rehearses {
             site.table.check_all(rows, options, report);
         } else {
             site.table.delete_all(rows, options, report);
@@ -265,6 +263,9 @@ fn select(sites: &mut [Site], selections: &[Arc<Selection>]) -> Result<rows::Sel
 /// The ends that were looked for, and what was found: the index of a table, and the connection.
 type Found = (Pair, Result<(usize, Row), Error>);
 
+/// The index of a table, and the result of a look-up in it.
+type Looked = (usize, Result<Row, Error>);
+
 /// Looks for each name in every table.
 fn find(names: &Names, sites: &mut [Site]) -> Result<Vec<Found>, Failure> {
     let mut targets: Vec<Vec<Target>> = Vec::new();
@@ -281,7 +282,7 @@ fn find(names: &Names, sites: &mut [Site]) -> Result<Vec<Found>, Failure> {
     }
     let searches = sites.iter_mut().zip(&targets);
     let searches = searches.map(|(site, targets)| (&mut site.table, &targets[..]));
-    let mut looked: Vec<(Pair, Vec<(usize, Result<Row, Error>)>)> = Vec::new();
+    let mut looked: Vec<(Pair, Vec<Looked>)> = Vec::new();
     for (index, found) in TcpTable::find_in_all(searches).into_iter().enumerate() {
         for (place, (target, found)) in targets[index].iter().zip(found).enumerate() {
             if place == looked.len() {
@@ -295,7 +296,7 @@ fn find(names: &Names, sites: &mut [Site]) -> Result<Vec<Found>, Failure> {
 }
 
 /// Returns the one that was found, or the error that says most.
-fn decide(pair: Pair, all: Vec<(usize, Result<Row, Error>)>) -> Result<(usize, Row), Error> {
+fn decide(pair: Pair, all: Vec<Looked>) -> Result<(usize, Row), Error> {
     let (mut found, mut errors) = (Vec::new(), Vec::new());
     for (index, result) in all {
         match result {
@@ -355,8 +356,8 @@ pub(crate) struct Outcome {
     pair: Pair,
     #[pyo3(get)]
     connection: Option<Py<Connection>>,
-    #[pyo3(get)]
-    outcome: String,
+    #[pyo3(get, name = "outcome")]
+    word: String,
     #[pyo3(get)]
     error: Option<Py<PyAny>>,
     #[pyo3(get)]
@@ -376,7 +377,7 @@ impl Outcome {
         let outcome = Self {
             pair,
             connection: connection.transpose()?,
-            outcome: tcpentry::Outcome::Deleted.to_string(),
+            word: tcpentry::Outcome::Deleted.to_string(),
             error: None,
             hint: None,
             method: None,
@@ -390,7 +391,7 @@ impl Outcome {
                 ..outcome
             },
             Err(error) => Self {
-                outcome: error.outcome().to_string(),
+                word: error.outcome().to_string(),
                 error: Some(failure::exception(py, &error)?.unbind()),
                 hint: error.hint().map(str::to_owned),
                 ..outcome
@@ -428,6 +429,6 @@ impl Outcome {
     }
 
     fn __repr__(&self) -> String {
-        format!("<tcpentry.Outcome {} {}>", self.pair, self.outcome)
+        format!("<tcpentry.Outcome {} {}>", self.pair, self.word)
     }
 }

@@ -20,7 +20,7 @@ pub(crate) enum Failure {
     Hidden(usize),
     /// More are selected than may be deleted.
     TooMany { count: usize, max: usize },
-    /// What a signal handler raised, or the interpreter.
+    /// An exception of a signal handler, or of the interpreter.
     Python(PyErr),
 }
 
@@ -38,6 +38,7 @@ impl From<PyErr> for Failure {
 
 impl Failure {
     /// Makes the failure of a value that can't be read.
+    #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` takes")]
     pub(crate) fn value(message: impl ToString) -> Self {
         Self::Value {
             message: message.to_string(),

@@ -15,7 +15,6 @@ use crate::tables::{Scope, Sites};
 #[pyfunction]
 #[pyo3(signature = (filter=None, *, all_netns=false, netns=None, pids=false, info=false))]
 #[expect(
-    clippy::fn_params_excessive_bools,
     clippy::needless_pass_by_value,
     reason = "they are the keywords of a Python function"
 )]
@@ -38,7 +37,7 @@ pub(crate) fn connections(
         .collect())
 }
 
-/// What was listed.
+/// The result of a listing.
 struct Listed {
     rows: Vec<(Row, Arc<Home>, Option<Vec<i32>>)>,
     /// Sentences about what is missing.

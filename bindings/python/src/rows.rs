@@ -75,6 +75,10 @@ fn select_in(
 }
 
 /// Runs the handlers of signals that have come, and returns what one raised: Ctrl-C ends a long call.
+#[expect(
+    clippy::redundant_closure_for_method_calls,
+    reason = "the method is not one for every lifetime"
+)]
 pub(crate) fn check_signals() -> PyResult<()> {
     Python::attach(|py| py.check_signals())
 }
