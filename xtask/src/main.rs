@@ -14,6 +14,7 @@ mod machine;
 mod miri;
 mod namespace;
 mod package;
+mod python;
 mod screenshot;
 mod soak;
 mod systemd;
@@ -48,6 +49,8 @@ fn main() -> ExitCode {
             .and_then(|options| systemd::run(&options)),
         ["miri"] => miri::run(),
         ["package"] => package::run(),
+        ["python"] => python::run(python::Tools::Report),
+        ["python", "--install"] => python::run(python::Tools::Install),
         ["screenshot"] => screenshot::run(),
         ["screenshot", screenshot::INSIDE] => screenshot::take(),
         ["generate"] => generate::write(),
@@ -131,9 +134,13 @@ cargo xtask COMMAND
                     an absolute path, the C library in L (P/lib); with D, under D/P for a package that will be
                     unpacked at P
   package           Pack each published crate, and build it from its package alone
-  dist [deb|rpm|tar|oci|sbom ...] [--arch amd64|arm64] [--test] [--mirror URI]
+  python [--install]
+                    Build the Python package and test it, in a network namespace of its own. --install gets
+                    its tools from PyPI first, into target/python
+  dist [deb|rpm|tar|oci|sbom|wheel ...] [--arch amd64|arm64] [--test] [--mirror URI]
                     Make the files of a release, or the kinds that are named, in target/dist, as root: Debian
-                    packages, RPMs, archives of the static program, container images, lists of components.
+                    packages, RPMs, archives of the static program, container images, lists of components,
+                    the Python wheel.
                     With --test, install, use, upgrade and remove them in fresh Debian trees
   screenshot        Take a picture of `tcpentry top`, in a network namespace of its own: docs/top.svg
   help              Show this list

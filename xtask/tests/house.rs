@@ -188,7 +188,10 @@ fn documentation_begins_with_a_verb_or_a_noun() {
     ];
     let mut rows = Vec::new();
     let mut count = 0;
-    for (path, text) in ["crates", "fuzz", "xtask"].into_iter().flat_map(sources) {
+    for (path, text) in ["bindings", "crates", "fuzz", "xtask"]
+        .into_iter()
+        .flat_map(sources)
+    {
         let mut is_inside = false;
         for (line, number) in text.lines().zip(1..) {
             let line = line.trim_start();
@@ -299,7 +302,10 @@ fn is_verb(word: &str) -> bool {
 fn the_summary_of_a_function_begins_with_a_verb() {
     let mut rows = Vec::new();
     let mut count = 0;
-    for (path, text) in ["crates", "fuzz", "xtask"].into_iter().flat_map(sources) {
+    for (path, text) in ["bindings", "crates", "fuzz", "xtask"]
+        .into_iter()
+        .flat_map(sources)
+    {
         let mut summaries = Summaries::default();
         summaries.visit_file(&syn::parse_file(&text).unwrap());
         count += summaries.0.len();

@@ -16,6 +16,7 @@ mod sums;
 mod tar;
 mod tree;
 mod trial;
+mod wheel;
 
 use anyhow::{Result, bail};
 
@@ -43,10 +44,18 @@ enum Artefact {
     Tar,
     Oci,
     Sbom,
+    Wheel,
 }
 
 impl Artefact {
-    const ALL: [Self; 5] = [Self::Deb, Self::Rpm, Self::Tar, Self::Oci, Self::Sbom];
+    const ALL: [Self; 6] = [
+        Self::Deb,
+        Self::Rpm,
+        Self::Tar,
+        Self::Oci,
+        Self::Sbom,
+        Self::Wheel,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -55,6 +64,7 @@ impl Artefact {
             Self::Tar => "tar",
             Self::Oci => "oci",
             Self::Sbom => "sbom",
+            Self::Wheel => "wheel",
         }
     }
 
@@ -65,6 +75,7 @@ impl Artefact {
             Self::Tar => tar::make(release),
             Self::Oci => oci::make(release),
             Self::Sbom => sbom::make(release),
+            Self::Wheel => wheel::make(release),
         }
     }
 
@@ -74,8 +85,8 @@ impl Artefact {
             Self::Rpm => rpm::test(release),
             Self::Tar => trial::tars(release),
             Self::Oci => oci::test(release),
-            // It is data.
-            Self::Sbom => Ok(()),
+            // The one is data, the other has its tests in `cargo xtask python`.
+            Self::Sbom | Self::Wheel => Ok(()),
         }
     }
 }

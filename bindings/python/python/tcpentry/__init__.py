@@ -1,0 +1,57 @@
+"""Ends TCP connections on Linux from outside their process, and lists them."""
+
+from tcpentry._native import (
+    Connection,
+    Filter,
+    Identity,
+    Outcome,
+    Support,
+    TcpInfo,
+    connections,
+    delete,
+    doctor,
+)
+from tcpentry.endpoint import Endpoint
+from tcpentry.errors import (
+    AccessDeniedError,
+    AmbiguousError,
+    Error,
+    FilterError,
+    IncompleteWarning,
+    InvalidParameterError,
+    NotElevatedError,
+    NotFoundError,
+    NotSupportedError,
+    OtherNetnsError,
+    RefusedError,
+    SparedError,
+    SystemCallError,
+    TooManyError,
+)
+
+__all__ = [
+    "AccessDeniedError",
+    "AmbiguousError",
+    "Connection",
+    "Endpoint",
+    "Error",
+    "Filter",
+    "FilterError",
+    "Identity",
+    "IncompleteWarning",
+    "InvalidParameterError",
+    "NotElevatedError",
+    "NotFoundError",
+    "NotSupportedError",
+    "OtherNetnsError",
+    "Outcome",
+    "RefusedError",
+    "SparedError",
+    "Support",
+    "SystemCallError",
+    "TcpInfo",
+    "TooManyError",
+    "connections",
+    "delete",
+    "doctor",
+]
