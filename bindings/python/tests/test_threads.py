@@ -34,7 +34,8 @@ def test_another_thread_runs_while_a_table_is_listed() -> None:
             for _ in range(50):
                 before = turns[0]
                 tcpentry.connections("state all", pids=True)
-                seen += turns[0] > before
+                # Even a call that keeps the lock may let it have a turn or two.
+                seen += turns[0] > before + 3
         finally:
             sys.setswitchinterval(interval)
             stop.set()
