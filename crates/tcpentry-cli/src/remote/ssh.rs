@@ -1,8 +1,8 @@
 //! The command by which a host is reached: ssh with its own configuration, or what `TCPENTRY_SSH` says instead.
 
-use std::io;
-use std::os::unix::process::CommandExt as _;
 use std::process::Command;
+#[cfg(feature = "tui")]
+use std::{io, os::unix::process::CommandExt as _};
 
 /// The ssh to be run.
 #[derive(Clone, Debug)]
@@ -36,11 +36,13 @@ impl Ssh {
     }
 
     /// Becomes the ssh that runs a command line on a host, on a terminal there; returns only the reason why it can't.
+    #[cfg(feature = "tui")]
     pub(super) fn become_terminal(&self, host: &str, remote: &str) -> io::Error {
         self.with_option("-t", host, remote).exec()
     }
 
     /// Becomes the ssh that runs a command line on a host without a terminal.
+    #[cfg(feature = "tui")]
     pub(super) fn become_pipe(&self, host: &str, remote: &str) -> io::Error {
         self.command(host, remote).exec()
     }

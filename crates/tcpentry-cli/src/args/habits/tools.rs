@@ -14,7 +14,7 @@ struct Tool {
     /// The command that is meant, where no option says another one.
     command: &'static str,
     options: &'static [(&'static [&'static str], Meaning)],
-    words: Words,
+    words: MeantWords,
 }
 
 /// The meaning of an option.
@@ -43,7 +43,7 @@ use Meaning::{Chain, Command, Family, Ignored, IgnoredValue, Ours, Protocol, Ter
 
 /// The meaning of the words that are no options.
 #[derive(Clone, Copy, Debug)]
-enum Words {
+enum MeantWords {
     None,
     Ports,
     Processes,
@@ -97,7 +97,7 @@ const TOOLS: &[Tool] = &[
                 Unknown,
             ),
         ],
-        words: Words::Processes,
+        words: MeantWords::Processes,
     },
     Tool {
         names: &["killall"],
@@ -122,7 +122,7 @@ const TOOLS: &[Tool] = &[
             ),
             (&["-g", "-o", "-y", "-r", "-Z", "-n"], Unknown),
         ],
-        words: Words::Processes,
+        words: MeantWords::Processes,
     },
     Tool {
         names: &["conntrack"],
@@ -189,7 +189,7 @@ const TOOLS: &[Tool] = &[
                 Unknown,
             ),
         ],
-        words: Words::None,
+        words: MeantWords::None,
     },
     Tool {
         names: &["tcpdrop"],
@@ -199,7 +199,7 @@ const TOOLS: &[Tool] = &[
             (&["-s"], Meaning::State),
             (&["-C", "-S", "-a"], Unknown),
         ],
-        words: Words::Pair,
+        words: MeantWords::Pair,
     },
     Tool {
         names: &["killport", "kill-port", "port-kill"],
@@ -211,7 +211,7 @@ const TOOLS: &[Tool] = &[
                 Ignored,
             ),
         ],
-        words: Words::Ports,
+        words: MeantWords::Ports,
     },
     Tool {
         names: &["fuser"],
@@ -235,7 +235,7 @@ const TOOLS: &[Tool] = &[
                 Ignored,
             ),
         ],
-        words: Words::Ports,
+        words: MeantWords::Ports,
     },
     Tool {
         names: &["taskkill", "taskkill.exe"],
@@ -245,7 +245,7 @@ const TOOLS: &[Tool] = &[
             (&["/im", "-im"], Term("process")),
             (&["/f", "/t", "-f", "-t"], Ignored),
         ],
-        words: Words::None,
+        words: MeantWords::None,
     },
     Tool {
         names: &["get-nettcpconnection"],
@@ -258,7 +258,7 @@ const TOOLS: &[Tool] = &[
             (&["-owningprocess"], Term("pid")),
             (&["-state"], Meaning::State),
         ],
-        words: Words::None,
+        words: MeantWords::None,
     },
     Tool {
         names: &["iptables", "ip6tables", "iptables-nft", "iptables-legacy"],
@@ -294,19 +294,19 @@ const TOOLS: &[Tool] = &[
             ),
             (&["-w", "--wait"], Ignored),
         ],
-        words: Words::None,
+        words: MeantWords::None,
     },
     Tool {
         names: &["/close", "cports", "cports.exe", "currports"],
         command: "delete",
         options: &[(&["/close"], Ignored)],
-        words: Words::Patterns,
+        words: MeantWords::Patterns,
     },
     Tool {
         names: &["cutter"],
         command: "delete",
         options: &[],
-        words: Words::Ends,
+        words: MeantWords::Ends,
     },
 ];
 
@@ -318,7 +318,7 @@ pub(in super::super) fn answer(typed: &[OsString]) -> Option<Answer> {
     let lower = name.to_ascii_lowercase();
     let tool = TOOLS.iter().find(|it| it.names.contains(&&*lower))?;
     let answer = Answer::new(format!("there is no command `{name}` here"));
-    match Reading::of(tool, &words) {
+    match ToolReading::of(tool, &words) {
         Ok(reading) => {
             let line = reading.line(tool)?;
             Some(answer.with_meant("", line))
@@ -334,7 +334,7 @@ pub(in super::super) fn answer(typed: &[OsString]) -> Option<Answer> {
 
 /// The words of a tool, as far as they are read.
 #[derive(Debug, Default)]
-struct Reading<'w> {
+struct ToolReading<'w> {
     command: Option<&'static str>,
     options: Vec<&'static str>,
     states: Vec<String>,
@@ -343,7 +343,7 @@ struct Reading<'w> {
     words: Vec<&'w str>,
 }
 
-impl<'w> Reading<'w> {
+impl<'w> ToolReading<'w> {
     /// Reads the words behind the name; an error is the option that nothing here means, or `None` for one that is not known.
     fn of(tool: &Tool, words: &[&'w str]) -> Result<Self, Option<&'w str>> {
         let mut reading = Self::default();
@@ -511,7 +511,7 @@ impl Meaning {
     }
 }
 
-impl Words {
+impl MeantWords {
     /// Returns the words of a filter, or both ends; `None` where these are other ones.
     fn read(self, words: &[&str]) -> Option<Vec<String>> {
         match self {
