@@ -466,6 +466,8 @@ impl RuleState {
             }
             if is_over {
                 self.stage = RoundStage::Idle;
+                // Of a whole blocklist that is much.
+                self.brought = Arc::default();
                 commands.push(StateCommand::Forget { id, round });
             }
         }
