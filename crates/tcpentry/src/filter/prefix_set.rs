@@ -1,6 +1,6 @@
 //! Sets of prefixes: of both families, with one look-up for any number of them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -27,15 +27,16 @@ use super::prefix::Prefix;
 pub struct PrefixSet {
     v4: FamilySet<u32, 32>,
     v6: FamilySet<u128, 128>,
-    /// The networks of IPv6 of 64 bits, by these: what is banned of an attacker who has one.
-    v6_networks: HashSet<u64>,
+    /// The networks of IPv6 of 64 bits at most, by their lengths: what is banned of an attacker who has one, or is a
+    /// provider's. None of these sets is empty.
+    v6_networks: BTreeMap<u8, HashSet<u64>>,
 }
 
 /// The prefixes of one family, whose addresses have so many bits.
 ///
-/// Most of what lists contain are single addresses, or IPv6 networks of 64 bits. Those are kept apart, because in a trie
-/// without path compression each of IPv6 has up to twenty nodes of its own: 150,000 addresses would be 46 MB, and are 4.5
-/// in a hash table.
+/// Most of what lists contain are single addresses, or IPv6 networks of 64 bits at most. Those are kept apart, because in a
+/// trie without path compression each of IPv6 has up to twenty nodes of its own: 150,000 addresses would be 46 MB, and are
+/// 4.5 in a hash table; of networks there is one for each length, and a list has few.
 #[derive(Clone, Eq, PartialEq)]
 struct FamilySet<B: Eq + Hash, const BITS: u8>
 where
@@ -55,7 +56,9 @@ impl PrefixSet {
     pub fn insert(&mut self, prefix: Prefix) -> bool {
         match Bits::of(prefix) {
             Bits::V4(bits) => self.v4.insert(bits),
-            Bits::V6Network(network) => self.v6_networks.insert(network),
+            Bits::V6Network(network, length) => {
+                self.v6_networks.entry(length).or_default().insert(network)
+            }
             Bits::V6(bits) => self.v6.insert(bits),
         }
     }
@@ -64,7 +67,16 @@ impl PrefixSet {
     pub fn remove(&mut self, prefix: Prefix) -> bool {
         match Bits::of(prefix) {
             Bits::V4(bits) => self.v4.remove(bits),
-            Bits::V6Network(network) => self.v6_networks.remove(&network),
+            Bits::V6Network(network, length) => {
+                let Some(networks) = self.v6_networks.get_mut(&length) else {
+                    return false;
+                };
+                let was_there = networks.remove(&network);
+                if networks.is_empty() {
+                    self.v6_networks.remove(&length);
+                }
+                was_there
+            }
             Bits::V6(bits) => self.v6.remove(bits),
         }
     }
@@ -78,7 +90,10 @@ impl PrefixSet {
     pub fn contains_prefix(&self, prefix: Prefix) -> bool {
         match Bits::of(prefix) {
             Bits::V4(bits) => self.v4.contains(bits),
-            Bits::V6Network(network) => self.v6_networks.contains(&network),
+            Bits::V6Network(network, length) => {
+                let networks = self.v6_networks.get(&length);
+                networks.is_some_and(|networks| networks.contains(&network))
+            }
             Bits::V6(bits) => self.v6.contains(bits),
         }
     }
@@ -89,19 +104,24 @@ impl PrefixSet {
             IpAddr::V4(address) => self.v4.longest_match(address.to_bits()).map(of_v4),
             IpAddr::V6(address) => {
                 let bits = address.to_bits();
-                let network = first_half(bits);
-                match self.v6.longest_match(bits) {
-                    Some(longer @ (_, 65..)) => Some(of_v6(longer)),
-                    _ if self.v6_networks.contains(&network) => Some(of_network(network)),
-                    other => other.map(of_v6),
-                }
+                let longer = self.v6.longest_match(bits).map(of_v6);
+                longer.or_else(|| self.longest_network(first_half(bits)))
             }
         }
     }
 
+    /// Returns the longest of its networks of IPv6 that contain an address of which this is the first half.
+    fn longest_network(&self, bits: u64) -> Option<Prefix> {
+        let lengths = self.v6_networks.iter().rev();
+        let mut networks = lengths.map(|(length, all)| (first_bits(bits, *length), *length, all));
+        let found = networks.find(|(network, _, all)| all.contains(network))?;
+        Some(of_network(found.0, found.1))
+    }
+
     /// Returns the number of its prefixes.
     pub fn len(&self) -> usize {
-        self.v4.len() + self.v6.len() + self.v6_networks.len()
+        let networks = self.v6_networks.values().map(HashSet::len);
+        self.v4.len() + self.v6.len() + networks.sum::<usize>()
     }
 
     /// Returns true where it has no prefix, so that it contains no address.
@@ -112,7 +132,10 @@ impl PrefixSet {
     /// Returns its prefixes, in no order.
     pub fn iter(&self) -> impl Iterator<Item = Prefix> + '_ {
         let v4 = self.v4.iter().map(of_v4);
-        let networks = self.v6_networks.iter().copied().map(of_network);
+        let networks = self.v6_networks.iter().flat_map(|(length, all)| {
+            let length = *length;
+            all.iter().map(move |network| of_network(*network, length))
+        });
         v4.chain(networks).chain(self.v6.iter().map(of_v6))
     }
 }
@@ -145,8 +168,8 @@ impl FromIterator<Prefix> for PrefixSet {
 /// A prefix as the bits of its first address, and its length.
 enum Bits {
     V4((u32, u8)),
-    /// The bits of a network of 64.
-    V6Network(u64),
+    /// The first bits of a network of at most 64, and its length.
+    V6Network(u64, u8),
     V6((u128, u8)),
 }
 
@@ -155,7 +178,7 @@ impl Bits {
         match prefix.address() {
             IpAddr::V4(address) => Self::V4((address.to_bits(), prefix.length())),
             IpAddr::V6(address) => match (address.to_bits(), prefix.length()) {
-                (bits, 64) => Self::V6Network(first_half(bits)),
+                (bits, length @ ..=64) => Self::V6Network(first_half(bits), length),
                 other => Self::V6(other),
             },
         }
@@ -170,8 +193,17 @@ const fn first_half(bits: u128) -> u64 {
     (bits >> 64) as u64
 }
 
-fn of_network(bits: u64) -> Prefix {
-    of_v6((u128::from(bits) << 64, 64))
+/// Returns the first bits, so many of them, and nothing else.
+const fn first_bits(bits: u64, length: u8) -> u64 {
+    match u64::MAX.checked_shl(64 - length as u32) {
+        Some(mask) => bits & mask,
+        // Of no bits.
+        None => 0,
+    }
+}
+
+fn of_network(bits: u64, length: u8) -> Prefix {
+    of_v6((u128::from(bits) << 64, length))
 }
 
 fn of_v6((bits, length): (u128, u8)) -> Prefix {

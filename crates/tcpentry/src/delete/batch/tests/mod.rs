@@ -705,7 +705,9 @@ proptest! {
             let fault = faults.next().unwrap_or(Fault::None);
             if asked.question == Question::Get {
                 let honest = kernel.answer(asked);
-                return spoil(asked, fault, honest);
+                // A row is no fault here but a lie: a batch that has waited for long is looked at before it is sent.
+                let is_lie = matches!(fault, Fault::Row);
+                return spoil(asked, if is_lie { Fault::None } else { fault }, honest);
             }
             if let Fault::Refused(errno) = fault {
                 return vec![testing::acknowledged(asked.sequence, errno).into()];
