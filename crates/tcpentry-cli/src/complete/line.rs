@@ -254,7 +254,7 @@ mod tests {
             ("guard r", "run resume"),
             ("guard run --", "--config --dry-run --help"),
             ("guard pause ", ""),
-            ("doctor --", "--need --json --no-header --color --help"),
+            ("doctor --", "--need --on --json --no-header --color --help"),
             ("demo --col", "--color"),
             ("delete -N", "-N"),
             ("delete st", "state"),
