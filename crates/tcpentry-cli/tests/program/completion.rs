@@ -352,15 +352,15 @@ fn fish_quotes_names_inside_quotes() {
 fn what_can_not_be_typed_is_not_offered() {
     isolated(|| {
         let ends = tcp::connected();
-        let hostile = Named::holding(ends.server, b"qq\x1b[2J\tx");
-        let offered = run("complete-words process qq");
+        let hostile = Named::holding(ends.server, b"yy\x1b[2J\tx");
+        let offered = run("complete-words process yy");
         assert_eq!(
             (offered.code, offered.out.as_str(), offered.err.as_str()),
             (0, "", "")
         );
         drop(hostile);
         let ends = tcp::connected();
-        let _named = Named::holding(ends.server, b"qq server");
-        assert_eq!(run("complete-words process qq").out, "qq server\t\n");
+        let _named = Named::holding(ends.server, b"yy server");
+        assert_eq!(run("complete-words process yy").out, "yy server\t\n");
     });
 }
