@@ -28,17 +28,6 @@ pub(crate) enum Exit {
     Interrupted(u8),
 }
 
-impl Exit {
-    /// Returns the code of two deletions, one after the other.
-    pub(crate) fn and(self, next: Self) -> Self {
-        match (self, next) {
-            (one, Self::Nothing) | (Self::Nothing, one) => one,
-            (one, other) if one == other => one,
-            _ => Self::Mixed,
-        }
-    }
-}
-
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit.code())

@@ -126,7 +126,6 @@ fn run_feed(args: &BanArgs, mut spared: Spared, input: impl Read + AsFd) -> Resu
     let mut feed = Feed::new(input, args.format.unwrap_or(Form::Plain));
     let mut handover = Handover::of(args);
     let mut has_header = false;
-    let mut exit = Exit::Nothing;
     // Without a watch, they are read for each batch.
     let mut watch = HostWatch::open().ok();
     let mut is_outdated = true;
@@ -141,8 +140,7 @@ fn run_feed(args: &BanArgs, mut spared: Spared, input: impl Read + AsFd) -> Resu
             return Ok(interrupt.exit());
         }
         let changes = match batch {
-            FeedBatch::Over if exit == Exit::Nothing => return Ok(Exit::Done),
-            FeedBatch::Over => return Ok(exit),
+            FeedBatch::Over => return Ok(Exit::Done),
             FeedBatch::Changes(changes) if changes.is_empty() => continue,
             FeedBatch::Changes(changes) => changes,
         };
@@ -156,21 +154,13 @@ fn run_feed(args: &BanArgs, mut spared: Spared, input: impl Read + AsFd) -> Resu
             is_outdated = false;
         }
         let set = admit(args, &spared, &changes);
-        if bans_of(&changes).any(|ban| !set.contains_prefix(ban)) {
-            exit = exit.and(Exit::Guarded);
-        }
         let handed_over = handover
             .as_mut()
             .and_then(|it| hand_over(args, it, &changes, &set));
-        if handed_over.is_some() && !set.is_empty() {
-            exit = exit.and(Exit::Done);
-        }
         let set = Arc::new(handed_over.unwrap_or(set));
         // What could not be ended has been said; the next ban is another matter.
         if !set.is_empty() {
-            let ended = end(args, &spared, &set, has_header, &interrupt);
-            has_header |= ended != Exit::Nothing;
-            exit = exit.and(ended);
+            has_header |= end(args, &spared, &set, has_header, &interrupt) != Exit::Nothing;
         }
         if interrupt.is_set() {
             return Ok(interrupt.exit());
