@@ -1,15 +1,15 @@
 //! `--in` with other hosts: the file is read here, and its text is sent along.
 
-use std::fs::File;
-use std::io;
+use std::io::{self, BufRead, Read};
 use std::sync::Arc;
 
 use tcpentry::filter::PrefixSet;
 
 use super::fleet::TaskInput;
-use crate::args::{SetInput, SetSource};
+use crate::args::SetSource;
 use crate::exit::Exit;
-use crate::message::{print_error, print_hint};
+use crate::message::print_error;
+use crate::tables::sets;
 
 /// The set that the options name, if any.
 #[derive(Clone, Debug, Default)]
@@ -28,24 +28,13 @@ impl SetInputs {
                 return Err(Exit::Usage);
             }
         };
-        let SetSource { name, input } = source;
-        let text = match input {
-            SetInput::Standard => read_all(io::stdin().lock()),
-            SetInput::File(path) => File::open(path).and_then(read_all),
-        };
-        let text = text.map_err(|error| {
-            print_error(&format!("--in: {input}: {error}"));
-            Exit::Usage
+        let text = sets::read_one(&source.input, |input| {
+            // What is sent has been read by the same rules, so that it ends.
+            let mut copied = Copied::of(input);
+            PrefixSet::read(&mut copied)?;
+            Ok(copied.text)
         })?;
-        if let Err(error) = PrefixSet::read(&text[..]) {
-            let separator = if error.line().is_some() { "," } else { ":" };
-            print_error(&format!("--in: {input}{separator} {error}"));
-            if let Some(hint) = error.hint() {
-                print_hint(hint);
-            }
-            return Err(Exit::Usage);
-        }
-        Ok(Self(Some((name.clone(), Arc::new(text)))))
+        Ok(Self(Some((source.name.clone(), Arc::new(text)))))
     }
 
     /// Returns the option that has the remote program read it.
@@ -73,8 +62,39 @@ impl SetInputs {
     }
 }
 
-fn read_all(mut input: impl io::Read) -> io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    input.read_to_end(&mut text)?;
-    Ok(text)
+/// A text that is kept while it is read.
+struct Copied<'i> {
+    input: &'i mut dyn BufRead,
+    text: Vec<u8>,
+}
+
+impl<'i> Copied<'i> {
+    fn of(input: &'i mut dyn BufRead) -> Self {
+        Self {
+            input,
+            text: Vec::new(),
+        }
+    }
+}
+
+impl Read for Copied<'_> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let length = self.input.read(room)?;
+        self.text.extend_from_slice(&room[..length]);
+        Ok(length)
+    }
+}
+
+impl BufRead for Copied<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.input.fill_buf()
+    }
+
+    fn consume(&mut self, length: usize) {
+        // It is there already: nothing is read.
+        if let Ok(buffer) = self.input.fill_buf() {
+            self.text.extend_from_slice(&buffer[..length]);
+        }
+        self.input.consume(length);
+    }
 }

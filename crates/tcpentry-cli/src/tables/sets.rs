@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::sync::Arc;
 
-use tcpentry::filter::PrefixSet;
+use tcpentry::filter::{PrefixListError, PrefixSet};
 
 use crate::args::{SetInput, SetSource};
 use crate::exit::Exit;
@@ -28,30 +28,34 @@ pub(crate) fn read(sources: &[SetSource]) -> Result<Sets, Exit> {
             print_error("--in: standard input can be read only once");
             return Err(Exit::Usage);
         }
-        let set = match input {
-            SetInput::Standard => read_from(input, io::stdin().lock()),
-            SetInput::File(path) => match File::open(path) {
-                Ok(file) => read_from(input, BufReader::new(file)),
-                Err(error) => Err((format!("{input}: {error}"), None)),
-            },
-        };
-        let set = set.map_err(|(error, hint)| {
-            print_error(&format!("--in: {error}"));
-            if let Some(hint) = hint {
-                print_hint(&hint);
-            }
-            Exit::Usage
-        })?;
+        let set = read_one(input, |text| PrefixSet::read(text))?;
         sets.insert(name.clone(), Arc::new(set));
     }
     Ok(sets)
 }
 
-/// Reads a set, or returns the error and its hint.
-fn read_from(input: &SetInput, text: impl BufRead) -> Result<PrefixSet, (String, Option<String>)> {
-    PrefixSet::read(text).map_err(|error| {
-        let hint = error.hint().map(str::to_owned);
+/// Reads one of them by this function. Where that fails, says so and returns the exit code.
+pub(crate) fn read_one<T>(
+    input: &SetInput,
+    read: impl FnOnce(&mut dyn BufRead) -> Result<T, PrefixListError>,
+) -> Result<T, Exit> {
+    let refuse = |text: String| {
+        print_error(&format!("--in: {text}"));
+        Exit::Usage
+    };
+    let set = match input {
+        SetInput::Standard => read(&mut io::stdin().lock()),
+        SetInput::File(path) => {
+            let file = File::open(path).map_err(|error| refuse(format!("{input}: {error}")))?;
+            read(&mut BufReader::new(file))
+        }
+    };
+    set.map_err(|error| {
         let separator = if error.line().is_some() { "," } else { ":" };
-        (format!("{input}{separator} {error}"), hint)
+        let exit = refuse(format!("{input}{separator} {error}"));
+        if let Some(hint) = error.hint() {
+            print_hint(hint);
+        }
+        exit
     })
 }

@@ -528,6 +528,8 @@ fn what_is_wrong_with_the_words_gets_to_no_host() {
         "--on a delete",
         "--on a delete 127.0.0.1:80",
         "--on a delete --yes dst @bad",
+        // A list that never ends.
+        "--on a delete --yes --in bad=/dev/zero dst @bad",
         "--on a delete --for 1m dport 80",
         "--on a delete --until-quiet 1m dport 80",
         "--on a delete --id 1/x",
