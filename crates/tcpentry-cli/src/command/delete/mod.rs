@@ -23,7 +23,7 @@ mod skip_list;
 pub(super) mod stop;
 mod sweep;
 pub(super) mod syslog;
-pub(super) mod target;
+pub(crate) mod target;
 mod turn;
 
 use tcpentry::ErrorKind;

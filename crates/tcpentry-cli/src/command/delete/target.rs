@@ -108,29 +108,44 @@ fn identity(word: &str) -> Result<Target, String> {
     Ok(identity.into())
 }
 
-/// Reads identities, or JSON objects with an `id`, one a line; skips empty lines.
+/// Reads identities, or JSON objects with an `id`, one a line.
 fn read_lines(input: &mut dyn BufRead, targets: &mut Vec<Target>) -> Result<(), String> {
+    each_line(input, MAX_LINE, |text| {
+        targets.push(if text.starts_with('{') {
+            from_json(text)?
+        } else {
+            identity(text)?
+        });
+        Ok(())
+    })
+}
+
+/// Calls with each line of standard input that is not empty, without the blanks around it, until one is wrong; none is longer
+/// than so many bytes.
+pub(crate) fn each_line(
+    input: &mut dyn BufRead,
+    longest: u64,
+    mut take: impl FnMut(&str) -> Result<(), String>,
+) -> Result<(), String> {
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
         let at = |problem: String| format!("standard input, line {number}: {problem}");
         let length = input
-            .take(MAX_LINE + 1)
+            .take(longest + 1)
             .read_until(b'\n', &mut line)
             .map_err(|error| format!("standard input: {error}"))?;
         if length == 0 {
             break;
         }
-        if line.len() as u64 > MAX_LINE {
-            return Err(at(format!("longer than {MAX_LINE} bytes")));
+        if line.len() as u64 > longest {
+            return Err(at(format!("longer than {longest} bytes")));
         }
         let text = std::str::from_utf8(&line)
             .map_err(|_| at("not UTF-8".to_owned()))?
             .trim();
-        if text.starts_with('{') {
-            targets.push(from_json(text).map_err(at)?);
-        } else if !text.is_empty() {
-            targets.push(identity(text).map_err(at)?);
+        if !text.is_empty() {
+            take(text).map_err(at)?;
         }
     }
     Ok(())

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{self, BufRead, Read as _};
+use std::io::{self, BufRead};
 
 use serde::Deserialize;
 use tcpentry::Identity;
 
 use super::{FleetDeletion, interrupted, refuse_for_names, task};
-use crate::command::delete::only_for_filters;
+use crate::command::delete::{only_for_filters, target};
 use crate::exit::Exit;
 use crate::message::{notice, print_error};
 use crate::remote::report::FleetReport;
@@ -140,29 +140,11 @@ fn read_lines(
     hosts: &[String],
     routed: &mut Routed,
 ) -> Result<(), String> {
-    let mut line = Vec::new();
-    for number in 1.. {
-        line.clear();
-        let at = |problem: String| format!("standard input, line {number}: {problem}");
-        let read = input.take(MAX_LINE + 1).read_until(b'\n', &mut line);
-        if read.map_err(|error| format!("standard input: {error}"))? == 0 {
-            break;
-        }
-        if line.len() as u64 > MAX_LINE {
-            return Err(at(format!("longer than {MAX_LINE} bytes")));
-        }
-        let text = std::str::from_utf8(&line)
-            .map_err(|_| at("not UTF-8".to_owned()))?
-            .trim();
-        if text.is_empty() {
-            continue;
-        }
+    target::each_line(input, MAX_LINE, |text| {
         let word = if text.starts_with('{') {
             let object: NamedObject =
-                serde_json::from_str(text).map_err(|error| at(format!("not JSON: {error}")))?;
-            let id = object
-                .id
-                .ok_or_else(|| at("the object has no `id`".to_owned()))?;
+                serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
+            let id = object.id.ok_or("the object has no `id`")?;
             match object.host {
                 Some(host) => format!("{host}/{id}"),
                 None => id,
@@ -170,13 +152,13 @@ fn read_lines(
         } else {
             text.to_owned()
         };
-        let (host, identity) = split(&word, hosts).map_err(at)?;
+        let (host, identity) = split(&word, hosts)?;
         routed.entry(host).or_default().push(identity);
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
-/// The longest line that is read, as on one host.
+/// The longest line that is read: an object of `list` names all holders.
 const MAX_LINE: u64 = 1024 * 1024;
 /// The options that mean nothing where connections are named.
 const OF_FILTERS: [&str; 10] = [
