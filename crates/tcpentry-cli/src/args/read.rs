@@ -6,7 +6,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Command, CommandFactory as _, FromArgMatches as _};
 
 use super::answer::Answer;
-use super::habits::{commands, options, tools};
+use super::habits::{commands, foreign, tools};
 use super::line::Line;
 use super::{Args, definition, order};
 
@@ -79,7 +79,7 @@ pub(crate) fn arranged(typed: Vec<OsString>) -> Result<Line, Answer> {
     let nested = command.into_iter().flat_map(Command::get_subcommands);
     let commands: Vec<_> = nested.chain([command.unwrap_or(&definition)]).collect();
     let is_known = |option: &str| commands.iter().any(|it| has_option(it, option));
-    options::read(line, is_known, |option, next| {
+    foreign::read(line, is_known, |option, next| {
         order::takes_value(&definition, option, next)
     })
 }
