@@ -18,6 +18,7 @@ use tcpentry_testkit::{skip, until};
 use crate::guard::Service;
 use crate::lab::{
     CLIENT, CLIENT_V6, CONTAINER, HERE, HERE_V6, OTHER, RESET, Stage, listen, on_a_stage, told,
+    with_two_subflows,
 };
 use crate::util::{Run, is_alive};
 
@@ -698,22 +699,17 @@ fn a_blocklist_goes_to_the_service_as_a_whole_and_takes_15_mb_at_most() {
 
 #[test]
 fn an_mptcp_connection_ends_by_any_subflow_but_not_beside_an_excepted_one() {
-    on_a_stage(|stage| {
-        let (ends, _listener) = match stage.connect_by_two_subflows(8080) {
-            Ok(made) => made,
-            Err(reason) => skip!("{reason}"),
-        };
-        let _held = stage.hold(&ends.server);
+    with_two_subflows(|stage, ends| {
         let refused = stage.run(&format!("ban {CLIENT} --except {OTHER}"));
         assert_eq!(refused.code, 3, "{} {}", refused.out, refused.err);
         let why = "ends with all its subflows";
         assert!(refused.err.contains(why), "{}", refused.err);
-        assert!(is_alive(&ends));
+        assert!(is_alive(ends));
 
         let ended = stage.run(&format!("ban {CLIENT}"));
         assert_eq!(ended.code, 0, "{} {}", ended.out, ended.err);
         let also = format!("ends with all its subflows, including {HERE}:8080 {OTHER}:");
         assert!(ended.err.contains(&also), "{} {}", ended.out, ended.err);
-        assert!(!is_alive(&ends));
+        assert!(!is_alive(ends));
     });
 }

@@ -244,15 +244,20 @@ fn a_shell_completes(shell: &'static Shell) {
         discard(&tmux);
 
         // A name is quoted so that it is only a name.
-        tmux.types("tcpentry list --json process zz");
-        tmux.press("Tab");
-        tmux.await_text("pwn");
-        tmux.press("Enter");
-        tmux.await_screen("the connection of that process", |screen| {
-            screen.contains("\"state\"")
-        });
-        assert!(!tmux.folder().join("pwn").exists(), "the name has been run");
+        a_name_is_only_a_name(&tmux, "tcpentry list --json process zz");
     });
+}
+
+/// Has the shell complete a line whose process's name would make a file `pwn` if it were run, and runs the line.
+fn a_name_is_only_a_name(tmux: &Tmux, typed: &str) {
+    tmux.types(typed);
+    tmux.press("Tab");
+    tmux.await_text("pwn");
+    tmux.press("Enter");
+    tmux.await_screen("the connection of that process", |screen| {
+        screen.contains("\"state\"")
+    });
+    assert!(!tmux.folder().join("pwn").exists(), "the name has been run");
 }
 
 #[test]
@@ -317,14 +322,7 @@ fn a_shell_quotes(shell: &'static Shell) {
         // What can be quoted is still offered.
         let ends = tcp::connected();
         let _named = Named::holding(ends.server, b"rr $(>pwn)`x`");
-        tmux.types("tcpentry list --json process \"rr");
-        tmux.press("Tab");
-        tmux.await_text("pwn");
-        tmux.press("Enter");
-        tmux.await_screen("the connection of that process", |screen| {
-            screen.contains("\"state\"")
-        });
-        assert!(!tmux.folder().join("pwn").exists(), "the name has been run");
+        a_name_is_only_a_name(&tmux, "tcpentry list --json process \"rr");
     });
 }
 

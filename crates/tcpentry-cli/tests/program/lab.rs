@@ -23,7 +23,7 @@ pub(crate) struct Stage {
 }
 
 /// The process that waits for one that holds an end.
-pub(crate) struct Held(Child);
+struct Held(Child);
 
 impl Drop for Held {
     fn drop(&mut self) {
@@ -45,6 +45,19 @@ pub(crate) fn on_a_stage(body: impl FnOnce(&Stage) + Send + 'static) {
     isolated(|| match World::fresh() {
         Ok(world) => body(&Stage::new(world)),
         Err(reason) => skip!("{reason}"),
+    });
+}
+
+/// Runs a test on a stage with an MPTCP connection to port 8080 of this host by two subflows, from [`CLIENT`] and from
+/// [`OTHER`], which a process of its world holds; or skips it.
+pub(crate) fn with_two_subflows(body: impl FnOnce(&Stage, &Ends) + Send + 'static) {
+    on_a_stage(|stage| {
+        let (ends, _listener) = match stage.connect_by_two_subflows(8080) {
+            Ok(made) => made,
+            Err(reason) => skip!("{reason}"),
+        };
+        let _held = stage.hold(&ends.server);
+        body(stage, &ends);
     });
 }
 
@@ -113,10 +126,7 @@ impl Stage {
 
     /// Makes an MPTCP connection to this host, whose subflows come from two addresses of the client: [`CLIENT`] and
     /// [`OTHER`]. Returns the reason where that is not to be had.
-    pub(crate) fn connect_by_two_subflows(
-        &self,
-        port: u16,
-    ) -> Result<(Ends, TcpListener), &'static str> {
+    fn connect_by_two_subflows(&self, port: u16) -> Result<(Ends, TcpListener), &'static str> {
         mptcp::add_subflows_from(HERE)?;
         self.client.run(|| mptcp::add_subflows_from(OTHER))?;
         let at = SocketAddr::new(HERE.parse().unwrap(), port);
@@ -138,7 +148,7 @@ impl Stage {
 
     /// Has a process of this world hold an end, too, until it is dropped: what no process holds that one can see can't be
     /// borrowed.
-    pub(crate) fn hold(&self, end: &TcpStream) -> Held {
+    fn hold(&self, end: &TcpStream) -> Held {
         let end = OwnedFd::from(end.try_clone().unwrap());
         let mut holder = self.world.command("sleep");
         let holder = Held(holder.arg("1000").stdin(end).spawn().unwrap());

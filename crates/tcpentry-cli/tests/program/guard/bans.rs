@@ -4,10 +4,10 @@ use std::io::{Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 
-use tcpentry_testkit::{skip, until};
+use tcpentry_testkit::until;
 
 use super::{Service, rule};
-use crate::lab::{CLIENT, HERE, OTHER, RESET, Stage, listen, on_a_stage, told};
+use crate::lab::{CLIENT, HERE, OTHER, RESET, Stage, listen, on_a_stage, told, with_two_subflows};
 use crate::util::is_alive;
 
 const RULE: &str = "[rule.bans]\nwhen = \"ban\"\ndelete = \"dst $elements\"\nnetns = \"all\"\n";
@@ -55,36 +55,27 @@ fn what_is_handed_over_ends_here_and_behind_published_ports() {
 
 #[test]
 fn what_is_never_taken_is_not_ended_by_another_subflow() {
-    on_a_stage(|stage| {
-        let (ends, _listener) = match stage.connect_by_two_subflows(8080) {
-            Ok(made) => made,
-            Err(reason) => skip!("{reason}"),
-        };
+    with_two_subflows(|stage, ends| {
         let rules = format!("[guard]\nnever = [\"{OTHER}\"]\n{RULE}");
         let service = Service::start(stage.command(&[]), &rules);
         ban(stage, &format!("add {CLIENT}\n"));
         service.logs(&format!("guarded: {HERE}:8080 {CLIENT}:"));
         service.logs("is not selected");
         assert_eq!(number(stage, "guarded"), 1);
-        assert!(is_alive(&ends));
+        assert!(is_alive(ends));
     });
 }
 
 #[test]
 fn the_subflows_that_end_with_a_banned_one_are_named() {
-    on_a_stage(|stage| {
-        let (ends, _listener) = match stage.connect_by_two_subflows(8080) {
-            Ok(made) => made,
-            Err(reason) => skip!("{reason}"),
-        };
-        let _held = stage.hold(&ends.server);
+    with_two_subflows(|stage, ends| {
         let service = Service::start(stage.command(&[]), RULE);
         ban(stage, &format!("add {CLIENT}\n"));
         service.logs(&format!("deleted: {HERE}:8080 {CLIENT}:"));
         service.logs(&format!(
             "with the other subflows of its MPTCP connection: {HERE}:8080 {OTHER}:"
         ));
-        assert!(!is_alive(&ends));
+        assert!(!is_alive(ends));
     });
 }
 
