@@ -167,8 +167,9 @@ impl<'w> OwnerThread<'w> {
         let Some(server) = self.accept(tuple, MAX_WAIT) else {
             // Its request was deleted by a pair; the client learns it when it sends.
             oracle.counts.unaccepted.fetch_add(1, SeqCst);
-            let _ = send(&client, &[0], SendFlags::NOSIGNAL);
-            let fates = [fate(&client, None, MAX_WAIT), Fate::Missing];
+            // Where it was deleted itself, this returns the error, which no later call does.
+            let seen = send(&client, &[0], SendFlags::NOSIGNAL).err();
+            let fates = [fate(&client, seen, MAX_WAIT), Fate::Missing];
             self.retire(slot, self.number, [Some(end), None], fates, before);
             return;
         };
