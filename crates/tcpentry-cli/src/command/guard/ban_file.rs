@@ -16,8 +16,9 @@ pub(super) fn path() -> PathBuf {
 
 /// Reads those that have not expired; of a line that is not understood nothing is known, and the others stand.
 pub(super) fn read(path: &Path) -> io::Result<Vec<(Prefix, Option<Duration>)>> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
+    let text = match fs::read(path) {
+        // A line that a crash has spoiled is one that is not understood.
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
@@ -86,11 +87,8 @@ mod tests {
             ("2001:db8::1".parse().unwrap(), Some(Duration::ZERO)),
         ];
         write(&path, bans.into_iter()).unwrap();
-        fs::write(
-            &path,
-            fs::read_to_string(&path).unwrap() + "nonsense\n192.0.2.2 x\n",
-        )
-        .unwrap();
+        let spoiled = b"nonsense\n192.0.2.2 x\n192.0.2.\xff\n\0\0\n".as_slice();
+        fs::write(&path, [spoiled, &fs::read(&path).unwrap()].concat()).unwrap();
         let read = read(&path).unwrap();
         assert_eq!(read.len(), 2);
         assert_eq!(read[0], bans[0]);

@@ -36,7 +36,7 @@ use crate::args::GuardRunArgs;
 use crate::command::bans::BanChange;
 use crate::command::delete::interrupt::Interrupt;
 use crate::exit::Exit;
-use crate::message::{print_error, print_failure};
+use crate::message::{print_error, print_failure, print_hint};
 use crate::privilege;
 use reports::Reports;
 use sources::{Heard, Sources};
@@ -58,7 +58,14 @@ pub(super) fn run(args: &GuardRunArgs) -> Exit {
         Ok(mut service) => service.run(),
         Err(error) => {
             print_error(&format!("guard: {error}"));
-            Exit::Failed
+            if error.kind() != io::ErrorKind::PermissionDenied {
+                return Exit::Failed;
+            }
+            print_hint(
+                "start it as its unit does (`systemctl start tcpentry-guard`), as root, or with a \
+                 RUNTIME_DIRECTORY of your own",
+            );
+            Exit::Denied
         }
     }
 }
