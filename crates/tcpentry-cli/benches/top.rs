@@ -27,6 +27,9 @@ fn main() {
         group.bench_function(id("arrange"), |bencher| {
             bencher.iter(|| refresh.arranged());
         });
+        group.bench_function(id("arrange again"), |bencher| {
+            bencher.iter(|| refresh.arranged_again());
+        });
         let order = refresh.arranged();
         group.bench_function(id("take"), |bencher| {
             bencher.iter_batched(

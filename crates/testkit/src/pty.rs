@@ -44,6 +44,11 @@ impl Terminal {
         self.slave.try_clone().expect("dup").into()
     }
 
+    /// Returns the side of screen and keyboard, for a caller that reads the screen itself.
+    pub fn outside(&self) -> File {
+        self.master.try_clone().expect("dup").into()
+    }
+
     /// Returns a command that runs in a session of its own with this as its controlling terminal, so that
     /// Ctrl-C reaches it; the caller adds arguments. Its exit code is the program's.
     pub fn command(&self, program: &str) -> Command {
@@ -59,8 +64,7 @@ impl Terminal {
 
     /// Types a text: `\x03` is Ctrl-C, `\x04` Ctrl-D.
     pub fn type_in(&self, text: &str) {
-        let mut keyboard = File::from(self.master.try_clone().expect("dup"));
-        keyboard.write_all(text.as_bytes()).expect("type");
+        self.outside().write_all(text.as_bytes()).expect("type");
     }
 
     /// Returns everything shown so far, including the echo of what was typed.

@@ -9,7 +9,7 @@ use tcpentry::connection::TcpInfo;
 use tcpentry::{Connection, Cookie, Inode, Pair, State};
 
 use super::message::Update;
-use super::model::{Arranged, Arrangement, Baseline, Find, Frame, Row, RowKey};
+use super::model::{Arranged, Arrangement, Baseline, Find, Frame, Row, RowKey, RowNames, Sorter};
 use super::state::Top;
 use super::view::{self, Signs, Theme};
 use crate::args::TopColumn;
@@ -19,6 +19,7 @@ use crate::args::TopColumn;
 pub struct Refresh {
     rows: Vec<Row>,
     frame: Arc<Frame>,
+    sorter: Sorter,
     top: Top,
     terminal: Terminal<TestBackend>,
     now: Instant,
@@ -28,7 +29,12 @@ impl Refresh {
     /// Returns a table of established connections of a server.
     pub fn of(rows: u32) -> Self {
         let now = Instant::now();
-        let rows: Vec<_> = (1..=rows).map(|number| row(number, now)).collect();
+        let names = Arc::new(RowNames {
+            user: Some("root".into()),
+            ..RowNames::default()
+        });
+        let row = |number| row(number, Arc::clone(&names), now);
+        let rows: Vec<_> = (1..=rows).map(row).collect();
         let arrangement = Arrangement::default();
         let top = Top::new(
             TopColumn::DEFAULT.to_vec(),
@@ -40,6 +46,7 @@ impl Refresh {
         let mut refresh = Self {
             rows,
             frame: Arc::new(frame),
+            sorter: Sorter::default(),
             top,
             terminal,
             now,
@@ -59,13 +66,22 @@ impl Refresh {
         frame.present
     }
 
-    /// Sorts the frame, as the worker does.
+    /// Sorts a frame of which no order is known.
     pub fn arranged(&self) -> FrameOrder {
         FrameOrder(Arranged::new(
             &self.frame,
             Arrangement::default(),
             &Find::default(),
         ))
+    }
+
+    /// Sorts the frame from the order of the one before, as the worker does.
+    pub fn arranged_again(&mut self) -> FrameOrder {
+        let find = Find::default();
+        let arranged = self
+            .sorter
+            .arrange(&self.frame, Arrangement::default(), &find);
+        FrameOrder(arranged)
     }
 
     /// Applies the worker's update; keys wait for it.
@@ -111,7 +127,7 @@ pub struct Rows(Vec<Row>);
 #[derive(Clone, Debug)]
 pub struct FrameOrder(Arranged);
 
-fn row(number: u32, seen: Instant) -> Row {
+fn row(number: u32, names: Arc<RowNames>, seen: Instant) -> Row {
     // Neighbours in the kernel's table are not neighbours by address.
     let [a, b, c, d] = number.wrapping_mul(0x9e37_79b1).to_be_bytes();
     let local = "192.0.2.1:443".parse().expect("it is an end");
@@ -121,8 +137,5 @@ fn row(number: u32, seen: Instant) -> Row {
     let mut connection = Connection::named(pair, cookie, State::Established);
     connection.inode = Inode::new(number);
     connection.info = Some(Box::new(TcpInfo::default()));
-    Row {
-        user: Some("root".into()),
-        ..Row::new(RowKey { netns: 0, cookie }, connection, seen)
-    }
+    Row::new(RowKey { netns: 0, cookie }, connection, names, seen)
 }

@@ -91,7 +91,7 @@ impl From<&Row> for SocketTarget {
         Self {
             key: row.key,
             connection: row.connection.clone(),
-            netns: row.netns.clone(),
+            netns: row.names.netns.clone(),
         }
     }
 }

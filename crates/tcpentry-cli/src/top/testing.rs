@@ -218,7 +218,7 @@ pub(super) fn answer(serial: u64, targets: Vec<SocketTarget>, protected: &[u64])
         holders: "7 nginx".to_owned(),
         user: "root".to_owned(),
         deletability: if protected.contains(&target.key.cookie.value()) {
-            Deletability::No(guarded())
+            guarded().into()
         } else {
             Deletability::By(Method::SockDiag)
         },

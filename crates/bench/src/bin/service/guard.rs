@@ -13,6 +13,7 @@ use tcpentry_testkit::Namespace;
 use tcpentry_testkit::link::ip;
 use tcpentry_testkit::tcp;
 
+use crate::process::{self, millis};
 use crate::{Args, crowd, summary};
 
 pub(crate) fn measure(args: &Args) -> Result<()> {
@@ -22,17 +23,17 @@ pub(crate) fn measure(args: &Args) -> Result<()> {
     println!("\n`guard run` beside {} connections", args.sockets);
     let service = Service::start(&args.program, BY_EVENT)?;
     events(&clients, args.rounds)?;
-    let idle = service.usage_over(IDLE)?;
+    let idle = process::usage_over(service.0.id(), IDLE)?;
     println!(
         "  idle, two rules of events        {:.2} ms of CPU and {} wake-ups in {} s; {:.1} MB resident",
         millis(idle.cpu),
         idle.switches,
         IDLE.as_secs(),
-        service.resident()? / 1024.0
+        process::memory(service.0.id(), "VmRSS:")?
     );
     drop(service);
     let service = Service::start(&args.program, BY_TIME)?;
-    let rounds = service.usage_over(IDLE)?;
+    let rounds = process::usage_over(service.0.id(), IDLE)?;
     println!(
         "  a round of `every`               {:.1} ms of CPU",
         millis(rounds.cpu) / f64::from(u32::try_from(IDLE.as_secs())?)
@@ -133,12 +134,6 @@ fn run(command: &mut Command) -> Result<()> {
 /// A running service; dropping it ends it.
 struct Service(Child);
 
-/// The resources that a service has used.
-struct Usage {
-    cpu: Duration,
-    switches: u64,
-}
-
 impl Service {
     /// Starts it, and waits until it has read the table.
     fn start(program: &Path, rules: &str) -> Result<Self> {
@@ -171,39 +166,6 @@ impl Service {
             fs::read_to_string(folder.join("log"))?
         )
     }
-
-    fn usage_over(&self, time: Duration) -> Result<Usage> {
-        let before = self.usage()?;
-        thread::sleep(time);
-        let after = self.usage()?;
-        Ok(Usage {
-            cpu: after.cpu.saturating_sub(before.cpu),
-            switches: after.switches - before.switches,
-        })
-    }
-
-    /// Returns the sums over its threads: `schedstat`, and voluntary context switches, one for each wake-up.
-    fn usage(&self) -> Result<Usage> {
-        let (mut nanos, mut switches) = (0, 0);
-        for task in fs::read_dir(format!("/proc/{}/task", self.0.id()))? {
-            let task = task?.path();
-            let stat = fs::read_to_string(task.join("schedstat"))?;
-            nanos += stat.split(' ').next().unwrap_or_default().parse::<u64>()?;
-            switches += number(
-                &fs::read_to_string(task.join("status"))?,
-                "voluntary_ctxt_switches:",
-            )?;
-        }
-        Ok(Usage {
-            cpu: Duration::from_nanos(nanos),
-            switches,
-        })
-    }
-
-    fn resident(&self) -> Result<f64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
-        Ok(f64::from(u32::try_from(number(&status, "VmRSS:")?)?))
-    }
 }
 
 impl Drop for Service {
@@ -211,18 +173,6 @@ impl Drop for Service {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-/// Returns the number of a line of `/proc/PID/status`.
-fn number(status: &str, name: &str) -> Result<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix(name));
-    let text = line.with_context(|| format!("no {name}"))?;
-    let digits = text.split_whitespace().next().unwrap_or_default();
-    Ok(digits.parse()?)
-}
-
-fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1000.0
 }
 
 const CONNECTIONS: usize = 100;

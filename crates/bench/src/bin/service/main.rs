@@ -1,8 +1,11 @@
-//! `cargo xtask service`: `tcpentry ban` across many namespaces, and `tcpentry guard run` beside a large table.
+//! `cargo xtask service`: `tcpentry ban` across many namespaces, `tcpentry guard run` beside a large table, and
+//! `tcpentry top` of one.
 
 mod ban;
 mod crowd;
 mod guard;
+mod process;
+mod top;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,7 +16,9 @@ use tcpentry_testkit::netns::allow_many_descriptors;
 use tcpentry_testkit::world::World;
 
 #[derive(Parser)]
-#[command(about = "Measure `tcpentry ban` across namespaces, and `tcpentry guard run`")]
+#[command(
+    about = "Measure `tcpentry ban` across namespaces, `tcpentry guard run` and `tcpentry top`"
+)]
 struct Words {
     #[command(subcommand)]
     part: Part,
@@ -41,15 +46,30 @@ struct Args {
     namespaces: u32,
     #[arg(long, default_value_t = 20)]
     rounds: u32,
+    /// Only this: `ban`, `guard` or `top`
+    #[arg(long)]
+    only: Option<String>,
 }
+
+type Measure = fn(&Args) -> Result<()>;
+
+const SUBJECTS: [(&str, Measure); 3] = [
+    ("ban", ban::measure),
+    ("guard", guard::measure),
+    ("top", top::measure),
+];
 
 fn main() -> Result<()> {
     match Words::parse().part {
         Part::Run(args) => in_a_world(&args),
         Part::Inside(args) => {
             allow_many_descriptors();
-            ban::measure(&args)?;
-            guard::measure(&args)
+            for (subject, measure) in SUBJECTS {
+                if args.only.as_deref().is_none_or(|only| only == subject) {
+                    measure(&args)?;
+                }
+            }
+            Ok(())
         }
         Part::Hold { first, count } => crowd::hold(first, count),
     }
@@ -73,6 +93,7 @@ fn in_a_world(args: &Args) -> Result<()> {
                 .iter()
                 .flat_map(|(name, value)| [(*name).to_owned(), value.to_string()]),
         )
+        .args(args.only.iter().map(|only| format!("--only={only}")))
         .status()?;
     if !status.success() {
         bail!("the measurement: {status}");

@@ -22,6 +22,66 @@ pub(crate) struct Arranged {
     pub(crate) groups: Vec<Group>,
 }
 
+/// Sorts one frame after the other, each from the order of the one before: that has hardly changed, and what is nearly sorted
+/// is sorted soon.
+#[derive(Debug, Default)]
+pub(crate) struct Sorter {
+    /// The number of the frame.
+    serial: u64,
+    /// The order of the rows that were found in it.
+    order: Vec<u32>,
+}
+
+impl Sorter {
+    /// Sorts and groups the rows of a frame that are found.
+    pub(crate) fn arrange(
+        &mut self,
+        frame: &Frame,
+        arrangement: Arrangement,
+        find: &Find,
+    ) -> Arranged {
+        let row = |place: u32| &frame.rows[place as usize];
+        let mut order = self.nearly(frame);
+        let mut finder = Finder::of(find);
+        order.retain(|place| finder.finds(row(*place)));
+        // Of the stable kind, because that one makes use of what is in order.
+        order.sort_by(|a, b| arrangement.compare(row(*a), row(*b)));
+        self.serial = frame.serial;
+        self.order.clone_from(&order);
+        Arranged::of(frame, arrangement, order)
+    }
+
+    /// Returns all rows, those that are known in their last order.
+    fn nearly(&self, frame: &Frame) -> Vec<u32> {
+        let count = u32::try_from(frame.rows.len()).expect("a table has no 2^32 sockets");
+        let mut is_placed = vec![false; frame.rows.len()];
+        let mut order = Vec::with_capacity(frame.rows.len());
+        let mut place_now = Vec::new();
+        if frame.serial == self.serial + 1 {
+            place_now.resize(self.order.len(), None);
+            for (place, before) in (0..count).zip(&frame.places_before) {
+                let now = before.and_then(|before| place_now.get_mut(before as usize));
+                if let Some(now) = now {
+                    *now = Some(place);
+                }
+            }
+        }
+        for before in &self.order {
+            let now = if frame.serial == self.serial {
+                Some(*before)
+            } else {
+                place_now.get(*before as usize).copied().flatten()
+            };
+            if let Some(now) = now {
+                is_placed[now as usize] = true;
+                order.push(now);
+            }
+        }
+        order.extend((0..count).filter(|place| !is_placed[*place as usize]));
+        order
+    }
+}
+
 /// A line of the table.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum TableLine {
@@ -34,20 +94,19 @@ pub(crate) enum TableLine {
 impl Arranged {
     /// Sorts and groups the rows of a frame that are found.
     pub(crate) fn new(frame: &Frame, arrangement: Arrangement, find: &Find) -> Self {
-        let count = u32::try_from(frame.rows.len()).expect("a table has no 2^32 sockets");
+        Sorter::default().arrange(frame, arrangement, find)
+    }
+
+    /// Groups the rows of a frame, which are in their order.
+    fn of(frame: &Frame, arrangement: Arrangement, order: Vec<u32>) -> Self {
         let row = |place: u32| &frame.rows[place as usize];
-        let mut finder = Finder::of(find);
-        let mut order: Vec<u32> = (0..count)
-            .filter(|place| finder.finds(row(*place)))
-            .collect();
         let mut sum = RateSum::default();
-        for place in &order {
-            sum.add(row(*place));
+        let mut present = 0;
+        for row in order.iter().map(|place| row(*place)) {
+            sum.add(row);
+            present += usize::from(row.is_present());
         }
         let rates = sum.get();
-        let is_present = |place: &&u32| row(**place).is_present();
-        let present = order.iter().filter(is_present).count();
-        order.sort_unstable_by(|a, b| arrangement.compare(row(*a), row(*b)));
         if arrangement.grouping == Grouping::None {
             return Self {
                 present,
@@ -128,9 +187,9 @@ mod tests {
     #[test]
     fn equals_keep_their_places_and_what_is_unknown_comes_last() {
         let mut slow = row(1);
-        slow.connection.info.as_mut().unwrap().rtt = std::time::Duration::from_secs(1);
+        slow.counters.as_mut().unwrap().rtt = 1_000_000;
         let mut unknown = row(2);
-        unknown.connection.info = None;
+        unknown.counters = None;
         let frame = frame(vec![unknown, row(4), slow, row(3)]);
         let by = Arrangement {
             by: TopColumn::Rtt,
@@ -144,11 +203,46 @@ mod tests {
         assert_eq!(cookies(&frame, descending), [1, 3, 4, 2]);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn each_frame_is_in_the_order_that_it_has_by_itself(
+            frames in proptest::collection::vec(
+                (proptest::collection::vec((1_u64..40, 0_u32..4), 0..30), 0_usize..3, 0_usize..3),
+                1..8,
+            ),
+        ) {
+            let mut sorter = Sorter::default();
+            let mut frame = Frame::default();
+            for (rows, by, find) in frames {
+                let rows = rows.into_iter().map(|(cookie, queue)| {
+                    let mut row = row(cookie);
+                    row.connection.recv_queue = queue;
+                    row
+                });
+                frame = frame.followed_by(rows.collect(), Baseline::Previous, Instant::now());
+                let arrangement = Arrangement {
+                    by: [TopColumn::Peer, TopColumn::RecvQueue, TopColumn::State][by],
+                    ..Arrangement::default()
+                };
+                let find = Find::of(["", "198.51.100.1", "198.51.100.2"][find]);
+                let alone = Arranged::new(&frame, arrangement, &find).order;
+                let mut sorted = sorter.arrange(&frame, arrangement, &find).order;
+                proptest::prop_assert_eq!(&sorted, &alone);
+                // The same frame, found and sorted otherwise.
+                sorted = sorter.arrange(&frame, Arrangement::default(), &Find::default()).order;
+                proptest::prop_assert_eq!(sorted.len(), frame.rows.len());
+                if frame.serial % 2 == 0 {
+                    let _ = sorter.arrange(&frame, arrangement, &find);
+                }
+            }
+        }
+    }
+
     #[test]
     fn all_words_are_on_a_row_that_is_found() {
         let mut held = row_of(2, State::CloseWait);
-        held.netns = Some("blue".into());
-        held.unit = Some("Nginx.service".into());
+        held.names_mut().netns = Some("blue".into());
+        held.names_mut().unit = Some("Nginx.service".into());
         held.resolved.holders = Some(std::sync::Arc::new(super::super::HolderNames {
             text: "77 nginx, 78 日本語Ä".to_owned(),
             ..Default::default()

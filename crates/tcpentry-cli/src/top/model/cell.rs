@@ -2,11 +2,11 @@
 
 use std::cmp::Ordering;
 use std::net::IpAddr;
-use std::time::Duration;
 
-use tcpentry::connection::{Device, TcpInfo};
+use tcpentry::connection::Device;
 use tcpentry::{Endpoint, Method, ScopedEndpoint, State};
 
+use super::counters::Counters;
 use super::row::{Deletability, Rates, Resolved, Row};
 use crate::args::TopColumn;
 use crate::output::duration;
@@ -79,10 +79,7 @@ impl TopColumn {
     /// Returns the text of a cell. Names are escaped where they are read.
     pub(crate) fn text(self, row: &Row, resolved: &Resolved) -> String {
         let connection = &row.connection;
-        let info = connection
-            .info
-            .as_deref()
-            .filter(|_| connection.state != State::Listening);
+        let counters = row.traffic();
         match self {
             Self::State => connection.state.to_string(),
             Self::Local => local(row),
@@ -93,16 +90,16 @@ impl TopColumn {
                 None if connection.inode.is_none() => NONE.to_owned(),
                 None => NOT_LOOKED_UP.to_owned(),
             },
-            Self::User => word(row.user.as_deref()),
+            Self::User => word(row.names.user.as_deref()),
             Self::Unit => word(row.unit().or(resolved.unit.as_deref())),
-            Self::Netns => word(row.netns.as_deref()),
+            Self::Netns => word(row.names.netns.as_deref()),
             Self::RecvQueue => connection.recv_queue.to_string(),
             Self::SendQueue => connection.send_queue.to_string(),
-            Self::Rtt => info.map_or(NONE.to_owned(), |info| duration(info.rtt)),
-            Self::Retransmits => info.map_or(NONE.to_owned(), |info| {
-                format!("{}/{}", info.retransmits, info.total_retransmits)
+            Self::Rtt => counters.map_or(NONE.to_owned(), |counters| duration(counters.rtt())),
+            Self::Retransmits => counters.map_or(NONE.to_owned(), |counters| {
+                format!("{}/{}", counters.retransmits, counters.total_retransmits)
             }),
-            Self::Idle => connection.idle().map_or(NONE.to_owned(), duration),
+            Self::Idle => row.idle().map_or(NONE.to_owned(), duration),
             Self::Received => row
                 .rates
                 .map_or(NONE.to_owned(), |rates| bytes(rates.received)),
@@ -124,14 +121,14 @@ impl TopColumn {
             Self::Local => way(end(a.connection.local()).cmp(&end(b.connection.local()))),
             Self::Peer => way(end(a.connection.peer()).cmp(&end(b.connection.peer()))),
             Self::Process => known_first(process(a), process(b), way),
-            Self::User => known_first(a.user.as_deref(), b.user.as_deref(), way),
+            Self::User => known_first(a.names.user.as_deref(), b.names.user.as_deref(), way),
             Self::Unit => known_first(a.unit(), b.unit(), way),
-            Self::Netns => known_first(a.netns.as_deref(), b.netns.as_deref(), way),
+            Self::Netns => known_first(a.names.netns.as_deref(), b.names.netns.as_deref(), way),
             Self::RecvQueue => way(a.connection.recv_queue.cmp(&b.connection.recv_queue)),
             Self::SendQueue => way(a.connection.send_queue.cmp(&b.connection.send_queue)),
             Self::Rtt => known_first(rtt(a), rtt(b), way),
             Self::Retransmits => known_first(retransmits(a), retransmits(b), way),
-            Self::Idle => known_first(a.connection.idle(), b.connection.idle(), way),
+            Self::Idle => known_first(a.idle(), b.idle(), way),
             Self::Received => known_first(
                 a.rates.map(|it| it.received),
                 b.rates.map(|it| it.received),
@@ -168,13 +165,13 @@ fn process(row: &Row) -> Option<&str> {
     (!holders.first.is_empty()).then_some(&*holders.first)
 }
 
-fn rtt(row: &Row) -> Option<Duration> {
-    Some(row.connection.info.as_deref()?.rtt)
+fn rtt(row: &Row) -> Option<u32> {
+    Some(row.counters.as_ref()?.rtt)
 }
 
 fn retransmits(row: &Row) -> Option<(u8, u32)> {
-    let info = row.connection.info.as_deref()?;
-    Some((info.retransmits, info.total_retransmits))
+    let counters = row.counters.as_ref()?;
+    Some((counters.retransmits, counters.total_retransmits))
 }
 
 fn deletability_rank(row: &Row) -> Option<u8> {
@@ -187,7 +184,7 @@ fn deletability_rank(row: &Row) -> Option<u8> {
 
 /// Returns the local end with the device that the socket is bound to, as `delete` takes it.
 pub(super) fn local(row: &Row) -> String {
-    let device = row.device.as_deref();
+    let device = row.names.device.as_deref();
     let device = device.map(|name| Device::Name(name.to_owned()));
     ScopedEndpoint::new(row.connection.local(), device).to_string()
 }
@@ -209,13 +206,13 @@ pub(super) fn bytes(bytes: f64) -> String {
 }
 
 /// Formats the bytes that a connection has moved.
-pub(crate) fn describe_total(info: &TcpInfo) -> String {
+pub(crate) fn describe_total(counters: &Counters) -> String {
     #[expect(clippy::cast_precision_loss, reason = "it is a number for people")]
     let text = |count: u64| bytes(count as f64);
     format!(
         "in {} out {}",
-        text(info.bytes_received),
-        text(info.bytes_acked)
+        text(counters.bytes_received),
+        text(counters.bytes_acked)
     )
 }
 

@@ -56,9 +56,9 @@ impl<'f> Finder<'f> {
         let holders = row.resolved.holders.as_deref();
         let names = [
             holders.map(|holders| &*holders.text),
-            row.user.as_deref(),
+            row.names.user.as_deref(),
             row.unit(),
-            row.netns.as_deref(),
+            row.names.netns.as_deref(),
         ];
         for name in names.into_iter().flatten() {
             text.push('\n');

@@ -1,15 +1,17 @@
 //! The table as last read, and what has changed since the previous reading.
 
-use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use super::row::{Change, Rates, Row, RowKey};
+use super::predecessors::{Predecessor, Predecessors};
+use super::row::{Change, Rates, Row};
 
 /// One reading of the table.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Frame {
     /// The rows in no particular order; those that have left are kept for a while.
     pub(crate) rows: Vec<Row>,
+    /// The place that each row had in the frame before, if it was there.
+    pub(crate) places_before: Vec<Option<u32>>,
     /// The number of readings so far.
     pub(crate) serial: u64,
     /// The number of rows that are present.
@@ -49,38 +51,47 @@ impl Frame {
     }
 
     /// Returns the frame after this one, made of newly read rows. Duplicates, which a dump may contain, are removed.
-    pub(crate) fn followed_by(&self, rows: Vec<Row>, baseline: Baseline, now: Instant) -> Self {
-        let mut before: HashMap<RowKey, &Row> =
-            self.rows.iter().map(|row| (row.key, row)).collect();
+    pub(crate) fn followed_by(&self, mut rows: Vec<Row>, baseline: Baseline, now: Instant) -> Self {
         let is_first = self.serial == 0;
-        let mut next = Self {
-            rows: Vec::with_capacity(rows.len()),
+        let mut before = Predecessors::new(&self.rows);
+        let mut places_before = Vec::with_capacity(rows.len());
+        rows.retain_mut(|row| {
+            let place = match before.take(row.key) {
+                Predecessor::At(place, old) => {
+                    row.follow(old, baseline, now);
+                    Some(place)
+                }
+                Predecessor::Taken => return false,
+                Predecessor::None => {
+                    if !is_first && baseline != Baseline::Reset {
+                        row.change = Change::New { since: now };
+                        row.has_come = true;
+                    }
+                    None
+                }
+            };
+            places_before.push(place);
+            true
+        });
+        let present = rows.len();
+        if baseline != Baseline::Reset {
+            for (place, row) in before.left() {
+                let Some(row) = row.leaving(now) else {
+                    continue;
+                };
+                rows.push(row);
+                places_before.push(Some(place));
+            }
+        }
+        Self {
+            rows,
+            places_before,
+            present,
             serial: self.serial + 1,
             read_at: Some(now),
             is_reset: baseline == Baseline::Reset,
             ..Self::default()
-        };
-        let mut seen = HashSet::with_capacity(rows.len());
-        for mut row in rows {
-            if !seen.insert(row.key) {
-                continue;
-            }
-            match before.remove(&row.key) {
-                Some(old) => row.follow(old, baseline, now),
-                None if is_first || baseline == Baseline::Reset => {}
-                None => {
-                    row.change = Change::New { since: now };
-                    row.has_come = true;
-                }
-            }
-            next.rows.push(row);
         }
-        next.present = next.rows.len();
-        if baseline != Baseline::Reset {
-            let left = before.into_values().filter_map(|row| row.leaving(now));
-            next.rows.extend(left);
-        }
-        next
     }
 }
 
@@ -110,10 +121,7 @@ impl Row {
     }
 
     fn rates_since(&self, old: &Self) -> Option<Rates> {
-        let infos = (
-            self.connection.info.as_ref()?,
-            old.connection.info.as_ref()?,
-        );
+        let infos = (self.counters.as_ref()?, old.counters.as_ref()?);
         let time = self.read_at.checked_duration_since(old.read_at)?;
         let time = time.as_secs_f64();
         #[expect(clippy::cast_precision_loss, reason = "it is a rate for people")]
@@ -223,8 +231,8 @@ mod tests {
         let start = Instant::now();
         let with = |bytes: u64, after: u64| {
             let mut row = row(1);
-            let info = row.connection.info.as_mut().unwrap();
-            (info.bytes_received, info.bytes_acked) = (bytes, 2 * bytes);
+            let counters = row.counters.as_mut().unwrap();
+            (counters.bytes_received, counters.bytes_acked) = (bytes, 2 * bytes);
             row.read_at = start + Duration::from_millis(after);
             row
         };
@@ -269,7 +277,7 @@ mod tests {
         assert_eq!(sum(&next), none);
         // A socket without counters.
         let mut closed = read(&[4], 0);
-        closed[0].connection.info = None;
+        closed[0].counters = None;
         let only = Frame::default().followed_by(closed, Baseline::Reset, start);
         assert_eq!(sum(&only), none);
     }

@@ -47,15 +47,15 @@ impl GroupKey {
                 None if row.connection.inode.is_some() => Some(Self::NotLookedUp),
                 _ => None,
             },
-            Grouping::User => named(row.user.as_ref()),
+            Grouping::User => named(row.names.user.as_ref()),
             Grouping::Peer => Some(Self::Address(row.peer_address())),
             Grouping::Network => Some(Self::Network(network(row.peer_address()))),
             Grouping::Port => {
                 let port = row.connection.local().port();
-                Some(Self::Port(port, row.service.clone()))
+                Some(Self::Port(port, row.names.service.clone()))
             }
-            Grouping::Unit => named(row.unit.as_ref().or(row.resolved.unit.as_ref())),
-            Grouping::Netns => named(row.netns.as_ref()),
+            Grouping::Unit => named(row.names.unit.as_ref().or(row.resolved.unit.as_ref())),
+            Grouping::Netns => named(row.names.netns.as_ref()),
             Grouping::State => {
                 let state = row.connection.state;
                 Some(Self::State(rank(state), state))
@@ -162,14 +162,13 @@ impl Group {
         state.or_insert((connection.state, 0)).1 += 1;
         self.recv_queue += u64::from(connection.recv_queue);
         self.send_queue += u64::from(connection.send_queue);
-        self.longest_idle = self.longest_idle.max(connection.idle());
-        let info = connection.info.as_deref();
-        if let Some(info) = info.filter(|_| connection.state != State::Listening) {
-            self.worst_rtt = self.worst_rtt.max(Some(info.rtt));
+        self.longest_idle = self.longest_idle.max(row.idle());
+        if let Some(counters) = row.traffic() {
+            self.worst_rtt = self.worst_rtt.max(Some(counters.rtt()));
             let (now, total) = self.retransmits.unwrap_or_default();
             self.retransmits = Some((
-                now + u32::from(info.retransmits),
-                total.saturating_add(info.total_retransmits),
+                now + u32::from(counters.retransmits),
+                total.saturating_add(counters.total_retransmits),
             ));
         }
     }
@@ -264,7 +263,7 @@ type IsSame = fn(&Row, &Row) -> bool;
 /// The columns of names and ends, of which a group shows what all its rows have.
 const COMMON: [(TopColumn, IsSame); 6] = [
     (TopColumn::Local, |a, b| {
-        a.connection.local() == b.connection.local() && a.device == b.device
+        a.connection.local() == b.connection.local() && a.names.device == b.names.device
     }),
     (TopColumn::Peer, |a, b| {
         a.connection.peer() == b.connection.peer()
@@ -272,9 +271,9 @@ const COMMON: [(TopColumn, IsSame); 6] = [
     (TopColumn::Process, |a, b| {
         a.resolved.holders == b.resolved.holders
     }),
-    (TopColumn::User, |a, b| a.user == b.user),
+    (TopColumn::User, |a, b| a.names.user == b.names.user),
     (TopColumn::Unit, |a, b| a.unit() == b.unit()),
-    (TopColumn::Netns, |a, b| a.netns == b.netns),
+    (TopColumn::Netns, |a, b| a.names.netns == b.names.netns),
 ];
 
 /// The text where the rows of a group have several.

@@ -3,17 +3,21 @@
 mod arrange;
 mod arrangement;
 mod cell;
+mod counters;
 mod find;
 mod frame;
 mod group;
+mod predecessors;
 mod row;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub(crate) use arrange::{Arranged, TableLine};
+pub(crate) use arrange::{Arranged, Sorter, TableLine};
 pub(crate) use arrangement::Arrangement;
 pub(crate) use cell::{describe_rates, describe_total, short_state};
 pub(crate) use find::Find;
 pub(crate) use frame::{Baseline, Frame};
 pub(crate) use group::{Group, GroupKey};
-pub(crate) use row::{Change, Deletability, HolderNames, NotDeleted, Rates, Resolved, Row, RowKey};
+pub(crate) use row::{
+    Change, Deletability, HolderNames, NotDeleted, Rates, Resolved, Row, RowKey, RowNames,
+};

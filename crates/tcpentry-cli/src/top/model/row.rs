@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tcpentry::{Connection, Cookie, Method, Outcome, State};
 
+use super::counters::Counters;
 use crate::output::BETWEEN_HOLDERS;
 
 /// The identity of a row's socket: its cookie, in its network namespace.
@@ -22,16 +23,11 @@ pub(crate) struct RowKey {
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) key: RowKey,
+    /// The socket without its counters, of which `counters` has those that are shown.
     pub(crate) connection: Connection,
-    /// The name of its network namespace, where several are shown.
-    pub(crate) netns: Option<Arc<str>>,
-    /// The name of the device it is bound to.
-    pub(crate) device: Option<Arc<str>>,
-    pub(crate) user: Option<Arc<str>>,
-    /// Its container or unit, where the kernel reports the socket's cgroup.
-    pub(crate) unit: Option<Arc<str>>,
-    /// The name of the service of its local port.
-    pub(crate) service: Option<Arc<str>>,
+    pub(crate) counters: Option<Counters>,
+    /// The names of what it belongs to, shared by the rows that have the same.
+    pub(crate) names: Arc<RowNames>,
     /// The results of look-ups; only rows on the screen are looked up.
     pub(crate) resolved: Resolved,
     pub(crate) change: Change,
@@ -46,15 +42,17 @@ pub(crate) struct Row {
 
 impl Row {
     /// Returns the row of a socket of which nothing else is known yet.
-    pub(crate) fn new(key: RowKey, connection: Connection, read_at: Instant) -> Self {
+    pub(crate) fn new(
+        key: RowKey,
+        mut connection: Connection,
+        names: Arc<RowNames>,
+        read_at: Instant,
+    ) -> Self {
         Self {
             key,
+            counters: connection.info.take().map(|info| Counters::of(&info)),
             connection,
-            netns: None,
-            device: None,
-            user: None,
-            unit: None,
-            service: None,
+            names,
             resolved: Resolved::default(),
             change: Change::None,
             rates: None,
@@ -64,9 +62,29 @@ impl Row {
         }
     }
 
+    /// Returns the names, to be changed for this row alone.
+    #[cfg(test)]
+    pub(crate) fn names_mut(&mut self) -> &mut RowNames {
+        Arc::make_mut(&mut self.names)
+    }
+
     /// Returns the container or unit of the socket, or else of its holder.
     pub(crate) fn unit(&self) -> Option<&str> {
-        self.unit.as_deref().or(self.resolved.unit.as_deref())
+        let of_socket = self.names.unit.as_deref();
+        of_socket.or(self.resolved.unit.as_deref())
+    }
+
+    /// Returns the counters, where they mean something: a listener's are those of no connection.
+    pub(crate) fn traffic(&self) -> Option<&Counters> {
+        let counters = self.counters.as_ref();
+        counters.filter(|_| self.connection.state != State::Listening)
+    }
+
+    /// Returns the time since data was last sent or received.
+    pub(crate) fn idle(&self) -> Option<Duration> {
+        let counters = self.counters.as_ref();
+        let counters = counters.filter(|_| self.connection.state.is_synchronized());
+        counters.map(Counters::idle)
     }
 
     pub(crate) fn peer_address(&self) -> IpAddr {
@@ -77,6 +95,20 @@ impl Row {
     pub(crate) fn is_present(&self) -> bool {
         !matches!(self.change, Change::Left { .. })
     }
+}
+
+/// The names of what a socket belongs to.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct RowNames {
+    /// Its network namespace, where several are shown.
+    pub(crate) netns: Option<Arc<str>>,
+    /// The device it is bound to.
+    pub(crate) device: Option<Arc<str>>,
+    pub(crate) user: Option<Arc<str>>,
+    /// Its container or unit, where the kernel reports the socket's cgroup.
+    pub(crate) unit: Option<Arc<str>>,
+    /// The service of its local port.
+    pub(crate) service: Option<Arc<str>>,
 }
 
 /// The properties of a row that are expensive to look up.
@@ -129,7 +161,7 @@ impl HolderNames {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Deletability {
     By(Method),
-    No(NotDeleted),
+    No(Arc<NotDeleted>),
 }
 
 /// The reason why a socket was not or can't be deleted, and the way out.
@@ -138,6 +170,12 @@ pub(crate) struct NotDeleted {
     pub(crate) outcome: Outcome,
     pub(crate) cause: String,
     pub(crate) hint: Option<String>,
+}
+
+impl From<NotDeleted> for Deletability {
+    fn from(reason: NotDeleted) -> Self {
+        Self::No(Arc::new(reason))
+    }
 }
 
 impl From<&tcpentry::Error> for NotDeleted {
@@ -192,7 +230,7 @@ impl RateSum {
             // What has just come has moved next to nothing, and what has left moves nothing.
             (None, Change::New { .. } | Change::Left { .. }) => {}
             // A socket without counters moves no data any more.
-            (None, _) => self.is_unknown |= row.connection.info.is_some(),
+            (None, _) => self.is_unknown |= row.counters.is_some(),
         }
     }
 

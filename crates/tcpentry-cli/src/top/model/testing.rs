@@ -1,11 +1,12 @@
 //! Rows for tests.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use tcpentry::connection::TcpInfo;
 use tcpentry::{Connection, Cookie, Pair, State};
 
-use super::row::{Row, RowKey};
+use super::row::{Row, RowKey, RowNames};
 
 pub(crate) fn key(cookie: u64) -> RowKey {
     RowKey {
@@ -26,8 +27,9 @@ pub(crate) fn row_of(cookie: u64, state: State) -> Row {
     let mut connection = Connection::named(pair, key(cookie).cookie, state);
     connection.info = Some(Box::new(TcpInfo::default()));
     connection.inode = tcpentry::Inode::new(u32::try_from(cookie).unwrap());
-    Row {
+    let names = RowNames {
         user: Some("root".into()),
-        ..Row::new(key(cookie), connection, Instant::now())
-    }
+        ..RowNames::default()
+    };
+    Row::new(key(cookie), connection, Arc::new(names), Instant::now())
 }

@@ -146,7 +146,7 @@ impl Preview {
             .iter()
             .filter_map(|item| match &item.deletability {
                 Deletability::By(_) => None,
-                Deletability::No(failure) => Some((&item.target, failure)),
+                Deletability::No(failure) => Some((&item.target, &**failure)),
             })
     }
 

@@ -148,7 +148,7 @@ fn candidates(word: &str) -> Vec<CountedFilter> {
         let is_of = move |row: &Row| holders(row).any(|(_, it)| it.starts_with(&name));
         add(format!("process {word}*"), Box::new(is_of));
         let name = word.to_owned();
-        let is_of = move |row: &Row| row.user.as_deref() == Some(&name);
+        let is_of = move |row: &Row| row.names.user.as_deref() == Some(&name);
         add(format!("user {word}"), Box::new(is_of));
         let (name, service) = (word.to_owned(), format!("{word}.service"));
         let is_of = move |row: &Row| {
@@ -157,10 +157,10 @@ fn candidates(word: &str) -> Vec<CountedFilter> {
         };
         add(format!("unit {word}"), Box::new(is_of));
         let name = word.to_owned();
-        let is_of = move |row: &Row| row.netns.as_deref() == Some(&name);
+        let is_of = move |row: &Row| row.names.netns.as_deref() == Some(&name);
         add(format!("netns {word}"), Box::new(is_of));
         let name = word.to_owned();
-        let is_of = move |row: &Row| row.device.as_deref() == Some(&name);
+        let is_of = move |row: &Row| row.names.device.as_deref() == Some(&name);
         add(format!("dev {word}"), Box::new(is_of));
     } else if word.contains(':') && word.chars().all(is_label) {
         let name = word.to_owned();
@@ -263,10 +263,10 @@ mod tests {
             held(row_of(2, State::CloseWait), "8 rootkit"),
             held(row(3), "9 rootkit"),
         ];
-        rows[2].user = Some("x".into());
-        rows[1].netns = Some("root".into());
-        rows[1].unit = Some("docker:3f9c1a675236".into());
-        rows[2].unit = Some("x.service".into());
+        rows[2].names_mut().user = Some("x".into());
+        rows[1].names_mut().netns = Some("root".into());
+        rows[1].names_mut().unit = Some("docker:3f9c1a675236".into());
+        rows[2].names_mut().unit = Some("x.service".into());
         rows
     }
 

@@ -450,11 +450,10 @@ fn groups_are_sorted_by_their_size_or_by_the_number_that_rows_were_sorted_by() {
 fn groups_are_sorted_by_any_column() {
     let mut rows = two_groups();
     for (row, seconds) in rows.iter_mut().zip([5, 90, 5, 60, 60]) {
-        let info = row.connection.info.as_mut().unwrap();
-        info.last_data_sent = Duration::from_secs(seconds);
-        info.last_data_received = Duration::from_secs(seconds);
-        info.rtt = Duration::from_millis(200 - seconds);
-        row.connection.recv_queue = u32::try_from(100 - seconds).unwrap();
+        let counters = row.counters.as_mut().unwrap();
+        counters.idle = seconds * 1000;
+        counters.rtt = (200 - seconds) * 1000;
+        row.connection.recv_queue = 100 - seconds;
     }
     let mut desk = Desk::with(rows);
     by_state(&mut desk);
@@ -499,10 +498,10 @@ fn rows_are_grouped_by_any_property() {
         // Another service of that name.
         held(row(3), "nginx", 200),
     ];
-    rows[0].netns = Some("blue".into());
-    rows[1].user = Some("www".into());
-    rows[2].service = Some("https".into());
-    rows[2].unit = Some("nginx.service".into());
+    rows[0].names_mut().netns = Some("blue".into());
+    rows[1].names_mut().user = Some("www".into());
+    rows[2].names_mut().service = Some("https".into());
+    rows[2].names_mut().unit = Some("nginx.service".into());
     let mut mapped = row(4);
     let ends = ("[::ffff:10.0.0.1]:80", "[::ffff:198.51.100.9]:1");
     mapped.connection.pair = Pair::new(ends.0.parse().unwrap(), ends.1.parse().unwrap()).unwrap();
@@ -510,7 +509,7 @@ fn rows_are_grouped_by_any_property() {
     let ends = ("[::1]:80", "[2001:db8:1:2:3::4]:1");
     sixth.connection.pair = Pair::new(ends.0.parse().unwrap(), ends.1.parse().unwrap()).unwrap();
     sixth.connection.inode = None;
-    sixth.user = None;
+    sixth.names_mut().user = None;
     rows.extend([mapped, sixth]);
     let mut desk = Desk::with(rows);
     for (grouping, expected) in [
@@ -745,9 +744,9 @@ fn marks_survive_what_is_found() {
 #[test]
 fn tab_shows_one_exact_reading_after_the_other() {
     let mut rows = rows([1, 2, 3]);
-    rows[0].user = Some("blue".into());
-    rows[1].netns = Some("blue".into());
-    rows[2].netns = Some("blueish".into());
+    rows[0].names_mut().user = Some("blue".into());
+    rows[1].names_mut().netns = Some("blue".into());
+    rows[2].names_mut().netns = Some("blueish".into());
     let mut desk = Desk::with(rows);
     desk.type_in("/blue");
     assert_eq!(desk.lines(), [1, 2, 3]);
@@ -1109,7 +1108,7 @@ fn the_reason_why_not_leaves_the_keys_of_the_table() {
     desk.receive(Update::Resolved(vec![(
         key(1),
         Resolved {
-            deletability: Some(Deletability::No(guarded())),
+            deletability: Some(guarded().into()),
             ..Resolved::default()
         },
     )]));

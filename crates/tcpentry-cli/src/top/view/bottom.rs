@@ -66,7 +66,7 @@ fn refusal(top: &Top) -> Option<String> {
         .filter(|_| top.focus == Focus::Table && top.marks.is_empty())?;
     match top.resolved(row).deletability? {
         Deletability::No(refusal) => {
-            let hint = refusal.hint.map(|hint| format!(" ({hint})"));
+            let hint = refusal.hint.as_ref().map(|hint| format!(" ({hint})"));
             let hint = hint.unwrap_or_default();
             Some(format!("{}: {}{hint}", refusal.outcome, refusal.cause))
         }

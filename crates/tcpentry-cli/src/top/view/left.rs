@@ -49,7 +49,7 @@ fn entry_lines(entry: &LeftRow, theme: Theme, columns: u16, now: Instant) -> Vec
         (text(TopColumn::User), Cut::End),
         (format!("for {at_least}{}", duration(age)), Cut::End),
     ];
-    let moved = row.connection.info.as_deref().map(describe_total);
+    let moved = row.counters.as_ref().map(describe_total);
     let rest = moved.into_iter().chain(entry.ended_by().map(str::to_owned));
     let rest = rest.map(|text| (text, Cut::End));
     let room = usize::from(columns).saturating_sub(INDENT);

@@ -122,8 +122,8 @@ fn population(start: &[Row], seconds: u64) -> Vec<Row> {
                 workers => service.pid + 1 + i32::try_from(number).unwrap() % workers,
             };
             let text = format!("{pid} {}", service.name);
-            row.user = Some(service.user.into());
-            row.unit = Some(service.unit.into());
+            row.names_mut().user = Some(service.user.into());
+            row.names_mut().unit = Some(service.unit.into());
             row.resolved = Resolved {
                 holders: Some(Arc::new(match number {
                     // Inherited by another one.
@@ -143,16 +143,16 @@ fn population(start: &[Row], seconds: u64) -> Vec<Row> {
                 unit: None,
                 deletability: Some(Deletability::By(Method::SockDiag)),
             };
-            let info = row.connection.info.as_mut().unwrap();
-            info.rtt = Duration::from_micros(180 + 977 * (cookie % 40));
-            let idle = match row.connection.state {
-                State::CloseWait => Duration::from_secs(600 + 311 * number),
-                _ => Duration::from_millis(15 * cookie),
-            };
-            (info.last_data_sent, info.last_data_received) = (idle, idle);
-            info.bytes_received = seconds * 170 * (cookie * cookie % 97);
-            info.bytes_acked = seconds * 9_100 * (cookie * cookie % 89);
-            info.total_retransmits = u32::try_from(cookie % 7 / 5).unwrap();
+            let counters = row.counters.as_mut().unwrap();
+            let small = |number: u64| u32::try_from(number).unwrap();
+            counters.rtt = small(180 + 977 * (cookie % 40));
+            counters.idle = small(match row.connection.state {
+                State::CloseWait => 1000 * (600 + 311 * number),
+                _ => 15 * cookie,
+            });
+            counters.bytes_received = seconds * 170 * (cookie * cookie % 97);
+            counters.bytes_acked = seconds * 9_100 * (cookie * cookie % 89);
+            counters.total_retransmits = small(cookie % 7 / 5);
             if let Some(first) = start.first() {
                 row.read_at = first.read_at + Duration::from_secs(seconds);
             }

@@ -34,15 +34,14 @@ fn held_by(mut row: Row, name: &str) -> Row {
 /// Returns the connections of a server with three clients.
 fn served() -> Vec<Row> {
     let mut slow = held_by(row_of(3, State::CloseWait), "python3");
-    let info = slow.connection.info.as_mut().unwrap();
-    info.last_data_sent = Duration::from_secs(700);
-    info.last_data_received = Duration::from_secs(700);
-    info.total_retransmits = 4;
+    let counters = slow.counters.as_mut().unwrap();
+    counters.idle = 700_000;
+    counters.total_retransmits = 4;
     slow.connection.recv_queue = 1_234_567;
     let mut nobodys = row_of(2, State::TimeWait);
     nobodys.connection.inode = None;
-    nobodys.connection.info = None;
-    nobodys.user = None;
+    nobodys.counters = None;
+    nobodys.names_mut().user = None;
     vec![held_by(row(1), "nginx"), nobodys, slow]
 }
 
@@ -467,8 +466,8 @@ fn what_has_left_is_listed_with_who_had_it_how_long_and_who_ended_it() {
     let old = row_of(2, State::CloseWait);
     let mut desk = Desk::with(vec![old.clone()]);
     let mut come = held_by(row(1), "nginx");
-    let info = come.connection.info.as_mut().unwrap();
-    (info.bytes_received, info.bytes_acked) = (1_500, 20_000_000);
+    let counters = come.counters.as_mut().unwrap();
+    (counters.bytes_received, counters.bytes_acked) = (1_500, 20_000_000);
     desk.read(vec![old, come.clone()]);
     let closing = Row {
         read_at: come.read_at + Duration::from_secs(12),

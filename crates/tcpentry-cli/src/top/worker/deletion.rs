@@ -24,7 +24,7 @@ impl Worker {
         let mut answers: Vec<Option<Deletability>> = wanted
             .iter()
             .map(|(_, connection)| self.session.admit(connection).err())
-            .map(|refused| refused.map(|error| Deletability::No(NotDeleted::from(&error))))
+            .map(|refused| refused.map(|error| NotDeleted::from(&error).into()))
             .collect();
         for namespace in &mut self.namespaces {
             let here: Vec<usize> = (0..wanted.len())
@@ -38,7 +38,7 @@ impl Worker {
                 if let Some(place) = places.next() {
                     answers[*place] = Some(match result {
                         Ok(ending) => Deletability::By(ending.method),
-                        Err(error) => Deletability::No(NotDeleted::from(&error)),
+                        Err(error) => NotDeleted::from(&error).into(),
                     });
                 }
                 ControlFlow::Continue(())
@@ -48,7 +48,7 @@ impl Worker {
                 .table
                 .check_all(connections, &self.settings.options, record);
         }
-        let elsewhere = || Deletability::No(elsewhere());
+        let elsewhere = || elsewhere().into();
         answers
             .into_iter()
             .map(|answer| answer.unwrap_or_else(elsewhere))
@@ -68,7 +68,7 @@ impl Worker {
         let mut deletabilities = self.deletabilities(wanted);
         for (target, deletability) in targets.iter().zip(&mut deletabilities) {
             if let Some(refusal) = refusals.remove(&target.key) {
-                *deletability = Deletability::No(refusal);
+                *deletability = refusal.into();
             }
         }
         let selected = targets

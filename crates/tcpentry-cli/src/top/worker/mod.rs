@@ -21,7 +21,7 @@ use tcpentry::table::Devices;
 use tcpentry::{Attribution, Options, Selection, States};
 
 use super::message::{FilterProblem, SocketKind, SocketTarget, Update, WorkerCommand};
-use super::model::{Arranged, Arrangement, Baseline, Find, Frame, Resolved, RowKey};
+use super::model::{Arrangement, Baseline, Find, Frame, Resolved, RowKey, Sorter};
 use crate::args::{NetnsArgs, SelectArgs};
 use crate::own_session::SessionGuard;
 use crate::tables::selection::{self, FilterInput, Hosts, SelectionError};
@@ -73,10 +73,11 @@ pub(crate) struct Worker {
     attribution: Attribution,
     names: NameCache,
     holders: HolderCache,
-    resolved: HashMap<RowKey, Resolved>,
+    resolved: foldhash::HashMap<RowKey, Resolved>,
     session: SessionGuard,
     details: Option<SocketTarget>,
     frame: Arc<Frame>,
+    sorter: Sorter,
     baseline: Baseline,
     /// The time at which namespaces were last searched for.
     searched_at: Instant,
@@ -107,10 +108,11 @@ impl Worker {
             attribution: Attribution::new(),
             names: NameCache::default(),
             holders: HolderCache::default(),
-            resolved: HashMap::new(),
+            resolved: foldhash::HashMap::default(),
             session: SessionGuard::new(settings.own_session),
             details: None,
             frame: Arc::default(),
+            sorter: Sorter::default(),
             baseline: Baseline::Reset,
             searched_at: Instant::now(),
             settings,
@@ -377,8 +379,10 @@ impl Worker {
     }
 
     /// Sends the frame in the chosen order.
-    fn send_frame(&self) {
-        let arranged = Arranged::new(&self.frame, self.arrangement, &self.find);
+    fn send_frame(&mut self) {
+        let arranged = self
+            .sorter
+            .arrange(&self.frame, self.arrangement, &self.find);
         (self.send)(Update::Frame {
             frame: Arc::clone(&self.frame),
             arrangement: self.arrangement,

@@ -1,13 +1,17 @@
 //! The names of users, units and services, each looked up once.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
+use foldhash::HashMap;
+
 use tcpentry::escape::escape_for_terminal;
 use tcpentry::process::{CgroupPath, Cgroups, Container, OwnerSearch, Owners, Unit};
-use tcpentry::{Connection, SystemNames};
+use tcpentry::table::Devices;
+use tcpentry::{Connection, Interface, SystemNames};
 use uzers::UsersCache;
+
+use super::super::model::RowNames;
 
 #[derive(Default)]
 pub(super) struct NameCache {
@@ -19,11 +23,65 @@ pub(super) struct NameCache {
     services: Option<HashMap<u16, Arc<str>>>,
     /// A cgroup was found that has no name yet; it may be new.
     has_unknown: bool,
+    /// The names of the rows of this reading, by what they depend on.
+    shared: HashMap<NamesKey, Arc<RowNames>>,
+}
+
+/// The properties of a socket on which its names depend.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+struct NamesKey {
+    /// The worker's number of the namespace.
+    netns: u32,
+    interface: Option<Interface>,
+    uid: Option<u32>,
+    cgroup: Option<u64>,
+    /// The local port, if it has a service.
+    port: Option<u16>,
+}
+
+/// The network namespace of sockets that are given names.
+pub(super) struct NamespaceNames<'n> {
+    /// The worker's number of it.
+    pub(super) number: u32,
+    /// Its name, where several are shown.
+    pub(super) netns: Option<Arc<str>>,
+    pub(super) has_users: bool,
+    pub(super) devices: &'n mut Devices,
 }
 
 impl NameCache {
-    /// Allows what has no name yet to be looked up again.
-    pub(super) fn retry_unknown(&mut self) {
+    /// Returns the names of a row, which the rows share that have the same.
+    pub(super) fn of_row(
+        &mut self,
+        connection: &Connection,
+        place: &mut NamespaceNames<'_>,
+    ) -> Arc<RowNames> {
+        let service = self.service(connection.local().port());
+        let key = NamesKey {
+            netns: place.number,
+            interface: connection.interface(),
+            uid: connection.inode.map(|_| connection.uid),
+            cgroup: connection.cgroup,
+            port: service.as_ref().map(|_| connection.local().port()),
+        };
+        if let Some(names) = self.shared.get(&key) {
+            return Arc::clone(names);
+        }
+        let device = key.interface.map(|interface| place.devices.name(interface));
+        let names = Arc::new(RowNames {
+            netns: place.netns.clone(),
+            device: device.map(|device| device.to_string().into()),
+            user: self.user(connection, place.has_users),
+            unit: self.unit(connection),
+            service,
+        });
+        self.shared.insert(key, Arc::clone(&names));
+        names
+    }
+
+    /// Begins a reading: what has no name yet is looked up again.
+    pub(super) fn begin_reading(&mut self) {
+        self.shared.clear();
         if std::mem::take(&mut self.has_unknown) {
             self.cgroups = Cgroups::new();
             self.units.retain(|_, unit| unit.is_some());

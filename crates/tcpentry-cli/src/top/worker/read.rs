@@ -8,6 +8,7 @@ use tcpentry::filter::Truth;
 
 use super::super::message::Update;
 use super::super::model::{Baseline, Frame, Row, RowKey};
+use super::names::NamespaceNames;
 use super::{WatchedNamespace, Worker};
 
 impl Worker {
@@ -16,7 +17,7 @@ impl Worker {
         self.update_namespaces();
         let start = Instant::now();
         self.attribution.forget();
-        self.names.retry_unknown();
+        self.names.begin_reading();
         let mut reading = PartialFrame::default();
         for place in 0..self.namespaces.len() {
             match self.read_namespace(place, &mut reading) {
@@ -69,8 +70,12 @@ impl Worker {
             selection,
             devices,
         } = &mut namespaces[place];
-        let netns = opened.name.as_deref().filter(|_| several).map(Arc::from);
-        let has_users = opened.table.has_local_users();
+        let mut place = NamespaceNames {
+            number: *number,
+            netns: opened.name.as_deref().filter(|_| several).map(Arc::from),
+            has_users: opened.table.has_local_users(),
+            devices,
+        };
         let query = selection.query().clone().with_info();
         let rows = opened.table.connections(&query)?;
         for (count, connection) in rows.enumerate() {
@@ -90,16 +95,10 @@ impl Worker {
                 netns: *number,
                 cookie: connection.cookie,
             };
-            let interface = connection.interface();
-            reading.rows.push(Row {
-                netns: netns.clone(),
-                device: interface.map(|interface| devices.name(interface).to_string().into()),
-                user: names.user(&connection, has_users),
-                unit: names.unit(&connection),
-                service: names.service(connection.local().port()),
-                resolved: resolved.get(&key).cloned().unwrap_or_default(),
-                ..Row::new(key, connection, Instant::now())
-            });
+            let row_names = names.of_row(&connection, &mut place);
+            let mut row = Row::new(key, connection, row_names, Instant::now());
+            row.resolved = resolved.get(&key).cloned().unwrap_or_default();
+            reading.rows.push(row);
         }
         Ok(true)
     }

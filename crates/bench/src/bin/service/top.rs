@@ -1,0 +1,205 @@
+//! `tcpentry top` on a large table: the time from a key to the changed screen, the price of a refresh, and memory.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::num::NonZero;
+use std::path::Path;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::termios::{Winsize, tcsetwinsize};
+use tcpentry_testkit::pty::Terminal;
+use vt100::Parser;
+
+use crate::process::{self, millis};
+use crate::{Args, crowd};
+
+pub(crate) fn measure(args: &Args) -> Result<()> {
+    for sockets in [args.sockets / 5, args.sockets] {
+        let crowd = crowd::here(sockets)?;
+        let mut top = Top::start(&args.program, sockets)?;
+        println!("\n`top` of {sockets} connections, every second, {COLUMNS}x{LINES}");
+        top.refreshes()?;
+        for key in [Key::DOWN, Key::PAGE] {
+            top.scroll(key)?;
+        }
+        let peak = process::memory(top.process.id(), "VmHWM:")?;
+        println!("  peak                             {peak:.1} MiB");
+        drop((top, crowd));
+    }
+    Ok(())
+}
+
+/// A key and the one that takes it back.
+#[derive(Clone, Copy)]
+struct Key {
+    name: &'static str,
+    there: &'static str,
+    back: &'static str,
+}
+
+impl Key {
+    const DOWN: Self = Self {
+        name: "Down, Up",
+        there: "\x1b[B",
+        back: "\x1b[A",
+    };
+    const PAGE: Self = Self {
+        name: "PageDown, PageUp",
+        there: "\x1b[6~",
+        back: "\x1b[5~",
+    };
+}
+
+/// The program in a terminal; dropping it ends it.
+struct Top {
+    process: Child,
+    terminal: Terminal,
+    keyboard: File,
+    screen: Parser,
+}
+
+impl Top {
+    fn start(program: &Path, sockets: u32) -> Result<Self> {
+        let terminal = Terminal::open();
+        let size = Winsize {
+            ws_col: COLUMNS,
+            ws_row: LINES,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        tcsetwinsize(terminal.inside(), size)?;
+        // setsid(1) becomes the program, so that it has the pid of the program.
+        let program = program.to_str().context("its path is text")?;
+        let mut command = terminal.command(program);
+        command.args(["top", "--interval", "1"]);
+        command.env("TERM", "xterm-256color");
+        let process = command.spawn().context("start tcpentry top")?;
+        let mut top = Self {
+            process,
+            keyboard: terminal.outside(),
+            terminal,
+            screen: screen(),
+        };
+        let all = format!("{sockets} connections");
+        top.watch("the table", |screen| screen.contents().contains(&all))?;
+        Ok(top)
+    }
+
+    /// Reads what is drawn until the screen is as expected, and returns the time that it took.
+    fn watch(&mut self, what: &str, is_so: impl Fn(&vt100::Screen) -> bool) -> Result<Duration> {
+        let start = Instant::now();
+        let limit = Timespec {
+            tv_sec: 30,
+            tv_nsec: 0,
+        };
+        let mut text = [0; 4096];
+        while !is_so(self.screen.screen()) {
+            let ready = poll(
+                &mut [PollFd::new(&self.keyboard, PollFlags::IN)],
+                Some(&limit),
+            )?;
+            ensure!(
+                ready == 1,
+                "{what} is not on the screen:\n{}",
+                self.screen.screen().contents()
+            );
+            let length = self.keyboard.read(&mut text)?;
+            self.screen.process(&text[..length]);
+        }
+        Ok(start.elapsed())
+    }
+
+    /// Prints the price of a refresh.
+    fn refreshes(&mut self) -> Result<()> {
+        let pid = self.process.id();
+        // What is drawn fits into the terminal's buffer meanwhile.
+        let usage = process::usage_over(pid, REFRESHES)?;
+        println!(
+            "  a refresh                        {:.1} ms of CPU",
+            millis(usage.cpu) / REFRESHES.as_secs_f64()
+        );
+        let resident = process::memory(pid, "VmRSS:")?;
+        let peak = process::memory(pid, "VmHWM:")?;
+        println!(
+            "  memory                           {resident:.1} MiB resident, {peak:.1} at most"
+        );
+        Ok(())
+    }
+
+    /// Types without a pause, each key as soon as the last one is seen to have moved the cursor, and prints the times.
+    fn scroll(&mut self, key: Key) -> Result<()> {
+        let (mut times, mut old) = (Vec::new(), 0);
+        let end = Instant::now() + SCROLLING;
+        let mut is_there = false;
+        while Instant::now() < end {
+            let before = Cursor::on(self.screen.screen());
+            let typed = if is_there { key.back } else { key.there };
+            is_there = !is_there;
+            self.terminal.type_in(typed);
+            times.push(self.watch(key.name, |screen| Cursor::on(screen) != before)?);
+            let header = self.screen.screen().rows(0, COLUMNS).next();
+            old += usize::from(header.is_some_and(|header| header.contains(" old ")));
+        }
+        times.sort_unstable();
+        let at = |share: usize| millis(times[(times.len() - 1) * share / 1000]);
+        println!(
+            "  {:<32} {:.1} ms (median of {}), 99 %: {:.1}, 99.9 %: {:.1}, at most {:.1}; {old} screens of an old table",
+            key.name,
+            at(500),
+            times.len(),
+            at(990),
+            at(999),
+            at(1000)
+        );
+        Ok(())
+    }
+}
+
+impl Drop for Top {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Returns a screen on which nothing is drawn yet.
+fn screen() -> Parser {
+    let [lines, columns] = [LINES, COLUMNS].map(|it| NonZero::new(it).expect("it is not 0"));
+    Parser::new(lines, columns, 0)
+}
+
+/// What a key moves: the position in the header, and the line that is marked by colours.
+#[derive(Eq, PartialEq)]
+struct Cursor {
+    position: Option<String>,
+    line: Option<u16>,
+}
+
+impl Cursor {
+    fn on(screen: &vt100::Screen) -> Self {
+        let is_marked = |row: &u16| {
+            let cell = screen.cell(*row, COLUMNS / 2);
+            cell.is_some_and(|cell| cell.inverse() || cell.bgcolor() != vt100::Color::Default)
+        };
+        let mut rows = screen.rows(0, COLUMNS);
+        Self {
+            position: rows.find(|row| row.contains(" of ")).map(|row| {
+                let words = row.split_whitespace();
+                words
+                    .take_while(|word| *word != "of")
+                    .last()
+                    .unwrap_or_default()
+                    .to_owned()
+            }),
+            line: (2..LINES - 1).find(is_marked),
+        }
+    }
+}
+
+const COLUMNS: u16 = 120;
+const LINES: u16 = 40;
+const REFRESHES: Duration = Duration::from_secs(10);
+const SCROLLING: Duration = Duration::from_secs(15);
