@@ -4,12 +4,14 @@
 //! Where that is not permitted, the table is read once.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 
 use rustix::fs::{FileType, fstat};
 use rustix::net::{AddressFamily, SocketAddrAny, SocketType, getpeername, getsockname, sockopt};
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
+use tcpentry::connection::CompactConnection;
 use tcpentry::{Connection, Endpoint, Inode, Pair, Query, State, States, Target, TcpTable};
 
 use super::proc::is_in_first_namespace;
@@ -127,6 +129,10 @@ pub(super) struct Table {
     opened: Option<TcpTable>,
     listeners: Option<Vec<(u16, Option<Inode>)>>,
     pairs: Option<HashMap<Inode, Pair>>,
+    /// The number of connections that were not there.
+    misses: usize,
+    /// All of them by their ends, once many were not there.
+    all: Option<HashMap<(Endpoint, Endpoint), CompactConnection>>,
 }
 
 impl Table {
@@ -139,9 +145,34 @@ impl Table {
 
     /// Returns the socket of these ends in this namespace, unless it is a listener.
     pub(super) fn find(&mut self, pair: Pair) -> Option<Connection> {
+        if let Some(all) = &self.all {
+            return all.get(&(pair.local(), pair.peer())).map(Connection::from);
+        }
         // What is being accepted or ends in this moment carries no session, and a miss is the common answer.
-        let found = self.open()?.find_unconfirmed(&Target::Pair(pair)).ok()?;
-        (found.state != State::Listening).then_some(found)
+        let found = self.open()?.find_unconfirmed(&Target::Pair(pair)).ok();
+        if found.is_none() {
+            self.misses += 1;
+            if self.misses > MANY_MISSES {
+                let by_ends = |row: &Connection| {
+                    Some(((row.local(), row.peer()), CompactConnection::from(row)))
+                };
+                self.all = Some(self.connections(by_ends));
+            }
+        }
+        found.filter(|found| found.state != State::Listening)
+    }
+
+    /// Reads the whole table into a map.
+    fn connections<K: Eq + Hash, V>(
+        &mut self,
+        entry: impl Fn(&Connection) -> Option<(K, V)>,
+    ) -> HashMap<K, V> {
+        let rows = self.open().map(|table| {
+            let rows = table.connections(&Query::in_states(States::CONNECTIONS));
+            let rows = rows.into_iter().flatten().flatten();
+            rows.filter_map(|row| entry(&row)).collect()
+        });
+        rows.unwrap_or_default()
     }
 
     /// Returns the other end of a connection, where that is a socket of this namespace too.
@@ -169,17 +200,15 @@ impl Table {
     /// Returns the ends of a socket that can't be asked itself: the whole table is read once.
     pub(super) fn pair_of(&mut self, inode: Inode) -> Option<Pair> {
         if self.pairs.is_none() {
-            let rows = self.open().map(|table| {
-                let rows = table.connections(&Query::in_states(States::CONNECTIONS));
-                let rows = rows.into_iter().flatten().flatten();
-                rows.filter_map(|row| Some((row.inode?, row.pair)))
-                    .collect()
-            });
-            self.pairs = Some(rows.unwrap_or_default());
+            self.pairs = Some(self.connections(|row| Some((row.inode?, row.pair))));
         }
         self.pairs.as_ref()?.get(&inode).copied()
     }
 }
+
+/// One that is not there is searched for in the whole table: of a process with a thousand of them (connections within the host
+/// whose peers have gone), each would cost as much as reading it all.
+const MANY_MISSES: usize = 32;
 
 /// Returns true if an address is this host's own; so it is where that can't be known.
 fn is_local(end: Endpoint) -> bool {

@@ -1,8 +1,11 @@
 //! The connections beside which it is measured: processes that hold them, in one namespace or in one of their own each.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr};
+use std::ops::Range;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command};
 
 use anyhow::{Context as _, Result};
 use socket2::Socket;
@@ -14,7 +17,8 @@ use crate::own_path;
 /// A process that holds connections without peers; dropping it ends them.
 pub(crate) struct Holder {
     process: Child,
-    answers: BufReader<ChildStdout>,
+    commands: UnixStream,
+    answers: BufReader<UnixStream>,
 }
 
 impl Holder {
@@ -42,12 +46,15 @@ impl Holder {
         let mut command = Command::new("setsid");
         command.arg(what.get_program()).args(what.get_args());
         command.args(["hold", &first.to_string(), &count.to_string()]);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut process = command.spawn().context("start a holder of connections")?;
-        let answers = process.stdout.take().context("it is a pipe")?;
+        // By two pipes it would be a relay to the guard of the own session, which follows the sockets of relays.
+        let (ours, theirs) = UnixStream::pair()?;
+        command.stdin(OwnedFd::from(theirs.try_clone()?));
+        command.stdout(OwnedFd::from(theirs));
+        let process = command.spawn().context("start a holder of connections")?;
         let mut holder = Self {
             process,
-            answers: BufReader::new(answers),
+            commands: ours.try_clone()?,
+            answers: BufReader::new(ours),
         };
         holder.answer()?;
         Ok(holder)
@@ -55,8 +62,7 @@ impl Holder {
 
     /// Makes so many connections to [`PEER`], and returns the number of those made before that live.
     pub(crate) fn connect(&mut self, count: usize) -> Result<usize> {
-        let mut commands = self.process.stdin.as_ref().context("it is a pipe")?;
-        writeln!(commands, "{count}")?;
+        writeln!(self.commands, "{count}")?;
         self.answer()
     }
 
@@ -74,16 +80,22 @@ impl Holder {
 
 impl Drop for Holder {
     fn drop(&mut self) {
-        drop(self.process.stdin.take());
+        let _ = self.commands.shutdown(Shutdown::Write);
         let _ = self.process.wait();
     }
 }
 
 /// Starts as many in this namespace as that number of connections takes.
 pub(crate) fn here(sockets: u32) -> Result<Vec<Holder>> {
-    (0..sockets)
+    numbers(0..sockets)
+}
+
+/// Starts as many in this namespace as the connections of these numbers take.
+pub(crate) fn numbers(numbers: Range<u32>) -> Result<Vec<Holder>> {
+    let end = numbers.end;
+    numbers
         .step_by(EACH as usize)
-        .map(|first| Holder::here(first, EACH.min(sockets - first)))
+        .map(|first| Holder::here(first, EACH.min(end - first)))
         .collect()
 }
 

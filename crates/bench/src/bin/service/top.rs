@@ -17,8 +17,11 @@ use crate::process::{self, millis};
 use crate::{Args, crowd};
 
 pub(crate) fn measure(args: &Args) -> Result<()> {
+    let mut crowd = Vec::new();
+    let mut made = 0;
     for sockets in [args.sockets / 5, args.sockets] {
-        let crowd = crowd::here(sockets)?;
+        crowd.extend(crowd::numbers(made..sockets)?);
+        made = sockets;
         let mut top = Top::start(&args.program, sockets)?;
         println!("\n`top` of {sockets} connections, every second, {COLUMNS}x{LINES}");
         top.refreshes()?;
@@ -27,7 +30,6 @@ pub(crate) fn measure(args: &Args) -> Result<()> {
         }
         let peak = process::memory(top.process.id(), "VmHWM:")?;
         println!("  peak                             {peak:.1} MiB");
-        drop((top, crowd));
     }
     Ok(())
 }
@@ -74,7 +76,7 @@ impl Top {
         // setsid(1) becomes the program, so that it has the pid of the program.
         let program = program.to_str().context("its path is text")?;
         let mut command = terminal.command(program);
-        command.args(["top", "--interval", "1"]);
+        command.args(["top", "--interval", "1s"]);
         command.env("TERM", "xterm-256color");
         let process = command.spawn().context("start tcpentry top")?;
         let mut top = Self {
