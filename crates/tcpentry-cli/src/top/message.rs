@@ -90,7 +90,7 @@ impl From<&Row> for SocketTarget {
     fn from(row: &Row) -> Self {
         Self {
             key: row.key,
-            connection: row.connection.clone(),
+            connection: row.to_connection(),
             netns: row.names.netns.clone(),
         }
     }

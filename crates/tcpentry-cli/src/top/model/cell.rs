@@ -91,7 +91,7 @@ impl TopColumn {
                 None => NOT_LOOKED_UP.to_owned(),
             },
             Self::User => word(row.names.user.as_deref()),
-            Self::Unit => word(row.unit().or(resolved.unit.as_deref())),
+            Self::Unit => word(row.unit().or(resolved.unit().map(|unit| &**unit))),
             Self::Netns => word(row.names.netns.as_deref()),
             Self::RecvQueue => connection.recv_queue.to_string(),
             Self::SendQueue => connection.send_queue.to_string(),
@@ -102,8 +102,10 @@ impl TopColumn {
             Self::Idle => row.idle().map_or(NONE.to_owned(), duration),
             Self::Received => row
                 .rates
-                .map_or(NONE.to_owned(), |rates| bytes(rates.received)),
-            Self::Sent => row.rates.map_or(NONE.to_owned(), |rates| bytes(rates.sent)),
+                .map_or(NONE.to_owned(), |rates| bytes(rates.received.into())),
+            Self::Sent => row
+                .rates
+                .map_or(NONE.to_owned(), |rates| bytes(rates.sent.into())),
             Self::DeleteBy => match &resolved.deletability {
                 Some(Deletability::By(method)) => method.to_string(),
                 Some(Deletability::No(refusal)) => format!("no: {}", refusal.outcome),
@@ -220,7 +222,11 @@ pub(crate) fn describe_total(counters: &Counters) -> String {
 pub(crate) fn describe_rates(rates: Option<Rates>) -> String {
     match rates {
         Some(Rates { received, sent }) => {
-            format!("in {}/s out {}/s", bytes(received), bytes(sent))
+            format!(
+                "in {}/s out {}/s",
+                bytes(received.into()),
+                bytes(sent.into())
+            )
         }
         None => format!("in {NONE} out {NONE}"),
     }

@@ -34,6 +34,18 @@ impl Counters {
         }
     }
 
+    /// Returns those that the kernel would report, the others 0.
+    pub(super) fn to_info(self) -> TcpInfo {
+        let mut info = TcpInfo::default();
+        info.bytes_received = self.bytes_received;
+        info.bytes_acked = self.bytes_acked;
+        info.rtt = self.rtt();
+        (info.last_data_sent, info.last_data_received) = (self.idle(), self.idle());
+        info.total_retransmits = self.total_retransmits;
+        info.retransmits = self.retransmits;
+        info
+    }
+
     pub(crate) fn rtt(&self) -> Duration {
         Duration::from_micros(self.rtt.into())
     }

@@ -124,8 +124,12 @@ impl Row {
         let infos = (self.counters.as_ref()?, old.counters.as_ref()?);
         let time = self.read_at.checked_duration_since(old.read_at)?;
         let time = time.as_secs_f64();
-        #[expect(clippy::cast_precision_loss, reason = "it is a rate for people")]
-        let rate = |now: u64, before: u64| now.saturating_sub(before) as f64 / time;
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            reason = "it is a rate for people"
+        )]
+        let rate = |now: u64, before: u64| (now.saturating_sub(before) as f64 / time) as f32;
         (time > 0.0).then(|| Rates {
             received: rate(infos.0.bytes_received, infos.1.bytes_received),
             sent: rate(infos.0.bytes_acked, infos.1.bytes_acked),

@@ -54,7 +54,7 @@ impl GroupKey {
                 let port = row.connection.local().port();
                 Some(Self::Port(port, row.names.service.clone()))
             }
-            Grouping::Unit => named(row.names.unit.as_ref().or(row.resolved.unit.as_ref())),
+            Grouping::Unit => named(row.names.unit.as_ref().or(row.resolved.unit())),
             Grouping::Netns => named(row.names.netns.as_ref()),
             Grouping::State => {
                 let state = row.connection.state;
@@ -189,8 +189,8 @@ impl Group {
             }
             TopColumn::RecvQueue => self.recv_queue.to_string(),
             TopColumn::SendQueue => self.send_queue.to_string(),
-            TopColumn::Received => or_none(self.rates.map(|rates| bytes(rates.received))),
-            TopColumn::Sent => or_none(self.rates.map(|rates| bytes(rates.sent))),
+            TopColumn::Received => or_none(self.rates.map(|rates| bytes(rates.received.into()))),
+            TopColumn::Sent => or_none(self.rates.map(|rates| bytes(rates.sent.into()))),
             TopColumn::Rtt => or_none(self.worst_rtt.map(duration)),
             TopColumn::Idle => or_none(self.longest_idle.map(duration)),
             TopColumn::Retransmits => or_none(

@@ -71,7 +71,14 @@ impl Row {
     /// Returns the container or unit of the socket, or else of its holder.
     pub(crate) fn unit(&self) -> Option<&str> {
         let of_socket = self.names.unit.as_deref();
-        of_socket.or(self.resolved.unit.as_deref())
+        of_socket.or(self.resolved.unit().map(|unit| &**unit))
+    }
+
+    /// Returns the socket with the counters that the row has.
+    pub(crate) fn to_connection(&self) -> Connection {
+        let mut connection = self.connection.clone();
+        connection.info = self.counters.map(|counters| Box::new(counters.to_info()));
+        connection
     }
 
     /// Returns the counters, where they mean something: a listener's are those of no connection.
@@ -115,18 +122,20 @@ pub(crate) struct RowNames {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Resolved {
     pub(crate) holders: Option<Arc<HolderNames>>,
-    /// The container or unit of the holder, where the socket's own is not known.
-    pub(crate) unit: Option<Arc<str>>,
     pub(crate) deletability: Option<Deletability>,
 }
 
 impl Resolved {
+    /// Returns the container or unit of the holder.
+    pub(crate) fn unit(&self) -> Option<&Arc<str>> {
+        self.holders.as_ref()?.unit.as_ref()
+    }
+
     /// Fills in from `other` what is missing here.
     pub(crate) fn or(&self, other: &Self) -> Self {
         let deletability = self.deletability.clone();
         Self {
             holders: self.holders.clone().or_else(|| other.holders.clone()),
-            unit: self.unit.clone().or_else(|| other.unit.clone()),
             deletability: deletability.or_else(|| other.deletability.clone()),
         }
     }
@@ -143,6 +152,8 @@ pub(crate) struct HolderNames {
     pub(crate) first: Arc<str>,
     /// The first of the ancestors of that one which have its name.
     pub(crate) tree: i32,
+    /// The container or unit of a holder, for sockets whose own is not known.
+    pub(crate) unit: Option<Arc<str>>,
 }
 
 impl HolderNames {
@@ -209,8 +220,8 @@ pub(crate) enum Change {
 /// Bytes per second by the socket's own counters: received, and acknowledged by the peer.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Rates {
-    pub(crate) received: f64,
-    pub(crate) sent: f64,
+    pub(crate) received: f32,
+    pub(crate) sent: f32,
 }
 
 /// The sum of the rates of rows, unknown while that of one of them is.

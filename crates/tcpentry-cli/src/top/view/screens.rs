@@ -138,9 +138,9 @@ fn population(start: &[Row], seconds: u64) -> Vec<Row> {
                         others: 0,
                         first: service.name.into(),
                         tree: service.pid,
+                        unit: None,
                     },
                 })),
-                unit: None,
                 deletability: Some(Deletability::By(Method::SockDiag)),
             };
             let counters = row.counters.as_mut().unwrap();

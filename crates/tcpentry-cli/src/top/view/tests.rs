@@ -24,8 +24,8 @@ fn held_by(mut row: Row, name: &str) -> Row {
             others: 0,
             first: name.into(),
             tree: 7,
+            unit: Some("nginx.service".into()),
         })),
-        unit: Some("nginx.service".into()),
         deletability: Some(Deletability::By(Method::SockDiag)),
     };
     row

@@ -86,7 +86,6 @@ fn describe<'o>(
     trees: &mut HashMap<Process, i32>,
 ) -> Resolved {
     let mut names = HolderNames::default();
-    let mut unit = None;
     for owner in owners {
         if names.text.is_empty() {
             names.first = holder_name(owner).into();
@@ -96,7 +95,8 @@ fn describe<'o>(
             names.text.push_str(BETWEEN_HOLDERS);
         }
         names.text.push_str(&holder(owner));
-        unit = unit.or_else(|| owner.cgroup.as_ref().and_then(|it| unit_of(it.as_path())));
+        let unit = names.unit.take();
+        names.unit = unit.or_else(|| owner.cgroup.as_ref().and_then(|it| unit_of(it.as_path())));
     }
     if names.text.is_empty() {
         // It is held by a process that this user may not see.
@@ -104,7 +104,6 @@ fn describe<'o>(
     }
     Resolved {
         holders: Some(Arc::new(names)),
-        unit,
         deletability: None,
     }
 }

@@ -77,6 +77,8 @@ pub(crate) struct Worker {
     session: SessionGuard,
     details: Option<SocketTarget>,
     frame: Arc<Frame>,
+    /// The frame before it, whose memory the next one takes: a large one costs as much to be given by the kernel as to be sorted.
+    frame_before: Option<Arc<Frame>>,
     sorter: Sorter,
     baseline: Baseline,
     /// The time at which namespaces were last searched for.
@@ -112,6 +114,7 @@ impl Worker {
             session: SessionGuard::new(settings.own_session),
             details: None,
             frame: Arc::default(),
+            frame_before: None,
             sorter: Sorter::default(),
             baseline: Baseline::Reset,
             searched_at: Instant::now(),

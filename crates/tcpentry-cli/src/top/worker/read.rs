@@ -18,7 +18,10 @@ impl Worker {
         let start = Instant::now();
         self.attribution.forget();
         self.names.begin_reading();
-        let mut reading = PartialFrame::default();
+        let mut reading = PartialFrame {
+            rows: self.take_memory(),
+            ..PartialFrame::default()
+        };
         for place in 0..self.namespaces.len() {
             match self.read_namespace(place, &mut reading) {
                 Ok(true) => {}
@@ -40,16 +43,25 @@ impl Worker {
         let frame = self
             .frame
             .followed_by(reading.rows, baseline, Instant::now());
-        self.frame = Arc::new(Frame {
+        let frame = Arc::new(Frame {
             hidden: reading.hidden,
             notes: reading.notes,
             read_time: start.elapsed(),
             read_at: Some(start),
             ..frame
         });
+        self.frame_before = Some(std::mem::replace(&mut self.frame, frame));
         self.prune_resolved();
         self.send_frame();
         self.send_details();
+    }
+
+    /// Returns the memory of the rows of the frame before, unless the screen has not yet let go of it.
+    fn take_memory(&mut self) -> Vec<Row> {
+        let frame = self.frame_before.take().and_then(Arc::into_inner);
+        let mut rows = frame.map(|frame| frame.rows).unwrap_or_default();
+        rows.clear();
+        rows
     }
 
     /// Reads one table. Returns false where an urgent command has come.
@@ -145,7 +157,7 @@ impl Worker {
         };
         let unchecked = rows.iter().filter(is_unchecked);
         let unchecked: Vec<_> = unchecked
-            .map(|row| (row.key, row.connection.clone()))
+            .map(|row| (row.key, row.to_connection()))
             .collect();
         let deletabilities = self.deletabilities(unchecked.iter().cloned());
         for ((key, _), deletability) in unchecked.into_iter().zip(deletabilities) {
