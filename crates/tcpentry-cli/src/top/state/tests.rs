@@ -489,6 +489,7 @@ fn rows_are_grouped_by_any_property() {
             others: 0,
             first: name.into(),
             tree,
+            unit: None,
         }));
         row
     };

@@ -132,6 +132,7 @@ fn population(start: &[Row], seconds: u64) -> Vec<Row> {
                         others: 1,
                         first: service.name.into(),
                         tree: service.pid,
+                        unit: None,
                     },
                     _ => HolderNames {
                         text,

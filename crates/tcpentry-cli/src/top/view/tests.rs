@@ -607,6 +607,7 @@ fn the_number_of_other_holders_stays_where_a_name_is_cut() {
             others: 2,
             first: name.into(),
             tree: 7,
+            unit: None,
         }));
         row
     };
