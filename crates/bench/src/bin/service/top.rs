@@ -173,7 +173,7 @@ fn screen() -> Parser {
     Parser::new(lines, columns, 0)
 }
 
-/// What a key moves: the position in the header, and the line that is marked by colours.
+/// The things that a key moves: the position in the header, and the line that is marked by colours.
 #[derive(Eq, PartialEq)]
 struct Cursor {
     position: Option<String>,

@@ -13,7 +13,7 @@ pub(super) struct Predecessors<'r> {
     /// The place after the row that was taken last.
     next: usize,
     taken: Vec<bool>,
-    /// Where the rows are, once one was searched for.
+    /// The places of the rows, once one was searched for.
     places: Option<HashMap<RowKey, u32>>,
     /// Those that were not there.
     others: HashSet<RowKey>,

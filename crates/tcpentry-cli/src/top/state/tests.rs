@@ -1193,7 +1193,6 @@ fn each_row_on_the_screen_is_looked_up_once_a_reading() {
     let known = Resolved {
         holders: Some(Arc::default()),
         deletability: Some(Deletability::By(Method::SockDiag)),
-        ..Resolved::default()
     };
     desk.receive(Update::Resolved(vec![(key(2), known)]));
     assert!(look(&mut desk).is_empty());

@@ -56,17 +56,17 @@ pub(super) fn read_files(
 
 /// The configuration as far as it has been read.
 #[derive(Default)]
-struct ConfigReader {
+struct ConfigReader<'f> {
     rules: Rules,
     /// The places of the names of rules.
-    named: BTreeMap<String, String>,
+    named: BTreeMap<String, (&'f ConfigFile, usize)>,
     /// The place of `[guard]`.
-    guard: Option<String>,
+    guard: Option<(&'f ConfigFile, usize)>,
     errors: Vec<ConfigError>,
 }
 
-impl ConfigReader {
-    fn read_file(&mut self, file: &ConfigFile) {
+impl<'f> ConfigReader<'f> {
+    fn read_file(&mut self, file: &'f ConfigFile) {
         let TomlDocument { root, repeated } = document::parse(file, &mut self.errors);
         let Some(root) = root else {
             return;
@@ -101,7 +101,7 @@ impl ConfigReader {
 
     fn read_rules(
         &mut self,
-        file: &ConfigFile,
+        file: &'f ConfigFile,
         rules: &DeTable<'_>,
         repeated: &std::collections::BTreeSet<String>,
     ) {
@@ -124,13 +124,13 @@ impl ConfigReader {
             if let Some((cause, hint)) = judge_name(name) {
                 self.errors.push(file.error(offset, cause).with_hint(hint));
             }
-            if let Some(first) = self.named.get(name) {
+            if let Some((first, at)) = self.named.get(name) {
                 let cause = format!("the rule {} is named twice", cited(name));
                 let error = file.error(offset, cause);
                 self.errors
-                    .push(error.with_hint(format!("the first is at {first}")));
+                    .push(error.with_hint(format!("the first is at {}", first.cited(*at))));
             } else {
-                self.named.insert(name.to_owned(), file.cited(offset));
+                self.named.insert(name.to_owned(), (file, offset));
             }
             // Of one that is there twice in one file, the keys are mixed.
             if repeated.contains(name) {
@@ -143,13 +143,13 @@ impl ConfigReader {
         }
     }
 
-    fn read_guard(&mut self, file: &ConfigFile, table: &DeTable<'_>, offset: usize) {
-        if let Some(first) = &self.guard {
+    fn read_guard(&mut self, file: &'f ConfigFile, table: &DeTable<'_>, offset: usize) {
+        if let Some((first, at)) = self.guard {
             let error = file.error(offset, "[guard] is there twice");
             self.errors
-                .push(error.with_hint(format!("the first is at {first}")));
+                .push(error.with_hint(format!("the first is at {}", first.cited(at))));
         } else {
-            self.guard = Some(file.cited(offset));
+            self.guard = Some((file, offset));
         }
         let mut reader = KeyReader::new(file, "[guard]".to_owned(), table, offset);
         reader.allow_only(&["never", "metrics"]);
