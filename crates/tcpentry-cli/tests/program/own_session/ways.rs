@@ -973,10 +973,11 @@ fn what_is_left_behind_on_a_terminal_is_said_and_asked_about() {
         let (words, _holders) = somebody_elses();
         let said = Said::new("left");
         let left = said.0.with_extension("sh");
+        // Once it is over, the file is gone.
         fs::write(&left, ask_about(&words)).unwrap();
         let script = format!(
             "(while sleep 0.1; do echo n; done) | \
-             script -qfc 'setsid --fork sh {} >>{said} 2>&1; until grep -q end {said}; do sleep 0.1; done' /dev/null",
+             script -qfc 'setsid --fork sh {} >>{said} 2>&1; while [ -e {said} ] && ! grep -q end {said}; do sleep 0.1; done' /dev/null",
             left.display()
         );
         apart(&script, &said);
