@@ -1,5 +1,6 @@
 //! The holders of sockets, for borrowing: one scan of `/proc` for one socket, or one for many.
 
+use std::io;
 use std::ops::ControlFlow;
 
 use rustix::io::Errno;
@@ -16,11 +17,17 @@ pub(crate) enum HolderSource {
     Remembered(Remembered),
 }
 
-/// The holders that a scan of `/proc` has shown: 16 bytes for every descriptor of a socket on the machine.
+/// The holders that scans of `/proc` have shown.
 #[derive(Default)]
 pub(crate) struct Remembered {
-    seen: Option<Owners>,
-    /// Set when a scan has been made for the running batch.
+    /// The sockets of the running batch whose holders may be asked for.
+    wanted: Vec<Inode>,
+    /// One holder of each of these, by a scan that ended with the last of them.
+    one_each: Option<Owners>,
+    /// All holders of all sockets: 16 bytes for every descriptor of a socket on the machine. Only where the one that was found
+    /// does not lend.
+    all: Option<Owners>,
+    /// Set when a scan of all has been made for the running batch.
     is_new: bool,
 }
 
@@ -30,10 +37,12 @@ impl HolderSource {
         Self::Remembered(Remembered::default())
     }
 
-    /// Allows one more search for what is not found.
-    pub(crate) fn next_batch(&mut self) {
+    /// Begins a batch of these sockets: what is not found may be searched for once more.
+    pub(crate) fn next_batch(&mut self, wanted: impl IntoIterator<Item = Inode>) {
         if let Self::Remembered(remembered) = self {
             remembered.is_new = false;
+            remembered.one_each = None;
+            remembered.wanted = wanted.into_iter().collect();
         }
     }
 
@@ -48,10 +57,20 @@ impl HolderSource {
         match self {
             Self::EachTime => each_holder(inode, hidden, visit),
             Self::Remembered(remembered) => {
-                let seen = remembered.seen()?;
-                hidden.extend(seen.may_hold_unseen());
-                let mut holders = seen.holders(inode);
-                Ok(holders.find_map(|holder| visit(holder).break_value()))
+                let mut tried = Vec::new();
+                if let Some(one_each) = remembered.one_each(inode)? {
+                    for holder in one_each.holders(inode) {
+                        tried.push(holder);
+                        if let ControlFlow::Break(value) = visit(holder) {
+                            return Ok(Some(value));
+                        }
+                    }
+                }
+                let all = remembered.all()?;
+                hidden.extend(all.may_hold_unseen());
+                // Who refuses, or does not answer, is asked once.
+                let mut others = all.holders(inode).filter(|it| !tried.contains(it));
+                Ok(others.find_map(|holder| visit(holder).break_value()))
             }
         }
     }
@@ -64,7 +83,7 @@ impl HolderSource {
             Self::Remembered(remembered) => {
                 let renew = !remembered.is_new;
                 if renew {
-                    remembered.seen = None;
+                    remembered.all = None;
                 }
                 renew
             }
@@ -73,15 +92,29 @@ impl HolderSource {
 }
 
 impl Remembered {
-    fn seen(&mut self) -> Result<&Owners, Errno> {
-        if self.seen.is_none() {
-            let seen = Owners::of_all();
-            self.seen =
-                Some(seen.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?);
+    /// Returns one holder of each socket of the batch; `None` where this is none of them, or all holders are known anyway.
+    fn one_each(&mut self, inode: Inode) -> Result<Option<&Owners>, Errno> {
+        if self.all.is_some() || !self.wanted.contains(&inode) {
+            return Ok(None);
+        }
+        if self.one_each.is_none() {
+            let search = Owners::search().of_sockets(self.wanted.iter().copied());
+            self.one_each = Some(search.one_holder_each().run().map_err(|it| errno(&it))?);
+        }
+        Ok(self.one_each.as_ref())
+    }
+
+    fn all(&mut self) -> Result<&Owners, Errno> {
+        if self.all.is_none() {
+            self.all = Some(Owners::of_all().map_err(|it| errno(&it))?);
             self.is_new = true;
         }
-        self.seen.as_ref().ok_or(Errno::NOENT)
+        self.all.as_ref().ok_or(Errno::NOENT)
     }
+}
+
+fn errno(error: &io::Error) -> Errno {
+    Errno::from_io_error(error).unwrap_or(Errno::IO)
 }
 
 #[cfg(test)]
@@ -111,15 +144,26 @@ mod tests {
             let found = source.each(inode_of(socket), &mut Vec::new(), is_own);
             found.unwrap().is_some()
         };
-        source.next_batch();
+        source.next_batch([]);
         assert!(knows(&mut source, &first));
         let second = listen();
         assert!(!knows(&mut source, &second), "it is newer than the scan");
         assert!(!source.renew(), "the scan is of this batch");
-        source.next_batch();
+        source.next_batch([]);
         assert!(source.renew());
         assert!(knows(&mut source, &second) && knows(&mut source, &first));
         assert!(!source.renew());
+        // Those of a batch are found without the others, which are searched for as ever.
+        let (third, other) = (listen(), listen());
+        let mut source = HolderSource::for_many();
+        source.next_batch([&first, &third].map(inode_of));
+        assert!(knows(&mut source, &third) && knows(&mut source, &first));
+        let has_all = |source: &HolderSource| match source {
+            HolderSource::Remembered(remembered) => remembered.all.is_some(),
+            HolderSource::EachTime => false,
+        };
+        assert!(!has_all(&source));
+        assert!(knows(&mut source, &other) && has_all(&source));
         // For one there is nothing to be renewed.
         let mut each = HolderSource::EachTime;
         assert!(knows(&mut each, &second) && !each.renew());

@@ -11,7 +11,7 @@ use super::table_limits::TableLimits;
 use crate::connection::Inode;
 
 /// A process that holds a socket, and the descriptor by which it does.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Holder {
     pub(crate) process: Process,
     pub(crate) descriptor: Descriptor,

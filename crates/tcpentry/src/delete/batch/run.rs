@@ -322,8 +322,11 @@ impl<'t, R: FnMut(&Connection, Result<Ending, Error>) -> ControlFlow<()>> BatchR
 
     /// Reports on each of a batch, in order.
     fn report_on(&mut self, mut items: Vec<Item>, sent: &[usize], replies: Replies) {
-        self.deleter.holders.next_batch();
         self.apply_replies(&mut items, sent, replies);
+        let undecided = items.iter();
+        let undecided = undecided.filter(|it| !matches!(it.progress, ItemState::Decided(_)));
+        let wanted = undecided.filter_map(|item| item.connection.inode);
+        self.deleter.holders.next_batch(wanted);
         for item in items {
             let Some(verdict) = self.decide(item) else {
                 continue;

@@ -575,7 +575,7 @@ impl<'t> Deleter<'t> {
             return Err(fallback.not_borrowed(connection, &failure));
         }
         // A socket that changes hands during a scan is missed at both ends.
-        self.holders.next_batch();
+        self.holders.next_batch([]);
         match borrow::borrow(connection, &mut self.holders, lender) {
             Ok(borrowed) => self.disconnect(borrowed, connection, fallback),
             Err(failure) if self.is_held_by_nobody(fallback, &failure) => {
