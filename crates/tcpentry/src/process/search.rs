@@ -5,7 +5,7 @@ use std::io;
 use std::num::{NonZeroI32, NonZeroUsize};
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use rustix::io::Errno;
@@ -79,7 +79,9 @@ impl<'a> OwnerSearch<'a> {
     /// Ends the search as soon as one holder of each wanted socket is found: with the process that holds the
     /// last of them.
     ///
-    /// Other holders of a shared socket, and hidden processes, may be reported or not.
+    /// Processes are looked into in the order of their pids, so that the [first](Owners::of) of a socket is that with the
+    /// lowest of all that hold it. Others that hold it, and hidden processes, may be reported or not. A socket that nobody holds
+    /// costs a whole search, once for all such sockets.
     pub fn one_holder_each(self) -> Self {
         Self {
             one_each: true,
@@ -108,10 +110,11 @@ impl<'a> OwnerSearch<'a> {
         // not looked at without a way to find such threads.
         let withheld =
             first.get() != FIRST || !is_initial_pid_namespace() || !threads::are_comparable();
+        let wanted = self.wanted.as_deref().map(Wanted::of);
         let mut owners = if self.can_be_shared() {
-            self.run_shared(&proc, &pids)?
+            self.run_shared(&proc, &pids, wanted.as_ref())?
         } else {
-            let mut scan = RunningSearch::of(self);
+            let mut scan = RunningSearch::of(&self, wanted.as_ref());
             for &pid in &pids {
                 if scan.look_at(&proc, pid)?.is_break() {
                     break;
@@ -125,34 +128,40 @@ impl<'a> OwnerSearch<'a> {
         Ok(owners)
     }
 
-    /// Returns true where what one process shows says nothing about which others are looked into.
+    /// Returns true where several processes can be looked into at once: the caller's function need not stand that.
     fn can_be_shared(&self) -> bool {
         let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        self.accepts.is_none() && !self.one_each && processors > 1
+        self.accepts.is_none() && processors > 1
     }
 
     /// Looks into processes, and from so many sockets on with a second thread. Whoever is free takes the next: one
-    /// may hold more than all others.
-    fn run_shared(self, proc: &Proc, pids: &[NonZeroI32]) -> Result<Owners, Errno> {
+    /// may hold more than all others. One that is taken is looked into to its end, also where the search is over meanwhile:
+    /// none with a lower pid than any that was found is left out.
+    fn run_shared(
+        &self,
+        proc: &Proc,
+        pids: &[NonZeroI32],
+        wanted: Option<&Wanted<'_>>,
+    ) -> Result<Owners, Errno> {
         let next = AtomicUsize::new(0);
-        let OwnerSearch {
-            wanted, cgroups, ..
-        } = self;
+        let (one_each, cgroups) = (self.one_each, self.cgroups);
         let limits = TableLimits::new();
         let scan = || RunningSearch {
             limits: limits.for_another_thread(),
-            ..RunningSearch::of(OwnerSearch {
-                wanted: wanted.clone(),
-                cgroups,
-                ..Owners::search()
-            })
+            ..RunningSearch::of(
+                &OwnerSearch {
+                    one_each,
+                    cgroups,
+                    ..Owners::search()
+                },
+                wanted,
+            )
         };
         let look = |scan: &mut RunningSearch<'_>| -> Result<bool, Errno> {
             let Some(&pid) = pids.get(next.fetch_add(1, Ordering::Relaxed)) else {
                 return Ok(false);
             };
-            let _ = scan.look_at(proc, pid)?;
-            Ok(true)
+            Ok(scan.look_at(proc, pid)?.is_continue())
         };
         let look_at_all = || -> Result<Owners, Errno> {
             let mut scan = scan();
@@ -188,12 +197,51 @@ impl fmt::Debug for OwnerSearch<'_> {
     }
 }
 
-/// A search under way.
+/// The wanted sockets, for all threads of a search.
+struct Wanted<'a> {
+    /// Sorted, each once.
+    inodes: &'a [Inode],
+    /// True for each that has a holder, and the number of those without one.
+    found: Vec<AtomicBool>,
+    missing: AtomicUsize,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(inodes: &'a [Inode]) -> Self {
+        Self {
+            inodes,
+            found: inodes.iter().map(|_| AtomicBool::new(false)).collect(),
+            missing: AtomicUsize::new(inodes.len()),
+        }
+    }
+
+    fn contains(&self, inode: Inode) -> bool {
+        self.inodes.binary_search(&inode).is_ok()
+    }
+
+    /// Notes that these have a holder.
+    fn note(&self, held: &[Holding]) {
+        for it in held {
+            if let Ok(place) = self.inodes.binary_search(&it.inode) {
+                if !self.found[place].swap(true, Ordering::Relaxed) {
+                    self.missing.fetch_sub(1, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    /// Returns true where each has a holder.
+    fn are_all_found(&self) -> bool {
+        self.missing.load(Ordering::Relaxed) == 0
+    }
+}
+
+/// A search under way, or the part of it that one thread does.
 struct RunningSearch<'a> {
-    search: OwnerSearch<'a>,
-    /// The wanted sockets that have a holder, and the number of those without one.
-    found: Vec<bool>,
-    missing: usize,
+    accepts: Option<&'a Accepts<'a>>,
+    wanted: Option<&'a Wanted<'a>>,
+    one_each: bool,
+    cgroups: bool,
     owners: Owners,
     limits: TableLimits,
     hierarchies: Hierarchies,
@@ -201,12 +249,12 @@ struct RunningSearch<'a> {
 }
 
 impl<'a> RunningSearch<'a> {
-    fn of(search: OwnerSearch<'a>) -> Self {
-        let wanted = search.wanted.as_ref().map_or(0, Vec::len);
+    fn of(search: &OwnerSearch<'a>, wanted: Option<&'a Wanted<'a>>) -> Self {
         Self {
-            missing: wanted,
-            found: vec![false; wanted],
-            search,
+            accepts: search.accepts,
+            wanted,
+            one_each: search.one_each,
+            cgroups: search.cgroups,
             owners: Owners::default(),
             limits: TableLimits::new(),
             hierarchies: Hierarchies::default(),
@@ -233,7 +281,7 @@ impl<'a> RunningSearch<'a> {
             }
         };
         let mut accepted = None;
-        if let Some(accepts) = self.search.accepts {
+        if let Some(accepts) = self.accepts {
             let name = opened.name(&mut self.room)?;
             if !accepts(opened.pid(), &name) && !opened.is_name_cut(&name, &mut self.room) {
                 return Ok(ControlFlow::Continue(()));
@@ -266,20 +314,25 @@ impl<'a> RunningSearch<'a> {
                 self.owners.hidden.push(owner);
             }
         }
-        if self.search.one_each && self.is_complete(before) {
-            return Ok(ControlFlow::Break(()));
-        }
-        Ok(ControlFlow::Continue(()))
+        let Some(wanted) = self.wanted.filter(|_| self.one_each) else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        wanted.note(&self.owners.holdings[before..]);
+        Ok(if wanted.are_all_found() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        })
     }
 
     /// Adds the wanted sockets of a process that is to become the next owner.
     fn sockets(&mut self, opened: &Opened) -> Result<(), Errno> {
         let place = u32::try_from(self.owners.found.len()).map_err(|_| Errno::NOMEM)?;
         let holdings = &mut self.owners.holdings;
-        let wanted = self.search.wanted.as_deref();
+        let wanted = self.wanted;
         let failed =
             opened.each_socket(&mut self.room, &mut self.limits, |descriptor, inode| {
-                if wanted.is_none_or(|wanted| wanted.binary_search(&inode).is_ok()) {
+                if wanted.is_none_or(|wanted| wanted.contains(inode)) {
                     if holdings.try_reserve(1).is_err() {
                         return ControlFlow::Break(Errno::NOMEM);
                     }
@@ -302,25 +355,13 @@ impl<'a> RunningSearch<'a> {
             name: accepted.take().map_or_else(|| opened.name(room), Ok)?,
             executable: opened.executable(room).ok().map(<[u8]>::to_vec),
             uid: opened.uid(room),
-            cgroup: if self.search.cgroups {
+            cgroup: if self.cgroups {
                 let text = opened.cgroups(room);
                 text.and_then(|text| self.hierarchies.of_process(text))
             } else {
                 None
             },
         })
-    }
-
-    /// Returns true where every wanted socket has a holder, now that the last process has been looked into.
-    fn is_complete(&mut self, before: usize) -> bool {
-        let wanted = self.search.wanted.as_deref().unwrap_or_default();
-        for held in &self.owners.holdings[before..] {
-            if let Ok(place) = wanted.binary_search(&held.inode) {
-                self.missing -= usize::from(!self.found[place]);
-                self.found[place] = true;
-            }
-        }
-        self.search.wanted.is_some() && self.missing == 0
     }
 }
 
@@ -338,10 +379,20 @@ mod tests {
         let inode = Inode::new(u32::try_from(inode).unwrap()).unwrap();
         let proc = Proc::open().unwrap();
         let pids = proc.pids().unwrap();
-        let mut owners = Owners::search().run_shared(&proc, &pids).unwrap();
+        let mut owners = Owners::search().run_shared(&proc, &pids, None).unwrap();
         owners.holdings.sort_unstable();
         let this = Process::current().unwrap();
         assert!(owners.of(inode).any(|owner| owner.process == this));
         assert!(owners.found.is_sorted_by_key(|owner| owner.process.pid()));
+
+        let search = Owners::search().one_holder_each();
+        let inodes = [inode];
+        let wanted = Wanted::of(&inodes);
+        let owners = search.run_shared(&proc, &pids, Some(&wanted)).unwrap();
+        assert!(wanted.are_all_found());
+        assert!(owners.of(inode).any(|owner| owner.process == this));
+        // Of a search that is over, each thread takes one more process at most.
+        let owners = search.run_shared(&proc, &pids, Some(&wanted)).unwrap();
+        assert!(owners.found.len() <= 2);
     }
 }
