@@ -11,10 +11,15 @@ use std::net::TcpListener;
 use std::ptr;
 
 use super::{
-    AllocateAndGetTcpExTableFromStack, GetExtendedTcpTable, GetOwnerModuleFromTcp6Entry,
-    GetOwnerModuleFromTcpEntry, GetTcp6Table, GetTcp6Table2, GetTcpStatisticsEx, GetTcpTable,
-    GetTcpTable2, SetTcp6Entry, SetTcpEntry, tcpentry_delete_batch, tcpentry_delete_id,
-    tcpentry_free, tcpentry_identify, tcpentry_identify6, tcpentry_last_detail, tcpentry_message,
+    AllocateAndGetTcpExTableFromStack, AllocateAndGetTcpTableFromStack, GetExtendedTcpTable,
+    GetExtendedUdpTable, GetOwnerModuleFromTcp6Entry, GetOwnerModuleFromTcpEntry,
+    GetOwnerModuleFromUdp6Entry, GetOwnerModuleFromUdpEntry, GetPerTcp6ConnectionEStats,
+    GetPerTcpConnectionEStats, GetTcp6Table, GetTcp6Table2, GetTcpStatisticsEx,
+    GetTcpStatisticsEx2, GetTcpTable, GetTcpTable2, GetUdp6Table, GetUdpStatisticsEx, GetUdpTable,
+    InternalGetBoundTcp6EndpointTable, InternalGetBoundTcpEndpointTable,
+    SetPerTcp6ConnectionEStats, SetPerTcpConnectionEStats, SetTcp6Entry, SetTcpEntry,
+    tcpentry_delete_batch, tcpentry_delete_id, tcpentry_free, tcpentry_identify,
+    tcpentry_identify6, tcpentry_last_detail, tcpentry_message,
 };
 
 /// Opens the listeners that a row can name and must not delete.
@@ -29,7 +34,11 @@ pub fn listeners() -> io::Result<[TcpListener; 3]> {
 /// Calls one function; the first byte selects it.
 pub fn c_rows(data: &[u8]) {
     let mut input = Input(data);
-    let function = input.byte() % 16;
+    // The first sixteen keep their numbers, for the corpus.
+    let function = match input.byte() {
+        byte @ 16..32 => byte,
+        byte => byte % 16,
+    };
     // SAFETY: each pointer is NULL, or points to as many bytes as the header demands or the size beside it says; the
     // sanitizer watches over it.
     unsafe {
@@ -96,6 +105,108 @@ pub fn c_rows(data: &[u8]) {
                 let mut results = Buffer::of(&mut Input(&[]), 16 * count as usize);
                 let mut items = Buffer::of(&mut input, size * count as usize);
                 tcpentry_delete_batch(kind, items.at(), count, results.at())
+            }
+            16..=18 => {
+                let order = c_int::from(input.byte() & 1);
+                let (family, class) = (input.word(), input.signed());
+                let (mut buffer, mut size) = Buffer::new(&mut input);
+                let table: *mut c_void = if size == 0 {
+                    ptr::null_mut()
+                } else {
+                    buffer.at()
+                };
+                let (room, at) = (size, &raw mut size);
+                let code = match function {
+                    16 => GetUdpTable(table, at, order),
+                    17 => GetUdp6Table(table, at, order),
+                    _ => GetExtendedUdpTable(table, at, order, family % 32, class % 4, 0),
+                };
+                assert!(code != 0 || size <= room);
+                code
+            }
+            19 | 20 => {
+                let class = input.signed() % 3;
+                let (mut buffer, mut size) = Buffer::new(&mut input);
+                let to = buffer.at();
+                let at = &raw mut size;
+                if function == 19 {
+                    GetOwnerModuleFromUdpEntry(Buffer::of(&mut input, 160).at(), class, to, at)
+                } else {
+                    GetOwnerModuleFromUdp6Entry(Buffer::of(&mut input, 176).at(), class, to, at)
+                }
+            }
+            21 => {
+                let family = input.word() % 32;
+                GetTcpStatisticsEx2(Buffer::of(&mut input, 72).at(), family)
+            }
+            22 => {
+                let family = input.word() % 32;
+                GetUdpStatisticsEx(Buffer::of(&mut input, 20).at(), family)
+            }
+            23 | 24 => {
+                let kind = input.signed() % 11;
+                let versions: [u32; 3] = std::array::from_fn(|_| u32::from(input.byte() == 1));
+                let sizes: [u32; 3] = std::array::from_fn(|_| u32::from(input.byte()));
+                let mut buffers = sizes.map(|size| Buffer::of(&mut Input(&[]), size as usize));
+                let [rw, ros, rod] = buffers.each_mut().map(Buffer::at);
+                let (v, s) = (versions, sizes);
+                if function == 23 {
+                    let mut row = Buffer::of(&mut input, 20);
+                    GetPerTcpConnectionEStats(
+                        row.at(),
+                        kind,
+                        rw,
+                        v[0],
+                        s[0],
+                        ros,
+                        v[1],
+                        s[1],
+                        rod,
+                        v[2],
+                        s[2],
+                    )
+                } else {
+                    let mut row = Buffer::of(&mut input, 52);
+                    GetPerTcp6ConnectionEStats(
+                        row.at(),
+                        kind,
+                        rw,
+                        v[0],
+                        s[0],
+                        ros,
+                        v[1],
+                        s[1],
+                        rod,
+                        v[2],
+                        s[2],
+                    )
+                }
+            }
+            25 | 26 => {
+                let kind = input.signed() % 11;
+                let (version, offset) =
+                    (u32::from(input.byte() == 1), u32::from(input.byte() == 1));
+                let size = u32::from(input.byte() % 16);
+                let mut rw = Buffer::of(&mut input, size as usize);
+                if function == 25 {
+                    let mut row = Buffer::of(&mut input, 20);
+                    SetPerTcpConnectionEStats(row.at(), kind, rw.at(), version, size, offset)
+                } else {
+                    let mut row = Buffer::of(&mut input, 52);
+                    SetPerTcp6ConnectionEStats(row.at(), kind, rw.at(), version, size, offset)
+                }
+            }
+            27..=29 => {
+                let mut table = ptr::null_mut();
+                let (order, none) = (c_int::from(input.byte() & 1), ptr::null_mut());
+                let to = &raw mut table;
+                let code = match function {
+                    27 => AllocateAndGetTcpTableFromStack(to, order, none, 0),
+                    28 => InternalGetBoundTcpEndpointTable(to, none, 0),
+                    _ => InternalGetBoundTcp6EndpointTable(to, none, 0),
+                };
+                tcpentry_free(table);
+                code
             }
             _ => {
                 let (mut buffer, size) = Buffer::new(&mut input);
