@@ -427,11 +427,28 @@ mod tests {
     use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, SocketId, StateFlags};
     use proptest::prelude::*;
 
+    #[test]
+    fn the_protocol_of_a_dump_is_a_field_of_its_request() {
+        for (protocol, number) in [(Protocol::Tcp, 6), (Protocol::Udp, 17)] {
+            let mut out = Vec::new();
+            let dump = DumpRequest {
+                protocol,
+                families: Families::V6,
+                states: States::ALL,
+                extent: Extent::Plain,
+                ports: (0, 0),
+                program: None,
+            };
+            Request::Dump(&dump).encode(1, &mut out);
+            assert_eq!(out[16..18], [AF_INET6, number]);
+        }
+    }
+
     /// Writes the request by an implementation that is not ours.
     fn oracle(pair: &Pair, cookie: u64, extensions: ExtensionFlags, destroy: bool) -> Vec<u8> {
         let request = InetRequest {
             family: family_of(pair),
-            protocol: IPPROTO_TCP,
+            protocol: Protocol::Tcp.number(),
             extensions,
             states: StateFlags::from_bits_truncate(States::ALL.bits()),
             socket_id: SocketId {
