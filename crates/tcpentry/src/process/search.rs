@@ -5,6 +5,7 @@ use std::io;
 use std::num::{NonZeroI32, NonZeroUsize};
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
@@ -110,17 +111,20 @@ impl<'a> OwnerSearch<'a> {
         // not looked at without a way to find such threads.
         let withheld =
             first.get() != FIRST || !is_initial_pid_namespace() || !threads::are_comparable();
-        let wanted = self.wanted.as_deref().map(Wanted::of);
-        let mut owners = if self.can_be_shared() {
-            self.run_shared(&proc, &pids, wanted.as_ref())?
+        let can_be_shared = self.can_be_shared();
+        let shared = Arc::new(SharedSearch {
+            proc,
+            pids,
+            next: AtomicUsize::new(0),
+            wanted: self.wanted.map(Wanted::of),
+            one_each: self.one_each,
+            cgroups: self.cgroups,
+        });
+        let scan = RunningSearch::of(&shared, self.accepts);
+        let mut owners = if can_be_shared {
+            run_shared(&shared, scan)?
         } else {
-            let mut scan = RunningSearch::of(&self, wanted.as_ref());
-            for &pid in &pids {
-                if scan.look_at(&proc, pid)?.is_break() {
-                    break;
-                }
-            }
-            scan.owners
+            scan.look_at_all()?
         };
         owners.withheld = withheld;
         owners.by_right = !withheld && sees_by_right();
@@ -133,58 +137,38 @@ impl<'a> OwnerSearch<'a> {
         let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         self.accepts.is_none() && processors > 1
     }
+}
 
-    /// Looks into processes, and from so many sockets on with a second thread. Whoever is free takes the next: one
-    /// may hold more than all others. One that is taken is looked into to its end, also where the search is over meanwhile:
-    /// none with a lower pid than any that was found is left out.
-    fn run_shared(
-        &self,
-        proc: &Proc,
-        pids: &[NonZeroI32],
-        wanted: Option<&Wanted<'_>>,
-    ) -> Result<Owners, Errno> {
-        let next = AtomicUsize::new(0);
-        let (one_each, cgroups) = (self.one_each, self.cgroups);
-        let limits = TableLimits::new();
-        let scan = || RunningSearch {
-            limits: limits.for_another_thread(),
-            ..RunningSearch::of(
-                &OwnerSearch {
-                    one_each,
-                    cgroups,
-                    ..Owners::search()
-                },
-                wanted,
-            )
-        };
-        let look = |scan: &mut RunningSearch<'_>| -> Result<bool, Errno> {
-            let Some(&pid) = pids.get(next.fetch_add(1, Ordering::Relaxed)) else {
-                return Ok(false);
-            };
-            Ok(scan.look_at(proc, pid)?.is_continue())
-        };
-        let look_at_all = || -> Result<Owners, Errno> {
-            let mut scan = scan();
-            while look(&mut scan)? {}
-            Ok(scan.owners)
-        };
-        thread::scope(|scope| {
-            let mut scan = scan();
-            let mut other = None;
-            while look(&mut scan)? {
-                if other.is_none() && scan.owners.holdings.len() >= MANY {
-                    let builder = thread::Builder::new().name("tcpentry-owners".to_owned());
-                    // Without a thread this one looks into all.
-                    other = Some(builder.spawn_scoped(scope, look_at_all));
-                }
-            }
-            let other = match other {
-                Some(Ok(other)) => other.join().unwrap_or_else(|panic| resume_unwind(panic))?,
-                Some(Err(_)) | None => Owners::default(),
-            };
-            Ok(scan.owners.and(other))
-        })
-    }
+/// Looks into processes, and from so many sockets on with a second thread. Whoever is free takes the next: one
+/// may hold more than all others. One that is taken is looked into to its end, also where the search is over meanwhile:
+/// none with a lower pid than any that was found is left out.
+///
+/// The thread is none of a scope: that keeps a block for the calling thread, which tools that look for leaks report.
+fn run_shared(shared: &Arc<SharedSearch>, mut scan: RunningSearch<'_>) -> Result<Owners, Errno> {
+    let mut other = None;
+    let looked = loop {
+        match scan.look_at_next() {
+            Ok(true) => {}
+            Ok(false) => break Ok(()),
+            Err(errno) => break Err(errno),
+        }
+        if other.is_none() && scan.owners.holdings.len() >= MANY {
+            let (shared, limits) = (Arc::clone(shared), scan.limits.for_another_thread());
+            let builder = thread::Builder::new().name("tcpentry-owners".to_owned());
+            // Without a thread this one looks into all.
+            other = Some(builder.spawn(move || {
+                let scan = RunningSearch::of(&shared, None);
+                RunningSearch { limits, ..scan }.look_at_all()
+            }));
+        }
+    };
+    // It does not outlive the call, whatever has come of it.
+    let other = match other {
+        Some(Ok(other)) => other.join().unwrap_or_else(|panic| resume_unwind(panic)),
+        Some(Err(_)) | None => Ok(Owners::default()),
+    };
+    looked?;
+    Ok(scan.owners.and(other?))
 }
 
 impl fmt::Debug for OwnerSearch<'_> {
@@ -197,21 +181,32 @@ impl fmt::Debug for OwnerSearch<'_> {
     }
 }
 
-/// The wanted sockets, for all threads of a search.
-struct Wanted<'a> {
+/// A search, as far as all threads have it in common.
+struct SharedSearch {
+    proc: Proc,
+    /// In ascending order, and how many of them have been taken.
+    pids: Vec<NonZeroI32>,
+    next: AtomicUsize,
+    wanted: Option<Wanted>,
+    one_each: bool,
+    cgroups: bool,
+}
+
+/// The wanted sockets.
+struct Wanted {
     /// Sorted, each once.
-    inodes: &'a [Inode],
+    inodes: Vec<Inode>,
     /// True for each that has a holder, and the number of those without one.
     found: Vec<AtomicBool>,
     missing: AtomicUsize,
 }
 
-impl<'a> Wanted<'a> {
-    fn of(inodes: &'a [Inode]) -> Self {
+impl Wanted {
+    fn of(inodes: Vec<Inode>) -> Self {
         Self {
-            inodes,
             found: inodes.iter().map(|_| AtomicBool::new(false)).collect(),
             missing: AtomicUsize::new(inodes.len()),
+            inodes,
         }
     }
 
@@ -238,10 +233,8 @@ impl<'a> Wanted<'a> {
 
 /// A search under way, or the part of it that one thread does.
 struct RunningSearch<'a> {
+    shared: &'a SharedSearch,
     accepts: Option<&'a Accepts<'a>>,
-    wanted: Option<&'a Wanted<'a>>,
-    one_each: bool,
-    cgroups: bool,
     owners: Owners,
     limits: TableLimits,
     hierarchies: Hierarchies,
@@ -249,12 +242,10 @@ struct RunningSearch<'a> {
 }
 
 impl<'a> RunningSearch<'a> {
-    fn of(search: &OwnerSearch<'a>, wanted: Option<&'a Wanted<'a>>) -> Self {
+    fn of(shared: &'a SharedSearch, accepts: Option<&'a Accepts<'a>>) -> Self {
         Self {
-            accepts: search.accepts,
-            wanted,
-            one_each: search.one_each,
-            cgroups: search.cgroups,
+            shared,
+            accepts,
             owners: Owners::default(),
             limits: TableLimits::new(),
             hierarchies: Hierarchies::default(),
@@ -262,8 +253,20 @@ impl<'a> RunningSearch<'a> {
         }
     }
 
-    fn look_at(&mut self, proc: &Proc, pid: NonZeroI32) -> Result<ControlFlow<()>, Errno> {
-        look(proc, pid, |process| self.look_into(process))
+    /// Looks into all processes that no other thread takes, and returns their owners.
+    fn look_at_all(mut self) -> Result<Owners, Errno> {
+        while self.look_at_next()? {}
+        Ok(self.owners)
+    }
+
+    /// Looks into the next process; `false` where there is none, or none is needed any more.
+    fn look_at_next(&mut self) -> Result<bool, Errno> {
+        let place = self.shared.next.fetch_add(1, Ordering::Relaxed);
+        let Some(&pid) = self.shared.pids.get(place) else {
+            return Ok(false);
+        };
+        let looked = look(&self.shared.proc, pid, |process| self.look_into(process))?;
+        Ok(looked.is_continue())
     }
 
     fn look_into(&mut self, process: Result<Opened, Process>) -> Result<ControlFlow<()>, Errno> {
@@ -314,7 +317,8 @@ impl<'a> RunningSearch<'a> {
                 self.owners.hidden.push(owner);
             }
         }
-        let Some(wanted) = self.wanted.filter(|_| self.one_each) else {
+        let wanted = self.shared.wanted.as_ref();
+        let Some(wanted) = wanted.filter(|_| self.shared.one_each) else {
             return Ok(ControlFlow::Continue(()));
         };
         wanted.note(&self.owners.holdings[before..]);
@@ -329,7 +333,7 @@ impl<'a> RunningSearch<'a> {
     fn sockets(&mut self, opened: &Opened) -> Result<(), Errno> {
         let place = u32::try_from(self.owners.found.len()).map_err(|_| Errno::NOMEM)?;
         let holdings = &mut self.owners.holdings;
-        let wanted = self.wanted;
+        let wanted = self.shared.wanted.as_ref();
         let failed =
             opened.each_socket(&mut self.room, &mut self.limits, |descriptor, inode| {
                 if wanted.is_none_or(|wanted| wanted.contains(inode)) {
@@ -355,7 +359,7 @@ impl<'a> RunningSearch<'a> {
             name: accepted.take().map_or_else(|| opened.name(room), Ok)?,
             executable: opened.executable(room).ok().map(<[u8]>::to_vec),
             uid: opened.uid(room),
-            cgroup: if self.cgroups {
+            cgroup: if self.shared.cgroups {
                 let text = opened.cgroups(room);
                 text.and_then(|text| self.hierarchies.of_process(text))
             } else {
@@ -377,22 +381,26 @@ mod tests {
         let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let inode = rustix::fs::fstat(&socket).unwrap().st_ino;
         let inode = Inode::new(u32::try_from(inode).unwrap()).unwrap();
-        let proc = Proc::open().unwrap();
-        let pids = proc.pids().unwrap();
-        let mut owners = Owners::search().run_shared(&proc, &pids, None).unwrap();
-        owners.holdings.sort_unstable();
         let this = Process::current().unwrap();
-        assert!(owners.of(inode).any(|owner| owner.process == this));
-        assert!(owners.found.is_sorted_by_key(|owner| owner.process.pid()));
-
-        let search = Owners::search().one_holder_each();
-        let inodes = [inode];
-        let wanted = Wanted::of(&inodes);
-        let owners = search.run_shared(&proc, &pids, Some(&wanted)).unwrap();
-        assert!(wanted.are_all_found());
-        assert!(owners.of(inode).any(|owner| owner.process == this));
-        // Of a search that is over, each thread takes one more process at most.
-        let owners = search.run_shared(&proc, &pids, Some(&wanted)).unwrap();
-        assert!(owners.found.len() <= 2);
+        // Everything, then this socket alone.
+        for wanted in [None, Some(vec![inode])] {
+            let proc = Proc::open().unwrap();
+            let shared = Arc::new(SharedSearch {
+                pids: proc.pids().unwrap(),
+                proc,
+                next: AtomicUsize::new(0),
+                one_each: wanted.is_some(),
+                wanted: wanted.map(Wanted::of),
+                cgroups: false,
+            });
+            let scan = || RunningSearch::of(&shared, None);
+            let mut owners = run_shared(&shared, scan()).unwrap();
+            owners.holdings.sort_unstable();
+            assert!(owners.of(inode).any(|owner| owner.process == this));
+            assert!(owners.found.is_sorted_by_key(|owner| owner.process.pid()));
+            // Of a search that is over, each thread takes one more process at most.
+            let more = run_shared(&shared, scan()).unwrap();
+            assert!(more.found.len() <= 1);
+        }
     }
 }
