@@ -124,11 +124,6 @@ fn valgrind_over_the_extended_statistics() {
 }
 
 #[test]
-fn valgrind_over_eight_threads() {
-    valgrind_finds_nothing("threads");
-}
-
-#[test]
 fn the_static_library_does_the_same() {
     isolated(|| {
         let target = folder().join("static").join("wine");
