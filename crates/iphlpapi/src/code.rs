@@ -74,3 +74,25 @@ pub(crate) const fn message(code: u32) -> &'static str {
         _ => "",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_code_of_the_header_has_a_text() {
+        let header = include_str!("../include/iphlpapi.h");
+        let codes = header.lines().filter_map(|line| {
+            let definition = line.strip_prefix("#define ")?;
+            let (name, value) = definition.split_once(' ')?;
+            let is_code = name.starts_with("ERROR_") || name == "NO_ERROR";
+            Some((name, value.strip_suffix('L').filter(|_| is_code)?))
+        });
+        let mut count = 0;
+        for (name, value) in codes {
+            assert_ne!(message(value.parse().unwrap()), "", "{name}");
+            count += 1;
+        }
+        assert!(count >= 15, "{count}");
+    }
+}

@@ -240,7 +240,7 @@ fn library_files(library: &Library, options: &Options) -> Result<Vec<(PathBuf, F
     .map(|(name, file)| (options.library_folder().join(name), file))
     .into();
     let mut add = |path: &str, file| files.push((path.into(), file));
-    for header in ["iphlpapi.h", "tcpestats.h", "tcpmib.h", "udpmib.h"] {
+    for header in ["iphlpapi.h", "tcpmib.h"] {
         let from = Path::new(HEADERS).join(header);
         add(&format!("include/{header}"), File::Copy(from));
     }
