@@ -13,7 +13,7 @@ use crate::image::Image;
 
 /// A kind of statistics.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Kind {
+pub(crate) enum EstatsKind {
     SynOpts,
     Data,
     SndCong,
@@ -36,7 +36,7 @@ pub(crate) struct Structures {
     pub(crate) rod: Vec<u8>,
 }
 
-impl Kind {
+impl EstatsKind {
     /// Converts the number of a `TCP_ESTATS_TYPE`.
     pub(crate) const fn from_number(number: i32) -> Option<Self> {
         Some(match number {
@@ -112,7 +112,7 @@ impl Kind {
 }
 
 /// Reads the statistics of the connection that has these ends now.
-pub(crate) fn read(pair: Result<Pair, Error>, kind: Kind) -> Result<Structures, Code> {
+pub(crate) fn read(pair: Result<Pair, Error>, kind: EstatsKind) -> Result<Structures, Code> {
     let details = find(pair)?;
     Ok(kind.structures(&Numbers(&details)))
 }
@@ -203,14 +203,14 @@ fn size_t(image: &mut Image, value: u64) {
     image.0.extend(value.to_ne_bytes());
 }
 
-/// `TCP_ESTATS_SYN_OPTS_ROS_v0`
+/// Appends `TCP_ESTATS_SYN_OPTS_ROS_v0`
 fn syn_opts(of: &Numbers<'_>, image: &mut Image) {
     // ActiveOpen, and what the peer's SYN said: not in tcp_info.
     zeros(image, 2);
     image.u32(of.ulong("advmss"));
 }
 
-/// `TCP_ESTATS_DATA_ROD_v0`
+/// Appends `TCP_ESTATS_DATA_ROD_v0`
 fn data(of: &Numbers<'_>, image: &mut Image) {
     for name in [
         "bytes_sent",
@@ -232,7 +232,7 @@ fn data(of: &Numbers<'_>, image: &mut Image) {
     image.u64(of.get("bytes_received"));
 }
 
-/// `TCP_ESTATS_SND_CONG_ROD_v0`
+/// Appends `TCP_ESTATS_SND_CONG_ROD_v0`
 fn snd_cong(of: &Numbers<'_>, image: &mut Image) {
     let (busy, by_peer, by_sender) = (
         of.time("busy_time"),
@@ -258,7 +258,7 @@ fn snd_cong(of: &Numbers<'_>, image: &mut Image) {
     image.align(size_of::<usize>());
 }
 
-/// `TCP_ESTATS_PATH_ROD_v0`
+/// Appends `TCP_ESTATS_PATH_ROD_v0`
 fn path(of: &Numbers<'_>, image: &mut Image) {
     let (timeouts, recoveries) = (of.ulong("total_rto"), of.ulong("total_rto_recoveries"));
     let fields = [
@@ -308,7 +308,7 @@ fn path(of: &Numbers<'_>, image: &mut Image) {
     }
 }
 
-/// `TCP_ESTATS_SEND_BUFF_ROD_v0`
+/// Appends `TCP_ESTATS_SEND_BUFF_ROD_v0`
 fn send_buff(of: &Numbers<'_>, image: &mut Image) {
     let (queue, unsent) = (of.0.connection.send_queue, of.get("notsent_bytes"));
     size_t(image, u64::from(queue).saturating_sub(unsent));
@@ -317,7 +317,7 @@ fn send_buff(of: &Numbers<'_>, image: &mut Image) {
     size_t(image, 0);
 }
 
-/// `TCP_ESTATS_REC_ROD_v0`
+/// Appends `TCP_ESTATS_REC_ROD_v0`
 fn rec(of: &Numbers<'_>, image: &mut Image) {
     image.u32(of.ulong("rcv_wnd"));
     // MaxRwinSent, MinRwinSent, LimRwin, DupAckEpisodes, DupAcksOut
@@ -331,7 +331,7 @@ fn rec(of: &Numbers<'_>, image: &mut Image) {
     image.align(size_of::<usize>());
 }
 
-/// `TCP_ESTATS_OBS_REC_ROD_v0`
+/// Appends `TCP_ESTATS_OBS_REC_ROD_v0`
 fn obs_rec(of: &Numbers<'_>, image: &mut Image) {
     image.u32(of.ulong("snd_wnd"));
     // MaxRwinRcvd, MinRwinRcvd
@@ -344,7 +344,7 @@ fn shift(of: &Numbers<'_>, name: &str) -> u8 {
     u8::try_from(of.get(name)).unwrap_or(0)
 }
 
-/// `TCP_ESTATS_BANDWIDTH_ROD_v0`, in bits per second.
+/// Appends `TCP_ESTATS_BANDWIDTH_ROD_v0`, in bits per second.
 fn bandwidth(of: &Numbers<'_>, image: &mut Image) {
     image.u64(of.get("delivery_rate").saturating_mul(8));
     for _ in 0..3 {
@@ -356,7 +356,7 @@ fn bandwidth(of: &Numbers<'_>, image: &mut Image) {
     image.align(8);
 }
 
-/// `TCP_ESTATS_FINE_RTT_ROD_v0`, in microseconds.
+/// Appends `TCP_ESTATS_FINE_RTT_ROD_v0`, in microseconds.
 fn fine_rtt(of: &Numbers<'_>, image: &mut Image) {
     image.u32(of.micros("rttvar"));
     // MaxRtt
@@ -379,13 +379,13 @@ mod tests {
     fn only_what_is_always_on_can_be_switched_on() {
         let both = |one: i32, other: i32| [one.to_ne_bytes(), other.to_ne_bytes()].concat();
         for (kind, rw, expected) in [
-            (Kind::Data, vec![1], Ok(())),
-            (Kind::Path, vec![0xff], Ok(())),
-            (Kind::FineRtt, vec![0], Err(Code::NOT_SUPPORTED)),
-            (Kind::Rec, vec![2], Err(Code::INVALID_PARAMETER)),
-            (Kind::SynOpts, vec![], Err(Code::INVALID_PARAMETER)),
-            (Kind::Bandwidth, both(1, -1), Ok(())),
-            (Kind::Bandwidth, both(1, 0), Err(Code::NOT_SUPPORTED)),
+            (EstatsKind::Data, vec![1], Ok(())),
+            (EstatsKind::Path, vec![0xff], Ok(())),
+            (EstatsKind::FineRtt, vec![0], Err(Code::NOT_SUPPORTED)),
+            (EstatsKind::Rec, vec![2], Err(Code::INVALID_PARAMETER)),
+            (EstatsKind::SynOpts, vec![], Err(Code::INVALID_PARAMETER)),
+            (EstatsKind::Bandwidth, both(1, -1), Ok(())),
+            (EstatsKind::Bandwidth, both(1, 0), Err(Code::NOT_SUPPORTED)),
         ] {
             assert_eq!(kind.check_switches(&rw), expected, "{kind:?} {rw:?}");
         }

@@ -7,7 +7,7 @@ use tcpentry::{Cookie, Error, Inode};
 use crate::code::Code;
 use crate::image::Image;
 use crate::owner::{RowOwner, RowOwners};
-use crate::shape::Shape;
+use crate::shape::TableShape;
 
 /// The layout of a row.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -32,7 +32,7 @@ pub(crate) enum Order {
 /// A request for a table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked {
-    pub(crate) shape: Shape,
+    pub(crate) shape: TableShape,
     pub(crate) layout: Layout,
     pub(crate) order: Order,
     /// The number of rows for which there is room; `None` where only their number is asked for.
@@ -41,7 +41,7 @@ pub(crate) struct Asked {
 
 /// The answer to a request for a table.
 #[derive(Debug, Eq, PartialEq)]
-pub(crate) enum Answer {
+pub(crate) enum TableAnswer {
     /// The table as the caller's buffer is to hold it: the number of rows, and the rows.
     Table(Vec<u8>),
     /// The number of rows, for which there is no room.
@@ -49,7 +49,7 @@ pub(crate) enum Answer {
 }
 
 /// A row of a table.
-pub(crate) trait Row {
+pub(crate) trait TableRow {
     /// The fields by which rows are sorted.
     type Key: Ord;
 
@@ -63,24 +63,24 @@ pub(crate) trait Row {
 ///
 /// Only a table that fits is built, and only its owners are looked for, where the layout shows them: that costs more than
 /// everything else.
-pub(crate) fn answer<R: Row>(
+pub(crate) fn answer<R: TableRow>(
     rows: impl Iterator<Item = Result<R, Error>>,
     asked: Asked,
-) -> Result<Answer, Code> {
+) -> Result<TableAnswer, Code> {
     let Some(room) = asked.room else {
-        return Ok(Answer::Rows(count(rows)?));
+        return Ok(TableAnswer::Rows(count(rows)?));
     };
     let mut rows = distinct(rows)?;
     if rows.len() > room {
-        return Ok(Answer::Rows(rows.len()));
+        return Ok(TableAnswer::Rows(rows.len()));
     }
     if asked.order == Order::Sorted {
-        rows.sort_unstable_by_key(Row::key);
+        rows.sort_unstable_by_key(TableRow::key);
     }
     let owners = if asked.layout == Layout::Basic {
         RowOwners::default()
     } else {
-        RowOwners::find(rows.iter().filter_map(Row::inode))?
+        RowOwners::find(rows.iter().filter_map(TableRow::inode))?
     };
     let mut image = Image::default();
     // A caller who is short of memory gets a code, not an abort.
@@ -91,7 +91,7 @@ pub(crate) fn answer<R: Row>(
         row.append_to(&mut image, asked.layout, owners.of(row.inode()));
     }
     debug_assert_eq!(image.0.len(), asked.shape.size(rows.len()));
-    Ok(Answer::Table(image.0))
+    Ok(TableAnswer::Table(image.0))
 }
 
 /// Counts rows without keeping any.
@@ -102,7 +102,7 @@ fn count<R>(mut rows: impl Iterator<Item = Result<R, Error>>) -> Result<usize, C
 }
 
 /// Collects rows, each once: a socket that moves within the kernel's table during a dump can be in that twice.
-pub(crate) fn distinct<R: Row>(
+pub(crate) fn distinct<R: TableRow>(
     rows: impl Iterator<Item = Result<R, Error>>,
 ) -> Result<Vec<R>, Code> {
     let mut all: Vec<R> = Vec::new();

@@ -2,7 +2,7 @@
 
 /// The places of the rows in a table.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Shape {
+pub(crate) struct TableShape {
     /// The offset of the first row: behind `dwNumEntries`, and behind its padding where the rows hold 64-bit fields, which
     /// Windows aligns to 8.
     pub(crate) first: usize,
@@ -10,7 +10,7 @@ pub(crate) struct Shape {
     pub(crate) row: usize,
 }
 
-impl Shape {
+impl TableShape {
     /// Returns the size of a table with this many rows.
     pub(crate) const fn size(self, rows: usize) -> usize {
         self.first + rows * self.row
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn a_buffer_is_never_smaller_than_its_type() {
-        let shape = Shape { first: 8, row: 160 };
+        let shape = TableShape { first: 8, row: 160 };
         assert_eq!(shape.least(), 168);
         assert_eq!(
             [0, 167, 168, 327, 328].map(|bytes| shape.rows_in(bytes)),
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_table_may_grow_by_eight_rows_and_an_eighth() {
-        let shape = Shape { first: 4, row: 20 };
+        let shape = TableShape { first: 4, row: 20 };
         assert_eq!(shape.with_slack(0), 4 + 8 * 20);
         assert_eq!(shape.with_slack(800), 4 + 908 * 20);
     }

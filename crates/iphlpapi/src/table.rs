@@ -8,8 +8,8 @@ use crate::code::Code;
 use crate::family::Family;
 use crate::image::{Image, scope_of};
 use crate::owner::RowOwner;
-use crate::rows::{Answer, Asked, Layout, Order, Row, answer, distinct};
-use crate::shape::Shape;
+use crate::rows::{Asked, Layout, Order, TableAnswer, TableRow, answer, distinct};
+use crate::shape::TableShape;
 
 /// A layout, and a selection of states.
 #[derive(Clone, Copy, Debug)]
@@ -61,14 +61,14 @@ pub(crate) struct Tcp {
 }
 
 impl Tcp {
-    pub(crate) const fn shape(self) -> Shape {
+    pub(crate) const fn shape(self) -> TableShape {
         let (four, six) = match self.class.layout {
             Layout::Basic => (20, 52),
             Layout::Two => (28, 60),
             Layout::Pid => (24, 56),
             Layout::Module => (160, 192),
         };
-        Shape {
+        TableShape {
             first: if matches!(self.class.layout, Layout::Module) {
                 8
             } else {
@@ -82,7 +82,7 @@ impl Tcp {
     }
 
     /// Reads it, if it has room for as many rows as there are.
-    pub(crate) fn read(self, room: Option<usize>) -> Result<Answer, Code> {
+    pub(crate) fn read(self, room: Option<usize>) -> Result<TableAnswer, Code> {
         self.family.require()?;
         let asked = Asked {
             shape: self.shape(),
@@ -147,7 +147,7 @@ fn as_ipv4(mut row: Connection) -> Option<Connection> {
 /// Address, scope and port.
 type EndKey = (std::net::IpAddr, u32, u16);
 
-impl Row for Connection {
+impl TableRow for Connection {
     /// The local end, then that of the peer.
     type Key = (EndKey, EndKey);
 

@@ -9,8 +9,8 @@ use crate::code::Code;
 use crate::family::Family;
 use crate::image::{Image, scope_of};
 use crate::owner::RowOwner;
-use crate::rows::{Answer, Asked, Layout, Order, Row, answer, distinct};
-use crate::shape::Shape;
+use crate::rows::{Asked, Layout, Order, TableAnswer, TableRow, answer, distinct};
+use crate::shape::TableShape;
 
 /// A table of UDP.
 #[derive(Clone, Copy, Debug)]
@@ -31,13 +31,13 @@ impl Udp {
         }
     }
 
-    pub(crate) const fn shape(self) -> Shape {
+    pub(crate) const fn shape(self) -> TableShape {
         let (first, four, six) = match self.layout {
             Layout::Basic => (4, 8, 24),
             Layout::Two | Layout::Pid => (4, 12, 28),
             Layout::Module => (8, 160, 176),
         };
-        Shape {
+        TableShape {
             first,
             row: match self.family {
                 Family::V4 => four,
@@ -47,7 +47,7 @@ impl Udp {
     }
 
     /// Reads it, if it has room for as many rows as there are.
-    pub(crate) fn read(self, room: Option<usize>) -> Result<Answer, Code> {
+    pub(crate) fn read(self, room: Option<usize>) -> Result<TableAnswer, Code> {
         self.family.require()?;
         let asked = Asked {
             shape: self.shape(),
@@ -86,7 +86,7 @@ fn as_ipv4(mut row: UdpEndpoint) -> Option<UdpEndpoint> {
     takes_both.then_some(row)
 }
 
-impl Row for UdpEndpoint {
+impl TableRow for UdpEndpoint {
     /// Address, scope and port.
     type Key = (IpAddr, u32, u16);
 

@@ -8,8 +8,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use crate::code::{Code, NO_ERROR};
-use crate::rows::Answer;
-use crate::shape::Shape;
+use crate::rows::TableAnswer;
+use crate::shape::TableShape;
 
 /// Copies the value behind a pointer, aligned or not; `None` for NULL.
 ///
@@ -54,18 +54,18 @@ pub(super) unsafe fn read_bytes(bytes: *const u8, count: usize) -> Vec<u8> {
 
 /// A buffer for a structure that a caller may or may not want.
 #[derive(Clone, Copy)]
-pub(super) struct Buffer {
+pub(super) struct OptionalBuffer {
     at: *mut u8,
     size: u32,
 }
 
-impl From<(*mut u8, u32)> for Buffer {
+impl From<(*mut u8, u32)> for OptionalBuffer {
     fn from((at, size): (*mut u8, u32)) -> Self {
         Self { at, size }
     }
 }
 
-impl Buffer {
+impl OptionalBuffer {
     /// Returns true where a size is stated of a buffer that is NULL.
     pub(super) fn is_missing(&self) -> bool {
         self.at.is_null() && self.size > 0
@@ -112,7 +112,11 @@ fn allocate(bytes: &[u8]) -> *mut c_void {
 ///
 /// # Safety
 /// A pointer can be written to `place`.
-pub(super) unsafe fn store_table(table: Vec<u8>, shape: Shape, place: *mut *mut c_void) -> u32 {
+pub(super) unsafe fn store_table(
+    table: Vec<u8>,
+    shape: TableShape,
+    place: *mut *mut c_void,
+) -> u32 {
     let memory = allocate(&whole_type(table, shape));
     if memory.is_null() {
         return Code::NOT_ENOUGH_MEMORY.0;
@@ -174,8 +178,8 @@ pub(super) unsafe fn deliver(
 pub(super) unsafe fn deliver_table(
     buffer: *mut c_void,
     size: *mut u32,
-    shape: Shape,
-    read: impl FnOnce(Option<usize>) -> Result<Answer, Code>,
+    shape: TableShape,
+    read: impl FnOnce(Option<usize>) -> Result<TableAnswer, Code>,
 ) -> u32 {
     if size.is_null() {
         return Code::INVALID_PARAMETER.0;
@@ -189,8 +193,8 @@ pub(super) unsafe fn deliver_table(
     };
     let (answered, table) = match guarded_result(|| read(room)) {
         Err(code) => return code.0,
-        Ok(Answer::Table(table)) => (table.len(), Some(whole_type(table, shape))),
-        Ok(Answer::Rows(rows)) => (shape.with_slack(rows), None),
+        Ok(TableAnswer::Table(table)) => (table.len(), Some(whole_type(table, shape))),
+        Ok(TableAnswer::Rows(rows)) => (shape.with_slack(rows), None),
     };
     let Ok(answered) = u32::try_from(answered) else {
         return Code::NOT_ENOUGH_MEMORY.0;
@@ -206,7 +210,7 @@ pub(super) unsafe fn deliver_table(
 }
 
 /// Fills an empty table up with zeros, to the size of its type.
-fn whole_type(mut table: Vec<u8>, shape: Shape) -> Vec<u8> {
+fn whole_type(mut table: Vec<u8>, shape: TableShape) -> Vec<u8> {
     table.resize(table.len().max(shape.least()), 0);
     table
 }

@@ -5,10 +5,10 @@ use std::ffi::c_int;
 use tcpentry::set_entry::{Tcp6Row, TcpRow};
 use tcpentry::{Error, Pair};
 
-use super::boundary::{Buffer, guarded, read, read_bytes};
+use super::boundary::{OptionalBuffer, guarded, read, read_bytes};
 use super::structs::Dword;
 use crate::code::{Code, NO_ERROR};
-use crate::estats::{self, Kind};
+use crate::estats::{self, EstatsKind};
 use crate::family::Family;
 
 /// Copies extended statistics of an IPv4 connection: `GetPerTcpConnectionEStats(3)`.
@@ -28,7 +28,7 @@ pub unsafe extern "C" fn GetPerTcpConnectionEStats(
 ) -> Dword {
     // SAFETY: the caller gives NULL or a row, which is copied here.
     let row = unsafe { read(row) }.map(|row| (Family::V4, Ok(row.pair())));
-    let buffers = [(rw, rw_size), (ros, ros_size), (rod, rod_size)].map(Buffer::from);
+    let buffers = [(rw, rw_size), (ros, ros_size), (rod, rod_size)].map(OptionalBuffer::from);
     let versions = [rw_version, ros_version, rod_version];
     // SAFETY: the caller vouches for the buffers and their sizes.
     unsafe { get(row, kind, versions, buffers) }
@@ -51,7 +51,7 @@ pub unsafe extern "C" fn GetPerTcp6ConnectionEStats(
 ) -> Dword {
     // SAFETY: the caller gives NULL or a row, which is copied here.
     let row = unsafe { read(row) }.map(|row| (Family::V6, row.pair()));
-    let buffers = [(rw, rw_size), (ros, ros_size), (rod, rod_size)].map(Buffer::from);
+    let buffers = [(rw, rw_size), (ros, ros_size), (rod, rod_size)].map(OptionalBuffer::from);
     let versions = [rw_version, ros_version, rod_version];
     // SAFETY: the caller vouches for the buffers and their sizes.
     unsafe { get(row, kind, versions, buffers) }
@@ -90,25 +90,25 @@ pub unsafe extern "C" fn SetPerTcp6ConnectionEStats(
 }
 
 /// The ends that a row names.
-type Named = (Family, Result<Pair, Error>);
+type RowEnds = (Family, Result<Pair, Error>);
 
 /// Copies the structures of a kind into the buffers that there are.
 ///
 /// # Safety
 /// Each buffer must be NULL or have as many bytes of room as it says.
 unsafe fn get(
-    row: Option<Named>,
+    row: Option<RowEnds>,
     kind: c_int,
     versions: [Dword; 3],
-    buffers: [Buffer; 3],
+    buffers: [OptionalBuffer; 3],
 ) -> Dword {
-    let (Some((family, pair)), Some(kind)) = (row, Kind::from_number(kind)) else {
+    let (Some((family, pair)), Some(kind)) = (row, EstatsKind::from_number(kind)) else {
         return Code::INVALID_PARAMETER.0;
     };
     if versions != [0; 3] {
         return Code::NOT_SUPPORTED.0;
     }
-    if buffers.iter().any(Buffer::is_missing) {
+    if buffers.iter().any(OptionalBuffer::is_missing) {
         return Code::INVALID_USER_BUFFER.0;
     }
     guarded(|| {
@@ -134,7 +134,7 @@ unsafe fn get(
 /// # Safety
 /// `rw` must be NULL or point to `size` readable bytes.
 unsafe fn set(
-    row: Option<Named>,
+    row: Option<RowEnds>,
     kind: c_int,
     rw: *const u8,
     size: Dword,
@@ -148,7 +148,8 @@ unsafe fn set(
             Code::INVALID_USER_BUFFER.0
         };
     };
-    let Some(kind) = Kind::from_number(kind).filter(|kind| *kind != Kind::SynOpts) else {
+    let Some(kind) = EstatsKind::from_number(kind).filter(|kind| *kind != EstatsKind::SynOpts)
+    else {
         return Code::INVALID_PARAMETER.0;
     };
     if version_and_offset != [0; 2] {

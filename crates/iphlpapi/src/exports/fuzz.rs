@@ -106,10 +106,36 @@ pub fn c_rows(data: &[u8]) {
                 let mut items = Buffer::of(&mut input, size * count as usize);
                 tcpentry_delete_batch(kind, items.at(), count, results.at())
             }
+            16..=22 => datagrams_and_counters(function, &mut input),
+            23..=29 => statistics_and_bound_sockets(function, &mut input),
+            _ => {
+                let (mut buffer, size) = Buffer::new(&mut input);
+                let code = input.word() % 2000;
+                tcpentry_message(code, buffer.at(), size);
+                0
+            }
+        };
+        // Nothing here may be deleted, and nothing panics behind the boundary, which would give 31.
+        assert!(![0, 1, 13].contains(&function) || codes != 0);
+        assert_ne!(codes, 31, "function {function}");
+        let mut detail = Buffer::of(&mut Input(&[]), 528);
+        let known = tcpentry_last_detail(detail.at());
+        assert!([0, 1168].contains(&known));
+    }
+}
+
+/// Calls a function about UDP, or one of counters.
+///
+/// # Safety
+/// As in [`c_rows`]: each pointer points to as many bytes as the header demands or the size beside it says.
+unsafe fn datagrams_and_counters(function: u8, input: &mut Input<'_>) -> u32 {
+    // SAFETY: the buffers are as long as they say.
+    unsafe {
+        match function {
             16..=18 => {
                 let order = c_int::from(input.byte() & 1);
                 let (family, class) = (input.word(), input.signed());
-                let (mut buffer, mut size) = Buffer::new(&mut input);
+                let (mut buffer, mut size) = Buffer::new(input);
                 let table: *mut c_void = if size == 0 {
                     ptr::null_mut()
                 } else {
@@ -126,23 +152,35 @@ pub fn c_rows(data: &[u8]) {
             }
             19 | 20 => {
                 let class = input.signed() % 3;
-                let (mut buffer, mut size) = Buffer::new(&mut input);
+                let (mut buffer, mut size) = Buffer::new(input);
                 let to = buffer.at();
                 let at = &raw mut size;
                 if function == 19 {
-                    GetOwnerModuleFromUdpEntry(Buffer::of(&mut input, 160).at(), class, to, at)
+                    GetOwnerModuleFromUdpEntry(Buffer::of(input, 160).at(), class, to, at)
                 } else {
-                    GetOwnerModuleFromUdp6Entry(Buffer::of(&mut input, 176).at(), class, to, at)
+                    GetOwnerModuleFromUdp6Entry(Buffer::of(input, 176).at(), class, to, at)
                 }
             }
             21 => {
                 let family = input.word() % 32;
-                GetTcpStatisticsEx2(Buffer::of(&mut input, 72).at(), family)
+                GetTcpStatisticsEx2(Buffer::of(input, 72).at(), family)
             }
-            22 => {
+            _ => {
                 let family = input.word() % 32;
-                GetUdpStatisticsEx(Buffer::of(&mut input, 20).at(), family)
+                GetUdpStatisticsEx(Buffer::of(input, 20).at(), family)
             }
+        }
+    }
+}
+
+/// Calls a function about the statistics of a connection, or one that allocates a table.
+///
+/// # Safety
+/// As in [`c_rows`]: each pointer points to as many bytes as the header demands or the size beside it says.
+unsafe fn statistics_and_bound_sockets(function: u8, input: &mut Input<'_>) -> u32 {
+    // SAFETY: the buffers are as long as they say.
+    unsafe {
+        match function {
             23 | 24 => {
                 let kind = input.signed() % 11;
                 let versions: [u32; 3] = std::array::from_fn(|_| u32::from(input.byte() == 1));
@@ -151,7 +189,7 @@ pub fn c_rows(data: &[u8]) {
                 let [rw, ros, rod] = buffers.each_mut().map(Buffer::at);
                 let (v, s) = (versions, sizes);
                 if function == 23 {
-                    let mut row = Buffer::of(&mut input, 20);
+                    let mut row = Buffer::of(input, 20);
                     GetPerTcpConnectionEStats(
                         row.at(),
                         kind,
@@ -166,7 +204,7 @@ pub fn c_rows(data: &[u8]) {
                         s[2],
                     )
                 } else {
-                    let mut row = Buffer::of(&mut input, 52);
+                    let mut row = Buffer::of(input, 52);
                     GetPerTcp6ConnectionEStats(
                         row.at(),
                         kind,
@@ -187,16 +225,16 @@ pub fn c_rows(data: &[u8]) {
                 let (version, offset) =
                     (u32::from(input.byte() == 1), u32::from(input.byte() == 1));
                 let size = u32::from(input.byte() % 16);
-                let mut rw = Buffer::of(&mut input, size as usize);
+                let mut rw = Buffer::of(input, size as usize);
                 if function == 25 {
-                    let mut row = Buffer::of(&mut input, 20);
+                    let mut row = Buffer::of(input, 20);
                     SetPerTcpConnectionEStats(row.at(), kind, rw.at(), version, size, offset)
                 } else {
-                    let mut row = Buffer::of(&mut input, 52);
+                    let mut row = Buffer::of(input, 52);
                     SetPerTcp6ConnectionEStats(row.at(), kind, rw.at(), version, size, offset)
                 }
             }
-            27..=29 => {
+            _ => {
                 let mut table = ptr::null_mut();
                 let (order, none) = (c_int::from(input.byte() & 1), ptr::null_mut());
                 let to = &raw mut table;
@@ -208,19 +246,7 @@ pub fn c_rows(data: &[u8]) {
                 tcpentry_free(table);
                 code
             }
-            _ => {
-                let (mut buffer, size) = Buffer::new(&mut input);
-                let code = input.word() % 2000;
-                tcpentry_message(code, buffer.at(), size);
-                0
-            }
-        };
-        // Nothing here may be deleted, and nothing panics behind the boundary, which would give 31.
-        assert!(![0, 1, 13].contains(&function) || codes != 0);
-        assert_ne!(codes, 31, "function {function}");
-        let mut detail = Buffer::of(&mut Input(&[]), 528);
-        let known = tcpentry_last_detail(detail.at());
-        assert!([0, 1168].contains(&known));
+        }
     }
 }
 

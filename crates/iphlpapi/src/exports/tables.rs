@@ -6,7 +6,7 @@ use super::boundary::{deliver_table, guarded_result, release, store_table};
 use super::structs::{Bool, Dword, order_of};
 use crate::code::Code;
 use crate::family::Family;
-use crate::rows::{Answer, Layout, Order};
+use crate::rows::{Layout, Order, TableAnswer};
 use crate::table::{Class, Tcp};
 
 /// Copies the IPv4 table: `GetTcpTable(3)`.
@@ -161,8 +161,8 @@ unsafe fn allocate_table(table: *mut *mut c_void, wanted: Result<Tcp, Code>) -> 
     let image = guarded_result(|| {
         let wanted = wanted?;
         match wanted.read(Some(usize::MAX))? {
-            Answer::Table(image) => Ok((image, wanted.shape())),
-            Answer::Rows(_) => Err(Code::GEN_FAILURE),
+            TableAnswer::Table(image) => Ok((image, wanted.shape())),
+            TableAnswer::Rows(_) => Err(Code::GEN_FAILURE),
         }
     });
     match image {

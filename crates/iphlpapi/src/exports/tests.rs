@@ -10,8 +10,8 @@ use super::deletion::{IDS, ROWS};
 use super::structs::{Dword, ID};
 use super::*;
 use crate::code::{Code, message};
-use crate::rows::Answer;
-use crate::shape::Shape;
+use crate::rows::TableAnswer;
+use crate::shape::TableShape;
 
 /// Delivers an image into a buffer of a caller, who says how large it is. Asserts that the bytes before and behind it are not
 /// touched; returns the code, the size that is needed, and the buffer.
@@ -46,7 +46,7 @@ fn a_buffer_is_filled_or_left_alone() {
 
 #[test]
 fn a_table_is_delivered_into_a_buffer_that_has_room_for_its_type() {
-    let shape = Shape { first: 4, row: 8 };
+    let shape = TableShape { first: 4, row: 8 };
     // Returns the code, the size, and the buffer of a table that has so many rows.
     let delivered = |rows: usize, said: Dword| {
         let mut buffer = [0x5a_u8; 40];
@@ -57,9 +57,9 @@ fn a_table_is_delivered_into_a_buffer_that_has_room_for_its_type() {
             deliver_table(to, &raw mut size, shape, |room| {
                 let fits = room.is_some_and(|room| room >= rows);
                 Ok(if fits {
-                    Answer::Table(vec![1; shape.size(rows)])
+                    TableAnswer::Table(vec![1; shape.size(rows)])
                 } else {
-                    Answer::Rows(rows)
+                    TableAnswer::Rows(rows)
                 })
             })
         };

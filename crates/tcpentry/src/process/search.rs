@@ -116,7 +116,7 @@ impl<'a> OwnerSearch<'a> {
             proc,
             pids,
             next: AtomicUsize::new(0),
-            wanted: self.wanted.map(Wanted::of),
+            wanted: self.wanted.map(WantedSockets::of),
             one_each: self.one_each,
             cgroups: self.cgroups,
         });
@@ -187,13 +187,13 @@ struct SharedSearch {
     /// In ascending order, and how many of them have been taken.
     pids: Vec<NonZeroI32>,
     next: AtomicUsize,
-    wanted: Option<Wanted>,
+    wanted: Option<WantedSockets>,
     one_each: bool,
     cgroups: bool,
 }
 
 /// The wanted sockets.
-struct Wanted {
+struct WantedSockets {
     /// Sorted, each once.
     inodes: Vec<Inode>,
     /// True for each that has a holder, and the number of those without one.
@@ -201,7 +201,7 @@ struct Wanted {
     missing: AtomicUsize,
 }
 
-impl Wanted {
+impl WantedSockets {
     fn of(inodes: Vec<Inode>) -> Self {
         Self {
             found: inodes.iter().map(|_| AtomicBool::new(false)).collect(),
@@ -390,7 +390,7 @@ mod tests {
                 proc,
                 next: AtomicUsize::new(0),
                 one_each: wanted.is_some(),
-                wanted: wanted.map(Wanted::of),
+                wanted: wanted.map(WantedSockets::of),
                 cgroups: false,
             });
             let scan = || RunningSearch::of(&shared, None);

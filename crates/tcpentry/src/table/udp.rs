@@ -67,7 +67,7 @@ impl Iterator for UdpEndpoints<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let row = self.0.next()?;
-        Some(row.map(UdpEndpoint::of).map_err(udp_dump_error))
+        Some(row.map(|row| UdpEndpoint::of(&row)).map_err(udp_dump_error))
     }
 }
 
@@ -99,7 +99,7 @@ pub struct UdpEndpoint {
 
 impl UdpEndpoint {
     /// Reads the socket from a row in the form that `sock_diag` has for every protocol.
-    fn of(row: Connection) -> Self {
+    fn of(row: &Connection) -> Self {
         Self {
             local: row.local(),
             interface: row.interface(),
