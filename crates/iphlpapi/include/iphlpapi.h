@@ -1,5 +1,5 @@
 /*
- * iphlpapi.h: SetTcpEntry and the TCP functions of IP Helper around it, for Linux.
+ * iphlpapi.h: SetTcpEntry and the TCP and UDP functions of IP Helper around it, for Linux.
  *
  * Link with -liphlpapi. Each function has a manual page: SetTcpEntry(3). All functions are thread-safe; each works
  * on the network namespace of the calling thread.
@@ -7,7 +7,9 @@
 #ifndef TCPENTRY_IPHLPAPI_H
 #define TCPENTRY_IPHLPAPI_H
 
+#include <tcpestats.h>
 #include <tcpmib.h>
+#include <udpmib.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -63,6 +65,9 @@ extern "C" {
 #ifndef ERROR_NOT_FOUND
 #define ERROR_NOT_FOUND 1168L
 #endif
+#ifndef ERROR_INVALID_USER_BUFFER
+#define ERROR_INVALID_USER_BUFFER 1784L
+#endif
 
 typedef enum _TCP_TABLE_CLASS {
     TCP_TABLE_BASIC_LISTENER = 0,
@@ -75,6 +80,12 @@ typedef enum _TCP_TABLE_CLASS {
     TCP_TABLE_OWNER_MODULE_CONNECTIONS = 7,
     TCP_TABLE_OWNER_MODULE_ALL = 8
 } TCP_TABLE_CLASS, *PTCP_TABLE_CLASS;
+
+typedef enum _UDP_TABLE_CLASS {
+    UDP_TABLE_BASIC = 0,
+    UDP_TABLE_OWNER_PID = 1,
+    UDP_TABLE_OWNER_MODULE = 2
+} UDP_TABLE_CLASS, *PUDP_TABLE_CLASS;
 
 typedef enum _TCPIP_OWNER_MODULE_INFO_CLASS {
     TCPIP_OWNER_MODULE_INFO_BASIC = 0
@@ -98,8 +109,9 @@ DWORD WINAPI SetTcpEntry(const MIB_TCPROW *pTcpRow);
 DWORD WINAPI SetTcp6Entry(const MIB_TCP6ROW *pTcp6Row);
 
 /*
- * Read the tables. If the buffer is NULL or too small: ERROR_INSUFFICIENT_BUFFER, and the size needed in
- * *SizePointer. The table may have grown by the next call, so call in a loop. Order: sort by local, then remote end.
+ * Read the tables. If the buffer is NULL, too small, or smaller than the table's type: ERROR_INSUFFICIENT_BUFFER, and a
+ * size in *SizePointer that has room for some more rows. The table may have grown further by the next call, so call in a
+ * loop. Order: sort by local, then remote end.
  */
 ULONG WINAPI GetTcpTable(PMIB_TCPTABLE TcpTable, PULONG SizePointer, BOOL Order);
 ULONG WINAPI GetTcpTable2(PMIB_TCPTABLE2 TcpTable, PULONG SizePointer, BOOL Order);
@@ -110,18 +122,51 @@ ULONG WINAPI GetTcp6Table2(PMIB_TCP6TABLE2 TcpTable, PULONG SizePointer, BOOL Or
 DWORD WINAPI GetExtendedTcpTable(PVOID pTcpTable, PDWORD pdwSize, BOOL bOrder, ULONG ulAf,
                                  TCP_TABLE_CLASS TableClass, ULONG Reserved);
 
-/* Allocates a MIB_TCPTABLE_OWNER_PID: free it with tcpentry_free. hHeap and dwFlags are ignored. */
+/* Allocate a MIB_TCPTABLE and a MIB_TCPTABLE_OWNER_PID: free them with tcpentry_free. hHeap and dwFlags are ignored. */
+DWORD WINAPI AllocateAndGetTcpTableFromStack(PMIB_TCPTABLE *ppTcpTable, BOOL bOrder, HANDLE hHeap, DWORD dwFlags);
 DWORD WINAPI AllocateAndGetTcpExTableFromStack(PVOID *ppTcpTable, BOOL bOrder, HANDLE hHeap,
                                                DWORD dwFlags, DWORD dwFamily);
+/* Allocate a MIB_TCPTABLE2 and a MIB_TCP6TABLE2 of the sockets that are bound, but neither connected nor listening. */
+ULONG WINAPI InternalGetBoundTcpEndpointTable(PVOID *BoundTcpTable, PVOID HeapHandle, ULONG HeapFlags);
+ULONG WINAPI InternalGetBoundTcp6EndpointTable(PVOID *BoundTcpTable, PVOID HeapHandle, ULONG HeapFlags);
 void WINAPI tcpentry_free(PVOID pTable);
+
+/* Read the tables of UDP, as those of TCP are read. For IPv6, too, there are all three classes. */
+ULONG WINAPI GetUdpTable(PMIB_UDPTABLE UdpTable, PULONG SizePointer, BOOL Order);
+ULONG WINAPI GetUdp6Table(PMIB_UDP6TABLE Udp6Table, PULONG SizePointer, BOOL Order);
+DWORD WINAPI GetExtendedUdpTable(PVOID pUdpTable, PDWORD pdwSize, BOOL bOrder, ULONG ulAf,
+                                 UDP_TABLE_CLASS TableClass, ULONG Reserved);
 
 DWORD WINAPI GetOwnerModuleFromTcpEntry(const MIB_TCPROW_OWNER_MODULE *pTcpEntry,
                                         TCPIP_OWNER_MODULE_INFO_CLASS Class, PVOID pBuffer, PDWORD pdwSize);
 DWORD WINAPI GetOwnerModuleFromTcp6Entry(const MIB_TCP6ROW_OWNER_MODULE *pTcpEntry,
                                          TCPIP_OWNER_MODULE_INFO_CLASS Class, PVOID pBuffer, PDWORD pdwSize);
 
+DWORD WINAPI GetOwnerModuleFromUdpEntry(const MIB_UDPROW_OWNER_MODULE *pUdpEntry,
+                                        TCPIP_OWNER_MODULE_INFO_CLASS Class, PVOID pBuffer, PDWORD pdwSize);
+DWORD WINAPI GetOwnerModuleFromUdp6Entry(const MIB_UDP6ROW_OWNER_MODULE *pUdpEntry,
+                                         TCPIP_OWNER_MODULE_INFO_CLASS Class, PVOID pBuffer, PDWORD pdwSize);
+
 ULONG WINAPI GetTcpStatistics(PMIB_TCPSTATS Statistics);
 ULONG WINAPI GetTcpStatisticsEx(PMIB_TCPSTATS Statistics, ULONG Family);
+ULONG WINAPI GetTcpStatisticsEx2(PMIB_TCPSTATS2 Statistics, ULONG Family);
+ULONG WINAPI GetUdpStatistics(PMIB_UDPSTATS Stats);
+ULONG WINAPI GetUdpStatisticsEx(PMIB_UDPSTATS Statistics, ULONG Family);
+
+/*
+ * Read the extended statistics of a connection: TCP_ESTATS_*_RW_v0, _ROS_v0 and _ROD_v0 of the type, each where its
+ * buffer is not NULL. The collection is always on: setting it on succeeds, setting it off is ERROR_NOT_SUPPORTED.
+ */
+ULONG WINAPI GetPerTcpConnectionEStats(const MIB_TCPROW *Row, TCP_ESTATS_TYPE EstatsType, UCHAR *Rw, ULONG RwVersion,
+                                       ULONG RwSize, UCHAR *Ros, ULONG RosVersion, ULONG RosSize, UCHAR *Rod,
+                                       ULONG RodVersion, ULONG RodSize);
+ULONG WINAPI GetPerTcp6ConnectionEStats(const MIB_TCP6ROW *Row, TCP_ESTATS_TYPE EstatsType, UCHAR *Rw,
+                                        ULONG RwVersion, ULONG RwSize, UCHAR *Ros, ULONG RosVersion, ULONG RosSize,
+                                        UCHAR *Rod, ULONG RodVersion, ULONG RodSize);
+ULONG WINAPI SetPerTcpConnectionEStats(const MIB_TCPROW *Row, TCP_ESTATS_TYPE EstatsType, const UCHAR *Rw,
+                                       ULONG RwVersion, ULONG RwSize, ULONG Offset);
+ULONG WINAPI SetPerTcp6ConnectionEStats(const MIB_TCP6ROW *Row, TCP_ESTATS_TYPE EstatsType, const UCHAR *Rw,
+                                        ULONG RwVersion, ULONG RwSize, ULONG Offset);
 
 /* Not on Windows. */
 

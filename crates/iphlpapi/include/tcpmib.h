@@ -2,7 +2,8 @@
  * tcpmib.h: rows and tables of the TCP table, laid out as on Windows.
  *
  * Addresses are in network byte order in memory. Ports are in network byte order in the low 16 bits of
- * their field; the upper 16 may hold anything: ntohs((u_short) row.dwLocalPort). Scope IDs are in host byte order.
+ * their field; the upper 16 may hold anything: ntohs((u_short) row.dwLocalPort). Scope IDs are in host byte order:
+ * no ntohl() for them, whatever the published samples do.
  * The remote fields of a listener have no meaning.
  *
  * Include <iphlpapi.h>, which includes this.
@@ -286,6 +287,24 @@ typedef struct _MIB_TCPSTATS_LH {
 
 typedef MIB_TCPSTATS_LH MIB_TCPSTATS;
 typedef MIB_TCPSTATS_LH *PMIB_TCPSTATS;
+
+typedef struct _MIB_TCPSTATS2 {
+    TCP_RTO_ALGORITHM RtoAlgorithm;
+    DWORD dwRtoMin;
+    DWORD dwRtoMax;
+    DWORD dwMaxConn;
+    DWORD dwActiveOpens;
+    DWORD dwPassiveOpens;
+    DWORD dwAttemptFails;
+    DWORD dwEstabResets;
+    DWORD dwCurrEstab;
+    TCPENTRY_ALIGNED_8 ULONGLONG dw64InSegs;
+    TCPENTRY_ALIGNED_8 ULONGLONG dw64OutSegs;
+    DWORD dwRetransSegs;
+    DWORD dwInErrs;
+    DWORD dwOutRsts;
+    DWORD dwNumConns;
+} MIB_TCPSTATS2, *PMIB_TCPSTATS2;
 
 /* The bytes to allocate for a table of X rows, including its alignment, as on Windows. */
 #ifndef ALIGN_SIZE

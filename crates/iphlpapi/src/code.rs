@@ -15,6 +15,7 @@ impl Code {
     pub(crate) const INVALID_PARAMETER: Self = Self(87);
     pub(crate) const INSUFFICIENT_BUFFER: Self = Self(122);
     pub(crate) const NOT_FOUND: Self = Self(1168);
+    pub(crate) const INVALID_USER_BUFFER: Self = Self(1784);
 }
 
 impl From<std::io::Error> for Code {
@@ -60,12 +61,38 @@ pub(crate) const fn message(code: u32) -> &'static str {
         87 => "A parameter is invalid.",
         122 => "The buffer is too small; the size needed has been stored.",
         170 => "The socket is busy.",
+        299 => "Only a part could be copied.",
         317 => {
             "No such connection, a listener, or an administrator who is not elevated: tcpentry_last_detail says which."
         }
         1168 => {
             "Not found, or several sockets have the four-tuple of the row: tcpentry_last_detail says which."
         }
+        1784 => {
+            "The buffer is not valid for what was asked for: there is none, or it is too small."
+        }
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_code_of_the_header_has_a_text() {
+        let header = include_str!("../include/iphlpapi.h");
+        let codes = header.lines().filter_map(|line| {
+            let definition = line.strip_prefix("#define ")?;
+            let (name, value) = definition.split_once(' ')?;
+            let is_code = name.starts_with("ERROR_") || name == "NO_ERROR";
+            Some((name, value.strip_suffix('L').filter(|_| is_code)?))
+        });
+        let mut count = 0;
+        for (name, value) in codes {
+            assert_ne!(message(value.parse().unwrap()), "", "{name}");
+            count += 1;
+        }
+        assert!(count >= 14, "{count}");
     }
 }

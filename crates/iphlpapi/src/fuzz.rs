@@ -9,29 +9,34 @@
 )]
 
 pub use crate::exports::fuzz::{c_rows, listeners};
-use crate::statistics::{NAMES, parse};
+use crate::snmp::{parse, parse6};
+use crate::statistics::TCP;
 
-/// Parses a text of `/proc/net/snmp`.
+/// Parses a text of `/proc/net/snmp`, and of `snmp6`.
 pub fn snmp(data: &[u8]) {
     // The kernel's is ASCII, and any other is refused before it comes so far.
     let Ok(text) = std::str::from_utf8(data) else {
         return;
     };
-    let Some(counters) = parse(text) else {
+    if let Some([counter]) = parse6(text, ["Udp6NoPorts"]) {
+        let text = format!("Udp6NoPorts \t{counter}\n");
+        assert_eq!(parse6(&text, ["Udp6NoPorts"]), Some([counter]));
+    }
+    let Some(counters) = parse(text, "Tcp", TCP) else {
         return;
     };
     // What was found are numbers of this text, under these names; and what is written so is read so.
     let mut lines = text.lines().filter_map(|line| line.strip_prefix("Tcp: "));
     let names = lines.next().expect("there are names");
-    assert!(names.starts_with(&NAMES.join(" ")), "{names:?}");
+    assert!(names.starts_with(&TCP.join(" ")), "{names:?}");
     let values: Vec<_> = lines.next().expect("there are values").split(' ').collect();
     for (counter, value) in counters.iter().zip(&values) {
         let value: i128 = value.parse().expect("a number");
-        assert_eq!(value.rem_euclid(1 << 32), i128::from(*counter));
+        assert_eq!(value.rem_euclid(1 << 64), i128::from(*counter));
     }
     let values = counters.map(|counter| counter.to_string()).join(" ");
-    let text = format!("Tcp: {}\nTcp: {values}\n", NAMES.join(" "));
-    assert_eq!(parse(&text), Some(counters));
+    let text = format!("Tcp: {}\nTcp: {values}\n", TCP.join(" "));
+    assert_eq!(parse(&text, "Tcp", TCP), Some(counters));
 }
 
 #[cfg(test)]

@@ -2,14 +2,22 @@
 //!
 //! What a C programmer reads is `include/iphlpapi.h` and `man/`. Here, `exports` holds every
 //! exported function and all unsafe code; the other files are ordinary Rust without raw pointers:
-//! they take rows and return codes and bytes.
+//! they take rows and return codes and bytes. `table` and `udp` are the tables, `rows` what they have in common.
 
 mod code;
 mod detail;
 mod entry;
+mod estats;
 pub mod exports;
+mod family;
 #[cfg(any(test, feature = "fuzz-internals"))]
 pub mod fuzz;
+mod image;
 mod module;
+mod owner;
+mod rows;
+mod shape;
+mod snmp;
 mod statistics;
 mod table;
+mod udp;

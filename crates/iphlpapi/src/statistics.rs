@@ -1,45 +1,62 @@
-//! TCP statistics of a network namespace: `MIB_TCPSTATS` from `/proc/net/snmp` and the table.
-
-use std::fs;
+//! The statistics of a network namespace: the kernel's counters, and numbers of sockets.
 
 use crate::code::Code;
-use crate::table::{Family, Image, count};
+use crate::family::Family;
+use crate::image::Image;
+use crate::snmp::{self, low};
+use crate::table::Population;
+use crate::udp;
 
-/// Returns the fifteen counters of `MIB_TCPSTATS`.
+/// The width of the counters of segments.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Segments {
+    /// `MIB_TCPSTATS`: 32 bits, the low half.
+    Low,
+    /// `MIB_TCPSTATS2`: 64 bits.
+    Whole,
+}
+
+/// Returns `MIB_TCPSTATS` or `MIB_TCPSTATS2`.
 ///
-/// Linux keeps one set for both families; only the number of connections differs.
-pub(crate) fn image(family: Family) -> Result<Vec<u8>, Code> {
+/// Linux keeps one set of counters for both families. The two numbers of connections count both, too, and are of one dump.
+pub(crate) fn tcp(family: Family, segments: Segments) -> Result<Vec<u8>, Code> {
     family.require()?;
-    // The namespace is that of this thread, which need not be that of the process.
-    let text = fs::read_to_string("/proc/thread-self/net/snmp")?;
-    let counters = parse(&text).ok_or(Code::GEN_FAILURE)?;
-    let connections = count(family)?;
+    let counters = snmp::read("Tcp", TCP)?;
+    let population = Population::read()?;
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let mut image = Image::default();
-    for counter in counters {
-        image.u32(counter);
+    for (name, counter) in TCP.into_iter().zip(counters) {
+        match (name, segments) {
+            // Before 6.11 the kernel's own leaves out CLOSE_WAIT.
+            ("CurrEstab", _) => image.u32(number(population.established)),
+            ("InSegs" | "OutSegs", Segments::Whole) => {
+                image.align(8);
+                image.u64(counter);
+            }
+            _ => image.u32(low(counter)),
+        }
     }
-    image.u32(u32::try_from(connections).unwrap_or(u32::MAX));
+    image.u32(number(population.all));
     Ok(image.0)
 }
 
-/// Parses the fourteen counters that the kernel keeps, whose order is that of `MIB_TCPSTATS`.
-pub(crate) fn parse(text: &str) -> Option<[u32; 14]> {
-    let mut lines = text.lines().filter_map(|line| line.strip_prefix("Tcp: "));
-    let mut names = lines.next()?.split(' ');
-    let mut values = lines.next()?.split(' ');
-    let mut counters = [0; 14];
-    for (counter, expected) in counters.iter_mut().zip(NAMES) {
-        if names.next()? != expected {
-            return None;
-        }
-        // 64 bits in the kernel, and -1 for "no limit": the low half of two's complement.
-        let value: i128 = values.next()?.parse().ok()?;
-        *counter = u32::try_from(value & 0xffff_ffff).ok()?;
+/// Returns `MIB_UDPSTATS` of a family.
+pub(crate) fn udp(family: Family) -> Result<Vec<u8>, Code> {
+    family.require()?;
+    let counters = match family {
+        Family::V4 => snmp::read("Udp", UDP)?,
+        Family::V6 => snmp::read6(UDP6)?,
+    };
+    let mut image = Image::default();
+    for counter in counters {
+        image.u32(low(counter));
     }
-    Some(counters)
+    image.u32(u32::try_from(udp::count(family)?).unwrap_or(u32::MAX));
+    Ok(image.0)
 }
 
-pub(crate) const NAMES: [&str; 14] = [
+/// The kernel's names of the fields of `MIB_TCPSTATS`, but the last.
+pub(crate) const TCP: [&str; 14] = [
     "RtoAlgorithm",
     "RtoMin",
     "RtoMax",
@@ -56,21 +73,11 @@ pub(crate) const NAMES: [&str; 14] = [
     "OutRsts",
 ];
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_kernels_text() {
-        let text = "Ip: Forwarding\nIp: 1\n\
-            Tcp: RtoAlgorithm RtoMin RtoMax MaxConn ActiveOpens PassiveOpens AttemptFails EstabResets CurrEstab InSegs OutSegs RetransSegs InErrs OutRsts InCsumErrors\n\
-            Tcp: 1 200 120000 -1 5 6 7 8 9 4294967306 11 12 13 14 15\n";
-        let expected = [1, 200, 120_000, u32::MAX, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14];
-        assert_eq!(parse(text), Some(expected));
-        assert_eq!(parse("Tcp: a b\nTcp: 1 2\n"), None);
-        assert_eq!(parse(""), None);
-        let (_, cut) = text.split_at(text.find("Tcp").unwrap());
-        let cut = cut.replace(" 14 15\n", "\n");
-        assert_eq!(parse(&cut), None, "a counter that is missing is not 0");
-    }
-}
+/// The kernel's names of the fields of `MIB_UDPSTATS`, but the last.
+const UDP: [&str; 4] = ["InDatagrams", "NoPorts", "InErrors", "OutDatagrams"];
+const UDP6: [&str; 4] = [
+    "Udp6InDatagrams",
+    "Udp6NoPorts",
+    "Udp6InErrors",
+    "Udp6OutDatagrams",
+];

@@ -41,6 +41,7 @@
 //!   out. More in [`mod@error`].
 //! - Processes, units and containers: [`process`]. Network namespaces: [`netns`]. The abilities of this system:
 //!   [`support`].
+//! - UDP sockets, which can be listed: [`table::UdpTable`].
 //! - Events: addresses that leave this host, elements that come into sets of nftables. More in [`watch`].
 //! - The contract of `SetTcpEntry` itself, with rows of Windows' layout: [`set_entry`].
 //!

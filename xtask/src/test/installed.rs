@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use super::library;
 use crate::command::{self, program};
 use crate::install;
 use crate::namespace::Namespace;
@@ -23,6 +24,7 @@ pub(super) fn works(namespace: Namespace) -> Result<()> {
             bail!("{part} was not installed");
         }
     }
+    library::is_consistent(&folder.0)?;
     command::run(Command::new(folder.0.join("bin/tcpentry")).arg("--version"))?;
 
     let shared = folder.0.join("shared");

@@ -8,6 +8,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use crate::code::{Code, NO_ERROR};
+use crate::rows::TableAnswer;
+use crate::shape::TableShape;
 
 /// Copies the value behind a pointer, aligned or not; `None` for NULL.
 ///
@@ -39,6 +41,53 @@ pub(super) unsafe fn write_at<T: Copy>(array: *mut T, index: usize, value: T) {
     unsafe { array.add(index).write_unaligned(value) };
 }
 
+/// Copies bytes of a caller.
+///
+/// # Safety
+/// `bytes` must point to `count` readable bytes.
+pub(super) unsafe fn read_bytes(bytes: *const u8, count: usize) -> Vec<u8> {
+    // SAFETY: the caller vouches for each of them.
+    (0..count)
+        .map(|index| unsafe { bytes.add(index).read() })
+        .collect()
+}
+
+/// A buffer for a structure that a caller may or may not want.
+#[derive(Clone, Copy)]
+pub(super) struct OptionalBuffer {
+    at: *mut u8,
+    size: u32,
+}
+
+impl From<(*mut u8, u32)> for OptionalBuffer {
+    fn from((at, size): (*mut u8, u32)) -> Self {
+        Self { at, size }
+    }
+}
+
+impl OptionalBuffer {
+    /// Returns true where a size is stated of a buffer that is NULL.
+    pub(super) fn is_missing(&self) -> bool {
+        self.at.is_null() && self.size > 0
+    }
+
+    /// Returns true where the structure fits, or is not wanted.
+    pub(super) fn has_room_for(&self, structure: &[u8]) -> bool {
+        self.at.is_null() || self.size as usize >= structure.len()
+    }
+
+    /// Copies a structure that fits into it, if it is wanted.
+    ///
+    /// # Safety
+    /// It must be NULL or have as many bytes of room as it says.
+    pub(super) unsafe fn fill(&self, structure: &[u8]) {
+        if !self.at.is_null() && self.has_room_for(structure) {
+            // SAFETY: it is not NULL, and the structure fits into the room for which the caller vouches.
+            unsafe { copy(structure, self.at.cast()) };
+        }
+    }
+}
+
 /// Copies bytes into a caller's buffer.
 ///
 /// # Safety
@@ -49,7 +98,7 @@ pub(super) unsafe fn copy(bytes: &[u8], buffer: *mut c_void) {
 }
 
 /// Copies bytes into new memory of `malloc`; NULL where there is none.
-pub(super) fn allocate(bytes: &[u8]) -> *mut c_void {
+fn allocate(bytes: &[u8]) -> *mut c_void {
     // SAFETY: malloc has no preconditions.
     let memory = unsafe { libc::malloc(bytes.len()) };
     if !memory.is_null() {
@@ -57,6 +106,24 @@ pub(super) fn allocate(bytes: &[u8]) -> *mut c_void {
         unsafe { copy(bytes, memory) };
     }
     memory
+}
+
+/// Stores a table in memory of its own, which has the size of the table's type at least, and the address of that.
+///
+/// # Safety
+/// A pointer can be written to `place`.
+pub(super) unsafe fn store_table(
+    table: Vec<u8>,
+    shape: TableShape,
+    place: *mut *mut c_void,
+) -> u32 {
+    let memory = allocate(&whole_type(table, shape));
+    if memory.is_null() {
+        return Code::NOT_ENOUGH_MEMORY.0;
+    }
+    // SAFETY: the caller vouches for the place.
+    unsafe { write_at(place, 0, memory) };
+    NO_ERROR
 }
 
 /// Frees memory of `malloc`.
@@ -98,6 +165,54 @@ pub(super) unsafe fn deliver(
     // SAFETY: the caller vouches for `room` bytes, and `needed` are no more.
     unsafe { copy(&image, buffer) };
     NO_ERROR
+}
+
+/// Fills a buffer with a table by the size protocol of IP Helper, which is generous with sizes: the size that is answered
+/// for a buffer which is too small has room for rows to come, and no buffer that is smaller than the table's type is
+/// filled. After success the size is that of the table.
+///
+/// `read` is told for how many rows there is room; `None` where the table is not to be read, only counted.
+///
+/// # Safety
+/// As for [`deliver`].
+pub(super) unsafe fn deliver_table(
+    buffer: *mut c_void,
+    size: *mut u32,
+    shape: TableShape,
+    read: impl FnOnce(Option<usize>) -> Result<TableAnswer, Code>,
+) -> u32 {
+    if size.is_null() {
+        return Code::INVALID_PARAMETER.0;
+    }
+    // SAFETY: it is not NULL, and the caller vouches for a number there.
+    let bytes = unsafe { size.read_unaligned() } as usize;
+    let room = if buffer.is_null() {
+        None
+    } else {
+        shape.rows_in(bytes)
+    };
+    let (answered, table) = match guarded_result(|| read(room)) {
+        Err(code) => return code.0,
+        Ok(TableAnswer::Table(table)) => (table.len(), Some(whole_type(table, shape))),
+        Ok(TableAnswer::Rows(rows)) => (shape.with_slack(rows), None),
+    };
+    let Ok(answered) = u32::try_from(answered) else {
+        return Code::NOT_ENOUGH_MEMORY.0;
+    };
+    // SAFETY: as above.
+    unsafe { size.write_unaligned(answered) };
+    let Some(table) = table.filter(|table| room.is_some() && table.len() <= bytes) else {
+        return Code::INSUFFICIENT_BUFFER.0;
+    };
+    // SAFETY: there is a buffer, the caller vouches for `bytes` in it, and the table has no more.
+    unsafe { copy(&table, buffer) };
+    NO_ERROR
+}
+
+/// Fills an empty table up with zeros, to the size of its type.
+fn whole_type(mut table: Vec<u8>, shape: TableShape) -> Vec<u8> {
+    table.resize(table.len().max(shape.least()), 0);
+    table
 }
 
 /// Copies as much of a text as fits, cut at a whole character, with its final zero.

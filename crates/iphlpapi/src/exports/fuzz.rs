@@ -11,10 +11,15 @@ use std::net::TcpListener;
 use std::ptr;
 
 use super::{
-    AllocateAndGetTcpExTableFromStack, GetExtendedTcpTable, GetOwnerModuleFromTcp6Entry,
-    GetOwnerModuleFromTcpEntry, GetTcp6Table, GetTcp6Table2, GetTcpStatisticsEx, GetTcpTable,
-    GetTcpTable2, SetTcp6Entry, SetTcpEntry, tcpentry_delete_batch, tcpentry_delete_id,
-    tcpentry_free, tcpentry_identify, tcpentry_identify6, tcpentry_last_detail, tcpentry_message,
+    AllocateAndGetTcpExTableFromStack, AllocateAndGetTcpTableFromStack, GetExtendedTcpTable,
+    GetExtendedUdpTable, GetOwnerModuleFromTcp6Entry, GetOwnerModuleFromTcpEntry,
+    GetOwnerModuleFromUdp6Entry, GetOwnerModuleFromUdpEntry, GetPerTcp6ConnectionEStats,
+    GetPerTcpConnectionEStats, GetTcp6Table, GetTcp6Table2, GetTcpStatisticsEx,
+    GetTcpStatisticsEx2, GetTcpTable, GetTcpTable2, GetUdp6Table, GetUdpStatisticsEx, GetUdpTable,
+    InternalGetBoundTcp6EndpointTable, InternalGetBoundTcpEndpointTable,
+    SetPerTcp6ConnectionEStats, SetPerTcpConnectionEStats, SetTcp6Entry, SetTcpEntry,
+    tcpentry_delete_batch, tcpentry_delete_id, tcpentry_free, tcpentry_identify,
+    tcpentry_identify6, tcpentry_last_detail, tcpentry_message,
 };
 
 /// Opens the listeners that a row can name and must not delete.
@@ -29,7 +34,11 @@ pub fn listeners() -> io::Result<[TcpListener; 3]> {
 /// Calls one function; the first byte selects it.
 pub fn c_rows(data: &[u8]) {
     let mut input = Input(data);
-    let function = input.byte() % 16;
+    // The first sixteen keep their numbers, for the corpus.
+    let function = match input.byte() {
+        byte @ 16..32 => byte,
+        byte => byte % 16,
+    };
     // SAFETY: each pointer is NULL, or points to as many bytes as the header demands or the size beside it says; the
     // sanitizer watches over it.
     unsafe {
@@ -97,6 +106,8 @@ pub fn c_rows(data: &[u8]) {
                 let mut items = Buffer::of(&mut input, size * count as usize);
                 tcpentry_delete_batch(kind, items.at(), count, results.at())
             }
+            16..=22 => datagrams_and_counters(function, &mut input),
+            23..=29 => statistics_and_bound_sockets(function, &mut input),
             _ => {
                 let (mut buffer, size) = Buffer::new(&mut input);
                 let code = input.word() % 2000;
@@ -110,6 +121,132 @@ pub fn c_rows(data: &[u8]) {
         let mut detail = Buffer::of(&mut Input(&[]), 528);
         let known = tcpentry_last_detail(detail.at());
         assert!([0, 1168].contains(&known));
+    }
+}
+
+/// Calls a function about UDP, or one of counters.
+///
+/// # Safety
+/// As in [`c_rows`]: each pointer points to as many bytes as the header demands or the size beside it says.
+unsafe fn datagrams_and_counters(function: u8, input: &mut Input<'_>) -> u32 {
+    // SAFETY: the buffers are as long as they say.
+    unsafe {
+        match function {
+            16..=18 => {
+                let order = c_int::from(input.byte() & 1);
+                let (family, class) = (input.word(), input.signed());
+                let (mut buffer, mut size) = Buffer::new(input);
+                let table: *mut c_void = if size == 0 {
+                    ptr::null_mut()
+                } else {
+                    buffer.at()
+                };
+                let (room, at) = (size, &raw mut size);
+                let code = match function {
+                    16 => GetUdpTable(table, at, order),
+                    17 => GetUdp6Table(table, at, order),
+                    _ => GetExtendedUdpTable(table, at, order, family % 32, class % 4, 0),
+                };
+                assert!(code != 0 || size <= room);
+                code
+            }
+            19 | 20 => {
+                let class = input.signed() % 3;
+                let (mut buffer, mut size) = Buffer::new(input);
+                let to = buffer.at();
+                let at = &raw mut size;
+                if function == 19 {
+                    GetOwnerModuleFromUdpEntry(Buffer::of(input, 160).at(), class, to, at)
+                } else {
+                    GetOwnerModuleFromUdp6Entry(Buffer::of(input, 176).at(), class, to, at)
+                }
+            }
+            21 => {
+                let family = input.word() % 32;
+                GetTcpStatisticsEx2(Buffer::of(input, 72).at(), family)
+            }
+            _ => {
+                let family = input.word() % 32;
+                GetUdpStatisticsEx(Buffer::of(input, 20).at(), family)
+            }
+        }
+    }
+}
+
+/// Calls a function about the statistics of a connection, or one that allocates a table.
+///
+/// # Safety
+/// As in [`c_rows`]: each pointer points to as many bytes as the header demands or the size beside it says.
+unsafe fn statistics_and_bound_sockets(function: u8, input: &mut Input<'_>) -> u32 {
+    // SAFETY: the buffers are as long as they say.
+    unsafe {
+        match function {
+            23 | 24 => {
+                let kind = input.signed() % 11;
+                let versions: [u32; 3] = std::array::from_fn(|_| u32::from(input.byte() == 1));
+                let sizes: [u32; 3] = std::array::from_fn(|_| u32::from(input.byte()));
+                let mut buffers = sizes.map(|size| Buffer::of(&mut Input(&[]), size as usize));
+                let [rw, ros, rod] = buffers.each_mut().map(Buffer::at);
+                let (v, s) = (versions, sizes);
+                if function == 23 {
+                    let mut row = Buffer::of(input, 20);
+                    GetPerTcpConnectionEStats(
+                        row.at(),
+                        kind,
+                        rw,
+                        v[0],
+                        s[0],
+                        ros,
+                        v[1],
+                        s[1],
+                        rod,
+                        v[2],
+                        s[2],
+                    )
+                } else {
+                    let mut row = Buffer::of(input, 52);
+                    GetPerTcp6ConnectionEStats(
+                        row.at(),
+                        kind,
+                        rw,
+                        v[0],
+                        s[0],
+                        ros,
+                        v[1],
+                        s[1],
+                        rod,
+                        v[2],
+                        s[2],
+                    )
+                }
+            }
+            25 | 26 => {
+                let kind = input.signed() % 11;
+                let (version, offset) =
+                    (u32::from(input.byte() == 1), u32::from(input.byte() == 1));
+                let size = u32::from(input.byte() % 16);
+                let mut rw = Buffer::of(input, size as usize);
+                if function == 25 {
+                    let mut row = Buffer::of(input, 20);
+                    SetPerTcpConnectionEStats(row.at(), kind, rw.at(), version, size, offset)
+                } else {
+                    let mut row = Buffer::of(input, 52);
+                    SetPerTcp6ConnectionEStats(row.at(), kind, rw.at(), version, size, offset)
+                }
+            }
+            _ => {
+                let mut table = ptr::null_mut();
+                let (order, none) = (c_int::from(input.byte() & 1), ptr::null_mut());
+                let to = &raw mut table;
+                let code = match function {
+                    27 => AllocateAndGetTcpTableFromStack(to, order, none, 0),
+                    28 => InternalGetBoundTcpEndpointTable(to, none, 0),
+                    _ => InternalGetBoundTcp6EndpointTable(to, none, 0),
+                };
+                tcpentry_free(table);
+                code
+            }
+        }
     }
 }
 

@@ -6,12 +6,22 @@ use std::ffi::c_int;
 use super::boundary::fill;
 use crate::code::Code;
 use crate::detail::Detail;
-use crate::table::RowOwner;
+use crate::owner::RowOwner;
+use crate::rows::Order;
 
 /// `DWORD`
 pub(super) type Dword = u32;
 /// `BOOL`
 pub(super) type Bool = c_int;
+
+/// Converts the parameter that asks for sorted rows.
+pub(super) fn order_of(flag: Bool) -> Order {
+    if flag == 0 {
+        Order::AsRetrieved
+    } else {
+        Order::Sorted
+    }
+}
 
 /// `TCPENTRY_ID` of the header: an identity as text.
 #[derive(Clone, Copy)]
@@ -102,6 +112,32 @@ pub struct OwnerModule6Row {
     info: [u64; 16],
 }
 
+/// `MIB_UDPROW_OWNER_MODULE`
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct UdpOwnerModuleRow {
+    end: [Dword; 2],
+    pid: Dword,
+    padding: Dword,
+    created: i64,
+    flags: Dword,
+    padding_of_info: Dword,
+    info: [u64; 16],
+}
+
+/// `MIB_UDP6ROW_OWNER_MODULE`
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct UdpOwnerModule6Row {
+    end: [Dword; 6],
+    pid: Dword,
+    padding: Dword,
+    created: i64,
+    flags: Dword,
+    padding_of_info: Dword,
+    info: [u64; 16],
+}
+
 impl From<OwnerModuleRow> for RowOwner {
     fn from(row: OwnerModuleRow) -> Self {
         Self {
@@ -120,6 +156,24 @@ impl From<OwnerModule6Row> for RowOwner {
     }
 }
 
+impl From<UdpOwnerModuleRow> for RowOwner {
+    fn from(row: UdpOwnerModuleRow) -> Self {
+        Self {
+            pid: row.pid,
+            started: row.info[0],
+        }
+    }
+}
+
+impl From<UdpOwnerModule6Row> for RowOwner {
+    fn from(row: UdpOwnerModule6Row) -> Self {
+        Self {
+            pid: row.pid,
+            started: row.info[0],
+        }
+    }
+}
+
 /// `TCPENTRY_ID_SIZE`: the longest identity has 190 bytes.
 pub(super) const ID: usize = 256;
 /// `TCPENTRY_TEXT_SIZE`
@@ -128,6 +182,8 @@ const TEXT: usize = 512;
 const _: () = {
     assert!(size_of::<OwnerModuleRow>() == 160);
     assert!(size_of::<OwnerModule6Row>() == 192);
+    assert!(size_of::<UdpOwnerModuleRow>() == 160);
+    assert!(size_of::<UdpOwnerModule6Row>() == 176);
     assert!(size_of::<DeletionResult>() == 16);
     assert!(size_of::<LastDetail>() == 16 + TEXT);
 };

@@ -1,10 +1,17 @@
 //! The boundary itself, on data of our own: what Miri can run.
 
+use std::ffi::c_void;
 use std::ptr;
 
-use super::boundary::{cut, fill};
-use super::structs::ID;
+use tcpentry::set_entry::TcpRow;
+
+use super::boundary::{cut, deliver, deliver_table, fill, guarded, read};
+use super::deletion::{IDS, ROWS};
+use super::structs::{Dword, ID};
 use super::*;
+use crate::code::{Code, message};
+use crate::rows::TableAnswer;
+use crate::shape::TableShape;
 
 /// Delivers an image into a buffer of a caller, who says how large it is. Asserts that the bytes before and behind it are not
 /// touched; returns the code, the size that is needed, and the buffer.
@@ -35,6 +42,40 @@ fn a_buffer_is_filled_or_left_alone() {
         assert_eq!((code, needed), (122, 7));
         assert_eq!(buffer, [0x5a; 7]);
     }
+}
+
+#[test]
+fn a_table_is_delivered_into_a_buffer_that_has_room_for_its_type() {
+    let shape = TableShape { first: 4, row: 8 };
+    // Returns the code, the size, and the buffer of a table that has so many rows.
+    let delivered = |rows: usize, said: Dword| {
+        let mut buffer = [0x5a_u8; 40];
+        let mut size = said;
+        let to: *mut c_void = buffer.as_mut_ptr().cast();
+        // SAFETY: no more is said than there is.
+        let code = unsafe {
+            deliver_table(to, &raw mut size, shape, |room| {
+                let fits = room.is_some_and(|room| room >= rows);
+                Ok(if fits {
+                    TableAnswer::Table(vec![1; shape.size(rows)])
+                } else {
+                    TableAnswer::Rows(rows)
+                })
+            })
+        };
+        (code, size, buffer)
+    };
+    for less in [0, 3, 4, 11] {
+        assert_eq!(delivered(0, less), (122, 4 + 8 * 8, [0x5a; 40]));
+    }
+    let (code, size, buffer) = delivered(0, 12);
+    assert_eq!((code, size), (0, 4));
+    assert_eq!(buffer[..13], [1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0x5a]);
+    let (code, size, buffer) = delivered(2, 20);
+    assert_eq!((code, size, buffer[20]), (0, 20, 0x5a));
+    assert_eq!(buffer[..20], [1; 20]);
+    assert_eq!(delivered(2, 19), (122, 4 + 10 * 8, [0x5a; 40]));
+    assert_eq!(delivered(16, 40), (122, 4 + (16 + 8 + 2) * 8, [0x5a; 40]));
 }
 
 #[test]

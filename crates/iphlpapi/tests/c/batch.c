@@ -286,6 +286,8 @@ static void messages(void) {
         ERROR_INVALID_PARAMETER,
         ERROR_INSUFFICIENT_BUFFER,
         ERROR_BUSY,
+        ERROR_PARTIAL_COPY,
+        ERROR_INVALID_USER_BUFFER,
         ERROR_MR_MID_NOT_FOUND,
         ERROR_NOT_FOUND,
     };

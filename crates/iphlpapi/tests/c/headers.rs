@@ -16,7 +16,7 @@ const DIALECTS: [&str; 6] = [
 #[test]
 fn each_compiles_alone_without_a_warning() {
     for dialect in DIALECTS {
-        for header in ["iphlpapi.h", "tcpmib.h"] {
+        for header in ["iphlpapi.h", "tcpestats.h", "tcpmib.h", "udpmib.h"] {
             let run = check(dialect, &format!("#include <{header}>\nint main(void);\n"));
             assert_eq!(run.code, 0, "{dialect} {header}: {}", run.err);
         }

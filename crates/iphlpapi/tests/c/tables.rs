@@ -36,7 +36,7 @@ impl Row {
 const LISTEN: u32 = 2;
 
 /// The ways to a table: arguments, family, rows, and true if these have PIDs.
-const WAYS: [(&str, Family, Which, bool); 26] = {
+const WAYS: [(&str, Family, Which, bool); 27] = {
     use Family::{V4, V6};
     use Which::{All, Connections, Listeners};
     [
@@ -45,6 +45,7 @@ const WAYS: [(&str, Family, Which, bool); 26] = {
         ("GetTcp6Table", V6, All, false),
         ("GetTcp6Table2", V6, All, true),
         ("Allocate", V4, All, true),
+        ("AllocateBasic", V4, All, false),
         ("extended 2 0", V4, Listeners, false),
         ("extended 2 1", V4, Connections, false),
         ("extended 2 2", V4, All, false),
@@ -120,8 +121,10 @@ fn read(out: &str) -> Vec<Row> {
 }
 
 /// Returns the table of `ss`; of several owners the one with the lowest PID.
-fn ss() -> Vec<Row> {
-    let out = Run::of(Command::new("ss").args(["-H", "-t", "-a", "-n", "-p", "-O"])).success();
+///
+/// A listener of both families, whose address it writes as a star, stands in both.
+fn ss(protocol: &str) -> Vec<Row> {
+    let out = Run::of(Command::new("ss").args(["-H", protocol, "-a", "-n", "-p", "-O"])).success();
     let row = |line: &str| {
         let words: Vec<&str> = line.split_whitespace().collect();
         let pids = line.match_indices("pid=").filter_map(|(at, key)| {
@@ -152,13 +155,27 @@ fn ss() -> Vec<Row> {
                 "CLOSING" => 9,
                 "LAST-ACK" => 10,
                 "TIME-WAIT" => 11,
-                "UNCONN" => return None,
+                "UNCONN" if protocol == "-t" => return None,
+                "UNCONN" => 0,
                 other => panic!("{other}"),
             },
             pid: Some(pids.min().unwrap_or(0)),
         })
     };
-    let mut rows: Vec<Row> = out.lines().filter_map(row).collect();
+    let is_of_both = |line: &&str| {
+        let mut words = line.split_whitespace();
+        words.nth(3).is_some_and(|local| local.starts_with("*:"))
+    };
+    let as_ipv4 = |row: Row| {
+        let ipv4 = |end: End| (IpAddr::from([0, 0, 0, 0]), 0, end.2);
+        Row {
+            local: ipv4(row.local),
+            remote: ipv4(row.remote),
+            ..row
+        }
+    };
+    let of_both = out.lines().filter(is_of_both).filter_map(row).map(as_ipv4);
+    let mut rows: Vec<Row> = out.lines().filter_map(row).chain(of_both).collect();
     rows.sort();
     rows
 }
@@ -209,7 +226,7 @@ fn expected(all: &[Row], family: Family, which: Which, pids: bool) -> Vec<Row> {
 fn every_table_is_that_of_ss() {
     isolated(|| {
         let _fixture = Fixture::new();
-        let all = ss();
+        let all = ss("-t");
         for state in [2, 3, 4, 5, 6, 7, 8, 11] {
             assert!(all.iter().any(|row| row.state == state), "{state}: {all:?}");
         }
@@ -228,7 +245,161 @@ fn every_table_is_that_of_ss() {
             sorted.sort();
             assert_eq!(sorted, expected, "{way}");
         }
-        assert_eq!(ss(), all, "nothing has moved meanwhile");
+        assert_eq!(ss("-t"), all, "nothing has moved meanwhile");
+        let both = |row: &&Row| row.is_listener() && row.local.0.is_ipv4() && row.pid != Some(0);
+        let dual = all.iter().filter(both).filter(|row| {
+            let six = |other: &&Row| other.local.2 == row.local.2 && !other.is_ipv4();
+            all.iter().any(|other| six(&other))
+        });
+        assert_eq!(
+            dual.count(),
+            1,
+            "a listener of both families is in both tables"
+        );
+    });
+}
+
+#[test]
+fn every_table_of_udp_is_that_of_ss() {
+    isolated(|| {
+        let at = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let socket = |address: &str, v6only: bool| {
+            let address = at(address);
+            let domain = socket2::Domain::for_address(address);
+            let socket = socket2::Socket::new(domain, socket2::Type::DGRAM, None).unwrap();
+            if address.is_ipv6() {
+                socket.set_only_v6(v6only).unwrap();
+            }
+            socket.bind(&address.into()).unwrap();
+            socket
+        };
+        let neighbour = link::Neighbour::new();
+        let here = SocketAddrV6::new(link::LINK_LOCAL_HERE, 0, 0, index_of("veth0"));
+        let scoped =
+            socket2::Socket::new(socket2::Domain::IPV6, socket2::Type::DGRAM, None).unwrap();
+        scoped.bind(&SocketAddr::from(here).into()).unwrap();
+        let sockets = [
+            socket("127.0.0.1:0", false),
+            socket("127.0.0.1:0", false),
+            socket("0.0.0.0:0", false),
+            socket("127.9.9.9:0", false),
+            socket("[::1]:0", false),
+            socket("[::]:0", true),
+            // Of both families.
+            socket("[::]:0", false),
+            // An IPv4 end of an IPv6 socket.
+            socket("[::ffff:127.0.0.1]:0", false),
+            scoped,
+        ];
+        // A connected one.
+        let peer = sockets[0].local_addr().unwrap();
+        sockets[1].connect(&peer).unwrap();
+        // Held by another process.
+        let held = socket("127.0.0.2:0", false);
+        let holder = Holder::of(&held, None);
+        drop(held);
+        // Without a port: in no table.
+        let unbound = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None);
+
+        // A row of UDP has a local end only.
+        let local = |row: Row| Row {
+            remote: match row.local.0 {
+                IpAddr::V4(_) => ([0, 0, 0, 0].into(), 0, 0),
+                IpAddr::V6(_) => (Ipv6Addr::UNSPECIFIED.into(), 0, 0),
+            },
+            state: 0,
+            ..row
+        };
+        let all: Vec<Row> = ss("-u").into_iter().map(local).collect();
+        assert_eq!(all.len(), 11, "{all:?}");
+        let holder = u32::try_from(holder.pid()).unwrap();
+        assert!(all.iter().any(|row| row.pid == Some(holder)));
+        for (way, family, pids) in [
+            ("GetUdpTable", Family::V4, false),
+            ("GetUdp6Table", Family::V6, false),
+            ("udp 2 0", Family::V4, false),
+            ("udp 2 1", Family::V4, true),
+            ("udp 2 2", Family::V4, true),
+            ("udp 10 0", Family::V6, false),
+            ("udp 23 1", Family::V6, true),
+            ("udp 10 2", Family::V6, true),
+        ] {
+            let expected = expected(&all, family, Which::All, pids);
+            let mut retrieved = table(way, "0");
+            retrieved.sort();
+            assert_eq!(retrieved, expected, "{way}");
+            let sorted = table(way, "1");
+            assert!(
+                sorted.is_sorted_by_key(|row| row.local),
+                "{way}: {sorted:?}"
+            );
+        }
+        for (family, rows) in [("2", "GetUdpTable"), ("10", "GetUdp6Table")] {
+            let program = program("tables", Build::Sanitized);
+            let out = Run::of(Command::new(program).args(["udp-statistics", family])).success();
+            let numbers: Vec<u32> = out.lines().map(|it| it.parse().unwrap()).collect();
+            assert_eq!(numbers[4] as usize, table(rows, "0").len());
+        }
+        drop((sockets, unbound, neighbour));
+    });
+}
+
+#[test]
+fn the_counters_of_udp_are_those_of_their_family() {
+    isolated(|| {
+        let statistics = |family: &str| -> Vec<u32> {
+            let program = program("tables", Build::Plain);
+            let out = Run::of(Command::new(program).args(["udp-statistics", family])).success();
+            out.lines().map(|it| it.parse().unwrap()).collect()
+        };
+        for (family, here) in [("2", "127.0.0.1:0"), ("23", "[::1]:0")] {
+            let other = if family == "2" { "23" } else { "2" };
+            let (before, before_of_other) = (statistics(family), statistics(other));
+            let socket = std::net::UdpSocket::bind(here).unwrap();
+            let to = socket.local_addr().unwrap();
+            for _ in 0..3 {
+                socket.send_to(b"x", to).unwrap();
+                socket.recv(&mut [0]).unwrap();
+            }
+            let nobody = SocketAddr::from((to.ip(), 1));
+            socket.send_to(b"x", nobody).unwrap();
+            let after = statistics(family);
+            // Received, without a port, with errors, sent, sockets.
+            let grown = [3, 1, 0, 4, 1];
+            let difference = after
+                .iter()
+                .zip(&before)
+                .map(|(after, before)| after - before);
+            assert_eq!(difference.collect::<Vec<_>>(), grown, "{family}");
+            assert_eq!(statistics(other), before_of_other);
+        }
+    });
+}
+
+#[test]
+fn bound_sockets_have_tables_of_their_own() {
+    isolated(|| {
+        let at = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let _listener = tcp::listen(at("127.0.0.1:0"));
+        let bound = |address: &str| {
+            let socket = tcp::socket(at(address));
+            socket.bind(&at(address).into()).unwrap();
+            socket
+        };
+        let sockets = [bound("127.0.0.1:0"), bound("[::1]:0")];
+        for (socket, family) in sockets.iter().zip(["2", "10"]) {
+            let program = program("tables", Build::Sanitized);
+            let out = Run::of(Command::new(program).args(["bound", family])).success();
+            let rows = read(&out);
+            if rows.is_empty() {
+                skip!("this kernel does not list bound sockets (Linux 6.8 does)");
+            }
+            let [row] = rows[..] else { panic!("{rows:?}") };
+            let local = socket.local_addr().unwrap().as_socket().unwrap();
+            assert_eq!((row.local.0, row.local.2), (local.ip(), local.port()));
+            assert_eq!((row.state, row.pid), (1, Some(std::process::id())));
+            assert_eq!(row.remote.2, 0);
+        }
     });
 }
 
@@ -325,22 +496,32 @@ fn the_statistics_are_the_kernels() {
         let other = tcp::connected();
         drop(other);
         let six = tcp::connect_to(&tcp::listen("[::1]:0".parse().unwrap()));
-        for (family, rows) in [
-            ("2", "GetTcpTable"),
-            ("10", "GetTcp6Table"),
-            ("23", "GetTcp6Table"),
+        for (family, function) in [
+            ("2", "statistics"),
+            ("10", "statistics"),
+            ("23", "statistics"),
+            ("2", "statistics2"),
+            ("23", "statistics2"),
         ] {
             tcpentry_testkit::until("the counters rest", || {
                 let before = snmp();
                 let program = program("tables", Build::Sanitized);
-                let out = Run::of(Command::new(program).args(["statistics", family])).success();
+                let out = Run::of(Command::new(program).args([function, family])).success();
                 let mut numbers: Vec<u32> = out.lines().map(|it| it.parse().unwrap()).collect();
                 let connections = numbers.pop().unwrap();
                 if snmp() != before {
                     return false;
                 }
                 assert_eq!(numbers, before);
-                assert_eq!(connections as usize, table(rows, "0").len());
+                let rows = ss("-t").into_iter();
+                // One of both families is one socket.
+                let dual = |row: &Row| row.local.0.is_unspecified() && row.is_ipv4();
+                assert_eq!(connections as usize, rows.filter(|row| !dual(row)).count());
+                let established = ss("-t")
+                    .iter()
+                    .filter(|row| [5, 8].contains(&row.state))
+                    .count();
+                assert_eq!(numbers[8] as usize, established);
                 true
             });
         }

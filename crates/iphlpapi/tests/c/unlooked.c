@@ -1,4 +1,5 @@
-/* The classes without a PID look at no process: with a filter that kills whoever reads a directory, they live. */
+/* Only a row that shows its PID makes the library look at processes: with a filter that kills whoever reads a directory,
+ * all else lives. */
 #include "check.h"
 
 #include <linux/filter.h>
@@ -36,6 +37,20 @@ static DWORD statistics(DWORD *size) {
 static DWORD with_pid(DWORD *size) {
     return GetExtendedTcpTable(NULL, size, TRUE, AF_INET, TCP_TABLE_OWNER_PID_ALL, 0);
 }
+static DWORD udp_with_pid(DWORD *size) {
+    return GetExtendedUdpTable(NULL, size, TRUE, AF_INET, UDP_TABLE_OWNER_MODULE, 0);
+}
+/* A buffer for one row, where there are three. */
+static DWORD too_small(DWORD *size) {
+    MIB_TCPTABLE_OWNER_PID table;
+    *size = sizeof table;
+    return GetExtendedTcpTable(&table, size, TRUE, AF_INET, TCP_TABLE_OWNER_PID_ALL, 0);
+}
+static DWORD shown(DWORD *size) {
+    static char table[4096];
+    *size = sizeof table;
+    return GetExtendedTcpTable(table, size, TRUE, AF_INET, TCP_TABLE_OWNER_PID_ALL, 0);
+}
 
 /* The signal that a call ends with; 0 for none. */
 static int ends_by(DWORD (*call)(DWORD *)) {
@@ -59,7 +74,10 @@ int main(void) {
     IS(ends_by(basic6), 0);
     IS(ends_by(extended), 0);
     IS(ends_by(statistics), 0);
-    IS(ends_by(with_pid), SIGSYS);
+    IS(ends_by(with_pid), 0);
+    IS(ends_by(udp_with_pid), 0);
+    IS(ends_by(too_small), 0);
+    IS(ends_by(shown), SIGSYS);
     puts("done");
     return 0;
 }

@@ -31,7 +31,7 @@ pub struct Details {
     pub traffic_class: Option<u8>,
     /// The class of its cgroup for queueing (`net_cls`, version 1), else its priority (`SO_PRIORITY`): measured, Linux 6.18.
     pub class: Option<u32>,
-    /// `IPV6_V6ONLY` of an IPv6 socket that listens or is bound: true where it leaves IPv4 to others.
+    /// `IPV6_V6ONLY`, as in the row: [`Connection::v6only`].
     pub v6only: Option<bool>,
     /// The kernel's `struct tcp_info`, in its order, as far as this kernel has it.
     ///
@@ -44,6 +44,7 @@ impl Details {
     /// Creates the report of a connection of which only the row is known.
     pub(crate) const fn of(connection: Connection) -> Self {
         Self {
+            v6only: connection.v6only,
             connection,
             timer: None,
             congestion_control: None,
@@ -53,7 +54,6 @@ impl Details {
             tos: None,
             traffic_class: None,
             class: None,
-            v6only: None,
             counters: Vec::new(),
         }
     }

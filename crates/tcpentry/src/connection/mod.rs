@@ -51,6 +51,8 @@ pub struct Connection {
     /// The token of the MPTCP connection of which it is a subflow, as its own end counts it
     /// (`MPTCP_SUBFLOW_ATTR_TOKEN_LOC`): all its subflows have it. Known when [`mptcp`](Self::mptcp) is.
     pub mptcp_token: Option<u32>,
+    /// `IPV6_V6ONLY` of an IPv6 socket that listens or is bound: true where it leaves IPv4 to others.
+    pub v6only: Option<bool>,
     /// Counters, when they were asked for and the state has them (`INET_DIAG_INFO`).
     pub info: Option<Box<TcpInfo>>,
     /// Attributes of the kernel's answer that this version does not know.
@@ -75,6 +77,7 @@ impl Connection {
             cgroup: None,
             mptcp: None,
             mptcp_token: None,
+            v6only: None,
             info: None,
             attributes: Vec::new(),
             autobound: None,

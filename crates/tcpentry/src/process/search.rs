@@ -5,7 +5,8 @@ use std::io;
 use std::num::{NonZeroI32, NonZeroUsize};
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use rustix::io::Errno;
@@ -79,7 +80,9 @@ impl<'a> OwnerSearch<'a> {
     /// Ends the search as soon as one holder of each wanted socket is found: with the process that holds the
     /// last of them.
     ///
-    /// Other holders of a shared socket, and hidden processes, may be reported or not.
+    /// Processes are looked into in the order of their pids, so that the [first](Owners::of) of a socket is that with the
+    /// lowest of all that hold it. Others that hold it, and hidden processes, may be reported or not. A socket that nobody holds
+    /// costs a whole search, once for all such sockets.
     pub fn one_holder_each(self) -> Self {
         Self {
             one_each: true,
@@ -108,16 +111,20 @@ impl<'a> OwnerSearch<'a> {
         // not looked at without a way to find such threads.
         let withheld =
             first.get() != FIRST || !is_initial_pid_namespace() || !threads::are_comparable();
-        let mut owners = if self.can_be_shared() {
-            self.run_shared(&proc, &pids)?
+        let can_be_shared = self.can_be_shared();
+        let shared = Arc::new(SharedSearch {
+            proc,
+            pids,
+            next: AtomicUsize::new(0),
+            wanted: self.wanted.map(WantedSockets::of),
+            one_each: self.one_each,
+            cgroups: self.cgroups,
+        });
+        let scan = RunningSearch::of(&shared, self.accepts);
+        let mut owners = if can_be_shared {
+            run_shared(&shared, scan)?
         } else {
-            let mut scan = RunningSearch::of(self);
-            for &pid in &pids {
-                if scan.look_at(&proc, pid)?.is_break() {
-                    break;
-                }
-            }
-            scan.owners
+            scan.look_at_all()?
         };
         owners.withheld = withheld;
         owners.by_right = !withheld && sees_by_right();
@@ -125,57 +132,43 @@ impl<'a> OwnerSearch<'a> {
         Ok(owners)
     }
 
-    /// Returns true where what one process shows says nothing about which others are looked into.
+    /// Returns true where several processes can be looked into at once: the caller's function need not stand that.
     fn can_be_shared(&self) -> bool {
         let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        self.accepts.is_none() && !self.one_each && processors > 1
+        self.accepts.is_none() && processors > 1
     }
+}
 
-    /// Looks into processes, and from so many sockets on with a second thread. Whoever is free takes the next: one
-    /// may hold more than all others.
-    fn run_shared(self, proc: &Proc, pids: &[NonZeroI32]) -> Result<Owners, Errno> {
-        let next = AtomicUsize::new(0);
-        let OwnerSearch {
-            wanted, cgroups, ..
-        } = self;
-        let limits = TableLimits::new();
-        let scan = || RunningSearch {
-            limits: limits.for_another_thread(),
-            ..RunningSearch::of(OwnerSearch {
-                wanted: wanted.clone(),
-                cgroups,
-                ..Owners::search()
-            })
-        };
-        let look = |scan: &mut RunningSearch<'_>| -> Result<bool, Errno> {
-            let Some(&pid) = pids.get(next.fetch_add(1, Ordering::Relaxed)) else {
-                return Ok(false);
-            };
-            let _ = scan.look_at(proc, pid)?;
-            Ok(true)
-        };
-        let look_at_all = || -> Result<Owners, Errno> {
-            let mut scan = scan();
-            while look(&mut scan)? {}
-            Ok(scan.owners)
-        };
-        thread::scope(|scope| {
-            let mut scan = scan();
-            let mut other = None;
-            while look(&mut scan)? {
-                if other.is_none() && scan.owners.holdings.len() >= MANY {
-                    let builder = thread::Builder::new().name("tcpentry-owners".to_owned());
-                    // Without a thread this one looks into all.
-                    other = Some(builder.spawn_scoped(scope, look_at_all));
-                }
-            }
-            let other = match other {
-                Some(Ok(other)) => other.join().unwrap_or_else(|panic| resume_unwind(panic))?,
-                Some(Err(_)) | None => Owners::default(),
-            };
-            Ok(scan.owners.and(other))
-        })
-    }
+/// Looks into processes, and from so many sockets on with a second thread. Whoever is free takes the next: one
+/// may hold more than all others. One that is taken is looked into to its end, also where the search is over meanwhile:
+/// none with a lower pid than any that was found is left out.
+///
+/// The thread is none of a scope: that keeps a block for the calling thread, which tools that look for leaks report.
+fn run_shared(shared: &Arc<SharedSearch>, mut scan: RunningSearch<'_>) -> Result<Owners, Errno> {
+    let mut other = None;
+    let looked = loop {
+        match scan.look_at_next() {
+            Ok(true) => {}
+            Ok(false) => break Ok(()),
+            Err(errno) => break Err(errno),
+        }
+        if other.is_none() && scan.owners.holdings.len() >= MANY {
+            let (shared, limits) = (Arc::clone(shared), scan.limits.for_another_thread());
+            let builder = thread::Builder::new().name("tcpentry-owners".to_owned());
+            // Without a thread this one looks into all.
+            other = Some(builder.spawn(move || {
+                let scan = RunningSearch::of(&shared, None);
+                RunningSearch { limits, ..scan }.look_at_all()
+            }));
+        }
+    };
+    // It does not outlive the call, whatever has come of it.
+    let other = match other {
+        Some(Ok(other)) => other.join().unwrap_or_else(|panic| resume_unwind(panic)),
+        Some(Err(_)) | None => Ok(Owners::default()),
+    };
+    looked?;
+    Ok(scan.owners.and(other?))
 }
 
 impl fmt::Debug for OwnerSearch<'_> {
@@ -188,12 +181,60 @@ impl fmt::Debug for OwnerSearch<'_> {
     }
 }
 
-/// A search under way.
+/// A search, as far as all threads have it in common.
+struct SharedSearch {
+    proc: Proc,
+    /// In ascending order, and how many of them have been taken.
+    pids: Vec<NonZeroI32>,
+    next: AtomicUsize,
+    wanted: Option<WantedSockets>,
+    one_each: bool,
+    cgroups: bool,
+}
+
+/// The wanted sockets.
+struct WantedSockets {
+    /// Sorted, each once.
+    inodes: Vec<Inode>,
+    /// True for each that has a holder, and the number of those without one.
+    found: Vec<AtomicBool>,
+    missing: AtomicUsize,
+}
+
+impl WantedSockets {
+    fn of(inodes: Vec<Inode>) -> Self {
+        Self {
+            found: inodes.iter().map(|_| AtomicBool::new(false)).collect(),
+            missing: AtomicUsize::new(inodes.len()),
+            inodes,
+        }
+    }
+
+    fn contains(&self, inode: Inode) -> bool {
+        self.inodes.binary_search(&inode).is_ok()
+    }
+
+    /// Notes that these have a holder.
+    fn note(&self, held: &[Holding]) {
+        for it in held {
+            if let Ok(place) = self.inodes.binary_search(&it.inode) {
+                if !self.found[place].swap(true, Ordering::Relaxed) {
+                    self.missing.fetch_sub(1, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    /// Returns true where each has a holder.
+    fn are_all_found(&self) -> bool {
+        self.missing.load(Ordering::Relaxed) == 0
+    }
+}
+
+/// A search under way, or the part of it that one thread does.
 struct RunningSearch<'a> {
-    search: OwnerSearch<'a>,
-    /// The wanted sockets that have a holder, and the number of those without one.
-    found: Vec<bool>,
-    missing: usize,
+    shared: &'a SharedSearch,
+    accepts: Option<&'a Accepts<'a>>,
     owners: Owners,
     limits: TableLimits,
     hierarchies: Hierarchies,
@@ -201,12 +242,10 @@ struct RunningSearch<'a> {
 }
 
 impl<'a> RunningSearch<'a> {
-    fn of(search: OwnerSearch<'a>) -> Self {
-        let wanted = search.wanted.as_ref().map_or(0, Vec::len);
+    fn of(shared: &'a SharedSearch, accepts: Option<&'a Accepts<'a>>) -> Self {
         Self {
-            missing: wanted,
-            found: vec![false; wanted],
-            search,
+            shared,
+            accepts,
             owners: Owners::default(),
             limits: TableLimits::new(),
             hierarchies: Hierarchies::default(),
@@ -214,8 +253,20 @@ impl<'a> RunningSearch<'a> {
         }
     }
 
-    fn look_at(&mut self, proc: &Proc, pid: NonZeroI32) -> Result<ControlFlow<()>, Errno> {
-        look(proc, pid, |process| self.look_into(process))
+    /// Looks into all processes that no other thread takes, and returns their owners.
+    fn look_at_all(mut self) -> Result<Owners, Errno> {
+        while self.look_at_next()? {}
+        Ok(self.owners)
+    }
+
+    /// Looks into the next process; `false` where there is none, or none is needed any more.
+    fn look_at_next(&mut self) -> Result<bool, Errno> {
+        let place = self.shared.next.fetch_add(1, Ordering::Relaxed);
+        let Some(&pid) = self.shared.pids.get(place) else {
+            return Ok(false);
+        };
+        let looked = look(&self.shared.proc, pid, |process| self.look_into(process))?;
+        Ok(looked.is_continue())
     }
 
     fn look_into(&mut self, process: Result<Opened, Process>) -> Result<ControlFlow<()>, Errno> {
@@ -233,7 +284,7 @@ impl<'a> RunningSearch<'a> {
             }
         };
         let mut accepted = None;
-        if let Some(accepts) = self.search.accepts {
+        if let Some(accepts) = self.accepts {
             let name = opened.name(&mut self.room)?;
             if !accepts(opened.pid(), &name) && !opened.is_name_cut(&name, &mut self.room) {
                 return Ok(ControlFlow::Continue(()));
@@ -266,20 +317,26 @@ impl<'a> RunningSearch<'a> {
                 self.owners.hidden.push(owner);
             }
         }
-        if self.search.one_each && self.is_complete(before) {
-            return Ok(ControlFlow::Break(()));
-        }
-        Ok(ControlFlow::Continue(()))
+        let wanted = self.shared.wanted.as_ref();
+        let Some(wanted) = wanted.filter(|_| self.shared.one_each) else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        wanted.note(&self.owners.holdings[before..]);
+        Ok(if wanted.are_all_found() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        })
     }
 
     /// Adds the wanted sockets of a process that is to become the next owner.
     fn sockets(&mut self, opened: &Opened) -> Result<(), Errno> {
         let place = u32::try_from(self.owners.found.len()).map_err(|_| Errno::NOMEM)?;
         let holdings = &mut self.owners.holdings;
-        let wanted = self.search.wanted.as_deref();
+        let wanted = self.shared.wanted.as_ref();
         let failed =
             opened.each_socket(&mut self.room, &mut self.limits, |descriptor, inode| {
-                if wanted.is_none_or(|wanted| wanted.binary_search(&inode).is_ok()) {
+                if wanted.is_none_or(|wanted| wanted.contains(inode)) {
                     if holdings.try_reserve(1).is_err() {
                         return ControlFlow::Break(Errno::NOMEM);
                     }
@@ -302,25 +359,13 @@ impl<'a> RunningSearch<'a> {
             name: accepted.take().map_or_else(|| opened.name(room), Ok)?,
             executable: opened.executable(room).ok().map(<[u8]>::to_vec),
             uid: opened.uid(room),
-            cgroup: if self.search.cgroups {
+            cgroup: if self.shared.cgroups {
                 let text = opened.cgroups(room);
                 text.and_then(|text| self.hierarchies.of_process(text))
             } else {
                 None
             },
         })
-    }
-
-    /// Returns true where every wanted socket has a holder, now that the last process has been looked into.
-    fn is_complete(&mut self, before: usize) -> bool {
-        let wanted = self.search.wanted.as_deref().unwrap_or_default();
-        for held in &self.owners.holdings[before..] {
-            if let Ok(place) = wanted.binary_search(&held.inode) {
-                self.missing -= usize::from(!self.found[place]);
-                self.found[place] = true;
-            }
-        }
-        self.search.wanted.is_some() && self.missing == 0
     }
 }
 
@@ -336,12 +381,26 @@ mod tests {
         let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let inode = rustix::fs::fstat(&socket).unwrap().st_ino;
         let inode = Inode::new(u32::try_from(inode).unwrap()).unwrap();
-        let proc = Proc::open().unwrap();
-        let pids = proc.pids().unwrap();
-        let mut owners = Owners::search().run_shared(&proc, &pids).unwrap();
-        owners.holdings.sort_unstable();
         let this = Process::current().unwrap();
-        assert!(owners.of(inode).any(|owner| owner.process == this));
-        assert!(owners.found.is_sorted_by_key(|owner| owner.process.pid()));
+        // Everything, then this socket alone.
+        for wanted in [None, Some(vec![inode])] {
+            let proc = Proc::open().unwrap();
+            let shared = Arc::new(SharedSearch {
+                pids: proc.pids().unwrap(),
+                proc,
+                next: AtomicUsize::new(0),
+                one_each: wanted.is_some(),
+                wanted: wanted.map(WantedSockets::of),
+                cgroups: false,
+            });
+            let scan = || RunningSearch::of(&shared, None);
+            let mut owners = run_shared(&shared, scan()).unwrap();
+            owners.holdings.sort_unstable();
+            assert!(owners.of(inode).any(|owner| owner.process == this));
+            assert!(owners.found.is_sorted_by_key(|owner| owner.process.pid()));
+            // Of a search that is over, each thread takes one more process at most.
+            let more = run_shared(&shared, scan()).unwrap();
+            assert!(more.found.len() <= 1);
+        }
     }
 }

@@ -24,6 +24,7 @@ pub(crate) fn read_socket(bytes: &[u8], info: bool) -> Result<Connection, Malfor
                 connection.info = tcp_info(value).map(Box::new);
             }
             INET_DIAG_MARK => connection.mark = value_reader.u32(),
+            INET_DIAG_SKV6ONLY => connection.v6only = value_reader.u8().map(|only| only != 0),
             INET_DIAG_CGROUP_ID => connection.cgroup = value_reader.u64(),
             INET_DIAG_ULP_INFO => {
                 connection.mptcp = Some(upper_layer(value)?.is_some_and(is_mptcp));
@@ -215,6 +216,7 @@ const NLA_TYPE_MASK: u16 = 0x3fff;
 
 pub(super) const INET_DIAG_INFO: u16 = 2;
 pub(super) const INET_DIAG_SHUTDOWN: u16 = 8;
+pub(super) const INET_DIAG_SKV6ONLY: u16 = 11;
 const INET_DIAG_MARK: u16 = 15;
 pub(super) const INET_DIAG_ULP_INFO: u16 = 19;
 const INET_DIAG_CGROUP_ID: u16 = 21;

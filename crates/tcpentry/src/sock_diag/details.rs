@@ -27,7 +27,6 @@ pub(crate) fn read_details(bytes: &[u8], connection: Connection) -> Result<Detai
             INET_DIAG_SKMEMINFO => details.memory = memory(value),
             INET_DIAG_SHUTDOWN => details.shutdown = value_reader.u8().map(shutdown),
             INET_DIAG_CLASS_ID => details.class = value_reader.u32(),
-            INET_DIAG_SKV6ONLY => details.v6only = value_reader.u8().map(|only| only != 0),
             INET_DIAG_ULP_INFO => details.upper_layer = upper_layer(value)?.and_then(text),
             _ => continue,
         }
@@ -89,7 +88,6 @@ const INET_DIAG_CONG: u16 = 4;
 const INET_DIAG_TOS: u16 = 5;
 const INET_DIAG_TCLASS: u16 = 6;
 const INET_DIAG_SKMEMINFO: u16 = 7;
-const INET_DIAG_SKV6ONLY: u16 = 11;
 /// It comes with `INET_DIAG_TCLASS`, having no bit of its own.
 const INET_DIAG_CLASS_ID: u16 = 17;
 
@@ -100,7 +98,7 @@ const SEND_SHUTDOWN: u8 = 2;
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::attribute::read_socket;
+    use super::super::attribute::{INET_DIAG_SKV6ONLY, read_socket};
     use super::super::fake::pair;
     use super::super::message::testing;
     use super::*;

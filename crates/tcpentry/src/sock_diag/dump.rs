@@ -6,12 +6,14 @@ use super::attribute::{ports_of, read_socket};
 use super::bytecode::{Half, Program};
 use super::details::read_details;
 use super::diag::Diag;
-use super::message::{Body, DumpRequest, Extent, Families, Malformed, Request, next_message};
+use super::message::{
+    Body, DumpRequest, Extent, Families, Malformed, Protocol, Request, next_message,
+};
 use super::reader::Reader;
 use super::scope::Scope;
 use crate::connection::Connection;
 use crate::connection::details::Details;
-use crate::connection::state::State;
+use crate::connection::state::{State, States};
 
 impl Diag {
     /// Starts a dump.
@@ -20,6 +22,21 @@ impl Diag {
     pub(crate) fn dump(&mut self, scope: Scope) -> Result<Dump<'_>, DumpError> {
         let half = scope.half;
         self.start_dump(DumpRequest::of(scope), half)
+    }
+
+    /// Starts a dump of the UDP sockets: a connected one is ESTABLISHED, any other CLOSED.
+    ///
+    /// `ENOENT` when the module `udp_diag` is neither loaded nor to be loaded from here.
+    pub(crate) fn dump_udp(&mut self) -> Result<Dump<'_>, DumpError> {
+        let request = DumpRequest {
+            protocol: Protocol::Udp,
+            families: Families::V4,
+            states: States::NONE.with(State::Established).with(State::Closed),
+            extent: Extent::Plain,
+            ports: (0, 0),
+            program: None,
+        };
+        self.start_dump(request, None)
     }
 
     /// Returns the details of the first socket in a dump that is the wanted one.
@@ -70,6 +87,7 @@ impl Diag {
 impl DumpRequest {
     fn of(scope: Scope) -> Self {
         Self {
+            protocol: Protocol::Tcp,
             families: Families::Both,
             states: scope.states,
             extent: if scope.info {

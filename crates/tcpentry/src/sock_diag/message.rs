@@ -36,6 +36,7 @@ pub(super) enum Request<'a> {
 /// A dump: which sockets, and with what beside the fixed fields.
 #[derive(Clone, Debug)]
 pub(super) struct DumpRequest {
+    pub(super) protocol: Protocol,
     pub(super) families: Families,
     pub(super) states: States,
     pub(super) extent: Extent,
@@ -62,6 +63,23 @@ impl Extent {
             Self::Plain => 0,
             Self::Info => INFO,
             Self::All => INFO | CONG | TOS | TCLASS | SKMEMINFO,
+        }
+    }
+}
+
+/// The protocol whose sockets are asked for: `sdiag_protocol`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Protocol {
+    Tcp,
+    /// Served by `udp_diag`, which has no legacy request: each family is dumped by itself.
+    Udp,
+}
+
+impl Protocol {
+    const fn number(self) -> u8 {
+        match self {
+            Self::Tcp => 6,
+            Self::Udp => 17,
         }
     }
 }
@@ -102,12 +120,13 @@ impl Request<'_> {
                 extent,
             } => {
                 let cookie = cookie.map_or(ANY_SOCKET, Cookie::value);
-                request_v2(out, family_of(pair), extent.bits(), States::ALL.bits());
+                let states = States::ALL.bits();
+                request_v2(out, family_of(pair), Protocol::Tcp, extent.bits(), states);
                 socket_id(out, pair, cookie);
             }
             Self::Destroy { pair, cookie, .. } => {
                 // The kernel ignores the states of an exact request (measured, Linux 6.18).
-                request_v2(out, family_of(pair), 0, States::ALL.bits());
+                request_v2(out, family_of(pair), Protocol::Tcp, 0, States::ALL.bits());
                 socket_id(out, pair, cookie.value());
             }
             Self::Dump(dump) => dump.encode(out),
@@ -150,7 +169,7 @@ impl DumpRequest {
             Families::V6 => Some(AF_INET6),
         };
         if let Some(family) = family {
-            request_v2(out, family, extensions, self.states.bits());
+            request_v2(out, family, self.protocol, extensions, self.states.bits());
             ports_only(out, self.ports);
         }
         if let Some(program) = &self.program {
@@ -160,8 +179,8 @@ impl DumpRequest {
 }
 
 /// Writes `struct inet_diag_req_v2` up to the socket's id.
-fn request_v2(out: &mut Vec<u8>, family: u8, extensions: u8, states: u32) {
-    out.extend([family, IPPROTO_TCP, extensions, 0]);
+fn request_v2(out: &mut Vec<u8>, family: u8, protocol: Protocol, extensions: u8, states: u32) {
+    out.extend([family, protocol.number(), extensions, 0]);
     out.extend(states.to_ne_bytes());
 }
 
@@ -306,7 +325,6 @@ impl From<Malformed> for Errno {
 /// `SOCK_DESTROY`.
 const ANY_SOCKET: u64 = u64::MAX;
 
-const IPPROTO_TCP: u8 = 6;
 const IPPROTO_RAW: u8 = 255;
 const IPPROTO_MPTCP: u32 = 262;
 const INET_DIAG_REQ_PROTOCOL: u16 = 3;
@@ -409,11 +427,28 @@ mod tests {
     use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, SocketId, StateFlags};
     use proptest::prelude::*;
 
+    #[test]
+    fn the_protocol_of_a_dump_is_a_field_of_its_request() {
+        for (protocol, number) in [(Protocol::Tcp, 6), (Protocol::Udp, 17)] {
+            let mut out = Vec::new();
+            let dump = DumpRequest {
+                protocol,
+                families: Families::V6,
+                states: States::ALL,
+                extent: Extent::Plain,
+                ports: (0, 0),
+                program: None,
+            };
+            Request::Dump(&dump).encode(1, &mut out);
+            assert_eq!(out[16..18], [AF_INET6, number]);
+        }
+    }
+
     /// Writes the request by an implementation that is not ours.
     fn oracle(pair: &Pair, cookie: u64, extensions: ExtensionFlags, destroy: bool) -> Vec<u8> {
         let request = InetRequest {
             family: family_of(pair),
-            protocol: IPPROTO_TCP,
+            protocol: Protocol::Tcp.number(),
             extensions,
             states: StateFlags::from_bits_truncate(States::ALL.bits()),
             socket_id: SocketId {

@@ -5,7 +5,7 @@ use rustix::io::Errno;
 use super::bytecode::{Check, Condition, Program};
 use super::diag::{Diag, Reply};
 use super::dump::DumpError;
-use super::message::{DumpRequest, Extent, Families, Request};
+use super::message::{DumpRequest, Extent, Families, Protocol, Request};
 use super::scope::Scope;
 use crate::connection::Cookie;
 use crate::connection::endpoint::Pair;
@@ -79,6 +79,7 @@ impl Diag {
         program: Option<Program>,
     ) -> Result<(), Errno> {
         self.ask(Request::Dump(&DumpRequest {
+            protocol: Protocol::Tcp,
             families,
             states: States::NONE,
             extent: Extent::Plain,

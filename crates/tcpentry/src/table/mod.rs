@@ -7,6 +7,7 @@ pub(crate) mod find;
 pub(crate) mod lookup;
 pub(crate) mod query;
 pub(crate) mod refusal;
+pub(crate) mod udp;
 
 use std::fmt;
 
@@ -17,6 +18,7 @@ use self::dumps::Dumps;
 use self::lookup::Lookup;
 use self::query::Query;
 use self::refusal::{dump_error, no_socket};
+pub use self::udp::{UdpEndpoint, UdpEndpoints, UdpTable};
 use crate::connection::Connection;
 use crate::connection::identity::{BootId, Identity, NetnsId, Origin};
 use crate::error::{Error, Operation};

@@ -20,6 +20,20 @@ pub(crate) fn dump_error(error: DumpError) -> Error {
     }
 }
 
+/// Creates the error of a dump of UDP sockets that ended early.
+pub(super) fn udp_dump_error(error: DumpError) -> Error {
+    match error {
+        DumpError::Errno(errno @ Errno::NOENT) => Error::new(
+            Operation::List,
+            ErrorKind::NotSupported,
+            "the kernel's udp_diag is missing, so UDP sockets can't be listed",
+        )
+        .with_errno(errno)
+        .with_hint("load it as root, outside of any container: modprobe udp_diag"),
+        error => dump_error(error),
+    }
+}
+
 /// Creates the error of a missing `tcp_diag`: the kernel then answers every request with `ENOENT`, which must not
 /// read as "no such connection".
 pub(super) fn no_tcp_diag(operation: Operation, errno: Errno) -> Error {

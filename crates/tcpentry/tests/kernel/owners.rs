@@ -307,6 +307,23 @@ fn a_search_is_not_over_before_the_last_wanted_socket_has_an_owner() {
 }
 
 #[test]
+fn the_first_holder_of_a_socket_is_that_with_the_lowest_pid_however_early_the_search_ends() {
+    isolated(|| {
+        let ends = tcp::connected();
+        let holders = [(); 5].map(|()| Holder::of(&ends.server, None));
+        let sockets = [inode(&ends.server), inode(&ends.client)];
+        drop(ends.server);
+        let lowest = holders.iter().map(Holder::pid).min();
+        for wanted in [&sockets[..1], &sockets[..]] {
+            let search = Owners::search().of_sockets(wanted.iter().copied());
+            let owners = search.one_holder_each().run().unwrap();
+            let first = owners.of(sockets[0]).next();
+            assert_eq!(first.map(|owner| owner.process.pid()), lowest);
+        }
+    });
+}
+
+#[test]
 fn a_search_among_some_processes_looks_into_no_others() {
     isolated(|| {
         let ends = tcp::connected();
