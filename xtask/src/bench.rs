@@ -15,7 +15,7 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
             bail!("{name} is missing, which {purpose}: apt-get install iproute2");
         }
     }
-    let path = command::built_beside_program("tcpentry-bench")?;
+    let path = command::built_beside_program(&["tcpentry-bench"])?;
     let mut measure = program([&*path("tcpentry-bench"), "run"]);
     measure.args(["--program", &path("tcpentry"), "--empty", &path("empty")]);
     if !words.iter().any(|word| word.starts_with("--out")) {
@@ -31,7 +31,10 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
 
 /// Builds and runs the chart of a spread deletion; the arguments are those of the harness.
 pub(crate) fn spread(words: &[&str]) -> Result<()> {
-    run_harness("spread", &[], words)
+    let path = command::built_beside_program(&["tcpentry-bench"])?;
+    let mut measure = program([&*path("spread"), "--program", &path("tcpentry")]);
+    measure.args(words);
+    command::run(&mut Namespace::find()?.enter(&measure))
 }
 
 /// Builds and runs the measurement of `ban` and `guard`; the arguments are those of the harness.
@@ -45,13 +48,10 @@ pub(crate) fn service(words: &[&str]) -> Result<()> {
             bail!("{name} is missing: apt-get install {package}");
         }
     }
-    run_harness("service", &["run"], words)
-}
-
-fn run_harness(name: &str, part: &[&str], words: &[&str]) -> Result<()> {
-    let path = command::built_beside_program("tcpentry-bench")?;
-    let mut measure = program([&*path(name)]);
-    measure.args(part).args(["--program", &path("tcpentry")]);
+    let path = command::built_beside_program(&["tcpentry-bench", "iphlpapi"])?;
+    let mut measure = program([&*path("service"), "run"]);
+    measure.args(["--program", &path("tcpentry")]);
+    measure.args(["--c-library", &path("libiphlpapi.so")]);
     measure.args(words);
     command::run(&mut Namespace::find()?.enter(&measure))
 }

@@ -66,18 +66,14 @@ pub(crate) fn cargo_program() -> std::ffi::OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-/// Builds a release of the program and of a package that measures it, and returns the paths of what was built, by name.
-pub(crate) fn built_beside_program(package: &str) -> Result<impl Fn(&str) -> String> {
-    let build = [
-        "build",
-        "--release",
-        "--locked",
-        "-p",
-        "tcpentry-cli",
-        "-p",
-        package,
-    ];
-    run(&mut cargo(build))?;
+/// Builds a release of the program and of these packages, which measure it or are measured too, and returns the paths of what
+/// was built, by name.
+pub(crate) fn built_beside_program(packages: &[&str]) -> Result<impl Fn(&str) -> String> {
+    let mut build = cargo(["build", "--release", "--locked", "-p", "tcpentry-cli"]);
+    for package in packages {
+        build.args(["-p", package]);
+    }
+    run(&mut build)?;
     let built = target_folder()?.join("release");
     Ok(move |name: &str| built.join(name).to_string_lossy().into_owned())
 }

@@ -107,10 +107,11 @@ cargo xtask COMMAND
   spread [--connections N] [--over SECONDS]
                     Spread the deletion of real connections over two minutes, in a network namespace of
                     its own, and print a chart of the times at which their peers see it
-  service [--sockets N] [--namespaces N] [--rounds N] [--only ban|guard|top]
+  service [--sockets N] [--namespaces N] [--rounds N] [--only ban|guard|top|tables]
                     Measure `tcpentry ban` across many network namespaces, `tcpentry guard run` beside
                     a large table (from an event to the last deletion, a round of `every`, idle), and
-                    `tcpentry top` of one (keys, refreshes, memory)
+                    `tcpentry top` of one (keys, refreshes, memory), and the C library's table with
+                    owners beside psutil and ss
   soak [--minutes N] [--ports N] [--owners N] [--deleters N] [--seed N]
                     Open and close connections on few tuples while library, C library and program
                     delete them, in a network namespace of its own; fail if what was asked, what

@@ -1,12 +1,14 @@
 //! `cargo xtask service`: `tcpentry ban` across many namespaces, `tcpentry guard run` beside a large table, and
-//! `tcpentry top` of one.
+//! `tcpentry top` of one; and the table with owners of the C library.
 
 mod ban;
 mod crowd;
 mod guard;
 mod process;
+mod tables;
 mod top;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -46,17 +48,21 @@ struct Args {
     namespaces: u32,
     #[arg(long, default_value_t = 20)]
     rounds: u32,
-    /// Only this: `ban`, `guard` or `top`
+    /// The C library, for `tables`
+    #[arg(long)]
+    c_library: Option<PathBuf>,
+    /// Only this: `ban`, `guard`, `top` or `tables`
     #[arg(long)]
     only: Option<String>,
 }
 
 type Measure = fn(&Args) -> Result<()>;
 
-const SUBJECTS: [(&str, Measure); 3] = [
+const SUBJECTS: [(&str, Measure); 4] = [
     ("ban", ban::measure),
     ("guard", guard::measure),
     ("top", top::measure),
+    ("tables", tables::measure),
 ];
 
 fn main() -> Result<()> {
@@ -88,6 +94,11 @@ fn in_a_world(args: &Args) -> Result<()> {
         .arg("inside")
         .arg("--program")
         .arg(absolute(&args.program)?)
+        .args(
+            args.c_library
+                .iter()
+                .flat_map(|it| [OsStr::new("--c-library"), it.as_os_str()]),
+        )
         .args(
             numbers
                 .iter()
