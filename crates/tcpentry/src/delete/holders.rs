@@ -14,7 +14,7 @@ pub(crate) enum HolderSource {
     /// A scan of `/proc` for each question, as far as the holder that will do: for one connection.
     EachTime,
     /// A scan for many.
-    Remembered(Remembered),
+    Remembered(Box<Remembered>),
 }
 
 /// The holders that scans of `/proc` have shown.
@@ -34,7 +34,7 @@ pub(crate) struct Remembered {
 impl HolderSource {
     /// Makes one for many connections, in batches.
     pub(crate) fn for_many() -> Self {
-        Self::Remembered(Remembered::default())
+        Self::Remembered(Box::default())
     }
 
     /// Begins a batch of these sockets: what is not found may be searched for once more.
