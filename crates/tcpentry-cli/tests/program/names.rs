@@ -347,10 +347,11 @@ fn an_empty_cgroup_is_no_container_that_runs() {
 fn no_name_is_offered_that_finds_nothing_when_pasted() {
     isolated(|| {
         let ends = tcp::connected();
-        let _holder = Named::holding(&ends.client, b"tcpentry-a\nX");
-        let listed = run("list process tcpentry-a");
+        // Like no process that another test has at the same time.
+        let _holder = Named::holding(&ends.client, b"qwzxjv\nX");
+        let listed = run("list process qwzxjv");
         assert!(
-            listed.err.contains("no process is called `tcpentry-a`"),
+            listed.err.contains("no process is called `qwzxjv`"),
             "{}",
             listed.err
         );
