@@ -1,7 +1,13 @@
 //! Deletion by row and by identity, and batches of either.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use tcpentry::error::{Guard, Operation};
 use tcpentry::set_entry::{MIB_TCP_STATE_DELETE_TCB, Tcp6Row, TcpRow};
-use tcpentry::{Deleted, Error, Identity, Options, Pair, Target, TcpTable};
+use tcpentry::{
+    Connection, Deleted, Endpoint, Error, ErrorKind, Identity, Options, Pair, State, Target,
+    TcpTable,
+};
 
 use crate::detail::Detail;
 
@@ -19,7 +25,10 @@ pub(crate) fn set6(row: &Tcp6Row) -> Detail {
 pub(crate) fn identify(pair: Result<Pair, Error>) -> Result<String, Detail> {
     let identified = pair.and_then(|pair| {
         let mut table = TcpTable::open()?;
-        let connection = table.find(&pair.into())?;
+        let connection = match table.find(&pair.into()) {
+            Err(error) => listener_of_both(&mut table, &pair, &error).ok_or(error)?,
+            Ok(found) => found,
+        };
         table.identity(&connection)
     });
     identified
@@ -42,7 +51,10 @@ impl OpenedTable {
 
     pub(crate) fn row(&mut self, row: &TcpRow) -> Detail {
         match &mut self.0 {
-            Ok(table) => Detail::of(&table.set_entry(row)),
+            Ok(table) => {
+                let result = table.set_entry(row);
+                Detail::of(&or_listener(table, row, result))
+            }
             Err(error) => without_table(row.state, error),
         }
     }
@@ -65,7 +77,11 @@ impl OpenedTable {
     /// Deletes the connections of rows, with one wait for those that are gone, and returns the results in their order.
     pub(crate) fn rows(&mut self, rows: &[TcpRow]) -> Vec<Detail> {
         match &mut self.0 {
-            Ok(table) => table.set_entries(rows).iter().map(Detail::of).collect(),
+            Ok(table) => {
+                let results = table.set_entries(rows).into_iter().zip(rows);
+                let details = results.map(|(result, row)| or_listener(table, row, result));
+                details.map(|result| Detail::of(&result)).collect()
+            }
             Err(error) => {
                 let rows = rows.iter();
                 rows.map(|row| without_table(row.state, error)).collect()
@@ -113,6 +129,37 @@ impl OpenedTable {
         });
         details.flatten().collect()
     }
+}
+
+/// Returns a result; "a listener" where nothing was found under the row of one that takes connections of both families.
+fn or_listener(
+    table: &mut TcpTable,
+    row: &TcpRow,
+    result: Result<Deleted, Error>,
+) -> Result<Deleted, Error> {
+    let pair = row.pair();
+    result.map_err(|error| match listener_of_both(table, &pair, &error) {
+        Some(_) => Error::refused(Guard::Listener, pair).during(Operation::SetEntry),
+        None => error,
+    })
+}
+
+/// Finds the listener of both families whose row in the IPv4 table has these ends, under which nothing was found.
+fn listener_of_both(table: &mut TcpTable, pair: &Pair, error: &Error) -> Option<Connection> {
+    let (local, peer) = (pair.local(), pair.peer());
+    let is_any = |end: Endpoint| end.address() == Ipv4Addr::UNSPECIFIED;
+    let is_listeners = is_any(local) && is_any(peer) && local.port() != 0 && peer.port() == 0;
+    if !is_listeners || error.kind() != ErrorKind::NotFound {
+        return None;
+    }
+    let any = |port| Endpoint::new(Ipv6Addr::UNSPECIFIED.into(), port);
+    let of_ipv6 = Pair::new(any(local.port()), any(0)).ok()?;
+    let found = match table.find(&of_ipv6.on(pair.interface()).into()) {
+        Ok(found) => found,
+        // Several of one port (`SO_REUSEPORT`).
+        Err(error) => error.candidates().first()?.clone(),
+    };
+    (found.state == State::Listening && found.v6only == Some(false)).then_some(found)
 }
 
 /// Reports an error of the row itself first, even if no table can be opened.

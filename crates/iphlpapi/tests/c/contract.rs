@@ -196,6 +196,28 @@ fn a_listener_is_317_with_an_outcome_of_its_own() {
 }
 
 #[test]
+fn a_listener_of_both_families_is_one_by_its_ipv4_row_too() {
+    isolated(|| {
+        let listener = tcp::listen(at("[::]:0"));
+        let port = listener.local_addr().unwrap().port();
+        let row = Row::new(SocketAddr::from(([0, 0, 0, 0], port)), at("0.0.0.0:0"));
+        row.set().is(317, "TCPENTRY_LISTENER", 0);
+        let id = row.identify();
+        assert_eq!(id.code, 0, "{}", id.text);
+        delete_id(&id.text).is(317, "TCPENTRY_LISTENER", 0);
+        assert!(TcpStream::connect(tcp::loopback(port)).is_ok());
+
+        let only = tcp::socket(at("[::]:0"));
+        only.set_only_v6(true).unwrap();
+        let only = tcp::listen_from(only, at("[::]:0"), 8);
+        let port = only.local_addr().unwrap().port();
+        let row = Row::new(SocketAddr::from(([0, 0, 0, 0], port)), at("0.0.0.0:0"));
+        row.set()
+            .is(317, "TCPENTRY_GONE", Errno::NOENT.raw_os_error());
+    });
+}
+
+#[test]
 fn several_listeners_are_317_as_well() {
     isolated(|| {
         let mut address = tcp::loopback(0);

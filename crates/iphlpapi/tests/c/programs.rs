@@ -43,6 +43,11 @@ fn the_protocol_of_sizes() {
 }
 
 #[test]
+fn empty_tables_and_growing_ones() {
+    passes("growth");
+}
+
+#[test]
 fn the_module_of_an_owner() {
     passes("modules");
 }
