@@ -2,7 +2,10 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use tcpentry::{Connection, Cookie, Endpoint, Error, Inode, Pair, Query, State, States, TcpTable};
+use tcpentry::{
+    Connection, Cookie, Endpoint, Error, Filter, Inode, Pair, Query, Selection, State, States,
+    TcpTable,
+};
 
 use crate::code::Code;
 use crate::family::Family;
@@ -91,8 +94,22 @@ impl Tcp {
             room,
         };
         let mut table = TcpTable::open()?;
-        let rows = table.connections(&Query::in_states(self.class.states))?;
+        let query = self.query(&mut table)?;
+        let rows = table.connections(&query)?;
         answer(of_family(self.family, rows), asked)
+    }
+
+    /// Returns the query for all rows of the family, and as few others as the kernel can leave out.
+    fn query(self, table: &mut TcpTable) -> Result<Query, Error> {
+        let states = self.class.states;
+        match self.family {
+            // Those of IPv4 are also in sockets of IPv6.
+            Family::V4 => Ok(Query::in_states(states)),
+            Family::V6 => {
+                let selection = Selection::new(Filter::any().only_ipv6(), states, table)?;
+                Ok(selection.query().clone())
+            }
+        }
     }
 }
 

@@ -89,13 +89,14 @@ fn in_a_world(args: &Args) -> Result<()> {
         ("--namespaces", args.namespaces),
         ("--rounds", args.rounds),
     ];
+    let c_library = args.c_library.as_deref().map(absolute).transpose()?;
     let status = world
         .command(own_path()?.to_str().context("its path is text")?)
         .arg("inside")
         .arg("--program")
         .arg(absolute(&args.program)?)
         .args(
-            args.c_library
+            c_library
                 .iter()
                 .flat_map(|it| [OsStr::new("--c-library"), it.as_os_str()]),
         )

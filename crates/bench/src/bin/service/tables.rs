@@ -11,12 +11,12 @@ pub(crate) fn measure(args: &Args) -> Result<()> {
     let _crowd = crowd::here(sockets)?;
     let library = args.c_library.as_ref().context("no --c-library")?;
     println!("\nowners of {sockets} connections, both families");
-    let status = Command::new("python3")
+    let status = Command::new("/usr/bin/python3")
         .args(["-c", include_str!("tables.py")])
         .arg(library)
         .args([sockets.to_string(), args.rounds.min(7).to_string()])
         .status()
-        .context("python3")?;
+        .context("/usr/bin/python3")?;
     ensure!(status.success(), "tables.py: {status}");
     Ok(())
 }
