@@ -142,7 +142,9 @@ pub(crate) fn place(built: &Built, options: &Options) -> Result<()> {
 
 /// Returns the manual pages of the C library, from the repository's root.
 pub(crate) fn manual_pages() -> Result<Vec<PathBuf>> {
-    sorted_files(MANUALS, "3")
+    let mut pages = sorted_files(MANUALS, "3")?;
+    pages.extend(sorted_files(MANUALS, "7")?);
+    Ok(pages)
 }
 
 /// Returns the files of a folder with this extension, in the order of their names.
@@ -232,31 +234,50 @@ fn library_files(library: &Library, options: &Options) -> Result<Vec<(PathBuf, F
         (LIBRARY, File::Copy(library.shared.clone())),
         ("libiphlpapi.so.1", File::Link(LIBRARY)),
         ("libiphlpapi.so", File::Link("libiphlpapi.so.1")),
-        // What Mono and .NET make of the name that Windows has for it.
-        ("libiphlpapi.dll.so", File::Link("libiphlpapi.so.1")),
         ("libiphlpapi.a", File::Copy(library.archive.clone())),
         ("pkgconfig/iphlpapi.pc", File::Text(pkg_config)),
     ]
     .map(|(name, file)| (options.library_folder().join(name), file))
     .into();
+    for name in spellings(LIBRARY_SPELLINGS) {
+        let link = File::Link("libiphlpapi.so.1");
+        files.push((options.library_folder().join(name), link));
+    }
     let mut add = |path: &str, file| files.push((path.into(), file));
-    for header in ["iphlpapi.h", "tcpmib.h"] {
-        let from = Path::new(HEADERS).join(header);
-        add(&format!("include/{header}"), File::Copy(from));
+    for folder in ["", "/tcpentry-windows"] {
+        for header in sorted_files(&format!("{HEADERS}{folder}"), "h")? {
+            let name = header.file_name().unwrap_or_default().to_string_lossy();
+            let place = format!("include{folder}/{name}");
+            add(&place, File::Copy(header.clone()));
+        }
+    }
+    for line in spellings(HEADER_SPELLINGS) {
+        let mut words = line.split(' ');
+        let header = words.next().unwrap_or_default();
+        for spelling in words {
+            add(
+                &format!("include/tcpentry-windows/{spelling}"),
+                File::Link(header),
+            );
+        }
     }
     for page in manual_pages()? {
         let text = fs::read_to_string(&page).with_context(|| page.display().to_string())?;
         let stem = page.file_stem().unwrap_or_default().to_string_lossy();
-        add(
-            &format!("share/man/man3/{stem}.3"),
-            File::Copy(page.clone()),
-        );
+        let section = page.extension().unwrap_or_default().to_string_lossy();
+        let place = |name: &str| format!("share/man/man{section}/{name}.{section}");
+        add(&place(&stem), File::Copy(page.clone()));
         for name in names(&text).filter(|&name| *name != stem) {
-            let text = format!(".so man3/{stem}.3\n");
-            add(&format!("share/man/man3/{name}.3"), File::Text(text));
+            let text = format!(".so man{section}/{stem}.{section}\n");
+            add(&place(name), File::Text(text));
         }
     }
     Ok(files)
+}
+
+/// Returns the lines of a list of spellings.
+fn spellings(list: &'static str) -> impl Iterator<Item = &'static str> {
+    list.lines().filter(|line| !line.starts_with('#'))
 }
 
 /// Returns the files of the integrations without their tests and the simulation of a fleet, each with its path from the prefix.
@@ -420,6 +441,9 @@ fn is_searched_by_the_loader(folder: &Path) -> bool {
 const LIBRARY: &str = "libiphlpapi.so.1.0.0";
 const HEADERS: &str = "crates/iphlpapi/include";
 const MANUALS: &str = "crates/iphlpapi/man";
+/// The other names of the library and of the headers for sources that were written for Windows.
+const LIBRARY_SPELLINGS: &str = include_str!("../../../crates/iphlpapi/spellings/library");
+const HEADER_SPELLINGS: &str = include_str!("../../../crates/iphlpapi/spellings/headers");
 
 #[cfg(test)]
 mod tests {
@@ -450,6 +474,18 @@ mod tests {
         assert!(refusal(&["--prefix", "/a/../b"]).contains(".."));
         assert!(refusal(&["--prefix=/a", "--prefix=/b"]).contains("twice"));
         assert!(refusal(&["/usr/local"]).contains("not one of its options"));
+    }
+
+    #[test]
+    fn every_spelling_is_a_name_of_its_own() {
+        let mut seen = std::collections::BTreeSet::new();
+        for line in spellings(LIBRARY_SPELLINGS).chain(spellings(HEADER_SPELLINGS)) {
+            for name in line.split(' ') {
+                assert!(!name.is_empty() && seen.insert(name), "{name:?}");
+            }
+        }
+        assert!(seen.contains("libiphlpapi.dll.so") && seen.contains("Windows.h"));
+        assert!(!seen.contains("libiphlpapi.so"));
     }
 
     #[test]
