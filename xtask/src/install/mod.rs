@@ -409,10 +409,18 @@ fn hints(options: &Options, is_searched: impl Fn(&Path) -> bool) -> String {
     }
     let library = options.library_folder();
     if is_searched(&library) {
-        return format!(
+        let mut text = format!(
             "\nThe loader knows {} once its cache is renewed: sudo ldconfig\n",
             library.display()
         );
+        // The cache has the names that begin with that of the library.
+        if !BUILT_IN.iter().any(|it| library.starts_with(it)) {
+            text += &format!(
+                "Programs that load iphlpapi.dll find it there with LD_LIBRARY_PATH={}\n",
+                library.display()
+            );
+        }
+        return text;
     }
     format!(
         "\nNothing looks into {prefix} by itself. For programs started from this shell:\n  \
@@ -424,7 +432,6 @@ fn hints(options: &Options, is_searched: impl Fn(&Path) -> bool) -> String {
 }
 
 fn is_searched_by_the_loader(folder: &Path) -> bool {
-    let built_in = ["/lib", "/usr/lib", "/lib64", "/usr/lib64"];
     let mut configurations = vec![PathBuf::from("/etc/ld.so.conf")];
     if let Ok(entries) = fs::read_dir("/etc/ld.so.conf.d") {
         configurations.extend(entries.flatten().map(|entry| entry.path()));
@@ -433,8 +440,11 @@ fn is_searched_by_the_loader(folder: &Path) -> bool {
         fs::read_to_string(path)
             .is_ok_and(|text| text.lines().any(|line| Path::new(line.trim()) == folder))
     });
-    built_in.iter().any(|known| Path::new(known) == folder) || is_configured
+    BUILT_IN.iter().any(|known| Path::new(known) == folder) || is_configured
 }
+
+/// The folders in which the loader looks for a file of any name.
+const BUILT_IN: [&str; 4] = ["/lib", "/usr/lib", "/lib64", "/usr/lib64"];
 
 /// The library's real name. The first number is that of the soname; it changes when a program would have to be
 /// compiled anew.
@@ -514,7 +524,11 @@ mod tests {
         let options = Options::at(Path::new("/opt/x"));
         let text = hints(&options, |_| false);
         assert!(text.contains("LD_LIBRARY_PATH=/opt/x/lib"), "{text}");
-        assert!(hints(&options, |_| true).contains("ldconfig"));
+        let configured = hints(&options, |_| true);
+        assert!(configured.contains("ldconfig"), "{configured}");
+        assert!(configured.contains("iphlpapi.dll"), "{configured}");
+        let usr = hints(&Options::at(Path::new("/usr")), |_| true);
+        assert!(!usr.contains("iphlpapi.dll"), "{usr}");
         let packaged = Options {
             destdir: Some("/tmp/root".into()),
             ..options

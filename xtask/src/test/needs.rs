@@ -105,6 +105,7 @@ const OPTIONAL: &[Need] = &[
     need("ruby",         Debian("ruby"),           "runs another"),
     need(RUBY_FFI,       Debian("ruby-ffi"),       "is another of its ways to load it"),
     need("fpc",          Debian("fp-compiler"),    "compiles another"),
+    need("musl-gcc",     Debian("musl-tools"),     "compiles headers with another C library"),
     #[cfg(target_arch = "x86_64")]
     need(LIBC_32,        Debian("libc6-dev-i386"), "has the headers for layouts of 32 bits"),
 ];

@@ -127,6 +127,32 @@ fn they_are_not_in_the_way_of_the_systems_own() {
     }
 }
 
+/// musl's structures have other names inside.
+#[test]
+fn they_compile_with_musl() {
+    if !client::is_in_path("musl-gcc") {
+        skip!("no musl (Debian package musl-tools)");
+    }
+    compile_with(&["musl-gcc", "musl-gcc -DUNICODE"]);
+}
+
+#[test]
+fn they_compile_with_clang() {
+    if !client::is_in_path("clang") {
+        skip!("no clang (Debian package clang)");
+    }
+    compile_with(&["clang", "clang -DUNICODE", "clang -x c++ -std=c++17"]);
+}
+
+fn compile_with(dialects: &[&str]) {
+    for dialect in dialects {
+        for source in ["parts.c", "closeconn.c"] {
+            let source = client::root().join("tests/clients/windows").join(source);
+            client::compile(compiler(dialect).arg("-fsyntax-only").arg(source));
+        }
+    }
+}
+
 /// A program may define what `windows.h` of Windows does not have.
 #[test]
 fn windows_h_has_no_rows() {
