@@ -86,4 +86,4 @@ tcpentry --version
 tcpentry demo
 $rpm -Uvh --replacepkgs /new/*.x86_64.rpm
 $rpm -e tcpentry libiphlpapi libiphlpapi-dll libiphlpapi-devel
-left=$(find /usr /etc -name '*tcpentry*' -o -name '*iphlpapi*'); [ -z "$left" ]"#;
+left=$(find /usr /etc -name '*tcpentry*' -o -iname '*iphlpapi*'); [ -z "$left" ]"#;
