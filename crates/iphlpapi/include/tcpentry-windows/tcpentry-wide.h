@@ -223,42 +223,50 @@ static inline int tcpentry_wprintf(const wchar_t *format, ...)
 #define wprintf tcpentry_wprintf
 #define fwprintf tcpentry_fwprintf
 
-/* Calls a wmain, of whatever parameters, with wide arguments. Bytes that are no UTF-8 stand for themselves. */
+/* Stores a UTF-8 text as a wide one in a buffer that has room for as many characters as the text has bytes. Bytes that are
+ * no UTF-8 stand for themselves. */
+static inline void tcpentry_widen(const char *text, wchar_t *to)
+{
+    const unsigned char *from = (const unsigned char *)text;
+
+    while (*from != 0) {
+        int more = *from >= 0xF0 ? 3 : *from >= 0xE0 ? 2 : *from >= 0xC0 ? 1 : 0;
+        uint32_t character = *from;
+        int i;
+
+        for (i = 1; i <= more && (from[i] & 0xC0) == 0x80; i++)
+            continue;
+        if (more > 0 && i > more) {
+            character &= 0x3Fu >> more;
+            for (i = 1; i <= more; i++)
+                character = (character << 6) | (from[i] & 0x3Fu);
+            from += more;
+        }
+        from++;
+        if (sizeof(wchar_t) == 2 && character >= 0x10000) {
+            *to++ = (wchar_t)(0xD800 + ((character - 0x10000) >> 10));
+            character = 0xDC00 + (character & 0x3FF);
+        }
+        *to++ = (wchar_t)character;
+    }
+    *to = 0;
+}
+
+/* Calls a wmain, of whatever parameters, with wide arguments. */
 static inline int tcpentry_run_wmain(void (*function)(void), int count, char **words)
 {
     wchar_t **wide = (wchar_t **)calloc((size_t)count + 1, sizeof *wide);
     int (*wmain_)(int, wchar_t **);
     int i;
 
-    for (i = 0; wide != NULL && i < count; i++) {
-        const unsigned char *from = (const unsigned char *)words[i];
-        wchar_t *to = wide[i] = (wchar_t *)calloc(strlen(words[i]) + 1, sizeof **wide);
-
-        if (to == NULL)
-            return 1;
-        while (*from != 0) {
-            int more = *from >= 0xF0 ? 3 : *from >= 0xE0 ? 2 : *from >= 0xC0 ? 1 : 0;
-            uint32_t character = *from;
-            int j;
-
-            for (j = 1; j <= more && (from[j] & 0xC0) == 0x80; j++)
-                continue;
-            if (more > 0 && j > more) {
-                character &= 0x3Fu >> more;
-                for (j = 1; j <= more; j++)
-                    character = (character << 6) | (from[j] & 0x3Fu);
-                from += more;
-            }
-            from++;
-            if (sizeof(wchar_t) == 2 && character >= 0x10000) {
-                *to++ = (wchar_t)(0xD800 + ((character - 0x10000) >> 10));
-                character = 0xDC00 + (character & 0x3FF);
-            }
-            *to++ = (wchar_t)character;
-        }
-    }
     if (wide == NULL)
         return 1;
+    for (i = 0; i < count; i++) {
+        wide[i] = (wchar_t *)calloc(strlen(words[i]) + 1, sizeof **wide);
+        if (wide[i] == NULL)
+            return 1;
+        tcpentry_widen(words[i], wide[i]);
+    }
     memcpy(&wmain_, &function, sizeof wmain_);
     return wmain_(count, wide);
 }

@@ -31,6 +31,7 @@
 #include <wchar.h>
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <sys/types.h>
 
 /* Such as #pragma comment(lib, ...). In C++ it takes g++ 13. */
@@ -237,6 +238,8 @@ typedef const TCHAR *PCTSTR, *LPCTSTR;
 #define ERROR_NOT_ENOUGH_MEMORY 8L
 #define ERROR_INVALID_DATA 13L
 #define ERROR_OUTOFMEMORY 14L
+#define ERROR_NO_MORE_FILES 18L
+#define ERROR_BAD_LENGTH 24L
 #define ERROR_GEN_FAILURE 31L
 #define ERROR_NOT_SUPPORTED 50L
 #define ERROR_INVALID_PARAMETER 87L
@@ -470,21 +473,7 @@ static inline DWORD GetTickCount(void)
     return (DWORD)GetTickCount64();
 }
 
-/* Processes and libraries. */
-
-#ifdef __cplusplus
-extern "C" {
-#endif
-/* Not by <unistd.h>: a source for Windows may have functions of its own with the names in there. */
-int tcpentry_getpid(void) __asm__("getpid");
-#ifdef __cplusplus
-}
-#endif
-
-static inline DWORD GetCurrentProcessId(void)
-{
-    return (DWORD)tcpentry_getpid();
-}
+/* Libraries. */
 
 /* Finds iphlpapi.dll in any spelling where its names are installed. */
 static inline HMODULE LoadLibraryA(LPCSTR name)
@@ -529,41 +518,34 @@ static inline FARPROC GetProcAddress(HMODULE library, LPCSTR name)
 #define wprintf_s wprintf
 #define fwprintf_s fwprintf
 #define _TRUNCATE ((size_t)-1)
+#define STRUNCATE 80
 
 typedef int errno_t;
 
 /* A text that does not fit is an error, with an empty text. */
-static inline errno_t strcpy_s(char *to, size_t size, const char *from)
+static inline errno_t strncpy_s(char *to, size_t size, const char *from, size_t count)
 {
-    size_t length = from == NULL ? size : strlen(from);
+    size_t length;
 
     if (to == NULL || size == 0)
-        return 22; /* EINVAL */
-    if (length >= size) {
-        to[0] = '\0';
-        return from == NULL ? 22 : 34; /* ERANGE */
+        return EINVAL;
+    to[0] = '\0';
+    if (from == NULL)
+        return EINVAL;
+    for (length = 0; length < count && from[length] != '\0'; length++) {
+        if (length + 1 == size) {
+            to[count == _TRUNCATE ? length : 0] = '\0';
+            return count == _TRUNCATE ? STRUNCATE : ERANGE;
+        }
+        to[length] = from[length];
     }
-    memcpy(to, from, length + 1);
+    to[length] = '\0';
     return 0;
 }
 
-static inline errno_t strncpy_s(char *to, size_t size, const char *from, size_t count)
+static inline errno_t strcpy_s(char *to, size_t size, const char *from)
 {
-    size_t length = from == NULL ? size : strlen(from);
-
-    if (to == NULL || size == 0)
-        return 22;
-    if (from != NULL && length > count)
-        length = count;
-    if (from != NULL && length >= size && count == _TRUNCATE)
-        length = size - 1;
-    if (length >= size) {
-        to[0] = '\0';
-        return from == NULL ? 22 : 34;
-    }
-    memcpy(to, from, length);
-    to[length] = '\0';
-    return 0;
+    return strncpy_s(to, size, from, _TRUNCATE - 1);
 }
 
 static inline errno_t strcat_s(char *to, size_t size, const char *from)
@@ -571,17 +553,17 @@ static inline errno_t strcat_s(char *to, size_t size, const char *from)
     size_t length = to == NULL ? size : strnlen(to, size);
 
     if (length >= size)
-        return 22;
+        return EINVAL;
     if (strcpy_s(to + length, size - length, from) == 0)
         return 0;
     to[0] = '\0';
-    return 34;
+    return ERANGE;
 }
 
 static inline errno_t memcpy_s(void *to, size_t size, const void *from, size_t count)
 {
     if (count > size)
-        return 34;
+        return ERANGE;
     memcpy(to, from, count);
     return 0;
 }
@@ -620,6 +602,8 @@ inline int sprintf_s(char (&to)[Size], const char *format, Arguments... argument
 #endif
 
 #include "tcpentry-wide.h"
+
+#include "tcpentry-process.h"
 
 #ifndef WIN32_LEAN_AND_MEAN
 #include "winsock2.h"

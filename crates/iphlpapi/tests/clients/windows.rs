@@ -91,7 +91,7 @@ fn each_header_compiles_alone_without_a_warning() {
     let folder = client::root().join("include/tcpentry-windows");
     for header in fs::read_dir(folder).unwrap() {
         let header = header.unwrap().file_name().into_string().unwrap();
-        if header == "tcpentry-wide.h" {
+        if header.starts_with("tcpentry-") {
             continue; // a part of windows.h
         }
         let alone = format!("#include <{header}>\n#include <{header}>\nDWORD number;\n");
@@ -198,9 +198,9 @@ fn each_part_does_what_it_does_on_windows() {
         (null)\n";
     for dialect in [
         "gcc -x c -fsanitize=address,undefined",
-        "gcc -x c -DUNICODE",
+        "gcc -x c -O2 -DUNICODE",
         "g++ -x c++ -std=c++20",
-        "g++ -x c++ -D_UNICODE",
+        "g++ -x c++ -O2 -D_UNICODE",
     ] {
         let Run { code, out, err } = program(dialect, "parts.c").run(&["\u{e9}"]);
         assert_eq!((code, &*err), (0, ""), "{dialect}");

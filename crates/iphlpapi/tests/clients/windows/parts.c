@@ -6,6 +6,8 @@
 #include <winsock2.h>
 #include <ws2tcpip.h>
 #include <tchar.h>
+#include <tlhelp32.h>
+#include <psapi.h>
 #include <iphlpapi.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -107,7 +109,7 @@ static void texts(void)
     CHECK(strcpy_s(to, sizeof to, "12345") == 0 && strcpy_s(to, sizeof to, "123456") == ERANGE && to[0] == 0);
     CHECK(strcat_s(to, sizeof to, "123") == 0 && strcat_s(to, sizeof to, "45") == 0);
     CHECK(strcat_s(to, sizeof to, "6") == ERANGE && to[0] == 0);
-    CHECK(strncpy_s(to, sizeof to, "1234567", _TRUNCATE) == 0 && strcmp(to, "12345") == 0);
+    CHECK(strncpy_s(to, sizeof to, "1234567", _TRUNCATE) == STRUNCATE && strcmp(to, "12345") == 0);
     CHECK(strncpy_s(to, sizeof to, "1234567", 3) == 0 && strcmp(to, "123") == 0);
     CHECK(sprintf_s(to, sizeof to, "%d", 12345) == 5 && sprintf_s(to, sizeof to, "%d", 123456) == -1 && to[0] == 0);
     CHECK(memcpy_s(to, sizeof to, "1234567", 7) == ERANGE && _stricmp("Ab", "aB") == 0);
@@ -138,6 +140,40 @@ static void libraries(void)
     CHECK(LoadLibraryA("nosuch.dll") == NULL && GetLastError() == ERROR_MOD_NOT_FOUND);
 }
 
+static void processes(void)
+{
+    TCHAR path[MAX_PATH], base[MAX_PATH];
+    DWORD size = MAX_PATH;
+    PROCESSENTRY32 entry;
+    BOOL is_found = FALSE;
+    HANDLE snapshot, process = OpenProcess(PROCESS_QUERY_INFORMATION | PROCESS_VM_READ, FALSE, GetCurrentProcessId());
+
+    CHECK(process != NULL && QueryFullProcessImageName(process, 0, path, &size) && size == _tcslen(path));
+    CHECK(GetProcessImageFileName(process, base, MAX_PATH) == size && _tcscmp(path, base) == 0);
+    CHECK(GetModuleFileNameEx(process, NULL, base, MAX_PATH) == size && path[0] == _T('/'));
+    CHECK(GetModuleBaseName(process, NULL, base, MAX_PATH) == 7 && _tcscmp(base, _T("parts.c")) == 0);
+    size = 7;
+    CHECK(!QueryFullProcessImageName(process, 0, path, &size) && GetLastError() == ERROR_INSUFFICIENT_BUFFER);
+    CHECK(CloseHandle(process) && !CloseHandle(NULL) && GetLastError() == ERROR_INVALID_HANDLE);
+    CHECK(OpenProcess(PROCESS_QUERY_INFORMATION, FALSE, 0) == NULL && GetLastError() == ERROR_INVALID_PARAMETER);
+
+    snapshot = CreateToolhelp32Snapshot(TH32CS_SNAPPROCESS, 0);
+    CHECK(snapshot != INVALID_HANDLE_VALUE);
+    entry.dwSize = 0;
+    CHECK(!Process32First(snapshot, &entry) && GetLastError() == ERROR_BAD_LENGTH);
+    entry.dwSize = sizeof(PROCESSENTRY32);
+    CHECK(Process32First(snapshot, &entry));
+    do {
+        if (entry.th32ProcessID == GetCurrentProcessId()) {
+            is_found = TRUE;
+            CHECK(_tcscmp(entry.szExeFile, _T("parts.c")) == 0 && entry.cntThreads == 1);
+            CHECK(entry.th32ParentProcessID == (DWORD)getppid());
+        }
+    } while (Process32Next(snapshot, &entry));
+    CHECK(is_found && GetLastError() == ERROR_NO_MORE_FILES && CloseHandle(snapshot));
+    CHECK(CreateToolhelp32Snapshot(8, 0) == INVALID_HANDLE_VALUE && GetLastError() == ERROR_NOT_SUPPORTED);
+}
+
 static void wide_output(void)
 {
     wchar_t text[] = {'w', 0xE9, 0x20AC, 0};
@@ -162,6 +198,7 @@ int _tmain(int argc, TCHAR *argv[])
     addresses();
     texts();
     libraries();
+    processes();
     wide_output();
     Sleep(2);
     CHECK(GetTickCount64() > before && GetCurrentProcessId() == (DWORD)getpid());
