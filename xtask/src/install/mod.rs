@@ -409,18 +409,16 @@ fn hints(options: &Options, is_searched: impl Fn(&Path) -> bool) -> String {
     }
     let library = options.library_folder();
     if is_searched(&library) {
-        let mut text = format!(
-            "\nThe loader knows {} once its cache is renewed: sudo ldconfig\n",
-            library.display()
+        let folder = library.display();
+        // The loader's cache has no names but those that begin with the library's own.
+        let others = if BUILT_IN.iter().any(|it| library.starts_with(it)) {
+            String::new()
+        } else {
+            format!("Programs that load iphlpapi.dll find it there with LD_LIBRARY_PATH={folder}\n")
+        };
+        return format!(
+            "\nThe loader knows {folder} once its cache is renewed: sudo ldconfig\n{others}"
         );
-        // The cache has the names that begin with that of the library.
-        if !BUILT_IN.iter().any(|it| library.starts_with(it)) {
-            text += &format!(
-                "Programs that load iphlpapi.dll find it there with LD_LIBRARY_PATH={}\n",
-                library.display()
-            );
-        }
-        return text;
     }
     format!(
         "\nNothing looks into {prefix} by itself. For programs started from this shell:\n  \
