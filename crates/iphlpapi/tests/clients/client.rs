@@ -207,3 +207,10 @@ pub(crate) fn is_in_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
+
+/// Returns the folder of koffi's module, which has to be there, as has Node.js: tests have no way out.
+pub(crate) fn koffi() -> Option<PathBuf> {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let modules = target.join("koffi/node_modules");
+    (is_in_path("node") && modules.join("koffi").is_dir()).then_some(modules)
+}

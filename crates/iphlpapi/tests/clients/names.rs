@@ -117,6 +117,18 @@ fn ruby_with_ffi() {
 }
 
 #[test]
+fn node_with_koffi() {
+    let Some(modules) = client::koffi() else {
+        skip!("no Node.js with koffi (npm install --prefix target/koffi koffi)");
+    };
+    let path = modules.join("koffi");
+    let text = format!(
+        "for (const name of process.argv.slice(1)) require({path:?}).load(name).func('uint32 SetTcpEntry(void *)');"
+    );
+    loads(&["node", "-e", &text]);
+}
+
+#[test]
 fn python_with_ctypes() {
     let text = "import ctypes, sys\nfor name in sys.argv[1:]: ctypes.CDLL(name).SetTcpEntry";
     loads(&["python3", "-c", text]);

@@ -137,14 +137,10 @@ fn java_with_jna() {
 
 #[test]
 fn node_with_koffi() {
-    needs!("node", "nodejs");
-    // What a package manager brings has to be there: tests have no way out.
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let modules = target.join("koffi/node_modules");
-    if !modules.join("koffi").is_dir() {
-        skip!("no koffi (npm install --prefix target/koffi koffi)");
-    }
-    isolated(|| {
+    let Some(modules) = client::koffi() else {
+        skip!("no Node.js with koffi (npm install --prefix target/koffi koffi)");
+    };
+    isolated(move || {
         let client = interpreted("node", "closeconn.js");
         works(&client.with_variable("NODE_PATH", modules));
     });
