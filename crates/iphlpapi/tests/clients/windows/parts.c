@@ -42,6 +42,15 @@ static void memory(void)
     CHECK(block != NULL && GlobalFree(block) == NULL);
 }
 
+/* What the library allocates is of the same heap. */
+static void allocated_table(void)
+{
+    PVOID table = NULL;
+
+    CHECK(AllocateAndGetTcpExTableFromStack(&table, TRUE, GetProcessHeap(), 0, AF_INET) == NO_ERROR && table != NULL);
+    CHECK(HeapFree(GetProcessHeap(), 0, table));
+}
+
 static void messages(void)
 {
     TCHAR text[512], *allocated = NULL;
@@ -193,6 +202,7 @@ int _tmain(int argc, TCHAR *argv[])
     CHECK(WSAStartup(MAKEWORD(2, 2), &data) == 0 && data.wVersion == 0x202 && WSACleanup() == 0);
     CHECK(argc == 2 && _tcslen(argv[1]) == (sizeof(TCHAR) == 1 ? 2 : 1));
     memory();
+    allocated_table();
     messages();
     last_error();
     addresses();
