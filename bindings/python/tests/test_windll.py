@@ -1,6 +1,7 @@
 """Programs written for Windows, as they are."""
 
 import ctypes
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -38,17 +39,49 @@ for row in rows:
         print("deleted", ctypes.windll.kernel32.GetCurrentProcessId() > 0)
 '''
 
+LISTING = '''
+import socket, struct
+from ctypes import POINTER, Structure, byref, cast, create_string_buffer, windll
+from ctypes.wintypes import BOOL, DWORD, ULONG
+
+class Row(Structure):
+    _fields_ = [(name, DWORD) for name in ("state", "local", "local_port", "remote", "remote_port", "pid")]
+
+get = windll.LoadLibrary("IPHLPAPI.DLL").GetExtendedTcpTable
+size = DWORD(0)
+get(None, byref(size), True, socket.AF_INET, 5, 0)
+table = create_string_buffer(size.value)
+assert get(table, byref(size), BOOL(True), ULONG(2), 5, ULONG(0)) == 0
+(count,) = struct.unpack_from("=L", table)
+for row in cast(byref(table, 4), POINTER(Row * count)).contents:
+    ends = [(row.local, row.local_port), (row.remote, row.remote_port)]
+    print(row.state, *(f"{socket.inet_ntoa(struct.pack('=L', a))}:{socket.ntohs(p & 0xFFFF)}" for a, p in ends), row.pid)
+'''
+
 
 @pytest.fixture
 def program(tmp_path: Path) -> str:
-    path = tmp_path / "closeconn.py"
-    path.write_text(PROGRAM, encoding="utf-8")
+    return written(tmp_path / "closeconn.py", PROGRAM)
+
+
+def written(path: Path, text: str) -> str:
+    path.write_text(text, encoding="utf-8")
     return str(path)
 
 
-def run(program: str, port: int, state: int) -> "subprocess.CompletedProcess[str]":
-    words = [sys.executable, "-m", "tcpentry.windll", program, str(port), str(state)]
-    return subprocess.run(words, capture_output=True, text=True, check=False)
+def run(program: str, *words: int) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "tcpentry.windll", program, *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_program_lists(tmp_path: Path, connected: Connected) -> None:
+    done = run(written(tmp_path / "listing.py", LISTING))
+    client, server = ("{}:{}".format(*it.getsockname()) for it in (connected.client, connected.server))
+    pid = os.getpid()
+    assert done.returncode == 0, done.stderr
+    rows = done.stdout.splitlines()
+    assert f"5 {client} {server} {pid}" in rows and f"5 {server} {client} {pid}" in rows
+    assert f"2 {server} 0.0.0.0:0 {pid}" in rows
 
 
 def test_a_program_deletes_one_connection(program: str, connected: Connected) -> None:

@@ -17,7 +17,7 @@ lacks() { ! grep -qF -- "$1" <<<"$said" || fail "there is '$1'"; }
 # Prints every file that is ours, less what man-db made of it.
 ours() {
     find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /test -o -path /var/cache/man -o -path /var/lib/dpkg \) -prune \
-        -o \( -iname '*tcpentry*' -o -name '*iphlpapi*' -o -name 'guard.d*' \) -print
+        -o \( -iname '*tcpentry*' -o -iname '*iphlpapi*' -o -name 'guard.d*' \) -print
 }
 
 [ -z "$(ours)" ] || fail "the tree has files of ours: $(ours)"
@@ -78,11 +78,15 @@ says sh -c 'gcc -Wall -Werror /test/closeconn.c -o shared $(pkg-config --cflags 
 sed -i 's/^passwd:.*/passwd: files systemd/' /etc/nsswitch.conf
 says sh -c 'gcc -static /test/closeconn.c -o static $(pkg-config --static --cflags --libs iphlpapi) 2>/dev/null && ./static'
 
+says apt-get install -y --no-install-recommends ./libiphlpapi-dll_*_amd64.deb
+says dpkg -V libiphlpapi-dll
+says sh -c 'gcc -Wall -Wextra -Werror -I/usr/include/tcpentry-windows /test/windows.c -o windows -liphlpapi && ./windows'
+
 step "remove and purge"
-says dpkg --remove tcpentry libiphlpapi1 libiphlpapi-dev
+says dpkg --remove tcpentry libiphlpapi-dll libiphlpapi1 libiphlpapi-dev
 [ -f /etc/fail2ban/action.d/tcpentry.conf ] || fail "a removal takes what only a purge may"
 [ -z "$(ldconfig -p | grep iphlpapi)" ] || fail "the loader still knows it"
-says dpkg --purge tcpentry libiphlpapi1 libiphlpapi-dev
+says dpkg --purge tcpentry libiphlpapi-dll libiphlpapi1 libiphlpapi-dev
 [ -z "$(ours)" ] || fail "a purge leaves $(ours)"
 
 step "upgrade"
@@ -91,11 +95,11 @@ echo '# mine' >>/etc/fail2ban/action.d/tcpentry.conf
 printf '[rule.mine]\nevery = "30s"\ndelete = "state close-wait process java"\n' >/etc/tcpentry/guard.d/10-mine.toml
 mkdir -p /var/lib/tcpentry && touch /var/lib/tcpentry/guard-bans
 says dpkg -i /new/*_amd64.deb
-says dpkg-query -W tcpentry libiphlpapi1 libiphlpapi-dev
+says dpkg-query -W tcpentry libiphlpapi1 libiphlpapi-dll libiphlpapi-dev
 lacks '~0'
 tail -1 /etc/fail2ban/action.d/tcpentry.conf | grep -qx '# mine' || fail "an upgrade takes the administrator's words"
 says tcpentry guard check
-says dpkg --purge tcpentry libiphlpapi1 libiphlpapi-dev
+says dpkg --purge tcpentry libiphlpapi-dll libiphlpapi1 libiphlpapi-dev
 [ ! -e /var/lib/tcpentry ] || fail "a purge leaves the service's state"
 [ "$(ours)" = /etc/tcpentry/guard.d ] || [ "$(ours | sort | tr '\n' ' ')" = "/etc/tcpentry /etc/tcpentry/guard.d " ] ||
     fail "a purge leaves $(ours)"

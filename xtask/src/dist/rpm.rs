@@ -81,9 +81,9 @@ rpmlint out/*.rpm || :"#;
 const TRIAL: &str = r#"
 rpm="rpm --nodeps"
 $rpm -ivh /new/*.x86_64.rpm
-$rpm -V tcpentry libiphlpapi libiphlpapi-devel
+$rpm -V tcpentry libiphlpapi libiphlpapi-dll libiphlpapi-devel
 tcpentry --version
 tcpentry demo
 $rpm -Uvh --replacepkgs /new/*.x86_64.rpm
-$rpm -e tcpentry libiphlpapi libiphlpapi-devel
-left=$(find /usr /etc -name '*tcpentry*' -o -name '*iphlpapi*'); [ -z "$left" ]"#;
+$rpm -e tcpentry libiphlpapi libiphlpapi-dll libiphlpapi-devel
+left=$(find /usr /etc -name '*tcpentry*' -o -iname '*iphlpapi*'); [ -z "$left" ]"#;

@@ -67,11 +67,11 @@ qemu-aarch64-static /usr/local/bin/tcpentry --version
 qemu-aarch64-static /usr/local/bin/tcpentry delete --help | head -3"#;
 const EMULATED_DEBS: &str = r"
 dpkg -i /new/*_arm64.deb
-dpkg -V tcpentry:arm64 libiphlpapi1:arm64 libiphlpapi-dev:arm64
+dpkg -V tcpentry:arm64 libiphlpapi1:arm64 libiphlpapi-dll:arm64 libiphlpapi-dev:arm64
 qemu-aarch64-static /usr/bin/tcpentry --version
 ldconfig -p | grep libiphlpapi.so.1
 man -w 3 SetTcpEntry
-dpkg --purge tcpentry libiphlpapi1:arm64 libiphlpapi-dev:arm64";
+dpkg --purge tcpentry libiphlpapi-dll:arm64 libiphlpapi1:arm64 libiphlpapi-dev:arm64";
 
 /// The script that installs the archive as it says. A look-up of a user that is not there reads nsswitch.conf, in which a
 /// static program of glibc would die.
@@ -92,6 +92,7 @@ fn scripts(release: &Release) -> Result<PathBuf> {
     let readme = fs::read_to_string("README.md").context("README.md")?;
     fs::write(folder.join("stuck"), stuck(&readme)?)?;
     fs::copy(EXAMPLE, folder.join("closeconn.c"))?;
+    fs::copy(WINDOWS_SOURCE, folder.join("windows.c"))?;
     Ok(folder)
 }
 
@@ -111,6 +112,7 @@ fn stuck(readme: &str) -> Result<String> {
     Ok(commands.join("\n") + "\n")
 }
 
+const WINDOWS_SOURCE: &str = "crates/iphlpapi/tests/clients/windows/closeconn.c";
 const EXAMPLE: &str = "crates/iphlpapi/examples/c/closeconn.c";
 
 /// The trees. What they have beside the essential packages is used by the test only; tcpentry depends on none of it.

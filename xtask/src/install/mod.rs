@@ -142,7 +142,9 @@ pub(crate) fn place(built: &Built, options: &Options) -> Result<()> {
 
 /// Returns the manual pages of the C library, from the repository's root.
 pub(crate) fn manual_pages() -> Result<Vec<PathBuf>> {
-    sorted_files(MANUALS, "3")
+    let mut pages = sorted_files(MANUALS, "3")?;
+    pages.extend(sorted_files(MANUALS, "7")?);
+    Ok(pages)
 }
 
 /// Returns the files of a folder with this extension, in the order of their names.
@@ -232,31 +234,50 @@ fn library_files(library: &Library, options: &Options) -> Result<Vec<(PathBuf, F
         (LIBRARY, File::Copy(library.shared.clone())),
         ("libiphlpapi.so.1", File::Link(LIBRARY)),
         ("libiphlpapi.so", File::Link("libiphlpapi.so.1")),
-        // What Mono and .NET make of the name that Windows has for it.
-        ("libiphlpapi.dll.so", File::Link("libiphlpapi.so.1")),
         ("libiphlpapi.a", File::Copy(library.archive.clone())),
         ("pkgconfig/iphlpapi.pc", File::Text(pkg_config)),
     ]
     .map(|(name, file)| (options.library_folder().join(name), file))
     .into();
+    for name in spellings(LIBRARY_SPELLINGS) {
+        let link = File::Link("libiphlpapi.so.1");
+        files.push((options.library_folder().join(name), link));
+    }
     let mut add = |path: &str, file| files.push((path.into(), file));
-    for header in ["iphlpapi.h", "tcpmib.h"] {
-        let from = Path::new(HEADERS).join(header);
-        add(&format!("include/{header}"), File::Copy(from));
+    for folder in ["", "/tcpentry-windows"] {
+        for header in sorted_files(&format!("{HEADERS}{folder}"), "h")? {
+            let name = header.file_name().unwrap_or_default().to_string_lossy();
+            let place = format!("include{folder}/{name}");
+            add(&place, File::Copy(header.clone()));
+        }
+    }
+    for line in spellings(HEADER_SPELLINGS) {
+        let mut words = line.split(' ');
+        let header = words.next().unwrap_or_default();
+        for spelling in words {
+            add(
+                &format!("include/tcpentry-windows/{spelling}"),
+                File::Link(header),
+            );
+        }
     }
     for page in manual_pages()? {
         let text = fs::read_to_string(&page).with_context(|| page.display().to_string())?;
         let stem = page.file_stem().unwrap_or_default().to_string_lossy();
-        add(
-            &format!("share/man/man3/{stem}.3"),
-            File::Copy(page.clone()),
-        );
+        let section = page.extension().unwrap_or_default().to_string_lossy();
+        let place = |name: &str| format!("share/man/man{section}/{name}.{section}");
+        add(&place(&stem), File::Copy(page.clone()));
         for name in names(&text).filter(|&name| *name != stem) {
-            let text = format!(".so man3/{stem}.3\n");
-            add(&format!("share/man/man3/{name}.3"), File::Text(text));
+            let text = format!(".so man{section}/{stem}.{section}\n");
+            add(&place(name), File::Text(text));
         }
     }
     Ok(files)
+}
+
+/// Returns the lines of a list of spellings.
+fn spellings(list: &'static str) -> impl Iterator<Item = &'static str> {
+    list.lines().filter(|line| !line.starts_with('#'))
 }
 
 /// Returns the files of the integrations without their tests and the simulation of a fleet, each with its path from the prefix.
@@ -388,9 +409,15 @@ fn hints(options: &Options, is_searched: impl Fn(&Path) -> bool) -> String {
     }
     let library = options.library_folder();
     if is_searched(&library) {
+        let folder = library.display();
+        // The loader's cache has no names but those that begin with the library's own.
+        let others = if BUILT_IN.iter().any(|it| library.starts_with(it)) {
+            String::new()
+        } else {
+            format!("Programs that load iphlpapi.dll find it there with LD_LIBRARY_PATH={folder}\n")
+        };
         return format!(
-            "\nThe loader knows {} once its cache is renewed: sudo ldconfig\n",
-            library.display()
+            "\nThe loader knows {folder} once its cache is renewed: sudo ldconfig\n{others}"
         );
     }
     format!(
@@ -403,7 +430,6 @@ fn hints(options: &Options, is_searched: impl Fn(&Path) -> bool) -> String {
 }
 
 fn is_searched_by_the_loader(folder: &Path) -> bool {
-    let built_in = ["/lib", "/usr/lib", "/lib64", "/usr/lib64"];
     let mut configurations = vec![PathBuf::from("/etc/ld.so.conf")];
     if let Ok(entries) = fs::read_dir("/etc/ld.so.conf.d") {
         configurations.extend(entries.flatten().map(|entry| entry.path()));
@@ -412,14 +438,20 @@ fn is_searched_by_the_loader(folder: &Path) -> bool {
         fs::read_to_string(path)
             .is_ok_and(|text| text.lines().any(|line| Path::new(line.trim()) == folder))
     });
-    built_in.iter().any(|known| Path::new(known) == folder) || is_configured
+    BUILT_IN.iter().any(|known| Path::new(known) == folder) || is_configured
 }
 
-/// The library's real name: its soname, and the version of all packages behind it. The number of the soname changes when a
-/// program would have to be compiled anew.
-const LIBRARY: &str = "libiphlpapi.so.1.0.1.0";
+/// The folders in which the loader looks for a file of any name.
+const BUILT_IN: [&str; 4] = ["/lib", "/usr/lib", "/lib64", "/usr/lib64"];
+
+/// The library's real name. The first number is that of the soname; it changes when a program would have to be
+/// compiled anew.
+const LIBRARY: &str = "libiphlpapi.so.1.0.0";
 const HEADERS: &str = "crates/iphlpapi/include";
 const MANUALS: &str = "crates/iphlpapi/man";
+/// The other names of the library and of the headers for sources that were written for Windows.
+const LIBRARY_SPELLINGS: &str = include_str!("../../../crates/iphlpapi/spellings/library");
+const HEADER_SPELLINGS: &str = include_str!("../../../crates/iphlpapi/spellings/headers");
 
 #[cfg(test)]
 mod tests {
@@ -453,6 +485,18 @@ mod tests {
     }
 
     #[test]
+    fn every_spelling_is_a_name_of_its_own() {
+        let mut seen = std::collections::BTreeSet::new();
+        for line in spellings(LIBRARY_SPELLINGS).chain(spellings(HEADER_SPELLINGS)) {
+            for name in line.split(' ') {
+                assert!(!name.is_empty() && seen.insert(name), "{name:?}");
+            }
+        }
+        assert!(seen.contains("libiphlpapi.dll.so") && seen.contains("Windows.h"));
+        assert!(!seen.contains("libiphlpapi.so"));
+    }
+
+    #[test]
     fn every_name_of_a_page_is_found() {
         let page = ".TH A 3\n.SH NAME\nA, B,\nC_d \\- do it\n.SH SYNOPSIS\nx \\- y\n";
         assert_eq!(names(page).collect::<Vec<_>>(), ["A", "B", "C_d"]);
@@ -474,30 +518,15 @@ mod tests {
     }
 
     #[test]
-    fn the_versions_of_the_library_agree() {
-        let version = version();
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("crates/iphlpapi");
-        let build = fs::read_to_string(folder.join("build.rs")).unwrap();
-        let soname = LIBRARY.strip_suffix(&format!(".{version}"));
-        let soname = soname.expect("the file's name ends with the version");
-        assert!(
-            build.contains(&format!("-Wl,-soname,{soname}\"")),
-            "{soname}"
-        );
-        let options = Options::at(Path::new("/opt/x"));
-        assert!(pkg_config(&options, "").contains(&format!("\nVersion: {version}\n")));
-        let rpm = include_str!("../../../packaging/rpm/tcpentry.spec");
-        assert!(rpm.contains(&format!("/{soname}.%{{upstream_version}}\n")));
-        let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
-        assert!(manifest.contains("\nversion.workspace = true\n"));
-    }
-
-    #[test]
     fn a_prefix_that_nobody_searches_gets_hints() {
         let options = Options::at(Path::new("/opt/x"));
         let text = hints(&options, |_| false);
         assert!(text.contains("LD_LIBRARY_PATH=/opt/x/lib"), "{text}");
-        assert!(hints(&options, |_| true).contains("ldconfig"));
+        let configured = hints(&options, |_| true);
+        assert!(configured.contains("ldconfig"), "{configured}");
+        assert!(configured.contains("iphlpapi.dll"), "{configured}");
+        let usr = hints(&Options::at(Path::new("/usr")), |_| true);
+        assert!(!usr.contains("iphlpapi.dll"), "{usr}");
         let packaged = Options {
             destdir: Some("/tmp/root".into()),
             ..options

@@ -36,7 +36,21 @@ pub(super) fn works(namespace: Namespace) -> Result<()> {
     let standalone = folder.0.join("static");
     let flags = ["--static", "--cflags", "--libs"];
     compile(&folder.0, &flags, &["-static"], &standalone)?;
-    command::run(&mut namespace.enter(&Command::new(&standalone)))
+    command::run(&mut namespace.enter(&Command::new(&standalone)))?;
+
+    // A source for Windows, by one folder and as its world spells the headers.
+    let windows = folder.0.join("windows");
+    let mut compiler = program(["g++", "-Wall", "-Wextra", "-Wno-unknown-pragmas", "-Werror"]);
+    compiler
+        .arg("-I")
+        .arg(folder.0.join("include/tcpentry-windows"))
+        .args([WINDOWS_SOURCE, "-o"])
+        .arg(&windows)
+        .arg(folder.0.join("lib/iphlpapi.dll"));
+    command::run(&mut compiler)?;
+    let mut run = namespace.enter(&Command::new(&windows));
+    run.env("LD_LIBRARY_PATH", folder.0.join("lib"));
+    command::run(&mut run)
 }
 
 /// Runs `gcc closeconn.c $(pkg-config ...)`.
@@ -58,15 +72,19 @@ fn compile(prefix: &Path, flags: &[&str], options: &[&str], to: &Path) -> Result
 }
 
 /// One file of each kind that README.md lists.
-const PARTS: [&str; 19] = [
+const PARTS: [&str; 23] = [
     "bin/tcpentry",
     "lib/libiphlpapi.so",
     "lib/libiphlpapi.a",
+    "lib/libiphlpapi.dll.so",
+    "lib/Iphlpapi.dll",
     "include/iphlpapi.h",
+    "include/tcpentry-windows/windows.h",
     "lib/pkgconfig/iphlpapi.pc",
     "share/man/man1/tcpentry.1",
     "share/man/man3/SetTcpEntry.3",
     "share/man/man5/guard.d.5",
+    "share/man/man7/tcpentry-windows.7",
     "share/man/man8/tcpentry-guard.8",
     "lib/systemd/system/tcpentry-guard.service",
     "lib/sysusers.d/tcpentry.conf",
@@ -80,6 +98,7 @@ const PARTS: [&str; 19] = [
     "share/tcpentry/integrations/ansible/plugins/modules/delete.py",
 ];
 
+const WINDOWS_SOURCE: &str = "crates/iphlpapi/tests/clients/windows/closeconn.cpp";
 const EXAMPLE: &str = "crates/iphlpapi/examples/c/closeconn.c";
 
 /// A folder that is removed with this value.

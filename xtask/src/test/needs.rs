@@ -97,6 +97,24 @@ const NEEDS: &[Need] = &[
     need("busybox",      Debian("busybox-static"), "is what they run"),
 ];
 
+/// Programs whose tests are skipped where they are missing: `--install` brings them, and nothing else asks for them. A JDK with
+/// JNA, Go and Node.js, which are large, are not among them.
+#[rustfmt::skip]
+const OPTIONAL: &[Need] = &[
+    need("luajit",       Debian("luajit"),         "runs a program that uses the C library"),
+    need("ruby",         Debian("ruby"),           "runs another"),
+    need(RUBY_FFI,       Debian("ruby-ffi"),       "is another of its ways to load it"),
+    need("fpc",          Debian("fp-compiler"),    "compiles another"),
+    need("musl-gcc",     Debian("musl-tools"),     "compiles headers with another C library"),
+    #[cfg(target_arch = "x86_64")]
+    need(LIBC_32,        Debian("libc6-dev-i386"), "has the headers for layouts of 32 bits"),
+];
+
+/// A file of each of two packages.
+const RUBY_FFI: &str = "/usr/share/doc/ruby-ffi/copyright";
+#[cfg(target_arch = "x86_64")]
+const LIBC_32: &str = "/usr/share/doc/libc6-dev-i386/copyright";
+
 const BASH_COMPLETION: &str = "/usr/share/bash-completion/bash_completion";
 
 /// A file is needed as well as a program: what begins with a slash is the path of one.
@@ -110,10 +128,14 @@ const fn need(program: &'static str, source: Source, purpose: &'static str) -> N
     }
 }
 
-/// Succeeds if every program is there, or after installing the missing ones.
+/// Succeeds if every program is there, or after installing the missing ones and the optional ones.
 pub(super) fn ensure(missing: Missing) -> Result<()> {
     let machine = Machine::look(command::target_folder()?.join("unpacked"));
-    let lacking = machine.lacking();
+    let mut lacking = machine.lacking();
+    if missing == Missing::Install {
+        let optional = OPTIONAL.iter().filter(|need| !is_present(need.program));
+        lacking.extend(optional);
+    }
     if lacking.is_empty() {
         return Ok(());
     }

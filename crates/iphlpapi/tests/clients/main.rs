@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "in a test, unwrap is an assertion")]
 
 mod client;
+mod names;
+mod windows;
+mod worlds;
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};

@@ -1,0 +1,283 @@
+/*
+ * tcpentry-wide.h: wide output and wmain as on Windows, where %s in a wide format is a wide text and one stream takes
+ * both kinds. Output is UTF-8. Include <windows.h>, which includes this.
+ */
+#ifndef TCPENTRY_WIDE_H
+#define TCPENTRY_WIDE_H
+
+#include <stdarg.h>
+
+/* Appends one character as UTF-8, and returns its end. Halves of a pair, which are there with -fshort-wchar only, are
+ * joined with the help of the one before. */
+static inline char *tcpentry_utf8(char *to, uint32_t character, uint32_t *half)
+{
+    if (character >= 0xD800 && character < 0xDC00) {
+        *half = character;
+        return to;
+    }
+    if (character >= 0xDC00 && character < 0xE000)
+        character = *half == 0 ? 0xFFFD : 0x10000 + ((*half - 0xD800) << 10) + (character - 0xDC00);
+    *half = 0;
+    if (character < 0x80) {
+        *to++ = (char)character;
+    } else if (character < 0x800) {
+        *to++ = (char)(0xC0 | (character >> 6));
+        *to++ = (char)(0x80 | (character & 0x3F));
+    } else if (character < 0x10000) {
+        *to++ = (char)(0xE0 | (character >> 12));
+        *to++ = (char)(0x80 | ((character >> 6) & 0x3F));
+        *to++ = (char)(0x80 | (character & 0x3F));
+    } else {
+        *to++ = (char)(0xF0 | ((character >> 18) & 0x07));
+        *to++ = (char)(0x80 | ((character >> 12) & 0x3F));
+        *to++ = (char)(0x80 | ((character >> 6) & 0x3F));
+        *to++ = (char)(0x80 | (character & 0x3F));
+    }
+    return to;
+}
+
+/* Returns at most limit characters of a text as UTF-8, in a buffer of malloc's. */
+static inline char *tcpentry_narrow(const wchar_t *text, size_t limit)
+{
+    size_t length = 0, i;
+    uint32_t half = 0;
+    char *narrow, *end;
+
+    while (length < limit && text[length] != 0)
+        length++;
+    narrow = end = (char *)malloc(length * 4 + 1);
+    if (narrow == NULL)
+        return NULL;
+    for (i = 0; i < length; i++)
+        end = tcpentry_utf8(end, (uint32_t)text[i], &half);
+    *end = '\0';
+    return narrow;
+}
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+
+/* The size of an argument. */
+enum tcpentry_length { TCPENTRY_NONE, TCPENTRY_HALF, TCPENTRY_LONG, TCPENTRY_LONG_LONG, TCPENTRY_WORD };
+
+static inline int tcpentry_vfwprintf(FILE *stream, const wchar_t *format, va_list arguments)
+{
+    int written = 0;
+    uint32_t half = 0;
+
+    while (*format != 0) {
+        /* The conversion for printf: flags, width and precision are copied. */
+        char conversion[64];
+        size_t used = 0;
+        size_t limit = (size_t)-1;
+        enum tcpentry_length length = TCPENTRY_NONE;
+        wchar_t kind;
+        int count = 0;
+
+        if (*format != L'%') {
+            char letter[8];
+            char *end = tcpentry_utf8(letter, (uint32_t)*format++, &half);
+
+            fwrite(letter, 1, (size_t)(end - letter), stream);
+            written++;
+            continue;
+        }
+        conversion[used++] = (char)*format++;
+        while (*format != 0 && *format < 0x80 && strchr("-+ #0123456789.*", (char)*format) != NULL && used < 40) {
+            if (*format == L'.')
+                limit = 0;
+            if (*format == L'*') {
+                int number = va_arg(arguments, int);
+
+                if (limit != (size_t)-1)
+                    limit = number < 0 ? (size_t)-1 : (size_t)number;
+                used += (size_t)snprintf(conversion + used, 12, "%d", number);
+                format++;
+                continue;
+            }
+            if (limit != (size_t)-1 && *format >= L'0' && *format <= L'9')
+                limit = limit * 10 + (size_t)(*format - L'0');
+            conversion[used++] = (char)*format++;
+        }
+        for (;; format++) {
+            if (*format == L'h') {
+                length = TCPENTRY_HALF;
+            } else if (*format == L'l' || *format == L'w') {
+                length = length == TCPENTRY_LONG ? TCPENTRY_LONG_LONG : TCPENTRY_LONG;
+            } else if (*format == L'z' || *format == L't' || *format == L'j') {
+                length = TCPENTRY_WORD;
+            } else if (*format == L'I' && format[1] == L'6' && format[2] == L'4') {
+                length = TCPENTRY_LONG_LONG;
+                format += 2;
+            } else if (*format == L'I' && format[1] == L'3' && format[2] == L'2') {
+                format += 2;
+            } else if (*format == L'I') {
+                length = TCPENTRY_WORD;
+            } else {
+                break;
+            }
+        }
+        kind = *format;
+        if (kind == 0)
+            break;
+        format++;
+        conversion[used] = '\0';
+        switch (kind) {
+        case L's':
+        case L'S':
+            if ((kind == L's' && length != TCPENTRY_HALF) || (kind == L'S' && length == TCPENTRY_LONG)) {
+                const wchar_t *text = va_arg(arguments, const wchar_t *);
+                char *narrow = tcpentry_narrow(text == NULL ? L"(null)" : text, limit);
+
+                /* What is counted in characters is cut already. */
+                if (strchr(conversion, '.') != NULL)
+                    *strchr(conversion, '.') = '\0';
+                strcat(conversion, "s");
+                count = fprintf(stream, conversion, narrow == NULL ? "" : narrow);
+                free(narrow);
+            } else {
+                const char *text = va_arg(arguments, const char *);
+
+                strcat(conversion, "s");
+                count = fprintf(stream, conversion, text == NULL ? "(null)" : text);
+            }
+            break;
+        case L'c':
+        case L'C': {
+            char letter[8];
+            uint32_t no_half = 0;
+
+            *tcpentry_utf8(letter, (uint32_t)va_arg(arguments, int), &no_half) = '\0';
+            strcat(conversion, "s");
+            count = fprintf(stream, conversion, letter);
+            break;
+        }
+        case L'd':
+        case L'i':
+        case L'u':
+        case L'o':
+        case L'x':
+        case L'X': {
+            char letter[2] = {(char)kind, '\0'};
+
+            /* A long of Windows has 32 bits. */
+            if (length == TCPENTRY_LONG_LONG || (length == TCPENTRY_WORD && sizeof(void *) == 8)) {
+                strcat(strcat(conversion, "ll"), letter);
+                count = fprintf(stream, conversion, va_arg(arguments, long long));
+            } else {
+                strcat(length == TCPENTRY_HALF ? strcat(conversion, "h") : conversion, letter);
+                count = fprintf(stream, conversion, va_arg(arguments, int));
+            }
+            break;
+        }
+        case L'e':
+        case L'E':
+        case L'f':
+        case L'F':
+        case L'g':
+        case L'G': {
+            char letter[2] = {(char)kind, '\0'};
+
+            strcat(conversion, letter);
+            count = fprintf(stream, conversion, va_arg(arguments, double));
+            break;
+        }
+        case L'p':
+            count = fprintf(stream, "%p", va_arg(arguments, void *));
+            break;
+        default:
+            fputc((int)kind, stream);
+            count = 1;
+        }
+        if (count < 0)
+            return -1;
+        written += count;
+    }
+    return written;
+}
+
+#pragma GCC diagnostic pop
+
+static inline int tcpentry_fwprintf(FILE *stream, const wchar_t *format, ...)
+{
+    va_list arguments;
+    int written;
+
+    va_start(arguments, format);
+    written = tcpentry_vfwprintf(stream, format, arguments);
+    va_end(arguments);
+    return written;
+}
+
+static inline int tcpentry_wprintf(const wchar_t *format, ...)
+{
+    va_list arguments;
+    int written;
+
+    va_start(arguments, format);
+    written = tcpentry_vfwprintf(stdout, format, arguments);
+    va_end(arguments);
+    return written;
+}
+
+#define wprintf tcpentry_wprintf
+#define fwprintf tcpentry_fwprintf
+
+/* Stores a UTF-8 text as a wide one in a buffer that has room for as many characters as the text has bytes. Bytes that are
+ * no UTF-8 stand for themselves. */
+static inline void tcpentry_widen(const char *text, wchar_t *to)
+{
+    const unsigned char *from = (const unsigned char *)text;
+
+    while (*from != 0) {
+        int more = *from >= 0xF0 ? 3 : *from >= 0xE0 ? 2 : *from >= 0xC0 ? 1 : 0;
+        uint32_t character = *from;
+        int i;
+
+        for (i = 1; i <= more && (from[i] & 0xC0) == 0x80; i++)
+            continue;
+        if (more > 0 && i > more) {
+            character &= 0x3Fu >> more;
+            for (i = 1; i <= more; i++)
+                character = (character << 6) | (from[i] & 0x3Fu);
+            from += more;
+        }
+        from++;
+        if (sizeof(wchar_t) == 2 && character >= 0x10000) {
+            *to++ = (wchar_t)(0xD800 + ((character - 0x10000) >> 10));
+            character = 0xDC00 + (character & 0x3FF);
+        }
+        *to++ = (wchar_t)character;
+    }
+    *to = 0;
+}
+
+/* Calls a wmain, of whatever parameters, with wide arguments. */
+static inline int tcpentry_run_wmain(void (*function)(void), int count, char **words)
+{
+    wchar_t **wide = (wchar_t **)calloc((size_t)count + 1, sizeof *wide);
+    int (*wmain_)(int, wchar_t **);
+    int i;
+
+    if (wide == NULL)
+        return 1;
+    for (i = 0; i < count; i++) {
+        wide[i] = (wchar_t *)calloc(strlen(words[i]) + 1, sizeof **wide);
+        if (wide[i] == NULL)
+            return 1;
+        tcpentry_widen(words[i], wide[i]);
+    }
+    memcpy(&wmain_, &function, sizeof wmain_);
+    return wmain_(count, wide);
+}
+
+/* The definition of wmain becomes that of another function, after a main that calls it. */
+#define wmain(...)                                                                       \
+    tcpentry_wmain(__VA_ARGS__);                                                         \
+    int main(int tcpentry_count, char **tcpentry_words)                                  \
+    {                                                                                    \
+        return tcpentry_run_wmain((void (*)(void))tcpentry_wmain, tcpentry_count, tcpentry_words); \
+    }                                                                                    \
+    int tcpentry_wmain(__VA_ARGS__)
+
+#endif
