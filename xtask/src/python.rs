@@ -63,11 +63,12 @@ pub(crate) fn run(tools: Tools) -> Result<()> {
     command::run(environment.tool("stubtest").args(["tcpentry", "--concise"]))
 }
 
-/// Builds the wheel of a release into a folder.
-pub(crate) fn wheel(out: &Path, date: u64) -> Result<()> {
+/// Builds the wheel of a release into a folder, with these flags for the compiler.
+pub(crate) fn wheel(out: &Path, date: u64, flags: &str) -> Result<()> {
     let environment = Environment::find(Tools::Install)?;
     let mut build = environment.maturin(out, &["--release"]);
-    command::run(build.env("SOURCE_DATE_EPOCH", date.to_string()))
+    build.env("SOURCE_DATE_EPOCH", date.to_string());
+    command::run(build.env("RUSTFLAGS", flags))
 }
 
 /// A virtual environment with the tools of `requirements.txt`.

@@ -24,6 +24,7 @@ ours() {
 ! command -v cargo rustc || fail "the tree has Rust"
 
 step "install one package, as README.md says"
+begun=$SECONDS
 cd /new
 says apt-get install -y --no-install-recommends ./tcpentry_*_amd64.deb
 says tcpentry --version
@@ -51,10 +52,12 @@ for i in 0 1 2 3; do
     case $i in
     0) has 10.0.0.5:41812; has 10.0.0.5:41830; has ' nc' ;;
     1) has 'dry run: nothing was deleted' ;;
-    2) has deleted; has 10.0.0.5:41812 ;;
+    2) has deleted; has 10.0.0.5:41812; took=$((SECONDS - begun)) ;;
     3) lacks 10.0.0.5:41812; has 10.0.0.5:41830 ;;
     esac
 done
+step "from the package to a deleted connection: $took s"
+[ "$took" -lt 60 ] || fail "that is more than a minute"
 says tcpentry demo
 
 step "manuals and completions"

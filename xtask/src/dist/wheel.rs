@@ -3,9 +3,10 @@
 use anyhow::Result;
 
 use super::release::Release;
+use super::stage;
 use crate::python;
 
 /// Builds the wheel; its name says the oldest glibc that it runs with.
 pub(super) fn make(release: &Release) -> Result<()> {
-    python::wheel(&release.out, release.date)
+    python::wheel(&release.out, release.date, &stage::remapping()?)
 }
