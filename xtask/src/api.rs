@@ -80,14 +80,14 @@ fn list() -> Result<Listed> {
 
 /// Returns the lines that are in one text only, as `diff` marks them.
 fn changes(old: &str, new: &str) -> String {
-    let only = |these: &str, those: &str, mark: &str| {
+    let mut text = String::new();
+    for (mark, these, those) in [("-", old, new), ("+", new, old)] {
         let those: Vec<&str> = those.lines().collect();
-        let lines = these.lines().filter(|line| !those.contains(line));
-        lines.map(|line| format!("  {mark} {line}\n")).collect()
-    };
-    let removed: String = only(old, new, "-");
-    let added: String = only(new, old, "+");
-    removed + &added
+        for line in these.lines().filter(|line| !those.contains(line)) {
+            text += &["  ", mark, " ", line, "\n"].concat();
+        }
+    }
+    text
 }
 
 const LIST: &str = "docs/api/tcpentry.txt";

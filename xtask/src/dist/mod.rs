@@ -164,7 +164,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     if options.reproduces {
         println!("\nthe same again");
-        reproduce::check(&release, &options.artefacts)?;
+        let kinds: Vec<&str> = options.artefacts.iter().map(|it| it.name()).collect();
+        reproduce::check(&release, &kinds)?;
     }
     println!("\n{}", release.out.display());
     Ok(())

@@ -10,14 +10,13 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::Artefact;
 use super::release::Release;
 use super::sums;
 use crate::command;
 use crate::home;
 
-/// Makes the artefacts again, and compares each with that of the release.
-pub(super) fn check(release: &Release, artefacts: &[Artefact]) -> Result<()> {
+/// Makes artefacts of these kinds again, and compares each with that of the release.
+pub(super) fn check(release: &Release, kinds: &[&str]) -> Result<()> {
     let folder = release.work("again")?;
     let sources = folder.join("elsewhere/sources");
     copy_sources(&sources)?;
@@ -34,7 +33,7 @@ pub(super) fn check(release: &Release, artefacts: &[Artefact]) -> Result<()> {
     fs::copy(std::env::current_exe()?, &program)?;
 
     let mut make = Command::new(&program);
-    make.arg("dist").args(artefacts.iter().map(|it| it.name()));
+    make.arg("dist").args(kinds);
     for architecture in &release.architectures {
         make.args(["--arch", architecture.debian()]);
     }
