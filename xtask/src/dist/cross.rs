@@ -103,7 +103,9 @@ const BUILD: &str = r#"cd /tcpentry
 triple=$1
 export PATH=/tools:$PATH CARGO_TARGET_DIR=/target ZIG_GLOBAL_CACHE_DIR=/target/zig CARGO_INCREMENTAL=0 RUSTC_BOOTSTRAP=1
 export "CARGO_TARGET_$(echo "$triple" | tr a-z- A-Z_)_LINKER=/target/$triple-cc"
-export RUSTFLAGS="-C link-self-contained=no -C target-feature=${2}crt-static"
+export RUSTFLAGS="-C target-feature=${2}crt-static"
+# Rust has objects of its own for musl's programs, beside zig's; for those of glibc it refuses the option.
+[ "$2" = - ] || RUSTFLAGS="$RUSTFLAGS -C link-self-contained=no"
 build() {
   cargo auditable "$@" --release --locked --offline --config profile.release.strip=true \
     -Z build-std=std,panic_unwind --target "$triple"
