@@ -106,13 +106,11 @@ export "CARGO_TARGET_$(echo "$triple" | tr a-z- A-Z_)_LINKER=/target/$triple-cc"
 export RUSTFLAGS="-C target-feature=${2}crt-static"
 # Rust has objects of its own for musl's programs, beside zig's; for those of glibc it refuses the option.
 [ "$2" = - ] || RUSTFLAGS="$RUSTFLAGS -C link-self-contained=no"
-build() {
-  cargo auditable "$@" --release --locked --offline --config profile.release.strip=true \
-    -Z build-std=std,panic_unwind --target "$triple"
-}
-build build --package tcpentry-cli
+options="--release --locked --offline --config profile.release.strip=true -Z build-std=std,panic_unwind --target $triple"
+cargo auditable build --package tcpentry-cli $options
 [ "$3" = library ] || exit 0
 export CARGO_TERM_COLOR=never
-build rustc --package iphlpapi --lib -- --print native-static-libs 2>/target/said || { cat /target/said; exit 1; }"#;
+cargo auditable rustc --package iphlpapi --lib $options -- --print native-static-libs 2>/target/said || {
+  cat /target/said; exit 1; }"#;
 /// The file with what rustc says of the library, in the target folder.
 const SAID: &str = "said";

@@ -42,15 +42,18 @@ fn recipe(release: &Release) -> Result<Recipe> {
     Ok(Recipe {
         is_auditable: true,
         target: Some(release.folder.join("build")),
-        variables: vec![("PATH", path), ("RUSTFLAGS", remapping()?.into())],
+        variables: vec![
+            ("PATH", path),
+            ("RUSTFLAGS", remapping(&std::env::current_dir()?)?.into()),
+        ],
     })
 }
 
-/// Returns the flags that keep this machine's paths out of what is built.
-pub(super) fn remapping() -> Result<String> {
+/// Returns the flags that keep this machine's paths out of what is built from the sources in a folder.
+pub(super) fn remapping(sources: &Path) -> Result<String> {
     Ok(format!(
         "--remap-path-prefix={}=/cargo --remap-path-prefix={}=/tcpentry",
         home::cargo()?.display(),
-        std::env::current_dir()?.display()
+        sources.display()
     ))
 }

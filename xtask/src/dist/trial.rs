@@ -128,7 +128,7 @@ python3 -m venv /root/env
 cd /new
 pip install --no-index ./tcpentry-*-cp39-abi3-manylinux_*_x86_64.whl
 said=$(python3 /test/ten_lines.py); echo "$said"
-grep -q '^deleted by sock-diag$' <<<"$said"
+grep -q ' deleted by sock-diag$' <<<"$said"
 python3 -c 'import tcpentry.windll'
 pip uninstall -y tcpentry"#;
 const WHEEL_README: &str = "bindings/python/README.md";

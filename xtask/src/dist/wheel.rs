@@ -1,5 +1,7 @@
 //! The wheel of the Python package, for the architecture of this machine.
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use super::release::Release;
@@ -8,5 +10,6 @@ use crate::python;
 
 /// Builds the wheel; its name says the oldest glibc that it runs with.
 pub(super) fn make(release: &Release) -> Result<()> {
-    python::wheel(&release.out, release.date, &stage::remapping()?)
+    let flags = stage::remapping(Path::new(python::PLACE))?;
+    python::wheel(&release.out, release.date, &flags)
 }
