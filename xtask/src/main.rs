@@ -2,11 +2,13 @@
 //!
 //! CI calls these commands and holds no logic of its own, so whatever it does can be repeated by hand.
 
+mod api;
 mod bench;
 mod command;
 mod debian;
 mod dist;
 mod generate;
+mod home;
 mod install;
 mod integrations;
 mod kernels;
@@ -53,6 +55,12 @@ fn main() -> ExitCode {
         ["python", "--install"] => python::run(python::Tools::Install),
         ["screenshot"] => screenshot::run(),
         ["screenshot", screenshot::INSIDE] => screenshot::take(),
+        ["api"] => api::write(),
+        ["api", "--check"] => api::check().map(|skipped| {
+            if let Some(reason) = skipped {
+                println!("skipped: {reason}");
+            }
+        }),
         ["generate"] => generate::write(),
         ["generate", "--check"] => generate::check(),
         ["dist", ref words @ ..] => dist::Options::parse(words)
@@ -130,6 +138,8 @@ cargo xtask COMMAND
                     Without a nightly toolchain it says so and does nothing
   generate          Write the manual page from the program's definition
   generate --check  Fail if it is not up to date
+  api               Write the list of the library's public items, docs/api/tcpentry.txt
+  api --check       Fail if the library has others
   install --prefix P [--libdir L] [--destdir D]
                     Build a release and install program, C library, headers, pkg-config file, manual pages,
                     completions, the service's unit, user and examples, and the integrations' files under P,
@@ -139,11 +149,12 @@ cargo xtask COMMAND
   python [--install]
                     Build the Python package and test it, in a network namespace of its own. --install gets
                     its tools from PyPI first, into target/python
-  dist [deb|rpm|tar|oci|sbom|wheel ...] [--arch amd64|arm64] [--test] [--mirror URI]
+  dist [deb|rpm|tar|oci|sbom|wheel ...] [--arch amd64|arm64] [--test] [--reproduce] [--mirror URI]
                     Make the files of a release, or the kinds that are named, in target/dist, as root: Debian
                     packages, RPMs, archives of the static program, container images, lists of components,
                     the Python wheel.
-                    With --test, install, use, upgrade and remove them in fresh Debian trees
+                    With --test, install, use, upgrade and remove them in fresh Debian trees; with
+                    --reproduce, make them again in other folders: each has to be the same bytes
   screenshot        Take a picture of `tcpentry top`, in a network namespace of its own: docs/top.svg
   help              Show this list
 ";

@@ -63,12 +63,22 @@ pub(crate) fn run(tools: Tools) -> Result<()> {
     command::run(environment.tool("stubtest").args(["tcpentry", "--concise"]))
 }
 
-/// Builds the wheel of a release into a folder.
-pub(crate) fn wheel(out: &Path, date: u64) -> Result<()> {
+/// Builds the wheel of a release into a folder, with these flags for the compiler, from the sources at [`PLACE`].
+pub(crate) fn wheel(out: &Path, date: u64, flags: &str) -> Result<()> {
     let environment = Environment::find(Tools::Install)?;
-    let mut build = environment.maturin(out, &["--release"]);
-    command::run(build.env("SOURCE_DATE_EPOCH", date.to_string()))
+    let build = environment.maturin(out, &["--release"]);
+    let mut there = program(["unshare", "-m", "sh", "-ec", AT_PLACE, "sh", PLACE]);
+    there.arg(build.get_program()).args(build.get_args());
+    there.env("SOURCE_DATE_EPOCH", date.to_string());
+    command::run(there.env("RUSTFLAGS", flags))
 }
+
+/// The path of the sources of a release's wheel, wherever they are: maturin writes it into the list of components.
+pub(crate) const PLACE: &str = "/run/tcpentry";
+/// The script that runs a command with the sources at a path below `/run`, which is its first argument.
+const AT_PLACE: &str = r#"mount -t tmpfs tmpfs /run
+mkdir "$1"; mount --bind . "$1"; cd "$1"; shift
+exec "$@""#;
 
 /// A virtual environment with the tools of `requirements.txt`.
 struct Environment {

@@ -13,14 +13,18 @@ use super::architecture::Target;
 use super::release::Release;
 use super::tree::Kind;
 use crate::command;
-use crate::install::build::Built;
+use crate::home;
+use crate::install::build::{self, Built};
 
-/// Builds the program for this system, and with `native_libraries`, which rustc names for this machine's, the C library.
-pub(super) fn build(
-    release: &Release,
-    target: Target,
-    native_libraries: Option<String>,
-) -> Result<Built> {
+/// The parts that are built.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Parts {
+    Program,
+    ProgramAndLibrary,
+}
+
+/// Builds these parts for this system.
+pub(super) fn build(release: &Release, target: Target, parts: Parts) -> Result<Built> {
     let tree = release.tree(&RUST)?;
     let tools = release.tools(&["cargo-auditable@0.7.7"])?;
     let zig = zig(release)?;
@@ -42,7 +46,7 @@ pub(super) fn build(
     }
 
     let sources = std::env::current_dir()?;
-    let registry = super::release::cargo_home()?.join("registry");
+    let registry = home::cargo()?.join("registry");
     let folders = [
         (sources.as_path(), "/tcpentry"),
         (registry.as_path(), "/root/.cargo/registry"),
@@ -51,15 +55,22 @@ pub(super) fn build(
         (tools.as_path(), "/tools"),
     ];
     let is_static = if target.is_static { "+" } else { "-" };
-    let what = if native_libraries.is_some() {
-        "library"
-    } else {
-        "program"
+    let what = match parts {
+        Parts::Program => "program",
+        Parts::ProgramAndLibrary => "library",
     };
     let words = ["sh", "-ec", BUILD, "sh", target.triple, is_static, what];
     let title = format!("cargo build --target {}", target.triple);
     tree.run(&title, &folders, &words)?;
     let built = folder.join(target.triple).join("release");
+    let native_libraries = match parts {
+        Parts::Program => None,
+        Parts::ProgramAndLibrary => {
+            let said = folder.join(SAID);
+            let said = fs::read_to_string(&said).with_context(|| said.display().to_string())?;
+            Some(build::native_libraries(&said)?)
+        }
+    };
     Ok(Built::in_folder(&built, native_libraries))
 }
 
@@ -92,10 +103,14 @@ const BUILD: &str = r#"cd /tcpentry
 triple=$1
 export PATH=/tools:$PATH CARGO_TARGET_DIR=/target ZIG_GLOBAL_CACHE_DIR=/target/zig CARGO_INCREMENTAL=0 RUSTC_BOOTSTRAP=1
 export "CARGO_TARGET_$(echo "$triple" | tr a-z- A-Z_)_LINKER=/target/$triple-cc"
-export RUSTFLAGS="-C link-self-contained=no -C target-feature=${2}crt-static"
-build() {
-  cargo auditable "$@" --release --locked --offline --config profile.release.strip=true \
-    -Z build-std=std,panic_unwind --target "$triple"
-}
-build build --package tcpentry-cli
-[ "$3" != library ] || build rustc --package iphlpapi --lib"#;
+export RUSTFLAGS="-C target-feature=${2}crt-static"
+# Rust has objects of its own for musl's programs, beside zig's; for those of glibc it refuses the option.
+[ "$2" = - ] || RUSTFLAGS="$RUSTFLAGS -C link-self-contained=no"
+options="--release --locked --offline --config profile.release.strip=true -Z build-std=std,panic_unwind --target $triple"
+cargo auditable build --package tcpentry-cli $options
+[ "$3" = library ] || exit 0
+export CARGO_TERM_COLOR=never
+cargo auditable rustc --package iphlpapi --lib $options -- --print native-static-libs 2>/target/said || {
+  cat /target/said; exit 1; }"#;
+/// The file with what rustc says of the library, in the target folder.
+const SAID: &str = "said";

@@ -24,6 +24,7 @@ ours() {
 ! command -v cargo rustc || fail "the tree has Rust"
 
 step "install one package, as README.md says"
+begun=$SECONDS
 cd /new
 says apt-get install -y --no-install-recommends ./tcpentry_*_amd64.deb
 says tcpentry --version
@@ -51,10 +52,12 @@ for i in 0 1 2 3; do
     case $i in
     0) has 10.0.0.5:41812; has 10.0.0.5:41830; has ' nc' ;;
     1) has 'dry run: nothing was deleted' ;;
-    2) has deleted; has 10.0.0.5:41812 ;;
+    2) has deleted; has 10.0.0.5:41812; took=$((SECONDS - begun)) ;;
     3) lacks 10.0.0.5:41812; has 10.0.0.5:41830 ;;
     esac
 done
+step "from the package to a deleted connection: $took s"
+[ "$took" -lt 60 ] || fail "that is more than a minute"
 says tcpentry demo
 
 step "manuals and completions"
@@ -77,6 +80,12 @@ says sh -c 'gcc -Wall -Werror /test/closeconn.c -o shared $(pkg-config --cflags 
 # No function of the library looks up a user: a static program of glibc would die of this.
 sed -i 's/^passwd:.*/passwd: files systemd/' /etc/nsswitch.conf
 says sh -c 'gcc -static /test/closeconn.c -o static $(pkg-config --static --cflags --libs iphlpapi) 2>/dev/null && ./static'
+# With all that is exported, and all that this reaches, there is no look-up left.
+all=$(sed -n 's/^ \([A-Za-z0-9_]*\)@.*/-Wl,-u,\1/p' /var/lib/dpkg/info/libiphlpapi1:amd64.symbols)
+says sh -c "gcc -static -Wl,--gc-sections $(echo $all) /test/closeconn.c -o static \$(pkg-config --static --cflags --libs iphlpapi) 2>/dev/null && ./static"
+nm static >names
+grep -q SetTcp6Entry names || fail "the linker has left out the library"
+! grep -E ' [TW] get(pw|gr)(nam|uid|gid|ent)' names || fail "the library looks up users"
 
 says apt-get install -y --no-install-recommends ./libiphlpapi-dll_*_amd64.deb
 says dpkg -V libiphlpapi-dll

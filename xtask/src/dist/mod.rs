@@ -9,6 +9,7 @@ mod deb;
 mod licences;
 mod oci;
 mod release;
+mod reproduce;
 mod rpm;
 mod sbom;
 mod stage;
@@ -30,6 +31,8 @@ pub(crate) struct Options {
     artefacts: Vec<Artefact>,
     /// Set if each is installed and used afterwards, in trees that have nothing of ours.
     tests: bool,
+    /// Set if each is made again elsewhere, and compared.
+    reproduces: bool,
     /// The architectures to make them for.
     architectures: Vec<Architecture>,
     /// The mirror of Debian's packages, if not that of this machine.
@@ -85,18 +88,20 @@ impl Artefact {
             Self::Rpm => rpm::test(release),
             Self::Tar => trial::tars(release),
             Self::Oci => oci::test(release),
-            // The one is data, the other has its tests in `cargo xtask python`.
-            Self::Sbom | Self::Wheel => Ok(()),
+            Self::Wheel => trial::wheel(release),
+            // It is data.
+            Self::Sbom => Ok(()),
         }
     }
 }
 
 impl Options {
-    /// Parses the words: artefacts, all if there is none, `--test` and `--mirror`.
+    /// Parses the words: artefacts, all if there is none, and options.
     pub(crate) fn parse(words: &[&str]) -> Result<Self> {
         let mut options = Self {
             artefacts: Vec::new(),
             tests: false,
+            reproduces: false,
             architectures: Vec::new(),
             mirror: None,
         };
@@ -104,6 +109,7 @@ impl Options {
         while let Some(&word) = words.next() {
             match word {
                 "--test" => options.tests = true,
+                "--reproduce" => options.reproduces = true,
                 "--arch" => {
                     let word = words.next().copied().unwrap_or_default();
                     let found = Architecture::ALL.into_iter().find(|it| it.debian() == word);
@@ -136,7 +142,7 @@ impl Options {
     }
 }
 
-/// Makes the artefacts, then tests them if that is asked for.
+/// Makes the artefacts, then tests them and makes them again if that is asked for.
 pub(crate) fn run(options: &Options) -> Result<()> {
     if !cfg!(target_arch = "x86_64") {
         bail!("dist: only x86-64 is supported so far as the machine that builds");
@@ -156,6 +162,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             artefact.test(&release)?;
         }
     }
+    if options.reproduces {
+        println!("\nthe same again");
+        let kinds: Vec<&str> = options.artefacts.iter().map(|it| it.name()).collect();
+        reproduce::check(&release, &kinds)?;
+    }
     println!("\n{}", release.out.display());
     Ok(())
 }
@@ -169,15 +180,16 @@ mod tests {
         let options = Options::parse(&[]).unwrap();
         assert_eq!(options.artefacts, Artefact::ALL);
         assert_eq!(options.architectures, Architecture::ALL);
-        assert!(!options.tests);
+        assert!(!options.tests && !options.reproduces);
     }
 
     #[test]
     fn words_are_artefacts_and_options() {
-        let options =
-            Options::parse(&["deb", "--test", "--mirror", "m:/", "--arch", "arm64"]).unwrap();
+        let words = "deb --test --reproduce --mirror m:/ --arch arm64";
+        let words: Vec<&str> = words.split(' ').collect();
+        let options = Options::parse(&words).unwrap();
         assert_eq!(options.artefacts, [Artefact::Deb]);
-        assert!(options.tests);
+        assert!(options.tests && options.reproduces);
         assert_eq!(options.mirror.as_deref(), Some("m:/"));
         let error = Options::parse(&["msi"]).unwrap_err().to_string();
         assert!(error.contains("none of deb"), "{error}");

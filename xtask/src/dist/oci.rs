@@ -6,15 +6,16 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
+use super::cross::{self, Parts};
 use super::release::Release;
 use super::tree::Kind;
-use super::{cross, stage, sums, tar};
+use super::{stage, sums, tar};
 use crate::command;
 
 /// Makes an image for each architecture.
 pub(super) fn make(release: &Release) -> Result<()> {
     for &architecture in &release.architectures {
-        let built = cross::build(release, architecture.musl(), None)?;
+        let built = cross::build(release, architecture.musl(), Parts::Program)?;
         let architecture = architecture.debian();
         let name = format!("tcpentry-{}-oci-{architecture}", release.version);
         let work = release.work(&name)?;

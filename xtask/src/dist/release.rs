@@ -1,7 +1,7 @@
 //! A release: its version and date, the folder of its files, and what they are made from.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -30,7 +30,7 @@ impl Release {
         let target = fs::canonicalize(command::target_folder()?)?;
         let folder = target.join("dist");
         let version = install::version();
-        let out = folder.join(format!("tcpentry-{version}"));
+        let out = folder.join(name(&version));
         fs::create_dir_all(&out)?;
         Ok(Self {
             version,
@@ -40,6 +40,16 @@ impl Release {
             out,
             mirror,
         })
+    }
+
+    /// Returns the name of the folder of the finished files.
+    pub(super) fn name(&self) -> String {
+        name(&self.version)
+    }
+
+    /// Returns true if files are made for this architecture.
+    pub(super) fn makes(&self, architecture: Architecture) -> bool {
+        self.architectures.contains(&architecture)
     }
 
     /// Returns the date in RFC 3339's form.
@@ -82,12 +92,8 @@ impl Release {
     }
 }
 
-/// Returns cargo's own folder, which has the sources of all crates.
-pub(super) fn cargo_home() -> Result<PathBuf> {
-    match std::env::var_os("CARGO_HOME") {
-        Some(home) => Ok(home.into()),
-        None => Ok(Path::new(&std::env::var_os("HOME").context("no HOME")?).join(".cargo")),
-    }
+fn name(version: &str) -> String {
+    format!("tcpentry-{version}")
 }
 
 fn date() -> Result<u64> {

@@ -3,23 +3,21 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::architecture::{Architecture, Place};
-use super::release::{Release, cargo_home};
-use super::{cross, licences};
+use super::cross::{self, Parts};
+use super::licences;
+use super::release::Release;
+use crate::home;
 use crate::install::build::{self, Built, Recipe};
 use crate::install::{self, place};
 
-/// Builds program and C library, for this machine with its own Rust.
+/// Builds program and C library: for this machine with its own Rust.
 pub(super) fn build(release: &Release, architecture: Architecture) -> Result<Built> {
-    let built = build::run(&recipe(release)?)?;
     match architecture.cross() {
-        None => Ok(built),
-        Some(target) => {
-            let library = built.library.context("it has been built")?;
-            cross::build(release, target, Some(library.native_libraries))
-        }
+        None => build::run(&recipe(release)?),
+        Some(target) => cross::build(release, target, Parts::ProgramAndLibrary),
     }
 }
 
@@ -44,15 +42,18 @@ fn recipe(release: &Release) -> Result<Recipe> {
     Ok(Recipe {
         is_auditable: true,
         target: Some(release.folder.join("build")),
-        variables: vec![("PATH", path), ("RUSTFLAGS", remapping()?.into())],
+        variables: vec![
+            ("PATH", path),
+            ("RUSTFLAGS", remapping(&std::env::current_dir()?)?.into()),
+        ],
     })
 }
 
-/// Returns the flags that keep this machine's paths out of what is built.
-fn remapping() -> Result<String> {
+/// Returns the flags that keep this machine's paths out of what is built from the sources in a folder.
+pub(super) fn remapping(sources: &Path) -> Result<String> {
     Ok(format!(
         "--remap-path-prefix={}=/cargo --remap-path-prefix={}=/tcpentry",
-        cargo_home()?.display(),
-        std::env::current_dir()?.display()
+        home::cargo()?.display(),
+        sources.display()
     ))
 }

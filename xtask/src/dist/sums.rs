@@ -10,18 +10,23 @@ use crate::command;
 
 /// Writes `SHA256SUMS`, in the order of the names.
 pub(super) fn write(release: &Release) -> Result<()> {
+    let text = sums(&release.out, &names(&release.out)?)?;
+    print!("{text}");
+    fs::write(release.out.join(NAME), text)?;
+    Ok(())
+}
+
+/// Returns the names of a folder's files in their order, without that of the checksums.
+pub(super) fn names(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    for entry in fs::read_dir(&release.out)? {
+    for entry in fs::read_dir(folder)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
         if name != NAME {
             names.push(name);
         }
     }
     names.sort();
-    let text = sums(&release.out, &names)?;
-    print!("{text}");
-    fs::write(release.out.join(NAME), text)?;
-    Ok(())
+    Ok(names)
 }
 
 /// Returns the lines that `sha256sum` prints of these files in a folder.

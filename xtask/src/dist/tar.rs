@@ -7,8 +7,9 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::architecture::{Architecture, Place};
+use super::cross::{self, Parts};
 use super::release::Release;
-use super::{cross, stage};
+use super::stage;
 use crate::command;
 
 /// Makes an archive for each architecture.
@@ -20,7 +21,7 @@ pub(super) fn make(release: &Release) -> Result<()> {
 }
 
 fn archive(release: &Release, architecture: Architecture) -> Result<()> {
-    let built = cross::build(release, architecture.musl(), None)?;
+    let built = cross::build(release, architecture.musl(), Parts::Program)?;
     let name = name(release, architecture);
     let work = release.work(&name)?;
     let stage = work.join("stage");
@@ -39,11 +40,11 @@ fn archive(release: &Release, architecture: Architecture) -> Result<()> {
 
 /// Returns the name of an architecture's archive, and of the folder in it, without its ending.
 pub(super) fn name(release: &Release, architecture: Architecture) -> String {
-    format!(
-        "tcpentry-{}-{}",
-        release.version,
-        architecture.musl().triple
-    )
+    named(&release.version, architecture)
+}
+
+fn named(version: &str, architecture: Architecture) -> String {
+    format!("tcpentry-{version}-{}", architecture.musl().triple)
 }
 
 /// Returns the command that packs a folder's files, for tar's option `-cf` or one with a compression: names in their order,
@@ -80,3 +81,21 @@ tcpentry-guard(8)). bin/tcpentry alone is enough for everything but these. Begin
 Names come from /etc/passwd, /etc/group, /etc/hosts and DNS: users of LDAP, sssd and systemd-homed are shown as numbers,
 and are named by them.
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn binstall_finds_the_archive_and_the_program_in_it() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let manifest = fs::read_to_string(root.join("crates/tcpentry-cli/Cargo.toml")).unwrap();
+        let manifest = manifest
+            .replace("{ version }", "1.2.3")
+            .replace("{ target }", "x86_64-unknown-linux-musl")
+            .replace("{ bin }", "tcpentry");
+        let name = named("1.2.3", Architecture::Amd64);
+        assert!(manifest.contains(&format!("/v1.2.3/{name}.tar.xz\"\n")));
+        assert!(manifest.contains(&format!("bin-dir = \"{name}/bin/tcpentry\"\n")));
+    }
+}

@@ -1,11 +1,15 @@
 //! The wheel of the Python package, for the architecture of this machine.
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use super::release::Release;
+use super::stage;
 use crate::python;
 
 /// Builds the wheel; its name says the oldest glibc that it runs with.
 pub(super) fn make(release: &Release) -> Result<()> {
-    python::wheel(&release.out, release.date)
+    let flags = stage::remapping(Path::new(python::PLACE))?;
+    python::wheel(&release.out, release.date, &flags)
 }

@@ -77,16 +77,11 @@ pub(crate) fn run(recipe: &Recipe) -> Result<Built> {
     if !output.status.success() {
         bail!("{}", said.trim_end());
     }
-    let native = said
-        .lines()
-        .find_map(|line| line.split_once("native-static-libs:"))
-        .context("rustc did not say what the static library needs")?;
-
+    let native = native_libraries(&said)?;
     let target = match &recipe.target {
         Some(target) => target.clone(),
         None => command::target_folder()?,
     };
-    let native = beside_the_compilers(native.1);
     let mut built = Built::in_folder(&target.join("release"), Some(native));
     if let Some(library) = &mut built.library {
         library.archive = stripped(&library.archive)?;
@@ -110,6 +105,15 @@ fn stripped(archive: &Path) -> Result<PathBuf> {
         .args([&copy, archive]);
     command::run(&mut strip)?;
     Ok(copy)
+}
+
+/// Finds what a program links beside the static library, in what rustc has printed.
+pub(crate) fn native_libraries(said: &str) -> Result<String> {
+    let native = said
+        .lines()
+        .find_map(|line| line.split_once("native-static-libs:"))
+        .context("rustc did not say what the static library needs")?;
+    Ok(beside_the_compilers(native.1))
 }
 
 /// Leaves out what every compiler links by itself, in the form that fits: the shared libgcc_s would keep a program from

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::command::{self, cargo, program};
 use crate::namespace::Namespace;
-use crate::{generate, install, integrations};
+use crate::{api, generate, install, integrations, package};
 pub(crate) use needs::Missing;
 use skipped::SkipLog;
 
@@ -45,7 +45,8 @@ fn run_steps(steps: &mut Steps, missing: Missing) -> Result<()> {
         "build tests",
         cargo("test --workspace --no-run --locked".split(' ')),
     )?;
-    tests(steps, namespace)?;
+    let skips = SkipLog::create()?;
+    tests(steps, namespace, &skips)?;
     steps.run("installation", || installed::works(namespace))?;
     steps.run("integrations", || {
         let options = integrations::Options::quick(missing == Missing::Install);
@@ -60,11 +61,21 @@ fn run_steps(steps: &mut Steps, missing: Missing) -> Result<()> {
         println!("+ cargo xtask generate --check");
         generate::check()
     })?;
+    if let Some(reason) = steps.run("public items", || {
+        println!("+ cargo xtask api --check");
+        api::check()
+    })? {
+        skips.add("public items", reason)?;
+        steps.skipped = Some(skips.report()?);
+    }
+    steps.run("packages", || {
+        println!("+ cargo xtask package");
+        package::run()
+    })?;
     steps.run("manual pages", manual_pages_are_well_formed)
 }
 
-fn tests(steps: &mut Steps, namespace: Namespace) -> Result<()> {
-    let skips = SkipLog::create()?;
+fn tests(steps: &mut Steps, namespace: Namespace, skips: &SkipLog) -> Result<()> {
     let mut tests = namespace.enter(&cargo("test --workspace --locked --offline".split(' ')));
     tests.env(skipped::VARIABLE, skips.path());
     let result = steps.command("tests", tests);

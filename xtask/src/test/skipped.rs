@@ -1,6 +1,7 @@
 //! The tests that found something missing on this machine and said so instead of passing silently.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -24,6 +25,14 @@ impl SkipLog {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Adds a line, of a step that is no test of cargo's.
+    pub(super) fn add(&self, step: &str, reason: &str) -> Result<()> {
+        let file = OpenOptions::new().append(true).open(&self.path);
+        let mut file = file.with_context(|| format!("cannot open {}", self.path.display()))?;
+        writeln!(file, "skipped: {step}: {reason}")?;
+        Ok(())
     }
 
     pub(super) fn report(&self) -> Result<String> {
@@ -72,7 +81,7 @@ mod tests {
     fn the_file_goes_with_the_log() {
         let log = SkipLog::create().unwrap();
         let path = log.path().to_owned();
-        fs::write(&path, "skipped: a: b\n").unwrap();
+        log.add("a", "b").unwrap();
         assert_eq!(log.report().unwrap(), "Skipped tests: 1\n  a: b");
         drop(log);
         assert!(!path.exists());
