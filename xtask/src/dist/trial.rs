@@ -111,8 +111,8 @@ aarch64-linux-gnu-gcc -static /test/closeconn.c -o /root/static /usr/lib/aarch64
 said=$(qemu-aarch64-static /root/static 2>&1 || :); echo "$said" | grep GetExtendedTcpTable
 dpkg --purge tcpentry libiphlpapi1:arm64 libiphlpapi-dev:arm64"#;
 const EMULATED_RPMS: &str = r#"
-rpm="rpm --nodeps --ignorearch"
-$rpm -ivh /new/*.aarch64.rpm
+rpm="rpm --nodeps"
+$rpm --ignorearch -ivh /new/*.aarch64.rpm
 $rpm -V tcpentry libiphlpapi libiphlpapi-devel
 qemu-aarch64-static /usr/bin/tcpentry --version
 aarch64-linux-gnu-gcc -Wall -Werror /test/closeconn.c -o /root/shared -L/usr/lib64 -liphlpapi
