@@ -104,16 +104,15 @@ const EMULATED_DEBS: &str = r#"
 dpkg -i /new/*_arm64.deb
 dpkg -V tcpentry:arm64 libiphlpapi1:arm64 libiphlpapi-dll:arm64 libiphlpapi-dev:arm64
 qemu-aarch64-static /usr/bin/tcpentry --version
-ldconfig -p | grep libiphlpapi.so.1
 man -w 3 SetTcpEntry
 aarch64-linux-gnu-gcc -Wall -Werror /test/closeconn.c -o /root/shared -liphlpapi
 said=$(qemu-aarch64-static /root/shared 2>&1 || :); echo "$said" | grep GetExtendedTcpTable
-aarch64-linux-gnu-gcc -static /test/closeconn.c -o /root/static /usr/lib/aarch64-linux-gnu/libiphlpapi.a -lm
+aarch64-linux-gnu-gcc -static /test/closeconn.c -o /root/static /usr/lib/aarch64-linux-gnu/libiphlpapi.a -lm 2>/dev/null
 said=$(qemu-aarch64-static /root/static 2>&1 || :); echo "$said" | grep GetExtendedTcpTable
 dpkg --purge tcpentry libiphlpapi-dll:arm64 libiphlpapi1:arm64 libiphlpapi-dev:arm64"#;
 const EMULATED_RPMS: &str = r#"
-rpm="rpm --nodeps --ignorearch"
-$rpm -ivh /new/*.aarch64.rpm
+rpm="rpm --nodeps"
+$rpm --ignorearch -ivh /new/*.aarch64.rpm
 $rpm -V tcpentry libiphlpapi libiphlpapi-dll libiphlpapi-devel
 qemu-aarch64-static /usr/bin/tcpentry --version
 aarch64-linux-gnu-gcc -Wall -Werror /test/closeconn.c -o /root/shared -L/usr/lib64 -liphlpapi
