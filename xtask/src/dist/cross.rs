@@ -111,6 +111,10 @@ cargo auditable build --package tcpentry-cli $options
 [ "$3" = library ] || exit 0
 export CARGO_TERM_COLOR=never
 cargo auditable rustc --package iphlpapi --lib $options -- --print native-static-libs 2>/target/said || {
-  cat /target/said; exit 1; }"#;
+  cat /target/said; exit 1; }
+folder=/target/$triple/release
+# shellcheck disable=SC2046
+/tcpentry/packaging/shared-library.sh "/target/$triple-cc" $folder/libiphlpapi.a $folder/libiphlpapi.so \
+  $(sed -n 's/.*native-static-libs://p' /target/said | tail -n 1)"#;
 /// The file with what rustc says of the library, in the target folder.
 const SAID: &str = "said";

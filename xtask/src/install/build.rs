@@ -1,6 +1,6 @@
 //! The release build that an installation copies.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -84,10 +84,32 @@ pub(crate) fn run(recipe: &Recipe) -> Result<Built> {
     };
     let mut built = Built::in_folder(&target.join("release"), Some(native));
     if let Some(library) = &mut built.library {
+        library.shared = versioned(library)?;
         library.archive = stripped(&library.archive)?;
     }
     Ok(built)
 }
+
+/// Links the shared library with versions of its symbols.
+fn versioned(library: &Library) -> Result<PathBuf> {
+    let shared = library
+        .shared
+        .with_file_name("versioned")
+        .join("libiphlpapi.so");
+    fs::create_dir_all(shared.with_file_name(""))?;
+    let mut link = Command::new(SHARED_LIBRARY);
+    link.args([
+        OsStr::new("cc"),
+        library.archive.as_os_str(),
+        shared.as_os_str(),
+    ]);
+    link.args(library.native_libraries.split_whitespace());
+    command::run(&mut link)?;
+    Ok(shared)
+}
+
+/// The script that links it, for every architecture.
+const SHARED_LIBRARY: &str = "packaging/shared-library.sh";
 
 /// Returns a copy of the static library without debug information, and without the bitcode that only another rustc could
 /// use: a quarter of its size.

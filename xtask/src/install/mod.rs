@@ -444,9 +444,9 @@ fn is_searched_by_the_loader(folder: &Path) -> bool {
 /// The folders in which the loader looks for a file of any name.
 const BUILT_IN: [&str; 4] = ["/lib", "/usr/lib", "/lib64", "/usr/lib64"];
 
-/// The library's real name. The first number is that of the soname; it changes when a program would have to be
-/// compiled anew.
-const LIBRARY: &str = "libiphlpapi.so.1.0.0";
+/// The library's real name: its soname, and the version of all packages behind it. The number of the soname changes when a
+/// program would have to be compiled anew.
+const LIBRARY: &str = "libiphlpapi.so.1.0.1.0";
 const HEADERS: &str = "crates/iphlpapi/include";
 const MANUALS: &str = "crates/iphlpapi/man";
 /// The other names of the library and of the headers for sources that were written for Windows.
@@ -515,6 +515,25 @@ mod tests {
         assert!(text.contains("\nlibdir=${prefix}/lib/x86_64-linux-gnu\n"));
         let elsewhere = Options::at(Path::new("/opt/x")).with_libdir(Path::new("/srv/lib"));
         assert!(pkg_config(&elsewhere, "").contains("\nlibdir=/srv/lib\n"));
+    }
+
+    #[test]
+    fn the_versions_of_the_library_agree() {
+        let version = version();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("crates/iphlpapi");
+        let build = fs::read_to_string(folder.join("build.rs")).unwrap();
+        let soname = LIBRARY.strip_suffix(&format!(".{version}"));
+        let soname = soname.expect("the file's name ends with the version");
+        assert!(
+            build.contains(&format!("-Wl,-soname,{soname}\"")),
+            "{soname}"
+        );
+        let options = Options::at(Path::new("/opt/x"));
+        assert!(pkg_config(&options, "").contains(&format!("\nVersion: {version}\n")));
+        let rpm = include_str!("../../../packaging/rpm/tcpentry.spec");
+        assert!(rpm.contains(&format!("/{soname}.%{{upstream_version}}\n")));
+        let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        assert!(manifest.contains("\nversion.workspace = true\n"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A test of the installed C library: its versions agree, and its archive has nothing that only a debugger reads.
+//! A test of the installed C library: its versions agree, its symbols have theirs, and its archive has nothing that only a debugger reads.
 
 use std::fs;
 use std::path::Path;
@@ -18,6 +18,10 @@ pub(super) fn is_consistent(prefix: &Path) -> Result<()> {
         .and_then(|(_, rest)| rest.split_once(']'))
         .context("the library has no soname")?
         .0;
+    let symbols = read("--dyn-syms", &file)?;
+    if !symbols.contains(" SetTcpEntry@@IPHLPAPI_1.0") {
+        bail!("the symbols of the library have no versions");
+    }
     let version = install::version();
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     if name != format!("{soname}.{version}") {

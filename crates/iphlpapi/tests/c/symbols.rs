@@ -29,6 +29,19 @@ fn only_the_documented_ones() {
     assert_eq!(exported, declared);
 }
 
+/// The installed library is linked with it.
+#[test]
+fn each_of_them_has_a_version() {
+    let map = include_str!("../../iphlpapi.map");
+    let versioned: Vec<_> = map
+        .lines()
+        .filter_map(|line| line.trim().strip_suffix(';'))
+        .filter(|name| name.starts_with(|it: char| it.is_ascii_alphabetic()))
+        .collect();
+    let declared: Vec<&str> = declared().into_keys().collect();
+    assert_eq!(versioned, declared);
+}
+
 #[test]
 fn the_soname_carries_the_version() {
     let mut readelf = Command::new("readelf");
