@@ -746,7 +746,9 @@ def only(*kept):
 
 def relay(*pairs):
     while True:
-        ready, _, _ = select.select([source for source, _ in pairs], [], [])
+        ready, _, _ = select.select([source for source, _ in pairs], [], [], 1)
+        # The test is over.
+        if not os.path.exists(folder): return
         for source, sink in pairs:
             if source in ready:
                 some = os.read(source, 4096)
