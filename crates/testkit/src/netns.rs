@@ -206,7 +206,7 @@ fn bring_up_loopback() -> Result<(), Errno> {
     }
 }
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 /// `lo` is the first device of every namespace.
 const LOOPBACK: i32 = 1;
 const RTM_NEWLINK: u16 = 16;
