@@ -42,6 +42,7 @@
 //! - Processes, units and containers: [`process`]. Network namespaces: [`netns`]. The abilities of this system:
 //!   [`support`].
 //! - Events: addresses that leave this host, elements that come into sets of nftables. More in [`watch`].
+//! - The reason why a connection is slow, as one sentence and a cause. More in [`why`].
 //! - The contract of `SetTcpEntry` itself, with rows of Windows' layout: [`set_entry`].
 //!
 //! # Guarantees
@@ -86,6 +87,7 @@ pub mod support;
 mod sys;
 pub mod table;
 pub mod watch;
+pub mod why;
 
 // The table.
 pub use table::TcpTable;
