@@ -14,6 +14,7 @@ pub(crate) mod pace;
 pub(crate) mod ports;
 mod read;
 mod set_source;
+mod why;
 
 #[cfg(feature = "tui")]
 mod columns;
@@ -33,6 +34,7 @@ pub(crate) use hosts::{HostList, OnArgs};
 pub(crate) use output::{ColorArgs, ColorChoice, OutputArgs};
 pub(crate) use read::{Usage, arranged, read};
 pub(crate) use set_source::{SetInput, SetSource};
+pub(crate) use why::WhyArgs;
 
 #[cfg(feature = "tui")]
 pub(crate) use columns::{Grouping, TopColumn};
@@ -64,6 +66,7 @@ pub(crate) enum Command {
     Guard(GuardArgs),
     #[cfg(feature = "tui")]
     Top(TopArgs),
+    Why(WhyArgs),
     Doctor(DoctorArgs),
     Demo(DemoArgs),
 }
@@ -336,7 +339,9 @@ impl Args {
             #[cfg(feature = "tui")]
             Some(Command::Top(args)) => &args.on,
             Some(Command::Doctor(args)) => &args.on,
-            Some(Command::Ban(_) | Command::Guard(_) | Command::Demo(_)) => return None,
+            Some(Command::Ban(_) | Command::Guard(_) | Command::Why(_) | Command::Demo(_)) => {
+                return None;
+            }
         };
         on.on.as_ref()
     }

@@ -121,7 +121,7 @@ fn each_rule_has_its_sentence() {
             },
             watched,
             "the peer is silent: nothing has come for 1 s, 3.7 MB wait, 2 unanswered probes of its closed window, \
-             next in 3 s, given up in about 14 min by the system's defaults (net.ipv4.tcp_retries2)",
+             next in 3 s, given up in about 11 min by the system's defaults (net.ipv4.tcp_retries2)",
         ),
         (
             silent,
