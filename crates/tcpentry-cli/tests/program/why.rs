@@ -93,7 +93,7 @@ fn connections_are_named_as_for_delete() {
             );
         }
         let input = run("list --json").out;
-        let said = run_with_input("why --watch 0s --no-header --id -", &input);
+        let said = run_with_input("why --watch 0s --id -", &input);
         assert_eq!(said.rows().len(), 2);
     });
 }
@@ -122,7 +122,7 @@ fn what_is_not_there_and_what_makes_no_sense() {
             ),
             (
                 "why --watch 1x state established",
-                "tcpentry: invalid value '1x'",
+                "tcpentry: --watch: `x` is not a unit of time",
             ),
         ] {
             let refused = run(words);

@@ -44,6 +44,9 @@ const RULES: &[CauseRule] = &[
     slow_ends,
 ];
 
+/// The time after which something that moved before stands still.
+const STILL: Duration = Duration::from_secs(2);
+
 /// Returns the cause of the first rule that applies.
 pub(super) fn find_cause(case: &Case<'_>) -> Cause {
     let applied = RULES.iter().find_map(|rule| rule(case));
@@ -134,7 +137,7 @@ fn closed_window(case: &Case<'_>) -> Option<Cause> {
         return None;
     }
     // It opens now and then: the peer is slow, not still.
-    if case.taken().is_some_and(|taken| taken > 0) {
+    if case.taken().is_some_and(|taken| taken > 0) && case.closed < STILL {
         return None;
     }
     Some(Cause::PeerNotReading {
@@ -184,9 +187,11 @@ fn unread(case: &Case<'_>) -> Option<Cause> {
         (None, Some((memory, limit))) => memory >= limit,
         (None, None) => false,
     };
-    let read = case.rate(TcpFacts::consumed);
+    let read = case
+        .rate(TcpFacts::consumed)
+        .filter(|rate| *rate > 0 && case.unread < STILL);
     match read {
-        None | Some(0) => Some(Cause::NotRead {
+        None => Some(Cause::NotRead {
             waiting: now.recv_queue,
             watched: case.unread,
             window_closed,
@@ -208,7 +213,7 @@ fn unread(case: &Case<'_>) -> Option<Cause> {
 fn idle(case: &Case<'_>) -> Option<Cause> {
     let now = case.now;
     let is_empty = now.recv_queue == 0 && now.send_queue == 0;
-    let idle = now.idle.filter(|idle| *idle >= Duration::from_secs(2))?;
+    let idle = now.idle.filter(|idle| *idle >= STILL)?;
     (is_empty && !case.has_moved()).then_some(Cause::Idle { idle })
 }
 

@@ -53,11 +53,13 @@ fn timer(kind: TimerKind, expires: u64, retries: u8) -> Option<RunningTimer> {
 
 /// Returns the sentence of one reading, or of two with a second between.
 fn sentence(now: TcpFacts, before: Option<TcpFacts>) -> String {
+    let consumed = before.map(|before| before.consumed());
+    let reads = consumed.is_some_and(|before| before != now.consumed());
     let cause = find_cause(&Case {
         now: &now,
         before: before.as_ref().map(|before| (before, SECOND)),
         closed: 41 * SECOND,
-        unread: 3 * SECOND,
+        unread: if reads { SECOND } else { 3 * SECOND },
         limits: &RetryLimits {
             are_read: true,
             ..RetryLimits::OF_LINUX
@@ -428,6 +430,10 @@ fn only_what_was_watched_is_said() {
     assert!(watch.readings.len() < 15, "{}", watch.readings.len());
     // It has taken something: since then it is closed again.
     watch.add(&details(1, 8), at(42));
+    assert_eq!(watch.diagnosis().cause.name(), "nothing-found");
+    watch.add(&details(1, 8), at(44));
+    let end = format!("{closed} (for 2 s that were watched)");
+    assert_eq!(watch.diagnosis().to_string(), end);
     watch.add(&details(1, 8), at(60));
     watch.add(&details(1, 8), at(80));
     let end = format!("{closed} (for 38 s that were watched)");
