@@ -14,7 +14,6 @@ pub(crate) mod pace;
 pub(crate) mod ports;
 mod read;
 mod set_source;
-mod why;
 
 #[cfg(feature = "tui")]
 mod columns;
@@ -34,7 +33,6 @@ pub(crate) use hosts::{HostList, OnArgs};
 pub(crate) use output::{ColorArgs, ColorChoice, OutputArgs};
 pub(crate) use read::{Usage, arranged, read};
 pub(crate) use set_source::{SetInput, SetSource};
-pub(crate) use why::WhyArgs;
 
 #[cfg(feature = "tui")]
 pub(crate) use columns::{Grouping, TopColumn};
@@ -276,6 +274,35 @@ pub(crate) struct TopArgs {
     pub(crate) on: OnArgs,
     #[command(flatten)]
     pub(crate) color: ColorArgs,
+}
+
+/// Explain in a sentence why a connection is slow, or does nothing
+///
+/// Reads what the kernel knows of it twice, a second apart, and names what holds it up: the peer that does not read or
+/// does not answer, the application here, a window or a buffer that is too small, loss, the way between. Name
+/// connections as for `delete`, by both their ends, by --id or by a filter. Nothing is changed, and no right is needed.
+#[derive(Debug, ClapArgs)]
+#[command(override_usage = "tcpentry why [OPTIONS] LOCAL PEER\n       \
+        tcpentry why [OPTIONS] --id ID...\n       \
+        tcpentry why [OPTIONS] FILTER...")]
+pub(crate) struct WhyArgs {
+    /// Name both ends, the local one first; or a filter; with --id, identities
+    #[arg(value_name = "WORD")]
+    pub(crate) words: Vec<String>,
+    /// Explain sockets by identity; `-` reads identities or JSON lines from standard input
+    #[arg(long, value_name = "ID", num_args = 1.., conflicts_with = "sets")]
+    pub(crate) id: Vec<String>,
+    /// Watch them for this long before the answer (500ms, 30s, 10m); 0s reads once, and knows no rates
+    #[arg(long = "watch", value_name = "DURATION", value_parser = duration, default_value = "1s")]
+    pub(crate) period: Duration,
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
+    #[command(flatten)]
+    pub(crate) netns: NetnsArgs,
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 /// Report what can be deleted here, by which method and right, and what is missing

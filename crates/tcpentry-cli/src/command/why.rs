@@ -89,10 +89,10 @@ fn only_for_filters(args: &WhyArgs) -> Option<&'static str> {
 }
 
 /// A connection, with the index of its table.
-type Found = (usize, Connection);
+type FoundRow = (usize, Connection);
 
 /// Finds what is named. One that is not there is reported, and makes the exit code 1.
-fn by_name(tables: &mut [NamespaceTable], names: Vec<NamedTarget>) -> (Vec<Found>, Exit) {
+fn by_name(tables: &mut [NamespaceTable], names: Vec<NamedTarget>) -> (Vec<FoundRow>, Exit) {
     let mut found = Vec::new();
     let mut exit = Exit::Done;
     for NamedTarget(meanings) in names {
@@ -121,7 +121,7 @@ fn by_filter(
     words: &[String],
     sets: &Sets,
     tables: &mut [NamespaceTable],
-) -> Result<(Vec<Found>, Exit), SelectionError> {
+) -> Result<(Vec<FoundRow>, Exit), SelectionError> {
     let input = FilterInput {
         words,
         args: &args.select,
@@ -168,7 +168,7 @@ struct WatchedRow {
 }
 
 /// Reads the connections now, and then each second until the time is over.
-fn watch(tables: &mut [NamespaceTable], found: Vec<Found>, period: Duration) -> Watched {
+fn watch(tables: &mut [NamespaceTable], found: Vec<FoundRow>, period: Duration) -> Watched {
     let limits: Vec<RetryLimits> = tables
         .iter()
         .map(|table| table.table.retry_limits())

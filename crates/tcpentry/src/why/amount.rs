@@ -27,9 +27,9 @@ impl fmt::Display for Bytes {
 }
 
 /// A duration in one unit: `340 ms`, `41 s`, `6 min`, `9 days`.
-pub(super) struct Time(pub(super) Duration);
+pub(super) struct TimeText(pub(super) Duration);
 
-impl fmt::Display for Time {
+impl fmt::Display for TimeText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (micros, seconds) = (self.0.as_micros(), self.0.as_secs());
         match seconds {
@@ -84,7 +84,7 @@ mod tests {
             (8_000_000_000, "2 hours"),
             (800_000_000_000, "9 days"),
         ] {
-            assert_eq!(Time(Duration::from_micros(micros)).to_string(), text);
+            assert_eq!(TimeText(Duration::from_micros(micros)).to_string(), text);
         }
         let retries = |count| Counted(count, "retry", "retries").to_string();
         assert_eq!([retries(1), retries(10)], ["1 retry", "10 retries"]);

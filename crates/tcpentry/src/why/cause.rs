@@ -3,10 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::amount::{Bytes, Counted, Time};
+use super::amount::{Bytes, Counted, TimeText};
 use super::limits::GivenUp;
 
-/// What a connection suffers from, most often the reason why it is slow.
+/// The thing that a connection suffers from, most often the reason why it is slow.
 ///
 /// Displayed as one sentence without a full stop. A time that was *watched* is one between two readings of this
 /// [`Watch`](super::Watch); the kernel reports none.
@@ -153,7 +153,7 @@ pub enum Cause {
     },
     /// The network: the congestion window is full.
     CongestionWindow {
-        /// That window, in bytes.
+        /// Size of that window, in bytes.
         window: u64,
         /// Smoothed round-trip time.
         rtt: Duration,
@@ -264,7 +264,9 @@ impl fmt::Display for Cause {
             Self::Over { left } => {
                 f.write_str("it is over: both ends have closed")?;
                 match left {
-                    Some(left) => write!(f, ", and the kernel keeps its name for {}", Time(left)),
+                    Some(left) => {
+                        write!(f, ", and the kernel keeps its name for {}", TimeText(left))
+                    }
                     None => Ok(()),
                 }
             }
@@ -294,7 +296,7 @@ impl fmt::Display for Cause {
             } => {
                 f.write_str("the peer is silent: ")?;
                 if let Some(heard) = heard {
-                    write!(f, "nothing has come for {}, ", Time(heard))?;
+                    write!(f, "nothing has come for {}, ", TimeText(heard))?;
                 }
                 if waiting > 0 {
                     write!(f, "{} wait, ", Bytes(waiting))?;
@@ -315,7 +317,7 @@ impl fmt::Display for Cause {
                     )
                     .fmt(f)?,
                 }
-                write!(f, ", next in {}", Time(next))?;
+                write!(f, ", next in {}", TimeText(next))?;
                 put_end(f, given_up)
             }
             Self::PeerNotReading { waiting, watched } => {
@@ -353,14 +355,14 @@ impl fmt::Display for Cause {
                     write!(f, "; {} wait to be sent", Bytes(waiting))?;
                 }
                 match idle {
-                    Some(idle) => write!(f, "; no data has moved for {}", Time(idle)),
+                    Some(idle) => write!(f, "; no data has moved for {}", TimeText(idle)),
                     None => Ok(()),
                 }
             }
             Self::PeerNotClosed { left } => {
                 f.write_str("it is closed here, and the peer has not closed")?;
                 match left {
-                    Some(left) => write!(f, "; the kernel ends it in {}", Time(left)),
+                    Some(left) => write!(f, "; the kernel ends it in {}", TimeText(left)),
                     None => Ok(()),
                 }
             }
@@ -371,7 +373,7 @@ impl fmt::Display for Cause {
                     _ => write!(f, ": {} wait", Bytes(waiting)),
                 }
             }
-            Self::Idle { idle } => write!(f, "idle for {}: nothing waits here", Time(idle)),
+            Self::Idle { idle } => write!(f, "idle for {}: nothing waits here", TimeText(idle)),
             Self::ReadSlowly { waiting, rate } => write!(
                 f,
                 "the application here reads slower than the peer sends: {} wait, {}/s were read",
@@ -423,11 +425,11 @@ impl fmt::Display for Cause {
             Self::Queueing { rtt, best } => write!(
                 f,
                 "a queue on the way: a round trip takes {}, and {} at best",
-                Time(rtt),
-                Time(best)
+                TimeText(rtt),
+                TimeText(best)
             ),
             Self::LongRoundTrip { rtt } => {
-                write!(f, "the way is long: a round trip takes {}", Time(rtt))
+                write!(f, "the way is long: a round trip takes {}", TimeText(rtt))
             }
             Self::CongestionWindow {
                 window,
@@ -437,7 +439,7 @@ impl fmt::Display for Cause {
                 f,
                 "limited by the network: {} under way for each round trip of {}, {} wait",
                 Bytes(window),
-                Time(rtt),
+                TimeText(rtt),
                 Bytes(waiting)
             ),
             Self::SentSlowly { percent, rate } => write!(
@@ -472,7 +474,7 @@ fn put_retries(
     let retries = Counted(retries.into(), "retry", "retries");
     write!(f, ": {retries}")?;
     if let Some(next) = next {
-        write!(f, ", next in {}", Time(next))?;
+        write!(f, ", next in {}", TimeText(next))?;
     }
     match given_up {
         Some(given_up) => put_end(f, given_up),
@@ -486,7 +488,7 @@ fn put_end(f: &mut fmt::Formatter<'_>, given_up: GivenUp) -> fmt::Result {
     } else {
         "Linux's defaults"
     };
-    let after = Time(given_up.after);
+    let after = TimeText(given_up.after);
     write!(
         f,
         ", given up in about {after} by {whose} ({})",
@@ -499,5 +501,5 @@ fn put_watched(f: &mut fmt::Formatter<'_>, watched: Duration) -> fmt::Result {
     if watched < Duration::from_secs(1) {
         return Ok(());
     }
-    write!(f, " (for {} that were watched)", Time(watched))
+    write!(f, " (for {} that were watched)", TimeText(watched))
 }

@@ -1,4 +1,4 @@
-//! When the kernel gives a silent peer up: the system's defaults, and its own arithmetic.
+//! The time in which the kernel gives a silent peer up: the system's defaults, and its own arithmetic.
 //!
 //! A socket may have limits of its own (`TCP_USER_TIMEOUT`, `TCP_SYNCNT`, `TCP_KEEPCNT`, `TCP_KEEPINTVL`,
 //! `TCP_RTO_MAX_MS`), which the kernel shows to its owner only.

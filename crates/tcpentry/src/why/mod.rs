@@ -1,4 +1,4 @@
-//! Why a connection is slow, or does nothing: one sentence, and the cause for programs.
+//! Reasons why a connection is slow, or does nothing: one sentence, and the cause for programs.
 //!
 //! The kernel has some seventy counters of each connection. [`Watch`] reads them through rules, in an order of priority,
 //! and has one [`Diagnosis`]: "the peer is not reading: 3.7 MB wait, its window is closed (for 41 s that were watched)".
