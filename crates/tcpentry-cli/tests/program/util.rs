@@ -140,12 +140,13 @@ pub(crate) fn local(ends: &Ends) -> String {
 pub(crate) fn fill(stream: &TcpStream) {
     stream.set_nonblocking(true).unwrap();
     let mut stream = stream;
+    let block = vec![7; 65536];
     let mut refused = 0;
     while refused < 20 {
-        match stream.write(&[7; 65536]) {
-            Ok(_) => refused = 0,
+        match stream.write(&block) {
+            Ok(taken) => refused = if taken == 0 { refused + 1 } else { 0 },
             Err(error) => {
-                assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
                 refused += 1;
                 std::thread::sleep(std::time::Duration::from_millis(5));
             }

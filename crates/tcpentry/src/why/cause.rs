@@ -247,6 +247,7 @@ impl Cause {
 }
 
 impl fmt::Display for Cause {
+    #[expect(clippy::too_many_lines, reason = "a sentence for each cause")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::AcceptQueueFull { waiting, limit } => write!(

@@ -65,10 +65,11 @@ fn assert_shape(sentence: &str, expected: &str) {
 fn fill(stream: &TcpStream) {
     stream.set_nonblocking(true).unwrap();
     let mut stream = stream;
+    let block = vec![7; 65536];
     let mut refused = 0;
     while refused < 20 {
-        match stream.write(&[7; 65536]) {
-            Ok(_) => refused = 0,
+        match stream.write(&block) {
+            Ok(taken) => refused = if taken == 0 { refused + 1 } else { 0 },
             Err(error) => {
                 assert_eq!(error.kind(), IoError::WouldBlock);
                 refused += 1;
@@ -237,7 +238,7 @@ fn a_silent_peer_is_given_up_when_it_is_said() {
         assert!(given_up.is_read && given_up.after > SECOND, "{given_up:?}");
         until("it is given up", || table().details(&connection).is_err());
         let (left, after) = (at.elapsed(), given_up.after);
-        let difference = left.max(after) - left.min(after);
+        let difference = left.abs_diff(after);
         assert!(difference < SECOND, "said {after:?}, it took {left:?}");
     });
 }
@@ -492,7 +493,7 @@ fn a_connection_in_the_making_is_given_up_when_it_is_said() {
         };
         until("it is given up", || table().details(&connection).is_err());
         let (left, after) = (at.elapsed(), given_up.after);
-        let difference = left.max(after) - left.min(after);
+        let difference = left.abs_diff(after);
         assert!(difference < SECOND, "said {after:?}, it took {left:?}");
     });
 }
