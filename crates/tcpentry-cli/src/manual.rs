@@ -21,6 +21,7 @@ pub fn manual() -> &'static [(&'static str, &'static str)] {
         ("PERMISSIONS", include_str!("../manual/permissions.txt")),
         ("FILTER", include_str!("../manual/filter.txt")),
         ("HABITS", include_str!("../manual/habits.txt")),
+        ("WHY", include_str!("../manual/why.txt")),
         ("NAMESPACES", include_str!("../manual/namespaces.txt")),
         ("REMOTE HOSTS", include_str!("../manual/remote.txt")),
         #[cfg(feature = "tui")]

@@ -23,6 +23,7 @@ pub(crate) fn drop_for(args: &Args) {
         None => TABLE.union(of_namespaces(&args.list.netns)),
         Some(Command::List(args)) => TABLE.union(of_namespaces(&args.netns)),
         Some(Command::Delete(args)) => TABLE.union(of_namespaces(&args.netns)),
+        Some(Command::Why(args)) => TABLE.union(of_namespaces(&args.netns)),
         Some(Command::Ban(args)) if args.own_netns_only => TABLE,
         // A list may be handed over.
         Some(Command::Ban(args)) if args.stdin || args.file.is_some() => {

@@ -10,7 +10,7 @@ use tcpentry::{Error, Filter, ScopedEndpoint, SystemNames, TcpTable};
 use crate::args::answer::{Answer, Meant};
 use crate::args::habits::{options, rows};
 use crate::args::line::Line;
-use crate::args::operands::{self, Words};
+use crate::args::operands::{self, Purpose, Words};
 use crate::args::{Args, Command, Usage, arranged, read};
 use crate::exit::Exit;
 use crate::message::{exit_after, print_error, print_hint, without_controls};
@@ -107,11 +107,11 @@ fn check(line: &Line) -> Result<(), Vec<Meant>> {
     };
     let words = match command {
         Some(Command::Delete(args)) if args.id.is_empty() => {
-            match operands::words(&args.words, line.is_about_processes()) {
-                Ok(Words::Filter(words)) => words,
-                Ok(Words::Ends(..)) => return Ok(()),
-                Err(answer) => return Err(answer.on_line(line).meant),
-            }
+            let pids_first = line.is_about_processes();
+            of_operands(line, &args.words, Purpose::Delete { pids_first })?
+        }
+        Some(Command::Why(args)) if args.id.is_empty() => {
+            of_operands(line, &args.words, Purpose::Explain)?
         }
         Some(Command::List(args)) => args.filter,
         #[cfg(feature = "tui")]
@@ -131,6 +131,15 @@ fn check(line: &Line) -> Result<(), Vec<Meant>> {
     }
 }
 
+/// Returns the filter in the words of a command that takes both ends, too; no words for both ends.
+fn of_operands(line: &Line, words: &[String], purpose: Purpose) -> Result<Vec<String>, Vec<Meant>> {
+    match operands::words(words, purpose) {
+        Ok(Words::Filter(words)) => Ok(words),
+        Ok(Words::Ends(..)) => Ok(Vec::new()),
+        Err(answer) => Err(answer.on_line(line).meant),
+    }
+}
+
 /// Parses a filter. Where the table can't be opened, the names in a filter can't be checked either.
 fn parse(words: &[String], sets: &Sets) -> Result<(), FilterError> {
     let Ok(table) = TcpTable::open() else {
@@ -147,6 +156,7 @@ fn named_sets(line: &Line) -> Sets {
     let select = match command {
         Some(Command::List(args)) => args.select,
         Some(Command::Delete(args)) => args.select,
+        Some(Command::Why(args)) => args.select,
         #[cfg(feature = "tui")]
         Some(Command::Top(args)) => args.select,
         _ => return Sets::new(),

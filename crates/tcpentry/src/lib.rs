@@ -43,6 +43,7 @@
 //!   [`support`].
 //! - UDP sockets, which can be listed: [`table::UdpTable`].
 //! - Events: addresses that leave this host, elements that come into sets of nftables. More in [`watch`].
+//! - The reason why a connection is slow, as one sentence and a cause. More in [`why`].
 //! - The contract of `SetTcpEntry` itself, with rows of Windows' layout: [`set_entry`].
 //!
 //! # Guarantees
@@ -87,6 +88,7 @@ pub mod support;
 mod sys;
 pub mod table;
 pub mod watch;
+pub mod why;
 
 // The table.
 pub use table::TcpTable;

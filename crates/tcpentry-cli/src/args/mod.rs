@@ -64,6 +64,7 @@ pub(crate) enum Command {
     Guard(GuardArgs),
     #[cfg(feature = "tui")]
     Top(TopArgs),
+    Why(WhyArgs),
     Doctor(DoctorArgs),
     Demo(DemoArgs),
 }
@@ -275,6 +276,35 @@ pub(crate) struct TopArgs {
     pub(crate) color: ColorArgs,
 }
 
+/// Explain in a sentence why a connection is slow, or does nothing
+///
+/// Reads what the kernel knows of it twice, a second apart, and names what holds it up: the peer that does not read or
+/// does not answer, the application here, a window or a buffer that is too small, loss, the way between. Name
+/// connections as for `delete`, by both their ends, by --id or by a filter. Nothing is changed, and no right is needed.
+#[derive(Debug, ClapArgs)]
+#[command(override_usage = "tcpentry why [OPTIONS] LOCAL PEER\n       \
+        tcpentry why [OPTIONS] --id ID...\n       \
+        tcpentry why [OPTIONS] FILTER...")]
+pub(crate) struct WhyArgs {
+    /// Name both ends, the local one first; or a filter; with --id, identities
+    #[arg(value_name = "WORD")]
+    pub(crate) words: Vec<String>,
+    /// Explain sockets by identity; `-` reads identities or JSON lines from standard input
+    #[arg(long, value_name = "ID", num_args = 1.., conflicts_with = "sets")]
+    pub(crate) id: Vec<String>,
+    /// Watch them for this long before the answer (500ms, 30s, 10m); 0s reads once, and knows no rates
+    #[arg(long = "watch", value_name = "DURATION", value_parser = duration, default_value = "1s")]
+    pub(crate) period: Duration,
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
+    #[command(flatten)]
+    pub(crate) netns: NetnsArgs,
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
 /// Report what can be deleted here, by which method and right, and what is missing
 ///
 /// Asks the kernel without deleting anything. Each missing thing comes with the command that fixes
@@ -336,7 +366,9 @@ impl Args {
             #[cfg(feature = "tui")]
             Some(Command::Top(args)) => &args.on,
             Some(Command::Doctor(args)) => &args.on,
-            Some(Command::Ban(_) | Command::Guard(_) | Command::Demo(_)) => return None,
+            Some(Command::Ban(_) | Command::Guard(_) | Command::Why(_) | Command::Demo(_)) => {
+                return None;
+            }
         };
         on.on.as_ref()
     }

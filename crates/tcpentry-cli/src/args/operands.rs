@@ -1,4 +1,4 @@
-//! The words of `delete` that are not identities: both ends of a connection, or a filter.
+//! The words of `delete` and `why` that are not identities: both ends of a connection, or a filter.
 
 use std::net::Ipv4Addr;
 
@@ -7,6 +7,39 @@ use tcpentry::{Filter, Identity, ScopedEndpoint};
 use super::answer::Answer;
 use super::habits::rows;
 use super::line::Line;
+
+/// The command that the words are for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Purpose {
+    /// `delete`; with `pids_first`, a bare number is a pid rather than a port.
+    Delete { pids_first: bool },
+    /// `why`
+    Explain,
+}
+
+impl Purpose {
+    const fn pids_first(self) -> bool {
+        matches!(self, Self::Delete { pids_first: true })
+    }
+
+    const fn command(self) -> &'static str {
+        match self {
+            Self::Delete { .. } => "delete",
+            Self::Explain => "why",
+        }
+    }
+
+    /// Returns the ways to name what is meant.
+    fn ways(self) -> String {
+        match self {
+            Self::Delete { .. } => TO_DELETE.to_owned(),
+            Self::Explain => TO_DELETE
+                .replace("look first (-n):    ", "look first:         ")
+                .replace("delete -n", "why")
+                .replace("tcpentry delete", "tcpentry why"),
+        }
+    }
+}
 
 /// The meaning of words that are not identities, before it is known where they are looked up.
 #[derive(Debug)]
@@ -18,10 +51,11 @@ pub(crate) enum Words {
 }
 
 /// Parses words that are not identities; none of it is looked up.
-pub(crate) fn words(words: &[String], pids_first: bool) -> Result<Words, Answer> {
+pub(crate) fn words(words: &[String], purpose: Purpose) -> Result<Words, Answer> {
+    let pids_first = purpose.pids_first();
     // An empty variable of a script must not mean everything.
     if words.iter().all(|word| word.trim().is_empty()) {
-        return Err(nothing_named());
+        return Err(nothing_named(purpose));
     }
     if let Some([local, peer]) = rows::ends(words) {
         return ends(&local, &peer);
@@ -31,12 +65,19 @@ pub(crate) fn words(words: &[String], pids_first: bool) -> Result<Words, Answer>
             .with_words("", &["src", &local, "dst", &peer]));
     }
     if let Some((term, end)) = rows::listener(words) {
+        let (options, error) = match purpose {
+            Purpose::Delete { .. } => (
+                vec!["--listeners".into()],
+                "this row is a listener, which is protected",
+            ),
+            Purpose::Explain => (Vec::new(), "this row is a listener; a filter names it"),
+        };
         let line = Line {
-            options: vec!["--listeners".into()],
+            options,
             ..Line::default()
         };
-        return Err(Answer::new("this row is a listener, which is protected")
-            .with_meant("", line.with_words(["state", "listening", term, &end])));
+        let words = ["state", "listening", term, &end];
+        return Err(Answer::new(error).with_meant("", line.with_words(words)));
     }
     if let Some([one, other]) = rows::either_way(words) {
         return Err(
@@ -45,9 +86,12 @@ pub(crate) fn words(words: &[String], pids_first: bool) -> Result<Words, Answer>
         );
     }
     if rows::is_foreign(words) {
-        return Err(Answer::new(
-            "this row is not a TCP connection; only TCP connections can be deleted",
-        ));
+        return Err(Answer::new(match purpose {
+            Purpose::Delete { .. } => {
+                "this row is not a TCP connection; only TCP connections can be deleted"
+            }
+            Purpose::Explain => "this row is not a TCP connection",
+        }));
     }
     let are_numbers = words
         .iter()
@@ -70,17 +114,18 @@ pub(crate) fn words(words: &[String], pids_first: bool) -> Result<Words, Answer>
                 parse_words(paddr, pport).map_err(Answer::new)?,
             ))
         }
-        [one] => Err(one_word(one, pids_first)),
-        more => Err(too_many(more)),
+        [one] => Err(one_word(one, purpose)),
+        more => Err(too_many(more, purpose)),
     }
 }
 
 /// Answers words that are neither two ends nor a filter: each end before a filter is a term of that, and without a filter
 /// the first one is all that is meant for certain.
-fn too_many(words: &[String]) -> Answer {
+fn too_many(words: &[String], purpose: Purpose) -> Answer {
     let answer = Answer::new(format!(
-        "{} words; expected two endpoints, or tcpdrop's four words\n{NAME_IT}",
-        words.len()
+        "{} words; expected two endpoints, or tcpdrop's four words\n{}",
+        words.len(),
+        purpose.ways()
     ));
     let filter = words.iter().position(|it| is_keyword(it));
     let (ends, filter) = words.split_at(filter.unwrap_or(words.len()));
@@ -155,11 +200,11 @@ fn every_connection(word: &str) -> Answer {
 }
 
 /// Answers a single word, which is neither both ends nor a filter.
-fn one_word(word: &str, pids_first: bool) -> Answer {
+fn one_word(word: &str, purpose: Purpose) -> Answer {
     let shown = word.escape_debug();
     if word.parse::<Identity>().is_ok() {
         let line = Line {
-            command: Some("delete".to_owned()),
+            command: Some(purpose.command().to_owned()),
             options: vec!["--id".into(), word.into()],
             ..Line::default()
         };
@@ -178,7 +223,11 @@ fn one_word(word: &str, pids_first: bool) -> Answer {
     if word.bytes().all(|byte| byte.is_ascii_digit()) {
         let port = ("as a port", ["port", word]);
         let pid = ("as a pid", ["pid", word]);
-        let order = if pids_first { [pid, port] } else { [port, pid] };
+        let order = if purpose.pids_first() {
+            [pid, port]
+        } else {
+            [port, pid]
+        };
         return order.iter().fold(
             Answer::new(format!("`{word}` alone may be a port or a pid; say which")),
             |answer, (label, words)| answer.with_words(label, words),
@@ -224,8 +273,12 @@ fn names_term(word: &str) -> bool {
     keyword.is_some_and(Filter::starts_with_keyword) || rows::is_state(word)
 }
 
-fn nothing_named() -> Answer {
-    Answer::new(format!("what should be deleted?\n{NAME_IT}"))
+fn nothing_named(purpose: Purpose) -> Answer {
+    let question = match purpose {
+        Purpose::Delete { .. } => "what should be deleted?",
+        Purpose::Explain => "which connection?",
+    };
+    Answer::new(format!("{question}\n{}", purpose.ways()))
         .with_words("for example", &["state", "close-wait"])
 }
 
@@ -237,7 +290,7 @@ fn parse_words(address: &str, port: &str) -> Result<ScopedEndpoint, String> {
     ScopedEndpoint::from_words(address, port).map_err(|error| error.to_string())
 }
 
-const NAME_IT: &str = "\
+const TO_DELETE: &str = "\
 name both ends as `tcpentry list` prints them:  tcpentry delete 192.0.2.1:443 198.51.100.7:51034
 or one socket by its identity (list --id):      tcpentry delete --id ID
 or select by a filter, and look first (-n):     tcpentry delete -n dst 198.51.100.7 dport = :443";

@@ -9,6 +9,7 @@ mod explain;
 mod guard;
 pub(crate) mod list;
 mod own_prefixes;
+mod why;
 
 use crate::args::{Args, Command};
 use crate::exit::Exit;
@@ -23,6 +24,7 @@ pub(crate) fn run(args: Args) -> Exit {
         Some(Command::Guard(args)) => guard::run(args),
         #[cfg(feature = "tui")]
         Some(Command::Top(args)) => crate::top::run(&args),
+        Some(Command::Why(args)) => why::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Demo(args)) => demo::run(&args),
     }

@@ -82,7 +82,7 @@ impl<'d> CursorContext<'d> {
             if let Some(source) = word.strip_prefix("--in=") {
                 self.add_set(source);
             }
-            let takes_ids = |command: &Command| command.get_name() == "delete";
+            let takes_ids = |command: &Command| ["delete", "why"].contains(&command.get_name());
             self.by_identity |= word == "--id" && self.command.is_some_and(takes_ids);
         }
     }
@@ -249,6 +249,10 @@ mod tests {
             ("kill -", &complete("delete --")),
             ("-", &complete("--")),
             ("doctor x", ""),
+            ("wh", "why"),
+            ("why --w", "--watch"),
+            ("why state est", "established"),
+            ("why --id x st", ""),
             ("gu", "guard"),
             ("guard ", "check run status pause resume"),
             ("guard r", "run resume"),

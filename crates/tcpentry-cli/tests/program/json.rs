@@ -285,6 +285,7 @@ fn the_manual_documents_exactly_the_fields() {
             format!("delete --json {at} 0.0.0.0:0"),
             format!("delete --json {}", ends(&connection.client)),
             "doctor --json".to_owned(),
+            format!("why --json --watch 0s {}", ends(&tcp::connected().client)),
         ] {
             for object in run(&words).objects() {
                 fields.extend(object.as_object().unwrap().keys().cloned());

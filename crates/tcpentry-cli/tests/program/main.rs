@@ -49,4 +49,5 @@ mod top_tasks;
 mod unknown;
 mod untouched;
 mod util;
+mod why;
 mod words;

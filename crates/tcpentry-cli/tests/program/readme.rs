@@ -183,7 +183,7 @@ fn every_command_of_the_pages_is_understood() {
             let word = command.split(' ').nth(1).unwrap();
             // What shows no table, what reads a file, and what names both ends, which another test runs.
             let no_filter = ["top", "doctor", "demo", "guard"].contains(&word);
-            let names_ends = ["delete 10.", "-n 10."];
+            let names_ends = ["delete 10.", "-n 10.", "30s 10."];
             if no_filter
                 || command.contains("< ")
                 // It says that nothing is left, which an explanation is not.
@@ -197,6 +197,8 @@ fn every_command_of_the_pages_is_understood() {
             // What is banned has no filter: a dry run, and here.
             let harmless = match word {
                 "ban" => "-n --own-netns-only",
+                // It changes nothing, and reads once.
+                "why" => "--watch 0s",
                 _ => "--explain",
             };
             let script = format!("tcpentry() {{ {program} \"$@\" {harmless}; }}; {command}");

@@ -24,7 +24,7 @@ use tcpentry_testkit::{isolated, mptcp, proc_net, skip, until};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::long::ONE_CROWD;
-use crate::util::{Run, connections, identity, is_alive, local, program, run};
+use crate::util::{Run, connections, fill, identity, is_alive, local, program, run};
 
 /// A terminal of this size, or a skip of the test.
 macro_rules! terminal {
@@ -120,6 +120,32 @@ fn preview_all(tmux: &Tmux, count: usize, question: &str) {
     tmux.await_text(&format!("{count} marked"));
     tmux.types("d");
     tmux.await_text(question);
+}
+
+#[test]
+fn the_details_open_with_why_it_is_slow_as_long_as_it_was_watched() {
+    isolated(|| {
+        let tmux = terminal!(150, 40);
+        let ends = tcp::connected();
+        fill(&ends.client);
+        let port = ends.server.local_addr().unwrap().port();
+        tmux.runs(&format!("{PROGRAM} top dport = :{port}"));
+        tmux.await_text("1 selected");
+        tmux.press("Enter");
+        let screen = tmux.await_text("its window is closed (for 2 s that were watched)");
+        let lines: Vec<_> = screen.lines().map(str::trim).collect();
+        let title = "why it is slow, or does nothing";
+        let at = lines.iter().position(|line| *line == title).unwrap();
+        assert!(at <= 3, "nothing but the ends is above it: {screen}");
+        assert!(
+            lines[at + 1].starts_with("the peer is not reading: "),
+            "{screen}"
+        );
+        tmux.press("Escape");
+        tmux.await_text("1 selected");
+        tmux.types("q");
+        await_shell(&tmux);
+    });
 }
 
 #[test]

@@ -136,6 +136,24 @@ pub(crate) fn local(ends: &Ends) -> String {
     ends.client.local_addr().unwrap().to_string()
 }
 
+/// Sends until nothing more is taken: its peer does not read.
+pub(crate) fn fill(stream: &TcpStream) {
+    stream.set_nonblocking(true).unwrap();
+    let mut stream = stream;
+    let block = vec![7; 65536];
+    let mut refused = 0;
+    while refused < 20 {
+        match stream.write(&block) {
+            Ok(taken) => refused = if taken == 0 { refused + 1 } else { 0 },
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                refused += 1;
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+        }
+    }
+}
+
 /// Returns true if a connection still carries data.
 pub(crate) fn is_alive(ends: &Ends) -> bool {
     use std::io::Read as _;

@@ -4,6 +4,8 @@ use super::TcpTable;
 use crate::connection::Connection;
 use crate::connection::details::Details;
 use crate::error::{Error, Operation};
+use crate::netns;
+use crate::why::RetryLimits;
 
 impl TcpTable {
     /// Returns every field that the kernel reports of one connection, as it is now: its timer, memory, counters.
@@ -46,6 +48,17 @@ impl TcpTable {
         found
             .and_then(|found| found.ok_or_else(|| self.lookup.missing()))
             .map_err(|error| error.during(Operation::Find).about(connection.pair))
+    }
+
+    /// Returns the limits on retries of the table's network namespace, for [`why`](crate::why): read where this thread is in
+    /// that namespace, otherwise those that Linux starts with.
+    pub fn retry_limits(&self) -> RetryLimits {
+        match self.inode {
+            Some(inode) if netns::inode_of_this_thread().ok() != Some(inode) => {
+                RetryLimits::OF_LINUX
+            }
+            _ => RetryLimits::read(),
+        }
     }
 }
 

@@ -26,3 +26,4 @@ mod table;
 mod util;
 mod watch_addresses;
 mod watch_sets;
+mod why;

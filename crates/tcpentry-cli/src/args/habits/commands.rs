@@ -143,7 +143,12 @@ const FOREIGN: &[(&[&str], &str, &[&str])] = &[
         &["port"],
     ),
     (&["killall", "pkill"], "delete", &["process"]),
-    (&["check", "diagnose", "info", "support"], "doctor", &[]),
+    (&["check", "info", "support"], "doctor", &[]),
+    (
+        &["diagnose", "explain", "analyze", "analyse", "slow"],
+        "why",
+        &[],
+    ),
     (
         &["htop", "watch", "monitor", "tui", "ui", "iftop", "live"],
         "top",

@@ -29,6 +29,7 @@ mod turn;
 use tcpentry::ErrorKind;
 
 use crate::args::DeleteArgs;
+use crate::args::operands::Purpose;
 use crate::exit::Exit;
 use crate::message::{print_error, print_failure};
 use crate::tables::{self, sets};
@@ -61,14 +62,10 @@ fn delete(args: &DeleteArgs) -> Exit {
     };
     let mut input = target::standard_input();
     let line = usage::typed().unwrap_or_default();
-    let pids_first = line.is_about_processes();
-    match target::read(
-        &args.words,
-        &args.id,
-        pids_first,
-        &tables.opened,
-        &mut input,
-    ) {
+    let purpose = Purpose::Delete {
+        pids_first: line.is_about_processes(),
+    };
+    match target::read(&args.words, &args.id, purpose, &tables.opened, &mut input) {
         Ok(Operands::Names(names)) => match only_for_filters(args) {
             None => by_name::run(args, tables, names),
             Some(option) => {

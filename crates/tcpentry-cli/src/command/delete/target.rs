@@ -6,12 +6,12 @@ use std::io::{self, BufRead, Read as _};
 use tcpentry::{Identity, ScopedEndpoint, Target};
 
 use crate::args::answer::Answer;
-use crate::args::operands::{Words, words};
+use crate::args::operands::{Purpose, Words, words};
 use crate::tables::NamespaceTable;
 
 /// The meaning of the words.
 #[derive(Debug)]
-pub(super) enum Operands {
+pub(crate) enum Operands {
     /// Connections that are named exactly.
     Names(Vec<NamedTarget>),
     /// The words of a filter.
@@ -20,16 +20,16 @@ pub(super) enum Operands {
 
 /// One exact name: its meaning in each table where it has one, with the index of the table. Never empty.
 #[derive(Debug)]
-pub(super) struct NamedTarget(pub(super) Vec<(usize, Target)>);
+pub(crate) struct NamedTarget(pub(crate) Vec<(usize, Target)>);
 
-/// Parses the words of `delete`, or says why they make no sense; with `pids_first`, a bare number is a pid rather than a port.
+/// Parses the words of a command, or says why they make no sense; a bare number is a pid rather than a port where the purpose says so.
 ///
 /// Everything is read before anything is returned: one bad identity among thousands means that
 /// nothing is tried.
-pub(super) fn read(
+pub(crate) fn read(
     given: &[String],
     ids: &[String],
-    pids_first: bool,
+    purpose: Purpose,
     tables: &[NamespaceTable],
     input: &mut dyn BufRead,
 ) -> Result<Operands, Answer> {
@@ -46,7 +46,7 @@ pub(super) fn read(
             .map(|target| in_its_namespace(target, tables));
         return Ok(Operands::Names(named.collect()));
     }
-    match words(given, pids_first)? {
+    match words(given, purpose)? {
         Words::Filter(words) => Ok(Operands::Filter(words)),
         Words::Ends(local, peer) => {
             let named = in_tables(&local, &peer, tables).map_err(Answer::new)?;
@@ -165,7 +165,7 @@ fn from_json(text: &str) -> Result<Target, String> {
 const MAX_LINE: u64 = 64 * 1024;
 
 /// Returns standard input, for [`read`].
-pub(super) fn standard_input() -> impl BufRead {
+pub(crate) fn standard_input() -> impl BufRead {
     io::stdin().lock()
 }
 
@@ -173,6 +173,7 @@ pub(super) fn standard_input() -> impl BufRead {
 mod tests {
     use super::*;
 
+    const DELETE: Purpose = Purpose::Delete { pids_first: false };
     const ID: &str = "1/0b7b7ad56e244a0f9b9ae1ccbc5d0f1d/c1/3001/0/127.0.0.1,80/127.0.0.1,51034";
 
     fn split(text: &str) -> Vec<String> {
@@ -190,7 +191,7 @@ mod tests {
     }
 
     fn name(text: &str) -> Result<String, String> {
-        let read = read(&split(text), &[], false, &here(), &mut io::empty());
+        let read = read(&split(text), &[], DELETE, &here(), &mut io::empty());
         match read.map_err(|answer| answer.errors.join("\n"))? {
             Operands::Names(named) => Ok(named[0].0[0].1.pair().to_string()),
             Operands::Filter(words) => Ok(format!("filter {}", words.join(" "))),
@@ -198,7 +199,7 @@ mod tests {
     }
 
     fn ids(text: &str, input: &str) -> Result<usize, String> {
-        let read = read(&[], &split(text), false, &here(), &mut input.as_bytes());
+        let read = read(&[], &split(text), DELETE, &here(), &mut input.as_bytes());
         match read.map_err(|answer| answer.errors.join("\n"))? {
             Operands::Names(targets) => Ok(targets.len()),
             Operands::Filter(words) => panic!("a filter: {words:?}"),
@@ -241,7 +242,7 @@ mod tests {
             assert_eq!(name(text).unwrap(), format!("filter {text}"));
         }
         let quoted = ["state close-wait idle gt 10m".to_owned()];
-        let read = read(&quoted, &[], false, &here(), &mut io::empty()).unwrap();
+        let read = read(&quoted, &[], DELETE, &here(), &mut io::empty()).unwrap();
         assert!(matches!(read, Operands::Filter(words) if words == quoted));
     }
 
@@ -249,7 +250,7 @@ mod tests {
     fn what_is_empty_is_not_everything() {
         for words in [&[""][..], &["", ""], &[" "], &["\t", "\n"]] {
             let words: Vec<_> = words.iter().map(|&word| word.to_owned()).collect();
-            let answer = read(&words, &[], false, &here(), &mut io::empty()).unwrap_err();
+            let answer = read(&words, &[], DELETE, &here(), &mut io::empty()).unwrap_err();
             let error = answer.errors.join("\n");
             assert!(error.starts_with("what should be deleted?"), "{error}");
         }

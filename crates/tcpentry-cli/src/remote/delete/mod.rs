@@ -17,7 +17,7 @@ use super::ssh::Ssh;
 use super::verdict::judge;
 use super::words::{OF_THIS_PROGRAM, Supervised, options_without, quoted, remote_words};
 use crate::args::line::Line;
-use crate::args::operands::{self, Words};
+use crate::args::operands::{self, Purpose, Words};
 use crate::args::{DeleteArgs, HostList};
 use crate::command::delete::interrupt::Interrupt;
 use crate::command::delete::only_for_filters;
@@ -58,7 +58,10 @@ impl FleetDeletion<'_> {
         if !self.args.id.is_empty() {
             return self.by_identities();
         }
-        let words = match operands::words(&self.args.words, self.line.is_about_processes()) {
+        let purpose = Purpose::Delete {
+            pids_first: self.line.is_about_processes(),
+        };
+        let words = match operands::words(&self.args.words, purpose) {
             Ok(words) => words,
             Err(answer) => return usage::print_answer(answer.on_line(self.line)),
         };

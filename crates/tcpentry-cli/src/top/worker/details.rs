@@ -2,10 +2,13 @@
 
 use std::fmt;
 use std::io;
+use std::time::{Duration, Instant};
 
-use tcpentry::Connection;
+use tcpentry::connection::Details;
 use tcpentry::escape::escape_for_terminal;
 use tcpentry::process::{Owner, Owners, Process};
+use tcpentry::why::Watch;
+use tcpentry::{Connection, Error};
 
 use super::super::message::{DetailText, Section, SocketTarget, Update};
 use super::names::search;
@@ -35,7 +38,18 @@ impl Worker {
             let all = if all { "--all-netns " } else { "" };
             format!("tcpentry delete {all}--id {id}")
         });
-        let mut sections = vec![Section {
+        let found = namespace.opened.table.details(&target.connection);
+        let why = found.as_ref().ok().map(|details| {
+            let now = Instant::now();
+            let watch = self.watch.get_or_insert_with(|| {
+                Watch::new(namespace.opened.table.retry_limits(), details, now)
+            });
+            watch.add(details, now);
+            cause(watch)
+        });
+        let mut from_kernel = kernel_sections(namespace, found);
+        let mut sections: Vec<_> = why.into_iter().collect();
+        sections.push(Section {
             title: "delete this connection, and no other",
             lines: vec![(
                 String::new(),
@@ -43,12 +57,11 @@ impl Worker {
                     "no command: /proc does not show the boot id of this machine".to_owned()
                 }),
             )],
-        }];
+        });
         let owners = search(Owners::search().of_sockets(target.connection.inode));
         sections.push(processes(&target.connection, owners));
         let cgroup = self.names.cgroup(&target.connection);
         let cgroup = cgroup.map(|path| line("cgroup", escape_for_terminal(path.as_bytes())));
-        let mut from_kernel = kernel_sections(namespace, target);
         if let Some(first) = from_kernel.first_mut() {
             first.lines.extend(cgroup);
         }
@@ -57,9 +70,25 @@ impl Worker {
     }
 }
 
-/// Asks the kernel for the details of the connection.
-fn kernel_sections(namespace: &mut WatchedNamespace, target: &SocketTarget) -> Vec<Section> {
-    let details = match namespace.opened.table.details(&target.connection) {
+/// Describes what holds the connection up, as far as it was watched.
+fn cause(watch: &Watch) -> Section {
+    let diagnosis = watch.diagnosis();
+    let mut lines = vec![(String::new(), diagnosis.to_string())];
+    if diagnosis.watched >= Duration::from_secs(1) {
+        lines.push(line("watched", duration(diagnosis.watched)));
+    }
+    Section {
+        title: "why it is slow, or does nothing",
+        lines,
+    }
+}
+
+/// Describes what the kernel reports of the connection.
+fn kernel_sections(
+    namespace: &mut WatchedNamespace,
+    details: Result<Details, Error>,
+) -> Vec<Section> {
+    let details = match details {
         Ok(details) => details,
         Err(error) => {
             return vec![Section {

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use tcpentry::netns::NetnsId;
 use tcpentry::table::Devices;
+use tcpentry::why::Watch;
 use tcpentry::{Attribution, Options, Selection, States};
 
 use super::message::{FilterProblem, SocketKind, SocketTarget, Update, WorkerCommand};
@@ -76,6 +77,8 @@ pub(crate) struct Worker {
     resolved: foldhash::HashMap<RowKey, Resolved>,
     session: SessionGuard,
     details: Option<SocketTarget>,
+    /// The readings since the details were opened.
+    watch: Option<Watch>,
     frame: Arc<Frame>,
     /// The frame before it, whose memory the next one takes: a large one costs as much to be given by the kernel as to be sorted.
     frame_before: Option<Arc<Frame>>,
@@ -113,6 +116,7 @@ impl Worker {
             resolved: foldhash::HashMap::default(),
             session: SessionGuard::new(settings.own_session),
             details: None,
+            watch: None,
             frame: Arc::default(),
             frame_before: None,
             sorter: Sorter::default(),
@@ -197,6 +201,7 @@ impl Worker {
             WorkerCommand::Resolve(keys) => self.resolve(&keys),
             WorkerCommand::Details(target) => {
                 self.details = target;
+                self.watch = None;
                 self.send_details();
             }
             WorkerCommand::Preview { serial, targets } => self.preview(serial, targets),
