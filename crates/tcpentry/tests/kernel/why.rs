@@ -154,7 +154,7 @@ fn a_peer_that_does_not_read_and_an_application_that_does_not() {
         // The peer's kernel takes a little more at first.
         until("nothing is taken any more", || {
             matches!(
-                watched(&at_client, SECOND / 2).cause,
+                watched(&at_client, SECOND * 2).cause,
                 Cause::PeerNotReading { .. }
             )
         });
