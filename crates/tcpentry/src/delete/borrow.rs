@@ -61,17 +61,27 @@ pub(crate) fn borrow<'l>(
     lender: &'l mut Lender,
 ) -> Result<Borrowed<'l>, Failure> {
     let inode = connection.inode.ok_or(Failure::NoDescriptor)?;
+    let mut moves = 0;
     loop {
-        match borrow_by(connection, inode, source, lender) {
+        let mut has_moved = false;
+        match borrow_by(connection, inode, source, lender, &mut has_moved) {
             // Among those who hide it another look would not find it either.
             Err(Failure::NotFound { hidden })
                 if (hidden.is_empty() || is_own(connection) || sees_by_right())
                     && source.renew() => {}
+            // It was passed on, or has another number, since its holder was found.
+            Err(Failure::NotFound { .. }) if has_moved && moves < MOST_MOVES => {
+                moves += 1;
+                source.forget();
+            }
             Ok(()) => return Ok(lender.borrowed()),
             Err(failure) => return Err(failure),
         }
     }
 }
+
+/// The number of times that a descriptor is searched for anew because it was not where it had been found.
+const MOST_MOVES: u32 = 3;
 
 fn is_own(connection: &Connection) -> bool {
     connection.uid == rustix::process::geteuid().as_raw()
@@ -82,6 +92,7 @@ fn borrow_by(
     inode: Inode,
     source: &mut HolderSource,
     lender: &mut Lender,
+    has_moved: &mut bool,
 ) -> Result<(), Failure> {
     let mut failure = None;
     let mut hidden = Vec::new();
@@ -89,8 +100,11 @@ fn borrow_by(
         match lender.borrow(holder, connection, inode) {
             Ok(true) => return ControlFlow::Break(()),
             // Another file under the same number by now.
-            Ok(false) => {}
-            Err(not_lent) => failure = refusal(holder, not_lent).or(failure.take()),
+            Ok(false) => *has_moved = true,
+            Err(not_lent) => {
+                *has_moved |= matches!(not_lent, NotLent::Refused(Errno::BADF));
+                failure = refusal(holder, not_lent).or(failure.take());
+            }
         }
         ControlFlow::Continue(())
     });

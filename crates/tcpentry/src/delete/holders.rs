@@ -75,6 +75,14 @@ impl HolderSource {
         }
     }
 
+    /// Forgets what was seen, which the next question searches for anew.
+    pub(crate) fn forget(&mut self) {
+        if let Self::Remembered(remembered) = self {
+            remembered.one_each = None;
+            remembered.all = None;
+        }
+    }
+
     /// Forgets what was seen, so that the next question makes a new scan; `false` where that can't
     /// tell anything new.
     pub(crate) fn renew(&mut self) -> bool {
