@@ -252,23 +252,46 @@ static inline void tcpentry_widen(const char *text, wchar_t *to)
     *to = 0;
 }
 
-/* Calls a wmain, of whatever parameters, with wide arguments. */
+#ifdef __cplusplus
+extern "C" {
+#endif
+/* Not by <unistd.h>: a source for Windows may have functions of its own with the names in there. */
+extern char **tcpentry_environ __asm__("environ");
+#ifdef __cplusplus
+}
+#endif
+
+/* Returns a list of texts, which ends with NULL, as one of wide texts that lasts as long as the process. */
+static inline wchar_t **tcpentry_widen_all(char **texts)
+{
+    size_t count = 0, i;
+    wchar_t **wide;
+
+    while (texts[count] != NULL)
+        count++;
+    wide = (wchar_t **)calloc(count + 1, sizeof *wide);
+    if (wide == NULL)
+        return NULL;
+    for (i = 0; i < count; i++) {
+        wide[i] = (wchar_t *)calloc(strlen(texts[i]) + 1, sizeof **wide);
+        if (wide[i] == NULL)
+            return NULL;
+        tcpentry_widen(texts[i], wide[i]);
+    }
+    return wide;
+}
+
+/* Calls a wmain, of up to three parameters, with wide arguments and the wide environment. */
 static inline int tcpentry_run_wmain(void (*function)(void), int count, char **words)
 {
-    wchar_t **wide = (wchar_t **)calloc((size_t)count + 1, sizeof *wide);
-    int (*wmain_)(int, wchar_t **);
-    int i;
+    wchar_t **arguments = tcpentry_widen_all(words);
+    wchar_t **environment = tcpentry_widen_all(tcpentry_environ);
+    int (*wmain_)(int, wchar_t **, wchar_t **);
 
-    if (wide == NULL)
+    if (arguments == NULL || environment == NULL)
         return 1;
-    for (i = 0; i < count; i++) {
-        wide[i] = (wchar_t *)calloc(strlen(words[i]) + 1, sizeof **wide);
-        if (wide[i] == NULL)
-            return 1;
-        tcpentry_widen(words[i], wide[i]);
-    }
     memcpy(&wmain_, &function, sizeof wmain_);
-    return wmain_(count, wide);
+    return wmain_(count, arguments, environment);
 }
 
 /* The definition of wmain becomes that of another function, after a main that calls it. */

@@ -51,7 +51,10 @@ union tcpentry_un {
 #include <sys/socket.h>
 
 typedef struct in_addr IN_ADDR, *PIN_ADDR, *LPIN_ADDR;
-typedef struct in6_addr IN6_ADDR, *PIN6_ADDR, *LPIN6_ADDR;
+#ifndef TCPENTRY_TCPMIB_H /* which has it, too, for programs without this folder */
+typedef struct in6_addr IN6_ADDR, *PIN6_ADDR;
+#endif
+typedef IN6_ADDR *LPIN6_ADDR;
 typedef struct sockaddr SOCKADDR, *PSOCKADDR, *LPSOCKADDR;
 typedef struct sockaddr_in SOCKADDR_IN, *PSOCKADDR_IN, *LPSOCKADDR_IN;
 typedef struct sockaddr_in6 SOCKADDR_IN6, *PSOCKADDR_IN6, *LPSOCKADDR_IN6;

@@ -13,11 +13,12 @@ use crate::worlds::works;
 const SPELLINGS: &str = include_str!("../../spellings/headers");
 
 /// The dialects, narrow and wide.
-const DIALECTS: [&str; 8] = [
+const DIALECTS: [&str; 9] = [
     "gcc -x c -std=gnu99",
     "gcc -x c -std=gnu11",
     "gcc -x c -std=gnu17 -DUNICODE",
     "gcc -x c -fshort-wchar -DUNICODE -D_UNICODE",
+    "g++ -x c++ -std=gnu++98",
     "g++ -x c++ -std=c++11",
     "g++ -x c++ -std=c++17",
     "g++ -x c++ -std=c++20",
@@ -143,7 +144,14 @@ fn they_compile_with_clang() {
     if !client::is_in_path("clang") {
         skip!("no clang (Debian package clang)");
     }
-    compile_with(&["clang", "clang -DUNICODE", "clang -x c++ -std=c++17"]);
+    compile_with(&[
+        "clang",
+        "clang -std=gnu89",
+        "clang -std=gnu99",
+        "clang -DUNICODE",
+        "clang -x c++ -std=gnu++98",
+        "clang -x c++ -std=c++17",
+    ]);
 }
 
 fn compile_with(dialects: &[&str]) {

@@ -53,6 +53,10 @@ static void allocated_table(void)
 
 static void messages(void)
 {
+    /* All that the headers define. */
+    const DWORD codes[] = {0, 1, 2, 4, 5, 6, 8, 13, 14, 18, 24, 31, 50, 87, 120, 122, 126, 127, 170, 232, 234, 299, 317,
+                           1168, 1784};
+    size_t i;
     TCHAR text[512], *allocated = NULL;
     DWORD flags = FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS;
     DWORD length = FormatMessage(flags, NULL, ERROR_INVALID_PARAMETER, 0, text, ARRAYSIZE(text), NULL);
@@ -68,6 +72,11 @@ static void messages(void)
     CHECK(length > 1 && text[length - 1] == _T(' '));
     CHECK(FormatMessage(flags, NULL, 12345, 0, text, ARRAYSIZE(text), NULL) == 0);
     CHECK(GetLastError() == ERROR_MR_MID_NOT_FOUND);
+    allocated = text;
+    CHECK(FormatMessage(flags | FORMAT_MESSAGE_ALLOCATE_BUFFER, NULL, 12345, 0, (LPTSTR)&allocated, 0, NULL) == 0);
+    CHECK(allocated == NULL && LocalFree(allocated) == NULL);
+    for (i = 0; i < ARRAYSIZE(codes); i++)
+        CHECK(FormatMessage(flags, NULL, codes[i], 0, text, ARRAYSIZE(text), NULL) > 2 && text[0] != 0);
 }
 
 static void *other_thread(void *nothing)
@@ -194,13 +203,22 @@ static void wide_output(void)
     fwprintf(stdout, L"%s\n", (wchar_t *)NULL);
 }
 
-int _tmain(int argc, TCHAR *argv[])
+/* The environment, in characters of the same kind as the arguments. */
+static void environment(TCHAR *const *envp)
+{
+    while (*envp != NULL && _tcsncmp(*envp, _T("LD_LIBRARY_PATH="), 16) != 0)
+        envp++;
+    CHECK(*envp != NULL);
+}
+
+int _tmain(int argc, TCHAR *argv[], TCHAR *envp[])
 {
     WSADATA data;
     ULONGLONG before = GetTickCount64();
 
     CHECK(WSAStartup(MAKEWORD(2, 2), &data) == 0 && data.wVersion == 0x202 && WSACleanup() == 0);
     CHECK(argc == 2 && _tcslen(argv[1]) == (sizeof(TCHAR) == 1 ? 2 : 1));
+    environment(envp);
     memory();
     allocated_table();
     messages();
