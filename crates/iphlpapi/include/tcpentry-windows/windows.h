@@ -514,13 +514,25 @@ static inline DWORD GetTickCount(void)
 
 /* Libraries. */
 
-/* Finds iphlpapi.dll in any spelling where its names are installed. */
+/* Finds iphlpapi.dll where its names are installed, in the spellings that tcpentry-windows(7) lists. */
 static inline HMODULE LoadLibraryA(LPCSTR name)
 {
     HMODULE library = dlopen(name, RTLD_NOW);
 
     if (library == NULL)
         SetLastError(ERROR_MOD_NOT_FOUND);
+    return library;
+}
+
+/* Returns a library that is loaded already, without a reference of its own; for NULL, the program. */
+static inline HMODULE GetModuleHandleA(LPCSTR name)
+{
+    HMODULE library = dlopen(name, name == NULL ? RTLD_NOW : RTLD_NOW | RTLD_NOLOAD);
+
+    if (library == NULL)
+        SetLastError(ERROR_MOD_NOT_FOUND);
+    else
+        dlclose(library);
     return library;
 }
 
@@ -542,6 +554,7 @@ static inline FARPROC GetProcAddress(HMODULE library, LPCSTR name)
 
 #ifndef UNICODE
 #define LoadLibrary LoadLibraryA
+#define GetModuleHandle GetModuleHandleA
 #endif
 
 /* Functions of Microsoft's C library that programs use with these. */
@@ -550,6 +563,8 @@ static inline FARPROC GetProcAddress(HMODULE library, LPCSTR name)
 #define stricmp strcasecmp
 #define _strnicmp strncasecmp
 #define _strdup strdup
+#define _wcsicmp wcscasecmp
+#define _wcsnicmp wcsncasecmp
 #define _snprintf snprintf
 #define _vsnprintf vsnprintf
 #define printf_s printf

@@ -205,7 +205,7 @@ fn each_part_does_what_it_does_on_windows() {
     const WRITTEN: &str = "narrow first\n\
         w\u{e9}\u{20ac}|   right|left    |cu|narrow|narrow|wide|c\n\
         -1     2 ff  | 3 1099511627776 1 0a    7 % 1.50\n\
-        (null)\n";
+        (null)\na line\ntwo texts\n";
     for dialect in [
         "gcc -x c -fsanitize=address,undefined",
         "gcc -x c -O2 -DUNICODE",

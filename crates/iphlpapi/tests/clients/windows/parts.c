@@ -137,25 +137,42 @@ static void texts(void)
 #endif
 }
 
+static void texts_of_either_kind(void)
+{
+    TCHAR to[6];
+
+    CHECK(_stprintf(to, _T("%d%c"), 12, _T('x')) == 3 && _tcscmp(to, _T("12x")) == 0);
+    CHECK(_stprintf_s(to, 6, _T("%d"), 123456) == -1 && to[0] == 0);
+    _tcscpy(to, _T("ab"));
+    _tcscat(to, _T("C"));
+    CHECK(_tcsicmp(to, _T("aBc")) == 0 && _tcslen(_tcsncpy(to, _T("xy"), 5)) == 2);
+    CHECK(_tcscpy_s(to, 6, _T("12345")) == 0 && _tcscat_s(to, 6, _T("6")) == ERANGE && to[0] == 0);
+    CHECK(_wcsicmp(L"Ab", L"aB") == 0);
+}
+
 static void libraries(void)
 {
     typedef DWORD(WINAPI * SetTcpEntryType)(PMIB_TCPROW);
     const char *const names[] = {"iphlpapi.dll", "Iphlpapi.dll", "IPHLPAPI.DLL", "iphlpapi", "IPHlpAPI"};
     MIB_TCPROW row;
+    HMODULE library;
     size_t i;
 
     ZeroMemory(&row, sizeof(row));
     for (i = 0; i < _countof(names); i++) {
-        HMODULE library = LoadLibraryA(names[i]);
         SetTcpEntryType function;
 
+        library = LoadLibraryA(names[i]);
         CHECK(library != NULL);
         function = (SetTcpEntryType)GetProcAddress(library, "SetTcpEntry");
         CHECK(function != NULL && function(&row) == ERROR_INVALID_PARAMETER);
         CHECK(GetProcAddress(library, "NoSuchFunction") == NULL && GetLastError() == ERROR_PROC_NOT_FOUND);
         CHECK(FreeLibrary(library));
     }
-    CHECK(LoadLibraryA("nosuch.dll") == NULL && GetLastError() == ERROR_MOD_NOT_FOUND);
+    CHECK(GetModuleHandle(NULL) != NULL && GetModuleHandle(_T("nosuch.dll")) == NULL);
+    library = LoadLibrary(_T("iphlpapi.dll"));
+    CHECK(library != NULL && GetModuleHandle(_T("iphlpapi.dll")) == library && FreeLibrary(library));
+    CHECK(LoadLibrary(_T("nosuch.dll")) == NULL && GetLastError() == ERROR_MOD_NOT_FOUND);
 }
 
 static void processes(void)
@@ -172,6 +189,7 @@ static void processes(void)
     CHECK(GetModuleBaseName(process, NULL, base, MAX_PATH) == 7 && _tcscmp(base, _T("parts.c")) == 0);
     size = 7;
     CHECK(!QueryFullProcessImageName(process, 0, path, &size) && GetLastError() == ERROR_INSUFFICIENT_BUFFER);
+    CHECK(GetModuleBaseName(GetCurrentProcess(), NULL, base, MAX_PATH) == 7 && CloseHandle(GetCurrentProcess()));
     CHECK(CloseHandle(process) && !CloseHandle(NULL) && GetLastError() == ERROR_INVALID_HANDLE);
     CHECK(OpenProcess(PROCESS_QUERY_INFORMATION, FALSE, 0) == NULL && GetLastError() == ERROR_INVALID_PARAMETER);
 
@@ -201,6 +219,9 @@ static void wide_output(void)
     wprintf(L"%d %5u %-4x| %lu %I64u %zu %02x %*d %% %.2f\n", -1, 2u, 255, 3u, (ULONGLONG)1 << 40, sizeof(char), 10, 4, 7,
             1.5);
     fwprintf(stdout, L"%s\n", (wchar_t *)NULL);
+    _putts(_T("a line"));
+    _fputts(_T("two "), stdout);
+    fputws(L"texts\n", stdout);
 }
 
 /* The environment, in characters of the same kind as the arguments. */
@@ -225,6 +246,7 @@ int _tmain(int argc, TCHAR *argv[], TCHAR *envp[])
     last_error();
     addresses();
     texts();
+    texts_of_either_kind();
     libraries();
     processes();
     wide_output();
