@@ -212,9 +212,11 @@ fn each_part_does_what_it_does_on_windows() {
         "g++ -x c++ -std=c++20",
         "g++ -x c++ -O2 -D_UNICODE",
     ] {
-        let Run { code, out, err } = program(dialect, "parts.c").run(&["\u{e9}"]);
-        assert_eq!((code, &*err), (0, ""), "{dialect}");
-        assert_eq!(out, WRITTEN, "{dialect}");
+        isolated(move || {
+            let Run { code, out, err } = program(dialect, "parts.c").run(&["\u{e9}"]);
+            assert_eq!((code, &*err), (0, ""), "{dialect}");
+            assert_eq!(out, WRITTEN, "{dialect}");
+        });
     }
 }
 

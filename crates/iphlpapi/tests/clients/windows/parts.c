@@ -120,6 +120,44 @@ static void addresses(void)
     CHECK(closesocket(socket_) == SOCKET_ERROR && WSAGetLastError() == EBADF);
 }
 
+/* C++ takes int for the length of an address, C warns of it. */
+static void sockets(void)
+{
+#ifdef __cplusplus
+    typedef int LENGTH;
+#else
+    typedef socklen_t LENGTH;
+#endif
+    SOCKADDR_IN address, other;
+    LENGTH length = sizeof(address);
+    socklen_t systems = sizeof(address);
+    int type = 0;
+    u_long number = 1;
+    char byte;
+    SOCKET listener = socket(AF_INET, SOCK_STREAM, 0), near_end = socket(AF_INET, SOCK_STREAM, 0), far_end;
+
+    ZeroMemory(&address, sizeof(address));
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CHECK(bind(listener, (SOCKADDR *)&address, sizeof(address)) == 0 && listen(listener, 2) == 0);
+    CHECK(getsockname(listener, (SOCKADDR *)&address, &length) == 0 && length == sizeof(address));
+    CHECK(getsockname(listener, (SOCKADDR *)&address, &systems) == 0 && address.sin_port != 0);
+    CHECK(connect(near_end, (SOCKADDR *)&address, sizeof(address)) == 0);
+    far_end = accept(listener, (SOCKADDR *)&other, &length);
+    CHECK(far_end != INVALID_SOCKET && getpeername(near_end, (SOCKADDR *)&other, &length) == 0);
+    CHECK(other.sin_port == address.sin_port);
+    length = sizeof(type);
+    CHECK(getsockopt(far_end, SOL_SOCKET, SO_TYPE, (char *)&type, &length) == 0 && type == SOCK_STREAM);
+    CHECK(ioctlsocket(far_end, FIONBIO, &number) == 0);
+    length = sizeof(other);
+    CHECK(recvfrom(far_end, &byte, 1, 0, (SOCKADDR *)&other, &length) == -1 && WSAGetLastError() == WSAEWOULDBLOCK);
+    CHECK(ioctlsocket(far_end, FIONREAD, &number) == 0 && number == 0);
+    number = 1;
+    CHECK(ioctlsocket(listener, FIONBIO, &number) == 0 && accept(listener, NULL, NULL) == INVALID_SOCKET);
+    CHECK(ioctlsocket(far_end, 1, &number) == SOCKET_ERROR && closesocket(far_end) == 0);
+    CHECK(closesocket(near_end) == 0 && closesocket(listener) == 0);
+}
+
 static void texts(void)
 {
     char to[6];
@@ -245,6 +283,7 @@ int _tmain(int argc, TCHAR *argv[], TCHAR *envp[])
     messages();
     last_error();
     addresses();
+    sockets();
     texts();
     texts_of_either_kind();
     libraries();
