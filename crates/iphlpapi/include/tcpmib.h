@@ -112,7 +112,9 @@ typedef enum {
  * with <netinet/in.h>: if you need it, include it after this. */
 #if __STDC_HOSTED__
 #include <netinet/in.h>
+#ifndef TCPENTRY_WINSOCK2_H /* of tcpentry-windows(7), which has it */
 typedef struct in6_addr IN6_ADDR, *PIN6_ADDR;
+#endif
 #else
 typedef struct in6_addr {
     union {

@@ -13,6 +13,16 @@ typedef TCHAR _TCHAR;
 #define _tmain wmain
 #define _tprintf wprintf
 #define _ftprintf fwprintf
+#define _stprintf _swprintf
+#define _stprintf_s swprintf_s
+#define _sntprintf _snwprintf
+#define _tcscpy wcscpy
+#define _tcscpy_s wcscpy_s
+#define _tcscat wcscat
+#define _tcscat_s wcscat_s
+#define _tcsncpy wcsncpy
+#define _fputts fputws
+#define _putts _putws
 #define _tcslen wcslen
 #define _tcscmp wcscmp
 #define _tcsncmp wcsncmp

@@ -44,6 +44,12 @@ static inline HANDLE tcpentry_open(const char *path)
     return NULL;
 }
 
+/* Windows's own number for it, which needs no CloseHandle. */
+static inline HANDLE GetCurrentProcess(void)
+{
+    return (HANDLE)(LONG_PTR)-1;
+}
+
 static inline DWORD GetCurrentProcessId(void)
 {
     return (DWORD)tcpentry_getpid();
@@ -59,10 +65,12 @@ static inline HANDLE OpenProcess(DWORD access, BOOL inherit, DWORD pid)
     return tcpentry_open(path);
 }
 
-/* For handles of OpenProcess and CreateToolhelp32Snapshot. */
+/* For handles of OpenProcess and CreateToolhelp32Snapshot; that of GetCurrentProcess stays. */
 static inline BOOL CloseHandle(HANDLE handle)
 {
-    if (handle == NULL || handle == INVALID_HANDLE_VALUE) {
+    if (handle == GetCurrentProcess())
+        return TRUE;
+    if (handle == NULL) {
         SetLastError(ERROR_INVALID_HANDLE);
         return FALSE;
     }
@@ -76,11 +84,14 @@ static inline DWORD tcpentry_image(HANDLE process, char *path, size_t size)
 {
     ssize_t length;
 
-    if (process == NULL || process == INVALID_HANDLE_VALUE) {
+    if (process == NULL) {
         SetLastError(ERROR_INVALID_HANDLE);
         return 0;
     }
-    length = tcpentry_readlinkat(dirfd(((struct tcpentry_handle *)process)->folder), "exe", path, size);
+    if (process == GetCurrentProcess())
+        length = tcpentry_readlinkat(-1, "/proc/self/exe", path, size);
+    else
+        length = tcpentry_readlinkat(dirfd(((struct tcpentry_handle *)process)->folder), "exe", path, size);
     if (length < 0) {
         /* A thread of the kernel has none. */
         SetLastError(errno == EACCES || errno == EPERM ? ERROR_ACCESS_DENIED : ERROR_GEN_FAILURE);

@@ -220,8 +220,20 @@ static inline int tcpentry_wprintf(const wchar_t *format, ...)
     return written;
 }
 
+static inline int tcpentry_fputws(const wchar_t *text, FILE *stream)
+{
+    return tcpentry_fwprintf(stream, L"%s", text) < 0 ? -1 : 0;
+}
+
+static inline int tcpentry_putws(const wchar_t *text)
+{
+    return tcpentry_fwprintf(stdout, L"%s\n", text) < 0 ? -1 : 0;
+}
+
 #define wprintf tcpentry_wprintf
 #define fwprintf tcpentry_fwprintf
+#define fputws tcpentry_fputws
+#define _putws tcpentry_putws
 
 /* Stores a UTF-8 text as a wide one in a buffer that has room for as many characters as the text has bytes. Bytes that are
  * no UTF-8 stand for themselves. */
@@ -252,23 +264,178 @@ static inline void tcpentry_widen(const char *text, wchar_t *to)
     *to = 0;
 }
 
-/* Calls a wmain, of whatever parameters, with wide arguments. */
+/* Stores a text as wprintf writes it; returns its length, or -1 with an empty text if it does not fit. */
+static inline int tcpentry_vswprintf(wchar_t *to, size_t size, const wchar_t *format, va_list arguments)
+{
+    char *narrow = NULL;
+    wchar_t *wide = NULL;
+    size_t bytes = 0, length = 0;
+    FILE *stream = open_memstream(&narrow, &bytes);
+    int is_written = stream != NULL && tcpentry_vfwprintf(stream, format, arguments) >= 0;
+
+    if (stream != NULL && fclose(stream) != 0)
+        is_written = 0;
+    if (is_written)
+        wide = (wchar_t *)malloc((bytes + 1) * sizeof *wide);
+    if (wide != NULL) {
+        tcpentry_widen(narrow, wide);
+        while (wide[length] != 0)
+            length++;
+        if (length < size)
+            memcpy(to, wide, (length + 1) * sizeof *to);
+        else
+            is_written = 0;
+    }
+    is_written = is_written && wide != NULL;
+    free(wide);
+    free(narrow);
+    if (is_written)
+        return (int)length;
+    if (size > 0)
+        to[0] = 0;
+    return -1;
+}
+
+static inline int tcpentry_swprintf(wchar_t *to, size_t size, const wchar_t *format, ...)
+{
+    va_list arguments;
+    int length;
+
+    va_start(arguments, format);
+    length = tcpentry_vswprintf(to, size, format, arguments);
+    va_end(arguments);
+    return length;
+}
+
+/* The one that trusts its caller. */
+static inline int _swprintf(wchar_t *to, const wchar_t *format, ...)
+{
+    va_list arguments;
+    int length;
+
+    va_start(arguments, format);
+    length = tcpentry_vswprintf(to, (size_t)-1, format, arguments);
+    va_end(arguments);
+    return length;
+}
+
+#define swprintf tcpentry_swprintf
+#define _snwprintf tcpentry_swprintf
+#define swprintf_s tcpentry_swprintf
+
+/* A text that does not fit is an error, with an empty text. */
+static inline errno_t wcscpy_s(wchar_t *to, size_t size, const wchar_t *from)
+{
+    size_t length = 0;
+
+    if (to == NULL || size == 0)
+        return EINVAL;
+    to[0] = 0;
+    if (from == NULL)
+        return EINVAL;
+    while (from[length] != 0)
+        length++;
+    if (length >= size)
+        return ERANGE;
+    memcpy(to, from, (length + 1) * sizeof *to);
+    return 0;
+}
+
+static inline errno_t wcscat_s(wchar_t *to, size_t size, const wchar_t *from)
+{
+    size_t length = 0;
+
+    while (to != NULL && length < size && to[length] != 0)
+        length++;
+    if (to == NULL || length >= size)
+        return EINVAL;
+    if (wcscpy_s(to + length, size - length, from) == 0)
+        return 0;
+    to[0] = 0;
+    return ERANGE;
+}
+
+#ifdef __cplusplus
+template <size_t Size> inline errno_t wcscpy_s(wchar_t (&to)[Size], const wchar_t *from)
+{
+    return wcscpy_s(to, Size, from);
+}
+
+template <size_t Size> inline errno_t wcscat_s(wchar_t (&to)[Size], const wchar_t *from)
+{
+    return wcscat_s(to, Size, from);
+}
+#endif
+
+/* Libraries. */
+
+static inline HMODULE LoadLibraryW(const wchar_t *name)
+{
+    char *narrow = tcpentry_narrow(name, (size_t)-1);
+    HMODULE library = narrow == NULL ? NULL : LoadLibraryA(narrow);
+
+    if (narrow == NULL)
+        SetLastError(ERROR_NOT_ENOUGH_MEMORY);
+    free(narrow);
+    return library;
+}
+
+static inline HMODULE GetModuleHandleW(const wchar_t *name)
+{
+    char *narrow = name == NULL ? NULL : tcpentry_narrow(name, (size_t)-1);
+    HMODULE library = name != NULL && narrow == NULL ? NULL : GetModuleHandleA(narrow);
+
+    if (name != NULL && narrow == NULL)
+        SetLastError(ERROR_NOT_ENOUGH_MEMORY);
+    free(narrow);
+    return library;
+}
+
+#ifdef UNICODE
+#define LoadLibrary LoadLibraryW
+#define GetModuleHandle GetModuleHandleW
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+/* Not by <unistd.h>: a source for Windows may have functions of its own with the names in there. */
+extern char **tcpentry_environ __asm__("environ");
+#ifdef __cplusplus
+}
+#endif
+
+/* Returns a list of texts, which ends with NULL, as one of wide texts that lasts as long as the process. */
+static inline wchar_t **tcpentry_widen_all(char **texts)
+{
+    size_t count = 0, i;
+    wchar_t **wide;
+
+    while (texts[count] != NULL)
+        count++;
+    wide = (wchar_t **)calloc(count + 1, sizeof *wide);
+    if (wide == NULL)
+        return NULL;
+    for (i = 0; i < count; i++) {
+        wide[i] = (wchar_t *)calloc(strlen(texts[i]) + 1, sizeof **wide);
+        if (wide[i] == NULL)
+            return NULL;
+        tcpentry_widen(texts[i], wide[i]);
+    }
+    return wide;
+}
+
+/* Calls a wmain, of up to three parameters, with wide arguments and the wide environment. */
 static inline int tcpentry_run_wmain(void (*function)(void), int count, char **words)
 {
-    wchar_t **wide = (wchar_t **)calloc((size_t)count + 1, sizeof *wide);
-    int (*wmain_)(int, wchar_t **);
-    int i;
+    wchar_t **arguments = tcpentry_widen_all(words);
+    wchar_t **environment = tcpentry_widen_all(tcpentry_environ);
+    int (*wmain_)(int, wchar_t **, wchar_t **);
 
-    if (wide == NULL)
+    if (arguments == NULL || environment == NULL)
         return 1;
-    for (i = 0; i < count; i++) {
-        wide[i] = (wchar_t *)calloc(strlen(words[i]) + 1, sizeof **wide);
-        if (wide[i] == NULL)
-            return 1;
-        tcpentry_widen(words[i], wide[i]);
-    }
     memcpy(&wmain_, &function, sizeof wmain_);
-    return wmain_(count, wide);
+    return wmain_(count, arguments, environment);
 }
 
 /* The definition of wmain becomes that of another function, after a main that calls it. */

@@ -366,10 +366,44 @@ DWORD tcpentry_message(DWORD code, char *buffer, DWORD size);
 }
 #endif
 
-/* The text of a code of iphlpapi with its end of line, in a buffer of malloc's; NULL for other codes. */
+/* The text of a code that these headers set or define and iphlpapi does not return; NULL for other codes. */
+static inline const char *tcpentry_windows_text(DWORD code)
+{
+    switch (code) {
+    case ERROR_INVALID_FUNCTION:
+        return "The function is incorrect.";
+    case ERROR_FILE_NOT_FOUND:
+        return "The file cannot be found.";
+    case ERROR_INVALID_HANDLE:
+        return "The handle is invalid.";
+    case ERROR_INVALID_DATA:
+        return "The data is invalid.";
+    case ERROR_OUTOFMEMORY:
+        return "Not enough memory.";
+    case ERROR_NO_MORE_FILES:
+        return "There are no more files.";
+    case ERROR_BAD_LENGTH:
+        return "The length is incorrect.";
+    case ERROR_CALL_NOT_IMPLEMENTED:
+        return "This function is not supported on this system.";
+    case ERROR_MOD_NOT_FOUND:
+        return "The library cannot be found.";
+    case ERROR_PROC_NOT_FOUND:
+        return "The function cannot be found in the library.";
+    case ERROR_NO_DATA:
+        return "There is no data.";
+    case ERROR_MORE_DATA:
+        return "More data is available.";
+    default:
+        return NULL;
+    }
+}
+
+/* The text of a code with its end of line, in a buffer of malloc's; NULL for codes without a text. */
 static inline char *tcpentry_windows_message(DWORD flags, DWORD code)
 {
-    DWORD length = tcpentry_message(code, NULL, 0);
+    const char *own = tcpentry_windows_text(code);
+    DWORD length = own == NULL ? tcpentry_message(code, NULL, 0) : (DWORD)strlen(own);
     char *text;
 
     if (length == 0 || !(flags & FORMAT_MESSAGE_FROM_SYSTEM)) {
@@ -381,7 +415,10 @@ static inline char *tcpentry_windows_message(DWORD flags, DWORD code)
         SetLastError(ERROR_NOT_ENOUGH_MEMORY);
         return NULL;
     }
-    tcpentry_message(code, text, length + 1);
+    if (own == NULL)
+        tcpentry_message(code, text, length + 1);
+    else
+        strcpy(text, own);
     strcpy(text + length, flags & FORMAT_MESSAGE_MAX_WIDTH_MASK ? " " : "\r\n");
     return text;
 }
@@ -396,13 +433,14 @@ static inline DWORD FormatMessageA(DWORD flags, LPCVOID source, DWORD code, DWOR
     (void)source;
     (void)language;
     (void)arguments;
+    /* The caller's pointer is stored even on failure: programs free it without a look at the result. */
+    if (flags & FORMAT_MESSAGE_ALLOCATE_BUFFER)
+        memcpy((void *)buffer, &text, sizeof text);
     if (text == NULL)
         return 0;
     length = (DWORD)strlen(text);
-    if (flags & FORMAT_MESSAGE_ALLOCATE_BUFFER) {
-        memcpy((void *)buffer, &text, sizeof text);
+    if (flags & FORMAT_MESSAGE_ALLOCATE_BUFFER)
         return length;
-    }
     if (length < size)
         memcpy(buffer, text, (size_t)length + 1);
     free(text);
@@ -416,19 +454,20 @@ static inline DWORD FormatMessageW(DWORD flags, LPCVOID source, DWORD code, DWOR
                                    DWORD size, va_list *arguments)
 {
     char *text = tcpentry_windows_message(flags, code);
-    TCPENTRY_WIDE *wide = buffer;
+    TCPENTRY_WIDE *wide = flags & FORMAT_MESSAGE_ALLOCATE_BUFFER ? NULL : buffer;
     DWORD length, i;
 
     (void)source;
     (void)language;
     (void)arguments;
+    if (flags & FORMAT_MESSAGE_ALLOCATE_BUFFER)
+        memcpy((void *)buffer, &wide, sizeof wide);
     if (text == NULL)
         return 0;
     length = (DWORD)strlen(text);
     if (flags & FORMAT_MESSAGE_ALLOCATE_BUFFER) {
         wide = (TCPENTRY_WIDE *)malloc(((size_t)length + 1) * sizeof *wide);
-        if (wide != NULL)
-            memcpy((void *)buffer, &wide, sizeof wide);
+        memcpy((void *)buffer, &wide, sizeof wide);
     } else if (length >= size) {
         wide = NULL;
     }
@@ -475,13 +514,25 @@ static inline DWORD GetTickCount(void)
 
 /* Libraries. */
 
-/* Finds iphlpapi.dll in any spelling where its names are installed. */
+/* Finds iphlpapi.dll where its names are installed, in the spellings that tcpentry-windows(7) lists. */
 static inline HMODULE LoadLibraryA(LPCSTR name)
 {
     HMODULE library = dlopen(name, RTLD_NOW);
 
     if (library == NULL)
         SetLastError(ERROR_MOD_NOT_FOUND);
+    return library;
+}
+
+/* Returns a library that is loaded already, without a reference of its own; for NULL, the program. */
+static inline HMODULE GetModuleHandleA(LPCSTR name)
+{
+    HMODULE library = dlopen(name, name == NULL ? RTLD_NOW : RTLD_NOW | RTLD_NOLOAD);
+
+    if (library == NULL)
+        SetLastError(ERROR_MOD_NOT_FOUND);
+    else
+        dlclose(library);
     return library;
 }
 
@@ -503,6 +554,7 @@ static inline FARPROC GetProcAddress(HMODULE library, LPCSTR name)
 
 #ifndef UNICODE
 #define LoadLibrary LoadLibraryA
+#define GetModuleHandle GetModuleHandleA
 #endif
 
 /* Functions of Microsoft's C library that programs use with these. */
@@ -511,6 +563,8 @@ static inline FARPROC GetProcAddress(HMODULE library, LPCSTR name)
 #define stricmp strcasecmp
 #define _strnicmp strncasecmp
 #define _strdup strdup
+#define _wcsicmp wcscasecmp
+#define _wcsnicmp wcsncasecmp
 #define _snprintf snprintf
 #define _vsnprintf vsnprintf
 #define printf_s printf
@@ -568,19 +622,27 @@ static inline errno_t memcpy_s(void *to, size_t size, const void *from, size_t c
     return 0;
 }
 
+__attribute__((format(printf, 3, 0))) static inline int vsprintf_s(char *to, size_t size, const char *format,
+                                                                   va_list arguments)
+{
+    int length = vsnprintf(to, size, format, arguments);
+
+    if (length >= 0 && (size_t)length < size)
+        return length;
+    if (size > 0)
+        to[0] = '\0';
+    return -1;
+}
+
 __attribute__((format(printf, 3, 4))) static inline int sprintf_s(char *to, size_t size, const char *format, ...)
 {
     va_list arguments;
     int length;
 
     va_start(arguments, format);
-    length = vsnprintf(to, size, format, arguments);
+    length = vsprintf_s(to, size, format, arguments);
     va_end(arguments);
-    if (length >= 0 && (size_t)length < size)
-        return length;
-    if (size > 0)
-        to[0] = '\0';
-    return -1;
+    return length;
 }
 
 #ifdef __cplusplus
@@ -594,10 +656,16 @@ template <size_t Size> inline errno_t strcat_s(char (&to)[Size], const char *fro
     return strcat_s(to, Size, from);
 }
 
-template <size_t Size, typename... Arguments>
-inline int sprintf_s(char (&to)[Size], const char *format, Arguments... arguments)
+template <size_t Size>
+__attribute__((format(printf, 2, 3))) inline int sprintf_s(char (&to)[Size], const char *format, ...)
 {
-    return sprintf_s(to, Size, format, arguments...);
+    va_list arguments;
+    int length;
+
+    va_start(arguments, format);
+    length = vsprintf_s(to, Size, format, arguments);
+    va_end(arguments);
+    return length;
 }
 #endif
 

@@ -48,10 +48,14 @@ union tcpentry_un {
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 typedef struct in_addr IN_ADDR, *PIN_ADDR, *LPIN_ADDR;
-typedef struct in6_addr IN6_ADDR, *PIN6_ADDR, *LPIN6_ADDR;
+#ifndef TCPENTRY_TCPMIB_H /* which has it, too, for programs without this folder */
+typedef struct in6_addr IN6_ADDR, *PIN6_ADDR;
+#endif
+typedef IN6_ADDR *LPIN6_ADDR;
 typedef struct sockaddr SOCKADDR, *PSOCKADDR, *LPSOCKADDR;
 typedef struct sockaddr_in SOCKADDR_IN, *PSOCKADDR_IN, *LPSOCKADDR_IN;
 typedef struct sockaddr_in6 SOCKADDR_IN6, *PSOCKADDR_IN6, *LPSOCKADDR_IN6;
@@ -128,6 +132,7 @@ static inline void WSASetLastError(int code)
 extern "C" {
 #endif
 int tcpentry_close(int descriptor) __asm__("close");
+int tcpentry_ioctl(int descriptor, unsigned long command, ...) __asm__("ioctl");
 #ifdef __cplusplus
 }
 #endif
@@ -136,6 +141,64 @@ static inline int closesocket(SOCKET socket)
 {
     return tcpentry_close(socket);
 }
+
+/* FIONBIO and FIONREAD, whose argument has 32 bits for the system. */
+static inline int ioctlsocket(SOCKET socket, long command, u_long *argument)
+{
+    int number = *argument != 0;
+    int result;
+
+    if ((unsigned long)command != FIONBIO && (unsigned long)command != FIONREAD) {
+        errno = EINVAL;
+        return SOCKET_ERROR;
+    }
+    result = tcpentry_ioctl(socket, (unsigned long)command, &number);
+    if (result == 0 && (unsigned long)command == FIONREAD)
+        *argument = (u_long)number;
+    return result;
+}
+
+#ifdef __cplusplus
+/*
+ * The length of an address is an int on Windows. These are chosen for a pointer to one only: a socklen_t and NULL go to
+ * the system's functions as ever.
+ */
+template <typename Length> struct tcpentry_int;
+template <> struct tcpentry_int<int> {
+    typedef int type;
+};
+
+template <typename Length>
+inline typename tcpentry_int<Length>::type getsockname(int socket, struct sockaddr *address, Length *length)
+{
+    return getsockname(socket, address, (socklen_t *)length);
+}
+
+template <typename Length>
+inline typename tcpentry_int<Length>::type getpeername(int socket, struct sockaddr *address, Length *length)
+{
+    return getpeername(socket, address, (socklen_t *)length);
+}
+
+template <typename Length>
+inline typename tcpentry_int<Length>::type accept(int socket, struct sockaddr *address, Length *length)
+{
+    return accept(socket, address, (socklen_t *)length);
+}
+
+template <typename Length>
+inline typename tcpentry_int<Length>::type getsockopt(int socket, int level, int name, void *value, Length *length)
+{
+    return getsockopt(socket, level, name, value, (socklen_t *)length);
+}
+
+template <typename Length>
+inline typename tcpentry_int<Length>::type recvfrom(int socket, void *buffer, size_t size, int flags,
+                                                    struct sockaddr *address, Length *length)
+{
+    return (int)recvfrom(socket, buffer, size, flags, address, (socklen_t *)length);
+}
+#endif
 
 /* Addresses as text. The family may also be Windows's number of AF_INET6. */
 

@@ -13,11 +13,12 @@ use crate::worlds::works;
 const SPELLINGS: &str = include_str!("../../spellings/headers");
 
 /// The dialects, narrow and wide.
-const DIALECTS: [&str; 8] = [
+const DIALECTS: [&str; 9] = [
     "gcc -x c -std=gnu99",
     "gcc -x c -std=gnu11",
     "gcc -x c -std=gnu17 -DUNICODE",
     "gcc -x c -fshort-wchar -DUNICODE -D_UNICODE",
+    "g++ -x c++ -std=gnu++98",
     "g++ -x c++ -std=c++11",
     "g++ -x c++ -std=c++17",
     "g++ -x c++ -std=c++20",
@@ -143,7 +144,14 @@ fn they_compile_with_clang() {
     if !client::is_in_path("clang") {
         skip!("no clang (Debian package clang)");
     }
-    compile_with(&["clang", "clang -DUNICODE", "clang -x c++ -std=c++17"]);
+    compile_with(&[
+        "clang",
+        "clang -std=gnu89",
+        "clang -std=gnu99",
+        "clang -DUNICODE",
+        "clang -x c++ -std=gnu++98",
+        "clang -x c++ -std=c++17",
+    ]);
 }
 
 fn compile_with(dialects: &[&str]) {
@@ -197,16 +205,18 @@ fn each_part_does_what_it_does_on_windows() {
     const WRITTEN: &str = "narrow first\n\
         w\u{e9}\u{20ac}|   right|left    |cu|narrow|narrow|wide|c\n\
         -1     2 ff  | 3 1099511627776 1 0a    7 % 1.50\n\
-        (null)\n";
+        (null)\na line\ntwo texts\n";
     for dialect in [
         "gcc -x c -fsanitize=address,undefined",
         "gcc -x c -O2 -DUNICODE",
         "g++ -x c++ -std=c++20",
         "g++ -x c++ -O2 -D_UNICODE",
     ] {
-        let Run { code, out, err } = program(dialect, "parts.c").run(&["\u{e9}"]);
-        assert_eq!((code, &*err), (0, ""), "{dialect}");
-        assert_eq!(out, WRITTEN, "{dialect}");
+        isolated(move || {
+            let Run { code, out, err } = program(dialect, "parts.c").run(&["\u{e9}"]);
+            assert_eq!((code, &*err), (0, ""), "{dialect}");
+            assert_eq!(out, WRITTEN, "{dialect}");
+        });
     }
 }
 

@@ -53,6 +53,10 @@ static void allocated_table(void)
 
 static void messages(void)
 {
+    /* All that the headers define. */
+    const DWORD codes[] = {0, 1, 2, 4, 5, 6, 8, 13, 14, 18, 24, 31, 50, 87, 120, 122, 126, 127, 170, 232, 234, 299, 317,
+                           1168, 1784};
+    size_t i;
     TCHAR text[512], *allocated = NULL;
     DWORD flags = FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS;
     DWORD length = FormatMessage(flags, NULL, ERROR_INVALID_PARAMETER, 0, text, ARRAYSIZE(text), NULL);
@@ -68,6 +72,11 @@ static void messages(void)
     CHECK(length > 1 && text[length - 1] == _T(' '));
     CHECK(FormatMessage(flags, NULL, 12345, 0, text, ARRAYSIZE(text), NULL) == 0);
     CHECK(GetLastError() == ERROR_MR_MID_NOT_FOUND);
+    allocated = text;
+    CHECK(FormatMessage(flags | FORMAT_MESSAGE_ALLOCATE_BUFFER, NULL, 12345, 0, (LPTSTR)&allocated, 0, NULL) == 0);
+    CHECK(allocated == NULL && LocalFree(allocated) == NULL);
+    for (i = 0; i < ARRAYSIZE(codes); i++)
+        CHECK(FormatMessage(flags, NULL, codes[i], 0, text, ARRAYSIZE(text), NULL) > 2 && text[0] != 0);
 }
 
 static void *other_thread(void *nothing)
@@ -111,6 +120,44 @@ static void addresses(void)
     CHECK(closesocket(socket_) == SOCKET_ERROR && WSAGetLastError() == EBADF);
 }
 
+/* C++ takes int for the length of an address, C warns of it. */
+static void sockets(void)
+{
+#ifdef __cplusplus
+    typedef int LENGTH;
+#else
+    typedef socklen_t LENGTH;
+#endif
+    SOCKADDR_IN address, other;
+    LENGTH length = sizeof(address);
+    socklen_t systems = sizeof(address);
+    int type = 0;
+    u_long number = 1;
+    char byte;
+    SOCKET listener = socket(AF_INET, SOCK_STREAM, 0), near_end = socket(AF_INET, SOCK_STREAM, 0), far_end;
+
+    ZeroMemory(&address, sizeof(address));
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CHECK(bind(listener, (SOCKADDR *)&address, sizeof(address)) == 0 && listen(listener, 2) == 0);
+    CHECK(getsockname(listener, (SOCKADDR *)&address, &length) == 0 && length == sizeof(address));
+    CHECK(getsockname(listener, (SOCKADDR *)&address, &systems) == 0 && address.sin_port != 0);
+    CHECK(connect(near_end, (SOCKADDR *)&address, sizeof(address)) == 0);
+    far_end = accept(listener, (SOCKADDR *)&other, &length);
+    CHECK(far_end != INVALID_SOCKET && getpeername(near_end, (SOCKADDR *)&other, &length) == 0);
+    CHECK(other.sin_port == address.sin_port);
+    length = sizeof(type);
+    CHECK(getsockopt(far_end, SOL_SOCKET, SO_TYPE, (char *)&type, &length) == 0 && type == SOCK_STREAM);
+    CHECK(ioctlsocket(far_end, FIONBIO, &number) == 0);
+    length = sizeof(other);
+    CHECK(recvfrom(far_end, &byte, 1, 0, (SOCKADDR *)&other, &length) == -1 && WSAGetLastError() == WSAEWOULDBLOCK);
+    CHECK(ioctlsocket(far_end, FIONREAD, &number) == 0 && number == 0);
+    number = 1;
+    CHECK(ioctlsocket(listener, FIONBIO, &number) == 0 && accept(listener, NULL, NULL) == INVALID_SOCKET);
+    CHECK(ioctlsocket(far_end, 1, &number) == SOCKET_ERROR && closesocket(far_end) == 0);
+    CHECK(closesocket(near_end) == 0 && closesocket(listener) == 0);
+}
+
 static void texts(void)
 {
     char to[6];
@@ -128,25 +175,42 @@ static void texts(void)
 #endif
 }
 
+static void texts_of_either_kind(void)
+{
+    TCHAR to[6];
+
+    CHECK(_stprintf(to, _T("%d%c"), 12, _T('x')) == 3 && _tcscmp(to, _T("12x")) == 0);
+    CHECK(_stprintf_s(to, 6, _T("%d"), 123456) == -1 && to[0] == 0);
+    _tcscpy(to, _T("ab"));
+    _tcscat(to, _T("C"));
+    CHECK(_tcsicmp(to, _T("aBc")) == 0 && _tcslen(_tcsncpy(to, _T("xy"), 5)) == 2);
+    CHECK(_tcscpy_s(to, 6, _T("12345")) == 0 && _tcscat_s(to, 6, _T("6")) == ERANGE && to[0] == 0);
+    CHECK(_wcsicmp(L"Ab", L"aB") == 0);
+}
+
 static void libraries(void)
 {
     typedef DWORD(WINAPI * SetTcpEntryType)(PMIB_TCPROW);
     const char *const names[] = {"iphlpapi.dll", "Iphlpapi.dll", "IPHLPAPI.DLL", "iphlpapi", "IPHlpAPI"};
     MIB_TCPROW row;
+    HMODULE library;
     size_t i;
 
     ZeroMemory(&row, sizeof(row));
     for (i = 0; i < _countof(names); i++) {
-        HMODULE library = LoadLibraryA(names[i]);
         SetTcpEntryType function;
 
+        library = LoadLibraryA(names[i]);
         CHECK(library != NULL);
         function = (SetTcpEntryType)GetProcAddress(library, "SetTcpEntry");
         CHECK(function != NULL && function(&row) == ERROR_INVALID_PARAMETER);
         CHECK(GetProcAddress(library, "NoSuchFunction") == NULL && GetLastError() == ERROR_PROC_NOT_FOUND);
         CHECK(FreeLibrary(library));
     }
-    CHECK(LoadLibraryA("nosuch.dll") == NULL && GetLastError() == ERROR_MOD_NOT_FOUND);
+    CHECK(GetModuleHandle(NULL) != NULL && GetModuleHandle(_T("nosuch.dll")) == NULL);
+    library = LoadLibrary(_T("iphlpapi.dll"));
+    CHECK(library != NULL && GetModuleHandle(_T("iphlpapi.dll")) == library && FreeLibrary(library));
+    CHECK(LoadLibrary(_T("nosuch.dll")) == NULL && GetLastError() == ERROR_MOD_NOT_FOUND);
 }
 
 static void processes(void)
@@ -163,6 +227,7 @@ static void processes(void)
     CHECK(GetModuleBaseName(process, NULL, base, MAX_PATH) == 7 && _tcscmp(base, _T("parts.c")) == 0);
     size = 7;
     CHECK(!QueryFullProcessImageName(process, 0, path, &size) && GetLastError() == ERROR_INSUFFICIENT_BUFFER);
+    CHECK(GetModuleBaseName(GetCurrentProcess(), NULL, base, MAX_PATH) == 7 && CloseHandle(GetCurrentProcess()));
     CHECK(CloseHandle(process) && !CloseHandle(NULL) && GetLastError() == ERROR_INVALID_HANDLE);
     CHECK(OpenProcess(PROCESS_QUERY_INFORMATION, FALSE, 0) == NULL && GetLastError() == ERROR_INVALID_PARAMETER);
 
@@ -192,21 +257,35 @@ static void wide_output(void)
     wprintf(L"%d %5u %-4x| %lu %I64u %zu %02x %*d %% %.2f\n", -1, 2u, 255, 3u, (ULONGLONG)1 << 40, sizeof(char), 10, 4, 7,
             1.5);
     fwprintf(stdout, L"%s\n", (wchar_t *)NULL);
+    _putts(_T("a line"));
+    _fputts(_T("two "), stdout);
+    fputws(L"texts\n", stdout);
 }
 
-int _tmain(int argc, TCHAR *argv[])
+/* The environment, in characters of the same kind as the arguments. */
+static void environment(TCHAR *const *envp)
+{
+    while (*envp != NULL && _tcsncmp(*envp, _T("LD_LIBRARY_PATH="), 16) != 0)
+        envp++;
+    CHECK(*envp != NULL);
+}
+
+int _tmain(int argc, TCHAR *argv[], TCHAR *envp[])
 {
     WSADATA data;
     ULONGLONG before = GetTickCount64();
 
     CHECK(WSAStartup(MAKEWORD(2, 2), &data) == 0 && data.wVersion == 0x202 && WSACleanup() == 0);
     CHECK(argc == 2 && _tcslen(argv[1]) == (sizeof(TCHAR) == 1 ? 2 : 1));
+    environment(envp);
     memory();
     allocated_table();
     messages();
     last_error();
     addresses();
+    sockets();
     texts();
+    texts_of_either_kind();
     libraries();
     processes();
     wide_output();
