@@ -25,7 +25,11 @@ pub(crate) enum Failure {
     /// No process holds it: an orphan, TIME_WAIT, a connection not yet accepted.
     NoDescriptor,
     /// No process that can be looked into holds it.
-    NotFound { hidden: Vec<Process> },
+    NotFound {
+        hidden: Vec<Process>,
+        /// One was found, and held another file by the time it was asked.
+        has_moved: bool,
+    },
     /// Its holder may not be borrowed from.
     Refused { holder: Process },
     /// The lent descriptor can't be given back: see [`NotLent::Stuck`].
@@ -43,7 +47,7 @@ impl Failure {
     pub(crate) fn no_reset(&self) -> NoReset {
         match self {
             Self::NoDescriptor => NoReset::NoHolder,
-            Self::NotFound { hidden } if hidden.is_empty() => NoReset::NoHolder,
+            Self::NotFound { hidden, .. } if hidden.is_empty() => NoReset::NoHolder,
             Self::NotFound { .. }
             | Self::Refused { .. }
             | Self::Stuck { .. }
@@ -61,27 +65,17 @@ pub(crate) fn borrow<'l>(
     lender: &'l mut Lender,
 ) -> Result<Borrowed<'l>, Failure> {
     let inode = connection.inode.ok_or(Failure::NoDescriptor)?;
-    let mut moves = 0;
     loop {
-        let mut has_moved = false;
-        match borrow_by(connection, inode, source, lender, &mut has_moved) {
+        match borrow_by(connection, inode, source, lender) {
             // Among those who hide it another look would not find it either.
-            Err(Failure::NotFound { hidden })
+            Err(Failure::NotFound { hidden, .. })
                 if (hidden.is_empty() || is_own(connection) || sees_by_right())
                     && source.renew() => {}
-            // It was passed on, or has another number, since its holder was found.
-            Err(Failure::NotFound { .. }) if has_moved && moves < MOST_MOVES => {
-                moves += 1;
-                source.forget();
-            }
             Ok(()) => return Ok(lender.borrowed()),
             Err(failure) => return Err(failure),
         }
     }
 }
-
-/// The number of times that a descriptor is searched for anew because it was not where it had been found.
-const MOST_MOVES: u32 = 3;
 
 fn is_own(connection: &Connection) -> bool {
     connection.uid == rustix::process::geteuid().as_raw()
@@ -92,17 +86,17 @@ fn borrow_by(
     inode: Inode,
     source: &mut HolderSource,
     lender: &mut Lender,
-    has_moved: &mut bool,
 ) -> Result<(), Failure> {
     let mut failure = None;
+    let mut has_moved = false;
     let mut hidden = Vec::new();
     let tried = source.each(inode, &mut hidden, |holder| {
         match lender.borrow(holder, connection, inode) {
             Ok(true) => return ControlFlow::Break(()),
             // Another file under the same number by now.
-            Ok(false) => *has_moved = true,
+            Ok(false) => has_moved = true,
             Err(not_lent) => {
-                *has_moved |= matches!(not_lent, NotLent::Refused(Errno::BADF));
+                has_moved |= matches!(not_lent, NotLent::Refused(Errno::BADF));
                 failure = refusal(holder, not_lent).or(failure.take());
             }
         }
@@ -110,7 +104,7 @@ fn borrow_by(
     });
     match tried {
         Ok(Some(())) => Ok(()),
-        Ok(None) => Err(failure.unwrap_or(Failure::NotFound { hidden })),
+        Ok(None) => Err(failure.unwrap_or(Failure::NotFound { hidden, has_moved })),
         Err(errno) => Err(Failure::Os {
             doing: "look through /proc",
             errno,

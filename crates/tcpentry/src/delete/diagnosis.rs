@@ -261,7 +261,7 @@ fn reason_of(failure: &Failure) -> Option<Reason> {
 fn is_a_matter_of_rights(connection: &Connection, failure: &Failure) -> bool {
     match failure {
         Failure::Refused { .. } | Failure::Stuck { .. } | Failure::OfSuchUser { .. } => true,
-        Failure::NotFound { hidden } => {
+        Failure::NotFound { hidden, .. } => {
             (!hidden.is_empty() || is_invisible(connection)) && !sees_by_right()
         }
         Failure::NoDescriptor | Failure::Unavailable | Failure::Os { .. } => false,
@@ -282,7 +282,7 @@ fn diagnose(connection: &Connection, failure: &Failure, fallback: Fallback) -> (
             format!("no process holds this {} socket", connection.state),
             right.to_owned(),
         ),
-        Failure::NotFound { hidden } => diagnose_not_found(connection, hidden, fallback),
+        Failure::NotFound { hidden, .. } => diagnose_not_found(connection, hidden, fallback),
         Failure::Refused { holder } => (
             format!("you are not permitted to borrow from {}", describe(*holder)),
             fallback.allowed_to_borrow(PtraceScope::read()).to_owned(),

@@ -563,14 +563,30 @@ impl<'t> Deleter<'t> {
         connection: &Connection,
         fallback: Fallback,
     ) -> Result<Ending, Error> {
-        let failure = match borrow::borrow(connection, &mut self.holders, lender) {
-            Ok(borrowed) => return self.disconnect(borrowed, connection, fallback),
-            Err(failure) => failure,
+        let mut moves = 0;
+        let failure = loop {
+            let failure = match borrow::borrow(connection, &mut self.holders, lender) {
+                Ok(borrowed) => return self.disconnect(borrowed, connection, fallback),
+                Err(failure) => failure,
+            };
+            // What has ended meanwhile is held by nobody, and nobody is to blame for it.
+            let Some(now) = self.current(connection, Missed::No)? else {
+                return Err(self.lookup.missing());
+            };
+            let has_moved = matches!(
+                failure,
+                borrow::Failure::NotFound {
+                    has_moved: true,
+                    ..
+                }
+            );
+            if !has_moved || now.inode != connection.inode || moves == MOST_MOVES {
+                break failure;
+            }
+            // It was passed on, or has got another number.
+            moves += 1;
+            self.holders.forget();
         };
-        // What has ended meanwhile is held by nobody, and nobody is to blame for it.
-        if self.current(connection, Missed::No)?.is_none() {
-            return Err(self.lookup.missing());
-        }
         if !self.is_held_by_nobody(fallback, &failure) {
             return Err(fallback.not_borrowed(connection, &failure));
         }
@@ -765,6 +781,9 @@ fn names(connection: &Connection) -> impl Iterator<Item = Pair> + use<> {
 const EVALUATIONS: usize = 3;
 /// A group of 64 listeners misses one of them this often with a chance of 1e-28.
 const LISTENER_ATTEMPTS: u16 = 4096;
+
+/// The number of times that a descriptor is searched for anew because it was not where it had been found.
+const MOST_MOVES: u32 = 3;
 
 #[cfg(test)]
 mod tests;

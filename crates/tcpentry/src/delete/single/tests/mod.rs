@@ -301,7 +301,10 @@ fn more_rights_are_advised_only_where_they_help() {
         let error = fallback.not_borrowed(&connection, &failure);
         error.hint().unwrap().to_owned()
     };
-    let not_found = || Failure::NotFound { hidden: vec![] };
+    let not_found = || Failure::NotFound {
+        hidden: vec![],
+        has_moved: false,
+    };
     for why in [
         Fallback::Asked,
         Fallback::NoDestroy,
