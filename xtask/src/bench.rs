@@ -7,6 +7,9 @@ use crate::namespace::Namespace;
 
 /// Builds and runs the benchmark; the arguments are those of the harness.
 pub(crate) fn run(words: &[&str]) -> Result<()> {
+    if let Some((&"tables", rest)) = words.split_first() {
+        return service(&[&["--only", "tables"], rest].concat());
+    }
     for (name, purpose) in [
         ("ip", "routes the fixture"),
         ("ss", "is what is compared with"),

@@ -112,14 +112,15 @@ cargo xtask COMMAND
                     Measure the program against ss and against the kernel's floor, in a network
                     namespace of its own; write results.json (to target/bench).
                     A million sockets take 20 minutes and 6 GB
+  bench tables [--sockets N] [--rounds N]
+                    Measure the C library's table with owners beside psutil and ss: half of so many sockets
   spread [--connections N] [--over SECONDS]
                     Spread the deletion of real connections over two minutes, in a network namespace of
                     its own, and print a chart of the times at which their peers see it
   service [--sockets N] [--namespaces N] [--rounds N] [--only ban|guard|top|tables]
                     Measure `tcpentry ban` across many network namespaces, `tcpentry guard run` beside
                     a large table (from an event to the last deletion, a round of `every`, idle), and
-                    `tcpentry top` of one (keys, refreshes, memory), and the C library's table with
-                    owners beside psutil and ss
+                    `tcpentry top` of one (keys, refreshes, memory), and what `bench tables` does
   soak [--minutes N] [--ports N] [--owners N] [--deleters N] [--seed N]
                     Open and close connections on few tuples while library, C library and program
                     delete them, in a network namespace of its own; fail if what was asked, what
