@@ -168,9 +168,10 @@ fn where_proc_shows_less_nobody_is_ruled_out() {
         let program = Program::new("hidepid");
         let listener = tcp::listen(tcp::loopback(0));
         let port = listener.local_addr().unwrap().port();
-        let mine = Held::by(&listener, "same-one", Some(User::new(CALLER)));
-        let theirs = [(); 2].map(|()| Held::by(&listener, "other-one", None));
-        let words = |way: &str| format!("delete {way} process same-one dport = :{port}");
+        // Another test's process of that name would be one that may hold it.
+        let mine = Held::by(&listener, "less-one", Some(User::new(CALLER)));
+        let theirs = [(); 2].map(|()| Held::by(&listener, "less-other", None));
+        let words = |way: &str| format!("delete {way} process less-one dport = :{port}");
         // Names are visible to all: it is called otherwise.
         let seen = program.run("", ",+net_admin", &words("-n --yes"));
         assert_eq!(
@@ -215,7 +216,7 @@ fn where_no_process_can_be_started_that_is_the_reason() {
         let program = Program::new("nproc");
         let listener = tcp::listen(tcp::loopback(0));
         let port = listener.local_addr().unwrap().port();
-        let mine = Held::by(&listener, "same-one", Some(User::new(CALLER)));
+        let mine = Held::by(&listener, "start-one", Some(User::new(CALLER)));
         let client = mine.server.peer_addr().unwrap();
         for words in [
             format!("delete --yes dport = :{port}"),
@@ -249,7 +250,7 @@ fn a_mark_that_is_not_shown_may_be_any() {
         let listener = tcp::listen(tcp::loopback(0));
         let port = listener.local_addr().unwrap().port();
         let caller = Some(User::new(CALLER));
-        let mine = [(); 2].map(|()| Held::by(&listener, "same-one", caller));
+        let mine = [(); 2].map(|()| Held::by(&listener, "mark-one", caller));
         for way in WAYS {
             for filter in ["fwmark = 7", "not fwmark = 7"] {
                 let words = format!("delete {way} {filter} dport = :{port}");
@@ -278,8 +279,8 @@ fn a_hidden_owners_cgroup_may_be_any() {
         let program = Program::new("cgroups");
         let listener = tcp::listen(tcp::loopback(0));
         let port = listener.local_addr().unwrap().port();
-        let mine = Held::by(&listener, "same-one", Some(User::new(CALLER)));
-        let theirs = [(); 2].map(|()| Held::by(&listener, "other-one", None));
+        let mine = Held::by(&listener, "group-one", Some(User::new(CALLER)));
+        let theirs = [(); 2].map(|()| Held::by(&listener, "group-other", None));
         // Where no hierarchy is mounted the owner's cgroup decides.
         let before = "mount -t tmpfs none /sys";
         for way in WAYS {
