@@ -18,10 +18,8 @@ pub unsafe extern "C" fn GetOwnerModuleFromTcpEntry(
     buffer: *mut c_void,
     size: *mut Dword,
 ) -> Dword {
-    // SAFETY: the caller gives NULL or a row, which is copied here.
-    let owner = unsafe { read(row) }.map(RowOwner::from);
-    // SAFETY: the caller vouches for the buffer and its size.
-    unsafe { get_module(owner, class, buffer, size) }
+    // SAFETY: the caller vouches for the row, and for the buffer and its size.
+    unsafe { get_module(row, class, buffer, size) }
 }
 
 /// Describes the owner of an IPv6 row: `GetOwnerModuleFromTcp6Entry(3)`.
@@ -32,10 +30,8 @@ pub unsafe extern "C" fn GetOwnerModuleFromTcp6Entry(
     buffer: *mut c_void,
     size: *mut Dword,
 ) -> Dword {
-    // SAFETY: the caller gives NULL or a row, which is copied here.
-    let owner = unsafe { read(row) }.map(RowOwner::from);
-    // SAFETY: the caller vouches for the buffer and its size.
-    unsafe { get_module(owner, class, buffer, size) }
+    // SAFETY: the caller vouches for the row, and for the buffer and its size.
+    unsafe { get_module(row, class, buffer, size) }
 }
 
 /// Describes the owner of an IPv4 row of UDP: `GetOwnerModuleFromUdpEntry(3)`.
@@ -46,10 +42,8 @@ pub unsafe extern "C" fn GetOwnerModuleFromUdpEntry(
     buffer: *mut c_void,
     size: *mut Dword,
 ) -> Dword {
-    // SAFETY: the caller gives NULL or a row, which is copied here.
-    let owner = unsafe { read(row) }.map(RowOwner::from);
-    // SAFETY: the caller vouches for the buffer and its size.
-    unsafe { get_module(owner, class, buffer, size) }
+    // SAFETY: the caller vouches for the row, and for the buffer and its size.
+    unsafe { get_module(row, class, buffer, size) }
 }
 
 /// Describes the owner of an IPv6 row of UDP: `GetOwnerModuleFromUdp6Entry(3)`.
@@ -60,24 +54,24 @@ pub unsafe extern "C" fn GetOwnerModuleFromUdp6Entry(
     buffer: *mut c_void,
     size: *mut Dword,
 ) -> Dword {
-    // SAFETY: the caller gives NULL or a row, which is copied here.
-    let owner = unsafe { read(row) }.map(RowOwner::from);
-    // SAFETY: the caller vouches for the buffer and its size.
-    unsafe { get_module(owner, class, buffer, size) }
+    // SAFETY: the caller vouches for the row, and for the buffer and its size.
+    unsafe { get_module(row, class, buffer, size) }
 }
 
-/// Fills a caller's buffer with the module of a process.
+/// Fills a caller's buffer with the module of the process that owns a row.
 ///
 /// # Safety
-/// `size` must be NULL or point to a number, and `buffer` be NULL or have that many bytes of room.
-unsafe fn get_module(
-    owner: Option<RowOwner>,
+/// `row` must be NULL or point to a row, `size` must be NULL or point to a number, and `buffer` be NULL or have that many bytes of room.
+unsafe fn get_module<R: Copy + Into<RowOwner>>(
+    row: *const R,
     class: c_int,
     buffer: *mut c_void,
     size: *mut Dword,
 ) -> Dword {
     const BASIC: c_int = 0;
-    let Some(owner) = owner.filter(|_| class == BASIC) else {
+    // SAFETY: the caller gives NULL or a row, which is copied here.
+    let row = unsafe { read(row) };
+    let Some(owner) = row.filter(|_| class == BASIC).map(R::into) else {
         return Code::INVALID_PARAMETER.0;
     };
     let image = || {

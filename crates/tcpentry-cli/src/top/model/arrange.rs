@@ -54,29 +54,16 @@ impl Sorter {
     /// Returns all rows, those that are known in their last order.
     fn nearly(&self, frame: &Frame) -> Vec<u32> {
         let count = u32::try_from(frame.rows.len()).expect("a table has no 2^32 sockets");
+        let known = match frame.serial.checked_sub(self.serial) {
+            Some(0) => self.order.clone(),
+            Some(1) => frame.moved(&self.order),
+            _ => Vec::new(),
+        };
         let mut is_placed = vec![false; frame.rows.len()];
-        let mut order = Vec::with_capacity(frame.rows.len());
-        let mut place_now = Vec::new();
-        if frame.serial == self.serial + 1 {
-            place_now.resize(self.order.len(), None);
-            for (place, before) in (0..count).zip(&frame.places_before) {
-                let now = before.and_then(|before| place_now.get_mut(before as usize));
-                if let Some(now) = now {
-                    *now = Some(place);
-                }
-            }
+        for place in &known {
+            is_placed[*place as usize] = true;
         }
-        for before in &self.order {
-            let now = if frame.serial == self.serial {
-                Some(*before)
-            } else {
-                place_now.get(*before as usize).copied().flatten()
-            };
-            if let Some(now) = now {
-                is_placed[now as usize] = true;
-                order.push(now);
-            }
-        }
+        let mut order = known;
         order.extend((0..count).filter(|place| !is_placed[*place as usize]));
         order
     }

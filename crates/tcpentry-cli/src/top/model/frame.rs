@@ -50,6 +50,24 @@ impl Frame {
         self.present < self.rows.len()
     }
 
+    /// Returns the places that rows of the frame before have here, in their order, without those that are gone.
+    pub(super) fn moved(&self, before: &[u32]) -> Vec<u32> {
+        let places = (0..).zip(&self.places_before);
+        let known = places.filter_map(|(now, before)| Some(((*before)?, now)));
+        let mut now = Vec::new();
+        for (before, place) in known {
+            let before = before as usize;
+            if now.len() <= before {
+                now.resize(before + 1, None);
+            }
+            now[before] = Some(place);
+        }
+        let places = before.iter();
+        places
+            .filter_map(|place| *now.get(*place as usize)?)
+            .collect()
+    }
+
     /// Returns the frame after this one, made of newly read rows. Duplicates, which a dump may contain, are removed.
     pub(crate) fn followed_by(&self, mut rows: Vec<Row>, baseline: Baseline, now: Instant) -> Self {
         let is_first = self.serial == 0;

@@ -61,6 +61,8 @@ impl Worker {
         let frame = self.frame_before.take().and_then(Arc::into_inner);
         let mut rows = frame.map(|frame| frame.rows).unwrap_or_default();
         rows.clear();
+        // A table that was much larger gives its memory back.
+        rows.shrink_to(2 * self.frame.rows.len());
         rows
     }
 
