@@ -120,12 +120,26 @@ impl Sources {
     }
 
     fn read_addresses(&mut self, now: Instant, heard: &mut Heard) {
+        let first = self.gone.len();
         self.hear_addresses(now, heard);
         let due = self.gone.partition_point(|gone| gone.due <= now);
-        if due == 0 {
-            return;
+        if due > 0 {
+            self.read_gone(due, now, heard);
         }
+        let leaving = self.gone.range(first.saturating_sub(due)..);
+        let leaving = leaving.filter_map(|gone| Some((gone.address, gone.device.clone()?)));
+        let leaving: Vec<_> = leaving.collect();
+        if !leaving.is_empty() {
+            // Before it is taken that they are this host's.
+            self.read_host(heard);
+            heard.events.push(Event::AddressesLeaving(leaving));
+        }
+    }
+
+    /// Decides by the addresses that this host has now what has become of so many that have left a device.
+    fn read_gone(&mut self, due: usize, now: Instant, heard: &mut Heard) {
         let mut gone: Vec<_> = self.gone.drain(..due).collect();
+        let mut stayed: Vec<_> = gone.iter().map(|gone| gone.address).collect();
         let host = HostAddresses::read();
         // One that has come back and left again is on its way again.
         self.hear_addresses(now, heard);
@@ -145,6 +159,8 @@ impl Sources {
                 gone.clear();
             }
         }
+        let left: HashSet<_> = gone.iter().map(|gone| gone.address).collect();
+        stayed.retain(|address| !left.contains(address) && !leaving.contains(address));
         let (mut removed, mut missing) = (Vec::new(), Vec::new());
         for GoneAddress {
             address, device, ..
@@ -160,6 +176,9 @@ impl Sources {
         }
         if !missing.is_empty() {
             heard.events.push(Event::AddressesMissing(missing));
+        }
+        if !stayed.is_empty() {
+            heard.events.push(Event::AddressesStayed(stayed));
         }
     }
 

@@ -17,8 +17,12 @@ use crate::tables::sets::Sets;
 /// Event that the state hears.
 #[derive(Debug)]
 pub(crate) enum Event {
+    /// Addresses have left devices, and may be on their way to others.
+    AddressesLeaving(Vec<(IpAddr, String)>),
     /// Addresses have left the host, each from a device; they are on no other.
     AddressesRemoved(Vec<(IpAddr, String)>),
+    /// By addresses that have left devices nothing is ended.
+    AddressesStayed(Vec<IpAddr>),
     /// Local addresses of connections that were on no device at the start.
     AddressesMissing(Vec<IpAddr>),
     /// Elements of a set were added.

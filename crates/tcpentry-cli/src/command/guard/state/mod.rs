@@ -1,5 +1,6 @@
 //! Knowledge and decisions of the service: events in, commands out, without a system call. The time is passed in.
 
+mod ahead;
 pub(crate) mod elements;
 pub(crate) mod entry;
 mod event;
@@ -12,6 +13,7 @@ pub(crate) mod taken;
 #[cfg(test)]
 mod tests;
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -94,16 +96,22 @@ impl Guard {
             rules, never, log, ..
         } = self;
         match event {
+            Event::AddressesLeaving(leaving) => {
+                for rule in rules {
+                    let here = rule.rule.trigger.addresses_of(&leaving);
+                    rule.look_ahead(&here, never);
+                }
+            }
             Event::AddressesRemoved(removed) => {
                 for rule in rules {
-                    let Trigger::AddressRemoved { device } = &rule.rule.trigger else {
-                        continue;
-                    };
-                    let is_meant =
-                        |name: &str| device.as_deref().is_none_or(|it| matches_glob(it, name));
-                    let here = removed.iter().filter(|(_, name)| is_meant(name));
-                    let here: Vec<_> = here.map(|(address, _)| Prefix::from(*address)).collect();
+                    let here = rule.rule.trigger.addresses_of(&removed);
                     rule.take(&here, never, now, log);
+                    rule.settle_ahead(removed.iter().map(|(address, _)| *address));
+                }
+            }
+            Event::AddressesStayed(stayed) => {
+                for rule in rules {
+                    rule.settle_ahead(stayed.iter().copied());
                 }
             }
             Event::AddressesMissing(missing) => {
@@ -236,6 +244,18 @@ impl Guard {
 
     pub(crate) const fn is_dry_run(&self) -> bool {
         self.dry_run
+    }
+}
+
+impl Trigger {
+    /// Returns the addresses that left a device that it is about.
+    fn addresses_of(&self, removed: &[(IpAddr, String)]) -> Vec<Prefix> {
+        let Self::AddressRemoved { device } = self else {
+            return Vec::new();
+        };
+        let is_meant = |name: &str| device.as_deref().is_none_or(|it| matches_glob(it, name));
+        let here = removed.iter().filter(|(_, name)| is_meant(name));
+        here.map(|(address, _)| Prefix::from(*address)).collect()
     }
 }
 

@@ -10,6 +10,7 @@ use tcpentry::filter::{Prefix, PrefixSet};
 use tcpentry::watch::SetName;
 use tcpentry::{Connection, Outcome};
 
+use super::ahead::{AheadVerdict, LookAhead};
 use super::elements::Elements;
 use super::entry::{GuardEntry, Weight};
 use super::event::StateCommand;
@@ -57,6 +58,10 @@ pub(crate) struct RuleState {
     pending: BTreeSet<Prefix>,
     /// Prefixes that the look under way, or the round that came of it, is about.
     brought: Arc<PrefixSet>,
+    /// Addresses that may have left, and that no look was made for so far.
+    leaving: BTreeSet<Prefix>,
+    /// Set while the look under way is one in advance.
+    ahead: Option<LookAhead>,
     /// The time before which a look that failed is not made again.
     retry: Option<Instant>,
     /// The time of the next look without an event.
@@ -106,6 +111,8 @@ impl RuleState {
             name,
             pending: BTreeSet::new(),
             brought: Arc::default(),
+            leaving: BTreeSet::new(),
+            ahead: None,
             retry: None,
             round: 0,
             stage: RoundStage::Idle,
@@ -136,6 +143,7 @@ impl RuleState {
             is_paused: self.is_paused,
             round: self.round,
             stage: self.stage,
+            ahead: self.ahead,
             reported: self.reported,
             failures: self.failures,
             is_blind: self.is_blind,
@@ -161,6 +169,7 @@ impl RuleState {
             name: self.name,
             pending: self.pending,
             brought: self.brought,
+            leaving: self.leaving,
             retry: self.retry,
             next_look: self.next_look,
             matched: self.matched,
@@ -216,6 +225,31 @@ impl RuleState {
             [] => String::new(),
         };
         self.last_event = Some((now, text));
+    }
+
+    /// Takes note of addresses that have left a device, to look at once for what is deleted if they are on no other.
+    pub(crate) fn look_ahead(&mut self, leaving: &[Prefix], never: &Never) {
+        if !self.rule.enabled {
+            return;
+        }
+        if let Some(ahead) = &mut self.ahead {
+            ahead.leave(leaving);
+        }
+        // The look has to be made in the time that passes before it is certain.
+        if matches!(self.stage, RoundStage::Idle) && self.pending.is_empty() {
+            let taken = leaving.iter().filter_map(|it| never.take(*it).ok());
+            self.leaving.extend(taken.flatten());
+        }
+    }
+
+    /// Takes note that it is certain of these addresses whether they have left.
+    pub(crate) fn settle_ahead(&mut self, addresses: impl Iterator<Item = IpAddr>) {
+        for address in addresses.map(Prefix::from) {
+            self.leaving.remove(&address);
+            if let Some(ahead) = &mut self.ahead {
+                ahead.settle(address, self.pending.contains(&address));
+            }
+        }
     }
 
     /// Takes the addresses of a name, and what they make former where the rule is about it.
@@ -290,7 +324,7 @@ impl RuleState {
         self.take(&new, never, now, log);
     }
 
-    /// Takes what a look has found, and decides what of it is deleted.
+    /// Takes what a look has found.
     pub(crate) fn looked(
         &mut self,
         round: u64,
@@ -301,6 +335,20 @@ impl RuleState {
         if round != self.round || !matches!(self.stage, RoundStage::Looking) {
             return;
         }
+        if let Some(ahead) = &mut self.ahead {
+            ahead.keep(looked);
+        } else {
+            self.judge(looked, now, log);
+        }
+    }
+
+    /// Decides what of a look is deleted.
+    fn judge(
+        &mut self,
+        looked: Result<LookResult, LookFailure>,
+        now: Instant,
+        log: &mut Vec<GuardEntry>,
+    ) {
         let name = self.rule.name.clone();
         let say = |weight, text: String| GuardEntry::of_rule(weight, &name, text);
         self.counts.looks += 1;
@@ -344,10 +392,7 @@ impl RuleState {
             }
         }
         // Whatever comes of it, the look is over once nothing of it waits.
-        self.stage = RoundStage::Deleting {
-            waiting: VecDeque::new(),
-            in_flight: 0,
-        };
+        self.stage = RoundStage::over();
         let long = self.rule.matched_for.unwrap_or_default();
         let keys = looked.found.iter().map(FoundConnection::key);
         let is_due = self.matched.look(keys, now, long);
@@ -435,6 +480,7 @@ impl RuleState {
             // There are no looks in which anything could go on matching.
             self.matched = Matched::default();
         }
+        self.go_on_from_ahead(now, log);
         self.leave_taken_back(never, now, log);
         if let RoundStage::Deleting { waiting, in_flight } = &mut self.stage {
             if !may_look && !waiting.is_empty() {
@@ -476,7 +522,8 @@ impl RuleState {
         }
         let is_time = self.next_look.is_some_and(|next| next <= now);
         let has_event = !self.pending.is_empty() && self.retry.is_none_or(|retry| retry <= now);
-        if !is_time && !has_event {
+        let leaving = std::mem::take(&mut self.leaving);
+        if !is_time && !has_event && leaving.is_empty() {
             return;
         }
         self.retry = None;
@@ -489,13 +536,19 @@ impl RuleState {
         }
         let mut sets = Sets::new();
         if let Some(variable) = self.rule.trigger.variable() {
-            // What has expired, or has been taken back otherwise, meanwhile is not looked for.
-            let mut pending = std::mem::take(&mut self.pending);
-            pending.retain(|prefix| self.stands(*prefix));
-            if pending.is_empty() {
+            let brought = if has_event {
+                // What has expired, or has been taken back otherwise, meanwhile is not looked for.
+                let mut pending = std::mem::take(&mut self.pending);
+                pending.retain(|prefix| self.stands(*prefix));
+                pending
+            } else {
+                self.ahead = Some(LookAhead::of(leaving.iter().copied()));
+                leaving
+            };
+            if brought.is_empty() {
                 return;
             }
-            self.brought = Arc::new(pending.into_iter().collect());
+            self.brought = Arc::new(brought.into_iter().collect());
             sets.insert(variable.to_owned(), Arc::clone(&self.brought));
         }
         self.round += 1;
@@ -509,22 +562,53 @@ impl RuleState {
         });
     }
 
-    /// Leaves those at the head of a paced round alone whose turn has come, and by whose address none is to be ended any
-    /// more.
+    /// Judges what a look in advance has found, once it is certain of each of its addresses that it has left.
+    fn go_on_from_ahead(&mut self, now: Instant, log: &mut Vec<GuardEntry>) {
+        let verdict = match (&mut self.ahead, &self.stage) {
+            (Some(ahead), RoundStage::Looking) => ahead.verdict(),
+            _ => return,
+        };
+        let looked = match verdict {
+            AheadVerdict::Wait => return,
+            // Unless one of them has come back since that was certain.
+            AheadVerdict::Judge(looked)
+                if self.brought.iter().all(|it| self.pending.contains(&it)) =>
+            {
+                Some(looked)
+            }
+            AheadVerdict::Judge(_) | AheadVerdict::Drop => None,
+        };
+        self.ahead = None;
+        match looked {
+            Some(looked) => {
+                self.pending.retain(|it| !self.brought.contains_prefix(*it));
+                self.judge(looked, now, log);
+            }
+            // Those that have left for certain have a look of their own.
+            None => self.stage = RoundStage::over(),
+        }
+    }
+
+    /// Leaves those alone whose turn has come, and by whose address none is to be ended any more.
     fn leave_taken_back(&mut self, never: &Never, now: Instant, log: &mut Vec<GuardEntry>) {
-        let is_turn = self
-            .pacer
-            .as_ref()
-            .is_some_and(|it| it.delay(now).is_zero());
-        let mut left = 0;
-        while is_turn
-            && let RoundStage::Deleting { waiting, .. } = &self.stage
-            && let Some(next) = waiting.front()
-            && self.is_taken_back(&next.connection, never)
-            && let RoundStage::Deleting { waiting, .. } = &mut self.stage
-        {
-            waiting.pop_front();
-            left += 1;
+        let mut waiting = match &mut self.stage {
+            RoundStage::Deleting { waiting, .. } => std::mem::take(waiting),
+            _ => return,
+        };
+        let before = waiting.len();
+        match &self.pacer {
+            None => waiting.retain(|it| !self.is_taken_back(&it.connection, never)),
+            // Of a paced round only the next ones.
+            Some(pacer) if pacer.delay(now).is_zero() => {
+                let next = waiting.iter();
+                let left = next.take_while(|it| self.is_taken_back(&it.connection, never));
+                waiting.drain(..left.count());
+            }
+            Some(_) => {}
+        }
+        let left = before - waiting.len();
+        if let RoundStage::Deleting { waiting: place, .. } = &mut self.stage {
+            *place = waiting;
         }
         if left > 0 {
             let text = format!("no longer named: {left} of this round are left alone");
@@ -535,10 +619,12 @@ impl RuleState {
     /// Returns true if no address of a connection is named any more, by which the round has found it.
     fn is_taken_back(&self, found: &Connection, never: &Never) -> bool {
         let ends = [found.local(), found.peer()].map(|end| end.address().to_canonical());
-        let named = ends.into_iter().filter(|it| self.brought.contains(*it));
-        let named: Vec<_> = named.collect();
-        let stands = |it: &IpAddr| !never.has(*it) && self.stands(Prefix::from(*it));
-        !named.is_empty() && !named.iter().any(stands)
+        let mut named = ends
+            .into_iter()
+            .filter(|it| self.brought.contains(*it))
+            .peekable();
+        let stands = |it: IpAddr| !never.has(it) && self.stands(Prefix::from(it));
+        named.peek().is_some() && !named.any(stands)
     }
 
     /// Returns true while what an event has brought has neither expired nor been taken back.
@@ -592,6 +678,16 @@ impl RuleState {
     #[cfg(test)]
     pub(crate) fn matched_count(&self) -> usize {
         self.matched.len()
+    }
+}
+
+impl RoundStage {
+    /// Returns the stage of a round of which nothing waits.
+    const fn over() -> Self {
+        Self::Deleting {
+            waiting: VecDeque::new(),
+            in_flight: 0,
+        }
     }
 }
 

@@ -359,6 +359,129 @@ fn an_address_is_that_of_the_devices_that_are_meant() {
     assert_eq!(story.looks.len(), 4);
 }
 
+/// Addresses that leave, are certain to have left, and stay.
+fn leaving(addresses: &[&str]) -> Event {
+    Event::AddressesLeaving(of_device(addresses))
+}
+
+fn removed(addresses: &[&str]) -> Event {
+    Event::AddressesRemoved(of_device(addresses))
+}
+
+fn stayed(addresses: &[&str]) -> Event {
+    Event::AddressesStayed(addresses.iter().map(|it| it.parse().unwrap()).collect())
+}
+
+fn of_device(addresses: &[&str]) -> Vec<(std::net::IpAddr, String)> {
+    let addresses = addresses.iter();
+    addresses
+        .map(|it| (it.parse().unwrap(), "eth0".to_owned()))
+        .collect()
+}
+
+fn story_of_addresses(max: Option<u64>) -> Story {
+    let mut rule = rule("left", Trigger::AddressRemoved { device: None });
+    rule.max = max;
+    let mut story = Story::of(vec![rule]);
+    story.there = vec![1, 2];
+    story
+}
+
+#[test]
+fn an_address_that_leaves_is_looked_for_at_once_and_ends_nothing_before_that_is_certain() {
+    let mut story = story_of_addresses(None);
+    story.event(leaving(&["192.0.2.1"]));
+    assert_eq!((story.looks.len(), story.deleted.len()), (1, 0));
+    assert_eq!(story.guard.states()[0].counts.matched, 0);
+    story.event(removed(&["192.0.2.1"]));
+    // That look is enough.
+    assert_eq!((story.looks.len(), story.deleted.len()), (1, 2));
+    assert_eq!(story.forgotten, 1);
+    story.event(removed(&["192.0.2.1"]));
+    assert_eq!(story.looks.len(), 2);
+}
+
+#[test]
+fn an_address_that_stays_ends_nothing_and_is_not_spoken_of() {
+    // Neither is the fuse, by what an address has that is still here.
+    let mut story = story_of_addresses(Some(1));
+    story.event(leaving(&["192.0.2.1"]));
+    story.event(stayed(&["192.0.2.1"]));
+    assert_eq!((story.deleted.len(), story.forgotten), (0, 1));
+    assert_eq!(story.log, [""; 0]);
+    assert_eq!(story.guard.states()[0].counts.looks, 0);
+    assert!(story.guard.states()[0].last_event.is_none());
+    // It is not taken for the next.
+    story.event(removed(&["192.0.2.1"]));
+    assert_eq!(story.guard.states()[0].counts.fuse_blown, 1);
+}
+
+#[test]
+fn of_two_that_leave_only_the_one_that_stays_away_counts() {
+    let mut story = story_of_addresses(None);
+    story.event(leaving(&["192.0.2.1", "192.0.2.2"]));
+    story.event(stayed(&["192.0.2.2"]));
+    assert_eq!((story.looks.len(), story.deleted.len()), (1, 0));
+    story.event(removed(&["192.0.2.1"]));
+    assert_eq!(story.looks[1], ["192.0.2.1"]);
+    assert_eq!(story.deleted.len(), 2);
+}
+
+#[test]
+fn one_that_was_back_meanwhile_is_looked_for_again() {
+    let mut story = story_of_addresses(None);
+    story.event(leaving(&["192.0.2.1"]));
+    story.there.push(3);
+    story.event(leaving(&["192.0.2.1"]));
+    story.event(removed(&["192.0.2.1"]));
+    assert_eq!(story.deleted.len(), 3);
+}
+
+/// The address is back after it was certain that it had left, and before the look is over.
+#[test]
+fn one_that_comes_back_during_the_look_ends_nothing() {
+    let mut story = story_of_addresses(None);
+    let now = story.now;
+    story.guard.apply(leaving(&["192.0.2.1"]), now);
+    let look = story.guard.commands(now).pop().unwrap();
+    story.guard.apply(removed(&["192.0.2.1"]), now);
+    // As the addresses of the host are never taken, nor are these.
+    let rules = Rules {
+        rules: vec![rule("left", Trigger::AddressRemoved { device: None })],
+        never: [prefix("192.0.2.1")].into_iter().collect(),
+        metrics: None,
+    };
+    story.guard.reload(rules, now);
+    let looked = story.work(look).unwrap();
+    story.event(looked);
+    assert_eq!((story.deleted.len(), story.forgotten), (0, 1));
+}
+
+#[test]
+fn a_look_that_fails_in_advance_is_made_again() {
+    let mut story = story_of_addresses(None);
+    story.fails = Some(LookFailure {
+        reason: "no memory".to_owned(),
+        may_pass: true,
+    });
+    story.event(leaving(&["192.0.2.1"]));
+    assert_eq!(story.log, [""; 0]);
+    story.event(removed(&["192.0.2.1"]));
+    assert_eq!(story.log, ["no memory"]);
+    story.fails = None;
+    story.pass(SECOND * 2);
+    assert_eq!(story.deleted.len(), 2);
+}
+
+#[test]
+fn a_pause_also_holds_what_was_found_in_advance() {
+    let mut story = story_of_addresses(None);
+    story.event(leaving(&["192.0.2.1"]));
+    story.guard.pause(None, true);
+    story.event(removed(&["192.0.2.1"]));
+    assert_eq!(story.deleted.len(), 0);
+}
+
 #[test]
 fn bans_come_and_go_and_expire() {
     let mut story = Story::of(vec![rule("bans", Trigger::Ban)]);
