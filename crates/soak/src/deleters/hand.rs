@@ -1,6 +1,6 @@
 //! A deleter: the rows that it chooses, and its reports to the oracle.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
@@ -66,7 +66,7 @@ impl<'w> Hand<'w> {
         }
         let one_of = 2 + self.random.below(4);
         let begun = oracle.tick();
-        let mut some = Vec::new();
+        let (mut some, mut seen) = (Vec::new(), HashSet::new());
         for row in self
             .table
             .connections(&Query::in_states(states))
@@ -74,7 +74,8 @@ impl<'w> Hand<'w> {
         {
             let row = row.expect("the table can be listed");
             oracle.is_in_table(row.cookie.value(), begun, &row);
-            if self.random.one_in(one_of) {
+            // A dump of a busy table may show a socket twice, and who names it twice hears of it once.
+            if self.random.one_in(one_of) && seen.insert(row.cookie) {
                 some.push(row);
             }
         }

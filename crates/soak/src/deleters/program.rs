@@ -26,16 +26,16 @@ pub(super) fn act(hand: &mut Hand<'_>, how: How, program: &Path) {
             oracle.during(deleter, || {
                 hand.name(&rows);
                 let said = run(program, &["--id", "-"], &words.join("\n"));
+                if said.len() != rows.len() {
+                    let text = format!("{} lines for {} identities", said.len(), rows.len());
+                    oracle.record(By::Program, how, 0, &Report::Other(text));
+                }
                 for (row, line) in rows.iter().zip(&said) {
                     if line.cookie == Some(row.cookie.value()) {
                         hand.record(how, row, &line.report);
                     } else {
                         oracle.other(By::Program, how, &format!("{row} is reported as {line:?}"));
                     }
-                }
-                if said.len() != rows.len() {
-                    let text = format!("{} lines for {} identities", said.len(), rows.len());
-                    oracle.record(By::Program, how, 0, &Report::Other(text));
                 }
             });
         }
