@@ -30,6 +30,8 @@ pub(crate) struct Lender {
     child: Option<Child>,
     /// The descriptors that this process holds itself.
     here: Option<Proven>,
+    /// Set while the child gives the last descriptor back.
+    is_giving_back: bool,
     /// Those for whom a child has been abandoned, with their users.
     stuck: Vec<(Process, Option<u32>)>,
 }
@@ -66,6 +68,7 @@ impl Lender {
         if let Some(not_lent) = self.distrusted(holder.process) {
             return Err(not_lent);
         }
+        self.await_return();
         if self.child.is_none() {
             let child = Child::start(None, serve).map_err(NotLent::NoChild)?;
             self.child = Some(child);
@@ -118,19 +121,44 @@ impl Lender {
     /// Sends a request and waits for the answer. A child that does not give one is no longer ours.
     fn ask(&mut self, request: &ChildRequest) -> Result<ChildReply, Errno> {
         let child = self.child.as_ref().ok_or(Errno::PIPE)?;
-        let mut message = [0; ANSWER];
-        let answer = child.send(&request.to_bytes()).and_then(|()| {
-            let length = child.receive(&mut message, DEADLINE)?;
-            let whole = length == ANSWER;
-            whole
-                .then(|| ChildReply::from_bytes(message))
-                .ok_or(Errno::PROTO)
-        });
+        let answer = child.send(&request.to_bytes());
+        let answer = answer.and_then(|()| receive(child));
         if answer.is_err() {
             self.child = None;
         }
         answer
     }
+
+    /// Has the child give the descriptor back, which takes it time that this process needs not wait: the child does that before
+    /// anything else, and ends only after it.
+    fn give_back(&mut self) {
+        let sent = self.child.as_ref().map(|child| {
+            let request = ChildRequest::Release.to_bytes();
+            child.send(&request)
+        });
+        self.is_giving_back = matches!(sent, Some(Ok(())));
+        if !self.is_giving_back {
+            self.child = None;
+        }
+    }
+
+    /// Waits until the last descriptor has been given back. A child that does not come back is no longer ours.
+    fn await_return(&mut self) {
+        let is_giving_back = std::mem::take(&mut self.is_giving_back);
+        if is_giving_back && self.child.as_ref().is_some_and(|it| receive(it).is_err()) {
+            self.child = None;
+        }
+    }
+}
+
+/// Receives a child's answer.
+fn receive(child: &Child) -> Result<ChildReply, Errno> {
+    let mut message = [0; ANSWER];
+    let length = child.receive(&mut message, DEADLINE)?;
+    let whole = length == ANSWER;
+    whole
+        .then(|| ChildReply::from_bytes(message))
+        .ok_or(Errno::PROTO)
 }
 
 impl Borrowed<'_> {
@@ -165,8 +193,7 @@ impl Borrowed<'_> {
 impl Drop for Borrowed<'_> {
     fn drop(&mut self) {
         if self.is_held && self.lender.here.take().is_none() {
-            // Where that fails the child is gone.
-            let _ = self.lender.ask(&ChildRequest::Release);
+            self.lender.give_back();
         }
     }
 }

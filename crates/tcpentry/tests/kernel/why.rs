@@ -630,12 +630,11 @@ fn a_sender_with_a_small_buffer() {
             .sending(&ends.server, 65536, Duration::ZERO)
             .reading(&ends.client, 65536, Duration::ZERO);
         // Where the sender is not scheduled, its buffer is not full: what is seen then is the queue of acknowledgements.
-        let said = (0..10).map(|_| {
+        let mut said = (0..10).map(|_| {
             thread::sleep(SECOND);
             sentence(&ends.server, SECOND)
         });
-        let is_queue = |said: &String| said.starts_with("a queue on the way");
-        let said = said.skip_while(is_queue).next();
+        let said = said.find(|said| !said.starts_with("a queue on the way"));
         let said = said.expect("its buffer is full at some time");
         traffic.end(&ends);
         assert!(said.starts_with("limited by the sender's buffer"), "{said}");
