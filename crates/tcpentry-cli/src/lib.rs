@@ -4,6 +4,7 @@ mod args;
 mod command;
 mod complete;
 mod exit;
+mod lines;
 mod manual;
 mod message;
 mod output;

@@ -26,6 +26,8 @@ pub fn manual() -> &'static [(&'static str, &'static str)] {
         ("REMOTE HOSTS", include_str!("../manual/remote.txt")),
         #[cfg(feature = "tui")]
         ("TOP", include_str!("../manual/top.txt")),
+        #[cfg(feature = "tui")]
+        ("RECORDING", include_str!("../manual/recording.txt")),
         ("GUARDS", include_str!("../manual/guards.txt")),
         ("REPEATING", include_str!("../manual/repeating.txt")),
         ("BAN", include_str!("../manual/ban.txt")),

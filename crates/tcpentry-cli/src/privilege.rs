@@ -35,10 +35,10 @@ pub(crate) fn drop_for(args: &Args) {
             GuardCommand::Check(_) | GuardCommand::Run(_) => TABLE.union(CapabilitySet::SYS_ADMIN),
             GuardCommand::Status(_) | GuardCommand::Pause(_) | GuardCommand::Resume(_) => ASK,
         },
-        // One key shows all namespaces, and another saves the log as the user who called sudo.
+        // One key shows all namespaces, and another saves the log as the user who called sudo, as a recording is.
         #[cfg(feature = "tui")]
         Some(Command::Top(args)) => {
-            let caller = SudoUser::find().filter(|_| !args.once);
+            let caller = SudoUser::find().filter(|_| !args.once || args.record.is_some());
             let of_caller = caller.map_or(CapabilitySet::empty(), |_| SudoUser::CAPABILITIES);
             TABLE.union(CapabilitySet::SYS_ADMIN).union(of_caller)
         }

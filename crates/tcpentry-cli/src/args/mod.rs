@@ -18,6 +18,8 @@ mod set_source;
 #[cfg(feature = "tui")]
 mod columns;
 
+#[cfg(feature = "tui")]
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum};
@@ -270,6 +272,12 @@ pub(crate) struct TopArgs {
     /// Print one frame as text and exit
     #[arg(long)]
     pub(crate) once: bool,
+    /// Record every frame in a new file, as lines of JSON; `-` is standard output, and shows no screen
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) record: Option<PathBuf>,
+    /// Show a recording instead of the table; `-` is standard input. Nothing can be deleted then
+    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["record", "netns", "all_netns", "listeners", "own_session"])]
+    pub(crate) replay: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) on: OnArgs,
     #[command(flatten)]

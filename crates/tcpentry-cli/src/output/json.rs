@@ -203,6 +203,20 @@ impl SocketObject {
         });
     }
 
+    /// Adds those of its counters that `top` keeps of a row; the others stay null.
+    #[cfg(feature = "tui")]
+    pub(crate) fn put_kept_counters(&mut self, connection: &Connection) {
+        self.put_counters(connection);
+        self.counters = CountersObject {
+            rtt_variation_us: None,
+            congestion_window: None,
+            last_data_sent_ms: None,
+            last_data_received_ms: None,
+            last_ack_received_ms: None,
+            ..std::mem::take(&mut self.counters)
+        };
+    }
+
     /// Adds its counters.
     pub(crate) fn put_counters(&mut self, connection: &Connection) {
         let Some(info) = &connection.info else { return };

@@ -2,6 +2,7 @@
 
 mod cells;
 mod columns;
+mod container;
 mod json;
 mod row;
 mod units;
@@ -14,11 +15,14 @@ use tcpentry::Outcome;
 
 pub(crate) use cells::Cells;
 pub(crate) use columns::{ColumnSpec, Columns, columns_of_delete, columns_of_list};
+pub(crate) use container::ContainerLabel;
 pub(crate) use json::{DeletionObject, SocketObject, line, put_escaped};
 pub(crate) use row::{BETWEEN_HOLDERS, holder_of, user, user_name};
 #[cfg(feature = "tui")]
-pub(crate) use row::{holder, holder_name};
+pub(crate) use row::{holder, holder_name, shown_name};
 pub(crate) use units::{duration, exact_duration};
+#[cfg(feature = "tui")]
+pub(crate) use view::holders_of;
 pub(crate) use view::{View, columns_asked_for};
 
 use crate::args::{ColorChoice, OutputArgs};

@@ -48,7 +48,8 @@ pub(crate) fn holder_name(owner: &Owner) -> String {
     shown_name(&owner.name)
 }
 
-fn shown_name(name: &[u8]) -> String {
+/// Returns a name as it is shown behind a pid.
+pub(crate) fn shown_name(name: &[u8]) -> String {
     escape_for_terminal(name).replace(' ', r"\x20")
 }
 

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use tcpentry::escape::escape_for_terminal;
 use tcpentry::netns::{NetnsId, Origin};
-use tcpentry::process::{Container, Owner, Process, Unit};
+use tcpentry::process::{Container, Owner, Owners, Process, Unit};
 use tcpentry::table::Devices;
-use tcpentry::{Attribution, Connection, Error, State};
+use tcpentry::{Attribution, Connection, Error, Inode, State};
 use uzers::UsersCache;
 
 use super::json::HolderObject;
@@ -264,16 +264,22 @@ fn holders(
     connection: &Connection,
     attribution: &mut Attribution,
 ) -> Result<Option<Vec<HolderObject>>, Error> {
-    let Some(inode) = connection.inode else {
-        return Ok(Some(Vec::new()));
+    match connection.inode {
+        None => Ok(Some(Vec::new())),
+        inode => Ok(holders_of(inode, attribution.owners()?)),
+    }
+}
+
+/// Returns the processes of these that hold a socket, as [`holders`] does.
+pub(crate) fn holders_of(inode: Option<Inode>, owners: &Owners) -> Option<Vec<HolderObject>> {
+    let Some(inode) = inode else {
+        return Some(Vec::new());
     };
-    let owners = attribution.owners()?;
     let holders = owners.with_descriptors(inode);
     let objects: Vec<_> = holders
         .map(|(owner, descriptors)| HolderObject::new(owner, descriptors.collect()))
         .collect();
-    let is_known = !objects.is_empty() || owners.are_all_seen();
-    Ok(is_known.then_some(objects))
+    (!objects.is_empty() || owners.are_all_seen()).then_some(objects)
 }
 
 /// The label of a process.

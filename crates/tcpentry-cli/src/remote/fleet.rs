@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tcpentry::escape::escape_for_terminal;
 
-use super::lines::{self, LineRead};
 use super::outlet::{Inlet, Outlet, outlet};
 use super::ssh::Ssh;
 use crate::command::delete::interrupt::Interrupt;
+use crate::lines::{self, LineRead};
 use crate::message::print_error;
 
 /// The work of one host.

@@ -7,7 +7,6 @@ mod check;
 mod delete;
 mod fleet;
 mod input;
-mod lines;
 mod object;
 mod outlet;
 mod report;

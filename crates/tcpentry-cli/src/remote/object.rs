@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use tcpentry::{Identity, Outcome};
 
-use crate::output::put_escaped;
+use crate::output::{ContainerLabel, put_escaped};
 
 /// The keys of a socket, of a deletion and of a finding of doctor that are shown here.
 #[derive(Debug, Default, Deserialize)]
@@ -22,7 +22,7 @@ pub(super) struct RemoteObject {
     pub(super) processes: Option<Vec<RemoteProcess>>,
     pub(super) user: Option<String>,
     pub(super) unit: Option<String>,
-    pub(super) container: Option<RemoteContainer>,
+    pub(super) container: Option<ContainerLabel>,
     pub(super) recv_queue: Option<u64>,
     pub(super) send_queue: Option<u64>,
     pub(super) idle_ms: Option<u64>,
@@ -45,16 +45,6 @@ pub(super) struct RemoteObject {
 pub(super) struct RemoteProcess {
     pub(super) pid: i32,
     pub(super) name: String,
-}
-
-/// A container.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct RemoteContainer {
-    pub(super) runtime: String,
-    pub(super) id: Option<String>,
-    pub(super) name: Option<String>,
-    pub(super) user: Option<u32>,
 }
 
 impl RemoteObject {

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tcpentry::escape::escape_for_terminal;
 
-use super::object::{RemoteContainer, RemoteObject, RemoteProcess};
+use super::object::{RemoteObject, RemoteProcess};
 use crate::args::ShowArgs;
 use crate::output::{
-    BETWEEN_HOLDERS, Cells, ColumnSpec, Columns, Shape, columns_asked_for, columns_of_delete,
-    columns_of_list, duration, holder_of, style_of,
+    BETWEEN_HOLDERS, Cells, ColumnSpec, Columns, ContainerLabel, Shape, columns_asked_for,
+    columns_of_delete, columns_of_list, duration, holder_of, style_of,
 };
 use anstyle::{AnsiColor, Style};
 
@@ -192,15 +192,8 @@ fn holders(processes: &[RemoteProcess]) -> Option<String> {
 }
 
 /// Returns a container as `list` shows it.
-fn container(container: &RemoteContainer) -> String {
-    let user = container.user.map(|uid| format!("user:{uid}:"));
-    let id = container.id.as_deref().map(|id| match id.get(..SHORT_ID) {
-        Some(short) if id.len() == WHOLE_ID => short,
-        _ => id,
-    });
-    let name = container.name.as_deref().or(id).unwrap_or_default();
-    let all = format!("{}{}:{name}", user.unwrap_or_default(), container.runtime);
-    escape_for_terminal(shortened(&all, LONGEST_TEXT).as_bytes())
+fn container(container: &ContainerLabel) -> String {
+    escape_for_terminal(shortened(&container.to_string(), LONGEST_TEXT).as_bytes())
 }
 
 /// Writes rows.
@@ -238,9 +231,6 @@ impl<W: Write> RowWriter<W> {
 const LONGEST_TEXT: usize = 300;
 const LONGEST_DETAIL: usize = 2000;
 const MOST_HOLDERS: usize = 32;
-/// The digits of a container's id, and those of them that runtimes print.
-const WHOLE_ID: usize = 64;
-const SHORT_ID: usize = 12;
 
 #[cfg(test)]
 mod tests {

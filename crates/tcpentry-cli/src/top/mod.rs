@@ -11,8 +11,12 @@ mod keys;
 mod message;
 mod model;
 mod once;
+mod record;
+mod recording;
+mod replay;
 mod save;
 mod screen;
+mod start;
 mod state;
 #[cfg(test)]
 mod testing;
@@ -20,25 +24,18 @@ mod tty;
 mod view;
 mod worker;
 
-use std::fs::File;
-use std::io::{self, IsTerminal as _};
-use std::sync::mpsc::channel;
-
-use crate::args::{Grouping, SetInput, TopArgs, TopColumn};
+use crate::args::{SetInput, TopArgs};
 use crate::exit::Exit;
-use crate::message::{print_error, print_hint};
-use crate::output::colored;
-use crate::tables::sets::{self, Sets};
-use event_loop::{LoopEvent, event_loop};
-use message::SocketKind;
-use model::Arrangement;
-use rustix::io::Errno;
-use state::{INTERVALS, Top, describe_stopped};
+use crate::tables::sets;
+use recording::RecordingFailure;
+use start::{initial_state, settings, show, theme};
 use tcpentry::filter::FilterWords;
-use view::{Signs, Theme};
-use worker::{Settings, Worker};
+use worker::Worker;
 
 pub(crate) fn run(args: &TopArgs) -> Exit {
+    if let Some(file) = &args.replay {
+        return record::replay(args, file);
+    }
     let sets = match sets::read(&args.select.sets) {
         Ok(sets) => sets,
         Err(exit) => return exit,
@@ -46,143 +43,39 @@ pub(crate) fn run(args: &TopArgs) -> Exit {
     let settings = settings(args, sets);
     // What stands on the filter line is read as text from now on.
     let text = FilterWords::text(&args.filter);
-    let mut top = initial_state(args, &settings, &text);
-    let theme = Theme {
-        color: colored(args.color.color),
-        signs: Signs::of_locale(locale().as_deref()),
+    let recording = match record::begin(args, &settings, &text) {
+        Ok(recording) => recording,
+        Err(exit) => return exit,
     };
+    let (recorder, failure) = match recording {
+        Some((recorder, failure)) => (Some(recorder), failure),
+        None => (None, RecordingFailure::default()),
+    };
+    let recorder = match recorder {
+        Some(recorder) if record::is_stdout(args) => {
+            return record::without_screen(args, settings, &text, recorder, &failure);
+        }
+        recorder => recorder,
+    };
+    let top = initial_state(args, &settings, &text);
     if args.once {
-        return once::run(settings, &text, top, theme);
+        let exit = once::run(settings, &text, recorder, top, theme(args));
+        return record::end(args, &failure, exit);
     }
-    if args
+    let reads_stdin = args
         .select
         .sets
         .iter()
-        .any(|set| set.input == SetInput::Standard)
-    {
-        keys_from_the_terminal();
-    }
-    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-        print_error("top needs a terminal for input and output");
-        print_hint(WITHOUT_TERMINAL);
-        return Exit::Usage;
-    }
-    if std::env::var_os("TERM").is_some_and(|name| name == "dumb") {
-        print_error("this terminal can't place its cursor (TERM=dumb)");
-        print_hint(WITHOUT_TERMINAL);
-        return Exit::Usage;
-    }
-    let (event_sender, events) = channel();
-    let updates = event_sender.clone();
-    let send = move |update| updates.send(LoopEvent::Update(Box::new(update))).is_ok();
-    let (command_sender, commands) = channel();
-    let worker = match Worker::new(settings, &text, commands, Box::new(send)) {
-        Ok(worker) => worker,
-        Err(refusal) => return crate::usage::print_refusal(&refusal, Exit::of_listing),
-    };
-    let start = || {
-        let worker = worker.start()?;
-        input::spawn_reader(event_sender)?;
-        Ok(worker)
-    };
-    let ended = event_loop(&mut top, theme, start, &command_sender, &events);
-    // The screen is gone, so that the summary stays in the terminal.
-    let tally = top.log.tally();
-    if !tally.is_empty() {
-        print_error(&tally.to_string());
-    }
-    if let Some(stopped) = describe_stopped(top.deletion.waiting()) {
-        print_error(&stopped);
-    }
-    match ended {
-        Ok(exit) => exit,
-        // As if the hangup had come as a signal, which only reaches the processes in the terminal's session.
-        Err(error) if is_hangup(&error) => Exit::Interrupted(SIGHUP),
-        Err(error) => {
-            print_error(&format!("the terminal is no longer usable: {error}"));
-            Exit::Failed
+        .any(|set| set.input == SetInput::Standard);
+    let make = |commands, send| match Worker::new(settings, &text, commands, send) {
+        Ok(mut worker) => {
+            if let Some(recorder) = recorder {
+                worker.record_to(recorder);
+            }
+            Ok(move || worker.start())
         }
-    }
-}
-
-/// Returns true for the error of a terminal that is gone.
-fn is_hangup(error: &io::Error) -> bool {
-    let errno = Errno::from_io_error(error);
-    error.kind() == io::ErrorKind::BrokenPipe || errno == Some(Errno::IO)
-}
-
-/// Returns the locale of text, as setlocale(3) chooses it.
-fn locale() -> Option<String> {
-    let names = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter();
-    let mut set = names.filter_map(|name| std::env::var(name).ok());
-    set.find(|name| !name.is_empty())
-}
-
-/// Puts the terminal in the place of standard input, which was a list and has been read.
-fn keys_from_the_terminal() {
-    // Where there is none, standard input stays no terminal.
-    if let Ok(terminal) = File::options().read(true).write(true).open("/dev/tty") {
-        let _ = rustix::stdio::dup2_stdin(terminal);
-    }
-}
-
-/// Returns the settings of the worker.
-fn settings(args: &TopArgs, sets: Sets) -> Settings {
-    let by = args.sort.unwrap_or(TopColumn::State);
-    let arrangement = Arrangement {
-        by,
-        descending: by.format().largest_first,
-        grouping: Grouping::None,
+        Err(refusal) => Err(crate::usage::print_refusal(&refusal, Exit::of_listing)),
     };
-    let grouping = args.group.unwrap_or_default();
-    Settings {
-        netns: args.netns.clone(),
-        select: args.select.clone(),
-        sets,
-        kind: match (args.select.all, args.select.listening) {
-            (true, _) => SocketKind::All,
-            (false, true) => SocketKind::Listening,
-            (false, false) => SocketKind::Connections,
-        },
-        options: args.method.options(args.listeners),
-        own_session: args.own_session,
-        interval: args.interval.max(INTERVALS[0]),
-        arrangement: match args.sort {
-            Some(_) => Arrangement {
-                grouping,
-                ..arrangement
-            },
-            None => arrangement.grouped_by(grouping),
-        },
-    }
+    let exit = show(top, theme(args), reads_stdin, make);
+    record::end(args, &failure, exit)
 }
-
-/// Returns the state at the start.
-fn initial_state(args: &TopArgs, settings: &Settings, filter: &str) -> Top {
-    let mut columns = args.columns.clone();
-    let mut seen = Vec::new();
-    columns.retain(|column| {
-        let is_new = !seen.contains(column);
-        seen.push(*column);
-        is_new
-    });
-    if columns.is_empty() {
-        columns.extend(TopColumn::DEFAULT);
-        // A user without CAP_NET_ADMIN sees which ones they may delete.
-        if !tcpentry::support::is_administrator() {
-            columns.insert(4, TopColumn::DeleteBy);
-        }
-        if args.netns.all_netns || args.netns.netns.len() > 1 {
-            columns.insert(3, TopColumn::Netns);
-        }
-    }
-    let mut top = Top::new(columns, settings.arrangement, settings.interval);
-    top.kind = settings.kind;
-    top.deletion.set_pace(&args.pace);
-    top.filter.start_with(filter);
-    top
-}
-
-const WITHOUT_TERMINAL: &str = "--once prints one frame as text; `tcpentry list` is for scripts";
-/// The number of the signal of a terminal that is gone, which is the same everywhere.
-const SIGHUP: u8 = 1;

@@ -1,7 +1,7 @@
 //! `tcpentry top --once`: one frame as text.
 
 use std::io::{self, IsTerminal as _, Write as _};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Instant;
 
@@ -10,7 +10,8 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::message::Update;
+use super::message::{Update, WorkerCommand};
+use super::recording::FrameRecorder;
 use super::state::Top;
 use super::view::{self, Theme};
 use super::worker::{Settings, Worker};
@@ -18,7 +19,14 @@ use crate::exit::Exit;
 use crate::message::print_error;
 use crate::output::stdout;
 
-pub(super) fn run(settings: Settings, filter: &str, mut top: Top, theme: Theme) -> Exit {
+/// Reads the table and prints one frame.
+pub(super) fn run(
+    settings: Settings,
+    filter: &str,
+    recorder: Option<FrameRecorder>,
+    top: Top,
+    theme: Theme,
+) -> Exit {
     let (sender, updates) = channel();
     let send = move |update: Update| sender.send(update).is_ok();
     let (_command_sender, commands) = channel();
@@ -27,11 +35,26 @@ pub(super) fn run(settings: Settings, filter: &str, mut top: Top, theme: Theme) 
         Ok(worker) => worker,
         Err(refusal) => return crate::usage::print_refusal(&refusal, Exit::of_listing),
     };
+    if let Some(recorder) = recorder {
+        worker.record_to(recorder);
+    }
     worker.read_table();
     if top.shows_rates() {
         thread::sleep(interval);
         worker.read_table();
     }
+    print(top, theme, &updates, |command| {
+        worker.execute(command);
+    })
+}
+
+/// Prints the screen after these updates; `execute` answers commands.
+pub(super) fn print(
+    mut top: Top,
+    theme: Theme,
+    updates: &Receiver<Update>,
+    mut execute: impl FnMut(WorkerCommand),
+) -> Exit {
     let now = Instant::now();
     for update in updates.try_iter() {
         top.update(update, now);
@@ -46,7 +69,7 @@ pub(super) fn run(settings: Settings, filter: &str, mut top: Top, theme: Theme) 
     let Ok(_) = terminal.draw(|frame| _ = view::draw(frame, &mut top, theme, now));
     top.request_unresolved();
     for command in top.take_commands() {
-        worker.execute(command);
+        execute(command);
     }
     for update in updates.try_iter() {
         top.update(update, now);

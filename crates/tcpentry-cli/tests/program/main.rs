@@ -32,6 +32,8 @@ mod own_session;
 mod pace;
 mod privilege;
 mod readme;
+#[cfg(feature = "tui")]
+mod recording;
 mod remote;
 mod rounds;
 mod sandbox;

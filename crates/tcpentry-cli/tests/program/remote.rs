@@ -547,6 +547,28 @@ fn what_is_wrong_with_the_words_gets_to_no_host() {
     assert!(!touched.exists());
 }
 
+#[cfg(feature = "tui")]
+#[test]
+fn a_recording_of_another_host_makes_no_file_there() {
+    let ssh = FakeSsh::new("printf '%s\\n' \"$command\"");
+    for (words, hint) in [
+        (
+            "--on h top --record f",
+            "`tcpentry --on h top --record - > f`",
+        ),
+        ("--on h top --replay f", "leave out --on"),
+    ] {
+        let refused = ssh.run(words);
+        assert_eq!((refused.code, &*refused.out), (2, ""), "{words}");
+        assert!(refused.err.contains(hint), "{}", refused.err);
+    }
+    let sent = ssh.run("--on h top --record - --once");
+    assert_eq!(
+        (sent.code, &*sent.out),
+        (0, "tcpentry top --record - --once\n")
+    );
+}
+
 #[test]
 fn the_words_arrive_as_they_were_typed() {
     let ssh = FakeSsh::new(r#"printf '%s\n' "$command" >&2; exit 0"#);

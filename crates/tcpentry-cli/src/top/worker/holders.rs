@@ -57,6 +57,11 @@ impl HolderCache {
         self.shown.clear();
     }
 
+    /// Returns the owners of all sockets at the last scan.
+    pub(super) fn owners(&self) -> Option<&Owners> {
+        self.scan.as_ref().map(|scan| &scan.owners)
+    }
+
     /// Returns what the last scan shows of a socket; nothing where that may be older than the socket.
     pub(super) fn of(&mut self, socket: Option<Inode>, since: Instant) -> Resolved {
         let (Some(scan), Some(inode)) = (&self.scan, socket) else {

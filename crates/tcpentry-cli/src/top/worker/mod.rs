@@ -8,6 +8,8 @@ mod holders;
 mod names;
 mod queue;
 mod read;
+mod record;
+mod recording;
 
 use std::collections::HashMap;
 use std::slice;
@@ -30,7 +32,8 @@ use crate::tables::sets::Sets;
 use crate::tables::{self, NamespaceTable, Tables};
 use holders::HolderCache;
 use names::NameCache;
-use queue::CommandQueue;
+pub(super) use queue::CommandQueue;
+use recording::FrameRecording;
 
 /// The settings of the whole run, from the command line.
 #[derive(Clone, Debug)]
@@ -86,6 +89,8 @@ pub(crate) struct Worker {
     baseline: Baseline,
     /// The time at which namespaces were last searched for.
     searched_at: Instant,
+    /// The recording that is made.
+    recording: Option<FrameRecording>,
 }
 
 impl Worker {
@@ -122,6 +127,7 @@ impl Worker {
             sorter: Sorter::default(),
             baseline: Baseline::Reset,
             searched_at: Instant::now(),
+            recording: None,
             settings,
         };
         let tables = tables::open_quietly(&worker.netns()).map_err(SelectionError::Table)?;
@@ -383,7 +389,7 @@ impl Worker {
 
     /// Returns true where the holders of all rows have to be known.
     fn needs_holders(&self) -> bool {
-        self.arrangement.needs_holders(&self.find)
+        self.recording.is_some() || self.arrangement.needs_holders(&self.find)
     }
 
     /// Sends the frame in the chosen order.

@@ -127,6 +127,15 @@ impl NameCache {
             .map(CgroupPath::as_str)
     }
 
+    /// Returns the path of the socket's cgroup, or of one of its holders' where the holder decides.
+    pub(super) fn cgroup_of<'a>(
+        &'a mut self,
+        connection: &Connection,
+        owners: &'a Owners,
+    ) -> Option<CgroupPath<'a>> {
+        self.cgroups.of(connection, owners)
+    }
+
     /// Returns the name of the service of a port.
     pub(super) fn service(&mut self, port: u16) -> Option<Arc<str>> {
         let services = self.services.get_or_insert_with(|| {

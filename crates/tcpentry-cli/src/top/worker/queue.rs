@@ -7,13 +7,13 @@ use std::time::Instant;
 use super::super::message::WorkerCommand;
 
 /// The commands from the screen.
-pub(super) struct CommandQueue {
+pub(in super::super) struct CommandQueue {
     commands: Receiver<WorkerCommand>,
     waiting: VecDeque<WorkerCommand>,
 }
 
 impl CommandQueue {
-    pub(super) fn new(commands: Receiver<WorkerCommand>) -> Self {
+    pub(in super::super) fn new(commands: Receiver<WorkerCommand>) -> Self {
         Self {
             commands,
             waiting: VecDeque::new(),
@@ -24,7 +24,10 @@ impl CommandQueue {
     ///
     /// # Errors
     /// `Timeout` where something else is due, and nothing that the user waits for; `Disconnected` where the screen has ended.
-    pub(super) fn next(&mut self, due: Instant) -> Result<WorkerCommand, RecvTimeoutError> {
+    pub(in super::super) fn next(
+        &mut self,
+        due: Instant,
+    ) -> Result<WorkerCommand, RecvTimeoutError> {
         let is_urgent = self.has_urgent();
         let left = due.saturating_duration_since(Instant::now());
         // However many come, what is due is done.

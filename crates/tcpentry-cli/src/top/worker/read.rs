@@ -43,13 +43,15 @@ impl Worker {
         let frame = self
             .frame
             .followed_by(reading.rows, baseline, Instant::now());
-        let frame = Arc::new(Frame {
+        let mut frame = Frame {
             hidden: reading.hidden,
             notes: reading.notes,
             read_time: start.elapsed(),
             read_at: Some(start),
             ..frame
-        });
+        };
+        self.record(&mut frame, baseline);
+        let frame = Arc::new(frame);
         self.frame_before = Some(std::mem::replace(&mut self.frame, frame));
         self.prune_resolved();
         self.send_frame();

@@ -1,10 +1,10 @@
-//! The lines that a host sends: none is trusted to end.
+//! Lines from elsewhere, a host or a recording: none is trusted to end.
 
 use std::io::{self, BufRead, Read as _};
 
 /// The result of a read.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) enum LineRead {
+pub(crate) enum LineRead {
     /// A line, without its newline.
     Whole,
     /// The beginning of a line that is longer than the limit.
@@ -13,7 +13,7 @@ pub(super) enum LineRead {
 }
 
 /// Reads the next line of at most so many bytes into `line`, in place of what is in it.
-pub(super) fn read(
+pub(crate) fn read(
     input: &mut impl BufRead,
     limit: usize,
     line: &mut Vec<u8>,

@@ -1,0 +1,245 @@
+//! `--record` and `--replay`: the file, the screen or none, and what became of it.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::Path;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Instant;
+
+use tcpentry::escape::escape_for_terminal;
+use tcpentry::filter::FilterWords;
+
+use super::message::Update;
+use super::once;
+use super::recording::{
+    FrameRecorder, RecordingFailure, RecordingHead, RecordingReader, describe_failure,
+};
+use super::replay::{FileSource, ForeignTable, ReplayThread};
+use super::save::create_new;
+use super::start::{initial_state, settings, show, theme};
+use super::state::INTERVALS;
+use super::worker::{Settings, Worker};
+use crate::args::{TopArgs, TopColumn};
+use crate::exit::Exit;
+use crate::message::{print_error, print_hint};
+use crate::output::stdout;
+use crate::tables::sets::Sets;
+use crate::usage;
+
+/// Begins the recording that the options ask for. Where it can't be, says so and returns the exit code.
+pub(super) fn begin(
+    args: &TopArgs,
+    settings: &Settings,
+    filter: &str,
+) -> Result<Option<(FrameRecorder, RecordingFailure)>, Exit> {
+    let Some(file) = &args.record else {
+        return Ok(None);
+    };
+    let failed = |error: &io::Error| {
+        print_error(&format!("cannot record to {}: {error}", name(file, STDOUT)));
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            print_hint("no file is overwritten: name another one, or remove it");
+        }
+        Exit::Failed
+    };
+    let out: Box<dyn Write + Send> = if is_stdout(args) {
+        Box::new(stdout())
+    } else {
+        let file = create_new(file).map_err(|error| failed(&error))?;
+        Box::new(BufWriter::with_capacity(64 * 1024, file))
+    };
+    let head = RecordingHead::new(settings.interval, filter, settings.kind);
+    let recording = FrameRecorder::new(out, &head).map_err(|error| failed(&error))?;
+    Ok(Some(recording))
+}
+
+/// Returns true where the recording goes to standard output.
+pub(super) fn is_stdout(args: &TopArgs) -> bool {
+    args.record
+        .as_deref()
+        .is_some_and(|file| file == Path::new("-"))
+}
+
+/// Returns the exit code of a run with this one, and says why its recording is not complete, if it is not.
+pub(super) fn end(args: &TopArgs, failure: &RecordingFailure, exit: Exit) -> Exit {
+    match (failure.get(), &args.record) {
+        (Some(error), Some(file)) => {
+            print_error(&format!(
+                "{}: {}",
+                name(file, STDOUT),
+                describe_failure(error)
+            ));
+            match exit {
+                Exit::Done => Exit::Failed,
+                exit => exit,
+            }
+        }
+        _ => exit,
+    }
+}
+
+/// Records to standard output until it is ended, or its reader is gone; with `--once`, as many frames as a screen needs.
+pub(super) fn without_screen(
+    args: &TopArgs,
+    settings: Settings,
+    filter: &str,
+    recorder: FrameRecorder,
+    failure: &RecordingFailure,
+) -> Exit {
+    let (sender, updates) = channel();
+    let send = move |update: Update| sender.send(update).is_ok();
+    let (_command_sender, commands) = channel();
+    let interval = settings.interval;
+    let mut worker = match Worker::new(settings, filter, commands, Box::new(send)) {
+        Ok(worker) => worker,
+        Err(refusal) => return usage::print_refusal(&refusal, Exit::of_listing),
+    };
+    worker.record_to(recorder);
+    let mut left = args.once.then(|| frames_of_a_screen(args));
+    let mut trouble = None;
+    loop {
+        let start = Instant::now();
+        worker.read_table();
+        for update in updates.try_iter() {
+            match update {
+                Update::Trouble(text) if trouble.as_ref() != Some(&text) => {
+                    print_error(&text);
+                    trouble = Some(text);
+                }
+                _ => {}
+            }
+        }
+        match failure.get() {
+            // The reader has seen enough.
+            Some(error) if error.kind() == io::ErrorKind::BrokenPipe => return Exit::Done,
+            Some(_) => return end(args, failure, Exit::Failed),
+            None => {}
+        }
+        left = left.map(|left| left - 1);
+        if left == Some(0) {
+            return trouble.map_or(Exit::Done, |_| Exit::Failed);
+        }
+        // As on a screen, reading a large table takes at most half of the time.
+        let pause = interval.max(2 * start.elapsed());
+        thread::sleep(pause.saturating_sub(start.elapsed()));
+    }
+}
+
+/// Returns the number of frames after which everything is known that a screen shows.
+fn frames_of_a_screen(args: &TopArgs) -> u32 {
+    let is_rate = |column: &TopColumn| matches!(column, TopColumn::Received | TopColumn::Sent);
+    let shown: &[TopColumn] = match &*args.columns {
+        [] => &TopColumn::DEFAULT,
+        columns => columns,
+    };
+    if shown.iter().chain(&args.sort).any(is_rate) {
+        2
+    } else {
+        1
+    }
+}
+
+/// Shows a recording.
+pub(super) fn replay(args: &TopArgs, file: &Path) -> Exit {
+    let is_stdin = file == Path::new("-");
+    if !args.select.sets.is_empty() || args.select.ipv4 || args.select.ipv6 {
+        print_error("--replay shows what was recorded: --in, -4 and -6 select what is read");
+        return Exit::Usage;
+    }
+    let name = name(file, "standard input");
+    let input: io::Result<Box<dyn BufRead + Send>> = if is_stdin {
+        // The terminal takes its place.
+        rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)
+            .map(|input| Box::new(BufReader::new(File::from(input))) as _)
+            .map_err(io::Error::from)
+    } else {
+        File::open(file).map(|input| Box::new(BufReader::new(input)) as _)
+    };
+    let input = match input {
+        Ok(input) => input,
+        Err(error) => {
+            print_error(&format!("cannot read {name}: {error}"));
+            return Exit::Failed;
+        }
+    };
+    let opened = RecordingReader::open(input, name.clone());
+    let (head, reader) = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            print_error(&error.to_string());
+            return Exit::Failed;
+        }
+    };
+    let (source, failure) = match FileSource::start(reader, name) {
+        Ok(source) => source,
+        Err(error) => {
+            print_error(&format!("cannot start a thread: {error}"));
+            return Exit::Failed;
+        }
+    };
+    let mut settings = settings(args, Sets::new());
+    if !args.select.all && !args.select.listening {
+        settings.kind = head.kind();
+    }
+    settings.interval = head
+        .interval()
+        .map_or(settings.interval, |interval| interval.max(INTERVALS[0]));
+    let text = match FilterWords::text(&args.filter) {
+        text if text.trim().is_empty() => head.filter.clone(),
+        text => text,
+    };
+    let mut top = initial_state(args, &settings, &text);
+    let theme = theme(args);
+    let table = |send| {
+        let (kind, filter) = (settings.kind, head.filter.clone());
+        let mut table = ForeignTable::new(send, kind, filter, settings.arrangement);
+        match table.change_filter(&text) {
+            Ok(()) => Ok(table),
+            Err(problem) => {
+                print_error(&problem.message);
+                problem.hint.iter().for_each(|hint| print_hint(hint));
+                Err(Exit::Usage)
+            }
+        }
+    };
+    let exit = if args.once {
+        let (sender, updates) = channel();
+        let (_command_sender, commands) = channel();
+        let table = match table(Box::new(move |update: Update| sender.send(update).is_ok())) {
+            Ok(table) => table,
+            Err(exit) => return exit,
+        };
+        let mut replay = ReplayThread::new(table, Box::new(source), commands);
+        let now = Instant::now();
+        replay.show_all(|| updates.try_iter().for_each(|it| top.update(it, now)));
+        once::print(top, theme, &updates, |command| {
+            replay.execute(command);
+        })
+    } else {
+        show(top, theme, is_stdin, |commands, send| {
+            let replay = ReplayThread::new(table(send)?, Box::new(source), commands);
+            Ok(move || replay.start())
+        })
+    };
+    match failure.get() {
+        Some(error) => {
+            print_error(&error.to_string());
+            match exit {
+                Exit::Done => Exit::Failed,
+                exit => exit,
+            }
+        }
+        None => exit,
+    }
+}
+
+/// Returns the name of a file for messages; of `-`, that of what it stands for.
+fn name(file: &Path, standard: &str) -> String {
+    if file == Path::new("-") {
+        return standard.to_owned();
+    }
+    escape_for_terminal(file.as_os_str().as_encoded_bytes())
+}
+
+const STDOUT: &str = "standard output";

@@ -1,0 +1,144 @@
+//! Reading a recording, which may be cut off, damaged, or something else.
+
+use std::fmt;
+use std::io::BufRead;
+
+use super::row::RecordedRow;
+use super::{FORMAT, FrameHead, RecordingHead};
+use crate::lines::{self, LineRead};
+
+/// A recording that is being read.
+pub(crate) struct RecordingReader {
+    input: Box<dyn BufRead + Send>,
+    /// The name of the file, for messages.
+    name: String,
+    line: Vec<u8>,
+    /// The number of the line.
+    number: u64,
+}
+
+/// A frame as it was recorded.
+#[derive(Debug)]
+pub(crate) struct RecordedFrame {
+    pub(crate) head: FrameHead,
+    /// The rows, each with the number of its line.
+    pub(crate) rows: Vec<(u64, RecordedRow)>,
+}
+
+/// The reason why a recording can't be read on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct RecordingError {
+    name: String,
+    line: u64,
+    cause: String,
+}
+
+impl fmt::Display for RecordingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, line {}: {}", self.name, self.line, self.cause)
+    }
+}
+
+impl RecordingReader {
+    /// Reads the first line.
+    pub(crate) fn open(
+        input: Box<dyn BufRead + Send>,
+        name: String,
+    ) -> Result<(RecordingHead, Self), RecordingError> {
+        let mut reader = Self {
+            input,
+            name,
+            line: Vec::new(),
+            number: 0,
+        };
+        if !reader.read_line()? {
+            reader.number = 1;
+            return Err(reader.error("it is empty"));
+        }
+        // What has no such field is of another program.
+        let head: Option<RecordingHead> = serde_json::from_slice(&reader.line).ok();
+        let Some(head) = head.filter(|_| reader.is_object()) else {
+            return Err(reader.error("this is no recording of `tcpentry top --record`"));
+        };
+        if head.recording != FORMAT {
+            let found = head.recording;
+            return Err(reader.error(&format!(
+                "the recording has version {found} of the format; this program reads version {FORMAT}"
+            )));
+        }
+        Ok((head, reader))
+    }
+
+    /// Reads the next frame; `None` at the end.
+    pub(crate) fn next(&mut self) -> Result<Option<RecordedFrame>, RecordingError> {
+        if !self.read_line()? {
+            return Ok(None);
+        }
+        let head: FrameHead = self.parse("a frame")?;
+        if head.rows > MOST_ROWS {
+            return Err(self.error(&format!("a frame has at most {MOST_ROWS} rows")));
+        }
+        let mut rows = Vec::new();
+        for place in 0..head.rows {
+            if !self.read_line()? {
+                return Err(self.error(&format!(
+                    "it is cut off: the last frame has {place} of its {} rows",
+                    head.rows
+                )));
+            }
+            rows.push((self.number, self.parse("a row")?));
+        }
+        Ok(Some(RecordedFrame { head, rows }))
+    }
+
+    /// Returns an error about a line.
+    pub(crate) fn error_at(&self, line: u64, cause: &str) -> RecordingError {
+        RecordingError {
+            name: self.name.clone(),
+            line,
+            cause: cause.to_owned(),
+        }
+    }
+
+    fn error(&self, cause: &str) -> RecordingError {
+        self.error_at(self.number, cause)
+    }
+
+    /// Reads a line. Returns false at the end.
+    fn read_line(&mut self) -> Result<bool, RecordingError> {
+        let read = lines::read(&mut self.input, LONGEST_LINE, &mut self.line);
+        if !matches!(read, Ok(LineRead::End)) {
+            self.number += 1;
+        }
+        match read {
+            Ok(LineRead::Whole) => Ok(true),
+            Ok(LineRead::End) => Ok(false),
+            Ok(LineRead::TooLong) => Err(self.error(&format!("longer than {LONGEST_LINE} bytes"))),
+            Err(error) => Err(self.error(&format!("cannot be read: {error}"))),
+        }
+    }
+
+    fn parse<'l, T: serde::Deserialize<'l>>(&'l self, what: &str) -> Result<T, RecordingError> {
+        if !self.is_object() {
+            return Err(self.error(&format!("expected {what}, an object of JSON")));
+        }
+        serde_json::from_slice(&self.line).map_err(|error| {
+            self.error(&if error.is_eof() {
+                format!("{what} is cut off")
+            } else {
+                let text = tcpentry::escape::escape_for_terminal(error.to_string().as_bytes());
+                format!("not {what}: {text}")
+            })
+        })
+    }
+
+    /// Returns true for a line that begins as an object does: an array would be taken for one, too.
+    fn is_object(&self) -> bool {
+        self.line.trim_ascii_start().starts_with(b"{")
+    }
+}
+
+/// The longest line: more than a socket that a thousand processes hold.
+const LONGEST_LINE: usize = 1024 * 1024;
+/// The number of rows of one frame: more than a host has.
+const MOST_ROWS: u64 = 10_000_000;

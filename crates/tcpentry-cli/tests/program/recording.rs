@@ -1,0 +1,253 @@
+//! `tcpentry top --record` and `--replay`: what is recorded is shown again, and nothing can be deleted by it.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use tcpentry_testkit::tcp;
+use tcpentry_testkit::tmux::Tmux;
+use tcpentry_testkit::{isolated, skip, until};
+
+use crate::util::{Run, connections, is_alive, program, run, with_input};
+
+/// A folder that is removed at the end of a test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let name = format!("tcpentry-{name}-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn sized(words: &str) -> Run {
+    let mut command = program();
+    command.args(words.split_whitespace());
+    let output = command.envs([("COLUMNS", "180"), ("LINES", "30")]).output();
+    output.unwrap().into()
+}
+
+#[test]
+fn a_replay_is_the_screen_that_was_recorded() {
+    isolated(|| {
+        let folder = Folder::new("record");
+        let (all, _listener, port) = connections(3);
+        (&all[0].client).write_all(&[b'x'; 5000]).unwrap();
+        for (number, options) in [
+            "",
+            "--group process",
+            "--columns state,local,peer,process,user,rtt,idle,in,out,delete-by --sort peer",
+            "--all-netns",
+            "-a",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let file = folder.file(&number.to_string());
+            let filter = if options == "-a" { "" } else { "sport = " };
+            let filter = if filter.is_empty() {
+                String::new()
+            } else {
+                format!("{filter}:{port}")
+            };
+            let words = format!("top --once {options} --interval 300ms");
+            let recorded = sized(&format!("{words} --record {file} {filter}"));
+            assert_eq!((recorded.code, &*recorded.err), (0, ""));
+            let options = options.replace("--all-netns", "--columns state,local,peer,netns,process,idle,recvq,sendq,in,out,retrans,user,unit");
+            let replayed = sized(&format!("top --once --replay {file} {options}"));
+            assert_eq!((replayed.code, &*replayed.err), (0, ""));
+            let without = |screen: &str| screen.replace("all namespaces  ", "");
+            if options.contains("delete-by") {
+                // It is looked up for those on the screen only after the frame was read.
+                assert!(replayed.out.contains("sock-diag"), "{}", replayed.out);
+            }
+            assert_eq!(replayed.out, without(&recorded.out), "{options}");
+            let mode = fs::metadata(&file).unwrap().permissions().mode();
+            assert_eq!(mode & 0o7777, 0o600);
+            let again = run(&format!("top --once --record {file}"));
+            assert_eq!(again.code, 7);
+            assert!(
+                again.err.contains("no file is overwritten"),
+                "{}",
+                again.err
+            );
+        }
+        assert!(all.iter().all(is_alive));
+    });
+}
+
+#[test]
+fn each_row_of_a_recording_is_an_object_of_list() {
+    isolated(|| {
+        let (_all, _listener, port) = connections(2);
+        let listed = run(&format!("list --json -p -u -i -c sport = :{port}")).objects();
+        let recorded = run(&format!(
+            "top --record - --once --columns state,peer sport = :{port}"
+        ));
+        let lines = recorded.objects();
+        assert_eq!(
+            (lines[0]["recording"].as_u64(), lines[1]["rows"].as_u64()),
+            (Some(1), Some(2))
+        );
+        assert_eq!(lines.len(), 4);
+        // Those that change, and those that the table does not keep.
+        let others = [
+            "idle_ms",
+            "rtt_variation_us",
+            "congestion_window",
+            "last_data_sent_ms",
+            "last_data_received_ms",
+            "last_ack_received_ms",
+        ];
+        for object in &listed {
+            let recorded = lines.iter().find(|it| it["id"] == object["id"]).unwrap();
+            for (key, value) in object.as_object().unwrap() {
+                assert!(recorded.get(key).is_some(), "{key}");
+                if !others.contains(&&**key) {
+                    assert_eq!(recorded[key], *value, "{key}");
+                }
+            }
+            assert_eq!(recorded["method"], "sock-diag");
+        }
+        // What it names is deleted by its identity, as what `list` names is.
+        let id = lines[2]["id"].as_str().unwrap();
+        assert_eq!(run(&format!("delete --id {id}")).code, 0);
+    });
+}
+
+#[test]
+fn in_a_replay_nothing_can_be_deleted_and_the_screen_says_so() {
+    isolated(|| {
+        let tmux = match Tmux::start(150, 20) {
+            Ok(tmux) => tmux,
+            Err(reason) => skip!("{reason}"),
+        };
+        let program = env!("CARGO_BIN_EXE_tcpentry");
+        let folder = Folder::new("replay");
+        let file = folder.file("a b");
+        let (mut all, listener, port) = connections(2);
+        tmux.runs(&format!(
+            "{program} top --interval 300ms --record '{file}' sport = :{port}"
+        ));
+        tmux.await_text("2 selected");
+        all.push(tcp::connect_to(&listener));
+        tmux.await_text("3 selected");
+        tmux.types("q");
+        until("it ends", || tmux.knows("alternate_on") == "0");
+
+        tmux.runs(&format!("clear; {program} top --replay - < '{file}'"));
+        // The newest row comes as it came then.
+        let screen = tmux.await_text("3 selected");
+        assert!(screen.contains(&format!("127.0.0.1:{port}")), "{screen}");
+        tmux.await_text("end of the replay of standard input: nothing can be deleted");
+        tmux.types("*");
+        tmux.await_text("3 marked");
+        tmux.types("d");
+        tmux.await_text("this is a replay: nothing can be deleted");
+        tmux.types("y");
+        tmux.press("Escape");
+        tmux.press("Enter");
+        let details = tmux.await_text("as it was read");
+        assert!(!details.contains("tcpentry delete"), "{details}");
+        tmux.press("Escape");
+        tmux.types("/process x");
+        tmux.await_text("mean something only where the rows were read");
+        tmux.press("Escape");
+        tmux.await_text("3 marked");
+        tmux.types("q");
+        until("it ends", || tmux.knows("alternate_on") == "0");
+        assert!(all.iter().all(is_alive));
+    });
+}
+
+#[test]
+fn a_recording_that_is_cut_off_or_none_is_named_with_its_line() {
+    isolated(|| {
+        let folder = Folder::new("damaged");
+        let (_all, _listener, _) = connections(2);
+        let recorded = run("top --record - --once --columns state,peer").out;
+        let cut = folder.file("cut");
+        fs::write(&cut, &recorded[..recorded.len() - 100]).unwrap();
+        let shown = run(&format!("top --once --replay {cut}"));
+        assert_eq!(shown.code, 7);
+        assert_eq!(
+            shown.err,
+            format!("tcpentry: {cut}, line 6: a row is cut off\n")
+        );
+        let listed = run("list --json").out;
+        let mut command = program();
+        command.args(["top", "--once", "--replay", "-"]);
+        let foreign = with_input(&mut command, &listed);
+        assert_eq!((foreign.code, &*foreign.out), (7, ""));
+        assert_eq!(
+            foreign.err,
+            "tcpentry: standard input, line 1: this is no recording of `tcpentry top --record`\n"
+        );
+    });
+}
+
+#[test]
+fn a_recording_goes_on_until_its_reader_is_gone_and_a_full_disk_is_told() {
+    isolated(|| {
+        let (_all, _listener, _) = connections(1);
+        let mut child = program()
+            .args("top --record - --interval 250ms".split(' '))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let frames = lines
+            .map(Result::unwrap)
+            .filter(|line| line.starts_with("{\"frame\""));
+        assert_eq!(frames.take(3).count(), 3);
+        until("it ends", || child.try_wait().unwrap().is_some());
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+
+        let full = fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let output = program()
+            .args("top --record -".split(' '))
+            .stdout(full)
+            .output()
+            .unwrap();
+        let full = Run::from(output);
+        assert_eq!(full.code, 7);
+        assert!(full.err.contains("standard output"), "{}", full.err);
+        // The limit of a file's size is a full disk.
+        let folder = Folder::new("full");
+        let file = folder.file("f");
+        let script = format!(
+            "ulimit -f 2; exec {} top --once --record {file}",
+            env!("CARGO_BIN_EXE_tcpentry")
+        );
+        let mut sets = Vec::new();
+        sets.extend(connections(10).0);
+        let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+        let limited = Run::from(output);
+        assert_eq!(limited.code, 7);
+        assert!(
+            limited
+                .err
+                .contains(&format!("{file}: the recording has ended")),
+            "{}",
+            limited.err
+        );
+        assert!(limited.out.contains("STATE"), "the screen is shown");
+    });
+}
