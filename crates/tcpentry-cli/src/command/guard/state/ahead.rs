@@ -16,7 +16,7 @@ pub(super) struct LookAhead {
     looked: Option<Result<LookResult, LookFailure>>,
 }
 
-/// What is to be done with a look in advance.
+/// Verdict on a look in advance.
 pub(super) enum AheadVerdict {
     Wait,
     /// Nothing comes of it.

@@ -359,7 +359,7 @@ fn an_address_is_that_of_the_devices_that_are_meant() {
     assert_eq!(story.looks.len(), 4);
 }
 
-/// Addresses that leave, are certain to have left, and stay.
+/// Returns the event that these addresses leave a device.
 fn leaving(addresses: &[&str]) -> Event {
     Event::AddressesLeaving(of_device(addresses))
 }
