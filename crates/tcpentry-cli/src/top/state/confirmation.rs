@@ -10,6 +10,7 @@ use tcpentry::delete::Ending;
 
 use super::super::message::{SocketTarget, WorkerCommand};
 use super::super::model::{NotDeleted, Row, RowKey};
+use super::deletion::MAX_DIGITS;
 use super::{Counts, Focus, LogEntry, Preview, Top};
 
 impl Top {
@@ -42,9 +43,26 @@ impl Top {
     /// Opens a preview of deleting these sockets.
     pub(crate) fn preview_deletion_of(&mut self, targets: Vec<SocketTarget>) {
         let serial = self.outbox.next_serial();
+        let keys: HashSet<RowKey> = targets.iter().map(|target| target.key).collect();
+        let frame = &self.table.frame;
+        let moves = |row: &&Row| {
+            let rates = row.rates;
+            let moved = rates.is_some_and(|it| it.received > 0.0 || it.sent > 0.0);
+            moved && keys.contains(&row.key)
+        };
+        let moving = frame.rows.iter().filter(moves).map(|row| row.key).collect();
+        let is_of_marks = self.marks.count() == targets.len();
+        let hidden = if is_of_marks {
+            self.count_hidden_marks()
+        } else {
+            0
+        };
         self.deletion.preview = Some(Preview {
             serial,
             requested: targets.len(),
+            is_everything: self.filter.applied.is_empty() && targets.len() >= frame.present,
+            hidden,
+            moving,
             ..Preview::default()
         });
         self.focus = Focus::Preview;
@@ -56,7 +74,7 @@ impl Top {
         let Some(preview) = &mut self.deletion.preview else {
             return;
         };
-        if preview.counts.is_some() || !preview.seen {
+        if preview.counts.is_some() || !preview.seen || !preview.is_number_typed() {
             return;
         }
         let targets: Vec<_> = preview.deletable().cloned().collect();
@@ -96,6 +114,38 @@ impl Top {
             basis,
             paced: false,
         });
+    }
+
+    /// Returns true while the preview on the screen waits for a number.
+    pub(crate) fn awaits_number(&self) -> bool {
+        let preview = self.deletion.preview.as_ref();
+        preview.is_some_and(|it| it.seen && it.counts.is_none() && it.number_to_type().is_some())
+    }
+
+    /// Adds a digit to the number that confirms, or takes the last one away.
+    pub(crate) fn type_number(&mut self, digit: Option<char>) {
+        let Some(preview) = &mut self.deletion.preview else {
+            return;
+        };
+        match digit {
+            Some(digit) if preview.typed.len() < MAX_DIGITS => preview.typed.push(digit),
+            Some(_) => {}
+            None => {
+                preview.typed.pop();
+            }
+        }
+    }
+
+    /// Confirms by the number that was typed. Without one it closes the preview; a wrong one deletes nothing.
+    pub(crate) fn enter_number(&mut self, now: Instant) {
+        match &mut self.deletion.preview {
+            Some(preview) if preview.is_number_typed() => self.confirm_deletion(now),
+            Some(preview) if !preview.typed.is_empty() => {
+                preview.typed.clear();
+                self.notify("another number: nothing was deleted", now);
+            }
+            _ => self.close_preview(now),
+        }
     }
 
     /// Sends the deletion that is due.

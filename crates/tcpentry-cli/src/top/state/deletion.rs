@@ -35,6 +35,14 @@ pub(crate) struct Preview {
     /// The items have been on the screen: nobody confirms what was never shown.
     pub(crate) seen: bool,
     pub(crate) scroll: usize,
+    /// It was asked for all connections of the host: no filter is in force.
+    pub(super) is_everything: bool,
+    /// Those that are hidden by the filter in force: they were marked under another one.
+    pub(crate) hidden: usize,
+    /// Those that sent or received data between the last two readings.
+    pub(super) moving: HashSet<RowKey>,
+    /// The digits that were typed as confirmation.
+    pub(crate) typed: String,
     /// The outcomes so far, once it was confirmed.
     pub(crate) counts: Option<Counts>,
     pub(crate) done: bool,
@@ -150,10 +158,35 @@ impl Preview {
             })
     }
 
+    /// Returns the number that has to be typed where `y` is not enough: of many, or of all connections of the host.
+    pub(crate) fn number_to_type(&self) -> Option<usize> {
+        let count = self.count_deletable();
+        let is_large = count > MAX_BY_LETTER || self.is_everything && count > MAX_AT_A_GLANCE;
+        is_large.then_some(count)
+    }
+
+    /// Returns true unless a number has to be typed that was not.
+    pub(super) fn is_number_typed(&self) -> bool {
+        let number = self.number_to_type();
+        number.is_none_or(|number| self.typed == number.to_string())
+    }
+
+    /// Returns the number of those that are deleted though data moved a moment ago.
+    pub(crate) fn count_moving(&self) -> usize {
+        let is_moving = |target: &&SocketTarget| self.moving.contains(&target.key);
+        self.deletable().filter(is_moving).count()
+    }
+
     pub(crate) fn count_deletable(&self) -> usize {
         self.deletable().count()
     }
 }
 
+/// The largest number of connections that `y` alone deletes.
+const MAX_BY_LETTER: usize = 100;
+/// The largest number that `y` alone deletes where it is all there are: about as many as a screen shows.
+const MAX_AT_A_GLANCE: usize = 20;
+/// The number of digits that can be typed.
+pub(super) const MAX_DIGITS: usize = 9;
 /// The time for which a row shows the outcome of its deletion.
 const OUTCOME_SHOWN_FOR: Duration = Duration::from_secs(10);

@@ -842,6 +842,78 @@ fn y_deletes_exactly_what_the_preview_allowed() {
     assert_eq!(desk.top.log.entries[0].outcome, Outcome::Guarded);
 }
 
+/// Opens the preview of all of so many rows, beside others that are not marked.
+fn preview_of(marked: u64, others: u64) -> Desk {
+    let mut desk = Desk::with(rows(1..=marked));
+    desk.type_in("*");
+    desk.read(rows(1..=marked + others));
+    desk.open_preview(&[]);
+    desk
+}
+
+#[test]
+fn of_many_or_of_all_the_number_is_typed() {
+    let deleted = |desk: &mut Desk| desk.requested_deletions().first().map_or(0, Vec::len);
+    for (marked, others) in [(20, 0), (21, 1), (100, 1)] {
+        let mut desk = preview_of(marked, others);
+        desk.type_in("y");
+        assert_eq!(deleted(&mut desk) as u64, marked, "y is enough");
+    }
+    for (marked, others) in [(21, 0), (101, 1)] {
+        let mut desk = preview_of(marked, others);
+        desk.type_in("y");
+        desk.type_in("7");
+        desk.press(KeyCode::Enter);
+        assert_eq!((deleted(&mut desk), desk.top.focus), (0, Focus::Preview));
+        desk.type_in(&format!("{marked}0"));
+        desk.press(KeyCode::Backspace);
+        let question = desk.draw(120, 20);
+        let typed = format!("Type {marked} and Enter, or n: {marked}\n");
+        assert!(question.contains(&typed), "{question}");
+        desk.press(KeyCode::Enter);
+        assert_eq!(deleted(&mut desk) as u64, marked);
+    }
+    // Without a number Enter closes it, as ever.
+    let mut desk = preview_of(21, 0);
+    desk.press(KeyCode::Enter);
+    assert_eq!((deleted(&mut desk), desk.top.focus), (0, Focus::Table));
+    // Where a filter is in force it is not all.
+    let mut desk = Desk::with(rows(1..=21));
+    desk.apply_filter("state established");
+    desk.read(rows(1..=21));
+    desk.type_in("*");
+    desk.open_preview(&[]);
+    desk.type_in("y");
+    assert_eq!(deleted(&mut desk), 21);
+}
+
+#[test]
+fn a_preview_says_how_many_are_in_use_and_how_many_are_hidden() {
+    let mut desk = Desk::with(rows([1, 2, 3]));
+    desk.type_in("*");
+    desk.wait(1);
+    let mut next = rows([1, 2, 3]);
+    for row in &mut next {
+        row.read_at = desk.now;
+    }
+    let counters = next[1].counters.as_mut().unwrap();
+    counters.bytes_received = 1000;
+    desk.read(next.clone());
+    desk.open_preview(&[]);
+    let shown = desk.draw(120, 20);
+    assert!(shown.contains("1 of them moved data just now"), "{shown}");
+    assert!(!shown.contains("hidden"), "{shown}");
+    desk.press(KeyCode::Esc);
+    desk.read_after(next[..1].to_vec(), Baseline::Reset);
+    desk.open_preview(&[]);
+    let shown = desk.draw(120, 20);
+    assert!(
+        shown.contains("2 of them are marked, but hidden by the filter"),
+        "{shown}"
+    );
+    assert!(!shown.contains("moved"), "{shown}");
+}
+
 #[test]
 fn what_came_meanwhile_between_the_same_ends_is_not_deleted() {
     let mut desk = Desk::with(rows([1, 2]));

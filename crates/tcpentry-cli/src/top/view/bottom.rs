@@ -100,6 +100,9 @@ fn keys(top: &Top, signs: Signs) -> Vec<(&'static str, &'static str)> {
         Focus::Filter => &[("Enter", "apply"), ("Esc", "back"), ("Tab", "exact filter")],
         Focus::Preview => match &top.deletion.preview {
             Some(preview) if preview.counts.is_some() => &[("Esc", "close")],
+            Some(preview) if preview.number_to_type().is_some() => {
+                &[("number, Enter", "delete"), ("n", "cancel")]
+            }
             Some(preview) if preview.count_deletable() > 0 => &[("y", "delete"), ("n", "cancel")],
             _ => &[("Esc", "close")],
         },

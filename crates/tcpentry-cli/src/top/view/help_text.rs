@@ -22,7 +22,7 @@ pub(crate) const HELP: &[(&str, &str)] = &[
     ("*  u", "Mark all rows that the filter selects; unmark all"),
     (
         "d, Del",
-        "Preview the deletion of the marked rows, or of the current one. Only y then deletes them",
+        "Preview the deletion of the marked rows, or of the current one. Only y then deletes them; above 100, or of all connections if above 20, their number and Enter",
     ),
     (
         "x",

@@ -83,12 +83,20 @@ fn question(
 ) -> Vec<Line<'static>> {
     let deletable = preview.count_deletable();
     let pace = top.deletion.describe_pace(deletable);
+    let answer = preview.number_to_type().map_or_else(
+        || "y / n".to_owned(),
+        |number| format!("Type {number} and Enter, or n: {}", preview.typed),
+    );
     let (text, style) = match (deletable, items.len() - deletable) {
         (0, _) => ("Nothing here can be deleted:".to_owned(), theme.error()),
-        (_, 0) => (format!("Delete {}{pace}?  y / n", these(deletable)), TITLE),
+        (_, 0) => (
+            format!("Delete {}{pace}?  {answer}", these(deletable)),
+            TITLE,
+        ),
         (_, rest) => {
             let all = counted(items.len());
-            let text = format!("Delete {deletable} of {all}{pace}, and leave {rest} alone?  y / n");
+            let text =
+                format!("Delete {deletable} of {all}{pace}, and leave {rest} alone?  {answer}");
             (text, TITLE)
         }
     };
@@ -121,6 +129,22 @@ fn summary(
     );
     if let Some(before) = before {
         lines.extend(paragraph(&before, theme.aside(), columns));
+    }
+    let moving = number_of(
+        preview.count_moving(),
+        "of them moved data just now",
+        "of them moved data just now",
+    );
+    if let Some(moving) = moving {
+        lines.extend(paragraph(&moving, theme.error(), columns));
+    }
+    let hidden = number_of(
+        preview.hidden,
+        "of them is marked, but hidden by the filter",
+        "of them are marked, but hidden by the filter",
+    );
+    if let Some(hidden) = hidden {
+        lines.extend(paragraph(&hidden, theme.aside(), columns));
     }
     let others = number_of(
         items.len().saturating_sub(preview.requested),

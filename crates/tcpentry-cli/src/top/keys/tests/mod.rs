@@ -1,4 +1,4 @@
-//! Each key does what the help says, and nothing but `y` confirms a deletion.
+//! Each key does what the help says, and nothing but `y`, or the number of many, confirms a deletion.
 
 mod any;
 
