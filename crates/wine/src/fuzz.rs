@@ -1,0 +1,26 @@
+//! The reader of DLLs for the fuzz target `dll`, and for the test that replays its corpus: a panic in it is a finding.
+
+#![allow(clippy::missing_panics_doc, reason = "a panic is what it is there for")]
+
+use crate::pe::{forward_exports, is_forwarded, machine};
+
+/// Edits bytes as if they were a DLL; what has been edited is again a DLL, with the forwarder and all other exports.
+pub fn dll(data: &[u8]) {
+    let Ok(edited) = forward_exports(data, "tcpentry", &["SetTcpEntry"]) else {
+        return;
+    };
+    assert_eq!(machine(&edited), machine(data));
+    assert!(is_forwarded(&edited));
+    assert!(edited.len() > data.len());
+    assert!(forward_exports(&edited, "tcpentry", &["SetTcpEntry"]).is_err());
+}
+
+#[cfg(test)]
+mod tests {
+    use tcpentry_testkit::corpus::replay;
+
+    #[test]
+    fn edits_of_dlls() {
+        replay("dll", super::dll);
+    }
+}
