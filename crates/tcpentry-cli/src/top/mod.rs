@@ -28,9 +28,8 @@ use crate::args::{SetInput, TopArgs};
 use crate::exit::Exit;
 use crate::tables::sets;
 use recording::RecordingFailure;
-use start::{initial_state, settings, show, theme};
+use start::{initial_state, make_worker, settings, show, theme};
 use tcpentry::filter::FilterWords;
-use worker::Worker;
 
 pub(crate) fn run(args: &TopArgs) -> Exit {
     if let Some(file) = &args.replay {
@@ -48,14 +47,11 @@ pub(crate) fn run(args: &TopArgs) -> Exit {
         Err(exit) => return exit,
     };
     let (recorder, failure) = match recording {
-        Some((recorder, failure)) => (Some(recorder), failure),
-        None => (None, RecordingFailure::default()),
-    };
-    let recorder = match recorder {
-        Some(recorder) if record::is_stdout(args) => {
+        Some((recorder, failure)) if record::is_stdout(args) => {
             return record::without_screen(args, settings, &text, recorder, &failure);
         }
-        recorder => recorder,
+        Some((recorder, failure)) => (Some(recorder), failure),
+        None => (None, RecordingFailure::default()),
     };
     let top = initial_state(args, &settings, &text);
     if args.once {
@@ -67,14 +63,9 @@ pub(crate) fn run(args: &TopArgs) -> Exit {
         .sets
         .iter()
         .any(|set| set.input == SetInput::Standard);
-    let make = |commands, send| match Worker::new(settings, &text, commands, send) {
-        Ok(mut worker) => {
-            if let Some(recorder) = recorder {
-                worker.record_to(recorder);
-            }
-            Ok(move || worker.start())
-        }
-        Err(refusal) => Err(crate::usage::print_refusal(&refusal, Exit::of_listing)),
+    let make = |commands, send| {
+        let worker = make_worker(settings, &text, recorder, commands, send)?;
+        Ok(move || worker.start())
     };
     let exit = show(top, theme(args), reads_stdin, make);
     record::end(args, &failure, exit)

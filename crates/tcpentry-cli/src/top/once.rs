@@ -1,7 +1,7 @@
 //! `tcpentry top --once`: one frame as text.
 
 use std::io::{self, IsTerminal as _, Write as _};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::Instant;
 
@@ -12,9 +12,10 @@ use ratatui::layout::Rect;
 
 use super::message::{Update, WorkerCommand};
 use super::recording::FrameRecorder;
+use super::start::make_worker_here;
 use super::state::Top;
 use super::view::{self, Theme};
-use super::worker::{Settings, Worker};
+use super::worker::Settings;
 use crate::exit::Exit;
 use crate::message::print_error;
 use crate::output::stdout;
@@ -27,17 +28,11 @@ pub(super) fn run(
     top: Top,
     theme: Theme,
 ) -> Exit {
-    let (sender, updates) = channel();
-    let send = move |update: Update| sender.send(update).is_ok();
-    let (_command_sender, commands) = channel();
     let interval = settings.interval;
-    let mut worker = match Worker::new(settings, filter, commands, Box::new(send)) {
-        Ok(worker) => worker,
-        Err(refusal) => return crate::usage::print_refusal(&refusal, Exit::of_listing),
+    let (mut worker, updates) = match make_worker_here(settings, filter, recorder) {
+        Ok(made) => made,
+        Err(exit) => return exit,
     };
-    if let Some(recorder) = recorder {
-        worker.record_to(recorder);
-    }
     worker.read_table();
     if top.shows_rates() {
         thread::sleep(interval);

@@ -17,15 +17,14 @@ use super::recording::{
 };
 use super::replay::{FileSource, ForeignTable, ReplayThread};
 use super::save::create_new;
-use super::start::{initial_state, settings, show, theme};
+use super::start::{initial_state, make_worker_here, settings, show, theme};
 use super::state::INTERVALS;
-use super::worker::{Settings, Worker};
+use super::worker::Settings;
 use crate::args::{TopArgs, TopColumn};
 use crate::exit::Exit;
 use crate::message::{print_error, print_hint};
 use crate::output::stdout;
 use crate::tables::sets::Sets;
-use crate::usage;
 
 /// Begins the recording that the options ask for. Where it can't be, says so and returns the exit code.
 pub(super) fn begin(
@@ -70,12 +69,17 @@ pub(super) fn end(args: &TopArgs, failure: &RecordingFailure, exit: Exit) -> Exi
                 name(file, STDOUT),
                 describe_failure(error)
             ));
-            match exit {
-                Exit::Done => Exit::Failed,
-                exit => exit,
-            }
+            failed_at_least(exit)
         }
         _ => exit,
+    }
+}
+
+/// Returns the exit code of what was done, and is not complete.
+const fn failed_at_least(exit: Exit) -> Exit {
+    match exit {
+        Exit::Done => Exit::Failed,
+        exit => exit,
     }
 }
 
@@ -87,15 +91,11 @@ pub(super) fn without_screen(
     recorder: FrameRecorder,
     failure: &RecordingFailure,
 ) -> Exit {
-    let (sender, updates) = channel();
-    let send = move |update: Update| sender.send(update).is_ok();
-    let (_command_sender, commands) = channel();
     let interval = settings.interval;
-    let mut worker = match Worker::new(settings, filter, commands, Box::new(send)) {
-        Ok(worker) => worker,
-        Err(refusal) => return usage::print_refusal(&refusal, Exit::of_listing),
+    let (mut worker, updates) = match make_worker_here(settings, filter, Some(recorder)) {
+        Ok(made) => made,
+        Err(exit) => return exit,
     };
-    worker.record_to(recorder);
     let mut left = args.once.then(|| frames_of_a_screen(args));
     let mut trouble = None;
     loop {
@@ -225,10 +225,7 @@ pub(super) fn replay(args: &TopArgs, file: &Path) -> Exit {
     match failure.get() {
         Some(error) => {
             print_error(&error.to_string());
-            match exit {
-                Exit::Done => Exit::Failed,
-                exit => exit,
-            }
+            failed_at_least(exit)
         }
         None => exit,
     }

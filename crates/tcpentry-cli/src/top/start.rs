@@ -9,16 +9,18 @@ use rustix::io::Errno;
 
 use super::event_loop::{LoopEvent, event_loop};
 use super::input;
-use super::message::{SocketKind, WorkerCommand};
+use super::message::{SocketKind, Update, WorkerCommand};
 use super::model::Arrangement;
+use super::recording::FrameRecorder;
 use super::state::{INTERVALS, Top, describe_stopped};
 use super::view::{Signs, Theme};
-use super::worker::{Settings, UpdateSender};
+use super::worker::{Settings, UpdateSender, Worker};
 use crate::args::{Grouping, TopArgs, TopColumn};
 use crate::exit::Exit;
 use crate::message::{print_error, print_hint};
 use crate::output::colored;
 use crate::tables::sets::Sets;
+use crate::usage;
 
 /// Shows the screen until the user leaves it; `make` makes the thread that answers its commands.
 pub(super) fn show<S: FnOnce() -> io::Result<JoinHandle<()>>>(
@@ -71,6 +73,35 @@ pub(super) fn show<S: FnOnce() -> io::Result<JoinHandle<()>>>(
             Exit::Failed
         }
     }
+}
+
+/// Makes the worker, which records what it reads where there is a recorder. Where it can't be made, says so and returns the exit code.
+pub(super) fn make_worker(
+    settings: Settings,
+    filter: &str,
+    recorder: Option<FrameRecorder>,
+    commands: Receiver<WorkerCommand>,
+    send: UpdateSender,
+) -> Result<Worker, Exit> {
+    let worker = Worker::new(settings, filter, commands, send);
+    let mut worker = worker.map_err(|refusal| usage::print_refusal(&refusal, Exit::of_listing))?;
+    if let Some(recorder) = recorder {
+        worker.record_to(recorder);
+    }
+    Ok(worker)
+}
+
+/// Makes a worker for this thread, which gets no commands but by calls, and the end where its updates arrive.
+pub(super) fn make_worker_here(
+    settings: Settings,
+    filter: &str,
+    recorder: Option<FrameRecorder>,
+) -> Result<(Worker, Receiver<Update>), Exit> {
+    let (sender, updates) = channel();
+    let send = Box::new(move |update: Update| sender.send(update).is_ok());
+    let (_, commands) = channel();
+    let worker = make_worker(settings, filter, recorder, commands, send)?;
+    Ok((worker, updates))
 }
 
 /// Returns the colours and signs.

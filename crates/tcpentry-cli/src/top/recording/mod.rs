@@ -52,11 +52,7 @@ impl RecordingHead {
             time: now(),
             interval_ms: millis(interval),
             filter: filter.to_owned(),
-            shown: KINDS
-                .iter()
-                .find(|(it, _)| *it == kind)
-                .map_or("", |(_, name)| name)
-                .to_owned(),
+            shown: name_of(&KINDS, kind),
         }
     }
 
@@ -114,6 +110,12 @@ impl FrameHead {
         let known = BASELINES.iter().find(|(_, name)| *name == self.baseline);
         known.map_or(Baseline::Previous, |(baseline, _)| *baseline)
     }
+}
+
+/// Returns the name under which a value is written.
+fn name_of<T: Copy + PartialEq>(names: &[(T, &str)], value: T) -> String {
+    let named = names.iter().find(|(it, _)| *it == value);
+    named.map_or("", |(_, name)| name).to_owned()
 }
 
 /// Returns this time as in RFC 3339, UTC.

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use super::row::RowFields;
-use super::{BASELINES, FrameHead, RecordingHead, micros, now};
+use super::{BASELINES, FrameHead, RecordingHead, micros, name_of, now};
 use crate::output::line;
 use crate::top::model::{Baseline, Frame};
 
@@ -76,11 +76,7 @@ impl FrameRecorder {
             rows: frame.present as u64,
             hidden: frame.hidden,
             notes: frame.notes.clone(),
-            baseline: BASELINES
-                .iter()
-                .find(|(it, _)| *it == baseline)
-                .map_or("", |(_, name)| name)
-                .to_owned(),
+            baseline: name_of(&BASELINES, baseline),
         };
         line(&mut self.out, &head)?;
         for row in rows {

@@ -130,12 +130,9 @@ fn summary(
     if let Some(before) = before {
         lines.extend(paragraph(&before, theme.aside(), columns));
     }
-    let moving = number_of(
-        preview.count_moving(),
-        "of them moved data just now",
-        "of them moved data just now",
-    );
-    if let Some(moving) = moving {
+    let moving = preview.count_moving();
+    if moving > 0 {
+        let moving = format!("{moving} of them moved data just now");
         lines.extend(paragraph(&moving, theme.error(), columns));
     }
     let hidden = number_of(

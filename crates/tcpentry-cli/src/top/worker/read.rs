@@ -145,6 +145,22 @@ impl Worker {
         self.resolved.retain(|key, _| present.contains(key));
     }
 
+    /// Finds out of each of these rows of which that is not known if it can be deleted.
+    pub(super) fn check_rows<'r>(&mut self, rows: impl Iterator<Item = &'r Row>) {
+        let is_unchecked = |row: &&Row| {
+            let known = self.resolved.get(&row.key);
+            known.is_none_or(|known| known.deletability.is_none())
+        };
+        let unchecked: Vec<_> = rows
+            .filter(is_unchecked)
+            .map(|row| (row.key, row.to_connection()))
+            .collect();
+        let deletabilities = self.deletabilities(unchecked.iter().cloned());
+        for ((key, _), deletability) in unchecked.into_iter().zip(deletabilities) {
+            self.resolved.entry(key).or_default().deletability = Some(deletability);
+        }
+    }
+
     /// Looks up holders and deletability of these rows, and sends them.
     pub(super) fn resolve(&mut self, keys: &[RowKey]) {
         let wanted: std::collections::HashSet<RowKey> = keys.iter().copied().collect();
@@ -155,18 +171,7 @@ impl Worker {
         let sockets = sockets.filter_map(|row| Some((row.connection.inode?, row.first_read_at)));
         self.holders.look_for(sockets);
         // Those that scrolled away before an answer came may be asked about twice.
-        let is_unchecked = |row: &&&Row| {
-            let known = self.resolved.get(&row.key);
-            known.is_none_or(|known| known.deletability.is_none())
-        };
-        let unchecked = rows.iter().filter(is_unchecked);
-        let unchecked: Vec<_> = unchecked
-            .map(|row| (row.key, row.to_connection()))
-            .collect();
-        let deletabilities = self.deletabilities(unchecked.iter().cloned());
-        for ((key, _), deletability) in unchecked.into_iter().zip(deletabilities) {
-            self.resolved.entry(key).or_default().deletability = Some(deletability);
-        }
+        self.check_rows(rows.iter().copied());
         let mut answer = Vec::new();
         for row in rows {
             let known = self.resolved.entry(row.key).or_default();

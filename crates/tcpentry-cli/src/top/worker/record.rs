@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tcpentry::process::Owners;
 
-use super::super::model::{Baseline, Frame, RowKey};
+use super::super::model::{Baseline, Frame};
 use super::super::recording::{FrameRecorder, RowFields, describe_failure};
 use super::Worker;
 use super::recording::FrameRecording;
@@ -23,30 +23,13 @@ impl Worker {
             return;
         };
         if recording.recorder.failure().is_none() {
-            self.check_all_rows(frame);
+            self.check_rows(frame.rows.iter().filter(|row| row.is_present()));
             self.write(&mut recording, frame, baseline);
         }
         if let Some(error) = recording.recorder.failure() {
             frame.notes.insert(0, describe_failure(error));
         }
         self.recording = Some(recording);
-    }
-
-    /// Finds out of every row that is new if it can be deleted.
-    fn check_all_rows(&mut self, frame: &Frame) {
-        let is_unchecked = |key: &RowKey| {
-            let known = self.resolved.get(key);
-            known.is_none_or(|known| known.deletability.is_none())
-        };
-        let rows = frame.rows.iter().filter(|row| row.is_present());
-        let unchecked = rows.filter(|row| is_unchecked(&row.key));
-        let unchecked: Vec<_> = unchecked
-            .map(|row| (row.key, row.to_connection()))
-            .collect();
-        let deletabilities = self.deletabilities(unchecked.iter().cloned());
-        for ((key, _), deletability) in unchecked.into_iter().zip(deletabilities) {
-            self.resolved.entry(key).or_default().deletability = Some(deletability);
-        }
     }
 
     fn write(&mut self, recording: &mut FrameRecording, frame: &Frame, baseline: Baseline) {
