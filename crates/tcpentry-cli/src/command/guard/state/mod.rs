@@ -9,6 +9,7 @@ mod glob;
 pub(crate) mod matched;
 pub(crate) mod name;
 pub(crate) mod rule;
+mod stage;
 pub(crate) mod taken;
 #[cfg(test)]
 mod tests;
