@@ -16,6 +16,7 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, Shutdown, SocketFlags, SocketType,
 };
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
+use rustix::thread::sched_yield;
 
 use crate::sys;
 
@@ -87,20 +88,25 @@ impl Child {
         limit: Duration,
     ) -> Result<(usize, Option<OwnedFd>), Errno> {
         let channel = self.channel.as_fd();
-        if !wait_for([channel, self.pidfd.as_fd()], limit)? {
-            return Err(Errno::TIMEDOUT);
-        }
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
-        // Where it has ended, its last message is still there.
-        let received = retry_on_intr(|| {
+        let mut receive = || {
             let mut parts = [IoSliceMut::new(message)];
-            rustix::net::recvmsg(channel, &mut parts, &mut control, flags)
-        });
+            let received = rustix::net::recvmsg(channel, &mut parts, &mut control, flags);
+            received.map(|it| it.bytes)
+        };
+        let mut received = soon(&mut receive);
+        if received == Err(Errno::AGAIN) {
+            if !wait_for([channel, self.pidfd.as_fd()], limit)? {
+                return Err(Errno::TIMEDOUT);
+            }
+            // Where it has ended, its last message is still there.
+            received = retry_on_intr(receive);
+        }
         let length = match received {
-            Ok(received) if received.bytes > 0 => received.bytes,
-            Ok(_) | Err(Errno::AGAIN) => return Err(Errno::PIPE),
+            Ok(length @ 1..) => length,
+            Ok(0) | Err(Errno::AGAIN) => return Err(Errno::PIPE),
             Err(errno) => return Err(errno),
         };
         let descriptor = control.drain().find_map(|message| match message {
@@ -132,10 +138,17 @@ impl Drop for Child {
 
 /// Takes the next message, in the child; `None` at the end of the channel.
 pub(crate) fn next<'m>(channel: BorrowedFd<'_>, message: &'m mut [u8]) -> Option<&'m [u8]> {
-    let received = retry_on_intr(|| rustix::net::recv(channel, &mut *message, RecvFlags::empty()));
+    let mut receive = |flags| {
+        let received = rustix::net::recv(channel, &mut *message, flags);
+        received.map(|(length, _)| length)
+    };
+    let received = match soon(|| receive(RecvFlags::DONTWAIT)) {
+        Err(Errno::AGAIN) => retry_on_intr(|| receive(RecvFlags::empty())),
+        received => received,
+    };
     match received {
-        Ok((length @ 1.., _)) => message.get(..length),
-        Ok((0, _)) | Err(_) => None,
+        Ok(length @ 1..) => message.get(..length),
+        Ok(0) | Err(_) => None,
     }
 }
 
@@ -159,6 +172,21 @@ pub(crate) fn send_with_descriptor(
     let parts = [IoSlice::new(message)];
     retry_on_intr(|| rustix::net::sendmsg(channel, &parts, &mut control, SendFlags::NOSIGNAL))
         .map(drop)
+}
+
+/// Tries again for as long as an answer usually takes: `EAGAIN` where there is none yet. A processor that has gone to sleep, above
+/// all a virtual one, wakes up later than that.
+fn soon<T>(mut receive: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    let start = Instant::now();
+    loop {
+        match receive() {
+            Err(Errno::AGAIN | Errno::INTR) if start.elapsed() < SOON => {}
+            Err(Errno::INTR) => return Err(Errno::AGAIN),
+            received => return received,
+        }
+        // Where there is one processor, the other end needs it.
+        sched_yield();
+    }
 }
 
 /// Waits until one of two descriptors can be read; `false` where none can in time.
@@ -193,6 +221,8 @@ fn abandoned(change: impl FnOnce(&mut Vec<Pid>)) {
 
 /// The name of the child as `ps` shows it, of at most 15 bytes.
 const NAME: &std::ffi::CStr = c"tcpentry-helper";
+/// Twice what a request to a child usually takes (Linux 6.12, two virtual processors: 15 to 25 us).
+const SOON: Duration = Duration::from_micros(50);
 /// The time that a child which has nothing left to do, or was killed, is given to end.
 const GRACE: Duration = Duration::from_millis(200);
 

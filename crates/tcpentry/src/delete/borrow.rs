@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 use rustix::io::Errno;
 
 use super::holders::HolderSource;
-use super::lender::{Borrowed, Lender, NotLent, take};
+use super::lender::{Borrowed, Lender, Lending, NotLent, take};
 use super::reset::NoReset;
 use crate::connection::{Connection, Inode};
 use crate::privilege::sees_by_right;
@@ -63,10 +63,11 @@ pub(crate) fn borrow<'l>(
     connection: &Connection,
     source: &mut HolderSource,
     lender: &'l mut Lender,
+    lending: Lending,
 ) -> Result<Borrowed<'l>, Failure> {
     let inode = connection.inode.ok_or(Failure::NoDescriptor)?;
     loop {
-        match borrow_by(connection, inode, source, lender) {
+        match borrow_by(connection, inode, source, lender, lending) {
             // Among those who hide it another look would not find it either.
             Err(Failure::NotFound { hidden, .. })
                 if (hidden.is_empty() || is_own(connection) || sees_by_right())
@@ -86,12 +87,13 @@ fn borrow_by(
     inode: Inode,
     source: &mut HolderSource,
     lender: &mut Lender,
+    lending: Lending,
 ) -> Result<(), Failure> {
     let mut failure = None;
     let mut has_moved = false;
     let mut hidden = Vec::new();
     let tried = source.each(inode, &mut hidden, |holder| {
-        match lender.borrow(holder, connection, inode) {
+        match lender.borrow(holder, connection, inode, lending) {
             Ok(true) => return ControlFlow::Break(()),
             // Another file under the same number by now.
             Ok(false) => has_moved = true,

@@ -1,5 +1,7 @@
 //! Abilities of the kernel's releases, by their numbers.
 
+use std::sync::OnceLock;
+
 /// Returns true if this kernel is older than 6.11, whatever was ported back to it.
 pub(super) fn may_leave_orphans() -> bool {
     release().is_none_or(|release| release < (6, 11))
@@ -12,11 +14,14 @@ pub(super) fn lists_mptcp() -> bool {
 
 /// Returns the release of the kernel that is asked, by its first two numbers. That of the unit tests is made up, and like the newest wherever they run.
 pub(crate) fn release() -> Option<(u32, u32)> {
+    static RELEASE: OnceLock<Option<(u32, u32)>> = OnceLock::new();
     if cfg!(test) {
         return Some((7, 0));
     }
-    let name = rustix::system::uname();
-    version(&name.release().to_string_lossy())
+    *RELEASE.get_or_init(|| {
+        let name = rustix::system::uname();
+        version(&name.release().to_string_lossy())
+    })
 }
 
 /// Parses the first two numbers of a release, as in `6.1.0-28-amd64`.

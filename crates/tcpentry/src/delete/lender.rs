@@ -32,8 +32,19 @@ pub(crate) struct Lender {
     here: Option<Proven>,
     /// Set while the child gives the last descriptor back.
     is_giving_back: bool,
+    /// The result of making the last descriptor transparent, where that was done with its borrowing.
+    transparent: Option<Result<(), Errno>>,
     /// Those for whom a child has been abandoned, with their users.
     stuck: Vec<(Process, Option<u32>)>,
+}
+
+/// The state in which a descriptor is lent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Lending {
+    AsItIs,
+    /// With `IP_TRANSPARENT`, which saves one exchange with the child: for a connection that is about to be destroyed. Whether that could be
+    /// set, [`Borrowed::make_transparent`] says.
+    Transparent,
 }
 
 /// The reason for which a holder does not lend.
@@ -64,6 +75,7 @@ impl Lender {
         holder: Holder,
         connection: &Connection,
         inode: Inode,
+        lending: Lending,
     ) -> Result<bool, NotLent> {
         if let Some(not_lent) = self.distrusted(holder.process) {
             return Err(not_lent);
@@ -74,13 +86,23 @@ impl Lender {
             self.child = Some(child);
         }
         let wanted = Wanted::of(connection, inode);
+        let transparent = lending == Lending::Transparent;
         let request = ChildRequest::Borrow {
             pid: holder.table(),
             descriptor: holder.descriptor.number,
             wanted,
+            transparent,
         };
+        self.transparent = None;
         match self.ask(&request) {
-            Ok(ChildReply::Yes) => Ok(true),
+            Ok(ChildReply::Yes) => {
+                self.transparent = transparent.then_some(Ok(()));
+                Ok(true)
+            }
+            Ok(ChildReply::NotTransparent(errno)) => {
+                self.transparent = Some(Err(errno));
+                Ok(true)
+            }
             Ok(ChildReply::No | ChildReply::InRepair) => Ok(false),
             Ok(ChildReply::Failed(Errno::PERM)) if is_near(holder) => {
                 let taken = Pid::from_raw(holder.table()).ok_or(Errno::SRCH);
@@ -168,10 +190,13 @@ impl Borrowed<'_> {
         if let Some(proven) = &mut self.lender.here {
             return proven.make_transparent();
         }
+        if let Some(result) = self.lender.transparent {
+            return result;
+        }
         match self.lender.ask(&ChildRequest::MakeTransparent)? {
             ChildReply::Yes => Ok(()),
             ChildReply::No | ChildReply::InRepair => Err(Errno::PROTO),
-            ChildReply::Failed(errno) => Err(errno),
+            ChildReply::NotTransparent(errno) | ChildReply::Failed(errno) => Err(errno),
         }
     }
 
@@ -185,7 +210,7 @@ impl Borrowed<'_> {
             ChildReply::Yes => Ok(Disconnected::Done),
             ChildReply::No => Ok(Disconnected::Gone),
             ChildReply::InRepair => Ok(Disconnected::InRepair),
-            ChildReply::Failed(errno) => Err(errno),
+            ChildReply::NotTransparent(errno) | ChildReply::Failed(errno) => Err(errno),
         }
     }
 }
@@ -217,20 +242,23 @@ fn serve(channel: BorrowedFd<'_>) {
                 pid,
                 descriptor,
                 wanted,
+                transparent,
             } => match Pid::from_raw(pid).ok_or(Errno::SRCH) {
                 Ok(pid) => match take(pid, descriptor) {
                     Ok(descriptor) => {
                         // What is not proved is closed here, before the answer.
                         held = prove(descriptor, &wanted);
-                        ChildReply::yes_or_no(held.is_some())
+                        match &mut held {
+                            Some(held) if transparent => make_transparent(held),
+                            held => ChildReply::yes_or_no(held.is_some()),
+                        }
                     }
                     Err(errno) => ChildReply::Failed(errno),
                 },
                 Err(errno) => ChildReply::Failed(errno),
             },
-            ChildRequest::MakeTransparent => match held.as_mut().map(Proven::make_transparent) {
-                Some(Ok(())) => ChildReply::Yes,
-                Some(Err(errno)) => ChildReply::Failed(errno),
+            ChildRequest::MakeTransparent => match &mut held {
+                Some(held) => make_transparent(held),
                 None => ChildReply::Failed(Errno::BADF),
             },
             ChildRequest::Disconnect => {
@@ -251,6 +279,13 @@ fn serve(channel: BorrowedFd<'_>) {
         if child::send(channel, &answer.to_bytes()).is_err() {
             return;
         }
+    }
+}
+
+fn make_transparent(held: &mut Proven) -> ChildReply {
+    match held.make_transparent() {
+        Ok(()) => ChildReply::Yes,
+        Err(errno) => ChildReply::NotTransparent(errno),
     }
 }
 
@@ -307,7 +342,7 @@ impl Proven {
     /// host (measured, Linux 6.18: by `SOCK_DESTROY` as by a disconnect, of IPv4 and of mapped sockets, bound to a device or not).
     ///
     /// As long as it is set, the owner may use the right that it gives to this socket: to bind it to an address of somebody
-    /// else's. So it is set immediately before the deletion and cleared immediately after it, whatever became of that.
+    /// else's. So it is set for one last look at the connection and its deletion, and cleared immediately after it, whatever became of that.
     fn make_transparent(&mut self) -> Result<(), Errno> {
         if !sys::is_transparent(&self.descriptor)? {
             sys::set_transparent(&self.descriptor, true)?;
@@ -528,17 +563,20 @@ mod tests {
             let mut table = crate::TcpTable::open().unwrap();
             let connection = table.find(&pair.into()).unwrap();
             let is_transparent = || sys::is_transparent(&ends.server).unwrap();
-            let mut lender = Lender::default();
-            let mut source = crate::delete::holders::HolderSource::EachTime;
-            let borrowed = crate::delete::borrow::borrow(&connection, &mut source, &mut lender);
-            let mut borrowed = borrowed.unwrap();
-            borrowed.make_transparent().unwrap();
-            assert!(is_transparent());
-            // As when this process is killed: nothing is said, and the channel is closed.
-            std::mem::forget(borrowed);
-            assert!(is_transparent());
-            drop(lender);
-            assert!(!is_transparent());
+            for lending in [Lending::AsItIs, Lending::Transparent] {
+                let mut lender = Lender::default();
+                let mut source = crate::delete::holders::HolderSource::EachTime;
+                let borrow = crate::delete::borrow::borrow;
+                let mut borrowed = borrow(&connection, &mut source, &mut lender, lending).unwrap();
+                assert_eq!(is_transparent(), lending == Lending::Transparent);
+                borrowed.make_transparent().unwrap();
+                assert!(is_transparent());
+                // As when this process is killed: nothing is said, and the channel is closed.
+                std::mem::forget(borrowed);
+                assert!(is_transparent());
+                drop(lender);
+                assert!(!is_transparent());
+            }
         });
     }
 

@@ -33,11 +33,12 @@ impl Wanted {
 /// A message to the child.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum ChildRequest {
-    /// Take a descriptor and hold it, if it is the one.
+    /// Take a descriptor and hold it, if it is the one, and set `IP_TRANSPARENT` on it where that is asked for.
     Borrow {
         pid: i32,
         descriptor: i32,
         wanted: Wanted,
+        transparent: bool,
     },
     /// Set `IP_TRANSPARENT` on what is held, until it is closed.
     MakeTransparent,
@@ -64,8 +65,10 @@ impl ChildRequest {
                 pid,
                 descriptor,
                 wanted,
+                transparent,
             } => {
-                put(&[b'b', wanted.state.to_kernel(), wanted.may_be_mptcp.into()]);
+                let kind = if transparent { b'B' } else { b'b' };
+                put(&[kind, wanted.state.to_kernel(), wanted.may_be_mptcp.into()]);
                 put(&pid.to_ne_bytes());
                 put(&descriptor.to_ne_bytes());
                 put(&wanted.inode.to_ne_bytes());
@@ -90,7 +93,8 @@ impl ChildRequest {
             b't' => return Some(Self::MakeTransparent),
             b'd' => return Some(Self::Disconnect),
             b'r' => return Some(Self::Release),
-            _ => {}
+            b'b' | b'B' => {}
+            _ => return None,
         }
         let pid = i32::from_ne_bytes(first(&mut rest)?);
         let descriptor = i32::from_ne_bytes(first(&mut rest)?);
@@ -112,6 +116,7 @@ impl ChildRequest {
                 inode,
                 may_be_mptcp: may_be_mptcp != 0,
             },
+            transparent: kind == b'B',
         })
     }
 }
@@ -129,6 +134,8 @@ pub(super) enum ChildReply {
     Yes,
     No,
     InRepair,
+    /// It is held, and could not be made transparent.
+    NotTransparent(Errno),
     Failed(Errno),
 }
 
@@ -142,6 +149,7 @@ impl ChildReply {
             Self::Yes => 0,
             Self::No => -1,
             Self::InRepair => -2,
+            Self::NotTransparent(errno) => NOT_TRANSPARENT - errno.raw_os_error(),
             Self::Failed(errno) => errno.raw_os_error(),
         };
         number.to_ne_bytes()
@@ -152,6 +160,9 @@ impl ChildReply {
             0 => Self::Yes,
             errno if errno > 0 => Self::Failed(Errno::from_raw_os_error(errno)),
             -2 => Self::InRepair,
+            number if number < NOT_TRANSPARENT => {
+                Self::NotTransparent(Errno::from_raw_os_error(NOT_TRANSPARENT - number))
+            }
             _ => Self::No,
         }
     }
@@ -161,6 +172,8 @@ impl ChildReply {
 pub(super) const REQUEST: usize = 3 + 3 * 4 + 8 + 2 * (16 + 2);
 /// The length of a message of the child.
 pub(super) const ANSWER: usize = 4;
+/// The number below which an answer is [`ChildReply::NotTransparent`].
+const NOT_TRANSPARENT: i32 = -2;
 
 #[cfg(test)]
 mod tests {
@@ -181,12 +194,15 @@ mod tests {
                 may_be_mptcp: true,
             };
             let (pid, descriptor) = (i32::MAX, 300);
+            let borrow = |transparent| ChildRequest::Borrow {
+                pid,
+                descriptor,
+                wanted,
+                transparent,
+            };
             for request in [
-                ChildRequest::Borrow {
-                    pid,
-                    descriptor,
-                    wanted,
-                },
+                borrow(false),
+                borrow(true),
                 ChildRequest::MakeTransparent,
                 ChildRequest::Disconnect,
                 ChildRequest::Release,
@@ -198,6 +214,7 @@ mod tests {
             ChildReply::Yes,
             ChildReply::No,
             ChildReply::InRepair,
+            ChildReply::NotTransparent(Errno::PERM),
             ChildReply::Failed(Errno::SRCH),
         ] {
             assert_eq!(ChildReply::from_bytes(answer.to_bytes()), answer);

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -9,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::netlink::{self, SocketAddrNetlink};
+use rustix::net::{AddressFamily, Protocol, RecvFlags, SocketFlags, SocketType};
 use tcpentry_testkit::Namespace;
 use tcpentry_testkit::link::ip;
 use tcpentry_testkit::tcp;
@@ -66,13 +69,11 @@ fn events(clients: &Namespace, rounds: u32) -> Result<()> {
     for _ in 0..rounds {
         ip(&["addr add 10.98.0.9/24 dev v0"]);
         let ends = connections(clients, "10.98.0.9:7000".parse()?)?;
-        left.push(time_of(
-            &ends,
-            &mut words("ip addr del 10.98.0.9/24 dev v0"),
-        )?);
+        let remove = &mut words("ip addr del 10.98.0.9/24 dev v0");
+        left.push(time_of(&ends, remove, Events::of_addresses()?)?);
         let ends = connections(clients, "10.98.0.1:7001".parse()?)?;
         let add = &mut words("nft add element inet bench banned { 10.98.0.2 }");
-        banned.push(time_of(&ends, add)?);
+        banned.push(time_of(&ends, add, Events::of_sets()?)?);
         run(&mut words("nft flush set inet bench banned"))?;
         thread::sleep(Duration::from_millis(100));
     }
@@ -81,17 +82,22 @@ fn events(clients: &Namespace, rounds: u32) -> Result<()> {
         ("element added to a set", banned),
     ] {
         println!(
-            "  {name}, {CONNECTIONS} connections: {}, from the start of the command to the last peer's reset",
+            "  {name}, {CONNECTIONS} connections: {}, from the kernel's event to the last peer's reset",
             summary(&mut times)
         );
     }
     Ok(())
 }
 
-/// Runs the command, and returns the time until all these connections have ended.
-fn time_of(ends: &[(TcpStream, TcpStream)], command: &mut Command) -> Result<Duration> {
+/// Runs the command, and returns the time from its first event until all these connections have ended.
+fn time_of(
+    ends: &[(TcpStream, TcpStream)],
+    command: &mut Command,
+    events: Events,
+) -> Result<Duration> {
+    let mut running = command.spawn()?;
+    events.wait()?;
     let start = Instant::now();
-    run(command)?;
     let flags = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR;
     let limit = Timespec {
         tv_sec: 10,
@@ -104,7 +110,37 @@ fn time_of(ends: &[(TcpStream, TcpStream)], command: &mut Command) -> Result<Dur
             "a connection lives, ten seconds after {command:?}"
         );
     }
-    Ok(start.elapsed())
+    let time = start.elapsed();
+    ensure!(running.wait()?.success(), "{command:?} failed");
+    Ok(time)
+}
+
+/// The events that the kernel tells, as the service hears them.
+struct Events(OwnedFd);
+
+impl Events {
+    fn of_addresses() -> Result<Self> {
+        // NETLINK_ROUTE is 0.
+        Self::of(None, RTMGRP_IPV4_IFADDR)
+    }
+
+    fn of_sets() -> Result<Self> {
+        Self::of(Some(netlink::NETFILTER), NFTABLES)
+    }
+
+    fn of(protocol: Option<Protocol>, group: u32) -> Result<Self> {
+        let flags = SocketFlags::CLOEXEC;
+        let socket =
+            rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, protocol)?;
+        rustix::net::bind(&socket, &SocketAddrNetlink::new(0, group))?;
+        Ok(Self(socket))
+    }
+
+    /// Waits for the first one.
+    fn wait(self) -> Result<()> {
+        let received = rustix::net::recv(&self.0, &mut [0; 64][..], RecvFlags::empty());
+        received.map(drop).context("no event of the kernel")
+    }
 }
 
 /// Makes connections from the clients' namespace: both ends of each, the client's first.
@@ -176,6 +212,9 @@ impl Drop for Service {
 }
 
 const CONNECTIONS: usize = 100;
+/// The group of `NFNLGRP_NFTABLES` (7), as a bit.
+const NFTABLES: u32 = 1 << 6;
+const RTMGRP_IPV4_IFADDR: u32 = 0x10;
 const IDLE: Duration = Duration::from_secs(30);
 const FILTER: &str = "dport = :9";
 const BY_EVENT: &str = "\

@@ -10,7 +10,7 @@ use super::borrow;
 use super::diagnosis::Fallback;
 use super::holders::HolderSource;
 use super::kernel::may_leave_orphans;
-use super::lender::{Borrowed, Disconnected, Lender};
+use super::lender::{Borrowed, Disconnected, Lender, Lending};
 use super::recheck::{NO_LONGER_MATCHES, Recheck};
 use super::reset::{NoReset, PeerReset, sends_reset};
 use super::subflows::KnownSubflows;
@@ -403,7 +403,8 @@ impl<'t> Deleter<'t> {
         lender: &mut Lender,
         connection: &Connection,
     ) -> Result<Destruction, Error> {
-        let mut borrowed = match borrow::borrow(connection, &mut self.holders, lender) {
+        let lending = Lending::Transparent;
+        let mut borrowed = match borrow::borrow(connection, &mut self.holders, lender, lending) {
             Ok(borrowed) => borrowed,
             Err(failure) => {
                 let reset = PeerReset::NotSent(failure.no_reset());
@@ -565,7 +566,8 @@ impl<'t> Deleter<'t> {
     ) -> Result<Ending, Error> {
         let mut moves = 0;
         let failure = loop {
-            let failure = match borrow::borrow(connection, &mut self.holders, lender) {
+            let lending = Lending::AsItIs;
+            let failure = match borrow::borrow(connection, &mut self.holders, lender, lending) {
                 Ok(borrowed) => return self.disconnect(borrowed, connection, fallback),
                 Err(failure) => failure,
             };
@@ -592,7 +594,8 @@ impl<'t> Deleter<'t> {
         }
         // A socket that changes hands during a scan is missed at both ends.
         self.holders.next_batch([]);
-        match borrow::borrow(connection, &mut self.holders, lender) {
+        let lending = Lending::AsItIs;
+        match borrow::borrow(connection, &mut self.holders, lender, lending) {
             Ok(borrowed) => self.disconnect(borrowed, connection, fallback),
             Err(failure) if self.is_held_by_nobody(fallback, &failure) => {
                 Err(self.destroy_subflows(connection, &failure)?)
